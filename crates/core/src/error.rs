@@ -1,0 +1,93 @@
+//! The one error type of socle. It says what is wrong, not where; `src/error.rs` of the extension gives each kind its
+//! SQLSTATE.
+
+use serde::{Deserialize, Serialize};
+
+/// What is wrong. Each kind has one SQLSTATE.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub enum Kind {
+    /// An argument or a combination of arguments is outside its range (22023).
+    InvalidArgument,
+    /// A vector has another number of dimensions than was declared (22000, as pgvector raises it).
+    DimensionMismatch,
+    /// A text is longer than a limit (54000).
+    InputTooLong,
+    /// No model of that name is registered (42704).
+    UnknownModel,
+    /// The name is taken (42710).
+    AlreadyExists,
+    /// The model is of another kind than the function needs, e.g. a reranker asked for embeddings (42809).
+    WrongModelKind,
+    /// The engine cannot be reached or does not answer (57P03).
+    EngineUnavailable,
+    /// The request ran and was given up, because its client left or asked for it (57014).
+    Cancelled,
+    /// A file of the model, or ONNX Runtime itself, is not there (58P01).
+    MissingFile,
+    /// A file is there and cannot be read (58030).
+    UnreadableFile,
+    /// A model file cannot be used: malformed, changed since registration, or refused for safety (XX001).
+    DamagedModelFile,
+    /// ONNX Runtime failed on this input (38000).
+    InferenceFailed,
+    /// The memory limit of the engine forbids it (53200).
+    OutOfMemory,
+    /// The caller lacks a privilege (42501).
+    NotPermitted,
+    /// The server has no free background worker slot (53400).
+    NoWorkerSlot,
+    /// Something this build or this database cannot do (0A000).
+    NotSupported,
+    /// A state we believe impossible (XX000).
+    Bug,
+}
+
+/// An error on its way to the user: primary message in lower case without a full stop, factual detail, and a hint as a
+/// full sentence where the user can act (PostgreSQL's error style guide).
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Error {
+    /// Decides the SQLSTATE.
+    pub kind: Kind,
+    /// Primary message.
+    pub message: String,
+    /// Facts that do not fit into the message.
+    pub detail: Option<String>,
+    /// What the user can do.
+    pub hint: Option<String>,
+}
+
+/// Result with [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// An error with a message alone.
+    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), detail: None, hint: None }
+    }
+
+    /// Adds the facts.
+    #[must_use]
+    pub fn detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+
+    /// Adds the advice.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+impl std::fmt::Display for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message)?;
+        if let Some(detail) = &self.detail {
+            write!(f, " ({detail})")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Error {}

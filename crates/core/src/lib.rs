@@ -1,0 +1,11 @@
+//! Pure logic of socle: what a request is, what an error is, how a text becomes chunks.
+//!
+//! Knows neither Postgres nor ONNX Runtime and does no input or output, so that everything here can be tested, fuzzed
+//! and reasoned about without a server.
+
+pub mod chunk;
+pub mod error;
+pub mod model;
+pub mod protocol;
+
+pub use error::{Error, Kind, Result};

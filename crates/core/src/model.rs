@@ -1,0 +1,212 @@
+//! What socle knows of a model: the row of `socle.model`, as it travels to the engine with every request.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+/// What a model computes.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ModelKind {
+    /// One vector for a text.
+    Embedding,
+    /// One relevance score for a pair of query and document (a cross-encoder).
+    Reranker,
+}
+
+/// How the vectors of the tokens become the vector of the text
+/// (Sentence-Transformers, `sentence_transformers/models/Pooling.py`).
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pooling {
+    /// Mean over the tokens that the attention mask keeps.
+    Mean,
+    /// The first token.
+    Cls,
+    /// The last token that the attention mask keeps.
+    Last,
+    /// The graph pools by itself.
+    None,
+}
+
+/// A name in SQL for each value of an enumeration, and the way back.
+macro_rules! sql_names {
+    ($type:ident, $($variant:ident => $name:literal),+) => {
+        impl $type {
+            /// Every name that [`Self::parse`] takes.
+            pub const NAMES: &'static [&'static str] = &[$($name),+];
+
+            /// The name used in SQL.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name),+ }
+            }
+
+            /// The value of a name used in SQL; `None` for any other text.
+            pub fn parse(name: &str) -> Option<Self> {
+                match name { $($name => Some(Self::$variant),)+ _ => None }
+            }
+        }
+    };
+}
+
+sql_names!(ModelKind, Embedding => "embedding", Reranker => "reranker");
+sql_names!(Pooling, Mean => "mean", Cls => "cls", Last => "last", None => "none");
+
+/// A file of a model.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct ModelFile {
+    /// Path relative to the directory of the model.
+    pub path: String,
+    /// Size in bytes at registration.
+    pub bytes: u64,
+    /// SHA-256 at registration, 64 hexadecimal digits.
+    pub sha256: String,
+}
+
+/// A registered model.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct ModelSpec {
+    /// Name in `socle.model`.
+    pub name: String,
+    /// Directory relative to `socle.model_directory`.
+    pub directory: String,
+    /// The graph.
+    pub graph: ModelFile,
+    /// The tokenizer.
+    pub tokenizer: ModelFile,
+    /// The files that were read for configuration. They are not read again.
+    pub configuration: Vec<ModelFile>,
+    /// Embedding model or reranker.
+    pub kind: ModelKind,
+    /// Length of the vectors; 1 for a reranker.
+    pub dimensions: u32,
+    /// Longest input in tokens, special tokens and prefix included.
+    pub max_tokens: u32,
+    /// How token vectors become one vector.
+    pub pooling: Pooling,
+    /// Whether vectors are scaled to length 1.
+    pub normalize: bool,
+    /// Put before every query.
+    pub query_prefix: String,
+    /// Put before every passage.
+    pub passage_prefix: String,
+    /// Name of the output that is read.
+    pub output: String,
+    /// Token id that fills a batch up to its longest text.
+    pub pad_id: u32,
+    /// Whether several texts may share one run without changing each other's vectors.
+    pub batchable: bool,
+}
+
+/// What the caller of `register_model` says because the files do not, or to overrule them.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct ModelOverrides {
+    /// Path of the graph relative to the directory of the model, where there are several.
+    pub graph: Option<String>,
+    /// See [`ModelSpec::kind`].
+    pub kind: Option<ModelKind>,
+    /// See [`ModelSpec::dimensions`]; checked against the graph, never adopted unseen.
+    pub dimensions: Option<u32>,
+    /// See [`ModelSpec::max_tokens`].
+    pub max_tokens: Option<u32>,
+    /// See [`ModelSpec::pooling`].
+    pub pooling: Option<Pooling>,
+    /// See [`ModelSpec::normalize`].
+    pub normalize: Option<bool>,
+    /// See [`ModelSpec::query_prefix`].
+    pub query_prefix: Option<String>,
+    /// See [`ModelSpec::passage_prefix`].
+    pub passage_prefix: Option<String>,
+}
+
+impl ModelSpec {
+    /// The identity of the vectors this model makes, 64 hexadecimal digits: SHA-256 over graph, tokenizer and every
+    /// parameter that changes a result. Name, place and the raw configuration files are not part of it.
+    pub fn digest(&self) -> String {
+        let mut hash = Sha256::new();
+        let fields: [&str; 12] = [
+            "socle model 1",
+            &self.graph.sha256,
+            &self.tokenizer.sha256,
+            self.kind.name(),
+            &self.dimensions.to_string(),
+            &self.max_tokens.to_string(),
+            self.pooling.name(),
+            if self.normalize { "normalized" } else { "raw" },
+            &self.query_prefix,
+            &self.passage_prefix,
+            &self.output,
+            &self.pad_id.to_string(),
+        ];
+        for field in fields {
+            // Lengths keep ("ab", "c") apart from ("a", "bc").
+            hash.update((field.len() as u64).to_le_bytes());
+            hash.update(field.as_bytes());
+        }
+        hexadecimal(&hash.finalize())
+    }
+}
+
+/// The SHA-256 of `bytes` as 64 hexadecimal digits.
+pub fn sha256(bytes: &[u8]) -> String {
+    hexadecimal(&Sha256::digest(bytes))
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spec() -> ModelSpec {
+        let file = |path: &str, sha256: &str| ModelFile { path: path.into(), bytes: 1, sha256: sha256.into() };
+        ModelSpec {
+            name: "m".into(),
+            directory: "d".into(),
+            graph: file("model.onnx", "aa"),
+            tokenizer: file("tokenizer.json", "bb"),
+            configuration: vec![],
+            kind: ModelKind::Embedding,
+            dimensions: 384,
+            max_tokens: 512,
+            pooling: Pooling::Mean,
+            normalize: true,
+            query_prefix: "query: ".into(),
+            passage_prefix: String::new(),
+            output: "last_hidden_state".into(),
+            pad_id: 0,
+            batchable: true,
+        }
+    }
+
+    #[test]
+    fn digest_ignores_name_and_place_and_sees_every_parameter() {
+        let base = spec().digest();
+        assert_eq!(base.len(), 64);
+        assert_eq!(base, ModelSpec { name: "x".into(), directory: "y".into(), ..spec() }.digest());
+        let changed = [
+            ModelSpec { dimensions: 383, ..spec() },
+            ModelSpec { max_tokens: 511, ..spec() },
+            ModelSpec { pooling: Pooling::Cls, ..spec() },
+            ModelSpec { normalize: false, ..spec() },
+            ModelSpec { query_prefix: String::new(), passage_prefix: "query: ".into(), ..spec() },
+            ModelSpec { output: "other".into(), ..spec() },
+            ModelSpec { pad_id: 1, ..spec() },
+            ModelSpec { kind: ModelKind::Reranker, ..spec() },
+            ModelSpec { graph: ModelFile { sha256: "ab".into(), ..spec().graph }, ..spec() },
+            ModelSpec { tokenizer: ModelFile { sha256: "ba".into(), ..spec().tokenizer }, ..spec() },
+        ];
+        for other in changed {
+            assert_ne!(base, other.digest(), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn names_round_trip() {
+        for name in Pooling::NAMES {
+            assert_eq!(Pooling::parse(name).map(Pooling::name), Some(*name));
+        }
+        assert_eq!(ModelKind::parse("Embedding"), None);
+    }
+}
