@@ -1,0 +1,81 @@
+//! ONNX Runtime as a library that may be missing, too old, or repaired while the engine runs.
+//!
+//! Loaded at the first need, so that an engine without it still chunks text, and tried again at every need until it
+//! loads.
+
+use ort::environment::Environment;
+use ort::logging::LogLevel;
+use socle_core::{Error, Kind, Result};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Access to ONNX Runtime.
+#[derive(Debug)]
+pub struct Runtime {
+    library: PathBuf,
+    loaded: Mutex<Option<Loaded>>,
+}
+
+#[derive(Debug)]
+struct Loaded {
+    environment: Environment,
+    version: String,
+}
+
+impl Runtime {
+    /// Remembers where the library is; loads nothing yet.
+    pub fn new(library: &Path) -> Self {
+        Self { library: library.to_path_buf(), loaded: Mutex::new(None) }
+    }
+
+    /// The environment of this process, made at the first call.
+    ///
+    /// # Errors
+    /// `MissingFile` when there is no library, `EngineUnavailable` when it cannot be used.
+    pub fn environment(&self) -> Result<Environment> {
+        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(loaded) = loaded.as_ref() {
+            return Ok(loaded.environment.clone());
+        }
+        if !self.library.exists() {
+            return Err(Error::new(Kind::MissingFile, "ONNX Runtime is not installed")
+                .detail(format!("There is no file \"{}\".", self.library.display()))
+                .hint("Run \"make install\" again, or set socle.onnxruntime_library."));
+        }
+        let unusable = |why: String| {
+            Error::new(Kind::EngineUnavailable, "ONNX Runtime cannot be used").detail(why).hint(format!(
+                "socle needs ONNX Runtime 1.{} or later; run \"make install\" again, or set socle.onnxruntime_library.",
+                ort::MINOR_VERSION
+            ))
+        };
+        let environment = ort::init_from(&self.library)
+            .map_err(|error| unusable(error.to_string()))?
+            .with_name("socle")
+            .with_telemetry(false)
+            // Its warnings are about optimisation and speak to the makers of a model; errors come back as errors.
+            .with_logger(Arc::new(|_: LogLevel, _: &str, _: &str, _: &str, _: &str| {}))
+            .build()
+            .map_err(|error| unusable(error.to_string()))?;
+        let version = version(&self.library).unwrap_or_default();
+        *loaded = Some(Loaded { environment: environment.clone(), version });
+        Ok(environment)
+    }
+
+    /// The version of the library, once it is loaded.
+    pub fn version(&self) -> Option<String> {
+        let loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        loaded.as_ref().map(|loaded| loaded.version.clone())
+    }
+}
+
+/// What a library that is already loaded calls itself.
+fn version(library: &Path) -> Option<String> {
+    // SAFETY: the library is loaded, so no initialiser runs again; the function and the structure it returns are part
+    // of ONNX Runtime's stable C interface (onnxruntime_c_api.h), and `ort` has just used both.
+    unsafe {
+        let library = libloading::Library::new(library).ok()?;
+        let base = library.get::<unsafe extern "C" fn() -> *const ort::sys::OrtApiBase>(b"OrtGetApiBase").ok()?();
+        let text = ((*base).GetVersionString)();
+        Some(std::ffi::CStr::from_ptr(text).to_string_lossy().into_owned())
+    }
+}

@@ -1,0 +1,229 @@
+//! An ONNX graph that turns token ids into tensors.
+//!
+//! The one place that calls ONNX Runtime's C interface by hand: `ort` takes `&mut self` to run a session because some
+//! execution providers are not thread-safe, while the CPU provider, the only one used here, is, and several threads
+//! must run one copy of the weights.
+
+use super::runtime::Runtime;
+use super::tokenizer::Tokens;
+use ort::session::builder::GraphOptimizationLevel;
+use ort::session::{NoSelectedOutputs, RunOptions};
+use ort::value::{DynValue, Tensor, TensorElementType, ValueType};
+use ort::{AsPointer, ortsys};
+use socle_core::{Error, Kind, Result};
+use std::ffi::CString;
+use std::ptr::NonNull;
+
+/// A loaded graph.
+#[derive(Debug)]
+pub struct Session {
+    session: ort::session::Session,
+    inputs: Vec<Input>,
+    /// The only sequence length the graph takes, if it takes only one.
+    pub fixed_length: Option<usize>,
+    /// The graph takes only one text in a run.
+    pub single: bool,
+}
+
+/// What an output holds: `shape[0]` is the batch.
+#[derive(Debug)]
+pub struct Output {
+    /// Dimensions, two or three of them.
+    pub shape: Vec<usize>,
+    /// Values in row-major order.
+    pub values: Vec<f32>,
+}
+
+/// An output of a graph.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct OutputInfo {
+    /// Its name.
+    pub name: String,
+    /// The number of its dimensions.
+    pub rank: usize,
+    /// The length of its last dimension, if the graph fixes it.
+    pub last: Option<u32>,
+}
+
+#[derive(Debug)]
+struct Input {
+    name: CString,
+    role: InputRole,
+    wide: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum InputRole {
+    Ids,
+    Mask,
+    TypeIds,
+    Positions,
+}
+
+impl Session {
+    /// Loads a graph from memory. Runs use one thread each; parallelism comes from running several at once.
+    ///
+    /// # Errors
+    /// `DamagedModelFile` when ONNX Runtime refuses the graph or it does not take token ids.
+    pub fn load(runtime: &Runtime, graph: &[u8]) -> Result<Self> {
+        let environment = runtime.environment()?;
+        let refused = |error: &dyn std::fmt::Display| {
+            Error::new(Kind::DamagedModelFile, "ONNX Runtime refuses the graph of the model").detail(error.to_string())
+        };
+        let session = (|| {
+            ort::session::Session::builder(&environment)?
+                .with_optimization_level(GraphOptimizationLevel::All)?
+                .with_intra_threads(1)?
+                .with_inter_threads(1)?
+                .with_intra_op_spinning(false)?
+                // Both keep the largest shape ever seen; every batch here has another one.
+                .with_memory_pattern(false)?
+                .with_execution_providers([ort::ep::CPU::default().with_arena_allocator(false).build()])?
+                .commit_from_memory(graph)
+        })()
+        .map_err(|error: ort::Error| refused(&error))?;
+        let mut fixed_length = None;
+        let mut single = false;
+        let mut inputs = Vec::new();
+        for input in session.inputs() {
+            let (shape, wide) = token_shape(input.name(), input.dtype())?;
+            inputs.push(Input { name: c_string(input.name())?, role: role(input.name())?, wide });
+            match shape {
+                [1, _] => single = true,
+                [batch, _] if *batch > 1 => {
+                    return Err(unsupported(&format!("It takes exactly {batch} texts in a run.")));
+                }
+                _ => {}
+            }
+            fixed_length = shape.last().and_then(|length| usize::try_from(*length).ok()).filter(|length| *length > 0);
+        }
+        if !inputs.iter().any(|input| matches!(input.role, InputRole::Ids)) {
+            return Err(unsupported("It has no input named \"input_ids\"."));
+        }
+        Ok(Self { session, inputs, fixed_length, single })
+    }
+
+    /// The outputs that hold 32-bit numbers.
+    pub fn outputs(&self) -> Vec<OutputInfo> {
+        let float = |outlet: &ort::value::Outlet| match outlet.dtype() {
+            ValueType::Tensor { ty: TensorElementType::Float32, shape, .. } => Some(OutputInfo {
+                name: outlet.name().to_string(),
+                rank: shape.len(),
+                last: shape.last().and_then(|last| u32::try_from(*last).ok()),
+            }),
+            _ => None,
+        };
+        self.session.outputs().iter().filter_map(float).collect()
+    }
+
+    /// Runs a batch, padded to its longest text, and returns the output of that name. Any number of threads may do so
+    /// at the same time. `options` lets another thread end the run early.
+    ///
+    /// # Errors
+    /// `InferenceFailed` with ONNX Runtime's own words.
+    pub fn run(
+        &self,
+        batch: &[&Tokens],
+        pad_id: u32,
+        output: &str,
+        options: &RunOptions<NoSelectedOutputs>,
+    ) -> Result<Output> {
+        let longest = batch.iter().map(|tokens| tokens.len()).max().unwrap_or_default();
+        let length = self.fixed_length.unwrap_or(longest).max(longest);
+        let tensors = self
+            .inputs
+            .iter()
+            .map(|input| tensor(batch, length, pad_id, input))
+            .collect::<ort::Result<Vec<DynValue>>>()
+            .map_err(|error| failed(&error))?;
+        let output = self.run_tensors(&tensors, &c_string(output)?, options).map_err(|error| failed(&error))?;
+        let (shape, values) = output.try_extract_tensor::<f32>().map_err(|error| failed(&error))?;
+        let shape = shape.iter().map(|dimension| usize::try_from(*dimension).unwrap_or_default()).collect();
+        Ok(Output { shape, values: values.to_vec() })
+    }
+
+    fn run_tensors(
+        &self,
+        tensors: &[DynValue],
+        output: &CString,
+        options: &RunOptions<NoSelectedOutputs>,
+    ) -> ort::Result<DynValue> {
+        let names: Vec<_> = self.inputs.iter().map(|input| input.name.as_ptr()).collect();
+        let values: Vec<_> = tensors.iter().map(AsPointer::ptr).collect();
+        let mut result = std::ptr::null_mut();
+        // SAFETY: the session, the options, the names and the tensors live until the call returns, and names and values
+        // have the same length. ONNX Runtime documents InferenceSession::Run as safe to call from several threads
+        // (onnxruntime_cxx_api.h; inference_session.h: "Run ... is thread-safe"); no state of `ort` is touched.
+        ortsys![
+            unsafe Run(
+                self.session.ptr().cast_mut(),
+                options.ptr(),
+                names.as_ptr(),
+                values.as_ptr(),
+                values.len(),
+                &output.as_ptr(),
+                1,
+                &mut result
+            )?
+        ];
+        let result = NonNull::new(result).ok_or_else(|| ort::Error::new("the run returned nothing"))?;
+        // SAFETY: Run handed this value over to us; `DynValue` releases it.
+        Ok(unsafe { DynValue::from_ptr(result, Some(self.session.allocator())) })
+    }
+}
+
+fn tensor(batch: &[&Tokens], length: usize, pad_id: u32, input: &Input) -> ort::Result<DynValue> {
+    let mut values = Vec::with_capacity(batch.len() * length);
+    for tokens in batch {
+        let filled = tokens.len();
+        match input.role {
+            InputRole::Ids => values.extend(tokens.ids.iter().map(|id| i64::from(*id))),
+            InputRole::TypeIds => values.extend(tokens.type_ids.iter().map(|id| i64::from(*id))),
+            InputRole::Mask => values.extend(std::iter::repeat_n(1, filled)),
+            InputRole::Positions => values.extend(0..length as i64),
+        }
+        let padding = if matches!(input.role, InputRole::Ids) { i64::from(pad_id) } else { 0 };
+        let missing = length.saturating_sub(if matches!(input.role, InputRole::Positions) { length } else { filled });
+        values.extend(std::iter::repeat_n(padding, missing));
+    }
+    let shape = [batch.len(), length];
+    if input.wide {
+        Ok(Tensor::from_array((shape, values))?.into_dyn())
+    } else {
+        let values: Vec<i32> = values.into_iter().map(|value| value as i32).collect();
+        Ok(Tensor::from_array((shape, values))?.into_dyn())
+    }
+}
+
+/// The declared shape of an input of token ids, and whether they are 64 bits wide.
+fn token_shape<'a>(name: &str, r#type: &'a ValueType) -> Result<(&'a [i64], bool)> {
+    match r#type {
+        ValueType::Tensor { ty: TensorElementType::Int64, shape, .. } if shape.len() == 2 => Ok((shape, true)),
+        ValueType::Tensor { ty: TensorElementType::Int32, shape, .. } if shape.len() == 2 => Ok((shape, false)),
+        other => Err(unsupported(&format!("Its input \"{name}\" is not a table of token ids but {other}."))),
+    }
+}
+
+fn role(name: &str) -> Result<InputRole> {
+    match name {
+        "input_ids" => Ok(InputRole::Ids),
+        "attention_mask" => Ok(InputRole::Mask),
+        "token_type_ids" => Ok(InputRole::TypeIds),
+        "position_ids" => Ok(InputRole::Positions),
+        _ => Err(unsupported(&format!("socle does not know what to give its input \"{name}\"."))),
+    }
+}
+
+fn unsupported(why: &str) -> Error {
+    Error::new(Kind::DamagedModelFile, "the graph is not a text model that socle can run")
+        .detail(why)
+        .hint("Export the model with inputs input_ids, attention_mask and, where it has them, token_type_ids.")
+}
+
+fn failed(error: &ort::Error) -> Error {
+    Error::new(Kind::InferenceFailed, "ONNX Runtime failed on this input").detail(error.to_string())
+}
+
+fn c_string(text: &str) -> Result<CString> {
+    CString::new(text).map_err(|_| unsupported("A name in it contains a zero byte."))
+}

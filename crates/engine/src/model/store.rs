@@ -1,0 +1,284 @@
+//! The models in memory: each once, loaded at first use, the least recently used one dropped when memory runs short.
+//!
+//! A model is loaded from the very bytes whose SHA-256 was registered. While it is loaded, its files are still looked
+//! at (not read) for each request, so that a replaced or missing file is an error whether or not the model happened to
+//! be in memory.
+
+use super::directory::{ModelRoot, Stamp};
+use super::inspect;
+use super::loaded::Model;
+use super::runtime::Runtime;
+use super::session::Session;
+use super::tokenizer::{MAX_TOKENIZER_BYTES, Tokenizer};
+use socle_core::model::{ModelFile, ModelOverrides, ModelSpec};
+use socle_core::protocol::LoadedModel;
+use socle_core::{Error, Kind, Result};
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// Largest graph in bytes: protobuf ends at 2 GiB.
+pub const MAX_GRAPH_BYTES: u64 = 2 << 30;
+
+/// How long a load waits for other models to become idle before it gives up.
+const EVICTION_PATIENCE: Duration = Duration::from_secs(60);
+
+/// A model in memory with its bookkeeping.
+#[derive(Debug)]
+pub struct Loaded {
+    model: Arc<Model>,
+    stamps: Vec<Stamp>,
+    memory_bytes: u64,
+    loaded_at: f64,
+    used_at: AtomicU64,
+    text_count: AtomicU64,
+}
+
+impl Loaded {
+    /// A model that has just been loaded; its memory is set by the store.
+    pub fn new(model: Model, stamps: Vec<Stamp>) -> Self {
+        let now = crate::seconds_since_1970();
+        Self {
+            model: Arc::new(model),
+            stamps,
+            memory_bytes: 0,
+            loaded_at: now,
+            used_at: AtomicU64::new(now.to_bits()),
+            text_count: AtomicU64::new(0),
+        }
+    }
+}
+
+/// All loaded models.
+#[derive(Debug)]
+pub struct Store {
+    directory: PathBuf,
+    runtime: Runtime,
+    limit: u64,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    models: HashMap<String, Loaded>,
+    /// What models took when they were last loaded, by digest.
+    known_bytes: HashMap<String, u64>,
+    /// One load at a time: it makes the measurement of memory mean something, and two copies of one model impossible.
+    loading: bool,
+}
+
+impl Store {
+    /// An empty store for models below `directory` that together take at most `limit` bytes.
+    pub fn new(directory: PathBuf, runtime: Runtime, limit: u64) -> Self {
+        Self { directory, runtime, limit, state: Mutex::default(), changed: Condvar::new() }
+    }
+
+    /// The version of ONNX Runtime, once it is loaded.
+    pub fn runtime_version(&self) -> Option<String> {
+        self.runtime.version()
+    }
+
+    /// The model, loaded if need be, its files checked.
+    ///
+    /// # Errors
+    /// `DamagedModelFile` or `MissingFile` when a file is not what was registered, `OutOfMemory` when the limit leaves
+    /// no room for it, and whatever loading raises.
+    pub fn checked(&self, spec: &ModelSpec) -> Result<ModelUse<'_>> {
+        let root = ModelRoot::open(&self.directory)?;
+        let now = stamps(&root, spec)?;
+        let digest = spec.digest();
+        let mut state = self.lock();
+        if state.models.get(&digest).is_some_and(|loaded| loaded.stamps != now) {
+            state.models.remove(&digest);
+        }
+        drop(state);
+        self.get(spec)
+    }
+
+    /// The model, loaded if need be.
+    ///
+    /// # Errors
+    /// As [`Self::checked`].
+    pub fn get(&self, spec: &ModelSpec) -> Result<ModelUse<'_>> {
+        let digest = spec.digest();
+        let mut state = self.lock();
+        loop {
+            if let Some(loaded) = state.models.get(&digest) {
+                loaded.used_at.store(crate::seconds_since_1970().to_bits(), Relaxed);
+                return Ok(ModelUse { store: self, digest, model: Some(loaded.model.clone()) });
+            }
+            if !state.loading {
+                break;
+            }
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        state.loading = true;
+        let result = self.make_room(state, spec, &digest).and_then(|()| self.load(spec));
+        let mut state = self.lock();
+        state.loading = false;
+        self.changed.notify_all();
+        let loaded = result?;
+        state.known_bytes.insert(digest.clone(), loaded.memory_bytes);
+        if loaded.memory_bytes > self.limit {
+            return Err(self.out_of_memory(spec, loaded.memory_bytes, "It alone exceeds the limit."));
+        }
+        while total(&state) + loaded.memory_bytes > self.limit && evict(&mut state) {}
+        let model = Some(loaded.model.clone());
+        state.models.insert(digest.clone(), loaded);
+        Ok(ModelUse { store: self, digest, model })
+    }
+
+    /// Reads, works out and tries a model that is not registered yet; it stays loaded.
+    ///
+    /// # Errors
+    /// See [`inspect::inspect`].
+    pub fn inspect(&self, name: &str, directory: &str, overrides: &ModelOverrides) -> Result<ModelSpec> {
+        let root = ModelRoot::open(&self.directory)?;
+        let before = crate::resident_bytes();
+        let (spec, mut loaded) = inspect::inspect(&root, &self.runtime, name, directory, overrides)?;
+        loaded.memory_bytes = memory_of(&spec, before);
+        let mut state = self.lock();
+        // Not worth an eviction: nobody has asked for a vector yet.
+        if total(&state) + loaded.memory_bytes <= self.limit {
+            state.models.entry(spec.digest()).or_insert(loaded);
+        }
+        Ok(spec)
+    }
+
+    /// What is in memory, most recently used first.
+    pub fn report(&self) -> Vec<LoadedModel> {
+        let state = self.lock();
+        let mut models: Vec<LoadedModel> = state
+            .models
+            .iter()
+            .map(|(digest, loaded)| LoadedModel {
+                digest: digest.clone(),
+                memory_bytes: loaded.memory_bytes,
+                loaded_at: loaded.loaded_at,
+                used_at: f64::from_bits(loaded.used_at.load(Relaxed)),
+                text_count: loaded.text_count.load(Relaxed),
+            })
+            .collect();
+        models.sort_by(|a, b| b.used_at.total_cmp(&a.used_at));
+        models
+    }
+
+    /// Drops idle models until `spec` has room.
+    fn make_room(&self, mut state: MutexGuard<'_, State>, spec: &ModelSpec, digest: &str) -> Result<()> {
+        let needed = state.known_bytes.get(digest).copied().unwrap_or(spec.graph.bytes);
+        if needed > self.limit {
+            return Err(self.out_of_memory(spec, needed, "It alone exceeds the limit."));
+        }
+        while total(&state) + needed > self.limit {
+            if evict(&mut state) {
+                continue;
+            }
+            let (next, timeout) =
+                self.changed.wait_timeout(state, EVICTION_PATIENCE).unwrap_or_else(PoisonError::into_inner);
+            state = next;
+            if timeout.timed_out() {
+                return Err(self.out_of_memory(spec, needed, "The models in memory are all in use."));
+            }
+        }
+        Ok(())
+    }
+
+    fn out_of_memory(&self, spec: &ModelSpec, needed: u64, why: &str) -> Error {
+        let (needed, limit) = (needed.div_ceil(1 << 20), self.limit >> 20);
+        Error::new(Kind::OutOfMemory, format!("no room for model \"{}\" in the memory of the engine", spec.name))
+            .detail(format!("It needs {needed} MB, socle.engine_memory_limit is {limit} MB. {why}"))
+            .hint("Raise socle.engine_memory_limit.")
+    }
+
+    fn load(&self, spec: &ModelSpec) -> Result<Loaded> {
+        let root = ModelRoot::open(&self.directory)?;
+        let before = crate::resident_bytes();
+        let graph = read_registered(&root, &spec.directory, &spec.graph, MAX_GRAPH_BYTES)?;
+        let tokenizer = read_registered(&root, &spec.directory, &spec.tokenizer, MAX_TOKENIZER_BYTES)?;
+        let session = Session::load(&self.runtime, &graph.0)?;
+        let model = Model::new(spec.clone(), Tokenizer::load(&tokenizer.0)?, session)?;
+        let mut loaded = Loaded::new(model, vec![graph.1, tokenizer.1]);
+        drop((graph, tokenizer));
+        loaded.memory_bytes = memory_of(spec, before);
+        Ok(loaded)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A model in use: it is not dropped from memory before this is.
+#[derive(Debug)]
+pub struct ModelUse<'a> {
+    store: &'a Store,
+    digest: String,
+    /// Taken by `drop` alone.
+    model: Option<Arc<Model>>,
+}
+
+impl ModelUse<'_> {
+    /// The model.
+    ///
+    /// # Errors
+    /// None that can happen; there is no panic in this crate.
+    pub fn model(&self) -> Result<&Model> {
+        self.model.as_deref().ok_or_else(|| Error::new(Kind::Bug, "a model was released while in use"))
+    }
+
+    /// Counts texts that have been run.
+    pub fn count_texts(&self, texts: usize) {
+        if let Some(loaded) = self.store.lock().models.get(&self.digest) {
+            loaded.text_count.fetch_add(texts as u64, Relaxed);
+        }
+    }
+}
+
+impl Drop for ModelUse<'_> {
+    fn drop(&mut self) {
+        // Under the lock, or a load that has just found the model busy would miss the notification.
+        let _state = self.store.lock();
+        self.model = None;
+        self.store.changed.notify_all();
+    }
+}
+
+/// Drops the idle model that was used least recently.
+fn evict(state: &mut State) -> bool {
+    let used = |loaded: &Loaded| f64::from_bits(loaded.used_at.load(Relaxed));
+    let idle = state.models.iter().filter(|(_, loaded)| Arc::strong_count(&loaded.model) == 1);
+    let oldest = idle.min_by(|(_, a), (_, b)| used(a).total_cmp(&used(b))).map(|(digest, _)| digest.clone());
+    oldest.is_some_and(|digest| state.models.remove(&digest).is_some())
+}
+
+fn total(state: &State) -> u64 {
+    state.models.values().map(|loaded| loaded.memory_bytes).sum()
+}
+
+fn stamps(root: &ModelRoot, spec: &ModelSpec) -> Result<Vec<Stamp>> {
+    [&spec.graph, &spec.tokenizer].into_iter().map(|file| root.stamp(&spec.directory, &file.path)).collect()
+}
+
+/// The bytes of a file that still are what was registered.
+fn read_registered(root: &ModelRoot, directory: &str, file: &ModelFile, limit: u64) -> Result<(Vec<u8>, Stamp)> {
+    let read = root.read(directory, &file.path, limit)?;
+    if read.file != *file {
+        let shown = format!("{directory}/{}", file.path);
+        return Err(Error::new(
+            Kind::DamagedModelFile,
+            format!("model file \"{shown}\" has changed since registration"),
+        )
+        .detail(format!("Its SHA-256 is {}, registered is {}.", read.file.sha256, file.sha256))
+        .hint("Restore the file, or register the new files under another name."));
+    }
+    Ok((read.bytes, read.stamp))
+}
+
+/// What the process grew by, within what is believable for a graph of that size: other threads allocate meanwhile.
+fn memory_of(spec: &ModelSpec, before: u64) -> u64 {
+    let size = spec.graph.bytes + spec.tokenizer.bytes;
+    crate::resident_bytes().saturating_sub(before).clamp(size, 4 * size)
+}

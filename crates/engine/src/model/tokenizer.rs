@@ -1,0 +1,111 @@
+//! A tokenizer as models need it: no truncation, no padding, no special tokens out of a user's text.
+//!
+//! A `tokenizer.json` is untrusted input to a library that can panic on it, so every call is caught.
+
+use socle_core::{Error, Kind, Result};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// Largest `tokenizer.json` that is read, in bytes; that of XLM-R has 17 MB.
+pub const MAX_TOKENIZER_BYTES: u64 = 64 << 20;
+
+/// A loaded tokenizer.
+pub struct Tokenizer {
+    inner: tokenizers::Tokenizer,
+    /// The largest token id it can give.
+    pub max_id: u32,
+    /// The id to fill a batch with, if the file names one.
+    pub pad_id: Option<u32>,
+}
+
+/// A text, or a pair of texts, as token ids.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Tokens {
+    /// Token ids, special tokens included.
+    pub ids: Vec<u32>,
+    /// 0 for the first text of a pair, 1 for the second.
+    pub type_ids: Vec<u32>,
+}
+
+impl Tokens {
+    /// Number of tokens, special tokens included.
+    pub fn len(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// There is no token at all.
+    pub fn is_empty(&self) -> bool {
+        self.ids.is_empty()
+    }
+}
+
+impl std::fmt::Debug for Tokenizer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tokenizer").field("max_id", &self.max_id).finish_non_exhaustive()
+    }
+}
+
+impl Tokenizer {
+    /// Loads a `tokenizer.json`.
+    ///
+    /// # Errors
+    /// `DamagedModelFile` when the library cannot read it, whichever way it fails.
+    pub fn load(bytes: &[u8]) -> Result<Self> {
+        let damaged = |why: String| Error::new(Kind::DamagedModelFile, "the tokenizer file is damaged").detail(why);
+        let mut inner = caught(|| tokenizers::Tokenizer::from_bytes(bytes)).map_err(damaged)?;
+        let pad_id = inner.get_padding().map(|padding| padding.pad_id);
+        inner.with_padding(None);
+        caught(|| inner.with_truncation(None).map(drop)).map_err(damaged)?;
+        // A text that quotes "[SEP]" is about that word; it must not end the passage for the model.
+        inner.set_encode_special_tokens(true);
+        let max_id = inner.get_vocab(true).into_values().max().unwrap_or_default();
+        Ok(Self { inner, max_id, pad_id })
+    }
+
+    /// The tokens of one text, special tokens included.
+    ///
+    /// # Errors
+    /// `InferenceFailed` when the library fails on this text.
+    pub fn encode(&self, text: &str) -> Result<Tokens> {
+        self.tokens(|tokenizer| tokenizer.encode_fast(text, true))
+    }
+
+    /// The tokens of a query and a document, special tokens included.
+    ///
+    /// # Errors
+    /// As [`Self::encode`].
+    pub fn encode_pair(&self, query: &str, document: &str) -> Result<Tokens> {
+        self.tokens(|tokenizer| tokenizer.encode_fast((query, document), true))
+    }
+
+    /// The special tokens this tokenizer puts around a text: how many before, how many after.
+    ///
+    /// # Errors
+    /// As [`Self::encode`].
+    pub fn frame(&self) -> Result<(usize, usize)> {
+        let encoding = caught(|| self.inner.encode("a", true)).map_err(failed)?;
+        let mask = encoding.get_special_tokens_mask();
+        let before = mask.iter().take_while(|special| **special == 1).count();
+        let after = mask.iter().rev().take_while(|special| **special == 1).count();
+        Ok((before, after))
+    }
+
+    fn tokens(
+        &self,
+        encode: impl FnOnce(&tokenizers::Tokenizer) -> tokenizers::Result<tokenizers::Encoding>,
+    ) -> Result<Tokens> {
+        let encoding = caught(|| encode(&self.inner)).map_err(failed)?;
+        Ok(Tokens { ids: encoding.get_ids().to_vec(), type_ids: encoding.get_type_ids().to_vec() })
+    }
+}
+
+fn failed(why: String) -> Error {
+    Error::new(Kind::InferenceFailed, "the tokenizer of the model failed on this text").detail(why)
+}
+
+/// Turns both ways to fail, error and panic, into words.
+fn caught<T>(work: impl FnOnce() -> tokenizers::Result<T>) -> Result<T, String> {
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(result) => result.map_err(|error| error.to_string()),
+        Err(panic) => Err(crate::panic_message(panic.as_ref())),
+    }
+}

@@ -1,0 +1,75 @@
+//! What the engine asks of the operating system for itself: to die with its parent, to be the first to go when memory
+//! runs out, and to inherit nothing.
+//!
+//! Called on the main thread before there is any other, except where it says otherwise.
+
+use rustix::process::{Pid, Signal};
+use std::io;
+
+/// Nice value of bulk workers: at 10 a thread has a tenth of the weight of one at 0 (sched(7), kernel/sched/core.c).
+const BULK_NICE: i32 = 10;
+
+/// Allocations from this size on come from their own mapping. Tensors of a batch stay below and are reused instead of
+/// being mapped, faulted in and unmapped hundreds of times a run.
+const MMAP_THRESHOLD: i32 = 256 << 20;
+
+/// Free memory at the top of the heap that is kept.
+const TRIM_THRESHOLD: i32 = 64 << 20;
+
+/// Makes this process what the supervisor expects.
+///
+/// # Errors
+/// Whatever the operating system refuses.
+pub fn prepare() -> io::Result<()> {
+    // SAFETY: nothing but the three standard descriptors is in use yet.
+    unsafe { libc::close_range(3, libc::c_uint::MAX, 0) };
+    for signal in [libc::SIGINT, libc::SIGHUP, libc::SIGUSR1, libc::SIGUSR2, libc::SIGALRM, libc::SIGURG] {
+        // SAFETY: SIG_IGN is a valid disposition. The postmaster signals the whole process group, and only SIGTERM and
+        // SIGQUIT are meant for the engine.
+        unsafe { libc::signal(signal, libc::SIG_IGN) };
+    }
+    // SAFETY: the handler only calls _exit, which is async-signal-safe.
+    unsafe { signal_hook::low_level::register(libc::SIGQUIT, || exit_now(2)) }?;
+    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+    // The kernel ends the process with the highest score; 1000 is the maximum (proc_pid_oom_score_adj(5)).
+    std::fs::write("/proc/self/oom_score_adj", "1000")?;
+    // SAFETY: mallopt only sets parameters of the allocator.
+    unsafe {
+        libc::mallopt(libc::M_MMAP_THRESHOLD, MMAP_THRESHOLD);
+        libc::mallopt(libc::M_TRIM_THRESHOLD, TRIM_THRESHOLD);
+    }
+    Ok(())
+}
+
+/// Whether the process that started us is still our parent. False means that it died before
+/// [`prepare`] could ask to die with it.
+pub fn is_child_of(parent: u32) -> bool {
+    rustix::process::getppid().map(|pid| pid.as_raw_nonzero().get().cast_unsigned()) == Some(parent)
+}
+
+/// Something that becomes readable when the process ends, if there is such a process.
+pub fn watch(pid: u32) -> Option<std::os::fd::OwnedFd> {
+    let pid = Pid::from_raw(i32::try_from(pid).ok()?)?;
+    rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).ok()
+}
+
+/// Whether the file that this process was started from has been replaced, as an upgrade does.
+pub fn executable_was_replaced() -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let Ok(path) = std::env::current_exe() else { return true };
+    // /proc/self/exe leads to the file that runs, whatever its name has come to stand for (proc_pid_exe(5)).
+    let identity = |path: &std::path::Path| std::fs::metadata(path).map(|file| (file.dev(), file.ino())).ok();
+    identity(&path) != identity(std::path::Path::new("/proc/self/exe"))
+}
+
+/// Lowers the priority of the calling thread. Never undone.
+pub fn lower_priority_of_thread() {
+    // SAFETY: a plain system call; on Linux PRIO_PROCESS with 0 means the calling thread (setpriority(2)).
+    unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, BULK_NICE) };
+}
+
+/// Leaves at once: ONNX Runtime's global destructors have crashed before, and nothing here needs tidying.
+pub fn exit_now(status: i32) -> ! {
+    // SAFETY: _exit has no preconditions.
+    unsafe { libc::_exit(status) }
+}

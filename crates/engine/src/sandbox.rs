@@ -1,0 +1,102 @@
+//! Takes from the engine what it never needs: sockets of its own, other programs, other processes, other files.
+//!
+//! A model is code that somebody else wrote. If it breaks out of ONNX Runtime, it finds itself in a process that can
+//! read models, compute, and answer the connections it was given. Called once, before any thread is started.
+
+use landlock::{
+    ABI, Access, AccessFs, AccessNet, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetStatus, Scope,
+    path_beneath_rules,
+};
+use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// System calls that return EPERM. The listening socket is open by then; accepting needs none of them.
+const DENIED: [i64; 9] = [
+    libc::SYS_socket,
+    libc::SYS_connect,
+    libc::SYS_bind,
+    libc::SYS_io_uring_setup,
+    libc::SYS_execve,
+    libc::SYS_execveat,
+    libc::SYS_ptrace,
+    libc::SYS_process_vm_readv,
+    libc::SYS_process_vm_writev,
+];
+
+/// Numbers of the x32 interface, which a 64-bit filter would let through (`arch/x86/entry/syscalls/syscall_64.tbl`).
+const X32_BIT: i64 = 0x4000_0000;
+
+/// Where the dynamic loader and ONNX Runtime look: libraries, and the description of the processor.
+const SYSTEM_PATHS: [&str; 9] = [
+    "/usr/lib",
+    "/usr/lib64",
+    "/lib",
+    "/lib64",
+    "/etc/ld.so.cache",
+    "/proc/self",
+    "/proc/cpuinfo",
+    "/sys/devices/system",
+    "/dev/urandom",
+];
+
+/// What holds, in the words of `socle.engine_status`.
+#[derive(Clone, Debug)]
+pub struct Sandbox {
+    /// About the network.
+    pub network: String,
+    /// About files.
+    pub files: String,
+    /// Directories that are not there yet, and so stay closed when they are made.
+    pub missing: Vec<PathBuf>,
+}
+
+/// Closes the sandbox around this thread and all that it starts.
+pub fn enter(model_directory: &Path, onnxruntime_library: &Path) -> Sandbox {
+    let files = restrict_files(model_directory, onnxruntime_library)
+        .unwrap_or_else(|error| format!("open: Landlock failed: {error}"));
+    let network = restrict_calls().map_or_else(
+        |error| format!("open: seccomp failed: {error}"),
+        |()| "closed: seccomp refuses every new socket".to_string(),
+    );
+    let wanted = [Some(model_directory), onnxruntime_library.parent()].into_iter().flatten();
+    let missing = wanted.filter(|path| !path.exists()).map(Path::to_path_buf).collect();
+    Sandbox { network, files, missing }
+}
+
+fn restrict_calls() -> Result<(), Box<dyn std::error::Error>> {
+    let mut calls = DENIED.to_vec();
+    if cfg!(target_arch = "x86_64") {
+        calls.extend(DENIED.iter().map(|call| call | X32_BIT));
+    }
+    let rules: BTreeMap<i64, Vec<seccompiler::SeccompRule>> =
+        calls.into_iter().map(|call| (call, Vec::new())).collect();
+    let denied = SeccompAction::Errno(libc::EPERM.cast_unsigned());
+    let filter = SeccompFilter::new(rules, SeccompAction::Allow, denied, std::env::consts::ARCH.try_into()?)?;
+    seccompiler::apply_filter_all_threads(&BpfProgram::try_from(filter)?)?;
+    Ok(())
+}
+
+fn restrict_files(model_directory: &Path, library: &Path) -> Result<String, Box<dyn std::error::Error>> {
+    let abi = ABI::V6;
+    let read = AccessFs::from_read(abi);
+    // The library itself may be a link into another directory.
+    let target = library.canonicalize().ok();
+    let libraries = [Some(library), target.as_deref()].into_iter().flatten().filter_map(Path::parent);
+    let status = Ruleset::default()
+        .handle_access(AccessFs::from_all(abi))?
+        .handle_access(AccessNet::from_all(abi))?
+        .scope(Scope::from_all(abi))?
+        .create()?
+        .add_rules(path_beneath_rules(SYSTEM_PATHS, read))?
+        .add_rules(path_beneath_rules([model_directory], read))?
+        .add_rules(path_beneath_rules(libraries, read))?
+        .restrict_self()?;
+    Ok(match status.ruleset {
+        RulesetStatus::FullyEnforced => "closed: Landlock allows reading models and libraries".to_string(),
+        RulesetStatus::PartiallyEnforced => {
+            "closed: Landlock allows reading models and libraries; this kernel lacks its newest parts".to_string()
+        }
+        RulesetStatus::NotEnforced => "open: this kernel has no Landlock".to_string(),
+    })
+}
