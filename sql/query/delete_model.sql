@@ -1,0 +1,1 @@
+DELETE FROM socle.model AS m WHERE m.name OPERATOR(pg_catalog.=) $1

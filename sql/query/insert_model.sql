@@ -1,0 +1,3 @@
+INSERT INTO socle.model (name, kind, dimensions, max_tokens, pooling, normalized, query_prefix, passage_prefix, license,
+                         directory, files, output_name, pad_id, batchable, digest)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)

@@ -1,0 +1,78 @@
+-- The registry of models. Begins the install script: CREATE SCHEMA without IF NOT EXISTS, so that a schema somebody else
+-- has prepared is never adopted.
+\echo Use "CREATE EXTENSION socle" to load this file. \quit
+
+CREATE SCHEMA socle;
+COMMENT ON SCHEMA socle IS 'retrieval-augmented generation: models, embeddings, chunks, reranking';
+GRANT USAGE ON SCHEMA socle TO PUBLIC;
+
+CREATE TABLE socle.model (
+    name text NOT NULL CONSTRAINT model_name_check CHECK (name OPERATOR(pg_catalog.<>) ''),
+    kind text NOT NULL CONSTRAINT model_kind_check CHECK (kind OPERATOR(pg_catalog.=) ANY (ARRAY['embedding', 'reranker'])),
+    dimensions integer CONSTRAINT model_dimensions_check CHECK (dimensions OPERATOR(pg_catalog.>) 0),
+    max_tokens integer NOT NULL CONSTRAINT model_max_tokens_check CHECK (max_tokens OPERATOR(pg_catalog.>) 0),
+    pooling text NOT NULL
+        CONSTRAINT model_pooling_check CHECK (pooling OPERATOR(pg_catalog.=) ANY (ARRAY['mean', 'cls', 'last', 'none'])),
+    normalized boolean NOT NULL,
+    query_prefix text NOT NULL,
+    passage_prefix text NOT NULL,
+    license text,
+    directory text NOT NULL,
+    files jsonb NOT NULL,
+    output_name text NOT NULL,
+    pad_id integer NOT NULL,
+    batchable boolean NOT NULL,
+    digest text NOT NULL,
+    registered_at timestamp with time zone NOT NULL DEFAULT pg_catalog.now(),
+    registered_by name NOT NULL DEFAULT SESSION_USER,
+    CONSTRAINT model_name_key PRIMARY KEY (name)
+);
+COMMENT ON TABLE socle.model IS 'registered models; written by socle.register_model and socle.drop_model';
+COMMENT ON COLUMN socle.model.name IS 'name by which functions are given the model';
+COMMENT ON COLUMN socle.model.kind IS 'embedding: a vector for a text; reranker: a score for a query and a document';
+COMMENT ON COLUMN socle.model.dimensions IS 'length of the vectors; NULL for a reranker';
+COMMENT ON COLUMN socle.model.max_tokens IS 'longest input in tokens, special tokens and prefix included';
+COMMENT ON COLUMN socle.model.pooling IS 'how the vectors of tokens become one: mean, cls, last, or none where the graph does it';
+COMMENT ON COLUMN socle.model.normalized IS 'vectors are scaled to length 1';
+COMMENT ON COLUMN socle.model.query_prefix IS 'put before every query';
+COMMENT ON COLUMN socle.model.passage_prefix IS 'put before every stored text';
+COMMENT ON COLUMN socle.model.license IS 'licence of the weights, as stated at registration';
+COMMENT ON COLUMN socle.model.directory IS 'directory of the files, relative to socle.model_directory';
+COMMENT ON COLUMN socle.model.files IS 'role, path, size in bytes and SHA-256 of each file';
+COMMENT ON COLUMN socle.model.output_name IS 'output of the graph that is read';
+COMMENT ON COLUMN socle.model.pad_id IS 'token that fills a batch up to its longest text';
+COMMENT ON COLUMN socle.model.batchable IS 'several texts may share one run without changing each other''s result';
+COMMENT ON COLUMN socle.model.digest IS 'identity of the vectors: SHA-256 over graph, tokenizer and every parameter that changes a result';
+COMMENT ON COLUMN socle.model.registered_at IS 'time of registration';
+COMMENT ON COLUMN socle.model.registered_by IS 'session user that registered the model';
+GRANT SELECT ON socle.model TO PUBLIC;
+SELECT pg_catalog.pg_extension_config_dump('socle.model', '');
+
+-- SECURITY DEFINER: whoever is granted EXECUTE may register models without being able to write the table itself.
+CREATE FUNCTION socle.register_model(
+    name text,
+    directory text,
+    kind text DEFAULT NULL,
+    dimensions integer DEFAULT NULL,
+    max_tokens integer DEFAULT NULL,
+    pooling text DEFAULT NULL,
+    normalized boolean DEFAULT NULL,
+    query_prefix text DEFAULT NULL,
+    passage_prefix text DEFAULT NULL,
+    graph text DEFAULT NULL,
+    license text DEFAULT NULL
+) RETURNS TABLE (
+    name text, kind text, dimensions integer, max_tokens integer, pooling text, normalized boolean, batchable boolean,
+    digest text
+)
+LANGUAGE c VOLATILE PARALLEL UNSAFE COST 100000 ROWS 1 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'register_model_wrapper';
+COMMENT ON FUNCTION socle.register_model(text, text, text, integer, integer, text, boolean, text, text, text, text) IS
+    'reads, checks and tries the model in a directory below socle.model_directory and registers it; arguments after the second overrule its files';
+REVOKE ALL ON FUNCTION socle.register_model(text, text, text, integer, integer, text, boolean, text, text, text, text) FROM PUBLIC;
+
+CREATE FUNCTION socle.drop_model(name text) RETURNS void
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 100 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'drop_model_wrapper';
+COMMENT ON FUNCTION socle.drop_model(text) IS 'removes a model from the registry; its files stay';
+REVOKE ALL ON FUNCTION socle.drop_model(text) FROM PUBLIC;

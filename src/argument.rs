@@ -1,0 +1,120 @@
+//! Arguments as they arrive: looked at before they are decompressed, and never larger than the server allows.
+//!
+//! The one place that reads raw datums.
+
+use crate::setting;
+use pgrx::pg_sys;
+use pgrx::{FromDatum, fcinfo};
+use socle_core::{Error, Kind, Result};
+
+/// The arguments of a call.
+#[derive(Clone, Copy, Debug)]
+pub struct Arguments(pg_sys::FunctionCallInfo);
+
+/// An array of texts, and its shape for the array that answers it.
+#[derive(Debug)]
+pub struct Texts {
+    /// The elements; NULL stays `None`.
+    pub elements: Vec<Option<String>>,
+    /// Length of each dimension; empty for an empty array.
+    pub dimensions: Vec<i32>,
+    /// First subscript of each dimension.
+    pub lower_bounds: Vec<i32>,
+}
+
+impl Arguments {
+    /// The arguments of a function that is being called.
+    pub fn new(call: pg_sys::FunctionCallInfo) -> Self {
+        Self(call)
+    }
+
+    /// A text whose size is limited by `socle.max_input_bytes`, checked before it is fetched and decompressed.
+    ///
+    /// # Errors
+    /// `InputTooLong`.
+    pub fn content(self, at: usize, name: &str) -> Result<Option<String>> {
+        match self.datum(at) {
+            None => Ok(None),
+            Some(datum) => content(datum, name).map(Some),
+        }
+    }
+
+    /// A short argument: a name, a format.
+    ///
+    /// # Errors
+    /// `InputTooLong`.
+    pub fn word(self, at: usize, name: &str) -> Result<Option<String>> {
+        self.content(at, name)
+    }
+
+    /// An integer.
+    pub fn integer(self, at: usize) -> Option<i32> {
+        // SAFETY: the SQL declaration makes this argument an integer.
+        self.datum(at).and_then(|datum| unsafe { i32::from_datum(datum, false) })
+    }
+
+    /// A boolean.
+    pub fn boolean(self, at: usize) -> Option<bool> {
+        // SAFETY: the SQL declaration makes this argument a boolean.
+        self.datum(at).and_then(|datum| unsafe { bool::from_datum(datum, false) })
+    }
+
+    /// An array of texts, each limited as in [`Self::content`].
+    ///
+    /// # Errors
+    /// `InputTooLong`, naming the element.
+    pub fn contents(self, at: usize, name: &str) -> Result<Option<Texts>> {
+        self.datum(at).map(|datum| texts(datum, name)).transpose()
+    }
+
+    /// The OID of the function being called.
+    pub fn function(self) -> pg_sys::Oid {
+        // SAFETY: Postgres sets flinfo for every call through fmgr, and ours are never called otherwise.
+        unsafe { (*(*self.0).flinfo).fn_oid }
+    }
+
+    fn datum(self, at: usize) -> Option<pg_sys::Datum> {
+        // SAFETY: the call is under way, and the SQL declaration has at least that many arguments.
+        unsafe { if fcinfo::pg_arg_is_null(self.0, at) { None } else { fcinfo::pg_getarg_datum(self.0, at) } }
+    }
+}
+
+fn content(datum: pg_sys::Datum, name: &str) -> Result<String> {
+    // SAFETY: the datum is a varlena; the function reads its header alone.
+    let size = unsafe { pg_sys::toast_raw_datum_size(datum) }.saturating_sub(pg_sys::VARHDRSZ);
+    let limit = setting::max_input_bytes();
+    if size > limit {
+        return Err(Error::new(Kind::InputTooLong, format!("{name} has {size} bytes, the limit is {limit}"))
+            .hint("Split it, or have a superuser raise socle.max_input_bytes."));
+    }
+    // SAFETY: the datum is a text, and not null.
+    let text = unsafe { <&str>::from_datum(datum, false) };
+    text.map(str::to_string).ok_or_else(|| Error::new(Kind::Bug, "a text that is not null came as null"))
+}
+
+fn texts(datum: pg_sys::Datum, name: &str) -> Result<Texts> {
+    let (mut datums, mut nulls, mut count) = (std::ptr::null_mut(), std::ptr::null_mut(), 0);
+    // SAFETY: the datum is a text[]; deconstruct_array allocates both results in the current memory context, `count`
+    // elements each. The header fields lie where ARR_DIMS and ARR_LBOUND look for them (utils/array.h).
+    let (dimensions, lower_bounds, datums, nulls) = unsafe {
+        let array = pg_sys::pg_detoast_datum(datum.cast_mut_ptr()).cast::<pg_sys::ArrayType>();
+        let rank = usize::try_from((*array).ndim).unwrap_or_default();
+        let header = array.add(1).cast::<i32>();
+        let dimensions = std::slice::from_raw_parts(header, rank).to_vec();
+        let lower_bounds = std::slice::from_raw_parts(header.add(rank), rank).to_vec();
+        let align = b'i'.cast_signed();
+        pg_sys::deconstruct_array(array, pg_sys::TEXTOID, -1, false, align, &mut datums, &mut nulls, &mut count);
+        let count = usize::try_from(count).unwrap_or_default();
+        let slices = if count == 0 {
+            (&[] as &[pg_sys::Datum], &[] as &[bool])
+        } else {
+            (std::slice::from_raw_parts(datums, count), std::slice::from_raw_parts(nulls, count))
+        };
+        (dimensions, lower_bounds, slices.0, slices.1)
+    };
+    let mut elements = Vec::with_capacity(datums.len());
+    for (at, (datum, null)) in datums.iter().zip(nulls).enumerate() {
+        elements.push(if *null { None } else { Some(content(*datum, &format!("element {} of {name}", at + 1))?) });
+    }
+    Ok(Texts { elements, dimensions, lower_bounds })
+}

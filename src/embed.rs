@@ -1,0 +1,163 @@
+//! `socle.embed`, `socle.embed_query`, `socle.count_tokens`.
+
+use crate::argument::{Arguments, Texts};
+use crate::error::report;
+use crate::vector::{self, VectorDatum};
+use crate::{client, model, setting};
+use pgrx::fcinfo::pg_func_extra;
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::prelude::*;
+use socle_core::model::ModelSpec;
+use socle_core::protocol::{Request, Response, Role};
+use socle_core::{Error, Kind, Result};
+use std::ops::Range;
+
+/// Texts of one request. Small requests let connections take turns in the engine.
+const REQUEST_TEXTS: usize = 64;
+/// Bytes of text of one request, unless a single text is larger.
+const REQUEST_BYTES: usize = 16 << 10;
+
+type SqlResult = Result<Option<VectorDatum>, ErrorReport>;
+
+/// The last text that one call site embedded. An expression such as `ORDER BY embedding <-> socle.embed_query('…')`
+/// is evaluated once for each row; the vector is computed once.
+#[derive(Default)]
+struct Memo {
+    digest: String,
+    content: String,
+    vector: Vec<f32>,
+}
+
+#[pg_extern(sql = false)]
+fn embed(call: pg_sys::FunctionCallInfo) -> SqlResult {
+    one(call, Role::Passage, "content").map_err(report)
+}
+
+#[pg_extern(sql = false)]
+fn embed_query(call: pg_sys::FunctionCallInfo) -> SqlResult {
+    one(call, Role::Query, "query").map_err(report)
+}
+
+fn one(call: pg_sys::FunctionCallInfo, role: Role, name: &str) -> Result<Option<VectorDatum>> {
+    let arguments = Arguments::new(call);
+    let Some(content) = arguments.content(0, name)? else { return Ok(None) };
+    check_not_blank(&content, name)?;
+    let spec = model::embedding_model(arguments.word(1, "model")?)?;
+    let digest = spec.digest();
+    // SAFETY: Postgres is calling this function, and nothing else uses its fn_extra.
+    let mut memo = unsafe { pg_func_extra(call, Memo::default) };
+    if memo.digest != digest || memo.content != content {
+        let vector = vectors(&spec, role, &[&content], None)?.pop().unwrap_or_default();
+        *memo = Memo { digest, content, vector };
+    }
+    vector::datum(&memo.vector).map(Some)
+}
+
+#[pg_extern(sql = false)]
+fn embed_array(call: pg_sys::FunctionCallInfo) -> SqlResult {
+    many(Arguments::new(call)).map_err(report)
+}
+
+fn many(arguments: Arguments) -> Result<Option<VectorDatum>> {
+    let Some(texts) = arguments.contents(0, "contents")? else { return Ok(None) };
+    let spec = model::embedding_model(arguments.word(1, "model")?)?;
+    let Texts { elements, .. } = &texts;
+    let mut present = Vec::with_capacity(elements.len());
+    let mut positions = Vec::with_capacity(elements.len());
+    for (at, element) in elements.iter().enumerate() {
+        if let Some(element) = element {
+            check_not_blank(element, &format!("element {} of contents", at + 1))?;
+            present.push(element.as_str());
+            positions.push(at);
+        }
+    }
+    vector::check_array_size(elements.len(), spec.dimensions as usize)?;
+    let computed = vectors(&spec, Role::Passage, &present, Some(&positions))?;
+    let mut all = vec![None; elements.len()];
+    for (at, vector) in positions.into_iter().zip(computed) {
+        all[at] = Some(vector);
+    }
+    vector::array(arguments, &all, &texts).map(Some)
+}
+
+#[pg_extern(sql = false)]
+fn count_tokens(call: pg_sys::FunctionCallInfo) -> Result<Option<i32>, ErrorReport> {
+    let count = || -> Result<Option<i32>> {
+        let arguments = Arguments::new(call);
+        let Some(content) = arguments.content(0, "content")? else { return Ok(None) };
+        let model = model::any_model(arguments.word(1, "model")?)?;
+        match client::ask(Request::CountTokens { model, content: &content })?.pop() {
+            Some(Response::Count(count)) => Ok(Some(count.cast_signed())),
+            Some(Response::Failed { error, .. }) => Err(error),
+            _ => Err(client::unexpected()),
+        }
+    };
+    count().map_err(report)
+}
+
+/// Raises `InvalidArgument` for a text without any word: whatever vector it got, it would be near to something.
+fn check_not_blank(text: &str, name: &str) -> Result<()> {
+    if !text.trim().is_empty() {
+        return Ok(());
+    }
+    Err(Error::new(Kind::InvalidArgument, format!("{name} must not be empty or only white space"))
+        .hint("Leave such texts out, or pass NULL, which gives NULL."))
+}
+
+/// One vector for each text. `positions` are those of the texts in the user's array, if there is one.
+fn vectors(spec: &ModelSpec, role: Role, texts: &[&str], positions: Option<&[usize]>) -> Result<Vec<Vec<f32>>> {
+    let width = spec.dimensions as usize;
+    let requests = requests(texts);
+    let mut vectors = vec![Vec::new(); texts.len()];
+    let truncate = setting::truncate_input();
+    let request = |number: usize| Request::Embed {
+        model: spec.clone(),
+        role,
+        truncate,
+        contents: texts[requests[number].clone()].to_vec(),
+    };
+    client::exchange(requests.len(), &request, &mut |number, mut answers| match answers.pop() {
+        Some(Response::Vectors(values)) if values.len() == requests[number].len() * width => {
+            for (place, vector) in vectors[requests[number].clone()].iter_mut().zip(values.chunks_exact(width)) {
+                *place = vector.to_vec();
+            }
+            Ok(())
+        }
+        Some(Response::Failed { error, item }) => Err(locate(error, &requests[number], item, positions, "contents")),
+        _ => Err(client::unexpected()),
+    })?;
+    Ok(vectors)
+}
+
+/// The texts of each request.
+pub fn requests(texts: &[&str]) -> Vec<Range<usize>> {
+    let mut requests: Vec<Range<usize>> = Vec::new();
+    let mut bytes = 0;
+    for (at, text) in texts.iter().enumerate() {
+        bytes += text.len();
+        match requests.last_mut() {
+            Some(last) if last.len() < REQUEST_TEXTS && bytes <= REQUEST_BYTES => last.end = at + 1,
+            _ => {
+                requests.push(at..at + 1);
+                bytes = text.len();
+            }
+        }
+    }
+    requests
+}
+
+/// Says which element of the user's array an error is about.
+pub fn locate(
+    mut error: Error,
+    request: &Range<usize>,
+    item: Option<u32>,
+    positions: Option<&[usize]>,
+    array: &str,
+) -> Error {
+    if let (Some(item), Some(positions)) = (item, positions)
+        && let Some(position) = positions.get(request.start + item as usize)
+    {
+        error.message = format!("element {} of {array}: {}", position + 1, error.message);
+    }
+    error
+}

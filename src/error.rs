@@ -1,0 +1,51 @@
+//! The one table that turns kinds of errors into SQLSTATEs.
+
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::{PgSqlErrorCode, function_name};
+use socle_core::{Error, Kind};
+
+/// The SQLSTATE of a kind of error.
+fn sqlstate(kind: Kind) -> PgSqlErrorCode {
+    match kind {
+        Kind::InvalidArgument => PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
+        // As pgvector raises it (vector.c, CheckExpectedDim).
+        Kind::DimensionMismatch => PgSqlErrorCode::ERRCODE_DATA_EXCEPTION,
+        Kind::InputTooLong => PgSqlErrorCode::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+        Kind::UnknownModel => PgSqlErrorCode::ERRCODE_UNDEFINED_OBJECT,
+        Kind::AlreadyExists => PgSqlErrorCode::ERRCODE_DUPLICATE_OBJECT,
+        Kind::WrongModelKind => PgSqlErrorCode::ERRCODE_WRONG_OBJECT_TYPE,
+        Kind::EngineUnavailable => PgSqlErrorCode::ERRCODE_CANNOT_CONNECT_NOW,
+        Kind::Cancelled => PgSqlErrorCode::ERRCODE_QUERY_CANCELED,
+        Kind::MissingFile => PgSqlErrorCode::ERRCODE_UNDEFINED_FILE,
+        Kind::UnreadableFile => PgSqlErrorCode::ERRCODE_IO_ERROR,
+        Kind::DamagedModelFile => PgSqlErrorCode::ERRCODE_DATA_CORRUPTED,
+        Kind::InferenceFailed => PgSqlErrorCode::ERRCODE_EXTERNAL_ROUTINE_EXCEPTION,
+        Kind::OutOfMemory => PgSqlErrorCode::ERRCODE_OUT_OF_MEMORY,
+        Kind::NotPermitted => PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
+        Kind::NoWorkerSlot => PgSqlErrorCode::ERRCODE_CONFIGURATION_LIMIT_EXCEEDED,
+        Kind::NotSupported => PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
+        Kind::Bug => PgSqlErrorCode::ERRCODE_INTERNAL_ERROR,
+    }
+}
+
+/// An error as Postgres raises it. Only this type keeps its SQLSTATE on the way out of a function.
+pub fn report(error: Error) -> ErrorReport {
+    let mut report = ErrorReport::new(sqlstate(error.kind), printable(&error.message), function_name!());
+    if let Some(detail) = &error.detail {
+        report = report.set_detail(printable(detail));
+    }
+    if let Some(hint) = &error.hint {
+        report = report.set_hint(printable(hint));
+    }
+    report
+}
+
+/// Text from ONNX Runtime or a file name may hold what a C string ends at.
+fn printable(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
+}
+
+/// An error of SPI, which only a damaged installation causes.
+pub fn spi(error: pgrx::spi::Error) -> Error {
+    Error::new(Kind::Bug, "could not read the tables of socle").detail(error.to_string())
+}

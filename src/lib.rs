@@ -1,0 +1,35 @@
+//! socle, the PostgreSQL side: SQL functions, settings, the supervisor of the engine. The only code that knows Postgres.
+//!
+//! Words, each used for one thing everywhere:
+//! *source* a table of the user · *document* what one row or file holds · *chunk* a piece of a document that fits a
+//! model · *embedding* the vector of a text · *model* a registered graph with its tokenizer and parameters · *digest*
+//! the identity of a model · *corpus* a source with its chunks, kept true · *job* one change waiting to be worked on ·
+//! *engine* the process that holds models · *supervisor* the background worker that keeps the engine running · *sync
+//! worker* the background worker that keeps the corpora of one database true.
+
+mod argument;
+mod chunk;
+mod client;
+mod embed;
+mod error;
+mod installation;
+mod model;
+mod postgres_version;
+mod rerank;
+mod setting;
+mod status;
+mod supervisor;
+mod vector;
+mod wait;
+
+use pgrx::prelude::*;
+
+pgrx::pg_module_magic!(name, version);
+
+/// Runs when the library is loaded: in the postmaster with `shared_preload_libraries`, else in the first session that
+/// calls a function. Defines settings and nothing that could fail.
+#[pg_guard]
+pub extern "C-unwind" fn _PG_init() {
+    setting::define();
+    supervisor::register_at_start();
+}

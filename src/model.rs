@@ -1,0 +1,280 @@
+//! Registered models: `socle.register_model`, `socle.drop_model`, and how the other functions find one.
+
+use crate::argument::Arguments;
+use crate::error::{report, spi};
+use crate::{client, setting};
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::prelude::*;
+use pgrx::spi::OwnedPreparedStatement;
+use serde_json::{Value, json};
+use socle_core::model::{ModelFile, ModelKind, ModelOverrides, ModelSpec, Pooling};
+use socle_core::protocol::{Request, Response};
+use socle_core::{Error, Kind, Result};
+use std::cell::RefCell;
+
+const FIND: &str = include_str!("../sql/query/find_model.sql");
+const NAMES: &str = include_str!("../sql/query/model_names.sql");
+const INSERT: &str = include_str!("../sql/query/insert_model.sql");
+const DELETE: &str = include_str!("../sql/query/delete_model.sql");
+
+/// Most names that a hint lists.
+const MAX_NAMES: usize = 10;
+
+thread_local! {
+    /// [`FIND`], planned once for this session.
+    static FIND_PLAN: RefCell<Option<OwnedPreparedStatement>> = const { RefCell::new(None) };
+}
+
+/// The model that an embedding function was given, or the default one.
+///
+/// # Errors
+/// `InvalidArgument` when there is neither, otherwise as [`find`].
+pub fn embedding_model(name: Option<String>) -> Result<ModelSpec> {
+    let name = name.or_else(setting::default_model).ok_or_else(|| no_model("socle.default_model"))?;
+    require(find(&name)?, ModelKind::Embedding)
+}
+
+/// The model that `socle.rerank` was given, or the default one.
+///
+/// # Errors
+/// As [`embedding_model`].
+pub fn rerank_model(name: Option<String>) -> Result<ModelSpec> {
+    let name = name.or_else(setting::default_rerank_model).ok_or_else(|| no_model("socle.default_rerank_model"))?;
+    require(find(&name)?, ModelKind::Reranker)
+}
+
+/// A model of any kind, given or the default one.
+///
+/// # Errors
+/// As [`embedding_model`].
+pub fn any_model(name: Option<String>) -> Result<ModelSpec> {
+    find(&name.or_else(setting::default_model).ok_or_else(|| no_model("socle.default_model"))?)
+}
+
+/// The model of that name.
+///
+/// # Errors
+/// `UnknownModel`, with the names there are; `DamagedModelFile` when its row was changed by hand.
+pub fn find(name: &str) -> Result<ModelSpec> {
+    let found = Spi::connect(|client| {
+        FIND_PLAN.with_borrow_mut(|plan| {
+            let plan = match plan {
+                Some(plan) => plan,
+                None => plan.insert(client.prepare(FIND, &[PgOid::from(pg_sys::TEXTOID)])?.keep()),
+            };
+            let rows = client.select(&*plan, Some(1), &[name.into()])?;
+            if rows.is_empty() { Ok(None) } else { rows.first().get_one::<String>() }
+        })
+    })
+    .map_err(spi)?;
+    let Some(row) = found else { return Err(unknown(name)?) };
+    let damaged =
+        || Error::new(Kind::DamagedModelFile, format!("the row of model \"{name}\" in socle.model is damaged"));
+    let (spec, digest) = serde_json::from_str(&row).ok().and_then(|row| spec(&row)).ok_or_else(damaged)?;
+    if spec.digest() != digest {
+        return Err(damaged()
+            .detail("Its digest does not belong to its other columns.")
+            .hint("Drop the model with socle.drop_model() and register it again."));
+    }
+    Ok(spec)
+}
+
+fn require(spec: ModelSpec, kind: ModelKind) -> Result<ModelSpec> {
+    if spec.kind == kind {
+        return Ok(spec);
+    }
+    let (name, is, needed) = (&spec.name, spec.kind.name(), kind.name());
+    let hint = match kind {
+        ModelKind::Embedding => "Use socle.rerank() with a reranker, and an embedding model here.",
+        ModelKind::Reranker => "Use socle.embed() with an embedding model, and a reranker here.",
+    };
+    Err(Error::new(Kind::WrongModelKind, format!("model \"{name}\" is of kind {is}, not {needed}")).hint(hint))
+}
+
+fn no_model(setting: &str) -> Error {
+    Error::new(Kind::InvalidArgument, "no model is given")
+        .hint(format!("Pass the argument model, or set {setting}. {}", known_models().unwrap_or_default()))
+}
+
+fn unknown(name: &str) -> Result<Error> {
+    Ok(Error::new(Kind::UnknownModel, format!("model \"{name}\" does not exist")).hint(known_models()?))
+}
+
+fn known_models() -> Result<String> {
+    let names: Vec<String> = Spi::connect(|client| {
+        let rows = client.select(NAMES, Some(MAX_NAMES as i64 + 1), &[])?;
+        rows.map(|row| Ok(row.get::<String>(1)?.unwrap_or_default())).collect::<pgrx::spi::Result<_>>()
+    })
+    .map_err(spi)?;
+    if names.is_empty() {
+        return Ok("No model is registered: see socle.register_model().".to_string());
+    }
+    let more = if names.len() > MAX_NAMES { ", …" } else { "" };
+    let quoted: Vec<String> = names.iter().take(MAX_NAMES).map(|name| format!("\"{name}\"")).collect();
+    Ok(format!("Registered models are {}{more}.", quoted.join(", ")))
+}
+
+/// A row of `socle.model` as JSON, and its digest.
+fn spec(row: &Value) -> Option<(ModelSpec, String)> {
+    let text = |key: &str| row.get(key)?.as_str().map(str::to_string);
+    let number = |key: &str| row.get(key)?.as_u64().and_then(|number| u32::try_from(number).ok());
+    let files = |role: &str| -> Vec<ModelFile> {
+        let all = row.get("files").and_then(Value::as_array).into_iter().flatten();
+        let own = all.filter(|file| file.get("role").and_then(Value::as_str) == Some(role));
+        own.filter_map(|file| serde_json::from_value(file.clone()).ok()).collect()
+    };
+    let spec = ModelSpec {
+        name: text("name")?,
+        directory: text("directory")?,
+        graph: files("graph").pop()?,
+        tokenizer: files("tokenizer").pop()?,
+        configuration: files("configuration"),
+        kind: ModelKind::parse(&text("kind")?)?,
+        dimensions: number("dimensions").unwrap_or(1),
+        max_tokens: number("max_tokens")?,
+        pooling: Pooling::parse(&text("pooling")?)?,
+        normalize: row.get("normalized")?.as_bool()?,
+        query_prefix: text("query_prefix")?,
+        passage_prefix: text("passage_prefix")?,
+        output: text("output_name")?,
+        pad_id: number("pad_id")?,
+        batchable: row.get("batchable")?.as_bool()?,
+    };
+    Some((spec, text("digest")?))
+}
+
+fn files(spec: &ModelSpec) -> Value {
+    let with_role = |role: &str, file: &ModelFile| json!({"role": role, "path": file.path, "bytes": file.bytes, "sha256": file.sha256});
+    let configuration = spec.configuration.iter().map(|file| with_role("configuration", file));
+    [with_role("graph", &spec.graph), with_role("tokenizer", &spec.tokenizer)]
+        .into_iter()
+        .chain(configuration)
+        .collect()
+}
+
+/// A row of the result of `socle.register_model`.
+type Registered = TableIterator<
+    'static,
+    (
+        name!(name, String),
+        name!(kind, String),
+        name!(dimensions, Option<i32>),
+        name!(max_tokens, i32),
+        name!(pooling, String),
+        name!(normalized, bool),
+        name!(batchable, bool),
+        name!(digest, String),
+    ),
+>;
+
+#[pg_extern(sql = false)]
+fn register_model(call: pg_sys::FunctionCallInfo) -> Result<Registered, ErrorReport> {
+    register(Arguments::new(call)).map_err(report)
+}
+
+fn register(arguments: Arguments) -> Result<Registered> {
+    let needed = |at: usize, name: &str| {
+        let text = arguments.word(at, name)?.filter(|text| !text.is_empty());
+        text.ok_or_else(|| Error::new(Kind::InvalidArgument, format!("{name} must not be null or empty")))
+    };
+    let name = needed(0, "name")?;
+    let directory = needed(1, "directory")?;
+    let overrides = ModelOverrides {
+        kind: named(arguments, 2, "kind", ModelKind::parse, ModelKind::NAMES)?,
+        dimensions: positive(arguments, 3, "dimensions")?,
+        max_tokens: positive(arguments, 4, "max_tokens")?,
+        pooling: named(arguments, 5, "pooling", Pooling::parse, Pooling::NAMES)?,
+        normalize: arguments.boolean(6),
+        query_prefix: arguments.word(7, "query_prefix")?,
+        passage_prefix: arguments.word(8, "passage_prefix")?,
+        graph: arguments.word(9, "graph")?,
+    };
+    let license = arguments.word(10, "license")?;
+    if exists(&name)? {
+        return Err(Error::new(Kind::AlreadyExists, format!("model \"{name}\" already exists"))
+            .hint("Choose another name, or drop it first with socle.drop_model()."));
+    }
+    let request = Request::Inspect { name: &name, directory: &directory, overrides };
+    let spec = match client::ask(request)?.pop() {
+        Some(Response::Inspected(spec)) => *spec,
+        Some(Response::Failed { error, .. }) => return Err(error),
+        _ => return Err(client::unexpected()),
+    };
+    insert(&spec, license)?;
+    Ok(TableIterator::once(row(spec)))
+}
+
+fn row(spec: ModelSpec) -> (String, String, Option<i32>, i32, String, bool, bool, String) {
+    let digest = spec.digest();
+    (
+        spec.name,
+        spec.kind.name().to_string(),
+        (spec.kind == ModelKind::Embedding).then_some(spec.dimensions.cast_signed()),
+        spec.max_tokens.cast_signed(),
+        spec.pooling.name().to_string(),
+        spec.normalize,
+        spec.batchable,
+        digest,
+    )
+}
+
+fn exists(name: &str) -> Result<bool> {
+    let rows = Spi::connect(|client| client.select(FIND, Some(1), &[name.into()]).map(|rows| rows.len()));
+    rows.map(|rows| rows > 0).map_err(spi)
+}
+
+fn insert(spec: &ModelSpec, license: Option<String>) -> Result<()> {
+    let dimensions = (spec.kind == ModelKind::Embedding).then_some(spec.dimensions.cast_signed());
+    let arguments = [
+        spec.name.as_str().into(),
+        spec.kind.name().into(),
+        dimensions.into(),
+        spec.max_tokens.cast_signed().into(),
+        spec.pooling.name().into(),
+        spec.normalize.into(),
+        spec.query_prefix.as_str().into(),
+        spec.passage_prefix.as_str().into(),
+        license.into(),
+        spec.directory.as_str().into(),
+        pgrx::JsonB(files(spec)).into(),
+        spec.output.as_str().into(),
+        spec.pad_id.cast_signed().into(),
+        spec.batchable.into(),
+        spec.digest().into(),
+    ];
+    Spi::connect_mut(|client| client.update(INSERT, None, &arguments).map(drop)).map_err(spi)
+}
+
+fn named<T>(
+    arguments: Arguments,
+    at: usize,
+    name: &str,
+    parse: impl Fn(&str) -> Option<T>,
+    names: &[&str],
+) -> Result<Option<T>> {
+    let Some(text) = arguments.word(at, name)? else { return Ok(None) };
+    let unknown = || {
+        Error::new(Kind::InvalidArgument, format!("{name} must not be \"{text}\""))
+            .hint(format!("It is one of {}.", names.join(", ")))
+    };
+    parse(&text).ok_or_else(unknown).map(Some)
+}
+
+fn positive(arguments: Arguments, at: usize, name: &str) -> Result<Option<u32>> {
+    match arguments.integer(at).map(u32::try_from) {
+        None => Ok(None),
+        Some(Ok(number @ 1..)) => Ok(Some(number)),
+        Some(_) => Err(Error::new(Kind::InvalidArgument, format!("{name} must be at least 1"))),
+    }
+}
+
+#[pg_extern(sql = false)]
+fn drop_model(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
+    let dropped = || -> Result<()> {
+        let name = Arguments::new(call).word(0, "name")?.unwrap_or_default();
+        let rows =
+            Spi::connect_mut(|client| client.update(DELETE, None, &[name.as_str().into()]).map(|rows| rows.len()));
+        if rows.map_err(spi)? == 0 { Err(unknown(&name)?) } else { Ok(()) }
+    };
+    dropped().map_err(report)
+}

@@ -1,0 +1,36 @@
+//! What differs between the supported versions of Postgres. The only file with `cfg(feature = "pgNN")`.
+
+use pgrx::pg_sys;
+
+/// Installs a signal handler.
+///
+/// # Safety
+/// The handler has to be safe to run at any instruction of this process.
+pub unsafe fn set_signal_handler(signal: i32, handler: unsafe extern "C-unwind" fn(i32)) {
+    #[cfg(feature = "pg18")]
+    // SAFETY: the caller's guarantee.
+    unsafe {
+        pg_sys::pqsignal_be(signal, Some(handler))
+    };
+    #[cfg(not(feature = "pg18"))]
+    // SAFETY: the caller's guarantee.
+    unsafe {
+        pg_sys::pqsignal(signal, Some(handler))
+    };
+}
+
+/// The wait event under which sessions wait for the engine: `Extension: SocleEngine` from 17 on, where extensions may
+/// name theirs, else `Extension: Extension`.
+pub fn engine_wait_event() -> u32 {
+    #[cfg(any(feature = "pg17", feature = "pg18"))]
+    {
+        use std::sync::OnceLock;
+        static EVENT: OnceLock<u32> = OnceLock::new();
+        // SAFETY: a session or worker attached to shared memory asks for a name that lives forever.
+        *EVENT.get_or_init(|| unsafe { pg_sys::WaitEventExtensionNew(c"SocleEngine".as_ptr()) })
+    }
+    #[cfg(not(any(feature = "pg17", feature = "pg18")))]
+    {
+        pg_sys::PG_WAIT_EXTENSION
+    }
+}

@@ -1,0 +1,195 @@
+//! Every setting, its default, and why it has the context it has.
+//!
+//! SIGHUP and superuser-only: what the supervisor gives the engine; a change restarts the engine. SUSET: a limit that
+//! protects the server. USERSET: what only changes the caller's own results. Nothing is POSTMASTER, because that cannot
+//! be defined once the server runs, and socle needs no preloading.
+
+use pgrx::guc::{GucContext, GucFlags, GucRegistry, GucSetting};
+use pgrx::pg_sys;
+use socle_core::protocol::MAX_INPUT_BYTES;
+use std::ffi::{CStr, CString, c_char};
+use std::path::PathBuf;
+
+static DEFAULT_MODEL: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
+static DEFAULT_RERANK_MODEL: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
+static TRUNCATE_INPUT: GucSetting<bool> = GucSetting::<bool>::new(false);
+static MAX_INPUT: GucSetting<i32> = GucSetting::<i32>::new(4 << 20);
+static MODEL_DIRECTORY: GucSetting<Option<CString>> =
+    GucSetting::<Option<CString>>::new(Some(c"$sharedir/socle/models"));
+static ONNXRUNTIME_LIBRARY: GucSetting<Option<CString>> =
+    GucSetting::<Option<CString>>::new(Some(c"$libdir/socle/libonnxruntime.so"));
+static ENGINE_THREADS: GucSetting<i32> = GucSetting::<i32>::new(0);
+static ENGINE_MEMORY_LIMIT: GucSetting<i32> = GucSetting::<i32>::new(2048);
+static ENGINE_BATCH_TOKENS: GucSetting<i32> = GucSetting::<i32>::new(1024);
+
+/// Defines the settings.
+pub fn define() {
+    define_for_users();
+    define_for_engine();
+    // SAFETY: called from `_PG_init`, with a C string that lives forever.
+    unsafe { pg_sys::MarkGUCPrefixReserved(c"socle".as_ptr()) };
+}
+
+fn define_for_users() {
+    GucRegistry::define_string_guc(
+        c"socle.default_model",
+        c"Sets the model that functions use when none is given.",
+        c"Empty by default, so that nobody embeds with a model they did not choose.",
+        &DEFAULT_MODEL,
+        GucContext::Userset,
+        GucFlags::default(),
+    );
+    GucRegistry::define_string_guc(
+        c"socle.default_rerank_model",
+        c"Sets the model that socle.rerank uses when none is given.",
+        c"When empty, socle.default_model is used.",
+        &DEFAULT_RERANK_MODEL,
+        GucContext::Userset,
+        GucFlags::default(),
+    );
+    GucRegistry::define_bool_guc(
+        c"socle.truncate_input",
+        c"Cuts texts that exceed the window of their model instead of raising an error.",
+        c"Off by default, because what is cut off cannot be found later.",
+        &TRUNCATE_INPUT,
+        GucContext::Userset,
+        GucFlags::default(),
+    );
+    GucRegistry::define_int_guc(
+        c"socle.max_input_bytes",
+        c"Sets the largest text that a function accepts.",
+        c"4 MB hold about a thousand pages. Larger texts raise an error before they are decompressed. It protects the \
+          memory of the server, so only superusers may change it.",
+        &MAX_INPUT,
+        1,
+        MAX_INPUT_BYTES as i32,
+        GucContext::Suset,
+        GucFlags::UNIT_BYTE,
+    );
+}
+
+fn define_for_engine() {
+    GucRegistry::define_string_guc(
+        c"socle.model_directory",
+        c"Sets the directory below which the directories of models are.",
+        c"$sharedir stands for the server's directory of shared data, where \"make install-models\" puts models.",
+        &MODEL_DIRECTORY,
+        GucContext::Sighup,
+        GucFlags::SUPERUSER_ONLY,
+    );
+    GucRegistry::define_string_guc(
+        c"socle.onnxruntime_library",
+        c"Sets the path of the ONNX Runtime library.",
+        c"$libdir stands for the server's directory of libraries, where \"make install\" puts it. The library is code, \
+          so it has to belong to root or to the server's operating system user.",
+        &ONNXRUNTIME_LIBRARY,
+        GucContext::Sighup,
+        GucFlags::SUPERUSER_ONLY,
+    );
+    GucRegistry::define_int_guc(
+        c"socle.engine_threads",
+        c"Sets the number of threads the engine computes with.",
+        c"0 means one for each processor. Bulk work runs at low priority, so that it yields to queries and to sessions.",
+        &ENGINE_THREADS,
+        0,
+        1024,
+        GucContext::Sighup,
+        GucFlags::SUPERUSER_ONLY,
+    );
+    GucRegistry::define_int_guc(
+        c"socle.engine_memory_limit",
+        c"Sets the memory that loaded models may take.",
+        c"When a further model needs room, the least recently used one is dropped from memory.",
+        &ENGINE_MEMORY_LIMIT,
+        16,
+        i32::MAX,
+        GucContext::Sighup,
+        GucFlags::SUPERUSER_ONLY | GucFlags::UNIT_MB,
+    );
+    GucRegistry::define_int_guc(
+        c"socle.engine_batch_tokens",
+        c"Sets how many tokens, padding included, run through a model at once.",
+        c"Small batches stay in the processor's cache and let queries pass; bench/README.md shows how to measure it.",
+        &ENGINE_BATCH_TOKENS,
+        16,
+        1 << 20,
+        GucContext::Sighup,
+        GucFlags::SUPERUSER_ONLY,
+    );
+}
+
+/// `socle.default_model`; `None` when empty.
+pub fn default_model() -> Option<String> {
+    text(&DEFAULT_MODEL)
+}
+
+/// `socle.default_rerank_model`, or else `socle.default_model`.
+pub fn default_rerank_model() -> Option<String> {
+    text(&DEFAULT_RERANK_MODEL).or_else(default_model)
+}
+
+/// `socle.truncate_input`.
+pub fn truncate_input() -> bool {
+    TRUNCATE_INPUT.get()
+}
+
+/// `socle.max_input_bytes`.
+pub fn max_input_bytes() -> usize {
+    usize::try_from(MAX_INPUT.get()).unwrap_or_default()
+}
+
+/// `socle.model_directory` with `$sharedir` resolved. A relative path is relative to the data directory.
+pub fn model_directory() -> PathBuf {
+    resolve(&MODEL_DIRECTORY)
+}
+
+/// `socle.onnxruntime_library` with `$libdir` resolved.
+pub fn onnxruntime_library() -> PathBuf {
+    resolve(&ONNXRUNTIME_LIBRARY)
+}
+
+/// `socle.engine_threads`.
+pub fn engine_threads() -> u32 {
+    ENGINE_THREADS.get().unsigned_abs()
+}
+
+/// `socle.engine_memory_limit` in bytes.
+pub fn engine_memory_limit() -> u64 {
+    u64::from(ENGINE_MEMORY_LIMIT.get().unsigned_abs()) << 20
+}
+
+/// `socle.engine_batch_tokens`.
+pub fn engine_batch_tokens() -> u32 {
+    ENGINE_BATCH_TOKENS.get().unsigned_abs()
+}
+
+/// The server's directory of libraries.
+pub fn library_directory() -> PathBuf {
+    // SAFETY: set before any session or worker starts, and never changed.
+    let path = unsafe { CStr::from_ptr((&raw const pg_sys::pkglib_path).cast::<c_char>()) };
+    PathBuf::from(path.to_string_lossy().into_owned())
+}
+
+fn share_directory() -> PathBuf {
+    let mut path = [0 as c_char; pg_sys::MAXPGPATH as usize];
+    // SAFETY: the function writes a C string of at most MAXPGPATH bytes.
+    let path = unsafe {
+        pg_sys::get_share_path((&raw const pg_sys::my_exec_path).cast(), path.as_mut_ptr());
+        CStr::from_ptr(path.as_ptr())
+    };
+    PathBuf::from(path.to_string_lossy().into_owned())
+}
+
+fn resolve(setting: &GucSetting<Option<CString>>) -> PathBuf {
+    let path = text(setting).unwrap_or_default();
+    for (name, directory) in [("$sharedir", share_directory()), ("$libdir", library_directory())] {
+        if let Some(rest) = path.strip_prefix(name) {
+            return directory.join(rest.trim_start_matches('/'));
+        }
+    }
+    PathBuf::from(path)
+}
+
+fn text(setting: &GucSetting<Option<CString>>) -> Option<String> {
+    setting.get().map(|text| text.to_string_lossy().into_owned()).filter(|text| !text.is_empty())
+}

@@ -1,0 +1,62 @@
+//! `socle.version` and what the status views show.
+
+use crate::error::report;
+use crate::{client, supervisor};
+use pgrx::JsonB;
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::prelude::*;
+use serde_json::json;
+use socle_core::Result;
+
+#[pg_extern(sql = false)]
+fn version() -> &'static str {
+    env!("CARGO_PKG_VERSION")
+}
+
+/// The state of the engine as one JSON object. Never starts an engine.
+#[pg_extern(sql = false)]
+fn engine_report() -> Result<JsonB, ErrorReport> {
+    let read = || -> Result<JsonB> {
+        let Some(report) = client::report()? else {
+            let state = if supervisor::is_running() { "starting" } else { "stopped" };
+            return Ok(JsonB(json!({"state": state, "models": []})));
+        };
+        let models: Vec<_> = report
+            .models
+            .iter()
+            .map(|model| {
+                json!({
+                    "digest": model.digest,
+                    "memory_bytes": model.memory_bytes,
+                    "loaded_at": model.loaded_at,
+                    "used_at": model.used_at,
+                    "text_count": model.text_count,
+                })
+            })
+            .collect();
+        Ok(JsonB(json!({
+            "state": "running",
+            "pid": report.pid,
+            "started_at": report.started_at,
+            "restart_count": report.restart_count,
+            "onnxruntime_version": report.onnxruntime_version,
+            "thread_count": report.thread_count,
+            "memory_bytes": report.memory_bytes,
+            "memory_limit_bytes": report.memory_limit_bytes,
+            "models": models,
+            "connection_count": report.connection_count,
+            "interactive_queue": report.interactive_queue,
+            "bulk_queue": report.bulk_queue,
+            "request_count": report.request_count,
+            "batch_count": report.batch_count,
+            "text_count": report.text_count,
+            "token_count": report.token_count,
+            "tokens_per_second": report.tokens_per_second,
+            "latency_p50_ms": report.latency_p50_ms,
+            "latency_p95_ms": report.latency_p95_ms,
+            "network": report.network,
+            "files": report.files,
+        })))
+    };
+    read().map_err(report)
+}

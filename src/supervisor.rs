@@ -1,0 +1,274 @@
+//! The supervisor: one background worker per cluster that keeps an engine running.
+//!
+//! Started by the postmaster where socle is preloaded, else by the first session that needs the engine; ends with the
+//! server. It takes no database connection, so that nothing it waits for can hold up DROP DATABASE, and it needs no
+//! consistent catalog, so that it runs on a hot standby. It owns no transaction and no shared memory.
+
+mod child;
+
+use crate::postgres_version::set_signal_handler;
+use crate::{setting, wait};
+use child::{Child, Ended};
+use pgrx::pg_sys;
+use pgrx::prelude::*;
+use socle_core::protocol::{EngineSettings, FAILURE_FILE, RUNTIME_DIRECTORY, SUPERVISOR_LOCK};
+use socle_core::{Error, Kind, Result};
+use std::fs::{DirBuilder, File};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+const NAME: &str = "socle supervisor";
+
+/// Time before the n-th further attempt after an engine that never became ready. Nothing changes by itself then, so
+/// attempts are few.
+const START_BACKOFF: [u64; 3] = [2_000, 5_000, 10_000];
+
+/// The same after an engine that was ready and died. The first restart is immediate: a session is waiting.
+const CRASH_BACKOFF: [u64; 8] = [0, 0, 100, 200, 500, 1_000, 2_000, 5_000];
+
+/// An engine that lived this long before it died starts the back-off anew.
+const HEALTHY: Duration = Duration::from_secs(10);
+
+/// Longest sleep between two looks at the engine.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Registers the supervisor with the postmaster, where it loads this library at its start.
+pub fn register_at_start() {
+    // SAFETY: plain variables, set before libraries are loaded.
+    if unsafe { pg_sys::process_shared_preload_libraries_in_progress && !pg_sys::IsBinaryUpgrade } {
+        let mut worker = registration();
+        // SAFETY: called in the postmaster while it preloads libraries, as the function demands.
+        unsafe { pg_sys::RegisterBackgroundWorker(&mut worker) };
+    }
+}
+
+/// Has the postmaster start a supervisor. A second one finds the lock taken and leaves.
+///
+/// # Errors
+/// `NoWorkerSlot` when `max_worker_processes` are in use.
+pub fn register_now() -> Result<()> {
+    let mut worker = registration();
+    let mut handle = std::ptr::null_mut();
+    // SAFETY: the structure is complete, and this process is attached to shared memory.
+    let registered = unsafe { pg_sys::RegisterDynamicBackgroundWorker(&mut worker, &mut handle) };
+    // Another session may just have started one.
+    if registered || is_running() {
+        return Ok(());
+    }
+    Err(Error::new(Kind::NoWorkerSlot, "could not start the socle supervisor")
+        .detail("All background worker slots are in use.")
+        .hint("Raise max_worker_processes, or add socle to shared_preload_libraries."))
+}
+
+/// Whether a supervisor lives.
+pub fn is_running() -> bool {
+    let Ok(lock) = File::open(Path::new(RUNTIME_DIRECTORY).join(SUPERVISOR_LOCK)) else { return false };
+    // Taken for a moment if it is free; the supervisor tries for longer than that.
+    lock.try_lock_shared().is_err()
+}
+
+fn registration() -> pg_sys::BackgroundWorker {
+    let mut worker = pg_sys::BackgroundWorker {
+        bgw_flags: pg_sys::BGWORKER_SHMEM_ACCESS as i32,
+        // Not "recovery finished": queries are embedded on standbys too.
+        bgw_start_time: pg_sys::BgWorkerStartTime::BgWorkerStart_ConsistentState,
+        bgw_restart_time: 1,
+        ..Default::default()
+    };
+    write_name(&mut worker.bgw_name, NAME);
+    write_name(&mut worker.bgw_type, NAME);
+    write_name(&mut worker.bgw_library_name, "$libdir/socle");
+    write_name(&mut worker.bgw_function_name, "socle_supervisor_main");
+    worker
+}
+
+fn write_name(field: &mut [std::ffi::c_char], name: &str) {
+    for (place, byte) in field.iter_mut().zip(name.bytes()) {
+        *place = byte.cast_signed();
+    }
+}
+
+unsafe extern "C-unwind" {
+    // interrupt.h. Through `pg_sys` they would run inside pgrx's guard, which is not for signal handlers.
+    fn SignalHandlerForShutdownRequest(signal: i32);
+    fn SignalHandlerForConfigReload(signal: i32);
+}
+
+/// What the postmaster calls in the new process.
+#[pg_guard]
+#[unsafe(no_mangle)]
+pub extern "C-unwind" fn socle_supervisor_main(_argument: pg_sys::Datum) {
+    // SAFETY: the handlers only set flags and the latch; signals are blocked until the next line.
+    unsafe {
+        set_signal_handler(libc::SIGTERM, SignalHandlerForShutdownRequest);
+        set_signal_handler(libc::SIGHUP, SignalHandlerForConfigReload);
+        pg_sys::BackgroundWorkerUnblockSignals();
+    }
+    match take_lock() {
+        Ok(Some(_lock)) => Supervisor::default().run(),
+        Ok(None) => {}
+        Err(error) => pgrx::log!("{NAME}: {error}"),
+    }
+    // Exit code 0: the postmaster does not start this worker again, a session does when it needs it.
+    // SAFETY: ends this process the way Postgres processes end.
+    unsafe { pg_sys::proc_exit(0) };
+}
+
+/// The lock that only one supervisor of this cluster can hold, or `None` when another one does.
+fn take_lock() -> std::io::Result<Option<File>> {
+    DirBuilder::new().recursive(true).mode(0o700).create(RUNTIME_DIRECTORY)?;
+    let lock = File::create(Path::new(RUNTIME_DIRECTORY).join(SUPERVISOR_LOCK))?;
+    // Sessions that look whether there is a supervisor hold it for a moment.
+    for _ in 0..20 {
+        if lock.try_lock().is_ok() {
+            return Ok(Some(lock));
+        }
+        wait::wait_for_time(Duration::from_millis(10));
+    }
+    Ok(None)
+}
+
+fn shutdown_requested() -> bool {
+    // SAFETY: a flag that only this process's signal handler and main thread touch.
+    unsafe { std::ptr::read_volatile(&raw const pg_sys::ShutdownRequestPending) != 0 }
+}
+
+#[derive(Debug, Default)]
+struct Supervisor {
+    engine: Option<Child>,
+    started: u32,
+    /// Engines in a row that never became ready.
+    failed_starts: usize,
+    /// Engines in a row that became ready and died young.
+    crashes: usize,
+    next_start: Option<Instant>,
+}
+
+impl Supervisor {
+    fn run(&mut self) {
+        self.explain(None);
+        while !shutdown_requested() {
+            self.reload_if_asked();
+            if self.engine.is_none() && self.next_start.is_none_or(|at| at <= Instant::now()) {
+                self.start();
+            }
+            self.wait();
+            if let Some(mut engine) = self.engine.take() {
+                match engine.look() {
+                    None => self.engine = Some(engine),
+                    Some(ended) => self.ended(&engine, &ended),
+                }
+            }
+            if self.engine.as_ref().is_some_and(Child::is_ready) {
+                self.explain(None);
+            }
+        }
+        if let Some(engine) = self.engine.take() {
+            engine.stop();
+        }
+    }
+
+    fn start(&mut self) {
+        let settings = settings(self.started);
+        match Child::start(&settings) {
+            Ok(child) => {
+                self.started += 1;
+                self.engine = Some(child);
+            }
+            Err(error) => self.failed_start(&error.to_string()),
+        }
+    }
+
+    fn ended(&mut self, engine: &Child, ended: &Ended) {
+        if let Ended::OnPurpose = ended {
+            self.next_start = None;
+            return;
+        }
+        if !engine.is_ready() {
+            return self.failed_start(&ended.to_string());
+        }
+        if engine.age() > HEALTHY {
+            self.crashes = 0;
+        }
+        let delay = CRASH_BACKOFF[self.crashes.min(CRASH_BACKOFF.len() - 1)];
+        self.crashes += 1;
+        self.next_start = Some(Instant::now() + Duration::from_millis(delay));
+        pgrx::log!("{NAME}: {ended}; starting another in {delay} ms");
+    }
+
+    fn failed_start(&mut self, reason: &str) {
+        let delay = START_BACKOFF[self.failed_starts.min(START_BACKOFF.len() - 1)];
+        self.failed_starts += 1;
+        self.next_start = Some(Instant::now() + Duration::from_millis(delay));
+        self.explain(Some(reason));
+        // Lines at the 1st, 2nd, 4th, 8th … failure, not one every ten seconds for ever.
+        if self.failed_starts.is_power_of_two() {
+            pgrx::log!("{NAME}: the engine does not start: {reason}; attempt {}", self.failed_starts);
+        }
+    }
+
+    /// Leaves the reason why there is no engine where sessions look for it, or takes it away.
+    fn explain(&mut self, reason: Option<&str>) {
+        let file = Path::new(RUNTIME_DIRECTORY).join(FAILURE_FILE);
+        let result = match reason {
+            Some(reason) => {
+                // Renamed into place, so that nobody reads half of it.
+                let new = file.with_extension("new");
+                std::fs::write(&new, reason).and_then(|()| std::fs::rename(&new, &file))
+            }
+            None if self.failed_starts > 0 || self.started == 0 => {
+                self.failed_starts = 0;
+                std::fs::remove_file(&file).or_else(|error| match error.kind() {
+                    std::io::ErrorKind::NotFound => Ok(()),
+                    _ => Err(error),
+                })
+            }
+            None => Ok(()),
+        };
+        if let Err(error) = result {
+            pgrx::log!("{NAME}: could not write \"{}\": {error}", file.display());
+        }
+    }
+
+    fn reload_if_asked(&mut self) {
+        // SAFETY: a flag that only this process's signal handler and main thread touch, and reading the configuration
+        // at the top of the main loop, as Postgres's own workers do.
+        unsafe {
+            if std::ptr::read_volatile(&raw const pg_sys::ConfigReloadPending) == 0 {
+                return;
+            }
+            std::ptr::write_volatile(&raw mut pg_sys::ConfigReloadPending, 0);
+            pg_sys::ProcessConfigFile(pg_sys::GucContext::PGC_SIGHUP);
+        }
+        // A setting may have been what kept the engine from starting.
+        self.next_start = None;
+        if let Some(engine) = &mut self.engine {
+            engine.restart_if_changed(&settings(self.started));
+        }
+    }
+
+    fn wait(&self) {
+        let until_start = self.next_start.map(|at| at.saturating_duration_since(Instant::now()));
+        match (&self.engine, until_start) {
+            (Some(engine), _) => wait::wait_for_socket(engine.socket(), false, TICK),
+            (None, Some(until_start)) => wait::wait_for_time(until_start.min(TICK)),
+            (None, None) => {}
+        }
+    }
+}
+
+fn settings(restart_count: u32) -> EngineSettings {
+    // SAFETY: set at the start of the postmaster and inherited.
+    let postmaster = unsafe { pg_sys::PostmasterPid };
+    EngineSettings {
+        supervisor_pid: std::process::id(),
+        postmaster_pid: postmaster.unsigned_abs(),
+        restart_count,
+        threads: setting::engine_threads(),
+        memory_limit_bytes: setting::engine_memory_limit(),
+        batch_tokens: setting::engine_batch_tokens(),
+        model_directory: setting::model_directory().to_string_lossy().into_owned(),
+        onnxruntime_library: setting::onnxruntime_library().to_string_lossy().into_owned(),
+    }
+}

@@ -1,0 +1,208 @@
+//! The engine as its supervisor sees it: a child process with a control socket on its standard input.
+
+use crate::setting;
+use socle_core::protocol::{EngineSettings, FrameBuffer, FromEngine, MAX_FIRST_FRAME, ToEngine, encode};
+use std::fmt;
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+/// Time between two signs of life that are asked for.
+const PING_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Silence after which the engine counts as hung and is killed.
+const HUNG: Duration = Duration::from_secs(10);
+
+/// Time that an engine has to leave when it is told to.
+const FAREWELL: Duration = Duration::from_millis(500);
+
+/// A running engine.
+#[derive(Debug)]
+pub struct Child {
+    process: std::process::Child,
+    control: UnixStream,
+    incoming: FrameBuffer,
+    settings: EngineSettings,
+    started: Instant,
+    ready: bool,
+    leaving: bool,
+    /// When the ping was sent that has not been answered.
+    unanswered: Option<Instant>,
+    last_ping: Instant,
+}
+
+/// How an engine ended.
+#[derive(Debug)]
+pub enum Ended {
+    /// It was told to, or made way for a newer executable.
+    OnPurpose,
+    /// It did not answer and was killed.
+    Hung,
+    /// By itself.
+    Died(ExitStatus),
+}
+
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OnPurpose => write!(f, "the engine left"),
+            Self::Hung => write!(f, "the engine did not answer for {} s and was killed", HUNG.as_secs()),
+            Self::Died(status) => match status.signal() {
+                Some(signal) => write!(f, "the engine was ended by signal {signal}"),
+                None => write!(f, "the engine exited with code {}", status.code().unwrap_or_default()),
+            },
+        }
+    }
+}
+
+impl Child {
+    /// Starts an engine.
+    ///
+    /// # Errors
+    /// When the executable is not there or cannot be run, naming it.
+    pub fn start(settings: &EngineSettings) -> io::Result<Self> {
+        let path = setting::library_directory().join("socle").join("socle-engine");
+        let (ours, theirs) = UnixStream::pair()?;
+        let data_directory = std::env::current_dir()?;
+        // Forked by the only thread of this process: the engine asks to die with the thread that forked it. Its
+        // descriptors are closed by itself, first thing.
+        let process = Command::new(&path)
+            .arg0("socle-engine")
+            .arg(data_directory)
+            .env_clear()
+            .env("TOKENIZERS_PARALLELISM", "false")
+            .stdin(OwnedFd::from(theirs))
+            .stdout(Stdio::null())
+            .spawn()
+            .map_err(|error| io::Error::new(error.kind(), format!("could not run \"{}\": {error}", path.display())))?;
+        let mut child = Self {
+            process,
+            control: ours,
+            incoming: FrameBuffer::default(),
+            settings: settings.clone(),
+            started: Instant::now(),
+            ready: false,
+            leaving: false,
+            unanswered: None,
+            last_ping: Instant::now(),
+        };
+        child.control.set_nonblocking(true)?;
+        child.send(&ToEngine::Start(settings.clone()));
+        child.unanswered = Some(Instant::now());
+        Ok(child)
+    }
+
+    /// Readable when there is something to [`Self::look`] at.
+    pub fn socket(&self) -> BorrowedFd<'_> {
+        self.control.as_fd()
+    }
+
+    /// The engine has opened its socket.
+    pub fn is_ready(&self) -> bool {
+        self.ready
+    }
+
+    /// Time since it was started.
+    pub fn age(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// Takes in what the engine says, asks for a sign of life when it is time, and returns how it ended if it did.
+    pub fn look(&mut self) -> Option<Ended> {
+        let connected = self.read();
+        // A process closes its descriptors a moment before it can be waited for.
+        let patience = if connected { Duration::ZERO } else { FAREWELL };
+        if let Some(status) = self.wait_at_most(patience) {
+            return Some(if self.leaving || status.code() == Some(0) { Ended::OnPurpose } else { Ended::Died(status) });
+        }
+        // Judged only after reading: a supervisor that was stopped itself finds the answers waiting.
+        let hung = self.unanswered.is_some_and(|since| since.elapsed() > HUNG);
+        if !connected || hung {
+            self.kill();
+            return Some(Ended::Hung);
+        }
+        if self.last_ping.elapsed() >= PING_INTERVAL {
+            self.last_ping = Instant::now();
+            self.unanswered.get_or_insert_with(Instant::now);
+            self.send(&ToEngine::Ping);
+        }
+        None
+    }
+
+    /// Has the engine make way for one with other settings, if these are others.
+    pub fn restart_if_changed(&mut self, settings: &EngineSettings) {
+        let current = EngineSettings { restart_count: settings.restart_count, ..self.settings.clone() };
+        if current != *settings {
+            self.leaving = true;
+            self.signal(libc::SIGTERM);
+        }
+    }
+
+    /// Ends the engine together with the server.
+    pub fn stop(mut self) {
+        self.signal(libc::SIGTERM);
+        if self.wait_at_most(FAREWELL).is_none() {
+            self.kill();
+        }
+    }
+
+    /// How the process ended, if it does within that time.
+    fn wait_at_most(&mut self, patience: Duration) -> Option<ExitStatus> {
+        let deadline = Instant::now() + patience;
+        loop {
+            match self.process.try_wait() {
+                Ok(None) if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(2)),
+                Ok(status) => return status,
+                Err(_) => return None,
+            }
+        }
+    }
+
+    /// False when the engine has closed its end.
+    fn read(&mut self) -> bool {
+        let mut bytes = [0; 4096];
+        loop {
+            match self.control.read(&mut bytes) {
+                Ok(0) => return false,
+                Ok(count) => self.incoming.extend(&bytes[..count]),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => return false,
+            }
+        }
+        loop {
+            match self.incoming.next_frame(MAX_FIRST_FRAME).map(|frame| frame.map(|frame| frame.message())) {
+                Ok(None) => return true,
+                Ok(Some(Ok(message))) => match message {
+                    FromEngine::Ready => {
+                        self.ready = true;
+                        self.unanswered = None;
+                    }
+                    FromEngine::Pong => self.unanswered = None,
+                    FromEngine::Log(line) => pgrx::log!("socle engine: {line}"),
+                },
+                // Whatever this is, it is not our engine speaking.
+                _ => return false,
+            }
+        }
+    }
+
+    fn send(&mut self, message: &ToEngine) {
+        // If it is lost, the silence that follows ends this engine.
+        let _ = encode(0, 0, message).map(|frame| self.control.write_all(&frame));
+    }
+
+    fn signal(&self, signal: i32) {
+        // SAFETY: a plain system call. The process has not been waited for, so its number is still its own.
+        unsafe { libc::kill(self.process.id().cast_signed(), signal) };
+    }
+
+    fn kill(&mut self) {
+        // Both fail only when the process has ended and been waited for.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}

@@ -1,0 +1,95 @@
+//! pgvector's `vector` as Postgres stores it (vector.h, struct Vector): header, dimensions, a zero, 32-bit numbers.
+
+use crate::argument::{Arguments, Texts};
+use pgrx::callconv::{BoxRet, FcInfo};
+use pgrx::datum::Datum;
+use pgrx::pg_sys;
+use socle_core::{Error, Kind, Result};
+
+/// Bytes before the numbers: varlena header, dimensions, unused.
+const HEADER: usize = 4 + 2 + 2;
+
+/// Most dimensions that pgvector stores (vector.h, VECTOR_MAX_DIM).
+pub const MAX_DIMENSIONS: usize = 16_000;
+
+/// Largest value (memutils.h, MaxAllocSize).
+const MAX_ALLOC_SIZE: usize = 0x3fff_ffff;
+
+/// A `vector` or `vector[]` on its way back to Postgres.
+#[derive(Clone, Copy, Debug)]
+pub struct VectorDatum(pg_sys::Datum);
+
+// SAFETY: only `datum` and `array` below make one, and what they make lives in the memory context of the call.
+unsafe impl BoxRet for VectorDatum {
+    unsafe fn box_into<'fcx>(self, call: &mut FcInfo<'fcx>) -> Datum<'fcx> {
+        // SAFETY: see above.
+        unsafe { call.return_raw_datum(self.0) }
+    }
+}
+
+/// A vector in the current memory context.
+///
+/// # Errors
+/// `InputTooLong` beyond [`MAX_DIMENSIONS`].
+pub fn datum(values: &[f32]) -> Result<VectorDatum> {
+    let dimensions = i16::try_from(values.len()).ok().filter(|_| values.len() <= MAX_DIMENSIONS).ok_or_else(|| {
+        Error::new(Kind::InputTooLong, format!("vector cannot have more than {MAX_DIMENSIONS} dimensions"))
+    })?;
+    let size = HEADER + size_of_val(values);
+    // SAFETY: palloc0 gives `size` zeroed bytes, aligned for any type; the writes stay within them.
+    unsafe {
+        let vector = pg_sys::palloc0(size).cast::<u8>();
+        pgrx::varlena::set_varsize_4b(vector.cast(), size as i32);
+        vector.add(4).cast::<i16>().write(dimensions);
+        std::ptr::copy_nonoverlapping(values.as_ptr(), vector.add(HEADER).cast::<f32>(), values.len());
+        Ok(VectorDatum(pg_sys::Datum::from(vector)))
+    }
+}
+
+/// Raises `InputTooLong` when that many vectors do not fit into one array.
+///
+/// # Errors
+/// See above.
+pub fn check_array_size(vectors: usize, dimensions: usize) -> Result<()> {
+    if vectors.saturating_mul(HEADER + 4 * dimensions + 1) < MAX_ALLOC_SIZE {
+        return Ok(());
+    }
+    Err(Error::new(Kind::InputTooLong, format!("{vectors} vectors of {dimensions} dimensions exceed one array"))
+        .detail(format!("A value has at most {MAX_ALLOC_SIZE} bytes."))
+        .hint("Embed the texts in several arrays."))
+}
+
+/// A `vector[]` of the shape of `like`; elements without a vector are NULL. `call` is the call that returns it.
+///
+/// # Errors
+/// As [`datum`].
+pub fn array(call: Arguments, vectors: &[Option<Vec<f32>>], like: &Texts) -> Result<VectorDatum> {
+    let mut nulls: Vec<bool> = vectors.iter().map(Option::is_none).collect();
+    let mut datums = Vec::with_capacity(vectors.len());
+    for vector in vectors {
+        datums.push(vector.as_ref().map_or(Ok(pg_sys::Datum::null()), |vector| Ok(datum(vector)?.0))?);
+    }
+    let (mut dimensions, mut lower_bounds) = (like.dimensions.clone(), like.lower_bounds.clone());
+    // SAFETY: the element type is that of our own declared result; the vectors hold one entry for each element, and
+    // dimensions and bounds are those of an array with as many elements.
+    unsafe {
+        let element = pg_sys::get_element_type(pg_sys::get_func_rettype(call.function()));
+        if datums.is_empty() {
+            return Ok(VectorDatum(pg_sys::Datum::from(pg_sys::construct_empty_array(element))));
+        }
+        let (mut length, mut by_value, mut align) = (0, false, 0);
+        pg_sys::get_typlenbyvalalign(element, &mut length, &mut by_value, &mut align);
+        let array = pg_sys::construct_md_array(
+            datums.as_mut_ptr(),
+            nulls.as_mut_ptr(),
+            dimensions.len() as i32,
+            dimensions.as_mut_ptr(),
+            lower_bounds.as_mut_ptr(),
+            element,
+            i32::from(length),
+            by_value,
+            align,
+        );
+        Ok(VectorDatum(pg_sys::Datum::from(array)))
+    }
+}
