@@ -1,0 +1,87 @@
+# The front door: what Postgres people expect of an extension's Makefile, and the demo, the tests and the benchmark on a
+# server that the set-up brings along. PG_CONFIG=/path/to/pg_config uses an existing server instead.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+.DEFAULT_GOAL := all
+
+SETUP := pgrx-config/setup.sh
+CLUSTER := pgrx-config/cluster.sh
+# The embedded server: 15, 16, 17 or 18.
+PG ?= 18
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | sed -n 1p)
+TARGET := $(or $(CARGO_TARGET_DIR),target)/release
+
+# Sets $$pg_config and $$major in a recipe.
+use_server = pg_config=$${PG_CONFIG:-$$($(SETUP) postgres $(PG))}; \
+	major=$$("$$pg_config" --version | sed -E 's/^PostgreSQL ([0-9]+).*/\1/'); \
+	case $$major in 15|16|17|18) ;; *) echo "socle needs PostgreSQL 15 to 18, not $$("$$pg_config" --version)" >&2; exit 1;; esac
+# Sets $$share and $$lib, the server's directories.
+use_directories = $(use_server); share=$(DESTDIR)$$("$$pg_config" --sharedir); lib=$(DESTDIR)$$("$$pg_config" --pkglibdir)
+
+.PHONY: all install install-models uninstall installcheck clean demo psql stop test test-all bench lint help
+
+## all: builds the extension and the engine
+all:
+	$(SETUP) packages
+	$(use_server)
+	PGRX_PG_CONFIG_PATH="$$pg_config" cargo build --release --locked --package socle --package socle-engine --no-default-features --features socle/pg$$major
+
+## install: puts them, and ONNX Runtime, into the server (PG_CONFIG=…/pg_config for your own)
+install: all
+	$(use_directories)
+	onnxruntime=$$($(SETUP) onnxruntime)
+	install -d "$$lib/socle" "$$share/extension"
+	install -m 755 $(TARGET)/libsocle.so "$$lib/socle.so"
+	install -m 755 $(TARGET)/socle-engine "$$onnxruntime" "$$lib/socle/"
+	install -m 644 "$$(dirname "$$onnxruntime")"/{LICENSE,ThirdPartyNotices.txt} "$$lib/socle/"
+	sed 's/@VERSION@/$(VERSION)/' socle.control >$(TARGET)/socle.control
+	cat sql/schema/*.sql >"$(TARGET)/socle--$(VERSION).sql"
+	install -m 644 $(TARGET)/socle.control "$(TARGET)/socle--$(VERSION).sql" "$$share/extension/"
+
+## install-models: puts the models of demo and tests into the server, where socle.model_directory looks by default
+install-models:
+	$(use_directories)
+	models=$$($(SETUP) models)
+	install -d "$$share/socle/models"
+	# Copies, not links: a model file known under a second name is refused.
+	cp -R --no-preserve=links,ownership "$$models/." "$$share/socle/models/"
+
+## uninstall: takes all of that out of the server again
+uninstall:
+	$(use_directories)
+	rm -rf "$$lib/socle.so" "$$lib/socle" "$$share/socle" "$$share"/extension/socle{.control,--*.sql}
+
+## installcheck: runs the regression tests on the running server that PGHOST, PGPORT and PGUSER name
+installcheck:
+	$(use_server)
+	regress=$$(dirname "$$("$$pg_config" --pgxs)")/../test/regress/pg_regress
+	"$$regress" --inputdir=tests/pg_regress --outputdir=$(TARGET)/../pg_regress --bindir="$$("$$pg_config" --bindir)" \
+		--dbname=contrib_regression $$(cat tests/pg_regress/schedule)
+
+## demo: from nothing to answers out of real documents, in French and English
+demo: install install-models
+	$(use_server)
+	$(CLUSTER) start demo "$$pg_config"
+	documents=$$($(SETUP) documents)
+	demo/run.sh "$$documents"
+
+## psql: opens psql on the demo's server (ARGS="-c '…'" for one command)
+psql:
+	@$(use_server)
+	$(CLUSTER) psql demo "$$pg_config" $(ARGS)
+
+## stop: stops the demo's server
+stop:
+	$(use_server)
+	$(CLUSTER) stop demo "$$pg_config"
+
+## clean: removes what was built
+clean:
+	cargo clean
+
+## help: lists the targets
+help:
+	@sed -n 's/^## //p' $(MAKEFILE_LIST)
+	echo 'Variables: PG=15|16|17|18 chooses the embedded server, PG_CONFIG=… uses an existing one.'

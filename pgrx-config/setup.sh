@@ -1,0 +1,186 @@
+#!/usr/bin/env bash
+# shellcheck source-path=SCRIPTDIR
+# Fetches, checks and unpacks what socle is built with, tested on and demonstrated with, into one cache directory.
+# What was asked for goes to stdout, everything else to stderr. Each command does only what is still missing, so a second
+# run needs no network. Refuses to install a database server into the system, to create or start clusters, and to use a
+# download whose SHA-256 is not the one in versions.env.
+set -euo pipefail
+shopt -s inherit_errexit
+umask 022 # the server's user reads what root unpacks
+export LC_ALL=C # apt's answers are parsed
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=versions.env
+. "$here/versions.env"
+# shellcheck source=fetch.sh
+. "$here/fetch.sh"
+# shellcheck source=postgres.sh
+. "$here/postgres.sh"
+# shellcheck source=models.sh
+. "$here/models.sh"
+
+usage() {
+  cat <<'END'
+usage: setup.sh COMMAND
+
+  packages               what building needs; as root it is installed, otherwise it is named
+  postgres 15|16|17|18   a server with pgvector             prints the path of its pg_config
+  onnxruntime            ONNX Runtime                       prints the path of libonnxruntime.so
+  models                 the models of demo and tests       prints the directory that holds them
+  documents              the demo's documents, fr and en    prints the directory that holds them
+  cache                  where all of it is kept             prints the directory
+  runner                 the user that servers run as       prints its name
+  clean-cache            removes all of the above but packages and user
+
+The cache is $SOCLE_CACHE; without it /var/cache/socle for root, ~/.cache/socle for others.
+END
+}
+
+say() {
+  printf 'setup: %s\n' "$*"
+}
+
+die() {
+  say "$*"
+  exit 1
+}
+
+# Sets $cache, and refuses one that the servers' user could not read or that someone else could change.
+open_cache() {
+  cache=${SOCLE_CACHE:-}
+  if [ -z "$cache" ]; then
+    if ((EUID == 0)); then
+      cache=/var/cache/socle
+    else
+      cache=${XDG_CACHE_HOME:-${HOME:?}/.cache}/socle
+    fi
+  fi
+  mkdir -p "$cache"
+  cache=$(cd "$cache" && pwd -P)
+  [[ $cache != *[[:space:]]* ]] || die "$cache: make cannot work with a space in a path: choose another SOCLE_CACHE"
+  [ -O "$cache" ] || die "$cache belongs to someone else: choose another SOCLE_CACHE"
+  if ((EUID == 0)) && ! setpriv --reuid=65534 --regid=65534 --clear-groups test -x "$cache"; then
+    die "$cache cannot be entered by the unprivileged user of the server: choose another SOCLE_CACHE"
+  fi
+  trap 'rm -rf "$cache/tmp.$$".*' EXIT
+}
+
+# Installs Debian packages as root. A plain user is told what to ask for.
+need_packages() {
+  if (($# == 0)); then return; fi
+  command -v apt-get >/dev/null || die "missing, by Debian's names: $*"
+  local install=(apt-get install --no-install-recommends)
+  if ((EUID != 0)); then
+    say "packages are missing; ask the administrator to run"
+    printf '\n    %s\n\n' "${install[*]} $*"
+    exit 1
+  fi
+  say "installing $*"
+  export DEBIAN_FRONTEND=noninteractive
+  if ! "${install[@]}" -q -y "$@"; then
+    say "once more, with fresh package lists"
+    apt-get -q update
+    "${install[@]}" -q -y "$@"
+  fi
+}
+
+# libclang and its own C headers lie in two packages; bindgen needs both.
+have_libclang() {
+  if [ -n "${LIBCLANG_PATH:-}" ]; then return; fi
+  local prefix
+  for prefix in /usr/lib/llvm-* /usr /usr/local; do
+    if compgen -G "$prefix/lib*/libclang*.so*" && compgen -G "$prefix/lib/clang/*/include/stddef.h"; then return; fi
+  done
+  return 1
+} >/dev/null
+
+# Sets $missing to the packages that building needs and this machine lacks.
+find_missing() {
+  missing=()
+  cc -E -include stdio.h - </dev/null >/dev/null 2>&1 || missing+=(gcc libc6-dev)
+  command -v make >/dev/null || missing+=(make)
+  have_libclang || missing+=(libclang-dev)
+  python3 -c 'import sys, zipfile, zlib; sys.exit(sys.version_info < (3, 9))' 2>/dev/null || missing+=(python3)
+  python3 -c 'import pip' 2>/dev/null || missing+=(python3-pip)
+  [ -d /etc/ssl/certs ] || missing+=(ca-certificates) # for pip and cargo
+}
+
+packages() {
+  find_missing
+  need_packages "${missing[@]}"
+  find_missing
+  ((${#missing[@]} == 0)) || die "still missing after the installation: ${missing[*]}"
+  command -v cargo >/dev/null || die "cargo is not on the PATH: install Rust (https://rustup.rs), then run this again"
+  say "packages: complete"
+}
+
+documents() {
+  assemble "$cache/documents-$HANDBOOK_VERSION" build_documents
+  echo "$cache/documents-$HANDBOOK_VERSION" >&3
+}
+
+build_documents() {
+  local offered prefix=./usr/share/doc/debian-handbook
+  private_apt "$1/apt"
+  offered=$(apt_offers debian-handbook)
+  [ -n "$offered" ] || die "apt offers no debian-handbook: its lists were not fetched, or this release lacks it"
+  apt_fetch download debian-handbook
+  if [ "$offered" = "$HANDBOOK_VERSION" ]; then
+    verify "$1"/apt/files/*.deb "$HANDBOOK_SHA256"
+  else
+    say "debian-handbook $offered, which this release offers, instead of $HANDBOOK_VERSION; authenticated by apt"
+  fi
+  mkdir "$1/unpacked"
+  dpkg-deb --fsys-tarfile "$1"/apt/files/*.deb |
+    tar -x -C "$1/unpacked" --wildcards "$prefix/html/fr-FR/*.html" "$prefix/html/en-US/*.html" "$prefix/copyright"
+  mv "$1/unpacked/$prefix"/html/* "$1/unpacked/$prefix/copyright" "$1"
+  rm -rf "$1/apt" "$1/unpacked"
+}
+
+# Root may not run a server. A user of its own can read nothing but what everyone can, and its data directories.
+runner() {
+  if ((EUID != 0)); then
+    id -un >&3
+    return
+  fi
+  if ! id socle >/dev/null 2>&1; then
+    say "creating the system user socle"
+    useradd --system --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin socle
+  fi
+  echo socle >&3
+}
+
+clean_cache() {
+  local running
+  take_lock
+  running=$(readlink /proc/[0-9]*/exe 2>/dev/null | grep -F "$cache/" | sort -u || true)
+  [ -z "$running" ] || die "still running, stop it first: $running"
+  rm -rf "$cache"/{download,postgres-*,onnxruntime-*,models-*,documents-*,tmp.*}
+  say "$cache: emptied"
+}
+
+exec 3>&1 1>&2 # 3 is the answer; whatever tools print is progress
+case "$#:${1-}" in
+  1:packages) packages ;;
+  1:runner) runner ;;
+  1:cache)
+    open_cache
+    echo "$cache" >&3
+    ;;
+  1:onnxruntime | 1:models | 1:documents)
+    open_cache
+    "$1"
+    ;;
+  2:postgres)
+    open_cache
+    postgres "$2"
+    ;;
+  1:clean-cache)
+    open_cache
+    clean_cache
+    ;;
+  *)
+    usage
+    exit 2
+    ;;
+esac
