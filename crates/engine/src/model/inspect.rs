@@ -75,8 +75,9 @@ pub fn inspect(
         return Err(Error::new(Kind::DimensionMismatch, message).detail("The graph returns the latter."));
     }
     model.spec.dimensions = spec.dimensions;
+    let alone = run_alone(&model)?;
     trial_ids(&model, window)?;
-    spec.batchable = spec.batchable && is_reproducible(&model)?;
+    spec.batchable = spec.batchable && is_reproducible(&model, &alone)?;
     model.spec.batchable = spec.batchable;
     Ok((spec, Loaded::new(model, stamps)))
 }
@@ -229,17 +230,22 @@ fn trial_ids(model: &Model, window: u32) -> Result<()> {
     })
 }
 
-/// Whether texts may share a run: each has the same vector alone as beside longer ones.
-fn is_reproducible(model: &Model) -> Result<bool> {
+/// The results of the trial texts, each run by itself.
+fn run_alone(model: &Model) -> Result<Vec<f32>> {
+    let mut alone = Vec::new();
+    for tokens in trial_tokens(model)? {
+        alone.extend(model.run(&[&tokens], &options()?)?);
+    }
+    Ok(alone)
+}
+
+/// Whether texts may share a run: each has the same vector `alone` as beside longer ones.
+fn is_reproducible(model: &Model, alone: &[f32]) -> Result<bool> {
     let tokens = trial_tokens(model)?;
     let batch: Vec<&Tokens> = tokens.iter().collect();
     // A graph with the batch size 1 baked in fails here; it still serves one text at a time.
     let Ok(together) = model.run(&batch, &options()?) else { return Ok(false) };
-    let mut alone = Vec::with_capacity(together.len());
-    for tokens in batch {
-        alone.extend(model.run(&[tokens], &options()?)?);
-    }
-    Ok(together.iter().zip(&alone).all(|(a, b)| (a - b).abs() <= REPRODUCIBLE * b.abs().max(1.0)))
+    Ok(together.iter().zip(alone).all(|(a, b)| (a - b).abs() <= REPRODUCIBLE * b.abs().max(1.0)))
 }
 
 fn options() -> Result<RunOptions> {

@@ -137,7 +137,7 @@ impl Store {
     /// See [`inspect::inspect`].
     pub fn inspect(&self, name: &str, directory: &str, overrides: &ModelOverrides) -> Result<ModelSpec> {
         let root = ModelRoot::open(&self.directory)?;
-        let before = crate::resident_bytes();
+        let before = memory_without_slack();
         let (spec, mut loaded) = inspect::inspect(&root, &self.runtime, name, directory, overrides)?;
         loaded.memory_bytes = memory_of(&spec, before);
         let mut state = self.lock();
@@ -195,7 +195,7 @@ impl Store {
 
     fn load(&self, spec: &ModelSpec) -> Result<Loaded> {
         let root = ModelRoot::open(&self.directory)?;
-        let before = crate::resident_bytes();
+        let before = memory_without_slack();
         let graph = read_registered(&root, &spec.directory, &spec.graph, MAX_GRAPH_BYTES)?;
         let tokenizer = read_registered(&root, &spec.directory, &spec.tokenizer, MAX_TOKENIZER_BYTES)?;
         let session = Session::load(&self.runtime, &graph.0)?;
@@ -280,5 +280,10 @@ fn read_registered(root: &ModelRoot, directory: &str, file: &ModelFile, limit: u
 /// What the process grew by, within what is believable for a graph of that size: other threads allocate meanwhile.
 fn memory_of(spec: &ModelSpec, before: u64) -> u64 {
     let size = spec.graph.bytes + spec.tokenizer.bytes;
-    crate::resident_bytes().saturating_sub(before).clamp(size, 4 * size)
+    memory_without_slack().saturating_sub(before).clamp(size, 4 * size)
+}
+
+fn memory_without_slack() -> u64 {
+    crate::process::release_memory();
+    crate::resident_bytes()
 }

@@ -1,6 +1,8 @@
 //! An engine under a supervisor that is this test, and a client that says what it is told.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, dead_code)]
 
+pub mod onnx;
+
 use serde::Serialize;
 use socle_core::model::{ModelOverrides, ModelSpec};
 use socle_core::protocol::{

@@ -1,0 +1,34 @@
+//! What is left to a process in the sandbox. One test, because it closes around this whole process.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+use std::io::ErrorKind;
+use std::net::{TcpStream, UdpSocket};
+use std::os::unix::net::UnixStream;
+
+#[test]
+fn the_sandbox_leaves_reading_models_and_nothing_else() {
+    let models = std::env::temp_dir().join(format!("socle-sandbox-{}", std::process::id()));
+    std::fs::create_dir_all(&models).unwrap();
+    std::fs::write(models.join("model"), "bytes").unwrap();
+    let library = models.join("libonnxruntime.so");
+    let missing = models.join("elsewhere/models");
+
+    let sandbox = socle_engine::sandbox::enter(&models, &library);
+    assert!(sandbox.network.starts_with("closed"), "{}", sandbox.network);
+    let denied = |error: std::io::Error| assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{error}");
+    denied(TcpStream::connect("127.0.0.1:1").unwrap_err());
+    denied(UdpSocket::bind("127.0.0.1:0").unwrap_err());
+    denied(UnixStream::connect("/tmp/.s.PGSQL.5432").unwrap_err());
+    denied(std::process::Command::new("/bin/true").spawn().unwrap_err());
+    assert_eq!(std::fs::read(models.join("model")).unwrap(), b"bytes");
+    // A kernel without Landlock says so, and reads on.
+    if sandbox.files.starts_with("closed") {
+        denied(std::fs::read("/etc/passwd").unwrap_err());
+        denied(std::fs::write(models.join("model"), "other").unwrap_err());
+        denied(std::fs::remove_file(models.join("model")).unwrap_err());
+    } else {
+        assert!(sandbox.files.contains("Landlock"), "{}", sandbox.files);
+    }
+    assert!(sandbox.missing.is_empty());
+    assert_eq!(socle_engine::sandbox::enter(&missing, &library).missing, [missing]);
+}

@@ -1,0 +1,222 @@
+//! Who is served when: lanes, turns, cancellation, suspects, limits. Decided by the order of answers, not by clocks.
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+
+mod support;
+
+use socle_core::Kind;
+use socle_core::model::ModelSpec;
+use socle_core::protocol::{EngineSettings, FLAG_SUSPECT, Request, Response, Role};
+use std::time::{Duration, Instant};
+use support::onnx::{self, Flaw};
+use support::{Client, Engine, Scratch, settings};
+
+/// An engine with one thread for each lane and a model whose word "slow" takes a while.
+struct Slow {
+    _models: Scratch,
+    engine: Engine,
+    client: Client,
+    model: ModelSpec,
+}
+
+impl Slow {
+    fn new(turns: u64) -> Self {
+        let models = Scratch::new();
+        onnx::write(&models.0.join("slow"), &Flaw { slow: turns, ..Flaw::default() });
+        let model_directory = models.0.to_string_lossy().into_owned();
+        // A budget below any two texts: one text in a run, so that runs can be counted.
+        let settings = EngineSettings { threads: 1, batch_tokens: 1, model_directory, ..settings() };
+        let engine = Engine::start_with(&settings);
+        let mut client = engine.connect();
+        let model = client.model("slow");
+        Self { _models: models, engine, client, model }
+    }
+
+    fn embed<'a>(&self, role: Role, contents: &[&'a str]) -> Request<'a> {
+        Request::Embed { model: self.model.clone(), role, truncate: false, contents: contents.to_vec() }
+    }
+}
+
+/// About half a second on one core.
+const HALF_A_SECOND: u64 = 20_000;
+
+#[test]
+fn a_query_overtakes_bulk_work() {
+    let mut slow = Slow::new(HALF_A_SECOND / 5);
+    for _ in 0..8 {
+        let request = slow.embed(Role::Passage, &["slow", "slow"]);
+        slow.client.send(0, &request);
+    }
+    let mut other = slow.engine.connect();
+    let query = slow.embed(Role::Query, &["one"]);
+    assert!(matches!(other.call(&query).pop(), Some(Response::Vectors(_))));
+    let report = slow.engine.report();
+    assert!(report.bulk_queue >= 6, "the query was answered while {} bulk requests waited", report.bulk_queue);
+    assert_eq!(report.interactive_queue, 0);
+}
+
+#[test]
+fn a_small_request_does_not_wait_for_all_of_a_large_one() {
+    let mut slow = Slow::new(HALF_A_SECOND / 5);
+    for _ in 0..8 {
+        let request = slow.embed(Role::Passage, &["slow", "slow", "slow"]);
+        slow.client.send(0, &request);
+    }
+    let mut other = slow.engine.connect();
+    let small = slow.embed(Role::Passage, &["one"]);
+    assert!(matches!(other.call(&small).pop(), Some(Response::Vectors(_))));
+    assert!(slow.engine.report().bulk_queue >= 6);
+}
+
+#[test]
+fn whoever_leaves_frees_the_engine_at_once() {
+    let mut slow = Slow::new(HALF_A_SECOND * 20);
+    let before = slow.engine.report().text_count;
+    let request = slow.embed(Role::Passage, &["slow", "slow", "slow"]);
+    slow.client.send(0, &request);
+    while slow.engine.report().bulk_queue == 0 {}
+    std::thread::sleep(Duration::from_millis(100));
+    drop(std::mem::replace(&mut slow.client, slow.engine.connect()));
+    let begun = Instant::now();
+    let request = slow.embed(Role::Passage, &["one"]);
+    assert!(matches!(slow.client.call(&request).pop(), Some(Response::Vectors(_))));
+    // A run takes ten seconds, and three were asked for.
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    assert_eq!(slow.engine.report().text_count, before + 1, "cancelled texts have not been run");
+}
+
+#[test]
+fn whoever_leaves_ends_the_chunking_of_a_large_text() {
+    let engine = Engine::start_with(&EngineSettings { threads: 1, ..settings() });
+    let mut client = engine.connect();
+    let model = client.model(support::MINILM);
+    let content = "La base de données écrit un journal. ".repeat(200_000);
+    let format = socle_core::chunk::Format::Plain;
+    let request =
+        Request::Chunk { model: Some(model.clone()), max_size: Some(100), overlap: 0, format, content: &content };
+    client.send(0, &request);
+    assert!(matches!(client.receive(), Some((_, Response::Chunks { last: false, .. } | Response::Alive))));
+    drop(client);
+    let begun = Instant::now();
+    let mut client = engine.connect();
+    assert_eq!(client.call(&Request::CountTokens { model, content: "one" }), [Response::Count(3)]);
+    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn a_suspect_says_that_it_runs_alone_and_others_wait() {
+    let mut slow = Slow::new(HALF_A_SECOND);
+    let suspect = slow.embed(Role::Passage, &["slow"]);
+    slow.client.send(FLAG_SUSPECT, &suspect);
+    assert!(matches!(slow.client.receive(), Some((_, Response::Alone))));
+    let mut other = slow.engine.connect();
+    let query = slow.embed(Role::Query, &["one"]);
+    other.send(0, &query);
+    // The query is answered, but only after the suspect.
+    loop {
+        let report = slow.engine.report();
+        if report.bulk_queue == 0 {
+            break;
+        }
+        assert_eq!(report.interactive_queue, 1);
+    }
+    assert!(matches!(other.receive(), Some((_, Response::Vectors(_)))));
+    loop {
+        match slow.client.receive() {
+            Some((_, Response::Alive)) => {}
+            answer => break assert!(matches!(answer, Some((_, Response::Vectors(_))))),
+        }
+    }
+}
+
+#[test]
+fn a_waiting_backend_gets_signs_of_life() {
+    let mut slow = Slow::new(HALF_A_SECOND * 20);
+    let request = slow.embed(Role::Passage, &["slow"]);
+    slow.client.send(0, &request);
+    let begun = Instant::now();
+    let answer = slow.client.receive();
+    assert!(matches!(answer, Some((0, Response::Alive))), "{answer:?} after {:?}", begun.elapsed());
+}
+
+#[test]
+fn a_connection_that_sends_without_end_waits_and_loses_nothing() {
+    let engine = Engine::start();
+    let mut client = engine.connect();
+    let model = client.model(support::MULTILINGUAL);
+    let texts: Vec<String> = (0..200).map(|at| format!("request number {at} says what others say too")).collect();
+    let mut writer = Client::raw(&engine.socket());
+    assert!(matches!(
+        writer.call(&Request::Hello { protocol: socle_core::protocol::PROTOCOL_VERSION }).pop(),
+        Some(Response::Welcome { .. })
+    ));
+    for text in &texts {
+        let contents = vec![text.as_str()];
+        writer.send(0, &Request::Embed { model: model.clone(), role: Role::Passage, truncate: false, contents });
+        assert!(engine.report().bulk_queue <= 8);
+    }
+    let mut answered: Vec<u32> = Vec::new();
+    while answered.len() < texts.len() {
+        if let Some((id, Response::Vectors(_))) = writer.receive() {
+            answered.push(id);
+        }
+    }
+    answered.sort_unstable();
+    assert_eq!(answered, (2..=201).collect::<Vec<u32>>());
+}
+
+#[test]
+fn a_text_that_fails_takes_no_other_with_it() {
+    let models = Scratch::new();
+    onnx::write(&models.0.join("model"), &Flaw::default());
+    let model_directory = models.0.to_string_lossy().into_owned();
+    let engine = Engine::start_with(&EngineSettings { model_directory, ..settings() });
+    let mut client = engine.connect();
+    // With the mean, "one three" is a vector of zeros here and cannot be normalised.
+    let model = client.model("model");
+    let poison = ["one", "two", "three", "slow"].iter().find(|word| client.embed(&model, &[word]).is_err()).copied();
+    assert_eq!(poison, None, "single words are sound");
+    let sound = client.embed(&model, &["one", "two"]).unwrap();
+    let mut broken = model.clone();
+    broken.output = "nothing".into();
+    let contents = vec!["one"];
+    client.send(0, &Request::Embed { model: broken, role: Role::Passage, truncate: false, contents });
+    let contents = vec!["one", "two"];
+    client.send(0, &Request::Embed { model, role: Role::Passage, truncate: false, contents });
+    let (mut failed, mut answered) = (0, 0);
+    while failed + answered < 2 {
+        match client.receive().unwrap().1 {
+            Response::Failed { error, .. } => {
+                assert_eq!(error.kind, Kind::InferenceFailed);
+                failed += 1;
+            }
+            Response::Vectors(values) => {
+                assert_eq!(values, sound.concat());
+                answered += 1;
+            }
+            _ => {}
+        }
+    }
+    assert_eq!((failed, answered), (1, 1));
+}
+
+#[test]
+fn the_memory_limit_drops_the_model_used_least_recently() {
+    let two = Engine::start();
+    let mut client = two.connect();
+    let (a, b, c) = (client.model(support::MINILM), client.model(support::MULTILINGUAL), client.model(support::BGE));
+    let sizes: Vec<u64> = two.report().models.iter().map(|model| model.memory_bytes).collect();
+    let limit = sizes.iter().sum::<u64>() - sizes.iter().min().unwrap();
+    let engine = Engine::start_with(&EngineSettings { memory_limit_bytes: limit, ..settings() });
+    let mut client = engine.connect();
+    for model in [&a, &b, &a, &c, &a, &b] {
+        client.embed(model, &["text"]).unwrap();
+        let report = engine.report();
+        assert!(report.models.iter().map(|model| model.memory_bytes).sum::<u64>() <= limit);
+        assert_eq!(report.models.first().map(|model| model.digest.clone()), Some(model.digest()));
+    }
+    let loaded: Vec<String> = engine.report().models.iter().map(|model| model.digest.clone()).collect();
+    assert!(!loaded.contains(&c.digest()), "the least recently used is gone");
+    let tiny = Engine::start_with(&EngineSettings { memory_limit_bytes: 1 << 20, ..settings() });
+    let error = tiny.connect().embed(&a, &["text"]).unwrap_err();
+    assert_eq!(error.kind, Kind::OutOfMemory);
+}

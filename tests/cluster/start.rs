@@ -1,0 +1,104 @@
+//! The engine starts by itself, once for the whole cluster, with and without preloading.
+
+use crate::{embed, sqlstate};
+use socle_tests::{Cluster, error_of, eventually};
+
+#[test]
+fn the_first_call_starts_it_without_preloading() {
+    let cluster = Cluster::with_models("");
+    assert_eq!(cluster.engine_pid(), None);
+    assert_eq!(cluster.supervisor_pid(), None);
+    let mut client = cluster.connect();
+    let state = |client: &mut postgres::Client| -> String {
+        client.query_one("SELECT state FROM socle.engine_status", &[]).unwrap().get(0)
+    };
+    assert_eq!(state(&mut client), "stopped");
+    assert_eq!(cluster.engine_pid(), None, "looking does not start it");
+    assert_eq!(embed(&mut client, "bonjour").unwrap(), 384);
+    assert_eq!(state(&mut client), "running");
+    let pid: i32 = client.query_one("SELECT pid FROM socle.engine_status", &[]).unwrap().get(0);
+    assert_eq!(cluster.engine_pid(), Some(pid.cast_unsigned()));
+}
+
+#[test]
+fn with_preloading_it_is_there_before_the_first_call() {
+    let cluster = Cluster::with_models("shared_preload_libraries = 'socle'");
+    let engine = cluster.wait_for_engine();
+    let mut client = cluster.connect();
+    embed(&mut client, "bonjour").unwrap();
+    assert_eq!(cluster.engine_pid(), Some(engine));
+}
+
+#[test]
+fn one_engine_serves_every_session_and_database() {
+    let cluster = Cluster::with_models("");
+    let mut first = cluster.connect();
+    first.batch_execute("CREATE DATABASE other TEMPLATE template0").unwrap();
+    let mut other = cluster.connect_to("other");
+    other.batch_execute("CREATE EXTENSION socle CASCADE").unwrap();
+    other.execute("SELECT socle.register_model('minilm', 'all-minilm-l6-v2')", &[]).unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..10 {
+            scope.spawn(|| embed(&mut cluster.connect(), "at the same time").unwrap());
+        }
+    });
+    embed(&mut other, "from elsewhere").unwrap();
+    let loaded: i32 = first.query_one("SELECT model_count FROM socle.engine_status", &[]).unwrap().get(0);
+    assert_eq!(loaded, 1, "the same files are one model in memory");
+    let supervisors: i64 =
+        first.query_one("SELECT count(*) FROM pg_stat_activity WHERE backend_type LIKE 'socle%'", &[]).unwrap().get(0);
+    assert_eq!(supervisors, 0, "the supervisor takes no database connection");
+}
+
+#[test]
+fn no_process_of_postgres_ever_loads_onnxruntime() {
+    let cluster = Cluster::with_models("shared_preload_libraries = 'socle'");
+    let mut client = cluster.connect();
+    embed(&mut client, "bonjour").unwrap();
+    let backend: i32 = client.query_one("SELECT pg_backend_pid()", &[]).unwrap().get(0);
+    let loads = |pid: u32| std::fs::read_to_string(format!("/proc/{pid}/maps")).unwrap().contains("libonnxruntime");
+    assert!(loads(cluster.engine_pid().unwrap()));
+    assert!(!loads(backend.cast_unsigned()));
+    assert!(!loads(cluster.postmaster_pid()));
+    assert!(!loads(cluster.supervisor_pid().unwrap()));
+}
+
+#[test]
+fn without_a_worker_slot_the_error_says_which_setting_to_raise() {
+    let cluster = Cluster::with_models("max_worker_processes = 0\nmax_logical_replication_workers = 0");
+    let mut client = cluster.connect();
+    let (sqlstate, _, _, hint) = error_of(&embed(&mut client, "x").unwrap_err());
+    assert_eq!(sqlstate, "53400");
+    assert!(hint.contains("max_worker_processes"), "{hint}");
+    client.execute("SELECT 1", &[]).unwrap();
+}
+
+#[test]
+fn an_engine_that_is_not_installed_is_a_clear_error_until_it_is() {
+    let cluster = Cluster::with_models("");
+    let mut client = cluster.connect();
+    // The server under test is installed for all tests, so the one place that can be pointed elsewhere is the library.
+    client.batch_execute("LOAD 'socle'").unwrap();
+    client.batch_execute("ALTER SYSTEM SET socle.onnxruntime_library = '/nowhere/libonnxruntime.so'").unwrap();
+    cluster.reload();
+    let error = eventually("the setting is in force", || embed(&mut client, "x").err());
+    let (sqlstate, message, detail, _) = error_of(&error);
+    assert_eq!((sqlstate.as_str(), message.as_str()), ("58P01", "ONNX Runtime is not installed"));
+    assert!(detail.contains("/nowhere/libonnxruntime.so"));
+    let chunks: i64 = client.query_one("SELECT count(*) FROM socle.chunk('One. Two.', 5)", &[]).unwrap().get(0);
+    assert_eq!(chunks, 2, "what needs no model still works");
+    client.batch_execute("ALTER SYSTEM RESET socle.onnxruntime_library").unwrap();
+    cluster.reload();
+    eventually("the setting is in force", || embed(&mut client, "x").ok());
+}
+
+#[test]
+fn a_database_in_another_encoding_is_refused() {
+    let cluster = Cluster::with_models("");
+    let mut client = cluster.connect();
+    for encoding in ["LATIN1", "SQL_ASCII"] {
+        client.batch_execute(&format!("CREATE DATABASE d{encoding} ENCODING '{encoding}' TEMPLATE template0")).unwrap();
+        let mut other = cluster.connect_to(&format!("d{}", encoding.to_lowercase()));
+        assert_eq!(sqlstate(other.batch_execute("CREATE EXTENSION socle CASCADE")), "0A000");
+    }
+}

@@ -1,0 +1,364 @@
+//! Throw-away clusters: made from a template, run by an unprivileged user, gone with the test.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+use postgres::{Client, Config, NoTls};
+use std::fs;
+use std::os::unix::fs::chown;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Once, OnceLock};
+use std::time::{Duration, Instant};
+
+/// The longest any of these tests waits for anything: far more than it takes, far less than for ever.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+pub struct Cluster {
+    directory: PathBuf,
+}
+
+/// Models by the names that [`Cluster::with_models`] registers them under, and their directories.
+pub const MODELS: [(&str, &str); 4] = [
+    ("minilm", "all-minilm-l6-v2"),
+    ("bge", "bge-small-en-v1.5"),
+    ("reranker", "ms-marco-minilm-l12-v2"),
+    ("multilingual", "use-multilingual-v3"),
+];
+
+fn environment(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| panic!("run the tests with \"make test\", which sets {name}"))
+}
+
+fn pg_config(what: &str) -> PathBuf {
+    let output = Command::new(environment("SOCLE_PG_CONFIG")).arg(what).output().unwrap();
+    PathBuf::from(String::from_utf8(output.stdout).unwrap().trim())
+}
+
+pub fn bin(program: &str) -> PathBuf {
+    static BIN: OnceLock<PathBuf> = OnceLock::new();
+    BIN.get_or_init(|| pg_config("--bindir")).join(program)
+}
+
+/// `pkglibdir/socle` of the server under test.
+pub fn engine_directory() -> PathBuf {
+    pg_config("--pkglibdir").join("socle")
+}
+
+pub fn model_directory() -> PathBuf {
+    pg_config("--sharedir").join("socle/models")
+}
+
+/// The user that servers run as, where the tests run as root.
+fn runner() -> Option<(u32, u32)> {
+    // SAFETY: plain system call.
+    if unsafe { libc::geteuid() } != 0 {
+        return None;
+    }
+    let number = |flag: &str| {
+        let output = Command::new("id").args([flag, &environment("SOCLE_RUNNER")]).output().unwrap();
+        String::from_utf8(output.stdout).unwrap().trim().parse().unwrap()
+    };
+    Some((number("-u"), number("-g")))
+}
+
+/// A command as the user that servers run as.
+pub fn command(program: impl AsRef<Path>) -> Command {
+    let mut command = Command::new(program.as_ref());
+    command.current_dir("/").env("LC_ALL", "C");
+    if let Some((user, group)) = runner() {
+        command.uid(user).gid(group);
+    }
+    command
+}
+
+pub fn run(command: &mut Command) -> Output {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    output
+}
+
+fn make_directory(path: &Path) {
+    fs::create_dir_all(path).unwrap();
+    if let Some((user, group)) = runner() {
+        chown(path, Some(user), Some(group)).unwrap();
+    }
+}
+
+fn scratch(name: &str) -> PathBuf {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    // Short: the path of a socket has to fit into 107 bytes.
+    let name = format!("socle-{name}-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+    let path = std::env::temp_dir().join(name);
+    make_directory(&path);
+    path
+}
+
+static EMPTY: OnceLock<PathBuf> = OnceLock::new();
+static WITH_MODELS: OnceLock<PathBuf> = OnceLock::new();
+
+/// The data directory of a cluster as `initdb` leaves it, made once for all tests of this process.
+fn empty_template() -> &'static Path {
+    EMPTY.get_or_init(|| {
+        remove_templates_at_exit();
+        let path = scratch("empty").join("data");
+        run(command(bin("initdb")).arg(format!("--pgdata={}", path.display())).args([
+            "--username=postgres",
+            "--auth=trust",
+            "--no-locale",
+            "--encoding=UTF8",
+            "--no-sync",
+        ]));
+        path
+    })
+}
+
+/// The same with the extension and all models.
+fn template_with_models() -> &'static Path {
+    WITH_MODELS.get_or_init(|| {
+        let cluster = Cluster::new("");
+        cluster.start();
+        let mut client = cluster.connect();
+        client.batch_execute("CREATE EXTENSION socle CASCADE").unwrap();
+        for (name, directory) in MODELS {
+            client.execute("SELECT socle.register_model($1, $2)", &[&name, &directory]).unwrap();
+        }
+        drop(client);
+        cluster.stop("fast");
+        let path = scratch("models").join("data");
+        copy(&cluster.data(), &path);
+        path
+    })
+}
+
+fn remove_templates_at_exit() {
+    extern "C" fn remove() {
+        for template in [&EMPTY, &WITH_MODELS] {
+            if let Some(directory) = template.get().and_then(|data| data.parent()) {
+                let _ = fs::remove_dir_all(directory);
+            }
+        }
+    }
+    // SAFETY: the function neither unwinds nor uses anything that is torn down before it runs.
+    unsafe { libc::atexit(remove) };
+}
+
+fn copy(from: &Path, to: &Path) {
+    run(command("cp").arg("-a").arg(from).arg(to));
+}
+
+impl Cluster {
+    /// A stopped cluster with these lines of configuration.
+    pub fn new(configuration: &str) -> Self {
+        Self::copy_of(empty_template(), configuration)
+    }
+
+    fn copy_of(template: &Path, configuration: &str) -> Self {
+        let cluster = Self { directory: scratch("cluster") };
+        copy(template, &cluster.data());
+        cluster.configure(configuration);
+        cluster
+    }
+
+    /// A running cluster with the extension and all models.
+    pub fn with_models(configuration: &str) -> Self {
+        let cluster = Self::copy_of(template_with_models(), configuration);
+        cluster.start();
+        cluster
+    }
+
+    /// A copy of a running cluster, configured as its standby.
+    pub fn standby_of(primary: &Self) -> Self {
+        let cluster = Self { directory: scratch("standby") };
+        run(command(bin("pg_basebackup"))
+            .args(["--checkpoint=fast", "--write-recovery-conf", "--username=postgres"])
+            .arg(format!("--host={}", primary.directory.display()))
+            .arg(format!("--pgdata={}", cluster.data().display())));
+        cluster.configure("");
+        cluster
+    }
+
+    pub fn data(&self) -> PathBuf {
+        self.directory.join("data")
+    }
+
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Adds lines to the configuration. Those of the harness come with every call, so that the last word is right.
+    pub fn configure(&self, configuration: &str) {
+        let path = self.data().join("postgresql.conf");
+        let mut text = fs::read_to_string(&path).unwrap();
+        text += &format!(
+            "\nlisten_addresses = ''\nunix_socket_directories = '{}'\nfsync = off\nlog_line_prefix = '%m [%p] %b '\n\
+             max_connections = 60\nmax_worker_processes = 8\nrestart_after_crash = on\n{configuration}\n",
+            self.directory.display()
+        );
+        fs::write(path, text).unwrap();
+    }
+
+    fn pg_ctl(&self) -> Command {
+        let mut command = command(bin("pg_ctl"));
+        command.arg(format!("--pgdata={}", self.data().display())).args(["--silent", "--wait", "--timeout=60"]);
+        command
+    }
+
+    pub fn start(&self) {
+        static ADOPT: Once = Once::new();
+        // Servers are orphans of pg_ctl. Adopted by this process, a dead one can be waited for: as long as nobody does,
+        // its process number is taken, and Postgres refuses to start in its place.
+        // SAFETY: plain system call.
+        ADOPT.call_once(|| assert_eq!(unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1) }, 0));
+        let status = self.pg_ctl().arg(format!("--log={}", self.log_file().display())).arg("start").status().unwrap();
+        assert!(status.success(), "the server does not start: {}", self.log());
+    }
+
+    pub fn stop(&self, mode: &str) {
+        run(self.pg_ctl().arg(format!("--mode={mode}")).arg("stop"));
+    }
+
+    pub fn kill_postmaster(&self) {
+        let pid = self.postmaster_pid().cast_signed();
+        // SAFETY: plain system calls on a child of this process, by adoption.
+        unsafe {
+            libc::kill(pid, libc::SIGKILL);
+            assert_eq!(libc::waitpid(pid, std::ptr::null_mut(), 0), pid);
+        }
+    }
+
+    pub fn reload(&self) {
+        run(self.pg_ctl().arg("reload"));
+    }
+
+    pub fn promote(&self) {
+        run(self.pg_ctl().arg("promote"));
+    }
+
+    fn log_file(&self) -> PathBuf {
+        self.directory.join("log")
+    }
+
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.log_file()).unwrap_or_default()
+    }
+
+    pub fn configuration(&self) -> Config {
+        let mut config = Config::new();
+        config.host_path(&self.directory).user("postgres").dbname("postgres").application_name("test");
+        config
+    }
+
+    pub fn connect(&self) -> Client {
+        self.try_connect().unwrap()
+    }
+
+    pub fn try_connect(&self) -> Result<Client, postgres::Error> {
+        self.configuration().connect(NoTls)
+    }
+
+    pub fn connect_to(&self, database: &str) -> Client {
+        self.configuration().dbname(database).connect(NoTls).unwrap()
+    }
+
+    /// Waits until the server takes connections again.
+    pub fn wait_for_connection(&self) -> Client {
+        eventually("the server takes connections", || self.try_connect().ok())
+    }
+
+    pub fn postmaster_pid(&self) -> u32 {
+        let file = fs::read_to_string(self.data().join("postmaster.pid")).unwrap();
+        file.lines().next().unwrap().parse().unwrap()
+    }
+
+    /// The engine of this cluster: the process that was started with this data directory as its argument.
+    pub fn engine_pid(&self) -> Option<u32> {
+        let wanted = format!("socle-engine\0{}\0", self.data().display());
+        processes().find(|pid| fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line == wanted.as_bytes()))
+    }
+
+    pub fn supervisor_pid(&self) -> Option<u32> {
+        let postmaster = self.postmaster_pid();
+        processes().find(|pid| {
+            let line = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            line.contains("socle supervisor") && parent(*pid) == Some(postmaster)
+        })
+    }
+
+    pub fn wait_for_engine(&self) -> u32 {
+        eventually("there is an engine", || self.engine_pid())
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let log = self.log();
+            let tail: Vec<&str> = log.lines().rev().take(40).collect();
+            eprintln_all(tail.into_iter().rev());
+        }
+        if let Some(engine) = self.engine_pid() {
+            signal(engine, libc::SIGCONT);
+        }
+        if self.data().join("postmaster.pid").exists()
+            && let Some(supervisor) = self.supervisor_pid()
+        {
+            signal(supervisor, libc::SIGCONT);
+        }
+        let _ = self.pg_ctl().arg("--mode=immediate").arg("stop").output();
+        let _ = fs::remove_dir_all(&self.directory);
+    }
+}
+
+#[allow(clippy::print_stderr, reason = "the end of the server log explains a failed test")]
+fn eprintln_all<'a>(lines: impl Iterator<Item = &'a str>) {
+    lines.for_each(|line| eprintln!("{line}"));
+}
+
+fn processes() -> impl Iterator<Item = u32> {
+    fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+}
+
+fn parent(pid: u32) -> Option<u32> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name in parentheses may contain anything.
+    stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
+}
+
+pub fn is_running(pid: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(')').is_some_and(|(_, rest)| !rest.trim_start().starts_with('Z'))
+}
+
+pub fn signal(pid: u32, signal: i32) {
+    // SAFETY: plain system call on a process of the test.
+    unsafe { libc::kill(pid.cast_signed(), signal) };
+}
+
+/// Tries again until there is a result.
+pub fn eventually<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(result) = attempt() {
+            return result;
+        }
+        assert!(begun.elapsed() < PATIENCE, "it never came that {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Raises a flag when it goes out of scope, so that threads which wait for it end even when the test fails.
+pub struct Raise<'a>(pub &'a AtomicBool);
+
+impl Drop for Raise<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// SQLSTATE, message, detail and hint of an error.
+pub fn error_of(error: &postgres::Error) -> (String, String, String, String) {
+    let error = error.as_db_error().unwrap_or_else(|| panic!("not an error of the server: {error:?}"));
+    let text = |text: Option<&str>| text.unwrap_or_default().to_string();
+    (error.code().code().to_string(), error.message().to_string(), text(error.detail()), text(error.hint()))
+}
