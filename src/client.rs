@@ -24,8 +24,9 @@ const RETRY: Duration = Duration::from_millis(10);
 /// Time after which a supervisor that has been asked for and has not come is asked for again.
 const ASK_AGAIN: Duration = Duration::from_secs(2);
 
-/// Engines that may die under one statement before it gives up, unless it is known to have killed one.
-const MAX_DEATHS: usize = 10;
+/// Engines that may die under one statement before it gives up, though it is not known to have killed one. They die at
+/// most about once a second.
+const MAX_DEATHS: usize = 100;
 
 thread_local! {
     /// Left here between statements. Taken out while in use, so that an error on the way closes it.

@@ -11,6 +11,7 @@ use socle_core::model::{ModelFile, ModelKind, ModelOverrides, ModelSpec, Pooling
 use socle_core::protocol::{Request, Response};
 use socle_core::{Error, Kind, Result};
 use std::cell::RefCell;
+use std::ffi::CStr;
 
 const FIND: &str = include_str!("../sql/query/find_model.sql");
 const NAMES: &str = include_str!("../sql/query/model_names.sql");
@@ -173,6 +174,7 @@ fn register_model(call: pg_sys::FunctionCallInfo) -> Result<Registered, ErrorRep
 }
 
 fn register(arguments: Arguments) -> Result<Registered> {
+    prevent_if_read_only(c"socle.register_model()");
     let needed = |at: usize, name: &str| {
         let text = arguments.word(at, name)?.filter(|text| !text.is_empty());
         text.ok_or_else(|| Error::new(Kind::InvalidArgument, format!("{name} must not be null or empty")))
@@ -202,6 +204,12 @@ fn register(arguments: Arguments) -> Result<Registered> {
     };
     insert(&spec, license)?;
     Ok(TableIterator::once(row(spec)))
+}
+
+/// Raises 25006 on a standby and in a read-only transaction, before anything is done.
+fn prevent_if_read_only(command: &CStr) {
+    // SAFETY: the name is a C string, and the function only looks and raises.
+    unsafe { pg_sys::PreventCommandIfReadOnly(command.as_ptr()) };
 }
 
 fn row(spec: ModelSpec) -> (String, String, Option<i32>, i32, String, bool, bool, String) {
@@ -271,6 +279,7 @@ fn positive(arguments: Arguments, at: usize, name: &str) -> Result<Option<u32>> 
 #[pg_extern(sql = false)]
 fn drop_model(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
     let dropped = || -> Result<()> {
+        prevent_if_read_only(c"socle.drop_model()");
         let name = Arguments::new(call).word(0, "name")?.unwrap_or_default();
         let rows =
             Spi::connect_mut(|client| client.update(DELETE, None, &[name.as_str().into()]).map(|rows| rows.len()));

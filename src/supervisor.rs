@@ -25,7 +25,7 @@ const NAME: &str = "socle supervisor";
 const START_BACKOFF: [u64; 3] = [2_000, 5_000, 10_000];
 
 /// The same after an engine that was ready and died. The first restart is immediate: a session is waiting.
-const CRASH_BACKOFF: [u64; 8] = [0, 0, 100, 200, 500, 1_000, 2_000, 5_000];
+const CRASH_BACKOFF: [u64; 6] = [0, 0, 100, 200, 500, 1_000];
 
 /// An engine that lived this long before it died starts the back-off anew.
 const HEALTHY: Duration = Duration::from_secs(10);
