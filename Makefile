@@ -56,9 +56,10 @@ uninstall:
 ## installcheck: runs the regression tests on the running server that PGHOST, PGPORT and PGUSER name
 installcheck:
 	$(use_server)
+	mkdir -p $(TARGET)/pg_regress
 	regress=$$(dirname "$$("$$pg_config" --pgxs)")/../test/regress/pg_regress
-	"$$regress" --inputdir=tests/pg_regress --outputdir=$(TARGET)/../pg_regress --bindir="$$("$$pg_config" --bindir)" \
-		--dbname=contrib_regression $$(cat tests/pg_regress/schedule)
+	"$$regress" --inputdir=tests/pg_regress --outputdir=$(TARGET)/pg_regress --bindir="$$("$$pg_config" --bindir)" \
+		--dbname=contrib_regression --encoding=UTF8 --no-locale $$(cat tests/pg_regress/schedule)
 
 ## demo: from nothing to answers out of real documents, in French and English
 demo: install install-models

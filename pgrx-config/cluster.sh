@@ -14,12 +14,11 @@ home=$("$here/setup.sh" cache)/$name-$major
 # The socket lies beside the data: its path has to stay below 107 bytes.
 data=$home/data
 
+# Without RUST_BACKTRACE, with which every error of a server carries a backtrace in its detail.
 as_runner() {
-  if ((EUID == 0)); then
-    (cd / && setpriv --reuid="$runner" --regid="$runner" --init-groups env HOME=/nonexistent "$@")
-  else
-    "$@"
-  fi
+  local become=()
+  if ((EUID == 0)); then become=(setpriv --reuid="$runner" --regid="$runner" --init-groups); fi
+  (cd / && "${become[@]}" env --unset=RUST_BACKTRACE HOME=/nonexistent "$@")
 }
 
 start() {

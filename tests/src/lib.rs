@@ -65,7 +65,8 @@ fn runner() -> Option<(u32, u32)> {
 /// A command as the user that servers run as.
 pub fn command(program: impl AsRef<Path>) -> Command {
     let mut command = Command::new(program.as_ref());
-    command.current_dir("/").env("LC_ALL", "C");
+    // RUST_BACKTRACE would put a backtrace into the detail of every error.
+    command.current_dir("/").env("LC_ALL", "C").env_remove("RUST_BACKTRACE");
     if let Some((user, group)) = runner() {
         command.uid(user).gid(group);
     }

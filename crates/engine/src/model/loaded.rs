@@ -71,7 +71,7 @@ impl Model {
         };
         let text = if truncate { self.head(text) } else { text };
         let tokens = self.tokenizer.encode(&prefixed(prefix, text))?;
-        self.fit(tokens, truncate, "text")
+        self.fit(tokens, truncate, "text has")
     }
 
     /// The tokens of a query and a document for a cross-encoder. With `truncate` the document is cut.
@@ -84,10 +84,10 @@ impl Model {
         if tokens.len() > self.window() {
             let query = self.tokenizer.encode(query)?.len();
             if query + self.tail >= self.window() {
-                return Err(self.too_long("query", query));
+                return Err(self.too_long("query has", query));
             }
         }
-        self.fit(tokens, truncate, "query and document together")
+        self.fit(tokens, truncate, "query and document together have")
     }
 
     /// Vectors or scores of a batch, one after the other.
@@ -140,7 +140,7 @@ impl Model {
 
     fn too_long(&self, what: &str, count: usize) -> Error {
         let name = &self.spec.name;
-        Error::new(Kind::InputTooLong, format!("{what} has {count} tokens, model \"{name}\" takes {}", self.window()))
+        Error::new(Kind::InputTooLong, format!("{what} {count} tokens, model \"{name}\" takes {}", self.window()))
             .hint("Split the text with socle.chunk() for this model, or set socle.truncate_input to cut it.")
     }
 }

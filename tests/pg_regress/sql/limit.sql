@@ -1,0 +1,20 @@
+-- Large input is refused by its stored size, before it is decompressed.
+CREATE TABLE large (content text);
+INSERT INTO large VALUES (repeat('x', 5000000));
+SELECT pg_column_size(content) < 100000 AS compressed FROM large;
+SELECT error.* FROM error_of($$SELECT socle.embed(content, 'minilm') FROM large$$) AS error;
+SELECT message FROM error_of($$SELECT socle.embed_query(content, 'minilm') FROM large$$);
+SELECT message FROM error_of($$SELECT socle.chunk(content) FROM large$$);
+SELECT message FROM error_of($$SELECT socle.count_tokens(content, 'minilm') FROM large$$);
+SELECT message FROM error_of($$SELECT socle.rerank(content, ARRAY['x'], 'reranker') FROM large$$);
+SELECT message FROM error_of($$SELECT socle.rerank('x', ARRAY['x', content], 'reranker') FROM large$$);
+SELECT message FROM error_of($$SELECT socle.embed(ARRAY['x', NULL, content], 'minilm') FROM large$$);
+SELECT message FROM error_of($$SELECT socle.embed('x', content) FROM large$$);
+SET socle.max_input_bytes = '10B';
+SELECT message FROM error_of($$SELECT socle.embed('eleven byte', 'minilm')$$);
+SELECT vector_dims(socle.embed('ten bytes.', 'minilm'));
+SELECT message FROM error_of($$SELECT socle.embed('äöüäöü', 'minilm')$$);
+RESET socle.max_input_bytes;
+SELECT code, message FROM error_of($$SET socle.max_input_bytes = 0$$);
+SELECT code FROM error_of($$SET socle.engine_threads = 4$$);
+SELECT code FROM error_of($$SET socle.no_such_setting = 4$$);
