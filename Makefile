@@ -61,6 +61,30 @@ installcheck:
 	"$$regress" --inputdir=tests/pg_regress --outputdir=$(TARGET)/pg_regress --bindir="$$("$$pg_config" --bindir)" \
 		--dbname=contrib_regression --encoding=UTF8 --no-locale $$(cat tests/pg_regress/schedule)
 
+## test: set-up and all tests on the embedded server
+test: install install-models test-units test-server
+
+# Everything that needs no server.
+.PHONY: test-units
+test-units:
+	export SOCLE_MODELS=$$($(SETUP) models) SOCLE_ONNXRUNTIME=$$($(SETUP) onnxruntime)
+	cargo test --release --locked --package socle-core --package socle-engine
+	cargo test --release --locked --package socle-tests --test project
+
+# Everything that needs one: SQL on a throw-away server, then servers that crash.
+.PHONY: test-server
+test-server:
+	$(use_server)
+	export PGHOST=$$($(CLUSTER) start regress "$$pg_config" -c fsync=off) PGUSER=postgres
+	trap '$(CLUSTER) stop regress "$$pg_config"' EXIT
+	$(MAKE) installcheck || { cat $(TARGET)/pg_regress/regression.diffs; exit 1; }
+	export SOCLE_PG_CONFIG=$$pg_config SOCLE_RUNNER=$$($(SETUP) runner)
+	cargo test --release --locked --package socle-tests --test cluster -- --test-threads=2
+
+## test-all: the same on all four versions of PostgreSQL
+test-all: install install-models test-units
+	for pg in 15 16 17 18; do $(MAKE) PG=$$pg install install-models test-server; done
+
 ## demo: from nothing to answers out of real documents, in French and English
 demo: install install-models
 	$(use_server)

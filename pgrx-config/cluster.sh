@@ -33,7 +33,7 @@ start() {
       as_runner tee -a "$data/postgresql.conf" >/dev/null
   fi
   if ! as_runner "$bin/pg_ctl" --pgdata="$data" status >/dev/null; then
-    as_runner "$bin/pg_ctl" --pgdata="$data" --log="$home/log" --silent --wait start ||
+    as_runner "$bin/pg_ctl" --pgdata="$data" --log="$home/log" --options="$*" --silent --wait start ||
       { tail "$home/log" >&2 && exit 1; }
   fi
   echo "$home"
@@ -46,7 +46,7 @@ stop() {
 }
 
 case $action in
-  start) start ;;
+  start) start "$@" ;;
   stop) stop ;;
   psql) exec "$bin/psql" --host="$home" --username=postgres "$@" ;;
   *) echo "cluster.sh: start, stop or psql" >&2 && exit 2 ;;

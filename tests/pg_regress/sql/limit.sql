@@ -15,6 +15,6 @@ SELECT message FROM error_of($$SELECT socle.embed('eleven byte', 'minilm')$$);
 SELECT vector_dims(socle.embed('ten bytes.', 'minilm'));
 SELECT message FROM error_of($$SELECT socle.embed('äöüäöü', 'minilm')$$);
 RESET socle.max_input_bytes;
-SELECT code, message FROM error_of($$SET socle.max_input_bytes = 0$$);
+SELECT code FROM error_of($$SET socle.max_input_bytes = 0$$);
 SELECT code FROM error_of($$SET socle.engine_threads = 4$$);
 SELECT code FROM error_of($$SET socle.no_such_setting = 4$$);
