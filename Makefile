@@ -78,7 +78,7 @@ test-server:
 	export PGHOST=$$($(CLUSTER) start regress "$$pg_config" -c fsync=off) PGUSER=postgres
 	trap '$(CLUSTER) stop regress "$$pg_config"' EXIT
 	$(MAKE) installcheck || { cat $(TARGET)/pg_regress/regression.diffs; exit 1; }
-	export SOCLE_PG_CONFIG=$$pg_config SOCLE_RUNNER=$$($(SETUP) runner)
+	export SOCLE_PG_CONFIG=$$pg_config SOCLE_RUNNER=$$($(SETUP) runner) SOCLE_PYTHON=$$($(SETUP) python test)
 	cargo test --release --locked --package socle-tests --test cluster -- --test-threads=2
 
 ## test-all: the same on all four versions of PostgreSQL
@@ -88,14 +88,13 @@ test-all: install install-models test-units
 ## demo: from nothing to answers out of real documents, in French and English
 demo: install install-models
 	$(use_server)
-	$(CLUSTER) start demo "$$pg_config"
-	documents=$$($(SETUP) documents)
-	demo/run.sh "$$documents"
+	$(CLUSTER) start demo "$$pg_config" >/dev/null
+	demo/run.sh "$$pg_config" "$$($(SETUP) documents)"
 
 ## psql: opens psql on the demo's server (ARGS="-c '…'" for one command)
 psql:
 	@$(use_server)
-	$(CLUSTER) psql demo "$$pg_config" $(ARGS)
+	$(CLUSTER) psql demo "$$pg_config" --dbname=demo $(ARGS)
 
 ## stop: stops the demo's server
 stop:

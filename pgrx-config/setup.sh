@@ -28,6 +28,7 @@ usage: setup.sh COMMAND
   onnxruntime            ONNX Runtime                       prints the path of libonnxruntime.so
   models                 the models of demo and tests       prints the directory that holds them
   documents              the demo's documents, fr and en    prints the directory that holds them
+  python test|bench      what tests or benchmark compare to prints the directory for PYTHONPATH
   cache                  where all of it is kept             prints the directory
   runner                 the user that servers run as       prints its name
   clean-cache            removes all of the above but packages and user
@@ -137,6 +138,25 @@ build_documents() {
   rm -rf "$1/apt" "$1/unpacked"
 }
 
+# python NAME: the packages of requirements-NAME.txt, for the Python that runs here.
+python_packages() {
+  local file=$here/requirements-$1.txt version digest
+  [ -e "$file" ] || die "there is no $file"
+  version=$(python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+  digest=$(sha256sum "$file")
+  assemble "$cache/python-$1-$version-${digest:0:12}" build_python_packages "$file"
+  echo "$cache/python-$1-$version-${digest:0:12}" >&3
+}
+
+build_python_packages() {
+  require_x86_64 "Python package" "remove the comparison from what you run"
+  say "installing the packages of ${1##*/}"
+  export PIP_ROOT_USER_ACTION=ignore # they go into a directory of their own
+  python3 -m pip --disable-pip-version-check --no-input install --no-cache-dir --no-deps --only-binary=:all: \
+    --require-hashes --quiet --target "$2" --requirement "$1" ||
+    die "${1##*/} could not be installed: its wheels are for Python 3.11 to 3.13"
+}
+
 # Root may not run a server. A user of its own can read nothing but what everyone can, and its data directories.
 runner() {
   if ((EUID != 0)); then
@@ -155,7 +175,7 @@ clean_cache() {
   take_lock
   running=$(readlink /proc/[0-9]*/exe 2>/dev/null | grep -F "$cache/" | sort -u || true)
   [ -z "$running" ] || die "still running, stop it first: $running"
-  rm -rf "$cache"/{download,postgres-*,onnxruntime-*,models-*,documents-*,tmp.*}
+  rm -rf "$cache"/{download,postgres-*,onnxruntime-*,models-*,documents-*,python-*,tmp.*}
   say "$cache: emptied"
 }
 
@@ -174,6 +194,10 @@ case "$#:${1-}" in
   2:postgres)
     open_cache
     postgres "$2"
+    ;;
+  2:python)
+    open_cache
+    python_packages "$2"
     ;;
   1:clean-cache)
     open_cache

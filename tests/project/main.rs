@@ -1,1 +1,176 @@
-//! The project about itself.
+//! The project about itself: directions between its parts, licences of what it links, promises that a text scan keeps.
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Licences that may be combined with the PostgreSQL licence: permissive ones, and MPL-2.0 for unmodified crates.
+const LICENCES: [&str; 12] = [
+    "Apache-2.0",
+    "Apache-2.0 WITH LLVM-exception",
+    "BSD-2-Clause",
+    "BSD-3-Clause",
+    "BSL-1.0",
+    "CC0-1.0",
+    "ISC",
+    "MIT",
+    "MPL-2.0",
+    "Unicode-3.0",
+    "Unlicense",
+    "Zlib",
+];
+
+/// Files whose every unsafe block is explained, and outside of which there is none.
+const UNSAFE: [&str; 16] = [
+    "crates/engine/src/control.rs",
+    "crates/engine/src/model/runtime.rs",
+    "crates/engine/src/model/session.rs",
+    "crates/engine/src/process.rs",
+    "src/argument.rs",
+    "src/client/connection.rs",
+    "src/embed.rs",
+    "src/installation.rs",
+    "src/model.rs",
+    "src/postgres_version.rs",
+    "src/setting.rs",
+    "src/supervisor.rs",
+    "src/supervisor/child.rs",
+    "src/vector.rs",
+    "src/wait.rs",
+    "tests/src/lib.rs",
+];
+
+/// Lines beyond which a file is hard to hold in the head.
+const MAX_LINES: usize = 450;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
+}
+
+/// Tracked files and their contents, those that are text.
+fn files() -> Vec<(String, String)> {
+    let output = Command::new("git").args(["ls-files", "-z"]).current_dir(root()).output().unwrap();
+    let names = String::from_utf8(output.stdout).unwrap();
+    let text = |name: &str| Some((name.to_string(), fs::read_to_string(root().join(name)).ok()?));
+    names.split('\0').filter(|name| !name.is_empty()).filter_map(text).collect()
+}
+
+fn rust(below: &str) -> Vec<(String, String)> {
+    files().into_iter().filter(|(name, _)| name.starts_with(below) && name.ends_with(".rs")).collect()
+}
+
+#[test]
+fn every_dependency_has_a_licence_that_fits() {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version=1", "--locked", "--all-features"])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let packages = metadata["packages"].as_array().unwrap();
+    assert!(packages.len() > 100);
+    let mut refused = BTreeSet::new();
+    for package in packages.iter().filter(|package| !package["source"].is_null()) {
+        let licence = package["license"].as_str().unwrap_or_default().replace('/', " OR ");
+        let fits = spdx::Expression::parse(&licence)
+            .is_ok_and(|licence| licence.evaluate(|required| LICENCES.contains(&required.to_string().as_str())));
+        if !fits {
+            refused.insert(format!("{} {}: \"{licence}\"", package["name"], package["version"]));
+        }
+    }
+    assert_eq!(refused, BTreeSet::new());
+}
+
+#[test]
+fn dependencies_point_one_way() {
+    let manifest = |path: &str| {
+        let text = fs::read_to_string(root().join(path)).unwrap();
+        let dependencies = text.split("[dependencies]").nth(1).unwrap_or_default();
+        dependencies.split("\n[").next().unwrap_or_default().to_string()
+    };
+    let names = |path: &str, forbidden: &[&str]| {
+        let manifest = manifest(path);
+        let found: Vec<_> = forbidden.iter().filter(|name| manifest.contains(**name)).copied().collect();
+        assert_eq!(found, Vec::<&str>::new(), "{path}");
+    };
+    names("crates/core/Cargo.toml", &["pgrx", "ort", "tokenizers", "mio", "libc", "socle-engine"]);
+    names("crates/engine/Cargo.toml", &["pgrx"]);
+    names("Cargo.toml", &["ort =", "tokenizers", "ndarray", "tantivy", "socle-engine"]);
+}
+
+#[test]
+fn versions_of_postgres_differ_in_one_file() {
+    let elsewhere: Vec<String> = rust("src/")
+        .into_iter()
+        .filter(|(name, text)| name != "src/postgres_version.rs" && text.contains("feature = \"pg1"))
+        .map(|(name, _)| name)
+        .collect();
+    assert_eq!(elsewhere, Vec::<String>::new());
+}
+
+#[test]
+fn unsafe_stays_where_it_is() {
+    let uses: Vec<String> = ["src/", "crates/", "tests/src/"]
+        .into_iter()
+        .flat_map(rust)
+        .filter(|(_, text)| text.lines().any(|line| !line.trim_start().starts_with("//") && line.contains("unsafe ")))
+        .map(|(name, _)| name)
+        .filter(|name| !UNSAFE.contains(&name.as_str()) && !name.contains("/tests/"))
+        .collect();
+    assert_eq!(uses, Vec::<String>::new());
+}
+
+#[test]
+fn files_are_small_and_named_for_what_they_hold() {
+    for (name, text) in files().into_iter().filter(|(name, _)| name.ends_with(".rs")) {
+        let lines = text.lines().count();
+        assert!(lines <= MAX_LINES, "{name} has {lines} lines");
+        let stem = Path::new(&name).file_stem().unwrap().to_string_lossy().into_owned();
+        assert!(!["utils", "util", "helpers", "common", "types", "misc"].contains(&stem.as_str()), "{name}");
+        assert!(text.starts_with("//!"), "{name} does not say what it is for");
+    }
+}
+
+#[test]
+fn a_panic_never_aborts() {
+    for (name, text) in files().into_iter().filter(|(name, _)| name.ends_with("Cargo.toml")) {
+        let compact: String = text.split_whitespace().collect();
+        assert!(!compact.contains("panic=\"abort\""), "{name}: an ERROR would become a restart of the cluster");
+    }
+}
+
+#[test]
+fn the_install_script_adopts_nothing() {
+    for (name, text) in files().into_iter().filter(|(name, _)| name.starts_with("sql/schema/")) {
+        let statements: String = text.lines().filter(|line| !line.starts_with("--")).collect::<Vec<_>>().join("\n");
+        let upper = statements.to_uppercase();
+        assert!(!upper.contains("OR REPLACE") && !upper.contains("IF NOT EXISTS"), "{name}");
+    }
+}
+
+#[test]
+fn every_version_can_be_upgraded_to_this_one() {
+    let version = env!("CARGO_PKG_VERSION");
+    let scripts: Vec<(String, String)> = files()
+        .into_iter()
+        .filter_map(|(name, _)| {
+            let steps = name.strip_prefix("sql/socle--")?.strip_suffix(".sql")?.to_string();
+            steps.split_once("--").map(|(from, to)| (from.to_string(), to.to_string()))
+        })
+        .collect();
+    for (from, _) in &scripts {
+        let mut reached = from.clone();
+        while let Some((_, to)) = scripts.iter().find(|(from, _)| *from == reached) {
+            reached.clone_from(to);
+        }
+        assert_eq!(reached, version, "from {from}");
+    }
+}
+
+#[test]
+fn the_changelog_knows_this_version() {
+    let changelog = fs::read_to_string(root().join("CHANGELOG.md")).unwrap();
+    assert!(changelog.contains(&format!("## {}", env!("CARGO_PKG_VERSION"))));
+}
