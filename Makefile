@@ -101,6 +101,24 @@ stop:
 	$(use_server)
 	$(CLUSTER) stop demo "$$pg_config"
 
+## lint: formatting, clippy with warnings denied, shellcheck where it is installed
+lint:
+	$(SETUP) packages
+	$(use_server)
+	cargo fmt --check
+	PGRX_PG_CONFIG_PATH="$$pg_config" cargo clippy --release --locked --workspace --all-targets \
+		--no-default-features --features socle/pg$$major -- --deny warnings
+	if command -v shellcheck >/dev/null; then shellcheck --external-sources pgrx-config/*.sh demo/*.sh .ci/run; fi
+
+## bench: measures throughput, latency and memory (DATA=… for your own texts in the BEIR layout)
+bench: install install-models
+	$(use_server)
+	cargo build --release --locked --package socle-bench
+	export PGHOST=$$($(CLUSTER) start bench "$$pg_config") SOCLE_DOCUMENTS=$$($(SETUP) documents)
+	trap '$(CLUSTER) stop bench "$$pg_config"' EXIT
+	PYTHONPATH=$$($(SETUP) python bench) $(TARGET)/socle-bench "$$($(SETUP) models)" "$$($(SETUP) onnxruntime)" \
+		bench/fastembed_run.py $(DATA)
+
 ## clean: removes what was built
 clean:
 	cargo clean

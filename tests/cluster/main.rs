@@ -5,6 +5,7 @@ mod crash;
 mod database;
 mod interrupt;
 mod model;
+mod readme;
 mod reference;
 mod settings;
 mod shutdown;

@@ -39,7 +39,8 @@ const QUERY: &str = "How is a database restored after a crash?";
 fn vectors_and_scores_equal_the_reference() {
     let cluster = Cluster::with_models("");
     let mut client = cluster.connect();
-    let long: Vec<String> = (1..6).map(|times| TEXTS[..12].join(" ").repeat(times).chars().take(400).collect()).collect();
+    let long: Vec<String> =
+        (1..6).map(|times| TEXTS[..12].join(" ").repeat(times).chars().take(400).collect()).collect();
     let texts: Vec<&str> = TEXTS.into_iter().chain(long.iter().map(String::as_str)).collect();
     let pairs: Vec<[&str; 2]> = texts.iter().map(|text| [QUERY, text]).collect();
     let mut request = serde_json::Map::new();
@@ -56,7 +57,8 @@ fn vectors_and_scores_equal_the_reference() {
                 .unwrap();
             rows.iter().map(|row| vec![row.get(0)]).collect()
         } else {
-            let sql = "SELECT v::real[] FROM unnest(socle.embed($1::text[], $2)) WITH ORDINALITY AS u (v, n) ORDER BY n";
+            let sql =
+                "SELECT v::real[] FROM unnest(socle.embed($1::text[], $2)) WITH ORDINALITY AS u (v, n) ORDER BY n";
             client.query(sql, &[&texts, &name]).unwrap().iter().map(|row| row.get(0)).collect()
         };
         assert_eq!(actual.len(), expected.len());

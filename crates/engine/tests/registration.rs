@@ -7,7 +7,7 @@ use socle_core::model::{ModelKind, ModelOverrides, Pooling};
 use socle_core::protocol::EngineSettings;
 use socle_core::{Error, Kind};
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use support::onnx::{self, Flaw};
@@ -305,5 +305,11 @@ fn onnxruntime_that_is_missing_or_unfit_is_a_clear_error_and_can_be_repaired() {
     assert!(old.hint.unwrap().contains("1.26"));
     fs::remove_file(&library).unwrap();
     fs::copy(support::onnxruntime(), &library).unwrap();
+    let mut permissions = fs::metadata(&library).unwrap().permissions();
+    permissions.set_mode(0o777);
+    fs::set_permissions(&library, permissions.clone()).unwrap();
+    assert!(error().detail.unwrap().contains("can be written by others"));
+    permissions.set_mode(0o755);
+    fs::set_permissions(&library, permissions).unwrap();
     assert!(client.inspect(support::MINILM, ModelOverrides::default()).is_ok(), "without a restart");
 }

@@ -6,6 +6,7 @@
 use ort::environment::Environment;
 use ort::logging::LogLevel;
 use socle_core::{Error, Kind, Result};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -48,6 +49,7 @@ impl Runtime {
                 ort::MINOR_VERSION
             ))
         };
+        check_owner(&self.library).map_err(unusable)?;
         let environment = ort::init_from(&self.library)
             .map_err(|error| unusable(error.to_string()))?
             .with_name("socle")
@@ -66,6 +68,19 @@ impl Runtime {
         let loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         loaded.as_ref().map(|loaded| loaded.version.clone())
     }
+}
+
+/// Whoever can write the library can have the engine run what he likes.
+fn check_owner(library: &Path) -> Result<(), String> {
+    let file = library.metadata().map_err(|error| error.to_string())?;
+    let owner = rustix::process::geteuid().as_raw();
+    if file.uid() != 0 && file.uid() != owner {
+        return Err(format!("\"{}\" belongs neither to root nor to the server's user.", library.display()));
+    }
+    if file.mode() & 0o022 != 0 {
+        return Err(format!("\"{}\" can be written by others than its owner.", library.display()));
+    }
+    Ok(())
 }
 
 /// What a library that is already loaded calls itself.

@@ -51,6 +51,13 @@ impl Loaded {
     }
 }
 
+impl Loaded {
+    /// The model alone.
+    pub fn into_model(self) -> Arc<Model> {
+        self.model
+    }
+}
+
 /// All loaded models.
 #[derive(Debug)]
 pub struct Store {

@@ -1,0 +1,101 @@
+//! `make bench`: socle through SQL, a bare ONNX Runtime loop and fastembed, in turns on the same texts and model, so
+//! that whatever else the machine does hits all of them. Prints a table in Markdown; asserts nothing.
+//!
+//! usage: socle-bench MODELS_DIRECTORY ONNXRUNTIME FASTEMBED_SCRIPT [BEIR_DIRECTORY], with PGHOST and PGUSER set
+#![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
+
+mod bare;
+mod fastembed;
+mod memory;
+mod query;
+mod texts;
+
+use postgres::{Client, Config, NoTls};
+use socle_engine::model::runtime::Runtime;
+use std::path::Path;
+use std::time::Instant;
+
+/// Times that each contender runs.
+const ROUNDS: usize = 5;
+
+const MODELS: [&str; 2] = ["all-minilm-l6-v2", "bge-small-en-v1.5"];
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [models, onnxruntime, script, rest @ ..] = arguments.as_slice() else {
+        println!("usage: socle-bench MODELS_DIRECTORY ONNXRUNTIME FASTEMBED_SCRIPT [BEIR_DIRECTORY]");
+        return;
+    };
+    let mut client = connect();
+    client.batch_execute("CREATE EXTENSION IF NOT EXISTS socle CASCADE").unwrap();
+    for model in MODELS {
+        let sql = "SELECT socle.register_model($1, $1) WHERE NOT EXISTS (SELECT FROM socle.model WHERE name = $1)";
+        client.execute(sql, &[&model]).unwrap();
+    }
+    let texts = match rest.first() {
+        Some(directory) => texts::beir(Path::new(directory)),
+        None => texts::stored(&mut client),
+    };
+    println!("{} texts, {} processors, {}", texts.len(), processors(), version(&mut client));
+    let runtime = Runtime::new(Path::new(onnxruntime));
+    for model in MODELS {
+        throughput(&mut client, model, &texts, Path::new(models), &runtime, script);
+    }
+    query::measure(MODELS[0], &texts);
+    memory::measure(MODELS[0]);
+}
+
+pub fn connect() -> Client {
+    let mut config = Config::new();
+    config.host(&std::env::var("PGHOST").unwrap()).user("postgres").dbname("postgres").connect(NoTls).unwrap()
+}
+
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+fn version(client: &mut Client) -> String {
+    client.query_one("SELECT split_part(version(), ' on ', 1) || ', socle ' || socle.version()", &[]).unwrap().get(0)
+}
+
+/// Texts per second of each contender, in turns, and the ratios within each round.
+fn throughput(client: &mut Client, model: &str, texts: &[String], models: &Path, runtime: &Runtime, script: &str) {
+    client.batch_execute("SET socle.truncate_input = on").unwrap();
+    let bare = bare::Loop::new(models, runtime, model);
+    let mut fastembed = fastembed::Process::start(script, &models.join(model), model, texts);
+    let sql = "SELECT array_length(socle.embed($1::text[], $2), 1)";
+    let mut seconds: [Vec<f64>; 3] = Default::default();
+    for round in 0..=ROUNDS {
+        let begun = Instant::now();
+        let count: i32 = client.query_one(sql, &[&texts, &model]).unwrap().get(0);
+        assert_eq!(count as usize, texts.len());
+        let times = [begun.elapsed().as_secs_f64(), bare.run(texts), fastembed.run()];
+        // The first round warms up.
+        if round > 0 {
+            seconds.iter_mut().zip(times).for_each(|(all, time)| all.push(time));
+        }
+    }
+    let tokens = bare.tokens(texts);
+    println!("\n### {model}: throughput, median of {ROUNDS} rounds\n");
+    println!("| contender | texts/s | tokens/s | socle is … times as fast (median, range of the rounds) |");
+    println!("|---|---|---|---|");
+    let names = ["socle.embed(text[]) through SQL", "bare ONNX Runtime loop, same batching", "fastembed, as it comes"];
+    for (name, times) in names.iter().zip(&seconds) {
+        let mut ratios: Vec<f64> = times.iter().zip(&seconds[0]).map(|(other, socle)| other / socle).collect();
+        let time = median(&mut times.clone());
+        let ratio = median(&mut ratios);
+        println!(
+            "| {name} | {:.1} | {:.0} | {ratio:.2} ({:.2} to {:.2}) |",
+            texts.len() as f64 / time,
+            tokens as f64 / time,
+            ratios.first().unwrap(),
+            ratios.last().unwrap(),
+        );
+    }
+}
+
+/// The middle one; sorts.
+pub fn median(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}

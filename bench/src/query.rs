@@ -1,0 +1,65 @@
+//! How long a query waits, alone and while another connection embeds in bulk.
+
+use postgres::Client;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Instant;
+
+const QUERIES: usize = 1000;
+/// Alone and under load take turns this many times.
+const ROUNDS: usize = 5;
+
+pub fn measure(model: &str, texts: &[String]) {
+    let mut client = crate::connect();
+    latencies(&mut client, model, texts, 50);
+    let (mut alone, mut loaded) = (Vec::new(), Vec::new());
+    let embedded = AtomicUsize::new(0);
+    let mut busy = 0.0;
+    for _ in 0..ROUNDS {
+        alone.extend(latencies(&mut client, model, texts, QUERIES / ROUNDS));
+        let done = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let mut bulk = crate::connect();
+                bulk.batch_execute("SET socle.truncate_input = on").unwrap();
+                while !done.load(Ordering::Relaxed) {
+                    let part = &texts[..texts.len().min(200)];
+                    bulk.query_one("SELECT socle.embed($1::text[], $2) IS NULL", &[&part, &model]).unwrap();
+                    embedded.fetch_add(part.len(), Ordering::Relaxed);
+                }
+            });
+            std::thread::sleep(std::time::Duration::from_millis(500));
+            let begun = Instant::now();
+            loaded.extend(latencies(&mut client, model, texts, QUERIES / ROUNDS));
+            busy += begun.elapsed().as_secs_f64();
+            done.store(true, Ordering::Relaxed);
+        });
+    }
+    let rate = embedded.load(Ordering::Relaxed) as f64 / busy;
+    println!("\n### {model}: latency of socle.embed_query through SQL, {QUERIES} queries each\n");
+    println!("| | p50 | p99 | p99 against idle |");
+    println!("|---|---|---|---|");
+    let idle = percentile(&mut alone, 99);
+    for (name, values) in [("alone", &mut alone), ("while another connection embeds in bulk", &mut loaded)] {
+        let (p50, p99) = (percentile(values, 50), percentile(values, 99));
+        println!("| {name} | {p50:.2} ms | {p99:.2} ms | {:.2} |", p99 / idle);
+    }
+    println!("\nMeanwhile the bulk connection embedded about {rate:.0} texts/s.");
+}
+
+/// Milliseconds of each query. No two are the same, so that nothing is remembered.
+fn latencies(client: &mut Client, model: &str, texts: &[String], count: usize) -> Vec<f64> {
+    (0..count)
+        .map(|at| {
+            let words: Vec<&str> = texts[(at * 7) % texts.len()].split_whitespace().take(8).collect();
+            let query = format!("{} {at}", words.join(" "));
+            let begun = Instant::now();
+            client.query_one("SELECT socle.embed_query($1, $2)::text", &[&query, &model]).unwrap();
+            begun.elapsed().as_secs_f64() * 1000.0
+        })
+        .collect()
+}
+
+fn percentile(values: &mut [f64], percent: usize) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[(values.len() * percent).div_ceil(100) - 1]
+}
