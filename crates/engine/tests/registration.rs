@@ -1,5 +1,5 @@
 //! What is refused when a model is registered, and what becomes of one whose files change afterwards.
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod support;
 

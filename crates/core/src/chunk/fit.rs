@@ -134,16 +134,47 @@ impl<'a> Fit<'a> {
         }
         Ok(size)
     }
+
+    /// The measure of what goes on at `next` from `start..next`, without the size of that, and the room there is, which
+    /// is not 0.
+    pub(super) fn after(&self, start: usize, next: usize) -> Result<Option<(FitAfter<'_>, usize)>> {
+        let used = self.size(start..next)?;
+        let room = self.rule.max_size.checked_sub(used).filter(|&room| room > 0);
+        Ok(room.map(|room| (FitAfter { fit: self, start, next, used }, room)))
+    }
+
+    /// The place of `chunk` in the text. text-splitter passes pieces of the text it was given, never copies.
+    fn locate(&self, chunk: &str) -> Option<Range<usize>> {
+        let start = chunk.as_ptr().addr().checked_sub(self.text.as_ptr().addr())?;
+        Some(start..start + chunk.len()).filter(|range| range.end <= self.text.len())
+    }
 }
 
 impl TryChunkSizer for &Fit<'_> {
     type Error = Error;
 
     fn try_size(&self, chunk: &str) -> Result<usize> {
-        // text-splitter passes pieces of the text it was given, never copies.
-        match chunk.as_ptr().addr().checked_sub(self.text.as_ptr().addr()) {
-            Some(start) if start + chunk.len() <= self.text.len() => self.reported(start..start + chunk.len()),
-            _ => self.sizer.size(chunk),
+        self.locate(chunk).map_or_else(|| self.sizer.size(chunk), |range| self.reported(range))
+    }
+}
+
+/// The measure of a text that goes on from one that is already there.
+pub(super) struct FitAfter<'a> {
+    fit: &'a Fit<'a>,
+    start: usize,
+    next: usize,
+    used: usize,
+}
+
+impl TryChunkSizer for FitAfter<'_> {
+    type Error = Error;
+
+    fn try_size(&self, chunk: &str) -> Result<usize> {
+        match self.fit.locate(chunk) {
+            Some(range) if range.start == self.next => {
+                Ok(self.fit.reported(self.start..range.end)?.saturating_sub(self.used))
+            }
+            _ => self.fit.try_size(chunk),
         }
     }
 }

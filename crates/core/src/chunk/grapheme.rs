@@ -46,7 +46,8 @@ impl Clusters {
     }
 }
 
-/// Whether `second` belongs to the cluster that `first` begins.
+/// Whether `second` belongs to the cluster that `first` begins. One of them is white space.
 pub(super) fn join(first: char, second: char) -> bool {
-    String::from_iter([first, second]).graphemes(true).nth(1).is_none()
+    // U+0300 is the first combining mark, U+0600 the first sign that takes what follows into its cluster.
+    (first >= '\u{600}' || second >= '\u{300}') && String::from_iter([first, second]).graphemes(true).nth(1).is_none()
 }

@@ -1,11 +1,19 @@
-//! Recognises Markdown that takes pulldown-cmark more than linear time or memory. Only counts; parses nothing.
+//! Keeps pulldown-cmark from doing harm: recognises Markdown that takes it more than linear time or memory, by counting,
+//! and survives what makes it panic. Parses nothing itself.
 
 use super::slice;
 use std::borrow::Cow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Block quotes and lists within each other that a line may open. pulldown-cmark walks all of them for each line that
 /// continues a paragraph inside: 85 s for 1 MB at 100,000.
 const MAX_NESTING: usize = 100;
+
+/// What `parse` returns, nothing if it panics: pulldown-cmark 0.13.6 does for "- [ ] \\\n  - " and had more such cases in
+/// every version (its issues 921 and 963). What `parse` changes is to be thrown away then.
+pub(super) fn survive<T>(parse: impl FnOnce() -> T) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(parse)).ok()
+}
 
 /// Whether the tables of `text` would have many more cells than it has bytes: pulldown-cmark gives each row all the
 /// columns of the table, however short it is. Counts too many rather than too few.

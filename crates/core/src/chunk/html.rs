@@ -79,7 +79,7 @@ impl Reader<'_> {
             layout(&mut self.visible, name, heading.is_some());
             match name {
                 b"br" => self.visible.line_break(),
-                b"pre" | b"listing" | b"xmp" | b"plaintext" => self.visible.open_preformatted(),
+                b"pre" | b"listing" | b"xmp" => self.visible.open_preformatted(),
                 _ => {}
             }
             if let Some(level) = heading {
@@ -103,7 +103,7 @@ impl Reader<'_> {
             layout(&mut self.visible, name, false);
             match name {
                 b"br" => self.visible.line_break(),
-                b"pre" | b"listing" | b"xmp" | b"plaintext" => self.visible.close_preformatted(),
+                b"pre" | b"listing" | b"xmp" => self.visible.close_preformatted(),
                 _ => {}
             }
         }
@@ -161,7 +161,7 @@ impl Emitter for &mut Reader<'_> {
     fn emit_string(&mut self, text: &[u8]) {
         let range = self.text_start..self.position;
         self.text_start = self.position;
-        if self.raw || self.templates > 0 || text.is_empty() {
+        if self.raw || self.templates > 0 || range.is_empty() {
             return;
         }
         if self.is_literal(text, &range) {

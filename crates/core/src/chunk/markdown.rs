@@ -3,7 +3,7 @@
 //! One pass over the whole document, in sections, because the tree of pulldown-cmark takes up to a hundred times the
 //! memory of its text. Leaves the cutting to text-splitter.
 
-use super::guard::{flatten, nests, unfolds};
+use super::guard::{flatten, nests, survive, unfolds};
 use super::outline::{Mark, Outline};
 use super::{Sizer, character_boundary, slice};
 use crate::Result;
@@ -22,11 +22,11 @@ pub(super) struct Markdown {
 }
 
 /// Where a Markdown parser may start in the middle of a document.
-#[derive(Default)]
+#[derive(Debug, Default, Eq, PartialEq)]
 pub(super) struct Structure {
     /// Starts of the blocks that are in no other, and of the items of their lists.
     anchors: Vec<usize>,
-    /// Fenced code and metadata, where a parser must not start: it would take the end of the block for its beginning.
+    /// Fenced code and front matter, where a parser must not start: it would take the end of the block for its beginning.
     fences: Vec<Range<usize>>,
 }
 
@@ -74,16 +74,24 @@ impl Structure {
 
 /// Reads `text`. Asks `sizer` now and then whether to go on.
 pub(super) fn read(text: &str, sizer: &dyn Sizer) -> Result<Markdown> {
+    read_sections(text, sizer, SECTION, MAX_SECTION)
+}
+
+/// Reads `section` bytes at a time, up to `longest` for a longer block.
+pub(super) fn read_sections(text: &str, sizer: &dyn Sizer, section: usize, longest: usize) -> Result<Markdown> {
     let mut reading = Reading::default();
-    let mut start = 0;
-    let mut length = SECTION;
+    let mut start = front_matter(text);
+    if start > 0 {
+        reading.structure.fences.push(0..start);
+    }
+    let mut length = section;
     while start < text.len() {
         sizer.size("")?;
         let mut end = character_boundary(text, start.saturating_add(length));
         if end < text.len() {
             end = slice(text, start..end).rfind(['\n', '\r']).map_or(end, |newline| start + newline + 1);
         }
-        reading.section(text, start..end);
+        reading.section(text, &(start..end));
         if end == text.len() {
             break;
         }
@@ -92,19 +100,41 @@ pub(super) fn read(text: &str, sizer: &dyn Sizer) -> Result<Markdown> {
             Some(block) if block.line > start => {
                 reading.return_to(block);
                 start = block.line;
-                length = SECTION;
+                length = section;
             }
-            Some(block) if length < MAX_SECTION => {
-                reading.return_to(block);
-                length *= 2;
+            block if length < longest => {
+                block.into_iter().for_each(|block| reading.return_to(block));
+                length = length.saturating_mul(2);
             }
             _ => {
                 start = reading.structure.resume(text, end);
-                length = SECTION;
+                length = section;
             }
         }
     }
     Ok(Markdown { outline: reading.outline, structure: reading.structure })
+}
+
+/// The length of the metadata that `text` begins with, in YAML or TOML.
+fn front_matter(text: &str) -> usize {
+    let mut lines = text.split_inclusive('\n');
+    let first = lines.next().unwrap_or_default();
+    let mark = first.trim_end();
+    let mut length = first.len();
+    if mark != "---" && mark != "+++" {
+        return 0;
+    }
+    for (index, line) in lines.enumerate() {
+        length += line.len();
+        let line = line.trim_end();
+        let closes = line == mark || (mark == "---" && line == "...");
+        match index {
+            0 if closes || line.is_empty() => return 0,
+            _ if closes => return length,
+            _ => {}
+        }
+    }
+    0
 }
 
 /// A state to return to: what was known before a block.
@@ -152,16 +182,33 @@ impl Reading {
         self.structure.fences.truncate(block.fences);
     }
 
-    fn section(&mut self, text: &str, section: Range<usize>) {
-        self.last_block = None;
-        self.depth = 0;
-        self.containers.clear();
-        self.heading = None;
+    /// Reads `section` of `text`, or nothing of it if the parser cannot.
+    fn section(&mut self, text: &str, section: &Range<usize>) {
+        // Quotation marks stay as they are written. Metadata in the middle would swallow the headings between two rules.
+        let mut options = Options::all()
+            - Options::ENABLE_SMART_PUNCTUATION
+            - Options::ENABLE_YAML_STYLE_METADATA_BLOCKS
+            - Options::ENABLE_PLUSES_DELIMITED_METADATA_BLOCKS;
         let part = slice(text, section.clone());
-        // Quotation marks stay as they are written.
-        let mut options = Options::all() - Options::ENABLE_SMART_PUNCTUATION;
         options.set(Options::ENABLE_TABLES, !unfolds(part));
-        for (event, range) in Parser::new_ext(&flatten(part), options).into_offset_iter() {
+        let part = flatten(part);
+        // Attributes of headings are where the parser breaks.
+        for options in [options, options - Options::ENABLE_HEADING_ATTRIBUTES] {
+            let before = self.state(section.start);
+            self.last_block = None;
+            self.depth = 0;
+            self.containers.clear();
+            self.heading = None;
+            if survive(|| self.events(text, section, Parser::new_ext(&part, options))).is_some() {
+                return;
+            }
+            self.last_block = None;
+            self.return_to(before);
+        }
+    }
+
+    fn events(&mut self, text: &str, section: &Range<usize>, parser: Parser<'_>) {
+        for (event, range) in parser.into_offset_iter() {
             let range = section.start + range.start..section.start + range.end;
             if self.depth == 0 && !matches!(event, Event::End(_)) {
                 let line = slice(text, section.start..range.start).rfind(['\n', '\r']).map_or(0, |newline| newline + 1);
@@ -187,7 +234,7 @@ impl Reading {
     fn open(&mut self, text: &str, tag: &Tag<'_>, range: Range<usize>) {
         match tag {
             Tag::Heading { .. } => self.heading = Some(HeadingText::default()),
-            Tag::CodeBlock(CodeBlockKind::Fenced(_)) | Tag::MetadataBlock(_) => self.structure.fences.push(range),
+            Tag::CodeBlock(CodeBlockKind::Fenced(_)) => self.structure.fences.push(range),
             Tag::Item if self.depth == 1 => self.anchor(text, range.start),
             Tag::Image { .. } => {
                 if let Some(heading) = &mut self.heading {

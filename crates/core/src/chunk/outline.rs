@@ -81,20 +81,31 @@ impl Outline {
         path
     }
 
-    /// Where `range` of `text` should end instead, if it ends with headings whose sections come after it. Only if that
-    /// leaves it more than half: a chunk of headings alone is a table of contents.
-    pub(super) fn without_last_headings(&self, text: &str, range: &Range<usize>) -> Option<usize> {
+    /// Start of the first heading that starts in `range`, in no block quote or the like.
+    pub(super) fn first_in(&self, range: &Range<usize>) -> Option<usize> {
+        let next = self.headings.partition_point(|heading| heading.range.start < range.start);
+        let headings = self.headings.get(next..).unwrap_or_default().iter();
+        let mut starts = headings.take_while(|heading| heading.range.start < range.end);
+        starts.find(|heading| heading.top).map(|heading| heading.range.start)
+    }
+
+    /// Whether a heading starts at `at`.
+    pub(super) fn has_heading_at(&self, at: usize) -> bool {
+        self.headings.binary_search_by_key(&at, |heading| heading.range.start).is_ok()
+    }
+
+    /// The end of `range` of `text` without the headings it ends with: its start if it consists of headings.
+    pub(super) fn without_last_headings(&self, text: &str, range: &Range<usize>) -> usize {
         let mut end = range.end;
         let next = self.headings.partition_point(|heading| heading.range.start < range.end);
-        for heading in self.headings.get(..next)?.iter().rev() {
-            let after = heading.range.end.min(end);
-            if !heading.top || heading.range.start <= range.start || !slice(text, after..end).trim_start().is_empty() {
+        for heading in self.headings.get(..next).unwrap_or_default().iter().rev() {
+            let after = slice(text, heading.range.end.min(end)..end);
+            if !heading.top || heading.range.start < range.start || !after.trim_start().is_empty() {
                 break;
             }
             end = heading.range.start;
         }
-        let rest = slice(text, range.start..end).trim_end().len();
-        (end < range.end && rest > range.len() / 2).then_some(end)
+        if slice(text, range.start..end).trim_start().is_empty() { range.start } else { end }
     }
 }
 

@@ -207,7 +207,7 @@ impl<'a> Visible<'a> {
 
     fn white_space(&mut self, origin: Origin) {
         let pending = self.newlines > 0 || self.tab || self.space.is_some();
-        let last = self.text.chars().next_back().filter(|&last| !pending && last >= FIRST_PREPENDED);
+        let last = self.text.chars().next_back().filter(|_| !pending);
         if last.is_some_and(|last| join(last, ' ')) {
             self.append(" ", origin);
         } else {
@@ -217,8 +217,7 @@ impl<'a> Visible<'a> {
 
     fn append(&mut self, text: &str, origin: Origin) {
         // A space that forms a cluster with the next character is content, wherever it stands.
-        let first = text.chars().next().filter(|&first| first >= FIRST_EXTENDING);
-        let space = self.space.filter(|_| first.is_some_and(|first| join(' ', first)));
+        let space = self.space.filter(|_| text.chars().next().is_some_and(|first| join(' ', first)));
         if !self.text.is_empty() {
             if self.newlines > 0 {
                 let present = self.text.bytes().rev().take_while(|&byte| byte == b'\n').count();
@@ -252,11 +251,6 @@ impl<'a> Visible<'a> {
         self.text.push_str(text);
     }
 }
-
-/// No character below extends a cluster (U+0300 is the first combining mark).
-const FIRST_EXTENDING: char = '\u{300}';
-/// No character below takes what follows into its cluster (U+0600 ARABIC NUMBER SIGN is the first).
-const FIRST_PREPENDED: char = '\u{600}';
 
 /// White space as HTML understands it. Other kinds, for example U+00A0, do not collapse.
 fn is_space(character: char) -> bool {
