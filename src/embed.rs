@@ -114,6 +114,7 @@ fn vectors(spec: &ModelSpec, role: Role, texts: &[&str], positions: Option<&[usi
         model: spec.clone(),
         role,
         truncate,
+        heads: Vec::new(),
         contents: texts[requests[number].clone()].to_vec(),
     };
     client::exchange(requests.len(), &request, &mut |number, mut answers| match answers.pop() {

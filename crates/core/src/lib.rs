@@ -4,6 +4,7 @@
 //! and reasoned about without a server.
 
 pub mod chunk;
+pub mod corpus;
 pub mod error;
 pub mod model;
 pub mod protocol;

@@ -9,7 +9,7 @@ use crate::{Error, Kind, Result};
 use serde::{Deserialize, Serialize};
 
 /// Raised with every change of a message. A backend and an engine of different versions part (see [`Request::Hello`]).
-pub const PROTOCOL_VERSION: u32 = 1;
+pub const PROTOCOL_VERSION: u32 = 2;
 
 /// The socket and the locks of the engine, relative to the data directory: base backups skip names that begin with
 /// `pgsql_tmp`, and a relative path always fits into `sockaddr_un`.
@@ -65,6 +65,9 @@ pub enum Request<'a> {
         role: Role,
         /// Cut texts to the window of the model instead of failing.
         truncate: bool,
+        /// What is put before each text as far as the window of the model has room for it; empty for nothing.
+        #[serde(borrow)]
+        heads: Vec<&'a str>,
         /// The texts, without prefix.
         #[serde(borrow)]
         contents: Vec<&'a str>,
@@ -407,7 +410,7 @@ mod tests {
         /// Messages with a byte changed reach deeper into the decoder than garbage does.
         #[test]
         fn damaged_messages_never_panic(at in 9usize..200, value in any::<u8>()) {
-            let request = Request::Embed { model: spec(), role: Role::Query, truncate: false, contents: vec!["a", "b"] };
+            let request = Request::Embed { model: spec(), role: Role::Query, truncate: false, heads: vec!["h"], contents: vec!["a", "b"] };
             let mut bytes = encode(1, 0, &request).unwrap();
             let at = at.min(bytes.len() - 1);
             bytes[at] = value;

@@ -22,7 +22,7 @@ pub enum Lane {
 #[allow(missing_docs, reason = "the fields are those of the message that each variant names")]
 pub enum Job {
     /// See [`protocol::Request::Embed`].
-    Embed { model: Arc<ModelSpec>, role: Role, truncate: bool, contents: Vec<String> },
+    Embed { model: Arc<ModelSpec>, role: Role, truncate: bool, heads: Vec<String>, contents: Vec<String> },
     /// See [`protocol::Request::Rerank`].
     Rerank { model: Arc<ModelSpec>, truncate: bool, query: String, documents: Vec<String> },
     /// See [`protocol::Request::CountTokens`].
@@ -38,8 +38,8 @@ impl Job {
     pub fn new(request: protocol::Request<'_>) -> Option<Self> {
         let owned = |texts: Vec<&str>| texts.into_iter().map(str::to_string).collect();
         Some(match request {
-            protocol::Request::Embed { model, role, truncate, contents } => {
-                Self::Embed { model: Arc::new(model), role, truncate, contents: owned(contents) }
+            protocol::Request::Embed { model, role, truncate, heads, contents } => {
+                Self::Embed { model: Arc::new(model), role, truncate, heads: owned(heads), contents: owned(contents) }
             }
             protocol::Request::Rerank { model, truncate, query, documents } => {
                 Self::Rerank { model: Arc::new(model), truncate, query: query.into(), documents: owned(documents) }

@@ -99,14 +99,17 @@ impl Worker {
 
     fn try_prepare(&self, request: &Arc<Request>) -> Result<Vec<Item>, Failure> {
         match &request.job {
-            Job::Embed { model: spec, role, truncate, contents } => {
+            Job::Embed { model: spec, role, truncate, heads, contents } => {
                 let width = spec.dimensions as usize;
-                self.items(request, spec, ModelKind::Embedding, contents, width, |model, text| {
-                    model.tokens(*role, text, *truncate)
+                self.items(request, spec, ModelKind::Embedding, contents, width, |model, at, text| {
+                    match heads.get(at).filter(|head| !head.is_empty()) {
+                        Some(head) => model.headed_tokens(*role, head, text, *truncate),
+                        None => model.tokens(*role, text, *truncate),
+                    }
                 })
             }
             Job::Rerank { model: spec, truncate, query, documents } => {
-                self.items(request, spec, ModelKind::Reranker, documents, 1, |model, document| {
+                self.items(request, spec, ModelKind::Reranker, documents, 1, |model, _, document| {
                     model.pair(query, document, *truncate)
                 })
             }
@@ -135,7 +138,7 @@ impl Worker {
         kind: ModelKind,
         texts: &[String],
         width: usize,
-        tokens: impl Fn(&Model, &str) -> Result<Tokens>,
+        tokens: impl Fn(&Model, usize, &str) -> Result<Tokens>,
     ) -> Result<Vec<Item>, Failure> {
         let model = self.store.checked(spec)?;
         let model = model.model()?;
@@ -146,7 +149,7 @@ impl Worker {
             if request.is_cancelled() {
                 return Ok(Vec::new());
             }
-            let tokens = tokens(model, text).map_err(|error| Failure { error, item: Some(index) })?;
+            let tokens = tokens(model, index, text).map_err(|error| Failure { error, item: Some(index) })?;
             items.push(Item { gather: gather.clone(), index, tokens });
         }
         if texts.is_empty() {

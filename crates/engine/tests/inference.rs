@@ -204,3 +204,34 @@ fn chunks_are_counted_in_exact_tokens_of_the_model() {
         }
     }
 }
+
+#[test]
+fn a_head_counts_as_text_and_gives_way_to_it() {
+    let engine = Engine::start();
+    let mut client = engine.connect();
+    let model = client.model(MINILM);
+    let mut headed = |head: &str, content: &str| {
+        let request = Request::Embed {
+            model: model.clone(),
+            role: Role::Passage,
+            truncate: false,
+            heads: vec![head],
+            contents: vec![content],
+        };
+        match client.call(&request).pop() {
+            Some(Response::Vectors(values)) => Ok(values),
+            Some(Response::Failed { error, .. }) => Err(error),
+            other => panic!("{other:?}"),
+        }
+    };
+    let [with_head, without_head] = [headed("Handbook\n", "Stop it."), headed("", "Stop it.")].map(Result::unwrap);
+    let long_head = headed(&"word ".repeat(1000), "Stop it.").unwrap();
+    let full = "word ".repeat(254);
+    let no_room = headed("Handbook\n", &full).unwrap();
+    assert_eq!(headed("Handbook\n", &"word ".repeat(255)).unwrap_err().kind, Kind::InputTooLong);
+    let texts = client.embed(&model, &["Handbook\nStop it.", "Stop it.", &full]).unwrap();
+    assert!(max_difference(&with_head, &texts[0]) < 1e-5);
+    assert!(max_difference(&without_head, &texts[1]) < 1e-5);
+    assert!(max_difference(&long_head, &texts[1]) > 0.01, "some of the head is there");
+    assert!(max_difference(&no_room, &texts[2]) < 1e-5);
+}

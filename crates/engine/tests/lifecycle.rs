@@ -62,7 +62,7 @@ fn told_to_leave_it_hands_back_what_it_has_not_done() {
     let mut client = engine.connect();
     let model = client.model(support::MINILM);
     let texts = vec!["a text that takes its time among many others of its kind"; 3000];
-    client.send(0, &Request::Embed { model, role: Role::Passage, truncate: false, contents: texts });
+    client.send(0, &Request::Embed { model, role: Role::Passage, truncate: false, heads: Vec::new(), contents: texts });
     let mut idle = engine.connect();
     engine.signal(libc::SIGTERM);
     assert_eq!(client.receive(), Some((0, Response::Goodbye)));

@@ -32,7 +32,13 @@ impl Slow {
     }
 
     fn embed<'a>(&self, role: Role, contents: &[&'a str]) -> Request<'a> {
-        Request::Embed { model: self.model.clone(), role, truncate: false, contents: contents.to_vec() }
+        Request::Embed {
+            model: self.model.clone(),
+            role,
+            truncate: false,
+            heads: Vec::new(),
+            contents: contents.to_vec(),
+        }
     }
 }
 
@@ -151,7 +157,10 @@ fn a_connection_that_sends_without_end_waits_and_loses_nothing() {
     ));
     for text in &texts {
         let contents = vec![text.as_str()];
-        writer.send(0, &Request::Embed { model: model.clone(), role: Role::Passage, truncate: false, contents });
+        writer.send(
+            0,
+            &Request::Embed { model: model.clone(), role: Role::Passage, truncate: false, heads: Vec::new(), contents },
+        );
         assert!(engine.report().bulk_queue <= 8);
     }
     let mut answered: Vec<u32> = Vec::new();
@@ -179,9 +188,10 @@ fn a_text_that_fails_takes_no_other_with_it() {
     let mut broken = model.clone();
     broken.output = "nothing".into();
     let contents = vec!["one"];
-    client.send(0, &Request::Embed { model: broken, role: Role::Passage, truncate: false, contents });
+    client
+        .send(0, &Request::Embed { model: broken, role: Role::Passage, truncate: false, heads: Vec::new(), contents });
     let contents = vec!["one", "two"];
-    client.send(0, &Request::Embed { model, role: Role::Passage, truncate: false, contents });
+    client.send(0, &Request::Embed { model, role: Role::Passage, truncate: false, heads: Vec::new(), contents });
     let (mut failed, mut answered) = (0, 0);
     while failed + answered < 2 {
         match client.receive().unwrap().1 {

@@ -74,6 +74,23 @@ impl Model {
         self.fit(tokens, truncate, "text has")
     }
 
+    /// The tokens of a text with as much of `head` before it as fits into the window: all, half, a quarter, … or nothing.
+    ///
+    /// # Errors
+    /// As [`Self::tokens`] for the text alone.
+    pub fn headed_tokens(&self, role: Role, head: &str, text: &str, truncate: bool) -> Result<Tokens> {
+        let mut head = self.head(head);
+        while !head.is_empty() {
+            match self.tokens(role, &format!("{head}{text}"), false) {
+                Err(error) if error.kind == Kind::InputTooLong => {
+                    head = &head[..head.floor_char_boundary(head.len() / 2)];
+                }
+                result => return result,
+            }
+        }
+        self.tokens(role, text, truncate)
+    }
+
     /// The tokens of a query and a document for a cross-encoder. With `truncate` the document is cut.
     ///
     /// # Errors

@@ -232,7 +232,8 @@ impl Client {
         truncate: bool,
         contents: &[&str],
     ) -> socle_core::Result<Vec<Vec<f32>>> {
-        let request = Request::Embed { model: model.clone(), role, truncate, contents: contents.to_vec() };
+        let request =
+            Request::Embed { model: model.clone(), role, truncate, heads: Vec::new(), contents: contents.to_vec() };
         match self.call(&request).pop() {
             Some(Response::Vectors(values)) => {
                 assert_eq!(values.len(), contents.len() * model.dimensions as usize);
