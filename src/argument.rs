@@ -6,6 +6,7 @@ use crate::setting;
 use pgrx::pg_sys;
 use pgrx::{FromDatum, fcinfo};
 use socle_core::{Error, Kind, Result};
+use std::ffi::CStr;
 
 /// Largest name, prefix or format in bytes.
 const MAX_WORD_BYTES: usize = 10_000;
@@ -59,6 +60,35 @@ impl Arguments {
         self.datum(at).and_then(|datum| unsafe { bool::from_datum(datum, false) })
     }
 
+    /// An OID, e.g. of type `regclass`.
+    pub fn oid(self, at: usize) -> Option<pg_sys::Oid> {
+        // SAFETY: the SQL declaration makes this argument an OID.
+        self.datum(at).and_then(|datum| unsafe { pg_sys::Oid::from_datum(datum, false) })
+    }
+
+    /// A value of type `name`.
+    pub fn name(self, at: usize) -> Option<String> {
+        self.datum(at).map(name)
+    }
+
+    /// An array of type `name[]` without its NULLs.
+    pub fn names(self, at: usize) -> Option<Vec<String>> {
+        self.datum(at).map(|datum| {
+            let (_, _, datums, nulls) = deconstruct(datum, pg_sys::NAMEOID, pg_sys::NAMEDATALEN as i32, b'c');
+            datums.iter().zip(nulls).filter(|(_, null)| !**null).map(|(datum, _)| name(*datum)).collect()
+        })
+    }
+
+    /// An interval in seconds, a month having 30 days.
+    pub fn seconds(self, at: usize) -> Option<f64> {
+        // SAFETY: the SQL declaration makes this argument an interval, which is passed as a pointer.
+        self.datum(at).map(|datum| unsafe {
+            let interval = &*datum.cast_mut_ptr::<pg_sys::Interval>();
+            let days = f64::from(interval.month) * 30.0 + f64::from(interval.day);
+            days * 86_400.0 + interval.time as f64 / 1e6
+        })
+    }
+
     /// An array of texts, each limited as in [`Self::content`].
     ///
     /// # Errors
@@ -95,18 +125,40 @@ fn text(datum: pg_sys::Datum, name: &str, limit: usize) -> Result<String> {
     text.map(str::to_string).ok_or_else(|| Error::new(Kind::Bug, "a text that is not null came as null"))
 }
 
+fn name(datum: pg_sys::Datum) -> String {
+    // SAFETY: the datum is a `name`, which is a C string of fixed length.
+    let name = unsafe { CStr::from_ptr((*datum.cast_mut_ptr::<pg_sys::NameData>()).data.as_ptr()) };
+    name.to_string_lossy().into_owned()
+}
+
 fn texts(datum: pg_sys::Datum, name: &str) -> Result<Texts> {
+    let (dimensions, lower_bounds, datums, nulls) = deconstruct(datum, pg_sys::TEXTOID, -1, b'i');
+    let mut elements = Vec::with_capacity(datums.len());
+    for (at, (datum, null)) in datums.iter().zip(nulls).enumerate() {
+        elements.push(if *null { None } else { Some(content(*datum, &format!("element {} of {name}", at + 1))?) });
+    }
+    Ok(Texts { elements, dimensions, lower_bounds })
+}
+
+/// An array of such elements, passed by reference: lengths, first subscripts, elements, which of them are NULL.
+fn deconstruct(
+    datum: pg_sys::Datum,
+    element: pg_sys::Oid,
+    length: i32,
+    align: u8,
+) -> (Vec<i32>, Vec<i32>, &'static [pg_sys::Datum], &'static [bool]) {
     let (mut datums, mut nulls, mut count) = (std::ptr::null_mut(), std::ptr::null_mut(), 0);
-    // SAFETY: the datum is a text[]; deconstruct_array allocates both results in the current memory context, `count`
-    // elements each. The header fields lie where ARR_DIMS and ARR_LBOUND look for them (utils/array.h).
-    let (dimensions, lower_bounds, datums, nulls) = unsafe {
+    // SAFETY: the datum is an array of that type; deconstruct_array allocates both results in the current memory context,
+    // `count` elements each, and both live as long as the call, which all callers stay within. The header fields lie
+    // where ARR_DIMS and ARR_LBOUND look for them (utils/array.h).
+    unsafe {
         let array = pg_sys::pg_detoast_datum(datum.cast_mut_ptr()).cast::<pg_sys::ArrayType>();
         let rank = usize::try_from((*array).ndim).unwrap_or_default();
         let header = array.add(1).cast::<i32>();
         let dimensions = std::slice::from_raw_parts(header, rank).to_vec();
         let lower_bounds = std::slice::from_raw_parts(header.add(rank), rank).to_vec();
-        let align = b'i'.cast_signed();
-        pg_sys::deconstruct_array(array, pg_sys::TEXTOID, -1, false, align, &mut datums, &mut nulls, &mut count);
+        let align = align.cast_signed();
+        pg_sys::deconstruct_array(array, element, length, false, align, &mut datums, &mut nulls, &mut count);
         let count = usize::try_from(count).unwrap_or_default();
         let slices = if count == 0 {
             (&[] as &[pg_sys::Datum], &[] as &[bool])
@@ -114,10 +166,5 @@ fn texts(datum: pg_sys::Datum, name: &str) -> Result<Texts> {
             (std::slice::from_raw_parts(datums, count), std::slice::from_raw_parts(nulls, count))
         };
         (dimensions, lower_bounds, slices.0, slices.1)
-    };
-    let mut elements = Vec::with_capacity(datums.len());
-    for (at, (datum, null)) in datums.iter().zip(nulls).enumerate() {
-        elements.push(if *null { None } else { Some(content(*datum, &format!("element {} of {name}", at + 1))?) });
     }
-    Ok(Texts { elements, dimensions, lower_bounds })
 }

@@ -5,13 +5,19 @@ use pgrx::{PgSqlErrorCode, function_name};
 use socle_core::{Error, Kind};
 
 /// The SQLSTATE of a kind of error.
-fn sqlstate(kind: Kind) -> PgSqlErrorCode {
+pub fn sqlstate(kind: Kind) -> PgSqlErrorCode {
     match kind {
         Kind::InvalidArgument => PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
         // As pgvector raises it (vector.c, CheckExpectedDim).
         Kind::DimensionMismatch => PgSqlErrorCode::ERRCODE_DATA_EXCEPTION,
         Kind::InputTooLong => PgSqlErrorCode::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
         Kind::UnknownModel => PgSqlErrorCode::ERRCODE_UNDEFINED_OBJECT,
+        Kind::UnknownCorpus => PgSqlErrorCode::ERRCODE_UNDEFINED_OBJECT,
+        Kind::UnknownColumn => PgSqlErrorCode::ERRCODE_UNDEFINED_COLUMN,
+        Kind::WrongColumnType => PgSqlErrorCode::ERRCODE_DATATYPE_MISMATCH,
+        Kind::WrongRelationKind => PgSqlErrorCode::ERRCODE_WRONG_OBJECT_TYPE,
+        Kind::NotInState => PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+        Kind::ActiveTransaction => PgSqlErrorCode::ERRCODE_ACTIVE_SQL_TRANSACTION,
         Kind::AlreadyExists => PgSqlErrorCode::ERRCODE_DUPLICATE_OBJECT,
         Kind::WrongModelKind => PgSqlErrorCode::ERRCODE_WRONG_OBJECT_TYPE,
         Kind::EngineUnavailable => PgSqlErrorCode::ERRCODE_CANNOT_CONNECT_NOW,

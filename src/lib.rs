@@ -8,8 +8,10 @@
 //! worker* the background worker that keeps the corpora of one database true.
 
 mod argument;
+mod capture;
 mod chunk;
 mod client;
+mod corpus;
 mod embed;
 mod error;
 mod installation;
@@ -19,8 +21,10 @@ mod rerank;
 mod setting;
 mod status;
 mod supervisor;
+mod sync;
 mod vector;
 mod wait;
+mod wake;
 
 use pgrx::prelude::*;
 

@@ -207,7 +207,7 @@ fn register(arguments: Arguments) -> Result<Registered> {
 }
 
 /// Raises 25006 on a standby and in a read-only transaction, before anything is done.
-fn prevent_if_read_only(command: &CStr) {
+pub fn prevent_if_read_only(command: &CStr) {
     // SAFETY: the name is a C string, and the function only looks and raises.
     unsafe { pg_sys::PreventCommandIfReadOnly(command.as_ptr()) };
 }

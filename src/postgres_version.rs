@@ -1,6 +1,8 @@
 //! What differs between the supported versions of Postgres. The only file with `cfg(feature = "pgNN")`.
 
 use pgrx::pg_sys;
+#[cfg(any(feature = "pg17", feature = "pg18"))]
+use std::sync::OnceLock;
 
 /// Installs a signal handler.
 ///
@@ -24,13 +26,26 @@ pub unsafe fn set_signal_handler(signal: i32, handler: unsafe extern "C-unwind" 
 pub fn engine_wait_event() -> u32 {
     #[cfg(any(feature = "pg17", feature = "pg18"))]
     {
-        use std::sync::OnceLock;
         static EVENT: OnceLock<u32> = OnceLock::new();
-        // SAFETY: a session or worker attached to shared memory asks for a name that lives forever.
-        *EVENT.get_or_init(|| unsafe { pg_sys::WaitEventExtensionNew(c"SocleEngine".as_ptr()) })
+        named(&EVENT, c"SocleEngine")
     }
     #[cfg(not(any(feature = "pg17", feature = "pg18")))]
+    pg_sys::PG_WAIT_EXTENSION
+}
+
+/// The wait event of a sync worker without work, likewise `Extension: SocleIdle`.
+pub fn idle_wait_event() -> u32 {
+    #[cfg(any(feature = "pg17", feature = "pg18"))]
     {
-        pg_sys::PG_WAIT_EXTENSION
+        static EVENT: OnceLock<u32> = OnceLock::new();
+        named(&EVENT, c"SocleIdle")
     }
+    #[cfg(not(any(feature = "pg17", feature = "pg18")))]
+    pg_sys::PG_WAIT_EXTENSION
+}
+
+#[cfg(any(feature = "pg17", feature = "pg18"))]
+fn named(event: &OnceLock<u32>, name: &'static std::ffi::CStr) -> u32 {
+    // SAFETY: a session or worker attached to shared memory asks for a name that lives forever.
+    *event.get_or_init(|| unsafe { pg_sys::WaitEventExtensionNew(name.as_ptr()) })
 }

@@ -20,12 +20,14 @@ static ONNXRUNTIME_LIBRARY: GucSetting<Option<CString>> =
     GucSetting::<Option<CString>>::new(Some(c"$libdir/socle/libonnxruntime.so"));
 static ENGINE_THREADS: GucSetting<i32> = GucSetting::<i32>::new(0);
 static ENGINE_MEMORY_LIMIT: GucSetting<i32> = GucSetting::<i32>::new(2048);
+static SYNC_WORKERS: GucSetting<i32> = GucSetting::<i32>::new(2);
 static ENGINE_BATCH_TOKENS: GucSetting<i32> = GucSetting::<i32>::new(1024);
 
 /// Defines the settings.
 pub fn define() {
     define_for_users();
     define_for_engine();
+    define_for_sync();
     // SAFETY: called from `_PG_init`, with a C string that lives forever.
     unsafe { pg_sys::MarkGUCPrefixReserved(c"socle".as_ptr()) };
 }
@@ -118,6 +120,20 @@ fn define_for_engine() {
     );
 }
 
+fn define_for_sync() {
+    GucRegistry::define_int_guc(
+        c"socle.sync_workers",
+        c"Sets the number of background workers that keep corpora true, over all databases.",
+        c"Two, so that one writes while the engine works for the other. 0 stops the work; changes go on being logged. Each \
+          takes one of max_worker_processes. The supervisor starts them, so a reload suffices.",
+        &SYNC_WORKERS,
+        0,
+        64,
+        GucContext::Sighup,
+        GucFlags::SUPERUSER_ONLY,
+    );
+}
+
 /// `socle.default_model`; `None` when empty.
 pub fn default_model() -> Option<String> {
     text(&DEFAULT_MODEL)
@@ -161,6 +177,11 @@ pub fn engine_memory_limit() -> u64 {
 /// `socle.engine_batch_tokens`.
 pub fn engine_batch_tokens() -> u32 {
     ENGINE_BATCH_TOKENS.get().unsigned_abs()
+}
+
+/// `socle.sync_workers`.
+pub fn sync_workers() -> usize {
+    usize::try_from(SYNC_WORKERS.get()).unwrap_or_default()
 }
 
 /// The server's directory of libraries.

@@ -5,18 +5,22 @@
 //! consistent catalog, so that it runs on a hot standby. It owns no transaction and no shared memory.
 
 mod child;
+mod workers;
 
 use crate::postgres_version::set_signal_handler;
 use crate::{setting, wait};
 use child::{Child, Ended};
 use pgrx::pg_sys;
 use pgrx::prelude::*;
+use rustix::event::epoll;
 use socle_core::protocol::{EngineSettings, FAILURE_FILE, RUNTIME_DIRECTORY, SUPERVISOR_LOCK};
 use socle_core::{Error, Kind, Result};
 use std::fs::{DirBuilder, File};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
+use workers::Workers;
 
 const NAME: &str = "socle supervisor";
 
@@ -37,7 +41,7 @@ const TICK: Duration = Duration::from_secs(1);
 pub fn register_at_start() {
     // SAFETY: plain variables, set before libraries are loaded.
     if unsafe { pg_sys::process_shared_preload_libraries_in_progress && !pg_sys::IsBinaryUpgrade } {
-        let mut worker = registration();
+        let mut worker = registration_of(NAME, "socle_supervisor_main");
         // SAFETY: called in the postmaster while it preloads libraries, as the function demands.
         unsafe { pg_sys::RegisterBackgroundWorker(&mut worker) };
     }
@@ -48,7 +52,9 @@ pub fn register_at_start() {
 /// # Errors
 /// `NoWorkerSlot` when `max_worker_processes` are in use.
 pub fn register_now() -> Result<()> {
-    let mut worker = registration();
+    let mut worker = registration_of(NAME, "socle_supervisor_main");
+    // SAFETY: reads a variable of this process. Its database may have work that waits.
+    worker.bgw_main_arg = pg_sys::Datum::from(unsafe { pg_sys::MyDatabaseId }.to_u32());
     let mut handle = std::ptr::null_mut();
     // SAFETY: the structure is complete, and this process is attached to shared memory.
     let registered = unsafe { pg_sys::RegisterDynamicBackgroundWorker(&mut worker, &mut handle) };
@@ -68,7 +74,7 @@ pub fn is_running() -> bool {
     lock.try_lock_shared().is_err()
 }
 
-fn registration() -> pg_sys::BackgroundWorker {
+fn registration_of(name: &str, function: &str) -> pg_sys::BackgroundWorker {
     let mut worker = pg_sys::BackgroundWorker {
         bgw_flags: pg_sys::BGWORKER_SHMEM_ACCESS as i32,
         // Not "recovery finished": queries are embedded on standbys too.
@@ -76,10 +82,10 @@ fn registration() -> pg_sys::BackgroundWorker {
         bgw_restart_time: 1,
         ..Default::default()
     };
-    write_name(&mut worker.bgw_name, NAME);
-    write_name(&mut worker.bgw_type, NAME);
+    write_name(&mut worker.bgw_name, name);
+    write_name(&mut worker.bgw_type, name);
     write_name(&mut worker.bgw_library_name, "$libdir/socle");
-    write_name(&mut worker.bgw_function_name, "socle_supervisor_main");
+    write_name(&mut worker.bgw_function_name, function);
     worker
 }
 
@@ -98,7 +104,7 @@ unsafe extern "C-unwind" {
 /// What the postmaster calls in the new process.
 #[pg_guard]
 #[unsafe(no_mangle)]
-pub extern "C-unwind" fn socle_supervisor_main(_argument: pg_sys::Datum) {
+pub extern "C-unwind" fn socle_supervisor_main(database: pg_sys::Datum) {
     // SAFETY: the handlers only set flags and the latch; signals are blocked until the next line.
     unsafe {
         set_signal_handler(libc::SIGTERM, SignalHandlerForShutdownRequest);
@@ -106,7 +112,13 @@ pub extern "C-unwind" fn socle_supervisor_main(_argument: pg_sys::Datum) {
         pg_sys::BackgroundWorkerUnblockSignals();
     }
     match take_lock() {
-        Ok(Some(_lock)) => Supervisor::default().run(),
+        Ok(Some(_lock)) => {
+            let mut supervisor = Supervisor::new();
+            if let Ok(database @ 1..) = u32::try_from(database.value()) {
+                supervisor.workers.want(database.into(), 1);
+            }
+            supervisor.run();
+        }
         Ok(None) => {}
         Err(error) => pgrx::log!("{NAME}: {error}"),
     }
@@ -134,9 +146,10 @@ fn shutdown_requested() -> bool {
     unsafe { std::ptr::read_volatile(&raw const pg_sys::ShutdownRequestPending) != 0 }
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Supervisor {
     engine: Option<Child>,
+    workers: Workers,
     started: u32,
     /// Engines in a row that never became ready.
     failed_starts: usize,
@@ -146,6 +159,10 @@ struct Supervisor {
 }
 
 impl Supervisor {
+    fn new() -> Self {
+        Self { engine: None, workers: Workers::new(), started: 0, failed_starts: 0, crashes: 0, next_start: None }
+    }
+
     fn run(&mut self) {
         self.explain(None);
         while !shutdown_requested() {
@@ -154,6 +171,7 @@ impl Supervisor {
                 self.start();
             }
             self.wait();
+            self.workers.look();
             if let Some(mut engine) = self.engine.take() {
                 match engine.look() {
                     None => self.engine = Some(engine),
@@ -248,14 +266,29 @@ impl Supervisor {
         }
     }
 
+    /// Waits until the engine or a transaction has something to say, or something is due.
     fn wait(&self) {
         let until_start = self.next_start.map(|at| at.saturating_duration_since(Instant::now()));
-        match (&self.engine, until_start) {
-            (Some(engine), _) => wait::wait_for_socket(engine.socket(), false, TICK),
-            (None, Some(until_start)) => wait::wait_for_time(until_start.min(TICK)),
-            (None, None) => {}
+        let timeout = match (&self.engine, until_start) {
+            (Some(_), _) => TICK,
+            (None, Some(until_start)) => until_start.min(TICK),
+            (None, None) => return,
+        };
+        let engine = self.engine.as_ref().map(Child::socket);
+        match both(engine, self.workers.socket()) {
+            Ok(sockets) => wait::wait_for_socket(sockets.as_fd(), false, timeout),
+            Err(_) => wait::wait_for_time(timeout.min(Duration::from_millis(100))),
         }
     }
+}
+
+/// One descriptor that becomes readable when one of several does.
+fn both(first: Option<BorrowedFd<'_>>, second: Option<BorrowedFd<'_>>) -> rustix::io::Result<OwnedFd> {
+    let set = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+    for socket in [first, second].into_iter().flatten() {
+        epoll::add(&set, socket, epoll::EventData::new_u64(0), epoll::EventFlags::IN)?;
+    }
+    Ok(set)
 }
 
 fn settings(restart_count: u32) -> EngineSettings {

@@ -64,18 +64,37 @@ pub fn check_array_size(vectors: usize, dimensions: usize) -> Result<()> {
 /// # Errors
 /// As [`datum`].
 pub fn array(call: Arguments, vectors: &[Option<Vec<f32>>], like: &Texts) -> Result<VectorDatum> {
+    // SAFETY: catalog lookups; the element type is that of our own declared result.
+    let element = unsafe { pg_sys::get_element_type(pg_sys::get_func_rettype(call.function())) };
+    let vectors: Vec<Option<&[f32]>> = vectors.iter().map(Option::as_deref).collect();
+    shaped_array(element, &vectors, like.dimensions.clone(), like.lower_bounds.clone()).map(VectorDatum)
+}
+
+/// A `vector[]` of one dimension as a bare datum; `element` is the type `vector`.
+///
+/// # Errors
+/// As [`datum`].
+pub fn plain_array(element: pg_sys::Oid, vectors: &[Option<&[f32]>]) -> Result<pg_sys::Datum> {
+    let length = i32::try_from(vectors.len()).unwrap_or(i32::MAX);
+    shaped_array(element, vectors, vec![length], vec![1])
+}
+
+fn shaped_array(
+    element: pg_sys::Oid,
+    vectors: &[Option<&[f32]>],
+    mut dimensions: Vec<i32>,
+    mut lower_bounds: Vec<i32>,
+) -> Result<pg_sys::Datum> {
     let mut nulls: Vec<bool> = vectors.iter().map(Option::is_none).collect();
     let mut datums = Vec::with_capacity(vectors.len());
     for vector in vectors {
-        datums.push(vector.as_ref().map_or(Ok(pg_sys::Datum::null()), |vector| Ok(datum(vector)?.0))?);
+        datums.push(vector.map_or(Ok(pg_sys::Datum::null()), |vector| Ok(datum(vector)?.0))?);
     }
-    let (mut dimensions, mut lower_bounds) = (like.dimensions.clone(), like.lower_bounds.clone());
-    // SAFETY: the element type is that of our own declared result; the vectors hold one entry for each element, and
-    // dimensions and bounds are those of an array with as many elements.
+    // SAFETY: the vectors hold one entry for each element, and dimensions and bounds are those of an array with as many
+    // elements of this type.
     unsafe {
-        let element = pg_sys::get_element_type(pg_sys::get_func_rettype(call.function()));
         if datums.is_empty() {
-            return Ok(VectorDatum(pg_sys::Datum::from(pg_sys::construct_empty_array(element))));
+            return Ok(pg_sys::Datum::from(pg_sys::construct_empty_array(element)));
         }
         let (mut length, mut by_value, mut align) = (0, false, 0);
         pg_sys::get_typlenbyvalalign(element, &mut length, &mut by_value, &mut align);
@@ -90,6 +109,6 @@ pub fn array(call: Arguments, vectors: &[Option<Vec<f32>>], like: &Texts) -> Res
             by_value,
             align,
         );
-        Ok(VectorDatum(pg_sys::Datum::from(array)))
+        Ok(pg_sys::Datum::from(array))
     }
 }

@@ -95,11 +95,3 @@ COMMENT ON COLUMN socle.model_status.loaded_at IS 'time of loading';
 COMMENT ON COLUMN socle.model_status.used_at IS 'last use; the oldest goes first when memory runs short';
 COMMENT ON COLUMN socle.model_status.text_count IS 'texts and pairs run since it was loaded';
 GRANT SELECT ON socle.model_status TO PUBLIC;
-
--- The last word of the script: raises an error, and so undoes everything, where socle could not work.
-CREATE FUNCTION socle._check_installation() RETURNS void
-LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 100
-AS 'MODULE_PATHNAME', 'check_installation_wrapper';
-COMMENT ON FUNCTION socle._check_installation() IS 'raises an error unless this database is one that socle works in';
-REVOKE ALL ON FUNCTION socle._check_installation() FROM PUBLIC;
-SELECT socle._check_installation();

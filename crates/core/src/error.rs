@@ -14,6 +14,18 @@ pub enum Kind {
     InputTooLong,
     /// No model of that name is registered (42704).
     UnknownModel,
+    /// No corpus of that name exists (42704).
+    UnknownCorpus,
+    /// The table has no such column (42703).
+    UnknownColumn,
+    /// The column is of another type than is needed (42804).
+    WrongColumnType,
+    /// The relation is of another kind than is needed, e.g. a view asked to be a source (42809).
+    WrongRelationKind,
+    /// The object is not in the state that is needed, e.g. a corpus is broken (55000).
+    NotInState,
+    /// The transaction has gone too far for this, e.g. it has a snapshot that it must not have (25001).
+    ActiveTransaction,
     /// The name is taken (42710).
     AlreadyExists,
     /// The model is of another kind than the function needs, e.g. a reranker asked for embeddings (42809).

@@ -1,0 +1,1 @@
+INSERT INTO {change} ({first_key_name}) SELECT NULL WHERE NOT EXISTS (SELECT FROM {change} c WHERE {first_key c} IS NULL)

@@ -1,0 +1,1 @@
+CREATE INDEX {index_name} ON {chunk} USING hnsw ({index_expression}) WITH (m = {hnsw_m}, ef_construction = {hnsw_ef_construction})

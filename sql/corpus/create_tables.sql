@@ -1,0 +1,25 @@
+-- The log is updated and emptied all the time: room on its pages keeps updates away from its indexes.
+CREATE TABLE {change} (
+    change_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    xid xid8 NOT NULL DEFAULT pg_current_xact_id(),
+    changed_at timestamptz NOT NULL DEFAULT now(),
+    {key_definitions},
+    lease_id uuid,
+    lease_until timestamptz,
+    attempt_count integer NOT NULL DEFAULT 0,
+    next_attempt_at timestamptz NOT NULL DEFAULT '-infinity',
+    failed_at timestamptz,
+    failed_step text,
+    error_sqlstate text,
+    error_message text
+) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.05);
+CREATE INDEX ON {change} ({key_names});
+CREATE TABLE {document} (
+    {key_definitions},
+    document_hash bytea NOT NULL,
+    chunk_count integer NOT NULL,
+    synced_at timestamptz NOT NULL,
+    PRIMARY KEY ({key_names})
+);
+COMMENT ON TABLE {change} IS 'changes of the source that wait for the sync worker; written by socle alone';
+COMMENT ON TABLE {document} IS 'documents of the source and the hash their chunks were made from; written by socle alone';

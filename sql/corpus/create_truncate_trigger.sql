@@ -1,0 +1,3 @@
+CREATE TRIGGER {truncate_trigger} AFTER TRUNCATE ON {relation}
+    FOR EACH STATEMENT EXECUTE FUNCTION socle._capture_change({name});
+ALTER TABLE {relation} ENABLE ALWAYS TRIGGER {truncate_trigger};

@@ -1,0 +1,2 @@
+-- Chunks of no document.
+DELETE FROM {chunk} k WHERE NOT EXISTS (SELECT FROM {document} d WHERE {same d k})

@@ -1,0 +1,4 @@
+-- What a reader who asked at snapshot $1 still waits for, and how much of that has failed for good.
+SELECT count(*) FILTER (WHERE c.next_attempt_at < 'infinity') AS waiting,
+       count(*) FILTER (WHERE c.next_attempt_at = 'infinity') AS failed
+FROM {change} c WHERE pg_visible_in_snapshot(c.xid, $1::pg_snapshot)

@@ -1,0 +1,1 @@
+DELETE FROM socle.corpus AS c WHERE c.name OPERATOR(pg_catalog.=) $1

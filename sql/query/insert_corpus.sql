@@ -1,0 +1,9 @@
+INSERT INTO socle.corpus (name, source_schema, source_table, key_columns, key_operators, content_columns, title_column,
+                          template, template_columns, chunk_schema, chunk_table, change_table, document_table, model,
+                          model_digest, dimensions, max_tokens, overlap_tokens, format, max_attempts, hnsw_m,
+                          hnsw_ef_construction, state)
+SELECT name, source_schema, source_table, key_columns, key_operators, content_columns, title_column,
+       template, template_columns, chunk_schema, chunk_table, change_table, document_table, model,
+       model_digest, dimensions, max_tokens, overlap_tokens, format, max_attempts, hnsw_m,
+       hnsw_ef_construction, state
+FROM jsonb_populate_record(NULL::socle.corpus, $1)

@@ -1,0 +1,93 @@
+-- What becomes of corpora. Counts and failures are shown to those who may read the change log of the corpus.
+
+CREATE FUNCTION socle._corpus_report() RETURNS TABLE (
+    corpus text, document_count bigint, chunk_count bigint, pending_count bigint, failed_count bigint,
+    oldest_pending_at timestamp with time zone
+)
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 10000 ROWS 10 SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'corpus_report_wrapper';
+COMMENT ON FUNCTION socle._corpus_report() IS 'counts of the corpora whose change log the caller may read';
+GRANT EXECUTE ON FUNCTION socle._corpus_report() TO PUBLIC;
+
+CREATE FUNCTION socle._failure_report() RETURNS TABLE (
+    corpus text, source_key jsonb, attempt_count integer, next_attempt_at timestamp with time zone, parked boolean,
+    failed_at timestamp with time zone, failed_step text, error_sqlstate text, error_message text
+)
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 10000 ROWS 10 SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'failure_report_wrapper';
+COMMENT ON FUNCTION socle._failure_report() IS 'failed changes of the corpora whose change log the caller may read';
+GRANT EXECUTE ON FUNCTION socle._failure_report() TO PUBLIC;
+
+CREATE VIEW socle.corpus_status AS
+SELECT c.name,
+       CASE WHEN b.corpus IS NULL THEN 'paused' ELSE c.state END AS state,
+       CASE WHEN b.corpus IS NULL THEN 'restored from a dump: check it and call socle.resume_corpus()' ELSE c.state_reason END
+           AS state_reason,
+       pg_catalog.format('%I.%I', c.source_schema, c.source_table) AS source,
+       pg_catalog.format('%I.%I', c.chunk_schema, c.chunk_table) AS chunk_table,
+       c.model,
+       c.model_digest,
+       r.document_count,
+       r.chunk_count,
+       r.pending_count,
+       r.failed_count,
+       pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) r.oldest_pending_at AS lag,
+       b.embedded_count,
+       b.reused_count,
+       b.documents_per_second,
+       CASE WHEN r.pending_count OPERATOR(pg_catalog.>) 0 AND b.documents_per_second OPERATOR(pg_catalog.>) 0
+            THEN pg_catalog.clock_timestamp() OPERATOR(pg_catalog.+)
+                 pg_catalog.make_interval(secs => r.pending_count OPERATOR(pg_catalog./) b.documents_per_second) END
+           AS estimated_completion_at,
+       b.worked_at
+FROM socle.corpus AS c
+LEFT JOIN socle.corpus_binding AS b ON b.corpus OPERATOR(pg_catalog.=) c.name
+LEFT JOIN socle._corpus_report() AS r ON r.corpus OPERATOR(pg_catalog.=) c.name;
+COMMENT ON VIEW socle.corpus_status IS 'corpora: what they consist of, what waits, how fast it goes';
+COMMENT ON COLUMN socle.corpus_status.name IS 'name of the corpus';
+COMMENT ON COLUMN socle.corpus_status.state IS 'filling: first fill, no vector index yet; active; paused; broken';
+COMMENT ON COLUMN socle.corpus_status.state_reason IS 'why it is paused or broken, or why work on it does not succeed at the moment';
+COMMENT ON COLUMN socle.corpus_status.source IS 'table whose rows are the documents';
+COMMENT ON COLUMN socle.corpus_status.chunk_table IS 'table of the chunks';
+COMMENT ON COLUMN socle.corpus_status.model IS 'model that chunks are embedded with';
+COMMENT ON COLUMN socle.corpus_status.model_digest IS 'identity of its vectors';
+COMMENT ON COLUMN socle.corpus_status.document_count IS 'rows of the source whose chunks are there; NULL for who may not read the change log, like the next four';
+COMMENT ON COLUMN socle.corpus_status.chunk_count IS 'chunks';
+COMMENT ON COLUMN socle.corpus_status.pending_count IS 'changes that wait, those to be tried again included';
+COMMENT ON COLUMN socle.corpus_status.failed_count IS 'changes that have failed for good: see socle.job_failure';
+COMMENT ON COLUMN socle.corpus_status.lag IS 'age of the oldest change that waits';
+COMMENT ON COLUMN socle.corpus_status.embedded_count IS 'chunks that were embedded since the corpus was created or restored';
+COMMENT ON COLUMN socle.corpus_status.reused_count IS 'chunks that kept their vector or took that of an equal one';
+COMMENT ON COLUMN socle.corpus_status.documents_per_second IS 'recent rate';
+COMMENT ON COLUMN socle.corpus_status.estimated_completion_at IS 'when nothing waits any more, at that rate';
+COMMENT ON COLUMN socle.corpus_status.worked_at IS 'last time that a batch was finished';
+GRANT SELECT ON socle.corpus_status TO PUBLIC;
+
+CREATE VIEW socle.job_failure AS
+SELECT r.corpus, r.source_key, r.attempt_count, r.next_attempt_at, r.parked, r.failed_at, r.failed_step, r.error_sqlstate,
+       r.error_message
+FROM socle._failure_report() AS r;
+COMMENT ON VIEW socle.job_failure IS 'changes that failed, to be tried again or parked';
+COMMENT ON COLUMN socle.job_failure.corpus IS 'name of the corpus';
+COMMENT ON COLUMN socle.job_failure.source_key IS 'primary key of the row of the source';
+COMMENT ON COLUMN socle.job_failure.attempt_count IS 'attempts so far';
+COMMENT ON COLUMN socle.job_failure.next_attempt_at IS 'time of the next one; NULL when it is parked';
+COMMENT ON COLUMN socle.job_failure.parked IS 'not tried again until socle.retry_failed() or another change of the row';
+COMMENT ON COLUMN socle.job_failure.failed_at IS 'last failure';
+COMMENT ON COLUMN socle.job_failure.failed_step IS 'read, chunk, embed or write';
+COMMENT ON COLUMN socle.job_failure.error_sqlstate IS 'SQLSTATE of the error';
+COMMENT ON COLUMN socle.job_failure.error_message IS 'message of the error';
+GRANT SELECT ON socle.job_failure TO PUBLIC;
+
+CREATE VIEW socle.worker_status AS
+SELECT a.pid, a.datname AS database, a.backend_start AS started_at, a.state, a.query AS activity, a.wait_event
+FROM pg_catalog.pg_stat_activity AS a
+WHERE a.backend_type OPERATOR(pg_catalog.=) 'socle sync';
+COMMENT ON VIEW socle.worker_status IS 'sync workers of the cluster, as pg_stat_activity shows them to the caller';
+COMMENT ON COLUMN socle.worker_status.pid IS 'process id';
+COMMENT ON COLUMN socle.worker_status.database IS 'database it works in';
+COMMENT ON COLUMN socle.worker_status.started_at IS 'start of its turn';
+COMMENT ON COLUMN socle.worker_status.state IS 'active or idle';
+COMMENT ON COLUMN socle.worker_status.activity IS 'what it does, or did last';
+COMMENT ON COLUMN socle.worker_status.wait_event IS 'what it waits for: SocleEngine, SocleIdle (Extension before PostgreSQL 17), or an event of Postgres';
+GRANT SELECT ON socle.worker_status TO PUBLIC;

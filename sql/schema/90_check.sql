@@ -1,0 +1,7 @@
+-- The last word of the script: raises an error, and so undoes everything, where socle could not work.
+CREATE FUNCTION socle._check_installation() RETURNS void
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 100
+AS 'MODULE_PATHNAME', 'check_installation_wrapper';
+COMMENT ON FUNCTION socle._check_installation() IS 'raises an error unless this database is one that socle works in';
+REVOKE ALL ON FUNCTION socle._check_installation() FROM PUBLIC;
+SELECT socle._check_installation();

@@ -1,0 +1,79 @@
+//! The trigger on every source: notes the keys of rows whose chunks may no longer be true.
+//!
+//! Runs in the session of whoever writes. Compares key and content of the old and the new row where they lie, keeps keys
+//! in memory, and appends them to the change log of the corpus a thousand at a time, before the transaction commits or is
+//! prepared, and before a subtransaction commits. Reads no text, calls no engine, takes no lock that anybody waits for.
+
+mod log;
+mod pending;
+
+use log::ChangeLog;
+use pending::PENDING;
+use pgrx::pg_sys;
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::prelude::*;
+use std::rc::Rc;
+
+/// Keys that are kept in memory.
+const MAX_PENDING: usize = 1_000;
+
+/// See `socle._capture_change()`.
+#[pg_guard]
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn capture_change(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
+    // SAFETY: Postgres is calling this function; its context says whether as a trigger, and is a TriggerData then.
+    let data = unsafe {
+        let context = (*call).context;
+        if context.is_null() || (*context).type_ != pg_sys::NodeTag::T_TriggerData {
+            not_a_trigger();
+        }
+        &*context.cast::<pg_sys::TriggerData>()
+    };
+    if let Some(log) = log::find(data) {
+        // SAFETY: as above.
+        unsafe { note(&log, data) };
+    }
+    pg_sys::Datum::null()
+}
+
+/// How Postgres learns how the function above is called.
+#[unsafe(no_mangle)]
+pub extern "C" fn pg_finfo_capture_change() -> &'static pg_sys::Pg_finfo_record {
+    const V1: pg_sys::Pg_finfo_record = pg_sys::Pg_finfo_record { api_version: 1 };
+    &V1
+}
+
+fn not_a_trigger() {
+    let code = PgSqlErrorCode::ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED;
+    ErrorReport::new(code, "socle._capture_change() must be called as a trigger", pgrx::function_name!())
+        .report(PgLogLevel::ERROR);
+}
+
+/// # Safety
+/// `data` is that of the trigger that is being fired.
+unsafe fn note(log: &Rc<ChangeLog>, data: &pg_sys::TriggerData) {
+    let operation = data.tg_event & pg_sys::TRIGGER_EVENT_OPMASK;
+    if operation == pg_sys::TRIGGER_EVENT_TRUNCATE {
+        return pending::note_sweep(log);
+    }
+    let (first, second) = (data.tg_trigslot, data.tg_newslot);
+    // SAFETY: row triggers have the row in the first slot, and after an update its successor in the second.
+    unsafe {
+        log.read(first);
+        if operation != pg_sys::TRIGGER_EVENT_UPDATE {
+            return pending::note(log, first);
+        }
+        log.read(second);
+        if !log.same_key(first, second) {
+            pending::note(log, first);
+            pending::note(log, second);
+        } else if !log.same_content(first, second) {
+            pending::note(log, second);
+        }
+    }
+}
+
+/// Whether this transaction has changed the source of the corpus with this change log.
+pub fn has_pending(change_log: pg_sys::Oid) -> bool {
+    PENDING.with_borrow(|pending| pending.iter().any(|batch| batch.log.relation == change_log))
+}

@@ -1,0 +1,262 @@
+//! What the trigger needs to know of a change log, looked up once and kept until a relation it depends on changes.
+
+use crate::corpus::identity::as_superuser;
+use pgrx::pg_sys;
+use pgrx::prelude::*;
+use pgrx::spi::OwnedPreparedStatement;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::ffi::CStr;
+use std::rc::Rc;
+
+const FIND: &str = include_str!("../../sql/query/find_capture.sql");
+
+/// The change log of one corpus, as seen from one trigger.
+pub struct ChangeLog {
+    /// Its OID.
+    pub relation: pg_sys::Oid,
+    /// Its owner.
+    pub owner: pg_sys::Oid,
+    /// Columns of the key in the table that the trigger is on.
+    pub key: Vec<Column>,
+    /// Columns that chunks are made of.
+    content: Vec<Column>,
+    /// Highest column number of all.
+    last: i32,
+    /// Appends one key, and many.
+    pub insert_one: OwnedPreparedStatement,
+    /// See above.
+    pub insert_many: OwnedPreparedStatement,
+    /// Appends a change without a key.
+    pub insert_sweep: OwnedPreparedStatement,
+}
+
+/// A column of the table that the trigger is on.
+#[derive(Clone, Copy, Debug)]
+pub struct Column {
+    /// Position in a slot, from 0.
+    index: usize,
+    /// Its type.
+    pub type_oid: pg_sys::Oid,
+    /// Type of an array of it.
+    pub array_oid: pg_sys::Oid,
+    /// Length, or -1 for a varlena, -2 for a C string.
+    pub length: i16,
+    /// Passed by value.
+    pub by_value: bool,
+    /// Alignment.
+    pub align: std::ffi::c_char,
+}
+
+thread_local! {
+    /// By trigger. `None`: nothing to note, because the corpus is gone or waits for socle.resume_corpus().
+    static LOGS: RefCell<HashMap<pg_sys::Oid, Option<Rc<ChangeLog>>>> = RefCell::default();
+    /// Relations whose change makes all of the above stale.
+    static RELATIONS: RefCell<Vec<pg_sys::Oid>> = const { RefCell::new(Vec::new()) };
+    static STALE: Cell<bool> = const { Cell::new(false) };
+    static REGISTERED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// The change log that this trigger writes to.
+pub fn find(data: &pg_sys::TriggerData) -> Option<Rc<ChangeLog>> {
+    if STALE.replace(false) {
+        LOGS.with_borrow_mut(HashMap::clear);
+        RELATIONS.with_borrow_mut(Vec::clear);
+    }
+    // SAFETY: the trigger and its relation live as long as the call.
+    let (trigger, relation) = unsafe { (&*data.tg_trigger, (*data.tg_relation).rd_id) };
+    if let Some(known) = LOGS.with_borrow(|logs| logs.get(&trigger.tgoid).cloned()) {
+        return known;
+    }
+    if !REGISTERED.replace(true) {
+        // SAFETY: the callback lives as long as the process.
+        unsafe { pg_sys::CacheRegisterRelcacheCallback(Some(relation_changed), pg_sys::Datum::null()) };
+    }
+    // SAFETY: a trigger with arguments has that many C strings of them.
+    let corpus = (trigger.tgnargs == 1).then(|| unsafe { CStr::from_ptr(*trigger.tgargs) });
+    let log = corpus.and_then(|corpus| look_up(&corpus.to_string_lossy(), relation)).map(Rc::new);
+    RELATIONS.with_borrow_mut(|relations| relations.extend([relation].into_iter().chain(log.as_ref().map(|log| log.relation))));
+    LOGS.with_borrow_mut(|logs| logs.insert(trigger.tgoid, log.clone()));
+    log
+}
+
+/// A corpus may be created while a transaction with an older snapshot writes: the latest snapshot counts, as for the
+/// trigger itself.
+fn look_up(corpus: &str, relation: pg_sys::Oid) -> Option<ChangeLog> {
+    // SAFETY: a transaction is under way. What fails ends it, and the snapshot and the settings with it.
+    unsafe {
+        let level = pg_sys::NewGUCNestLevel();
+        pg_sys::set_config_option(
+            c"search_path".as_ptr(),
+            c"pg_catalog, pg_temp".as_ptr(),
+            pg_sys::GucContext::PGC_USERSET,
+            pg_sys::GucSource::PGC_S_SESSION,
+            pg_sys::GucAction::GUC_ACTION_SAVE,
+            true,
+            0,
+            false,
+        );
+        pg_sys::PushActiveSnapshot(pg_sys::GetLatestSnapshot());
+        let log = as_superuser(|| read(corpus, relation)).ok().flatten();
+        pg_sys::PopActiveSnapshot();
+        pg_sys::AtEOXact_GUC(true, level);
+        log
+    }
+}
+
+fn read(corpus: &str, relation: pg_sys::Oid) -> pgrx::spi::Result<Option<ChangeLog>> {
+    Spi::connect(|client| {
+        let find = client.prepare(FIND, &[PgOid::from(pg_sys::TEXTOID), PgOid::from(pg_sys::OIDOID)])?;
+        let rows = client.select(&find, Some(1), &[corpus.into(), relation.into()])?;
+        if rows.is_empty() {
+            return Ok(None);
+        }
+        let row = rows.first();
+        let (Some(log), Some(owner), Some(name)) = (row.get(1)?, row.get(2)?, row.get::<String>(3)?) else {
+            return Ok(None);
+        };
+        let columns = |numbers: Option<Vec<i16>>| -> Option<Vec<Column>> {
+            numbers.unwrap_or_default().into_iter().map(|number| Column::new(relation, number)).collect()
+        };
+        let names = row.get::<String>(5)?.unwrap_or_default();
+        let (Some(key), Some(content)) = (columns(row.get(4)?), columns(row.get(6)?)) else { return Ok(None) };
+        let last = key.iter().chain(&content).map(|column| column.index + 1).max().unwrap_or_default();
+        let parameters: Vec<String> = (1..=key.len()).map(|number| format!("${number}")).collect();
+        let parameters = parameters.join(", ");
+        let one = format!("INSERT INTO {name} ({names}) VALUES ({parameters})");
+        let many = format!("INSERT INTO {name} ({names}) SELECT * FROM pg_catalog.unnest({parameters})");
+        let sweep = format!("INSERT INTO {name} DEFAULT VALUES");
+        let types = |of: fn(&Column) -> pg_sys::Oid| key.iter().map(|column| PgOid::from(of(column))).collect::<Vec<_>>();
+        Ok(Some(ChangeLog {
+            relation: log,
+            owner,
+            insert_one: client.prepare_mut(one.as_str(), &types(|column| column.type_oid))?.keep(),
+            insert_many: client.prepare_mut(many.as_str(), &types(|column| column.array_oid))?.keep(),
+            insert_sweep: client.prepare_mut(sweep.as_str(), &[])?.keep(),
+            last: i32::try_from(last).unwrap_or(i32::MAX),
+            key,
+            content,
+        }))
+    })
+}
+
+impl Column {
+    fn new(relation: pg_sys::Oid, number: i16) -> Option<Self> {
+        let (mut length, mut by_value, mut align) = (0, false, 0);
+        // SAFETY: catalog lookups inside a transaction.
+        let (type_oid, array_oid) = unsafe {
+            let type_oid = pg_sys::get_atttype(relation, number);
+            pg_sys::get_typlenbyvalalign(type_oid, &mut length, &mut by_value, &mut align);
+            (type_oid, pg_sys::get_array_type(type_oid))
+        };
+        let index = usize::try_from(number).ok()?.checked_sub(1)?;
+        Some(Self { index, type_oid, array_oid, length, by_value, align })
+    }
+
+    /// The bytes that a value passed by reference points to, as they lie there (datum.c, datumIsEqual).
+    ///
+    /// # Safety
+    /// The value is of this type and lives as long as the result is used.
+    unsafe fn bytes<'a>(&self, value: pg_sys::Datum) -> &'a [u8] {
+        // SAFETY: see above.
+        unsafe {
+            match self.length {
+                -1 => {
+                    let varlena = value.cast_mut_ptr::<pg_sys::varlena>();
+                    std::slice::from_raw_parts(varlena.cast::<u8>(), pgrx::varlena::varsize_any(varlena))
+                }
+                -2 => CStr::from_ptr(value.cast_mut_ptr()).to_bytes(),
+                length => std::slice::from_raw_parts(value.cast_mut_ptr(), usize::try_from(length).unwrap_or_default()),
+            }
+        }
+    }
+
+    /// A copy in the current memory context, out of TOAST if it was there.
+    ///
+    /// # Safety
+    /// The value is of this type.
+    pub unsafe fn copy(&self, value: pg_sys::Datum) -> pg_sys::Datum {
+        if self.by_value {
+            return value;
+        }
+        // SAFETY: see above; palloc gives as many bytes as are copied, and a C string its final zero.
+        unsafe {
+            if self.length == -1 {
+                return pg_sys::Datum::from(pg_sys::pg_detoast_datum_copy(value.cast_mut_ptr()));
+            }
+            let bytes = self.bytes(value);
+            let copy = pg_sys::palloc0(bytes.len() + 1).cast::<u8>();
+            std::ptr::copy_nonoverlapping(bytes.as_ptr(), copy, bytes.len());
+            pg_sys::Datum::from(copy)
+        }
+    }
+
+    /// The value in a slot that was read.
+    ///
+    /// # Safety
+    /// [`ChangeLog::read`] was called with the slot.
+    pub unsafe fn value(&self, slot: *mut pg_sys::TupleTableSlot) -> Option<pg_sys::Datum> {
+        // SAFETY: the slot has at least as many values as `last` says.
+        unsafe {
+            if *(*slot).tts_isnull.add(self.index) { None } else { Some(*(*slot).tts_values.add(self.index)) }
+        }
+    }
+
+    /// Whether two rows hold the same bytes. Two different pointers to the same text in TOAST count as different; an
+    /// update that leaves a column alone keeps its pointer.
+    ///
+    /// # Safety
+    /// As [`Self::value`].
+    unsafe fn same(&self, first: *mut pg_sys::TupleTableSlot, second: *mut pg_sys::TupleTableSlot) -> bool {
+        // SAFETY: both values are of this type.
+        unsafe {
+            match (self.value(first), self.value(second)) {
+                (Some(first), Some(second)) if self.by_value => first.value() == second.value(),
+                (Some(first), Some(second)) => {
+                    first.value() == second.value() || self.bytes(first) == self.bytes(second)
+                }
+                (first, second) => first.is_none() && second.is_none(),
+            }
+        }
+    }
+}
+
+impl ChangeLog {
+    /// Takes a row apart as far as its columns are needed.
+    ///
+    /// # Safety
+    /// The slot holds a row of the table that the trigger is on.
+    pub unsafe fn read(&self, slot: *mut pg_sys::TupleTableSlot) {
+        // SAFETY: see above.
+        unsafe {
+            if i32::from((*slot).tts_nvalid) < self.last {
+                pg_sys::slot_getsomeattrs_int(slot, self.last);
+            }
+        }
+    }
+
+    /// # Safety
+    /// [`Self::read`] was called with both slots.
+    pub unsafe fn same_key(&self, first: *mut pg_sys::TupleTableSlot, second: *mut pg_sys::TupleTableSlot) -> bool {
+        // SAFETY: see above.
+        self.key.iter().all(|column| unsafe { column.same(first, second) })
+    }
+
+    /// # Safety
+    /// As [`Self::same_key`].
+    pub unsafe fn same_content(&self, first: *mut pg_sys::TupleTableSlot, second: *mut pg_sys::TupleTableSlot) -> bool {
+        // SAFETY: see above.
+        self.content.iter().all(|column| unsafe { column.same(first, second) })
+    }
+}
+
+/// Runs inside the machinery of invalidation: sets a flag, allocates nothing, raises nothing.
+#[pg_guard]
+unsafe extern "C-unwind" fn relation_changed(_argument: pg_sys::Datum, relation: pg_sys::Oid) {
+    let concerned = RELATIONS.with(|relations| {
+        relations.try_borrow().map_or(true, |relations| relation == pg_sys::InvalidOid || relations.contains(&relation))
+    });
+    if concerned {
+        STALE.set(true);
+    }
+}

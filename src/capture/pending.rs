@@ -1,0 +1,176 @@
+//! Keys that wait to be appended to their change log, apart for each subtransaction: one that is rolled back takes its own
+//! along and no others.
+
+use super::MAX_PENDING;
+use super::log::ChangeLog;
+use crate::corpus::identity::as_log_owner;
+use crate::wake;
+use pgrx::datum::DatumWithOid;
+use pgrx::pg_sys;
+use pgrx::prelude::*;
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+/// Changes of one source in one subtransaction.
+pub struct Batch {
+    /// Where they go.
+    pub log: Rc<ChangeLog>,
+    subtransaction: pg_sys::SubTransactionId,
+    /// The values of each key column, in memory of the transaction.
+    columns: Vec<Vec<pg_sys::Datum>>,
+    sweep: bool,
+}
+
+thread_local! {
+    /// What is not in the logs yet.
+    pub static PENDING: RefCell<Vec<Batch>> = const { RefCell::new(Vec::new()) };
+    static REGISTERED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Notes the key of a row.
+///
+/// # Safety
+/// The slot was read by [`ChangeLog::read`].
+pub unsafe fn note(log: &Rc<ChangeLog>, slot: *mut pg_sys::TupleTableSlot) {
+    let full = with_batch(log, |batch| {
+        // SAFETY: the context exists as long as the transaction. See above for the slot; a key column is not null.
+        unsafe {
+            let before = pg_sys::MemoryContextSwitchTo(pg_sys::TopTransactionContext);
+            for (column, values) in log.key.iter().zip(&mut batch.columns) {
+                values.extend(column.value(slot).map(|value| column.copy(value)));
+            }
+            pg_sys::MemoryContextSwitchTo(before);
+        }
+        batch.columns.first().is_some_and(|values| values.len() >= MAX_PENDING)
+    });
+    if full {
+        flush_current();
+    }
+}
+
+/// Notes that every row may have changed.
+pub fn note_sweep(log: &Rc<ChangeLog>) {
+    with_batch(log, |batch| batch.sweep = true);
+}
+
+fn with_batch<T>(log: &Rc<ChangeLog>, work: impl FnOnce(&mut Batch) -> T) -> T {
+    if !REGISTERED.replace(true) {
+        // SAFETY: the callbacks live as long as the process.
+        unsafe {
+            pg_sys::RegisterXactCallback(Some(transaction_event), std::ptr::null_mut());
+            pg_sys::RegisterSubXactCallback(Some(subtransaction_event), std::ptr::null_mut());
+        }
+    }
+    // SAFETY: reads a variable of this process.
+    let subtransaction = unsafe { pg_sys::GetCurrentSubTransactionId() };
+    PENDING.with_borrow_mut(|pending| {
+        let same = |batch: &Batch| batch.subtransaction == subtransaction && batch.log.relation == log.relation;
+        let at = pending.iter().rposition(same).unwrap_or_else(|| {
+            let columns = vec![Vec::new(); log.key.len()];
+            pending.push(Batch { log: log.clone(), subtransaction, columns, sweep: false });
+            pending.len() - 1
+        });
+        work(&mut pending[at])
+    })
+}
+
+/// Appends what the current subtransaction has noted.
+fn flush_current() {
+    // SAFETY: reads a variable of this process.
+    let current = unsafe { pg_sys::GetCurrentSubTransactionId() };
+    flush(|batch| batch.subtransaction == current);
+}
+
+fn flush(wanted: impl Fn(&Batch) -> bool) {
+    let batches: Vec<Batch> = PENDING.with_borrow_mut(|pending| pending.extract_if(.., |batch| wanted(batch)).collect());
+    if batches.is_empty() {
+        return;
+    }
+    // SAFETY: a transaction is under way. SPI wants a snapshot where there is no query any more, as before a commit.
+    unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot()) };
+    for batch in &batches {
+        as_log_owner(batch.log.owner, || append(batch));
+    }
+    // SAFETY: pushed above; an error ends the transaction, and the snapshot with it.
+    unsafe { pg_sys::PopActiveSnapshot() };
+    wake::at_commit();
+}
+
+/// An error is the user's: what cannot be logged must not be committed.
+fn append(batch: &Batch) {
+    let log = &batch.log;
+    let count = batch.columns.first().map_or(0, Vec::len);
+    let arguments: Vec<DatumWithOid<'_>> = log
+        .key
+        .iter()
+        .zip(&batch.columns)
+        .map(|(column, values)| match values.as_slice() {
+            // SAFETY: a value of the type of its column.
+            [value] => unsafe { DatumWithOid::new(*value, column.type_oid) },
+            // SAFETY: an array of such values; Postgres copies them.
+            values => unsafe {
+                let array = pg_sys::construct_array(
+                    values.as_ptr().cast_mut(),
+                    i32::try_from(values.len()).unwrap_or(i32::MAX),
+                    column.type_oid,
+                    i32::from(column.length),
+                    column.by_value,
+                    column.align,
+                );
+                DatumWithOid::new(pg_sys::Datum::from(array), column.array_oid)
+            },
+        })
+        .collect();
+    let result = Spi::connect_mut(|client| {
+        match count {
+            0 => {}
+            1 => drop(client.update(&log.insert_one, None, &arguments)?),
+            _ => drop(client.update(&log.insert_many, None, &arguments)?),
+        }
+        if batch.sweep {
+            client.update(&log.insert_sweep, None, &[])?;
+        }
+        Ok(())
+    });
+    if let Err(error) = result {
+        crate::error::report(crate::error::spi(error)).report(PgLogLevel::ERROR);
+    }
+    for (column, values) in log.key.iter().zip(&batch.columns) {
+        if !column.by_value {
+            // SAFETY: copies made by `Column::copy`, not used again.
+            values.iter().for_each(|value| unsafe { pg_sys::pfree(value.cast_mut_ptr()) });
+        }
+    }
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn transaction_event(event: pg_sys::XactEvent::Type, _argument: *mut std::ffi::c_void) {
+    match event {
+        pg_sys::XactEvent::XACT_EVENT_PRE_COMMIT | pg_sys::XactEvent::XACT_EVENT_PRE_PREPARE => flush(|_| true),
+        pg_sys::XactEvent::XACT_EVENT_ABORT => forget(|_| true),
+        _ => {}
+    }
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn subtransaction_event(
+    event: pg_sys::SubXactEvent::Type,
+    current: pg_sys::SubTransactionId,
+    _parent: pg_sys::SubTransactionId,
+    _argument: *mut std::ffi::c_void,
+) {
+    match event {
+        pg_sys::SubXactEvent::SUBXACT_EVENT_PRE_COMMIT_SUB => flush(|batch| batch.subtransaction == current),
+        pg_sys::SubXactEvent::SUBXACT_EVENT_ABORT_SUB => forget(|batch| batch.subtransaction == current),
+        _ => {}
+    }
+}
+
+/// Their values go with the memory of the transaction.
+fn forget(unwanted: impl Fn(&Batch) -> bool) {
+    PENDING.with(|pending| {
+        if let Ok(mut pending) = pending.try_borrow_mut() {
+            pending.retain(|batch| !unwanted(batch));
+        }
+    });
+}

@@ -1,0 +1,186 @@
+//! Corpora: what `socle.corpus` says of each, and the functions that create, change, watch and end them.
+//!
+//! Whoever calls a function acts as himself; the rows of `socle.corpus` are written for owners alone, and everything that
+//! touches user data runs as the owner of the corpus, which is the owner of its chunk table.
+
+mod create;
+pub mod event;
+pub mod identity;
+mod manage;
+mod source;
+pub mod statement;
+mod status;
+mod wait;
+
+pub use create::{index_expression, model_of};
+pub use manage::set_state;
+
+use crate::error::spi;
+use pgrx::prelude::*;
+use serde::Deserialize;
+use socle_core::chunk::Format;
+use socle_core::corpus::template::Template;
+use socle_core::{Error, Kind, Result};
+
+const FIND: &str = include_str!("../sql/query/find_corpus.sql");
+const NAMES: &str = include_str!("../sql/query/corpus_names.sql");
+
+/// Most names that a hint lists.
+const MAX_NAMES: usize = 10;
+
+/// A row of `socle.corpus`, and what the catalog says of it now.
+#[derive(Clone, Debug, Deserialize)]
+pub struct CorpusSpec {
+    /// Its name.
+    pub name: String,
+    /// Schema of the source.
+    pub source_schema: String,
+    /// Name of the source.
+    pub source_table: String,
+    /// The source has partitions.
+    pub partitioned: bool,
+    /// Primary key of the source.
+    pub key_columns: Vec<String>,
+    /// Its equality operators, as they stand in SQL.
+    pub key_operators: Vec<String>,
+    /// Columns that make up a document.
+    pub content_columns: Vec<String>,
+    /// Column that `{title}` stands for.
+    pub title_column: Option<String>,
+    /// What is put before a chunk.
+    pub template: String,
+    /// Columns that the template names.
+    pub template_columns: Vec<String>,
+    /// Schema of the three tables of the corpus.
+    pub chunk_schema: String,
+    /// Its chunks.
+    pub chunk_table: String,
+    /// Its change log.
+    pub change_table: String,
+    /// Its documents.
+    pub document_table: String,
+    /// Its model.
+    pub model: String,
+    /// The digest of the model that its vectors are of.
+    pub model_digest: String,
+    /// Length of its vectors.
+    pub dimensions: u32,
+    /// Largest chunk in tokens.
+    pub max_tokens: u32,
+    /// Largest overlap in tokens.
+    pub overlap_tokens: u32,
+    /// How documents are read.
+    pub format: String,
+    /// Attempts until a change is parked.
+    pub max_attempts: i32,
+    /// See pgvector.
+    pub hnsw_m: i32,
+    /// See pgvector.
+    pub hnsw_ef_construction: i32,
+    /// `filling`, `active`, `paused` or `broken`.
+    pub state: String,
+    /// OID of the chunk table, if it is there.
+    pub chunk: Option<u32>,
+    /// OID of the change log, if it is there.
+    pub change: Option<u32>,
+    /// OID of the source, if it is there.
+    pub source: Option<u32>,
+    /// OID of the owner of the chunk table.
+    pub owner: Option<u32>,
+    /// `socle.corpus_binding` knows it.
+    pub bound: bool,
+}
+
+impl CorpusSpec {
+    /// The corpus of that name.
+    ///
+    /// # Errors
+    /// `UnknownCorpus`, with the names there are.
+    pub fn find(name: &str) -> Result<Self> {
+        match Self::try_find(name)? {
+            Some(corpus) => Ok(corpus),
+            None => Err(unknown(name)?),
+        }
+    }
+
+    /// The corpus of that name, if there is one.
+    ///
+    /// # Errors
+    /// `Bug` when the tables of socle cannot be read.
+    pub fn try_find(name: &str) -> Result<Option<Self>> {
+        let row = Spi::connect(|client| {
+            let rows = client.select(FIND, Some(1), &[name.into()])?;
+            if rows.is_empty() { Ok(None) } else { rows.first().get_one::<String>() }
+        })
+        .map_err(spi)?;
+        row.map(|row| {
+            serde_json::from_str(&row).map_err(|error| {
+                Error::new(Kind::Bug, format!("the row of corpus \"{name}\" in socle.corpus is damaged")).detail(error.to_string())
+            })
+        })
+        .transpose()
+    }
+
+    /// Columns of the source that chunks depend on, each once.
+    pub fn read_columns(&self) -> Vec<&str> {
+        let mut columns: Vec<&str> = Vec::new();
+        for column in self.content_columns.iter().chain(&self.template_columns) {
+            if !columns.contains(&column.as_str()) {
+                columns.push(column);
+            }
+        }
+        columns
+    }
+
+    /// The template, parsed.
+    ///
+    /// # Errors
+    /// As [`Template::parse`].
+    pub fn parsed_template(&self) -> Result<Template> {
+        Template::parse(&self.template, self.title_column.as_deref())
+    }
+
+    /// The format, parsed.
+    ///
+    /// # Errors
+    /// `InvalidArgument` when the row was changed by hand.
+    pub fn parsed_format(&self) -> Result<Format> {
+        self.format.parse()
+    }
+
+    /// Raises `NotPermitted` unless the caller may act as the owner.
+    ///
+    /// # Errors
+    /// See above.
+    pub fn require_owner(&self) -> Result<()> {
+        let owns = match self.owner {
+            Some(owner) => identity::may_act_as(owner.into()),
+            None => identity::is_superuser(),
+        };
+        if owns {
+            return Ok(());
+        }
+        Err(Error::new(Kind::NotPermitted, format!("must be owner of corpus \"{}\"", self.name))
+            .detail("The owner of a corpus is the owner of its chunk table."))
+    }
+
+    /// SQL over the tables of this corpus; see [`statement::expand`].
+    pub fn sql(&self, statement: &str) -> String {
+        statement::expand(statement, self, &[])
+    }
+}
+
+fn unknown(name: &str) -> Result<Error> {
+    let names: Vec<String> = Spi::connect(|client| {
+        let rows = client.select(NAMES, Some(MAX_NAMES as i64 + 1), &[])?;
+        rows.map(|row| Ok(row.get::<String>(1)?.unwrap_or_default())).collect::<pgrx::spi::Result<_>>()
+    })
+    .map_err(spi)?;
+    let error = Error::new(Kind::UnknownCorpus, format!("corpus \"{name}\" does not exist"));
+    if names.is_empty() {
+        return Ok(error.hint("There is none: see socle.create_corpus()."));
+    }
+    let more = if names.len() > MAX_NAMES { ", …" } else { "" };
+    let quoted: Vec<String> = names.iter().take(MAX_NAMES).map(|name| format!("\"{name}\"")).collect();
+    Ok(error.hint(format!("Corpora are {}{more}.", quoted.join(", "))))
+}

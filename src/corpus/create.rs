@@ -1,0 +1,350 @@
+//! `socle.create_corpus`: checks everything first, then makes the tables, the policy, the triggers and the row, and leaves
+//! the filling to the sync worker.
+
+use super::identity;
+use super::source::Source;
+use super::statement::{expand, identifier, literal};
+use super::{CorpusSpec, manage};
+use crate::argument::Arguments;
+use crate::error::{report, spi};
+use crate::{client, model, wake};
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::prelude::*;
+use serde_json::json;
+use socle_core::chunk::Format;
+use socle_core::corpus::template::Template;
+use socle_core::model::ModelSpec;
+use socle_core::protocol::{Request, Response};
+use socle_core::{Error, Kind, Result};
+
+const INSERT: &str = include_str!("../../sql/query/insert_corpus.sql");
+const BIND: &str = include_str!("../../sql/query/bind_corpus.sql");
+const TABLES: &str = include_str!("../../sql/corpus/create_tables.sql");
+const CHUNK_TABLE: &str = include_str!("../../sql/corpus/create_chunk_table.sql");
+const CHUNK_COLUMNS: &str = include_str!("../../sql/query/chunk_columns.sql");
+const PROTECT: &str = include_str!("../../sql/corpus/protect_chunks.sql");
+const TRIGGERS: &str = include_str!("../../sql/corpus/create_triggers.sql");
+
+/// Longest name of a corpus in bytes: names of tables and triggers are made from it.
+const MAX_NAME_BYTES: usize = 48;
+
+/// Largest default chunk in tokens.
+const DEFAULT_TOKENS: u32 = 512;
+
+/// Most dimensions of an HNSW index: as `vector`, and as `halfvec` (pgvector, hnsw.h).
+const MAX_INDEX_DIMENSIONS: [u32; 2] = [2_000, 4_000];
+
+/// What the user asked for.
+struct Wish {
+    name: String,
+    source: pg_sys::Oid,
+    content: Vec<String>,
+    title: Option<String>,
+    model: Option<String>,
+    max_tokens: Option<i32>,
+    overlap_tokens: i32,
+    format: Format,
+    template: Option<String>,
+    chunk_schema: Option<String>,
+    max_attempts: i32,
+    hnsw_m: i32,
+    hnsw_ef_construction: i32,
+    if_not_exists: bool,
+}
+
+#[pg_extern(sql = false)]
+fn create_corpus(call: pg_sys::FunctionCallInfo) -> Result<pg_sys::Oid, ErrorReport> {
+    create(Arguments::new(call)).map_err(report)
+}
+
+fn create(arguments: Arguments) -> Result<pg_sys::Oid> {
+    model::prevent_if_read_only(c"socle.create_corpus()");
+    let wish = wish(arguments)?;
+    if let Some(existing) = CorpusSpec::try_find(&wish.name)? {
+        if !wish.if_not_exists {
+            return Err(Error::new(Kind::AlreadyExists, format!("corpus \"{}\" already exists", wish.name))
+                .hint("Choose another name, or drop it first with socle.drop_corpus()."));
+        }
+        pgrx::notice!("corpus \"{}\" already exists, skipping", wish.name);
+        return Ok(existing.chunk.unwrap_or_default().into());
+    }
+    let source = Source::read(wish.source)?;
+    let spec = model::embedding_model(wish.model.clone())?;
+    let corpus = corpus(&wish, &source, &spec)?;
+    try_chunking(&corpus, &spec)?;
+    identity::as_owner(source.owner, || make(&corpus, &source, &spec))?;
+    let corpus = register(&corpus)?;
+    identity::as_owner(source.owner, || manage::start(&corpus, true))?;
+    wake::at_commit();
+    Ok(corpus.chunk.unwrap_or_default().into())
+}
+
+fn wish(arguments: Arguments) -> Result<Wish> {
+    let invalid = |message: &str| Error::new(Kind::InvalidArgument, message);
+    let needed = |value: Option<String>, name: &str| {
+        value.filter(|text| !text.is_empty()).ok_or_else(|| invalid(&format!("{name} must not be null or empty")))
+    };
+    let number = |at: usize, name: &str, default: i32, range: std::ops::RangeInclusive<i32>| {
+        let value = arguments.integer(at).unwrap_or(default);
+        if range.contains(&value) {
+            return Ok(value);
+        }
+        Err(invalid(&format!("{name} must be between {} and {}", range.start(), range.end())))
+    };
+    let name = needed(arguments.word(0, "name")?, "name")?;
+    if name.len() > MAX_NAME_BYTES {
+        return Err(invalid(&format!("name of a corpus has {} bytes, the limit is {MAX_NAME_BYTES}", name.len()))
+            .detail("Names of tables and triggers are made from it."));
+    }
+    let content = arguments.names(2).unwrap_or_default();
+    if content.is_empty() {
+        return Err(invalid("content must name at least one column"));
+    }
+    let max_tokens = arguments.integer(5);
+    if max_tokens.is_some_and(|size| size < 1) {
+        return Err(invalid("max_tokens must be at least 1"));
+    }
+    let (hnsw_m, hnsw_ef_construction) =
+        (number(11, "hnsw_m", 16, 2..=100)?, number(12, "hnsw_ef_construction", 64, 4..=1000)?);
+    if hnsw_ef_construction < 2 * hnsw_m {
+        return Err(invalid("hnsw_ef_construction must be at least twice hnsw_m"));
+    }
+    Ok(Wish {
+        source: arguments.oid(1).ok_or_else(|| invalid("source must not be null"))?,
+        content,
+        title: arguments.name(3),
+        model: arguments.word(4, "model")?,
+        max_tokens,
+        overlap_tokens: number(6, "overlap_tokens", 0, 0..=i32::MAX)?,
+        format: arguments.word(7, "format")?.as_deref().unwrap_or("plain").parse()?,
+        template: arguments.word(8, "template")?,
+        chunk_schema: arguments.name(9),
+        max_attempts: number(10, "max_attempts", 5, 1..=1000)?,
+        hnsw_m,
+        hnsw_ef_construction,
+        if_not_exists: arguments.boolean(13).unwrap_or_default(),
+        name,
+    })
+}
+
+/// The row of `socle.corpus` that the wish comes to.
+fn corpus(wish: &Wish, source: &Source, model: &ModelSpec) -> Result<CorpusSpec> {
+    let mut seen = Vec::new();
+    for column in &wish.content {
+        if seen.contains(&column) {
+            return Err(Error::new(Kind::InvalidArgument, format!("content names column \"{column}\" twice")));
+        }
+        source.require_text(column, "The argument content")?;
+        seen.push(column);
+    }
+    if let Some(title) = &wish.title {
+        source.require_text(title, "The argument title")?;
+    }
+    let text = wish.template.clone().unwrap_or_else(|| Template::default_for(wish.title.as_deref()).to_string());
+    let template = Template::parse(&text, wish.title.as_deref())?;
+    for column in template.columns() {
+        source.require_column(column, "The template")?;
+    }
+    if model.dimensions > MAX_INDEX_DIMENSIONS[1] {
+        return Err(Error::new(Kind::NotSupported, format!("model \"{}\" has {} dimensions", model.name, model.dimensions))
+            .detail(format!("An HNSW index of pgvector takes {} at most.", MAX_INDEX_DIMENSIONS[1])));
+    }
+    let max_tokens = wish.max_tokens.map_or_else(|| default_tokens(model, &text), i32::unsigned_abs);
+    if wish.overlap_tokens.unsigned_abs() >= max_tokens {
+        return Err(Error::new(Kind::InvalidArgument, "overlap must be smaller than chunk size")
+            .detail(format!("The overlap is {}, the chunk size {max_tokens}.", wish.overlap_tokens)));
+    }
+    Ok(CorpusSpec {
+        name: wish.name.clone(),
+        source_schema: source.schema.clone(),
+        source_table: source.table.clone(),
+        partitioned: source.partitioned,
+        key_columns: source.key.iter().map(|column| column.name.clone()).collect(),
+        key_operators: source.key.iter().map(|column| column.operator.clone()).collect(),
+        content_columns: wish.content.clone(),
+        title_column: wish.title.clone(),
+        template_columns: template.columns().into_iter().map(str::to_string).collect(),
+        template: text,
+        chunk_schema: wish.chunk_schema.clone().unwrap_or_else(|| source.schema.clone()),
+        chunk_table: format!("{}_chunk", wish.name),
+        change_table: format!("{}_change", wish.name),
+        document_table: format!("{}_document", wish.name),
+        model: model.name.clone(),
+        model_digest: model.digest(),
+        dimensions: model.dimensions,
+        max_tokens,
+        overlap_tokens: wish.overlap_tokens.unsigned_abs(),
+        format: wish.format.name().to_string(),
+        max_attempts: wish.max_attempts,
+        hnsw_m: wish.hnsw_m,
+        hnsw_ef_construction: wish.hnsw_ef_construction,
+        state: "filling".into(),
+        chunk: None,
+        change: None,
+        source: None,
+        owner: None,
+        bound: false,
+    })
+}
+
+/// The window of the model, but for a quarter where title and headings are to have room.
+fn default_tokens(model: &ModelSpec, template: &str) -> u32 {
+    let window = model.max_tokens.min(DEFAULT_TOKENS);
+    if template == "{content}" { window } else { (window - window / 4).max(1) }
+}
+
+/// Has the engine refuse now what it would refuse for every document.
+fn try_chunking(corpus: &CorpusSpec, model: &ModelSpec) -> Result<()> {
+    let request = Request::Chunk {
+        model: Some(model.clone()),
+        max_size: Some(corpus.max_tokens),
+        overlap: corpus.overlap_tokens,
+        format: corpus.parsed_format()?,
+        content: "a",
+    };
+    match client::ask(request)?.pop() {
+        Some(Response::Failed { error, .. }) => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Makes the tables and triggers, as the owner.
+fn make(corpus: &CorpusSpec, source: &Source, model: &ModelSpec) -> Result<()> {
+    let vector = vector_type(model)?;
+    let definitions = source.key_definitions("");
+    let not_null = source.key_definitions(" NOT NULL");
+    let comment = literal(&chunk_comment(corpus));
+    let extra = [
+        ("key_definitions", definitions.as_str()),
+        ("key_definitions_not_null", &not_null),
+        ("vector", &vector),
+        ("chunk_comment", &comment),
+    ];
+    run(&expand(TABLES, corpus, &extra))?;
+    if !adopt(corpus, source, &vector)? {
+        run(&expand(CHUNK_TABLE, corpus, &extra))?;
+    }
+    protect(corpus)?;
+    let capture = identifier(&format!("socle_capture_{}", corpus.name));
+    run(&expand(TRIGGERS, corpus, &[("capture_trigger", capture.as_str())]))
+}
+
+/// Puts the policy on the chunk table.
+pub fn protect(corpus: &CorpusSpec) -> Result<()> {
+    run(&corpus.sql(PROTECT))
+}
+
+/// What the chunk table says of itself, for whoever meets it without socle, and for adoption.
+fn chunk_comment(corpus: &CorpusSpec) -> String {
+    format!(
+        "chunks of corpus \"{}\", source {}.{}; vectors of model \"{}\", digest {}",
+        corpus.name, corpus.source_schema, corpus.source_table, corpus.model, corpus.model_digest
+    )
+}
+
+/// Whether a chunk table of the same make is already there, left by an earlier corpus or extension.
+fn adopt(corpus: &CorpusSpec, source: &Source, vector: &str) -> Result<bool> {
+    let names = [corpus.chunk_schema.as_str().into(), corpus.chunk_table.as_str().into()];
+    let found = Spi::connect(|client| {
+        let rows = client.select(CHUNK_COLUMNS, Some(1), &names)?;
+        if rows.is_empty() {
+            return Ok(None);
+        }
+        let row = rows.first();
+        Ok(Some((row.get::<String>(1)?, row.get::<String>(2)?, row.get::<pg_sys::Oid>(3)?)))
+    })
+    .map_err(spi)?;
+    let Some((columns, comment, owner)) = found else { return Ok(false) };
+    let key = source.key.iter().map(|column| format!("{} {}", identifier(&super::statement::key_name(&column.name)), column.definition));
+    let rest = [
+        "ordinal integer",
+        "content text",
+        "heading_path text[]",
+        "start_offset integer",
+        "end_offset integer",
+        "token_count integer",
+        "content_hash bytea",
+    ];
+    let mut wanted = vec!["chunk_id bigint".to_string()];
+    wanted.extend(key);
+    wanted.extend(rest.map(str::to_string));
+    wanted.push(format!("embedding {vector}"));
+    let taken = Error::new(Kind::AlreadyExists, format!("relation \"{}\" already exists", corpus.chunk_table));
+    if owner != Some(source.owner) || columns.as_deref() != Some(wanted.join(", ").as_str()) {
+        return Err(taken.hint("It is not a chunk table of this source and model: rename or drop it, or name the corpus differently."));
+    }
+    if !comment.unwrap_or_default().ends_with(&format!("digest {}", corpus.model_digest)) {
+        return Err(taken
+            .detail("Its comment does not say that its vectors are of this model.")
+            .hint("Drop it, or name the corpus differently."));
+    }
+    pgrx::notice!("adopting the chunk table \"{}\"", corpus.chunk_table);
+    let sql = expand("DROP POLICY IF EXISTS socle_source_row ON {chunk}; COMMENT ON TABLE {chunk} IS {comment}", corpus, &[(
+        "comment",
+        &literal(&chunk_comment(corpus)),
+    )]);
+    run(&sql)?;
+    Ok(true)
+}
+
+/// Writes the row of `socle.corpus` and binds it.
+fn register(corpus: &CorpusSpec) -> Result<CorpusSpec> {
+    let row = json!({
+        "name": corpus.name, "source_schema": corpus.source_schema, "source_table": corpus.source_table,
+        "key_columns": corpus.key_columns, "key_operators": corpus.key_operators,
+        "content_columns": corpus.content_columns, "title_column": corpus.title_column, "template": corpus.template,
+        "template_columns": corpus.template_columns, "chunk_schema": corpus.chunk_schema,
+        "chunk_table": corpus.chunk_table, "change_table": corpus.change_table,
+        "document_table": corpus.document_table, "model": corpus.model, "model_digest": corpus.model_digest,
+        "dimensions": corpus.dimensions, "max_tokens": corpus.max_tokens, "overlap_tokens": corpus.overlap_tokens,
+        "format": corpus.format, "max_attempts": corpus.max_attempts, "hnsw_m": corpus.hnsw_m,
+        "hnsw_ef_construction": corpus.hnsw_ef_construction, "state": corpus.state,
+    });
+    identity::as_superuser(|| Spi::run_with_args(INSERT, &[pgrx::JsonB(row).into()])).map_err(spi)?;
+    bind(&corpus.name)?;
+    CorpusSpec::find(&corpus.name)
+}
+
+/// Takes the relations and columns of a corpus as they are now. False when one of them is not there.
+pub fn bind(name: &str) -> Result<bool> {
+    let bound = identity::as_superuser(|| {
+        Spi::connect_mut(|client| client.update(BIND, None, &[name.into()]).map(|rows| rows.len()))
+    });
+    bound.map(|rows| rows > 0).map_err(spi)
+}
+
+/// pgvector's type with its schema and length.
+fn vector_type(model: &ModelSpec) -> Result<String> {
+    let schema = Spi::get_one::<String>(include_str!("../../sql/query/vector_schema.sql")).map_err(spi)?;
+    let schema = schema.ok_or_else(|| Error::new(Kind::NotSupported, "the extension \"vector\" is not installed"))?;
+    Ok(format!("{}.vector({})", identifier(&schema), model.dimensions))
+}
+
+/// The expression and operator class of the vector index.
+pub fn index_expression(corpus: &CorpusSpec) -> Result<String> {
+    let schema = Spi::get_one::<String>(include_str!("../../sql/query/vector_schema.sql")).map_err(spi)?;
+    let schema = identifier(&schema.unwrap_or_default());
+    Ok(if corpus.dimensions <= MAX_INDEX_DIMENSIONS[0] {
+        format!("embedding {schema}.vector_cosine_ops")
+    } else {
+        format!("(embedding::{schema}.halfvec({})) {schema}.halfvec_cosine_ops", corpus.dimensions)
+    })
+}
+
+fn run(sql: &str) -> Result<()> {
+    Spi::run(sql).map_err(spi)
+}
+
+/// The model that a corpus was made with, as it is registered now.
+///
+/// # Errors
+/// As [`model::find`]; `NotInState` when a model of another digest has its name.
+pub fn model_of(corpus: &CorpusSpec) -> Result<ModelSpec> {
+    let spec = model::find(&corpus.model)?;
+    if spec.digest() == corpus.model_digest {
+        return Ok(spec);
+    }
+    Err(Error::new(Kind::NotInState, format!("model \"{}\" is not the one that corpus \"{}\" was made with", corpus.model, corpus.name))
+        .detail(format!("Its digest is {}, that of the vectors {}.", spec.digest(), corpus.model_digest))
+        .hint("Register the model of that digest under this name again."))
+}

@@ -1,0 +1,205 @@
+//! Event triggers: corpora follow the names of what they consist of, notice what is dropped, and compare source and chunks
+//! again after commands that change rows without firing row triggers.
+//!
+//! They run inside commands of users who may never have heard of socle, so they do nothing unless a corpus is concerned.
+
+use super::identity::{as_restricted_owner, as_superuser};
+use super::{CorpusSpec, manage};
+use crate::error::{report, spi};
+use crate::wake;
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::prelude::*;
+use serde_json::Value;
+use socle_core::Result;
+
+const RENAMED: &str = include_str!("../../sql/query/renamed_corpora.sql");
+const RENAME: &str = include_str!("../../sql/query/rename_corpus.sql");
+const ALTERED: &str = include_str!("../../sql/query/altered_sources.sql");
+const DROPPED: &str = include_str!("../../sql/query/dropped_parts.sql");
+const DELETE: &str = include_str!("../../sql/query/delete_corpus.sql");
+const HAS_DEPENDENTS: &str = include_str!("../../sql/query/has_dependents.sql");
+const ANY: &str = "SELECT EXISTS (SELECT FROM socle.corpus_binding)";
+
+/// See `socle._follow_ddl()`.
+#[pg_guard]
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn follow_ddl(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
+    // SAFETY: Postgres is calling this function.
+    let compare = unsafe { changes_rows(call) };
+    finish(follow_names().and_then(|()| if let Some(compare) = compare { altered(compare) } else { Ok(()) }))
+}
+
+/// See `socle._follow_drop()`.
+#[pg_guard]
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn follow_drop(_call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
+    finish(dropped())
+}
+
+/// How Postgres learns how the functions above are called.
+#[unsafe(no_mangle)]
+pub extern "C" fn pg_finfo_follow_ddl() -> &'static pg_sys::Pg_finfo_record {
+    const V1: pg_sys::Pg_finfo_record = pg_sys::Pg_finfo_record { api_version: 1 };
+    &V1
+}
+
+/// See [`pg_finfo_follow_ddl`].
+#[unsafe(no_mangle)]
+pub extern "C" fn pg_finfo_follow_drop() -> &'static pg_sys::Pg_finfo_record {
+    pg_finfo_follow_ddl()
+}
+
+fn finish(result: Result<()>) -> pg_sys::Datum {
+    if let Err(error) = result {
+        let report: ErrorReport = report(error);
+        report.report(PgLogLevel::ERROR);
+    }
+    pg_sys::Datum::null()
+}
+
+/// For commands on tables: whether rows may have come or gone, or may do so unseen. `None` for other commands.
+///
+/// # Safety
+/// `call` is that of an event trigger.
+unsafe fn changes_rows(call: pg_sys::FunctionCallInfo) -> Option<bool> {
+    use pg_sys::AlterTableType as Command;
+    // SAFETY: the context of an event trigger is an EventTriggerData, whose parse tree says what kind of node it is.
+    unsafe {
+        let context = (*call).context;
+        if context.is_null() || (*context).type_ != pg_sys::NodeTag::T_EventTriggerData {
+            return None;
+        }
+        let tree = (*context.cast::<pg_sys::EventTriggerData>()).parsetree;
+        match (*tree).type_ {
+            pg_sys::NodeTag::T_CreateStmt => Some(false),
+            pg_sys::NodeTag::T_AlterTableStmt => {
+                let commands = (*tree.cast::<pg_sys::AlterTableStmt>()).cmds;
+                let cells = if commands.is_null() {
+                    &[]
+                } else {
+                    std::slice::from_raw_parts((*commands).elements, usize::try_from((*commands).length).unwrap_or_default())
+                };
+                Some(cells.iter().any(|cell| {
+                    matches!(
+                        (*cell.ptr_value.cast::<pg_sys::AlterTableCmd>()).subtype,
+                        Command::AT_AttachPartition
+                            | Command::AT_DetachPartition
+                            | Command::AT_DetachPartitionFinalize
+                            | Command::AT_AlterColumnType
+                            | Command::AT_EnableTrig
+                            | Command::AT_EnableAlwaysTrig
+                            | Command::AT_EnableReplicaTrig
+                            | Command::AT_EnableTrigAll
+                            | Command::AT_EnableTrigUser
+                            | Command::AT_DisableTrig
+                            | Command::AT_DisableTrigAll
+                            | Command::AT_DisableTrigUser
+                    )
+                }))
+            }
+            _ => None,
+        }
+    }
+}
+
+fn rows_of(sql: &str) -> Result<Vec<(String, Option<String>, Option<String>)>> {
+    Spi::connect(|client| {
+        let rows = client.select(sql, None, &[])?;
+        let width = rows.columns()?;
+        rows.map(|row| {
+            let optional = |at: usize| if at <= width { row.get::<String>(at) } else { Ok(None) };
+            Ok((row.get::<String>(1)?.unwrap_or_default(), optional(2)?, optional(3)?))
+        })
+        .collect::<pgrx::spi::Result<_>>()
+    })
+    .map_err(spi)
+}
+
+fn none_is_concerned() -> Result<bool> {
+    let any = Spi::connect(|client| client.select(ANY, Some(1), &[])?.first().get_one::<bool>());
+    any.map(|any| any != Some(true)).map_err(spi)
+}
+
+fn follow_names() -> Result<()> {
+    if none_is_concerned()? {
+        return Ok(());
+    }
+    as_superuser(|| {
+        for (row, ..) in rows_of(RENAMED)? {
+            let Ok(mut row) = serde_json::from_str::<Value>(&row) else { continue };
+            let template = renamed_template(&row);
+            row["template"] = Value::String(template);
+            Spi::run_with_args(RENAME, &[pgrx::JsonB(row).into()]).map_err(spi)?;
+        }
+        Ok(())
+    })
+}
+
+/// The template with the columns as they are called now.
+fn renamed_template(row: &Value) -> String {
+    let names = |key: &str| -> Vec<&str> {
+        row[key].as_array().into_iter().flatten().filter_map(Value::as_str).collect()
+    };
+    let mut template = row["template"].as_str().unwrap_or_default().to_string();
+    for (old, new) in names("old_columns").into_iter().zip(names("template_columns")) {
+        if old != new {
+            template = template.replace(&format!("{{{old}}}"), &format!("{{{new}}}"));
+        }
+    }
+    template
+}
+
+/// Gives new partitions their trigger, and compares everything where rows may have changed unseen.
+fn altered(compare: bool) -> Result<()> {
+    if none_is_concerned()? {
+        return Ok(());
+    }
+    for (name, ..) in rows_of(ALTERED)? {
+        let Some(corpus) = CorpusSpec::try_find(&name)? else { continue };
+        if let (Some(owner), Some(_)) = (corpus.owner, corpus.change) {
+            as_restricted_owner(owner.into(), || manage::start(&corpus, compare))?;
+            wake::at_commit();
+        }
+    }
+    Ok(())
+}
+
+fn dropped() -> Result<()> {
+    if none_is_concerned()? {
+        return Ok(());
+    }
+    for (name, part, identity) in rows_of(DROPPED)? {
+        let Some(corpus) = CorpusSpec::try_find(&name)? else { continue };
+        let identity = identity.unwrap_or_default();
+        match part.as_deref() {
+            Some("table") => end(&corpus)?,
+            Some("trigger") => {
+                if let (Some(owner), Some(_), Some(_)) = (corpus.owner, corpus.change, corpus.source) {
+                    as_restricted_owner(owner.into(), || manage::start(&corpus, true))?;
+                    wake::at_commit();
+                }
+            }
+            _ => manage::set_state(&name, "broken", Some(&format!("{identity} was dropped")))?,
+        }
+    }
+    Ok(())
+}
+
+/// Removes what is left of a corpus whose source or chunk table is gone. A chunk table that others depend on stays.
+fn end(corpus: &CorpusSpec) -> Result<()> {
+    as_superuser(|| Spi::run_with_args(DELETE, &[corpus.name.as_str().into()])).map_err(spi)?;
+    let chunk: Option<pg_sys::Oid> = corpus.chunk.map(Into::into);
+    let needed = match chunk {
+        Some(chunk) => Spi::get_one_with_args::<bool>(HAS_DEPENDENTS, &[chunk.into()]).map_err(spi)? == Some(true),
+        None => true,
+    };
+    let mut sql = corpus.sql("DROP TABLE IF EXISTS {change}, {document}");
+    if !needed {
+        sql.push_str(&corpus.sql(", {chunk}"));
+    }
+    // As the user of the command: an owner who drops his source may drop its chunks.
+    match corpus.owner {
+        Some(owner) => as_restricted_owner(owner.into(), || Spi::run(&sql)).map_err(spi),
+        None => as_superuser(|| Spi::run(&sql)).map_err(spi),
+    }
+}

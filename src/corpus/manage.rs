@@ -1,0 +1,200 @@
+//! `socle.drop_corpus`, `pause_corpus`, `resume_corpus`, `retry_failed`, `verify_corpus`.
+
+use super::identity::{as_owner, as_superuser};
+use super::statement::{expand, identifier};
+use super::{CorpusSpec, create};
+use crate::argument::Arguments;
+use crate::error::{report, spi};
+use crate::{model, wake};
+use pgrx::JsonB;
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::prelude::*;
+use socle_core::{Error, Kind, Result};
+
+const SET_STATE: &str = include_str!("../../sql/query/set_corpus_state.sql");
+const DELETE: &str = include_str!("../../sql/query/delete_corpus.sql");
+const PARTITIONS: &str = include_str!("../../sql/query/partitions.sql");
+const HAS_POLICY: &str = include_str!("../../sql/query/has_policy.sql");
+const HAS_VECTOR_INDEX: &str = include_str!("../../sql/query/has_vector_index.sql");
+const TRUNCATE_TRIGGER: &str = include_str!("../../sql/corpus/create_truncate_trigger.sql");
+const ASK_SWEEP: &str = include_str!("../../sql/corpus/ask_sweep.sql");
+const RETRY: &str = include_str!("../../sql/corpus/retry.sql");
+const FORGET_LEASES: &str = include_str!("../../sql/corpus/forget_leases.sql");
+const VERIFY: &str = include_str!("../../sql/corpus/verify.sql");
+const DAMAGED: &str = include_str!("../../sql/corpus/damaged.sql");
+const FORGET_DAMAGED: &str = include_str!("../../sql/corpus/forget_damaged.sql");
+const DELETE_STRAYS: &str = include_str!("../../sql/corpus/delete_strays.sql");
+
+/// The corpus that a function was given, if the caller owns it.
+fn own_corpus(call: pg_sys::FunctionCallInfo, argument: &str) -> Result<CorpusSpec> {
+    let name = Arguments::new(call).word(0, argument)?.unwrap_or_default();
+    let corpus = CorpusSpec::find(&name)?;
+    corpus.require_owner()?;
+    Ok(corpus)
+}
+
+/// The owner, of a corpus whose tables are all there.
+fn complete(corpus: &CorpusSpec) -> Result<pg_sys::Oid> {
+    let missing = |what: &str| {
+        Error::new(Kind::NotInState, format!("the {what} of corpus \"{}\" does not exist", corpus.name))
+            .hint("Drop the corpus with socle.drop_corpus() and create it again.")
+    };
+    corpus.source.ok_or_else(|| missing("source"))?;
+    corpus.change.ok_or_else(|| missing("change log"))?;
+    corpus.owner.map(Into::into).ok_or_else(|| missing("chunk table"))
+}
+
+/// Puts the truncate triggers on the source and its partitions where they are missing; asks the sync worker to compare
+/// source and chunks, if that is wanted. To be called as the owner.
+pub fn start(corpus: &CorpusSpec, compare: bool) -> Result<()> {
+    let Some(source) = corpus.source else { return Ok(()) };
+    let trigger = format!("socle_truncate_{}", corpus.name);
+    let arguments = [pg_sys::Oid::from(source).into(), trigger.as_str().into()];
+    let bare: Vec<String> = Spi::connect(|client| {
+        let rows = client.select(PARTITIONS, None, &arguments)?;
+        rows.map(|row| Ok(row.get::<String>(1)?.unwrap_or_default())).collect::<pgrx::spi::Result<_>>()
+    })
+    .map_err(spi)?;
+    for relation in bare {
+        let extra = [("relation", relation.as_str()), ("truncate_trigger", &identifier(&trigger))];
+        run(&expand(TRUNCATE_TRIGGER, corpus, &extra))?;
+    }
+    if compare { run(&corpus.sql(ASK_SWEEP)) } else { Ok(()) }
+}
+
+#[pg_extern(sql = false)]
+fn drop_corpus(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
+    let dropped = || -> Result<()> {
+        model::prevent_if_read_only(c"socle.drop_corpus()");
+        let corpus = own_corpus(call, "name")?;
+        let keep_chunks = Arguments::new(call).boolean(1).unwrap_or_default();
+        // The row first: what follows must not look like a loss to the event triggers.
+        as_superuser(|| Spi::run_with_args(DELETE, &[corpus.name.as_str().into()])).map_err(spi)?;
+        match corpus.owner {
+            Some(owner) => as_owner(owner.into(), || remove(&corpus, keep_chunks)),
+            None => remove(&corpus, keep_chunks),
+        }
+    };
+    dropped().map_err(report)
+}
+
+fn remove(corpus: &CorpusSpec, keep_chunks: bool) -> Result<()> {
+    if let Some(source) = corpus.source {
+        let capture = identifier(&format!("socle_capture_{}", corpus.name));
+        run(&corpus.sql(&format!("DROP TRIGGER IF EXISTS {capture} ON {{source_table}}")))?;
+        let truncate = format!("socle_truncate_{}", corpus.name);
+        let arguments = [pg_sys::Oid::from(source).into(), truncate.as_str().into()];
+        let with_trigger: Vec<String> = Spi::connect(|client| {
+            let rows = client.select(include_str!("../../sql/query/truncate_triggers.sql"), None, &arguments)?;
+            rows.map(|row| Ok(row.get::<String>(1)?.unwrap_or_default())).collect::<pgrx::spi::Result<_>>()
+        })
+        .map_err(spi)?;
+        for relation in with_trigger {
+            run(&format!("DROP TRIGGER {} ON {relation}", identifier(&truncate)))?;
+        }
+    }
+    run(&corpus.sql("DROP TABLE IF EXISTS {change}, {document}"))?;
+    if keep_chunks { Ok(()) } else { run(&corpus.sql("DROP TABLE IF EXISTS {chunk}")) }
+}
+
+#[pg_extern(sql = false)]
+fn pause_corpus(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
+    let paused = || -> Result<()> {
+        model::prevent_if_read_only(c"socle.pause_corpus()");
+        let corpus = own_corpus(call, "name")?;
+        set_state(&corpus.name, "paused", Some("socle.pause_corpus() was called"))
+    };
+    paused().map_err(report)
+}
+
+/// Writes state and reason.
+pub fn set_state(name: &str, state: &str, reason: Option<&str>) -> Result<()> {
+    let arguments = [name.into(), state.into(), reason.into()];
+    as_superuser(|| Spi::run_with_args(SET_STATE, &arguments)).map_err(spi)
+}
+
+#[pg_extern(sql = false)]
+fn resume_corpus(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
+    let resumed = || -> Result<()> {
+        model::prevent_if_read_only(c"socle.resume_corpus()");
+        let corpus = own_corpus(call, "name")?;
+        let owner = complete(&corpus)?;
+        create::model_of(&corpus)?;
+        if !create::bind(&corpus.name)? {
+            return Err(Error::new(Kind::NotInState, format!("tables of corpus \"{}\" are missing", corpus.name))
+                .hint("Drop the corpus with socle.drop_corpus(keep_chunks => true) and create it again."));
+        }
+        as_owner(owner, || -> Result<()> {
+            let chunk = [pg_sys::Oid::from(corpus.chunk.unwrap_or_default()).into()];
+            if Spi::get_one_with_args::<bool>(HAS_POLICY, &chunk).map_err(spi)? != Some(true) {
+                create::protect(&corpus)?;
+            }
+            // Leases and transactions of another cluster, or of workers that are gone.
+            run(&corpus.sql(FORGET_LEASES))?;
+            start(&corpus, true)
+        })?;
+        let chunk = [pg_sys::Oid::from(corpus.chunk.unwrap_or_default()).into()];
+        let indexed = Spi::get_one_with_args::<bool>(HAS_VECTOR_INDEX, &chunk).map_err(spi)? == Some(true);
+        set_state(&corpus.name, if indexed { "active" } else { "filling" }, None)?;
+        wake::at_commit();
+        Ok(())
+    };
+    resumed().map_err(report)
+}
+
+#[pg_extern(sql = false)]
+fn retry_failed(call: pg_sys::FunctionCallInfo) -> Result<i64, ErrorReport> {
+    let retried = || -> Result<i64> {
+        model::prevent_if_read_only(c"socle.retry_failed()");
+        let corpus = own_corpus(call, "corpus")?;
+        let owner = complete(&corpus)?;
+        let sql = corpus.sql(RETRY);
+        let rows = as_owner(owner, || Spi::connect_mut(|client| client.update(&sql, None, &[]).map(|rows| rows.len())));
+        wake::at_commit();
+        Ok(rows.map_err(spi)? as i64)
+    };
+    retried().map_err(report)
+}
+
+/// A row of the result of `socle.verify_corpus`.
+type Problems = TableIterator<'static, (name!(problem, String), name!(source_key, JsonB), name!(detail, String))>;
+
+#[pg_extern(sql = false)]
+fn verify_corpus(call: pg_sys::FunctionCallInfo) -> Result<Problems, ErrorReport> {
+    let verified = || -> Result<Problems> {
+        let corpus = own_corpus(call, "corpus")?;
+        let repair = Arguments::new(call).boolean(1).unwrap_or_default();
+        if repair {
+            model::prevent_if_read_only(c"socle.verify_corpus()");
+        }
+        let owner = complete(&corpus)?;
+        let problems = as_owner(owner, || -> Result<Vec<_>> {
+            let damaged = corpus.sql(DAMAGED);
+            let problems = problems(&expand(VERIFY, &corpus, &[("damaged", &damaged)])).map_err(spi)?;
+            if repair && !problems.is_empty() {
+                run(&expand(FORGET_DAMAGED, &corpus, &[("damaged", &damaged)]))?;
+                run(&corpus.sql(DELETE_STRAYS))?;
+                run(&corpus.sql(ASK_SWEEP))?;
+                wake::at_commit();
+            }
+            Ok(problems)
+        })?;
+        Ok(TableIterator::new(problems))
+    };
+    verified().map_err(report)
+}
+
+fn problems(sql: &str) -> pgrx::spi::Result<Vec<(String, JsonB, String)>> {
+    Spi::connect(|client| {
+        let rows = client.select(sql, None, &[])?;
+        rows.map(|row| {
+            let key = row.get::<JsonB>(2)?.unwrap_or(JsonB(serde_json::Value::Null));
+            Ok((row.get(1)?.unwrap_or_default(), key, row.get(3)?.unwrap_or_default()))
+        })
+        .collect()
+    })
+}
+
+fn run(sql: &str) -> Result<()> {
+    Spi::run(sql).map_err(spi)
+}

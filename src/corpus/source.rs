@@ -1,0 +1,164 @@
+//! The table that a corpus is made of: what it is, what its key is, which columns there are.
+
+use super::statement::{identifier, key_name};
+use crate::error::spi;
+use pgrx::prelude::*;
+use socle_core::{Error, Kind, Result};
+
+const TABLE: &str = include_str!("../../sql/query/source_table.sql");
+const COLUMNS: &str = include_str!("../../sql/query/source_columns.sql");
+const KEY: &str = include_str!("../../sql/query/source_key.sql");
+
+/// A table that can be a source.
+#[derive(Debug)]
+pub struct Source {
+    /// Its schema.
+    pub schema: String,
+    /// Its name.
+    pub table: String,
+    /// It has partitions.
+    pub partitioned: bool,
+    /// Its owner.
+    pub owner: pg_sys::Oid,
+    /// Its primary key.
+    pub key: Vec<KeyColumn>,
+    columns: Vec<Column>,
+}
+
+/// A column of the primary key.
+#[derive(Debug)]
+pub struct KeyColumn {
+    /// Its name.
+    pub name: String,
+    /// Type and collation, as they stand in SQL.
+    pub definition: String,
+    /// Equality, as it stands in SQL.
+    pub operator: String,
+}
+
+#[derive(Debug)]
+struct Column {
+    name: String,
+    is_text: bool,
+}
+
+impl Source {
+    /// Looks at a table.
+    ///
+    /// # Errors
+    /// `WrongRelationKind` for anything but an ordinary or partitioned table that lasts and has a primary key,
+    /// `NotPermitted` unless the caller has the rights of its owner.
+    pub fn read(table: pg_sys::Oid) -> Result<Self> {
+        let argument = [table.into()];
+        let row = Spi::connect(|client| {
+            let rows = client.select(TABLE, Some(1), &argument)?;
+            if rows.is_empty() {
+                return Ok(None);
+            }
+            let row = rows.first();
+            Ok(Some((
+                row.get::<String>(1)?.unwrap_or_default(),
+                row.get::<String>(2)?.unwrap_or_default(),
+                row.get::<String>(3)?.unwrap_or_default(),
+                row.get::<String>(4)?.unwrap_or_default(),
+                row.get::<pg_sys::Oid>(5)?.unwrap_or(pg_sys::InvalidOid),
+                row.get::<bool>(6)?.unwrap_or_default(),
+            )))
+        })
+        .map_err(spi)?;
+        let unknown = || Error::new(Kind::InvalidArgument, "source does not exist");
+        let (schema, name, kind, persistence, owner, system) = row.ok_or_else(unknown)?;
+        let wrong = |why: &str| Error::new(Kind::WrongRelationKind, format!("\"{name}\" cannot be a source: {why}"));
+        if system {
+            return Err(wrong("it is a system catalog"));
+        }
+        let why = match kind.as_str() {
+            "r" | "p" => None,
+            "v" => Some("it is a view"),
+            "m" => Some("it is a materialized view"),
+            "f" => Some("it is a foreign table"),
+            _ => Some("it is not a table"),
+        };
+        if let Some(why) = why {
+            return Err(wrong(why).hint("A source is an ordinary or partitioned table, whose changes triggers can see."));
+        }
+        if persistence == "t" {
+            return Err(wrong("it is a temporary table"));
+        }
+        if !super::identity::may_act_as(owner) {
+            return Err(Error::new(Kind::NotPermitted, format!("must be owner of table \"{name}\"")));
+        }
+        let source = Self {
+            partitioned: kind == "p",
+            owner,
+            key: key(table).map_err(spi)?,
+            columns: columns(table).map_err(spi)?,
+            schema,
+            table: name,
+        };
+        if source.key.is_empty() {
+            return Err(Error::new(Kind::WrongRelationKind, format!("table \"{}\" has no primary key", source.table))
+                .hint("A corpus tells documents apart by it: add one with ALTER TABLE … ADD PRIMARY KEY."));
+        }
+        Ok(source)
+    }
+
+    /// Raises `UnknownColumn` unless there is such a column.
+    ///
+    /// # Errors
+    /// See above.
+    pub fn require_column(&self, name: &str, what: &str) -> Result<()> {
+        self.find(name, what).map(drop)
+    }
+
+    /// Raises `UnknownColumn` or `WrongRelationKind` unless there is such a column and it holds text.
+    ///
+    /// # Errors
+    /// See above.
+    pub fn require_text(&self, name: &str, what: &str) -> Result<()> {
+        if self.find(name, what)?.is_text {
+            return Ok(());
+        }
+        Err(Error::new(Kind::WrongColumnType, format!("column \"{name}\" of table \"{}\" is not text", self.table))
+            .hint("Content is read from columns of type text, varchar and the like; a generated column can cast others."))
+    }
+
+    fn find(&self, name: &str, what: &str) -> Result<&Column> {
+        let found = self.columns.iter().find(|column| column.name == name);
+        found.ok_or_else(|| {
+            let names: Vec<String> = self.columns.iter().map(|column| format!("\"{}\"", column.name)).collect();
+            Error::new(Kind::UnknownColumn, format!("column \"{name}\" of table \"{}\" does not exist", self.table))
+                .detail(format!("{what} names it."))
+                .hint(format!("Columns are {}.", names.join(", ")))
+        })
+    }
+
+    /// Definitions of the key columns in the tables of a corpus.
+    pub fn key_definitions(&self, suffix: &str) -> String {
+        let columns = self.key.iter().map(|column| {
+            format!("{} {}{suffix}", identifier(&key_name(&column.name)), column.definition)
+        });
+        columns.collect::<Vec<_>>().join(",\n    ")
+    }
+}
+
+fn columns(table: pg_sys::Oid) -> pgrx::spi::Result<Vec<Column>> {
+    Spi::connect(|client| {
+        let rows = client.select(COLUMNS, None, &[table.into()])?;
+        rows.map(|row| Ok(Column { name: row.get(1)?.unwrap_or_default(), is_text: row.get(3)?.unwrap_or_default() })).collect()
+    })
+}
+
+fn key(table: pg_sys::Oid) -> pgrx::spi::Result<Vec<KeyColumn>> {
+    Spi::connect(|client| {
+        let rows = client.select(KEY, None, &[table.into()])?;
+        rows.map(|row| {
+            Ok(KeyColumn {
+                name: row.get(1)?.unwrap_or_default(),
+                definition: row.get(3)?.unwrap_or_default(),
+                operator: row.get(4)?.unwrap_or_default(),
+            })
+        })
+        .collect()
+    })
+}

@@ -1,0 +1,131 @@
+//! The SQL over the tables of one corpus: the files of `sql/corpus`, with names put in for what stands in braces.
+//!
+//! The only place where SQL is put together. Names enter quoted, by [`identifier`]; values are parameters, but for the few
+//! that a definition stores, which [`literal`] quotes.
+
+use super::CorpusSpec;
+use pgrx::spi::{quote_identifier, quote_literal};
+
+/// Expands a statement for a corpus. `{name}` stands for:
+///
+/// - `source`, `source_table`, `chunk`, `change`, `document`: relations, the first with `ONLY` where the source has no
+///   partitions;
+/// - `keys x`, `first_key x`, `key_json x`: the key columns of a table with alias `x`, where `s` is the source and any
+///   other alias one of our tables; `key_names`, `first_key_name`: their names in our tables;
+/// - `same x y`: the keys of two aliases are equal;
+/// - `text`, `size`, `hash`, `template_values`, `read_columns`: of the source `s`;
+/// - what `extra` names.
+pub fn expand(statement: &str, corpus: &CorpusSpec, extra: &[(&str, &str)]) -> String {
+    let mut sql = String::with_capacity(2 * statement.len());
+    let mut rest = statement;
+    while let Some((before, after)) = rest.split_once('{') {
+        let (name, after) = after.split_once('}').unwrap_or((after, ""));
+        sql.push_str(before);
+        sql.push_str(&fragment(name, corpus, extra));
+        rest = after;
+    }
+    sql.push_str(rest);
+    sql
+}
+
+/// A name, quoted where that is needed.
+pub fn identifier(name: &str) -> String {
+    quote_identifier(name)
+}
+
+/// A text constant.
+pub fn literal(text: &str) -> String {
+    quote_literal(text)
+}
+
+/// The name of a column of our tables that holds a key column of the source.
+pub fn key_name(column: &str) -> String {
+    format!("source_{column}")
+}
+
+fn qualified(schema: &str, table: &str) -> String {
+    format!("{}.{}", identifier(schema), identifier(table))
+}
+
+fn fragment(name: &str, corpus: &CorpusSpec, extra: &[(&str, &str)]) -> String {
+    let mut words = name.split(' ');
+    let (word, first, second) = (words.next().unwrap_or_default(), words.next(), words.next());
+    let own = |table: &str| qualified(&corpus.chunk_schema, table);
+    match (word, first, second) {
+        ("source", None, None) if corpus.partitioned => qualified(&corpus.source_schema, &corpus.source_table),
+        ("source", None, None) => format!("ONLY {}", qualified(&corpus.source_schema, &corpus.source_table)),
+        ("source_table", None, None) => qualified(&corpus.source_schema, &corpus.source_table),
+        ("chunk", None, None) => own(&corpus.chunk_table),
+        ("change", None, None) => own(&corpus.change_table),
+        ("document", None, None) => own(&corpus.document_table),
+        ("name", None, None) => literal(&corpus.name),
+        ("key_names", None, None) => list(corpus.key_columns.iter().map(|column| identifier(&key_name(column)))),
+        ("first_key_name", None, None) => {
+            corpus.key_columns.first().map(|column| identifier(&key_name(column))).unwrap_or_default()
+        }
+        ("keys", Some(alias), None) => list(corpus.key_columns.iter().map(|column| key(corpus, alias, column))),
+        ("first_key", Some(alias), None) => {
+            corpus.key_columns.first().map(|column| key(corpus, alias, column)).unwrap_or_default()
+        }
+        ("key_json", Some(alias), None) => {
+            let pairs = corpus.key_columns.iter().map(|column| format!("{}, {}", literal(column), key(corpus, alias, column)));
+            format!("jsonb_build_object({})", list(pairs))
+        }
+        ("same", Some(left), Some(right)) => same(corpus, left, right),
+        ("text", None, None) => text(corpus),
+        ("size", None, None) => {
+            let sizes = corpus.content_columns.iter().map(|column| format!("coalesce(octet_length({}), 0)", of_source(column)));
+            format!("({})::bigint", sizes.collect::<Vec<_>>().join(" + "))
+        }
+        ("hash", None, None) => hash(corpus),
+        ("template_values", None, None) => {
+            let values = corpus.template_columns.iter().map(|column| format!("{}::text", of_source(column)));
+            format!("ARRAY[{}]::text[]", list(values))
+        }
+        ("read_columns", None, None) => list(corpus.read_columns().into_iter().map(of_source)),
+        _ => extra.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_string()).unwrap_or_default(),
+    }
+}
+
+fn list(items: impl Iterator<Item = String>) -> String {
+    items.collect::<Vec<_>>().join(", ")
+}
+
+fn of_source(column: &str) -> String {
+    format!("s.{}", identifier(column))
+}
+
+/// A key column; `self` is the chunk table under its own name, as in a policy, which gives it no alias.
+fn key(corpus: &CorpusSpec, alias: &str, column: &str) -> String {
+    match alias {
+        "s" => of_source(column),
+        "self" => qualified(&corpus.chunk_table, &key_name(column)),
+        alias => format!("{alias}.{}", identifier(&key_name(column))),
+    }
+}
+
+fn same(corpus: &CorpusSpec, left: &str, right: &str) -> String {
+    let columns = corpus.key_columns.iter().zip(&corpus.key_operators);
+    let equal = columns.map(|(column, operator)| format!("{} {operator} {}", key(corpus, left, column), key(corpus, right, column)));
+    equal.collect::<Vec<_>>().join(" AND ")
+}
+
+/// The document: the content columns, an empty line between those that are not empty.
+fn text(corpus: &CorpusSpec) -> String {
+    match corpus.content_columns.as_slice() {
+        [column] => format!("coalesce({}::text, '')", of_source(column)),
+        columns => {
+            let columns = columns.iter().map(|column| format!("nullif({}::text, '')", of_source(column)));
+            format!("concat_ws(E'\\n\\n', {})", list(columns))
+        }
+    }
+}
+
+/// A hash over everything that the chunks of a row depend on. Lengths keep the columns apart.
+fn hash(corpus: &CorpusSpec) -> String {
+    let columns = corpus.read_columns().into_iter().map(|column| {
+        let column = of_source(column);
+        format!("coalesce(octet_length({column}::text)::text, '-'), ':', {column}::text")
+    });
+    format!("sha256(convert_to(concat({}), 'UTF8'))", list(columns))
+}

@@ -1,0 +1,101 @@
+//! `socle.wait_for_corpus`: reading what one has written.
+
+use super::CorpusSpec;
+use super::identity::as_owner;
+use crate::argument::Arguments;
+use crate::error::{report, spi};
+use crate::wake::Help;
+use crate::{capture, wait, wake};
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::prelude::*;
+use socle_core::{Error, Kind, Result};
+use std::time::{Duration, Instant};
+
+const OWN_CHANGES: &str = include_str!("../../sql/corpus/own_changes.sql");
+const WAITING: &str = include_str!("../../sql/corpus/waiting.sql");
+const MAY_READ: &str = include_str!("../../sql/query/may_read.sql");
+
+/// Time between two looks: short, because somebody waits, and growing, because it may take long.
+const FIRST_POLL: Duration = Duration::from_millis(10);
+const LONGEST_POLL: Duration = Duration::from_millis(200);
+
+#[pg_extern(sql = false)]
+fn wait_for_corpus(call: pg_sys::FunctionCallInfo) -> Result<bool, ErrorReport> {
+    wait_for(Arguments::new(call)).map_err(report)
+}
+
+fn wait_for(arguments: Arguments) -> Result<bool> {
+    let corpus = CorpusSpec::find(&arguments.word(0, "corpus")?.unwrap_or_default())?;
+    let timeout = arguments.seconds(1).unwrap_or_default();
+    let timeout = Duration::try_from_secs_f64(timeout)
+        .map_err(|_| Error::new(Kind::InvalidArgument, "timeout must not be negative or infinite"))?;
+    let (Some(chunk), Some(change), Some(owner)) = (corpus.chunk, corpus.change, corpus.owner) else {
+        return Err(Error::new(Kind::NotInState, format!("corpus \"{}\" is broken", corpus.name)));
+    };
+    check_reader(&corpus, chunk.into())?;
+    check_transaction(&corpus, change.into(), owner.into())?;
+    // SAFETY: reads a variable of this process.
+    if unsafe { pg_sys::RecoveryInProgress() } {
+        return Err(Error::new(Kind::NotInState, "recovery is in progress")
+            .detail("What a standby shows follows the primary: wait there."));
+    }
+    wake::now(Help::None);
+    let snapshot = Spi::connect(|client| client.select("SELECT pg_current_snapshot()::text", Some(1), &[])?.first().get_one::<String>());
+    let snapshot = snapshot.map_err(spi)?.unwrap_or_default();
+    let sql = corpus.sql(WAITING);
+    let begun = Instant::now();
+    let mut poll = FIRST_POLL;
+    loop {
+        let (waiting, failed) = as_owner(owner.into(), || counts(&sql, &snapshot))?;
+        if waiting == 0 {
+            if failed > 0 {
+                pgrx::notice!("{failed} changes of corpus \"{}\" have failed: see socle.job_failure", corpus.name);
+            }
+            return Ok(failed == 0);
+        }
+        let rest = timeout.saturating_sub(begun.elapsed());
+        if rest.is_zero() {
+            return Ok(false);
+        }
+        wait::wait_for_time(poll.min(rest));
+        poll = (poll * 2).min(LONGEST_POLL);
+    }
+}
+
+/// Whoever may read the chunks may wait for them.
+fn check_reader(corpus: &CorpusSpec, chunk: pg_sys::Oid) -> Result<()> {
+    let may = Spi::connect(|client| client.select(MAY_READ, Some(1), &[chunk.into()])?.first().get_one::<bool>());
+    if may.map_err(spi)? == Some(true) {
+        return Ok(());
+    }
+    Err(Error::new(Kind::NotPermitted, format!("permission denied for corpus \"{}\"", corpus.name))
+        .hint(format!("It takes SELECT on the chunk table \"{}\".", corpus.chunk_table)))
+}
+
+/// A transaction that would wait for itself, or see nothing new, is told so.
+fn check_transaction(corpus: &CorpusSpec, change: pg_sys::Oid, owner: pg_sys::Oid) -> Result<()> {
+    // SAFETY: reads a variable of this process.
+    if unsafe { pg_sys::XactIsoLevel }.unsigned_abs() >= pg_sys::XACT_REPEATABLE_READ {
+        return Err(Error::new(Kind::ActiveTransaction, "socle.wait_for_corpus() needs isolation level READ COMMITTED")
+            .detail("This transaction would not see what it had waited for."));
+    }
+    let sql = corpus.sql(OWN_CHANGES);
+    let own = as_owner(owner, || Spi::connect(|client| client.select(sql.as_str(), Some(1), &[])?.first().get_one::<bool>()));
+    if capture::has_pending(change) || own.map_err(spi)? == Some(true) {
+        return Err(Error::new(Kind::ActiveTransaction, "this transaction has changed the source itself")
+            .detail("Its changes are worked on after it has committed.")
+            .hint("Call socle.wait_for_corpus() in a transaction of its own."));
+    }
+    Ok(())
+}
+
+/// Changes that wait and changes that have failed, in a snapshot of their own.
+fn counts(sql: &str, snapshot: &str) -> Result<(i64, i64)> {
+    // SAFETY: a transaction is under way; an error ends it, and the snapshot with it.
+    unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot()) };
+    let counts = Spi::connect(|client| client.select(sql, Some(1), &[snapshot.into()])?.first().get_two::<i64, i64>());
+    // SAFETY: pushed above.
+    unsafe { pg_sys::PopActiveSnapshot() };
+    let (waiting, failed) = counts.map_err(spi)?;
+    Ok((waiting.unwrap_or_default(), failed.unwrap_or_default()))
+}

@@ -1,0 +1,224 @@
+//! The sync worker: a background worker of one database that keeps its corpora true.
+//!
+//! Started by the supervisor when a transaction that changed a source has committed; ends when it has been idle for a
+//! minute with nothing waiting, or when its turn is over and it has asked for another. It claims changes, and commits;
+//! reads documents, and commits; has the engine chunk and embed them with no transaction open; and writes the result in one
+//! short transaction that checks that the claim still holds. All of that as the owner of the corpus.
+
+mod claim;
+mod document;
+mod turn;
+mod transaction;
+mod write;
+
+use crate::corpus::CorpusSpec;
+use crate::corpus::statement::identifier;
+use claim::{Claim, Claimed};
+use pgrx::Uuid;
+use pgrx::prelude::*;
+use socle_core::corpus::template::Template;
+use socle_core::model::ModelSpec;
+use socle_core::{Error, Kind};
+use std::time::Instant;
+use transaction::{Trouble, as_corpus_owner, transaction};
+
+const VECTOR_OID: &str = include_str!("../sql/query/vector_oid.sql");
+const CREATE_INDEX: &str = include_str!("../sql/corpus/create_index.sql");
+
+/// Bytes of documents that are worked on together, unless one alone is larger.
+const SLICE_BYTES: u64 = 1 << 20;
+
+/// What working on documents needs to know.
+#[derive(Debug)]
+pub struct Job {
+    corpus: CorpusSpec,
+    owner: pg_sys::Oid,
+    model: ModelSpec,
+    template: Template,
+    lease: Uuid,
+    /// pgvector's type, as it stands in SQL and by OID.
+    vector_type: String,
+    vector_oid: pg_sys::Oid,
+}
+
+/// Why documents were not worked on, and which of them is to blame, if that is known.
+#[derive(Debug)]
+pub struct Failure {
+    leader: Option<i64>,
+    step: &'static str,
+    trouble: Trouble,
+}
+
+impl Failure {
+    fn new(step: &'static str, error: Error) -> Self {
+        Self { leader: None, step, trouble: error.into() }
+    }
+
+    fn of(leader: i64, step: &'static str, error: Error) -> Self {
+        Self { leader: Some(leader), step, trouble: error.into() }
+    }
+
+    fn in_step(step: &'static str) -> impl Fn(Trouble) -> Self {
+        move |trouble| Self { leader: None, step, trouble }
+    }
+}
+
+/// What came of a look at a corpus.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Progress {
+    /// Something was done; `full`: as much as one claim takes.
+    Worked { full: bool },
+    /// Nothing was to be done; `waiting`: something will be.
+    Idle { waiting: bool },
+}
+
+/// Looks once at a corpus and does what one claim of it holds.
+fn work(name: &str) -> Result<Progress, Trouble> {
+    let Some(corpus) = transaction(|| Ok(CorpusSpec::try_find(name)?))? else {
+        return Ok(Progress::Idle { waiting: false });
+    };
+    if !corpus.bound || !matches!(corpus.state.as_str(), "filling" | "active") {
+        return Ok(Progress::Idle { waiting: false });
+    }
+    let (Some(owner), Some(change), Some(_)) = (corpus.owner, corpus.change, corpus.source) else {
+        return Err(Error::new(Kind::NotInState, "a table of the corpus does not exist").into());
+    };
+    let owner = pg_sys::Oid::from(owner);
+    match claim::claim(&corpus, owner, change.into())? {
+        Claimed::Swept => Ok(Progress::Worked { full: true }),
+        Claimed::Nothing { waiting } => {
+            if !waiting && corpus.state == "filling" {
+                finish_filling(&corpus, owner)?;
+            }
+            Ok(Progress::Idle { waiting })
+        }
+        Claimed::Documents(lease, claims) => {
+            turn::show(&format!("embedding {} documents of corpus {}", claims.len(), corpus.name));
+            let job = job(&corpus, owner, lease).inspect_err(|_| give_back(&corpus, owner, lease, &claims))?;
+            let full = claims.len() as i64 == claim::MAX_DOCUMENTS;
+            work_on(&job, claims)?;
+            Ok(Progress::Worked { full })
+        }
+    }
+}
+
+fn job(corpus: &CorpusSpec, owner: pg_sys::Oid, lease: Uuid) -> Result<Job, Trouble> {
+    transaction(|| {
+        let chunk = pg_sys::Oid::from(corpus.chunk.unwrap_or_default());
+        let vector = Spi::connect(|client| client.select(VECTOR_OID, Some(1), &[chunk.into()])?.first().get_one::<pg_sys::Oid>())?;
+        let vector_oid = vector.unwrap_or(pg_sys::InvalidOid);
+        // SAFETY: a catalog lookup inside a transaction.
+        let vector_type = unsafe {
+            let name = pg_sys::format_type_extended(vector_oid, -1, pg_sys::FORMAT_TYPE_FORCE_QUALIFY as u16);
+            std::ffi::CStr::from_ptr(name).to_string_lossy().into_owned()
+        };
+        Ok(Job {
+            corpus: corpus.clone(),
+            owner,
+            model: crate::corpus::model_of(corpus)?,
+            template: corpus.parsed_template()?,
+            lease,
+            vector_type,
+            vector_oid,
+        })
+    })
+}
+
+/// Works on claimed documents, some at a time. What is not done when it returns an error has been handed back.
+fn work_on(job: &Job, claims: Vec<Claim>) -> Result<(), Trouble> {
+    let sizes = document::sizes(job, &claims).inspect_err(|_| give_back(&job.corpus, job.owner, job.lease, &claims))?;
+    let mut slices: Vec<Vec<Claim>> = Vec::new();
+    let mut bytes = 0;
+    for (claim, size) in claims.into_iter().zip(sizes) {
+        bytes += size;
+        match slices.last_mut() {
+            Some(slice) if bytes <= SLICE_BYTES => slice.push(claim),
+            _ => {
+                bytes = size;
+                slices.push(vec![claim]);
+            }
+        }
+    }
+    slices.reverse();
+    // A stack: the halves of a slice that failed come next.
+    while let Some(slice) = slices.pop() {
+        let rest: Vec<Claim> = slices.iter().flatten().cloned().collect();
+        if !rest.is_empty() && turn::extension_is_due() {
+            claim::extend(&job.corpus, job.owner, job.lease, &rest)?;
+        }
+        match work_on_slice(job, &slice) {
+            Ok(()) => {}
+            Err(failure) if failure.trouble.is_of_the_corpus() => {
+                give_back(&job.corpus, job.owner, job.lease, &slice);
+                give_back(&job.corpus, job.owner, job.lease, &rest);
+                return Err(failure.trouble);
+            }
+            Err(failure) => {
+                let (guilty, innocent): (Vec<Claim>, Vec<Claim>) =
+                    slice.into_iter().partition(|claim| failure.leader == Some(claim.leader));
+                match (guilty.as_slice(), innocent.as_slice()) {
+                    ([claim], _) | ([], [claim]) => {
+                        claim::fail(&job.corpus, job.owner, job.lease, claim, failure.step, &failure.trouble)?;
+                        if !guilty.is_empty() && !innocent.is_empty() {
+                            slices.push(innocent);
+                        }
+                    }
+                    _ => {
+                        let (first, second) = innocent.split_at(innocent.len() / 2);
+                        slices.push(second.to_vec());
+                        slices.push(first.to_vec());
+                    }
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn work_on_slice(job: &Job, claims: &[Claim]) -> Result<(), Failure> {
+    let begun = Instant::now();
+    let mut documents = document::read(job, claims).map_err(Failure::in_step("read"))?;
+    document::chunk(job, &mut documents)?;
+    let known = document::compare(job, &mut documents).map_err(Failure::in_step("read"))?;
+    let vectors = document::embed(job, &documents, &known)?;
+    write::write(job, &documents, &vectors, begun.elapsed()).map_err(Failure::in_step("write"))
+}
+
+/// Hands changes back; if even that fails, their lease ends by itself.
+fn give_back(corpus: &CorpusSpec, owner: pg_sys::Oid, lease: Uuid, claims: &[Claim]) {
+    if let Err(trouble) = claim::release(corpus, owner, lease, claims) {
+        pgrx::log!("socle sync: corpus \"{}\": {}", corpus.name, trouble.message);
+    }
+}
+
+/// The first fill is complete: builds the vector index, which nobody but workers waits for.
+fn finish_filling(corpus: &CorpusSpec, owner: pg_sys::Oid) -> Result<(), Trouble> {
+    turn::show(&format!("building the vector index of corpus {}", corpus.name));
+    let expression = transaction(|| Ok(crate::corpus::index_expression(corpus)?))?;
+    let name = identifier(&format!("{}_embedding_idx", corpus.chunk_table));
+    let sql = crate::corpus::statement::expand(
+        CREATE_INDEX,
+        corpus,
+        &[
+            ("index_name", name.as_str()),
+            ("index_expression", &expression),
+            ("hnsw_m", &corpus.hnsw_m.to_string()),
+            ("hnsw_ef_construction", &corpus.hnsw_ef_construction.to_string()),
+        ],
+    );
+    transaction(|| {
+        as_corpus_owner(owner, || Ok(Spi::run(&sql)?))?;
+        Ok(crate::corpus::set_state(&corpus.name, "active", None)?)
+    })
+}
+
+/// What the supervisor has the postmaster call; the argument is the OID of the database.
+#[pg_guard]
+#[unsafe(no_mangle)]
+pub extern "C-unwind" fn socle_sync_main(database: pg_sys::Datum) {
+    turn::begin(pg_sys::Oid::from(u32::try_from(database.value()).unwrap_or_default()));
+    turn::run();
+    // Exit code 0: the postmaster does not start this worker again, the supervisor does when there is work.
+    // SAFETY: ends this process the way Postgres processes end.
+    unsafe { pg_sys::proc_exit(0) };
+}

@@ -1,0 +1,160 @@
+//! Which documents a worker works on: taken, extended, handed back, failed, each in a short transaction of its own.
+
+use super::transaction::{Trouble, as_corpus_owner, transaction};
+use crate::corpus::CorpusSpec;
+use pgrx::Uuid;
+use pgrx::prelude::*;
+use socle_core::corpus::retry::backoff;
+use std::collections::BTreeMap;
+
+const TRY_LOCK: &str = include_str!("../../sql/query/try_lock.sql");
+const TAKE_SWEEP: &str = include_str!("../../sql/corpus/take_sweep.sql");
+const QUEUE_CHANGED: &str = include_str!("../../sql/corpus/queue_changed.sql");
+const QUEUE_ORPHANS: &str = include_str!("../../sql/corpus/queue_orphans.sql");
+const CLAIM: &str = include_str!("../../sql/corpus/claim.sql");
+const PENDING: &str = include_str!("../../sql/corpus/pending.sql");
+const EXTEND: &str = include_str!("../../sql/corpus/extend.sql");
+const FAIL: &str = include_str!("../../sql/corpus/fail.sql");
+const RELEASE: &str = include_str!("../../sql/corpus/release.sql");
+
+/// First number of the advisory locks that claims of one corpus take turns with; the second is the OID of its log.
+const LOCK_CLASS: i32 = 0x50c1e;
+
+/// Documents of one claim.
+pub const MAX_DOCUMENTS: i64 = 256;
+
+/// How long a claim holds, in seconds, unless it is extended.
+pub const LEASE_SECONDS: f64 = 120.0;
+
+/// Longest error message that is kept, in characters.
+const MAX_MESSAGE: usize = 1_000;
+
+/// A document that is being worked on.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    /// The change that stands for all of the document.
+    pub leader: i64,
+    /// All of its changes.
+    pub changes: Vec<i64>,
+    /// Which attempt this is, from 1.
+    pub attempt: i32,
+}
+
+/// What there was to do.
+#[derive(Debug)]
+pub enum Claimed {
+    /// These documents, under this lease.
+    Documents(Uuid, Vec<Claim>),
+    /// Source and chunks were compared, and what differs was queued.
+    Swept,
+    /// Nothing now. `waiting`: something is going to be due, or somebody else is at work.
+    Nothing {
+        /// See above.
+        waiting: bool,
+    },
+}
+
+/// Takes work, if there is any. Claims of one corpus come one after another, so that no document is taken twice.
+///
+/// # Errors
+/// Whatever Postgres raises.
+pub fn claim(corpus: &CorpusSpec, owner: pg_sys::Oid, change: pg_sys::Oid) -> Result<Claimed, Trouble> {
+    transaction(|| {
+        let lock = [LOCK_CLASS.into(), change.to_u32().cast_signed().into()];
+        let free = Spi::connect(|client| client.select(TRY_LOCK, Some(1), &lock)?.first().get_one::<bool>())?;
+        if free != Some(true) {
+            return Ok(Claimed::Nothing { waiting: true });
+        }
+        as_corpus_owner(owner, || take(corpus))
+    })
+}
+
+fn take(corpus: &CorpusSpec) -> Result<Claimed, Trouble> {
+    Spi::connect_mut(|client| {
+        if client.update(corpus.sql(TAKE_SWEEP).as_str(), None, &[])?.len() > 0 {
+            client.update(corpus.sql(QUEUE_CHANGED).as_str(), None, &[])?;
+            client.update(corpus.sql(QUEUE_ORPHANS).as_str(), None, &[])?;
+            return Ok(Claimed::Swept);
+        }
+        let lease = new_lease();
+        let mut claims: BTreeMap<i64, Claim> = BTreeMap::new();
+        for row in client.update(corpus.sql(CLAIM).as_str(), None, &[MAX_DOCUMENTS.into(), lease.into(), LEASE_SECONDS.into()])? {
+            let leader = row.get::<i64>(1)?.unwrap_or_default();
+            let attempt = row.get::<i32>(3)?.unwrap_or(1);
+            let claim = claims.entry(leader).or_insert(Claim { leader, changes: Vec::new(), attempt });
+            claim.changes.extend(row.get::<i64>(2)?);
+        }
+        if !claims.is_empty() {
+            return Ok(Claimed::Documents(lease, claims.into_values().collect()));
+        }
+        let waiting = client.select(corpus.sql(PENDING).as_str(), Some(1), &[])?.first().get_two::<bool, bool>()?.1;
+        Ok(Claimed::Nothing { waiting: waiting == Some(true) })
+    })
+}
+
+/// A number that no other lease has.
+fn new_lease() -> Uuid {
+    let mut bytes = [0; 16];
+    // SAFETY: writes that many bytes.
+    unsafe { pg_sys::pg_strong_random(bytes.as_mut_ptr().cast(), bytes.len()) };
+    Uuid::from_bytes(bytes)
+}
+
+/// All changes of some documents.
+pub fn changes(claims: &[Claim]) -> Vec<i64> {
+    claims.iter().flat_map(|claim| claim.changes.iter().copied()).collect()
+}
+
+/// Makes a lease last from now on.
+///
+/// # Errors
+/// Whatever Postgres raises.
+pub fn extend(corpus: &CorpusSpec, owner: pg_sys::Oid, lease: Uuid, claims: &[Claim]) -> Result<(), Trouble> {
+    let arguments = [changes(claims).into(), lease.into(), LEASE_SECONDS.into()];
+    update(corpus, owner, EXTEND, &arguments)
+}
+
+/// Hands documents back that could not be worked on through no fault of their own.
+///
+/// # Errors
+/// Whatever Postgres raises.
+pub fn release(corpus: &CorpusSpec, owner: pg_sys::Oid, lease: Uuid, claims: &[Claim]) -> Result<(), Trouble> {
+    update(corpus, owner, RELEASE, &[changes(claims).into(), lease.into()])
+}
+
+/// Notes why a document failed, and when it is tried again, if it is.
+///
+/// # Errors
+/// Whatever Postgres raises.
+pub fn fail(
+    corpus: &CorpusSpec,
+    owner: pg_sys::Oid,
+    lease: Uuid,
+    claim: &Claim,
+    step: &str,
+    trouble: &Trouble,
+) -> Result<(), Trouble> {
+    let again = (claim.attempt < corpus.max_attempts).then(|| backoff(claim.attempt.unsigned_abs()).as_secs_f64());
+    let message: String = trouble.message.chars().filter(|character| *character != '\0').take(MAX_MESSAGE).collect();
+    let arguments = [
+        claim.changes.clone().into(),
+        lease.into(),
+        again.into(),
+        step.into(),
+        trouble.sqlstate.as_str().into(),
+        message.as_str().into(),
+    ];
+    update(corpus, owner, FAIL, &arguments)
+}
+
+fn update(
+    corpus: &CorpusSpec,
+    owner: pg_sys::Oid,
+    statement: &str,
+    arguments: &[pgrx::datum::DatumWithOid<'_>],
+) -> Result<(), Trouble> {
+    let sql = corpus.sql(statement);
+    transaction(|| {
+        as_corpus_owner(owner, || Ok(Spi::connect_mut(|client| client.update(sql.as_str(), None, arguments).map(drop))?))
+    })
+}

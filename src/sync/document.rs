@@ -1,0 +1,293 @@
+//! From claimed documents to chunks with vectors: reads, chunks, compares, embeds. No transaction is open while the engine
+//! works.
+
+use super::claim::{self, Claim, LEASE_SECONDS};
+use super::transaction::{Trouble, as_corpus_owner, transaction};
+use super::{Failure, Job};
+use crate::embed::requests;
+use crate::{client, setting};
+use pgrx::prelude::*;
+use socle_core::chunk::Chunk;
+use socle_core::corpus::diff::{Diff, diff};
+use socle_core::corpus::{array_literal, chunk_hash};
+use socle_core::protocol::{Request, Response, Role};
+use socle_core::{Error, Kind};
+use std::collections::{HashMap, HashSet};
+use std::time::{Duration, Instant};
+
+const SIZE: &str = include_str!("../../sql/corpus/size.sql");
+const READ: &str = include_str!("../../sql/corpus/read.sql");
+const STORED: &str = include_str!("../../sql/corpus/stored.sql");
+const KNOWN: &str = include_str!("../../sql/corpus/known.sql");
+
+/// A row of the source, as far as it has to be worked on.
+#[derive(Debug)]
+pub struct Document {
+    /// Its claim.
+    pub claim: Claim,
+    /// The source has this row.
+    pub present: bool,
+    /// What its chunks are made from, if they have to be made.
+    content: Option<String>,
+    /// Values of the columns that the template names.
+    values: Vec<Option<String>>,
+    /// Identity of all of that.
+    pub hash: Vec<u8>,
+    /// The chunks it has now.
+    pub chunks: Vec<NewChunk>,
+    /// The chunks that are stored.
+    pub stored: Vec<StoredChunk>,
+    /// The difference between the two.
+    pub diff: Diff,
+}
+
+/// A chunk as it is now.
+#[derive(Debug)]
+pub struct NewChunk {
+    /// What [`socle_core::chunk`] made.
+    pub chunk: Chunk,
+    /// What stands before it when it is embedded.
+    head: String,
+    /// Identity of both.
+    pub hash: [u8; 32],
+    /// Its headings, as Postgres reads an array.
+    pub heading_literal: String,
+}
+
+/// A chunk as it is stored.
+#[derive(Debug)]
+pub struct StoredChunk {
+    /// Its number.
+    pub chunk_id: i64,
+    ordinal: i32,
+    heading_path: Vec<String>,
+    start: i32,
+    end: i32,
+    size: i32,
+    hash: Vec<u8>,
+}
+
+impl Document {
+    /// Whether its chunks are made anew.
+    pub fn is_changed(&self) -> bool {
+        self.present && self.content.is_some()
+    }
+}
+
+impl StoredChunk {
+    /// Whether it has to be rewritten to be chunk number `at` of its document.
+    pub fn differs(&self, at: usize, new: &NewChunk) -> bool {
+        let chunk = &new.chunk;
+        self.ordinal != position(at)
+            || self.start != position(chunk.start)
+            || self.end != position(chunk.end)
+            || self.size != number(chunk.size)
+            || self.heading_path != chunk.heading_path
+    }
+}
+
+/// A count from 0 as SQL counts, from 1.
+pub fn position(at: usize) -> i32 {
+    number(at.saturating_add(1))
+}
+
+/// A count as an SQL integer.
+pub fn number(count: usize) -> i32 {
+    i32::try_from(count).unwrap_or(i32::MAX)
+}
+
+/// Sizes of documents in bytes, in the order of the claims.
+pub fn sizes(job: &Job, claims: &[Claim]) -> Result<Vec<u64>, Trouble> {
+    let leaders: Vec<i64> = claims.iter().map(|claim| claim.leader).collect();
+    let sql = job.corpus.sql(SIZE);
+    let sizes: HashMap<i64, i64> = transaction(|| {
+        as_corpus_owner(job.owner, || {
+            Spi::connect(|client| {
+                let rows = client.select(sql.as_str(), None, &[leaders.clone().into()])?;
+                rows.map(|row| Ok((row.get(1)?.unwrap_or_default(), row.get(2)?.unwrap_or_default()))).collect()
+            })
+        })
+    })?;
+    Ok(leaders.iter().map(|leader| sizes.get(leader).copied().unwrap_or_default().unsigned_abs()).collect())
+}
+
+/// Reads documents; the text only of those that changed.
+pub fn read(job: &Job, claims: &[Claim]) -> Result<Vec<Document>, Trouble> {
+    let mut by_leader: HashMap<i64, &Claim> = claims.iter().map(|claim| (claim.leader, claim)).collect();
+    let leaders: Vec<i64> = claims.iter().map(|claim| claim.leader).collect();
+    let sql = job.corpus.sql(READ);
+    transaction(|| {
+        as_corpus_owner(job.owner, || {
+            Spi::connect(|client| {
+                let mut documents = Vec::with_capacity(claims.len());
+                for row in client.select(sql.as_str(), None, &[leaders.clone().into()])? {
+                    let leader = row.get::<i64>(1)?.unwrap_or_default();
+                    let Some(claim) = by_leader.remove(&leader) else { continue };
+                    let unchanged = row.get::<bool>(4)?.unwrap_or_default();
+                    documents.push(Document {
+                        claim: claim.clone(),
+                        present: row.get::<bool>(2)?.unwrap_or_default(),
+                        hash: row.get::<Vec<u8>>(3)?.unwrap_or_default(),
+                        content: if unchanged { None } else { row.get::<String>(5)? },
+                        values: row.get::<Vec<Option<String>>>(6)?.unwrap_or_default(),
+                        chunks: Vec::new(),
+                        stored: Vec::new(),
+                        diff: Diff::default(),
+                    });
+                }
+                Ok(documents)
+            })
+        })
+    })
+}
+
+/// Chunks what changed.
+pub fn chunk(job: &Job, documents: &mut [Document]) -> Result<(), Failure> {
+    let format = job.corpus.parsed_format().map_err(|error| Failure::new("chunk", error))?;
+    let changed: Vec<usize> = (0..documents.len()).filter(|at| documents[*at].is_changed()).collect();
+    let limit = setting::max_input_bytes();
+    let mut results: Vec<Vec<Chunk>> = vec![Vec::new(); changed.len()];
+    let mut culprit = None;
+    for (number, at) in changed.iter().enumerate() {
+        let size = documents[*at].content.as_ref().map_or(0, String::len);
+        if size > limit {
+            let error = Error::new(Kind::InputTooLong, format!("document has {size} bytes, the limit is {limit}"))
+                .hint("Split it, or have a superuser raise socle.max_input_bytes.");
+            return Err(Failure::of(documents[changed[number]].claim.leader, "read", error));
+        }
+    }
+    let request = |number: usize| Request::Chunk {
+        model: Some(job.model.clone()),
+        max_size: Some(job.corpus.max_tokens),
+        overlap: job.corpus.overlap_tokens,
+        format,
+        content: documents[changed[number]].content.as_deref().unwrap_or_default(),
+    };
+    client::exchange(changed.len(), &request, &mut |number, answers| {
+        for answer in answers {
+            match answer {
+                Response::Chunks { chunks, .. } => results[number].extend(chunks),
+                Response::Failed { error, .. } => {
+                    culprit = Some(number);
+                    return Err(error);
+                }
+                _ => return Err(client::unexpected()),
+            }
+        }
+        Ok(())
+    })
+    .map_err(|error| match culprit {
+        Some(number) => Failure::of(documents[changed[number]].claim.leader, "chunk", error),
+        None => Failure::new("chunk", error),
+    })?;
+    for (at, chunks) in changed.into_iter().zip(results) {
+        let document = &mut documents[at];
+        let columns = &job.corpus.template_columns;
+        let value = |name: &str| {
+            let at = columns.iter().position(|column| column == name)?;
+            document.values.get(at)?.as_deref()
+        };
+        document.chunks = chunks
+            .into_iter()
+            .map(|chunk| {
+                let head = job.template.head(&chunk.heading_path, value);
+                let hash = chunk_hash(&head, &chunk.content);
+                NewChunk { hash, head, heading_literal: array_literal(&chunk.heading_path), chunk }
+            })
+            .collect();
+        // It may be megabytes, and is not needed any more.
+        document.content = Some(String::new());
+    }
+    Ok(())
+}
+
+/// Compares with the stored chunks, and finds out which of the new ones have a vector in the corpus already.
+pub fn compare(job: &Job, documents: &mut [Document]) -> Result<HashSet<Vec<u8>>, Trouble> {
+    let places: HashMap<i64, usize> =
+        documents.iter().enumerate().filter(|(_, document)| document.is_changed()).map(|(at, document)| (document.claim.leader, at)).collect();
+    let leaders: Vec<i64> = places.keys().copied().collect();
+    let (stored, known) = (job.corpus.sql(STORED), job.corpus.sql(KNOWN));
+    transaction(|| {
+        as_corpus_owner(job.owner, || {
+            Spi::connect(|client| {
+                for row in client.select(stored.as_str(), None, &[leaders.clone().into()])? {
+                    let Some(at) = places.get(&row.get::<i64>(1)?.unwrap_or_default()) else { continue };
+                    documents[*at].stored.push(StoredChunk {
+                        chunk_id: row.get(2)?.unwrap_or_default(),
+                        ordinal: row.get(3)?.unwrap_or_default(),
+                        heading_path: row.get(4)?.unwrap_or_default(),
+                        start: row.get(5)?.unwrap_or_default(),
+                        end: row.get(6)?.unwrap_or_default(),
+                        size: row.get(7)?.unwrap_or_default(),
+                        hash: row.get(8)?.unwrap_or_default(),
+                    });
+                }
+                let mut added: HashSet<Vec<u8>> = HashSet::new();
+                for document in documents.iter_mut().filter(|document| document.is_changed()) {
+                    let stored: Vec<&[u8]> = document.stored.iter().map(|chunk| chunk.hash.as_slice()).collect();
+                    let now: Vec<&[u8]> = document.chunks.iter().map(|chunk| chunk.hash.as_slice()).collect();
+                    document.diff = diff(&stored, &now);
+                    added.extend(document.diff.added.iter().map(|at| document.chunks[*at].hash.to_vec()));
+                }
+                if added.is_empty() {
+                    return Ok(added);
+                }
+                let added: Vec<Vec<u8>> = added.into_iter().collect();
+                let rows = client.select(known.as_str(), None, &[added.into()])?;
+                rows.map(|row| Ok(row.get::<Vec<u8>>(1)?.unwrap_or_default())).collect()
+            })
+        })
+    })
+}
+
+/// Embeds every text once that has no vector yet.
+pub fn embed(job: &Job, documents: &[Document], known: &HashSet<Vec<u8>>) -> Result<HashMap<[u8; 32], Vec<f32>>, Failure> {
+    let mut seen: HashSet<[u8; 32]> = HashSet::new();
+    let mut texts: Vec<(&Document, &NewChunk)> = Vec::new();
+    for document in documents {
+        for chunk in document.diff.added.iter().map(|at| &document.chunks[*at]) {
+            if !known.contains(chunk.hash.as_slice()) && seen.insert(chunk.hash) {
+                texts.push((document, chunk));
+            }
+        }
+    }
+    let contents: Vec<&str> = texts.iter().map(|(_, chunk)| chunk.chunk.content.as_str()).collect();
+    let requests = requests(&contents);
+    let width = job.model.dimensions as usize;
+    let mut vectors = HashMap::with_capacity(texts.len());
+    let mut culprit = None;
+    let mut extended = Instant::now();
+    let claims: Vec<Claim> = documents.iter().map(|document| document.claim.clone()).collect();
+    let request = |number: usize| Request::Embed {
+        model: job.model.clone(),
+        role: Role::Passage,
+        truncate: false,
+        heads: texts[requests[number].clone()].iter().map(|(_, chunk)| chunk.head.as_str()).collect(),
+        contents: contents[requests[number].clone()].to_vec(),
+    };
+    client::exchange(requests.len(), &request, &mut |number, mut answers| {
+        match answers.pop() {
+            Some(Response::Vectors(values)) if values.len() == requests[number].len() * width => {
+                let chunks = texts[requests[number].clone()].iter().map(|(_, chunk)| chunk.hash);
+                vectors.extend(chunks.zip(values.chunks_exact(width).map(<[f32]>::to_vec)));
+            }
+            Some(Response::Failed { error, item }) => {
+                let at = item.map(|item| requests[number].start + item as usize);
+                culprit = at.and_then(|at| texts.get(at)).map(|(document, _)| document.claim.leader);
+                return Err(error);
+            }
+            _ => return Err(client::unexpected()),
+        }
+        if extended.elapsed() > Duration::from_secs_f64(LEASE_SECONDS / 4.0) {
+            extended = Instant::now();
+            // A lease that cannot be extended is noticed when the result is written.
+            let _ = claim::extend(&job.corpus, job.owner, job.lease, &claims);
+        }
+        Ok(())
+    })
+    .map_err(|error| match culprit {
+        Some(leader) => Failure::of(leader, "embed", error),
+        None => Failure::new("embed", error),
+    })?;
+    Ok(vectors)
+}

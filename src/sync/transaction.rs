@@ -1,0 +1,119 @@
+//! Transactions of a sync worker: short, each ended here whatever happens in it.
+
+use crate::corpus::identity::as_restricted_owner;
+use pgrx::pg_sys;
+use pgrx::pg_sys::panic::CaughtError;
+use pgrx::prelude::*;
+use socle_core::{Error, Kind};
+use std::ffi::CStr;
+use std::panic::AssertUnwindSafe;
+
+/// Settings that everything runs under which touches a user's tables. Filtering by row security would look like deleted
+/// rows; a lock that a user holds is not waited for, so that nobody queues behind the worker.
+const SETTINGS: [(&CStr, &CStr); 5] = [
+    (c"search_path", c"pg_catalog, pg_temp"),
+    (c"row_security", c"off"),
+    (c"lock_timeout", c"200ms"),
+    (c"statement_timeout", c"0"),
+    (c"default_transaction_isolation", c"read committed"),
+];
+
+/// Why a transaction, or a step between two, failed.
+#[derive(Clone, Debug)]
+pub struct Trouble {
+    /// Its kind, for errors of our own.
+    pub kind: Option<Kind>,
+    /// Five characters.
+    pub sqlstate: String,
+    /// Message and detail.
+    pub message: String,
+}
+
+impl From<Error> for Trouble {
+    fn from(error: Error) -> Self {
+        let sqlstate = sqlstate(crate::error::sqlstate(error.kind) as i32);
+        Self { kind: Some(error.kind), sqlstate, message: error.to_string() }
+    }
+}
+
+impl From<pgrx::spi::Error> for Trouble {
+    fn from(error: pgrx::spi::Error) -> Self {
+        crate::error::spi(error).into()
+    }
+}
+
+fn sqlstate(code: i32) -> String {
+    // SAFETY: the function returns a C string of its own.
+    unsafe { CStr::from_ptr(pg_sys::unpack_sql_state(code)) }.to_string_lossy().into_owned()
+}
+
+fn caught(error: CaughtError) -> Trouble {
+    match error {
+        CaughtError::PostgresError(report) | CaughtError::ErrorReport(report) => {
+            let detail = report.detail().map(|detail| format!(" ({detail})")).unwrap_or_default();
+            Trouble {
+                kind: None,
+                sqlstate: sqlstate(report.sql_error_code() as i32),
+                message: format!("{}{detail}", report.message()),
+            }
+        }
+        CaughtError::RustPanic { ereport, .. } => {
+            Trouble { kind: Some(Kind::Bug), sqlstate: "XX000".into(), message: ereport.message().to_string() }
+        }
+    }
+}
+
+/// Runs `work` in a transaction of its own. A failure rolls it back.
+///
+/// # Errors
+/// What `work` returns or raises.
+pub fn transaction<T>(work: impl FnOnce() -> Result<T, Trouble>) -> Result<T, Trouble> {
+    // SAFETY: the worker is connected and in no transaction; this is how Postgres's own workers run one.
+    unsafe {
+        pg_sys::SetCurrentStatementStartTimestamp();
+        pg_sys::StartTransactionCommand();
+    }
+    let attempt = AssertUnwindSafe(|| -> Result<T, Trouble> {
+        // SAFETY: the transaction has just begun. Errors while it commits are caught like all others.
+        unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot()) };
+        let result = work()?;
+        // SAFETY: see above.
+        unsafe {
+            pg_sys::PopActiveSnapshot();
+            pg_sys::CommitTransactionCommand();
+        }
+        Ok(result)
+    });
+    let result = PgTryBuilder::new(attempt).catch_others(|error| Err(caught(error))).catch_rust_panic(|error| Err(caught(error))).execute();
+    if result.is_err() {
+        // SAFETY: ends whatever is left of the transaction; harmless when nothing is.
+        unsafe { pg_sys::AbortCurrentTransaction() };
+    }
+    result
+}
+
+/// Does `work` inside a transaction as the owner of a corpus, under settings that nothing of his can change for others.
+///
+/// # Errors
+/// What `work` returns.
+pub fn as_corpus_owner<T>(owner: pg_sys::Oid, work: impl FnOnce() -> Result<T, Trouble>) -> Result<T, Trouble> {
+    // SAFETY: a transaction is under way; when it fails it takes the settings along.
+    unsafe {
+        let level = pg_sys::NewGUCNestLevel();
+        for (name, value) in SETTINGS {
+            pg_sys::set_config_option(
+                name.as_ptr(),
+                value.as_ptr(),
+                pg_sys::GucContext::PGC_USERSET,
+                pg_sys::GucSource::PGC_S_SESSION,
+                pg_sys::GucAction::GUC_ACTION_SAVE,
+                true,
+                0,
+                false,
+            );
+        }
+        let result = as_restricted_owner(owner, work);
+        pg_sys::AtEOXact_GUC(false, level);
+        result
+    }
+}

@@ -1,0 +1,244 @@
+//! The main loop of a sync worker: which corpus next, how long to sleep, when to leave.
+
+use super::transaction::{Trouble, transaction};
+use super::{Progress, work};
+use crate::corpus::{CorpusSpec, set_state};
+use crate::postgres_version::set_signal_handler;
+use crate::wake::{self, Help};
+use crate::wait;
+use pgrx::prelude::*;
+use socle_core::Kind;
+use socle_core::corpus::retry::backoff;
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::ffi::CString;
+use std::time::{Duration, Instant};
+
+const CORPORA: &str = include_str!("../../sql/query/sync_corpora.sql");
+const IS_INSTALLED: &str = include_str!("../../sql/query/is_installed.sql");
+
+/// Time without work after which a worker leaves, if nothing waits either.
+const IDLE: Duration = Duration::from_secs(60);
+
+/// Longest turn of a worker that always finds work. Then databases that wait for a worker come first.
+const TURN: Duration = Duration::from_secs(30);
+
+/// Time between two looks when nobody wakes the worker: the net under what is committed without a word, such as prepared
+/// transactions.
+const POLL: Duration = Duration::from_secs(10);
+
+/// The same while changes wait for their next attempt, and in the first seconds, when the commit that had this worker
+/// started may still be under way.
+const SHORT_POLL: Duration = Duration::from_millis(500);
+
+thread_local! {
+    static EXTENDED: Cell<Option<Instant>> = const { Cell::new(None) };
+}
+
+unsafe extern "C-unwind" {
+    // Signal handlers of Postgres. Through `pg_sys` they would run inside pgrx's guard, which is not for signal handlers.
+    fn die(signal: i32);
+    fn SignalHandlerForConfigReload(signal: i32);
+}
+
+/// Connects to the database.
+pub fn begin(database: pg_sys::Oid) {
+    // SAFETY: the start of a background worker, as Postgres's own do it: handlers, signals, connection.
+    unsafe {
+        set_signal_handler(libc::SIGTERM, die);
+        set_signal_handler(libc::SIGHUP, SignalHandlerForConfigReload);
+        pg_sys::BackgroundWorkerUnblockSignals();
+        pg_sys::BackgroundWorkerInitializeConnectionByOid(database, pg_sys::InvalidOid, 0);
+        pg_sys::pgstat_report_appname(c"socle sync".as_ptr());
+    }
+}
+
+/// Works until there is nothing to do or the turn is over.
+pub fn run() {
+    let begun = Instant::now();
+    let mut worked_at = begun;
+    let mut corpora = Corpora::default();
+    loop {
+        reload_if_asked();
+        let Some(names) = corpora_here() else { return };
+        let round = corpora.round(&names);
+        if round.worked {
+            worked_at = Instant::now();
+            if begun.elapsed() > TURN {
+                wake::now(Help::None);
+                return;
+            }
+            if round.full {
+                wake::now(Help::More);
+            }
+            continue;
+        }
+        if !round.waiting && worked_at.elapsed() > IDLE {
+            return;
+        }
+        sleep(if round.waiting || begun.elapsed() < POLL { SHORT_POLL } else { POLL });
+    }
+}
+
+/// The corpora to work on; `None` when the extension is not there (any more).
+fn corpora_here() -> Option<Vec<String>> {
+    let names = transaction(|| {
+        Spi::connect(|client| {
+            if client.select(IS_INSTALLED, Some(1), &[])?.first().get_one::<bool>()? != Some(true) {
+                return Ok(None);
+            }
+            let rows = client.select(CORPORA, None, &[])?;
+            let names = rows.map(|row| row.get::<String>(1)).collect::<pgrx::spi::Result<Vec<_>>>()?;
+            Ok(Some(names.into_iter().flatten().collect()))
+        })
+    });
+    match names {
+        Ok(names) => names,
+        // The schema is being dropped, or made.
+        Err(_) => None,
+    }
+}
+
+/// What is known of each corpus that troubled this worker.
+#[derive(Debug, Default)]
+struct Corpora {
+    troubled: HashMap<String, Troubled>,
+    /// Where the next round begins.
+    next: usize,
+}
+
+#[derive(Debug)]
+struct Troubled {
+    count: u32,
+    until: Instant,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Round {
+    worked: bool,
+    full: bool,
+    waiting: bool,
+}
+
+impl Corpora {
+    /// One claim of each corpus.
+    fn round(&mut self, names: &[String]) -> Round {
+        let mut round = Round::default();
+        self.next = self.next.wrapping_add(1);
+        for at in 0..names.len() {
+            let Some(name) = names.get((at + self.next) % names.len()) else { continue };
+            if self.troubled.get(name).is_some_and(|trouble| trouble.until > Instant::now()) {
+                round.waiting = true;
+                continue;
+            }
+            match work(name) {
+                Ok(Progress::Worked { full }) => {
+                    round.worked = true;
+                    round.full |= full;
+                    self.recovered(name);
+                }
+                Ok(Progress::Idle { waiting }) => round.waiting |= waiting,
+                Err(trouble) => {
+                    round.waiting = true;
+                    self.failed(name, &trouble);
+                }
+            }
+        }
+        round
+    }
+
+    fn recovered(&mut self, name: &str) {
+        if self.troubled.remove(name).is_some() {
+            let _ = transaction(|| {
+                let state = CorpusSpec::try_find(name)?.map(|corpus| corpus.state);
+                Ok(state.map(|state| set_state(name, &state, None)).transpose()?)
+            });
+        }
+    }
+
+    /// A corpus that cannot be worked on waits alone, for longer each time, or is broken until somebody acts.
+    fn failed(&mut self, name: &str, trouble: &Trouble) {
+        let troubled = self.troubled.entry(name.to_string()).or_insert(Troubled { count: 0, until: Instant::now() });
+        troubled.count += 1;
+        troubled.until = Instant::now() + if trouble.is_a_lock() { SHORT_POLL } else { backoff(troubled.count) };
+        if trouble.is_a_lock() {
+            return;
+        }
+        if troubled.count.is_power_of_two() {
+            pgrx::log!("socle sync: corpus \"{name}\": {}; attempt {}", trouble.message, troubled.count);
+        }
+        let broken = trouble.is_lasting();
+        let _ = transaction(|| {
+            let Some(corpus) = CorpusSpec::try_find(name)? else { return Ok(()) };
+            let state = if broken { "broken".to_string() } else { corpus.state };
+            Ok(set_state(name, &state, Some(&trouble.message))?)
+        });
+    }
+}
+
+impl Trouble {
+    /// Not the fault of a document: the corpus, the engine or the server cannot work at the moment.
+    pub fn is_of_the_corpus(&self) -> bool {
+        let kind = matches!(
+            self.kind,
+            Some(
+                Kind::EngineUnavailable
+                    | Kind::UnknownModel
+                    | Kind::WrongModelKind
+                    | Kind::MissingFile
+                    | Kind::UnreadableFile
+                    | Kind::DamagedModelFile
+                    | Kind::NotInState
+                    | Kind::OutOfMemory
+                    | Kind::NoWorkerSlot
+            )
+        );
+        // Privileges, names, resources, operator intervention, transactions that can be tried again.
+        kind || self.is_lasting()
+            || ["25", "40", "53", "55", "57", "58"].iter().any(|class| self.sqlstate.starts_with(class))
+    }
+
+    /// Somebody else was quicker.
+    fn is_a_lock(&self) -> bool {
+        matches!(self.sqlstate.as_str(), "55P03" | "40P01" | "40001")
+    }
+
+    /// Nothing will change until somebody acts.
+    fn is_lasting(&self) -> bool {
+        matches!(self.kind, Some(Kind::UnknownModel | Kind::WrongModelKind | Kind::NotInState))
+            || matches!(self.sqlstate.as_str(), "42501" | "42P01" | "42703" | "42883" | "3F000")
+    }
+}
+
+/// Whether documents that wait for their turn in this claim need more time.
+pub fn extension_is_due() -> bool {
+    let due = EXTENDED.get().is_none_or(|at| at.elapsed().as_secs_f64() > super::claim::LEASE_SECONDS / 4.0);
+    if due {
+        EXTENDED.set(Some(Instant::now()));
+    }
+    due
+}
+
+/// Says in `pg_stat_activity` what this worker does.
+pub fn show(what: &str) {
+    let what = CString::new(what.replace('\0', "")).unwrap_or_default();
+    // SAFETY: the function copies the string.
+    unsafe { pg_sys::pgstat_report_activity(pg_sys::BackendState::STATE_RUNNING, what.as_ptr()) };
+}
+
+fn sleep(timeout: Duration) {
+    // SAFETY: the function only writes to this worker's own entry.
+    unsafe { pg_sys::pgstat_report_activity(pg_sys::BackendState::STATE_IDLE, std::ptr::null()) };
+    wait::wait_for_work(timeout);
+}
+
+fn reload_if_asked() {
+    // SAFETY: a flag that only this process's signal handler and main thread touch, and reading the configuration at the
+    // top of the main loop, as Postgres's own workers do.
+    unsafe {
+        if std::ptr::read_volatile(&raw const pg_sys::ConfigReloadPending) != 0 {
+            std::ptr::write_volatile(&raw mut pg_sys::ConfigReloadPending, 0);
+            pg_sys::ProcessConfigFile(pg_sys::GucContext::PGC_SIGHUP);
+        }
+    }
+}

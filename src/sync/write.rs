@@ -1,0 +1,146 @@
+//! Results, written in one short transaction that holds only for the documents that are still claimed.
+
+use super::claim::{Claim, changes};
+use super::document::{Document, number, position};
+use super::transaction::{Trouble, as_corpus_owner, transaction};
+use super::Job;
+use crate::vector;
+use pgrx::datum::DatumWithOid;
+use pgrx::prelude::*;
+use pgrx::spi::SpiClient;
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+const FENCE: &str = include_str!("../../sql/corpus/fence.sql");
+const INSERT_CHUNKS: &str = include_str!("../../sql/corpus/insert_chunks.sql");
+const MOVE_CHUNKS: &str = include_str!("../../sql/corpus/move_chunks.sql");
+const DELETE_CHUNKS: &str = include_str!("../../sql/corpus/delete_chunks.sql");
+const STORE_DOCUMENTS: &str = include_str!("../../sql/corpus/store_documents.sql");
+const REMOVE_CHUNKS: &str = include_str!("../../sql/corpus/remove_document_chunks.sql");
+const REMOVE_DOCUMENTS: &str = include_str!("../../sql/corpus/remove_documents.sql");
+const FINISH: &str = include_str!("../../sql/corpus/finish.sql");
+const COUNT_PROGRESS: &str = include_str!("../../sql/query/count_progress.sql");
+
+/// Chunks of one INSERT: some megabytes of vectors.
+const INSERT_ROWS: usize = 1_000;
+
+/// Writes what was made of the documents, and ends their changes.
+///
+/// # Errors
+/// Whatever Postgres raises; then nothing was written.
+pub fn write(
+    job: &Job,
+    documents: &[Document],
+    vectors: &HashMap<[u8; 32], Vec<f32>>,
+    took: Duration,
+) -> Result<(), Trouble> {
+    transaction(|| {
+        let counts = as_corpus_owner(job.owner, || Spi::connect_mut(|client| replace(job, documents, vectors, client)))?;
+        let (embedded, reused, done) = counts;
+        let arguments = [
+            job.corpus.name.as_str().into(),
+            embedded.into(),
+            reused.into(),
+            f64::from(number(done)).into(),
+            took.as_secs_f64().into(),
+        ];
+        // Last, because workers of one corpus meet here.
+        Ok(Spi::run_with_args(COUNT_PROGRESS, &arguments)?)
+    })
+}
+
+/// Returns how many chunks were embedded, how many have the vector of an equal one, and how many documents are done.
+fn replace(
+    job: &Job,
+    documents: &[Document],
+    vectors: &HashMap<[u8; 32], Vec<f32>>,
+    client: &mut SpiClient<'_>,
+) -> Result<(i64, i64, usize), Trouble> {
+    let leaders: Vec<i64> = documents.iter().map(|document| document.claim.leader).collect();
+    let fence = job.corpus.sql(FENCE);
+    let mut held: HashSet<i64> = HashSet::new();
+    for row in client.update(fence.as_str(), None, &[leaders.into(), job.lease.into()])? {
+        held.extend(row.get::<i64>(1)?);
+    }
+    let documents: Vec<&Document> = documents.iter().filter(|document| held.contains(&document.claim.leader)).collect();
+    let gone: Vec<i64> = documents.iter().filter(|document| !document.present).map(|document| document.claim.leader).collect();
+    if !gone.is_empty() {
+        client.update(job.corpus.sql(REMOVE_CHUNKS).as_str(), None, &[gone.clone().into()])?;
+        client.update(job.corpus.sql(REMOVE_DOCUMENTS).as_str(), None, &[gone.into()])?;
+    }
+    let changed: Vec<&Document> = documents.iter().copied().filter(|document| document.is_changed()).collect();
+    let reused = insert(job, &changed, vectors, client)?;
+    let kept = rearrange(job, &changed, client)?;
+    let claims: Vec<Claim> = documents.iter().map(|document| document.claim.clone()).collect();
+    client.update(job.corpus.sql(FINISH).as_str(), None, &[changes(&claims).into(), job.lease.into()])?;
+    Ok((vectors.len() as i64, reused + kept, documents.len()))
+}
+
+/// Inserts new chunks. Returns how many took the vector of another.
+fn insert(
+    job: &Job,
+    documents: &[&Document],
+    vectors: &HashMap<[u8; 32], Vec<f32>>,
+    client: &mut SpiClient<'_>,
+) -> Result<i64, Trouble> {
+    let added: Vec<(i64, usize, &super::document::NewChunk)> = documents
+        .iter()
+        .flat_map(|document| document.diff.added.iter().map(|at| (document.claim.leader, *at, &document.chunks[*at])))
+        .collect();
+    let sql = crate::corpus::statement::expand(INSERT_CHUNKS, &job.corpus, &[("vector_type", job.vector_type.as_str())]);
+    for rows in added.chunks(INSERT_ROWS) {
+        let embeddings: Vec<Option<&[f32]>> = rows.iter().map(|(.., new)| vectors.get(&new.hash).map(Vec::as_slice)).collect();
+        let embeddings = vector::plain_array(job.vector_oid, &embeddings)?;
+        let arguments = [
+            rows.iter().map(|(leader, ..)| *leader).collect::<Vec<i64>>().into(),
+            rows.iter().map(|(_, at, _)| position(*at)).collect::<Vec<i32>>().into(),
+            rows.iter().map(|(.., new)| new.chunk.content.clone()).collect::<Vec<String>>().into(),
+            rows.iter().map(|(.., new)| new.heading_literal.clone()).collect::<Vec<String>>().into(),
+            rows.iter().map(|(.., new)| position(new.chunk.start)).collect::<Vec<i32>>().into(),
+            rows.iter().map(|(.., new)| position(new.chunk.end)).collect::<Vec<i32>>().into(),
+            rows.iter().map(|(.., new)| number(new.chunk.size)).collect::<Vec<i32>>().into(),
+            rows.iter().map(|(.., new)| new.hash.to_vec()).collect::<Vec<Vec<u8>>>().into(),
+            // SAFETY: an array of the type of the column, in memory of this transaction.
+            unsafe { DatumWithOid::new(embeddings, pg_sys::get_array_type(job.vector_oid)) },
+        ];
+        client.update(sql.as_str(), None, &arguments)?;
+    }
+    let mut first: HashSet<[u8; 32]> = HashSet::new();
+    Ok(added.iter().filter(|(.., new)| !vectors.contains_key(&new.hash) || !first.insert(new.hash)).count() as i64)
+}
+
+/// Deletes chunks that are no more, moves those that have another place, and notes what each document was made from.
+/// Returns how many chunks stay.
+fn rearrange(job: &Job, documents: &[&Document], client: &mut SpiClient<'_>) -> Result<i64, Trouble> {
+    let removed: Vec<i64> = documents
+        .iter()
+        .flat_map(|document| document.diff.removed.iter().map(|at| document.stored[*at].chunk_id))
+        .collect();
+    if !removed.is_empty() {
+        client.update(job.corpus.sql(DELETE_CHUNKS).as_str(), None, &[removed.into()])?;
+    }
+    let kept = documents.iter().flat_map(|document| {
+        document.diff.kept.iter().map(|(old, new)| (&document.stored[*old], *new, &document.chunks[*new]))
+    });
+    let moved: Vec<_> = kept.clone().filter(|(old, at, new)| old.differs(*at, new)).collect();
+    if !moved.is_empty() {
+        let arguments = [
+            moved.iter().map(|(old, ..)| old.chunk_id).collect::<Vec<i64>>().into(),
+            moved.iter().map(|(_, at, _)| position(*at)).collect::<Vec<i32>>().into(),
+            moved.iter().map(|(.., new)| new.heading_literal.clone()).collect::<Vec<String>>().into(),
+            moved.iter().map(|(.., new)| position(new.chunk.start)).collect::<Vec<i32>>().into(),
+            moved.iter().map(|(.., new)| position(new.chunk.end)).collect::<Vec<i32>>().into(),
+            moved.iter().map(|(.., new)| number(new.chunk.size)).collect::<Vec<i32>>().into(),
+        ];
+        client.update(job.corpus.sql(MOVE_CHUNKS).as_str(), None, &arguments)?;
+    }
+    if !documents.is_empty() {
+        let arguments = [
+            documents.iter().map(|document| document.claim.leader).collect::<Vec<i64>>().into(),
+            documents.iter().map(|document| document.hash.clone()).collect::<Vec<Vec<u8>>>().into(),
+            documents.iter().map(|document| number(document.chunks.len())).collect::<Vec<i32>>().into(),
+        ];
+        client.update(job.corpus.sql(STORE_DOCUMENTS).as_str(), None, &arguments)?;
+    }
+    Ok(kept.count() as i64)
+}
