@@ -17,6 +17,7 @@ mod error;
 mod installation;
 mod model;
 mod postgres_version;
+mod read_only;
 mod rerank;
 mod setting;
 mod status;

@@ -1,2 +1,2 @@
-INSERT INTO {change} ({key_names})
-SELECT {keys d} FROM {document} d WHERE NOT EXISTS (SELECT FROM {source} s WHERE {same s d})
+INSERT INTO {change} (xid, {key_names})
+SELECT $1::xid8, {keys d} FROM {document} d WHERE NOT EXISTS (SELECT FROM {source} s WHERE {same s d})

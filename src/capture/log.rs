@@ -1,9 +1,11 @@
 //! What the trigger needs to know of a change log, looked up once and kept until a relation it depends on changes.
 
 use crate::corpus::identity::as_superuser;
+use crate::read_only;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 use pgrx::spi::OwnedPreparedStatement;
+use serde::Deserialize;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::ffi::CStr;
@@ -97,44 +99,48 @@ fn look_up(corpus: &str, relation: pg_sys::Oid) -> Option<ChangeLog> {
             false,
         );
         pg_sys::PushActiveSnapshot(pg_sys::GetLatestSnapshot());
-        let log = as_superuser(|| read(corpus, relation)).ok().flatten();
+        let found = as_superuser(|| read_only::first_text(FIND, &[corpus.into(), relation.into()]));
         pg_sys::PopActiveSnapshot();
+        let found = found.ok().flatten().and_then(|found| serde_json::from_str(&found).ok());
+        let log = found.and_then(|found| prepare(found, relation).ok().flatten());
         pg_sys::AtEOXact_GUC(true, level);
         log
     }
 }
 
-fn read(corpus: &str, relation: pg_sys::Oid) -> pgrx::spi::Result<Option<ChangeLog>> {
+/// What [`FIND`] finds.
+#[derive(Deserialize)]
+struct Found {
+    log: u32,
+    owner: u32,
+    name: String,
+    key: Vec<i16>,
+    key_names: String,
+    content: Vec<i16>,
+}
+
+fn prepare(found: Found, relation: pg_sys::Oid) -> pgrx::spi::Result<Option<ChangeLog>> {
+    let columns = |numbers: Vec<i16>| -> Option<Vec<Column>> {
+        numbers.into_iter().map(|number| Column::new(relation, number)).collect()
+    };
+    let (Some(key), Some(content)) = (columns(found.key), columns(found.content)) else { return Ok(None) };
+    let last = key.iter().chain(&content).map(|column| column.index + 1).max().unwrap_or_default();
+    let parameters = |form: fn(usize) -> String| (1..=key.len()).map(form).collect::<Vec<_>>().join(", ");
+    let Found { name, key_names, .. } = found;
+    let one = format!("INSERT INTO {name} ({key_names}) VALUES ({})", parameters(|number| format!("${number}")));
+    let unnested = parameters(|number| format!("pg_catalog.unnest(${number})"));
+    let many = format!("INSERT INTO {name} ({key_names}) SELECT * FROM ROWS FROM ({unnested})");
+    let sweep = format!("INSERT INTO {name} DEFAULT VALUES");
+    let types = |of: fn(&Column) -> pg_sys::Oid| key.iter().map(|column| PgOid::from(of(column))).collect::<Vec<_>>();
     Spi::connect(|client| {
-        let find = client.prepare(FIND, &[PgOid::from(pg_sys::TEXTOID), PgOid::from(pg_sys::OIDOID)])?;
-        let rows = client.select(&find, Some(1), &[corpus.into(), relation.into()])?;
-        if rows.is_empty() {
-            return Ok(None);
-        }
-        let row = rows.first();
-        let (Some(log), Some(owner), Some(name)) = (row.get(1)?, row.get(2)?, row.get::<String>(3)?) else {
-            return Ok(None);
-        };
-        let columns = |numbers: Option<Vec<i16>>| -> Option<Vec<Column>> {
-            numbers.unwrap_or_default().into_iter().map(|number| Column::new(relation, number)).collect()
-        };
-        let names = row.get::<String>(5)?.unwrap_or_default();
-        let (Some(key), Some(content)) = (columns(row.get(4)?), columns(row.get(6)?)) else { return Ok(None) };
-        let last = key.iter().chain(&content).map(|column| column.index + 1).max().unwrap_or_default();
-        let parameters: Vec<String> = (1..=key.len()).map(|number| format!("${number}")).collect();
-        let parameters = parameters.join(", ");
-        let one = format!("INSERT INTO {name} ({names}) VALUES ({parameters})");
-        let many = format!("INSERT INTO {name} ({names}) SELECT * FROM pg_catalog.unnest({parameters})");
-        let sweep = format!("INSERT INTO {name} DEFAULT VALUES");
-        let types = |of: fn(&Column) -> pg_sys::Oid| key.iter().map(|column| PgOid::from(of(column))).collect::<Vec<_>>();
         Ok(Some(ChangeLog {
-            relation: log,
-            owner,
+            relation: found.log.into(),
+            owner: found.owner.into(),
             insert_one: client.prepare_mut(one.as_str(), &types(|column| column.type_oid))?.keep(),
             insert_many: client.prepare_mut(many.as_str(), &types(|column| column.array_oid))?.keep(),
             insert_sweep: client.prepare_mut(sweep.as_str(), &[])?.keep(),
             last: i32::try_from(last).unwrap_or(i32::MAX),
-            key,
+            key: key.clone(),
             content,
         }))
     })

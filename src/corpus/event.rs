@@ -11,6 +11,7 @@ use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use serde_json::Value;
 use socle_core::Result;
+use std::cell::Cell;
 
 const RENAMED: &str = include_str!("../../sql/query/renamed_corpora.sql");
 const RENAME: &str = include_str!("../../sql/query/rename_corpus.sql");
@@ -26,6 +27,9 @@ const ANY: &str = "SELECT EXISTS (SELECT FROM socle.corpus_binding)";
 pub unsafe extern "C-unwind" fn follow_ddl(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
     // SAFETY: Postgres is calling this function.
     let compare = unsafe { changes_rows(call) };
+    if OURS.get() {
+        return pg_sys::Datum::null();
+    }
     finish(follow_names().and_then(|()| if let Some(compare) = compare { altered(compare) } else { Ok(()) }))
 }
 
@@ -33,7 +37,7 @@ pub unsafe extern "C-unwind" fn follow_ddl(call: pg_sys::FunctionCallInfo) -> pg
 #[pg_guard]
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn follow_drop(_call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
-    finish(dropped())
+    if OURS.get() { pg_sys::Datum::null() } else { finish(dropped()) }
 }
 
 /// How Postgres learns how the functions above are called.
@@ -47,6 +51,27 @@ pub extern "C" fn pg_finfo_follow_ddl() -> &'static pg_sys::Pg_finfo_record {
 #[unsafe(no_mangle)]
 pub extern "C" fn pg_finfo_follow_drop() -> &'static pg_sys::Pg_finfo_record {
     pg_finfo_follow_ddl()
+}
+
+thread_local! {
+    static OURS: Cell<bool> = const { Cell::new(false) };
+}
+
+/// While this is held, commands are those of socle itself, and nobody has to follow them.
+#[derive(Debug)]
+pub struct Ours(bool);
+
+impl Ours {
+    /// Begins such commands.
+    pub fn begin() -> Self {
+        Self(OURS.replace(true))
+    }
+}
+
+impl Drop for Ours {
+    fn drop(&mut self) {
+        OURS.set(self.0);
+    }
 }
 
 fn finish(result: Result<()>) -> pg_sys::Datum {

@@ -2,7 +2,7 @@
 
 use super::identity::{as_owner, as_superuser};
 use super::statement::{expand, identifier};
-use super::{CorpusSpec, create};
+use super::{CorpusSpec, create, event};
 use crate::argument::Arguments;
 use crate::error::{report, spi};
 use crate::{model, wake};
@@ -55,6 +55,7 @@ pub fn start(corpus: &CorpusSpec, compare: bool) -> Result<()> {
         rows.map(|row| Ok(row.get::<String>(1)?.unwrap_or_default())).collect::<pgrx::spi::Result<_>>()
     })
     .map_err(spi)?;
+    let _ours = event::Ours::begin();
     for relation in bare {
         let extra = [("relation", relation.as_str()), ("truncate_trigger", &identifier(&trigger))];
         run(&expand(TRUNCATE_TRIGGER, corpus, &extra))?;

@@ -3,6 +3,7 @@
 use super::transaction::{Trouble, as_corpus_owner, transaction};
 use crate::corpus::CorpusSpec;
 use pgrx::Uuid;
+use pgrx::datum::DatumWithOid;
 use pgrx::prelude::*;
 use socle_core::corpus::retry::backoff;
 use std::collections::BTreeMap;
@@ -71,9 +72,12 @@ pub fn claim(corpus: &CorpusSpec, owner: pg_sys::Oid, change: pg_sys::Oid) -> Re
 
 fn take(corpus: &CorpusSpec) -> Result<Claimed, Trouble> {
     Spi::connect_mut(|client| {
-        if client.update(corpus.sql(TAKE_SWEEP).as_str(), None, &[])?.len() > 0 {
-            client.update(corpus.sql(QUEUE_CHANGED).as_str(), None, &[])?;
-            client.update(corpus.sql(QUEUE_ORPHANS).as_str(), None, &[])?;
+        let taken = client.update(corpus.sql(TAKE_SWEEP).as_str(), Some(1), &[])?;
+        if !taken.is_empty()
+            && let Some(xid) = taken.first().get_one::<String>()?
+        {
+            client.update(corpus.sql(QUEUE_CHANGED).as_str(), None, &[xid.as_str().into()])?;
+            client.update(corpus.sql(QUEUE_ORPHANS).as_str(), None, &[xid.as_str().into()])?;
             return Ok(Claimed::Swept);
         }
         let lease = new_lease();
@@ -110,8 +114,7 @@ pub fn changes(claims: &[Claim]) -> Vec<i64> {
 /// # Errors
 /// Whatever Postgres raises.
 pub fn extend(corpus: &CorpusSpec, owner: pg_sys::Oid, lease: Uuid, claims: &[Claim]) -> Result<(), Trouble> {
-    let arguments = [changes(claims).into(), lease.into(), LEASE_SECONDS.into()];
-    update(corpus, owner, EXTEND, &arguments)
+    update(corpus, owner, EXTEND, || vec![changes(claims).into(), lease.into(), LEASE_SECONDS.into()])
 }
 
 /// Hands documents back that could not be worked on through no fault of their own.
@@ -119,7 +122,7 @@ pub fn extend(corpus: &CorpusSpec, owner: pg_sys::Oid, lease: Uuid, claims: &[Cl
 /// # Errors
 /// Whatever Postgres raises.
 pub fn release(corpus: &CorpusSpec, owner: pg_sys::Oid, lease: Uuid, claims: &[Claim]) -> Result<(), Trouble> {
-    update(corpus, owner, RELEASE, &[changes(claims).into(), lease.into()])
+    update(corpus, owner, RELEASE, || vec![changes(claims).into(), lease.into()])
 }
 
 /// Notes why a document failed, and when it is tried again, if it is.
@@ -136,25 +139,27 @@ pub fn fail(
 ) -> Result<(), Trouble> {
     let again = (claim.attempt < corpus.max_attempts).then(|| backoff(claim.attempt.unsigned_abs()).as_secs_f64());
     let message: String = trouble.message.chars().filter(|character| *character != '\0').take(MAX_MESSAGE).collect();
-    let arguments = [
-        claim.changes.clone().into(),
-        lease.into(),
-        again.into(),
-        step.into(),
-        trouble.sqlstate.as_str().into(),
-        message.as_str().into(),
-    ];
-    update(corpus, owner, FAIL, &arguments)
+    update(corpus, owner, FAIL, || {
+        vec![
+            claim.changes.clone().into(),
+            lease.into(),
+            again.into(),
+            step.into(),
+            trouble.sqlstate.as_str().into(),
+            message.as_str().into(),
+        ]
+    })
 }
 
-fn update(
+/// `arguments` are made inside the transaction: an array asks the catalog for its type.
+fn update<'a>(
     corpus: &CorpusSpec,
     owner: pg_sys::Oid,
     statement: &str,
-    arguments: &[pgrx::datum::DatumWithOid<'_>],
+    arguments: impl FnOnce() -> Vec<DatumWithOid<'a>>,
 ) -> Result<(), Trouble> {
     let sql = corpus.sql(statement);
     transaction(|| {
-        as_corpus_owner(owner, || Ok(Spi::connect_mut(|client| client.update(sql.as_str(), None, arguments).map(drop))?))
+        as_corpus_owner(owner, || Ok(Spi::connect_mut(|client| client.update(sql.as_str(), None, &arguments()).map(drop))?))
     })
 }
