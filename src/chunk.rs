@@ -38,7 +38,7 @@ fn chunks(arguments: Arguments) -> Result<Chunks> {
         .map_err(|_| invalid("overlap_tokens must not be negative"))?;
     let format: Format = arguments.word(3, "format")?.as_deref().unwrap_or("plain").parse()?;
     let model = arguments.word(4, "model")?.map(|name| model::find(&name)).transpose()?;
-    let request = Request::Chunk { model, max_size, overlap, format, content: &content };
+    let request = Request::Chunk { model, max_size, overlap, format, previous: Vec::new(), content: &content };
     let mut rows = Vec::new();
     for answer in client::ask(request)? {
         match answer {

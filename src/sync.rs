@@ -178,6 +178,7 @@ fn work_on(job: &Job, claims: Vec<Claim>) -> Result<(), Trouble> {
 fn work_on_slice(job: &Job, claims: &[Claim]) -> Result<(), Failure> {
     let begun = Instant::now();
     let mut documents = document::read(job, claims).map_err(Failure::in_step("read"))?;
+    document::stored(job, &mut documents).map_err(Failure::in_step("read"))?;
     document::chunk(job, &mut documents)?;
     let known = document::compare(job, &mut documents).map_err(Failure::in_step("read"))?;
     let vectors = document::embed(job, &documents, &known)?;

@@ -200,6 +200,7 @@ fn try_chunking(corpus: &CorpusSpec, model: &ModelSpec) -> Result<()> {
         max_size: Some(corpus.max_tokens),
         overlap: corpus.overlap_tokens,
         format: corpus.parsed_format()?,
+        previous: Vec::new(),
         content: "a",
     };
     match client::ask(request)?.pop() {

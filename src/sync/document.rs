@@ -65,6 +65,7 @@ pub struct StoredChunk {
     end: i32,
     size: i32,
     hash: Vec<u8>,
+    content: String,
 }
 
 impl Document {
@@ -161,6 +162,7 @@ pub fn chunk(job: &Job, documents: &mut [Document]) -> Result<(), Failure> {
         max_size: Some(job.corpus.max_tokens),
         overlap: job.corpus.overlap_tokens,
         format,
+        previous: documents[changed[number]].stored.iter().map(|chunk| chunk.content.as_str()).collect(),
         content: documents[changed[number]].content.as_deref().unwrap_or_default(),
     };
     client::exchange(changed.len(), &request, &mut |number, answers| {
@@ -195,22 +197,27 @@ pub fn chunk(job: &Job, documents: &mut [Document]) -> Result<(), Failure> {
                 NewChunk { hash, head, heading_literal: array_literal(&chunk.heading_path), chunk }
             })
             .collect();
-        // It may be megabytes, and is not needed any more.
+        // These may be megabytes, and are not needed any more.
         document.content = Some(String::new());
+        document.stored.iter_mut().for_each(|chunk| chunk.content = String::new());
     }
     Ok(())
 }
 
-/// Compares with the stored chunks, and finds out which of the new ones have a vector in the corpus already.
-pub fn compare(job: &Job, documents: &mut [Document]) -> Result<HashSet<Vec<u8>>, Trouble> {
-    let places: HashMap<i64, usize> =
-        documents.iter().enumerate().filter(|(_, document)| document.is_changed()).map(|(at, document)| (document.claim.leader, at)).collect();
+/// Reads the chunks that are stored of documents that changed.
+pub fn stored(job: &Job, documents: &mut [Document]) -> Result<(), Trouble> {
+    let places: HashMap<i64, usize> = documents
+        .iter()
+        .enumerate()
+        .filter(|(_, document)| document.is_changed())
+        .map(|(at, document)| (document.claim.leader, at))
+        .collect();
     let leaders: Vec<i64> = places.keys().copied().collect();
-    let (stored, known) = (job.corpus.sql(STORED), job.corpus.sql(KNOWN));
+    let sql = job.corpus.sql(STORED);
     transaction(|| {
         as_corpus_owner(job.owner, || {
             Spi::connect(|client| {
-                for row in client.select(stored.as_str(), None, &[leaders.clone().into()])? {
+                for row in client.select(sql.as_str(), None, &[leaders.clone().into()])? {
                     let Some(at) = places.get(&row.get::<i64>(1)?.unwrap_or_default()) else { continue };
                     documents[*at].stored.push(StoredChunk {
                         chunk_id: row.get(2)?.unwrap_or_default(),
@@ -220,20 +227,33 @@ pub fn compare(job: &Job, documents: &mut [Document]) -> Result<HashSet<Vec<u8>>
                         end: row.get(6)?.unwrap_or_default(),
                         size: row.get(7)?.unwrap_or_default(),
                         hash: row.get(8)?.unwrap_or_default(),
+                        content: row.get(9)?.unwrap_or_default(),
                     });
                 }
-                let mut added: HashSet<Vec<u8>> = HashSet::new();
-                for document in documents.iter_mut().filter(|document| document.is_changed()) {
-                    let stored: Vec<&[u8]> = document.stored.iter().map(|chunk| chunk.hash.as_slice()).collect();
-                    let now: Vec<&[u8]> = document.chunks.iter().map(|chunk| chunk.hash.as_slice()).collect();
-                    document.diff = diff(&stored, &now);
-                    added.extend(document.diff.added.iter().map(|at| document.chunks[*at].hash.to_vec()));
-                }
-                if added.is_empty() {
-                    return Ok(added);
-                }
-                let added: Vec<Vec<u8>> = added.into_iter().collect();
-                let rows = client.select(known.as_str(), None, &[added.into()])?;
+                Ok(())
+            })
+        })
+    })
+}
+
+/// Compares with the stored chunks, and finds out which of the new ones have a vector in the corpus already.
+pub fn compare(job: &Job, documents: &mut [Document]) -> Result<HashSet<Vec<u8>>, Trouble> {
+    let mut added: HashSet<Vec<u8>> = HashSet::new();
+    for document in documents.iter_mut().filter(|document| document.is_changed()) {
+        let stored: Vec<&[u8]> = document.stored.iter().map(|chunk| chunk.hash.as_slice()).collect();
+        let now: Vec<&[u8]> = document.chunks.iter().map(|chunk| chunk.hash.as_slice()).collect();
+        document.diff = diff(&stored, &now);
+        added.extend(document.diff.added.iter().map(|at| document.chunks[*at].hash.to_vec()));
+    }
+    if added.is_empty() {
+        return Ok(added);
+    }
+    let added: Vec<Vec<u8>> = added.into_iter().collect();
+    let sql = job.corpus.sql(KNOWN);
+    transaction(|| {
+        as_corpus_owner(job.owner, || {
+            Spi::connect(|client| {
+                let rows = client.select(sql.as_str(), None, &[added.clone().into()])?;
                 rows.map(|row| Ok(row.get::<Vec<u8>>(1)?.unwrap_or_default())).collect()
             })
         })

@@ -104,6 +104,9 @@ pub enum Request<'a> {
         overlap: u32,
         /// How to read the text.
         format: Format,
+        /// Chunks of an earlier version of the text; those that are still there stay.
+        #[serde(borrow)]
+        previous: Vec<&'a str>,
         /// The text.
         content: &'a str,
     },

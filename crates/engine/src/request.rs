@@ -28,7 +28,14 @@ pub enum Job {
     /// See [`protocol::Request::CountTokens`].
     CountTokens { model: Arc<ModelSpec>, content: String },
     /// See [`protocol::Request::Chunk`].
-    Chunk { model: Option<Arc<ModelSpec>>, max_size: Option<u32>, overlap: u32, format: Format, content: String },
+    Chunk {
+        model: Option<Arc<ModelSpec>>,
+        max_size: Option<u32>,
+        overlap: u32,
+        format: Format,
+        previous: Vec<String>,
+        content: String,
+    },
     /// See [`protocol::Request::Inspect`].
     Inspect { name: String, directory: String, overrides: ModelOverrides },
 }
@@ -47,8 +54,9 @@ impl Job {
             protocol::Request::CountTokens { model, content } => {
                 Self::CountTokens { model: Arc::new(model), content: content.into() }
             }
-            protocol::Request::Chunk { model, max_size, overlap, format, content } => {
-                Self::Chunk { model: model.map(Arc::new), max_size, overlap, format, content: content.into() }
+            protocol::Request::Chunk { model, max_size, overlap, format, previous, content } => {
+                let (model, previous) = (model.map(Arc::new), owned(previous));
+                Self::Chunk { model, max_size, overlap, format, previous, content: content.into() }
             }
             protocol::Request::Inspect { name, directory, overrides } => {
                 Self::Inspect { name: name.into(), directory: directory.into(), overrides }

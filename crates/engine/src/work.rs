@@ -119,8 +119,9 @@ impl Worker {
                 self.outbox.answer(request, &Response::Count(count));
                 Ok(Vec::new())
             }
-            Job::Chunk { model, max_size, overlap, format, content } => {
-                self.chunk(request, model.as_deref(), *max_size, *overlap, *format, content)?;
+            Job::Chunk { model, max_size, overlap, format, previous, content } => {
+                let previous: Vec<&str> = previous.iter().map(String::as_str).collect();
+                self.chunk(request, model.as_deref(), *max_size, *overlap, *format, &previous, content)?;
                 Ok(Vec::new())
             }
             Job::Inspect { name, directory, overrides } => {
@@ -158,6 +159,7 @@ impl Worker {
         Ok(items)
     }
 
+    #[allow(clippy::too_many_arguments, reason = "the fields of the request")]
     fn chunk(
         &self,
         request: &Request,
@@ -165,6 +167,7 @@ impl Worker {
         max_size: Option<u32>,
         overlap: u32,
         format: Format,
+        previous: &[&str],
         content: &str,
     ) -> Result<()> {
         let model = spec.map(|spec| self.store.checked(spec)).transpose()?;
@@ -174,7 +177,7 @@ impl Worker {
         let rule = ChunkRule::new(max_size - sizer.overhead, overlap as usize, format)?;
         let mut part = Vec::new();
         let mut bytes = 0;
-        chunk::chunk(content, &rule, &sizer, &mut |mut chunk: Chunk| {
+        chunk::rechunk(content, previous, &rule, &sizer, &mut |mut chunk: Chunk| {
             chunk.size += sizer.overhead;
             bytes += chunk.content.len();
             part.push(chunk);

@@ -181,6 +181,7 @@ fn chunks_are_counted_in_exact_tokens_of_the_model() {
             max_size,
             overlap,
             format: Format::Plain,
+            previous: Vec::new(),
             content: &content,
         };
         for (max, overlap) in [(12, 0), (40, 0), (40, 10)] {

@@ -98,7 +98,7 @@ fn whoever_leaves_ends_the_chunking_of_a_large_text() {
     let content = "La base de données écrit un journal. ".repeat(200_000);
     let format = socle_core::chunk::Format::Plain;
     let request =
-        Request::Chunk { model: Some(model.clone()), max_size: Some(100), overlap: 0, format, content: &content };
+        Request::Chunk { model: Some(model.clone()), max_size: Some(100), overlap: 0, format, previous: Vec::new(), content: &content };
     client.send(0, &request);
     assert!(matches!(client.receive(), Some((_, Response::Chunks { last: false, .. } | Response::Alive))));
     drop(client);

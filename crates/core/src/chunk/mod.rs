@@ -8,6 +8,7 @@ mod fit;
 mod grapheme;
 mod guard;
 mod html;
+mod kept;
 mod markdown;
 mod offset;
 mod outline;
@@ -143,6 +144,21 @@ impl Sizer for Characters {
 /// [`Kind::InvalidArgument`] for a rule that [`ChunkRule::new`] would refuse; the errors of `sizer` and `emit`, after
 /// which neither is called again.
 pub fn chunk(text: &str, rule: &ChunkRule, sizer: &dyn Sizer, emit: &mut dyn FnMut(Chunk) -> Result<()>) -> Result<()> {
+    rechunk(text, &[], rule, sizer, emit)
+}
+
+/// As [`chunk`], for a text whose earlier version had the chunks `previous`, cut by the same rule: those that are still
+/// there stay, so that an edit changes few. The same arguments give the same chunks.
+///
+/// # Errors
+/// As [`chunk`].
+pub fn rechunk(
+    text: &str,
+    previous: &[&str],
+    rule: &ChunkRule,
+    sizer: &dyn Sizer,
+    emit: &mut dyn FnMut(Chunk) -> Result<()>,
+) -> Result<()> {
     rule.check()?;
     let mut characters = CharacterOffset::new(text);
     let mut finish = |content: &str, outline: &Outline, at: usize, source: Range<usize>, size: usize| {
@@ -154,11 +170,11 @@ pub fn chunk(text: &str, rule: &ChunkRule, sizer: &dyn Sizer, emit: &mut dyn FnM
         Format::Plain => {
             let outline = Outline::default();
             Windows::new(text, rule, sizer, &outline, None)
-                .run(&mut |range, size| finish(slice(text, range.clone()), &outline, range.start, range, size))
+                .run(previous, &mut |range, size| finish(slice(text, range.clone()), &outline, range.start, range, size))
         }
         Format::Markdown => {
             let markdown = markdown::read(text, sizer)?;
-            Windows::new(text, rule, sizer, &markdown.outline, Some(&markdown.structure)).run(&mut |range, size| {
+            Windows::new(text, rule, sizer, &markdown.outline, Some(&markdown.structure)).run(previous, &mut |range, size| {
                 let content = slice(text, range.clone());
                 // The indentation of a heading stands before it.
                 let at = range.start + (content.len() - content.trim_start().len());
@@ -167,7 +183,7 @@ pub fn chunk(text: &str, rule: &ChunkRule, sizer: &dyn Sizer, emit: &mut dyn FnM
         }
         Format::Html => {
             let visible = html::read(text, sizer)?;
-            Windows::new(&visible.text, rule, sizer, &visible.outline, None).run(&mut |range, size| {
+            Windows::new(&visible.text, rule, sizer, &visible.outline, None).run(previous, &mut |range, size| {
                 let content = slice(&visible.text, range.clone());
                 finish(content, &visible.outline, range.start, visible.source(range), size)
             })

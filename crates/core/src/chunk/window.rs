@@ -7,6 +7,7 @@
 use super::fit::Fit;
 use super::grapheme::join;
 use super::guard::survive;
+use super::kept::Kept;
 use super::markdown::Structure;
 use super::outline::Outline;
 use super::{ChunkRule, Sizer, character_boundary, slice};
@@ -80,13 +81,35 @@ impl<'a> Windows<'a> {
         Self { text, rule, sizer, outline, structure, last: 0..0 }
     }
 
-    /// Emits every chunk of the text.
-    pub(super) fn run(mut self, emit: EmitRange<'_>) -> Result<()> {
+    /// Emits every chunk of the text, those of `previous` that can stay among them.
+    pub(super) fn run(mut self, previous: &[&str], emit: EmitRange<'_>) -> Result<()> {
+        let kept = Kept::find(self.text, previous);
+        let between = kept.between(self.text);
+        for range in kept.head {
+            self.keep(range, emit)?;
+        }
+        let whole = self.text;
+        self.text = slice(whole, 0..between.end);
+        self.cut_from(between.start, emit)?;
+        self.text = whole;
+        for range in kept.tail {
+            self.keep(range, emit)?;
+        }
+        Ok(())
+    }
+
+    /// Emits a chunk as it was.
+    fn keep(&mut self, range: Range<usize>, emit: EmitRange<'_>) -> Result<()> {
+        let size = self.sizer.size(slice(self.text, range.clone()))?;
+        self.last = range.clone();
+        emit(range, size)
+    }
+
+    fn cut_from(&mut self, mut start: usize, emit: EmitRange<'_>) -> Result<()> {
         let shortest = self.rule.max_size.max(MIN_WINDOW);
         let longest = self.rule.max_size.saturating_mul(2).max(MAX_WINDOW);
         // A byte per token is a guess: the first window shows how long chunks really are.
         let mut length = self.rule.max_size.saturating_mul(WINDOW_CHUNKS).clamp(shortest, longest);
-        let mut start = 0;
         loop {
             self.sizer.size("")?;
             start += blank(slice(self.text, start..self.text.len()));
