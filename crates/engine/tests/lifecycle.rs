@@ -106,6 +106,13 @@ fn it_keeps_no_descriptor_and_is_first_to_go() {
 }
 
 #[test]
+fn without_a_number_it_has_a_thread_for_each_processor_it_may_use() {
+    let engine = Engine::start_with(&EngineSettings { threads: 0, ..settings() });
+    let processors = std::thread::available_parallelism().unwrap();
+    assert_eq!(engine.report().thread_count as usize, processors.get());
+}
+
+#[test]
 fn strangers_to_the_protocol_are_shown_the_door() {
     let engine = Engine::start();
     let mut witness = engine.connect();
