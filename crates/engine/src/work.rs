@@ -217,11 +217,12 @@ impl Worker {
         let Some(first) = batch.first() else { return Ok(Vec::new()) };
         let used = self.store.get(&first.gather.model)?;
         let model = used.model()?;
-        let options = RunOptions::new().map(Arc::new).map_err(|error| bug(&error.to_string()))?;
+        let options = options()?;
         let tokens: Vec<&Tokens> = batch.iter().map(|item| &item.tokens).collect();
-        let run = self.scheduler.run_begins(options.clone(), batch);
+        let requests = batch.iter().map(|item| item.gather.request.clone()).collect();
+        let run = self.scheduler.run_begins(&options, requests);
         let result = model.run(&tokens, &options);
-        self.scheduler.run_ends(run);
+        drop(run);
         if result.is_ok() {
             used.count_texts(batch.len());
             self.statistics.ran(batch.len(), tokens.iter().map(|tokens| tokens.len()).sum());
@@ -245,6 +246,10 @@ fn results(kind: ModelKind, values: Vec<f32>) -> Response {
         ModelKind::Embedding => Response::Vectors(values),
         ModelKind::Reranker => Response::Scores(values),
     }
+}
+
+fn options() -> Result<Arc<RunOptions>> {
+    RunOptions::new().map(Arc::new).map_err(|error| bug(&error.to_string()))
 }
 
 fn bug(why: &str) -> Error {
