@@ -52,6 +52,8 @@ fn serve() -> Result<(), Box<dyn Error>> {
     termination.set_nonblocking(true)?;
 
     let library = Path::new(&settings.onnxruntime_library);
+    // Asks the control groups for the share of the processors, which lies in files that the sandbox closes.
+    let threads = threads(&settings);
     let sandbox = sandbox::enter(Path::new(&settings.model_directory), library);
     let control = Control::start(stream, &settings)?;
     control.log(format!("network {}; files {}", sandbox.network, sandbox.files));
@@ -60,7 +62,6 @@ fn serve() -> Result<(), Box<dyn Error>> {
     let outbox = Arc::new(Outbox::new(Waker::new(poll.registry(), OUTBOX)?, statistics.clone()));
     let models = settings.model_directory.clone().into();
     let store = Arc::new(Store::new(models, Runtime::new(library), settings.memory_limit_bytes));
-    let threads = threads(&settings);
     let scheduler = Scheduler::start(&store, &outbox, &statistics, threads, settings.batch_tokens as usize)?;
     let server = Server {
         poll,

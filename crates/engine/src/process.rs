@@ -3,7 +3,7 @@
 //!
 //! Called on the main thread before there is any other, except where it says otherwise.
 
-use rustix::process::{Pid, Signal};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, setrlimit};
 use std::io;
 
 /// Nice value of bulk workers: at 10 a thread has a tenth of the weight of one at 0 (sched(7), kernel/sched/core.c).
@@ -33,12 +33,20 @@ pub fn prepare() -> io::Result<()> {
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
     // The kernel ends the process with the highest score; 1000 is the maximum (proc_pid_oom_score_adj(5)).
     std::fs::write("/proc/self/oom_score_adj", "1000")?;
+    raise_descriptor_limit()?;
     // SAFETY: mallopt only sets parameters of the allocator.
     unsafe {
         libc::mallopt(libc::M_MMAP_THRESHOLD, MMAP_THRESHOLD);
         libc::mallopt(libc::M_TRIM_THRESHOLD, TRIM_THRESHOLD);
     }
     Ok(())
+}
+
+/// A descriptor for every backend: the soft limit is usually 1,024, for the sake of programs that use select(2), and
+/// max_connections may be higher.
+fn raise_descriptor_limit() -> io::Result<()> {
+    let limit = getrlimit(Resource::Nofile);
+    Ok(setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit })?)
 }
 
 /// Whether the process that started us is still our parent. False means that it died before

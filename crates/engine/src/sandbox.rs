@@ -12,13 +12,14 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// System calls that return EPERM. The listening socket is open by then; accepting needs none of them.
-const DENIED: [i64; 9] = [
+const DENIED: [i64; 10] = [
     libc::SYS_socket,
     libc::SYS_connect,
     libc::SYS_bind,
     libc::SYS_io_uring_setup,
     libc::SYS_execve,
     libc::SYS_execveat,
+    libc::SYS_pidfd_getfd,
     libc::SYS_ptrace,
     libc::SYS_process_vm_readv,
     libc::SYS_process_vm_writev,

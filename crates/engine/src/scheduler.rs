@@ -62,6 +62,19 @@ pub enum Task {
     Alone(Arc<Request>),
 }
 
+/// A run under way.
+#[must_use]
+pub struct Run<'a> {
+    scheduler: &'a Scheduler,
+    run: u64,
+}
+
+impl Drop for Run<'_> {
+    fn drop(&mut self) {
+        self.scheduler.lock().runs.remove(&self.run);
+    }
+}
+
 impl Scheduler {
     /// Starts `threads` workers for each lane.
     ///
@@ -187,17 +200,16 @@ impl Scheduler {
         Budget { tokens: self.batch_tokens, single: !item.gather.model.batchable }
     }
 
-    /// Notes a run, so that [`Self::cancel`] can end it.
-    pub fn run_begins(&self, options: Arc<RunOptions>, batch: &[Item]) -> u64 {
+    /// Notes a run for these requests, so that [`Self::cancel`] can end it, until the result is dropped.
+    pub fn run_begins(&self, options: &Arc<RunOptions>, requests: Vec<Arc<Request>>) -> Run<'_> {
         let run = self.next_run.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        let requests = batch.iter().map(|item| item.gather.request.clone()).collect();
-        self.lock().runs.insert(run, (options, requests));
-        run
-    }
-
-    /// The run has ended.
-    pub fn run_ends(&self, run: u64) {
-        self.lock().runs.remove(&run);
+        let mut state = self.lock();
+        if requests.iter().all(|request| request.is_cancelled()) {
+            // Cancelled before this lock was taken, and so without this run in sight.
+            let _ = options.terminate();
+        }
+        state.runs.insert(run, (options.clone(), requests));
+        Run { scheduler: self, run }
     }
 
     fn wake_all(&self) {

@@ -64,6 +64,8 @@ pub struct Server {
 struct Connections {
     open: HashMap<u64, Connection>,
     accepted: u64,
+    /// Somebody could not be accepted. The listener does not tell of him again, so he has to be remembered.
+    backlog: bool,
     /// Bytes of requests under way.
     bytes: usize,
 }
@@ -81,7 +83,7 @@ impl Server {
         self.control.ready();
         loop {
             let waiting = connections.open.values().any(|connection| !connection.requests.is_empty());
-            let timeout = waiting.then(|| Duration::from_secs(ALIVE_INTERVAL_SECONDS));
+            let timeout = (waiting || connections.backlog).then(|| Duration::from_secs(ALIVE_INTERVAL_SECONDS));
             match self.poll.poll(&mut events, timeout) {
                 Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
                 _ => {}
@@ -107,17 +109,25 @@ impl Server {
                 }
             }
             self.advance(&mut connections);
+            if connections.backlog {
+                // Whoever left has given descriptors back.
+                self.accept(&mut connections)?;
+            }
         }
     }
 
     fn accept(&self, connections: &mut Connections) -> io::Result<()> {
+        connections.backlog = false;
         loop {
             let mut stream = match self.listener.accept() {
                 Ok((stream, _)) => stream,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => continue,
-                // No descriptor to be had: the backend's connection waits until the next one comes.
-                Err(_) => return Ok(()),
+                // No descriptor to be had.
+                Err(_) => {
+                    connections.backlog = true;
+                    return Ok(());
+                }
             };
             let peer = rustix::net::sockopt::socket_peercred(&stream).map(|peer| peer.uid);
             if peer != Ok(rustix::process::geteuid()) {

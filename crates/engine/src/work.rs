@@ -16,8 +16,8 @@ use socle_core::protocol::Response;
 use socle_core::{Error, Kind, Result};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::mpsc::sync_channel;
-use std::time::Duration;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::time::{Duration, Instant};
 
 /// Largest chunk when the caller names no size: tokens, or characters without a model.
 const DEFAULT_CHUNK_TOKENS: u32 = 512;
@@ -25,6 +25,19 @@ const DEFAULT_CHUNK_CHARACTERS: u32 = 2000;
 
 /// Bytes of chunks in one answer; a document has as many answers as it takes.
 const CHUNK_ANSWER_BYTES: usize = 256 << 10;
+
+/// Bytes that the chunks of any document may have together, headings included.
+const MIN_CHUNK_LIMIT: usize = 64 << 20;
+
+/// Times its own bytes that the chunks of a large document may have together. An overlap of half a chunk repeats the
+/// document once; one of all but a character repeats it as often as a chunk has characters.
+const CHUNK_LIMIT_RATIO: usize = 8;
+
+/// Longest wait for a part of an answer to leave: a session that reads nothing holds a worker up.
+const PART_PATIENCE: Duration = Duration::from_secs(60);
+
+/// Time between two looks at whether anybody still waits.
+const CANCEL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Longest wait for [`Response::Alone`] to leave. A backend that does not read is about to be dropped anyway.
 const ALONE_PATIENCE: Duration = Duration::from_secs(1);
@@ -175,20 +188,12 @@ impl Worker {
         let sizer = RequestSizer::new(request, model)?;
         let max_size = sizer.max_size(max_size)?;
         let rule = ChunkRule::new(max_size - sizer.overhead, overlap as usize, format)?;
-        let mut part = Vec::new();
-        let mut bytes = 0;
+        let mut parts = Parts::new(&self.outbox, request, content.len());
         chunk::rechunk(content, previous, &rule, &sizer, &mut |mut chunk: Chunk| {
             chunk.size += sizer.overhead;
-            bytes += chunk.content.len();
-            part.push(chunk);
-            if bytes > CHUNK_ANSWER_BYTES {
-                bytes = 0;
-                let chunks = std::mem::take(&mut part);
-                self.outbox.send_part(request, &Response::Chunks { chunks, last: false }, None);
-            }
-            Ok(())
+            parts.push(chunk)
         })?;
-        self.outbox.answer(request, &Response::Chunks { chunks: part, last: true });
+        self.outbox.answer(request, &Response::Chunks { chunks: parts.chunks, last: true });
         Ok(())
     }
 
@@ -215,11 +220,12 @@ impl Worker {
         let Some(first) = batch.first() else { return Ok(Vec::new()) };
         let used = self.store.get(&first.gather.model)?;
         let model = used.model()?;
-        let options = RunOptions::new().map(Arc::new).map_err(|error| bug(&error.to_string()))?;
+        let options = options()?;
         let tokens: Vec<&Tokens> = batch.iter().map(|item| &item.tokens).collect();
-        let run = self.scheduler.run_begins(options.clone(), batch);
+        let requests = batch.iter().map(|item| item.gather.request.clone()).collect();
+        let run = self.scheduler.run_begins(&options, requests);
         let result = model.run(&tokens, &options);
-        self.scheduler.run_ends(run);
+        drop(run);
         if result.is_ok() {
             used.count_texts(batch.len());
             self.statistics.ran(batch.len(), tokens.iter().map(|tokens| tokens.len()).sum());
@@ -245,8 +251,81 @@ fn results(kind: ModelKind, values: Vec<f32>) -> Response {
     }
 }
 
+fn options() -> Result<Arc<RunOptions>> {
+    RunOptions::new().map(Arc::new).map_err(|error| bug(&error.to_string()))
+}
+
 fn bug(why: &str) -> Error {
     Error::new(Kind::Bug, "the engine failed unexpectedly").detail(why)
+}
+
+fn cancelled() -> Error {
+    Error::new(Kind::Cancelled, "chunking was cancelled")
+}
+
+/// The chunks of a request on their way out: one part is gathered while the one before it leaves, so that a document
+/// takes no more memory than its reader has taken off us.
+struct Parts<'a> {
+    outbox: &'a Outbox,
+    request: &'a Request,
+    /// Those that have not been sent.
+    chunks: Vec<Chunk>,
+    /// Bytes of those.
+    bytes: usize,
+    /// Bytes of text of all.
+    total: usize,
+    limit: usize,
+    /// Told when the last part has left.
+    leaving: Option<Receiver<()>>,
+}
+
+impl<'a> Parts<'a> {
+    fn new(outbox: &'a Outbox, request: &'a Request, document_bytes: usize) -> Self {
+        let limit = MIN_CHUNK_LIMIT.max(CHUNK_LIMIT_RATIO * document_bytes);
+        Self { outbox, request, chunks: Vec::new(), bytes: 0, total: 0, limit, leaving: None }
+    }
+
+    fn push(&mut self, chunk: Chunk) -> Result<()> {
+        let text = chunk.content.len() + chunk.heading_path.iter().map(String::len).sum::<usize>();
+        self.total += text;
+        if self.total > self.limit {
+            let limit = self.limit;
+            return Err(Error::new(Kind::InputTooLong, format!("chunks of this text have more than {limit} bytes"))
+                .detail(format!(
+                    "The limit is {} MB, or {CHUNK_LIMIT_RATIO} times the text where that is more.",
+                    MIN_CHUNK_LIMIT >> 20
+                ))
+                .hint("Choose a smaller overlap."));
+        }
+        self.bytes += size_of::<Chunk>() + text;
+        self.chunks.push(chunk);
+        if self.bytes > CHUNK_ANSWER_BYTES {
+            self.wait()?;
+            let (written, wait) = sync_channel(1);
+            let chunks = std::mem::take(&mut self.chunks);
+            self.outbox.send_part(self.request, &Response::Chunks { chunks, last: false }, Some(written));
+            self.bytes = 0;
+            self.leaving = Some(wait);
+        }
+        Ok(())
+    }
+
+    /// Waits until the last part has left.
+    fn wait(&mut self) -> Result<()> {
+        let Some(leaving) = self.leaving.take() else { return Ok(()) };
+        let begun = Instant::now();
+        loop {
+            match leaving.recv_timeout(CANCEL_INTERVAL) {
+                Ok(()) => return Ok(()),
+                Err(RecvTimeoutError::Timeout) if begun.elapsed() > PART_PATIENCE => {
+                    let seconds = PART_PATIENCE.as_secs();
+                    return Err(cancelled().detail(format!("The session has read nothing for {seconds} s.")));
+                }
+                Err(RecvTimeoutError::Timeout) if !self.request.is_cancelled() => {}
+                Err(_) => return Err(cancelled()),
+            }
+        }
+    }
 }
 
 /// Measures chunks for a request, and stops the chunking when nobody waits for it.
@@ -287,7 +366,7 @@ impl<'a> RequestSizer<'a> {
 impl Sizer for RequestSizer<'_> {
     fn size(&self, text: &str) -> Result<usize> {
         if self.request.is_cancelled() {
-            return Err(Error::new(Kind::Cancelled, "chunking was cancelled"));
+            return Err(cancelled());
         }
         match self.model {
             Some(model) => Ok(model.count(text)?.saturating_sub(self.overhead)),

@@ -86,6 +86,22 @@ fn a_query_has_the_prefix_of_its_model() {
 }
 
 #[test]
+fn a_reranker_takes_no_prefix() {
+    let engine = Engine::start();
+    let mut client = engine.connect();
+    let prefix = || Some("query: ".to_string());
+    for overrides in [
+        ModelOverrides { query_prefix: prefix(), ..ModelOverrides::default() },
+        ModelOverrides { passage_prefix: prefix(), ..ModelOverrides::default() },
+    ] {
+        let error = client.inspect(RERANKER, overrides).unwrap_err();
+        assert_eq!((error.kind, error.message.as_str()), (Kind::InvalidArgument, "a reranker takes no prefix"));
+    }
+    let empty = ModelOverrides { query_prefix: Some(String::new()), ..ModelOverrides::default() };
+    assert_eq!(client.inspect(RERANKER, empty).unwrap(), client.model(RERANKER));
+}
+
+#[test]
 fn a_reranker_puts_the_answer_first() {
     let engine = Engine::start();
     let mut client = engine.connect();

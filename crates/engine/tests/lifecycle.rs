@@ -3,6 +3,7 @@
 
 mod support;
 
+use rustix::process::{Resource, Rlimit, getrlimit, prlimit, setrlimit};
 use socle_core::protocol::{
     EngineSettings, FrameBuffer, FromEngine, PROTOCOL_VERSION, Request, Response, Role, ToEngine, encode,
 };
@@ -103,6 +104,35 @@ fn it_keeps_no_descriptor_and_is_first_to_go() {
     assert!(!maps.contains("libonnxruntime"), "loaded at first need only");
     let report = engine.report();
     assert!(report.network.starts_with("closed"), "{}", report.network);
+}
+
+#[test]
+fn without_a_number_it_has_a_thread_for_each_processor_it_may_use() {
+    let engine = Engine::start_with(&EngineSettings { threads: 0, ..settings() });
+    let processors = std::thread::available_parallelism().unwrap();
+    assert_eq!(engine.report().thread_count as usize, processors.get());
+}
+
+#[test]
+fn it_uses_every_descriptor_it_may_have_and_serves_the_next_when_one_is_free() {
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: Some(256), ..limit }).unwrap();
+    let engine = Engine::start();
+    let pid = rustix::process::Pid::from_raw(engine.process.id().cast_signed());
+    let few = Rlimit { current: Some(32), maximum: Some(32) };
+    assert_eq!(prlimit(pid, Resource::Nofile, few).unwrap(), Rlimit { current: limit.maximum, ..limit });
+
+    let mut clients: Vec<Client> = (0..40).map(|_| Client::raw(&engine.socket())).collect();
+    let hello = Request::Hello { protocol: PROTOCOL_VERSION };
+    for client in &mut clients {
+        client.send(0, &hello);
+    }
+    let last = clients.pop().unwrap();
+    last.stream.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
+    assert!((&last.stream).read(&mut [0; 64]).is_err(), "there is no descriptor for it");
+    drop(clients);
+    last.stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    assert!((&last.stream).read(&mut [0; 64]).unwrap() > 0, "welcomed");
 }
 
 #[test]

@@ -285,6 +285,19 @@ fn library_of_version(directory: &Path, version: &str) -> PathBuf {
 }
 
 #[test]
+fn onnxruntime_is_not_looked_for_in_the_places_of_the_dynamic_loader() {
+    for name in ["libonnxruntime.so", "./libonnxruntime.so"] {
+        let scratch = Scratch::new();
+        // The engine's current directory, where a relative path would lead.
+        fs::copy(support::onnxruntime(), scratch.0.join("libonnxruntime.so")).unwrap();
+        let engine = Engine::start_in(scratch, &EngineSettings { onnxruntime_library: name.to_string(), ..settings() });
+        let error = engine.connect().inspect(support::MINILM, ModelOverrides::default()).unwrap_err();
+        assert_eq!(error.kind, Kind::EngineUnavailable);
+        assert_eq!(error.detail, Some(format!("\"{name}\" is not an absolute path.")));
+    }
+}
+
+#[test]
 fn onnxruntime_that_is_missing_or_unfit_is_a_clear_error_and_can_be_repaired() {
     let directory = Scratch::new();
     let library = directory.0.join("libonnxruntime.so");

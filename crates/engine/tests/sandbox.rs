@@ -1,6 +1,7 @@
 //! What is left to a process in the sandbox. One test, because it closes around this whole process.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+use rustix::process::{PidfdFlags, PidfdGetfdFlags};
 use std::io::ErrorKind;
 use std::net::{TcpStream, UdpSocket};
 use std::os::unix::net::UnixStream;
@@ -20,6 +21,9 @@ fn the_sandbox_leaves_reading_models_and_nothing_else() {
     denied(UdpSocket::bind("127.0.0.1:0").unwrap_err());
     denied(UnixStream::connect("/tmp/.s.PGSQL.5432").unwrap_err());
     denied(std::process::Command::new("/bin/true").spawn().unwrap_err());
+    // Its own descriptor, which it could take without the sandbox.
+    let own = rustix::process::pidfd_open(rustix::process::getpid(), PidfdFlags::empty()).unwrap();
+    denied(rustix::process::pidfd_getfd(&own, 0, PidfdGetfdFlags::empty()).unwrap_err().into());
     assert_eq!(std::fs::read(models.join("model")).unwrap(), b"bytes");
     // A kernel without Landlock says so, and reads on.
     if sandbox.files.starts_with("closed") {

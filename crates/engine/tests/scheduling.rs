@@ -108,6 +108,52 @@ fn whoever_leaves_ends_the_chunking_of_a_large_text() {
     assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
 }
 
+/// Chunks by characters.
+fn chunk(content: &str, max_size: u32, overlap: u32) -> Request<'_> {
+    let format = socle_core::chunk::Format::Plain;
+    Request::Chunk { model: None, max_size: Some(max_size), overlap, format, content }
+}
+
+#[test]
+fn an_overlap_that_multiplies_a_text_is_refused() {
+    let engine = Engine::start();
+    let mut client = engine.connect();
+    let content = "a word and another ".repeat(250_000);
+    match client.call(&chunk(&content, 200, 190)).pop() {
+        Some(Response::Failed { error, .. }) => {
+            assert_eq!(error.kind, Kind::InputTooLong);
+            assert!(error.message.contains("67108864"), "{error}");
+            assert!(error.hint.unwrap().contains("overlap"));
+        }
+        _ => panic!("not refused"),
+    }
+    assert!(matches!(client.call(&chunk(&content, 200, 100)).pop(), Some(Response::Chunks { last: true, .. })));
+}
+
+#[test]
+fn chunks_that_nobody_reads_do_not_pile_up() {
+    let engine = Engine::start();
+    let mut client = engine.connect();
+    let content = "a word and another ".repeat(500_000);
+    client.send(0, &chunk(&content, 1_000, 800));
+    while engine.report().bulk_queue == 0 {}
+    std::thread::sleep(Duration::from_secs(3));
+    let report = engine.report();
+    assert_eq!(report.bulk_queue, 1, "it waits for its reader");
+    // The text has 10 MB, once in the frame and once in the request; its chunks have 50 MB.
+    assert!(report.memory_bytes < 40 << 20, "{}", report.memory_bytes);
+    let mut bytes = 0;
+    loop {
+        if let (_, Response::Chunks { chunks, last }) = client.receive().unwrap() {
+            bytes += chunks.iter().map(|chunk| chunk.content.len()).sum::<usize>();
+            if last {
+                break;
+            }
+        }
+    }
+    assert!(bytes > 30 << 20, "{bytes}");
+}
+
 #[test]
 fn a_suspect_says_that_it_runs_alone_and_others_wait() {
     let mut slow = Slow::new(HALF_A_SECOND);

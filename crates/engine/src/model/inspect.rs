@@ -48,6 +48,7 @@ pub fn inspect(
     let stamps = vec![graph.stamp, tokenizer_file.stamp];
 
     let kind = kind(&layout, &session.outputs(), overrides)?;
+    let (query_prefix, passage_prefix) = prefixes(&layout, kind, overrides)?;
     let (output, pooling) = output(&layout, &session.outputs(), kind, overrides)?;
     let window = window(&layout, &session, name, overrides)?;
     let mut spec = ModelSpec {
@@ -61,8 +62,8 @@ pub fn inspect(
         max_tokens: window,
         pooling,
         normalize: overrides.normalize.or(layout.normalize).unwrap_or(true) && kind == ModelKind::Embedding,
-        query_prefix: overrides.query_prefix.clone().or(layout.query_prefix).unwrap_or_default(),
-        passage_prefix: overrides.passage_prefix.clone().or(layout.passage_prefix).unwrap_or_default(),
+        query_prefix,
+        passage_prefix,
         output: output.name,
         pad_id: tokenizer.pad_id.or(layout.pad_id).unwrap_or_default(),
         batchable: !facts.dynamic_quantization && !session.single,
@@ -132,6 +133,22 @@ fn kind(layout: &Layout, outputs: &[OutputInfo], overrides: &ModelOverrides) -> 
     let scores = |output: &OutputInfo| output.name == "logits" && output.last == Some(1);
     let guessed = if outputs.iter().any(scores) { ModelKind::Reranker } else { ModelKind::Embedding };
     Ok(overrides.kind.or(layout.kind).unwrap_or(guessed))
+}
+
+/// The prefixes of queries and passages. A reranker reads query and document as they are.
+fn prefixes(layout: &Layout, kind: ModelKind, overrides: &ModelOverrides) -> Result<(String, String)> {
+    let wanted = [&overrides.query_prefix, &overrides.passage_prefix];
+    if kind == ModelKind::Reranker {
+        if wanted.into_iter().flatten().any(|prefix| !prefix.is_empty()) {
+            return Err(Error::new(Kind::InvalidArgument, "a reranker takes no prefix")
+                .hint("Leave out query_prefix and passage_prefix."));
+        }
+        return Ok(Default::default());
+    }
+    let [query, passage] = wanted.map(Option::clone);
+    let query = query.or_else(|| layout.query_prefix.clone()).unwrap_or_default();
+    let passage = passage.or_else(|| layout.passage_prefix.clone()).unwrap_or_default();
+    Ok((query, passage))
 }
 
 /// Which output to read, and how to pool it.

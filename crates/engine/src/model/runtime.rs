@@ -38,17 +38,21 @@ impl Runtime {
         if let Some(loaded) = loaded.as_ref() {
             return Ok(loaded.environment.clone());
         }
-        if !self.library.exists() {
-            return Err(Error::new(Kind::MissingFile, "ONNX Runtime is not installed")
-                .detail(format!("There is no file \"{}\".", self.library.display()))
-                .hint("Run \"make install\" again, or set socle.onnxruntime_library."));
-        }
         let unusable = |why: String| {
             Error::new(Kind::EngineUnavailable, "ONNX Runtime cannot be used").detail(why).hint(format!(
                 "socle needs ONNX Runtime 1.{} or later; run \"make install\" again, or set socle.onnxruntime_library.",
                 ort::MINOR_VERSION
             ))
         };
+        if !self.library.is_absolute() {
+            // The dynamic loader looks for a bare name in places of its own, whoever may write there.
+            return Err(unusable(format!("\"{}\" is not an absolute path.", self.library.display())));
+        }
+        if !self.library.exists() {
+            return Err(Error::new(Kind::MissingFile, "ONNX Runtime is not installed")
+                .detail(format!("There is no file \"{}\".", self.library.display()))
+                .hint("Run \"make install\" again, or set socle.onnxruntime_library."));
+        }
         check_owner(&self.library).map_err(unusable)?;
         let environment = ort::init_from(&self.library)
             .map_err(|error| unusable(error.to_string()))?

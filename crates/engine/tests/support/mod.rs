@@ -76,7 +76,12 @@ impl Engine {
     }
 
     pub fn start_with(settings: &EngineSettings) -> Self {
-        let mut engine = Self::spawn(Scratch::new(), settings);
+        Self::start_in(Scratch::new(), settings)
+    }
+
+    /// An engine whose current directory is this one.
+    pub fn start_in(scratch: Scratch, settings: &EngineSettings) -> Self {
+        let mut engine = Self::spawn(scratch, settings);
         let mut buffer = FrameBuffer::default();
         let begun = Instant::now();
         loop {
