@@ -45,8 +45,15 @@ install-models:
 	$(use_directories)
 	models=$$($(SETUP) models)
 	install -d "$$share/socle/models"
-	# Copies, not links: a model file known under a second name is refused.
-	cp -R --no-preserve=links,ownership "$$models/." "$$share/socle/models/"
+	# Copies, not links: a model file known under a second name is refused. What is there already stays, and what differs
+	# is renamed into place: a server that runs meanwhile never reads half of a file.
+	(cd "$$models" && find . -type f) | while read -r file; do
+		target=$$share/socle/models/$$file
+		if ! cmp -s "$$models/$$file" "$$target"; then
+			install -D -m 644 "$$models/$$file" "$$target.new"
+			mv -fT "$$target.new" "$$target"
+		fi
+	done
 
 ## uninstall: takes all of that out of the server again
 uninstall:
