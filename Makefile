@@ -55,10 +55,21 @@ install-models:
 		fi
 	done
 
-## uninstall: takes all of that out of the server again
+## uninstall: takes all of that out of the server again, and leaves the models that you have put there
 uninstall:
 	$(use_directories)
-	rm -rf "$$lib/socle.so" "$$lib/socle" "$$share/socle" "$$share"/extension/socle{.control,--*.sql}
+	rm -rf "$$lib/socle.so" "$$lib/socle" "$$share"/extension/socle{.control,--*.sql}
+	. pgrx-config/versions.env
+	for model in $$(sed 's|.*  ||; s|/.*||' <<<"$$MODEL_SHA256" | sort -u); do
+		# Known by its bytes: one of your own may have the same name.
+		files=$$(grep "  $$model/" <<<"$$MODEL_SHA256")
+		if (cd "$$share/socle/models" && sha256sum --check --status <<<"$$files") 2>/dev/null; then
+			rm -rf "$$share/socle/models/$$model"
+		fi
+	done
+	for directory in "$$share/socle/models" "$$share/socle"; do
+		if [ -d "$$directory" ]; then rmdir --ignore-fail-on-non-empty "$$directory"; fi
+	done
 
 ## installcheck: runs the regression tests on the running server that PGHOST, PGPORT and PGUSER name
 installcheck:
