@@ -13,6 +13,7 @@ mod client;
 mod embed;
 mod error;
 mod installation;
+mod lookup;
 mod model;
 mod postgres_version;
 mod rerank;
