@@ -186,6 +186,13 @@ impl Supervisor {
             return;
         }
         if !engine.is_ready() {
+            // Killed as it came up: once is no sign that the next one fares no better, and sessions are waiting.
+            if self.failed_starts == 0 && ended.is_by_signal() {
+                self.failed_starts = 1;
+                self.next_start = None;
+                pgrx::log!("{NAME}: {ended} before it was ready; starting another");
+                return;
+            }
             return self.failed_start(&ended.to_string());
         }
         if engine.age() > HEALTHY {

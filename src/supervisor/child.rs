@@ -45,6 +45,13 @@ pub enum Ended {
     Died(ExitStatus),
 }
 
+impl Ended {
+    /// It was killed, by a fault of its own or from outside.
+    pub fn is_by_signal(&self) -> bool {
+        matches!(self, Self::Died(status) if status.signal().is_some())
+    }
+}
+
 impl fmt::Display for Ended {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
