@@ -2,6 +2,7 @@
 
 use crate::{embed, sqlstate};
 use socle_tests::{Cluster, error_of, eventually};
+use std::sync::Barrier;
 
 #[test]
 fn the_first_call_starts_it_without_preloading() {
@@ -71,6 +72,22 @@ fn without_a_worker_slot_the_error_says_which_setting_to_raise() {
     assert_eq!(sqlstate, "53400");
     assert!(hint.contains("max_worker_processes"), "{hint}");
     client.execute("SELECT 1", &[]).unwrap();
+}
+
+#[test]
+fn many_first_calls_at_once_take_one_worker_slot() {
+    let cluster = Cluster::with_models("max_worker_processes = 4");
+    let start = Barrier::new(30);
+    std::thread::scope(|scope| {
+        for _ in 0..30 {
+            scope.spawn(|| {
+                let mut client = cluster.connect();
+                client.batch_execute("LOAD 'socle'").unwrap();
+                start.wait();
+                assert_eq!(embed(&mut client, "at the same time").unwrap(), 384);
+            });
+        }
+    });
 }
 
 #[test]
