@@ -45,13 +45,31 @@ install-models:
 	$(use_directories)
 	models=$$($(SETUP) models)
 	install -d "$$share/socle/models"
-	# Copies, not links: a model file known under a second name is refused.
-	cp -R --no-preserve=links,ownership "$$models/." "$$share/socle/models/"
+	# Copies, not links: a model file known under a second name is refused. What is there already stays, and what differs
+	# is renamed into place: a server that runs meanwhile never reads half of a file.
+	(cd "$$models" && find . -type f) | while read -r file; do
+		target=$$share/socle/models/$$file
+		if ! cmp -s "$$models/$$file" "$$target"; then
+			install -D -m 644 "$$models/$$file" "$$target.new"
+			mv -fT "$$target.new" "$$target"
+		fi
+	done
 
-## uninstall: takes all of that out of the server again
+## uninstall: takes all of that out of the server again, and leaves the models that you have put there
 uninstall:
 	$(use_directories)
-	rm -rf "$$lib/socle.so" "$$lib/socle" "$$share/socle" "$$share"/extension/socle{.control,--*.sql}
+	rm -rf "$$lib/socle.so" "$$lib/socle" "$$share"/extension/socle{.control,--*.sql}
+	. pgrx-config/versions.env
+	for model in $$(sed 's|.*  ||; s|/.*||' <<<"$$MODEL_SHA256" | sort -u); do
+		# Known by its bytes: one of your own may have the same name.
+		files=$$(grep "  $$model/" <<<"$$MODEL_SHA256")
+		if (cd "$$share/socle/models" && sha256sum --check --status <<<"$$files") 2>/dev/null; then
+			rm -rf "$$share/socle/models/$$model"
+		fi
+	done
+	for directory in "$$share/socle/models" "$$share/socle"; do
+		if [ -d "$$directory" ]; then rmdir --ignore-fail-on-non-empty "$$directory"; fi
+	done
 
 ## installcheck: runs the regression tests on the running server that PGHOST, PGPORT and PGUSER name
 installcheck:
@@ -67,7 +85,9 @@ test: install install-models test-units test-server
 # Everything that needs no server.
 .PHONY: test-units
 test-units:
-	export SOCLE_MODELS=$$($(SETUP) models) SOCLE_ONNXRUNTIME=$$($(SETUP) onnxruntime)
+	models=$$($(SETUP) models)
+	onnxruntime=$$($(SETUP) onnxruntime)
+	export SOCLE_MODELS=$$models SOCLE_ONNXRUNTIME=$$onnxruntime
 	cargo test --release --locked --package socle-core --package socle-engine
 	cargo test --release --locked --package socle-tests --test project
 
@@ -75,10 +95,12 @@ test-units:
 .PHONY: test-server
 test-server:
 	$(use_server)
-	export PGHOST=$$($(CLUSTER) start regress "$$pg_config" -c fsync=off) PGUSER=postgres
+	runner=$$($(SETUP) runner)
+	python=$$($(SETUP) python test)
+	host=$$($(CLUSTER) start regress "$$pg_config" -c fsync=off)
+	export PGHOST=$$host PGUSER=postgres SOCLE_PG_CONFIG=$$pg_config SOCLE_RUNNER=$$runner SOCLE_PYTHON=$$python
 	trap '$(CLUSTER) stop regress "$$pg_config"' EXIT
 	$(MAKE) installcheck || { cat $(TARGET)/pg_regress/regression.diffs; exit 1; }
-	export SOCLE_PG_CONFIG=$$pg_config SOCLE_RUNNER=$$($(SETUP) runner) SOCLE_PYTHON=$$($(SETUP) python test)
 	cargo test --release --locked --package socle-tests --test cluster -- --test-threads=2
 
 ## test-all: the same on all four versions of PostgreSQL
@@ -88,8 +110,9 @@ test-all: install install-models test-units
 ## demo: from nothing to answers out of real documents, in French and English
 demo: install install-models
 	$(use_server)
+	documents=$$($(SETUP) documents)
 	$(CLUSTER) start demo "$$pg_config" >/dev/null
-	demo/run.sh "$$pg_config" "$$($(SETUP) documents)"
+	demo/run.sh "$$pg_config" "$$documents"
 
 ## psql: opens psql on the demo's server (ARGS="-c '…'" for one command)
 psql:
@@ -114,10 +137,14 @@ lint:
 bench: install install-models
 	$(use_server)
 	cargo build --release --locked --package socle-bench
-	export PGHOST=$$($(CLUSTER) start bench "$$pg_config") SOCLE_DOCUMENTS=$$($(SETUP) documents)
+	documents=$$($(SETUP) documents)
+	models=$$($(SETUP) models)
+	onnxruntime=$$($(SETUP) onnxruntime)
+	python=$$($(SETUP) python bench)
+	host=$$($(CLUSTER) start bench "$$pg_config")
 	trap '$(CLUSTER) stop bench "$$pg_config"' EXIT
-	PYTHONPATH=$$($(SETUP) python bench) $(TARGET)/socle-bench "$$($(SETUP) models)" "$$($(SETUP) onnxruntime)" \
-		bench/fastembed_run.py $(DATA)
+	export PGHOST=$$host PYTHONPATH=$$python SOCLE_DOCUMENTS=$$documents
+	$(TARGET)/socle-bench "$$models" "$$onnxruntime" bench/fastembed_run.py $(DATA)
 
 ## clean: removes what was built
 clean:

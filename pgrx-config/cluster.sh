@@ -29,7 +29,8 @@ start() {
     # No locale and UTF-8: the one combination that every build of Postgres has.
     as_runner "$bin/initdb" --pgdata="$data" --username=postgres --auth=trust --no-locale --encoding=UTF8 \
       --no-instructions >/dev/null
-    printf "include '%s'\nunix_socket_directories = '%s'\n" "$here/postgresql.conf" "$home" |
+    # The text and no include: the server's user cannot enter a checkout below /root, and a checkout may move.
+    { cat "$here/postgresql.conf" && printf "unix_socket_directories = '%s'\n" "$home"; } |
       as_runner tee -a "$data/postgresql.conf" >/dev/null
   fi
   if ! as_runner "$bin/pg_ctl" --pgdata="$data" status >/dev/null; then

@@ -143,6 +143,13 @@ python_packages() {
   local file=$here/requirements-$1.txt version digest
   [ -e "$file" ] || die "there is no $file"
   version=$(python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+  case $version in
+    3.11 | 3.12 | 3.13) ;;
+    *)
+      die "${file##*/} pins wheels for Python 3.11, 3.12 and 3.13, and python3 is $version:" \
+        "put one of them before it on the PATH"
+      ;;
+  esac
   digest=$(sha256sum "$file")
   assemble "$cache/python-$1-$version-${digest:0:12}" build_python_packages "$file"
   echo "$cache/python-$1-$version-${digest:0:12}" >&3
@@ -153,8 +160,8 @@ build_python_packages() {
   say "installing the packages of ${1##*/}"
   export PIP_ROOT_USER_ACTION=ignore # they go into a directory of their own
   python3 -m pip --disable-pip-version-check --no-input install --no-cache-dir --no-deps --only-binary=:all: \
-    --require-hashes --quiet --target "$2" --requirement "$1" ||
-    die "${1##*/} could not be installed: its wheels are for Python 3.11 to 3.13"
+    --require-hashes --target "$2" --requirement "$1" ||
+    die "the packages of ${1##*/} could not be installed"
 }
 
 # Root may not run a server. A user of its own can read nothing but what everyone can, and its data directories.

@@ -24,6 +24,9 @@ const RETRY: Duration = Duration::from_millis(10);
 /// Time after which a supervisor that has been asked for and has not come is asked for again.
 const ASK_AGAIN: Duration = Duration::from_secs(2);
 
+/// Longest wait for a free worker slot: those of parallel queries come and go.
+const SLOT_PATIENCE: Duration = Duration::from_secs(2);
+
 /// Engines that may die under one statement before it gives up, though it is not known to have killed one. They die at
 /// most about once a second.
 const MAX_DEATHS: usize = 100;
@@ -125,6 +128,7 @@ fn connect() -> Result<Connection> {
     }
     let begun = Instant::now();
     let mut asked: Option<Instant> = None;
+    let mut turn = None;
     loop {
         if let Some(connection) = Connection::open()? {
             return Ok(connection);
@@ -134,8 +138,18 @@ fn connect() -> Result<Connection> {
                 return Err(unavailable(&reason));
             }
         } else if asked.is_none_or(|asked| asked.elapsed() > ASK_AGAIN) {
-            supervisor::register_now()?;
-            asked = Some(Instant::now());
+            if turn.is_none() {
+                let unusable = |error| unavailable(&format!("Its runtime directory cannot be used: {error}."));
+                turn = supervisor::take_turn().map_err(unusable)?;
+            }
+            if turn.is_some() {
+                match supervisor::register_now() {
+                    Ok(()) => asked = Some(Instant::now()),
+                    // One that was asked for before may still be on its way.
+                    Err(error) if asked.is_none() && begun.elapsed() > SLOT_PATIENCE => return Err(error),
+                    Err(_) => {}
+                }
+            }
         }
         if begun.elapsed() > START_PATIENCE {
             return Err(unavailable(&format!("It did not come up within {} s.", START_PATIENCE.as_secs())));

@@ -24,6 +24,8 @@ type SqlResult = Result<Option<VectorDatum>, ErrorReport>;
 #[derive(Default)]
 struct Memo {
     digest: String,
+    /// `socle.truncate_input`, which may change between two rows.
+    truncate: bool,
     content: String,
     vector: Vec<f32>,
 }
@@ -43,12 +45,12 @@ fn one(call: pg_sys::FunctionCallInfo, role: Role, name: &str) -> Result<Option<
     let Some(content) = arguments.content(0, name)? else { return Ok(None) };
     check_not_blank(&content, name)?;
     let spec = model::embedding_model(arguments.word(1, "model")?)?;
-    let digest = spec.digest();
+    let (digest, truncate) = (spec.digest(), setting::truncate_input());
     // SAFETY: Postgres is calling this function, and nothing else uses its fn_extra.
     let mut memo = unsafe { pg_func_extra(call, Memo::default) };
-    if memo.digest != digest || memo.content != content {
+    if memo.digest != digest || memo.truncate != truncate || memo.content != content {
         let vector = vectors(&spec, role, &[&content], None)?.pop().unwrap_or_default();
-        *memo = Memo { digest, content, vector };
+        *memo = Memo { digest, truncate, content, vector };
     }
     vector::datum(&memo.vector).map(Some)
 }

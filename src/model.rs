@@ -2,19 +2,17 @@
 
 use crate::argument::Arguments;
 use crate::error::{report, spi};
+use crate::lookup::Lookup;
 use crate::{client, setting};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
-use pgrx::spi::OwnedPreparedStatement;
 use serde_json::{Value, json};
 use socle_core::model::{ModelFile, ModelKind, ModelOverrides, ModelSpec, Pooling};
 use socle_core::protocol::{Request, Response};
 use socle_core::{Error, Kind, Result};
-use std::cell::RefCell;
-use std::ffi::CStr;
+use std::ffi::{CStr, c_long};
 
 const FIND: &str = include_str!("../sql/query/find_model.sql");
-const NAMES: &str = include_str!("../sql/query/model_names.sql");
 const INSERT: &str = include_str!("../sql/query/insert_model.sql");
 const DELETE: &str = include_str!("../sql/query/delete_model.sql");
 
@@ -22,8 +20,8 @@ const DELETE: &str = include_str!("../sql/query/delete_model.sql");
 const MAX_NAMES: usize = 10;
 
 thread_local! {
-    /// [`FIND`], planned once for this session.
-    static FIND_PLAN: RefCell<Option<OwnedPreparedStatement>> = const { RefCell::new(None) };
+    static BY_NAME: Lookup = const { Lookup::new(FIND) };
+    static NAMES: Lookup = const { Lookup::new(include_str!("../sql/query/model_names.sql")) };
 }
 
 /// The model that an embedding function was given, or the default one.
@@ -57,18 +55,7 @@ pub fn any_model(name: Option<String>) -> Result<ModelSpec> {
 /// # Errors
 /// `UnknownModel`, with the names there are; `DamagedModelFile` when its row was changed by hand.
 pub fn find(name: &str) -> Result<ModelSpec> {
-    let found = Spi::connect(|client| {
-        FIND_PLAN.with_borrow_mut(|plan| {
-            let plan = match plan {
-                Some(plan) => plan,
-                None => plan.insert(client.prepare(FIND, &[PgOid::from(pg_sys::TEXTOID)])?.keep()),
-            };
-            let rows = client.select(&*plan, Some(1), &[name.into()])?;
-            if rows.is_empty() { Ok(None) } else { rows.first().get_one::<String>() }
-        })
-    })
-    .map_err(spi)?;
-    let Some(row) = found else { return Err(unknown(name)?) };
+    let Some(row) = BY_NAME.with(|lookup| lookup.rows(&[name], 1))?.pop() else { return Err(unknown(name)?) };
     let damaged =
         || Error::new(Kind::DamagedModelFile, format!("the row of model \"{name}\" in socle.model is damaged"));
     let (spec, digest) = serde_json::from_str(&row).ok().and_then(|row| spec(&row)).ok_or_else(damaged)?;
@@ -102,11 +89,7 @@ fn unknown(name: &str) -> Result<Error> {
 }
 
 fn known_models() -> Result<String> {
-    let names: Vec<String> = Spi::connect(|client| {
-        let rows = client.select(NAMES, Some(MAX_NAMES as i64 + 1), &[])?;
-        rows.map(|row| Ok(row.get::<String>(1)?.unwrap_or_default())).collect::<pgrx::spi::Result<_>>()
-    })
-    .map_err(spi)?;
+    let names = NAMES.with(|lookup| lookup.rows(&[], MAX_NAMES as c_long + 1))?;
     if names.is_empty() {
         return Ok("No model is registered: see socle.register_model().".to_string());
     }

@@ -24,6 +24,9 @@ use workers::Workers;
 
 const NAME: &str = "socle supervisor";
 
+/// Held by the session that has a supervisor started, in [`RUNTIME_DIRECTORY`].
+const STARTING_LOCK: &str = "starting.lock";
+
 /// Time before the n-th further attempt after an engine that never became ready. Nothing changes by itself then, so
 /// attempts are few.
 const START_BACKOFF: [u64; 3] = [2_000, 5_000, 10_000];
@@ -45,6 +48,16 @@ pub fn register_at_start() {
         // SAFETY: called in the postmaster while it preloads libraries, as the function demands.
         unsafe { pg_sys::RegisterBackgroundWorker(&mut worker) };
     }
+}
+
+/// The turn to call [`register_now`], as long as it is kept; `None` while another session has it. Sessions that all
+/// registered a supervisor would each take a worker slot, and the last would find none.
+///
+/// # Errors
+/// Those of the file system.
+pub fn take_turn() -> std::io::Result<Option<File>> {
+    let lock = open_lock(STARTING_LOCK)?;
+    Ok(lock.try_lock().is_ok().then_some(lock))
 }
 
 /// Has the postmaster start a supervisor. A second one finds the lock taken and leaves.
@@ -129,8 +142,7 @@ pub extern "C-unwind" fn socle_supervisor_main(database: pg_sys::Datum) {
 
 /// The lock that only one supervisor of this cluster can hold, or `None` when another one does.
 fn take_lock() -> std::io::Result<Option<File>> {
-    DirBuilder::new().recursive(true).mode(0o700).create(RUNTIME_DIRECTORY)?;
-    let lock = File::create(Path::new(RUNTIME_DIRECTORY).join(SUPERVISOR_LOCK))?;
+    let lock = open_lock(SUPERVISOR_LOCK)?;
     // Sessions that look whether there is a supervisor hold it for a moment.
     for _ in 0..20 {
         if lock.try_lock().is_ok() {
@@ -139,6 +151,11 @@ fn take_lock() -> std::io::Result<Option<File>> {
         wait::wait_for_time(Duration::from_millis(10));
     }
     Ok(None)
+}
+
+fn open_lock(name: &str) -> std::io::Result<File> {
+    DirBuilder::new().recursive(true).mode(0o700).create(RUNTIME_DIRECTORY)?;
+    File::create(Path::new(RUNTIME_DIRECTORY).join(name))
 }
 
 fn shutdown_requested() -> bool {
@@ -204,6 +221,13 @@ impl Supervisor {
             return;
         }
         if !engine.is_ready() {
+            // Killed as it came up: once is no sign that the next one fares no better, and sessions are waiting.
+            if self.failed_starts == 0 && ended.is_by_signal() {
+                self.failed_starts = 1;
+                self.next_start = None;
+                pgrx::log!("{NAME}: {ended} before it was ready; starting another");
+                return;
+            }
             return self.failed_start(&ended.to_string());
         }
         if engine.age() > HEALTHY {

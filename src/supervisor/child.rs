@@ -45,6 +45,13 @@ pub enum Ended {
     Died(ExitStatus),
 }
 
+impl Ended {
+    /// It was killed, by a fault of its own or from outside.
+    pub fn is_by_signal(&self) -> bool {
+        matches!(self, Self::Died(status) if status.signal().is_some())
+    }
+}
+
 impl fmt::Display for Ended {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -116,7 +123,9 @@ impl Child {
         // A process closes its descriptors a moment before it can be waited for.
         let patience = if connected { Duration::ZERO } else { FAREWELL };
         if let Some(status) = self.wait_at_most(patience) {
-            return Some(if self.leaving || status.code() == Some(0) { Ended::OnPurpose } else { Ended::Died(status) });
+            // Only an engine that was ready leaves of its own accord; another program may well exit with 0 at once.
+            let left = self.leaving || self.ready && status.code() == Some(0);
+            return Some(if left { Ended::OnPurpose } else { Ended::Died(status) });
         }
         // Judged only after reading: a supervisor that was stopped itself finds the answers waiting.
         let hung = self.unanswered.is_some_and(|since| since.elapsed() > HUNG);

@@ -16,6 +16,9 @@ SELECT * FROM error_of($$SELECT socle.embed(ARRAY['one', NULL, 'three', repeat('
 SET socle.truncate_input = on;
 SELECT socle.embed(repeat('word ', 300), 'minilm') <-> socle.embed(repeat('word ', 254), 'minilm') < 1e-6 AS cut_to_the_window;
 RESET socle.truncate_input;
+-- What a call site remembers of one row does not outlive the setting.
+SELECT code, message FROM error_of($$SELECT set_config('socle.truncate_input', v, true), socle.embed(repeat('word ', 300), 'minilm')
+    FROM (VALUES ('on'), ('on'), ('off')) AS t (v)$$);
 -- A vector of one model does not compare with one of another.
 SELECT code, message FROM error_of($$SELECT socle.embed('a', 'minilm') <-> socle.embed('a', 'multilingual')$$);
 -- Errors leave the session as it was.

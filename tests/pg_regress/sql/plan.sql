@@ -17,3 +17,17 @@ SET min_parallel_table_scan_size = 0;
 SELECT plan_of($$SELECT count(socle.embed(content, 'minilm')) FROM planned$$);
 SELECT count(socle.embed(content, 'minilm')), count(DISTINCT content) FROM planned;
 SELECT code, message FROM error_of($$SELECT count(socle.embed(content, 'nope')) FROM planned$$);
+-- Also below a statement that has written before the plan runs: CREATE TABLE AS has made its table.
+SELECT plan_of($$CREATE TABLE embedded AS SELECT id, socle.embed(content, 'minilm') AS embedding FROM planned$$);
+CREATE TABLE embedded AS SELECT id, socle.embed(content, 'minilm') AS embedding FROM planned;
+SELECT count(embedding), count(DISTINCT id) FROM embedded;
+SELECT code, hint FROM error_of($$CREATE TABLE refused AS SELECT socle.embed(content, 'nope') FROM planned$$);
+-- Whatever a session's search_path finds first.
+CREATE SCHEMA trap;
+CREATE TABLE trap.model (name text);
+CREATE FUNCTION trap.never(text, text) RETURNS boolean LANGUAGE sql AS 'SELECT false';
+CREATE OPERATOR trap.= (FUNCTION = trap.never, LEFTARG = text, RIGHTARG = text);
+SET search_path = trap, pg_catalog, public;
+SELECT socle.embed('found', 'minilm') IS NOT NULL AS found;
+SELECT hint FROM public.error_of($$SELECT socle.embed('x', 'nope')$$);
+RESET search_path;
