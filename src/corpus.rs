@@ -43,6 +43,8 @@ pub struct CorpusSpec {
     pub key_columns: Vec<String>,
     /// Its equality operators, as they stand in SQL.
     pub key_operators: Vec<String>,
+    /// What the key is called in the tables of the corpus.
+    pub chunk_key_columns: Vec<String>,
     /// Columns that make up a document.
     pub content_columns: Vec<String>,
     /// Column that `{title}` stands for.
@@ -79,10 +81,14 @@ pub struct CorpusSpec {
     pub hnsw_ef_construction: i32,
     /// `filling`, `active`, `paused` or `broken`.
     pub state: String,
+    /// Why it is paused or broken, or troubled at the moment.
+    pub state_reason: Option<String>,
     /// OID of the chunk table, if it is there.
     pub chunk: Option<u32>,
     /// OID of the change log, if it is there.
     pub change: Option<u32>,
+    /// OID of the document table, if it is there.
+    pub document: Option<u32>,
     /// OID of the source, if it is there.
     pub source: Option<u32>,
     /// OID of the owner of the chunk table.
@@ -115,7 +121,8 @@ impl CorpusSpec {
         .map_err(spi)?;
         row.map(|row| {
             serde_json::from_str(&row).map_err(|error| {
-                Error::new(Kind::Bug, format!("the row of corpus \"{name}\" in socle.corpus is damaged")).detail(error.to_string())
+                Error::new(Kind::Bug, format!("the row of corpus \"{name}\" in socle.corpus is damaged"))
+                    .detail(error.to_string())
             })
         })
         .transpose()

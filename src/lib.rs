@@ -18,7 +18,6 @@ mod installation;
 mod lookup;
 mod model;
 mod postgres_version;
-mod read_only;
 mod rerank;
 mod setting;
 mod status;

@@ -16,9 +16,9 @@ use rustix::event::epoll;
 use socle_core::protocol::{EngineSettings, FAILURE_FILE, RUNTIME_DIRECTORY, SUPERVISOR_LOCK};
 use socle_core::{Error, Kind, Result};
 use std::fs::{DirBuilder, File};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 use workers::Workers;
 

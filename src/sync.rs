@@ -1,14 +1,14 @@
 //! The sync worker: a background worker of one database that keeps its corpora true.
 //!
 //! Started by the supervisor when a transaction that changed a source has committed; ends when it has been idle for a
-//! minute with nothing waiting, or when its turn is over and it has asked for another. It claims changes, and commits;
+//! minute with nothing waiting, or when the supervisor asks because another database has no worker. It claims changes, and commits;
 //! reads documents, and commits; has the engine chunk and embed them with no transaction open; and writes the result in one
 //! short transaction that checks that the claim still holds. All of that as the owner of the corpus.
 
 mod claim;
 mod document;
-mod turn;
 mod transaction;
+mod turn;
 mod write;
 
 use crate::corpus::CorpusSpec;
@@ -19,7 +19,7 @@ use pgrx::prelude::*;
 use socle_core::corpus::template::Template;
 use socle_core::model::ModelSpec;
 use socle_core::{Error, Kind};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use transaction::{Trouble, as_corpus_owner, transaction};
 
 const VECTOR_OID: &str = include_str!("../sql/query/vector_oid.sql");
@@ -27,6 +27,10 @@ const CREATE_INDEX: &str = include_str!("../sql/corpus/create_index.sql");
 
 /// Bytes of documents that are worked on together, unless one alone is larger.
 const SLICE_BYTES: u64 = 1 << 20;
+
+/// How often, and how long apart, changes are handed back whose log a user has locked.
+const GIVE_BACK_ATTEMPTS: usize = 50;
+const GIVE_BACK_PAUSE: Duration = Duration::from_millis(200);
 
 /// What working on documents needs to know.
 #[derive(Debug)]
@@ -88,7 +92,7 @@ fn work(name: &str) -> Result<Progress, Trouble> {
         Claimed::Swept => Ok(Progress::Worked { full: true }),
         Claimed::Nothing { waiting } => {
             if !waiting && corpus.state == "filling" {
-                finish_filling(&corpus, owner)?;
+                finish_filling(&corpus, owner, change.into())?;
             }
             Ok(Progress::Idle { waiting })
         }
@@ -97,6 +101,9 @@ fn work(name: &str) -> Result<Progress, Trouble> {
             let job = job(&corpus, owner, lease).inspect_err(|_| give_back(&corpus, owner, lease, &claims))?;
             let full = claims.len() as i64 == claim::MAX_DOCUMENTS;
             work_on(&job, claims)?;
+            if corpus.state_reason.is_some() {
+                transaction(|| Ok(crate::corpus::set_state(&corpus.name, &corpus.state, None)?))?;
+            }
             Ok(Progress::Worked { full })
         }
     }
@@ -105,7 +112,9 @@ fn work(name: &str) -> Result<Progress, Trouble> {
 fn job(corpus: &CorpusSpec, owner: pg_sys::Oid, lease: Uuid) -> Result<Job, Trouble> {
     transaction(|| {
         let chunk = pg_sys::Oid::from(corpus.chunk.unwrap_or_default());
-        let vector = Spi::connect(|client| client.select(VECTOR_OID, Some(1), &[chunk.into()])?.first().get_one::<pg_sys::Oid>())?;
+        let vector = Spi::connect(|client| {
+            client.select(VECTOR_OID, Some(1), &[chunk.into()])?.first().get_one::<pg_sys::Oid>()
+        })?;
         let vector_oid = vector.unwrap_or(pg_sys::InvalidOid);
         // SAFETY: a catalog lookup inside a transaction.
         let vector_type = unsafe {
@@ -187,13 +196,17 @@ fn work_on_slice(job: &Job, claims: &[Claim]) -> Result<(), Failure> {
 
 /// Hands changes back; if even that fails, their lease ends by itself.
 fn give_back(corpus: &CorpusSpec, owner: pg_sys::Oid, lease: Uuid, claims: &[Claim]) {
-    if let Err(trouble) = claim::release(corpus, owner, lease, claims) {
-        pgrx::log!("socle sync: corpus \"{}\": {}", corpus.name, trouble.message);
+    for _ in 0..GIVE_BACK_ATTEMPTS {
+        match claim::release(corpus, owner, lease, claims) {
+            Ok(()) => return,
+            Err(trouble) if trouble.is_a_lock() => crate::wait::wait_for_time(GIVE_BACK_PAUSE),
+            Err(trouble) => return pgrx::log!("socle sync: corpus \"{}\": {}", corpus.name, trouble.message),
+        }
     }
 }
 
 /// The first fill is complete: builds the vector index, which nobody but workers waits for.
-fn finish_filling(corpus: &CorpusSpec, owner: pg_sys::Oid) -> Result<(), Trouble> {
+fn finish_filling(corpus: &CorpusSpec, owner: pg_sys::Oid, change: pg_sys::Oid) -> Result<(), Trouble> {
     turn::show(&format!("building the vector index of corpus {}", corpus.name));
     let expression = transaction(|| Ok(crate::corpus::index_expression(corpus)?))?;
     let name = identifier(&format!("{}_embedding_idx", corpus.chunk_table));
@@ -208,6 +221,11 @@ fn finish_filling(corpus: &CorpusSpec, owner: pg_sys::Oid) -> Result<(), Trouble
         ],
     );
     transaction(|| {
+        let state = CorpusSpec::try_find(&corpus.name)?.map(|corpus| corpus.state);
+        // Another worker may be at it, or through.
+        if !claim::take_lock(change)? || state.as_deref() != Some("filling") {
+            return Ok(());
+        }
         as_corpus_owner(owner, || Ok(Spi::run(&sql)?))?;
         Ok(crate::corpus::set_state(&corpus.name, "active", None)?)
     })

@@ -1,16 +1,17 @@
--- $1 documents at most, $2 lease, $3 its length in seconds. All changes of a document are taken together; a document that
--- somebody works on is left alone.
+-- $1 documents at most, $2 lease, $3 its length in seconds, $4 processes that can hold one. All changes of a document are
+-- taken together; a document that somebody works on is left alone.
 WITH due AS MATERIALIZED (
     SELECT c.change_id, {keys c}
     FROM {change} c
     WHERE c.next_attempt_at <= clock_timestamp() AND {first_key c} IS NOT NULL
-      AND (c.lease_until IS NULL OR c.lease_until < clock_timestamp())
-      AND NOT EXISTS (SELECT FROM {change} o WHERE {same o c} AND o.lease_until >= clock_timestamp())
+      AND (c.lease_until IS NULL OR c.lease_until < clock_timestamp() OR c.lease_pid <> ALL ($4))
+      AND NOT EXISTS (SELECT FROM {change} o WHERE {same o c} AND o.lease_until >= clock_timestamp() AND o.lease_pid = ANY ($4))
     ORDER BY c.change_id LIMIT $1 FOR UPDATE OF c SKIP LOCKED),
 attempt AS MATERIALIZED (
     SELECT min(l.change_id) AS leader, min(c.attempt_count) + 1 AS attempt_count, {keys c}
     FROM due l JOIN {change} c ON {same c l} GROUP BY {keys c})
 UPDATE {change} c
-SET lease_id = $2, lease_until = clock_timestamp() + make_interval(secs => $3), attempt_count = a.attempt_count
+SET lease_id = $2, lease_pid = pg_backend_pid(), lease_until = clock_timestamp() + make_interval(secs => $3),
+    attempt_count = a.attempt_count
 FROM attempt a WHERE {same c a}
 RETURNING a.leader, c.change_id, a.attempt_count

@@ -5,6 +5,7 @@ CREATE TABLE {change} (
     changed_at timestamptz NOT NULL DEFAULT now(),
     {key_definitions},
     lease_id uuid,
+    lease_pid integer,
     lease_until timestamptz,
     attempt_count integer NOT NULL DEFAULT 0,
     next_attempt_at timestamptz NOT NULL DEFAULT '-infinity',

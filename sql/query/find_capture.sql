@@ -1,4 +1,4 @@
--- The change log of a corpus for a trigger on $2, which has to be its source or a partition of it, and which columns of
+-- The change log of a corpus for a trigger on table $2, which has to be its source or a partition of it, and which columns of
 -- that table, by number, are the key and what chunks are made of.
 SELECT jsonb_build_object('log', l.oid::bigint, 'owner', l.relowner::bigint, 'name', format('%I.%I', n.nspname, l.relname),
                           'key', k.numbers, 'key_names', k.names, 'content', w.numbers)
@@ -8,12 +8,12 @@ JOIN pg_class l ON l.oid = b.change
 JOIN pg_namespace n ON n.oid = l.relnamespace
 CROSS JOIN LATERAL (
     SELECT array_agg(a.attnum ORDER BY x.position) AS numbers,
-           string_agg(quote_ident('source_' || x.name), ', ' ORDER BY x.position) AS names
-    FROM unnest(c.key_columns) WITH ORDINALITY AS x (name, position)
-    LEFT JOIN pg_attribute a ON a.attrelid = $2 AND a.attname = x.name::name AND NOT a.attisdropped) AS k
+           string_agg(quote_ident(x.own_name), ', ' ORDER BY x.position) AS names
+    FROM unnest(c.key_columns, c.chunk_key_columns) WITH ORDINALITY AS x (name, own_name, position)
+    LEFT JOIN pg_attribute a ON a.attrelid = $2::oid AND a.attname = x.name::name AND NOT a.attisdropped) AS k
 CROSS JOIN LATERAL (
     SELECT coalesce(array_agg(a.attnum), '{}') AS numbers
     FROM pg_attribute a
-    WHERE a.attrelid = $2 AND a.attname = ANY ((c.content_columns || c.template_columns)::name[]) AND NOT a.attisdropped) AS w
+    WHERE a.attrelid = $2::oid AND a.attname = ANY ((c.content_columns || c.template_columns)::name[]) AND NOT a.attisdropped) AS w
 WHERE c.name = $1 AND array_position(k.numbers, NULL) IS NULL
-  AND (b.source = $2 OR EXISTS (SELECT FROM pg_partition_ancestors($2) AS p (relid) WHERE p.relid = b.source))
+  AND (b.source = $2::oid OR EXISTS (SELECT FROM pg_partition_ancestors($2::oid) AS p (relid) WHERE p.relid = b.source))

@@ -1,8 +1,8 @@
 SELECT row_to_json(x)::text FROM (
     SELECT c.name, c.source_schema, c.source_table, coalesce(s.relkind = 'p', false) AS partitioned, c.key_columns,
-           c.key_operators, c.content_columns, c.title_column, c.template, c.template_columns, c.chunk_schema, c.chunk_table,
+           c.key_operators, c.chunk_key_columns, c.content_columns, c.title_column, c.template, c.template_columns, c.chunk_schema, c.chunk_table,
            c.change_table, c.document_table, c.model, c.model_digest, c.dimensions, c.max_tokens, c.overlap_tokens, c.format,
-           c.max_attempts, c.hnsw_m, c.hnsw_ef_construction, c.state, k.oid::bigint AS chunk, l.oid::bigint AS change,
+           c.max_attempts, c.hnsw_m, c.hnsw_ef_construction, c.state, c.state_reason, k.oid::bigint AS chunk, l.oid::bigint AS change, d.oid::bigint AS document,
            s.oid::bigint AS source, k.relowner::bigint AS owner, b.corpus IS NOT NULL AS bound
     FROM socle.corpus c
     LEFT JOIN socle.corpus_binding b ON b.corpus = c.name
@@ -11,4 +11,5 @@ SELECT row_to_json(x)::text FROM (
     LEFT JOIN pg_namespace n ON n.nspname = c.chunk_schema
     LEFT JOIN pg_class k ON k.relnamespace = n.oid AND k.relname = c.chunk_table AND k.relkind = 'r'
     LEFT JOIN pg_class l ON l.relnamespace = n.oid AND l.relname = c.change_table AND l.relkind = 'r'
+    LEFT JOIN pg_class d ON d.relnamespace = n.oid AND d.relname = c.document_table AND d.relkind = 'r'
     WHERE c.name = $1) AS x

@@ -9,6 +9,7 @@ CREATE TABLE socle.corpus (
     source_table text NOT NULL,
     key_columns text[] NOT NULL,
     key_operators text[] NOT NULL,
+    chunk_key_columns text[] NOT NULL,
     content_columns text[] NOT NULL,
     title_column text,
     template text NOT NULL,
@@ -38,6 +39,7 @@ COMMENT ON COLUMN socle.corpus.source_schema IS 'schema of the source';
 COMMENT ON COLUMN socle.corpus.source_table IS 'table whose rows are the documents';
 COMMENT ON COLUMN socle.corpus.key_columns IS 'primary key of the source';
 COMMENT ON COLUMN socle.corpus.key_operators IS 'equality operator of each key column';
+COMMENT ON COLUMN socle.corpus.chunk_key_columns IS 'columns of the chunk table that hold the key; they keep their names';
 COMMENT ON COLUMN socle.corpus.content_columns IS 'columns that together are the content of a document, an empty line between them';
 COMMENT ON COLUMN socle.corpus.title_column IS 'column with the title of a document';
 COMMENT ON COLUMN socle.corpus.template IS 'what is put before each chunk when it is embedded';

@@ -1,7 +1,7 @@
 //! What the trigger needs to know of a change log, looked up once and kept until a relation it depends on changes.
 
 use crate::corpus::identity::as_superuser;
-use crate::read_only;
+use crate::lookup::Lookup;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 use pgrx::spi::OwnedPreparedStatement;
@@ -10,8 +10,6 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::ffi::CStr;
 use std::rc::Rc;
-
-const FIND: &str = include_str!("../../sql/query/find_capture.sql");
 
 /// The change log of one corpus, as seen from one trigger.
 pub struct ChangeLog {
@@ -51,6 +49,7 @@ pub struct Column {
 }
 
 thread_local! {
+    static FIND: Lookup = const { Lookup::new(include_str!("../../sql/query/find_capture.sql")) };
     /// By trigger. `None`: nothing to note, because the corpus is gone or waits for socle.resume_corpus().
     static LOGS: RefCell<HashMap<pg_sys::Oid, Option<Rc<ChangeLog>>>> = RefCell::default();
     /// Relations whose change makes all of the above stale.
@@ -77,7 +76,9 @@ pub fn find(data: &pg_sys::TriggerData) -> Option<Rc<ChangeLog>> {
     // SAFETY: a trigger with arguments has that many C strings of them.
     let corpus = (trigger.tgnargs == 1).then(|| unsafe { CStr::from_ptr(*trigger.tgargs) });
     let log = corpus.and_then(|corpus| look_up(&corpus.to_string_lossy(), relation)).map(Rc::new);
-    RELATIONS.with_borrow_mut(|relations| relations.extend([relation].into_iter().chain(log.as_ref().map(|log| log.relation))));
+    RELATIONS.with_borrow_mut(|relations| {
+        relations.extend([relation].into_iter().chain(log.as_ref().map(|log| log.relation)))
+    });
     LOGS.with_borrow_mut(|logs| logs.insert(trigger.tgoid, log.clone()));
     log
 }
@@ -99,16 +100,17 @@ fn look_up(corpus: &str, relation: pg_sys::Oid) -> Option<ChangeLog> {
             false,
         );
         pg_sys::PushActiveSnapshot(pg_sys::GetLatestSnapshot());
-        let found = as_superuser(|| read_only::first_text(FIND, &[corpus.into(), relation.into()]));
+        let relation_text = relation.to_u32().to_string();
+        let found = as_superuser(|| FIND.with(|find| find.rows(&[corpus, &relation_text], 1)));
         pg_sys::PopActiveSnapshot();
-        let found = found.ok().flatten().and_then(|found| serde_json::from_str(&found).ok());
+        let found = found.ok().and_then(|rows| rows.first().and_then(|found| serde_json::from_str(found).ok()));
         let log = found.and_then(|found| prepare(found, relation).ok().flatten());
         pg_sys::AtEOXact_GUC(true, level);
         log
     }
 }
 
-/// What [`FIND`] finds.
+/// What `FIND` finds.
 #[derive(Deserialize)]
 struct Found {
     log: u32,
@@ -203,9 +205,7 @@ impl Column {
     /// [`ChangeLog::read`] was called with the slot.
     pub unsafe fn value(&self, slot: *mut pg_sys::TupleTableSlot) -> Option<pg_sys::Datum> {
         // SAFETY: the slot has at least as many values as `last` says.
-        unsafe {
-            if *(*slot).tts_isnull.add(self.index) { None } else { Some(*(*slot).tts_values.add(self.index)) }
-        }
+        unsafe { if *(*slot).tts_isnull.add(self.index) { None } else { Some(*(*slot).tts_values.add(self.index)) } }
     }
 
     /// Whether two rows hold the same bytes. Two different pointers to the same text in TOAST count as different; an

@@ -82,7 +82,8 @@ fn flush_current() {
 }
 
 fn flush(wanted: impl Fn(&Batch) -> bool) {
-    let batches: Vec<Batch> = PENDING.with_borrow_mut(|pending| pending.extract_if(.., |batch| wanted(batch)).collect());
+    let batches: Vec<Batch> =
+        PENDING.with_borrow_mut(|pending| pending.extract_if(.., |batch| wanted(batch)).collect());
     if batches.is_empty() {
         return;
     }
@@ -122,10 +123,10 @@ fn append(batch: &Batch) {
         })
         .collect();
     let result = Spi::connect_mut(|client| {
-        match count {
-            0 => {}
-            1 => drop(client.update(&log.insert_one, None, &arguments)?),
-            _ => drop(client.update(&log.insert_many, None, &arguments)?),
+        if count == 1 {
+            client.update(&log.insert_one, None, &arguments)?;
+        } else if count > 1 {
+            client.update(&log.insert_many, None, &arguments)?;
         }
         if batch.sweep {
             client.update(&log.insert_sweep, None, &[])?;

@@ -3,7 +3,7 @@
 
 use super::identity;
 use super::source::Source;
-use super::statement::{expand, identifier, literal};
+use super::statement::{expand, identifier, key_name, literal};
 use super::{CorpusSpec, manage};
 use crate::argument::Arguments;
 use crate::error::{report, spi};
@@ -146,8 +146,11 @@ fn corpus(wish: &Wish, source: &Source, model: &ModelSpec) -> Result<CorpusSpec>
         source.require_column(column, "The template")?;
     }
     if model.dimensions > MAX_INDEX_DIMENSIONS[1] {
-        return Err(Error::new(Kind::NotSupported, format!("model \"{}\" has {} dimensions", model.name, model.dimensions))
-            .detail(format!("An HNSW index of pgvector takes {} at most.", MAX_INDEX_DIMENSIONS[1])));
+        return Err(Error::new(
+            Kind::NotSupported,
+            format!("model \"{}\" has {} dimensions", model.name, model.dimensions),
+        )
+        .detail(format!("An HNSW index of pgvector takes {} at most.", MAX_INDEX_DIMENSIONS[1])));
     }
     let max_tokens = wish.max_tokens.map_or_else(|| default_tokens(model, &text), i32::unsigned_abs);
     if wish.overlap_tokens.unsigned_abs() >= max_tokens {
@@ -161,6 +164,7 @@ fn corpus(wish: &Wish, source: &Source, model: &ModelSpec) -> Result<CorpusSpec>
         partitioned: source.partitioned,
         key_columns: source.key.iter().map(|column| column.name.clone()).collect(),
         key_operators: source.key.iter().map(|column| column.operator.clone()).collect(),
+        chunk_key_columns: source.key.iter().map(|column| key_name(&column.name)).collect(),
         content_columns: wish.content.clone(),
         title_column: wish.title.clone(),
         template_columns: template.columns().into_iter().map(str::to_string).collect(),
@@ -179,8 +183,10 @@ fn corpus(wish: &Wish, source: &Source, model: &ModelSpec) -> Result<CorpusSpec>
         hnsw_m: wish.hnsw_m,
         hnsw_ef_construction: wish.hnsw_ef_construction,
         state: "filling".into(),
+        state_reason: None,
         chunk: None,
         change: None,
+        document: None,
         source: None,
         owner: None,
         bound: false,
@@ -256,7 +262,7 @@ fn adopt(corpus: &CorpusSpec, source: &Source, vector: &str) -> Result<bool> {
     })
     .map_err(spi)?;
     let Some((columns, comment, owner)) = found else { return Ok(false) };
-    let key = source.key.iter().map(|column| format!("{} {}", identifier(&super::statement::key_name(&column.name)), column.definition));
+    let key = source.key.iter().map(|column| format!("{} {}", identifier(&key_name(&column.name)), column.definition));
     let rest = [
         "ordinal integer",
         "content text",
@@ -272,7 +278,9 @@ fn adopt(corpus: &CorpusSpec, source: &Source, vector: &str) -> Result<bool> {
     wanted.push(format!("embedding {vector}"));
     let taken = Error::new(Kind::AlreadyExists, format!("relation \"{}\" already exists", corpus.chunk_table));
     if owner != Some(source.owner) || columns.as_deref() != Some(wanted.join(", ").as_str()) {
-        return Err(taken.hint("It is not a chunk table of this source and model: rename or drop it, or name the corpus differently."));
+        return Err(taken.hint(
+            "It is not a chunk table of this source and model: rename or drop it, or name the corpus differently.",
+        ));
     }
     if !comment.unwrap_or_default().ends_with(&format!("digest {}", corpus.model_digest)) {
         return Err(taken
@@ -280,10 +288,11 @@ fn adopt(corpus: &CorpusSpec, source: &Source, vector: &str) -> Result<bool> {
             .hint("Drop it, or name the corpus differently."));
     }
     pgrx::notice!("adopting the chunk table \"{}\"", corpus.chunk_table);
-    let sql = expand("DROP POLICY IF EXISTS socle_source_row ON {chunk}; COMMENT ON TABLE {chunk} IS {comment}", corpus, &[(
-        "comment",
-        &literal(&chunk_comment(corpus)),
-    )]);
+    let sql = expand(
+        "DROP POLICY IF EXISTS socle_source_row ON {chunk}; COMMENT ON TABLE {chunk} IS {comment}",
+        corpus,
+        &[("comment", &literal(&chunk_comment(corpus)))],
+    );
     run(&sql)?;
     Ok(true)
 }
@@ -293,6 +302,7 @@ fn register(corpus: &CorpusSpec) -> Result<CorpusSpec> {
     let row = json!({
         "name": corpus.name, "source_schema": corpus.source_schema, "source_table": corpus.source_table,
         "key_columns": corpus.key_columns, "key_operators": corpus.key_operators,
+        "chunk_key_columns": corpus.chunk_key_columns,
         "content_columns": corpus.content_columns, "title_column": corpus.title_column, "template": corpus.template,
         "template_columns": corpus.template_columns, "chunk_schema": corpus.chunk_schema,
         "chunk_table": corpus.chunk_table, "change_table": corpus.change_table,
@@ -311,7 +321,42 @@ pub fn bind(name: &str) -> Result<bool> {
     let bound = identity::as_superuser(|| {
         Spi::connect_mut(|client| client.update(BIND, None, &[name.into()]).map(|rows| rows.len()))
     });
-    bound.map(|rows| rows > 0).map_err(spi)
+    let bound = bound.map_err(spi)? > 0;
+    if bound && let Some(corpus) = CorpusSpec::try_find(name)? {
+        for relation in manage::tree(&corpus)? {
+            // Sessions may remember that there was nothing to note for it.
+            // SAFETY: sends a message about a table that exists.
+            unsafe { pg_sys::CacheInvalidateRelcacheByRelid(relation) };
+        }
+        [corpus.change, corpus.document].into_iter().flatten().for_each(|table| depend_on_extension(table.into()));
+    }
+    Ok(bound)
+}
+
+/// Has a table dropped with the extension without which it is of no use. Unlike a member of the extension it is dumped.
+fn depend_on_extension(table: pg_sys::Oid) {
+    // SAFETY: catalog lookups and changes inside a transaction.
+    unsafe {
+        let extension = pg_sys::get_extension_oid(c"socle".as_ptr(), true);
+        let of = |class: pg_sys::Oid, object: pg_sys::Oid| pg_sys::ObjectAddress {
+            classId: class,
+            objectId: object,
+            objectSubId: 0,
+        };
+        let relation = pg_sys::Oid::from(pg_sys::RelationRelationId);
+        let class = pg_sys::Oid::from(pg_sys::ExtensionRelationId);
+        pg_sys::deleteDependencyRecordsForClass(
+            relation,
+            table,
+            class,
+            pg_sys::DependencyType::DEPENDENCY_AUTO as std::ffi::c_char,
+        );
+        pg_sys::recordDependencyOn(
+            &of(relation, table),
+            &of(class, extension),
+            pg_sys::DependencyType::DEPENDENCY_AUTO,
+        );
+    }
 }
 
 /// pgvector's type with its schema and length.
@@ -345,7 +390,10 @@ pub fn model_of(corpus: &CorpusSpec) -> Result<ModelSpec> {
     if spec.digest() == corpus.model_digest {
         return Ok(spec);
     }
-    Err(Error::new(Kind::NotInState, format!("model \"{}\" is not the one that corpus \"{}\" was made with", corpus.model, corpus.name))
-        .detail(format!("Its digest is {}, that of the vectors {}.", spec.digest(), corpus.model_digest))
-        .hint("Register the model of that digest under this name again."))
+    Err(Error::new(
+        Kind::NotInState,
+        format!("model \"{}\" is not the one that corpus \"{}\" was made with", corpus.model, corpus.name),
+    )
+    .detail(format!("Its digest is {}, that of the vectors {}.", spec.digest(), corpus.model_digest))
+    .hint("Register the model of that digest under this name again."))
 }

@@ -102,7 +102,10 @@ unsafe fn changes_rows(call: pg_sys::FunctionCallInfo) -> Option<bool> {
                 let cells = if commands.is_null() {
                     &[]
                 } else {
-                    std::slice::from_raw_parts((*commands).elements, usize::try_from((*commands).length).unwrap_or_default())
+                    std::slice::from_raw_parts(
+                        (*commands).elements,
+                        usize::try_from((*commands).length).unwrap_or_default(),
+                    )
                 };
                 Some(cells.iter().any(|cell| {
                     matches!(
@@ -127,7 +130,10 @@ unsafe fn changes_rows(call: pg_sys::FunctionCallInfo) -> Option<bool> {
     }
 }
 
-fn rows_of(sql: &str) -> Result<Vec<(String, Option<String>, Option<String>)>> {
+/// Up to three texts of each row.
+type Row = (String, Option<String>, Option<String>);
+
+fn rows_of(sql: &str) -> Result<Vec<Row>> {
     Spi::connect(|client| {
         let rows = client.select(sql, None, &[])?;
         let width = rows.columns()?;
@@ -162,9 +168,8 @@ fn follow_names() -> Result<()> {
 
 /// The template with the columns as they are called now.
 fn renamed_template(row: &Value) -> String {
-    let names = |key: &str| -> Vec<&str> {
-        row[key].as_array().into_iter().flatten().filter_map(Value::as_str).collect()
-    };
+    let names =
+        |key: &str| -> Vec<&str> { row[key].as_array().into_iter().flatten().filter_map(Value::as_str).collect() };
     let mut template = row["template"].as_str().unwrap_or_default().to_string();
     for (old, new) in names("old_columns").into_iter().zip(names("template_columns")) {
         if old != new {
@@ -218,13 +223,8 @@ fn end(corpus: &CorpusSpec) -> Result<()> {
         Some(chunk) => Spi::get_one_with_args::<bool>(HAS_DEPENDENTS, &[chunk.into()]).map_err(spi)? == Some(true),
         None => true,
     };
-    let mut sql = corpus.sql("DROP TABLE IF EXISTS {change}, {document}");
-    if !needed {
-        sql.push_str(&corpus.sql(", {chunk}"));
-    }
-    // As the user of the command: an owner who drops his source may drop its chunks.
     match corpus.owner {
-        Some(owner) => as_restricted_owner(owner.into(), || Spi::run(&sql)).map_err(spi),
-        None => as_superuser(|| Spi::run(&sql)).map_err(spi),
+        Some(owner) => as_restricted_owner(owner.into(), || manage::remove(corpus, needed)),
+        None => as_superuser(|| manage::remove(corpus, true)),
     }
 }

@@ -14,6 +14,7 @@ use socle_core::{Error, Kind, Result};
 const SET_STATE: &str = include_str!("../../sql/query/set_corpus_state.sql");
 const DELETE: &str = include_str!("../../sql/query/delete_corpus.sql");
 const PARTITIONS: &str = include_str!("../../sql/query/partitions.sql");
+const TREE: &str = include_str!("../../sql/query/partition_tree.sql");
 const HAS_POLICY: &str = include_str!("../../sql/query/has_policy.sql");
 const HAS_VECTOR_INDEX: &str = include_str!("../../sql/query/has_vector_index.sql");
 const TRUNCATE_TRIGGER: &str = include_str!("../../sql/corpus/create_truncate_trigger.sql");
@@ -44,6 +45,16 @@ fn complete(corpus: &CorpusSpec) -> Result<pg_sys::Oid> {
     corpus.owner.map(Into::into).ok_or_else(|| missing("chunk table"))
 }
 
+/// The source and its partitions.
+pub fn tree(corpus: &CorpusSpec) -> Result<Vec<pg_sys::Oid>> {
+    let source = pg_sys::Oid::from(corpus.source.unwrap_or_default());
+    Spi::connect(|client| {
+        let rows = client.select(TREE, None, &[source.into()])?;
+        rows.map(|row| Ok(row.get(1)?.unwrap_or(pg_sys::InvalidOid))).collect::<pgrx::spi::Result<_>>()
+    })
+    .map_err(spi)
+}
+
 /// Puts the truncate triggers on the source and its partitions where they are missing; asks the sync worker to compare
 /// source and chunks, if that is wanted. To be called as the owner.
 pub fn start(corpus: &CorpusSpec, compare: bool) -> Result<()> {
@@ -69,20 +80,22 @@ fn drop_corpus(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
         model::prevent_if_read_only(c"socle.drop_corpus()");
         let corpus = own_corpus(call, "name")?;
         let keep_chunks = Arguments::new(call).boolean(1).unwrap_or_default();
-        // The row first: what follows must not look like a loss to the event triggers.
-        as_superuser(|| Spi::run_with_args(DELETE, &[corpus.name.as_str().into()])).map_err(spi)?;
+        // Tables before the row, as workers lock them.
         match corpus.owner {
-            Some(owner) => as_owner(owner.into(), || remove(&corpus, keep_chunks)),
-            None => remove(&corpus, keep_chunks),
+            Some(owner) => as_owner(owner.into(), || remove(&corpus, keep_chunks))?,
+            None => remove(&corpus, keep_chunks)?,
         }
+        as_superuser(|| Spi::run_with_args(DELETE, &[corpus.name.as_str().into()])).map_err(spi)
     };
     dropped().map_err(report)
 }
 
-fn remove(corpus: &CorpusSpec, keep_chunks: bool) -> Result<()> {
+/// Removes triggers and tables, as the owner.
+pub fn remove(corpus: &CorpusSpec, keep_chunks: bool) -> Result<()> {
+    let _ours = event::Ours::begin();
     if let Some(source) = corpus.source {
         let capture = identifier(&format!("socle_capture_{}", corpus.name));
-        run(&corpus.sql(&format!("DROP TRIGGER IF EXISTS {capture} ON {{source_table}}")))?;
+        run(&expand("DROP TRIGGER IF EXISTS {trigger} ON {source_table}", corpus, &[("trigger", &capture)]))?;
         let truncate = format!("socle_truncate_{}", corpus.name);
         let arguments = [pg_sys::Oid::from(source).into(), truncate.as_str().into()];
         let with_trigger: Vec<String> = Spi::connect(|client| {

@@ -63,11 +63,12 @@ impl Source {
                 row.get::<String>(4)?.unwrap_or_default(),
                 row.get::<pg_sys::Oid>(5)?.unwrap_or(pg_sys::InvalidOid),
                 row.get::<bool>(6)?.unwrap_or_default(),
+                row.get::<bool>(7)?.unwrap_or_default(),
             )))
         })
         .map_err(spi)?;
         let unknown = || Error::new(Kind::InvalidArgument, "source does not exist");
-        let (schema, name, kind, persistence, owner, system) = row.ok_or_else(unknown)?;
+        let (schema, name, kind, persistence, owner, system, forced) = row.ok_or_else(unknown)?;
         let wrong = |why: &str| Error::new(Kind::WrongRelationKind, format!("\"{name}\" cannot be a source: {why}"));
         if system {
             return Err(wrong("it is a system catalog"));
@@ -80,13 +81,20 @@ impl Source {
             _ => Some("it is not a table"),
         };
         if let Some(why) = why {
-            return Err(wrong(why).hint("A source is an ordinary or partitioned table, whose changes triggers can see."));
+            return Err(
+                wrong(why).hint("A source is an ordinary or partitioned table, whose changes triggers can see.")
+            );
         }
         if persistence == "t" {
             return Err(wrong("it is a temporary table"));
         }
         if !super::identity::may_act_as(owner) {
             return Err(Error::new(Kind::NotPermitted, format!("must be owner of table \"{name}\"")));
+        }
+        if forced {
+            return Err(Error::new(Kind::NotInState, format!("row security is forced on table \"{name}\""))
+                .detail("The sync worker acts as the owner of the table and would not see all of its rows.")
+                .hint("Use ALTER TABLE … NO FORCE ROW LEVEL SECURITY, or give the owner BYPASSRLS."));
         }
         let source = Self {
             partitioned: kind == "p",
@@ -120,7 +128,9 @@ impl Source {
             return Ok(());
         }
         Err(Error::new(Kind::WrongColumnType, format!("column \"{name}\" of table \"{}\" is not text", self.table))
-            .hint("Content is read from columns of type text, varchar and the like; a generated column can cast others."))
+            .hint(
+                "Content is read from columns of type text, varchar and the like; a generated column can cast others.",
+            ))
     }
 
     fn find(&self, name: &str, what: &str) -> Result<&Column> {
@@ -135,9 +145,10 @@ impl Source {
 
     /// Definitions of the key columns in the tables of a corpus.
     pub fn key_definitions(&self, suffix: &str) -> String {
-        let columns = self.key.iter().map(|column| {
-            format!("{} {}{suffix}", identifier(&key_name(&column.name)), column.definition)
-        });
+        let columns = self
+            .key
+            .iter()
+            .map(|column| format!("{} {}{suffix}", identifier(&key_name(&column.name)), column.definition));
         columns.collect::<Vec<_>>().join(",\n    ")
     }
 }
@@ -145,7 +156,8 @@ impl Source {
 fn columns(table: pg_sys::Oid) -> pgrx::spi::Result<Vec<Column>> {
     Spi::connect(|client| {
         let rows = client.select(COLUMNS, None, &[table.into()])?;
-        rows.map(|row| Ok(Column { name: row.get(1)?.unwrap_or_default(), is_text: row.get(3)?.unwrap_or_default() })).collect()
+        rows.map(|row| Ok(Column { name: row.get(1)?.unwrap_or_default(), is_text: row.get(3)?.unwrap_or_default() }))
+            .collect()
     })
 }
 

@@ -38,7 +38,7 @@ pub fn literal(text: &str) -> String {
     quote_literal(text)
 }
 
-/// The name of a column of our tables that holds a key column of the source.
+/// What a key column of the source is called in our tables, when they are made.
 pub fn key_name(column: &str) -> String {
     format!("source_{column}")
 }
@@ -59,22 +59,21 @@ fn fragment(name: &str, corpus: &CorpusSpec, extra: &[(&str, &str)]) -> String {
         ("change", None, None) => own(&corpus.change_table),
         ("document", None, None) => own(&corpus.document_table),
         ("name", None, None) => literal(&corpus.name),
-        ("key_names", None, None) => list(corpus.key_columns.iter().map(|column| identifier(&key_name(column)))),
+        ("key_names", None, None) => list(corpus.chunk_key_columns.iter().map(|column| identifier(column))),
         ("first_key_name", None, None) => {
-            corpus.key_columns.first().map(|column| identifier(&key_name(column))).unwrap_or_default()
+            corpus.chunk_key_columns.first().map(|column| identifier(column)).unwrap_or_default()
         }
-        ("keys", Some(alias), None) => list(corpus.key_columns.iter().map(|column| key(corpus, alias, column))),
-        ("first_key", Some(alias), None) => {
-            corpus.key_columns.first().map(|column| key(corpus, alias, column)).unwrap_or_default()
-        }
+        ("keys", Some(alias), None) => list(keys(corpus, alias)),
+        ("first_key", Some(alias), None) => keys(corpus, alias).next().unwrap_or_default(),
         ("key_json", Some(alias), None) => {
-            let pairs = corpus.key_columns.iter().map(|column| format!("{}, {}", literal(column), key(corpus, alias, column)));
-            format!("jsonb_build_object({})", list(pairs))
+            let pairs = corpus.key_columns.iter().zip(keys(corpus, alias));
+            format!("jsonb_build_object({})", list(pairs.map(|(column, key)| format!("{}, {key}", literal(column)))))
         }
         ("same", Some(left), Some(right)) => same(corpus, left, right),
         ("text", None, None) => text(corpus),
         ("size", None, None) => {
-            let sizes = corpus.content_columns.iter().map(|column| format!("coalesce(octet_length({}), 0)", of_source(column)));
+            let sizes =
+                corpus.content_columns.iter().map(|column| format!("coalesce(octet_length({}), 0)", of_source(column)));
             format!("({})::bigint", sizes.collect::<Vec<_>>().join(" + "))
         }
         ("hash", None, None) => hash(corpus),
@@ -95,19 +94,19 @@ fn of_source(column: &str) -> String {
     format!("s.{}", identifier(column))
 }
 
-/// A key column; `self` is the chunk table under its own name, as in a policy, which gives it no alias.
-fn key(corpus: &CorpusSpec, alias: &str, column: &str) -> String {
+/// The key columns; `self` is the chunk table under its own name, as in a policy, which gives it no alias.
+fn keys<'a>(corpus: &'a CorpusSpec, alias: &'a str) -> Box<dyn Iterator<Item = String> + 'a> {
+    let own = corpus.chunk_key_columns.iter();
     match alias {
-        "s" => of_source(column),
-        "self" => qualified(&corpus.chunk_table, &key_name(column)),
-        alias => format!("{alias}.{}", identifier(&key_name(column))),
+        "s" => Box::new(corpus.key_columns.iter().map(|column| of_source(column))),
+        "self" => Box::new(own.map(|column| qualified(&corpus.chunk_table, column))),
+        alias => Box::new(own.map(move |column| format!("{alias}.{}", identifier(column)))),
     }
 }
 
 fn same(corpus: &CorpusSpec, left: &str, right: &str) -> String {
-    let columns = corpus.key_columns.iter().zip(&corpus.key_operators);
-    let equal = columns.map(|(column, operator)| format!("{} {operator} {}", key(corpus, left, column), key(corpus, right, column)));
-    equal.collect::<Vec<_>>().join(" AND ")
+    let sides = keys(corpus, left).zip(keys(corpus, right)).zip(&corpus.key_operators);
+    sides.map(|((left, right), operator)| format!("{left} {operator} {right}")).collect::<Vec<_>>().join(" AND ")
 }
 
 /// The document: the content columns, an empty line between those that are not empty.

@@ -40,7 +40,9 @@ fn wait_for(arguments: Arguments) -> Result<bool> {
             .detail("What a standby shows follows the primary: wait there."));
     }
     wake::now(Help::None);
-    let snapshot = Spi::connect(|client| client.select("SELECT pg_current_snapshot()::text", Some(1), &[])?.first().get_one::<String>());
+    let snapshot = Spi::connect(|client| {
+        client.select("SELECT pg_current_snapshot()::text", Some(1), &[])?.first().get_one::<String>()
+    });
     let snapshot = snapshot.map_err(spi)?.unwrap_or_default();
     let sql = corpus.sql(WAITING);
     let begun = Instant::now();
@@ -53,6 +55,10 @@ fn wait_for(arguments: Arguments) -> Result<bool> {
             }
             return Ok(failed == 0);
         }
+        if let Some(state) = resting(&corpus.name)? {
+            pgrx::notice!("corpus \"{}\" is {state}: {waiting} changes wait for socle.resume_corpus()", corpus.name);
+            return Ok(false);
+        }
         let rest = timeout.saturating_sub(begun.elapsed());
         if rest.is_zero() {
             return Ok(false);
@@ -60,6 +66,20 @@ fn wait_for(arguments: Arguments) -> Result<bool> {
         wait::wait_for_time(poll.min(rest));
         poll = (poll * 2).min(LONGEST_POLL);
     }
+}
+
+/// The state of a corpus that nobody works on.
+fn resting(name: &str) -> Result<Option<String>> {
+    // SAFETY: a transaction is under way; an error ends it, and the snapshot with it.
+    unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot()) };
+    let corpus = CorpusSpec::try_find(name);
+    // SAFETY: pushed above.
+    unsafe { pg_sys::PopActiveSnapshot() };
+    Ok(match corpus? {
+        Some(corpus) if corpus.bound => Some(corpus.state).filter(|state| state == "paused" || state == "broken"),
+        Some(_) => Some("restored from a dump".to_string()),
+        None => Some("dropped".to_string()),
+    })
 }
 
 /// Whoever may read the chunks may wait for them.
@@ -76,11 +96,15 @@ fn check_reader(corpus: &CorpusSpec, chunk: pg_sys::Oid) -> Result<()> {
 fn check_transaction(corpus: &CorpusSpec, change: pg_sys::Oid, owner: pg_sys::Oid) -> Result<()> {
     // SAFETY: reads a variable of this process.
     if unsafe { pg_sys::XactIsoLevel }.unsigned_abs() >= pg_sys::XACT_REPEATABLE_READ {
-        return Err(Error::new(Kind::ActiveTransaction, "socle.wait_for_corpus() needs isolation level READ COMMITTED")
-            .detail("This transaction would not see what it had waited for."));
+        return Err(Error::new(
+            Kind::ActiveTransaction,
+            "socle.wait_for_corpus() needs isolation level READ COMMITTED",
+        )
+        .detail("This transaction would not see what it had waited for."));
     }
     let sql = corpus.sql(OWN_CHANGES);
-    let own = as_owner(owner, || Spi::connect(|client| client.select(sql.as_str(), Some(1), &[])?.first().get_one::<bool>()));
+    let own =
+        as_owner(owner, || Spi::connect(|client| client.select(sql.as_str(), Some(1), &[])?.first().get_one::<bool>()));
     if capture::has_pending(change) || own.map_err(spi)? == Some(true) {
         return Err(Error::new(Kind::ActiveTransaction, "this transaction has changed the source itself")
             .detail("Its changes are worked on after it has committed.")

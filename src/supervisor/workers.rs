@@ -19,6 +19,9 @@ const UNSEEN: Duration = Duration::from_secs(5);
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 
+/// What a worker may do undisturbed before it has to make room for a database that has none.
+const QUANTUM: Duration = Duration::from_secs(2);
+
 /// A worker that lived shorter than this has failed to start.
 const TOO_SHORT: Duration = Duration::from_secs(1);
 
@@ -38,6 +41,8 @@ struct Worker {
     database: pg_sys::Oid,
     handle: *mut pg_sys::BackgroundWorkerHandle,
     started: Instant,
+    /// It was asked to leave.
+    asked: bool,
 }
 
 #[derive(Debug)]
@@ -112,12 +117,18 @@ impl Workers {
             // SAFETY: the handle was allocated by the registration, and is not used again.
             unsafe { pg_sys::pfree(worker.handle.cast()) };
             if worker.started.elapsed() < TOO_SHORT {
-                let length = self.pauses.get(&worker.database).map_or(FIRST_PAUSE, |pause| (pause.length * 2).min(LONGEST_PAUSE));
+                let length = self
+                    .pauses
+                    .get(&worker.database)
+                    .map_or(FIRST_PAUSE, |pause| (pause.length * 2).min(LONGEST_PAUSE));
                 self.pauses.insert(worker.database, Pause { length, until: Instant::now() + length });
             } else {
                 self.pauses.remove(&worker.database);
             }
-            let unseen = self.woken.get(&worker.database).is_some_and(|woken| woken.elapsed() < UNSEEN && *woken > worker.started);
+            let unseen = self
+                .woken
+                .get(&worker.database)
+                .is_some_and(|woken| woken.elapsed() < UNSEEN && *woken > worker.started);
             if unseen && !self.waiting.contains(&worker.database) {
                 self.waiting.push_back(worker.database);
             }
@@ -127,7 +138,7 @@ impl Workers {
     fn start_waiting(&mut self) {
         for _ in 0..self.waiting.len() {
             if self.running.len() >= setting::sync_workers() {
-                return;
+                return self.make_room();
             }
             let Some(database) = self.waiting.pop_front() else { return };
             let paused = self.pauses.get(&database).is_some_and(|pause| pause.until > Instant::now());
@@ -135,6 +146,28 @@ impl Workers {
                 Some(worker) => self.running.push(worker),
                 None => self.waiting.push_back(database),
             }
+        }
+    }
+}
+
+impl Workers {
+    /// Asks one worker to leave, if a database waits that has none: one of several in a database first, then the oldest.
+    fn make_room(&mut self) {
+        let workers_of = |database| self.running.iter().filter(|worker| worker.database == database).count();
+        if self.running.iter().any(|worker| worker.asked)
+            || !self.waiting.iter().any(|database| workers_of(*database) == 0)
+        {
+            return;
+        }
+        let rank = |worker: &Worker| (workers_of(worker.database) > 1, worker.started.elapsed());
+        let ranks: Vec<_> = self.running.iter().map(rank).collect();
+        let old = ranks.iter().enumerate().filter(|(_, (_, age))| *age > QUANTUM);
+        let Some((at, _)) = old.max_by_key(|(_, rank)| **rank) else { return };
+        let worker = &mut self.running[at];
+        if let State::Running(pid) = worker.state() {
+            worker.asked = true;
+            // SAFETY: plain system call on a process that the postmaster says is this worker, which handles the signal.
+            unsafe { libc::kill(pid, libc::SIGUSR2) };
         }
     }
 }
@@ -161,7 +194,7 @@ fn start(database: pg_sys::Oid) -> Option<Worker> {
     let mut handle = std::ptr::null_mut();
     // SAFETY: the structure is complete, and this process is attached to shared memory.
     let registered = unsafe { pg_sys::RegisterDynamicBackgroundWorker(&mut worker, &mut handle) };
-    registered.then(|| Worker { database, handle, started: Instant::now() })
+    registered.then(|| Worker { database, handle, started: Instant::now(), asked: false })
 }
 
 fn open_socket() -> rustix::io::Result<OwnedFd> {

@@ -12,6 +12,9 @@ const TRY_LOCK: &str = include_str!("../../sql/query/try_lock.sql");
 const TAKE_SWEEP: &str = include_str!("../../sql/corpus/take_sweep.sql");
 const QUEUE_CHANGED: &str = include_str!("../../sql/corpus/queue_changed.sql");
 const QUEUE_ORPHANS: &str = include_str!("../../sql/corpus/queue_orphans.sql");
+const STATE: &str = include_str!("../../sql/query/corpus_state.sql");
+const ALIVE: &str = include_str!("../../sql/query/workers_alive.sql");
+const SHOW_LIFE: &str = include_str!("../../sql/query/show_life.sql");
 const CLAIM: &str = include_str!("../../sql/corpus/claim.sql");
 const PENDING: &str = include_str!("../../sql/corpus/pending.sql");
 const EXTEND: &str = include_str!("../../sql/corpus/extend.sql");
@@ -20,6 +23,10 @@ const RELEASE: &str = include_str!("../../sql/corpus/release.sql");
 
 /// First number of the advisory locks that claims of one corpus take turns with; the second is the OID of its log.
 const LOCK_CLASS: i32 = 0x50c1e;
+
+/// First number of the advisory lock that every worker holds as long as it lives; the second is its process id. The leases
+/// of a worker that died end with it.
+const LIFE_CLASS: i32 = 0x50c1f;
 
 /// Documents of one claim.
 pub const MAX_DOCUMENTS: i64 = 256;
@@ -61,13 +68,25 @@ pub enum Claimed {
 /// Whatever Postgres raises.
 pub fn claim(corpus: &CorpusSpec, owner: pg_sys::Oid, change: pg_sys::Oid) -> Result<Claimed, Trouble> {
     transaction(|| {
-        let lock = [LOCK_CLASS.into(), change.to_u32().cast_signed().into()];
-        let free = Spi::connect(|client| client.select(TRY_LOCK, Some(1), &lock)?.first().get_one::<bool>())?;
-        if free != Some(true) {
+        let state = Spi::connect_mut(|client| {
+            let rows = client.update(STATE, Some(1), &[corpus.name.as_str().into()])?;
+            if rows.is_empty() { Ok(None) } else { rows.first().get_one::<String>() }
+        })?;
+        if state.as_deref() != Some(corpus.state.as_str()) || !take_lock(change)? {
             return Ok(Claimed::Nothing { waiting: true });
         }
         as_corpus_owner(owner, || take(corpus))
     })
+}
+
+/// Takes the lock of a corpus for the rest of the transaction, if it is free.
+///
+/// # Errors
+/// Whatever Postgres raises.
+pub fn take_lock(change: pg_sys::Oid) -> Result<bool, Trouble> {
+    let lock = [LOCK_CLASS.into(), change.to_u32().cast_signed().into()];
+    let free = Spi::connect(|client| client.select(TRY_LOCK, Some(1), &lock)?.first().get_one::<bool>())?;
+    Ok(free == Some(true))
 }
 
 fn take(corpus: &CorpusSpec) -> Result<Claimed, Trouble> {
@@ -82,7 +101,9 @@ fn take(corpus: &CorpusSpec) -> Result<Claimed, Trouble> {
         }
         let lease = new_lease();
         let mut claims: BTreeMap<i64, Claim> = BTreeMap::new();
-        for row in client.update(corpus.sql(CLAIM).as_str(), None, &[MAX_DOCUMENTS.into(), lease.into(), LEASE_SECONDS.into()])? {
+        let alive = client.select(ALIVE, Some(1), &[LIFE_CLASS.into()])?.first().get_one::<Vec<i32>>()?;
+        let arguments = [MAX_DOCUMENTS.into(), lease.into(), LEASE_SECONDS.into(), alive.unwrap_or_default().into()];
+        for row in client.update(corpus.sql(CLAIM).as_str(), None, &arguments)? {
             let leader = row.get::<i64>(1)?.unwrap_or_default();
             let attempt = row.get::<i32>(3)?.unwrap_or(1);
             let claim = claims.entry(leader).or_insert(Claim { leader, changes: Vec::new(), attempt });
@@ -91,9 +112,17 @@ fn take(corpus: &CorpusSpec) -> Result<Claimed, Trouble> {
         if !claims.is_empty() {
             return Ok(Claimed::Documents(lease, claims.into_values().collect()));
         }
-        let waiting = client.select(corpus.sql(PENDING).as_str(), Some(1), &[])?.first().get_two::<bool, bool>()?.1;
+        let waiting = client.select(corpus.sql(PENDING).as_str(), Some(1), &[])?.first().get_one::<bool>()?;
         Ok(Claimed::Nothing { waiting: waiting == Some(true) })
     })
+}
+
+/// Lets this process hold leases.
+///
+/// # Errors
+/// Whatever Postgres raises.
+pub fn show_life() -> Result<(), Trouble> {
+    transaction(|| Ok(Spi::connect(|client| client.select(SHOW_LIFE, Some(1), &[LIFE_CLASS.into()]).map(drop))?))
 }
 
 /// A number that no other lease has.
@@ -160,6 +189,8 @@ fn update<'a>(
 ) -> Result<(), Trouble> {
     let sql = corpus.sql(statement);
     transaction(|| {
-        as_corpus_owner(owner, || Ok(Spi::connect_mut(|client| client.update(sql.as_str(), None, &arguments()).map(drop))?))
+        as_corpus_owner(owner, || {
+            Ok(Spi::connect_mut(|client| client.update(sql.as_str(), None, &arguments()).map(drop))?)
+        })
     })
 }

@@ -261,7 +261,11 @@ pub fn compare(job: &Job, documents: &mut [Document]) -> Result<HashSet<Vec<u8>>
 }
 
 /// Embeds every text once that has no vector yet.
-pub fn embed(job: &Job, documents: &[Document], known: &HashSet<Vec<u8>>) -> Result<HashMap<[u8; 32], Vec<f32>>, Failure> {
+pub fn embed(
+    job: &Job,
+    documents: &[Document],
+    known: &HashSet<Vec<u8>>,
+) -> Result<HashMap<[u8; 32], Vec<f32>>, Failure> {
     let mut seen: HashSet<[u8; 32]> = HashSet::new();
     let mut texts: Vec<(&Document, &NewChunk)> = Vec::new();
     for document in documents {

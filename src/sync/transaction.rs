@@ -9,11 +9,10 @@ use std::ffi::CStr;
 use std::panic::AssertUnwindSafe;
 
 /// Settings that everything runs under which touches a user's tables. Filtering by row security would look like deleted
-/// rows; a lock that a user holds is not waited for, so that nobody queues behind the worker.
-const SETTINGS: [(&CStr, &CStr); 5] = [
+/// rows.
+const SETTINGS: [(&CStr, &CStr); 4] = [
     (c"search_path", c"pg_catalog, pg_temp"),
     (c"row_security", c"off"),
-    (c"lock_timeout", c"200ms"),
     (c"statement_timeout", c"0"),
     (c"default_transaction_isolation", c"read committed"),
 ];
@@ -84,7 +83,10 @@ pub fn transaction<T>(work: impl FnOnce() -> Result<T, Trouble>) -> Result<T, Tr
         }
         Ok(result)
     });
-    let result = PgTryBuilder::new(attempt).catch_others(|error| Err(caught(error))).catch_rust_panic(|error| Err(caught(error))).execute();
+    let result = PgTryBuilder::new(attempt)
+        .catch_others(|error| Err(caught(error)))
+        .catch_rust_panic(|error| Err(caught(error)))
+        .execute();
     if result.is_err() {
         // SAFETY: ends whatever is left of the transaction; harmless when nothing is.
         unsafe { pg_sys::AbortCurrentTransaction() };

@@ -1,11 +1,11 @@
 //! The main loop of a sync worker: which corpus next, how long to sleep, when to leave.
 
 use super::transaction::{Trouble, transaction};
-use super::{Progress, work};
+use super::{Progress, claim, work};
 use crate::corpus::{CorpusSpec, set_state};
 use crate::postgres_version::set_signal_handler;
-use crate::wake::{self, Help};
 use crate::wait;
+use crate::wake::{self, Help};
 use pgrx::prelude::*;
 use socle_core::Kind;
 use socle_core::corpus::retry::backoff;
@@ -19,9 +19,6 @@ const IS_INSTALLED: &str = include_str!("../../sql/query/is_installed.sql");
 
 /// Time without work after which a worker leaves, if nothing waits either.
 const IDLE: Duration = Duration::from_secs(60);
-
-/// Longest turn of a worker that always finds work. Then databases that wait for a worker come first.
-const TURN: Duration = Duration::from_secs(30);
 
 /// Time between two looks when nobody wakes the worker: the net under what is committed without a word, such as prepared
 /// transactions.
@@ -39,6 +36,7 @@ unsafe extern "C-unwind" {
     // Signal handlers of Postgres. Through `pg_sys` they would run inside pgrx's guard, which is not for signal handlers.
     fn die(signal: i32);
     fn SignalHandlerForConfigReload(signal: i32);
+    fn SignalHandlerForShutdownRequest(signal: i32);
 }
 
 /// Connects to the database.
@@ -47,14 +45,26 @@ pub fn begin(database: pg_sys::Oid) {
     unsafe {
         set_signal_handler(libc::SIGTERM, die);
         set_signal_handler(libc::SIGHUP, SignalHandlerForConfigReload);
+        // From the supervisor: another database has no worker.
+        set_signal_handler(libc::SIGUSR2, SignalHandlerForShutdownRequest);
         pg_sys::BackgroundWorkerUnblockSignals();
         pg_sys::BackgroundWorkerInitializeConnectionByOid(database, pg_sys::InvalidOid, 0);
         pg_sys::pgstat_report_appname(c"socle sync".as_ptr());
+        // Users do not wait for a worker that waits for them.
+        pg_sys::SetConfigOption(
+            c"lock_timeout".as_ptr(),
+            c"200ms".as_ptr(),
+            pg_sys::GucContext::PGC_SUSET,
+            pg_sys::GucSource::PGC_S_OVERRIDE,
+        );
     }
 }
 
-/// Works until there is nothing to do or the turn is over.
+/// Works until there is nothing to do, or another database needs a worker.
 pub fn run() {
+    if claim::show_life().is_err() {
+        return;
+    }
     let begun = Instant::now();
     let mut worked_at = begun;
     let mut corpora = Corpora::default();
@@ -62,12 +72,14 @@ pub fn run() {
         reload_if_asked();
         let Some(names) = corpora_here() else { return };
         let round = corpora.round(&names);
+        if asked_to_leave() {
+            if round.worked || round.waiting {
+                wake::now(Help::None);
+            }
+            return;
+        }
         if round.worked {
             worked_at = Instant::now();
-            if begun.elapsed() > TURN {
-                wake::now(Help::None);
-                return;
-            }
             if round.full {
                 wake::now(Help::More);
             }
@@ -92,11 +104,8 @@ fn corpora_here() -> Option<Vec<String>> {
             Ok(Some(names.into_iter().flatten().collect()))
         })
     });
-    match names {
-        Ok(names) => names,
-        // The schema is being dropped, or made.
-        Err(_) => None,
-    }
+    // An error: the schema is being dropped, or made.
+    names.unwrap_or_default()
 }
 
 /// What is known of each corpus that troubled this worker.
@@ -135,7 +144,7 @@ impl Corpora {
                 Ok(Progress::Worked { full }) => {
                     round.worked = true;
                     round.full |= full;
-                    self.recovered(name);
+                    self.troubled.remove(name);
                 }
                 Ok(Progress::Idle { waiting }) => round.waiting |= waiting,
                 Err(trouble) => {
@@ -145,15 +154,6 @@ impl Corpora {
             }
         }
         round
-    }
-
-    fn recovered(&mut self, name: &str) {
-        if self.troubled.remove(name).is_some() {
-            let _ = transaction(|| {
-                let state = CorpusSpec::try_find(name)?.map(|corpus| corpus.state);
-                Ok(state.map(|state| set_state(name, &state, None)).transpose()?)
-            });
-        }
     }
 
     /// A corpus that cannot be worked on waits alone, for longer each time, or is broken until somebody acts.
@@ -199,7 +199,7 @@ impl Trouble {
     }
 
     /// Somebody else was quicker.
-    fn is_a_lock(&self) -> bool {
+    pub fn is_a_lock(&self) -> bool {
         matches!(self.sqlstate.as_str(), "55P03" | "40P01" | "40001")
     }
 
@@ -230,6 +230,11 @@ fn sleep(timeout: Duration) {
     // SAFETY: the function only writes to this worker's own entry.
     unsafe { pg_sys::pgstat_report_activity(pg_sys::BackendState::STATE_IDLE, std::ptr::null()) };
     wait::wait_for_work(timeout);
+}
+
+fn asked_to_leave() -> bool {
+    // SAFETY: a flag that only this process's signal handler and main thread touch.
+    unsafe { std::ptr::read_volatile(&raw const pg_sys::ShutdownRequestPending) != 0 }
 }
 
 fn reload_if_asked() {

@@ -1,9 +1,9 @@
 //! Results, written in one short transaction that holds only for the documents that are still claimed.
 
+use super::Job;
 use super::claim::{Claim, changes};
 use super::document::{Document, number, position};
 use super::transaction::{Trouble, as_corpus_owner, transaction};
-use super::Job;
 use crate::vector;
 use pgrx::datum::DatumWithOid;
 use pgrx::prelude::*;
@@ -35,7 +35,8 @@ pub fn write(
     took: Duration,
 ) -> Result<(), Trouble> {
     transaction(|| {
-        let counts = as_corpus_owner(job.owner, || Spi::connect_mut(|client| replace(job, documents, vectors, client)))?;
+        let counts =
+            as_corpus_owner(job.owner, || Spi::connect_mut(|client| replace(job, documents, vectors, client)))?;
         let (embedded, reused, done) = counts;
         let arguments = [
             job.corpus.name.as_str().into(),
@@ -63,7 +64,8 @@ fn replace(
         held.extend(row.get::<i64>(1)?);
     }
     let documents: Vec<&Document> = documents.iter().filter(|document| held.contains(&document.claim.leader)).collect();
-    let gone: Vec<i64> = documents.iter().filter(|document| !document.present).map(|document| document.claim.leader).collect();
+    let gone: Vec<i64> =
+        documents.iter().filter(|document| !document.present).map(|document| document.claim.leader).collect();
     if !gone.is_empty() {
         client.update(job.corpus.sql(REMOVE_CHUNKS).as_str(), None, &[gone.clone().into()])?;
         client.update(job.corpus.sql(REMOVE_DOCUMENTS).as_str(), None, &[gone.into()])?;
@@ -87,9 +89,11 @@ fn insert(
         .iter()
         .flat_map(|document| document.diff.added.iter().map(|at| (document.claim.leader, *at, &document.chunks[*at])))
         .collect();
-    let sql = crate::corpus::statement::expand(INSERT_CHUNKS, &job.corpus, &[("vector_type", job.vector_type.as_str())]);
+    let sql =
+        crate::corpus::statement::expand(INSERT_CHUNKS, &job.corpus, &[("vector_type", job.vector_type.as_str())]);
     for rows in added.chunks(INSERT_ROWS) {
-        let embeddings: Vec<Option<&[f32]>> = rows.iter().map(|(.., new)| vectors.get(&new.hash).map(Vec::as_slice)).collect();
+        let embeddings: Vec<Option<&[f32]>> =
+            rows.iter().map(|(.., new)| vectors.get(&new.hash).map(Vec::as_slice)).collect();
         let embeddings = vector::plain_array(job.vector_oid, &embeddings)?;
         let arguments = [
             rows.iter().map(|(leader, ..)| *leader).collect::<Vec<i64>>().into(),

@@ -40,9 +40,12 @@ fn wait(client: &mut Client) {
 /// The corpus is true, by its own word and by a comparison that shares no code with it: documents here are short enough to
 /// be one chunk each.
 fn check(client: &mut Client) {
-    let problems = client.query("SELECT problem, source_key::text, detail FROM socle.verify_corpus('handbook')", &[]).unwrap();
-    let problems: Vec<String> =
-        problems.iter().map(|row| format!("{} {} {}", row.get::<_, String>(0), row.get::<_, String>(1), row.get::<_, String>(2))).collect();
+    let problems =
+        client.query("SELECT problem, source_key::text, detail FROM socle.verify_corpus('handbook')", &[]).unwrap();
+    let problems: Vec<String> = problems
+        .iter()
+        .map(|row| format!("{} {} {}", row.get::<_, String>(0), row.get::<_, String>(1), row.get::<_, String>(2)))
+        .collect();
     assert_eq!(problems, Vec::<String>::new());
     let sql = "SELECT count(*) FROM (
                    (SELECT id, btrim(body) FROM article WHERE btrim(body) <> '' EXCEPT ALL SELECT source_id, content FROM handbook_chunk)

@@ -97,8 +97,14 @@ fn whoever_leaves_ends_the_chunking_of_a_large_text() {
     let model = client.model(support::MINILM);
     let content = "La base de données écrit un journal. ".repeat(200_000);
     let format = socle_core::chunk::Format::Plain;
-    let request =
-        Request::Chunk { model: Some(model.clone()), max_size: Some(100), overlap: 0, format, previous: Vec::new(), content: &content };
+    let request = Request::Chunk {
+        model: Some(model.clone()),
+        max_size: Some(100),
+        overlap: 0,
+        format,
+        previous: Vec::new(),
+        content: &content,
+    };
     client.send(0, &request);
     assert!(matches!(client.receive(), Some((_, Response::Chunks { last: false, .. } | Response::Alive))));
     drop(client);
@@ -111,7 +117,7 @@ fn whoever_leaves_ends_the_chunking_of_a_large_text() {
 /// Chunks by characters.
 fn chunk(content: &str, max_size: u32, overlap: u32) -> Request<'_> {
     let format = socle_core::chunk::Format::Plain;
-    Request::Chunk { model: None, max_size: Some(max_size), overlap, format, content }
+    Request::Chunk { model: None, max_size: Some(max_size), overlap, format, previous: Vec::new(), content }
 }
 
 #[test]

@@ -60,7 +60,12 @@ fn what_is_rolled_back_leaves_nothing() {
              COMMIT",
         )
         .unwrap();
-    let keys: Vec<i32> = client.query("SELECT source_id FROM handbook_change ORDER BY 1", &[]).unwrap().iter().map(|row| row.get(0)).collect();
+    let keys: Vec<i32> = client
+        .query("SELECT source_id FROM handbook_change ORDER BY 1", &[])
+        .unwrap()
+        .iter()
+        .map(|row| row.get(0))
+        .collect();
     assert_eq!(keys, [1, 4]);
     // A thousand in a savepoint are flushed, and go with it all the same.
     client
@@ -72,7 +77,12 @@ fn what_is_rolled_back_leaves_nothing() {
              END $$",
         )
         .unwrap();
-    let keys: Vec<i32> = client.query("SELECT source_id FROM handbook_change ORDER BY 1", &[]).unwrap().iter().map(|row| row.get(0)).collect();
+    let keys: Vec<i32> = client
+        .query("SELECT source_id FROM handbook_change ORDER BY 1", &[])
+        .unwrap()
+        .iter()
+        .map(|row| row.get(0))
+        .collect();
     assert_eq!(keys, [1, 4, 9000]);
     client.batch_execute("SELECT socle.resume_corpus('handbook')").unwrap();
     settle(&mut client);
@@ -100,12 +110,16 @@ fn isolation_levels_and_prepared_transactions_lose_nothing() {
     // A transaction whose snapshot is older than the corpus.
     let mut early = cluster.connect();
     early.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM pg_class").unwrap();
-    client.batch_execute("SELECT socle.create_corpus('handbook', 'article', ARRAY['body'], model => 'minilm')").unwrap();
+    client
+        .batch_execute("SELECT socle.create_corpus('handbook', 'article', ARRAY['body'], model => 'minilm')")
+        .unwrap();
     settle(&mut client);
     early.batch_execute("INSERT INTO article VALUES (1, 't', 'from an older snapshot'); COMMIT").unwrap();
     settle(&mut client);
     for level in ["REPEATABLE READ", "SERIALIZABLE"] {
-        let sql = format!("BEGIN ISOLATION LEVEL {level}; INSERT INTO article SELECT max(id) + 1, 't', '{level}' FROM article; COMMIT");
+        let sql = format!(
+            "BEGIN ISOLATION LEVEL {level}; INSERT INTO article SELECT max(id) + 1, 't', '{level}' FROM article; COMMIT"
+        );
         client.batch_execute(&sql).unwrap();
         settle(&mut client);
     }
@@ -153,7 +167,9 @@ fn a_reader_waits_for_what_it_has_written_and_for_nothing_else() {
     assert_eq!(sqlstate(client.batch_execute(call)), "25001");
     client.batch_execute("ROLLBACK; BEGIN; UPDATE article SET body = 'own' WHERE id = 1").unwrap();
     assert_eq!(sqlstate(client.batch_execute(call)), "25001");
-    client.batch_execute("ROLLBACK; BEGIN; SAVEPOINT s; UPDATE article SET body = 'own' WHERE id = 1; RELEASE s").unwrap();
+    client
+        .batch_execute("ROLLBACK; BEGIN; SAVEPOINT s; UPDATE article SET body = 'own' WHERE id = 1; RELEASE s")
+        .unwrap();
     assert_eq!(sqlstate(client.batch_execute(call)), "25001");
     client.batch_execute("ROLLBACK").unwrap();
     // Changes that are not committed yet are not waited for.
@@ -161,7 +177,9 @@ fn a_reader_waits_for_what_it_has_written_and_for_nothing_else() {
     writer.batch_execute("BEGIN; UPDATE article SET body = 'later' WHERE id = 2").unwrap();
     wait(&mut client);
     writer.batch_execute("COMMIT").unwrap();
-    client.batch_execute("SELECT socle.pause_corpus('handbook'); UPDATE article SET body = 'paused' WHERE id = 3").unwrap();
+    client
+        .batch_execute("SELECT socle.pause_corpus('handbook'); UPDATE article SET body = 'paused' WHERE id = 3")
+        .unwrap();
     let done: bool = value(&mut client, "SELECT socle.wait_for_corpus('handbook', '100 milliseconds')");
     assert!(!done);
     client.batch_execute("SELECT socle.resume_corpus('handbook')").unwrap();
@@ -239,7 +257,9 @@ fn composite_and_unusual_keys_work() {
         assert!(done);
         assert_eq!(client.query("SELECT * FROM socle.verify_corpus($1)", &[&name]).unwrap().len(), 0);
         let contents = eventually("the chunks are there", || {
-            client.query_one(r#"SELECT array_agg(content ORDER BY content) FROM "Corpus ""with"" odd name_chunk""#, &[]).ok()
+            client
+                .query_one(r#"SELECT array_agg(content ORDER BY content) FROM "Corpus ""with"" odd name_chunk""#, &[])
+                .ok()
         });
         assert_eq!(contents.get::<_, Option<Vec<String>>>(0).unwrap_or_default(), wanted);
     };

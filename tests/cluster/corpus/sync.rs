@@ -7,14 +7,38 @@ use socle_tests::eventually;
 /// Real-looking paragraphs, all different: `count` of them with some fifty words each.
 fn paragraphs(count: usize) -> Vec<String> {
     const WORDS: [&str; 24] = [
-        "server", "backup", "restore", "index", "vector", "query", "table", "column", "schema", "privilege", "cluster",
-        "standby", "replica", "checkpoint", "transaction", "snapshot", "partition", "trigger", "function", "extension",
-        "language", "document", "passage", "answer",
+        "server",
+        "backup",
+        "restore",
+        "index",
+        "vector",
+        "query",
+        "table",
+        "column",
+        "schema",
+        "privilege",
+        "cluster",
+        "standby",
+        "replica",
+        "checkpoint",
+        "transaction",
+        "snapshot",
+        "partition",
+        "trigger",
+        "function",
+        "extension",
+        "language",
+        "document",
+        "passage",
+        "answer",
     ];
     (0..count)
         .map(|number| {
-            let words: Vec<String> =
-                (0..50).map(|at| format!("{}{}", WORDS[(number * 7 + at * at) % WORDS.len()], if at % 12 == 11 { "." } else { "" })).collect();
+            let words: Vec<String> = (0..50)
+                .map(|at| {
+                    format!("{}{}", WORDS[(number * 7 + at * at) % WORDS.len()], if at % 12 == 11 { "." } else { "" })
+                })
+                .collect();
             format!("Paragraph {number} says: {}", words.join(" "))
         })
         .collect()
@@ -61,7 +85,9 @@ fn nothing_is_embedded_twice() {
     let (embedded, reused) = counts(&mut client);
     assert_eq!((embedded, reused), (5, 0));
     // The same title and body elsewhere, twice in one transaction.
-    client.batch_execute("INSERT INTO article SELECT id + 100 * n, title, body FROM article, generate_series(1, 2) n").unwrap();
+    client
+        .batch_execute("INSERT INTO article SELECT id + 100 * n, title, body FROM article, generate_series(1, 2) n")
+        .unwrap();
     settle(&mut client);
     assert_eq!(counts(&mut client), (5, 10));
     // Content that is written again and is the same. The key is new, the text is not.
@@ -190,7 +216,11 @@ fn verify_finds_and_repairs_what_was_done_behind_its_back() {
     let all = ["damaged 3", "damaged 5", "missing 50", "orphan 2", "stale 1", "stray 999"];
     assert_eq!(found(&mut client, false), all);
     assert_eq!(found(&mut client, true), all);
-    client.batch_execute("ALTER TABLE article ENABLE ALWAYS TRIGGER socle_capture_handbook; SELECT socle.resume_corpus('handbook')").unwrap();
+    client
+        .batch_execute(
+            "ALTER TABLE article ENABLE ALWAYS TRIGGER socle_capture_handbook; SELECT socle.resume_corpus('handbook')",
+        )
+        .unwrap();
     settle(&mut client);
 }
 

@@ -169,17 +169,21 @@ pub fn rechunk(
     match rule.format {
         Format::Plain => {
             let outline = Outline::default();
-            Windows::new(text, rule, sizer, &outline, None)
-                .run(previous, &mut |range, size| finish(slice(text, range.clone()), &outline, range.start, range, size))
+            Windows::new(text, rule, sizer, &outline, None).run(previous, &mut |range, size| {
+                finish(slice(text, range.clone()), &outline, range.start, range, size)
+            })
         }
         Format::Markdown => {
             let markdown = markdown::read(text, sizer)?;
-            Windows::new(text, rule, sizer, &markdown.outline, Some(&markdown.structure)).run(previous, &mut |range, size| {
-                let content = slice(text, range.clone());
-                // The indentation of a heading stands before it.
-                let at = range.start + (content.len() - content.trim_start().len());
-                finish(content, &markdown.outline, at, range, size)
-            })
+            Windows::new(text, rule, sizer, &markdown.outline, Some(&markdown.structure)).run(
+                previous,
+                &mut |range, size| {
+                    let content = slice(text, range.clone());
+                    // The indentation of a heading stands before it.
+                    let at = range.start + (content.len() - content.trim_start().len());
+                    finish(content, &markdown.outline, at, range, size)
+                },
+            )
         }
         Format::Html => {
             let visible = html::read(text, sizer)?;

@@ -40,7 +40,11 @@ fn changed(old: &[Chunk], new: &[Chunk]) -> usize {
 }
 
 fn paragraphs(count: usize) -> Vec<String> {
-    (0..count).map(|number| format!("Paragraph number {number} has {} words. {}", number % 17 + 9, "Word. ".repeat(number % 17))).collect()
+    (0..count)
+        .map(|number| {
+            format!("Paragraph number {number} has {} words. {}", number % 17 + 9, "Word. ".repeat(number % 17))
+        })
+        .collect()
 }
 
 #[test]
@@ -50,7 +54,11 @@ fn one_edited_paragraph_changes_at_most_three_chunks() {
         let before = paragraphs(400);
         let old = collect(&before.join("\n\n"), &rule, &Pieces);
         for at in [0, 1, 57, 200, 398, 399] {
-            for paragraph in ["Short.", "", "Another paragraph that is about as long as the one that was here before. It has two sentences."] {
+            for paragraph in [
+                "Short.",
+                "",
+                "Another paragraph that is about as long as the one that was here before. It has two sentences.",
+            ] {
                 let mut after = before.clone();
                 after[at] = paragraph.to_string();
                 let new = again(&after.join("\n\n"), &old, &rule);
@@ -93,7 +101,11 @@ fn a_text_that_grows_by_sentences_does_not_fall_apart() {
 #[test]
 fn headings_are_those_of_the_new_text() {
     let rule = rule(40, 0, Format::Markdown);
-    let body = |number: usize| format!("## Part {number}\n\nSome words about part {number}, enough to fill a chunk of their own in this test.\n\n");
+    let body = |number: usize| {
+        format!(
+            "## Part {number}\n\nSome words about part {number}, enough to fill a chunk of their own in this test.\n\n"
+        )
+    };
     let text: String = std::iter::once("# Old title\n\n".to_string()).chain((0..30).map(body)).collect();
     let old = collect(&text, &rule, &Pieces);
     let new = again(&text.replacen("Old title", "New title", 1), &old, &rule);

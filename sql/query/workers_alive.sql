@@ -1,0 +1,5 @@
+-- Processes that hold the lock by which a worker shows that it lives.
+SELECT coalesce(array_agg(l.objid::bigint::integer), '{}')
+FROM pg_locks l
+WHERE l.locktype = 'advisory' AND l.classid = $1::oid AND l.objsubid = 2 AND l.granted
+  AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
