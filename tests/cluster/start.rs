@@ -1,8 +1,11 @@
 //! The engine starts by itself, once for the whole cluster, with and without preloading.
 
 use crate::{embed, sqlstate};
-use socle_tests::{Cluster, error_of, eventually};
+use socle_tests::{Cluster, ServerCopy, error_of, eventually};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::sync::Barrier;
+use std::time::{Duration, Instant};
 
 #[test]
 fn the_first_call_starts_it_without_preloading() {
@@ -91,10 +94,62 @@ fn many_first_calls_at_once_take_one_worker_slot() {
 }
 
 #[test]
-fn an_engine_that_is_not_installed_is_a_clear_error_until_it_is() {
+fn without_the_executable_of_the_engine_the_error_names_it_until_it_is_there() {
+    let Some(server) = ServerCopy::new() else { return };
+    let cluster = Cluster::with_models("");
+    cluster.stop("fast");
+    let away = server.engine.with_extension("away");
+    fs::rename(&server.engine, &away).unwrap();
+    cluster.start_on(&server.postgres);
+    let mut client = cluster.connect();
+    let begun = Instant::now();
+    let (sqlstate, message, detail, _) = error_of(&embed(&mut client, "x").unwrap_err());
+    assert_eq!((sqlstate.as_str(), message.as_str()), ("57P03", "the socle engine is not available"));
+    assert!(detail.contains(&*server.engine.to_string_lossy()), "{detail}");
+    assert!(begun.elapsed() < Duration::from_secs(10));
+    fs::rename(&away, &server.engine).unwrap();
+    eventually("the engine is found", || embed(&mut client, "x").ok());
+}
+
+/// Puts a shell script in the place of the engine, which it finds as `$0.real`. Each start leaves a line in `starts` in
+/// the data directory.
+fn replace_engine(server: &ServerCopy, script: &str) {
+    let real = server.engine.with_extension("real");
+    if !real.exists() {
+        fs::rename(&server.engine, real).unwrap();
+    }
+    fs::write(&server.engine, format!("#!/bin/sh\necho >>\"$1/starts\"\n{script}\n")).unwrap();
+    fs::set_permissions(&server.engine, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+#[test]
+fn an_engine_that_ends_before_it_is_ready_is_not_started_over_and_over() {
+    let Some(server) = ServerCopy::new() else { return };
+    let cases = [("exit 0", "the engine exited with code 0"), ("kill -9 $$", "the engine was ended by signal 9")];
+    for (script, reason) in cases {
+        replace_engine(&server, script);
+        let cluster = Cluster::with_models("");
+        cluster.stop("fast");
+        cluster.start_on(&server.postgres);
+        let (sqlstate, _, detail, _) = error_of(&embed(&mut cluster.connect(), "x").unwrap_err());
+        assert_eq!((sqlstate.as_str(), detail.as_str()), ("57P03", reason));
+        std::thread::sleep(Duration::from_secs(1));
+        let starts = fs::read_to_string(cluster.data().join("starts")).unwrap().lines().count();
+        assert!(starts < 5, "{script}: {starts} starts");
+    }
+    // Killed once, by whatever it was, is not a reason to tell anybody that there is no engine.
+    replace_engine(&server, "[ -e \"$1/killed\" ] || { : >\"$1/killed\"; kill -9 $$; }; exec \"$0.real\" \"$1\"");
+    let cluster = Cluster::with_models("");
+    cluster.stop("fast");
+    cluster.start_on(&server.postgres);
+    assert_eq!(embed(&mut cluster.connect(), "x").unwrap(), 384);
+    assert!(cluster.data().join("killed").exists());
+}
+
+#[test]
+fn without_onnxruntime_the_error_says_so_until_it_is_there() {
     let cluster = Cluster::with_models("");
     let mut client = cluster.connect();
-    // The server under test is installed for all tests, so the one place that can be pointed elsewhere is the library.
     client.batch_execute("LOAD 'socle'").unwrap();
     client.batch_execute("ALTER SYSTEM SET socle.onnxruntime_library = '/nowhere/libonnxruntime.so'").unwrap();
     cluster.reload();

@@ -3,6 +3,7 @@
 
 use postgres::{Client, Config, NoTls};
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -77,6 +78,43 @@ pub fn run(command: &mut Command) -> Output {
     let output = command.output().unwrap();
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
     output
+}
+
+/// A copy of the server under test, for tests that damage it. Gone with the test.
+pub struct ServerCopy {
+    directory: PathBuf,
+    /// Its `postgres`, for [`Cluster::start_on`].
+    pub postgres: PathBuf,
+    /// The engine that it runs.
+    pub engine: PathBuf,
+}
+
+impl ServerCopy {
+    /// `None`, with a line that says so, where the server is none of those that set-up brings: what belongs to it and
+    /// nothing else cannot be told then.
+    pub fn new() -> Option<Self> {
+        let bin = pg_config("--bindir");
+        let of_setup =
+            |path: &&Path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("postgres-"));
+        let Some(original) = bin.ancestors().find(of_setup) else {
+            // Past what catches the output of tests that pass.
+            let reason = "is no server of set-up, so it cannot be copied and damaged";
+            let _ = writeln!(std::io::stderr(), "SKIPPED: {} {reason}", bin.display());
+            return None;
+        };
+        let directory = scratch("server").canonicalize().unwrap();
+        let tree = directory.join("tree");
+        copy(original, &tree);
+        let there = |path: PathBuf| tree.join(path.strip_prefix(original).unwrap());
+        let (postgres, engine) = (there(bin.join("postgres")), there(engine_directory().join("socle-engine")));
+        Some(Self { directory, postgres, engine })
+    }
+}
+
+impl Drop for ServerCopy {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.directory);
+    }
 }
 
 fn make_directory(path: &Path) {
@@ -206,12 +244,18 @@ impl Cluster {
     }
 
     pub fn start(&self) {
+        self.start_on(&bin("postgres"));
+    }
+
+    /// Starts it on a server of one's own.
+    pub fn start_on(&self, postgres: &Path) {
         static ADOPT: Once = Once::new();
         // Servers are orphans of pg_ctl. Adopted by this process, a dead one can be waited for: as long as nobody does,
         // its process number is taken, and Postgres refuses to start in its place.
         // SAFETY: plain system call.
         ADOPT.call_once(|| assert_eq!(unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1) }, 0));
-        let status = self.pg_ctl().arg(format!("--log={}", self.log_file().display())).arg("start").status().unwrap();
+        let log = format!("--log={}", self.log_file().display());
+        let status = self.pg_ctl().arg(log).arg("-p").arg(postgres).arg("start").status().unwrap();
         assert!(status.success(), "the server does not start: {}", self.log());
     }
 
