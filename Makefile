@@ -133,7 +133,7 @@ lint:
 		--no-default-features --features socle/pg$$major -- --deny warnings
 	if command -v shellcheck >/dev/null; then shellcheck --external-sources pgrx-config/*.sh demo/*.sh .ci/run; fi
 
-## bench: measures throughput, latency and memory (DATA=… for your own texts in the BEIR layout)
+## bench: measures throughput, latency, interrupts and memory (DATA=… for your own texts in the BEIR layout)
 bench: install install-models
 	$(use_server)
 	cargo build --release --locked --package socle-bench

@@ -6,6 +6,7 @@
 
 mod bare;
 mod fastembed;
+mod interrupt;
 mod memory;
 mod query;
 mod texts;
@@ -42,6 +43,7 @@ fn main() {
         throughput(&mut client, model, &texts, Path::new(models), &runtime, script);
     }
     query::measure(MODELS[0], &texts);
+    interrupt::measure(MODELS[1], &texts);
     memory::measure(MODELS[0]);
 }
 
@@ -98,4 +100,10 @@ fn throughput(client: &mut Client, model: &str, texts: &[String], models: &Path,
 pub fn median(values: &mut [f64]) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
+}
+
+/// The value that this share of the values does not exceed; sorts.
+pub fn percentile(values: &mut [f64], percent: usize) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[(values.len() * percent).div_ceil(100) - 1]
 }

@@ -38,9 +38,9 @@ pub fn measure(model: &str, texts: &[String]) {
     println!("\n### {model}: latency of socle.embed_query through SQL, {QUERIES} queries each\n");
     println!("| | p50 | p99 | p99 against idle |");
     println!("|---|---|---|---|");
-    let idle = percentile(&mut alone, 99);
+    let idle = crate::percentile(&mut alone, 99);
     for (name, values) in [("alone", &mut alone), ("while another connection embeds in bulk", &mut loaded)] {
-        let (p50, p99) = (percentile(values, 50), percentile(values, 99));
+        let (p50, p99) = (crate::percentile(values, 50), crate::percentile(values, 99));
         println!("| {name} | {p50:.2} ms | {p99:.2} ms | {:.2} |", p99 / idle);
     }
     println!("\nMeanwhile the bulk connection embedded about {rate:.0} texts/s.");
@@ -57,9 +57,4 @@ fn latencies(client: &mut Client, model: &str, texts: &[String], count: usize) -
             begun.elapsed().as_secs_f64() * 1000.0
         })
         .collect()
-}
-
-fn percentile(values: &mut [f64], percent: usize) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[(values.len() * percent).div_ceil(100) - 1]
 }

@@ -1,0 +1,72 @@
+//! How long a statement that embeds in bulk goes on once it is cancelled or its time is over.
+
+use postgres::error::SqlState;
+use postgres::{Client, NoTls};
+use std::time::{Duration, Instant};
+
+/// Interrupts of each kind.
+const ROUNDS: usize = 50;
+
+/// Milliseconds within which 95 of 100 statements are to end.
+const TARGET: f64 = 250.0;
+
+/// Time that a statement has: enough to be in the middle of the work.
+const TIMEOUT: Duration = Duration::from_millis(200);
+
+pub fn measure(model: &str, texts: &[String]) {
+    let mut client = crate::connect();
+    client
+        .batch_execute("SET socle.truncate_input = on; CREATE TEMPORARY TABLE interrupted (content text NOT NULL)")
+        .unwrap();
+    client.execute("INSERT INTO interrupted SELECT unnest($1::text[])", &[&texts]).unwrap();
+    // Twenty times over, so that it would take minutes.
+    let sql =
+        format!("SELECT socle.embed(array_agg(content), '{model}') IS NULL FROM interrupted, generate_series(1, 20)");
+    let mut cancelled = cancels(&mut client, &sql);
+    let mut timed_out = timeouts(&mut client, &sql);
+    println!("\n### {model}: end of a statement that is interrupted, {ROUNDS} times each\n");
+    println!("| | p50 | p95 | slowest | target for p95 |");
+    println!("|---|---|---|---|---|");
+    for (name, values) in [("cancel", &mut cancelled), ("`statement_timeout`, beyond its time", &mut timed_out)] {
+        let [p50, p95, slowest] = [50, 95, 100].map(|percent| crate::percentile(values, percent));
+        println!("| {name} | {p50:.1} ms | {p95:.1} ms | {slowest:.1} ms | {TARGET:.0} ms |");
+    }
+}
+
+/// Milliseconds from each request to cancel to the end of the statement.
+fn cancels(client: &mut Client, sql: &str) -> Vec<f64> {
+    let token = client.cancel_token();
+    let mut round = |number: usize| {
+        std::thread::scope(|scope| {
+            let statement = scope.spawn(|| interrupted(client, sql));
+            // At other moments of the work each time.
+            std::thread::sleep(TIMEOUT + Duration::from_millis(number as u64 * 37 % 150));
+            let begun = Instant::now();
+            token.cancel_query(NoTls).unwrap();
+            milliseconds(statement.join().unwrap() - begun)
+        })
+    };
+    (0..ROUNDS).map(&mut round).collect()
+}
+
+/// Milliseconds from the end of each statement's time to its end.
+fn timeouts(client: &mut Client, sql: &str) -> Vec<f64> {
+    client.batch_execute(&format!("SET statement_timeout = {}", TIMEOUT.as_millis())).unwrap();
+    let round = |_| {
+        let begun = Instant::now();
+        milliseconds((interrupted(client, sql) - begun).saturating_sub(TIMEOUT))
+    };
+    (0..ROUNDS).map(round).collect()
+}
+
+/// The moment at which the statement ended, as it was told to.
+fn interrupted(client: &mut Client, sql: &str) -> Instant {
+    let result = client.simple_query(sql);
+    let ended = Instant::now();
+    assert_eq!(result.err().and_then(|error| error.code().cloned()), Some(SqlState::QUERY_CANCELED));
+    ended
+}
+
+fn milliseconds(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1000.0
+}
