@@ -9,7 +9,6 @@ use crate::ready::Ready;
 use crate::request::{Gather, Item, Job, Lane, Request};
 use crate::scheduler::{Scheduler, Task};
 use crate::statistics::Statistics;
-use ort::session::RunOptions;
 use socle_core::chunk::{self, Characters, Chunk, ChunkRule, Format, Sizer};
 use socle_core::model::{ModelKind, ModelSpec};
 use socle_core::protocol::Response;
@@ -137,7 +136,9 @@ impl Worker {
                 Ok(Vec::new())
             }
             Job::Inspect { name, directory, overrides } => {
-                let spec = self.store.inspect(name, directory, overrides)?;
+                let options = self.store.run_options()?;
+                let _run = self.scheduler.run_begins(&options, vec![request.clone()]);
+                let spec = self.store.inspect(name, directory, overrides, &options)?;
                 self.outbox.answer(request, &Response::Inspected(Box::new(spec)));
                 Ok(Vec::new())
             }
@@ -217,7 +218,7 @@ impl Worker {
         let Some(first) = batch.first() else { return Ok(Vec::new()) };
         let used = self.store.get(&first.gather.model)?;
         let model = used.model()?;
-        let options = options()?;
+        let options = self.store.run_options()?;
         let tokens: Vec<&Tokens> = batch.iter().map(|item| &item.tokens).collect();
         let requests = batch.iter().map(|item| item.gather.request.clone()).collect();
         let run = self.scheduler.run_begins(&options, requests);
@@ -246,10 +247,6 @@ fn results(kind: ModelKind, values: Vec<f32>) -> Response {
         ModelKind::Embedding => Response::Vectors(values),
         ModelKind::Reranker => Response::Scores(values),
     }
-}
-
-fn options() -> Result<Arc<RunOptions>> {
-    RunOptions::new().map(Arc::new).map_err(|error| bug(&error.to_string()))
 }
 
 fn bug(why: &str) -> Error {

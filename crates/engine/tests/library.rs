@@ -4,7 +4,6 @@
 
 mod support;
 
-use ort::session::RunOptions;
 use socle_core::Kind;
 use socle_core::model::ModelOverrides;
 use socle_core::protocol::Role;
@@ -25,7 +24,7 @@ fn a_run_that_begins_after_its_requests_were_cancelled_ends_at_once() {
     onnx::write(&models.0.join("model"), &Flaw::default());
     let runtime = Runtime::new(Path::new(&support::onnxruntime()));
     let store = Arc::new(Store::new(models.0.clone(), runtime, 1 << 30));
-    let spec = store.inspect("model", "model", &ModelOverrides::default()).unwrap();
+    let spec = store.inspect("model", "model", &ModelOverrides::default(), &store.run_options().unwrap()).unwrap();
     let used = store.get(&spec).unwrap();
     let model = used.model().unwrap();
     let tokens = model.tokens(Role::Query, "one", false).unwrap();
@@ -42,7 +41,7 @@ fn a_run_that_begins_after_its_requests_were_cancelled_ends_at_once() {
     let (gone, waiting) = (request(), request());
     gone.cancel();
     let run = |requests: Vec<Arc<Request>>| {
-        let options = Arc::new(RunOptions::new().unwrap());
+        let options = store.run_options().unwrap();
         let _run = scheduler.run_begins(&options, requests);
         model.run(&[&tokens], &options)
     };

@@ -26,17 +26,32 @@ const REPRODUCIBLE: f32 = 1e-5;
 /// Longest input for the trial of the window, in tokens: attention costs the square of it.
 const MAX_TRIAL_TOKENS: u32 = 2048;
 
-/// Works out a model and tries it. The result holds the model loaded.
+/// [`inspect_with`] for a caller who waits to the end.
 ///
 /// # Errors
-/// Whatever is wrong with the files, `InvalidArgument` where they are silent and the caller too, `DimensionMismatch`
-/// where they disagree with the graph.
+/// As [`inspect_with`].
 pub fn inspect(
     root: &ModelRoot,
     runtime: &Runtime,
     name: &str,
     directory: &str,
     overrides: &ModelOverrides,
+) -> Result<(ModelSpec, Loaded)> {
+    inspect_with(root, runtime, name, directory, overrides, &*runtime.run_options()?)
+}
+
+/// Works out a model and tries it, in runs that end when `options` are terminated. The result holds the model loaded.
+///
+/// # Errors
+/// Whatever is wrong with the files, `InvalidArgument` where they are silent and the caller too, `DimensionMismatch`
+/// where they disagree with the graph.
+pub fn inspect_with(
+    root: &ModelRoot,
+    runtime: &Runtime,
+    name: &str,
+    directory: &str,
+    overrides: &ModelOverrides,
+    options: &RunOptions,
 ) -> Result<(ModelSpec, Loaded)> {
     root.check_directory(directory)?;
     let layout = Layout::read(root, directory)?;
@@ -69,16 +84,16 @@ pub fn inspect(
         batchable: !facts.dynamic_quantization && !session.single,
     };
     let mut model = Model::new(spec.clone(), tokenizer, session)?;
-    spec.dimensions = trial_dimensions(&model)?;
+    spec.dimensions = trial_dimensions(&model, options)?;
     let declared = overrides.dimensions.or(layout.dimensions.filter(|_| pooling != Pooling::None));
     if let Some(declared) = declared.filter(|declared| kind == ModelKind::Embedding && *declared != spec.dimensions) {
         let message = format!("expected {declared} dimensions, not {}", spec.dimensions);
         return Err(Error::new(Kind::DimensionMismatch, message).detail("The graph returns the latter."));
     }
     model.spec.dimensions = spec.dimensions;
-    let alone = run_alone(&model)?;
-    trial_ids(&model, window)?;
-    spec.batchable = spec.batchable && is_reproducible(&model, &alone)?;
+    let alone = run_alone(&model, options)?;
+    trial_ids(&model, window, options)?;
+    spec.batchable = spec.batchable && is_reproducible(&model, &alone, options)?;
     model.spec.batchable = spec.batchable;
     Ok((spec, Loaded::new(model, stamps)))
 }
@@ -212,10 +227,10 @@ fn trial_tokens(model: &Model) -> Result<Vec<Tokens>> {
 }
 
 /// The length of the vectors that the graph really returns.
-fn trial_dimensions(model: &Model) -> Result<u32> {
+fn trial_dimensions(model: &Model, options: &RunOptions) -> Result<u32> {
     let tokens = trial_tokens(model)?;
     let Some(first) = tokens.first() else { return Ok(0) };
-    let shape = model.output(&[first], &options()?)?.shape;
+    let shape = model.output(&[first], options)?.shape;
     let last = if model.spec.kind == ModelKind::Reranker && shape.len() == 1 { Some(1) } else { shape.last().copied() };
     last.and_then(|last| u32::try_from(last).ok()).filter(|last| *last > 0).ok_or_else(|| {
         Error::new(Kind::DimensionMismatch, "the graph returns no vectors").detail(format!("Its output is {shape:?}."))
@@ -224,7 +239,7 @@ fn trial_dimensions(model: &Model) -> Result<u32> {
 
 /// Runs the whole window, with the largest token id in it: ids beyond the table of the graph, and a window beyond its
 /// positions, come out here and not in the middle of a load.
-fn trial_ids(model: &Model, window: u32) -> Result<()> {
+fn trial_ids(model: &Model, window: u32, options: &RunOptions) -> Result<()> {
     let tokens = trial_tokens(model)?;
     let Some(mut tokens) = tokens.into_iter().next() else { return Ok(()) };
     let at = tokens.len() / 2;
@@ -235,7 +250,7 @@ fn trial_ids(model: &Model, window: u32) -> Result<()> {
     tokens.type_ids.sort_unstable();
     tokens.ids.truncate(window as usize);
     tokens.type_ids.truncate(window as usize);
-    model.run(&[&tokens], &options()?).map(drop).map_err(|error| {
+    model.run(&[&tokens], options).map(drop).map_err(|error| {
         let why = error.detail.unwrap_or(error.message);
         Error::new(Kind::DamagedModelFile, "the graph does not fit its tokenizer or its window")
             .detail(format!(
@@ -248,23 +263,19 @@ fn trial_ids(model: &Model, window: u32) -> Result<()> {
 }
 
 /// The results of the trial texts, each run by itself.
-fn run_alone(model: &Model) -> Result<Vec<f32>> {
+fn run_alone(model: &Model, options: &RunOptions) -> Result<Vec<f32>> {
     let mut alone = Vec::new();
     for tokens in trial_tokens(model)? {
-        alone.extend(model.run(&[&tokens], &options()?)?);
+        alone.extend(model.run(&[&tokens], options)?);
     }
     Ok(alone)
 }
 
 /// Whether texts may share a run: each has the same vector `alone` as beside longer ones.
-fn is_reproducible(model: &Model, alone: &[f32]) -> Result<bool> {
+fn is_reproducible(model: &Model, alone: &[f32], options: &RunOptions) -> Result<bool> {
     let tokens = trial_tokens(model)?;
     let batch: Vec<&Tokens> = tokens.iter().collect();
     // A graph with the batch size 1 baked in fails here; it still serves one text at a time.
-    let Ok(together) = model.run(&batch, &options()?) else { return Ok(false) };
+    let Ok(together) = model.run(&batch, options) else { return Ok(false) };
     Ok(together.iter().zip(alone).all(|(a, b)| (a - b).abs() <= REPRODUCIBLE * b.abs().max(1.0)))
-}
-
-fn options() -> Result<RunOptions> {
-    RunOptions::new().map_err(|error| Error::new(Kind::InferenceFailed, error.to_string()))
 }

@@ -10,6 +10,7 @@ use super::loaded::Model;
 use super::runtime::Runtime;
 use super::session::Session;
 use super::tokenizer::{MAX_TOKENIZER_BYTES, Tokenizer};
+use ort::session::RunOptions;
 use socle_core::model::{ModelFile, ModelOverrides, ModelSpec};
 use socle_core::protocol::LoadedModel;
 use socle_core::{Error, Kind, Result};
@@ -88,6 +89,14 @@ impl Store {
         self.runtime.version()
     }
 
+    /// See [`Runtime::run_options`].
+    ///
+    /// # Errors
+    /// As [`Runtime::environment`].
+    pub fn run_options(&self) -> Result<Arc<RunOptions>> {
+        self.runtime.run_options()
+    }
+
     /// The model, loaded if need be, its files checked.
     ///
     /// # Errors
@@ -138,14 +147,21 @@ impl Store {
         Ok(ModelUse { store: self, digest, model })
     }
 
-    /// Reads, works out and tries a model that is not registered yet; it stays loaded.
+    /// Reads, works out and tries a model that is not registered yet; it stays loaded. `options` are those of the trial
+    /// runs.
     ///
     /// # Errors
-    /// See [`inspect::inspect`].
-    pub fn inspect(&self, name: &str, directory: &str, overrides: &ModelOverrides) -> Result<ModelSpec> {
+    /// See [`inspect::inspect_with`].
+    pub fn inspect(
+        &self,
+        name: &str,
+        directory: &str,
+        overrides: &ModelOverrides,
+        options: &RunOptions,
+    ) -> Result<ModelSpec> {
         let root = ModelRoot::open(&self.directory)?;
         let before = memory_without_slack();
-        let (spec, mut loaded) = inspect::inspect(&root, &self.runtime, name, directory, overrides)?;
+        let (spec, mut loaded) = inspect::inspect_with(&root, &self.runtime, name, directory, overrides, options)?;
         loaded.memory_bytes = memory_of(&spec, before);
         let mut state = self.lock();
         // Not worth an eviction: nobody has asked for a vector yet.
