@@ -126,7 +126,7 @@ impl Worker {
                 })
             }
             Job::CountTokens { model, content } => {
-                let count = self.store.checked(model)?.model()?.count(content)?;
+                let count = self.store.checked(model, &|| request.is_cancelled())?.model()?.count(content)?;
                 let count = u32::try_from(count).unwrap_or(u32::MAX);
                 self.outbox.answer(request, &Response::Count(count));
                 Ok(Vec::new())
@@ -154,7 +154,7 @@ impl Worker {
         width: usize,
         tokens: impl Fn(&Model, usize, &str) -> Result<Tokens>,
     ) -> Result<Vec<Item>, Failure> {
-        let model = self.store.checked(spec)?;
+        let model = self.store.checked(spec, &|| request.is_cancelled())?;
         let model = model.model()?;
         model.require(kind)?;
         let gather = Arc::new(Gather::new(request.clone(), spec.clone(), texts.len(), width));
@@ -181,7 +181,7 @@ impl Worker {
         format: Format,
         content: &str,
     ) -> Result<()> {
-        let model = spec.map(|spec| self.store.checked(spec)).transpose()?;
+        let model = spec.map(|spec| self.store.checked(spec, &|| request.is_cancelled())).transpose()?;
         let model = model.as_ref().map(|model| model.model()).transpose()?;
         let sizer = RequestSizer::new(request, model)?;
         let max_size = sizer.max_size(max_size)?;
@@ -216,7 +216,8 @@ impl Worker {
 
     fn try_run(&self, batch: &[Item]) -> Result<Vec<f32>> {
         let Some(first) = batch.first() else { return Ok(Vec::new()) };
-        let used = self.store.get(&first.gather.model)?;
+        let used =
+            self.store.get(&first.gather.model, &|| batch.iter().all(|item| item.gather.request.is_cancelled()))?;
         let model = used.model()?;
         let options = self.store.run_options()?;
         let tokens: Vec<&Tokens> = batch.iter().map(|item| &item.tokens).collect();

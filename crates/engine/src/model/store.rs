@@ -18,13 +18,19 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Largest graph in bytes: protobuf ends at 2 GiB.
 pub const MAX_GRAPH_BYTES: u64 = 2 << 30;
 
 /// How long a load waits for other models to become idle before it gives up.
-const EVICTION_PATIENCE: Duration = Duration::from_secs(60);
+pub const EVICTION_PATIENCE: Duration = Duration::from_secs(60);
+
+/// Time between two looks at whether anybody still waits for a model.
+const CANCEL_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Tells that nobody waits for a model any more. Called with the store locked.
+pub type Cancelled<'a> = &'a dyn Fn() -> bool;
 
 /// A model in memory with its bookkeeping.
 #[derive(Debug)]
@@ -63,8 +69,9 @@ impl Loaded {
 #[derive(Debug)]
 pub struct Store {
     directory: PathBuf,
-    runtime: Runtime,
+    runtime: Arc<Runtime>,
     limit: u64,
+    patience: Duration,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -79,9 +86,10 @@ struct State {
 }
 
 impl Store {
-    /// An empty store for models below `directory` that together take at most `limit` bytes.
-    pub fn new(directory: PathBuf, runtime: Runtime, limit: u64) -> Self {
-        Self { directory, runtime, limit, state: Mutex::default(), changed: Condvar::new() }
+    /// An empty store for models below `directory` that together take at most `limit` bytes. A load waits no longer
+    /// than `patience` for room, usually [`EVICTION_PATIENCE`].
+    pub fn new(directory: PathBuf, runtime: Arc<Runtime>, limit: u64, patience: Duration) -> Self {
+        Self { directory, runtime, limit, patience, state: Mutex::default(), changed: Condvar::new() }
     }
 
     /// The version of ONNX Runtime, once it is loaded.
@@ -101,8 +109,8 @@ impl Store {
     ///
     /// # Errors
     /// `DamagedModelFile` or `MissingFile` when a file is not what was registered, `OutOfMemory` when the limit leaves
-    /// no room for it, and whatever loading raises.
-    pub fn checked(&self, spec: &ModelSpec) -> Result<ModelUse<'_>> {
+    /// no room for it, `Cancelled` while it waits, and whatever loading raises.
+    pub fn checked(&self, spec: &ModelSpec, cancelled: Cancelled<'_>) -> Result<ModelUse<'_>> {
         let root = ModelRoot::open(&self.directory)?;
         let now = stamps(&root, spec)?;
         let digest = spec.digest();
@@ -111,32 +119,28 @@ impl Store {
             state.models.remove(&digest);
         }
         drop(state);
-        self.get(spec)
+        self.get(spec, cancelled)
     }
 
     /// The model, loaded if need be.
     ///
     /// # Errors
     /// As [`Self::checked`].
-    pub fn get(&self, spec: &ModelSpec) -> Result<ModelUse<'_>> {
+    pub fn get(&self, spec: &ModelSpec, cancelled: Cancelled<'_>) -> Result<ModelUse<'_>> {
         let digest = spec.digest();
+        let in_memory = |state: &State| {
+            let loaded = state.models.get(&digest)?;
+            loaded.used_at.store(crate::seconds_since_1970().to_bits(), Relaxed);
+            Some(ModelUse { store: self, digest: digest.clone(), model: Some(loaded.model.clone()) })
+        };
+        let _loading = match self.turn(cancelled, in_memory)? {
+            Turn::Found(used) => return Ok(used),
+            Turn::Load(loading) => loading,
+        };
+        self.make_room(spec, &digest, cancelled)?;
+        let loaded = self.load(spec)?;
+        // Unlocked before the load ends.
         let mut state = self.lock();
-        loop {
-            if let Some(loaded) = state.models.get(&digest) {
-                loaded.used_at.store(crate::seconds_since_1970().to_bits(), Relaxed);
-                return Ok(ModelUse { store: self, digest, model: Some(loaded.model.clone()) });
-            }
-            if !state.loading {
-                break;
-            }
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
-        }
-        state.loading = true;
-        let result = self.make_room(state, spec, &digest).and_then(|()| self.load(spec));
-        let mut state = self.lock();
-        state.loading = false;
-        self.changed.notify_all();
-        let loaded = result?;
         state.known_bytes.insert(digest.clone(), loaded.memory_bytes);
         if loaded.memory_bytes > self.limit {
             return Err(self.out_of_memory(spec, loaded.memory_bytes, "It alone exceeds the limit."));
@@ -189,8 +193,26 @@ impl Store {
         models
     }
 
+    /// What is `found` in the store, or else the right to load.
+    fn turn<T>(&self, cancelled: Cancelled<'_>, found: impl Fn(&State) -> Option<T>) -> Result<Turn<'_, T>> {
+        let mut state = self.lock();
+        loop {
+            if let Some(found) = found(&state) {
+                return Ok(Turn::Found(found));
+            }
+            if !state.loading {
+                state.loading = true;
+                return Ok(Turn::Load(Loading { store: self }));
+            }
+            state = self.wait(state, cancelled)?;
+        }
+    }
+
     /// Drops idle models until `spec` has room.
-    fn make_room(&self, mut state: MutexGuard<'_, State>, spec: &ModelSpec, digest: &str) -> Result<()> {
+    fn make_room(&self, spec: &ModelSpec, digest: &str, cancelled: Cancelled<'_>) -> Result<()> {
+        // However often models change hands meanwhile: every other load waits behind this one.
+        let deadline = Instant::now() + self.patience;
+        let mut state = self.lock();
         let needed = state.known_bytes.get(digest).copied().unwrap_or(spec.graph.bytes);
         if needed > self.limit {
             return Err(self.out_of_memory(spec, needed, "It alone exceeds the limit."));
@@ -199,14 +221,20 @@ impl Store {
             if evict(&mut state) {
                 continue;
             }
-            let (next, timeout) =
-                self.changed.wait_timeout(state, EVICTION_PATIENCE).unwrap_or_else(PoisonError::into_inner);
-            state = next;
-            if timeout.timed_out() {
+            if Instant::now() >= deadline {
                 return Err(self.out_of_memory(spec, needed, "The models in memory are all in use."));
             }
+            state = self.wait(state, cancelled)?;
         }
         Ok(())
+    }
+
+    /// Waits for a change for a moment.
+    fn wait<'a>(&self, state: MutexGuard<'a, State>, cancelled: Cancelled<'_>) -> Result<MutexGuard<'a, State>> {
+        if cancelled() {
+            return Err(Error::new(Kind::Cancelled, "loading a model was cancelled"));
+        }
+        Ok(self.changed.wait_timeout(state, CANCEL_INTERVAL).unwrap_or_else(PoisonError::into_inner).0)
     }
 
     fn out_of_memory(&self, spec: &ModelSpec, needed: u64, why: &str) -> Error {
@@ -231,6 +259,24 @@ impl Store {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How a wait for the store ended.
+enum Turn<'a, T> {
+    Found(T),
+    Load(Loading<'a>),
+}
+
+/// The right to load, until it is dropped, be it by a panic.
+struct Loading<'a> {
+    store: &'a Store,
+}
+
+impl Drop for Loading<'_> {
+    fn drop(&mut self) {
+        self.store.lock().loading = false;
+        self.store.changed.notify_all();
     }
 }
 
