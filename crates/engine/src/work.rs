@@ -138,7 +138,7 @@ impl Worker {
             Job::Inspect { name, directory, overrides } => {
                 let options = self.store.run_options()?;
                 let _run = self.scheduler.run_begins(&options, vec![request.clone()]);
-                let spec = self.store.inspect(name, directory, overrides, &options)?;
+                let spec = self.store.inspect(name, directory, overrides, &options, &|| request.is_cancelled())?;
                 self.outbox.answer(request, &Response::Inspected(Box::new(spec)));
                 Ok(Vec::new())
             }

@@ -63,7 +63,7 @@ impl Full {
         let trial = store(&models, 1 << 30, patience);
         let inspect = |name: &str| {
             let options = trial.run_options().unwrap();
-            trial.inspect(name, name, &ModelOverrides::default(), &options).unwrap()
+            trial.inspect(name, name, &ModelOverrides::default(), &options, WAITING).unwrap()
         };
         let [first, large] = ["first", "large"].map(inspect);
         let graph = onnx::graph(&Flaw { nan: true, ..Flaw::default() });
@@ -129,11 +129,36 @@ fn a_load_that_panics_holds_up_no_other() {
 }
 
 #[test]
+fn registrations_take_their_turn_and_make_room() {
+    let full = Full::new(Duration::from_millis(500));
+    let inspect = |name: &str, cancelled: Cancelled<'_>| {
+        let options = full.store.run_options().unwrap();
+        full.store.inspect(name, name, &ModelOverrides::default(), &options, cancelled)
+    };
+    let used = full.store.get(&full.first, WAITING).unwrap();
+    assert_eq!(inspect("large", WAITING).unwrap_err().kind, Kind::OutOfMemory, "no room beside what is in use");
+    std::thread::scope(|scope| {
+        // Holds the turn until its patience ends.
+        let load = scope.spawn(|| full.store.get(&full.large, WAITING).map(drop));
+        std::thread::sleep(Duration::from_millis(100));
+        let begun = Instant::now();
+        let left = || begun.elapsed() > Duration::from_millis(100);
+        assert_eq!(inspect("small", &left).unwrap_err().kind, Kind::Cancelled, "somebody else loads");
+        assert_eq!(load.join().unwrap().unwrap_err().kind, Kind::OutOfMemory);
+    });
+    drop(used);
+    let spec = inspect("large", WAITING).unwrap();
+    let digests: Vec<String> = full.store.report().into_iter().map(|model| model.digest).collect();
+    assert_eq!(digests, [spec.digest()], "the idle one has made room");
+}
+
+#[test]
 fn a_run_that_begins_after_its_requests_were_cancelled_ends_at_once() {
     let models = Scratch::new();
     onnx::write(&models.0.join("model"), &Flaw::default());
     let store = Arc::new(store(&models, 1 << 30, EVICTION_PATIENCE));
-    let spec = store.inspect("model", "model", &ModelOverrides::default(), &store.run_options().unwrap()).unwrap();
+    let spec =
+        store.inspect("model", "model", &ModelOverrides::default(), &store.run_options().unwrap(), WAITING).unwrap();
     let used = store.get(&spec, WAITING).unwrap();
     let model = used.model().unwrap();
     let tokens = model.tokens(Role::Query, "one", false).unwrap();

@@ -26,10 +26,18 @@ const REPRODUCIBLE: f32 = 1e-5;
 /// Longest input for the trial of the window, in tokens: attention costs the square of it.
 const MAX_TRIAL_TOKENS: u32 = 2048;
 
-/// [`inspect_with`] for a caller who waits to the end.
+/// What an inspection heeds besides the files.
+pub struct Conditions<'a> {
+    /// Those of the trial runs, which end when they are terminated.
+    pub options: &'a RunOptions,
+    /// Called before the graph is loaded, with its size in bytes.
+    pub make_room: &'a dyn Fn(u64) -> Result<()>,
+}
+
+/// [`inspect_under`] no conditions.
 ///
 /// # Errors
-/// As [`inspect_with`].
+/// As [`inspect_under`].
 pub fn inspect(
     root: &ModelRoot,
     runtime: &Runtime,
@@ -37,26 +45,30 @@ pub fn inspect(
     directory: &str,
     overrides: &ModelOverrides,
 ) -> Result<(ModelSpec, Loaded)> {
-    inspect_with(root, runtime, name, directory, overrides, &*runtime.run_options()?)
+    let options = runtime.run_options()?;
+    let conditions = Conditions { options: &options, make_room: &|_| Ok(()) };
+    inspect_under(&conditions, root, runtime, name, directory, overrides)
 }
 
-/// Works out a model and tries it, in runs that end when `options` are terminated. The result holds the model loaded.
+/// Works out a model and tries it. The result holds the model loaded.
 ///
 /// # Errors
 /// Whatever is wrong with the files, `InvalidArgument` where they are silent and the caller too, `DimensionMismatch`
 /// where they disagree with the graph.
-pub fn inspect_with(
+pub fn inspect_under(
+    conditions: &Conditions<'_>,
     root: &ModelRoot,
     runtime: &Runtime,
     name: &str,
     directory: &str,
     overrides: &ModelOverrides,
-    options: &RunOptions,
 ) -> Result<(ModelSpec, Loaded)> {
+    let options = conditions.options;
     root.check_directory(directory)?;
     let layout = Layout::read(root, directory)?;
     let graph = read_graph(root, directory, overrides.graph.as_deref())?;
     let facts = check_graph(directory, &graph)?;
+    (conditions.make_room)(graph.file.bytes)?;
     let tokenizer_file = root.read(directory, "tokenizer.json", MAX_TOKENIZER_BYTES)?;
     let tokenizer = Tokenizer::load(&tokenizer_file.bytes)?;
     let session = Session::load(runtime, &graph.bytes)?;

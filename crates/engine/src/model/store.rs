@@ -14,7 +14,9 @@ use ort::session::RunOptions;
 use socle_core::model::{ModelFile, ModelOverrides, ModelSpec};
 use socle_core::protocol::LoadedModel;
 use socle_core::{Error, Kind, Result};
+use std::cell::Cell;
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -137,13 +139,14 @@ impl Store {
             Turn::Found(used) => return Ok(used),
             Turn::Load(loading) => loading,
         };
-        self.make_room(spec, &digest, cancelled)?;
+        let needed = self.lock().known_bytes.get(&digest).copied().unwrap_or(spec.graph.bytes);
+        self.make_room(&spec.name, needed, cancelled)?;
         let loaded = self.load(spec)?;
         // Unlocked before the load ends.
         let mut state = self.lock();
         state.known_bytes.insert(digest.clone(), loaded.memory_bytes);
         if loaded.memory_bytes > self.limit {
-            return Err(self.out_of_memory(spec, loaded.memory_bytes, "It alone exceeds the limit."));
+            return Err(self.out_of_memory(&spec.name, loaded.memory_bytes, "It alone exceeds the limit."));
         }
         while total(&state) + loaded.memory_bytes > self.limit && evict(&mut state) {}
         let model = Some(loaded.model.clone());
@@ -155,20 +158,34 @@ impl Store {
     /// runs.
     ///
     /// # Errors
-    /// See [`inspect::inspect_with`].
+    /// See [`inspect::inspect_under`]; `OutOfMemory` and `Cancelled` as [`Self::checked`].
     pub fn inspect(
         &self,
         name: &str,
         directory: &str,
         overrides: &ModelOverrides,
         options: &RunOptions,
+        cancelled: Cancelled<'_>,
     ) -> Result<ModelSpec> {
         let root = ModelRoot::open(&self.directory)?;
-        let before = memory_without_slack();
-        let (spec, mut loaded) = inspect::inspect_with(&root, &self.runtime, name, directory, overrides, options)?;
-        loaded.memory_bytes = memory_of(&spec, before);
+        // Nothing to be found: what is in memory has not been tried under this name.
+        let Turn::Load(_loading) = self.turn(cancelled, |_| None::<Infallible>)?;
+        let before = Cell::new(0);
+        let make_room = |graph_bytes: u64| {
+            self.make_room(name, graph_bytes, cancelled)?;
+            // The graph has been read and is going to be released.
+            before.set(memory_without_slack().saturating_sub(graph_bytes));
+            Ok(())
+        };
+        let conditions = inspect::Conditions { options, make_room: &make_room };
+        let (spec, mut loaded) = inspect::inspect_under(&conditions, &root, &self.runtime, name, directory, overrides)?;
+        if cancelled() {
+            // Its last runs were ended, and say nothing of the model.
+            return Err(load_cancelled());
+        }
+        loaded.memory_bytes = memory_of(&spec, before.get());
         let mut state = self.lock();
-        // Not worth an eviction: nobody has asked for a vector yet.
+        // Not worth another eviction: nobody has asked for a vector yet.
         if total(&state) + loaded.memory_bytes <= self.limit {
             state.models.entry(spec.digest()).or_insert(loaded);
         }
@@ -208,21 +225,20 @@ impl Store {
         }
     }
 
-    /// Drops idle models until `spec` has room.
-    fn make_room(&self, spec: &ModelSpec, digest: &str, cancelled: Cancelled<'_>) -> Result<()> {
+    /// Drops idle models until another one has room.
+    fn make_room(&self, name: &str, needed: u64, cancelled: Cancelled<'_>) -> Result<()> {
+        if needed > self.limit {
+            return Err(self.out_of_memory(name, needed, "It alone exceeds the limit."));
+        }
         // However often models change hands meanwhile: every other load waits behind this one.
         let deadline = Instant::now() + self.patience;
         let mut state = self.lock();
-        let needed = state.known_bytes.get(digest).copied().unwrap_or(spec.graph.bytes);
-        if needed > self.limit {
-            return Err(self.out_of_memory(spec, needed, "It alone exceeds the limit."));
-        }
         while total(&state) + needed > self.limit {
             if evict(&mut state) {
                 continue;
             }
             if Instant::now() >= deadline {
-                return Err(self.out_of_memory(spec, needed, "The models in memory are all in use."));
+                return Err(self.out_of_memory(name, needed, "The models in memory are all in use."));
             }
             state = self.wait(state, cancelled)?;
         }
@@ -232,14 +248,14 @@ impl Store {
     /// Waits for a change for a moment.
     fn wait<'a>(&self, state: MutexGuard<'a, State>, cancelled: Cancelled<'_>) -> Result<MutexGuard<'a, State>> {
         if cancelled() {
-            return Err(Error::new(Kind::Cancelled, "loading a model was cancelled"));
+            return Err(load_cancelled());
         }
         Ok(self.changed.wait_timeout(state, CANCEL_INTERVAL).unwrap_or_else(PoisonError::into_inner).0)
     }
 
-    fn out_of_memory(&self, spec: &ModelSpec, needed: u64, why: &str) -> Error {
+    fn out_of_memory(&self, name: &str, needed: u64, why: &str) -> Error {
         let (needed, limit) = (needed.div_ceil(1 << 20), self.limit >> 20);
-        Error::new(Kind::OutOfMemory, format!("no room for model \"{}\" in the memory of the engine", spec.name))
+        Error::new(Kind::OutOfMemory, format!("no room for model \"{name}\" in the memory of the engine"))
             .detail(format!("It needs {needed} MB, socle.engine_memory_limit is {limit} MB. {why}"))
             .hint("Raise socle.engine_memory_limit.")
     }
@@ -313,6 +329,10 @@ impl Drop for ModelUse<'_> {
         self.model = None;
         self.store.changed.notify_all();
     }
+}
+
+fn load_cancelled() -> Error {
+    Error::new(Kind::Cancelled, "loading a model was cancelled")
 }
 
 /// Drops the idle model that was used least recently.
