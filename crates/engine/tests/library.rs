@@ -5,7 +5,7 @@
 mod support;
 
 use socle_core::Kind;
-use socle_core::model::{ModelFile, ModelOverrides, ModelSpec, sha256};
+use socle_core::model::{ModelFile, ModelKind, ModelOverrides, ModelSpec, sha256};
 use socle_core::protocol::Role;
 use socle_engine::model::runtime::Runtime;
 use socle_engine::model::store::{Cancelled, EVICTION_PATIENCE, Store};
@@ -150,6 +150,37 @@ fn registrations_take_their_turn_and_make_room() {
     let spec = inspect("large", WAITING).unwrap();
     let digests: Vec<String> = full.store.report().into_iter().map(|model| model.digest).collect();
     assert_eq!(digests, [spec.digest()], "the idle one has made room");
+}
+
+#[test]
+fn one_model_in_two_directories_is_loaded_once_and_has_both_names() {
+    let models = Scratch::new();
+    let store = store(&models, 1 << 30, EVICTION_PATIENCE);
+    let options = store.run_options().unwrap();
+    let [first, second] = ["first", "second"].map(|name| {
+        onnx::write(&models.0.join(name), &Flaw::default());
+        store.inspect(name, name, &ModelOverrides::default(), &options, WAITING).unwrap()
+    });
+    assert_eq!(first.digest(), second.digest());
+    let loaded_at = || store.report().iter().map(|model| model.loaded_at).collect::<Vec<_>>();
+    let loaded = loaded_at();
+    assert_eq!(loaded.len(), 1);
+    for spec in [&first, &second, &first, &second] {
+        let used = store.checked(spec, WAITING).unwrap();
+        let error = used.model().unwrap().require(ModelKind::Reranker).unwrap_err();
+        assert!(error.message.contains(&format!("\"{}\"", spec.name)), "{error}");
+    }
+    assert_eq!(loaded_at(), loaded, "not once more");
+
+    let file = models.0.join("second/model.onnx");
+    let bytes = std::fs::read(&file).unwrap();
+    std::fs::write(&file, onnx::graph(&Flaw { zero: true, ..Flaw::default() })).unwrap();
+    let error = store.checked(&second, WAITING).map(drop).unwrap_err();
+    assert!(error.message.contains("second/model.onnx"), "{error}");
+    assert!(store.checked(&first, WAITING).is_ok(), "whose files are sound");
+    std::fs::write(&file, bytes).unwrap();
+    assert!(store.checked(&second, WAITING).is_ok(), "restored");
+    assert_eq!(loaded_at(), loaded);
 }
 
 #[test]

@@ -4,9 +4,10 @@ use super::directory::{ModelRoot, ReadFile};
 use super::graph::{self, GraphFacts};
 use super::layout::Layout;
 use super::loaded::Model;
+use super::registered::MAX_GRAPH_BYTES;
 use super::runtime::Runtime;
 use super::session::{OutputInfo, Session};
-use super::store::{Loaded, MAX_GRAPH_BYTES};
+use super::store::Loaded;
 use super::tokenizer::{MAX_TOKENIZER_BYTES, Tokenizer, Tokens};
 use ort::session::RunOptions;
 use socle_core::model::{ModelKind, ModelOverrides, ModelSpec, Pooling};
@@ -72,7 +73,7 @@ pub fn inspect_under(
     let tokenizer_file = root.read(directory, "tokenizer.json", MAX_TOKENIZER_BYTES)?;
     let tokenizer = Tokenizer::load(&tokenizer_file.bytes)?;
     let session = Session::load(runtime, &graph.bytes)?;
-    let stamps = vec![graph.stamp, tokenizer_file.stamp];
+    let files = [(graph.file.clone(), graph.stamp), (tokenizer_file.file.clone(), tokenizer_file.stamp)];
 
     let kind = kind(&layout, &session.outputs(), overrides)?;
     let (query_prefix, passage_prefix) = prefixes(&layout, kind, overrides)?;
@@ -107,7 +108,7 @@ pub fn inspect_under(
     trial_ids(&model, window, options)?;
     spec.batchable = spec.batchable && is_reproducible(&model, &alone, options)?;
     model.spec.batchable = spec.batchable;
-    Ok((spec, Loaded::new(model, stamps)))
+    Ok((spec, Loaded::new(model, files)))
 }
 
 /// The graph the caller names, or the one there is.

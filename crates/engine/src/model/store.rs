@@ -7,6 +7,7 @@
 use super::directory::{ModelRoot, Stamp};
 use super::inspect;
 use super::loaded::Model;
+use super::registered::{self, MAX_GRAPH_BYTES, Seen};
 use super::runtime::Runtime;
 use super::session::Session;
 use super::tokenizer::{MAX_TOKENIZER_BYTES, Tokenizer};
@@ -22,9 +23,6 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Largest graph in bytes: protobuf ends at 2 GiB.
-pub const MAX_GRAPH_BYTES: u64 = 2 << 30;
-
 /// How long a load waits for other models to become idle before it gives up.
 pub const EVICTION_PATIENCE: Duration = Duration::from_secs(60);
 
@@ -37,8 +35,9 @@ pub type Cancelled<'a> = &'a dyn Fn() -> bool;
 /// A model in memory with its bookkeeping.
 #[derive(Debug)]
 pub struct Loaded {
-    model: Arc<Model>,
-    stamps: Vec<Stamp>,
+    model: Model,
+    /// The files that were found to hold it. One model may lie in several directories, registered in several databases.
+    seen: HashMap<PathBuf, Seen>,
     memory_bytes: u64,
     loaded_at: f64,
     used_at: AtomicU64,
@@ -46,12 +45,13 @@ pub struct Loaded {
 }
 
 impl Loaded {
-    /// A model that has just been loaded; its memory is set by the store.
-    pub fn new(model: Model, stamps: Vec<Stamp>) -> Self {
+    /// A model that has just been loaded from these files; its memory is set by the store.
+    pub fn new(model: Model, files: impl IntoIterator<Item = (ModelFile, Stamp)>) -> Self {
         let now = crate::seconds_since_1970();
+        let seen = files.into_iter().map(|(file, stamp)| Seen::new(&model.spec.directory, &file, stamp)).collect();
         Self {
-            model: Arc::new(model),
-            stamps,
+            model,
+            seen,
             memory_bytes: 0,
             loaded_at: now,
             used_at: AtomicU64::new(now.to_bits()),
@@ -63,7 +63,7 @@ impl Loaded {
 impl Loaded {
     /// The model alone.
     pub fn into_model(self) -> Arc<Model> {
-        self.model
+        Arc::new(self.model)
     }
 }
 
@@ -114,14 +114,9 @@ impl Store {
     /// no room for it, `Cancelled` while it waits, and whatever loading raises.
     pub fn checked(&self, spec: &ModelSpec, cancelled: Cancelled<'_>) -> Result<ModelUse<'_>> {
         let root = ModelRoot::open(&self.directory)?;
-        let now = stamps(&root, spec)?;
-        let digest = spec.digest();
-        let mut state = self.lock();
-        if state.models.get(&digest).is_some_and(|loaded| loaded.stamps != now) {
-            state.models.remove(&digest);
-        }
-        drop(state);
-        self.get(spec, cancelled)
+        let now = registered::look(&root, spec)?;
+        let unchanged = |loaded: &Loaded| now.iter().all(|(path, seen)| loaded.seen.get(path) == Some(seen));
+        self.provide(spec, cancelled, unchanged)
     }
 
     /// The model, loaded if need be.
@@ -129,19 +124,36 @@ impl Store {
     /// # Errors
     /// As [`Self::checked`].
     pub fn get(&self, spec: &ModelSpec, cancelled: Cancelled<'_>) -> Result<ModelUse<'_>> {
+        self.provide(spec, cancelled, |_| true)
+    }
+
+    /// The model if it is in memory and `good`, or else from its files.
+    fn provide(
+        &self,
+        spec: &ModelSpec,
+        cancelled: Cancelled<'_>,
+        good: impl Fn(&Loaded) -> bool,
+    ) -> Result<ModelUse<'_>> {
         let digest = spec.digest();
-        let in_memory = |state: &State| {
-            let loaded = state.models.get(&digest)?;
-            loaded.used_at.store(crate::seconds_since_1970().to_bits(), Relaxed);
-            Some(ModelUse { store: self, digest: digest.clone(), model: Some(loaded.model.clone()) })
-        };
+        let in_memory =
+            |state: &State| Some(self.lend(spec, &digest, state.models.get(&digest).filter(|loaded| good(loaded))?));
         let _loading = match self.turn(cancelled, in_memory)? {
             Turn::Found(used) => return Ok(used),
             Turn::Load(loading) => loading,
         };
+        let root = ModelRoot::open(&self.directory)?;
+        if self.lock().models.contains_key(&digest) {
+            // Its files have been touched, or these are others: what is in memory is as good as they are.
+            let seen = registered::read_all(&root, spec)?;
+            let mut state = self.lock();
+            if let Some(loaded) = state.models.get_mut(&digest) {
+                loaded.seen.extend(seen);
+                return Ok(self.lend(spec, &digest, loaded));
+            }
+        }
         let needed = self.lock().known_bytes.get(&digest).copied().unwrap_or(spec.graph.bytes);
         self.make_room(&spec.name, needed, cancelled)?;
-        let loaded = self.load(spec)?;
+        let loaded = self.load(&root, spec)?;
         // Unlocked before the load ends.
         let mut state = self.lock();
         state.known_bytes.insert(digest.clone(), loaded.memory_bytes);
@@ -149,9 +161,14 @@ impl Store {
             return Err(self.out_of_memory(&spec.name, loaded.memory_bytes, "It alone exceeds the limit."));
         }
         while total(&state) + loaded.memory_bytes > self.limit && evict(&mut state) {}
-        let model = Some(loaded.model.clone());
-        state.models.insert(digest.clone(), loaded);
-        Ok(ModelUse { store: self, digest, model })
+        let used = self.lend(spec, &digest, &loaded);
+        state.models.insert(digest, loaded);
+        Ok(used)
+    }
+
+    fn lend(&self, spec: &ModelSpec, digest: &str, loaded: &Loaded) -> ModelUse<'_> {
+        loaded.used_at.store(crate::seconds_since_1970().to_bits(), Relaxed);
+        ModelUse { store: self, digest: digest.to_string(), model: Some(loaded.model.registered_as(spec)) }
     }
 
     /// Reads, works out and tries a model that is not registered yet; it stays loaded. `options` are those of the trial
@@ -260,15 +277,14 @@ impl Store {
             .hint("Raise socle.engine_memory_limit.")
     }
 
-    fn load(&self, spec: &ModelSpec) -> Result<Loaded> {
-        let root = ModelRoot::open(&self.directory)?;
+    fn load(&self, root: &ModelRoot, spec: &ModelSpec) -> Result<Loaded> {
         let before = memory_without_slack();
-        let graph = read_registered(&root, &spec.directory, &spec.graph, MAX_GRAPH_BYTES)?;
-        let tokenizer = read_registered(&root, &spec.directory, &spec.tokenizer, MAX_TOKENIZER_BYTES)?;
-        let session = Session::load(&self.runtime, &graph.0)?;
-        let model = Model::new(spec.clone(), Tokenizer::load(&tokenizer.0)?, session)?;
-        let mut loaded = Loaded::new(model, vec![graph.1, tokenizer.1]);
-        drop((graph, tokenizer));
+        let graph = registered::read(root, spec, &spec.graph, MAX_GRAPH_BYTES)?;
+        let tokenizer = registered::read(root, spec, &spec.tokenizer, MAX_TOKENIZER_BYTES)?;
+        let session = Session::load(&self.runtime, &graph.bytes)?;
+        let model = Model::new(spec.clone(), Tokenizer::load(&tokenizer.bytes)?, session)?;
+        let files = [graph, tokenizer].map(|read| (read.file, read.stamp));
+        let mut loaded = Loaded::new(model, files);
         loaded.memory_bytes = memory_of(spec, before);
         Ok(loaded)
     }
@@ -302,7 +318,7 @@ pub struct ModelUse<'a> {
     store: &'a Store,
     digest: String,
     /// Taken by `drop` alone.
-    model: Option<Arc<Model>>,
+    model: Option<Model>,
 }
 
 impl ModelUse<'_> {
@@ -311,7 +327,7 @@ impl ModelUse<'_> {
     /// # Errors
     /// None that can happen; there is no panic in this crate.
     pub fn model(&self) -> Result<&Model> {
-        self.model.as_deref().ok_or_else(|| Error::new(Kind::Bug, "a model was released while in use"))
+        self.model.as_ref().ok_or_else(|| Error::new(Kind::Bug, "a model was released while in use"))
     }
 
     /// Counts texts that have been run.
@@ -338,32 +354,13 @@ fn load_cancelled() -> Error {
 /// Drops the idle model that was used least recently.
 fn evict(state: &mut State) -> bool {
     let used = |loaded: &Loaded| f64::from_bits(loaded.used_at.load(Relaxed));
-    let idle = state.models.iter().filter(|(_, loaded)| Arc::strong_count(&loaded.model) == 1);
+    let idle = state.models.iter().filter(|(_, loaded)| loaded.model.is_idle());
     let oldest = idle.min_by(|(_, a), (_, b)| used(a).total_cmp(&used(b))).map(|(digest, _)| digest.clone());
     oldest.is_some_and(|digest| state.models.remove(&digest).is_some())
 }
 
 fn total(state: &State) -> u64 {
     state.models.values().map(|loaded| loaded.memory_bytes).sum()
-}
-
-fn stamps(root: &ModelRoot, spec: &ModelSpec) -> Result<Vec<Stamp>> {
-    [&spec.graph, &spec.tokenizer].into_iter().map(|file| root.stamp(&spec.directory, &file.path)).collect()
-}
-
-/// The bytes of a file that still are what was registered.
-fn read_registered(root: &ModelRoot, directory: &str, file: &ModelFile, limit: u64) -> Result<(Vec<u8>, Stamp)> {
-    let read = root.read(directory, &file.path, limit)?;
-    if read.file != *file {
-        let shown = format!("{directory}/{}", file.path);
-        return Err(Error::new(
-            Kind::DamagedModelFile,
-            format!("model file \"{shown}\" has changed since registration"),
-        )
-        .detail(format!("Its SHA-256 is {}, registered is {}.", read.file.sha256, file.sha256))
-        .hint("Restore the file, or register the new files under another name."));
-    }
-    Ok((read.bytes, read.stamp))
 }
 
 /// What the process grew by, within what is believable for a graph of that size: other threads allocate meanwhile.
