@@ -73,7 +73,8 @@ pub fn inspect_under(
     let tokenizer_file = root.read(directory, "tokenizer.json", MAX_TOKENIZER_BYTES)?;
     let tokenizer = Tokenizer::load(&tokenizer_file.bytes)?;
     let session = Session::load(runtime, &graph.bytes)?;
-    let files = [(graph.file.clone(), graph.stamp), (tokenizer_file.file.clone(), tokenizer_file.stamp)];
+    let mut files = vec![(graph.file.clone(), graph.stamp), (tokenizer_file.file.clone(), tokenizer_file.stamp)];
+    files.extend(layout.files.iter().cloned());
 
     let kind = kind(&layout, &session.outputs(), overrides)?;
     let (query_prefix, passage_prefix) = prefixes(&layout, kind, overrides)?;
@@ -84,7 +85,7 @@ pub fn inspect_under(
         directory: directory.to_string(),
         graph: graph.file,
         tokenizer: tokenizer_file.file,
-        configuration: layout.files,
+        configuration: layout.files.into_iter().map(|(file, _)| file).collect(),
         kind,
         dimensions: output.last.unwrap_or_default(),
         max_tokens: window,

@@ -4,6 +4,7 @@
 //! nothing has changed since.
 
 use super::directory::{ModelRoot, ReadFile, Stamp};
+use super::layout::MAX_JSON_BYTES;
 use super::tokenizer::MAX_TOKENIZER_BYTES;
 use socle_core::model::{ModelFile, ModelSpec};
 use socle_core::{Error, Kind, Result};
@@ -64,5 +65,6 @@ pub fn read(root: &ModelRoot, spec: &ModelSpec, file: &ModelFile, limit: u64) ->
 
 /// The files of a model, each with the most bytes it may have.
 fn files(spec: &ModelSpec) -> impl Iterator<Item = (&ModelFile, u64)> {
-    [(&spec.graph, MAX_GRAPH_BYTES), (&spec.tokenizer, MAX_TOKENIZER_BYTES)].into_iter()
+    let configuration = spec.configuration.iter().map(|file| (file, MAX_JSON_BYTES));
+    [(&spec.graph, MAX_GRAPH_BYTES), (&spec.tokenizer, MAX_TOKENIZER_BYTES)].into_iter().chain(configuration)
 }

@@ -6,6 +6,7 @@
 
 use super::directory::{ModelRoot, Stamp};
 use super::inspect;
+use super::layout::MAX_JSON_BYTES;
 use super::loaded::Model;
 use super::registered::{self, MAX_GRAPH_BYTES, Seen};
 use super::runtime::Runtime;
@@ -279,11 +280,16 @@ impl Store {
 
     fn load(&self, root: &ModelRoot, spec: &ModelSpec) -> Result<Loaded> {
         let before = memory_without_slack();
+        let mut files = Vec::new();
+        for file in &spec.configuration {
+            let read = registered::read(root, spec, file, MAX_JSON_BYTES)?;
+            files.push((read.file, read.stamp));
+        }
         let graph = registered::read(root, spec, &spec.graph, MAX_GRAPH_BYTES)?;
         let tokenizer = registered::read(root, spec, &spec.tokenizer, MAX_TOKENIZER_BYTES)?;
         let session = Session::load(&self.runtime, &graph.bytes)?;
         let model = Model::new(spec.clone(), Tokenizer::load(&tokenizer.bytes)?, session)?;
-        let files = [graph, tokenizer].map(|read| (read.file, read.stamp));
+        files.extend([graph, tokenizer].map(|read| (read.file, read.stamp)));
         let mut loaded = Loaded::new(model, files);
         loaded.memory_bytes = memory_of(spec, before);
         Ok(loaded)
