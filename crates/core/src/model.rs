@@ -73,7 +73,7 @@ pub struct ModelSpec {
     pub graph: ModelFile,
     /// The tokenizer.
     pub tokenizer: ModelFile,
-    /// The files that were read for configuration. They are not read again.
+    /// The files that were read for configuration. What they said is in the fields below; still they must not change.
     pub configuration: Vec<ModelFile>,
     /// Embedding model or reranker.
     pub kind: ModelKind,

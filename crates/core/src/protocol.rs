@@ -3,9 +3,12 @@
 //! A frame is a length, the number of the request it belongs to, flags, and a message in postcard encoding. A backend
 //! may have several requests under way; answers come in any order. Nothing here reads or writes a socket.
 
+mod frame;
+
+use crate::Error;
 use crate::chunk::{Chunk, Format};
 use crate::model::{ModelOverrides, ModelSpec};
-use crate::{Error, Kind, Result};
+pub use frame::{Frame, FrameBuffer, encode};
 use serde::{Deserialize, Serialize};
 
 /// Raised with every change of a message. A backend and an engine of different versions part (see [`Request::Hello`]).
@@ -38,9 +41,6 @@ pub const FLAG_SUSPECT: u8 = 1;
 
 /// Seconds between two [`Response::Alive`] frames to a backend that waits.
 pub const ALIVE_INTERVAL_SECONDS: u64 = 1;
-
-/// Bytes before the message of a frame: length of the message, number of the request, flags.
-const HEADER: usize = 4 + 4 + 1;
 
 /// On whose behalf a text is embedded; decides the prefix and the lane.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -262,190 +262,4 @@ pub enum FromEngine {
     Pong,
     /// A line for the server log.
     Log(String),
-}
-
-/// A message with its number and flags.
-#[derive(Debug, PartialEq)]
-pub struct Frame<'a> {
-    /// Number of the request, given by the backend. 0 is the connection itself.
-    pub id: u32,
-    /// [`FLAG_SUSPECT`] or 0.
-    pub flags: u8,
-    message: &'a [u8],
-}
-
-impl<'a> Frame<'a> {
-    /// The message.
-    ///
-    /// # Errors
-    /// Kind `Bug` when the bytes are not a message of type `T`.
-    pub fn message<T: Deserialize<'a>>(&self) -> Result<T> {
-        postcard::from_bytes(self.message).map_err(|error| malformed(&error.to_string()))
-    }
-}
-
-/// A frame as bytes.
-///
-/// # Errors
-/// Kind `InputTooLong` when the message exceeds [`MAX_FRAME`].
-pub fn encode<T: Serialize>(id: u32, flags: u8, message: &T) -> Result<Vec<u8>> {
-    let mut frame = vec![0; HEADER];
-    frame = postcard::to_extend(message, frame).map_err(|error| malformed(&error.to_string()))?;
-    let length = frame.len() - HEADER;
-    if length > MAX_FRAME {
-        return Err(Error::new(Kind::InputTooLong, "request is too large for the engine")
-            .detail(format!("It has {length} bytes, the limit is {MAX_FRAME}.")));
-    }
-    frame[0..4].copy_from_slice(&(length as u32).to_le_bytes());
-    frame[4..8].copy_from_slice(&id.to_le_bytes());
-    frame[8] = flags;
-    Ok(frame)
-}
-
-/// Cuts a stream of bytes into frames. Memory grows with the bytes that came, not with the length that is claimed.
-#[derive(Debug, Default)]
-pub struct FrameBuffer {
-    bytes: Vec<u8>,
-    consumed: usize,
-}
-
-impl FrameBuffer {
-    /// Adds what was read from the socket.
-    pub fn extend(&mut self, bytes: &[u8]) {
-        self.bytes.drain(..self.consumed);
-        self.consumed = 0;
-        self.bytes.extend_from_slice(bytes);
-    }
-
-    /// The next complete frame, or `None` until more bytes are there.
-    ///
-    /// # Errors
-    /// Kind `Bug` when a frame claims more than `limit` bytes: the stream is lost and the connection has to end.
-    pub fn next_frame(&mut self, limit: usize) -> Result<Option<Frame<'_>>> {
-        let rest = &self.bytes[self.consumed..];
-        let Some((header, rest)) = rest.split_first_chunk::<HEADER>() else { return Ok(None) };
-        let [l0, l1, l2, l3, i0, i1, i2, i3, flags] = *header;
-        let length = u32::from_le_bytes([l0, l1, l2, l3]) as usize;
-        if length > limit {
-            return Err(malformed(&format!("a frame of {length} bytes, the limit is {limit}")));
-        }
-        let Some(message) = rest.get(..length) else { return Ok(None) };
-        self.consumed += HEADER + length;
-        Ok(Some(Frame { id: u32::from_le_bytes([i0, i1, i2, i3]), flags, message }))
-    }
-
-    /// Bytes held, read or not.
-    pub fn len(&self) -> usize {
-        self.bytes.len() - self.consumed
-    }
-
-    /// Nothing is held.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// Gives memory back after a large frame.
-    pub fn shrink(&mut self) {
-        if self.is_empty() && self.bytes.capacity() > (64 << 10) {
-            *self = Self::default();
-        }
-    }
-}
-
-fn malformed(what: &str) -> Error {
-    Error::new(Kind::Bug, "malformed message between backend and engine").detail(what)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    #[test]
-    fn frames_survive_any_cut_of_the_stream() {
-        let texts = ["Straße", "", "日本語"];
-        let request = Request::Rerank {
-            model: crate::protocol::tests::spec(),
-            truncate: true,
-            query: "q",
-            documents: texts.to_vec(),
-        };
-        let mut stream = encode(7, FLAG_SUSPECT, &request).unwrap();
-        stream.extend(encode(8, 0, &Request::Report).unwrap());
-        for cut in 1..40 {
-            let mut buffer = FrameBuffer::default();
-            let mut seen = Vec::new();
-            for piece in stream.chunks(cut) {
-                buffer.extend(piece);
-                while let Some(frame) = buffer.next_frame(MAX_FRAME).unwrap() {
-                    let message: Request = frame.message().unwrap();
-                    seen.push((frame.id, frame.flags, message == request));
-                }
-            }
-            assert_eq!(seen, [(7, FLAG_SUSPECT, true), (8, 0, false)]);
-            assert!(buffer.is_empty());
-        }
-    }
-
-    #[test]
-    fn a_claimed_length_allocates_nothing() {
-        let mut buffer = FrameBuffer::default();
-        buffer.extend(&[255, 255, 255, 127, 0, 0, 0, 0, 0]);
-        assert_eq!(buffer.next_frame(MAX_FRAME).unwrap_err().kind, Kind::Bug);
-        let mut buffer = FrameBuffer::default();
-        buffer.extend(&[0, 0, 0, 1, 0, 0, 0, 0, 0]);
-        assert_eq!(buffer.next_frame(MAX_FRAME).unwrap(), None);
-        assert!(buffer.bytes.capacity() < 100);
-    }
-
-    proptest! {
-        #[test]
-        fn garbage_never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..2000), cut in 1usize..50) {
-            let mut buffer = FrameBuffer::default();
-            for piece in bytes.chunks(cut) {
-                buffer.extend(piece);
-                while let Ok(Some(frame)) = buffer.next_frame(1 << 16) {
-                    let _ = frame.message::<Request>();
-                    let _ = frame.message::<Response>();
-                    let _ = frame.message::<ToEngine>();
-                    let _ = frame.message::<FromEngine>();
-                }
-            }
-        }
-
-        /// Messages with a byte changed reach deeper into the decoder than garbage does.
-        #[test]
-        fn damaged_messages_never_panic(at in 9usize..200, value in any::<u8>()) {
-            let request = Request::Embed { model: spec(), role: Role::Query, truncate: false, heads: vec!["h"], contents: vec!["a", "b"] };
-            let mut bytes = encode(1, 0, &request).unwrap();
-            let at = at.min(bytes.len() - 1);
-            bytes[at] = value;
-            let mut buffer = FrameBuffer::default();
-            buffer.extend(&bytes);
-            if let Ok(Some(frame)) = buffer.next_frame(MAX_FRAME) {
-                let _ = frame.message::<Request>();
-            }
-        }
-    }
-
-    fn spec() -> ModelSpec {
-        let file = crate::model::ModelFile { path: "p".into(), bytes: 3, sha256: "s".into() };
-        ModelSpec {
-            name: "n".into(),
-            directory: "d".into(),
-            graph: file.clone(),
-            tokenizer: file.clone(),
-            configuration: vec![file],
-            kind: crate::model::ModelKind::Reranker,
-            dimensions: 1,
-            max_tokens: 512,
-            pooling: crate::model::Pooling::None,
-            normalize: false,
-            query_prefix: String::new(),
-            passage_prefix: String::new(),
-            output: "logits".into(),
-            pad_id: 0,
-            batchable: true,
-        }
-    }
 }

@@ -6,7 +6,7 @@ use mio::{Poll, Waker};
 use socle_core::protocol::{ENGINE_LOCK, EngineReport, EngineSettings, RUNTIME_DIRECTORY, SOCKET_NAME};
 use socle_engine::control::{self, Control};
 use socle_engine::model::runtime::Runtime;
-use socle_engine::model::store::Store;
+use socle_engine::model::store::{EVICTION_PATIENCE, Store};
 use socle_engine::outbox::Outbox;
 use socle_engine::scheduler::Scheduler;
 use socle_engine::server::{OUTBOX, Server};
@@ -61,7 +61,8 @@ fn serve() -> Result<(), Box<dyn Error>> {
     let statistics = Arc::new(Statistics::default());
     let outbox = Arc::new(Outbox::new(Waker::new(poll.registry(), OUTBOX)?, statistics.clone()));
     let models = settings.model_directory.clone().into();
-    let store = Arc::new(Store::new(models, Runtime::new(library), settings.memory_limit_bytes));
+    let runtime = Arc::new(Runtime::new(library));
+    let store = Arc::new(Store::new(models, runtime, settings.memory_limit_bytes, EVICTION_PATIENCE));
     let scheduler = Scheduler::start(&store, &outbox, &statistics, threads, settings.batch_tokens as usize)?;
     let server = Server {
         poll,

@@ -9,7 +9,6 @@ use crate::ready::Ready;
 use crate::request::{Gather, Item, Job, Lane, Request};
 use crate::scheduler::{Scheduler, Task};
 use crate::statistics::Statistics;
-use ort::session::RunOptions;
 use socle_core::chunk::{self, Characters, Chunk, ChunkRule, Format, Sizer};
 use socle_core::model::{ModelKind, ModelSpec};
 use socle_core::protocol::Response;
@@ -127,7 +126,7 @@ impl Worker {
                 })
             }
             Job::CountTokens { model, content } => {
-                let count = self.store.checked(model)?.model()?.count(content)?;
+                let count = self.store.checked(model, &|| request.is_cancelled())?.model()?.count(content)?;
                 let count = u32::try_from(count).unwrap_or(u32::MAX);
                 self.outbox.answer(request, &Response::Count(count));
                 Ok(Vec::new())
@@ -138,7 +137,9 @@ impl Worker {
                 Ok(Vec::new())
             }
             Job::Inspect { name, directory, overrides } => {
-                let spec = self.store.inspect(name, directory, overrides)?;
+                let options = self.store.run_options()?;
+                let _run = self.scheduler.run_begins(&options, vec![request.clone()]);
+                let spec = self.store.inspect(name, directory, overrides, &options, &|| request.is_cancelled())?;
                 self.outbox.answer(request, &Response::Inspected(Box::new(spec)));
                 Ok(Vec::new())
             }
@@ -154,7 +155,7 @@ impl Worker {
         width: usize,
         tokens: impl Fn(&Model, usize, &str) -> Result<Tokens>,
     ) -> Result<Vec<Item>, Failure> {
-        let model = self.store.checked(spec)?;
+        let model = self.store.checked(spec, &|| request.is_cancelled())?;
         let model = model.model()?;
         model.require(kind)?;
         let gather = Arc::new(Gather::new(request.clone(), spec.clone(), texts.len(), width));
@@ -183,7 +184,7 @@ impl Worker {
         previous: &[&str],
         content: &str,
     ) -> Result<()> {
-        let model = spec.map(|spec| self.store.checked(spec)).transpose()?;
+        let model = spec.map(|spec| self.store.checked(spec, &|| request.is_cancelled())).transpose()?;
         let model = model.as_ref().map(|model| model.model()).transpose()?;
         let sizer = RequestSizer::new(request, model)?;
         let max_size = sizer.max_size(max_size)?;
@@ -218,9 +219,10 @@ impl Worker {
 
     fn try_run(&self, batch: &[Item]) -> Result<Vec<f32>> {
         let Some(first) = batch.first() else { return Ok(Vec::new()) };
-        let used = self.store.get(&first.gather.model)?;
+        let used =
+            self.store.get(&first.gather.model, &|| batch.iter().all(|item| item.gather.request.is_cancelled()))?;
         let model = used.model()?;
-        let options = options()?;
+        let options = self.store.run_options()?;
         let tokens: Vec<&Tokens> = batch.iter().map(|item| &item.tokens).collect();
         let requests = batch.iter().map(|item| item.gather.request.clone()).collect();
         let run = self.scheduler.run_begins(&options, requests);
@@ -249,10 +251,6 @@ fn results(kind: ModelKind, values: Vec<f32>) -> Response {
         ModelKind::Embedding => Response::Vectors(values),
         ModelKind::Reranker => Response::Scores(values),
     }
-}
-
-fn options() -> Result<Arc<RunOptions>> {
-    RunOptions::new().map(Arc::new).map_err(|error| bug(&error.to_string()))
 }
 
 fn bug(why: &str) -> Error {

@@ -4,29 +4,193 @@
 
 mod support;
 
-use ort::session::RunOptions;
 use socle_core::Kind;
-use socle_core::model::ModelOverrides;
+use socle_core::model::{ModelFile, ModelKind, ModelOverrides, ModelSpec, sha256};
 use socle_core::protocol::Role;
 use socle_engine::model::runtime::Runtime;
-use socle_engine::model::store::Store;
+use socle_engine::model::store::{Cancelled, EVICTION_PATIENCE, Store};
 use socle_engine::outbox::Outbox;
 use socle_engine::request::{Job, Request};
 use socle_engine::scheduler::Scheduler;
 use socle_engine::statistics::Statistics;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 use support::Scratch;
 use support::onnx::{self, Flaw};
+
+/// Somebody does.
+const WAITING: Cancelled<'static> = &|| false;
+
+fn store(models: &Scratch, limit: u64, patience: Duration) -> Store {
+    // A process has but one.
+    static RUNTIME: LazyLock<Arc<Runtime>> =
+        LazyLock::new(|| Arc::new(Runtime::new(Path::new(&support::onnxruntime()))));
+    Store::new(models.0.clone(), RUNTIME.clone(), limit, patience)
+}
+
+/// Bytes that make a model large.
+const PADDING: usize = 32 << 20;
+
+/// A store with room for one of its models "first" and "large", of which "first" is in use, or for "small" beside it.
+struct Full {
+    _alone: MutexGuard<'static, ()>,
+    _models: Scratch,
+    store: Store,
+    first: ModelSpec,
+    large: ModelSpec,
+    small: ModelSpec,
+}
+
+impl Full {
+    fn new(patience: Duration) -> Self {
+        // What one load takes is measured, so it must not see what another does.
+        static ALONE: Mutex<()> = Mutex::new(());
+        let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+        let models = Scratch::new();
+        for (name, flaw) in [
+            ("first", Flaw::default()),
+            ("large", Flaw { slow: 1, ..Flaw::default() }),
+            ("small", Flaw { nan: true, ..Flaw::default() }),
+        ] {
+            onnx::write(&models.0.join(name), &flaw);
+        }
+        // It is never believed to be less than the files.
+        let padded = format!("{}{}", onnx::tokenizer(), " ".repeat(PADDING));
+        std::fs::write(models.0.join("first/tokenizer.json"), padded).unwrap();
+        let trial = store(&models, 1 << 30, patience);
+        let inspect = |name: &str| {
+            let options = trial.run_options().unwrap();
+            trial.inspect(name, name, &ModelOverrides::default(), &options, WAITING).unwrap()
+        };
+        let [first, large] = ["first", "large"].map(inspect);
+        let graph = onnx::graph(&Flaw { nan: true, ..Flaw::default() });
+        let file = ModelFile { path: "model.onnx".into(), bytes: graph.len() as u64, sha256: sha256(&graph) };
+        let small = ModelSpec { directory: "small".into(), graph: file, ..large.clone() };
+        let limit = PADDING as u64 + large.graph.bytes;
+        assert!(small.graph.bytes < large.graph.bytes / 10);
+        Self { _alone: alone, store: store(&models, limit, patience), _models: models, first, large, small }
+    }
+
+    /// Whether the small model can be loaded within a moment.
+    fn still_loads(&self) -> bool {
+        let begun = Instant::now();
+        let given_up = || begun.elapsed() > Duration::from_secs(5);
+        self.store.get(&self.small, &given_up).is_ok()
+    }
+}
+
+#[test]
+fn a_load_gives_up_in_time_however_busy_the_other_models_are() {
+    let full = Full::new(Duration::from_millis(500));
+    let used = full.store.get(&full.first, WAITING).unwrap();
+    let over = AtomicBool::new(false);
+    let (error, elapsed) = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let begun = Instant::now();
+            while !over.load(Relaxed) && begun.elapsed() < Duration::from_secs(10) {
+                drop(full.store.get(&full.first, WAITING).unwrap());
+                std::thread::sleep(Duration::from_millis(10));
+            }
+        });
+        let begun = Instant::now();
+        let error = full.store.get(&full.large, WAITING).map(drop).unwrap_err();
+        over.store(true, Relaxed);
+        (error, begun.elapsed())
+    });
+    assert_eq!(error.kind, Kind::OutOfMemory);
+    assert!(error.detail.unwrap().contains("all in use"));
+    assert!(elapsed < Duration::from_secs(5), "{elapsed:?}");
+    assert!(full.still_loads());
+    drop(used);
+    assert!(full.store.get(&full.large, WAITING).is_ok());
+}
+
+#[test]
+fn a_load_that_nobody_waits_for_holds_up_no_other() {
+    let full = Full::new(EVICTION_PATIENCE);
+    let _used = full.store.get(&full.first, WAITING).unwrap();
+    let begun = Instant::now();
+    let left = || begun.elapsed() > Duration::from_millis(200);
+    assert_eq!(full.store.get(&full.large, &left).map(drop).unwrap_err().kind, Kind::Cancelled);
+    assert!(begun.elapsed() < Duration::from_secs(5));
+    assert!(full.still_loads());
+}
+
+#[test]
+fn a_load_that_panics_holds_up_no_other() {
+    let full = Full::new(EVICTION_PATIENCE);
+    let _used = full.store.get(&full.first, WAITING).unwrap();
+    let panics = || panic!("on purpose");
+    assert!(catch_unwind(AssertUnwindSafe(|| full.store.get(&full.large, &panics).map(drop))).is_err());
+    assert!(full.still_loads());
+}
+
+#[test]
+fn registrations_take_their_turn_and_make_room() {
+    let full = Full::new(Duration::from_millis(500));
+    let inspect = |name: &str, cancelled: Cancelled<'_>| {
+        let options = full.store.run_options().unwrap();
+        full.store.inspect(name, name, &ModelOverrides::default(), &options, cancelled)
+    };
+    let used = full.store.get(&full.first, WAITING).unwrap();
+    assert_eq!(inspect("large", WAITING).unwrap_err().kind, Kind::OutOfMemory, "no room beside what is in use");
+    std::thread::scope(|scope| {
+        // Holds the turn until its patience ends.
+        let load = scope.spawn(|| full.store.get(&full.large, WAITING).map(drop));
+        std::thread::sleep(Duration::from_millis(100));
+        let begun = Instant::now();
+        let left = || begun.elapsed() > Duration::from_millis(100);
+        assert_eq!(inspect("small", &left).unwrap_err().kind, Kind::Cancelled, "somebody else loads");
+        assert_eq!(load.join().unwrap().unwrap_err().kind, Kind::OutOfMemory);
+    });
+    drop(used);
+    let spec = inspect("large", WAITING).unwrap();
+    let digests: Vec<String> = full.store.report().into_iter().map(|model| model.digest).collect();
+    assert_eq!(digests, [spec.digest()], "the idle one has made room");
+}
+
+#[test]
+fn one_model_in_two_directories_is_loaded_once_and_has_both_names() {
+    let models = Scratch::new();
+    let store = store(&models, 1 << 30, EVICTION_PATIENCE);
+    let options = store.run_options().unwrap();
+    let [first, second] = ["first", "second"].map(|name| {
+        onnx::write(&models.0.join(name), &Flaw::default());
+        store.inspect(name, name, &ModelOverrides::default(), &options, WAITING).unwrap()
+    });
+    assert_eq!(first.digest(), second.digest());
+    let loaded_at = || store.report().iter().map(|model| model.loaded_at).collect::<Vec<_>>();
+    let loaded = loaded_at();
+    assert_eq!(loaded.len(), 1);
+    for spec in [&first, &second, &first, &second] {
+        let used = store.checked(spec, WAITING).unwrap();
+        let error = used.model().unwrap().require(ModelKind::Reranker).unwrap_err();
+        assert!(error.message.contains(&format!("\"{}\"", spec.name)), "{error}");
+    }
+    assert_eq!(loaded_at(), loaded, "not once more");
+
+    let file = models.0.join("second/model.onnx");
+    let bytes = std::fs::read(&file).unwrap();
+    std::fs::write(&file, onnx::graph(&Flaw { zero: true, ..Flaw::default() })).unwrap();
+    let error = store.checked(&second, WAITING).map(drop).unwrap_err();
+    assert!(error.message.contains("second/model.onnx"), "{error}");
+    assert!(store.checked(&first, WAITING).is_ok(), "whose files are sound");
+    std::fs::write(&file, bytes).unwrap();
+    assert!(store.checked(&second, WAITING).is_ok(), "restored");
+    assert_eq!(loaded_at(), loaded);
+}
 
 #[test]
 fn a_run_that_begins_after_its_requests_were_cancelled_ends_at_once() {
     let models = Scratch::new();
     onnx::write(&models.0.join("model"), &Flaw::default());
-    let runtime = Runtime::new(Path::new(&support::onnxruntime()));
-    let store = Arc::new(Store::new(models.0.clone(), runtime, 1 << 30));
-    let spec = store.inspect("model", "model", &ModelOverrides::default()).unwrap();
-    let used = store.get(&spec).unwrap();
+    let store = Arc::new(store(&models, 1 << 30, EVICTION_PATIENCE));
+    let spec =
+        store.inspect("model", "model", &ModelOverrides::default(), &store.run_options().unwrap(), WAITING).unwrap();
+    let used = store.get(&spec, WAITING).unwrap();
     let model = used.model().unwrap();
     let tokens = model.tokens(Role::Query, "one", false).unwrap();
 
@@ -42,7 +206,7 @@ fn a_run_that_begins_after_its_requests_were_cancelled_ends_at_once() {
     let (gone, waiting) = (request(), request());
     gone.cancel();
     let run = |requests: Vec<Arc<Request>>| {
-        let options = Arc::new(RunOptions::new().unwrap());
+        let options = store.run_options().unwrap();
         let _run = scheduler.run_begins(&options, requests);
         model.run(&[&tokens], &options)
     };

@@ -269,6 +269,26 @@ fn a_file_that_changes_is_an_error_whether_or_not_the_model_is_loaded() {
     assert!(error.message.contains("model/model.onnx"), "{error}");
 }
 
+#[test]
+fn a_configuration_that_changes_is_an_error_too() {
+    let mut models = Models::new();
+    let path = models.add("model", &Flaw::default());
+    let configuration = path.join("1_Pooling/config.json");
+    let sound = fs::read(&configuration).unwrap();
+    let spec = models.client.model("model");
+    models.client.embed(&spec, &["one"]).unwrap();
+    fs::write(&configuration, r#"{"pooling_mode_cls_token": true}"#).unwrap();
+    let error = models.client.embed(&spec, &["one"]).unwrap_err();
+    assert_eq!(error.kind, Kind::DamagedModelFile);
+    assert!(error.message.contains("model/1_Pooling/config.json"), "{error}");
+    // Nor may an engine that starts afterwards load it.
+    let model_directory = models.directory.0.to_string_lossy().into_owned();
+    let engine = Engine::start_with(&EngineSettings { model_directory, ..settings() });
+    assert_eq!(engine.connect().embed(&spec, &["one"]).unwrap_err(), error);
+    fs::write(&configuration, sound).unwrap();
+    assert!(models.client.embed(&spec, &["one"]).is_ok(), "restored");
+}
+
 /// A library that says it is another ONNX Runtime than it is.
 fn library_of_version(directory: &Path, version: &str) -> PathBuf {
     let source = directory.join("ort.c");

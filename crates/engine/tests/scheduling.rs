@@ -114,6 +114,26 @@ fn whoever_leaves_ends_the_chunking_of_a_large_text() {
     assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
 }
 
+#[test]
+fn whoever_leaves_ends_the_trial_of_a_new_model() {
+    let models = Scratch::new();
+    // Trial texts consist of words that the tokenizer does not know.
+    let endless = Flaw { slow: HALF_A_SECOND * 20, slow_word: Some("[UNK]"), ..Flaw::default() };
+    onnx::write(&models.0.join("endless"), &endless);
+    onnx::write(&models.0.join("sound"), &Flaw::default());
+    let model_directory = models.0.to_string_lossy().into_owned();
+    let engine = Engine::start_with(&EngineSettings { threads: 1, model_directory, ..settings() });
+    let mut client = engine.connect();
+    client.send(0, &Request::Inspect { name: "endless", directory: "endless", overrides: Default::default() });
+    while engine.report().bulk_queue == 0 {}
+    std::thread::sleep(Duration::from_millis(200));
+    drop(client);
+    let begun = Instant::now();
+    engine.connect().model("sound");
+    // Several runs of ten seconds.
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+}
+
 /// Chunks by characters.
 fn chunk(content: &str, max_size: u32, overlap: u32) -> Request<'_> {
     let format = socle_core::chunk::Format::Plain;

@@ -4,9 +4,10 @@ use super::directory::{ModelRoot, ReadFile};
 use super::graph::{self, GraphFacts};
 use super::layout::Layout;
 use super::loaded::Model;
+use super::registered::MAX_GRAPH_BYTES;
 use super::runtime::Runtime;
 use super::session::{OutputInfo, Session};
-use super::store::{Loaded, MAX_GRAPH_BYTES};
+use super::store::Loaded;
 use super::tokenizer::{MAX_TOKENIZER_BYTES, Tokenizer, Tokens};
 use ort::session::RunOptions;
 use socle_core::model::{ModelKind, ModelOverrides, ModelSpec, Pooling};
@@ -26,11 +27,18 @@ const REPRODUCIBLE: f32 = 1e-5;
 /// Longest input for the trial of the window, in tokens: attention costs the square of it.
 const MAX_TRIAL_TOKENS: u32 = 2048;
 
-/// Works out a model and tries it. The result holds the model loaded.
+/// What an inspection heeds besides the files.
+pub struct Conditions<'a> {
+    /// Those of the trial runs, which end when they are terminated.
+    pub options: &'a RunOptions,
+    /// Called before the graph is loaded, with its size in bytes.
+    pub make_room: &'a dyn Fn(u64) -> Result<()>,
+}
+
+/// [`inspect_under`] no conditions.
 ///
 /// # Errors
-/// Whatever is wrong with the files, `InvalidArgument` where they are silent and the caller too, `DimensionMismatch`
-/// where they disagree with the graph.
+/// As [`inspect_under`].
 pub fn inspect(
     root: &ModelRoot,
     runtime: &Runtime,
@@ -38,14 +46,35 @@ pub fn inspect(
     directory: &str,
     overrides: &ModelOverrides,
 ) -> Result<(ModelSpec, Loaded)> {
+    let options = runtime.run_options()?;
+    let conditions = Conditions { options: &options, make_room: &|_| Ok(()) };
+    inspect_under(&conditions, root, runtime, name, directory, overrides)
+}
+
+/// Works out a model and tries it. The result holds the model loaded.
+///
+/// # Errors
+/// Whatever is wrong with the files, `InvalidArgument` where they are silent and the caller too, `DimensionMismatch`
+/// where they disagree with the graph.
+pub fn inspect_under(
+    conditions: &Conditions<'_>,
+    root: &ModelRoot,
+    runtime: &Runtime,
+    name: &str,
+    directory: &str,
+    overrides: &ModelOverrides,
+) -> Result<(ModelSpec, Loaded)> {
+    let options = conditions.options;
     root.check_directory(directory)?;
     let layout = Layout::read(root, directory)?;
     let graph = read_graph(root, directory, overrides.graph.as_deref())?;
     let facts = check_graph(directory, &graph)?;
+    (conditions.make_room)(graph.file.bytes)?;
     let tokenizer_file = root.read(directory, "tokenizer.json", MAX_TOKENIZER_BYTES)?;
     let tokenizer = Tokenizer::load(&tokenizer_file.bytes)?;
     let session = Session::load(runtime, &graph.bytes)?;
-    let stamps = vec![graph.stamp, tokenizer_file.stamp];
+    let mut files = vec![(graph.file.clone(), graph.stamp), (tokenizer_file.file.clone(), tokenizer_file.stamp)];
+    files.extend(layout.files.iter().cloned());
 
     let kind = kind(&layout, &session.outputs(), overrides)?;
     let (query_prefix, passage_prefix) = prefixes(&layout, kind, overrides)?;
@@ -56,7 +85,7 @@ pub fn inspect(
         directory: directory.to_string(),
         graph: graph.file,
         tokenizer: tokenizer_file.file,
-        configuration: layout.files,
+        configuration: layout.files.into_iter().map(|(file, _)| file).collect(),
         kind,
         dimensions: output.last.unwrap_or_default(),
         max_tokens: window,
@@ -69,18 +98,18 @@ pub fn inspect(
         batchable: !facts.dynamic_quantization && !session.single,
     };
     let mut model = Model::new(spec.clone(), tokenizer, session)?;
-    spec.dimensions = trial_dimensions(&model)?;
+    spec.dimensions = trial_dimensions(&model, options)?;
     let declared = overrides.dimensions.or(layout.dimensions.filter(|_| pooling != Pooling::None));
     if let Some(declared) = declared.filter(|declared| kind == ModelKind::Embedding && *declared != spec.dimensions) {
         let message = format!("expected {declared} dimensions, not {}", spec.dimensions);
         return Err(Error::new(Kind::DimensionMismatch, message).detail("The graph returns the latter."));
     }
     model.spec.dimensions = spec.dimensions;
-    let alone = run_alone(&model)?;
-    trial_ids(&model, window)?;
-    spec.batchable = spec.batchable && is_reproducible(&model, &alone)?;
+    let alone = run_alone(&model, options)?;
+    trial_ids(&model, window, options)?;
+    spec.batchable = spec.batchable && is_reproducible(&model, &alone, options)?;
     model.spec.batchable = spec.batchable;
-    Ok((spec, Loaded::new(model, stamps)))
+    Ok((spec, Loaded::new(model, files)))
 }
 
 /// The graph the caller names, or the one there is.
@@ -212,10 +241,10 @@ fn trial_tokens(model: &Model) -> Result<Vec<Tokens>> {
 }
 
 /// The length of the vectors that the graph really returns.
-fn trial_dimensions(model: &Model) -> Result<u32> {
+fn trial_dimensions(model: &Model, options: &RunOptions) -> Result<u32> {
     let tokens = trial_tokens(model)?;
     let Some(first) = tokens.first() else { return Ok(0) };
-    let shape = model.output(&[first], &options()?)?.shape;
+    let shape = model.output(&[first], options)?.shape;
     let last = if model.spec.kind == ModelKind::Reranker && shape.len() == 1 { Some(1) } else { shape.last().copied() };
     last.and_then(|last| u32::try_from(last).ok()).filter(|last| *last > 0).ok_or_else(|| {
         Error::new(Kind::DimensionMismatch, "the graph returns no vectors").detail(format!("Its output is {shape:?}."))
@@ -224,7 +253,7 @@ fn trial_dimensions(model: &Model) -> Result<u32> {
 
 /// Runs the whole window, with the largest token id in it: ids beyond the table of the graph, and a window beyond its
 /// positions, come out here and not in the middle of a load.
-fn trial_ids(model: &Model, window: u32) -> Result<()> {
+fn trial_ids(model: &Model, window: u32, options: &RunOptions) -> Result<()> {
     let tokens = trial_tokens(model)?;
     let Some(mut tokens) = tokens.into_iter().next() else { return Ok(()) };
     let at = tokens.len() / 2;
@@ -235,7 +264,7 @@ fn trial_ids(model: &Model, window: u32) -> Result<()> {
     tokens.type_ids.sort_unstable();
     tokens.ids.truncate(window as usize);
     tokens.type_ids.truncate(window as usize);
-    model.run(&[&tokens], &options()?).map(drop).map_err(|error| {
+    model.run(&[&tokens], options).map(drop).map_err(|error| {
         let why = error.detail.unwrap_or(error.message);
         Error::new(Kind::DamagedModelFile, "the graph does not fit its tokenizer or its window")
             .detail(format!(
@@ -248,23 +277,19 @@ fn trial_ids(model: &Model, window: u32) -> Result<()> {
 }
 
 /// The results of the trial texts, each run by itself.
-fn run_alone(model: &Model) -> Result<Vec<f32>> {
+fn run_alone(model: &Model, options: &RunOptions) -> Result<Vec<f32>> {
     let mut alone = Vec::new();
     for tokens in trial_tokens(model)? {
-        alone.extend(model.run(&[&tokens], &options()?)?);
+        alone.extend(model.run(&[&tokens], options)?);
     }
     Ok(alone)
 }
 
 /// Whether texts may share a run: each has the same vector `alone` as beside longer ones.
-fn is_reproducible(model: &Model, alone: &[f32]) -> Result<bool> {
+fn is_reproducible(model: &Model, alone: &[f32], options: &RunOptions) -> Result<bool> {
     let tokens = trial_tokens(model)?;
     let batch: Vec<&Tokens> = tokens.iter().collect();
     // A graph with the batch size 1 baked in fails here; it still serves one text at a time.
-    let Ok(together) = model.run(&batch, &options()?) else { return Ok(false) };
+    let Ok(together) = model.run(&batch, options) else { return Ok(false) };
     Ok(together.iter().zip(alone).all(|(a, b)| (a - b).abs() <= REPRODUCIBLE * b.abs().max(1.0)))
-}
-
-fn options() -> Result<RunOptions> {
-    RunOptions::new().map_err(|error| Error::new(Kind::InferenceFailed, error.to_string()))
 }

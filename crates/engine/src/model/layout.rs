@@ -3,19 +3,19 @@
 //! Decides nothing that the files do not state: an unknown pooling, or a module that the graph cannot contain, is an
 //! error here rather than a wrong vector later.
 
-use super::directory::{ModelRoot, ReadFile};
+use super::directory::{ModelRoot, ReadFile, Stamp};
 use serde_json::Value;
 use socle_core::model::{ModelFile, ModelKind, Pooling};
 use socle_core::{Error, Kind, Result};
 
 /// Largest configuration file that is read, in bytes.
-const MAX_JSON_BYTES: u64 = 4 << 20;
+pub const MAX_JSON_BYTES: u64 = 4 << 20;
 
 /// What the files state; `None` where they are silent.
 #[derive(Debug, Default)]
 pub struct Layout {
     /// The configuration files that were read.
-    pub files: Vec<ModelFile>,
+    pub files: Vec<(ModelFile, Stamp)>,
     /// From the architecture in `config.json`.
     pub kind: Option<ModelKind>,
     /// From `1_Pooling/config.json`.
@@ -47,7 +47,7 @@ impl Layout {
         let mut json = |path: &str| -> Result<Option<Value>> {
             let Some(read) = root.read_optional(directory, path, MAX_JSON_BYTES)? else { return Ok(None) };
             let value = parse(directory, &read)?;
-            layout.files.push(read.file);
+            layout.files.push((read.file, read.stamp));
             Ok(Some(value))
         };
         let config = json("config.json")?;

@@ -10,15 +10,22 @@ use ort::session::{NoSelectedOutputs, RunOptions};
 use socle_core::model::{ModelKind, ModelSpec};
 use socle_core::protocol::Role;
 use socle_core::{Error, Kind, Result};
+use std::sync::Arc;
 
 /// Bytes of text for each token of the window that are looked at when a text is cut. Real tokens have 3 to 5.
 const CUT_BYTES_PER_TOKEN: usize = 1024;
 
-/// A loaded model.
+/// A loaded model, as one of its registrations knows it.
 #[derive(Debug)]
 pub struct Model {
     /// What it is registered as.
     pub spec: ModelSpec,
+    parts: Arc<Parts>,
+}
+
+/// What is in memory, once for all registrations of one digest.
+#[derive(Debug)]
+struct Parts {
     tokenizer: Tokenizer,
     session: Session,
     /// Special tokens that end every input.
@@ -32,12 +39,22 @@ impl Model {
     /// `InferenceFailed` when the tokenizer cannot encode a single letter.
     pub fn new(spec: ModelSpec, tokenizer: Tokenizer, session: Session) -> Result<Self> {
         let (_, tail) = tokenizer.frame()?;
-        Ok(Self { spec, tokenizer, session, tail })
+        Ok(Self { spec, parts: Arc::new(Parts { tokenizer, session, tail }) })
+    }
+
+    /// The same model for a registration of the same digest, under the name that its owner knows.
+    pub fn registered_as(&self, spec: &ModelSpec) -> Self {
+        Self { spec: spec.clone(), parts: self.parts.clone() }
+    }
+
+    /// Nobody holds it under any other registration.
+    pub fn is_idle(&self) -> bool {
+        Arc::strong_count(&self.parts) == 1
     }
 
     /// The largest token id that its tokenizer can give.
     pub fn max_token_id(&self) -> u32 {
-        self.tokenizer.max_id
+        self.parts.tokenizer.max_id
     }
 
     /// Raises `WrongModelKind` unless the model is of this kind.
@@ -57,7 +74,7 @@ impl Model {
     /// # Errors
     /// `InferenceFailed` when the tokenizer fails.
     pub fn count(&self, passage: &str) -> Result<usize> {
-        Ok(self.tokenizer.encode(&prefixed(&self.spec.passage_prefix, passage))?.len())
+        Ok(self.parts.tokenizer.encode(&prefixed(&self.spec.passage_prefix, passage))?.len())
     }
 
     /// The tokens of a text with its prefix. With `truncate` it is cut to the window.
@@ -70,7 +87,7 @@ impl Model {
             Role::Passage => &self.spec.passage_prefix,
         };
         let text = if truncate { self.head(text) } else { text };
-        let tokens = self.tokenizer.encode(&prefixed(prefix, text))?;
+        let tokens = self.parts.tokenizer.encode(&prefixed(prefix, text))?;
         self.fit(tokens, truncate, "text has")
     }
 
@@ -97,10 +114,10 @@ impl Model {
     /// `InputTooLong` when the pair does not fit, or the query leaves no room for any document.
     pub fn pair(&self, query: &str, document: &str, truncate: bool) -> Result<Tokens> {
         let document = if truncate { self.head(document) } else { document };
-        let tokens = self.tokenizer.encode_pair(query, document)?;
+        let tokens = self.parts.tokenizer.encode_pair(query, document)?;
         if tokens.len() > self.window() {
-            let query = self.tokenizer.encode(query)?.len();
-            if query + self.tail >= self.window() {
+            let query = self.parts.tokenizer.encode(query)?.len();
+            if query + self.parts.tail >= self.window() {
                 return Err(self.too_long("query has", query));
             }
         }
@@ -128,7 +145,7 @@ impl Model {
     /// # Errors
     /// See [`Session::run`].
     pub fn output(&self, batch: &[&Tokens], options: &RunOptions<NoSelectedOutputs>) -> Result<Output> {
-        self.session.run(batch, self.spec.pad_id, &self.spec.output, options)
+        self.parts.session.run(batch, self.spec.pad_id, &self.spec.output, options)
     }
 
     fn window(&self) -> usize {
@@ -147,7 +164,7 @@ impl Model {
             if !truncate {
                 return Err(self.too_long(what, count));
             }
-            let tail = self.tail.min(window);
+            let tail = self.parts.tail.min(window);
             for ids in [&mut tokens.ids, &mut tokens.type_ids] {
                 ids.drain(window - tail..count - tail);
             }

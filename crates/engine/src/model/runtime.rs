@@ -5,6 +5,7 @@
 
 use ort::environment::Environment;
 use ort::logging::LogLevel;
+use ort::session::RunOptions;
 use socle_core::{Error, Kind, Result};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -65,6 +66,15 @@ impl Runtime {
         let version = version(&self.library).unwrap_or_default();
         *loaded = Some(Loaded { environment: environment.clone(), version });
         Ok(environment)
+    }
+
+    /// Options of a run. Made here because `ort` would look for a library of its own choice if none were loaded.
+    ///
+    /// # Errors
+    /// As [`Self::environment`].
+    pub fn run_options(&self) -> Result<Arc<RunOptions>> {
+        self.environment()?;
+        RunOptions::new().map(Arc::new).map_err(|error| Error::new(Kind::InferenceFailed, error.to_string()))
     }
 
     /// The version of the library, once it is loaded.

@@ -6,30 +6,39 @@
 
 use super::directory::{ModelRoot, Stamp};
 use super::inspect;
+use super::layout::MAX_JSON_BYTES;
 use super::loaded::Model;
+use super::registered::{self, MAX_GRAPH_BYTES, Seen};
 use super::runtime::Runtime;
 use super::session::Session;
 use super::tokenizer::{MAX_TOKENIZER_BYTES, Tokenizer};
+use ort::session::RunOptions;
 use socle_core::model::{ModelFile, ModelOverrides, ModelSpec};
 use socle_core::protocol::LoadedModel;
 use socle_core::{Error, Kind, Result};
+use std::cell::Cell;
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
-
-/// Largest graph in bytes: protobuf ends at 2 GiB.
-pub const MAX_GRAPH_BYTES: u64 = 2 << 30;
+use std::time::{Duration, Instant};
 
 /// How long a load waits for other models to become idle before it gives up.
-const EVICTION_PATIENCE: Duration = Duration::from_secs(60);
+pub const EVICTION_PATIENCE: Duration = Duration::from_secs(60);
+
+/// Time between two looks at whether anybody still waits for a model.
+const CANCEL_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Tells that nobody waits for a model any more. Called with the store locked.
+pub type Cancelled<'a> = &'a dyn Fn() -> bool;
 
 /// A model in memory with its bookkeeping.
 #[derive(Debug)]
 pub struct Loaded {
-    model: Arc<Model>,
-    stamps: Vec<Stamp>,
+    model: Model,
+    /// The files that were found to hold it. One model may lie in several directories, registered in several databases.
+    seen: HashMap<PathBuf, Seen>,
     memory_bytes: u64,
     loaded_at: f64,
     used_at: AtomicU64,
@@ -37,12 +46,13 @@ pub struct Loaded {
 }
 
 impl Loaded {
-    /// A model that has just been loaded; its memory is set by the store.
-    pub fn new(model: Model, stamps: Vec<Stamp>) -> Self {
+    /// A model that has just been loaded from these files; its memory is set by the store.
+    pub fn new(model: Model, files: impl IntoIterator<Item = (ModelFile, Stamp)>) -> Self {
         let now = crate::seconds_since_1970();
+        let seen = files.into_iter().map(|(file, stamp)| Seen::new(&model.spec.directory, &file, stamp)).collect();
         Self {
-            model: Arc::new(model),
-            stamps,
+            model,
+            seen,
             memory_bytes: 0,
             loaded_at: now,
             used_at: AtomicU64::new(now.to_bits()),
@@ -54,7 +64,7 @@ impl Loaded {
 impl Loaded {
     /// The model alone.
     pub fn into_model(self) -> Arc<Model> {
-        self.model
+        Arc::new(self.model)
     }
 }
 
@@ -62,8 +72,9 @@ impl Loaded {
 #[derive(Debug)]
 pub struct Store {
     directory: PathBuf,
-    runtime: Runtime,
+    runtime: Arc<Runtime>,
     limit: u64,
+    patience: Duration,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -78,9 +89,10 @@ struct State {
 }
 
 impl Store {
-    /// An empty store for models below `directory` that together take at most `limit` bytes.
-    pub fn new(directory: PathBuf, runtime: Runtime, limit: u64) -> Self {
-        Self { directory, runtime, limit, state: Mutex::default(), changed: Condvar::new() }
+    /// An empty store for models below `directory` that together take at most `limit` bytes. A load waits no longer
+    /// than `patience` for room, usually [`EVICTION_PATIENCE`].
+    pub fn new(directory: PathBuf, runtime: Arc<Runtime>, limit: u64, patience: Duration) -> Self {
+        Self { directory, runtime, limit, patience, state: Mutex::default(), changed: Condvar::new() }
     }
 
     /// The version of ONNX Runtime, once it is loaded.
@@ -88,67 +100,110 @@ impl Store {
         self.runtime.version()
     }
 
+    /// See [`Runtime::run_options`].
+    ///
+    /// # Errors
+    /// As [`Runtime::environment`].
+    pub fn run_options(&self) -> Result<Arc<RunOptions>> {
+        self.runtime.run_options()
+    }
+
     /// The model, loaded if need be, its files checked.
     ///
     /// # Errors
     /// `DamagedModelFile` or `MissingFile` when a file is not what was registered, `OutOfMemory` when the limit leaves
-    /// no room for it, and whatever loading raises.
-    pub fn checked(&self, spec: &ModelSpec) -> Result<ModelUse<'_>> {
+    /// no room for it, `Cancelled` while it waits, and whatever loading raises.
+    pub fn checked(&self, spec: &ModelSpec, cancelled: Cancelled<'_>) -> Result<ModelUse<'_>> {
         let root = ModelRoot::open(&self.directory)?;
-        let now = stamps(&root, spec)?;
-        let digest = spec.digest();
-        let mut state = self.lock();
-        if state.models.get(&digest).is_some_and(|loaded| loaded.stamps != now) {
-            state.models.remove(&digest);
-        }
-        drop(state);
-        self.get(spec)
+        let now = registered::look(&root, spec)?;
+        let unchanged = |loaded: &Loaded| now.iter().all(|(path, seen)| loaded.seen.get(path) == Some(seen));
+        self.provide(spec, cancelled, unchanged)
     }
 
     /// The model, loaded if need be.
     ///
     /// # Errors
     /// As [`Self::checked`].
-    pub fn get(&self, spec: &ModelSpec) -> Result<ModelUse<'_>> {
-        let digest = spec.digest();
-        let mut state = self.lock();
-        loop {
-            if let Some(loaded) = state.models.get(&digest) {
-                loaded.used_at.store(crate::seconds_since_1970().to_bits(), Relaxed);
-                return Ok(ModelUse { store: self, digest, model: Some(loaded.model.clone()) });
-            }
-            if !state.loading {
-                break;
-            }
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
-        }
-        state.loading = true;
-        let result = self.make_room(state, spec, &digest).and_then(|()| self.load(spec));
-        let mut state = self.lock();
-        state.loading = false;
-        self.changed.notify_all();
-        let loaded = result?;
-        state.known_bytes.insert(digest.clone(), loaded.memory_bytes);
-        if loaded.memory_bytes > self.limit {
-            return Err(self.out_of_memory(spec, loaded.memory_bytes, "It alone exceeds the limit."));
-        }
-        while total(&state) + loaded.memory_bytes > self.limit && evict(&mut state) {}
-        let model = Some(loaded.model.clone());
-        state.models.insert(digest.clone(), loaded);
-        Ok(ModelUse { store: self, digest, model })
+    pub fn get(&self, spec: &ModelSpec, cancelled: Cancelled<'_>) -> Result<ModelUse<'_>> {
+        self.provide(spec, cancelled, |_| true)
     }
 
-    /// Reads, works out and tries a model that is not registered yet; it stays loaded.
+    /// The model if it is in memory and `good`, or else from its files.
+    fn provide(
+        &self,
+        spec: &ModelSpec,
+        cancelled: Cancelled<'_>,
+        good: impl Fn(&Loaded) -> bool,
+    ) -> Result<ModelUse<'_>> {
+        let digest = spec.digest();
+        let in_memory =
+            |state: &State| Some(self.lend(spec, &digest, state.models.get(&digest).filter(|loaded| good(loaded))?));
+        let _loading = match self.turn(cancelled, in_memory)? {
+            Turn::Found(used) => return Ok(used),
+            Turn::Load(loading) => loading,
+        };
+        let root = ModelRoot::open(&self.directory)?;
+        if self.lock().models.contains_key(&digest) {
+            // Its files have been touched, or these are others: what is in memory is as good as they are.
+            let seen = registered::read_all(&root, spec)?;
+            let mut state = self.lock();
+            if let Some(loaded) = state.models.get_mut(&digest) {
+                loaded.seen.extend(seen);
+                return Ok(self.lend(spec, &digest, loaded));
+            }
+        }
+        let needed = self.lock().known_bytes.get(&digest).copied().unwrap_or(spec.graph.bytes);
+        self.make_room(&spec.name, needed, cancelled)?;
+        let loaded = self.load(&root, spec)?;
+        // Unlocked before the load ends.
+        let mut state = self.lock();
+        state.known_bytes.insert(digest.clone(), loaded.memory_bytes);
+        if loaded.memory_bytes > self.limit {
+            return Err(self.out_of_memory(&spec.name, loaded.memory_bytes, "It alone exceeds the limit."));
+        }
+        while total(&state) + loaded.memory_bytes > self.limit && evict(&mut state) {}
+        let used = self.lend(spec, &digest, &loaded);
+        state.models.insert(digest, loaded);
+        Ok(used)
+    }
+
+    fn lend(&self, spec: &ModelSpec, digest: &str, loaded: &Loaded) -> ModelUse<'_> {
+        loaded.used_at.store(crate::seconds_since_1970().to_bits(), Relaxed);
+        ModelUse { store: self, digest: digest.to_string(), model: Some(loaded.model.registered_as(spec)) }
+    }
+
+    /// Reads, works out and tries a model that is not registered yet; it stays loaded. `options` are those of the trial
+    /// runs.
     ///
     /// # Errors
-    /// See [`inspect::inspect`].
-    pub fn inspect(&self, name: &str, directory: &str, overrides: &ModelOverrides) -> Result<ModelSpec> {
+    /// See [`inspect::inspect_under`]; `OutOfMemory` and `Cancelled` as [`Self::checked`].
+    pub fn inspect(
+        &self,
+        name: &str,
+        directory: &str,
+        overrides: &ModelOverrides,
+        options: &RunOptions,
+        cancelled: Cancelled<'_>,
+    ) -> Result<ModelSpec> {
         let root = ModelRoot::open(&self.directory)?;
-        let before = memory_without_slack();
-        let (spec, mut loaded) = inspect::inspect(&root, &self.runtime, name, directory, overrides)?;
-        loaded.memory_bytes = memory_of(&spec, before);
+        // Nothing to be found: what is in memory has not been tried under this name.
+        let Turn::Load(_loading) = self.turn(cancelled, |_| None::<Infallible>)?;
+        let before = Cell::new(0);
+        let make_room = |graph_bytes: u64| {
+            self.make_room(name, graph_bytes, cancelled)?;
+            // The graph has been read and is going to be released.
+            before.set(memory_without_slack().saturating_sub(graph_bytes));
+            Ok(())
+        };
+        let conditions = inspect::Conditions { options, make_room: &make_room };
+        let (spec, mut loaded) = inspect::inspect_under(&conditions, &root, &self.runtime, name, directory, overrides)?;
+        if cancelled() {
+            // Its last runs were ended, and say nothing of the model.
+            return Err(load_cancelled());
+        }
+        loaded.memory_bytes = memory_of(&spec, before.get());
         let mut state = self.lock();
-        // Not worth an eviction: nobody has asked for a vector yet.
+        // Not worth another eviction: nobody has asked for a vector yet.
         if total(&state) + loaded.memory_bytes <= self.limit {
             state.models.entry(spec.digest()).or_insert(loaded);
         }
@@ -173,42 +228,69 @@ impl Store {
         models
     }
 
-    /// Drops idle models until `spec` has room.
-    fn make_room(&self, mut state: MutexGuard<'_, State>, spec: &ModelSpec, digest: &str) -> Result<()> {
-        let needed = state.known_bytes.get(digest).copied().unwrap_or(spec.graph.bytes);
-        if needed > self.limit {
-            return Err(self.out_of_memory(spec, needed, "It alone exceeds the limit."));
+    /// What is `found` in the store, or else the right to load.
+    fn turn<T>(&self, cancelled: Cancelled<'_>, found: impl Fn(&State) -> Option<T>) -> Result<Turn<'_, T>> {
+        let mut state = self.lock();
+        loop {
+            if let Some(found) = found(&state) {
+                return Ok(Turn::Found(found));
+            }
+            if !state.loading {
+                state.loading = true;
+                return Ok(Turn::Load(Loading { store: self }));
+            }
+            state = self.wait(state, cancelled)?;
         }
+    }
+
+    /// Drops idle models until another one has room.
+    fn make_room(&self, name: &str, needed: u64, cancelled: Cancelled<'_>) -> Result<()> {
+        if needed > self.limit {
+            return Err(self.out_of_memory(name, needed, "It alone exceeds the limit."));
+        }
+        // However often models change hands meanwhile: every other load waits behind this one.
+        let deadline = Instant::now() + self.patience;
+        let mut state = self.lock();
         while total(&state) + needed > self.limit {
             if evict(&mut state) {
                 continue;
             }
-            let (next, timeout) =
-                self.changed.wait_timeout(state, EVICTION_PATIENCE).unwrap_or_else(PoisonError::into_inner);
-            state = next;
-            if timeout.timed_out() {
-                return Err(self.out_of_memory(spec, needed, "The models in memory are all in use."));
+            if Instant::now() >= deadline {
+                return Err(self.out_of_memory(name, needed, "The models in memory are all in use."));
             }
+            state = self.wait(state, cancelled)?;
         }
         Ok(())
     }
 
-    fn out_of_memory(&self, spec: &ModelSpec, needed: u64, why: &str) -> Error {
+    /// Waits for a change for a moment.
+    fn wait<'a>(&self, state: MutexGuard<'a, State>, cancelled: Cancelled<'_>) -> Result<MutexGuard<'a, State>> {
+        if cancelled() {
+            return Err(load_cancelled());
+        }
+        Ok(self.changed.wait_timeout(state, CANCEL_INTERVAL).unwrap_or_else(PoisonError::into_inner).0)
+    }
+
+    fn out_of_memory(&self, name: &str, needed: u64, why: &str) -> Error {
         let (needed, limit) = (needed.div_ceil(1 << 20), self.limit >> 20);
-        Error::new(Kind::OutOfMemory, format!("no room for model \"{}\" in the memory of the engine", spec.name))
+        Error::new(Kind::OutOfMemory, format!("no room for model \"{name}\" in the memory of the engine"))
             .detail(format!("It needs {needed} MB, socle.engine_memory_limit is {limit} MB. {why}"))
             .hint("Raise socle.engine_memory_limit.")
     }
 
-    fn load(&self, spec: &ModelSpec) -> Result<Loaded> {
-        let root = ModelRoot::open(&self.directory)?;
+    fn load(&self, root: &ModelRoot, spec: &ModelSpec) -> Result<Loaded> {
         let before = memory_without_slack();
-        let graph = read_registered(&root, &spec.directory, &spec.graph, MAX_GRAPH_BYTES)?;
-        let tokenizer = read_registered(&root, &spec.directory, &spec.tokenizer, MAX_TOKENIZER_BYTES)?;
-        let session = Session::load(&self.runtime, &graph.0)?;
-        let model = Model::new(spec.clone(), Tokenizer::load(&tokenizer.0)?, session)?;
-        let mut loaded = Loaded::new(model, vec![graph.1, tokenizer.1]);
-        drop((graph, tokenizer));
+        let mut files = Vec::new();
+        for file in &spec.configuration {
+            let read = registered::read(root, spec, file, MAX_JSON_BYTES)?;
+            files.push((read.file, read.stamp));
+        }
+        let graph = registered::read(root, spec, &spec.graph, MAX_GRAPH_BYTES)?;
+        let tokenizer = registered::read(root, spec, &spec.tokenizer, MAX_TOKENIZER_BYTES)?;
+        let session = Session::load(&self.runtime, &graph.bytes)?;
+        let model = Model::new(spec.clone(), Tokenizer::load(&tokenizer.bytes)?, session)?;
+        files.extend([graph, tokenizer].map(|read| (read.file, read.stamp)));
+        let mut loaded = Loaded::new(model, files);
         loaded.memory_bytes = memory_of(spec, before);
         Ok(loaded)
     }
@@ -218,13 +300,31 @@ impl Store {
     }
 }
 
+/// How a wait for the store ended.
+enum Turn<'a, T> {
+    Found(T),
+    Load(Loading<'a>),
+}
+
+/// The right to load, until it is dropped, be it by a panic.
+struct Loading<'a> {
+    store: &'a Store,
+}
+
+impl Drop for Loading<'_> {
+    fn drop(&mut self) {
+        self.store.lock().loading = false;
+        self.store.changed.notify_all();
+    }
+}
+
 /// A model in use: it is not dropped from memory before this is.
 #[derive(Debug)]
 pub struct ModelUse<'a> {
     store: &'a Store,
     digest: String,
     /// Taken by `drop` alone.
-    model: Option<Arc<Model>>,
+    model: Option<Model>,
 }
 
 impl ModelUse<'_> {
@@ -233,7 +333,7 @@ impl ModelUse<'_> {
     /// # Errors
     /// None that can happen; there is no panic in this crate.
     pub fn model(&self) -> Result<&Model> {
-        self.model.as_deref().ok_or_else(|| Error::new(Kind::Bug, "a model was released while in use"))
+        self.model.as_ref().ok_or_else(|| Error::new(Kind::Bug, "a model was released while in use"))
     }
 
     /// Counts texts that have been run.
@@ -253,35 +353,20 @@ impl Drop for ModelUse<'_> {
     }
 }
 
+fn load_cancelled() -> Error {
+    Error::new(Kind::Cancelled, "loading a model was cancelled")
+}
+
 /// Drops the idle model that was used least recently.
 fn evict(state: &mut State) -> bool {
     let used = |loaded: &Loaded| f64::from_bits(loaded.used_at.load(Relaxed));
-    let idle = state.models.iter().filter(|(_, loaded)| Arc::strong_count(&loaded.model) == 1);
+    let idle = state.models.iter().filter(|(_, loaded)| loaded.model.is_idle());
     let oldest = idle.min_by(|(_, a), (_, b)| used(a).total_cmp(&used(b))).map(|(digest, _)| digest.clone());
     oldest.is_some_and(|digest| state.models.remove(&digest).is_some())
 }
 
 fn total(state: &State) -> u64 {
     state.models.values().map(|loaded| loaded.memory_bytes).sum()
-}
-
-fn stamps(root: &ModelRoot, spec: &ModelSpec) -> Result<Vec<Stamp>> {
-    [&spec.graph, &spec.tokenizer].into_iter().map(|file| root.stamp(&spec.directory, &file.path)).collect()
-}
-
-/// The bytes of a file that still are what was registered.
-fn read_registered(root: &ModelRoot, directory: &str, file: &ModelFile, limit: u64) -> Result<(Vec<u8>, Stamp)> {
-    let read = root.read(directory, &file.path, limit)?;
-    if read.file != *file {
-        let shown = format!("{directory}/{}", file.path);
-        return Err(Error::new(
-            Kind::DamagedModelFile,
-            format!("model file \"{shown}\" has changed since registration"),
-        )
-        .detail(format!("Its SHA-256 is {}, registered is {}.", read.file.sha256, file.sha256))
-        .hint("Restore the file, or register the new files under another name."));
-    }
-    Ok((read.bytes, read.stamp))
 }
 
 /// What the process grew by, within what is believable for a graph of that size: other threads allocate meanwhile.

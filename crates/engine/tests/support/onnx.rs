@@ -44,7 +44,7 @@ const BOOL: u64 = 9;
 
 /// Words of the test tokenizer; a word's place is its token id. Registration tries the last one, so that is not "slow".
 pub const WORDS: [&str; 8] = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "one", "two", "slow", "three"];
-const SLOW: u64 = 6;
+const SLOW: &str = "slow";
 pub const WIDTH: usize = 4;
 
 fn node(operator: &str, domain: &str, inputs: &[&str], outputs: &[&str]) -> Message {
@@ -103,6 +103,8 @@ pub struct Flaw {
     pub dynamic: bool,
     /// Times that the word "slow" goes around in a loop.
     pub slow: u64,
+    /// Another word that does so instead of "slow".
+    pub slow_word: Option<&'static str>,
     /// Name of the input of token ids.
     pub input: Option<&'static str>,
 }
@@ -134,7 +136,7 @@ pub fn graph(flaw: &Flaw) -> Vec<u8> {
     if let Some(domain) = flaw.domain {
         graph = graph.message(1, node("Odd", domain, &["table", ids], &[last]));
     } else if flaw.slow > 0 {
-        graph = slow_lookup(graph, flaw.slow);
+        graph = slow_lookup(graph, flaw.slow, flaw.slow_word.unwrap_or(SLOW));
     } else if flaw.dynamic {
         graph = graph
             .message(1, node("Gather", "", &["table", ids], &["rows"]))
@@ -152,8 +154,9 @@ pub fn graph(flaw: &Flaw) -> Vec<u8> {
     flaw.domain.map_or(model.clone(), |domain| model.message(8, opset(domain, 1))).0
 }
 
-/// Adds `0 * (something that takes `turns` rounds for every token "slow")` to the looked-up rows.
-fn slow_lookup(graph: Message, turns: u64) -> Message {
+/// Adds `0 * (something that takes `turns` rounds for every token `word`)` to the looked-up rows.
+fn slow_lookup(graph: Message, turns: u64, word: &str) -> Message {
+    let slow = WORDS.iter().position(|known| *known == word).unwrap() as u64;
     let side = 64;
     let body = Message::default()
         .text(2, "body")
@@ -175,7 +178,7 @@ fn slow_lookup(graph: Message, turns: u64) -> Message {
         .message(1, node("ReduceMean", "", &["end"], &["mean"]).message(5, attribute_int("keepdims", 0)))
         .message(1, node("Mul", "", &["mean", "nothing"], &["zero"]))
         .message(1, node("Add", "", &["rows", "zero"], &["last_hidden_state"]))
-        .message(5, tensor("slow_id", &[], INT64, &SLOW.to_le_bytes()))
+        .message(5, tensor("slow_id", &[], INT64, &slow.to_le_bytes()))
         .message(5, tensor("turns", &[], INT64, &turns.to_le_bytes()))
         .message(5, floats("matrix", &[side, side], &matrix))
         .message(5, floats("nothing", &[], &[0.0]))
