@@ -168,11 +168,17 @@ impl Corpora {
             pgrx::log!("socle sync: corpus \"{name}\": {}; attempt {}", trouble.message, troubled.count);
         }
         let broken = trouble.is_lasting();
-        let _ = transaction(|| {
+        let noted = transaction(|| {
             let Some(corpus) = CorpusSpec::try_find(name)? else { return Ok(()) };
             let state = if broken { "broken".to_string() } else { corpus.state };
             Ok(set_state(name, &state, Some(&trouble.message))?)
         });
+        match noted {
+            // Its state keeps it from being worked on until somebody has acted, and then there is nothing to wait for.
+            Ok(()) if broken => drop(self.troubled.remove(name)),
+            Ok(()) => {}
+            Err(trouble) => pgrx::log!("socle sync: corpus \"{name}\": could not note its state: {}", trouble.message),
+        }
     }
 }
 
