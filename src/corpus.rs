@@ -3,6 +3,7 @@
 //! Whoever calls a function acts as himself; the rows of `socle.corpus` are written for owners alone, and everything that
 //! touches user data runs as the owner of the corpus, which is the owner of its chunk table.
 
+mod alter;
 mod create;
 pub mod event;
 pub mod identity;
@@ -10,6 +11,7 @@ mod manage;
 mod source;
 pub mod statement;
 mod status;
+pub mod swap;
 mod wait;
 
 pub use create::{index_expression, model_of};
@@ -23,6 +25,7 @@ use socle_core::corpus::template::Template;
 use socle_core::{Error, Kind, Result};
 
 const FIND: &str = include_str!("../sql/query/find_corpus.sql");
+const SUCCESSOR: &str = include_str!("../sql/query/successor.sql");
 const NAMES: &str = include_str!("../sql/query/corpus_names.sql");
 
 /// Most names that a hint lists.
@@ -33,6 +36,8 @@ const MAX_NAMES: usize = 10;
 pub struct CorpusSpec {
     /// Its name.
     pub name: String,
+    /// The corpus that it is going to take the place of.
+    pub replaces: Option<String>,
     /// Schema of the source.
     pub source_schema: String,
     /// Name of the source.
@@ -95,6 +100,8 @@ pub struct CorpusSpec {
     pub owner: Option<u32>,
     /// `socle.corpus_binding` knows it.
     pub bound: bool,
+    /// The chunk table of the corpus it replaces, if that has vectors of the same model.
+    pub donor: Option<String>,
 }
 
 impl CorpusSpec {
@@ -126,6 +133,18 @@ impl CorpusSpec {
             })
         })
         .transpose()
+    }
+
+    /// The corpus that is going to take the place of this one, if it is being changed.
+    ///
+    /// # Errors
+    /// As [`Self::try_find`].
+    pub fn successor(&self) -> Result<Option<Self>> {
+        let name = Spi::connect(|client| {
+            let rows = client.select(SUCCESSOR, Some(1), &[self.name.as_str().into()])?;
+            if rows.is_empty() { Ok(None) } else { rows.first().get_one::<String>() }
+        });
+        name.map_err(spi)?.map_or(Ok(None), |name| Self::try_find(&name))
     }
 
     /// Columns of the source that chunks depend on, each once.

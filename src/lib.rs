@@ -15,6 +15,7 @@ mod corpus;
 mod embed;
 mod error;
 mod installation;
+mod launcher;
 mod lookup;
 mod model;
 mod postgres_version;

@@ -127,8 +127,10 @@ pub extern "C-unwind" fn socle_supervisor_main(database: pg_sys::Datum) {
     match take_lock() {
         Ok(Some(_lock)) => {
             let mut supervisor = Supervisor::new();
-            if let Ok(database @ 1..) = u32::try_from(database.value()) {
-                supervisor.workers.want(database.into(), 1);
+            match u32::try_from(database.value()) {
+                Ok(database @ 1..) => supervisor.workers.want(database.into(), 1),
+                // Started with the server, by nobody in particular.
+                _ => workers::launch(),
             }
             supervisor.run();
         }

@@ -91,8 +91,17 @@ fn work(name: &str) -> Result<Progress, Trouble> {
     match claim::claim(&corpus, owner, change.into())? {
         Claimed::Swept => Ok(Progress::Worked { full: true }),
         Claimed::Nothing { waiting } => {
-            if !waiting && corpus.state == "filling" {
+            if waiting {
+                return Ok(Progress::Idle { waiting });
+            }
+            if corpus.state == "filling" {
                 finish_filling(&corpus, owner, change.into())?;
+                return Ok(Progress::Worked { full: false });
+            }
+            if let Some(old) = &corpus.replaces {
+                turn::show(&format!("putting corpus {} in the place of {old}", corpus.name));
+                transaction(|| replace(old, &corpus.name, change.into()))?;
+                return Ok(Progress::Worked { full: false });
             }
             Ok(Progress::Idle { waiting })
         }
@@ -107,6 +116,16 @@ fn work(name: &str) -> Result<Progress, Trouble> {
             Ok(Progress::Worked { full })
         }
     }
+}
+
+/// Puts a corpus that is filled in the place of the one it was made for.
+fn replace(old: &str, new: &str, change: pg_sys::Oid) -> Result<(), Trouble> {
+    let (Some(old), Some(new)) = (CorpusSpec::try_find(old)?, CorpusSpec::try_find(new)?) else { return Ok(()) };
+    if claim::take_lock(change)? && old.change.is_some_and(|change| claim::take_lock(change.into()).unwrap_or_default())
+    {
+        crate::corpus::swap::swap(&old, &new)?;
+    }
+    Ok(())
 }
 
 fn job(corpus: &CorpusSpec, owner: pg_sys::Oid, lease: Uuid) -> Result<Job, Trouble> {

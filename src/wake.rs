@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 /// How long a supervisor that was seen is taken to live on. Looking costs a few system calls in every transaction.
 const SEEN_FOR: Duration = Duration::from_secs(1);
 
-/// Sync workers that a message asks for beyond the first.
+/// What a message says beside the database.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[repr(u8)]
 pub enum Help {
@@ -23,6 +23,8 @@ pub enum Help {
     None = 0,
     /// There is more than one worker can do.
     More = 1,
+    /// A worker leaves because it has nothing to do.
+    Leaving = 2,
 }
 
 thread_local! {
@@ -48,7 +50,18 @@ pub fn at_commit() {
 /// Wakes the sync worker of this database now.
 pub fn now(help: Help) {
     prepare();
-    send(help);
+    send(my_database(), help);
+}
+
+/// Wakes the sync worker of another database now.
+pub fn database(database: pg_sys::Oid) {
+    prepare();
+    send(database, Help::None);
+}
+
+fn my_database() -> pg_sys::Oid {
+    // SAFETY: reads a variable of this process.
+    unsafe { pg_sys::MyDatabaseId }
 }
 
 /// Makes sure that there is a supervisor and a socket to reach it.
@@ -79,10 +92,9 @@ fn address() -> libc::sockaddr_un {
     address
 }
 
-fn send(help: Help) {
+fn send(database: pg_sys::Oid, help: Help) {
     let Some(address) = ADDRESS.get() else { return };
-    // SAFETY: reads a variable of this process.
-    let database = unsafe { pg_sys::MyDatabaseId }.to_u32().to_le_bytes();
+    let database = database.to_u32().to_le_bytes();
     let message = [database[0], database[1], database[2], database[3], help as u8];
     // SAFETY: plain system call with a message and an address of these sizes.
     unsafe {
@@ -100,7 +112,7 @@ fn send(help: Help) {
 #[pg_guard]
 unsafe extern "C-unwind" fn transaction_ends(event: pg_sys::XactEvent::Type, _argument: *mut std::ffi::c_void) {
     if event == pg_sys::XactEvent::XACT_EVENT_COMMIT && WANTED.replace(false) {
-        send(Help::None);
+        send(my_database(), Help::None);
     } else if event == pg_sys::XactEvent::XACT_EVENT_ABORT || event == pg_sys::XactEvent::XACT_EVENT_PREPARE {
         WANTED.set(false);
     }

@@ -5,6 +5,7 @@
 
 CREATE TABLE socle.corpus (
     name text NOT NULL CONSTRAINT corpus_name_check CHECK (name OPERATOR(pg_catalog.<>) ''),
+    replaces text CONSTRAINT corpus_replaces_key UNIQUE,
     source_schema text NOT NULL,
     source_table text NOT NULL,
     key_columns text[] NOT NULL,
@@ -35,6 +36,7 @@ CREATE TABLE socle.corpus (
 );
 COMMENT ON TABLE socle.corpus IS 'corpora; written by socle.create_corpus and its companions';
 COMMENT ON COLUMN socle.corpus.name IS 'name of the corpus';
+COMMENT ON COLUMN socle.corpus.replaces IS 'the corpus that this one is going to take the place of, once it is filled: see socle.alter_corpus';
 COMMENT ON COLUMN socle.corpus.source_schema IS 'schema of the source';
 COMMENT ON COLUMN socle.corpus.source_table IS 'table whose rows are the documents';
 COMMENT ON COLUMN socle.corpus.key_columns IS 'primary key of the source';
@@ -117,6 +119,24 @@ COMMENT ON FUNCTION socle.create_corpus(text, regclass, name[], name, text, inte
     'declares the rows of a table as documents and keeps their chunks and vectors true from then on; returns the chunk table';
 GRANT EXECUTE ON FUNCTION socle.create_corpus(text, regclass, name[], name, text, integer, integer, text, text, name, integer, integer, integer, boolean) TO PUBLIC;
 
+CREATE FUNCTION socle.alter_corpus(
+    name text,
+    title name DEFAULT NULL,
+    model text DEFAULT NULL,
+    max_tokens integer DEFAULT NULL,
+    overlap_tokens integer DEFAULT NULL,
+    format text DEFAULT NULL,
+    template text DEFAULT NULL,
+    max_attempts integer DEFAULT NULL,
+    hnsw_m integer DEFAULT NULL,
+    hnsw_ef_construction integer DEFAULT NULL
+) RETURNS text
+LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000 SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'alter_corpus_wrapper';
+COMMENT ON FUNCTION socle.alter_corpus(text, name, text, integer, integer, text, text, integer, integer, integer) IS
+    'changes what is not NULL: at once, or by filling new chunks beside the old ones and then taking their place; returns the corpus to watch in socle.corpus_status';
+GRANT EXECUTE ON FUNCTION socle.alter_corpus(text, name, text, integer, integer, text, text, integer, integer, integer) TO PUBLIC;
+
 CREATE FUNCTION socle.drop_corpus(name text, keep_chunks boolean DEFAULT false) RETURNS void
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 1000 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'drop_corpus_wrapper';
@@ -149,6 +169,13 @@ AS 'MODULE_PATHNAME', 'wait_for_corpus_wrapper';
 COMMENT ON FUNCTION socle.wait_for_corpus(text, interval) IS
     'waits until every change committed before the call is in the chunks; false when the time is over or changes have failed for good';
 GRANT EXECUTE ON FUNCTION socle.wait_for_corpus(text, interval) TO PUBLIC;
+
+CREATE FUNCTION socle.sync_corpus(corpus text) RETURNS bigint
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 100000 SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'sync_corpus_wrapper';
+COMMENT ON FUNCTION socle.sync_corpus(text) IS
+    'waits, showing progress, until nothing of a corpus waits any more, its vector index included; returns the number of its documents';
+GRANT EXECUTE ON FUNCTION socle.sync_corpus(text) TO PUBLIC;
 
 CREATE FUNCTION socle.verify_corpus(corpus text, repair boolean DEFAULT false)
 RETURNS TABLE (problem text, source_key jsonb, detail text)

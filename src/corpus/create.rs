@@ -26,7 +26,7 @@ const PROTECT: &str = include_str!("../../sql/corpus/protect_chunks.sql");
 const TRIGGERS: &str = include_str!("../../sql/corpus/create_triggers.sql");
 
 /// Longest name of a corpus in bytes: names of tables and triggers are made from it.
-const MAX_NAME_BYTES: usize = 48;
+const MAX_NAME_BYTES: usize = 43;
 
 /// Largest default chunk in tokens.
 const DEFAULT_TOKENS: u32 = 512;
@@ -70,13 +70,18 @@ fn create(arguments: Arguments) -> Result<pg_sys::Oid> {
     }
     let source = Source::read(wish.source)?;
     let spec = model::embedding_model(wish.model.clone())?;
-    let corpus = corpus(&wish, &source, &spec)?;
-    try_chunking(&corpus, &spec)?;
-    identity::as_owner(source.owner, || make(&corpus, &source, &spec))?;
-    let corpus = register(&corpus)?;
+    let corpus = establish(&corpus(&wish, &source, &spec)?, &source, &spec)?;
+    Ok(corpus.chunk.unwrap_or_default().into())
+}
+
+/// Makes a corpus that has been checked.
+pub fn establish(corpus: &CorpusSpec, source: &Source, model: &ModelSpec) -> Result<CorpusSpec> {
+    try_chunking(corpus, model)?;
+    identity::as_owner(source.owner, || make(corpus, source, model))?;
+    let corpus = register(corpus)?;
     identity::as_owner(source.owner, || manage::start(&corpus, true))?;
     wake::at_commit();
-    Ok(corpus.chunk.unwrap_or_default().into())
+    Ok(corpus)
 }
 
 fn wish(arguments: Arguments) -> Result<Wish> {
@@ -145,20 +150,12 @@ fn corpus(wish: &Wish, source: &Source, model: &ModelSpec) -> Result<CorpusSpec>
     for column in template.columns() {
         source.require_column(column, "The template")?;
     }
-    if model.dimensions > MAX_INDEX_DIMENSIONS[1] {
-        return Err(Error::new(
-            Kind::NotSupported,
-            format!("model \"{}\" has {} dimensions", model.name, model.dimensions),
-        )
-        .detail(format!("An HNSW index of pgvector takes {} at most.", MAX_INDEX_DIMENSIONS[1])));
-    }
+    check_dimensions(model)?;
     let max_tokens = wish.max_tokens.map_or_else(|| default_tokens(model, &text), i32::unsigned_abs);
-    if wish.overlap_tokens.unsigned_abs() >= max_tokens {
-        return Err(Error::new(Kind::InvalidArgument, "overlap must be smaller than chunk size")
-            .detail(format!("The overlap is {}, the chunk size {max_tokens}.", wish.overlap_tokens)));
-    }
+    check_overlap(max_tokens, wish.overlap_tokens.unsigned_abs())?;
     Ok(CorpusSpec {
         name: wish.name.clone(),
+        replaces: None,
         source_schema: source.schema.clone(),
         source_table: source.table.clone(),
         partitioned: source.partitioned,
@@ -190,11 +187,31 @@ fn corpus(wish: &Wish, source: &Source, model: &ModelSpec) -> Result<CorpusSpec>
         source: None,
         owner: None,
         bound: false,
+        donor: None,
     })
 }
 
+/// Raises `NotSupported` for vectors that cannot be indexed.
+pub fn check_dimensions(model: &ModelSpec) -> Result<()> {
+    let limit = MAX_INDEX_DIMENSIONS[1];
+    if model.dimensions <= limit {
+        return Ok(());
+    }
+    Err(Error::new(Kind::NotSupported, format!("model \"{}\" has {} dimensions", model.name, model.dimensions))
+        .detail(format!("An HNSW index of pgvector takes {limit} at most.")))
+}
+
+/// Raises `InvalidArgument` unless chunks are longer than what they repeat.
+pub fn check_overlap(max_tokens: u32, overlap_tokens: u32) -> Result<()> {
+    if overlap_tokens < max_tokens {
+        return Ok(());
+    }
+    Err(Error::new(Kind::InvalidArgument, "overlap must be smaller than chunk size")
+        .detail(format!("The overlap is {overlap_tokens}, the chunk size {max_tokens}.")))
+}
+
 /// The window of the model, but for a quarter where title and headings are to have room.
-fn default_tokens(model: &ModelSpec, template: &str) -> u32 {
+pub fn default_tokens(model: &ModelSpec, template: &str) -> u32 {
     let window = model.max_tokens.min(DEFAULT_TOKENS);
     if template == "{content}" { window } else { (window - window / 4).max(1) }
 }
@@ -242,7 +259,7 @@ pub fn protect(corpus: &CorpusSpec) -> Result<()> {
 }
 
 /// What the chunk table says of itself, for whoever meets it without socle, and for adoption.
-fn chunk_comment(corpus: &CorpusSpec) -> String {
+pub fn chunk_comment(corpus: &CorpusSpec) -> String {
     format!(
         "chunks of corpus \"{}\", source {}.{}; vectors of model \"{}\", digest {}",
         corpus.name, corpus.source_schema, corpus.source_table, corpus.model, corpus.model_digest
@@ -300,7 +317,7 @@ fn adopt(corpus: &CorpusSpec, source: &Source, vector: &str) -> Result<bool> {
 /// Writes the row of `socle.corpus` and binds it.
 fn register(corpus: &CorpusSpec) -> Result<CorpusSpec> {
     let row = json!({
-        "name": corpus.name, "source_schema": corpus.source_schema, "source_table": corpus.source_table,
+        "name": corpus.name, "replaces": corpus.replaces, "source_schema": corpus.source_schema, "source_table": corpus.source_table,
         "key_columns": corpus.key_columns, "key_operators": corpus.key_operators,
         "chunk_key_columns": corpus.chunk_key_columns,
         "content_columns": corpus.content_columns, "title_column": corpus.title_column, "template": corpus.template,

@@ -217,6 +217,9 @@ fn dropped() -> Result<()> {
 
 /// Removes what is left of a corpus whose source or chunk table is gone. A chunk table that others depend on stays.
 fn end(corpus: &CorpusSpec) -> Result<()> {
+    if let Some(successor) = corpus.successor()? {
+        end(&successor)?;
+    }
     as_superuser(|| Spi::run_with_args(DELETE, &[corpus.name.as_str().into()])).map_err(spi)?;
     let chunk: Option<pg_sys::Oid> = corpus.chunk.map(Into::into);
     let needed = match chunk {

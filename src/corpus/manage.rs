@@ -14,6 +14,7 @@ use socle_core::{Error, Kind, Result};
 const SET_STATE: &str = include_str!("../../sql/query/set_corpus_state.sql");
 const DELETE: &str = include_str!("../../sql/query/delete_corpus.sql");
 const PARTITIONS: &str = include_str!("../../sql/query/partitions.sql");
+const TRUNCATE_TRIGGERS: &str = include_str!("../../sql/query/truncate_triggers.sql");
 const TREE: &str = include_str!("../../sql/query/partition_tree.sql");
 const HAS_POLICY: &str = include_str!("../../sql/query/has_policy.sql");
 const HAS_VECTOR_INDEX: &str = include_str!("../../sql/query/has_vector_index.sql");
@@ -80,35 +81,49 @@ fn drop_corpus(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
         model::prevent_if_read_only(c"socle.drop_corpus()");
         let corpus = own_corpus(call, "name")?;
         let keep_chunks = Arguments::new(call).boolean(1).unwrap_or_default();
-        // Tables before the row, as workers lock them.
-        match corpus.owner {
-            Some(owner) => as_owner(owner.into(), || remove(&corpus, keep_chunks))?,
-            None => remove(&corpus, keep_chunks)?,
+        if let Some(successor) = corpus.successor()? {
+            as_owner_of(&successor, || remove(&successor, false))?;
+            as_superuser(|| Spi::run_with_args(DELETE, &[successor.name.as_str().into()])).map_err(spi)?;
         }
+        // Tables before the row, as workers lock them.
+        as_owner_of(&corpus, || remove(&corpus, keep_chunks))?;
         as_superuser(|| Spi::run_with_args(DELETE, &[corpus.name.as_str().into()])).map_err(spi)
     };
     dropped().map_err(report)
 }
 
+fn as_owner_of(corpus: &CorpusSpec, work: impl FnOnce() -> Result<()>) -> Result<()> {
+    match corpus.owner {
+        Some(owner) => as_owner(owner.into(), work),
+        None => work(),
+    }
+}
+
 /// Removes triggers and tables, as the owner.
 pub fn remove(corpus: &CorpusSpec, keep_chunks: bool) -> Result<()> {
     let _ours = event::Ours::begin();
-    if let Some(source) = corpus.source {
-        let capture = identifier(&format!("socle_capture_{}", corpus.name));
-        run(&expand("DROP TRIGGER IF EXISTS {trigger} ON {source_table}", corpus, &[("trigger", &capture)]))?;
-        let truncate = format!("socle_truncate_{}", corpus.name);
-        let arguments = [pg_sys::Oid::from(source).into(), truncate.as_str().into()];
-        let with_trigger: Vec<String> = Spi::connect(|client| {
-            let rows = client.select(include_str!("../../sql/query/truncate_triggers.sql"), None, &arguments)?;
-            rows.map(|row| Ok(row.get::<String>(1)?.unwrap_or_default())).collect::<pgrx::spi::Result<_>>()
-        })
-        .map_err(spi)?;
-        for relation in with_trigger {
-            run(&format!("DROP TRIGGER {} ON {relation}", identifier(&truncate)))?;
-        }
-    }
+    remove_triggers(corpus)?;
     run(&corpus.sql("DROP TABLE IF EXISTS {change}, {document}"))?;
     if keep_chunks { Ok(()) } else { run(&corpus.sql("DROP TABLE IF EXISTS {chunk}")) }
+}
+
+/// Takes the triggers off the source, as its owner.
+pub fn remove_triggers(corpus: &CorpusSpec) -> Result<()> {
+    let Some(source) = corpus.source else { return Ok(()) };
+    let _ours = event::Ours::begin();
+    let capture = identifier(&format!("socle_capture_{}", corpus.name));
+    run(&expand("DROP TRIGGER IF EXISTS {trigger} ON {source_table}", corpus, &[("trigger", &capture)]))?;
+    let truncate = format!("socle_truncate_{}", corpus.name);
+    let arguments = [pg_sys::Oid::from(source).into(), truncate.as_str().into()];
+    let with_trigger: Vec<String> = Spi::connect(|client| {
+        let rows = client.select(TRUNCATE_TRIGGERS, None, &arguments)?;
+        rows.map(|row| Ok(row.get::<String>(1)?.unwrap_or_default())).collect::<pgrx::spi::Result<_>>()
+    })
+    .map_err(spi)?;
+    for relation in with_trigger {
+        run(&format!("DROP TRIGGER {} ON {relation}", identifier(&truncate)))?;
+    }
+    Ok(())
 }
 
 #[pg_extern(sql = false)]

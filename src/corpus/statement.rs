@@ -9,7 +9,7 @@ use pgrx::spi::{quote_identifier, quote_literal};
 /// Expands a statement for a corpus. `{name}` stands for:
 ///
 /// - `source`, `source_table`, `chunk`, `change`, `document`: relations, the first with `ONLY` where the source has no
-///   partitions;
+///   partitions; `donor`: where vectors of equal chunks may be found, `chunk` if nowhere else;
 /// - `keys x`, `first_key x`, `key_json x`: the key columns of a table with alias `x`, where `s` is the source and any
 ///   other alias one of our tables; `key_names`, `first_key_name`: their names in our tables;
 /// - `same x y`: the keys of two aliases are equal;
@@ -58,6 +58,7 @@ fn fragment(name: &str, corpus: &CorpusSpec, extra: &[(&str, &str)]) -> String {
         ("chunk", None, None) => own(&corpus.chunk_table),
         ("change", None, None) => own(&corpus.change_table),
         ("document", None, None) => own(&corpus.document_table),
+        ("donor", None, None) => own(corpus.donor.as_ref().unwrap_or(&corpus.chunk_table)),
         ("name", None, None) => literal(&corpus.name),
         ("key_names", None, None) => list(corpus.chunk_key_columns.iter().map(|column| identifier(column))),
         ("first_key_name", None, None) => {

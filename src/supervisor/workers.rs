@@ -1,6 +1,6 @@
 //! The sync workers that the supervisor starts and wakes: at most `socle.sync_workers` in the cluster, databases in turns.
 
-use super::{registration_of, write_name};
+use super::registration_of;
 use crate::setting;
 use pgrx::pg_sys;
 use rustix::net::{AddressFamily, RecvFlags, SocketAddrUnix, SocketFlags, SocketType, bind, recv, socket_with};
@@ -18,6 +18,10 @@ const UNSEEN: Duration = Duration::from_secs(5);
 /// Time before a worker is started again in a database where the last one ended at once. Doubled each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+
+/// Time before a worker is started again in a database whose last one had nothing to do: a paused corpus may be written
+/// to a thousand times a second.
+const REST: Duration = Duration::from_millis(500);
 
 /// What a worker may do undisturbed before it has to make room for a database that has none.
 const QUANTUM: Duration = Duration::from_secs(2);
@@ -80,14 +84,21 @@ impl Workers {
 
     /// Reads what was sent, wakes and starts workers, and forgets those that ended.
     pub fn look(&mut self) {
-        self.forget_ended();
         let mut message = [0_u8; 16];
         while let Some(socket) = &self.socket
             && let Ok((_, 5)) = recv(socket, &mut message[..], RecvFlags::DONTWAIT)
         {
             let database = u32::from_le_bytes([message[0], message[1], message[2], message[3]]);
-            self.want(database.into(), 1 + usize::from(message[4]));
+            match message[4] {
+                0 => self.want(database.into(), 1),
+                1 => self.want(database.into(), 2),
+                _ => {
+                    let rest = Pause { length: Duration::ZERO, until: Instant::now() + REST };
+                    self.pauses.insert(database.into(), rest);
+                }
+            }
         }
+        self.forget_ended();
         self.start_waiting();
     }
 
@@ -116,13 +127,12 @@ impl Workers {
             }
             // SAFETY: the handle was allocated by the registration, and is not used again.
             unsafe { pg_sys::pfree(worker.handle.cast()) };
-            if worker.started.elapsed() < TOO_SHORT {
-                let length = self
-                    .pauses
-                    .get(&worker.database)
-                    .map_or(FIRST_PAUSE, |pause| (pause.length * 2).min(LONGEST_PAUSE));
+            let left = self.pauses.get(&worker.database).is_some_and(|pause| pause.length.is_zero());
+            if worker.started.elapsed() < TOO_SHORT && !left {
+                let last = self.pauses.get(&worker.database).map_or(Duration::ZERO, |pause| pause.length);
+                let length = (last * 2).clamp(FIRST_PAUSE, LONGEST_PAUSE);
                 self.pauses.insert(worker.database, Pause { length, until: Instant::now() + length });
-            } else {
+            } else if !left {
                 self.pauses.remove(&worker.database);
             }
             let unseen = self
@@ -143,7 +153,12 @@ impl Workers {
             let Some(database) = self.waiting.pop_front() else { return };
             let paused = self.pauses.get(&database).is_some_and(|pause| pause.until > Instant::now());
             match if paused { None } else { start(database) } {
-                Some(worker) => self.running.push(worker),
+                Some(worker) => {
+                    self.running.push(worker);
+                    if self.pauses.get(&database).is_some_and(|pause| pause.length.is_zero()) {
+                        self.pauses.remove(&database);
+                    }
+                }
                 None => self.waiting.push_back(database),
             }
         }
@@ -184,13 +199,24 @@ impl Worker {
     }
 }
 
+/// Has every database looked into once, as soon as the server takes writes.
+pub fn launch() {
+    let mut worker = registration_of("socle launcher", "socle_launcher_main");
+    worker.bgw_flags |= pg_sys::BGWORKER_BACKEND_DATABASE_CONNECTION as i32;
+    worker.bgw_start_time = pg_sys::BgWorkerStartTime::BgWorkerStart_RecoveryFinished;
+    worker.bgw_restart_time = pg_sys::BGW_NEVER_RESTART;
+    // SAFETY: the structure is complete, and this process is attached to shared memory.
+    if !unsafe { pg_sys::RegisterDynamicBackgroundWorker(&mut worker, std::ptr::null_mut()) } {
+        pgrx::log!("socle supervisor: no background worker slot is free to look for work: raise max_worker_processes");
+    }
+}
+
 fn start(database: pg_sys::Oid) -> Option<Worker> {
     let mut worker = registration_of(NAME, "socle_sync_main");
     worker.bgw_flags |= pg_sys::BGWORKER_BACKEND_DATABASE_CONNECTION as i32;
     worker.bgw_start_time = pg_sys::BgWorkerStartTime::BgWorkerStart_RecoveryFinished;
     worker.bgw_restart_time = pg_sys::BGW_NEVER_RESTART;
     worker.bgw_main_arg = pg_sys::Datum::from(database.to_u32());
-    write_name(&mut worker.bgw_name, NAME);
     let mut handle = std::ptr::null_mut();
     // SAFETY: the structure is complete, and this process is attached to shared memory.
     let registered = unsafe { pg_sys::RegisterDynamicBackgroundWorker(&mut worker, &mut handle) };

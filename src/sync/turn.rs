@@ -11,7 +11,7 @@ use socle_core::Kind;
 use socle_core::corpus::retry::backoff;
 use std::cell::Cell;
 use std::collections::HashMap;
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::time::{Duration, Instant};
 
 const CORPORA: &str = include_str!("../../sql/query/sync_corpora.sql");
@@ -27,6 +27,9 @@ const POLL: Duration = Duration::from_secs(10);
 /// The same while changes wait for their next attempt, and in the first seconds, when the commit that had this worker
 /// started may still be under way.
 const SHORT_POLL: Duration = Duration::from_millis(500);
+
+/// Settings of the whole session: names are those of Postgres, and users do not wait for a worker that waits for them.
+const SETTINGS: [(&CStr, &CStr); 2] = [(c"search_path", c"pg_catalog, pg_temp"), (c"lock_timeout", c"200ms")];
 
 thread_local! {
     static EXTENDED: Cell<Option<Instant>> = const { Cell::new(None) };
@@ -50,13 +53,10 @@ pub fn begin(database: pg_sys::Oid) {
         pg_sys::BackgroundWorkerUnblockSignals();
         pg_sys::BackgroundWorkerInitializeConnectionByOid(database, pg_sys::InvalidOid, 0);
         pg_sys::pgstat_report_appname(c"socle sync".as_ptr());
-        // Users do not wait for a worker that waits for them.
-        pg_sys::SetConfigOption(
-            c"lock_timeout".as_ptr(),
-            c"200ms".as_ptr(),
-            pg_sys::GucContext::PGC_SUSET,
-            pg_sys::GucSource::PGC_S_OVERRIDE,
-        );
+        for (name, value) in SETTINGS {
+            let (context, source) = (pg_sys::GucContext::PGC_SUSET, pg_sys::GucSource::PGC_S_OVERRIDE);
+            pg_sys::SetConfigOption(name.as_ptr(), value.as_ptr(), context, source);
+        }
     }
 }
 
@@ -70,7 +70,10 @@ pub fn run() {
     let mut corpora = Corpora::default();
     loop {
         reload_if_asked();
-        let Some(names) = corpora_here() else { return };
+        let names = corpora_here().unwrap_or_default();
+        if names.is_empty() {
+            return wake::now(Help::Leaving);
+        }
         let round = corpora.round(&names);
         if asked_to_leave() {
             if round.worked || round.waiting {
@@ -86,7 +89,7 @@ pub fn run() {
             continue;
         }
         if !round.waiting && worked_at.elapsed() > IDLE {
-            return;
+            return wake::now(Help::Leaving);
         }
         sleep(if round.waiting || begun.elapsed() < POLL { SHORT_POLL } else { POLL });
     }

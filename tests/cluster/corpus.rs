@@ -1,5 +1,6 @@
 //! Corpora on real clusters. One file for each subject; here is what they share.
 
+mod alter;
 mod capture;
 mod create;
 mod definition;

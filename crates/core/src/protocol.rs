@@ -20,7 +20,7 @@ pub const RUNTIME_DIRECTORY: &str = "socle/pgsql_tmp";
 /// See [`RUNTIME_DIRECTORY`].
 pub const SOCKET_NAME: &str = "engine.sock";
 /// Where the supervisor is told that a database has work for a sync worker: four bytes with the OID of the database,
-/// little-endian, and one that says whether more than one worker is of use.
+/// little-endian, and one that says 0 for work, 1 for more work than one worker can do, 2 from a worker that leaves.
 pub const WAKE_SOCKET: &str = "wake.sock";
 /// Locked by the one supervisor of a cluster for as long as it lives.
 pub const SUPERVISOR_LOCK: &str = "supervisor.lock";

@@ -187,3 +187,58 @@ fn a_database_with_work_can_be_dropped() {
     let lines = cluster.log().lines().filter(|line| line.contains("doomed") && line.contains("FATAL")).count();
     assert!(lines < 10, "no storm of workers without a database");
 }
+
+#[test]
+fn with_preloading_work_is_resumed_by_itself_after_a_start_and_after_promotion() {
+    let (cluster, mut client) = with_corpus(3);
+    client.batch_execute("SELECT socle.pause_corpus('handbook'); UPDATE article SET body = 'while paused'").unwrap();
+    client.batch_execute("UPDATE socle.corpus SET state = 'active'").unwrap();
+    client.batch_execute("CREATE DATABASE other").unwrap();
+    drop(client);
+    cluster.configure("shared_preload_libraries = 'socle'");
+    cluster.stop("fast");
+    cluster.start();
+    let mut client = cluster.connect();
+    let done = |client: &mut Client| {
+        eventually("the changes are worked on", || {
+            (value::<i64>(client, "SELECT count(*) FROM handbook_change") == 0).then_some(())
+        });
+    };
+    done(&mut client);
+    let standby = Cluster::standby_of(&cluster);
+    standby.start();
+    let mut reader = standby.wait_for_connection();
+    let chunks: i64 = value(&mut reader, "SELECT count(*) FROM handbook_chunk");
+    assert_eq!(chunks, 3);
+    assert_eq!(crate::sqlstate(reader.batch_execute("SELECT socle.wait_for_corpus('handbook')")), "55000");
+    client.batch_execute("SELECT pg_create_restore_point('x')").unwrap();
+    standby.promote();
+    eventually("it is promoted", || reader.batch_execute("UPDATE article SET body = 'after promotion'").ok());
+    settle(&mut reader);
+}
+
+#[test]
+fn databases_share_few_workers() {
+    let (cluster, mut client) = with_corpus(3);
+    client.batch_execute("ALTER SYSTEM SET socle.sync_workers = 1").unwrap();
+    client.batch_execute("SELECT pg_reload_conf()").unwrap();
+    drop(client);
+    let mut admin = cluster.connect_to("template1");
+    for name in ["second", "third"] {
+        eventually("it is made", || {
+            // A worker that still looks for work counts as a user of the template.
+            let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'socle sync'";
+            admin.batch_execute(end).unwrap();
+            admin.batch_execute(&format!("CREATE DATABASE {name} TEMPLATE postgres")).ok()
+        });
+    }
+    let mut clients: Vec<Client> =
+        ["postgres", "second", "third"].iter().map(|name| cluster.connect_to(name)).collect();
+    for client in &mut clients {
+        client.batch_execute("SELECT socle.resume_corpus('handbook')").unwrap();
+        client.batch_execute(FILL).unwrap();
+    }
+    for client in &mut clients {
+        settle(client);
+    }
+}

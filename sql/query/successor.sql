@@ -1,0 +1,1 @@
+SELECT c.name FROM socle.corpus c WHERE c.replaces = $1

@@ -1,0 +1,117 @@
+//! `socle.alter_corpus`: what changes no chunk is changed at once; anything else is filled into a corpus beside the old one,
+//! which takes its place when it is complete (see `swap`). Dropping that corpus is how one changes one's mind.
+
+use super::create::{check_dimensions, check_overlap, default_tokens, establish};
+use super::identity::as_superuser;
+use super::source::Source;
+use super::{CorpusSpec, swap};
+use crate::argument::Arguments;
+use crate::error::{report, spi};
+use crate::model;
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::prelude::*;
+use socle_core::chunk::Format;
+use socle_core::corpus::template::Template;
+use socle_core::{Error, Kind, Result};
+
+const SET_MAX_ATTEMPTS: &str = include_str!("../../sql/query/set_max_attempts.sql");
+
+#[pg_extern(sql = false)]
+fn alter_corpus(call: pg_sys::FunctionCallInfo) -> Result<String, ErrorReport> {
+    alter(Arguments::new(call)).map_err(report)
+}
+
+fn alter(arguments: Arguments) -> Result<String> {
+    model::prevent_if_read_only(c"socle.alter_corpus()");
+    let old = CorpusSpec::find(&arguments.word(0, "name")?.unwrap_or_default())?;
+    old.require_owner()?;
+    check_state(&old)?;
+    let new = altered(&old, arguments)?;
+    if new.max_attempts != old.max_attempts {
+        let arguments = [old.name.as_str().into(), new.max_attempts.into()];
+        as_superuser(|| Spi::run_with_args(SET_MAX_ATTEMPTS, &arguments)).map_err(spi)?;
+    }
+    if makes_same_chunks(&old, &new) {
+        return Ok(old.name);
+    }
+    swap::check_dependents(&old)?;
+    let source = Source::read(old.source.unwrap_or_default().into())?;
+    if let Some(title) = &new.title_column {
+        source.require_text(title, "The argument title")?;
+    }
+    for column in &new.template_columns {
+        source.require_column(column, "The template")?;
+    }
+    let model = model::embedding_model(Some(new.model.clone()))?;
+    Ok(establish(&new, &source, &model)?.name)
+}
+
+/// A corpus is changed when it is whole, and once at a time.
+fn check_state(corpus: &CorpusSpec) -> Result<()> {
+    let state = |what: &str| Error::new(Kind::NotInState, format!("corpus \"{}\" {what}", corpus.name));
+    if corpus.replaces.is_some() {
+        return Err(state("is itself a change under way"));
+    }
+    if let Some(successor) = corpus.successor()? {
+        let hint = format!("Wait for it, or give it up with socle.drop_corpus('{}').", successor.name);
+        return Err(state("is being changed already").hint(hint));
+    }
+    if corpus.state == "broken" || !corpus.bound || corpus.source.is_none() {
+        return Err(state("is broken").hint("See socle.corpus_status for the reason; socle.resume_corpus() goes on."));
+    }
+    Ok(())
+}
+
+/// The corpus as the caller wants it.
+fn altered(old: &CorpusSpec, arguments: Arguments) -> Result<CorpusSpec> {
+    let at_least = |at: usize, name: &str, least: i32, default: i32| match arguments.integer(at) {
+        Some(value) if value < least => {
+            Err(Error::new(Kind::InvalidArgument, format!("{name} must be at least {least}")))
+        }
+        value => Ok(value.unwrap_or(default)),
+    };
+    let number = |value: u32| i32::try_from(value).unwrap_or(i32::MAX);
+    let mut new = old.clone();
+    new.name = format!("{}~next", old.name);
+    new.replaces = Some(old.name.clone());
+    new.chunk_table = format!("{}_chunk", new.name);
+    new.change_table = format!("{}_change", new.name);
+    new.document_table = format!("{}_document", new.name);
+    new.state = "filling".into();
+    if let Some(title) = arguments.name(1) {
+        if old.title_column.is_none() && old.template == Template::default_for(None) {
+            new.template = Template::default_for(Some(&title)).to_string();
+        }
+        new.title_column = Some(title);
+    }
+    new.template = arguments.word(6, "template")?.unwrap_or(new.template);
+    let template = Template::parse(&new.template, new.title_column.as_deref())?;
+    new.template_columns = template.columns().into_iter().map(str::to_string).collect();
+    let wanted = arguments.word(2, "model")?;
+    let model = model::embedding_model(Some(wanted.clone().unwrap_or_else(|| old.model.clone())))?;
+    check_dimensions(&model)?;
+    (new.model, new.model_digest, new.dimensions) = (model.name.clone(), model.digest(), model.dimensions);
+    // Another model has another window.
+    let tokens = if wanted.is_some() { default_tokens(&model, &new.template) } else { old.max_tokens };
+    new.max_tokens = at_least(3, "max_tokens", 1, number(tokens))?.unsigned_abs();
+    new.overlap_tokens = at_least(4, "overlap_tokens", 0, number(old.overlap_tokens))?.unsigned_abs();
+    check_overlap(new.max_tokens, new.overlap_tokens)?;
+    if let Some(format) = arguments.word(5, "format")? {
+        new.format = format.parse::<Format>()?.name().to_string();
+    }
+    new.max_attempts = at_least(7, "max_attempts", 1, old.max_attempts)?;
+    new.hnsw_m = at_least(8, "hnsw_m", 2, old.hnsw_m)?;
+    new.hnsw_ef_construction = at_least(9, "hnsw_ef_construction", 4, old.hnsw_ef_construction)?;
+    if new.hnsw_m > 100 || new.hnsw_ef_construction > 1000 || new.hnsw_ef_construction < 2 * new.hnsw_m {
+        return Err(Error::new(Kind::InvalidArgument, "hnsw_m and hnsw_ef_construction do not fit")
+            .detail("hnsw_m is 100 at most, hnsw_ef_construction 1000 at most and at least twice hnsw_m."));
+    }
+    Ok(new)
+}
+
+fn makes_same_chunks(old: &CorpusSpec, new: &CorpusSpec) -> bool {
+    (&old.template, &old.title_column, &old.model_digest, &old.model, &old.format)
+        == (&new.template, &new.title_column, &new.model_digest, &new.model, &new.format)
+        && (old.max_tokens, old.overlap_tokens, old.hnsw_m, old.hnsw_ef_construction)
+            == (new.max_tokens, new.overlap_tokens, new.hnsw_m, new.hnsw_ef_construction)
+}

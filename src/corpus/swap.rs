@@ -1,0 +1,106 @@
+//! How a corpus that was filled beside another takes its place: in one short transaction, with what users have put on the
+//! old chunk table carried over.
+//!
+//! Runs in a sync worker. Locks come in the order source, chunk tables: once no writer of the source is under way, nobody
+//! can hold keys for the old change log. Whoever is in the way is not waited for; the worker tries again.
+
+use super::identity::{as_restricted_owner, as_superuser};
+use super::statement::{expand, identifier, literal};
+use super::{CorpusSpec, create, manage};
+use crate::error::spi;
+use pgrx::prelude::*;
+use socle_core::{Error, Kind, Result};
+
+const LOCK: &str = include_str!("../../sql/corpus/swap_lock.sql");
+const RENAME: &str = include_str!("../../sql/corpus/swap_rename.sql");
+const TRIGGERS: &str = include_str!("../../sql/corpus/create_triggers.sql");
+const CARRIED: &str = include_str!("../../sql/query/carried_over.sql");
+const POLICIES: &str = include_str!("../../sql/query/carried_policies.sql");
+const PARTS: &str = include_str!("../../sql/query/parts_to_rename.sql");
+const DEPENDENTS: &str = include_str!("../../sql/query/chunk_dependents.sql");
+const REPLACE: &str = include_str!("../../sql/query/replace_corpus.sql");
+
+/// Raises `NotInState`, naming them, when objects depend on the chunk table that a swap could not carry over.
+///
+/// # Errors
+/// See above.
+pub fn check_dependents(corpus: &CorpusSpec) -> Result<()> {
+    let names = texts(DEPENDENTS, corpus.chunk)?;
+    if names.is_empty() {
+        return Ok(());
+    }
+    Err(Error::new(Kind::NotInState, format!("chunk table \"{}\" cannot be replaced", corpus.chunk_table))
+        .detail(format!("It is used by {}.", names.join(", ")))
+        .hint("Drop these first and make them anew afterwards, or create another corpus."))
+}
+
+/// Puts `new` in the place of `old`. To be called in a transaction of its own.
+///
+/// # Errors
+/// `NotInState` when something has come to depend on the old chunk table meanwhile; what Postgres raises, a lock timeout
+/// above all.
+pub fn swap(old: &CorpusSpec, new: &CorpusSpec) -> Result<()> {
+    let owner = pg_sys::Oid::from(old.owner.unwrap_or_default());
+    as_restricted_owner(owner, || {
+        run(&expand(LOCK, new, &[("old_chunk", &table(old, &old.chunk_table))]))?;
+        check_dependents(old)?;
+        let policies = texts(POLICIES, old.chunk)?;
+        for statement in texts(CARRIED, old.chunk)? {
+            run(&statement.replace("{chunk}", &table(new, &new.chunk_table)))?;
+        }
+        manage::remove(old, false)?;
+        manage::remove_triggers(new)?;
+        rename(old, new)?;
+        policies.iter().try_for_each(|policy| run(&policy.replace("{chunk}", &table(old, &old.chunk_table))))
+    })?;
+    let row = [old.name.as_str().into(), new.name.as_str().into()];
+    as_superuser(|| Spi::run_with_args(REPLACE, &row)).map_err(spi)?;
+    create::bind(&old.name)?;
+    let corpus = CorpusSpec::find(&old.name)?;
+    as_restricted_owner(owner, || {
+        let _ours = super::event::Ours::begin();
+        let trigger = identifier(&format!("socle_capture_{}", corpus.name));
+        run(&expand(TRIGGERS, &corpus, &[("capture_trigger", &trigger)]))?;
+        let comment = literal(&create::chunk_comment(&corpus));
+        run(&expand("COMMENT ON TABLE {chunk} IS {comment}", &corpus, &[("comment", &comment)]))?;
+        // The comparison costs little and finds whatever came between.
+        manage::start(&corpus, true)
+    })
+}
+
+/// Gives tables, indexes and sequences of `new` the names that those of `old` had.
+fn rename(old: &CorpusSpec, new: &CorpusSpec) -> Result<()> {
+    let _ours = super::event::Ours::begin();
+    for (from, to) in [
+        (&new.chunk_table, &old.chunk_table),
+        (&new.change_table, &old.change_table),
+        (&new.document_table, &old.document_table),
+    ] {
+        run(&expand(RENAME, new, &[("from", &table(new, from)), ("to", &identifier(to))]))?;
+    }
+    let arguments =
+        [new.name.as_str().into(), old.name.as_str().into(), pg_sys::Oid::from(new.chunk.unwrap_or_default()).into()];
+    let statements = Spi::connect(|client| {
+        let rows = client.select(PARTS, None, &arguments)?;
+        rows.map(|row| Ok(row.get::<String>(1)?.unwrap_or_default())).collect::<pgrx::spi::Result<Vec<_>>>()
+    });
+    statements.map_err(spi)?.iter().try_for_each(|statement| run(statement))
+}
+
+fn table(corpus: &CorpusSpec, name: &str) -> String {
+    format!("{}.{}", identifier(&corpus.chunk_schema), identifier(name))
+}
+
+/// The first column of what a query says of a table.
+fn texts(sql: &str, table: Option<u32>) -> Result<Vec<String>> {
+    let argument = [pg_sys::Oid::from(table.unwrap_or_default()).into()];
+    Spi::connect(|client| {
+        let rows = client.select(sql, None, &argument)?;
+        rows.map(|row| Ok(row.get::<String>(1)?.unwrap_or_default())).collect::<pgrx::spi::Result<_>>()
+    })
+    .map_err(spi)
+}
+
+fn run(sql: &str) -> Result<()> {
+    Spi::run(sql).map_err(spi)
+}
