@@ -1,7 +1,7 @@
 //! The thread that owns every connection: reads requests, writes answers, notices who has left.
 //!
 //! It never computes. A connection whose requests already fill the queues is not read from until some are answered, so
-//! that memory stays bounded and whoever sends waits.
+//! that memory stays bounded and whoever sends waits; one that has nothing under way is read from, up to a limit.
 
 mod connection;
 
@@ -28,9 +28,6 @@ const TERMINATION: Token = Token(1);
 /// Answers are in the outbox.
 pub const OUTBOX: Token = Token(2);
 const FIRST_CONNECTION: u64 = 3;
-
-/// Bytes of requests under way, over all connections, beyond which only connections without any are read from.
-const QUEUE_BYTES: usize = 64 << 20;
 
 /// Longest time that leaving takes.
 const FAREWELL: Duration = Duration::from_millis(200);
@@ -66,7 +63,7 @@ struct Connections {
     accepted: u64,
     /// Somebody could not be accepted. The listener does not tell of him again, so he has to be remembered.
     backlog: bool,
-    /// Bytes of requests under way.
+    /// Bytes of requests under way or coming in.
     bytes: usize,
 }
 
@@ -149,7 +146,8 @@ impl Server {
             if self.advance_one(number, &mut connection, connections) {
                 connections.open.insert(number, connection);
             } else {
-                connections.bytes -= connection.requests.values().map(|request| request.bytes).sum::<usize>();
+                let under_way: usize = connection.requests.values().map(|request| request.bytes).sum();
+                connections.bytes -= under_way + connection.claimed;
                 self.scheduler.cancel(number, connection.requests.into_values());
             }
         }
@@ -162,7 +160,7 @@ impl Server {
             if connection.closed || !connection.flush() {
                 return false;
             }
-            match connection.next(connections.bytes > QUEUE_BYTES) {
+            match connection.next(&mut connections.bytes) {
                 Ok(Some(received)) => self.receive(number, connection, connections, received),
                 Ok(None) => return true,
                 Err(()) => return false,

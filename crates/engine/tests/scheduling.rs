@@ -134,6 +134,34 @@ fn whoever_leaves_ends_the_trial_of_a_new_model() {
     assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
 }
 
+#[test]
+fn requests_beyond_what_memory_is_meant_for_are_refused_and_queries_are_not() {
+    let mut slow = Slow::new(HALF_A_SECOND * 20);
+    let request = slow.embed(Role::Passage, &["slow"]);
+    slow.client.send(0, &request);
+    let document = "word ".repeat(12 << 20);
+    let mut clients: Vec<Client> = (0..5).map(|_| slow.engine.connect()).collect();
+    for client in &mut clients {
+        client.send(0, &chunk(&document, 1_000, 0));
+    }
+    while slow.engine.report().bulk_queue < 6 {}
+    let mut other = slow.engine.connect();
+    let refused = |answers: Vec<Response>| match answers.as_slice() {
+        [Response::Failed { error, .. }] => error.kind == Kind::OutOfMemory && error.message.starts_with("too many"),
+        _ => false,
+    };
+    // The connection is as good as before.
+    for _ in 0..2 {
+        assert!(refused(other.call(&chunk(&document, 1_000, 0))));
+    }
+    let query = slow.embed(Role::Query, &["one"]);
+    assert!(matches!(other.call(&query).pop(), Some(Response::Vectors(_))));
+    clients.pop();
+    while slow.engine.report().bulk_queue == 6 {}
+    other.send(0, &chunk(&document, 1_000, 0));
+    while slow.engine.report().bulk_queue < 6 {}
+}
+
 /// Chunks by characters.
 fn chunk(content: &str, max_size: u32, overlap: u32) -> Request<'_> {
     let format = socle_core::chunk::Format::Plain;

@@ -50,6 +50,8 @@ pub fn encode<T: Serialize>(id: u32, flags: u8, message: &T) -> Result<Vec<u8>> 
 pub struct FrameBuffer {
     bytes: Vec<u8>,
     consumed: usize,
+    /// Bytes that are thrown away as they come.
+    unwanted: usize,
 }
 
 impl FrameBuffer {
@@ -57,7 +59,24 @@ impl FrameBuffer {
     pub fn extend(&mut self, bytes: &[u8]) {
         self.bytes.drain(..self.consumed);
         self.consumed = 0;
-        self.bytes.extend_from_slice(bytes);
+        let unwanted = self.unwanted.min(bytes.len());
+        self.unwanted -= unwanted;
+        self.bytes.extend_from_slice(&bytes[unwanted..]);
+    }
+
+    /// The number of the next frame and how many bytes it claims to have, header included; `None` until that is there.
+    pub fn next_header(&self) -> Option<(u32, usize)> {
+        let [l0, l1, l2, l3, i0, i1, i2, i3, _] = *self.bytes[self.consumed..].first_chunk::<HEADER>()?;
+        let length = u32::from_le_bytes([l0, l1, l2, l3]) as usize;
+        Some((u32::from_le_bytes([i0, i1, i2, i3]), HEADER + length))
+    }
+
+    /// Throws the next frame away: what has come of it now, and the rest as it comes.
+    pub fn skip_frame(&mut self) {
+        let Some((_, length)) = self.next_header() else { return };
+        let come = length.min(self.len());
+        self.consumed += come;
+        self.unwanted = length - come;
     }
 
     /// The next complete frame, or `None` until more bytes are there.
@@ -124,6 +143,29 @@ mod tests {
             }
             assert_eq!(seen, [(7, FLAG_SUSPECT, true), (8, 0, false)]);
             assert!(buffer.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_skipped_frame_takes_nothing_with_it_and_no_room() {
+        let content = "word ".repeat(30);
+        let mut stream = encode(7, 0, &Request::CountTokens { model: spec(), content: &content }).unwrap();
+        let length = stream.len();
+        stream.extend(encode(8, 0, &Request::Report).unwrap());
+        for cut in 1..=stream.len() {
+            let mut buffer = FrameBuffer::default();
+            let mut seen = Vec::new();
+            for piece in stream.chunks(cut) {
+                buffer.extend(piece);
+                if buffer.next_header() == Some((7, length)) {
+                    buffer.skip_frame();
+                }
+                assert!(buffer.len() <= HEADER + cut);
+                while let Some(frame) = buffer.next_frame(MAX_FRAME).unwrap() {
+                    seen.push(frame.id);
+                }
+            }
+            assert_eq!(seen, [8], "cut at {cut}");
         }
     }
 

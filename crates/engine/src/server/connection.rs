@@ -4,7 +4,7 @@ use crate::outbox::{Outgoing, frame};
 use crate::request::{Job, Request};
 use mio::net::UnixStream;
 use socle_core::protocol::{self, ALIVE_INTERVAL_SECONDS, FrameBuffer, MAX_FIRST_FRAME, MAX_FRAME, Response};
-use socle_core::{Error, Result};
+use socle_core::{Error, Kind, Result};
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, Read, Write};
 use std::sync::Arc;
@@ -15,6 +15,17 @@ use std::time::{Duration, Instant};
 const MAX_REQUESTS: usize = 8;
 
 const READ_BYTES: usize = 64 << 10;
+
+/// Bytes of requests under way or coming in, over all connections, beyond which only connections without any are read
+/// from.
+const QUEUE_BYTES: usize = 64 << 20;
+
+/// The same, beyond which those are refused, too. Room for four sessions that each send as much as the queues hold; a
+/// single request of the largest size is always taken by an engine that has nothing else to do.
+const MAX_HELD_BYTES: usize = 4 * QUEUE_BYTES;
+
+/// Bytes of a frame that is never refused, and counted only once it is there: queries are answered while documents wait.
+const SMALL_FRAME: usize = READ_BYTES;
 
 /// A connection.
 #[derive(Debug)]
@@ -35,6 +46,8 @@ pub struct Connection {
     pub closed: bool,
     /// Requests under way.
     pub requests: HashMap<u32, Arc<Request>>,
+    /// Bytes of the frame that is coming in, from its header on, until it is there.
+    pub claimed: usize,
 }
 
 /// What a connection has received.
@@ -75,25 +88,40 @@ impl Connection {
             writable: true,
             closed: false,
             requests: HashMap::new(),
+            claimed: 0,
         }
     }
 
-    /// The next message, if one is complete. While the engine is `crowded`, only a connection that has nothing under
-    /// way is read from.
+    /// The next message, if one is complete. `held` are the bytes of requests under way or coming in, over all
+    /// connections. Beyond [`QUEUE_BYTES`], only a connection that has nothing under way is read from; beyond
+    /// [`MAX_HELD_BYTES`], its requests are refused unless they are small.
     ///
     /// # Errors
     /// The connection has to be dropped: the other side has left, or what it sends is not our protocol.
-    pub fn next(&mut self, crowded: bool) -> Result<Option<Received>, ()> {
+    pub fn next(&mut self, held: &mut usize) -> Result<Option<Received>, ()> {
         loop {
-            if self.requests.len() >= MAX_REQUESTS || (crowded && !self.requests.is_empty()) {
+            if self.requests.len() >= MAX_REQUESTS || (*held > QUEUE_BYTES && !self.requests.is_empty()) {
                 return Ok(None);
             }
             let limit = if self.welcomed { MAX_FRAME } else { MAX_FIRST_FRAME };
+            if self.claimed == 0
+                && let Some((id, bytes)) = self.incoming.next_header()
+                && bytes > SMALL_FRAME
+                && bytes <= limit
+            {
+                if *held > MAX_HELD_BYTES {
+                    self.incoming.skip_frame();
+                    return Ok(Some(Received { id, flags: 0, bytes, message: Err(crowded(*held)) }));
+                }
+                self.claimed = bytes;
+                *held += bytes;
+            }
             let before = self.incoming.len();
             if let Some(frame) = self.incoming.next_frame(limit).map_err(drop)? {
                 let message = frame.message().map(message);
                 let (id, flags) = (frame.id, frame.flags);
                 let bytes = before - self.incoming.len();
+                *held -= std::mem::take(&mut self.claimed);
                 self.incoming.shrink();
                 return Ok(Some(Received { id, flags, bytes, message }));
             }
@@ -163,6 +191,12 @@ impl Connection {
         }
         true
     }
+}
+
+fn crowded(held: usize) -> Error {
+    Error::new(Kind::OutOfMemory, "too many requests wait for the socle engine")
+        .detail(format!("They hold {} MB, the limit is {} MB.", held >> 20, MAX_HELD_BYTES >> 20))
+        .hint("Try again later, or with smaller texts.")
 }
 
 fn message(request: protocol::Request<'_>) -> Message {
