@@ -17,8 +17,7 @@ mod wait;
 pub use create::{index_expression, model_of};
 pub use manage::set_state;
 
-use crate::error::spi;
-use pgrx::prelude::*;
+use crate::query;
 use serde::Deserialize;
 use socle_core::chunk::Format;
 use socle_core::corpus::template::Template;
@@ -121,18 +120,14 @@ impl CorpusSpec {
     /// # Errors
     /// `Bug` when the tables of socle cannot be read.
     pub fn try_find(name: &str) -> Result<Option<Self>> {
-        let row = Spi::connect(|client| {
-            let rows = client.select(FIND, Some(1), &[name.into()])?;
-            if rows.is_empty() { Ok(None) } else { rows.first().get_one::<String>() }
-        })
-        .map_err(spi)?;
-        row.map(|row| {
-            serde_json::from_str(&row).map_err(|error| {
-                Error::new(Kind::Bug, format!("the row of corpus \"{name}\" in socle.corpus is damaged"))
-                    .detail(error.to_string())
+        query::text(FIND, &[name.into()])?
+            .map(|row| {
+                serde_json::from_str(&row).map_err(|error| {
+                    Error::new(Kind::Bug, format!("the row of corpus \"{name}\" in socle.corpus is damaged"))
+                        .detail(error.to_string())
+                })
             })
-        })
-        .transpose()
+            .transpose()
     }
 
     /// The corpus that is going to take the place of this one, if it is being changed.
@@ -140,11 +135,7 @@ impl CorpusSpec {
     /// # Errors
     /// As [`Self::try_find`].
     pub fn successor(&self) -> Result<Option<Self>> {
-        let name = Spi::connect(|client| {
-            let rows = client.select(SUCCESSOR, Some(1), &[self.name.as_str().into()])?;
-            if rows.is_empty() { Ok(None) } else { rows.first().get_one::<String>() }
-        });
-        name.map_err(spi)?.map_or(Ok(None), |name| Self::try_find(&name))
+        query::text(SUCCESSOR, &[self.name.as_str().into()])?.map_or(Ok(None), |name| Self::try_find(&name))
     }
 
     /// Columns of the source that chunks depend on, each once.
@@ -197,11 +188,7 @@ impl CorpusSpec {
 }
 
 fn unknown(name: &str) -> Result<Error> {
-    let names: Vec<String> = Spi::connect(|client| {
-        let rows = client.select(NAMES, Some(MAX_NAMES as i64 + 1), &[])?;
-        rows.map(|row| Ok(row.get::<String>(1)?.unwrap_or_default())).collect::<pgrx::spi::Result<_>>()
-    })
-    .map_err(spi)?;
+    let names = query::texts(NAMES, &[])?;
     let error = Error::new(Kind::UnknownCorpus, format!("corpus \"{name}\" does not exist"));
     if names.is_empty() {
         return Ok(error.hint("There is none: see socle.create_corpus()."));

@@ -19,6 +19,7 @@ mod launcher;
 mod lookup;
 mod model;
 mod postgres_version;
+mod query;
 mod rerank;
 mod setting;
 mod status;

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
 
 mod bare;
+mod corpus;
 mod fastembed;
 mod interrupt;
 mod memory;
@@ -42,6 +43,7 @@ fn main() {
     for model in MODELS {
         throughput(&mut client, model, &texts, Path::new(models), &runtime, script);
     }
+    corpus::measure(MODELS[0], &texts);
     query::measure(MODELS[0], &texts);
     interrupt::measure(MODELS[1], &texts);
     memory::measure(MODELS[0]);

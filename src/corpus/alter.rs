@@ -6,8 +6,8 @@ use super::identity::as_superuser;
 use super::source::Source;
 use super::{CorpusSpec, swap};
 use crate::argument::Arguments;
-use crate::error::{report, spi};
-use crate::model;
+use crate::error::report;
+use crate::{model, query};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use socle_core::chunk::Format;
@@ -29,7 +29,7 @@ fn alter(arguments: Arguments) -> Result<String> {
     let new = altered(&old, arguments)?;
     if new.max_attempts != old.max_attempts {
         let arguments = [old.name.as_str().into(), new.max_attempts.into()];
-        as_superuser(|| Spi::run_with_args(SET_MAX_ATTEMPTS, &arguments)).map_err(spi)?;
+        as_superuser(|| query::run(SET_MAX_ATTEMPTS, &arguments))?;
     }
     if makes_same_chunks(&old, &new) {
         return Ok(old.name);

@@ -7,7 +7,7 @@ use super::statement::{expand, identifier, key_name, literal};
 use super::{CorpusSpec, manage};
 use crate::argument::Arguments;
 use crate::error::{report, spi};
-use crate::{client, model, wake};
+use crate::{client, model, query, wake};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use serde_json::json;
@@ -22,6 +22,7 @@ const BIND: &str = include_str!("../../sql/query/bind_corpus.sql");
 const TABLES: &str = include_str!("../../sql/corpus/create_tables.sql");
 const CHUNK_TABLE: &str = include_str!("../../sql/corpus/create_chunk_table.sql");
 const CHUNK_COLUMNS: &str = include_str!("../../sql/query/chunk_columns.sql");
+const VECTOR_SCHEMA: &str = include_str!("../../sql/query/vector_schema.sql");
 const PROTECT: &str = include_str!("../../sql/corpus/protect_chunks.sql");
 const TRIGGERS: &str = include_str!("../../sql/corpus/create_triggers.sql");
 
@@ -328,7 +329,7 @@ fn register(corpus: &CorpusSpec) -> Result<CorpusSpec> {
         "format": corpus.format, "max_attempts": corpus.max_attempts, "hnsw_m": corpus.hnsw_m,
         "hnsw_ef_construction": corpus.hnsw_ef_construction, "state": corpus.state,
     });
-    identity::as_superuser(|| Spi::run_with_args(INSERT, &[pgrx::JsonB(row).into()])).map_err(spi)?;
+    identity::as_superuser(|| query::run(INSERT, &[pgrx::JsonB(row).into()]))?;
     bind(&corpus.name)?;
     CorpusSpec::find(&corpus.name)
 }
@@ -360,8 +361,8 @@ fn depend_on_extension(table: pg_sys::Oid) {
             objectId: object,
             objectSubId: 0,
         };
-        let relation = pg_sys::Oid::from(pg_sys::RelationRelationId);
-        let class = pg_sys::Oid::from(pg_sys::ExtensionRelationId);
+        let relation = pg_sys::RelationRelationId;
+        let class = pg_sys::ExtensionRelationId;
         pg_sys::deleteDependencyRecordsForClass(
             relation,
             table,
@@ -378,15 +379,14 @@ fn depend_on_extension(table: pg_sys::Oid) {
 
 /// pgvector's type with its schema and length.
 fn vector_type(model: &ModelSpec) -> Result<String> {
-    let schema = Spi::get_one::<String>(include_str!("../../sql/query/vector_schema.sql")).map_err(spi)?;
+    let schema = query::text(VECTOR_SCHEMA, &[])?;
     let schema = schema.ok_or_else(|| Error::new(Kind::NotSupported, "the extension \"vector\" is not installed"))?;
     Ok(format!("{}.vector({})", identifier(&schema), model.dimensions))
 }
 
 /// The expression and operator class of the vector index.
 pub fn index_expression(corpus: &CorpusSpec) -> Result<String> {
-    let schema = Spi::get_one::<String>(include_str!("../../sql/query/vector_schema.sql")).map_err(spi)?;
-    let schema = identifier(&schema.unwrap_or_default());
+    let schema = identifier(&query::text(VECTOR_SCHEMA, &[])?.unwrap_or_default());
     Ok(if corpus.dimensions <= MAX_INDEX_DIMENSIONS[0] {
         format!("embedding {schema}.vector_cosine_ops")
     } else {
@@ -395,7 +395,7 @@ pub fn index_expression(corpus: &CorpusSpec) -> Result<String> {
 }
 
 fn run(sql: &str) -> Result<()> {
-    Spi::run(sql).map_err(spi)
+    query::run(sql, &[])
 }
 
 /// The model that a corpus was made with, as it is registered now.

@@ -6,7 +6,7 @@
 use super::identity::{as_restricted_owner, as_superuser};
 use super::{CorpusSpec, manage};
 use crate::error::{report, spi};
-use crate::wake;
+use crate::{query, wake};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use serde_json::Value;
@@ -147,8 +147,7 @@ fn rows_of(sql: &str) -> Result<Vec<Row>> {
 }
 
 fn none_is_concerned() -> Result<bool> {
-    let any = Spi::connect(|client| client.select(ANY, Some(1), &[])?.first().get_one::<bool>());
-    any.map(|any| any != Some(true)).map_err(spi)
+    query::holds(ANY, &[]).map(|any| !any)
 }
 
 fn follow_names() -> Result<()> {
@@ -160,7 +159,7 @@ fn follow_names() -> Result<()> {
             let Ok(mut row) = serde_json::from_str::<Value>(&row) else { continue };
             let template = renamed_template(&row);
             row["template"] = Value::String(template);
-            Spi::run_with_args(RENAME, &[pgrx::JsonB(row).into()]).map_err(spi)?;
+            query::run(RENAME, &[pgrx::JsonB(row).into()])?;
         }
         Ok(())
     })
@@ -220,10 +219,10 @@ fn end(corpus: &CorpusSpec) -> Result<()> {
     if let Some(successor) = corpus.successor()? {
         end(&successor)?;
     }
-    as_superuser(|| Spi::run_with_args(DELETE, &[corpus.name.as_str().into()])).map_err(spi)?;
+    as_superuser(|| query::run(DELETE, &[corpus.name.as_str().into()]))?;
     let chunk: Option<pg_sys::Oid> = corpus.chunk.map(Into::into);
     let needed = match chunk {
-        Some(chunk) => Spi::get_one_with_args::<bool>(HAS_DEPENDENTS, &[chunk.into()]).map_err(spi)? == Some(true),
+        Some(chunk) => query::holds(HAS_DEPENDENTS, &[chunk.into()])?,
         None => true,
     };
     match corpus.owner {

@@ -5,7 +5,7 @@ use super::statement::{expand, identifier};
 use super::{CorpusSpec, create, event};
 use crate::argument::Arguments;
 use crate::error::{report, spi};
-use crate::{model, wake};
+use crate::{model, query, wake};
 use pgrx::JsonB;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
@@ -62,17 +62,12 @@ pub fn start(corpus: &CorpusSpec, compare: bool) -> Result<()> {
     let Some(source) = corpus.source else { return Ok(()) };
     let trigger = format!("socle_truncate_{}", corpus.name);
     let arguments = [pg_sys::Oid::from(source).into(), trigger.as_str().into()];
-    let bare: Vec<String> = Spi::connect(|client| {
-        let rows = client.select(PARTITIONS, None, &arguments)?;
-        rows.map(|row| Ok(row.get::<String>(1)?.unwrap_or_default())).collect::<pgrx::spi::Result<_>>()
-    })
-    .map_err(spi)?;
     let _ours = event::Ours::begin();
-    for relation in bare {
+    for relation in query::texts(PARTITIONS, &arguments)? {
         let extra = [("relation", relation.as_str()), ("truncate_trigger", &identifier(&trigger))];
-        run(&expand(TRUNCATE_TRIGGER, corpus, &extra))?;
+        query::run(&expand(TRUNCATE_TRIGGER, corpus, &extra), &[])?;
     }
-    if compare { run(&corpus.sql(ASK_SWEEP)) } else { Ok(()) }
+    if compare { query::run(&corpus.sql(ASK_SWEEP), &[]) } else { Ok(()) }
 }
 
 #[pg_extern(sql = false)]
@@ -83,11 +78,11 @@ fn drop_corpus(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
         let keep_chunks = Arguments::new(call).boolean(1).unwrap_or_default();
         if let Some(successor) = corpus.successor()? {
             as_owner_of(&successor, || remove(&successor, false))?;
-            as_superuser(|| Spi::run_with_args(DELETE, &[successor.name.as_str().into()])).map_err(spi)?;
+            as_superuser(|| query::run(DELETE, &[successor.name.as_str().into()]))?;
         }
         // Tables before the row, as workers lock them.
         as_owner_of(&corpus, || remove(&corpus, keep_chunks))?;
-        as_superuser(|| Spi::run_with_args(DELETE, &[corpus.name.as_str().into()])).map_err(spi)
+        as_superuser(|| query::run(DELETE, &[corpus.name.as_str().into()]))
     };
     dropped().map_err(report)
 }
@@ -103,8 +98,8 @@ fn as_owner_of(corpus: &CorpusSpec, work: impl FnOnce() -> Result<()>) -> Result
 pub fn remove(corpus: &CorpusSpec, keep_chunks: bool) -> Result<()> {
     let _ours = event::Ours::begin();
     remove_triggers(corpus)?;
-    run(&corpus.sql("DROP TABLE IF EXISTS {change}, {document}"))?;
-    if keep_chunks { Ok(()) } else { run(&corpus.sql("DROP TABLE IF EXISTS {chunk}")) }
+    query::run(&corpus.sql("DROP TABLE IF EXISTS {change}, {document}"), &[])?;
+    if keep_chunks { Ok(()) } else { query::run(&corpus.sql("DROP TABLE IF EXISTS {chunk}"), &[]) }
 }
 
 /// Takes the triggers off the source, as its owner.
@@ -112,16 +107,11 @@ pub fn remove_triggers(corpus: &CorpusSpec) -> Result<()> {
     let Some(source) = corpus.source else { return Ok(()) };
     let _ours = event::Ours::begin();
     let capture = identifier(&format!("socle_capture_{}", corpus.name));
-    run(&expand("DROP TRIGGER IF EXISTS {trigger} ON {source_table}", corpus, &[("trigger", &capture)]))?;
+    query::run(&expand("DROP TRIGGER IF EXISTS {trigger} ON {source_table}", corpus, &[("trigger", &capture)]), &[])?;
     let truncate = format!("socle_truncate_{}", corpus.name);
     let arguments = [pg_sys::Oid::from(source).into(), truncate.as_str().into()];
-    let with_trigger: Vec<String> = Spi::connect(|client| {
-        let rows = client.select(TRUNCATE_TRIGGERS, None, &arguments)?;
-        rows.map(|row| Ok(row.get::<String>(1)?.unwrap_or_default())).collect::<pgrx::spi::Result<_>>()
-    })
-    .map_err(spi)?;
-    for relation in with_trigger {
-        run(&format!("DROP TRIGGER {} ON {relation}", identifier(&truncate)))?;
+    for relation in query::texts(TRUNCATE_TRIGGERS, &arguments)? {
+        query::run(&format!("DROP TRIGGER {} ON {relation}", identifier(&truncate)), &[])?;
     }
     Ok(())
 }
@@ -139,7 +129,7 @@ fn pause_corpus(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
 /// Writes state and reason.
 pub fn set_state(name: &str, state: &str, reason: Option<&str>) -> Result<()> {
     let arguments = [name.into(), state.into(), reason.into()];
-    as_superuser(|| Spi::run_with_args(SET_STATE, &arguments)).map_err(spi)
+    as_superuser(|| query::run(SET_STATE, &arguments))
 }
 
 #[pg_extern(sql = false)]
@@ -155,15 +145,15 @@ fn resume_corpus(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
         }
         as_owner(owner, || -> Result<()> {
             let chunk = [pg_sys::Oid::from(corpus.chunk.unwrap_or_default()).into()];
-            if Spi::get_one_with_args::<bool>(HAS_POLICY, &chunk).map_err(spi)? != Some(true) {
+            if !query::holds(HAS_POLICY, &chunk)? {
                 create::protect(&corpus)?;
             }
             // Leases and transactions of another cluster, or of workers that are gone.
-            run(&corpus.sql(FORGET_LEASES))?;
+            query::run(&corpus.sql(FORGET_LEASES), &[])?;
             start(&corpus, true)
         })?;
         let chunk = [pg_sys::Oid::from(corpus.chunk.unwrap_or_default()).into()];
-        let indexed = Spi::get_one_with_args::<bool>(HAS_VECTOR_INDEX, &chunk).map_err(spi)? == Some(true);
+        let indexed = query::holds(HAS_VECTOR_INDEX, &chunk)?;
         set_state(&corpus.name, if indexed { "active" } else { "filling" }, None)?;
         wake::at_commit();
         Ok(())
@@ -201,9 +191,9 @@ fn verify_corpus(call: pg_sys::FunctionCallInfo) -> Result<Problems, ErrorReport
             let damaged = corpus.sql(DAMAGED);
             let problems = problems(&expand(VERIFY, &corpus, &[("damaged", &damaged)])).map_err(spi)?;
             if repair && !problems.is_empty() {
-                run(&expand(FORGET_DAMAGED, &corpus, &[("damaged", &damaged)]))?;
-                run(&corpus.sql(DELETE_STRAYS))?;
-                run(&corpus.sql(ASK_SWEEP))?;
+                query::run(&expand(FORGET_DAMAGED, &corpus, &[("damaged", &damaged)]), &[])?;
+                query::run(&corpus.sql(DELETE_STRAYS), &[])?;
+                query::run(&corpus.sql(ASK_SWEEP), &[])?;
                 wake::at_commit();
             }
             Ok(problems)
@@ -222,8 +212,4 @@ fn problems(sql: &str) -> pgrx::spi::Result<Vec<(String, JsonB, String)>> {
         })
         .collect()
     })
-}
-
-fn run(sql: &str) -> Result<()> {
-    Spi::run(sql).map_err(spi)
 }

@@ -3,6 +3,7 @@
 
 use super::CorpusSpec;
 use crate::error::{report, spi};
+use crate::query;
 use pgrx::JsonB;
 use pgrx::datum::TimestampWithTimeZone;
 use pgrx::pg_sys::panic::ErrorReport;
@@ -15,12 +16,7 @@ const READABLE: &str = include_str!("../../sql/query/readable_corpora.sql");
 
 /// Corpora whose tables the caller may read.
 fn readable() -> Result<Vec<CorpusSpec>> {
-    let names: Vec<String> = Spi::connect(|client| {
-        let rows = client.select(READABLE, None, &[])?;
-        rows.map(|row| Ok(row.get::<String>(1)?.unwrap_or_default())).collect::<pgrx::spi::Result<_>>()
-    })
-    .map_err(spi)?;
-    names.iter().filter_map(|name| CorpusSpec::try_find(name).transpose()).collect()
+    query::texts(READABLE, &[])?.iter().filter_map(|name| CorpusSpec::try_find(name).transpose()).collect()
 }
 
 /// A row of what `socle.corpus_status` shows.

@@ -7,7 +7,7 @@
 use super::identity::{as_restricted_owner, as_superuser};
 use super::statement::{expand, identifier, literal};
 use super::{CorpusSpec, create, manage};
-use crate::error::spi;
+use crate::query;
 use pgrx::prelude::*;
 use socle_core::{Error, Kind, Result};
 
@@ -54,7 +54,7 @@ pub fn swap(old: &CorpusSpec, new: &CorpusSpec) -> Result<()> {
         policies.iter().try_for_each(|policy| run(&policy.replace("{chunk}", &table(old, &old.chunk_table))))
     })?;
     let row = [old.name.as_str().into(), new.name.as_str().into()];
-    as_superuser(|| Spi::run_with_args(REPLACE, &row)).map_err(spi)?;
+    as_superuser(|| query::run(REPLACE, &row))?;
     create::bind(&old.name)?;
     let corpus = CorpusSpec::find(&old.name)?;
     as_restricted_owner(owner, || {
@@ -80,11 +80,7 @@ fn rename(old: &CorpusSpec, new: &CorpusSpec) -> Result<()> {
     }
     let arguments =
         [new.name.as_str().into(), old.name.as_str().into(), pg_sys::Oid::from(new.chunk.unwrap_or_default()).into()];
-    let statements = Spi::connect(|client| {
-        let rows = client.select(PARTS, None, &arguments)?;
-        rows.map(|row| Ok(row.get::<String>(1)?.unwrap_or_default())).collect::<pgrx::spi::Result<Vec<_>>>()
-    });
-    statements.map_err(spi)?.iter().try_for_each(|statement| run(statement))
+    query::texts(PARTS, &arguments)?.iter().try_for_each(|statement| run(statement))
 }
 
 fn table(corpus: &CorpusSpec, name: &str) -> String {
@@ -93,14 +89,9 @@ fn table(corpus: &CorpusSpec, name: &str) -> String {
 
 /// The first column of what a query says of a table.
 fn texts(sql: &str, table: Option<u32>) -> Result<Vec<String>> {
-    let argument = [pg_sys::Oid::from(table.unwrap_or_default()).into()];
-    Spi::connect(|client| {
-        let rows = client.select(sql, None, &argument)?;
-        rows.map(|row| Ok(row.get::<String>(1)?.unwrap_or_default())).collect::<pgrx::spi::Result<_>>()
-    })
-    .map_err(spi)
+    query::texts(sql, &[pg_sys::Oid::from(table.unwrap_or_default()).into()])
 }
 
 fn run(sql: &str) -> Result<()> {
-    Spi::run(sql).map_err(spi)
+    query::run(sql, &[])
 }

@@ -5,7 +5,7 @@ use super::identity::as_owner;
 use crate::argument::Arguments;
 use crate::error::{report, spi};
 use crate::wake::Help;
-use crate::{capture, wait, wake};
+use crate::{capture, query, wait, wake};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use socle_core::{Error, Kind, Result};
@@ -44,10 +44,7 @@ fn wait_for(arguments: Arguments) -> Result<bool> {
             .detail("What a standby shows follows the primary: wait there."));
     }
     wake::now(Help::None);
-    let snapshot = Spi::connect(|client| {
-        client.select("SELECT pg_current_snapshot()::text", Some(1), &[])?.first().get_one::<String>()
-    });
-    let snapshot = snapshot.map_err(spi)?.unwrap_or_default();
+    let snapshot = query::text("SELECT pg_current_snapshot()::text", &[])?.unwrap_or_default();
     let sql = corpus.sql(WAITING);
     let begun = Instant::now();
     let mut poll = FIRST_POLL;
@@ -126,8 +123,7 @@ fn resting(name: &str) -> Result<Option<String>> {
 
 /// Whoever may read the chunks may wait for them.
 fn check_reader(corpus: &CorpusSpec, chunk: pg_sys::Oid) -> Result<()> {
-    let may = Spi::connect(|client| client.select(MAY_READ, Some(1), &[chunk.into()])?.first().get_one::<bool>());
-    if may.map_err(spi)? == Some(true) {
+    if query::holds(MAY_READ, &[chunk.into()])? {
         return Ok(());
     }
     Err(Error::new(Kind::NotPermitted, format!("permission denied for corpus \"{}\"", corpus.name))

@@ -23,23 +23,38 @@ const LICENCES: [&str; 12] = [
 ];
 
 /// Files whose every unsafe block is explained, and outside of which there is none.
-const UNSAFE: [&str; 17] = [
+const UNSAFE: [&str; 32] = [
     "crates/engine/src/control.rs",
     "crates/engine/src/model/runtime.rs",
     "crates/engine/src/model/session.rs",
     "crates/engine/src/process.rs",
     "src/argument.rs",
+    "src/capture.rs",
+    "src/capture/log.rs",
+    "src/capture/pending.rs",
     "src/client/connection.rs",
+    "src/corpus/create.rs",
+    "src/corpus/event.rs",
+    "src/corpus/identity.rs",
+    "src/corpus/wait.rs",
     "src/embed.rs",
     "src/installation.rs",
+    "src/launcher.rs",
     "src/lookup.rs",
     "src/model.rs",
     "src/postgres_version.rs",
     "src/setting.rs",
     "src/supervisor.rs",
     "src/supervisor/child.rs",
+    "src/supervisor/workers.rs",
+    "src/sync.rs",
+    "src/sync/claim.rs",
+    "src/sync/transaction.rs",
+    "src/sync/turn.rs",
+    "src/sync/write.rs",
     "src/vector.rs",
     "src/wait.rs",
+    "src/wake.rs",
     "tests/src/lib.rs",
 ];
 

@@ -142,7 +142,7 @@ fn what_could_not_be_carried_over_is_named() {
     let error = client.batch_execute("SELECT socle.alter_corpus('handbook', max_tokens => 50)").unwrap_err();
     let (code, _, detail, hint) = error_of(&error);
     assert_eq!(code, "55000");
-    for name in ["view passages", "note_chunk_id_fkey", "publication news"] {
+    for name in ["view public.passages", "note_chunk_id_fkey", "publication news"] {
         assert!(detail.contains(name), "{detail}");
     }
     assert!(!hint.is_empty());

@@ -3,6 +3,92 @@
 use super::{settle, value, with_corpus};
 use socle_tests::{Cluster, error_of};
 
+/// Arguments, SQLSTATE and a part of the message.
+const REFUSED: &[(&str, &str, &str)] = &[
+    ("'c', 'no_key', ARRAY['body'], model => 'minilm'", "42809", "has no primary key"),
+    ("'c', 'a_view', ARRAY['body'], model => 'minilm'", "42809", "it is a view"),
+    ("'c', 'a_matview', ARRAY['body'], model => 'minilm'", "42809", "it is a materialized view"),
+    ("'c', 'a_temp', ARRAY['body'], model => 'minilm'", "42809", "it is a temporary table"),
+    ("'c', 'pg_class', ARRAY['relname'], model => 'minilm'", "42809", "it is a system catalog"),
+    ("'c', 'article_pkey', ARRAY['body'], model => 'minilm'", "42809", "it is not a table"),
+    (
+        "'c', 'article', ARRAY['nope'], model => 'minilm'",
+        "42703",
+        "column \"nope\" of table \"article\" does not exist",
+    ),
+    (
+        "'c', 'article', ARRAY['number'], model => 'minilm'",
+        "42804",
+        "column \"number\" of table \"article\" is not text",
+    ),
+    ("'c', 'article', ARRAY['body', 'body'], model => 'minilm'", "22023", "content names column \"body\" twice"),
+    ("'c', 'article', ARRAY[]::name[], model => 'minilm'", "22023", "content must name at least one column"),
+    ("'c', 'article', NULL, model => 'minilm'", "22023", "content must name at least one column"),
+    ("NULL, 'article', ARRAY['body'], model => 'minilm'", "22023", "name must not be null or empty"),
+    ("'', 'article', ARRAY['body'], model => 'minilm'", "22023", "name must not be null or empty"),
+    (
+        "repeat('n', 49), 'article', ARRAY['body'], model => 'minilm'",
+        "22023",
+        "name of a corpus has 49 bytes, the limit is 48",
+    ),
+    (
+        "'c', 'article', ARRAY['body'], title => 'nope', model => 'minilm'",
+        "42703",
+        "column \"nope\" of table \"article\" does not exist",
+    ),
+    (
+        "'c', 'article', ARRAY['body'], template => '{nope} {content}', model => 'minilm'",
+        "42703",
+        "column \"nope\" of table \"article\" does not exist",
+    ),
+    (
+        "'c', 'article', ARRAY['body'], template => '{content} x', model => 'minilm'",
+        "22023",
+        "template must end with {content}",
+    ),
+    ("'c', 'article', ARRAY['body'], model => 'nope'", "42704", "model \"nope\" does not exist"),
+    (
+        "'c', 'article', ARRAY['body'], model => 'reranker'",
+        "42809",
+        "model \"reranker\" is of kind reranker, not embedding",
+    ),
+    ("'c', 'article', ARRAY['body']", "22023", "no model is given"),
+    ("'c', 'article', ARRAY['body'], model => 'minilm', max_tokens => 0", "22023", "max_tokens must be at least 1"),
+    (
+        "'c', 'article', ARRAY['body'], model => 'minilm', max_tokens => 257",
+        "22023",
+        "max_tokens must not exceed 256, the window of model \"minilm\"",
+    ),
+    (
+        "'c', 'article', ARRAY['body'], model => 'minilm', max_tokens => 50, overlap_tokens => 50",
+        "22023",
+        "overlap must be smaller than chunk size",
+    ),
+    (
+        "'c', 'article', ARRAY['body'], model => 'minilm', overlap_tokens => -1",
+        "22023",
+        "overlap_tokens must be between 0 and 2147483647",
+    ),
+    ("'c', 'article', ARRAY['body'], model => 'minilm', format => 'pdf'", "22023", "format \"pdf\" does not exist"),
+    (
+        "'c', 'article', ARRAY['body'], model => 'minilm', chunk_schema => 'nope'",
+        "3F000",
+        "schema \"nope\" does not exist",
+    ),
+    (
+        "'c', 'article', ARRAY['body'], model => 'minilm', max_attempts => 0",
+        "22023",
+        "max_attempts must be between 1 and 1000",
+    ),
+    (
+        "'c', 'article', ARRAY['body'], model => 'minilm', hnsw_m => 50, hnsw_ef_construction => 60",
+        "22023",
+        "hnsw_ef_construction must be at least twice hnsw_m",
+    ),
+    ("'taken', 'article', ARRAY['body'], model => 'minilm'", "42710", "relation \"taken_chunk\" already exists"),
+    ("'c', 'forced', ARRAY['body'], model => 'minilm'", "55000", "row security is forced on table \"forced\""),
+];
+
 #[test]
 fn what_cannot_be_a_corpus_is_refused() {
     let cluster = Cluster::with_models("");
@@ -21,91 +107,7 @@ fn what_cannot_be_a_corpus_is_refused() {
              ALTER TABLE forced ENABLE ROW LEVEL SECURITY; ALTER TABLE forced FORCE ROW LEVEL SECURITY",
         )
         .unwrap();
-    let cases = [
-        ("'c', 'no_key', ARRAY['body'], model => 'minilm'", "42809", "has no primary key"),
-        ("'c', 'a_view', ARRAY['body'], model => 'minilm'", "42809", "it is a view"),
-        ("'c', 'a_matview', ARRAY['body'], model => 'minilm'", "42809", "it is a materialized view"),
-        ("'c', 'a_temp', ARRAY['body'], model => 'minilm'", "42809", "it is a temporary table"),
-        ("'c', 'pg_class', ARRAY['relname'], model => 'minilm'", "42809", "it is a system catalog"),
-        ("'c', 'article_pkey', ARRAY['body'], model => 'minilm'", "42809", "it is not a table"),
-        (
-            "'c', 'article', ARRAY['nope'], model => 'minilm'",
-            "42703",
-            "column \"nope\" of table \"article\" does not exist",
-        ),
-        (
-            "'c', 'article', ARRAY['number'], model => 'minilm'",
-            "42804",
-            "column \"number\" of table \"article\" is not text",
-        ),
-        ("'c', 'article', ARRAY['body', 'body'], model => 'minilm'", "22023", "content names column \"body\" twice"),
-        ("'c', 'article', ARRAY[]::name[], model => 'minilm'", "22023", "content must name at least one column"),
-        ("'c', 'article', NULL, model => 'minilm'", "22023", "content must name at least one column"),
-        ("NULL, 'article', ARRAY['body'], model => 'minilm'", "22023", "name must not be null or empty"),
-        ("'', 'article', ARRAY['body'], model => 'minilm'", "22023", "name must not be null or empty"),
-        (
-            "repeat('n', 49), 'article', ARRAY['body'], model => 'minilm'",
-            "22023",
-            "name of a corpus has 49 bytes, the limit is 48",
-        ),
-        (
-            "'c', 'article', ARRAY['body'], title => 'nope', model => 'minilm'",
-            "42703",
-            "column \"nope\" of table \"article\" does not exist",
-        ),
-        (
-            "'c', 'article', ARRAY['body'], template => '{nope} {content}', model => 'minilm'",
-            "42703",
-            "column \"nope\" of table \"article\" does not exist",
-        ),
-        (
-            "'c', 'article', ARRAY['body'], template => '{content} x', model => 'minilm'",
-            "22023",
-            "template must end with {content}",
-        ),
-        ("'c', 'article', ARRAY['body'], model => 'nope'", "42704", "model \"nope\" does not exist"),
-        (
-            "'c', 'article', ARRAY['body'], model => 'reranker'",
-            "42809",
-            "model \"reranker\" is of kind reranker, not embedding",
-        ),
-        ("'c', 'article', ARRAY['body']", "22023", "no model is given"),
-        ("'c', 'article', ARRAY['body'], model => 'minilm', max_tokens => 0", "22023", "max_tokens must be at least 1"),
-        (
-            "'c', 'article', ARRAY['body'], model => 'minilm', max_tokens => 257",
-            "22023",
-            "max_tokens must not exceed 256, the window of model \"minilm\"",
-        ),
-        (
-            "'c', 'article', ARRAY['body'], model => 'minilm', max_tokens => 50, overlap_tokens => 50",
-            "22023",
-            "overlap must be smaller than chunk size",
-        ),
-        (
-            "'c', 'article', ARRAY['body'], model => 'minilm', overlap_tokens => -1",
-            "22023",
-            "overlap_tokens must be between 0 and 2147483647",
-        ),
-        ("'c', 'article', ARRAY['body'], model => 'minilm', format => 'pdf'", "22023", "format \"pdf\" does not exist"),
-        (
-            "'c', 'article', ARRAY['body'], model => 'minilm', chunk_schema => 'nope'",
-            "3F000",
-            "schema \"nope\" does not exist",
-        ),
-        (
-            "'c', 'article', ARRAY['body'], model => 'minilm', max_attempts => 0",
-            "22023",
-            "max_attempts must be between 1 and 1000",
-        ),
-        (
-            "'c', 'article', ARRAY['body'], model => 'minilm', hnsw_m => 50, hnsw_ef_construction => 60",
-            "22023",
-            "hnsw_ef_construction must be at least twice hnsw_m",
-        ),
-        ("'taken', 'article', ARRAY['body'], model => 'minilm'", "42710", "relation \"taken_chunk\" already exists"),
-        ("'c', 'forced', ARRAY['body'], model => 'minilm'", "55000", "row security is forced on table \"forced\""),
-    ];
-    for (arguments, code, message) in cases {
+    for (arguments, code, message) in REFUSED.iter().copied() {
         let error = client.batch_execute(&format!("SELECT socle.create_corpus({arguments})")).expect_err(arguments);
         let (sqlstate, said, _, _) = error_of(&error);
         assert_eq!(sqlstate, code, "{arguments}: {said}");
