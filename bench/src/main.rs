@@ -1,7 +1,8 @@
 //! `make bench`: socle through SQL, a bare ONNX Runtime loop and fastembed, in turns on the same texts and model, so
 //! that whatever else the machine does hits all of them. Prints a table in Markdown; asserts nothing.
 //!
-//! usage: socle-bench MODELS_DIRECTORY ONNXRUNTIME FASTEMBED_SCRIPT [BEIR_DIRECTORY], with PGHOST and PGUSER set
+//! usage: socle-bench MODELS_DIRECTORY ONNXRUNTIME FASTEMBED_SCRIPT [BEIR_DIRECTORY], with PGHOST and PGUSER set.
+//! SOCLE_BENCH=throughput, query or corpus measures that part alone.
 #![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
 
 mod bare;
@@ -39,14 +40,22 @@ fn main() {
         None => texts::stored(&mut client),
     };
     println!("{} texts, {} processors, {}", texts.len(), processors(), version(&mut client));
-    let runtime = Runtime::new(Path::new(onnxruntime));
-    for model in MODELS {
-        throughput(&mut client, model, &texts, Path::new(models), &runtime, script);
+    let only = std::env::var("SOCLE_BENCH").unwrap_or_default();
+    let wanted = |part: &str| only.is_empty() || only == part;
+    if wanted("throughput") {
+        let runtime = Runtime::new(Path::new(onnxruntime));
+        for model in MODELS {
+            throughput(&mut client, model, &texts, Path::new(models), &runtime, script);
+        }
     }
-    corpus::measure(MODELS[0], &texts);
-    query::measure(MODELS[0], &texts);
-    interrupt::measure(MODELS[1], &texts);
-    memory::measure(MODELS[0]);
+    if wanted("query") {
+        query::measure(MODELS[0], &texts);
+        interrupt::measure(MODELS[1], &texts);
+        memory::measure(MODELS[0]);
+    }
+    if wanted("corpus") {
+        corpus::measure(MODELS[0], &texts);
+    }
 }
 
 pub fn connect() -> Client {

@@ -27,9 +27,9 @@ const REFUSED: &[(&str, &str, &str)] = &[
     ("NULL, 'article', ARRAY['body'], model => 'minilm'", "22023", "name must not be null or empty"),
     ("'', 'article', ARRAY['body'], model => 'minilm'", "22023", "name must not be null or empty"),
     (
-        "repeat('n', 49), 'article', ARRAY['body'], model => 'minilm'",
+        "repeat('n', 44), 'article', ARRAY['body'], model => 'minilm'",
         "22023",
-        "name of a corpus has 49 bytes, the limit is 48",
+        "name of a corpus has 44 bytes, the limit is 43",
     ),
     (
         "'c', 'article', ARRAY['body'], title => 'nope', model => 'minilm'",

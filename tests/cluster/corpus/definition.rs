@@ -123,6 +123,9 @@ fn a_paused_corpus_rests_and_goes_on() {
     assert_eq!(pending, 1);
     let done: bool = value(&mut client, "SELECT socle.wait_for_corpus('handbook', '1 minute')");
     assert!(!done, "nobody waits for what nobody works on");
+    assert_eq!(sqlstate(client.batch_execute("SELECT socle.sync_corpus('handbook')")), "55000");
     client.batch_execute("SELECT socle.resume_corpus('handbook')").unwrap();
+    let documents: i64 = value(&mut client, "SELECT socle.sync_corpus('handbook')");
+    assert_eq!(documents, 3);
     settle(&mut client);
 }
