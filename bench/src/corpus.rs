@@ -45,7 +45,7 @@ fn searchable(client: &mut Client, model: &str, texts: &[String]) {
                 .unwrap();
             let begun = Instant::now();
             loop {
-                let found = client.query_opt("SELECT 1 FROM bench_chunk WHERE source_id = $1", &[&id]).unwrap();
+                let found = client.query_opt("SELECT 1 FROM bench_chunk WHERE source_id = $1 LIMIT 1", &[&id]).unwrap();
                 if found.is_some() {
                     break begun.elapsed().as_secs_f64() * 1000.0;
                 }

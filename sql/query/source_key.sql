@@ -1,8 +1,9 @@
--- The columns of the primary key: name, number, definition in another table, equality operator of its index.
+-- The columns of the primary key: name, number, type, collation if it is not that of the type, equality operator of the
+-- index, and whether there are arrays of the type.
 SELECT a.attname::text, a.attnum,
-       format_type(a.atttypid, a.atttypmod)
-           || CASE WHEN a.attcollation <> t.typcollation THEN format(' COLLATE %I.%I', ln.nspname, l.collname) ELSE '' END,
-       format('OPERATOR(%I.%s)', pn.nspname, o.oprname)
+       format_type(a.atttypid, a.atttypmod),
+       CASE WHEN a.attcollation <> t.typcollation THEN format(' COLLATE %I.%I', ln.nspname, l.collname) ELSE '' END,
+       format('OPERATOR(%I.%s)', pn.nspname, o.oprname), t.typarray <> 0
 FROM pg_index i
 CROSS JOIN LATERAL unnest(i.indkey::smallint[], i.indclass::oid[]) WITH ORDINALITY AS k (attnum, opclass, position)
 JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum

@@ -1,6 +1,7 @@
 //! What the trigger needs to know of a change log, looked up once and kept until a relation it depends on changes.
 
 use crate::corpus::identity::as_superuser;
+use crate::corpus::statement::batch_name;
 use crate::lookup::Lookup;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
@@ -130,8 +131,8 @@ fn prepare(found: Found, relation: pg_sys::Oid) -> pgrx::spi::Result<Option<Chan
     let parameters = |form: fn(usize) -> String| (1..=key.len()).map(form).collect::<Vec<_>>().join(", ");
     let Found { name, key_names, .. } = found;
     let one = format!("INSERT INTO {name} ({key_names}) VALUES ({})", parameters(|number| format!("${number}")));
-    let unnested = parameters(|number| format!("pg_catalog.unnest(${number})"));
-    let many = format!("INSERT INTO {name} ({key_names}) SELECT * FROM ROWS FROM ({unnested})");
+    let batches = parameters(|number| batch_name(number - 1));
+    let many = format!("INSERT INTO {name} ({batches}) VALUES ({})", parameters(|number| format!("${number}")));
     let sweep = format!("INSERT INTO {name} DEFAULT VALUES");
     let types = |of: fn(&Column) -> pg_sys::Oid| key.iter().map(|column| PgOid::from(of(column))).collect::<Vec<_>>();
     Spi::connect(|client| {

@@ -238,10 +238,12 @@ fn make(corpus: &CorpusSpec, source: &Source, model: &ModelSpec) -> Result<()> {
     let vector = vector_type(model)?;
     let definitions = source.key_definitions("");
     let not_null = source.key_definitions(" NOT NULL");
+    let batches = source.batch_definitions();
     let comment = literal(&chunk_comment(corpus));
     let extra = [
         ("key_definitions", definitions.as_str()),
         ("key_definitions_not_null", &not_null),
+        ("batch_definitions", &batches),
         ("vector", &vector),
         ("chunk_comment", &comment),
     ];

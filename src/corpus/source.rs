@@ -1,6 +1,6 @@
 //! The table that a corpus is made of: what it is, what its key is, which columns there are.
 
-use super::statement::{identifier, key_name};
+use super::statement::{batch_name, identifier, key_name};
 use crate::error::spi;
 use pgrx::prelude::*;
 use socle_core::{Error, Kind, Result};
@@ -30,10 +30,14 @@ pub struct Source {
 pub struct KeyColumn {
     /// Its name.
     pub name: String,
+    /// Its type, as it stands in SQL.
+    pub type_name: String,
     /// Type and collation, as they stand in SQL.
     pub definition: String,
     /// Equality, as it stands in SQL.
     pub operator: String,
+    /// There are arrays of its type.
+    has_array: bool,
 }
 
 #[derive(Debug)]
@@ -69,25 +73,7 @@ impl Source {
         .map_err(spi)?;
         let unknown = || Error::new(Kind::InvalidArgument, "source does not exist");
         let (schema, name, kind, persistence, owner, system, forced) = row.ok_or_else(unknown)?;
-        let wrong = |why: &str| Error::new(Kind::WrongRelationKind, format!("\"{name}\" cannot be a source: {why}"));
-        if system {
-            return Err(wrong("it is a system catalog"));
-        }
-        let why = match kind.as_str() {
-            "r" | "p" => None,
-            "v" => Some("it is a view"),
-            "m" => Some("it is a materialized view"),
-            "f" => Some("it is a foreign table"),
-            _ => Some("it is not a table"),
-        };
-        if let Some(why) = why {
-            return Err(
-                wrong(why).hint("A source is an ordinary or partitioned table, whose changes triggers can see.")
-            );
-        }
-        if persistence == "t" {
-            return Err(wrong("it is a temporary table"));
-        }
+        check_kind(&name, &kind, &persistence, system)?;
         if !super::identity::may_act_as(owner) {
             return Err(Error::new(Kind::NotPermitted, format!("must be owner of table \"{name}\"")));
         }
@@ -107,6 +93,10 @@ impl Source {
         if source.key.is_empty() {
             return Err(Error::new(Kind::WrongRelationKind, format!("table \"{}\" has no primary key", source.table))
                 .hint("A corpus tells documents apart by it: add one with ALTER TABLE … ADD PRIMARY KEY."));
+        }
+        if let Some(column) = source.key.iter().find(|column| !column.has_array) {
+            let message = format!("primary key column \"{}\" has type {}", column.name, column.type_name);
+            return Err(Error::new(Kind::NotSupported, message).detail("There are no arrays of this type."));
         }
         Ok(source)
     }
@@ -143,6 +133,13 @@ impl Source {
         })
     }
 
+    /// Definitions of the columns of a change log that hold many keys at once.
+    pub fn batch_definitions(&self) -> String {
+        let columns = self.key.iter().enumerate();
+        let columns = columns.map(|(at, column)| format!("{} {}[]", batch_name(at), column.type_name));
+        columns.collect::<Vec<_>>().join(",\n    ")
+    }
+
     /// Definitions of the key columns in the tables of a corpus.
     pub fn key_definitions(&self, suffix: &str) -> String {
         let columns = self
@@ -151,6 +148,28 @@ impl Source {
             .map(|column| format!("{} {}{suffix}", identifier(&key_name(&column.name)), column.definition));
         columns.collect::<Vec<_>>().join(",\n    ")
     }
+}
+
+/// Raises `WrongRelationKind` for anything but an ordinary or partitioned table that lasts.
+fn check_kind(name: &str, kind: &str, persistence: &str, system: bool) -> Result<()> {
+    let wrong = |why: &str| Error::new(Kind::WrongRelationKind, format!("\"{name}\" cannot be a source: {why}"));
+    if system {
+        return Err(wrong("it is a system catalog"));
+    }
+    let why = match kind {
+        "r" | "p" => None,
+        "v" => Some("it is a view"),
+        "m" => Some("it is a materialized view"),
+        "f" => Some("it is a foreign table"),
+        _ => Some("it is not a table"),
+    };
+    if let Some(why) = why {
+        return Err(wrong(why).hint("A source is an ordinary or partitioned table, whose changes triggers can see."));
+    }
+    if persistence == "t" {
+        return Err(wrong("it is a temporary table"));
+    }
+    Ok(())
 }
 
 fn columns(table: pg_sys::Oid) -> pgrx::spi::Result<Vec<Column>> {
@@ -165,10 +184,14 @@ fn key(table: pg_sys::Oid) -> pgrx::spi::Result<Vec<KeyColumn>> {
     Spi::connect(|client| {
         let rows = client.select(KEY, None, &[table.into()])?;
         rows.map(|row| {
+            let type_name = row.get::<String>(3)?.unwrap_or_default();
+            let collation = row.get::<String>(4)?.unwrap_or_default();
             Ok(KeyColumn {
                 name: row.get(1)?.unwrap_or_default(),
-                definition: row.get(3)?.unwrap_or_default(),
-                operator: row.get(4)?.unwrap_or_default(),
+                definition: format!("{type_name}{collation}"),
+                type_name,
+                operator: row.get(5)?.unwrap_or_default(),
+                has_array: row.get(6)?.unwrap_or_default(),
             })
         })
         .collect()

@@ -12,6 +12,7 @@ use pgrx::spi::{quote_identifier, quote_literal};
 ///   partitions; `donor`: where vectors of equal chunks may be found, `chunk` if nowhere else;
 /// - `keys x`, `first_key x`, `key_json x`: the key columns of a table with alias `x`, where `s` is the source and any
 ///   other alias one of our tables; `key_names`, `first_key_name`: their names in our tables;
+/// - `batches x`: the columns of a change log that hold many keys at once;
 /// - `same x y`: the keys of two aliases are equal;
 /// - `text`, `size`, `hash`, `template_values`, `read_columns`: of the source `s`;
 /// - what `extra` names.
@@ -43,6 +44,11 @@ pub fn key_name(column: &str) -> String {
     format!("source_{column}")
 }
 
+/// The column of a change log with the values of key column number `at`, from 0, of many rows.
+pub fn batch_name(at: usize) -> String {
+    format!("batch_{}", at + 1)
+}
+
 fn qualified(schema: &str, table: &str) -> String {
     format!("{}.{}", identifier(schema), identifier(table))
 }
@@ -69,6 +75,9 @@ fn fragment(name: &str, corpus: &CorpusSpec, extra: &[(&str, &str)]) -> String {
         ("key_json", Some(alias), None) => {
             let pairs = corpus.key_columns.iter().zip(keys(corpus, alias));
             format!("jsonb_build_object({})", list(pairs.map(|(column, key)| format!("{}, {key}", literal(column)))))
+        }
+        ("batches", Some(alias), None) => {
+            list((0..corpus.key_columns.len()).map(|at| format!("{alias}.{}", batch_name(at))))
         }
         ("same", Some(left), Some(right)) => same(corpus, left, right),
         ("text", None, None) => text(corpus),

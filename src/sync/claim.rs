@@ -15,6 +15,7 @@ const QUEUE_ORPHANS: &str = include_str!("../../sql/corpus/queue_orphans.sql");
 const STATE: &str = include_str!("../../sql/query/corpus_state.sql");
 const ALIVE: &str = include_str!("../../sql/query/workers_alive.sql");
 const SHOW_LIFE: &str = include_str!("../../sql/query/show_life.sql");
+const TAKE_APART: &str = include_str!("../../sql/corpus/take_apart.sql");
 const CLAIM: &str = include_str!("../../sql/corpus/claim.sql");
 const PENDING: &str = include_str!("../../sql/corpus/pending.sql");
 const EXTEND: &str = include_str!("../../sql/corpus/extend.sql");
@@ -99,6 +100,7 @@ fn take(corpus: &CorpusSpec) -> Result<Claimed, Trouble> {
             client.update(corpus.sql(QUEUE_ORPHANS).as_str(), None, &[xid.as_str().into()])?;
             return Ok(Claimed::Swept);
         }
+        client.update(corpus.sql(TAKE_APART).as_str(), None, &[])?;
         let lease = new_lease();
         let mut claims: BTreeMap<i64, Claim> = BTreeMap::new();
         let alive = client.select(ALIVE, Some(1), &[LIFE_CLASS.into()])?.first().get_one::<Vec<i32>>()?;

@@ -86,6 +86,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
         "hnsw_ef_construction must be at least twice hnsw_m",
     ),
     ("'taken', 'article', ARRAY['body'], model => 'minilm'", "42710", "relation \"taken_chunk\" already exists"),
+    ("'c', 'odd_key', ARRAY['body'], model => 'minilm'", "0A000", "primary key column \"id\" has type integer[]"),
     ("'c', 'forced', ARRAY['body'], model => 'minilm'", "55000", "row security is forced on table \"forced\""),
 ];
 
@@ -96,7 +97,7 @@ fn what_cannot_be_a_corpus_is_refused() {
     client
         .batch_execute(
             "CREATE TABLE article (id int PRIMARY KEY, title text, body text, number int);
-             CREATE TABLE no_key (id int, body text);
+             CREATE TABLE no_key (id int, body text); CREATE TABLE odd_key (id int[] PRIMARY KEY, body text);
              CREATE VIEW a_view AS SELECT * FROM article;
              CREATE MATERIALIZED VIEW a_matview AS SELECT * FROM article;
              CREATE TEMP TABLE a_temp (id int PRIMARY KEY, body text);
