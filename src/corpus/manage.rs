@@ -168,9 +168,11 @@ fn retry_failed(call: pg_sys::FunctionCallInfo) -> Result<i64, ErrorReport> {
         let corpus = own_corpus(call, "corpus")?;
         let owner = complete(&corpus)?;
         let sql = corpus.sql(RETRY);
-        let rows = as_owner(owner, || Spi::connect_mut(|client| client.update(&sql, None, &[]).map(|rows| rows.len())));
+        let count = as_owner(owner, || {
+            Spi::connect_mut(|client| client.update(sql.as_str(), Some(1), &[])?.first().get_one::<i64>())
+        });
         wake::at_commit();
-        Ok(rows.map_err(spi)? as i64)
+        Ok(count.map_err(spi)?.unwrap_or_default())
     };
     retried().map_err(report)
 }

@@ -92,6 +92,7 @@ pub fn take_lock(change: pg_sys::Oid) -> Result<bool, Trouble> {
 
 fn take(corpus: &CorpusSpec) -> Result<Claimed, Trouble> {
     Spi::connect_mut(|client| {
+        client.update(corpus.sql(TAKE_APART).as_str(), None, &[])?;
         let taken = client.update(corpus.sql(TAKE_SWEEP).as_str(), Some(1), &[])?;
         if !taken.is_empty()
             && let Some(xid) = taken.first().get_one::<String>()?
@@ -100,7 +101,6 @@ fn take(corpus: &CorpusSpec) -> Result<Claimed, Trouble> {
             client.update(corpus.sql(QUEUE_ORPHANS).as_str(), None, &[xid.as_str().into()])?;
             return Ok(Claimed::Swept);
         }
-        client.update(corpus.sql(TAKE_APART).as_str(), None, &[])?;
         let lease = new_lease();
         let mut claims: BTreeMap<i64, Claim> = BTreeMap::new();
         let alive = client.select(ALIVE, Some(1), &[LIFE_CLASS.into()])?.first().get_one::<Vec<i32>>()?;
