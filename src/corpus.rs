@@ -15,7 +15,6 @@ pub mod swap;
 mod wait;
 
 pub use create::{index_expression, model_of};
-pub use manage::set_state;
 
 use crate::query;
 use serde::Deserialize;

@@ -23,6 +23,8 @@ use std::time::{Duration, Instant};
 use transaction::{Trouble, as_corpus_owner, transaction};
 
 const VECTOR_OID: &str = include_str!("../sql/query/vector_oid.sql");
+const ACTIVATE: &str = include_str!("../sql/query/activate_corpus.sql");
+const BEHIND: &str = include_str!("../sql/corpus/behind.sql");
 const CREATE_INDEX: &str = include_str!("../sql/corpus/create_index.sql");
 
 /// Bytes of documents that are worked on together, unless one alone is larger.
@@ -91,19 +93,8 @@ fn work(name: &str) -> Result<Progress, Trouble> {
     match claim::claim(&corpus, owner, change.into())? {
         Claimed::Swept => Ok(Progress::Worked { full: true }),
         Claimed::Nothing { waiting } => {
-            if waiting {
-                return Ok(Progress::Idle { waiting });
-            }
-            if corpus.state == "filling" {
-                finish_filling(&corpus, owner, change.into())?;
-                return Ok(Progress::Worked { full: false });
-            }
-            if let Some(old) = &corpus.replaces {
-                turn::show(&format!("putting corpus {} in the place of {old}", corpus.name));
-                transaction(|| replace(old, &corpus.name, change.into()))?;
-                return Ok(Progress::Worked { full: false });
-            }
-            Ok(Progress::Idle { waiting })
+            let advanced = advance(&corpus, owner, change.into())?;
+            Ok(if advanced { Progress::Worked { full: false } } else { Progress::Idle { waiting } })
         }
         Claimed::Documents(lease, claims) => {
             turn::show(&format!("embedding {} documents of corpus {}", claims.len(), corpus.name));
@@ -111,11 +102,33 @@ fn work(name: &str) -> Result<Progress, Trouble> {
             let full = claims.len() as i64 == claim::MAX_DOCUMENTS;
             work_on(&job, claims)?;
             if corpus.state_reason.is_some() {
-                transaction(|| Ok(crate::corpus::set_state(&corpus.name, &corpus.state, None)?))?;
+                turn::note_trouble(&corpus.name, None, false)?;
+            }
+            if !full {
+                advance(&corpus, owner, change.into())?;
             }
             Ok(Progress::Worked { full })
         }
     }
+}
+
+/// What comes after the first fill: the vector index, and then the place of the corpus that this one replaces. Returns
+/// whether there was something to do.
+fn advance(corpus: &CorpusSpec, owner: pg_sys::Oid, change: pg_sys::Oid) -> Result<bool, Trouble> {
+    if corpus.state != "filling" && corpus.replaces.is_none() {
+        return Ok(false);
+    }
+    let behind = corpus.sql(BEHIND);
+    if transaction(|| as_corpus_owner(owner, || Ok(crate::query::holds(&behind, &[])?)))? {
+        return Ok(false);
+    }
+    if corpus.state == "filling" {
+        finish_filling(corpus, owner, change)?;
+    } else if let Some(old) = &corpus.replaces {
+        turn::show(&format!("putting corpus {} in the place of {old}", corpus.name));
+        transaction(|| replace(old, &corpus.name, change))?;
+    }
+    Ok(true)
 }
 
 /// Puts a corpus that is filled in the place of the one it was made for.
@@ -246,7 +259,7 @@ fn finish_filling(corpus: &CorpusSpec, owner: pg_sys::Oid, change: pg_sys::Oid) 
             return Ok(());
         }
         as_corpus_owner(owner, || Ok(Spi::run(&sql)?))?;
-        Ok(crate::corpus::set_state(&corpus.name, "active", None)?)
+        Ok(crate::query::run(ACTIVATE, &[corpus.name.as_str().into()])?)
     })
 }
 

@@ -14,6 +14,7 @@ use socle_core::{Error, Kind, Result};
 const LOCK: &str = include_str!("../../sql/corpus/swap_lock.sql");
 const RENAME: &str = include_str!("../../sql/corpus/swap_rename.sql");
 const TRIGGERS: &str = include_str!("../../sql/corpus/create_triggers.sql");
+const END_LEASES: &str = include_str!("../../sql/corpus/end_leases.sql");
 const CARRIED: &str = include_str!("../../sql/query/carried_over.sql");
 const POLICIES: &str = include_str!("../../sql/query/carried_policies.sql");
 const PARTS: &str = include_str!("../../sql/query/parts_to_rename.sql");
@@ -63,7 +64,9 @@ pub fn swap(old: &CorpusSpec, new: &CorpusSpec) -> Result<()> {
         run(&expand(TRIGGERS, &corpus, &[("capture_trigger", &trigger)]))?;
         let comment = literal(&create::chunk_comment(&corpus));
         run(&expand("COMMENT ON TABLE {chunk} IS {comment}", &corpus, &[("comment", &comment)]))?;
-        // The comparison costs little and finds whatever came between.
+        // Whoever works on documents under the old names cannot write them any more.
+        run(&corpus.sql(END_LEASES))?;
+        // The comparison finds whatever came between.
         manage::start(&corpus, true)
     })
 }

@@ -2,8 +2,8 @@
 
 use super::transaction::{Trouble, transaction};
 use super::{Progress, claim, work};
-use crate::corpus::{CorpusSpec, set_state};
 use crate::postgres_version::set_signal_handler;
+use crate::query;
 use crate::wait;
 use crate::wake::{self, Help};
 use pgrx::prelude::*;
@@ -15,6 +15,7 @@ use std::ffi::{CStr, CString};
 use std::time::{Duration, Instant};
 
 const CORPORA: &str = include_str!("../../sql/query/sync_corpora.sql");
+const NOTE_TROUBLE: &str = include_str!("../../sql/query/note_trouble.sql");
 const IS_INSTALLED: &str = include_str!("../../sql/query/is_installed.sql");
 
 /// Time without work after which a worker leaves, if nothing waits either.
@@ -171,11 +172,7 @@ impl Corpora {
             pgrx::log!("socle sync: corpus \"{name}\": {}; attempt {}", trouble.message, troubled.count);
         }
         let broken = trouble.is_lasting();
-        let noted = transaction(|| {
-            let Some(corpus) = CorpusSpec::try_find(name)? else { return Ok(()) };
-            let state = if broken { "broken".to_string() } else { corpus.state };
-            Ok(set_state(name, &state, Some(&trouble.message))?)
-        });
+        let noted = note_trouble(name, Some(&trouble.message), broken);
         match noted {
             // Its state keeps it from being worked on until somebody has acted, and then there is nothing to wait for.
             Ok(()) if broken => drop(self.troubled.remove(name)),
@@ -183,6 +180,14 @@ impl Corpora {
             Err(trouble) => pgrx::log!("socle sync: corpus \"{name}\": could not note its state: {}", trouble.message),
         }
     }
+}
+
+/// Writes why a corpus is not worked on, for those who look at its status.
+///
+/// # Errors
+/// Whatever Postgres raises.
+pub fn note_trouble(name: &str, reason: Option<&str>, broken: bool) -> Result<(), Trouble> {
+    transaction(|| Ok(query::run(NOTE_TROUBLE, &[name.into(), reason.into(), broken.into()])?))
 }
 
 impl Trouble {
@@ -202,9 +207,10 @@ impl Trouble {
                     | Kind::NoWorkerSlot
             )
         );
-        // Privileges, names, resources, operator intervention, transactions that can be tried again.
-        kind || self.is_lasting()
-            || ["25", "40", "53", "55", "57", "58"].iter().any(|class| self.sqlstate.starts_with(class))
+        // Memory that one document asks for is its own fault. Otherwise: privileges, names, resources, operator intervention,
+        // transactions that can be tried again.
+        let passing = ["25", "40", "53", "55", "57", "58"].iter().any(|class| self.sqlstate.starts_with(class));
+        kind || self.is_lasting() || (passing && self.sqlstate != "53200")
     }
 
     /// Somebody else was quicker.
