@@ -126,19 +126,19 @@ fn advance(corpus: &CorpusSpec, owner: pg_sys::Oid, change: pg_sys::Oid) -> Resu
         finish_filling(corpus, owner, change)?;
     } else if let Some(old) = &corpus.replaces {
         turn::show(&format!("putting corpus {} in the place of {old}", corpus.name));
-        transaction(|| replace(old, &corpus.name, change))?;
+        transaction(|| replace(old, corpus))?;
     }
     Ok(true)
 }
 
-/// Puts a corpus that is filled in the place of the one it was made for.
-fn replace(old: &str, new: &str, change: pg_sys::Oid) -> Result<(), Trouble> {
-    let (Some(old), Some(new)) = (CorpusSpec::try_find(old)?, CorpusSpec::try_find(new)?) else { return Ok(()) };
-    if claim::take_lock(change)? && old.change.is_some_and(|change| claim::take_lock(change.into()).unwrap_or_default())
-    {
-        crate::corpus::swap::swap(&old, &new)?;
+/// Puts a corpus that is filled in the place of the one it was made for, unless another worker is at it, or through.
+fn replace(old: &str, new: &CorpusSpec) -> Result<(), Trouble> {
+    let free = |corpus: &CorpusSpec| corpus.change.map_or(Ok(false), |change| claim::take_lock(change.into()));
+    if !free(new)? || claim::state(&new.name)?.as_deref() != Some("active") {
+        return Ok(());
     }
-    Ok(())
+    let (Some(old), Some(new)) = (CorpusSpec::try_find(old)?, CorpusSpec::try_find(&new.name)?) else { return Ok(()) };
+    if free(&old)? { Ok(crate::corpus::swap::swap(&old, &new)?) } else { Ok(()) }
 }
 
 fn job(corpus: &CorpusSpec, owner: pg_sys::Oid, lease: Uuid) -> Result<Job, Trouble> {
@@ -253,9 +253,8 @@ fn finish_filling(corpus: &CorpusSpec, owner: pg_sys::Oid, change: pg_sys::Oid) 
         ],
     );
     transaction(|| {
-        let state = CorpusSpec::try_find(&corpus.name)?.map(|corpus| corpus.state);
         // Another worker may be at it, or through.
-        if !claim::take_lock(change)? || state.as_deref() != Some("filling") {
+        if !claim::take_lock(change)? || claim::state(&corpus.name)?.as_deref() != Some("filling") {
             return Ok(());
         }
         as_corpus_owner(owner, || Ok(Spi::run(&sql)?))?;

@@ -69,15 +69,23 @@ pub enum Claimed {
 /// Whatever Postgres raises.
 pub fn claim(corpus: &CorpusSpec, owner: pg_sys::Oid, change: pg_sys::Oid) -> Result<Claimed, Trouble> {
     transaction(|| {
-        let state = Spi::connect_mut(|client| {
-            let rows = client.update(STATE, Some(1), &[corpus.name.as_str().into()])?;
-            if rows.is_empty() { Ok(None) } else { rows.first().get_one::<String>() }
-        })?;
-        if state.as_deref() != Some(corpus.state.as_str()) || !take_lock(change)? {
+        if state(&corpus.name)?.as_ref() != Some(&corpus.state) || !take_lock(change)? {
             return Ok(Claimed::Nothing { waiting: true });
         }
         as_corpus_owner(owner, || take(corpus))
     })
+}
+
+/// The state of a corpus as it is now, kept so until the transaction ends. What the transaction reads afterwards is as
+/// fresh.
+///
+/// # Errors
+/// Whatever Postgres raises.
+pub fn state(name: &str) -> Result<Option<String>, Trouble> {
+    Ok(Spi::connect_mut(|client| {
+        let rows = client.update(STATE, Some(1), &[name.into()])?;
+        if rows.is_empty() { Ok(None) } else { rows.first().get_one::<String>() }
+    })?)
 }
 
 /// Takes the lock of a corpus for the rest of the transaction, if it is free.

@@ -242,3 +242,58 @@ fn databases_share_few_workers() {
         settle(client);
     }
 }
+
+/// A file system of its own, small enough to be filled. Only root can make one.
+struct SmallDisk(std::path::PathBuf);
+
+impl SmallDisk {
+    fn new(cluster: &Cluster, megabytes: u32) -> Option<Self> {
+        let path = cluster.directory().join("disk");
+        socle_tests::run(socle_tests::command("mkdir").arg(&path));
+        let disk = Self(path);
+        if disk.mount(&format!("size={megabytes}m")) {
+            return Some(disk);
+        }
+        // Past what catches the output of tests that pass.
+        let _ = std::io::Write::write_all(&mut std::io::stderr(), b"SKIPPED: only root can make a disk that is full\n");
+        None
+    }
+
+    fn mount(&self, options: &str) -> bool {
+        let mut mount = std::process::Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(&self.0);
+        mount.output().is_ok_and(|output| output.status.success())
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount").arg("--lazy").arg(&self.0).output();
+    }
+}
+
+#[test]
+fn a_full_disk_delays_and_loses_nothing() {
+    let (cluster, mut client) = with_corpus(3);
+    let Some(disk) = SmallDisk::new(&cluster, 2) else { return };
+    let directory = disk.0.join("space");
+    std::fs::create_dir(&directory).unwrap();
+    let owner = std::fs::metadata(cluster.data()).unwrap();
+    let (user, group) = (std::os::unix::fs::MetadataExt::uid(&owner), std::os::unix::fs::MetadataExt::gid(&owner));
+    std::os::unix::fs::chown(&directory, Some(user), Some(group)).unwrap();
+    client.batch_execute(&format!("CREATE TABLESPACE tight LOCATION '{}'", directory.display())).unwrap();
+    client.batch_execute("ALTER TABLE handbook_chunk SET TABLESPACE tight").unwrap();
+    client.batch_execute(FILL).unwrap();
+    eventually("the reason is shown", || {
+        let reason: Option<String> = value(&mut client, "SELECT state_reason FROM socle.corpus_status");
+        reason.filter(|reason| reason.contains("No space left")).map(drop)
+    });
+    let failed: i64 = value(&mut client, "SELECT count(*) FROM socle.job_failure");
+    assert_eq!(failed, 0, "it is no document's fault");
+    assert!(disk.mount("remount,size=200m"));
+    settle(&mut client);
+    let lines = cluster.log().lines().filter(|line| line.contains("socle sync")).count();
+    assert!(lines < 10, "no storm in the log: {lines}");
+    client.batch_execute("SELECT socle.drop_corpus('handbook'); DROP TABLE article").unwrap();
+    client.batch_execute("DROP TABLESPACE tight").unwrap();
+}
