@@ -26,7 +26,7 @@ const REPLACE: &str = include_str!("../../sql/query/replace_corpus.sql");
 /// # Errors
 /// See above.
 pub fn check_dependents(corpus: &CorpusSpec) -> Result<()> {
-    let names = texts(DEPENDENTS, corpus.chunk)?;
+    let names = query::texts(DEPENDENTS, &[chunk_of(corpus).into()])?;
     if names.is_empty() {
         return Ok(());
     }
@@ -43,16 +43,16 @@ pub fn check_dependents(corpus: &CorpusSpec) -> Result<()> {
 pub fn swap(old: &CorpusSpec, new: &CorpusSpec) -> Result<()> {
     let owner = pg_sys::Oid::from(old.owner.unwrap_or_default());
     as_restricted_owner(owner, || {
-        run(&expand(LOCK, new, &[("old_chunk", &table(old, &old.chunk_table))]))?;
+        let (old_chunk, new_chunk) = (table(old, &old.chunk_table), table(new, &new.chunk_table));
+        run(&expand(LOCK, new, &[("old_chunk", &old_chunk)]))?;
         check_dependents(old)?;
-        let policies = texts(POLICIES, old.chunk)?;
-        for statement in texts(CARRIED, old.chunk)? {
-            run(&statement.replace("{chunk}", &table(new, &new.chunk_table)))?;
-        }
+        let policies = query::texts(POLICIES, &[chunk_of(old).into(), old_chunk.as_str().into()])?;
+        let carried = query::texts(CARRIED, &[chunk_of(old).into(), new_chunk.as_str().into()])?;
+        carried.iter().try_for_each(|statement| run(statement))?;
         manage::remove(old, false)?;
         manage::remove_triggers(new)?;
         rename(old, new)?;
-        policies.iter().try_for_each(|policy| run(&policy.replace("{chunk}", &table(old, &old.chunk_table))))
+        policies.iter().try_for_each(|policy| run(policy))
     })?;
     let row = [old.name.as_str().into(), new.name.as_str().into()];
     as_superuser(|| query::run(REPLACE, &row))?;
@@ -81,8 +81,7 @@ fn rename(old: &CorpusSpec, new: &CorpusSpec) -> Result<()> {
     ] {
         run(&expand(RENAME, new, &[("from", &table(new, from)), ("to", &identifier(to))]))?;
     }
-    let arguments =
-        [new.name.as_str().into(), old.name.as_str().into(), pg_sys::Oid::from(new.chunk.unwrap_or_default()).into()];
+    let arguments = [new.name.as_str().into(), old.name.as_str().into(), chunk_of(new).into()];
     query::texts(PARTS, &arguments)?.iter().try_for_each(|statement| run(statement))
 }
 
@@ -90,9 +89,8 @@ fn table(corpus: &CorpusSpec, name: &str) -> String {
     format!("{}.{}", identifier(&corpus.chunk_schema), identifier(name))
 }
 
-/// The first column of what a query says of a table.
-fn texts(sql: &str, table: Option<u32>) -> Result<Vec<String>> {
-    query::texts(sql, &[pg_sys::Oid::from(table.unwrap_or_default()).into()])
+fn chunk_of(corpus: &CorpusSpec) -> pg_sys::Oid {
+    corpus.chunk.unwrap_or_default().into()
 }
 
 fn run(sql: &str) -> Result<()> {

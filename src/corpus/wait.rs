@@ -34,7 +34,7 @@ fn wait_for(arguments: Arguments) -> Result<bool> {
     let timeout = Duration::try_from_secs_f64(timeout)
         .map_err(|_| Error::new(Kind::InvalidArgument, "timeout must not be negative or infinite"))?;
     let (Some(chunk), Some(change), Some(owner)) = (corpus.chunk, corpus.change, corpus.owner) else {
-        return Err(Error::new(Kind::NotInState, format!("corpus \"{}\" is broken", corpus.name)));
+        return Err(broken(&corpus.name));
     };
     check_reader(&corpus, chunk.into())?;
     check_transaction(&corpus, change.into(), owner.into())?;
@@ -79,7 +79,7 @@ fn sync(arguments: Arguments) -> Result<i64> {
     let corpus = CorpusSpec::find(&name)?;
     corpus.require_owner()?;
     let (Some(change), Some(owner)) = (corpus.change, corpus.owner) else {
-        return Err(Error::new(Kind::NotInState, format!("corpus \"{name}\" is broken")));
+        return Err(broken(&name));
     };
     check_transaction(&corpus, change.into(), owner.into())?;
     if crate::setting::sync_workers() == 0 {
@@ -119,6 +119,12 @@ fn resting(name: &str) -> Result<Option<String>> {
         Some(_) => Some("restored from a dump".to_string()),
         None => Some("dropped".to_string()),
     })
+}
+
+/// The error for a corpus that lacks a table.
+fn broken(name: &str) -> Error {
+    Error::new(Kind::NotInState, format!("corpus \"{name}\" is broken"))
+        .hint("See socle.corpus_status for the reason, and drop it with socle.drop_corpus() if it cannot be repaired.")
 }
 
 /// Whoever may read the chunks may wait for them.

@@ -6,6 +6,7 @@ use pgrx::Uuid;
 use pgrx::datum::DatumWithOid;
 use pgrx::prelude::*;
 use socle_core::corpus::retry::backoff;
+use socle_core::{Error, Kind};
 use std::collections::BTreeMap;
 
 const TRY_LOCK: &str = include_str!("../../sql/query/try_lock.sql");
@@ -32,8 +33,9 @@ const LIFE_CLASS: i32 = 0x50c1f;
 /// Documents of one claim.
 pub const MAX_DOCUMENTS: i64 = 256;
 
-/// How long a claim holds, in seconds, unless it is extended.
-pub const LEASE_SECONDS: f64 = 120.0;
+/// How long a claim holds, in seconds, unless it is extended: longer than it takes to chunk the largest document there can
+/// be (256 MB; 51 MB took 79 s). Nobody waits for it after the death of a worker.
+pub const LEASE_SECONDS: f64 = 600.0;
 
 /// Longest error message that is kept, in characters.
 const MAX_MESSAGE: usize = 1_000;
@@ -109,7 +111,7 @@ fn take(corpus: &CorpusSpec) -> Result<Claimed, Trouble> {
             client.update(corpus.sql(QUEUE_ORPHANS).as_str(), None, &[xid.as_str().into()])?;
             return Ok(Claimed::Swept);
         }
-        let lease = new_lease();
+        let lease = new_lease()?;
         let mut claims: BTreeMap<i64, Claim> = BTreeMap::new();
         let alive = client.select(ALIVE, Some(1), &[LIFE_CLASS.into()])?.first().get_one::<Vec<i32>>()?;
         let arguments = [MAX_DOCUMENTS.into(), lease.into(), LEASE_SECONDS.into(), alive.unwrap_or_default().into()];
@@ -136,11 +138,13 @@ pub fn show_life() -> Result<(), Trouble> {
 }
 
 /// A number that no other lease has.
-fn new_lease() -> Uuid {
+fn new_lease() -> Result<Uuid, Trouble> {
     let mut bytes = [0; 16];
     // SAFETY: writes that many bytes.
-    unsafe { pg_sys::pg_strong_random(bytes.as_mut_ptr().cast(), bytes.len()) };
-    Uuid::from_bytes(bytes)
+    if unsafe { pg_sys::pg_strong_random(bytes.as_mut_ptr().cast(), bytes.len()) } {
+        return Ok(Uuid::from_bytes(bytes));
+    }
+    Err(Error::new(Kind::Bug, "the operating system gave no random number").into())
 }
 
 /// All changes of some documents.

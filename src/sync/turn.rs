@@ -71,7 +71,7 @@ pub fn run() {
     let mut corpora = Corpora::default();
     loop {
         reload_if_asked();
-        let names = corpora_here().unwrap_or_default();
+        let names = corpora_here();
         if names.is_empty() {
             return wake::now(Help::Leaving);
         }
@@ -96,16 +96,16 @@ pub fn run() {
     }
 }
 
-/// The corpora to work on; `None` when the extension is not there (any more).
-fn corpora_here() -> Option<Vec<String>> {
+/// The corpora to work on: none when the extension is not there (any more).
+fn corpora_here() -> Vec<String> {
     let names = transaction(|| {
         Spi::connect(|client| {
             if client.select(IS_INSTALLED, Some(1), &[])?.first().get_one::<bool>()? != Some(true) {
-                return Ok(None);
+                return Ok(Vec::new());
             }
             let rows = client.select(CORPORA, None, &[])?;
             let names = rows.map(|row| row.get::<String>(1)).collect::<pgrx::spi::Result<Vec<_>>>()?;
-            Ok(Some(names.into_iter().flatten().collect()))
+            Ok(names.into_iter().flatten().collect())
         })
     });
     // An error: the schema is being dropped, or made.

@@ -10,6 +10,15 @@ fn logged(client: &mut Client) -> i64 {
     value(client, "SELECT coalesce(sum(coalesce(cardinality(batch_1), 1)), 0)::bigint FROM handbook_change")
 }
 
+fn logged_keys(client: &mut Client) -> Vec<i32> {
+    client
+        .query("SELECT source_id FROM handbook_change ORDER BY 1", &[])
+        .unwrap()
+        .iter()
+        .map(|row| row.get(0))
+        .collect()
+}
+
 #[test]
 fn every_kind_of_write_is_reflected() {
     let (_cluster, mut client) = with_corpus(20);
@@ -60,12 +69,7 @@ fn what_is_rolled_back_leaves_nothing() {
              COMMIT",
         )
         .unwrap();
-    let keys: Vec<i32> = client
-        .query("SELECT source_id FROM handbook_change ORDER BY 1", &[])
-        .unwrap()
-        .iter()
-        .map(|row| row.get(0))
-        .collect();
+    let keys = logged_keys(&mut client);
     assert_eq!(keys, [1, 4]);
     // A thousand in a savepoint are flushed, and go with it all the same.
     client
@@ -77,12 +81,7 @@ fn what_is_rolled_back_leaves_nothing() {
              END $$",
         )
         .unwrap();
-    let keys: Vec<i32> = client
-        .query("SELECT source_id FROM handbook_change ORDER BY 1", &[])
-        .unwrap()
-        .iter()
-        .map(|row| row.get(0))
-        .collect();
+    let keys = logged_keys(&mut client);
     assert_eq!(keys, [1, 4, 9000]);
     client.batch_execute("SELECT socle.resume_corpus('handbook')").unwrap();
     settle(&mut client);

@@ -147,7 +147,7 @@ fn an_engine_that_is_missing_delays_and_a_model_that_is_missing_says_so() {
     // The library is not there: the corpus waits, and goes on by itself.
     cluster.configure("socle.onnxruntime_library = '/nonexistent/libonnxruntime.so'");
     cluster.reload();
-    std::thread::sleep(Duration::from_millis(500));
+    eventually("the library is missing", || client.execute("SELECT socle.embed('x', 'minilm')", &[]).err().map(drop));
     client.batch_execute("UPDATE article SET body = 'without a library' WHERE id = 2").unwrap();
     eventually("the reason is shown", || {
         let reason: Option<String> = value(&mut client, "SELECT state_reason FROM socle.corpus_status");
