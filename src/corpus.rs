@@ -6,6 +6,7 @@
 mod alter;
 mod create;
 pub mod event;
+mod foreground;
 pub mod identity;
 mod manage;
 mod source;
@@ -52,6 +53,10 @@ pub struct CorpusSpec {
     pub content_columns: Vec<String>,
     /// Column that `{title}` stands for.
     pub title_column: Option<String>,
+    /// The language of its documents, or `auto`.
+    pub language: String,
+    /// Column with the language of a document.
+    pub language_column: Option<String>,
     /// What is put before a chunk.
     pub template: String,
     /// Columns that the template names.

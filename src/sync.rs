@@ -7,12 +7,12 @@
 
 mod claim;
 mod document;
+pub mod index;
 mod transaction;
 mod turn;
 mod write;
 
 use crate::corpus::CorpusSpec;
-use crate::corpus::statement::identifier;
 use claim::{Claim, Claimed};
 use pgrx::Uuid;
 use pgrx::prelude::*;
@@ -23,9 +23,7 @@ use std::time::{Duration, Instant};
 use transaction::{Trouble, as_corpus_owner, transaction};
 
 const VECTOR_OID: &str = include_str!("../sql/query/vector_oid.sql");
-const ACTIVATE: &str = include_str!("../sql/query/activate_corpus.sql");
 const BEHIND: &str = include_str!("../sql/corpus/behind.sql");
-const CREATE_INDEX: &str = include_str!("../sql/corpus/create_index.sql");
 
 /// Bytes of documents that are worked on together, unless one alone is larger.
 const SLICE_BYTES: u64 = 1 << 20;
@@ -123,8 +121,9 @@ fn advance(corpus: &CorpusSpec, owner: pg_sys::Oid, change: pg_sys::Oid) -> Resu
         return Ok(false);
     }
     if corpus.state == "filling" {
-        finish_filling(corpus, owner, change)?;
-    } else if let Some(old) = &corpus.replaces {
+        return index::finish_filling(corpus, owner, change);
+    }
+    if let Some(old) = &corpus.replaces {
         turn::show(&format!("putting corpus {} in the place of {old}", corpus.name));
         transaction(|| replace(old, corpus))?;
     }
@@ -235,31 +234,6 @@ fn give_back(corpus: &CorpusSpec, owner: pg_sys::Oid, lease: Uuid, claims: &[Cla
             Err(trouble) => return pgrx::log!("socle sync: corpus \"{}\": {}", corpus.name, trouble.message),
         }
     }
-}
-
-/// The first fill is complete: builds the vector index, which nobody but workers waits for.
-fn finish_filling(corpus: &CorpusSpec, owner: pg_sys::Oid, change: pg_sys::Oid) -> Result<(), Trouble> {
-    turn::show(&format!("building the vector index of corpus {}", corpus.name));
-    let expression = transaction(|| Ok(crate::corpus::index_expression(corpus)?))?;
-    let name = identifier(&format!("{}_embedding_idx", corpus.chunk_table));
-    let sql = crate::corpus::statement::expand(
-        CREATE_INDEX,
-        corpus,
-        &[
-            ("index_name", name.as_str()),
-            ("index_expression", &expression),
-            ("hnsw_m", &corpus.hnsw_m.to_string()),
-            ("hnsw_ef_construction", &corpus.hnsw_ef_construction.to_string()),
-        ],
-    );
-    transaction(|| {
-        // Another worker may be at it, or through.
-        if !claim::take_lock(change)? || claim::state(&corpus.name)?.as_deref() != Some("filling") {
-            return Ok(());
-        }
-        as_corpus_owner(owner, || Ok(Spi::run(&sql)?))?;
-        Ok(crate::query::run(ACTIVATE, &[corpus.name.as_str().into()])?)
-    })
 }
 
 /// What the supervisor has the postmaster call; the argument is the OID of the database.

@@ -35,7 +35,7 @@ fn drained(client: &mut Client) -> bool {
 
 fn searchable(client: &mut Client, model: &str, texts: &[String]) {
     create(client, model);
-    client.query_one("SELECT socle.sync_corpus('bench')", &[]).unwrap();
+    client.batch_execute("CALL socle.sync_corpus('bench')").unwrap();
     let mut times: Vec<f64> = (0..ROWS)
         .map(|at| {
             let id = at as i32;
@@ -81,7 +81,7 @@ fn fill(client: &mut Client, model: &str, texts: &[String]) {
         let filled = begun.elapsed().as_secs_f64();
         let chunks: Vec<String> =
             client.query("SELECT content FROM bench_chunk", &[]).unwrap().iter().map(|row| row.get(0)).collect();
-        client.query_one("SELECT socle.sync_corpus('bench')", &[]).unwrap();
+        client.batch_execute("CALL socle.sync_corpus('bench')").unwrap();
         let begun = Instant::now();
         client.query_one("SELECT array_length(socle.embed($1::text[], $2), 1)", &[&chunks, &model]).unwrap();
         let embedded = begun.elapsed().as_secs_f64();

@@ -6,7 +6,7 @@ CROSS JOIN LATERAL (SELECT CASE
     WHEN o.classid = 'pg_class'::regclass AND o.objsubid = 0 AND o.objid IN (b.source, b.chunk) THEN 'table'
     WHEN o.classid = 'pg_class'::regclass AND o.objsubid = 0 AND o.objid IN (b.change, b.document) THEN 'log'
     WHEN o.classid = 'pg_class'::regclass AND o.objid = b.source
-        AND o.objsubid = ANY (b.key_numbers || b.content_numbers || b.template_numbers) THEN 'column'
+        AND o.objsubid = ANY (b.key_numbers || b.content_numbers || b.template_numbers || b.language_number) THEN 'column'
     WHEN o.object_type = 'trigger' AND o.address_names[array_length(o.address_names, 1)] = 'socle_capture_' || b.corpus
         THEN 'trigger'
     END AS part) AS w

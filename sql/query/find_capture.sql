@@ -14,6 +14,6 @@ CROSS JOIN LATERAL (
 CROSS JOIN LATERAL (
     SELECT coalesce(array_agg(a.attnum), '{}') AS numbers
     FROM pg_attribute a
-    WHERE a.attrelid = $2::oid AND a.attname = ANY ((c.content_columns || c.template_columns)::name[]) AND NOT a.attisdropped) AS w
+    WHERE a.attrelid = $2::oid AND a.attname = ANY ((c.content_columns || c.template_columns || c.language_column)::name[]) AND NOT a.attisdropped) AS w
 WHERE c.name = $1 AND array_position(k.numbers, NULL) IS NULL
   AND (b.source = $2::oid OR EXISTS (SELECT FROM pg_partition_ancestors($2::oid) AS p (relid) WHERE p.relid = b.source))

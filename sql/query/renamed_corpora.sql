@@ -5,6 +5,7 @@ SELECT row_to_json(x)::text FROM (
            l.relname AS change_table, d.relname AS document_table,
            coalesce(key.names, c.key_columns) AS key_columns, coalesce(content.names, c.content_columns) AS content_columns,
            coalesce(title.names[1], c.title_column) AS title_column,
+           coalesce(language.names[1], c.language_column) AS language_column,
            coalesce(template.names, c.template_columns) AS template_columns
     FROM socle.corpus c
     JOIN socle.corpus_binding b ON b.corpus = c.name
@@ -15,10 +16,11 @@ SELECT row_to_json(x)::text FROM (
     CROSS JOIN LATERAL socle._column_names(b.source, b.key_numbers) AS key (names)
     CROSS JOIN LATERAL socle._column_names(b.source, b.content_numbers) AS content (names)
     CROSS JOIN LATERAL socle._column_names(b.source, ARRAY[b.title_number]) AS title (names)
+    CROSS JOIN LATERAL socle._column_names(b.source, ARRAY[b.language_number]) AS language (names)
     CROSS JOIN LATERAL socle._column_names(b.source, b.template_numbers) AS template (names)) AS x
 JOIN socle.corpus c USING (name)
 WHERE (x.source_schema, x.source_table, x.chunk_schema, x.chunk_table, x.change_table, x.document_table, x.key_columns,
        x.content_columns, x.template_columns)
       IS DISTINCT FROM (c.source_schema, c.source_table, c.chunk_schema, c.chunk_table, c.change_table, c.document_table,
                         c.key_columns, c.content_columns, c.template_columns)
-   OR x.title_column IS DISTINCT FROM c.title_column
+   OR (x.title_column, x.language_column) IS DISTINCT FROM (c.title_column, c.language_column)

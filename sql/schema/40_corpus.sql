@@ -13,6 +13,8 @@ CREATE TABLE socle.corpus (
     chunk_key_columns text[] NOT NULL,
     content_columns text[] NOT NULL,
     title_column text,
+    language text NOT NULL,
+    language_column text,
     template text NOT NULL,
     template_columns text[] NOT NULL,
     chunk_schema text NOT NULL,
@@ -44,6 +46,8 @@ COMMENT ON COLUMN socle.corpus.key_operators IS 'equality operator of each key c
 COMMENT ON COLUMN socle.corpus.chunk_key_columns IS 'columns of the chunk table that hold the key; they keep their names';
 COMMENT ON COLUMN socle.corpus.content_columns IS 'columns that together are the content of a document, an empty line between them';
 COMMENT ON COLUMN socle.corpus.title_column IS 'column with the title of a document';
+COMMENT ON COLUMN socle.corpus.language IS 'language of the documents for keyword search; auto: found out for each chunk';
+COMMENT ON COLUMN socle.corpus.language_column IS 'column with the language of a document, where that is not NULL';
 COMMENT ON COLUMN socle.corpus.template IS 'what is put before each chunk when it is embedded';
 COMMENT ON COLUMN socle.corpus.template_columns IS 'columns of the source that the template names';
 COMMENT ON COLUMN socle.corpus.chunk_schema IS 'schema of the chunk table';
@@ -75,6 +79,7 @@ CREATE TABLE socle.corpus_binding (
     key_numbers smallint[] NOT NULL,
     content_numbers smallint[] NOT NULL,
     title_number smallint,
+    language_number smallint,
     template_numbers smallint[] NOT NULL,
     embedded_count bigint NOT NULL DEFAULT 0,
     reused_count bigint NOT NULL DEFAULT 0,
@@ -90,6 +95,7 @@ COMMENT ON COLUMN socle.corpus_binding.document IS 'document table';
 COMMENT ON COLUMN socle.corpus_binding.key_numbers IS 'column numbers of key_columns';
 COMMENT ON COLUMN socle.corpus_binding.content_numbers IS 'column numbers of content_columns';
 COMMENT ON COLUMN socle.corpus_binding.title_number IS 'column number of title_column';
+COMMENT ON COLUMN socle.corpus_binding.language_number IS 'column number of language_column';
 COMMENT ON COLUMN socle.corpus_binding.template_numbers IS 'column numbers of template_columns';
 COMMENT ON COLUMN socle.corpus_binding.embedded_count IS 'chunks that were embedded';
 COMMENT ON COLUMN socle.corpus_binding.reused_count IS 'chunks that took their vector from an equal chunk, or kept theirs when their document changed';
@@ -102,6 +108,8 @@ CREATE FUNCTION socle.create_corpus(
     source regclass,
     content name[],
     title name DEFAULT NULL,
+    language text DEFAULT 'auto',
+    language_column name DEFAULT NULL,
     model text DEFAULT NULL,
     max_tokens integer DEFAULT NULL,
     overlap_tokens integer DEFAULT 0,
@@ -115,13 +123,15 @@ CREATE FUNCTION socle.create_corpus(
 ) RETURNS regclass
 LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'create_corpus_wrapper';
-COMMENT ON FUNCTION socle.create_corpus(text, regclass, name[], name, text, integer, integer, text, text, name, integer, integer, integer, boolean) IS
+COMMENT ON FUNCTION socle.create_corpus(text, regclass, name[], name, text, name, text, integer, integer, text, text, name, integer, integer, integer, boolean) IS
     'declares the rows of a table as documents and keeps their chunks and vectors true from then on; returns the chunk table';
-GRANT EXECUTE ON FUNCTION socle.create_corpus(text, regclass, name[], name, text, integer, integer, text, text, name, integer, integer, integer, boolean) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION socle.create_corpus(text, regclass, name[], name, text, name, text, integer, integer, text, text, name, integer, integer, integer, boolean) TO PUBLIC;
 
 CREATE FUNCTION socle.alter_corpus(
     name text,
     title name DEFAULT NULL,
+    language text DEFAULT NULL,
+    language_column name DEFAULT NULL,
     model text DEFAULT NULL,
     max_tokens integer DEFAULT NULL,
     overlap_tokens integer DEFAULT NULL,
@@ -133,9 +143,9 @@ CREATE FUNCTION socle.alter_corpus(
 ) RETURNS text
 LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'alter_corpus_wrapper';
-COMMENT ON FUNCTION socle.alter_corpus(text, name, text, integer, integer, text, text, integer, integer, integer) IS
+COMMENT ON FUNCTION socle.alter_corpus(text, name, text, name, text, integer, integer, text, text, integer, integer, integer) IS
     'changes what is not NULL: at once, or by filling new chunks beside the old ones and then taking their place; returns the corpus to watch in socle.corpus_status';
-GRANT EXECUTE ON FUNCTION socle.alter_corpus(text, name, text, integer, integer, text, text, integer, integer, integer) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION socle.alter_corpus(text, name, text, name, text, integer, integer, text, text, integer, integer, integer) TO PUBLIC;
 
 CREATE FUNCTION socle.drop_corpus(name text, keep_chunks boolean DEFAULT false) RETURNS void
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 1000 SET search_path = pg_catalog, pg_temp
@@ -170,12 +180,13 @@ COMMENT ON FUNCTION socle.wait_for_corpus(text, interval) IS
     'waits until every change committed before the call is in the chunks; false when the time is over or changes have failed for good';
 GRANT EXECUTE ON FUNCTION socle.wait_for_corpus(text, interval) TO PUBLIC;
 
-CREATE FUNCTION socle.sync_corpus(corpus text) RETURNS bigint
-LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 100000 SET search_path = pg_catalog, pg_temp
+-- No SET: that would keep it from ending transactions. It pins the names it uses itself.
+CREATE PROCEDURE socle.sync_corpus(corpus text)
+LANGUAGE c
 AS 'MODULE_PATHNAME', 'sync_corpus_wrapper';
-COMMENT ON FUNCTION socle.sync_corpus(text) IS
-    'waits, showing progress, until nothing of a corpus waits any more, its vector index included; returns the number of its documents';
-GRANT EXECUTE ON FUNCTION socle.sync_corpus(text) TO PUBLIC;
+COMMENT ON PROCEDURE socle.sync_corpus(text) IS
+    'waits, showing progress, until nothing of a corpus waits any more: changes, its vector index, the swap of alter_corpus';
+GRANT EXECUTE ON PROCEDURE socle.sync_corpus(text) TO PUBLIC;
 
 CREATE FUNCTION socle.verify_corpus(corpus text, repair boolean DEFAULT false)
 RETURNS TABLE (problem text, source_key jsonb, detail text)

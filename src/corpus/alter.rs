@@ -1,7 +1,7 @@
 //! `socle.alter_corpus`: what changes no chunk is changed at once; anything else is filled into a corpus beside the old one,
 //! which takes its place when it is complete (see `swap`). Dropping that corpus is how one changes one's mind.
 
-use super::create::{check_dimensions, check_overlap, default_tokens, establish};
+use super::create::{check_dimensions, check_overlap, default_tokens, establish, parsed_language};
 use super::identity::as_superuser;
 use super::source::Source;
 use super::{CorpusSpec, swap};
@@ -38,6 +38,9 @@ fn alter(arguments: Arguments) -> Result<String> {
     let source = Source::read(old.source.unwrap_or_default().into())?;
     if let Some(title) = &new.title_column {
         source.require_text(title, "The argument title")?;
+    }
+    if let Some(column) = &new.language_column {
+        source.require_text(column, "The argument language_column")?;
     }
     for column in &new.template_columns {
         source.require_column(column, "The template")?;
@@ -84,24 +87,28 @@ fn altered(old: &CorpusSpec, arguments: Arguments) -> Result<CorpusSpec> {
         }
         new.title_column = Some(title);
     }
-    new.template = arguments.word(6, "template")?.unwrap_or(new.template);
+    if let Some(language) = arguments.word(2, "language")? {
+        new.language = parsed_language(&language)?;
+    }
+    new.language_column = arguments.name(3).or(new.language_column);
+    new.template = arguments.word(8, "template")?.unwrap_or(new.template);
     let template = Template::parse(&new.template, new.title_column.as_deref())?;
     new.template_columns = template.columns().into_iter().map(str::to_string).collect();
-    let wanted = arguments.word(2, "model")?;
+    let wanted = arguments.word(4, "model")?;
     let model = model::embedding_model(Some(wanted.clone().unwrap_or_else(|| old.model.clone())))?;
     check_dimensions(&model)?;
     (new.model, new.model_digest, new.dimensions) = (model.name.clone(), model.digest(), model.dimensions);
     // Another model has another window.
     let tokens = if wanted.is_some() { default_tokens(&model, &new.template) } else { old.max_tokens };
-    new.max_tokens = at_least(3, "max_tokens", 1, number(tokens))?.unsigned_abs();
-    new.overlap_tokens = at_least(4, "overlap_tokens", 0, number(old.overlap_tokens))?.unsigned_abs();
+    new.max_tokens = at_least(5, "max_tokens", 1, number(tokens))?.unsigned_abs();
+    new.overlap_tokens = at_least(6, "overlap_tokens", 0, number(old.overlap_tokens))?.unsigned_abs();
     check_overlap(new.max_tokens, new.overlap_tokens)?;
-    if let Some(format) = arguments.word(5, "format")? {
+    if let Some(format) = arguments.word(7, "format")? {
         new.format = format.parse::<Format>()?.name().to_string();
     }
-    new.max_attempts = at_least(7, "max_attempts", 1, old.max_attempts)?;
-    new.hnsw_m = at_least(8, "hnsw_m", 2, old.hnsw_m)?;
-    new.hnsw_ef_construction = at_least(9, "hnsw_ef_construction", 4, old.hnsw_ef_construction)?;
+    new.max_attempts = at_least(9, "max_attempts", 1, old.max_attempts)?;
+    new.hnsw_m = at_least(10, "hnsw_m", 2, old.hnsw_m)?;
+    new.hnsw_ef_construction = at_least(11, "hnsw_ef_construction", 4, old.hnsw_ef_construction)?;
     if new.hnsw_m > 100 || new.hnsw_ef_construction > 1000 || new.hnsw_ef_construction < 2 * new.hnsw_m {
         return Err(Error::new(Kind::InvalidArgument, "hnsw_m and hnsw_ef_construction do not fit")
             .detail("hnsw_m is 100 at most, hnsw_ef_construction 1000 at most and at least twice hnsw_m."));
@@ -112,6 +119,7 @@ fn altered(old: &CorpusSpec, arguments: Arguments) -> Result<CorpusSpec> {
 fn makes_same_chunks(old: &CorpusSpec, new: &CorpusSpec) -> bool {
     (&old.template, &old.title_column, &old.model_digest, &old.model, &old.format)
         == (&new.template, &new.title_column, &new.model_digest, &new.model, &new.format)
+        && (&old.language, &old.language_column) == (&new.language, &new.language_column)
         && (old.max_tokens, old.overlap_tokens, old.hnsw_m, old.hnsw_ef_construction)
             == (new.max_tokens, new.overlap_tokens, new.hnsw_m, new.hnsw_ef_construction)
 }

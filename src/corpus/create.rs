@@ -35,12 +35,17 @@ const DEFAULT_TOKENS: u32 = 512;
 /// Most dimensions of an HNSW index: as `vector`, and as `halfvec` (pgvector, hnsw.h).
 const MAX_INDEX_DIMENSIONS: [u32; 2] = [2_000, 4_000];
 
+/// The language of a corpus whose chunks are looked at one by one.
+const DETECTED: &str = "auto";
+
 /// What the user asked for.
 struct Wish {
     name: String,
     source: pg_sys::Oid,
     content: Vec<String>,
     title: Option<String>,
+    language: String,
+    language_column: Option<String>,
     model: Option<String>,
     max_tokens: Option<i32>,
     overlap_tokens: i32,
@@ -106,12 +111,12 @@ fn wish(arguments: Arguments) -> Result<Wish> {
     if content.is_empty() {
         return Err(invalid("content must name at least one column"));
     }
-    let max_tokens = arguments.integer(5);
+    let max_tokens = arguments.integer(7);
     if max_tokens.is_some_and(|size| size < 1) {
         return Err(invalid("max_tokens must be at least 1"));
     }
     let (hnsw_m, hnsw_ef_construction) =
-        (number(11, "hnsw_m", 16, 2..=100)?, number(12, "hnsw_ef_construction", 64, 4..=1000)?);
+        (number(13, "hnsw_m", 16, 2..=100)?, number(14, "hnsw_ef_construction", 64, 4..=1000)?);
     if hnsw_ef_construction < 2 * hnsw_m {
         return Err(invalid("hnsw_ef_construction must be at least twice hnsw_m"));
     }
@@ -119,16 +124,18 @@ fn wish(arguments: Arguments) -> Result<Wish> {
         source: arguments.oid(1).ok_or_else(|| invalid("source must not be null"))?,
         content,
         title: arguments.name(3),
-        model: arguments.word(4, "model")?,
+        language: parsed_language(arguments.word(4, "language")?.as_deref().unwrap_or(DETECTED))?,
+        language_column: arguments.name(5),
+        model: arguments.word(6, "model")?,
         max_tokens,
-        overlap_tokens: number(6, "overlap_tokens", 0, 0..=i32::MAX)?,
-        format: arguments.word(7, "format")?.as_deref().unwrap_or("plain").parse()?,
-        template: arguments.word(8, "template")?,
-        chunk_schema: arguments.name(9),
-        max_attempts: number(10, "max_attempts", 5, 1..=1000)?,
+        overlap_tokens: number(8, "overlap_tokens", 0, 0..=i32::MAX)?,
+        format: arguments.word(9, "format")?.as_deref().unwrap_or("plain").parse()?,
+        template: arguments.word(10, "template")?,
+        chunk_schema: arguments.name(11),
+        max_attempts: number(12, "max_attempts", 5, 1..=1000)?,
         hnsw_m,
         hnsw_ef_construction,
-        if_not_exists: arguments.boolean(13).unwrap_or_default(),
+        if_not_exists: arguments.boolean(15).unwrap_or_default(),
         name,
     })
 }
@@ -145,6 +152,9 @@ fn corpus(wish: &Wish, source: &Source, model: &ModelSpec) -> Result<CorpusSpec>
     }
     if let Some(title) = &wish.title {
         source.require_text(title, "The argument title")?;
+    }
+    if let Some(column) = &wish.language_column {
+        source.require_text(column, "The argument language_column")?;
     }
     let text = wish.template.clone().unwrap_or_else(|| Template::default_for(wish.title.as_deref()).to_string());
     let template = Template::parse(&text, wish.title.as_deref())?;
@@ -165,6 +175,8 @@ fn corpus(wish: &Wish, source: &Source, model: &ModelSpec) -> Result<CorpusSpec>
         chunk_key_columns: source.key.iter().map(|column| key_name(&column.name)).collect(),
         content_columns: wish.content.clone(),
         title_column: wish.title.clone(),
+        language: wish.language.clone(),
+        language_column: wish.language_column.clone(),
         template_columns: template.columns().into_iter().map(str::to_string).collect(),
         template: text,
         chunk_schema: wish.chunk_schema.clone().unwrap_or_else(|| source.schema.clone()),
@@ -190,6 +202,11 @@ fn corpus(wish: &Wish, source: &Source, model: &ModelSpec) -> Result<CorpusSpec>
         bound: false,
         donor: None,
     })
+}
+
+/// The language by its one name, or [`DETECTED`].
+pub fn parsed_language(name: &str) -> Result<String> {
+    if name == DETECTED { Ok(name.to_string()) } else { Ok(socle_core::language::canonical(name)?.to_string()) }
 }
 
 /// Raises `NotSupported` for vectors that cannot be indexed.
@@ -323,7 +340,8 @@ fn register(corpus: &CorpusSpec) -> Result<CorpusSpec> {
         "name": corpus.name, "replaces": corpus.replaces, "source_schema": corpus.source_schema, "source_table": corpus.source_table,
         "key_columns": corpus.key_columns, "key_operators": corpus.key_operators,
         "chunk_key_columns": corpus.chunk_key_columns,
-        "content_columns": corpus.content_columns, "title_column": corpus.title_column, "template": corpus.template,
+        "content_columns": corpus.content_columns, "title_column": corpus.title_column,
+        "language": corpus.language, "language_column": corpus.language_column, "template": corpus.template,
         "template_columns": corpus.template_columns, "chunk_schema": corpus.chunk_schema,
         "chunk_table": corpus.chunk_table, "change_table": corpus.change_table,
         "document_table": corpus.document_table, "model": corpus.model, "model_digest": corpus.model_digest,

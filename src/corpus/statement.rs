@@ -14,7 +14,7 @@ use pgrx::spi::{quote_identifier, quote_literal};
 ///   other alias one of our tables; `key_names`, `first_key_name`: their names in our tables;
 /// - `batches x`: the columns of a change log that hold many keys at once;
 /// - `same x y`: the keys of two aliases are equal;
-/// - `text`, `size`, `hash`, `template_values`, `read_columns`: of the source `s`;
+/// - `text`, `size`, `hash`, `language`, `template_values`, `read_columns`: of the source `s`;
 /// - what `extra` names.
 pub fn expand(statement: &str, corpus: &CorpusSpec, extra: &[(&str, &str)]) -> String {
     let mut sql = String::with_capacity(2 * statement.len());
@@ -91,6 +91,9 @@ fn fragment(name: &str, corpus: &CorpusSpec, extra: &[(&str, &str)]) -> String {
             let values = corpus.template_columns.iter().map(|column| format!("{}::text", of_source(column)));
             format!("ARRAY[{}]::text[]", list(values))
         }
+        ("language", None, None) => {
+            corpus.language_column.as_deref().map_or("NULL".into(), |column| format!("{}::text", of_source(column)))
+        }
         ("read_columns", None, None) => list(corpus.read_columns().into_iter().map(of_source)),
         _ => extra.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_string()).unwrap_or_default(),
     }
@@ -130,9 +133,9 @@ fn text(corpus: &CorpusSpec) -> String {
     }
 }
 
-/// A hash over everything that the chunks of a row depend on. Lengths keep the columns apart.
+/// A hash over everything that the chunks of a row and their keywords depend on. Lengths keep the columns apart.
 fn hash(corpus: &CorpusSpec) -> String {
-    let columns = corpus.read_columns().into_iter().map(|column| {
+    let columns = corpus.read_columns().into_iter().chain(corpus.language_column.as_deref()).map(|column| {
         let column = of_source(column);
         format!("coalesce(octet_length({column}::text)::text, '-'), ':', {column}::text")
     });

@@ -12,16 +12,12 @@ use socle_core::{Error, Kind, Result};
 use std::time::{Duration, Instant};
 
 const OWN_CHANGES: &str = include_str!("../../sql/corpus/own_changes.sql");
-const PROGRESS: &str = include_str!("../../sql/corpus/progress.sql");
 const WAITING: &str = include_str!("../../sql/corpus/waiting.sql");
 const MAY_READ: &str = include_str!("../../sql/query/may_read.sql");
 
 /// Time between two looks: short, because somebody waits, and growing, because it may take long.
 const FIRST_POLL: Duration = Duration::from_millis(10);
-const LONGEST_POLL: Duration = Duration::from_millis(200);
-
-/// Time between two words about progress.
-const SAY_EVERY: Duration = Duration::from_secs(5);
+pub const LONGEST_POLL: Duration = Duration::from_millis(200);
 
 #[pg_extern(sql = false)]
 fn wait_for_corpus(call: pg_sys::FunctionCallInfo) -> Result<bool, ErrorReport> {
@@ -69,46 +65,8 @@ fn wait_for(arguments: Arguments) -> Result<bool> {
     }
 }
 
-#[pg_extern(sql = false)]
-fn sync_corpus(call: pg_sys::FunctionCallInfo) -> Result<i64, ErrorReport> {
-    sync(Arguments::new(call)).map_err(report)
-}
-
-fn sync(arguments: Arguments) -> Result<i64> {
-    let name = arguments.word(0, "corpus")?.unwrap_or_default();
-    let corpus = CorpusSpec::find(&name)?;
-    corpus.require_owner()?;
-    let (Some(change), Some(owner)) = (corpus.change, corpus.owner) else {
-        return Err(broken(&name));
-    };
-    check_transaction(&corpus, change.into(), owner.into())?;
-    if crate::setting::sync_workers() == 0 {
-        return Err(
-            Error::new(Kind::NotInState, "socle.sync_workers is 0").hint("Without sync workers nothing is done.")
-        );
-    }
-    let sql = corpus.sql(PROGRESS);
-    let mut said = Instant::now();
-    wake::now(Help::More);
-    loop {
-        if let Some(state) = resting(&name)? {
-            return Err(Error::new(Kind::NotInState, format!("corpus \"{name}\" is {state}"))
-                .hint("See socle.corpus_status; socle.resume_corpus() goes on."));
-        }
-        let (waiting, documents) = as_owner(owner.into(), || counts(&sql, &name))?;
-        if waiting == 0 {
-            return Ok(documents);
-        }
-        if said.elapsed() > SAY_EVERY {
-            said = Instant::now();
-            pgrx::notice!("corpus \"{name}\": {documents} documents are done, {waiting} changes wait");
-        }
-        wait::wait_for_time(LONGEST_POLL);
-    }
-}
-
 /// The state of a corpus that nobody works on.
-fn resting(name: &str) -> Result<Option<String>> {
+pub fn resting(name: &str) -> Result<Option<String>> {
     // SAFETY: a transaction is under way; an error ends it, and the snapshot with it.
     unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot()) };
     let corpus = CorpusSpec::try_find(name);
@@ -122,7 +80,7 @@ fn resting(name: &str) -> Result<Option<String>> {
 }
 
 /// The error for a corpus that lacks a table.
-fn broken(name: &str) -> Error {
+pub fn broken(name: &str) -> Error {
     Error::new(Kind::NotInState, format!("corpus \"{name}\" is broken"))
         .hint("See socle.corpus_status for the reason, and drop it with socle.drop_corpus() if it cannot be repaired.")
 }
@@ -158,7 +116,7 @@ fn check_transaction(corpus: &CorpusSpec, change: pg_sys::Oid, owner: pg_sys::Oi
 }
 
 /// Two numbers, in a snapshot of their own.
-fn counts(sql: &str, argument: &str) -> Result<(i64, i64)> {
+pub fn counts(sql: &str, argument: &str) -> Result<(i64, i64)> {
     // SAFETY: a transaction is under way; an error ends it, and the snapshot with it.
     unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot()) };
     let counts = Spi::connect(|client| client.select(sql, Some(1), &[argument.into()])?.first().get_two::<i64, i64>());

@@ -26,6 +26,9 @@ const REST: Duration = Duration::from_millis(500);
 /// What a worker may do undisturbed before it has to make room for a database that has none.
 const QUANTUM: Duration = Duration::from_secs(2);
 
+/// Time after which a worker that was asked to leave, but builds an index, is not waited for any more.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// A worker that lived shorter than this has failed to start.
 const TOO_SHORT: Duration = Duration::from_secs(1);
 
@@ -45,8 +48,8 @@ struct Worker {
     database: pg_sys::Oid,
     handle: *mut pg_sys::BackgroundWorkerHandle,
     started: Instant,
-    /// It was asked to leave.
-    asked: bool,
+    /// When it was asked to leave.
+    asked: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -169,18 +172,19 @@ impl Workers {
     /// Asks one worker to leave, if a database waits that has none: one of several in a database first, then the oldest.
     fn make_room(&mut self) {
         let workers_of = |database| self.running.iter().filter(|worker| worker.database == database).count();
-        if self.running.iter().any(|worker| worker.asked)
+        if self.running.iter().any(|worker| worker.asked.is_some_and(|asked| asked.elapsed() < PATIENCE))
             || !self.waiting.iter().any(|database| workers_of(*database) == 0)
         {
             return;
         }
-        let rank = |worker: &Worker| (workers_of(worker.database) > 1, worker.started.elapsed());
+        let rank =
+            |worker: &Worker| (worker.asked.is_none(), workers_of(worker.database) > 1, worker.started.elapsed());
         let ranks: Vec<_> = self.running.iter().map(rank).collect();
-        let old = ranks.iter().enumerate().filter(|(_, (_, age))| *age > QUANTUM);
+        let old = ranks.iter().enumerate().filter(|(_, (_, _, age))| *age > QUANTUM);
         let Some((at, _)) = old.max_by_key(|(_, rank)| **rank) else { return };
         let worker = &mut self.running[at];
         if let State::Running(pid) = worker.state() {
-            worker.asked = true;
+            worker.asked = Some(Instant::now());
             // SAFETY: plain system call on a process that the postmaster says is this worker, which handles the signal.
             unsafe { libc::kill(pid, libc::SIGUSR2) };
         }
@@ -220,7 +224,7 @@ fn start(database: pg_sys::Oid) -> Option<Worker> {
     let mut handle = std::ptr::null_mut();
     // SAFETY: the structure is complete, and this process is attached to shared memory.
     let registered = unsafe { pg_sys::RegisterDynamicBackgroundWorker(&mut worker, &mut handle) };
-    registered.then(|| Worker { database, handle, started: Instant::now(), asked: false })
+    registered.then(|| Worker { database, handle, started: Instant::now(), asked: None })
 }
 
 fn open_socket() -> rustix::io::Result<OwnedFd> {

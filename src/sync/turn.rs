@@ -30,7 +30,8 @@ const POLL: Duration = Duration::from_secs(10);
 const SHORT_POLL: Duration = Duration::from_millis(500);
 
 /// Settings of the whole session: names are those of Postgres, and users do not wait for a worker that waits for them.
-const SETTINGS: [(&CStr, &CStr); 2] = [(c"search_path", c"pg_catalog, pg_temp"), (c"lock_timeout", c"200ms")];
+const SETTINGS: [(&CStr, &CStr); 2] = [(c"search_path", c"pg_catalog, pg_temp"), LOCK_TIMEOUT];
+const LOCK_TIMEOUT: (&CStr, &CStr) = (c"lock_timeout", c"200ms");
 
 thread_local! {
     static EXTENDED: Cell<Option<Instant>> = const { Cell::new(None) };
@@ -54,11 +55,19 @@ pub fn begin(database: pg_sys::Oid) {
         pg_sys::BackgroundWorkerUnblockSignals();
         pg_sys::BackgroundWorkerInitializeConnectionByOid(database, pg_sys::InvalidOid, 0);
         pg_sys::pgstat_report_appname(c"socle sync".as_ptr());
-        for (name, value) in SETTINGS {
-            let (context, source) = (pg_sys::GucContext::PGC_SUSET, pg_sys::GucSource::PGC_S_OVERRIDE);
-            pg_sys::SetConfigOption(name.as_ptr(), value.as_ptr(), context, source);
-        }
     }
+    SETTINGS.into_iter().for_each(set);
+}
+
+fn set((name, value): (&CStr, &CStr)) {
+    let (context, source) = (pg_sys::GucContext::PGC_SUSET, pg_sys::GucSource::PGC_S_OVERRIDE);
+    // SAFETY: settings of this process, by C strings.
+    unsafe { pg_sys::SetConfigOption(name.as_ptr(), value.as_ptr(), context, source) };
+}
+
+/// Lets this worker wait for locks as long as it takes, or no longer than users can wait for it.
+pub fn wait_for_locks(patiently: bool) {
+    set(if patiently { (LOCK_TIMEOUT.0, c"0") } else { LOCK_TIMEOUT });
 }
 
 /// Works until there is nothing to do, or another database needs a worker.

@@ -29,7 +29,7 @@ fn another_model_takes_over_with_everything_that_users_have_put_on_the_chunks() 
                     || (SELECT string_agg(polname::text || pg_get_expr(polqual, polrelid), ' ' ORDER BY polname) FROM pg_policy)
                     || (SELECT reloptions::text FROM pg_class WHERE relname = 'handbook_chunk')
                     || (SELECT string_agg(tgname::text || tgenabled::text, ' ' ORDER BY tgname) FROM pg_trigger WHERE NOT tgisinternal)";
-    client.batch_execute("SELECT socle.sync_corpus('handbook')").unwrap();
+    client.batch_execute("CALL socle.sync_corpus('handbook')").unwrap();
     let before: String = value(&mut client, what);
     let next: String =
         value(&mut client, "SELECT socle.alter_corpus('handbook', model => 'bge', template => '{title}: {content}')");

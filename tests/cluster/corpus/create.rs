@@ -53,6 +53,16 @@ const REFUSED: &[(&str, &str, &str)] = &[
         "model \"reranker\" is of kind reranker, not embedding",
     ),
     ("'c', 'article', ARRAY['body']", "22023", "no model is given"),
+    (
+        "'c', 'article', ARRAY['body'], model => 'minilm', language => 'klingon'",
+        "22023",
+        "language \"klingon\" is not known",
+    ),
+    (
+        "'c', 'article', ARRAY['body'], model => 'minilm', language_column => 'number'",
+        "42804",
+        "column \"number\" of table \"article\" is not text",
+    ),
     ("'c', 'article', ARRAY['body'], model => 'minilm', max_tokens => 0", "22023", "max_tokens must be at least 1"),
     (
         "'c', 'article', ARRAY['body'], model => 'minilm', max_tokens => 257",

@@ -1,7 +1,8 @@
 //! Schema changes are survived, or said.
 
-use super::{settle, value, wait_for_state, with_corpus};
+use super::{counts, settle, value, wait_for_state, with_corpus};
 use crate::sqlstate;
+use socle_tests::Cluster;
 
 #[test]
 fn renames_are_followed() {
@@ -123,9 +124,46 @@ fn a_paused_corpus_rests_and_goes_on() {
     assert_eq!(pending, 1);
     let done: bool = value(&mut client, "SELECT socle.wait_for_corpus('handbook', '1 minute')");
     assert!(!done, "nobody waits for what nobody works on");
-    assert_eq!(sqlstate(client.batch_execute("SELECT socle.sync_corpus('handbook')")), "55000");
+    assert_eq!(sqlstate(client.batch_execute("CALL socle.sync_corpus('handbook')")), "55000");
     client.batch_execute("SELECT socle.resume_corpus('handbook')").unwrap();
-    let documents: i64 = value(&mut client, "SELECT socle.sync_corpus('handbook')");
+    client.batch_execute("CALL socle.sync_corpus('handbook')").unwrap();
+    let documents: i64 = value(&mut client, "SELECT document_count FROM socle.corpus_status");
     assert_eq!(documents, 3);
     settle(&mut client);
+}
+
+#[test]
+fn the_language_of_a_document_is_followed_like_its_text() {
+    let cluster = Cluster::with_models("");
+    let mut client = cluster.connect();
+    client
+        .batch_execute(
+            "CREATE TABLE article (id int PRIMARY KEY, title text, body text, language text);
+             INSERT INTO article VALUES (1, 'un', 'Les sauvegardes de la base', 'fr'), (2, 'two', 'Backups of the base', NULL);
+             SELECT socle.create_corpus('handbook', 'article', ARRAY['body'], title => 'title', model => 'minilm',
+                                        language => 'EN', language_column => 'language')",
+        )
+        .unwrap();
+    settle(&mut client);
+    let language: String = value(&mut client, "SELECT language || ' ' || language_column FROM socle.corpus");
+    assert_eq!(language, "english language");
+    let before = counts(&mut client).0;
+    client.batch_execute("UPDATE article SET language = 'de' WHERE id = 1").unwrap();
+    let pending: i64 = value(&mut client, "SELECT pending_count FROM socle.corpus_status");
+    assert_eq!(pending, 1, "the keywords of a document depend on its language");
+    settle(&mut client);
+    assert_eq!(counts(&mut client).0, before, "its vectors do not");
+    client.batch_execute("ALTER TABLE article RENAME COLUMN language TO langue").unwrap();
+    let column: String = value(&mut client, "SELECT language_column FROM socle.corpus");
+    assert_eq!(column, "langue");
+    client
+        .batch_execute("SELECT socle.alter_corpus('handbook', language => 'auto'); CALL socle.sync_corpus('handbook')")
+        .unwrap_err();
+    client.batch_execute("SELECT socle.alter_corpus('handbook', language => 'auto')").unwrap();
+    client.batch_execute("CALL socle.sync_corpus('handbook')").unwrap();
+    let language: String = value(&mut client, "SELECT language || ' ' || language_column FROM socle.corpus");
+    assert_eq!(language, "auto langue");
+    settle(&mut client);
+    client.batch_execute("ALTER TABLE article DROP COLUMN langue").unwrap();
+    assert_eq!(super::wait_for_state(&mut client, "broken"), "public.article.langue was dropped");
 }

@@ -1,0 +1,5 @@
+-- Has the worker give up that builds the vector index of the corpus whose change log is $2.
+SELECT pg_cancel_backend(l.pid)
+FROM pg_locks l
+WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2 AND l.classid = $1 AND l.objid = $2
+  AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())

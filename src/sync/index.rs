@@ -1,0 +1,136 @@
+//! The vector index of a corpus, built after its first fill without keeping anybody from the chunk table: writes go on, and
+//! the corpus is searched exactly meanwhile.
+//!
+//! `CREATE INDEX CONCURRENTLY` commits while it works, so it is run as a command of its own and not through SPI. An index
+//! that an interrupted build has left is not valid; it is dropped and made again. Whoever drops the table has the build
+//! cancelled: see `corpus::manage::remove`.
+
+use super::transaction::{Trouble, as_corpus_owner, transaction};
+use super::{claim, turn};
+use crate::corpus::CorpusSpec;
+use crate::corpus::statement::{expand, identifier};
+use crate::query;
+use crate::wake::{self, Help};
+use pgrx::PgMemoryContexts;
+use pgrx::prelude::*;
+use std::ffi::CString;
+
+const ACTIVATE: &str = include_str!("../../sql/query/activate_corpus.sql");
+const VECTOR_INDEX: &str = include_str!("../../sql/query/vector_index.sql");
+const CREATE_INDEX: &str = include_str!("../../sql/corpus/create_index.sql");
+const TAKE: &str = include_str!("../../sql/query/take_index_lock.sql");
+const RETURN: &str = include_str!("../../sql/query/return_index_lock.sql");
+
+/// First number of the advisory lock that is held while an index is built; the second is the OID of the change log.
+pub const INDEX_CLASS: i32 = 0x50c20;
+
+/// The first fill is complete: builds the vector index, and lets the corpus be active. Returns whether there was something to
+/// do for this worker.
+///
+/// # Errors
+/// Whatever Postgres raises.
+pub fn finish_filling(corpus: &CorpusSpec, owner: pg_sys::Oid, change: pg_sys::Oid) -> Result<bool, Trouble> {
+    let lock = || [INDEX_CLASS.into(), change.to_u32().cast_signed().into()];
+    if !transaction(|| Ok(query::holds(TAKE, &lock())?))? {
+        return Ok(false);
+    }
+    let finished = build_and_activate(corpus, owner, change);
+    // Held by the session, so that it outlives the transactions of the build, and its failure.
+    transaction(|| Ok(query::run(RETURN, &lock())?))?;
+    finished
+}
+
+fn build_and_activate(corpus: &CorpusSpec, owner: pg_sys::Oid, change: pg_sys::Oid) -> Result<bool, Trouble> {
+    if !transaction(|| Ok(claim::state(&corpus.name)?.as_deref() == Some("filling")))? {
+        return Ok(false);
+    }
+    let name = format!("{}_embedding_idx", corpus.chunk_table);
+    let chunk = pg_sys::Oid::from(corpus.chunk.unwrap_or_default());
+    let valid = transaction(|| Ok(query::text(VECTOR_INDEX, &[chunk.into(), name.as_str().into()])?))?;
+    if valid.as_deref() == Some("invalid") {
+        let sql = format!("DROP INDEX {}.{}", identifier(&corpus.chunk_schema), identifier(&name));
+        transaction(|| as_corpus_owner(owner, || Ok(query::run(&sql, &[])?)))?;
+    }
+    if valid.as_deref() != Some("valid") {
+        turn::show(&format!("building the vector index of corpus {}", corpus.name));
+        // This worker is going to be busy for as long as it takes.
+        wake::now(Help::More);
+        build(corpus, &name)?;
+    }
+    transaction(|| {
+        if claim::take_lock(change)? {
+            query::run(ACTIVATE, &[corpus.name.as_str().into()])?;
+        }
+        Ok(true)
+    })
+}
+
+fn build(corpus: &CorpusSpec, name: &str) -> Result<(), Trouble> {
+    let expression = transaction(|| Ok(crate::corpus::index_expression(corpus)?))?;
+    let sql = expand(
+        CREATE_INDEX,
+        corpus,
+        &[
+            ("index_name", identifier(name).as_str()),
+            ("index_expression", &expression),
+            ("hnsw_m", &corpus.hnsw_m.to_string()),
+            ("hnsw_ef_construction", &corpus.hnsw_ef_construction.to_string()),
+        ],
+    );
+    let sql = CString::new(sql).unwrap_or_default();
+    // SAFETY: the context is this function's own and outlives the transactions of the command; its parse tree is in it.
+    let (context, command) = unsafe {
+        let context = pg_sys::AllocSetContextCreateExtended(
+            pg_sys::TopMemoryContext,
+            c"socle index build".as_ptr(),
+            pg_sys::ALLOCSET_DEFAULT_MINSIZE as usize,
+            pg_sys::ALLOCSET_DEFAULT_INITSIZE as usize,
+            pg_sys::ALLOCSET_DEFAULT_MAXSIZE as usize,
+        );
+        (context, PgMemoryContexts::For(context).switch_to(|_| command(&sql)))
+    };
+    // It waits for writers and for old snapshots, which may take long and keeps nobody from anything.
+    turn::wait_for_locks(true);
+    let built = transaction(|| {
+        // SAFETY: the worker is in the one transaction that has just begun, with one active snapshot, as the command expects;
+        // it ends both and leaves a transaction without one. What it allocates has to outlive its transactions. It runs as the superuser that the worker is, and Postgres
+        // itself evaluates what the index needs as the owner of the table (DefineIndex, indexcmds.c).
+        unsafe {
+            pg_sys::MemoryContextSwitchTo(context);
+            pg_sys::ProcessUtility(
+                command,
+                sql.as_ptr(),
+                false,
+                pg_sys::ProcessUtilityContext::PROCESS_UTILITY_TOPLEVEL,
+                std::ptr::null_mut(),
+                std::ptr::null_mut(),
+                pg_sys::None_Receiver,
+                std::ptr::null_mut(),
+            );
+            pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot());
+        }
+        Ok(())
+    });
+    turn::wait_for_locks(false);
+    // SAFETY: nothing of it is used any more.
+    unsafe { pg_sys::MemoryContextDelete(context) };
+    built
+}
+
+/// A utility command as the server runs it, in the current memory context.
+///
+/// # Safety
+/// To be called on the main thread of a Postgres process.
+unsafe fn command(sql: &CString) -> *mut pg_sys::PlannedStmt {
+    // SAFETY: the grammar needs no transaction, and gives a list of one statement for the one that is in the text.
+    unsafe {
+        let parsed = pg_sys::pg_parse_query(sql.as_ptr());
+        let raw = (*(*parsed).elements).ptr_value.cast::<pg_sys::RawStmt>();
+        let mut planned = PgBox::<pg_sys::PlannedStmt>::alloc_node(pg_sys::NodeTag::T_PlannedStmt);
+        planned.commandType = pg_sys::CmdType::CMD_UTILITY;
+        planned.canSetTag = true;
+        planned.utilityStmt = (*raw).stmt;
+        planned.stmt_location = -1;
+        planned.into_pg()
+    }
+}

@@ -1,0 +1,115 @@
+//! The vector index of a corpus is built beside its use: nobody waits for it, and nothing is lost when it is interrupted.
+
+use super::{check, settle, status, value, wait, wait_for_state};
+use crate::sqlstate;
+use postgres::Client;
+use socle_tests::{Cluster, eventually};
+
+/// A corpus whose index cannot be finished as long as the second client's transaction, with its old snapshot, is open.
+fn while_its_index_is_built() -> (Cluster, Client, Client) {
+    let cluster = Cluster::with_models("");
+    let (mut client, mut reader) = (cluster.connect(), cluster.connect());
+    client
+        .batch_execute(
+            "CREATE TABLE article (id int PRIMARY KEY, title text, body text);
+             INSERT INTO article SELECT i, 'title ' || i, 'body of article ' || i FROM generate_series(1, 5) i",
+        )
+        .unwrap();
+    reader.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT pg_current_snapshot()").unwrap();
+    client
+        .batch_execute(
+            "SELECT socle.create_corpus('handbook', 'article', ARRAY['body'], title => 'title', model => 'minilm')",
+        )
+        .unwrap();
+    building(&mut client);
+    (cluster, client, reader)
+}
+
+/// The process that builds.
+fn building(client: &mut Client) -> i32 {
+    eventually("the index is being built", || {
+        let sql = "SELECT pid FROM pg_stat_progress_create_index WHERE phase = 'waiting for old snapshots'";
+        client.query_opt(sql, &[]).unwrap().map(|row| row.get(0))
+    })
+}
+
+fn is_valid(client: &mut Client) -> bool {
+    value(client, "SELECT bool_and(indisvalid) FROM pg_index WHERE indrelid = 'handbook_chunk'::regclass")
+}
+
+#[test]
+fn changes_are_worked_on_while_the_index_is_built() {
+    let (_cluster, mut client, mut reader) = while_its_index_is_built();
+    client
+        .batch_execute("INSERT INTO article VALUES (6, 'new', 'new article'); DELETE FROM article WHERE id = 1")
+        .unwrap();
+    wait(&mut client);
+    check(&mut client);
+    let state: String = value(&mut client, "SELECT state FROM socle.corpus_status");
+    assert_eq!(state, "filling");
+    assert!(!is_valid(&mut client));
+    reader.batch_execute("COMMIT").unwrap();
+    client.batch_execute("CALL socle.sync_corpus('handbook')").unwrap();
+    let state: String = value(&mut client, "SELECT state FROM socle.corpus_status");
+    assert_eq!(state, "active", "{}", status(&mut client));
+    assert!(is_valid(&mut client));
+    settle(&mut client);
+}
+
+#[test]
+fn dropping_the_corpus_does_not_wait_for_its_index() {
+    let (_cluster, mut client, mut reader) = while_its_index_is_built();
+    client.batch_execute("SET statement_timeout = '10 s'; SELECT socle.drop_corpus('handbook')").unwrap();
+    let left: i64 = value(&mut client, "SELECT count(*) FROM pg_class WHERE relname LIKE 'handbook%'");
+    assert_eq!(left, 0);
+    reader.batch_execute("COMMIT").unwrap();
+}
+
+#[test]
+fn an_interrupted_build_is_begun_again() {
+    let (_cluster, mut client, mut reader) = while_its_index_is_built();
+    for end in ["pg_cancel_backend", "pg_terminate_backend"] {
+        let pid = building(&mut client);
+        client.batch_execute(&format!("SELECT {end}({pid})")).unwrap();
+        eventually("the build is given up", || {
+            let sql = format!(
+                "SELECT count(*) = 0 FROM pg_stat_progress_create_index WHERE pid = {pid} AND phase = 'waiting for old snapshots'"
+            );
+            value::<bool>(&mut client, &sql).then_some(())
+        });
+    }
+    building(&mut client);
+    reader.batch_execute("COMMIT").unwrap();
+    wait_for_state(&mut client, "active");
+    let indexes: i64 = value(
+        &mut client,
+        "SELECT count(*) FROM pg_class WHERE relkind = 'i' AND relname LIKE 'handbook_chunk_embedding%'",
+    );
+    assert_eq!(indexes, 1);
+    assert!(is_valid(&mut client));
+    settle(&mut client);
+}
+
+#[test]
+fn who_waits_in_the_foreground_is_in_nobodys_way() {
+    let (_cluster, mut client, mut reader) = while_its_index_is_built();
+    let in_block = client.batch_execute("BEGIN; CALL socle.sync_corpus('handbook')");
+    assert_eq!(sqlstate(in_block), "25001");
+    client.batch_execute("ROLLBACK").unwrap();
+    let in_function = client.batch_execute(
+        "DO $$ BEGIN PERFORM 1; CALL socle.sync_corpus('handbook'); EXCEPTION WHEN division_by_zero THEN NULL; END $$",
+    );
+    assert_eq!(sqlstate(in_function), "25001");
+    client.batch_execute("SET statement_timeout = '1 s'").unwrap();
+    assert_eq!(sqlstate(client.batch_execute("CALL socle.sync_corpus('handbook')")), "57014");
+    client.batch_execute("RESET statement_timeout").unwrap();
+    reader.batch_execute("COMMIT").unwrap();
+    // Its own snapshots would keep the index from ever being complete.
+    client.batch_execute("CALL socle.sync_corpus('handbook')").unwrap();
+    assert!(is_valid(&mut client));
+    client.batch_execute("SELECT socle.alter_corpus('handbook', max_tokens => 50)").unwrap();
+    client.batch_execute("CALL socle.sync_corpus('handbook')").unwrap();
+    let tokens: i32 = value(&mut client, "SELECT max_tokens FROM socle.corpus");
+    assert_eq!(tokens, 50, "the swap was waited for");
+    settle(&mut client);
+}
