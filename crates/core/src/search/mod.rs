@@ -5,3 +5,4 @@ pub mod diversity;
 pub mod fusion;
 pub mod highlight;
 pub mod metrics;
+pub mod neighbours;
