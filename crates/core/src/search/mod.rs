@@ -2,6 +2,7 @@
 //! the same, what a hit looks like, and how good a ranking is.
 
 pub mod diversity;
+pub mod filter;
 pub mod fusion;
 pub mod highlight;
 pub mod metrics;
