@@ -1,4 +1,4 @@
-//! Pure logic of socle: what a request is, what an error is, how a text becomes chunks.
+//! Pure logic of socle: what a request is, what an error is, how a text becomes chunks, how two rankings become one.
 //!
 //! Knows neither Postgres nor ONNX Runtime and does no input or output, so that everything here can be tested, fuzzed
 //! and reasoned about without a server.
@@ -9,5 +9,6 @@ pub mod error;
 pub mod language;
 pub mod model;
 pub mod protocol;
+pub mod search;
 
 pub use error::{Error, Kind, Result};

@@ -1,0 +1,99 @@
+//! The columns that a filter may name, as `sql/query/filter_columns.sql` finds them.
+
+use crate::{Error, Kind, Result};
+
+/// How many names an error lists.
+const MAX_NAMES: usize = 30;
+
+/// How a column is compared.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum ColumnKind {
+    /// With one value.
+    Scalar,
+    /// With the elements of an array.
+    Array,
+    /// `json` and `jsonb`, with any JSON.
+    Json,
+}
+
+/// The operators of a type as they stand in SQL, e.g. `OPERATOR(pg_catalog.<=)`. Types of extensions have their own, and
+/// some types have none.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Operators {
+    /// `=`
+    pub equal: Option<String>,
+    /// `<>`
+    pub not_equal: Option<String>,
+    /// `<`
+    pub less: Option<String>,
+    /// `<=`
+    pub less_or_equal: Option<String>,
+    /// `>`
+    pub greater: Option<String>,
+    /// `>=`
+    pub greater_or_equal: Option<String>,
+}
+
+/// A column of the source.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct FilterColumn {
+    /// Its name, not quoted.
+    pub name: String,
+    /// Its type for people, as `format_type` gives it.
+    pub type_name: String,
+    /// Its type for casts, quoted and qualified, without a length.
+    pub type_sql: String,
+    /// How it is compared.
+    pub kind: ColumnKind,
+    /// `pg_type.typcategory` of its type, of the type of its elements for an array.
+    pub category: char,
+    /// The operators of its type.
+    pub operators: Operators,
+}
+
+impl FilterColumn {
+    /// The column `name`.
+    ///
+    /// # Errors
+    /// [`Kind::UnknownColumn`] if there is none.
+    pub(super) fn find<'a>(columns: &'a [Self], name: &str) -> Result<&'a Self> {
+        columns.iter().find(|column| column.name == name).ok_or_else(|| {
+            let mut names: Vec<String> =
+                columns.iter().take(MAX_NAMES).map(|column| format!("\"{}\"", column.name)).collect();
+            if columns.len() > MAX_NAMES {
+                names.push("…".to_string());
+            }
+            Error::new(Kind::UnknownColumn, format!("filter column \"{name}\" does not exist"))
+                .hint(format!("Columns of the source are {}.", names.join(", ")))
+        })
+    }
+
+    /// The column in SQL.
+    pub(super) fn of(&self, alias: &str) -> String {
+        format!("{alias}.{}", quoted(&self.name))
+    }
+
+    /// That values of this kind cannot be compared with the column by this operator, and what can.
+    pub(super) fn mismatch(&self, operator: &str, value: &str, hint: &str) -> Error {
+        let message = format!("filter \"{operator}\" on column \"{}\" cannot take {value}", self.name);
+        Error::new(Kind::WrongColumnType, message)
+            .detail(format!("The column has type {}.", self.type_name))
+            .hint(hint.to_string())
+    }
+
+    /// That the type of the column does not have this operator.
+    pub(super) fn unsupported(&self, operator: &str) -> Error {
+        let hint = match self.kind {
+            ColumnKind::Scalar => "Compare a column of another type; a generated column can cast this one.",
+            ColumnKind::Array => "Operators for arrays are \"contains\", \"overlaps\", \"=\" and \"<>\".",
+            ColumnKind::Json => "The operators for JSON are \"contains\", \"=\" and \"<>\".",
+        };
+        let message = format!("filter \"{operator}\" is not possible on column \"{}\"", self.name);
+        Error::new(Kind::WrongColumnType, message).detail(format!("The column has type {}.", self.type_name)).hint(hint)
+    }
+}
+
+/// An identifier in quotation marks, whatever it is made of.
+pub(super) fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
