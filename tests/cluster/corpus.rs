@@ -6,6 +6,7 @@ mod create;
 mod definition;
 mod dump;
 mod fault;
+mod replication;
 mod security;
 mod sync;
 
