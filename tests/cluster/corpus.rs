@@ -6,6 +6,7 @@ mod create;
 mod definition;
 mod dump;
 mod fault;
+mod large;
 mod replication;
 mod security;
 mod sync;

@@ -44,24 +44,3 @@ fn dropping_leaves_the_source_and_the_chunks_if_wanted() {
     assert_eq!(left, 0);
     assert_eq!(crate::sqlstate(client.batch_execute("SELECT socle.drop_corpus('handbook')")), "42704");
 }
-
-#[test]
-fn a_long_document_is_handled_in_bounded_memory() {
-    let (cluster, mut client) = with_corpus(1);
-    client.batch_execute("CREATE TABLE big (id int PRIMARY KEY, body text); SELECT socle.create_corpus('big', 'big', ARRAY['body'], model => 'minilm')").unwrap();
-    // 2 MB of the same few paragraphs: some embedding, much of everything else.
-    client.batch_execute("INSERT INTO big SELECT 1, string_agg('Paragraph ' || i % 50 || ' says that a server is restored from its backup by a replica.', E'\n\n') FROM generate_series(1, 30000) i").unwrap();
-    let done: bool = value(&mut client, "SELECT socle.wait_for_corpus('big', '25 s')");
-    assert!(done);
-    let pids: Vec<i32> =
-        client.query("SELECT pid FROM socle.worker_status", &[]).unwrap().iter().map(|row| row.get(0)).collect();
-    for pid in pids {
-        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-        let peak = status
-            .lines()
-            .find_map(|line| line.strip_prefix("VmHWM:"))
-            .map_or(0, |line| line.trim().trim_end_matches(" kB").parse::<u64>().unwrap());
-        assert!(peak < 400_000, "{peak} kB");
-    }
-    drop(cluster);
-}
