@@ -43,8 +43,9 @@ fn a_subscriber_keeps_its_chunks_true() {
         .unwrap();
     settle(&mut subscriber);
     let connection = format!("host={} user=postgres dbname=postgres", source.directory().display());
-    let subscription =
-        format!("CREATE SUBSCRIPTION everything CONNECTION '{connection}' PUBLICATION everything WITH (streaming = on)");
+    let subscription = format!(
+        "CREATE SUBSCRIPTION everything CONNECTION '{connection}' PUBLICATION everything WITH (streaming = on)"
+    );
     subscriber.batch_execute(&subscription).unwrap();
     catch_up(&mut publisher, &mut subscriber);
     wait_without_a_word(&mut subscriber);
