@@ -71,13 +71,23 @@ uninstall:
 		if [ -d "$$directory" ]; then rmdir --ignore-fail-on-non-empty "$$directory"; fi
 	done
 
-## installcheck: runs the regression tests on the running server that PGHOST, PGPORT and PGUSER name
+## installcheck: runs regression and isolation tests on the running server that PGHOST, PGPORT and PGUSER name
 installcheck:
 	$(use_server)
 	mkdir -p $(TARGET)/pg_regress
 	regress=$$(dirname "$$("$$pg_config" --pgxs)")/../test/regress/pg_regress
 	"$$regress" --inputdir=tests/pg_regress --outputdir=$(TARGET)/pg_regress --bindir="$$("$$pg_config" --bindir)" \
 		--dbname=contrib_regression --encoding=UTF8 --no-locale $$(cat tests/pg_regress/schedule)
+	# Sessions beside each other, in a database of their own.
+	specs=$$(cat tests/isolation/schedule)
+	if [ "$$("$$("$$pg_config" --bindir)/psql" --no-psqlrc -Atc 'SHOW max_prepared_transactions' postgres)" = 0 ]; then
+		echo 'SKIPPED: prepared, because max_prepared_transactions is 0'
+		specs=$${specs/prepared/}
+	fi
+	mkdir -p $(TARGET)/pg_isolation_regress
+	isolation=$$(dirname "$$("$$pg_config" --pgxs)")/../test/isolation/pg_isolation_regress
+	"$$isolation" --inputdir=tests/isolation --outputdir=$(TARGET)/pg_isolation_regress --bindir="$$("$$pg_config" --bindir)" \
+		--dbname=isolation_regression --encoding=UTF8 --no-locale $$specs
 
 ## test: set-up and all tests on the embedded server
 test: install install-models test-units test-server
@@ -97,10 +107,10 @@ test-server:
 	$(use_server)
 	runner=$$($(SETUP) runner)
 	python=$$($(SETUP) python test)
-	host=$$($(CLUSTER) start regress "$$pg_config" -c fsync=off)
+	host=$$($(CLUSTER) start regress "$$pg_config" -c fsync=off -c max_prepared_transactions=5)
 	export PGHOST=$$host PGUSER=postgres SOCLE_PG_CONFIG=$$pg_config SOCLE_RUNNER=$$runner SOCLE_PYTHON=$$python
 	trap '$(CLUSTER) stop regress "$$pg_config"' EXIT
-	$(MAKE) installcheck || { cat $(TARGET)/pg_regress/regression.diffs; exit 1; }
+	$(MAKE) installcheck || { cat $(TARGET)/pg_{regress,isolation_regress}/regression.diffs; exit 1; }
 	cargo test --release --locked --package socle-tests --test cluster -- --test-threads=2
 
 ## test-all: the same on all four versions of PostgreSQL

@@ -28,7 +28,7 @@ const BEHIND: &str = include_str!("../sql/corpus/behind.sql");
 /// Bytes of documents that are worked on together, unless one alone is larger.
 const SLICE_BYTES: u64 = 1 << 20;
 
-/// How often, and how long apart, changes are handed back whose log a user has locked.
+/// How often, and how long apart, it is tried to hand changes back.
 const GIVE_BACK_ATTEMPTS: usize = 50;
 const GIVE_BACK_PAUSE: Duration = Duration::from_millis(200);
 
@@ -96,9 +96,9 @@ fn work(name: &str) -> Result<Progress, Trouble> {
         }
         Claimed::Documents(lease, claims) => {
             turn::show(&format!("embedding {} documents of corpus {}", claims.len(), corpus.name));
-            let job = job(&corpus, owner, lease).inspect_err(|_| give_back(&corpus, owner, lease, &claims))?;
             let full = claims.len() as i64 == claim::MAX_DOCUMENTS;
-            work_on(&job, claims)?;
+            let done = job(&corpus, owner, lease).and_then(|job| work_on(&job, claims.clone()));
+            done.inspect_err(|_| give_back(&corpus.name, lease, &claims))?;
             if corpus.state_reason.is_some() {
                 turn::note_trouble(&corpus.name, None, false)?;
             }
@@ -164,9 +164,9 @@ fn job(corpus: &CorpusSpec, owner: pg_sys::Oid, lease: Uuid) -> Result<Job, Trou
     })
 }
 
-/// Works on claimed documents, some at a time. What is not done when it returns an error has been handed back.
+/// Works on claimed documents, some at a time. What is not done when it returns an error is to be handed back.
 fn work_on(job: &Job, claims: Vec<Claim>) -> Result<(), Trouble> {
-    let sizes = document::sizes(job, &claims).inspect_err(|_| give_back(&job.corpus, job.owner, job.lease, &claims))?;
+    let sizes = document::sizes(job, &claims)?;
     let mut slices: Vec<Vec<Claim>> = Vec::new();
     let mut bytes = 0;
     for (claim, size) in claims.into_iter().zip(sizes) {
@@ -188,11 +188,7 @@ fn work_on(job: &Job, claims: Vec<Claim>) -> Result<(), Trouble> {
         }
         match work_on_slice(job, &slice) {
             Ok(()) => {}
-            Err(failure) if failure.trouble.is_of_the_corpus() => {
-                give_back(&job.corpus, job.owner, job.lease, &slice);
-                give_back(&job.corpus, job.owner, job.lease, &rest);
-                return Err(failure.trouble);
-            }
+            Err(failure) if failure.trouble.is_of_the_corpus() => return Err(failure.trouble),
             Err(failure) => {
                 let (guilty, innocent): (Vec<Claim>, Vec<Claim>) =
                     slice.into_iter().partition(|claim| failure.leader == Some(claim.leader));
@@ -225,13 +221,20 @@ fn work_on_slice(job: &Job, claims: &[Claim]) -> Result<(), Failure> {
     write::write(job, &documents, &vectors, begun.elapsed()).map_err(Failure::in_step("write"))
 }
 
-/// Hands changes back; if even that fails, their lease ends by itself.
-fn give_back(corpus: &CorpusSpec, owner: pg_sys::Oid, lease: Uuid, claims: &[Claim]) {
+/// Hands changes back, under the names that the tables of the corpus have by now; if even that fails, their lease ends by
+/// itself.
+fn give_back(name: &str, lease: Uuid, claims: &[Claim]) {
+    let attempt = || -> Result<(), Trouble> {
+        let Some(corpus) = transaction(|| Ok(CorpusSpec::try_find(name)?))? else { return Ok(()) };
+        let (Some(owner), Some(_)) = (corpus.owner, corpus.change) else { return Ok(()) };
+        claim::release(&corpus, owner.into(), lease, claims)
+    };
     for _ in 0..GIVE_BACK_ATTEMPTS {
-        match claim::release(corpus, owner, lease, claims) {
+        match attempt() {
             Ok(()) => return,
-            Err(trouble) if trouble.is_a_lock() => crate::wait::wait_for_time(GIVE_BACK_PAUSE),
-            Err(trouble) => return pgrx::log!("socle sync: corpus \"{}\": {}", corpus.name, trouble.message),
+            // Locked by a user, or renamed since.
+            Err(trouble) if trouble.is_a_lock() || trouble.is_lasting() => crate::wait::wait_for_time(GIVE_BACK_PAUSE),
+            Err(trouble) => return pgrx::log!("socle sync: corpus \"{name}\": {}", trouble.message),
         }
     }
 }

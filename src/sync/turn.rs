@@ -153,7 +153,8 @@ impl Corpora {
                 round.waiting = true;
                 continue;
             }
-            match work(name) {
+            // Its tables may have been renamed under it, or it was dropped and made anew: a second look tells what lasts.
+            match work(name).or_else(|trouble| if trouble.is_lasting() { work(name) } else { Err(trouble) }) {
                 Ok(Progress::Worked { full }) => {
                     round.worked = true;
                     round.full |= full;
@@ -228,7 +229,7 @@ impl Trouble {
     }
 
     /// Nothing will change until somebody acts.
-    fn is_lasting(&self) -> bool {
+    pub fn is_lasting(&self) -> bool {
         matches!(self.kind, Some(Kind::UnknownModel | Kind::WrongModelKind | Kind::NotInState))
             || matches!(self.sqlstate.as_str(), "42501" | "42P01" | "42703" | "42883" | "3F000")
     }

@@ -7,6 +7,8 @@ mod definition;
 mod dump;
 mod fault;
 mod index;
+mod large;
+mod replication;
 mod security;
 mod sync;
 
