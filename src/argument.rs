@@ -54,6 +54,23 @@ impl Arguments {
         self.datum(at).and_then(|datum| unsafe { i32::from_datum(datum, false) })
     }
 
+    /// A number of double precision.
+    pub fn number(self, at: usize) -> Option<f64> {
+        // SAFETY: the SQL declaration makes this argument a double precision.
+        self.datum(at).and_then(|datum| unsafe { f64::from_datum(datum, false) })
+    }
+
+    /// A `jsonb` as text, with every digit of its numbers.
+    pub fn json(self, at: usize) -> Option<String> {
+        self.datum(at).map(|datum| {
+            // SAFETY: the SQL declaration makes this argument a jsonb, whose output function returns a C string.
+            unsafe {
+                let text = pg_sys::OidOutputFunctionCall(pg_sys::Oid::from(pg_sys::F_JSONB_OUT), datum);
+                CStr::from_ptr(text).to_string_lossy().into_owned()
+            }
+        })
+    }
+
     /// A boolean.
     pub fn boolean(self, at: usize) -> Option<bool> {
         // SAFETY: the SQL declaration makes this argument a boolean.

@@ -17,7 +17,7 @@ mod wait;
 
 pub use create::{index_expression, model_of};
 
-use crate::query;
+use crate::{query, read};
 use serde::Deserialize;
 use socle_core::chunk::Format;
 use socle_core::corpus::template::Template;
@@ -124,14 +124,23 @@ impl CorpusSpec {
     /// # Errors
     /// `Bug` when the tables of socle cannot be read.
     pub fn try_find(name: &str) -> Result<Option<Self>> {
-        query::text(FIND, &[name.into()])?
-            .map(|row| {
-                serde_json::from_str(&row).map_err(|error| {
-                    Error::new(Kind::Bug, format!("the row of corpus \"{name}\" in socle.corpus is damaged"))
-                        .detail(error.to_string())
-                })
-            })
-            .transpose()
+        query::text(FIND, &[name.into()])?.map(|row| Self::parse(name, &row)).transpose()
+    }
+
+    /// As [`Self::find`], in the snapshot of the calling statement and for functions that change nothing.
+    ///
+    /// # Errors
+    /// As [`Self::find`].
+    pub fn find_to_read(name: &str) -> Result<Self> {
+        let rows = read::rows(FIND, &[name.into()], 1, |row| row.get::<String>(1).unwrap_or_default())?;
+        rows.first().map_or_else(|| Err(unknown(name)?), |row| Self::parse(name, row))
+    }
+
+    fn parse(name: &str, row: &str) -> Result<Self> {
+        serde_json::from_str(row).map_err(|error| {
+            Error::new(Kind::Bug, format!("the row of corpus \"{name}\" in socle.corpus is damaged"))
+                .detail(error.to_string())
+        })
     }
 
     /// The corpus that is going to take the place of this one, if it is being changed.

@@ -16,11 +16,12 @@ mod embed;
 mod error;
 mod installation;
 mod launcher;
-mod lookup;
 mod model;
 mod postgres_version;
 mod query;
+mod read;
 mod rerank;
+
 mod setting;
 mod status;
 mod supervisor;

@@ -2,8 +2,7 @@
 
 use crate::argument::Arguments;
 use crate::error::{report, spi};
-use crate::lookup::Lookup;
-use crate::{client, setting};
+use crate::{client, read, setting};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use serde_json::{Value, json};
@@ -15,13 +14,14 @@ use std::ffi::{CStr, c_long};
 const FIND: &str = include_str!("../sql/query/find_model.sql");
 const INSERT: &str = include_str!("../sql/query/insert_model.sql");
 const DELETE: &str = include_str!("../sql/query/delete_model.sql");
+const NAMES: &str = include_str!("../sql/query/model_names.sql");
 
 /// Most names that a hint lists.
 const MAX_NAMES: usize = 10;
 
-thread_local! {
-    static BY_NAME: Lookup = const { Lookup::new(FIND) };
-    static NAMES: Lookup = const { Lookup::new(include_str!("../sql/query/model_names.sql")) };
+/// The first column.
+fn text(row: read::Row) -> String {
+    row.get(1).unwrap_or_default()
 }
 
 /// The model that an embedding function was given, or the default one.
@@ -55,7 +55,7 @@ pub fn any_model(name: Option<String>) -> Result<ModelSpec> {
 /// # Errors
 /// `UnknownModel`, with the names there are; `DamagedModelFile` when its row was changed by hand.
 pub fn find(name: &str) -> Result<ModelSpec> {
-    let Some(row) = BY_NAME.with(|lookup| lookup.rows(&[name], 1))?.pop() else { return Err(unknown(name)?) };
+    let Some(row) = read::rows(FIND, &[name.into()], 1, text)?.pop() else { return Err(unknown(name)?) };
     let damaged =
         || Error::new(Kind::DamagedModelFile, format!("the row of model \"{name}\" in socle.model is damaged"));
     let (spec, digest) = serde_json::from_str(&row).ok().and_then(|row| spec(&row)).ok_or_else(damaged)?;
@@ -89,7 +89,7 @@ fn unknown(name: &str) -> Result<Error> {
 }
 
 fn known_models() -> Result<String> {
-    let names = NAMES.with(|lookup| lookup.rows(&[], MAX_NAMES as c_long + 1))?;
+    let names = read::rows(NAMES, &[], MAX_NAMES as c_long + 1, text)?;
     if names.is_empty() {
         return Ok("No model is registered: see socle.register_model().".to_string());
     }

@@ -14,6 +14,7 @@ mod write;
 
 use crate::corpus::CorpusSpec;
 use claim::{Claim, Claimed};
+use index::Finished;
 use pgrx::Uuid;
 use pgrx::prelude::*;
 use socle_core::corpus::template::Template;
@@ -92,7 +93,11 @@ fn work(name: &str) -> Result<Progress, Trouble> {
         Claimed::Swept => Ok(Progress::Worked { full: true }),
         Claimed::Nothing { waiting } => {
             let advanced = advance(&corpus, owner, change.into())?;
-            Ok(if advanced { Progress::Worked { full: false } } else { Progress::Idle { waiting } })
+            Ok(match advanced {
+                Finished::Done => Progress::Worked { full: false },
+                Finished::Nothing => Progress::Idle { waiting },
+                Finished::Elsewhere => Progress::Idle { waiting: true },
+            })
         }
         Claimed::Documents(lease, claims) => {
             turn::show(&format!("embedding {} documents of corpus {}", claims.len(), corpus.name));
@@ -110,15 +115,14 @@ fn work(name: &str) -> Result<Progress, Trouble> {
     }
 }
 
-/// What comes after the first fill: the vector index, and then the place of the corpus that this one replaces. Returns
-/// whether there was something to do.
-fn advance(corpus: &CorpusSpec, owner: pg_sys::Oid, change: pg_sys::Oid) -> Result<bool, Trouble> {
+/// What comes after the first fill: the vector index, and then the place of the corpus that this one replaces.
+fn advance(corpus: &CorpusSpec, owner: pg_sys::Oid, change: pg_sys::Oid) -> Result<Finished, Trouble> {
     if corpus.state != "filling" && corpus.replaces.is_none() {
-        return Ok(false);
+        return Ok(Finished::Nothing);
     }
     let behind = corpus.sql(BEHIND);
     if transaction(|| as_corpus_owner(owner, || Ok(crate::query::holds(&behind, &[])?)))? {
-        return Ok(false);
+        return Ok(Finished::Nothing);
     }
     if corpus.state == "filling" {
         return index::finish_filling(corpus, owner, change);
@@ -127,7 +131,7 @@ fn advance(corpus: &CorpusSpec, owner: pg_sys::Oid, change: pg_sys::Oid) -> Resu
         turn::show(&format!("putting corpus {} in the place of {old}", corpus.name));
         transaction(|| replace(old, corpus))?;
     }
-    Ok(true)
+    Ok(Finished::Done)
 }
 
 /// Puts a corpus that is filled in the place of the one it was made for, unless another worker is at it, or through.
@@ -185,6 +189,9 @@ fn work_on(job: &Job, claims: Vec<Claim>) -> Result<(), Trouble> {
         let rest: Vec<Claim> = slices.iter().flatten().cloned().collect();
         if !rest.is_empty() && turn::extension_is_due() {
             claim::extend(&job.corpus, job.owner, job.lease, &rest)?;
+        }
+        if let ("filling", Some(change)) = (job.corpus.state.as_str(), job.corpus.change) {
+            index::make_way(change.into());
         }
         match work_on_slice(job, &slice) {
             Ok(()) => {}

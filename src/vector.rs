@@ -2,7 +2,7 @@
 
 use crate::argument::{Arguments, Texts};
 use pgrx::callconv::{BoxRet, FcInfo};
-use pgrx::datum::Datum;
+use pgrx::datum::{Datum, DatumWithOid};
 use pgrx::pg_sys;
 use socle_core::{Error, Kind, Result};
 
@@ -24,6 +24,14 @@ unsafe impl BoxRet for VectorDatum {
     unsafe fn box_into<'fcx>(self, call: &mut FcInfo<'fcx>) -> Datum<'fcx> {
         // SAFETY: see above.
         unsafe { call.return_raw_datum(self.0) }
+    }
+}
+
+impl VectorDatum {
+    /// The same as a parameter of a statement; `vector` is its type.
+    pub fn parameter(self, vector: pg_sys::Oid) -> DatumWithOid<'static> {
+        // SAFETY: what is made here is of pgvector's type, and lives as long as the memory context of the call.
+        unsafe { DatumWithOid::new(self.0, vector) }
     }
 }
 

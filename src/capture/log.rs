@@ -2,7 +2,7 @@
 
 use crate::corpus::identity::as_superuser;
 use crate::corpus::statement::batch_name;
-use crate::lookup::Lookup;
+use crate::read;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 use pgrx::spi::OwnedPreparedStatement;
@@ -49,8 +49,9 @@ pub struct Column {
     pub align: std::ffi::c_char,
 }
 
+const FIND: &str = include_str!("../../sql/query/find_capture.sql");
+
 thread_local! {
-    static FIND: Lookup = const { Lookup::new(include_str!("../../sql/query/find_capture.sql")) };
     /// By trigger. `None`: nothing to note, because the corpus is gone or waits for socle.resume_corpus().
     static LOGS: RefCell<HashMap<pg_sys::Oid, Option<Rc<ChangeLog>>>> = RefCell::default();
     /// Relations whose change makes all of the above stale.
@@ -102,9 +103,10 @@ fn look_up(corpus: &str, relation: pg_sys::Oid) -> Option<ChangeLog> {
         );
         pg_sys::PushActiveSnapshot(pg_sys::GetLatestSnapshot());
         let relation_text = relation.to_u32().to_string();
-        let found = as_superuser(|| FIND.with(|find| find.rows(&[corpus, &relation_text], 1)));
+        let found = as_superuser(|| read::rows(FIND, &[corpus.into(), relation_text.as_str().into()], 1, |row| row.get::<String>(1)));
         pg_sys::PopActiveSnapshot();
-        let found = found.ok().and_then(|rows| rows.first().and_then(|found| serde_json::from_str(found).ok()));
+        let found = found.ok().and_then(|rows| rows.into_iter().next().flatten());
+        let found = found.and_then(|found| serde_json::from_str(&found).ok());
         let log = found.and_then(|found| prepare(found, relation).ok().flatten());
         pg_sys::AtEOXact_GUC(true, level);
         log

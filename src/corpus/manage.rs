@@ -5,7 +5,7 @@ use super::statement::{expand, identifier};
 use super::{CorpusSpec, create, event};
 use crate::argument::Arguments;
 use crate::error::{report, spi};
-use crate::sync::index::INDEX_CLASS;
+use crate::sync::index;
 use crate::{model, query, wake};
 use pgrx::JsonB;
 use pgrx::pg_sys::panic::ErrorReport;
@@ -19,7 +19,6 @@ const TRUNCATE_TRIGGERS: &str = include_str!("../../sql/query/truncate_triggers.
 const TREE: &str = include_str!("../../sql/query/partition_tree.sql");
 const HAS_POLICY: &str = include_str!("../../sql/query/has_policy.sql");
 const HAS_VECTOR_INDEX: &str = include_str!("../../sql/query/has_vector_index.sql");
-const CANCEL_INDEX_BUILD: &str = include_str!("../../sql/query/cancel_index_build.sql");
 const TRUNCATE_TRIGGER: &str = include_str!("../../sql/corpus/create_truncate_trigger.sql");
 const ASK_SWEEP: &str = include_str!("../../sql/corpus/ask_sweep.sql");
 const RETRY: &str = include_str!("../../sql/corpus/retry.sql");
@@ -100,8 +99,7 @@ fn as_owner_of(corpus: &CorpusSpec, work: impl FnOnce() -> Result<()>) -> Result
 pub fn remove(corpus: &CorpusSpec, keep_chunks: bool) -> Result<()> {
     let _ours = event::Ours::begin();
     if let Some(change) = corpus.change {
-        let lock = [INDEX_CLASS.into(), change.cast_signed().into()];
-        as_superuser(|| query::run(CANCEL_INDEX_BUILD, &lock))?;
+        as_superuser(|| index::cancel(change.into(), true))?;
     }
     remove_triggers(corpus)?;
     query::run(&corpus.sql("DROP TABLE IF EXISTS {change}, {document}"), &[])?;

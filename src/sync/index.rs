@@ -3,7 +3,8 @@
 //!
 //! `CREATE INDEX CONCURRENTLY` commits while it works, so it is run as a command of its own and not through SPI. An index
 //! that an interrupted build has left is not valid; it is dropped and made again. Whoever drops the table has the build
-//! cancelled: see `corpus::manage::remove`.
+//! cancelled, and so has another worker whoever waits for it: a command on the table that waits for the build, which waits
+//! for all older snapshots, would be a deadlock.
 
 use super::transaction::{Trouble, as_corpus_owner, transaction};
 use super::{claim, turn};
@@ -19,20 +20,47 @@ const ACTIVATE: &str = include_str!("../../sql/query/activate_corpus.sql");
 const VECTOR_INDEX: &str = include_str!("../../sql/query/vector_index.sql");
 const CREATE_INDEX: &str = include_str!("../../sql/corpus/create_index.sql");
 const TAKE: &str = include_str!("../../sql/query/take_index_lock.sql");
+const CANCEL: &str = include_str!("../../sql/query/cancel_index_build.sql");
 const RETURN: &str = include_str!("../../sql/query/return_index_lock.sql");
 
 /// First number of the advisory lock that is held while an index is built; the second is the OID of the change log.
-pub const INDEX_CLASS: i32 = 0x50c20;
+const INDEX_CLASS: i32 = 0x50c20;
 
-/// The first fill is complete: builds the vector index, and lets the corpus be active. Returns whether there was something to
-/// do for this worker.
+/// What came of it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Finished {
+    /// Something was done.
+    Done,
+    /// Nothing was to be done.
+    Nothing,
+    /// Another worker builds the index.
+    Elsewhere,
+}
+
+/// Ends a build that another worker has under way: `at_once`, or if somebody waits for it. Returns whether there is one.
 ///
 /// # Errors
 /// Whatever Postgres raises.
-pub fn finish_filling(corpus: &CorpusSpec, owner: pg_sys::Oid, change: pg_sys::Oid) -> Result<bool, Trouble> {
+pub fn cancel(change: pg_sys::Oid, at_once: bool) -> socle_core::Result<bool> {
+    let arguments = [INDEX_CLASS.into(), change.to_u32().cast_signed().into(), at_once.into()];
+    query::holds_for_any(CANCEL, &arguments)
+}
+
+/// Lets users have the chunk table who wait for its index.
+pub fn make_way(change: pg_sys::Oid) {
+    // What cannot be looked into now is looked into soon again.
+    let _ = transaction(|| Ok(cancel(change, false)?));
+}
+
+/// The first fill is complete: builds the vector index, and lets the corpus be active.
+///
+/// # Errors
+/// Whatever Postgres raises.
+pub fn finish_filling(corpus: &CorpusSpec, owner: pg_sys::Oid, change: pg_sys::Oid) -> Result<Finished, Trouble> {
     let lock = || [INDEX_CLASS.into(), change.to_u32().cast_signed().into()];
     if !transaction(|| Ok(query::holds(TAKE, &lock())?))? {
-        return Ok(false);
+        make_way(change);
+        return Ok(Finished::Elsewhere);
     }
     let finished = build_and_activate(corpus, owner, change);
     // Held by the session, so that it outlives the transactions of the build, and its failure.
@@ -40,9 +68,9 @@ pub fn finish_filling(corpus: &CorpusSpec, owner: pg_sys::Oid, change: pg_sys::O
     finished
 }
 
-fn build_and_activate(corpus: &CorpusSpec, owner: pg_sys::Oid, change: pg_sys::Oid) -> Result<bool, Trouble> {
+fn build_and_activate(corpus: &CorpusSpec, owner: pg_sys::Oid, change: pg_sys::Oid) -> Result<Finished, Trouble> {
     if !transaction(|| Ok(claim::state(&corpus.name)?.as_deref() == Some("filling")))? {
-        return Ok(false);
+        return Ok(Finished::Nothing);
     }
     let name = format!("{}_embedding_idx", corpus.chunk_table);
     let chunk = pg_sys::Oid::from(corpus.chunk.unwrap_or_default());
@@ -61,7 +89,7 @@ fn build_and_activate(corpus: &CorpusSpec, owner: pg_sys::Oid, change: pg_sys::O
         if claim::take_lock(change)? {
             query::run(ACTIVATE, &[corpus.name.as_str().into()])?;
         }
-        Ok(true)
+        Ok(Finished::Done)
     })
 }
 

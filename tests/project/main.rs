@@ -41,7 +41,7 @@ const UNSAFE: [&str; 34] = [
     "src/embed.rs",
     "src/installation.rs",
     "src/launcher.rs",
-    "src/lookup.rs",
+    "src/read.rs",
     "src/model.rs",
     "src/postgres_version.rs",
     "src/setting.rs",

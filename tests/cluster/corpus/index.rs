@@ -113,3 +113,17 @@ fn who_waits_in_the_foreground_is_in_nobodys_way() {
     assert_eq!(tokens, 50, "the swap was waited for");
     settle(&mut client);
 }
+
+#[test]
+fn commands_on_the_chunk_table_come_before_its_index() {
+    let (_cluster, mut client, mut reader) = while_its_index_is_built();
+    // Each has a snapshot that the build would wait for, and a lock that it holds.
+    for command in ["ALTER TABLE handbook_chunk SET (autovacuum_enabled = false)", "LOCK TABLE handbook_chunk"] {
+        building(&mut client);
+        client.batch_execute(&format!("SET statement_timeout = '10 s'; {command}")).unwrap();
+    }
+    client.batch_execute("RESET statement_timeout").unwrap();
+    reader.batch_execute("COMMIT").unwrap();
+    client.batch_execute("CALL socle.sync_corpus('handbook')").unwrap();
+    settle(&mut client);
+}

@@ -1,0 +1,14 @@
+-- Those of the chunks $1 whose documents have changed since, whether or not that can be worked on.
+SELECT k.chunk_id FROM {chunk} k JOIN {change} c ON {same c k} WHERE k.chunk_id = ANY ($1)
+UNION ALL
+SELECT k.chunk_id
+FROM {chunk} k
+JOIN (SELECT b.* FROM {change} c CROSS JOIN LATERAL unnest({batches c}) AS b ({key_names}) WHERE c.batch_1 IS NOT NULL) AS b
+    ON {same b k}
+WHERE k.chunk_id = ANY ($1)
+UNION ALL
+-- Where everything is still to be compared, these are compared now.
+SELECT k.chunk_id
+FROM {chunk} k LEFT JOIN {source} s ON {same s k} LEFT JOIN {document} d ON {same d k}
+WHERE k.chunk_id = ANY ($1) AND d.document_hash IS DISTINCT FROM {hash}
+  AND EXISTS (SELECT FROM {change} c WHERE {first_key c} IS NULL AND c.batch_1 IS NULL)

@@ -1,0 +1,126 @@
+//! Statements that read, by functions that change nothing: planned once in each session, run in the snapshot of the
+//! statement that called.
+//!
+//! Not through pgrx's `select`: once the transaction has written, pgrx has SPI begin a new command for it, which is an
+//! error below a parallel plan ("cannot start commands during a parallel operation"). Here SPI always reads only.
+
+use crate::error::spi;
+use pgrx::datum::DatumWithOid;
+use pgrx::pg_sys;
+use pgrx::prelude::*;
+use socle_core::{Error, Kind, Result};
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::ffi::{CString, c_long};
+
+/// Plans of one session; when there are more, all are made anew.
+const MAX_PLANS: usize = 200;
+
+thread_local! {
+    /// By user and text: row security is part of a plan.
+    static PLANS: RefCell<HashMap<(pg_sys::Oid, String), pg_sys::SPIPlanPtr>> = RefCell::new(HashMap::new());
+    /// Statements that run inside each other: a policy may call a function that reads.
+    static DEPTH: Cell<u32> = const { Cell::new(0) };
+}
+
+/// A statement that runs.
+struct Running;
+
+impl Running {
+    fn begin() -> Self {
+        DEPTH.set(DEPTH.get() + 1);
+        Self
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        DEPTH.set(DEPTH.get() - 1);
+    }
+}
+
+/// One row of a result.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    tuple: pg_sys::HeapTuple,
+    description: pg_sys::TupleDesc,
+}
+
+impl Row {
+    /// A column, counted from 1; `None` for NULL.
+    pub fn get<T: FromDatum>(&self, column: i32) -> Option<T> {
+        let mut null = false;
+        // SAFETY: SPI holds the row and its description until the closure of `rows` has returned, and what is made of the
+        // datum here is copied or stays within that closure.
+        unsafe {
+            let datum = pg_sys::SPI_getbinval(self.tuple, self.description, column, &mut null);
+            T::from_polymorphic_datum(datum, null, pg_sys::SPI_gettypeid(self.description, column))
+        }
+    }
+}
+
+/// At most `limit` rows (0: all), each as `read` makes it.
+///
+/// # Errors
+/// `Bug` when SPI refuses the statement. What the statement itself raises is raised.
+pub fn rows<T>(
+    sql: &str,
+    parameters: &[DatumWithOid<'_>],
+    limit: c_long,
+    mut read: impl FnMut(Row) -> T,
+) -> Result<Vec<T>> {
+    Spi::connect(|_| {
+        let _running = Running::begin();
+        let plan = plan(sql, parameters)?;
+        let mut values: Vec<pg_sys::Datum> = Vec::with_capacity(parameters.len());
+        let mut nulls: Vec<std::ffi::c_char> = Vec::with_capacity(parameters.len());
+        for parameter in parameters {
+            let datum = parameter.datum();
+            nulls.push(if datum.is_some() { b' ' } else { b'n' }.cast_signed());
+            values.push(datum.map_or(pg_sys::Datum::null(), |datum| datum.sans_lifetime()));
+        }
+        // SAFETY: the plan takes as many values of these types, which live as long as `parameters`.
+        let status = unsafe { pg_sys::SPI_execute_plan(plan, values.as_mut_ptr(), nulls.as_ptr(), true, limit) };
+        Spi::check_status(status).map_err(spi)?;
+        // SAFETY: a SELECT has just succeeded, so that SPI_tuptable holds its result, `numvals` rows.
+        let (tuples, description) = unsafe {
+            let table = &*pg_sys::SPI_tuptable;
+            let count = usize::try_from(table.numvals).unwrap_or_default();
+            let tuples = if count == 0 { &[] } else { std::slice::from_raw_parts(table.vals, count) };
+            (tuples, table.tupdesc)
+        };
+        Ok(tuples.iter().map(|tuple| read(Row { tuple: *tuple, description })).collect())
+    })
+}
+
+/// The plan of a statement for the current user. SPI has to be connected.
+fn plan(sql: &str, parameters: &[DatumWithOid<'_>]) -> Result<pg_sys::SPIPlanPtr> {
+    // SAFETY: reads a variable of this process.
+    let key = (unsafe { pg_sys::GetUserId() }, sql.to_string());
+    if let Some(plan) = PLANS.with_borrow(|plans| plans.get(&key).copied()) {
+        return Ok(plan);
+    }
+    let refused = |detail: String| Error::new(Kind::Bug, "could not plan a statement").detail(detail);
+    let statement = CString::new(sql).map_err(|error| refused(error.to_string()))?;
+    let mut types: Vec<pg_sys::Oid> = parameters.iter().map(DatumWithOid::oid).collect();
+    // SAFETY: SPI is connected; statement and types are what the function reads. A plan that is kept lives until it is
+    // freed, and is made anew by Postgres when what it depends on changes.
+    let plan = unsafe {
+        let plan = pg_sys::SPI_prepare(statement.as_ptr(), types.len() as i32, types.as_mut_ptr());
+        if plan.is_null() {
+            return Err(refused(format!("SPI_prepare gave {}.", { pg_sys::SPI_result })));
+        }
+        pg_sys::SPI_keepplan(plan);
+        plan
+    };
+    PLANS.with_borrow_mut(|plans| {
+        if plans.len() >= MAX_PLANS && DEPTH.get() == 1 {
+            for (_, plan) in plans.drain() {
+                // SAFETY: the only statement under way is the one that is about to begin.
+                unsafe { pg_sys::SPI_freeplan(plan) };
+            }
+        }
+        plans.insert(key, plan);
+    });
+    Ok(plan)
+}
