@@ -6,6 +6,7 @@
 pub mod chunk;
 pub mod corpus;
 pub mod error;
+pub mod language;
 pub mod model;
 pub mod protocol;
 
