@@ -25,6 +25,8 @@ pub fn sqlstate(kind: Kind) -> PgSqlErrorCode {
         Kind::MissingFile => PgSqlErrorCode::ERRCODE_UNDEFINED_FILE,
         Kind::UnreadableFile => PgSqlErrorCode::ERRCODE_IO_ERROR,
         Kind::DamagedModelFile => PgSqlErrorCode::ERRCODE_DATA_CORRUPTED,
+        Kind::DamagedIndex => PgSqlErrorCode::ERRCODE_INDEX_CORRUPTED,
+        Kind::OutdatedIndex => PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
         Kind::InferenceFailed => PgSqlErrorCode::ERRCODE_EXTERNAL_ROUTINE_EXCEPTION,
         Kind::OutOfMemory => PgSqlErrorCode::ERRCODE_OUT_OF_MEMORY,
         Kind::NotPermitted => PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,

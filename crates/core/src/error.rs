@@ -40,6 +40,10 @@ pub enum Kind {
     UnreadableFile,
     /// A model file cannot be used: malformed, changed since registration, or refused for safety (XX001).
     DamagedModelFile,
+    /// A segment of the keyword index cannot be used: its bytes are not what was written (XX002).
+    DamagedIndex,
+    /// A segment of the keyword index was written by another version of the engine and has to be built anew (55000).
+    OutdatedIndex,
     /// ONNX Runtime failed on this input (38000).
     InferenceFailed,
     /// The memory limit of the engine forbids it (53200).

@@ -1,15 +1,16 @@
-//! Names of languages: those of PostgreSQL's text search configurations, and ISO 639-1 codes as a second way to say them.
+//! Names of languages, as text search configurations of PostgreSQL and ISO 639-1 have them.
 //!
-//! Only names. What is done with a text of a language is the engine's.
+//! Knows names alone; stemmers and stop words are the engine's. Refuses names that it does not know.
 
 use crate::{Error, Kind, Result};
 
-/// No language: words are compared as they are written.
-pub const SIMPLE: &str = "simple";
-
-/// Every language that keyword search knows, with its ISO 639-1 code.
-pub const LANGUAGES: [(&str, &str); 30] = [
+/// Every language: its canonical name, which is that of PostgreSQL's configuration where there is one, and its ISO
+/// 639-1 code. `simple` is text of no particular language: words as they stand.
+pub const LANGUAGES: [(&str, &str); 47] = [
+    ("simple", "und"),
     ("arabic", "ar"),
+    ("armenian", "hy"),
+    ("basque", "eu"),
     ("bulgarian", "bg"),
     ("catalan", "ca"),
     ("chinese", "zh"),
@@ -18,45 +19,59 @@ pub const LANGUAGES: [(&str, &str); 30] = [
     ("danish", "da"),
     ("dutch", "nl"),
     ("english", "en"),
+    ("esperanto", "eo"),
     ("estonian", "et"),
     ("finnish", "fi"),
     ("french", "fr"),
     ("german", "de"),
     ("greek", "el"),
+    ("hebrew", "he"),
+    ("hindi", "hi"),
     ("hungarian", "hu"),
+    ("indonesian", "id"),
+    ("irish", "ga"),
     ("italian", "it"),
     ("japanese", "ja"),
     ("korean", "ko"),
     ("latvian", "lv"),
     ("lithuanian", "lt"),
+    ("nepali", "ne"),
     ("norwegian", "no"),
+    ("persian", "fa"),
     ("polish", "pl"),
     ("portuguese", "pt"),
     ("romanian", "ro"),
     ("russian", "ru"),
+    ("serbian", "sr"),
     ("slovak", "sk"),
+    ("slovenian", "sl"),
     ("spanish", "es"),
     ("swedish", "sv"),
+    ("tamil", "ta"),
+    ("thai", "th"),
     ("turkish", "tr"),
     ("ukrainian", "uk"),
+    ("vietnamese", "vi"),
+    ("yiddish", "yi"),
+    ("afrikaans", "af"),
 ];
 
-/// The one name of a language that is given by name or code, in any case: `"FR"` is `"french"`. A region is left out:
-/// `"pt-BR"` is `"portuguese"`.
+/// Other codes of languages above: the two written forms of Norwegian.
+const OTHER_CODES: [(&str, &str); 2] = [("nb", "norwegian"), ("nn", "norwegian")];
+
+/// The canonical name of a language given by name, code, or code with a region (`fr-CA`, `pt_BR`), in any case.
 ///
 /// # Errors
-/// `InvalidArgument`, with the names there are.
+/// `InvalidArgument` for any other name.
 pub fn canonical(name: &str) -> Result<&'static str> {
-    let wanted = name.trim().to_lowercase();
-    let code = wanted.split(['-', '_']).next().unwrap_or_default();
-    if wanted == SIMPLE {
-        return Ok(SIMPLE);
-    }
-    let found = LANGUAGES.iter().find(|(known, short)| *known == wanted || *short == code);
-    found.map(|(known, _)| *known).ok_or_else(|| {
+    let lower = name.trim().to_lowercase();
+    let code = lower.split(['-', '_']).next().unwrap_or_default();
+    let known = LANGUAGES.iter().find(|(name, iso)| *name == lower || *iso == code).map(|(name, _)| *name);
+    let known = known.or_else(|| OTHER_CODES.iter().find(|(other, _)| *other == code).map(|(_, name)| *name));
+    known.ok_or_else(|| {
         let names: Vec<&str> = LANGUAGES.iter().map(|(name, _)| *name).collect();
         Error::new(Kind::InvalidArgument, format!("language \"{name}\" is not known"))
-            .hint(format!("Languages are {}, and {SIMPLE} for any other.", names.join(", ")))
+            .hint(format!("Known languages are {}, or their ISO 639-1 codes.", names.join(", ")))
     })
 }
 
@@ -65,16 +80,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_language_is_known_by_name_and_code_in_any_case() {
-        for name in ["french", "FR", " fr ", "fr-CA", "fr_FR"] {
-            assert_eq!(canonical(name).unwrap(), "french", "{name}");
+    fn names_and_codes_lead_to_one_name() {
+        for name in ["french", "fr", "FR", " French ", "fr-CA", "fr_FR"] {
+            assert_eq!(canonical(name), Ok("french"), "{name}");
         }
-        assert_eq!(canonical("simple").unwrap(), SIMPLE);
+        assert_eq!(canonical("nb"), Ok("norwegian"));
+        assert_eq!(canonical("simple"), Ok("simple"));
     }
 
     #[test]
-    fn what_is_not_known_is_refused_with_the_names() {
-        for name in ["", "klingon", "x-fr", "french-"] {
+    fn an_unknown_name_is_refused_with_the_list() {
+        for name in ["", "-", "klingon", "frenchx", "f"] {
             let error = canonical(name).unwrap_err();
             assert_eq!(error.kind, Kind::InvalidArgument);
             assert!(error.hint.unwrap().contains("polish"));
@@ -82,11 +98,11 @@ mod tests {
     }
 
     #[test]
-    fn names_and_codes_are_sorted_and_each_there_once() {
-        assert!(LANGUAGES.windows(2).all(|pair| pair[0].0 < pair[1].0));
-        let mut codes: Vec<&str> = LANGUAGES.iter().map(|(_, code)| *code).collect();
-        codes.sort_unstable();
-        codes.dedup();
-        assert_eq!(codes.len(), LANGUAGES.len());
+    fn no_name_or_code_is_there_twice() {
+        let mut all: Vec<&str> = LANGUAGES.iter().flat_map(|(name, code)| [*name, *code]).collect();
+        all.sort_unstable();
+        let count = all.len();
+        all.dedup();
+        assert_eq!(all.len(), count);
     }
 }

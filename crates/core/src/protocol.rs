@@ -4,15 +4,17 @@
 //! may have several requests under way; answers come in any order. Nothing here reads or writes a socket.
 
 mod frame;
+mod keyword;
 
 use crate::Error;
 use crate::chunk::{Chunk, Format};
 use crate::model::{ModelOverrides, ModelSpec};
 pub use frame::{Frame, FrameBuffer, encode};
+pub use keyword::{KEYWORD_FORMAT, KeywordChunk, MAX_HITS, SEGMENT_PART, SegmentDigest, SegmentSummary};
 use serde::{Deserialize, Serialize};
 
 /// Raised with every change of a message. A backend and an engine of different versions part (see [`Request::Hello`]).
-pub const PROTOCOL_VERSION: u32 = 2;
+pub const PROTOCOL_VERSION: u32 = 3;
 
 /// The socket and the locks of the engine, relative to the data directory: base backups skip names that begin with
 /// `pgsql_tmp`, and a relative path always fits into `sockaddr_un`.
@@ -22,6 +24,9 @@ pub const SOCKET_NAME: &str = "engine.sock";
 /// Where the supervisor is told that a database has work for a sync worker: four bytes with the OID of the database,
 /// little-endian, and one that says 0 for work, 1 for more work than one worker can do, 2 from a worker that leaves.
 pub const WAKE_SOCKET: &str = "wake.sock";
+/// Where the engine caches segments of the keyword index, below [`RUNTIME_DIRECTORY`]. Its files may be deleted at any
+/// time.
+pub const KEYWORD_DIRECTORY: &str = "keyword";
 /// Locked by the one supervisor of a cluster for as long as it lives.
 pub const SUPERVISOR_LOCK: &str = "supervisor.lock";
 /// Locked by the one engine of a cluster for as long as it lives.
@@ -119,6 +124,64 @@ pub enum Request<'a> {
         /// What the caller states.
         overrides: ModelOverrides,
     },
+    /// A segment of the keyword index from chunks, answered by [`Response::SegmentPart`]s.
+    KeywordBuild {
+        /// Language of the chunks that name none; `None` has them detected.
+        language: Option<&'a str>,
+        /// The chunks, in any order, each identifier once.
+        #[serde(borrow)]
+        chunks: Vec<KeywordChunk<'a>>,
+    },
+    /// One segment from several, answered by [`Response::SegmentPart`]s or [`Response::KeywordMissing`].
+    KeywordMerge {
+        /// The segments.
+        segments: Vec<SegmentDigest>,
+        /// Chunks to leave out, in any order.
+        dead: Vec<i64>,
+    },
+    /// A part of a segment for the cache, answered by [`Response::KeywordStored`]. What is unfinished when the
+    /// connection ends is forgotten.
+    KeywordStore {
+        /// The segment.
+        digest: SegmentDigest,
+        /// Bytes of the whole segment.
+        byte_count: u64,
+        /// Where the part begins.
+        offset: u64,
+        /// The part.
+        #[serde(borrow)]
+        bytes: &'a [u8],
+    },
+    /// The best chunks for a query, answered by [`Response::KeywordHits`] or [`Response::KeywordMissing`].
+    KeywordSearch {
+        /// The segments that are searched.
+        segments: Vec<SegmentDigest>,
+        /// Plain words, `"phrases"`, `-exclusions` and `prefixes*`; never a syntax error.
+        query: &'a str,
+        /// Language of the query; `None` tries all languages of the segments.
+        language: Option<&'a str>,
+        /// Most hits; 0 when only `score` is wanted. At most [`MAX_HITS`] are given.
+        limit: u32,
+        /// Only hits after this one: lower in score, or equal in score and higher in identifier.
+        after: Option<(f32, i64)>,
+        /// Only these chunks, in any order.
+        restrict: Option<Vec<i64>>,
+        /// Chunks whose scores are wanted whether or not they are among the hits, in any order; those that do not
+        /// match are left out of the answer.
+        score: Vec<i64>,
+        /// Frequencies and lengths are those of `restrict` alone instead of those of the segments.
+        visible_statistics: bool,
+    },
+    /// Where the words of a query stand in texts, answered by [`Response::Highlights`].
+    Highlight {
+        /// As in `KeywordSearch`.
+        query: &'a str,
+        /// Language of the query and the texts; `None` has it detected for each text.
+        language: Option<&'a str>,
+        /// The texts.
+        #[serde(borrow)]
+        contents: Vec<&'a str>,
+    },
     /// What the engine does, answered by [`Response::Report`].
     Report,
 }
@@ -150,6 +213,31 @@ pub enum Response {
         /// No more follow.
         last: bool,
     },
+    /// A part of a segment, at most [`SEGMENT_PART`] bytes, in order.
+    SegmentPart {
+        /// The bytes.
+        bytes: Vec<u8>,
+        /// The segment as a whole, with its last part alone.
+        summary: Option<SegmentSummary>,
+    },
+    /// A part of a segment has been taken.
+    KeywordStored {
+        /// All parts are there, and the segment can be used.
+        complete: bool,
+    },
+    /// The engine has none of these segments: store them and ask again.
+    KeywordMissing(Vec<SegmentDigest>),
+    /// Chunks that match a query.
+    KeywordHits {
+        /// Best first, chunks of equal score by identifier.
+        hits: Vec<(i64, f32)>,
+        /// Of the chunks that were asked about, those that match; ascending by identifier.
+        scores: Vec<(i64, f32)>,
+        /// There may be more hits after these.
+        more: bool,
+    },
+    /// For each text the ranges of bytes that match, in order and apart from each other.
+    Highlights(Vec<Vec<(u32, u32)>>),
     /// The model can be registered as this.
     Inspected(Box<ModelSpec>),
     /// What the engine does.

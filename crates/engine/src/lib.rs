@@ -6,8 +6,10 @@
 //! links against PostgreSQL.
 
 pub mod control;
+pub mod keyword;
 pub mod model;
 pub mod outbox;
+pub mod part;
 pub mod process;
 pub mod ready;
 pub mod request;

@@ -3,8 +3,11 @@
 
 use mio::net::UnixStream;
 use mio::{Poll, Waker};
-use socle_core::protocol::{ENGINE_LOCK, EngineReport, EngineSettings, RUNTIME_DIRECTORY, SOCKET_NAME};
+use socle_core::protocol::{
+    ENGINE_LOCK, EngineReport, EngineSettings, KEYWORD_DIRECTORY, RUNTIME_DIRECTORY, SOCKET_NAME,
+};
 use socle_engine::control::{self, Control};
+use socle_engine::keyword::cache::Cache;
 use socle_engine::model::runtime::Runtime;
 use socle_engine::model::store::{EVICTION_PATIENCE, Store};
 use socle_engine::outbox::Outbox;
@@ -15,6 +18,7 @@ use socle_engine::{process, sandbox, seconds_since_1970};
 use std::error::Error;
 use std::fs::File;
 use std::io::Write;
+use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::sync::Arc;
@@ -54,7 +58,10 @@ fn serve() -> Result<(), Box<dyn Error>> {
     let library = Path::new(&settings.onnxruntime_library);
     // Asks the control groups for the share of the processors, which lies in files that the sandbox closes.
     let threads = threads(&settings);
-    let sandbox = sandbox::enter(Path::new(&settings.model_directory), library);
+    let keyword_directory = runtime_directory.join(KEYWORD_DIRECTORY);
+    // Without it, segments are kept in memory.
+    let _ = std::fs::DirBuilder::new().mode(0o700).recursive(true).create(&keyword_directory);
+    let sandbox = sandbox::enter(Path::new(&settings.model_directory), library, &keyword_directory);
     let control = Control::start(stream, &settings)?;
     control.log(format!("network {}; files {}", sandbox.network, sandbox.files));
     let poll = Poll::new()?;
@@ -63,13 +70,15 @@ fn serve() -> Result<(), Box<dyn Error>> {
     let models = settings.model_directory.clone().into();
     let runtime = Arc::new(Runtime::new(library));
     let store = Arc::new(Store::new(models, runtime, settings.memory_limit_bytes, EVICTION_PATIENCE));
-    let scheduler = Scheduler::start(&store, &outbox, &statistics, threads, settings.batch_tokens as usize)?;
+    let keyword = Arc::new(Cache::new(&keyword_directory));
+    let scheduler = Scheduler::start(&store, &keyword, &outbox, &statistics, threads, settings.batch_tokens as usize)?;
     let server = Server {
         poll,
         listener: mio::net::UnixListener::from_std(listener),
         termination: UnixStream::from_std(termination),
         scheduler,
         outbox,
+        keyword,
         store,
         statistics,
         control,

@@ -1,5 +1,6 @@
 //! A request as the engine holds it, from the socket to the answer.
 
+use crate::keyword::serve::Task;
 use crate::model::tokenizer::Tokens;
 use socle_core::chunk::Format;
 use socle_core::model::{ModelOverrides, ModelSpec};
@@ -15,6 +16,13 @@ pub enum Lane {
     Interactive = 0,
     /// Everything else.
     Bulk = 1,
+    /// Somebody waits for an answer that takes no model and less than the run of one.
+    Keyword = 2,
+}
+
+impl Lane {
+    /// All of them, each at its own number.
+    pub const ALL: [Self; 3] = [Self::Interactive, Self::Bulk, Self::Keyword];
 }
 
 /// What is to be done.
@@ -36,6 +44,8 @@ pub enum Job {
         previous: Vec<String>,
         content: String,
     },
+    /// About the keyword index.
+    Keyword(Task),
     /// See [`protocol::Request::Inspect`].
     Inspect { name: String, directory: String, overrides: ModelOverrides },
 }
@@ -61,7 +71,7 @@ impl Job {
             protocol::Request::Inspect { name, directory, overrides } => {
                 Self::Inspect { name: name.into(), directory: directory.into(), overrides }
             }
-            protocol::Request::Hello { .. } | protocol::Request::Report => return None,
+            other => Self::Keyword(Task::new(other)?),
         })
     }
 
@@ -69,6 +79,7 @@ impl Job {
     pub fn lane(&self) -> Lane {
         match self {
             Self::Embed { role: Role::Query, .. } | Self::Rerank { .. } => Lane::Interactive,
+            Self::Keyword(task) => task.lane(),
             _ => Lane::Bulk,
         }
     }

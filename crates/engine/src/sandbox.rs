@@ -53,8 +53,8 @@ pub struct Sandbox {
 }
 
 /// Closes the sandbox around this thread and all that it starts.
-pub fn enter(model_directory: &Path, onnxruntime_library: &Path) -> Sandbox {
-    let files = restrict_files(model_directory, onnxruntime_library)
+pub fn enter(model_directory: &Path, onnxruntime_library: &Path, keyword_directory: &Path) -> Sandbox {
+    let files = restrict_files(model_directory, onnxruntime_library, keyword_directory)
         .unwrap_or_else(|error| format!("open: Landlock failed: {error}"));
     let network = restrict_calls().map_or_else(
         |error| format!("open: seccomp failed: {error}"),
@@ -78,9 +78,20 @@ fn restrict_calls() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-fn restrict_files(model_directory: &Path, library: &Path) -> Result<String, Box<dyn std::error::Error>> {
+fn restrict_files(
+    model_directory: &Path,
+    library: &Path,
+    keyword_directory: &Path,
+) -> Result<String, Box<dyn std::error::Error>> {
     let abi = ABI::V6;
     let read = AccessFs::from_read(abi);
+    // Plain files alone, made and removed: no directories, links, sockets or programs.
+    let cached = AccessFs::ReadFile
+        | AccessFs::ReadDir
+        | AccessFs::WriteFile
+        | AccessFs::Truncate
+        | AccessFs::MakeReg
+        | AccessFs::RemoveFile;
     // The library itself may be a link into another directory.
     let target = library.canonicalize().ok();
     let libraries = [Some(library), target.as_deref()].into_iter().flatten().filter_map(Path::parent);
@@ -92,6 +103,7 @@ fn restrict_files(model_directory: &Path, library: &Path) -> Result<String, Box<
         .add_rules(path_beneath_rules(SYSTEM_PATHS, read))?
         .add_rules(path_beneath_rules([model_directory], read))?
         .add_rules(path_beneath_rules(libraries, read))?
+        .add_rules(path_beneath_rules([keyword_directory], cached))?
         .restrict_self()?;
     Ok(match status.ruleset {
         RulesetStatus::FullyEnforced => "closed: Landlock allows reading models and libraries".to_string(),

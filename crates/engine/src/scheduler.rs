@@ -6,6 +6,7 @@
 //!
 //! A suspect request, one that was under way when an engine died, runs when nothing else does.
 
+use crate::keyword::cache::Cache;
 use crate::outbox::Outbox;
 use crate::ready::{Budget, Ready};
 use crate::request::{Item, Lane, Request};
@@ -27,14 +28,14 @@ const STACK_BYTES: usize = 8 << 20;
 /// The queues and whoever waits on them.
 pub struct Scheduler {
     state: Mutex<State>,
-    wake: [Condvar; 2],
+    wake: [Condvar; Lane::ALL.len()],
     batch_tokens: usize,
     next_run: std::sync::atomic::AtomicU64,
 }
 
 #[derive(Default)]
 struct State {
-    lanes: [Queues; 2],
+    lanes: [Queues; Lane::ALL.len()],
     suspects: VecDeque<Arc<Request>>,
     /// Tasks being worked on.
     busy: usize,
@@ -82,6 +83,7 @@ impl Scheduler {
     /// `OutOfMemory` when the operating system gives no thread.
     pub fn start(
         store: &Arc<Store>,
+        keyword: &Arc<Cache>,
         outbox: &Arc<Outbox>,
         statistics: &Arc<Statistics>,
         threads: usize,
@@ -93,15 +95,20 @@ impl Scheduler {
             batch_tokens,
             next_run: Default::default(),
         });
-        for lane in [Lane::Interactive, Lane::Bulk] {
+        for lane in Lane::ALL {
             for _ in 0..threads {
                 let worker = Worker {
                     scheduler: scheduler.clone(),
                     store: store.clone(),
+                    keyword: keyword.clone(),
                     outbox: outbox.clone(),
                     statistics: statistics.clone(),
                 };
-                let name = if lane == Lane::Bulk { "socle bulk" } else { "socle query" };
+                let name = match lane {
+                    Lane::Interactive => "socle query",
+                    Lane::Bulk => "socle bulk",
+                    Lane::Keyword => "socle keyword",
+                };
                 let run = move || {
                     if lane == Lane::Bulk {
                         process::lower_priority_of_thread();

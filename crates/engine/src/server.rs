@@ -6,6 +6,7 @@
 mod connection;
 
 use crate::control::Control;
+use crate::keyword::cache::Cache;
 use crate::model::store::Store;
 use crate::outbox::{Outbox, frame};
 use crate::process;
@@ -44,6 +45,8 @@ pub struct Server {
     pub scheduler: Arc<Scheduler>,
     /// Where answers come from.
     pub outbox: Arc<Outbox>,
+    /// Told who has left.
+    pub keyword: Arc<Cache>,
     /// For the report.
     pub store: Arc<Store>,
     /// For the report.
@@ -149,6 +152,7 @@ impl Server {
                 let under_way: usize = connection.requests.values().map(|request| request.bytes).sum();
                 connections.bytes -= under_way + connection.claimed;
                 self.scheduler.cancel(number, connection.requests.into_values());
+                self.keyword.forget_connection(number);
             }
         }
     }
@@ -212,7 +216,7 @@ impl Server {
         let reading = self.statistics.read();
         let all = || connections.open.values().chain([current]);
         let queue = |lane: Lane| {
-            let in_lane = |job: &Job| job.lane() == lane;
+            let in_lane = |job: &Job| (job.lane() == Lane::Bulk) == (lane == Lane::Bulk);
             let requests = all().flat_map(|connection| connection.requests.values());
             requests.filter(|request| in_lane(&request.job)).count() as u32
         };

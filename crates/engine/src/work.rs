@@ -1,10 +1,13 @@
 //! What a worker thread does with a task. Every way to fail, panics included, ends in an answer.
 
+use crate::keyword::cache::Cache;
+use crate::keyword::serve;
 use crate::model::loaded::Model;
 use crate::model::store::Store;
 use crate::model::tokenizer::Tokens;
 use crate::outbox::Outbox;
 use crate::panic_message;
+use crate::part::PartSender;
 use crate::ready::Ready;
 use crate::request::{Gather, Item, Job, Lane, Request};
 use crate::scheduler::{Scheduler, Task};
@@ -15,8 +18,8 @@ use socle_core::protocol::Response;
 use socle_core::{Error, Kind, Result};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
-use std::time::{Duration, Instant};
+use std::sync::mpsc::sync_channel;
+use std::time::Duration;
 
 /// Largest chunk when the caller names no size: tokens, or characters without a model.
 const DEFAULT_CHUNK_TOKENS: u32 = 512;
@@ -32,12 +35,6 @@ const MIN_CHUNK_LIMIT: usize = 64 << 20;
 /// document once; one of all but a character repeats it as often as a chunk has characters.
 const CHUNK_LIMIT_RATIO: usize = 8;
 
-/// Longest wait for a part of an answer to leave: a session that reads nothing holds a worker up.
-const PART_PATIENCE: Duration = Duration::from_secs(60);
-
-/// Time between two looks at whether anybody still waits.
-const CANCEL_INTERVAL: Duration = Duration::from_millis(100);
-
 /// Longest wait for [`Response::Alone`] to leave. A backend that does not read is about to be dropped anyway.
 const ALONE_PATIENCE: Duration = Duration::from_secs(1);
 
@@ -47,6 +44,8 @@ pub struct Worker {
     pub scheduler: Arc<Scheduler>,
     /// Gives models.
     pub store: Arc<Store>,
+    /// Gives segments of the keyword index.
+    pub keyword: Arc<Cache>,
     /// Takes answers.
     pub outbox: Arc<Outbox>,
     /// Counts.
@@ -134,6 +133,10 @@ impl Worker {
             Job::Chunk { model, max_size, overlap, format, previous, content } => {
                 let previous: Vec<&str> = previous.iter().map(String::as_str).collect();
                 self.chunk(request, model.as_deref(), *max_size, *overlap, *format, &previous, content)?;
+                Ok(Vec::new())
+            }
+            Job::Keyword(task) => {
+                serve::answer(&self.keyword, &self.outbox, request, task)?;
                 Ok(Vec::new())
             }
             Job::Inspect { name, directory, overrides } => {
@@ -264,8 +267,7 @@ fn cancelled() -> Error {
 /// The chunks of a request on their way out: one part is gathered while the one before it leaves, so that a document
 /// takes no more memory than its reader has taken off us.
 struct Parts<'a> {
-    outbox: &'a Outbox,
-    request: &'a Request,
+    sender: PartSender<'a>,
     /// Those that have not been sent.
     chunks: Vec<Chunk>,
     /// Bytes of those.
@@ -273,14 +275,12 @@ struct Parts<'a> {
     /// Bytes of text of all.
     total: usize,
     limit: usize,
-    /// Told when the last part has left.
-    leaving: Option<Receiver<()>>,
 }
 
 impl<'a> Parts<'a> {
     fn new(outbox: &'a Outbox, request: &'a Request, document_bytes: usize) -> Self {
         let limit = MIN_CHUNK_LIMIT.max(CHUNK_LIMIT_RATIO * document_bytes);
-        Self { outbox, request, chunks: Vec::new(), bytes: 0, total: 0, limit, leaving: None }
+        Self { sender: PartSender::new(outbox, request), chunks: Vec::new(), bytes: 0, total: 0, limit }
     }
 
     fn push(&mut self, chunk: Chunk) -> Result<()> {
@@ -298,31 +298,11 @@ impl<'a> Parts<'a> {
         self.bytes += size_of::<Chunk>() + text;
         self.chunks.push(chunk);
         if self.bytes > CHUNK_ANSWER_BYTES {
-            self.wait()?;
-            let (written, wait) = sync_channel(1);
             let chunks = std::mem::take(&mut self.chunks);
-            self.outbox.send_part(self.request, &Response::Chunks { chunks, last: false }, Some(written));
+            self.sender.send(&Response::Chunks { chunks, last: false })?;
             self.bytes = 0;
-            self.leaving = Some(wait);
         }
         Ok(())
-    }
-
-    /// Waits until the last part has left.
-    fn wait(&mut self) -> Result<()> {
-        let Some(leaving) = self.leaving.take() else { return Ok(()) };
-        let begun = Instant::now();
-        loop {
-            match leaving.recv_timeout(CANCEL_INTERVAL) {
-                Ok(()) => return Ok(()),
-                Err(RecvTimeoutError::Timeout) if begun.elapsed() > PART_PATIENCE => {
-                    let seconds = PART_PATIENCE.as_secs();
-                    return Err(cancelled().detail(format!("The session has read nothing for {seconds} s.")));
-                }
-                Err(RecvTimeoutError::Timeout) if !self.request.is_cancelled() => {}
-                Err(_) => return Err(cancelled()),
-            }
-        }
     }
 }
 

@@ -1,0 +1,185 @@
+//! A segment from chunks, and one segment from several.
+//!
+//! Both work in memory and write the result as a stream. Refuses a chunk that comes twice.
+
+use super::analysis::{Analyser, Terms};
+use super::blob::{Header, write};
+use super::language::{Language, detect_all};
+use super::schema::{Fields, settings, tokenizers};
+use super::segment::{Segment, failed, guarded};
+use socle_core::protocol::SegmentSummary;
+use socle_core::{Error, Kind, Result};
+use std::collections::BTreeMap;
+use std::io::{Cursor, Read, Write};
+use std::sync::Arc;
+use tantivy::directory::{OwnedBytes, RamDirectory};
+use tantivy::fastfield::AliveBitSet;
+use tantivy::indexer::merge_filtered_segments;
+use tantivy::{BitSet, Directory, Index, SegmentMeta, SingleSegmentIndexWriter, TantivyDocument};
+
+/// What the writer may allocate up front; it grows with what is written.
+const WRITER_BYTES: usize = 15 << 20;
+
+/// Chunks between two looks at whether anybody still waits.
+const CANCEL_INTERVAL: usize = 256;
+
+/// A chunk that is going to be indexed.
+#[derive(Clone, Debug, Default)]
+pub struct Chunk {
+    /// What hits are given as.
+    pub chunk_id: i64,
+    /// Name or code of its language.
+    pub language: Option<String>,
+    /// Title and headings.
+    pub head: String,
+    /// The text.
+    pub content: String,
+}
+
+/// Builds a segment from chunks and writes it to `into`. `language` is that of chunks that name none.
+///
+/// # Errors
+/// `InvalidArgument` for an unknown language, a chunk that is there twice, or none at all; `Cancelled`.
+pub fn build(
+    language: Option<&str>,
+    chunks: &[Chunk],
+    is_cancelled: &dyn Fn() -> bool,
+    into: &mut impl Write,
+) -> Result<SegmentSummary> {
+    let languages = languages(language, chunks)?;
+    let mut order: Vec<(&Chunk, Language)> = chunks.iter().zip(languages).collect();
+    order.sort_by_key(|(chunk, _)| chunk.chunk_id);
+    let ids: Vec<i64> = order.iter().map(|(chunk, _)| chunk.chunk_id).collect();
+    let (Some(first), Some(last)) = (ids.first(), ids.last()) else {
+        return Err(Error::new(Kind::InvalidArgument, "a segment needs a chunk"));
+    };
+    if ids.is_sorted_by(|one, next| one < next) {
+        let directory = RamDirectory::create();
+        let index = fill(&directory, &order, is_cancelled)?;
+        let mut counts = BTreeMap::new();
+        order.iter().for_each(|(_, language)| *counts.entry(language.name().to_string()).or_insert(0) += 1);
+        return finish(&index, &directory, *first..*last, counts, into);
+    }
+    Err(Error::new(Kind::InvalidArgument, "a chunk is there twice"))
+}
+
+fn languages(language: Option<&str>, chunks: &[Chunk]) -> Result<Vec<Language>> {
+    let default = language.map(Language::named).transpose()?;
+    let given: Vec<Option<Language>> = chunks
+        .iter()
+        .map(|chunk| chunk.language.as_deref().map(Language::named).transpose().map(|own| own.or(default)))
+        .collect::<Result<_>>()?;
+    if given.iter().all(Option::is_some) {
+        return Ok(given.into_iter().flatten().collect());
+    }
+    let texts: Vec<&str> = chunks.iter().map(|chunk| chunk.content.as_str()).collect();
+    Ok(given.into_iter().zip(detect_all(&texts)).map(|(given, detected)| given.unwrap_or(detected)).collect())
+}
+
+fn fill(directory: &RamDirectory, chunks: &[(&Chunk, Language)], is_cancelled: &dyn Fn() -> bool) -> Result<Index> {
+    let fields = Fields::new();
+    let builder = Index::builder().schema(fields.schema.clone()).settings(settings()).tokenizers(tokenizers());
+    let mut writer: SingleSegmentIndexWriter =
+        builder.single_segment_index_writer(directory.clone(), WRITER_BYTES).map_err(|error| failed(&error))?;
+    let mut analyser = Analyser::default();
+    for (at, (chunk, language)) in chunks.iter().enumerate() {
+        if at % CANCEL_INTERVAL == 0 && is_cancelled() {
+            return Err(cancelled());
+        }
+        let mut terms = Terms::default();
+        // Analysed apart, so that no word reaches from one into the other.
+        let text = format!("{}\n{}", chunk.head, chunk.content);
+        analyser.analyse(*language, &text, &mut terms);
+        let mut document = TantivyDocument::new();
+        document.add_i64(fields.chunk_id, chunk.chunk_id);
+        document.add_text(fields.stem, &terms.stem);
+        document.add_text(fields.word, &terms.word);
+        writer.add_document(document).map_err(|error| failed(&error))?;
+    }
+    writer.finalize().map_err(|error| failed(&error))
+}
+
+/// Merges segments without the dead chunks and writes the result to `into`; `None` when nothing is left.
+///
+/// # Errors
+/// `InvalidArgument` for no segments or a chunk in two of them, `DamagedIndex`, `Cancelled`.
+pub fn merge(
+    segments: &[Arc<Segment>],
+    dead: &[i64],
+    is_cancelled: &dyn Fn() -> bool,
+    into: &mut impl Write,
+) -> Result<Option<SegmentSummary>> {
+    let mut dead = dead.to_vec();
+    dead.sort_unstable();
+    let mut counts = BTreeMap::new();
+    let mut alive = Vec::new();
+    let mut parts = Vec::new();
+    for segment in segments {
+        if is_cancelled() {
+            return Err(cancelled());
+        }
+        for (language, count) in &segment.header().languages {
+            *counts.entry(language.clone()).or_insert(0) += *count;
+        }
+        let gone = segment.documents(&dead);
+        if gone.len() == segment.chunk_count() as usize {
+            continue;
+        }
+        alive.push((!gone.is_empty()).then(|| living(&gone, segment.chunk_count())));
+        parts.extend(guarded(|| segment.index().searchable_segments())?);
+    }
+    if parts.is_empty() {
+        return if segments.is_empty() {
+            Err(Error::new(Kind::InvalidArgument, "a merge needs a segment"))
+        } else {
+            Ok(None)
+        };
+    }
+    let directory = RamDirectory::create();
+    let index = guarded(|| merge_filtered_segments(&parts, settings(), alive, directory.clone()))?;
+    let column = guarded(|| {
+        let reader = index.reader()?.searcher().segment_reader(0).fast_fields().i64(super::schema::CHUNK_ID)?;
+        Ok(reader.values)
+    })?;
+    let last = column.num_vals().saturating_sub(1);
+    finish(&index, &directory, column.get_val(0)..column.get_val(last), counts, into).map(Some)
+}
+
+/// Which documents live, in the form that tantivy reads.
+fn living(gone: &[u32], count: u32) -> AliveBitSet {
+    let mut set = BitSet::with_max_value_and_full(count);
+    gone.iter().for_each(|doc| set.remove(*doc));
+    let mut bytes = Vec::new();
+    // Writing to memory does not fail.
+    let _ = set.serialize(&mut bytes);
+    AliveBitSet::open(OwnedBytes::new(bytes))
+}
+
+fn finish(
+    index: &Index,
+    directory: &RamDirectory,
+    chunk_ids: std::ops::Range<i64>,
+    languages: BTreeMap<String, u32>,
+    into: &mut impl Write,
+) -> Result<SegmentSummary> {
+    let meta = index.load_metas().map_err(|error| failed(&error))?;
+    let chunk_count = meta.segments.iter().map(SegmentMeta::max_doc).sum();
+    let mut files = Vec::new();
+    for path in meta.list_segment_files() {
+        let extension = path.extension().map(|extension| extension.to_string_lossy().into_owned());
+        // Files that the segment could have and has not are listed, too.
+        if let (Some(extension), Ok(file)) = (extension, directory.open_read(&path)) {
+            let bytes = file.read_bytes().map_err(|error| failed(&error.into()))?;
+            files.push((extension, bytes));
+        }
+    }
+    files.sort_by(|one, other| one.0.cmp(&other.0));
+    let sizes = files.iter().map(|(extension, bytes)| (extension.clone(), bytes.len() as u64)).collect();
+    let header = Header::new(chunk_ids, chunk_count, languages.into_iter().collect(), sizes);
+    let readers = files.into_iter().map(|(_, bytes)| Box::new(Cursor::new(bytes)) as Box<dyn Read>).collect();
+    write(&header, readers, into)
+}
+
+fn cancelled() -> Error {
+    Error::new(Kind::Cancelled, "building a segment of the keyword index was cancelled")
+}

@@ -1,0 +1,261 @@
+//! The segments that the engine has: open ones, and files of others below the runtime directory.
+//!
+//! A file bears the digest of its bytes as its name and is checked when it is opened. Files may be deleted, cut or
+//! changed by anybody at any time: what is not as it was is forgotten, and PostgreSQL sends it again.
+
+use super::blob::hex;
+use super::draft::{Draft, Finished, UNFINISHED, hash};
+use super::lru::Lru;
+use super::schema::Fields;
+use super::segment::Segment;
+use super::storage::{Ranges, Stamp, Storage};
+use sha2::{Digest, Sha256};
+use socle_core::protocol::{SEGMENT_PART, SegmentDigest};
+use socle_core::{Error, Kind, Result};
+use std::collections::HashMap;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+use tantivy::directory::OwnedBytes;
+
+/// Bytes of files beyond which those not used for longest are removed.
+const FILE_BYTES: u64 = 8 << 30;
+
+/// Bytes of memory for open segments, their identifiers and lengths included.
+const OPEN_BYTES: u64 = 512 << 20;
+
+/// Bytes of memory for what queries have read of files.
+const RANGE_BYTES: u64 = 256 << 20;
+
+/// Files up to this size are read into memory whole.
+const SMALL_FILE: usize = 1 << 20;
+
+/// Memory that an open segment of any size takes, in bytes: readers, dictionary, descriptor.
+const OPEN_OVERHEAD: u64 = 64 << 10;
+
+/// Memory for each chunk of an open segment in bytes: identifier and two lengths.
+const OPEN_PER_CHUNK: u64 = 8;
+
+/// See the module.
+pub struct Cache {
+    directory: PathBuf,
+    fields: Arc<Fields>,
+    open: Mutex<Lru<SegmentDigest, Arc<Segment>>>,
+    files: Mutex<Lru<SegmentDigest, ()>>,
+    ranges: Ranges,
+    next_file: AtomicU64,
+    incoming: Mutex<HashMap<(u64, SegmentDigest), Arc<Mutex<Option<Draft>>>>>,
+}
+
+impl std::fmt::Debug for Cache {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Cache").field("directory", &self.directory).finish_non_exhaustive()
+    }
+}
+
+/// Whether all segments are there.
+#[derive(Debug)]
+pub enum Acquired {
+    /// They are, in the order asked for.
+    All(Vec<Arc<Segment>>),
+    /// These are not.
+    Missing(Vec<SegmentDigest>),
+}
+
+impl Cache {
+    /// The cache in a directory, which holds what an earlier engine left. Works without the directory, too.
+    pub fn new(directory: &Path) -> Self {
+        let mut found: Vec<(SystemTime, SegmentDigest, u64)> = Vec::new();
+        for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
+            let (path, Ok(metadata)) = (entry.path(), entry.metadata()) else { continue };
+            if path.extension().is_some_and(|extension| extension == UNFINISHED) {
+                let _ = std::fs::remove_file(&path);
+            } else if let Some(digest) = entry.file_name().to_str().and_then(unhex) {
+                found.push((metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH), digest, metadata.len()));
+            }
+        }
+        found.sort_unstable();
+        let cache = Self {
+            directory: directory.to_path_buf(),
+            fields: Arc::new(Fields::new()),
+            open: Mutex::new(Lru::new(OPEN_BYTES)),
+            files: Mutex::new(Lru::new(FILE_BYTES)),
+            ranges: Arc::new(Mutex::new(Lru::new(RANGE_BYTES))),
+            next_file: AtomicU64::new(0),
+            incoming: Mutex::default(),
+        };
+        found.into_iter().for_each(|(_, digest, bytes)| cache.count_file(digest, bytes));
+        cache
+    }
+
+    /// The segments, opened.
+    ///
+    /// # Errors
+    /// `OutdatedIndex`, `DamagedIndex` for bytes that were damaged before they got their digest.
+    pub fn acquire(&self, digests: &[SegmentDigest]) -> Result<Acquired> {
+        let mut segments = Vec::with_capacity(digests.len());
+        let mut missing = Vec::new();
+        for digest in digests {
+            match self.get(digest)? {
+                Some(segment) => segments.push(segment),
+                None => missing.push(*digest),
+            }
+        }
+        Ok(if missing.is_empty() { Acquired::All(segments) } else { Acquired::Missing(missing) })
+    }
+
+    /// Of segments whose use failed, forgets and names those that are not what they were.
+    pub fn forget_damaged(&self, segments: &[Arc<Segment>]) -> Vec<SegmentDigest> {
+        let intact = |segment: &Segment| match segment.storage.as_ref() {
+            Storage::Memory(bytes) => Sha256::digest(bytes.as_slice())[..] == segment.digest[..],
+            Storage::File { file, stamp, .. } => {
+                hash(file, stamp.len() as u64).is_ok_and(|hash| hash == segment.digest)
+            }
+        };
+        let damaged: Vec<SegmentDigest> =
+            segments.iter().filter(|segment| !intact(segment)).map(|segment| segment.digest).collect();
+        damaged.iter().for_each(|digest| self.forget(digest));
+        damaged
+    }
+
+    /// Takes a part of a segment from a connection. True when the segment is complete.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for a part outside the segment, `DamagedIndex` when the whole is not what its digest says or no
+    /// segment, `OutdatedIndex`, `OutOfMemory`.
+    pub fn store(
+        &self,
+        connection: u64,
+        digest: SegmentDigest,
+        byte_count: u64,
+        offset: u64,
+        bytes: &[u8],
+    ) -> Result<bool> {
+        let end = offset.checked_add(bytes.len() as u64);
+        if bytes.is_empty() || bytes.len() > SEGMENT_PART || end.is_none_or(|end| end > byte_count) {
+            return Err(Error::new(Kind::InvalidArgument, "a part of a segment lies outside of it"));
+        }
+        let draft = lock(&self.incoming)
+            .entry((connection, digest))
+            .or_insert_with(|| Arc::new(Mutex::new(Some(Draft::new(&self.directory)))))
+            .clone();
+        // Parts of one connection may be handled side by side.
+        let mut draft = lock(&draft);
+        let Some(open) = draft.as_mut() else { return Ok(true) };
+        let result = open.write_at(offset, bytes);
+        let complete = open.written() >= byte_count;
+        if result.is_ok() && !complete {
+            return Ok(false);
+        }
+        lock(&self.incoming).remove(&(connection, digest));
+        let draft = draft.take();
+        result?;
+        draft.map_or(Ok(()), |draft| self.keep(draft, digest))?;
+        Ok(true)
+    }
+
+    /// A draft for a segment that is made here.
+    pub fn draft(&self) -> Draft {
+        Draft::new(&self.directory)
+    }
+
+    /// Takes a complete segment.
+    ///
+    /// # Errors
+    /// As [`Self::store`].
+    pub fn keep(&self, draft: Draft, digest: SegmentDigest) -> Result<()> {
+        let bytes = draft.written();
+        match draft.finish(&digest, &self.directory)? {
+            Finished::File => {
+                self.count_file(digest, bytes);
+                // Read back as any other file: what cannot be used is an error now and not at the first search.
+                self.get(&digest)?;
+            }
+            Finished::Memory(bytes) => {
+                self.open(digest, Storage::Memory(OwnedBytes::new(bytes)))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Forgets what a connection has not finished.
+    pub fn forget_connection(&self, connection: u64) {
+        lock(&self.incoming).retain(|(other, _), _| *other != connection);
+    }
+
+    fn get(&self, digest: &SegmentDigest) -> Result<Option<Arc<Segment>>> {
+        let open = lock(&self.open).get(digest);
+        if let Some(segment) = open {
+            if segment.storage.is_unchanged() {
+                return Ok(Some(segment));
+            }
+            self.forget(digest);
+            return Ok(None);
+        }
+        let Some(storage) = self.read(digest) else {
+            self.forget(digest);
+            return Ok(None);
+        };
+        lock(&self.files).get(digest);
+        self.open(*digest, storage).map(Some).inspect_err(|_| self.forget(digest))
+    }
+
+    /// The bytes of a file, if they are those of its name.
+    fn read(&self, digest: &SegmentDigest) -> Option<Storage> {
+        let file = File::open(self.path(digest)).ok()?;
+        let stamp = Stamp::of(&file).ok()?;
+        if stamp.len() <= SMALL_FILE {
+            let mut bytes = vec![0; stamp.len()];
+            file.read_exact_at(&mut bytes, 0).ok()?;
+            let intact = Sha256::digest(&bytes)[..] == digest[..];
+            return intact.then(|| Storage::Memory(OwnedBytes::new(bytes)));
+        }
+        let known = hash(&file, stamp.len() as u64).ok()?;
+        let number = self.next_file.fetch_add(1, Relaxed);
+        (known == *digest).then(|| Storage::File { file, stamp, number, ranges: self.ranges.clone() })
+    }
+
+    fn open(&self, digest: SegmentDigest, storage: Storage) -> Result<Arc<Segment>> {
+        let held = if let Storage::Memory(bytes) = &storage { bytes.len() as u64 } else { 0 };
+        let segment = Arc::new(Segment::open(digest, Arc::new(storage), &self.fields)?);
+        let weight = held + OPEN_OVERHEAD + OPEN_PER_CHUNK * u64::from(segment.chunk_count());
+        lock(&self.open).insert(digest, segment.clone(), weight);
+        Ok(segment)
+    }
+
+    fn forget(&self, digest: &SegmentDigest) {
+        lock(&self.open).remove(digest);
+        lock(&self.files).remove(digest);
+        let _ = std::fs::remove_file(self.path(digest));
+    }
+
+    fn count_file(&self, digest: SegmentDigest, bytes: u64) {
+        let gone = lock(&self.files).insert(digest, (), bytes);
+        for (digest, ()) in gone {
+            // Open ones stay readable.
+            let _ = std::fs::remove_file(self.path(&digest));
+        }
+    }
+
+    fn path(&self, digest: &SegmentDigest) -> PathBuf {
+        self.directory.join(hex(digest))
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn unhex(text: &str) -> Option<SegmentDigest> {
+    let mut digest = [0; 32];
+    if text.len() != 64 || !text.is_ascii() {
+        return None;
+    }
+    for (at, byte) in digest.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(text.get(2 * at..2 * at + 2)?, 16).ok()?;
+    }
+    Some(digest)
+}

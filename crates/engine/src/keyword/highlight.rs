@@ -1,0 +1,145 @@
+//! Where the words of a query stand in texts.
+//!
+//! Words are compared as the index compares them, by stems of the language; phrases and prefixes by words as they
+//! stand. What a query excludes is not marked.
+
+use super::analysis::bare_stem;
+use super::fold::fold;
+use super::language::{Language, SIMPLE, detect};
+use super::scanner::{QueryWord, Scanned, scan};
+use super::words::{Word, words};
+use socle_core::Result;
+use std::collections::{HashMap, HashSet};
+
+/// A range of bytes.
+pub type Range = (u32, u32);
+
+/// Stems of the query in one language.
+type Stems = HashSet<String>;
+
+/// The ranges of each text, ascending and apart from each other.
+///
+/// # Errors
+/// `InvalidArgument` for an unknown language.
+pub fn highlight(query: &str, language: Option<&str>, contents: &[String]) -> Result<Vec<Vec<Range>>> {
+    let given = language.map(Language::named).transpose()?;
+    let scanned = scan(query);
+    let mut known: HashMap<Language, Stems> = HashMap::new();
+    let ranges = contents.iter().map(|content| {
+        let language = given.unwrap_or_else(|| detect(content).0);
+        let stems = known.entry(language).or_insert_with(|| stems_of(&scanned.words, language));
+        merged(marked(&scanned, stems, language, content))
+    });
+    Ok(ranges.collect())
+}
+
+/// Stems and whole identifiers of a query.
+fn stems_of(query: &[QueryWord], language: Language) -> Stems {
+    let telling = |word: &&QueryWord| word.whole || !language.is_stop_word(&word.text);
+    let all: Vec<&QueryWord> = query.iter().collect();
+    let some: Vec<&QueryWord> = query.iter().filter(telling).collect();
+    let mut stems = Stems::new();
+    for word in if some.is_empty() { all } else { some } {
+        if word.whole {
+            stems.insert(fold(&word.text).into_owned());
+        } else {
+            stems.extend(forms(&word.text, language));
+        }
+    }
+    stems
+}
+
+/// What a word is compared by: its stem, and that of the word without accents.
+fn forms(word: &str, language: Language) -> impl Iterator<Item = String> {
+    let stem = language.stem(word);
+    let bare = bare_stem(language, word, &stem);
+    let simple = (language != SIMPLE).then(|| fold(word).into_owned());
+    [Some(stem), bare, simple].into_iter().flatten()
+}
+
+fn marked(scanned: &Scanned, stems: &Stems, language: Language, content: &str) -> Vec<Range> {
+    let mut ranges = Vec::new();
+    let mut pieces: Vec<Word<'_>> = Vec::new();
+    words(content, &mut |word| {
+        let folded = fold(&word.text);
+        let begins = |prefix: &String| word.text.starts_with(prefix) || folded.starts_with(prefix);
+        let found = if word.whole {
+            stems.contains(&*folded)
+        } else {
+            scanned.prefixes.iter().any(begins) || forms(&word.text, language).any(|form| stems.contains(&form))
+        };
+        if found {
+            ranges.extend(range(word.start, word.end));
+        }
+        if !word.whole && !scanned.phrases.is_empty() {
+            pieces.push(word);
+        }
+    });
+    for phrase in &scanned.phrases {
+        for window in pieces.windows(phrase.len()) {
+            let same = |(word, wanted): (&Word<'_>, &String)| word.text == *wanted || fold(&word.text) == *wanted;
+            if let (Some(first), Some(last)) = (window.first(), window.last())
+                && window.iter().zip(phrase).all(same)
+            {
+                ranges.extend(range(first.start, last.end));
+            }
+        }
+    }
+    ranges
+}
+
+fn range(start: usize, end: usize) -> Option<Range> {
+    Some((u32::try_from(start).ok()?, u32::try_from(end).ok()?))
+}
+
+/// Ascending, those that overlap as one.
+fn merged(mut ranges: Vec<Range>) -> Vec<Range> {
+    ranges.sort_unstable();
+    let mut merged: Vec<Range> = Vec::with_capacity(ranges.len());
+    for (start, end) in ranges {
+        match merged.last_mut() {
+            Some(last) if start < last.1 => last.1 = last.1.max(end),
+            _ => merged.push((start, end)),
+        }
+    }
+    merged
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn marks<'a>(query: &str, language: Option<&str>, content: &'a str) -> Vec<&'a str> {
+        let ranges = highlight(query, language, &[content.to_string()]).unwrap().remove(0);
+        assert!(ranges.is_sorted_by(|one, next| one.1 <= next.0));
+        ranges.into_iter().map(|(start, end)| &content[start as usize..end as usize]).collect()
+    }
+
+    #[test]
+    fn inflected_accented_and_exact_words_are_marked() {
+        let content = "Les Sauvegardes chiffrées de l'été, voir ERR-4042 ou max_connections.";
+        assert_eq!(marks("la sauvegarde chiffree", Some("french"), content), ["Sauvegardes", "chiffrées"]);
+        assert_eq!(marks("ETE err-4042", Some("fr"), content), ["été", "ERR-4042"]);
+        assert_eq!(marks("maximum connections", Some("fr"), content), ["connections"]);
+        assert_eq!(marks("chiff*", None, content), ["chiffrées"]);
+        assert_eq!(marks("-sauvegarde", Some("fr"), content), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn phrases_are_marked_as_a_whole() {
+        let content = "The write-ahead log; ahead of the write, a log.";
+        assert_eq!(marks("\"write ahead log\"", Some("english"), content), ["write-ahead log"]);
+    }
+
+    #[test]
+    fn pairs_that_overlap_are_one_mark() {
+        assert_eq!(marks("東京都", None, "私は東京都に住む。"), ["東京都"]);
+    }
+
+    #[test]
+    fn odd_texts_have_no_marks() {
+        assert_eq!(marks("", None, "text"), Vec::<&str>::new());
+        assert_eq!(marks("((((", None, ""), Vec::<&str>::new());
+        assert!(highlight("a", Some("klingon"), &[]).is_err());
+    }
+}

@@ -1,0 +1,238 @@
+//! What the engine knows of a language: its stemmer, its stop words, and how to tell it from others.
+//!
+//! Languages without a stemmer work by folded words. Detection never fails; what it cannot tell is `simple`.
+
+use super::fold::fold;
+use frostem::{Algorithm, Stemmer};
+use socle_core::Result;
+use socle_core::language::{LANGUAGES, canonical};
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::sync::{LazyLock, OnceLock};
+use whatlang::{Detector, Info, Lang};
+
+/// A language of [`LANGUAGES`].
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Language(u8);
+
+/// Text of no particular language.
+pub const SIMPLE: Language = Language(0);
+
+/// Bytes of a text that its language is told from.
+const DETECTED_BYTES: usize = 600;
+
+/// Below this confidence (0 to 1) even a guess is worth nothing.
+const MIN_CONFIDENCE: f64 = 0.1;
+
+/// Words that Polish texts have everywhere; the lists of the `stop_words` crate have no Polish.
+const POLISH: &str = "a aby albo ale ani aż bardzo bez bo bowiem być byli był była było były będzie będą ci co coś czy \
+    czyli dla do gdy gdyż gdzie go i ich ile im inne innych iż ja jak jako je jednak jego jej jest jeszcze jeśli jeżeli \
+    już każdy kiedy kto która które którego której który których którym którzy lub ma mają mi mnie może można mu my na \
+    nad nam nas nawet nich nie niego niej nim niż no o od ona one oni oraz po pod ponieważ poza przed przez przy są się \
+    skąd swoje ta tak taka taki także tam te tego tej ten też to tu tych tylko tym u w we więc wszystko wy z za zaś ze że";
+
+/// Articles that Italian and Catalan shorten before an apostrophe, which the lists have in full alone.
+const ELIDED: [(&str, &str); 3] = [
+    ("italian", "c l un m t s v d all dall dell nell sull coll pell gl agl dagl degl negl sugl quell quest sant"),
+    ("catalan", "d l m n s t"),
+    ("french", "l m t qu n s j d c jusqu quoiqu lorsqu puisqu"),
+];
+
+/// What is particular to a language.
+struct Rules {
+    stemmer: Option<Stemmer>,
+    stop_words: HashSet<String>,
+    german: bool,
+    turkish: bool,
+}
+
+static RULES: [OnceLock<Rules>; LANGUAGES.len()] = [const { OnceLock::new() }; LANGUAGES.len()];
+
+/// Tells all languages that have an entry in [`LANGUAGES`].
+static DETECTOR: LazyLock<Detector> = LazyLock::new(|| {
+    Detector::with_allowlist(Lang::all().iter().copied().filter(|lang| known(*lang).is_some()).collect())
+});
+
+impl Language {
+    /// The language of a name or code.
+    ///
+    /// # Errors
+    /// `InvalidArgument` when there is none.
+    pub fn named(name: &str) -> Result<Self> {
+        let canonical = canonical(name)?;
+        Ok(Self::of(canonical).unwrap_or(SIMPLE))
+    }
+
+    /// Its canonical name.
+    pub fn name(self) -> &'static str {
+        LANGUAGES.get(usize::from(self.0)).map_or("simple", |(name, _)| name)
+    }
+
+    /// The stem of a word in lower case and normal form, without accents.
+    pub fn stem(self, word: &str) -> String {
+        let rules = self.rules();
+        let word = if rules.turkish { Cow::Owned(word.replace("i\u{307}", "i")) } else { Cow::Borrowed(word) };
+        let stem = rules.stemmer.as_ref().map_or(Cow::Borrowed(&*word), |stemmer| stemmer.stem(&word));
+        let folded = fold(&stem);
+        if rules.german { german(&folded) } else { folded.into_owned() }
+    }
+
+    /// Whether texts have this word everywhere, whatever they are about.
+    pub fn is_stop_word(self, word: &str) -> bool {
+        self.rules().stop_words.contains(word)
+    }
+
+    fn of(name: &str) -> Option<Self> {
+        let at = LANGUAGES.iter().position(|(known, _)| *known == name)?;
+        u8::try_from(at).ok().map(Self)
+    }
+
+    fn rules(self) -> &'static Rules {
+        let at = usize::from(self.0).min(LANGUAGES.len() - 1);
+        RULES[at].get_or_init(|| {
+            let (name, code) = LANGUAGES[at];
+            let mut words: Vec<&str> = stop_words::lookup(code).unwrap_or_default().to_vec();
+            words.extend(
+                ELIDED.iter().filter(|(language, _)| *language == name).flat_map(|(_, words)| words.split(' ')),
+            );
+            if name == "polish" {
+                words.extend(POLISH.split_whitespace());
+            }
+            // Of contractions the part before the apostrophe is in the lists by itself.
+            let plain = words.iter().filter(|word| !word.contains('\'')).map(|word| super::words::plain(word));
+            let stop_words = plain.flat_map(|word| [fold(&word).into_owned(), word.into_owned()]).collect();
+            let stemmer = Algorithm::from_name(name).ok().map(Stemmer::new);
+            Rules { stemmer, stop_words, german: name == "german", turkish: name == "turkish" }
+        })
+    }
+}
+
+/// Umlauts typed as two letters, after they lost their accents: `ae`, `oe`, and `ue` unless a vowel or q precedes it
+/// (as in `neue`, `quer`), as the German2 variant of Snowball has it.
+fn german(word: &str) -> String {
+    let mut result = String::with_capacity(word.len());
+    let mut last = ' ';
+    for character in word.chars() {
+        let umlaut = character == 'e' && matches!(last, 'a' | 'o' | 'u');
+        let before = result.chars().rev().nth(1).unwrap_or(' ');
+        if umlaut && (last != 'u' || !matches!(before, 'a' | 'e' | 'i' | 'o' | 'u' | 'y' | 'q')) {
+            last = ' ';
+            continue;
+        }
+        result.push(character);
+        last = character;
+    }
+    result
+}
+
+/// What a text looks like, and whether that is certain.
+pub fn detect(text: &str) -> (Language, bool) {
+    let Some(info) = DETECTOR.detect(beginning(text)) else { return (SIMPLE, false) };
+    let language = known(info.lang()).unwrap_or(SIMPLE);
+    (if info.confidence() < MIN_CONFIDENCE { SIMPLE } else { language }, info.is_reliable())
+}
+
+/// The languages of texts that come together: those that cannot be told by themselves are like the others.
+pub fn detect_all(texts: &[&str]) -> Vec<Language> {
+    let detected: Vec<(Language, bool)> = texts.iter().map(|text| detect(text)).collect();
+    let certain: Vec<Language> =
+        detected.iter().filter(|(_, certain)| *certain).map(|(language, _)| *language).collect();
+    let common: Vec<Lang> = Lang::all()
+        .iter()
+        .copied()
+        .filter(|lang| {
+            let count = known(*lang).map_or(0, |language| certain.iter().filter(|other| **other == language).count());
+            count > 0 && count * 20 >= certain.len()
+        })
+        .collect();
+    if common.is_empty() {
+        return detected.into_iter().map(|(language, _)| language).collect();
+    }
+    let detector = Detector::with_allowlist(common);
+    let guess = |text: &str| detector.detect(beginning(text)).as_ref().map(Info::lang).and_then(known);
+    let guesses = texts.iter().zip(detected);
+    guesses
+        .map(|(text, (language, certain))| if certain { language } else { guess(text).unwrap_or(language) })
+        .collect()
+}
+
+fn beginning(text: &str) -> &str {
+    &text[..text.floor_char_boundary(DETECTED_BYTES)]
+}
+
+fn known(lang: Lang) -> Option<Language> {
+    let code = match lang {
+        Lang::Cmn => "zh",
+        Lang::Nob => "no",
+        Lang::Pes => "fa",
+        Lang::Slv => "sl",
+        other => return Language::of(&other.eng_name().to_lowercase()),
+    };
+    let (name, _) = LANGUAGES.iter().find(|(_, other)| *other == code)?;
+    Language::of(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn inflected_words_share_a_stem() {
+        for (language, one, other) in [
+            ("english", "connection", "connected"),
+            ("french", "sauvegardes", "sauvegarde"),
+            ("german", "häuser", "haus"),
+            ("german", "fuer", "für"),
+            ("german", "strasse", "straße"),
+            ("spanish", "canciones", "canción"),
+            ("italian", "città", "citta"),
+            ("polish", "bazami", "bazach"),
+            ("russian", "книги", "книгами"),
+        ] {
+            let language = Language::named(language).unwrap();
+            assert_eq!(language.stem(one), language.stem(other), "{one} {other}");
+        }
+        assert_eq!(SIMPLE.stem("sauvegardés"), "sauvegardes");
+        let german = Language::named("de").unwrap();
+        assert_ne!(german.stem("neue"), german.stem("nu"));
+    }
+
+    #[test]
+    fn stop_words_hold_elided_articles() {
+        let stop = |language: &str, word: &str| Language::named(language).unwrap().is_stop_word(word);
+        assert!(stop("french", "l") && stop("french", "qu") && stop("french", "à") && stop("italian", "dell"));
+        assert!(stop("english", "the") && stop("polish", "się") && stop("german", "für"));
+        assert!(!stop("english", "computer") && !stop("simple", "the"));
+    }
+
+    #[test]
+    fn languages_are_told_apart_and_short_texts_follow_the_others() {
+        let texts = [
+            "Le serveur conserve toutes les données dans un répertoire que l'administrateur choisit lors de l'installation.",
+            "La sauvegarde logique produit un fichier contenant des commandes que le serveur saura relire plus tard.",
+            "PostgreSQL",
+        ];
+        let french = Language::named("fr").unwrap();
+        assert_eq!(detect_all(&texts), [french, french, french]);
+        assert_eq!(
+            detect("Baza danych przechowuje wszystkie informacje o klientach oraz ich zamówieniach.").0.name(),
+            "polish"
+        );
+        assert_eq!(
+            detect("Der Server speichert alle Daten in einem Verzeichnis, das der Betreiber festlegt.").0.name(),
+            "german"
+        );
+        assert_eq!(detect("12345 !!"), (SIMPLE, false));
+        assert_eq!(detect("これは日本語の文章です。").0.name(), "japanese");
+    }
+
+    #[test]
+    fn every_language_can_be_used() {
+        for (name, code) in LANGUAGES {
+            let language = Language::named(name).unwrap();
+            assert_eq!(language.name(), name);
+            assert_eq!(Language::named(code), Ok(language));
+            assert!(!language.stem("word").is_empty());
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! Things by key, of which those not used for longest go first when they weigh too much together.
+
+use std::collections::{BTreeMap, HashMap};
+use std::hash::Hash;
+
+/// See the module.
+#[derive(Debug)]
+pub struct Lru<K, V> {
+    entries: HashMap<K, Entry<V>>,
+    /// Keys by last use.
+    order: BTreeMap<u64, K>,
+    uses: u64,
+    weight: u64,
+    limit: u64,
+}
+
+#[derive(Debug)]
+struct Entry<V> {
+    value: V,
+    weight: u64,
+    used: u64,
+}
+
+impl<K: Clone + Eq + Hash, V: Clone> Lru<K, V> {
+    /// Room for things of this weight together.
+    pub fn new(limit: u64) -> Self {
+        Self { entries: HashMap::new(), order: BTreeMap::new(), uses: 0, weight: 0, limit }
+    }
+
+    /// The thing, which has been used now.
+    pub fn get(&mut self, key: &K) -> Option<V> {
+        let entry = self.entries.get_mut(key)?;
+        self.uses += 1;
+        self.order.remove(&entry.used);
+        self.order.insert(self.uses, key.clone());
+        entry.used = self.uses;
+        Some(entry.value.clone())
+    }
+
+    /// Adds a thing and gives back those that had to go for it. One that has no room alone is not kept.
+    pub fn insert(&mut self, key: K, value: V, weight: u64) -> Vec<(K, V)> {
+        self.remove(&key);
+        if weight > self.limit {
+            return vec![(key, value)];
+        }
+        self.uses += 1;
+        self.order.insert(self.uses, key.clone());
+        self.entries.insert(key, Entry { value, weight, used: self.uses });
+        self.weight += weight;
+        let mut gone = Vec::new();
+        while self.weight > self.limit {
+            let Some((_, oldest)) = self.order.first_key_value() else { break };
+            let oldest = oldest.clone();
+            if let Some(value) = self.remove(&oldest) {
+                gone.push((oldest, value));
+            }
+        }
+        gone
+    }
+
+    /// Takes a thing out.
+    pub fn remove(&mut self, key: &K) -> Option<V> {
+        let entry = self.entries.remove(key)?;
+        self.order.remove(&entry.used);
+        self.weight -= entry.weight;
+        Some(entry.value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_least_recently_used_goes_first() {
+        let mut lru = Lru::new(10);
+        lru.insert("a", 1, 4);
+        lru.insert("b", 2, 4);
+        assert_eq!(lru.get(&"a"), Some(1));
+        assert_eq!(lru.insert("c", 3, 4), [("b", 2)]);
+        assert_eq!(lru.insert("d", 4, 11), [("d", 4)]);
+        assert_eq!(lru.insert("a", 5, 1), []);
+        assert_eq!((lru.get(&"a"), lru.get(&"b"), lru.remove(&"c"), lru.get(&"d")), (Some(5), None, Some(3), None));
+        assert_eq!(lru.insert("e", 6, 9), []);
+        assert_eq!(lru.get(&"a"), Some(5));
+    }
+}

@@ -1,0 +1,134 @@
+//! Which terms answer a query, in which languages.
+//!
+//! A word becomes a group: its stems in all languages that are tried, of which the best in a document counts. Stop words
+//! are left out unless there is nothing else.
+
+use super::analysis::{bare, bare_stem};
+use super::fold::fold;
+use super::language::{Language, SIMPLE};
+use super::scanner::{QueryWord, Scanned};
+use super::segment::Segment;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Languages that a query without a language is tried in.
+const MAX_LANGUAGES: usize = 8;
+
+/// One in so many chunks has to be of a language for queries to be tried in it.
+const RARE_LANGUAGE: u32 = 200;
+
+/// Times that a word counts which stands in the query often.
+const MAX_COUNT: u32 = 4;
+
+/// What the exact form of an accented word adds to the score of its stem.
+const EXACT_WEIGHT: f32 = 0.25;
+
+/// A field with terms.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum TextField {
+    /// Stems.
+    Stem,
+    /// Words as they stand.
+    Word,
+}
+
+/// A term of a field.
+pub type FieldTerm = (TextField, String);
+
+/// Terms that stand for one word of the query.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Group {
+    /// The one with the highest score counts.
+    pub alternatives: Vec<FieldTerm>,
+    /// Its score is added, with this weight.
+    pub exact: Option<(FieldTerm, f32)>,
+    /// Times that the word counts.
+    pub boost: f32,
+    /// All alternatives count as one word that stands wherever one of them stands.
+    pub is_prefix: bool,
+}
+
+/// The languages that a query is tried in: the one given, or those that the segments have.
+pub fn languages(given: Option<Language>, segments: &[Arc<Segment>]) -> Vec<Language> {
+    let mut counts: BTreeMap<Language, u32> = BTreeMap::new();
+    let mut total = 0_u32;
+    for (language, count) in segments.iter().flat_map(|segment| segment.header().languages()) {
+        let sum = counts.entry(language).or_default();
+        *sum = sum.saturating_add(count);
+        total = total.saturating_add(count);
+    }
+    // Chunks whose language could not be told hold words of any.
+    let simple = counts.contains_key(&SIMPLE);
+    let mut languages: Vec<Language> = match given {
+        Some(language) => vec![language],
+        None => {
+            let mut common: Vec<(Language, u32)> =
+                counts.into_iter().filter(|(_, count)| *count >= total / RARE_LANGUAGE).collect();
+            common.sort_by_key(|(language, count)| (std::cmp::Reverse(*count), *language));
+            common.into_iter().take(MAX_LANGUAGES).map(|(language, _)| language).collect()
+        }
+    };
+    if simple && !languages.contains(&SIMPLE) {
+        languages.push(SIMPLE);
+    }
+    languages
+}
+
+/// The groups for the words of a query.
+pub fn groups(scanned: &Scanned, languages: &[Language]) -> Vec<Group> {
+    let speaks = spoken(&scanned.words, languages);
+    let is_stop = |word: &QueryWord| !word.whole && speaks.is_some_and(|language| language.is_stop_word(&word.text));
+    let telling: Vec<Group> =
+        scanned.words.iter().filter(|word| !is_stop(word)).map(|word| group(word, languages)).collect();
+    if telling.is_empty() && scanned.phrases.is_empty() && scanned.prefixes.is_empty() {
+        return scanned.words.iter().map(as_it_stands).collect();
+    }
+    telling
+}
+
+/// The language whose stop words the query has most of; one alone may be a word of another.
+fn spoken(words: &[QueryWord], languages: &[Language]) -> Option<Language> {
+    let hits = |language: &Language| words.iter().filter(|word| language.is_stop_word(&word.text)).count();
+    let real = languages.iter().filter(|language| **language != SIMPLE).count();
+    // The first of equals is the more common one.
+    let best = languages.iter().copied().rev().max_by_key(hits)?;
+    (hits(&best) > usize::from(real > 1)).then_some(best)
+}
+
+fn group(word: &QueryWord, languages: &[Language]) -> Group {
+    let text = &word.text;
+    let folded = fold(text);
+    let mut alternatives: Vec<FieldTerm> = Vec::new();
+    let mut add = |field: TextField, term: String| {
+        let term = (field, term);
+        if !alternatives.contains(&term) {
+            alternatives.push(term);
+        }
+    };
+    if word.whole {
+        add(TextField::Stem, folded.clone().into_owned());
+    } else {
+        for language in languages {
+            let stem = language.stem(text);
+            if let Some(bare) = bare_stem(*language, text, &stem) {
+                add(TextField::Stem, bare);
+            }
+            if folded == *text && *language != SIMPLE {
+                add(TextField::Word, bare(&stem));
+            }
+            add(TextField::Stem, stem);
+        }
+    }
+    let exact = (folded != *text).then(|| ((TextField::Word, text.clone()), EXACT_WEIGHT));
+    Group { alternatives, exact, boost: word.count.min(MAX_COUNT) as f32, is_prefix: false }
+}
+
+/// The group of a word that is not counted.
+pub fn group_of(word: &str, languages: &[Language]) -> Group {
+    group(&QueryWord { text: word.to_string(), whole: false, count: 1 }, languages)
+}
+
+fn as_it_stands(word: &QueryWord) -> Group {
+    let alternatives = vec![(TextField::Word, word.text.clone())];
+    Group { alternatives, exact: None, boost: word.count.min(MAX_COUNT) as f32, is_prefix: false }
+}

@@ -1,0 +1,135 @@
+//! The score of one document: the one place that decides it, whatever way the document was found.
+//!
+//! Sum over the words of the query, in their order, of the best of each word's alternatives. Documents are asked for in
+//! ascending order.
+
+use super::segment::Segment;
+use std::sync::Arc;
+use tantivy::postings::{Postings, SegmentPostings, TermInfo};
+use tantivy::query::{Bm25Weight, Scorer};
+use tantivy::schema::IndexRecordOption;
+use tantivy::{DocId, DocSet, Score, Term};
+
+/// A term and what it weighs.
+#[derive(Clone)]
+pub struct Weighted {
+    /// The term.
+    pub term: Term,
+    /// Its place in each segment.
+    pub places: Vec<Option<TermInfo>>,
+    /// Turns frequency and length into a score.
+    pub weight: Bm25Weight,
+    /// Frequency that `weight` was made with.
+    pub frequency: u64,
+    /// Factor that is in `weight`.
+    pub boost: Score,
+}
+
+/// See [`super::plan::Group`].
+#[derive(Clone)]
+pub struct WeightedGroup {
+    /// The best counts.
+    pub alternatives: Vec<Weighted>,
+    /// Is added.
+    pub exact: Option<Weighted>,
+}
+
+impl WeightedGroup {
+    /// All terms.
+    pub fn terms(&self) -> impl Iterator<Item = &Weighted> {
+        self.alternatives.iter().chain(&self.exact)
+    }
+}
+
+/// A term's documents in one segment.
+struct Cursor<'a> {
+    postings: SegmentPostings,
+    weight: &'a Bm25Weight,
+    lengths: &'a tantivy::fieldnorm::FieldNormReader,
+}
+
+impl Cursor<'_> {
+    fn score(&mut self, doc: DocId) -> Option<Score> {
+        let mut at = self.postings.doc();
+        if at < doc {
+            at = self.postings.seek(doc);
+        }
+        (at == doc).then(|| self.weight.score(self.lengths.fieldnorm_id(doc), self.postings.term_freq()))
+    }
+}
+
+struct GroupCursor<'a> {
+    alternatives: Vec<Cursor<'a>>,
+    exact: Option<Cursor<'a>>,
+}
+
+/// Scores documents of one segment.
+pub struct Evaluator<'a> {
+    groups: Vec<GroupCursor<'a>>,
+    /// Phrases that have to be there.
+    required: Vec<Box<dyn Scorer>>,
+    /// What must not be there.
+    excluded: Vec<Box<dyn Scorer>>,
+}
+
+impl<'a> Evaluator<'a> {
+    /// For the segment with this number.
+    ///
+    /// # Errors
+    /// What reading the posting lists fails with.
+    pub fn new(
+        segment: &'a Arc<Segment>,
+        number: usize,
+        groups: &'a [WeightedGroup],
+        required: Vec<Box<dyn Scorer>>,
+        excluded: Vec<Box<dyn Scorer>>,
+    ) -> tantivy::Result<Self> {
+        let cursor = |term: &'a Weighted| -> tantivy::Result<Option<Cursor<'a>>> {
+            let Some(Some(place)) = term.places.get(number) else { return Ok(None) };
+            let inverted = segment.reader().inverted_index(term.term.field())?;
+            let postings = inverted.read_postings_from_terminfo(place, IndexRecordOption::WithFreqs)?;
+            Ok(Some(Cursor { postings, weight: &term.weight, lengths: segment.lengths(term.term.field()) }))
+        };
+        let mut cursors = Vec::with_capacity(groups.len());
+        for group in groups {
+            let mut alternatives = Vec::with_capacity(group.alternatives.len());
+            for term in &group.alternatives {
+                alternatives.extend(cursor(term)?);
+            }
+            let exact = group.exact.as_ref().map(cursor).transpose()?.flatten();
+            cursors.push(GroupCursor { alternatives, exact });
+        }
+        Ok(Self { groups: cursors, required, excluded })
+    }
+
+    /// The score of a document; `None` when it does not match.
+    pub fn score(&mut self, doc: DocId) -> Option<Score> {
+        let stands = |scorer: &mut Box<dyn Scorer>| {
+            let at = scorer.doc();
+            (if at < doc { scorer.seek(doc) } else { at }) == doc
+        };
+        let mut sum = 0.0;
+        let mut matched = false;
+        for phrase in &mut self.required {
+            if !stands(phrase) {
+                return None;
+            }
+            sum += phrase.score();
+            matched = true;
+        }
+        for group in &mut self.groups {
+            let best = group.alternatives.iter_mut().filter_map(|cursor| cursor.score(doc)).reduce(Score::max);
+            let exact = group.exact.as_mut().and_then(|cursor| cursor.score(doc));
+            matched |= best.is_some() || exact.is_some();
+            sum += best.unwrap_or(0.0) + exact.unwrap_or(0.0);
+        }
+        (matched && !self.excluded.iter_mut().any(stands)).then_some(sum)
+    }
+
+    /// The first of the required phrases, whose documents are all that can match.
+    pub fn next_required(&mut self, from: DocId) -> Option<DocId> {
+        let phrase = self.required.first_mut()?;
+        let doc = phrase.doc();
+        Some(if doc < from { phrase.seek(from) } else { doc })
+    }
+}

@@ -1,0 +1,433 @@
+//! The best chunks of a set of segments for a query.
+//!
+//! Candidates come from tantivy's block-max WAND over all terms, whose sum of scores is never below the score that
+//! [`Evaluator`] gives; or from the documents of a required phrase; or from the list of chunks that alone may match.
+
+use super::language::Language;
+use super::plan::{FieldTerm, Group, TextField, groups, languages};
+use super::scanner::{Scanned, scan};
+use super::schema::Fields;
+use super::score::{Evaluator, Weighted, WeightedGroup};
+use super::segment::{Segment, guarded};
+use super::statistics::{Counts, Terms, field};
+use super::top::{Hit, Top};
+use socle_core::protocol::MAX_HITS;
+use socle_core::{Error, Kind, Result};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tantivy::query::{
+    Bm25StatisticsProvider, Bm25Weight, BooleanQuery, BoostQuery, EmptyQuery, EnableScoring, PhraseQuery, Query,
+    Scorer, TermQuery, Weight,
+};
+use tantivy::schema::IndexRecordOption;
+use tantivy::{DocId, TERMINATED, Term};
+
+/// Words of a query that are searched for: the rarest.
+const MAX_GROUPS: usize = 64;
+
+/// Words that a prefix stands for: the most common ones.
+const MAX_EXPANSIONS: usize = 100;
+
+/// Words of one segment that are looked at for a prefix.
+const MAX_EXPANDED: usize = 10_000;
+
+/// The chunks of a list are looked up one by one if there are at least so many times more in the segments; otherwise
+/// candidates are looked up in the list.
+const SELECTIVE: u64 = 50;
+
+/// Largest relative difference between two sums of the same scores in different order, for [`MAX_GROUPS`] times some
+/// alternatives (half a unit in the last place for each addition).
+const ROUNDING: f32 = 2e-5;
+
+/// Documents between two looks at whether anybody still waits.
+const CANCEL_INTERVAL: u32 = 4096;
+
+/// What is asked.
+#[derive(Clone, Debug, Default)]
+pub struct Question {
+    /// The words.
+    pub query: String,
+    /// Name or code.
+    pub language: Option<String>,
+    /// Most hits.
+    pub limit: u32,
+    /// Score and identifier of the last hit of the page before.
+    pub after: Option<(f32, i64)>,
+    /// Only these, in any order.
+    pub restrict: Option<Vec<i64>>,
+    /// Whose scores are wanted in any case, in any order.
+    pub score: Vec<i64>,
+    /// Statistics are those of `restrict`.
+    pub visible_statistics: bool,
+}
+
+/// What is answered.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Found {
+    /// Best first.
+    pub hits: Vec<(i64, f32)>,
+    /// Of those asked for, ascending by identifier.
+    pub scores: Vec<(i64, f32)>,
+    /// There may be more hits.
+    pub more: bool,
+}
+
+/// A query with the weights of its terms in these segments.
+struct Compiled<'a> {
+    segments: &'a [Arc<Segment>],
+    groups: Vec<WeightedGroup>,
+    required: Vec<Box<dyn Weight>>,
+    excluded: Vec<Box<dyn Weight>>,
+    counts: Counts,
+    is_cancelled: &'a dyn Fn() -> bool,
+}
+
+/// Takes a document and its score, if it matches, and gives the least score that matters from now on.
+type Take<'a> = &'a mut dyn FnMut(Option<(DocId, f32)>) -> Option<f32>;
+
+/// Searches segments.
+///
+/// # Errors
+/// `InvalidArgument` for an unknown language, `DamagedIndex`, `Cancelled`.
+pub fn search(segments: &[Arc<Segment>], question: &Question, is_cancelled: &dyn Fn() -> bool) -> Result<Found> {
+    let language = question.language.as_deref().map(Language::named).transpose()?;
+    let mut ordered = segments.to_vec();
+    ordered.sort_by_key(|segment| (segment.header().min_chunk_id, segment.digest));
+    let segments = ordered.as_slice();
+    let Some(first) = segments.first() else { return Ok(Found::default()) };
+    let sorted = |list: &[i64]| {
+        let mut list = list.to_vec();
+        list.sort_unstable();
+        list.dedup();
+        list
+    };
+    let restrict = question.restrict.as_deref().map(sorted);
+    let documents = |list: &[i64]| segments.iter().map(|segment| segment.documents(list)).collect::<Vec<_>>();
+    let visible = restrict.as_deref().filter(|_| question.visible_statistics).map(documents);
+    let compiled = Compiled::new(segments, &first.fields, question, language, visible.as_deref(), is_cancelled)?;
+    let limit = question.limit.min(MAX_HITS) as usize;
+    let after = question.after.map(|(score, chunk_id)| Hit { chunk_id, score });
+    let mut top = Top::new(limit, after);
+    if limit > 0 {
+        let selective = |list: &Vec<i64>| list.len() as u64 * SELECTIVE < compiled.total();
+        match (&restrict, visible) {
+            (Some(_), Some(visible)) => compiled.listed(&visible, &mut |hit| top.push(hit))?,
+            (Some(list), None) if selective(list) || !compiled.required.is_empty() => {
+                compiled.listed(&documents(list), &mut |hit| top.push(hit))?;
+            }
+            (list, _) => compiled.all(list.as_deref(), &mut top)?,
+        }
+    }
+    let mut scores = Vec::new();
+    if !question.score.is_empty() {
+        let list = sorted(&question.score);
+        compiled.listed(&documents(&list), &mut |hit| scores.push((hit.chunk_id, hit.score)))?;
+        scores.sort_unstable_by_key(|(chunk_id, _)| *chunk_id);
+    }
+    let (hits, more) = top.into_sorted();
+    Ok(Found { hits: hits.into_iter().map(|hit| (hit.chunk_id, hit.score)).collect(), scores, more })
+}
+
+impl<'a> Compiled<'a> {
+    fn new(
+        segments: &'a [Arc<Segment>],
+        fields: &Fields,
+        question: &Question,
+        language: Option<Language>,
+        visible: Option<&[Vec<DocId>]>,
+        is_cancelled: &'a dyn Fn() -> bool,
+    ) -> Result<Self> {
+        let scanned = scan(&question.query);
+        let languages = languages(language, segments);
+        let mut plan = groups(&scanned, &languages);
+        for prefix in &scanned.prefixes {
+            plan.extend(expand(prefix, segments, fields)?);
+        }
+        let mut terms = Terms::default();
+        let mut number = |term: &FieldTerm| terms.number(term, segments, fields);
+        let mut numbered = Vec::new();
+        for group in &plan {
+            let alternatives = group.alternatives.iter().map(&mut number).collect::<Result<Vec<usize>>>()?;
+            let exact = group.exact.as_ref().map(|(term, _)| number(term)).transpose()?;
+            numbered.push((group, alternatives, exact));
+        }
+        for word in scanned.phrases.iter().chain(&scanned.excluded).flatten() {
+            number(&(TextField::Word, word.clone()))?;
+        }
+        let counts = match visible {
+            Some(documents) => Counts::of_documents(segments, documents, &mut terms, fields)?,
+            None => Counts::of_segments(segments, &terms, fields)?,
+        };
+        let mut weighted: Vec<WeightedGroup> =
+            numbered.iter().map(|(group, all, exact)| weigh(group, all, *exact, &terms, &counts)).collect();
+        weighted.retain(|group| group.terms().next().is_some());
+        keep_rarest(&mut weighted);
+        let (required, excluded) = operators(segments, fields, &scanned, &languages, &counts)?;
+        Ok(Self { segments, groups: weighted, required, excluded, counts, is_cancelled })
+    }
+
+    fn total(&self) -> u64 {
+        self.segments.iter().map(|segment| u64::from(segment.chunk_count())).sum()
+    }
+
+    fn evaluator(&self, number: usize) -> tantivy::Result<Evaluator<'_>> {
+        let segment = &self.segments[number];
+        let open = |weights: &[Box<dyn Weight>]| -> tantivy::Result<Vec<Box<dyn Scorer>>> {
+            weights.iter().map(|weight| weight.scorer(segment.reader(), 1.0)).collect()
+        };
+        Evaluator::new(segment, number, &self.groups, open(&self.required)?, open(&self.excluded)?)
+    }
+
+    /// Scores the documents of each segment that are given.
+    fn listed(&self, documents: &[Vec<DocId>], take: &mut dyn FnMut(Hit)) -> Result<()> {
+        for (number, (segment, documents)) in self.segments.iter().zip(documents).enumerate() {
+            self.stop_if_cancelled()?;
+            if documents.is_empty() || !self.is_found_in(number) {
+                continue;
+            }
+            guarded(|| {
+                let mut evaluator = self.evaluator(number)?;
+                for doc in documents {
+                    if let Some(score) = evaluator.score(*doc) {
+                        take(Hit { chunk_id: segment.chunk_id(*doc), score });
+                    }
+                }
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Finds the best of all documents, or of those in an ascending list.
+    fn all(&self, only: Option<&[i64]>, top: &mut Top) -> Result<()> {
+        let weight = if self.required.is_empty() { Some(self.bound()?) } else { None };
+        // Identifiers below which all segments so far lie.
+        let mut passed = i64::MIN;
+        for (number, segment) in self.segments.iter().enumerate() {
+            self.stop_if_cancelled()?;
+            let header = segment.header();
+            let ascending = header.min_chunk_id > passed;
+            passed = passed.max(header.max_chunk_id);
+            if !self.is_found_in(number) {
+                continue;
+            }
+            let mut take = |found: Option<(DocId, f32)>| {
+                if let Some((doc, score)) = found {
+                    let chunk_id = segment.chunk_id(doc);
+                    if only.is_none_or(|list| list.binary_search(&chunk_id).is_ok()) {
+                        top.push(Hit { chunk_id, score });
+                    }
+                }
+                top.least_score()
+            };
+            match &weight {
+                Some(weight) => self.pruned(number, weight.as_ref(), ascending, &mut take)?,
+                None => self.phrases(number, &mut take)?,
+            }
+        }
+        self.stop_if_cancelled()
+    }
+
+    /// Takes the documents of a segment whose scores may reach the least one that matters.
+    fn pruned(&self, number: usize, weight: &dyn Weight, ascending: bool, take: Take<'_>) -> Result<()> {
+        let segment = &self.segments[number];
+        let terms = self.groups.iter().flat_map(WeightedGroup::terms);
+        let single = terms.filter(|term| matches!(term.places.get(number), Some(Some(_)))).count() == 1;
+        let threshold = |least: Option<f32>| match least {
+            None => f32::MIN,
+            // Of equal scores, the first document wins.
+            Some(least) if single && ascending => least,
+            Some(least) if single => least.next_down(),
+            Some(least) => least * (1.0 - ROUNDING),
+        };
+        let mut evaluator = None;
+        let mut countdown = CANCEL_INTERVAL;
+        guarded(|| {
+            let mut failure = None;
+            let begin = threshold(take(None));
+            weight.for_each_pruning(begin, segment.reader(), &mut |doc, bound| {
+                countdown -= 1;
+                if countdown == 0 {
+                    countdown = CANCEL_INTERVAL;
+                    if (self.is_cancelled)() {
+                        return f32::MAX;
+                    }
+                }
+                let score = if single && self.excluded.is_empty() {
+                    Some(bound)
+                } else {
+                    if evaluator.is_none() {
+                        match self.evaluator(number) {
+                            Ok(made) => evaluator = Some(made),
+                            Err(error) => {
+                                failure = Some(error);
+                                return f32::MAX;
+                            }
+                        }
+                    }
+                    evaluator.as_mut().and_then(|evaluator| evaluator.score(doc))
+                };
+                threshold(take(score.map(|score| (doc, score))))
+            })?;
+            failure.map_or(Ok(()), Err)
+        })
+    }
+
+    /// Takes the documents of a segment that have the required phrases.
+    fn phrases(&self, number: usize, take: Take<'_>) -> Result<()> {
+        guarded(|| {
+            let mut evaluator = self.evaluator(number)?;
+            let mut doc = 0;
+            while let Some(next) = evaluator.next_required(doc).filter(|next| *next != TERMINATED) {
+                if let Some(score) = evaluator.score(next) {
+                    take(Some((next, score)));
+                }
+                doc = next + 1;
+                if doc % CANCEL_INTERVAL == 0 && (self.is_cancelled)() {
+                    break;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// A query whose score of a document is never below the true one.
+    fn bound(&self) -> Result<Box<dyn Weight>> {
+        let Some(first) = self.segments.first() else { return Err(cancelled()) };
+        let terms = self.groups.iter().flat_map(WeightedGroup::terms).map(|term| {
+            let query: Box<dyn Query> = Box::new(TermQuery::new(term.term.clone(), IndexRecordOption::WithFreqs));
+            if term.boost == 1.0 { query } else { Box::new(BoostQuery::new(query, term.boost)) }
+        });
+        let query = BooleanQuery::union(terms.collect());
+        let lowest = Lowest { counts: &self.counts, groups: &self.groups };
+        guarded(|| query.weight(EnableScoring::enabled_from_statistics_provider(&lowest, first.searcher())))
+    }
+
+    fn is_found_in(&self, number: usize) -> bool {
+        let mut terms = self.groups.iter().flat_map(WeightedGroup::terms);
+        !self.required.is_empty() || terms.any(|term| matches!(term.places.get(number), Some(Some(_))))
+    }
+
+    fn stop_if_cancelled(&self) -> Result<()> {
+        if (self.is_cancelled)() { Err(cancelled()) } else { Ok(()) }
+    }
+}
+
+fn cancelled() -> Error {
+    Error::new(Kind::Cancelled, "the search was cancelled")
+}
+
+/// Statistics under which every term scores at least what it scores in any of its groups.
+struct Lowest<'a> {
+    counts: &'a Counts,
+    groups: &'a [WeightedGroup],
+}
+
+impl Bm25StatisticsProvider for Lowest<'_> {
+    fn total_num_tokens(&self, field: tantivy::schema::Field) -> tantivy::Result<u64> {
+        self.counts.total_num_tokens(field)
+    }
+
+    fn total_num_docs(&self) -> tantivy::Result<u64> {
+        self.counts.total_num_docs()
+    }
+
+    fn doc_freq(&self, term: &Term) -> tantivy::Result<u64> {
+        let frequencies = self.groups.iter().flat_map(WeightedGroup::terms).filter(|known| known.term == *term);
+        Ok(frequencies.map(|known| known.frequency).min().unwrap_or_default())
+    }
+}
+
+fn weigh(group: &Group, alternatives: &[usize], exact: Option<usize>, terms: &Terms, counts: &Counts) -> WeightedGroup {
+    let together: u64 =
+        alternatives.iter().filter_map(|number| terms.all.get(*number)).map(|term| term.frequency).sum();
+    let weigh = |number: usize, boost: f32| {
+        let known = terms.all.get(number).filter(|known| known.frequency > 0)?;
+        let frequency = if group.is_prefix { together } else { known.frequency }.min(counts.chunks);
+        let mean = counts.mean_length(known.term.field());
+        let weight = Bm25Weight::for_one_term_without_explain(frequency, counts.chunks, mean).boost_by(boost);
+        Some(Weighted { term: known.term.clone(), places: known.places.clone(), weight, frequency, boost })
+    };
+    let exact = exact.zip(group.exact.as_ref());
+    WeightedGroup {
+        alternatives: alternatives.iter().filter_map(|number| weigh(*number, group.boost)).collect(),
+        exact: exact.and_then(|(number, (_, weight))| weigh(number, group.boost * weight)),
+    }
+}
+
+/// Leaves out the most common words of a long query.
+fn keep_rarest(groups: &mut Vec<WeightedGroup>) {
+    let rarity = |group: &WeightedGroup| group.terms().map(|term| term.frequency).min().unwrap_or_default();
+    if groups.len() <= MAX_GROUPS {
+        return;
+    }
+    let mut order: Vec<(u64, usize)> = groups.iter().map(rarity).zip(0..).collect();
+    order.sort_unstable();
+    order.truncate(MAX_GROUPS);
+    let mut at = 0..;
+    groups.retain(|_| at.next().is_some_and(|at| order.iter().any(|(_, kept)| *kept == at)));
+}
+
+/// The words that begin with a prefix.
+fn expand(prefix: &str, segments: &[Arc<Segment>], fields: &Fields) -> Result<Option<Group>> {
+    let mut words: BTreeMap<String, u64> = BTreeMap::new();
+    for segment in segments {
+        guarded(|| {
+            let inverted = segment.reader().inverted_index(fields.word)?;
+            let mut stream = inverted.terms().range().ge(prefix.as_bytes()).into_stream()?;
+            for _ in 0..MAX_EXPANDED {
+                if !stream.advance() || !stream.key().starts_with(prefix.as_bytes()) {
+                    break;
+                }
+                if let Ok(word) = std::str::from_utf8(stream.key()) {
+                    *words.entry(word.to_string()).or_default() += u64::from(stream.value().doc_freq);
+                }
+            }
+            Ok(())
+        })?;
+    }
+    let mut words: Vec<(String, u64)> = words.into_iter().collect();
+    words.sort_by(|one, other| other.1.cmp(&one.1).then_with(|| one.0.cmp(&other.0)));
+    words.truncate(MAX_EXPANSIONS);
+    let alternatives: Vec<FieldTerm> = words.into_iter().map(|(word, _)| (TextField::Word, word)).collect();
+    let group = Group { alternatives, exact: None, boost: 1.0, is_prefix: true };
+    Ok((!group.alternatives.is_empty()).then_some(group))
+}
+
+type Operators = (Vec<Box<dyn Weight>>, Vec<Box<dyn Weight>>);
+
+/// The phrases that have to be there, and what must not be there.
+fn operators(
+    segments: &[Arc<Segment>],
+    fields: &Fields,
+    scanned: &Scanned,
+    languages: &[Language],
+    counts: &Counts,
+) -> Result<Operators> {
+    let Some(first) = segments.first() else { return Ok((Vec::new(), Vec::new())) };
+    let scoring = EnableScoring::enabled_from_statistics_provider(counts, first.searcher());
+    let phrase = |words: &[String]| -> Box<dyn Query> {
+        let terms: Vec<Term> = words.iter().map(|word| Term::from_field_text(fields.word, word)).collect();
+        match terms.as_slice() {
+            [] => Box::new(EmptyQuery),
+            [term] => Box::new(TermQuery::new(term.clone(), IndexRecordOption::WithFreqs)),
+            _ => Box::new(PhraseQuery::new(terms)),
+        }
+    };
+    let excluded = |words: &Vec<String>| -> Box<dyn Query> {
+        let [word] = words.as_slice() else { return phrase(words) };
+        // What the word would find.
+        let group = super::plan::group_of(word, languages);
+        let terms = group.alternatives.iter().map(|(text_field, text)| {
+            let term = Term::from_field_text(field(fields, *text_field), text);
+            Box::new(TermQuery::new(term, IndexRecordOption::WithFreqs)) as Box<dyn Query>
+        });
+        Box::new(BooleanQuery::union(terms.chain([phrase(words)]).collect()))
+    };
+    guarded(|| {
+        let required = scanned.phrases.iter().map(|words| phrase(words).weight(scoring));
+        let required = required.collect::<tantivy::Result<Vec<_>>>()?;
+        let excluded = scanned.excluded.iter().map(|words| excluded(words).weight(scoring));
+        Ok((required, excluded.collect::<tantivy::Result<Vec<_>>>()?))
+    })
+}

@@ -1,0 +1,238 @@
+//! The words of a text, the same for every language: pieces at Unicode word boundaries, identifiers whole besides, and
+//! pairs of characters where a script has no spaces.
+//!
+//! Splits at apostrophes, so that elision is a matter of stop words. Never fails and never recurses.
+
+use std::borrow::Cow;
+use unicode_normalization::char::is_combining_mark;
+use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfkc_quick};
+use unicode_segmentation::UnicodeSegmentation;
+
+/// Characters of a word that are kept. Longer runs are no words, and their beginning identifies them well enough.
+const MAX_CHARACTERS: usize = 64;
+
+/// Pieces of the longest identifier that is kept whole: beyond, it is a path or a sentence.
+const MAX_PIECES: usize = 8;
+
+/// A word of a text.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Word<'a> {
+    /// Lower case, in normal form NFKC; accents are kept.
+    pub text: Cow<'a, str>,
+    /// First byte in the text.
+    pub start: usize,
+    /// Byte after the last.
+    pub end: usize,
+    /// Place among the pieces of the text, from 0. An identifier has the place of its first piece.
+    pub position: u32,
+    /// Several pieces as they are written, such as `ERR-4042`; the pieces follow by themselves.
+    pub whole: bool,
+}
+
+/// Hands the words of a text to `take`, by position.
+pub fn words<'a>(text: &'a str, take: &mut impl FnMut(Word<'a>)) {
+    let mut chain = Chain { text, pieces: Vec::new(), position: 0 };
+    let mut grams: Vec<(usize, usize)> = Vec::new();
+    for (at, word) in text.unicode_word_indices() {
+        for (from, to) in pieces(word) {
+            let (start, end) = (at + from, at + to);
+            if text[start..end].chars().next().is_some_and(has_no_spaces) {
+                chain.flush(take);
+                if grams.last().is_some_and(|last| last.1 != start) {
+                    chain.pairs(&mut grams, take);
+                }
+                let units = text[start..end].grapheme_indices(true);
+                grams.extend(units.map(|(unit, cluster)| (start + unit, start + unit + cluster.len())));
+            } else {
+                chain.pairs(&mut grams, take);
+                chain.push(start, end, take);
+            }
+        }
+    }
+    chain.pairs(&mut grams, take);
+    chain.flush(take);
+}
+
+/// A word as it is compared: lower case, NFKC, bounded.
+pub fn plain(word: &str) -> Cow<'_, str> {
+    let text = if word.is_ascii() {
+        if word.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            Cow::Owned(word.to_ascii_lowercase())
+        } else {
+            Cow::Borrowed(word)
+        }
+    } else {
+        let mut text = if is_nfkc_quick(word.chars()) == IsNormalized::Yes {
+            word.to_lowercase()
+        } else {
+            word.nfkc().collect::<String>().to_lowercase()
+        };
+        text.retain(|character| !is_format(character));
+        // Lower case may fall apart: capital I with dot gives i and a dot above.
+        Cow::Owned(if is_nfkc_quick(text.chars()) == IsNormalized::Yes { text } else { text.nfkc().collect() })
+    };
+    match text.char_indices().nth(MAX_CHARACTERS) {
+        None => text,
+        Some((end, _)) => Cow::Owned(text[..end].to_string()),
+    }
+}
+
+/// Pieces of one script class between separators, as byte ranges of a word.
+fn pieces(word: &str) -> impl Iterator<Item = (usize, usize)> {
+    let mut from = 0;
+    std::iter::from_fn(move || {
+        let rest = &word[from..];
+        let start = from + rest.find(char::is_alphanumeric)?;
+        let class = word[start..].chars().next().is_some_and(has_no_spaces);
+        let inside = |character: char| {
+            is_combining_mark(character)
+                || is_format(character)
+                || (character.is_alphanumeric() && has_no_spaces(character) == class)
+        };
+        let end = word[start..].find(|character| !inside(character)).map_or(word.len(), |length| start + length);
+        from = end;
+        Some((start, end))
+    })
+}
+
+/// Invisible characters inside words: soft hyphen, joiners, byte order mark.
+fn is_format(character: char) -> bool {
+    matches!(character, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}')
+}
+
+/// Scripts written without spaces between words, and Hangul, whose words carry their particles.
+fn has_no_spaces(character: char) -> bool {
+    matches!(
+        u32::from(character),
+        0x0e00..=0x0eff
+            | 0x1000..=0x109f
+            | 0x1100..=0x11ff
+            | 0x1780..=0x17ff
+            | 0x3005..=0x3007
+            | 0x3040..=0x318f
+            | 0x31f0..=0x31ff
+            | 0x3400..=0x4dbf
+            | 0x4e00..=0x9fff
+            | 0xa960..=0xa97f
+            | 0xac00..=0xd7ff
+            | 0xf900..=0xfaff
+            | 0xff66..=0xffdc
+            | 0x20000..=0x3ffff
+    )
+}
+
+/// Pieces that touch through one connecting character.
+struct Chain<'a> {
+    text: &'a str,
+    pieces: Vec<(usize, usize)>,
+    position: u32,
+}
+
+impl<'a> Chain<'a> {
+    fn push(&mut self, start: usize, end: usize, take: &mut impl FnMut(Word<'a>)) {
+        if let Some((_, last)) = self.pieces.last()
+            && !is_connector(&self.text[*last..start])
+        {
+            self.flush(take);
+        }
+        self.pieces.push((start, end));
+    }
+
+    fn flush(&mut self, take: &mut impl FnMut(Word<'a>)) {
+        let text = self.text;
+        if let (Some((start, _)), Some((_, end))) = (self.pieces.first().copied(), self.pieces.last().copied())
+            && (2..=MAX_PIECES).contains(&self.pieces.len())
+            && is_identifier(&text[start..end])
+        {
+            take(Word { text: plain(&text[start..end]), start, end, position: self.position, whole: true });
+        }
+        for (start, end) in self.pieces.drain(..) {
+            take(Word { text: plain(&text[start..end]), start, end, position: self.position, whole: false });
+            self.position += 1;
+        }
+    }
+
+    /// Hands out the pairs of a run of characters, or the one character alone.
+    fn pairs(&mut self, run: &mut Vec<(usize, usize)>, take: &mut impl FnMut(Word<'a>)) {
+        let last = run.len().saturating_sub(1);
+        for (at, (start, end)) in run.iter().copied().enumerate() {
+            if at == last && last > 0 {
+                break;
+            }
+            let end = run.get(at + 1).map_or(end, |next| next.1);
+            take(Word { text: plain(&self.text[start..end]), start, end, position: self.position, whole: false });
+            self.position += 1;
+        }
+        run.clear();
+    }
+}
+
+fn is_connector(between: &str) -> bool {
+    matches!(between, "-" | "_" | "." | ":" | "::" | "/" | "@" | "\u{2010}" | "\u{2011}")
+}
+
+/// Names and codes rather than hyphenated words: they hold a digit, or a connector that prose has not.
+fn is_identifier(text: &str) -> bool {
+    text.chars().any(|character| character.is_numeric() || matches!(character, '_' | '.' | ':' | '@'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(text: &str) -> Vec<String> {
+        let mut found = Vec::new();
+        words(text, &mut |word| found.push(word.text.into_owned()));
+        found
+    }
+
+    #[test]
+    fn identifiers_are_kept_whole_and_in_parts() {
+        assert_eq!(texts("see ERR-4042!"), ["see", "err-4042", "err", "4042"]);
+        assert_eq!(texts("max_connections=100"), ["max_connections", "max", "connections", "100"]);
+        assert_eq!(texts("foo.bar()"), ["foo.bar", "foo", "bar"]);
+        assert_eq!(texts("v1.2.3"), ["v1.2.3", "v1", "2", "3"]);
+        assert_eq!(texts("std::io a@b.eu"), ["std::io", "std", "io", "a@b.eu", "a", "b", "eu"]);
+        assert_eq!(texts("state-of-the-art"), ["state", "of", "the", "art"]);
+        assert_eq!(texts("a/b/c/d/e/f/g/h/i/1").len(), 10);
+    }
+
+    #[test]
+    fn apostrophes_part_words() {
+        assert_eq!(texts("l'été d’Été dell’arte"), ["l", "été", "d", "été", "dell", "arte"]);
+    }
+
+    #[test]
+    fn composed_and_decomposed_texts_have_the_same_words() {
+        for text in ["Données chiffrées", "ガイド한국어", "Żółć ÄÖÜ", "ﬁn ｆｕｌｌ"] {
+            let decomposed: String = text.nfd().collect();
+            assert_eq!(texts(text), texts(&decomposed), "{text}");
+        }
+    }
+
+    #[test]
+    fn scripts_without_spaces_give_pairs() {
+        assert_eq!(texts("東京都 の API"), ["東京", "京都", "の", "api"]);
+        assert_eq!(texts("データ"), ["デー", "ータ"]);
+        assert_eq!(texts("PostgreSQL入門"), ["postgresql", "入門"]);
+    }
+
+    #[test]
+    fn ranges_and_positions_are_those_of_the_text() {
+        let text = "Élan vital: ERR-1 東京都";
+        let mut last = 0;
+        words(text, &mut |word| {
+            assert_eq!(plain(&text[word.start..word.end]), word.text);
+            assert!(word.position == last || word.position == last + 1);
+            last = word.position;
+        });
+        assert_eq!(last, 5);
+    }
+
+    #[test]
+    fn a_word_is_bounded() {
+        assert_eq!(texts(&"é".repeat(100_000))[0].chars().count(), MAX_CHARACTERS);
+        assert_eq!(texts(&"a.".repeat(100_000)).len(), 100_000);
+        assert!(texts("… — !? \u{0} \u{300}").is_empty());
+    }
+}

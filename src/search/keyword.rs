@@ -1,0 +1,150 @@
+//! The keyword leg: which segments the snapshot sees, the engine asked about them, and segments that it lacks sent.
+//!
+//! The engine knows a segment by the digest of its bytes, so that it can only ever answer about the right one.
+
+use super::wish::Wish;
+use crate::corpus::CorpusSpec;
+use crate::corpus::identity::as_superuser;
+use crate::{client, read};
+use pgrx::prelude::*;
+use socle_core::protocol::{KEYWORD_FORMAT, Request, Response, SegmentDigest};
+use socle_core::{Error, Kind, Result};
+
+const SEGMENTS: &str = include_str!("../../sql/query/keyword_segments.sql");
+const PARTS: &str = include_str!("../../sql/query/keyword_parts.sql");
+
+/// Parts of a segment that are in memory at a time.
+const PARTS_AT_ONCE: i32 = 16;
+
+/// How often the engine may lack segments in one search: it may have been restarted, or its cache deleted.
+const MAX_ATTEMPTS: usize = 4;
+
+/// What to ask for, besides the query.
+#[derive(Clone, Debug, Default)]
+pub struct Question {
+    /// Most hits.
+    pub limit: u32,
+    /// Only hits after this one.
+    pub after: Option<(f32, i64)>,
+    /// Only these chunks.
+    pub restrict: Option<Vec<i64>>,
+    /// Chunks whose scores are wanted anyway.
+    pub score: Vec<i64>,
+}
+
+/// Hits, best first.
+#[derive(Clone, Debug, Default)]
+pub struct Hits {
+    /// Chunks and scores.
+    pub hits: Vec<(i64, f32)>,
+    /// Scores of the chunks that were asked about, those that match.
+    pub scores: Vec<(i64, f32)>,
+    /// There may be more.
+    pub more: bool,
+}
+
+/// The segments that the snapshot of the statement sees.
+///
+/// # Errors
+/// As [`read::rows`].
+pub fn segments(corpus: &CorpusSpec) -> Result<Vec<SegmentDigest>> {
+    let arguments = [corpus.name.as_str().into(), KEYWORD_FORMAT.cast_signed().into()];
+    let digests = as_superuser(|| read::rows(SEGMENTS, &arguments, 0, |row| row.get::<Vec<u8>>(1)))?;
+    Ok(digests.into_iter().flatten().filter_map(|digest| digest.try_into().ok()).collect())
+}
+
+/// Asks the engine.
+///
+/// # Errors
+/// `EngineUnavailable` without one; what the engine refuses.
+pub fn ask(corpus: &CorpusSpec, segments: &[SegmentDigest], wish: &Wish, question: &Question) -> Result<Hits> {
+    if segments.is_empty() {
+        return Ok(Hits::default());
+    }
+    let request = Request::KeywordSearch {
+        segments: segments.to_vec(),
+        query: &wish.query,
+        language: wish.language,
+        limit: question.limit,
+        after: question.after,
+        restrict: question.restrict.clone(),
+        score: question.score.clone(),
+        visible_statistics: wish.visible_statistics,
+    };
+    match with_segments(corpus, &request)? {
+        Response::KeywordHits { hits, scores, more } => Ok(Hits { hits, scores, more }),
+        _ => Err(client::unexpected()),
+    }
+}
+
+/// The answer to a request about segments, which are sent first where the engine lacks them.
+///
+/// # Errors
+/// As [`ask`]; `DamagedIndex` when a segment that was sent is not accepted.
+pub fn with_segments(corpus: &CorpusSpec, request: &Request<'_>) -> Result<Response> {
+    for _ in 0..MAX_ATTEMPTS {
+        match client::ask(request.clone())?.pop() {
+            Some(Response::KeywordMissing(missing)) => {
+                missing.iter().try_for_each(|digest| send(corpus, digest))?;
+            }
+            Some(Response::Failed { error, .. }) => return Err(error),
+            Some(response) => return Ok(response),
+            None => return Err(client::unexpected()),
+        }
+    }
+    Err(Error::new(Kind::EngineUnavailable, "the socle engine keeps losing segments of the keyword index")
+        .hint("The server log may say why; the disk of the data directory may be full."))
+}
+
+fn send(corpus: &CorpusSpec, digest: &SegmentDigest) -> Result<()> {
+    let (mut first, mut offset) = (1, 0_u64);
+    loop {
+        let parameters = || {
+            let last = first + PARTS_AT_ONCE - 1;
+            [corpus.name.as_str().into(), digest.to_vec().into(), first.into(), last.into()]
+        };
+        let parts = as_superuser(|| {
+            read::rows(PARTS, &parameters(), 0, |row| {
+                (row.get::<Vec<u8>>(1).unwrap_or_default(), row.get::<i64>(2).unwrap_or_default())
+            })
+        })?;
+        if parts.is_empty() {
+            return Err(damaged(corpus));
+        }
+        let size = parts[0].1.unsigned_abs();
+        let offsets: Vec<u64> = parts
+            .iter()
+            .scan(offset, |at, (bytes, _)| {
+                let begin = *at;
+                *at += bytes.len() as u64;
+                Some(begin)
+            })
+            .collect();
+        let mut complete = false;
+        let request = |number: usize| Request::KeywordStore {
+            digest: *digest,
+            byte_count: size,
+            offset: offsets[number],
+            bytes: &parts[number].0,
+        };
+        client::exchange(parts.len(), &request, &mut |_, mut answers| match answers.pop() {
+            Some(Response::KeywordStored { complete: last }) => {
+                complete |= last;
+                Ok(())
+            }
+            Some(Response::Failed { error, .. }) => Err(error),
+            _ => Err(client::unexpected()),
+        })?;
+        offset += parts.iter().map(|(bytes, _)| bytes.len() as u64).sum::<u64>();
+        if complete || offset >= size {
+            return Ok(());
+        }
+        first += PARTS_AT_ONCE;
+    }
+}
+
+fn damaged(corpus: &CorpusSpec) -> Error {
+    Error::new(Kind::DamagedIndex, format!("the keyword index of corpus \"{}\" is damaged", corpus.name))
+        .detail("A part of a segment is missing in socle.keyword_file.")
+        .hint("socle.verify_corpus() with repair makes it anew.")
+}

@@ -1,0 +1,216 @@
+//! Which chunks of a corpus one search may return: statements with the filter of the search, run as the caller, and what the
+//! owner knows of changes that have not been worked on.
+
+use super::wish::Wish;
+use crate::corpus::CorpusSpec;
+use crate::corpus::identity::as_owner;
+use crate::corpus::statement::{expand, identifier};
+use crate::{read, vector};
+use pgrx::datum::{DatumWithOid, TimestampWithTimeZone};
+use pgrx::prelude::*;
+use socle_core::search::filter::{self, ColumnKind, FilterColumn, Operators, Parameter};
+use socle_core::{Error, Kind, Result};
+use std::collections::HashSet;
+
+const ELIGIBLE: &str = include_str!("../../sql/search/eligible.sql");
+const STALE: &str = include_str!("../../sql/search/stale.sql");
+const FRESH: &str = include_str!("../../sql/search/fresh.sql");
+const FILTER_COLUMNS: &str = include_str!("../../sql/query/filter_columns.sql");
+const ROW_SECURITY: &str = include_str!("../../sql/query/row_security_active.sql");
+const VECTOR_OID: &str = include_str!("../../sql/query/vector_oid.sql");
+const VECTOR_SCHEMA: &str = include_str!("../../sql/query/vector_schema.sql");
+
+/// Whether the document of a chunk passes; a sub-select, as in the policy of the chunk table.
+const PASSES: &str = "(SELECT {condition} FROM {source} s WHERE {same s k})";
+
+/// As long as no more chunks than these pass, they are listed once and compared one by one, without an index.
+const MAX_LISTED: usize = 5_000;
+
+/// First parameter of a filter, after the vector and the chunks.
+const FIRST_PARAMETER: usize = 3;
+
+/// Longest vector that is indexed as `vector` (pgvector, hnsw.h).
+const MAX_VECTOR_DIMENSIONS: u32 = 2_000;
+
+/// One corpus within one search.
+#[derive(Debug)]
+pub struct Scope<'a> {
+    /// The corpus.
+    pub corpus: &'a CorpusSpec,
+    /// Every chunk that passes, ascending; `None` when there are many, or no limit to them.
+    pub eligible: Option<Vec<i64>>,
+    /// Whether there is anything to pass.
+    pub restricted: bool,
+    vector: Option<&'a [f32]>,
+    vector_type: pg_sys::Oid,
+    condition: String,
+    parameters: Vec<Parameter>,
+    distance: String,
+}
+
+impl<'a> Scope<'a> {
+    /// Looks at the filter and at who may see what.
+    ///
+    /// # Errors
+    /// What the filter is refused for; privileges that the caller lacks are raised.
+    pub fn new(corpus: &'a CorpusSpec, wish: &Wish, vector: Option<&'a [f32]>) -> Result<Self> {
+        let source = pg_sys::Oid::from(corpus.source.unwrap_or_default());
+        let (condition, parameters) = match &wish.filter {
+            Some(filter) => {
+                let compiled = filter::compile(filter, &columns(source)?, "s", FIRST_PARAMETER)?;
+                check_values(&compiled.parameters)?;
+                (compiled.sql, compiled.parameters)
+            }
+            None => ("true".to_string(), Vec::new()),
+        };
+        let secured = read::rows(ROW_SECURITY, &[source.into()], 1, |row| row.get::<bool>(1))?;
+        let (distance, vector_type) = if vector.is_some() { distance(corpus)? } else { ("NULL".into(), pg_sys::FLOAT4ARRAYOID) };
+        let mut scope = Self {
+            corpus,
+            eligible: None,
+            restricted: wish.filter.is_some() || secured.first() == Some(&Some(true)),
+            vector,
+            vector_type,
+            condition,
+            parameters,
+            distance,
+        };
+        if scope.restricted {
+            let mut eligible = scope.ids(ELIGIBLE, &[], MAX_LISTED + 1)?;
+            if eligible.len() <= MAX_LISTED {
+                eligible.sort_unstable();
+                scope.eligible = Some(eligible);
+            }
+        }
+        Ok(scope)
+    }
+
+    /// The first column of a statement; see [`Self::rows`].
+    pub fn ids(&self, statement: &str, chunks: &[i64], limit: usize) -> Result<Vec<i64>> {
+        self.rows(statement, chunks, limit, |row| row.get::<i64>(1).unwrap_or_default())
+    }
+
+    /// Runs a statement of `sql/search` as the caller. Its parameters are the vector of the query, `chunks`, and the values
+    /// of the filter.
+    ///
+    /// # Errors
+    /// As [`read::rows`].
+    pub fn rows<T>(
+        &self,
+        statement: &str,
+        chunks: &[i64],
+        limit: usize,
+        read: impl FnMut(read::Row) -> T,
+    ) -> Result<Vec<T>> {
+        let passes = if self.condition == "true" {
+            "true".to_string()
+        } else {
+            expand(PASSES, self.corpus, &[("condition", &self.condition)])
+        };
+        let title = self.corpus.title_column.as_deref().map_or("NULL::text".into(), |title| format!("s.{}::text", identifier(title)));
+        let limit = limit.to_string();
+        let extra = [
+            ("condition", self.condition.as_str()),
+            ("passes k", &passes),
+            ("distance", &self.distance),
+            ("title", &title),
+            ("limit", &limit),
+            // The statements that look around a chunk have no limit otherwise.
+            ("reach", &limit),
+        ];
+        let sql = expand(statement, self.corpus, &extra);
+        let mut parameters = vec![self.vector_parameter()?, chunks.to_vec().into()];
+        parameters.extend(self.parameters.iter().map(|parameter| parameter.value.as_str().into()));
+        read::rows(&sql, &parameters, 0, read)
+    }
+
+    fn vector_parameter(&self) -> Result<DatumWithOid<'static>> {
+        Ok(match self.vector {
+            Some(values) => vector::datum(values)?.parameter(self.vector_type),
+            None => DatumWithOid::null_oid(self.vector_type),
+        })
+    }
+
+    /// Those of the chunks whose documents have changed since: what they say must not be returned.
+    ///
+    /// # Errors
+    /// As [`read::rows`].
+    pub fn stale(&self, chunks: Vec<i64>) -> Result<HashSet<i64>> {
+        let Some(owner) = self.corpus.owner else { return Ok(HashSet::new()) };
+        let sql = expand(STALE, self.corpus, &[]);
+        let stale = as_owner(owner.into(), || {
+            read::rows(&sql, &[chunks.into()], 0, |row| row.get::<i64>(1).unwrap_or_default())
+        })?;
+        Ok(stale.into_iter().collect())
+    }
+
+    /// The time up to which every change of the source is in the chunks; `None` when all are.
+    ///
+    /// # Errors
+    /// As [`read::rows`].
+    pub fn fresh_at(&self) -> Result<Option<TimestampWithTimeZone>> {
+        let Some(owner) = self.corpus.owner else { return Ok(None) };
+        let sql = expand(FRESH, self.corpus, &[]);
+        let oldest = as_owner(owner.into(), || read::rows(&sql, &[], 1, |row| row.get(1)))?;
+        Ok(oldest.into_iter().next().flatten())
+    }
+}
+
+/// How far a chunk is from the query, and the type of the vector that it takes.
+fn distance(corpus: &CorpusSpec) -> Result<(String, pg_sys::Oid)> {
+    let schema = read::rows(VECTOR_SCHEMA, &[], 1, |row| row.get::<String>(1).unwrap_or_default())?;
+    let schema = identifier(&schema.concat());
+    let chunk = pg_sys::Oid::from(corpus.chunk.unwrap_or_default());
+    let vector = read::rows(VECTOR_OID, &[chunk.into()], 1, |row| row.get::<pg_sys::Oid>(1))?;
+    let vector = vector.into_iter().next().flatten().unwrap_or(pg_sys::InvalidOid);
+    let sql = if corpus.dimensions <= MAX_VECTOR_DIMENSIONS {
+        format!("k.embedding OPERATOR({schema}.<=>) $1")
+    } else {
+        let half = format!("{schema}.halfvec({})", corpus.dimensions);
+        format!("k.embedding::{half} OPERATOR({schema}.<=>) $1::{half}")
+    };
+    Ok((sql, vector))
+}
+
+fn columns(source: pg_sys::Oid) -> Result<Vec<FilterColumn>> {
+    let text = |row: &read::Row, at: i32| row.get::<String>(at);
+    read::rows(FILTER_COLUMNS, &[source.into()], 0, |row| FilterColumn {
+        name: text(&row, 1).unwrap_or_default(),
+        type_name: text(&row, 2).unwrap_or_default(),
+        type_sql: text(&row, 3).unwrap_or_default(),
+        kind: match text(&row, 4).as_deref() {
+            Some("array") => ColumnKind::Array,
+            Some("json") => ColumnKind::Json,
+            _ => ColumnKind::Scalar,
+        },
+        category: text(&row, 5).and_then(|category| category.chars().next()).unwrap_or('U'),
+        operators: Operators {
+            equal: text(&row, 6),
+            not_equal: text(&row, 7),
+            less: text(&row, 8),
+            less_or_equal: text(&row, 9),
+            greater: text(&row, 10),
+            greater_or_equal: text(&row, 11),
+        },
+    })
+}
+
+/// Has Postgres say now, and of which column, that a value has not the form of its type.
+fn check_values(parameters: &[Parameter]) -> Result<()> {
+    for parameter in parameters {
+        let sql = format!("SELECT ($1)::{} IS NULL", parameter.type_sql);
+        let attempt = std::panic::AssertUnwindSafe(|| {
+            read::rows(&sql, &[parameter.value.as_str().into()], 1, |_| ()).map(drop)
+        });
+        PgTryBuilder::new(attempt)
+            .catch_others(|error| match error {
+                pg_sys::panic::CaughtError::PostgresError(report) => {
+                    let message = format!("filter on column \"{}\": {}", parameter.column, report.message());
+                    Err(Error::new(Kind::InvalidArgument, message))
+                }
+                other => other.rethrow(),
+            })
+            .execute()?;
+    }
+    Ok(())
+}

@@ -1,0 +1,85 @@
+//! The vector leg: the nearest chunks among those that pass, by the vector index or by comparing all.
+
+use super::scope::Scope;
+use pgrx::pg_sys;
+use socle_core::Result;
+use std::ffi::{CStr, CString};
+
+const NEAREST: &str = include_str!("../../sql/search/nearest.sql");
+const NEAREST_EXACT: &str = include_str!("../../sql/search/nearest_exact.sql");
+const NEAREST_OF: &str = include_str!("../../sql/search/nearest_of.sql");
+
+/// pgvector's bounds of `hnsw.ef_search`.
+const EF_SEARCH: (usize, usize) = (100, 1_000);
+
+/// How the nearest chunks were found.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Path {
+    /// Few chunks pass: each was compared.
+    Listed,
+    /// As PostgreSQL thought best, which is the vector index when there is one and it pays.
+    Indexed,
+    /// The index gave fewer than were asked for: everything that passes was compared.
+    Exact,
+}
+
+/// Chunks and cosine similarities, most similar first; fewer than `count` only if no more pass.
+///
+/// # Errors
+/// As [`Scope::rows`].
+pub fn nearest(scope: &Scope<'_>, count: usize) -> Result<(Vec<(i64, f64)>, Path)> {
+    if let Some(eligible) = &scope.eligible {
+        return Ok((run(scope, NEAREST_OF, eligible, count)?, Path::Listed));
+    }
+    let found = with_settings(count, || run(scope, NEAREST, &[], count))?;
+    if found.len() >= count {
+        return Ok((found, Path::Indexed));
+    }
+    Ok((exact(scope, count)?, Path::Exact))
+}
+
+/// As [`nearest`], without any index.
+///
+/// # Errors
+/// As [`Scope::rows`].
+pub fn exact(scope: &Scope<'_>, count: usize) -> Result<Vec<(i64, f64)>> {
+    run(scope, NEAREST_EXACT, &[], count)
+}
+
+fn run(scope: &Scope<'_>, statement: &str, chunks: &[i64], count: usize) -> Result<Vec<(i64, f64)>> {
+    let mut found = scope.rows(statement, chunks, count, |row| {
+        // A vector of zeros is at no distance at all.
+        (row.get::<i64>(1).unwrap_or_default(), 1.0 - row.get::<f64>(2).unwrap_or(f64::NAN))
+    })?;
+    // The index may come back to a nearer one; equals by number, so that the order is always the same.
+    found.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    Ok(found)
+}
+
+/// Has pgvector look at as many candidates as are wanted and go on while a filter takes them away, and keeps the compiler
+/// out of statements that take a millisecond.
+fn with_settings<T>(count: usize, work: impl FnOnce() -> T) -> T {
+    let width = CString::new(count.clamp(EF_SEARCH.0, EF_SEARCH.1).to_string()).unwrap_or_default();
+    let settings: [(&CStr, &CStr); 3] =
+        [(c"hnsw.ef_search", &width), (c"hnsw.iterative_scan", c"relaxed_order"), (c"jit", c"off")];
+    // SAFETY: loads what is loaded, or about to be; settings end with the closure, or with the transaction that an error ends.
+    unsafe {
+        pg_sys::load_file(c"$libdir/vector".as_ptr(), false);
+        let level = pg_sys::NewGUCNestLevel();
+        for (name, value) in settings {
+            pg_sys::set_config_option(
+                name.as_ptr(),
+                value.as_ptr(),
+                pg_sys::GucContext::PGC_USERSET,
+                pg_sys::GucSource::PGC_S_SESSION,
+                pg_sys::GucAction::GUC_ACTION_SAVE,
+                true,
+                0,
+                false,
+            );
+        }
+        let result = work();
+        pg_sys::AtEOXact_GUC(false, level);
+        result
+    }
+}
