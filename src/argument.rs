@@ -54,6 +54,12 @@ impl Arguments {
         self.datum(at).and_then(|datum| unsafe { i32::from_datum(datum, false) })
     }
 
+    /// A `bigint`.
+    pub fn long(self, at: usize) -> Option<i64> {
+        // SAFETY: the SQL declaration makes this argument a bigint.
+        self.datum(at).and_then(|datum| unsafe { i64::from_datum(datum, false) })
+    }
+
     /// A number of double precision.
     pub fn number(self, at: usize) -> Option<f64> {
         // SAFETY: the SQL declaration makes this argument a double precision.

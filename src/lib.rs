@@ -21,6 +21,7 @@ mod postgres_version;
 mod query;
 mod read;
 mod rerank;
+mod search;
 
 mod setting;
 mod status;

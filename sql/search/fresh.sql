@@ -1,2 +1,2 @@
--- When the oldest change was made that is not in the chunks.
-SELECT c.changed_at FROM {change} c ORDER BY c.change_id LIMIT 1
+-- The time up to which every change is in the chunks: when the oldest was made that is not.
+SELECT coalesce((SELECT c.changed_at FROM {change} c ORDER BY c.change_id LIMIT 1), statement_timestamp())

@@ -103,7 +103,9 @@ fn look_up(corpus: &str, relation: pg_sys::Oid) -> Option<ChangeLog> {
         );
         pg_sys::PushActiveSnapshot(pg_sys::GetLatestSnapshot());
         let relation_text = relation.to_u32().to_string();
-        let found = as_superuser(|| read::rows(FIND, &[corpus.into(), relation_text.as_str().into()], 1, |row| row.get::<String>(1)));
+        let found = as_superuser(|| {
+            read::rows(FIND, &[corpus.into(), relation_text.as_str().into()], 1, |row| row.get::<String>(1))
+        });
         pg_sys::PopActiveSnapshot();
         let found = found.ok().and_then(|rows| rows.into_iter().next().flatten());
         let found = found.and_then(|found| serde_json::from_str(&found).ok());

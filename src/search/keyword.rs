@@ -6,7 +6,6 @@ use super::wish::Wish;
 use crate::corpus::CorpusSpec;
 use crate::corpus::identity::as_superuser;
 use crate::{client, read};
-use pgrx::prelude::*;
 use socle_core::protocol::{KEYWORD_FORMAT, Request, Response, SegmentDigest};
 use socle_core::{Error, Kind, Result};
 

@@ -64,7 +64,8 @@ impl<'a> Scope<'a> {
             None => ("true".to_string(), Vec::new()),
         };
         let secured = read::rows(ROW_SECURITY, &[source.into()], 1, |row| row.get::<bool>(1))?;
-        let (distance, vector_type) = if vector.is_some() { distance(corpus)? } else { ("NULL".into(), pg_sys::FLOAT4ARRAYOID) };
+        let (distance, vector_type) =
+            if vector.is_some() { distance(corpus)? } else { ("NULL".into(), pg_sys::FLOAT4ARRAYOID) };
         let mut scope = Self {
             corpus,
             eligible: None,
@@ -107,7 +108,11 @@ impl<'a> Scope<'a> {
         } else {
             expand(PASSES, self.corpus, &[("condition", &self.condition)])
         };
-        let title = self.corpus.title_column.as_deref().map_or("NULL::text".into(), |title| format!("s.{}::text", identifier(title)));
+        let title = self
+            .corpus
+            .title_column
+            .as_deref()
+            .map_or("NULL::text".into(), |title| format!("s.{}::text", identifier(title)));
         let limit = limit.to_string();
         let extra = [
             ("condition", self.condition.as_str()),
@@ -122,6 +127,15 @@ impl<'a> Scope<'a> {
         let mut parameters = vec![self.vector_parameter()?, chunks.to_vec().into()];
         parameters.extend(self.parameters.iter().map(|parameter| parameter.value.as_str().into()));
         read::rows(&sql, &parameters, 0, read)
+    }
+
+    /// For an explanation.
+    pub fn words(&self) -> String {
+        match &self.eligible {
+            Some(eligible) => format!("{} chunks pass", eligible.len()),
+            None if self.restricted => format!("more than {MAX_LISTED} chunks pass"),
+            None => "every chunk passes".to_string(),
+        }
     }
 
     fn vector_parameter(&self) -> Result<DatumWithOid<'static>> {
@@ -199,9 +213,8 @@ fn columns(source: pg_sys::Oid) -> Result<Vec<FilterColumn>> {
 fn check_values(parameters: &[Parameter]) -> Result<()> {
     for parameter in parameters {
         let sql = format!("SELECT ($1)::{} IS NULL", parameter.type_sql);
-        let attempt = std::panic::AssertUnwindSafe(|| {
-            read::rows(&sql, &[parameter.value.as_str().into()], 1, |_| ()).map(drop)
-        });
+        let attempt =
+            std::panic::AssertUnwindSafe(|| read::rows(&sql, &[parameter.value.as_str().into()], 1, |_| ()).map(drop));
         PgTryBuilder::new(attempt)
             .catch_others(|error| match error {
                 pg_sys::panic::CaughtError::PostgresError(report) => {

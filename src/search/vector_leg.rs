@@ -23,6 +23,17 @@ pub enum Path {
     Exact,
 }
 
+impl Path {
+    /// For an explanation.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Listed => "each of the few chunks that pass compared",
+            Self::Indexed => "by the vector index where the planner takes it",
+            Self::Exact => "the index gave too few: everything that passes compared",
+        }
+    }
+}
+
 /// Chunks and cosine similarities, most similar first; fewer than `count` only if no more pass.
 ///
 /// # Errors

@@ -1,0 +1,108 @@
+-- Search: the keyword index, and the functions that read it and the vectors.
+
+-- The rows that a snapshot sees are the index. A segment is written and replaced as a whole, never changed; the engine
+-- builds and reads it. Not dumped: it is made anew from the chunks.
+CREATE TABLE socle.keyword_file (
+    corpus text NOT NULL CONSTRAINT keyword_file_corpus_fkey REFERENCES socle.corpus (name) ON DELETE CASCADE,
+    digest bytea NOT NULL,
+    part_number integer NOT NULL,
+    chunk_count integer NOT NULL,
+    byte_count bigint NOT NULL,
+    format integer NOT NULL,
+    bytes bytea NOT NULL,
+    CONSTRAINT keyword_file_corpus_digest_part_number_key PRIMARY KEY (corpus, digest, part_number)
+);
+ALTER TABLE socle.keyword_file ALTER COLUMN bytes SET STORAGE EXTERNAL;
+COMMENT ON TABLE socle.keyword_file IS 'segments of the keyword index of each corpus, in parts; not dumped, made anew from the chunks';
+COMMENT ON COLUMN socle.keyword_file.corpus IS 'name of the corpus';
+COMMENT ON COLUMN socle.keyword_file.digest IS 'SHA-256 of the whole segment';
+COMMENT ON COLUMN socle.keyword_file.part_number IS 'position of the part in the segment, from 1';
+COMMENT ON COLUMN socle.keyword_file.chunk_count IS 'chunks in the segment, those included that have been deleted since';
+COMMENT ON COLUMN socle.keyword_file.byte_count IS 'bytes of the segment';
+COMMENT ON COLUMN socle.keyword_file.format IS 'format of the index and analysis of the text; another one is made anew';
+COMMENT ON COLUMN socle.keyword_file.bytes IS 'at most 1 MB';
+REVOKE ALL ON socle.keyword_file FROM PUBLIC;
+
+CREATE FUNCTION socle.search(
+    corpus text,
+    query text,
+    result_limit integer DEFAULT 10,
+    mode text DEFAULT 'hybrid',
+    filter jsonb DEFAULT NULL,
+    fusion text DEFAULT 'adaptive',
+    keyword_weight double precision DEFAULT NULL,
+    candidate_count integer DEFAULT NULL,
+    rerank_model text DEFAULT NULL,
+    rerank_count integer DEFAULT 20,
+    min_score double precision DEFAULT NULL,
+    group_by_document boolean DEFAULT false,
+    diversity double precision DEFAULT 0,
+    neighbours integer DEFAULT 0,
+    language text DEFAULT NULL,
+    score_statistics text DEFAULT 'corpus',
+    vector_optional boolean DEFAULT false
+) RETURNS TABLE (
+    corpus_name text, chunk_id bigint, source_key jsonb, title text, heading_path text[], page integer, content text,
+    highlighted text, start_offset integer, end_offset integer, score double precision,
+    vector_rank integer, vector_score double precision, keyword_rank integer, keyword_score double precision,
+    rerank_score double precision, fresh_at timestamp with time zone)
+LANGUAGE c STABLE PARALLEL RESTRICTED COST 1000000 ROWS 10 SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'search_wrapper';
+COMMENT ON FUNCTION socle.search(text, text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, boolean, double precision, integer, text, text, boolean) IS
+    'the best passages of a corpus for a query, by meaning and by words, among those that the caller may see';
+GRANT EXECUTE ON FUNCTION socle.search(text, text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, boolean, double precision, integer, text, text, boolean) TO PUBLIC;
+
+CREATE FUNCTION socle.search(
+    corpora text[],
+    query text,
+    result_limit integer DEFAULT 10,
+    mode text DEFAULT 'hybrid',
+    filter jsonb DEFAULT NULL,
+    fusion text DEFAULT 'adaptive',
+    keyword_weight double precision DEFAULT NULL,
+    candidate_count integer DEFAULT NULL,
+    rerank_model text DEFAULT NULL,
+    rerank_count integer DEFAULT 20,
+    min_score double precision DEFAULT NULL,
+    group_by_document boolean DEFAULT false,
+    diversity double precision DEFAULT 0,
+    neighbours integer DEFAULT 0,
+    language text DEFAULT NULL,
+    score_statistics text DEFAULT 'corpus',
+    vector_optional boolean DEFAULT false
+) RETURNS TABLE (
+    corpus_name text, chunk_id bigint, source_key jsonb, title text, heading_path text[], page integer, content text,
+    highlighted text, start_offset integer, end_offset integer, score double precision,
+    vector_rank integer, vector_score double precision, keyword_rank integer, keyword_score double precision,
+    rerank_score double precision, fresh_at timestamp with time zone)
+LANGUAGE c STABLE PARALLEL RESTRICTED COST 1000000 ROWS 10 SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'search_many_wrapper';
+COMMENT ON FUNCTION socle.search(text[], text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, boolean, double precision, integer, text, text, boolean) IS
+    'the same over several corpora, each of which is ranked by itself';
+GRANT EXECUTE ON FUNCTION socle.search(text[], text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, boolean, double precision, integer, text, text, boolean) TO PUBLIC;
+
+CREATE FUNCTION socle.explain_search(
+    corpus text,
+    query text,
+    result_limit integer DEFAULT 10,
+    mode text DEFAULT 'hybrid',
+    filter jsonb DEFAULT NULL,
+    fusion text DEFAULT 'adaptive',
+    keyword_weight double precision DEFAULT NULL,
+    candidate_count integer DEFAULT NULL,
+    rerank_model text DEFAULT NULL,
+    rerank_count integer DEFAULT 20,
+    min_score double precision DEFAULT NULL,
+    group_by_document boolean DEFAULT false,
+    diversity double precision DEFAULT 0,
+    neighbours integer DEFAULT 0,
+    language text DEFAULT NULL,
+    score_statistics text DEFAULT 'corpus',
+    vector_optional boolean DEFAULT false,
+    chunk_id bigint DEFAULT NULL
+) RETURNS TABLE (step text, milliseconds double precision, detail text)
+LANGUAGE c VOLATILE PARALLEL RESTRICTED COST 1000000 ROWS 10 SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'explain_search_wrapper';
+COMMENT ON FUNCTION socle.explain_search(text, text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, boolean, double precision, integer, text, text, boolean, bigint) IS
+    'what socle.search does for the same arguments, step by step, and where one chunk is won or lost';
+GRANT EXECUTE ON FUNCTION socle.explain_search(text, text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, boolean, double precision, integer, text, text, boolean, bigint) TO PUBLIC;

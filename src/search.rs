@@ -1,0 +1,208 @@
+//! `socle.search`: the best passages of corpora for a query, by meaning and by words, among those that the caller may see.
+//!
+//! Runs as its caller and in the snapshot of the calling statement. What is read of the source and of the chunks is read under
+//! the caller's privileges and row security; the segments of the keyword index, which only give numbers of chunks, as
+//! superuser, and the log of changes as the owner of the corpus.
+
+mod explain;
+mod keyword;
+mod passage;
+mod rank;
+mod scope;
+mod select;
+mod trace;
+mod vector_leg;
+mod wish;
+
+use crate::argument::Arguments;
+use crate::client;
+use crate::corpus::{CorpusSpec, model_of};
+use crate::error::report;
+use passage::Passage;
+use pgrx::JsonB;
+use pgrx::datum::TimestampWithTimeZone;
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::prelude::*;
+use rank::Ranked;
+use scope::Scope;
+use socle_core::model::ModelSpec;
+use socle_core::protocol::{Request, Response, Role};
+use socle_core::{Error, Kind, Result};
+use trace::Trace;
+use wish::{Mode, Wish};
+
+type Found = TableIterator<
+    'static,
+    (
+        name!(corpus_name, String),
+        name!(chunk_id, i64),
+        name!(source_key, JsonB),
+        name!(title, Option<String>),
+        name!(heading_path, Vec<String>),
+        name!(page, Option<i32>),
+        name!(content, String),
+        name!(highlighted, String),
+        name!(start_offset, i32),
+        name!(end_offset, i32),
+        name!(score, f64),
+        name!(vector_rank, Option<i32>),
+        name!(vector_score, Option<f64>),
+        name!(keyword_rank, Option<i32>),
+        name!(keyword_score, Option<f64>),
+        name!(rerank_score, Option<f64>),
+        name!(fresh_at, Option<TimestampWithTimeZone>),
+    ),
+>;
+
+#[pg_extern(sql = false)]
+fn search(call: pg_sys::FunctionCallInfo) -> Result<Found, ErrorReport> {
+    let arguments = Arguments::new(call);
+    let found = || -> Result<Vec<Passage>> {
+        let Some(name) = arguments.word(0, "corpus")? else { return Ok(Vec::new()) };
+        search_in(&[name], arguments)
+    };
+    found().map(rows).map_err(report)
+}
+
+#[pg_extern(sql = false)]
+fn search_many(call: pg_sys::FunctionCallInfo) -> Result<Found, ErrorReport> {
+    let arguments = Arguments::new(call);
+    let found = || -> Result<Vec<Passage>> {
+        let mut names: Vec<String> = Vec::new();
+        for name in
+            arguments.contents(0, "corpora")?.map(|names| names.elements).unwrap_or_default().into_iter().flatten()
+        {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        search_in(&names, arguments)
+    };
+    found().map(rows).map_err(report)
+}
+
+fn search_in(names: &[String], arguments: Arguments) -> Result<Vec<Passage>> {
+    let Some(wish) = Wish::read(arguments)? else { return Ok(Vec::new()) };
+    run(names, &wish, &mut Trace::default())
+}
+
+fn rows(passages: Vec<Passage>) -> Found {
+    let number = |rank: Option<usize>| rank.and_then(|rank| i32::try_from(rank).ok());
+    TableIterator::new(passages.into_iter().map(move |passage| {
+        let (vector, keyword) = (passage.ranked.vector, passage.ranked.keyword);
+        (
+            passage.corpus,
+            passage.ranked.chunk_id,
+            JsonB(passage.key),
+            passage.title,
+            passage.heading_path,
+            None,
+            passage.content,
+            passage.highlighted,
+            passage.start,
+            passage.end,
+            passage.ranked.score,
+            vector.and_then(|standing| number(standing.rank)),
+            vector.map(|standing| standing.score).filter(|score| !score.is_nan()),
+            keyword.and_then(|standing| number(standing.rank)),
+            keyword.map(|standing| standing.score),
+            passage.ranked.rerank,
+            passage.fresh_at,
+        )
+    }))
+}
+
+/// The vector of the query under one model.
+struct Meaning {
+    digest: String,
+    vector: Vec<f32>,
+}
+
+/// A search, whole.
+///
+/// # Errors
+/// `UnknownCorpus`; `NotInState` for a corpus whose tables are gone; `EngineUnavailable`; what the filter is refused for.
+/// Privileges that the caller lacks are raised.
+pub fn run(names: &[String], wish: &Wish, trace: &mut Trace) -> Result<Vec<Passage>> {
+    let mut corpora = Vec::with_capacity(names.len());
+    for name in names {
+        let corpus = CorpusSpec::find_to_read(name)?;
+        check(&corpus)?;
+        corpora.push(corpus);
+    }
+    let mut meanings: Vec<Meaning> = Vec::new();
+    let mut ranked: Vec<(usize, Ranked)> = Vec::new();
+    let mut scopes: Vec<Scope<'_>> = Vec::with_capacity(corpora.len());
+    let mut wishes: Vec<Wish> = Vec::with_capacity(corpora.len());
+    for corpus in &corpora {
+        wishes.push(understand(corpus, wish, &mut meanings, trace)?);
+    }
+    for (corpus, wish) in corpora.iter().zip(&wishes) {
+        let meaning = meanings.iter().find(|meaning| meaning.digest == corpus.model_digest);
+        let vector = meaning.filter(|_| wish.mode.has_vectors()).map(|meaning| meaning.vector.as_slice());
+        let scope = trace.timed("filter", || Scope::new(corpus, wish, vector))?;
+        trace.note("filter", scope.words());
+        let segments = if wish.mode.has_words() { keyword::segments(corpus)? } else { Vec::new() };
+        let at = scopes.len();
+        ranked.extend(rank::rank(&scope, &segments, wish, trace)?.into_iter().map(|ranked| (at, ranked)));
+        scopes.push(scope);
+    }
+    ranked.sort_by(|a, b| b.1.score.total_cmp(&a.1.score).then(a.0.cmp(&b.0)).then(a.1.chunk_id.cmp(&b.1.chunk_id)));
+    let chosen = select::select(&scopes, ranked, wish, trace)?;
+    trace.timed("contents", || passage::read(&scopes, chosen, wish))
+}
+
+/// The wish as it can be granted in a corpus: with the vector of the query, or without if that is allowed.
+fn understand(corpus: &CorpusSpec, wish: &Wish, meanings: &mut Vec<Meaning>, trace: &mut Trace) -> Result<Wish> {
+    if !wish.mode.has_vectors() || meanings.iter().any(|meaning| meaning.digest == corpus.model_digest) {
+        return Ok(wish.clone());
+    }
+    let vector = model_of(corpus).and_then(|model| trace.timed("embed", || embed(&model, &wish.query)));
+    match vector {
+        Ok(vector) => {
+            meanings.push(Meaning { digest: corpus.model_digest.clone(), vector });
+            Ok(wish.clone())
+        }
+        Err(error) if wish.vector_optional && wish.mode == Mode::Hybrid => {
+            pgrx::warning!("corpus \"{}\" is searched by words alone: {error}", corpus.name);
+            Ok(Wish { mode: Mode::Keyword, keyword_weight: None, ..wish.clone() })
+        }
+        Err(error) if error.hint.is_none() => {
+            Err(error.hint("vector_optional => true searches by words alone when the model cannot be used."))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// The vector of a query; what exceeds the window of the model is cut, as its words still count for the other leg.
+fn embed(model: &ModelSpec, query: &str) -> Result<Vec<f32>> {
+    let request = Request::Embed {
+        model: model.clone(),
+        role: Role::Query,
+        truncate: true,
+        heads: vec![""],
+        contents: vec![query],
+    };
+    match client::ask(request)?.pop() {
+        Some(Response::Vectors(vector)) if vector.len() == model.dimensions as usize => Ok(vector),
+        Some(Response::Failed { error, .. }) => Err(error),
+        _ => Err(client::unexpected()),
+    }
+}
+
+/// Says what the results do not show: that a corpus is not complete.
+fn check(corpus: &CorpusSpec) -> Result<()> {
+    if corpus.chunk.is_none() || corpus.source.is_none() || corpus.change.is_none() || corpus.document.is_none() {
+        return Err(Error::new(Kind::NotInState, format!("corpus \"{}\" lacks a table", corpus.name))
+            .hint("See socle.corpus_status for the reason."));
+    }
+    match corpus.state.as_str() {
+        "filling" => pgrx::notice!("corpus \"{}\" is still being filled", corpus.name),
+        "paused" | "broken" => {
+            let reason = corpus.state_reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
+            pgrx::notice!("corpus \"{}\" is {} and may be out of date{reason}", corpus.name, corpus.state);
+        }
+        _ => {}
+    }
+    Ok(())
+}

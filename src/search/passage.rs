@@ -1,0 +1,211 @@
+//! What is shown of the chosen chunks: read as the caller, widened by their neighbours, with the words of the query marked.
+
+use super::rank::Ranked;
+use super::scope::Scope;
+use super::select::by_corpus;
+use super::wish::Wish;
+use crate::client;
+use pgrx::JsonB;
+use pgrx::datum::TimestampWithTimeZone;
+use serde_json::Value;
+use socle_core::Result;
+use socle_core::protocol::{Request, Response};
+use socle_core::search::highlight::highlight;
+use socle_core::search::neighbours::{Hit, Part, passages};
+use std::collections::HashMap;
+use std::ops::Range;
+
+const CONTENTS: &str = include_str!("../../sql/search/contents.sql");
+const NEIGHBOURS: &str = include_str!("../../sql/search/neighbours.sql");
+
+/// What marks the words of the query.
+const MARKS: (&str, &str) = ("<mark>", "</mark>");
+
+/// A chunk as the caller may read it.
+#[derive(Clone, Debug)]
+pub struct Content {
+    /// Key of its document.
+    pub key: Value,
+    title: Option<String>,
+    heading_path: Vec<String>,
+    content: String,
+    start: i32,
+    end: i32,
+    ordinal: i32,
+}
+
+impl Content {
+    /// As a cross-encoder reads it.
+    pub fn with_title(&self) -> String {
+        let lines = self.title.iter().chain(&self.heading_path).filter(|line| !line.is_empty());
+        let mut text: String = lines.flat_map(|line| [line.as_str(), "\n"]).collect();
+        text.push_str(&self.content);
+        text
+    }
+}
+
+/// A result.
+#[derive(Debug)]
+pub struct Passage {
+    /// Name of its corpus.
+    pub corpus: String,
+    /// Its best chunk, and why.
+    pub ranked: Ranked,
+    /// Key of its document.
+    pub key: Value,
+    /// Title of its document.
+    pub title: Option<String>,
+    /// Headings above its best chunk.
+    pub heading_path: Vec<String>,
+    /// Its text.
+    pub content: String,
+    /// The same as HTML, with marks.
+    pub highlighted: String,
+    /// First character in the document, from 1.
+    pub start: i32,
+    /// The character after the last.
+    pub end: i32,
+    /// See [`Scope::fresh_at`].
+    pub fresh_at: Option<TimestampWithTimeZone>,
+}
+
+/// The chunks that the caller may read, by corpus and number.
+///
+/// # Errors
+/// As [`Scope::rows`].
+pub fn contents(scopes: &[Scope<'_>], ranked: &[(usize, Ranked)]) -> Result<HashMap<(usize, i64), Content>> {
+    let mut contents = HashMap::new();
+    for (at, chunks) in by_corpus(scopes, ranked).into_iter().enumerate().filter(|(_, chunks)| !chunks.is_empty()) {
+        let found = scopes[at].rows(CONTENTS, &chunks, 0, |row| {
+            let content = Content {
+                key: row.get::<JsonB>(2).map(|key| key.0).unwrap_or_default(),
+                title: row.get(3),
+                heading_path: row.get::<Vec<Option<String>>>(4).unwrap_or_default().into_iter().flatten().collect(),
+                content: row.get(5).unwrap_or_default(),
+                start: row.get(6).unwrap_or_default(),
+                end: row.get(7).unwrap_or_default(),
+                ordinal: row.get(8).unwrap_or_default(),
+            };
+            (row.get::<i64>(1).unwrap_or_default(), content)
+        })?;
+        contents.extend(found.into_iter().map(|(chunk, content)| ((at, chunk), content)));
+    }
+    Ok(contents)
+}
+
+/// The results.
+///
+/// # Errors
+/// As [`Scope::rows`].
+pub fn read(scopes: &[Scope<'_>], chosen: Vec<(usize, Ranked)>, wish: &Wish) -> Result<Vec<Passage>> {
+    let mut contents = contents(scopes, &chosen)?;
+    let mut fresh = Vec::with_capacity(scopes.len());
+    for scope in scopes {
+        fresh.push(if chosen.is_empty() { None } else { scope.fresh_at()? });
+    }
+    let mut results: Vec<(usize, i32, Passage)> = Vec::with_capacity(chosen.len());
+    for (at, ranked) in chosen {
+        let Some(content) = contents.remove(&(at, ranked.chunk_id)) else { continue };
+        let passage = Passage {
+            corpus: scopes[at].corpus.name.clone(),
+            ranked,
+            key: content.key,
+            title: content.title,
+            heading_path: content.heading_path,
+            content: content.content,
+            highlighted: String::new(),
+            start: content.start,
+            end: content.end,
+            fresh_at: fresh[at],
+        };
+        results.push((at, content.ordinal, passage));
+    }
+    let mut results = if wish.neighbours > 0 {
+        widened(scopes, results, wish.neighbours)?
+    } else {
+        results.into_iter().map(|(.., passage)| passage).collect()
+    };
+    mark(&mut results, wish)?;
+    Ok(results)
+}
+
+/// A chunk of the surroundings.
+struct Around {
+    key: String,
+    ordinal: i32,
+    start: i32,
+    end: i32,
+    content: String,
+}
+
+/// Results with the chunks around them; those that meet become one, in the place of the better.
+fn widened(scopes: &[Scope<'_>], results: Vec<(usize, i32, Passage)>, reach: u32) -> Result<Vec<Passage>> {
+    let mut around: Vec<Vec<Around>> = Vec::with_capacity(scopes.len());
+    for (at, scope) in scopes.iter().enumerate() {
+        let chunks: Vec<i64> =
+            results.iter().filter(|result| result.0 == at).map(|result| result.2.ranked.chunk_id).collect();
+        let found = if chunks.is_empty() {
+            Vec::new()
+        } else {
+            scope.rows(NEIGHBOURS, &chunks, reach as usize, |row| Around {
+                key: row.get::<JsonB>(1).map(|key| key.0.to_string()).unwrap_or_default(),
+                ordinal: row.get(2).unwrap_or_default(),
+                start: row.get(3).unwrap_or_default(),
+                end: row.get(4).unwrap_or_default(),
+                content: row.get(5).unwrap_or_default(),
+            })?
+        };
+        around.push(found);
+    }
+    let mut documents: HashMap<(usize, String), Vec<usize>> = HashMap::new();
+    for (number, (at, _, passage)) in results.iter().enumerate() {
+        documents.entry((*at, passage.key.to_string())).or_default().push(number);
+    }
+    let mut wide: HashMap<usize, socle_core::search::neighbours::Passage> = HashMap::new();
+    for ((at, key), members) in documents {
+        // By place in the list, not by score: what diversity has put in order stays so.
+        let hits: Vec<Hit> =
+            members.iter().map(|number| Hit { ordinal: results[*number].1, score: -(*number as f64) }).collect();
+        let parts: Vec<Part<'_>> = around[at]
+            .iter()
+            .filter(|part| part.key == key)
+            .map(|part| Part { ordinal: part.ordinal, start: part.start, end: part.end, content: &part.content })
+            .collect();
+        for passage in passages(&hits, &parts, reach) {
+            if let Some(best) = passage.hits.first() {
+                wide.insert(members[*best], passage);
+            }
+        }
+    }
+    Ok(results
+        .into_iter()
+        .enumerate()
+        .filter_map(|(number, (.., mut result))| {
+            let passage = wide.remove(&number)?;
+            (result.content, result.start, result.end) = (passage.content, passage.start, passage.end);
+            Some(result)
+        })
+        .collect())
+}
+
+/// Marks the words of the query, in HTML.
+fn mark(results: &mut [Passage], wish: &Wish) -> Result<()> {
+    if results.is_empty() {
+        return Ok(());
+    }
+    let request = Request::Highlight {
+        query: &wish.query,
+        language: wish.language,
+        contents: results.iter().map(|passage| passage.content.as_str()).collect(),
+    };
+    let ranges = match client::ask(request)?.pop() {
+        Some(Response::Highlights(ranges)) if ranges.len() == results.len() => ranges,
+        Some(Response::Failed { error, .. }) => return Err(error),
+        _ => return Err(client::unexpected()),
+    };
+    for (passage, ranges) in results.iter_mut().zip(ranges) {
+        let ranges: Vec<Range<usize>> = ranges.into_iter().map(|(from, to)| from as usize..to as usize).collect();
+        passage.highlighted = highlight(&passage.content, &ranges, MARKS.0, MARKS.1, true);
+    }
+    Ok(())
+}

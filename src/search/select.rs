@@ -1,0 +1,136 @@
+//! Which candidates become results: one for each document if that is wanted, ranked anew by a cross-encoder, good enough,
+//! unlike each other.
+
+use super::passage;
+use super::rank::Ranked;
+use super::scope::Scope;
+use super::trace::Trace;
+use super::wish::Wish;
+use crate::client;
+use crate::embed::requests;
+use socle_core::model::ModelSpec;
+use socle_core::protocol::{Request, Response};
+use socle_core::search::diversity::diversify;
+use socle_core::{Error, Kind, Result};
+use std::collections::{HashMap, HashSet};
+
+const KEYS: &str = include_str!("../../sql/search/keys.sql");
+const VECTORS: &str = include_str!("../../sql/search/vectors.sql");
+
+/// Chosen candidates with the number of their corpus, best first.
+///
+/// # Errors
+/// As [`Scope::rows`] and `socle.rerank`.
+pub fn select(
+    scopes: &[Scope<'_>],
+    mut ranked: Vec<(usize, Ranked)>,
+    wish: &Wish,
+    trace: &mut Trace,
+) -> Result<Vec<(usize, Ranked)>> {
+    if wish.group_by_document {
+        ranked = one_of_each_document(scopes, ranked)?;
+    }
+    if let Some(model) = &wish.reranker {
+        ranked.truncate(wish.rerank_count);
+        ranked = trace.timed("rerank", || rerank(scopes, ranked, wish, model))?;
+        trace.note("rerank", format!("{} candidates", ranked.len()));
+    }
+    if let Some(least) = wish.min_score {
+        ranked.retain(|(_, ranked)| ranked.score >= least);
+    }
+    if wish.diversity > 0.0 {
+        ranked = spread(scopes, ranked, wish)?;
+    }
+    ranked.truncate(wish.limit);
+    if let Some(chunk) = trace.chunk {
+        let fate = match ranked.iter().position(|(_, ranked)| ranked.chunk_id == chunk) {
+            Some(at) => format!("result number {}", at + 1),
+            None => "not among the results".to_string(),
+        };
+        trace.fate.push(fate);
+    }
+    Ok(ranked)
+}
+
+/// The numbers of the chunks of each corpus.
+pub fn by_corpus(scopes: &[Scope<'_>], ranked: &[(usize, Ranked)]) -> Vec<Vec<i64>> {
+    let mut chunks = vec![Vec::new(); scopes.len()];
+    for (at, ranked) in ranked {
+        chunks[*at].push(ranked.chunk_id);
+    }
+    chunks
+}
+
+fn one_of_each_document(scopes: &[Scope<'_>], ranked: Vec<(usize, Ranked)>) -> Result<Vec<(usize, Ranked)>> {
+    let mut keys: HashMap<(usize, i64), String> = HashMap::new();
+    for (at, chunks) in by_corpus(scopes, &ranked).into_iter().enumerate().filter(|(_, chunks)| !chunks.is_empty()) {
+        let found = scopes[at].rows(KEYS, &chunks, 0, |row| {
+            (row.get::<i64>(1).unwrap_or_default(), row.get::<String>(2).unwrap_or_default())
+        })?;
+        keys.extend(found.into_iter().map(|(chunk, key)| ((at, chunk), key)));
+    }
+    let mut seen: HashSet<(usize, String)> = HashSet::new();
+    Ok(ranked
+        .into_iter()
+        .filter(|(at, ranked)| keys.get(&(*at, ranked.chunk_id)).is_some_and(|key| seen.insert((*at, key.clone()))))
+        .collect())
+}
+
+/// Scores of a cross-encoder instead of those of the fusion.
+fn rerank(
+    scopes: &[Scope<'_>],
+    ranked: Vec<(usize, Ranked)>,
+    wish: &Wish,
+    model: &ModelSpec,
+) -> Result<Vec<(usize, Ranked)>> {
+    let contents = passage::contents(scopes, &ranked)?;
+    let (mut ranked, texts): (Vec<(usize, Ranked)>, Vec<String>) = ranked
+        .into_iter()
+        .filter_map(|(at, ranked)| {
+            let text = contents.get(&(at, ranked.chunk_id))?.with_title();
+            Some(((at, ranked), text))
+        })
+        .unzip();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let requests = requests(&texts);
+    let request = |number: usize| Request::Rerank {
+        model: model.clone(),
+        truncate: true,
+        query: &wish.query,
+        documents: texts[requests[number].clone()].to_vec(),
+    };
+    client::exchange(requests.len(), &request, &mut |number, mut answers| match answers.pop() {
+        Some(Response::Scores(scores)) if scores.len() == requests[number].len() => {
+            for ((_, ranked), score) in ranked[requests[number].clone()].iter_mut().zip(scores) {
+                ranked.score = f64::from(score);
+                ranked.rerank = Some(f64::from(score));
+            }
+            Ok(())
+        }
+        Some(Response::Failed { error, .. }) => Err(error),
+        _ => Err(client::unexpected()),
+    })?;
+    ranked.sort_by(|a, b| b.1.score.total_cmp(&a.1.score));
+    Ok(ranked)
+}
+
+fn spread(scopes: &[Scope<'_>], ranked: Vec<(usize, Ranked)>, wish: &Wish) -> Result<Vec<(usize, Ranked)>> {
+    let mut vectors: HashMap<(usize, i64), Vec<f32>> = HashMap::new();
+    for (at, chunks) in by_corpus(scopes, &ranked).into_iter().enumerate().filter(|(_, chunks)| !chunks.is_empty()) {
+        let found = scopes[at].rows(VECTORS, &chunks, 0, |row| {
+            (row.get::<i64>(1).unwrap_or_default(), row.get::<Vec<f32>>(2).unwrap_or_default())
+        })?;
+        vectors.extend(found.into_iter().map(|(chunk, vector)| ((at, chunk), vector)));
+    }
+    let none: Vec<f32> = Vec::new();
+    let of: Vec<&[f32]> =
+        ranked.iter().map(|(at, ranked)| vectors.get(&(*at, ranked.chunk_id)).unwrap_or(&none).as_slice()).collect();
+    let relevance: Vec<f64> = ranked.iter().map(|(_, ranked)| ranked.score).collect();
+    let order = diversify(&relevance, &of, wish.diversity, wish.limit).map_err(|error| match error.kind {
+        Kind::DimensionMismatch => {
+            Error::new(Kind::InvalidArgument, "diversity cannot be asked for over corpora of different models")
+        }
+        _ => error,
+    })?;
+    Ok(order.into_iter().map(|at| ranked[at].clone()).collect())
+}
