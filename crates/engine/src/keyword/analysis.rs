@@ -152,7 +152,9 @@ impl TokenStream for EncodedStream<'_> {
 mod tests {
     use super::*;
 
-    fn terms(language: &str, text: &str) -> (Vec<(usize, String)>, Vec<(usize, String)>) {
+    type Placed = Vec<(usize, String)>;
+
+    fn terms(language: &str, text: &str) -> (Placed, Placed) {
         let mut terms = Terms::default();
         Analyser::default().analyse(Language::named(language).unwrap(), text, &mut terms);
         let read = |text: &str| {

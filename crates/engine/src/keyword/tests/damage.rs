@@ -34,7 +34,7 @@ fn no_damage_panics() {
     let try_all = |bytes: Vec<u8>| {
         let Ok(segment) = open(digest, bytes) else { return };
         for query in ["w1 w2", "\"w0 w1\" -w3", "w1*"] {
-            if let Err(error) = search(&[segment.clone()], &question(query), &|| false) {
+            if let Err(error) = search(std::slice::from_ref(&segment), &question(query), &|| false) {
                 assert_eq!(error.kind, Kind::DamagedIndex);
             }
         }
