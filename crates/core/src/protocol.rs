@@ -213,7 +213,8 @@ pub enum Response {
         /// No more follow.
         last: bool,
     },
-    /// A part of a segment, at most [`SEGMENT_PART`] bytes, in order.
+    /// A part of a segment, at most [`SEGMENT_PART`] bytes, in order. One without bytes and summary says that a merge
+    /// has left no chunk, and so no segment.
     SegmentPart {
         /// The bytes.
         bytes: Vec<u8>,
