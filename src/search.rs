@@ -5,7 +5,7 @@
 //! superuser, and the log of changes as the owner of the corpus.
 
 mod explain;
-mod keyword;
+pub mod keyword;
 mod passage;
 mod rank;
 mod scope;

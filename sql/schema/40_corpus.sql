@@ -81,6 +81,7 @@ CREATE TABLE socle.corpus_binding (
     title_number smallint,
     language_number smallint,
     template_numbers smallint[] NOT NULL,
+    keyword_gap bigint NOT NULL DEFAULT 1,
     embedded_count bigint NOT NULL DEFAULT 0,
     reused_count bigint NOT NULL DEFAULT 0,
     documents_per_second double precision,
@@ -97,6 +98,7 @@ COMMENT ON COLUMN socle.corpus_binding.content_numbers IS 'column numbers of con
 COMMENT ON COLUMN socle.corpus_binding.title_number IS 'column number of title_column';
 COMMENT ON COLUMN socle.corpus_binding.language_number IS 'column number of language_column';
 COMMENT ON COLUMN socle.corpus_binding.template_numbers IS 'column numbers of template_columns';
+COMMENT ON COLUMN socle.corpus_binding.keyword_gap IS 'chunks written without their keywords since these were last completed; 0: the keyword index is complete';
 COMMENT ON COLUMN socle.corpus_binding.embedded_count IS 'chunks that were embedded';
 COMMENT ON COLUMN socle.corpus_binding.reused_count IS 'chunks that took their vector from an equal chunk, or kept theirs when their document changed';
 COMMENT ON COLUMN socle.corpus_binding.documents_per_second IS 'recent rate of the sync workers';
