@@ -13,6 +13,7 @@ mod source;
 pub mod statement;
 mod status;
 pub mod swap;
+mod verify;
 mod wait;
 
 pub use create::{index_expression, model_of};

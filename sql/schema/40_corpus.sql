@@ -196,7 +196,7 @@ LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 100000 ROWS 10
 SET search_path = pg_catalog, pg_temp SET row_security = off
 AS 'MODULE_PATHNAME', 'verify_corpus_wrapper';
 COMMENT ON FUNCTION socle.verify_corpus(text, boolean) IS
-    'compares source and chunks: documents that are missing, stale, orphan or damaged, changes that wait not counted; repair queues them';
+    'compares source, chunks and keywords: documents that are missing, stale, orphan or damaged, changes that wait not counted; repair queues them';
 GRANT EXECUTE ON FUNCTION socle.verify_corpus(text, boolean) TO PUBLIC;
 
 -- For each row of a source. Runs as whoever writes, does nothing but remember keys, and is installed by create_corpus.
