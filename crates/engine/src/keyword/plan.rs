@@ -52,7 +52,7 @@ pub struct Group {
 pub fn languages(given: Option<Language>, segments: &[Arc<Segment>]) -> Vec<Language> {
     let mut counts: BTreeMap<Language, u32> = BTreeMap::new();
     let mut total = 0_u32;
-    for (language, count) in segments.iter().flat_map(|segment| segment.header().languages()) {
+    for (language, count) in segments.iter().flat_map(|segment| segment.languages()) {
         let sum = counts.entry(language).or_default();
         *sum = sum.saturating_add(count);
         total = total.saturating_add(count);
