@@ -184,10 +184,11 @@ fn speed(count: i64) {
         let plain = |query: &str| Question { query: query.into(), limit: 10, ..Question::default() };
         let one = timed(&queries, |query| ask(&whole, &plain(query)));
         let many = timed(&queries, |query| ask(&parts, &plain(query)));
+        let bare_many = timed(&queries, |query| parts.iter().for_each(|part| bare(part, query)));
         let disk = timed(&queries, |query| ask(&file, &plain(query)));
         let full = timed(&queries, |query| ask(&whole, &Question { limit: u32::MAX, ..plain(query) }));
         print!(
-            "{terms} terms, {} queries: bare {base:.3} ms, one {one:.3}, 40 segments {many:.3}, from a file {disk:.3}, whole list {full:.3}; restricted to",
+            "{terms} terms, {} queries: bare {base:.3} ms, one {one:.3}, 40 segments {many:.3} (bare {bare_many:.3}), from a file {disk:.3}, whole list {full:.3}; restricted to",
             queries.len()
         );
         for size in [10, 1000, 10_000, 100_000] {

@@ -3,6 +3,7 @@
 //! tantivy asserts on bytes that cannot be: whatever it panics at becomes an error here.
 
 use super::blob::{Contents, Header, damaged};
+use super::language::Language;
 use super::schema::{CHUNK_ID, Fields};
 use super::storage::{SegmentDirectory, Storage};
 use crate::panic_message;
@@ -27,6 +28,7 @@ pub struct Segment {
     index: Index,
     searcher: Searcher,
     chunk_ids: Arc<dyn ColumnValues<i64>>,
+    languages: Vec<(Language, u32)>,
     /// Of fields `stem` and `word`.
     texts: [Text; 2],
 }
@@ -70,13 +72,19 @@ impl Segment {
             if chunk_ids.num_vals() != contents.header.chunk_count {
                 return Err(damaged("it has other chunks than its header says"));
             }
-            Ok(Self { digest, storage, fields: fields.clone(), contents, index, searcher, chunk_ids, texts })
+            let languages = contents.header.languages().collect();
+            Ok(Self { digest, storage, fields: fields.clone(), contents, index, searcher, chunk_ids, languages, texts })
         })
     }
 
     /// What it says of itself.
     pub fn header(&self) -> &Header {
         &self.contents.header
+    }
+
+    /// Its languages and how many chunks each has.
+    pub fn languages(&self) -> impl Iterator<Item = (Language, u32)> {
+        self.languages.iter().copied()
     }
 
     /// Tantivy's view of it.
