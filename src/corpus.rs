@@ -13,6 +13,7 @@ mod source;
 pub mod statement;
 mod status;
 pub mod swap;
+mod verify;
 mod wait;
 
 pub use create::{index_expression, model_of};
@@ -31,7 +32,7 @@ const NAMES: &str = include_str!("../sql/query/corpus_names.sql");
 const MAX_NAMES: usize = 10;
 
 /// A row of `socle.corpus`, and what the catalog says of it now.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 pub struct CorpusSpec {
     /// Its name.
     pub name: String,
@@ -87,6 +88,8 @@ pub struct CorpusSpec {
     pub hnsw_m: i32,
     /// See pgvector.
     pub hnsw_ef_construction: i32,
+    /// Chunks whose keywords are still to be written.
+    pub keyword_gap: i64,
     /// `filling`, `active`, `paused` or `broken`.
     pub state: String,
     /// Why it is paused or broken, or troubled at the moment.

@@ -6,7 +6,7 @@
 
 mod evaluate;
 mod explain;
-mod keyword;
+pub mod keyword;
 mod passage;
 mod rank;
 mod scope;

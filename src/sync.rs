@@ -8,6 +8,7 @@
 mod claim;
 mod document;
 pub mod index;
+mod keyword;
 mod transaction;
 mod turn;
 mod write;
@@ -107,6 +108,9 @@ fn work(name: &str) -> Result<Progress, Trouble> {
             if corpus.state_reason.is_some() {
                 turn::note_trouble(&corpus.name, None, false)?;
             }
+            if corpus.state == "filling" && corpus.keyword_gap >= keyword::FULL_SEGMENT as i64 {
+                keyword::complete(&corpus, owner, change.into())?;
+            }
             if !full {
                 advance(&corpus, owner, change.into())?;
             }
@@ -117,7 +121,14 @@ fn work(name: &str) -> Result<Progress, Trouble> {
 
 /// What comes after the first fill: the vector index, and then the place of the corpus that this one replaces.
 fn advance(corpus: &CorpusSpec, owner: pg_sys::Oid, change: pg_sys::Oid) -> Result<Finished, Trouble> {
-    if corpus.state != "filling" && corpus.replaces.is_none() {
+    let changes = corpus.state == "active";
+    if changes
+        && (corpus.keyword_gap > 0 && keyword::complete(corpus, owner, change)?
+            || keyword::merge(corpus, owner, change)?)
+    {
+        return Ok(Finished::Done);
+    }
+    if changes && corpus.replaces.is_none() {
         return Ok(Finished::Nothing);
     }
     let behind = corpus.sql(BEHIND);
@@ -125,6 +136,10 @@ fn advance(corpus: &CorpusSpec, owner: pg_sys::Oid, change: pg_sys::Oid) -> Resu
         return Ok(Finished::Nothing);
     }
     if corpus.state == "filling" {
+        if corpus.keyword_gap > 0 {
+            keyword::complete(corpus, owner, change)?;
+            return Ok(Finished::Done);
+        }
         return index::finish_filling(corpus, owner, change);
     }
     if let Some(old) = &corpus.replaces {
@@ -225,7 +240,15 @@ fn work_on_slice(job: &Job, claims: &[Claim]) -> Result<(), Failure> {
     document::chunk(job, &mut documents)?;
     let known = document::compare(job, &mut documents).map_err(Failure::in_step("read"))?;
     let vectors = document::embed(job, &documents, &known)?;
-    write::write(job, &documents, &vectors, begun.elapsed()).map_err(Failure::in_step("write"))
+    let numbered = write::number_chunks(job, &documents).map_err(Failure::in_step("write"))?;
+    // The first fill leaves its keywords for larger segments.
+    let segment = if job.corpus.state == "active" {
+        keyword::build(&job.corpus, &numbered.indexed(&documents)).map_err(Failure::in_step("index"))?
+    } else {
+        None
+    };
+    let ready = write::Ready { vectors, numbered, segment };
+    write::write(job, &documents, ready, begun.elapsed()).map_err(Failure::in_step("write"))
 }
 
 /// Hands changes back, under the names that the tables of the corpus have by now; if even that fails, their lease ends by

@@ -23,6 +23,7 @@ CREATE TABLE {document} (
     {key_definitions},
     document_hash bytea NOT NULL,
     chunk_count integer NOT NULL,
+    language text,
     synced_at timestamptz NOT NULL,
     PRIMARY KEY ({key_names})
 );

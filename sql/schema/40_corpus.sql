@@ -81,6 +81,7 @@ CREATE TABLE socle.corpus_binding (
     title_number smallint,
     language_number smallint,
     template_numbers smallint[] NOT NULL,
+    keyword_gap bigint NOT NULL DEFAULT 1,
     embedded_count bigint NOT NULL DEFAULT 0,
     reused_count bigint NOT NULL DEFAULT 0,
     documents_per_second double precision,
@@ -97,6 +98,7 @@ COMMENT ON COLUMN socle.corpus_binding.content_numbers IS 'column numbers of con
 COMMENT ON COLUMN socle.corpus_binding.title_number IS 'column number of title_column';
 COMMENT ON COLUMN socle.corpus_binding.language_number IS 'column number of language_column';
 COMMENT ON COLUMN socle.corpus_binding.template_numbers IS 'column numbers of template_columns';
+COMMENT ON COLUMN socle.corpus_binding.keyword_gap IS 'chunks written without their keywords since these were last completed; 0: the keyword index is complete';
 COMMENT ON COLUMN socle.corpus_binding.embedded_count IS 'chunks that were embedded';
 COMMENT ON COLUMN socle.corpus_binding.reused_count IS 'chunks that took their vector from an equal chunk, or kept theirs when their document changed';
 COMMENT ON COLUMN socle.corpus_binding.documents_per_second IS 'recent rate of the sync workers';
@@ -194,7 +196,7 @@ LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 100000 ROWS 10
 SET search_path = pg_catalog, pg_temp SET row_security = off
 AS 'MODULE_PATHNAME', 'verify_corpus_wrapper';
 COMMENT ON FUNCTION socle.verify_corpus(text, boolean) IS
-    'compares source and chunks: documents that are missing, stale, orphan or damaged, changes that wait not counted; repair queues them';
+    'compares source, chunks and keywords: documents that are missing, stale, orphan or damaged, changes that wait not counted; repair queues them';
 GRANT EXECUTE ON FUNCTION socle.verify_corpus(text, boolean) TO PUBLIC;
 
 -- For each row of a source. Runs as whoever writes, does nothing but remember keys, and is installed by create_corpus.

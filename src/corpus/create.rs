@@ -166,7 +166,6 @@ fn corpus(wish: &Wish, source: &Source, model: &ModelSpec) -> Result<CorpusSpec>
     check_overlap(max_tokens, wish.overlap_tokens.unsigned_abs())?;
     Ok(CorpusSpec {
         name: wish.name.clone(),
-        replaces: None,
         source_schema: source.schema.clone(),
         source_table: source.table.clone(),
         partitioned: source.partitioned,
@@ -193,14 +192,7 @@ fn corpus(wish: &Wish, source: &Source, model: &ModelSpec) -> Result<CorpusSpec>
         hnsw_m: wish.hnsw_m,
         hnsw_ef_construction: wish.hnsw_ef_construction,
         state: "filling".into(),
-        state_reason: None,
-        chunk: None,
-        change: None,
-        document: None,
-        source: None,
-        owner: None,
-        bound: false,
-        donor: None,
+        ..CorpusSpec::default()
     })
 }
 

@@ -7,7 +7,6 @@ use crate::argument::Arguments;
 use crate::error::{report, spi};
 use crate::sync::index;
 use crate::{model, query, wake};
-use pgrx::JsonB;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use socle_core::{Error, Kind, Result};
@@ -20,16 +19,12 @@ const TREE: &str = include_str!("../../sql/query/partition_tree.sql");
 const HAS_POLICY: &str = include_str!("../../sql/query/has_policy.sql");
 const HAS_VECTOR_INDEX: &str = include_str!("../../sql/query/has_vector_index.sql");
 const TRUNCATE_TRIGGER: &str = include_str!("../../sql/corpus/create_truncate_trigger.sql");
-const ASK_SWEEP: &str = include_str!("../../sql/corpus/ask_sweep.sql");
+pub const ASK_SWEEP: &str = include_str!("../../sql/corpus/ask_sweep.sql");
 const RETRY: &str = include_str!("../../sql/corpus/retry.sql");
 const FORGET_LEASES: &str = include_str!("../../sql/corpus/forget_leases.sql");
-const VERIFY: &str = include_str!("../../sql/corpus/verify.sql");
-const DAMAGED: &str = include_str!("../../sql/corpus/damaged.sql");
-const FORGET_DAMAGED: &str = include_str!("../../sql/corpus/forget_damaged.sql");
-const DELETE_STRAYS: &str = include_str!("../../sql/corpus/delete_strays.sql");
 
 /// The corpus that a function was given, if the caller owns it.
-fn own_corpus(call: pg_sys::FunctionCallInfo, argument: &str) -> Result<CorpusSpec> {
+pub fn own_corpus(call: pg_sys::FunctionCallInfo, argument: &str) -> Result<CorpusSpec> {
     let name = Arguments::new(call).word(0, argument)?.unwrap_or_default();
     let corpus = CorpusSpec::find(&name)?;
     corpus.require_owner()?;
@@ -37,7 +32,7 @@ fn own_corpus(call: pg_sys::FunctionCallInfo, argument: &str) -> Result<CorpusSp
 }
 
 /// The owner, of a corpus whose tables are all there.
-fn complete(corpus: &CorpusSpec) -> Result<pg_sys::Oid> {
+pub fn complete(corpus: &CorpusSpec) -> Result<pg_sys::Oid> {
     let missing = |what: &str| {
         Error::new(Kind::NotInState, format!("the {what} of corpus \"{}\" does not exist", corpus.name))
             .hint("Drop the corpus with socle.drop_corpus() and create it again.")
@@ -179,43 +174,4 @@ fn retry_failed(call: pg_sys::FunctionCallInfo) -> Result<i64, ErrorReport> {
         Ok(count.map_err(spi)?.unwrap_or_default())
     };
     retried().map_err(report)
-}
-
-/// A row of the result of `socle.verify_corpus`.
-type Problems = TableIterator<'static, (name!(problem, String), name!(source_key, JsonB), name!(detail, String))>;
-
-#[pg_extern(sql = false)]
-fn verify_corpus(call: pg_sys::FunctionCallInfo) -> Result<Problems, ErrorReport> {
-    let verified = || -> Result<Problems> {
-        let corpus = own_corpus(call, "corpus")?;
-        let repair = Arguments::new(call).boolean(1).unwrap_or_default();
-        if repair {
-            model::prevent_if_read_only(c"socle.verify_corpus()");
-        }
-        let owner = complete(&corpus)?;
-        let problems = as_owner(owner, || -> Result<Vec<_>> {
-            let damaged = corpus.sql(DAMAGED);
-            let problems = problems(&expand(VERIFY, &corpus, &[("damaged", &damaged)])).map_err(spi)?;
-            if repair && !problems.is_empty() {
-                query::run(&expand(FORGET_DAMAGED, &corpus, &[("damaged", &damaged)]), &[])?;
-                query::run(&corpus.sql(DELETE_STRAYS), &[])?;
-                query::run(&corpus.sql(ASK_SWEEP), &[])?;
-                wake::at_commit();
-            }
-            Ok(problems)
-        })?;
-        Ok(TableIterator::new(problems))
-    };
-    verified().map_err(report)
-}
-
-fn problems(sql: &str) -> pgrx::spi::Result<Vec<(String, JsonB, String)>> {
-    Spi::connect(|client| {
-        let rows = client.select(sql, None, &[])?;
-        rows.map(|row| {
-            let key = row.get::<JsonB>(2)?.unwrap_or(JsonB(serde_json::Value::Null));
-            Ok((row.get(1)?.unwrap_or_default(), key, row.get(3)?.unwrap_or_default()))
-        })
-        .collect()
-    })
 }

@@ -19,6 +19,7 @@ const CARRIED: &str = include_str!("../../sql/query/carried_over.sql");
 const POLICIES: &str = include_str!("../../sql/query/carried_policies.sql");
 const PARTS: &str = include_str!("../../sql/query/parts_to_rename.sql");
 const DEPENDENTS: &str = include_str!("../../sql/query/chunk_dependents.sql");
+const REPLACE_KEYWORDS: &str = include_str!("../../sql/query/keyword_replace.sql");
 const REPLACE: &str = include_str!("../../sql/query/replace_corpus.sql");
 
 /// Raises `NotInState`, naming them, when objects depend on the chunk table that a swap could not carry over.
@@ -55,6 +56,7 @@ pub fn swap(old: &CorpusSpec, new: &CorpusSpec) -> Result<()> {
         policies.iter().try_for_each(|policy| run(policy))
     })?;
     let row = [old.name.as_str().into(), new.name.as_str().into()];
+    as_superuser(|| query::run(REPLACE_KEYWORDS, &row))?;
     as_superuser(|| query::run(REPLACE, &row))?;
     create::bind(&old.name)?;
     let corpus = CorpusSpec::find(&old.name)?;

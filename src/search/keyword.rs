@@ -70,24 +70,51 @@ pub fn ask(corpus: &CorpusSpec, segments: &[SegmentDigest], wish: &Wish, questio
         score: question.score.clone(),
         visible_statistics: wish.visible_statistics,
     };
-    match with_segments(corpus, &request)? {
-        Response::KeywordHits { hits, scores, more } => Ok(Hits { hits, scores, more }),
+    let answer = with_segments(&request, &mut |digest, numbers| {
+        let parts = parts(corpus, digest, numbers)?;
+        if parts.is_empty() { Err(damaged(corpus)) } else { Ok(parts) }
+    })?;
+    match answer.into_iter().next() {
+        Some(Response::KeywordHits { hits, scores, more }) => Ok(Hits { hits, scores, more }),
         _ => Err(client::unexpected()),
     }
 }
 
-/// The answer to a request about segments, which are sent first where the engine lacks them.
+/// A part of a segment, and the bytes of the whole.
+pub type Part = (Vec<u8>, u64);
+
+/// Reads the parts of a segment with numbers from `numbers.0` to `numbers.1`.
 ///
 /// # Errors
-/// As [`ask`]; `DamagedIndex` when a segment that was sent is not accepted.
-pub fn with_segments(corpus: &CorpusSpec, request: &Request<'_>) -> Result<Response> {
+/// As [`read::rows`].
+pub fn parts(corpus: &CorpusSpec, digest: &SegmentDigest, numbers: (i32, i32)) -> Result<Vec<Part>> {
+    let arguments = [corpus.name.as_str().into(), digest.to_vec().into(), numbers.0.into(), numbers.1.into()];
+    as_superuser(|| {
+        read::rows(PARTS, &arguments, 0, |row| {
+            (row.get::<Vec<u8>>(1).unwrap_or_default(), row.get::<i64>(2).unwrap_or_default().unsigned_abs())
+        })
+    })
+}
+
+/// Gives parts of a segment, those with the numbers from the first to the second.
+pub type Source<'a> = dyn FnMut(&SegmentDigest, (i32, i32)) -> Result<Vec<Part>> + 'a;
+
+/// The answers to a request about segments, which are sent first where the engine lacks them.
+///
+/// # Errors
+/// Of the engine, and of `source`.
+pub fn with_segments(request: &Request<'_>, source: &mut Source<'_>) -> Result<Vec<Response>> {
     for _ in 0..MAX_ATTEMPTS {
-        match client::ask(request.clone())?.pop() {
+        let mut answers = client::ask(request.clone())?;
+        match answers.pop() {
             Some(Response::KeywordMissing(missing)) => {
-                missing.iter().try_for_each(|digest| send(corpus, digest))?;
+                missing.iter().try_for_each(|digest| send(digest, source))?;
             }
             Some(Response::Failed { error, .. }) => return Err(error),
-            Some(response) => return Ok(response),
+            Some(last) => {
+                answers.push(last);
+                return Ok(answers);
+            }
             None => return Err(client::unexpected()),
         }
     }
@@ -95,47 +122,28 @@ pub fn with_segments(corpus: &CorpusSpec, request: &Request<'_>) -> Result<Respo
         .hint("The server log may say why; the disk of the data directory may be full."))
 }
 
-fn send(corpus: &CorpusSpec, digest: &SegmentDigest) -> Result<()> {
+fn send(digest: &SegmentDigest, source: &mut Source<'_>) -> Result<()> {
     let (mut first, mut offset) = (1, 0_u64);
     loop {
-        let parameters = || {
-            let last = first + PARTS_AT_ONCE - 1;
-            [corpus.name.as_str().into(), digest.to_vec().into(), first.into(), last.into()]
-        };
-        let parts = as_superuser(|| {
-            read::rows(PARTS, &parameters(), 0, |row| {
-                (row.get::<Vec<u8>>(1).unwrap_or_default(), row.get::<i64>(2).unwrap_or_default())
-            })
-        })?;
-        if parts.is_empty() {
-            return Err(damaged(corpus));
+        let parts = source(digest, (first, first + PARTS_AT_ONCE - 1))?;
+        let Some((_, size)) = parts.first() else { return Ok(()) };
+        let mut offsets = Vec::with_capacity(parts.len());
+        for (bytes, _) in &parts {
+            offsets.push(offset);
+            offset += bytes.len() as u64;
         }
-        let size = parts[0].1.unsigned_abs();
-        let offsets: Vec<u64> = parts
-            .iter()
-            .scan(offset, |at, (bytes, _)| {
-                let begin = *at;
-                *at += bytes.len() as u64;
-                Some(begin)
-            })
-            .collect();
-        let mut complete = false;
         let request = |number: usize| Request::KeywordStore {
             digest: *digest,
-            byte_count: size,
+            byte_count: *size,
             offset: offsets[number],
             bytes: &parts[number].0,
         };
         client::exchange(parts.len(), &request, &mut |_, mut answers| match answers.pop() {
-            Some(Response::KeywordStored { complete: last }) => {
-                complete |= last;
-                Ok(())
-            }
+            Some(Response::KeywordStored { .. }) => Ok(()),
             Some(Response::Failed { error, .. }) => Err(error),
             _ => Err(client::unexpected()),
         })?;
-        offset += parts.iter().map(|(bytes, _)| bytes.len() as u64).sum::<u64>();
-        if complete || offset >= size {
+        if offset >= *size {
             return Ok(());
         }
         first += PARTS_AT_ONCE;

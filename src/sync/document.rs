@@ -31,6 +31,10 @@ pub struct Document {
     content: Option<String>,
     /// Values of the columns that the template names.
     values: Vec<Option<String>>,
+    /// Its language, if the source says it.
+    pub language: Option<String>,
+    /// The language that its chunks were indexed in.
+    stored_language: Option<String>,
     /// Identity of all of that.
     pub hash: Vec<u8>,
     /// The chunks it has now.
@@ -47,7 +51,7 @@ pub struct NewChunk {
     /// What [`socle_core::chunk`] made.
     pub chunk: Chunk,
     /// What stands before it when it is embedded.
-    head: String,
+    pub head: String,
     /// Identity of both.
     pub hash: [u8; 32],
     /// Its headings, as Postgres reads an array.
@@ -131,6 +135,8 @@ pub fn read(job: &Job, claims: &[Claim]) -> Result<Vec<Document>, Trouble> {
                         hash: row.get::<Vec<u8>>(3)?.unwrap_or_default(),
                         content: if unchanged { None } else { row.get::<String>(5)? },
                         values: row.get::<Vec<Option<String>>>(6)?.unwrap_or_default(),
+                        language: row.get::<String>(7)?,
+                        stored_language: row.get::<String>(8)?,
                         chunks: Vec::new(),
                         stored: Vec::new(),
                         diff: Diff::default(),
@@ -242,7 +248,12 @@ pub fn compare(job: &Job, documents: &mut [Document]) -> Result<HashSet<Vec<u8>>
     for document in documents.iter_mut().filter(|document| document.is_changed()) {
         let stored: Vec<&[u8]> = document.stored.iter().map(|chunk| chunk.hash.as_slice()).collect();
         let now: Vec<&[u8]> = document.chunks.iter().map(|chunk| chunk.hash.as_slice()).collect();
-        document.diff = diff(&stored, &now);
+        // In another language a chunk has other keywords: it is another chunk, with the same vector.
+        let same: &[&[u8]] = if document.language == document.stored_language { &stored } else { &[] };
+        document.diff = diff(same, &now);
+        if same.is_empty() {
+            document.diff.removed = (0..stored.len()).collect();
+        }
         added.extend(document.diff.added.iter().map(|at| document.chunks[*at].hash.to_vec()));
     }
     if added.is_empty() {

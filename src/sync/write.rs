@@ -3,6 +3,7 @@
 use super::Job;
 use super::claim::{Claim, changes};
 use super::document::{Document, number, position};
+use super::keyword::{self, Indexed, Segment};
 use super::transaction::{Trouble, as_corpus_owner, transaction};
 use crate::vector;
 use pgrx::datum::DatumWithOid;
@@ -19,31 +20,88 @@ const STORE_DOCUMENTS: &str = include_str!("../../sql/corpus/store_documents.sql
 const REMOVE_CHUNKS: &str = include_str!("../../sql/corpus/remove_document_chunks.sql");
 const REMOVE_DOCUMENTS: &str = include_str!("../../sql/corpus/remove_documents.sql");
 const FINISH: &str = include_str!("../../sql/corpus/finish.sql");
+const NUMBERS: &str = include_str!("../../sql/query/chunk_numbers.sql");
 const COUNT_PROGRESS: &str = include_str!("../../sql/query/count_progress.sql");
 
 /// Chunks of one INSERT: some megabytes of vectors.
 const INSERT_ROWS: usize = 1_000;
 
+/// Numbers of the chunks that are new, by document and position.
+#[derive(Debug)]
+pub struct Numbered(HashMap<(i64, usize), i64>);
+
+impl Numbered {
+    /// What is indexed of the new chunks.
+    pub fn indexed(&self, documents: &[Document]) -> Vec<Indexed> {
+        let added = documents.iter().flat_map(|document| document.diff.added.iter().map(move |at| (document, *at)));
+        added
+            .filter_map(|(document, at)| {
+                let new = &document.chunks[at];
+                Some(Indexed {
+                    chunk_id: *self.0.get(&(document.claim.leader, at))?,
+                    head: new.head.clone(),
+                    content: new.chunk.content.clone(),
+                    language: document.language.clone(),
+                })
+            })
+            .collect()
+    }
+}
+
+/// What is written besides the documents themselves.
+#[derive(Debug)]
+pub struct Ready {
+    /// The vectors that were made.
+    pub vectors: HashMap<[u8; 32], Vec<f32>>,
+    /// The numbers of new chunks.
+    pub numbered: Numbered,
+    /// Their keywords.
+    pub segment: Option<Segment>,
+}
+
+/// Takes numbers for new chunks, which the engine has to know before they are written.
+///
+/// # Errors
+/// Whatever Postgres raises.
+pub fn number_chunks(job: &Job, documents: &[Document]) -> Result<Numbered, Trouble> {
+    let places: Vec<(i64, usize)> = documents
+        .iter()
+        .flat_map(|document| document.diff.added.iter().map(|at| (document.claim.leader, *at)))
+        .collect();
+    if places.is_empty() {
+        return Ok(Numbered(HashMap::new()));
+    }
+    let chunk = pg_sys::Oid::from(job.corpus.chunk.unwrap_or_default());
+    let numbers: Vec<i64> = transaction(|| {
+        as_corpus_owner(job.owner, || {
+            Spi::connect_mut(|client| {
+                let rows = client.update(NUMBERS, None, &[chunk.into(), (places.len() as i64).into()])?;
+                rows.map(|row| Ok(row.get::<i64>(1)?.unwrap_or_default())).collect()
+            })
+        })
+    })?;
+    Ok(Numbered(places.into_iter().zip(numbers).collect()))
+}
+
 /// Writes what was made of the documents, and ends their changes.
 ///
 /// # Errors
 /// Whatever Postgres raises; then nothing was written.
-pub fn write(
-    job: &Job,
-    documents: &[Document],
-    vectors: &HashMap<[u8; 32], Vec<f32>>,
-    took: Duration,
-) -> Result<(), Trouble> {
+pub fn write(job: &Job, documents: &[Document], ready: Ready, took: Duration) -> Result<(), Trouble> {
     transaction(|| {
-        let counts =
-            as_corpus_owner(job.owner, || Spi::connect_mut(|client| replace(job, documents, vectors, client)))?;
+        let counts = as_corpus_owner(job.owner, || Spi::connect_mut(|client| replace(job, documents, &ready, client)))?;
         let (embedded, reused, done) = counts;
+        let uncovered = if ready.segment.is_some() { 0 } else { ready.numbered.0.len() };
+        if let Some(segment) = ready.segment {
+            keyword::store(&job.corpus, segment)?;
+        }
         let arguments = [
             job.corpus.name.as_str().into(),
             embedded.into(),
             reused.into(),
             f64::from(number(done)).into(),
             took.as_secs_f64().into(),
+            i64::from(number(uncovered)).into(),
         ];
         // Last, because workers of one corpus meet here.
         Ok(Spi::run_with_args(COUNT_PROGRESS, &arguments)?)
@@ -54,7 +112,7 @@ pub fn write(
 fn replace(
     job: &Job,
     documents: &[Document],
-    vectors: &HashMap<[u8; 32], Vec<f32>>,
+    ready: &Ready,
     client: &mut SpiClient<'_>,
 ) -> Result<(i64, i64, usize), Trouble> {
     let leaders: Vec<i64> = documents.iter().map(|document| document.claim.leader).collect();
@@ -71,20 +129,16 @@ fn replace(
         client.update(job.corpus.sql(REMOVE_DOCUMENTS).as_str(), None, &[gone.into()])?;
     }
     let changed: Vec<&Document> = documents.iter().copied().filter(|document| document.is_changed()).collect();
-    let reused = insert(job, &changed, vectors, client)?;
+    let reused = insert(job, &changed, ready, client)?;
     let kept = rearrange(job, &changed, client)?;
     let claims: Vec<Claim> = documents.iter().map(|document| document.claim.clone()).collect();
     client.update(job.corpus.sql(FINISH).as_str(), None, &[changes(&claims).into(), job.lease.into()])?;
-    Ok((vectors.len() as i64, reused + kept, documents.len()))
+    Ok((ready.vectors.len() as i64, reused + kept, documents.len()))
 }
 
 /// Inserts new chunks. Returns how many took the vector of another.
-fn insert(
-    job: &Job,
-    documents: &[&Document],
-    vectors: &HashMap<[u8; 32], Vec<f32>>,
-    client: &mut SpiClient<'_>,
-) -> Result<i64, Trouble> {
+fn insert(job: &Job, documents: &[&Document], ready: &Ready, client: &mut SpiClient<'_>) -> Result<i64, Trouble> {
+    let vectors = &ready.vectors;
     let added: Vec<(i64, usize, &super::document::NewChunk)> = documents
         .iter()
         .flat_map(|document| document.diff.added.iter().map(|at| (document.claim.leader, *at, &document.chunks[*at])))
@@ -106,6 +160,10 @@ fn insert(
             rows.iter().map(|(.., new)| new.hash.to_vec()).collect::<Vec<Vec<u8>>>().into(),
             // SAFETY: an array of the type of the column, in memory of this transaction.
             unsafe { DatumWithOid::new(embeddings, pg_sys::get_array_type(job.vector_oid)) },
+            rows.iter()
+                .map(|(leader, at, _)| ready.numbered.0.get(&(*leader, *at)).copied())
+                .collect::<Vec<_>>()
+                .into(),
         ];
         client.update(sql.as_str(), None, &arguments)?;
     }
@@ -143,6 +201,7 @@ fn rearrange(job: &Job, documents: &[&Document], client: &mut SpiClient<'_>) -> 
             documents.iter().map(|document| document.claim.leader).collect::<Vec<i64>>().into(),
             documents.iter().map(|document| document.hash.clone()).collect::<Vec<Vec<u8>>>().into(),
             documents.iter().map(|document| number(document.chunks.len())).collect::<Vec<i32>>().into(),
+            documents.iter().map(|document| document.language.clone()).collect::<Vec<Option<String>>>().into(),
         ];
         client.update(job.corpus.sql(STORE_DOCUMENTS).as_str(), None, &arguments)?;
     }

@@ -139,6 +139,11 @@ pub enum Request<'a> {
         /// Chunks to leave out, in any order.
         dead: Vec<i64>,
     },
+    /// The chunks of a segment, answered by [`Response::KeywordChunks`] or [`Response::KeywordMissing`].
+    KeywordList {
+        /// The segment.
+        segment: SegmentDigest,
+    },
     /// A part of a segment for the cache, answered by [`Response::KeywordStored`]. What is unfinished when the
     /// connection ends is forgotten.
     KeywordStore {
@@ -213,7 +218,8 @@ pub enum Response {
         /// No more follow.
         last: bool,
     },
-    /// A part of a segment, at most [`SEGMENT_PART`] bytes, in order.
+    /// A part of a segment, at most [`SEGMENT_PART`] bytes, in order. One without bytes and summary says that a merge
+    /// has left no chunk, and so no segment.
     SegmentPart {
         /// The bytes.
         bytes: Vec<u8>,
@@ -225,6 +231,8 @@ pub enum Response {
         /// All parts are there, and the segment can be used.
         complete: bool,
     },
+    /// The identifiers of the chunks of a segment, ascending.
+    KeywordChunks(Vec<i64>),
     /// The engine has none of these segments: store them and ask again.
     KeywordMissing(Vec<SegmentDigest>),
     /// Chunks that match a query.

@@ -7,6 +7,7 @@ mod support;
 use socle_core::Kind;
 use socle_core::model::{ModelFile, ModelKind, ModelOverrides, ModelSpec, sha256};
 use socle_core::protocol::Role;
+use socle_engine::keyword::cache::Cache;
 use socle_engine::model::runtime::Runtime;
 use socle_engine::model::store::{Cancelled, EVICTION_PATIENCE, Store};
 use socle_engine::outbox::Outbox;
@@ -198,7 +199,7 @@ fn a_run_that_begins_after_its_requests_were_cancelled_ends_at_once() {
     let statistics = Arc::new(Statistics::default());
     let waker = mio::Waker::new(poll.registry(), mio::Token(0)).unwrap();
     let outbox = Arc::new(Outbox::new(waker, statistics.clone()));
-    let scheduler = Scheduler::start(&store, &outbox, &statistics, 1, 1024).unwrap();
+    let scheduler = Scheduler::start(&store, &Arc::new(Cache::new(&models.0)), &outbox, &statistics, 1, 1024).unwrap();
     let request = || {
         let job = Job::CountTokens { model: Arc::new(spec.clone()), content: String::new() };
         Arc::new(Request::new(1, 1, false, 0, job))

@@ -14,7 +14,10 @@ fn the_sandbox_leaves_reading_models_and_nothing_else() {
     let library = models.join("libonnxruntime.so");
     let missing = models.join("elsewhere/models");
 
-    let sandbox = socle_engine::sandbox::enter(&models, &library);
+    let cache = models.join("cache");
+    std::fs::create_dir(&cache).unwrap();
+
+    let sandbox = socle_engine::sandbox::enter(&models, &library, &cache);
     assert!(sandbox.network.starts_with("closed"), "{}", sandbox.network);
     let denied = |error: std::io::Error| assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{error}");
     denied(TcpStream::connect("127.0.0.1:1").unwrap_err());
@@ -30,9 +33,15 @@ fn the_sandbox_leaves_reading_models_and_nothing_else() {
         denied(std::fs::read("/etc/passwd").unwrap_err());
         denied(std::fs::write(models.join("model"), "other").unwrap_err());
         denied(std::fs::remove_file(models.join("model")).unwrap_err());
+        denied(std::fs::create_dir(cache.join("directory")).unwrap_err());
+        denied(std::os::unix::fs::symlink("/etc/passwd", cache.join("link")).unwrap_err());
     } else {
         assert!(sandbox.files.contains("Landlock"), "{}", sandbox.files);
     }
+    std::fs::write(cache.join("part"), "segment").unwrap();
+    std::fs::rename(cache.join("part"), cache.join("segment")).unwrap();
+    assert_eq!(std::fs::read(cache.join("segment")).unwrap(), b"segment");
+    std::fs::remove_file(cache.join("segment")).unwrap();
     assert!(sandbox.missing.is_empty());
-    assert_eq!(socle_engine::sandbox::enter(&missing, &library).missing, [missing]);
+    assert_eq!(socle_engine::sandbox::enter(&missing, &library, &cache).missing, [missing]);
 }

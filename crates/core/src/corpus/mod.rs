@@ -2,6 +2,7 @@
 //! changed, and when a failed change is tried again.
 
 pub mod diff;
+pub mod merge;
 pub mod retry;
 pub mod template;
 

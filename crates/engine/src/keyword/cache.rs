@@ -47,8 +47,11 @@ pub struct Cache {
     files: Mutex<Lru<SegmentDigest, ()>>,
     ranges: Ranges,
     next_file: AtomicU64,
-    incoming: Mutex<HashMap<(u64, SegmentDigest), Arc<Mutex<Option<Draft>>>>>,
+    incoming: Mutex<HashMap<(u64, SegmentDigest), Incoming>>,
 }
+
+/// `None` once it is complete.
+type Incoming = Arc<Mutex<Option<Draft>>>;
 
 impl std::fmt::Debug for Cache {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

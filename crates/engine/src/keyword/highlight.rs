@@ -117,9 +117,9 @@ mod tests {
 
     #[test]
     fn inflected_accented_and_exact_words_are_marked() {
-        let content = "Les Sauvegardes chiffrées de l'été, voir ERR-4042 ou max_connections.";
+        let content = "Les Sauvegardes chiffrées de l'étang, voir ERR-4042 ou max_connections.";
         assert_eq!(marks("la sauvegarde chiffree", Some("french"), content), ["Sauvegardes", "chiffrées"]);
-        assert_eq!(marks("ETE err-4042", Some("fr"), content), ["été", "ERR-4042"]);
+        assert_eq!(marks("ETANG err-4042", Some("fr"), content), ["étang", "ERR-4042"]);
         assert_eq!(marks("maximum connections", Some("fr"), content), ["connections"]);
         assert_eq!(marks("chiff*", None, content), ["chiffrées"]);
         assert_eq!(marks("-sauvegarde", Some("fr"), content), Vec::<&str>::new());

@@ -24,3 +24,6 @@ pub mod statistics;
 pub mod storage;
 pub mod top;
 pub mod words;
+
+#[cfg(test)]
+mod tests;

@@ -20,7 +20,9 @@ const RARE_LANGUAGE: u32 = 200;
 /// Times that a word counts which stands in the query often.
 const MAX_COUNT: u32 = 4;
 
-/// What the exact form of an accented word adds to the score of its stem.
+/// What the exact form of an accented word adds to the score of its stem. On 3,188 French questions nDCG@10 was 0.8017
+/// without it and 0.8052, 0.8069, 0.8043 with 0.1, 0.25, 0.5. Words without accents add nothing: it would double the
+/// posting lists of every English query.
 const EXACT_WEIGHT: f32 = 0.25;
 
 /// A field with terms.
@@ -52,7 +54,7 @@ pub struct Group {
 pub fn languages(given: Option<Language>, segments: &[Arc<Segment>]) -> Vec<Language> {
     let mut counts: BTreeMap<Language, u32> = BTreeMap::new();
     let mut total = 0_u32;
-    for (language, count) in segments.iter().flat_map(|segment| segment.header().languages()) {
+    for (language, count) in segments.iter().flat_map(|segment| segment.languages()) {
         let sum = counts.entry(language).or_default();
         *sum = sum.saturating_add(count);
         total = total.saturating_add(count);

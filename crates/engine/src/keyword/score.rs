@@ -86,7 +86,7 @@ impl<'a> Evaluator<'a> {
     ) -> tantivy::Result<Self> {
         let cursor = |term: &'a Weighted| -> tantivy::Result<Option<Cursor<'a>>> {
             let Some(Some(place)) = term.places.get(number) else { return Ok(None) };
-            let inverted = segment.reader().inverted_index(term.term.field())?;
+            let inverted = segment.inverted(term.term.field());
             let postings = inverted.read_postings_from_terminfo(place, IndexRecordOption::WithFreqs)?;
             Ok(Some(Cursor { postings, weight: &term.weight, lengths: segment.lengths(term.term.field()) }))
         };

@@ -156,7 +156,7 @@ impl<'a> Compiled<'a> {
         }
         let counts = match visible {
             Some(documents) => Counts::of_documents(segments, documents, &mut terms, fields)?,
-            None => Counts::of_segments(segments, &terms, fields)?,
+            None => Counts::of_segments(segments, &terms, fields),
         };
         let mut weighted: Vec<WeightedGroup> =
             numbered.iter().map(|(group, all, exact)| weigh(group, all, *exact, &terms, &counts)).collect();
@@ -373,8 +373,7 @@ fn expand(prefix: &str, segments: &[Arc<Segment>], fields: &Fields) -> Result<Op
     let mut words: BTreeMap<String, u64> = BTreeMap::new();
     for segment in segments {
         guarded(|| {
-            let inverted = segment.reader().inverted_index(fields.word)?;
-            let mut stream = inverted.terms().range().ge(prefix.as_bytes()).into_stream()?;
+            let mut stream = segment.inverted(fields.word).terms().range().ge(prefix.as_bytes()).into_stream()?;
             for _ in 0..MAX_EXPANDED {
                 if !stream.advance() || !stream.key().starts_with(prefix.as_bytes()) {
                     break;

@@ -3,6 +3,7 @@
 //! tantivy asserts on bytes that cannot be: whatever it panics at becomes an error here.
 
 use super::blob::{Contents, Header, damaged};
+use super::language::Language;
 use super::schema::{CHUNK_ID, Fields};
 use super::storage::{SegmentDirectory, Storage};
 use crate::panic_message;
@@ -13,7 +14,7 @@ use std::sync::Arc;
 use tantivy::columnar::ColumnValues;
 use tantivy::fieldnorm::FieldNormReader;
 use tantivy::schema::Field;
-use tantivy::{DocId, Index, ReloadPolicy, Searcher, SegmentReader, TantivyError};
+use tantivy::{DocId, Index, InvertedIndexReader, ReloadPolicy, Searcher, SegmentReader, TantivyError};
 
 /// An open segment.
 pub struct Segment {
@@ -27,8 +28,15 @@ pub struct Segment {
     index: Index,
     searcher: Searcher,
     chunk_ids: Arc<dyn ColumnValues<i64>>,
-    /// Lengths of fields `stem` and `word`.
-    lengths: [FieldNormReader; 2],
+    languages: Vec<(Language, u32)>,
+    /// Of fields `stem` and `word`.
+    texts: [Text; 2],
+}
+
+/// What is read of a text field again and again.
+struct Text {
+    lengths: FieldNormReader,
+    inverted: Arc<InvertedIndexReader>,
 }
 
 impl std::fmt::Debug for Segment {
@@ -53,21 +61,30 @@ impl Segment {
             let segment = searcher.segment_reader(0);
             let missing = || TantivyError::InternalError("the segment lacks a column".into());
             let chunk_ids = segment.fast_fields().i64(CHUNK_ID)?.values;
-            let length = |field: Field| segment.fieldnorms_readers().get_field(field)?.ok_or_else(missing);
-            let lengths = [length(fields.stem)?, length(fields.word)?];
-            Ok((index, searcher.clone(), chunk_ids, lengths))
+            let text = |field: Field| -> tantivy::Result<Text> {
+                let lengths = segment.fieldnorms_readers().get_field(field)?.ok_or_else(missing)?;
+                Ok(Text { lengths, inverted: segment.inverted_index(field)? })
+            };
+            let texts = [text(fields.stem)?, text(fields.word)?];
+            Ok((index, searcher.clone(), chunk_ids, texts))
         })
-        .and_then(|(index, searcher, chunk_ids, lengths)| {
+        .and_then(|(index, searcher, chunk_ids, texts)| {
             if chunk_ids.num_vals() != contents.header.chunk_count {
                 return Err(damaged("it has other chunks than its header says"));
             }
-            Ok(Self { digest, storage, fields: fields.clone(), contents, index, searcher, chunk_ids, lengths })
+            let languages = contents.header.languages().collect();
+            Ok(Self { digest, storage, fields: fields.clone(), contents, index, searcher, chunk_ids, languages, texts })
         })
     }
 
     /// What it says of itself.
     pub fn header(&self) -> &Header {
         &self.contents.header
+    }
+
+    /// Its languages and how many chunks each has.
+    pub fn languages(&self) -> impl Iterator<Item = (Language, u32)> {
+        self.languages.iter().copied()
     }
 
     /// Tantivy's view of it.
@@ -97,7 +114,16 @@ impl Segment {
 
     /// Lengths of a text field in terms.
     pub fn lengths(&self, field: Field) -> &FieldNormReader {
-        &self.lengths[usize::from(field == self.fields.word)]
+        &self.text(field).lengths
+    }
+
+    /// Terms of a text field.
+    pub fn inverted(&self, field: Field) -> &InvertedIndexReader {
+        &self.text(field).inverted
+    }
+
+    fn text(&self, field: Field) -> &Text {
+        &self.texts[usize::from(field == self.fields.word)]
     }
 
     /// The documents of identifiers, both ascending.
@@ -117,19 +143,37 @@ impl Segment {
         documents
     }
 
-    /// The first document at or after `from` whose identifier is not less, by leaps of growing length: lists of
-    /// identifiers may be short or dense.
+    /// The first document at or after `from` whose identifier is not less. Identifiers are spread evenly more often than
+    /// not: by leaps of growing length from where it should be then.
     fn first_from(&self, from: DocId, chunk_id: i64) -> DocId {
         let count = self.chunk_count();
-        let (mut low, mut leap) = (from, 1);
-        while low < count && low + leap < count && self.chunk_id(low + leap) < chunk_id {
-            low += leap;
-            leap = leap.saturating_mul(2).min(count);
+        let is_less = |doc: DocId| doc < count && self.chunk_id(doc) < chunk_id;
+        if !is_less(from) {
+            return from;
         }
-        let mut high = (low + leap).min(count);
+        let (here, last) = (i128::from(self.chunk_id(from)), i128::from(self.header().max_chunk_id));
+        let share = (i128::from(chunk_id) - here) * i128::from(count - 1 - from) / (last - here).max(1);
+        let guess = from + u32::try_from(share).unwrap_or_default().min(count - 1 - from);
+        // All below `low` are less, none from `high` on is.
+        let (mut low, mut high, mut leap) = (from, count, 1);
+        if is_less(guess) {
+            low = guess;
+            while is_less(low.saturating_add(leap)) {
+                low += leap;
+                leap = leap.saturating_mul(2);
+            }
+            high = low.saturating_add(leap).min(count);
+        } else {
+            high = high.min(guess);
+            while high > low && !is_less(high.saturating_sub(leap).max(low)) {
+                high = high.saturating_sub(leap).max(low);
+                leap = leap.saturating_mul(2);
+            }
+            low = high.saturating_sub(leap).max(low);
+        }
         while low < high {
             let middle = low + (high - low) / 2;
-            if self.chunk_id(middle) < chunk_id {
+            if is_less(middle) {
                 low = middle + 1;
             } else {
                 high = middle;

@@ -8,6 +8,7 @@ use super::cache::{Acquired, Cache};
 use super::draft::Draft;
 use super::highlight::highlight;
 use super::search::{Question, search};
+use super::segment::Segment;
 use crate::outbox::Outbox;
 use crate::part::PartSender;
 use crate::request::{Lane, Request};
@@ -23,6 +24,8 @@ pub enum Task {
     Build { language: Option<String>, chunks: Vec<Chunk> },
     /// See [`protocol::Request::KeywordMerge`].
     Merge { segments: Vec<SegmentDigest>, dead: Vec<i64> },
+    /// See [`protocol::Request::KeywordList`].
+    List { segment: SegmentDigest },
     /// See [`protocol::Request::KeywordStore`].
     Store { digest: SegmentDigest, byte_count: u64, offset: u64, bytes: Vec<u8> },
     /// See [`protocol::Request::KeywordSearch`].
@@ -46,6 +49,7 @@ impl Task {
                 Self::Build { language: owned(language), chunks: chunks.into_iter().map(chunk).collect() }
             }
             protocol::Request::KeywordMerge { segments, dead } => Self::Merge { segments, dead },
+            protocol::Request::KeywordList { segment } => Self::List { segment },
             protocol::Request::KeywordStore { digest, byte_count, offset, bytes } => {
                 Self::Store { digest, byte_count, offset, bytes: bytes.to_vec() }
             }
@@ -76,7 +80,7 @@ impl Task {
     pub fn lane(&self) -> Lane {
         match self {
             Self::Build { .. } | Self::Merge { .. } => Lane::Bulk,
-            Self::Store { .. } | Self::Search { .. } | Self::Highlight { .. } => Lane::Keyword,
+            Self::List { .. } | Self::Store { .. } | Self::Search { .. } | Self::Highlight { .. } => Lane::Keyword,
         }
     }
 }
@@ -106,6 +110,14 @@ pub fn answer(cache: &Cache, outbox: &Outbox, request: &Request, task: &Task) ->
                 }
             }
         },
+        Task::List { segment } => match cache.acquire(&[*segment])? {
+            Acquired::Missing(missing) => Response::KeywordMissing(missing),
+            Acquired::All(open) => {
+                let chunks =
+                    |segment: &Segment| (0..segment.chunk_count()).map(|doc| segment.chunk_id(doc)).collect::<Vec<_>>();
+                Response::KeywordChunks(open.iter().flat_map(|segment| chunks(segment)).collect())
+            }
+        },
         Task::Store { digest, byte_count, offset, bytes } => {
             let complete = cache.store(request.connection, *digest, *byte_count, *offset, bytes)?;
             if request.is_cancelled() {
@@ -131,7 +143,7 @@ pub fn answer(cache: &Cache, outbox: &Outbox, request: &Request, task: &Task) ->
 }
 
 /// Damage is the cache's where the bytes have changed since: they come again. Otherwise it is the segment's.
-fn damaged(cache: &Cache, open: &[std::sync::Arc<super::segment::Segment>], error: Error) -> Result<Response> {
+fn damaged(cache: &Cache, open: &[std::sync::Arc<Segment>], error: Error) -> Result<Response> {
     let changed = cache.forget_damaged(open);
     if changed.is_empty() { Err(error) } else { Ok(Response::KeywordMissing(changed)) }
 }

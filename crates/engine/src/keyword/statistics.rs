@@ -40,9 +40,7 @@ impl Terms {
             return Ok(*number);
         }
         let known = Term::from_field_text(field(fields, term.0), &term.1);
-        let place = |segment: &Arc<Segment>| {
-            guarded(|| Ok(segment.reader().inverted_index(known.field())?.get_term_info(&known)?))
-        };
+        let place = |segment: &Arc<Segment>| guarded(|| Ok(segment.inverted(known.field()).get_term_info(&known)?));
         let places: Vec<Option<TermInfo>> = segments.iter().map(place).collect::<Result<_>>()?;
         let frequency = places.iter().flatten().map(|place| u64::from(place.doc_freq)).sum();
         let number = self.all.len();
@@ -75,22 +73,15 @@ pub struct Counts {
 
 impl Counts {
     /// The counts of whole segments.
-    ///
-    /// # Errors
-    /// `DamagedIndex`.
-    pub fn of_segments(segments: &[Arc<Segment>], terms: &Terms, fields: &Fields) -> Result<Self> {
-        let total = |field: Field| -> Result<u64> {
-            let of =
-                |segment: &Arc<Segment>| guarded(|| Ok(segment.reader().inverted_index(field)?.total_num_tokens()));
-            segments.iter().map(of).sum()
-        };
-        Ok(Self {
+    pub fn of_segments(segments: &[Arc<Segment>], terms: &Terms, fields: &Fields) -> Self {
+        let total = |field: Field| segments.iter().map(|segment| segment.inverted(field).total_num_tokens()).sum();
+        Self {
             chunks: segments.iter().map(|segment| u64::from(segment.chunk_count())).sum(),
-            stem_terms: total(fields.stem)?,
-            word_terms: total(fields.word)?,
+            stem_terms: total(fields.stem),
+            word_terms: total(fields.word),
             frequencies: terms.all.iter().map(|term| (term.term.clone(), term.frequency)).collect(),
             stem: Some(fields.stem),
-        })
+        }
     }
 
     /// The counts of some documents of each segment, which become the frequencies of the terms.
@@ -132,8 +123,8 @@ impl Counts {
 
 fn count(segment: &Segment, term: &Term, place: &TermInfo, documents: &[DocId]) -> Result<u64> {
     guarded(|| {
-        let inverted = segment.reader().inverted_index(term.field())?;
-        let mut postings = inverted.read_postings_from_terminfo(place, IndexRecordOption::Basic)?;
+        let mut postings =
+            segment.inverted(term.field()).read_postings_from_terminfo(place, IndexRecordOption::Basic)?;
         let mut count = 0;
         for doc in documents {
             if postings.doc() < *doc {

@@ -206,7 +206,10 @@ impl Client {
                 assert_eq!(response, Response::Alive);
                 continue;
             }
-            let more = matches!(response, Response::Chunks { last: false, .. } | Response::Alone);
+            let more = match &response {
+                Response::SegmentPart { bytes, summary: None } => !bytes.is_empty(),
+                other => matches!(other, Response::Chunks { last: false, .. } | Response::Alone),
+            };
             answers.push(response);
             if !more {
                 return answers;

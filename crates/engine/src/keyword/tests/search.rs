@@ -1,0 +1,255 @@
+//! What is found, in which order, and that every way to find it agrees.
+
+use super::*;
+use socle_core::Kind;
+use unicode_normalization::UnicodeNormalization;
+
+fn hits(segments: &[Arc<Segment>], question: &Question) -> Vec<(i64, f32)> {
+    ask(segments, question).hits
+}
+
+#[test]
+fn words_find_their_inflections_in_each_language() {
+    for (language, text, query) in [
+        ("english", "The server restores backups", "restoring a backup"),
+        ("french", "Les sauvegardes sont chiffrées", "sauvegarde chiffrée"),
+        ("french", "Les données sauvegardées", "donnees sauvegardees"),
+        ("french", "Les donnees sauvegardees", "données sauvegardées"),
+        ("german", "Die Häuser der Straße", "strasse haus"),
+        ("german", "Prüfung der Schlüssel", "Pruefung Schluessel"),
+        ("spanish", "las canciones españolas", "cancion espanola"),
+        ("italian", "l'architettura dell'applicazione", "applicazioni"),
+        ("polish", "kopie zapasowe bazy danych", "kopia bazami"),
+        ("polish", "kopie zapasowe są ważne", "wazne"),
+        ("russian", "резервное копирование книги", "книгами"),
+    ] {
+        let segments = [segment(Some(language), &[(1, text), (2, "xyz")])];
+        assert_eq!(ids(&segments, query), [1], "{language}: {query}");
+        let given = Question { language: Some(language.into()), ..question(query) };
+        assert_eq!(hits(&segments, &given).len(), 1, "{language}: {query}");
+    }
+}
+
+#[test]
+fn the_exact_form_ranks_higher() {
+    let segments = [segment(Some("french"), &[(1, "la peche"), (2, "la pêche"), (3, "la pèche")])];
+    assert_eq!(ids(&segments, "pêche"), [2, 1, 3]);
+    assert_eq!(ids(&segments, "peche").len(), 3);
+}
+
+#[test]
+fn several_languages_are_searched_at_once() {
+    let segments = [
+        segment(Some("french"), &[(1, "les sauvegardes chiffrées")]),
+        segment(Some("english"), &[(2, "encrypted backups")]),
+        segment(Some("simple"), &[(3, "backups")]),
+    ];
+    assert_eq!(ids(&segments, "sauvegarde"), [1]);
+    assert_eq!(ids(&segments, "backup"), [2]);
+    assert_eq!(ids(&segments, "backups").len(), 2);
+}
+
+#[test]
+fn composed_and_decomposed_text_and_query_match() {
+    let text = "Été à Łódź";
+    let decomposed: String = text.nfd().collect();
+    for indexed in [text, &decomposed] {
+        let segments = [segment(Some("simple"), &[(1, indexed)])];
+        for query in ["été", "e\u{301}te\u{301}", "ete", "łódź", "lodz", &decomposed] {
+            assert_eq!(ids(&segments, query), [1], "{query}");
+        }
+    }
+}
+
+#[test]
+fn identifiers_and_scripts_without_spaces_are_found() {
+    let segments = [segment(
+        Some("english"),
+        &[
+            (1, "error ERR-4042 in foo.bar()"),
+            (2, "error ERR-4043 and 4042 bars"),
+            (3, "東京都に住む"),
+            (4, "set max_connections to 100"),
+            (5, "京都に住む"),
+        ],
+    )];
+    assert_eq!(ids(&segments, "err-4042")[0], 1);
+    assert_eq!(ids(&segments, "foo.bar")[0], 1);
+    assert_eq!(ids(&segments, "connections"), [4]);
+    assert_eq!(ids(&segments, "MAX_CONNECTIONS"), [4]);
+    assert_eq!(ids(&segments, "東京"), [3]);
+    assert_eq!(ids(&segments, "\"東京都\""), [3]);
+}
+
+#[test]
+fn operators_work() {
+    let segments = [segment(
+        Some("english"),
+        &[(1, "write ahead log"), (2, "ahead of the log write"), (3, "logging writes"), (4, "The Who of it")],
+    )];
+    assert_eq!(ids(&segments, "\"write ahead log\""), [1]);
+    assert_eq!(ids(&segments, "\"Write-Ahead\" logs"), [1]);
+    assert_eq!(ids(&segments, "\"log write\" log"), [2]);
+    assert_eq!(ids(&segments, "log -ahead"), [3]);
+    assert_eq!(ids(&segments, "log -\"of the\"").len(), 2);
+    assert_eq!(ids(&segments, "loggi*"), [3]);
+    assert_eq!(ids(&segments, "\"the who\""), [4]);
+    assert_eq!(ids(&segments, "the who")[0], 4);
+    assert_eq!(ids(&segments, "\"write ahead\" \"ahead log\" -log"), Vec::<i64>::new());
+}
+
+#[test]
+fn odd_queries_are_no_errors() {
+    let segments = [segment(Some("english"), &[(1, "the quick brown fox")])];
+    let long = "quick ".repeat(200_000);
+    let many: String = (0..100_000).map(|number| format!("w{number} ")).collect();
+    for query in ["", "   ", "!?…", "-", "\"", "*", "-fox", "AND OR NOT", &"(".repeat(10_000), "\u{0}\u{1}quux", &many]
+    {
+        assert_eq!(ids(&segments, query), Vec::<i64>::new(), "{}", &query[..query.floor_char_boundary(20)]);
+    }
+    assert_eq!(ids(&segments, &long), [1]);
+    assert_eq!(ids(&segments, "NOT (quick:brown)"), [1]);
+    assert_eq!(ids(&segments, "the"), [1]);
+    assert_eq!(ids(&[], "quick"), Vec::<i64>::new());
+    let klingon = Question { language: Some("klingon".into()), ..question("quick") };
+    assert_eq!(search(&segments, &klingon, &|| false).unwrap_err().kind, Kind::InvalidArgument);
+    assert_eq!(search(&segments, &question("quick"), &|| true).unwrap_err().kind, Kind::Cancelled);
+    let infinite = Question { after: Some((f32::NAN, 0)), limit: u32::MAX, ..question("quick") };
+    assert!(hits(&segments, &infinite).len() <= 1);
+}
+
+/// Segments whose identifiers overlap, and one with everything.
+fn samples() -> (Vec<Arc<Segment>>, Vec<Arc<Segment>>) {
+    let all = texts(3000, 7);
+    let part = |keep: &dyn Fn(i64) -> bool| {
+        let texts: Vec<(i64, &str)> =
+            all.iter().filter(|(id, _)| keep(*id)).map(|(id, text)| (*id, text.as_str())).collect();
+        segment(Some("simple"), &texts)
+    };
+    let parts = vec![
+        part(&|id| id >= 2000),
+        part(&|id| id < 1000),
+        part(&|id| (1000..2000).contains(&id) && id % 2 == 0),
+        part(&|id| (1000..2000).contains(&id) && id % 2 == 1),
+    ];
+    (parts, vec![part(&|_| true)])
+}
+
+const QUERIES: [&str; 9] = [
+    "w0",
+    "w39",
+    "w1 w2",
+    "w3 w20 w7 w1",
+    "w5 -w6",
+    "\"w0 w1\" w2",
+    "w3*",
+    "w1* w0 w12",
+    "w30 w31 w32 w33 w34 w35 w36 w37 w38 w39 w30",
+];
+
+#[test]
+fn many_segments_answer_as_one_whatever_the_page() {
+    let (parts, whole) = samples();
+    for query in QUERIES {
+        let all = Question { limit: u32::MAX, ..question(query) };
+        let complete = hits(&whole, &all);
+        assert!(complete.is_sorted_by(|one, next| one.1 > next.1 || (one.1 == next.1 && one.0 < next.0)));
+        assert_eq!(hits(&parts, &all), complete, "{query}");
+        for segments in [&parts, &whole] {
+            for limit in [1, 7, 100] {
+                let mut paged: Vec<(i64, f32)> = Vec::new();
+                loop {
+                    let after = paged.last().map(|(chunk_id, score)| (*score, *chunk_id));
+                    let page = ask(segments, &Question { limit, after, ..question(query) });
+                    paged.extend(&page.hits);
+                    // The first pages of single hits are enough.
+                    if !page.more || (limit == 1 && paged.len() == 30) {
+                        break;
+                    }
+                }
+                assert_eq!(paged, complete[..paged.len()], "{query} by {limit}");
+                assert!(limit == 1 || paged.len() == complete.len());
+            }
+        }
+    }
+}
+
+#[test]
+fn lists_and_scores_agree_with_hits() {
+    let (parts, _) = samples();
+    let mut state = 3;
+    for query in QUERIES {
+        let complete = hits(&parts, &Question { limit: u32::MAX, ..question(query) });
+        for count in [0, 1, 20, 1000] {
+            let mut list: Vec<i64> = (0..count).map(|_| random(&mut state, 3100) as i64 - 50).collect();
+            let found = ask(
+                &parts,
+                &Question { limit: 50, restrict: Some(list.clone()), score: list.clone(), ..question(query) },
+            );
+            list.sort_unstable();
+            let mut expected: Vec<(i64, f32)> =
+                complete.iter().copied().filter(|(id, _)| list.binary_search(id).is_ok()).collect();
+            let mut scores = expected.clone();
+            scores.sort_by_key(|(chunk_id, _)| *chunk_id);
+            expected.truncate(50);
+            assert_eq!(found.hits, expected, "{query}");
+            assert_eq!(found.scores, scores, "{query}");
+        }
+    }
+}
+
+#[test]
+fn visible_statistics_are_those_of_an_index_of_the_visible() {
+    let all = texts(600, 9);
+    let pairs: Vec<(i64, &str)> = all.iter().map(|(id, text)| (*id, text.as_str())).collect();
+    let hidden = [segment(Some("simple"), &pairs[..400]), segment(Some("simple"), &pairs[400..])];
+    let visible: Vec<i64> = (0..600).filter(|id| id % 3 == 0).collect();
+    let alone: Vec<(i64, &str)> = pairs.iter().copied().filter(|(id, _)| id % 3 == 0).collect();
+    let alone = [segment(Some("simple"), &alone)];
+    for query in ["w0", "w3 w20 w7", "\"w0 w1\"", "w2 -w1"] {
+        let expected = hits(&alone, &Question { limit: 1000, ..question(query) });
+        let question =
+            Question { limit: 1000, restrict: Some(visible.clone()), visible_statistics: true, ..question(query) };
+        assert_eq!(hits(&hidden, &question), expected, "{query}");
+    }
+}
+
+#[test]
+fn a_merge_is_as_if_built_at_once_without_the_dead() {
+    let (parts, _) = samples();
+    let dead: Vec<i64> = (0..3000).rev().filter(|id| id % 7 == 0 || (200..900).contains(id)).collect();
+    let living = texts(3000, 7).into_iter().filter(|(id, _)| !dead.contains(id)).collect::<Vec<_>>();
+    let living: Vec<(i64, &str)> = living.iter().map(|(id, text)| (*id, text.as_str())).collect();
+    let expected = [segment(Some("simple"), &living)];
+    let merged_parts = [merged(&parts, &dead).unwrap()];
+    assert_eq!(merged_parts[0].chunk_count() as usize, living.len());
+    let again = [merged(&merged_parts, &[]).unwrap()];
+    for query in QUERIES {
+        let all = Question { limit: u32::MAX, ..question(query) };
+        assert_eq!(hits(&merged_parts, &all), hits(&expected, &all), "{query}");
+        assert_eq!(hits(&again, &all), hits(&expected, &all), "{query}");
+    }
+    assert!(merged(&parts, &(0..3000).collect::<Vec<_>>()).is_none());
+    assert_eq!(merge(&[], &[], &|| false, &mut Vec::new()).unwrap_err().kind, Kind::InvalidArgument);
+}
+
+#[test]
+fn building_refuses_what_is_no_segment() {
+    let chunk = Chunk { chunk_id: 1, content: "a".into(), ..Chunk::default() };
+    let kind = |language, chunks: &[Chunk]| build(language, chunks, &|| false, &mut Vec::new()).unwrap_err().kind;
+    assert_eq!(kind(None, &[]), Kind::InvalidArgument);
+    assert_eq!(kind(None, &[chunk.clone(), chunk.clone()]), Kind::InvalidArgument);
+    assert_eq!(kind(Some("klingon"), std::slice::from_ref(&chunk)), Kind::InvalidArgument);
+    let own = Chunk { language: Some("xx".into()), ..chunk.clone() };
+    assert_eq!(kind(Some("en"), &[own]), Kind::InvalidArgument);
+    assert_eq!(build(None, &[chunk], &|| true, &mut Vec::new()).unwrap_err().kind, Kind::Cancelled);
+}
+
+#[test]
+fn texts_without_words_are_chunks_without_hits() {
+    let segments = [segment(None, &[(i64::MIN, ""), (0, "…"), (i64::MAX, "word")])];
+    assert_eq!(ids(&segments, "word"), [i64::MAX]);
+    let empty = [segment(Some("english"), &[(1, "the of"), (2, "")])];
+    assert_eq!(ids(&empty, "word"), Vec::<i64>::new());
+    assert_eq!(ids(&empty, "the"), [1]);
+}

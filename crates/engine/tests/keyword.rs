@@ -1,0 +1,131 @@
+//! The keyword index through the engine's socket.
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+
+mod support;
+
+use socle_core::Kind;
+use socle_core::protocol::{
+    KEYWORD_DIRECTORY, KEYWORD_FORMAT, KeywordChunk, RUNTIME_DIRECTORY, Request, Response, SEGMENT_PART, SegmentDigest,
+    SegmentSummary,
+};
+use support::{Client, Engine};
+
+/// A segment and its summary from the answers to a request.
+fn segment(answers: Vec<Response>) -> (Vec<u8>, SegmentSummary) {
+    let count = answers.len();
+    let mut blob = Vec::new();
+    for (at, answer) in answers.into_iter().enumerate() {
+        let Response::SegmentPart { bytes, summary } = answer else { panic!("{answer:?}") };
+        assert!(!bytes.is_empty() && bytes.len() <= SEGMENT_PART);
+        blob.extend(bytes);
+        assert_eq!(summary.is_some(), at + 1 == count);
+        if let Some(summary) = summary {
+            assert_eq!(summary.byte_count, blob.len() as u64);
+            assert_eq!(summary.format, KEYWORD_FORMAT);
+            return (blob, summary);
+        }
+    }
+    panic!("no summary");
+}
+
+fn build(client: &mut Client, texts: &[(i64, &str)]) -> (Vec<u8>, SegmentSummary) {
+    let chunk = |(chunk_id, content): &(i64, &'static str)| KeywordChunk {
+        chunk_id: *chunk_id,
+        language: None,
+        head: "Handbuch",
+        content,
+    };
+    let texts: Vec<(i64, &'static str)> =
+        texts.iter().map(|(id, text)| (*id, &*String::leak((*text).to_string()))).collect();
+    let chunks = texts.iter().map(chunk).collect();
+    segment(client.call(&Request::KeywordBuild { language: Some("de"), chunks }))
+}
+
+fn search(client: &mut Client, segments: &[SegmentDigest], query: &str) -> Response {
+    let request = Request::KeywordSearch {
+        segments: segments.to_vec(),
+        query,
+        language: None,
+        limit: 10,
+        after: None,
+        restrict: None,
+        score: vec![2],
+        visible_statistics: false,
+    };
+    client.call(&request).pop().unwrap()
+}
+
+fn found(response: Response) -> Vec<i64> {
+    match response {
+        Response::KeywordHits { hits, .. } => hits.into_iter().map(|(chunk_id, _)| chunk_id).collect(),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn store(client: &mut Client, digest: SegmentDigest, blob: &[u8]) -> Response {
+    let mut last = None;
+    for (number, bytes) in blob.chunks(SEGMENT_PART).enumerate() {
+        let offset = (number * SEGMENT_PART) as u64;
+        last = client.call(&Request::KeywordStore { digest, byte_count: blob.len() as u64, offset, bytes }).pop();
+    }
+    last.unwrap()
+}
+
+#[test]
+fn segments_are_built_searched_merged_and_sent_again() {
+    let engine = Engine::start();
+    let mut client = engine.connect();
+    let (one_blob, one) =
+        build(&mut client, &[(1, "Sicherung der Datenbank"), (2, "Wiederherstellung der Sicherungen")]);
+    let (_, other) = build(&mut client, &[(3, "Sicherungen prüfen"), (4, "Verschlüsselung")]);
+    let both = [one.digest, other.digest];
+    assert_eq!(found(search(&mut client, &both, "Sicherung")).len(), 3);
+    match search(&mut client, &both, "wiederherstellungen") {
+        Response::KeywordHits { hits, scores, more } => {
+            assert_eq!(hits, scores);
+            assert_eq!((hits[0].0, more), (2, false));
+        }
+        other => panic!("{other:?}"),
+    }
+    let merge = Request::KeywordMerge { segments: both.to_vec(), dead: vec![4, 2] };
+    let (_, merged) = segment(client.call(&merge));
+    assert_eq!(merged.chunk_count, 2);
+    assert_eq!(found(search(&mut client, &[merged.digest], "Sicherung")), [1, 3]);
+    let all_dead = Request::KeywordMerge { segments: vec![other.digest], dead: vec![3, 4] };
+    assert_eq!(client.call(&all_dead), [Response::SegmentPart { bytes: Vec::new(), summary: None }]);
+
+    let unknown = [7; 32];
+    assert_eq!(search(&mut client, &[unknown, one.digest], "x"), Response::KeywordMissing(vec![unknown]));
+    let merge = Request::KeywordMerge { segments: vec![unknown], dead: Vec::new() };
+    assert_eq!(client.call(&merge), [Response::KeywordMissing(vec![unknown])]);
+
+    // Another engine, an empty cache: the segment comes from its rows.
+    let successor = Engine::start();
+    let mut client = successor.connect();
+    assert_eq!(search(&mut client, &[one.digest], "Sicherung"), Response::KeywordMissing(vec![one.digest]));
+    assert_eq!(store(&mut client, one.digest, &one_blob), Response::KeywordStored { complete: true });
+    assert_eq!(found(search(&mut client, &[one.digest], "Sicherung")), [1, 2]);
+    let cache = successor.scratch.0.join(RUNTIME_DIRECTORY).join(KEYWORD_DIRECTORY);
+    let files = std::fs::read_dir(&cache).unwrap().count();
+    assert_eq!(files, 1, "the sandbox lets the engine write its cache");
+    match store(&mut client, other.digest, &one_blob) {
+        Response::Failed { error, .. } => assert_eq!(error.kind, Kind::DamagedIndex),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn large_segments_come_in_parts_and_words_are_marked() {
+    let engine = Engine::start();
+    let mut client = engine.connect();
+    let texts: Vec<(i64, String)> = (0..30_000)
+        .map(|number| (number, format!("Kapitel {number} Wort{} Wort{}", number * 7, number * 13)))
+        .collect();
+    let texts: Vec<(i64, &str)> = texts.iter().map(|(id, text)| (*id, text.as_str())).collect();
+    let (blob, summary) = build(&mut client, &texts);
+    assert!(blob.len() > SEGMENT_PART);
+    assert_eq!(found(search(&mut client, &[summary.digest], "wort91000"))[0], 7000);
+    let highlight = Request::Highlight { query: "kapitel", language: Some("de"), contents: vec!["Das Kapitel", ""] };
+    assert_eq!(client.call(&highlight), [Response::Highlights(vec![vec![(4, 11)], vec![]])]);
+    assert_eq!(engine.report().request_count, 3);
+}

@@ -1,0 +1,1 @@
+SELECT k.chunk_id FROM {chunk} k

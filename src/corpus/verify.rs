@@ -1,0 +1,97 @@
+//! `socle.verify_corpus`: compares source and chunks, and chunks and keywords, and has repaired what differs.
+
+use super::CorpusSpec;
+use super::identity::{as_owner, as_superuser};
+use super::manage::{ASK_SWEEP, complete, own_corpus};
+use super::statement::expand;
+use crate::argument::Arguments;
+use crate::error::{report, spi};
+use crate::search::keyword;
+use crate::{client, model, query, read, wake};
+use pgrx::JsonB;
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::prelude::*;
+use socle_core::Result;
+use socle_core::protocol::{Request, Response};
+use std::collections::HashSet;
+
+const VERIFY: &str = include_str!("../../sql/corpus/verify.sql");
+const DAMAGED: &str = include_str!("../../sql/corpus/damaged.sql");
+const FORGET_DAMAGED: &str = include_str!("../../sql/corpus/forget_damaged.sql");
+const DELETE_STRAYS: &str = include_str!("../../sql/corpus/delete_strays.sql");
+const ALL_CHUNKS: &str = include_str!("../../sql/corpus/all_chunks.sql");
+const KEYWORD_DAMAGED: &str = include_str!("../../sql/query/keyword_damaged.sql");
+const KEYWORD_FORGET: &str = include_str!("../../sql/query/keyword_forget.sql");
+
+/// A row of the result of `socle.verify_corpus`.
+type Problems = TableIterator<'static, (name!(problem, String), name!(source_key, JsonB), name!(detail, String))>;
+
+#[pg_extern(sql = false)]
+fn verify_corpus(call: pg_sys::FunctionCallInfo) -> Result<Problems, ErrorReport> {
+    let verified = || -> Result<Problems> {
+        let corpus = own_corpus(call, "corpus")?;
+        let repair = Arguments::new(call).boolean(1).unwrap_or_default();
+        if repair {
+            model::prevent_if_read_only(c"socle.verify_corpus()");
+        }
+        let owner = complete(&corpus)?;
+        let problems = as_owner(owner, || -> Result<Vec<_>> {
+            let damaged = corpus.sql(DAMAGED);
+            let problems = problems(&expand(VERIFY, &corpus, &[("damaged", &damaged)])).map_err(spi)?;
+            if repair && !problems.is_empty() {
+                query::run(&expand(FORGET_DAMAGED, &corpus, &[("damaged", &damaged)]), &[])?;
+                query::run(&corpus.sql(DELETE_STRAYS), &[])?;
+                query::run(&corpus.sql(ASK_SWEEP), &[])?;
+                wake::at_commit();
+            }
+            Ok(problems)
+        })?;
+        let words = keyword_problems(&corpus, owner)?;
+        if repair && !words.is_empty() {
+            as_superuser(|| query::run(KEYWORD_FORGET, &[corpus.name.as_str().into()]))?;
+            wake::at_commit();
+        }
+        let words = words.into_iter().map(|detail| ("keywords".to_string(), JsonB(serde_json::Value::Null), detail));
+        Ok(TableIterator::new(problems.into_iter().chain(words).collect::<Vec<_>>()))
+    };
+    verified().map_err(report)
+}
+
+fn problems(sql: &str) -> pgrx::spi::Result<Vec<(String, JsonB, String)>> {
+    Spi::connect(|client| {
+        let rows = client.select(sql, None, &[])?;
+        rows.map(|row| {
+            let key = row.get::<JsonB>(2)?.unwrap_or(JsonB(serde_json::Value::Null));
+            Ok((row.get(1)?.unwrap_or_default(), key, row.get(3)?.unwrap_or_default()))
+        })
+        .collect()
+    })
+}
+
+/// What is wrong with the keyword index, unless it is still being completed.
+fn keyword_problems(corpus: &CorpusSpec, owner: pg_sys::Oid) -> Result<Vec<String>> {
+    let name = || [corpus.name.as_str().into()];
+    let damaged = as_superuser(|| read::rows(KEYWORD_DAMAGED, &name(), 0, |row| row.get::<String>(1)))?;
+    if !damaged.is_empty() {
+        let digests = damaged.into_iter().flatten();
+        return Ok(digests.map(|digest| format!("segment {digest} is not what was written")).collect());
+    }
+    // As the snapshot of everything else here has it.
+    let now = CorpusSpec::find_to_read(&corpus.name)?;
+    if now.keyword_gap > 0 || now.state == "filling" {
+        return Ok(Vec::new());
+    }
+    let mut covered: HashSet<i64> = HashSet::new();
+    for segment in keyword::segments(corpus)? {
+        let request = Request::KeywordList { segment };
+        let mut source = |digest: &_, numbers| keyword::parts(corpus, digest, numbers);
+        match keyword::with_segments(&request, &mut source)?.pop() {
+            Some(Response::KeywordChunks(chunks)) => covered.extend(chunks),
+            _ => return Err(client::unexpected()),
+        }
+    }
+    let sql = corpus.sql(ALL_CHUNKS);
+    let all = as_owner(owner, || read::rows(&sql, &[], 0, |row| row.get::<i64>(1).unwrap_or_default()))?;
+    let missing = all.iter().filter(|chunk| !covered.contains(chunk)).count();
+    Ok(if missing == 0 { Vec::new() } else { vec![format!("{missing} chunks are in no segment")] })
+}

@@ -1,0 +1,271 @@
+//! The keyword index as the sync worker keeps it: segments written with the chunks of a change, or for all chunks that have
+//! none after a first fill and a restore; many small ones made one.
+//!
+//! The engine builds; no transaction is open meanwhile. A chunk never changes its words, so what a segment says of it holds
+//! as long as the chunk is there.
+
+use super::transaction::{Trouble, as_corpus_owner, transaction};
+use super::turn;
+use crate::corpus::CorpusSpec;
+use crate::search::keyword::{Part, with_segments};
+use crate::{client, query, read};
+use pgrx::prelude::*;
+use socle_core::corpus::merge;
+use socle_core::language;
+use socle_core::protocol::{KEYWORD_FORMAT, KeywordChunk, Request, Response, SegmentDigest, SegmentSummary};
+use std::collections::HashSet;
+
+const INSERT: &str = include_str!("../../sql/query/keyword_insert.sql");
+const DELETE: &str = include_str!("../../sql/query/keyword_delete.sql");
+const OUTDATED: &str = include_str!("../../sql/query/keyword_outdated.sql");
+const SIZES: &str = include_str!("../../sql/query/keyword_sizes.sql");
+const GAP: &str = include_str!("../../sql/query/keyword_gap.sql");
+const CLOSED: &str = include_str!("../../sql/query/keyword_closed.sql");
+const TAKE: &str = include_str!("../../sql/query/take_index_lock.sql");
+const RETURN: &str = include_str!("../../sql/query/return_index_lock.sql");
+const ALL_CHUNKS: &str = include_str!("../../sql/corpus/all_chunks.sql");
+const GONE_CHUNKS: &str = include_str!("../../sql/corpus/gone_chunks.sql");
+const CHUNKS: &str = include_str!("../../sql/corpus/keyword_chunks.sql");
+
+/// First number of the advisory lock that is held while segments are completed or merged; the second is the OID of the
+/// change log.
+const KEYWORD_CLASS: i32 = 0x50c21;
+
+/// Chunks of a segment that is made of many at once, and bytes of their text.
+pub const FULL_SEGMENT: usize = 20_000;
+const FULL_BYTES: usize = 32 << 20;
+
+/// Chunks whose text is read in one statement.
+const READ_CHUNKS: usize = 2_000;
+
+/// A segment that is not stored yet.
+#[derive(Debug)]
+pub struct Segment {
+    summary: SegmentSummary,
+    parts: Vec<Vec<u8>>,
+}
+
+/// What is indexed of a chunk.
+#[derive(Clone, Debug)]
+pub struct Indexed {
+    /// Its number.
+    pub chunk_id: i64,
+    /// What stands before it when it is embedded.
+    pub head: String,
+    /// Its text.
+    pub content: String,
+    /// The language of its document, as the source says it.
+    pub language: Option<String>,
+}
+
+/// Has the engine make a segment. A language that nobody knows is as good as none.
+///
+/// # Errors
+/// Of the engine.
+pub fn build(corpus: &CorpusSpec, chunks: &[Indexed]) -> Result<Option<Segment>, Trouble> {
+    if chunks.is_empty() {
+        return Ok(None);
+    }
+    let chunks = chunks.iter().map(|chunk| KeywordChunk {
+        chunk_id: chunk.chunk_id,
+        language: chunk.language.as_deref().and_then(|name| language::canonical(name).ok()),
+        head: &chunk.head,
+        content: &chunk.content,
+    });
+    let request =
+        Request::KeywordBuild { language: language::canonical(&corpus.language).ok(), chunks: chunks.collect() };
+    segment(client::ask(request)?)
+}
+
+/// The parts of a segment; `None` for one without any chunk.
+fn segment(answers: Vec<Response>) -> Result<Option<Segment>, Trouble> {
+    let mut parts = Vec::with_capacity(answers.len());
+    for answer in answers {
+        match answer {
+            Response::SegmentPart { bytes, summary } => {
+                parts.push(bytes);
+                if let Some(summary) = summary {
+                    return Ok(Some(Segment { summary, parts }));
+                }
+            }
+            Response::Failed { error, .. } => return Err(error.into()),
+            _ => return Err(client::unexpected().into()),
+        }
+    }
+    Ok(None)
+}
+
+/// Stores a segment, in the transaction that is under way.
+///
+/// # Errors
+/// Whatever Postgres raises.
+pub fn store(corpus: &CorpusSpec, segment: Segment) -> Result<(), Trouble> {
+    let summary = segment.summary;
+    for (at, bytes) in segment.parts.into_iter().enumerate() {
+        let arguments = [
+            corpus.name.as_str().into(),
+            summary.digest.to_vec().into(),
+            super::document::position(at).into(),
+            summary.chunk_count.cast_signed().into(),
+            summary.byte_count.cast_signed().into(),
+            summary.format.cast_signed().into(),
+            bytes.into(),
+        ];
+        query::run(INSERT, &arguments)?;
+    }
+    Ok(())
+}
+
+/// Writes segments for all chunks that have none. Returns whether there was something to do for this worker.
+///
+/// # Errors
+/// Of the engine and of Postgres; what is written by then stays.
+pub fn complete(corpus: &CorpusSpec, owner: pg_sys::Oid, change: pg_sys::Oid) -> Result<bool, Trouble> {
+    locked(change, || {
+        turn::show(&format!("completing the keyword index of corpus {}", corpus.name));
+        transaction(|| Ok(query::run(OUTDATED, &[corpus.name.as_str().into(), KEYWORD_FORMAT.cast_signed().into()])?))?;
+        // In this order: what is written meanwhile without keywords is counted after.
+        let gap = transaction(|| {
+            Ok(read::rows(GAP, &[corpus.name.as_str().into()], 1, |row| row.get::<i64>(1).unwrap_or_default())?)
+        })?;
+        let sql = corpus.sql(ALL_CHUNKS);
+        let all = transaction(|| {
+            as_corpus_owner(owner, || Ok(read::rows(&sql, &[], 0, |row| row.get::<i64>(1).unwrap_or_default())?))
+        })?;
+        let mut covered: HashSet<i64> = HashSet::new();
+        for (digest, _) in sizes(corpus)? {
+            covered.extend(chunks_of(corpus, digest)?);
+        }
+        let mut missing: Vec<i64> = all.into_iter().filter(|chunk| !covered.contains(chunk)).collect();
+        drop(covered);
+        missing.sort_unstable();
+        let mut batch: Vec<Indexed> = Vec::new();
+        for chunks in missing.chunks(READ_CHUNKS) {
+            batch.extend(texts(corpus, owner, chunks)?);
+            let bytes: usize = batch.iter().map(|chunk| chunk.content.len() + chunk.head.len()).sum();
+            if batch.len() >= FULL_SEGMENT || bytes >= FULL_BYTES {
+                write(corpus, &std::mem::take(&mut batch))?;
+            }
+        }
+        write(corpus, &batch)?;
+        let closed = [corpus.name.as_str().into(), gap.into_iter().next().unwrap_or_default().into()];
+        transaction(|| Ok(query::run(CLOSED, &closed)?))
+    })
+}
+
+fn write(corpus: &CorpusSpec, chunks: &[Indexed]) -> Result<(), Trouble> {
+    match build(corpus, chunks)? {
+        Some(segment) => transaction(|| store(corpus, segment)),
+        None => Ok(()),
+    }
+}
+
+/// What is indexed of chunks that are stored. A title that has changed since belongs to a change that is still to come.
+fn texts(corpus: &CorpusSpec, owner: pg_sys::Oid, chunks: &[i64]) -> Result<Vec<Indexed>, Trouble> {
+    let template = corpus.parsed_template()?;
+    let sql = corpus.sql(CHUNKS);
+    transaction(|| {
+        as_corpus_owner(owner, || {
+            Ok(read::rows(&sql, &[chunks.to_vec().into()], 0, |row| {
+                let headings: Vec<String> =
+                    row.get::<Vec<Option<String>>>(2).unwrap_or_default().into_iter().flatten().collect();
+                let values = row.get::<Vec<Option<String>>>(4).unwrap_or_default();
+                let value = |name: &str| {
+                    let at = corpus.template_columns.iter().position(|column| column == name)?;
+                    values.get(at)?.as_deref()
+                };
+                Indexed {
+                    chunk_id: row.get(1).unwrap_or_default(),
+                    head: template.head(&headings, value),
+                    content: row.get(3).unwrap_or_default(),
+                    language: row.get(5),
+                }
+            })?)
+        })
+    })
+}
+
+/// Makes one of many small segments, without the chunks that are gone. Returns whether there was something to do.
+///
+/// # Errors
+/// Of the engine and of Postgres.
+pub fn merge(corpus: &CorpusSpec, owner: pg_sys::Oid, change: pg_sys::Oid) -> Result<bool, Trouble> {
+    if due(corpus)?.is_none() {
+        return Ok(false);
+    }
+    locked(change, || {
+        // Looked at again: another worker may just have done it.
+        let Some(segments) = due(corpus)? else { return Ok(()) };
+        turn::show(&format!("merging the keyword index of corpus {}", corpus.name));
+        let mut chunks: Vec<i64> = Vec::new();
+        for digest in &segments {
+            chunks.extend(chunks_of(corpus, *digest)?);
+        }
+        let sql = corpus.sql(GONE_CHUNKS);
+        let dead = transaction(|| {
+            as_corpus_owner(owner, || {
+                Ok(read::rows(&sql, &[chunks.clone().into()], 0, |row| row.get::<i64>(1).unwrap_or_default())?)
+            })
+        })?;
+        let request = Request::KeywordMerge { segments: segments.clone(), dead };
+        let merged = segment(with_segments(&request, &mut |digest, parts| stored(corpus, digest, parts))?)?;
+        transaction(|| {
+            let digests: Vec<Vec<u8>> = segments.iter().map(|digest| digest.to_vec()).collect();
+            let there = Spi::connect_mut(|client| {
+                client.update(DELETE, Some(1), &[corpus.name.as_str().into(), digests.into()])?.first().get_one::<i64>()
+            })?;
+            // Fewer: the index was made anew meanwhile, and this is of the old one.
+            if there == Some(segments.len() as i64) {
+                merged.map_or(Ok(()), |merged| store(corpus, merged))
+            } else {
+                Err(socle_core::Error::new(socle_core::Kind::NotInState, "the keyword index has changed meanwhile")
+                    .into())
+            }
+        })
+    })
+}
+
+fn due(corpus: &CorpusSpec) -> Result<Option<Vec<SegmentDigest>>, Trouble> {
+    let sizes = sizes(corpus)?;
+    let counts: Vec<u32> = sizes.iter().map(|(_, count)| *count).collect();
+    Ok(merge::due(&counts).map(|chosen| chosen.into_iter().map(|at| sizes[at].0).collect()))
+}
+
+/// The segments and the chunks in each.
+fn sizes(corpus: &CorpusSpec) -> Result<Vec<(SegmentDigest, u32)>, Trouble> {
+    transaction(|| {
+        let arguments = [corpus.name.as_str().into(), KEYWORD_FORMAT.cast_signed().into()];
+        let rows = read::rows(SIZES, &arguments, 0, |row| {
+            let digest = row.get::<Vec<u8>>(1).and_then(|digest| digest.try_into().ok())?;
+            Some((digest, row.get::<i32>(2).unwrap_or_default().unsigned_abs()))
+        })?;
+        Ok(rows.into_iter().flatten().collect())
+    })
+}
+
+fn chunks_of(corpus: &CorpusSpec, segment: SegmentDigest) -> Result<Vec<i64>, Trouble> {
+    let request = Request::KeywordList { segment };
+    match with_segments(&request, &mut |digest, parts| stored(corpus, digest, parts))?.pop() {
+        Some(Response::KeywordChunks(chunks)) => Ok(chunks),
+        _ => Err(client::unexpected().into()),
+    }
+}
+
+/// Some parts of a stored segment, read in a transaction of their own.
+fn stored(corpus: &CorpusSpec, digest: &SegmentDigest, parts: (i32, i32)) -> socle_core::Result<Vec<Part>> {
+    let read = transaction(|| Ok(crate::search::keyword::parts(corpus, digest, parts)?));
+    read.map_err(|trouble| {
+        socle_core::Error::new(trouble.kind.unwrap_or(socle_core::Kind::NotInState), trouble.message)
+    })
+}
+
+/// Does `work` unless another worker is at the keyword index of the corpus; returns whether it was done.
+fn locked(change: pg_sys::Oid, work: impl FnOnce() -> Result<(), Trouble>) -> Result<bool, Trouble> {
+    let lock = || [KEYWORD_CLASS.into(), change.to_u32().cast_signed().into()];
+    if !transaction(|| Ok(query::holds(TAKE, &lock())?))? {
+        return Ok(false);
+    }
+    let done = work();
+    transaction(|| Ok(query::run(RETURN, &lock())?))?;
+    done.map(|()| true)
+}
