@@ -5,6 +5,7 @@
 //! error below a parallel plan ("cannot start commands during a parallel operation"). Here SPI always reads only.
 
 use crate::error::spi;
+use pgrx::PgMemoryContexts;
 use pgrx::datum::DatumWithOid;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
@@ -91,6 +92,12 @@ pub fn rows<T>(
         };
         Ok(tuples.iter().map(|tuple| read(Row { tuple: *tuple, description })).collect())
     })
+}
+
+/// Does `work`, and gives back what it leaves in the memory of Postgres: for what is done many times in one call.
+pub fn in_memory_of_its_own<T>(work: impl FnOnce() -> T) -> T {
+    // SAFETY: the context lives as long as the closure, and what the closure returns is of Rust.
+    unsafe { PgMemoryContexts::new("socle").switch_to(|_| work()) }
 }
 
 /// The plan of a statement for the current user. SPI has to be connected.

@@ -4,6 +4,7 @@
 //! the caller's privileges and row security; the segments of the keyword index, which only give numbers of chunks, as
 //! superuser, and the log of changes as the owner of the corpus.
 
+mod evaluate;
 mod explain;
 pub mod keyword;
 mod passage;
@@ -26,10 +27,13 @@ use pgrx::prelude::*;
 use rank::Ranked;
 use scope::Scope;
 use socle_core::model::ModelSpec;
-use socle_core::protocol::{Request, Response, Role};
+use socle_core::protocol::{Request, Response, Role, SegmentDigest};
 use socle_core::{Error, Kind, Result};
 use trace::Trace;
-use wish::{Mode, Wish};
+use wish::{MAX_CANDIDATES, Mode, Wish};
+
+/// How much further candidates are looked for while they are of too few documents.
+const FURTHER: usize = 8;
 
 type Found = TableIterator<
     'static,
@@ -83,7 +87,7 @@ fn search_many(call: pg_sys::FunctionCallInfo) -> Result<Found, ErrorReport> {
 
 fn search_in(names: &[String], arguments: Arguments) -> Result<Vec<Passage>> {
     let Some(wish) = Wish::read(arguments)? else { return Ok(Vec::new()) };
-    run(names, &wish, &mut Trace::default())
+    run(&open(names)?, &wish, &mut Trace::default())
 }
 
 fn rows(passages: Vec<Passage>) -> Found {
@@ -118,38 +122,76 @@ struct Meaning {
     vector: Vec<f32>,
 }
 
-/// A search, whole.
+/// The corpora that are searched; says of each that is not complete that it is not.
 ///
 /// # Errors
-/// `UnknownCorpus`; `NotInState` for a corpus whose tables are gone; `EngineUnavailable`; what the filter is refused for.
-/// Privileges that the caller lacks are raised.
-pub fn run(names: &[String], wish: &Wish, trace: &mut Trace) -> Result<Vec<Passage>> {
+/// `UnknownCorpus`; `NotInState` for a corpus whose tables are gone.
+pub fn open(names: &[String]) -> Result<Vec<CorpusSpec>> {
     let mut corpora = Vec::with_capacity(names.len());
     for name in names {
         let corpus = CorpusSpec::find_to_read(name)?;
         check(&corpus)?;
         corpora.push(corpus);
     }
+    Ok(corpora)
+}
+
+/// One corpus of a search, the segments of its index, and the wish as it is granted there.
+struct Searched<'a> {
+    scope: Scope<'a>,
+    segments: Vec<SegmentDigest>,
+    wish: Wish,
+}
+
+/// A search, whole.
+///
+/// # Errors
+/// `EngineUnavailable`; what the filter is refused for. Privileges that the caller lacks are raised.
+pub fn run(corpora: &[CorpusSpec], wish: &Wish, trace: &mut Trace) -> Result<Vec<Passage>> {
     let mut meanings: Vec<Meaning> = Vec::new();
-    let mut ranked: Vec<(usize, Ranked)> = Vec::new();
-    let mut scopes: Vec<Scope<'_>> = Vec::with_capacity(corpora.len());
     let mut wishes: Vec<Wish> = Vec::with_capacity(corpora.len());
-    for corpus in &corpora {
+    for corpus in corpora {
         wishes.push(understand(corpus, wish, &mut meanings, trace)?);
     }
-    for (corpus, wish) in corpora.iter().zip(&wishes) {
+    let mut searched = Vec::with_capacity(corpora.len());
+    for (corpus, wish) in corpora.iter().zip(wishes) {
         let meaning = meanings.iter().find(|meaning| meaning.digest == corpus.model_digest);
         let vector = meaning.filter(|_| wish.mode.has_vectors()).map(|meaning| meaning.vector.as_slice());
-        let scope = trace.timed("filter", || Scope::new(corpus, wish, vector))?;
+        let scope = trace.timed("filter", || Scope::new(corpus, &wish, vector))?;
         trace.note("filter", scope.words());
         let segments = if wish.mode.has_words() { keyword::segments(corpus)? } else { Vec::new() };
-        let at = scopes.len();
-        ranked.extend(rank::rank(&scope, &segments, wish, trace)?.into_iter().map(|ranked| (at, ranked)));
-        scopes.push(scope);
+        searched.push(Searched { scope, segments, wish });
     }
-    ranked.sort_by(|a, b| b.1.score.total_cmp(&a.1.score).then(a.0.cmp(&b.0)).then(a.1.chunk_id.cmp(&b.1.chunk_id)));
+    let ranked = ranked(&mut searched, wish, trace)?;
+    let scopes: Vec<Scope<'_>> = searched.into_iter().map(|searched| searched.scope).collect();
     let chosen = select::select(&scopes, ranked, wish, trace)?;
     trace.timed("contents", || passage::read(&scopes, chosen, wish))
+}
+
+/// The candidates of all corpora, best first. Where one is wanted of each document, looks on until there are enough.
+fn ranked(searched: &mut [Searched<'_>], wish: &Wish, trace: &mut Trace) -> Result<Vec<(usize, Ranked)>> {
+    loop {
+        trace.fate.clear();
+        let (mut ranked, mut more) = (Vec::new(), false);
+        for (at, corpus) in searched.iter().enumerate() {
+            let (found, more_there) = rank::rank(&corpus.scope, &corpus.segments, &corpus.wish, trace)?;
+            ranked.extend(found.into_iter().map(|ranked| (at, ranked)));
+            more |= more_there && corpus.wish.candidate_count < MAX_CANDIDATES;
+        }
+        let place = |of: &(usize, Ranked)| (of.0, of.1.chunk_id);
+        ranked.sort_by(|a, b| b.1.score.total_cmp(&a.1.score).then_with(|| place(a).cmp(&place(b))));
+        if !wish.group_by_document {
+            return Ok(ranked);
+        }
+        let scopes: Vec<&Scope<'_>> = searched.iter().map(|searched| &searched.scope).collect();
+        let documents = select::one_of_each_document(&scopes, ranked)?;
+        if documents.len() >= wish.limit || !more {
+            return Ok(documents);
+        }
+        for corpus in searched.iter_mut() {
+            corpus.wish.candidate_count = (corpus.wish.candidate_count * FURTHER).min(MAX_CANDIDATES);
+        }
+    }
 }
 
 /// The wish as it can be granted in a corpus: with the vector of the query, or without if that is allowed.

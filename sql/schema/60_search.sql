@@ -106,3 +106,24 @@ AS 'MODULE_PATHNAME', 'explain_search_wrapper';
 COMMENT ON FUNCTION socle.explain_search(text, text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, boolean, double precision, integer, text, text, boolean, bigint) IS
     'what socle.search does for the same arguments, step by step, and where one chunk is won or lost';
 GRANT EXECUTE ON FUNCTION socle.explain_search(text, text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, boolean, double precision, integer, text, text, boolean, bigint) TO PUBLIC;
+
+CREATE FUNCTION socle.evaluate(
+    corpus text,
+    queries regclass,
+    judgments regclass,
+    k integer DEFAULT 10,
+    modes text[] DEFAULT '{vector,keyword,hybrid}',
+    fusion text DEFAULT 'adaptive',
+    keyword_weight double precision DEFAULT NULL,
+    filter jsonb DEFAULT NULL,
+    rerank_model text DEFAULT NULL,
+    rerank_count integer DEFAULT 20,
+    language text DEFAULT NULL
+) RETURNS TABLE (
+    mode text, query_count integer, ndcg double precision, recall double precision, reciprocal_rank double precision,
+    index_recall double precision, median_milliseconds double precision)
+LANGUAGE c VOLATILE PARALLEL RESTRICTED COST 1000000000 ROWS 3 SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'evaluate_wrapper';
+COMMENT ON FUNCTION socle.evaluate(text, regclass, regclass, integer, text[], text, double precision, jsonb, text, integer, text) IS
+    'how good the first k documents of a search are in each mode, by a table of queries (id, text) and one of judgments (query id, source key, grade)';
+GRANT EXECUTE ON FUNCTION socle.evaluate(text, regclass, regclass, integer, text[], text, double precision, jsonb, text, integer, text) TO PUBLIC;

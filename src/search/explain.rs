@@ -1,9 +1,9 @@
 //! `socle.explain_search`: what a search did, step by step, and where one chunk was won or lost. Shows numbers alone, and
 //! of a chunk that the caller may not see no more than of one that does not exist.
 
-use super::run;
 use super::trace::{Line, Trace};
 use super::wish::Wish;
+use super::{open, run};
 use crate::argument::Arguments;
 use crate::error::report;
 use pgrx::pg_sys::panic::ErrorReport;
@@ -25,7 +25,7 @@ fn explain_search(call: pg_sys::FunctionCallInfo) -> Result<Explained, ErrorRepo
         };
         let mut trace = Trace { chunk: arguments.long(CHUNK), ..Trace::default() };
         let begun = Instant::now();
-        let results = run(&[corpus], &wish, &mut trace)?;
+        let results = run(&open(&[corpus])?, &wish, &mut trace)?;
         let total = Line {
             step: "total",
             milliseconds: Some(begun.elapsed().as_secs_f64() * 1e3),

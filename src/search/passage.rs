@@ -75,7 +75,8 @@ pub struct Passage {
 /// As [`Scope::rows`].
 pub fn contents(scopes: &[Scope<'_>], ranked: &[(usize, Ranked)]) -> Result<HashMap<(usize, i64), Content>> {
     let mut contents = HashMap::new();
-    for (at, chunks) in by_corpus(scopes, ranked).into_iter().enumerate().filter(|(_, chunks)| !chunks.is_empty()) {
+    for (at, chunks) in by_corpus(scopes.len(), ranked).into_iter().enumerate().filter(|(_, chunks)| !chunks.is_empty())
+    {
         let found = scopes[at].rows(CONTENTS, &chunks, 0, |row| {
             let content = Content {
                 key: row.get::<JsonB>(2).map(|key| key.0).unwrap_or_default(),
@@ -125,7 +126,9 @@ pub fn read(scopes: &[Scope<'_>], chosen: Vec<(usize, Ranked)>, wish: &Wish) -> 
     } else {
         results.into_iter().map(|(.., passage)| passage).collect()
     };
-    mark(&mut results, wish)?;
+    if wish.shown {
+        mark(&mut results, wish)?;
+    }
     Ok(results)
 }
 

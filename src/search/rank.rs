@@ -58,11 +58,16 @@ struct Legs {
     stale: HashSet<i64>,
 }
 
-/// The ranking of the candidates of one corpus.
+/// The ranking of the candidates of one corpus, and whether there are more.
 ///
 /// # Errors
 /// As the legs.
-pub fn rank(scope: &Scope<'_>, segments: &[SegmentDigest], wish: &Wish, trace: &mut Trace) -> Result<Vec<Ranked>> {
+pub fn rank(
+    scope: &Scope<'_>,
+    segments: &[SegmentDigest],
+    wish: &Wish,
+    trace: &mut Trace,
+) -> Result<(Vec<Ranked>, bool)> {
     let depth = wish.candidate_count.max(REFERENCE_DEPTH);
     let mut wanted = depth;
     let mut legs = Legs::default();
@@ -83,7 +88,7 @@ pub fn rank(scope: &Scope<'_>, segments: &[SegmentDigest], wish: &Wish, trace: &
         Mode::Hybrid => fused(&legs, wish)?,
     };
     trace.candidates(scope.corpus, &ranked, &legs.stale);
-    Ok(ranked)
+    Ok((ranked, legs.vector.len() >= depth || legs.keyword.len() >= depth))
 }
 
 fn candidates(

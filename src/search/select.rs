@@ -27,9 +27,6 @@ pub fn select(
     wish: &Wish,
     trace: &mut Trace,
 ) -> Result<Vec<(usize, Ranked)>> {
-    if wish.group_by_document {
-        ranked = one_of_each_document(scopes, ranked)?;
-    }
     if let Some(model) = &wish.reranker {
         ranked.truncate(wish.rerank_count);
         ranked = trace.timed("rerank", || rerank(scopes, ranked, wish, model))?;
@@ -53,17 +50,23 @@ pub fn select(
 }
 
 /// The numbers of the chunks of each corpus.
-pub fn by_corpus(scopes: &[Scope<'_>], ranked: &[(usize, Ranked)]) -> Vec<Vec<i64>> {
-    let mut chunks = vec![Vec::new(); scopes.len()];
+pub fn by_corpus(corpora: usize, ranked: &[(usize, Ranked)]) -> Vec<Vec<i64>> {
+    let mut chunks = vec![Vec::new(); corpora];
     for (at, ranked) in ranked {
         chunks[*at].push(ranked.chunk_id);
     }
     chunks
 }
 
-fn one_of_each_document(scopes: &[Scope<'_>], ranked: Vec<(usize, Ranked)>) -> Result<Vec<(usize, Ranked)>> {
+/// The best candidate of each document.
+///
+/// # Errors
+/// As [`Scope::rows`].
+pub fn one_of_each_document(scopes: &[&Scope<'_>], ranked: Vec<(usize, Ranked)>) -> Result<Vec<(usize, Ranked)>> {
     let mut keys: HashMap<(usize, i64), String> = HashMap::new();
-    for (at, chunks) in by_corpus(scopes, &ranked).into_iter().enumerate().filter(|(_, chunks)| !chunks.is_empty()) {
+    for (at, chunks) in
+        by_corpus(scopes.len(), &ranked).into_iter().enumerate().filter(|(_, chunks)| !chunks.is_empty())
+    {
         let found = scopes[at].rows(KEYS, &chunks, 0, |row| {
             (row.get::<i64>(1).unwrap_or_default(), row.get::<String>(2).unwrap_or_default())
         })?;
@@ -116,7 +119,9 @@ fn rerank(
 
 fn spread(scopes: &[Scope<'_>], ranked: Vec<(usize, Ranked)>, wish: &Wish) -> Result<Vec<(usize, Ranked)>> {
     let mut vectors: HashMap<(usize, i64), Vec<f32>> = HashMap::new();
-    for (at, chunks) in by_corpus(scopes, &ranked).into_iter().enumerate().filter(|(_, chunks)| !chunks.is_empty()) {
+    for (at, chunks) in
+        by_corpus(scopes.len(), &ranked).into_iter().enumerate().filter(|(_, chunks)| !chunks.is_empty())
+    {
         let found = scopes[at].rows(VECTORS, &chunks, 0, |row| {
             (row.get::<i64>(1).unwrap_or_default(), row.get::<Vec<f32>>(2).unwrap_or_default())
         })?;

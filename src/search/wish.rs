@@ -9,7 +9,7 @@ use std::ops::RangeInclusive;
 
 /// Most results, candidates and neighbours.
 const MAX_RESULTS: i32 = 10_000;
-const MAX_CANDIDATES: i32 = 100_000;
+pub const MAX_CANDIDATES: usize = 100_000;
 const MAX_RERANKED: i32 = 1_000;
 const MAX_NEIGHBOURS: i32 = 100;
 
@@ -30,12 +30,19 @@ impl Mode {
     /// # Errors
     /// `InvalidArgument`, with the names there are.
     pub fn parse(name: &str) -> Result<Self> {
-        match name {
-            "hybrid" => Ok(Self::Hybrid),
-            "vector" => Ok(Self::Vector),
-            "keyword" => Ok(Self::Keyword),
-            _ => Err(Error::new(Kind::InvalidArgument, format!("mode \"{name}\" does not exist"))
-                .hint("Modes are \"hybrid\", \"vector\" and \"keyword\".")),
+        let all = [Self::Hybrid, Self::Vector, Self::Keyword];
+        all.into_iter().find(|mode| mode.name() == name).ok_or_else(|| {
+            Error::new(Kind::InvalidArgument, format!("mode \"{name}\" does not exist"))
+                .hint("Modes are \"hybrid\", \"vector\" and \"keyword\".")
+        })
+    }
+
+    /// The name used in SQL.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Hybrid => "hybrid",
+            Self::Vector => "vector",
+            Self::Keyword => "keyword",
         }
     }
 
@@ -85,6 +92,8 @@ pub struct Wish {
     pub visible_statistics: bool,
     /// Without vectors rather than not at all.
     pub vector_optional: bool,
+    /// Contents are shown: the words of the query are marked in them.
+    pub shown: bool,
 }
 
 impl Wish {
@@ -107,6 +116,7 @@ impl Wish {
             language: None,
             visible_statistics: false,
             vector_optional: false,
+            shown: true,
         }
     }
 
@@ -125,11 +135,10 @@ impl Wish {
         wish.filter = arguments.json(4);
         wish.fusion = arguments.word(5, "fusion")?.map_or(Ok(wish.fusion), |name| name.parse())?;
         wish.keyword_weight = arguments.number(6);
-        let candidates = number(arguments, 7, "candidate_count", 1..=MAX_CANDIDATES)?;
+        let candidates = number(arguments, 7, "candidate_count", 1..=MAX_CANDIDATES as i32)?;
         wish.candidate_count = candidates.unwrap_or(wish.candidate_count).max(wish.limit);
         wish.reranker = arguments.word(8, "rerank_model")?.map(|name| model::rerank_model(Some(name))).transpose()?;
-        let reranked = number(arguments, 9, "rerank_count", 1..=MAX_RERANKED)?.unwrap_or(wish.rerank_count);
-        wish.rerank_count = reranked.max(wish.limit);
+        wish.rerank_count = rerank_count(arguments, 9)?.unwrap_or(wish.rerank_count).max(wish.limit);
         wish.min_score = arguments.number(10);
         wish.group_by_document = arguments.boolean(11).unwrap_or_default();
         wish.diversity = arguments.number(12).unwrap_or_default();
@@ -152,7 +161,9 @@ impl Wish {
         Ok(Some(wish))
     }
 
-    fn check(&self) -> Result<()> {
+    /// # Errors
+    /// `InvalidArgument` for what contradicts itself.
+    pub fn check(&self) -> Result<()> {
         let contradiction = |what: &str, mode: &str| {
             Err(Error::new(Kind::InvalidArgument, format!("{what} has no meaning in mode \"{mode}\""))
                 .hint("Leave it out, or choose mode \"hybrid\"."))
@@ -172,7 +183,19 @@ impl Wish {
     }
 }
 
-fn number(arguments: Arguments, at: usize, name: &str, range: RangeInclusive<i32>) -> Result<Option<usize>> {
+/// How many candidates a cross-encoder ranks anew.
+///
+/// # Errors
+/// As [`number`].
+pub fn rerank_count(arguments: Arguments, at: usize) -> Result<Option<usize>> {
+    number(arguments, at, "rerank_count", 1..=MAX_RERANKED)
+}
+
+/// An argument that counts something.
+///
+/// # Errors
+/// `InvalidArgument` outside the range.
+pub fn number(arguments: Arguments, at: usize, name: &str, range: RangeInclusive<i32>) -> Result<Option<usize>> {
     match arguments.integer(at) {
         Some(value) if !range.contains(&value) => Err(Error::new(
             Kind::InvalidArgument,

@@ -8,6 +8,7 @@ mod interrupt;
 mod model;
 mod readme;
 mod reference;
+mod search;
 mod settings;
 mod shutdown;
 mod standby;

@@ -1,0 +1,245 @@
+//! `socle.evaluate`: how good the searches of a corpus are, by queries and judgments in tables of the user, and how much of
+//! the exact result its vector index finds.
+//!
+//! Reads those tables and searches as the caller. Refuses tables that lack columns and keys that cannot be those of the source.
+
+use super::scope::Scope;
+use super::trace::Trace;
+use super::vector_leg;
+use super::wish::{self, Mode, Wish};
+use super::{embed, open, run};
+use crate::argument::Arguments;
+use crate::corpus::statement::{identifier, literal};
+use crate::corpus::{CorpusSpec, model_of};
+use crate::error::report;
+use crate::{model, read};
+use pgrx::JsonB;
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::prelude::*;
+use socle_core::search::metrics::{Quality, mean, measure};
+use socle_core::{Error, Kind, Result, language};
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+const COLUMNS: &str = include_str!("../../sql/query/evaluation_columns.sql");
+const COLUMN_TYPE: &str = include_str!("../../sql/query/column_type.sql");
+
+/// Measures of the first results, unless something else is asked for; and the most.
+const DEFAULT_K: usize = 10;
+const MAX_K: i32 = 1_000;
+
+/// Time between two words about progress.
+const SAY_EVERY: Duration = Duration::from_secs(5);
+
+type Evaluated = TableIterator<
+    'static,
+    (
+        name!(mode, String),
+        name!(query_count, i32),
+        name!(ndcg, Option<f64>),
+        name!(recall, Option<f64>),
+        name!(reciprocal_rank, Option<f64>),
+        name!(index_recall, Option<f64>),
+        name!(median_milliseconds, Option<f64>),
+    ),
+>;
+
+/// A query that somebody judged results of.
+struct Judged {
+    query: String,
+    /// By the key of the document, as JSON.
+    grades: HashMap<String, i32>,
+}
+
+/// What one mode has come to so far.
+struct Tally {
+    wish: Wish,
+    qualities: Vec<Quality>,
+    milliseconds: Vec<f64>,
+}
+
+#[pg_extern(sql = false)]
+fn evaluate(call: pg_sys::FunctionCallInfo) -> Result<Evaluated, ErrorReport> {
+    let (tallies, index_recalls) = evaluated(Arguments::new(call)).map_err(report)?;
+    Ok(TableIterator::new(tallies.into_iter().map(move |mut tally| {
+        let quality = mean(&tally.qualities);
+        let index_recall = if tally.wish.mode.has_vectors() { average(&index_recalls) } else { None };
+        (
+            tally.wish.mode.name().to_string(),
+            i32::try_from(tally.qualities.len()).unwrap_or(i32::MAX),
+            quality.map(|quality| quality.ndcg),
+            quality.map(|quality| quality.recall),
+            quality.map(|quality| quality.reciprocal_rank),
+            index_recall,
+            median(&mut tally.milliseconds),
+        )
+    })))
+}
+
+fn evaluated(arguments: Arguments) -> Result<(Vec<Tally>, Vec<f64>)> {
+    let (Some(name), Some(queries), Some(judgments)) =
+        (arguments.word(0, "corpus")?, arguments.oid(1), arguments.oid(2))
+    else {
+        return Ok((Vec::new(), Vec::new()));
+    };
+    let mut tallies = tallies(arguments)?;
+    let corpora = open(&[name])?;
+    let all = judged(&corpora[0], queries, judgments)?;
+    let with_vectors = tallies.iter().find(|tally| tally.wish.mode.has_vectors()).map(|tally| tally.wish.clone());
+    let mut index_recalls = Vec::new();
+    let mut said = Instant::now();
+    for (done, judged) in all.iter().enumerate() {
+        pgrx::check_for_interrupts!();
+        if said.elapsed() > SAY_EVERY {
+            said = Instant::now();
+            pgrx::notice!("{done} of {} queries are evaluated", all.len());
+        }
+        read::in_memory_of_its_own(|| {
+            tallies.iter_mut().try_for_each(|tally| tally.search(&corpora, judged))?;
+            if let Some(wish) = &with_vectors {
+                index_recalls.extend(index_recall(&corpora[0], wish, &judged.query)?);
+            }
+            Ok(())
+        })?;
+    }
+    Ok((tallies, index_recalls))
+}
+
+/// The modes that are asked for, each with its search.
+fn tallies(arguments: Arguments) -> Result<Vec<Tally>> {
+    let k = wish::number(arguments, 3, "k", 1..=MAX_K)?.unwrap_or(DEFAULT_K);
+    let mut wish = Wish::new(String::new());
+    wish.limit = k;
+    wish.candidate_count = wish.candidate_count.max(k);
+    wish.fusion = arguments.word(5, "fusion")?.map_or(Ok(wish.fusion), |name| name.parse())?;
+    wish.filter = arguments.json(7);
+    wish.reranker = arguments.word(8, "rerank_model")?.map(|name| model::rerank_model(Some(name))).transpose()?;
+    wish.rerank_count = wish::rerank_count(arguments, 9)?.unwrap_or(wish.rerank_count).max(k);
+    wish.language = arguments.word(10, "language")?.map(|name| language::canonical(&name)).transpose()?;
+    wish.group_by_document = true;
+    wish.shown = false;
+    let mut modes: Vec<Mode> = Vec::new();
+    match arguments.contents(4, "modes")? {
+        Some(names) => {
+            for name in names.elements.into_iter().flatten() {
+                let mode = Mode::parse(&name)?;
+                if !modes.contains(&mode) {
+                    modes.push(mode);
+                }
+            }
+        }
+        None => modes.extend([Mode::Vector, Mode::Keyword, Mode::Hybrid]),
+    }
+    let mut tallies = Vec::with_capacity(modes.len());
+    for mode in modes {
+        let keyword_weight = if mode == Mode::Hybrid { arguments.number(6) } else { None };
+        let wish = Wish { mode, keyword_weight, ..wish.clone() };
+        wish.check()?;
+        tallies.push(Tally { wish, qualities: Vec::new(), milliseconds: Vec::new() });
+    }
+    Ok(tallies)
+}
+
+impl Tally {
+    fn search(&mut self, corpora: &[CorpusSpec], judged: &Judged) -> Result<()> {
+        self.wish.query.clone_from(&judged.query);
+        let begun = Instant::now();
+        let found = run(corpora, &self.wish, &mut Trace::default())?;
+        self.milliseconds.push(begun.elapsed().as_secs_f64() * 1e3);
+        let ranking: Vec<String> = found.iter().map(|passage| passage.key.to_string()).collect();
+        self.qualities.extend(measure(&ranking, &judged.grades, self.wish.limit));
+        Ok(())
+    }
+}
+
+/// The part of the nearest chunks that the vector leg finds as it runs. By their similarity, as equal ones may stand for
+/// each other; `None` when no chunk passes.
+fn index_recall(corpus: &CorpusSpec, wish: &Wish, query: &str) -> Result<Option<f64>> {
+    let vector = embed(&model_of(corpus)?, query)?;
+    let scope = Scope::new(corpus, wish, Some(&vector))?;
+    let exact = vector_leg::exact(&scope, wish.limit)?;
+    let Some((_, least)) = exact.last() else { return Ok(None) };
+    let (found, _) = vector_leg::nearest(&scope, wish.candidate_count)?;
+    let good = found.iter().take(exact.len()).filter(|(_, similarity)| similarity >= least).count();
+    Ok(Some(good as f64 / exact.len() as f64))
+}
+
+/// The queries that have judgments, in the order of their table.
+fn judged(corpus: &CorpusSpec, queries: pg_sys::Oid, judgments: pg_sys::Oid) -> Result<Vec<Judged>> {
+    let (table, columns) = columns(queries, "queries", &["the id of a query", "its text"])?;
+    let (id, text) = (&columns[0].0, &columns[1].0);
+    let sql = format!("SELECT q.{id}::text, q.{text}::text FROM {table} q");
+    let queries = read::rows(&sql, &[], 0, |row| (row.get::<String>(1), row.get::<String>(2)))?;
+    let mut grades = grades(corpus, judgments)?;
+    Ok(queries
+        .into_iter()
+        .filter_map(|(id, query)| {
+            let query = query.filter(|query| !query.trim().is_empty())?;
+            Some(Judged { query, grades: grades.remove(&id?)? })
+        })
+        .collect())
+}
+
+/// What documents are worth for a query, by the id of the query and the key of the document; the best of several words.
+fn grades(corpus: &CorpusSpec, judgments: pg_sys::Oid) -> Result<HashMap<String, HashMap<String, i32>>> {
+    let wanted = ["the id of a query", "the key of a document", "its grade"];
+    let (table, columns) = columns(judgments, "judgments", &wanted)?;
+    let (id, document, grade) = (&columns[0].0, &columns[1].0, &columns[2].0);
+    let key = match (columns[1].1, corpus.key_columns.as_slice()) {
+        (true, _) => format!("j.{document}::jsonb"),
+        (false, [column]) => {
+            let source = pg_sys::Oid::from(corpus.source.unwrap_or_default());
+            let found =
+                read::rows(COLUMN_TYPE, &[source.into(), column.as_str().into()], 1, |row| row.get::<String>(1))?;
+            let key_type = found.into_iter().next().flatten().unwrap_or_else(|| "text".to_string());
+            format!("jsonb_build_object({}, j.{document}::text::{key_type})", literal(column))
+        }
+        (false, _) => {
+            return Err(Error::new(
+                Kind::WrongColumnType,
+                format!("column {document} of {table} must be of type jsonb"),
+            )
+            .detail(format!("The key of a document of corpus \"{}\" has several columns.", corpus.name))
+            .hint("Write it as socle.search does in its column source_key."));
+        }
+    };
+    let sql = format!(
+        "SELECT j.{id}::text, {key}, j.{grade}::integer FROM {table} j WHERE num_nulls(j.{id}, j.{document}, j.{grade}) = 0"
+    );
+    let rows = read::rows(&sql, &[], 0, |row| (row.get::<String>(1), row.get::<JsonB>(2), row.get::<i32>(3)))?;
+    let mut grades: HashMap<String, HashMap<String, i32>> = HashMap::new();
+    for row in rows {
+        let (Some(id), Some(key), Some(grade)) = row else { continue };
+        let known = grades.entry(id).or_default().entry(key.0.to_string()).or_insert(grade);
+        *known = grade.max(*known);
+    }
+    Ok(grades)
+}
+
+/// A table as it stands in SQL, and its first columns: name, quoted, and whether it is JSON.
+fn columns(table: pg_sys::Oid, argument: &str, wanted: &[&str]) -> Result<(String, Vec<(String, bool)>)> {
+    let found = read::rows(COLUMNS, &[table.into()], 0, |row| {
+        (row.get::<String>(1), row.get::<String>(2), row.get::<bool>(3) == Some(true))
+    })?;
+    let name = found.first().and_then(|column| column.0.clone()).unwrap_or_else(|| format!("with OID {table}"));
+    if found.len() < wanted.len() {
+        let message = format!("table {name} of {argument} must have at least {} columns", wanted.len());
+        return Err(Error::new(Kind::InvalidArgument, message).detail(format!("They are {}.", wanted.join(", "))));
+    }
+    let columns = found.into_iter().map(|(_, column, json)| (identifier(&column.unwrap_or_default()), json)).collect();
+    Ok((name, columns))
+}
+
+fn average(values: &[f64]) -> Option<f64> {
+    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+}
+
+fn median(values: &mut [f64]) -> Option<f64> {
+    values.sort_unstable_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    match values.len() % 2 {
+        _ if values.is_empty() => None,
+        0 => Some(f64::midpoint(values[middle - 1], values[middle])),
+        _ => Some(values[middle]),
+    }
+}

@@ -1,0 +1,115 @@
+//! Searches while something is missing: a corpus that rests, a model that is gone, an engine that dies.
+
+use super::{MODES, drain, found, listening, try_found, value, with_papers};
+use crate::sqlstate;
+use postgres::NoTls;
+use socle_tests::{Raise, error_of, eventually, signal};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+#[test]
+fn a_corpus_that_is_not_complete_answers_and_says_so() {
+    let (cluster, mut client) = with_papers(40);
+    let (mut listener, told) = listening(&cluster);
+    assert_eq!(found(&mut listener, "'fox', mode => 'vector'").len(), 10);
+    assert_eq!(drain(&told), "");
+    client.batch_execute("SELECT socle.pause_corpus('paper')").unwrap();
+    assert_eq!(found(&mut listener, "'fox', mode => 'vector'").len(), 10);
+    assert_eq!(drain(&told), "corpus \"paper\" is paused and may be out of date");
+    client
+        .batch_execute(
+            "INSERT INTO paper SELECT i, 'more', sentence(i), 1, 1 FROM generate_series(100, 199) i;
+             UPDATE socle.corpus SET state = 'filling'",
+        )
+        .unwrap();
+    assert_eq!(found(&mut listener, "'fox', mode => 'vector'").len(), 10);
+    assert_eq!(drain(&told), "corpus \"paper\" is still being filled");
+    client.batch_execute("UPDATE socle.corpus SET state = 'broken', state_reason = 'by this test'").unwrap();
+    assert_eq!(found(&mut listener, "'fox', mode => 'vector', filter => '{\"level\": 1}'").len(), 8);
+    assert_eq!(drain(&told), "corpus \"paper\" is broken and may be out of date: by this test");
+    client.batch_execute("SELECT socle.drop_corpus('paper', keep_chunks => true)").unwrap();
+    assert_eq!(sqlstate(try_found(&mut listener, "'fox'")), "42704");
+}
+
+#[test]
+fn words_are_found_without_the_model_when_the_caller_allows_it() {
+    let (cluster, mut client) = with_papers(40);
+    // The corpus keeps the model from being dropped; its directory may go.
+    assert_eq!(sqlstate(client.query("SELECT socle.drop_model('minilm')", &[])), "55006");
+    let words = found(&mut client, "'fox', mode => 'keyword'");
+    let away = cluster.directory().join("nothing");
+    std::fs::create_dir(&away).unwrap();
+    cluster.configure(&format!("socle.model_directory = '{}'", away.display()));
+    cluster.reload();
+    let (mut listener, told) = listening(&cluster);
+    eventually("the model is gone", || try_found(&mut listener, "'fox', mode => 'vector'").err());
+    for mode in ["vector", "hybrid"] {
+        let error = try_found(&mut listener, &format!("'fox', mode => '{mode}'")).unwrap_err();
+        let (code, _, _, hint) = error_of(&error);
+        assert_eq!(code, "58P01");
+        assert!(!hint.is_empty());
+    }
+    assert_eq!(sqlstate(try_found(&mut listener, "'fox', mode => 'vector', vector_optional => true")), "58P01");
+    drain(&told);
+    assert_eq!(found(&mut listener, "'fox', mode => 'keyword'"), words);
+    assert_eq!(drain(&told), "");
+    assert_eq!(found(&mut listener, "'fox', vector_optional => true, keyword_weight => 2"), words);
+    assert!(drain(&told).starts_with("corpus \"paper\" is searched by words alone: "));
+}
+
+#[test]
+fn an_engine_that_is_killed_loses_no_search() {
+    let (cluster, mut witness) = with_papers(60);
+    let pid: i32 = value(&mut witness, "SELECT pg_backend_pid()");
+    let expected: Vec<Vec<i32>> =
+        MODES.iter().map(|mode| found(&mut witness, &format!("'fox', mode => '{mode}'"))).collect();
+    let (done, answered) = (AtomicBool::new(false), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        let _end = Raise(&done);
+        for (mode, expected) in MODES.iter().zip(&expected) {
+            let (cluster, done, answered) = (&cluster, &done, &answered);
+            scope.spawn(move || {
+                let mut client = cluster.connect();
+                while !done.load(Ordering::Relaxed) {
+                    match try_found(&mut client, &format!("'fox', mode => '{mode}'")) {
+                        Ok(ids) => assert_eq!(&ids, expected, "{mode}"),
+                        // Killed again while it ran alone: indistinguishable from a request that kills.
+                        Err(error) => assert_eq!(error_of(&error).0, "38000", "{error:?}"),
+                    }
+                    answered.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+        let mut last = 0;
+        for round in 0..8_usize {
+            let engine = eventually("a new engine runs", || cluster.engine_pid().filter(|pid| *pid != last));
+            let before = answered.load(Ordering::Relaxed);
+            eventually("searches run", || (answered.load(Ordering::Relaxed) >= before + 3 + round).then_some(()));
+            signal(engine, libc::SIGKILL);
+            last = engine;
+        }
+    });
+    assert_eq!(value::<i32>(&mut witness, "SELECT pg_backend_pid()"), pid, "the session was lost");
+    for (mode, expected) in MODES.iter().zip(&expected) {
+        assert_eq!(&found(&mut witness, &format!("'fox', mode => '{mode}'")), expected, "{mode}");
+    }
+    assert!(!cluster.log().contains("server process"), "no process of Postgres ended abnormally");
+}
+
+#[test]
+fn row_security_that_is_forced_holds_for_the_owner() {
+    let (cluster, mut client) = with_papers(40);
+    client
+        .batch_execute(
+            "SELECT socle.pause_corpus('paper');
+             CREATE ROLE owner LOGIN; ALTER TABLE paper OWNER TO owner; ALTER TABLE paper_chunk OWNER TO owner;
+             ALTER TABLE paper_change OWNER TO owner; ALTER TABLE paper_document OWNER TO owner; GRANT ALL ON SCHEMA public TO owner;
+             ALTER TABLE paper ENABLE ROW LEVEL SECURITY; ALTER TABLE paper FORCE ROW LEVEL SECURITY; CREATE POLICY some ON paper USING (tenant = 1)",
+        )
+        .unwrap();
+    let mut owner = cluster.configuration().user("owner").connect(NoTls).unwrap();
+    for mode in ["vector", "hybrid"] {
+        let mut ids = found(&mut owner, &format!("'fox', mode => '{mode}', result_limit => 100"));
+        ids.sort_unstable();
+        assert_eq!(ids, [1, 8, 15, 22, 29, 36], "{mode}");
+    }
+}

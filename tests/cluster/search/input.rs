@@ -1,0 +1,113 @@
+//! Bad input is an error that says what is wrong, or is searched for as the plain words that it is.
+
+use super::{MODES, found, listening, value, with_papers};
+use crate::sqlstate;
+use socle_tests::error_of;
+
+#[test]
+fn what_cannot_be_meant_is_refused_by_name() {
+    let (_cluster, mut client) = with_papers(30);
+    for (arguments, state, words) in [
+        ("'nowhere', 'fox'", "42704", "corpus \"nowhere\" does not exist"),
+        ("'paper', ''", "22023", "query must not be empty"),
+        ("'paper', E' \\t\\n '", "22023", "query must not be empty"),
+        ("'paper', 'fox', result_limit => -1", "22023", "result_limit must be between 0 and"),
+        ("'paper', 'fox', result_limit => 2147483647", "22023", "result_limit must be between 0 and"),
+        ("'paper', 'fox', candidate_count => 0", "22023", "candidate_count must be between 1 and"),
+        (
+            "'paper', 'fox', rerank_model => 'reranker', rerank_count => -5",
+            "22023",
+            "rerank_count must be between 1 and",
+        ),
+        ("'paper', 'fox', neighbours => -1", "22023", "neighbours must be between 0 and"),
+        ("'paper', 'fox', diversity => 'NaN'", "22023", "diversity must be between 0 and 1"),
+        ("'paper', 'fox', diversity => 1.5", "22023", "diversity must be between 0 and 1"),
+        ("'paper', 'fox', min_score => 'NaN'", "22023", "min_score must be a number"),
+        ("'paper', 'fox', mode => 'telepathy'", "22023", "mode \"telepathy\" does not exist"),
+        ("'paper', 'fox', fusion => 'cold'", "22023", "fusion \"cold\" does not exist"),
+        ("'paper', 'fox', language => 'klingon'", "22023", "klingon"),
+        ("'paper', 'fox', score_statistics => 'none'", "22023", "score_statistics \"none\" does not exist"),
+        ("'paper', 'fox', keyword_weight => -1", "22023", "keyword_weight must be"),
+        ("'paper', 'fox', keyword_weight => 'Infinity'", "22023", "keyword_weight must be"),
+        ("'paper', 'fox', keyword_weight => 2, fusion => 'minmax'", "22023", "must be between 0 and 1"),
+        ("'paper', 'fox', keyword_weight => 2, mode => 'vector'", "22023", "keyword_weight has no meaning"),
+        ("'paper', 'fox', keyword_weight => 2, mode => 'keyword'", "22023", "keyword_weight has no meaning"),
+        ("'paper', 'fox', score_statistics => 'visible', mode => 'vector'", "22023", "score_statistics has no meaning"),
+        ("'paper', 'fox', rerank_model => 'minilm'", "42809", "minilm"),
+        ("'paper', 'fox', rerank_model => 'nothing'", "42704", "model \"nothing\" does not exist"),
+        ("'paper', 'fox', filter => '{\"colour\": 1}'", "42703", "colour"),
+        ("'paper', 'fox', filter => '{\"tenant\": true}'", "42804", "tenant"),
+        ("'paper', 'fox', filter => '{\"tenant\": \"many\"}'", "22023", "tenant"),
+        ("'paper', 'fox', filter => '{\"tenant\": 99999999999999}'", "22023", "tenant"),
+        ("'paper', 'fox', filter => '{\"tenant\": {\"near\": 1}}'", "22023", "near"),
+        ("'paper', 'fox', filter => '{\"tenant\": {\"contains\": 1}}'", "42804", "tenant"),
+        ("'paper', 'fox', filter => '[]'", "22023", "filter"),
+        ("ARRAY['paper', 'nowhere'], 'fox'", "42704", "corpus \"nowhere\" does not exist"),
+        ("'paper', 'fox', repeat('x', 20000)", "42883", "does not exist"),
+        ("'paper', 'fox', mode => repeat('x', 20000)", "54000", "mode has 20000 bytes"),
+    ] {
+        for function in ["search", "explain_search"] {
+            if function == "explain_search" && arguments.starts_with("ARRAY") {
+                continue;
+            }
+            let error = client.query(&format!("SELECT * FROM socle.{function}({arguments})"), &[]).err();
+            let (code, message, ..) = error_of(&error.unwrap_or_else(|| panic!("{function}({arguments}) succeeds")));
+            assert!(code == state && message.contains(words), "{function}({arguments}): {code} {message}");
+        }
+    }
+    let deep = format!("{}{{}}{}", "{\"not\": ".repeat(5_000), "}".repeat(5_000));
+    let sql = "SELECT * FROM socle.search('paper', 'fox', filter => $1::text::jsonb)";
+    assert_eq!(sqlstate(client.query(sql, &[&deep])), "22023");
+}
+
+#[test]
+fn what_is_null_or_nothing_finds_nothing_or_is_the_default() {
+    let (_cluster, mut client) = with_papers(30);
+    for arguments in ["NULL, 'fox'", "'paper', NULL", "'paper', 'fox', 0", "'{}'::text[], 'fox'", "ARRAY[NULL], 'fox'"]
+    {
+        let count: i64 = value(&mut client, &format!("SELECT count(*) FROM socle.search({arguments})"));
+        assert_eq!(count, 0, "{arguments}");
+    }
+    let everything = "NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL";
+    assert_eq!(found(&mut client, &format!("'fox', {everything}")), found(&mut client, "'fox'"));
+    assert_eq!(found(&mut client, "'fox', filter => '{}'").len(), 10);
+    assert_eq!(found(&mut client, "'fox', filter => 'null'").len(), 10);
+    let plan = "SELECT count(*) FROM socle.explain_search('paper', NULL)";
+    assert_eq!(value::<i64>(&mut client, plan), 0);
+}
+
+#[test]
+fn any_text_is_plain_words() {
+    let (cluster, mut client) = with_papers(30);
+    let (mut listener, told) = listening(&cluster);
+    let queries = [
+        "the of and".to_string(),
+        "?!... --- ()".to_string(),
+        "(".repeat(10_000),
+        "NOT ".repeat(10_000),
+        "-".repeat(10_000),
+        "\"".repeat(9_999),
+        "*".repeat(10_000),
+        "-fox -wolf".to_string(),
+        "\"never ends".to_string(),
+        "fox:river^9 AND [a TO b] {x} \\ /regex/ ~2".to_string(),
+        "'; DROP TABLE paper; --".to_string(),
+        "fox\u{1}\u{200b}\u{feff}\u{301} 狐狸 ثعلب 🦊".to_string(),
+        "fox river ".repeat(100_000),
+        "x".repeat(1_000_000),
+        (0..200_000).map(|number| format!("w{number} ")).collect(),
+    ];
+    for query in &queries {
+        for mode in MODES {
+            let sql = "SELECT chunk_id FROM socle.search('paper', $1, mode => $2, result_limit => 5)";
+            let rows = listener.query(sql, &[query, &mode]);
+            let rows = rows.unwrap_or_else(|error| panic!("{mode}, {}: {error:?}", &query[..query.len().min(40)]));
+            // By meaning, anything is near something.
+            assert!(mode == "keyword" || rows.len() == 5, "{mode}, {}", query.chars().take(40).collect::<String>());
+        }
+    }
+    assert_eq!(super::drain(&told), "");
+    let sql = "SELECT * FROM socle.search('paper', repeat('x', 5000000))";
+    assert_eq!(sqlstate(client.query(sql, &[])), "54000");
+    assert_eq!(value::<i64>(&mut client, "SELECT count(*) FROM paper"), 30);
+}

@@ -1,0 +1,135 @@
+//! What results are made of: several corpora, one for each document, passages with their neighbours, variety, reranking.
+
+use super::{found, value, with_papers};
+use postgres::Client;
+use std::collections::HashSet;
+
+/// A corpus of long documents: `documents` of `paragraphs` chunks each, which lie near one another in meaning.
+fn with_books(client: &mut Client, documents: i32, paragraphs: i32) {
+    client
+        .batch_execute(&format!(
+            "CREATE TABLE book (name text, part int, title text, body text, PRIMARY KEY (name, part));
+             INSERT INTO book SELECT 'book ' || d, 1, 'Title <' || d || '>', string_agg(format('Paragraph %s of %s is about foxes & the number %s.', p, d, p * d), E'\n\n' ORDER BY p)
+                 FROM generate_series(1, {documents}) d, generate_series(1, {paragraphs}) p GROUP BY d;
+             SELECT socle.create_corpus('book', 'book', ARRAY['body'], title => 'title', language => 'en', model => 'minilm', max_tokens => 24)"
+        ))
+        .unwrap();
+    assert!(value::<bool>(client, "SELECT socle.wait_for_corpus('book', '30 seconds')"));
+}
+
+#[test]
+fn one_result_for_each_document_looks_on_until_there_are_enough() {
+    let (_cluster, mut client) = with_papers(5);
+    // One document whose chunks are all nearer than those of the others.
+    with_books(&mut client, 4, 12);
+    client
+        .batch_execute(
+            "INSERT INTO book SELECT 'bible', 1, 'fox', string_agg('Foxes, ' || i || ' of them.', E'\n\n') FROM generate_series(1, 900) i;
+             SELECT socle.wait_for_corpus('book', '30 seconds')",
+        )
+        .unwrap();
+    assert!(value::<i64>(&mut client, "SELECT count(*) FROM book_chunk WHERE source_name = 'bible'") > 120);
+    for mode in ["vector", "hybrid"] {
+        let sql = "SELECT source_key->>'name' FROM socle.search('book', 'Foxes, 77 of them.', mode => $1, result_limit => 5, group_by_document => true)";
+        let names: Vec<String> = client.query(sql, &[&mode]).unwrap().iter().map(|row| row.get(0)).collect();
+        assert_eq!(names.len(), 5, "{mode}: {names:?}");
+        assert_eq!(names.iter().collect::<HashSet<_>>().len(), 5, "{mode}: {names:?}");
+        assert_eq!(names[0], "bible");
+        let ungrouped = "SELECT count(DISTINCT source_key) FROM socle.search('book', 'Foxes, 77 of them.', mode => $1, result_limit => 5)";
+        assert_eq!(client.query_one(ungrouped, &[&mode]).unwrap().get::<_, i64>(0), 1);
+    }
+}
+
+#[test]
+fn neighbours_make_one_passage_without_the_same_text_twice() {
+    let (_cluster, mut client) = with_papers(5);
+    with_books(&mut client, 3, 12);
+    let parts: i64 = value(&mut client, "SELECT max(ordinal)::bigint FROM book_chunk");
+    assert!(parts >= 6, "{parts}");
+    let whole = "SELECT content = (SELECT body FROM book WHERE name = source_key->>'name') AND highlighted LIKE '%&amp; the%'
+                 FROM socle.search('book', 'Paragraph 6 of 2', mode => 'vector', result_limit => 30, neighbours => 100)";
+    let rows: Vec<bool> = client.query(whole, &[]).unwrap().iter().map(|row| row.get(0)).collect();
+    assert_eq!(rows, [true; 3], "all chunks of a document become the document");
+    let sql = "SELECT corpus_name, source_key->>'name', content, start_offset, end_offset,
+                      content = (SELECT substr(body, start_offset, end_offset - start_offset) FROM book WHERE name = source_key->>'name')
+               FROM socle.search('book', 'Paragraph 6 of 2', mode => 'vector', result_limit => 6, neighbours => 1)";
+    let passages: Vec<(String, i32, i32)> = client
+        .query(sql, &[])
+        .unwrap()
+        .iter()
+        .map(|row| {
+            assert!(row.get::<_, bool>(5), "{row:?}");
+            (row.get(1), row.get(3), row.get(4))
+        })
+        .collect();
+    assert!(!passages.is_empty() && passages.len() <= 6);
+    for (at, (name, start, end)) in passages.iter().enumerate() {
+        for (other, from, to) in &passages[at + 1..] {
+            assert!(name != other || to <= start || end <= from, "{passages:?}");
+        }
+    }
+}
+
+#[test]
+fn several_corpora_are_ranked_each_by_itself() {
+    let (_cluster, mut client) = with_papers(40);
+    with_books(&mut client, 3, 4);
+    let rows = client
+        .query("SELECT corpus_name, source_key, score FROM socle.search(ARRAY['paper', 'book', 'paper', NULL], 'about foxes', result_limit => 30, mode => 'vector')", &[])
+        .unwrap();
+    let names: HashSet<String> = rows.iter().map(|row| row.get(0)).collect();
+    assert_eq!((rows.len(), names.len()), (30, 2));
+    assert!(rows.iter().map(|row| row.get::<_, f64>(2)).is_sorted_by(|a, b| a >= b));
+    let both = "SELECT count(*) FROM socle.search(ARRAY['paper', 'book'], 'x', mode => 'vector', result_limit => 1000)";
+    let chunks = "SELECT (SELECT count(*) FROM book_chunk) + (SELECT count(*) FROM paper_chunk)";
+    assert_eq!(value::<i64>(&mut client, both), value::<i64>(&mut client, chunks));
+    // A filter holds for each, so that each has to have its columns.
+    let filtered = "SELECT count(*) FROM socle.search(ARRAY['paper', 'book'], 'x', filter => '{\"title\": {\"like\": \"Title%\"}}', mode => 'vector', result_limit => 1000)";
+    assert_eq!(value::<i64>(&mut client, filtered), value::<i64>(&mut client, "SELECT count(*) FROM book_chunk"));
+    // Passages of different corpora never meet, though their keys may be equal.
+    client
+        .batch_execute(
+            "SELECT socle.create_corpus('again', 'paper', ARRAY['body'], model => 'minilm'); SELECT socle.wait_for_corpus('again', '30 seconds')",
+        )
+        .unwrap();
+    let sql = "SELECT count(DISTINCT (corpus_name, source_key)) FROM socle.search(ARRAY['paper', 'again'], 'fox', mode => 'vector', result_limit => 80, group_by_document => true, neighbours => 1)";
+    assert_eq!(value::<i64>(&mut client, sql), 80);
+}
+
+#[test]
+fn variety_a_least_score_and_a_second_opinion_change_what_is_returned() {
+    let (_cluster, mut client) = with_papers(300);
+    let query = "'a fox that sleeps beside the river', mode => 'vector'";
+    // Every sentence is there five times: by score alone they stand side by side.
+    let kinds = |client: &mut Client, more: &str| -> i64 {
+        value(
+            client,
+            &format!("SELECT count(DISTINCT content) FROM socle.search('paper', {query}, result_limit => 10{more})"),
+        )
+    };
+    assert_eq!(kinds(&mut client, ""), 2);
+    assert_eq!(kinds(&mut client, ", diversity => 0.5"), 10);
+    let first = found(&mut client, &format!("{query}, result_limit => 1"));
+    assert_eq!(found(&mut client, &format!("{query}, diversity => 0.5"))[0], first[0], "the best stays the first");
+
+    let scores =
+        client.query(&format!("SELECT score FROM socle.search('paper', {query}, result_limit => 40)"), &[]).unwrap();
+    let least: f64 = scores[7].get(0);
+    let kept = scores.iter().filter(|row| row.get::<_, f64>(0) >= least).count();
+    let sql = format!("SELECT chunk_id FROM socle.search('paper', {query}, result_limit => 40, min_score => $1)");
+    assert_eq!(client.query(&sql, &[&least]).unwrap().len(), kept);
+    assert_eq!(client.query(&sql, &[&2.0]).unwrap().len(), 0);
+
+    let sql = format!(
+        "SELECT s.score, s.rerank_score, r.score FROM socle.search('paper', {query}, rerank_model => 'reranker', group_by_document => true) s,
+             LATERAL socle.rerank('a fox that sleeps beside the river', ARRAY[s.title || E'\\n' || s.content], 'reranker') r"
+    );
+    let rows = client.query(&sql, &[]).unwrap();
+    assert_eq!(rows.len(), 10);
+    let reranked: Vec<f64> = rows.iter().map(|row| row.get(1)).collect();
+    assert!(reranked.is_sorted_by(|a, b| a >= b), "{reranked:?}");
+    for row in &rows {
+        assert_eq!(row.get::<_, f64>(0), row.get::<_, f64>(1), "the score is that of the cross-encoder");
+        assert!((row.get::<_, f64>(1) - f64::from(row.get::<_, f32>(2))).abs() < 1e-4);
+    }
+}
