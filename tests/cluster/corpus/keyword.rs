@@ -142,3 +142,21 @@ fn languages_have_their_own_words() {
     assert_eq!(found(&mut client, "sauvegardes"), [1]);
     settle(&mut client);
 }
+
+#[test]
+fn segments_of_another_version_are_made_anew() {
+    let (_cluster, mut client) = with_corpus(5);
+    client.batch_execute("CALL socle.sync_corpus('handbook')").unwrap();
+    client
+        .batch_execute(
+            "UPDATE socle.keyword_file SET format = 0;
+             SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'socle sync'",
+        )
+        .unwrap();
+    assert_eq!(found(&mut client, "article"), Vec::<i32>::new());
+    client.batch_execute("INSERT INTO article VALUES (6, 'six', 'another article')").unwrap();
+    wait(&mut client);
+    client.batch_execute("CALL socle.sync_corpus('handbook')").unwrap();
+    assert_eq!(found(&mut client, "article"), [1, 2, 3, 4, 5, 6]);
+    settle(&mut client);
+}

@@ -210,7 +210,8 @@ fn verify_finds_and_repairs_what_was_done_behind_its_back() {
         )
         .unwrap();
     let found = |client: &mut Client, repair: bool| -> Vec<String> {
-        let sql = "SELECT concat_ws(' ', problem, source_key->>'id') FROM socle.verify_corpus('handbook', $1) ORDER BY 1";
+        let sql =
+            "SELECT concat_ws(' ', problem, source_key->>'id') FROM socle.verify_corpus('handbook', $1) ORDER BY 1";
         client.query(sql, &[&repair]).unwrap().iter().map(|row| row.get(0)).collect()
     };
     // What was put in by hand is in no segment either.
