@@ -7,8 +7,9 @@ JOIN (SELECT b.* FROM {change} c CROSS JOIN LATERAL unnest({batches c}) AS b ({k
     ON {same b k}
 WHERE k.chunk_id = ANY ($1)
 UNION ALL
--- Where everything is still to be compared, these are compared now.
+-- Where everything is still to be compared ($2: because this transaction has changes that are not in the log yet), these are
+-- compared now.
 SELECT k.chunk_id
 FROM {chunk} k LEFT JOIN {source} s ON {same s k} LEFT JOIN {document} d ON {same d k}
 WHERE k.chunk_id = ANY ($1) AND d.document_hash IS DISTINCT FROM {hash}
-  AND EXISTS (SELECT FROM {change} c WHERE {first_key c} IS NULL AND c.batch_1 IS NULL)
+  AND ($2 OR EXISTS (SELECT FROM {change} c WHERE {first_key c} IS NULL AND c.batch_1 IS NULL))

@@ -19,6 +19,7 @@ use pgrx::prelude::*;
 use socle_core::search::metrics::{Quality, mean, measure};
 use socle_core::{Error, Kind, Result, language};
 use std::collections::HashMap;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 const COLUMNS: &str = include_str!("../../sql/query/evaluation_columns.sql");
@@ -44,11 +45,13 @@ type Evaluated = TableIterator<
     ),
 >;
 
+/// What documents are worth for a query, by their key as JSON.
+type Grades = HashMap<String, i32>;
+
 /// A query that somebody judged results of.
 struct Judged {
     query: String,
-    /// By the key of the document, as JSON.
-    grades: HashMap<String, i32>,
+    grades: Rc<Grades>,
 }
 
 /// What one mode has come to so far.
@@ -170,18 +173,19 @@ fn judged(corpus: &CorpusSpec, queries: pg_sys::Oid, judgments: pg_sys::Oid) -> 
     let (id, text) = (&columns[0].0, &columns[1].0);
     let sql = format!("SELECT q.{id}::text, q.{text}::text FROM {table} q");
     let queries = read::rows(&sql, &[], 0, |row| (row.get::<String>(1), row.get::<String>(2)))?;
-    let mut grades = grades(corpus, judgments)?;
+    let grades = grades(corpus, judgments)?;
+    let grades: HashMap<String, Rc<Grades>> = grades.into_iter().map(|(id, grades)| (id, Rc::new(grades))).collect();
     Ok(queries
         .into_iter()
         .filter_map(|(id, query)| {
             let query = query.filter(|query| !query.trim().is_empty())?;
-            Some(Judged { query, grades: grades.remove(&id?)? })
+            Some(Judged { query, grades: grades.get(&id?)?.clone() })
         })
         .collect())
 }
 
-/// What documents are worth for a query, by the id of the query and the key of the document; the best of several words.
-fn grades(corpus: &CorpusSpec, judgments: pg_sys::Oid) -> Result<HashMap<String, HashMap<String, i32>>> {
+/// Judgments by the id of the query; of several of one document, the best.
+fn grades(corpus: &CorpusSpec, judgments: pg_sys::Oid) -> Result<HashMap<String, Grades>> {
     let wanted = ["the id of a query", "the key of a document", "its grade"];
     let (table, columns) = columns(judgments, "judgments", &wanted)?;
     let (id, document, grade) = (&columns[0].0, &columns[1].0, &columns[2].0);
@@ -207,7 +211,7 @@ fn grades(corpus: &CorpusSpec, judgments: pg_sys::Oid) -> Result<HashMap<String,
         "SELECT j.{id}::text, {key}, j.{grade}::integer FROM {table} j WHERE num_nulls(j.{id}, j.{document}, j.{grade}) = 0"
     );
     let rows = read::rows(&sql, &[], 0, |row| (row.get::<String>(1), row.get::<JsonB>(2), row.get::<i32>(3)))?;
-    let mut grades: HashMap<String, HashMap<String, i32>> = HashMap::new();
+    let mut grades: HashMap<String, Grades> = HashMap::new();
     for row in rows {
         let (Some(id), Some(key), Some(grade)) = row else { continue };
         let known = grades.entry(id).or_default().entry(key.0.to_string()).or_insert(grade);

@@ -5,7 +5,7 @@ use super::wish::Wish;
 use crate::corpus::CorpusSpec;
 use crate::corpus::identity::as_owner;
 use crate::corpus::statement::{expand, identifier};
-use crate::{read, vector};
+use crate::{capture, read, vector};
 use pgrx::datum::{DatumWithOid, TimestampWithTimeZone};
 use pgrx::prelude::*;
 use socle_core::search::filter::{self, ColumnKind, FilterColumn, Operators, Parameter};
@@ -152,8 +152,9 @@ impl<'a> Scope<'a> {
     pub fn stale(&self, chunks: Vec<i64>) -> Result<HashSet<i64>> {
         let Some(owner) = self.corpus.owner else { return Ok(HashSet::new()) };
         let sql = expand(STALE, self.corpus, &[]);
+        let pending = capture::has_pending(self.corpus.change.unwrap_or_default().into());
         let stale = as_owner(owner.into(), || {
-            read::rows(&sql, &[chunks.into()], 0, |row| row.get::<i64>(1).unwrap_or_default())
+            read::rows(&sql, &[chunks.into(), pending.into()], 0, |row| row.get::<i64>(1).unwrap_or_default())
         })?;
         Ok(stale.into_iter().collect())
     }

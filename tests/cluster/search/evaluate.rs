@@ -75,7 +75,7 @@ fn measures_are_those_that_sql_calculates_from_the_results() {
     // Keys as socle.search shows them; a filter; a cross-encoder.
     client
         .batch_execute(
-            "CREATE VIEW shown AS SELECT question, jsonb_build_object('id', paper::int), grade FROM judgment",
+            "CREATE VIEW shown AS SELECT question, jsonb_build_object('id', paper::int), grade FROM judgment WHERE paper IS NOT NULL",
         )
         .unwrap();
     let same = "SELECT (SELECT array_agg((a.mode, a.ndcg)) FROM socle.evaluate('paper', 'question', 'judgment') a)

@@ -14,10 +14,11 @@ fn with_source(client: &mut Client, table: &str, rows: &str) {
     client
         .batch_execute(&format!(
             "{table}; INSERT INTO thing {rows};
-             SELECT socle.create_corpus('thing', 'thing', ARRAY['body'], model => 'minilm'); SELECT socle.wait_for_corpus('thing', '30 seconds');
+             SELECT socle.create_corpus('thing', 'thing', ARRAY['body'], model => 'minilm');
              GRANT SELECT ON thing, thing_chunk TO reader; ALTER TABLE thing ENABLE ROW LEVEL SECURITY"
         ))
         .unwrap();
+    assert!(value::<bool>(client, "SELECT socle.wait_for_corpus('thing', '30 seconds')"));
 }
 
 #[test]

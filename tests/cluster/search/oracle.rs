@@ -109,8 +109,8 @@ fn library() -> (Cluster, Client) {
              GRANT SELECT ON paper_chunk TO reader, narrow, clerk, auditor, blind, stranger;
              GRANT SELECT ON paper TO reader, narrow, auditor, outsider;
              GRANT SELECT (id, title, body, tenant, level) ON paper TO clerk; GRANT SELECT (id, title, tenant) ON paper TO blind;
-             CREATE POLICY some ON paper TO reader, narrow, clerk, blind USING (true);
-             CREATE POLICY less ON paper AS RESTRICTIVE TO narrow USING (level <> 3);
+             CREATE POLICY seen ON paper TO reader, narrow, clerk, blind USING (true);
+             CREATE POLICY narrower ON paper AS RESTRICTIVE TO narrow USING (level <> 3);
              ALTER TABLE paper ENABLE ROW LEVEL SECURITY; RESET ROLE"
         ))
         .unwrap();
@@ -138,7 +138,7 @@ fn spread(client: &mut Client) {
              UPDATE paper_chunk SET embedding = embedding + a.v + b.v FROM noise a, noise b
                  WHERE a.n = source_id % 97 AND b.n = 98 + source_id % 101;
              {definition}; ANALYZE paper; ANALYZE paper_chunk; SELECT socle.resume_corpus('paper');
-             CREATE TABLE question (id int, text text, v vector(384))"
+             CREATE TABLE question (number int, query text, v vector(384))"
         ))
         .unwrap();
     for (id, (query, _)) in (0_i32..).zip(QUERIES) {
@@ -166,7 +166,7 @@ impl Case {
     fn allowed(&self, client: &mut Client) -> Vec<(i64, f64)> {
         let sql = format!(
             "SELECT k.chunk_id, 1 - (k.embedding <=> q.v) FROM paper_chunk k JOIN paper ON id = source_id CROSS JOIN question q
-             WHERE q.id = $1 AND ({}) AND ({}) ORDER BY 2 DESC",
+             WHERE q.number = $1 AND ({}) AND ({}) ORDER BY 2 DESC",
             self.visible.replace("current_user", &format!("'{}'", self.role)),
             self.filter.1
         );
@@ -278,7 +278,7 @@ fn random_cases(client: &mut Client) {
                 1 => format!("({first}) OR ({second})"),
                 _ => first.to_string(),
             };
-            client.batch_execute(&format!("ALTER POLICY some ON paper USING ({policy})")).unwrap();
+            client.batch_execute(&format!("ALTER POLICY seen ON paper USING ({policy})")).unwrap();
         }
         let (role, secured, whole) = chance.of(&ROLES);
         let visible = match role {
@@ -308,12 +308,12 @@ fn random_cases(client: &mut Client) {
 
 /// The case that vector indexes are known to fail: with ten candidates and a filter, most of the few were not found.
 fn few_visible_among_many(client: &mut Client) {
-    client.batch_execute("ALTER POLICY some ON paper USING (id % 450 = 3 OR id < 0); SET ROLE reader").unwrap();
+    client.batch_execute("ALTER POLICY seen ON paper USING (id % 450 = 3 OR id < 0); SET ROLE reader").unwrap();
     for mode in ["vector", "hybrid"] {
         let sql = format!("SELECT count(*) FROM socle.search('paper', 'otter', mode => '{mode}', result_limit => 13)");
         assert_eq!(value::<i64>(client, &sql), 13);
     }
-    client.batch_execute("RESET ROLE; ALTER POLICY some ON paper USING (true)").unwrap();
+    client.batch_execute("RESET ROLE; ALTER POLICY seen ON paper USING (true)").unwrap();
     // More pass than are listed, and most of what the index offers does not.
     let sql = "SELECT count(*) FROM socle.search('paper', 'fox', mode => 'vector', result_limit => 5500, filter => '{\"level\": {\"<\": 5}, \"id\": {\"<>\": 5}}')";
     assert_eq!(value::<i64>(client, sql), 5_500);
@@ -339,7 +339,7 @@ fn those_without_rights_see_nothing(client: &mut Client) {
 
 /// Without them the index gives 40 candidates at most, and everything has to be compared.
 fn settings_of_the_index_apply_to_plain_users(cluster: &Cluster, client: &mut Client) {
-    client.batch_execute("ALTER POLICY some ON paper USING (tenant < 6)").unwrap();
+    client.batch_execute("ALTER POLICY seen ON paper USING (tenant < 6)").unwrap();
     let scans = "SELECT coalesce(sum(idx_scan), 0)::bigint FROM pg_stat_user_indexes
                  WHERE relname = 'paper_chunk' AND pg_get_indexdef(indexrelid) LIKE '%hnsw%'";
     for user in ["owner", "reader"] {

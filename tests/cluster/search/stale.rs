@@ -33,7 +33,7 @@ fn what_has_changed_is_not_returned_until_it_has_been_worked_on() {
     client
         .batch_execute(
             "CREATE ROLE reader; GRANT SELECT ON paper, paper_chunk TO reader;
-             ALTER TABLE paper ENABLE ROW LEVEL SECURITY; CREATE POLICY some ON paper TO reader USING (id > 0);
+             ALTER TABLE paper ENABLE ROW LEVEL SECURITY; CREATE POLICY seen ON paper TO reader USING (id > 0);
              SELECT socle.pause_corpus('paper')",
         )
         .unwrap();
