@@ -20,6 +20,7 @@ const DELETE: &str = include_str!("../../sql/query/keyword_delete.sql");
 const OUTDATED: &str = include_str!("../../sql/query/keyword_outdated.sql");
 const SIZES: &str = include_str!("../../sql/query/keyword_sizes.sql");
 const GAP: &str = include_str!("../../sql/query/keyword_gap.sql");
+const GAPS: &str = include_str!("../../sql/query/keyword_gaps.sql");
 const CLOSED: &str = include_str!("../../sql/query/keyword_closed.sql");
 const TAKE: &str = include_str!("../../sql/query/take_index_lock.sql");
 const RETURN: &str = include_str!("../../sql/query/return_index_lock.sql");
@@ -56,6 +57,14 @@ pub struct Indexed {
     pub content: String,
     /// The language of its document, as the source says it.
     pub language: Option<String>,
+}
+
+/// Notes which corpora have segments of another version of socle, as after an upgrade.
+///
+/// # Errors
+/// Whatever Postgres raises.
+pub fn find_outdated() -> Result<(), Trouble> {
+    transaction(|| Ok(query::run(GAPS, &[KEYWORD_FORMAT.cast_signed().into()])?))
 }
 
 /// Has the engine make a segment. A language that nobody knows is as good as none.

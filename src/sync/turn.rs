@@ -1,7 +1,7 @@
 //! The main loop of a sync worker: which corpus next, how long to sleep, when to leave.
 
 use super::transaction::{Trouble, transaction};
-use super::{Progress, claim, work};
+use super::{Progress, claim, keyword, work};
 use crate::postgres_version::set_signal_handler;
 use crate::query;
 use crate::wait;
@@ -78,12 +78,14 @@ pub fn run() {
     let begun = Instant::now();
     let mut worked_at = begun;
     let mut corpora = Corpora::default();
+    let mut outdated_found = false;
     loop {
         reload_if_asked();
         let names = corpora_here();
         if names.is_empty() {
             return wake::now(Help::Leaving);
         }
+        outdated_found = outdated_found || keyword::find_outdated().is_ok();
         let round = corpora.round(&names);
         if asked_to_leave() {
             if round.worked || round.waiting {

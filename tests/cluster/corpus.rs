@@ -7,6 +7,7 @@ mod definition;
 mod dump;
 mod fault;
 mod index;
+mod keyword;
 mod large;
 mod replication;
 mod security;

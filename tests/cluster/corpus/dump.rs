@@ -26,6 +26,11 @@ fn a_dump_keeps_corpora_and_a_restore_embeds_nothing_again() {
     restored.batch_execute("UPDATE article SET body = 'before it was resumed' WHERE id = 2").unwrap();
     restored.batch_execute("SELECT socle.resume_corpus('handbook')").unwrap();
     settle(&mut restored);
+    restored.batch_execute("CALL socle.sync_corpus('handbook')").unwrap();
+    let found: i64 =
+        value(&mut restored, "SELECT count(*) FROM socle.search('handbook', 'article', 100, mode => 'keyword')");
+    let chunks: i64 = value(&mut restored, "SELECT count(*) FROM handbook_chunk WHERE content LIKE '%article%'");
+    assert_eq!(found, chunks, "the keyword index is made anew");
     assert_eq!(counts(&mut restored).0, 2, "only what changed was embedded");
     restored.batch_execute("UPDATE article SET body = 'afterwards' WHERE id = 3").unwrap();
     settle(&mut restored);

@@ -1,0 +1,162 @@
+//! The keyword index is as true as the chunks: `verify_corpus`, which every test here ends with, compares the two.
+
+use super::{settle, value, wait, with_corpus};
+use postgres::Client;
+use socle_tests::{Cluster, signal};
+
+/// Keys of the documents that are found by words, in the order of their keys.
+fn found(client: &mut Client, query: &str) -> Vec<i32> {
+    let sql = "SELECT (source_key ->> 'id')::int FROM socle.search('handbook', $1, 100, mode => 'keyword') ORDER BY 1";
+    client.query(sql, &[&query]).unwrap().iter().map(|row| row.get(0)).collect()
+}
+
+fn segments(client: &mut Client) -> i64 {
+    value(client, "SELECT count(*) FROM socle.keyword_file WHERE part_number = 1")
+}
+
+#[test]
+fn words_are_found_as_soon_as_the_change_is_waited_for() {
+    let (_cluster, mut client) = with_corpus(5);
+    client.batch_execute("CALL socle.sync_corpus('handbook')").unwrap();
+    assert_eq!(found(&mut client, "article"), [1, 2, 3, 4, 5]);
+    assert_eq!(found(&mut client, "title 3"), [1, 2, 3, 4, 5], "titles are indexed with their chunks");
+    client
+        .batch_execute(
+            "INSERT INTO article VALUES (6, 'zebra', 'stripes'); UPDATE article SET body = 'giraffe' WHERE id = 1;
+             DELETE FROM article WHERE id = 2",
+        )
+        .unwrap();
+    wait(&mut client);
+    assert_eq!(found(&mut client, "zebra"), [6]);
+    assert_eq!(found(&mut client, "giraffe"), [1]);
+    assert_eq!(found(&mut client, "article"), [3, 4, 5]);
+    settle(&mut client);
+}
+
+#[test]
+fn many_single_changes_leave_few_segments() {
+    let (_cluster, mut client) = with_corpus(1);
+    client.batch_execute("CALL socle.sync_corpus('handbook')").unwrap();
+    for id in 2..=60 {
+        client.batch_execute(&format!("INSERT INTO article VALUES ({id}, 'number {id}', 'word{id} of many')")).unwrap();
+        wait(&mut client);
+        if id % 3 == 0 {
+            client.batch_execute(&format!("DELETE FROM article WHERE id = {id}")).unwrap();
+        }
+    }
+    settle(&mut client);
+    client.batch_execute("CALL socle.sync_corpus('handbook')").unwrap();
+    assert!(segments(&mut client) <= 19, "{} segments", segments(&mut client));
+    assert_eq!(found(&mut client, "word59"), [59]);
+    assert_eq!(found(&mut client, "word57"), Vec::<i32>::new());
+    assert_eq!(found(&mut client, "many").len(), 39);
+    settle(&mut client);
+}
+
+#[test]
+fn a_cache_that_is_deleted_cut_or_changed_is_filled_again() {
+    let (cluster, mut client) = with_corpus(200);
+    client.batch_execute("CALL socle.sync_corpus('handbook')").unwrap();
+    let all = found(&mut client, "article");
+    assert_eq!(all.len(), 100);
+    let cache = cluster.data().join("socle/pgsql_tmp/keyword");
+    let files = || std::fs::read_dir(&cache).unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<_>>();
+    assert!(!files().is_empty());
+    let damages: [fn(&std::path::Path); 3] = [
+        |file| std::fs::remove_file(file).unwrap(),
+        |file| std::fs::OpenOptions::new().write(true).open(file).unwrap().set_len(100).unwrap(),
+        |file| {
+            let mut bytes = std::fs::read(file).unwrap();
+            let middle = bytes.len() / 2;
+            bytes[middle] ^= 1;
+            std::fs::write(file, bytes).unwrap();
+        },
+    ];
+    for damage in damages {
+        files().iter().for_each(|file| damage(file));
+        assert_eq!(found(&mut client, "article"), all, "while the engine has it open");
+        files().iter().for_each(|file| damage(file));
+        signal(cluster.wait_for_engine(), libc::SIGKILL);
+        assert_eq!(found(&mut client, "article"), all, "when the engine opens it");
+    }
+    settle(&mut client);
+}
+
+#[test]
+fn damaged_rows_are_an_error_and_are_repaired() {
+    let (cluster, mut client) = with_corpus(20);
+    client.batch_execute("CALL socle.sync_corpus('handbook')").unwrap();
+    client
+        .batch_execute("UPDATE socle.keyword_file SET bytes = set_byte(bytes, 200, 255 - get_byte(bytes, 200))")
+        .unwrap();
+    std::fs::remove_dir_all(cluster.data().join("socle/pgsql_tmp/keyword")).unwrap();
+    signal(cluster.wait_for_engine(), libc::SIGKILL);
+    let damaged = client.query("SELECT FROM socle.search('handbook', 'article', mode => 'keyword')", &[]).map(drop);
+    assert_eq!(crate::sqlstate(damaged), "XX002");
+    let vectors: i64 = value(&mut client, "SELECT count(*) FROM socle.search('handbook', 'article', mode => 'vector')");
+    assert_eq!(vectors, 10);
+    let problem: String = value(&mut client, "SELECT problem FROM socle.verify_corpus('handbook', repair => true)");
+    assert_eq!(problem, "keywords");
+    client.batch_execute("CALL socle.sync_corpus('handbook')").unwrap();
+    assert_eq!(found(&mut client, "article").len(), 20);
+    settle(&mut client);
+}
+
+#[test]
+fn another_corpus_takes_its_keywords_along() {
+    let (_cluster, mut client) = with_corpus(20);
+    client.batch_execute("CALL socle.sync_corpus('handbook')").unwrap();
+    client.batch_execute("SELECT socle.alter_corpus('handbook', template => 'zebra {content}')").unwrap();
+    client.batch_execute("CALL socle.sync_corpus('handbook')").unwrap();
+    assert_eq!(found(&mut client, "zebra").len(), 20);
+    assert_eq!(found(&mut client, "title"), Vec::<i32>::new());
+    let corpora: String = value(&mut client, "SELECT string_agg(DISTINCT corpus, ' ') FROM socle.keyword_file");
+    assert_eq!(corpora, "handbook");
+    settle(&mut client);
+    client.batch_execute("SELECT socle.drop_corpus('handbook')").unwrap();
+    assert_eq!(segments(&mut client), 0);
+}
+
+#[test]
+fn languages_have_their_own_words() {
+    let cluster = Cluster::with_models("");
+    let mut client = cluster.connect();
+    client
+        .batch_execute(
+            "CREATE TABLE article (id int PRIMARY KEY, title text, body text, language text);
+             INSERT INTO article VALUES (1, '', 'Les sauvegardes de la base sont restaurées', 'fr'),
+                                        (2, '', 'Backups of the databases were restored', 'en'),
+                                        (3, '', 'Kopie zapasowe ERR-4042 bazy', NULL);
+             SELECT socle.create_corpus('handbook', 'article', ARRAY['body'], model => 'minilm', language => 'pl',
+                                        language_column => 'language')",
+        )
+        .unwrap();
+    client.batch_execute("CALL socle.sync_corpus('handbook')").unwrap();
+    assert_eq!(found(&mut client, "restaurer une sauvegarde"), [1]);
+    assert_eq!(found(&mut client, "RESTAUREES"), [1], "without accents");
+    assert_eq!(found(&mut client, "restore the backup"), [2]);
+    assert_eq!(found(&mut client, "err-4042"), [3]);
+    client.batch_execute("UPDATE article SET language = 'simple' WHERE id = 1").unwrap();
+    wait(&mut client);
+    assert_eq!(found(&mut client, "restaurer une sauvegarde"), Vec::<i32>::new());
+    assert_eq!(found(&mut client, "sauvegardes"), [1]);
+    settle(&mut client);
+}
+
+#[test]
+fn segments_of_another_version_are_made_anew() {
+    let (_cluster, mut client) = with_corpus(5);
+    client.batch_execute("CALL socle.sync_corpus('handbook')").unwrap();
+    client
+        .batch_execute(
+            "UPDATE socle.keyword_file SET format = 0;
+             SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'socle sync'",
+        )
+        .unwrap();
+    assert_eq!(found(&mut client, "article"), Vec::<i32>::new());
+    client.batch_execute("INSERT INTO article VALUES (6, 'six', 'another article')").unwrap();
+    wait(&mut client);
+    client.batch_execute("CALL socle.sync_corpus('handbook')").unwrap();
+    assert_eq!(found(&mut client, "article"), [1, 2, 3, 4, 5, 6]);
+    settle(&mut client);
+}
