@@ -134,7 +134,6 @@ pub fn read(scopes: &[Scope<'_>], chosen: Vec<(usize, Ranked)>, wish: &Wish) -> 
 
 /// A chunk of the surroundings.
 struct Around {
-    key: String,
     ordinal: i32,
     start: i32,
     end: i32,
@@ -143,35 +142,36 @@ struct Around {
 
 /// Results with the chunks around them; those that meet become one, in the place of the better.
 fn widened(scopes: &[Scope<'_>], results: Vec<(usize, i32, Passage)>, reach: u32) -> Result<Vec<Passage>> {
-    let mut around: Vec<Vec<Around>> = Vec::with_capacity(scopes.len());
+    let mut around: HashMap<(usize, String), Vec<Around>> = HashMap::new();
     for (at, scope) in scopes.iter().enumerate() {
         let chunks: Vec<i64> =
             results.iter().filter(|result| result.0 == at).map(|result| result.2.ranked.chunk_id).collect();
-        let found = if chunks.is_empty() {
-            Vec::new()
-        } else {
-            scope.rows(NEIGHBOURS, &chunks, reach as usize, |row| Around {
-                key: row.get::<JsonB>(1).map(|key| key.0.to_string()).unwrap_or_default(),
+        if chunks.is_empty() {
+            continue;
+        }
+        scope.rows(NEIGHBOURS, &chunks, reach as usize, |row| {
+            let key = row.get::<JsonB>(1).map(|key| key.0.to_string()).unwrap_or_default();
+            around.entry((at, key)).or_default().push(Around {
                 ordinal: row.get(2).unwrap_or_default(),
                 start: row.get(3).unwrap_or_default(),
                 end: row.get(4).unwrap_or_default(),
                 content: row.get(5).unwrap_or_default(),
-            })?
-        };
-        around.push(found);
+            });
+        })?;
     }
     let mut documents: HashMap<(usize, String), Vec<usize>> = HashMap::new();
     for (number, (at, _, passage)) in results.iter().enumerate() {
         documents.entry((*at, passage.key.to_string())).or_default().push(number);
     }
     let mut wide: HashMap<usize, socle_core::search::neighbours::Passage> = HashMap::new();
-    for ((at, key), members) in documents {
+    for (document, members) in documents {
         // By place in the list, not by score: what diversity has put in order stays so.
         let hits: Vec<Hit> =
             members.iter().map(|number| Hit { ordinal: results[*number].1, score: -(*number as f64) }).collect();
-        let parts: Vec<Part<'_>> = around[at]
-            .iter()
-            .filter(|part| part.key == key)
+        let parts: Vec<Part<'_>> = around
+            .get(&document)
+            .into_iter()
+            .flatten()
             .map(|part| Part { ordinal: part.ordinal, start: part.start, end: part.end, content: &part.content })
             .collect();
         for passage in passages(&hits, &parts, reach) {

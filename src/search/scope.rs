@@ -218,7 +218,9 @@ fn check_values(parameters: &[Parameter]) -> Result<()> {
             std::panic::AssertUnwindSafe(|| read::rows(&sql, &[parameter.value.as_str().into()], 1, |_| ()).map(drop));
         PgTryBuilder::new(attempt)
             .catch_others(|error| match error {
-                pg_sys::panic::CaughtError::PostgresError(report) => {
+                pg_sys::panic::CaughtError::PostgresError(report)
+                    if report.sql_error_code() != PgSqlErrorCode::ERRCODE_QUERY_CANCELED =>
+                {
                     let message = format!("filter on column \"{}\": {}", parameter.column, report.message());
                     Err(Error::new(Kind::InvalidArgument, message))
                 }

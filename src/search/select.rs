@@ -131,11 +131,15 @@ fn spread(scopes: &[Scope<'_>], ranked: Vec<(usize, Ranked)>, wish: &Wish) -> Re
     let of: Vec<&[f32]> =
         ranked.iter().map(|(at, ranked)| vectors.get(&(*at, ranked.chunk_id)).unwrap_or(&none).as_slice()).collect();
     let relevance: Vec<f64> = ranked.iter().map(|(_, ranked)| ranked.score).collect();
-    let order = diversify(&relevance, &of, wish.diversity, wish.limit).map_err(|error| match error.kind {
-        Kind::DimensionMismatch => {
-            Error::new(Kind::InvalidArgument, "diversity cannot be asked for over corpora of different models")
-        }
-        _ => error,
-    })?;
+    let mut between = || {
+        pgrx::check_for_interrupts!();
+    };
+    let order =
+        diversify(&relevance, &of, wish.diversity, wish.limit, &mut between).map_err(|error| match error.kind {
+            Kind::DimensionMismatch => {
+                Error::new(Kind::InvalidArgument, "diversity cannot be asked for over corpora of different models")
+            }
+            _ => error,
+        })?;
     Ok(order.into_iter().map(|at| ranked[at].clone()).collect())
 }

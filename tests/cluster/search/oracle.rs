@@ -8,7 +8,7 @@ use socle_tests::Cluster;
 use std::collections::{HashMap, HashSet};
 
 /// Searches in the suite. Set to 10,000 when something about row security or filters changes.
-const CASES: usize = 400;
+const CASES: usize = 300;
 
 /// A policy or filter may let more chunks pass than are listed (5,000), or fewer.
 const PAPERS: i32 = 6_000;
@@ -257,6 +257,7 @@ fn a_search_returns_what_brute_force_allows_and_nothing_else() {
     few_visible_among_many(&mut client);
     those_without_rights_see_nothing(&mut client);
     settings_of_the_index_apply_to_plain_users(&cluster, &mut client);
+    what_the_index_misses_is_measured(&mut client);
 }
 
 fn random_cases(client: &mut Client) {
@@ -354,4 +355,18 @@ fn settings_of_the_index_apply_to_plain_users(cluster: &Cluster, client: &mut Cl
             assert_eq!(value::<String>(&mut fresh, &format!("SELECT current_setting('{name}')")), wanted, "{name}");
         }
     }
+}
+
+fn what_the_index_misses_is_measured(client: &mut Client) {
+    client
+        .batch_execute(
+            "CREATE TABLE judgment AS SELECT number, 1 AS paper, 1 AS grade FROM question; SET enable_seqscan = off",
+        )
+        .unwrap();
+    let sql = "SELECT query_count, index_recall FROM socle.evaluate('paper', 'question', 'judgment', 50, '{vector}')";
+    let row = client.query_one(sql, &[]).unwrap();
+    let (queries, recall): (i32, f64) = (row.get(0), row.get(1));
+    assert_eq!(queries, 4);
+    assert!((0.8..=1.0).contains(&recall), "{recall}");
+    client.batch_execute("RESET enable_seqscan").unwrap();
 }

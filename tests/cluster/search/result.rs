@@ -71,6 +71,17 @@ fn neighbours_make_one_passage_without_the_same_text_twice() {
 }
 
 #[test]
+fn the_longest_list_is_made() {
+    let (_cluster, mut client) = with_papers(2_500);
+    for more in ["neighbours => 100", "group_by_document => true, neighbours => 3"] {
+        let sql = format!(
+            "SELECT count(*) FROM socle.search('paper', 'fox', mode => 'vector', result_limit => 10000, {more})"
+        );
+        assert_eq!(value::<i64>(&mut client, &sql), 2_500, "{more}");
+    }
+}
+
+#[test]
 fn several_corpora_are_ranked_each_by_itself() {
     let (_cluster, mut client) = with_papers(40);
     with_books(&mut client, 3, 4);

@@ -2,7 +2,9 @@
 
 use super::{MODES, found, value, wait, with_papers};
 use postgres::Client;
+use socle_tests::Raise;
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Whether the keyword index has anything: without segments words find nothing.
 fn indexed(client: &mut Client) -> bool {
@@ -94,4 +96,63 @@ fn freshness_is_the_time_of_the_oldest_change_that_waits() {
     client.batch_execute("SELECT socle.pause_corpus('paper'); UPDATE paper SET body = 'x' WHERE id = 1").unwrap();
     let sql = "SELECT bool_and(fresh_at = (SELECT changed_at FROM paper_change)) FROM socle.search('paper', 'fox', mode => 'vector')";
     assert!(value::<bool>(&mut client, sql));
+}
+
+/// In one snapshot: results whose text is not that of their row, and results.
+const TRUTH: &str = "
+    SELECT count(*) FILTER (WHERE s.content IS DISTINCT FROM p.body), count(*)
+    FROM socle.search('paper', 'the fox beside the river', mode => $1, result_limit => 40) s
+    LEFT JOIN paper p ON p.id = (s.source_key->>'id')::int";
+
+/// Papers with a chunk and no change that waits.
+const UNCHANGED: &str = "
+    SELECT count(*) FROM paper JOIN paper_chunk k ON k.source_id = id
+    WHERE NOT EXISTS (SELECT FROM paper_change c WHERE c.source_id = id OR id = ANY (c.batch_1))";
+
+#[test]
+fn no_result_differs_from_its_row_while_everything_changes() {
+    let (cluster, mut client) = with_papers(60);
+    client
+        .batch_execute(
+            "CREATE ROLE reader; GRANT SELECT ON paper, paper_chunk TO reader;
+             ALTER TABLE paper ENABLE ROW LEVEL SECURITY; CREATE POLICY seen ON paper TO reader USING (id % 2 = 0)",
+        )
+        .unwrap();
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let _end = Raise(&done);
+        for writer in 0..2 {
+            let (cluster, done) = (&cluster, &done);
+            scope.spawn(move || {
+                let mut client = cluster.connect();
+                let mut number = writer;
+                while !done.load(Ordering::Relaxed) {
+                    number += 2;
+                    let id = number % 60 + 1;
+                    let write = match number / 2 % 5 {
+                        0 => format!("DELETE FROM paper WHERE id = {id}"),
+                        1 | 2 => format!("UPDATE paper SET body = sentence({number}) || ' Version {number}.' WHERE id = {id}"),
+                        _ => format!("INSERT INTO paper VALUES ({id}, 'again', sentence({number}) || ' Version {number}.', 1, 1) ON CONFLICT DO NOTHING"),
+                    };
+                    client.batch_execute(&write).unwrap();
+                    std::thread::sleep(std::time::Duration::from_millis(3));
+                }
+            });
+        }
+        for round in 0..150 {
+            let mode = MODES[round % MODES.len()];
+            let with_papers = format!("SELECT t.*, ({UNCHANGED}) FROM ({TRUTH}) AS t (different, results)");
+            let row = client.query_one(&with_papers, &[&mode]).unwrap();
+            let (different, results, papers): (i64, i64, i64) = (row.get(0), row.get(1), row.get(2));
+            assert_eq!(different, 0, "{mode}");
+            assert!(mode == "keyword" || results == papers.min(40), "{mode}: {results} of {papers}");
+            client.batch_execute("SET ROLE reader").unwrap();
+            let row = client.query_one(TRUTH, &[&mode]).unwrap();
+            assert_eq!(row.get::<_, i64>(0), 0, "{mode}");
+            client.batch_execute("RESET ROLE").unwrap();
+        }
+    });
+    wait(&mut client);
+    let problems = client.query("SELECT * FROM socle.verify_corpus('paper')", &[]).unwrap();
+    assert_eq!(problems.len(), 0);
 }

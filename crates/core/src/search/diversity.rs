@@ -9,12 +9,18 @@ use crate::{Error, Kind, Result};
 /// similarity to those already taken, 0 for the first; relevance is brought to 0..1 by its least and greatest value, all 1
 /// if they are equal. `diversity` is 1 − λ of the paper: 0 orders by relevance alone, 1 does not look at relevance after
 /// the first. Equal ones keep the order of the input. Vectors need not have length 1; one of zeros is like no other.
-/// Takes time in proportion to `limit` · candidates · dimensions.
+/// Takes time in proportion to `limit` · candidates · dimensions, and calls `between` before each choice, which may end it.
 ///
 /// # Errors
 /// [`Kind::InvalidArgument`] if `diversity` is not between 0 and 1 or there are not as many vectors as relevances,
 /// [`Kind::DimensionMismatch`] if vectors differ in length.
-pub fn diversify(relevance: &[f64], vectors: &[&[f32]], diversity: f64, limit: usize) -> Result<Vec<usize>> {
+pub fn diversify(
+    relevance: &[f64],
+    vectors: &[&[f32]],
+    diversity: f64,
+    limit: usize,
+    between: &mut dyn FnMut(),
+) -> Result<Vec<usize>> {
     if !(0.0..=1.0).contains(&diversity) {
         return Err(Error::new(Kind::InvalidArgument, "diversity must be between 0 and 1")
             .detail(format!("It is {diversity}.")));
@@ -33,6 +39,7 @@ pub fn diversify(relevance: &[f64], vectors: &[&[f32]], diversity: f64, limit: u
     let mut open: Vec<usize> = (0..vectors.len()).collect();
     let mut chosen = Vec::with_capacity(limit.min(vectors.len()));
     while chosen.len() < limit {
+        between();
         let mut best: Option<(usize, f64)> = None;
         for (place, &at) in open.iter().enumerate() {
             let value = (1.0 - diversity) * relevance[at] - diversity * similarity[at].unwrap_or(0.0);
@@ -82,10 +89,10 @@ mod tests {
     #[test]
     fn without_diversity_relevance_decides() {
         let vectors: [&[f32]; 4] = [&[1.0, 0.0]; 4];
-        assert_eq!(diversify(&[0.5, 2.0, 0.5, f64::NAN], &vectors, 0.0, 10).unwrap(), [1, 0, 2, 3]);
-        assert_eq!(diversify(&[0.5, 2.0, 0.5, 1.0], &vectors, 0.0, 2).unwrap(), [1, 3]);
-        assert_eq!(diversify(&[], &[], 0.5, 2).unwrap(), Vec::<usize>::new());
-        assert_eq!(diversify(&[1.0], &[&[1.0]], 0.5, 0).unwrap(), Vec::<usize>::new());
+        assert_eq!(diversify(&[0.5, 2.0, 0.5, f64::NAN], &vectors, 0.0, 10, &mut || ()).unwrap(), [1, 0, 2, 3]);
+        assert_eq!(diversify(&[0.5, 2.0, 0.5, 1.0], &vectors, 0.0, 2, &mut || ()).unwrap(), [1, 3]);
+        assert_eq!(diversify(&[], &[], 0.5, 2, &mut || ()).unwrap(), Vec::<usize>::new());
+        assert_eq!(diversify(&[1.0], &[&[1.0]], 0.5, 0, &mut || ()).unwrap(), Vec::<usize>::new());
     }
 
     #[test]
@@ -93,25 +100,25 @@ mod tests {
         // The second is a copy of the first, of another length.
         let vectors: [&[f32]; 3] = [&[1.0, 0.0], &[3.0, 0.0], &[0.0, 1.0]];
         // After the first, the copy has 0.5 · 0.9 − 0.5 · 1, the other 0.5 · 0 − 0.5 · 0.
-        assert_eq!(diversify(&[1.0, 0.9, 0.0], &vectors, 0.5, 3).unwrap(), [0, 2, 1]);
+        assert_eq!(diversify(&[1.0, 0.9, 0.0], &vectors, 0.5, 3, &mut || ()).unwrap(), [0, 2, 1]);
         // 0.9 · 0.9 − 0.1 · 1 = 0.71 against 0.
-        assert_eq!(diversify(&[1.0, 0.9, 0.0], &vectors, 0.1, 3).unwrap(), [0, 1, 2]);
+        assert_eq!(diversify(&[1.0, 0.9, 0.0], &vectors, 0.1, 3, &mut || ()).unwrap(), [0, 1, 2]);
     }
 
     #[test]
     fn diversity_alone_still_begins_with_the_most_relevant() {
         let vectors: [&[f32]; 4] = [&[1.0, 0.0], &[0.6, 0.8], &[-1.0, 0.0], &[0.0, 0.0]];
-        assert_eq!(diversify(&[0.0, 1.0, 0.0, 0.0], &vectors, 1.0, 4).unwrap(), [1, 2, 3, 0]);
+        assert_eq!(diversify(&[0.0, 1.0, 0.0, 0.0], &vectors, 1.0, 4, &mut || ()).unwrap(), [1, 2, 3, 0]);
     }
 
     #[test]
     fn bad_arguments_are_refused() {
         for diversity in [-0.1, 1.1, f64::NAN] {
-            assert_eq!(diversify(&[1.0], &[&[1.0]], diversity, 1).unwrap_err().kind, Kind::InvalidArgument);
+            assert_eq!(diversify(&[1.0], &[&[1.0]], diversity, 1, &mut || ()).unwrap_err().kind, Kind::InvalidArgument);
         }
-        assert_eq!(diversify(&[1.0], &[], 0.5, 1).unwrap_err().kind, Kind::InvalidArgument);
+        assert_eq!(diversify(&[1.0], &[], 0.5, 1, &mut || ()).unwrap_err().kind, Kind::InvalidArgument);
         let uneven: [&[f32]; 2] = [&[1.0], &[1.0, 2.0]];
-        assert_eq!(diversify(&[1.0, 1.0], &uneven, 0.5, 1).unwrap_err().kind, Kind::DimensionMismatch);
+        assert_eq!(diversify(&[1.0, 1.0], &uneven, 0.5, 1, &mut || ()).unwrap_err().kind, Kind::DimensionMismatch);
     }
 
     proptest! {
@@ -122,11 +129,11 @@ mod tests {
         ) {
             let relevance: Vec<f64> = candidates.iter().map(|candidate| candidate.0).collect();
             let vectors: Vec<&[f32]> = candidates.iter().map(|candidate| candidate.1.as_slice()).collect();
-            let all = diversify(&relevance, &vectors, diversity, usize::MAX >> 8).unwrap();
+            let all = diversify(&relevance, &vectors, diversity, usize::MAX >> 8, &mut || ()).unwrap();
             let mut sorted = all.clone();
             sorted.sort_unstable();
             prop_assert_eq!(sorted, (0..candidates.len()).collect::<Vec<_>>());
-            let some = diversify(&relevance, &vectors, diversity, limit).unwrap();
+            let some = diversify(&relevance, &vectors, diversity, limit, &mut || ()).unwrap();
             prop_assert_eq!(&some[..], &all[..limit.min(all.len())]);
         }
     }
