@@ -22,7 +22,7 @@ use crate::{query, read};
 use serde::Deserialize;
 use socle_core::chunk::Format;
 use socle_core::corpus::template::Template;
-use socle_core::{Error, Kind, Result};
+use socle_core::{Error, Kind, Result, language};
 
 const FIND: &str = include_str!("../sql/query/find_corpus.sql");
 const SUCCESSOR: &str = include_str!("../sql/query/successor.sql");
@@ -152,6 +152,11 @@ impl CorpusSpec {
     /// As [`Self::try_find`].
     pub fn successor(&self) -> Result<Option<Self>> {
         query::text(SUCCESSOR, &[self.name.as_str().into()])?.map_or(Ok(None), |name| Self::try_find(&name))
+    }
+
+    /// The language of all documents; `None` where it is found out for each chunk or read from a column.
+    pub fn only_language(&self) -> Option<&'static str> {
+        language::canonical(&self.language).ok().filter(|_| self.language_column.is_none())
     }
 
     /// Columns of the source that chunks depend on, each once.

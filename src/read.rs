@@ -60,19 +60,42 @@ impl Row {
     }
 }
 
-/// At most `limit` rows (0: all), each as `read` makes it.
+/// When a statement is planned.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Planned {
+    /// As Postgres thinks best for a statement that is repeated, which is once in the long run.
+    Once,
+    /// Each time, for the values it runs with.
+    ForValues,
+}
+
+/// As [`planned_rows`], planned once.
 ///
 /// # Errors
-/// `Bug` when SPI refuses the statement. What the statement itself raises is raised.
+/// As [`planned_rows`].
 pub fn rows<T>(
     sql: &str,
     parameters: &[DatumWithOid<'_>],
     limit: c_long,
+    read: impl FnMut(Row) -> T,
+) -> Result<Vec<T>> {
+    planned_rows(sql, parameters, limit, Planned::Once, read)
+}
+
+/// At most `limit` rows (0: all), each as `read` makes it.
+///
+/// # Errors
+/// `Bug` when SPI refuses the statement. What the statement itself raises is raised.
+pub fn planned_rows<T>(
+    sql: &str,
+    parameters: &[DatumWithOid<'_>],
+    limit: c_long,
+    planned: Planned,
     mut read: impl FnMut(Row) -> T,
 ) -> Result<Vec<T>> {
     Spi::connect(|_| {
         let _running = Running::begin();
-        let plan = plan(sql, parameters)?;
+        let plan = plan(sql, parameters, planned)?;
         let mut values: Vec<pg_sys::Datum> = Vec::with_capacity(parameters.len());
         let mut nulls: Vec<std::ffi::c_char> = Vec::with_capacity(parameters.len());
         for parameter in parameters {
@@ -101,7 +124,7 @@ pub fn in_memory_of_its_own<T>(work: impl FnOnce() -> T) -> T {
 }
 
 /// The plan of a statement for the current user. SPI has to be connected.
-fn plan(sql: &str, parameters: &[DatumWithOid<'_>]) -> Result<pg_sys::SPIPlanPtr> {
+fn plan(sql: &str, parameters: &[DatumWithOid<'_>], planned: Planned) -> Result<pg_sys::SPIPlanPtr> {
     // SAFETY: reads a variable of this process.
     let key = (unsafe { pg_sys::GetUserId() }, sql.to_string());
     if let Some(plan) = PLANS.with_borrow(|plans| plans.get(&key).copied()) {
@@ -110,10 +133,11 @@ fn plan(sql: &str, parameters: &[DatumWithOid<'_>]) -> Result<pg_sys::SPIPlanPtr
     let refused = |detail: String| Error::new(Kind::Bug, "could not plan a statement").detail(detail);
     let statement = CString::new(sql).map_err(|error| refused(error.to_string()))?;
     let mut types: Vec<pg_sys::Oid> = parameters.iter().map(DatumWithOid::oid).collect();
+    let options = if planned == Planned::ForValues { pg_sys::CURSOR_OPT_CUSTOM_PLAN.cast_signed() } else { 0 };
     // SAFETY: SPI is connected; statement and types are what the function reads. A plan that is kept lives until it is
     // freed, and is made anew by Postgres when what it depends on changes.
     let plan = unsafe {
-        let plan = pg_sys::SPI_prepare(statement.as_ptr(), types.len() as i32, types.as_mut_ptr());
+        let plan = pg_sys::SPI_prepare_cursor(statement.as_ptr(), types.len() as i32, types.as_mut_ptr(), options);
         if plan.is_null() {
             return Err(refused(format!("SPI_prepare gave {}.", { pg_sys::SPI_result })));
         }

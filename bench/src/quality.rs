@@ -33,7 +33,7 @@ fn load(client: &mut Client, directory: &Path) {
              DROP TABLE IF EXISTS judged_chunk, judged_query, judged_grade;
              CREATE TABLE judged_document (id text PRIMARY KEY, title text, body text NOT NULL);
              CREATE TABLE judged_query (id text PRIMARY KEY, query text NOT NULL);
-             CREATE TABLE judged_grade (query_id text, document_id text, grade double precision)",
+             CREATE TABLE judged_grade (query_id text, document_id text, grade int)",
         )
         .unwrap();
     let read = |name: &str| fs::read_to_string(directory.join(name)).unwrap();
@@ -43,7 +43,7 @@ fn load(client: &mut Client, directory: &Path) {
     client.execute(documents, &[&lines("corpus.jsonl")]).unwrap();
     let queries = "INSERT INTO judged_query SELECT j ->> '_id', j ->> 'text' FROM unnest($1::text[]::jsonb[]) AS j";
     client.execute(queries, &[&lines("queries.jsonl")]).unwrap();
-    let grades = "INSERT INTO judged_grade SELECT f[1], f[2], f[3]::float8 FROM unnest($1::text[]) AS l, string_to_array(l, E'\\t') AS f";
+    let grades = "INSERT INTO judged_grade SELECT f[1], f[2], f[3]::float8::int FROM unnest($1::text[]) AS l, string_to_array(l, E'\\t') AS f";
     client.execute(grades, &[&lines("qrels.tsv").split_off(1)]).unwrap();
 }
 

@@ -213,8 +213,8 @@ fn take_frame(
     let Some(sent) = under_way.get_mut(&frame.id) else { return Err(unexpected().into()) };
     match response {
         Response::Alone => sent.alone = true,
-        Response::Chunks { last: false, .. } => sent.parts.push(response),
-        _ => {
+        response if !response.is_last() => sent.parts.push(response),
+        response => {
             let Some(mut sent) = under_way.remove(&frame.id) else { return Err(unexpected().into()) };
             sent.parts.push(response);
             answer(sent.pending.number, sent.parts)?;

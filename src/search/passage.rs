@@ -127,7 +127,7 @@ pub fn read(scopes: &[Scope<'_>], chosen: Vec<(usize, Ranked)>, wish: &Wish) -> 
         results.into_iter().map(|(.., passage)| passage).collect()
     };
     if wish.shown {
-        mark(&mut results, wish)?;
+        mark(scopes, &mut results, wish)?;
     }
     Ok(results)
 }
@@ -191,24 +191,25 @@ fn widened(scopes: &[Scope<'_>], results: Vec<(usize, i32, Passage)>, reach: u32
         .collect())
 }
 
-/// Marks the words of the query, in HTML.
-fn mark(results: &mut [Passage], wish: &Wish) -> Result<()> {
-    if results.is_empty() {
-        return Ok(());
-    }
-    let request = Request::Highlight {
-        query: &wish.query,
-        language: wish.language,
-        contents: results.iter().map(|passage| passage.content.as_str()).collect(),
-    };
-    let ranges = match client::ask(request)?.pop() {
-        Some(Response::Highlights(ranges)) if ranges.len() == results.len() => ranges,
-        Some(Response::Failed { error, .. }) => return Err(error),
-        _ => return Err(client::unexpected()),
-    };
-    for (passage, ranges) in results.iter_mut().zip(ranges) {
-        let ranges: Vec<Range<usize>> = ranges.into_iter().map(|(from, to)| from as usize..to as usize).collect();
-        passage.highlighted = highlight(&passage.content, &ranges, MARKS.0, MARKS.1, true);
+/// Marks the words of the query, in HTML; in the language of a corpus that has one, where the query does not say it.
+fn mark(scopes: &[Scope<'_>], results: &mut [Passage], wish: &Wish) -> Result<()> {
+    for corpus in scopes.iter().map(|scope| scope.corpus) {
+        let mut results: Vec<&mut Passage> = results.iter_mut().filter(|result| result.corpus == corpus.name).collect();
+        if results.is_empty() {
+            continue;
+        }
+        let language = wish.language.or_else(|| corpus.only_language());
+        let contents = results.iter().map(|passage| passage.content.as_str()).collect();
+        let request = Request::Highlight { query: &wish.query, language, contents };
+        let ranges = match client::ask(request)?.pop() {
+            Some(Response::Highlights(ranges)) if ranges.len() == results.len() => ranges,
+            Some(Response::Failed { error, .. }) => return Err(error),
+            _ => return Err(client::unexpected()),
+        };
+        for (passage, ranges) in results.iter_mut().zip(ranges) {
+            let ranges: Vec<Range<usize>> = ranges.into_iter().map(|(from, to)| from as usize..to as usize).collect();
+            passage.highlighted = highlight(&passage.content, &ranges, MARKS.0, MARKS.1, true);
+        }
     }
     Ok(())
 }

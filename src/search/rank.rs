@@ -15,8 +15,9 @@ const VISIBLE: &str = include_str!("../../sql/search/visible.sql");
 /// Hits of words that are looked through before all of them are: this many times what is wanted, and at least so many.
 const FIRST_PASS: (usize, usize) = (10, 200);
 
-/// Hits of words in one look after that.
-const LATER_PASS: usize = 20_000;
+/// Each look after that is so many times as long as the one before, up to so many hits: often one chunk that is gone, and
+/// still in its segment, is all that has to be made up for.
+const LATER_PASSES: (u32, u32) = (4, 20_000);
 
 /// How often candidates that are stale are made up for by looking further.
 const MAX_ROUNDS: usize = 8;
@@ -153,7 +154,7 @@ fn words(
         match answer.hits.last() {
             Some((chunk, score)) if answer.more && legs.keyword.len() < wanted => {
                 question.after = Some((*score, *chunk));
-                question.limit = LATER_PASS as u32;
+                question.limit = question.limit.saturating_mul(LATER_PASSES.0).min(LATER_PASSES.1);
                 question.score = Vec::new();
             }
             _ => break,

@@ -91,6 +91,7 @@ fn segment(answers: Vec<Response>) -> Result<Option<Segment>, Trouble> {
     let mut parts = Vec::with_capacity(answers.len());
     for answer in answers {
         match answer {
+            Response::SegmentPart { bytes, summary: None } if bytes.is_empty() => return Ok(None),
             Response::SegmentPart { bytes, summary } => {
                 parts.push(bytes);
                 if let Some(summary) = summary {
@@ -101,7 +102,7 @@ fn segment(answers: Vec<Response>) -> Result<Option<Segment>, Trouble> {
             _ => return Err(client::unexpected().into()),
         }
     }
-    Ok(None)
+    Err(client::unexpected().into())
 }
 
 /// Stores a segment, in the transaction that is under way.

@@ -104,7 +104,8 @@ pub fn corpus(client: &mut Client, model: &str, documents: &Documents) -> Option
     let keyword = until(client, "SELECT state = 'active' FROM socle.corpus WHERE name = 'bench'");
     let embedded: i64 =
         client.query_one("SELECT embedded_count FROM socle.corpus_status WHERE name = 'bench'", &[]).unwrap().get(0);
-    assert_eq!(embedded, 0, "the worker did not find the chunks");
+    let written: i64 = client.query_one("SELECT count(DISTINCT xmin::text) FROM bench_chunk", &[]).unwrap().get(0);
+    assert_eq!((embedded, written), (0, 1), "the worker did not find the chunks");
     let sizes = "SELECT pg_relation_size('bench_chunk_embedding_idx'), pg_relation_size('bench_words_idx'),
                  (SELECT sum(pg_column_size(words)) FROM bench_words), sum(octet_length(bytes)), count(DISTINCT digest)
                  FROM socle.keyword_file WHERE corpus = 'bench'";
@@ -131,11 +132,12 @@ pub fn corpus(client: &mut Client, model: &str, documents: &Documents) -> Option
 fn load(client: &mut Client, model: &str, documents: &Documents) {
     client
         .batch_execute(
-            "CREATE TABLE bench_sentence (number int PRIMARY KEY, embedding vector NOT NULL);
+            "CREATE TABLE bench_sentence (number int PRIMARY KEY, embedding vector NOT NULL, token_count int NOT NULL);
              CREATE TABLE bench_staged (id int, one int, other int, body text, hash bytea)",
         )
         .unwrap();
-    let embed = "INSERT INTO bench_sentence SELECT n - 1, v FROM unnest(socle.embed($1::text[], $2)) WITH ORDINALITY AS e (v, n)";
+    let embed = "INSERT INTO bench_sentence SELECT n - 1, v, socle.count_tokens(t, $2)
+                 FROM unnest($1::text[], socle.embed($1::text[], $2)) WITH ORDINALITY AS e (t, v, n)";
     client.execute(embed, &[&documents.sentences, &model]).unwrap();
     let mut writer = client.copy_in("COPY bench_staged FROM STDIN").unwrap();
     for (at, (one, other)) in documents.pairs.iter().enumerate() {
@@ -145,13 +147,14 @@ fn load(client: &mut Client, model: &str, documents: &Documents) {
         writeln!(writer, "{at}\t{one}\t{other}\t{body}\t\\\\x{hash}").unwrap();
     }
     writer.finish().unwrap();
+    // The two special tokens count once. A chunk whose count is wrong would be written anew.
     client
         .batch_execute(
             "SELECT setseed(0.5);
              INSERT INTO bench_source SELECT id, body, (row_number() OVER (ORDER BY random()) - 1) % 10000 FROM bench_staged;
              CREATE INDEX ON bench_source (part);
              INSERT INTO bench_chunk (source_id, ordinal, content, heading_path, start_offset, end_offset, token_count, content_hash, embedding)
-             SELECT s.id, 1, s.body, '{}', 1, length(s.body) + 1, 1, s.hash, l2_normalize(a.embedding + b.embedding)
+             SELECT s.id, 1, s.body, '{}', 1, length(s.body) + 1, a.token_count + b.token_count - 2, s.hash, l2_normalize(a.embedding + b.embedding)
              FROM bench_staged s JOIN bench_sentence a ON a.number = s.one JOIN bench_sentence b ON b.number = s.other
              ORDER BY s.id;
              DROP TABLE bench_staged, bench_sentence",

@@ -259,6 +259,17 @@ pub enum Response {
     },
 }
 
+impl Response {
+    /// Whether no more responses follow to the same request.
+    pub fn is_last(&self) -> bool {
+        match self {
+            Self::Alive | Self::Alone | Self::Chunks { last: false, .. } => false,
+            Self::SegmentPart { bytes, summary: None } => bytes.is_empty(),
+            _ => true,
+        }
+    }
+}
+
 /// The state of the engine.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct EngineReport {

@@ -83,6 +83,29 @@ fn a_cache_that_is_deleted_cut_or_changed_is_filled_again() {
 }
 
 #[test]
+fn a_segment_of_several_parts_is_stored_and_sent_whole() {
+    let (cluster, mut client) = with_corpus(1);
+    client.batch_execute("CALL socle.sync_corpus('handbook')").unwrap();
+    // Words of 128 characters: each is one token, so that a megabyte of words is embedded in a second.
+    client
+        .batch_execute(
+            "INSERT INTO article
+             SELECT i, 'wide', (SELECT string_agg(md5(i || 'a' || j) || md5(i || 'b' || j) || md5(i || 'c' || j) || md5(i || 'd' || j), ' ')
+                                FROM generate_series(1, 180) AS j)
+             FROM generate_series(2, 60) AS i",
+        )
+        .unwrap();
+    wait(&mut client);
+    let parts: i32 = value(&mut client, "SELECT max(part_number) FROM socle.keyword_file");
+    assert!(parts > 1, "{parts}");
+    std::fs::remove_dir_all(cluster.data().join("socle/pgsql_tmp/keyword")).unwrap();
+    signal(cluster.wait_for_engine(), libc::SIGKILL);
+    let last: String = value(&mut client, "SELECT md5('60a180') || md5('60b180') || md5('60c180') || md5('60d180')");
+    assert_eq!(found(&mut client, &last), [60]);
+    settle(&mut client);
+}
+
+#[test]
 fn damaged_rows_are_an_error_and_are_repaired() {
     let (cluster, mut client) = with_corpus(20);
     client.batch_execute("CALL socle.sync_corpus('handbook')").unwrap();

@@ -206,10 +206,7 @@ impl Client {
                 assert_eq!(response, Response::Alive);
                 continue;
             }
-            let more = match &response {
-                Response::SegmentPart { bytes, summary: None } => !bytes.is_empty(),
-                other => matches!(other, Response::Chunks { last: false, .. } | Response::Alone),
-            };
+            let more = !response.is_last();
             answers.push(response);
             if !more {
                 return answers;
