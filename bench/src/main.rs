@@ -2,7 +2,7 @@
 //! that whatever else the machine does hits all of them. Prints a table in Markdown; asserts nothing.
 //!
 //! usage: socle-bench MODELS_DIRECTORY ONNXRUNTIME FASTEMBED_SCRIPT [BEIR_DIRECTORY], with PGHOST and PGUSER set.
-//! SOCLE_BENCH=throughput, query or corpus measures that part alone.
+//! SOCLE_BENCH=throughput, query, corpus, search or quality measures that part alone.
 #![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
 
 mod bare;
@@ -10,7 +10,9 @@ mod corpus;
 mod fastembed;
 mod interrupt;
 mod memory;
+mod quality;
 mod query;
+mod search;
 mod texts;
 
 use postgres::{Client, Config, NoTls};
@@ -55,6 +57,14 @@ fn main() {
     }
     if wanted("corpus") {
         corpus::measure(MODELS[0], &texts);
+    }
+    if wanted("search") {
+        search::measure(MODELS[0], &texts);
+    }
+    if let Some(directory) = rest.first()
+        && wanted("quality")
+    {
+        quality::measure(Path::new(directory));
     }
 }
 

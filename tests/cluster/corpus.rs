@@ -38,7 +38,7 @@ fn settle(client: &mut Client) {
 }
 
 fn wait(client: &mut Client) {
-    let done: bool = client.query_one("SELECT socle.wait_for_corpus('handbook', '25 seconds')", &[]).unwrap().get(0);
+    let done: bool = client.query_one("SELECT socle.wait_for_corpus('handbook', '2 minutes')", &[]).unwrap().get(0);
     assert!(done, "{}", status(client));
 }
 

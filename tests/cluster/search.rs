@@ -28,12 +28,12 @@ fn with_papers(papers: i32) -> (Cluster, Client) {
                                         template => '{{content}}')"
         ))
         .unwrap();
-    wait(&mut client);
+    client.batch_execute("CALL socle.sync_corpus('paper')").unwrap();
     (cluster, client)
 }
 
 fn wait(client: &mut Client) {
-    let done: bool = client.query_one("SELECT socle.wait_for_corpus('paper', '30 seconds')", &[]).unwrap().get(0);
+    let done: bool = client.query_one("SELECT socle.wait_for_corpus('paper', '2 minutes')", &[]).unwrap().get(0);
     assert!(done);
 }
 

@@ -1,0 +1,64 @@
+//! How good searches are on a set of judged queries in the BEIR layout: `corpus.jsonl`, `queries.jsonl`, and `qrels.tsv` with
+//! a head line. `SOCLE_BENCH_MODEL` is the directory of another embedding model.
+
+use postgres::Client;
+use std::fs;
+use std::path::Path;
+
+const MODEL: &str = "bge-small-en-v1.5";
+
+const FUSIONS: [&str; 3] = ["adaptive", "rrf", "minmax"];
+
+pub fn measure(directory: &Path) {
+    let model = std::env::var("SOCLE_BENCH_MODEL").unwrap_or_else(|_| MODEL.into());
+    let mut client = crate::connect();
+    load(&mut client, directory);
+    let register = "SELECT socle.register_model($1, $1) WHERE NOT EXISTS (SELECT FROM socle.model WHERE name = $1)";
+    client.execute(register, &[&model]).unwrap();
+    let create = "SELECT socle.create_corpus('judged', 'judged_document', ARRAY['body'], 'title', model => $1)";
+    client.execute(create, &[&model]).unwrap();
+    client.batch_execute("CALL socle.sync_corpus('judged')").unwrap();
+    println!("\n### {model}: quality on {}\n", directory.display());
+    println!("| mode | queries | nDCG@10 | recall@10 | reciprocal rank | recall of the vector index | p50 |");
+    println!("|---|---|---|---|---|---|---|");
+    evaluate(&mut client, "{keyword,vector}", FUSIONS[0]);
+    FUSIONS.iter().for_each(|fusion| evaluate(&mut client, "{hybrid}", fusion));
+    client.batch_execute("DROP TABLE judged_document CASCADE; DROP TABLE judged_query, judged_grade").unwrap();
+}
+
+fn load(client: &mut Client, directory: &Path) {
+    client
+        .batch_execute(
+            "DROP TABLE IF EXISTS judged_document CASCADE;
+             DROP TABLE IF EXISTS judged_chunk, judged_query, judged_grade;
+             CREATE TABLE judged_document (id text PRIMARY KEY, title text, body text NOT NULL);
+             CREATE TABLE judged_query (id text PRIMARY KEY, query text NOT NULL);
+             CREATE TABLE judged_grade (query_id text, document_id text, grade double precision)",
+        )
+        .unwrap();
+    let read = |name: &str| fs::read_to_string(directory.join(name)).unwrap();
+    let lines = |name: &str| read(name).lines().map(str::to_string).collect::<Vec<_>>();
+    let documents = "INSERT INTO judged_document SELECT j ->> '_id', j ->> 'title', j ->> 'text'
+                     FROM unnest($1::text[]::jsonb[]) AS j WHERE trim(j ->> 'text') <> ''";
+    client.execute(documents, &[&lines("corpus.jsonl")]).unwrap();
+    let queries = "INSERT INTO judged_query SELECT j ->> '_id', j ->> 'text' FROM unnest($1::text[]::jsonb[]) AS j";
+    client.execute(queries, &[&lines("queries.jsonl")]).unwrap();
+    let grades = "INSERT INTO judged_grade SELECT f[1], f[2], f[3]::float8 FROM unnest($1::text[]) AS l, string_to_array(l, E'\\t') AS f";
+    client.execute(grades, &[&lines("qrels.tsv").split_off(1)]).unwrap();
+}
+
+fn evaluate(client: &mut Client, modes: &str, fusion: &str) {
+    let sql = "SELECT mode, query_count, ndcg, recall, reciprocal_rank, index_recall, median_milliseconds
+               FROM socle.evaluate('judged', 'judged_query', 'judged_grade', modes => $1::text::text[], fusion => $2)";
+    for row in client.query(sql, &[&modes, &fusion]).unwrap() {
+        let mode: String = row.get(0);
+        let mode = if mode == "hybrid" { format!("{mode}, {fusion}") } else { mode };
+        let [ndcg, recall, rank, milliseconds] =
+            [2, 3, 4, 6].map(|at| row.get::<_, Option<f64>>(at).unwrap_or(f64::NAN));
+        let index = row.get::<_, Option<f64>>(5).map_or(String::new(), |recall| format!("{recall:.3}"));
+        println!(
+            "| {mode} | {} | {ndcg:.4} | {recall:.4} | {rank:.4} | {index} | {milliseconds:.1} ms |",
+            row.get::<_, i32>(1)
+        );
+    }
+}
