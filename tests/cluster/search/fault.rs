@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 #[test]
 fn a_corpus_that_is_not_complete_answers_and_says_so() {
     let (cluster, mut client) = with_papers(40);
+    client.batch_execute("CALL socle.sync_corpus('paper')").unwrap();
     let (mut listener, told) = listening(&cluster);
     assert_eq!(found(&mut listener, "'fox', mode => 'vector'").len(), 10);
     assert_eq!(drain(&told), "");
@@ -33,6 +34,7 @@ fn a_corpus_that_is_not_complete_answers_and_says_so() {
 #[test]
 fn words_are_found_without_the_model_when_the_caller_allows_it() {
     let (cluster, mut client) = with_papers(40);
+    client.batch_execute("CALL socle.sync_corpus('paper')").unwrap();
     let words = found(&mut client, "'fox', mode => 'keyword'");
     // Its files are gone, and then it is, too.
     let away = cluster.directory().join("nothing");

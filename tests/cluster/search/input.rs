@@ -79,6 +79,7 @@ fn what_is_null_or_nothing_finds_nothing_or_is_the_default() {
 #[test]
 fn any_text_is_plain_words() {
     let (cluster, mut client) = with_papers(30);
+    client.batch_execute("CALL socle.sync_corpus('paper')").unwrap();
     let (mut listener, told) = listening(&cluster);
     let queries = [
         "the of and".to_string(),
