@@ -15,7 +15,7 @@ pub fn measure(directory: &Path) {
     load(&mut client, directory);
     let register = "SELECT socle.register_model($1, $1) WHERE NOT EXISTS (SELECT FROM socle.model WHERE name = $1)";
     client.execute(register, &[&model]).unwrap();
-    let create = "SELECT socle.create_corpus('judged', 'judged_document', ARRAY['body'], 'title', model => $1)";
+    let create = "SELECT socle.create_corpus('judged', 'judged_text', ARRAY['body'], 'title', model => $1)";
     client.execute(create, &[&model]).unwrap();
     client.batch_execute("CALL socle.sync_corpus('judged')").unwrap();
     println!("\n### {model}: quality on {}\n", directory.display());
@@ -23,22 +23,22 @@ pub fn measure(directory: &Path) {
     println!("|---|---|---|---|---|---|---|");
     evaluate(&mut client, "{keyword,vector}", FUSIONS[0]);
     FUSIONS.iter().for_each(|fusion| evaluate(&mut client, "{hybrid}", fusion));
-    client.batch_execute("DROP TABLE judged_document CASCADE; DROP TABLE judged_query, judged_grade").unwrap();
+    client.batch_execute("DROP TABLE judged_text CASCADE; DROP TABLE judged_query, judged_grade").unwrap();
 }
 
 fn load(client: &mut Client, directory: &Path) {
     client
         .batch_execute(
-            "DROP TABLE IF EXISTS judged_document CASCADE;
+            "DROP TABLE IF EXISTS judged_text CASCADE;
              DROP TABLE IF EXISTS judged_chunk, judged_query, judged_grade;
-             CREATE TABLE judged_document (id text PRIMARY KEY, title text, body text NOT NULL);
+             CREATE TABLE judged_text (id text PRIMARY KEY, title text, body text NOT NULL);
              CREATE TABLE judged_query (id text PRIMARY KEY, query text NOT NULL);
              CREATE TABLE judged_grade (query_id text, document_id text, grade int)",
         )
         .unwrap();
     let read = |name: &str| fs::read_to_string(directory.join(name)).unwrap();
     let lines = |name: &str| read(name).lines().map(str::to_string).collect::<Vec<_>>();
-    let documents = "INSERT INTO judged_document SELECT j ->> '_id', j ->> 'title', j ->> 'text'
+    let documents = "INSERT INTO judged_text SELECT j ->> '_id', j ->> 'title', j ->> 'text'
                      FROM unnest($1::text[]::jsonb[]) AS j WHERE trim(j ->> 'text') <> ''";
     client.execute(documents, &[&lines("corpus.jsonl")]).unwrap();
     let queries = "INSERT INTO judged_query SELECT j ->> '_id', j ->> 'text' FROM unnest($1::text[]::jsonb[]) AS j";
