@@ -16,7 +16,7 @@ pub mod swap;
 mod verify;
 mod wait;
 
-pub use create::{index_expression, model_of};
+pub use create::{index_expression, is_indexed_whole, model_of};
 
 use crate::{query, read};
 use serde::Deserialize;

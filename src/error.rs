@@ -57,3 +57,8 @@ fn printable(text: &str) -> String {
 pub fn spi(error: pgrx::spi::Error) -> Error {
     Error::new(Kind::Bug, "could not read the tables of socle").detail(error.to_string())
 }
+
+/// An SQLSTATE as its five characters, six bits each (elog.h, MAKE_SQLSTATE).
+pub fn sqlstate_text(code: i32) -> String {
+    (0..5).map(|at| char::from(b'0' + ((code >> (6 * at)) & 0x3f) as u8)).collect()
+}

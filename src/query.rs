@@ -34,14 +34,6 @@ pub fn holds(sql: &str, arguments: &[DatumWithOid<'_>]) -> Result<bool> {
     flag.map(|flag| flag == Some(true)).map_err(spi)
 }
 
-/// Whether there is a row.
-///
-/// # Errors
-/// As [`run`].
-pub fn holds_for_any(sql: &str, arguments: &[DatumWithOid<'_>]) -> Result<bool> {
-    Spi::connect(|client| client.select(sql, Some(1), arguments).map(|rows| !rows.is_empty())).map_err(spi)
-}
-
 /// Runs commands.
 ///
 /// # Errors

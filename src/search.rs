@@ -209,7 +209,7 @@ fn understand(corpus: &CorpusSpec, wish: &Wish, meanings: &mut Vec<Meaning>, tra
             pgrx::warning!("corpus \"{}\" is searched by words alone: {error}", corpus.name);
             Ok(Wish { mode: Mode::Keyword, keyword_weight: None, ..wish.clone() })
         }
-        Err(error) if error.hint.is_none() => {
+        Err(error) if error.hint.is_none() && wish.mode == Mode::Hybrid => {
             Err(error.hint("vector_optional => true searches by words alone when the model cannot be used."))
         }
         Err(error) => Err(error),

@@ -214,3 +214,29 @@ fn resolve(setting: &GucSetting<Option<CString>>) -> PathBuf {
 fn text(setting: &GucSetting<Option<CString>>) -> Option<String> {
     setting.get().map(|text| text.to_string_lossy().into_owned()).filter(|text| !text.is_empty())
 }
+
+/// The names of Postgres: under these everything runs that is not the caller's own.
+pub const OWN_NAMES: (&CStr, &CStr) = (c"search_path", c"pg_catalog, pg_temp");
+
+/// Does `work` under settings of its own, which end with it, or with the (sub)transaction that an error ends.
+pub fn during<T>(settings: &[(&CStr, &CStr)], work: impl FnOnce() -> T) -> T {
+    // SAFETY: C strings that live as long as the call; a transaction is under way, and takes the settings along when it fails.
+    unsafe {
+        let level = pg_sys::NewGUCNestLevel();
+        for (name, value) in settings {
+            pg_sys::set_config_option(
+                name.as_ptr(),
+                value.as_ptr(),
+                pg_sys::GucContext::PGC_USERSET,
+                pg_sys::GucSource::PGC_S_SESSION,
+                pg_sys::GucAction::GUC_ACTION_SAVE,
+                true,
+                0,
+                false,
+            );
+        }
+        let result = work();
+        pg_sys::AtEOXact_GUC(false, level);
+        result
+    }
+}

@@ -108,8 +108,11 @@ fn work(name: &str) -> Result<Progress, Trouble> {
             if corpus.state_reason.is_some() {
                 turn::note_trouble(&corpus.name, None, false)?;
             }
-            if corpus.state == "filling" && corpus.keyword_gap >= keyword::FULL_SEGMENT as i64 {
-                keyword::complete(&corpus, owner, change.into())?;
+            match corpus.state.as_str() {
+                "active" if corpus.keyword_gap > 0 => drop(keyword::complete(&corpus, owner, change.into())?),
+                "active" => keyword::merge(&corpus, owner, change.into())?,
+                _ if corpus.keyword_gap < keyword::FULL_SEGMENT as i64 => {}
+                _ => drop(keyword::complete(&corpus, owner, change.into())?),
             }
             if !full {
                 advance(&corpus, owner, change.into())?;
@@ -121,14 +124,10 @@ fn work(name: &str) -> Result<Progress, Trouble> {
 
 /// What comes after the first fill: the vector index, and then the place of the corpus that this one replaces.
 fn advance(corpus: &CorpusSpec, owner: pg_sys::Oid, change: pg_sys::Oid) -> Result<Finished, Trouble> {
-    let changes = corpus.state == "active";
-    if changes
-        && (corpus.keyword_gap > 0 && keyword::complete(corpus, owner, change)?
-            || keyword::merge(corpus, owner, change)?)
-    {
-        return Ok(Finished::Done);
+    if corpus.state == "active" && corpus.keyword_gap > 0 {
+        return keyword::complete(corpus, owner, change);
     }
-    if changes && corpus.replaces.is_none() {
+    if corpus.state == "active" && corpus.replaces.is_none() {
         return Ok(Finished::Nothing);
     }
     let behind = corpus.sql(BEHIND);
@@ -137,8 +136,7 @@ fn advance(corpus: &CorpusSpec, owner: pg_sys::Oid, change: pg_sys::Oid) -> Resu
     }
     if corpus.state == "filling" {
         if corpus.keyword_gap > 0 {
-            keyword::complete(corpus, owner, change)?;
-            return Ok(Finished::Done);
+            return keyword::complete(corpus, owner, change);
         }
         return index::finish_filling(corpus, owner, change);
     }

@@ -32,7 +32,7 @@ fn main() {
         return;
     };
     let mut client = connect();
-    client.batch_execute("CREATE EXTENSION IF NOT EXISTS socle CASCADE").unwrap();
+    client.batch_execute("DROP EXTENSION IF EXISTS socle CASCADE; CREATE EXTENSION socle CASCADE").unwrap();
     for model in MODELS {
         let sql = "SELECT socle.register_model($1, $1) WHERE NOT EXISTS (SELECT FROM socle.model WHERE name = $1)";
         client.execute(sql, &[&model]).unwrap();

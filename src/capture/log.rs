@@ -2,7 +2,7 @@
 
 use crate::corpus::identity::as_superuser;
 use crate::corpus::statement::batch_name;
-use crate::read;
+use crate::{read, setting};
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 use pgrx::spi::OwnedPreparedStatement;
@@ -88,31 +88,19 @@ pub fn find(data: &pg_sys::TriggerData) -> Option<Rc<ChangeLog>> {
 /// A corpus may be created while a transaction with an older snapshot writes: the latest snapshot counts, as for the
 /// trigger itself.
 fn look_up(corpus: &str, relation: pg_sys::Oid) -> Option<ChangeLog> {
-    // SAFETY: a transaction is under way. What fails ends it, and the snapshot and the settings with it.
-    unsafe {
-        let level = pg_sys::NewGUCNestLevel();
-        pg_sys::set_config_option(
-            c"search_path".as_ptr(),
-            c"pg_catalog, pg_temp".as_ptr(),
-            pg_sys::GucContext::PGC_USERSET,
-            pg_sys::GucSource::PGC_S_SESSION,
-            pg_sys::GucAction::GUC_ACTION_SAVE,
-            true,
-            0,
-            false,
-        );
-        pg_sys::PushActiveSnapshot(pg_sys::GetLatestSnapshot());
+    setting::during(&[setting::OWN_NAMES], || {
+        // SAFETY: a transaction is under way. What fails ends it, and the snapshot with it.
+        unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetLatestSnapshot()) };
         let relation_text = relation.to_u32().to_string();
         let found = as_superuser(|| {
             read::rows(FIND, &[corpus.into(), relation_text.as_str().into()], 1, |row| row.get::<String>(1))
         });
-        pg_sys::PopActiveSnapshot();
+        // SAFETY: pushed above.
+        unsafe { pg_sys::PopActiveSnapshot() };
         let found = found.ok().and_then(|rows| rows.into_iter().next().flatten());
         let found = found.and_then(|found| serde_json::from_str(&found).ok());
-        let log = found.and_then(|found| prepare(found, relation).ok().flatten());
-        pg_sys::AtEOXact_GUC(true, level);
-        log
-    }
+        found.and_then(|found| prepare(found, relation).ok().flatten())
+    })
 }
 
 /// What `FIND` finds.

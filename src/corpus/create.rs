@@ -396,10 +396,15 @@ fn vector_type(model: &ModelSpec) -> Result<String> {
     Ok(format!("{}.vector({})", identifier(&schema), model.dimensions))
 }
 
+/// Whether vectors of so many dimensions are indexed as they are, and not as `halfvec`.
+pub fn is_indexed_whole(dimensions: u32) -> bool {
+    dimensions <= MAX_INDEX_DIMENSIONS[0]
+}
+
 /// The expression and operator class of the vector index.
 pub fn index_expression(corpus: &CorpusSpec) -> Result<String> {
     let schema = identifier(&query::text(VECTOR_SCHEMA, &[])?.unwrap_or_default());
-    Ok(if corpus.dimensions <= MAX_INDEX_DIMENSIONS[0] {
+    Ok(if is_indexed_whole(corpus.dimensions) {
         format!("embedding {schema}.vector_cosine_ops")
     } else {
         format!("(embedding::{schema}.halfvec({})) {schema}.halfvec_cosine_ops", corpus.dimensions)

@@ -2,6 +2,7 @@
 //!
 //! A switch lasts as long as the closure; an error on the way restores the caller with the (sub)transaction that it ends.
 
+use crate::setting;
 use pgrx::pg_sys;
 
 /// Does `work` as the superuser that the cluster was made with: for the tables of socle itself, by static statements.
@@ -39,28 +40,15 @@ fn become_user<T>(user: pg_sys::Oid, context: u32, work: impl FnOnce() -> T) -> 
     }
 }
 
-/// Does `work` under the names of Postgres, inside a procedure that ends transactions and so cannot have settings of its own.
-/// An error takes them along with its transaction.
+/// Does `work` under the names of Postgres and in a snapshot of its own, inside a procedure that ends transactions and so
+/// cannot have settings of its own.
 pub fn with_own_names<T>(work: impl FnOnce() -> T) -> T {
-    // SAFETY: a transaction is under way; the snapshot and the setting last as long as the closure, or its transaction.
-    unsafe {
-        pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot());
-        let level = pg_sys::NewGUCNestLevel();
-        pg_sys::set_config_option(
-            c"search_path".as_ptr(),
-            c"pg_catalog, pg_temp".as_ptr(),
-            pg_sys::GucContext::PGC_USERSET,
-            pg_sys::GucSource::PGC_S_SESSION,
-            pg_sys::GucAction::GUC_ACTION_SAVE,
-            true,
-            0,
-            false,
-        );
-        let result = work();
-        pg_sys::AtEOXact_GUC(false, level);
-        pg_sys::PopActiveSnapshot();
-        result
-    }
+    // SAFETY: a transaction is under way; an error ends it, and the snapshot with it.
+    unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot()) };
+    let result = setting::during(&[setting::OWN_NAMES], work);
+    // SAFETY: pushed above.
+    unsafe { pg_sys::PopActiveSnapshot() };
+    result
 }
 
 /// The current user.

@@ -2,9 +2,10 @@
 //! owner knows of changes that have not been worked on.
 
 use super::wish::Wish;
-use crate::corpus::CorpusSpec;
 use crate::corpus::identity::as_owner;
 use crate::corpus::statement::{expand, identifier};
+use crate::corpus::{CorpusSpec, is_indexed_whole};
+use crate::error::sqlstate_text;
 use crate::read::{self, Planned};
 use crate::{capture, vector};
 use pgrx::datum::{DatumWithOid, TimestampWithTimeZone};
@@ -18,9 +19,7 @@ const ELIGIBLE: &str = include_str!("../../sql/search/eligible.sql");
 const STALE: &str = include_str!("../../sql/search/stale.sql");
 const FRESH: &str = include_str!("../../sql/search/fresh.sql");
 const FILTER_COLUMNS: &str = include_str!("../../sql/query/filter_columns.sql");
-const ROW_SECURITY: &str = include_str!("../../sql/query/row_security_active.sql");
-const VECTOR_OID: &str = include_str!("../../sql/query/vector_oid.sql");
-const VECTOR_SCHEMA: &str = include_str!("../../sql/query/vector_schema.sql");
+const TYPES: &str = include_str!("../../sql/query/search_types.sql");
 
 /// Whether the document of a chunk passes; a sub-select, as in the policy of the chunk table.
 const PASSES: &str = "(SELECT {condition} FROM {source} s WHERE {same s k})";
@@ -30,9 +29,6 @@ const MAX_LISTED: usize = 5_000;
 
 /// First parameter of a filter, after the vector and the chunks.
 const FIRST_PARAMETER: usize = 3;
-
-/// Longest vector that is indexed as `vector` (pgvector, hnsw.h).
-const MAX_VECTOR_DIMENSIONS: u32 = 2_000;
 
 /// One corpus within one search.
 #[derive(Debug)]
@@ -65,13 +61,19 @@ impl<'a> Scope<'a> {
             }
             None => ("true".to_string(), Vec::new()),
         };
-        let secured = read::rows(ROW_SECURITY, &[source.into()], 1, |row| row.get::<bool>(1))?;
-        let (distance, vector_type) =
-            if vector.is_some() { distance(corpus)? } else { ("NULL".into(), pg_sys::FLOAT4ARRAYOID) };
+        let chunk = pg_sys::Oid::from(corpus.chunk.unwrap_or_default());
+        let types = read::rows(TYPES, &[chunk.into(), source.into()], 1, |row| {
+            (row.get::<String>(1), row.get::<pg_sys::Oid>(2), row.get::<bool>(3))
+        })?;
+        let Some((Some(schema), Some(vector_type), secured)) = types.into_iter().next() else {
+            return Err(Error::new(Kind::NotInState, format!("corpus \"{}\" has no vectors", corpus.name))
+                .hint("See socle.corpus_status for the reason."));
+        };
+        let distance = vector.map_or("NULL".to_string(), |_| distance(corpus, &schema));
         let mut scope = Self {
             corpus,
             eligible: None,
-            restricted: wish.filter.is_some() || secured.first() == Some(&Some(true)),
+            restricted: wish.filter.is_some() || secured == Some(true),
             vector,
             vector_type,
             condition,
@@ -164,7 +166,7 @@ impl<'a> Scope<'a> {
         Ok(stale.into_iter().collect())
     }
 
-    /// The time up to which every change of the source is in the chunks; `None` when all are.
+    /// The time up to which every change of the source is in the chunks.
     ///
     /// # Errors
     /// As [`read::rows`].
@@ -176,20 +178,13 @@ impl<'a> Scope<'a> {
     }
 }
 
-/// How far a chunk is from the query, and the type of the vector that it takes.
-fn distance(corpus: &CorpusSpec) -> Result<(String, pg_sys::Oid)> {
-    let schema = read::rows(VECTOR_SCHEMA, &[], 1, |row| row.get::<String>(1).unwrap_or_default())?;
-    let schema = identifier(&schema.concat());
-    let chunk = pg_sys::Oid::from(corpus.chunk.unwrap_or_default());
-    let vector = read::rows(VECTOR_OID, &[chunk.into()], 1, |row| row.get::<pg_sys::Oid>(1))?;
-    let vector = vector.into_iter().next().flatten().unwrap_or(pg_sys::InvalidOid);
-    let sql = if corpus.dimensions <= MAX_VECTOR_DIMENSIONS {
-        format!("k.embedding OPERATOR({schema}.<=>) $1")
-    } else {
-        let half = format!("{schema}.halfvec({})", corpus.dimensions);
-        format!("k.embedding::{half} OPERATOR({schema}.<=>) $1::{half}")
-    };
-    Ok((sql, vector))
+/// How far a chunk is from the query, in the form that the vector index is made in.
+fn distance(corpus: &CorpusSpec, schema: &str) -> String {
+    if is_indexed_whole(corpus.dimensions) {
+        return format!("k.embedding OPERATOR({schema}.<=>) $1");
+    }
+    let half = format!("{schema}.halfvec({})", corpus.dimensions);
+    format!("k.embedding::{half} OPERATOR({schema}.<=>) $1::{half}")
 }
 
 fn columns(source: pg_sys::Oid) -> Result<Vec<FilterColumn>> {
@@ -223,8 +218,9 @@ fn check_values(parameters: &[Parameter]) -> Result<()> {
             std::panic::AssertUnwindSafe(|| read::rows(&sql, &[parameter.value.as_str().into()], 1, |_| ()).map(drop));
         PgTryBuilder::new(attempt)
             .catch_others(|error| match error {
+                // Data exceptions, checks of domains, and names of things that do not exist, as for a regclass.
                 pg_sys::panic::CaughtError::PostgresError(report)
-                    if report.sql_error_code() != PgSqlErrorCode::ERRCODE_QUERY_CANCELED =>
+                    if ["22", "23", "42"].contains(&&sqlstate_text(report.sql_error_code() as i32)[..2]) =>
                 {
                     let message = format!("filter on column \"{}\": {}", parameter.column, report.message());
                     Err(Error::new(Kind::InvalidArgument, message))

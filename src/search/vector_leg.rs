@@ -1,6 +1,7 @@
 //! The vector leg: the nearest chunks among those that pass, by the vector index or by comparing all.
 
 use super::scope::Scope;
+use crate::setting;
 use pgrx::pg_sys;
 use socle_core::Result;
 use std::ffi::{CStr, CString};
@@ -73,24 +74,7 @@ fn with_settings<T>(count: usize, work: impl FnOnce() -> T) -> T {
     let width = CString::new(count.clamp(EF_SEARCH.0, EF_SEARCH.1).to_string()).unwrap_or_default();
     let settings: [(&CStr, &CStr); 3] =
         [(c"hnsw.ef_search", &width), (c"hnsw.iterative_scan", c"relaxed_order"), (c"jit", c"off")];
-    // SAFETY: loads what is loaded, or about to be; settings end with the closure, or with the transaction that an error ends.
-    unsafe {
-        pg_sys::load_file(c"$libdir/vector".as_ptr(), false);
-        let level = pg_sys::NewGUCNestLevel();
-        for (name, value) in settings {
-            pg_sys::set_config_option(
-                name.as_ptr(),
-                value.as_ptr(),
-                pg_sys::GucContext::PGC_USERSET,
-                pg_sys::GucSource::PGC_S_SESSION,
-                pg_sys::GucAction::GUC_ACTION_SAVE,
-                true,
-                0,
-                false,
-            );
-        }
-        let result = work();
-        pg_sys::AtEOXact_GUC(false, level);
-        result
-    }
+    // SAFETY: loads what is loaded, or about to be; without it the settings would be none yet.
+    unsafe { pg_sys::load_file(c"$libdir/vector".as_ptr(), false) };
+    setting::during(&settings, work)
 }

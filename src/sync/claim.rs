@@ -2,6 +2,7 @@
 
 use super::transaction::{Trouble, as_corpus_owner, transaction};
 use crate::corpus::CorpusSpec;
+use crate::query;
 use pgrx::Uuid;
 use pgrx::datum::DatumWithOid;
 use pgrx::prelude::*;
@@ -10,6 +11,8 @@ use socle_core::{Error, Kind};
 use std::collections::BTreeMap;
 
 const TRY_LOCK: &str = include_str!("../../sql/query/try_lock.sql");
+const TAKE_LOCK: &str = include_str!("../../sql/query/take_session_lock.sql");
+const RETURN_LOCK: &str = include_str!("../../sql/query/return_session_lock.sql");
 const TAKE_SWEEP: &str = include_str!("../../sql/corpus/take_sweep.sql");
 const QUEUE_CHANGED: &str = include_str!("../../sql/corpus/queue_changed.sql");
 const QUEUE_ORPHANS: &str = include_str!("../../sql/corpus/queue_orphans.sql");
@@ -88,6 +91,25 @@ pub fn state(name: &str) -> Result<Option<String>, Trouble> {
         let rows = client.update(STATE, Some(1), &[name.into()])?;
         if rows.is_empty() { Ok(None) } else { rows.first().get_one::<String>() }
     })?)
+}
+
+/// Does `work`, which may take transactions of its own, unless another worker does work of this class for the same corpus;
+/// `None` if so. The lock is held by the session, so that it outlives the transactions of the work, and their failure.
+///
+/// # Errors
+/// What `work` returns; whatever Postgres raises.
+pub fn exclusively<T>(
+    class: i32,
+    change: pg_sys::Oid,
+    work: impl FnOnce() -> Result<T, Trouble>,
+) -> Result<Option<T>, Trouble> {
+    let lock = || [class.into(), change.to_u32().cast_signed().into()];
+    if !transaction(|| Ok(query::holds(TAKE_LOCK, &lock())?))? {
+        return Ok(None);
+    }
+    let done = work();
+    transaction(|| Ok(query::run(RETURN_LOCK, &lock())?))?;
+    done.map(Some)
 }
 
 /// Takes the lock of a corpus for the rest of the transaction, if it is free.

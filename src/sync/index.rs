@@ -19,31 +19,29 @@ use std::ffi::CString;
 const ACTIVATE: &str = include_str!("../../sql/query/activate_corpus.sql");
 const VECTOR_INDEX: &str = include_str!("../../sql/query/vector_index.sql");
 const CREATE_INDEX: &str = include_str!("../../sql/corpus/create_index.sql");
-const TAKE: &str = include_str!("../../sql/query/take_index_lock.sql");
 const CANCEL: &str = include_str!("../../sql/query/cancel_index_build.sql");
-const RETURN: &str = include_str!("../../sql/query/return_index_lock.sql");
 
 /// First number of the advisory lock that is held while an index is built; the second is the OID of the change log.
 const INDEX_CLASS: i32 = 0x50c20;
 
-/// What came of it.
+/// What came of a look at what a fill leaves to be done.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Finished {
     /// Something was done.
     Done,
     /// Nothing was to be done.
     Nothing,
-    /// Another worker builds the index.
+    /// Another worker is at it.
     Elsewhere,
 }
 
-/// Ends a build that another worker has under way: `at_once`, or if somebody waits for it. Returns whether there is one.
+/// Ends a build that another worker has under way: `at_once`, or if somebody waits for it.
 ///
 /// # Errors
 /// Whatever Postgres raises.
-pub fn cancel(change: pg_sys::Oid, at_once: bool) -> socle_core::Result<bool> {
+pub fn cancel(change: pg_sys::Oid, at_once: bool) -> socle_core::Result<()> {
     let arguments = [INDEX_CLASS.into(), change.to_u32().cast_signed().into(), at_once.into()];
-    query::holds_for_any(CANCEL, &arguments)
+    query::run(CANCEL, &arguments)
 }
 
 /// Lets users have the chunk table who wait for its index.
@@ -57,15 +55,11 @@ pub fn make_way(change: pg_sys::Oid) {
 /// # Errors
 /// Whatever Postgres raises.
 pub fn finish_filling(corpus: &CorpusSpec, owner: pg_sys::Oid, change: pg_sys::Oid) -> Result<Finished, Trouble> {
-    let lock = || [INDEX_CLASS.into(), change.to_u32().cast_signed().into()];
-    if !transaction(|| Ok(query::holds(TAKE, &lock())?))? {
+    let finished = claim::exclusively(INDEX_CLASS, change, || build_and_activate(corpus, owner, change))?;
+    Ok(finished.unwrap_or_else(|| {
         make_way(change);
-        return Ok(Finished::Elsewhere);
-    }
-    let finished = build_and_activate(corpus, owner, change);
-    // Held by the session, so that it outlives the transactions of the build, and its failure.
-    transaction(|| Ok(query::run(RETURN, &lock())?))?;
-    finished
+        Finished::Elsewhere
+    }))
 }
 
 fn build_and_activate(corpus: &CorpusSpec, owner: pg_sys::Oid, change: pg_sys::Oid) -> Result<Finished, Trouble> {

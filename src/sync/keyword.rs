@@ -4,15 +4,16 @@
 //! The engine builds; no transaction is open meanwhile. A chunk never changes its words, so what a segment says of it holds
 //! as long as the chunk is there.
 
+use super::index::Finished;
 use super::transaction::{Trouble, as_corpus_owner, transaction};
-use super::turn;
+use super::{claim, turn};
 use crate::corpus::CorpusSpec;
-use crate::search::keyword::{Part, with_segments};
+use crate::search::keyword::{parts, with_segments};
 use crate::{client, query, read};
 use pgrx::prelude::*;
 use socle_core::corpus::merge;
-use socle_core::language;
 use socle_core::protocol::{KEYWORD_FORMAT, KeywordChunk, Request, Response, SegmentDigest, SegmentSummary};
+use socle_core::{Error, Kind, language};
 use std::collections::HashSet;
 
 const INSERT: &str = include_str!("../../sql/query/keyword_insert.sql");
@@ -22,8 +23,6 @@ const SIZES: &str = include_str!("../../sql/query/keyword_sizes.sql");
 const GAP: &str = include_str!("../../sql/query/keyword_gap.sql");
 const GAPS: &str = include_str!("../../sql/query/keyword_gaps.sql");
 const CLOSED: &str = include_str!("../../sql/query/keyword_closed.sql");
-const TAKE: &str = include_str!("../../sql/query/take_index_lock.sql");
-const RETURN: &str = include_str!("../../sql/query/return_index_lock.sql");
 const ALL_CHUNKS: &str = include_str!("../../sql/corpus/all_chunks.sql");
 const GONE_CHUNKS: &str = include_str!("../../sql/corpus/gone_chunks.sql");
 const CHUNKS: &str = include_str!("../../sql/corpus/keyword_chunks.sql");
@@ -126,18 +125,22 @@ pub fn store(corpus: &CorpusSpec, segment: Segment) -> Result<(), Trouble> {
     Ok(())
 }
 
-/// Writes segments for all chunks that have none. Returns whether there was something to do for this worker.
+/// Writes segments for all chunks that have none.
 ///
 /// # Errors
 /// Of the engine and of Postgres; what is written by then stays.
-pub fn complete(corpus: &CorpusSpec, owner: pg_sys::Oid, change: pg_sys::Oid) -> Result<bool, Trouble> {
-    locked(change, || {
+pub fn complete(corpus: &CorpusSpec, owner: pg_sys::Oid, change: pg_sys::Oid) -> Result<Finished, Trouble> {
+    let done = claim::exclusively(KEYWORD_CLASS, change, || {
         turn::show(&format!("completing the keyword index of corpus {}", corpus.name));
         transaction(|| Ok(query::run(OUTDATED, &[corpus.name.as_str().into(), KEYWORD_FORMAT.cast_signed().into()])?))?;
         // In this order: what is written meanwhile without keywords is counted after.
         let gap = transaction(|| {
             Ok(read::rows(GAP, &[corpus.name.as_str().into()], 1, |row| row.get::<i64>(1).unwrap_or_default())?)
         })?;
+        let gap = gap.into_iter().next().unwrap_or_default();
+        if gap == 0 {
+            return Ok(());
+        }
         let sql = corpus.sql(ALL_CHUNKS);
         let all = transaction(|| {
             as_corpus_owner(owner, || Ok(read::rows(&sql, &[], 0, |row| row.get::<i64>(1).unwrap_or_default())?))
@@ -158,9 +161,14 @@ pub fn complete(corpus: &CorpusSpec, owner: pg_sys::Oid, change: pg_sys::Oid) ->
             }
         }
         write(corpus, &batch)?;
-        let closed = [corpus.name.as_str().into(), gap.into_iter().next().unwrap_or_default().into()];
+        let closed = [corpus.name.as_str().into(), gap.into()];
         transaction(|| Ok(query::run(CLOSED, &closed)?))
-    })
+    })?;
+    if done.is_none() {
+        return Ok(Finished::Elsewhere);
+    }
+    merge(corpus, owner, change)?;
+    Ok(Finished::Done)
 }
 
 fn write(corpus: &CorpusSpec, chunks: &[Indexed]) -> Result<(), Trouble> {
@@ -195,15 +203,15 @@ fn texts(corpus: &CorpusSpec, owner: pg_sys::Oid, chunks: &[i64]) -> Result<Vec<
     })
 }
 
-/// Makes one of many small segments, without the chunks that are gone. Returns whether there was something to do.
+/// Makes one of many small segments, without the chunks that are gone, if there are so many.
 ///
 /// # Errors
 /// Of the engine and of Postgres.
-pub fn merge(corpus: &CorpusSpec, owner: pg_sys::Oid, change: pg_sys::Oid) -> Result<bool, Trouble> {
+pub fn merge(corpus: &CorpusSpec, owner: pg_sys::Oid, change: pg_sys::Oid) -> Result<(), Trouble> {
     if due(corpus)?.is_none() {
-        return Ok(false);
+        return Ok(());
     }
-    locked(change, || {
+    let merged = claim::exclusively(KEYWORD_CLASS, change, || {
         // Looked at again: another worker may just have done it.
         let Some(segments) = due(corpus)? else { return Ok(()) };
         turn::show(&format!("merging the keyword index of corpus {}", corpus.name));
@@ -218,7 +226,7 @@ pub fn merge(corpus: &CorpusSpec, owner: pg_sys::Oid, change: pg_sys::Oid) -> Re
             })
         })?;
         let request = Request::KeywordMerge { segments: segments.clone(), dead };
-        let merged = segment(with_segments(&request, &mut |digest, parts| stored(corpus, digest, parts))?)?;
+        let merged = segment(ask(corpus, &request)?)?;
         transaction(|| {
             let digests: Vec<Vec<u8>> = segments.iter().map(|digest| digest.to_vec()).collect();
             let there = Spi::connect_mut(|client| {
@@ -228,11 +236,12 @@ pub fn merge(corpus: &CorpusSpec, owner: pg_sys::Oid, change: pg_sys::Oid) -> Re
             if there == Some(segments.len() as i64) {
                 merged.map_or(Ok(()), |merged| store(corpus, merged))
             } else {
-                Err(socle_core::Error::new(socle_core::Kind::NotInState, "the keyword index has changed meanwhile")
-                    .into())
+                Err(Trouble::overtaken("the keyword index was made anew meanwhile"))
             }
         })
-    })
+    })?;
+    // Another worker that is at it does this as well.
+    Ok(merged.unwrap_or_default())
 }
 
 fn due(corpus: &CorpusSpec) -> Result<Option<Vec<SegmentDigest>>, Trouble> {
@@ -255,27 +264,21 @@ fn sizes(corpus: &CorpusSpec) -> Result<Vec<(SegmentDigest, u32)>, Trouble> {
 
 fn chunks_of(corpus: &CorpusSpec, segment: SegmentDigest) -> Result<Vec<i64>, Trouble> {
     let request = Request::KeywordList { segment };
-    match with_segments(&request, &mut |digest, parts| stored(corpus, digest, parts))?.pop() {
+    match ask(corpus, &request)?.pop() {
         Some(Response::KeywordChunks(chunks)) => Ok(chunks),
         _ => Err(client::unexpected().into()),
     }
 }
 
-/// Some parts of a stored segment, read in a transaction of their own.
-fn stored(corpus: &CorpusSpec, digest: &SegmentDigest, parts: (i32, i32)) -> socle_core::Result<Vec<Part>> {
-    let read = transaction(|| Ok(crate::search::keyword::parts(corpus, digest, parts)?));
-    read.map_err(|trouble| {
-        socle_core::Error::new(trouble.kind.unwrap_or(socle_core::Kind::NotInState), trouble.message)
-    })
-}
-
-/// Does `work` unless another worker is at the keyword index of the corpus; returns whether it was done.
-fn locked(change: pg_sys::Oid, work: impl FnOnce() -> Result<(), Trouble>) -> Result<bool, Trouble> {
-    let lock = || [KEYWORD_CLASS.into(), change.to_u32().cast_signed().into()];
-    if !transaction(|| Ok(query::holds(TAKE, &lock())?))? {
-        return Ok(false);
-    }
-    let done = work();
-    transaction(|| Ok(query::run(RETURN, &lock())?))?;
-    done.map(|()| true)
+/// The answers to a request about segments; parts that the engine lacks are read in transactions of their own.
+fn ask(corpus: &CorpusSpec, request: &Request<'_>) -> Result<Vec<Response>, Trouble> {
+    let mut failure = None;
+    let answers = with_segments(request, &mut |digest, numbers| {
+        transaction(|| Ok(parts(corpus, digest, numbers)?)).map_err(|trouble| {
+            let error = Error::new(Kind::Bug, trouble.message.clone());
+            failure = Some(trouble);
+            error
+        })
+    });
+    failure.map_or_else(|| Ok(answers?), Err)
 }

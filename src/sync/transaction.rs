@@ -1,6 +1,8 @@
 //! Transactions of a sync worker: short, each ended here whatever happens in it.
 
 use crate::corpus::identity::as_restricted_owner;
+use crate::error::sqlstate_text;
+use crate::setting;
 use pgrx::pg_sys;
 use pgrx::pg_sys::panic::CaughtError;
 use pgrx::prelude::*;
@@ -11,7 +13,7 @@ use std::panic::AssertUnwindSafe;
 /// Settings that everything runs under which touches a user's tables. Filtering by row security would look like deleted
 /// rows.
 const SETTINGS: [(&CStr, &CStr); 4] = [
-    (c"search_path", c"pg_catalog, pg_temp"),
+    setting::OWN_NAMES,
     (c"row_security", c"off"),
     (c"statement_timeout", c"0"),
     (c"default_transaction_isolation", c"read committed"),
@@ -30,7 +32,7 @@ pub struct Trouble {
 
 impl From<Error> for Trouble {
     fn from(error: Error) -> Self {
-        let sqlstate = sqlstate(crate::error::sqlstate(error.kind) as i32);
+        let sqlstate = sqlstate_text(crate::error::sqlstate(error.kind) as i32);
         Self { kind: Some(error.kind), sqlstate, message: error.to_string() }
     }
 }
@@ -41,9 +43,11 @@ impl From<pgrx::spi::Error> for Trouble {
     }
 }
 
-fn sqlstate(code: i32) -> String {
-    // SAFETY: the function returns a C string of its own.
-    unsafe { CStr::from_ptr(pg_sys::unpack_sql_state(code)) }.to_string_lossy().into_owned()
+impl Trouble {
+    /// Somebody else has changed what this transaction stands on: it is tried again soon, without a word.
+    pub fn overtaken(message: &str) -> Self {
+        Self { kind: None, sqlstate: "40001".into(), message: message.into() }
+    }
 }
 
 fn caught(error: CaughtError) -> Trouble {
@@ -52,7 +56,7 @@ fn caught(error: CaughtError) -> Trouble {
             let detail = report.detail().map(|detail| format!(" ({detail})")).unwrap_or_default();
             Trouble {
                 kind: None,
-                sqlstate: sqlstate(report.sql_error_code() as i32),
+                sqlstate: sqlstate_text(report.sql_error_code() as i32),
                 message: format!("{}{detail}", report.message()),
             }
         }
@@ -99,23 +103,5 @@ pub fn transaction<T>(work: impl FnOnce() -> Result<T, Trouble>) -> Result<T, Tr
 /// # Errors
 /// What `work` returns.
 pub fn as_corpus_owner<T>(owner: pg_sys::Oid, work: impl FnOnce() -> Result<T, Trouble>) -> Result<T, Trouble> {
-    // SAFETY: a transaction is under way; when it fails it takes the settings along.
-    unsafe {
-        let level = pg_sys::NewGUCNestLevel();
-        for (name, value) in SETTINGS {
-            pg_sys::set_config_option(
-                name.as_ptr(),
-                value.as_ptr(),
-                pg_sys::GucContext::PGC_USERSET,
-                pg_sys::GucSource::PGC_S_SESSION,
-                pg_sys::GucAction::GUC_ACTION_SAVE,
-                true,
-                0,
-                false,
-            );
-        }
-        let result = as_restricted_owner(owner, work);
-        pg_sys::AtEOXact_GUC(false, level);
-        result
-    }
+    setting::during(&SETTINGS, || as_restricted_owner(owner, work))
 }

@@ -4,6 +4,7 @@ use super::transaction::{Trouble, transaction};
 use super::{Progress, claim, keyword, work};
 use crate::postgres_version::set_signal_handler;
 use crate::query;
+use crate::setting;
 use crate::wait;
 use crate::wake::{self, Help};
 use pgrx::prelude::*;
@@ -30,7 +31,7 @@ const POLL: Duration = Duration::from_secs(10);
 const SHORT_POLL: Duration = Duration::from_millis(500);
 
 /// Settings of the whole session: names are those of Postgres, and users do not wait for a worker that waits for them.
-const SETTINGS: [(&CStr, &CStr); 2] = [(c"search_path", c"pg_catalog, pg_temp"), LOCK_TIMEOUT];
+const SETTINGS: [(&CStr, &CStr); 2] = [setting::OWN_NAMES, LOCK_TIMEOUT];
 const LOCK_TIMEOUT: (&CStr, &CStr) = (c"lock_timeout", c"200ms");
 
 thread_local! {

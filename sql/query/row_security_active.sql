@@ -1,1 +1,0 @@
-SELECT row_security_active($1::oid)
