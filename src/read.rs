@@ -17,11 +17,50 @@ use std::ffi::{CString, c_long};
 /// Plans of one session; when there are more, all are made anew.
 const MAX_PLANS: usize = 200;
 
+type Plans = HashMap<(pg_sys::Oid, String), pg_sys::SPIPlanPtr>;
+
 thread_local! {
     /// By user and text: row security is part of a plan.
-    static PLANS: RefCell<HashMap<(pg_sys::Oid, String), pg_sys::SPIPlanPtr>> = RefCell::new(HashMap::new());
+    static PLANS: RefCell<Plans> = RefCell::default();
+    static STALE: Cell<bool> = const { Cell::new(false) };
+    static FOLLOWED: Cell<bool> = const { Cell::new(false) };
     /// Statements that run inside each other: a policy may call a function that reads.
     static DEPTH: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Roles, and who is a member of which: row security depends on both, and minor releases before August 2026 keep plans when
+/// they change (CVE-2026-14666).
+const ROLES: [pg_sys::SysCacheIdentifier::Type; 2] =
+    [pg_sys::SysCacheIdentifier::AUTHOID, pg_sys::SysCacheIdentifier::AUTHMEMMEMROLE];
+
+#[pg_guard]
+unsafe extern "C-unwind" fn roles_changed(_argument: pg_sys::Datum, _cache: i32, _hash: u32) {
+    STALE.set(true);
+}
+
+/// Forgets all plans once a role has changed.
+fn follow_roles() {
+    if !FOLLOWED.replace(true) {
+        for cache in ROLES {
+            // SAFETY: the callback lives as long as the process.
+            unsafe {
+                pg_sys::CacheRegisterSyscacheCallback(cache as i32, Some(roles_changed), pg_sys::Datum::null());
+            }
+        }
+    }
+    if STALE.replace(false) {
+        forget(&mut PLANS.take());
+    }
+}
+
+/// Frees plans, unless one of them may be running.
+fn forget(plans: &mut Plans) {
+    for (_, plan) in plans.drain() {
+        if DEPTH.get() == 1 {
+            // SAFETY: the only statement under way is the one that is about to begin.
+            unsafe { pg_sys::SPI_freeplan(plan) };
+        }
+    }
 }
 
 /// A statement that runs.
@@ -125,6 +164,7 @@ pub fn in_memory_of_its_own<T>(work: impl FnOnce() -> T) -> T {
 
 /// The plan of a statement for the current user. SPI has to be connected.
 fn plan(sql: &str, parameters: &[DatumWithOid<'_>], planned: Planned) -> Result<pg_sys::SPIPlanPtr> {
+    follow_roles();
     // SAFETY: reads a variable of this process.
     let key = (unsafe { pg_sys::GetUserId() }, sql.to_string());
     if let Some(plan) = PLANS.with_borrow(|plans| plans.get(&key).copied()) {
@@ -146,10 +186,7 @@ fn plan(sql: &str, parameters: &[DatumWithOid<'_>], planned: Planned) -> Result<
     };
     PLANS.with_borrow_mut(|plans| {
         if plans.len() >= MAX_PLANS && DEPTH.get() == 1 {
-            for (_, plan) in plans.drain() {
-                // SAFETY: the only statement under way is the one that is about to begin.
-                unsafe { pg_sys::SPI_freeplan(plan) };
-            }
+            forget(plans);
         }
         plans.insert(key, plan);
     });

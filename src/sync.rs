@@ -76,6 +76,8 @@ enum Progress {
     Worked { full: bool },
     /// Nothing was to be done; `waiting`: something will be.
     Idle { waiting: bool },
+    /// Another worker is at what is to be done.
+    Watching,
 }
 
 /// Looks once at a corpus and does what one claim of it holds.
@@ -97,7 +99,7 @@ fn work(name: &str) -> Result<Progress, Trouble> {
             Ok(match advanced {
                 Finished::Done => Progress::Worked { full: false },
                 Finished::Nothing => Progress::Idle { waiting },
-                Finished::Elsewhere => Progress::Idle { waiting: true },
+                Finished::Elsewhere => Progress::Watching,
             })
         }
         Claimed::Documents(lease, claims) => {

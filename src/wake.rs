@@ -25,6 +25,9 @@ pub enum Help {
     More = 1,
     /// A worker leaves because it has nothing to do.
     Leaving = 2,
+    /// A worker is about to build an index, and another has to be there whatever the setting: for the changes that come, and
+    /// for users who wait for the build.
+    Watch = 3,
 }
 
 thread_local! {

@@ -5,7 +5,7 @@ use crate::setting;
 use pgrx::pg_sys;
 use rustix::net::{AddressFamily, RecvFlags, SocketAddrUnix, SocketFlags, SocketType, bind, recv, socket_with};
 use socle_core::protocol::{RUNTIME_DIRECTORY, WAKE_SOCKET};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -39,6 +39,8 @@ pub struct Workers {
     running: Vec<Worker>,
     /// Databases that wait for a worker, the longest first.
     waiting: VecDeque<pg_sys::Oid>,
+    /// Databases that may have one worker more than the setting says.
+    watched: HashSet<pg_sys::Oid>,
     woken: HashMap<pg_sys::Oid, Instant>,
     pauses: HashMap<pg_sys::Oid, Pause>,
 }
@@ -75,6 +77,7 @@ impl Workers {
             socket: socket.ok(),
             running: Vec::new(),
             waiting: VecDeque::new(),
+            watched: HashSet::new(),
             woken: HashMap::new(),
             pauses: HashMap::new(),
         }
@@ -95,6 +98,10 @@ impl Workers {
             match message[4] {
                 0 => self.want(database.into(), 1),
                 1 => self.want(database.into(), 2),
+                3 => {
+                    self.watched.insert(database.into());
+                    self.want(database.into(), 2);
+                }
                 _ => {
                     let rest = Pause { length: Duration::ZERO, until: Instant::now() + REST };
                     self.pauses.insert(database.into(), rest);
@@ -117,7 +124,9 @@ impl Workers {
                 unsafe { libc::kill(pid, libc::SIGUSR1) };
             }
         }
-        if present < count && !self.waiting.contains(&database) {
+        if present >= count {
+            self.watched.remove(&database);
+        } else if !self.waiting.contains(&database) {
             self.waiting.push_back(database);
         }
     }
@@ -149,15 +158,15 @@ impl Workers {
     }
 
     fn start_waiting(&mut self) {
+        let watched = |workers: &Self| workers.waiting.iter().position(|database| workers.watched.contains(database));
         for _ in 0..self.waiting.len() {
-            if self.running.len() >= setting::sync_workers() {
-                return self.make_room();
-            }
-            let Some(database) = self.waiting.pop_front() else { return };
+            let first = if self.running.len() < setting::sync_workers() { Some(0) } else { watched(self) };
+            let Some(database) = first.and_then(|at| self.waiting.remove(at)) else { return self.make_room() };
             let paused = self.pauses.get(&database).is_some_and(|pause| pause.until > Instant::now());
             match if paused { None } else { start(database) } {
                 Some(worker) => {
                     self.running.push(worker);
+                    self.watched.remove(&database);
                     if self.pauses.get(&database).is_some_and(|pause| pause.length.is_zero()) {
                         self.pauses.remove(&database);
                     }

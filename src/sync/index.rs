@@ -76,7 +76,7 @@ fn build_and_activate(corpus: &CorpusSpec, owner: pg_sys::Oid, change: pg_sys::O
     if valid.as_deref() != Some("valid") {
         turn::show(&format!("building the vector index of corpus {}", corpus.name));
         // This worker is going to be busy for as long as it takes.
-        wake::now(Help::More);
+        wake::now(Help::Watch);
         build(corpus, &name)?;
     }
     transaction(|| {

@@ -211,7 +211,8 @@ pub fn merge(corpus: &CorpusSpec, owner: pg_sys::Oid, change: pg_sys::Oid) -> Re
     if due(corpus)?.is_none() {
         return Ok(());
     }
-    let merged = claim::exclusively(KEYWORD_CLASS, change, || {
+    // Another worker that is at it does this as well.
+    claim::exclusively(KEYWORD_CLASS, change, || {
         // Looked at again: another worker may just have done it.
         let Some(segments) = due(corpus)? else { return Ok(()) };
         turn::show(&format!("merging the keyword index of corpus {}", corpus.name));
@@ -239,9 +240,8 @@ pub fn merge(corpus: &CorpusSpec, owner: pg_sys::Oid, change: pg_sys::Oid) -> Re
                 Err(Trouble::overtaken("the keyword index was made anew meanwhile"))
             }
         })
-    })?;
-    // Another worker that is at it does this as well.
-    Ok(merged.unwrap_or_default())
+    })
+    .map(drop)
 }
 
 fn due(corpus: &CorpusSpec) -> Result<Option<Vec<SegmentDigest>>, Trouble> {

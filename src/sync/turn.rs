@@ -34,6 +34,9 @@ const SHORT_POLL: Duration = Duration::from_millis(500);
 const SETTINGS: [(&CStr, &CStr); 2] = [setting::OWN_NAMES, LOCK_TIMEOUT];
 const LOCK_TIMEOUT: (&CStr, &CStr) = (c"lock_timeout", c"200ms");
 
+/// The same while another worker builds an index: users who come to wait for it should not wait longer.
+const WATCH_POLL: Duration = Duration::from_millis(100);
+
 thread_local! {
     static EXTENDED: Cell<Option<Instant>> = const { Cell::new(None) };
 }
@@ -104,7 +107,12 @@ pub fn run() {
         if !round.waiting && worked_at.elapsed() > IDLE {
             return wake::now(Help::Leaving);
         }
-        sleep(if round.waiting || begun.elapsed() < POLL { SHORT_POLL } else { POLL });
+        sleep(match round {
+            Round { watching: true, .. } => WATCH_POLL,
+            Round { waiting: true, .. } => SHORT_POLL,
+            _ if begun.elapsed() < POLL => SHORT_POLL,
+            _ => POLL,
+        });
     }
 }
 
@@ -143,6 +151,7 @@ struct Round {
     worked: bool,
     full: bool,
     waiting: bool,
+    watching: bool,
 }
 
 impl Corpora {
@@ -164,6 +173,7 @@ impl Corpora {
                     self.troubled.remove(name);
                 }
                 Ok(Progress::Idle { waiting }) => round.waiting |= waiting,
+                Ok(Progress::Watching) => (round.waiting, round.watching) = (true, true),
                 Err(trouble) => {
                     round.waiting = true;
                     self.failed(name, &trouble);

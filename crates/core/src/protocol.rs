@@ -22,7 +22,8 @@ pub const RUNTIME_DIRECTORY: &str = "socle/pgsql_tmp";
 /// See [`RUNTIME_DIRECTORY`].
 pub const SOCKET_NAME: &str = "engine.sock";
 /// Where the supervisor is told that a database has work for a sync worker: four bytes with the OID of the database,
-/// little-endian, and one that says 0 for work, 1 for more work than one worker can do, 2 from a worker that leaves.
+/// little-endian, and one that says 0 for work, 1 for more work than one worker can do, 2 from a worker that leaves, 3 from
+/// one that is going to be busy with one thing for long.
 pub const WAKE_SOCKET: &str = "wake.sock";
 /// Where the engine caches segments of the keyword index, below [`RUNTIME_DIRECTORY`]. Its files may be deleted at any
 /// time.

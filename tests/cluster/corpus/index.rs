@@ -6,8 +6,8 @@ use postgres::Client;
 use socle_tests::{Cluster, eventually};
 
 /// A corpus whose index cannot be finished as long as the second client's transaction, with its old snapshot, is open.
-fn while_its_index_is_built() -> (Cluster, Client, Client) {
-    let cluster = Cluster::with_models("");
+fn while_its_index_is_built(configuration: &str) -> (Cluster, Client, Client) {
+    let cluster = Cluster::with_models(configuration);
     let (mut client, mut reader) = (cluster.connect(), cluster.connect());
     client
         .batch_execute(
@@ -39,7 +39,7 @@ fn is_valid(client: &mut Client) -> bool {
 
 #[test]
 fn changes_are_worked_on_while_the_index_is_built() {
-    let (_cluster, mut client, mut reader) = while_its_index_is_built();
+    let (_cluster, mut client, mut reader) = while_its_index_is_built("");
     client
         .batch_execute("INSERT INTO article VALUES (6, 'new', 'new article'); DELETE FROM article WHERE id = 1")
         .unwrap();
@@ -58,7 +58,7 @@ fn changes_are_worked_on_while_the_index_is_built() {
 
 #[test]
 fn dropping_the_corpus_does_not_wait_for_its_index() {
-    let (_cluster, mut client, mut reader) = while_its_index_is_built();
+    let (_cluster, mut client, mut reader) = while_its_index_is_built("");
     client.batch_execute("SET statement_timeout = '10 s'; SELECT socle.drop_corpus('handbook')").unwrap();
     let left: i64 = value(&mut client, "SELECT count(*) FROM pg_class WHERE relname LIKE 'handbook%'");
     assert_eq!(left, 0);
@@ -67,7 +67,7 @@ fn dropping_the_corpus_does_not_wait_for_its_index() {
 
 #[test]
 fn an_interrupted_build_is_begun_again() {
-    let (_cluster, mut client, mut reader) = while_its_index_is_built();
+    let (_cluster, mut client, mut reader) = while_its_index_is_built("");
     for end in ["pg_cancel_backend", "pg_terminate_backend"] {
         let pid = building(&mut client);
         client.batch_execute(&format!("SELECT {end}({pid})")).unwrap();
@@ -92,7 +92,7 @@ fn an_interrupted_build_is_begun_again() {
 
 #[test]
 fn who_waits_in_the_foreground_is_in_nobodys_way() {
-    let (_cluster, mut client, mut reader) = while_its_index_is_built();
+    let (_cluster, mut client, mut reader) = while_its_index_is_built("");
     let in_block = client.batch_execute("BEGIN; CALL socle.sync_corpus('handbook')");
     assert_eq!(sqlstate(in_block), "25001");
     client.batch_execute("ROLLBACK").unwrap();
@@ -116,14 +116,19 @@ fn who_waits_in_the_foreground_is_in_nobodys_way() {
 
 #[test]
 fn commands_on_the_chunk_table_come_before_its_index() {
-    let (_cluster, mut client, mut reader) = while_its_index_is_built();
-    // Each has a snapshot that the build would wait for, and a lock that it holds.
-    for command in ["ALTER TABLE handbook_chunk SET (autovacuum_enabled = false)", "LOCK TABLE handbook_chunk"] {
+    // The only worker there may be gets another beside it that watches.
+    for configuration in ["", "socle.sync_workers = 1"] {
+        let (_cluster, mut client, mut reader) = while_its_index_is_built(configuration);
+        // Each has a snapshot that the build would wait for, and a lock that it holds.
+        for command in ["ALTER TABLE handbook_chunk SET (autovacuum_enabled = false)", "LOCK TABLE handbook_chunk"] {
+            building(&mut client);
+            client.batch_execute(&format!("SET statement_timeout = '10 s'; {command}")).unwrap();
+        }
+        client.batch_execute("RESET statement_timeout; INSERT INTO article VALUES (7, 'seven', 'meanwhile')").unwrap();
         building(&mut client);
-        client.batch_execute(&format!("SET statement_timeout = '10 s'; {command}")).unwrap();
+        wait(&mut client);
+        reader.batch_execute("COMMIT").unwrap();
+        client.batch_execute("CALL socle.sync_corpus('handbook')").unwrap();
+        settle(&mut client);
     }
-    client.batch_execute("RESET statement_timeout").unwrap();
-    reader.batch_execute("COMMIT").unwrap();
-    client.batch_execute("CALL socle.sync_corpus('handbook')").unwrap();
-    settle(&mut client);
 }

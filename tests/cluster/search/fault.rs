@@ -17,13 +17,13 @@ fn a_corpus_that_is_not_complete_answers_and_says_so() {
     assert_eq!(found(&mut listener, "'fox', mode => 'vector'").len(), 10);
     assert_eq!(drain(&told), "corpus \"paper\" is paused and may be out of date: socle.pause_corpus() was called");
     client
-        .batch_execute(
-            "INSERT INTO paper SELECT i, 'more', sentence(i), 1, 1 FROM generate_series(100, 199) i;
-             UPDATE socle.corpus SET state = 'filling'",
-        )
+        .batch_execute("INSERT INTO paper SELECT i, 'more', sentence(i), 1, 1 FROM generate_series(100, 199) i")
         .unwrap();
+    // Where no worker sees it and goes on with the fill.
+    listener.batch_execute("BEGIN; UPDATE socle.corpus SET state = 'filling'").unwrap();
     assert_eq!(found(&mut listener, "'fox', mode => 'vector'").len(), 10);
     assert_eq!(drain(&told), "corpus \"paper\" is still being filled");
+    listener.batch_execute("ROLLBACK").unwrap();
     client.batch_execute("UPDATE socle.corpus SET state = 'broken', state_reason = 'by this test'").unwrap();
     assert_eq!(found(&mut listener, "'fox', mode => 'vector', filter => '{\"level\": 1}'").len(), 8);
     assert_eq!(drain(&told), "corpus \"paper\" is broken and may be out of date: by this test");
