@@ -46,6 +46,10 @@ pub enum Kind {
     OutdatedIndex,
     /// ONNX Runtime failed on this input (38000).
     InferenceFailed,
+    /// The bytes of a document are not what its format demands (22P03).
+    DamagedDocument,
+    /// The process that read a document crashed, took too long or too much memory (38000).
+    ExtractionFailed,
     /// The memory limit of the engine forbids it (53200).
     OutOfMemory,
     /// The caller lacks a privilege (42501).

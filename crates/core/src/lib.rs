@@ -5,6 +5,7 @@
 
 pub mod chunk;
 pub mod corpus;
+pub mod document;
 pub mod error;
 pub mod language;
 pub mod model;

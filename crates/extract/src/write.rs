@@ -1,0 +1,223 @@
+//! Writes markdown block by block and notes where each block is. Every format comes through here, so that the same
+//! structure always looks the same.
+
+use crate::{Limits, Media};
+use socle_core::document::{Block, BlockKind, Document, Metadata};
+use socle_core::{Error, Kind, Result};
+
+/// Deepest list: items below that are shown at this depth.
+const MAX_LIST_DEPTH: usize = 8;
+
+/// A document that is being written.
+#[derive(Debug)]
+pub struct Writer {
+    document: Document,
+    media: Media,
+    limits: Limits,
+    page: Option<u32>,
+    /// The last block is a list that can go on.
+    in_list: bool,
+}
+
+impl Writer {
+    /// An empty document.
+    pub fn new(media: Media, limits: Limits) -> Self {
+        let metadata = Metadata { media_type: media.media_type().to_string(), ..Metadata::default() };
+        Self { document: Document { metadata, ..Document::default() }, media, limits, page: None, in_list: false }
+    }
+
+    /// What is being read: the outermost document, not one that lies in it.
+    pub fn media(&self) -> Media {
+        self.media
+    }
+
+    /// What the file says about itself.
+    pub fn metadata(&mut self) -> &mut Metadata {
+        &mut self.document.metadata
+    }
+
+    /// What may still be used.
+    pub fn limits(&mut self) -> &mut Limits {
+        &mut self.limits
+    }
+
+    /// A page, slide or sheet begins, counted from 1.
+    pub fn page(&mut self, number: u32) {
+        self.page = Some(number);
+        self.in_list = false;
+    }
+
+    /// A heading on one line, of level 1 to 6.
+    ///
+    /// # Errors
+    /// [`Kind::InputTooLong`] if the document becomes too long; so too below.
+    pub fn heading(&mut self, level: u8, text: &str) -> Result<()> {
+        let level = level.clamp(1, 6);
+        let line = one_line(text);
+        if line.is_empty() {
+            return Ok(());
+        }
+        let marks = "#".repeat(usize::from(level));
+        self.block(BlockKind::Heading(level), &format!("{marks} {line}"))
+    }
+
+    /// A paragraph. Its line breaks are kept; white space at both ends of its lines and empty lines are not.
+    ///
+    /// # Errors
+    /// See [`Self::heading`].
+    pub fn paragraph(&mut self, text: &str) -> Result<()> {
+        let lines: Vec<String> = text.lines().map(one_line).filter(|line| !line.is_empty()).map(escaped).collect();
+        if lines.is_empty() {
+            return Ok(());
+        }
+        self.block(BlockKind::Paragraph, &lines.join("\n"))
+    }
+
+    /// An item of a list, `depth` counted from 0, with its number if the list is numbered. Items that follow each other
+    /// are one block.
+    ///
+    /// # Errors
+    /// See [`Self::heading`].
+    pub fn list_item(&mut self, depth: usize, number: Option<u64>, text: &str) -> Result<()> {
+        let line = one_line(text);
+        if line.is_empty() {
+            return Ok(());
+        }
+        let indent = "  ".repeat(depth.min(MAX_LIST_DEPTH));
+        let mark = number.map_or_else(|| "-".to_string(), |number| format!("{number}."));
+        let item = format!("{indent}{mark} {line}");
+        let goes_on = self.in_list;
+        if goes_on {
+            self.document.markdown.push('\n');
+            self.document.markdown.push_str(&item);
+            let end = self.document.markdown.len();
+            if let Some(block) = self.document.blocks.last_mut() {
+                block.end = end;
+            }
+            return self.check();
+        }
+        self.block(BlockKind::List, &item)?;
+        self.in_list = true;
+        Ok(())
+    }
+
+    /// A table; its first row is its head. Rows may be of different length; rows and columns at the end without any
+    /// text are left out.
+    ///
+    /// # Errors
+    /// See [`Self::heading`].
+    pub fn table<R: AsRef<[String]>>(&mut self, rows: &[R]) -> Result<()> {
+        let cells: Vec<Vec<String>> = rows
+            .iter()
+            .map(|row| row.as_ref().iter().map(|cell| one_line(cell).replace('|', "\\|")).collect())
+            .filter(|row: &Vec<String>| row.iter().any(|cell| !cell.is_empty()))
+            .collect();
+        let used = |row: &Vec<String>| row.iter().rposition(|cell| !cell.is_empty()).map_or(0, |last| last + 1);
+        let width = cells.iter().map(used).max().unwrap_or(0);
+        if width == 0 {
+            return Ok(());
+        }
+        let mut text = String::new();
+        for (at, row) in cells.iter().enumerate() {
+            if at > 0 {
+                text.push('\n');
+            }
+            text.push('|');
+            for column in 0..width {
+                text.push(' ');
+                text.push_str(row.get(column).map_or("", String::as_str));
+                text.push_str(" |");
+            }
+            if at == 0 {
+                text.push_str("\n|");
+                text.push_str(&" --- |".repeat(width));
+            }
+            if text.len() > self.limits.output {
+                return Err(self.too_long());
+            }
+        }
+        self.block(BlockKind::Table, &text)
+    }
+
+    /// Text in which every space counts.
+    ///
+    /// # Errors
+    /// See [`Self::heading`].
+    pub fn code(&mut self, language: Option<&str>, text: &str) -> Result<()> {
+        let text = clean(text);
+        let text = text.trim_end().trim_start_matches(['\n', '\r']);
+        if text.is_empty() {
+            return Ok(());
+        }
+        // A fence is longer than any run of its mark inside.
+        let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+        let fence = "`".repeat(longest.max(2) + 1);
+        self.block(BlockKind::Code, &format!("{fence}{}\n{text}\n{fence}", language.unwrap_or_default()))
+    }
+
+    /// Markdown that is there already, as one block.
+    ///
+    /// # Errors
+    /// See [`Self::heading`].
+    pub fn block(&mut self, kind: BlockKind, markdown: &str) -> Result<()> {
+        self.in_list = false;
+        let text = &mut self.document.markdown;
+        if !text.is_empty() {
+            text.push_str("\n\n");
+        }
+        let start = text.len();
+        text.push_str(markdown);
+        self.document.blocks.push(Block { kind, page: self.page, start, end: text.len() });
+        self.check()
+    }
+
+    /// The document. It may be without text.
+    pub fn finish(self) -> Document {
+        self.document
+    }
+
+    fn check(&self) -> Result<()> {
+        if self.document.markdown.len() > self.limits.output { Err(self.too_long()) } else { Ok(()) }
+    }
+
+    fn too_long(&self) -> Error {
+        Error::new(Kind::InputTooLong, format!("document has more than {} bytes of text", self.limits.output))
+            .hint("Split it, or have a superuser raise socle.max_document_text.")
+    }
+}
+
+/// Without what no text needs and Postgres cannot store: control characters, byte order marks, soft hyphens.
+fn clean(text: &str) -> String {
+    let unwanted = |c: char| (c.is_control() && !matches!(c, '\n' | '\t')) || matches!(c, '\u{feff}' | '\u{ad}');
+    text.chars().filter(|c| !unwanted(*c)).collect()
+}
+
+/// The words of a text with one space between them.
+fn one_line(text: &str) -> String {
+    let text = clean(text);
+    let mut line = String::with_capacity(text.len());
+    for word in text.split_whitespace() {
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    line
+}
+
+/// A line that would begin a heading, a list, a quotation, a table or a fence in markdown, kept from doing so.
+fn escaped(line: String) -> String {
+    let marks = line.chars().take_while(|c| *c == '#').count();
+    let heading = (1..=6).contains(&marks) && line[marks..].starts_with(' ');
+    let bullet = ["- ", "+ ", "* ", ">", "|", "```", "~~~"].iter().any(|mark| line.starts_with(mark));
+    // A line of marks alone makes a heading of the line before it, or a rule.
+    let rule = line.len() >= 2 && line.chars().all(|c| matches!(c, '-' | '=' | '*' | '_' | ' '));
+    if heading || bullet || rule {
+        return format!("\\{line}");
+    }
+    let digits = line.chars().take_while(char::is_ascii_digit).count();
+    if (1..=9).contains(&digits) && (line[digits..].starts_with(". ") || line[digits..].starts_with(") ")) {
+        return format!("{}\\{}", &line[..digits], &line[digits..]);
+    }
+    line
+}
