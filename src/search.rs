@@ -27,7 +27,7 @@ use pgrx::prelude::*;
 use rank::Ranked;
 use scope::Scope;
 use socle_core::model::ModelSpec;
-use socle_core::protocol::{Request, Response, Role, SegmentDigest};
+use socle_core::protocol::{Request, Response, Role};
 use socle_core::{Error, Kind, Result};
 use trace::Trace;
 use wish::{MAX_CANDIDATES, Mode, Wish};
@@ -136,10 +136,9 @@ pub fn open(names: &[String]) -> Result<Vec<CorpusSpec>> {
     Ok(corpora)
 }
 
-/// One corpus of a search, the segments of its index, and the wish as it is granted there.
+/// One corpus of a search, and the wish as it is granted there.
 struct Searched<'a> {
     scope: Scope<'a>,
-    segments: Vec<SegmentDigest>,
     wish: Wish,
 }
 
@@ -157,10 +156,12 @@ pub fn run(corpora: &[CorpusSpec], wish: &Wish, trace: &mut Trace) -> Result<Vec
     for (corpus, wish) in corpora.iter().zip(wishes) {
         let meaning = meanings.iter().find(|meaning| meaning.digest == corpus.model_digest);
         let vector = meaning.filter(|_| wish.mode.has_vectors()).map(|meaning| meaning.vector.as_slice());
-        let scope = trace.timed("filter", || Scope::new(corpus, &wish, vector))?;
+        let mut scope = trace.timed("filter", || Scope::new(corpus, &wish, vector))?;
         trace.note("filter", scope.words());
-        let segments = if wish.mode.has_words() { keyword::segments(corpus)? } else { Vec::new() };
-        searched.push(Searched { scope, segments, wish });
+        if wish.mode.has_words() || wish.shown {
+            scope.segments = keyword::segments(corpus)?;
+        }
+        searched.push(Searched { scope, wish });
     }
     let ranked = ranked(&mut searched, wish, trace)?;
     let scopes: Vec<Scope<'_>> = searched.into_iter().map(|searched| searched.scope).collect();
@@ -174,7 +175,7 @@ fn ranked(searched: &mut [Searched<'_>], wish: &Wish, trace: &mut Trace) -> Resu
         trace.fate.clear();
         let (mut ranked, mut more) = (Vec::new(), false);
         for (at, corpus) in searched.iter().enumerate() {
-            let (found, more_there) = rank::rank(&corpus.scope, &corpus.segments, &corpus.wish, trace)?;
+            let (found, more_there) = rank::rank(&corpus.scope, &corpus.wish, trace)?;
             ranked.extend(found.into_iter().map(|ranked| (at, ranked)));
             more |= more_there && corpus.wish.candidate_count < MAX_CANDIDATES;
         }

@@ -100,10 +100,6 @@ pub fn contents(scopes: &[Scope<'_>], ranked: &[(usize, Ranked)]) -> Result<Hash
 /// As [`Scope::rows`].
 pub fn read(scopes: &[Scope<'_>], chosen: Vec<(usize, Ranked)>, wish: &Wish) -> Result<Vec<Passage>> {
     let mut contents = contents(scopes, &chosen)?;
-    let mut fresh = Vec::with_capacity(scopes.len());
-    for scope in scopes {
-        fresh.push(if chosen.is_empty() { None } else { scope.fresh_at()? });
-    }
     let mut results: Vec<(usize, i32, Passage)> = Vec::with_capacity(chosen.len());
     for (at, ranked) in chosen {
         let Some(content) = contents.remove(&(at, ranked.chunk_id)) else { continue };
@@ -117,7 +113,7 @@ pub fn read(scopes: &[Scope<'_>], chosen: Vec<(usize, Ranked)>, wish: &Wish) -> 
             highlighted: String::new(),
             start: content.start,
             end: content.end,
-            fresh_at: fresh[at],
+            fresh_at: scopes[at].fresh_at(),
         };
         results.push((at, content.ordinal, passage));
     }
@@ -193,20 +189,31 @@ fn widened(scopes: &[Scope<'_>], results: Vec<(usize, i32, Passage)>, reach: u32
 
 /// Marks the words of the query, in HTML; in the language of a corpus that has one, where the query does not say it.
 fn mark(scopes: &[Scope<'_>], results: &mut [Passage], wish: &Wish) -> Result<()> {
-    for corpus in scopes.iter().map(|scope| scope.corpus) {
-        let mut results: Vec<&mut Passage> = results.iter_mut().filter(|result| result.corpus == corpus.name).collect();
-        if results.is_empty() {
-            continue;
+    let mut of_corpora: Vec<(&Scope<'_>, Vec<&mut Passage>)> = scopes.iter().map(|scope| (scope, Vec::new())).collect();
+    for passage in results {
+        if let Some((_, of_corpus)) = of_corpora.iter_mut().find(|(scope, _)| scope.corpus.name == passage.corpus) {
+            of_corpus.push(passage);
         }
-        let language = wish.language.or_else(|| corpus.only_language());
-        let contents = results.iter().map(|passage| passage.content.as_str()).collect();
-        let request = Request::Highlight { query: &wish.query, language, contents };
-        let ranges = match client::ask(request)?.pop() {
-            Some(Response::Highlights(ranges)) if ranges.len() == results.len() => ranges,
-            Some(Response::Failed { error, .. }) => return Err(error),
-            _ => return Err(client::unexpected()),
-        };
-        for (passage, ranges) in results.iter_mut().zip(ranges) {
+    }
+    of_corpora.retain(|(_, of_corpus)| !of_corpus.is_empty());
+    let request = |number: usize| {
+        let (scope, of_corpus) = &of_corpora[number];
+        let language = wish.language.or_else(|| scope.corpus.only_language());
+        let segments = if language.is_some() { Vec::new() } else { scope.segments.clone() };
+        let contents = of_corpus.iter().map(|passage| passage.content.as_str()).collect();
+        Request::Highlight { query: &wish.query, language, segments, contents }
+    };
+    let mut marks: Vec<Vec<Vec<(u32, u32)>>> = vec![Vec::new(); of_corpora.len()];
+    client::exchange(of_corpora.len(), &request, &mut |number, mut answers| match answers.pop() {
+        Some(Response::Highlights(ranges)) if ranges.len() == of_corpora[number].1.len() => {
+            marks[number] = ranges;
+            Ok(())
+        }
+        Some(Response::Failed { error, .. }) => Err(error),
+        _ => Err(client::unexpected()),
+    })?;
+    for ((_, of_corpus), ranges) in of_corpora.iter_mut().zip(marks) {
+        for (passage, ranges) in of_corpus.iter_mut().zip(ranges) {
             let ranges: Vec<Range<usize>> = ranges.into_iter().map(|(from, to)| from as usize..to as usize).collect();
             passage.highlighted = highlight(&passage.content, &ranges, MARKS.0, MARKS.1, true);
         }

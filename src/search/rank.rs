@@ -6,7 +6,6 @@ use super::trace::Trace;
 use super::vector_leg;
 use super::wish::{Mode, Wish};
 use socle_core::Result;
-use socle_core::protocol::SegmentDigest;
 use socle_core::search::fusion::{Candidate, REFERENCE_DEPTH, fuse};
 use std::collections::{HashMap, HashSet};
 
@@ -63,17 +62,12 @@ struct Legs {
 ///
 /// # Errors
 /// As the legs.
-pub fn rank(
-    scope: &Scope<'_>,
-    segments: &[SegmentDigest],
-    wish: &Wish,
-    trace: &mut Trace,
-) -> Result<(Vec<Ranked>, bool)> {
+pub fn rank(scope: &Scope<'_>, wish: &Wish, trace: &mut Trace) -> Result<(Vec<Ranked>, bool)> {
     let depth = wish.candidate_count.max(REFERENCE_DEPTH);
     let mut wanted = depth;
     let mut legs = Legs::default();
     for _ in 0..MAX_ROUNDS {
-        legs = candidates(scope, segments, wish, wanted, trace)?;
+        legs = candidates(scope, wish, wanted, trace)?;
         let cut = |leg: &Vec<(i64, f64)>, stale: usize| leg.len() < depth && leg.len() + stale >= wanted;
         let lost = legs.stale.len();
         if lost == 0 || !(cut(&legs.vector, lost) || cut(&legs.keyword, lost)) {
@@ -92,13 +86,7 @@ pub fn rank(
     Ok((ranked, legs.vector.len() >= depth || legs.keyword.len() >= depth))
 }
 
-fn candidates(
-    scope: &Scope<'_>,
-    segments: &[SegmentDigest],
-    wish: &Wish,
-    wanted: usize,
-    trace: &mut Trace,
-) -> Result<Legs> {
+fn candidates(scope: &Scope<'_>, wish: &Wish, wanted: usize, trace: &mut Trace) -> Result<Legs> {
     let mut legs = Legs::default();
     if wish.mode.has_vectors() {
         let (found, path) = trace.timed("vector", || vector_leg::nearest(scope, wanted))?;
@@ -107,8 +95,8 @@ fn candidates(
     }
     if wish.mode.has_words() {
         let found: Vec<i64> = legs.vector.iter().map(|(chunk, _)| *chunk).collect();
-        trace.timed("keyword", || words(scope, segments, wish, wanted, found, &mut legs))?;
-        trace.note("keyword", format!("{} candidates in {} segments", legs.keyword.len(), segments.len()));
+        trace.timed("keyword", || words(scope, wish, wanted, found, &mut legs))?;
+        trace.note("keyword", format!("{} candidates in {} segments", legs.keyword.len(), scope.segments.len()));
     }
     let mut all: Vec<i64> = legs.vector.iter().chain(&legs.keyword).map(|(chunk, _)| *chunk).collect();
     all.sort_unstable();
@@ -120,14 +108,7 @@ fn candidates(
 }
 
 /// The keyword leg: in one look as a rule, and through the complete list when what may be seen is far down.
-fn words(
-    scope: &Scope<'_>,
-    segments: &[SegmentDigest],
-    wish: &Wish,
-    wanted: usize,
-    found: Vec<i64>,
-    legs: &mut Legs,
-) -> Result<()> {
+fn words(scope: &Scope<'_>, wish: &Wish, wanted: usize, found: Vec<i64>, legs: &mut Legs) -> Result<()> {
     let first = if scope.restricted { (FIRST_PASS.0 * wish.limit).max(FIRST_PASS.1).max(wanted) } else { wanted };
     let mut question = Question {
         limit: u32::try_from(first).unwrap_or(u32::MAX),
@@ -136,15 +117,15 @@ fn words(
         score: found,
     };
     loop {
-        let answer = keyword::ask(scope.corpus, segments, wish, &question)?;
+        let answer = keyword::ask(scope.corpus, &scope.segments, wish, &question)?;
         legs.scores.extend(answer.scores.iter().map(|(chunk, score)| (*chunk, f64::from(*score))));
-        let chunks: Vec<i64> = answer.hits.iter().map(|(chunk, _)| *chunk).collect();
-        let visible: HashMap<i64, f64> = scope
-            .rows(VISIBLE, &chunks, 0, |row| {
-                (row.get::<i64>(1).unwrap_or_default(), 1.0 - row.get::<f64>(2).unwrap_or(f64::NAN))
-            })?
-            .into_iter()
-            .collect();
+        // What the other leg has found can be seen.
+        let mut visible: HashMap<i64, f64> = legs.vector.iter().copied().collect();
+        let chunks: Vec<i64> =
+            answer.hits.iter().map(|(chunk, _)| *chunk).filter(|chunk| !visible.contains_key(chunk)).collect();
+        visible.extend(scope.rows(VISIBLE, &chunks, 0, |row| {
+            (row.get::<i64>(1).unwrap_or_default(), 1.0 - row.get::<f64>(2).unwrap_or(f64::NAN))
+        })?);
         for (chunk, score) in &answer.hits {
             if let Some(similarity) = visible.get(chunk) {
                 legs.keyword.push((*chunk, f64::from(*score)));

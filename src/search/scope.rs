@@ -10,6 +10,7 @@ use crate::read::{self, Planned};
 use crate::{capture, vector};
 use pgrx::datum::{DatumWithOid, TimestampWithTimeZone};
 use pgrx::prelude::*;
+use socle_core::protocol::SegmentDigest;
 use socle_core::search::filter::{self, ColumnKind, FilterColumn, Operators, Parameter};
 use socle_core::{Error, Kind, Result};
 use std::collections::HashSet;
@@ -30,15 +31,21 @@ const MAX_LISTED: usize = 5_000;
 /// First parameter of a filter, after the vector and the chunks.
 const FIRST_PARAMETER: usize = 3;
 
+type Freshness = (Option<TimestampWithTimeZone>, bool);
+
 /// One corpus within one search.
 #[derive(Debug)]
 pub struct Scope<'a> {
     /// The corpus.
     pub corpus: &'a CorpusSpec,
+    /// The segments of its keyword index that the snapshot sees, once they are looked up.
+    pub segments: Vec<SegmentDigest>,
     /// Every chunk that passes, ascending; `None` when there are many, or no limit to them.
     pub eligible: Option<Vec<i64>>,
     /// Whether there is anything to pass.
     pub restricted: bool,
+    /// See [`Self::fresh_at`]; with whether there are changes that are not in the chunks.
+    freshness: Freshness,
     vector: Option<&'a [f32]>,
     vector_type: pg_sys::Oid,
     condition: String,
@@ -72,8 +79,10 @@ impl<'a> Scope<'a> {
         let distance = vector.map_or("NULL".to_string(), |_| distance(corpus, &schema));
         let mut scope = Self {
             corpus,
+            segments: Vec::new(),
             eligible: None,
             restricted: wish.filter.is_some() || secured == Some(true),
+            freshness: freshness(corpus)?,
             vector,
             vector_type,
             condition,
@@ -158,8 +167,11 @@ impl<'a> Scope<'a> {
     /// As [`read::rows`].
     pub fn stale(&self, chunks: Vec<i64>) -> Result<HashSet<i64>> {
         let Some(owner) = self.corpus.owner else { return Ok(HashSet::new()) };
-        let sql = expand(STALE, self.corpus, &[]);
         let pending = capture::has_pending(self.corpus.change.unwrap_or_default().into());
+        if !pending && !self.freshness.1 {
+            return Ok(HashSet::new());
+        }
+        let sql = expand(STALE, self.corpus, &[]);
         let stale = as_owner(owner.into(), || {
             read::rows(&sql, &[chunks.into(), pending.into()], 0, |row| row.get::<i64>(1).unwrap_or_default())
         })?;
@@ -167,15 +179,18 @@ impl<'a> Scope<'a> {
     }
 
     /// The time up to which every change of the source is in the chunks.
-    ///
-    /// # Errors
-    /// As [`read::rows`].
-    pub fn fresh_at(&self) -> Result<Option<TimestampWithTimeZone>> {
-        let Some(owner) = self.corpus.owner else { return Ok(None) };
-        let sql = expand(FRESH, self.corpus, &[]);
-        let oldest = as_owner(owner.into(), || read::rows(&sql, &[], 1, |row| row.get(1)))?;
-        Ok(oldest.into_iter().next().flatten())
+    pub fn fresh_at(&self) -> Option<TimestampWithTimeZone> {
+        self.freshness.0
     }
+}
+
+/// See [`Scope::fresh_at`].
+fn freshness(corpus: &CorpusSpec) -> Result<Freshness> {
+    let Some(owner) = corpus.owner else { return Ok((None, false)) };
+    let sql = expand(FRESH, corpus, &[]);
+    let found =
+        as_owner(owner.into(), || read::rows(&sql, &[], 1, |row| (row.get(1), row.get::<bool>(2) == Some(true))))?;
+    Ok(found.into_iter().next().unwrap_or((None, true)))
 }
 
 /// How far a chunk is from the query, in the form that the vector index is made in.

@@ -14,7 +14,7 @@ pub use keyword::{KEYWORD_FORMAT, KeywordChunk, MAX_HITS, SEGMENT_PART, SegmentD
 use serde::{Deserialize, Serialize};
 
 /// Raised with every change of a message. A backend and an engine of different versions part (see [`Request::Hello`]).
-pub const PROTOCOL_VERSION: u32 = 3;
+pub const PROTOCOL_VERSION: u32 = 4;
 
 /// The socket and the locks of the engine, relative to the data directory: base backups skip names that begin with
 /// `pgsql_tmp`, and a relative path always fits into `sockaddr_un`.
@@ -184,6 +184,8 @@ pub enum Request<'a> {
         query: &'a str,
         /// Language of the query and the texts; `None` has it detected for each text.
         language: Option<&'a str>,
+        /// The index of the texts: each is of one of its languages, as far as these segments are open.
+        segments: Vec<SegmentDigest>,
         /// The texts.
         #[serde(borrow)]
         contents: Vec<&'a str>,

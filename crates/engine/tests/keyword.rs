@@ -125,7 +125,14 @@ fn large_segments_come_in_parts_and_words_are_marked() {
     let (blob, summary) = build(&mut client, &texts);
     assert!(blob.len() > SEGMENT_PART);
     assert_eq!(found(search(&mut client, &[summary.digest], "wort91000"))[0], 7000);
-    let highlight = Request::Highlight { query: "kapitel", language: Some("de"), contents: vec!["Das Kapitel", ""] };
-    assert_eq!(client.call(&highlight), [Response::Highlights(vec![vec![(4, 11)], vec![]])]);
-    assert_eq!(engine.report().request_count, 3);
+    let highlight = |language, segments| Request::Highlight {
+        query: "kapiteln",
+        language,
+        segments,
+        contents: vec!["Das Kapitel", ""],
+    };
+    let marks = [Response::Highlights(vec![vec![(4, 11)], vec![]])];
+    assert_eq!(client.call(&highlight(Some("de"), Vec::new())), marks);
+    assert_eq!(client.call(&highlight(None, vec![[7; 32], summary.digest])), marks, "the index is German");
+    assert_eq!(engine.report().request_count, 4);
 }

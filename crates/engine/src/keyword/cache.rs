@@ -5,7 +5,9 @@
 
 use super::blob::hex;
 use super::draft::{Draft, Finished, UNFINISHED, hash};
+use super::language::Language;
 use super::lru::Lru;
+use super::plan::languages;
 use super::schema::Fields;
 use super::segment::Segment;
 use super::storage::{Ranges, Stamp, Storage};
@@ -108,6 +110,13 @@ impl Cache {
             }
         }
         Ok(if missing.is_empty() { Acquired::All(segments) } else { Acquired::Missing(missing) })
+    }
+
+    /// The languages of segments, as far as they are open.
+    pub fn languages(&self, digests: &[SegmentDigest]) -> Vec<Language> {
+        let mut open = lock(&self.open);
+        let segments: Vec<Arc<Segment>> = digests.iter().filter_map(|digest| open.get(digest)).collect();
+        languages(None, &segments)
     }
 
     /// Of segments whose use failed, forgets and names those that are not what they were.

@@ -5,7 +5,7 @@
 
 use super::analysis::bare_stem;
 use super::fold::fold;
-use super::language::{Language, SIMPLE, detect};
+use super::language::{Language, SIMPLE, Teller};
 use super::scanner::{QueryWord, Scanned, scan};
 use super::words::{Word, words};
 use socle_core::Result;
@@ -17,16 +17,23 @@ pub type Range = (u32, u32);
 /// Stems of the query in one language.
 type Stems = HashSet<String>;
 
-/// The ranges of each text, ascending and apart from each other.
+/// The ranges of each text, ascending and apart from each other. A text whose language is not given is of one of
+/// `languages`; of any, if there are none.
 ///
 /// # Errors
 /// `InvalidArgument` for an unknown language.
-pub fn highlight(query: &str, language: Option<&str>, contents: &[String]) -> Result<Vec<Vec<Range>>> {
+pub fn highlight(
+    query: &str,
+    language: Option<&str>,
+    languages: &[Language],
+    contents: &[String],
+) -> Result<Vec<Vec<Range>>> {
     let given = language.map(Language::named).transpose()?;
+    let teller = Teller::new(languages);
     let scanned = scan(query);
     let mut known: HashMap<Language, Stems> = HashMap::new();
     let ranges = contents.iter().map(|content| {
-        let language = given.unwrap_or_else(|| detect(content).0);
+        let language = given.unwrap_or_else(|| teller.tell(content));
         let stems = known.entry(language).or_insert_with(|| stems_of(&scanned.words, language));
         merged(marked(&scanned, stems, language, content))
     });
@@ -110,7 +117,7 @@ mod tests {
     use super::*;
 
     fn marks<'a>(query: &str, language: Option<&str>, content: &'a str) -> Vec<&'a str> {
-        let ranges = highlight(query, language, &[content.to_string()]).unwrap().remove(0);
+        let ranges = highlight(query, language, &[], &[content.to_string()]).unwrap().remove(0);
         assert!(ranges.is_sorted_by(|one, next| one.1 <= next.0));
         ranges.into_iter().map(|(start, end)| &content[start as usize..end as usize]).collect()
     }
@@ -123,6 +130,24 @@ mod tests {
         assert_eq!(marks("maximum connections", Some("fr"), content), ["connections"]);
         assert_eq!(marks("chiff*", None, content), ["chiffrées"]);
         assert_eq!(marks("-sauvegarde", Some("fr"), content), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn a_text_is_of_a_language_of_its_index() {
+        let [french, german] = ["fr", "de"].map(|code| Language::named(code).unwrap());
+        let contents =
+            ["Les sauvegardes sont chiffrées".to_string(), "Der Schlüssel liegt unter der Treppe".to_string()];
+        let marks = |languages: &[Language]| {
+            highlight("sauvegarde schluessel", None, languages, &contents)
+                .unwrap()
+                .iter()
+                .map(Vec::len)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(marks(&[french]), [1, 0], "in French, ue is no ü");
+        assert_eq!(marks(&[german]), [0, 1]);
+        assert_eq!(marks(&[german, french, SIMPLE]), [1, 1], "each in its own");
+        assert_eq!(marks(&[SIMPLE]), [0, 0]);
     }
 
     #[test]
@@ -140,6 +165,6 @@ mod tests {
     fn odd_texts_have_no_marks() {
         assert_eq!(marks("", None, "text"), Vec::<&str>::new());
         assert_eq!(marks("((((", None, ""), Vec::<&str>::new());
-        assert!(highlight("a", Some("klingon"), &[]).is_err());
+        assert!(highlight("a", Some("klingon"), &[], &[]).is_err());
     }
 }

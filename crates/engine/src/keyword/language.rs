@@ -48,10 +48,12 @@ struct Rules {
 
 static RULES: [OnceLock<Rules>; LANGUAGES.len()] = [const { OnceLock::new() }; LANGUAGES.len()];
 
-/// Tells all languages that have an entry in [`LANGUAGES`].
-static DETECTOR: LazyLock<Detector> = LazyLock::new(|| {
-    Detector::with_allowlist(Lang::all().iter().copied().filter(|lang| known(*lang).is_some()).collect())
-});
+/// What detection knows, of the languages that have an entry in [`LANGUAGES`].
+static KNOWN: LazyLock<Vec<(Lang, Language)>> =
+    LazyLock::new(|| Lang::all().iter().filter_map(|lang| Some((*lang, named_by(*lang)?))).collect());
+
+/// Tells all of them.
+static DETECTOR: LazyLock<Detector> = LazyLock::new(|| detector(|_| true));
 
 impl Language {
     /// The language of a name or code.
@@ -137,23 +139,59 @@ pub fn detect_all(texts: &[&str]) -> Vec<Language> {
     let detected: Vec<(Language, bool)> = texts.iter().map(|text| detect(text)).collect();
     let certain: Vec<Language> =
         detected.iter().filter(|(_, certain)| *certain).map(|(language, _)| *language).collect();
-    let common: Vec<Lang> = Lang::all()
-        .iter()
-        .copied()
-        .filter(|lang| {
-            let count = known(*lang).map_or(0, |language| certain.iter().filter(|other| **other == language).count());
-            count > 0 && count * 20 >= certain.len()
-        })
-        .collect();
-    if common.is_empty() {
+    let is_common = |language: Language| {
+        let count = certain.iter().filter(|other| **other == language).count();
+        count > 0 && count * 20 >= certain.len()
+    };
+    if !certain.iter().copied().any(is_common) {
         return detected.into_iter().map(|(language, _)| language).collect();
     }
-    let detector = Detector::with_allowlist(common);
-    let guess = |text: &str| detector.detect(beginning(text)).as_ref().map(Info::lang).and_then(known);
+    let detector = detector(is_common);
     let guesses = texts.iter().zip(detected);
     guesses
-        .map(|(text, (language, certain))| if certain { language } else { guess(text).unwrap_or(language) })
+        .map(|(text, (language, certain))| if certain { language } else { guess(&detector, text).unwrap_or(language) })
         .collect()
+}
+
+/// Tells the language of a text among those of its index.
+#[derive(Debug)]
+pub enum Teller {
+    /// There is one.
+    One(Language),
+    /// There are several.
+    Several(Detector),
+    /// Nothing is known of the index.
+    Any,
+}
+
+impl Teller {
+    /// For an index of these languages.
+    pub fn new(languages: &[Language]) -> Self {
+        let mut real = languages.iter().copied().filter(|language| *language != SIMPLE);
+        match (real.next(), real.next()) {
+            (Some(one), None) => Self::One(one),
+            (Some(_), Some(_)) => Self::Several(detector(|language| languages.contains(&language))),
+            (None, _) if languages.is_empty() => Self::Any,
+            (None, _) => Self::One(SIMPLE),
+        }
+    }
+
+    /// The language of a text.
+    pub fn tell(&self, text: &str) -> Language {
+        match self {
+            Self::One(language) => *language,
+            Self::Several(detector) => guess(detector, text).unwrap_or(SIMPLE),
+            Self::Any => detect(text).0,
+        }
+    }
+}
+
+fn detector(wanted: impl Fn(Language) -> bool) -> Detector {
+    Detector::with_allowlist(KNOWN.iter().filter(|(_, language)| wanted(*language)).map(|(lang, _)| *lang).collect())
+}
+
+fn guess(detector: &Detector, text: &str) -> Option<Language> {
+    detector.detect(beginning(text)).as_ref().map(Info::lang).and_then(known)
 }
 
 fn beginning(text: &str) -> &str {
@@ -161,6 +199,11 @@ fn beginning(text: &str) -> &str {
 }
 
 fn known(lang: Lang) -> Option<Language> {
+    KNOWN.iter().find(|(known, _)| *known == lang).map(|(_, language)| *language)
+}
+
+/// By name or code.
+fn named_by(lang: Lang) -> Option<Language> {
     let code = match lang {
         Lang::Cmn => "zh",
         Lang::Nob => "no",

@@ -31,7 +31,7 @@ pub enum Task {
     /// See [`protocol::Request::KeywordSearch`].
     Search { segments: Vec<SegmentDigest>, question: Question },
     /// See [`protocol::Request::Highlight`].
-    Highlight { query: String, language: Option<String>, contents: Vec<String> },
+    Highlight { query: String, language: Option<String>, segments: Vec<SegmentDigest>, contents: Vec<String> },
 }
 
 impl Task {
@@ -67,9 +67,10 @@ impl Task {
                 let question = Question { query, language, limit, after, restrict, score, visible_statistics };
                 Self::Search { segments, question }
             }
-            protocol::Request::Highlight { query, language, contents } => Self::Highlight {
+            protocol::Request::Highlight { query, language, segments, contents } => Self::Highlight {
                 query: query.to_string(),
                 language: owned(language),
+                segments,
                 contents: contents.into_iter().map(str::to_string).collect(),
             },
             _ => return None,
@@ -134,8 +135,9 @@ pub fn answer(cache: &Cache, outbox: &Outbox, request: &Request, task: &Task) ->
                 Err(error) => return Err(error),
             },
         },
-        Task::Highlight { query, language, contents } => {
-            Response::Highlights(highlight(query, language.as_deref(), contents)?)
+        Task::Highlight { query, language, segments, contents } => {
+            let languages = cache.languages(segments);
+            Response::Highlights(highlight(query, language.as_deref(), &languages, contents)?)
         }
     };
     outbox.answer(request, &response);
