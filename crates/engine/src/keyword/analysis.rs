@@ -19,8 +19,8 @@ const SEPARATOR: char = '\n';
 /// Stands before a term at the position of the one before it.
 const SAME_POSITION: char = '\r';
 
-/// Begins the terms of `word` that no word can be mistaken for.
-const BARE: char = '\u{1}';
+/// Begins the terms of `word` that no word can be mistaken for, before all words.
+pub const BARE: char = '\u{1}';
 
 /// The term of `word` for texts with accents that a stem of a word without accents finds.
 pub fn bare(stem: &str) -> String {

@@ -14,6 +14,7 @@ pub mod highlight;
 pub mod language;
 pub mod lru;
 pub mod plan;
+pub mod scan;
 pub mod scanner;
 pub mod schema;
 pub mod score;

@@ -3,12 +3,17 @@
 //! Sum over the words of the query, in their order, of the best of each word's alternatives. Documents are asked for in
 //! ascending order.
 
+use super::plan::Group;
 use super::segment::Segment;
+use super::statistics::{Counts, Terms};
 use std::sync::Arc;
 use tantivy::postings::{Postings, SegmentPostings, TermInfo};
 use tantivy::query::{Bm25Weight, Scorer};
 use tantivy::schema::IndexRecordOption;
 use tantivy::{DocId, DocSet, Score, Term};
+
+/// Words of a query that are searched for: the rarest.
+const MAX_GROUPS: usize = 64;
 
 /// A term and what it weighs.
 #[derive(Clone)]
@@ -16,7 +21,7 @@ pub struct Weighted {
     /// The term.
     pub term: Term,
     /// Its place in each segment.
-    pub places: Vec<Option<TermInfo>>,
+    pub places: Arc<[Option<TermInfo>]>,
     /// Turns frequency and length into a score.
     pub weight: Bm25Weight,
     /// Frequency that `weight` was made with.
@@ -39,6 +44,43 @@ impl WeightedGroup {
     pub fn terms(&self) -> impl Iterator<Item = &Weighted> {
         self.alternatives.iter().chain(&self.exact)
     }
+}
+
+/// The weights of the terms of a group that stand somewhere.
+pub fn weigh(
+    group: &Group,
+    alternatives: &[usize],
+    exact: Option<usize>,
+    terms: &Terms,
+    counts: &Counts,
+) -> WeightedGroup {
+    let together: u64 =
+        alternatives.iter().filter_map(|number| terms.all.get(*number)).map(|term| term.frequency).sum();
+    let weigh = |number: usize, boost: f32| {
+        let known = terms.all.get(number).filter(|known| known.frequency > 0)?;
+        let frequency = if group.is_prefix { together } else { known.frequency }.min(counts.chunks);
+        let mean = counts.mean_length(known.term.field());
+        let weight = Bm25Weight::for_one_term_without_explain(frequency, counts.chunks, mean).boost_by(boost);
+        Some(Weighted { term: known.term.clone(), places: known.places.clone(), weight, frequency, boost })
+    };
+    let exact = exact.zip(group.exact.as_ref());
+    WeightedGroup {
+        alternatives: alternatives.iter().filter_map(|number| weigh(*number, group.boost)).collect(),
+        exact: exact.and_then(|(number, (_, weight))| weigh(number, group.boost * weight)),
+    }
+}
+
+/// Leaves out the most common words of a long query.
+pub fn keep_rarest(groups: &mut Vec<WeightedGroup>) {
+    let rarity = |group: &WeightedGroup| group.terms().map(|term| term.frequency).min().unwrap_or_default();
+    if groups.len() <= MAX_GROUPS {
+        return;
+    }
+    let mut order: Vec<(u64, usize)> = groups.iter().map(rarity).zip(0..).collect();
+    order.sort_unstable();
+    order.truncate(MAX_GROUPS);
+    let mut at = 0..;
+    groups.retain(|_| at.next().is_some_and(|at| order.iter().any(|(_, kept)| *kept == at)));
 }
 
 /// A term's documents in one segment.

@@ -5,25 +5,24 @@
 
 use super::language::Language;
 use super::plan::{FieldTerm, Group, TextField, groups, languages};
+use super::scan::{Scan, is_short};
 use super::scanner::{Scanned, scan};
 use super::schema::Fields;
-use super::score::{Evaluator, Weighted, WeightedGroup};
+use super::score::{Evaluator, WeightedGroup, keep_rarest, weigh};
 use super::segment::{Segment, guarded};
 use super::statistics::{Counts, Terms, field};
 use super::top::{Hit, Top};
 use socle_core::protocol::MAX_HITS;
 use socle_core::{Error, Kind, Result};
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tantivy::query::{
-    Bm25StatisticsProvider, Bm25Weight, BooleanQuery, BoostQuery, EmptyQuery, EnableScoring, PhraseQuery, Query,
-    Scorer, TermQuery, Weight,
+    Bm25StatisticsProvider, BooleanQuery, BoostQuery, EmptyQuery, EnableScoring, PhraseQuery, Query, Scorer, TermQuery,
+    Weight,
 };
 use tantivy::schema::IndexRecordOption;
 use tantivy::{DocId, TERMINATED, Term};
-
-/// Words of a query that are searched for: the rarest.
-const MAX_GROUPS: usize = 64;
 
 /// Words that a prefix stands for: the most common ones.
 const MAX_EXPANSIONS: usize = 100;
@@ -35,7 +34,7 @@ const MAX_EXPANDED: usize = 10_000;
 /// candidates are looked up in the list.
 const SELECTIVE: u64 = 50;
 
-/// Largest relative difference between two sums of the same scores in different order, for [`MAX_GROUPS`] times some
+/// Largest relative difference between two sums of the same scores in different order, for the words of a query times some
 /// alternatives (half a unit in the last place for each addition).
 const ROUNDING: f32 = 2e-5;
 
@@ -92,7 +91,9 @@ type Take<'a> = &'a mut dyn FnMut(Option<(DocId, f32)>) -> Option<f32>;
 pub fn search(segments: &[Arc<Segment>], question: &Question, is_cancelled: &dyn Fn() -> bool) -> Result<Found> {
     let language = question.language.as_deref().map(Language::named).transpose()?;
     let mut ordered = segments.to_vec();
-    ordered.sort_by_key(|segment| (segment.header().min_chunk_id, segment.digest));
+    // The largest first: they have the best hits as a rule, and of the others less is looked at then.
+    let size = |segment: &Segment| segment.chunk_count().checked_ilog2();
+    ordered.sort_by_key(|segment| (Reverse(size(segment)), segment.header().min_chunk_id, segment.digest));
     let segments = ordered.as_slice();
     let Some(first) = segments.first() else { return Ok(Found::default()) };
     let sorted = |list: &[i64]| {
@@ -200,7 +201,8 @@ impl<'a> Compiled<'a> {
 
     /// Finds the best of all documents, or of those in an ascending list.
     fn all(&self, only: Option<&[i64]>, top: &mut Top) -> Result<()> {
-        let weight = if self.required.is_empty() { Some(self.bound()?) } else { None };
+        let mut scan = Scan::default();
+        let mut bound = None;
         // Identifiers below which all segments so far lie.
         let mut passed = i64::MIN;
         for (number, segment) in self.segments.iter().enumerate() {
@@ -208,9 +210,6 @@ impl<'a> Compiled<'a> {
             let header = segment.header();
             let ascending = header.min_chunk_id > passed;
             passed = passed.max(header.max_chunk_id);
-            if !self.is_found_in(number) {
-                continue;
-            }
             let mut take = |found: Option<(DocId, f32)>| {
                 if let Some((doc, score)) = found {
                     let chunk_id = segment.chunk_id(doc);
@@ -220,12 +219,35 @@ impl<'a> Compiled<'a> {
                 }
                 top.least_score()
             };
-            match &weight {
-                Some(weight) => self.pruned(number, weight.as_ref(), ascending, &mut take)?,
-                None => self.phrases(number, &mut take)?,
+            if !self.required.is_empty() {
+                self.phrases(number, &mut take)?;
+                continue;
+            }
+            match self.postings(number) {
+                None => {}
+                Some((lists, documents)) if is_short(lists, documents) && self.excluded.is_empty() => {
+                    let least = take(None).unwrap_or(f32::MIN);
+                    let mut take = |doc, score| take(Some((doc, score))).unwrap_or(f32::MIN);
+                    guarded(|| scan.run((segment, number), &self.groups, least, &mut take))?;
+                }
+                _ => {
+                    if bound.is_none() {
+                        bound = Some(self.bound()?);
+                    }
+                    let Some(weight) = &bound else { break };
+                    self.pruned(number, weight.as_ref(), ascending, &mut take)?;
+                }
             }
         }
         self.stop_if_cancelled()
+    }
+
+    /// The posting lists of one segment, and the documents in them; `None` where none of the words stands.
+    fn postings(&self, number: usize) -> Option<(u64, u64)> {
+        let terms = self.groups.iter().flat_map(WeightedGroup::terms);
+        let counts = terms.filter_map(|term| Some(u64::from(term.places.get(number)?.as_ref()?.doc_freq)));
+        let (lists, documents) = counts.fold((0, 0), |(lists, sum), count| (lists + 1, sum + count));
+        (lists > 0).then_some((lists, documents))
     }
 
     /// Takes the documents of a segment whose scores may reach the least one that matters.
@@ -304,8 +326,7 @@ impl<'a> Compiled<'a> {
     }
 
     fn is_found_in(&self, number: usize) -> bool {
-        let mut terms = self.groups.iter().flat_map(WeightedGroup::terms);
-        !self.required.is_empty() || terms.any(|term| matches!(term.places.get(number), Some(Some(_))))
+        !self.required.is_empty() || self.postings(number).is_some()
     }
 
     fn stop_if_cancelled(&self) -> Result<()> {
@@ -336,36 +357,6 @@ impl Bm25StatisticsProvider for Lowest<'_> {
         let frequencies = self.groups.iter().flat_map(WeightedGroup::terms).filter(|known| known.term == *term);
         Ok(frequencies.map(|known| known.frequency).min().unwrap_or_default())
     }
-}
-
-fn weigh(group: &Group, alternatives: &[usize], exact: Option<usize>, terms: &Terms, counts: &Counts) -> WeightedGroup {
-    let together: u64 =
-        alternatives.iter().filter_map(|number| terms.all.get(*number)).map(|term| term.frequency).sum();
-    let weigh = |number: usize, boost: f32| {
-        let known = terms.all.get(number).filter(|known| known.frequency > 0)?;
-        let frequency = if group.is_prefix { together } else { known.frequency }.min(counts.chunks);
-        let mean = counts.mean_length(known.term.field());
-        let weight = Bm25Weight::for_one_term_without_explain(frequency, counts.chunks, mean).boost_by(boost);
-        Some(Weighted { term: known.term.clone(), places: known.places.clone(), weight, frequency, boost })
-    };
-    let exact = exact.zip(group.exact.as_ref());
-    WeightedGroup {
-        alternatives: alternatives.iter().filter_map(|number| weigh(*number, group.boost)).collect(),
-        exact: exact.and_then(|(number, (_, weight))| weigh(number, group.boost * weight)),
-    }
-}
-
-/// Leaves out the most common words of a long query.
-fn keep_rarest(groups: &mut Vec<WeightedGroup>) {
-    let rarity = |group: &WeightedGroup| group.terms().map(|term| term.frequency).min().unwrap_or_default();
-    if groups.len() <= MAX_GROUPS {
-        return;
-    }
-    let mut order: Vec<(u64, usize)> = groups.iter().map(rarity).zip(0..).collect();
-    order.sort_unstable();
-    order.truncate(MAX_GROUPS);
-    let mut at = 0..;
-    groups.retain(|_| at.next().is_some_and(|at| order.iter().any(|(_, kept)| *kept == at)));
 }
 
 /// The words that begin with a prefix.

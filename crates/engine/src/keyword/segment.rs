@@ -2,6 +2,7 @@
 //!
 //! tantivy asserts on bytes that cannot be: whatever it panics at becomes an error here.
 
+use super::analysis::BARE;
 use super::blob::{Contents, Header, damaged};
 use super::language::Language;
 use super::schema::{CHUNK_ID, Fields};
@@ -31,6 +32,7 @@ pub struct Segment {
     languages: Vec<(Language, u32)>,
     /// Of fields `stem` and `word`.
     texts: [Text; 2],
+    has_bare: bool,
 }
 
 /// What is read of a text field again and again.
@@ -66,14 +68,17 @@ impl Segment {
                 Ok(Text { lengths, inverted: segment.inverted_index(field)? })
             };
             let texts = [text(fields.stem)?, text(fields.word)?];
-            Ok((index, searcher.clone(), chunk_ids, texts))
+            let mut words = texts[1].inverted.terms().stream()?;
+            let has_bare = words.advance() && words.key().starts_with(BARE.encode_utf8(&mut [0; 4]).as_bytes());
+            Ok((index, searcher.clone(), chunk_ids, texts, has_bare))
         })
-        .and_then(|(index, searcher, chunk_ids, texts)| {
+        .and_then(|(index, searcher, chunk_ids, texts, has_bare)| {
             if chunk_ids.num_vals() != contents.header.chunk_count {
                 return Err(damaged("it has other chunks than its header says"));
             }
             let languages = contents.header.languages().collect();
-            Ok(Self { digest, storage, fields: fields.clone(), contents, index, searcher, chunk_ids, languages, texts })
+            let fields = fields.clone();
+            Ok(Self { digest, storage, fields, contents, index, searcher, chunk_ids, languages, texts, has_bare })
         })
     }
 
@@ -120,6 +125,11 @@ impl Segment {
     /// Terms of a text field.
     pub fn inverted(&self, field: Field) -> &InvertedIndexReader {
         &self.text(field).inverted
+    }
+
+    /// Whether there are words with accents whose stems are others without: see [`super::analysis::bare`].
+    pub fn has_bare(&self) -> bool {
+        self.has_bare
     }
 
     fn text(&self, field: Field) -> &Text {

@@ -1,5 +1,6 @@
 //! Where the terms of a query stand in the segments, and how often: what BM25 is computed from.
 
+use super::analysis::BARE;
 use super::plan::{FieldTerm, TextField};
 use super::schema::Fields;
 use super::segment::{Segment, guarded};
@@ -25,7 +26,7 @@ pub struct KnownTerm {
     /// As tantivy has it.
     pub term: Term,
     /// Its place in each segment.
-    pub places: Vec<Option<TermInfo>>,
+    pub places: Arc<[Option<TermInfo>]>,
     /// Chunks that have it, of those that are counted.
     pub frequency: u64,
 }
@@ -40,8 +41,12 @@ impl Terms {
             return Ok(*number);
         }
         let known = Term::from_field_text(field(fields, term.0), &term.1);
-        let place = |segment: &Arc<Segment>| guarded(|| Ok(segment.inverted(known.field()).get_term_info(&known)?));
-        let places: Vec<Option<TermInfo>> = segments.iter().map(place).collect::<Result<_>>()?;
+        let is_bare = term.1.starts_with(BARE);
+        let place = |segment: &Arc<Segment>| match is_bare && !segment.has_bare() {
+            true => Ok(None),
+            false => guarded(|| Ok(segment.inverted(known.field()).get_term_info(&known)?)),
+        };
+        let places: Arc<[Option<TermInfo>]> = segments.iter().map(place).collect::<Result<_>>()?;
         let frequency = places.iter().flatten().map(|place| u64::from(place.doc_freq)).sum();
         let number = self.all.len();
         self.all.push(KnownTerm { term: known, places, frequency });

@@ -135,12 +135,13 @@ fn samples() -> (Vec<Arc<Segment>>, Vec<Arc<Segment>>) {
     (parts, vec![part(&|_| true)])
 }
 
-const QUERIES: [&str; 9] = [
+const QUERIES: [&str; 10] = [
     "w0",
     "w39",
     "w1 w2",
     "w3 w20 w7 w1",
     "w5 -w6",
+    "w3 w20 w7 w1 -w38",
     "\"w0 w1\" w2",
     "w3*",
     "w1* w0 w12",
@@ -169,6 +170,20 @@ fn many_segments_answer_as_one_whatever_the_page() {
                 }
                 assert_eq!(paged, complete[..paged.len()], "{query} by {limit}");
                 assert!(limit == 1 || paged.len() == complete.len());
+            }
+        }
+    }
+}
+
+#[test]
+fn posting_lists_that_are_read_to_their_ends_give_what_block_max_wand_gives() {
+    let (parts, whole) = samples();
+    for query in ["w39", "w1 w2", "w3 w20 w7 w1", "w1* w0 w12", "w1 été w2"] {
+        for segments in [&parts, &whole] {
+            for limit in [1, 10, 500] {
+                let ask = |query: &str| hits(segments, &Question { limit, ..question(query) });
+                // With something to leave out, every segment is pruned.
+                assert_eq!(ask(query), ask(&format!("{query} -nowhere")), "{query} by {limit}");
             }
         }
     }
