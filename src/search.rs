@@ -169,8 +169,9 @@ pub fn run(corpora: &[CorpusSpec], wish: &Wish, trace: &mut Trace) -> Result<Vec
     trace.timed("contents", || passage::read(&scopes, chosen, wish))
 }
 
-/// The candidates of all corpora, best first. Where one is wanted of each document, looks on until there are enough.
+/// The candidates of all corpora, best first. Where one is wanted of each document, looks on until there are enough, or all.
 fn ranked(searched: &mut [Searched<'_>], wish: &Wish, trace: &mut Trace) -> Result<Vec<(usize, Ranked)>> {
+    let mut enough: Option<usize> = None;
     loop {
         trace.fate.clear();
         let (mut ranked, mut more) = (Vec::new(), false);
@@ -187,6 +188,11 @@ fn ranked(searched: &mut [Searched<'_>], wish: &Wish, trace: &mut Trace) -> Resu
         let scopes: Vec<&Scope<'_>> = searched.iter().map(|searched| &searched.scope).collect();
         let documents = select::one_of_each_document(&scopes, ranked)?;
         if documents.len() >= wish.limit || !more {
+            return Ok(documents);
+        }
+        let all = enough.map_or_else(|| select::documents(&scopes, wish.limit), Ok)?;
+        enough = Some(all);
+        if documents.len() >= all {
             return Ok(documents);
         }
         for corpus in searched.iter_mut() {

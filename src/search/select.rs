@@ -14,6 +14,7 @@ use socle_core::search::diversity::diversify;
 use socle_core::{Error, Kind, Result};
 use std::collections::{HashMap, HashSet};
 
+const DOCUMENTS: &str = include_str!("../../sql/search/documents.sql");
 const KEYS: &str = include_str!("../../sql/search/keys.sql");
 const VECTORS: &str = include_str!("../../sql/search/vectors.sql");
 
@@ -56,6 +57,19 @@ pub fn by_corpus(corpora: usize, ranked: &[(usize, Ranked)]) -> Vec<Vec<i64>> {
         chunks[*at].push(ranked.chunk_id);
     }
     chunks
+}
+
+/// How many documents there are to be found, up to so many in each corpus.
+///
+/// # Errors
+/// As [`Scope::rows`].
+pub fn documents(scopes: &[&Scope<'_>], limit: usize) -> Result<usize> {
+    let mut all = 0;
+    for scope in scopes {
+        let count = scope.ids(DOCUMENTS, &[], limit)?.into_iter().next().unwrap_or_default();
+        all += usize::try_from(count).unwrap_or_default();
+    }
+    Ok(all)
 }
 
 /// The best candidate of each document.

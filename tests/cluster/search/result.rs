@@ -41,6 +41,23 @@ fn one_result_for_each_document_looks_on_until_there_are_enough() {
 }
 
 #[test]
+fn one_result_for_each_document_looks_no_further_when_there_are_no_more_documents() {
+    let (_cluster, mut client) = with_papers(5);
+    with_books(&mut client, 3, 120);
+    client.batch_execute("INSERT INTO book VALUES ('blank', 1, 'no chunks', '')").unwrap();
+    assert!(value::<bool>(&mut client, "SELECT socle.wait_for_corpus('book', '30 seconds')"));
+    assert!(value::<i64>(&mut client, "SELECT count(*) FROM book_chunk") > 300);
+    for filter in ["NULL", r#"'{"part": {"<": 9}}'"#] {
+        let arguments =
+            format!("'book', 'paragraph about foxes', mode => 'vector', group_by_document => true, filter => {filter}");
+        let names = format!("SELECT count(DISTINCT source_key) FROM socle.search({arguments})");
+        assert_eq!(value::<i64>(&mut client, &names), 3);
+        let looks = format!("SELECT count(*) FROM socle.explain_search({arguments}) WHERE step = 'candidates'");
+        assert_eq!(value::<i64>(&mut client, &looks), 1, "{filter}");
+    }
+}
+
+#[test]
 fn neighbours_make_one_passage_without_the_same_text_twice() {
     let (_cluster, mut client) = with_papers(5);
     with_books(&mut client, 3, 12);
