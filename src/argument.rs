@@ -102,11 +102,14 @@ impl Arguments {
         })
     }
 
-    /// An interval in seconds, a month having 30 days.
+    /// An interval in seconds, a month having 30 days. Infinite ones, which PostgreSQL 17 brought, are.
     pub fn seconds(self, at: usize) -> Option<f64> {
         // SAFETY: the SQL declaration makes this argument an interval, which is passed as a pointer.
         self.datum(at).map(|datum| unsafe {
             let interval = &*datum.cast_mut_ptr::<pg_sys::Interval>();
+            if (interval.month, interval.day, interval.time) == (i32::MAX, i32::MAX, i64::MAX) {
+                return f64::INFINITY;
+            }
             let days = f64::from(interval.month) * 30.0 + f64::from(interval.day);
             days * 86_400.0 + interval.time as f64 / 1e6
         })

@@ -7,6 +7,8 @@
 mod log;
 mod pending;
 
+pub use log::invalidate;
+
 use log::ChangeLog;
 use pending::PENDING;
 use pgrx::pg_sys;

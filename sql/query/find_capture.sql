@@ -1,7 +1,8 @@
 -- The change log of a corpus for a trigger on table $2, which has to be its source or a partition of it, and which columns of
 -- that table, by number, are the key and what chunks are made of.
 SELECT jsonb_build_object('log', l.oid::bigint, 'owner', l.relowner::bigint, 'name', format('%I.%I', n.nspname, l.relname),
-                          'key', k.numbers, 'key_names', k.names, 'content', w.numbers)::text
+                          'key', k.numbers, 'key_names', k.names, 'content', w.numbers,
+                          'resting', c.state IN ('paused', 'broken'))::text
 FROM socle.corpus c
 JOIN socle.corpus_binding b ON b.corpus = c.name
 JOIN pg_class l ON l.oid = b.change

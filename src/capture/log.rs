@@ -18,6 +18,8 @@ pub struct ChangeLog {
     pub relation: pg_sys::Oid,
     /// Its owner.
     pub owner: pg_sys::Oid,
+    /// Nobody works on the corpus at the moment.
+    pub resting: bool,
     /// Columns of the key in the table that the trigger is on.
     pub key: Vec<Column>,
     /// Columns that chunks are made of.
@@ -85,6 +87,17 @@ pub fn find(data: &pg_sys::TriggerData) -> Option<Rc<ChangeLog>> {
     log
 }
 
+/// Whether what was found may not be so any more.
+pub fn is_stale() -> bool {
+    STALE.get()
+}
+
+/// Has every session look up a change log anew once this transaction has committed: whether the corpus rests has changed.
+pub fn invalidate(change_log: pg_sys::Oid) {
+    // SAFETY: a transaction is under way that has looked up the relation.
+    unsafe { pg_sys::CacheInvalidateRelcacheByRelid(change_log) };
+}
+
 /// A corpus may be created while a transaction with an older snapshot writes: the latest snapshot counts, as for the
 /// trigger itself.
 fn look_up(corpus: &str, relation: pg_sys::Oid) -> Option<ChangeLog> {
@@ -112,6 +125,7 @@ struct Found {
     key: Vec<i16>,
     key_names: String,
     content: Vec<i16>,
+    resting: bool,
 }
 
 fn prepare(found: Found, relation: pg_sys::Oid) -> pgrx::spi::Result<Option<ChangeLog>> {
@@ -121,7 +135,7 @@ fn prepare(found: Found, relation: pg_sys::Oid) -> pgrx::spi::Result<Option<Chan
     let (Some(key), Some(content)) = (columns(found.key), columns(found.content)) else { return Ok(None) };
     let last = key.iter().chain(&content).map(|column| column.index + 1).max().unwrap_or_default();
     let parameters = |form: fn(usize) -> String| (1..=key.len()).map(form).collect::<Vec<_>>().join(", ");
-    let Found { name, key_names, .. } = found;
+    let Found { name, key_names, resting, .. } = found;
     let one = format!("INSERT INTO {name} ({key_names}) VALUES ({})", parameters(|number| format!("${number}")));
     let batches = parameters(|number| batch_name(number - 1));
     let many = format!("INSERT INTO {name} ({batches}) VALUES ({})", parameters(|number| format!("${number}")));
@@ -131,6 +145,7 @@ fn prepare(found: Found, relation: pg_sys::Oid) -> pgrx::spi::Result<Option<Chan
         Ok(Some(ChangeLog {
             relation: found.log.into(),
             owner: found.owner.into(),
+            resting,
             insert_one: client.prepare_mut(one.as_str(), &types(|column| column.type_oid))?.keep(),
             insert_many: client.prepare_mut(many.as_str(), &types(|column| column.array_oid))?.keep(),
             insert_sweep: client.prepare_mut(sweep.as_str(), &[])?.keep(),

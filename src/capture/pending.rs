@@ -2,7 +2,7 @@
 //! along and no others.
 
 use super::MAX_PENDING;
-use super::log::ChangeLog;
+use super::log::{self, ChangeLog};
 use crate::corpus::identity::as_log_owner;
 use crate::wake;
 use pgrx::datum::DatumWithOid;
@@ -94,7 +94,10 @@ fn flush(wanted: impl Fn(&Batch) -> bool) {
     }
     // SAFETY: pushed above; an error ends the transaction, and the snapshot with it.
     unsafe { pg_sys::PopActiveSnapshot() };
-    wake::at_commit();
+    // What a corpus does that rests costs nobody anything. It may have been resumed since the first of these changes.
+    if log::is_stale() || batches.iter().any(|batch| !batch.log.resting) {
+        wake::at_commit();
+    }
 }
 
 /// An error is the user's: what cannot be logged must not be committed.

@@ -6,7 +6,7 @@ use super::{CorpusSpec, create, event};
 use crate::argument::Arguments;
 use crate::error::{report, spi};
 use crate::sync::index;
-use crate::{model, query, wake};
+use crate::{capture, model, query, wake};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use socle_core::{Error, Kind, Result};
@@ -120,7 +120,9 @@ fn pause_corpus(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
     let paused = || -> Result<()> {
         model::prevent_if_read_only(c"socle.pause_corpus()");
         let corpus = own_corpus(call, "name")?;
-        set_state(&corpus.name, "paused", Some("socle.pause_corpus() was called"))
+        set_state(&corpus.name, "paused", Some("socle.pause_corpus() was called"))?;
+        corpus.change.into_iter().for_each(|change| capture::invalidate(change.into()));
+        Ok(())
     };
     paused().map_err(report)
 }
@@ -154,6 +156,7 @@ fn resume_corpus(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
         let chunk = [pg_sys::Oid::from(corpus.chunk.unwrap_or_default()).into()];
         let indexed = query::holds(HAS_VECTOR_INDEX, &chunk)?;
         set_state(&corpus.name, if indexed { "active" } else { "filling" }, None)?;
+        corpus.change.into_iter().for_each(|change| capture::invalidate(change.into()));
         wake::at_commit();
         Ok(())
     };

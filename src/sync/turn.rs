@@ -2,6 +2,8 @@
 
 use super::transaction::{Trouble, transaction};
 use super::{Progress, claim, keyword, work};
+use crate::capture;
+use crate::corpus::CorpusSpec;
 use crate::postgres_version::set_signal_handler;
 use crate::query;
 use crate::setting;
@@ -210,7 +212,13 @@ impl Corpora {
 /// # Errors
 /// Whatever Postgres raises.
 pub fn note_trouble(name: &str, reason: Option<&str>, broken: bool) -> Result<(), Trouble> {
-    transaction(|| Ok(query::run(NOTE_TROUBLE, &[name.into(), reason.into(), broken.into()])?))
+    transaction(|| {
+        query::run(NOTE_TROUBLE, &[name.into(), reason.into(), broken.into()])?;
+        if broken && let Some(change) = CorpusSpec::try_find(name)?.and_then(|corpus| corpus.change) {
+            capture::invalidate(change.into());
+        }
+        Ok(())
+    })
 }
 
 impl Trouble {

@@ -2,7 +2,7 @@
 
 use super::{counts, settle, value, wait_for_state, with_corpus};
 use crate::sqlstate;
-use socle_tests::Cluster;
+use socle_tests::{Cluster, eventually};
 
 #[test]
 fn renames_are_followed() {
@@ -130,6 +130,51 @@ fn a_paused_corpus_rests_and_goes_on() {
     let documents: i64 = value(&mut client, "SELECT document_count FROM socle.corpus_status");
     assert_eq!(documents, 3);
     settle(&mut client);
+}
+
+#[test]
+fn writing_to_the_source_of_a_paused_corpus_starts_nobody() {
+    let (cluster, mut client) = with_corpus(3);
+    cluster.configure("log_min_messages = debug1");
+    cluster.reload();
+    let started = || cluster.log().matches("starting background worker process \"socle sync\"").count();
+    let workers = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'socle sync'";
+    client.batch_execute("SELECT socle.pause_corpus('handbook')").unwrap();
+    client
+        .batch_execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'socle sync'")
+        .unwrap();
+    // One that ends shortly after it was woken has a successor, which finds nothing to do.
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    eventually("the last worker leaves", || (value::<i64>(&mut client, workers) == 0).then_some(()));
+    let before = started();
+    let mut late = cluster.connect();
+    late.batch_execute("BEGIN; UPDATE article SET body = 'while paused' WHERE id = 2").unwrap();
+    for round in 0..20 {
+        client.batch_execute(&format!("UPDATE article SET body = 'round {round}' WHERE id = 1")).unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    assert_eq!(started(), before);
+    client.batch_execute("SELECT socle.resume_corpus('handbook')").unwrap();
+    eventually("a worker comes", || (started() > before).then_some(()));
+    client
+        .batch_execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'socle sync'")
+        .unwrap();
+    std::thread::sleep(std::time::Duration::from_secs(6));
+    // Of a transaction that began to write while the corpus was paused.
+    let before = started();
+    late.batch_execute("COMMIT").unwrap();
+    eventually("a worker comes", || (started() > before).then_some(()));
+    settle(&mut client);
+}
+
+#[test]
+fn a_wait_is_not_without_end() {
+    let (_cluster, mut client) = with_corpus(1);
+    for timeout in ["infinity", "-infinity", "-1 second"] {
+        let waited = client.query(&format!("SELECT socle.wait_for_corpus('handbook', '{timeout}')"), &[]).map(drop);
+        // PostgreSQL 15 and 16 know no infinite interval.
+        assert!(["22023", "22007"].contains(&sqlstate(waited).as_str()), "{timeout}");
+    }
 }
 
 #[test]
