@@ -12,6 +12,7 @@ mod capture;
 mod chunk;
 mod client;
 mod corpus;
+mod damage;
 mod embed;
 mod error;
 mod installation;

@@ -1,1 +1,1 @@
-SELECT f.digest FROM socle.keyword_file f WHERE f.corpus = $1 AND f.part_number = 1 AND f.format = $2 ORDER BY f.digest
+SELECT f.digest, f.format = $2 FROM socle.keyword_file f WHERE f.corpus = $1 AND f.part_number = 1 ORDER BY f.digest

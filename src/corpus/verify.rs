@@ -20,7 +20,6 @@ const DAMAGED: &str = include_str!("../../sql/corpus/damaged.sql");
 const FORGET_DAMAGED: &str = include_str!("../../sql/corpus/forget_damaged.sql");
 const DELETE_STRAYS: &str = include_str!("../../sql/corpus/delete_strays.sql");
 const ALL_CHUNKS: &str = include_str!("../../sql/corpus/all_chunks.sql");
-const KEYWORD_DAMAGED: &str = include_str!("../../sql/query/keyword_damaged.sql");
 const KEYWORD_FORGET: &str = include_str!("../../sql/query/keyword_forget.sql");
 
 /// A row of the result of `socle.verify_corpus`.
@@ -70,11 +69,15 @@ fn problems(sql: &str) -> pgrx::spi::Result<Vec<(String, JsonB, String)>> {
 
 /// What is wrong with the keyword index, unless it is still being completed.
 fn keyword_problems(corpus: &CorpusSpec, owner: pg_sys::Oid) -> Result<Vec<String>> {
-    let name = || [corpus.name.as_str().into()];
-    let damaged = as_superuser(|| read::rows(KEYWORD_DAMAGED, &name(), 0, |row| row.get::<String>(1)))?;
+    let mut damaged = Vec::new();
+    for digest in keyword::digests(corpus)? {
+        if !keyword::is_intact(corpus, &digest)? {
+            let name: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+            damaged.push(format!("segment {name} is not what was written"));
+        }
+    }
     if !damaged.is_empty() {
-        let digests = damaged.into_iter().flatten();
-        return Ok(digests.map(|digest| format!("segment {digest} is not what was written")).collect());
+        return Ok(damaged);
     }
     // As the snapshot of everything else here has it.
     let now = CorpusSpec::find_to_read(&corpus.name)?;

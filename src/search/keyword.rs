@@ -5,11 +5,13 @@
 use super::wish::Wish;
 use crate::corpus::CorpusSpec;
 use crate::corpus::identity::as_superuser;
-use crate::{client, read};
+use crate::{client, damage, read};
+use sha2::{Digest, Sha256};
 use socle_core::protocol::{KEYWORD_FORMAT, Request, Response, SegmentDigest};
 use socle_core::{Error, Kind, Result};
 
 const SEGMENTS: &str = include_str!("../../sql/query/keyword_segments.sql");
+const DIGESTS: &str = include_str!("../../sql/query/keyword_digests.sql");
 const PARTS: &str = include_str!("../../sql/query/keyword_parts.sql");
 
 /// Parts of a segment that are in memory at a time.
@@ -42,14 +44,50 @@ pub struct Hits {
     pub more: bool,
 }
 
-/// The segments that the snapshot of the statement sees.
+/// The segments that the snapshot of the statement sees. Those of another version are made anew by the sync worker.
 ///
 /// # Errors
 /// As [`read::rows`].
 pub fn segments(corpus: &CorpusSpec) -> Result<Vec<SegmentDigest>> {
     let arguments = [corpus.name.as_str().into(), KEYWORD_FORMAT.cast_signed().into()];
-    let digests = as_superuser(|| read::rows(SEGMENTS, &arguments, 0, |row| row.get::<Vec<u8>>(1)))?;
-    Ok(digests.into_iter().flatten().filter_map(|digest| digest.try_into().ok()).collect())
+    let rows = as_superuser(|| {
+        read::rows(SEGMENTS, &arguments, 0, |row| (row.get::<Vec<u8>>(1), row.get::<bool>(2) == Some(true)))
+    })?;
+    if rows.iter().any(|(_, current)| !current) {
+        damage::note();
+    }
+    let current = rows.into_iter().filter(|(_, current)| *current);
+    Ok(current.filter_map(|(digest, _)| digest?.try_into().ok()).collect())
+}
+
+/// Every segment there are rows of.
+///
+/// # Errors
+/// As [`read::rows`].
+pub fn digests(corpus: &CorpusSpec) -> Result<Vec<SegmentDigest>> {
+    let arguments = [corpus.name.as_str().into()];
+    let rows = as_superuser(|| read::rows(DIGESTS, &arguments, 0, |row| row.get::<Vec<u8>>(1)))?;
+    Ok(rows.into_iter().filter_map(|digest| digest?.try_into().ok()).collect())
+}
+
+/// Whether the rows of a segment are those that were written.
+///
+/// # Errors
+/// As [`read::rows`].
+pub fn is_intact(corpus: &CorpusSpec, digest: &SegmentDigest) -> Result<bool> {
+    let mut hash = Sha256::new();
+    let mut first = 1;
+    loop {
+        let count = read::in_memory_of_its_own(|| -> Result<usize> {
+            let parts = parts(corpus, digest, (first, first + PARTS_AT_ONCE - 1))?;
+            parts.iter().for_each(|(bytes, _)| hash.update(bytes));
+            Ok(parts.len())
+        })?;
+        if count == 0 {
+            return Ok(hash.finalize()[..] == digest[..]);
+        }
+        first += PARTS_AT_ONCE;
+    }
 }
 
 /// Asks the engine.
@@ -70,9 +108,13 @@ pub fn ask(corpus: &CorpusSpec, segments: &[SegmentDigest], wish: &Wish, questio
         score: question.score.clone(),
         visible_statistics: wish.visible_statistics,
     };
-    let answer = with_segments(&request, &mut |digest, numbers| {
+    let mut source = |digest: &SegmentDigest, numbers| {
         let parts = parts(corpus, digest, numbers)?;
         if parts.is_empty() { Err(damaged(corpus)) } else { Ok(parts) }
+    };
+    let answer = damage::noted(|| with_segments(&request, &mut source)).map_err(|error| match error.kind {
+        Kind::DamagedIndex => error.hint("The sync worker makes the damaged segment anew: try again soon."),
+        _ => error,
     })?;
     match answer.into_iter().next() {
         Some(Response::KeywordHits { hits, scores, more }) => Ok(Hits { hits, scores, more }),
@@ -153,5 +195,4 @@ fn send(digest: &SegmentDigest, source: &mut Source<'_>) -> Result<()> {
 fn damaged(corpus: &CorpusSpec) -> Error {
     Error::new(Kind::DamagedIndex, format!("the keyword index of corpus \"{}\" is damaged", corpus.name))
         .detail("A part of a segment is missing in socle.keyword_file.")
-        .hint("socle.verify_corpus() with repair makes it anew.")
 }

@@ -8,7 +8,7 @@ use super::index::Finished;
 use super::transaction::{Trouble, as_corpus_owner, transaction};
 use super::{claim, turn};
 use crate::corpus::CorpusSpec;
-use crate::search::keyword::{parts, with_segments};
+use crate::search::keyword::{digests, is_intact, parts, with_segments};
 use crate::{client, query, read};
 use pgrx::prelude::*;
 use socle_core::corpus::merge;
@@ -20,6 +20,7 @@ const INSERT: &str = include_str!("../../sql/query/keyword_insert.sql");
 const DELETE: &str = include_str!("../../sql/query/keyword_delete.sql");
 const OUTDATED: &str = include_str!("../../sql/query/keyword_outdated.sql");
 const SIZES: &str = include_str!("../../sql/query/keyword_sizes.sql");
+const DROP: &str = include_str!("../../sql/query/keyword_drop.sql");
 const GAP: &str = include_str!("../../sql/query/keyword_gap.sql");
 const GAPS: &str = include_str!("../../sql/query/keyword_gaps.sql");
 const CLOSED: &str = include_str!("../../sql/query/keyword_closed.sql");
@@ -64,6 +65,33 @@ pub struct Indexed {
 /// Whatever Postgres raises.
 pub fn find_outdated() -> Result<(), Trouble> {
     transaction(|| Ok(query::run(GAPS, &[KEYWORD_FORMAT.cast_signed().into()])?))
+}
+
+/// Has the segments of a corpus made anew whose rows are not those that were written.
+///
+/// # Errors
+/// Whatever Postgres raises, unless it is about the rows themselves.
+pub fn drop_damaged(name: &str) -> Result<(), Trouble> {
+    let Some(corpus) = transaction(|| Ok(CorpusSpec::try_find(name)?))? else { return Ok(()) };
+    let mut damaged: Vec<Vec<u8>> = Vec::new();
+    for digest in transaction(|| Ok(digests(&corpus)?))? {
+        match transaction(|| Ok(is_intact(&corpus, &digest)?)) {
+            Ok(true) => {}
+            Ok(false) => damaged.push(digest.to_vec()),
+            Err(trouble) if trouble.kind.is_none() && trouble.sqlstate.starts_with("XX") => {
+                damaged.push(digest.to_vec())
+            }
+            Err(trouble) => return Err(trouble),
+        }
+    }
+    if damaged.is_empty() {
+        return Ok(());
+    }
+    pgrx::log!(
+        "socle sync: {} damaged segments of the keyword index of corpus \"{name}\" are made anew",
+        damaged.len()
+    );
+    transaction(|| Ok(query::run(DROP, &[name.into(), damaged.clone().into()])?))
 }
 
 /// Has the engine make a segment. A language that nobody knows is as good as none.

@@ -2,13 +2,13 @@
 
 use super::transaction::{Trouble, transaction};
 use super::{Progress, claim, keyword, work};
-use crate::capture;
 use crate::corpus::CorpusSpec;
 use crate::postgres_version::set_signal_handler;
 use crate::query;
 use crate::setting;
 use crate::wait;
 use crate::wake::{self, Help};
+use crate::{capture, damage};
 use pgrx::prelude::*;
 use socle_core::Kind;
 use socle_core::corpus::retry::backoff;
@@ -38,6 +38,10 @@ const LOCK_TIMEOUT: (&CStr, &CStr) = (c"lock_timeout", c"200ms");
 
 /// The same while another worker builds an index: users who come to wait for it should not wait longer.
 const WATCH_POLL: Duration = Duration::from_millis(100);
+
+/// Time between two looks for damage, which read the whole keyword index: searches that meet what cannot be mended, as those
+/// of a standby that was promoted may, say so again and again.
+const DAMAGE_PAUSE: Duration = Duration::from_secs(10);
 
 thread_local! {
     static EXTENDED: Cell<Option<Instant>> = const { Cell::new(None) };
@@ -85,11 +89,17 @@ pub fn run() {
     let mut worked_at = begun;
     let mut corpora = Corpora::default();
     let mut outdated_found = false;
+    let mut damage_found: Option<Instant> = None;
     loop {
         reload_if_asked();
         let names = corpora_here();
         if names.is_empty() {
             return wake::now(Help::Leaving);
+        }
+        if damage_found.is_none_or(|at| at.elapsed() > DAMAGE_PAUSE) && damage::take_note() {
+            damage_found = Some(Instant::now());
+            outdated_found = false;
+            look_for_damage(&names);
         }
         outdated_found = outdated_found || keyword::find_outdated().is_ok();
         let round = corpora.round(&names);
@@ -115,6 +125,15 @@ pub fn run() {
             _ if begun.elapsed() < POLL => SHORT_POLL,
             _ => POLL,
         });
+    }
+}
+
+/// A search has met damage, in whichever corpus.
+fn look_for_damage(names: &[String]) {
+    for name in names {
+        if let Err(trouble) = keyword::drop_damaged(name) {
+            pgrx::log!("socle sync: corpus \"{name}\": could not look for damage: {}", trouble.message);
+        }
     }
 }
 
@@ -192,6 +211,9 @@ impl Corpora {
         troubled.until = Instant::now() + if trouble.is_a_lock() { SHORT_POLL } else { backoff(troubled.count) };
         if trouble.is_a_lock() {
             return;
+        }
+        if let Some(Kind::DamagedIndex | Kind::OutdatedIndex) = trouble.kind {
+            damage::note();
         }
         if troubled.count.is_power_of_two() {
             pgrx::log!("socle sync: corpus \"{name}\": {}; attempt {}", trouble.message, troubled.count);
