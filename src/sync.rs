@@ -9,6 +9,7 @@ mod claim;
 mod document;
 pub mod index;
 mod keyword;
+mod merge;
 mod transaction;
 mod turn;
 mod write;
@@ -112,7 +113,7 @@ fn work(name: &str) -> Result<Progress, Trouble> {
             }
             match corpus.state.as_str() {
                 "active" if corpus.keyword_gap > 0 => drop(keyword::complete(&corpus, owner, change.into())?),
-                "active" => keyword::merge(&corpus, owner, change.into())?,
+                "active" => merge::merge(&corpus, owner, change.into())?,
                 _ if corpus.keyword_gap < keyword::FULL_SEGMENT as i64 => {}
                 _ => drop(keyword::complete(&corpus, owner, change.into())?),
             }

@@ -85,7 +85,8 @@ CREATE TABLE socle.corpus_binding (
     embedded_count bigint NOT NULL DEFAULT 0,
     reused_count bigint NOT NULL DEFAULT 0,
     documents_per_second double precision,
-    worked_at timestamp with time zone
+    worked_at timestamp with time zone,
+    keyword_dead bigint NOT NULL DEFAULT 0
 );
 COMMENT ON TABLE socle.corpus_binding IS 'relations and columns of each corpus as this database knows them, and counters; not dumped';
 COMMENT ON COLUMN socle.corpus_binding.corpus IS 'name of the corpus';
@@ -103,6 +104,7 @@ COMMENT ON COLUMN socle.corpus_binding.embedded_count IS 'chunks that were embed
 COMMENT ON COLUMN socle.corpus_binding.reused_count IS 'chunks that took their vector from an equal chunk, or kept theirs when their document changed';
 COMMENT ON COLUMN socle.corpus_binding.documents_per_second IS 'recent rate of the sync workers';
 COMMENT ON COLUMN socle.corpus_binding.worked_at IS 'last time that a batch was finished';
+COMMENT ON COLUMN socle.corpus_binding.keyword_dead IS 'chunks that were deleted and may still be in segments of the keyword index';
 GRANT SELECT ON socle.corpus_binding TO PUBLIC;
 
 CREATE FUNCTION socle.create_corpus(

@@ -1,23 +1,21 @@
 //! The keyword index as the sync worker keeps it: segments written with the chunks of a change, or for all chunks that have
-//! none after a first fill and a restore; many small ones made one.
+//! none after a first fill and a restore.
 //!
 //! The engine builds; no transaction is open meanwhile. A chunk never changes its words, so what a segment says of it holds
 //! as long as the chunk is there.
 
 use super::index::Finished;
 use super::transaction::{Trouble, as_corpus_owner, transaction};
-use super::{claim, turn};
+use super::{claim, merge, turn};
 use crate::corpus::CorpusSpec;
 use crate::search::keyword::{digests, is_intact, parts, with_segments};
 use crate::{client, query, read};
 use pgrx::prelude::*;
-use socle_core::corpus::merge;
 use socle_core::protocol::{KEYWORD_FORMAT, KeywordChunk, Request, Response, SegmentDigest, SegmentSummary};
 use socle_core::{Error, Kind, language};
 use std::collections::HashSet;
 
 const INSERT: &str = include_str!("../../sql/query/keyword_insert.sql");
-const DELETE: &str = include_str!("../../sql/query/keyword_delete.sql");
 const OUTDATED: &str = include_str!("../../sql/query/keyword_outdated.sql");
 const SIZES: &str = include_str!("../../sql/query/keyword_sizes.sql");
 const DROP: &str = include_str!("../../sql/query/keyword_drop.sql");
@@ -25,12 +23,11 @@ const GAP: &str = include_str!("../../sql/query/keyword_gap.sql");
 const GAPS: &str = include_str!("../../sql/query/keyword_gaps.sql");
 const CLOSED: &str = include_str!("../../sql/query/keyword_closed.sql");
 const ALL_CHUNKS: &str = include_str!("../../sql/corpus/all_chunks.sql");
-const GONE_CHUNKS: &str = include_str!("../../sql/corpus/gone_chunks.sql");
 const CHUNKS: &str = include_str!("../../sql/corpus/keyword_chunks.sql");
 
 /// First number of the advisory lock that is held while segments are completed or merged; the second is the OID of the
 /// change log.
-const KEYWORD_CLASS: i32 = 0x50c21;
+pub const KEYWORD_CLASS: i32 = 0x50c21;
 
 /// Chunks of a segment that is made of many at once, and bytes of their text.
 pub const FULL_SEGMENT: usize = 20_000;
@@ -114,7 +111,10 @@ pub fn build(corpus: &CorpusSpec, chunks: &[Indexed]) -> Result<Option<Segment>,
 }
 
 /// The parts of a segment; `None` for one without any chunk.
-fn segment(answers: Vec<Response>) -> Result<Option<Segment>, Trouble> {
+///
+/// # Errors
+/// Of the engine.
+pub fn segment(answers: Vec<Response>) -> Result<Option<Segment>, Trouble> {
     let mut parts = Vec::with_capacity(answers.len());
     for answer in answers {
         match answer {
@@ -195,7 +195,7 @@ pub fn complete(corpus: &CorpusSpec, owner: pg_sys::Oid, change: pg_sys::Oid) ->
     if done.is_none() {
         return Ok(Finished::Elsewhere);
     }
-    merge(corpus, owner, change)?;
+    merge::merge(corpus, owner, change)?;
     Ok(Finished::Done)
 }
 
@@ -231,55 +231,11 @@ fn texts(corpus: &CorpusSpec, owner: pg_sys::Oid, chunks: &[i64]) -> Result<Vec<
     })
 }
 
-/// Makes one of many small segments, without the chunks that are gone, if there are so many.
+/// The segments and the chunks in each.
 ///
 /// # Errors
-/// Of the engine and of Postgres.
-pub fn merge(corpus: &CorpusSpec, owner: pg_sys::Oid, change: pg_sys::Oid) -> Result<(), Trouble> {
-    if due(corpus)?.is_none() {
-        return Ok(());
-    }
-    // Another worker that is at it does this as well.
-    claim::exclusively(KEYWORD_CLASS, change, || {
-        // Looked at again: another worker may just have done it.
-        let Some(segments) = due(corpus)? else { return Ok(()) };
-        turn::show(&format!("merging the keyword index of corpus {}", corpus.name));
-        let mut chunks: Vec<i64> = Vec::new();
-        for digest in &segments {
-            chunks.extend(chunks_of(corpus, *digest)?);
-        }
-        let sql = corpus.sql(GONE_CHUNKS);
-        let dead = transaction(|| {
-            as_corpus_owner(owner, || {
-                Ok(read::rows(&sql, &[chunks.clone().into()], 0, |row| row.get::<i64>(1).unwrap_or_default())?)
-            })
-        })?;
-        let request = Request::KeywordMerge { segments: segments.clone(), dead };
-        let merged = segment(ask(corpus, &request)?)?;
-        transaction(|| {
-            let digests: Vec<Vec<u8>> = segments.iter().map(|digest| digest.to_vec()).collect();
-            let there = Spi::connect_mut(|client| {
-                client.update(DELETE, Some(1), &[corpus.name.as_str().into(), digests.into()])?.first().get_one::<i64>()
-            })?;
-            // Fewer: the index was made anew meanwhile, and this is of the old one.
-            if there == Some(segments.len() as i64) {
-                merged.map_or(Ok(()), |merged| store(corpus, merged))
-            } else {
-                Err(Trouble::overtaken("the keyword index was made anew meanwhile"))
-            }
-        })
-    })
-    .map(drop)
-}
-
-fn due(corpus: &CorpusSpec) -> Result<Option<Vec<SegmentDigest>>, Trouble> {
-    let sizes = sizes(corpus)?;
-    let counts: Vec<u32> = sizes.iter().map(|(_, count)| *count).collect();
-    Ok(merge::due(&counts).map(|chosen| chosen.into_iter().map(|at| sizes[at].0).collect()))
-}
-
-/// The segments and the chunks in each.
-fn sizes(corpus: &CorpusSpec) -> Result<Vec<(SegmentDigest, u32)>, Trouble> {
+/// Whatever Postgres raises.
+pub fn sizes(corpus: &CorpusSpec) -> Result<Vec<(SegmentDigest, u32)>, Trouble> {
     transaction(|| {
         let arguments = [corpus.name.as_str().into(), KEYWORD_FORMAT.cast_signed().into()];
         let rows = read::rows(SIZES, &arguments, 0, |row| {
@@ -290,7 +246,11 @@ fn sizes(corpus: &CorpusSpec) -> Result<Vec<(SegmentDigest, u32)>, Trouble> {
     })
 }
 
-fn chunks_of(corpus: &CorpusSpec, segment: SegmentDigest) -> Result<Vec<i64>, Trouble> {
+/// The chunks of a segment, those that are gone included.
+///
+/// # Errors
+/// Of the engine and of Postgres.
+pub fn chunks_of(corpus: &CorpusSpec, segment: SegmentDigest) -> Result<Vec<i64>, Trouble> {
     let request = Request::KeywordList { segment };
     match ask(corpus, &request)?.pop() {
         Some(Response::KeywordChunks(chunks)) => Ok(chunks),
@@ -299,7 +259,10 @@ fn chunks_of(corpus: &CorpusSpec, segment: SegmentDigest) -> Result<Vec<i64>, Tr
 }
 
 /// The answers to a request about segments; parts that the engine lacks are read in transactions of their own.
-fn ask(corpus: &CorpusSpec, request: &Request<'_>) -> Result<Vec<Response>, Trouble> {
+///
+/// # Errors
+/// Of the engine and of Postgres.
+pub fn ask(corpus: &CorpusSpec, request: &Request<'_>) -> Result<Vec<Response>, Trouble> {
     let mut failure = None;
     let answers = with_segments(request, &mut |digest, numbers| {
         transaction(|| Ok(parts(corpus, digest, numbers)?)).map_err(|trouble| {

@@ -90,7 +90,7 @@ pub fn number_chunks(job: &Job, documents: &[Document]) -> Result<Numbered, Trou
 pub fn write(job: &Job, documents: &[Document], ready: Ready, took: Duration) -> Result<(), Trouble> {
     transaction(|| {
         let counts = as_corpus_owner(job.owner, || Spi::connect_mut(|client| replace(job, documents, &ready, client)))?;
-        let (embedded, reused, done) = counts;
+        let Counts { embedded, reused, deleted, done } = counts;
         let uncovered = if ready.segment.is_some() { 0 } else { ready.numbered.0.len() };
         if let Some(segment) = ready.segment {
             keyword::store(&job.corpus, segment)?;
@@ -102,19 +102,26 @@ pub fn write(job: &Job, documents: &[Document], ready: Ready, took: Duration) ->
             f64::from(number(done)).into(),
             took.as_secs_f64().into(),
             i64::from(number(uncovered)).into(),
+            i64::from(number(deleted)).into(),
         ];
         // Last, because workers of one corpus meet here.
         Ok(Spi::run_with_args(COUNT_PROGRESS, &arguments)?)
     })
 }
 
-/// Returns how many chunks were embedded, how many have the vector of an equal one, and how many documents are done.
-fn replace(
-    job: &Job,
-    documents: &[Document],
-    ready: &Ready,
-    client: &mut SpiClient<'_>,
-) -> Result<(i64, i64, usize), Trouble> {
+/// What became of chunks, and of documents.
+struct Counts {
+    /// Chunks that were embedded.
+    embedded: i64,
+    /// Chunks that have the vector of an equal one, or kept theirs.
+    reused: i64,
+    /// Chunks that are gone.
+    deleted: usize,
+    /// Documents.
+    done: usize,
+}
+
+fn replace(job: &Job, documents: &[Document], ready: &Ready, client: &mut SpiClient<'_>) -> Result<Counts, Trouble> {
     let leaders: Vec<i64> = documents.iter().map(|document| document.claim.leader).collect();
     let fence = job.corpus.sql(FENCE);
     let mut held: HashSet<i64> = HashSet::new();
@@ -124,16 +131,18 @@ fn replace(
     let documents: Vec<&Document> = documents.iter().filter(|document| held.contains(&document.claim.leader)).collect();
     let gone: Vec<i64> =
         documents.iter().filter(|document| !document.present).map(|document| document.claim.leader).collect();
+    let mut deleted = 0;
     if !gone.is_empty() {
-        client.update(job.corpus.sql(REMOVE_CHUNKS).as_str(), None, &[gone.clone().into()])?;
+        deleted += client.update(job.corpus.sql(REMOVE_CHUNKS).as_str(), None, &[gone.clone().into()])?.len();
         client.update(job.corpus.sql(REMOVE_DOCUMENTS).as_str(), None, &[gone.into()])?;
     }
     let changed: Vec<&Document> = documents.iter().copied().filter(|document| document.is_changed()).collect();
     let reused = insert(job, &changed, ready, client)?;
+    deleted += changed.iter().map(|document| document.diff.removed.len()).sum::<usize>();
     let kept = rearrange(job, &changed, client)?;
     let claims: Vec<Claim> = documents.iter().map(|document| document.claim.clone()).collect();
     client.update(job.corpus.sql(FINISH).as_str(), None, &[changes(&claims).into(), job.lease.into()])?;
-    Ok((ready.vectors.len() as i64, reused + kept, documents.len()))
+    Ok(Counts { embedded: ready.vectors.len() as i64, reused: reused + kept, deleted, done: documents.len() })
 }
 
 /// Inserts new chunks. Returns how many took the vector of another.

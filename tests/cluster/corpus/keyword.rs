@@ -60,6 +60,24 @@ fn many_single_changes_leave_few_segments() {
 }
 
 #[test]
+fn a_segment_that_has_lost_much_is_made_anew_alone() {
+    let (_cluster, mut client) = with_corpus(1200);
+    client.batch_execute("CALL socle.sync_corpus('handbook')").unwrap();
+    let counts = "SELECT string_agg(chunk_count::text, ' ') FROM socle.keyword_file WHERE part_number = 1";
+    assert_eq!(value::<String>(&mut client, counts), "1200");
+    client.batch_execute("DELETE FROM article WHERE id <= 300").unwrap();
+    wait(&mut client);
+    assert_eq!(value::<String>(&mut client, counts), "1200", "a quarter is not enough");
+    client.batch_execute("DELETE FROM article WHERE id <= 400").unwrap();
+    eventually("a third is", || (value::<String>(&mut client, counts) == "800").then_some(()));
+    let dead = "SELECT keyword_dead FROM socle.corpus_binding";
+    assert_eq!(value::<i64>(&mut client, dead), 0);
+    assert_eq!(found(&mut client, "400"), Vec::<i32>::new());
+    assert_eq!(found(&mut client, "401"), [401]);
+    settle(&mut client);
+}
+
+#[test]
 fn a_cache_that_is_deleted_cut_or_changed_is_filled_again() {
     let (cluster, mut client) = with_corpus(200);
     client.batch_execute("CALL socle.sync_corpus('handbook')").unwrap();

@@ -8,6 +8,18 @@ const FAN_OUT: usize = 10;
 /// Most chunks in a segment that is made from others: merging more takes too long and too much memory at a time.
 pub const MAX_MERGED: u64 = 1_000_000;
 
+/// Segments that may still become one up to which nothing else is done; nine of each level may stay, which can be more.
+const MAX_SEGMENTS: usize = 40;
+
+/// Chunks below which a segment is not worth being made anew alone: it soon becomes one with others.
+const MIN_REWRITTEN: u32 = 1_000;
+
+/// How many more of a segment's chunks have to be deleted, which `dead` are, before it is made anew alone; `None` for one too
+/// small. Three tenths: what deleted chunks cost in searches against what writing the others again does.
+pub fn until_worn(count: u32, dead: u64) -> Option<u64> {
+    (count >= MIN_REWRITTEN).then(|| (u64::from(count) * 3).div_ceil(10).saturating_sub(dead))
+}
+
 /// The positions of the segments that are to become one, given the number of chunks in each; `None` when all is well.
 pub fn due(chunk_counts: &[u32]) -> Option<Vec<usize>> {
     let level = |count: u32| count.max(1).ilog10();
@@ -17,24 +29,26 @@ pub fn due(chunk_counts: &[u32]) -> Option<Vec<usize>> {
     while from < order.len() {
         let here = level(chunk_counts[order[from]]);
         let length = order[from..].iter().take_while(|at| level(chunk_counts[**at]) == here).count();
-        if length >= FAN_OUT {
-            let mut total = 0;
-            let chosen: Vec<usize> = order[from..from + length]
-                .iter()
-                .copied()
-                .take_while(|at| {
-                    total += u64::from(chunk_counts[*at]);
-                    total <= MAX_MERGED
-                })
-                .collect();
-            // Two that are as large as may be stay two.
-            if chosen.len() > 1 {
-                return Some(chosen);
-            }
+        if length >= FAN_OUT
+            && let Some(chosen) = within_limit(chunk_counts, &order[from..from + length])
+        {
+            return Some(chosen);
         }
         from += length;
     }
-    None
+    let small = order.iter().take_while(|at| u64::from(chunk_counts[**at]) < MAX_MERGED / 2).count();
+    if small > MAX_SEGMENTS { within_limit(chunk_counts, &order[..FAN_OUT]) } else { None }
+}
+
+/// The first of some segments, as many as may become one. Two that are as large as may be stay two.
+fn within_limit(chunk_counts: &[u32], segments: &[usize]) -> Option<Vec<usize>> {
+    let mut total = 0;
+    let fits = |at: &usize| {
+        total += u64::from(chunk_counts[*at]);
+        total <= MAX_MERGED
+    };
+    let chosen: Vec<usize> = segments.iter().copied().take_while(fits).collect();
+    (chosen.len() > 1).then_some(chosen)
 }
 
 #[cfg(test)]
@@ -59,6 +73,25 @@ mod tests {
     }
 
     #[test]
+    fn a_segment_is_worn_when_three_tenths_are_dead() {
+        assert_eq!(until_worn(999, 999), None);
+        assert_eq!(until_worn(1_000, 0), Some(300));
+        assert_eq!(until_worn(1_001, 300), Some(1));
+        assert_eq!(until_worn(1_001, 301), Some(0));
+        assert_eq!(until_worn(u32::MAX, u64::MAX), Some(0));
+    }
+
+    #[test]
+    fn no_more_than_forty_stay_that_may_become_one() {
+        let levels: Vec<u32> = (0..6).flat_map(|level| [10_u32.pow(level); 9]).collect();
+        let chosen = due(&levels).unwrap();
+        assert_eq!(chosen.len(), 10, "the smallest");
+        assert!(chosen.iter().all(|at| levels[*at] <= 10));
+        assert_eq!(due(&levels[..40]), None);
+        assert_eq!(due(&[900_000; 60]), None, "those as large as may be are many in a large corpus");
+    }
+
+    #[test]
     fn single_changes_leave_few_segments() {
         let mut segments: Vec<u32> = Vec::new();
         let mut rewritten = 0_u64;
@@ -74,7 +107,7 @@ mod tests {
                 });
                 segments.push(total);
             }
-            assert!(segments.len() <= 54, "{segments:?}");
+            assert!(segments.len() <= 41, "{segments:?}");
         }
         assert!(rewritten <= 6 * 100_000, "{rewritten}");
     }
