@@ -5,7 +5,7 @@
 
 use super::CorpusSpec;
 use super::identity::{as_owner, with_own_names};
-use super::wait::{LONGEST_POLL, broken, counts, resting};
+use super::wait::{DROPPED, LONGEST_POLL, broken, counts, resting};
 use crate::argument::Arguments;
 use crate::error::report;
 use crate::wait;
@@ -74,15 +74,20 @@ fn wait_until_done(name: &str) -> Result<()> {
 
 /// What waits of a corpus, of the one that is to take its place too, and how many documents are done.
 fn look(name: &str) -> Result<(i64, i64)> {
-    let rest = |name: &str| match resting(name)? {
+    let rest = |name: &str, state: Option<String>| match state {
         Some(state) => Err(Error::new(Kind::NotInState, format!("corpus \"{name}\" is {state}"))
             .hint("See socle.corpus_status; socle.resume_corpus() goes on.")),
         None => Ok(()),
     };
-    rest(name)?;
+    rest(name, resting(name)?)?;
     let corpus = CorpusSpec::find(name)?;
     if let Some(successor) = corpus.successor()? {
-        rest(&successor.name)?;
+        let state = resting(&successor.name)?;
+        if state.as_deref() == Some(DROPPED) {
+            // It has just taken the place: the next look finds what there is.
+            return Ok((1, 0));
+        }
+        rest(&successor.name, state)?;
     }
     let owner = corpus.owner.ok_or_else(|| broken(name))?;
     as_owner(owner.into(), || counts(&corpus.sql(PROGRESS), name))

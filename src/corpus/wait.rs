@@ -65,6 +65,9 @@ fn wait_for(arguments: Arguments) -> Result<bool> {
     }
 }
 
+/// What [`resting`] says of a corpus that is not there.
+pub const DROPPED: &str = "dropped";
+
 /// The state of a corpus that nobody works on.
 pub fn resting(name: &str) -> Result<Option<String>> {
     // SAFETY: a transaction is under way; an error ends it, and the snapshot with it.
@@ -75,7 +78,7 @@ pub fn resting(name: &str) -> Result<Option<String>> {
     Ok(match corpus? {
         Some(corpus) if corpus.bound => Some(corpus.state).filter(|state| state == "paused" || state == "broken"),
         Some(_) => Some("restored from a dump".to_string()),
-        None => Some("dropped".to_string()),
+        None => Some(DROPPED.to_string()),
     })
 }
 
