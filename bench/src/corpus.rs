@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 /// Single rows whose way into the chunks is timed.
 const ROWS: usize = 200;
+/// Time before each of them.
+const IDLE: Duration = Duration::from_millis(200);
 /// Times that contenders take turns.
 const ROUNDS: usize = 3;
 /// Transactions of one row each in a round.
@@ -40,6 +42,8 @@ fn searchable(client: &mut Client, model: &str, texts: &[String]) {
         .map(|at| {
             let id = at as i32;
             let words: Vec<&str> = texts[at % texts.len()].split_whitespace().take(40).collect();
+            // Rows that follow each other at once are gathered.
+            std::thread::sleep(IDLE);
             client
                 .execute("INSERT INTO bench_source VALUES ($1, $2)", &[&id, &format!("{at} {}", words.join(" "))])
                 .unwrap();

@@ -39,6 +39,10 @@ const LOCK_TIMEOUT: (&CStr, &CStr) = (c"lock_timeout", c"200ms");
 /// The same while another worker builds an index: users who come to wait for it should not wait longer.
 const WATCH_POLL: Duration = Duration::from_millis(100);
 
+/// Changes that come so soon after others of their corpus were worked on are gathered until then: a stream of single rows
+/// does not become a segment of the keyword index for each. The first change after a pause is worked on at once.
+const GATHER: Duration = Duration::from_millis(100);
+
 /// Time between two looks for damage, which read the whole keyword index: searches that meet what cannot be mended, as those
 /// of a standby that was promoted may, say so again and again.
 const DAMAGE_PAUSE: Duration = Duration::from_secs(10);
@@ -109,6 +113,7 @@ pub fn run() {
             }
             return;
         }
+        report_statistics(false);
         if round.worked {
             worked_at = Instant::now();
             if round.full {
@@ -120,6 +125,7 @@ pub fn run() {
             return wake::now(Help::Leaving);
         }
         sleep(match round {
+            Round { gathering: Some(rest), .. } => rest,
             Round { watching: true, .. } => WATCH_POLL,
             Round { waiting: true, .. } => SHORT_POLL,
             _ if begun.elapsed() < POLL => SHORT_POLL,
@@ -157,6 +163,8 @@ fn corpora_here() -> Vec<String> {
 #[derive(Debug, Default)]
 struct Corpora {
     troubled: HashMap<String, Troubled>,
+    /// When those were worked on last that had little to do.
+    worked: HashMap<String, Instant>,
     /// Where the next round begins.
     next: usize,
 }
@@ -173,6 +181,8 @@ struct Round {
     full: bool,
     waiting: bool,
     watching: bool,
+    /// How long until changes have been gathered.
+    gathering: Option<Duration>,
 }
 
 impl Corpora {
@@ -186,12 +196,23 @@ impl Corpora {
                 round.waiting = true;
                 continue;
             }
+            let worked = self.worked.get(name).map_or(GATHER, Instant::elapsed);
+            if let Some(rest) = GATHER.checked_sub(worked).filter(|rest| !rest.is_zero()) {
+                round.waiting = true;
+                round.gathering = Some(round.gathering.map_or(rest, |other| other.min(rest)));
+                continue;
+            }
             // Its tables may have been renamed under it, or it was dropped and made anew: a second look tells what lasts.
             match work(name).or_else(|trouble| if trouble.is_lasting() { work(name) } else { Err(trouble) }) {
                 Ok(Progress::Worked { full }) => {
                     round.worked = true;
                     round.full |= full;
                     self.troubled.remove(name);
+                    if full {
+                        self.worked.remove(name);
+                    } else {
+                        self.worked.insert(name.clone(), Instant::now());
+                    }
                 }
                 Ok(Progress::Idle { waiting }) => round.waiting |= waiting,
                 Ok(Progress::Watching) => (round.waiting, round.watching) = (true, true),
@@ -294,7 +315,14 @@ pub fn show(what: &str) {
     unsafe { pg_sys::pgstat_report_activity(pg_sys::BackendState::STATE_RUNNING, what.as_ptr()) };
 }
 
+/// Has autovacuum know what was written: at most once a second, or now.
+fn report_statistics(now: bool) {
+    // SAFETY: in no transaction, as Postgres's own workers do between two.
+    unsafe { pg_sys::pgstat_report_stat(now) };
+}
+
 fn sleep(timeout: Duration) {
+    report_statistics(timeout > GATHER);
     // SAFETY: the function only writes to this worker's own entry.
     unsafe { pg_sys::pgstat_report_activity(pg_sys::BackendState::STATE_IDLE, std::ptr::null()) };
     wait::wait_for_work(timeout);

@@ -156,10 +156,12 @@ fn writing_to_the_source_of_a_paused_corpus_starts_nobody() {
     assert_eq!(started(), before);
     client.batch_execute("SELECT socle.resume_corpus('handbook')").unwrap();
     eventually("a worker comes", || (started() > before).then_some(()));
-    client
-        .batch_execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'socle sync'")
-        .unwrap();
-    std::thread::sleep(std::time::Duration::from_secs(6));
+    eventually("nobody was woken so shortly before the end that there is a successor", || {
+        let ended = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE backend_type = 'socle sync'";
+        client.batch_execute(ended).unwrap();
+        std::thread::sleep(std::time::Duration::from_secs(6));
+        (value::<i64>(&mut client, workers) == 0).then_some(())
+    });
     // Of a transaction that began to write while the corpus was paused.
     let before = started();
     late.batch_execute("COMMIT").unwrap();

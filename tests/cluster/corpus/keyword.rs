@@ -3,6 +3,7 @@
 use super::{settle, value, wait, with_corpus};
 use postgres::Client;
 use socle_tests::{Cluster, error_of, eventually, signal};
+use std::time::Duration;
 
 /// Keys of the documents that are found by words, in the order of their keys.
 fn found(client: &mut Client, query: &str) -> Vec<i32> {
@@ -56,6 +57,26 @@ fn many_single_changes_leave_few_segments() {
     assert_eq!(found(&mut client, "word59"), [59]);
     assert_eq!(found(&mut client, "word57"), Vec::<i32>::new());
     assert_eq!(found(&mut client, "many").len(), 39);
+    settle(&mut client);
+}
+
+#[test]
+fn rows_that_follow_each_other_share_segments() {
+    let (_cluster, mut client) = with_corpus(1);
+    client.batch_execute("CALL socle.sync_corpus('handbook')").unwrap();
+    let written = "SELECT pg_stat_force_next_flush(), n_tup_ins FROM pg_stat_all_tables WHERE relid = 'socle.keyword_file'::regclass";
+    let written = |client: &mut Client| client.query_one(written, &[]).unwrap().get::<_, i64>(1);
+    let before = written(&mut client);
+    for id in 2..=60 {
+        client.batch_execute(&format!("INSERT INTO article VALUES ({id}, 'number {id}', 'one of many')")).unwrap();
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    wait(&mut client);
+    assert_eq!(found(&mut client, "many").len(), 59);
+    // The statistics of the worker come within a second.
+    std::thread::sleep(Duration::from_secs(2));
+    let segments = written(&mut client) - before;
+    assert!((1..=30).contains(&segments), "{segments} segments for 59 rows, those included that were merged");
     settle(&mut client);
 }
 
