@@ -5,7 +5,6 @@
 //! leave it leaves that to the next search.
 
 use crate::wake::{self, Help};
-use pgrx::pg_sys;
 use pgrx::pg_sys::panic::CaughtError;
 use pgrx::prelude::*;
 use socle_core::protocol::RUNTIME_DIRECTORY;
@@ -54,7 +53,5 @@ pub fn take_note() -> bool {
 }
 
 fn path() -> PathBuf {
-    // SAFETY: reads a variable of this process.
-    let database = unsafe { pg_sys::MyDatabaseId };
-    Path::new(RUNTIME_DIRECTORY).join(format!("damaged.{}", database.to_u32()))
+    Path::new(RUNTIME_DIRECTORY).join(format!("damaged.{}", wake::my_database().to_u32()))
 }

@@ -62,7 +62,8 @@ pub fn database(database: pg_sys::Oid) {
     send(database, Help::None);
 }
 
-fn my_database() -> pg_sys::Oid {
+/// The database of this process.
+pub fn my_database() -> pg_sys::Oid {
     // SAFETY: reads a variable of this process.
     unsafe { pg_sys::MyDatabaseId }
 }
