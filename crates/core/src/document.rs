@@ -73,6 +73,17 @@ pub struct Metadata {
     pub page_count: Option<u32>,
 }
 
+/// What reading a document may cost, and how much it may become.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct ExtractLimits {
+    /// Most seconds, of the processor as of the clock.
+    pub seconds: u32,
+    /// Most memory of the process that reads it, in bytes.
+    pub memory_bytes: u64,
+    /// Longest markdown, in bytes.
+    pub text_bytes: u64,
+}
+
 /// A block as SQL sees it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Row<'a> {
@@ -84,6 +95,35 @@ pub struct Row<'a> {
     pub kind: BlockKind,
     /// Its markdown; of a heading, the text alone.
     pub content: &'a str,
+}
+
+/// Where the pages of a document begin in its text.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Pages {
+    /// First characters and their pages, ascending.
+    begins: Vec<(usize, Option<u32>)>,
+}
+
+impl Pages {
+    /// The pages of a document.
+    pub fn of(document: &Document) -> Self {
+        let mut begins: Vec<(usize, Option<u32>)> = Vec::new();
+        let (mut byte, mut character) = (0, 0);
+        for block in &document.blocks {
+            character += document.markdown.get(byte..block.start).map_or(0, |text| text.chars().count());
+            byte = block.start;
+            if begins.last().and_then(|(_, page)| *page) != block.page {
+                begins.push((character, block.page));
+            }
+        }
+        Self { begins }
+    }
+
+    /// The page of a character, counted from 0.
+    pub fn at(&self, character: usize) -> Option<u32> {
+        let after = self.begins.partition_point(|(begin, _)| *begin <= character);
+        after.checked_sub(1).and_then(|at| self.begins.get(at)).and_then(|(_, page)| *page)
+    }
 }
 
 impl Document {

@@ -8,6 +8,7 @@ mod keyword;
 
 use crate::Error;
 use crate::chunk::{Chunk, Format};
+use crate::document::{Document, ExtractLimits};
 use crate::model::{ModelOverrides, ModelSpec};
 pub use frame::{Frame, FrameBuffer, encode};
 pub use keyword::{KEYWORD_FORMAT, KeywordChunk, MAX_HITS, SEGMENT_PART, SegmentDigest, SegmentSummary};
@@ -116,6 +117,18 @@ pub enum Request<'a> {
         /// The text.
         content: &'a str,
     },
+    /// The text of a file, answered by [`Response::Extracted`].
+    Extract {
+        /// Media type as somebody states it: a hint.
+        media_type: Option<&'a str>,
+        /// Name of the file: a hint.
+        name: Option<&'a str>,
+        /// What it may cost.
+        limits: ExtractLimits,
+        /// The file.
+        #[serde(borrow)]
+        bytes: &'a [u8],
+    },
     /// Reads, checks and tries a model that is not registered yet, answered by [`Response::Inspected`].
     Inspect {
         /// Name it is going to have.
@@ -221,6 +234,8 @@ pub enum Response {
         /// No more follow.
         last: bool,
     },
+    /// A file as text.
+    Extracted(Box<Document>),
     /// A part of a segment, at most [`SEGMENT_PART`] bytes, in order. One without bytes and summary says that a merge
     /// has left no chunk, and so no segment.
     SegmentPart {

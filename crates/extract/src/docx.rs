@@ -1,12 +1,332 @@
-//! Word (Office Open XML).
+//! Word (Office Open XML): the text as it stands once all changes are accepted, without comments, headers and footers.
+//!
+//! Word stores what a reader sees only in part. Levels of headings come from styles (`style`), numbers of lists from
+//! counting (`numbering`), and pages from marks that Word left when it last laid the document out; those are used only if
+//! there are as many as the document says it has pages.
+
+mod numbering;
+mod style;
 
 use crate::Writer;
-use socle_core::{Error, Kind, Result};
+use crate::archive::Archive;
+use crate::chart::Chart;
+use crate::flow::{Flow, Shape};
+use crate::label::Label;
+use crate::ooxml::{charts, main_part, metadata, relations};
+use crate::xml::{Element, Token, Xml, decoded};
+use numbering::Numbering;
+use socle_core::Result;
+use std::collections::HashMap;
+use style::{Properties, Styles};
 
 /// Writes what the document says.
 ///
 /// # Errors
 /// See [`crate::extract`].
-pub fn read(_bytes: &[u8], _writer: &mut Writer) -> Result<()> {
-    Err(Error::new(Kind::NotSupported, "this format cannot be read yet"))
+pub fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
+    let mut archive = Archive::open(bytes)?;
+    let main = main_part(&mut archive, "word/document.xml", writer.limits())?;
+    let document = archive.required(&main, writer.limits())?;
+    let document = decoded(&document);
+    metadata(&mut archive, writer)?;
+    let parts = relations(&mut archive, &main, writer.limits())?;
+    let mut part = |kind: &str, writer: &mut Writer| -> Result<String> {
+        let Some(relation) = parts.iter().find(|relation| relation.kind == kind) else { return Ok(String::new()) };
+        let bytes = archive.read(&relation.target, writer.limits())?;
+        Ok(bytes.map(|bytes| decoded(&bytes).into_owned()).unwrap_or_default())
+    };
+    let styles = Styles::read(&part("styles", writer)?)?;
+    let numbering = Numbering::read(&part("numbering", writer)?)?;
+    let notes = [part("footnotes", writer)?, part("endnotes", writer)?];
+    let charts = charts(&mut archive, &parts, writer.limits())?;
+    let pages = writer.metadata().page_count;
+    let breaks = document.matches("lastRenderedPageBreak").count();
+    let has_pages = pages.is_some_and(|pages| usize::try_from(pages) == Ok(breaks + 1));
+    let metadata = writer.metadata();
+    metadata.language = metadata.language.take().or_else(|| styles.language.clone());
+
+    let mut reader = Reader {
+        flow: Flow::new(writer),
+        styles,
+        numbering,
+        notes: HashMap::new(),
+        charts,
+        paragraphs: Vec::new(),
+        spans: Vec::new(),
+        carried: String::new(),
+        page: has_pages.then_some(1),
+        in_properties: false,
+        in_row_properties: false,
+        in_text: false,
+        is_hidden: false,
+    };
+    for (part, name) in notes.iter().zip(["footnote", "endnote"]) {
+        reader.notes(part, name)?;
+    }
+    if let Some(page) = reader.page {
+        reader.flow.page(page)?;
+    }
+    reader.run(&mut Xml::new(&document))?;
+    reader.flow.finish()?;
+    if reader.flow.is_empty() {
+        // A document may have all of its text in its margins.
+        for relation in parts.iter().filter(|relation| matches!(relation.kind.as_str(), "header" | "footer")) {
+            if let Some(bytes) = archive.read(&relation.target, reader.flow.writer().limits())? {
+                reader.run(&mut Xml::new(&decoded(&bytes)))?;
+            }
+        }
+        reader.flow.finish()?;
+    }
+    Ok(())
+}
+
+/// What is known about an open paragraph.
+#[derive(Default)]
+struct Paragraph {
+    style: Option<String>,
+    own: Properties,
+    /// Its text goes to the beginning of the next one: its end was deleted, or it is the big letter of that one.
+    is_carried: bool,
+}
+
+/// What is known about an open row and its open cell.
+#[derive(Default)]
+struct Span {
+    before: usize,
+    columns: usize,
+    has_begun: bool,
+    is_deleted: bool,
+}
+
+struct Reader<'w> {
+    flow: Flow<'w>,
+    styles: Styles,
+    numbering: Numbering,
+    /// Texts of notes by kind and identifier.
+    notes: HashMap<(&'static str, String), String>,
+    charts: HashMap<String, Chart>,
+    paragraphs: Vec<Paragraph>,
+    spans: Vec<Span>,
+    carried: String,
+    page: Option<u32>,
+    in_properties: bool,
+    in_row_properties: bool,
+    in_text: bool,
+    is_hidden: bool,
+}
+
+impl Reader<'_> {
+    fn notes(&mut self, part: &str, name: &'static str) -> Result<()> {
+        let mut xml = Xml::new(part);
+        let mut id = None;
+        while let Some(token) = xml.next()? {
+            match token {
+                Token::Start(element) if element.name().local() == name => {
+                    id = element.get("id");
+                    self.flow.begin_note();
+                }
+                Token::End(end) if end.local() == name => {
+                    let text = self.flow.end_note();
+                    self.notes.extend(id.take().map(|id| ((name, id), text)));
+                }
+                Token::Start(element) => self.start(&element, &mut xml)?,
+                Token::End(end) => self.end(end.local())?,
+                Token::Text(text) => self.text(&text),
+            }
+        }
+        Ok(())
+    }
+
+    fn run(&mut self, xml: &mut Xml<'_>) -> Result<()> {
+        while let Some(token) = xml.next()? {
+            match token {
+                Token::Start(element) => self.start(&element, xml)?,
+                Token::End(name) => self.end(name.local())?,
+                Token::Text(text) => self.text(&text),
+            }
+        }
+        Ok(())
+    }
+
+    fn text(&mut self, text: &str) {
+        if self.in_text && !self.is_hidden {
+            self.flow.text(text);
+        }
+    }
+
+    /// A character that an element stands for.
+    fn sign(&mut self, text: &str) {
+        if !self.in_properties && !self.is_hidden {
+            self.flow.text(text);
+        }
+    }
+
+    fn start(&mut self, element: &Element<'_>, xml: &mut Xml<'_>) -> Result<()> {
+        let name = element.name().local();
+        match name {
+            // What was deleted or moved away; what older programs see instead; readings of signs; old properties.
+            "del" if !self.in_properties && !self.in_row_properties => xml.skip()?,
+            "moveFrom" | "Fallback" | "rt" | "sdtPr" | "pPrChange" | "rPrChange" | "tblPrChange" | "trPrChange"
+            | "tcPrChange" | "sectPr" => xml.skip()?,
+            "p" => {
+                self.flow.begin_paragraph();
+                let carried = std::mem::take(&mut self.carried);
+                self.flow.text(&carried);
+                self.paragraphs.push(Paragraph::default());
+            }
+            "pPr" => self.in_properties = true,
+            "r" => self.is_hidden = false,
+            "t" => self.in_text = true,
+            "tbl" => {
+                self.flow.begin_table();
+                self.spans.push(Span::default());
+            }
+            "tr" => self.spans.last_mut().into_iter().for_each(|span| *span = Span::default()),
+            "trPr" => self.in_row_properties = true,
+            "tc" => self.cell(),
+            // Fractions, powers and indices of formulas: a/b, a^b, a_b.
+            "den" => self.sign("/"),
+            "sup" => self.sign("^"),
+            "sub" => self.sign("_"),
+            "rad" => self.sign("√"),
+            "tab" | "ptab" => self.sign("\t"),
+            "br" | "cr" => self.sign("\n"),
+            "noBreakHyphen" => self.sign("-"),
+            "sym" => self.sign(symbol(element)),
+            "footnoteReference" | "endnoteReference" => {
+                let kind = if name == "footnoteReference" { "footnote" } else { "endnote" };
+                // Each note is called once; more calls would only multiply its text.
+                let text = self.notes.remove(&(kind, element.get("id").unwrap_or_default()));
+                self.flow.call_note(&text.unwrap_or_default());
+            }
+            "chart" => {
+                if let Some(chart) = element.get("id").and_then(|id| self.charts.remove(&id)) {
+                    chart.write(&mut self.flow)?;
+                }
+            }
+            "lastRenderedPageBreak" => {
+                if let Some(page) = &mut self.page {
+                    *page += 1;
+                    self.flow.page(*page)?;
+                }
+            }
+            _ => self.property(element),
+        }
+        Ok(())
+    }
+
+    fn property(&mut self, element: &Element<'_>) {
+        let name = element.name().local();
+        let value = || element.get("val");
+        if let Some(span) = self.spans.last_mut() {
+            match name {
+                "gridSpan" => span.columns = element.number("val").unwrap_or(1),
+                "gridBefore" => span.before = element.number("val").unwrap_or(0),
+                "del" if self.in_row_properties => span.is_deleted = true,
+                _ => {}
+            }
+        }
+        let Some(paragraph) = self.paragraphs.last_mut() else { return };
+        match name {
+            "vanish" if !self.in_properties => self.is_hidden = element.is_on(),
+            "rStyle" if !self.in_properties => {
+                self.is_hidden |= self.styles.resolve(value().as_deref()).properties.is_hidden.unwrap_or_default();
+            }
+            _ if !self.in_properties => {}
+            "pStyle" => paragraph.style = value(),
+            "outlineLvl" => paragraph.own.outline = value().and_then(|value| value.parse().ok()),
+            "numId" => paragraph.own.list = value(),
+            "ilvl" => paragraph.own.level = element.number("val"),
+            "del" => paragraph.is_carried = true,
+            "framePr" => paragraph.is_carried |= element.get("dropCap").is_some_and(|kind| kind != "none"),
+            _ => {}
+        }
+    }
+
+    fn cell(&mut self) {
+        if let Some(span) = self.spans.last_mut() {
+            if !span.has_begun {
+                self.flow.row(span.before);
+                span.has_begun = true;
+            }
+            span.columns = 1;
+            self.flow.cell();
+        }
+    }
+
+    fn end(&mut self, name: &str) -> Result<()> {
+        match name {
+            "p" => self.end_paragraph()?,
+            "pPr" => self.in_properties = false,
+            "trPr" => self.in_row_properties = false,
+            "t" => self.in_text = false,
+            "r" => self.is_hidden = false,
+            "tc" => {
+                if let Some(span) = self.spans.last() {
+                    self.flow.end_cell(span.columns);
+                }
+            }
+            "tr" if self.spans.last().is_some_and(|span| span.is_deleted && span.has_begun) => self.flow.drop_row(),
+            "tbl" => {
+                self.spans.pop();
+                self.flow.end_table()?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn end_paragraph(&mut self) -> Result<()> {
+        let paragraph = self.paragraphs.pop().unwrap_or_default();
+        if paragraph.is_carried
+            && let Some(text) = self.flow.so_far()
+        {
+            self.carried = std::mem::take(text);
+            return self.flow.end_paragraph(Shape::Text);
+        }
+        let style = self.styles.resolve(paragraph.style.as_deref());
+        let heading = match paragraph.own.outline {
+            Some(level) if level < 9 => Some(level + 1),
+            Some(_) => None,
+            None => style.heading,
+        };
+        let list = paragraph.own.list.or(style.properties.list).filter(|id| id != "0");
+        let level = paragraph.own.level.or(style.properties.level).unwrap_or(0);
+        let list_of_style = |style: &str| self.styles.resolve(Some(style)).properties.list;
+        let label = list.and_then(|id| self.numbering.next(&id, level, list_of_style)).unwrap_or(Label::Nothing);
+        let label_text = match &label {
+            Label::Number(_, text) if heading.is_some() => Some(text.clone()),
+            Label::Text(text) => Some(text.clone()),
+            _ => None,
+        };
+        if let Some(label) = label_text
+            && let Some(text) = self.flow.so_far().filter(|text| !text.trim().is_empty())
+        {
+            text.insert_str(0, &format!("{label} "));
+        }
+        let shape = match (heading, label) {
+            (Some(level), _) => Shape::Heading(level),
+            (None, Label::Number(number, _)) => Shape::Item(level, Some(number)),
+            (None, Label::Bullet | Label::Text(_)) => Shape::Item(level, None),
+            (None, Label::Nothing) if style.is_code => Shape::Code,
+            (None, Label::Nothing) => Shape::Text,
+        };
+        self.flow.end_paragraph(shape)
+    }
+}
+
+/// A sign of a font of symbols. Only those that answer a question on a form say something.
+fn symbol(element: &Element<'_>) -> &'static str {
+    if !element.get("font").is_some_and(|font| font.starts_with("Wingdings")) {
+        return "";
+    }
+    match element.get("char").unwrap_or_default().to_uppercase().trim_start_matches("F0") {
+        "FE" | "52" => "☑",
+        "FD" | "53" | "54" => "☒",
+        "A8" | "6F" | "A3" => "☐",
+        "FC" => "✓",
+        "FB" => "✗",
+        "E0" => "→",
+        _ => "",
+    }
 }

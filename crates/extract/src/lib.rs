@@ -3,13 +3,18 @@
 //! The parsers of other people behind this may panic, loop, or ask for all memory, since nobody controls what is in a
 //! document. Whoever calls [`extract`] on bytes of unknown origin does so in a process that may die.
 
+mod archive;
+mod chart;
 mod csv;
 mod docx;
 mod epub;
+mod flow;
 mod html;
+mod label;
 mod mail;
 mod media;
 mod msg;
+mod ooxml;
 mod opendocument;
 mod pdf;
 mod pptx;
@@ -17,6 +22,7 @@ mod rtf;
 mod sheet;
 mod text;
 mod write;
+mod xml;
 
 pub use media::Media;
 use socle_core::Result;
@@ -52,14 +58,14 @@ pub fn extract(bytes: &[u8], media_type: Option<&str>, name: Option<&str>, limit
 /// Writes a document, or one that lies in another.
 fn read(media: Media, bytes: &[u8], writer: &mut Writer) -> Result<()> {
     match media {
-        Media::Plain | Media::Markdown => text::read(bytes, writer),
+        Media::Plain | Media::Markdown => text::read(media, bytes, writer),
         Media::Html => html::read(bytes, writer),
         Media::Csv => csv::read(bytes, writer),
         Media::Pdf => pdf::read(bytes, writer),
         Media::Docx => docx::read(bytes, writer),
         Media::Pptx => pptx::read(bytes, writer),
         Media::Odt | Media::Odp => opendocument::read(bytes, writer),
-        Media::Xlsx | Media::Xls | Media::Ods => sheet::read(bytes, writer),
+        Media::Xlsx | Media::Xls | Media::Ods => sheet::read(bytes, media, writer),
         Media::Rtf => rtf::read(bytes, writer),
         Media::Epub => epub::read(bytes, writer),
         Media::Mail => mail::read(bytes, writer),

@@ -1,12 +1,158 @@
-//! Mail as it is sent (MIME).
+//! Mail as it is sent (MIME), and pages that browsers save in the same form.
+//!
+//! The structure and the fields of the head are read by `mail-parser`; text is decoded here, because it may come without
+//! the name of its encoding, or with a wrong one.
+
+mod head;
+pub(crate) mod letter;
+#[cfg(test)]
+mod tests;
+mod transfer;
 
 use crate::Writer;
+use crate::text::decode;
+use letter::{Letter, Part, attach, refuse};
+use mail_parser::{Address, Message, MessageParser, MessagePart, MimeHeaders, PartType};
 use socle_core::{Error, Kind, Result};
+use std::borrow::Cow;
+
+/// Most parts of a mail, with those of the mails in it: the memory that they take is a multiple of their bytes.
+const MAX_PARTS: usize = 100_000;
 
 /// Writes what the document says.
 ///
 /// # Errors
 /// See [`crate::extract`].
-pub fn read(_bytes: &[u8], _writer: &mut Writer) -> Result<()> {
-    Err(Error::new(Kind::NotSupported, "this format cannot be read yet"))
+pub fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
+    let bytes = head::readable(bytes);
+    if bytes.split(|byte| *byte == b'\n').filter(|line| line.starts_with(b"--")).count() > MAX_PARTS {
+        return Err(Error::new(Kind::InputTooLong, format!("mail has more than {MAX_PARTS} parts")));
+    }
+    let message = MessageParser::default().parse(&*bytes).filter(|message| !message.headers().is_empty());
+    let Some(message) = message else {
+        return Err(Error::new(Kind::DamagedDocument, "mail has no head"));
+    };
+    let result = write(&message, writer);
+    drop_flat(message);
+    result
+}
+
+/// Mails that lie in each other without end must not take all of the stack when they are freed.
+fn drop_flat(message: Message<'_>) {
+    let mut messages = vec![message];
+    while let Some(message) = messages.pop() {
+        for part in message.parts {
+            if let PartType::Message(inner) = part.body {
+                messages.push(inner);
+            }
+        }
+    }
+}
+
+fn write(message: &Message<'_>, writer: &mut Writer) -> Result<()> {
+    refuse_sealed(message)?;
+    let parts = |ids: &[u32]| -> Vec<Part<'_>> {
+        ids.iter().filter_map(|id| message.part(*id)).filter_map(|part| body(message, part)).collect()
+    };
+    let date = message.date().filter(|date| date.is_valid()).map(|date| date.to_rfc3339());
+    let mut letter = Letter {
+        subject: message.subject().map(str::to_string).filter(|subject| !subject.trim().is_empty()),
+        from: message.from().or_else(|| message.sender()).and_then(people),
+        to: message.to().and_then(people),
+        cc: message.cc().and_then(people),
+        date: date.or_else(|| message.header_raw("Date").map(|date| date.trim().to_string())),
+        text: parts(&message.text_body),
+        html: parts(&message.html_body),
+    };
+    let mut attached = Vec::new();
+    for part in message.attachments.iter().filter_map(|id| message.part(*id)) {
+        // What mail-parser could not unpack is attached for it.
+        let is_body = part.is_encoding_problem && part.attachment_name().is_none();
+        match body(message, part).filter(|_| is_body) {
+            Some(text @ Part::Plain(_)) => letter.text.push(text),
+            Some(html @ Part::Html(_)) => letter.html.push(html),
+            None => attached.push(part),
+        }
+    }
+    letter.write(writer)?;
+    attached.into_iter().try_for_each(|part| attachment(message, part, writer))
+}
+
+/// Refuses what only the receiver can read.
+fn refuse_sealed(message: &Message<'_>) -> Result<()> {
+    let Some(content) = message.parts.first().and_then(|part| part.content_type()) else { return Ok(()) };
+    let kind = content.subtype().unwrap_or_default().to_ascii_lowercase();
+    match (kind.as_str(), content.attribute("smime-type")) {
+        ("pkcs7-mime" | "x-pkcs7-mime", Some("signed-data")) => {
+            Err(Error::new(Kind::NotSupported, "mail that is signed as a whole (S/MIME) cannot be read"))
+        }
+        ("encrypted" | "pkcs7-mime" | "x-pkcs7-mime", _) => {
+            Err(Error::new(Kind::NotSupported, "mail is encrypted").hint("Decrypt it in a mail program."))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Names with their addresses in one line.
+fn people(address: &Address<'_>) -> Option<String> {
+    let mut line = String::new();
+    for person in address.iter() {
+        let name = person.name().map(str::trim).filter(|name| !name.is_empty());
+        let text = match (name, person.address().map(str::trim).filter(|address| !address.is_empty())) {
+            (Some(name), Some(address)) if name != address => format!("{name} <{address}>"),
+            (Some(one), _) | (None, Some(one)) => one.to_string(),
+            (None, None) => continue,
+        };
+        if !line.is_empty() {
+            line.push_str(", ");
+        }
+        line.push_str(&text);
+    }
+    (!line.is_empty()).then_some(line)
+}
+
+/// A part of the text.
+fn body<'a>(message: &'a Message<'_>, part: &'a MessagePart<'_>) -> Option<Part<'a>> {
+    let is_html = match (&part.body, part.content_type()) {
+        (PartType::Html(_), _) => true,
+        (PartType::Text(_), Some(media)) if part.is_encoding_problem && media.ctype() != "text" => return None,
+        (PartType::Text(_), media) => media.and_then(|media| media.subtype()) == Some("html"),
+        _ => return None,
+    };
+    let charset = part.content_type().and_then(|content| content.attribute("charset"));
+    let text = match content(message, part) {
+        Cow::Borrowed(bytes) => decode(bytes, charset),
+        Cow::Owned(bytes) => Cow::Owned(decode(&bytes, charset).into_owned()),
+    };
+    Some(if is_html { Part::Html(text) } else { Part::Plain(text) })
+}
+
+/// The bytes of a part, as they were before they were packed for sending.
+fn content<'a>(message: &'a Message<'_>, part: &'a MessagePart<'_>) -> Cow<'a, [u8]> {
+    if !matches!(part.body, PartType::Text(_) | PartType::Html(_)) {
+        return part.contents().into();
+    }
+    // Of a mail in another, the whole: places are counted from there.
+    match message.raw_message.get(part.offset_body as usize..part.offset_end as usize) {
+        Some(raw) => transfer::unpack(raw, part.content_transfer_encoding().unwrap_or_default()),
+        None => part.contents().into(),
+    }
+}
+
+fn attachment(message: &Message<'_>, part: &MessagePart<'_>, writer: &mut Writer) -> Result<()> {
+    let media = part.content_type().map(|media| match media.subtype() {
+        Some(subtype) => format!("{}/{subtype}", media.ctype()),
+        None => media.ctype().to_string(),
+    });
+    let name = part.attachment_name().unwrap_or_default();
+    // Signatures are for programs.
+    if media.as_deref().is_some_and(|media| media.ends_with("-signature")) {
+        return Ok(());
+    }
+    if let PartType::Message(inner) = &part.body {
+        let result = writer.nested(1, |writer| write(inner, writer));
+        return result.or_else(|error| refuse(inner.subject().unwrap_or(name), &error, writer));
+    }
+    let name = if name.is_empty() { media.as_deref().unwrap_or_default() } else { name };
+    attach(name, media.as_deref(), &content(message, part), writer)
 }

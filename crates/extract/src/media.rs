@@ -1,6 +1,19 @@
 //! The formats that are known, and how they are told apart by their bytes.
 
-use socle_core::Result;
+mod binary;
+mod container;
+mod shape;
+#[cfg(test)]
+mod tests;
+
+use crate::text::{decode, is_text};
+pub(crate) use shape::{cells, delimiter, root};
+use socle_core::{Error, Kind, Result};
+
+/// Bytes of a text that are looked at.
+const SAMPLE: usize = 1 << 16;
+/// Where the head of a PDF begins at the latest.
+const PDF_HEAD: usize = 1024;
 
 /// A format.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -44,8 +57,68 @@ impl Media {
     ///
     /// # Errors
     /// [`NotSupported`](socle_core::Kind::NotSupported) if it is none of the known formats.
-    pub fn detect(_bytes: &[u8], _media_type: Option<&str>, _name: Option<&str>) -> Result<Self> {
-        Ok(Self::Plain)
+    /// [`DamagedDocument`](socle_core::Kind::DamagedDocument) if it is empty.
+    pub fn detect(bytes: &[u8], media_type: Option<&str>, name: Option<&str>) -> Result<Self> {
+        if bytes.is_empty() {
+            return Err(Error::new(Kind::DamagedDocument, "document is empty"));
+        }
+        let name = name.unwrap_or_default().to_ascii_lowercase();
+        if is_pdf(bytes) {
+            return Ok(Self::Pdf);
+        }
+        match bytes {
+            [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..] => return container::zip(bytes, &name),
+            // Split archives, and some writers, begin so.
+            [b'P', b'K', 7 | b'0', 8 | b'0', b'P', b'K', ..] => return container::zip(bytes, &name),
+            [0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1, ..] => return container::compound(bytes),
+            _ => {}
+        }
+        if let Some(what) = binary::recognise(bytes) {
+            return Err(binary::refuse(what));
+        }
+        let sample = bytes.get(..SAMPLE).unwrap_or(bytes);
+        if !is_text(sample) {
+            return Err(unknown());
+        }
+        let hint = Self::hinted(media_type.unwrap_or_default(), &name);
+        Ok(Self::of_text(&decode(sample, None), hint, sample.len() == bytes.len()))
+    }
+
+    fn of_text(text: &str, hint: Option<Self>, is_whole: bool) -> Self {
+        let start = text.trim_start_matches(['\u{feff}', ' ', '\t', '\r', '\n']);
+        if start.starts_with("{\\rtf") {
+            return Self::Rtf;
+        }
+        if shape::is_mail(text, hint == Some(Self::Mail)) {
+            return Self::Mail;
+        }
+        match (shape::html(text), hint) {
+            (Some(true), _) => Self::Html,
+            (Some(false), None | Some(Self::Html | Self::Mail)) => Self::Html,
+            (_, Some(hint @ (Self::Html | Self::Csv | Self::Markdown))) => hint,
+            _ if shape::delimiter(text, is_whole).is_some() => Self::Csv,
+            _ => Self::Plain,
+        }
+    }
+
+    /// The format of text that a media type or, without one that says something, a file name hints at.
+    fn hinted(media_type: &str, name: &str) -> Option<Self> {
+        let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        let stated = match essence.as_str() {
+            "text/html" | "application/xhtml+xml" => Some(Self::Html),
+            "text/csv" | "text/tab-separated-values" | "application/csv" => Some(Self::Csv),
+            "text/markdown" | "text/x-markdown" => Some(Self::Markdown),
+            "message/rfc822" => Some(Self::Mail),
+            _ => None,
+        };
+        stated.or_else(|| match name.rsplit_once('.')?.1 {
+            "html" | "htm" | "xhtml" | "xht" => Some(Self::Html),
+            "csv" | "tsv" | "tab" => Some(Self::Csv),
+            "md" | "markdown" | "mdown" | "mkd" => Some(Self::Markdown),
+            "eml" | "mht" | "mhtml" => Some(Self::Mail),
+            "txt" | "text" | "log" | "json" | "xml" => Some(Self::Plain),
+            _ => None,
+        })
     }
 
     /// Its media type (IANA).
@@ -69,4 +142,18 @@ impl Media {
             Self::Msg => "application/vnd.ms-outlook",
         }
     }
+}
+
+/// A PDF may have something before its head; a text about PDF may have the head in it.
+fn is_pdf(bytes: &[u8]) -> bool {
+    let head = bytes.get(..PDF_HEAD).unwrap_or(bytes);
+    match head.windows(5).position(|five| five == b"%PDF-") {
+        Some(0) => true,
+        Some(_) => bytes.windows(6).any(|six| six == b"endobj"),
+        None => false,
+    }
+}
+
+fn unknown() -> Error {
+    Error::new(Kind::NotSupported, "format of the document is not known")
 }

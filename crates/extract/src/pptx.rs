@@ -1,12 +1,282 @@
-//! PowerPoint (Office Open XML).
+//! PowerPoint (Office Open XML): each slide is a page; its title is a heading, the notes of the speaker follow it. What
+//! repeats on all slides and comments are left out.
+
+mod bullet;
 
 use crate::Writer;
-use socle_core::{Error, Kind, Result};
+use crate::archive::Archive;
+use crate::chart::Chart;
+use crate::flow::{Flow, Shape};
+use crate::label::Label;
+use crate::ooxml::{Relation, charts, main_part, metadata, relations};
+use crate::xml::{Element, Token, Xml, decoded};
+use bullet::{Bullet, Counters, Inherited, Levels};
+use socle_core::Result;
+use std::collections::HashMap;
+use std::rc::Rc;
 
 /// Writes what the document says.
 ///
 /// # Errors
 /// See [`crate::extract`].
-pub fn read(_bytes: &[u8], _writer: &mut Writer) -> Result<()> {
-    Err(Error::new(Kind::NotSupported, "this format cannot be read yet"))
+pub fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
+    let mut archive = Archive::open(bytes)?;
+    let main = main_part(&mut archive, "ppt/presentation.xml", writer.limits())?;
+    let presentation = archive.required(&main, writer.limits())?;
+    metadata(&mut archive, writer)?;
+    let parts = relations(&mut archive, &main, writer.limits())?;
+    let slides = slides(&decoded(&presentation), &parts)?;
+    writer.metadata().page_count = u32::try_from(slides.len()).ok();
+    let mut layouts = HashMap::new();
+    let mut flow = Flow::new(writer);
+    for (number, name) in (1..).zip(slides) {
+        let Some(slide) = archive.read(&name, flow.writer().limits())? else { continue };
+        let parts = relations(&mut archive, &name, flow.writer().limits())?;
+        let inherited = inherited(&mut archive, &parts, &mut layouts, &mut flow)?;
+        let charts = charts(&mut archive, &parts, flow.writer().limits())?;
+        flow.page(number)?;
+        flow.begin_slide();
+        let mut reader = Reader::new(&mut flow, inherited, false);
+        reader.charts = charts;
+        reader.run(&decoded(&slide))?;
+        for id in std::mem::take(&mut reader.diagrams) {
+            let Some(part) = parts.iter().find(|part| part.id == id) else { continue };
+            if let Some(bytes) = archive.read(&part.target, reader.flow.writer().limits())? {
+                reader.diagram(&decoded(&bytes))?;
+            }
+        }
+        flow.end_slide()?;
+        if let Some(part) = parts.iter().find(|part| part.kind == "notesSlide")
+            && let Some(notes) = archive.read(&part.target, flow.writer().limits())?
+        {
+            Reader::new(&mut flow, Rc::default(), true).run(&decoded(&notes))?;
+        }
+    }
+    flow.finish()
+}
+
+/// The names of the slides in their order.
+fn slides(presentation: &str, parts: &[Relation]) -> Result<Vec<String>> {
+    let mut xml = Xml::new(presentation);
+    let mut slides = Vec::new();
+    while let Some(token) = xml.next()? {
+        let Token::Start(element) = token else { continue };
+        if element.name().local() != "sldId" {
+            continue;
+        }
+        // Two attributes are called "id": the number of the slide and, with a prefix, what the relation is called.
+        let part = element.all("id").into_iter().find_map(|id| parts.iter().find(|part| part.id == id));
+        slides.extend(part.map(|part| part.target.clone()));
+    }
+    Ok(slides)
+}
+
+/// What a slide inherits from its layout and the master of that.
+fn inherited(
+    archive: &mut Archive<'_>,
+    parts: &[Relation],
+    known: &mut HashMap<String, Rc<Inherited>>,
+    flow: &mut Flow<'_>,
+) -> Result<Rc<Inherited>> {
+    let Some(layout) = parts.iter().find(|part| part.kind == "slideLayout") else { return Ok(Rc::default()) };
+    if let Some(inherited) = known.get(&layout.target) {
+        return Ok(Rc::clone(inherited));
+    }
+    let mut inherited = Inherited::default();
+    if let Some(bytes) = archive.read(&layout.target, flow.writer().limits())? {
+        inherited.layout(&decoded(&bytes))?;
+    }
+    let above = relations(archive, &layout.target, flow.writer().limits())?;
+    if let Some(master) = above.iter().find(|part| part.kind == "slideMaster")
+        && let Some(bytes) = archive.read(&master.target, flow.writer().limits())?
+    {
+        inherited.master(&decoded(&bytes))?;
+    }
+    let inherited = Rc::new(inherited);
+    known.insert(layout.target.clone(), Rc::clone(&inherited));
+    Ok(inherited)
+}
+
+/// What a box on a slide is for.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+enum Purpose {
+    /// Anything that its author put there.
+    #[default]
+    Free,
+    Title,
+    Content,
+    /// Date, number and what else repeats on all slides.
+    Repeated,
+}
+
+struct Reader<'f, 'w> {
+    flow: &'f mut Flow<'w>,
+    inherited: Rc<Inherited>,
+    is_notes: bool,
+    /// The relations of diagrams that are shown.
+    diagrams: Vec<String>,
+    charts: HashMap<String, Chart>,
+    purpose: Purpose,
+    /// The identifier of the box, and what it says of its bullets.
+    id: String,
+    levels: Levels,
+    counters: Counters,
+    /// The title has begun.
+    has_title: bool,
+    level: usize,
+    own: Option<Bullet>,
+    in_text: bool,
+}
+
+impl<'f, 'w> Reader<'f, 'w> {
+    fn new(flow: &'f mut Flow<'w>, inherited: Rc<Inherited>, is_notes: bool) -> Self {
+        Self {
+            flow,
+            inherited,
+            is_notes,
+            diagrams: Vec::new(),
+            charts: HashMap::new(),
+            purpose: Purpose::Free,
+            id: String::new(),
+            levels: Levels::default(),
+            counters: Counters::default(),
+            has_title: false,
+            level: 0,
+            own: None,
+            in_text: false,
+        }
+    }
+
+    fn run(&mut self, slide: &str) -> Result<()> {
+        let mut xml = Xml::new(slide);
+        while let Some(token) = xml.next()? {
+            match token {
+                Token::Start(element) => self.start(&element, &mut xml)?,
+                Token::End(name) => self.end(name.local())?,
+                Token::Text(text) if self.in_text => self.flow.text(&text),
+                Token::Text(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn start(&mut self, element: &Element<'_>, xml: &mut Xml<'_>) -> Result<()> {
+        match element.name().local() {
+            // What older programs see instead.
+            "Fallback" => xml.skip()?,
+            "sp" => {
+                self.purpose = if self.is_notes { Purpose::Repeated } else { Purpose::Free };
+                self.id.clear();
+                self.levels = Levels::default();
+                self.counters = Counters::default();
+            }
+            "graphicFrame" => self.purpose = Purpose::Free,
+            "ph" => {
+                self.purpose = purpose(element.get("type").as_deref(), self.is_notes);
+                self.id = element.get("idx").unwrap_or_default();
+            }
+            "txBody" if self.purpose == Purpose::Repeated => xml.skip()?,
+            "txBody" if self.purpose == Purpose::Title => {
+                self.has_title = false;
+                self.flow.begin_paragraph();
+            }
+            "lstStyle" => self.levels = bullet::levels(xml)?,
+            "p" if self.purpose == Purpose::Title => {
+                if self.has_title {
+                    self.flow.text("\n");
+                }
+                self.has_title = true;
+            }
+            "p" => {
+                self.flow.begin_paragraph();
+                self.level = 0;
+                self.own = None;
+            }
+            "pPr" => self.level = element.number("lvl").unwrap_or(0).min(bullet::LEVELS - 1),
+            "fld" if element.get("type").is_some_and(|kind| kind == "slidenum") => xml.skip()?,
+            "t" => self.in_text = true,
+            "br" => self.flow.text("\n"),
+            "tab" if !self.in_text => {}
+            "tbl" => self.flow.begin_table(),
+            "tr" => self.flow.row(0),
+            "tc" => self.flow.cell(),
+            "chart" => {
+                if let Some(chart) = element.get("id").and_then(|id| self.charts.remove(&id)) {
+                    chart.write(self.flow)?;
+                }
+            }
+            "relIds" => self.diagrams.extend(element.get("dm")),
+            _ => self.own = bullet::bullet(element).or(self.own.take()),
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, name: &str) -> Result<()> {
+        match name {
+            "t" => self.in_text = false,
+            "p" if self.purpose == Purpose::Title => {}
+            "p" => self.end_paragraph()?,
+            "txBody" if self.purpose == Purpose::Title => {
+                self.purpose = Purpose::Free;
+                self.flow.end_paragraph(Shape::Heading(1))?;
+            }
+            "tbl" => self.flow.end_table()?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn end_paragraph(&mut self) -> Result<()> {
+        let is_empty = self.flow.so_far().is_none_or(|text| text.trim().is_empty());
+        if is_empty {
+            return self.flow.end_paragraph(Shape::Text);
+        }
+        let bullet = self.own.take().or_else(|| self.levels.get(self.level)?.clone()).unwrap_or_else(|| {
+            if self.purpose == Purpose::Content { self.inherited.get(&self.id, self.level) } else { Bullet::Nothing }
+        });
+        let shape = match self.counters.next(self.level, &bullet) {
+            Label::Nothing => Shape::Text,
+            Label::Bullet => Shape::Item(self.level, None),
+            Label::Number(number, _) => Shape::Item(self.level, Some(number)),
+            Label::Text(label) => {
+                if let Some(text) = self.flow.so_far() {
+                    text.insert_str(0, &format!("{label} "));
+                }
+                Shape::Item(self.level, None)
+            }
+        };
+        self.flow.end_paragraph(shape)
+    }
+
+    /// The texts of a diagram (SmartArt), as a list.
+    fn diagram(&mut self, text: &str) -> Result<()> {
+        let mut xml = Xml::new(text);
+        let mut in_text = false;
+        while let Some(token) = xml.next()? {
+            match token {
+                Token::Start(element) => match element.name().full().rsplit_once(':') {
+                    Some((_, "pt")) => self.flow.begin_paragraph(),
+                    Some(("a", "p" | "br")) => self.flow.text(" "),
+                    Some(("a", "t")) => in_text = true,
+                    _ => {}
+                },
+                Token::End(name) if name.local() == "pt" => self.flow.end_paragraph(Shape::Item(0, None))?,
+                Token::End(name) => in_text &= name.local() != "t",
+                Token::Text(text) if in_text => self.flow.text(&text),
+                Token::Text(_) => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a placeholder is for. On the page of the notes, nothing but their text is new.
+fn purpose(kind: Option<&str>, is_notes: bool) -> Purpose {
+    match kind {
+        Some("body") if is_notes => Purpose::Free,
+        _ if is_notes => Purpose::Repeated,
+        Some("title" | "ctrTitle") => Purpose::Title,
+        Some("dt" | "ftr" | "hdr" | "sldNum" | "sldImg") => Purpose::Repeated,
+        _ => Purpose::Content,
+    }
 }

@@ -1,12 +1,56 @@
-//! Rich Text Format.
+//! Rich Text Format. It is read as a flat sequence of words with a stack of states, as its specification tells readers to
+//! do. Labels of lists are in the text; what is before the text (fonts, styles, metadata) is read in [`head`].
+
+mod encoding;
+mod head;
+mod reader;
+mod token;
 
 use crate::Writer;
+use reader::Reader;
 use socle_core::{Error, Kind, Result};
+use token::{Token, Tokens};
+
+/// Deepest nesting of groups. Word writes a few dozens.
+const MAX_DEPTH: usize = 1000;
 
 /// Writes what the document says.
 ///
 /// # Errors
 /// See [`crate::extract`].
-pub fn read(_bytes: &[u8], _writer: &mut Writer) -> Result<()> {
-    Err(Error::new(Kind::NotSupported, "this format cannot be read yet"))
+pub fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii_start();
+    if !bytes.starts_with(b"{\\rtf") {
+        return Err(damaged("it does not begin as RTF does"));
+    }
+    let mut reader = Reader::new(writer);
+    let mut depth = 0usize;
+    for token in Tokens::new(bytes) {
+        match token {
+            Token::Open => {
+                depth += 1;
+                if depth > MAX_DEPTH {
+                    return Err(damaged("its groups are nested too deeply"));
+                }
+                reader.open()?;
+            }
+            Token::Close => {
+                reader.close()?;
+                depth = depth.saturating_sub(1);
+                if depth == 0 {
+                    break;
+                }
+            }
+            token => reader.token(&token)?,
+        }
+    }
+    // Text stands in the outermost group too: if that is not closed, who knows what else is missing.
+    if depth > 0 {
+        return Err(damaged("it ends within a group"));
+    }
+    reader.finish()
+}
+
+fn damaged(detail: &str) -> Error {
+    Error::new(Kind::DamagedDocument, "document is damaged").detail(detail)
 }

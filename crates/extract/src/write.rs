@@ -17,13 +17,25 @@ pub struct Writer {
     page: Option<u32>,
     /// The last block is a list that can go on.
     in_list: bool,
+    /// Where the text of the last item of each depth begins in its line.
+    columns: Vec<usize>,
+    /// Levels that headings are moved down, in a document that lies in another.
+    shift: u8,
 }
 
 impl Writer {
     /// An empty document.
     pub fn new(media: Media, limits: Limits) -> Self {
         let metadata = Metadata { media_type: media.media_type().to_string(), ..Metadata::default() };
-        Self { document: Document { metadata, ..Document::default() }, media, limits, page: None, in_list: false }
+        Self {
+            document: Document { metadata, ..Document::default() },
+            media,
+            limits,
+            page: None,
+            in_list: false,
+            columns: Vec::new(),
+            shift: 0,
+        }
     }
 
     /// What is being read: the outermost document, not one that lies in it.
@@ -41,10 +53,30 @@ impl Writer {
         &mut self.limits
     }
 
-    /// A page, slide or sheet begins, counted from 1.
+    /// A page, slide or sheet begins, counted from 1. Pages of a document that lies in another do not count.
     pub fn page(&mut self, number: u32) {
-        self.page = Some(number);
+        self.page = Some(number).filter(|_| self.shift == 0);
         self.in_list = false;
+    }
+
+    /// Writes a document that lies in this one, its headings `levels` deeper, from 1. What it says about itself is left
+    /// out.
+    ///
+    /// # Errors
+    /// [`Kind::NotSupported`] if documents lie in each other too deeply; those of `write`.
+    pub fn nested(&mut self, levels: u8, write: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
+        let Some(depth) = self.limits.depth.checked_sub(1) else {
+            return Err(Error::new(Kind::NotSupported, "documents lie in each other too deeply"));
+        };
+        let (shift, page, metadata) = (self.shift, self.page.take(), self.document.metadata.clone());
+        self.shift = shift.saturating_add(levels.max(1));
+        self.limits.depth = depth;
+        self.in_list = false;
+        let result = write(self);
+        (self.shift, self.page, self.document.metadata) = (shift, page, metadata);
+        self.limits.depth = depth + 1;
+        self.in_list = false;
+        result
     }
 
     /// A heading on one line, of level 1 to 6.
@@ -52,7 +84,7 @@ impl Writer {
     /// # Errors
     /// [`Kind::InputTooLong`] if the document becomes too long; so too below.
     pub fn heading(&mut self, level: u8, text: &str) -> Result<()> {
-        let level = level.clamp(1, 6);
+        let level = level.max(1).saturating_add(self.shift).min(6);
         let line = one_line(text);
         if line.is_empty() {
             return Ok(());
@@ -73,6 +105,20 @@ impl Writer {
         self.block(BlockKind::Paragraph, &lines.join("\n"))
     }
 
+    /// A paragraph that quotes others, `depth` deep, from 1.
+    ///
+    /// # Errors
+    /// See [`Self::heading`].
+    pub fn quotation(&mut self, depth: usize, text: &str) -> Result<()> {
+        let mark = "> ".repeat(depth.clamp(1, MAX_LIST_DEPTH));
+        let lines = text.lines().map(one_line).filter(|line| !line.is_empty());
+        let lines: Vec<String> = lines.map(|line| format!("{mark}{}", escaped(line))).collect();
+        if lines.is_empty() {
+            return Ok(());
+        }
+        self.block(BlockKind::Paragraph, &lines.join("\n"))
+    }
+
     /// An item of a list, `depth` counted from 0, with its number if the list is numbered. Items that follow each other
     /// are one block.
     ///
@@ -83,9 +129,16 @@ impl Writer {
         if line.is_empty() {
             return Ok(());
         }
-        let indent = "  ".repeat(depth.min(MAX_LIST_DEPTH));
         let mark = number.map_or_else(|| "-".to_string(), |number| format!("{number}."));
-        let item = format!("{indent}{mark} {line}");
+        if !self.in_list {
+            self.columns.clear();
+        }
+        // An item lies in another one if it begins where the text of that one does.
+        self.columns.truncate(depth.min(MAX_LIST_DEPTH));
+        let column = self.columns.last().copied().unwrap_or(0);
+        self.columns.resize(depth.min(MAX_LIST_DEPTH), column);
+        self.columns.push(column + mark.len() + 1);
+        let item = format!("{}{mark} {line}", " ".repeat(column));
         let goes_on = self.in_list;
         if goes_on {
             self.document.markdown.push('\n');
@@ -106,37 +159,44 @@ impl Writer {
     ///
     /// # Errors
     /// See [`Self::heading`].
-    pub fn table<R: AsRef<[String]>>(&mut self, rows: &[R]) -> Result<()> {
-        let cells: Vec<Vec<String>> = rows
-            .iter()
-            .map(|row| row.as_ref().iter().map(|cell| one_line(cell).replace('|', "\\|")).collect())
-            .filter(|row: &Vec<String>| row.iter().any(|cell| !cell.is_empty()))
-            .collect();
-        let used = |row: &Vec<String>| row.iter().rposition(|cell| !cell.is_empty()).map_or(0, |last| last + 1);
-        let width = cells.iter().map(used).max().unwrap_or(0);
+    pub fn table<R: AsRef<[C]>, C: AsRef<str>>(&mut self, rows: &[R]) -> Result<()> {
+        let used = |row: &R| row.as_ref().iter().rposition(|cell| has_text(cell.as_ref())).map_or(0, |last| last + 1);
+        let width = rows.iter().map(used).max().unwrap_or(0);
         if width == 0 {
             return Ok(());
         }
         let mut text = String::new();
-        for (at, row) in cells.iter().enumerate() {
-            if at > 0 {
+        for row in rows.iter().filter(|row| used(row) > 0) {
+            let is_head = text.is_empty();
+            if !is_head {
                 text.push('\n');
             }
             text.push('|');
             for column in 0..width {
+                let cell = row.as_ref().get(column).map_or("", AsRef::as_ref);
                 text.push(' ');
-                text.push_str(row.get(column).map_or("", String::as_str));
+                text.push_str(&one_line(cell).replace('|', "\\|"));
                 text.push_str(" |");
             }
-            if at == 0 {
+            if is_head {
                 text.push_str("\n|");
                 text.push_str(&" --- |".repeat(width));
             }
-            if text.len() > self.limits.output {
-                return Err(self.too_long());
-            }
+            self.fits(text.len())?;
         }
         self.block(BlockKind::Table, &text)
+    }
+
+    /// Checks that this many bytes more would not be too long, before they are gathered.
+    ///
+    /// # Errors
+    /// See [`Self::heading`].
+    pub fn fits(&self, more: usize) -> Result<()> {
+        if self.document.markdown.len().saturating_add(more) > self.limits.output {
+            Err(self.too_long())
+        } else {
+            Ok(())
+        }
     }
 
     /// Text in which every space counts.
@@ -171,25 +231,61 @@ impl Writer {
         self.check()
     }
 
+    /// Bytes of markdown so far.
+    pub(crate) fn length(&self) -> usize {
+        self.document.markdown.len()
+    }
+
+    /// Takes back what was written after the first `length` bytes, which end with a block.
+    pub(crate) fn cut(&mut self, length: usize) {
+        if self.document.markdown.is_char_boundary(length) {
+            self.document.markdown.truncate(length);
+        }
+        self.document.blocks.retain(|block| block.end <= length);
+        self.in_list = false;
+    }
+
     /// The document. It may be without text.
     pub fn finish(self) -> Document {
         self.document
     }
 
     fn check(&self) -> Result<()> {
-        if self.document.markdown.len() > self.limits.output { Err(self.too_long()) } else { Ok(()) }
+        self.fits(0)
     }
 
-    fn too_long(&self) -> Error {
+    /// The error of a document that becomes too long.
+    pub(crate) fn too_long(&self) -> Error {
         Error::new(Kind::InputTooLong, format!("document has more than {} bytes of text", self.limits.output))
-            .hint("Split it, or have a superuser raise socle.max_document_text.")
+            .hint("Split it, or have a superuser raise socle.max_input_bytes.")
     }
 }
 
-/// Without what no text needs and Postgres cannot store: control characters, byte order marks, soft hyphens.
+/// Whether anything would be left by [`one_line`].
+fn has_text(text: &str) -> bool {
+    text.chars().any(|c| !c.is_whitespace() && !is_unwanted(c))
+}
+
+/// What no text needs and Postgres cannot store: control characters, byte order marks, soft hyphens.
+fn is_unwanted(c: char) -> bool {
+    (c.is_control() && !matches!(c, '\n' | '\t')) || matches!(c, '\u{feff}' | '\u{ad}')
+}
+
+/// A text without what is unwanted, and with ligatures as the letters that they are made of.
 fn clean(text: &str) -> String {
-    let unwanted = |c: char| (c.is_control() && !matches!(c, '\n' | '\t')) || matches!(c, '\u{feff}' | '\u{ad}');
-    text.chars().filter(|c| !unwanted(*c)).collect()
+    let mut clean = String::with_capacity(text.len());
+    for c in text.chars().filter(|c| !is_unwanted(*c)) {
+        match c {
+            '\u{fb00}' => clean.push_str("ff"),
+            '\u{fb01}' => clean.push_str("fi"),
+            '\u{fb02}' => clean.push_str("fl"),
+            '\u{fb03}' => clean.push_str("ffi"),
+            '\u{fb04}' => clean.push_str("ffl"),
+            '\u{fb05}' | '\u{fb06}' => clean.push_str("st"),
+            c => clean.push(c),
+        }
+    }
+    clean
 }
 
 /// The words of a text with one space between them.

@@ -1,0 +1,83 @@
+//! What is shown before a paragraph of a list, in all formats of Office.
+
+/// What is shown before a paragraph of a list.
+#[derive(Debug, Eq, PartialEq)]
+pub enum Label {
+    /// A mark that says nothing.
+    Bullet,
+    /// Nothing.
+    Nothing,
+    /// A number of this level alone, and how it is shown, e.g. "1."
+    Number(u64, String),
+    /// Anything else, such as "a)" or "1.2".
+    Text(String),
+}
+
+/// Whether what is around a number says nothing.
+pub fn is_plain(text: &str) -> bool {
+    text.chars().all(|c| matches!(c, '.' | ')' | '(' | ' '))
+}
+
+/// A number in a format, by the names of Word; those that need words of a language are shown as digits.
+pub fn written(number: u64, format: &str) -> String {
+    match format {
+        "lowerLetter" => letters(number),
+        "upperLetter" => letters(number).to_uppercase(),
+        "lowerRoman" => roman(number),
+        "upperRoman" => roman(number).to_uppercase(),
+        "decimalZero" => format!("{number:02}"),
+        "none" => String::new(),
+        _ => number.to_string(),
+    }
+}
+
+/// a … z, aa, bb …
+fn letters(number: u64) -> String {
+    let Some(at) = number.checked_sub(1) else { return "0".to_string() };
+    let letter = char::from(b'a' + u8::try_from(at % 26).unwrap_or_default());
+    // Nobody has counted this far; a longer label would only be text that a hostile document makes.
+    std::iter::repeat_n(letter, usize::try_from(at / 26 + 1).unwrap_or(1).min(8)).collect()
+}
+
+fn roman(number: u64) -> String {
+    const MARKS: [(u64, &str); 13] = [
+        (1000, "m"),
+        (900, "cm"),
+        (500, "d"),
+        (400, "cd"),
+        (100, "c"),
+        (90, "xc"),
+        (50, "l"),
+        (40, "xl"),
+        (10, "x"),
+        (9, "ix"),
+        (5, "v"),
+        (4, "iv"),
+        (1, "i"),
+    ];
+    if !(1..4000).contains(&number) {
+        return number.to_string();
+    }
+    let mut rest = number;
+    let mut text = String::new();
+    for (value, mark) in MARKS {
+        while rest >= value {
+            text.push_str(mark);
+            rest -= value;
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_written_as_their_format_says() {
+        assert_eq!([1, 26, 27, 0].map(|number| written(number, "lowerLetter")), ["a", "z", "aa", "0"]);
+        assert_eq!([4, 1999, 4000].map(|number| written(number, "upperRoman")), ["IV", "MCMXCIX", "4000"]);
+        assert_eq!(written(7, "decimalZero"), "07");
+        assert_eq!(written(u64::MAX, "lowerLetter").len(), 8);
+    }
+}

@@ -1,0 +1,116 @@
+//! Formats without text, known by their first bytes, so that the error can say what it is that cannot be read.
+
+use socle_core::{Error, Kind};
+
+/// Signature, its place, and what it is the signature of.
+const SIGNATURES: &[(&[u8], usize, &str)] = &[
+    (b"\x89PNG\r\n", 0, "PNG image"),
+    (b"\xff\xd8\xff", 0, "JPEG image"),
+    (b"GIF87a", 0, "GIF image"),
+    (b"GIF89a", 0, "GIF image"),
+    (b"WEBPVP8", 8, "WebP image"),
+    (b"II*\0", 0, "TIFF image"),
+    (b"MM\0*", 0, "TIFF image"),
+    (b"8BPS\0\x01", 0, "Photoshop image"),
+    (b"\0\0\x01\0", 0, "icon"),
+    (b"\0\0\0\x0cjP  \r\n", 0, "JPEG 2000 image"),
+    (b"ftyphei", 4, "HEIF image"),
+    (b"ftypmif1", 4, "HEIF image"),
+    (b"ftypavif", 4, "AVIF image"),
+    (b"\xd7\xcd\xc6\x9a", 0, "WMF image"),
+    (b" EMF\0\0", 40, "EMF image"),
+    (b"\x1f\x8b", 0, "gzip archive"),
+    (b"BZh", 0, "bzip2 archive"),
+    (b"\xfd7zXZ\0", 0, "xz archive"),
+    (b"\x28\xb5\x2f\xfd", 0, "zstd archive"),
+    (b"7z\xbc\xaf\x27\x1c", 0, "7-Zip archive"),
+    (b"Rar!\x1a\x07", 0, "RAR archive"),
+    (b"MSCF\0\0\0\0", 0, "cabinet archive"),
+    (b"ustar", 257, "tar archive"),
+    (b"!<arch>\n", 0, "archive of object files"),
+    (b"\x7fELF", 0, "executable file"),
+    (b"\xcf\xfa\xed\xfe", 0, "executable file"),
+    (b"\xce\xfa\xed\xfe", 0, "executable file"),
+    (b"\xca\xfe\xba\xbe", 0, "executable file"),
+    (b"\0asm", 0, "executable file"),
+    (b"ID3", 0, "audio file"),
+    (b"fLaC", 0, "audio file"),
+    (b"MThd\0\0\0\x06", 0, "audio file"),
+    (b"WAVEfmt ", 8, "audio file"),
+    (b"#!AMR", 0, "audio file"),
+    (b"ftypM4A", 4, "audio file"),
+    (b"OggS\0", 0, "audio or video file"),
+    (b"AVI LIST", 8, "video file"),
+    (b"\x1a\x45\xdf\xa3", 0, "video file"),
+    (b"FLV\x01", 0, "video file"),
+    (b"\0\0\x01\xba", 0, "video file"),
+    (b"\0\0\x01\xb3", 0, "video file"),
+    (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", 0, "audio or video file"),
+    (b"ftyp", 4, "video file"),
+    (b"moov", 4, "video file"),
+    (b"SQLite format 3\0", 0, "SQLite database"),
+    (b"PAR1", 0, "Parquet file"),
+    (b"AT&TFORM", 0, "DjVu document"),
+    (b"BOOKMOBI", 60, "Kindle book"),
+    (b"\xffWPC", 0, "WordPerfect document"),
+    (b"\xdb\xa5-\0", 0, "Word document from before 1997"),
+    (b"\x31\xbe\0\0", 0, "Word document from before 1997"),
+    (b"!BDN", 0, "Outlook mailbox"),
+    (b"\x78\x9f\x3e\x22", 0, "Outlook attachment (TNEF)"),
+    (b"%!PS", 0, "PostScript document"),
+    (b"\xc5\xd0\xd3\xc6", 0, "PostScript document"),
+    (b"OTTO\0", 0, "font"),
+    (b"\0\x01\0\0\0", 0, "font"),
+    (b"ttcf\0", 0, "font"),
+    (b"wOFF", 0, "font"),
+    (b"wOF2", 0, "font"),
+    (b"bplist00", 0, "property list"),
+];
+
+/// What the bytes are, if they are known to hold no text that can be read.
+pub(super) fn recognise(bytes: &[u8]) -> Option<&'static str> {
+    let at = |place: usize, signature: &[u8]| bytes.get(place..).is_some_and(|rest| rest.starts_with(signature));
+    let found = SIGNATURES.iter().find(|(signature, place, _)| at(*place, signature)).map(|(_, _, what)| *what);
+    found
+        .or_else(|| is_program(bytes).then_some("executable file"))
+        .or_else(|| is_mpeg(bytes).then_some("audio file"))
+        .or_else(
+            // "BM" alone may begin a text.
+            || (bytes.starts_with(b"BM") && at(6, b"\0\0\0\0") && bytes.len() > 26).then_some("BMP image"),
+        )
+}
+
+/// A program of Windows: "MZ" alone may begin a text.
+fn is_program(bytes: &[u8]) -> bool {
+    let header = bytes.get(0x3c..0x40).and_then(|place| place.try_into().ok()).map(u32::from_le_bytes);
+    bytes.starts_with(b"MZ")
+        && header.and_then(|place| bytes.get(place as usize..)).is_some_and(|rest| rest.starts_with(b"PE\0\0"))
+}
+
+/// Frames of MPEG audio without a head before them: the one that follows the first must be where it says.
+fn is_mpeg(bytes: &[u8]) -> bool {
+    const RATES: [usize; 16] = [0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 0];
+    let [0xff, 0xfa | 0xfb, third, ..] = bytes else { return false };
+    let rate = RATES.get(usize::from(third >> 4)).copied().unwrap_or(0);
+    let frequency = [44_100, 48_000, 32_000, 0].get(usize::from(third >> 2) & 3).copied().unwrap_or(0);
+    if rate == 0 || frequency == 0 {
+        return false;
+    }
+    let length = 144_000 * rate / frequency + usize::from(third >> 1 & 1);
+    matches!(bytes.get(length..), Some([0xff, 0xfa | 0xfb, ..]))
+}
+
+/// The error for something that is known and cannot be read.
+pub(super) fn refuse(what: &str) -> Error {
+    let error = Error::new(Kind::NotSupported, format!("{what} cannot be read"));
+    match what.split(' ').next() {
+        _ if what.ends_with("archive") => error.hint("Unpack it and read the files in it."),
+        Some("Word") => error.hint("Save it as DOCX."),
+        Some("PowerPoint") => error.hint("Save it as PPTX."),
+        Some("Excel") => error.hint("Save it as XLSX."),
+        Some("PostScript" | "XPS" | "DjVu" | "Visio" | "iWork" | "WordPerfect" | "OpenDocument") => {
+            error.hint("Save it as PDF.")
+        }
+        _ => error,
+    }
+}

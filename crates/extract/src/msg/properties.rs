@@ -1,0 +1,160 @@
+//! The properties of a message, a recipient or an attachment (MS-OXMSG): fixed ones in one stream, each of the others in
+//! a stream of its own that is named after it.
+
+use crate::text::decode;
+use cfb::CompoundFile;
+use socle_core::{Error, Kind, Result};
+use std::io::{Cursor, Read};
+
+/// Types of properties.
+const TEXT: u32 = 0x001f;
+const TEXT_8: u32 = 0x001e;
+const BINARY: u32 = 0x0102;
+const NUMBER: u32 = 0x0003;
+const TIME: u32 = 0x0040;
+
+/// Most bytes of the stream of fixed properties: some thousand of them.
+const MAX_FIXED: usize = 1 << 16;
+/// Between 1601, where Windows counts from, and 1970, in seconds.
+const TO_1970: i64 = 11_644_473_600;
+
+/// A compound file, and how much may still be read out of it: streams may share their bytes.
+pub(super) struct Store<'a> {
+    file: CompoundFile<Cursor<&'a [u8]>>,
+    pub(super) left: usize,
+}
+
+impl<'a> Store<'a> {
+    pub(super) fn open(bytes: &'a [u8], left: usize) -> Result<Self> {
+        let file = CompoundFile::open(Cursor::new(bytes))
+            .map_err(|error| Error::new(Kind::DamagedDocument, "message cannot be read").detail(error.to_string()))?;
+        Ok(Self { file, left })
+    }
+
+    /// Storages in `path` whose names begin with `start`, in order.
+    pub(super) fn storages(&self, path: &str, start: &str) -> Vec<String> {
+        let Ok(entries) = self.file.read_storage(path) else { return Vec::new() };
+        let names = entries.filter(|entry| entry.is_storage() && entry.name().starts_with(start));
+        let mut paths: Vec<String> = names.map(|entry| join(path, entry.name())).collect();
+        paths.sort();
+        paths
+    }
+
+    /// The content of a stream, as far as it can be read.
+    fn stream(&mut self, path: &str) -> Result<Option<Vec<u8>>> {
+        let Ok(stream) = self.file.open_stream(path) else { return Ok(None) };
+        let mut bytes = Vec::new();
+        let most = u64::try_from(self.left).unwrap_or(u64::MAX);
+        // What was read before an error is still there.
+        let _ = stream.take(most.saturating_add(1)).read_to_end(&mut bytes);
+        self.left = self
+            .left
+            .checked_sub(bytes.len())
+            .ok_or_else(|| Error::new(Kind::InputTooLong, "message unpacks to more than the limit"))?;
+        Ok(Some(bytes))
+    }
+}
+
+fn join(path: &str, name: &str) -> String {
+    format!("{}/{name}", path.trim_end_matches('/'))
+}
+
+/// The properties in one storage.
+pub(super) struct Properties {
+    path: String,
+    fixed: Vec<u8>,
+    /// Bytes before the first fixed property.
+    head: usize,
+    /// Encoding of texts that are not in wide characters.
+    charset: Option<String>,
+}
+
+impl Properties {
+    /// `head`: bytes before the first fixed property; it depends on what the storage is.
+    pub(super) fn read(store: &mut Store<'_>, path: &str, head: usize, charset: Option<String>) -> Result<Self> {
+        let mut fixed = store.stream(&join(path, "__properties_version1.0"))?.unwrap_or_default();
+        fixed.truncate(MAX_FIXED);
+        let mut properties = Self { path: path.to_string(), fixed, head, charset };
+        let page = properties.number(0x3fde).or_else(|| properties.number(0x3ffd));
+        properties.charset = page.and_then(code_page).or(properties.charset);
+        Ok(properties)
+    }
+
+    pub(super) fn charset(&self) -> Option<String> {
+        self.charset.clone()
+    }
+
+    fn fixed(&self, id: u32, kind: u32) -> Option<[u8; 8]> {
+        let entries = self.fixed.get(self.head..)?.chunks_exact(16);
+        let wanted = (id << 16 | kind).to_le_bytes();
+        entries
+            .filter_map(|entry| entry.split_at_checked(8))
+            .find(|(tag, _)| tag.starts_with(&wanted))?
+            .1
+            .try_into()
+            .ok()
+    }
+
+    pub(super) fn number(&self, id: u32) -> Option<u32> {
+        let [a, b, c, d, ..] = self.fixed(id, NUMBER)?;
+        Some(u32::from_le_bytes([a, b, c, d]))
+    }
+
+    /// A point in time as RFC 3339, in UTC, which is all that the format knows.
+    pub(super) fn time(&self, id: u32) -> Option<String> {
+        let ticks = u64::from_le_bytes(self.fixed(id, TIME)?);
+        let seconds = i64::try_from(ticks / 10_000_000).ok()?.checked_sub(TO_1970)?;
+        let time = mail_parser::DateTime::from_timestamp(seconds);
+        (ticks > 0 && (1970..=9999).contains(&time.year)).then(|| time.to_rfc3339())
+    }
+
+    pub(super) fn text(&self, store: &mut Store<'_>, id: u32) -> Result<Option<String>> {
+        let wide = store.stream(&self.name(id, TEXT))?;
+        let text = match wide {
+            Some(bytes) => encoding_rs::UTF_16LE.decode_without_bom_handling(&bytes).0.into_owned(),
+            None => match store.stream(&self.name(id, TEXT_8))? {
+                Some(mut bytes) => {
+                    // Some writers end texts as C does, which wide characters must not be seen in.
+                    bytes.truncate(bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1));
+                    decode(&bytes, self.charset.as_deref()).into_owned()
+                }
+                None => return Ok(None),
+            },
+        };
+        let text = text.trim_end_matches('\0');
+        Ok((!text.trim().is_empty()).then(|| text.to_string()))
+    }
+
+    pub(super) fn binary(&self, store: &mut Store<'_>, id: u32) -> Result<Option<Vec<u8>>> {
+        store.stream(&self.name(id, BINARY))
+    }
+
+    /// Where a property lies that is a storage.
+    pub(super) fn storage(&self, id: u32) -> String {
+        self.name(id, 0x000d)
+    }
+
+    fn name(&self, id: u32, kind: u32) -> String {
+        join(&self.path, &format!("__substg1.0_{id:04X}{kind:04X}"))
+    }
+}
+
+/// The name of a code page of Windows, as the web knows it.
+fn code_page(number: u32) -> Option<String> {
+    Some(match number {
+        437 | 850 | 1252 => "windows-1252".to_string(),
+        874 | 1250..=1258 => format!("windows-{number}"),
+        932 => "shift_jis".to_string(),
+        936 => "gbk".to_string(),
+        949 | 51_949 => "euc-kr".to_string(),
+        950 => "big5".to_string(),
+        866 => "ibm866".to_string(),
+        20_866 => "koi8-r".to_string(),
+        21_866 => "koi8-u".to_string(),
+        28_591..=28_605 => format!("iso-8859-{}", number - 28_590),
+        50_220..=50_222 => "iso-2022-jp".to_string(),
+        51_932 => "euc-jp".to_string(),
+        54_936 => "gb18030".to_string(),
+        _ => return None,
+    })
+}

@@ -1,0 +1,129 @@
+//! What all Office Open XML documents share: parts that refer to each other, and what the document says about itself.
+
+use crate::archive::Archive;
+use crate::chart::Chart;
+use crate::xml::{Token, Xml, decoded};
+use crate::{Limits, Writer};
+use socle_core::Result;
+use std::collections::HashMap;
+
+/// A part that another part refers to.
+#[derive(Debug)]
+pub struct Relation {
+    /// How the other part names it.
+    pub id: String,
+    /// The last segment of its type, e.g. `styles`. What is before differs between the variants of the standard.
+    pub kind: String,
+    /// The name of the part.
+    pub target: String,
+}
+
+/// The parts that a part refers to; those of the package if its name is empty. Links to the outside are left out.
+///
+/// # Errors
+/// See [`Archive::read`].
+pub fn relations(archive: &mut Archive<'_>, part: &str, limits: &mut Limits) -> Result<Vec<Relation>> {
+    let (folder, file) = part.rsplit_once('/').unwrap_or(("", part));
+    let name = if folder.is_empty() { format!("_rels/{file}.rels") } else { format!("{folder}/_rels/{file}.rels") };
+    let Some(bytes) = archive.read(&name, limits)? else { return Ok(Vec::new()) };
+    let text = decoded(&bytes);
+    let mut xml = Xml::new(&text);
+    let mut relations = Vec::new();
+    while let Some(token) = xml.next()? {
+        let Token::Start(element) = token else { continue };
+        if element.name().local() != "Relationship" || element.get("TargetMode").as_deref() == Some("External") {
+            continue;
+        }
+        if let (Some(id), Some(kind), Some(target)) = (element.get("Id"), element.get("Type"), element.get("Target")) {
+            let kind = kind.rsplit('/').next().unwrap_or_default().to_string();
+            relations.push(Relation { id, kind, target: resolved(folder, &target) });
+        }
+    }
+    Ok(relations)
+}
+
+/// The charts among these parts, by what they are called.
+///
+/// # Errors
+/// See [`Archive::read`].
+pub fn charts(archive: &mut Archive<'_>, parts: &[Relation], limits: &mut Limits) -> Result<HashMap<String, Chart>> {
+    let mut charts = HashMap::new();
+    for part in parts.iter().filter(|part| part.kind == "chart") {
+        if let Some(bytes) = archive.read(&part.target, limits)? {
+            charts.insert(part.id.clone(), Chart::read(&decoded(&bytes))?);
+        }
+    }
+    Ok(charts)
+}
+
+/// The name of the main part.
+///
+/// # Errors
+/// See [`Archive::read`].
+pub fn main_part(archive: &mut Archive<'_>, usual: &str, limits: &mut Limits) -> Result<String> {
+    let relations = relations(archive, "", limits)?;
+    let main = relations.into_iter().find(|relation| relation.kind == "officeDocument");
+    Ok(main.map_or_else(|| usual.to_string(), |relation| relation.target))
+}
+
+/// Reads the metadata. That of documents which are damaged just there is left out.
+///
+/// # Errors
+/// See [`Archive::read`].
+pub fn metadata(archive: &mut Archive<'_>, writer: &mut Writer) -> Result<()> {
+    for name in ["docProps/core.xml", "docProps/app.xml"] {
+        let Some(bytes) = archive.read(name, writer.limits())? else { continue };
+        let text = decoded(&bytes);
+        let mut xml = Xml::new(&text);
+        while let Ok(Some(token)) = xml.next() {
+            let Token::Start(element) = token else { continue };
+            let name = element.name().local();
+            if !matches!(name, "title" | "creator" | "language" | "created" | "modified" | "Pages" | "Slides") {
+                continue;
+            }
+            let Ok(value) = xml.text() else { break };
+            let value = value.trim().to_string();
+            if value.is_empty() {
+                continue;
+            }
+            let metadata = writer.metadata();
+            match element.name().local() {
+                "title" => metadata.title = Some(value),
+                "creator" => metadata.author = Some(value),
+                "language" => metadata.language = Some(value),
+                "created" => metadata.created = Some(value),
+                "modified" => metadata.modified = Some(value),
+                _ => metadata.page_count = value.parse().ok().filter(|count| *count > 0),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A target, relative to the folder of the part that names it.
+pub fn resolved(folder: &str, target: &str) -> String {
+    if let Some(absolute) = target.strip_prefix('/') {
+        return absolute.to_string();
+    }
+    let mut path: Vec<&str> = folder.split('/').filter(|segment| !segment.is_empty()).collect();
+    for segment in target.split('/') {
+        match segment {
+            "" | "." => {}
+            ".." => drop(path.pop()),
+            _ => path.push(segment),
+        }
+    }
+    path.join("/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::resolved;
+
+    #[test]
+    fn targets_are_relative_to_the_folder_of_their_part() {
+        assert_eq!(resolved("ppt/slides", "../notesSlides/notesSlide1.xml"), "ppt/notesSlides/notesSlide1.xml");
+        assert_eq!(resolved("word", "/word/styles.xml"), "word/styles.xml");
+        assert_eq!(resolved("", "../../word/document.xml"), "word/document.xml");
+    }
+}

@@ -1,0 +1,367 @@
+//! Reads the body of texts and presentations.
+
+use super::style::{LEVELS, OUTLINE, Styles};
+use crate::Writer;
+use crate::flow::{Flow, Shape};
+use crate::label::Label;
+use crate::xml::{Element, Token, Xml};
+use socle_core::Result;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+/// What paragraphs belong to.
+enum Context {
+    /// A list.
+    List,
+    /// An item of a list: its paragraphs become one.
+    Item(Item),
+    /// The title of a slide: its paragraphs become one. Whether it has begun.
+    Title(bool),
+    /// A cell, a text box or a note, which has nothing to do with what is around it.
+    Apart,
+}
+
+/// A context, and the lists around it, up to a place that has nothing to do with them: looking for those in all contexts
+/// would take time that grows with the square of their number.
+struct Place {
+    context: Context,
+    depth: usize,
+    /// The style of the innermost list.
+    list: Option<Rc<str>>,
+}
+
+/// An item of a list.
+#[derive(Default)]
+struct Item {
+    /// The number that it has whatever was before.
+    start: Option<u64>,
+    /// It has been given its number: an item that begins with a list has none.
+    is_counted: bool,
+    /// What the open paragraph is, `None` if none is open.
+    open: Option<Shape>,
+}
+
+/// A reader that writes as it goes.
+pub struct Reader<'w> {
+    flow: Flow<'w>,
+    styles: Styles,
+    /// Innermost last.
+    places: Vec<Place>,
+    /// How far lists have counted, by their styles.
+    counters: HashMap<String, [u64; LEVELS]>,
+    /// Shapes of the open paragraphs; `None` for those that are part of an item.
+    paragraphs: Vec<Option<Shape>>,
+    page: u32,
+    /// The last character was white space, so more of it is none.
+    is_space: bool,
+}
+
+impl<'w> Reader<'w> {
+    /// A reader of a document with these styles.
+    pub fn new(writer: &'w mut Writer, styles: Styles) -> Self {
+        Self {
+            flow: Flow::new(writer),
+            styles,
+            places: Vec::new(),
+            counters: HashMap::new(),
+            paragraphs: Vec::new(),
+            page: 0,
+            is_space: true,
+        }
+    }
+
+    /// Slides that were read.
+    pub fn page(&self) -> u32 {
+        self.page
+    }
+
+    /// Reads the part with the content.
+    ///
+    /// # Errors
+    /// See [`crate::extract`].
+    pub fn run(&mut self, content: &str) -> Result<()> {
+        let mut xml = Xml::new(content);
+        let mut in_body = false;
+        while let Some(token) = xml.next()? {
+            match token {
+                Token::Start(element) if !in_body => in_body = element.name().full() == "office:body",
+                Token::Start(element) => self.start(&element, &mut xml)?,
+                Token::End(name) if in_body => self.end(name.full())?,
+                Token::Text(text) if in_body => self.text(&text),
+                Token::End(_) | Token::Text(_) => {}
+            }
+        }
+        self.flow.finish()
+    }
+
+    /// Text with white space as one space, as the standard says.
+    fn text(&mut self, text: &str) {
+        if self.paragraphs.is_empty() {
+            return;
+        }
+        let mut written = String::with_capacity(text.len());
+        for c in text.chars() {
+            let is_space = matches!(c, ' ' | '\t' | '\n' | '\r');
+            match (is_space, self.is_space) {
+                (true, true) => {}
+                (true, false) => written.push(' '),
+                (false, _) => written.push(c),
+            }
+            self.is_space = is_space;
+        }
+        self.flow.text(&written);
+    }
+
+    fn sign(&mut self, text: &str) {
+        self.is_space = false;
+        self.flow.text(text);
+    }
+
+    fn start(&mut self, element: &Element<'_>, xml: &mut Xml<'_>) -> Result<()> {
+        let style = || element.get("style-name").unwrap_or_default();
+        match element.name().full() {
+            // Comments, deleted text, numbers of notes, readings of signs, what describes pictures, templates of indexes.
+            "office:annotation"
+            | "text:tracked-changes"
+            | "text:note-citation"
+            | "text:ruby-text"
+            | "svg:title"
+            | "svg:desc"
+            | "office:forms"
+            | "text:table-of-content-source"
+            | "text:alphabetical-index-source"
+            | "text:illustration-index-source"
+            | "text:table-index-source"
+            | "text:bibliography-source"
+            | "text:user-index-source"
+            | "text:object-index-source"
+            | "text:hidden-text"
+            | "office:binary-data"
+            | "office:event-listeners"
+            | "presentation:settings" => xml.skip()?,
+            "text:p" | "text:h" if self.styles.is_hidden("paragraph", &style()) => xml.skip()?,
+            "text:span" if self.styles.is_hidden("text", &style()) => xml.skip()?,
+            "text:p" => self.paragraph(element),
+            "text:h" => self.heading(element)?,
+            "text:s" => self.sign(&" ".repeat(element.number("c").unwrap_or(1).min(256))),
+            "text:tab" => self.sign("\t"),
+            "text:line-break" => self.sign("\n"),
+            "text:list" => self.list(element)?,
+            "text:list-item" => self.item(element),
+            "text:list-header" => self.push(Context::Apart, None),
+            "text:note-body" => {
+                self.flow.begin_note();
+                self.push(Context::Apart, None);
+            }
+            "table:table" => self.flow.begin_table(),
+            "table:table-row" => self.flow.row(0),
+            "table:table-cell" | "table:covered-table-cell" => {
+                self.flow.cell();
+                self.push(Context::Apart, None);
+            }
+            "draw:frame" | "draw:custom-shape" => match element.get("class").as_deref() {
+                Some("date-time" | "footer" | "header" | "page-number" | "page") => xml.skip()?,
+                Some("title") => self.push(Context::Title(false), None),
+                _ => self.push(Context::Apart, None),
+            },
+            "draw:text-box" if !matches!(self.context(), Some(Context::Title(_))) => {
+                self.push(Context::Apart, None);
+            }
+            "draw:page" => {
+                self.page += 1;
+                self.flow.page(self.page)?;
+                self.flow.begin_slide();
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, name: &str) -> Result<()> {
+        match name {
+            "text:p" | "text:h" => {
+                if let Some(Some(shape)) = self.paragraphs.pop() {
+                    self.flow.end_paragraph(shape)?;
+                }
+            }
+            "text:list" | "text:list-header" | "table:table-cell" | "table:covered-table-cell" => {
+                self.places.pop();
+            }
+            "text:list-item" | "draw:frame" | "draw:custom-shape" => {
+                self.end_joined()?;
+                self.places.pop();
+            }
+            "draw:text-box" if matches!(self.context(), Some(Context::Apart)) => drop(self.places.pop()),
+            "text:note-body" => {
+                self.places.pop();
+                let text = self.flow.end_note();
+                self.flow.call_note(&text);
+                self.is_space = false;
+            }
+            "table:table" => self.flow.end_table()?,
+            "draw:page" => self.flow.end_slide()?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn paragraph(&mut self, element: &Element<'_>) {
+        self.is_space = true;
+        let is_open = match self.context() {
+            Some(Context::Item(item)) => item.open.is_some(),
+            Some(Context::Title(has_begun)) => std::mem::replace(has_begun, true),
+            _ => return self.own_paragraph(element),
+        };
+        if is_open {
+            self.flow.text("\n");
+        } else {
+            self.flow.begin_paragraph();
+            self.begin_item();
+        }
+        self.paragraphs.push(None);
+    }
+
+    /// A paragraph that is not part of anything.
+    fn own_paragraph(&mut self, element: &Element<'_>) {
+        self.flow.begin_paragraph();
+        let style = element.get("style-name").unwrap_or_default();
+        let shape = if self.styles.is_code(&style) {
+            Shape::Code
+        } else if self.styles.is_title(&style) {
+            Shape::Heading(1)
+        } else {
+            Shape::Text
+        };
+        self.paragraphs.push(Some(shape));
+    }
+
+    fn heading(&mut self, element: &Element<'_>) -> Result<()> {
+        self.end_joined()?;
+        self.is_space = true;
+        self.flow.begin_paragraph();
+        let level = element.number("outline-level").unwrap_or(1).clamp(1, LEVELS);
+        let label = if let Some(label) = self.count_item() {
+            label
+        } else if element.get("is-list-header").as_deref() == Some("true") {
+            Label::Nothing
+        } else {
+            self.count(OUTLINE, level - 1, None);
+            self.label(OUTLINE, level - 1)
+        };
+        match label {
+            Label::Number(_, text) | Label::Text(text) => self.flow.text(&format!("{text} ")),
+            Label::Bullet | Label::Nothing => {}
+        }
+        self.paragraphs.push(Some(Shape::Heading(u8::try_from(level).unwrap_or(1))));
+        Ok(())
+    }
+
+    fn list(&mut self, element: &Element<'_>) -> Result<()> {
+        // What follows below a list in the same item is a paragraph: a line in the middle of a list has no place.
+        self.end_joined()?;
+        let depth = self.depth();
+        let style = element.get("style-name").map(Rc::from).or_else(|| self.list_style());
+        let style = style.unwrap_or_else(|| Rc::from("none"));
+        let goes_on =
+            element.get("continue-numbering").as_deref() == Some("true") || element.get("continue-list").is_some();
+        if !goes_on {
+            self.reset(&style, depth);
+        }
+        self.push(Context::List, Some(style));
+        Ok(())
+    }
+
+    fn item(&mut self, element: &Element<'_>) {
+        let start = element.number("start-value").and_then(|start| u64::try_from(start).ok());
+        self.push(Context::Item(Item { start, ..Item::default() }), None);
+    }
+
+    /// The first paragraph of an item gets its label, those after a list in it have none.
+    fn begin_item(&mut self) {
+        let shape = match self.count_item() {
+            Some(Label::Number(number, _)) => Shape::Item(self.depth().saturating_sub(1), Some(number)),
+            Some(Label::Bullet) => Shape::Item(self.depth().saturating_sub(1), None),
+            Some(Label::Text(text)) => {
+                self.flow.text(&format!("{text} "));
+                Shape::Item(self.depth().saturating_sub(1), None)
+            }
+            Some(Label::Nothing) | None => Shape::Text,
+        };
+        if let Some(Context::Item(item)) = self.context() {
+            item.open = Some(shape);
+        }
+    }
+
+    /// Counts the innermost item and returns its label, once.
+    fn count_item(&mut self) -> Option<Label> {
+        let start = match self.context() {
+            Some(Context::Item(item)) if !item.is_counted => {
+                item.is_counted = true;
+                item.start
+            }
+            _ => return None,
+        };
+        let depth = self.depth().saturating_sub(1);
+        let style = self.list_style()?;
+        self.count(&style, depth, start);
+        Some(self.label(&style, depth))
+    }
+
+    /// The innermost item or title ends, or what is open of it.
+    fn end_joined(&mut self) -> Result<()> {
+        let shape = match self.context() {
+            Some(Context::Item(item)) => item.open.take(),
+            Some(Context::Title(has_begun)) => std::mem::take(has_begun).then_some(Shape::Heading(1)),
+            _ => None,
+        };
+        shape.map_or(Ok(()), |shape| self.flow.end_paragraph(shape))
+    }
+
+    /// The innermost context.
+    fn context(&mut self) -> Option<&mut Context> {
+        self.places.last_mut().map(|place| &mut place.context)
+    }
+
+    fn push(&mut self, context: Context, list: Option<Rc<str>>) {
+        let (depth, around) = match self.places.last() {
+            Some(place) if !matches!(context, Context::Apart) => (place.depth, place.list.clone()),
+            _ => (0, None),
+        };
+        let depth = depth + usize::from(matches!(context, Context::List));
+        self.places.push(Place { context, depth, list: list.or(around) });
+    }
+
+    /// The style of the innermost list.
+    fn list_style(&self) -> Option<Rc<str>> {
+        self.places.last()?.list.clone()
+    }
+
+    /// Lists around.
+    fn depth(&self) -> usize {
+        self.places.last().map_or(0, |place| place.depth)
+    }
+
+    fn label(&self, list: &str, at: usize) -> Label {
+        self.counters.get(list).map_or(Label::Bullet, |counters| self.styles.label(list, at.min(LEVELS - 1), counters))
+    }
+
+    fn count(&mut self, list: &str, at: usize, start: Option<u64>) {
+        let at = at.min(LEVELS - 1);
+        if !self.counters.contains_key(list) {
+            self.reset(list, 0);
+        }
+        if let Some(counter) = self.counters.get_mut(list).and_then(|counters| counters.get_mut(at)) {
+            *counter = start.unwrap_or(counter.saturating_add(1));
+        }
+        self.reset(list, at + 1);
+    }
+
+    /// Sets back all counters from a level on.
+    fn reset(&mut self, list: &str, from: usize) {
+        let starts: Vec<u64> = (0..LEVELS).map(|at| self.styles.start(list, at).saturating_sub(1)).collect();
+        let counters = self.counters.entry(list.to_string()).or_insert([0; LEVELS]);
+        for (counter, start) in counters.iter_mut().zip(starts).skip(from) {
+            *counter = start;
+        }
+    }
+}

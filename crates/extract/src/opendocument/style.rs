@@ -1,0 +1,166 @@
+//! Styles of OpenDocument: which of them make headings, code or hidden text, and how lists count.
+
+use crate::label::{Label, is_plain, written};
+use crate::xml::{Element, Token, Xml};
+use socle_core::Result;
+use std::collections::HashMap;
+
+/// Longest chain of styles that are based on each other; one that is longer goes in a circle.
+const MAX_CHAIN: usize = 32;
+
+/// Levels of a list.
+pub const LEVELS: usize = 10;
+
+/// The name under which the numbers of headings are kept: no list can have it.
+pub const OUTLINE: &str = "";
+
+#[derive(Debug, Default)]
+struct Style {
+    name: String,
+    parent: Option<String>,
+    is_hidden: Option<bool>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Level {
+    /// As in the attribute: "1", "a", "I"; `None` is a bullet.
+    format: Option<String>,
+    prefix: String,
+    suffix: String,
+    start: Option<u64>,
+    /// How many levels are shown.
+    shown: usize,
+}
+
+/// All styles of a document.
+#[derive(Debug, Default)]
+pub struct Styles {
+    /// By family and identifier.
+    styles: HashMap<(String, String), Style>,
+    lists: HashMap<String, Vec<Level>>,
+}
+
+impl Styles {
+    /// Adds the styles of one part: those that the user sees are in another than those of single paragraphs.
+    ///
+    /// # Errors
+    /// [`DamagedDocument`](socle_core::Kind::DamagedDocument) if it is not XML.
+    pub fn read(&mut self, text: &str) -> Result<()> {
+        let mut xml = Xml::new(text);
+        let mut style: Option<((String, String), Style)> = None;
+        let mut list: Option<(String, Vec<Level>)> = None;
+        while let Some(token) = xml.next()? {
+            match token {
+                Token::Start(element) => match element.name().full() {
+                    "office:body" | "office:master-styles" => xml.skip()?,
+                    "style:style" => style = Some(named(&element)),
+                    "style:text-properties" => {
+                        if let (Some((_, style)), Some(display)) = (&mut style, element.get("display")) {
+                            style.is_hidden = Some(display == "none");
+                        }
+                    }
+                    "text:list-style" => {
+                        list = element.get("name").map(|name| (name, vec![Level::default(); LEVELS]));
+                    }
+                    "text:outline-style" => list = Some((OUTLINE.to_string(), vec![Level::default(); LEVELS])),
+                    "text:list-level-style-number" | "text:outline-level-style" | "text:list-level-style-bullet" => {
+                        if let Some((_, levels)) = &mut list
+                            && let Some(level) = levels.get_mut(element.number("level").unwrap_or(0).wrapping_sub(1))
+                        {
+                            *level = numbered(&element);
+                        }
+                    }
+                    _ => {}
+                },
+                Token::End(name) => match name.full() {
+                    "style:style" => self.styles.extend(style.take()),
+                    "text:list-style" | "text:outline-style" => self.lists.extend(list.take()),
+                    _ => {}
+                },
+                Token::Text(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a style of that family hides its text.
+    pub fn is_hidden(&self, family: &str, id: &str) -> bool {
+        self.chain(family, id).find_map(|style| style.is_hidden).unwrap_or_default()
+    }
+
+    /// Whether a style of paragraphs is for code.
+    pub fn is_code(&self, id: &str) -> bool {
+        self.chain("paragraph", id).any(|style| {
+            let name = style.name.as_str();
+            matches!(name, "preformatted text" | "preformatted_20_text" | "source code" | "code" | "html preformatted")
+        })
+    }
+
+    /// Whether a style of paragraphs is for the title of the document.
+    pub fn is_title(&self, id: &str) -> bool {
+        self.chain("paragraph", id).any(|style| style.name == "title")
+    }
+
+    /// The label of an item, given how far each level has counted.
+    pub fn label(&self, list: &str, at: usize, counters: &[u64; LEVELS]) -> Label {
+        let levels = self.lists.get(list).map(Vec::as_slice).unwrap_or_default();
+        let Some(level) = levels.get(at) else { return if list == OUTLINE { Label::Nothing } else { Label::Bullet } };
+        let format = match level.format.as_deref() {
+            None => return Label::Bullet,
+            Some("") => return Label::Nothing,
+            Some(format) => format,
+        };
+        let first = (at + 1).saturating_sub(level.shown.max(1));
+        let shown = levels.iter().zip(counters).take(at + 1).skip(first);
+        let numbers = shown.filter_map(|(level, number)| {
+            let format = level.format.as_deref().filter(|format| !format.is_empty())?;
+            Some(written(*number, in_word(format)))
+        });
+        let numbers = numbers.collect::<Vec<_>>().join(".");
+        let text = format!("{}{numbers}{}", level.prefix.trim_start(), level.suffix.trim_end());
+        if format == "1" && level.shown <= 1 && is_plain(&level.prefix) && is_plain(&level.suffix) {
+            return Label::Number(counters.get(at).copied().unwrap_or(1), text);
+        }
+        Label::Text(text)
+    }
+
+    /// The number that a level begins with.
+    pub fn start(&self, list: &str, at: usize) -> u64 {
+        self.lists.get(list).and_then(|levels| levels.get(at)?.start).unwrap_or(1)
+    }
+
+    fn chain(&self, family: &str, id: &str) -> impl Iterator<Item = &Style> {
+        let get = move |id: &str, family: &str| self.styles.get(&(family.to_string(), id.to_string()));
+        let family = family.to_string();
+        std::iter::successors(get(id, &family), move |style| get(style.parent.as_deref()?, &family)).take(MAX_CHAIN)
+    }
+}
+
+fn named(element: &Element<'_>) -> ((String, String), Style) {
+    let id = element.get("name").unwrap_or_default();
+    let name = element.get("display-name").unwrap_or_else(|| id.clone()).to_lowercase();
+    let style = Style { name, parent: element.get("parent-style-name"), is_hidden: None };
+    ((element.get("family").unwrap_or_default(), id), style)
+}
+
+fn numbered(element: &Element<'_>) -> Level {
+    let is_bullet = element.name().local() == "list-level-style-bullet";
+    Level {
+        format: (!is_bullet).then(|| element.get("num-format").unwrap_or_default()),
+        prefix: element.get("num-prefix").unwrap_or_default(),
+        suffix: element.get("num-suffix").unwrap_or_default(),
+        start: element.number("start-value").and_then(|start| u64::try_from(start).ok()),
+        shown: element.number("display-levels").unwrap_or(1),
+    }
+}
+
+/// The name that Word has for a format.
+fn in_word(format: &str) -> &'static str {
+    match format {
+        "a" => "lowerLetter",
+        "A" => "upperLetter",
+        "i" => "lowerRoman",
+        "I" => "upperRoman",
+        _ => "decimal",
+    }
+}

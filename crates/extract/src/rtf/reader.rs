@@ -1,0 +1,430 @@
+//! Follows the state of an RTF document and writes its paragraphs.
+
+mod paragraph;
+
+use super::encoding::CodePage;
+use super::head::{Head, language};
+use super::token::Token;
+use crate::Writer;
+use crate::flow::Flow;
+use socle_core::Result;
+
+/// Most cells of a row, as many as Word allows.
+const MAX_CELLS: usize = 63;
+
+/// Deepest nesting of tables.
+const MAX_TABLES: usize = 8;
+
+/// Where text goes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Target {
+    Body,
+    Nowhere,
+    Fonts,
+    Styles,
+    /// Around the parts of the metadata, and one of them.
+    Info,
+    InfoPart(&'static str),
+    /// The label of an item.
+    Label,
+    /// A drawing: nothing but the text in it counts.
+    Drawing,
+}
+
+/// What groups begin with and end.
+#[derive(Clone, Debug)]
+struct State {
+    target: Target,
+    /// This group is the one that began its target.
+    is_first: bool,
+    /// A star was read: if the next word is not known, the group is to be skipped.
+    is_optional: bool,
+    is_hidden: bool,
+    is_deleted: bool,
+    /// Bytes that follow a character of Unicode for readers that do not know it.
+    fallback: usize,
+    font: Option<CodePage>,
+}
+
+/// What a paragraph is, until `\pard`.
+#[derive(Clone, Debug, Default)]
+struct Paragraph {
+    style: i32,
+    outline: Option<u8>,
+    /// Nesting of tables.
+    tables: usize,
+    /// Depth in the list.
+    level: usize,
+}
+
+/// A table that is open.
+#[derive(Default)]
+struct Table {
+    has_row: bool,
+    has_cell: bool,
+    /// A row was defined. If text follows, it begins; LibreOffice forgets to end rows that end with a table.
+    is_defined: bool,
+    /// Right edges of the cells of each row, and of the row before the definition.
+    edges: Vec<Vec<i32>>,
+    last_edges: Vec<i32>,
+}
+
+/// What was interrupted by a note or a text box.
+struct Outside {
+    depth: usize,
+    is_note: bool,
+    paragraph: Paragraph,
+    is_open: bool,
+    tables: Vec<Table>,
+    label: String,
+}
+
+/// A reader that writes as it goes.
+pub struct Reader<'w> {
+    flow: Flow<'w>,
+    head: Head,
+    state: State,
+    /// States of the groups around.
+    around: Vec<State>,
+    paragraph: Paragraph,
+    /// A paragraph has begun.
+    is_open: bool,
+    tables: Vec<Table>,
+    /// Right edges of the cells of the row that is defined.
+    edges: Vec<i32>,
+    /// Those of the row in which a row of a nested table is defined.
+    outer_edges: Vec<i32>,
+    outside: Vec<Outside>,
+    label: String,
+    /// Text of the head.
+    text: String,
+    bytes: Vec<u8>,
+    /// The first half of a character of Unicode.
+    surrogate: Option<u16>,
+    /// What is left of the fallback.
+    skip: usize,
+    /// Where the text goes that is given twice, once for readers without Unicode.
+    twice: Target,
+}
+
+impl<'w> Reader<'w> {
+    /// Nothing yet.
+    pub fn new(writer: &'w mut Writer) -> Self {
+        let state = State {
+            target: Target::Body,
+            is_first: false,
+            is_optional: false,
+            is_hidden: false,
+            is_deleted: false,
+            fallback: 1,
+            font: None,
+        };
+        Self {
+            flow: Flow::new(writer),
+            head: Head::default(),
+            state,
+            around: Vec::new(),
+            paragraph: Paragraph::default(),
+            is_open: false,
+            tables: Vec::new(),
+            edges: Vec::new(),
+            outer_edges: Vec::new(),
+            outside: Vec::new(),
+            label: String::new(),
+            text: String::new(),
+            bytes: Vec::new(),
+            surrogate: None,
+            skip: 0,
+            twice: Target::Body,
+        }
+    }
+
+    /// A group begins.
+    ///
+    /// # Errors
+    /// See [`crate::extract`]; so too below.
+    pub fn open(&mut self) -> Result<()> {
+        self.flush()?;
+        self.skip = 0;
+        self.around.push(self.state.clone());
+        self.state.is_first = false;
+        self.state.is_optional = false;
+        Ok(())
+    }
+
+    /// A group ends.
+    ///
+    /// # Errors
+    /// See [`Self::open`].
+    pub fn close(&mut self) -> Result<()> {
+        self.flush()?;
+        self.skip = 0;
+        match self.state.target {
+            Target::Styles if !self.state.is_first => self.head.end_style(&std::mem::take(&mut self.text)),
+            Target::InfoPart(name) if self.state.is_first => self.head.end_info(name, &std::mem::take(&mut self.text)),
+            _ => {}
+        }
+        if self.outside.last().is_some_and(|outside| outside.depth == self.around.len()) {
+            self.come_back()?;
+        }
+        if let Some(state) = self.around.pop() {
+            self.state = state;
+        }
+        Ok(())
+    }
+
+    /// Any other token.
+    ///
+    /// # Errors
+    /// See [`Self::open`].
+    pub fn token(&mut self, token: &Token<'_>) -> Result<()> {
+        if self.skip > 0 {
+            self.skip -= 1;
+            if !matches!(token, Token::Word("par" | "cell" | "row" | "u" | "uc", _)) {
+                return Ok(());
+            }
+        }
+        match *token {
+            Token::Byte(byte) => self.bytes.push(byte),
+            Token::Word("u", number) => {
+                self.flush()?;
+                self.unicode(number.unwrap_or(0))?;
+            }
+            Token::Word(word, number) => {
+                self.flush()?;
+                self.word(word, number)?;
+            }
+            Token::Symbol(symbol) => {
+                self.flush()?;
+                match symbol {
+                    b'*' => self.state.is_optional = true,
+                    b'~' => self.write("\u{a0}")?,
+                    b'_' => self.write("-")?,
+                    b'\\' => self.write("\\")?,
+                    b'{' => self.write("{")?,
+                    b'}' => self.write("}")?,
+                    b'\n' | b'\r' => self.end_paragraph()?,
+                    _ => {}
+                }
+            }
+            Token::Open | Token::Close => {}
+        }
+        Ok(())
+    }
+
+    /// All has been read.
+    ///
+    /// # Errors
+    /// See [`Self::open`].
+    pub fn finish(&mut self) -> Result<()> {
+        self.flush()?;
+        while !self.outside.is_empty() {
+            self.come_back()?;
+        }
+        self.end_open()?;
+        self.tables_to(0)?;
+        self.flow.finish()?;
+        let stated = std::mem::take(&mut self.head.metadata);
+        let metadata = self.flow.writer().metadata();
+        let media_type = std::mem::take(&mut metadata.media_type);
+        *metadata = socle_core::document::Metadata { media_type, ..stated };
+        Ok(())
+    }
+
+    /// Writes the bytes that were gathered.
+    fn flush(&mut self) -> Result<()> {
+        if self.bytes.is_empty() {
+            return Ok(());
+        }
+        let bytes = std::mem::take(&mut self.bytes);
+        let page = self.state.font.unwrap_or(self.head.code_page);
+        self.write(&page.decode(&bytes))
+    }
+
+    fn unicode(&mut self, number: i32) -> Result<()> {
+        self.skip = self.state.fallback;
+        let unit = (number & 0xffff) as u16;
+        let units = [self.surrogate.take().unwrap_or(unit), unit];
+        let units = if units[0] == unit { &units[1..] } else { &units[..] };
+        if (0xd800..0xdc00).contains(&unit) {
+            self.surrogate = Some(unit);
+            return Ok(());
+        }
+        // Signs of fonts of symbols have no meaning of their own.
+        let text: String =
+            char::decode_utf16(units.iter().copied()).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect();
+        match unit {
+            0xf0b7 => self.write("•"),
+            0xf000..=0xf0ff => Ok(()),
+            _ => self.write(&text),
+        }
+    }
+
+    fn write(&mut self, text: &str) -> Result<()> {
+        match self.state.target {
+            Target::Body if !self.state.is_hidden && !self.state.is_deleted => {
+                self.begin_paragraph()?;
+                self.flow.text(text);
+            }
+            Target::Label => self.label.push_str(text),
+            Target::Styles | Target::InfoPart(_) => self.text.push_str(text),
+            Target::Body | Target::Nowhere | Target::Fonts | Target::Info | Target::Drawing => {}
+        }
+        Ok(())
+    }
+
+    fn word(&mut self, word: &str, number: Option<i32>) -> Result<()> {
+        let is_optional = std::mem::take(&mut self.state.is_optional);
+        if word == "ud" {
+            self.state.target = self.twice;
+            return Ok(());
+        }
+        if self.state.target == Target::Nowhere {
+            return Ok(());
+        }
+        if self.begin_target(word)? {
+            return Ok(());
+        }
+        if is_optional {
+            self.state.target = Target::Nowhere;
+            return Ok(());
+        }
+        match self.state.target {
+            Target::Fonts => self.head.font_word(word, number.unwrap_or(0)),
+            Target::Styles => self.head.style_word(word, number),
+            Target::InfoPart(_) => self.head.moment_word(word, number.unwrap_or(0)),
+            Target::Info if word == "nofpages" => {
+                let pages = number.and_then(|pages| u32::try_from(pages).ok());
+                self.head.metadata.page_count = pages.filter(|pages| *pages > 0);
+            }
+            Target::Body => {
+                self.character_word(word, number);
+                self.paragraph_word(word, number);
+                return self.text_word(word);
+            }
+            Target::Label => {
+                self.character_word(word, number);
+                return self.text_word(word);
+            }
+            Target::Info | Target::Nowhere | Target::Drawing => {}
+        }
+        Ok(())
+    }
+
+    /// Words that say where the text of their group goes. Returns whether this is one.
+    fn begin_target(&mut self, word: &str) -> Result<bool> {
+        let in_body = self.state.target == Target::Body;
+        let target = match word {
+            "fonttbl" => Target::Fonts,
+            "stylesheet" => Target::Styles,
+            "info" => Target::Info,
+            "title" | "author" | "creatim" | "revtim" if self.state.target == Target::Info => {
+                Target::InfoPart(match word {
+                    "title" => "title",
+                    "author" => "author",
+                    "creatim" => "creatim",
+                    _ => "revtim",
+                })
+            }
+            "listtext" | "pntext" if in_body => {
+                self.label.clear();
+                Target::Label
+            }
+            "footnote" if in_body => {
+                self.go_outside(true)?;
+                Target::Body
+            }
+            "shptxt" | "dptxbxtext" if self.state.target == Target::Drawing => {
+                self.go_outside(false)?;
+                Target::Body
+            }
+            "shp" | "do" if in_body => Target::Drawing,
+            // Known words after a star that change nothing.
+            "nesttableprops" => {
+                self.outer_edges = std::mem::take(&mut self.edges);
+                self.state.target
+            }
+            "shpinst" | "moMath" | "moMathPara" => self.state.target,
+            "upr" => {
+                self.twice = self.state.target;
+                Target::Nowhere
+            }
+            "colortbl" | "listtable" | "listoverridetable" | "rsidtbl" | "revtbl" | "filetbl" | "xmlnstbl" | "pict"
+            | "objdata" | "nonesttables" | "shprslt" | "fldinst" | "header" | "headerl" | "headerr" | "headerf"
+            | "footer" | "footerl" | "footerr" | "footerf" | "ftnsep" | "ftnsepc" | "ftncn" | "aftnsep"
+            | "aftnsepc" | "aftncn" | "annotation" | "atnid" | "atnauthor" | "xe" | "tc" | "rxe" | "txe"
+            | "formfield" | "datafield" | "sp" | "bkmkstart" | "bkmkend" => Target::Nowhere,
+            _ => return Ok(false),
+        };
+        self.state.target = target;
+        self.state.is_first = true;
+        Ok(true)
+    }
+
+    fn character_word(&mut self, word: &str, number: Option<i32>) {
+        let is_on = number != Some(0);
+        let number = number.unwrap_or(0);
+        let state = &mut self.state;
+        match word {
+            "plain" => (state.is_hidden, state.is_deleted, state.font) = (false, false, None),
+            "v" => state.is_hidden = is_on,
+            "deleted" => state.is_deleted = is_on,
+            "f" => state.font = self.head.fonts.get(&number).copied(),
+            "uc" => state.fallback = usize::try_from(number).unwrap_or(0).min(16),
+            "ansicpg" => self.head.code_page = CodePage::numbered(number).unwrap_or(self.head.code_page),
+            "mac" => self.head.code_page = CodePage::numbered(10000).unwrap_or(self.head.code_page),
+            "pc" => self.head.code_page = CodePage::numbered(437).unwrap_or(self.head.code_page),
+            "pca" => self.head.code_page = CodePage::numbered(850).unwrap_or(self.head.code_page),
+            "deflang" => self.head.metadata.language = language(number).map(str::to_string),
+            _ => {}
+        }
+    }
+
+    fn paragraph_word(&mut self, word: &str, number: Option<i32>) {
+        let number = number.unwrap_or(0);
+        let size = usize::try_from(number).unwrap_or(0);
+        let paragraph = &mut self.paragraph;
+        match word {
+            "pard" => *paragraph = Paragraph::default(),
+            "s" => paragraph.style = number,
+            "outlinelevel" => paragraph.outline = u8::try_from(number).ok(),
+            "intbl" => paragraph.tables = paragraph.tables.max(1),
+            "itap" => paragraph.tables = size.min(MAX_TABLES),
+            "ilvl" => paragraph.level = size,
+            "trowd" => {
+                let edges = std::mem::take(&mut self.edges);
+                if let Some(table) = self.tables.last_mut().filter(|table| table.has_row && !table.has_cell) {
+                    table.is_defined = true;
+                    table.last_edges = edges;
+                }
+            }
+            "cellx" if self.edges.len() < MAX_CELLS => self.edges.push(number),
+            _ => {}
+        }
+    }
+
+    fn text_word(&mut self, word: &str) -> Result<()> {
+        match word {
+            "par" | "sect" => self.end_paragraph(),
+            "line" | "page" | "column" => self.write("\n"),
+            "tab" => self.write("\t"),
+            "cell" => self.end_cell(1),
+            "nestcell" => self.end_cell(self.paragraph.tables.max(2)),
+            "row" => self.end_row(1),
+            "nestrow" => {
+                self.end_row(self.paragraph.tables.max(2))?;
+                self.edges = std::mem::take(&mut self.outer_edges);
+                Ok(())
+            }
+            "emdash" => self.write("—"),
+            "endash" => self.write("–"),
+            "lquote" => self.write("‘"),
+            "rquote" => self.write("’"),
+            "ldblquote" => self.write("“"),
+            "rdblquote" => self.write("”"),
+            "bullet" => self.write("•"),
+            "emspace" | "enspace" | "qmspace" => self.write(" "),
+            _ => Ok(()),
+        }
+    }
+}

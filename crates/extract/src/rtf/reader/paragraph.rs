@@ -1,0 +1,139 @@
+//! Paragraphs, cells and rows of RTF: all begin where text appears and end where a mark says so.
+
+use super::{Outside, Reader, Table};
+use crate::flow::Shape;
+use socle_core::Result;
+
+impl Reader<'_> {
+    pub(super) fn begin_paragraph(&mut self) -> Result<()> {
+        if !self.is_open {
+            self.tables_to(self.paragraph.tables)?;
+            self.begin_cell();
+            self.flow.begin_paragraph();
+            self.is_open = true;
+        }
+        Ok(())
+    }
+
+    /// The mark of a paragraph was read.
+    pub(super) fn end_paragraph(&mut self) -> Result<()> {
+        if self.is_open {
+            return self.end_open();
+        }
+        self.label.clear();
+        // An empty paragraph between two tables keeps them apart.
+        self.tables_to(self.paragraph.tables)
+    }
+
+    /// Ends the paragraph that is open, if one is.
+    pub(super) fn end_open(&mut self) -> Result<()> {
+        if !std::mem::take(&mut self.is_open) {
+            return Ok(());
+        }
+        let label = std::mem::take(&mut self.label);
+        let label = label.trim();
+        let style = self.head.style(self.paragraph.style);
+        let outline = self.paragraph.outline.or(style.outline).filter(|level| *level < 9);
+        let digits = label.trim_start_matches('(').trim_end_matches(['.', ')']);
+        let says = label.chars().any(char::is_alphanumeric);
+        let shape = match (outline, digits.parse::<u64>()) {
+            (Some(level), _) => Shape::Heading(level + 1),
+            (None, Ok(number)) => Shape::Item(self.paragraph.level, Some(number)),
+            (None, Err(_)) if !label.is_empty() => Shape::Item(self.paragraph.level, None),
+            (None, Err(_)) if style.is_code => Shape::Code,
+            (None, Err(_)) => Shape::Text,
+        };
+        if says
+            && !matches!(shape, Shape::Item(_, Some(_)))
+            && let Some(text) = self.flow.so_far().filter(|text| !text.trim().is_empty())
+        {
+            text.insert_str(0, &format!("{label} "));
+        }
+        self.flow.end_paragraph(shape)
+    }
+
+    /// A cell begins where one has to.
+    pub(super) fn begin_cell(&mut self) {
+        if let Some(table) = self.tables.last_mut() {
+            if std::mem::take(&mut table.is_defined) && !table.has_cell {
+                table.has_row = false;
+                table.edges.push(std::mem::take(&mut table.last_edges));
+            }
+            if !std::mem::replace(&mut table.has_row, true) {
+                self.flow.row(0);
+            }
+            if !std::mem::replace(&mut table.has_cell, true) {
+                self.flow.cell();
+            }
+        }
+    }
+
+    pub(super) fn end_cell(&mut self, depth: usize) -> Result<()> {
+        self.end_open()?;
+        self.tables_to(depth)?;
+        self.begin_cell();
+        if let Some(table) = self.tables.last_mut() {
+            table.has_cell = false;
+        }
+        Ok(())
+    }
+
+    pub(super) fn end_row(&mut self, depth: usize) -> Result<()> {
+        self.end_open()?;
+        self.tables_to(depth)?;
+        if let Some(table) = self.tables.last_mut().filter(|table| table.has_row) {
+            (table.has_row, table.has_cell, table.is_defined) = (false, false, false);
+            table.edges.push(self.edges.clone());
+        }
+        Ok(())
+    }
+
+    /// Begins or ends tables until this many are open.
+    pub(super) fn tables_to(&mut self, depth: usize) -> Result<()> {
+        while self.tables.len() > depth {
+            if let Some(table) = self.tables.pop() {
+                self.flow.spread(&table.edges);
+            }
+            self.flow.end_table()?;
+        }
+        while self.tables.len() < depth {
+            self.begin_cell();
+            self.flow.begin_table();
+            self.tables.push(Table::default());
+        }
+        Ok(())
+    }
+
+    /// A note or a text box begins.
+    pub(super) fn go_outside(&mut self, is_note: bool) -> Result<()> {
+        if is_note {
+            self.begin_paragraph()?;
+            self.flow.begin_note();
+        }
+        self.outside.push(Outside {
+            depth: self.around.len(),
+            is_note,
+            paragraph: std::mem::take(&mut self.paragraph),
+            is_open: std::mem::take(&mut self.is_open),
+            tables: std::mem::take(&mut self.tables),
+            label: std::mem::take(&mut self.label),
+        });
+        Ok(())
+    }
+
+    /// A note or a text box ends.
+    pub(super) fn come_back(&mut self) -> Result<()> {
+        self.end_open()?;
+        self.tables_to(0)?;
+        let Some(outside) = self.outside.pop() else { return Ok(()) };
+        self.paragraph = outside.paragraph;
+        self.is_open = outside.is_open;
+        self.tables = outside.tables;
+        self.label = outside.label;
+        if outside.is_note {
+            let text = self.flow.end_note();
+            self.flow.call_note(&text);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,133 @@
+//! Gathers the cells of a sheet and writes them as tables. Cells come row by row; what is held is one table, its texts
+//! in one string, so that a million of cells costs little more than their text.
+//!
+//! Empty rows end a table, but for one or two of them that set off the numbers from their heads: a row with numbers goes
+//! on with the table above it.
+
+use crate::Writer;
+use socle_core::Result;
+
+/// Most empty rows that may be in a table.
+const MAX_GAP: u32 = 2;
+
+struct Cell {
+    row: u32,
+    column: u32,
+    /// Where its text ends; it begins where that of the cell before ends.
+    end: usize,
+}
+
+/// The cells of a sheet.
+pub struct Grid<'w> {
+    writer: &'w mut Writer,
+    page: u32,
+    /// The name of the sheet until it is written; a sheet without text is left out.
+    name: Option<String>,
+    text: String,
+    cells: Vec<Cell>,
+    /// The cell that the row after a gap begins with.
+    gap: Option<usize>,
+}
+
+impl<'w> Grid<'w> {
+    /// A sheet, counted from 1.
+    pub fn new(page: u32, name: &str, writer: &'w mut Writer) -> Self {
+        Self { writer, page, name: Some(name.to_string()), text: String::new(), cells: Vec::new(), gap: None }
+    }
+
+    /// Adds a cell. Cells without text are none.
+    ///
+    /// # Errors
+    /// See [`Writer::table`].
+    pub fn cell(&mut self, row: u32, column: u32, text: &str) -> Result<()> {
+        if text.trim().is_empty() {
+            return Ok(());
+        }
+        if let Some(last) = self.cells.last().map(|cell| cell.row).filter(|last| *last != row) {
+            self.end_row()?;
+            // A row that comes too early is damage that costs a table its shape only.
+            if row < last || row - last > MAX_GAP + 1 {
+                self.write()?;
+            } else if row - last > 1 {
+                self.gap = Some(self.cells.len());
+            }
+        }
+        self.text.push_str(text);
+        self.cells.push(Cell { row, column, end: self.text.len() });
+        // Each cell adds its borders.
+        self.writer.fits(self.text.len() + 3 * self.cells.len())
+    }
+
+    /// The sheet ends.
+    ///
+    /// # Errors
+    /// See [`Writer::table`].
+    pub fn end(mut self) -> Result<()> {
+        self.end_row()?;
+        self.write()
+    }
+
+    /// Writes what is before a gap, unless the row after it goes on with that.
+    fn end_row(&mut self) -> Result<()> {
+        let Some(first) = self.gap.take().filter(|first| *first > 0 && *first < self.cells.len()) else {
+            return Ok(());
+        };
+        let start = self.cells.get(first - 1).map_or(0, |cell| cell.end);
+        let mut starts = std::iter::once(start).chain(self.cells.iter().skip(first).map(|cell| cell.end));
+        if starts.any(|start| self.text.get(start..).is_some_and(is_number)) {
+            return Ok(());
+        }
+        let text = self.text.split_off(start);
+        let mut cells = self.cells.split_off(first);
+        self.write()?;
+        cells.iter_mut().for_each(|cell| cell.end -= start);
+        (self.text, self.cells) = (text, cells);
+        Ok(())
+    }
+
+    fn write(&mut self) -> Result<()> {
+        if self.cells.is_empty() {
+            return Ok(());
+        }
+        if let Some(name) = self.name.take() {
+            self.writer.page(self.page);
+            self.writer.heading(1, &name)?;
+        }
+        let (text, cells) = (std::mem::take(&mut self.text), std::mem::take(&mut self.cells));
+        // Columns without any text would only make the table wide.
+        let mut columns: Vec<u32> = cells.iter().map(|cell| cell.column).collect();
+        columns.sort_unstable();
+        columns.dedup();
+        let mut rows: Vec<Vec<&str>> = Vec::new();
+        let mut last_row = None;
+        let mut start = 0;
+        for cell in &cells {
+            if last_row != Some(cell.row) {
+                last_row = Some(cell.row);
+                rows.push(Vec::new());
+            }
+            let column = columns.binary_search(&cell.column).unwrap_or_default();
+            if let Some(row) = rows.last_mut() {
+                if row.len() <= column {
+                    row.resize(column + 1, "");
+                }
+                if let Some(place) = row.get_mut(column) {
+                    *place = text.get(start..cell.end).unwrap_or_default();
+                }
+            }
+            start = cell.end;
+        }
+        drop(cells);
+        if columns.len() == 1 {
+            // One column is a text, line by line.
+            let lines = rows.iter().flatten().map(|cell| cell.replace('\n', " "));
+            return self.writer.paragraph(&lines.collect::<Vec<_>>().join("\n"));
+        }
+        self.writer.table(&rows)
+    }
+}
+
+/// Whether a cell that begins so is a number, an amount or a date.
+fn is_number(text: &str) -> bool {
+    text.trim_start_matches(['-', '+', '(', '$', '€', '£', '¥', ' ', '.']).starts_with(|c: char| c.is_ascii_digit())
+}

@@ -1,0 +1,158 @@
+//! Which characters bytes stand for: by the mark at their start, by what they can only be, by what is declared, and at
+//! last by what the words look like.
+
+use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
+use encoding_rs::{Encoding, ISO_8859_15, UTF_16BE, UTF_16LE, WINDOWS_1252};
+use std::borrow::Cow;
+
+/// Bytes that are looked at to find wide characters.
+const SAMPLE: usize = 1 << 16;
+
+/// The text that `bytes` stand for. `declared`: the name of the encoding that the document claims, which is not believed
+/// against the bytes.
+pub(crate) fn decode<'a>(bytes: &'a [u8], declared: Option<&str>) -> Cow<'a, str> {
+    if let Some(text) = wide(bytes) {
+        return text.into();
+    }
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let declared = declared.and_then(|label| Encoding::for_label(label.as_bytes()));
+    let shifts = bytes.windows(2).any(|pair| matches!(pair, b"\x1b$" | b"\x1b("));
+    if let (Ok(text), false) = (std::str::from_utf8(bytes), shifts) {
+        return text.into();
+    }
+    if let Some(text) = broken_utf8(bytes) {
+        return text.into();
+    }
+    if let Some(declared) = declared.filter(|encoding| encoding.is_ascii_compatible() || shifts) {
+        let text = declared.decode_without_bom_handling(bytes).0;
+        // A few wrong bytes do not refute what is declared.
+        let wrong = text.chars().filter(|c| *c == char::REPLACEMENT_CHARACTER).count();
+        if wrong * 100 <= text.chars().count() {
+            return text;
+        }
+    }
+    let mut detector = EncodingDetector::new(Iso2022JpDetection::Allow);
+    detector.feed(bytes, true);
+    let mut encoding = detector.guess(None, Utf8Detection::Deny);
+    if encoding == WINDOWS_1252 && is_latin_9(bytes) {
+        encoding = ISO_8859_15;
+    }
+    encoding.decode_without_bom_handling(bytes).0
+}
+
+/// UTF-16 and UTF-32, with or without a mark. Only they hold bytes that are zero.
+fn wide(bytes: &[u8]) -> Option<String> {
+    let utf_32 = |bytes: &[u8], read: fn([u8; 4]) -> u32| {
+        let characters = bytes.chunks_exact(4).filter_map(|chunk| chunk.try_into().ok()).map(read);
+        characters.map(|c| char::from_u32(c).unwrap_or(char::REPLACEMENT_CHARACTER)).collect::<String>()
+    };
+    let utf_16 = |bytes: &[u8], encoding: &'static Encoding| encoding.decode_without_bom_handling(bytes).0.into_owned();
+    match bytes {
+        [0xff, 0xfe, 0, 0, rest @ ..] => return Some(utf_32(rest, u32::from_le_bytes)),
+        [0, 0, 0xfe, 0xff, rest @ ..] => return Some(utf_32(rest, u32::from_be_bytes)),
+        [0xff, 0xfe, rest @ ..] => return Some(utf_16(rest, UTF_16LE)),
+        [0xfe, 0xff, rest @ ..] => return Some(utf_16(rest, UTF_16BE)),
+        _ => {}
+    }
+    let sample = bytes.get(..SAMPLE).unwrap_or(bytes);
+    if !sample.contains(&0) {
+        return None;
+    }
+    let quads = sample.chunks_exact(4);
+    let count = quads.len();
+    let (low, high) = quads.fold((0, 0), |(low, high), quad| match quad {
+        [_, _, 0..=2, 0] => (low + 1, high),
+        [0, 0..=2, _, _] => (low, high + 1),
+        _ => (low, high),
+    });
+    if count > 0 && low == count {
+        return Some(utf_32(bytes, u32::from_le_bytes));
+    }
+    if count > 0 && high == count {
+        return Some(utf_32(bytes, u32::from_be_bytes));
+    }
+    [UTF_16LE, UTF_16BE]
+        .into_iter()
+        .find(|encoding| is_utf_16(sample, encoding))
+        .map(|encoding| utf_16(bytes, encoding))
+}
+
+/// Whether a sample makes sense in an encoding of pairs: it is valid, holds no control characters, and spaces or ends
+/// of lines.
+fn is_utf_16(sample: &[u8], encoding: &'static Encoding) -> bool {
+    let pairs: Vec<u16> = sample
+        .chunks_exact(2)
+        .filter_map(|pair| pair.try_into().ok())
+        .map(if encoding == UTF_16LE { u16::from_le_bytes } else { u16::from_be_bytes })
+        .collect();
+    let is_control = |unit: u16| (unit < 0x20 && !matches!(unit, 9..=13)) || matches!(unit, 0x7f..=0x9f | 0xfff0..);
+    // U+2000 and U+0A00 are what a space and the end of a line become in the wrong order of bytes.
+    let swapped = |unit: u16| matches!(unit, 0x2000 | 0x0a00 | 0x0d00 | 0x0900 | 0x3000);
+    let spaces = pairs.iter().filter(|unit| matches!(unit, 9 | 10 | 13 | 0x20 | 0x3000)).count();
+    let narrow = pairs.iter().filter(|unit| **unit < 0x100).count();
+    let wrong = pairs.iter().filter(|unit| swapped(**unit)).count();
+    let private = pairs.iter().filter(|unit| matches!(unit, 0xe000..=0xf8ff)).count();
+    let last = pairs.len().saturating_sub(1);
+    let invalid = char::decode_utf16(pairs.iter().copied()).enumerate().any(|(at, read)| read.is_err() && at < last);
+    !invalid
+        && !pairs.is_empty()
+        && !pairs.iter().any(|unit| is_control(*unit))
+        && ((spaces > 0 && wrong <= spaces) || narrow * 2 > pairs.len())
+        && private * 10 <= pairs.len()
+}
+
+/// UTF-8 in which some bytes are wrong, as when parts were pasted from elsewhere: they are read as Windows reads them.
+/// A character that is cut off at the end is left out.
+fn broken_utf8(bytes: &[u8]) -> Option<String> {
+    let bytes = match std::str::from_utf8(bytes) {
+        Err(error) if error.error_len().is_none() => bytes.get(..error.valid_up_to()).unwrap_or(bytes),
+        _ => bytes,
+    };
+    let (mut right, mut wrong) = (0_usize, 0_usize);
+    for chunk in bytes.utf8_chunks() {
+        right += chunk.valid().chars().filter(|c| !c.is_ascii()).count();
+        wrong += usize::from(!chunk.invalid().is_empty());
+    }
+    // In other encodings that look like UTF-8 here and there, most of it does not.
+    if right < wrong.saturating_mul(2).max(1) {
+        return None;
+    }
+    let mut text = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        text.push_str(&WINDOWS_1252.decode_without_bom_handling(chunk.invalid()).0);
+    }
+    Some(text)
+}
+
+/// Whether Latin text is ISO-8859-15 and not windows-1252, which it differs from in eight characters: a sign of money
+/// that nobody uses, or fractions and accents in the middle of words.
+fn is_latin_9(bytes: &[u8]) -> bool {
+    if bytes.iter().any(|byte| matches!(byte, 0x80..=0x9f)) {
+        return false;
+    }
+    let letter = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_alphabetic() || *byte >= 0xc0);
+    bytes.iter().enumerate().any(|(at, byte)| {
+        let before = letter(at.checked_sub(1).and_then(|at| bytes.get(at)));
+        let after = bytes.get(at + 1);
+        match byte {
+            0xa4 => true,
+            0xbd => before || matches!(after, Some(b'u' | b'i')),
+            0xbc => matches!(after, Some(b'u' | b'U')),
+            0xa6 | 0xa8 | 0xb4 | 0xb8 => before && letter(after),
+            0xbe => before && after.is_none_or(|byte| !byte.is_ascii_digit()),
+            _ => false,
+        }
+    })
+}
+
+/// Whether the bytes are those of a text, in whatever encoding.
+pub(crate) fn is_text(bytes: &[u8]) -> bool {
+    let sample = bytes.get(..SAMPLE).unwrap_or(bytes);
+    let text = decode(sample, None);
+    let odd =
+        |c: char| (c.is_control() && !c.is_ascii_whitespace() && c != '\u{1b}') || c == char::REPLACEMENT_CHARACTER;
+    let count = text.chars().filter(|c| odd(*c)).count();
+    // A few stray bytes are no reason to refuse a text.
+    count * 20 <= text.chars().count()
+}

@@ -1,0 +1,194 @@
+//! Markdown as it is, cut where blocks begin. Read line by line and not by pulldown-cmark, which panics on some
+//! documents and takes quadratic time on others, and which gives no more than this at the outermost level.
+
+use crate::Writer;
+use socle_core::Result;
+use socle_core::document::{BlockKind, Metadata};
+
+/// Writes the blocks of `text`.
+pub(super) fn write(text: &str, writer: &mut Writer) -> Result<()> {
+    let text = text.replace("\r\n", "\n").replace('\r', "\n").replace('\0', "");
+    let lines: Vec<&str> = text.lines().collect();
+    let mut rest = lines.get(front_matter(&lines, writer.metadata())..).unwrap_or_default();
+    while let Some(first) = rest.first() {
+        if first.trim().is_empty() {
+            rest = rest.get(1..).unwrap_or_default();
+            continue;
+        }
+        let (kind, count) = block(rest);
+        let (block, after) = rest.split_at(count.clamp(1, rest.len()));
+        rest = after;
+        write_block(kind, block, writer)?;
+    }
+    Ok(())
+}
+
+fn write_block(kind: BlockKind, lines: &[&str], writer: &mut Writer) -> Result<()> {
+    if let BlockKind::Heading(level) = kind {
+        // On one line, so that all headings look alike.
+        let text = if lines.len() > 1 { lines.get(..lines.len() - 1).unwrap_or_default() } else { lines };
+        let text = text.join(" ");
+        let text = text.trim().trim_start_matches('#').trim();
+        return writer.heading(level, without_attributes(text.trim_end_matches('#').trim_end()));
+    }
+    let block = lines.join("\n");
+    let block = block.trim_end();
+    if block.is_empty() { Ok(()) } else { writer.block(kind, block) }
+}
+
+/// A heading without the `{#name}` that some writers put behind it.
+fn without_attributes(text: &str) -> &str {
+    match text.rfind("{#").or_else(|| text.rfind("{.")) {
+        Some(start) if text.ends_with('}') => text.get(..start).unwrap_or(text).trim_end(),
+        _ => text,
+    }
+}
+
+/// Lines of metadata at the start, in YAML or TOML, which are taken over.
+fn front_matter(lines: &[&str], metadata: &mut Metadata) -> usize {
+    let Some(mark @ ("---" | "+++")) = lines.first().map(|line| line.trim_end()) else { return 0 };
+    let is_end = |line: &&str| line.trim_end() == mark || (mark == "---" && line.trim_end() == "...");
+    let Some(end) = lines.iter().skip(1).position(is_end).filter(|end| *end > 0) else { return 0 };
+    let inside = lines.get(1..=end).unwrap_or_default();
+    if !inside.iter().any(|line| line.contains([':', '='])) {
+        return 0;
+    }
+    for line in inside {
+        let Some((name, value)) = line.split_once(if mark == "---" { ':' } else { '=' }) else { continue };
+        let value = value.trim().trim_matches(['"', '\'', '[', ']']).trim().replace(['"', '\''], "");
+        let slot = match name.trim().to_ascii_lowercase().as_str() {
+            "title" => &mut metadata.title,
+            "author" | "authors" => &mut metadata.author,
+            "lang" | "language" => &mut metadata.language,
+            "date" | "created" | "published" => &mut metadata.created,
+            "updated" | "modified" | "lastmod" => &mut metadata.modified,
+            _ => continue,
+        };
+        *slot = Some(value).filter(|value| !value.is_empty());
+    }
+    for slot in [&mut metadata.created, &mut metadata.modified] {
+        *slot = slot.as_deref().and_then(crate::html::time);
+    }
+    end + 2
+}
+
+/// The kind of the block that begins here, and the number of its lines.
+fn block(lines: &[&str]) -> (BlockKind, usize) {
+    let first = lines.first().copied().unwrap_or_default();
+    if let Some(level) = heading(first) {
+        return (BlockKind::Heading(level), 1);
+    }
+    if let Some((mark, length)) = fence(first) {
+        let ends = |line: &&str| {
+            let line = line.trim();
+            line.len() >= length && line.chars().all(|c| c == mark)
+        };
+        let end = lines.iter().skip(1).position(ends).map_or(lines.len(), |end| end + 2);
+        return (BlockKind::Code, end);
+    }
+    if indent(first) >= 4 {
+        let code = lines.iter().take_while(|line| line.trim().is_empty() || indent(line) >= 4).count();
+        return (BlockKind::Code, code - trailing_empty(lines.get(..code).unwrap_or_default()));
+    }
+    if item(first).is_some() {
+        return (BlockKind::List, list(lines));
+    }
+    if lines.get(1).is_some_and(|line| is_table_rule(line)) && first.contains('|') {
+        let end = lines.iter().skip(2).take_while(|line| !line.trim().is_empty() && line.contains('|')).count();
+        return (BlockKind::Table, end + 2);
+    }
+    paragraph(lines)
+}
+
+/// A paragraph goes on to an empty line or to something that begins a block; a line of marks makes it a heading.
+fn paragraph(lines: &[&str]) -> (BlockKind, usize) {
+    let is_quote = lines.first().is_some_and(|line| line.trim_start().starts_with('>'));
+    for (at, line) in lines.iter().enumerate().skip(1) {
+        let trimmed = line.trim();
+        let is_rule = |mark: char| indent(line) < 4 && !trimmed.is_empty() && trimmed.chars().all(|c| c == mark);
+        if trimmed.is_empty() || heading(line).is_some() || fence(line).is_some() {
+            return (BlockKind::Paragraph, at);
+        }
+        if !is_quote && (is_rule('=') || is_rule('-')) {
+            return (BlockKind::Heading(if is_rule('=') { 1 } else { 2 }), at + 1);
+        }
+        // A number in the middle of a paragraph begins a list only if it is 1.
+        let begins = item(line).is_some_and(|number| number.is_none_or(|number| number == 1));
+        let quotes = trimmed.starts_with('>') != is_quote && !is_quote;
+        if begins || quotes {
+            return (BlockKind::Paragraph, at);
+        }
+    }
+    (BlockKind::Paragraph, lines.len())
+}
+
+/// Lines of a list: its items, what is indented below them, and the lines that go on in a paragraph.
+fn list(lines: &[&str]) -> usize {
+    let mut count = 0;
+    let mut after_empty = false;
+    let mut fenced = None;
+    for line in lines {
+        let is_empty = line.trim().is_empty();
+        if let Some((mark, length)) = fenced {
+            if line.trim().len() >= length && line.trim().chars().all(|c| c == mark) {
+                fenced = None;
+            }
+        } else {
+            let inside = indent(line) >= 2 || item(line).is_some();
+            let ends = (after_empty && !inside) || heading(line).is_some() || (!inside && fence(line).is_some());
+            if !is_empty && ends {
+                break;
+            }
+            fenced = fence(line).filter(|_| indent(line) >= 2);
+        }
+        after_empty = is_empty;
+        count += 1;
+    }
+    count - trailing_empty(lines.get(..count).unwrap_or_default())
+}
+
+fn trailing_empty(lines: &[&str]) -> usize {
+    lines.iter().rev().take_while(|line| line.trim().is_empty()).count()
+}
+
+/// Columns before the first character that is seen.
+fn indent(line: &str) -> usize {
+    line.chars().take_while(|c| matches!(c, ' ' | '\t')).map(|c| if c == '\t' { 4 } else { 1 }).sum()
+}
+
+fn heading(line: &str) -> Option<u8> {
+    let text = line.trim_start();
+    let marks = text.chars().take_while(|c| *c == '#').count();
+    let after = text.get(marks..)?;
+    let is_heading =
+        indent(line) < 4 && (1..=6).contains(&marks) && (after.is_empty() || after.starts_with([' ', '\t']));
+    u8::try_from(marks).ok().filter(|_| is_heading)
+}
+
+/// Mark and length of a fence of code.
+fn fence(line: &str) -> Option<(char, usize)> {
+    let text = line.trim_start();
+    let mark = text.chars().next().filter(|c| matches!(c, '`' | '~'))?;
+    let length = text.chars().take_while(|c| *c == mark).count();
+    let info = text.get(length..)?;
+    (length >= 3 && (mark == '~' || !info.contains('`'))).then_some((mark, length))
+}
+
+/// The number of an item of a list, `None` inside if it has none.
+fn item(line: &str) -> Option<Option<u64>> {
+    let text = line.trim_start();
+    let is_rule = text.len() >= 3 && text.chars().all(|c| matches!(c, '-' | '*' | '_' | ' '));
+    let rest = text.strip_prefix(['-', '*', '+']);
+    if let Some(rest) = rest.filter(|_| !is_rule || text.chars().filter(|c| *c != ' ').count() < 3) {
+        return (rest.is_empty() || rest.starts_with([' ', '\t'])).then_some(None);
+    }
+    let digits = text.chars().take_while(char::is_ascii_digit).count();
+    let rest = text.get(digits..)?.strip_prefix(['.', ')'])?;
+    let number = text.get(..digits)?.parse().ok().filter(|_| digits <= 9)?;
+    (rest.is_empty() || rest.starts_with([' ', '\t'])).then_some(Some(number))
+}
+
+fn is_table_rule(line: &str) -> bool {
+    let line = line.trim();
+    line.contains('-') && line.contains('|') && line.chars().all(|c| matches!(c, '-' | '|' | ':' | ' '))
+}
