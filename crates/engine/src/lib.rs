@@ -6,6 +6,7 @@
 //! links against PostgreSQL.
 
 pub mod control;
+pub mod document;
 pub mod keyword;
 pub mod model;
 pub mod outbox;

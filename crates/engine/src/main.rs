@@ -7,6 +7,7 @@ use socle_core::protocol::{
     ENGINE_LOCK, EngineReport, EngineSettings, KEYWORD_DIRECTORY, RUNTIME_DIRECTORY, SOCKET_NAME,
 };
 use socle_engine::control::{self, Control};
+use socle_engine::document::Nursery;
 use socle_engine::keyword::cache::Cache;
 use socle_engine::model::runtime::Runtime;
 use socle_engine::model::store::{EVICTION_PATIENCE, Store};
@@ -14,6 +15,7 @@ use socle_engine::outbox::Outbox;
 use socle_engine::scheduler::Scheduler;
 use socle_engine::server::{OUTBOX, Server};
 use socle_engine::statistics::Statistics;
+use socle_engine::work::Resources;
 use socle_engine::{process, sandbox, seconds_since_1970};
 use std::error::Error;
 use std::fs::File;
@@ -34,6 +36,8 @@ fn main() {
 
 fn serve() -> Result<(), Box<dyn Error>> {
     process::prepare()?;
+    // Before there are threads, and anything that a reader of documents must not have.
+    let nursery = Arc::new(Nursery::start()?);
     let (stream, settings) = control::connect()?;
     if !process::is_child_of(settings.supervisor_pid) {
         return Err("the supervisor is gone".into());
@@ -44,13 +48,7 @@ fn serve() -> Result<(), Box<dyn Error>> {
     lock.lock()?;
     // Released by the end of the process.
     std::mem::forget(lock);
-    let socket = runtime_directory.join(SOCKET_NAME);
-    match std::fs::remove_file(&socket) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
-        _ => {}
-    }
-    let listener = UnixListener::bind(&socket)?;
-    listener.set_nonblocking(true)?;
+    let listener = listen(&runtime_directory.join(SOCKET_NAME))?;
     let (termination, signalled) = std::os::unix::net::UnixStream::pair()?;
     signal_hook::low_level::pipe::register(libc::SIGTERM, signalled)?;
     termination.set_nonblocking(true)?;
@@ -70,16 +68,16 @@ fn serve() -> Result<(), Box<dyn Error>> {
     let models = settings.model_directory.clone().into();
     let runtime = Arc::new(Runtime::new(library));
     let store = Arc::new(Store::new(models, runtime, settings.memory_limit_bytes, EVICTION_PATIENCE));
-    let keyword = Arc::new(Cache::new(&keyword_directory));
-    let scheduler = Scheduler::start(&store, &keyword, &outbox, &statistics, threads, settings.batch_tokens as usize)?;
+    let resources = Resources { store, keyword: Arc::new(Cache::new(&keyword_directory)), nursery };
+    let batch_tokens = settings.batch_tokens as usize;
+    let scheduler = Scheduler::start(&resources, &outbox, &statistics, threads, batch_tokens)?;
     let server = Server {
         poll,
         listener: mio::net::UnixListener::from_std(listener),
         termination: UnixStream::from_std(termination),
         scheduler,
         outbox,
-        keyword,
-        store,
+        resources,
         statistics,
         control,
         report: EngineReport {
@@ -96,6 +94,16 @@ fn serve() -> Result<(), Box<dyn Error>> {
     };
     server.run()?;
     Ok(())
+}
+
+fn listen(socket: &Path) -> std::io::Result<UnixListener> {
+    match std::fs::remove_file(socket) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let listener = UnixListener::bind(socket)?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
 }
 
 fn threads(settings: &EngineSettings) -> usize {

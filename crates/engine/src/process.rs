@@ -5,6 +5,9 @@
 
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, setrlimit};
 use std::io;
+use std::os::fd::{FromRawFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
 
 /// Nice value of bulk workers: at 10 a thread has a tenth of the weight of one at 0 (sched(7), kernel/sched/core.c).
 const BULK_NICE: i32 = 10;
@@ -42,6 +45,47 @@ pub fn prepare() -> io::Result<()> {
     Ok(())
 }
 
+/// Makes this process, which has just been forked, one that forks others: it dies with the engine, whatever signals the
+/// postmaster's process group gets, and its standard descriptors lead nowhere.
+///
+/// # Errors
+/// Whatever the operating system refuses.
+pub fn become_nursery() -> io::Result<()> {
+    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+    // SAFETY: SIG_IGN is a valid disposition.
+    unsafe { libc::signal(libc::SIGTERM, libc::SIG_IGN) };
+    rustix::thread::set_name(c"socle documents")?;
+    let nowhere = std::fs::OpenOptions::new().read(true).write(true).open("/dev/null")?;
+    rustix::stdio::dup2_stdin(&nowhere)?;
+    rustix::stdio::dup2_stdout(&nowhere)?;
+    rustix::stdio::dup2_stderr(&nowhere)?;
+    Ok(())
+}
+
+/// Makes this process, which has just been forked, one that has nothing but `socket`, and neither time nor memory
+/// without end. It dies with the process that forked it.
+///
+/// # Errors
+/// Whatever the operating system refuses.
+pub fn become_reader(socket: OwnedFd, timeout: Duration, memory: u64) -> io::Result<UnixStream> {
+    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+    rustix::thread::set_name(c"socle reader")?;
+    rustix::stdio::dup2_stdin(&socket)?;
+    drop(socket);
+    // SAFETY: nothing but the three standard descriptors is used from here on.
+    unsafe { libc::close_range(3, libc::c_uint::MAX, 0) };
+    lower_priority_of_thread();
+    let limit = |resource, most: u64| setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) });
+    limit(Resource::Core, 0)?;
+    limit(Resource::Fsize, 0)?;
+    limit(Resource::As, memory)?;
+    let seconds = timeout.as_secs().max(1);
+    // The first ends it by SIGXCPU, which says why; the second by SIGKILL.
+    setrlimit(Resource::Cpu, Rlimit { current: Some(seconds), maximum: Some(seconds + 1) })?;
+    // SAFETY: descriptor 0 is the socket, and nothing else uses it.
+    Ok(unsafe { UnixStream::from_raw_fd(0) })
+}
+
 /// A descriptor for every backend: the soft limit is usually 1,024, for the sake of programs that use select(2), and
 /// max_connections may be higher.
 fn raise_descriptor_limit() -> io::Result<()> {
@@ -56,7 +100,7 @@ pub fn is_child_of(parent: u32) -> bool {
 }
 
 /// Something that becomes readable when the process ends, if there is such a process.
-pub fn watch(pid: u32) -> Option<std::os::fd::OwnedFd> {
+pub fn watch(pid: u32) -> Option<OwnedFd> {
     let pid = Pid::from_raw(i32::try_from(pid).ok()?)?;
     rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).ok()
 }

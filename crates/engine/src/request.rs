@@ -3,6 +3,7 @@
 use crate::keyword::serve::Task;
 use crate::model::tokenizer::Tokens;
 use socle_core::chunk::Format;
+use socle_core::document::ExtractLimits;
 use socle_core::model::{ModelOverrides, ModelSpec};
 use socle_core::protocol::{self, Role};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::AcqRel, Ordering::Acquire, Ordering::Release};
@@ -18,11 +19,13 @@ pub enum Lane {
     Bulk = 1,
     /// Somebody waits for an answer that takes no model and less than the run of one.
     Keyword = 2,
+    /// Work that another process does, for as long as it likes.
+    Document = 3,
 }
 
 impl Lane {
     /// All of them, each at its own number.
-    pub const ALL: [Self; 3] = [Self::Interactive, Self::Bulk, Self::Keyword];
+    pub const ALL: [Self; 4] = [Self::Interactive, Self::Bulk, Self::Keyword, Self::Document];
 }
 
 /// What is to be done.
@@ -44,6 +47,8 @@ pub enum Job {
         previous: Vec<String>,
         content: String,
     },
+    /// See [`protocol::Request::Extract`].
+    Extract { media_type: Option<String>, name: Option<String>, limits: ExtractLimits, bytes: Vec<u8> },
     /// About the keyword index.
     Keyword(Task),
     /// See [`protocol::Request::Inspect`].
@@ -68,6 +73,10 @@ impl Job {
                 let (model, previous) = (model.map(Arc::new), owned(previous));
                 Self::Chunk { model, max_size, overlap, format, previous, content: content.into() }
             }
+            protocol::Request::Extract { media_type, name, limits, bytes } => {
+                let [media_type, name] = [media_type, name].map(|hint| hint.map(str::to_string));
+                Self::Extract { media_type, name, limits, bytes: bytes.to_vec() }
+            }
             protocol::Request::Inspect { name, directory, overrides } => {
                 Self::Inspect { name: name.into(), directory: directory.into(), overrides }
             }
@@ -80,6 +89,7 @@ impl Job {
         match self {
             Self::Embed { role: Role::Query, .. } | Self::Rerank { .. } => Lane::Interactive,
             Self::Keyword(task) => task.lane(),
+            Self::Extract { .. } => Lane::Document,
             _ => Lane::Bulk,
         }
     }

@@ -1,4 +1,5 @@
-//! Takes from the engine what it never needs: sockets of its own, other programs, other processes, other files.
+//! Takes from the engine what it never needs: sockets of its own, other programs, other processes, other files. A process
+//! that reads a document is left with even less.
 //!
 //! A model is code that somebody else wrote. If it breaks out of ONNX Runtime, it finds itself in a process that can
 //! read models, compute, and answer the connections it was given. Called once, before any thread is started.
@@ -7,7 +8,9 @@ use landlock::{
     ABI, Access, AccessFs, AccessNet, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetStatus, Scope,
     path_beneath_rules,
 };
-use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
+use seccompiler::{
+    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
+};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -41,6 +44,41 @@ const SYSTEM_PATHS: [&str; 9] = [
     "/dev/urandom",
 ];
 
+/// System calls that a process has which reads one document: memory, its one socket, its own end. All others return EPERM.
+const READER_CALLS: [i64; 31] = [
+    libc::SYS_read,
+    libc::SYS_write,
+    libc::SYS_readv,
+    libc::SYS_writev,
+    libc::SYS_recvfrom,
+    libc::SYS_sendto,
+    libc::SYS_shutdown,
+    libc::SYS_close,
+    libc::SYS_fcntl,
+    libc::SYS_mmap,
+    libc::SYS_mprotect,
+    libc::SYS_munmap,
+    libc::SYS_mremap,
+    libc::SYS_madvise,
+    libc::SYS_brk,
+    libc::SYS_futex,
+    libc::SYS_rt_sigaction,
+    libc::SYS_rt_sigprocmask,
+    libc::SYS_rt_sigreturn,
+    libc::SYS_sigaltstack,
+    libc::SYS_exit,
+    libc::SYS_exit_group,
+    libc::SYS_getrandom,
+    libc::SYS_clock_gettime,
+    libc::SYS_sched_yield,
+    libc::SYS_getpid,
+    libc::SYS_gettid,
+    libc::SYS_rseq,
+    libc::SYS_sched_getaffinity,
+    libc::SYS_sysinfo,
+    libc::SYS_uname,
+];
+
 /// What holds, in the words of `socle.engine_status`.
 #[derive(Clone, Debug)]
 pub struct Sandbox {
@@ -65,13 +103,26 @@ pub fn enter(model_directory: &Path, onnxruntime_library: &Path, keyword_directo
     Sandbox { network, files, missing }
 }
 
+/// Closes the sandbox around a process that is going to read one document: no files, no network, no other processes.
+///
+/// # Errors
+/// When the kernel has no seccomp.
+pub fn enter_reader() -> Result<(), Box<dyn std::error::Error>> {
+    let mut rules: BTreeMap<i64, Vec<SeccompRule>> = READER_CALLS.into_iter().map(|call| (call, Vec::new())).collect();
+    // abort() signals the process that calls it.
+    let own = SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, std::process::id().into())?;
+    rules.insert(libc::SYS_tgkill, vec![SeccompRule::new(vec![own])?]);
+    let denied = SeccompAction::Errno(libc::EPERM.cast_unsigned());
+    let filter = SeccompFilter::new(rules, denied, SeccompAction::Allow, std::env::consts::ARCH.try_into()?)?;
+    Ok(seccompiler::apply_filter(&BpfProgram::try_from(filter)?)?)
+}
+
 fn restrict_calls() -> Result<(), Box<dyn std::error::Error>> {
     let mut calls = DENIED.to_vec();
     if cfg!(target_arch = "x86_64") {
         calls.extend(DENIED.iter().map(|call| call | X32_BIT));
     }
-    let rules: BTreeMap<i64, Vec<seccompiler::SeccompRule>> =
-        calls.into_iter().map(|call| (call, Vec::new())).collect();
+    let rules: BTreeMap<i64, Vec<SeccompRule>> = calls.into_iter().map(|call| (call, Vec::new())).collect();
     let denied = SeccompAction::Errno(libc::EPERM.cast_unsigned());
     let filter = SeccompFilter::new(rules, SeccompAction::Allow, denied, std::env::consts::ARCH.try_into()?)?;
     seccompiler::apply_filter_all_threads(&BpfProgram::try_from(filter)?)?;

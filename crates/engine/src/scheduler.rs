@@ -6,14 +6,13 @@
 //!
 //! A suspect request, one that was under way when an engine died, runs when nothing else does.
 
-use crate::keyword::cache::Cache;
 use crate::outbox::Outbox;
+use crate::process;
 use crate::ready::{Budget, Ready};
 use crate::request::{Item, Lane, Request};
 use crate::statistics::Statistics;
 use crate::turns::Turns;
-use crate::work::Worker;
-use crate::{model::store::Store, process};
+use crate::work::{Resources, Worker};
 use ort::session::RunOptions;
 use socle_core::{Error, Kind, Result};
 use std::collections::{HashMap, VecDeque};
@@ -82,8 +81,7 @@ impl Scheduler {
     /// # Errors
     /// `OutOfMemory` when the operating system gives no thread.
     pub fn start(
-        store: &Arc<Store>,
-        keyword: &Arc<Cache>,
+        resources: &Resources,
         outbox: &Arc<Outbox>,
         statistics: &Arc<Statistics>,
         threads: usize,
@@ -99,8 +97,7 @@ impl Scheduler {
             for _ in 0..threads {
                 let worker = Worker {
                     scheduler: scheduler.clone(),
-                    store: store.clone(),
-                    keyword: keyword.clone(),
+                    resources: resources.clone(),
                     outbox: outbox.clone(),
                     statistics: statistics.clone(),
                 };
@@ -108,6 +105,7 @@ impl Scheduler {
                     Lane::Interactive => "socle query",
                     Lane::Bulk => "socle bulk",
                     Lane::Keyword => "socle keyword",
+                    Lane::Document => "socle document",
                 };
                 let run = move || {
                     if lane == Lane::Bulk {

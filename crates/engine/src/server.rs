@@ -6,20 +6,21 @@
 mod connection;
 
 use crate::control::Control;
-use crate::keyword::cache::Cache;
-use crate::model::store::Store;
 use crate::outbox::{Outbox, frame};
 use crate::process;
 use crate::request::{Job, Lane, Request};
 use crate::scheduler::Scheduler;
 use crate::statistics::Statistics;
+use crate::work::Resources;
 use connection::{Connection, Message, Received};
 use mio::net::{UnixListener, UnixStream};
+use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 use socle_core::protocol::{ALIVE_INTERVAL_SECONDS, EngineReport, FLAG_SUSPECT, PROTOCOL_VERSION, Response};
 use socle_core::{Error, Kind};
 use std::collections::HashMap;
 use std::io;
+use std::os::fd::AsRawFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -28,7 +29,9 @@ const LISTENER: Token = Token(0);
 const TERMINATION: Token = Token(1);
 /// Answers are in the outbox.
 pub const OUTBOX: Token = Token(2);
-const FIRST_CONNECTION: u64 = 3;
+/// The process that forks readers of documents is gone.
+const NURSERY: Token = Token(3);
+const FIRST_CONNECTION: u64 = 4;
 
 /// Longest time that leaving takes.
 const FAREWELL: Duration = Duration::from_millis(200);
@@ -45,10 +48,8 @@ pub struct Server {
     pub scheduler: Arc<Scheduler>,
     /// Where answers come from.
     pub outbox: Arc<Outbox>,
-    /// Told who has left.
-    pub keyword: Arc<Cache>,
-    /// For the report.
-    pub store: Arc<Store>,
+    /// What the workers work with.
+    pub resources: Resources,
     /// For the report.
     pub statistics: Arc<Statistics>,
     /// Told when serving begins.
@@ -78,6 +79,8 @@ impl Server {
     pub fn run(mut self) -> io::Result<()> {
         self.poll.registry().register(&mut self.listener, LISTENER, Interest::READABLE)?;
         self.poll.registry().register(&mut self.termination, TERMINATION, Interest::READABLE)?;
+        let nursery = self.resources.nursery.line().as_raw_fd();
+        self.poll.registry().register(&mut SourceFd(&nursery), NURSERY, Interest::READABLE)?;
         let mut connections = Connections::default();
         let mut events = Events::with_capacity(256);
         self.control.ready();
@@ -91,7 +94,7 @@ impl Server {
             for event in &events {
                 match event.token() {
                     LISTENER => self.accept(&mut connections)?,
-                    TERMINATION => leave(&mut connections),
+                    TERMINATION | NURSERY => leave(&mut connections),
                     Token(token) => {
                         if let Some(connection) = connections.open.get_mut(&(token as u64)) {
                             connection.readable |= event.is_readable();
@@ -152,7 +155,7 @@ impl Server {
                 let under_way: usize = connection.requests.values().map(|request| request.bytes).sum();
                 connections.bytes -= under_way + connection.claimed;
                 self.scheduler.cancel(number, connection.requests.into_values());
-                self.keyword.forget_connection(number);
+                self.resources.keyword.forget_connection(number);
             }
         }
     }
@@ -216,14 +219,15 @@ impl Server {
         let reading = self.statistics.read();
         let all = || connections.open.values().chain([current]);
         let queue = |lane: Lane| {
-            let in_lane = |job: &Job| (job.lane() == Lane::Bulk) == (lane == Lane::Bulk);
+            let is_bulk = |lane: Lane| matches!(lane, Lane::Bulk | Lane::Document);
+            let in_lane = |job: &Job| is_bulk(job.lane()) == is_bulk(lane);
             let requests = all().flat_map(|connection| connection.requests.values());
             requests.filter(|request| in_lane(&request.job)).count() as u32
         };
         EngineReport {
-            onnxruntime_version: self.store.runtime_version(),
+            onnxruntime_version: self.resources.store.runtime_version(),
             memory_bytes: crate::resident_bytes(),
-            models: self.store.report(),
+            models: self.resources.store.report(),
             connection_count: all().count() as u32,
             interactive_queue: queue(Lane::Interactive),
             bulk_queue: queue(Lane::Bulk),

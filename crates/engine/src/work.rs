@@ -1,5 +1,6 @@
 //! What a worker thread does with a task. Every way to fail, panics included, ends in an answer.
 
+use crate::document::Nursery;
 use crate::keyword::cache::Cache;
 use crate::keyword::serve;
 use crate::model::loaded::Model;
@@ -38,14 +39,23 @@ const CHUNK_LIMIT_RATIO: usize = 8;
 /// Longest wait for [`Response::Alone`] to leave. A backend that does not read is about to be dropped anyway.
 const ALONE_PATIENCE: Duration = Duration::from_secs(1);
 
-/// One worker thread.
-pub struct Worker {
-    /// Gives tasks.
-    pub scheduler: Arc<Scheduler>,
+/// What all workers share and work with.
+#[derive(Clone)]
+pub struct Resources {
     /// Gives models.
     pub store: Arc<Store>,
     /// Gives segments of the keyword index.
     pub keyword: Arc<Cache>,
+    /// Gives processes that read documents.
+    pub nursery: Arc<Nursery>,
+}
+
+/// One worker thread.
+pub struct Worker {
+    /// Gives tasks.
+    pub scheduler: Arc<Scheduler>,
+    /// Gives the rest.
+    pub resources: Resources,
     /// Takes answers.
     pub outbox: Arc<Outbox>,
     /// Counts.
@@ -125,7 +135,7 @@ impl Worker {
                 })
             }
             Job::CountTokens { model, content } => {
-                let count = self.store.checked(model, &|| request.is_cancelled())?.model()?.count(content)?;
+                let count = self.resources.store.checked(model, &|| request.is_cancelled())?.model()?.count(content)?;
                 let count = u32::try_from(count).unwrap_or(u32::MAX);
                 self.outbox.answer(request, &Response::Count(count));
                 Ok(Vec::new())
@@ -135,14 +145,21 @@ impl Worker {
                 self.chunk(request, model.as_deref(), *max_size, *overlap, *format, &previous, content)?;
                 Ok(Vec::new())
             }
+            Job::Extract { media_type, name, limits, bytes } => {
+                let (media_type, name) = (media_type.as_deref(), name.as_deref());
+                let document = self.resources.nursery.read(request, media_type, name, *limits, bytes)?;
+                self.outbox.answer(request, &Response::Extracted(Box::new(document)));
+                Ok(Vec::new())
+            }
             Job::Keyword(task) => {
-                serve::answer(&self.keyword, &self.outbox, request, task)?;
+                serve::answer(&self.resources.keyword, &self.outbox, request, task)?;
                 Ok(Vec::new())
             }
             Job::Inspect { name, directory, overrides } => {
-                let options = self.store.run_options()?;
+                let options = self.resources.store.run_options()?;
                 let _run = self.scheduler.run_begins(&options, vec![request.clone()]);
-                let spec = self.store.inspect(name, directory, overrides, &options, &|| request.is_cancelled())?;
+                let spec =
+                    self.resources.store.inspect(name, directory, overrides, &options, &|| request.is_cancelled())?;
                 self.outbox.answer(request, &Response::Inspected(Box::new(spec)));
                 Ok(Vec::new())
             }
@@ -158,7 +175,7 @@ impl Worker {
         width: usize,
         tokens: impl Fn(&Model, usize, &str) -> Result<Tokens>,
     ) -> Result<Vec<Item>, Failure> {
-        let model = self.store.checked(spec, &|| request.is_cancelled())?;
+        let model = self.resources.store.checked(spec, &|| request.is_cancelled())?;
         let model = model.model()?;
         model.require(kind)?;
         let gather = Arc::new(Gather::new(request.clone(), spec.clone(), texts.len(), width));
@@ -187,7 +204,7 @@ impl Worker {
         previous: &[&str],
         content: &str,
     ) -> Result<()> {
-        let model = spec.map(|spec| self.store.checked(spec, &|| request.is_cancelled())).transpose()?;
+        let model = spec.map(|spec| self.resources.store.checked(spec, &|| request.is_cancelled())).transpose()?;
         let model = model.as_ref().map(|model| model.model()).transpose()?;
         let sizer = RequestSizer::new(request, model)?;
         let max_size = sizer.max_size(max_size)?;
@@ -222,10 +239,12 @@ impl Worker {
 
     fn try_run(&self, batch: &[Item]) -> Result<Vec<f32>> {
         let Some(first) = batch.first() else { return Ok(Vec::new()) };
-        let used =
-            self.store.get(&first.gather.model, &|| batch.iter().all(|item| item.gather.request.is_cancelled()))?;
+        let used = self
+            .resources
+            .store
+            .get(&first.gather.model, &|| batch.iter().all(|item| item.gather.request.is_cancelled()))?;
         let model = used.model()?;
-        let options = self.store.run_options()?;
+        let options = self.resources.store.run_options()?;
         let tokens: Vec<&Tokens> = batch.iter().map(|item| &item.tokens).collect();
         let requests = batch.iter().map(|item| item.gather.request.clone()).collect();
         let run = self.scheduler.run_begins(&options, requests);

@@ -7,6 +7,7 @@ mod support;
 use socle_core::Kind;
 use socle_core::model::{ModelFile, ModelKind, ModelOverrides, ModelSpec, sha256};
 use socle_core::protocol::Role;
+use socle_engine::document::Nursery;
 use socle_engine::keyword::cache::Cache;
 use socle_engine::model::runtime::Runtime;
 use socle_engine::model::store::{Cancelled, EVICTION_PATIENCE, Store};
@@ -14,6 +15,7 @@ use socle_engine::outbox::Outbox;
 use socle_engine::request::{Job, Request};
 use socle_engine::scheduler::Scheduler;
 use socle_engine::statistics::Statistics;
+use socle_engine::work::Resources;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -199,7 +201,12 @@ fn a_run_that_begins_after_its_requests_were_cancelled_ends_at_once() {
     let statistics = Arc::new(Statistics::default());
     let waker = mio::Waker::new(poll.registry(), mio::Token(0)).unwrap();
     let outbox = Arc::new(Outbox::new(waker, statistics.clone()));
-    let scheduler = Scheduler::start(&store, &Arc::new(Cache::new(&models.0)), &outbox, &statistics, 1, 1024).unwrap();
+    let resources = Resources {
+        store: store.clone(),
+        keyword: Arc::new(Cache::new(&models.0)),
+        nursery: Arc::new(Nursery::start().unwrap()),
+    };
+    let scheduler = Scheduler::start(&resources, &outbox, &statistics, 1, 1024).unwrap();
     let request = || {
         let job = Job::CountTokens { model: Arc::new(spec.clone()), content: String::new() };
         Arc::new(Request::new(1, 1, false, 0, job))
