@@ -40,6 +40,18 @@ impl Arguments {
         self.datum(at).map(|datum| content(datum, name)).transpose()
     }
 
+    /// A `bytea` whose size is limited by `socle.max_document_bytes`, checked before it is fetched and decompressed.
+    ///
+    /// # Errors
+    /// `InputTooLong`.
+    pub fn document(self, at: usize, name: &str) -> Result<Option<Vec<u8>>> {
+        let Some(datum) = self.datum(at) else { return Ok(None) };
+        check_size(datum, name, setting::max_document_bytes())
+            .map_err(|error| error.hint("A superuser can raise socle.max_document_bytes."))?;
+        // SAFETY: the SQL declaration makes this argument a bytea.
+        Ok(unsafe { Vec::<u8>::from_datum(datum, false) })
+    }
+
     /// A short argument: a name, a prefix, a format.
     ///
     /// # Errors
@@ -140,12 +152,17 @@ fn content(datum: pg_sys::Datum, name: &str) -> Result<String> {
         .map_err(|error| error.hint("Split it, or have a superuser raise socle.max_input_bytes."))
 }
 
-fn text(datum: pg_sys::Datum, name: &str, limit: usize) -> Result<String> {
+fn check_size(datum: pg_sys::Datum, name: &str, limit: usize) -> Result<()> {
     // SAFETY: the datum is a varlena; the function reads its header alone.
     let size = unsafe { pg_sys::toast_raw_datum_size(datum) }.saturating_sub(pg_sys::VARHDRSZ);
-    if size > limit {
-        return Err(Error::new(Kind::InputTooLong, format!("{name} has {size} bytes, the limit is {limit}")));
+    if size <= limit {
+        return Ok(());
     }
+    Err(Error::new(Kind::InputTooLong, format!("{name} has {size} bytes, the limit is {limit}")))
+}
+
+fn text(datum: pg_sys::Datum, name: &str, limit: usize) -> Result<String> {
+    check_size(datum, name, limit)?;
     // SAFETY: the datum is a text, and not null.
     let text = unsafe { <&str>::from_datum(datum, false) };
     text.map(str::to_string).ok_or_else(|| Error::new(Kind::Bug, "a text that is not null came as null"))

@@ -15,8 +15,12 @@ mod status;
 pub mod swap;
 mod verify;
 mod wait;
+mod wish;
 
 pub use create::{index_expression, is_indexed_whole, model_of};
+pub use foreground::may_commit;
+
+pub use source::Role;
 
 use crate::{query, read};
 use serde::Deserialize;
@@ -52,6 +56,8 @@ pub struct CorpusSpec {
     pub chunk_key_columns: Vec<String>,
     /// Columns that make up a document.
     pub content_columns: Vec<String>,
+    /// What each of them is: see [`source::Role`].
+    pub content_roles: Vec<Role>,
     /// Column that `{title}` stands for.
     pub title_column: Option<String>,
     /// The language of its documents, or `auto`.
@@ -168,6 +174,17 @@ impl CorpusSpec {
             }
         }
         columns
+    }
+
+    /// Documents are files.
+    pub fn has_files(&self) -> bool {
+        self.content_roles.first().is_some_and(|role| *role != Role::Text)
+    }
+
+    /// The first content column of that role.
+    pub fn content_column(&self, wanted: Role) -> Option<&str> {
+        let at = self.content_roles.iter().position(|role| *role == wanted)?;
+        self.content_columns.get(at).map(String::as_str)
     }
 
     /// The template, parsed.

@@ -13,6 +13,7 @@ mod chunk;
 mod client;
 mod corpus;
 mod damage;
+mod document;
 mod embed;
 mod error;
 mod installation;
@@ -23,7 +24,6 @@ mod query;
 mod read;
 mod rerank;
 mod search;
-
 mod setting;
 mod status;
 mod supervisor;

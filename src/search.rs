@@ -100,7 +100,7 @@ fn rows(passages: Vec<Passage>) -> Found {
             JsonB(passage.key),
             passage.title,
             passage.heading_path,
-            None,
+            passage.page,
             passage.content,
             passage.highlighted,
             passage.start,

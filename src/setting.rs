@@ -6,6 +6,7 @@
 
 use pgrx::guc::{GucContext, GucFlags, GucRegistry, GucSetting};
 use pgrx::pg_sys;
+use socle_core::document::ExtractLimits;
 use socle_core::protocol::MAX_INPUT_BYTES;
 use std::ffi::{CStr, CString, c_char};
 use std::path::PathBuf;
@@ -14,6 +15,10 @@ static DEFAULT_MODEL: GucSetting<Option<CString>> = GucSetting::<Option<CString>
 static DEFAULT_RERANK_MODEL: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
 static TRUNCATE_INPUT: GucSetting<bool> = GucSetting::<bool>::new(false);
 static MAX_INPUT: GucSetting<i32> = GucSetting::<i32>::new(4 << 20);
+static MAX_DOCUMENT: GucSetting<i32> = GucSetting::<i32>::new(64 << 20);
+static EXTRACT_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(60);
+static EXTRACT_MEMORY_LIMIT: GucSetting<i32> = GucSetting::<i32>::new(1024);
+static IMPORT_DIRECTORIES: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
 static MODEL_DIRECTORY: GucSetting<Option<CString>> =
     GucSetting::<Option<CString>>::new(Some(c"$sharedir/socle/models"));
 static ONNXRUNTIME_LIBRARY: GucSetting<Option<CString>> =
@@ -26,6 +31,7 @@ static ENGINE_BATCH_TOKENS: GucSetting<i32> = GucSetting::<i32>::new(1024);
 /// Defines the settings.
 pub fn define() {
     define_for_users();
+    define_for_documents();
     define_for_engine();
     define_for_sync();
     // SAFETY: called from `_PG_init`, with a C string that lives forever.
@@ -67,6 +73,47 @@ fn define_for_users() {
         MAX_INPUT_BYTES as i32,
         GucContext::Suset,
         GucFlags::UNIT_BYTE,
+    );
+}
+
+fn define_for_documents() {
+    GucRegistry::define_int_guc(
+        c"socle.max_document_bytes",
+        c"Sets the largest file that a function reads text from.",
+        c"Larger documents raise an error before they are decompressed. Their text is limited by socle.max_input_bytes.",
+        &MAX_DOCUMENT,
+        1,
+        MAX_INPUT_BYTES as i32,
+        GucContext::Suset,
+        GucFlags::UNIT_BYTE,
+    );
+    GucRegistry::define_int_guc(
+        c"socle.extract_timeout",
+        c"Sets the longest time that reading one document may take.",
+        c"A thousand pages take some seconds. Whoever takes longer has met a file that was made to keep servers busy.",
+        &EXTRACT_TIMEOUT,
+        1,
+        3600,
+        GucContext::Suset,
+        GucFlags::UNIT_S,
+    );
+    GucRegistry::define_int_guc(
+        c"socle.extract_memory_limit",
+        c"Sets the memory that reading one document may take.",
+        c"Of the process that is started for it and ends with it, and no less than 64 MB: the program itself has its part.",
+        &EXTRACT_MEMORY_LIMIT,
+        64,
+        1 << 20,
+        GucContext::Suset,
+        GucFlags::UNIT_MB,
+    );
+    GucRegistry::define_string_guc(
+        c"socle.import_directories",
+        c"Sets the directories that socle.import_directory may read, separated by commas.",
+        c"Empty by default: no file of the server is read until a superuser names its directory.",
+        &IMPORT_DIRECTORIES,
+        GucContext::Suset,
+        GucFlags::SUPERUSER_ONLY,
     );
 }
 
@@ -152,6 +199,26 @@ pub fn truncate_input() -> bool {
 /// `socle.max_input_bytes`.
 pub fn max_input_bytes() -> usize {
     usize::try_from(MAX_INPUT.get()).unwrap_or_default()
+}
+
+/// `socle.max_document_bytes`.
+pub fn max_document_bytes() -> usize {
+    usize::try_from(MAX_DOCUMENT.get()).unwrap_or_default()
+}
+
+/// What reading one document may cost.
+pub fn extract_limits() -> ExtractLimits {
+    ExtractLimits {
+        seconds: EXTRACT_TIMEOUT.get().unsigned_abs(),
+        memory_bytes: u64::from(EXTRACT_MEMORY_LIMIT.get().unsigned_abs()) << 20,
+        text_bytes: max_input_bytes() as u64,
+    }
+}
+
+/// `socle.import_directories`, one by one.
+pub fn import_directories() -> Vec<PathBuf> {
+    let names = text(&IMPORT_DIRECTORIES).unwrap_or_default();
+    names.split(',').map(str::trim).filter(|name| !name.is_empty()).map(PathBuf::from).collect()
 }
 
 /// `socle.model_directory` with `$sharedir` resolved. A relative path is relative to the data directory.

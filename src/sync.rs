@@ -6,6 +6,7 @@
 //! short transaction that checks that the claim still holds. All of that as the owner of the corpus.
 
 mod claim;
+mod content;
 mod document;
 pub mod index;
 mod keyword;
@@ -238,6 +239,7 @@ fn work_on_slice(job: &Job, claims: &[Claim]) -> Result<(), Failure> {
     let begun = Instant::now();
     let mut documents = document::read(job, claims).map_err(Failure::in_step("read"))?;
     document::stored(job, &mut documents).map_err(Failure::in_step("read"))?;
+    content::extract(&mut documents)?;
     document::chunk(job, &mut documents)?;
     let known = document::compare(job, &mut documents).map_err(Failure::in_step("read"))?;
     let vectors = document::embed(job, &documents, &known)?;

@@ -4,6 +4,7 @@ CREATE TABLE {chunk} (
     ordinal integer NOT NULL,
     content text NOT NULL,
     heading_path text[] NOT NULL,
+    page integer,
     start_offset integer NOT NULL,
     end_offset integer NOT NULL,
     token_count integer NOT NULL,
@@ -15,7 +16,8 @@ CREATE INDEX ON {chunk} (content_hash);
 COMMENT ON TABLE {chunk} IS {chunk_comment};
 COMMENT ON COLUMN {chunk}.ordinal IS 'position in the document, from 1';
 COMMENT ON COLUMN {chunk}.heading_path IS 'headings that the chunk stands under, outermost first';
-COMMENT ON COLUMN {chunk}.start_offset IS 'first character in the document, from 1; the document is the content columns with an empty line between them';
+COMMENT ON COLUMN {chunk}.page IS 'page, slide or sheet that the chunk begins on, from 1';
+COMMENT ON COLUMN {chunk}.start_offset IS 'first character in the document, from 1; the document is the content columns with an empty line between them, or the text of the file';
 COMMENT ON COLUMN {chunk}.end_offset IS 'position after the last character';
 COMMENT ON COLUMN {chunk}.token_count IS 'size in tokens of the model';
 COMMENT ON COLUMN {chunk}.content_hash IS 'SHA-256 of what was embedded';

@@ -1,7 +1,7 @@
--- Documents; the text only of those that are not what their chunks were made from.
+-- Documents; the text or file only of those that are not what their chunks were made from.
 SELECT c.change_id, {first_key s} IS NOT NULL AS present, h.hash, h.hash IS NOT DISTINCT FROM d.document_hash AS unchanged,
        CASE WHEN h.hash IS DISTINCT FROM d.document_hash THEN {text} END AS content, {template_values} AS template_values,
-       {language} AS language, d.language AS stored_language
+       {language} AS language, d.language AS stored_language, {media_type} AS media_type, {file_name} AS file_name
 FROM {change} c
 LEFT JOIN {source} s ON {same s c}
 LEFT JOIN {document} d ON {same d c}

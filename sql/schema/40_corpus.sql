@@ -12,6 +12,7 @@ CREATE TABLE socle.corpus (
     key_operators text[] NOT NULL,
     chunk_key_columns text[] NOT NULL,
     content_columns text[] NOT NULL,
+    content_roles text[] NOT NULL,
     title_column text,
     language text NOT NULL,
     language_column text,
@@ -44,7 +45,8 @@ COMMENT ON COLUMN socle.corpus.source_table IS 'table whose rows are the documen
 COMMENT ON COLUMN socle.corpus.key_columns IS 'primary key of the source';
 COMMENT ON COLUMN socle.corpus.key_operators IS 'equality operator of each key column';
 COMMENT ON COLUMN socle.corpus.chunk_key_columns IS 'columns of the chunk table that hold the key; they keep their names';
-COMMENT ON COLUMN socle.corpus.content_columns IS 'columns that together are the content of a document, an empty line between them';
+COMMENT ON COLUMN socle.corpus.content_columns IS 'columns that a document is made from: texts, an empty line between them, or a file and what is said about it';
+COMMENT ON COLUMN socle.corpus.content_roles IS 'what each of them is: text; or document or large_object, media_type, file_name';
 COMMENT ON COLUMN socle.corpus.title_column IS 'column with the title of a document';
 COMMENT ON COLUMN socle.corpus.language IS 'language of the documents for keyword search; auto: found out for each chunk';
 COMMENT ON COLUMN socle.corpus.language_column IS 'column with the language of a document, where that is not NULL';
@@ -59,7 +61,7 @@ COMMENT ON COLUMN socle.corpus.model_digest IS 'identity of its vectors';
 COMMENT ON COLUMN socle.corpus.dimensions IS 'length of its vectors';
 COMMENT ON COLUMN socle.corpus.max_tokens IS 'largest chunk in tokens of the model';
 COMMENT ON COLUMN socle.corpus.overlap_tokens IS 'largest overlap of two chunks in tokens of the model';
-COMMENT ON COLUMN socle.corpus.format IS 'how content is read: plain, markdown or html';
+COMMENT ON COLUMN socle.corpus.format IS 'how content is read: plain, markdown or html; of files, markdown';
 COMMENT ON COLUMN socle.corpus.max_attempts IS 'attempts after which a change that fails is parked';
 COMMENT ON COLUMN socle.corpus.hnsw_m IS 'connections of a node in the HNSW index';
 COMMENT ON COLUMN socle.corpus.hnsw_ef_construction IS 'candidates that are looked at when the HNSW index is built';
@@ -110,26 +112,29 @@ GRANT SELECT ON socle.corpus_binding TO PUBLIC;
 CREATE FUNCTION socle.create_corpus(
     name text,
     source regclass,
-    content name[],
+    content name[] DEFAULT NULL,
     title name DEFAULT NULL,
     language text DEFAULT 'auto',
     language_column name DEFAULT NULL,
     model text DEFAULT NULL,
     max_tokens integer DEFAULT NULL,
     overlap_tokens integer DEFAULT 0,
-    format text DEFAULT 'plain',
+    format text DEFAULT NULL,
     template text DEFAULT NULL,
     chunk_schema name DEFAULT NULL,
     max_attempts integer DEFAULT 5,
     hnsw_m integer DEFAULT 16,
     hnsw_ef_construction integer DEFAULT 64,
-    if_not_exists boolean DEFAULT false
+    if_not_exists boolean DEFAULT false,
+    document name DEFAULT NULL,
+    media_type name DEFAULT NULL,
+    file_name name DEFAULT NULL
 ) RETURNS regclass
 LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'create_corpus_wrapper';
-COMMENT ON FUNCTION socle.create_corpus(text, regclass, name[], name, text, name, text, integer, integer, text, text, name, integer, integer, integer, boolean) IS
-    'declares the rows of a table as documents and keeps their chunks and vectors true from then on; returns the chunk table';
-GRANT EXECUTE ON FUNCTION socle.create_corpus(text, regclass, name[], name, text, name, text, integer, integer, text, text, name, integer, integer, integer, boolean) TO PUBLIC;
+COMMENT ON FUNCTION socle.create_corpus(text, regclass, name[], name, text, name, text, integer, integer, text, text, name, integer, integer, integer, boolean, name, name, name) IS
+    'declares the rows of a table as documents, by text columns or by a column with files, and keeps their chunks and vectors true from then on; returns the chunk table';
+GRANT EXECUTE ON FUNCTION socle.create_corpus(text, regclass, name[], name, text, name, text, integer, integer, text, text, name, integer, integer, integer, boolean, name, name, name) TO PUBLIC;
 
 CREATE FUNCTION socle.alter_corpus(
     name text,

@@ -74,7 +74,7 @@ COMMENT ON COLUMN socle.job_failure.attempt_count IS 'attempts so far';
 COMMENT ON COLUMN socle.job_failure.next_attempt_at IS 'time of the next one; NULL when it is parked';
 COMMENT ON COLUMN socle.job_failure.parked IS 'not tried again until socle.retry_failed() or another change of the row';
 COMMENT ON COLUMN socle.job_failure.failed_at IS 'last failure';
-COMMENT ON COLUMN socle.job_failure.failed_step IS 'read, chunk, embed, index or write';
+COMMENT ON COLUMN socle.job_failure.failed_step IS 'read, extract, chunk, embed, index or write';
 COMMENT ON COLUMN socle.job_failure.error_sqlstate IS 'SQLSTATE of the error';
 COMMENT ON COLUMN socle.job_failure.error_message IS 'message of the error';
 GRANT SELECT ON socle.job_failure TO PUBLIC;

@@ -104,6 +104,11 @@ fn altered(old: &CorpusSpec, arguments: Arguments) -> Result<CorpusSpec> {
     new.overlap_tokens = at_least(6, "overlap_tokens", 0, number(old.overlap_tokens))?.unsigned_abs();
     check_overlap(new.max_tokens, new.overlap_tokens)?;
     if let Some(format) = arguments.word(7, "format")? {
+        if old.has_files() {
+            return Err(
+                Error::new(Kind::InvalidArgument, "format belongs to content").detail("The text of files is markdown.")
+            );
+        }
         new.format = format.parse::<Format>()?.name().to_string();
     }
     new.max_attempts = at_least(9, "max_attempts", 1, old.max_attempts)?;

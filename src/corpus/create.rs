@@ -4,6 +4,7 @@
 use super::identity;
 use super::source::Source;
 use super::statement::{expand, identifier, key_name, literal};
+use super::wish::Wish;
 use super::{CorpusSpec, manage};
 use crate::argument::Arguments;
 use crate::error::{report, spi};
@@ -11,8 +12,6 @@ use crate::{client, model, query, wake};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use serde_json::json;
-use socle_core::chunk::Format;
-use socle_core::corpus::template::Template;
 use socle_core::model::ModelSpec;
 use socle_core::protocol::{Request, Response};
 use socle_core::{Error, Kind, Result};
@@ -26,9 +25,6 @@ const VECTOR_SCHEMA: &str = include_str!("../../sql/query/vector_schema.sql");
 const PROTECT: &str = include_str!("../../sql/corpus/protect_chunks.sql");
 const TRIGGERS: &str = include_str!("../../sql/corpus/create_triggers.sql");
 
-/// Longest name of a corpus in bytes: names of tables and triggers are made from it.
-const MAX_NAME_BYTES: usize = 43;
-
 /// Largest default chunk in tokens.
 const DEFAULT_TOKENS: u32 = 512;
 
@@ -36,27 +32,7 @@ const DEFAULT_TOKENS: u32 = 512;
 const MAX_INDEX_DIMENSIONS: [u32; 2] = [2_000, 4_000];
 
 /// The language of a corpus whose chunks are looked at one by one.
-const DETECTED: &str = "auto";
-
-/// What the user asked for.
-struct Wish {
-    name: String,
-    source: pg_sys::Oid,
-    content: Vec<String>,
-    title: Option<String>,
-    language: String,
-    language_column: Option<String>,
-    model: Option<String>,
-    max_tokens: Option<i32>,
-    overlap_tokens: i32,
-    format: Format,
-    template: Option<String>,
-    chunk_schema: Option<String>,
-    max_attempts: i32,
-    hnsw_m: i32,
-    hnsw_ef_construction: i32,
-    if_not_exists: bool,
-}
+pub const DETECTED: &str = "auto";
 
 #[pg_extern(sql = false)]
 fn create_corpus(call: pg_sys::FunctionCallInfo) -> Result<pg_sys::Oid, ErrorReport> {
@@ -65,7 +41,7 @@ fn create_corpus(call: pg_sys::FunctionCallInfo) -> Result<pg_sys::Oid, ErrorRep
 
 fn create(arguments: Arguments) -> Result<pg_sys::Oid> {
     model::prevent_if_read_only(c"socle.create_corpus()");
-    let wish = wish(arguments)?;
+    let wish = Wish::read(arguments)?;
     if let Some(existing) = CorpusSpec::try_find(&wish.name)? {
         if !wish.if_not_exists {
             return Err(Error::new(Kind::AlreadyExists, format!("corpus \"{}\" already exists", wish.name))
@@ -76,7 +52,7 @@ fn create(arguments: Arguments) -> Result<pg_sys::Oid> {
     }
     let source = Source::read(wish.source)?;
     let spec = model::embedding_model(wish.model.clone())?;
-    let corpus = establish(&corpus(&wish, &source, &spec)?, &source, &spec)?;
+    let corpus = establish(&wish.corpus(&source, &spec)?, &source, &spec)?;
     Ok(corpus.chunk.unwrap_or_default().into())
 }
 
@@ -88,112 +64,6 @@ pub fn establish(corpus: &CorpusSpec, source: &Source, model: &ModelSpec) -> Res
     identity::as_owner(source.owner, || manage::start(&corpus, true))?;
     wake::at_commit();
     Ok(corpus)
-}
-
-fn wish(arguments: Arguments) -> Result<Wish> {
-    let invalid = |message: &str| Error::new(Kind::InvalidArgument, message);
-    let needed = |value: Option<String>, name: &str| {
-        value.filter(|text| !text.is_empty()).ok_or_else(|| invalid(&format!("{name} must not be null or empty")))
-    };
-    let number = |at: usize, name: &str, default: i32, range: std::ops::RangeInclusive<i32>| {
-        let value = arguments.integer(at).unwrap_or(default);
-        if range.contains(&value) {
-            return Ok(value);
-        }
-        Err(invalid(&format!("{name} must be between {} and {}", range.start(), range.end())))
-    };
-    let name = needed(arguments.word(0, "name")?, "name")?;
-    if name.len() > MAX_NAME_BYTES {
-        return Err(invalid(&format!("name of a corpus has {} bytes, the limit is {MAX_NAME_BYTES}", name.len()))
-            .detail("Names of tables and triggers are made from it."));
-    }
-    let content = arguments.names(2).unwrap_or_default();
-    if content.is_empty() {
-        return Err(invalid("content must name at least one column"));
-    }
-    let max_tokens = arguments.integer(7);
-    if max_tokens.is_some_and(|size| size < 1) {
-        return Err(invalid("max_tokens must be at least 1"));
-    }
-    let (hnsw_m, hnsw_ef_construction) =
-        (number(13, "hnsw_m", 16, 2..=100)?, number(14, "hnsw_ef_construction", 64, 4..=1000)?);
-    if hnsw_ef_construction < 2 * hnsw_m {
-        return Err(invalid("hnsw_ef_construction must be at least twice hnsw_m"));
-    }
-    Ok(Wish {
-        source: arguments.oid(1).ok_or_else(|| invalid("source must not be null"))?,
-        content,
-        title: arguments.name(3),
-        language: parsed_language(arguments.word(4, "language")?.as_deref().unwrap_or(DETECTED))?,
-        language_column: arguments.name(5),
-        model: arguments.word(6, "model")?,
-        max_tokens,
-        overlap_tokens: number(8, "overlap_tokens", 0, 0..=i32::MAX)?,
-        format: arguments.word(9, "format")?.as_deref().unwrap_or("plain").parse()?,
-        template: arguments.word(10, "template")?,
-        chunk_schema: arguments.name(11),
-        max_attempts: number(12, "max_attempts", 5, 1..=1000)?,
-        hnsw_m,
-        hnsw_ef_construction,
-        if_not_exists: arguments.boolean(15).unwrap_or_default(),
-        name,
-    })
-}
-
-/// The row of `socle.corpus` that the wish comes to.
-fn corpus(wish: &Wish, source: &Source, model: &ModelSpec) -> Result<CorpusSpec> {
-    let mut seen = Vec::new();
-    for column in &wish.content {
-        if seen.contains(&column) {
-            return Err(Error::new(Kind::InvalidArgument, format!("content names column \"{column}\" twice")));
-        }
-        source.require_text(column, "The argument content")?;
-        seen.push(column);
-    }
-    if let Some(title) = &wish.title {
-        source.require_text(title, "The argument title")?;
-    }
-    if let Some(column) = &wish.language_column {
-        source.require_text(column, "The argument language_column")?;
-    }
-    let text = wish.template.clone().unwrap_or_else(|| Template::default_for(wish.title.as_deref()).to_string());
-    let template = Template::parse(&text, wish.title.as_deref())?;
-    for column in template.columns() {
-        source.require_column(column, "The template")?;
-    }
-    check_dimensions(model)?;
-    let max_tokens = wish.max_tokens.map_or_else(|| default_tokens(model, &text), i32::unsigned_abs);
-    check_overlap(max_tokens, wish.overlap_tokens.unsigned_abs())?;
-    Ok(CorpusSpec {
-        name: wish.name.clone(),
-        source_schema: source.schema.clone(),
-        source_table: source.table.clone(),
-        partitioned: source.partitioned,
-        key_columns: source.key.iter().map(|column| column.name.clone()).collect(),
-        key_operators: source.key.iter().map(|column| column.operator.clone()).collect(),
-        chunk_key_columns: source.key.iter().map(|column| key_name(&column.name)).collect(),
-        content_columns: wish.content.clone(),
-        title_column: wish.title.clone(),
-        language: wish.language.clone(),
-        language_column: wish.language_column.clone(),
-        template_columns: template.columns().into_iter().map(str::to_string).collect(),
-        template: text,
-        chunk_schema: wish.chunk_schema.clone().unwrap_or_else(|| source.schema.clone()),
-        chunk_table: format!("{}_chunk", wish.name),
-        change_table: format!("{}_change", wish.name),
-        document_table: format!("{}_document", wish.name),
-        model: model.name.clone(),
-        model_digest: model.digest(),
-        dimensions: model.dimensions,
-        max_tokens,
-        overlap_tokens: wish.overlap_tokens.unsigned_abs(),
-        format: wish.format.name().to_string(),
-        max_attempts: wish.max_attempts,
-        hnsw_m: wish.hnsw_m,
-        hnsw_ef_construction: wish.hnsw_ef_construction,
-        state: "filling".into(),
-        ..CorpusSpec::default()
-    })
 }
 
 /// The language by its one name, or [`DETECTED`].
@@ -296,6 +166,7 @@ fn adopt(corpus: &CorpusSpec, source: &Source, vector: &str) -> Result<bool> {
         "ordinal integer",
         "content text",
         "heading_path text[]",
+        "page integer",
         "start_offset integer",
         "end_offset integer",
         "token_count integer",
@@ -332,7 +203,7 @@ fn register(corpus: &CorpusSpec) -> Result<CorpusSpec> {
         "name": corpus.name, "replaces": corpus.replaces, "source_schema": corpus.source_schema, "source_table": corpus.source_table,
         "key_columns": corpus.key_columns, "key_operators": corpus.key_operators,
         "chunk_key_columns": corpus.chunk_key_columns,
-        "content_columns": corpus.content_columns, "title_column": corpus.title_column,
+        "content_columns": corpus.content_columns, "content_roles": corpus.content_roles, "title_column": corpus.title_column,
         "language": corpus.language, "language_column": corpus.language_column, "template": corpus.template,
         "template_columns": corpus.template_columns, "chunk_schema": corpus.chunk_schema,
         "chunk_table": corpus.chunk_table, "change_table": corpus.change_table,

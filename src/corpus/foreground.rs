@@ -94,7 +94,7 @@ fn look(name: &str) -> Result<(i64, i64)> {
 }
 
 /// Whether the procedure was called where it may end transactions.
-fn may_commit(call: pg_sys::FunctionCallInfo) -> bool {
+pub fn may_commit(call: pg_sys::FunctionCallInfo) -> bool {
     // SAFETY: the server passes the call; the context of CALL is a CallContext (ExecuteCallStmt, functioncmds.c).
     unsafe {
         let context = (*call).context;

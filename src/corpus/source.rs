@@ -3,11 +3,28 @@
 use super::statement::{batch_name, identifier, key_name};
 use crate::error::spi;
 use pgrx::prelude::*;
+use serde::{Deserialize, Serialize};
 use socle_core::{Error, Kind, Result};
 
 const TABLE: &str = include_str!("../../sql/query/source_table.sql");
 const COLUMNS: &str = include_str!("../../sql/query/source_columns.sql");
 const KEY: &str = include_str!("../../sql/query/source_key.sql");
+
+/// What a content column holds.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Text.
+    Text,
+    /// A file, as `bytea`.
+    Document,
+    /// A file, as the OID of a large object.
+    LargeObject,
+    /// The media type of the file.
+    MediaType,
+    /// The name of the file.
+    FileName,
+}
 
 /// A table that can be a source.
 #[derive(Debug)]
@@ -44,6 +61,7 @@ pub struct KeyColumn {
 struct Column {
     name: String,
     is_text: bool,
+    type_oid: pg_sys::Oid,
 }
 
 impl Source {
@@ -123,6 +141,23 @@ impl Source {
             ))
     }
 
+    /// How the column holds files.
+    ///
+    /// # Errors
+    /// `UnknownColumn`; `WrongColumnType` unless it is `bytea`, or `oid` for large objects.
+    pub fn document_role(&self, name: &str) -> Result<Role> {
+        match self.find(name, "The argument document")?.type_oid {
+            pg_sys::BYTEAOID => Ok(Role::Document),
+            pg_sys::OIDOID => Ok(Role::LargeObject),
+            _ => {
+                let message = format!("column \"{name}\" of table \"{}\" does not hold files", self.table);
+                Err(Error::new(Kind::WrongColumnType, message).hint(
+                    "Files are read from columns of type bytea, or oid for large objects; text belongs into content.",
+                ))
+            }
+        }
+    }
+
     fn find(&self, name: &str, what: &str) -> Result<&Column> {
         let found = self.columns.iter().find(|column| column.name == name);
         found.ok_or_else(|| {
@@ -175,8 +210,14 @@ fn check_kind(name: &str, kind: &str, persistence: &str, system: bool) -> Result
 fn columns(table: pg_sys::Oid) -> pgrx::spi::Result<Vec<Column>> {
     Spi::connect(|client| {
         let rows = client.select(COLUMNS, None, &[table.into()])?;
-        rows.map(|row| Ok(Column { name: row.get(1)?.unwrap_or_default(), is_text: row.get(3)?.unwrap_or_default() }))
-            .collect()
+        rows.map(|row| {
+            Ok(Column {
+                name: row.get(1)?.unwrap_or_default(),
+                is_text: row.get(3)?.unwrap_or_default(),
+                type_oid: row.get(4)?.unwrap_or(pg_sys::InvalidOid),
+            })
+        })
+        .collect()
     })
 }
 

@@ -3,7 +3,7 @@
 //! The only place where SQL is put together. Names enter quoted, by [`identifier`]; values are parameters, but for the few
 //! that a definition stores, which [`literal`] quotes.
 
-use super::CorpusSpec;
+use super::{CorpusSpec, Role};
 use pgrx::spi::{quote_identifier, quote_literal};
 
 /// Expands a statement for a corpus. `{name}` stands for:
@@ -14,7 +14,7 @@ use pgrx::spi::{quote_identifier, quote_literal};
 ///   other alias one of our tables; `key_names`, `first_key_name`: their names in our tables;
 /// - `batches x`: the columns of a change log that hold many keys at once;
 /// - `same x y`: the keys of two aliases are equal;
-/// - `text`, `size`, `hash`, `language`, `template_values`, `read_columns`: of the source `s`;
+/// - `text`, `size`, `hash`, `media_type`, `file_name`, `language`, `template_values`, `read_columns`: of the source `s`;
 /// - what `extra` names.
 pub fn expand(statement: &str, corpus: &CorpusSpec, extra: &[(&str, &str)]) -> String {
     let mut sql = String::with_capacity(2 * statement.len());
@@ -81,11 +81,9 @@ fn fragment(name: &str, corpus: &CorpusSpec, extra: &[(&str, &str)]) -> String {
         }
         ("same", Some(left), Some(right)) => same(corpus, left, right),
         ("text", None, None) => text(corpus),
-        ("size", None, None) => {
-            let sizes =
-                corpus.content_columns.iter().map(|column| format!("coalesce(octet_length({}), 0)", of_source(column)));
-            format!("({})::bigint", sizes.collect::<Vec<_>>().join(" + "))
-        }
+        ("size", None, None) => size(corpus),
+        ("media_type", None, None) => hint(corpus, Role::MediaType),
+        ("file_name", None, None) => hint(corpus, Role::FileName),
         ("hash", None, None) => hash(corpus),
         ("template_values", None, None) => {
             let values = corpus.template_columns.iter().map(|column| format!("{}::text", of_source(column)));
@@ -122,8 +120,37 @@ fn same(corpus: &CorpusSpec, left: &str, right: &str) -> String {
     sides.map(|((left, right), operator)| format!("{left} {operator} {right}")).collect::<Vec<_>>().join(" AND ")
 }
 
-/// The document: the content columns, an empty line between those that are not empty.
+/// Bytes of a document. Those of a large object are not known before it is read: it is taken for one that is worked on by
+/// itself.
+fn size(corpus: &CorpusSpec) -> String {
+    if corpus.content_column(Role::LargeObject).is_some() {
+        return format!("{}::bigint", i32::MAX);
+    }
+    let sizes = corpus.content_columns.iter().map(|column| format!("coalesce(octet_length({}), 0)", of_source(column)));
+    format!("({})::bigint", sizes.collect::<Vec<_>>().join(" + "))
+}
+
+/// What is said about a file, as text.
+fn hint(corpus: &CorpusSpec, role: Role) -> String {
+    corpus.content_column(role).map_or("NULL::text".into(), |column| format!("{}::text", of_source(column)))
+}
+
+/// The file, as `bytea`; a large object that does not exist is NULL.
+fn file(corpus: &CorpusSpec) -> Option<String> {
+    let object = corpus.content_column(Role::LargeObject).map(|column| {
+        let column = of_source(column);
+        format!(
+            "CASE WHEN EXISTS (SELECT FROM pg_largeobject_metadata o WHERE o.oid = {column}) THEN lo_get({column}) END"
+        )
+    });
+    object.or_else(|| corpus.content_column(Role::Document).map(of_source))
+}
+
+/// The document: the file, or the text columns with an empty line between those that are not empty.
 fn text(corpus: &CorpusSpec) -> String {
+    if let Some(file) = file(corpus) {
+        return format!("coalesce({file}, '')");
+    }
     match corpus.content_columns.as_slice() {
         [column] => format!("coalesce({}::text, '')", of_source(column)),
         columns => {
@@ -135,9 +162,12 @@ fn text(corpus: &CorpusSpec) -> String {
 
 /// A hash over everything that the chunks of a row and their keywords depend on. Lengths keep the columns apart.
 fn hash(corpus: &CorpusSpec) -> String {
-    let columns = corpus.read_columns().into_iter().chain(corpus.language_column.as_deref()).map(|column| {
+    let file = file(corpus).map(|file| format!("coalesce(encode(sha256({file}), 'hex'), '-')"));
+    // The text of a file differs with the settings of a session.
+    let texts = corpus.read_columns().into_iter().skip(usize::from(file.is_some()));
+    let columns = texts.chain(corpus.language_column.as_deref()).map(|column| {
         let column = of_source(column);
         format!("coalesce(octet_length({column}::text)::text, '-'), ':', {column}::text")
     });
-    format!("sha256(convert_to(concat({}), 'UTF8'))", list(columns))
+    format!("sha256(convert_to(concat({}), 'UTF8'))", list(file.into_iter().chain(columns)))
 }

@@ -32,6 +32,7 @@ pub struct Content {
     start: i32,
     end: i32,
     ordinal: i32,
+    page: Option<i32>,
 }
 
 impl Content {
@@ -57,6 +58,8 @@ pub struct Passage {
     pub title: Option<String>,
     /// Headings above its best chunk.
     pub heading_path: Vec<String>,
+    /// Page of its best chunk.
+    pub page: Option<i32>,
     /// Its text.
     pub content: String,
     /// The same as HTML, with marks.
@@ -86,6 +89,7 @@ pub fn contents(scopes: &[Scope<'_>], ranked: &[(usize, Ranked)]) -> Result<Hash
                 start: row.get(6).unwrap_or_default(),
                 end: row.get(7).unwrap_or_default(),
                 ordinal: row.get(8).unwrap_or_default(),
+                page: row.get(9),
             };
             (row.get::<i64>(1).unwrap_or_default(), content)
         })?;
@@ -109,6 +113,7 @@ pub fn read(scopes: &[Scope<'_>], chosen: Vec<(usize, Ranked)>, wish: &Wish) -> 
             key: content.key,
             title: content.title,
             heading_path: content.heading_path,
+            page: content.page,
             content: content.content,
             highlighted: String::new(),
             start: content.start,

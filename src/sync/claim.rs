@@ -202,7 +202,8 @@ pub fn fail(
     step: &str,
     trouble: &Trouble,
 ) -> Result<(), Trouble> {
-    let again = (claim.attempt < corpus.max_attempts).then(|| backoff(claim.attempt.unsigned_abs()).as_secs_f64());
+    let again = (claim.attempt < corpus.max_attempts && !trouble.is_final())
+        .then(|| backoff(claim.attempt.unsigned_abs()).as_secs_f64());
     let message: String = trouble.message.chars().filter(|character| *character != '\0').take(MAX_MESSAGE).collect();
     update(corpus, owner, FAIL, || {
         vec![

@@ -2,6 +2,7 @@
 //! works.
 
 use super::claim::{self, Claim, LEASE_SECONDS};
+use super::content::{self, Content};
 use super::transaction::{Trouble, as_corpus_owner, transaction};
 use super::{Failure, Job};
 use crate::embed::requests;
@@ -11,7 +12,7 @@ use socle_core::chunk::Chunk;
 use socle_core::corpus::diff::{Diff, diff};
 use socle_core::corpus::{array_literal, chunk_hash};
 use socle_core::protocol::{Request, Response, Role};
-use socle_core::{Error, Kind};
+
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
@@ -28,7 +29,7 @@ pub struct Document {
     /// The source has this row.
     pub present: bool,
     /// What its chunks are made from, if they have to be made.
-    content: Option<String>,
+    pub content: Option<Content>,
     /// Values of the columns that the template names.
     values: Vec<Option<String>>,
     /// Its language, if the source says it.
@@ -56,6 +57,8 @@ pub struct NewChunk {
     pub hash: [u8; 32],
     /// Its headings, as Postgres reads an array.
     pub heading_literal: String,
+    /// The page that it begins on.
+    pub page: Option<i32>,
 }
 
 /// A chunk as it is stored.
@@ -65,6 +68,7 @@ pub struct StoredChunk {
     pub chunk_id: i64,
     ordinal: i32,
     heading_path: Vec<String>,
+    page: Option<i32>,
     start: i32,
     end: i32,
     size: i32,
@@ -87,6 +91,7 @@ impl StoredChunk {
             || self.start != position(chunk.start)
             || self.end != position(chunk.end)
             || self.size != number(chunk.size)
+            || self.page != new.page
             || self.heading_path != chunk.heading_path
     }
 }
@@ -129,11 +134,12 @@ pub fn read(job: &Job, claims: &[Claim]) -> Result<Vec<Document>, Trouble> {
                     let leader = row.get::<i64>(1)?.unwrap_or_default();
                     let Some(claim) = by_leader.remove(&leader) else { continue };
                     let unchanged = row.get::<bool>(4)?.unwrap_or_default();
+                    let content = if unchanged { None } else { Some(Content::read(job, &row)?) };
                     documents.push(Document {
                         claim: claim.clone(),
                         present: row.get::<bool>(2)?.unwrap_or_default(),
                         hash: row.get::<Vec<u8>>(3)?.unwrap_or_default(),
-                        content: if unchanged { None } else { row.get::<String>(5)? },
+                        content,
                         values: row.get::<Vec<Option<String>>>(6)?.unwrap_or_default(),
                         language: row.get::<String>(7)?,
                         stored_language: row.get::<String>(8)?,
@@ -152,24 +158,21 @@ pub fn read(job: &Job, claims: &[Claim]) -> Result<Vec<Document>, Trouble> {
 pub fn chunk(job: &Job, documents: &mut [Document]) -> Result<(), Failure> {
     let format = job.corpus.parsed_format().map_err(|error| Failure::new("chunk", error))?;
     let changed: Vec<usize> = (0..documents.len()).filter(|at| documents[*at].is_changed()).collect();
-    let limit = setting::max_input_bytes();
     let mut results: Vec<Vec<Chunk>> = vec![Vec::new(); changed.len()];
     let mut culprit = None;
-    for (number, at) in changed.iter().enumerate() {
-        let size = documents[*at].content.as_ref().map_or(0, String::len);
-        if size > limit {
-            let error = Error::new(Kind::InputTooLong, format!("document has {size} bytes, the limit is {limit}"))
-                .hint("Split it, or have a superuser raise socle.max_input_bytes.");
-            return Err(Failure::of(documents[changed[number]].claim.leader, "read", error));
-        }
-    }
+    content::check_sizes(
+        documents,
+        &changed,
+        setting::max_input_bytes(),
+        "Split it, or have a superuser raise socle.max_input_bytes.",
+    )?;
     let request = |number: usize| Request::Chunk {
         model: Some(job.model.clone()),
         max_size: Some(job.corpus.max_tokens),
         overlap: job.corpus.overlap_tokens,
         format,
         previous: documents[changed[number]].stored.iter().map(|chunk| chunk.content.as_str()).collect(),
-        content: documents[changed[number]].content.as_deref().unwrap_or_default(),
+        content: documents[changed[number]].content.as_ref().map_or("", Content::text),
     };
     client::exchange(changed.len(), &request, &mut |number, answers| {
         for answer in answers {
@@ -190,6 +193,8 @@ pub fn chunk(job: &Job, documents: &mut [Document]) -> Result<(), Failure> {
     })?;
     for (at, chunks) in changed.into_iter().zip(results) {
         let document = &mut documents[at];
+        // The text may be megabytes, and is not needed any more.
+        let pages = document.content.replace(Content::default()).map(Content::pages).unwrap_or_default();
         let columns = &job.corpus.template_columns;
         let value = |name: &str| {
             let at = columns.iter().position(|column| column == name)?;
@@ -200,11 +205,11 @@ pub fn chunk(job: &Job, documents: &mut [Document]) -> Result<(), Failure> {
             .map(|chunk| {
                 let head = job.template.head(&chunk.heading_path, value);
                 let hash = chunk_hash(&head, &chunk.content);
-                NewChunk { hash, head, heading_literal: array_literal(&chunk.heading_path), chunk }
+                let page = pages.at(chunk.start).map(u32::cast_signed);
+                NewChunk { hash, head, heading_literal: array_literal(&chunk.heading_path), page, chunk }
             })
             .collect();
-        // These may be megabytes, and are not needed any more.
-        document.content = Some(String::new());
+        // Nor is this.
         document.stored.iter_mut().for_each(|chunk| chunk.content = String::new());
     }
     Ok(())
@@ -234,6 +239,7 @@ pub fn stored(job: &Job, documents: &mut [Document]) -> Result<(), Trouble> {
                         size: row.get(7)?.unwrap_or_default(),
                         hash: row.get(8)?.unwrap_or_default(),
                         content: row.get(9)?.unwrap_or_default(),
+                        page: row.get(10)?,
                     });
                 }
                 Ok(())

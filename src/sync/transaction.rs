@@ -48,6 +48,11 @@ impl Trouble {
     pub fn overtaken(message: &str) -> Self {
         Self { kind: None, sqlstate: "40001".into(), message: message.into() }
     }
+
+    /// The same document fails in the same way again.
+    pub fn is_final(&self) -> bool {
+        matches!(self.kind, Some(Kind::DamagedDocument | Kind::NotSupported | Kind::InputTooLong))
+    }
 }
 
 fn caught(error: CaughtError) -> Trouble {

@@ -173,6 +173,7 @@ fn insert(job: &Job, documents: &[&Document], ready: &Ready, client: &mut SpiCli
                 .map(|(leader, at, _)| ready.numbered.0.get(&(*leader, *at)).copied())
                 .collect::<Vec<_>>()
                 .into(),
+            rows.iter().map(|(.., new)| new.page).collect::<Vec<Option<i32>>>().into(),
         ];
         client.update(sql.as_str(), None, &arguments)?;
     }
@@ -202,6 +203,7 @@ fn rearrange(job: &Job, documents: &[&Document], client: &mut SpiClient<'_>) -> 
             moved.iter().map(|(.., new)| position(new.chunk.start)).collect::<Vec<i32>>().into(),
             moved.iter().map(|(.., new)| position(new.chunk.end)).collect::<Vec<i32>>().into(),
             moved.iter().map(|(.., new)| number(new.chunk.size)).collect::<Vec<i32>>().into(),
+            moved.iter().map(|(.., new)| new.page).collect::<Vec<Option<i32>>>().into(),
         ];
         client.update(job.corpus.sql(MOVE_CHUNKS).as_str(), None, &arguments)?;
     }

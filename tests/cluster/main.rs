@@ -4,6 +4,7 @@
 mod corpus;
 mod crash;
 mod database;
+mod document;
 mod interrupt;
 mod model;
 mod readme;

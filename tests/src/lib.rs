@@ -316,10 +316,14 @@ impl Cluster {
         file.lines().next().unwrap().parse().unwrap()
     }
 
-    /// The engine of this cluster: the process that was started with this data directory as its argument.
+    /// The engine of this cluster: the process that was started with this data directory as its argument, and none of those
+    /// that it has forked to read documents, which have other names.
     pub fn engine_pid(&self) -> Option<u32> {
         let wanted = format!("socle-engine\0{}\0", self.data().display());
-        processes().find(|pid| fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line == wanted.as_bytes()))
+        let is = |pid: &u32, file: &str, wanted: &[u8]| {
+            fs::read(format!("/proc/{pid}/{file}")).is_ok_and(|content| content == wanted)
+        };
+        processes().find(|pid| is(pid, "cmdline", wanted.as_bytes()) && is(pid, "comm", b"socle-engine\n"))
     }
 
     pub fn supervisor_pid(&self) -> Option<u32> {

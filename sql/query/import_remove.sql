@@ -1,0 +1,1 @@
+DELETE FROM {target} f WHERE f.file_name = ANY ($1)

@@ -1,0 +1,11 @@
+//! Files on real clusters. One file for each subject; here is what they share.
+
+mod corpus;
+mod import;
+
+use postgres::Client;
+
+/// One value of one row.
+fn value<T: for<'a> postgres::types::FromSql<'a>>(client: &mut Client, sql: &str) -> T {
+    client.query_one(sql, &[]).unwrap_or_else(|error| panic!("{sql}: {error:?}")).get(0)
+}
