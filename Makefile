@@ -98,7 +98,7 @@ test-units:
 	models=$$($(SETUP) models)
 	onnxruntime=$$($(SETUP) onnxruntime)
 	export SOCLE_MODELS=$$models SOCLE_ONNXRUNTIME=$$onnxruntime
-	cargo test --release --locked --package socle-core --package socle-engine
+	cargo test --release --locked --package socle-core --package socle-extract --package socle-engine
 	cargo test --release --locked --package socle-tests --test project
 
 # Everything that needs one: SQL on a throw-away server, then servers that crash.
@@ -156,6 +156,17 @@ bench: install install-models
 	trap '$(CLUSTER) stop bench "$$pg_config"' EXIT
 	export PGHOST=$$host PYTHONPATH=$$python SOCLE_DOCUMENTS=$$documents
 	$(TARGET)/socle-bench "$$models" "$$onnxruntime" bench/fastembed_run.py $(DATA)
+
+## fuzz: reads damaged documents, ten minutes for each format (SECONDS=60 FORMAT=pdf SEED=7), and keeps what ended its reader
+.PHONY: fuzz
+fuzz:
+	$(SETUP) packages
+	models=$$($(SETUP) models)
+	onnxruntime=$$($(SETUP) onnxruntime)
+	mkdir -p $(TARGET)/fuzz
+	export SOCLE_MODELS=$$models SOCLE_ONNXRUNTIME=$$onnxruntime SOCLE_FUZZ_DIRECTORY=$$PWD/$(TARGET)/fuzz
+	export SOCLE_FUZZ_SECONDS=$(or $(SECONDS),600) SOCLE_FUZZ_FORMAT=$(FORMAT) SOCLE_FUZZ_SEED=$(or $(SEED),$$RANDOM)
+	cargo test --release --locked --package socle-engine --test fuzz -- --nocapture
 
 ## clean: removes what was built
 clean:

@@ -2,11 +2,12 @@
 //! that whatever else the machine does hits all of them. Prints a table in Markdown; asserts nothing.
 //!
 //! usage: socle-bench MODELS_DIRECTORY ONNXRUNTIME FASTEMBED_SCRIPT [BEIR_DIRECTORY], with PGHOST and PGUSER set.
-//! SOCLE_BENCH=throughput, query, corpus, search or quality measures that part alone.
+//! SOCLE_BENCH=throughput, query, corpus, search, document or quality measures that part alone.
 #![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
 
 mod bare;
 mod corpus;
+mod document;
 mod fastembed;
 mod interrupt;
 mod memory;
@@ -60,6 +61,9 @@ fn main() {
     }
     if wanted("search") {
         search::measure(MODELS[0], &texts);
+    }
+    if wanted("document") {
+        document::measure(&Path::new(script).with_file_name("pypdf_run.py"));
     }
     if let Some(directory) = rest.first()
         && wanted("quality")
