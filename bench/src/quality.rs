@@ -7,16 +7,19 @@ use std::path::Path;
 
 const MODEL: &str = "bge-small-en-v1.5";
 
+/// What the model card of bge puts before a query. Other models here have none.
+const BGE_PREFIX: &str = "Represent this sentence for searching relevant passages: ";
+
 const FUSIONS: [&str; 3] = ["adaptive", "rrf", "minmax"];
 
 pub fn measure(directory: &Path) {
     let model = std::env::var("SOCLE_BENCH_MODEL").unwrap_or_else(|_| MODEL.into());
     let mut client = crate::connect();
     load(&mut client, directory);
-    let register = "SELECT socle.register_model($1, $1) WHERE NOT EXISTS (SELECT FROM socle.model WHERE name = $1)";
-    client.execute(register, &[&model]).unwrap();
-    let create = "SELECT socle.create_corpus('judged', 'judged_text', ARRAY['body'], 'title', model => $1)";
-    client.execute(create, &[&model]).unwrap();
+    let prefix = if model.starts_with("bge") { BGE_PREFIX } else { "" };
+    client.execute("SELECT socle.register_model('judge', $1, query_prefix => $2)", &[&model, &prefix]).unwrap();
+    let create = "SELECT socle.create_corpus('judged', 'judged_text', ARRAY['body'], 'title', model => 'judge')";
+    client.batch_execute(create).unwrap();
     client.batch_execute("CALL socle.sync_corpus('judged')").unwrap();
     println!("\n### {model}: quality on {}\n", directory.display());
     println!("| mode | queries | nDCG@10 | recall@10 | reciprocal rank | recall of the vector index | p50 |");

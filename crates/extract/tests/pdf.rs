@@ -113,10 +113,10 @@ fn structure_is_found() {
         assert!(tables[3].ends_with("| Łukasz Źrebiec | 22 555 01 02 | 9–16 |"), "{name}");
         let lists = text_of(&document, BlockKind::List);
         assert!(
-            lists[0].contains("3. All pages that the table of contents promises are there:\n  - appendices"),
+            lists[0].contains("3. All pages that the table of contents promises are there:\n   - appendices"),
             "{name}"
         );
-        assert!(lists[0].contains("\n    - folded maps stay folded;\n"), "{name}");
+        assert!(lists[0].contains("\n     - folded maps stay folded;\n"), "{name}");
     }
 }
 
