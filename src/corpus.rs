@@ -19,7 +19,6 @@ mod wish;
 
 pub use create::{index_expression, is_indexed_whole, model_of};
 pub use foreground::may_commit;
-
 pub use source::Role;
 
 use crate::{query, read};
@@ -56,7 +55,7 @@ pub struct CorpusSpec {
     pub chunk_key_columns: Vec<String>,
     /// Columns that make up a document.
     pub content_columns: Vec<String>,
-    /// What each of them is: see [`source::Role`].
+    /// What each of them is: see [`Role`].
     pub content_roles: Vec<Role>,
     /// Column that `{title}` stands for.
     pub title_column: Option<String>,

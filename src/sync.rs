@@ -239,7 +239,10 @@ fn work_on_slice(job: &Job, claims: &[Claim]) -> Result<(), Failure> {
     let begun = Instant::now();
     let mut documents = document::read(job, claims).map_err(Failure::in_step("read"))?;
     document::stored(job, &mut documents).map_err(Failure::in_step("read"))?;
-    content::extract(&mut documents)?;
+    for (claim, error) in content::extract(&mut documents)? {
+        claim::fail(&job.corpus, job.owner, job.lease, &claim, "extract", &error.into())
+            .map_err(Failure::in_step("extract"))?;
+    }
     document::chunk(job, &mut documents)?;
     let known = document::compare(job, &mut documents).map_err(Failure::in_step("read"))?;
     let vectors = document::embed(job, &documents, &known)?;

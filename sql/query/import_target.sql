@@ -1,2 +1,4 @@
-SELECT $1::regclass::text, a.attname::text, format_type(a.atttypid, NULL)
-FROM pg_attribute a WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped
+SELECT n.nspname::text, c.relname::text, a.attname::text, format_type(a.atttypid, NULL)
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+WHERE c.oid = $1

@@ -1,4 +1,4 @@
-//! The SQL over the tables of one corpus: the files of `sql/corpus`, with names put in for what stands in braces.
+//! The SQL over the tables of one corpus, or over a table of files: with names put in for what stands in braces.
 //!
 //! The only place where SQL is put together. Names enter quoted, by [`identifier`]; values are parameters, but for the few
 //! that a definition stores, which [`literal`] quotes.
@@ -27,6 +27,11 @@ pub fn expand(statement: &str, corpus: &CorpusSpec, extra: &[(&str, &str)]) -> S
     }
     sql.push_str(rest);
     sql
+}
+
+/// Expands a statement over one table of the user: `{target}` stands for it.
+pub fn over(statement: &str, schema: &str, table: &str) -> String {
+    statement.replace("{target}", &qualified(schema, table))
 }
 
 /// A name, quoted where that is needed.

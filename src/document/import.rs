@@ -4,7 +4,8 @@
 //! Only what lies below a directory that a superuser named is opened, and never through a symbolic link.
 
 use crate::argument::Arguments;
-use crate::corpus::{identity::with_own_names, may_commit};
+use crate::corpus::identity::with_own_names;
+use crate::corpus::{may_commit, statement};
 use crate::error::{report, spi};
 use crate::{query, setting};
 use glob::Pattern;
@@ -48,6 +49,18 @@ struct Wish {
     remove_missing: bool,
 }
 
+/// The table that takes the files.
+struct Target {
+    schema: String,
+    name: String,
+}
+
+impl Target {
+    fn sql(&self, text: &str) -> String {
+        statement::over(text, &self.schema, &self.name)
+    }
+}
+
 /// A file that there is.
 struct Found {
     /// Its path below the directory.
@@ -65,6 +78,8 @@ struct Counts {
     unchanged: usize,
     removed: usize,
     skipped: usize,
+    /// A part of the directory could not be looked at.
+    incomplete: bool,
 }
 
 #[pg_extern(sql = false)]
@@ -83,7 +98,7 @@ fn import(call: pg_sys::FunctionCallInfo) -> Result<()> {
     let counts = take(&wish);
     // SAFETY: connected above.
     unsafe { pg_sys::SPI_finish() };
-    let Counts { new, changed, unchanged, removed, skipped } = counts?;
+    let Counts { new, changed, unchanged, removed, skipped, .. } = counts?;
     pgrx::notice!("{new} new files, {changed} changed, {unchanged} unchanged, {removed} removed, {skipped} skipped");
     Ok(())
 }
@@ -153,12 +168,14 @@ fn take(wish: &Wish) -> Result<Counts> {
             pgrx::notice!("{} of {} files", at + 1, files.len());
         }
     }
-    if wish.remove_missing {
+    if wish.remove_missing && counts.incomplete {
+        pgrx::warning!("removing nothing: a part of the directory cannot be looked at");
+    } else if wish.remove_missing {
         let there: HashSet<&str> = files.iter().map(|file| file.name.as_str()).collect();
         let gone = known.into_keys().filter(|name| wish.pattern.matches(name) && !there.contains(name.as_str()));
         let gone: Vec<String> = gone.collect();
         counts.removed = gone.len();
-        with_own_names(|| query::run(&REMOVE.replace("{target}", &table), &[gone.into()]))?;
+        with_own_names(|| query::run(&table.sql(REMOVE), &[gone.into()]))?;
     }
     Ok(counts)
 }
@@ -172,7 +189,7 @@ fn files(wish: &Wish, counts: &mut Counts) -> Vec<Found> {
             Ok(entry) if entry.file_type().is_file() => entry,
             Ok(_) => continue,
             Err(error) => {
-                counts.skipped += 1;
+                (counts.skipped, counts.incomplete) = (counts.skipped + 1, true);
                 pgrx::warning!("skipping what cannot be read: {error}");
                 continue;
             }
@@ -186,9 +203,13 @@ fn files(wish: &Wish, counts: &mut Counts) -> Vec<Found> {
         if !wish.pattern.matches(name) {
             continue;
         }
-        if let Ok(metadata) = entry.metadata() {
-            let modified = metadata.modified().map(microseconds).unwrap_or_default();
-            files.push(Found { name: name.to_string(), bytes: metadata.len(), modified });
+        match entry.metadata() {
+            Ok(metadata) => {
+                let modified = metadata.modified().map(microseconds).unwrap_or_default();
+                files.push(Found { name: name.to_string(), bytes: metadata.len(), modified });
+            }
+            // Gone since, as a rule.
+            Err(_) => counts.incomplete = true,
         }
     }
     files
@@ -222,38 +243,39 @@ fn read(root: &File, file: &Found, counts: &mut Counts) -> Option<Vec<u8>> {
     None
 }
 
-/// The table as it stands in SQL, after a look at its columns.
-fn target(table: pg_sys::Oid) -> Result<String> {
+/// The table, after a look at its columns.
+fn target(table: pg_sys::Oid) -> Result<Target> {
     let found = Spi::connect(|client| {
         let rows = client.select(TARGET, None, &[table.into()])?;
         let rows = rows.map(|row| {
             let text = |at| row.get::<String>(at).map(Option::unwrap_or_default);
-            Ok((text(1)?, text(2)?, text(3)?))
+            Ok((Target { schema: text(1)?, name: text(2)? }, text(3)?, text(4)?))
         });
-        rows.collect::<pgrx::spi::Result<Vec<(String, String, String)>>>()
+        rows.collect::<pgrx::spi::Result<Vec<(Target, String, String)>>>()
     })
     .map_err(spi)?;
-    let name = found.first().map(|(name, ..)| name.clone()).unwrap_or_default();
+    let unknown = || Error::new(Kind::InvalidArgument, "target does not exist");
+    let name = found.first().map(|(target, ..)| target.name.clone()).ok_or_else(unknown)?;
     for (column, wanted) in COLUMNS {
         let error = match found.iter().find(|(_, name, _)| name == column) {
             Some((_, _, kind)) if kind == wanted => continue,
             Some((_, _, kind)) => {
-                let message = format!("column \"{column}\" of {name} has type {kind}, not {wanted}");
+                let message = format!("column \"{column}\" of table \"{name}\" has type {kind}, not {wanted}");
                 Error::new(Kind::WrongColumnType, message)
             }
-            None => Error::new(Kind::UnknownColumn, format!("{name} has no column \"{column}\"")),
+            None => Error::new(Kind::UnknownColumn, format!("column \"{column}\" of table \"{name}\" does not exist")),
         };
         let columns: Vec<String> = COLUMNS.iter().map(|(column, wanted)| format!("{column} {wanted}")).collect();
         let columns = columns.join(", ").replacen("text", "text PRIMARY KEY", 1);
         return Err(error.hint(format!("A table that takes files has at least ({columns}).")));
     }
-    Ok(name)
+    found.into_iter().next().map(|(target, ..)| target).ok_or_else(unknown)
 }
 
 /// Time of the last change and size of the files that are in the table.
-fn known(table: &str) -> Result<HashMap<String, (i64, u64)>> {
+fn known(table: &Target) -> Result<HashMap<String, (i64, u64)>> {
     Spi::connect(|client| {
-        let rows = client.select(KNOWN.replace("{target}", table).as_str(), None, &[])?;
+        let rows = client.select(table.sql(KNOWN).as_str(), None, &[])?;
         rows.map(|row| {
             let size = row.get::<i64>(3)?.unwrap_or(-1);
             let modified = row.get::<i64>(2)?.unwrap_or(i64::MIN);
@@ -265,11 +287,11 @@ fn known(table: &str) -> Result<HashMap<String, (i64, u64)>> {
 }
 
 /// Whether the file is new.
-fn store(table: &str, file: &Found, data: Vec<u8>) -> Result<bool> {
+fn store(table: &Target, file: &Found, data: Vec<u8>) -> Result<bool> {
     let media_type = mime_guess::from_path(&file.name).first_raw();
     let arguments =
         [file.name.as_str().into(), file.modified.into(), media_type.map(str::to_string).into(), data.into()];
-    let sql = STORE.replace("{target}", table);
+    let sql = table.sql(STORE);
     Spi::connect_mut(|client| client.update(sql.as_str(), None, &arguments)?.first().get_one::<bool>())
         .map(Option::unwrap_or_default)
         .map_err(spi)

@@ -1,5 +1,6 @@
 //! What chunks are made from: text as it stands in the source, or files that the engine has to read first.
 
+use super::claim::Claim;
 use super::document::Document;
 use super::{Failure, Job};
 use crate::{client, setting};
@@ -7,6 +8,7 @@ use pgrx::spi::SpiHeapTupleData;
 use socle_core::document::Pages;
 use socle_core::protocol::{Request, Response};
 use socle_core::{Error, Kind};
+use std::collections::HashMap;
 
 /// What chunks are made from.
 #[derive(Debug)]
@@ -78,48 +80,68 @@ fn size(document: &Document) -> usize {
 ///
 /// # Errors
 /// See above.
-pub fn check_sizes(documents: &[Document], which: &[usize], limit: usize, hint: &str) -> Result<(), Failure> {
+pub fn check_sizes(documents: &[Document], which: &[usize], limit: usize) -> Result<(), Failure> {
     let Some(at) = which.iter().find(|at| size(&documents[**at]) > limit) else { return Ok(()) };
-    let message = format!("document has {} bytes, the limit is {limit}", size(&documents[*at]));
-    let error = Error::new(Kind::InputTooLong, message).hint(hint);
+    let error = too_large(&documents[*at], limit).hint("Split it, or have a superuser raise socle.max_input_bytes.");
     Err(Failure::of(documents[*at].claim.leader, "read", error))
 }
 
-/// Has the engine read the files that changed.
-pub fn extract(documents: &mut [Document]) -> Result<(), Failure> {
-    let files: Vec<usize> =
-        (0..documents.len()).filter(|at| matches!(documents[*at].content, Some(Content::File { .. }))).collect();
-    check_sizes(documents, &files, setting::max_document_bytes(), "A superuser can raise socle.max_document_bytes.")?;
-    // Nothing is in a file without bytes, as in a text without characters.
-    let (empty, files): (Vec<usize>, Vec<usize>) = files.into_iter().partition(|at| size(&documents[*at]) == 0);
-    let mut texts: Vec<(usize, Content)> = empty.into_iter().map(|at| (at, Content::default())).collect();
-    let mut culprit = None;
-    let request = |number: usize| {
-        let (bytes, media_type, name) = match &documents[files[number]].content {
-            Some(Content::File { bytes, media_type, name }) => (bytes.as_slice(), media_type, name),
-            _ => (&[][..], &None, &None),
-        };
-        let limits = setting::extract_limits();
-        Request::Extract { media_type: media_type.as_deref(), name: name.as_deref(), limits, bytes }
-    };
-    let answered = client::exchange(files.len(), &request, &mut |number, mut answers| match answers.pop() {
-        Some(Response::Extracted(document)) => {
-            let pages = Pages::of(&document);
-            texts.push((files[number], Content::Text(document.markdown, pages)));
-            Ok(())
+fn too_large(document: &Document, limit: usize) -> Error {
+    Error::new(Kind::InputTooLong, format!("document has {} bytes, the limit is {limit}", size(document)))
+}
+
+/// Has the engine read the files that changed. Those that cannot be read are common, and cost the others nothing: they are
+/// taken out, with the reason.
+///
+/// # Errors
+/// When the engine does not answer.
+pub fn extract(documents: &mut Vec<Document>) -> Result<Vec<(Claim, Error)>, Failure> {
+    let limit = setting::max_document_bytes();
+    let mut results: HashMap<usize, Result<Content, Error>> = HashMap::new();
+    let mut files = Vec::new();
+    for (at, document) in documents.iter().enumerate() {
+        match &document.content {
+            // Nothing is in a file without bytes, as in a text without characters.
+            Some(Content::File { bytes, .. }) if bytes.is_empty() => drop(results.insert(at, Ok(Content::default()))),
+            Some(Content::File { bytes, .. }) if bytes.len() > limit => {
+                let error = too_large(document, limit).hint("A superuser can raise socle.max_document_bytes.");
+                results.insert(at, Err(error));
+            }
+            Some(Content::File { bytes, media_type, name }) => files.push((at, bytes, media_type, name)),
+            _ => {}
         }
-        Some(Response::Failed { error, .. }) => {
-            culprit = Some(files[number]);
-            Err(error)
-        }
-        _ => Err(client::unexpected()),
-    });
-    answered.map_err(|error| match culprit {
-        Some(at) => Failure::of(documents[at].claim.leader, "extract", error),
-        None => Failure::new("extract", error),
-    })?;
-    for (at, text) in texts {
-        documents[at].content = Some(text);
     }
-    Ok(())
+    let request = |number: usize| {
+        let (_, bytes, media_type, name) = files[number];
+        let (media_type, name) = (media_type.as_deref(), name.as_deref());
+        Request::Extract { media_type, name, limits: setting::extract_limits(), bytes }
+    };
+    client::exchange(files.len(), &request, &mut |number, mut answers| {
+        let result = match answers.pop() {
+            Some(Response::Extracted(document)) => {
+                let pages = Pages::of(&document);
+                Ok(Content::Text(document.markdown, pages))
+            }
+            Some(Response::Failed { error, .. }) => Err(error),
+            _ => return Err(client::unexpected()),
+        };
+        results.insert(files[number].0, result);
+        Ok(())
+    })
+    .map_err(|error| Failure::new("extract", error))?;
+    let mut failed = Vec::new();
+    let mut kept = Vec::with_capacity(documents.len());
+    for (at, mut document) in std::mem::take(documents).into_iter().enumerate() {
+        match results.remove(&at) {
+            Some(Err(error)) => {
+                failed.push((document.claim, error));
+                continue;
+            }
+            Some(Ok(text)) => document.content = Some(text),
+            None => {}
+        }
+        kept.push(document);
+    }
+    *documents = kept;
+    Ok(failed)
 }

@@ -12,7 +12,6 @@ use socle_core::chunk::Chunk;
 use socle_core::corpus::diff::{Diff, diff};
 use socle_core::corpus::{array_literal, chunk_hash};
 use socle_core::protocol::{Request, Response, Role};
-
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
@@ -160,12 +159,7 @@ pub fn chunk(job: &Job, documents: &mut [Document]) -> Result<(), Failure> {
     let changed: Vec<usize> = (0..documents.len()).filter(|at| documents[*at].is_changed()).collect();
     let mut results: Vec<Vec<Chunk>> = vec![Vec::new(); changed.len()];
     let mut culprit = None;
-    content::check_sizes(
-        documents,
-        &changed,
-        setting::max_input_bytes(),
-        "Split it, or have a superuser raise socle.max_input_bytes.",
-    )?;
+    content::check_sizes(documents, &changed, setting::max_input_bytes())?;
     let request = |number: usize| Request::Chunk {
         model: Some(job.model.clone()),
         max_size: Some(job.corpus.max_tokens),

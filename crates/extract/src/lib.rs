@@ -24,10 +24,10 @@ mod text;
 mod write;
 mod xml;
 
-pub use media::Media;
+use media::Media;
 use socle_core::Result;
 use socle_core::document::Document;
-pub use write::Writer;
+use write::Writer;
 
 /// How much a document may become.
 #[derive(Clone, Copy, Debug)]

@@ -12,7 +12,6 @@ const MAX_LIST_DEPTH: usize = 8;
 #[derive(Debug)]
 pub struct Writer {
     document: Document,
-    media: Media,
     limits: Limits,
     page: Option<u32>,
     /// The last block is a list that can go on.
@@ -29,18 +28,12 @@ impl Writer {
         let metadata = Metadata { media_type: media.media_type().to_string(), ..Metadata::default() };
         Self {
             document: Document { metadata, ..Document::default() },
-            media,
             limits,
             page: None,
             in_list: false,
             columns: Vec::new(),
             shift: 0,
         }
-    }
-
-    /// What is being read: the outermost document, not one that lies in it.
-    pub fn media(&self) -> Media {
-        self.media
     }
 
     /// What the file says about itself.

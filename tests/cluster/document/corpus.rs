@@ -85,6 +85,25 @@ fn a_file_that_cannot_be_read_is_parked_at_once_with_the_reason_and_its_neighbou
 }
 
 #[test]
+fn files_that_cannot_be_read_cost_the_others_nothing() {
+    let (_cluster, mut client) = with_files(ALL);
+    settle(&mut client);
+    let requests = "SELECT request_count FROM socle.engine_status";
+    let before: i64 = value(&mut client, requests);
+    client
+        .execute("INSERT INTO file SELECT i, i || '.png', NULL, 'Photo', '\\x89504e470d0a1a0a0000000d49484452' FROM generate_series(100, 139) i", &[])
+        .unwrap();
+    assert!(!value::<bool>(&mut client, "SELECT socle.wait_for_corpus('files', '1 minute')"));
+    assert_eq!(
+        value::<i64>(&mut client, "SELECT count(*) FROM socle.job_failure WHERE parked AND attempt_count = 1"),
+        40
+    );
+    // Each was read once: were all read again for every one that fails, there would be 820.
+    let asked = value::<i64>(&mut client, requests) - before;
+    assert!((40..80).contains(&asked), "{asked}");
+}
+
+#[test]
 fn a_hit_in_a_pdf_names_the_page() {
     let (_cluster, mut client) = with_files(ALL);
     let pdf =

@@ -103,9 +103,28 @@ fn patterns_choose_and_large_and_unreadable_files_are_left_out() {
     call(&mut client, files.path(), ", '*.txt'").unwrap();
     let taken = names(&mut client);
     assert!(taken.contains(&"a/b/deep.txt".to_string()) && taken.contains(&"top.txt".to_string()));
-    assert!(!taken.contains(&"top.md".to_string()) && !taken.contains(&"large.txt".to_string()));
+    for left_out in ["top.md", "large.txt", "closed.txt"] {
+        assert!(!taken.contains(&left_out.to_string()), "{left_out}");
+    }
     let (state, message, ..) = error_of(&call(&mut client, files.path(), ", '['").unwrap_err());
     assert_eq!((state.as_str(), message.as_str()), ("22023", "pattern \"[\" is malformed"));
+}
+
+#[test]
+fn what_cannot_be_looked_at_is_not_taken_for_missing() {
+    let files = Files::new("closed");
+    files.write("open.txt", "open");
+    files.write("inner/kept.txt", "kept");
+    let (_cluster, mut client) = open(&files, "");
+    call(&mut client, files.path(), "").unwrap();
+    std::fs::remove_file(files.path().join("open.txt")).unwrap();
+    let inner = files.path().join("inner");
+    std::fs::set_permissions(&inner, std::fs::Permissions::from_mode(0o000)).unwrap();
+    call(&mut client, files.path(), ", remove_missing => true").unwrap();
+    assert_eq!(names(&mut client), ["inner/kept.txt", "open.txt"]);
+    std::fs::set_permissions(&inner, std::fs::Permissions::from_mode(0o755)).unwrap();
+    call(&mut client, files.path(), ", remove_missing => true").unwrap();
+    assert_eq!(names(&mut client), ["inner/kept.txt"]);
 }
 
 #[test]
@@ -152,7 +171,10 @@ fn a_table_that_cannot_take_files_is_told_how_it_should_look() {
     let (_cluster, mut client) = open(&files, "");
     client.batch_execute("ALTER TABLE file DROP COLUMN content_hash").unwrap();
     let (state, message, _, hint) = error_of(&call(&mut client, files.path(), "").unwrap_err());
-    assert_eq!((state.as_str(), message.as_str()), ("42703", "public.file has no column \"content_hash\""));
+    assert_eq!(
+        (state.as_str(), message.as_str()),
+        ("42703", "column \"content_hash\" of table \"file\" does not exist")
+    );
     assert!(
         hint.contains("(file_name text PRIMARY KEY, modified_at timestamp with time zone, content_hash bytea"),
         "{hint}"
