@@ -41,6 +41,19 @@ struct Task {
     length: u64,
 }
 
+/// A file that is to be read, and what that may cost.
+#[derive(Clone, Copy, Debug)]
+pub struct File<'a> {
+    /// Its media type, as somebody states it.
+    pub media_type: Option<&'a str>,
+    /// Its name.
+    pub name: Option<&'a str>,
+    /// What reading it may cost.
+    pub limits: ExtractLimits,
+    /// Its bytes.
+    pub bytes: &'a [u8],
+}
+
 /// The engine's line to the process that forks readers.
 #[derive(Debug)]
 pub struct Nursery {
@@ -65,15 +78,8 @@ impl Nursery {
     ///
     /// # Errors
     /// What the reader says; `ExtractionFailed` when it died or was ended, `Cancelled` when nobody waits any more.
-    pub fn read(
-        &self,
-        request: &Request,
-        media_type: Option<&str>,
-        name: Option<&str>,
-        limits: ExtractLimits,
-        bytes: &[u8],
-    ) -> Result<Document> {
-        let answer = self.converse(request, media_type, name, limits, bytes)?;
+    pub fn read(&self, request: &Request, file: File<'_>) -> Result<Document> {
+        let answer = self.converse(request, file)?;
         let Some((answer, end)) = answer.split_last_chunk() else {
             // The nursery is gone, and the server hands this request to the engine that comes next.
             std::thread::sleep(LEAVING);
@@ -82,18 +88,12 @@ impl Nursery {
         match nursery::Ended::from_bytes(*end) {
             nursery::Ended::Exited(0) => postcard::from_bytes::<Result<Document>>(answer)
                 .map_err(|error| failed("the reader of this document left no answer").detail(error.to_string()))?,
-            ended => Err(ended.error(limits)),
+            ended => Err(ended.error(file.limits)),
         }
     }
 
-    fn converse(
-        &self,
-        request: &Request,
-        media_type: Option<&str>,
-        name: Option<&str>,
-        limits: ExtractLimits,
-        bytes: &[u8],
-    ) -> Result<Vec<u8>> {
+    fn converse(&self, request: &Request, file: File<'_>) -> Result<Vec<u8>> {
+        let File { media_type, name, limits, bytes } = file;
         let broken = |error: io::Error| failed("could not start a reader").detail(error.to_string());
         let (mut ours, theirs) = UnixStream::pair().map_err(broken)?;
         ours.set_read_timeout(Some(CANCEL_INTERVAL)).map_err(broken)?;

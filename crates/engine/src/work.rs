@@ -1,6 +1,6 @@
 //! What a worker thread does with a task. Every way to fail, panics included, ends in an answer.
 
-use crate::document::Nursery;
+use crate::document::{File, Nursery};
 use crate::keyword::cache::Cache;
 use crate::keyword::serve;
 use crate::model::loaded::Model;
@@ -147,7 +147,8 @@ impl Worker {
             }
             Job::Extract { media_type, name, limits, bytes } => {
                 let (media_type, name) = (media_type.as_deref(), name.as_deref());
-                let document = self.resources.nursery.read(request, media_type, name, *limits, bytes)?;
+                let document =
+                    self.resources.nursery.read(request, File { media_type, name, limits: *limits, bytes })?;
                 self.outbox.answer(request, &Response::Extracted(Box::new(document)));
                 Ok(Vec::new())
             }
