@@ -1,5 +1,6 @@
 //! How good searches are on a set of judged queries in the BEIR layout: `corpus.jsonl`, `queries.jsonl`, and `qrels.tsv` with
-//! a head line. `SOCLE_BENCH_MODEL` is the directory of another embedding model.
+//! a head line. `SOCLE_BENCH_MODEL` is the directory of another embedding model; the cross-encoder, which is for English, is
+//! measured with the English one only.
 
 use postgres::Client;
 use std::fs;
@@ -10,13 +11,16 @@ const MODEL: &str = "bge-small-en-v1.5";
 /// What the model card of bge puts before a query. Other models here have none.
 const BGE_PREFIX: &str = "Represent this sentence for searching relevant passages: ";
 
+const RERANK_MODEL: &str = "ms-marco-minilm-l12-v2";
+
 const FUSIONS: [&str; 3] = ["adaptive", "rrf", "minmax"];
 
 pub fn measure(directory: &Path) {
     let model = std::env::var("SOCLE_BENCH_MODEL").unwrap_or_else(|_| MODEL.into());
     let mut client = crate::connect();
     load(&mut client, directory);
-    let prefix = if model.starts_with("bge") { BGE_PREFIX } else { "" };
+    let is_english = model == MODEL;
+    let prefix = if is_english { BGE_PREFIX } else { "" };
     client.execute("SELECT socle.register_model('judge', $1, query_prefix => $2)", &[&model, &prefix]).unwrap();
     let create = "SELECT socle.create_corpus('judged', 'judged_text', ARRAY['body'], 'title', model => 'judge')";
     client.batch_execute(create).unwrap();
@@ -24,8 +28,12 @@ pub fn measure(directory: &Path) {
     println!("\n### {model}: quality on {}\n", directory.display());
     println!("| mode | queries | nDCG@10 | recall@10 | reciprocal rank | recall of the vector index | p50 |");
     println!("|---|---|---|---|---|---|---|");
-    evaluate(&mut client, "{keyword,vector}", FUSIONS[0]);
-    FUSIONS.iter().for_each(|fusion| evaluate(&mut client, "{hybrid}", fusion));
+    evaluate(&mut client, "{keyword,vector}", FUSIONS[0], None);
+    FUSIONS.iter().for_each(|fusion| evaluate(&mut client, "{hybrid}", fusion, None));
+    if is_english {
+        client.execute("SELECT socle.register_model('rerank', $1)", &[&RERANK_MODEL]).unwrap();
+        evaluate(&mut client, "{keyword,hybrid}", FUSIONS[0], Some("rerank"));
+    }
     client.batch_execute("DROP TABLE judged_text CASCADE; DROP TABLE judged_query, judged_grade").unwrap();
 }
 
@@ -50,12 +58,18 @@ fn load(client: &mut Client, directory: &Path) {
     client.execute(grades, &[&lines("qrels.tsv").split_off(1)]).unwrap();
 }
 
-fn evaluate(client: &mut Client, modes: &str, fusion: &str) {
+fn evaluate(client: &mut Client, modes: &str, fusion: &str, rerank: Option<&str>) {
     let sql = "SELECT mode, query_count, ndcg, recall, reciprocal_rank, index_recall, median_milliseconds
-               FROM socle.evaluate('judged', 'judged_query', 'judged_grade', modes => $1::text::text[], fusion => $2)";
-    for row in client.query(sql, &[&modes, &fusion]).unwrap() {
-        let mode: String = row.get(0);
-        let mode = if mode == "hybrid" { format!("{mode}, {fusion}") } else { mode };
+               FROM socle.evaluate('judged', 'judged_query', 'judged_grade', modes => $1::text::text[], fusion => $2,
+                                   rerank_model => $3)";
+    for row in client.query(sql, &[&modes, &fusion, &rerank]).unwrap() {
+        let mut mode: String = row.get(0);
+        if mode == "hybrid" {
+            mode += &format!(", {fusion}");
+        }
+        if rerank.is_some() {
+            mode += ", the best 20 reranked";
+        }
         let [ndcg, recall, rank, milliseconds] =
             [2, 3, 4, 6].map(|at| row.get::<_, Option<f64>>(at).unwrap_or(f64::NAN));
         let index = row.get::<_, Option<f64>>(5).map_or(String::new(), |recall| format!("{recall:.3}"));

@@ -14,8 +14,8 @@ use prepare::Documents;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-/// Chunks of the corpus. A million takes an hour and 8 GB of disk.
-pub const CHUNKS: usize = 100_000;
+/// Chunks of the corpus, where `SOCLE_BENCH_CHUNKS` does not say another number. A million takes an hour and 10 GB of disk.
+const CHUNKS: usize = 100_000;
 
 /// Queries of each contender.
 const QUERIES: usize = 300;
@@ -27,7 +27,8 @@ const CLIENT_TIME: Duration = Duration::from_secs(5);
 const MODES: [&str; 3] = ["hybrid", "vector", "keyword"];
 
 pub fn measure(model: &str, texts: &[String]) {
-    let documents = Documents::new(texts, CHUNKS);
+    let count = std::env::var("SOCLE_BENCH_CHUNKS").map_or(CHUNKS, |count| count.parse().unwrap());
+    let documents = Documents::new(texts, count);
     let mut client = crate::connect();
     let filled = prepare::corpus(&mut client, model, &documents);
     latency(&mut client, model, &documents);
@@ -70,7 +71,7 @@ fn latency(client: &mut Client, model: &str, documents: &Documents) {
             times.iter_mut().zip([&[alone][..], &searches].concat()).for_each(|(all, time)| all.push(time));
         }
     }
-    println!("\n### Search in {CHUNKS} chunks, {QUERIES} queries of 8 words\n");
+    println!("\n### Search in {} chunks, {QUERIES} queries of 8 words\n", documents.pairs.len());
     println!("| | p50 | p99 |\n|---|---|---|");
     for (name, times) in ["`socle.embed_query` alone", "hybrid", "vector", "keyword"].iter().zip(&mut times) {
         println!("| {name} | {:.2} ms | {:.2} ms |", crate::percentile(times, 50), crate::percentile(times, 99));
