@@ -33,6 +33,7 @@ pub fn sqlstate(kind: Kind) -> PgSqlErrorCode {
         Kind::NotPermitted => PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
         Kind::NoWorkerSlot => PgSqlErrorCode::ERRCODE_CONFIGURATION_LIMIT_EXCEEDED,
         Kind::NotSupported => PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
+        Kind::SnapshotTooOld => PgSqlErrorCode::ERRCODE_T_R_SERIALIZATION_FAILURE,
         Kind::Bug => PgSqlErrorCode::ERRCODE_INTERNAL_ERROR,
     }
 }

@@ -17,6 +17,7 @@ mod document;
 mod embed;
 mod error;
 mod installation;
+mod key;
 mod launcher;
 mod model;
 mod postgres_version;

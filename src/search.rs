@@ -4,9 +4,11 @@
 //! the caller's privileges and row security; the segments of the keyword index, which only give numbers of chunks, as
 //! superuser, and the log of changes as the owner of the corpus.
 
+mod ahead;
 mod evaluate;
 mod explain;
 pub mod keyword;
+mod keyword_leg;
 mod passage;
 mod rank;
 mod scope;
@@ -16,21 +18,18 @@ mod vector_leg;
 mod wish;
 
 use crate::argument::Arguments;
-use crate::client;
-use crate::corpus::{CorpusSpec, model_of};
+use crate::corpus::CorpusSpec;
 use crate::error::report;
+use crate::key::Key;
 use passage::Passage;
-use pgrx::JsonB;
 use pgrx::datum::TimestampWithTimeZone;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use rank::Ranked;
 use scope::Scope;
-use socle_core::model::ModelSpec;
-use socle_core::protocol::{Request, Response, Role};
 use socle_core::{Error, Kind, Result};
 use trace::Trace;
-use wish::{MAX_CANDIDATES, Mode, Wish};
+use wish::{MAX_CANDIDATES, Wish};
 
 /// How much further candidates are looked for while they are of too few documents.
 const FURTHER: usize = 8;
@@ -40,7 +39,7 @@ type Found = TableIterator<
     (
         name!(corpus_name, String),
         name!(chunk_id, i64),
-        name!(source_key, JsonB),
+        name!(source_key, Key),
         name!(title, Option<String>),
         name!(heading_path, Vec<String>),
         name!(page, Option<i32>),
@@ -97,7 +96,7 @@ fn rows(passages: Vec<Passage>) -> Found {
         (
             passage.corpus,
             passage.ranked.chunk_id,
-            JsonB(passage.key),
+            passage.key,
             passage.title,
             passage.heading_path,
             passage.page,
@@ -114,12 +113,6 @@ fn rows(passages: Vec<Passage>) -> Found {
             passage.fresh_at,
         )
     }))
-}
-
-/// The vector of the query under one model.
-struct Meaning {
-    digest: String,
-    vector: Vec<f32>,
 }
 
 /// The corpora that are searched; says of each that is not complete that it is not.
@@ -147,22 +140,20 @@ struct Searched<'a> {
 /// # Errors
 /// `EngineUnavailable`; what the filter is refused for. Privileges that the caller lacks are raised.
 pub fn run(corpora: &[CorpusSpec], wish: &Wish, trace: &mut Trace) -> Result<Vec<Passage>> {
-    let mut meanings: Vec<Meaning> = Vec::new();
-    let mut wishes: Vec<Wish> = Vec::with_capacity(corpora.len());
-    for corpus in corpora {
-        wishes.push(understand(corpus, wish, &mut meanings, trace)?);
-    }
     let mut searched = Vec::with_capacity(corpora.len());
-    for (corpus, wish) in corpora.iter().zip(wishes) {
-        let meaning = meanings.iter().find(|meaning| meaning.digest == corpus.model_digest);
-        let vector = meaning.filter(|_| wish.mode.has_vectors()).map(|meaning| meaning.vector.as_slice());
-        let mut scope = trace.timed("filter", || Scope::new(corpus, &wish, vector))?;
+    for corpus in corpora {
+        let mut scope = trace.timed("filter", || Scope::new(corpus, wish))?;
         trace.note("filter", scope.words());
         if wish.mode.has_words() || wish.shown {
-            scope.segments = keyword::segments(corpus)?;
+            let complete;
+            (scope.segments, complete) = keyword::segments(corpus)?;
+            if wish.mode.has_words() && corpus.state == "active" && !(complete && corpus.keyword_gap == 0) {
+                pgrx::notice!("the keyword index of corpus \"{}\" is not complete yet", corpus.name);
+            }
         }
-        searched.push(Searched { scope, wish });
+        searched.push(Searched { scope, wish: wish.clone() });
     }
+    ahead::understand(&mut searched, wish, trace)?;
     let ranked = ranked(&mut searched, wish, trace)?;
     let scopes: Vec<Scope<'_>> = searched.into_iter().map(|searched| searched.scope).collect();
     let chosen = select::select(&scopes, ranked, wish, trace)?;
@@ -186,7 +177,9 @@ fn ranked(searched: &mut [Searched<'_>], wish: &Wish, trace: &mut Trace) -> Resu
             return Ok(ranked);
         }
         let scopes: Vec<&Scope<'_>> = searched.iter().map(|searched| &searched.scope).collect();
+        let there = trace.has(&ranked);
         let documents = select::one_of_each_document(&scopes, ranked)?;
+        trace.lost(there, &documents, || "another chunk of its document is better".into());
         if documents.len() >= wish.limit || !more {
             return Ok(documents);
         }
@@ -198,44 +191,6 @@ fn ranked(searched: &mut [Searched<'_>], wish: &Wish, trace: &mut Trace) -> Resu
         for corpus in searched.iter_mut() {
             corpus.wish.candidate_count = (corpus.wish.candidate_count * FURTHER).min(MAX_CANDIDATES);
         }
-    }
-}
-
-/// The wish as it can be granted in a corpus: with the vector of the query, or without if that is allowed.
-fn understand(corpus: &CorpusSpec, wish: &Wish, meanings: &mut Vec<Meaning>, trace: &mut Trace) -> Result<Wish> {
-    if !wish.mode.has_vectors() || meanings.iter().any(|meaning| meaning.digest == corpus.model_digest) {
-        return Ok(wish.clone());
-    }
-    let vector = model_of(corpus).and_then(|model| trace.timed("embed", || embed(&model, &wish.query)));
-    match vector {
-        Ok(vector) => {
-            meanings.push(Meaning { digest: corpus.model_digest.clone(), vector });
-            Ok(wish.clone())
-        }
-        Err(error) if wish.vector_optional && wish.mode == Mode::Hybrid => {
-            pgrx::warning!("corpus \"{}\" is searched by words alone: {error}", corpus.name);
-            Ok(Wish { mode: Mode::Keyword, keyword_weight: None, ..wish.clone() })
-        }
-        Err(error) if error.hint.is_none() && wish.mode == Mode::Hybrid => {
-            Err(error.hint("vector_optional => true searches by words alone when the model cannot be used."))
-        }
-        Err(error) => Err(error),
-    }
-}
-
-/// The vector of a query; what exceeds the window of the model is cut, as its words still count for the other leg.
-fn embed(model: &ModelSpec, query: &str) -> Result<Vec<f32>> {
-    let request = Request::Embed {
-        model: model.clone(),
-        role: Role::Query,
-        truncate: true,
-        heads: vec![""],
-        contents: vec![query],
-    };
-    match client::ask(request)?.pop() {
-        Some(Response::Vectors(vector)) if vector.len() == model.dimensions as usize => Ok(vector),
-        Some(Response::Failed { error, .. }) => Err(error),
-        _ => Err(client::unexpected()),
     }
 }
 

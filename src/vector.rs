@@ -2,7 +2,7 @@
 
 use crate::argument::{Arguments, Texts};
 use pgrx::callconv::{BoxRet, FcInfo};
-use pgrx::datum::{Datum, DatumWithOid};
+use pgrx::datum::{Datum, DatumWithOid, FromDatum};
 use pgrx::pg_sys;
 use socle_core::{Error, Kind, Result};
 
@@ -32,6 +32,31 @@ impl VectorDatum {
     pub fn parameter(self, vector: pg_sys::Oid) -> DatumWithOid<'static> {
         // SAFETY: what is made here is of pgvector's type, and lives as long as the memory context of the call.
         unsafe { DatumWithOid::new(self.0, vector) }
+    }
+}
+
+/// The numbers of a `vector` that a statement gave.
+#[derive(Clone, Debug, Default)]
+pub struct Values(pub Vec<f32>);
+
+impl FromDatum for Values {
+    unsafe fn from_polymorphic_datum(datum: pg_sys::Datum, is_null: bool, _type: pg_sys::Oid) -> Option<Self> {
+        if is_null {
+            return None;
+        }
+        // SAFETY: the caller says that this is a vector: a varlena with a header and as many numbers as that says, which are
+        // copied. The size is looked at first.
+        unsafe {
+            let vector = pg_sys::pg_detoast_datum(datum.cast_mut_ptr());
+            let size = pgrx::varlena::varsize_any(vector);
+            let bytes = vector.cast::<u8>();
+            let count = usize::try_from(bytes.add(4).cast::<i16>().read_unaligned()).ok()?;
+            if size < HEADER + 4 * count {
+                return None;
+            }
+            let numbers = bytes.add(HEADER).cast::<f32>();
+            Some(Self((0..count).map(|at| numbers.add(at).read_unaligned()).collect()))
+        }
     }
 }
 

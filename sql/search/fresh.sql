@@ -1,3 +1,8 @@
--- The time up to which every change is in the chunks: when the oldest was made that is not. And whether there is one.
-SELECT coalesce(o.changed_at, statement_timestamp()), o.changed_at IS NOT NULL
+-- The time up to which every change is in the chunks: when the oldest was made that is not. Without one, that of what this
+-- snapshot sees: not later than the last commit that a standby has replayed, nor, where the snapshot is that of a transaction,
+-- than when that began. And whether there is one.
+SELECT least(coalesce(o.changed_at, statement_timestamp()),
+             CASE WHEN current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN now() END,
+             CASE WHEN pg_is_in_recovery() THEN pg_last_xact_replay_timestamp() END),
+       o.changed_at IS NOT NULL
 FROM (VALUES (0)) AS n LEFT JOIN (SELECT c.changed_at FROM {change} c ORDER BY c.change_id LIMIT 1) AS o ON true

@@ -3,8 +3,8 @@
 
 use super::CorpusSpec;
 use crate::error::{report, spi};
+use crate::key::Key;
 use crate::query;
-use pgrx::JsonB;
 use pgrx::datum::TimestampWithTimeZone;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
@@ -54,7 +54,7 @@ type Failures = TableIterator<
     'static,
     (
         name!(corpus, String),
-        name!(source_key, Option<JsonB>),
+        name!(source_key, Option<Key>),
         name!(attempt_count, Option<i32>),
         name!(next_attempt_at, Option<TimestampWithTimeZone>),
         name!(parked, Option<bool>),

@@ -6,9 +6,9 @@ use super::manage::{ASK_SWEEP, complete, own_corpus};
 use super::statement::expand;
 use crate::argument::Arguments;
 use crate::error::{report, spi};
+use crate::key::Key;
 use crate::search::keyword;
 use crate::{client, model, query, read, wake};
-use pgrx::JsonB;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use socle_core::Result;
@@ -23,7 +23,7 @@ const ALL_CHUNKS: &str = include_str!("../../sql/corpus/all_chunks.sql");
 const KEYWORD_FORGET: &str = include_str!("../../sql/query/keyword_forget.sql");
 
 /// A row of the result of `socle.verify_corpus`.
-type Problems = TableIterator<'static, (name!(problem, String), name!(source_key, JsonB), name!(detail, String))>;
+type Problems = TableIterator<'static, (name!(problem, String), name!(source_key, Key), name!(detail, String))>;
 
 #[pg_extern(sql = false)]
 fn verify_corpus(call: pg_sys::FunctionCallInfo) -> Result<Problems, ErrorReport> {
@@ -50,17 +50,17 @@ fn verify_corpus(call: pg_sys::FunctionCallInfo) -> Result<Problems, ErrorReport
             as_superuser(|| query::run(KEYWORD_FORGET, &[corpus.name.as_str().into()]))?;
             wake::at_commit();
         }
-        let words = words.into_iter().map(|detail| ("keywords".to_string(), JsonB(serde_json::Value::Null), detail));
+        let words = words.into_iter().map(|detail| ("keywords".to_string(), Key("null".into()), detail));
         Ok(TableIterator::new(problems.into_iter().chain(words).collect::<Vec<_>>()))
     };
     verified().map_err(report)
 }
 
-fn problems(sql: &str) -> pgrx::spi::Result<Vec<(String, JsonB, String)>> {
+fn problems(sql: &str) -> pgrx::spi::Result<Vec<(String, Key, String)>> {
     Spi::connect(|client| {
         let rows = client.select(sql, None, &[])?;
         rows.map(|row| {
-            let key = row.get::<JsonB>(2)?.unwrap_or(JsonB(serde_json::Value::Null));
+            let key = row.get::<Key>(2)?.unwrap_or_else(|| Key("null".into()));
             Ok((row.get(1)?.unwrap_or_default(), key, row.get(3)?.unwrap_or_default()))
         })
         .collect()
@@ -85,7 +85,7 @@ fn keyword_problems(corpus: &CorpusSpec, owner: pg_sys::Oid) -> Result<Vec<Strin
         return Ok(Vec::new());
     }
     let mut covered: HashSet<i64> = HashSet::new();
-    for segment in keyword::segments(corpus)? {
+    for segment in keyword::segments(corpus)?.0 {
         let request = Request::KeywordList { segment };
         let mut source = |digest: &_, numbers| keyword::parts(corpus, digest, numbers);
         match keyword::with_segments(&request, &mut source)?.pop() {

@@ -3,17 +3,18 @@
 //!
 //! Reads those tables and searches as the caller. Refuses tables that lack columns and keys that cannot be those of the source.
 
+use super::ahead::embed;
 use super::scope::Scope;
 use super::trace::Trace;
 use super::vector_leg;
 use super::wish::{self, Mode, Wish};
-use super::{embed, open, run};
+use super::{open, run};
 use crate::argument::Arguments;
 use crate::corpus::statement::{identifier, literal};
 use crate::corpus::{CorpusSpec, model_of};
 use crate::error::report;
+use crate::key::Key;
 use crate::{model, read};
-use pgrx::JsonB;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use socle_core::search::metrics::{Quality, mean, measure};
@@ -149,7 +150,7 @@ impl Tally {
         let begun = Instant::now();
         let found = run(corpora, &self.wish, &mut Trace::default())?;
         self.milliseconds.push(begun.elapsed().as_secs_f64() * 1e3);
-        let ranking: Vec<String> = found.iter().map(|passage| passage.key.to_string()).collect();
+        let ranking: Vec<String> = found.iter().map(|passage| passage.key.0.clone()).collect();
         self.qualities.extend(measure(&ranking, &judged.grades, self.wish.limit));
         Ok(())
     }
@@ -159,10 +160,11 @@ impl Tally {
 /// each other; `None` when no chunk passes.
 fn index_recall(corpus: &CorpusSpec, wish: &Wish, query: &str) -> Result<Option<f64>> {
     let vector = embed(&model_of(corpus)?, query)?;
-    let scope = Scope::new(corpus, wish, Some(&vector))?;
+    let mut scope = Scope::new(corpus, wish)?;
+    scope.compare_with(vector.into());
     let exact = vector_leg::exact(&scope, wish.limit)?;
     let Some((_, least)) = exact.last() else { return Ok(None) };
-    let (found, _) = vector_leg::nearest(&scope, wish.candidate_count)?;
+    let (found, _) = vector_leg::nearest(&scope, wish.candidate_count, false)?;
     let good = found.iter().take(exact.len()).filter(|(_, similarity)| similarity >= least).count();
     Ok(Some(good as f64 / exact.len() as f64))
 }
@@ -210,11 +212,11 @@ fn grades(corpus: &CorpusSpec, judgments: pg_sys::Oid) -> Result<HashMap<String,
     let sql = format!(
         "SELECT j.{id}::text, {key}, j.{grade}::integer FROM {table} j WHERE num_nulls(j.{id}, j.{document}, j.{grade}) = 0"
     );
-    let rows = read::rows(&sql, &[], 0, |row| (row.get::<String>(1), row.get::<JsonB>(2), row.get::<i32>(3)))?;
+    let rows = read::rows(&sql, &[], 0, |row| (row.get::<String>(1), row.get::<Key>(2), row.get::<i32>(3)))?;
     let mut grades: HashMap<String, Grades> = HashMap::new();
     for row in rows {
         let (Some(id), Some(key), Some(grade)) = row else { continue };
-        let known = grades.entry(id).or_default().entry(key.0.to_string()).or_insert(grade);
+        let known = grades.entry(id).or_default().entry(key.0).or_insert(grade);
         *known = grade.max(*known);
     }
     Ok(grades)

@@ -23,7 +23,7 @@ fn explain_search(call: pg_sys::FunctionCallInfo) -> Result<Explained, ErrorRepo
         let (Some(corpus), Some(wish)) = (arguments.word(0, "corpus")?, Wish::read(arguments)?) else {
             return Ok(Vec::new());
         };
-        let mut trace = Trace { chunk: arguments.long(CHUNK), ..Trace::default() };
+        let mut trace = Trace { explained: true, chunk: arguments.long(CHUNK), ..Trace::default() };
         let begun = Instant::now();
         let results = run(&open(&[corpus])?, &wish, &mut trace)?;
         let total = Line {

@@ -40,24 +40,58 @@ pub struct Hits {
     pub hits: Vec<(i64, f32)>,
     /// Scores of the chunks that were asked about, those that match.
     pub scores: Vec<(i64, f32)>,
+    /// Of the chunks that were asked about, those that an operator of the query forbids.
+    pub refused: Vec<i64>,
+    /// The query has a phrase that must be there: only hits can be results.
+    pub has_phrases: bool,
     /// There may be more.
     pub more: bool,
 }
 
-/// The segments that the snapshot of the statement sees. Those of another version are made anew by the sync worker.
+impl Question {
+    /// As the engine is asked.
+    pub fn request<'a>(&self, segments: &[SegmentDigest], wish: &'a Wish) -> Request<'a> {
+        Request::KeywordSearch {
+            segments: segments.to_vec(),
+            query: &wish.query,
+            language: wish.language,
+            limit: self.limit,
+            after: self.after,
+            restrict: self.restrict.clone(),
+            score: self.score.clone(),
+            visible_statistics: wish.visible_statistics && self.restrict.is_some(),
+        }
+    }
+}
+
+impl Hits {
+    /// An answer, if it is one of hits.
+    pub fn read(answer: Response) -> Option<Self> {
+        match answer {
+            Response::KeywordHits { hits, scores, refused, has_phrases, more } => {
+                Some(Self { hits, scores, refused, has_phrases, more })
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The segments that the snapshot of the statement sees, and whether they are all there are: those of another version are
+/// made anew by the sync worker.
 ///
 /// # Errors
 /// As [`read::rows`].
-pub fn segments(corpus: &CorpusSpec) -> Result<Vec<SegmentDigest>> {
+pub fn segments(corpus: &CorpusSpec) -> Result<(Vec<SegmentDigest>, bool)> {
     let arguments = [corpus.name.as_str().into(), KEYWORD_FORMAT.cast_signed().into()];
     let rows = as_superuser(|| {
         read::rows(SEGMENTS, &arguments, 0, |row| (row.get::<Vec<u8>>(1), row.get::<bool>(2) == Some(true)))
     })?;
-    if rows.iter().any(|(_, current)| !current) {
+    let complete = rows.iter().all(|(_, current)| *current);
+    if !complete {
         damage::note();
     }
     let current = rows.into_iter().filter(|(_, current)| *current);
-    Ok(current.filter_map(|(digest, _)| digest?.try_into().ok()).collect())
+    Ok((current.filter_map(|(digest, _)| digest?.try_into().ok()).collect(), complete))
 }
 
 /// Every segment there are rows of.
@@ -98,16 +132,7 @@ pub fn ask(corpus: &CorpusSpec, segments: &[SegmentDigest], wish: &Wish, questio
     if segments.is_empty() {
         return Ok(Hits::default());
     }
-    let request = Request::KeywordSearch {
-        segments: segments.to_vec(),
-        query: &wish.query,
-        language: wish.language,
-        limit: question.limit,
-        after: question.after,
-        restrict: question.restrict.clone(),
-        score: question.score.clone(),
-        visible_statistics: wish.visible_statistics,
-    };
+    let request = question.request(segments, wish);
     let mut source = |digest: &SegmentDigest, numbers| {
         let parts = parts(corpus, digest, numbers)?;
         if parts.is_empty() { Err(damaged(corpus)) } else { Ok(parts) }
@@ -116,10 +141,7 @@ pub fn ask(corpus: &CorpusSpec, segments: &[SegmentDigest], wish: &Wish, questio
         Kind::DamagedIndex => error.hint("The sync worker makes the damaged segment anew: try again soon."),
         _ => error,
     })?;
-    match answer.into_iter().next() {
-        Some(Response::KeywordHits { hits, scores, more }) => Ok(Hits { hits, scores, more }),
-        _ => Err(client::unexpected()),
-    }
+    answer.into_iter().next().and_then(Hits::read).ok_or_else(client::unexpected)
 }
 
 /// A part of a segment, and the bytes of the whole.

@@ -5,9 +5,8 @@ use super::scope::Scope;
 use super::select::by_corpus;
 use super::wish::Wish;
 use crate::client;
-use pgrx::JsonB;
+use crate::key::Key;
 use pgrx::datum::TimestampWithTimeZone;
-use serde_json::Value;
 use socle_core::Result;
 use socle_core::protocol::{Request, Response};
 use socle_core::search::highlight::highlight;
@@ -25,7 +24,7 @@ const MARKS: (&str, &str) = ("<mark>", "</mark>");
 #[derive(Clone, Debug)]
 pub struct Content {
     /// Key of its document.
-    pub key: Value,
+    pub key: Key,
     title: Option<String>,
     heading_path: Vec<String>,
     content: String,
@@ -53,7 +52,7 @@ pub struct Passage {
     /// Its best chunk, and why.
     pub ranked: Ranked,
     /// Key of its document.
-    pub key: Value,
+    pub key: Key,
     /// Title of its document.
     pub title: Option<String>,
     /// Headings above its best chunk.
@@ -82,7 +81,7 @@ pub fn contents(scopes: &[Scope<'_>], ranked: &[(usize, Ranked)]) -> Result<Hash
     {
         let found = scopes[at].rows(CONTENTS, &chunks, 0, |row| {
             let content = Content {
-                key: row.get::<JsonB>(2).map(|key| key.0).unwrap_or_default(),
+                key: row.get(2).unwrap_or_default(),
                 title: row.get(3),
                 heading_path: row.get::<Vec<Option<String>>>(4).unwrap_or_default().into_iter().flatten().collect(),
                 content: row.get(5).unwrap_or_default(),
@@ -143,7 +142,7 @@ struct Around {
 
 /// Results with the chunks around them; those that meet become one, in the place of the better.
 fn widened(scopes: &[Scope<'_>], results: Vec<(usize, i32, Passage)>, reach: u32) -> Result<Vec<Passage>> {
-    let mut around: HashMap<(usize, String), Vec<Around>> = HashMap::new();
+    let mut around: HashMap<(usize, Key), Vec<Around>> = HashMap::new();
     for (at, scope) in scopes.iter().enumerate() {
         let chunks: Vec<i64> =
             results.iter().filter(|result| result.0 == at).map(|result| result.2.ranked.chunk_id).collect();
@@ -151,7 +150,7 @@ fn widened(scopes: &[Scope<'_>], results: Vec<(usize, i32, Passage)>, reach: u32
             continue;
         }
         scope.rows(NEIGHBOURS, &chunks, reach as usize, |row| {
-            let key = row.get::<JsonB>(1).map(|key| key.0.to_string()).unwrap_or_default();
+            let key = row.get::<Key>(1).unwrap_or_default();
             around.entry((at, key)).or_default().push(Around {
                 ordinal: row.get(2).unwrap_or_default(),
                 start: row.get(3).unwrap_or_default(),
@@ -160,9 +159,9 @@ fn widened(scopes: &[Scope<'_>], results: Vec<(usize, i32, Passage)>, reach: u32
             });
         })?;
     }
-    let mut documents: HashMap<(usize, String), Vec<usize>> = HashMap::new();
+    let mut documents: HashMap<(usize, Key), Vec<usize>> = HashMap::new();
     for (number, (at, _, passage)) in results.iter().enumerate() {
-        documents.entry((*at, passage.key.to_string())).or_default().push(number);
+        documents.entry((*at, passage.key.clone())).or_default().push(number);
     }
     let mut wide: HashMap<usize, socle_core::search::neighbours::Passage> = HashMap::new();
     for (document, members) in documents {

@@ -1,6 +1,6 @@
 //! From two lists to one: candidates of both legs without what is stale, fused, ranked anew, thinned out.
 
-use super::keyword::{self, Question};
+use super::keyword_leg::{self, KeywordLeg, depth};
 use super::scope::Scope;
 use super::trace::Trace;
 use super::vector_leg;
@@ -9,17 +9,11 @@ use socle_core::Result;
 use socle_core::search::fusion::{Candidate, REFERENCE_DEPTH, fuse};
 use std::collections::{HashMap, HashSet};
 
-const VISIBLE: &str = include_str!("../../sql/search/visible.sql");
+/// How often candidates that are left out are made up for by looking further: up to 25,600 of each leg.
+const MAX_ROUNDS: usize = 5;
 
-/// Hits of words that are looked through before all of them are: this many times what is wanted, and at least so many.
-const FIRST_PASS: (usize, usize) = (10, 200);
-
-/// Each look after that is so many times as long as the one before, up to so many hits: often one chunk that is gone, and
-/// still in its segment, is all that has to be made up for.
-const LATER_PASSES: (u32, u32) = (4, 20_000);
-
-/// How often candidates that are stale are made up for by looking further.
-const MAX_ROUNDS: usize = 8;
+/// How much further each time.
+const FURTHER: usize = 4;
 
 /// What one leg says of a chunk.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -47,15 +41,15 @@ pub struct Ranked {
     pub rerank: Option<f64>,
 }
 
-/// Both legs of a search in one corpus, best first, without what is stale.
+/// Both legs of a search in one corpus, best first, without what must not be returned.
 #[derive(Debug, Default)]
 struct Legs {
     vector: Vec<(i64, f64)>,
-    keyword: Vec<(i64, f64)>,
-    /// Similarities of chunks that were found by words, and scores of those that were found by their vector.
-    similarities: HashMap<i64, f64>,
-    scores: HashMap<i64, f64>,
+    keyword: KeywordLeg,
+    /// Chunks of documents that have changed since.
     stale: HashSet<i64>,
+    /// A leg has lost some, and those that are left are too few.
+    lacking: bool,
 }
 
 /// The ranking of the candidates of one corpus, and whether there are more.
@@ -63,86 +57,63 @@ struct Legs {
 /// # Errors
 /// As the legs.
 pub fn rank(scope: &Scope<'_>, wish: &Wish, trace: &mut Trace) -> Result<(Vec<Ranked>, bool)> {
-    let depth = wish.candidate_count.max(REFERENCE_DEPTH);
+    let depth = depth(wish);
     let mut wanted = depth;
-    let mut legs = Legs::default();
-    for _ in 0..MAX_ROUNDS {
-        legs = candidates(scope, wish, wanted, trace)?;
-        let cut = |leg: &Vec<(i64, f64)>, stale: usize| leg.len() < depth && leg.len() + stale >= wanted;
-        let lost = legs.stale.len();
-        if lost == 0 || !(cut(&legs.vector, lost) || cut(&legs.keyword, lost)) {
+    let mut legs = candidates(scope, wish, (wanted, depth), trace)?;
+    for _ in 1..MAX_ROUNDS {
+        if !legs.lacking {
             break;
         }
-        wanted = wanted.saturating_mul(4);
+        wanted = wanted.saturating_mul(FURTHER);
+        legs = candidates(scope, wish, (wanted, depth), trace)?;
+    }
+    if legs.lacking && !legs.stale.is_empty() {
+        pgrx::notice!(
+            "most chunks of corpus \"{}\" wait for changes of their documents to be worked on",
+            scope.corpus.name
+        );
     }
     legs.vector.truncate(depth);
-    legs.keyword.truncate(depth);
+    legs.keyword.hits.truncate(depth);
+    let first = |leg: &[(i64, f64)]| leg.len().min(wish.candidate_count);
     let ranked = match wish.mode {
-        Mode::Vector => single(&legs.vector, |standing| (Some(standing), None)),
-        Mode::Keyword => single(&legs.keyword, |standing| (None, Some(standing))),
+        Mode::Vector => single(&legs.vector[..first(&legs.vector)], |standing| (Some(standing), None)),
+        Mode::Keyword => single(&legs.keyword.hits[..first(&legs.keyword.hits)], |standing| (None, Some(standing))),
         Mode::Hybrid => fused(&legs, wish)?,
     };
-    trace.candidates(scope.corpus, &ranked, &legs.stale);
-    Ok((ranked, legs.vector.len() >= depth || legs.keyword.len() >= depth))
+    trace.candidates(scope.corpus, &ranked, (&legs.stale, &legs.keyword.refused));
+    Ok((ranked, legs.vector.len() >= depth || legs.keyword.hits.len() >= depth))
 }
 
-fn candidates(scope: &Scope<'_>, wish: &Wish, wanted: usize, trace: &mut Trace) -> Result<Legs> {
+/// Both legs, each looked through for the best `wanted`, of which `depth` have to be left.
+fn candidates(scope: &Scope<'_>, wish: &Wish, (wanted, depth): (usize, usize), trace: &mut Trace) -> Result<Legs> {
     let mut legs = Legs::default();
-    if wish.mode.has_vectors() {
-        let (found, path) = trace.timed("vector", || vector_leg::nearest(scope, wanted))?;
+    // Without a vector, the words decide alone where that is allowed.
+    if wish.mode.has_vectors() && scope.vector().is_some() {
+        let explained = trace.explained;
+        let (found, path) = trace.timed("vector", || vector_leg::nearest(scope, wanted, explained))?;
         trace.note("vector", format!("{} candidates, {}", found.len(), path.words()));
         legs.vector = found;
     }
     if wish.mode.has_words() {
-        let found: Vec<i64> = legs.vector.iter().map(|(chunk, _)| *chunk).collect();
-        trace.timed("keyword", || words(scope, wish, wanted, found, &mut legs))?;
-        trace.note("keyword", format!("{} candidates in {} segments", legs.keyword.len(), scope.segments.len()));
+        legs.keyword = trace.timed("keyword", || keyword_leg::hits(scope, wish, wanted, &legs.vector))?;
+        trace.note("keyword", format!("{} candidates in {} segments", legs.keyword.hits.len(), scope.segments.len()));
     }
-    let mut all: Vec<i64> = legs.vector.iter().chain(&legs.keyword).map(|(chunk, _)| *chunk).collect();
+    let mut all: Vec<i64> = legs.vector.iter().chain(&legs.keyword.hits).map(|(chunk, _)| *chunk).collect();
     all.sort_unstable();
     all.dedup();
     legs.stale = trace.timed("changes", || scope.stale(all))?;
-    legs.vector.retain(|(chunk, _)| !legs.stale.contains(chunk));
-    legs.keyword.retain(|(chunk, _)| !legs.stale.contains(chunk));
-    Ok(legs)
-}
-
-/// The keyword leg: in one look as a rule, and through the complete list when what may be seen is far down.
-fn words(scope: &Scope<'_>, wish: &Wish, wanted: usize, found: Vec<i64>, legs: &mut Legs) -> Result<()> {
-    let first = if scope.restricted { (FIRST_PASS.0 * wish.limit).max(FIRST_PASS.1).max(wanted) } else { wanted };
-    let mut question = Question {
-        limit: u32::try_from(first).unwrap_or(u32::MAX),
-        after: None,
-        restrict: scope.eligible.clone(),
-        score: found,
+    let (stale, refused) = (&legs.stale, &legs.keyword.refused);
+    // What an operator forbids is no hit. A phrase that must be there is in hits alone, which are looked for anyway.
+    let counts = |chunk: &i64| stale.contains(chunk) || (refused.contains(chunk) && !legs.keyword.has_phrases);
+    let lacks = |leg: &[(i64, f64)]| {
+        let lost = leg.iter().filter(|(chunk, _)| counts(chunk)).count();
+        lost > 0 && leg.len() >= wanted && leg.len() - lost < depth
     };
-    loop {
-        let answer = keyword::ask(scope.corpus, &scope.segments, wish, &question)?;
-        legs.scores.extend(answer.scores.iter().map(|(chunk, score)| (*chunk, f64::from(*score))));
-        // What the other leg has found can be seen.
-        let mut visible: HashMap<i64, f64> = legs.vector.iter().copied().collect();
-        let chunks: Vec<i64> =
-            answer.hits.iter().map(|(chunk, _)| *chunk).filter(|chunk| !visible.contains_key(chunk)).collect();
-        visible.extend(scope.rows(VISIBLE, &chunks, 0, |row| {
-            (row.get::<i64>(1).unwrap_or_default(), 1.0 - row.get::<f64>(2).unwrap_or(f64::NAN))
-        })?);
-        for (chunk, score) in &answer.hits {
-            if let Some(similarity) = visible.get(chunk) {
-                legs.keyword.push((*chunk, f64::from(*score)));
-                legs.similarities.insert(*chunk, *similarity);
-            }
-        }
-        match answer.hits.last() {
-            Some((chunk, score)) if answer.more && legs.keyword.len() < wanted => {
-                question.after = Some((*score, *chunk));
-                question.limit = question.limit.saturating_mul(LATER_PASSES.0).min(LATER_PASSES.1);
-                question.score = Vec::new();
-            }
-            _ => break,
-        }
-    }
-    legs.keyword.truncate(wanted);
-    Ok(())
+    legs.lacking = lacks(&legs.vector) || lacks(&legs.keyword.hits);
+    legs.vector.retain(|(chunk, _)| !stale.contains(chunk) && !refused.contains(chunk));
+    legs.keyword.hits.retain(|(chunk, _)| !stale.contains(chunk));
+    Ok(legs)
 }
 
 /// One leg by itself.
@@ -160,21 +131,30 @@ fn fused(legs: &Legs, wish: &Wish) -> Result<Vec<Ranked>> {
     let places = |leg: &[(i64, f64)]| -> HashMap<i64, (usize, f64)> {
         leg.iter().enumerate().map(|(at, (chunk, score))| (*chunk, (at + 1, *score))).collect()
     };
-    let (vector, keyword) = (places(&legs.vector), places(&legs.keyword));
-    let mut chunks: Vec<i64> = vector.keys().chain(keyword.keys()).copied().collect();
+    let (vector, keyword) = (places(&legs.vector), places(&legs.keyword.hits));
+    // Normalisation looks at more of a leg than there may be candidates.
+    let first =
+        |leg: &'_ [(i64, f64)]| leg.iter().take(wish.candidate_count).map(|(chunk, _)| *chunk).collect::<Vec<_>>();
+    let mut chunks = [first(&legs.vector), first(&legs.keyword.hits)].concat();
     chunks.sort_unstable();
     chunks.dedup();
     let candidates: Vec<Candidate> = chunks
         .into_iter()
         .map(|chunk_id| Candidate {
             chunk_id,
-            vector: vector.get(&chunk_id).map(|place| place.1).or_else(|| legs.similarities.get(&chunk_id).copied()),
-            keyword: keyword.get(&chunk_id).map(|place| place.1).or_else(|| legs.scores.get(&chunk_id).copied()),
+            vector: vector
+                .get(&chunk_id)
+                .map(|place| place.1)
+                .or_else(|| legs.keyword.similarities.get(&chunk_id).copied()),
+            keyword: keyword
+                .get(&chunk_id)
+                .map(|place| place.1)
+                .or_else(|| legs.keyword.scores.get(&chunk_id).copied()),
         })
         .collect();
     let reference = |leg: &[(i64, f64)]| leg.iter().take(REFERENCE_DEPTH).map(|(_, score)| *score).collect::<Vec<_>>();
     let fused =
-        fuse(wish.fusion, wish.keyword_weight, &candidates, &reference(&legs.vector), &reference(&legs.keyword))?;
+        fuse(wish.fusion, wish.keyword_weight, &candidates, &reference(&legs.vector), &reference(&legs.keyword.hits))?;
     let raw: HashMap<i64, Candidate> =
         candidates.into_iter().map(|candidate| (candidate.chunk_id, candidate)).collect();
     Ok(fused

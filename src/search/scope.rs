@@ -1,6 +1,7 @@
 //! Which chunks of a corpus one search may return: statements with the filter of the search, run as the caller, and what the
 //! owner knows of changes that have not been worked on.
 
+use super::ahead::Ahead;
 use super::wish::Wish;
 use crate::corpus::identity::as_owner;
 use crate::corpus::statement::{expand, identifier};
@@ -14,6 +15,8 @@ use socle_core::protocol::SegmentDigest;
 use socle_core::search::filter::{self, ColumnKind, FilterColumn, Operators, Parameter};
 use socle_core::{Error, Kind, Result};
 use std::collections::HashSet;
+use std::ffi::CString;
+use std::rc::Rc;
 
 const MANY: &str = include_str!("../../sql/search/many.sql");
 const ELIGIBLE: &str = include_str!("../../sql/search/eligible.sql");
@@ -27,6 +30,9 @@ const PASSES: &str = "(SELECT {condition} FROM {source} s WHERE {same s k})";
 
 /// As long as no more chunks than these pass, they are listed once and compared one by one, without an index.
 const MAX_LISTED: usize = 5_000;
+
+/// Most chunks that words are counted in by a list.
+const MAX_COUNTED: usize = 1_000_000;
 
 /// First parameter of a filter, after the vector and the chunks.
 const FIRST_PARAMETER: usize = 3;
@@ -46,7 +52,11 @@ pub struct Scope<'a> {
     pub restricted: bool,
     /// See [`Self::fresh_at`]; with whether there are changes that are not in the chunks.
     freshness: Freshness,
-    vector: Option<&'a [f32]>,
+    /// What was found of the words while the query was embedded.
+    pub ahead: Option<Ahead>,
+    /// Every chunk that passes, where words are counted among those alone.
+    counted: Option<Vec<i64>>,
+    vector: Option<Rc<[f32]>>,
     vector_type: pg_sys::Oid,
     condition: String,
     parameters: Vec<Parameter>,
@@ -58,7 +68,8 @@ impl<'a> Scope<'a> {
     ///
     /// # Errors
     /// What the filter is refused for; privileges that the caller lacks are raised.
-    pub fn new(corpus: &'a CorpusSpec, wish: &Wish, vector: Option<&'a [f32]>) -> Result<Self> {
+    pub fn new(corpus: &'a CorpusSpec, wish: &Wish) -> Result<Self> {
+        hold(corpus)?;
         let source = pg_sys::Oid::from(corpus.source.unwrap_or_default());
         let (condition, parameters) = match &wish.filter {
             Some(filter) => {
@@ -76,18 +87,19 @@ impl<'a> Scope<'a> {
             return Err(Error::new(Kind::NotInState, format!("corpus \"{}\" has no vectors", corpus.name))
                 .hint("See socle.corpus_status for the reason."));
         };
-        let distance = vector.map_or("NULL".to_string(), |_| distance(corpus, &schema));
         let mut scope = Self {
             corpus,
             segments: Vec::new(),
             eligible: None,
             restricted: wish.filter.is_some() || secured == Some(true),
             freshness: freshness(corpus)?,
-            vector,
+            ahead: None,
+            counted: None,
+            vector: None,
             vector_type,
             condition,
             parameters,
-            distance,
+            distance: distance(corpus, &schema),
         };
         // That there are too many is told by the documents as a rule, which costs a tenth of a join.
         if scope.restricted && scope.ids(MANY, &[], MAX_LISTED + 1)? != [MAX_LISTED as i64 + 1] {
@@ -97,7 +109,39 @@ impl<'a> Scope<'a> {
                 scope.eligible = Some(eligible);
             }
         }
+        if wish.visible_statistics && scope.restricted && scope.eligible.is_none() {
+            let all = scope.ids(ELIGIBLE, &[], MAX_COUNTED + 1)?;
+            if all.len() > MAX_COUNTED {
+                return Err(Error::new(
+                    Kind::InputTooLong,
+                    format!("score_statistics => 'visible' counts words in at most {MAX_COUNTED} chunks"),
+                )
+                .detail(format!("More chunks of corpus \"{}\" pass.", corpus.name))
+                .hint("Use score_statistics => 'corpus', or a filter."));
+            }
+            scope.counted = Some(all);
+        }
         Ok(scope)
+    }
+
+    /// From now on chunks are compared with this vector, that of the query.
+    pub fn compare_with(&mut self, vector: Rc<[f32]>) {
+        self.vector = Some(vector);
+    }
+
+    /// The vector of the query, once it is known.
+    pub fn vector(&self) -> Option<&[f32]> {
+        self.vector.as_deref()
+    }
+
+    /// The type of the vectors of the corpus.
+    pub fn vector_type(&self) -> pg_sys::Oid {
+        self.vector_type
+    }
+
+    /// The chunks that alone may be hits of words, where they are listed.
+    pub fn listed(&self) -> Option<&Vec<i64>> {
+        self.eligible.as_ref().or(self.counted.as_ref())
     }
 
     /// The first column of a statement; see [`Self::rows`].
@@ -131,7 +175,7 @@ impl<'a> Scope<'a> {
         let extra = [
             ("condition", self.condition.as_str()),
             ("passes k", &passes),
-            ("distance", &self.distance),
+            ("distance", if self.vector.is_some() { &self.distance } else { "NULL" }),
             ("title", &title),
             ("limit", &limit),
             // The statements that look around a chunk have no limit otherwise.
@@ -155,7 +199,7 @@ impl<'a> Scope<'a> {
     }
 
     fn vector_parameter(&self) -> Result<DatumWithOid<'static>> {
-        Ok(match self.vector {
+        Ok(match &self.vector {
             Some(values) => vector::datum(values)?.parameter(self.vector_type),
             None => DatumWithOid::null_oid(self.vector_type),
         })
@@ -182,6 +226,26 @@ impl<'a> Scope<'a> {
     pub fn fresh_at(&self) -> Option<TimestampWithTimeZone> {
         self.freshness.0
     }
+}
+
+/// Holds the chunk table of a corpus until the transaction ends. What the snapshot says of the corpus, and its keyword index,
+/// must be of that table, whatever has its name by now.
+fn hold(corpus: &CorpusSpec) -> Result<()> {
+    let name = |text: &str| CString::new(text).unwrap_or_default();
+    let (schema, table) = (name(&corpus.chunk_schema), name(&corpus.chunk_table));
+    // SAFETY: both names are copied before they are dropped, and a name without privileges gives nothing but a lock that
+    // every reader takes.
+    let found = unsafe {
+        let table = pg_sys::makeRangeVar(pg_sys::pstrdup(schema.as_ptr()), pg_sys::pstrdup(table.as_ptr()), -1);
+        let lock = pg_sys::AccessShareLock.cast_signed();
+        pg_sys::RangeVarGetRelidExtended(table, lock, pg_sys::RVROption::RVR_MISSING_OK, None, std::ptr::null_mut())
+    };
+    if Some(found.to_u32()) == corpus.chunk {
+        return Ok(());
+    }
+    Err(Error::new(Kind::SnapshotTooOld, format!("corpus \"{}\" was made anew meanwhile", corpus.name))
+        .detail("The snapshot of this transaction still has what it was before.")
+        .hint("Run the transaction again."))
 }
 
 /// See [`Scope::fresh_at`].

@@ -29,24 +29,30 @@ pub fn select(
     trace: &mut Trace,
 ) -> Result<Vec<(usize, Ranked)>> {
     if let Some(model) = &wish.reranker {
+        let there = trace.has(&ranked);
         ranked.truncate(wish.rerank_count);
+        trace.lost(there, &ranked, || format!("not among the best {} that are reranked", wish.rerank_count));
         ranked = trace.timed("rerank", || rerank(scopes, ranked, wish, model))?;
         trace.note("rerank", format!("{} candidates", ranked.len()));
     }
     if let Some(least) = wish.min_score {
+        let there = trace.has(&ranked);
         ranked.retain(|(_, ranked)| ranked.score >= least);
+        trace.lost(there, &ranked, || format!("its score is below min_score, {least}"));
     }
+    let there = trace.has(&ranked);
     if wish.diversity > 0.0 {
         ranked = spread(scopes, ranked, wish)?;
+        trace.lost(there, &ranked, || "too much like better ones".into());
     }
+    let there = trace.has(&ranked);
     ranked.truncate(wish.limit);
-    if let Some(chunk) = trace.chunk {
-        let fate = match ranked.iter().position(|(_, ranked)| ranked.chunk_id == chunk) {
-            Some(at) => format!("result number {}", at + 1),
-            None => "not among the results".to_string(),
-        };
-        trace.fate.push(fate);
+    trace.lost(there, &ranked, || format!("not among the best {}", wish.limit));
+    let place = |ranked: &(usize, Ranked)| Some(ranked.1.chunk_id) == trace.chunk;
+    if let Some(at) = ranked.iter().position(place) {
+        trace.fate.push(format!("result number {}", at + 1));
     }
+    trace.results(&ranked);
     Ok(ranked)
 }
 

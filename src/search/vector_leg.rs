@@ -1,53 +1,77 @@
 //! The vector leg: the nearest chunks among those that pass, by the vector index or by comparing all.
 
 use super::scope::Scope;
-use crate::setting;
+use crate::{read, setting};
 use pgrx::pg_sys;
 use socle_core::Result;
 use std::ffi::{CStr, CString};
 
 const NEAREST: &str = include_str!("../../sql/search/nearest.sql");
 const NEAREST_EXACT: &str = include_str!("../../sql/search/nearest_exact.sql");
+const INDEX_SCANS: &str = include_str!("../../sql/search/index_scans.sql");
 const NEAREST_OF: &str = include_str!("../../sql/search/nearest_of.sql");
 
 /// pgvector's bounds of `hnsw.ef_search`.
 const EF_SEARCH: (usize, usize) = (100, 1_000);
 
 /// How the nearest chunks were found.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Path {
     /// Few chunks pass: each was compared.
     Listed,
     /// As PostgreSQL thought best, which is the vector index when there is one and it pays.
     Indexed,
+    /// The same, known to have used an index.
+    Index(String),
+    /// The same, known to have used none.
+    NoIndex,
     /// The index gave fewer than were asked for: everything that passes was compared.
     Exact,
 }
 
 impl Path {
     /// For an explanation.
-    pub fn words(self) -> &'static str {
+    pub fn words(&self) -> String {
         match self {
-            Self::Listed => "each of the few chunks that pass compared",
-            Self::Indexed => "by the vector index where the planner takes it",
-            Self::Exact => "the index gave too few: everything that passes compared",
+            Self::Listed => "each of the few chunks that pass compared".into(),
+            Self::Indexed => "by the vector index where the planner takes it".into(),
+            Self::Index(name) => format!("by index \"{name}\""),
+            Self::NoIndex => "without a vector index, as the planner thought best".into(),
+            Self::Exact => "the index gave too few: everything that passes compared".into(),
         }
     }
 }
 
-/// Chunks and cosine similarities, most similar first; fewer than `count` only if no more pass.
+/// Chunks and cosine similarities, most similar first; fewer than `count` only if no more pass. Whether an index was used is
+/// looked at where it is to be `explained`.
 ///
 /// # Errors
 /// As [`Scope::rows`].
-pub fn nearest(scope: &Scope<'_>, count: usize) -> Result<(Vec<(i64, f64)>, Path)> {
+pub fn nearest(scope: &Scope<'_>, count: usize, explained: bool) -> Result<(Vec<(i64, f64)>, Path)> {
     if let Some(eligible) = &scope.eligible {
         return Ok((run(scope, NEAREST_OF, eligible, count)?, Path::Listed));
     }
-    let found = with_settings(count, || run(scope, NEAREST, &[], count))?;
-    if found.len() >= count {
-        return Ok((found, Path::Indexed));
+    let before = if explained { scans(scope)? } else { Vec::new() };
+    let found = with_settings(scope, count, || run(scope, NEAREST, &[], count))?;
+    if found.len() < count {
+        return Ok((exact(scope, count)?, Path::Exact));
     }
-    Ok((exact(scope, count)?, Path::Exact))
+    let after = if before.is_empty() { Vec::new() } else { scans(scope)? };
+    let used = after.into_iter().find(|scans| !before.contains(scans));
+    let path = match used {
+        Some((name, _)) => Path::Index(name),
+        None if before.is_empty() => Path::Indexed,
+        None => Path::NoIndex,
+    };
+    Ok((found, path))
+}
+
+/// The vector indexes and how often each was scanned.
+fn scans(scope: &Scope<'_>) -> Result<Vec<(String, i64)>> {
+    let chunk = pg_sys::Oid::from(scope.corpus.chunk.unwrap_or_default());
+    read::rows(INDEX_SCANS, &[chunk.into()], 0, |row| {
+        (row.get::<String>(1).unwrap_or_default(), row.get::<i64>(2).unwrap_or_default())
+    })
 }
 
 /// As [`nearest`], without any index.
@@ -70,11 +94,17 @@ fn run(scope: &Scope<'_>, statement: &str, chunks: &[i64], count: usize) -> Resu
 
 /// Has pgvector look at as many candidates as are wanted and go on while a filter takes them away, and keeps the compiler
 /// out of statements that take a millisecond.
-fn with_settings<T>(count: usize, work: impl FnOnce() -> T) -> T {
+fn with_settings<T>(scope: &Scope<'_>, count: usize, work: impl FnOnce() -> T) -> T {
     let width = CString::new(count.clamp(EF_SEARCH.0, EF_SEARCH.1).to_string()).unwrap_or_default();
     let settings: [(&CStr, &CStr); 3] =
         [(c"hnsw.ef_search", &width), (c"hnsw.iterative_scan", c"relaxed_order"), (c"jit", c"off")];
-    // SAFETY: loads what is loaded, or about to be; without it the settings would be none yet.
-    unsafe { pg_sys::load_file(c"$libdir/vector".as_ptr(), false) };
+    // SAFETY: looks up a function of pgvector's, which loads its library wherever that lies: without it the settings would be
+    // none yet.
+    unsafe {
+        let (mut function, mut parameter) = (pg_sys::InvalidOid, pg_sys::InvalidOid);
+        pg_sys::getTypeInputInfo(scope.vector_type(), &mut function, &mut parameter);
+        let mut info = pg_sys::FmgrInfo::default();
+        pg_sys::fmgr_info(function, &mut info);
+    }
     setting::during(&settings, work)
 }

@@ -139,6 +139,10 @@ impl Wish {
         wish.candidate_count = candidates.unwrap_or(wish.candidate_count).max(wish.limit);
         wish.reranker = arguments.word(8, "rerank_model")?.map(|name| model::rerank_model(Some(name))).transpose()?;
         wish.rerank_count = rerank_count(arguments, 9)?.unwrap_or(wish.rerank_count).max(wish.limit);
+        if wish.reranker.is_some() && wish.rerank_count > MAX_RERANKED as usize {
+            let message = format!("result_limit must be at most {MAX_RERANKED} with a rerank_model");
+            return Err(Error::new(Kind::InvalidArgument, message));
+        }
         wish.min_score = arguments.number(10);
         wish.group_by_document = arguments.boolean(11).unwrap_or_default();
         wish.diversity = arguments.number(12).unwrap_or_default();

@@ -58,6 +58,8 @@ pub enum Kind {
     NoWorkerSlot,
     /// Something this build or this database cannot do (0A000).
     NotSupported,
+    /// The snapshot of the transaction is older than what it would read; running it again helps (40001).
+    SnapshotTooOld,
     /// A state we believe impossible (XX000).
     Bug,
 }

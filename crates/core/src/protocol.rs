@@ -15,7 +15,7 @@ pub use keyword::{KEYWORD_FORMAT, KeywordChunk, MAX_HITS, SEGMENT_PART, SegmentD
 use serde::{Deserialize, Serialize};
 
 /// Raised with every change of a message. A backend and an engine of different versions part (see [`Request::Hello`]).
-pub const PROTOCOL_VERSION: u32 = 4;
+pub const PROTOCOL_VERSION: u32 = 5;
 
 /// The socket and the locks of the engine, relative to the data directory: base backups skip names that begin with
 /// `pgsql_tmp`, and a relative path always fits into `sockaddr_un`.
@@ -259,6 +259,10 @@ pub enum Response {
         hits: Vec<(i64, f32)>,
         /// Of the chunks that were asked about, those that match; ascending by identifier.
         scores: Vec<(i64, f32)>,
+        /// Of the chunks that were asked about, those that an operator of the query forbids; ascending by identifier.
+        refused: Vec<i64>,
+        /// The query has a phrase that must be there: what is no hit cannot be a result.
+        has_phrases: bool,
         /// There may be more hits after these.
         more: bool,
     },

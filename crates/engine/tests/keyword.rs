@@ -81,7 +81,7 @@ fn segments_are_built_searched_merged_and_sent_again() {
     let both = [one.digest, other.digest];
     assert_eq!(found(search(&mut client, &both, "Sicherung")).len(), 3);
     match search(&mut client, &both, "wiederherstellungen") {
-        Response::KeywordHits { hits, scores, more } => {
+        Response::KeywordHits { hits, scores, more, .. } => {
             assert_eq!(hits, scores);
             assert_eq!((hits[0].0, more), (2, false));
         }

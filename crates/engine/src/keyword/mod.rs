@@ -13,6 +13,7 @@ pub mod fold;
 pub mod highlight;
 pub mod language;
 pub mod lru;
+mod operator;
 pub mod plan;
 pub mod scan;
 pub mod scanner;

@@ -48,6 +48,8 @@ pub struct Group {
     pub boost: f32,
     /// All alternatives count as one word that stands wherever one of them stands.
     pub is_prefix: bool,
+    /// In how many chunks that is, where it is not the sum over the alternatives.
+    pub together: Option<u64>,
 }
 
 /// The languages that a query is tried in: the one given, or those that the segments have.
@@ -122,7 +124,7 @@ fn group(word: &QueryWord, languages: &[Language]) -> Group {
         }
     }
     let exact = (folded != *text).then(|| ((TextField::Word, text.clone()), EXACT_WEIGHT));
-    Group { alternatives, exact, boost: word.count.min(MAX_COUNT) as f32, is_prefix: false }
+    Group { alternatives, exact, boost: word.count.min(MAX_COUNT) as f32, is_prefix: false, together: None }
 }
 
 /// The group of a word that is not counted.
@@ -132,5 +134,5 @@ pub fn group_of(word: &str, languages: &[Language]) -> Group {
 
 fn as_it_stands(word: &QueryWord) -> Group {
     let alternatives = vec![(TextField::Word, word.text.clone())];
-    Group { alternatives, exact: None, boost: word.count.min(MAX_COUNT) as f32, is_prefix: false }
+    Group { alternatives, exact: None, boost: word.count.min(MAX_COUNT) as f32, is_prefix: false, together: None }
 }

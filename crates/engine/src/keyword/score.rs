@@ -54,8 +54,8 @@ pub fn weigh(
     terms: &Terms,
     counts: &Counts,
 ) -> WeightedGroup {
-    let together: u64 =
-        alternatives.iter().filter_map(|number| terms.all.get(*number)).map(|term| term.frequency).sum();
+    let frequencies = alternatives.iter().filter_map(|number| terms.all.get(*number)).map(|term| term.frequency);
+    let together = group.together.unwrap_or_else(|| frequencies.sum());
     let weigh = |number: usize, boost: f32| {
         let known = terms.all.get(number).filter(|known| known.frequency > 0)?;
         let frequency = if group.is_prefix { together } else { known.frequency }.min(counts.chunks);
@@ -146,14 +146,10 @@ impl<'a> Evaluator<'a> {
 
     /// The score of a document; `None` when it does not match.
     pub fn score(&mut self, doc: DocId) -> Option<Score> {
-        let stands = |scorer: &mut Box<dyn Scorer>| {
-            let at = scorer.doc();
-            (if at < doc { scorer.seek(doc) } else { at }) == doc
-        };
         let mut sum = 0.0;
         let mut matched = false;
         for phrase in &mut self.required {
-            if !stands(phrase) {
+            if !stands(phrase, doc) {
                 return None;
             }
             sum += phrase.score();
@@ -165,7 +161,13 @@ impl<'a> Evaluator<'a> {
             matched |= best.is_some() || exact.is_some();
             sum += best.unwrap_or(0.0) + exact.unwrap_or(0.0);
         }
-        (matched && !self.excluded.iter_mut().any(stands)).then_some(sum)
+        (matched && !self.excluded.iter_mut().any(|phrase| stands(phrase, doc))).then_some(sum)
+    }
+
+    /// Whether every phrase that must be there is, and nothing that must not.
+    pub fn permits(&mut self, doc: DocId) -> bool {
+        self.required.iter_mut().all(|phrase| stands(phrase, doc))
+            && !self.excluded.iter_mut().any(|phrase| stands(phrase, doc))
     }
 
     /// The first of the required phrases, whose documents are all that can match.
@@ -174,4 +176,9 @@ impl<'a> Evaluator<'a> {
         let doc = phrase.doc();
         Some(if doc < from { phrase.seek(from) } else { doc })
     }
+}
+
+fn stands(scorer: &mut Box<dyn Scorer>, doc: DocId) -> bool {
+    let at = scorer.doc();
+    (if at < doc { scorer.seek(doc) } else { at }) == doc
 }

@@ -4,31 +4,25 @@
 //! [`Evaluator`] gives; or from the documents of a required phrase; or from the list of chunks that alone may match.
 
 use super::language::Language;
-use super::plan::{FieldTerm, Group, TextField, groups, languages};
+use super::operator::{expand, operators};
+use super::plan::{FieldTerm, TextField, groups, languages};
 use super::scan::{Scan, is_short};
-use super::scanner::{Scanned, scan};
+use super::scanner::scan;
 use super::schema::Fields;
 use super::score::{Evaluator, WeightedGroup, keep_rarest, weigh};
 use super::segment::{Segment, guarded};
-use super::statistics::{Counts, Terms, field};
+use super::statistics::{Counts, Terms};
 use super::top::{Hit, Top};
 use socle_core::protocol::MAX_HITS;
 use socle_core::{Error, Kind, Result};
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::HashSet;
 use std::sync::Arc;
 use tantivy::query::{
-    Bm25StatisticsProvider, BooleanQuery, BoostQuery, EmptyQuery, EnableScoring, PhraseQuery, Query, Scorer, TermQuery,
-    Weight,
+    Bm25StatisticsProvider, BooleanQuery, BoostQuery, EnableScoring, Query, Scorer, TermQuery, Weight,
 };
 use tantivy::schema::IndexRecordOption;
 use tantivy::{DocId, TERMINATED, Term};
-
-/// Words that a prefix stands for: the most common ones.
-const MAX_EXPANSIONS: usize = 100;
-
-/// Words of one segment that are looked at for a prefix.
-const MAX_EXPANDED: usize = 10_000;
 
 /// The chunks of a list are looked up one by one if there are at least so many times more in the segments; otherwise
 /// candidates are looked up in the list.
@@ -67,6 +61,10 @@ pub struct Found {
     pub hits: Vec<(i64, f32)>,
     /// Of those asked for, ascending by identifier.
     pub scores: Vec<(i64, f32)>,
+    /// Of those asked for, which the query forbids; ascending.
+    pub refused: Vec<i64>,
+    /// The query has a phrase that must be there.
+    pub has_phrases: bool,
     /// There may be more hits.
     pub more: bool,
 }
@@ -104,29 +102,33 @@ pub fn search(segments: &[Arc<Segment>], question: &Question, is_cancelled: &dyn
     };
     let restrict = question.restrict.as_deref().map(sorted);
     let documents = |list: &[i64]| segments.iter().map(|segment| segment.documents(list)).collect::<Vec<_>>();
-    let visible = restrict.as_deref().filter(|_| question.visible_statistics).map(documents);
-    let compiled = Compiled::new(segments, &first.fields, question, language, visible.as_deref(), is_cancelled)?;
+    let within = restrict.as_deref().map(documents);
+    let visible = within.as_deref().filter(|_| question.visible_statistics);
+    let compiled =
+        Compiled::new(segments, &first.fields, question, language, (within.as_deref(), visible), is_cancelled)?;
     let limit = question.limit.min(MAX_HITS) as usize;
     let after = question.after.map(|(score, chunk_id)| Hit { chunk_id, score });
     let mut top = Top::new(limit, after);
     if limit > 0 {
         let selective = |list: &Vec<i64>| list.len() as u64 * SELECTIVE < compiled.total();
-        match (&restrict, visible) {
-            (Some(_), Some(visible)) => compiled.listed(&visible, &mut |hit| top.push(hit))?,
-            (Some(list), None) if selective(list) || !compiled.required.is_empty() => {
-                compiled.listed(&documents(list), &mut |hit| top.push(hit))?;
+        match (&restrict, &within) {
+            (Some(list), Some(within)) if visible.is_some() || selective(list) || !compiled.required.is_empty() => {
+                compiled.listed(within, &mut |hit| top.push(hit))?;
             }
             (list, _) => compiled.all(list.as_deref(), &mut top)?,
         }
     }
-    let mut scores = Vec::new();
+    let (mut scores, mut refused) = (Vec::new(), Vec::new());
     if !question.score.is_empty() {
         let list = sorted(&question.score);
-        compiled.listed(&documents(&list), &mut |hit| scores.push((hit.chunk_id, hit.score)))?;
+        let documents = documents(&list);
+        compiled.listed(&documents, &mut |hit| scores.push((hit.chunk_id, hit.score)))?;
         scores.sort_unstable_by_key(|(chunk_id, _)| *chunk_id);
+        refused = compiled.refused(&list, &documents)?;
     }
     let (hits, more) = top.into_sorted();
-    Ok(Found { hits: hits.into_iter().map(|hit| (hit.chunk_id, hit.score)).collect(), scores, more })
+    let hits = hits.into_iter().map(|hit| (hit.chunk_id, hit.score)).collect();
+    Ok(Found { hits, scores, refused, has_phrases: !compiled.required.is_empty(), more })
 }
 
 impl<'a> Compiled<'a> {
@@ -135,14 +137,19 @@ impl<'a> Compiled<'a> {
         fields: &Fields,
         question: &Question,
         language: Option<Language>,
-        visible: Option<&[Vec<DocId>]>,
+        (within, visible): (Option<&[Vec<DocId>]>, Option<&[Vec<DocId>]>),
         is_cancelled: &'a dyn Fn() -> bool,
     ) -> Result<Self> {
         let scanned = scan(&question.query);
         let languages = languages(language, segments);
         let mut plan = groups(&scanned, &languages);
         for prefix in &scanned.prefixes {
-            plan.extend(expand(prefix, segments, fields)?);
+            let mut group = expand(prefix, segments, fields, within)?;
+            if let (Some(group), Some(_)) = (&mut group, visible) {
+                // Counted among what may match, like every other word.
+                group.together = None;
+            }
+            plan.extend(group);
         }
         let mut terms = Terms::default();
         let mut number = |term: &FieldTerm| terms.number(term, segments, fields);
@@ -197,6 +204,31 @@ impl<'a> Compiled<'a> {
             })?;
         }
         Ok(())
+    }
+
+    /// Those of a list that lack a phrase that must be there, or have what must not. A chunk of no segment lacks every phrase.
+    fn refused(&self, list: &[i64], documents: &[Vec<DocId>]) -> Result<Vec<i64>> {
+        if self.required.is_empty() && self.excluded.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (mut permitted, mut known) = (HashSet::new(), HashSet::new());
+        for (number, (segment, documents)) in self.segments.iter().zip(documents).enumerate() {
+            self.stop_if_cancelled()?;
+            guarded(|| {
+                let mut evaluator = self.evaluator(number)?;
+                for doc in documents {
+                    let chunk_id = segment.chunk_id(*doc);
+                    known.insert(chunk_id);
+                    if evaluator.permits(*doc) {
+                        permitted.insert(chunk_id);
+                    }
+                }
+                Ok(())
+            })?;
+        }
+        let must_be_known = !self.required.is_empty();
+        let is_refused = |chunk: &i64| !permitted.contains(chunk) && (must_be_known || known.contains(chunk));
+        Ok(list.iter().copied().filter(is_refused).collect())
     }
 
     /// Finds the best of all documents, or of those in an ascending list.
@@ -357,67 +389,4 @@ impl Bm25StatisticsProvider for Lowest<'_> {
         let frequencies = self.groups.iter().flat_map(WeightedGroup::terms).filter(|known| known.term == *term);
         Ok(frequencies.map(|known| known.frequency).min().unwrap_or_default())
     }
-}
-
-/// The words that begin with a prefix.
-fn expand(prefix: &str, segments: &[Arc<Segment>], fields: &Fields) -> Result<Option<Group>> {
-    let mut words: BTreeMap<String, u64> = BTreeMap::new();
-    for segment in segments {
-        guarded(|| {
-            let mut stream = segment.inverted(fields.word).terms().range().ge(prefix.as_bytes()).into_stream()?;
-            for _ in 0..MAX_EXPANDED {
-                if !stream.advance() || !stream.key().starts_with(prefix.as_bytes()) {
-                    break;
-                }
-                if let Ok(word) = std::str::from_utf8(stream.key()) {
-                    *words.entry(word.to_string()).or_default() += u64::from(stream.value().doc_freq);
-                }
-            }
-            Ok(())
-        })?;
-    }
-    let mut words: Vec<(String, u64)> = words.into_iter().collect();
-    words.sort_by(|one, other| other.1.cmp(&one.1).then_with(|| one.0.cmp(&other.0)));
-    words.truncate(MAX_EXPANSIONS);
-    let alternatives: Vec<FieldTerm> = words.into_iter().map(|(word, _)| (TextField::Word, word)).collect();
-    let group = Group { alternatives, exact: None, boost: 1.0, is_prefix: true };
-    Ok((!group.alternatives.is_empty()).then_some(group))
-}
-
-type Operators = (Vec<Box<dyn Weight>>, Vec<Box<dyn Weight>>);
-
-/// The phrases that have to be there, and what must not be there.
-fn operators(
-    segments: &[Arc<Segment>],
-    fields: &Fields,
-    scanned: &Scanned,
-    languages: &[Language],
-    counts: &Counts,
-) -> Result<Operators> {
-    let Some(first) = segments.first() else { return Ok((Vec::new(), Vec::new())) };
-    let scoring = EnableScoring::enabled_from_statistics_provider(counts, first.searcher());
-    let phrase = |words: &[String]| -> Box<dyn Query> {
-        let terms: Vec<Term> = words.iter().map(|word| Term::from_field_text(fields.word, word)).collect();
-        match terms.as_slice() {
-            [] => Box::new(EmptyQuery),
-            [term] => Box::new(TermQuery::new(term.clone(), IndexRecordOption::WithFreqs)),
-            _ => Box::new(PhraseQuery::new(terms)),
-        }
-    };
-    let excluded = |words: &Vec<String>| -> Box<dyn Query> {
-        let [word] = words.as_slice() else { return phrase(words) };
-        // What the word would find.
-        let group = super::plan::group_of(word, languages);
-        let terms = group.alternatives.iter().map(|(text_field, text)| {
-            let term = Term::from_field_text(field(fields, *text_field), text);
-            Box::new(TermQuery::new(term, IndexRecordOption::WithFreqs)) as Box<dyn Query>
-        });
-        Box::new(BooleanQuery::union(terms.chain([phrase(words)]).collect()))
-    };
-    guarded(|| {
-        let required = scanned.phrases.iter().map(|words| phrase(words).weight(scoring));
-        let required = required.collect::<tantivy::Result<Vec<_>>>()?;
-        let excluded = scanned.excluded.iter().map(|words| excluded(words).weight(scoring));
-        Ok((required, excluded.collect::<tantivy::Result<Vec<_>>>()?))
-    })
 }

@@ -7,7 +7,7 @@ use super::build::{Chunk, build, merge};
 use super::cache::{Acquired, Cache};
 use super::draft::Draft;
 use super::highlight::highlight;
-use super::search::{Question, search};
+use super::search::{Found, Question, search};
 use super::segment::Segment;
 use crate::outbox::Outbox;
 use crate::part::PartSender;
@@ -130,7 +130,9 @@ pub fn answer(cache: &Cache, outbox: &Outbox, request: &Request, task: &Task) ->
         Task::Search { segments, question } => match cache.acquire(segments)? {
             Acquired::Missing(missing) => Response::KeywordMissing(missing),
             Acquired::All(open) => match search(&open, question, &is_cancelled) {
-                Ok(found) => Response::KeywordHits { hits: found.hits, scores: found.scores, more: found.more },
+                Ok(Found { hits, scores, refused, has_phrases, more }) => {
+                    Response::KeywordHits { hits, scores, refused, has_phrases, more }
+                }
                 Err(error) if error.kind == Kind::DamagedIndex => damaged(cache, &open, error)?,
                 Err(error) => return Err(error),
             },

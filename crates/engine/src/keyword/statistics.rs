@@ -111,7 +111,7 @@ impl Counts {
             known.frequency = 0;
             for (at, (segment, documents)) in segments.iter().zip(documents).enumerate() {
                 if let Some(Some(place)) = known.places.get(at) {
-                    known.frequency += count(segment, &known.term, place, documents)?;
+                    known.frequency += guarded(|| count(segment, known.term.field(), place, documents))?;
                 }
             }
             counts.frequencies.insert(known.term.clone(), known.frequency);
@@ -126,22 +126,23 @@ impl Counts {
     }
 }
 
-fn count(segment: &Segment, term: &Term, place: &TermInfo, documents: &[DocId]) -> Result<u64> {
-    guarded(|| {
-        let mut postings =
-            segment.inverted(term.field()).read_postings_from_terminfo(place, IndexRecordOption::Basic)?;
-        let mut count = 0;
-        for doc in documents {
-            if postings.doc() < *doc {
-                postings.seek(*doc);
-            }
-            if postings.doc() == TERMINATED {
-                break;
-            }
+/// How many of some documents, ascending, have a term.
+///
+/// # Errors
+/// What reading the posting list fails with.
+pub fn count(segment: &Segment, field: Field, place: &TermInfo, documents: &[DocId]) -> tantivy::Result<u64> {
+    let mut postings = segment.inverted(field).read_postings_from_terminfo(place, IndexRecordOption::Basic)?;
+    let (mut count, mut at) = (0, 0);
+    // The shorter of the two leads.
+    while let Some(doc) = documents.get(at).filter(|_| postings.doc() != TERMINATED) {
+        if postings.doc() < *doc {
+            postings.seek(*doc);
+        } else {
             count += u64::from(postings.doc() == *doc);
+            at += documents[at..].partition_point(|other| *other < postings.doc()).max(1);
         }
-        Ok(count)
-    })
+    }
+    Ok(count)
 }
 
 impl Bm25StatisticsProvider for Counts {

@@ -226,6 +226,12 @@ impl Compiler<'_> {
             return Err(column.unsupported(operator));
         }
         let pattern = scalar(column, operator, value)?;
+        // Postgres says so only when it gets that far in a row.
+        if pattern.chars().rev().take_while(|sign| *sign == '\\').count() % 2 == 1 {
+            let message =
+                format!("filter on column \"{}\": pattern must not end with an escape character", column.name);
+            return Err(Error::new(Kind::InvalidArgument, message));
+        }
         let parameter = self.bind(column, "pg_catalog.text", pattern);
         Ok(format!("(({})::pg_catalog.text OPERATOR(pg_catalog.{sql}) {parameter})", column.of(self.alias)))
     }

@@ -149,6 +149,7 @@ fn patterns_are_for_texts_of_any_type() {
         r#"((s."name")::pg_catalog.text OPERATOR(pg_catalog.~~*) ($5)::pg_catalog.text)"#,
         &["%x_"],
     );
+    assert_refused(r#"{"name": {"like": "a\\"}}"#, Kind::InvalidArgument, &["escape", "\"name\""]);
     assert_refused(r#"{"year": {"like": "19%"}}"#, Kind::WrongColumnType, &["\"like\"", "\"year\""]);
     assert_refused(r#"{"tags": {"like": "19%"}}"#, Kind::WrongColumnType, &["\"like\"", "\"tags\""]);
 }

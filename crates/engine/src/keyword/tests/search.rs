@@ -268,3 +268,32 @@ fn texts_without_words_are_chunks_without_hits() {
     assert_eq!(ids(&empty, "word"), Vec::<i64>::new());
     assert_eq!(ids(&empty, "the"), [1]);
 }
+
+#[test]
+fn operators_refuse_chunks_that_are_asked_about() {
+    let texts = [(1, "the raven sings"), (2, "the raven sleeps"), (3, "a raven sings of ice"), (4, "nothing of it")];
+    let segments = [segment(Some("english"), &texts[..2]), segment(Some("english"), &texts[2..])];
+    let asked = |query: &str| {
+        let found = ask(&segments, &Question { limit: 0, score: vec![4, 2, 1, 3, 99], ..question(query) });
+        (found.refused, found.has_phrases)
+    };
+    assert_eq!(asked("raven"), (vec![], false));
+    // What no segment has may yet be without the word, but is not known to have a phrase.
+    assert_eq!(asked("raven -ice"), (vec![3], false));
+    assert_eq!(asked("wolf -ravens"), (vec![1, 2, 3], false));
+    assert_eq!(asked("\"raven sings\""), (vec![2, 4, 99], true));
+    assert_eq!(asked("\"raven sings\" -ice"), (vec![2, 3, 4, 99], true));
+}
+
+#[test]
+fn words_of_chunks_that_are_left_out_do_not_crowd_out_a_prefix() {
+    let many: Vec<(i64, String)> =
+        (0..600).map(|id| (id, (0..3).map(|at| format!("proj{:03} ", (id + at) % 150)).collect())).collect();
+    let many: Vec<(i64, &str)> =
+        many.iter().map(|(id, text)| (*id, text.as_str())).chain([(600, "projector")]).collect();
+    let segments = [segment(Some("english"), &many)];
+    let mine = Question { restrict: Some(vec![600]), ..question("proj*") };
+    assert_eq!(hits(&segments, &mine).len(), 1);
+    let visible = Question { visible_statistics: true, ..mine };
+    assert_eq!(hits(&segments, &visible).len(), 1);
+}

@@ -1,0 +1,111 @@
+//! What a query says beyond words: prefixes, phrases that have to be there, and what must not be there.
+
+use super::language::Language;
+use super::plan::{FieldTerm, Group, TextField};
+use super::scanner::Scanned;
+use super::schema::Fields;
+use super::segment::{Segment, guarded};
+use super::statistics::{Counts, count, field};
+use socle_core::Result;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tantivy::query::{BooleanQuery, EmptyQuery, EnableScoring, PhraseQuery, Query, TermQuery, Weight};
+use tantivy::schema::IndexRecordOption;
+use tantivy::{DocId, Term};
+
+/// Words that a prefix stands for: the most common ones.
+const MAX_EXPANSIONS: usize = 100;
+
+/// Words of one segment that are looked at for a prefix.
+const MAX_EXPANDED: usize = 10_000;
+
+/// The words that begin with a prefix, in the documents of each segment that alone may match if there are such: what others
+/// have must not take the place of what these have.
+///
+/// # Errors
+/// `DamagedIndex`.
+pub fn expand(
+    prefix: &str,
+    segments: &[Arc<Segment>],
+    fields: &Fields,
+    within: Option<&[Vec<DocId>]>,
+) -> Result<Option<Group>> {
+    // Of each word, in how many chunks it stands that may match, and in how many at all.
+    let mut words: BTreeMap<String, (u64, u64)> = BTreeMap::new();
+    for (number, segment) in segments.iter().enumerate() {
+        let documents = within.map(|within| within[number].as_slice());
+        guarded(|| {
+            let mut stream = segment.inverted(fields.word).terms().range().ge(prefix.as_bytes()).into_stream()?;
+            let mut looked = 0;
+            while looked < MAX_EXPANDED && stream.advance() && stream.key().starts_with(prefix.as_bytes()) {
+                let all = u64::from(stream.value().doc_freq);
+                let here = match documents {
+                    None => all,
+                    Some([]) => 0,
+                    Some(documents) => count(segment, fields.word, stream.value(), documents)?,
+                };
+                looked += usize::from(here > 0 || documents.is_none());
+                if let Ok(word) = std::str::from_utf8(stream.key()) {
+                    let known = words.entry(word.to_string()).or_default();
+                    *known = (known.0 + here, known.1 + all);
+                }
+            }
+            Ok(())
+        })?;
+    }
+    let common = |count: fn(&(u64, u64)) -> u64| {
+        let mut words: Vec<(&String, u64)> = words.iter().map(|(word, counts)| (word, count(counts))).collect();
+        words.retain(|(_, count)| *count > 0);
+        words.sort_by(|one, other| other.1.cmp(&one.1).then_with(|| one.0.cmp(other.0)));
+        words.truncate(MAX_EXPANSIONS);
+        words
+    };
+    let alternatives: Vec<FieldTerm> =
+        common(|counts| counts.0).into_iter().map(|(word, _)| (TextField::Word, word.clone())).collect();
+    // As rare as without the list, so that scores do not depend on it.
+    let together = within.map(|_| common(|counts| counts.1).iter().map(|(_, count)| count).sum());
+    let group = Group { alternatives, exact: None, boost: 1.0, is_prefix: true, together };
+    Ok((!group.alternatives.is_empty()).then_some(group))
+}
+
+/// Phrases that have to be there, and what must not be there.
+type Operators = (Vec<Box<dyn Weight>>, Vec<Box<dyn Weight>>);
+
+/// The operators of a query, with the weights of these segments.
+///
+/// # Errors
+/// `DamagedIndex`.
+pub fn operators(
+    segments: &[Arc<Segment>],
+    fields: &Fields,
+    scanned: &Scanned,
+    languages: &[Language],
+    counts: &Counts,
+) -> Result<Operators> {
+    let Some(first) = segments.first() else { return Ok((Vec::new(), Vec::new())) };
+    let scoring = EnableScoring::enabled_from_statistics_provider(counts, first.searcher());
+    let phrase = |words: &[String]| -> Box<dyn Query> {
+        let terms: Vec<Term> = words.iter().map(|word| Term::from_field_text(fields.word, word)).collect();
+        match terms.as_slice() {
+            [] => Box::new(EmptyQuery),
+            [term] => Box::new(TermQuery::new(term.clone(), IndexRecordOption::WithFreqs)),
+            _ => Box::new(PhraseQuery::new(terms)),
+        }
+    };
+    let excluded = |words: &Vec<String>| -> Box<dyn Query> {
+        let [word] = words.as_slice() else { return phrase(words) };
+        // What the word would find.
+        let group = super::plan::group_of(word, languages);
+        let terms = group.alternatives.iter().map(|(text_field, text)| {
+            let term = Term::from_field_text(field(fields, *text_field), text);
+            Box::new(TermQuery::new(term, IndexRecordOption::WithFreqs)) as Box<dyn Query>
+        });
+        Box::new(BooleanQuery::union(terms.chain([phrase(words)]).collect()))
+    };
+    guarded(|| {
+        let required = scanned.phrases.iter().map(|words| phrase(words).weight(scoring));
+        let required = required.collect::<tantivy::Result<Vec<_>>>()?;
+        let excluded = scanned.excluded.iter().map(|words| excluded(words).weight(scoring));
+        Ok((required, excluded.collect::<tantivy::Result<Vec<_>>>()?))
+    })
+}

@@ -1,0 +1,196 @@
+//! What a search begins with: its query is embedded, and while the engine does that, the words are looked up and the chunks
+//! that have them are read. Only what needs the vector of the query comes after.
+
+use super::Searched;
+use super::keyword::{Hits, Question};
+use super::keyword_leg::{depth, first_question};
+use super::trace::Trace;
+use super::wish::{Mode, Wish};
+use crate::client;
+use crate::corpus::{CorpusSpec, is_indexed_whole, model_of};
+use crate::vector::Values;
+use socle_core::Result;
+use socle_core::model::ModelSpec;
+use socle_core::protocol::{Request, Response, Role};
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::time::Instant;
+
+const VISIBLE_VECTORS: &str = include_str!("../../sql/search/visible_vectors.sql");
+
+/// Sums that are made beside each other.
+const LANES: usize = 8;
+
+/// The first hits of the words.
+#[derive(Debug)]
+pub struct Ahead {
+    /// How many were asked for.
+    pub limit: u32,
+    /// They.
+    pub hits: Hits,
+    /// The vectors of those that pass.
+    pub vectors: HashMap<i64, Vec<f32>>,
+}
+
+impl Ahead {
+    /// The chunks among the hits that pass, and their cosine similarities.
+    pub fn visible(&self, query: &[f32]) -> HashMap<i64, f64> {
+        self.vectors.iter().map(|(chunk, vector)| (*chunk, similarity(query, vector))).collect()
+    }
+}
+
+/// A model, and the vector of the query under it once that is there.
+struct Meaning<'a> {
+    digest: &'a str,
+    model: Result<ModelSpec>,
+    vector: Result<Rc<[f32]>>,
+}
+
+/// Gives every corpus that is searched by vectors that of the query. Where there is none, and that is allowed, warns.
+///
+/// # Errors
+/// Of the model, where vectors are not optional; `EngineUnavailable`.
+pub fn understand(searched: &mut [Searched<'_>], wish: &Wish, trace: &mut Trace) -> Result<()> {
+    if !wish.mode.has_vectors() {
+        return Ok(());
+    }
+    let corpora: Vec<&CorpusSpec> = searched.iter().map(|searched| searched.scope.corpus).collect();
+    let mut meanings: Vec<Meaning<'_>> = Vec::new();
+    for corpus in &corpora {
+        if !meanings.iter().any(|meaning| meaning.digest == corpus.model_digest) {
+            let (model, vector) = (model_of(corpus), Err(client::unexpected()));
+            meanings.push(Meaning { digest: &corpus.model_digest, model, vector });
+        }
+    }
+    converse(searched, wish, &mut meanings, trace)?;
+    for (at, corpus) in corpora.iter().enumerate() {
+        let Some(meaning) = meanings.iter().find(|meaning| meaning.digest == corpus.model_digest) else { continue };
+        match meaning.model.as_ref().map(|_| ()).and(meaning.vector.as_ref()) {
+            Ok(vector) => searched[at].scope.compare_with(vector.clone()),
+            Err(error) if wish.vector_optional && wish.mode == Mode::Hybrid => {
+                pgrx::warning!("corpus \"{}\" is searched by words alone: {error}", corpus.name);
+            }
+            Err(error) if error.hint.is_none() && wish.mode == Mode::Hybrid => {
+                let hint = "vector_optional => true searches by words alone when the model cannot be used.";
+                return Err(error.clone().hint(hint));
+            }
+            Err(error) => return Err(error.clone()),
+        }
+    }
+    Ok(())
+}
+
+/// Sends everything at once and reads the chunks of the words while the vectors are made.
+fn converse(searched: &mut [Searched<'_>], wish: &Wish, meanings: &mut [Meaning<'_>], trace: &mut Trace) -> Result<()> {
+    let models: Vec<(usize, ModelSpec)> = meanings
+        .iter()
+        .enumerate()
+        .filter_map(|(at, meaning)| Some((at, meaning.model.as_ref().ok()?.clone())))
+        .collect();
+    // Halves of numbers are compared by Postgres, so that they are compared alike.
+    let is_asked = |searched: &Searched<'_>| {
+        wish.mode == Mode::Hybrid
+            && !searched.scope.segments.is_empty()
+            && is_indexed_whole(searched.scope.corpus.dimensions)
+    };
+    let asked: Vec<(usize, Question)> = searched
+        .iter()
+        .enumerate()
+        .filter(|(_, searched)| is_asked(searched))
+        .map(|(at, searched)| (at, first_question(&searched.scope, wish, depth(wish))))
+        .collect();
+    let request = |number: usize| match number.checked_sub(models.len()) {
+        None => embedding(&models[number].1, &wish.query),
+        Some(number) => asked[number].1.request(&searched[asked[number].0].scope.segments, wish),
+    };
+    let (begun, mut words_took) = (Instant::now(), 0.0);
+    let mut ahead: Vec<(usize, Ahead)> = Vec::new();
+    let conversed = client::exchange(asked.len() + models.len(), &request, &mut |number, mut answers| {
+        let Some(answer) = answers.pop() else { return Err(client::unexpected()) };
+        match number.checked_sub(models.len()) {
+            None => {
+                let (at, model) = &models[number];
+                meanings[*at].vector = embedded(answer, model).map(Rc::from);
+            }
+            Some(number) => {
+                let begun = Instant::now();
+                // Anything else is met again, and dealt with, when words are looked up in earnest.
+                if let Some(hits) = Hits::read(answer) {
+                    let (at, question) = &asked[number];
+                    ahead.push((*at, read(&searched[*at], question.limit, hits)?));
+                }
+                words_took += begun.elapsed().as_secs_f64() * 1e3;
+            }
+        }
+        Ok(())
+    });
+    trace.took("embed", begun.elapsed().as_secs_f64() * 1e3 - words_took);
+    if !asked.is_empty() {
+        trace.took("keyword", words_took);
+    }
+    for (at, ahead) in ahead {
+        searched[at].scope.ahead = Some(ahead);
+    }
+    match conversed {
+        // The one that broke it is not known.
+        Err(error) if wish.vector_optional && wish.mode == Mode::Hybrid => {
+            meanings.iter_mut().for_each(|meaning| meaning.vector = Err(error.clone()));
+            Ok(())
+        }
+        conversed => conversed,
+    }
+}
+
+/// The hits that pass, with their vectors.
+fn read(searched: &Searched<'_>, limit: u32, hits: Hits) -> Result<Ahead> {
+    let chunks: Vec<i64> = hits.hits.iter().map(|(chunk, _)| *chunk).collect();
+    let rows = searched.scope.rows(VISIBLE_VECTORS, &chunks, 0, |row| {
+        (row.get::<i64>(1).unwrap_or_default(), row.get::<Values>(2).map(|values| values.0).unwrap_or_default())
+    })?;
+    Ok(Ahead { limit, hits, vectors: rows.into_iter().collect() })
+}
+
+/// What exceeds the window of the model is cut, as its words still count for the other leg.
+fn embedding<'a>(model: &ModelSpec, query: &'a str) -> Request<'a> {
+    Request::Embed { model: model.clone(), role: Role::Query, truncate: true, heads: vec![""], contents: vec![query] }
+}
+
+fn embedded(answer: Response, model: &ModelSpec) -> Result<Vec<f32>> {
+    match answer {
+        Response::Vectors(vector) if vector.len() == model.dimensions as usize => Ok(vector),
+        Response::Failed { error, .. } => Err(error),
+        _ => Err(client::unexpected()),
+    }
+}
+
+/// The vector of a query.
+///
+/// # Errors
+/// Of the model; `EngineUnavailable`.
+pub fn embed(model: &ModelSpec, query: &str) -> Result<Vec<f32>> {
+    client::ask(embedding(model, query))?
+        .pop()
+        .map_or_else(|| Err(client::unexpected()), |answer| embedded(answer, model))
+}
+
+/// Cosine similarity as pgvector has it: NaN where one is all zeros or of another length.
+fn similarity(one: &[f32], other: &[f32]) -> f64 {
+    if one.len() != other.len() {
+        return f64::NAN;
+    }
+    let mut sums = [[0.0_f32; LANES]; 3];
+    let mut add = |lane: usize, a: f32, b: f32| {
+        sums[0][lane] += a * b;
+        sums[1][lane] += a * a;
+        sums[2][lane] += b * b;
+    };
+    let (ones, others) = (one.as_chunks::<LANES>(), other.as_chunks::<LANES>());
+    for (a, b) in ones.0.iter().zip(others.0) {
+        (0..LANES).for_each(|lane| add(lane, a[lane], b[lane]));
+    }
+    for (lane, (a, b)) in ones.1.iter().zip(others.1).enumerate() {
+        add(lane, *a, *b);
+    }
+    let [product, one, other] = sums.map(|lanes| lanes.iter().map(|sum| f64::from(*sum)).sum::<f64>());
+    (product / (one * other).sqrt()).clamp(-1.0, 1.0)
+}

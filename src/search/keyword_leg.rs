@@ -1,0 +1,122 @@
+//! The keyword leg: the best hits among the chunks that pass, and what the words say of those that the other leg has found.
+//!
+//! One look as a rule, and the complete list where what may be seen is far down in it.
+
+use super::keyword::{self, Question};
+use super::scope::Scope;
+use super::wish::Wish;
+use socle_core::Result;
+use socle_core::protocol::MAX_HITS;
+use socle_core::search::fusion::REFERENCE_DEPTH;
+use std::collections::{HashMap, HashSet};
+
+const VISIBLE: &str = include_str!("../../sql/search/visible.sql");
+
+/// Hits that are looked through before more are: this many times what is wanted, and at least so many.
+const FIRST_PASS: (usize, usize) = (10, 200);
+
+/// The second look is so many times as long: often one chunk that is gone, and still in its segment, is all that has to be
+/// made up for. The third has everything.
+const SECOND_PASS: u32 = 4;
+
+/// Hits of one look that Postgres is asked about at a time.
+const SLICE: usize = 20_000;
+
+/// What the words say.
+#[derive(Debug, Default)]
+pub struct KeywordLeg {
+    /// Chunks that pass and BM25 scores, best first.
+    pub hits: Vec<(i64, f64)>,
+    /// The cosine similarities of these; NaN without a vector of the query.
+    pub similarities: HashMap<i64, f64>,
+    /// The scores of chunks of the other leg; none for those that no word matches.
+    pub scores: HashMap<i64, f64>,
+    /// Chunks of the other leg that an operator of the query forbids.
+    pub refused: HashSet<i64>,
+    /// The query has a phrase that must be there: all that can be results are hits.
+    pub has_phrases: bool,
+}
+
+/// What is asked first.
+pub fn first_question(scope: &Scope<'_>, wish: &Wish, wanted: usize) -> Question {
+    let first = if scope.restricted { (FIRST_PASS.0 * wish.limit).max(FIRST_PASS.1).max(wanted) } else { wanted };
+    let limit = u32::try_from(first).unwrap_or(u32::MAX);
+    Question { limit, after: None, restrict: scope.listed().cloned(), score: Vec::new() }
+}
+
+/// Candidates of a leg: never fewer than normalisation looks at.
+pub fn depth(wish: &Wish) -> usize {
+    wish.candidate_count.max(REFERENCE_DEPTH)
+}
+
+/// The best `wanted` hits that pass, and what the words say of the chunks that the vector leg has `found`.
+///
+/// # Errors
+/// As [`keyword::ask`] and [`Scope::rows`].
+pub fn hits(scope: &Scope<'_>, wish: &Wish, wanted: usize, found: &[(i64, f64)]) -> Result<KeywordLeg> {
+    let mut question = first_question(scope, wish, wanted);
+    let mut leg = KeywordLeg::default();
+    let mut visible: HashMap<i64, f64> = found.iter().copied().collect();
+    let ahead = scope.ahead.as_ref().filter(|ahead| ahead.limit == question.limit);
+    let (mut hits, mut more) = match ahead {
+        Some(ahead) => {
+            visible.extend(ahead.visible(scope.vector().unwrap_or_default()));
+            (ahead.hits.hits.clone(), ahead.hits.more)
+        }
+        None => (Vec::new(), true),
+    };
+    let known: HashSet<i64> = hits.iter().map(|(chunk, _)| *chunk).collect();
+    question.score = found.iter().map(|(chunk, _)| *chunk).filter(|chunk| !known.contains(chunk)).collect();
+    let is_answered = ahead.is_some();
+    if !is_answered || !question.score.is_empty() {
+        let limit = if is_answered { 0 } else { question.limit };
+        let answer = keyword::ask(scope.corpus, &scope.segments, wish, &Question { limit, ..question.clone() })?;
+        leg.scores = answer.scores.iter().map(|(chunk, score)| (*chunk, f64::from(*score))).collect();
+        leg.refused = answer.refused.into_iter().collect();
+        leg.has_phrases = answer.has_phrases;
+        if !is_answered {
+            (hits, more) = (answer.hits, answer.more);
+        }
+    }
+    let mut looked: HashSet<i64> = if is_answered { known } else { HashSet::new() };
+    loop {
+        for slice in hits.chunks(SLICE) {
+            let unknown = |chunk: &i64| !visible.contains_key(chunk) && !looked.contains(chunk);
+            let chunks: Vec<i64> = slice.iter().map(|(chunk, _)| *chunk).filter(unknown).collect();
+            visible.extend(scope.rows(VISIBLE, &chunks, 0, |row| {
+                (row.get::<i64>(1).unwrap_or_default(), 1.0 - row.get::<f64>(2).unwrap_or(f64::NAN))
+            })?);
+            leg.take(slice, &visible);
+            if leg.hits.len() >= wanted {
+                break;
+            }
+        }
+        match hits.last() {
+            Some((chunk, score)) if more && leg.hits.len() < wanted => {
+                let limit =
+                    if question.after.is_none() { question.limit.saturating_mul(SECOND_PASS) } else { MAX_HITS };
+                question = Question { limit, after: Some((*score, *chunk)), score: Vec::new(), ..question };
+                looked.clear();
+                let answer = keyword::ask(scope.corpus, &scope.segments, wish, &question)?;
+                (hits, more) = (answer.hits, answer.more);
+            }
+            _ => break,
+        }
+    }
+    for (chunk, score) in leg.hits.drain(leg.hits.len().min(wanted)..) {
+        leg.scores.insert(chunk, score);
+    }
+    Ok(leg)
+}
+
+impl KeywordLeg {
+    /// Adds the hits that pass.
+    fn take(&mut self, hits: &[(i64, f32)], visible: &HashMap<i64, f64>) {
+        for (chunk, score) in hits {
+            if let Some(similarity) = visible.get(chunk) {
+                self.hits.push((*chunk, f64::from(*score)));
+                self.similarities.insert(*chunk, *similarity);
+            }
+        }
+    }
+}
