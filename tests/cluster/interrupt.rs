@@ -13,6 +13,9 @@ fn slow(cluster: &Cluster) -> Client {
     crate::model::register_slow(cluster, 3_000_000);
     let mut client = cluster.connect();
     embed(&mut client, "warm").unwrap();
+    let corpus = "CREATE TABLE thing (id int PRIMARY KEY, body text);
+                  SELECT socle.create_corpus('thing', 'thing', ARRAY['body'], model => 'slow')";
+    client.batch_execute(corpus).unwrap();
     client
 }
 
@@ -32,6 +35,7 @@ fn cancel_ends_the_wait_and_the_work() {
         "SELECT socle.embed_query('slow', 'slow')",
         "SELECT socle.embed(array_fill('slow'::text, ARRAY[300]), 'slow')",
         "SELECT socle.embed(v, 'slow') FROM (VALUES ('slow'), ('slow')) AS t (v)",
+        "SELECT * FROM socle.search('thing', 'slow')",
     ];
     for sql in statements {
         let mut client = cluster.connect();

@@ -24,6 +24,14 @@ fn a_corpus_that_is_not_complete_answers_and_says_so() {
     assert_eq!(found(&mut listener, "'fox', mode => 'vector'").len(), 10);
     assert_eq!(drain(&told), "corpus \"paper\" is still being filled");
     listener.batch_execute("ROLLBACK").unwrap();
+    listener
+        .batch_execute(
+            "BEGIN; UPDATE socle.corpus SET state = 'active'; UPDATE socle.corpus_binding SET keyword_gap = 1",
+        )
+        .unwrap();
+    found(&mut listener, "'fox'");
+    assert_eq!(drain(&told), "the keyword index of corpus \"paper\" is not complete yet");
+    listener.batch_execute("ROLLBACK").unwrap();
     client.batch_execute("UPDATE socle.corpus SET state = 'broken', state_reason = 'by this test'").unwrap();
     assert_eq!(found(&mut listener, "'fox', mode => 'vector', filter => '{\"level\": 1}'").len(), 8);
     assert_eq!(drain(&told), "corpus \"paper\" is broken and may be out of date: by this test");

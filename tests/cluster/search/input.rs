@@ -41,6 +41,12 @@ fn what_cannot_be_meant_is_refused_by_name() {
         ("'paper', 'fox', filter => '{\"tenant\": 99999999999999}'", "22023", "tenant"),
         ("'paper', 'fox', filter => '{\"tenant\": {\"near\": 1}}'", "22023", "near"),
         ("'paper', 'fox', filter => '{\"tenant\": {\"contains\": 1}}'", "42804", "tenant"),
+        ("'paper', 'fox', filter => '{\"title\": {\"like\": \"a\\\\\"}}'", "22023", "title"),
+        (
+            "'paper', 'fox', result_limit => 1001, rerank_model => 'reranker'",
+            "22023",
+            "result_limit must be at most 1000",
+        ),
         ("'paper', 'fox', filter => '[]'", "22023", "filter must be an object"),
         ("'paper', 'fox', filter => 'null'", "22023", "filter must be an object"),
         ("ARRAY['paper', 'nowhere'], 'fox'", "42704", "corpus \"nowhere\" does not exist"),

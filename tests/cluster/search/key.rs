@@ -35,6 +35,12 @@ fn keys_of_every_kind_are_searched_and_found_stale() {
             r#"{"id": "00000000-0000-0000-0000-000000000001"}"#,
         ),
         (
+            "CREATE TABLE thing (id numeric PRIMARY KEY, body text)",
+            "VALUES (12345678901234567890123.50, 'a fox'), (12345678901234567890124, 'a wolf')",
+            "id = 12345678901234567890124",
+            r#"{"id": 12345678901234567890123.50}"#,
+        ),
+        (
             "CREATE TABLE thing (a int, b date, body text, c text COLLATE \"C\", PRIMARY KEY (c, a, b))",
             "VALUES (1, '2024-02-29', 'a fox', 'x'), (1, '2024-03-01', 'a wolf', 'x')",
             "b = '2024-03-01'",

@@ -286,6 +286,7 @@ fn a_search_returns_what_brute_force_allows_and_nothing_else() {
     few_visible_among_many(&mut client);
     those_without_rights_see_nothing(&mut client);
     settings_of_the_index_apply_to_plain_users(&cluster, &mut client);
+    what_is_hidden_does_not_count(&mut client);
     what_the_index_misses_is_measured(&mut client);
 }
 
@@ -388,6 +389,33 @@ fn settings_of_the_index_apply_to_plain_users(cluster: &Cluster, client: &mut Cl
             assert_eq!(value::<String>(&mut fresh, &format!("SELECT current_setting('{name}')")), wanted, "{name}");
         }
     }
+}
+
+fn keyword_scores(client: &mut Client, statistics: &str) -> Vec<f64> {
+    let sql = format!(
+        "SELECT keyword_score FROM socle.search('paper', 'raven oak', mode => 'keyword', score_statistics => '{statistics}')"
+    );
+    client.batch_execute("SET ROLE reader").unwrap();
+    let scores = client.query(&sql, &[]).unwrap().iter().map(|row| row.get(0)).collect();
+    client.batch_execute("RESET ROLE").unwrap();
+    scores
+}
+
+/// Scores by what may be seen, which is more than is listed for any other purpose, stay when what may not be seen changes.
+fn what_is_hidden_does_not_count(client: &mut Client) {
+    client.batch_execute("ALTER POLICY seen ON paper USING (id <= 5500)").unwrap();
+    let before = ["visible", "corpus"].map(|statistics| keyword_scores(client, statistics));
+    assert_eq!(before[0].len(), 10);
+    client
+        .batch_execute(
+            "INSERT INTO paper SELECT i, 'more', 'Raven after raven.', 1, 1 FROM generate_series(6001, 7000) i",
+        )
+        .unwrap();
+    wait(client);
+    assert_eq!(keyword_scores(client, "visible"), before[0]);
+    assert_ne!(keyword_scores(client, "corpus"), before[1], "the test would see it");
+    client.batch_execute("DELETE FROM paper WHERE id > 6000").unwrap();
+    wait(client);
 }
 
 fn what_the_index_misses_is_measured(client: &mut Client) {

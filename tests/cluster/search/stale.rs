@@ -98,6 +98,33 @@ fn freshness_is_the_time_of_the_oldest_change_that_waits() {
     assert!(value::<bool>(&mut client, sql));
 }
 
+#[test]
+fn freshness_is_no_later_than_the_snapshot() {
+    let (_cluster, mut client) = with_papers(20);
+    client.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT pg_sleep(0.01)").unwrap();
+    let fresh = "SELECT bool_and(fresh_at <= now()) FROM socle.search('paper', 'fox', mode => 'vector')";
+    assert!(value::<bool>(&mut client, fresh));
+    client.batch_execute("ROLLBACK").unwrap();
+}
+
+#[test]
+fn a_snapshot_older_than_the_corpus_mixes_nothing() {
+    let (cluster, mut client) = with_papers(20);
+    client.batch_execute("CALL socle.sync_corpus('paper')").unwrap();
+    let mut old = cluster.connect();
+    old.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT").unwrap();
+    assert_eq!(value::<i32>(&mut old, "SELECT 1"), 1);
+    // As when altered documents take the place of what was there; that waits for a snapshot like this one, as a rule.
+    client
+        .batch_execute("ALTER TABLE paper_chunk RENAME TO former_chunk; CREATE TABLE paper_chunk (LIKE former_chunk)")
+        .unwrap();
+    let sql = "SELECT * FROM socle.search('paper', 'fox', mode => 'keyword')";
+    let (code, message, ..) = socle_tests::error_of(&old.query(sql, &[]).unwrap_err());
+    assert_eq!((code.as_str(), message.as_str()), ("40001", "corpus \"paper\" was made anew meanwhile"));
+    old.batch_execute("ROLLBACK").unwrap();
+    assert_eq!(old.query(sql, &[]).unwrap().len(), client.query(sql, &[]).unwrap().len());
+}
+
 /// In one snapshot: results whose text is not that of their row, and results.
 const TRUTH: &str = "
     SELECT count(*) FILTER (WHERE s.content IS DISTINCT FROM p.body), count(*)
