@@ -32,7 +32,7 @@ fn extract(call: pg_sys::FunctionCallInfo) -> Result<Rows, ErrorReport> {
         .rows()
         .enumerate()
         .map(|(at, row)| {
-            let heading_path = row.heading_path.into_iter().map(str::to_string).collect();
+            let heading_path = row.heading_path.iter().map(ToString::to_string).collect();
             (number(at + 1), row.page.map(u32::cast_signed), heading_path, row.kind.name(), row.content.to_string())
         })
         .collect();
