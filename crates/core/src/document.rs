@@ -73,6 +73,9 @@ pub struct Metadata {
     pub modified: Option<String>,
     /// Number of pages, slides or sheets.
     pub page_count: Option<u32>,
+    /// Number of pages of a PDF that are images without text, as scanners make them; `None` if there are none. What
+    /// stands on them is missing.
+    pub pages_without_text: Option<u32>,
 }
 
 /// What reading a document may cost, and how much it may become.

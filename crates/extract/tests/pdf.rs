@@ -196,6 +196,32 @@ fn encrypted_and_scanned_documents() {
     assert!(error.hint.unwrap().contains("OCR"));
 }
 
+/// A document of pages, the font `F` and the image `I` in the resources of each.
+fn pages(contents: &[&[u8]]) -> Vec<u8> {
+    let kids: Vec<String> = (0..contents.len()).map(|at| format!("{} 0 R", 4 + 2 * at)).collect();
+    let tree = format!("<</Type /Pages /Kids [{}] /Count {}>>", kids.join(" "), contents.len());
+    let image = stream("/Subtype /Image /Width 1 /Height 1 /BitsPerComponent 8 /ColorSpace /DeviceGray", b"x");
+    let mut objects = vec![object(CATALOG), object(&tree), image];
+    for (at, bytes) in contents.iter().enumerate() {
+        let resources = format!("<<{FONT} /XObject <</I 3 0 R>>>>");
+        let number = 5 + 2 * at;
+        objects.push(object(&format!("<</Type /Page /Parent 2 0 R /Contents {number} 0 R /Resources {resources}>>")));
+        objects.push(stream("", bytes));
+    }
+    made(&objects)
+}
+
+#[test]
+fn pages_that_are_images_are_counted() {
+    let read = |contents: &[&[u8]]| extract(&pages(contents), None, None, LIMITS);
+    let document = read(&[b"/I Do", HELLO, b"/I Do BT /F 12 Tf ( ) Tj ET", b"", b"/I Do"]).unwrap();
+    assert_eq!(document.markdown, "Hello harbour");
+    assert_eq!((document.metadata.page_count, document.metadata.pages_without_text), (Some(5), Some(3)));
+    assert_eq!(document.blocks[0].page, Some(2));
+    assert_eq!(read(&[HELLO, b""]).unwrap().metadata.pages_without_text, None);
+    assert_eq!(read(&[b"/I Do", b""]).unwrap_err().message, "document has no text: its pages are images");
+}
+
 /// A PDF of objects, numbered from 1; the first is the catalog.
 fn made(objects: &[Vec<u8>]) -> Vec<u8> {
     let mut pdf = b"%PDF-1.7\n".to_vec();
