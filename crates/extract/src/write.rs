@@ -238,8 +238,13 @@ impl Writer {
         self.in_list = false;
     }
 
-    /// The document. It may be without text.
-    pub fn finish(self) -> Document {
+    /// The document. It may be without text. What it says about itself is cleaned here, whichever format it came from:
+    /// nothing may hold a character that Postgres cannot.
+    pub fn finish(mut self) -> Document {
+        let Metadata { title, author, language, created, modified, .. } = &mut self.document.metadata;
+        for text in [title, author, language, created, modified] {
+            *text = text.take().map(|text| one_line(&text)).filter(|text| !text.is_empty());
+        }
         self.document
     }
 

@@ -49,6 +49,9 @@ fn broken_text_stays_readable() {
     assert_eq!(decode(b"\xef\xbb\xbf\xc3\xa4", Some("koi8-r")), "ä");
     assert_eq!(decode(b"\xff\xfe", None), "");
     assert_eq!(decode(b"\xff\xfea\0b", None), "a\u{fffd}");
+    // One zero makes no wide characters.
+    let text = "A\0 text of some words, and not one in Chinese.";
+    assert_eq!(decode(text.as_bytes(), None), text);
 }
 
 #[test]
