@@ -34,10 +34,22 @@ use write::Writer;
 pub struct Limits {
     /// Most bytes of markdown.
     pub output: usize,
-    /// Most bytes that are unpacked from archives, all together.
+    /// Most bytes that are unpacked from archives, all together. See [`Limits::unpacked`].
     pub unpacked: usize,
     /// Deepest nesting of documents in documents, e.g. of mails attached to mails.
     pub depth: usize,
+}
+
+impl Limits {
+    /// Most bytes that a document of `length` bytes may unpack to, in a process with `memory` bytes: what is unpacked is
+    /// held while its structure takes several times as much, and no sound document is packed this tightly.
+    pub fn unpacked(memory: u64, length: u64) -> usize {
+        /// Deflate packs zeros 1000 times, XML of spreadsheets 10 to 50 times.
+        const MOST_PACKED: u64 = 200;
+        /// Small documents may hold a large sheet of equal rows.
+        const LEAST: u64 = 64 << 20;
+        usize::try_from((memory / 4).min(length.saturating_mul(MOST_PACKED).max(LEAST))).unwrap_or(usize::MAX)
+    }
 }
 
 /// Turns a file into text.
