@@ -1,10 +1,10 @@
 //! PDF. The file is parsed by `hayro-syntax` and its fonts by `hayro-font`; what the characters on a page say – words,
 //! lines, columns, paragraphs, tables, headings – is found out here, from where they stand. Images are never decoded.
 //!
-//! Not read: what script or structure tags say about the order, text that is drawn as outlines, and the order of letters
-//! in scripts from right to left.
+//! Not read: what script or structure tags say about the order, and text that is drawn as outlines.
 
 mod aligned;
+mod bidi;
 mod content;
 mod flow;
 mod font;
