@@ -32,7 +32,7 @@ fn extract(call: pg_sys::FunctionCallInfo) -> Result<Rows, ErrorReport> {
         .rows()
         .enumerate()
         .map(|(at, row)| {
-            let heading_path = row.heading_path.into_iter().map(str::to_string).collect();
+            let heading_path = row.heading_path.iter().map(ToString::to_string).collect();
             (number(at + 1), row.page.map(u32::cast_signed), heading_path, row.kind.name(), row.content.to_string())
         })
         .collect();
@@ -68,7 +68,7 @@ fn document(arguments: Arguments) -> Result<Option<Document>> {
 
 /// What is known, and nothing for what is not.
 fn json(metadata: Metadata) -> Value {
-    let Metadata { media_type, title, author, language, created, modified, page_count } = metadata;
+    let Metadata { media_type, title, author, language, created, modified, page_count, pages_without_text } = metadata;
     let texts = [
         ("media_type", Some(media_type)),
         ("title", title),
@@ -79,7 +79,8 @@ fn json(metadata: Metadata) -> Value {
     ];
     let mut object: Map<String, Value> =
         texts.into_iter().filter_map(|(name, text)| Some((name.to_string(), text?.into()))).collect();
-    object.extend(page_count.map(|count| ("page_count".to_string(), count.into())));
+    let counts = [("page_count", page_count), ("pages_without_text", pages_without_text)];
+    object.extend(counts.into_iter().filter_map(|(name, count)| Some((name.to_string(), count?.into()))));
     Value::Object(object)
 }
 

@@ -1,6 +1,8 @@
 //! What a file becomes: markdown, cut into blocks that know their page, and what the file says about itself.
 
+use crate::chunk::in_path;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// A document as text.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
@@ -71,6 +73,9 @@ pub struct Metadata {
     pub modified: Option<String>,
     /// Number of pages, slides or sheets.
     pub page_count: Option<u32>,
+    /// Number of pages of a PDF that are images without text, as scanners make them; `None` if there are none. What
+    /// stands on them is missing.
+    pub pages_without_text: Option<u32>,
 }
 
 /// What reading a document may cost, and how much it may become.
@@ -89,8 +94,9 @@ pub struct ExtractLimits {
 pub struct Row<'a> {
     /// See [`Block::page`].
     pub page: Option<u32>,
-    /// The headings above it, outermost first.
-    pub heading_path: Vec<&'a str>,
+    /// The headings above it, outermost first, each of at most
+    /// [`MAX_HEADING_CHARACTERS`](crate::chunk::MAX_HEADING_CHARACTERS). The rows below a heading share it.
+    pub heading_path: Arc<[&'a str]>,
     /// What it is.
     pub kind: BlockKind,
     /// Its markdown; of a heading, the text alone.
@@ -130,19 +136,63 @@ impl Document {
     /// The blocks with their headings.
     pub fn rows(&self) -> impl Iterator<Item = Row<'_>> {
         let mut path: Vec<(u8, &str)> = Vec::new();
+        let mut shared: Arc<[&str]> = Arc::default();
         self.blocks.iter().map(move |block| {
             let mut content = self.markdown.get(block.start..block.end).unwrap_or_default();
+            let mut heading_path = Arc::clone(&shared);
             if let BlockKind::Heading(level) = block.kind {
                 content = content.trim_start_matches('#').trim();
-                while path.last().is_some_and(|(above, _)| *above >= level) {
-                    path.pop();
-                }
-            }
-            let heading_path = path.iter().map(|(_, heading)| *heading).collect();
-            if let BlockKind::Heading(level) = block.kind {
-                path.push((level, content));
+                path.truncate(path.partition_point(|(above, _)| *above < level));
+                heading_path = path.iter().map(|(_, heading)| *heading).collect();
+                path.push((level, in_path(content)));
+                shared = path.iter().map(|(_, heading)| *heading).collect();
             }
             Row { page: block.page, heading_path, kind: block.kind, content }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chunk::MAX_HEADING_CHARACTERS;
+
+    /// Blocks with their kinds, one after the other.
+    fn document(blocks: impl Iterator<Item = (BlockKind, String)>) -> Document {
+        let mut document = Document::default();
+        for (kind, text) in blocks {
+            let start = document.markdown.len();
+            document.markdown.push_str(&text);
+            document.blocks.push(Block { kind, page: None, start, end: document.markdown.len() });
+        }
+        document
+    }
+
+    #[test]
+    fn a_heading_is_cut_in_the_path_and_whole_in_its_row() {
+        let long = "é".repeat(2 * MAX_HEADING_CHARACTERS);
+        let blocks = [(BlockKind::Heading(1), format!("# {long}")), (BlockKind::Paragraph, "text".to_string())];
+        let document = document(blocks.into_iter());
+        let rows: Vec<Row<'_>> = document.rows().collect();
+        assert_eq!(rows[0].content, long);
+        assert_eq!(rows[1].heading_path.iter().map(|heading| heading.chars().count()).collect::<Vec<_>>(), [500]);
+    }
+
+    #[test]
+    fn headings_end_those_of_their_level_and_below() {
+        let levels = [1, 3, 2, 2, 1].map(|level| (BlockKind::Heading(level), format!("# {level}")));
+        let document = document(levels.into_iter());
+        let paths: Vec<Vec<&str>> = document.rows().map(|row| row.heading_path.to_vec()).collect();
+        assert_eq!(paths, [vec![], vec!["1"], vec!["1"], vec!["1"], vec![]]);
+    }
+
+    #[test]
+    fn rows_below_a_heading_share_its_path() {
+        let head = (BlockKind::Heading(1), "# head".to_string());
+        let paragraphs = (0..600_000).map(|_| (BlockKind::Paragraph, "x".to_string()));
+        let document = document(std::iter::once(head).chain(paragraphs));
+        let paths: Vec<Arc<[&str]>> = document.rows().skip(1).map(|row| row.heading_path).collect();
+        assert!(paths.iter().all(|path| Arc::ptr_eq(path, &paths[0])));
+        assert_eq!(*paths[0], ["head"]);
     }
 }

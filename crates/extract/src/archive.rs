@@ -73,11 +73,17 @@ impl<'a> Archive<'a> {
         let unpacked = std::io::copy(&mut entry.take(most.saturating_add(1)), to)
             .map_err(|error| Error::new(Kind::DamagedDocument, "document is damaged").detail(error.to_string()))?;
         if unpacked > most {
-            return Err(Error::new(Kind::InputTooLong, "document unpacks to more bytes than are allowed"));
+            return Err(too_much());
         }
         limits.unpacked -= usize::try_from(unpacked).unwrap_or(limits.unpacked);
         Ok(())
     }
+}
+
+/// The error for documents that unpack to far more than documents of their length do.
+pub fn too_much() -> Error {
+    Error::new(Kind::InputTooLong, "document unpacks to more than it should")
+        .hint("It may be made to exhaust the server. If it is sound, save it anew or print it to a PDF.")
 }
 
 /// The error for documents that need a password or a licence.
@@ -131,7 +137,11 @@ pub mod tests {
         let mut archive = Archive::open(&bytes).unwrap();
         let mut limits = limits(1000);
         assert_eq!(archive.required("a", &mut limits).unwrap().len(), 600);
-        assert_eq!(archive.required("b", &mut limits).unwrap_err().kind, Kind::InputTooLong);
+        let error = archive.required("b", &mut limits).unwrap_err();
+        assert_eq!(
+            (error.kind, error.message.as_str()),
+            (Kind::InputTooLong, "document unpacks to more than it should")
+        );
         assert_eq!(archive.measure(|name| name == "b", &mut limits).unwrap_err().kind, Kind::InputTooLong);
     }
 

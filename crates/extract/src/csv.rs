@@ -73,7 +73,7 @@ mod tests {
             "a\tb\tc\n1\t\"x, \"\"y\"\"\nz\"\t3\n4\t5\n",
             "sep=|\na|b|c\n1|\"x, \"\"y\"\"\nz\"|3\n4|5\n",
         ] {
-            let wanted = "| a | b | c |\n| --- | --- | --- |\n| 1 | x, \"y\" z | 3 |\n| 4 | 5 |  |";
+            let wanted = "| a | b | c |\n| --- | --- | --- |\n| 1 | x, \"y\" z | 3 |\n| 4 | 5 |";
             assert_eq!(markdown(text.as_bytes(), 1000).as_deref(), Ok(wanted), "{text}");
         }
         // Decimal commas.
@@ -81,6 +81,26 @@ mod tests {
         assert!(markdown(b"Stra\xdfe;Gr\xf6\xdfe\nM\xfcnchen;2\n", 1000).unwrap().contains("| Straße | Größe |"));
         assert_eq!(markdown(b"name\nA\nB", 1000).as_deref(), Ok("| name |\n| --- |\n| A |\n| B |"));
         assert_eq!(markdown(b"\n\n", 1000).as_deref(), Ok(""));
+    }
+
+    #[test]
+    fn rows_of_windows_are_told_by_their_shape() {
+        let text =
+            "Artikel;Größe;Preis\r\nSchlüssel;15 cm;4,50 €\r\n\"Tür; weiß\";2 m;120,00 €\r\nKäse – alt;1 kg;9,90 €\r\n";
+        let bytes = encoding_rs::WINDOWS_1252.encode(text).0;
+        let limits = Limits { output: 1000, unpacked: 0, depth: 0 };
+        let document = crate::extract(&bytes, None, None, limits).unwrap();
+        assert_eq!(document.metadata.media_type, "text/csv");
+        let wanted = "| Artikel | Größe | Preis |\n| --- | --- | --- |\n| Schlüssel | 15 cm | 4,50 € |\n| Tür; weiß | 2 m | \
+                      120,00 € |\n| Käse – alt | 1 kg | 9,90 € |";
+        assert_eq!(document.markdown, wanted);
+    }
+
+    #[test]
+    fn one_wide_row_does_not_widen_the_others() {
+        let text = format!("a,b\n{}{}\n", "1,2\n".repeat(1000), "x,".repeat(2000));
+        let markdown = markdown(text.as_bytes(), 1 << 16).unwrap();
+        assert!(markdown.contains("\n| 1 | 2 |\n") && markdown.ends_with("| x | x |"), "{markdown}");
     }
 
     #[test]

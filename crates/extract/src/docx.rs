@@ -7,13 +7,14 @@
 mod numbering;
 mod style;
 
-use crate::Writer;
 use crate::archive::Archive;
 use crate::chart::Chart;
 use crate::flow::{Flow, Shape};
 use crate::label::Label;
-use crate::ooxml::{charts, main_part, metadata, relations};
+use crate::mail::letter::refuse;
+use crate::ooxml::{Relation, charts, main_part, metadata, relations};
 use crate::xml::{Element, Token, Xml, decoded};
+use crate::{Limits, Media, Writer};
 use numbering::Numbering;
 use socle_core::Result;
 use std::collections::HashMap;
@@ -39,6 +40,7 @@ pub fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
     let numbering = Numbering::read(&part("numbering", writer)?)?;
     let notes = [part("footnotes", writer)?, part("endnotes", writer)?];
     let charts = charts(&mut archive, &parts, writer.limits())?;
+    let chunks = chunks(&mut archive, &parts, writer.limits())?;
     let pages = writer.metadata().page_count;
     let breaks = document.matches("lastRenderedPageBreak").count();
     let has_pages = pages.is_some_and(|pages| usize::try_from(pages) == Ok(breaks + 1));
@@ -51,6 +53,7 @@ pub fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
         numbering,
         notes: HashMap::new(),
         charts,
+        chunks,
         paragraphs: Vec::new(),
         spans: Vec::new(),
         carried: String::new(),
@@ -80,6 +83,22 @@ pub fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
     Ok(())
 }
 
+/// The files among these parts that stand in the text with all they say: HTML, mostly.
+fn chunks(
+    archive: &mut Archive<'_>,
+    parts: &[Relation],
+    limits: &mut Limits,
+) -> Result<HashMap<String, (String, Vec<u8>)>> {
+    let mut chunks = HashMap::new();
+    for part in parts.iter().filter(|part| part.kind == "aFChunk") {
+        if let Some(bytes) = archive.read(&part.target, limits)? {
+            let name = part.target.rsplit('/').next().unwrap_or_default().to_string();
+            chunks.insert(part.id.clone(), (name, bytes));
+        }
+    }
+    Ok(chunks)
+}
+
 /// What is known about an open paragraph.
 #[derive(Default)]
 struct Paragraph {
@@ -105,6 +124,8 @@ struct Reader<'w> {
     /// Texts of notes by kind and identifier.
     notes: HashMap<(&'static str, String), String>,
     charts: HashMap<String, Chart>,
+    /// Names and bytes of files that are part of the document, by what they are called.
+    chunks: HashMap<String, (String, Vec<u8>)>,
     paragraphs: Vec<Paragraph>,
     spans: Vec<Span>,
     carried: String,
@@ -204,6 +225,11 @@ impl Reader<'_> {
                     chart.write(&mut self.flow)?;
                 }
             }
+            "altChunk" => {
+                if let Some((name, bytes)) = element.get("id").and_then(|id| self.chunks.remove(&id)) {
+                    self.chunk(&name, &bytes)?;
+                }
+            }
             "lastRenderedPageBreak" => {
                 if let Some(page) = &mut self.page {
                     *page += 1;
@@ -213,6 +239,14 @@ impl Reader<'_> {
             _ => self.property(element),
         }
         Ok(())
+    }
+
+    /// Writes a file that is part of the document. One that cannot be read leaves a line that says why.
+    fn chunk(&mut self, name: &str, bytes: &[u8]) -> Result<()> {
+        self.flow.embed(|writer| {
+            let result = Media::detect(bytes, None, Some(name)).and_then(|media| crate::read(media, bytes, writer));
+            result.or_else(|error| refuse(name, &error, writer))
+        })
     }
 
     fn property(&mut self, element: &Element<'_>) {

@@ -4,7 +4,10 @@
 //! Each `begin` has its `end`, as the elements of XML do, so neither damaged nor hostile nesting can confuse it, and
 //! nesting below [`MAX_DEPTH`] is read as if it were not nested.
 
-use crate::Writer;
+mod slide;
+
+use crate::{Media, Writer};
+pub use slide::Slide;
 use socle_core::Result;
 
 /// Deepest nesting of paragraphs, tables and notes in each other. Word refuses tables deeper than about this.
@@ -42,8 +45,7 @@ enum Place {
     Paragraph(String, Vec<Block>),
     Table(Vec<Row>),
     Note(Vec<Block>),
-    /// A slide.
-    Slide(Vec<Block>),
+    Slide(Slide),
 }
 
 /// Text on its way to a [`Writer`].
@@ -218,18 +220,21 @@ impl<'w> Flow<'w> {
 
     /// A slide begins.
     pub fn begin_slide(&mut self) {
-        self.open(Place::Slide(Vec::new()));
+        self.open(Place::Slide(Slide::default()));
     }
 
-    /// A slide ends. Its headings come first, wherever they lie among its other shapes.
+    /// The slide, while nothing in it is open.
+    pub fn slide(&mut self) -> Option<&mut Slide> {
+        if let Some(Place::Slide(slide)) = self.places.last_mut() { Some(slide) } else { None }
+    }
+
+    /// A slide ends. Its headings come first, then what its shapes say from top to bottom.
     ///
     /// # Errors
     /// See [`Self::page`].
     pub fn end_slide(&mut self) -> Result<()> {
-        if let Some(Place::Slide(blocks)) = self.close() {
-            let is_heading = |block: &Block| matches!(block, Block::Text(Shape::Heading(_), _));
-            let (headings, others): (Vec<Block>, Vec<Block>) = blocks.into_iter().partition(is_heading);
-            headings.into_iter().chain(others).try_for_each(|block| self.put(block))?;
+        if let Some(Place::Slide(slide)) = self.close() {
+            slide.in_order().try_for_each(|block| self.put(block))?;
         }
         Ok(())
     }
@@ -243,6 +248,30 @@ impl<'w> Flow<'w> {
         let number = self.note_count;
         self.text(&format!("[^{number}]"));
         self.notes.push((number, text.to_string()));
+    }
+
+    /// Another document lies here.
+    ///
+    /// # Errors
+    /// See [`Writer::nested`].
+    pub fn embed(&mut self, write: impl FnOnce(&mut Writer) -> Result<()>) -> Result<()> {
+        if self.places.is_empty() {
+            self.flush()?;
+            let before = self.writer.length();
+            self.writer.nested(1, write)?;
+            self.is_empty &= self.writer.length() == before;
+            return Ok(());
+        }
+        // In a cell, its blocks are paragraphs.
+        let mut apart = Writer::new(Media::Docx, *self.writer.limits());
+        apart.nested(1, write)?;
+        self.writer.limits().unpacked = apart.limits().unpacked;
+        for row in apart.finish().rows() {
+            self.begin_paragraph();
+            self.text(row.content);
+            self.end_paragraph(Shape::Text)?;
+        }
+        Ok(())
     }
 
     /// All has been said.
@@ -296,7 +325,8 @@ impl<'w> Flow<'w> {
     fn put(&mut self, block: Block) -> Result<()> {
         match self.places.last_mut() {
             Some(Place::Paragraph(_, anchored)) => anchored.push(block),
-            Some(Place::Note(blocks) | Place::Slide(blocks)) => blocks.push(block),
+            Some(Place::Note(blocks)) => blocks.push(block),
+            Some(Place::Slide(slide)) => slide.put(block),
             // Text of a table outside of its cells, as no program writes it, gets a cell.
             Some(Place::Table(rows)) => {
                 if rows.is_empty() {

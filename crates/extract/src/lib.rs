@@ -25,8 +25,8 @@ mod write;
 mod xml;
 
 use media::Media;
-use socle_core::Result;
 use socle_core::document::Document;
+use socle_core::{Error, Result};
 use write::Writer;
 
 /// How much a document may become.
@@ -34,10 +34,22 @@ use write::Writer;
 pub struct Limits {
     /// Most bytes of markdown.
     pub output: usize,
-    /// Most bytes that are unpacked from archives, all together.
+    /// Most bytes that are unpacked from archives, all together. See [`Limits::unpacked`].
     pub unpacked: usize,
     /// Deepest nesting of documents in documents, e.g. of mails attached to mails.
     pub depth: usize,
+}
+
+impl Limits {
+    /// Most bytes that a document of `length` bytes may unpack to, in a process with `memory` bytes: what is unpacked is
+    /// held while its structure takes several times as much, and no sound document is packed this tightly.
+    pub fn unpacked(memory: u64, length: u64) -> usize {
+        /// Deflate packs zeros 1000 times, XML of spreadsheets 10 to 50 times.
+        const MOST_PACKED: u64 = 200;
+        /// Small documents may hold a large sheet of equal rows.
+        const LEAST: u64 = 64 << 20;
+        usize::try_from((memory / 4).min(length.saturating_mul(MOST_PACKED).max(LEAST))).unwrap_or(usize::MAX)
+    }
 }
 
 /// Turns a file into text.
@@ -49,10 +61,21 @@ pub struct Limits {
 /// pages that are images; [`DamagedDocument`](socle_core::Kind::DamagedDocument) for bytes that are not what their format
 /// demands; [`InputTooLong`](socle_core::Kind::InputTooLong) beyond the limits.
 pub fn extract(bytes: &[u8], media_type: Option<&str>, name: Option<&str>, limits: Limits) -> Result<Document> {
-    let media = Media::detect(bytes, media_type, name)?;
-    let mut writer = Writer::new(media, limits);
-    read(media, bytes, &mut writer)?;
-    Ok(writer.finish())
+    let document = || {
+        let media = Media::detect(bytes, media_type, name)?;
+        let mut writer = Writer::new(media, limits);
+        read(media, bytes, &mut writer)?;
+        Ok(writer.finish())
+    };
+    document().map_err(without_nul)
+}
+
+/// An error may quote a document, and Postgres holds no NUL characters.
+fn without_nul(mut error: Error) -> Error {
+    for text in std::iter::once(&mut error.message).chain(&mut error.detail).chain(&mut error.hint) {
+        text.retain(|c| c != '\0');
+    }
+    error
 }
 
 /// Writes a document, or one that lies in another.
@@ -70,5 +93,55 @@ fn read(media: Media, bytes: &[u8], writer: &mut Writer) -> Result<()> {
         Media::Epub => epub::read(bytes, writer),
         Media::Mail => mail::read(bytes, writer),
         Media::Msg => msg::read(bytes, writer),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: Limits = Limits { output: 1 << 20, unpacked: 1 << 20, depth: 4 };
+
+    #[test]
+    fn no_character_that_postgres_cannot_hold_comes_out() {
+        let core = "<coreProperties><title>A\0 B</title><creator>\0</creator></coreProperties>";
+        let body = "<document><body><p><r><t>te\0xt</t></r></p></body></document>";
+        let docx = archive::tests::packed(&[
+            ("[Content_Types].xml", b"<Types/>"),
+            ("docProps/core.xml", core.as_bytes()),
+            ("word/document.xml", body.as_bytes()),
+        ]);
+        let markdown = b"---\ntitle: A\0 B\nlang: en\n---\n# A head of some words\n\nSome text and more words\n";
+        for (bytes, title) in [
+            (&br"{\rtf1{\info{\title A\u0 ?B}}te\u0 ?xt}"[..], "AB"),
+            (&docx, "A B"),
+            (b"From: a@b.c\nSubject: =?utf-8?q?A=00B?=\nMIME-Version: 1.0\n\nte\0xt", "AB"),
+            (markdown, "A B"),
+        ] {
+            let name = if bytes == markdown { "a.md" } else { "a" };
+            let document = extract(bytes, None, Some(name), LIMITS).unwrap();
+            assert_eq!(document.metadata.title.as_deref(), Some(title), "{document:?}");
+            assert!(document.markdown.contains("text"), "{:?}", document.markdown);
+            let all = format!("{}{:?}", document.markdown, document.metadata);
+            assert!(!all.contains('\0') && !all.contains("\\0"), "{all}");
+            let rows = document.rows().map(|row| row.content.len()).sum::<usize>();
+            assert!(
+                rows > 0 && document.blocks.iter().all(|block| document.markdown.get(block.start..block.end).is_some())
+            );
+        }
+        let error = Error::new(socle_core::Kind::DamagedDocument, "a\0").detail("\0b").hint("c\0d");
+        let error = without_nul(error);
+        assert_eq!(
+            (error.message.as_str(), error.detail.as_deref(), error.hint.as_deref()),
+            ("a", Some("b"), Some("cd"))
+        );
+    }
+
+    #[test]
+    fn what_is_unpacked_is_bounded_by_the_document_and_by_the_memory() {
+        assert_eq!(Limits::unpacked(1 << 30, 1000), 64 << 20);
+        assert_eq!(Limits::unpacked(1 << 30, 1 << 20), 200 << 20);
+        assert_eq!(Limits::unpacked(1 << 30, u64::MAX), 256 << 20);
+        assert_eq!(Limits::unpacked(1 << 20, 1000), 256 << 10);
     }
 }

@@ -1,10 +1,11 @@
-//! Mail as it is sent (MIME), and pages that browsers save in the same form.
+//! Mail as it is sent (MIME), mailboxes of several mails, and pages that browsers save in the same form.
 //!
 //! The structure and the fields of the head are read by `mail-parser`; text is decoded here, because it may come without
 //! the name of its encoding, or with a wrong one.
 
 mod head;
 pub(crate) mod letter;
+mod mailbox;
 #[cfg(test)]
 mod tests;
 mod transfer;
@@ -13,17 +14,43 @@ use crate::Writer;
 use crate::text::decode;
 use letter::{Letter, Part, attach, refuse};
 use mail_parser::{Address, Message, MessageParser, MessagePart, MimeHeaders, PartType};
+pub(crate) use mailbox::separates;
 use socle_core::{Error, Kind, Result};
 use std::borrow::Cow;
 
 /// Most parts of a mail, with those of the mails in it: the memory that they take is a multiple of their bytes.
 const MAX_PARTS: usize = 100_000;
+/// The heading of a mail of a mailbox that has no subject: without one, it would look like the end of the mail before.
+const NO_SUBJECT: &str = "(no subject)";
 
-/// Writes what the document says.
+/// Writes what the document says. Of a mailbox, each mail is a section with its subject as heading, and one that cannot
+/// be read leaves a line that says why.
 ///
 /// # Errors
 /// See [`crate::extract`].
 pub fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
+    let Some(mails) = mailbox::mails(bytes) else { return one(bytes, None, writer) };
+    // Metadata of a mail is not that of the mailbox.
+    let metadata = writer.metadata().clone();
+    for mail in mails {
+        let before = writer.length();
+        let result = one(&mailbox::unmarked(mail), Some(NO_SUBJECT), writer);
+        *writer.metadata() = metadata.clone();
+        match result {
+            Err(error) if error.kind != Kind::InputTooLong => {
+                writer.cut(before);
+                let head = MessageParser::default().parse_headers(mail);
+                writer.heading(1, head.as_ref().and_then(Message::subject).unwrap_or(NO_SUBJECT))?;
+                writer.paragraph(&format!("mail cannot be read: {error}"))?;
+            }
+            result => result?,
+        }
+    }
+    Ok(())
+}
+
+/// Writes one mail. `untitled` is its heading if it has no subject.
+fn one(bytes: &[u8], untitled: Option<&str>, writer: &mut Writer) -> Result<()> {
     let bytes = head::readable(bytes);
     if bytes.split(|byte| *byte == b'\n').filter(|line| line.starts_with(b"--")).count() > MAX_PARTS {
         return Err(Error::new(Kind::InputTooLong, format!("mail has more than {MAX_PARTS} parts")));
@@ -32,7 +59,7 @@ pub fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
     let Some(message) = message else {
         return Err(Error::new(Kind::DamagedDocument, "mail has no head"));
     };
-    let result = write(&message, writer);
+    let result = write(&message, untitled, writer);
     drop_flat(message);
     result
 }
@@ -49,14 +76,14 @@ fn drop_flat(message: Message<'_>) {
     }
 }
 
-fn write(message: &Message<'_>, writer: &mut Writer) -> Result<()> {
+fn write(message: &Message<'_>, untitled: Option<&str>, writer: &mut Writer) -> Result<()> {
     refuse_sealed(message)?;
     let parts = |ids: &[u32]| -> Vec<Part<'_>> {
         ids.iter().filter_map(|id| message.part(*id)).filter_map(|part| body(message, part)).collect()
     };
     let date = message.date().filter(|date| date.is_valid()).map(|date| date.to_rfc3339());
     let mut letter = Letter {
-        subject: message.subject().map(str::to_string).filter(|subject| !subject.trim().is_empty()),
+        subject: message.subject().filter(|subject| !subject.trim().is_empty()).or(untitled).map(str::to_string),
         from: message.from().or_else(|| message.sender()).and_then(people),
         to: message.to().and_then(people),
         cc: message.cc().and_then(people),
@@ -150,7 +177,7 @@ fn attachment(message: &Message<'_>, part: &MessagePart<'_>, writer: &mut Writer
         return Ok(());
     }
     if let PartType::Message(inner) = &part.body {
-        let result = writer.nested(1, |writer| write(inner, writer));
+        let result = writer.nested(1, |writer| write(inner, None, writer));
         return result.or_else(|error| refuse(inner.subject().unwrap_or(name), &error, writer));
     }
     let name = if name.is_empty() { media.as_deref().unwrap_or_default() } else { name };

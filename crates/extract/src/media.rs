@@ -95,13 +95,15 @@ impl Media {
         match (shape::html(text), hint) {
             (Some(true), _) => Self::Html,
             (Some(false), None | Some(Self::Html | Self::Mail)) => Self::Html,
-            (_, Some(hint @ (Self::Html | Self::Csv | Self::Markdown))) => hint,
-            _ if shape::delimiter(text, is_whole).is_some() => Self::Csv,
+            (_, Some(hint @ (Self::Html | Self::Csv | Self::Markdown | Self::Plain))) => hint,
+            // JSON on each line has as many commas in each.
+            _ if !start.starts_with(['{', '[']) && shape::delimiter(text, is_whole).is_some() => Self::Csv,
             _ => Self::Plain,
         }
     }
 
-    /// The format of text that a media type or, without one that says something, a file name hints at.
+    /// The format of text that a media type or, without one that says something, a file name hints at. Senders call many
+    /// a file `text/plain`, so its name may know more.
     fn hinted(media_type: &str, name: &str) -> Option<Self> {
         let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         let stated = match essence.as_str() {
@@ -111,14 +113,15 @@ impl Media {
             "message/rfc822" => Some(Self::Mail),
             _ => None,
         };
-        stated.or_else(|| match name.rsplit_once('.')?.1 {
+        let named = name.rsplit_once('.').and_then(|(_, ending)| match ending {
             "html" | "htm" | "xhtml" | "xht" => Some(Self::Html),
             "csv" | "tsv" | "tab" => Some(Self::Csv),
             "md" | "markdown" | "mdown" | "mkd" => Some(Self::Markdown),
             "eml" | "mht" | "mhtml" => Some(Self::Mail),
             "txt" | "text" | "log" | "json" | "xml" => Some(Self::Plain),
             _ => None,
-        })
+        });
+        stated.or(named).or((essence == "text/plain").then_some(Self::Plain))
     }
 
     /// Its media type (IANA).
@@ -144,14 +147,16 @@ impl Media {
     }
 }
 
-/// A PDF may have something before its head; a text about PDF may have the head in it.
+/// A PDF may have something before its head; a text about PDF may have the head in it, but not with a line break after
+/// it and objects below.
 fn is_pdf(bytes: &[u8]) -> bool {
     let head = bytes.get(..PDF_HEAD).unwrap_or(bytes);
-    match head.windows(5).position(|five| five == b"%PDF-") {
-        Some(0) => true,
-        Some(_) => bytes.windows(6).any(|six| six == b"endobj"),
-        None => false,
-    }
+    let Some(start) = head.windows(5).position(|five| five == b"%PDF-") else { return false };
+    let body = bytes.get(start + 5..).unwrap_or_default();
+    let has_version = matches!(body, [b'0'..=b'9', b'.', b'0'..=b'9', b'\r' | b'\n' | b' ' | b'\t', ..]);
+    // "1 0 obj" begins an object, "endobj" ends it.
+    let begins = |window: &[u8]| matches!(window, [b'0'..=b'9', b' ', b'0'..=b'9', b' ', b'o', b'b', b'j']);
+    start == 0 || has_version && body.windows(7).any(begins) && body.windows(6).any(|six| six == b"endobj")
 }
 
 fn unknown() -> Error {

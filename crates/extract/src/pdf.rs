@@ -1,10 +1,10 @@
 //! PDF. The file is parsed by `hayro-syntax` and its fonts by `hayro-font`; what the characters on a page say – words,
 //! lines, columns, paragraphs, tables, headings – is found out here, from where they stand. Images are never decoded.
 //!
-//! Not read: what script or structure tags say about the order, text that is drawn as outlines, and the order of letters
-//! in scripts from right to left.
+//! Not read: what script or structure tags say about the order, and text that is drawn as outlines.
 
 mod aligned;
+mod bidi;
 mod content;
 mod flow;
 mod font;
@@ -45,7 +45,8 @@ enum Piece {
     Table(Vec<Vec<String>>),
 }
 
-/// Writes what the document says.
+/// Writes what the document says. Pages that are images without text add nothing to it; how many there are is in
+/// [`pages_without_text`](socle_core::document::Metadata::pages_without_text). If there are no others, that is an error.
 ///
 /// # Errors
 /// See [`crate::extract`].
@@ -56,6 +57,7 @@ pub fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
     }
     metadata::read(&pdf, writer.metadata());
     let pages = pages(&pdf, writer.limits())?;
+    writer.metadata().pages_without_text = u32::try_from(pages.without_text).ok().filter(|count| *count > 0);
     let body = body(&pages.lines);
     let mut words = Words::default();
     pages.lines.iter().chain(pages.turned.iter().flatten()).flatten().for_each(|line| words.learn(line));
@@ -118,6 +120,8 @@ struct Pages {
     /// Lines in other directions.
     turned: Vec<Vec<Vec<Line>>>,
     rules: Vec<Vec<Rule>>,
+    /// Pages that are images without text.
+    without_text: usize,
 }
 
 fn pages(pdf: &Pdf, limits: &mut Limits) -> Result<Pages> {
@@ -129,7 +133,9 @@ fn pages(pdf: &Pdf, limits: &mut Limits) -> Result<Pages> {
         images |= found.images;
         let lost = found.glyphs.iter().filter(|glyph| glyph.c == font::UNKNOWN).count();
         unknown += lost;
-        known += found.glyphs.iter().filter(|glyph| !glyph.c.is_whitespace()).count() - lost;
+        let seen = found.glyphs.iter().filter(|glyph| !glyph.c.is_whitespace()).count();
+        known += seen - lost;
+        pages.without_text += usize::from(found.images && seen == 0);
         let mut lines = line::lines(&found.glyphs, &found.rules).into_iter();
         pages.lines.push(lines.next().unwrap_or_default());
         pages.turned.push(lines.collect());

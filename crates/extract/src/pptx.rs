@@ -1,12 +1,12 @@
-//! PowerPoint (Office Open XML): each slide is a page; its title is a heading, the notes of the speaker follow it. What
-//! repeats on all slides and comments are left out.
+//! PowerPoint (Office Open XML): each slide is a page; its title is a heading, its shapes follow from top to bottom, then the
+//! notes of the speaker. What repeats on all slides and comments are left out.
 
 mod bullet;
 
 use crate::Writer;
 use crate::archive::Archive;
 use crate::chart::Chart;
-use crate::flow::{Flow, Shape};
+use crate::flow::{Flow, Shape, Slide};
 use crate::label::Label;
 use crate::ooxml::{Relation, charts, main_part, metadata, relations};
 use crate::xml::{Element, Token, Xml, decoded};
@@ -126,6 +126,8 @@ struct Reader<'f, 'w> {
     level: usize,
     own: Option<Bullet>,
     in_text: bool,
+    /// Shapes that are open: groups hold others, whose places count from the group's own.
+    shapes: usize,
 }
 
 impl<'f, 'w> Reader<'f, 'w> {
@@ -144,6 +146,7 @@ impl<'f, 'w> Reader<'f, 'w> {
             level: 0,
             own: None,
             in_text: false,
+            shapes: 0,
         }
     }
 
@@ -161,9 +164,14 @@ impl<'f, 'w> Reader<'f, 'w> {
     }
 
     fn start(&mut self, element: &Element<'_>, xml: &mut Xml<'_>) -> Result<()> {
+        if is_shape(element.name().local()) {
+            self.flow.slide().filter(|_| self.shapes == 0).into_iter().for_each(Slide::begin);
+            self.shapes += 1;
+        }
         match element.name().local() {
             // What older programs see instead.
             "Fallback" => xml.skip()?,
+            "off" => self.place(bullet::place(element)),
             "sp" => {
                 self.purpose = if self.is_notes { Purpose::Repeated } else { Purpose::Free };
                 self.id.clear();
@@ -174,6 +182,7 @@ impl<'f, 'w> Reader<'f, 'w> {
             "ph" => {
                 self.purpose = purpose(element.get("type").as_deref(), self.is_notes);
                 self.id = element.get("idx").unwrap_or_default();
+                self.place(self.inherited.place(&self.id));
             }
             "txBody" if self.purpose == Purpose::Repeated => xml.skip()?,
             "txBody" if self.purpose == Purpose::Title => {
@@ -211,7 +220,15 @@ impl<'f, 'w> Reader<'f, 'w> {
         Ok(())
     }
 
+    /// The upper and left edge of the open shape, unless it is in a group.
+    fn place(&mut self, place: Option<(i64, i64)>) {
+        if let (Some((top, left)), Some(slide), 1) = (place, self.flow.slide(), self.shapes) {
+            slide.place(top, left);
+        }
+    }
+
     fn end(&mut self, name: &str) -> Result<()> {
+        self.shapes = self.shapes.saturating_sub(usize::from(is_shape(name)));
         match name {
             "t" => self.in_text = false,
             "p" if self.purpose == Purpose::Title => {}
@@ -268,6 +285,11 @@ impl<'f, 'w> Reader<'f, 'w> {
         }
         Ok(())
     }
+}
+
+/// Whether an element is something with a place of its own on a slide.
+fn is_shape(name: &str) -> bool {
+    matches!(name, "sp" | "grpSp" | "graphicFrame" | "pic" | "cxnSp")
 }
 
 /// What a placeholder is for. On the page of the notes, nothing but their text is new.

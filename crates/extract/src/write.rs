@@ -147,8 +147,9 @@ impl Writer {
         Ok(())
     }
 
-    /// A table; its first row is its head. Rows may be of different length; rows and columns at the end without any
-    /// text are left out.
+    /// A table; its first row is its head. Rows may be of different length; rows and cells at the end without any text are
+    /// left out, so that one wide row does not make all others as wide. Where cells without text would be nearly all of
+    /// it, each row becomes a line with the cells that have some.
     ///
     /// # Errors
     /// See [`Self::heading`].
@@ -158,6 +159,11 @@ impl Writer {
         if width == 0 {
             return Ok(());
         }
+        let filled = |row: &R| row.as_ref().iter().filter(|cell| has_text(cell.as_ref())).count();
+        if Self::is_sparse(rows.iter().map(used).sum(), rows.iter().map(filled).sum()) {
+            let lines = rows.iter().map(|row| row.as_ref().iter().map(AsRef::as_ref));
+            return self.sparse_table(lines);
+        }
         let mut text = String::new();
         for row in rows.iter().filter(|row| used(row) > 0) {
             let is_head = text.is_empty();
@@ -165,7 +171,8 @@ impl Writer {
                 text.push('\n');
             }
             text.push('|');
-            for column in 0..width {
+            // The head says how many columns there are.
+            for column in 0..if is_head { width } else { used(row) } {
                 let cell = row.as_ref().get(column).map_or("", AsRef::as_ref);
                 text.push(' ');
                 text.push_str(&one_line(cell).replace('|', "\\|"));
@@ -178,6 +185,37 @@ impl Writer {
             self.fits(text.len())?;
         }
         self.block(BlockKind::Table, &text)
+    }
+
+    /// Whether a table of `cells`, those without text between others counted, with text in `filled` of them is mostly gaps.
+    pub(crate) fn is_sparse(cells: usize, filled: usize) -> bool {
+        /// Forms and calendars have many gaps; below this many cells, they cost nothing.
+        const FEW: usize = 20_000;
+        const GAPS: usize = 16;
+        cells > filled.saturating_mul(GAPS).max(FEW)
+    }
+
+    /// A table that is mostly gaps: a line for each row, with the cells that have text.
+    ///
+    /// # Errors
+    /// See [`Self::heading`].
+    pub(crate) fn sparse_table<'a, R: Iterator<Item = &'a str>>(
+        &mut self,
+        rows: impl Iterator<Item = R>,
+    ) -> Result<()> {
+        let mut text = String::new();
+        for row in rows {
+            let start = text.len();
+            for cell in row.filter(|cell| has_text(cell)) {
+                if text.len() > start {
+                    text.push_str(", ");
+                }
+                text.push_str(&one_line(cell));
+            }
+            text.push('\n');
+            self.fits(text.len())?;
+        }
+        self.paragraph(&text)
     }
 
     /// Checks that this many bytes more would not be too long, before they are gathered.
@@ -219,7 +257,8 @@ impl Writer {
             text.push_str("\n\n");
         }
         let start = text.len();
-        text.push_str(markdown);
+        // Markdown that came as it is, and names of languages of code, are not clean yet.
+        text.extend(markdown.split('\0'));
         self.document.blocks.push(Block { kind, page: self.page, start, end: text.len() });
         self.check()
     }
@@ -238,8 +277,13 @@ impl Writer {
         self.in_list = false;
     }
 
-    /// The document. It may be without text.
-    pub fn finish(self) -> Document {
+    /// The document. It may be without text. What it says about itself is cleaned here, whichever format it came from:
+    /// nothing may hold a character that Postgres cannot.
+    pub fn finish(mut self) -> Document {
+        let Metadata { title, author, language, created, modified, .. } = &mut self.document.metadata;
+        for text in [title, author, language, created, modified] {
+            *text = text.take().map(|text| one_line(&text)).filter(|text| !text.is_empty());
+        }
         self.document
     }
 

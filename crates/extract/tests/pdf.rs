@@ -196,6 +196,32 @@ fn encrypted_and_scanned_documents() {
     assert!(error.hint.unwrap().contains("OCR"));
 }
 
+/// A document of pages, the font `F` and the image `I` in the resources of each.
+fn pages(contents: &[&[u8]]) -> Vec<u8> {
+    let kids: Vec<String> = (0..contents.len()).map(|at| format!("{} 0 R", 4 + 2 * at)).collect();
+    let tree = format!("<</Type /Pages /Kids [{}] /Count {}>>", kids.join(" "), contents.len());
+    let image = stream("/Subtype /Image /Width 1 /Height 1 /BitsPerComponent 8 /ColorSpace /DeviceGray", b"x");
+    let mut objects = vec![object(CATALOG), object(&tree), image];
+    for (at, bytes) in contents.iter().enumerate() {
+        let resources = format!("<<{FONT} /XObject <</I 3 0 R>>>>");
+        let number = 5 + 2 * at;
+        objects.push(object(&format!("<</Type /Page /Parent 2 0 R /Contents {number} 0 R /Resources {resources}>>")));
+        objects.push(stream("", bytes));
+    }
+    made(&objects)
+}
+
+#[test]
+fn pages_that_are_images_are_counted() {
+    let read = |contents: &[&[u8]]| extract(&pages(contents), None, None, LIMITS);
+    let document = read(&[b"/I Do", HELLO, b"/I Do BT /F 12 Tf ( ) Tj ET", b"", b"/I Do"]).unwrap();
+    assert_eq!(document.markdown, "Hello harbour");
+    assert_eq!((document.metadata.page_count, document.metadata.pages_without_text), (Some(5), Some(3)));
+    assert_eq!(document.blocks[0].page, Some(2));
+    assert_eq!(read(&[HELLO, b""]).unwrap().metadata.pages_without_text, None);
+    assert_eq!(read(&[b"/I Do", b""]).unwrap_err().message, "document has no text: its pages are images");
+}
+
 /// A PDF of objects, numbered from 1; the first is the catalog.
 fn made(objects: &[Vec<u8>]) -> Vec<u8> {
     let mut pdf = b"%PDF-1.7\n".to_vec();
@@ -318,4 +344,72 @@ fn parts_of_files() {
     bytes.truncate(table);
     bytes.extend_from_slice(b"trailer\n<</Root 1 0 R>>\n");
     assert_eq!(extract(&bytes, None, None, LIMITS).unwrap().markdown, "Hello harbour");
+}
+
+/// A document with a font whose codes are UTF-16, each half as wide as high, and these instructions.
+fn in_utf_16(contents: &str) -> Vec<u8> {
+    let font =
+        "<</Type /Font /Subtype /Type0 /BaseFont /X /Encoding /Identity-H /DescendantFonts [6 0 R] /ToUnicode 7 0 R>>";
+    let wide = "<</Type /Font /Subtype /CIDFontType2 /BaseFont /X /CIDSystemInfo <</Registry (Adobe) /Ordering (Identity) \
+                /Supplement 0>> /DW 500>>";
+    let ranges: String =
+        ["00", "05", "06", "fb", "fe"].map(|high| format!("<{high}00> <{high}ff> <{high}00>\n")).concat();
+    let map = format!(
+        "/CIDInit /ProcSet findresource begin 12 dict begin begincmap\n/CMapName /X def\n/CMapType 2 def\n1 \
+         begincodespacerange\n<0000> <ffff>\nendcodespacerange\n5 beginbfrange\n{ranges}endbfrange\nendcmap end end"
+    );
+    page(
+        stream("", contents.as_bytes()),
+        "/Font <</G 5 0 R>>",
+        &[object(font), object(wide), stream("", map.as_bytes())],
+    )
+}
+
+/// The instruction that shows a text.
+fn show(text: &str) -> String {
+    format!("<{}> Tj ", text.encode_utf16().map(|unit| format!("{unit:04x}")).collect::<String>())
+}
+
+/// Words of Hebrew or Arabic, the first of them, and words of others in turn, as they stand on a line from left to right.
+fn drawn(parts: &[&str]) -> String {
+    let turn = |(at, part): (usize, &&str)| if at % 2 == 0 { part.chars().rev().collect() } else { part.to_string() };
+    parts.iter().enumerate().map(turn).collect::<Vec<String>>().into_iter().rev().collect()
+}
+
+#[test]
+fn lines_from_right_to_left_are_read_in_their_order() {
+    let hebrew = ["הקובץ ", "report.pdf", " נשמר בארכיון הנמל בשנת ", "2024", " בתיבה האפורה."];
+    let arabic = ["حُفظ الملف ", "report.pdf", " في أرشيف الميناء سنة ", "2024", " في الصندوق الرمادي."];
+    for parts in [hebrew, arabic] {
+        let line = drawn(&parts);
+        let text = |document: &[u8]| extract(document, None, None, LIMITS).unwrap().markdown;
+        let at_once = format!("BT /G 12 Tf 50 700 Td {} ET", show(&line));
+        // A mark over a letter stands in its line like a letter here, after it as one reads.
+        let wanted = parts.concat();
+        if !wanted.contains('\u{64f}') {
+            assert_eq!(text(&in_utf_16(&at_once)), wanted);
+        }
+        // Each character for itself, the first to be read first; marks at the place of their letter.
+        let mut x = 50.0 + 6.0 * line.chars().count() as f32;
+        let mut contents = String::from("BT /G 12 Tf ");
+        for part in &parts {
+            let is_turned = !part.is_ascii();
+            let width = 6.0 * part.chars().filter(|c| *c != '\u{64f}').count() as f32;
+            let mut at = if is_turned { x } else { x - width };
+            for c in part.chars() {
+                let is_mark = c == '\u{64f}';
+                at -= if is_turned && !is_mark { 6.0 } else { 0.0 };
+                contents.push_str(&format!("1 0 0 1 {at} 700 Tm {}", show(&c.to_string())));
+                at += if is_turned { 0.0 } else { 6.0 };
+            }
+            x -= width;
+        }
+        contents.push_str("ET");
+        assert_eq!(text(&in_utf_16(&contents)), wanted);
+    }
+    // Letters in the forms that they have beside each other, with a ligature; two lines of one paragraph.
+    let forms = "\u{fee1}\u{fefc}\u{feb4}\u{edf}".replace('\u{edf}', "\u{fedf}\u{fe8d}");
+    let contents = format!("BT /G 12 Tf 50 700 Td {} 0 -14 Td {} ET", show(&forms), show(&drawn(&["قديم ", "12"])));
+    let text = extract(&in_utf_16(&contents), None, None, LIMITS).unwrap().markdown;
+    assert_eq!(text, "السلام قديم 12");
 }

@@ -20,6 +20,7 @@ mod window;
 use crate::{Error, Kind, Result};
 use offset::CharacterOffset;
 use outline::Outline;
+pub(crate) use outline::in_path;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 use std::str::FromStr;

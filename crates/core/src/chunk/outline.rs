@@ -109,19 +109,31 @@ impl Outline {
     }
 }
 
-/// The text of a heading on one line, cut to [`MAX_HEADING_CHARACTERS`].
+/// The text of a heading on one line, as a path has it.
 fn title(text: &str) -> String {
     let mut title = String::new();
-    let mut length = 0;
     for word in text.split_whitespace() {
-        for cluster in (!title.is_empty()).then_some(" ").into_iter().chain(word.graphemes(true)) {
-            length += cluster.chars().count();
-            if length > MAX_HEADING_CHARACTERS {
-                title.truncate(title.trim_end().len());
-                return title;
-            }
-            title.push_str(cluster);
+        if !title.is_empty() {
+            title.push(' ');
+        }
+        title.push_str(word);
+        // What is cut off is not gathered; no character has more than four bytes.
+        if title.len() > 4 * MAX_HEADING_CHARACTERS {
+            break;
         }
     }
-    title
+    in_path(&title).to_string()
+}
+
+/// A heading as a path has it: cut at a grapheme cluster to [`MAX_HEADING_CHARACTERS`].
+pub(crate) fn in_path(heading: &str) -> &str {
+    let mut length = 0;
+    if heading.len() <= MAX_HEADING_CHARACTERS {
+        return heading;
+    }
+    let past = heading.grapheme_indices(true).find(|(_, cluster)| {
+        length += cluster.chars().count();
+        length > MAX_HEADING_CHARACTERS
+    });
+    past.map_or(heading, |(at, _)| slice(heading, 0..at).trim_end())
 }

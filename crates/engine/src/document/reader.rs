@@ -43,7 +43,7 @@ fn serve(socket: OwnedFd, nursery: u32, timeout: Duration, memory: u64) -> io::R
     let document = read(&mut stream, task.length)?;
     let limits = Limits {
         output: usize::try_from(task.text_bytes).unwrap_or(usize::MAX),
-        unpacked: usize::try_from(memory).unwrap_or(usize::MAX),
+        unpacked: Limits::unpacked(memory, task.length),
         depth: MAX_DEPTH,
     };
     let (media_type, name) = (task.media_type.as_deref(), task.name.as_deref());

@@ -119,7 +119,8 @@ impl Grid {
         let rows = rows
             .into_iter()
             .map(|mut row| {
-                columns.iter().map(|column| row.get_mut(*column).map(std::mem::take).unwrap_or_default()).collect()
+                // Not as wide as the widest: rows may be many.
+                columns.iter().map_while(|column| row.get_mut(*column).map(std::mem::take)).collect()
             })
             .filter(|row: &Vec<String>| row.iter().any(|cell| !cell.trim().is_empty()))
             .collect();

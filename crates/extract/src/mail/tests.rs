@@ -123,3 +123,88 @@ fn a_mail_cut_anywhere_is_no_panic() {
         let _ = mail(&bytes[..end]);
     }
 }
+
+#[test]
+fn each_mail_of_a_mailbox_is_a_section() {
+    let mailbox = "From a@b.c Mon May  6 07:08:09 2024\r\nFrom: a@b.c\r\nSubject: one\r\n\r\nFirst.\r\n\r\nFrom here on, at 10:00, \
+        all is text.\r\n\r\n>From the start\r\n>>From before\r\n\r\nFrom d@e.f Tue May  7 07:08:09 2024\nSubject: =?utf-8?q?zwei=C3=A4?=\n\
+        Content-Type: multipart/mixed; boundary=b\n\n--b\n\nSecond.\n--b\nContent-Type: text/plain; name=note.txt\n\nAttached.\n\
+        --b--\n\nFrom g@h.i Wed May  8 07:08:09 2024 +0200\nTo: g@h.i\nContent-Type: text/plain; charset=iso-8859-2\n\nTrze\u{b6}\n\n\
+        From j@k.l Thu May  9 07:08:09 2024\nSubject: sealed\nContent-Type: multipart/encrypted; boundary=b\n\n--b\n\nx\n--b--\n\n\
+        From m@n.o Fri May 10 07:08:09 2024\nSubject: last\n\nEnd.\n";
+    let bytes: Vec<u8> = mailbox.chars().map(|c| c as u8).collect();
+    let document = extract(&bytes, None, None, LIMITS).unwrap();
+    assert_eq!(
+        document.markdown,
+        "# one\n\nFrom: a@b.c\n\nFirst.\n\nFrom here on, at 10:00, all is text.\n\nFrom the start\n\n> From before\n\n# zweiä\n\n\
+         Second.\n\n## note.txt\n\nAttached.\n\n# (no subject)\n\nTo: g@h.i\n\nTrześ\n\n# sealed\n\nmail cannot be read: \
+         mail is encrypted\n\n# last\n\nEnd."
+    );
+    assert_eq!((document.metadata.media_type.as_str(), document.metadata.title), ("message/rfc822", None));
+    let text = "From here on, at 10:00, all is text.\nNote: a line.\n\nFrom there on, at 11:00, too.\nNote: another.";
+    assert_eq!(extract(text.as_bytes(), None, None, LIMITS).unwrap().metadata.media_type, "text/plain");
+}
+
+/// A text as bytes of an encoding.
+fn encoded(text: &str, encoding: &str) -> Vec<u8> {
+    encoding_rs::Encoding::for_label(encoding.as_bytes()).unwrap().encode(text).0.into_owned()
+}
+
+/// Bytes as quoted-printable writes them, in lines of three characters.
+fn quoted(bytes: &[u8]) -> String {
+    let characters: Vec<String> = bytes
+        .iter()
+        .map(|byte| if byte.is_ascii_alphanumeric() { char::from(*byte).to_string() } else { format!("={byte:02X}") })
+        .collect();
+    characters.chunks(3).map(|three| three.concat()).collect::<Vec<_>>().join("=\r\n")
+}
+
+#[test]
+fn texts_of_all_countries_arrive_however_they_are_packed() {
+    let polish = "Zażółć gęślą jaźń, Łódź: żółw nie spał całą noc.";
+    let german = "Größe und Übermaß: die Straße führt über die Brücke.";
+    let french = "L'été dernier, la forêt brûlait près de l'île.";
+    for (text, encoding) in [
+        (polish, "iso-8859-2"),
+        (polish, "windows-1250"),
+        (german, "windows-1250"),
+        (german, "iso-8859-1"),
+        (french, "iso-8859-15"),
+        (french, "windows-1252"),
+        (polish, "utf-8"),
+    ] {
+        let bytes = encoded(text, encoding);
+        let subject = quoted(&bytes).replace("=\r\n", "");
+        let head = format!("From: a@b.c\r\nSubject: =?{encoding}?q?{subject}?=\r\nMIME-Version: 1.0\r\n");
+        let kind = format!("Content-Type: text/plain; charset=\"{encoding}\"\r\n");
+        let packed = format!("{head}{kind}Content-Transfer-Encoding: quoted-printable\r\n\r\n{}\r\n", quoted(&bytes));
+        let raw = [format!("{head}{kind}Content-Transfer-Encoding: 8bit\r\n\r\n").as_bytes(), &bytes].concat();
+        for letter in [packed.as_bytes(), &raw] {
+            let document = extract(letter, None, None, LIMITS).unwrap();
+            assert_eq!(document.markdown, format!("# {text}\n\nFrom: a@b.c\n\n{text}"), "{encoding}");
+        }
+    }
+}
+
+#[test]
+fn a_reply_is_read_once_with_the_mail_that_it_forwards() {
+    // As a mail program of Windows writes it: text and HTML of the same in windows-1250, a mail forwarded as a file.
+    let text = quoted(&encoded("Dzień dobry, przesyłam umowę.", "windows-1250"));
+    let html = quoted(&encoded("<p>Dzień dobry, <b>przesyłam</b> umowę.</p>", "windows-1250"));
+    let mail = format!(
+        "Message-ID: <1@b.c>\r\nFrom: =?windows-1250?Q?=A3ukasz?= <l@b.c>\r\nSubject: Fwd: umowa\r\nMIME-Version: 1.0\r\n\
+         Content-Type: multipart/mixed; boundary=\"m\"\r\n\r\nThis is a multi-part message in MIME format.\r\n--m\r\n\
+         Content-Type: multipart/alternative; boundary=\"a\"\r\n\r\n--a\r\nContent-Type: text/plain; charset=windows-1250\r\n\
+         Content-Transfer-Encoding: quoted-printable\r\n\r\n{text}\r\n--a\r\nContent-Type: text/html; charset=windows-1250\r\n\
+         Content-Transfer-Encoding: quoted-printable\r\n\r\n{html}\r\n--a--\r\n--m\r\nContent-Type: message/rfc822\r\n\r\n\
+         From: Jean <j@b.c>\r\nSubject: =?iso-8859-1?B?Q29udHJhdCBk6WZpbml0aWY=?=\r\nMIME-Version: 1.0\r\n\
+         Content-Type: text/plain; charset=iso-8859-1\r\nContent-Transfer-Encoding: base64\r\n\r\n\
+         Vm9pY2kgbGUgY29udHJh\r\ndCBz6WN1cmlz6S4=\r\n--m--\r\n"
+    );
+    let document = extract(mail.as_bytes(), None, None, LIMITS).unwrap();
+    assert_eq!(
+        document.markdown,
+        "# Fwd: umowa\n\nFrom: Łukasz <l@b.c>\n\nDzień dobry, przesyłam umowę.\n\n## Contrat définitif\n\n\
+         From: Jean <j@b.c>\n\nVoici le contrat sécurisé."
+    );
+}

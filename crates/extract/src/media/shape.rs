@@ -1,5 +1,7 @@
 //! What a text is, by its shape: HTML, a mail, rows of cells.
 
+use crate::mail::separates;
+
 /// Lines that are looked at.
 const LINES: usize = 30;
 /// Elements that begin a part of a page, as browsers guess it.
@@ -80,7 +82,8 @@ pub(super) fn is_mail(text: &str, expected: bool) -> bool {
     if lines.peek().is_some_and(|line| line.starts_with("From ") && line.contains(':')) {
         lines.next();
     }
-    let (mut fields, mut sure, mut begun) = (Vec::new(), 0, false);
+    // A mailbox says so at once.
+    let (mut fields, mut sure, mut begun) = (Vec::new(), usize::from(separates(text.as_bytes())), false);
     for line in lines.take(200) {
         if line.starts_with([' ', '\t']) && begun {
             continue;

@@ -122,6 +122,10 @@ fn text_is_known_by_its_shape() {
         ("# Head\n\ntext", Media::Plain),
         ("MZ is a name, BM another", Media::Plain),
         ("All about %PDF-1.4 files", Media::Plain),
+        ("A PDF begins with %PDF-1.7; objects end with endobj.", Media::Plain),
+        ("A PDF begins with %PDF-1.7 or so, and its objects, as 1 0 R, end with endobj.", Media::Plain),
+        ("{\"a\":1,\"b\":2,\"c\":3}\n{\"a\":4,\"b\":5,\"c\":6}\n{\"a\":7,\"b\":8,\"c\":9}\n", Media::Plain),
+        (" [1,2,3]\n[4,5,6]\n[7,8,9]\n", Media::Plain),
         ("   \n ", Media::Plain),
     ] {
         assert_eq!(detect(text.as_bytes()), Ok(media), "{text}");
@@ -138,6 +142,12 @@ fn hints_count_where_content_leaves_a_choice() {
     assert_eq!(with(b"<h1 align=center>Head</h1>\n\ntext", None, Some("a.md")), Media::Markdown);
     assert_eq!(with(b"a,b", Some("text/csv"), None), Media::Csv);
     assert_eq!(with(b"text alone", Some("text/html"), None), Media::Html);
+    let rows = b"a,b,c\n1,2,3\n4,5,6\n";
+    assert_eq!(with(rows, None, None), Media::Csv);
+    assert_eq!(with(rows, Some("text/plain; charset=utf-8"), None), Media::Plain);
+    assert_eq!(with(rows, None, Some("table.TXT")), Media::Plain);
+    assert_eq!(with(rows, Some("text/plain"), Some("a.csv")), Media::Csv);
+    assert_eq!(with(rows, Some("application/octet-stream"), Some("a.csv")), Media::Csv);
     assert_eq!(with(b"Subject: x\n\nbody", Some("message/rfc822"), None), Media::Mail);
     // Content wins.
     assert_eq!(with(b"%PDF-1.7\n", Some("text/csv"), Some("a.docx")), Media::Pdf);

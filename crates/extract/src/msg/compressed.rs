@@ -1,5 +1,6 @@
 //! Rich text as Outlook packs it (MS-OXRTFCP): each byte may come from a window of what was written before.
 
+use crate::archive::too_much;
 use socle_core::{Error, Kind, Result};
 
 /// What the window holds at first.
@@ -59,7 +60,7 @@ fn unpack_content(content: &[u8], size: usize, most: usize) -> Result<Vec<u8>> {
                 text.push(byte);
             }
             if text.len() > most {
-                return Err(Error::new(Kind::InputTooLong, "rich text of the message unpacks to more than the limit"));
+                return Err(too_much());
             }
             if text.len() >= size {
                 break 'all;

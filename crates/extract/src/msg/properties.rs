@@ -1,6 +1,7 @@
 //! The properties of a message, a recipient or an attachment (MS-OXMSG): fixed ones in one stream, each of the others in
 //! a stream of its own that is named after it.
 
+use crate::archive::too_much;
 use crate::text::decode;
 use cfb::CompoundFile;
 use socle_core::{Error, Kind, Result};
@@ -47,10 +48,7 @@ impl<'a> Store<'a> {
         let most = u64::try_from(self.left).unwrap_or(u64::MAX);
         // What was read before an error is still there.
         let _ = stream.take(most.saturating_add(1)).read_to_end(&mut bytes);
-        self.left = self
-            .left
-            .checked_sub(bytes.len())
-            .ok_or_else(|| Error::new(Kind::InputTooLong, "message unpacks to more than the limit"))?;
+        self.left = self.left.checked_sub(bytes.len()).ok_or_else(too_much)?;
         Ok(Some(bytes))
     }
 }

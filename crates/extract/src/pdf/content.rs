@@ -1,6 +1,7 @@
 //! Runs the instructions of a page as far as they place text and straight lines. Colours, images and clipping are passed
 //! over.
 
+use super::bidi;
 use super::font::{Face, Fonts};
 use super::glyph::{Glyph, Page, Rule};
 use super::unpack::unpack;
@@ -344,6 +345,7 @@ impl<'r, 'a> Run<'r, 'a> {
         }
         let (x0, x1) = (first.x0, last.x1);
         self.page.glyphs.truncate(mark.start);
+        let actual = bidi::turned(&actual);
         let count = actual.chars().count().max(1) as f32;
         for (at, c) in actual.chars().enumerate() {
             let part = |at: usize| x0 + (x1 - x0) * at as f32 / count;

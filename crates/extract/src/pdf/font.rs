@@ -1,7 +1,7 @@
 //! Fonts: which characters a code stands for, how wide it is, and whether the face is bold or of fixed width. Outlines are
 //! never drawn, and fonts of the system are never looked for.
 
-use super::tex;
+use super::{bidi, tex};
 use hayro_cmap::BfString;
 use hayro_font::{CMapResolverFn, Font, FontCache, FontGlyph, FontQuery, FontResolverFn};
 use hayro_syntax::object::{Array, Dict, Name, Object};
@@ -162,6 +162,8 @@ fn shown(font: &Font<'_>, code: u32, tex: bool) -> Code {
             None => text.push(UNKNOWN),
         },
     }
+    // The letters of a ligature, too, from left to right.
+    let text = bidi::turned(&text);
     Code { text: text.into(), advance: (advance.x, advance.y) }
 }
 

@@ -1,5 +1,6 @@
 //! From words to lines: what stands beside each other without a wide gap.
 
+use super::bidi;
 use super::glyph::{Glyph, Rule};
 use super::list;
 use super::word::{WORD_GAP, Word, without_doubles, words};
@@ -71,7 +72,7 @@ impl Line {
         self.y + 0.25 * self.size
     }
 
-    /// Its text. Small raised figures become such characters, so that they do not run into words and numbers.
+    /// Its text in the order in which it is read. Small raised figures become such characters, so that they do not run into words and numbers.
     pub(super) fn text(&self) -> String {
         let mut text = String::new();
         let mut before: Option<&Word> = None;
@@ -88,7 +89,7 @@ impl Line {
             }
             before = Some(word);
         }
-        text
+        bidi::logical(text)
     }
 
     /// Cuts it before a word.
@@ -136,7 +137,7 @@ pub(super) fn lines(glyphs: &[Glyph], rules: &[Rule]) -> Vec<Vec<Line>> {
             if rules.len() > MAX_RULES {
                 rules.clear();
             }
-            let words = without_doubles(words(&glyphs));
+            let words = without_doubles(words(&bidi::left_to_right(glyphs)));
             with_marks(merge(follow(words, &rules), &rules))
         })
         .filter(|lines| !lines.is_empty())

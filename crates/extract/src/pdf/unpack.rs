@@ -1,9 +1,10 @@
 //! Streams are unpacked here, and every byte that comes out is counted.
 
 use crate::Limits;
+use crate::archive::too_much;
 use hayro_syntax::Filter;
 use hayro_syntax::object::Stream;
-use socle_core::{Error, Kind, Result};
+use socle_core::Result;
 use std::borrow::Cow;
 use std::io::Read;
 
@@ -16,14 +17,14 @@ const LEAST: usize = 1024;
 /// The bytes of a stream; none if it is damaged or an image.
 ///
 /// # Errors
-/// [`Kind::InputTooLong`] if more is unpacked than the document may.
+/// [`InputTooLong`](socle_core::Kind::InputTooLong) if more is unpacked than the document may.
 pub(super) fn unpack<'a>(stream: &Stream<'a>, limits: &mut Limits) -> Result<Option<Cow<'a, [u8]>>> {
     let packed = stream.raw_data();
     if packed.len().saturating_mul(MOST_PACKED) > limits.unpacked && stream.filters().contains(&Filter::FlateDecode) {
         measure(&packed, limits.unpacked)?;
     }
     let Ok(bytes) = stream.decoded_data() else { return Ok(None) };
-    limits.unpacked = limits.unpacked.checked_sub(bytes.len().max(LEAST)).ok_or_else(too_long)?;
+    limits.unpacked = limits.unpacked.checked_sub(bytes.len().max(LEAST)).ok_or_else(too_much)?;
     Ok(Some(bytes))
 }
 
@@ -35,13 +36,8 @@ fn measure(packed: &[u8], most: usize) -> Result<()> {
     while let Ok(count @ 1..) = unpacked.read(&mut buffer) {
         length = length.saturating_add(count);
         if length > most {
-            return Err(too_long());
+            return Err(too_much());
         }
     }
     Ok(())
-}
-
-fn too_long() -> Error {
-    Error::new(Kind::InputTooLong, "document unpacks to more than the limit")
-        .hint("It may be made to exhaust the server; print it to a new PDF if it is sound.")
 }

@@ -1,5 +1,6 @@
 //! From characters to words: what is drawn without a gap, with accents over their letters and shadows left out.
 
+use super::bidi::has_rtl;
 use super::font::UNKNOWN;
 use super::glyph::Glyph;
 use std::collections::HashMap;
@@ -46,7 +47,8 @@ pub(super) fn words(glyphs: &[Glyph]) -> Vec<Word> {
     if let Some((accent, _)) = pending {
         cutter.add(&accent, None);
     }
-    for word in &mut cutter.words {
+    // Marks of Arabic and Hebrew come before their letters here.
+    for word in cutter.words.iter_mut().filter(|word| !has_rtl(&word.text)) {
         word.text = word.text.nfc().collect();
     }
     // Signs alone that have no name say nothing.

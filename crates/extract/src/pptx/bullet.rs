@@ -1,4 +1,4 @@
-//! Bullets of PowerPoint. A paragraph rarely says whether it has one: its box, the same box in the layout of the slide,
+//! What boxes of PowerPoint inherit: their bullets, and their places. A paragraph rarely says whether it has one: its box, the same box in the layout of the slide,
 //! and the master of the layout are asked, in this order.
 
 use crate::label::{Label, written};
@@ -28,6 +28,8 @@ pub type Levels = [Option<Bullet>; LEVELS];
 pub struct Inherited {
     /// By the identifier of the box.
     boxes: HashMap<String, Levels>,
+    /// Upper and left edges of the boxes.
+    places: HashMap<String, (i64, i64)>,
     /// For all boxes that hold the content of a slide.
     master: Levels,
 }
@@ -45,6 +47,7 @@ impl Inherited {
             match element.name().local() {
                 "sp" => id = None,
                 "ph" => id = element.get("idx"),
+                "off" => self.places.extend(id.clone().zip(place(&element))),
                 "lstStyle" => {
                     let levels = levels(&mut xml)?;
                     self.boxes.extend(id.take().map(|id| (id, levels)));
@@ -71,11 +74,22 @@ impl Inherited {
         Ok(())
     }
 
+    /// Upper and left edge of a box that does not say them itself.
+    pub fn place(&self, id: &str) -> Option<(i64, i64)> {
+        self.places.get(id).copied()
+    }
+
     /// What is before a paragraph of a level in a box for content.
     pub fn get(&self, id: &str, level: usize) -> Bullet {
         let own = self.boxes.get(id).and_then(|levels| levels.get(level)?.clone());
         own.or_else(|| self.master.get(level)?.clone()).unwrap_or(Bullet::Nothing)
     }
+}
+
+/// Upper and left edge that an element states.
+pub fn place(element: &Element<'_>) -> Option<(i64, i64)> {
+    let edge = |name: &str| element.get(name)?.trim().parse().ok();
+    Some((edge("y")?, edge("x")?))
 }
 
 /// Reads the rest of a list of levels: `lstStyle`, or `bodyStyle`, whose start was the last token.

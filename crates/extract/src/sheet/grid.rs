@@ -98,31 +98,40 @@ impl<'w> Grid<'w> {
         let mut columns: Vec<u32> = cells.iter().map(|cell| cell.column).collect();
         columns.sort_unstable();
         columns.dedup();
-        let mut rows: Vec<Vec<&str>> = Vec::new();
-        let mut last_row = None;
-        let mut start = 0;
-        for cell in &cells {
-            if last_row != Some(cell.row) {
-                last_row = Some(cell.row);
-                rows.push(Vec::new());
-            }
-            let column = columns.binary_search(&cell.column).unwrap_or_default();
-            if let Some(row) = rows.last_mut() {
-                if row.len() <= column {
-                    row.resize(column + 1, "");
-                }
-                if let Some(place) = row.get_mut(column) {
-                    *place = text.get(start..cell.end).unwrap_or_default();
-                }
-            }
-            start = cell.end;
-        }
-        drop(cells);
+        let starts = || std::iter::once(0).chain(cells.iter().map(|cell| cell.end));
+        let texts: Vec<&str> =
+            starts().zip(&cells).map(|(start, cell)| text.get(start..cell.end).unwrap_or_default()).collect();
         if columns.len() == 1 {
             // One column is a text, line by line.
-            let lines = rows.iter().flatten().map(|cell| cell.replace('\n', " "));
+            let lines = texts.iter().map(|cell| cell.replace('\n', " "));
             return self.writer.paragraph(&lines.collect::<Vec<_>>().join("\n"));
         }
+        let lengths: Vec<usize> = cells.chunk_by(|a, b| a.row == b.row).map(<[Cell]>::len).collect();
+        let mut rest = &texts[..];
+        let rows = lengths.iter().map(|length| {
+            let (row, after) = rest.split_at_checked(*length).unwrap_or((rest, &[]));
+            rest = after;
+            row
+        });
+        // The gaps of a sheet with a cell in the corner of each screen would take gigabytes.
+        let column = |cell: &Cell| columns.binary_search(&cell.column).unwrap_or_default();
+        let widths = cells.chunk_by(|a, b| a.row == b.row).map(|row| row.iter().map(column).max().unwrap_or(0) + 1);
+        if Writer::is_sparse(widths.sum(), cells.len()) {
+            return self.writer.sparse_table(rows.map(|row| row.iter().copied()));
+        }
+        let rows: Vec<Vec<&str>> = cells
+            .chunk_by(|a, b| a.row == b.row)
+            .zip(rows)
+            .map(|(cells, texts)| {
+                let mut row = vec![""; cells.iter().map(column).max().unwrap_or(0) + 1];
+                for (cell, text) in cells.iter().zip(texts) {
+                    if let Some(place) = row.get_mut(column(cell)) {
+                        *place = text;
+                    }
+                }
+                row
+            })
+            .collect();
         self.writer.table(&rows)
     }
 }
@@ -130,4 +139,30 @@ impl<'w> Grid<'w> {
 /// Whether a cell that begins so is a number, an amount or a date.
 fn is_number(text: &str) -> bool {
     text.trim_start_matches(['-', '+', '(', '$', '€', '£', '¥', ' ', '.']).starts_with(|c: char| c.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Grid;
+    use crate::{Limits, Media, Writer};
+
+    /// A sheet with a cell in each row and each column.
+    fn diagonal(count: u32) -> String {
+        let mut writer = Writer::new(Media::Xlsx, Limits { output: 4 << 20, unpacked: 0, depth: 0 });
+        let mut grid = Grid::new(1, "Far", &mut writer);
+        (0..count).for_each(|at| grid.cell(at, at, &format!("cell {at}")).unwrap());
+        grid.end().unwrap();
+        writer.finish().markdown
+    }
+
+    #[test]
+    fn a_sheet_that_is_mostly_gaps_takes_no_room_for_them() {
+        assert!(diagonal(3).ends_with("|  |  | cell 2 |"));
+        for count in [3_000, 20_000] {
+            let lines = diagonal(count);
+            assert!(lines.len() < 16 * count as usize, "{} bytes", lines.len());
+            assert!(lines.starts_with("# Far\n\ncell 0\ncell 1\n"));
+            assert!(lines.ends_with(&format!("\ncell {}", count - 1)));
+        }
+    }
 }

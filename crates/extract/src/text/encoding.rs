@@ -55,7 +55,7 @@ fn wide(bytes: &[u8]) -> Option<String> {
         _ => {}
     }
     let sample = bytes.get(..SAMPLE).unwrap_or(bytes);
-    if !sample.contains(&0) {
+    if !sample.contains(&0) || has_stray_zeros(sample) {
         return None;
     }
     let quads = sample.chunks_exact(4);
@@ -75,6 +75,15 @@ fn wide(bytes: &[u8]) -> Option<String> {
         .into_iter()
         .find(|encoding| is_utf_16(sample, encoding))
         .map(|encoding| utf_16(bytes, encoding))
+}
+
+/// Whether a sample is a text with a few bytes that are zero by mistake: in wide characters, each space and end of a line
+/// brings one.
+fn has_stray_zeros(sample: &[u8]) -> bool {
+    let is_utf_8 = std::str::from_utf8(sample).map_or_else(|error| error.error_len().is_none(), |_| true);
+    let zeros = sample.iter().filter(|byte| **byte == 0).count();
+    let spaces = sample.iter().filter(|byte| matches!(byte, b' ' | b'\n')).count();
+    is_utf_8 && zeros.saturating_mul(4) < spaces
 }
 
 /// Whether a sample makes sense in an encoding of pairs: it is valid, holds no control characters, and spaces or ends

@@ -50,7 +50,7 @@ fn front_matter(lines: &[&str], metadata: &mut Metadata) -> usize {
     let is_end = |line: &&str| line.trim_end() == mark || (mark == "---" && line.trim_end() == "...");
     let Some(end) = lines.iter().skip(1).position(is_end).filter(|end| *end > 0) else { return 0 };
     let inside = lines.get(1..=end).unwrap_or_default();
-    if !inside.iter().any(|line| line.contains([':', '='])) {
+    if !is_metadata(inside, mark == "---") {
         return 0;
     }
     for line in inside {
@@ -70,6 +70,26 @@ fn front_matter(lines: &[&str], metadata: &mut Metadata) -> usize {
         *slot = slot.as_deref().and_then(crate::html::time);
     }
     end + 2
+}
+
+/// Whether lines between two marks are metadata and not text between two rules: they begin at once, and each of them is
+/// what the language of metadata has, YAML (`true`) or TOML. What is no metadata must not be lost.
+fn is_metadata(lines: &[&str], yaml: bool) -> bool {
+    let has_key = |line: &str| {
+        let Some((name, value)) = line.split_once(if yaml { ':' } else { '=' }) else { return false };
+        let name = name.trim_end();
+        let is_quoted = name.len() > 2 && (name.starts_with('"') && name.ends_with('"'));
+        let is_word = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');
+        let is_name = !name.is_empty() && name.chars().all(is_word) && !name.starts_with('-');
+        (is_name || is_quoted) && (!yaml || value.is_empty() || value.starts_with([' ', '\t']))
+    };
+    // Indented lines, comments, items of lists, tables, and the ends of lists that go over several lines.
+    let goes_on: &[char] = if yaml { &[' ', '\t', '#', ']', '}'] } else { &[' ', '\t', '#', '[', ']', '}'] };
+    let is_item = |line: &str| yaml && (line == "-" || line.starts_with("- "));
+    let belongs = |line: &str| line.trim().is_empty() || line.starts_with(goes_on) || is_item(line.trim_end());
+    lines.first().is_some_and(|line| !line.trim().is_empty())
+        && lines.iter().any(|line| has_key(line))
+        && lines.iter().all(|line| belongs(line) || has_key(line))
 }
 
 /// The kind of the block that begins here, and the number of its lines.

@@ -49,6 +49,9 @@ fn broken_text_stays_readable() {
     assert_eq!(decode(b"\xef\xbb\xbf\xc3\xa4", Some("koi8-r")), "ä");
     assert_eq!(decode(b"\xff\xfe", None), "");
     assert_eq!(decode(b"\xff\xfea\0b", None), "a\u{fffd}");
+    // One zero makes no wide characters.
+    let text = "A\0 text of some words, and not one in Chinese.";
+    assert_eq!(decode(text.as_bytes(), None), text);
 }
 
 #[test]
@@ -105,6 +108,32 @@ fn markdown_is_cut_into_its_blocks() {
         (BlockKind::Code, "~~~\nopen\n\nto the end"),
     ];
     assert_eq!(blocks, wanted);
+}
+
+#[test]
+fn text_between_two_rules_is_no_metadata() {
+    let text = "---\n\nNote: keep backups.\n\nLong text.\n\n---\n\nEnd";
+    assert_eq!(markdown(Media::Markdown, text), text);
+    for kept in [
+        "---\nNote: one colon.\nAnd a sentence.\n---\nEnd",
+        "---\n\nNote: keep it.\n\n---\n\nEnd",
+        "---\nSee this page: it has more.\n---\nEnd",
+        "---\n- one\n- two\n---\nEnd",
+        "---\nhttps://example.org/\n---\nEnd",
+        "+++\nif a = b then\n+++\nEnd",
+    ] {
+        let text = markdown(Media::Markdown, kept);
+        for word in kept.split_whitespace().filter(|word| word.len() > 2 && !word.starts_with(['-', '+'])) {
+            assert!(text.contains(word), "{word} of {kept:?} in {text:?}");
+        }
+    }
+    for dropped in [
+        "---\ntitle: A\ntags:\n- x\n- y\n\n# comment\nmore: >\n  folded\n  text\n\"quoted key\": 1\nlist: [\n  a\n]\n---\nEnd",
+        "+++\ntitle = \"A\"\n[extra]\na.b = 1\nlist = [\n  1,\n]\n# comment\n+++\nEnd",
+    ] {
+        let document = document(Media::Markdown, dropped.as_bytes());
+        assert_eq!((document.markdown.as_str(), document.metadata.title.as_deref()), ("End", Some("A")), "{dropped}");
+    }
 }
 
 /// What a parser of CommonMark makes of it.
