@@ -151,8 +151,8 @@ bench: install install-models
 	models=$$($(SETUP) models)
 	onnxruntime=$$($(SETUP) onnxruntime)
 	python=$$($(SETUP) python bench)
-	# Room for the indexes of the search corpus.
-	host=$$($(CLUSTER) start bench "$$pg_config" -c shared_buffers=1GB)
+	# Room for the indexes of the search corpus, and for its log until that is measured.
+	host=$$($(CLUSTER) start bench "$$pg_config" -c shared_buffers=1GB -c wal_keep_size=8GB)
 	trap '$(CLUSTER) stop bench "$$pg_config"' EXIT
 	export PGHOST=$$host PYTHONPATH=$$python SOCLE_DOCUMENTS=$$documents
 	$(TARGET)/socle-bench "$$models" "$$onnxruntime" bench/fastembed_run.py $(DATA)
