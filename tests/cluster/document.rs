@@ -1,6 +1,7 @@
 //! Files on real clusters. One file for each subject; here is what they share.
 
 mod corpus;
+mod extract;
 mod import;
 
 use postgres::Client;
