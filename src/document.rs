@@ -59,6 +59,7 @@ fn document(arguments: Arguments) -> Result<Option<Document>> {
         media_type: media_type.as_deref(),
         name: name.as_deref(),
         limits: setting::extract_limits(),
+        bulk: false,
         bytes: &bytes,
     };
     match client::ask(request)?.pop() {

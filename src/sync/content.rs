@@ -114,7 +114,7 @@ pub fn extract(documents: &mut Vec<Document>) -> Result<Vec<(Claim, Error)>, Fai
     let request = |number: usize| {
         let (_, bytes, media_type, name) = files[number];
         let (media_type, name) = (media_type.as_deref(), name.as_deref());
-        Request::Extract { media_type, name, limits: setting::extract_limits(), bytes }
+        Request::Extract { media_type, name, limits: setting::extract_limits(), bulk: true, bytes }
     };
     client::exchange(files.len(), &request, &mut |number, mut answers| {
         let result = match answers.pop() {

@@ -15,7 +15,7 @@ pub use keyword::{KEYWORD_FORMAT, KeywordChunk, MAX_HITS, SEGMENT_PART, SegmentD
 use serde::{Deserialize, Serialize};
 
 /// Raised with every change of a message. A backend and an engine of different versions part (see [`Request::Hello`]).
-pub const PROTOCOL_VERSION: u32 = 4;
+pub const PROTOCOL_VERSION: u32 = 5;
 
 /// The socket and the locks of the engine, relative to the data directory: base backups skip names that begin with
 /// `pgsql_tmp`, and a relative path always fits into `sockaddr_un`.
@@ -125,6 +125,8 @@ pub enum Request<'a> {
         name: Option<&'a str>,
         /// What it may cost.
         limits: ExtractLimits,
+        /// No session waits for it.
+        bulk: bool,
         /// The file.
         #[serde(borrow)]
         bytes: &'a [u8],

@@ -98,3 +98,18 @@ fn whoever_waits_for_a_reader_can_be_cancelled_timed_out_and_terminated() {
     // The client may find its connection closed before it has read why.
     assert!(error.is_closed() || error_of(&error).0 == "57P01", "{error:?}");
 }
+
+#[test]
+fn files_of_a_corpus_that_never_end_keep_no_session_waiting() {
+    let cluster = Cluster::with_models("socle.engine_threads = 1\nsocle.extract_timeout = 60");
+    let mut client = cluster.connect();
+    client.batch_execute(LONG).unwrap();
+    client.batch_execute("CREATE TABLE file (id int PRIMARY KEY, data bytea); INSERT INTO file SELECT i, document FROM long, generate_series(1, 4) i").unwrap();
+    client.batch_execute("SELECT socle.create_corpus('files', 'file', model => 'minilm', document => 'data')").unwrap();
+    let reader = eventually("a reader", || readers(&cluster).first().copied());
+    socle_tests::signal(reader, STOP);
+    let begun = Instant::now();
+    client.batch_execute("SELECT socle.extract_text('a file')").unwrap();
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    assert!(readers(&cluster).contains(&reader));
+}
