@@ -7,7 +7,7 @@ use super::statement::expand;
 use crate::argument::Arguments;
 use crate::error::{report, spi};
 use crate::search::keyword;
-use crate::{client, model, query, read, wake};
+use crate::{client, model, query, read, setting, wake};
 use pgrx::JsonB;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
@@ -58,7 +58,7 @@ fn verify_corpus(call: pg_sys::FunctionCallInfo) -> Result<Problems, ErrorReport
 
 fn problems(sql: &str) -> pgrx::spi::Result<Vec<(String, JsonB, String)>> {
     Spi::connect(|client| {
-        let rows = client.select(sql, None, &[])?;
+        let rows = client.select(sql, None, &[(setting::max_document_bytes() as i64).into()])?;
         rows.map(|row| {
             let key = row.get::<JsonB>(2)?.unwrap_or(JsonB(serde_json::Value::Null));
             Ok((row.get(1)?.unwrap_or_default(), key, row.get(3)?.unwrap_or_default()))

@@ -3,6 +3,7 @@
 mod corpus;
 mod extract;
 mod import;
+mod object;
 
 use postgres::Client;
 
