@@ -1,7 +1,9 @@
 //! Text of files: `socle.extract`, `socle.extract_text` and `socle.document_metadata`. The bytes go to the engine, which
 //! has a process for each document that may die; nothing is parsed here.
 
+mod directory;
 mod import;
+mod pattern;
 
 use crate::argument::Arguments;
 use crate::error::report;
