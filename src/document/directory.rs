@@ -98,7 +98,10 @@ impl Directory {
             pgrx::check_for_interrupts!();
             if let Err(error) = self.look_into(&below, pattern, &mut listing, &mut directories) {
                 (listing.skipped, listing.incomplete) = (listing.skipped + 1, true);
-                pgrx::warning!("skipping \"{}\", which cannot be read: {error}", self.full_name(&below.to_string_lossy()));
+                pgrx::warning!(
+                    "skipping \"{}\", which cannot be read: {error}",
+                    self.full_name(&below.to_string_lossy())
+                );
             }
         }
         listing.files.sort_by(|one, other| one.name.cmp(&other.name));
@@ -176,7 +179,9 @@ fn open_below(root: &File, path: &Path, flags: OFlags) -> io::Result<File> {
 }
 
 fn is_link(error: &io::Error) -> bool {
-    [rustix::io::Errno::LOOP, rustix::io::Errno::XDEV].iter().any(|link| error.raw_os_error() == Some(link.raw_os_error()))
+    [rustix::io::Errno::LOOP, rustix::io::Errno::XDEV]
+        .iter()
+        .any(|link| error.raw_os_error() == Some(link.raw_os_error()))
 }
 
 fn microseconds(seconds: i64, nanoseconds: i64) -> i64 {

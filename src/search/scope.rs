@@ -174,7 +174,9 @@ impl<'a> Scope<'a> {
         let sql = expand(STALE, self.corpus, &[]);
         let limit = setting::max_document_bytes() as i64;
         let stale = as_owner(owner.into(), || {
-            read::rows(&sql, &[chunks.into(), pending.into(), limit.into()], 0, |row| row.get::<i64>(1).unwrap_or_default())
+            read::rows(&sql, &[chunks.into(), pending.into(), limit.into()], 0, |row| {
+                row.get::<i64>(1).unwrap_or_default()
+            })
         })?;
         Ok(stale.into_iter().collect())
     }

@@ -90,8 +90,8 @@ fn size(document: &Document) -> usize {
 /// See above.
 pub fn check_sizes(documents: &[Document], which: &[usize], limit: usize) -> Result<(), Failure> {
     let Some(at) = which.iter().find(|at| size(&documents[**at]) > limit) else { return Ok(()) };
-    let error = too_large(size(&documents[*at]), limit)
-        .hint("Split it, or have a superuser raise socle.max_input_bytes.");
+    let error =
+        too_large(size(&documents[*at]), limit).hint("Split it, or have a superuser raise socle.max_input_bytes.");
     Err(Failure::of(documents[*at].claim.leader, "read", error))
 }
 

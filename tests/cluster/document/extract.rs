@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 const AT_ONCE: Duration = Duration::from_secs(2);
 
 /// Sets `document` to a file that takes its reader far longer than any test waits.
-const LONG: &str = "CREATE TABLE long AS SELECT convert_to(repeat(E'<div><p>word <b>bold</b>\\n', 1200000), 'UTF8') AS document";
+const LONG: &str =
+    "CREATE TABLE long AS SELECT convert_to(repeat(E'<div><p>word <b>bold</b>\\n', 1200000), 'UTF8') AS document";
 
 /// SIGSTOP.
 const STOP: i32 = 19;
@@ -28,7 +29,9 @@ fn rows_are_made_one_by_one() {
     let pid: i32 = value(&mut client, "SELECT pg_backend_pid()");
     // Six headings of 500 characters above each of 300,000 paragraphs: 900 MB of heading paths out of 1 MB.
     let document = "SELECT string_agg(repeat('#', level) || ' ' || repeat('h', 500), E'\\n\\n') || E'\\n\\n' || repeat(E'x\\n\\n', 300000) FROM generate_series(1, 6) level";
-    client.batch_execute(&format!("CREATE TABLE document AS SELECT convert_to(({document}), 'UTF8') AS bytes")).unwrap();
+    client
+        .batch_execute(&format!("CREATE TABLE document AS SELECT convert_to(({document}), 'UTF8') AS bytes"))
+        .unwrap();
     let sql = "SELECT count(*) FROM (SELECT socle.extract(bytes, 'text/markdown') FROM document OFFSET 0) AS row";
     assert_eq!(value::<i64>(&mut client, sql), 300_006);
     assert!(peak(pid) < 400, "{} MB", peak(pid));

@@ -291,7 +291,9 @@ fn progress_is_told_and_what_was_taken_before_a_cancel_stays_whole() {
         let import = scope.spawn(|| call(&mut importer, files.path(), "").unwrap_err());
         let said = heard.recv_timeout(std::time::Duration::from_secs(60)).unwrap();
         assert!(said.ends_with(" of 260 files"), "{said}");
-        socle_tests::eventually("a batch", || (value::<i64>(&mut client, "SELECT count(*) FROM file") > 0).then_some(()));
+        socle_tests::eventually("a batch", || {
+            (value::<i64>(&mut client, "SELECT count(*) FROM file") > 0).then_some(())
+        });
         token.cancel_query(postgres::NoTls).unwrap();
         assert_eq!(error_of(&import.join().unwrap()).0, "57014");
     });

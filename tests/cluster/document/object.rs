@@ -9,9 +9,8 @@ fn waits(client: &mut Client) -> bool {
 }
 
 fn create(client: &mut Client) {
-    client
-        .batch_execute("SELECT socle.create_corpus('files', 'file', model => 'minilm', document => 'data')")
-        .unwrap();
+    let arguments = "model => 'minilm', document => 'data', max_attempts => 1";
+    client.batch_execute(&format!("SELECT socle.create_corpus('files', 'file', {arguments})")).unwrap();
 }
 
 /// Key, SQLSTATE and message of what has failed.
