@@ -1,4 +1,4 @@
--- {what} of a large object; NULL where there is none. {readable} is what lo_get() asks before it reads, without its error.
+-- Something of a large object; NULL where there is none. The right is the one that lo_get() asks for, without its error.
 (SELECT {what} FROM pg_largeobject_metadata o
  CROSS JOIN LATERAL (
     SELECT EXISTS (SELECT FROM aclexplode(coalesce(o.lomacl, acldefault('L', o.lomowner))) AS a

@@ -143,7 +143,8 @@ impl Directory {
                     listing.empty = false;
                     let name = path.to_str().unwrap_or_default();
                     if pattern.matches(name) {
-                        let modified = microseconds(status.st_mtime as i64, status.st_mtime_nsec as i64);
+                        let modified =
+                            microseconds(status.st_mtime, i64::try_from(status.st_mtime_nsec).unwrap_or_default());
                         let bytes = status.st_size.unsigned_abs();
                         listing.files.push(Found { name: name.to_string(), bytes, modified });
                     }
@@ -154,21 +155,25 @@ impl Directory {
         Ok(())
     }
 
-    /// The bytes of a file, and the time of its last change as it was before they were read; fewer bytes than there are
-    /// beyond `limit`.
+    /// The bytes of a file, and the time of its last change as it was before they were read; `None` of more than `limit`.
     ///
     /// # Errors
     /// Of the operating system; a file that has become something else.
-    pub fn read(&self, name: &str, limit: usize) -> io::Result<(Vec<u8>, i64)> {
+    pub fn read(&self, name: &str, limit: u64) -> io::Result<Option<(Vec<u8>, i64)>> {
         // A pipe that has taken the place of the file does not keep this waiting.
         let opened = open_below(&self.opened, Path::new(name), OFlags::NONBLOCK)?;
         let metadata: Metadata = opened.metadata()?;
         if !metadata.is_file() {
             return Err(io::Error::other("it is not a regular file any more"));
         }
+        if metadata.len() > limit {
+            return Ok(None);
+        }
         let mut data = Vec::new();
-        opened.take(limit as u64 + 1).read_to_end(&mut data)?;
-        Ok((data, microseconds(metadata.mtime(), metadata.mtime_nsec())))
+        // It may be growing.
+        opened.take(limit + 1).read_to_end(&mut data)?;
+        let modified = microseconds(metadata.mtime(), metadata.mtime_nsec());
+        Ok((data.len() as u64 <= limit).then_some((data, modified)))
     }
 }
 

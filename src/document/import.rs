@@ -164,9 +164,9 @@ fn remove(wish: &Wish, table: &Target, known: HashMap<String, (i64, u64)>, listi
 /// The bytes of a file and the time of its last change; `None`, with a warning, if they cannot be had.
 fn read(directory: &Directory, file: &Found) -> Option<(Vec<u8>, i64)> {
     let limit = setting::max_document_bytes();
-    let why = match directory.read(&file.name, limit) {
-        Ok((data, modified)) if data.len() <= limit => return Some((data, modified)),
-        Ok(_) => format!("it has more than {limit} bytes, the limit of socle.max_document_bytes"),
+    let why = match directory.read(&file.name, limit as u64) {
+        Ok(Some(read)) => return Some(read),
+        Ok(None) => format!("it has more than {limit} bytes, the limit of socle.max_document_bytes"),
         Err(error) => error.to_string(),
     };
     pgrx::warning!("skipping \"{}\": {why}", file.name);

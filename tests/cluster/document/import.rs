@@ -145,6 +145,9 @@ fn only_directories_that_a_superuser_named_are_opened_and_no_link_leads_out() {
     other.write("secret.txt", "secret");
     symlink(other.path().join("secret.txt"), files.path().join("link.txt")).unwrap();
     symlink(other.path(), files.path().join("linked")).unwrap();
+    // Whoever opened it would wait for a writer.
+    let pipe = files.path().join("pipe.txt");
+    assert!(std::process::Command::new("mkfifo").arg(pipe).status().unwrap().success());
     let (cluster, mut client) = open(&files, "");
     call(&mut client, files.path(), "").unwrap();
     assert_eq!(names(&mut client), ["plain.txt"]);
