@@ -2,7 +2,8 @@
 //!
 //! Runs in the session of whoever writes. Compares key and content of the old and the new row where they lie, keeps keys
 //! in memory, and appends them to the change log of the corpus a thousand at a time, before the transaction commits or is
-//! prepared, and before a subtransaction commits. Reads no text, calls no engine, takes no lock that anybody waits for.
+//! prepared, and before a subtransaction commits. Refuses large objects that the writer may not read. Reads no text, calls
+//! no engine, takes no lock that anybody waits for.
 
 mod log;
 mod pending;
@@ -61,11 +62,16 @@ unsafe fn note(log: &Rc<ChangeLog>, data: &pg_sys::TriggerData) {
     let (first, second) = (data.tg_trigslot, data.tg_newslot);
     // SAFETY: row triggers have the row in the first slot, and after an update its successor in the second.
     unsafe {
+        let relation = (*data.tg_relation).rd_id;
         log.read(first);
         if operation != pg_sys::TRIGGER_EVENT_UPDATE {
+            if operation == pg_sys::TRIGGER_EVENT_INSERT {
+                log.check_object(relation, first, None);
+            }
             return pending::note(log, first);
         }
         log.read(second);
+        log.check_object(relation, second, Some(first));
         if !log.same_key(first, second) {
             pending::note(log, first);
             pending::note(log, second);

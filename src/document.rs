@@ -1,14 +1,16 @@
 //! Text of files: `socle.extract`, `socle.extract_text` and `socle.document_metadata`. The bytes go to the engine, which
 //! has a process for each document that may die; nothing is parsed here.
 
+mod directory;
 mod import;
+mod pattern;
 
 use crate::argument::Arguments;
 use crate::error::report;
 use crate::{client, setting};
-use pgrx::JsonB;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
+use pgrx::{JsonB, PgMemoryContexts};
 use serde_json::{Map, Value};
 use socle_core::Result;
 use socle_core::document::{Document, Metadata};
@@ -19,23 +21,25 @@ type Rows = TableIterator<
     (
         name!(ordinal, i32),
         name!(page, Option<i32>),
-        name!(heading_path, Vec<String>),
+        name!(heading_path, Vec<&'static str>),
         name!(kind, &'static str),
-        name!(content, String),
+        name!(content, &'static str),
     ),
 >;
 
+/// Row by row out of the one document: every row repeats the headings above it, so that all rows together may be a
+/// thousand times as large as what they are made from. Postgres looks for interrupts between two rows.
 #[pg_extern(sql = false)]
 fn extract(call: pg_sys::FunctionCallInfo) -> Result<Rows, ErrorReport> {
     let document = document(Arguments::new(call)).map_err(report)?.unwrap_or_default();
-    let rows: Vec<_> = document
-        .rows()
-        .enumerate()
-        .map(|(at, row)| {
-            let heading_path = row.heading_path.iter().map(ToString::to_string).collect();
-            (number(at + 1), row.page.map(u32::cast_signed), heading_path, row.kind.name(), row.content.to_string())
-        })
-        .collect();
+    // The wrapper of this function runs it in the memory of all of its calls, to which the iterator goes as well, and what
+    // came later is dropped first.
+    let document = PgMemoryContexts::CurrentMemoryContext.leak_and_drop_on_delete(document);
+    // SAFETY: nothing else knows the document, and it lives as long as the iterator: see above.
+    let document: &'static Document = unsafe { &*document };
+    let rows = document.rows().enumerate().map(|(at, row)| {
+        (number(at + 1), row.page.map(u32::cast_signed), row.heading_path.to_vec(), row.kind.name(), row.content)
+    });
     Ok(TableIterator::new(rows))
 }
 
@@ -57,6 +61,7 @@ fn document(arguments: Arguments) -> Result<Option<Document>> {
         media_type: media_type.as_deref(),
         name: name.as_deref(),
         limits: setting::extract_limits(),
+        bulk: false,
         bytes: &bytes,
     };
     match client::ask(request)?.pop() {

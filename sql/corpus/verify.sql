@@ -1,10 +1,10 @@
--- Changes that wait are not counted; those that have failed for good are.
+-- $1: the largest file that is read. Changes that wait are not counted; those that have failed for good are.
 WITH problem (problem, {key_names}, detail) AS (
     SELECT CASE WHEN d.document_hash IS NULL THEN 'missing' ELSE 'stale' END, {keys s},
            CASE WHEN d.document_hash IS NULL THEN 'no chunks were made of this document'
                 ELSE 'the document has changed since its chunks were made' END
     FROM {source} s LEFT JOIN {document} d ON {same d s}
-    WHERE CASE WHEN d.document_hash IS NULL THEN true ELSE d.document_hash <> {hash} END
+    WHERE CASE WHEN d.document_hash IS NULL THEN true ELSE d.document_hash <> {hash $1} END
     UNION ALL
     SELECT 'orphan', {keys d}, 'the source has no such row' FROM {document} d
     WHERE NOT EXISTS (SELECT FROM {source} s WHERE {same s d})

@@ -1,1 +1,1 @@
-DELETE FROM {target} f WHERE f.file_name = ANY ($1)
+DELETE FROM {target} f WHERE f.file_name OPERATOR(pg_catalog.=) ANY ($1)

@@ -24,11 +24,11 @@ COMMENT ON FUNCTION socle.document_metadata(bytea, text, text) IS
 GRANT EXECUTE ON FUNCTION socle.document_metadata(bytea, text, text) TO PUBLIC;
 
 CREATE PROCEDURE socle.import_directory(
-    target regclass, directory text, pattern text DEFAULT '*', remove_missing boolean DEFAULT false
+    target regclass, directory text, pattern text DEFAULT '**', remove_missing boolean DEFAULT false
 )
 LANGUAGE c
 AS 'MODULE_PATHNAME', 'import_directory_wrapper';
 COMMENT ON PROCEDURE socle.import_directory(regclass, text, text, boolean) IS
-    'takes the files of a directory below socle.import_directories that are new or changed into a table, and commits as it goes';
+    'takes the files of a directory below socle.import_directories that are new or changed into a table, and commits as it goes; pattern: * and ? within a name, ** across directories, names with a dot in front by a dot alone';
 REVOKE EXECUTE ON PROCEDURE socle.import_directory(regclass, text, text, boolean) FROM PUBLIC;
 GRANT EXECUTE ON PROCEDURE socle.import_directory(regclass, text, text, boolean) TO pg_read_server_files;

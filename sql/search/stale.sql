@@ -15,5 +15,5 @@ UNION ALL
 -- compared now.
 SELECT k.chunk_id
 FROM {chunk} k LEFT JOIN {source} s ON {same s k} LEFT JOIN {document} d ON {same d k}
-WHERE k.chunk_id = ANY ($1) AND d.document_hash IS DISTINCT FROM {hash}
+WHERE k.chunk_id = ANY ($1) AND d.document_hash IS DISTINCT FROM {hash $3}
   AND ($2 OR EXISTS (SELECT FROM {change} c WHERE {first_key c} IS NULL AND c.batch_1 IS NULL))

@@ -7,6 +7,7 @@ use pgrx::pg_sys;
 use pgrx::prelude::*;
 use pgrx::spi::OwnedPreparedStatement;
 use serde::Deserialize;
+use socle_core::{Error, Kind};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::ffi::CStr;
@@ -24,6 +25,8 @@ pub struct ChangeLog {
     pub key: Vec<Column>,
     /// Columns that chunks are made of.
     content: Vec<Column>,
+    /// Number and position of the column that names large objects.
+    object: Option<(i16, Column)>,
     /// Highest column number of all.
     last: i32,
     /// Appends one key, and many.
@@ -125,6 +128,7 @@ struct Found {
     key: Vec<i16>,
     key_names: String,
     content: Vec<i16>,
+    object: Option<i16>,
     resting: bool,
 }
 
@@ -135,7 +139,8 @@ fn prepare(found: Found, relation: pg_sys::Oid) -> pgrx::spi::Result<Option<Chan
     let (Some(key), Some(content)) = (columns(found.key), columns(found.content)) else { return Ok(None) };
     let last = key.iter().chain(&content).map(|column| column.index + 1).max().unwrap_or_default();
     let parameters = |form: fn(usize) -> String| (1..=key.len()).map(form).collect::<Vec<_>>().join(", ");
-    let Found { name, key_names, resting, .. } = found;
+    let Found { name, key_names, resting, object, .. } = found;
+    let object = object.and_then(|number| Some((number, Column::new(relation, number)?)));
     let one = format!("INSERT INTO {name} ({key_names}) VALUES ({})", parameters(|number| format!("${number}")));
     let batches = parameters(|number| batch_name(number - 1));
     let many = format!("INSERT INTO {name} ({batches}) VALUES ({})", parameters(|number| format!("${number}")));
@@ -152,6 +157,7 @@ fn prepare(found: Found, relation: pg_sys::Oid) -> pgrx::spi::Result<Option<Chan
             last: i32::try_from(last).unwrap_or(i32::MAX),
             key: key.clone(),
             content,
+            object,
         }))
     })
 }
@@ -246,6 +252,40 @@ impl ChangeLog {
             if i32::from((*slot).tts_nvalid) < self.last {
                 pg_sys::slot_getsomeattrs_int(slot, self.last);
             }
+        }
+    }
+
+    /// Raises 42501 when whoever writes a row names a large object in it that he may not read: the sync worker reads it with
+    /// the rights of the owner of the table, and would tell everybody who may read the chunks. One that does not exist is
+    /// an error as well, because its number may be that of another's tomorrow.
+    ///
+    /// # Safety
+    /// [`Self::read`] was called with the slots: the new row, and the one it takes the place of.
+    pub unsafe fn check_object(
+        &self,
+        relation: pg_sys::Oid,
+        new: *mut pg_sys::TupleTableSlot,
+        old: Option<*mut pg_sys::TupleTableSlot>,
+    ) {
+        let Some((number, column)) = &self.object else { return };
+        // SAFETY: see above; a column of type oid, which is passed by value, and catalog lookups inside a transaction. A
+        // null snapshot is that of the catalog.
+        let (object, permitted) = unsafe {
+            if old.is_some_and(|old| column.same(old, new)) {
+                return;
+            }
+            let Some(object) = column.value(new).map(|value| pg_sys::Oid::from(value.value() as u32)) else { return };
+            let (writer, right) = (pg_sys::GetUserId(), pg_sys::ACL_SELECT as pg_sys::AclMode);
+            (object, pg_sys::pg_largeobject_aclcheck_snapshot(object, writer, right, std::ptr::null_mut()))
+        };
+        if permitted != pg_sys::AclResult::ACLCHECK_OK {
+            // SAFETY: names of a column and a relation that the trigger runs for.
+            let name = unsafe { CStr::from_ptr(pg_sys::get_attname(relation, *number, false)) }.to_string_lossy();
+            let object = object.to_u32();
+            let error = Error::new(Kind::NotPermitted, format!("permission denied for large object {object}")).detail(
+                format!("Column \"{name}\" belongs to a corpus, which shows the text of large objects to its readers."),
+            );
+            crate::error::report(error).report(PgLogLevel::ERROR);
         }
     }
 

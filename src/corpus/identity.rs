@@ -43,9 +43,14 @@ fn become_user<T>(user: pg_sys::Oid, context: u32, work: impl FnOnce() -> T) -> 
 /// Does `work` under the names of Postgres and in a snapshot of its own, inside a procedure that ends transactions and so
 /// cannot have settings of its own.
 pub fn with_own_names<T>(work: impl FnOnce() -> T) -> T {
+    in_own_snapshot(|| setting::during(&[setting::OWN_NAMES], work))
+}
+
+/// Does `work` in a snapshot of its own, and under the names of whoever called a procedure that ends transactions.
+pub fn in_own_snapshot<T>(work: impl FnOnce() -> T) -> T {
     // SAFETY: a transaction is under way; an error ends it, and the snapshot with it.
     unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot()) };
-    let result = setting::during(&[setting::OWN_NAMES], work);
+    let result = work();
     // SAFETY: pushed above.
     unsafe { pg_sys::PopActiveSnapshot() };
     result

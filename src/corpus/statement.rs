@@ -6,6 +6,11 @@
 use super::{CorpusSpec, Role};
 use pgrx::spi::{quote_identifier, quote_literal};
 
+const LARGE_OBJECT: &str = include_str!("../../sql/corpus/large_object.sql");
+
+/// What `refusal` says of a large object that the owner of the corpus has no right to.
+pub const UNREADABLE: &str = "unreadable";
+
 /// Expands a statement for a corpus. `{name}` stands for:
 ///
 /// - `source`, `source_table`, `chunk`, `change`, `document`: relations, the first with `ONLY` where the source has no
@@ -14,7 +19,9 @@ use pgrx::spi::{quote_identifier, quote_literal};
 ///   other alias one of our tables; `key_names`, `first_key_name`: their names in our tables;
 /// - `batches x`: the columns of a change log that hold many keys at once;
 /// - `same x y`: the keys of two aliases are equal;
-/// - `text`, `size`, `hash`, `media_type`, `file_name`, `language`, `template_values`, `read_columns`: of the source `s`;
+/// - `text x`, `hash x`, `refusal x`: of the source `s`, with files of more than `x` bytes left where they are: the last says
+///   why there is no text;
+/// - `size`, `media_type`, `file_name`, `language`, `template_values`, `read_columns`: of the source `s`;
 /// - what `extra` names.
 pub fn expand(statement: &str, corpus: &CorpusSpec, extra: &[(&str, &str)]) -> String {
     let mut sql = String::with_capacity(2 * statement.len());
@@ -85,11 +92,12 @@ fn fragment(name: &str, corpus: &CorpusSpec, extra: &[(&str, &str)]) -> String {
             list((0..corpus.key_columns.len()).map(|at| format!("{alias}.{}", batch_name(at))))
         }
         ("same", Some(left), Some(right)) => same(corpus, left, right),
-        ("text", None, None) => text(corpus),
+        ("text", Some(limit), None) => text(corpus, limit),
+        ("refusal", Some(limit), None) => file(corpus, limit).map_or("NULL::text".into(), |file| file.refusal),
         ("size", None, None) => size(corpus),
         ("media_type", None, None) => hint(corpus, Role::MediaType),
         ("file_name", None, None) => hint(corpus, Role::FileName),
-        ("hash", None, None) => hash(corpus),
+        ("hash", Some(limit), None) => hash(corpus, limit),
         ("template_values", None, None) => {
             let values = corpus.template_columns.iter().map(|column| format!("{}::text", of_source(column)));
             format!("ARRAY[{}]::text[]", list(values))
@@ -140,21 +148,46 @@ fn hint(corpus: &CorpusSpec, role: Role) -> String {
     corpus.content_column(role).map_or("NULL::text".into(), |column| format!("{}::text", of_source(column)))
 }
 
-/// The file, as `bytea`; a large object that does not exist is NULL.
-fn file(corpus: &CorpusSpec) -> Option<String> {
-    let object = corpus.content_column(Role::LargeObject).map(|column| {
-        let column = of_source(column);
-        format!(
-            "CASE WHEN EXISTS (SELECT FROM pg_largeobject_metadata o WHERE o.oid = {column}) THEN lo_get({column}) END"
-        )
-    });
-    object.or_else(|| corpus.content_column(Role::Document).map(of_source))
+/// The expressions for a file.
+struct File {
+    /// Its bytes, if they may be read.
+    bytes: String,
+    /// What tells it from others, as text: of one that is not read, no more than why.
+    identity: String,
+    /// Why it is not read: [`UNREADABLE`], or its size.
+    refusal: String,
+}
+
+/// The file, where it has at most `limit` bytes. The size of a `bytea` stands beside the bytes; that a large object is too
+/// large is seen from whether it has a byte behind the limit.
+fn file(corpus: &CorpusSpec, limit: &str) -> Option<File> {
+    let limit = format!("{limit}::bigint");
+    if let Some(column) = corpus.content_column(Role::LargeObject).map(of_source) {
+        let of_object = |what: &str| LARGE_OBJECT.replace("{what}", what).replace("{column}", &column);
+        let fits = format!("octet_length(lo_get(o.oid, {limit}, 1)) = 0");
+        let choice = |object: &str, large: &str, small: &str| {
+            of_object(&format!("CASE WHEN NOT r.readable THEN {object} WHEN {fits} THEN {small} ELSE {large} END"))
+        };
+        let (unreadable, large) = (literal(UNREADABLE), format!("format('more than %s', {limit})"));
+        return Some(File {
+            bytes: choice("NULL", "NULL", "lo_get(o.oid)"),
+            identity: choice(&unreadable, &large, "encode(sha256(lo_get(o.oid)), 'hex')"),
+            refusal: choice(&unreadable, &large, "NULL"),
+        });
+    }
+    let column = of_source(corpus.content_column(Role::Document)?);
+    let size = format!("octet_length({column})");
+    Some(File {
+        bytes: format!("CASE WHEN {size} <= {limit} THEN {column} END"),
+        identity: format!("CASE WHEN {size} <= {limit} THEN encode(sha256({column}), 'hex') ELSE {size}::text END"),
+        refusal: format!("CASE WHEN {size} > {limit} THEN {size}::text END"),
+    })
 }
 
 /// The document: the file, or the text columns with an empty line between those that are not empty.
-fn text(corpus: &CorpusSpec) -> String {
-    if let Some(file) = file(corpus) {
-        return format!("coalesce({file}, '')");
+fn text(corpus: &CorpusSpec, limit: &str) -> String {
+    if let Some(file) = file(corpus, limit) {
+        return format!("coalesce({}, '')", file.bytes);
     }
     match corpus.content_columns.as_slice() {
         [column] => format!("coalesce({}::text, '')", of_source(column)),
@@ -166,8 +199,8 @@ fn text(corpus: &CorpusSpec) -> String {
 }
 
 /// A hash over everything that the chunks of a row and their keywords depend on. Lengths keep the columns apart.
-fn hash(corpus: &CorpusSpec) -> String {
-    let file = file(corpus).map(|file| format!("coalesce(encode(sha256({file}), 'hex'), '-')"));
+fn hash(corpus: &CorpusSpec, limit: &str) -> String {
+    let file = file(corpus, limit).map(|file| format!("coalesce({}, '-')", file.identity));
     // The text of a file differs with the settings of a session.
     let texts = corpus.read_columns().into_iter().skip(usize::from(file.is_some()));
     let columns = texts.chain(corpus.language_column.as_deref()).map(|column| {

@@ -8,7 +8,7 @@ use crate::argument::Arguments;
 use crate::error::{report, spi};
 use crate::key::Key;
 use crate::search::keyword;
-use crate::{client, model, query, read, wake};
+use crate::{client, model, query, read, setting, wake};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use socle_core::Result;
@@ -58,7 +58,7 @@ fn verify_corpus(call: pg_sys::FunctionCallInfo) -> Result<Problems, ErrorReport
 
 fn problems(sql: &str) -> pgrx::spi::Result<Vec<(String, Key, String)>> {
     Spi::connect(|client| {
-        let rows = client.select(sql, None, &[])?;
+        let rows = client.select(sql, None, &[(setting::max_document_bytes() as i64).into()])?;
         rows.map(|row| {
             let key = row.get::<Key>(2)?.unwrap_or_else(|| Key("null".into()));
             Ok((row.get(1)?.unwrap_or_default(), key, row.get(3)?.unwrap_or_default()))

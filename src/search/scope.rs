@@ -8,7 +8,7 @@ use crate::corpus::statement::{expand, identifier};
 use crate::corpus::{CorpusSpec, is_indexed_whole};
 use crate::error::sqlstate_text;
 use crate::read::{self, Planned};
-use crate::{capture, vector};
+use crate::{capture, setting, vector};
 use pgrx::datum::{DatumWithOid, TimestampWithTimeZone};
 use pgrx::prelude::*;
 use socle_core::protocol::SegmentDigest;
@@ -216,8 +216,11 @@ impl<'a> Scope<'a> {
             return Ok(HashSet::new());
         }
         let sql = expand(STALE, self.corpus, &[]);
+        let limit = setting::max_document_bytes() as i64;
         let stale = as_owner(owner.into(), || {
-            read::rows(&sql, &[chunks.into(), pending.into()], 0, |row| row.get::<i64>(1).unwrap_or_default())
+            read::rows(&sql, &[chunks.into(), pending.into(), limit.into()], 0, |row| {
+                row.get::<i64>(1).unwrap_or_default()
+            })
         })?;
         Ok(stale.into_iter().collect())
     }

@@ -2,7 +2,7 @@
 
 use super::transaction::{Trouble, as_corpus_owner, transaction};
 use crate::corpus::CorpusSpec;
-use crate::query;
+use crate::{query, setting};
 use pgrx::Uuid;
 use pgrx::datum::DatumWithOid;
 use pgrx::prelude::*;
@@ -129,7 +129,8 @@ fn take(corpus: &CorpusSpec) -> Result<Claimed, Trouble> {
         if !taken.is_empty()
             && let Some(xid) = taken.first().get_one::<String>()?
         {
-            client.update(corpus.sql(QUEUE_CHANGED).as_str(), None, &[xid.as_str().into()])?;
+            let limit = setting::max_document_bytes() as i64;
+            client.update(corpus.sql(QUEUE_CHANGED).as_str(), None, &[xid.as_str().into(), limit.into()])?;
             client.update(corpus.sql(QUEUE_ORPHANS).as_str(), None, &[xid.as_str().into()])?;
             return Ok(Claimed::Swept);
         }

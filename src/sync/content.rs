@@ -3,12 +3,14 @@
 use super::claim::Claim;
 use super::document::Document;
 use super::{Failure, Job};
+use crate::corpus::statement::UNREADABLE;
 use crate::{client, setting};
 use pgrx::spi::SpiHeapTupleData;
 use socle_core::document::Pages;
 use socle_core::protocol::{Request, Response};
 use socle_core::{Error, Kind};
 use std::collections::HashMap;
+use std::fmt::Display;
 
 /// What chunks are made from.
 #[derive(Debug)]
@@ -24,6 +26,8 @@ pub enum Content {
         /// What the source says that it is called.
         name: Option<String>,
     },
+    /// A file that is not read, and why.
+    Refused(Error),
 }
 
 impl Default for Content {
@@ -33,13 +37,16 @@ impl Default for Content {
 }
 
 impl Content {
-    /// What a row of `sql/corpus/read.sql` holds.
+    /// What a row of `sql/corpus/read.sql` holds, which has left files of more than `limit` bytes where they are.
     ///
     /// # Errors
     /// Of SPI.
-    pub fn read(job: &Job, row: &SpiHeapTupleData<'_>) -> pgrx::spi::Result<Self> {
+    pub fn read(job: &Job, row: &SpiHeapTupleData<'_>, limit: i64) -> pgrx::spi::Result<Self> {
         if !job.corpus.has_files() {
             return Ok(Content::Text(row.get::<String>(5)?.unwrap_or_default(), Pages::default()));
+        }
+        if let Some(refusal) = row.get::<String>(11)? {
+            return Ok(Content::Refused(refused(&refusal, limit)));
         }
         Ok(Content::File {
             bytes: row.get::<Vec<u8>>(5)?.unwrap_or_default(),
@@ -52,7 +59,7 @@ impl Content {
     pub fn text(&self) -> &str {
         match self {
             Self::Text(text, _) => text,
-            Self::File { .. } => "",
+            Self::File { .. } | Self::Refused(_) => "",
         }
     }
 
@@ -60,7 +67,7 @@ impl Content {
     pub fn pages(self) -> Pages {
         match self {
             Self::Text(_, pages) => pages,
-            Self::File { .. } => Pages::default(),
+            Self::File { .. } | Self::Refused(_) => Pages::default(),
         }
     }
 
@@ -68,6 +75,7 @@ impl Content {
         match self {
             Self::Text(text, _) => text.len(),
             Self::File { bytes, .. } => bytes.len(),
+            Self::Refused(_) => 0,
         }
     }
 }
@@ -82,12 +90,22 @@ fn size(document: &Document) -> usize {
 /// See above.
 pub fn check_sizes(documents: &[Document], which: &[usize], limit: usize) -> Result<(), Failure> {
     let Some(at) = which.iter().find(|at| size(&documents[**at]) > limit) else { return Ok(()) };
-    let error = too_large(&documents[*at], limit).hint("Split it, or have a superuser raise socle.max_input_bytes.");
+    let error =
+        too_large(size(&documents[*at]), limit).hint("Split it, or have a superuser raise socle.max_input_bytes.");
     Err(Failure::of(documents[*at].claim.leader, "read", error))
 }
 
-fn too_large(document: &Document, limit: usize) -> Error {
-    Error::new(Kind::InputTooLong, format!("document has {} bytes, the limit is {limit}", size(document)))
+fn too_large(size: impl Display, limit: impl Display) -> Error {
+    Error::new(Kind::InputTooLong, format!("document has {size} bytes, the limit is {limit}"))
+}
+
+/// What becomes of a file that `sql/corpus/read.sql` does not read.
+fn refused(refusal: &str, limit: i64) -> Error {
+    if refusal == UNREADABLE {
+        return Error::new(Kind::NotPermitted, "permission denied for the large object")
+            .detail("The owner of the corpus has no right to read it.");
+    }
+    too_large(refusal, limit).hint("A superuser can raise socle.max_document_bytes.")
 }
 
 /// Has the engine read the files that changed. Those that cannot be read are common, and cost the others nothing: they are
@@ -96,17 +114,13 @@ fn too_large(document: &Document, limit: usize) -> Error {
 /// # Errors
 /// When the engine does not answer.
 pub fn extract(documents: &mut Vec<Document>) -> Result<Vec<(Claim, Error)>, Failure> {
-    let limit = setting::max_document_bytes();
     let mut results: HashMap<usize, Result<Content, Error>> = HashMap::new();
     let mut files = Vec::new();
     for (at, document) in documents.iter().enumerate() {
         match &document.content {
             // Nothing is in a file without bytes, as in a text without characters.
             Some(Content::File { bytes, .. }) if bytes.is_empty() => drop(results.insert(at, Ok(Content::default()))),
-            Some(Content::File { bytes, .. }) if bytes.len() > limit => {
-                let error = too_large(document, limit).hint("A superuser can raise socle.max_document_bytes.");
-                results.insert(at, Err(error));
-            }
+            Some(Content::Refused(error)) => drop(results.insert(at, Err(error.clone()))),
             Some(Content::File { bytes, media_type, name }) => files.push((at, bytes, media_type, name)),
             _ => {}
         }
@@ -114,7 +128,7 @@ pub fn extract(documents: &mut Vec<Document>) -> Result<Vec<(Claim, Error)>, Fai
     let request = |number: usize| {
         let (_, bytes, media_type, name) = files[number];
         let (media_type, name) = (media_type.as_deref(), name.as_deref());
-        Request::Extract { media_type, name, limits: setting::extract_limits(), bytes }
+        Request::Extract { media_type, name, limits: setting::extract_limits(), bulk: true, bytes }
     };
     client::exchange(files.len(), &request, &mut |number, mut answers| {
         let result = match answers.pop() {

@@ -125,15 +125,16 @@ pub fn read(job: &Job, claims: &[Claim]) -> Result<Vec<Document>, Trouble> {
     let mut by_leader: HashMap<i64, &Claim> = claims.iter().map(|claim| (claim.leader, claim)).collect();
     let leaders: Vec<i64> = claims.iter().map(|claim| claim.leader).collect();
     let sql = job.corpus.sql(READ);
+    let limit = setting::max_document_bytes() as i64;
     transaction(|| {
         as_corpus_owner(job.owner, || {
             Spi::connect(|client| {
                 let mut documents = Vec::with_capacity(claims.len());
-                for row in client.select(sql.as_str(), None, &[leaders.clone().into()])? {
+                for row in client.select(sql.as_str(), None, &[leaders.clone().into(), limit.into()])? {
                     let leader = row.get::<i64>(1)?.unwrap_or_default();
                     let Some(claim) = by_leader.remove(&leader) else { continue };
                     let unchanged = row.get::<bool>(4)?.unwrap_or_default();
-                    let content = if unchanged { None } else { Some(Content::read(job, &row)?) };
+                    let content = if unchanged { None } else { Some(Content::read(job, &row, limit)?) };
                     documents.push(Document {
                         claim: claim.clone(),
                         present: row.get::<bool>(2)?.unwrap_or_default(),

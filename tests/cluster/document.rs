@@ -1,7 +1,9 @@
 //! Files on real clusters. One file for each subject; here is what they share.
 
 mod corpus;
+mod extract;
 mod import;
+mod object;
 
 use postgres::Client;
 

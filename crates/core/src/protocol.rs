@@ -125,6 +125,8 @@ pub enum Request<'a> {
         name: Option<&'a str>,
         /// What it may cost.
         limits: ExtractLimits,
+        /// No session waits for it.
+        bulk: bool,
         /// The file.
         #[serde(borrow)]
         bytes: &'a [u8],

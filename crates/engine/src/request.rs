@@ -10,6 +10,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::AcqRel, Ordering::Acq
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+/// Files that are read at the same time, of each of the two lanes that read files. The processor is shared by all readers,
+/// whose priority is low; each may have `socle.extract_memory_limit`.
+const MIN_READERS: usize = 4;
+/// The nursery takes no more than twice as many (`document::nursery::MAX_READERS`).
+const MAX_READERS: usize = 32;
+
 /// Which workers serve a request.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Lane {
@@ -19,13 +25,24 @@ pub enum Lane {
     Bulk = 1,
     /// Somebody waits for an answer that takes no model and less than the run of one.
     Keyword = 2,
-    /// Work that another process does, for as long as it likes.
+    /// A file that a session waits for. Another process reads it, for as long as it likes.
     Document = 3,
+    /// A file of a corpus.
+    BulkDocument = 4,
 }
 
 impl Lane {
     /// All of them, each at its own number.
-    pub const ALL: [Self; 4] = [Self::Interactive, Self::Bulk, Self::Keyword, Self::Document];
+    pub const ALL: [Self; 5] = [Self::Interactive, Self::Bulk, Self::Keyword, Self::Document, Self::BulkDocument];
+
+    /// Workers of this lane, where as many are wanted as `threads` that compute. Those that wait for readers may be kept
+    /// waiting by files that were made for that, and are more: two such files are not to stop all others.
+    pub fn workers(self, threads: usize) -> usize {
+        match self {
+            Self::Document | Self::BulkDocument => (2 * threads).clamp(MIN_READERS, MAX_READERS),
+            _ => threads,
+        }
+    }
 }
 
 /// What is to be done.
@@ -48,7 +65,7 @@ pub enum Job {
         content: String,
     },
     /// See [`protocol::Request::Extract`].
-    Extract { media_type: Option<String>, name: Option<String>, limits: ExtractLimits, bytes: Vec<u8> },
+    Extract { media_type: Option<String>, name: Option<String>, limits: ExtractLimits, bulk: bool, bytes: Vec<u8> },
     /// About the keyword index.
     Keyword(Task),
     /// See [`protocol::Request::Inspect`].
@@ -73,9 +90,9 @@ impl Job {
                 let (model, previous) = (model.map(Arc::new), owned(previous));
                 Self::Chunk { model, max_size, overlap, format, previous, content: content.into() }
             }
-            protocol::Request::Extract { media_type, name, limits, bytes } => {
+            protocol::Request::Extract { media_type, name, limits, bulk, bytes } => {
                 let [media_type, name] = [media_type, name].map(|hint| hint.map(str::to_string));
-                Self::Extract { media_type, name, limits, bytes: bytes.to_vec() }
+                Self::Extract { media_type, name, limits, bulk, bytes: bytes.to_vec() }
             }
             protocol::Request::Inspect { name, directory, overrides } => {
                 Self::Inspect { name: name.into(), directory: directory.into(), overrides }
@@ -89,6 +106,7 @@ impl Job {
         match self {
             Self::Embed { role: Role::Query, .. } | Self::Rerank { .. } => Lane::Interactive,
             Self::Keyword(task) => task.lane(),
+            Self::Extract { bulk: true, .. } => Lane::BulkDocument,
             Self::Extract { .. } => Lane::Document,
             _ => Lane::Bulk,
         }

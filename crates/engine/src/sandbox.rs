@@ -45,7 +45,10 @@ const SYSTEM_PATHS: [&str; 9] = [
 ];
 
 /// System calls that a process has which reads one document: memory, its one socket, its own end. All others return EPERM.
-const READER_CALLS: [i64; 31] = [
+///
+/// No fcntl: F_SETOWN and O_ASYNC would have the kernel send a signal of the reader's choice to a process of its choice,
+/// whenever its socket becomes readable. No ioctl, which can do the same, no prctl, and nothing that makes a descriptor.
+const READER_CALLS: [i64; 30] = [
     libc::SYS_read,
     libc::SYS_write,
     libc::SYS_readv,
@@ -54,7 +57,6 @@ const READER_CALLS: [i64; 31] = [
     libc::SYS_sendto,
     libc::SYS_shutdown,
     libc::SYS_close,
-    libc::SYS_fcntl,
     libc::SYS_mmap,
     libc::SYS_mprotect,
     libc::SYS_munmap,
@@ -108,6 +110,8 @@ pub fn enter(model_directory: &Path, onnxruntime_library: &Path, keyword_directo
 /// # Errors
 /// When the kernel has no seccomp.
 pub fn enter_reader() -> Result<(), Box<dyn std::error::Error>> {
+    // The second of two doors, where the kernel has it: what it closes, the filter of system calls closes as well.
+    let _ = close_everything();
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> = READER_CALLS.into_iter().map(|call| (call, Vec::new())).collect();
     // abort() signals the process that calls it.
     let own = SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, std::process::id().into())?;
@@ -115,6 +119,18 @@ pub fn enter_reader() -> Result<(), Box<dyn std::error::Error>> {
     let denied = SeccompAction::Errno(libc::EPERM.cast_unsigned());
     let filter = SeccompFilter::new(rules, denied, SeccompAction::Allow, std::env::consts::ARCH.try_into()?)?;
     Ok(seccompiler::apply_filter(&BpfProgram::try_from(filter)?)?)
+}
+
+/// No files, no ports, no signals to others, with Landlock.
+fn close_everything() -> Result<(), Box<dyn std::error::Error>> {
+    let abi = ABI::V6;
+    Ruleset::default()
+        .handle_access(AccessFs::from_all(abi))?
+        .handle_access(AccessNet::from_all(abi))?
+        .scope(Scope::from_all(abi))?
+        .create()?
+        .restrict_self()?;
+    Ok(())
 }
 
 fn restrict_calls() -> Result<(), Box<dyn std::error::Error>> {

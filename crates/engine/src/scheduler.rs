@@ -76,7 +76,7 @@ impl Drop for Run<'_> {
 }
 
 impl Scheduler {
-    /// Starts `threads` workers for each lane.
+    /// Starts the workers of each lane, see [`Lane::workers`].
     ///
     /// # Errors
     /// `OutOfMemory` when the operating system gives no thread.
@@ -94,7 +94,7 @@ impl Scheduler {
             next_run: Default::default(),
         });
         for lane in Lane::ALL {
-            for _ in 0..threads {
+            for _ in 0..lane.workers(threads) {
                 let worker = Worker {
                     scheduler: scheduler.clone(),
                     resources: resources.clone(),
@@ -105,7 +105,7 @@ impl Scheduler {
                     Lane::Interactive => "socle query",
                     Lane::Bulk => "socle bulk",
                     Lane::Keyword => "socle keyword",
-                    Lane::Document => "socle document",
+                    Lane::Document | Lane::BulkDocument => "socle document",
                 };
                 let run = move || {
                     if lane == Lane::Bulk {

@@ -219,7 +219,7 @@ impl Server {
         let reading = self.statistics.read();
         let all = || connections.open.values().chain([current]);
         let queue = |lane: Lane| {
-            let is_bulk = |lane: Lane| matches!(lane, Lane::Bulk | Lane::Document);
+            let is_bulk = |lane: Lane| matches!(lane, Lane::Bulk | Lane::Document | Lane::BulkDocument);
             let in_lane = |job: &Job| is_bulk(job.lane()) == is_bulk(lane);
             let requests = all().flat_map(|connection| connection.requests.values());
             requests.filter(|request| in_lane(&request.job)).count() as u32

@@ -145,7 +145,7 @@ impl Worker {
                 self.chunk(request, model.as_deref(), *max_size, *overlap, *format, &previous, content)?;
                 Ok(Vec::new())
             }
-            Job::Extract { media_type, name, limits, bytes } => {
+            Job::Extract { media_type, name, limits, bytes, .. } => {
                 let (media_type, name) = (media_type.as_deref(), name.as_deref());
                 let document =
                     self.resources.nursery.read(request, File { media_type, name, limits: *limits, bytes })?;

@@ -12,7 +12,7 @@ use support::{Client, Engine};
 const LIMITS: ExtractLimits = ExtractLimits { seconds: 60, memory_bytes: 1 << 30, text_bytes: 512 << 20 };
 
 fn request(bytes: &[u8], limits: ExtractLimits) -> Request<'_> {
-    Request::Extract { media_type: Some("text/plain"), name: None, limits, bytes }
+    Request::Extract { media_type: Some("text/plain"), name: None, limits, bulk: false, bytes }
 }
 
 fn answer(answers: Option<Response>) -> Result<Document> {
@@ -102,6 +102,9 @@ fn a_reader_that_crashes_hangs_or_swells_costs_its_document_one_error() {
     let error = error_after(&engine, &mut client, "-STOP", ExtractLimits { seconds: 1, ..LIMITS });
     assert_eq!(error.message, "reading the document took too long");
     assert_eq!(error.detail.as_deref(), Some("It was ended after 1 s."));
+    // What the kernel sends a reader that has used up its time of the processor; see the limits below.
+    let error = error_after(&engine, &mut client, "-XCPU", LIMITS);
+    assert_eq!(error.message, "reading the document took too long");
     let error = read(&mut client, &long(), ExtractLimits { memory_bytes: 128 << 20, ..LIMITS })
         .map(|document| document.markdown.len())
         .unwrap_err();
@@ -112,6 +115,30 @@ fn a_reader_that_crashes_hangs_or_swells_costs_its_document_one_error() {
         .unwrap_err();
     assert_eq!(error.kind, Kind::InputTooLong);
     assert_eq!(read(&mut client, b"still here", LIMITS).unwrap().markdown, "still here");
+}
+
+#[test]
+fn a_reader_has_the_limits_that_were_asked_for() {
+    let engine = Engine::start();
+    let mut client = engine.connect();
+    let document = long();
+    client.send(0, &request(&document, ExtractLimits { seconds: 7, ..LIMITS }));
+    let reader = reader(&engine);
+    // Its limits are set before it reads anything; until it is stopped it reads.
+    let limits = wait_for("limits", || {
+        let limits = std::fs::read_to_string(format!("/proc/{reader}/limits")).unwrap_or_default();
+        let limits: Vec<String> =
+            limits.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+        limits.contains(&"Max cpu time 7 8 seconds".to_string()).then_some(limits)
+    });
+    let memory = LIMITS.memory_bytes;
+    for limit in [
+        "Max core file size 0 0 bytes".to_string(),
+        "Max file size 0 0 bytes".to_string(),
+        format!("Max address space {memory} {memory} bytes"),
+    ] {
+        assert!(limits.contains(&limit), "{limit}: {limits:?}");
+    }
 }
 
 #[test]

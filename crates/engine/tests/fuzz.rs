@@ -108,6 +108,22 @@ fn mutate_member(bytes: &[u8], random: &mut Random) -> Option<Vec<u8>> {
     Some(written.finish().ok()?.into_inner())
 }
 
+/// Formats that are text, and have no files of their own.
+const TEXTS: [(&str, &str); 3] = [
+    (
+        "xml",
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<!DOCTYPE log [<!ENTITY harbour \"Rotterdam\">]>\n<log xmlns:x=\"urn:x\">\
+         <entry x:at=\"2026-03-01\" n='1'>The &harbour; pump &amp; its valve</entry><!-- none --><entry><![CDATA[a < b]]></entry>\
+         <?render now?><list><item>one</item><item/>tail</list></log>\n",
+    ),
+    (
+        "json",
+        "{\"title\": \"Pumps\", \"count\": -1.5e3, \"open\": true, \"none\": null,\n \"parts\": [{\"name\": \"valve \\u00e9\\ud83d\\ude00\"}, \
+         [[], {}], \"a\\nb\"]}\n",
+    ),
+    ("jsonl", "{\"a\": 1}\n{\"a\": [\"two\"]}\n"),
+];
+
 /// The files of each format, by extension.
 fn seeds() -> BTreeMap<String, Vec<Vec<u8>>> {
     let mut seeds: BTreeMap<String, Vec<Vec<u8>>> = BTreeMap::new();
@@ -122,6 +138,9 @@ fn seeds() -> BTreeMap<String, Vec<Vec<u8>>> {
             }
         }
     }
+    for (format, seed) in TEXTS {
+        seeds.entry(format.into()).or_default().push(seed.as_bytes().to_vec());
+    }
     // The same order on every machine.
     seeds.values_mut().for_each(|files| files.sort());
     seeds
@@ -130,7 +149,7 @@ fn seeds() -> BTreeMap<String, Vec<Vec<u8>>> {
 /// How reading ended, in few words.
 fn read(client: &mut Client, name: &str, bytes: &[u8]) -> String {
     let begun = Instant::now();
-    let request = Request::Extract { media_type: None, name: Some(name), limits: LIMITS, bytes };
+    let request = Request::Extract { media_type: None, name: Some(name), limits: LIMITS, bulk: true, bytes };
     let answer = client.call(&request).pop();
     let longest = Duration::from_secs(LIMITS.seconds.into()) + SLACK;
     assert!(begun.elapsed() < longest, "reading took {:?}", begun.elapsed());

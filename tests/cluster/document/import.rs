@@ -41,9 +41,9 @@ fn call(client: &mut Client, directory: &Path, rest: &str) -> Result<(), postgre
     client.batch_execute(&format!("CALL socle.import_directory('file', '{}'{rest})", directory.display()))
 }
 
-/// Names and contents, and the row version that each is in.
+/// Names below the directory and contents, and the row version that each is in.
 fn rows(client: &mut Client) -> Vec<(String, String, String)> {
-    let sql = "SELECT file_name, convert_from(data, 'UTF8'), ctid::text FROM file ORDER BY file_name";
+    let sql = "SELECT regexp_replace(file_name, '^/.*/socle-import-[^/]*/', ''), convert_from(data, 'UTF8'), ctid::text FROM file ORDER BY file_name";
     client.query(sql, &[]).unwrap().into_iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect()
 }
 
@@ -100,7 +100,18 @@ fn patterns_choose_and_large_and_unreadable_files_are_left_out() {
     files.write("closed.txt", "closed");
     std::fs::set_permissions(files.path().join("closed.txt"), std::fs::Permissions::from_mode(0o000)).unwrap();
     let (_cluster, mut client) = open(&files, "socle.max_document_bytes = 1000");
+    files.write(".hidden/deep.txt", "hidden");
+    files.write("a/.hidden.txt", "hidden");
     call(&mut client, files.path(), ", '*.txt'").unwrap();
+    assert_eq!(names(&mut client), ["top.txt"], "a star stops at a slash");
+    call(&mut client, files.path(), ", 'a/*/d??p.[a-z]xt'").unwrap();
+    assert_eq!(names(&mut client), ["a/b/deep.txt", "top.txt"]);
+    client.batch_execute("DELETE FROM file").unwrap();
+    call(&mut client, files.path(), ", '**/*.txt'").unwrap();
+    assert_eq!(names(&mut client), ["a/b/deep.txt", "top.txt"], "what begins with a dot is left alone");
+    call(&mut client, files.path(), ", '.hidden/*'").unwrap();
+    call(&mut client, files.path(), ", '**/.*.txt'").unwrap();
+    assert_eq!(names(&mut client), [".hidden/deep.txt", "a/.hidden.txt", "a/b/deep.txt", "top.txt"]);
     let taken = names(&mut client);
     assert!(taken.contains(&"a/b/deep.txt".to_string()) && taken.contains(&"top.txt".to_string()));
     for left_out in ["top.md", "large.txt", "closed.txt"] {
@@ -134,6 +145,9 @@ fn only_directories_that_a_superuser_named_are_opened_and_no_link_leads_out() {
     other.write("secret.txt", "secret");
     symlink(other.path().join("secret.txt"), files.path().join("link.txt")).unwrap();
     symlink(other.path(), files.path().join("linked")).unwrap();
+    // Whoever opened it would wait for a writer.
+    let pipe = files.path().join("pipe.txt");
+    assert!(std::process::Command::new("mkfifo").arg(pipe).status().unwrap().success());
     let (cluster, mut client) = open(&files, "");
     call(&mut client, files.path(), "").unwrap();
     assert_eq!(names(&mut client), ["plain.txt"]);
@@ -189,4 +203,118 @@ fn a_table_that_cannot_take_files_is_told_how_it_should_look() {
     let block = client
         .batch_execute(&format!("BEGIN; CALL socle.import_directory('file', '{}'); COMMIT", files.path().display()));
     assert_eq!(error_of(&block.unwrap_err()).0, "25001");
+}
+
+#[test]
+fn what_another_directory_brought_stays_and_so_does_all_of_one_without_files() {
+    let files = Files::new("several");
+    files.write("handbook/index.html", "handbook");
+    files.write("handbook/old.html", "old");
+    files.write("contracts/index.html", "contracts");
+    files.write("contracts2/index.html", "more contracts");
+    let (_cluster, mut client) = open(&files, "");
+    let [handbook, contracts, others] = ["handbook", "contracts", "contracts2"].map(|name| files.path().join(name));
+    for directory in [&handbook, &contracts, &others] {
+        call(&mut client, directory, ", remove_missing => true").unwrap();
+    }
+    let all = ["contracts/index.html", "contracts2/index.html", "handbook/index.html", "handbook/old.html"];
+    assert_eq!(names(&mut client), all, "files of the same name stay apart");
+    let name = value::<String>(&mut client, "SELECT file_name FROM file ORDER BY 1 LIMIT 1");
+    assert_eq!(Path::new(&name), contracts.join("index.html"));
+    // As when its file system is not mounted.
+    std::fs::remove_dir_all(&contracts).unwrap();
+    std::fs::create_dir(&contracts).unwrap();
+    call(&mut client, &contracts, ", remove_missing => true").unwrap();
+    assert_eq!(names(&mut client), all);
+    // The same names, written differently and seen from above.
+    std::fs::remove_file(handbook.join("old.html")).unwrap();
+    call(&mut client, &files.path().join("./handbook//"), ", remove_missing => true").unwrap();
+    assert_eq!(names(&mut client), all[..3]);
+    call(&mut client, files.path(), ", remove_missing => true").unwrap();
+    assert_eq!(names(&mut client), all[1..3]);
+}
+
+#[test]
+fn data_that_somebody_changed_in_the_table_is_put_right() {
+    let files = Files::new("changed");
+    files.write("guide.md", "# Guide");
+    let (_cluster, mut client) = open(&files, "");
+    call(&mut client, files.path(), "").unwrap();
+    // Of the same size; the hash is left.
+    client.batch_execute("UPDATE file SET data = '# Wrong', modified_at = NULL").unwrap();
+    call(&mut client, files.path(), "").unwrap();
+    assert_eq!(rows(&mut client)[0].1, "# Guide");
+    client.batch_execute("UPDATE file SET data = 'something longer'").unwrap();
+    call(&mut client, files.path(), "").unwrap();
+    assert_eq!(rows(&mut client)[0].1, "# Guide");
+}
+
+#[test]
+fn triggers_of_the_table_run_under_the_names_of_the_caller() {
+    let files = Files::new("trigger");
+    files.write("guide.md", "# Guide");
+    files.write("unwanted.md", "x");
+    let (_cluster, mut client) = open(&files, "");
+    client
+        .batch_execute(
+            "CREATE TABLE arrival (file_name text);
+             CREATE FUNCTION note_arrival() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                 IF new.file_name LIKE '%unwanted%' THEN RETURN NULL; END IF;
+                 INSERT INTO arrival VALUES (new.file_name); RETURN new; END $$;
+             CREATE TRIGGER note BEFORE INSERT ON file FOR EACH ROW EXECUTE FUNCTION note_arrival();
+             CREATE SCHEMA evil;
+             CREATE FUNCTION evil.sha256(bytea) RETURNS bytea LANGUAGE sql AS $$ SELECT 'evil'::bytea $$;
+             SET search_path = evil, public, pg_catalog",
+        )
+        .unwrap();
+    call(&mut client, files.path(), "").unwrap();
+    assert_eq!(value::<i64>(&mut client, "SELECT count(*) FROM arrival"), 1);
+    assert!(value::<bool>(&mut client, "SELECT bool_and(content_hash = pg_catalog.sha256(data)) FROM file"));
+}
+
+#[test]
+fn progress_is_told_and_what_was_taken_before_a_cancel_stays_whole() {
+    let files = Files::new("progress");
+    for at in 0..260 {
+        files.write(&format!("{at:03}.txt"), &format!("file {at}"));
+    }
+    let (cluster, mut client) = open(&files, "");
+    client
+        .batch_execute(
+            "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.03); RETURN new; END $$;
+             CREATE TRIGGER slow BEFORE INSERT ON file FOR EACH ROW EXECUTE FUNCTION slow()",
+        )
+        .unwrap();
+    let (notices, heard) = std::sync::mpsc::channel();
+    let mut configuration = cluster.configuration();
+    configuration.notice_callback(move |notice| drop(notices.send(notice.message().to_string())));
+    let mut importer = configuration.connect(postgres::NoTls).unwrap();
+    let token = importer.cancel_token();
+    std::thread::scope(|scope| {
+        let import = scope.spawn(|| call(&mut importer, files.path(), "").unwrap_err());
+        let said = heard.recv_timeout(std::time::Duration::from_secs(60)).unwrap();
+        assert!(said.ends_with(" of 260 files"), "{said}");
+        socle_tests::eventually("a batch", || {
+            (value::<i64>(&mut client, "SELECT count(*) FROM file") > 0).then_some(())
+        });
+        token.cancel_query(postgres::NoTls).unwrap();
+        assert_eq!(error_of(&import.join().unwrap()).0, "57014");
+    });
+    assert_eq!(value::<i64>(&mut client, "SELECT count(*) FROM file"), 200, "a whole batch and no more");
+    assert!(value::<bool>(&mut client, "SELECT bool_and(content_hash = sha256(data)) FROM file"));
+    call(&mut client, files.path(), "").unwrap();
+    assert_eq!(value::<i64>(&mut client, "SELECT count(*) FROM file"), 260);
+}
+
+#[test]
+fn a_name_that_says_the_wrong_thing_keeps_no_file_from_being_read() {
+    let files = Files::new("misnamed");
+    for name in ["text.pdf", "text.docx", "text.ts", "text.png", "text.zip", "text.html", "text.xml", "text.json"] {
+        files.write(name, "Plain words of a letter.");
+    }
+    files.write("page.txt", "<!DOCTYPE html><html><body><p>Plain words of a letter.</p></body></html>");
+    let (_cluster, mut client) = open(&files, "");
+    call(&mut client, files.path(), "").unwrap();
+    let wrong = "SELECT string_agg(file_name, ' ') FROM file WHERE socle.extract_text(data, media_type, file_name) NOT LIKE 'Plain words of a letter.%'";
+    assert_eq!(value::<Option<String>>(&mut client, wrong), None);
 }

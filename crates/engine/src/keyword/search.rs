@@ -79,6 +79,9 @@ struct Compiled<'a> {
     is_cancelled: &'a dyn Fn() -> bool,
 }
 
+/// The documents of a list in each segment, if there is a list.
+type Listed<'a> = Option<&'a [Vec<DocId>]>;
+
 /// Takes a document and its score, if it matches, and gives the least score that matters from now on.
 type Take<'a> = &'a mut dyn FnMut(Option<(DocId, f32)>) -> Option<f32>;
 
@@ -137,7 +140,7 @@ impl<'a> Compiled<'a> {
         fields: &Fields,
         question: &Question,
         language: Option<Language>,
-        (within, visible): (Option<&[Vec<DocId>]>, Option<&[Vec<DocId>]>),
+        (within, visible): (Listed<'_>, Listed<'_>),
         is_cancelled: &'a dyn Fn() -> bool,
     ) -> Result<Self> {
         let scanned = scan(&question.query);
