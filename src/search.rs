@@ -19,6 +19,7 @@ mod wish;
 
 use crate::argument::Arguments;
 use crate::corpus::CorpusSpec;
+use crate::corpus::identity::in_own_snapshot;
 use crate::error::report;
 use crate::key::Key;
 use passage::Passage;
@@ -28,6 +29,7 @@ use pgrx::prelude::*;
 use rank::Ranked;
 use scope::Scope;
 use socle_core::{Error, Kind, Result};
+use std::ffi::CString;
 use trace::Trace;
 use wish::{MAX_CANDIDATES, Wish};
 
@@ -86,7 +88,7 @@ fn search_many(call: pg_sys::FunctionCallInfo) -> Result<Found, ErrorReport> {
 
 fn search_in(names: &[String], arguments: Arguments) -> Result<Vec<Passage>> {
     let Some(wish) = Wish::read(arguments)? else { return Ok(Vec::new()) };
-    run(&open(names)?, &wish, &mut Trace::default())
+    with_corpora(names, |corpora| run(corpora, &wish, &mut Trace::default()))
 }
 
 fn rows(passages: Vec<Passage>) -> Found {
@@ -115,18 +117,59 @@ fn rows(passages: Vec<Passage>) -> Found {
     }))
 }
 
-/// The corpora that are searched; says of each that is not complete that it is not.
+/// Does `work` with the corpora of these names, whose tables are held until the transaction ends; says of each that is not
+/// complete that it is not. Where one was made anew between the snapshot and now, in a later snapshot.
 ///
 /// # Errors
-/// `UnknownCorpus`; `NotInState` for a corpus whose tables are gone.
-pub fn open(names: &[String]) -> Result<Vec<CorpusSpec>> {
+/// `UnknownCorpus`; `NotInState` for a corpus whose tables are gone; `SnapshotTooOld` where the transaction has one snapshot.
+pub fn with_corpora<T>(names: &[String], mut work: impl FnMut(&[CorpusSpec]) -> Result<T>) -> Result<T> {
+    let mut opened = open(names);
+    // SAFETY: reads a variable of this process.
+    let may_look_again = unsafe { pg_sys::XactIsoLevel } < pg_sys::XACT_REPEATABLE_READ.cast_signed();
+    for _ in names {
+        match opened {
+            Err(error) if may_look_again && error.kind == Kind::SnapshotTooOld => {}
+            opened => return work(&opened?),
+        }
+        // What was in the way is held by now.
+        match in_own_snapshot(|| open(names).map(|corpora| work(&corpora))) {
+            Ok(result) => return result,
+            Err(error) => opened = Err(error),
+        }
+    }
+    work(&opened?)
+}
+
+fn open(names: &[String]) -> Result<Vec<CorpusSpec>> {
     let mut corpora = Vec::with_capacity(names.len());
     for name in names {
         let corpus = CorpusSpec::find_to_read(name)?;
         check(&corpus)?;
+        hold(&corpus)?;
         corpora.push(corpus);
     }
+    corpora.iter().for_each(say);
     Ok(corpora)
+}
+
+/// Holds the chunk table of a corpus until the transaction ends. What the snapshot says of the corpus, and its keyword index,
+/// must be of that table, whatever has its name by now.
+fn hold(corpus: &CorpusSpec) -> Result<()> {
+    let name = |text: &str| CString::new(text).unwrap_or_default();
+    let (schema, table) = (name(&corpus.chunk_schema), name(&corpus.chunk_table));
+    // SAFETY: both names are copied before they are dropped, and a name without privileges gives nothing but a lock that
+    // every reader takes.
+    let found = unsafe {
+        let table = pg_sys::makeRangeVar(pg_sys::pstrdup(schema.as_ptr()), pg_sys::pstrdup(table.as_ptr()), -1);
+        let lock = pg_sys::AccessShareLock.cast_signed();
+        pg_sys::RangeVarGetRelidExtended(table, lock, pg_sys::RVROption::RVR_MISSING_OK, None, std::ptr::null_mut())
+    };
+    if Some(found.to_u32()) == corpus.chunk {
+        return Ok(());
+    }
+    Err(Error::new(Kind::SnapshotTooOld, format!("corpus \"{}\" was made anew meanwhile", corpus.name))
+        .detail("The snapshot of this transaction still has what it was before.")
+        .hint("Run the transaction again."))
 }
 
 /// One corpus of a search, and the wish as it is granted there.
@@ -194,12 +237,17 @@ fn ranked(searched: &mut [Searched<'_>], wish: &Wish, trace: &mut Trace) -> Resu
     }
 }
 
-/// Says what the results do not show: that a corpus is not complete.
+/// Refuses a corpus whose tables are gone.
 fn check(corpus: &CorpusSpec) -> Result<()> {
     if corpus.chunk.is_none() || corpus.source.is_none() || corpus.change.is_none() || corpus.document.is_none() {
         return Err(Error::new(Kind::NotInState, format!("corpus \"{}\" lacks a table", corpus.name))
             .hint("See socle.corpus_status for the reason."));
     }
+    Ok(())
+}
+
+/// Says what the results do not show: that a corpus is not complete.
+fn say(corpus: &CorpusSpec) {
     match corpus.state.as_str() {
         "filling" => pgrx::notice!("corpus \"{}\" is still being filled", corpus.name),
         "paused" | "broken" => {
@@ -208,5 +256,4 @@ fn check(corpus: &CorpusSpec) -> Result<()> {
         }
         _ => {}
     }
-    Ok(())
 }

@@ -8,7 +8,7 @@ use super::scope::Scope;
 use super::trace::Trace;
 use super::vector_leg;
 use super::wish::{self, Mode, Wish};
-use super::{open, run};
+use super::{run, with_corpora};
 use crate::argument::Arguments;
 use crate::corpus::statement::{identifier, literal};
 use crate::corpus::{CorpusSpec, model_of};
@@ -86,8 +86,14 @@ fn evaluated(arguments: Arguments) -> Result<(Vec<Tally>, Vec<f64>)> {
     else {
         return Ok((Vec::new(), Vec::new()));
     };
-    let mut tallies = tallies(arguments)?;
-    let corpora = open(&[name])?;
+    with_corpora(&[name], |corpora| measured(corpora, tallies(arguments)?, (queries, judgments)))
+}
+
+fn measured(
+    corpora: &[CorpusSpec],
+    mut tallies: Vec<Tally>,
+    (queries, judgments): (pg_sys::Oid, pg_sys::Oid),
+) -> Result<(Vec<Tally>, Vec<f64>)> {
     let all = judged(&corpora[0], queries, judgments)?;
     let with_vectors = tallies.iter().find(|tally| tally.wish.mode.has_vectors()).map(|tally| tally.wish.clone());
     let mut index_recalls = Vec::new();
@@ -99,7 +105,7 @@ fn evaluated(arguments: Arguments) -> Result<(Vec<Tally>, Vec<f64>)> {
             pgrx::notice!("{done} of {} queries are evaluated", all.len());
         }
         read::in_memory_of_its_own(|| {
-            tallies.iter_mut().try_for_each(|tally| tally.search(&corpora, judged))?;
+            tallies.iter_mut().try_for_each(|tally| tally.search(corpora, judged))?;
             if let Some(wish) = &with_vectors {
                 index_recalls.extend(index_recall(&corpora[0], wish, &judged.query)?);
             }

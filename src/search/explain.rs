@@ -3,7 +3,7 @@
 
 use super::trace::{Line, Trace};
 use super::wish::Wish;
-use super::{open, run};
+use super::{run, with_corpora};
 use crate::argument::Arguments;
 use crate::error::report;
 use pgrx::pg_sys::panic::ErrorReport;
@@ -25,7 +25,7 @@ fn explain_search(call: pg_sys::FunctionCallInfo) -> Result<Explained, ErrorRepo
         };
         let mut trace = Trace { explained: true, chunk: arguments.long(CHUNK), ..Trace::default() };
         let begun = Instant::now();
-        let results = run(&open(&[corpus])?, &wish, &mut trace)?;
+        let results = with_corpora(&[corpus], |corpora| run(corpora, &wish, &mut trace))?;
         let total = Line {
             step: "total",
             milliseconds: Some(begun.elapsed().as_secs_f64() * 1e3),

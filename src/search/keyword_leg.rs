@@ -1,6 +1,6 @@
 //! The keyword leg: the best hits among the chunks that pass, and what the words say of those that the other leg has found.
 //!
-//! One look as a rule, and the complete list where what may be seen is far down in it.
+//! One look as a rule, and more of the list, or all, where what may be seen is far down in it.
 
 use super::keyword::{self, Question};
 use super::scope::Scope;
@@ -15,12 +15,11 @@ const VISIBLE: &str = include_str!("../../sql/search/visible.sql");
 /// Hits that are looked through before more are: this many times what is wanted, and at least so many.
 const FIRST_PASS: (usize, usize) = (10, 200);
 
-/// The second look is so many times as long: often one chunk that is gone, and still in its segment, is all that has to be
-/// made up for. The third has everything.
-const SECOND_PASS: u32 = 4;
+/// Each look is so many times as long as the one before, until it has everything: where one of a hundred passes, two do.
+const LATER_PASS: u32 = 16;
 
-/// Hits of one look that Postgres is asked about at a time.
-const SLICE: usize = 20_000;
+/// Hits that Postgres is asked about at a time.
+const SLICE: usize = 3_200;
 
 /// What the words say.
 #[derive(Debug, Default)]
@@ -93,8 +92,7 @@ pub fn hits(scope: &Scope<'_>, wish: &Wish, wanted: usize, found: &[(i64, f64)])
         }
         match hits.last() {
             Some((chunk, score)) if more && leg.hits.len() < wanted => {
-                let limit =
-                    if question.after.is_none() { question.limit.saturating_mul(SECOND_PASS) } else { MAX_HITS };
+                let limit = question.limit.saturating_mul(LATER_PASS).min(MAX_HITS);
                 question = Question { limit, after: Some((*score, *chunk)), score: Vec::new(), ..question };
                 looked.clear();
                 let answer = keyword::ask(scope.corpus, &scope.segments, wish, &question)?;

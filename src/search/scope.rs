@@ -15,7 +15,6 @@ use socle_core::protocol::SegmentDigest;
 use socle_core::search::filter::{self, ColumnKind, FilterColumn, Operators, Parameter};
 use socle_core::{Error, Kind, Result};
 use std::collections::HashSet;
-use std::ffi::CString;
 use std::rc::Rc;
 
 const MANY: &str = include_str!("../../sql/search/many.sql");
@@ -58,6 +57,7 @@ pub struct Scope<'a> {
     counted: Option<Vec<i64>>,
     vector: Option<Rc<[f32]>>,
     vector_type: pg_sys::Oid,
+    size: f64,
     condition: String,
     parameters: Vec<Parameter>,
     distance: String,
@@ -69,7 +69,6 @@ impl<'a> Scope<'a> {
     /// # Errors
     /// What the filter is refused for; privileges that the caller lacks are raised.
     pub fn new(corpus: &'a CorpusSpec, wish: &Wish) -> Result<Self> {
-        hold(corpus)?;
         let source = pg_sys::Oid::from(corpus.source.unwrap_or_default());
         let (condition, parameters) = match &wish.filter {
             Some(filter) => {
@@ -81,9 +80,9 @@ impl<'a> Scope<'a> {
         };
         let chunk = pg_sys::Oid::from(corpus.chunk.unwrap_or_default());
         let types = read::rows(TYPES, &[chunk.into(), source.into()], 1, |row| {
-            (row.get::<String>(1), row.get::<pg_sys::Oid>(2), row.get::<bool>(3))
+            (row.get::<String>(1), row.get::<pg_sys::Oid>(2), row.get::<bool>(3), row.get::<f64>(4))
         })?;
-        let Some((Some(schema), Some(vector_type), secured)) = types.into_iter().next() else {
+        let Some((Some(schema), Some(vector_type), secured, size)) = types.into_iter().next() else {
             return Err(Error::new(Kind::NotInState, format!("corpus \"{}\" has no vectors", corpus.name))
                 .hint("See socle.corpus_status for the reason."));
         };
@@ -97,6 +96,7 @@ impl<'a> Scope<'a> {
             counted: None,
             vector: None,
             vector_type,
+            size: size.unwrap_or_default(),
             condition,
             parameters,
             distance: distance(corpus, &schema),
@@ -137,6 +137,11 @@ impl<'a> Scope<'a> {
     /// The type of the vectors of the corpus.
     pub fn vector_type(&self) -> pg_sys::Oid {
         self.vector_type
+    }
+
+    /// About how many chunks the corpus has, as the planner knows it.
+    pub fn size(&self) -> f64 {
+        self.size
     }
 
     /// The chunks that alone may be hits of words, where they are listed.
@@ -229,26 +234,6 @@ impl<'a> Scope<'a> {
     pub fn fresh_at(&self) -> Option<TimestampWithTimeZone> {
         self.freshness.0
     }
-}
-
-/// Holds the chunk table of a corpus until the transaction ends. What the snapshot says of the corpus, and its keyword index,
-/// must be of that table, whatever has its name by now.
-fn hold(corpus: &CorpusSpec) -> Result<()> {
-    let name = |text: &str| CString::new(text).unwrap_or_default();
-    let (schema, table) = (name(&corpus.chunk_schema), name(&corpus.chunk_table));
-    // SAFETY: both names are copied before they are dropped, and a name without privileges gives nothing but a lock that
-    // every reader takes.
-    let found = unsafe {
-        let table = pg_sys::makeRangeVar(pg_sys::pstrdup(schema.as_ptr()), pg_sys::pstrdup(table.as_ptr()), -1);
-        let lock = pg_sys::AccessShareLock.cast_signed();
-        pg_sys::RangeVarGetRelidExtended(table, lock, pg_sys::RVROption::RVR_MISSING_OK, None, std::ptr::null_mut())
-    };
-    if Some(found.to_u32()) == corpus.chunk {
-        return Ok(());
-    }
-    Err(Error::new(Kind::SnapshotTooOld, format!("corpus \"{}\" was made anew meanwhile", corpus.name))
-        .detail("The snapshot of this transaction still has what it was before.")
-        .hint("Run the transaction again."))
 }
 
 /// See [`Scope::fresh_at`].

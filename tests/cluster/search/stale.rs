@@ -2,7 +2,7 @@
 
 use super::{MODES, found, value, wait, with_papers};
 use postgres::Client;
-use socle_tests::Raise;
+use socle_tests::{Raise, eventually};
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -114,10 +114,21 @@ fn a_snapshot_older_than_the_corpus_mixes_nothing() {
     let mut old = cluster.connect();
     old.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT").unwrap();
     assert_eq!(value::<i32>(&mut old, "SELECT 1"), 1);
-    // As when altered documents take the place of what was there; that waits for a snapshot like this one, as a rule.
-    client
-        .batch_execute("ALTER TABLE paper_chunk RENAME TO former_chunk; CREATE TABLE paper_chunk (LIKE former_chunk)")
-        .unwrap();
+    let all: i64 = value(&mut client, "SELECT count(*) FROM socle.search('paper', 'fox', mode => 'keyword')");
+    // Its snapshot is taken before, and what it searches in is looked up after.
+    let slow = "SELECT count(*) FROM pg_sleep(2) s, LATERAL socle.search('paper', 'fox' || s::text, mode => 'keyword')";
+    std::thread::scope(|scope| {
+        let counted = scope.spawn(|| value::<i64>(&mut cluster.connect(), slow));
+        let asleep = "SELECT true FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND query LIKE '%LATERAL%'";
+        eventually("the statement has begun", || client.query_opt(asleep, &[]).unwrap());
+        // As when altered documents take the place of what was there; that waits for a snapshot like the other, as a rule.
+        client
+            .batch_execute(
+                "ALTER TABLE paper_chunk RENAME TO former_chunk; CREATE TABLE paper_chunk (LIKE former_chunk)",
+            )
+            .unwrap();
+        assert_eq!(counted.join().unwrap(), all);
+    });
     let sql = "SELECT * FROM socle.search('paper', 'fox', mode => 'keyword')";
     let (code, message, ..) = socle_tests::error_of(&old.query(sql, &[]).unwrap_err());
     assert_eq!((code.as_str(), message.as_str()), ("40001", "corpus \"paper\" was made anew meanwhile"));
