@@ -32,7 +32,7 @@ pub fn measure(directory: &Path) {
     FUSIONS.iter().for_each(|fusion| evaluate(&mut client, "{hybrid}", fusion, None));
     if is_english {
         client.execute("SELECT socle.register_model('rerank', $1)", &[&RERANK_MODEL]).unwrap();
-        evaluate(&mut client, "{keyword,hybrid}", FUSIONS[0], Some("rerank"));
+        evaluate(&mut client, "{hybrid}", FUSIONS[0], Some("rerank"));
     }
     client.batch_execute("DROP TABLE judged_text CASCADE; DROP TABLE judged_query, judged_grade").unwrap();
 }

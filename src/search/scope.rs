@@ -57,7 +57,6 @@ pub struct Scope<'a> {
     counted: Option<Vec<i64>>,
     vector: Option<Rc<[f32]>>,
     vector_type: pg_sys::Oid,
-    size: f64,
     condition: String,
     parameters: Vec<Parameter>,
     distance: String,
@@ -80,9 +79,9 @@ impl<'a> Scope<'a> {
         };
         let chunk = pg_sys::Oid::from(corpus.chunk.unwrap_or_default());
         let types = read::rows(TYPES, &[chunk.into(), source.into()], 1, |row| {
-            (row.get::<String>(1), row.get::<pg_sys::Oid>(2), row.get::<bool>(3), row.get::<f64>(4))
+            (row.get::<String>(1), row.get::<pg_sys::Oid>(2), row.get::<bool>(3))
         })?;
-        let Some((Some(schema), Some(vector_type), secured, size)) = types.into_iter().next() else {
+        let Some((Some(schema), Some(vector_type), secured)) = types.into_iter().next() else {
             return Err(Error::new(Kind::NotInState, format!("corpus \"{}\" has no vectors", corpus.name))
                 .hint("See socle.corpus_status for the reason."));
         };
@@ -96,7 +95,6 @@ impl<'a> Scope<'a> {
             counted: None,
             vector: None,
             vector_type,
-            size: size.unwrap_or_default(),
             condition,
             parameters,
             distance: distance(corpus, &schema),
@@ -137,11 +135,6 @@ impl<'a> Scope<'a> {
     /// The type of the vectors of the corpus.
     pub fn vector_type(&self) -> pg_sys::Oid {
         self.vector_type
-    }
-
-    /// About how many chunks the corpus has, as the planner knows it.
-    pub fn size(&self) -> f64 {
-        self.size
     }
 
     /// The chunks that alone may be hits of words, where they are listed.

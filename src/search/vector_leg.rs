@@ -14,10 +14,6 @@ const NEAREST_OF: &str = include_str!("../../sql/search/nearest_of.sql");
 /// The least width of a search in the vector index, and pgvector's greatest (`hnsw.ef_search`).
 const EF_SEARCH: (usize, usize) = (100, 1_000);
 
-/// Chunks up to which the least width is wide enough. Beyond, it is doubled for ten times as many: on a million chunks a
-/// width of 100 found nine tenths of what it found on a hundred thousand.
-const NARROW: f64 = 100_000.0;
-
 /// How the nearest chunks were found.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Path {
@@ -99,9 +95,7 @@ fn run(scope: &Scope<'_>, statement: &str, chunks: &[i64], count: usize) -> Resu
 /// Has pgvector look at as many candidates as are wanted and go on while a filter takes them away, and keeps the compiler
 /// out of statements that take a millisecond.
 fn with_settings<T>(scope: &Scope<'_>, count: usize, work: impl FnOnce() -> T) -> T {
-    let least = EF_SEARCH.0 as f64 * (scope.size() / NARROW).max(1.0).log10().exp2();
-    let width = count.max(least as usize).min(EF_SEARCH.1);
-    let width = CString::new(width.to_string()).unwrap_or_default();
+    let width = CString::new(count.clamp(EF_SEARCH.0, EF_SEARCH.1).to_string()).unwrap_or_default();
     let settings: [(&CStr, &CStr); 3] =
         [(c"hnsw.ef_search", &width), (c"hnsw.iterative_scan", c"relaxed_order"), (c"jit", c"off")];
     // SAFETY: looks up a function of pgvector's, which loads its library wherever that lies: without it the settings would be

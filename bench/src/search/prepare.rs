@@ -108,6 +108,7 @@ pub fn corpus(client: &mut Client, model: &str, documents: &Documents) -> Option
     assert_eq!((embedded, written), (0, 1), "the worker did not find the chunks");
     // Not while queries are timed.
     client.batch_execute("VACUUM ANALYZE bench_chunk, bench_change, bench_document").unwrap();
+    client.batch_execute("CHECKPOINT").unwrap();
     let sizes = "SELECT pg_relation_size('bench_chunk_embedding_idx'), pg_relation_size('bench_words_idx'),
                  (SELECT sum(pg_column_size(words)) FROM bench_words), sum(octet_length(bytes)), count(DISTINCT digest)
                  FROM socle.keyword_file WHERE corpus = 'bench'";
