@@ -11,12 +11,16 @@ use crate::embed::requests;
 use socle_core::model::ModelSpec;
 use socle_core::protocol::{Request, Response};
 use socle_core::search::diversity::diversify;
+use socle_core::search::fusion::standard_scores;
 use socle_core::{Error, Kind, Result};
 use std::collections::{HashMap, HashSet};
 
 const DOCUMENTS: &str = include_str!("../../sql/search/documents.sql");
 const KEYS: &str = include_str!("../../sql/search/keys.sql");
 const VECTORS: &str = include_str!("../../sql/search/vectors.sql");
+
+/// How much the cross-encoder counts against the first ranking.
+const RERANK_WEIGHT: f64 = 0.5;
 
 /// Chosen candidates with the number of their corpus, best first.
 ///
@@ -37,7 +41,7 @@ pub fn select(
     }
     if let Some(least) = wish.min_score {
         let there = trace.has(&ranked);
-        ranked.retain(|(_, ranked)| ranked.score >= least);
+        ranked.retain(|(_, ranked)| ranked.rerank.unwrap_or(ranked.score) >= least);
         trace.lost(there, &ranked, || format!("its score is below min_score, {least}"));
     }
     let there = trace.has(&ranked);
@@ -99,7 +103,8 @@ pub fn one_of_each_document(scopes: &[&Scope<'_>], ranked: Vec<(usize, Ranked)>)
         .collect())
 }
 
-/// Scores of a cross-encoder instead of those of the fusion.
+/// Scores of a cross-encoder and those of the first ranking, both as standard scores: together they rank better than the
+/// cross-encoder alone, which knows nothing of the collection.
 fn rerank(
     scopes: &[Scope<'_>],
     ranked: Vec<(usize, Ranked)>,
@@ -125,7 +130,6 @@ fn rerank(
     client::exchange(requests.len(), &request, &mut |number, mut answers| match answers.pop() {
         Some(Response::Scores(scores)) if scores.len() == requests[number].len() => {
             for ((_, ranked), score) in ranked[requests[number].clone()].iter_mut().zip(scores) {
-                ranked.score = f64::from(score);
                 ranked.rerank = Some(f64::from(score));
             }
             Ok(())
@@ -133,6 +137,12 @@ fn rerank(
         Some(Response::Failed { error, .. }) => Err(error),
         _ => Err(client::unexpected()),
     })?;
+    let first: Vec<f64> = ranked.iter().map(|(_, ranked)| ranked.score).collect();
+    let anew: Vec<f64> = ranked.iter().map(|(_, ranked)| ranked.rerank.unwrap_or(f64::NAN)).collect();
+    let both = standard_scores(&first).into_iter().zip(standard_scores(&anew));
+    for ((_, ranked), (first, anew)) in ranked.iter_mut().zip(both) {
+        ranked.score = (1.0 - RERANK_WEIGHT) * first + RERANK_WEIGHT * anew;
+    }
     ranked.sort_by(|a, b| b.1.score.total_cmp(&a.1.score));
     Ok(ranked)
 }

@@ -49,7 +49,7 @@ const UNSAFE: [&str; 41] = [
     "src/read.rs",
     "src/model.rs",
     "src/postgres_version.rs",
-    "src/search/scope.rs",
+    "src/search.rs",
     "src/search/vector_leg.rs",
     "src/setting.rs",
     "src/supervisor.rs",

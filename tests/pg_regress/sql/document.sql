@@ -22,6 +22,6 @@ RESET socle.max_document_bytes;
 SET socle.max_input_bytes = 10;
 SELECT * FROM error_of($$SELECT socle.extract_text('eleven byte')$$);
 RESET socle.max_input_bytes;
-SELECT code, message FROM error_of($$SET socle.extract_timeout = 0$$);
+SELECT code FROM error_of($$SET socle.extract_timeout = 0$$);
 -- The planner takes it for what it is.
 SELECT count(*) FROM generate_series(1, 3) i WHERE socle.extract_text(convert_to('row ' || i, 'UTF8')) LIKE '%2';

@@ -159,6 +159,25 @@ pub fn fuse(
     Ok(fused)
 }
 
+/// How many standard deviations each score is above the mean of all; 0 where all are equal. What is not a number counts as
+/// the least.
+pub fn standard_scores(scores: &[f64]) -> Vec<f64> {
+    let least = scores.iter().copied().filter(|score| score.is_finite()).fold(f64::INFINITY, f64::min);
+    let known: Vec<f64> = scores
+        .iter()
+        .map(|score| if score.is_finite() { *score } else { least })
+        .filter(|score| score.is_finite())
+        .collect();
+    if known.len() < scores.len() {
+        return vec![0.0; scores.len()];
+    }
+    let mean = mean(&known);
+    let deviation = (known.iter().map(|score| (score - mean).powi(2)).sum::<f64>() / known.len().max(1) as f64).sqrt();
+    let largest = known.iter().fold(0.0_f64, |largest, score| largest.max(score.abs()));
+    let scale = if deviation <= EQUAL * largest { f64::INFINITY } else { deviation };
+    known.iter().map(|score| (score - mean) / scale).collect()
+}
+
 /// What the scores of a leg are measured against.
 struct Leg {
     scale: Scale,
@@ -247,6 +266,17 @@ mod tests {
 
     fn order(fused: &[Fused]) -> Vec<i64> {
         fused.iter().map(|hit| hit.chunk_id).collect()
+    }
+
+    #[test]
+    fn standard_scores_do_not_depend_on_scale() {
+        let scores = standard_scores(&[1.0, 3.0, 2.0]);
+        assert_eq!(scores, standard_scores(&[110.0, 130.0, 120.0]));
+        assert!((scores[1] - 1.5_f64.sqrt()).abs() < 1e-12 && scores[2] == 0.0);
+        assert_eq!(standard_scores(&[5.0, 5.0]), [0.0, 0.0]);
+        assert_eq!(standard_scores(&[f64::NAN, 1.0, 2.0]), standard_scores(&[1.0, 1.0, 2.0]));
+        assert_eq!(standard_scores(&[f64::NAN]), [0.0]);
+        assert_eq!(standard_scores(&[]), [0.0; 0]);
     }
 
     #[test]
