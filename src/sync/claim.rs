@@ -1,6 +1,6 @@
 //! Which documents a worker works on: taken, extended, handed back, failed, each in a short transaction of its own.
 
-use super::transaction::{Trouble, as_corpus_owner, hold_source, transaction};
+use super::transaction::{Trouble, as_corpus_owner, transaction};
 use crate::corpus::CorpusSpec;
 use crate::{query, setting};
 use pgrx::Uuid;
@@ -74,10 +74,6 @@ pub enum Claimed {
 /// Whatever Postgres raises.
 pub fn claim(corpus: &CorpusSpec, owner: pg_sys::Oid, change: pg_sys::Oid) -> Result<Claimed, Trouble> {
     transaction(|| {
-        // Tables before the row that is locked next: `drop_corpus` has them in that order.
-        hold_source(corpus);
-        // SAFETY: as the statements below lock it, until the transaction ends.
-        unsafe { pg_sys::LockRelationOid(change, pg_sys::RowExclusiveLock.cast_signed()) };
         if state(&corpus.name)?.as_ref() != Some(&corpus.state) || !take_lock(change)? {
             return Ok(Claimed::Nothing { waiting: true });
         }

@@ -3,7 +3,7 @@
 
 use super::claim::{self, Claim, LEASE_SECONDS};
 use super::content::{self, Content};
-use super::transaction::{Trouble, as_corpus_owner, hold_source, transaction};
+use super::transaction::{Trouble, as_corpus_owner, transaction};
 use super::{Failure, Job};
 use crate::embed::requests;
 use crate::{client, setting};
@@ -110,7 +110,6 @@ pub fn sizes(job: &Job, claims: &[Claim]) -> Result<Vec<u64>, Trouble> {
     let leaders: Vec<i64> = claims.iter().map(|claim| claim.leader).collect();
     let sql = job.corpus.sql(SIZE);
     let sizes: HashMap<i64, i64> = transaction(|| {
-        hold_source(&job.corpus);
         as_corpus_owner(job.owner, || {
             Spi::connect(|client| {
                 let rows = client.select(sql.as_str(), None, &[leaders.clone().into()])?;
@@ -128,7 +127,6 @@ pub fn read(job: &Job, claims: &[Claim]) -> Result<Vec<Document>, Trouble> {
     let sql = job.corpus.sql(READ);
     let limit = setting::max_document_bytes() as i64;
     transaction(|| {
-        hold_source(&job.corpus);
         as_corpus_owner(job.owner, || {
             Spi::connect(|client| {
                 let mut documents = Vec::with_capacity(claims.len());

@@ -5,7 +5,7 @@
 //! as long as the chunk is there.
 
 use super::index::Finished;
-use super::transaction::{Trouble, as_corpus_owner, hold_source, transaction};
+use super::transaction::{Trouble, as_corpus_owner, transaction};
 use super::{claim, merge, turn};
 use crate::corpus::CorpusSpec;
 use crate::search::keyword::{digests, is_intact, parts, with_segments};
@@ -211,7 +211,6 @@ fn texts(corpus: &CorpusSpec, owner: pg_sys::Oid, chunks: &[i64]) -> Result<Vec<
     let template = corpus.parsed_template()?;
     let sql = corpus.sql(CHUNKS);
     transaction(|| {
-        hold_source(corpus);
         as_corpus_owner(owner, || {
             Ok(read::rows(&sql, &[chunks.to_vec().into()], 0, |row| {
                 let headings: Vec<String> =

@@ -1,6 +1,5 @@
 //! Transactions of a sync worker: short, each ended here whatever happens in it.
 
-use crate::corpus::CorpusSpec;
 use crate::corpus::identity::as_restricted_owner;
 use crate::error::sqlstate_text;
 use crate::setting;
@@ -102,15 +101,6 @@ pub fn transaction<T>(work: impl FnOnce() -> Result<T, Trouble>) -> Result<T, Tr
         unsafe { pg_sys::AbortCurrentTransaction() };
     }
     result
-}
-
-/// Locks the source before a table of the corpus is touched: whoever drops or alters either has them in that order, and so have
-/// the triggers of a writer.
-pub fn hold_source(corpus: &CorpusSpec) {
-    if let Some(source) = corpus.source {
-        // SAFETY: as every reader locks it, until the transaction ends; a table that is gone has nobody else who does.
-        unsafe { pg_sys::LockRelationOid(source.into(), pg_sys::AccessShareLock.cast_signed()) };
-    }
 }
 
 /// Does `work` inside a transaction as the owner of a corpus, under settings that nothing of his can change for others.

@@ -51,33 +51,6 @@ fn workers_die_and_the_server_stops_in_the_middle() {
     settle(&mut cluster.connect());
 }
 
-/// `drop_corpus` locks source, tables and row in this order: a worker that had the row would be in its way for good.
-#[test]
-fn a_worker_that_waits_for_a_table_holds_no_row() {
-    let (cluster, mut client) = with_corpus(3);
-    let mut writer = cluster.connect();
-    writer.batch_execute("BEGIN; UPDATE article SET body = body || '!'").unwrap();
-    std::thread::scope(|scope| {
-        let locked = scope.spawn(|| {
-            client.batch_execute("BEGIN; LOCK TABLE article, handbook_change IN ACCESS EXCLUSIVE MODE").unwrap();
-            client
-        });
-        let mut witness = cluster.connect();
-        let waits = |witness: &mut Client, who: &str| {
-            let sql = format!(
-                "SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE NOT l.granted AND a.backend_type = '{who}')"
-            );
-            value::<bool>(witness, &sql).then_some(())
-        };
-        eventually("the lock is waited for", || waits(&mut witness, "client backend"));
-        writer.batch_execute("COMMIT").unwrap();
-        let mut client = locked.join().unwrap();
-        eventually("a worker waits", || waits(&mut witness, "socle sync"));
-        client.batch_execute("SELECT FROM socle.corpus FOR UPDATE NOWAIT; COMMIT").unwrap();
-        settle(&mut client);
-    });
-}
-
 #[test]
 fn a_terminated_worker_is_replaced() {
     let (_cluster, mut client) = with_corpus(3);
