@@ -3,7 +3,7 @@
 
 use super::Searched;
 use super::keyword::{Hits, Question};
-use super::keyword_leg::{depth, first_question};
+use super::keyword_leg::first_question;
 use super::trace::Trace;
 use super::wish::{Mode, Wish};
 use crate::client;
@@ -97,7 +97,7 @@ fn converse(searched: &mut [Searched<'_>], wish: &Wish, meanings: &mut [Meaning<
         .iter()
         .enumerate()
         .filter(|(_, searched)| is_asked(searched))
-        .map(|(at, searched)| (at, first_question(&searched.scope, wish, depth(wish))))
+        .map(|(at, searched)| (at, first_question(&searched.scope, wish, wish.depth())))
         .collect();
     let request = |number: usize| match number.checked_sub(models.len()) {
         None => embedding(&models[number].1, &wish.query),

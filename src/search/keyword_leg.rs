@@ -7,7 +7,6 @@ use super::scope::Scope;
 use super::wish::Wish;
 use socle_core::Result;
 use socle_core::protocol::MAX_HITS;
-use socle_core::search::fusion::REFERENCE_DEPTH;
 use std::collections::{HashMap, HashSet};
 
 const VISIBLE: &str = include_str!("../../sql/search/visible.sql");
@@ -28,7 +27,7 @@ pub struct KeywordLeg {
     pub hits: Vec<(i64, f64)>,
     /// The cosine similarities of these; NaN without a vector of the query.
     pub similarities: HashMap<i64, f64>,
-    /// The scores of chunks of the other leg; none for those that no word matches.
+    /// The scores of chunks that the other leg may have found; none for those that no word matches.
     pub scores: HashMap<i64, f64>,
     /// Chunks of the other leg that an operator of the query forbids.
     pub refused: HashSet<i64>,
@@ -43,11 +42,6 @@ pub fn first_question(scope: &Scope<'_>, wish: &Wish, wanted: usize) -> Question
     Question { limit, after: None, restrict: scope.listed().cloned(), score: Vec::new() }
 }
 
-/// Candidates of a leg: never fewer than normalisation looks at.
-pub fn depth(wish: &Wish) -> usize {
-    wish.candidate_count.max(REFERENCE_DEPTH)
-}
-
 /// The best `wanted` hits that pass, and what the words say of the chunks that the vector leg has `found`.
 ///
 /// # Errors
@@ -56,28 +50,28 @@ pub fn hits(scope: &Scope<'_>, wish: &Wish, wanted: usize, found: &[(i64, f64)])
     let mut question = first_question(scope, wish, wanted);
     let mut leg = KeywordLeg::default();
     let mut visible: HashMap<i64, f64> = found.iter().copied().collect();
+    let mut looked: HashSet<i64> = HashSet::new();
+    let (mut hits, mut more) = (Vec::new(), true);
+    question.score = found.iter().map(|(chunk, _)| *chunk).collect();
     let ahead = scope.ahead.as_ref().filter(|ahead| ahead.limit == question.limit);
-    let (mut hits, mut more) = match ahead {
-        Some(ahead) => {
-            visible.extend(ahead.visible(scope.vector().unwrap_or_default()));
-            (ahead.hits.hits.clone(), ahead.hits.more)
-        }
-        None => (Vec::new(), true),
-    };
-    let known: HashSet<i64> = hits.iter().map(|(chunk, _)| *chunk).collect();
-    question.score = found.iter().map(|(chunk, _)| *chunk).filter(|chunk| !known.contains(chunk)).collect();
-    let is_answered = ahead.is_some();
-    if !is_answered || !question.score.is_empty() {
-        let limit = if is_answered { 0 } else { question.limit };
-        let answer = keyword::ask(scope.corpus, &scope.segments, wish, &Question { limit, ..question.clone() })?;
-        leg.scores = answer.scores.iter().map(|(chunk, score)| (*chunk, f64::from(*score))).collect();
+    if let Some(ahead) = ahead {
+        visible.extend(ahead.visible(scope.vector().unwrap_or_default()));
+        (hits, more) = (ahead.hits.hits.clone(), ahead.hits.more);
+        looked.extend(hits.iter().map(|(chunk, _)| *chunk));
+        leg.scores = hits.iter().map(|(chunk, score)| (*chunk, f64::from(*score))).collect();
+        question.score.retain(|chunk| !looked.contains(chunk));
+        question.limit = 0;
+    }
+    if question.limit > 0 || !question.score.is_empty() {
+        let answer = keyword::ask(scope.corpus, &scope.segments, wish, &question)?;
+        leg.scores.extend(answer.scores.iter().map(|(chunk, score)| (*chunk, f64::from(*score))));
         leg.refused = answer.refused.into_iter().collect();
         leg.has_phrases = answer.has_phrases;
-        if !is_answered {
+        if ahead.is_none() {
             (hits, more) = (answer.hits, answer.more);
         }
     }
-    let mut looked: HashSet<i64> = if is_answered { known } else { HashSet::new() };
+    question.limit = ahead.map_or(question.limit, |ahead| ahead.limit);
     loop {
         for slice in hits.chunks(SLICE) {
             let unknown = |chunk: &i64| !visible.contains_key(chunk) && !looked.contains(chunk);
@@ -101,9 +95,7 @@ pub fn hits(scope: &Scope<'_>, wish: &Wish, wanted: usize, found: &[(i64, f64)])
             _ => break,
         }
     }
-    for (chunk, score) in leg.hits.drain(leg.hits.len().min(wanted)..) {
-        leg.scores.insert(chunk, score);
-    }
+    leg.hits.truncate(wanted);
     Ok(leg)
 }
 

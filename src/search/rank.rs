@@ -1,6 +1,6 @@
 //! From two lists to one: candidates of both legs without what is stale, fused, ranked anew, thinned out.
 
-use super::keyword_leg::{self, KeywordLeg, depth};
+use super::keyword_leg::{self, KeywordLeg};
 use super::scope::Scope;
 use super::trace::Trace;
 use super::vector_leg;
@@ -57,7 +57,7 @@ struct Legs {
 /// # Errors
 /// As the legs.
 pub fn rank(scope: &Scope<'_>, wish: &Wish, trace: &mut Trace) -> Result<(Vec<Ranked>, bool)> {
-    let depth = depth(wish);
+    let depth = wish.depth();
     let mut wanted = depth;
     let mut legs = candidates(scope, wish, (wanted, depth), trace)?;
     for _ in 1..MAX_ROUNDS {

@@ -3,7 +3,7 @@
 use crate::argument::Arguments;
 use crate::model;
 use socle_core::model::ModelSpec;
-use socle_core::search::fusion::Fusion;
+use socle_core::search::fusion::{Fusion, REFERENCE_DEPTH};
 use socle_core::{Error, Kind, Result, language};
 use std::ops::RangeInclusive;
 
@@ -163,6 +163,11 @@ impl Wish {
         wish.vector_optional = arguments.boolean(16).unwrap_or_default();
         wish.check()?;
         Ok(Some(wish))
+    }
+
+    /// What each leg is looked through for: never fewer than normalisation looks at.
+    pub fn depth(&self) -> usize {
+        self.candidate_count.max(REFERENCE_DEPTH)
     }
 
     /// # Errors

@@ -109,7 +109,8 @@ fn a_hit_in_a_pdf_names_the_page() {
     let pdf =
         std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../crates/extract/tests/files/handbook.pdf")).unwrap();
     client.execute("UPDATE file SET data = $1, name = 'handbook.pdf', mime = 'application/pdf'", &[&pdf]).unwrap();
-    settle(&mut client);
+    // The words of a first fill follow its chunks.
+    client.batch_execute("CALL socle.sync_corpus('files')").unwrap();
     let sql =
         "SELECT page, heading_path[1], content FROM socle.search('files', $1, mode => 'keyword', result_limit => 1)";
     let extracted = "SELECT page FROM socle.extract($1) WHERE position($2 IN content) > 0 ORDER BY ordinal LIMIT 1";

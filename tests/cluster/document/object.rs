@@ -2,7 +2,7 @@
 
 use super::value;
 use postgres::{Client, NoTls};
-use socle_tests::{Cluster, error_of};
+use socle_tests::{Cluster, error_of, eventually};
 
 fn waits(client: &mut Client) -> bool {
     value(client, "SELECT socle.wait_for_corpus('files', '2 minutes')")
@@ -43,10 +43,12 @@ fn a_file_beyond_the_limit_is_never_fetched() {
     let before: i64 = value(&mut client, fetched);
     let problems = "SELECT count(*) FROM socle.verify_corpus('files')";
     assert_eq!(value::<i64>(&mut client, problems), 1);
+    client.batch_execute("SELECT pg_stat_force_next_flush()").unwrap();
+    let looked = "SELECT heap_blks_read + heap_blks_hit FROM pg_statio_user_tables WHERE relname = 'file'";
+    let seen: i64 = value(&mut client, looked);
     client.batch_execute("SELECT socle.retry_failed('files')").unwrap();
     assert!(!waits(&mut client));
-    client.batch_execute("SELECT pg_stat_force_next_flush()").unwrap();
-    std::thread::sleep(std::time::Duration::from_secs(2));
+    eventually("what the worker has read is counted", || (value::<i64>(&mut client, looked) > seen).then_some(()));
     assert_eq!(value::<i64>(&mut client, fetched), before);
     client.batch_execute("UPDATE file SET data = 'now small' WHERE id = 2").unwrap();
     assert!(waits(&mut client));
@@ -66,8 +68,11 @@ fn a_large_object_beyond_the_limit_is_not_read() {
     assert_eq!((id.as_str(), state.as_str()), ("2", "54000"));
     assert!(message.starts_with("document has more than 1000 bytes, the limit is 1000"), "{message}");
     client.batch_execute("ALTER SYSTEM SET socle.max_document_bytes = 100000").unwrap();
-    client.batch_execute("SELECT pg_reload_conf(); SELECT socle.retry_failed('files')").unwrap();
-    assert!(waits(&mut client));
+    client.batch_execute("SELECT pg_reload_conf()").unwrap();
+    eventually("a worker has the new limit", || {
+        client.batch_execute("SELECT socle.retry_failed('files')").unwrap();
+        waits(&mut client).then_some(())
+    });
     assert_eq!(value::<i64>(&mut client, "SELECT count(DISTINCT source_id) FROM files_chunk"), 2);
 }
 

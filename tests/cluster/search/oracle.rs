@@ -212,7 +212,7 @@ impl Case {
 
 fn search(client: &mut Client, case: &Case) -> Result<Vec<postgres::Row>, postgres::Error> {
     let sql = format!(
-        "SELECT chunk_id, source_key::text, title, content, highlighted, score, vector_rank FROM socle.search({})",
+        "SELECT chunk_id, source_key::text, title, content, highlighted, score, keyword_score FROM socle.search({})",
         case.arguments()
     );
     client.batch_execute(&format!("SET ROLE {}", case.role)).unwrap();
@@ -234,6 +234,12 @@ fn check(client: &mut Client, case: &Case, papers: &HashMap<String, (String, Str
         assert_eq!((row.get::<_, &str>(2), &content), (title.as_str(), body), "{}", case.words());
         let plain = row.get::<_, String>(4).replace("<mark>", "").replace("</mark>", "");
         assert_eq!(plain, content, "{}", case.words());
+        // Whichever leg has found it.
+        if case.mode != "vector"
+            && QUERIES[case.query].1.split('|').any(|word| !word.is_empty() && content.contains(word))
+        {
+            assert!(row.get::<_, Option<f64>>(6).is_some(), "no score of words for {content}: {}", case.words());
+        }
     }
     let limit = usize::try_from(case.limit).unwrap();
     let scores: Vec<f64> = found.iter().map(|row| row.get(5)).collect();
@@ -323,7 +329,7 @@ fn random_cases(client: &mut Client) {
             filter: chance.of(&FILTERS),
             query: chance.below(QUERIES.len()),
             mode: chance.of(&super::MODES),
-            limit: chance.of(&[1, 3, 10, 25, 150]),
+            limit: chance.of(&[1, 3, 10, 25, 150, 400]),
             options: chance.of(&OPTIONS),
         };
         let weighs = case.options.contains("keyword_weight") || case.options.contains("statistics");

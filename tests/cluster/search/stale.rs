@@ -115,16 +115,18 @@ fn a_snapshot_older_than_the_corpus_mixes_nothing() {
     old.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT").unwrap();
     assert_eq!(value::<i32>(&mut old, "SELECT 1"), 1);
     let all: i64 = value(&mut client, "SELECT count(*) FROM socle.search('paper', 'fox', mode => 'keyword')");
-    // Its snapshot is taken before, and what it searches in is looked up after.
-    let slow = "SELECT count(*) FROM pg_sleep(2) s, LATERAL socle.search('paper', 'fox' || s::text, mode => 'keyword')";
+    // Its snapshot is taken before, and what it searches in is looked up after it has waited for the lock.
+    let late = "SELECT count(*) FROM pg_advisory_lock(7) l, LATERAL socle.search('paper', 'fox' || l::text, mode => 'keyword')";
+    client.batch_execute("SELECT pg_advisory_lock(7)").unwrap();
     std::thread::scope(|scope| {
-        let counted = scope.spawn(|| value::<i64>(&mut cluster.connect(), slow));
-        let asleep = "SELECT true FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND query LIKE '%LATERAL%'";
-        eventually("the statement has begun", || client.query_opt(asleep, &[]).unwrap());
+        let counted = scope.spawn(|| value::<i64>(&mut cluster.connect(), late));
+        let waits = "SELECT true FROM pg_stat_activity WHERE wait_event = 'advisory' AND query LIKE '%LATERAL%'";
+        eventually("the statement has begun", || client.query_opt(waits, &[]).unwrap());
         // As when altered documents take the place of what was there; that waits for a snapshot like the other, as a rule.
         client
             .batch_execute(
-                "ALTER TABLE paper_chunk RENAME TO former_chunk; CREATE TABLE paper_chunk (LIKE former_chunk)",
+                "ALTER TABLE paper_chunk RENAME TO former_chunk; CREATE TABLE paper_chunk (LIKE former_chunk);
+                 SELECT pg_advisory_unlock(7)",
             )
             .unwrap();
         assert_eq!(counted.join().unwrap(), all);
