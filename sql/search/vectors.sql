@@ -1,1 +1,1 @@
-SELECT k.chunk_id, k.embedding::real[] FROM {chunk} k WHERE k.chunk_id = ANY ($2)
+SELECT k.chunk_id, k.embedding FROM {chunk} k WHERE k.chunk_id = ANY ($2)

@@ -285,6 +285,7 @@ impl ChangeLog {
             let error = Error::new(Kind::NotPermitted, format!("permission denied for large object {object}")).detail(
                 format!("Column \"{name}\" belongs to a corpus, which shows the text of large objects to its readers."),
             );
+            let error = error.hint("Its owner can grant SELECT on it to the role that writes the row.");
             crate::error::report(error).report(PgLogLevel::ERROR);
         }
     }

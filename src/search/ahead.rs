@@ -145,7 +145,7 @@ fn converse(searched: &mut [Searched<'_>], wish: &Wish, meanings: &mut [Meaning<
 fn read(searched: &Searched<'_>, limit: u32, hits: Hits) -> Result<Ahead> {
     let chunks: Vec<i64> = hits.hits.iter().map(|(chunk, _)| *chunk).collect();
     let rows = searched.scope.rows(VISIBLE_VECTORS, &chunks, 0, |row| {
-        (row.get::<i64>(1).unwrap_or_default(), row.get::<Values>(2).map(|values| values.0).unwrap_or_default())
+        (row.get::<i64>(1).unwrap_or_default(), row.get::<Values>(2).unwrap_or_default().0)
     })?;
     Ok(Ahead { limit, hits, vectors: rows.into_iter().collect() })
 }

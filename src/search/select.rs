@@ -8,6 +8,7 @@ use super::trace::Trace;
 use super::wish::Wish;
 use crate::client;
 use crate::embed::requests;
+use crate::vector::Values;
 use socle_core::model::ModelSpec;
 use socle_core::protocol::{Request, Response};
 use socle_core::search::diversity::diversify;
@@ -153,7 +154,7 @@ fn spread(scopes: &[Scope<'_>], ranked: Vec<(usize, Ranked)>, wish: &Wish) -> Re
         by_corpus(scopes.len(), &ranked).into_iter().enumerate().filter(|(_, chunks)| !chunks.is_empty())
     {
         let found = scopes[at].rows(VECTORS, &chunks, 0, |row| {
-            (row.get::<i64>(1).unwrap_or_default(), row.get::<Vec<f32>>(2).unwrap_or_default())
+            (row.get::<i64>(1).unwrap_or_default(), row.get::<Values>(2).unwrap_or_default().0)
         })?;
         vectors.extend(found.into_iter().map(|(chunk, vector)| ((at, chunk), vector)));
     }
