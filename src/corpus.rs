@@ -99,6 +99,8 @@ pub struct CorpusSpec {
     pub state: String,
     /// Why it is paused or broken, or troubled at the moment.
     pub state_reason: Option<String>,
+    /// Changes up to this time belong to its first fill: the time of its creation, or then the end of that fill.
+    pub filled_to: String,
     /// OID of the chunk table, if it is there.
     pub chunk: Option<u32>,
     /// OID of the change log, if it is there.

@@ -40,7 +40,6 @@ const GIVE_BACK_PAUSE: Duration = Duration::from_millis(200);
 #[derive(Debug)]
 pub struct Job {
     corpus: CorpusSpec,
-    owner: pg_sys::Oid,
     model: ModelSpec,
     template: Template,
     lease: Uuid,
@@ -90,14 +89,13 @@ fn work(name: &str) -> Result<Progress, Trouble> {
     if !corpus.bound || !matches!(corpus.state.as_str(), "filling" | "active") {
         return Ok(Progress::Idle { waiting: false });
     }
-    let (Some(owner), Some(change), Some(_)) = (corpus.owner, corpus.change, corpus.source) else {
+    let (Some(_), Some(change), Some(_)) = (corpus.chunk, corpus.change, corpus.source) else {
         return Err(Error::new(Kind::NotInState, "a table of the corpus does not exist").into());
     };
-    let owner = pg_sys::Oid::from(owner);
-    match claim::claim(&corpus, owner, change.into())? {
+    match claim::claim(&corpus, change.into())? {
         Claimed::Swept => Ok(Progress::Worked { full: true }),
         Claimed::Nothing { waiting } => {
-            let advanced = advance(&corpus, owner, change.into())?;
+            let advanced = advance(&corpus, change.into())?;
             Ok(match advanced {
                 Finished::Done => Progress::Worked { full: false },
                 Finished::Nothing => Progress::Idle { waiting },
@@ -107,19 +105,20 @@ fn work(name: &str) -> Result<Progress, Trouble> {
         Claimed::Documents(lease, claims) => {
             turn::show(&format!("embedding {} documents of corpus {}", claims.len(), corpus.name));
             let full = claims.len() as i64 == claim::MAX_DOCUMENTS;
-            let done = job(&corpus, owner, lease).and_then(|job| work_on(&job, claims.clone()));
+            let done = job(&corpus, lease).and_then(|job| work_on(&job, claims.clone()));
             done.inspect_err(|_| give_back(&corpus.name, lease, &claims))?;
             if corpus.state_reason.is_some() {
                 turn::note_trouble(&corpus.name, None, false)?;
             }
             match corpus.state.as_str() {
-                "active" if corpus.keyword_gap > 0 => drop(keyword::complete(&corpus, owner, change.into())?),
-                "active" => merge::merge(&corpus, owner, change.into())?,
+                "active" if corpus.keyword_gap > 0 => drop(keyword::complete(&corpus, change.into())?),
+                "active" => merge::merge(&corpus, change.into())?,
                 _ if corpus.keyword_gap < keyword::FULL_SEGMENT as i64 => {}
-                _ => drop(keyword::complete(&corpus, owner, change.into())?),
+                _ => drop(keyword::complete(&corpus, change.into())?),
             }
-            if !full {
-                advance(&corpus, owner, change.into())?;
+            // Beside writers that are as fast as the workers, every claim is full.
+            if !full || corpus.state == "filling" || corpus.replaces.is_some() {
+                advance(&corpus, change.into())?;
             }
             Ok(Progress::Worked { full })
         }
@@ -127,22 +126,23 @@ fn work(name: &str) -> Result<Progress, Trouble> {
 }
 
 /// What comes after the first fill: the vector index, and then the place of the corpus that this one replaces.
-fn advance(corpus: &CorpusSpec, owner: pg_sys::Oid, change: pg_sys::Oid) -> Result<Finished, Trouble> {
+fn advance(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<Finished, Trouble> {
     if corpus.state == "active" && corpus.keyword_gap > 0 {
-        return keyword::complete(corpus, owner, change);
+        return keyword::complete(corpus, change);
     }
     if corpus.state == "active" && corpus.replaces.is_none() {
         return Ok(Finished::Nothing);
     }
     let behind = corpus.sql(BEHIND);
-    if transaction(|| as_corpus_owner(owner, || Ok(crate::query::holds(&behind, &[])?)))? {
+    let filled_to = [corpus.filled_to.as_str().into()];
+    if transaction(|| as_corpus_owner(corpus, || Ok(crate::query::holds(&behind, &filled_to)?)))? {
         return Ok(Finished::Nothing);
     }
     if corpus.state == "filling" {
-        if corpus.keyword_gap > 0 {
-            return keyword::complete(corpus, owner, change);
+        if corpus.keyword_gap > 0 && keyword::complete(corpus, change)? == Finished::Elsewhere {
+            return Ok(Finished::Elsewhere);
         }
-        return index::finish_filling(corpus, owner, change);
+        return index::finish_filling(corpus, change);
     }
     if let Some(old) = &corpus.replaces {
         turn::show(&format!("putting corpus {} in the place of {old}", corpus.name));
@@ -161,7 +161,7 @@ fn replace(old: &str, new: &CorpusSpec) -> Result<(), Trouble> {
     if free(&old)? { Ok(crate::corpus::swap::swap(&old, &new)?) } else { Ok(()) }
 }
 
-fn job(corpus: &CorpusSpec, owner: pg_sys::Oid, lease: Uuid) -> Result<Job, Trouble> {
+fn job(corpus: &CorpusSpec, lease: Uuid) -> Result<Job, Trouble> {
     transaction(|| {
         let chunk = pg_sys::Oid::from(corpus.chunk.unwrap_or_default());
         let vector = Spi::connect(|client| {
@@ -175,7 +175,6 @@ fn job(corpus: &CorpusSpec, owner: pg_sys::Oid, lease: Uuid) -> Result<Job, Trou
         };
         Ok(Job {
             corpus: corpus.clone(),
-            owner,
             model: crate::corpus::model_of(corpus)?,
             template: corpus.parsed_template()?,
             lease,
@@ -205,7 +204,7 @@ fn work_on(job: &Job, claims: Vec<Claim>) -> Result<(), Trouble> {
     while let Some(slice) = slices.pop() {
         let rest: Vec<Claim> = slices.iter().flatten().cloned().collect();
         if !rest.is_empty() && turn::extension_is_due() {
-            claim::extend(&job.corpus, job.owner, job.lease, &rest)?;
+            claim::extend(&job.corpus, job.lease, &rest)?;
         }
         if let ("filling", Some(change)) = (job.corpus.state.as_str(), job.corpus.change) {
             index::make_way(change.into());
@@ -218,7 +217,7 @@ fn work_on(job: &Job, claims: Vec<Claim>) -> Result<(), Trouble> {
                     slice.into_iter().partition(|claim| failure.leader == Some(claim.leader));
                 match (guilty.as_slice(), innocent.as_slice()) {
                     ([claim], _) | ([], [claim]) => {
-                        claim::fail(&job.corpus, job.owner, job.lease, claim, failure.step, &failure.trouble)?;
+                        claim::fail(&job.corpus, job.lease, claim, failure.step, &failure.trouble)?;
                         if !guilty.is_empty() && !innocent.is_empty() {
                             slices.push(innocent);
                         }
@@ -240,8 +239,7 @@ fn work_on_slice(job: &Job, claims: &[Claim]) -> Result<(), Failure> {
     let mut documents = document::read(job, claims).map_err(Failure::in_step("read"))?;
     document::stored(job, &mut documents).map_err(Failure::in_step("read"))?;
     for (claim, error) in content::extract(&mut documents)? {
-        claim::fail(&job.corpus, job.owner, job.lease, &claim, "extract", &error.into())
-            .map_err(Failure::in_step("extract"))?;
+        claim::fail(&job.corpus, job.lease, &claim, "extract", &error.into()).map_err(Failure::in_step("extract"))?;
     }
     document::chunk(job, &mut documents)?;
     let known = document::compare(job, &mut documents).map_err(Failure::in_step("read"))?;
@@ -262,8 +260,8 @@ fn work_on_slice(job: &Job, claims: &[Claim]) -> Result<(), Failure> {
 fn give_back(name: &str, lease: Uuid, claims: &[Claim]) {
     let attempt = || -> Result<(), Trouble> {
         let Some(corpus) = transaction(|| Ok(CorpusSpec::try_find(name)?))? else { return Ok(()) };
-        let (Some(owner), Some(_)) = (corpus.owner, corpus.change) else { return Ok(()) };
-        claim::release(&corpus, owner.into(), lease, claims)
+        let (Some(_), Some(_)) = (corpus.chunk, corpus.change) else { return Ok(()) };
+        claim::release(&corpus, lease, claims)
     };
     for _ in 0..GIVE_BACK_ATTEMPTS {
         match attempt() {

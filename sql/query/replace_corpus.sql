@@ -4,5 +4,5 @@ UPDATE socle.corpus AS c
 SET title_column = n.title_column, language = n.language, language_column = n.language_column, template = n.template, template_columns = n.template_columns, model = n.model,
     model_digest = n.model_digest, dimensions = n.dimensions, max_tokens = n.max_tokens, overlap_tokens = n.overlap_tokens,
     format = n.format, hnsw_m = n.hnsw_m, hnsw_ef_construction = n.hnsw_ef_construction,
-    chunk_key_columns = n.chunk_key_columns, state = CASE WHEN c.state = 'paused' THEN c.state ELSE n.state END, state_reason = CASE WHEN c.state = 'paused' THEN c.state_reason END
+    chunk_key_columns = n.chunk_key_columns, filled_at = n.filled_at, state = CASE WHEN c.state = 'paused' THEN c.state ELSE n.state END, state_reason = CASE WHEN c.state = 'paused' THEN c.state_reason END
 FROM new n WHERE c.name = $1

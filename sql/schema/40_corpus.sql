@@ -35,6 +35,7 @@ CREATE TABLE socle.corpus (
         CONSTRAINT corpus_state_check CHECK (state OPERATOR(pg_catalog.=) ANY (ARRAY['filling', 'active', 'paused', 'broken'])),
     state_reason text,
     created_at timestamp with time zone NOT NULL DEFAULT pg_catalog.now(),
+    filled_at timestamp with time zone,
     CONSTRAINT corpus_name_key PRIMARY KEY (name)
 );
 COMMENT ON TABLE socle.corpus IS 'corpora; written by socle.create_corpus and its companions';
@@ -68,6 +69,7 @@ COMMENT ON COLUMN socle.corpus.hnsw_ef_construction IS 'candidates that are look
 COMMENT ON COLUMN socle.corpus.state IS 'filling: first fill, no vector index yet; active; paused; broken: see state_reason';
 COMMENT ON COLUMN socle.corpus.state_reason IS 'why it is paused or broken';
 COMMENT ON COLUMN socle.corpus.created_at IS 'time of creation';
+COMMENT ON COLUMN socle.corpus.filled_at IS 'time when its first fill was complete, vector index included';
 GRANT SELECT ON socle.corpus TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('socle.corpus', '');
 

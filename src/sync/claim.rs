@@ -72,12 +72,12 @@ pub enum Claimed {
 ///
 /// # Errors
 /// Whatever Postgres raises.
-pub fn claim(corpus: &CorpusSpec, owner: pg_sys::Oid, change: pg_sys::Oid) -> Result<Claimed, Trouble> {
+pub fn claim(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<Claimed, Trouble> {
     transaction(|| {
         if state(&corpus.name)?.as_ref() != Some(&corpus.state) || !take_lock(change)? {
             return Ok(Claimed::Nothing { waiting: true });
         }
-        as_corpus_owner(owner, || take(corpus))
+        as_corpus_owner(corpus, || take(corpus))
     })
 }
 
@@ -179,34 +179,27 @@ pub fn changes(claims: &[Claim]) -> Vec<i64> {
 ///
 /// # Errors
 /// Whatever Postgres raises.
-pub fn extend(corpus: &CorpusSpec, owner: pg_sys::Oid, lease: Uuid, claims: &[Claim]) -> Result<(), Trouble> {
-    update(corpus, owner, EXTEND, || vec![changes(claims).into(), lease.into(), LEASE_SECONDS.into()])
+pub fn extend(corpus: &CorpusSpec, lease: Uuid, claims: &[Claim]) -> Result<(), Trouble> {
+    update(corpus, EXTEND, || vec![changes(claims).into(), lease.into(), LEASE_SECONDS.into()])
 }
 
 /// Hands documents back that could not be worked on through no fault of their own.
 ///
 /// # Errors
 /// Whatever Postgres raises.
-pub fn release(corpus: &CorpusSpec, owner: pg_sys::Oid, lease: Uuid, claims: &[Claim]) -> Result<(), Trouble> {
-    update(corpus, owner, RELEASE, || vec![changes(claims).into(), lease.into()])
+pub fn release(corpus: &CorpusSpec, lease: Uuid, claims: &[Claim]) -> Result<(), Trouble> {
+    update(corpus, RELEASE, || vec![changes(claims).into(), lease.into()])
 }
 
 /// Notes why a document failed, and when it is tried again, if it is.
 ///
 /// # Errors
 /// Whatever Postgres raises.
-pub fn fail(
-    corpus: &CorpusSpec,
-    owner: pg_sys::Oid,
-    lease: Uuid,
-    claim: &Claim,
-    step: &str,
-    trouble: &Trouble,
-) -> Result<(), Trouble> {
+pub fn fail(corpus: &CorpusSpec, lease: Uuid, claim: &Claim, step: &str, trouble: &Trouble) -> Result<(), Trouble> {
     let again = (claim.attempt < corpus.max_attempts && !trouble.is_final())
         .then(|| backoff(claim.attempt.unsigned_abs()).as_secs_f64());
     let message: String = trouble.message.chars().filter(|character| *character != '\0').take(MAX_MESSAGE).collect();
-    update(corpus, owner, FAIL, || {
+    update(corpus, FAIL, || {
         vec![
             claim.changes.clone().into(),
             lease.into(),
@@ -221,13 +214,12 @@ pub fn fail(
 /// `arguments` are made inside the transaction: an array asks the catalog for its type.
 fn update<'a>(
     corpus: &CorpusSpec,
-    owner: pg_sys::Oid,
     statement: &str,
     arguments: impl FnOnce() -> Vec<DatumWithOid<'a>>,
 ) -> Result<(), Trouble> {
     let sql = corpus.sql(statement);
     transaction(|| {
-        as_corpus_owner(owner, || {
+        as_corpus_owner(corpus, || {
             Ok(Spi::connect_mut(|client| client.update(sql.as_str(), None, &arguments()).map(drop))?)
         })
     })

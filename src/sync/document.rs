@@ -110,7 +110,7 @@ pub fn sizes(job: &Job, claims: &[Claim]) -> Result<Vec<u64>, Trouble> {
     let leaders: Vec<i64> = claims.iter().map(|claim| claim.leader).collect();
     let sql = job.corpus.sql(SIZE);
     let sizes: HashMap<i64, i64> = transaction(|| {
-        as_corpus_owner(job.owner, || {
+        as_corpus_owner(&job.corpus, || {
             Spi::connect(|client| {
                 let rows = client.select(sql.as_str(), None, &[leaders.clone().into()])?;
                 rows.map(|row| Ok((row.get(1)?.unwrap_or_default(), row.get(2)?.unwrap_or_default()))).collect()
@@ -127,7 +127,7 @@ pub fn read(job: &Job, claims: &[Claim]) -> Result<Vec<Document>, Trouble> {
     let sql = job.corpus.sql(READ);
     let limit = setting::max_document_bytes() as i64;
     transaction(|| {
-        as_corpus_owner(job.owner, || {
+        as_corpus_owner(&job.corpus, || {
             Spi::connect(|client| {
                 let mut documents = Vec::with_capacity(claims.len());
                 for row in client.select(sql.as_str(), None, &[leaders.clone().into(), limit.into()])? {
@@ -221,7 +221,7 @@ pub fn stored(job: &Job, documents: &mut [Document]) -> Result<(), Trouble> {
     let leaders: Vec<i64> = places.keys().copied().collect();
     let sql = job.corpus.sql(STORED);
     transaction(|| {
-        as_corpus_owner(job.owner, || {
+        as_corpus_owner(&job.corpus, || {
             Spi::connect(|client| {
                 for row in client.select(sql.as_str(), None, &[leaders.clone().into()])? {
                     let Some(at) = places.get(&row.get::<i64>(1)?.unwrap_or_default()) else { continue };
@@ -263,7 +263,7 @@ pub fn compare(job: &Job, documents: &mut [Document]) -> Result<HashSet<Vec<u8>>
     let added: Vec<Vec<u8>> = added.into_iter().collect();
     let sql = job.corpus.sql(KNOWN);
     transaction(|| {
-        as_corpus_owner(job.owner, || {
+        as_corpus_owner(&job.corpus, || {
             Spi::connect(|client| {
                 let rows = client.select(sql.as_str(), None, &[added.clone().into()])?;
                 rows.map(|row| Ok(row.get::<Vec<u8>>(1)?.unwrap_or_default())).collect()
@@ -317,7 +317,7 @@ pub fn embed(
         if extended.elapsed() > Duration::from_secs_f64(LEASE_SECONDS / 4.0) {
             extended = Instant::now();
             // A lease that cannot be extended is noticed when the result is written.
-            let _ = claim::extend(&job.corpus, job.owner, job.lease, &claims);
+            let _ = claim::extend(&job.corpus, job.lease, &claims);
         }
         Ok(())
     })

@@ -54,15 +54,15 @@ pub fn make_way(change: pg_sys::Oid) {
 ///
 /// # Errors
 /// Whatever Postgres raises.
-pub fn finish_filling(corpus: &CorpusSpec, owner: pg_sys::Oid, change: pg_sys::Oid) -> Result<Finished, Trouble> {
-    let finished = claim::exclusively(INDEX_CLASS, change, || build_and_activate(corpus, owner, change))?;
+pub fn finish_filling(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<Finished, Trouble> {
+    let finished = claim::exclusively(INDEX_CLASS, change, || build_and_activate(corpus, change))?;
     Ok(finished.unwrap_or_else(|| {
         make_way(change);
         Finished::Elsewhere
     }))
 }
 
-fn build_and_activate(corpus: &CorpusSpec, owner: pg_sys::Oid, change: pg_sys::Oid) -> Result<Finished, Trouble> {
+fn build_and_activate(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<Finished, Trouble> {
     if !transaction(|| Ok(claim::state(&corpus.name)?.as_deref() == Some("filling")))? {
         return Ok(Finished::Nothing);
     }
@@ -71,7 +71,7 @@ fn build_and_activate(corpus: &CorpusSpec, owner: pg_sys::Oid, change: pg_sys::O
     let valid = transaction(|| Ok(query::text(VECTOR_INDEX, &[chunk.into(), name.as_str().into()])?))?;
     if valid.as_deref() == Some("invalid") {
         let sql = format!("DROP INDEX {}.{}", identifier(&corpus.chunk_schema), identifier(&name));
-        transaction(|| as_corpus_owner(owner, || Ok(query::run(&sql, &[])?)))?;
+        transaction(|| as_corpus_owner(corpus, || Ok(query::run(&sql, &[])?)))?;
     }
     if valid.as_deref() != Some("valid") {
         turn::show(&format!("building the vector index of corpus {}", corpus.name));

@@ -157,7 +157,7 @@ pub fn store(corpus: &CorpusSpec, segment: Segment) -> Result<(), Trouble> {
 ///
 /// # Errors
 /// Of the engine and of Postgres; what is written by then stays.
-pub fn complete(corpus: &CorpusSpec, owner: pg_sys::Oid, change: pg_sys::Oid) -> Result<Finished, Trouble> {
+pub fn complete(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<Finished, Trouble> {
     let done = claim::exclusively(KEYWORD_CLASS, change, || {
         turn::show(&format!("completing the keyword index of corpus {}", corpus.name));
         transaction(|| Ok(query::run(OUTDATED, &[corpus.name.as_str().into(), KEYWORD_FORMAT.cast_signed().into()])?))?;
@@ -171,7 +171,7 @@ pub fn complete(corpus: &CorpusSpec, owner: pg_sys::Oid, change: pg_sys::Oid) ->
         }
         let sql = corpus.sql(ALL_CHUNKS);
         let all = transaction(|| {
-            as_corpus_owner(owner, || Ok(read::rows(&sql, &[], 0, |row| row.get::<i64>(1).unwrap_or_default())?))
+            as_corpus_owner(corpus, || Ok(read::rows(&sql, &[], 0, |row| row.get::<i64>(1).unwrap_or_default())?))
         })?;
         let mut covered: HashSet<i64> = HashSet::new();
         for (digest, _) in sizes(corpus)? {
@@ -182,7 +182,7 @@ pub fn complete(corpus: &CorpusSpec, owner: pg_sys::Oid, change: pg_sys::Oid) ->
         missing.sort_unstable();
         let mut batch: Vec<Indexed> = Vec::new();
         for chunks in missing.chunks(READ_CHUNKS) {
-            batch.extend(texts(corpus, owner, chunks)?);
+            batch.extend(texts(corpus, chunks)?);
             let bytes: usize = batch.iter().map(|chunk| chunk.content.len() + chunk.head.len()).sum();
             if batch.len() >= FULL_SEGMENT || bytes >= FULL_BYTES {
                 write(corpus, &std::mem::take(&mut batch))?;
@@ -195,7 +195,7 @@ pub fn complete(corpus: &CorpusSpec, owner: pg_sys::Oid, change: pg_sys::Oid) ->
     if done.is_none() {
         return Ok(Finished::Elsewhere);
     }
-    merge::merge(corpus, owner, change)?;
+    merge::merge(corpus, change)?;
     Ok(Finished::Done)
 }
 
@@ -207,11 +207,11 @@ fn write(corpus: &CorpusSpec, chunks: &[Indexed]) -> Result<(), Trouble> {
 }
 
 /// What is indexed of chunks that are stored. A title that has changed since belongs to a change that is still to come.
-fn texts(corpus: &CorpusSpec, owner: pg_sys::Oid, chunks: &[i64]) -> Result<Vec<Indexed>, Trouble> {
+fn texts(corpus: &CorpusSpec, chunks: &[i64]) -> Result<Vec<Indexed>, Trouble> {
     let template = corpus.parsed_template()?;
     let sql = corpus.sql(CHUNKS);
     transaction(|| {
-        as_corpus_owner(owner, || {
+        as_corpus_owner(corpus, || {
             Ok(read::rows(&sql, &[chunks.to_vec().into()], 0, |row| {
                 let headings: Vec<String> =
                     row.get::<Vec<Option<String>>>(2).unwrap_or_default().into_iter().flatten().collect();

@@ -29,16 +29,16 @@ thread_local! {
 ///
 /// # Errors
 /// Of the engine and of Postgres.
-pub fn merge(corpus: &CorpusSpec, owner: pg_sys::Oid, change: pg_sys::Oid) -> Result<(), Trouble> {
-    if due(corpus, owner)?.is_none() {
+pub fn merge(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<(), Trouble> {
+    if due(corpus)?.is_none() {
         return Ok(());
     }
     // Another worker that is at it does this as well.
     claim::exclusively(KEYWORD_CLASS, change, || {
         // Looked at again: another worker may just have done it.
-        let Some(segments) = due(corpus, owner)? else { return Ok(()) };
+        let Some(segments) = due(corpus)? else { return Ok(()) };
         turn::show(&format!("merging the keyword index of corpus {}", corpus.name));
-        let dead = gone(corpus, owner, &segments)?;
+        let dead = gone(corpus, &segments)?;
         let buried = dead.len() as i64;
         let request = Request::KeywordMerge { segments: segments.clone(), dead };
         let merged = segment(ask(corpus, &request)?)?;
@@ -58,22 +58,18 @@ pub fn merge(corpus: &CorpusSpec, owner: pg_sys::Oid, change: pg_sys::Oid) -> Re
     .map(drop)
 }
 
-fn due(corpus: &CorpusSpec, owner: pg_sys::Oid) -> Result<Option<Vec<SegmentDigest>>, Trouble> {
+fn due(corpus: &CorpusSpec) -> Result<Option<Vec<SegmentDigest>>, Trouble> {
     let sizes = sizes(corpus)?;
     let counts: Vec<u32> = sizes.iter().map(|(_, count)| *count).collect();
     match merge::due(&counts) {
         Some(chosen) => Ok(Some(chosen.into_iter().map(|at| sizes[at].0).collect())),
-        None => worn(corpus, owner, &sizes),
+        None => worn(corpus, &sizes),
     }
 }
 
 /// A segment that has lost so much that it is made anew alone. Counted where the losses of the whole corpus may be enough, and
 /// not again before they may be.
-fn worn(
-    corpus: &CorpusSpec,
-    owner: pg_sys::Oid,
-    sizes: &[(SegmentDigest, u32)],
-) -> Result<Option<Vec<SegmentDigest>>, Trouble> {
+fn worn(corpus: &CorpusSpec, sizes: &[(SegmentDigest, u32)]) -> Result<Option<Vec<SegmentDigest>>, Trouble> {
     let all = transaction(|| {
         Ok(read::rows(DEAD, &[corpus.name.as_str().into()], 1, |row| row.get::<i64>(1).unwrap_or_default())?)
     })?;
@@ -84,7 +80,7 @@ fn worn(
         if next.is_none_or(|next| all < next) {
             continue;
         }
-        let dead = gone(corpus, owner, &[*digest])?.len() as u64;
+        let dead = gone(corpus, &[*digest])?.len() as u64;
         match merge::until_worn(*count, dead) {
             Some(0) => {
                 COUNTED.with_borrow_mut(|counted| counted.remove(digest));
@@ -100,14 +96,14 @@ fn worn(
 }
 
 /// The chunks of segments that have been deleted.
-fn gone(corpus: &CorpusSpec, owner: pg_sys::Oid, segments: &[SegmentDigest]) -> Result<Vec<i64>, Trouble> {
+fn gone(corpus: &CorpusSpec, segments: &[SegmentDigest]) -> Result<Vec<i64>, Trouble> {
     let mut chunks: Vec<i64> = Vec::new();
     for digest in segments {
         chunks.extend(chunks_of(corpus, *digest)?);
     }
     let sql = corpus.sql(GONE_CHUNKS);
     transaction(|| {
-        as_corpus_owner(owner, || {
+        as_corpus_owner(corpus, || {
             Ok(read::rows(&sql, &[chunks.clone().into()], 0, |row| row.get::<i64>(1).unwrap_or_default())?)
         })
     })

@@ -1,5 +1,6 @@
 //! Transactions of a sync worker: short, each ended here whatever happens in it.
 
+use crate::corpus::CorpusSpec;
 use crate::corpus::identity::as_restricted_owner;
 use crate::error::sqlstate_text;
 use crate::setting;
@@ -106,7 +107,25 @@ pub fn transaction<T>(work: impl FnOnce() -> Result<T, Trouble>) -> Result<T, Tr
 /// Does `work` inside a transaction as the owner of a corpus, under settings that nothing of his can change for others.
 ///
 /// # Errors
-/// What `work` returns.
-pub fn as_corpus_owner<T>(owner: pg_sys::Oid, work: impl FnOnce() -> Result<T, Trouble>) -> Result<T, Trouble> {
+/// What `work` returns; as after a conflict, when the chunk table is gone.
+pub fn as_corpus_owner<T>(corpus: &CorpusSpec, work: impl FnOnce() -> Result<T, Trouble>) -> Result<T, Trouble> {
+    let owner = owner_now(corpus)?;
     setting::during(&SETTINGS, || as_restricted_owner(owner, work))
+}
+
+/// The owner of the chunk table as of now: whoever gave the table away since the corpus was looked up is no longer the one
+/// in whose name may run what its new owner has put on it. Without a lock, which users would have to wait for.
+fn owner_now(corpus: &CorpusSpec) -> Result<pg_sys::Oid, Trouble> {
+    let chunk = pg_sys::Oid::from(corpus.chunk.unwrap_or_default());
+    // SAFETY: catalog lookups inside a transaction; the row is read before it is released.
+    unsafe {
+        pg_sys::AcceptInvalidationMessages();
+        let row = pg_sys::SearchSysCache1(pg_sys::SysCacheIdentifier::RELOID as i32, chunk.into());
+        if row.is_null() {
+            return Err(Trouble::overtaken("the chunk table is gone"));
+        }
+        let owner = (*pg_sys::GETSTRUCT(row).cast::<pg_sys::FormData_pg_class>()).relowner;
+        pg_sys::ReleaseSysCache(row);
+        Ok(owner)
+    }
 }

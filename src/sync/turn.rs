@@ -173,6 +173,8 @@ struct Corpora {
 struct Troubled {
     count: u32,
     until: Instant,
+    /// The last look said that nothing will change.
+    lasting: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -202,8 +204,7 @@ impl Corpora {
                 round.gathering = Some(round.gathering.map_or(rest, |other| other.min(rest)));
                 continue;
             }
-            // Its tables may have been renamed under it, or it was dropped and made anew: a second look tells what lasts.
-            match work(name).or_else(|trouble| if trouble.is_lasting() { work(name) } else { Err(trouble) }) {
+            match work(name) {
                 Ok(Progress::Worked { full }) => {
                     round.worked = true;
                     round.full |= full;
@@ -214,7 +215,8 @@ impl Corpora {
                         self.worked.insert(name.clone(), Instant::now());
                     }
                 }
-                Ok(Progress::Idle { waiting }) => round.waiting |= waiting,
+                Ok(Progress::Idle { waiting: true }) => round.waiting = true,
+                Ok(Progress::Idle { waiting: false }) => drop(self.troubled.remove(name)),
                 Ok(Progress::Watching) => (round.waiting, round.watching) = (true, true),
                 Err(trouble) => {
                     round.waiting = true;
@@ -227,12 +229,18 @@ impl Corpora {
 
     /// A corpus that cannot be worked on waits alone, for longer each time, or is broken until somebody acts.
     fn failed(&mut self, name: &str, trouble: &Trouble) {
-        let troubled = self.troubled.entry(name.to_string()).or_insert(Troubled { count: 0, until: Instant::now() });
-        troubled.count += 1;
-        troubled.until = Instant::now() + if trouble.is_a_lock() { SHORT_POLL } else { backoff(troubled.count) };
-        if trouble.is_a_lock() {
+        let unknown = Troubled { count: 0, until: Instant::now(), lasting: false };
+        let troubled = self.troubled.entry(name.to_string()).or_insert(unknown);
+        // Its tables may be in the middle of being renamed, or made anew under the same names: a commit is seen some time
+        // before the names in the catalog that come with it. A second look, later, tells what lasts.
+        let first_look = trouble.is_lasting() && !troubled.lasting;
+        troubled.lasting = trouble.is_lasting();
+        if trouble.is_a_lock() || first_look {
+            troubled.until = Instant::now() + SHORT_POLL;
             return;
         }
+        troubled.count += 1;
+        troubled.until = Instant::now() + backoff(troubled.count);
         if let Some(Kind::DamagedIndex | Kind::OutdatedIndex) = trouble.kind {
             damage::note();
         }

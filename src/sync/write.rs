@@ -73,7 +73,7 @@ pub fn number_chunks(job: &Job, documents: &[Document]) -> Result<Numbered, Trou
     }
     let chunk = pg_sys::Oid::from(job.corpus.chunk.unwrap_or_default());
     let numbers: Vec<i64> = transaction(|| {
-        as_corpus_owner(job.owner, || {
+        as_corpus_owner(&job.corpus, || {
             Spi::connect_mut(|client| {
                 let rows = client.update(NUMBERS, None, &[chunk.into(), (places.len() as i64).into()])?;
                 rows.map(|row| Ok(row.get::<i64>(1)?.unwrap_or_default())).collect()
@@ -89,7 +89,8 @@ pub fn number_chunks(job: &Job, documents: &[Document]) -> Result<Numbered, Trou
 /// Whatever Postgres raises; then nothing was written.
 pub fn write(job: &Job, documents: &[Document], ready: Ready, took: Duration) -> Result<(), Trouble> {
     transaction(|| {
-        let counts = as_corpus_owner(job.owner, || Spi::connect_mut(|client| replace(job, documents, &ready, client)))?;
+        let counts =
+            as_corpus_owner(&job.corpus, || Spi::connect_mut(|client| replace(job, documents, &ready, client)))?;
         let Counts { embedded, reused, deleted, done } = counts;
         let uncovered = if ready.segment.is_some() { 0 } else { ready.numbered.0.len() };
         if let Some(segment) = ready.segment {

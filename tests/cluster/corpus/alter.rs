@@ -97,6 +97,30 @@ fn readers_and_writers_notice_nothing() {
 }
 
 #[test]
+fn writers_that_are_faster_than_the_workers_delay_no_change_for_ever() {
+    let (cluster, mut client) = with_corpus(600);
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let _end = Raise(&done);
+        scope.spawn(|| {
+            let mut client = cluster.connect();
+            for round in 0.. {
+                if done.load(Ordering::Relaxed) {
+                    break;
+                }
+                client.batch_execute(&format!("UPDATE article SET body = 'round {round} of ' || id")).unwrap();
+                std::thread::sleep(std::time::Duration::from_millis(50));
+            }
+        });
+        client.batch_execute("SELECT socle.alter_corpus('handbook', max_tokens => 60)").unwrap();
+        wait_for_change(&mut client);
+        let waiting: bool = value(&mut client, "SELECT EXISTS (SELECT FROM handbook_change)");
+        assert!(waiting, "the workers have never come to an end");
+    });
+    settle(&mut client);
+}
+
+#[test]
 fn what_is_the_same_is_not_embedded_again_and_one_may_change_ones_mind() {
     let (_cluster, mut client) = with_corpus(20);
     let same: String = value(&mut client, "SELECT socle.alter_corpus('handbook', max_attempts => 9)");
