@@ -54,6 +54,19 @@ pub fn exchange<'a>(
     request: &dyn Fn(usize) -> Request<'a>,
     answer: &mut dyn FnMut(usize, Vec<Response>) -> Result<()>,
 ) -> Result<()> {
+    exchange_as_made(count, &|number| Ok(Some(request(number))), answer)
+}
+
+/// As [`exchange`], with requests that take some time to make, or of which it turns out that there is nothing to ask. Each is
+/// sent before the next is made, and the engine is at work on it meanwhile.
+///
+/// # Errors
+/// As [`exchange`], and whatever `request` returns.
+pub fn exchange_as_made<'a>(
+    count: usize,
+    request: &dyn Fn(usize) -> Result<Option<Request<'a>>>,
+    answer: &mut dyn FnMut(usize, Vec<Response>) -> Result<()>,
+) -> Result<()> {
     let mut pending: VecDeque<Pending> = (0..count).map(|number| Pending { number, suspect: false }).collect();
     let mut deaths = 0;
     while !pending.is_empty() {

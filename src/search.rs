@@ -178,13 +178,8 @@ struct Searched<'a> {
     wish: Wish,
 }
 
-/// A search, whole.
-///
-/// # Errors
-/// `EngineUnavailable`; what the filter is refused for. Privileges that the caller lacks are raised.
-pub fn run(corpora: &[CorpusSpec], wish: &Wish, trace: &mut Trace) -> Result<Vec<Passage>> {
-    let mut searched = Vec::with_capacity(corpora.len());
-    for corpus in corpora {
+impl<'a> Searched<'a> {
+    fn open(corpus: &'a CorpusSpec, wish: &Wish, trace: &mut Trace) -> Result<Self> {
         let mut scope = trace.timed("filter", || Scope::new(corpus, wish))?;
         trace.note("filter", scope.words());
         if wish.mode.has_words() || wish.shown {
@@ -194,9 +189,18 @@ pub fn run(corpora: &[CorpusSpec], wish: &Wish, trace: &mut Trace) -> Result<Vec
                 pgrx::notice!("the keyword index of corpus \"{}\" is not complete yet", corpus.name);
             }
         }
-        searched.push(Searched { scope, wish: wish.clone() });
+        Ok(Self { scope, wish: wish.clone() })
     }
-    ahead::understand(&mut searched, wish, trace)?;
+}
+
+/// A search, whole.
+///
+/// # Errors
+/// `EngineUnavailable`; what the filter is refused for. Privileges that the caller lacks are raised.
+pub fn run(corpora: &[CorpusSpec], wish: &Wish, trace: &mut Trace) -> Result<Vec<Passage>> {
+    let open = |trace: &mut Trace| corpora.iter().map(|corpus| Searched::open(corpus, wish, trace)).collect();
+    let mut searched =
+        if wish.mode.has_vectors() { ahead::understand(corpora, wish, trace, &open)? } else { open(trace)? };
     let ranked = ranked(&mut searched, wish, trace)?;
     let scopes: Vec<Scope<'_>> = searched.into_iter().map(|searched| searched.scope).collect();
     let chosen = select::select(&scopes, ranked, wish, trace)?;

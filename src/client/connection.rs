@@ -88,7 +88,7 @@ impl Connection {
     pub fn converse<'a>(
         &mut self,
         pending: &mut VecDeque<Pending>,
-        request: &dyn Fn(usize) -> Request<'a>,
+        request: &dyn Fn(usize) -> Result<Option<Request<'a>>>,
         answer: &mut dyn FnMut(usize, Vec<Response>) -> Result<()>,
     ) -> Result<(), Lost> {
         let mut under_way = HashMap::new();
@@ -105,7 +105,7 @@ impl Connection {
         &mut self,
         pending: &mut VecDeque<Pending>,
         under_way: &mut HashMap<u32, UnderWay>,
-        request: &dyn Fn(usize) -> Request<'a>,
+        request: &dyn Fn(usize) -> Result<Option<Request<'a>>>,
         answer: &mut dyn FnMut(usize, Vec<Response>) -> Result<()>,
     ) -> Result<(), Lost> {
         let mut outgoing = Outgoing::default();
@@ -113,11 +113,13 @@ impl Connection {
             while under_way.len() < MAX_UNDER_WAY
                 && let Some(next) = pending.pop_front()
             {
+                let Some(request) = request(next.number)? else { continue };
                 let id = self.next_id;
                 self.next_id = self.next_id.wrapping_add(1).max(1);
                 let flags = if next.suspect { FLAG_SUSPECT } else { 0 };
-                outgoing.bytes.extend(encode(id, flags, &request(next.number))?);
+                outgoing.bytes.extend(encode(id, flags, &request)?);
                 under_way.insert(id, UnderWay { pending: next, parts: Vec::new(), alone: false });
+                outgoing.send(&self.stream)?;
             }
             if under_way.is_empty() {
                 return Ok(());

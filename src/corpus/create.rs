@@ -20,6 +20,7 @@ const INSERT: &str = include_str!("../../sql/query/insert_corpus.sql");
 const BIND: &str = include_str!("../../sql/query/bind_corpus.sql");
 const TABLES: &str = include_str!("../../sql/corpus/create_tables.sql");
 const CHUNK_TABLE: &str = include_str!("../../sql/corpus/create_chunk_table.sql");
+const INLINE: &str = "ALTER TABLE {chunk} ALTER COLUMN embedding SET STORAGE PLAIN";
 const CHUNK_COLUMNS: &str = include_str!("../../sql/query/chunk_columns.sql");
 const VECTOR_SCHEMA: &str = include_str!("../../sql/query/vector_schema.sql");
 const PROTECT: &str = include_str!("../../sql/corpus/protect_chunks.sql");
@@ -30,6 +31,10 @@ const DEFAULT_TOKENS: u32 = 512;
 
 /// Most dimensions of an HNSW index: as `vector`, and as `halfvec` (pgvector, hnsw.h).
 const MAX_INDEX_DIMENSIONS: [u32; 2] = [2_000, 4_000];
+
+/// Most dimensions of vectors that stay in the row, where every comparison finds them, while the text moves out: two such rows
+/// fit into a page. By itself Postgres would move the vector, which is the larger.
+const MAX_INLINE_DIMENSIONS: u32 = 900;
 
 /// The language of a corpus whose chunks are looked at one by one.
 pub const DETECTED: &str = "auto";
@@ -129,6 +134,9 @@ fn make(corpus: &CorpusSpec, source: &Source, model: &ModelSpec) -> Result<()> {
     run(&expand(TABLES, corpus, &extra))?;
     if !adopt(corpus, source, &vector)? {
         run(&expand(CHUNK_TABLE, corpus, &extra))?;
+        if corpus.dimensions <= MAX_INLINE_DIMENSIONS {
+            run(&expand(INLINE, corpus, &[]))?;
+        }
     }
     protect(corpus)?;
     let capture = identifier(&format!("socle_capture_{}", corpus.name));

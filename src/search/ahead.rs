@@ -1,8 +1,8 @@
-//! What a search begins with: its query is embedded, and while the engine does that, the words are looked up and the chunks
-//! that have them are read. Only what needs the vector of the query comes after.
+//! What a search begins with: its query is embedded, and while the engine does that, the corpora are opened, the words are
+//! looked up and the chunks that have them are read. Only what needs the vector of the query comes after.
 
 use super::Searched;
-use super::keyword::{Hits, Question};
+use super::keyword::Hits;
 use super::keyword_leg::first_question;
 use super::trace::Trace;
 use super::wish::{Mode, Wish};
@@ -12,6 +12,7 @@ use crate::vector::Values;
 use socle_core::Result;
 use socle_core::model::ModelSpec;
 use socle_core::protocol::{Request, Response, Role};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::Instant;
@@ -46,27 +47,29 @@ struct Meaning<'a> {
     vector: Result<Rc<[f32]>>,
 }
 
-/// Gives every corpus that is searched by vectors that of the query. Where there is none, and that is allowed, warns.
+/// Opens the corpora and gives each the vector of the query. Where there is none, and that is allowed, warns.
 ///
 /// # Errors
-/// Of the model, where vectors are not optional; `EngineUnavailable`.
-pub fn understand(searched: &mut [Searched<'_>], wish: &Wish, trace: &mut Trace) -> Result<()> {
-    if !wish.mode.has_vectors() {
-        return Ok(());
-    }
-    let corpora: Vec<&CorpusSpec> = searched.iter().map(|searched| searched.scope.corpus).collect();
+/// Of the model, where vectors are not optional; `EngineUnavailable`; of `open`.
+pub fn understand<'a>(
+    corpora: &'a [CorpusSpec],
+    wish: &Wish,
+    trace: &mut Trace,
+    open: &dyn Fn(&mut Trace) -> Result<Vec<Searched<'a>>>,
+) -> Result<Vec<Searched<'a>>> {
     let mut meanings: Vec<Meaning<'_>> = Vec::new();
-    for corpus in &corpora {
+    for corpus in corpora {
         if !meanings.iter().any(|meaning| meaning.digest == corpus.model_digest) {
             let (model, vector) = (model_of(corpus), Err(client::unexpected()));
             meanings.push(Meaning { digest: &corpus.model_digest, model, vector });
         }
     }
-    converse(searched, wish, &mut meanings, trace)?;
-    for (at, corpus) in corpora.iter().enumerate() {
+    let mut searched = converse(corpora, wish, &mut meanings, trace, open)?;
+    for Searched { scope, .. } in &mut searched {
+        let corpus = scope.corpus;
         let Some(meaning) = meanings.iter().find(|meaning| meaning.digest == corpus.model_digest) else { continue };
         match meaning.model.as_ref().map(|_| ()).and(meaning.vector.as_ref()) {
-            Ok(vector) => searched[at].scope.compare_with(vector.clone()),
+            Ok(vector) => scope.compare_with(vector.clone()),
             Err(error) if wish.vector_optional && wish.mode == Mode::Hybrid => {
                 pgrx::warning!("corpus \"{}\" is searched by words alone: {error}", corpus.name);
             }
@@ -77,68 +80,77 @@ pub fn understand(searched: &mut [Searched<'_>], wish: &Wish, trace: &mut Trace)
             Err(error) => return Err(error.clone()),
         }
     }
-    Ok(())
+    Ok(searched)
 }
 
-/// Sends everything at once and reads the chunks of the words while the vectors are made.
-fn converse(searched: &mut [Searched<'_>], wish: &Wish, meanings: &mut [Meaning<'_>], trace: &mut Trace) -> Result<()> {
+/// Has the query embedded, and meanwhile opens the corpora, asks for the words, and reads the chunks that have them.
+fn converse<'a>(
+    corpora: &'a [CorpusSpec],
+    wish: &Wish,
+    meanings: &mut [Meaning<'_>],
+    trace: &mut Trace,
+    open: &dyn Fn(&mut Trace) -> Result<Vec<Searched<'a>>>,
+) -> Result<Vec<Searched<'a>>> {
     let models: Vec<(usize, ModelSpec)> = meanings
         .iter()
         .enumerate()
         .filter_map(|(at, meaning)| Some((at, meaning.model.as_ref().ok()?.clone())))
         .collect();
-    // Halves of numbers are compared by Postgres, so that they are compared alike.
-    let is_asked = |searched: &Searched<'_>| {
-        wish.mode == Mode::Hybrid
-            && !searched.scope.segments.is_empty()
-            && is_indexed_whole(searched.scope.corpus.dimensions)
-    };
-    let asked: Vec<(usize, Question)> = searched
-        .iter()
-        .enumerate()
-        .filter(|(_, searched)| is_asked(searched))
-        .map(|(at, searched)| (at, first_question(&searched.scope, wish, wish.depth())))
-        .collect();
-    let request = |number: usize| match number.checked_sub(models.len()) {
-        None => embedding(&models[number].1, &wish.query),
-        Some(number) => asked[number].1.request(&searched[asked[number].0].scope.segments, wish),
-    };
-    let (begun, mut words_took) = (Instant::now(), 0.0);
-    let mut ahead: Vec<(usize, Ahead)> = Vec::new();
-    let conversed = client::exchange(asked.len() + models.len(), &request, &mut |number, mut answers| {
-        let Some(answer) = answers.pop() else { return Err(client::unexpected()) };
-        match number.checked_sub(models.len()) {
-            None => {
-                let (at, model) = &models[number];
-                meanings[*at].vector = embedded(answer, model).map(Rc::from);
-            }
-            Some(number) => {
-                let begun = Instant::now();
-                // Anything else is met again, and dealt with, when words are looked up in earnest.
-                if let Some(hits) = Hits::read(answer) {
-                    let (at, question) = &asked[number];
-                    ahead.push((*at, read(&searched[*at], question.limit, hits)?));
-                }
-                words_took += begun.elapsed().as_secs_f64() * 1e3;
-            }
+    let (begun, beside) = (Instant::now(), Cell::new(0.0));
+    let (trace, opened, asked) = (RefCell::new(trace), OnceCell::new(), RefCell::new(HashMap::new()));
+    let aside = |begun: Instant| beside.set(beside.get() + begun.elapsed().as_secs_f64() * 1e3);
+    let request = |number: usize| -> Result<Option<Request<'_>>> {
+        let Some(at) = number.checked_sub(models.len()) else {
+            return Ok(Some(embedding(&models[number].1, &wish.query)));
+        };
+        if opened.get().is_none() {
+            let begun = Instant::now();
+            let searched = open(&mut trace.borrow_mut())?;
+            let _ = opened.set(searched);
+            aside(begun);
         }
+        let Some(Searched { scope, .. }) = opened.get().and_then(|searched| searched.get(at)) else { return Ok(None) };
+        // Halves of numbers are compared by Postgres, so that they are compared alike.
+        if wish.mode != Mode::Hybrid || scope.segments.is_empty() || !is_indexed_whole(scope.corpus.dimensions) {
+            return Ok(None);
+        }
+        let question = first_question(scope, wish, wish.depth());
+        let request = question.request(&scope.segments, wish);
+        asked.borrow_mut().insert(at, question.limit);
+        Ok(Some(request))
+    };
+    let mut found: Vec<(usize, Ahead)> = Vec::new();
+    let conversed = client::exchange_as_made(models.len() + corpora.len(), &request, &mut |number, mut answers| {
+        let Some(answer) = answers.pop() else { return Err(client::unexpected()) };
+        let Some(at) = number.checked_sub(models.len()) else {
+            let (at, model) = &models[number];
+            meanings[*at].vector = embedded(answer, model).map(Rc::from);
+            return Ok(());
+        };
+        let begun = Instant::now();
+        // Anything else is met again, and dealt with, when words are looked up in earnest.
+        if let (Some(hits), Some(limit)) = (Hits::read(answer), asked.borrow().get(&at)) {
+            let Some(searched) = opened.get().and_then(|searched| searched.get(at)) else { return Ok(()) };
+            found.push((at, read(searched, *limit, hits)?));
+        }
+        aside(begun);
+        trace.borrow_mut().took("keyword", begun.elapsed().as_secs_f64() * 1e3);
         Ok(())
     });
-    trace.took("embed", begun.elapsed().as_secs_f64() * 1e3 - words_took);
-    if !asked.is_empty() {
-        trace.took("keyword", words_took);
-    }
-    for (at, ahead) in ahead {
+    let trace = trace.into_inner();
+    trace.took("embed", begun.elapsed().as_secs_f64() * 1e3 - beside.get());
+    let mut searched = opened.into_inner().map_or_else(|| open(trace), Ok)?;
+    for (at, ahead) in found {
         searched[at].scope.ahead = Some(ahead);
     }
     match conversed {
         // The one that broke it is not known.
         Err(error) if wish.vector_optional && wish.mode == Mode::Hybrid => {
             meanings.iter_mut().for_each(|meaning| meaning.vector = Err(error.clone()));
-            Ok(())
         }
-        conversed => conversed,
+        conversed => conversed?,
     }
+    Ok(searched)
 }
 
 /// The hits that pass, with their vectors.

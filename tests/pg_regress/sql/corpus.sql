@@ -17,7 +17,7 @@ FROM shelf.handbook_chunk ORDER BY 1, 2, 3;
 SELECT source_schema, source_table, key_columns, chunk_key_columns, content_columns, title_column, template, template_columns,
        chunk_schema, chunk_table, model, dimensions, max_tokens, overlap_tokens, format, max_attempts, hnsw_m, hnsw_ef_construction
 FROM socle.corpus;
-SELECT attname, format_type(atttypid, atttypmod) AS type, attnotnull, collname, col_description(attrelid, attnum) AS description
+SELECT attname, format_type(atttypid, atttypmod) AS type, attnotnull, collname, attstorage AS storage, col_description(attrelid, attnum) AS description
 FROM pg_attribute LEFT JOIN pg_collation c ON c.oid = attcollation AND collname <> 'default'
 WHERE attrelid = 'shelf.handbook_chunk'::regclass AND attnum > 0 ORDER BY attnum;
 SELECT relname, relowner::regrole, relrowsecurity, regexp_replace(obj_description(oid), '[0-9a-f]{64}', '…') AS description
