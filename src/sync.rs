@@ -108,7 +108,7 @@ fn work(name: &str) -> Result<Progress, Trouble> {
             let done = job(&corpus, lease).and_then(|job| work_on(&job, claims.clone()));
             done.inspect_err(|_| give_back(&corpus.name, lease, &claims))?;
             if corpus.state_reason.is_some() {
-                turn::note_trouble(&corpus.name, None, false)?;
+                turn::note_trouble(&corpus.name, change, None, false)?;
             }
             match corpus.state.as_str() {
                 "active" if corpus.keyword_gap > 0 => drop(keyword::complete(&corpus, change.into())?),

@@ -1,4 +1,5 @@
--- Why a corpus is not worked on: for the moment, or, where $3, until somebody acts. NULL: there is no reason any more. A
--- corpus that somebody has paused meanwhile stays as it is.
+-- Why the corpus with change log $4 is not worked on: for the moment, or, where $3, until somebody acts. NULL: there is no
+-- reason any more. A corpus that somebody has paused meanwhile stays as it is.
 UPDATE socle.corpus AS c SET state = CASE WHEN $3 THEN 'broken' ELSE c.state END, state_reason = $2
-WHERE c.name = $1 AND c.state IN ('filling', 'active')
+FROM socle.corpus_binding b
+WHERE c.name = $1 AND b.corpus = c.name AND b.change = $4 AND c.state IN ('filling', 'active')

@@ -1,2 +1,2 @@
-SELECT c.name FROM socle.corpus c JOIN socle.corpus_binding b ON b.corpus = c.name
+SELECT c.name, b.change FROM socle.corpus c JOIN socle.corpus_binding b ON b.corpus = c.name
 WHERE c.state IN ('filling', 'active') ORDER BY c.name

@@ -2,7 +2,6 @@
 
 use super::transaction::{Trouble, transaction};
 use super::{Progress, claim, keyword, work};
-use crate::corpus::CorpusSpec;
 use crate::postgres_version::set_signal_handler;
 use crate::query;
 use crate::setting;
@@ -96,17 +95,17 @@ pub fn run() {
     let mut damage_found: Option<Instant> = None;
     loop {
         reload_if_asked();
-        let names = corpora_here();
-        if names.is_empty() {
+        let here = corpora_here();
+        if here.is_empty() {
             return wake::now(Help::Leaving);
         }
         if damage_found.is_none_or(|at| at.elapsed() > DAMAGE_PAUSE) && damage::take_note() {
             damage_found = Some(Instant::now());
             outdated_found = false;
-            look_for_damage(&names);
+            look_for_damage(&here);
         }
         outdated_found = outdated_found || keyword::find_outdated().is_ok();
-        let round = corpora.round(&names);
+        let round = corpora.round(&here);
         if asked_to_leave() {
             if round.worked || round.waiting {
                 wake::now(Help::None);
@@ -135,36 +134,48 @@ pub fn run() {
 }
 
 /// A search has met damage, in whichever corpus.
-fn look_for_damage(names: &[String]) {
-    for name in names {
+fn look_for_damage(here: &[Here]) {
+    for Here { name, .. } in here {
         if let Err(trouble) = keyword::drop_damaged(name) {
             pgrx::log!("socle sync: corpus \"{name}\": could not look for damage: {}", trouble.message);
         }
     }
 }
 
+/// A corpus to work on.
+#[derive(Debug)]
+struct Here {
+    name: String,
+    /// Its change log, by OID: another corpus of the same name has another.
+    change: u32,
+}
+
 /// The corpora to work on: none when the extension is not there (any more).
-fn corpora_here() -> Vec<String> {
-    let names = transaction(|| {
+fn corpora_here() -> Vec<Here> {
+    let here = transaction(|| {
         Spi::connect(|client| {
             if client.select(IS_INSTALLED, Some(1), &[])?.first().get_one::<bool>()? != Some(true) {
                 return Ok(Vec::new());
             }
-            let rows = client.select(CORPORA, None, &[])?;
-            let names = rows.map(|row| row.get::<String>(1)).collect::<pgrx::spi::Result<Vec<_>>>()?;
-            Ok(names.into_iter().flatten().collect())
+            let mut here = Vec::new();
+            for row in client.select(CORPORA, None, &[])? {
+                if let (Some(name), Some(change)) = (row.get::<String>(1)?, row.get::<pg_sys::Oid>(2)?) {
+                    here.push(Here { name, change: change.to_u32() });
+                }
+            }
+            Ok(here)
         })
     });
     // An error: the schema is being dropped, or made.
-    names.unwrap_or_default()
+    here.unwrap_or_default()
 }
 
-/// What is known of each corpus that troubled this worker.
+/// What is known of each corpus that troubled this worker, by its change log.
 #[derive(Debug, Default)]
 struct Corpora {
-    troubled: HashMap<String, Troubled>,
+    troubled: HashMap<u32, Troubled>,
     /// When those were worked on last that had little to do.
-    worked: HashMap<String, Instant>,
+    worked: HashMap<u32, Instant>,
     /// Where the next round begins.
     next: usize,
 }
@@ -173,7 +184,7 @@ struct Corpora {
 struct Troubled {
     count: u32,
     until: Instant,
-    /// The last look said that nothing will change.
+    /// It was said last time that nothing will change.
     lasting: bool,
 }
 
@@ -189,38 +200,42 @@ struct Round {
 
 impl Corpora {
     /// One claim of each corpus.
-    fn round(&mut self, names: &[String]) -> Round {
+    fn round(&mut self, here: &[Here]) -> Round {
         let mut round = Round::default();
         self.next = self.next.wrapping_add(1);
-        for at in 0..names.len() {
-            let Some(name) = names.get((at + self.next) % names.len()) else { continue };
-            if self.troubled.get(name).is_some_and(|trouble| trouble.until > Instant::now()) {
+        let is_here = |change: &u32| here.iter().any(|corpus| corpus.change == *change);
+        self.troubled.retain(|change, _| is_here(change));
+        self.worked.retain(|change, _| is_here(change));
+        for at in 0..here.len() {
+            let Some(Here { name, change }) = here.get((at + self.next) % here.len()) else { continue };
+            if self.troubled.get(change).is_some_and(|trouble| trouble.until > Instant::now()) {
                 round.waiting = true;
                 continue;
             }
-            let worked = self.worked.get(name).map_or(GATHER, Instant::elapsed);
+            let worked = self.worked.get(change).map_or(GATHER, Instant::elapsed);
             if let Some(rest) = GATHER.checked_sub(worked).filter(|rest| !rest.is_zero()) {
                 round.waiting = true;
                 round.gathering = Some(round.gathering.map_or(rest, |other| other.min(rest)));
                 continue;
             }
-            match work(name) {
+            // Its tables may have been renamed under it, or it was dropped and made anew: a second look tells what lasts.
+            match work(name).or_else(|trouble| if trouble.is_lasting() { work(name) } else { Err(trouble) }) {
                 Ok(Progress::Worked { full }) => {
                     round.worked = true;
                     round.full |= full;
-                    self.troubled.remove(name);
+                    self.troubled.remove(change);
                     if full {
-                        self.worked.remove(name);
+                        self.worked.remove(change);
                     } else {
-                        self.worked.insert(name.clone(), Instant::now());
+                        self.worked.insert(*change, Instant::now());
                     }
                 }
                 Ok(Progress::Idle { waiting: true }) => round.waiting = true,
-                Ok(Progress::Idle { waiting: false }) => drop(self.troubled.remove(name)),
+                Ok(Progress::Idle { waiting: false }) => drop(self.troubled.remove(change)),
                 Ok(Progress::Watching) => (round.waiting, round.watching) = (true, true),
                 Err(trouble) => {
                     round.waiting = true;
-                    self.failed(name, &trouble);
+                    self.failed(name, *change, &trouble);
                 }
             }
         }
@@ -228,14 +243,13 @@ impl Corpora {
     }
 
     /// A corpus that cannot be worked on waits alone, for longer each time, or is broken until somebody acts.
-    fn failed(&mut self, name: &str, trouble: &Trouble) {
+    fn failed(&mut self, name: &str, change: u32, trouble: &Trouble) {
         let unknown = Troubled { count: 0, until: Instant::now(), lasting: false };
-        let troubled = self.troubled.entry(name.to_string()).or_insert(unknown);
-        // Its tables may be in the middle of being renamed, or made anew under the same names: a commit is seen some time
-        // before the names in the catalog that come with it. A second look, later, tells what lasts.
-        let first_look = trouble.is_lasting() && !troubled.lasting;
+        let troubled = self.troubled.entry(change).or_insert(unknown);
+        // A commit is seen some time before the names in the catalog that come with it, both looks may fall in between.
+        let may_pass = trouble.is_a_lock() || (trouble.is_lasting() && !troubled.lasting);
         troubled.lasting = trouble.is_lasting();
-        if trouble.is_a_lock() || first_look {
+        if may_pass {
             troubled.until = Instant::now() + SHORT_POLL;
             return;
         }
@@ -248,25 +262,26 @@ impl Corpora {
             pgrx::log!("socle sync: corpus \"{name}\": {}; attempt {}", trouble.message, troubled.count);
         }
         let broken = trouble.is_lasting();
-        let noted = note_trouble(name, Some(&trouble.message), broken);
+        let noted = note_trouble(name, change, Some(&trouble.message), broken);
         match noted {
             // Its state keeps it from being worked on until somebody has acted, and then there is nothing to wait for.
-            Ok(()) if broken => drop(self.troubled.remove(name)),
+            Ok(()) if broken => drop(self.troubled.remove(&change)),
             Ok(()) => {}
             Err(trouble) => pgrx::log!("socle sync: corpus \"{name}\": could not note its state: {}", trouble.message),
         }
     }
 }
 
-/// Writes why a corpus is not worked on, for those who look at its status.
+/// Writes why a corpus is not worked on, for those who look at its status; not of another one that has its name by now.
 ///
 /// # Errors
 /// Whatever Postgres raises.
-pub fn note_trouble(name: &str, reason: Option<&str>, broken: bool) -> Result<(), Trouble> {
+pub fn note_trouble(name: &str, change: u32, reason: Option<&str>, broken: bool) -> Result<(), Trouble> {
+    let change = pg_sys::Oid::from(change);
     transaction(|| {
-        query::run(NOTE_TROUBLE, &[name.into(), reason.into(), broken.into()])?;
-        if broken && let Some(change) = CorpusSpec::try_find(name)?.and_then(|corpus| corpus.change) {
-            capture::invalidate(change.into());
+        query::run(NOTE_TROUBLE, &[name.into(), reason.into(), broken.into(), change.into()])?;
+        if broken {
+            capture::invalidate(change);
         }
         Ok(())
     })
