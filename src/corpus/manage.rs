@@ -6,10 +6,11 @@ use super::{CorpusSpec, create, event};
 use crate::argument::Arguments;
 use crate::error::{report, spi};
 use crate::sync::index;
-use crate::{capture, model, query, wake};
+use crate::{capture, model, query, wait, wake};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use socle_core::{Error, Kind, Result};
+use std::time::Duration;
 
 const SET_STATE: &str = include_str!("../../sql/query/set_corpus_state.sql");
 const DELETE: &str = include_str!("../../sql/query/delete_corpus.sql");
@@ -22,6 +23,10 @@ const TRUNCATE_TRIGGER: &str = include_str!("../../sql/corpus/create_truncate_tr
 pub const ASK_SWEEP: &str = include_str!("../../sql/corpus/ask_sweep.sql");
 const RETRY: &str = include_str!("../../sql/corpus/retry.sql");
 const FORGET_LEASES: &str = include_str!("../../sql/corpus/forget_leases.sql");
+
+/// How often, and how long apart, the lock of a chunk table is tried to be had before it is waited for.
+const LOCK_ATTEMPTS: usize = 10;
+const LOCK_PAUSE: Duration = Duration::from_millis(50);
 
 /// The corpus that a function was given, if the caller owns it.
 pub fn own_corpus(call: pg_sys::FunctionCallInfo, argument: &str) -> Result<CorpusSpec> {
@@ -98,7 +103,27 @@ pub fn remove(corpus: &CorpusSpec, keep_chunks: bool) -> Result<()> {
     }
     remove_triggers(corpus)?;
     query::run(&corpus.sql("DROP TABLE IF EXISTS {change}, {document}"), &[])?;
-    if keep_chunks { Ok(()) } else { query::run(&corpus.sql("DROP TABLE IF EXISTS {chunk}"), &[]) }
+    if keep_chunks {
+        return Ok(());
+    }
+    take_from_builder(corpus)?;
+    query::run(&corpus.sql("DROP TABLE IF EXISTS {chunk}"), &[])
+}
+
+/// Locks the chunk table before it is dropped. A build of its index that has begun since builds were cancelled would wait for
+/// this transaction, and this transaction for the build.
+fn take_from_builder(corpus: &CorpusSpec) -> Result<()> {
+    let (Some(chunk), Some(change)) = (corpus.chunk, corpus.change) else { return Ok(()) };
+    for _ in 0..LOCK_ATTEMPTS {
+        // SAFETY: inside a transaction, which keeps the lock that dropping takes.
+        if unsafe { pg_sys::ConditionalLockRelationOid(chunk.into(), pg_sys::AccessExclusiveLock.cast_signed()) } {
+            break;
+        }
+        as_superuser(|| index::cancel(change.into(), true))?;
+        wait::wait_for_time(LOCK_PAUSE);
+    }
+    // Whoever else has it is waited for.
+    Ok(())
 }
 
 /// Takes the triggers off the source, as its owner.

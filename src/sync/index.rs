@@ -24,6 +24,9 @@ const CANCEL: &str = include_str!("../../sql/query/cancel_index_build.sql");
 /// First number of the advisory lock that is held while an index is built; the second is the OID of the change log.
 const INDEX_CLASS: i32 = 0x50c20;
 
+/// The lock of a table whose index is built, beside those that the build takes.
+const HOLD: pg_sys::LOCKMODE = pg_sys::AccessShareLock as pg_sys::LOCKMODE;
+
 /// What came of a look at what a fill leaves to be done.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Finished {
@@ -100,6 +103,7 @@ fn build(corpus: &CorpusSpec, name: &str) -> Result<(), Trouble> {
         ],
     );
     let sql = CString::new(sql).unwrap_or_default();
+    let mut table = hold(corpus)?;
     // SAFETY: the context is this function's own and outlives the transactions of the command; its parse tree is in it.
     let (context, command) = unsafe {
         let context = pg_sys::AllocSetContextCreateExtended(
@@ -134,9 +138,28 @@ fn build(corpus: &CorpusSpec, name: &str) -> Result<(), Trouble> {
         Ok(())
     });
     turn::wait_for_locks(false);
+    if built.is_ok() {
+        // SAFETY: it is held: no transaction has failed since.
+        unsafe { pg_sys::UnlockRelationIdForSession(&mut table, HOLD) };
+    }
     // SAFETY: nothing of it is used any more.
     unsafe { pg_sys::MemoryContextDelete(context) };
     built
+}
+
+/// Locks the chunk table until it is unlocked, or a transaction fails. `CREATE INDEX CONCURRENTLY` gives up its own lock before
+/// its last transaction commits: whoever drops the table in between meets a row of `pg_index` that is being updated, and an
+/// error ("tuple concurrently updated").
+fn hold(corpus: &CorpusSpec) -> Result<pg_sys::LockRelId, Trouble> {
+    // SAFETY: reads a variable of this process.
+    let database = unsafe { pg_sys::MyDatabaseId };
+    let mut table = pg_sys::LockRelId { relId: corpus.chunk.unwrap_or_default().into(), dbId: database };
+    transaction(|| {
+        // SAFETY: inside a transaction; the structure outlives the call.
+        unsafe { pg_sys::LockRelationIdForSession(&mut table, HOLD) };
+        Ok(())
+    })?;
+    Ok(table)
 }
 
 /// A utility command as the server runs it, in the current memory context.

@@ -385,13 +385,18 @@ pub fn signal(pid: u32, signal: i32) {
 }
 
 /// Tries again until there is a result.
-pub fn eventually<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
+pub fn eventually<T>(what: &str, attempt: impl FnMut() -> Option<T>) -> T {
+    eventually_within(PATIENCE, what, attempt)
+}
+
+/// As [`eventually`], for what takes as long as others leave time for it.
+pub fn eventually_within<T>(patience: Duration, what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
     let begun = Instant::now();
     loop {
         if let Some(result) = attempt() {
             return result;
         }
-        assert!(begun.elapsed() < PATIENCE, "it never came that {what}");
+        assert!(begun.elapsed() < patience, "it never came that {what}");
         std::thread::sleep(Duration::from_millis(10));
     }
 }

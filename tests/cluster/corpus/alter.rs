@@ -3,11 +3,11 @@
 use super::{counts, settle, value, with_corpus};
 use crate::sqlstate;
 use postgres::Client;
-use socle_tests::{Raise, error_of, eventually};
+use socle_tests::{PATIENCE, Raise, error_of, eventually_within};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 fn wait_for_change(client: &mut Client) {
-    eventually("the change is complete", || {
+    eventually_within(4 * PATIENCE, "the change is complete", || {
         (value::<i64>(client, "SELECT count(*) FROM socle.corpus WHERE replaces IS NOT NULL") == 0).then_some(())
     });
 }
@@ -109,7 +109,7 @@ fn writers_that_are_faster_than_the_workers_delay_no_change_for_ever() {
                     break;
                 }
                 client.batch_execute(&format!("UPDATE article SET body = 'round {round} of ' || id")).unwrap();
-                std::thread::sleep(std::time::Duration::from_millis(50));
+                std::thread::sleep(std::time::Duration::from_millis(200));
             }
         });
         client.batch_execute("SELECT socle.alter_corpus('handbook', max_tokens => 60)").unwrap();

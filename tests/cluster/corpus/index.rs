@@ -9,6 +9,12 @@ use socle_tests::{Cluster, eventually};
 fn while_its_index_is_built(configuration: &str) -> (Cluster, Client, Client) {
     let cluster = Cluster::with_models(configuration);
     let (mut client, mut reader) = (cluster.connect(), cluster.connect());
+    create(&mut client, &mut reader);
+    building(&mut client);
+    (cluster, client, reader)
+}
+
+fn create(client: &mut Client, reader: &mut Client) {
     client
         .batch_execute(
             "CREATE TABLE article (id int PRIMARY KEY, title text, body text);
@@ -21,8 +27,6 @@ fn while_its_index_is_built(configuration: &str) -> (Cluster, Client, Client) {
             "SELECT socle.create_corpus('handbook', 'article', ARRAY['body'], title => 'title', model => 'minilm')",
         )
         .unwrap();
-    building(&mut client);
-    (cluster, client, reader)
 }
 
 /// The process that builds.
@@ -63,6 +67,24 @@ fn dropping_the_corpus_does_not_wait_for_its_index() {
     let left: i64 = value(&mut client, "SELECT count(*) FROM pg_class WHERE relname LIKE 'handbook%'");
     assert_eq!(left, 0);
     reader.batch_execute("COMMIT").unwrap();
+}
+
+#[test]
+fn a_source_that_is_dropped_as_the_index_is_complete_meets_no_error() {
+    // A commit takes some time.
+    let (_cluster, mut client, mut reader) =
+        while_its_index_is_built("fsync = on\ncommit_delay = 20000\ncommit_siblings = 0");
+    for round in 1.. {
+        building(&mut client);
+        reader.batch_execute("COMMIT").unwrap();
+        client.batch_execute("DROP TABLE article CASCADE").unwrap();
+        let left: i64 = value(&mut client, "SELECT count(*) FROM pg_class WHERE relname LIKE 'handbook%'");
+        assert_eq!(left, 0);
+        if round == 4 {
+            break;
+        }
+        create(&mut client, &mut reader);
+    }
 }
 
 #[test]
