@@ -2,6 +2,7 @@
 
 use super::transaction::{Trouble, transaction};
 use super::{Progress, claim, keyword, work};
+use crate::corpus::CorpusSpec;
 use crate::postgres_version::set_signal_handler;
 use crate::query;
 use crate::setting;
@@ -277,11 +278,10 @@ impl Corpora {
 /// # Errors
 /// Whatever Postgres raises.
 pub fn note_trouble(name: &str, change: u32, reason: Option<&str>, broken: bool) -> Result<(), Trouble> {
-    let change = pg_sys::Oid::from(change);
     transaction(|| {
-        query::run(NOTE_TROUBLE, &[name.into(), reason.into(), broken.into(), change.into()])?;
-        if broken {
-            capture::invalidate(change);
+        query::run(NOTE_TROUBLE, &[name.into(), reason.into(), broken.into(), pg_sys::Oid::from(change).into()])?;
+        if broken && let Some(change) = CorpusSpec::try_find(name)?.and_then(|corpus| corpus.change) {
+            capture::invalidate(change.into());
         }
         Ok(())
     })
