@@ -1,7 +1,7 @@
 //! `socle.wait_for_corpus`: reading what one has written.
 
 use super::CorpusSpec;
-use super::identity::as_owner;
+use super::identity::{as_owner, in_own_snapshot};
 use crate::argument::Arguments;
 use crate::error::{report, spi};
 use crate::wake::Help;
@@ -46,7 +46,7 @@ fn wait_for(arguments: Arguments) -> Result<bool> {
     let mut poll = FIRST_POLL;
     loop {
         let (waiting, failed) = as_owner(owner.into(), || counts(&sql, &snapshot))?;
-        if waiting == 0 {
+        if waiting == 0 && !words_follow(&corpus.name)? {
             if failed > 0 {
                 pgrx::notice!("{failed} changes of corpus \"{}\" have failed: see socle.job_failure", corpus.name);
             }
@@ -68,14 +68,15 @@ fn wait_for(arguments: Arguments) -> Result<bool> {
 /// What [`resting`] says of a corpus that is not there.
 pub const DROPPED: &str = "dropped";
 
+/// The words of a first fill are indexed once its chunks are there.
+fn words_follow(name: &str) -> Result<bool> {
+    let corpus = in_own_snapshot(|| CorpusSpec::try_find(name))?;
+    Ok(corpus.is_some_and(|corpus| corpus.state == "filling" && corpus.keyword_gap > 0))
+}
+
 /// The state of a corpus that nobody works on.
 pub fn resting(name: &str) -> Result<Option<String>> {
-    // SAFETY: a transaction is under way; an error ends it, and the snapshot with it.
-    unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot()) };
-    let corpus = CorpusSpec::try_find(name);
-    // SAFETY: pushed above.
-    unsafe { pg_sys::PopActiveSnapshot() };
-    Ok(match corpus? {
+    Ok(match in_own_snapshot(|| CorpusSpec::try_find(name))? {
         Some(corpus) if corpus.bound => Some(corpus.state).filter(|state| state == "paused" || state == "broken"),
         Some(_) => Some("restored from a dump".to_string()),
         None => Some(DROPPED.to_string()),
@@ -120,11 +121,9 @@ fn check_transaction(corpus: &CorpusSpec, change: pg_sys::Oid, owner: pg_sys::Oi
 
 /// Two numbers, in a snapshot of their own.
 pub fn counts(sql: &str, argument: &str) -> Result<(i64, i64)> {
-    // SAFETY: a transaction is under way; an error ends it, and the snapshot with it.
-    unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot()) };
-    let counts = Spi::connect(|client| client.select(sql, Some(1), &[argument.into()])?.first().get_two::<i64, i64>());
-    // SAFETY: pushed above.
-    unsafe { pg_sys::PopActiveSnapshot() };
+    let counts = in_own_snapshot(|| {
+        Spi::connect(|client| client.select(sql, Some(1), &[argument.into()])?.first().get_two::<i64, i64>())
+    });
     let (waiting, failed) = counts.map_err(spi)?;
     Ok((waiting.unwrap_or_default(), failed.unwrap_or_default()))
 }

@@ -41,6 +41,31 @@ fn words_are_found_as_soon_as_the_change_is_waited_for() {
 }
 
 #[test]
+fn words_of_a_first_fill_are_waited_for() {
+    let cluster = Cluster::with_models("");
+    let (mut client, mut other) = (cluster.connect(), cluster.connect());
+    client
+        .batch_execute(
+            "CREATE TABLE article (id int PRIMARY KEY, title text, body text);
+             INSERT INTO article SELECT i, 'title ' || i, 'body of article ' || i FROM generate_series(1, 5) i;
+             BEGIN; SELECT socle.create_corpus('handbook', 'article', ARRAY['body'], model => 'minilm');
+             -- Whoever completes the keyword index holds this lock (keyword.rs, KEYWORD_CLASS).
+             SELECT pg_advisory_lock(x'50c21'::int, change::int) FROM socle.corpus_binding; COMMIT",
+        )
+        .unwrap();
+    let waits = |client: &mut Client, time: &str| -> bool {
+        value(client, &format!("SELECT socle.wait_for_corpus('handbook', '{time}')"))
+    };
+    eventually("it has chunks", || {
+        (value::<i64>(&mut other, "SELECT count(*) FROM handbook_chunk") == 5).then_some(())
+    });
+    assert!(!waits(&mut other, "1 second"));
+    client.batch_execute("SELECT pg_advisory_unlock_all()").unwrap();
+    assert!(waits(&mut other, "30 seconds"));
+    assert_eq!(found(&mut other, "article"), [1, 2, 3, 4, 5]);
+}
+
+#[test]
 fn many_single_changes_leave_few_segments() {
     let (_cluster, mut client) = with_corpus(1);
     client.batch_execute("CALL socle.sync_corpus('handbook')").unwrap();
