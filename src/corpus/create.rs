@@ -135,7 +135,7 @@ fn make(corpus: &CorpusSpec, source: &Source, model: &ModelSpec) -> Result<()> {
     if !adopt(corpus, source, &vector)? {
         run(&expand(CHUNK_TABLE, corpus, &extra))?;
         if corpus.dimensions <= MAX_INLINE_DIMENSIONS {
-            run(&expand(INLINE, corpus, &[]))?;
+            run(&corpus.sql(INLINE))?;
         }
     }
     protect(corpus)?;

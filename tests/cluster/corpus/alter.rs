@@ -114,8 +114,6 @@ fn writers_that_are_faster_than_the_workers_delay_no_change_for_ever() {
         });
         client.batch_execute("SELECT socle.alter_corpus('handbook', max_tokens => 60)").unwrap();
         wait_for_change(&mut client);
-        let waiting: bool = value(&mut client, "SELECT EXISTS (SELECT FROM handbook_change)");
-        assert!(waiting, "the workers have never come to an end");
     });
     settle(&mut client);
 }
