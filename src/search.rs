@@ -62,31 +62,35 @@ type Found = TableIterator<
 #[pg_extern(sql = false)]
 fn search(call: pg_sys::FunctionCallInfo) -> Result<Found, ErrorReport> {
     let arguments = Arguments::new(call);
-    let found = || -> Result<Vec<Passage>> {
-        let Some(name) = arguments.word(0, "corpus")? else { return Ok(Vec::new()) };
-        search_in(&[name], arguments)
-    };
-    found().map(rows).map_err(report)
+    name_of_one(arguments).and_then(|names| search_in(&names, arguments)).map(rows).map_err(report)
 }
 
 #[pg_extern(sql = false)]
 fn search_many(call: pg_sys::FunctionCallInfo) -> Result<Found, ErrorReport> {
     let arguments = Arguments::new(call);
-    let found = || -> Result<Vec<Passage>> {
-        let mut names: Vec<String> = Vec::new();
-        for name in
-            arguments.contents(0, "corpora")?.map(|names| names.elements).unwrap_or_default().into_iter().flatten()
-        {
-            if !names.contains(&name) {
-                names.push(name);
-            }
+    names_of_many(arguments).and_then(|names| search_in(&names, arguments)).map(rows).map_err(report)
+}
+
+fn name_of_one(arguments: Arguments) -> Result<Vec<String>> {
+    Ok(arguments.word(0, "corpus")?.into_iter().collect())
+}
+
+/// Each once.
+fn names_of_many(arguments: Arguments) -> Result<Vec<String>> {
+    let mut names: Vec<String> = Vec::new();
+    for name in arguments.contents(0, "corpora")?.map(|names| names.elements).unwrap_or_default().into_iter().flatten()
+    {
+        if !names.contains(&name) {
+            names.push(name);
         }
-        search_in(&names, arguments)
-    };
-    found().map(rows).map_err(report)
+    }
+    Ok(names)
 }
 
 fn search_in(names: &[String], arguments: Arguments) -> Result<Vec<Passage>> {
+    if names.is_empty() {
+        return Ok(Vec::new());
+    }
     let Some(wish) = Wish::read(arguments)? else { return Ok(Vec::new()) };
     with_corpora(names, |corpora| run(corpora, &wish, &mut Trace::default()))
 }
@@ -180,8 +184,9 @@ struct Searched<'a> {
 
 impl<'a> Searched<'a> {
     fn open(corpus: &'a CorpusSpec, wish: &Wish, trace: &mut Trace) -> Result<Self> {
-        let mut scope = trace.timed("filter", || Scope::new(corpus, wish))?;
-        trace.note("filter", scope.words());
+        let step = ("filter", corpus.name.as_str());
+        let mut scope = trace.timed(step, || Scope::new(corpus, wish))?;
+        trace.note(step, || scope.words());
         if wish.mode.has_words() || wish.shown {
             let complete;
             (scope.segments, complete) = keyword::segments(corpus)?;
@@ -198,20 +203,29 @@ impl<'a> Searched<'a> {
 /// # Errors
 /// `EngineUnavailable`; what the filter is refused for. Privileges that the caller lacks are raised.
 pub fn run(corpora: &[CorpusSpec], wish: &Wish, trace: &mut Trace) -> Result<Vec<Passage>> {
+    trace.begin(corpora.iter().map(|corpus| corpus.name.as_str()));
     let open = |trace: &mut Trace| corpora.iter().map(|corpus| Searched::open(corpus, wish, trace)).collect();
     let mut searched =
         if wish.mode.has_vectors() { ahead::understand(corpora, wish, trace, &open)? } else { open(trace)? };
-    let ranked = ranked(&mut searched, wish, trace)?;
-    let scopes: Vec<Scope<'_>> = searched.into_iter().map(|searched| searched.scope).collect();
-    let chosen = select::select(&scopes, ranked, wish, trace)?;
-    trace.timed("contents", || passage::read(&scopes, chosen, wish))
+    loop {
+        let ranked = ranked(&mut searched, wish, trace)?;
+        let mut scopes: Vec<Scope<'_>> = searched.into_iter().map(|searched| searched.scope).collect();
+        if let Some(chosen) = select::select(&scopes, ranked, wish, trace)?
+            && let Some(passages) = trace.timed(("contents", ""), || passage::read(&scopes, chosen, wish))?
+        {
+            return Ok(passages);
+        }
+        // Documents were deleted and no trigger saw it: the others are looked for.
+        scopes.iter_mut().for_each(Scope::look_at_documents);
+        searched = scopes.into_iter().map(|scope| Searched { scope, wish: wish.clone() }).collect();
+    }
 }
 
 /// The candidates of all corpora, best first. Where one is wanted of each document, looks on until there are enough, or all.
 fn ranked(searched: &mut [Searched<'_>], wish: &Wish, trace: &mut Trace) -> Result<Vec<(usize, Ranked)>> {
     let mut enough: Option<usize> = None;
     loop {
-        trace.fate.clear();
+        trace.forget_results();
         let (mut ranked, mut more) = (Vec::new(), false);
         for (at, corpus) in searched.iter().enumerate() {
             let (found, more_there) = rank::rank(&corpus.scope, &corpus.wish, trace)?;
@@ -224,9 +238,9 @@ fn ranked(searched: &mut [Searched<'_>], wish: &Wish, trace: &mut Trace) -> Resu
             return Ok(ranked);
         }
         let scopes: Vec<&Scope<'_>> = searched.iter().map(|searched| &searched.scope).collect();
-        let there = trace.has(&ranked);
+        let there = trace.places(&ranked);
         let documents = select::one_of_each_document(&scopes, ranked)?;
-        trace.lost(there, &documents, || "another chunk of its document is better".into());
+        trace.lost(&there, &documents, || "another chunk of its document is better".into());
         if documents.len() >= wish.limit || !more {
             return Ok(documents);
         }

@@ -107,6 +107,32 @@ COMMENT ON FUNCTION socle.explain_search(text, text, integer, text, jsonb, text,
     'what socle.search does for the same arguments, step by step, and where one chunk is won or lost';
 GRANT EXECUTE ON FUNCTION socle.explain_search(text, text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, boolean, double precision, integer, text, text, boolean, bigint) TO PUBLIC;
 
+CREATE FUNCTION socle.explain_search(
+    corpora text[],
+    query text,
+    result_limit integer DEFAULT 10,
+    mode text DEFAULT 'hybrid',
+    filter jsonb DEFAULT NULL,
+    fusion text DEFAULT 'adaptive',
+    keyword_weight double precision DEFAULT NULL,
+    candidate_count integer DEFAULT NULL,
+    rerank_model text DEFAULT NULL,
+    rerank_count integer DEFAULT 20,
+    min_score double precision DEFAULT NULL,
+    group_by_document boolean DEFAULT false,
+    diversity double precision DEFAULT 0,
+    neighbours integer DEFAULT 0,
+    language text DEFAULT NULL,
+    score_statistics text DEFAULT 'corpus',
+    vector_optional boolean DEFAULT false,
+    chunk_id bigint DEFAULT NULL
+) RETURNS TABLE (step text, milliseconds double precision, detail text)
+LANGUAGE c VOLATILE PARALLEL RESTRICTED COST 1000000 ROWS 10 SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'explain_search_many_wrapper';
+COMMENT ON FUNCTION socle.explain_search(text[], text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, boolean, double precision, integer, text, text, boolean, bigint) IS
+    'the same over several corpora, each step by corpus';
+GRANT EXECUTE ON FUNCTION socle.explain_search(text[], text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, boolean, double precision, integer, text, text, boolean, bigint) TO PUBLIC;
+
 CREATE FUNCTION socle.evaluate(
     corpus text,
     queries regclass,

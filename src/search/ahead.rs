@@ -134,11 +134,11 @@ fn converse<'a>(
             found.push((at, read(searched, *limit, hits)?));
         }
         aside(begun);
-        trace.borrow_mut().took("keyword", begun.elapsed().as_secs_f64() * 1e3);
+        trace.borrow_mut().took(("keyword", &corpora[at].name), begun.elapsed().as_secs_f64() * 1e3);
         Ok(())
     });
     let trace = trace.into_inner();
-    trace.took("embed", begun.elapsed().as_secs_f64() * 1e3 - beside.get());
+    trace.took(("embed", ""), begun.elapsed().as_secs_f64() * 1e3 - beside.get());
     let mut searched = opened.into_inner().map_or_else(|| open(trace), Ok)?;
     for (at, ahead) in found {
         searched[at].scope.ahead = Some(ahead);

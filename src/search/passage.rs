@@ -71,12 +71,15 @@ pub struct Passage {
     pub fresh_at: Option<TimestampWithTimeZone>,
 }
 
-/// The chunks that the caller may read, by corpus and number.
+/// Contents of chunks, by corpus and number.
+type Contents = HashMap<(usize, i64), Content>;
+
+/// The chunks that the caller may read; `None` where one has no document, unless that was looked at when it was chosen.
 ///
 /// # Errors
 /// As [`Scope::rows`].
-pub fn contents(scopes: &[Scope<'_>], ranked: &[(usize, Ranked)]) -> Result<HashMap<(usize, i64), Content>> {
-    let mut contents = HashMap::new();
+pub fn contents(scopes: &[Scope<'_>], ranked: &[(usize, Ranked)]) -> Result<Option<Contents>> {
+    let mut contents = Contents::new();
     for (at, chunks) in by_corpus(scopes.len(), ranked).into_iter().enumerate().filter(|(_, chunks)| !chunks.is_empty())
     {
         let found = scopes[at].rows(CONTENTS, &chunks, 0, |row| {
@@ -94,15 +97,17 @@ pub fn contents(scopes: &[Scope<'_>], ranked: &[(usize, Ranked)]) -> Result<Hash
         })?;
         contents.extend(found.into_iter().map(|(chunk, content)| ((at, chunk), content)));
     }
-    Ok(contents)
+    let is_gone =
+        |(at, ranked): &(usize, Ranked)| !contents.contains_key(&(*at, ranked.chunk_id)) && !scopes[*at].has_looked();
+    Ok(if ranked.iter().any(is_gone) { None } else { Some(contents) })
 }
 
-/// The results.
+/// The results; `None` as [`contents`].
 ///
 /// # Errors
 /// As [`Scope::rows`].
-pub fn read(scopes: &[Scope<'_>], chosen: Vec<(usize, Ranked)>, wish: &Wish) -> Result<Vec<Passage>> {
-    let mut contents = contents(scopes, &chosen)?;
+pub fn read(scopes: &[Scope<'_>], chosen: Vec<(usize, Ranked)>, wish: &Wish) -> Result<Option<Vec<Passage>>> {
+    let Some(mut contents) = contents(scopes, &chosen)? else { return Ok(None) };
     let mut results: Vec<(usize, i32, Passage)> = Vec::with_capacity(chosen.len());
     for (at, ranked) in chosen {
         let Some(content) = contents.remove(&(at, ranked.chunk_id)) else { continue };
@@ -129,7 +134,7 @@ pub fn read(scopes: &[Scope<'_>], chosen: Vec<(usize, Ranked)>, wish: &Wish) -> 
     if wish.shown {
         mark(scopes, &mut results, wish)?;
     }
-    Ok(results)
+    Ok(Some(results))
 }
 
 /// A chunk of the surroundings.

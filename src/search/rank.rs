@@ -81,7 +81,7 @@ pub fn rank(scope: &Scope<'_>, wish: &Wish, trace: &mut Trace) -> Result<(Vec<Ra
         Mode::Keyword => single(&legs.keyword.hits[..first(&legs.keyword.hits)], |standing| (None, Some(standing))),
         Mode::Hybrid => fused(&legs, wish)?,
     };
-    trace.candidates(scope.corpus, &ranked, (&legs.stale, &legs.keyword.refused));
+    trace.candidates(&scope.corpus.name, &ranked, (&legs.stale, &legs.keyword.refused));
     Ok((ranked, legs.vector.len() >= depth || legs.keyword.hits.len() >= depth))
 }
 
@@ -90,19 +90,21 @@ fn candidates(scope: &Scope<'_>, wish: &Wish, (wanted, depth): (usize, usize), t
     let mut legs = Legs::default();
     // Without a vector, the words decide alone where that is allowed.
     if wish.mode.has_vectors() && scope.vector().is_some() {
-        let explained = trace.explained;
-        let (found, path) = trace.timed("vector", || vector_leg::nearest(scope, wanted, explained))?;
-        trace.note("vector", format!("{} candidates, {}", found.len(), path.words()));
+        let (explained, step) = (trace.explained, ("vector", scope.corpus.name.as_str()));
+        let (found, path) = trace.timed(step, || vector_leg::nearest(scope, wanted, explained))?;
+        trace.note(step, || format!("{} candidates, {}", found.len(), path.words()));
         legs.vector = found;
     }
     if wish.mode.has_words() {
-        legs.keyword = trace.timed("keyword", || keyword_leg::hits(scope, wish, wanted, &legs.vector))?;
-        trace.note("keyword", format!("{} candidates in {} segments", legs.keyword.hits.len(), scope.segments.len()));
+        let step = ("keyword", scope.corpus.name.as_str());
+        legs.keyword = trace.timed(step, || keyword_leg::hits(scope, wish, wanted, &legs.vector))?;
+        let (hits, segments) = (legs.keyword.hits.len(), scope.segments.len());
+        trace.note(step, || format!("{hits} candidates in {segments} segments"));
     }
     let mut all: Vec<i64> = legs.vector.iter().chain(&legs.keyword.hits).map(|(chunk, _)| *chunk).collect();
     all.sort_unstable();
     all.dedup();
-    legs.stale = trace.timed("changes", || scope.stale(all))?;
+    legs.stale = trace.timed(("changes", &scope.corpus.name), || scope.stale(all))?;
     let (stale, refused) = (&legs.stale, &legs.keyword.refused);
     // What an operator forbids is no hit. A phrase that must be there is in hits alone, which are looked for anyway.
     let counts = |chunk: &i64| stale.contains(chunk) || (refused.contains(chunk) && !legs.keyword.has_phrases);

@@ -55,6 +55,8 @@ pub struct Scope<'a> {
     pub ahead: Option<Ahead>,
     /// Every chunk that passes, where words are counted among those alone.
     counted: Option<Vec<i64>>,
+    /// Documents are looked at although no filter says so, as some are gone.
+    looks_at_documents: bool,
     vector: Option<Rc<[f32]>>,
     vector_type: pg_sys::Oid,
     condition: String,
@@ -93,6 +95,7 @@ impl<'a> Scope<'a> {
             freshness: freshness(corpus)?,
             ahead: None,
             counted: None,
+            looks_at_documents: false,
             vector: None,
             vector_type,
             condition,
@@ -120,6 +123,16 @@ impl<'a> Scope<'a> {
             scope.counted = Some(all);
         }
         Ok(scope)
+    }
+
+    /// From now on chunks without a document do not pass.
+    pub fn look_at_documents(&mut self) {
+        (self.looks_at_documents, self.restricted, self.ahead) = (true, true, None);
+    }
+
+    /// Whether chunks without a document are known not to pass.
+    pub fn has_looked(&self) -> bool {
+        self.looks_at_documents
     }
 
     /// From now on chunks are compared with this vector, that of the query.
@@ -159,7 +172,7 @@ impl<'a> Scope<'a> {
         limit: usize,
         read: impl FnMut(read::Row) -> T,
     ) -> Result<Vec<T>> {
-        let passes = if self.condition == "true" {
+        let passes = if self.condition == "true" && !self.looks_at_documents {
             "true".to_string()
         } else {
             expand(PASSES, self.corpus, &[("condition", &self.condition)])

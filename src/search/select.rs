@@ -23,7 +23,7 @@ const VECTORS: &str = include_str!("../../sql/search/vectors.sql");
 /// How much the cross-encoder counts against the first ranking.
 const RERANK_WEIGHT: f64 = 0.5;
 
-/// Chosen candidates with the number of their corpus, best first.
+/// Chosen candidates with the number of their corpus, best first; `None` as [`passage::contents`].
 ///
 /// # Errors
 /// As [`Scope::rows`] and `socle.rerank`.
@@ -32,33 +32,31 @@ pub fn select(
     mut ranked: Vec<(usize, Ranked)>,
     wish: &Wish,
     trace: &mut Trace,
-) -> Result<Vec<(usize, Ranked)>> {
+) -> Result<Option<Vec<(usize, Ranked)>>> {
     if let Some(model) = &wish.reranker {
-        let there = trace.has(&ranked);
+        let there = trace.places(&ranked);
         ranked.truncate(wish.rerank_count);
-        trace.lost(there, &ranked, || format!("not among the best {} that are reranked", wish.rerank_count));
-        ranked = trace.timed("rerank", || rerank(scopes, ranked, wish, model))?;
-        trace.note("rerank", format!("{} candidates", ranked.len()));
+        trace.lost(&there, &ranked, || format!("not among the best {} that are reranked", wish.rerank_count));
+        let reranked = trace.timed(("rerank", ""), || rerank(scopes, ranked, wish, model))?;
+        let Some(reranked) = reranked else { return Ok(None) };
+        ranked = reranked;
+        trace.note(("rerank", ""), || format!("{} candidates", ranked.len()));
     }
     if let Some(least) = wish.min_score {
-        let there = trace.has(&ranked);
+        let there = trace.places(&ranked);
         ranked.retain(|(_, ranked)| ranked.rerank.unwrap_or(ranked.score) >= least);
-        trace.lost(there, &ranked, || format!("its score is below min_score, {least}"));
+        trace.lost(&there, &ranked, || format!("its score is below min_score, {least}"));
     }
-    let there = trace.has(&ranked);
+    let there = trace.places(&ranked);
     if wish.diversity > 0.0 {
         ranked = spread(scopes, ranked, wish)?;
-        trace.lost(there, &ranked, || "too much like better ones".into());
+        trace.lost(&there, &ranked, || "too much like better ones".into());
     }
-    let there = trace.has(&ranked);
+    let there = trace.places(&ranked);
     ranked.truncate(wish.limit);
-    trace.lost(there, &ranked, || format!("not among the best {}", wish.limit));
-    let place = |ranked: &(usize, Ranked)| Some(ranked.1.chunk_id) == trace.chunk;
-    if let Some(at) = ranked.iter().position(place) {
-        trace.fate.push(format!("result number {}", at + 1));
-    }
+    trace.lost(&there, &ranked, || format!("not among the best {}", wish.limit));
     trace.results(&ranked);
-    Ok(ranked)
+    Ok(Some(ranked))
 }
 
 /// The numbers of the chunks of each corpus.
@@ -111,8 +109,8 @@ fn rerank(
     ranked: Vec<(usize, Ranked)>,
     wish: &Wish,
     model: &ModelSpec,
-) -> Result<Vec<(usize, Ranked)>> {
-    let contents = passage::contents(scopes, &ranked)?;
+) -> Result<Option<Vec<(usize, Ranked)>>> {
+    let Some(contents) = passage::contents(scopes, &ranked)? else { return Ok(None) };
     let (mut ranked, texts): (Vec<(usize, Ranked)>, Vec<String>) = ranked
         .into_iter()
         .filter_map(|(at, ranked)| {
@@ -145,7 +143,7 @@ fn rerank(
         ranked.score = (1.0 - RERANK_WEIGHT) * first + RERANK_WEIGHT * anew;
     }
     ranked.sort_by(|a, b| b.1.score.total_cmp(&a.1.score));
-    Ok(ranked)
+    Ok(Some(ranked))
 }
 
 fn spread(scopes: &[Scope<'_>], ranked: Vec<(usize, Ranked)>, wish: &Wish) -> Result<Vec<(usize, Ranked)>> {

@@ -1,40 +1,78 @@
 //! What a search did, for `socle.explain_search`: time of each step, and where one chunk was won or lost.
 
 use super::rank::{Ranked, Standing};
-use crate::corpus::CorpusSpec;
 use std::collections::HashSet;
 use std::time::Instant;
 
 /// Results that are listed.
 const MAX_LINES: usize = 10;
 
+/// The step of one result.
+const RESULT: &str = "result";
+
+/// What is timed and told: its name, and the corpus it was done in, or "" for all.
+pub type Step<'a> = (&'static str, &'a str);
+
 /// One line of an explanation.
 #[derive(Clone, Debug)]
 pub struct Line {
     /// What was done.
-    pub step: &'static str,
+    step: &'static str,
+    /// In which corpus; empty for all.
+    corpus: String,
     /// How long it took, in milliseconds, for a step that takes time.
-    pub milliseconds: Option<f64>,
+    milliseconds: Option<f64>,
     /// What came of it.
-    pub detail: String,
+    detail: String,
 }
 
-/// Collects lines; costs nothing worth mentioning when nobody reads them.
+/// Collects lines; costs nothing when nobody reads them.
 #[derive(Debug, Default)]
 pub struct Trace {
     /// Somebody is going to read it.
     pub explained: bool,
-    /// What was collected.
-    pub lines: Vec<Line>,
-    /// The chunk that is asked about.
+    /// The chunk that is asked about, of each corpus that has one of this number.
     pub chunk: Option<i64>,
-    /// What became of it.
-    pub fate: Vec<String>,
+    /// The corpora.
+    corpora: Vec<String>,
+    lines: Vec<Line>,
+    /// What became of the chunk.
+    fate: Vec<Line>,
 }
 
 impl Trace {
+    /// An explanation of a search, and of what becomes of a chunk.
+    pub fn explained(chunk: Option<i64>) -> Self {
+        Self { explained: true, chunk, ..Self::default() }
+    }
+
+    /// Begins anew, with the corpora that are searched.
+    pub fn begin<'a>(&mut self, corpora: impl Iterator<Item = &'a str>) {
+        if self.explained {
+            let corpora = corpora.map(str::to_string).collect();
+            *self = Self { corpora, ..Self::explained(self.chunk) };
+        }
+    }
+
+    /// Step, milliseconds and detail of each line, with the fate of the chunk at the end. Says of which corpus, if there are
+    /// several.
+    pub fn into_lines(self) -> impl Iterator<Item = (&'static str, Option<f64>, String)> {
+        let several = self.corpora.len() > 1;
+        self.lines.into_iter().chain(self.fate).map(move |line| {
+            let detail = match (several && !line.corpus.is_empty(), line.detail.is_empty()) {
+                (false, _) => line.detail,
+                (true, false) => format!("corpus \"{}\": {}", line.corpus, line.detail),
+                (true, true) => format!("corpus \"{}\"", line.corpus),
+            };
+            (line.step, line.milliseconds, detail)
+        })
+    }
+
     /// Does `work` and adds its time to that of its step.
-    pub fn timed<T>(&mut self, step: &'static str, work: impl FnOnce() -> T) -> T {
+    pub fn timed<T>(&mut self, step: Step<'_>, work: impl FnOnce() -> T) -> T {
+        if !self.explained {
+            return work();
+        }
         let begun = Instant::now();
         let result = work();
         self.took(step, begun.elapsed().as_secs_f64() * 1e3);
@@ -42,31 +80,55 @@ impl Trace {
     }
 
     /// Adds so many milliseconds to the time of a step.
-    pub fn took(&mut self, step: &'static str, took: f64) {
-        match self.lines.iter_mut().find(|line| line.step == step) {
-            Some(line) => line.milliseconds = Some(line.milliseconds.unwrap_or_default() + took),
-            None => self.lines.push(Line { step, milliseconds: Some(took), detail: String::new() }),
+    pub fn took(&mut self, step: Step<'_>, took: f64) {
+        if let Some(line) = self.line(step) {
+            line.milliseconds = Some(line.milliseconds.unwrap_or_default() + took);
         }
     }
 
     /// Says what came of a step; the last word counts.
-    pub fn note(&mut self, step: &'static str, detail: String) {
-        match self.lines.iter_mut().find(|line| line.step == step) {
-            Some(line) => line.detail = detail,
-            None => self.lines.push(Line { step, milliseconds: None, detail }),
+    pub fn note(&mut self, step: Step<'_>, detail: impl FnOnce() -> String) {
+        if let Some(line) = self.line(step) {
+            line.detail = detail();
         }
     }
 
-    /// Says why the chunk that is asked about is lost, if it was there and no longer is.
-    pub fn lost(&mut self, before: bool, after: &[(usize, Ranked)], reason: impl FnOnce() -> String) {
-        if before && !self.has(after) {
-            self.fate.push(format!("lost: {}", reason()));
+    /// The line of a step, which is made if there is none.
+    fn line(&mut self, (step, corpus): Step<'_>) -> Option<&mut Line> {
+        if !self.explained {
+            return None;
+        }
+        let known = self.lines.iter().position(|line| line.step == step && line.corpus == corpus);
+        let at = known.unwrap_or_else(|| {
+            self.lines.push(Line { step, corpus: corpus.to_string(), milliseconds: None, detail: String::new() });
+            self.lines.len() - 1
+        });
+        self.lines.get_mut(at)
+    }
+
+    /// Forgets the results so far, and what became of the chunk.
+    pub fn forget_results(&mut self) {
+        self.lines.retain(|line| line.step != RESULT);
+        self.fate.clear();
+    }
+
+    fn tell(&mut self, corpus: &str, detail: String) {
+        self.fate.push(Line { step: "chunk", corpus: corpus.to_string(), milliseconds: None, detail });
+    }
+
+    /// Says why the chunk that is asked about is lost, in those of the corpora that had it and no longer do.
+    pub fn lost(&mut self, before: &[usize], after: &[(usize, Ranked)], reason: impl Fn() -> String) {
+        let still = self.places(after);
+        for at in before.iter().filter(|at| !still.contains(at)) {
+            let corpus = self.corpora.get(*at).cloned().unwrap_or_default();
+            self.tell(&corpus, format!("lost: {}", reason()));
         }
     }
 
-    /// Whether the chunk that is asked about is among these.
-    pub fn has(&self, ranked: &[(usize, Ranked)]) -> bool {
-        self.chunk.is_some_and(|chunk| ranked.iter().any(|(_, ranked)| ranked.chunk_id == chunk))
+    /// The numbers of the corpora whose chunk that is asked about is among these.
+    pub fn places(&self, ranked: &[(usize, Ranked)]) -> Vec<usize> {
+        let Some(chunk) = self.chunk else { return Vec::new() };
+        ranked.iter().filter(|(_, ranked)| ranked.chunk_id == chunk).map(|(at, _)| *at).collect()
     }
 
     /// The results, with what each leg says of them before and after normalisation.
@@ -74,44 +136,45 @@ impl Trace {
         if !self.explained {
             return;
         }
-        for (at, (_, found)) in ranked.iter().take(MAX_LINES).enumerate() {
+        for (at, (corpus, found)) in ranked.iter().enumerate() {
+            let corpus = self.corpora.get(*corpus).cloned().unwrap_or_default();
+            if Some(found.chunk_id) == self.chunk {
+                self.tell(&corpus, format!("result number {}", at + 1));
+            }
+            if at >= MAX_LINES {
+                continue;
+            }
             let rerank = found.rerank.map(|score| format!("; reranked {score:.4}")).unwrap_or_default();
             let (number, chunk, score) = (at + 1, found.chunk_id, found.score);
             let legs = format!("vector: {}; keyword: {}", leg(found.vector), leg(found.keyword));
             let detail = format!("{number}: chunk {chunk} with score {score:.4}; {legs}{rerank}");
-            self.lines.push(Line { step: "result", milliseconds: None, detail });
+            self.lines.push(Line { step: RESULT, corpus, milliseconds: None, detail });
         }
     }
 
     /// The candidates of a corpus, ranked, and those that were left out: because their documents have changed, or because an
     /// operator of the query forbids them.
-    pub fn candidates(
-        &mut self,
-        corpus: &CorpusSpec,
-        ranked: &[Ranked],
-        (stale, refused): (&HashSet<i64>, &HashSet<i64>),
-    ) {
-        let mut detail =
-            format!("{} ranked, {} left out because their documents have changed", ranked.len(), stale.len());
-        if !refused.is_empty() {
-            detail += &format!(", {} by an operator of the query", refused.len());
-        }
-        self.note("candidates", detail);
+    pub fn candidates(&mut self, corpus: &str, ranked: &[Ranked], (stale, refused): (&HashSet<i64>, &HashSet<i64>)) {
+        self.note(("candidates", corpus), || {
+            let (ranked, stale) = (ranked.len(), stale.len());
+            let mut detail = format!("{ranked} ranked, {stale} left out because their documents have changed");
+            if !refused.is_empty() {
+                detail += &format!(", {} by an operator of the query", refused.len());
+            }
+            detail
+        });
         let Some(chunk) = self.chunk else { return };
-        let name = &corpus.name;
         if stale.contains(&chunk) {
-            self.fate.push(format!("left out: its document in corpus \"{name}\" has changed since"));
+            self.tell(corpus, "left out: its document has changed since".into());
         } else if refused.contains(&chunk) {
-            self.fate.push("left out: an operator of the query forbids it".into());
+            self.tell(corpus, "left out: an operator of the query forbids it".into());
         } else if let Some(at) = ranked.iter().position(|ranked| ranked.chunk_id == chunk) {
             let found = &ranked[at];
-            self.fate.push(format!("vector: {}", leg(found.vector)));
-            self.fate.push(format!("keyword: {}", leg(found.keyword)));
-            self.fate.push(format!("rank {} of corpus \"{name}\" with score {:.4}", at + 1, found.score));
+            self.tell(corpus, format!("vector: {}", leg(found.vector)));
+            self.tell(corpus, format!("keyword: {}", leg(found.keyword)));
+            self.tell(corpus, format!("rank {} with score {:.4}", at + 1, found.score));
         } else {
-            self.fate.push(format!(
-                "no candidate of corpus \"{name}\": neither leg has it among its best, or it may not be seen"
-            ));
+            self.tell(corpus, "no candidate: neither leg has it among its best, or it may not be seen".into());
         }
     }
 }

@@ -99,6 +99,53 @@ fn the_longest_list_is_made() {
 }
 
 #[test]
+fn documents_that_are_gone_without_a_trigger_leave_no_gap() {
+    let (_cluster, mut client) = with_papers(60);
+    client
+        .batch_execute(
+            "SET session_replication_role = replica; DELETE FROM paper WHERE id <= 45; RESET session_replication_role",
+        )
+        .unwrap();
+    for more in [
+        "mode => 'vector'",
+        "mode => 'keyword'",
+        "mode => 'hybrid'",
+        "mode => 'hybrid', rerank_model => 'reranker'",
+        "mode => 'hybrid', group_by_document => true, neighbours => 1",
+    ] {
+        let mut keys = |more: &str| -> Vec<String> {
+            let sql = format!("SELECT source_key->>'id' FROM socle.search('paper', 'fox', {more})");
+            client.query(&sql, &[]).unwrap().iter().map(|row| row.get(0)).collect()
+        };
+        let left = keys(more);
+        assert!(left.len() == 10 || more == "mode => 'keyword'", "{more}: {left:?}");
+        // As if those that are left had been asked for.
+        assert_eq!(left, keys(&format!(r#"{more}, filter => '{{"id": {{">": 45}}}}'"#)), "{more}");
+    }
+    let results = "SELECT count(*) FROM socle.explain_search('paper', 'fox') WHERE step = 'result'";
+    assert_eq!(value::<i64>(&mut client, results), 10);
+}
+
+#[test]
+fn an_explanation_of_several_corpora_says_of_which_it_speaks() {
+    let (_cluster, mut client) = with_papers(40);
+    with_books(&mut client, 3, 4);
+    let sql = "SELECT step, detail, milliseconds IS NULL FROM socle.explain_search(ARRAY['paper', 'book'], 'about foxes', chunk_id => 1)";
+    let rows = client.query(sql, &[]).unwrap();
+    let lines: Vec<(String, String)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+    let of = |step: &str| lines.iter().filter(|line| line.0 == step).map(|line| line.1.as_str()).collect::<Vec<_>>();
+    for step in ["filter", "vector", "keyword", "candidates", "chunk"] {
+        for corpus in ["paper", "book"] {
+            let name = format!("corpus \"{corpus}\": ");
+            assert!(of(step).iter().any(|detail| detail.starts_with(&name)), "{step}: {lines:?}");
+        }
+    }
+    assert_eq!((of("result").len(), of("embed"), of("total")), (10, vec![""], vec!["10 results"]));
+    let sql = "SELECT count(*) FROM socle.explain_search(ARRAY['book'], 'about foxes') WHERE detail LIKE '%corpus%'";
+    assert_eq!(value::<i64>(&mut client, sql), 0, "one needs no name");
+}
+
+#[test]
 fn several_corpora_are_ranked_each_by_itself() {
     let (_cluster, mut client) = with_papers(40);
     with_books(&mut client, 3, 4);
