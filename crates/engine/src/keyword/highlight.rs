@@ -9,6 +9,7 @@ use super::language::{Language, SIMPLE, Teller};
 use super::scanner::{QueryWord, Scanned, scan};
 use super::words::{Word, words};
 use socle_core::Result;
+use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 
 /// A range of bytes.
@@ -16,6 +17,16 @@ pub type Range = (u32, u32);
 
 /// Stems of the query in one language.
 type Stems = HashSet<String>;
+
+/// What a word is compared by: its stem, that of the word without accents, and the word without accents.
+type Forms = [Option<String>; 3];
+
+/// Words of a language that are remembered: texts have few words often, and stemming is half of the work.
+const REMEMBERED: usize = 20_000;
+
+thread_local! {
+    static KNOWN: RefCell<HashMap<Language, HashMap<String, Forms>>> = RefCell::default();
+}
 
 /// The ranges of each text, ascending and apart from each other. A text whose language is not given is of one of
 /// `languages`; of any, if there are none.
@@ -50,37 +61,41 @@ fn stems_of(query: &[QueryWord], language: Language) -> Stems {
         if word.whole {
             stems.insert(fold(&word.text).into_owned());
         } else {
-            stems.extend(forms(&word.text, language));
+            stems.extend(forms(&word.text, language).into_iter().flatten());
         }
     }
     stems
 }
 
-/// What a word is compared by: its stem, and that of the word without accents.
-fn forms(word: &str, language: Language) -> impl Iterator<Item = String> {
+fn forms(word: &str, language: Language) -> Forms {
     let stem = language.stem(word);
     let bare = bare_stem(language, word, &stem);
     let simple = (language != SIMPLE).then(|| fold(word).into_owned());
-    [Some(stem), bare, simple].into_iter().flatten()
+    [Some(stem), bare, simple]
 }
 
 fn marked(scanned: &Scanned, stems: &Stems, language: Language, content: &str) -> Vec<Range> {
     let mut ranges = Vec::new();
     let mut pieces: Vec<Word<'_>> = Vec::new();
-    words(content, &mut |word| {
-        let folded = fold(&word.text);
-        let begins = |prefix: &String| word.text.starts_with(prefix) || folded.starts_with(prefix);
-        let found = if word.whole {
-            stems.contains(&*folded)
-        } else {
-            scanned.prefixes.iter().any(begins) || forms(&word.text, language).any(|form| stems.contains(&form))
-        };
-        if found {
-            ranges.extend(range(word.start, word.end));
-        }
-        if !word.whole && !scanned.phrases.is_empty() {
-            pieces.push(word);
-        }
+    let begins = |word: &str| {
+        let begins = |prefix: &String| word.starts_with(prefix) || fold(word).starts_with(prefix);
+        scanned.prefixes.iter().any(begins)
+    };
+    KNOWN.with_borrow_mut(|known| {
+        let known = known.entry(language).or_default();
+        words(content, &mut |word| {
+            let found = if word.whole {
+                stems.contains(&*fold(&word.text))
+            } else {
+                begins(&word.text) || remembered(known, &word.text, language).any(|form| stems.contains(form))
+            };
+            if found {
+                ranges.extend(range(word.start, word.end));
+            }
+            if !word.whole && !scanned.phrases.is_empty() {
+                pieces.push(word);
+            }
+        });
     });
     for phrase in &scanned.phrases {
         for window in pieces.windows(phrase.len()) {
@@ -93,6 +108,21 @@ fn marked(scanned: &Scanned, stems: &Stems, language: Language, content: &str) -
         }
     }
     ranges
+}
+
+/// The forms of a word, which are remembered.
+fn remembered<'a>(
+    known: &'a mut HashMap<String, Forms>,
+    word: &str,
+    language: Language,
+) -> impl Iterator<Item = &'a String> {
+    if !known.contains_key(word) {
+        if known.len() >= REMEMBERED {
+            known.clear();
+        }
+        known.insert(word.to_string(), forms(word, language));
+    }
+    known.get(word).into_iter().flatten().flatten()
 }
 
 fn range(start: usize, end: usize) -> Option<Range> {
