@@ -126,7 +126,7 @@ CREATE FUNCTION socle.create_corpus(
     chunk_schema name DEFAULT NULL,
     max_attempts integer DEFAULT 5,
     hnsw_m integer DEFAULT 16,
-    hnsw_ef_construction integer DEFAULT 64,
+    hnsw_ef_construction integer DEFAULT 128,
     if_not_exists boolean DEFAULT false,
     document name DEFAULT NULL,
     media_type name DEFAULT NULL,

@@ -65,7 +65,7 @@ impl Wish {
             return Err(invalid("max_tokens must be at least 1"));
         }
         let (hnsw_m, hnsw_ef_construction) =
-            (number(13, "hnsw_m", 16, 2..=100)?, number(14, "hnsw_ef_construction", 64, 4..=1000)?);
+            (number(13, "hnsw_m", 16, 2..=100)?, number(14, "hnsw_ef_construction", 128, 4..=1000)?);
         if hnsw_ef_construction < 2 * hnsw_m {
             return Err(invalid("hnsw_ef_construction must be at least twice hnsw_m"));
         }

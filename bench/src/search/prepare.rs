@@ -93,7 +93,9 @@ pub fn corpus(client: &mut Client, model: &str, documents: &Documents) -> Option
     // One process each, so that it is the same on every machine; room for all of the graph.
     client.batch_execute("SET maintenance_work_mem = '4GB'; SET max_parallel_maintenance_workers = 0").unwrap();
     let mut run = |sql: &str| timed(|| client.batch_execute(sql).unwrap()) / 1000.0;
-    let hnsw = run("CREATE INDEX bench_chunk_embedding_idx ON bench_chunk USING hnsw (embedding vector_cosine_ops)");
+    let hnsw = run(
+        "CREATE INDEX bench_chunk_embedding_idx ON bench_chunk USING hnsw (embedding vector_cosine_ops) WITH (m = 16, ef_construction = 128)",
+    );
     let vectors =
         run("CREATE TABLE bench_words AS SELECT chunk_id, to_tsvector('english', content) AS words FROM bench_chunk");
     let gin = run("CREATE INDEX bench_words_idx ON bench_words USING gin (words)");
