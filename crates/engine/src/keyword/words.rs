@@ -33,8 +33,8 @@ pub struct Word<'a> {
 pub fn words<'a>(text: &'a str, take: &mut impl FnMut(Word<'a>)) {
     let mut chain = Chain { text, pieces: Vec::new(), position: 0 };
     let mut grams: Vec<(usize, usize)> = Vec::new();
-    for (at, word) in text.unicode_word_indices() {
-        for (from, to) in pieces(word) {
+    for (at, run) in runs(text) {
+        for (from, to) in pieces_of_run(run) {
             let (start, end) = (at + from, at + to);
             if text[start..end].chars().next().is_some_and(has_no_spaces) {
                 chain.flush(take);
@@ -75,6 +75,30 @@ pub fn plain(word: &str) -> Cow<'_, str> {
         None => text,
         Some((end, _)) => Cow::Owned(text[..end].to_string()),
     }
+}
+
+/// What stands between white space: no word goes across it.
+fn runs(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let runs = text.split(|character: char| character.is_ascii_whitespace()).filter(|run| !run.is_empty());
+    runs.map(|run| (run.as_ptr().addr() - text.as_ptr().addr(), run))
+}
+
+/// Pieces between separators, as byte ranges of a run: in ASCII, letters and digits that touch are never apart.
+fn pieces_of_run(run: &str) -> impl Iterator<Item = (usize, usize)> {
+    let (plain, words) = if run.is_ascii() { (Some(run), None) } else { (None, Some(run.unicode_word_indices())) };
+    let in_word = |(at, word)| pieces(word).map(move |(from, to)| (at + from, at + to));
+    plain.into_iter().flat_map(ascii_pieces).chain(words.into_iter().flatten().flat_map(in_word))
+}
+
+fn ascii_pieces(run: &str) -> impl Iterator<Item = (usize, usize)> {
+    let bytes = run.as_bytes();
+    let mut from = 0;
+    std::iter::from_fn(move || {
+        let start = from + bytes[from..].iter().position(u8::is_ascii_alphanumeric)?;
+        let length = bytes[start..].iter().position(|byte| !byte.is_ascii_alphanumeric());
+        from = length.map_or(bytes.len(), |length| start + length);
+        Some((start, from))
+    })
 }
 
 /// Pieces of one script class between separators, as byte ranges of a word.
@@ -227,6 +251,28 @@ mod tests {
             last = word.position;
         });
         assert_eq!(last, 5);
+    }
+
+    #[test]
+    fn short_cuts_change_nothing() {
+        let alphabet: Vec<char> =
+            "aZ9 _-.':,;!@/\t\n\u{0b}é\u{301}ﬁ²\u{200d}\u{ad}\u{a0}\u{3000}א\"东カか한ก👩🏽\u{2028}".chars().collect();
+        let mut seed = 1_u32;
+        for length in (0..60).cycle().take(60_000) {
+            let text: String = (0..length)
+                .map(|_| {
+                    seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                    alphabet[(seed >> 16) as usize % alphabet.len()]
+                })
+                .collect();
+            let all = text.unicode_word_indices();
+            let whole: Vec<(usize, usize)> =
+                all.flat_map(|(at, word)| pieces(word).map(move |(from, to)| (at + from, at + to))).collect();
+            let by_runs: Vec<(usize, usize)> = runs(&text)
+                .flat_map(|(at, run)| pieces_of_run(run).map(move |(from, to)| (at + from, at + to)))
+                .collect();
+            assert_eq!(by_runs, whole, "{text:?}");
+        }
     }
 
     #[test]
