@@ -12,15 +12,15 @@ use pgrx::prelude::*;
 use socle_core::{Error, Kind, Result};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::ffi::{CString, c_long};
+use std::ffi::{CStr, CString, c_long};
 
 /// Plans of one session; when there are more, all are made anew.
 const MAX_PLANS: usize = 200;
 
-type Plans = HashMap<(pg_sys::Oid, String), pg_sys::SPIPlanPtr>;
+/// By user, as row security is part of a plan, by search path, as Postgres plans anew where that is another, and by text.
+type Plans = HashMap<(pg_sys::Oid, CString, String), pg_sys::SPIPlanPtr>;
 
 thread_local! {
-    /// By user and text: row security is part of a plan.
     static PLANS: RefCell<Plans> = RefCell::default();
     static STALE: Cell<bool> = const { Cell::new(false) };
     static FOLLOWED: Cell<bool> = const { Cell::new(false) };
@@ -165,8 +165,9 @@ pub fn in_memory_of_its_own<T>(work: impl FnOnce() -> T) -> T {
 /// The plan of a statement for the current user. SPI has to be connected.
 fn plan(sql: &str, parameters: &[DatumWithOid<'_>], planned: Planned) -> Result<pg_sys::SPIPlanPtr> {
     follow_roles();
-    // SAFETY: reads a variable of this process.
-    let key = (unsafe { pg_sys::GetUserId() }, sql.to_string());
+    // SAFETY: reads variables of this process; the search path is a setting, which always has a text.
+    let (user, path) = unsafe { (pg_sys::GetUserId(), CStr::from_ptr(pg_sys::namespace_search_path)) };
+    let key = (user, path.to_owned(), sql.to_string());
     if let Some(plan) = PLANS.with_borrow(|plans| plans.get(&key).copied()) {
         return Ok(plan);
     }

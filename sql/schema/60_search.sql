@@ -34,6 +34,7 @@ CREATE FUNCTION socle.search(
     candidate_count integer DEFAULT NULL,
     rerank_model text DEFAULT NULL,
     rerank_count integer DEFAULT 20,
+    rerank_weight double precision DEFAULT 0.5,
     min_score double precision DEFAULT NULL,
     group_by_document boolean DEFAULT false,
     diversity double precision DEFAULT 0,
@@ -48,9 +49,9 @@ CREATE FUNCTION socle.search(
     rerank_score double precision, fresh_at timestamp with time zone)
 LANGUAGE c STABLE PARALLEL RESTRICTED COST 1000000 ROWS 10 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'search_wrapper';
-COMMENT ON FUNCTION socle.search(text, text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, boolean, double precision, integer, text, text, boolean) IS
+COMMENT ON FUNCTION socle.search(text, text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean) IS
     'the best passages of a corpus for a query, by meaning and by words, among those that the caller may see';
-GRANT EXECUTE ON FUNCTION socle.search(text, text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, boolean, double precision, integer, text, text, boolean) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION socle.search(text, text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean) TO PUBLIC;
 
 CREATE FUNCTION socle.search(
     corpora text[],
@@ -63,6 +64,7 @@ CREATE FUNCTION socle.search(
     candidate_count integer DEFAULT NULL,
     rerank_model text DEFAULT NULL,
     rerank_count integer DEFAULT 20,
+    rerank_weight double precision DEFAULT 0.5,
     min_score double precision DEFAULT NULL,
     group_by_document boolean DEFAULT false,
     diversity double precision DEFAULT 0,
@@ -77,9 +79,9 @@ CREATE FUNCTION socle.search(
     rerank_score double precision, fresh_at timestamp with time zone)
 LANGUAGE c STABLE PARALLEL RESTRICTED COST 1000000 ROWS 10 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'search_many_wrapper';
-COMMENT ON FUNCTION socle.search(text[], text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, boolean, double precision, integer, text, text, boolean) IS
+COMMENT ON FUNCTION socle.search(text[], text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean) IS
     'the same over several corpora, each of which is ranked by itself';
-GRANT EXECUTE ON FUNCTION socle.search(text[], text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, boolean, double precision, integer, text, text, boolean) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION socle.search(text[], text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean) TO PUBLIC;
 
 CREATE FUNCTION socle.explain_search(
     corpus text,
@@ -92,6 +94,7 @@ CREATE FUNCTION socle.explain_search(
     candidate_count integer DEFAULT NULL,
     rerank_model text DEFAULT NULL,
     rerank_count integer DEFAULT 20,
+    rerank_weight double precision DEFAULT 0.5,
     min_score double precision DEFAULT NULL,
     group_by_document boolean DEFAULT false,
     diversity double precision DEFAULT 0,
@@ -103,9 +106,9 @@ CREATE FUNCTION socle.explain_search(
 ) RETURNS TABLE (step text, milliseconds double precision, detail text)
 LANGUAGE c VOLATILE PARALLEL RESTRICTED COST 1000000 ROWS 10 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'explain_search_wrapper';
-COMMENT ON FUNCTION socle.explain_search(text, text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, boolean, double precision, integer, text, text, boolean, bigint) IS
+COMMENT ON FUNCTION socle.explain_search(text, text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, bigint) IS
     'what socle.search does for the same arguments, step by step, and where one chunk is won or lost';
-GRANT EXECUTE ON FUNCTION socle.explain_search(text, text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, boolean, double precision, integer, text, text, boolean, bigint) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION socle.explain_search(text, text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, bigint) TO PUBLIC;
 
 CREATE FUNCTION socle.explain_search(
     corpora text[],
@@ -118,6 +121,7 @@ CREATE FUNCTION socle.explain_search(
     candidate_count integer DEFAULT NULL,
     rerank_model text DEFAULT NULL,
     rerank_count integer DEFAULT 20,
+    rerank_weight double precision DEFAULT 0.5,
     min_score double precision DEFAULT NULL,
     group_by_document boolean DEFAULT false,
     diversity double precision DEFAULT 0,
@@ -129,9 +133,9 @@ CREATE FUNCTION socle.explain_search(
 ) RETURNS TABLE (step text, milliseconds double precision, detail text)
 LANGUAGE c VOLATILE PARALLEL RESTRICTED COST 1000000 ROWS 10 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'explain_search_many_wrapper';
-COMMENT ON FUNCTION socle.explain_search(text[], text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, boolean, double precision, integer, text, text, boolean, bigint) IS
+COMMENT ON FUNCTION socle.explain_search(text[], text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, bigint) IS
     'the same over several corpora, each step by corpus';
-GRANT EXECUTE ON FUNCTION socle.explain_search(text[], text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, boolean, double precision, integer, text, text, boolean, bigint) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION socle.explain_search(text[], text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, bigint) TO PUBLIC;
 
 CREATE FUNCTION socle.evaluate(
     corpus text,
@@ -144,12 +148,13 @@ CREATE FUNCTION socle.evaluate(
     filter jsonb DEFAULT NULL,
     rerank_model text DEFAULT NULL,
     rerank_count integer DEFAULT 20,
+    rerank_weight double precision DEFAULT 0.5,
     language text DEFAULT NULL
 ) RETURNS TABLE (
     mode text, query_count integer, ndcg double precision, recall double precision, reciprocal_rank double precision,
     index_recall double precision, median_milliseconds double precision)
 LANGUAGE c VOLATILE PARALLEL RESTRICTED COST 1000000000 ROWS 3 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'evaluate_wrapper';
-COMMENT ON FUNCTION socle.evaluate(text, regclass, regclass, integer, text[], text, double precision, jsonb, text, integer, text) IS
+COMMENT ON FUNCTION socle.evaluate(text, regclass, regclass, integer, text[], text, double precision, jsonb, text, integer, double precision, text) IS
     'how good the first k documents of a search are in each mode, by a table of queries (id, text) and one of judgments (query id, source key, grade)';
-GRANT EXECUTE ON FUNCTION socle.evaluate(text, regclass, regclass, integer, text[], text, double precision, jsonb, text, integer, text) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION socle.evaluate(text, regclass, regclass, integer, text[], text, double precision, jsonb, text, integer, double precision, text) TO PUBLIC;

@@ -125,7 +125,8 @@ fn tallies(arguments: Arguments) -> Result<Vec<Tally>> {
     wish.filter = arguments.json(7);
     wish.reranker = arguments.word(8, "rerank_model")?.map(|name| model::rerank_model(Some(name))).transpose()?;
     wish.rerank_count = wish::rerank_count(arguments, 9)?.unwrap_or(wish.rerank_count).max(k);
-    wish.language = arguments.word(10, "language")?.map(|name| language::canonical(&name)).transpose()?;
+    wish.rerank_weight = wish::rerank_weight(arguments, 10)?.unwrap_or(wish.rerank_weight);
+    wish.language = arguments.word(11, "language")?.map(|name| language::canonical(&name)).transpose()?;
     wish.group_by_document = true;
     wish.shown = false;
     let mut modes: Vec<Mode> = Vec::new();

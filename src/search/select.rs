@@ -20,9 +20,6 @@ const DOCUMENTS: &str = include_str!("../../sql/search/documents.sql");
 const KEYS: &str = include_str!("../../sql/search/keys.sql");
 const VECTORS: &str = include_str!("../../sql/search/vectors.sql");
 
-/// How much the cross-encoder counts against the first ranking.
-const RERANK_WEIGHT: f64 = 0.5;
-
 /// Chosen candidates with the number of their corpus, best first; `None` as [`passage::contents`].
 ///
 /// # Errors
@@ -102,7 +99,7 @@ pub fn one_of_each_document(scopes: &[&Scope<'_>], ranked: Vec<(usize, Ranked)>)
         .collect())
 }
 
-/// Scores of a cross-encoder and those of the first ranking, both as standard scores: together they rank better than the
+/// Scores of a cross-encoder and those of the first ranking, both as standard scores: together they rank better than a small
 /// cross-encoder alone, which knows nothing of the collection.
 fn rerank(
     scopes: &[Scope<'_>],
@@ -140,7 +137,7 @@ fn rerank(
     let anew: Vec<f64> = ranked.iter().map(|(_, ranked)| ranked.rerank.unwrap_or(f64::NAN)).collect();
     let both = standard_scores(&first).into_iter().zip(standard_scores(&anew));
     for ((_, ranked), (first, anew)) in ranked.iter_mut().zip(both) {
-        ranked.score = (1.0 - RERANK_WEIGHT) * first + RERANK_WEIGHT * anew;
+        ranked.score = (1.0 - wish.rerank_weight) * first + wish.rerank_weight * anew;
     }
     ranked.sort_by(|a, b| b.1.score.total_cmp(&a.1.score));
     Ok(Some(ranked))

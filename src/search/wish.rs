@@ -78,6 +78,8 @@ pub struct Wish {
     pub reranker: Option<ModelSpec>,
     /// How many.
     pub rerank_count: usize,
+    /// How much it counts: 0 not at all, 1 alone.
+    pub rerank_weight: f64,
     /// Results below are left out.
     pub min_score: Option<f64>,
     /// One result for each document.
@@ -109,6 +111,7 @@ impl Wish {
             candidate_count: 100,
             reranker: None,
             rerank_count: 20,
+            rerank_weight: 0.5,
             min_score: None,
             group_by_document: false,
             diversity: 0.0,
@@ -143,16 +146,17 @@ impl Wish {
             let message = format!("result_limit must be at most {MAX_RERANKED} with a rerank_model");
             return Err(Error::new(Kind::InvalidArgument, message));
         }
-        wish.min_score = arguments.number(10);
-        wish.group_by_document = arguments.boolean(11).unwrap_or_default();
-        wish.diversity = arguments.number(12).unwrap_or_default();
+        wish.rerank_weight = rerank_weight(arguments, 10)?.unwrap_or(wish.rerank_weight);
+        wish.min_score = arguments.number(11);
+        wish.group_by_document = arguments.boolean(12).unwrap_or_default();
+        wish.diversity = arguments.number(13).unwrap_or_default();
         if !(0.0..=1.0).contains(&wish.diversity) {
             return Err(Error::new(Kind::InvalidArgument, "diversity must be between 0 and 1"));
         }
-        let neighbours = number(arguments, 13, "neighbours", 0..=MAX_NEIGHBOURS)?.unwrap_or_default();
+        let neighbours = number(arguments, 14, "neighbours", 0..=MAX_NEIGHBOURS)?.unwrap_or_default();
         wish.neighbours = u32::try_from(neighbours).unwrap_or_default();
-        wish.language = arguments.word(14, "language")?.map(|name| language::canonical(&name)).transpose()?;
-        wish.visible_statistics = match arguments.word(15, "score_statistics")?.as_deref() {
+        wish.language = arguments.word(15, "language")?.map(|name| language::canonical(&name)).transpose()?;
+        wish.visible_statistics = match arguments.word(16, "score_statistics")?.as_deref() {
             None | Some("corpus") => false,
             Some("visible") => true,
             Some(name) => {
@@ -160,7 +164,7 @@ impl Wish {
                 return Err(Error::new(Kind::InvalidArgument, message).hint("It is \"corpus\" or \"visible\"."));
             }
         };
-        wish.vector_optional = arguments.boolean(16).unwrap_or_default();
+        wish.vector_optional = arguments.boolean(17).unwrap_or_default();
         wish.check()?;
         Ok(Some(wish))
     }
@@ -198,6 +202,19 @@ impl Wish {
 /// As [`number`].
 pub fn rerank_count(arguments: Arguments, at: usize) -> Result<Option<usize>> {
     number(arguments, at, "rerank_count", 1..=MAX_RERANKED)
+}
+
+/// How much a cross-encoder counts against the first ranking.
+///
+/// # Errors
+/// `InvalidArgument` outside 0 to 1.
+pub fn rerank_weight(arguments: Arguments, at: usize) -> Result<Option<f64>> {
+    match arguments.number(at) {
+        Some(weight) if !(0.0..=1.0).contains(&weight) => {
+            Err(Error::new(Kind::InvalidArgument, "rerank_weight must be between 0 and 1"))
+        }
+        weight => Ok(weight),
+    }
 }
 
 /// An argument that counts something.

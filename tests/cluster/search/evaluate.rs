@@ -113,6 +113,7 @@ fn tables_of_the_caller_are_read_with_his_rights_or_refused_by_name() {
         ("'question', 'judgment', keyword_weight => -1", "22023", "keyword_weight"),
         ("'question', 'judgment', filter => '{\"colour\": 1}'", "42703", "colour"),
         ("'question', 'judgment', rerank_count => 0", "22023", "rerank_count"),
+        ("'question', 'judgment', rerank_weight => -1", "22023", "rerank_weight"),
     ] {
         let sql = format!("SELECT * FROM socle.evaluate('paper', {arguments})");
         let (code, message, ..) = error_of(&client.query(&sql, &[]).unwrap_err());

@@ -19,6 +19,8 @@ fn what_cannot_be_meant_is_refused_by_name() {
             "22023",
             "rerank_count must be between 1 and",
         ),
+        ("'paper', 'fox', rerank_weight => 1.5", "22023", "rerank_weight must be between 0 and 1"),
+        ("'paper', 'fox', rerank_weight => 'NaN'", "22023", "rerank_weight must be between 0 and 1"),
         ("'paper', 'fox', neighbours => -1", "22023", "neighbours must be between 0 and"),
         ("'paper', 'fox', diversity => 'NaN'", "22023", "diversity must be between 0 and 1"),
         ("'paper', 'fox', diversity => 1.5", "22023", "diversity must be between 0 and 1"),

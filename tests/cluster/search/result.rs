@@ -203,6 +203,19 @@ fn variety_a_least_score_and_a_second_opinion_change_what_is_returned() {
     for (row, reranked) in rows.iter().zip(&reranked) {
         assert!((reranked - f64::from(row.get::<_, f32>(2))).abs() < 1e-4);
     }
+    // By the cross-encoder alone, and not at all.
+    let weighted = format!("socle.search('paper', {query}, rerank_model => 'reranker', rerank_weight => $1)");
+    let by = |client: &mut Client, weight: f64, column: &str| -> Vec<f64> {
+        let sql = format!("SELECT {column}::float8 FROM {weighted}");
+        client.query(&sql, &[&weight]).unwrap().iter().map(|row| row.get(0)).collect()
+    };
+    let alone = by(&mut client, 1.0, "rerank_score");
+    assert!(alone.len() == 10 && alone.is_sorted_by(|a, b| a >= b), "{alone:?}");
+    assert!(!by(&mut client, 0.0, "rerank_score").is_sorted_by(|a, b| a >= b), "the first ranking is another");
+    let first = format!("SELECT chunk_id::float8 FROM socle.search('paper', {query})");
+    let first: Vec<f64> = client.query(&first, &[]).unwrap().iter().map(|row| row.get(0)).collect();
+    assert_eq!(by(&mut client, 0.0, "chunk_id"), first);
+
     let sql = format!(
         "SELECT rerank_score FROM socle.search('paper', {query}, rerank_model => 'reranker', group_by_document => true, min_score => $1)"
     );
