@@ -21,8 +21,8 @@ type Stems = HashSet<String>;
 /// What a word is compared by: its stem, that of the word without accents, and the word without accents.
 type Forms = [Option<String>; 3];
 
-/// Words of a language that are remembered: texts have few words often, and stemming is half of the work.
-const REMEMBERED: usize = 20_000;
+/// Words that are remembered, of all languages: texts have few words often, and stemming is half of the work.
+const REMEMBERED: usize = 50_000;
 
 thread_local! {
     static KNOWN: RefCell<HashMap<Language, HashMap<String, Forms>>> = RefCell::default();
@@ -82,6 +82,9 @@ fn marked(scanned: &Scanned, stems: &Stems, language: Language, content: &str) -
         scanned.prefixes.iter().any(begins)
     };
     KNOWN.with_borrow_mut(|known| {
+        if known.values().map(HashMap::len).sum::<usize>() > REMEMBERED {
+            known.clear();
+        }
         let known = known.entry(language).or_default();
         words(content, &mut |word| {
             let found = if word.whole {
@@ -117,9 +120,6 @@ fn remembered<'a>(
     language: Language,
 ) -> impl Iterator<Item = &'a String> {
     if !known.contains_key(word) {
-        if known.len() >= REMEMBERED {
-            known.clear();
-        }
         known.insert(word.to_string(), forms(word, language));
     }
     known.get(word).into_iter().flatten().flatten()
