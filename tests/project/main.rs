@@ -144,6 +144,19 @@ fn dependencies_point_one_way() {
 }
 
 #[test]
+fn one_module_knows_what_the_keyword_index_is_made_with() {
+    let elsewhere: Vec<String> = rust("")
+        .into_iter()
+        .filter(|(name, text)| {
+            let may = ["crates/engine/src/keyword/", "bench/", "tests/project/"];
+            !may.iter().any(|may| name.starts_with(may)) && text.contains("tantivy::")
+        })
+        .map(|(name, _)| name)
+        .collect();
+    assert_eq!(elsewhere, Vec::<String>::new());
+}
+
+#[test]
 fn versions_of_postgres_differ_in_one_file() {
     let elsewhere: Vec<String> = rust("src/")
         .into_iter()

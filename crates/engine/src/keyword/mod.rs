@@ -3,6 +3,9 @@
 //! A request names the segments that its snapshot sees; together they are the index. `words`, `fold`, `language` and
 //! `analysis` turn text into terms, `blob`, `storage` and `segment` are a segment from the outside in, `build` makes
 //! them, `scanner` and `search` answer queries. Refuses damaged segments and those of other formats.
+//!
+//! Who asks speaks the messages of `serve` and knows a segment as bytes with a digest: nothing outside of this module names
+//! tantivy.
 
 pub mod analysis;
 pub mod blob;
