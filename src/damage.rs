@@ -40,6 +40,17 @@ fn is_damage(code: i32) -> bool {
     crate::error::sqlstate_text(code).starts_with("XX")
 }
 
+/// What whoever meets damage can do.
+pub fn remedy() -> &'static str {
+    // SAFETY: reads a variable of this process.
+    if unsafe { pg_sys::RecoveryInProgress() } {
+        "Search the corpus on the primary: what is damaged there is made anew, and comes here. Damage of this standby alone \
+         is made good once it is promoted, or by a new base backup."
+    } else {
+        "The sync worker makes the damaged segment anew: try again soon."
+    }
+}
+
 /// Leaves the note.
 pub fn note() {
     if File::create(path()).is_ok() {

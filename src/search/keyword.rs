@@ -138,7 +138,7 @@ pub fn ask(corpus: &CorpusSpec, segments: &[SegmentDigest], wish: &Wish, questio
         if parts.is_empty() { Err(damaged(corpus)) } else { Ok(parts) }
     };
     let answer = damage::noted(|| with_segments(&request, &mut source)).map_err(|error| match error.kind {
-        Kind::DamagedIndex => error.hint("The sync worker makes the damaged segment anew: try again soon."),
+        Kind::DamagedIndex => error.hint(damage::remedy()),
         _ => error,
     })?;
     answer.into_iter().next().and_then(Hits::read).ok_or_else(client::unexpected)

@@ -7,7 +7,7 @@ mod definition;
 mod dump;
 mod fault;
 mod index;
-mod keyword;
+pub mod keyword;
 mod large;
 mod replication;
 mod security;

@@ -175,7 +175,7 @@ fn a_segment_of_several_parts_is_stored_and_sent_whole() {
 }
 
 /// Has the engine start without the segments that it has cached.
-fn forget_cache(cluster: &Cluster) {
+pub fn forget_cache(cluster: &Cluster) {
     std::fs::remove_dir_all(cluster.data().join("socle/pgsql_tmp/keyword")).unwrap();
     signal(cluster.wait_for_engine(), libc::SIGKILL);
 }

@@ -175,6 +175,32 @@ fn a_hot_standby_searches() {
         );
         assert_eq!(found(&mut reader, &arguments), found(&mut client, &arguments), "{mode}");
     }
+    // Damage is mended where it can be, and comes from there.
+    let search = "SELECT chunk_id FROM socle.search('paper', 'fox', mode => 'keyword')";
+    let hits = |client: &mut Client| client.query(search, &[]).map_or(0, |rows| rows.len());
+    let whole = hits(&mut client);
+    assert!(whole > 0);
+    client.batch_execute("CALL socle.sync_corpus('paper')").unwrap();
+    client
+        .batch_execute("UPDATE socle.keyword_file SET bytes = set_byte(bytes, 200, 255 - get_byte(bytes, 200))")
+        .unwrap();
+    let same = "SELECT coalesce(string_agg(md5(bytes), ' ' ORDER BY digest, part_number), '') FROM socle.keyword_file";
+    let catch_up = |client: &mut Client, reader: &mut Client| {
+        eventually("the standby has the same rows", || {
+            (value::<String>(reader, same) == value::<String>(client, same)).then_some(())
+        });
+    };
+    catch_up(&mut client, &mut reader);
+    for cluster in [&primary, &standby] {
+        crate::corpus::keyword::forget_cache(cluster);
+    }
+    let error = reader.query(search, &[]).err().and_then(|error| error.as_db_error().cloned()).unwrap();
+    assert_eq!(error.code().code(), "XX002");
+    assert!(error.hint().is_some_and(|hint| hint.contains("on the primary")), "{error:?}");
+    assert_eq!(sqlstate(client.query(search, &[])), "XX002");
+    eventually("the primary has it made anew", || (hits(&mut client) == whole).then_some(()));
+    catch_up(&mut client, &mut reader);
+    assert_eq!(hits(&mut reader), whole);
     client.batch_execute("SELECT socle.pause_corpus('paper'); UPDATE paper SET body = 'x' WHERE id < 40").unwrap();
     eventually("the standby has heard of it", || {
         (value::<i64>(&mut reader, "SELECT count(*) FROM paper_change") > 0).then_some(())
