@@ -18,10 +18,11 @@ mod vector_leg;
 mod wish;
 
 use crate::argument::Arguments;
-use crate::corpus::CorpusSpec;
 use crate::corpus::identity::in_own_snapshot;
+use crate::corpus::{CorpusSpec, vector_index_name};
 use crate::error::report;
 use crate::key::Key;
+use crate::read;
 use passage::Passage;
 use pgrx::datum::TimestampWithTimeZone;
 use pgrx::pg_sys::panic::ErrorReport;
@@ -32,6 +33,8 @@ use socle_core::{Error, Kind, Result};
 use std::ffi::CString;
 use trace::Trace;
 use wish::{MAX_CANDIDATES, Wish};
+
+const VECTOR_INDEX: &str = include_str!("../sql/query/vector_index.sql");
 
 /// How much further candidates are looked for while they are of too few documents.
 const FURTHER: usize = 8;
@@ -152,7 +155,7 @@ fn open(names: &[String]) -> Result<Vec<CorpusSpec>> {
         hold(&corpus)?;
         corpora.push(corpus);
     }
-    corpora.iter().for_each(say);
+    corpora.iter().try_for_each(say)?;
     Ok(corpora)
 }
 
@@ -265,13 +268,26 @@ fn check(corpus: &CorpusSpec) -> Result<()> {
 }
 
 /// Says what the results do not show: that a corpus is not complete.
-fn say(corpus: &CorpusSpec) {
+fn say(corpus: &CorpusSpec) -> Result<()> {
+    let name = &corpus.name;
     match corpus.state.as_str() {
-        "filling" => pgrx::notice!("corpus \"{}\" is still being filled", corpus.name),
+        "filling" if is_being_indexed(corpus)? => {
+            pgrx::notice!("the vector index of corpus \"{name}\" is still being built: every vector is compared");
+        }
+        "filling" => pgrx::notice!("corpus \"{name}\" is still being filled"),
         "paused" | "broken" => {
             let reason = corpus.state_reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
-            pgrx::notice!("corpus \"{}\" is {} and may be out of date{reason}", corpus.name, corpus.state);
+            pgrx::notice!("corpus \"{name}\" is {} and may be out of date{reason}", corpus.state);
         }
         _ => {}
     }
+    Ok(())
+}
+
+/// Whether a corpus has all of its chunks and waits for its vector index alone.
+fn is_being_indexed(corpus: &CorpusSpec) -> Result<bool> {
+    let index = vector_index_name(corpus);
+    let chunk = pg_sys::Oid::from(corpus.chunk.unwrap_or_default());
+    let found = read::rows(VECTOR_INDEX, &[chunk.into(), index.as_str().into()], 1, |row| row.get::<String>(1))?;
+    Ok(found.into_iter().flatten().any(|state| state == "invalid"))
 }

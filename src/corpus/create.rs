@@ -280,6 +280,11 @@ pub fn is_indexed_whole(dimensions: u32) -> bool {
     dimensions <= MAX_INDEX_DIMENSIONS[0]
 }
 
+/// The name that the vector index of a corpus is built under.
+pub fn vector_index_name(corpus: &CorpusSpec) -> String {
+    format!("{}_embedding_idx", corpus.chunk_table)
+}
+
 /// The expression and operator class of the vector index.
 pub fn index_expression(corpus: &CorpusSpec) -> Result<String> {
     let schema = identifier(&query::text(VECTOR_SCHEMA, &[])?.unwrap_or_default());

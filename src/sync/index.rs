@@ -8,8 +8,8 @@
 
 use super::transaction::{Trouble, as_corpus_owner, transaction};
 use super::{claim, turn};
-use crate::corpus::CorpusSpec;
 use crate::corpus::statement::{expand, identifier};
+use crate::corpus::{CorpusSpec, vector_index_name};
 use crate::query;
 use crate::wake::{self, Help};
 use pgrx::PgMemoryContexts;
@@ -69,7 +69,7 @@ fn build_and_activate(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<Finish
     if !transaction(|| Ok(claim::state(&corpus.name)?.as_deref() == Some("filling")))? {
         return Ok(Finished::Nothing);
     }
-    let name = format!("{}_embedding_idx", corpus.chunk_table);
+    let name = vector_index_name(corpus);
     let chunk = pg_sys::Oid::from(corpus.chunk.unwrap_or_default());
     let valid = transaction(|| Ok(query::text(VECTOR_INDEX, &[chunk.into(), name.as_str().into()])?))?;
     if valid.as_deref() == Some("invalid") {

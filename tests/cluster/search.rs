@@ -53,7 +53,7 @@ fn value<T: for<'a> postgres::types::FromSql<'a>>(client: &mut Client, sql: &str
 }
 
 /// A session, and what the server tells it.
-fn listening(cluster: &Cluster) -> (Client, Arc<Mutex<Vec<String>>>) {
+pub fn listening(cluster: &Cluster) -> (Client, Arc<Mutex<Vec<String>>>) {
     let told = Arc::new(Mutex::new(Vec::new()));
     let ear = Arc::clone(&told);
     let mut configuration = cluster.configuration();
@@ -61,7 +61,7 @@ fn listening(cluster: &Cluster) -> (Client, Arc<Mutex<Vec<String>>>) {
     (configuration.connect(NoTls).unwrap(), told)
 }
 
-fn drain(told: &Mutex<Vec<String>>) -> String {
+pub fn drain(told: &Mutex<Vec<String>>) -> String {
     std::mem::take(&mut *told.lock().unwrap()).join("\n")
 }
 

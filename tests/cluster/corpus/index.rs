@@ -1,6 +1,7 @@
 //! The vector index of a corpus is built beside its use: nobody waits for it, and nothing is lost when it is interrupted.
 
 use super::{check, settle, status, value, wait, wait_for_state};
+use crate::search::{drain, listening};
 use crate::sqlstate;
 use postgres::Client;
 use socle_tests::{Cluster, eventually};
@@ -43,7 +44,10 @@ fn is_valid(client: &mut Client) -> bool {
 
 #[test]
 fn changes_are_worked_on_while_the_index_is_built() {
-    let (_cluster, mut client, mut reader) = while_its_index_is_built("");
+    let (cluster, mut client, mut reader) = while_its_index_is_built("");
+    let (mut searcher, told) = listening(&cluster);
+    searcher.query("SELECT FROM socle.search('handbook', 'article')", &[]).unwrap();
+    assert_eq!(drain(&told), "the vector index of corpus \"handbook\" is still being built: every vector is compared");
     client
         .batch_execute("INSERT INTO article VALUES (6, 'new', 'new article'); DELETE FROM article WHERE id = 1")
         .unwrap();
