@@ -17,7 +17,7 @@ mod verify;
 mod wait;
 mod wish;
 
-pub use create::{index_expression, is_indexed_whole, model_of, vector_index_name};
+pub use create::{VECTOR_INDEX, index_expression, is_indexed_whole, model_of, vector_index_name};
 pub use foreground::may_commit;
 pub use source::Role;
 

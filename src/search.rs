@@ -19,7 +19,7 @@ mod wish;
 
 use crate::argument::Arguments;
 use crate::corpus::identity::in_own_snapshot;
-use crate::corpus::{CorpusSpec, vector_index_name};
+use crate::corpus::{CorpusSpec, VECTOR_INDEX, vector_index_name};
 use crate::error::report;
 use crate::key::Key;
 use crate::read;
@@ -33,8 +33,6 @@ use socle_core::{Error, Kind, Result};
 use std::ffi::CString;
 use trace::Trace;
 use wish::{MAX_CANDIDATES, Wish};
-
-const VECTOR_INDEX: &str = include_str!("../sql/query/vector_index.sql");
 
 /// How much further candidates are looked for while they are of too few documents.
 const FURTHER: usize = 8;

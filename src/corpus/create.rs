@@ -280,6 +280,9 @@ pub fn is_indexed_whole(dimensions: u32) -> bool {
     dimensions <= MAX_INDEX_DIMENSIONS[0]
 }
 
+/// What has become of an index of a chunk table; see there.
+pub const VECTOR_INDEX: &str = include_str!("../../sql/query/vector_index.sql");
+
 /// The name that the vector index of a corpus is built under.
 pub fn vector_index_name(corpus: &CorpusSpec) -> String {
     format!("{}_embedding_idx", corpus.chunk_table)

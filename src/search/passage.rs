@@ -97,8 +97,9 @@ pub fn contents(scopes: &[Scope<'_>], ranked: &[(usize, Ranked)]) -> Result<Opti
         })?;
         contents.extend(found.into_iter().map(|(chunk, content)| ((at, chunk), content)));
     }
-    let is_gone =
-        |(at, ranked): &(usize, Ranked)| !contents.contains_key(&(*at, ranked.chunk_id)) && !scopes[*at].has_looked();
+    let is_gone = |(at, ranked): &(usize, Ranked)| {
+        !contents.contains_key(&(*at, ranked.chunk_id)) && !scopes[*at].looks_at_documents()
+    };
     Ok(if ranked.iter().any(is_gone) { None } else { Some(contents) })
 }
 

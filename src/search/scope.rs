@@ -131,7 +131,7 @@ impl<'a> Scope<'a> {
     }
 
     /// Whether chunks without a document are known not to pass.
-    pub fn has_looked(&self) -> bool {
+    pub fn looks_at_documents(&self) -> bool {
         self.looks_at_documents
     }
 

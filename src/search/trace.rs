@@ -14,8 +14,8 @@ const RESULT: &str = "result";
 pub type Step<'a> = (&'static str, &'a str);
 
 /// One line of an explanation.
-#[derive(Clone, Debug)]
-pub struct Line {
+#[derive(Debug)]
+struct Line {
     /// What was done.
     step: &'static str,
     /// In which corpus; empty for all.

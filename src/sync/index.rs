@@ -9,7 +9,7 @@
 use super::transaction::{Trouble, as_corpus_owner, transaction};
 use super::{claim, turn};
 use crate::corpus::statement::{expand, identifier};
-use crate::corpus::{CorpusSpec, vector_index_name};
+use crate::corpus::{CorpusSpec, VECTOR_INDEX, vector_index_name};
 use crate::query;
 use crate::wake::{self, Help};
 use pgrx::PgMemoryContexts;
@@ -17,7 +17,6 @@ use pgrx::prelude::*;
 use std::ffi::CString;
 
 const ACTIVATE: &str = include_str!("../../sql/query/activate_corpus.sql");
-const VECTOR_INDEX: &str = include_str!("../../sql/query/vector_index.sql");
 const CREATE_INDEX: &str = include_str!("../../sql/corpus/create_index.sql");
 const CANCEL: &str = include_str!("../../sql/query/cancel_index_build.sql");
 

@@ -77,10 +77,14 @@ pub fn plain(word: &str) -> Cow<'_, str> {
     }
 }
 
-/// What stands between white space: no word goes across it.
+/// A text cut after white space, which no word goes across, and where each part begins.
 fn runs(text: &str) -> impl Iterator<Item = (usize, &str)> {
-    let runs = text.split(|character: char| character.is_ascii_whitespace()).filter(|run| !run.is_empty());
-    runs.map(|run| (run.as_ptr().addr() - text.as_ptr().addr(), run))
+    let mut next = 0;
+    text.split_inclusive(|character: char| character.is_ascii_whitespace()).map(move |run| {
+        let start = next;
+        next += run.len();
+        (start, run)
+    })
 }
 
 /// Pieces between separators, as byte ranges of a run: in ASCII, letters and digits that touch are never apart.
