@@ -38,7 +38,7 @@ install: all
 	install -m 644 "$$(dirname "$$onnxruntime")"/{LICENSE,ThirdPartyNotices.txt} "$$lib/socle/"
 	sed 's/@VERSION@/$(VERSION)/' socle.control >$(TARGET)/socle.control
 	cat sql/schema/*.sql >"$(TARGET)/socle--$(VERSION).sql"
-	install -m 644 $(TARGET)/socle.control "$(TARGET)/socle--$(VERSION).sql" "$$share/extension/"
+	install -m 644 $(TARGET)/socle.control "$(TARGET)/socle--$(VERSION).sql" sql/upgrade/*.sql "$$share/extension/"
 
 ## install-models: puts the models of demo and tests into the server, where socle.model_directory looks by default
 install-models:
