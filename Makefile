@@ -107,8 +107,10 @@ test-server:
 	$(use_server)
 	runner=$$($(SETUP) runner)
 	python=$$($(SETUP) python test)
+	# Without it, one test says that it is skipped.
+	exporter=$$($(SETUP) exporter) || exporter=
 	host=$$($(CLUSTER) start regress "$$pg_config" -c fsync=off -c max_prepared_transactions=5)
-	export PGHOST=$$host PGUSER=postgres SOCLE_PG_CONFIG=$$pg_config SOCLE_RUNNER=$$runner SOCLE_PYTHON=$$python
+	export PGHOST=$$host PGUSER=postgres SOCLE_PG_CONFIG=$$pg_config SOCLE_RUNNER=$$runner SOCLE_PYTHON=$$python SOCLE_EXPORTER=$$exporter
 	trap '$(CLUSTER) stop regress "$$pg_config"' EXIT
 	$(MAKE) installcheck || { cat $(TARGET)/pg_{regress,isolation_regress}/regression.diffs; exit 1; }
 	cargo test --release --locked --package socle-tests --test cluster -- --test-threads=2
@@ -134,14 +136,37 @@ stop:
 	$(use_server)
 	$(CLUSTER) stop demo "$$pg_config"
 
-## lint: formatting, clippy with warnings denied, shellcheck where it is installed
+## lint: formatting, clippy with warnings denied, pgspot, spelling; shellcheck and known faults of crates where they are installed
 lint:
 	$(SETUP) packages
 	$(use_server)
 	cargo fmt --check
 	PGRX_PG_CONFIG_PATH="$$pg_config" cargo clippy --release --locked --workspace --all-targets \
 		--no-default-features --features socle/pg$$major -- --deny warnings
-	if command -v shellcheck >/dev/null; then shellcheck --external-sources pgrx-config/*.sh demo/*.sh .ci/run; fi
+	$(MAKE) lint-sql-and-words
+	if command -v shellcheck >/dev/null; then
+		shellcheck --external-sources pgrx-config/*.sh demo/*.sh .ci/run
+	else
+		echo 'SKIPPED: shellcheck, which is not installed'
+	fi
+	if ! cargo deny --version >/dev/null 2>&1; then
+		echo 'SKIPPED: cargo deny check advisories, because cargo-deny is not installed (cargo install --locked cargo-deny)'
+	elif ! cargo deny fetch db; then
+		echo 'SKIPPED: cargo deny check advisories, because the database of advisories could not be fetched'
+	else
+		cargo deny check --disable-fetch advisories
+	fi
+
+# What the install script and those of updates let others do, and spelling.
+.PHONY: lint-sql-and-words
+lint-sql-and-words:
+	lint=$$($(SETUP) python lint) || { echo 'SKIPPED: pgspot and typos, which could not be installed'; exit 0; }
+	mkdir -p $(TARGET)
+	cat sql/schema/*.sql >$(TARGET)/lint.sql
+	PYTHONPATH=$$lint python3 "$$lint/bin/pgspot" $(TARGET)/lint.sql
+	# PS015, PS002: an update replaces functions and views; Postgres refuses to where they are not of this extension.
+	PYTHONPATH=$$lint python3 "$$lint/bin/pgspot" --ignore PS002 --ignore PS015 sql/upgrade/*.sql
+	"$$lint/bin/typos"
 
 ## bench: measures throughput, latency, interrupts and memory (DATA=… for your own texts in the BEIR layout)
 bench: install install-models

@@ -28,7 +28,8 @@ usage: setup.sh COMMAND
   onnxruntime            ONNX Runtime                       prints the path of libonnxruntime.so
   models                 the models of demo and tests       prints the directory that holds them
   documents              the demo's documents, fr and en    prints the directory that holds them
-  python test|bench      what tests or benchmark compare to prints the directory for PYTHONPATH
+  python test|bench|lint what these run in Python           prints the directory for PYTHONPATH
+  exporter               Debian's exporter for Prometheus   prints its path
   cache                  where all of it is kept             prints the directory
   runner                 the user that servers run as       prints its name
   clean-cache            removes all of the above but packages and user
@@ -138,6 +139,20 @@ build_documents() {
   rm -rf "$1/apt" "$1/unpacked"
 }
 
+# What the tests read the views with, as Prometheus would.
+exporter() {
+  assemble "$cache/exporter" build_exporter
+  echo "$cache/exporter/usr/bin/prometheus-postgres-exporter" >&3
+}
+
+build_exporter() {
+  private_apt "$1/apt"
+  [ -n "$(apt_offers prometheus-postgres-exporter)" ] || die "apt offers no prometheus-postgres-exporter"
+  apt_fetch download prometheus-postgres-exporter
+  dpkg-deb -x "$1"/apt/files/*.deb "$1"
+  rm -rf "$1/apt"
+}
+
 # python NAME: the packages of requirements-NAME.txt, for the Python that runs here.
 python_packages() {
   local file=$here/requirements-$1.txt version digest
@@ -182,7 +197,7 @@ clean_cache() {
   take_lock
   running=$(readlink /proc/[0-9]*/exe 2>/dev/null | grep -F "$cache/" | sort -u || true)
   [ -z "$running" ] || die "still running, stop it first: $running"
-  rm -rf "$cache"/{download,postgres-*,onnxruntime-*,models-*,documents-*,python-*,tmp.*}
+  rm -rf "$cache"/{download,postgres-*,onnxruntime-*,models-*,documents-*,python-*,exporter,tmp.*}
   say "$cache: emptied"
 }
 
@@ -194,7 +209,7 @@ case "$#:${1-}" in
     open_cache
     echo "$cache" >&3
     ;;
-  1:onnxruntime | 1:models | 1:documents)
+  1:onnxruntime | 1:models | 1:documents | 1:exporter)
     open_cache
     "$1"
     ;;
