@@ -73,7 +73,7 @@ fn document(arguments: Arguments) -> Result<Option<Document>> {
 
 /// What is known, and nothing for what is not.
 fn json(metadata: Metadata) -> Value {
-    let Metadata { media_type, title, author, language, created, modified, page_count, pages_without_text } = metadata;
+    let Metadata { media_type, title, author, language, created, modified, .. } = metadata;
     let texts = [
         ("media_type", Some(media_type)),
         ("title", title),
@@ -84,7 +84,11 @@ fn json(metadata: Metadata) -> Value {
     ];
     let mut object: Map<String, Value> =
         texts.into_iter().filter_map(|(name, text)| Some((name.to_string(), text?.into()))).collect();
-    let counts = [("page_count", page_count), ("pages_without_text", pages_without_text)];
+    let counts = [
+        ("page_count", metadata.page_count),
+        ("pages_without_text", metadata.pages_without_text),
+        ("unknown_characters", metadata.unknown_characters),
+    ];
     object.extend(counts.into_iter().filter_map(|(name, count)| Some((name.to_string(), count?.into()))));
     Value::Object(object)
 }

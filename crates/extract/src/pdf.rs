@@ -4,9 +4,11 @@
 //! Not read: what script or structure tags say about the order, and text that is drawn as outlines.
 
 mod aligned;
+mod annotation;
 mod bidi;
 mod content;
 mod flow;
+mod folio;
 mod font;
 mod furniture;
 mod glyph;
@@ -17,16 +19,19 @@ mod list;
 mod metadata;
 mod order;
 mod tex;
+mod unicode;
 mod unpack;
 mod word;
+mod xfa;
 
 use crate::{Limits, Writer};
+use annotation::Form;
 use content::Run;
 use flow::{Paragraph, Words};
 use font::Fonts;
 use glyph::{Page as Found, Rule};
 use hayro_font::kurbo::Affine;
-use hayro_syntax::object::{Array, Dict, Name, Object, Stream};
+use hayro_syntax::object::{Object, Stream};
 use hayro_syntax::page::{Page, Rotation};
 use hayro_syntax::{DecryptionError, LoadPdfError, Pdf};
 use heading::Headings;
@@ -34,7 +39,7 @@ use line::Line;
 use list::Mark;
 use order::Part;
 use socle_core::{Error, Kind, Result};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 /// Most pages of a document.
 const MAX_PAGES: usize = 20_000;
@@ -45,8 +50,9 @@ enum Piece {
     Table(Vec<Vec<String>>),
 }
 
-/// Writes what the document says. Pages that are images without text add nothing to it; how many there are is in
-/// [`pages_without_text`](socle_core::document::Metadata::pages_without_text). If there are no others, that is an error.
+/// Writes what the document says. Pages whose text cannot be read, as those that are images, add nothing to it; how many
+/// there are is in [`pages_without_text`](socle_core::document::Metadata::pages_without_text). If there are no others, that
+/// is an error.
 ///
 /// # Errors
 /// See [`crate::extract`].
@@ -56,41 +62,68 @@ pub fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
         return Err(Error::new(Kind::InputTooLong, format!("document has more than {MAX_PAGES} pages")));
     }
     metadata::read(&pdf, writer.metadata());
-    let pages = pages(&pdf, writer.limits())?;
-    writer.metadata().pages_without_text = u32::try_from(pages.without_text).ok().filter(|count| *count > 0);
-    let body = body(&pages.lines);
-    let mut words = Words::default();
-    pages.lines.iter().chain(pages.turned.iter().flatten()).flatten().for_each(|line| words.learn(line));
-    let mut found: Vec<Vec<Piece>> = Vec::new();
-    for ((lines, turned), rules) in pages.lines.into_iter().zip(pages.turned).zip(&pages.rules) {
-        let mut pieces = Vec::new();
-        arrange(lines, rules, body, &mut pieces);
-        let upright = pieces.len();
-        for lines in turned {
-            arrange(lines, &[], body, &mut pieces);
-        }
-        for piece in pieces.iter_mut().skip(upright) {
-            if let Piece::Paragraph(paragraph) = piece {
-                paragraph.turned = true;
-            }
-        }
-        found.push(pieces);
+    let Pages { mut sheets, without_text, unknown } = pages(&pdf, writer.limits())?;
+    if xfa::is_placeholder(&pdf, &sheets) {
+        return xfa::read(&pdf, writer);
     }
+    let count = |count: usize| u32::try_from(count).ok().filter(|count| *count > 0);
+    writer.metadata().pages_without_text = count(without_text);
+    writer.metadata().unknown_characters = count(unknown);
+    furniture::remove(&mut sheets);
+    let body = body(sheets.iter().flat_map(|sheet| &sheet.lines)).unwrap_or_default();
+    let mut words = Words::default();
+    sheets
+        .iter()
+        .flat_map(|sheet| sheet.lines.iter().chain(sheet.turned.iter().flatten()))
+        .for_each(|line| words.learn(line));
+    let mut found: Vec<Contents> = sheets.into_iter().map(|sheet| contents_of(sheet, body)).collect();
     mend(&mut found);
-    let paragraphs = found.iter().flatten().filter_map(|piece| match piece {
+    let paragraphs = found.iter().flat_map(Contents::pieces).filter_map(|piece| match piece {
         Piece::Paragraph(paragraph) => Some(paragraph),
         Piece::Table(_) => None,
     });
     let headings = Headings::find(&pdf, body.size, paragraphs);
     let mut pen = Pen { writer, headings, words, marks: Vec::new(), last: 0.0 };
-    for (number, pieces) in (1..).zip(found) {
+    for (number, contents) in (1..).zip(found) {
         pen.writer.page(number);
         pen.marks.clear();
-        for piece in pieces {
+        for piece in contents.head.into_iter().chain(contents.body).chain(contents.foot) {
             pen.write(piece)?;
         }
     }
     Ok(())
+}
+
+/// What a page says: its running head, if it is the first of its kind, its text, and so for its foot.
+struct Contents {
+    head: Vec<Piece>,
+    body: Vec<Piece>,
+    foot: Vec<Piece>,
+}
+
+impl Contents {
+    fn pieces(&self) -> impl Iterator<Item = &Piece> {
+        self.head.iter().chain(&self.body).chain(&self.foot)
+    }
+}
+
+fn contents_of(sheet: Sheet, body: Body) -> Contents {
+    let margin = |lines: Vec<Line>| {
+        let paragraphs = lines.into_iter().flat_map(|line| flow::paragraphs(vec![line], |_| false));
+        paragraphs.map(Piece::Paragraph).collect()
+    };
+    let mut pieces = Vec::new();
+    arrange(sheet.lines, &sheet.rules, body, &mut pieces);
+    let upright = pieces.len();
+    for lines in sheet.turned {
+        arrange(lines, &[], body, &mut pieces);
+    }
+    for piece in pieces.iter_mut().skip(upright) {
+        if let Piece::Paragraph(paragraph) = piece {
+            paragraph.turned = true;
+        }
+    }
+    Contents { head: margin(sheet.head), body: pieces, foot: margin(sheet.foot) }
 }
 
 fn open(bytes: &[u8]) -> Result<Pdf> {
@@ -115,66 +148,66 @@ fn open(bytes: &[u8]) -> Result<Pdf> {
 /// All pages of a document.
 #[derive(Default)]
 struct Pages {
-    /// Lines in the direction that most of the page has.
-    lines: Vec<Vec<Line>>,
-    /// Lines in other directions.
-    turned: Vec<Vec<Vec<Line>>>,
-    rules: Vec<Vec<Rule>>,
-    /// Pages that are images without text.
+    sheets: Vec<Sheet>,
+    /// Pages that are images without text, or most of whose characters are unknown.
     without_text: usize,
+    /// Characters that the fonts do not tell, on all pages.
+    unknown: usize,
+}
+
+/// A page.
+#[derive(Default)]
+struct Sheet {
+    /// Lines in the direction that most of the page has.
+    lines: Vec<Line>,
+    /// Lines in other directions.
+    turned: Vec<Vec<Line>>,
+    rules: Vec<Rule>,
+    /// Where the page ends, as lines count across their direction.
+    bottom: f32,
+    /// Running heads and feet that stand here first.
+    head: Vec<Line>,
+    foot: Vec<Line>,
 }
 
 fn pages(pdf: &Pdf, limits: &mut Limits) -> Result<Pages> {
     let mut fonts = Fonts::new();
+    let form = Form::of(pdf);
     let mut pages = Pages::default();
-    let (mut images, mut known, mut unknown) = (false, 0usize, 0usize);
+    let (mut images, mut known) = (false, 0usize);
     for page in pdf.pages().iter() {
-        let found = run(page, &mut fonts, limits)?;
+        let found = run(page, &mut fonts, limits, &form)?;
         images |= found.images;
         let lost = found.glyphs.iter().filter(|glyph| glyph.c == font::UNKNOWN).count();
-        unknown += lost;
-        let seen = found.glyphs.iter().filter(|glyph| !glyph.c.is_whitespace()).count();
-        known += seen - lost;
-        pages.without_text += usize::from(found.images && seen == 0);
+        pages.unknown += lost;
+        let seen = found.glyphs.iter().filter(|glyph| !glyph.c.is_whitespace()).count() - lost;
+        known += seen;
+        pages.without_text += usize::from((found.images && seen == 0) || lost > seen);
+        let upright = found.glyphs.iter().filter(|glyph| glyph.angle == 0).count() * 2 > found.glyphs.len();
         let mut lines = line::lines(&found.glyphs, &found.rules).into_iter();
-        pages.lines.push(lines.next().unwrap_or_default());
-        pages.turned.push(lines.collect());
-        pages.rules.push(found.rules);
+        let (lines, turned) = (lines.next().unwrap_or_default(), lines.collect());
+        let lowest = lines.iter().map(|line: &Line| line.y).fold(0.0, f32::max);
+        let bottom = if upright { page.render_dimensions().1 } else { lowest };
+        pages.sheets.push(Sheet { lines, turned, rules: found.rules, bottom, ..Sheet::default() });
     }
-    if known == 0 && unknown == 0 && images {
+    if known == 0 && pages.unknown == 0 && images {
         return Err(Error::new(Kind::NotSupported, "document has no text: its pages are images")
             .hint("Run it through a program that recognizes text (OCR) first."));
     }
     // Scores and formulas are full of signs without a name.
-    if known * 4 < unknown {
+    if known * 4 < pages.unknown {
         return Err(Error::new(Kind::NotSupported, "document does not say which characters its fonts show")
             .hint("Run it through a program that recognizes text (OCR) first."));
     }
-    furniture::remove(&mut pages.lines);
     Ok(pages)
 }
 
 /// What stands on a page.
-fn run<'a>(page: &Page<'a>, fonts: &mut Fonts<'a>, limits: &mut Limits) -> Result<Found> {
+fn run<'a>(page: &Page<'a>, fonts: &mut Fonts<'a>, limits: &mut Limits, form: &Form<'a>) -> Result<Found> {
     let bytes = contents(page, limits)?;
-    let mut run = Run::new(fonts, limits, upright(page));
+    let mut run = Run::new(fonts, limits, form.resources.as_ref(), upright(page));
     run.run(&bytes, page.resources())?;
-    // Fields of forms and text that was put on the page later.
-    for annotation in page.raw().get::<Array<'a>>("Annots").iter().flat_map(|list| list.iter::<Dict<'a>>()) {
-        let subtype = annotation.get::<Name<'a>>("Subtype");
-        let shown = annotation.get::<i64>("F").unwrap_or(0) & 0b10_0010 == 0;
-        if !shown || !subtype.is_some_and(|name| matches!(name.as_ref(), b"Widget" | b"FreeText" | b"Stamp")) {
-            continue;
-        }
-        let appearance = annotation.get::<Dict<'a>>("AP").and_then(|looks| match looks.get::<Object<'a>>("N")? {
-            Object::Stream(stream) => Some(stream),
-            Object::Dict(states) => states.get::<Stream<'a>>(annotation.get::<Name<'a>>("AS")?),
-            _ => None,
-        });
-        if let (Some(stream), Some(rect)) = (appearance, annotation.get::<[f64; 4]>("Rect")) {
-            run.annotation(&stream, rect, page.resources())?;
-        }
-    }
+    form.draw(&mut run, page)?;
     Ok(run.finish())
 }
 
@@ -215,14 +248,20 @@ struct Body {
     mono: bool,
 }
 
-fn body(pages: &[Vec<Line>]) -> Body {
-    let mut sizes: HashMap<(i32, bool), usize> = HashMap::new();
-    for line in pages.iter().flatten() {
+impl Default for Body {
+    fn default() -> Self {
+        Self { size: 10.0, mono: false }
+    }
+}
+
+fn body<'l>(lines: impl Iterator<Item = &'l Line>) -> Option<Body> {
+    let mut sizes: BTreeMap<(i32, bool), usize> = BTreeMap::new();
+    for line in lines {
         let letters: usize = line.words.iter().map(|word| word.text.len()).sum();
         *sizes.entry(((line.size * 2.0).round() as i32, line.mono)).or_default() += letters;
     }
-    let most = sizes.into_iter().max_by_key(|(look, letters)| (*letters, *look));
-    most.map_or(Body { size: 10.0, mono: false }, |((size, mono), _)| Body { size: size as f32 / 2.0, mono })
+    let ((size, mono), _) = sizes.into_iter().max_by_key(|(look, letters)| (*letters, *look))?;
+    Some(Body { size: size as f32 / 2.0, mono })
 }
 
 /// Puts the lines of a page in order, as paragraphs and tables.
@@ -247,12 +286,12 @@ fn arrange(mut lines: Vec<Line>, rules: &[Rule], body: Body, pieces: &mut Vec<Pi
 }
 
 /// Puts words together that the end of a page cut; the paragraphs stay on their pages.
-fn mend(pages: &mut [Vec<Piece>]) {
+fn mend(pages: &mut [Contents]) {
     for at in 1..pages.len() {
         let (before, after) = pages.split_at_mut(at);
-        let last = before.last_mut().and_then(|page| page.last_mut());
+        let last = before.last_mut().and_then(|page| page.body.last_mut());
         if let (Some(Piece::Paragraph(last)), Some(Piece::Paragraph(first))) =
-            (last, after.first_mut().and_then(|page| page.first_mut()))
+            (last, after.first_mut().and_then(|page| page.body.first_mut()))
             && last.goes_on_in(first)
         {
             last.take_rest(first);

@@ -1,17 +1,20 @@
 //! Runs the instructions of a page as far as they place text and straight lines. Colours, images and clipping are passed
 //! over.
 
+mod path;
+
 use super::bidi;
 use super::font::{Face, Fonts};
-use super::glyph::{Glyph, Page, Rule};
+use super::glyph::{Glyph, Page};
 use super::unpack::unpack;
 use crate::Limits;
-use hayro_font::kurbo::{Affine, Point, Vec2};
+use hayro_font::kurbo::{Affine, Point, Rect, Vec2};
 use hayro_syntax::content::TypedIter;
 use hayro_syntax::content::ops::TypedInstruction as Op;
 use hayro_syntax::object::{Array, Dict, Name, Object, Stream};
 use hayro_syntax::page::Resources;
 use socle_core::Result;
+use std::borrow::Cow;
 use std::rc::Rc;
 
 /// Deepest nesting of forms in forms, and of saved states.
@@ -26,6 +29,9 @@ const APART: f64 = 0.14;
 const FARTHEST: f64 = 100_000.0;
 /// Filled rectangles up to this many points are lines.
 const THIN: f64 = 3.0;
+/// Size of letters where a field does not say, in points, and their usual width in sizes.
+const USUAL_SIZE: f64 = 11.0;
+const LETTER: f64 = 0.5;
 
 /// What may be saved and restored.
 #[derive(Clone)]
@@ -44,7 +50,7 @@ struct State<'a> {
 struct Mark {
     actual: Option<String>,
     start: usize,
-    /// Running heads and page numbers, as tagged documents mark them.
+    /// Running heads, page numbers and the like, as tagged documents mark them.
     pagination: bool,
 }
 
@@ -62,11 +68,18 @@ pub(super) struct Run<'r, 'a> {
     start: Point,
     last: Point,
     forms: usize,
+    /// Where fonts are that a page does not name: fields of forms share them.
+    defaults: Option<&'r Resources<'a>>,
 }
 
 impl<'r, 'a> Run<'r, 'a> {
     /// Begins a page; `ctm` leads from its coordinates to points from its upper left corner.
-    pub(super) fn new(fonts: &'r mut Fonts<'a>, limits: &'r mut Limits, ctm: Affine) -> Self {
+    pub(super) fn new(
+        fonts: &'r mut Fonts<'a>,
+        limits: &'r mut Limits,
+        defaults: Option<&'r Resources<'a>>,
+        ctm: Affine,
+    ) -> Self {
         let state = State {
             ctm,
             face: None,
@@ -90,6 +103,7 @@ impl<'r, 'a> Run<'r, 'a> {
             start: Point::ZERO,
             last: Point::ZERO,
             forms: 0,
+            defaults,
         }
     }
 
@@ -174,7 +188,7 @@ impl<'r, 'a> Run<'r, 'a> {
         let dict = stream.dict();
         let matrix = dict.get::<[f64; 6]>("Matrix").map_or(Affine::IDENTITY, Affine::new);
         let bounds = dict.get::<[f64; 4]>("BBox").unwrap_or([0.0, 0.0, 1.0, 1.0]);
-        let bounds = hayro_font::kurbo::Rect::new(bounds[0], bounds[1], bounds[2], bounds[3]);
+        let bounds = Rect::new(bounds[0], bounds[1], bounds[2], bounds[3]);
         let shown = matrix.transform_rect_bbox(bounds);
         let (left, top) = (rect[0].min(rect[2]), rect[1].min(rect[3]));
         let along = (rect[2] - rect[0]).abs() / shown.width().max(1e-6);
@@ -195,7 +209,9 @@ impl<'r, 'a> Run<'r, 'a> {
             Op::TextLeading(n) => self.state.leading = n.0.as_f64(),
             Op::TextRise(n) => self.state.rise = n.0.as_f64(),
             Op::TextFont(font) => {
-                self.state.face = resources.get_font(font.0).map(|dict| self.fonts.face(&dict));
+                let form = self.defaults;
+                let dict = resources.get_font(font.0).or_else(|| form?.get_font(font.0));
+                self.state.face = dict.map(|dict| self.fonts.face(&dict));
                 self.state.size = font.1.as_f64();
             }
             Op::SetGraphicsState(name) => self.set_font_of(resources.get_ext_g_state(name.0)),
@@ -319,9 +335,57 @@ impl<'r, 'a> Run<'r, 'a> {
         for (at, c) in text.chars().enumerate() {
             let part = |at: usize| (x0 + (x1 - x0) * at as f64 / count) as f32;
             let (x0, x1) = (part(at), part(at + 1));
-            let (bold, mono) = (face.bold, face.mono);
-            self.page.glyphs.push(Glyph { c, x0, x1, y: y as f32, size: tall as f32, angle, bold, mono });
+            let (y, size, vertical) = (y as f32, tall as f32, face.vertical());
+            let (bold, mono, tagged) = (face.bold, face.mono, self.tagged());
+            self.page.glyphs.push(Glyph { c, x0, x1, y, size, angle, bold, mono, vertical, tagged });
         }
+    }
+
+    /// Whether what is drawn comes with each page, as the document says.
+    fn tagged(&self) -> bool {
+        self.marks.iter().any(|mark| mark.pagination)
+    }
+
+    /// Puts text into a rectangle that is said to hold it, in letters of this size if there is room.
+    pub(super) fn write(&mut self, text: &str, rect: [f64; 4], size: Option<f64>, wraps: bool) {
+        let place = self.state.ctm.transform_rect_bbox(Rect::new(rect[0], rect[1], rect[2], rect[3]));
+        let (width, height) = (place.width(), place.height());
+        let far = [place.x0, place.y0, place.x1, place.y1].into_iter().any(|n| n.is_nan() || n.abs() > FARTHEST);
+        if far || width < 1.0 || height < 1.0 {
+            return;
+        }
+        let size = size.unwrap_or(USUAL_SIZE).clamp(4.0, 40.0).min(0.9 * height);
+        let most = if wraps { (width / (size * LETTER)) as usize } else { usize::MAX };
+        let lines = wrapped(text, most.max(8));
+        let step = (1.2 * size).min(height / lines.len().max(1) as f64);
+        let size = size.min(0.85 * step);
+        let top = if wraps { place.y0 } else { place.center().y - 0.5 * step * lines.len() as f64 };
+        for (at, line) in lines.iter().enumerate() {
+            let letters = line.chars().count().max(1) as f64;
+            let letter = (LETTER * size).min((width - 1.0).max(0.5) / letters);
+            let y = (top + (at as f64 + 0.8) * step) as f32;
+            let room = MAX_GLYPHS.saturating_sub(self.page.glyphs.len());
+            for (at, c) in line.chars().enumerate().take(room) {
+                let x = |at: usize| (place.x0 + 0.5 + letter * at as f64) as f32;
+                let (x0, x1, size) = (x(at), x(at + 1), size as f32);
+                let look =
+                    Glyph { c, x0, x1, y, size, angle: 0, bold: false, mono: false, vertical: false, tagged: false };
+                self.page.glyphs.push(look);
+            }
+        }
+    }
+
+    /// The bytes of a stream; see [`unpack`].
+    ///
+    /// # Errors
+    /// See [`Self::run`].
+    pub(super) fn unpack(&mut self, stream: &Stream<'a>) -> Result<Option<Cow<'a, [u8]>>> {
+        unpack(stream, self.limits)
+    }
+
+    /// How many characters are on the page.
+    pub(super) fn length(&self) -> usize {
+        self.page.glyphs.len()
     }
 
     fn begin_mark(&mut self, properties: Option<(Option<String>, bool)>) {
@@ -334,10 +398,6 @@ impl<'r, 'a> Run<'r, 'a> {
     fn end_mark(&mut self) {
         let Some(mark) = self.marks.pop() else { return };
         let Some(drawn) = self.page.glyphs.get(mark.start..) else { return };
-        if mark.pagination {
-            self.page.glyphs.truncate(mark.start);
-            return;
-        }
         let (Some(actual), Some(&first), Some(last)) = (mark.actual, drawn.first(), drawn.last()) else { return };
         // Text that goes over several lines has no place of its own.
         if (first.y - last.y).abs() > first.size / 2.0 || first.angle != last.angle || last.x1 < first.x0 {
@@ -352,85 +412,29 @@ impl<'r, 'a> Run<'r, 'a> {
             self.page.glyphs.push(Glyph { c, x0: part(at), x1: part(at + 1), ..first });
         }
     }
-
-    fn path_operation(&mut self, operation: &Op<'_, '_>) {
-        match operation {
-            Op::MoveTo(to) => {
-                self.start = Point::new(to.0.as_f64(), to.1.as_f64());
-                self.last = self.start;
-            }
-            Op::LineTo(to) => self.line_to(Point::new(to.0.as_f64(), to.1.as_f64())),
-            Op::CubicTo(to) => self.last = Point::new(to.4.as_f64(), to.5.as_f64()),
-            Op::CubicStartTo(to) => self.last = Point::new(to.2.as_f64(), to.3.as_f64()),
-            Op::CubicEndTo(to) => self.last = Point::new(to.2.as_f64(), to.3.as_f64()),
-            Op::ClosePath(_) => self.line_to(self.start),
-            Op::RectPath(r) => {
-                self.start = Point::new(r.0.as_f64(), r.1.as_f64());
-                self.last = self.start;
-                let (width, height) = (Vec2::new(r.2.as_f64(), 0.0), Vec2::new(0.0, r.3.as_f64()));
-                for corner in [width, width + height, height, Vec2::ZERO] {
-                    self.line_to(self.start + corner);
-                }
-            }
-            Op::StrokePath(_)
-            | Op::FillAndStrokeNonZero(_)
-            | Op::FillAndStrokeEvenOdd(_)
-            | Op::CloseAndStrokePath(_)
-            | Op::CloseFillAndStrokeNonZero(_)
-            | Op::CloseFillAndStrokeEvenOdd(_) => self.draw(false),
-            Op::FillPathNonZero(_) | Op::FillPathNonZeroCompatibility(_) | Op::FillPathEvenOdd(_) => self.draw(true),
-            Op::EndPath(_) => self.path.clear(),
-            _ => {}
-        }
-    }
-
-    fn line_to(&mut self, to: Point) {
-        if self.path.len() < MAX_RULES {
-            self.path.push((self.state.ctm * self.last, self.state.ctm * to));
-        }
-        self.last = to;
-    }
-
-    /// Notes the straight lines of the path. What is filled is a line if it is thin, and else has its edges as lines, since
-    /// cells of tables may be filled.
-    fn draw(&mut self, filled: bool) {
-        let path = std::mem::take(&mut self.path);
-        for four in path.chunks(if filled { 4 } else { 1 }) {
-            if filled && thickness(four) <= THIN {
-                let length = |(from, to): &&(Point, Point)| (*to - *from).hypot2();
-                let longest = four.iter().max_by(|a, b| length(a).total_cmp(&length(b)));
-                longest.into_iter().for_each(|line| self.rule(line));
-            } else {
-                four.iter().for_each(|line| self.rule(line));
-            }
-        }
-    }
-
-    fn rule(&mut self, (from, to): &(Point, Point)) {
-        let length = (*to - *from).hypot();
-        let far = [from.x, from.y, to.x, to.y].into_iter().any(|n| n.is_nan() || n.abs() > FARTHEST);
-        if far || length < THIN || self.page.rules.len() >= MAX_RULES {
-            return;
-        }
-        let vertical = (to.y - from.y).abs() > (to.x - from.x).abs();
-        let pair = |a: f64, b: f64| (a.min(b) as f32, a.max(b) as f32);
-        let (along, across) =
-            if vertical { (pair(from.y, to.y), pair(from.x, to.x)) } else { (pair(from.x, to.x), pair(from.y, to.y)) };
-        if across.1 - across.0 < 1.0 {
-            let at = (across.0 + across.1) / 2.0;
-            self.page.rules.push(Rule { vertical, at, from: along.0, to: along.1 });
-        }
-    }
 }
 
-/// Extent of a piece of a path across its longer side.
-fn thickness(path: &[(Point, Point)]) -> f64 {
-    let points = || path.iter().flat_map(|(from, to)| [*from, *to]);
-    let extent = |of: fn(Point) -> f64| {
-        let (low, high) = points().map(of).fold((f64::MAX, f64::MIN), |(low, high), v| (low.min(v), high.max(v)));
-        high - low
-    };
-    extent(|point| point.x).min(extent(|point| point.y))
+/// The lines of a text, those that are longer than so many letters broken between words.
+fn wrapped(text: &str, most: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for whole in text.split(['\n', '\r']).map(str::trim).filter(|line| !line.is_empty()) {
+        let mut line = String::new();
+        let mut length = 0;
+        for word in whole.split_whitespace() {
+            let more = word.chars().count() + 1;
+            if length > 0 && length + more > most {
+                lines.push(std::mem::take(&mut line));
+                length = 0;
+            }
+            if length > 0 {
+                line.push(' ');
+            }
+            line.push_str(word);
+            length += more;
+        }
+        lines.push(line);
+    }
+    lines
 }
 
 fn affine(numbers: &[hayro_syntax::object::Number; 6]) -> Affine {

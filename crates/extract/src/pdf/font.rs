@@ -1,6 +1,7 @@
 //! Fonts: which characters a code stands for, how wide it is, and whether the face is bold or of fixed width. Outlines are
 //! never drawn, and fonts of the system are never looked for.
 
+use super::unicode::Unicode;
 use super::{bidi, tex};
 use hayro_cmap::BfString;
 use hayro_font::{CMapResolverFn, Font, FontCache, FontGlyph, FontQuery, FontResolverFn};
@@ -36,6 +37,7 @@ pub(super) struct Face<'a> {
     pub(super) scale: f64,
     /// Its codes are those of TeX.
     tex: bool,
+    unicode: Unicode<'a>,
     codes: RefCell<HashMap<u32, Rc<Code>>>,
 }
 
@@ -89,6 +91,7 @@ impl<'a> Face<'a> {
             mono,
             scale: drawn_height(dict).unwrap_or(1.0),
             tex: tex::is_bitmap(dict),
+            unicode: Unicode::of(dict),
             codes: RefCell::default(),
         }
     }
@@ -112,7 +115,7 @@ impl<'a> Face<'a> {
             return Rc::clone(known);
         }
         let shown = Rc::new(match &self.font {
-            Some(font) => shown(font, code, self.tex),
+            Some(font) => self.shown(font, code),
             None => {
                 let c = u8::try_from(code).ok().filter(u8::is_ascii).map_or(UNKNOWN, char::from);
                 Code { text: c.to_string().into(), advance: (USUAL_WIDTH, 0.0) }
@@ -120,6 +123,30 @@ impl<'a> Face<'a> {
         });
         self.codes.borrow_mut().insert(code, Rc::clone(&shown));
         shown
+    }
+
+    fn shown(&self, font: &Font<'a>, code: u32) -> Code {
+        let advance = font.code_advance(code);
+        let mapped = || match font.glyph(font.map_code(code), code) {
+            FontGlyph::Outline(glyph) => glyph.as_unicode(),
+            FontGlyph::Type3(glyph) => glyph.as_unicode(),
+        };
+        let mapped = || match mapped()? {
+            BfString::Char('\0') => None,
+            BfString::Char(c) => Some(c.to_string()),
+            BfString::String(text) => Some(text),
+        };
+        let first = if self.unicode.is_first() { self.unicode.text(code) } else { None };
+        let found = first.or_else(mapped).or_else(|| tex::character(code).filter(|_| self.tex).map(str::to_string));
+        let found = found.or_else(|| self.unicode.text(code));
+        let mut text = String::new();
+        match found {
+            Some(found) => found.chars().for_each(|c| push_expanded(&mut text, c)),
+            None => text.push(UNKNOWN),
+        }
+        // The letters of a ligature, too, from left to right.
+        let text = bidi::turned(&text);
+        Code { text: text.into(), advance: (advance.x, advance.y) }
     }
 }
 
@@ -145,26 +172,6 @@ fn is_sound(dict: &Dict<'_>) -> bool {
         }
         total <= MAX_WIDTHS
     })
-}
-
-fn shown(font: &Font<'_>, code: u32, tex: bool) -> Code {
-    let advance = font.code_advance(code);
-    let unicode = match font.glyph(font.map_code(code), code) {
-        FontGlyph::Outline(glyph) => glyph.as_unicode(),
-        FontGlyph::Type3(glyph) => glyph.as_unicode(),
-    };
-    let mut text = String::new();
-    match unicode {
-        Some(BfString::Char(c)) => push_expanded(&mut text, c),
-        Some(BfString::String(s)) => s.chars().for_each(|c| push_expanded(&mut text, c)),
-        None => match tex::character(code).filter(|_| tex) {
-            Some(letters) => text.push_str(letters),
-            None => text.push(UNKNOWN),
-        },
-    }
-    // The letters of a ligature, too, from left to right.
-    let text = bidi::turned(&text);
-    Code { text: text.into(), advance: (advance.x, advance.y) }
 }
 
 /// Adds a character: ligatures as their letters, and the signs that symbol fonts keep in the private area as what they

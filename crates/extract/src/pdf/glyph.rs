@@ -13,6 +13,10 @@ pub(super) struct Glyph {
     pub(super) angle: i16,
     pub(super) bold: bool,
     pub(super) mono: bool,
+    /// Its line goes from top to bottom by the script, not because it was turned.
+    pub(super) vertical: bool,
+    /// The document calls it a part of a running head, or of another thing that comes with each page.
+    pub(super) tagged: bool,
 }
 
 /// A straight line from left to right or from top to bottom, in points from the upper left corner of the page.

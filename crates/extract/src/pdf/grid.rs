@@ -130,13 +130,28 @@ fn fill(ys: &[f32], xs: &[f32], down: &[Rule], lines: &mut Vec<Line>) -> Option<
     let rows = cells.iter().filter(|row| row.iter().any(|cell| !cell.is_empty())).count();
     let letters = |cell: &Vec<Line>| cell.iter().map(|line| line.text().len()).sum::<usize>();
     let most = if rows == 1 { MAX_LETTERS_ALONE } else { MAX_LETTERS };
-    if columns < 2 || rows == 0 || cells.iter().flatten().any(|cell| letters(cell) > most) {
+    if columns < 2 || rows == 0 || is_drawing(&cells) || cells.iter().flatten().any(|cell| letters(cell) > most) {
         lines.extend(cells.into_iter().flatten().flatten());
         lines.sort_by(|a, b| a.y.total_cmp(&b.y).then(a.x0.total_cmp(&b.x0)));
         return None;
     }
     let rows = cells.iter().map(|row| row.iter().map(|cell| super::flow::joined(cell)).collect()).collect();
     Some(Table { rows, x0, x1, top, bottom })
+}
+
+/// Whether cells are the squares of a diagram with a few words in them: a table, even an empty form, has a row or a column
+/// that says what the others hold.
+fn is_drawing(cells: &[Vec<Vec<Line>>]) -> bool {
+    /// Calendars and forms are smaller.
+    const FEW: usize = 30;
+    let width = cells.first().map_or(0, Vec::len);
+    let in_row = |row: &Vec<Vec<Line>>| row.iter().filter(|cell| !cell.is_empty()).count();
+    let in_column = |at: usize| cells.iter().filter(|row| row.get(at).is_some_and(|cell| !cell.is_empty())).count();
+    let filled: usize = cells.iter().map(in_row).sum();
+    width * cells.len() > FEW
+        && filled * 6 < width * cells.len()
+        && cells.iter().all(|row| in_row(row) * 2 < width)
+        && (0..width).all(|at| in_column(at) * 2 < cells.len())
 }
 
 /// Cuts lines where the lines of the table pass between their words.

@@ -5,7 +5,7 @@ use super::flow::Paragraph;
 use super::list;
 use hayro_syntax::Pdf;
 use hayro_syntax::object::{Dict, ObjectIdentifier, String as PdfString};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Headings are at least so much larger than the text.
 const LARGER: f32 = 1.12;
@@ -13,6 +13,9 @@ const LARGER: f32 = 1.12;
 const MAX_LINES: usize = 4;
 const MAX_LETTERS: usize = 200;
 const MAX_BOLD_LETTERS: usize = 120;
+/// A heading that ends like a sentence is no longer than this, and a long one is a title: much larger than the text.
+const MAX_SENTENCE: usize = 40;
+const TITLE: f32 = 1.4;
 /// Most entries of an outline, and its deepest level.
 const MAX_ENTRIES: usize = 20_000;
 const MAX_DEPTH: u8 = 20;
@@ -27,7 +30,7 @@ pub(super) struct Headings {
     body: f32,
     /// Most of the text is bold, so that bold says nothing.
     bold: bool,
-    outline: HashMap<String, u8>,
+    outline: BTreeMap<String, u8>,
     levels: BTreeMap<Look, u8>,
 }
 
@@ -41,7 +44,7 @@ impl Headings {
         let all: usize = paragraphs.iter().map(|paragraph| letters(paragraph)).sum();
         let bold = paragraphs.iter().filter(|paragraph| paragraph.lines.iter().all(|line| line.bold));
         headings.bold = bold.map(|paragraph| letters(paragraph)).sum::<usize>() * 3 > all;
-        let mut votes: BTreeMap<Look, HashMap<u8, usize>> = BTreeMap::new();
+        let mut votes: BTreeMap<Look, BTreeMap<u8, usize>> = BTreeMap::new();
         for paragraph in paragraphs {
             if let Some(look) = headings.look(paragraph) {
                 let vote = votes.entry(look).or_default();
@@ -92,7 +95,10 @@ impl Headings {
         if text.chars().filter(|c| c.is_alphabetic()).count() < 2 || text.contains("....") || text.contains(". . .") {
             return None;
         }
-        let large = size > LARGER * self.body;
+        // Sentences in large letters, as of a notice, are text.
+        let sentence = letters > MAX_SENTENCE && text.ends_with(['.', ',', ';', ':', '-']);
+        let wide = letters > MAX_BOLD_LETTERS && size < TITLE * self.body;
+        let large = size > LARGER * self.body && !sentence && !wide;
         let strong = bold
             && !self.bold
             && size > 0.95 * self.body
@@ -110,9 +116,9 @@ fn plain(text: &str) -> String {
 }
 
 /// The titles of the outline with their levels.
-fn outline(pdf: &Pdf) -> HashMap<String, u8> {
-    let mut titles = HashMap::new();
-    let mut seen: HashSet<ObjectIdentifier> = HashSet::new();
+fn outline(pdf: &Pdf) -> BTreeMap<String, u8> {
+    let mut titles = BTreeMap::new();
+    let mut seen: BTreeSet<ObjectIdentifier> = BTreeSet::new();
     let catalog = pdf.xref().get::<Dict<'_>>(pdf.xref().root_id());
     let first = catalog.and_then(|catalog| catalog.get::<Dict<'_>>("Outlines")?.get::<Dict<'_>>("First"));
     let mut open: Vec<(u8, Dict<'_>)> = first.map(|first| (1, first)).into_iter().collect();

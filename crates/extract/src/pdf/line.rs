@@ -33,11 +33,16 @@ pub(super) struct Line {
     pub(super) size: f32,
     pub(super) bold: bool,
     pub(super) mono: bool,
+    pub(super) vertical: bool,
+    /// See [`Glyph::tagged`].
+    pub(super) tagged: bool,
 }
 
 impl Line {
     fn new(words: Vec<Word>) -> Self {
-        let mut line = Self { words, x0: 0.0, x1: 0.0, y: 0.0, size: 0.0, bold: false, mono: false };
+        let vertical = words.iter().any(|word| word.vertical);
+        let mut line =
+            Self { words, x0: 0.0, x1: 0.0, y: 0.0, size: 0.0, bold: false, mono: false, vertical, tagged: false };
         line.measure();
         line
     }
@@ -49,6 +54,7 @@ impl Line {
         let share = |of: fn(&Word) -> bool| self.words.iter().filter(|word| of(word)).map(letters).sum::<usize>();
         self.bold = share(|word| word.bold) * 10 > all * 9;
         self.mono = share(|word| word.mono) * 10 > all * 9;
+        self.tagged = self.words.iter().all(|word| word.tagged);
         self.x0 = self.words.iter().map(|word| word.x0).fold(f32::MAX, f32::min);
         self.x1 = self.words.iter().map(|word| word.x1).fold(f32::MIN, f32::max);
         // The size of most letters is that of the line, and its longest word of that size stands on it.

@@ -92,7 +92,8 @@ fn block(lines: Vec<Line>) -> Option<Block> {
     let (x0, x1) = (extent(|line| line.x0, f32::min)?, extent(|line| line.x1, f32::max)?);
     let (top, bottom) = (extent(Line::top, f32::min)?, extent(Line::bottom, f32::max)?);
     let size = extent(|line| line.size, f32::max)?;
-    let running = is_running(&lines, x1 - x0);
+    // Lines from top to bottom, as of Japanese, are long in few letters, and no table stands on end.
+    let running = lines.iter().all(|line| line.vertical) || is_running(&lines, x1 - x0);
     Some(Block { part: Part::Lines(lines), x0, x1, top, bottom, size, running })
 }
 
@@ -171,7 +172,9 @@ fn uncut(group: Vec<Block>, out: &mut Vec<Part>) {
         }
     }
     lines.sort_by(|a, b| a.y.total_cmp(&b.y).then(a.x0.total_cmp(&b.x0)));
-    tables.extend(aligned::tables(&mut lines));
+    if !lines.iter().any(|line| line.vertical) {
+        tables.extend(aligned::tables(&mut lines));
+    }
     let mut all = blocks(lines);
     all.extend(tables.into_iter().map(of_table));
     all.sort_by(|a, b| a.top.total_cmp(&b.top).then(a.x0.total_cmp(&b.x0)));

@@ -19,6 +19,8 @@ pub(super) struct Word {
     pub(super) size: f32,
     pub(super) bold: bool,
     pub(super) mono: bool,
+    pub(super) vertical: bool,
+    pub(super) tagged: bool,
     /// Spaces that follow it, and where they end.
     pub(super) spaces: usize,
     pub(super) end: f32,
@@ -113,6 +115,8 @@ fn word_of(glyph: &Glyph) -> Word {
         size: glyph.size,
         bold: glyph.bold,
         mono: glyph.mono,
+        vertical: glyph.vertical,
+        tagged: glyph.tagged,
         spaces: 0,
         end: glyph.x1,
     }
@@ -126,7 +130,7 @@ fn follows(last: &Glyph, glyph: &Glyph) -> bool {
 }
 
 fn same_face(word: &Word, glyph: &Glyph) -> bool {
-    word.mono == glyph.mono && (word.size - glyph.size).abs() < 0.12 * word.size
+    word.mono == glyph.mono && word.tagged == glyph.tagged && (word.size - glyph.size).abs() < 0.12 * word.size
 }
 
 /// Whether a character is drawn a second time to look bold.

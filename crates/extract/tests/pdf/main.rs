@@ -1,6 +1,13 @@
 //! PDFs against what they are known to say, and PDFs that were made to do harm.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod font;
+mod form;
+mod furniture;
+mod layout;
+mod made;
+
+use made::{CATALOG, FONT, HELLO, made, object, page, pages, stream};
 use socle_core::Kind;
 use socle_core::document::{BlockKind, Document};
 use socle_extract::{Limits, extract};
@@ -132,10 +139,10 @@ fn pages_and_metadata_are_told() {
     assert_eq!(metadata.language.as_deref(), Some("en-GB"));
     assert_eq!(metadata.page_count, Some(6));
     assert!(metadata.created.as_deref().unwrap().starts_with("20"));
-    // What stands at the head and the foot of each page is no part of the text.
+    // What stands at the head or the foot of each page stays once, and numbers of pages not at all.
     for name in ["handbook.pdf", "pdf/weasyprint.pdf", "pdf/reportlab-columns.pdf"] {
         let markdown = read(name).markdown;
-        assert!(!markdown.contains("internal rules"), "{name}");
+        assert!(markdown.matches("internal rules").count() <= 1, "{name}");
         let alone = markdown
             .lines()
             .find(|line| line.len() < 10 && line.bytes().all(|b| !b.is_ascii_alphabetic()) && line.contains('1'));
@@ -196,21 +203,6 @@ fn encrypted_and_scanned_documents() {
     assert!(error.hint.unwrap().contains("OCR"));
 }
 
-/// A document of pages, the font `F` and the image `I` in the resources of each.
-fn pages(contents: &[&[u8]]) -> Vec<u8> {
-    let kids: Vec<String> = (0..contents.len()).map(|at| format!("{} 0 R", 4 + 2 * at)).collect();
-    let tree = format!("<</Type /Pages /Kids [{}] /Count {}>>", kids.join(" "), contents.len());
-    let image = stream("/Subtype /Image /Width 1 /Height 1 /BitsPerComponent 8 /ColorSpace /DeviceGray", b"x");
-    let mut objects = vec![object(CATALOG), object(&tree), image];
-    for (at, bytes) in contents.iter().enumerate() {
-        let resources = format!("<<{FONT} /XObject <</I 3 0 R>>>>");
-        let number = 5 + 2 * at;
-        objects.push(object(&format!("<</Type /Page /Parent 2 0 R /Contents {number} 0 R /Resources {resources}>>")));
-        objects.push(stream("", bytes));
-    }
-    made(&objects)
-}
-
 #[test]
 fn pages_that_are_images_are_counted() {
     let read = |contents: &[&[u8]]| extract(&pages(contents), None, None, LIMITS);
@@ -221,49 +213,6 @@ fn pages_that_are_images_are_counted() {
     assert_eq!(read(&[HELLO, b""]).unwrap().metadata.pages_without_text, None);
     assert_eq!(read(&[b"/I Do", b""]).unwrap_err().message, "document has no text: its pages are images");
 }
-
-/// A PDF of objects, numbered from 1; the first is the catalog.
-fn made(objects: &[Vec<u8>]) -> Vec<u8> {
-    let mut pdf = b"%PDF-1.7\n".to_vec();
-    let mut places = Vec::new();
-    for (at, object) in objects.iter().enumerate() {
-        places.push(pdf.len());
-        writeln!(pdf, "{} 0 obj", at + 1).unwrap();
-        pdf.extend_from_slice(object);
-        pdf.extend_from_slice(b"\nendobj\n");
-    }
-    let start = pdf.len();
-    write!(pdf, "xref\n0 {}\n0000000000 65535 f \n", objects.len() + 1).unwrap();
-    for place in places {
-        writeln!(pdf, "{place:010} 00000 n ").unwrap();
-    }
-    write!(pdf, "trailer\n<</Size {} /Root 1 0 R>>\nstartxref\n{start}\n%%EOF\n", objects.len() + 1).unwrap();
-    pdf
-}
-
-fn object(text: &str) -> Vec<u8> {
-    text.as_bytes().to_vec()
-}
-
-fn stream(entries: &str, bytes: &[u8]) -> Vec<u8> {
-    let mut object = format!("<<{entries} /Length {}>>\nstream\n", bytes.len()).into_bytes();
-    object.extend_from_slice(bytes);
-    object.extend_from_slice(b"\nendstream");
-    object
-}
-
-const CATALOG: &str = "<</Type /Catalog /Pages 2 0 R>>";
-const FONT: &str = "/Font <</F <</Type /Font /Subtype /Type1 /BaseFont /Helvetica>>>>";
-
-/// A document of one page with these instructions, and resources beside the font `F`.
-fn page(contents: Vec<u8>, resources: &str, more: &[Vec<u8>]) -> Vec<u8> {
-    let page = format!("<</Type /Page /Parent 2 0 R /Contents 4 0 R /Resources <<{FONT} {resources}>>>>");
-    let mut objects = vec![object(CATALOG), object("<</Type /Pages /Kids [3 0 R] /Count 1>>"), object(&page), contents];
-    objects.extend_from_slice(more);
-    made(&objects)
-}
-
-const HELLO: &[u8] = b"BT /F 12 Tf 50 700 Td (Hello harbour) Tj ET";
 
 #[test]
 fn page_trees_that_lie() {
