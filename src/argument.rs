@@ -135,6 +135,31 @@ impl Arguments {
         self.datum(at).map(|datum| texts(datum, name)).transpose()
     }
 
+    /// Whether an argument stands in the statement itself, as a constant or a parameter, rather than coming from a column or an
+    /// expression. Only then may its type be one that PostgreSQL chose for a value without any.
+    pub fn is_written_out(self, at: usize) -> bool {
+        // SAFETY: Postgres sets flinfo for every call through fmgr; its expression, where there is one, is a tree of nodes
+        // that lives as long as the plan, and the list of a call has as many arguments as the function.
+        unsafe {
+            let call = (*(*self.0).flinfo).fn_expr;
+            if call.is_null() || (*call).type_ != pg_sys::NodeTag::T_FuncExpr {
+                return true;
+            }
+            let arguments = (*call.cast::<pg_sys::FuncExpr>()).args;
+            if arguments.is_null() || at >= usize::try_from((*arguments).length).unwrap_or_default() {
+                return true;
+            }
+            let argument = (*(*arguments).elements.add(at)).ptr_value.cast::<pg_sys::Node>();
+            match (*argument).type_ {
+                pg_sys::NodeTag::T_Const => true,
+                pg_sys::NodeTag::T_Param => {
+                    (*argument.cast::<pg_sys::Param>()).paramkind == pg_sys::ParamKind::PARAM_EXTERN
+                }
+                _ => false,
+            }
+        }
+    }
+
     /// The OID of the function being called.
     pub fn function(self) -> pg_sys::Oid {
         // SAFETY: Postgres sets flinfo for every call through fmgr, and ours are never called otherwise.

@@ -7,6 +7,7 @@ use crate::{client, model, setting};
 use pgrx::fcinfo::pg_func_extra;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
+use socle_core::array::array_elements;
 use socle_core::model::ModelSpec;
 use socle_core::protocol::{Request, Response, Role};
 use socle_core::{Error, Kind, Result};
@@ -40,10 +41,27 @@ fn embed_query(call: pg_sys::FunctionCallInfo) -> SqlResult {
     one(call, Role::Query, "query").map_err(report)
 }
 
+/// Raises `InvalidArgument` for a list that a client has sent without its type: where `text` and `text[]` may both stand,
+/// PostgreSQL takes it for a text.
+fn check_is_one(content: &str) -> Result<()> {
+    if array_elements(content).is_none() {
+        return Ok(());
+    }
+    Err(Error::new(Kind::InvalidArgument, "content is a list that came as one text")
+        .detail("A value without a type is taken for a text, and this one reads as an array.")
+        .hint(
+            "Say that it is a list: socle.embed($1::text[]). \
+             One text that looks like a list is embedded by (socle.embed(ARRAY[$1]))[1].",
+        ))
+}
+
 fn one(call: pg_sys::FunctionCallInfo, role: Role, name: &str) -> Result<Option<VectorDatum>> {
     let arguments = Arguments::new(call);
     let Some(content) = arguments.content(0, name)? else { return Ok(None) };
     check_not_blank(&content, name)?;
+    if role == Role::Passage && arguments.is_written_out(0) {
+        check_is_one(&content)?;
+    }
     let spec = model::embedding_model(arguments.word(1, "model")?)?;
     let (digest, truncate) = (spec.digest(), setting::truncate_input());
     // SAFETY: Postgres is calling this function, and nothing else uses its fn_extra.

@@ -9,6 +9,7 @@ mod evaluate;
 mod explain;
 pub mod keyword;
 mod keyword_leg;
+mod omission;
 mod passage;
 mod rank;
 mod scope;
@@ -23,12 +24,14 @@ use crate::corpus::{CorpusSpec, VECTOR_INDEX, vector_index_name};
 use crate::error::report;
 use crate::key::Key;
 use crate::read;
+use omission::{Omission, Outcome, omissions};
 use passage::Passage;
 use pgrx::datum::TimestampWithTimeZone;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
-use rank::Ranked;
+use rank::{Ranked, Ranking};
 use scope::Scope;
+use socle_core::array::array_elements;
 use socle_core::{Error, Kind, Result};
 use std::ffi::CString;
 use trace::Trace;
@@ -57,6 +60,7 @@ type Found = TableIterator<
         name!(keyword_score, Option<f64>),
         name!(rerank_score, Option<f64>),
         name!(fresh_at, Option<TimestampWithTimeZone>),
+        name!(stale, bool),
     ),
 >;
 
@@ -72,20 +76,28 @@ fn search_many(call: pg_sys::FunctionCallInfo) -> Result<Found, ErrorReport> {
     names_of_many(arguments).and_then(|names| search_in(&names, arguments)).map(rows).map_err(report)
 }
 
+/// A list that a client has sent without its type comes as one text, and is read as the list that it is: no corpus has such a
+/// name.
 fn name_of_one(arguments: Arguments) -> Result<Vec<String>> {
-    Ok(arguments.word(0, "corpus")?.into_iter().collect())
+    let Some(name) = arguments.word(0, "corpus")? else { return Ok(Vec::new()) };
+    Ok(match array_elements(&name) {
+        Some(names) => each_once(names),
+        None => vec![name],
+    })
 }
 
-/// Each once.
 fn names_of_many(arguments: Arguments) -> Result<Vec<String>> {
-    let mut names: Vec<String> = Vec::new();
-    for name in arguments.contents(0, "corpora")?.map(|names| names.elements).unwrap_or_default().into_iter().flatten()
-    {
-        if !names.contains(&name) {
-            names.push(name);
+    Ok(each_once(arguments.contents(0, "corpora")?.map(|names| names.elements).unwrap_or_default()))
+}
+
+fn each_once(names: Vec<Option<String>>) -> Vec<String> {
+    let mut known: Vec<String> = Vec::new();
+    for name in names.into_iter().flatten() {
+        if !known.contains(&name) {
+            known.push(name);
         }
     }
-    Ok(names)
+    known
 }
 
 fn search_in(names: &[String], arguments: Arguments) -> Result<Vec<Passage>> {
@@ -93,7 +105,9 @@ fn search_in(names: &[String], arguments: Arguments) -> Result<Vec<Passage>> {
         return Ok(Vec::new());
     }
     let Some(wish) = Wish::read(arguments)? else { return Ok(Vec::new()) };
-    with_corpora(names, |corpora| run(corpora, &wish, &mut Trace::default()))
+    let found = with_corpora(names, |corpora| run(corpora, &wish, &mut Trace::default()))?;
+    found.say();
+    Ok(found.passages)
 }
 
 fn rows(passages: Vec<Passage>) -> Found {
@@ -118,6 +132,7 @@ fn rows(passages: Vec<Passage>) -> Found {
             keyword.map(|standing| standing.score),
             passage.ranked.rerank,
             passage.fresh_at,
+            passage.ranked.stale,
         )
     }))
 }
@@ -203,18 +218,19 @@ impl<'a> Searched<'a> {
 ///
 /// # Errors
 /// `EngineUnavailable`; what the filter is refused for. Privileges that the caller lacks are raised.
-pub fn run(corpora: &[CorpusSpec], wish: &Wish, trace: &mut Trace) -> Result<Vec<Passage>> {
+pub fn run(corpora: &[CorpusSpec], wish: &Wish, trace: &mut Trace) -> Result<Outcome> {
     trace.begin(corpora.iter().map(|corpus| corpus.name.as_str()));
     let open = |trace: &mut Trace| corpora.iter().map(|corpus| Searched::open(corpus, wish, trace)).collect();
     let mut searched =
         if wish.mode.has_vectors() { ahead::understand(corpora, wish, trace, &open)? } else { open(trace)? };
     loop {
-        let ranked = ranked(&mut searched, wish, trace)?;
+        let (ranked, omissions) = ranked(&mut searched, wish, trace)?;
         let mut scopes: Vec<Scope<'_>> = searched.into_iter().map(|searched| searched.scope).collect();
         if let Some(chosen) = select::select(&scopes, ranked, wish, trace)?
             && let Some(passages) = trace.timed(("contents", ""), || passage::read(&scopes, chosen, wish))?
         {
-            return Ok(passages);
+            let names = corpora.iter().map(|corpus| corpus.name.clone());
+            return Ok(Outcome { passages, omissions: names.zip(omissions).collect() });
         }
         // Documents were deleted and no trigger saw it: the others are looked for.
         scopes.iter_mut().for_each(Scope::look_at_documents);
@@ -222,38 +238,56 @@ pub fn run(corpora: &[CorpusSpec], wish: &Wish, trace: &mut Trace) -> Result<Vec
     }
 }
 
-/// The candidates of all corpora, best first. Where one is wanted of each document, looks on until there are enough, or all.
-fn ranked(searched: &mut [Searched<'_>], wish: &Wish, trace: &mut Trace) -> Result<Vec<(usize, Ranked)>> {
+/// The candidates of all corpora, best first, and what is left out of each.
+/// Where one is wanted of each document, looks on until there are enough, or all.
+fn ranked(
+    searched: &mut [Searched<'_>],
+    wish: &Wish,
+    trace: &mut Trace,
+) -> Result<(Vec<(usize, Ranked)>, Vec<Omission>)> {
     let mut enough: Option<usize> = None;
     loop {
         trace.forget_results();
-        let (mut ranked, mut more) = (Vec::new(), false);
-        for (at, corpus) in searched.iter().enumerate() {
-            let (found, more_there) = rank::rank(&corpus.scope, &corpus.wish, trace)?;
-            ranked.extend(found.into_iter().map(|ranked| (at, ranked)));
-            more |= more_there && corpus.wish.candidate_count < MAX_CANDIDATES;
-        }
-        let place = |of: &(usize, Ranked)| (of.0, of.1.chunk_id);
-        ranked.sort_by(|a, b| b.1.score.total_cmp(&a.1.score).then_with(|| place(a).cmp(&place(b))));
-        if !wish.group_by_document {
-            return Ok(ranked);
-        }
+        let rankings = searched.iter().map(|corpus| rank::rank(&corpus.scope, &corpus.wish, trace));
+        let rankings = rankings.collect::<Result<Vec<Ranking>>>()?;
+        let may_widen = |corpus: &Searched<'_>| corpus.wish.candidate_count < MAX_CANDIDATES;
+        let more = rankings.iter().zip(searched.iter()).any(|(ranking, corpus)| ranking.more && may_widen(corpus));
         let scopes: Vec<&Scope<'_>> = searched.iter().map(|searched| &searched.scope).collect();
+        let ranked = in_one(&rankings, |ranking| &ranking.ranked);
+        if !wish.group_by_document {
+            return Ok((ranked, omissions(&scopes, &rankings, wish)?));
+        }
         let there = trace.places(&ranked);
         let documents = select::one_of_each_document(&scopes, ranked)?;
         trace.lost(&there, &documents, || "another chunk of its document is better".into());
-        if documents.len() >= wish.limit || !more {
-            return Ok(documents);
+        if documents.len() < wish.limit && !more && rankings.iter().any(|ranking| ranking.more) {
+            let count = documents.len();
+            pgrx::notice!(
+                "the best {MAX_CANDIDATES} candidates of each leg are of {count} documents: there may be more"
+            );
         }
-        let all = enough.map_or_else(|| select::documents(&scopes, wish.limit), Ok)?;
-        enough = Some(all);
-        if documents.len() >= all {
-            return Ok(documents);
+        let wanted = match enough {
+            _ if documents.len() >= wish.limit || !more => 0,
+            Some(all) => all,
+            None => select::documents(&scopes, wish.limit)?,
+        };
+        if documents.len() >= wanted {
+            return Ok((documents, omissions(&scopes, &rankings, wish)?));
         }
+        enough = Some(wanted);
         for corpus in searched.iter_mut() {
             corpus.wish.candidate_count = (corpus.wish.candidate_count * FURTHER).min(MAX_CANDIDATES);
         }
     }
+}
+
+/// The rankings of all corpora as one, best first.
+fn in_one<'a>(rankings: &'a [Ranking], of: impl Fn(&'a Ranking) -> &'a Vec<Ranked>) -> Vec<(usize, Ranked)> {
+    let of_corpus = |(at, ranking)| of(ranking).iter().map(move |ranked| (at, ranked.clone()));
+    let mut ranked: Vec<(usize, Ranked)> = rankings.iter().enumerate().flat_map(of_corpus).collect();
+    let place = |of: &(usize, Ranked)| (of.0, of.1.chunk_id);
+    ranked.sort_by(|a, b| b.1.score.total_cmp(&a.1.score).then_with(|| place(a).cmp(&place(b))));
+    ranked
 }
 
 /// Refuses a corpus whose tables are gone.

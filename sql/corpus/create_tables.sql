@@ -19,6 +19,9 @@ CREATE TABLE {change} (
     error_message text
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.05);
 CREATE INDEX ON {change} ({key_names});
+-- The oldest row with many keys, and those without any: a search looks for them.
+CREATE INDEX ON {change} (xid) WHERE batch_1 IS NOT NULL;
+CREATE INDEX ON {change} (change_id) WHERE batch_1 IS NULL AND {first_key_name} IS NULL;
 CREATE TABLE {document} (
     {key_definitions},
     document_hash bytea NOT NULL,

@@ -1,7 +1,7 @@
 -- The columns of table $1 that a filter may name: name, type for people, type for casts (without a length, which would cut or
 -- round values; a domain as what it is made of), 'array', 'json' or 'scalar', the category of the type (of its elements for
--- an array), and the operators =, <>, <, <=, >, >= of the type (of jsonb for json), NULL where it has none. Safe under
--- any search_path.
+-- an array), the operators =, <>, <, <=, >, >= of the type (of jsonb for json), and ~~ and ~~* with a text, NULL where it has
+-- none: the latter only where they came with the type and are of C, which none but superusers write. Safe under any search_path.
 WITH RECURSIVE base (attnum, type_id) AS (
     SELECT a.attnum, a.atttypid FROM pg_catalog.pg_attribute a
     WHERE a.attrelid OPERATOR(pg_catalog.=) $1 AND a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped
@@ -19,7 +19,7 @@ SELECT a.attname::pg_catalog.text, pg_catalog.format_type(a.atttypid, a.atttypmo
        pg_catalog.format('%I.%I', t.nspname, t.typname),
        CASE WHEN t.is_array THEN 'array' WHEN t.is_json THEN 'json' ELSE 'scalar' END,
        CASE WHEN t.is_array THEN e.typcategory ELSE t.typcategory END::pg_catalog.text,
-       o.equal, o.not_equal, o.less, o.less_or_equal, o.greater, o.greater_or_equal
+       o.equal, o.not_equal, o.less, o.less_or_equal, o.greater, o.greater_or_equal, l.likes, l.ilikes
 FROM typed t
 JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) $1 AND a.attnum OPERATOR(pg_catalog.=) t.attnum
 LEFT JOIN pg_catalog.pg_type e ON e.oid OPERATOR(pg_catalog.=) t.typelem
@@ -60,4 +60,16 @@ LEFT JOIN LATERAL (
         WHERE s.amopfamily OPERATOR(pg_catalog.=) f.opcfamily AND s.amoppurpose OPERATOR(pg_catalog.=) 's'
           AND s.amoplefttype OPERATOR(pg_catalog.=) f.opcintype AND s.amoprighttype OPERATOR(pg_catalog.=) f.opcintype
     ) AS p) AS o ON true
+LEFT JOIN LATERAL (
+    SELECT pg_catalog.max(x.name) FILTER (WHERE x.oprname OPERATOR(pg_catalog.=) '~~') AS likes,
+           pg_catalog.max(x.name) FILTER (WHERE x.oprname OPERATOR(pg_catalog.=) '~~*') AS ilikes
+    FROM (
+        SELECT o.oprname, pg_catalog.format('OPERATOR(%I.%s)', t.nspname, o.oprname) AS name
+        FROM pg_catalog.pg_operator o
+        JOIN pg_catalog.pg_proc p ON p.oid OPERATOR(pg_catalog.=) o.oprcode
+        JOIN pg_catalog.pg_language g ON g.oid OPERATOR(pg_catalog.=) p.prolang
+        WHERE o.oprleft OPERATOR(pg_catalog.=) t.oid AND o.oprright OPERATOR(pg_catalog.=) 'pg_catalog.text'::pg_catalog.regtype
+          AND o.oprnamespace OPERATOR(pg_catalog.=) t.typnamespace AND o.oprowner OPERATOR(pg_catalog.=) t.typowner
+          AND g.lanname OPERATOR(pg_catalog.=) ANY (ARRAY['c', 'internal'])
+    ) AS x) AS l ON true
 ORDER BY t.attnum

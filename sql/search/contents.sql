@@ -1,2 +1,4 @@
-SELECT k.chunk_id, {key_json k}, {title}, k.heading_path, k.content, k.start_offset, k.end_offset, k.ordinal, k.page
+-- The chunks $2 as the caller may read them. Keys as the source writes them now: equal ones may be written in different ways, as
+-- those of type citext.
+SELECT k.chunk_id, {key_json s}, {title}, k.heading_path, k.content, k.start_offset, k.end_offset, k.ordinal, k.page
 FROM {chunk} k JOIN {source} s ON {same s k} WHERE k.chunk_id = ANY ($2)

@@ -1,19 +1,30 @@
--- Those of the chunks $1 whose documents have changed since, whether or not that can be worked on.
--- One look into the index of the log for each, by a sub-select that stays one: never through the log, which may be long, or
--- empty and full of rows that are dead.
-SELECT k.chunk_id FROM {chunk} k
-WHERE k.chunk_id = ANY ($1) AND (SELECT true FROM {change} c WHERE {same c k} LIMIT 1)
-UNION ALL
-SELECT k.chunk_id
-FROM {chunk} k
-JOIN (SELECT b.* FROM {change} c CROSS JOIN LATERAL unnest({batches c}) AS b ({key_names})
-      WHERE {first_key c} IS NULL AND c.batch_1 IS NOT NULL) AS b
-    ON {same b k}
-WHERE k.chunk_id = ANY ($1)
-UNION ALL
--- Where everything is still to be compared ($2: because this transaction has changes that are not in the log yet), these are
--- compared now.
-SELECT k.chunk_id
-FROM {chunk} k LEFT JOIN {source} s ON {same s k} LEFT JOIN {document} d ON {same d k}
-WHERE k.chunk_id = ANY ($1) AND d.document_hash IS DISTINCT FROM {hash $3}
-  AND ($2 OR EXISTS (SELECT FROM {change} c WHERE {first_key c} IS NULL AND c.batch_1 IS NULL))
+-- Those of the chunks $1 whose documents have changed since, whether or not that can be worked on, and whether the document is
+-- still there. $2: this transaction has changes that are not in the log yet; $3: the largest file that is read.
+--
+-- What it costs does not depend on the length of the log. Of changes of one row, one look into the index by key for each
+-- chunk, by a sub-select that stays one. Rows of the log with many keys are not taken apart: what the oldest of their
+-- transactions and those after it have left alone has not changed by them, and what they have touched is compared.
+WITH oldest AS MATERIALIZED (
+    SELECT least((SELECT c.xid FROM {change} c WHERE c.batch_1 IS NOT NULL ORDER BY c.xid LIMIT 1),
+                 CASE WHEN $2 THEN pg_current_xact_id_if_assigned() END) AS xid,
+           EXISTS (SELECT FROM {change} c WHERE {first_key c} IS NULL AND c.batch_1 IS NULL) AS sweep),
+since AS MATERIALIZED (
+    -- A number that is not of this server, as after a restore, or beyond what the four bytes in a row can tell apart, says
+    -- nothing: then, as where everything is still to be compared, all of these are compared now.
+    SELECT age(o.xid::xid) AS age,
+           o.sweep OR CASE WHEN o.xid = pg_current_xact_id_if_assigned() THEN false
+                           ELSE o.xid >= n.next OR n.next::text::bigint - o.xid::text::bigint > 2000000000 END AS everything
+    FROM oldest o CROSS JOIN (SELECT pg_snapshot_xmax(pg_current_snapshot()) AS next) AS n
+    WHERE o.sweep OR o.xid IS NOT NULL),
+waiting AS MATERIALIZED (
+    SELECT k.chunk_id FROM {chunk} k
+    WHERE k.chunk_id = ANY ($1) AND (SELECT true FROM {change} c WHERE {same c k} LIMIT 1)
+    UNION ALL
+    SELECT k.chunk_id
+    FROM since t CROSS JOIN {chunk} k LEFT JOIN {source} s ON {same s k} LEFT JOIN {document} d ON {same d k}
+    WHERE k.chunk_id = ANY ($1)
+      AND CASE WHEN {first_key s} IS NULL THEN true
+               WHEN t.everything OR age(s.xmin) <= t.age THEN d.document_hash IS DISTINCT FROM {hash $3}
+               ELSE false END)
+SELECT k.chunk_id, (SELECT true FROM {source} s WHERE {same s k})
+FROM {chunk} k WHERE k.chunk_id = ANY (ARRAY(SELECT w.chunk_id FROM waiting w))

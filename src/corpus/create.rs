@@ -3,7 +3,7 @@
 
 use super::identity;
 use super::source::Source;
-use super::statement::{expand, identifier, key_name, literal};
+use super::statement::{expand, identifier, literal};
 use super::wish::Wish;
 use super::{CorpusSpec, manage};
 use crate::argument::Arguments;
@@ -169,7 +169,8 @@ fn adopt(corpus: &CorpusSpec, source: &Source, vector: &str) -> Result<bool> {
     })
     .map_err(spi)?;
     let Some((columns, comment, owner)) = found else { return Ok(false) };
-    let key = source.key.iter().map(|column| format!("{} {}", identifier(&key_name(&column.name)), column.definition));
+    let key = source.key_names().into_iter().zip(&source.key);
+    let key = key.map(|(name, column)| format!("{} {}", identifier(&name), column.definition));
     let rest = [
         "ordinal integer",
         "content text",

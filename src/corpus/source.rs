@@ -1,9 +1,10 @@
 //! The table that a corpus is made of: what it is, what its key is, which columns there are.
 
-use super::statement::{batch_name, identifier, key_name};
+use super::statement::{batch_name, identifier};
 use crate::error::spi;
 use pgrx::prelude::*;
 use serde::{Deserialize, Serialize};
+use socle_core::corpus::name::key_names;
 use socle_core::{Error, Kind, Result};
 
 const TABLE: &str = include_str!("../../sql/query/source_table.sql");
@@ -177,11 +178,14 @@ impl Source {
 
     /// Definitions of the key columns in the tables of a corpus.
     pub fn key_definitions(&self, suffix: &str) -> String {
-        let columns = self
-            .key
-            .iter()
-            .map(|column| format!("{} {}{suffix}", identifier(&key_name(&column.name)), column.definition));
+        let columns = self.key_names().into_iter().zip(&self.key);
+        let columns = columns.map(|(name, column)| format!("{} {}{suffix}", identifier(&name), column.definition));
         columns.collect::<Vec<_>>().join(",\n    ")
+    }
+
+    /// What the key columns are called in the tables of a corpus, when they are made.
+    pub fn key_names(&self) -> Vec<String> {
+        key_names(self.key.iter().map(|column| column.name.as_str()))
     }
 }
 

@@ -51,11 +51,6 @@ pub fn literal(text: &str) -> String {
     quote_literal(text)
 }
 
-/// What a key column of the source is called in our tables, when they are made.
-pub fn key_name(column: &str) -> String {
-    format!("source_{column}")
-}
-
 /// The column of a change log with the values of key column number `at`, from 0, of many rows.
 pub fn batch_name(at: usize) -> String {
     format!("batch_{}", at + 1)

@@ -3,9 +3,9 @@
 use super::CorpusSpec;
 use super::create::{DETECTED, check_dimensions, check_overlap, default_tokens, parsed_language};
 use super::source::{Role, Source};
-use super::statement::key_name;
 use crate::argument::Arguments;
 use pgrx::pg_sys;
+use socle_core::array::array_elements;
 use socle_core::chunk::Format;
 use socle_core::corpus::template::Template;
 use socle_core::model::ModelSpec;
@@ -59,6 +59,10 @@ impl Wish {
         if name.len() > MAX_NAME_BYTES {
             return Err(invalid(&format!("name of a corpus has {} bytes, the limit is {MAX_NAME_BYTES}", name.len()))
                 .detail("Names of tables and triggers are made from it."));
+        }
+        if array_elements(&name).is_some() {
+            return Err(invalid(&format!("name of a corpus must not be a list, as \"{name}\" is"))
+                .detail("Lists of corpora come as such texts from clients that do not say their type."));
         }
         let max_tokens = arguments.integer(7);
         if max_tokens.is_some_and(|size| size < 1) {
@@ -163,7 +167,7 @@ impl Wish {
             partitioned: source.partitioned,
             key_columns: source.key.iter().map(|column| column.name.clone()).collect(),
             key_operators: source.key.iter().map(|column| column.operator.clone()).collect(),
-            chunk_key_columns: source.key.iter().map(|column| key_name(&column.name)).collect(),
+            chunk_key_columns: source.key_names(),
             content_columns,
             content_roles,
             title_column: self.title.clone(),

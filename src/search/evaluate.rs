@@ -4,13 +4,14 @@
 //! Reads those tables and searches as the caller. Refuses tables that lack columns and keys that cannot be those of the source.
 
 use super::ahead::embed;
+use super::omission::notice;
 use super::scope::Scope;
 use super::trace::Trace;
 use super::vector_leg;
 use super::wish::{self, Mode, Wish};
 use super::{run, with_corpora};
 use crate::argument::Arguments;
-use crate::corpus::statement::{identifier, literal};
+use crate::corpus::statement::{expand, identifier, literal};
 use crate::corpus::{CorpusSpec, model_of};
 use crate::error::report;
 use crate::key::Key;
@@ -60,6 +61,8 @@ struct Tally {
     wish: Wish,
     qualities: Vec<Quality>,
     milliseconds: Vec<f64>,
+    /// Results that were left out because their documents wait.
+    waiting: usize,
 }
 
 #[pg_extern(sql = false)]
@@ -112,6 +115,13 @@ fn measured(
             Ok(())
         })?;
     }
+    let waiting: usize = tallies.iter().map(|tally| tally.waiting).sum();
+    if waiting > 0 {
+        notice(
+            &format!("{waiting} results were left out: changes of their documents wait to be worked on"),
+            "Evaluate again after CALL socle.sync_corpus(…).",
+        );
+    }
     Ok((tallies, index_recalls))
 }
 
@@ -146,7 +156,7 @@ fn tallies(arguments: Arguments) -> Result<Vec<Tally>> {
         let keyword_weight = if mode == Mode::Hybrid { arguments.number(6) } else { None };
         let wish = Wish { mode, keyword_weight, ..wish.clone() };
         wish.check()?;
-        tallies.push(Tally { wish, qualities: Vec::new(), milliseconds: Vec::new() });
+        tallies.push(Tally { wish, qualities: Vec::new(), milliseconds: Vec::new(), waiting: 0 });
     }
     Ok(tallies)
 }
@@ -157,7 +167,8 @@ impl Tally {
         let begun = Instant::now();
         let found = run(corpora, &self.wish, &mut Trace::default())?;
         self.milliseconds.push(begun.elapsed().as_secs_f64() * 1e3);
-        let ranking: Vec<String> = found.iter().map(|passage| passage.key.0.clone()).collect();
+        self.waiting += found.waiting();
+        let ranking: Vec<String> = found.passages.iter().map(|passage| passage.key.0.clone()).collect();
         self.qualities.extend(measure(&ranking, &judged.grades, self.wish.limit));
         Ok(())
     }
@@ -198,14 +209,17 @@ fn grades(corpus: &CorpusSpec, judgments: pg_sys::Oid) -> Result<HashMap<String,
     let wanted = ["the id of a query", "the key of a document", "its grade"];
     let (table, columns) = columns(judgments, "judgments", &wanted)?;
     let (id, document, grade) = (&columns[0].0, &columns[1].0, &columns[2].0);
-    let key = match (columns[1].1, corpus.key_columns.as_slice()) {
-        (true, _) => format!("j.{document}::jsonb"),
+    // As it is written there, and the values of the key columns.
+    let (written, values) = match (columns[1].1, corpus.key_columns.as_slice()) {
+        (true, all) => {
+            let value = |column: &String| {
+                Ok(format!("(j.{document}::jsonb->>{})::{}", literal(column), key_type(corpus, column)?))
+            };
+            (format!("j.{document}::jsonb"), all.iter().map(value).collect::<Result<Vec<_>>>()?)
+        }
         (false, [column]) => {
-            let source = pg_sys::Oid::from(corpus.source.unwrap_or_default());
-            let found =
-                read::rows(COLUMN_TYPE, &[source.into(), column.as_str().into()], 1, |row| row.get::<String>(1))?;
-            let key_type = found.into_iter().next().flatten().unwrap_or_else(|| "text".to_string());
-            format!("jsonb_build_object({}, j.{document}::text::{key_type})", literal(column))
+            let value = format!("j.{document}::text::{}", key_type(corpus, column)?);
+            (format!("jsonb_build_object({}, {value})", literal(column)), vec![value])
         }
         (false, _) => {
             return Err(Error::new(
@@ -216,6 +230,15 @@ fn grades(corpus: &CorpusSpec, judgments: pg_sys::Oid) -> Result<HashMap<String,
             .hint("Write it as socle.search does in its column source_key."));
         }
     };
+    let same = corpus.key_columns.iter().zip(&corpus.key_operators).zip(&values);
+    let same: Vec<String> =
+        same.map(|((column, operator), value)| format!("s.{} {operator} {value}", identifier(column))).collect();
+    // As the source writes it, which is how results have it; a document that is not there, or not for the caller, is none of them.
+    let key = expand(
+        "coalesce((SELECT {key_json s} FROM {source} s WHERE {same}), {written})",
+        corpus,
+        &[("same", same.join(" AND ").as_str()), ("written", &written)],
+    );
     let sql = format!(
         "SELECT j.{id}::text, {key}, j.{grade}::integer FROM {table} j WHERE num_nulls(j.{id}, j.{document}, j.{grade}) = 0"
     );
@@ -227,6 +250,13 @@ fn grades(corpus: &CorpusSpec, judgments: pg_sys::Oid) -> Result<HashMap<String,
         *known = grade.max(*known);
     }
     Ok(grades)
+}
+
+/// The type of a key column of the source, as it stands in SQL.
+fn key_type(corpus: &CorpusSpec, column: &str) -> Result<String> {
+    let source = pg_sys::Oid::from(corpus.source.unwrap_or_default());
+    let found = read::rows(COLUMN_TYPE, &[source.into(), column.into()], 1, |row| row.get::<String>(1))?;
+    Ok(found.into_iter().next().flatten().unwrap_or_else(|| "text".to_string()))
 }
 
 /// A table as it stands in SQL, and its first columns: name, quoted, and whether it is JSON.

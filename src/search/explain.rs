@@ -12,7 +12,7 @@ use socle_core::Result;
 use std::time::Instant;
 
 /// Position of the argument after those of `socle.search`.
-const CHUNK: usize = 18;
+const CHUNK: usize = 19;
 
 type Explained = TableIterator<'static, (name!(step, String), name!(milliseconds, Option<f64>), name!(detail, String))>;
 
@@ -33,9 +33,14 @@ fn explain(names: &[String], arguments: Arguments) -> Result<Explained> {
     let Some(wish) = wish else { return Ok(TableIterator::new(std::iter::empty())) };
     let mut trace = Trace::explained(arguments.long(CHUNK));
     let begun = Instant::now();
-    let results = with_corpora(names, |corpora| run(corpora, &wish, &mut trace))?;
+    let found = with_corpora(names, |corpora| run(corpora, &wish, &mut trace))?;
+    found.say();
     trace.took(("total", ""), begun.elapsed().as_secs_f64() * 1e3);
-    trace.note(("total", ""), || format!("{} results", results.len()));
+    let waiting = match found.waiting() {
+        0 => String::new(),
+        waiting => format!(", {waiting} left out because their documents wait"),
+    };
+    trace.note(("total", ""), || format!("{} results{waiting}", found.passages.len()));
     let lines = trace.into_lines().map(|(step, milliseconds, detail)| (step.to_string(), milliseconds, detail));
     Ok(TableIterator::new(lines))
 }

@@ -7,7 +7,7 @@ use crate::corpus::CorpusSpec;
 use crate::corpus::identity::as_superuser;
 use crate::{client, damage, read};
 use sha2::{Digest, Sha256};
-use socle_core::protocol::{KEYWORD_FORMAT, Request, Response, SegmentDigest};
+use socle_core::protocol::{KEYWORD_FORMAT, LeftOut, Request, Response, SegmentDigest};
 use socle_core::{Error, Kind, Result};
 
 const SEGMENTS: &str = include_str!("../../sql/query/keyword_segments.sql");
@@ -46,6 +46,8 @@ pub struct Hits {
     pub has_phrases: bool,
     /// There may be more.
     pub more: bool,
+    /// What of the query was not searched for.
+    pub left_out: LeftOut,
 }
 
 impl Question {
@@ -68,8 +70,8 @@ impl Hits {
     /// An answer, if it is one of hits.
     pub fn read(answer: Response) -> Option<Self> {
         match answer {
-            Response::KeywordHits { hits, scores, refused, has_phrases, more } => {
-                Some(Self { hits, scores, refused, has_phrases, more })
+            Response::KeywordHits { hits, scores, refused, has_phrases, more, left_out } => {
+                Some(Self { hits, scores, refused, has_phrases, more, left_out })
             }
             _ => None,
         }

@@ -6,7 +6,7 @@ use super::keyword::{self, Question};
 use super::scope::Scope;
 use super::wish::Wish;
 use socle_core::Result;
-use socle_core::protocol::MAX_HITS;
+use socle_core::protocol::{LeftOut, MAX_HITS};
 use std::collections::{HashMap, HashSet};
 
 const VISIBLE: &str = include_str!("../../sql/search/visible.sql");
@@ -33,6 +33,8 @@ pub struct KeywordLeg {
     pub refused: HashSet<i64>,
     /// The query has a phrase that must be there: all that can be results are hits.
     pub has_phrases: bool,
+    /// What of the query was not searched for.
+    pub left_out: LeftOut,
 }
 
 /// What is asked first.
@@ -57,6 +59,7 @@ pub fn hits(scope: &Scope<'_>, wish: &Wish, wanted: usize, found: &[(i64, f64)])
     if let Some(ahead) = ahead {
         visible.extend(ahead.visible(scope.vector().unwrap_or_default()));
         (hits, more) = (ahead.hits.hits.clone(), ahead.hits.more);
+        leg.left_out = ahead.hits.left_out;
         looked.extend(hits.iter().map(|(chunk, _)| *chunk));
         leg.scores = hits.iter().map(|(chunk, score)| (*chunk, f64::from(*score))).collect();
         question.score.retain(|chunk| !looked.contains(chunk));
@@ -67,6 +70,7 @@ pub fn hits(scope: &Scope<'_>, wish: &Wish, wanted: usize, found: &[(i64, f64)])
         leg.scores.extend(answer.scores.iter().map(|(chunk, score)| (*chunk, f64::from(*score))));
         leg.refused = answer.refused.into_iter().collect();
         leg.has_phrases = answer.has_phrases;
+        leg.left_out = answer.left_out;
         if ahead.is_none() {
             (hits, more) = (answer.hits, answer.more);
         }

@@ -1,13 +1,14 @@
 //! From two lists to one: candidates of both legs without what is stale, fused, ranked anew, thinned out.
 
 use super::keyword_leg::{self, KeywordLeg};
-use super::scope::Scope;
+use super::scope::{Scope, Stale};
 use super::trace::Trace;
 use super::vector_leg;
 use super::wish::{Mode, Wish};
 use socle_core::Result;
+use socle_core::protocol::LeftOut;
 use socle_core::search::fusion::{Candidate, REFERENCE_DEPTH, fuse};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 /// How often candidates that are left out are made up for by looking further: up to 25,600 of each leg.
 const MAX_ROUNDS: usize = 5;
@@ -39,24 +40,44 @@ pub struct Ranked {
     pub keyword: Option<Standing>,
     /// What the cross-encoder says.
     pub rerank: Option<f64>,
+    /// Its document has changed since.
+    pub stale: bool,
 }
+
+/// The candidates of one corpus.
+#[derive(Debug, Default)]
+pub struct Ranking {
+    /// Best first.
+    pub ranked: Vec<Ranked>,
+    /// The same with those that were left out because their documents wait, if there are such.
+    pub with_waiting: Option<Vec<Ranked>>,
+    /// There are more.
+    pub more: bool,
+    /// What of the query was not searched for by words.
+    pub left_out: LeftOut,
+}
+
+/// Chunks and scores, best first.
+type Leg = Vec<(i64, f64)>;
 
 /// Both legs of a search in one corpus, best first, without what must not be returned.
 #[derive(Debug, Default)]
 struct Legs {
-    vector: Vec<(i64, f64)>,
+    vector: Leg,
     keyword: KeywordLeg,
     /// Chunks of documents that have changed since.
-    stale: HashSet<i64>,
+    stale: Stale,
+    /// Both legs with those whose documents wait, where they are left out.
+    with_waiting: Option<(Leg, Leg)>,
     /// A leg has lost some, and those that are left are too few.
     lacking: bool,
 }
 
-/// The ranking of the candidates of one corpus, and whether there are more.
+/// The ranking of the candidates of one corpus.
 ///
 /// # Errors
 /// As the legs.
-pub fn rank(scope: &Scope<'_>, wish: &Wish, trace: &mut Trace) -> Result<(Vec<Ranked>, bool)> {
+pub fn rank(scope: &Scope<'_>, wish: &Wish, trace: &mut Trace) -> Result<Ranking> {
     let depth = wish.depth();
     let mut wanted = depth;
     let mut legs = candidates(scope, wish, (wanted, depth), trace)?;
@@ -67,22 +88,39 @@ pub fn rank(scope: &Scope<'_>, wish: &Wish, trace: &mut Trace) -> Result<(Vec<Ra
         wanted = wanted.saturating_mul(FURTHER);
         legs = candidates(scope, wish, (wanted, depth), trace)?;
     }
-    if legs.lacking && !legs.stale.is_empty() {
+    if legs.lacking && !(legs.stale.waiting.is_empty() && legs.stale.gone.is_empty()) {
         pgrx::notice!(
             "most chunks of corpus \"{}\" wait for changes of their documents to be worked on",
             scope.corpus.name
         );
     }
-    legs.vector.truncate(depth);
-    legs.keyword.hits.truncate(depth);
+    let ranked = merged(&mut legs, wish)?;
+    trace.candidates(&scope.corpus.name, &ranked, (&legs.stale, &legs.keyword.refused));
+    let more = legs.vector.len() >= depth || legs.keyword.hits.len() >= depth;
+    let with_waiting = match legs.with_waiting.take() {
+        Some((vector, hits)) => {
+            (legs.vector, legs.keyword.hits) = (vector, hits);
+            Some(merged(&mut legs, wish)?)
+        }
+        None => None,
+    };
+    Ok(Ranking { ranked, with_waiting, more, left_out: legs.keyword.left_out })
+}
+
+/// One ranking of both legs.
+fn merged(legs: &mut Legs, wish: &Wish) -> Result<Vec<Ranked>> {
+    legs.vector.truncate(wish.depth());
+    legs.keyword.hits.truncate(wish.depth());
     let first = |leg: &[(i64, f64)]| leg.len().min(wish.candidate_count);
-    let ranked = match wish.mode {
+    let mut ranked = match wish.mode {
         Mode::Vector => single(&legs.vector[..first(&legs.vector)], |standing| (Some(standing), None)),
         Mode::Keyword => single(&legs.keyword.hits[..first(&legs.keyword.hits)], |standing| (None, Some(standing))),
-        Mode::Hybrid => fused(&legs, wish)?,
+        Mode::Hybrid => fused(legs, wish)?,
     };
-    trace.candidates(&scope.corpus.name, &ranked, (&legs.stale, &legs.keyword.refused));
-    Ok((ranked, legs.vector.len() >= depth || legs.keyword.hits.len() >= depth))
+    for ranked in &mut ranked {
+        ranked.stale = legs.stale.waiting.contains(&ranked.chunk_id);
+    }
+    Ok(ranked)
 }
 
 /// Both legs, each looked through for the best `wanted`, of which `depth` have to be left.
@@ -99,22 +137,29 @@ fn candidates(scope: &Scope<'_>, wish: &Wish, (wanted, depth): (usize, usize), t
         let step = ("keyword", scope.corpus.name.as_str());
         legs.keyword = trace.timed(step, || keyword_leg::hits(scope, wish, wanted, &legs.vector))?;
         let (hits, segments) = (legs.keyword.hits.len(), scope.segments.len());
-        trace.note(step, || format!("{hits} candidates in {segments} segments"));
+        let left_out = legs.keyword.left_out.describe().map(|words| format!("; not searched for: {words}"));
+        trace.note(step, || format!("{hits} candidates in {segments} segments{}", left_out.unwrap_or_default()));
     }
     let mut all: Vec<i64> = legs.vector.iter().chain(&legs.keyword.hits).map(|(chunk, _)| *chunk).collect();
     all.sort_unstable();
     all.dedup();
     legs.stale = trace.timed(("changes", &scope.corpus.name), || scope.stale(all))?;
     let (stale, refused) = (&legs.stale, &legs.keyword.refused);
+    let is_left_out = |chunk: &i64| stale.gone.contains(chunk) || (!wish.stale_shown && stale.waiting.contains(chunk));
     // What an operator forbids is no hit. A phrase that must be there is in hits alone, which are looked for anyway.
-    let counts = |chunk: &i64| stale.contains(chunk) || (refused.contains(chunk) && !legs.keyword.has_phrases);
+    let counts = |chunk: &i64| is_left_out(chunk) || (refused.contains(chunk) && !legs.keyword.has_phrases);
     let lacks = |leg: &[(i64, f64)]| {
         let lost = leg.iter().filter(|(chunk, _)| counts(chunk)).count();
         lost > 0 && leg.len() >= wanted && leg.len() - lost < depth
     };
     legs.lacking = lacks(&legs.vector) || lacks(&legs.keyword.hits);
-    legs.vector.retain(|(chunk, _)| !stale.contains(chunk) && !refused.contains(chunk));
-    legs.keyword.hits.retain(|(chunk, _)| !stale.contains(chunk));
+    legs.vector.retain(|(chunk, _)| !stale.gone.contains(chunk) && !refused.contains(chunk));
+    legs.keyword.hits.retain(|(chunk, _)| !stale.gone.contains(chunk));
+    if !wish.stale_shown && !stale.waiting.is_empty() {
+        legs.with_waiting = Some((legs.vector.clone(), legs.keyword.hits.clone()));
+        legs.vector.retain(|(chunk, _)| !stale.waiting.contains(chunk));
+        legs.keyword.hits.retain(|(chunk, _)| !stale.waiting.contains(chunk));
+    }
     Ok(legs)
 }
 
@@ -124,7 +169,7 @@ fn single(leg: &[(i64, f64)], place: impl Fn(Standing) -> (Option<Standing>, Opt
         .enumerate()
         .map(|(at, (chunk_id, score))| {
             let (vector, keyword) = place(Standing { rank: Some(at + 1), score: *score, normalised: None });
-            Ranked { chunk_id: *chunk_id, score: *score, vector, keyword, rerank: None }
+            Ranked { chunk_id: *chunk_id, score: *score, vector, keyword, rerank: None, stale: false }
         })
         .collect()
 }
@@ -173,6 +218,7 @@ fn fused(legs: &Legs, wish: &Wish) -> Result<Vec<Ranked>> {
                 vector: standing(&vector, raw.vector, fused.vector),
                 keyword: standing(&keyword, raw.keyword, fused.keyword),
                 rerank: None,
+                stale: false,
             })
         })
         .collect())

@@ -38,6 +38,15 @@ const FIRST_PARAMETER: usize = 3;
 
 type Freshness = (Option<TimestampWithTimeZone>, bool);
 
+/// Chunks that say what their documents said before they changed.
+#[derive(Debug, Default)]
+pub struct Stale {
+    /// Their documents wait to be worked on.
+    pub waiting: HashSet<i64>,
+    /// Their documents are gone.
+    pub gone: HashSet<i64>,
+}
+
 /// One corpus within one search.
 #[derive(Debug)]
 pub struct Scope<'a> {
@@ -216,24 +225,32 @@ impl<'a> Scope<'a> {
         })
     }
 
-    /// Those of the chunks whose documents have changed since: what they say must not be returned.
+    /// Those of the chunks whose documents have changed since: what they say must not be returned, or not without saying so.
     ///
     /// # Errors
     /// As [`read::rows`].
-    pub fn stale(&self, chunks: Vec<i64>) -> Result<HashSet<i64>> {
-        let Some(owner) = self.corpus.owner else { return Ok(HashSet::new()) };
+    pub fn stale(&self, chunks: Vec<i64>) -> Result<Stale> {
+        let mut stale = Stale::default();
+        let Some(owner) = self.corpus.owner else { return Ok(stale) };
         let pending = capture::has_pending(self.corpus.change.unwrap_or_default().into());
         if !pending && !self.freshness.1 {
-            return Ok(HashSet::new());
+            return Ok(stale);
         }
         let sql = expand(STALE, self.corpus, &[]);
         let limit = setting::max_document_bytes() as i64;
-        let stale = as_owner(owner.into(), || {
+        let found = as_owner(owner.into(), || {
             read::rows(&sql, &[chunks.into(), pending.into(), limit.into()], 0, |row| {
-                row.get::<i64>(1).unwrap_or_default()
+                (row.get::<i64>(1).unwrap_or_default(), row.get::<bool>(2) == Some(true))
             })
         })?;
-        Ok(stale.into_iter().collect())
+        for (chunk, is_there) in found {
+            if is_there {
+                stale.waiting.insert(chunk)
+            } else {
+                stale.gone.insert(chunk)
+            };
+        }
+        Ok(stale)
     }
 
     /// The time up to which every change of the source is in the chunks.
@@ -279,6 +296,8 @@ fn columns(source: pg_sys::Oid) -> Result<Vec<FilterColumn>> {
             less_or_equal: text(&row, 9),
             greater: text(&row, 10),
             greater_or_equal: text(&row, 11),
+            like: text(&row, 12),
+            ilike: text(&row, 13),
         },
     })
 }

@@ -135,8 +135,12 @@ fn rerank(
     })?;
     let first: Vec<f64> = ranked.iter().map(|(_, ranked)| ranked.score).collect();
     let anew: Vec<f64> = ranked.iter().map(|(_, ranked)| ranked.rerank.unwrap_or(f64::NAN)).collect();
-    let both = standard_scores(&first).into_iter().zip(standard_scores(&anew));
-    for ((_, ranked), (first, anew)) in ranked.iter_mut().zip(both) {
+    let (first, anew) = (standard_scores(&first), standard_scores(&anew));
+    // One alone, or equal ones, are as good as they were.
+    if first.iter().chain(&anew).all(|score| *score == 0.0) {
+        return Ok(Some(ranked));
+    }
+    for ((_, ranked), (first, anew)) in ranked.iter_mut().zip(first.into_iter().zip(anew)) {
         ranked.score = (1.0 - wish.rerank_weight) * first + wish.rerank_weight * anew;
     }
     ranked.sort_by(|a, b| b.1.score.total_cmp(&a.1.score));

@@ -1,6 +1,7 @@
 //! What a search did, for `socle.explain_search`: time of each step, and where one chunk was won or lost.
 
 use super::rank::{Ranked, Standing};
+use super::scope::Stale;
 use std::collections::HashSet;
 use std::time::Instant;
 
@@ -145,30 +146,37 @@ impl Trace {
                 continue;
             }
             let rerank = found.rerank.map(|score| format!("; reranked {score:.4}")).unwrap_or_default();
+            let stale = if found.stale { "; stale: its document has changed since" } else { "" };
             let (number, chunk, score) = (at + 1, found.chunk_id, found.score);
             let legs = format!("vector: {}; keyword: {}", leg(found.vector), leg(found.keyword));
-            let detail = format!("{number}: chunk {chunk} with score {score:.4}; {legs}{rerank}");
+            let detail = format!("{number}: chunk {chunk} with score {score:.4}; {legs}{rerank}{stale}");
             self.lines.push(Line { step: RESULT, corpus, milliseconds: None, detail });
         }
     }
 
     /// The candidates of a corpus, ranked, and those that were left out: because their documents have changed, or because an
     /// operator of the query forbids them.
-    pub fn candidates(&mut self, corpus: &str, ranked: &[Ranked], (stale, refused): (&HashSet<i64>, &HashSet<i64>)) {
+    pub fn candidates(&mut self, corpus: &str, ranked: &[Ranked], (stale, refused): (&Stale, &HashSet<i64>)) {
         self.note(("candidates", corpus), || {
-            let (ranked, stale) = (ranked.len(), stale.len());
-            let mut detail = format!("{ranked} ranked, {stale} left out because their documents have changed");
+            let shown = ranked.iter().filter(|ranked| ranked.stale).count();
+            let left_out = (stale.waiting.len() + stale.gone.len()).saturating_sub(shown);
+            let ranked = ranked.len();
+            let mut detail = format!("{ranked} ranked, {left_out} left out because their documents have changed");
+            if shown > 0 {
+                detail += &format!(", {shown} stale ones among the ranked");
+            }
             if !refused.is_empty() {
                 detail += &format!(", {} by an operator of the query", refused.len());
             }
             detail
         });
         let Some(chunk) = self.chunk else { return };
-        if stale.contains(&chunk) {
+        let at = ranked.iter().position(|ranked| ranked.chunk_id == chunk);
+        if at.is_none() && (stale.waiting.contains(&chunk) || stale.gone.contains(&chunk)) {
             self.tell(corpus, "left out: its document has changed since".into());
         } else if refused.contains(&chunk) {
             self.tell(corpus, "left out: an operator of the query forbids it".into());
-        } else if let Some(at) = ranked.iter().position(|ranked| ranked.chunk_id == chunk) {
+        } else if let Some(at) = at {
             let found = &ranked[at];
             self.tell(corpus, format!("vector: {}", leg(found.vector)));
             self.tell(corpus, format!("keyword: {}", leg(found.keyword)));

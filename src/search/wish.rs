@@ -94,6 +94,8 @@ pub struct Wish {
     pub visible_statistics: bool,
     /// Without vectors rather than not at all.
     pub vector_optional: bool,
+    /// Chunks whose documents have changed since are shown as they were, and said to be.
+    pub stale_shown: bool,
     /// Contents are shown: the words of the query are marked in them.
     pub shown: bool,
 }
@@ -119,6 +121,7 @@ impl Wish {
             language: None,
             visible_statistics: false,
             vector_optional: false,
+            stale_shown: false,
             shown: true,
         }
     }
@@ -165,6 +168,14 @@ impl Wish {
             }
         };
         wish.vector_optional = arguments.boolean(17).unwrap_or_default();
+        wish.stale_shown = match arguments.word(18, "stale")?.as_deref() {
+            None | Some("omit") => false,
+            Some("show") => true,
+            Some(name) => {
+                let message = format!("stale \"{name}\" does not exist");
+                return Err(Error::new(Kind::InvalidArgument, message).hint("It is \"omit\" or \"show\"."));
+            }
+        };
         wish.check()?;
         Ok(Some(wish))
     }

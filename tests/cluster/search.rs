@@ -7,6 +7,7 @@ mod input;
 mod key;
 mod oracle;
 mod result;
+mod spelling;
 mod stale;
 
 use postgres::{Client, NoTls};

@@ -3,6 +3,7 @@
 //! Knows neither Postgres nor ONNX Runtime and does no input or output, so that everything here can be tested, fuzzed
 //! and reasoned about without a server.
 
+pub mod array;
 pub mod chunk;
 pub mod corpus;
 pub mod document;

@@ -11,11 +11,14 @@ use crate::chunk::{Chunk, Format};
 use crate::document::{Document, ExtractLimits};
 use crate::model::{ModelOverrides, ModelSpec};
 pub use frame::{Frame, FrameBuffer, encode};
-pub use keyword::{KEYWORD_FORMAT, KeywordChunk, MAX_HITS, SEGMENT_PART, SegmentDigest, SegmentSummary};
+pub use keyword::{
+    KEYWORD_FORMAT, KeywordChunk, LeftOut, MAX_COUNTED_WORDS, MAX_HITS, MAX_OPERATORS, MAX_PHRASE_WORDS,
+    MAX_PREFIX_WORDS, MAX_QUERY_WORDS, SEGMENT_PART, SegmentDigest, SegmentSummary,
+};
 use serde::{Deserialize, Serialize};
 
 /// Raised with every change of a message. A backend and an engine of different versions part (see [`Request::Hello`]).
-pub const PROTOCOL_VERSION: u32 = 5;
+pub const PROTOCOL_VERSION: u32 = 6;
 
 /// The socket and the locks of the engine, relative to the data directory: base backups skip names that begin with
 /// `pgsql_tmp`, and a relative path always fits into `sockaddr_un`.
@@ -267,6 +270,8 @@ pub enum Response {
         has_phrases: bool,
         /// There may be more hits after these.
         more: bool,
+        /// What of the query was not searched for.
+        left_out: LeftOut,
     },
     /// For each text the ranges of bytes that match, in order and apart from each other.
     Highlights(Vec<Vec<(u32, u32)>>),

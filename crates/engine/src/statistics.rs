@@ -107,7 +107,7 @@ impl Statistics {
             batches: self.batches.load(Relaxed),
             texts: self.texts.load(Relaxed),
             tokens: self.tokens.load(Relaxed),
-            tokens_per_second: counted.map(|(_, tokens)| *tokens as f64).sum::<f64>() / seconds,
+            tokens_per_second: counted.map(|(_, tokens)| *tokens).sum::<u64>() as f64 / seconds,
             latency_p50_ms: percentile(50),
             latency_p95_ms: percentile(95),
         }

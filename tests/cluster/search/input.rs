@@ -29,6 +29,7 @@ fn what_cannot_be_meant_is_refused_by_name() {
         ("'paper', 'fox', fusion => 'cold'", "22023", "fusion \"cold\" does not exist"),
         ("'paper', 'fox', language => 'klingon'", "22023", "klingon"),
         ("'paper', 'fox', score_statistics => 'none'", "22023", "score_statistics \"none\" does not exist"),
+        ("'paper', 'fox', stale => 'hide'", "22023", "stale \"hide\" does not exist"),
         ("'paper', 'fox', keyword_weight => -1", "22023", "keyword_weight must be"),
         ("'paper', 'fox', keyword_weight => 'Infinity'", "22023", "keyword_weight must be"),
         ("'paper', 'fox', keyword_weight => 2, fusion => 'minmax'", "22023", "must be between 0 and 1"),
@@ -52,6 +53,7 @@ fn what_cannot_be_meant_is_refused_by_name() {
         ("'paper', 'fox', filter => '[]'", "22023", "filter must be an object"),
         ("'paper', 'fox', filter => 'null'", "22023", "filter must be an object"),
         ("ARRAY['paper', 'nowhere'], 'fox'", "42704", "corpus \"nowhere\" does not exist"),
+        ("'{paper,nowhere}', 'fox'", "42704", "corpus \"nowhere\" does not exist"),
         ("'paper', 'fox', repeat('x', 20000)", "42883", "does not exist"),
         ("'paper', 'fox', mode => repeat('x', 20000)", "54000", "mode has 20000 bytes"),
     ] {
@@ -112,8 +114,95 @@ fn any_text_is_plain_words() {
             assert!(mode == "keyword" || rows.len() == 5, "{mode}, {}", query.chars().take(40).collect::<String>());
         }
     }
-    assert_eq!(super::drain(&told), "");
+    // What is not looked up of the longest is said, once for each mode with words, and of nothing else.
+    let said = super::drain(&told);
+    let said: Vec<&str> = said.lines().collect();
+    assert!(
+        said.len() == 2
+            && said
+                .iter()
+                .all(|line| line.contains("corpus \"paper\": left out are words after the first 4096 (195904)")),
+        "{said:?}"
+    );
     let sql = "SELECT * FROM socle.search('paper', repeat('x', 5000000))";
     assert_eq!(sqlstate(client.query(sql, &[])), "54000");
     assert_eq!(value::<i64>(&mut client, "SELECT count(*) FROM paper"), 30);
+}
+
+#[test]
+fn every_word_of_a_long_query_counts_or_is_said_not_to() {
+    let (cluster, mut client) = with_papers(30);
+    client
+        .batch_execute(
+            "INSERT INTO paper VALUES (100, 'long', (SELECT string_agg('z' || i, ' ') FROM generate_series(1, 80) i), 1, 1),
+                                      (101, 'beast', 'zebra', 1, 1)",
+        )
+        .unwrap();
+    super::wait(&mut client);
+    client.batch_execute("CALL socle.sync_corpus('paper')").unwrap();
+    let (mut listener, told) = listening(&cluster);
+    let words = |count: i32| (0..count).map(|number| format!("w{number} ")).collect::<String>() + "zebra";
+    let ask = |listener: &mut postgres::Client, query: &str| -> Vec<i32> {
+        let sql = "SELECT (source_key->>'id')::int FROM socle.search('paper', $1, mode => 'keyword')";
+        listener.query(sql, &[&query]).unwrap().iter().map(|row| row.get(0)).collect()
+    };
+    for count in [511, 512, 4_095] {
+        assert_eq!(ask(&mut listener, &words(count)), [101], "{count}");
+    }
+    assert_eq!(super::drain(&told), "");
+    assert_eq!(ask(&mut listener, &words(4_096)), Vec::<i32>::new());
+    let said = super::drain(&told);
+    assert!(
+        said.contains("not all of the query was searched for")
+            && said.contains("left out are words after the first 4096 (1)"),
+        "{said}"
+    );
+
+    // The rarest count, wherever they stand in the query.
+    let known: String = (1..=80).map(|number| format!("z{number} ")).collect();
+    assert_eq!(ask(&mut listener, &known), [100]);
+    assert!(super::drain(&told).contains("more common words than the 64 rarest (16)"));
+    let phrases: String = (0..=32).map(|number| format!("-forbidden{number}")).collect::<Vec<_>>().join(" ") + " zebra";
+    assert_eq!(ask(&mut listener, &phrases), [101]);
+    assert!(super::drain(&told).contains("operators after the first 32 of a kind (1)"));
+    assert_eq!(ask(&mut listener, "z*"), [100, 101]);
+    assert_eq!(super::drain(&told), "");
+    let sql = "SELECT string_agg(detail, ' ') FROM socle.explain_search('paper', $1, mode => 'keyword') WHERE step = 'keyword'";
+    let detail: String = listener.query_one(sql, &[&words(4_096)]).unwrap().get(0);
+    assert!(detail.contains("not searched for: words after the first 4096 (1)"), "{detail}");
+}
+
+/// As clients send lists whose type they do not say: PostgreSQL takes them for texts.
+#[test]
+fn a_list_that_comes_as_a_text_is_the_list() {
+    let (_cluster, mut client) = with_papers(30);
+    let sql = "SELECT corpus_name FROM socle.search($1, 'fox', mode => 'vector', result_limit => 3)";
+    for list in ["{paper}", "{paper,paper}", "{\"paper\", NULL}"] {
+        let statement = client.prepare(sql).unwrap();
+        assert_eq!(statement.params()[0].name(), "text");
+        assert_eq!(client.query(&statement, &[&list]).unwrap().len(), 3, "{list}");
+    }
+    assert_eq!(client.query(sql, &[&"{}"]).unwrap().len(), 0);
+    let refused = client.query("SELECT socle.create_corpus('{a,b}', 'paper', ARRAY['body'], model => 'minilm')", &[]);
+    let (code, message, ..) = error_of(&refused.unwrap_err());
+    assert!(code == "22023" && message.contains("must not be a list"), "{code} {message}");
+
+    for list in ["{\"To restore a backup, stop the server.\",\"Cats sleep.\"}", "{a,b}", "{a}", "{}"] {
+        let (code, _, _, hint) = error_of(&client.query("SELECT socle.embed($1, 'minilm')", &[&list]).unwrap_err());
+        assert!(code == "22023" && hint.contains("::text[]"), "{list}: {code} {hint}");
+        let sql = "SELECT cardinality(socle.embed($1::text::text[], 'minilm'))";
+        let vectors: i32 = client.query_one(sql, &[&list]).unwrap().get(0);
+        assert_eq!(
+            usize::try_from(vectors).unwrap(),
+            list.matches(',').count().min(1) + usize::from(list.len() > 2),
+            "{list}"
+        );
+    }
+    // Texts of a table, and texts that are no lists, are texts.
+    let sql = "SELECT count(socle.embed(t.body, 'minilm')) FROM (VALUES ('{a,b}'), ('{}'), ('plain')) AS t (body)";
+    assert_eq!(value::<i64>(&mut client, sql), 3);
+    for text in ["{\"a\": 1}", "{a} and {b}", "[1, 2]"] {
+        assert_eq!(client.query("SELECT socle.embed($1, 'minilm') IS NOT NULL", &[&text]).unwrap().len(), 1);
+        assert_eq!(client.query("SELECT socle.embed_query($1, 'minilm') IS NOT NULL", &[&text]).unwrap().len(), 1);
+    }
 }

@@ -1,6 +1,6 @@
 //! What has changed and has not been worked on is not returned, whoever asks, and the list is full all the same.
 
-use super::{MODES, found, value, wait, with_papers};
+use super::{MODES, drain, found, listening, value, wait, with_papers};
 use postgres::Client;
 use socle_tests::{Raise, eventually};
 use std::collections::HashSet;
@@ -195,4 +195,151 @@ fn no_result_differs_from_its_row_while_everything_changes() {
     wait(&mut client);
     let problems = client.query("SELECT * FROM socle.verify_corpus('paper')", &[]).unwrap();
     assert_eq!(problems.len(), 0);
+}
+
+/// Results with whether they are stale, and what the server says.
+fn shown(client: &mut Client, arguments: &str) -> Vec<(i32, bool, String)> {
+    let sql = format!("SELECT (source_key->>'id')::int, stale, content FROM socle.search('paper', {arguments})");
+    let rows = client.query(&sql, &[]).unwrap_or_else(|error| panic!("{arguments}: {error:?}"));
+    rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect()
+}
+
+#[test]
+fn what_is_left_out_is_said_and_shown_to_those_who_ask_for_it() {
+    let (cluster, mut client) = with_papers(60);
+    client
+        .batch_execute(
+            "CREATE ROLE reader; GRANT SELECT ON paper, paper_chunk TO reader;
+             ALTER TABLE paper ENABLE ROW LEVEL SECURITY; CREATE POLICY seen ON paper TO reader USING (tenant <> 6);
+             SELECT socle.pause_corpus('paper')",
+        )
+        .unwrap();
+    let (mut listener, told) = listening(&cluster);
+    let query = "'the fox beside the river', result_limit => 10";
+    let before = shown(&mut listener, query);
+    assert!(before.len() == 10 && before.iter().all(|(_, stale, _)| !stale));
+    assert!(!drain(&told).contains("left out"), "nothing has changed");
+
+    // The best is changed, the second is deleted, the third belongs to another tenant.
+    let (changed, deleted, moved) = (before[0].0, before[1].0, before[2].0);
+    let text = before[0].2.clone();
+    client
+        .batch_execute(&format!(
+            "UPDATE paper SET body = 'all about tax law' WHERE id = {changed}; DELETE FROM paper WHERE id = {deleted};
+             UPDATE paper SET tenant = 6, body = 'all about another' WHERE id = {moved}"
+        ))
+        .unwrap();
+    for mode in MODES {
+        let results = shown(&mut listener, &format!("{query}, mode => '{mode}'"));
+        assert!(
+            results.len() == 10
+                && results.iter().all(|(id, stale, _)| !stale && ![changed, deleted, moved].contains(id))
+        );
+        let said = drain(&told);
+        assert!(said.contains("2 results of corpus \"paper\" left out"), "{mode}: {said}");
+        let results = shown(&mut listener, &format!("{query}, mode => '{mode}', stale => 'show'"));
+        let stale: HashSet<i32> = results.iter().filter(|(_, stale, _)| *stale).map(|(id, ..)| *id).collect();
+        assert_eq!((results.len(), stale), (10, HashSet::from([changed, moved])), "{mode}");
+        assert_eq!(results.iter().find(|(id, ..)| *id == changed).unwrap().2, text, "as it was");
+        assert!(!drain(&told).contains("left out"), "{mode}");
+    }
+    // What would not be among the results is not spoken of.
+    shown(
+        &mut listener,
+        "'the fox beside the river', result_limit => 10, filter => '{\"id\": {\"<>\": CHANGED}}', mode => 'vector'"
+            .replace("CHANGED", &changed.to_string())
+            .as_str(),
+    );
+    assert!(drain(&told).contains("1 result of corpus"));
+    shown(&mut listener, "'the fox beside the river', filter => '{\"body\": {\"like\": \"The %\"}}'");
+    assert!(!drain(&told).contains("left out"), "the filter sees the rows as they are");
+
+    // Rows as they are now decide who sees what they were.
+    client.batch_execute("SET ROLE reader").unwrap();
+    let seen = shown(&mut client, "'the fox beside the river', stale => 'show', result_limit => 60");
+    assert!(seen.iter().all(|(id, ..)| *id != moved && *id != deleted), "{seen:?}");
+    assert_eq!(seen.iter().filter(|(_, stale, _)| *stale).count(), 1);
+    client.batch_execute("RESET ROLE").unwrap();
+
+    // However it is asked, and whoever has changed it.
+    for more in ["group_by_document => true", "rerank_model => 'reranker'", "neighbours => 1", "diversity => 0.2"] {
+        let results = shown(&mut listener, &format!("{query}, stale => 'show', {more}"));
+        assert!(results.iter().any(|(id, stale, _)| *id == changed && *stale), "{more}");
+        drain(&told);
+        assert!(shown(&mut listener, &format!("{query}, {more}")).iter().all(|(_, stale, _)| !stale), "{more}");
+        assert!(drain(&told).contains("left out"), "{more}");
+    }
+    let last = before[9].0;
+    listener.batch_execute(&format!("BEGIN; UPDATE paper SET body = 'mine' WHERE id = {last}")).unwrap();
+    let results = shown(&mut listener, &format!("{query}, stale => 'show'"));
+    assert!(results.contains(&(last, true, before[9].2.clone())), "{results:?}");
+    listener.batch_execute("ROLLBACK").unwrap();
+
+    let explained = |client: &mut Client, more: &str| {
+        let sql = format!(
+            "SELECT string_agg(step || ': ' || detail, E'\\n') FROM socle.explain_search('paper', {query}{more})"
+        );
+        value::<String>(client, &sql)
+    };
+    let words = explained(&mut listener, "");
+    assert!(words.contains("total: 10 results, 2 left out because their documents wait"), "{words}");
+    let words = explained(&mut listener, ", stale => 'show'");
+    assert!(
+        words.contains("; stale: its document has changed since") && words.contains("2 stale ones among the ranked"),
+        "{words}"
+    );
+    let both = format!("SELECT count(*) FROM socle.search('{{paper,paper}}', {query}, stale => 'show') WHERE stale");
+    assert_eq!(value::<i64>(&mut listener, &both), 2);
+
+    client.batch_execute("SELECT socle.resume_corpus('paper')").unwrap();
+    wait(&mut client);
+    drain(&told);
+    let results = shown(&mut listener, &format!("{query}, stale => 'show'"));
+    assert!(results.iter().all(|(id, stale, _)| !stale && *id != deleted), "{results:?}");
+    assert!(!drain(&told).contains("left out"));
+}
+
+/// Rows of the log that one search reads.
+fn read_of_the_log(client: &mut Client, mode: &str) -> i64 {
+    let mut transaction = client.transaction().unwrap();
+    let sql = "SELECT count(*) FROM socle.search('paper', 'the fox beside the river', mode => $1)";
+    assert_eq!(transaction.query_one(sql, &[&mode]).unwrap().get::<_, i64>(0), 10, "{mode}");
+    let sql = "SELECT coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0) FROM pg_stat_xact_user_tables WHERE relname = 'paper_change'";
+    transaction.query_one(sql, &[]).unwrap().get(0)
+}
+
+#[test]
+fn a_search_does_not_read_the_log_however_long_it_is() {
+    let (_cluster, mut client) = with_papers(600);
+    client
+        .batch_execute(
+            "CREATE ROLE reader; GRANT SELECT ON paper, paper_chunk TO reader; SELECT socle.pause_corpus('paper');
+             UPDATE paper SET body = 'something else ' || id WHERE id <= 300",
+        )
+        .unwrap();
+    let short: Vec<i64> = MODES.iter().map(|mode| read_of_the_log(&mut client, mode)).collect();
+    // Rows of two keys each, of a thousand, and of one: all of documents that are as they were, or are not there.
+    client
+        .batch_execute(
+            "INSERT INTO paper_change (batch_1) SELECT ARRAY[301 + i % 300, 1000 + i] FROM generate_series(1, 3000) i;
+             INSERT INTO paper_change (batch_1) SELECT (SELECT array_agg(301 + i % 300) FROM generate_series(1, 1000) i) FROM generate_series(1, 200);
+             INSERT INTO paper_change (source_id) SELECT 5000 + i FROM generate_series(1, 3000) i",
+        )
+        .unwrap();
+    let long: Vec<i64> = MODES.iter().map(|mode| read_of_the_log(&mut client, mode)).collect();
+    for (mode, (short, long)) in MODES.iter().zip(short.iter().zip(&long)) {
+        assert!(*long <= short + 8, "{mode}: {short} rows of a short log, {long} of a long one");
+    }
+    check(&mut client, |id| id <= 300, 300, "a long log");
+
+    // What is touched and has not changed is returned, and so is what has changed back.
+    client
+        .batch_execute("UPDATE paper SET level = level + 1; UPDATE paper SET body = sentence(id) WHERE id <= 100")
+        .unwrap();
+    check(&mut client, |id| (101..=300).contains(&id), 400, "touched, and changed back");
+    // Numbers of transactions that are not of this server say nothing: everything is compared.
+    for number in ["4000000000000", "3"] {
+        client.batch_execute(&format!("UPDATE paper_change SET xid = '{number}'")).unwrap();
+        check(&mut client, |id| (101..=300).contains(&id), 400, number);
+    }
 }

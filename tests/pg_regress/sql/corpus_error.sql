@@ -22,6 +22,7 @@ SET socle.default_model = 'minilm';
 SELECT * FROM refused($$NULL, 'article', '{body}'$$);
 SELECT * FROM refused($$'', 'article', '{body}'$$);
 SELECT * FROM refused($$repeat('n', 44), 'article', '{body}'$$);
+SELECT * FROM refused($$'{a,b}', 'article', '{body}'$$);
 SELECT * FROM refused($$'taken', 'article', '{body}'$$);
 -- Sources.
 SELECT * FROM refused($$'c', NULL, '{body}'$$);

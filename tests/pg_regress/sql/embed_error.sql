@@ -12,6 +12,14 @@ SELECT * FROM error_of($$SELECT socle.embed(repeat('word ', 300), 'minilm')$$);
 SELECT * FROM error_of($$SELECT socle.embed_query(repeat('word ', 300), 'minilm')$$);
 SELECT * FROM error_of($$SELECT socle.embed(ARRAY['one', NULL, 'three', repeat('word ', 300)], 'minilm')$$);
 
+-- A list whose type the client does not say is taken for a text.
+SELECT * FROM error_of($$SELECT socle.embed('{"To restore a backup, stop the server.","Cats sleep."}', 'minilm')$$);
+PREPARE list AS SELECT pg_typeof(socle.embed($1, 'minilm'));
+EXECUTE list('{a,b}');
+EXECUTE list('a, b');
+SELECT cardinality(socle.embed('{a,b}'::text[], 'minilm')), count(socle.embed(t.content, 'minilm'))
+FROM (VALUES ('{a,b}'), ('{}')) AS t (content);
+
 -- Cut only when asked to, and then to the window exactly.
 SET socle.truncate_input = on;
 SELECT socle.embed(repeat('word ', 300), 'minilm') <-> socle.embed(repeat('word ', 254), 'minilm') < 1e-6 AS cut_to_the_window;

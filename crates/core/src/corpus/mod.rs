@@ -3,6 +3,7 @@
 
 pub mod diff;
 pub mod merge;
+pub mod name;
 pub mod retry;
 pub mod template;
 

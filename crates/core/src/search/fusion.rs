@@ -31,7 +31,8 @@ pub enum Fusion {
     ///
     /// `z = (s − mean) / std`, with mean and population standard deviation of the reference scores;
     /// `gap = (s₁ − mean(s₂ … s₁₀)) / std`: the leg whose first hit stands out counts more. Fewer than 10 hits of words are
-    /// followed by zeros up to 10; a leg without hits, or whose scores are all equal, does not count. Standard scores as in
+    /// followed by zeros up to 10; a leg without hits, or whose scores are all equal, does not count. Where that is so of both,
+    /// as with a single document, the score is the similarity, and w more where a word matches. Standard scores as in
     /// Renda and Straccia, Web metasearch: rank vs. score based rank aggregation methods (2003); the weight by the gap is
     /// our own, the best of eight on seven test sets.
     #[default]
@@ -143,6 +144,7 @@ pub fn fuse(
     let vector_leg = Leg::new(fusion, vector_reference, 0);
     let keyword_leg = Leg::new(fusion, keyword_reference, GAP_DEPTH);
     let vector_weight = if fusion == Fusion::MinMax { 1.0 - weight } else { 1.0 };
+    let nothing_to_compare = [&vector_leg, &keyword_leg].into_iter().flatten().all(Leg::is_even);
     let mut fused: Vec<Fused> = candidates
         .iter()
         .map(|candidate| {
@@ -151,7 +153,15 @@ pub fn fuse(
             let part = |leg: &Option<Leg>, score: Option<f64>, weight: f64| {
                 leg.as_ref().zip(score).map_or(0.0, |(leg, score)| weight * leg.weight * score)
             };
-            let score = part(&keyword_leg, keyword, weight) + part(&vector_leg, vector, vector_weight);
+            let score = if nothing_to_compare {
+                let matched = candidate.keyword.is_some_and(|score| score > 0.0);
+                let vector = vector_leg.as_ref().map_or(0.0, |leg| leg.worst);
+                vector + if keyword_leg.is_some() && matched { weight } else { 0.0 }
+            } else {
+                part(&keyword_leg, keyword, weight) + part(&vector_leg, vector, vector_weight)
+            };
+            // -0 becomes 0.
+            let score = score + 0.0;
             Fused { chunk_id: candidate.chunk_id, score, vector, keyword }
         })
         .collect();
@@ -175,7 +185,7 @@ pub fn standard_scores(scores: &[f64]) -> Vec<f64> {
     let deviation = (known.iter().map(|score| (score - mean).powi(2)).sum::<f64>() / known.len().max(1) as f64).sqrt();
     let largest = known.iter().fold(0.0_f64, |largest, score| largest.max(score.abs()));
     let scale = if deviation <= EQUAL * largest { f64::INFINITY } else { deviation };
-    known.iter().map(|score| (score - mean) / scale).collect()
+    known.iter().map(|score| (score - mean) / scale + 0.0).collect()
 }
 
 /// What the scores of a leg are measured against.
@@ -225,10 +235,15 @@ impl Leg {
         Some(Self { scale, weight, worst })
     }
 
+    /// All scores are equal, and the fusion goes by their differences.
+    fn is_even(&self) -> bool {
+        matches!(self.scale, Scale::Standard { deviation, .. } if deviation.is_infinite())
+    }
+
     fn normalise(&self, score: f64) -> f64 {
         let known = score.is_finite();
         match &self.scale {
-            Scale::Standard { mean, deviation } => ((if known { score } else { self.worst }) - mean) / deviation,
+            Scale::Standard { mean, deviation } => ((if known { score } else { self.worst }) - mean) / deviation + 0.0,
             Scale::Rank(scores) => {
                 let better = scores.partition_point(|other| *other > score);
                 if known && better < scores.len() { 1.0 / (RRF_K + better as f64 + 1.0) } else { 0.0 }
@@ -242,7 +257,7 @@ impl Leg {
 
 /// 0 for none.
 fn mean(scores: &[f64]) -> f64 {
-    scores.iter().sum::<f64>() / scores.len().max(1) as f64
+    scores.iter().fold(0.0, |sum, score| sum + score) / scores.len().max(1) as f64
 }
 
 #[cfg(test)]
@@ -365,6 +380,33 @@ mod tests {
         assert_eq!(fused[0].vector, Some(0.0));
         // Mean 0.3, deviation 0.9: z = 3, and the gap is 3/0.9.
         assert!((fused[0].score - 1.15 * (2.0 + 3.0 / 0.9) * 3.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn the_only_document_has_a_score() {
+        let alone = candidates(&[(0.42, 0.0)]);
+        let fused = fuse(Fusion::Adaptive, None, &alone, &[0.42], &[]).unwrap();
+        assert_eq!((fused[0].score, fused[0].vector), (0.42, Some(0.0)));
+        // As many equal hits of words as are looked at, or more: those rank above what has none of the words.
+        let mut equal = candidates(&[(0.5, 0.0)]);
+        equal.extend((2..=12).map(|chunk_id| Candidate { chunk_id, vector: Some(0.5), keyword: Some(3.0) }));
+        let fused = fuse(Fusion::Adaptive, None, &equal, &[0.5; 12], &[3.0; 11]).unwrap();
+        assert_eq!((fused[0].chunk_id, fused[0].score), (2, 0.5 + 1.15));
+        assert_eq!((fused[11].chunk_id, fused[11].score), (1, 0.5));
+        for fusion in [Fusion::Rrf, Fusion::MinMax] {
+            assert!(fuse(fusion, None, &alone, &[0.42], &[]).unwrap()[0].score > 0.0, "{fusion}");
+        }
+    }
+
+    #[test]
+    fn no_score_is_less_than_nothing_and_nothing() {
+        let equal = candidates(&[(0.3, 0.0), (0.1 + 0.2, 0.0)]);
+        for fusion in [Fusion::Adaptive, Fusion::Rrf, Fusion::MinMax] {
+            let fused = fuse(fusion, Some(0.0), &equal, &[0.3, 0.1 + 0.2], &[5.0]).unwrap();
+            let scores = fused.iter().flat_map(|hit| [Some(hit.score), hit.vector, hit.keyword]).flatten();
+            assert!(scores.into_iter().all(|score| score != 0.0 || score.is_sign_positive()), "{fusion}: -0");
+        }
+        assert!(standard_scores(&[0.3, 0.1 + 0.2]).iter().all(|score| score.is_sign_positive()));
     }
 
     #[test]

@@ -57,7 +57,8 @@ pub fn mean(qualities: &[Quality]) -> Option<Quality> {
 }
 
 fn gain<'a>(grades: impl Iterator<Item = &'a i32>) -> f64 {
-    grades.zip(2_i32..).map(|(grade, rank)| f64::from(*grade) / f64::from(rank).log2()).sum()
+    // Not sum(), which is -0 of nothing.
+    grades.zip(2_i32..).fold(0.0, |sum, (grade, rank)| sum + f64::from(*grade) / f64::from(rank).log2())
 }
 
 #[cfg(test)]
@@ -101,6 +102,10 @@ mod tests {
         assert_eq!(measure(&["a", "b"], &judged, 10), Some(Quality::default()));
         assert_eq!(measure(&["a"], &grades(&[]), 10), None);
         assert_eq!(measure(&[], &grades(&[("a", 1)]), 10), Some(Quality::default()));
+        for nothing in [measure(&[], &grades(&[("a", 1)]), 10), measure(&[], &judged, 10)] {
+            assert!(nothing.unwrap().ndcg.is_sign_positive(), "not -0");
+            assert!(mean(&[nothing.unwrap()]).unwrap().ndcg.is_sign_positive());
+        }
         assert_eq!(measure(&["a"], &grades(&[("a", 1)]), 0), Some(Quality::default()));
         // A negative grade does not make the ideal worse.
         assert_quality(measure(&["a"], &grades(&[("a", 2), ("b", -5)]), 10), 1.0, 1.0, 1.0);

@@ -7,20 +7,18 @@ use super::schema::Fields;
 use super::segment::{Segment, guarded};
 use super::statistics::{Counts, count, field};
 use socle_core::Result;
+use socle_core::protocol::MAX_PREFIX_WORDS;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tantivy::query::{BooleanQuery, EmptyQuery, EnableScoring, PhraseQuery, Query, TermQuery, Weight};
 use tantivy::schema::IndexRecordOption;
 use tantivy::{DocId, Term};
 
-/// Words that a prefix stands for: the most common ones.
-const MAX_EXPANSIONS: usize = 100;
-
 /// Words of one segment that are looked at for a prefix.
 const MAX_EXPANDED: usize = 10_000;
 
 /// The words that begin with a prefix, in the documents of each segment that alone may match if there are such: what others
-/// have must not take the place of what these have.
+/// have must not take the place of what these have. And how many there are besides, as far as they were looked at.
 ///
 /// # Errors
 /// `DamagedIndex`.
@@ -29,7 +27,7 @@ pub fn expand(
     segments: &[Arc<Segment>],
     fields: &Fields,
     within: Option<&[Vec<DocId>]>,
-) -> Result<Option<Group>> {
+) -> Result<(Option<Group>, u32)> {
     // Of each word, in how many chunks it stands that may match, and in how many at all.
     let mut words: BTreeMap<String, (u64, u64)> = BTreeMap::new();
     for (number, segment) in segments.iter().enumerate() {
@@ -57,15 +55,16 @@ pub fn expand(
         let mut words: Vec<(&String, u64)> = words.iter().map(|(word, counts)| (word, count(counts))).collect();
         words.retain(|(_, count)| *count > 0);
         words.sort_by(|one, other| other.1.cmp(&one.1).then_with(|| one.0.cmp(other.0)));
-        words.truncate(MAX_EXPANSIONS);
-        words
+        let left_out = words.len().saturating_sub(MAX_PREFIX_WORDS);
+        words.truncate(MAX_PREFIX_WORDS);
+        (words, u32::try_from(left_out).unwrap_or(u32::MAX))
     };
-    let alternatives: Vec<FieldTerm> =
-        common(|counts| counts.0).into_iter().map(|(word, _)| (TextField::Word, word.clone())).collect();
+    let (here, left_out) = common(|counts| counts.0);
+    let alternatives: Vec<FieldTerm> = here.into_iter().map(|(word, _)| (TextField::Word, word.clone())).collect();
     // As rare as without the list, so that scores do not depend on it.
-    let together = within.map(|_| common(|counts| counts.1).iter().map(|(_, count)| count).sum());
+    let together = within.map(|_| common(|counts| counts.1).0.iter().map(|(_, count)| count).sum());
     let group = Group { alternatives, exact: None, boost: 1.0, is_prefix: true, together };
-    Ok((!group.alternatives.is_empty()).then_some(group))
+    Ok(((!group.alternatives.is_empty()).then_some(group), left_out))
 }
 
 /// Phrases that have to be there, and what must not be there.

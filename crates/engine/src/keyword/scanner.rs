@@ -4,16 +4,8 @@
 //! `AND`, `OR` and brackets included, is text. One pass, without recursion.
 
 use super::words::{plain, words};
+use socle_core::protocol::{LeftOut, MAX_OPERATORS, MAX_PHRASE_WORDS, MAX_QUERY_WORDS};
 use std::collections::HashMap;
-
-/// Different words of a query that are looked at: the terms of the query are chosen among them.
-const MAX_WORDS: usize = 512;
-
-/// Phrases, prefixes and exclusions, each, beyond which a query is no query any more.
-const MAX_OPERATORS: usize = 32;
-
-/// Words of a phrase that are compared.
-const MAX_PHRASE: usize = 64;
 
 /// Characters that a prefix needs; shorter ones are words.
 const MIN_PREFIX: usize = 2;
@@ -29,6 +21,8 @@ pub struct Scanned {
     pub prefixes: Vec<String>,
     /// Phrases that must not be there.
     pub excluded: Vec<Vec<String>>,
+    /// What is beyond the limits.
+    pub left_out: LeftOut,
 }
 
 /// A word of a query.
@@ -64,7 +58,7 @@ pub fn scan(query: &str) -> Scanned {
         let inside = text.strip_prefix('"').filter(|_| closed);
         if let Some((phrase, after)) = inside.and_then(|inside| inside.split_once('"')) {
             let list = if excluded { &mut scanned.excluded } else { &mut scanned.phrases };
-            add(list, pieces(phrase));
+            add(list, phrase, &mut scanned.left_out);
             rest = after;
             begins = false;
             continue;
@@ -76,7 +70,7 @@ pub fn scan(query: &str) -> Scanned {
         rest = &text[end..];
         begins = false;
         if excluded {
-            add(&mut scanned.excluded, pieces(run));
+            add(&mut scanned.excluded, run, &mut scanned.left_out);
         } else {
             take(&mut scanned, &mut known, run);
         }
@@ -90,35 +84,41 @@ fn take(scanned: &mut Scanned, known: &mut HashMap<String, usize>, run: &str) {
     words(starred.unwrap_or(run), &mut |word| {
         let last = starred.is_some_and(|body| word.end == body.len());
         if last && !word.whole && word.text.chars().count() >= MIN_PREFIX {
-            if scanned.prefixes.len() < MAX_OPERATORS && !scanned.prefixes.iter().any(|known| *known == word.text) {
-                scanned.prefixes.push(word.text.into_owned());
+            let is_known = scanned.prefixes.iter().any(|known| *known == word.text);
+            match scanned.prefixes.len() {
+                _ if is_known => {}
+                0..MAX_OPERATORS => scanned.prefixes.push(word.text.into_owned()),
+                _ => scanned.left_out.operators += 1,
             }
         } else if let Some(at) = known.get(&*word.text) {
             if let Some(word) = scanned.words.get_mut(*at) {
                 word.count = word.count.saturating_add(1);
             }
-        } else if scanned.words.len() < MAX_WORDS && !(last && word.whole) {
+        } else if !(last && word.whole) {
+            // Of those beyond the limit, the number is that of no word.
             known.insert(word.text.to_string(), scanned.words.len());
-            scanned.words.push(QueryWord { text: word.text.into_owned(), whole: word.whole, count: 1 });
+            if scanned.words.len() < MAX_QUERY_WORDS {
+                scanned.words.push(QueryWord { text: word.text.into_owned(), whole: word.whole, count: 1 });
+            } else {
+                scanned.left_out.words += 1;
+            }
         }
     });
 }
 
-fn add(list: &mut Vec<Vec<String>>, phrase: Vec<String>) {
-    if !phrase.is_empty() && list.len() < MAX_OPERATORS {
-        list.push(phrase);
-    }
-}
-
-/// The words of a phrase, without identifiers as a whole.
-pub fn pieces(phrase: &str) -> Vec<String> {
+/// Adds the words of a phrase, without identifiers as a whole.
+fn add(list: &mut Vec<Vec<String>>, phrase: &str, left_out: &mut LeftOut) {
     let mut pieces = Vec::new();
-    words(phrase, &mut |word| {
-        if !word.whole && pieces.len() < MAX_PHRASE {
-            pieces.push(plain(&word.text).into_owned());
-        }
+    words(phrase, &mut |word| match pieces.len() {
+        _ if word.whole => {}
+        0..MAX_PHRASE_WORDS => pieces.push(plain(&word.text).into_owned()),
+        _ => left_out.phrase_words += 1,
     });
-    pieces
+    match list.len() {
+        _ if pieces.is_empty() => {}
+        0..MAX_OPERATORS => list.push(pieces),
+        _ => left_out.operators += 1,
+    }
 }
 
 #[cfg(test)]
@@ -166,7 +166,20 @@ mod tests {
         assert!(scan(&"-\"a ".repeat(100_000)).excluded.len() <= MAX_OPERATORS);
         assert!(scan(&"ab* ".repeat(100_000)).prefixes == ["ab"]);
         let many: String = (0..150_000).map(|number| format!("w{number} ")).collect();
-        assert_eq!(scan(&many).words.len(), MAX_WORDS);
-        assert_eq!(scan(&format!("\"{}\"", "a ".repeat(500_000))).phrases[0].len(), MAX_PHRASE);
+        assert_eq!(scan(&many).words.len(), MAX_QUERY_WORDS);
+        assert_eq!(scan(&format!("\"{}\"", "a ".repeat(500_000))).phrases[0].len(), MAX_PHRASE_WORDS);
+    }
+
+    #[test]
+    fn what_is_beyond_the_limits_is_counted() {
+        let many: String = (0..MAX_QUERY_WORDS).map(|number| format!("w{number} ")).collect();
+        assert_eq!(scan(&many).left_out, LeftOut::default());
+        let more = format!("{many} w0 w1 zebra yak zebra");
+        assert_eq!(scan(&more).left_out, LeftOut { words: 2, ..LeftOut::default() });
+        let operators: String =
+            (0..=MAX_OPERATORS).map(|number| format!("\"a b{number}\" -c{number} dd{number}* ")).collect();
+        assert_eq!(scan(&operators).left_out, LeftOut { operators: 3, ..LeftOut::default() });
+        let phrase = format!("\"{}\" -\"{}\"", "a ".repeat(MAX_PHRASE_WORDS + 1), "b ".repeat(MAX_PHRASE_WORDS + 2));
+        assert_eq!(scan(&phrase).left_out, LeftOut { phrase_words: 3, ..LeftOut::default() });
     }
 }

@@ -6,14 +6,12 @@
 use super::plan::Group;
 use super::segment::Segment;
 use super::statistics::{Counts, Terms};
+use socle_core::protocol::MAX_COUNTED_WORDS;
 use std::sync::Arc;
 use tantivy::postings::{Postings, SegmentPostings, TermInfo};
 use tantivy::query::{Bm25Weight, Scorer};
 use tantivy::schema::IndexRecordOption;
 use tantivy::{DocId, DocSet, Score, Term};
-
-/// Words of a query that are searched for: the rarest.
-const MAX_GROUPS: usize = 64;
 
 /// A term and what it weighs.
 #[derive(Clone)]
@@ -70,17 +68,19 @@ pub fn weigh(
     }
 }
 
-/// Leaves out the most common words of a long query.
-pub fn keep_rarest(groups: &mut Vec<WeightedGroup>) {
+/// Leaves out the most common words of a long query, and says how many.
+pub fn keep_rarest(groups: &mut Vec<WeightedGroup>) -> u32 {
     let rarity = |group: &WeightedGroup| group.terms().map(|term| term.frequency).min().unwrap_or_default();
-    if groups.len() <= MAX_GROUPS {
-        return;
+    let left_out = groups.len().saturating_sub(MAX_COUNTED_WORDS);
+    if left_out == 0 {
+        return 0;
     }
     let mut order: Vec<(u64, usize)> = groups.iter().map(rarity).zip(0..).collect();
     order.sort_unstable();
-    order.truncate(MAX_GROUPS);
+    order.truncate(MAX_COUNTED_WORDS);
     let mut at = 0..;
     groups.retain(|_| at.next().is_some_and(|at| order.iter().any(|(_, kept)| *kept == at)));
+    u32::try_from(left_out).unwrap_or(u32::MAX)
 }
 
 /// A term's documents in one segment.

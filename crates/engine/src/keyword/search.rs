@@ -13,7 +13,7 @@ use super::score::{Evaluator, WeightedGroup, keep_rarest, weigh};
 use super::segment::{Segment, guarded};
 use super::statistics::{Counts, Terms};
 use super::top::{Hit, Top};
-use socle_core::protocol::MAX_HITS;
+use socle_core::protocol::{LeftOut, MAX_HITS};
 use socle_core::{Error, Kind, Result};
 use std::cmp::Reverse;
 use std::collections::HashSet;
@@ -67,6 +67,8 @@ pub struct Found {
     pub has_phrases: bool,
     /// There may be more hits.
     pub more: bool,
+    /// What of the query was not searched for.
+    pub left_out: LeftOut,
 }
 
 /// A query with the weights of its terms in these segments.
@@ -76,6 +78,7 @@ struct Compiled<'a> {
     required: Vec<Box<dyn Weight>>,
     excluded: Vec<Box<dyn Weight>>,
     counts: Counts,
+    left_out: LeftOut,
     is_cancelled: &'a dyn Fn() -> bool,
 }
 
@@ -131,7 +134,7 @@ pub fn search(segments: &[Arc<Segment>], question: &Question, is_cancelled: &dyn
     }
     let (hits, more) = top.into_sorted();
     let hits = hits.into_iter().map(|hit| (hit.chunk_id, hit.score)).collect();
-    Ok(Found { hits, scores, refused, has_phrases: !compiled.required.is_empty(), more })
+    Ok(Found { hits, scores, refused, has_phrases: !compiled.required.is_empty(), more, left_out: compiled.left_out })
 }
 
 impl<'a> Compiled<'a> {
@@ -146,8 +149,10 @@ impl<'a> Compiled<'a> {
         let scanned = scan(&question.query);
         let languages = languages(language, segments);
         let mut plan = groups(&scanned, &languages);
+        let mut left_out = scanned.left_out;
         for prefix in &scanned.prefixes {
-            let mut group = expand(prefix, segments, fields, within)?;
+            let (mut group, beyond) = expand(prefix, segments, fields, within)?;
+            left_out.prefix_words = left_out.prefix_words.saturating_add(beyond);
             if let (Some(group), Some(_)) = (&mut group, visible) {
                 // Counted among what may match, like every other word.
                 group.together = None;
@@ -172,9 +177,9 @@ impl<'a> Compiled<'a> {
         let mut weighted: Vec<WeightedGroup> =
             numbered.iter().map(|(group, all, exact)| weigh(group, all, *exact, &terms, &counts)).collect();
         weighted.retain(|group| group.terms().next().is_some());
-        keep_rarest(&mut weighted);
+        left_out.common_words = keep_rarest(&mut weighted);
         let (required, excluded) = operators(segments, fields, &scanned, &languages, &counts)?;
-        Ok(Self { segments, groups: weighted, required, excluded, counts, is_cancelled })
+        Ok(Self { segments, groups: weighted, required, excluded, counts, left_out, is_cancelled })
     }
 
     fn total(&self) -> u64 {

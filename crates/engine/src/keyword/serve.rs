@@ -130,8 +130,8 @@ pub fn answer(cache: &Cache, outbox: &Outbox, request: &Request, task: &Task) ->
         Task::Search { segments, question } => match cache.acquire(segments)? {
             Acquired::Missing(missing) => Response::KeywordMissing(missing),
             Acquired::All(open) => match search(&open, question, &is_cancelled) {
-                Ok(Found { hits, scores, refused, has_phrases, more }) => {
-                    Response::KeywordHits { hits, scores, refused, has_phrases, more }
+                Ok(Found { hits, scores, refused, has_phrases, more, left_out }) => {
+                    Response::KeywordHits { hits, scores, refused, has_phrases, more, left_out }
                 }
                 Err(error) if error.kind == Kind::DamagedIndex => damaged(cache, &open, error)?,
                 Err(error) => return Err(error),

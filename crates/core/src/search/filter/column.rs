@@ -32,6 +32,10 @@ pub struct Operators {
     pub greater: Option<String>,
     /// `>=`
     pub greater_or_equal: Option<String>,
+    /// `LIKE` with a pattern of type text, where the type has one of its own.
+    pub like: Option<String>,
+    /// The same for `ILIKE`.
+    pub ilike: Option<String>,
 }
 
 /// A column of the source.

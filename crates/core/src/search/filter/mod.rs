@@ -157,8 +157,8 @@ impl Compiler<'_> {
             ">" => self.order(column, operator, known.greater.as_ref(), value),
             ">=" => self.order(column, operator, known.greater_or_equal.as_ref(), value),
             "in" => self.one_of(column, value),
-            "like" => self.like(column, operator, "~~", value),
-            "ilike" => self.like(column, operator, "~~*", value),
+            "like" => self.like(column, operator, ("~~", known.like.as_ref()), value),
+            "ilike" => self.like(column, operator, ("~~*", known.ilike.as_ref()), value),
             "contains" => self.contains(column, value),
             "overlaps" if column.kind == ColumnKind::Array => {
                 let elements = array(column, operator, &elements(value)?)?;
@@ -220,8 +220,15 @@ impl Compiler<'_> {
         Ok(format!("({row} {equal} ANY ({parameter}){null})"))
     }
 
-    /// As text, since types of extensions that are like text need not have these operators.
-    fn like(&mut self, column: &FilterColumn, operator: &str, sql: &str, value: &RawValue) -> Result<String> {
+    /// By the operator of the type, as `citext` has one that is blind to case; else as text, since types of extensions that are
+    /// like text need not have these operators.
+    fn like(
+        &mut self,
+        column: &FilterColumn,
+        operator: &str,
+        (of_text, own): (&str, Option<&String>),
+        value: &RawValue,
+    ) -> Result<String> {
         if column.kind != ColumnKind::Scalar || column.category != 'S' {
             return Err(column.unsupported(operator));
         }
@@ -233,7 +240,11 @@ impl Compiler<'_> {
             return Err(Error::new(Kind::InvalidArgument, message));
         }
         let parameter = self.bind(column, "pg_catalog.text", pattern);
-        Ok(format!("(({})::pg_catalog.text OPERATOR(pg_catalog.{sql}) {parameter})", column.of(self.alias)))
+        let row = column.of(self.alias);
+        Ok(match own {
+            Some(own) => format!("({row} {own} {parameter})"),
+            None => format!("(({row})::pg_catalog.text OPERATOR(pg_catalog.{of_text}) {parameter})"),
+        })
     }
 
     fn contains(&mut self, column: &FilterColumn, value: &RawValue) -> Result<String> {

@@ -25,6 +25,8 @@ fn column(name: &str, type_name: &str, kind: ColumnKind, category: char, schema:
             less_or_equal: operator("<="),
             greater: operator(">"),
             greater_or_equal: operator(">="),
+            like: (schema != "pg_catalog" && category == 'S').then(|| format!("OPERATOR({schema}.~~)")),
+            ilike: (schema != "pg_catalog" && category == 'S').then(|| format!("OPERATOR({schema}.~~*)")),
         },
     }
 }
@@ -144,10 +146,11 @@ fn arrays_and_json_contain() {
 
 #[test]
 fn patterns_are_for_texts_of_any_type() {
+    assert_compiled(r#"{"name": {"ilike": "%x_"}}"#, r#"(s."name" OPERATOR(ext.~~*) ($5)::pg_catalog.text)"#, &["%x_"]);
     assert_compiled(
-        r#"{"name": {"ilike": "%x_"}}"#,
-        r#"((s."name")::pg_catalog.text OPERATOR(pg_catalog.~~*) ($5)::pg_catalog.text)"#,
-        &["%x_"],
+        r#"{"lang": {"like": "f%"}}"#,
+        r#"((s."lang")::pg_catalog.text OPERATOR(pg_catalog.~~) ($5)::pg_catalog.text)"#,
+        &["f%"],
     );
     assert_refused(r#"{"name": {"like": "a\\"}}"#, Kind::InvalidArgument, &["escape", "\"name\""]);
     assert_refused(r#"{"year": {"like": "19%"}}"#, Kind::WrongColumnType, &["\"like\"", "\"year\""]);

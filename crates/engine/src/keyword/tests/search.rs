@@ -2,6 +2,7 @@
 
 use super::*;
 use socle_core::Kind;
+use socle_core::protocol::LeftOut;
 use unicode_normalization::UnicodeNormalization;
 
 fn hits(segments: &[Arc<Segment>], question: &Question) -> Vec<(i64, f32)> {
@@ -296,4 +297,19 @@ fn words_of_chunks_that_are_left_out_do_not_crowd_out_a_prefix() {
     assert_eq!(hits(&segments, &mine).len(), 1);
     let visible = Question { visible_statistics: true, ..mine };
     assert_eq!(hits(&segments, &visible).len(), 1);
+}
+
+#[test]
+fn what_is_not_searched_for_is_counted() {
+    let many = |start: &str, count: u32| (0..count).map(|number| format!("{start}{number} ")).collect::<String>();
+    let (words, beginnings) = (many("w", 70), many("pre", 101));
+    let segments = [segment(Some("english"), &[(1, &words), (2, "w0 w1 w2 w3 w4 w5"), (3, &beginnings)])];
+    let found = ask(&segments, &question(&words));
+    assert_eq!(found.left_out, LeftOut { common_words: 6, ..LeftOut::default() });
+    assert_eq!(found.hits.iter().map(|hit| hit.0).collect::<Vec<_>>(), [1], "the rarest count");
+    assert_eq!(ask(&segments, &question("w0 w1 w70 w71")).left_out, LeftOut::default());
+    assert_eq!(ask(&segments, &question("pre*")).left_out, LeftOut { prefix_words: 1, ..LeftOut::default() });
+    // Wherever a word stands that is looked up at all.
+    let late = many("x", 4_095) + "w69";
+    assert_eq!(ids(&segments, &late), [1]);
 }

@@ -1,0 +1,87 @@
+//! What a search leaves out although it might be a result, counted and said.
+
+use super::passage::Passage;
+use super::rank::Ranking;
+use super::scope::Scope;
+use super::wish::Wish;
+use super::{in_one, select};
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::prelude::*;
+use socle_core::Result;
+use socle_core::protocol::LeftOut;
+
+/// What was left out of the results of one corpus.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Omission {
+    /// Results whose documents have changed since.
+    pub waiting: usize,
+    /// Words of the query.
+    pub words: LeftOut,
+}
+
+/// What a search has found.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The results.
+    pub passages: Vec<Passage>,
+    /// Of each corpus, by name.
+    pub omissions: Vec<(String, Omission)>,
+}
+
+impl Outcome {
+    /// Results that were left out because their documents wait.
+    pub fn waiting(&self) -> usize {
+        self.omissions.iter().map(|(_, omission)| omission.waiting).sum()
+    }
+
+    /// Says what was left out.
+    pub fn say(&self) {
+        for (corpus, omission) in &self.omissions {
+            let count = omission.waiting;
+            if count > 0 {
+                let what = if count == 1 { "1 result" } else { &format!("{count} results") };
+                notice(
+                    &format!("{what} of corpus \"{corpus}\" left out: changes of the documents wait to be worked on"),
+                    "stale => 'show' shows them as they were before; socle.corpus_status says what the work waits for.",
+                );
+            }
+            if let Some(words) = omission.words.describe() {
+                notice(
+                    &format!("not all of the query was searched for in corpus \"{corpus}\": left out are {words}"),
+                    "Shorter queries are searched for as a whole; vectors are compared with all that fits the model.",
+                );
+            }
+        }
+    }
+}
+
+/// A notice with a hint.
+pub fn notice(message: &str, hint: &str) {
+    ErrorReport::new(PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION, message.to_string(), pgrx::function_name!())
+        .set_hint(hint)
+        .report(PgLogLevel::NOTICE);
+}
+
+/// What was left out of each corpus. Of what waits, what would be among the results, as far as that is seen without ranking
+/// anew: what a cross-encoder or diversity would have made of it is not asked.
+///
+/// # Errors
+/// As [`Scope::rows`].
+pub fn omissions(scopes: &[&Scope<'_>], rankings: &[Ranking], wish: &Wish) -> Result<Vec<Omission>> {
+    let mut omissions: Vec<Omission> =
+        rankings.iter().map(|ranking| Omission { waiting: 0, words: ranking.left_out }).collect();
+    if rankings.iter().all(|ranking| ranking.with_waiting.is_none()) {
+        return Ok(omissions);
+    }
+    let mut all = in_one(rankings, |ranking| ranking.with_waiting.as_ref().unwrap_or(&ranking.ranked));
+    if wish.group_by_document {
+        all = select::one_of_each_document(scopes, all)?;
+    }
+    if let (Some(least), None) = (wish.min_score, &wish.reranker) {
+        all.retain(|(_, ranked)| ranked.score >= least);
+    }
+    for (at, _) in all.iter().take(wish.limit).filter(|(_, ranked)| ranked.stale) {
+        omissions[*at].waiting += 1;
+    }
+    Ok(omissions)
+}
