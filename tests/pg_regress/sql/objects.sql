@@ -1,4 +1,5 @@
 -- Every object of the extension: any change of a signature, volatility, privilege or setting shows here.
+\pset format unaligned
 SELECT p.oid::regprocedure AS function, p.provolatile AS volatile, p.proparallel AS parallel, p.proisstrict AS strict,
        p.prosecdef AS definer, p.procost AS cost, p.prorows AS rows, p.proconfig AS settings,
        coalesce(replace(array_to_string(p.proacl, ' '), current_user, 'owner'), 'PUBLIC by default') AS privileges
