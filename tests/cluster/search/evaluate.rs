@@ -130,6 +130,11 @@ fn tables_of_the_caller_are_read_with_his_rights_or_refused_by_name() {
     client.batch_execute("RESET ROLE; GRANT SELECT ON question TO reader; ALTER TABLE paper ENABLE ROW LEVEL SECURITY; SET ROLE reader").unwrap();
     let rows = evaluate(&mut client, "'question', 'judgment'");
     assert!(rows.iter().all(|row| row.get::<_, f64>("recall") == 0.0), "no policy lets him see a paper");
-    client.batch_execute("RESET ROLE; SET statement_timeout = '150ms'; CREATE TABLE many AS SELECT 1 AS id, 'fox ' || i AS words FROM generate_series(1, 100000) i").unwrap();
+    client
+        .batch_execute(
+            "RESET ROLE; CREATE TABLE many AS SELECT 1 AS id, 'fox ' || i AS words FROM generate_series(1, 100000) i",
+        )
+        .unwrap();
+    client.batch_execute("SET statement_timeout = '150ms'").unwrap();
     assert_eq!(sqlstate(client.query("SELECT * FROM socle.evaluate('paper', 'many', 'judgment')", &[])), "57014");
 }

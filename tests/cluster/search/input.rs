@@ -165,7 +165,7 @@ fn every_word_of_a_long_query_counts_or_is_said_not_to() {
     let phrases: String = (0..=32).map(|number| format!("-forbidden{number}")).collect::<Vec<_>>().join(" ") + " zebra";
     assert_eq!(ask(&mut listener, &phrases), [101]);
     assert!(super::drain(&told).contains("operators after the first 32 of a kind (1)"));
-    assert_eq!(ask(&mut listener, "z*"), [100, 101]);
+    assert_eq!(ask(&mut listener, "zeb*"), [101]);
     assert_eq!(super::drain(&told), "");
     let sql = "SELECT string_agg(detail, ' ') FROM socle.explain_search('paper', $1, mode => 'keyword') WHERE step = 'keyword'";
     let detail: String = listener.query_one(sql, &[&words(4_096)]).unwrap().get(0);

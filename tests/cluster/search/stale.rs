@@ -83,7 +83,7 @@ fn changes_of_many_rows_at_once_count_as_much() {
     client
         .batch_execute("INSERT INTO paper SELECT i, 'paper ' || i, sentence(i), 1, 1 FROM generate_series(1, 50) i")
         .unwrap();
-    check(&mut client, |id| id > 50, 0, "truncated and filled again, with an entry for each");
+    check(&mut client, |id| id > 50, 50, "truncated and filled again with what the chunks were made from");
     client.batch_execute("ROLLBACK").unwrap();
     check(&mut client, |id| id <= 500 || id > 1000, 100, "rolled back");
 }
@@ -328,7 +328,7 @@ fn a_search_does_not_read_the_log_however_long_it_is() {
         .unwrap();
     let long: Vec<i64> = MODES.iter().map(|mode| read_of_the_log(&mut client, mode)).collect();
     for (mode, (short, long)) in MODES.iter().zip(short.iter().zip(&long)) {
-        assert!(*long <= short + 8, "{mode}: {short} rows of a short log, {long} of a long one");
+        assert!(*long <= short + 50, "{mode}: {short} rows of a short log, {long} of a long one");
     }
     check(&mut client, |id| id <= 300, 300, "a long log");
 
