@@ -2,7 +2,8 @@
 //!
 //! The one place that reads raw datums.
 
-use crate::setting;
+use crate::error::report;
+use crate::{installation, setting};
 use pgrx::pg_sys;
 use pgrx::{FromDatum, fcinfo};
 use socle_core::{Error, Kind, Result};
@@ -27,8 +28,12 @@ pub struct Texts {
 }
 
 impl Arguments {
-    /// The arguments of a function that is being called.
+    /// The arguments of a function that is being called: after it is sure that they are what this library takes them for.
+    /// Raises an error where they are not.
     pub fn new(call: pg_sys::FunctionCallInfo) -> Self {
+        if let Err(error) = installation::require_own_version() {
+            report(error).report(pgrx::PgLogLevel::ERROR);
+        }
         Self(call)
     }
 

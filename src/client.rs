@@ -172,7 +172,7 @@ fn connect() -> Result<Connection> {
 }
 
 /// Why the supervisor cannot start an engine.
-fn failure() -> Option<String> {
+pub fn failure() -> Option<String> {
     std::fs::read_to_string(Path::new(RUNTIME_DIRECTORY).join(FAILURE_FILE)).ok().filter(|reason| !reason.is_empty())
 }
 

@@ -4,11 +4,13 @@
 //! touches user data runs as the owner of the corpus, which is the owner of its chunk table.
 
 mod alter;
+mod count;
 mod create;
 pub mod event;
 mod foreground;
 pub mod identity;
 mod manage;
+mod restore;
 mod source;
 pub mod statement;
 mod status;

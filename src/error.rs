@@ -16,6 +16,7 @@ pub fn sqlstate(kind: Kind) -> PgSqlErrorCode {
         Kind::UnknownColumn => PgSqlErrorCode::ERRCODE_UNDEFINED_COLUMN,
         Kind::WrongColumnType => PgSqlErrorCode::ERRCODE_DATATYPE_MISMATCH,
         Kind::WrongRelationKind => PgSqlErrorCode::ERRCODE_WRONG_OBJECT_TYPE,
+        Kind::OtherVersion => PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
         Kind::NotInState => PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
         Kind::ActiveTransaction => PgSqlErrorCode::ERRCODE_ACTIVE_SQL_TRANSACTION,
         Kind::AlreadyExists => PgSqlErrorCode::ERRCODE_DUPLICATE_OBJECT,

@@ -6,7 +6,7 @@ use pgrx::JsonB;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use serde_json::json;
-use socle_core::Result;
+use socle_core::{Kind, Result};
 
 #[pg_extern(sql = false)]
 fn version() -> &'static str {
@@ -17,9 +17,32 @@ fn version() -> &'static str {
 #[pg_extern(sql = false)]
 fn engine_report() -> Result<JsonB, ErrorReport> {
     let read = || -> Result<JsonB> {
-        let Some(report) = client::report()? else {
+        let report = match client::report() {
+            Ok(report) => report,
+            // Whoever looks shall see why, and the rest of what is there to see.
+            Err(error) if matches!(error.kind, Kind::EngineUnavailable | Kind::OtherVersion) => {
+                let reason = [Some(error.to_string()), error.hint].into_iter().flatten().collect::<Vec<_>>().join(". ");
+                return Ok(JsonB(json!({"state": "unavailable", "state_reason": reason, "models": []})));
+            }
+            Err(error) => return Err(error),
+        };
+        let Some(report) = report else {
             let state = if supervisor::is_running() { "starting" } else { "stopped" };
-            return Ok(JsonB(json!({"state": state, "models": []})));
+            // Numbers, not NULL, for what counts: whoever watches them would take NULL for a fault of the watching.
+            return Ok(JsonB(json!({
+                "state": state,
+                "state_reason": client::failure(),
+                "models": [],
+                "memory_bytes": 0,
+                "connection_count": 0,
+                "interactive_queue": 0,
+                "bulk_queue": 0,
+                "request_count": 0,
+                "batch_count": 0,
+                "text_count": 0,
+                "token_count": 0,
+                "tokens_per_second": 0,
+            })));
         };
         let models: Vec<_> = report
             .models
@@ -56,6 +79,7 @@ fn engine_report() -> Result<JsonB, ErrorReport> {
             "latency_p95_ms": report.latency_p95_ms,
             "network": report.network,
             "files": report.files,
+            "version": report.version,
         })))
     };
     read().map_err(report)

@@ -17,8 +17,9 @@ use socle_core::protocol::{EngineSettings, FAILURE_FILE, RUNTIME_DIRECTORY, SUPE
 use socle_core::{Error, Kind, Result};
 use std::fs::{DirBuilder, File};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use workers::Workers;
 
@@ -40,10 +41,20 @@ const HEALTHY: Duration = Duration::from_secs(10);
 /// Longest sleep between two looks at the engine.
 const TICK: Duration = Duration::from_secs(1);
 
+/// The postmaster has loaded this library at its start, and every process has it from there: another file in its place is of no
+/// use before the server is started anew.
+static PRELOADED: AtomicBool = AtomicBool::new(false);
+
+/// See [`PRELOADED`].
+pub fn is_preloaded() -> bool {
+    PRELOADED.load(Ordering::Relaxed)
+}
+
 /// Registers the supervisor with the postmaster, where it loads this library at its start.
 pub fn register_at_start() {
     // SAFETY: plain variables, set before libraries are loaded.
     if unsafe { pg_sys::process_shared_preload_libraries_in_progress && !pg_sys::IsBinaryUpgrade } {
+        PRELOADED.store(true, Ordering::Relaxed);
         let mut worker = registration_of(NAME, "socle_supervisor_main");
         // SAFETY: called in the postmaster while it preloads libraries, as the function demands.
         unsafe { pg_sys::RegisterBackgroundWorker(&mut worker) };
@@ -165,8 +176,26 @@ fn shutdown_requested() -> bool {
     unsafe { std::ptr::read_volatile(&raw const pg_sys::ShutdownRequestPending) != 0 }
 }
 
+/// The file of this library, by what tells it from another one in its place.
+#[derive(Debug)]
+struct Library(Option<(u64, u64)>);
+
+impl Library {
+    fn as_it_is() -> Self {
+        let file = std::fs::metadata(setting::library_directory().join("socle.so"));
+        Self(file.map(|file| (file.dev(), file.ino())).ok())
+    }
+
+    /// Whether a process that loads the library now gets another one than this. While it is missing, none is better.
+    fn was_replaced(&self) -> bool {
+        let now = Self::as_it_is().0;
+        !is_preloaded() && now.is_some() && now != self.0
+    }
+}
+
 #[derive(Debug)]
 struct Supervisor {
+    library: Library,
     engine: Option<Child>,
     workers: Workers,
     started: u32,
@@ -179,7 +208,15 @@ struct Supervisor {
 
 impl Supervisor {
     fn new() -> Self {
-        Self { engine: None, workers: Workers::new(), started: 0, failed_starts: 0, crashes: 0, next_start: None }
+        Self {
+            library: Library::as_it_is(),
+            engine: None,
+            workers: Workers::new(),
+            started: 0,
+            failed_starts: 0,
+            crashes: 0,
+            next_start: None,
+        }
     }
 
     fn run(&mut self) {
@@ -187,6 +224,10 @@ impl Supervisor {
         while !shutdown_requested() {
             self.reload_if_asked();
             if self.engine.is_none() && self.next_start.is_none_or(|at| at <= Instant::now()) {
+                if self.library.was_replaced() {
+                    pgrx::log!("{NAME}: the library was replaced; another supervisor takes over");
+                    return self.make_way();
+                }
                 self.start();
             }
             self.wait();
@@ -206,6 +247,15 @@ impl Supervisor {
         }
     }
 
+    /// Ends in favour of a supervisor that runs the library as it is now. Without a free slot a session starts it.
+    fn make_way(&mut self) {
+        let mut worker = registration_of(NAME, "socle_supervisor_main");
+        // For no database in particular: it looks into all of them.
+        worker.bgw_main_arg = pg_sys::Datum::from(0_usize);
+        // SAFETY: the structure is complete, and this process is attached to shared memory.
+        unsafe { pg_sys::RegisterDynamicBackgroundWorker(&mut worker, std::ptr::null_mut()) };
+    }
+
     fn start(&mut self) {
         let settings = settings(self.started);
         match Child::start(&settings) {
@@ -218,6 +268,14 @@ impl Supervisor {
     }
 
     fn ended(&mut self, engine: &Child, ended: &Ended) {
+        if matches!(ended, Ended::OtherVersion) && is_preloaded() {
+            let reason = format!("{ended}: the server has loaded the library at its start and has to be restarted");
+            return self.failed_start(&reason);
+        }
+        if matches!(ended, Ended::OtherVersion) && self.library.was_replaced() {
+            self.next_start = None;
+            return;
+        }
         if let Ended::OnPurpose = ended {
             self.next_start = None;
             return;

@@ -1,3 +1,7 @@
-SELECT c.name FROM socle.corpus c
-JOIN socle.corpus_binding b ON b.corpus = c.name
-WHERE has_table_privilege(b.change, 'SELECT') AND has_table_privilege(b.document, 'SELECT') ORDER BY c.name
+-- Corpora whose tables the caller may read, and those that he may count, as one who watches the server (pg_monitor): see
+-- socle.corpus_status.
+SELECT x.name, x.readable FROM (
+    SELECT c.name, has_table_privilege(b.change, 'SELECT') AND has_table_privilege(b.document, 'SELECT') AS readable
+    FROM socle.corpus c
+    JOIN socle.corpus_binding b ON b.corpus = c.name) AS x
+WHERE x.readable OR pg_has_role('pg_read_all_stats', 'USAGE') ORDER BY x.name

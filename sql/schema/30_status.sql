@@ -33,15 +33,17 @@ SELECT e.state,
        e.latency_p50_ms,
        e.latency_p95_ms,
        e.network,
-       e.files
+       e.files,
+       e.version,
+       e.state_reason
 FROM pg_catalog.jsonb_to_record(socle.engine_report()) AS e (
     state text, pid integer, started_at double precision, restart_count integer, onnxruntime_version text,
     thread_count integer, memory_bytes bigint, memory_limit_bytes bigint, models jsonb, connection_count integer,
     interactive_queue integer, bulk_queue integer, request_count bigint, batch_count bigint, text_count bigint,
     token_count bigint, tokens_per_second double precision, latency_p50_ms double precision,
-    latency_p95_ms double precision, network text, files text);
+    latency_p95_ms double precision, network text, files text, version text, state_reason text);
 COMMENT ON VIEW socle.engine_status IS 'the engine of this cluster: one row, whether it runs or not';
-COMMENT ON COLUMN socle.engine_status.state IS 'running, starting, or stopped (it starts when it is needed)';
+COMMENT ON COLUMN socle.engine_status.state IS 'running, starting, stopped (it starts when it is needed), or unavailable';
 COMMENT ON COLUMN socle.engine_status.pid IS 'process id of the engine';
 COMMENT ON COLUMN socle.engine_status.started_at IS 'start of this engine';
 COMMENT ON COLUMN socle.engine_status.restart_count IS 'engines before this one under the same supervisor';
@@ -62,6 +64,8 @@ COMMENT ON COLUMN socle.engine_status.latency_p50_ms IS 'median latency of the l
 COMMENT ON COLUMN socle.engine_status.latency_p95_ms IS '95th percentile of the same';
 COMMENT ON COLUMN socle.engine_status.network IS 'what keeps the engine off the network';
 COMMENT ON COLUMN socle.engine_status.files IS 'what keeps the engine off other files';
+COMMENT ON COLUMN socle.engine_status.version IS 'version of the engine, which is that of the library: see socle.version()';
+COMMENT ON COLUMN socle.engine_status.state_reason IS 'why there is no engine, where that is not for want of work';
 GRANT SELECT ON socle.engine_status TO PUBLIC;
 
 CREATE VIEW socle.model_status AS
@@ -73,10 +77,10 @@ SELECT m.name,
        m.digest,
        m.registered_at,
        (l.digest IS NOT NULL) AS loaded,
-       l.memory_bytes,
+       coalesce(l.memory_bytes, 0) AS memory_bytes,
        pg_catalog.to_timestamp(l.loaded_at) AS loaded_at,
        pg_catalog.to_timestamp(l.used_at) AS used_at,
-       l.text_count
+       coalesce(l.text_count, 0) AS text_count
 FROM socle.model AS m
 LEFT JOIN pg_catalog.jsonb_to_recordset(socle.engine_report() OPERATOR(pg_catalog.->) 'models') AS l (
     digest text, memory_bytes bigint, loaded_at double precision, used_at double precision, text_count bigint)

@@ -1,4 +1,6 @@
--- What becomes of corpora. Counts and failures are shown to those who may read the change log of the corpus.
+-- What becomes of corpora. One rule for all of it: everybody sees what socle.corpus and socle.corpus_binding say, which is
+-- nobody's data. What lies in the tables of a corpus is shown to those who may read its change log and its documents; members
+-- of pg_read_all_stats, and so of pg_monitor, see how much lies there and what failed, without keys and messages.
 
 CREATE FUNCTION socle._corpus_report() RETURNS TABLE (
     corpus text, document_count bigint, chunk_count bigint, pending_count bigint, failed_count bigint,
@@ -6,7 +8,7 @@ CREATE FUNCTION socle._corpus_report() RETURNS TABLE (
 )
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 10000 ROWS 10 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'corpus_report_wrapper';
-COMMENT ON FUNCTION socle._corpus_report() IS 'counts of the corpora whose change log the caller may read';
+COMMENT ON FUNCTION socle._corpus_report() IS 'counts of the corpora whose tables the caller may read, or may count as a member of pg_read_all_stats';
 GRANT EXECUTE ON FUNCTION socle._corpus_report() TO PUBLIC;
 
 CREATE FUNCTION socle._failure_report() RETURNS TABLE (
@@ -15,7 +17,7 @@ CREATE FUNCTION socle._failure_report() RETURNS TABLE (
 )
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 10000 ROWS 10 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'failure_report_wrapper';
-COMMENT ON FUNCTION socle._failure_report() IS 'failed changes of the corpora whose change log the caller may read';
+COMMENT ON FUNCTION socle._failure_report() IS 'failed changes of the corpora whose tables the caller may read; without keys and messages for members of pg_read_all_stats';
 GRANT EXECUTE ON FUNCTION socle._failure_report() TO PUBLIC;
 
 CREATE VIEW socle.corpus_status AS
@@ -31,10 +33,11 @@ SELECT c.name,
        r.chunk_count,
        r.pending_count,
        r.failed_count,
-       pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) r.oldest_pending_at AS lag,
+       CASE WHEN r.corpus IS NOT NULL
+            THEN coalesce(pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) r.oldest_pending_at, interval '0') END AS lag,
        b.embedded_count,
        b.reused_count,
-       b.documents_per_second,
+       coalesce(b.documents_per_second, 0) AS documents_per_second,
        CASE WHEN r.pending_count OPERATOR(pg_catalog.>) 0 AND b.documents_per_second OPERATOR(pg_catalog.>) 0
             THEN pg_catalog.clock_timestamp() OPERATOR(pg_catalog.+)
                  pg_catalog.make_interval(secs => r.pending_count OPERATOR(pg_catalog./) b.documents_per_second) END
@@ -51,14 +54,14 @@ COMMENT ON COLUMN socle.corpus_status.source IS 'table whose rows are the docume
 COMMENT ON COLUMN socle.corpus_status.chunk_table IS 'table of the chunks';
 COMMENT ON COLUMN socle.corpus_status.model IS 'model that chunks are embedded with';
 COMMENT ON COLUMN socle.corpus_status.model_digest IS 'identity of its vectors';
-COMMENT ON COLUMN socle.corpus_status.document_count IS 'rows of the source whose chunks are there; NULL for who may not read the change log, like the next four';
+COMMENT ON COLUMN socle.corpus_status.document_count IS 'rows of the source whose chunks are there; NULL, like the next four, for who may neither read the tables of the corpus nor has pg_monitor, and while somebody locks them';
 COMMENT ON COLUMN socle.corpus_status.chunk_count IS 'chunks';
 COMMENT ON COLUMN socle.corpus_status.pending_count IS 'changes that wait, those to be tried again included';
 COMMENT ON COLUMN socle.corpus_status.failed_count IS 'changes that have failed for good: see socle.job_failure';
-COMMENT ON COLUMN socle.corpus_status.lag IS 'age of the oldest change that waits';
+COMMENT ON COLUMN socle.corpus_status.lag IS 'age of the oldest change that waits; 0 when none does';
 COMMENT ON COLUMN socle.corpus_status.embedded_count IS 'chunks that were embedded since the corpus was created or restored';
 COMMENT ON COLUMN socle.corpus_status.reused_count IS 'chunks that kept their vector or took that of an equal one';
-COMMENT ON COLUMN socle.corpus_status.documents_per_second IS 'recent rate';
+COMMENT ON COLUMN socle.corpus_status.documents_per_second IS 'recent rate; 0 before the first';
 COMMENT ON COLUMN socle.corpus_status.estimated_completion_at IS 'when nothing waits any more, at that rate';
 COMMENT ON COLUMN socle.corpus_status.worked_at IS 'last time that a batch was finished';
 GRANT SELECT ON socle.corpus_status TO PUBLIC;
@@ -67,9 +70,9 @@ CREATE VIEW socle.job_failure AS
 SELECT r.corpus, r.source_key, r.attempt_count, r.next_attempt_at, r.parked, r.failed_at, r.failed_step, r.error_sqlstate,
        r.error_message
 FROM socle._failure_report() AS r;
-COMMENT ON VIEW socle.job_failure IS 'changes that failed, to be tried again or parked';
+COMMENT ON VIEW socle.job_failure IS 'documents whose last attempt failed, to be tried again or parked';
 COMMENT ON COLUMN socle.job_failure.corpus IS 'name of the corpus';
-COMMENT ON COLUMN socle.job_failure.source_key IS 'primary key of the row of the source';
+COMMENT ON COLUMN socle.job_failure.source_key IS 'primary key of the row of the source; NULL, like error_message, for who has pg_monitor but may not read the tables of the corpus';
 COMMENT ON COLUMN socle.job_failure.attempt_count IS 'attempts so far';
 COMMENT ON COLUMN socle.job_failure.next_attempt_at IS 'time of the next one; NULL when it is parked';
 COMMENT ON COLUMN socle.job_failure.parked IS 'not tried again until socle.retry_failed() or another change of the row';

@@ -5,3 +5,10 @@ AS 'MODULE_PATHNAME', 'check_installation_wrapper';
 COMMENT ON FUNCTION socle._check_installation() IS 'raises an error unless this database is one that socle works in';
 REVOKE ALL ON FUNCTION socle._check_installation() FROM PUBLIC;
 SELECT socle._check_installation();
+
+-- The last word of each script that updates.
+CREATE FUNCTION socle._after_update() RETURNS void
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 100 SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'after_update_wrapper';
+COMMENT ON FUNCTION socle._after_update() IS 'has every corpus compared with its source: writers may have met a library of another version than the extension';
+REVOKE ALL ON FUNCTION socle._after_update() FROM PUBLIC;

@@ -1,6 +1,9 @@
 -- From 0.1.0 to 0.2.0. What sql/schema creates anew, an existing installation gets here; a test compares both.
 \echo Use "ALTER EXTENSION socle UPDATE" to load this file. \quit
 
+-- All at once and in the order in which triggers and workers take them, so that nobody waits for another who waits.
+LOCK TABLE socle.model, socle.corpus, socle.corpus_binding, socle.keyword_file IN ACCESS EXCLUSIVE MODE;
+
 -- Documents: characters that a font does not tell are counted.
 COMMENT ON FUNCTION socle.document_metadata(bytea, text, text) IS
     'what a file says about itself: media_type, title, author, language, created, modified, page_count, pages_without_text, unknown_characters';
@@ -148,3 +151,115 @@ END $$;
 
 -- Names as PostgreSQL has cut them.
 UPDATE socle.corpus SET chunk_key_columns = chunk_key_columns::pg_catalog.name[]::pg_catalog.text[];
+
+-- Monitoring: what those see who watch the server, numbers where there were none, and the engine's version and troubles.
+CREATE OR REPLACE VIEW socle.engine_status AS
+SELECT e.state,
+       e.pid,
+       pg_catalog.to_timestamp(e.started_at) AS started_at,
+       e.restart_count,
+       e.onnxruntime_version,
+       e.thread_count,
+       e.memory_bytes,
+       e.memory_limit_bytes,
+       pg_catalog.jsonb_array_length(e.models) AS model_count,
+       e.connection_count,
+       e.interactive_queue,
+       e.bulk_queue,
+       e.request_count,
+       e.batch_count,
+       e.text_count,
+       e.token_count,
+       e.tokens_per_second,
+       e.latency_p50_ms,
+       e.latency_p95_ms,
+       e.network,
+       e.files,
+       e.version,
+       e.state_reason
+FROM pg_catalog.jsonb_to_record(socle.engine_report()) AS e (
+    state text, pid integer, started_at double precision, restart_count integer, onnxruntime_version text,
+    thread_count integer, memory_bytes bigint, memory_limit_bytes bigint, models jsonb, connection_count integer,
+    interactive_queue integer, bulk_queue integer, request_count bigint, batch_count bigint, text_count bigint,
+    token_count bigint, tokens_per_second double precision, latency_p50_ms double precision,
+    latency_p95_ms double precision, network text, files text, version text, state_reason text);
+CREATE OR REPLACE VIEW socle.model_status AS
+SELECT m.name,
+       m.kind,
+       m.dimensions,
+       m.max_tokens,
+       m.license,
+       m.digest,
+       m.registered_at,
+       (l.digest IS NOT NULL) AS loaded,
+       coalesce(l.memory_bytes, 0) AS memory_bytes,
+       pg_catalog.to_timestamp(l.loaded_at) AS loaded_at,
+       pg_catalog.to_timestamp(l.used_at) AS used_at,
+       coalesce(l.text_count, 0) AS text_count
+FROM socle.model AS m
+LEFT JOIN pg_catalog.jsonb_to_recordset(socle.engine_report() OPERATOR(pg_catalog.->) 'models') AS l (
+    digest text, memory_bytes bigint, loaded_at double precision, used_at double precision, text_count bigint)
+    ON l.digest OPERATOR(pg_catalog.=) m.digest;
+CREATE OR REPLACE VIEW socle.corpus_status AS
+SELECT c.name,
+       CASE WHEN b.corpus IS NULL THEN 'paused' ELSE c.state END AS state,
+       CASE WHEN b.corpus IS NULL THEN 'restored from a dump: check it and call socle.resume_corpus()' ELSE c.state_reason END
+           AS state_reason,
+       pg_catalog.format('%I.%I', c.source_schema, c.source_table) AS source,
+       pg_catalog.format('%I.%I', c.chunk_schema, c.chunk_table) AS chunk_table,
+       c.model,
+       c.model_digest,
+       r.document_count,
+       r.chunk_count,
+       r.pending_count,
+       r.failed_count,
+       CASE WHEN r.corpus IS NOT NULL
+            THEN coalesce(pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) r.oldest_pending_at, interval '0') END AS lag,
+       b.embedded_count,
+       b.reused_count,
+       coalesce(b.documents_per_second, 0) AS documents_per_second,
+       CASE WHEN r.pending_count OPERATOR(pg_catalog.>) 0 AND b.documents_per_second OPERATOR(pg_catalog.>) 0
+            THEN pg_catalog.clock_timestamp() OPERATOR(pg_catalog.+)
+                 pg_catalog.make_interval(secs => r.pending_count OPERATOR(pg_catalog./) b.documents_per_second) END
+           AS estimated_completion_at,
+       b.worked_at
+FROM socle.corpus AS c
+LEFT JOIN socle.corpus_binding AS b ON b.corpus OPERATOR(pg_catalog.=) c.name
+LEFT JOIN socle._corpus_report() AS r ON r.corpus OPERATOR(pg_catalog.=) c.name;
+COMMENT ON COLUMN socle.engine_status.state IS 'running, starting, stopped (it starts when it is needed), or unavailable';
+COMMENT ON COLUMN socle.engine_status.version IS 'version of the engine, which is that of the library: see socle.version()';
+COMMENT ON COLUMN socle.engine_status.state_reason IS 'why there is no engine, where that is not for want of work';
+COMMENT ON FUNCTION socle._corpus_report() IS 'counts of the corpora whose tables the caller may read, or may count as a member of pg_read_all_stats';
+COMMENT ON FUNCTION socle._failure_report() IS 'failed changes of the corpora whose tables the caller may read; without keys and messages for members of pg_read_all_stats';
+COMMENT ON COLUMN socle.corpus_status.document_count IS 'rows of the source whose chunks are there; NULL, like the next four, for who may neither read the tables of the corpus nor has pg_monitor, and while somebody locks them';
+COMMENT ON COLUMN socle.corpus_status.lag IS 'age of the oldest change that waits; 0 when none does';
+COMMENT ON COLUMN socle.corpus_status.documents_per_second IS 'recent rate; 0 before the first';
+COMMENT ON VIEW socle.job_failure IS 'documents whose last attempt failed, to be tried again or parked';
+COMMENT ON COLUMN socle.job_failure.source_key IS 'primary key of the row of the source; NULL, like error_message, for who has pg_monitor but may not read the tables of the corpus';
+
+-- Dumps restored by the owner of a database.
+CREATE FUNCTION socle._check_restored() RETURNS trigger
+LANGUAGE c VOLATILE PARALLEL UNSAFE COST 100 SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'check_restored';
+COMMENT ON FUNCTION socle._check_restored() IS 'lets whoever restores a dump add corpora over tables of his own, and leaves out models that are registered';
+REVOKE ALL ON FUNCTION socle._check_restored() FROM PUBLIC;
+
+CREATE TRIGGER check_restored BEFORE INSERT ON socle.model FOR EACH ROW EXECUTE FUNCTION socle._check_restored();
+ALTER TABLE socle.model ENABLE ALWAYS TRIGGER check_restored;
+COMMENT ON TRIGGER check_restored ON socle.model IS 'leaves out what somebody inserts who is no superuser: models are registered by socle.register_model';
+GRANT INSERT ON socle.model TO PUBLIC;
+
+CREATE TRIGGER check_restored BEFORE INSERT ON socle.corpus FOR EACH ROW EXECUTE FUNCTION socle._check_restored();
+ALTER TABLE socle.corpus ENABLE ALWAYS TRIGGER check_restored;
+COMMENT ON TRIGGER check_restored ON socle.corpus IS 'refuses what somebody inserts who is no superuser, but for corpora over tables of his own';
+GRANT INSERT ON socle.corpus TO PUBLIC;
+
+-- Updates.
+CREATE FUNCTION socle._after_update() RETURNS void
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 100 SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'after_update_wrapper';
+COMMENT ON FUNCTION socle._after_update() IS 'has every corpus compared with its source: writers may have met a library of another version than the extension';
+REVOKE ALL ON FUNCTION socle._after_update() FROM PUBLIC;
+
+-- Keep this last: other parts of this script stand before it.
+SELECT socle._after_update();

@@ -6,7 +6,7 @@
 use super::identity::{as_restricted_owner, as_superuser};
 use super::{CorpusSpec, manage};
 use crate::error::{report, spi};
-use crate::{query, wake};
+use crate::{installation, query, wake};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use serde_json::Value;
@@ -19,6 +19,9 @@ const ALTERED: &str = include_str!("../../sql/query/altered_sources.sql");
 const DROPPED: &str = include_str!("../../sql/query/dropped_parts.sql");
 const DELETE: &str = include_str!("../../sql/query/delete_corpus.sql");
 const HAS_DEPENDENTS: &str = include_str!("../../sql/query/has_dependents.sql");
+const CONCERNED_BY_DDL: &str = include_str!("../../sql/query/concerned_by_ddl.sql");
+const CONCERNED_BY_DROP: &str = include_str!("../../sql/query/concerned_by_drop.sql");
+const BOUND: &str = "SELECT b.corpus FROM socle.corpus_binding b ORDER BY b.corpus";
 const ANY: &str = "SELECT EXISTS (SELECT FROM socle.corpus_binding)";
 
 /// See `socle._follow_ddl()`.
@@ -30,6 +33,14 @@ pub unsafe extern "C-unwind" fn follow_ddl(call: pg_sys::FunctionCallInfo) -> pg
     if OURS.get() {
         return pg_sys::Datum::null();
     }
+    if installation::is_under_way() {
+        // A script of ours. What it leaves may be what workers wait for.
+        wake::at_commit();
+        return pg_sys::Datum::null();
+    }
+    if !installation::is_of_own_version() {
+        return finish(refuse_if_concerned(CONCERNED_BY_DDL));
+    }
     finish(follow_names().and_then(|()| if let Some(compare) = compare { altered(compare) } else { Ok(()) }))
 }
 
@@ -37,7 +48,13 @@ pub unsafe extern "C-unwind" fn follow_ddl(call: pg_sys::FunctionCallInfo) -> pg
 #[pg_guard]
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn follow_drop(_call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
-    if OURS.get() { pg_sys::Datum::null() } else { finish(dropped()) }
+    if OURS.get() || installation::is_under_way() {
+        return pg_sys::Datum::null();
+    }
+    if !installation::is_of_own_version() {
+        return finish(refuse_if_concerned(CONCERNED_BY_DROP));
+    }
+    finish(dropped())
 }
 
 /// How Postgres learns how the functions above are called.
@@ -130,6 +147,12 @@ unsafe fn changes_rows(call: pg_sys::FunctionCallInfo) -> Option<bool> {
     }
 }
 
+/// Between an update of the files and that of the extension, what happens to tables of corpora could not be followed: it is
+/// refused, and everything else passes.
+fn refuse_if_concerned(question: &str) -> Result<()> {
+    if as_superuser(|| query::holds(question, &[]))? { installation::require_own_version() } else { Ok(()) }
+}
+
 /// Up to three texts of each row.
 type Row = (String, Option<String>, Option<String>);
 
@@ -176,6 +199,27 @@ fn renamed_template(row: &Value) -> String {
         }
     }
     template
+}
+
+/// See `socle._after_update()`.
+#[pg_extern(sql = false)]
+fn after_update() -> Result<(), ErrorReport> {
+    let started = || -> Result<()> {
+        for name in query::texts(BOUND, &[])? {
+            let Some(corpus) = CorpusSpec::try_find(&name)? else { continue };
+            let (Some(owner), Some(change), Some(_)) = (corpus.owner, corpus.change, corpus.source) else { continue };
+            as_restricted_owner(owner.into(), || manage::start(&corpus, true))?;
+            for relation in manage::tree(&corpus)? {
+                // Sessions may remember what they have found by the tables of the version before.
+                // SAFETY: sends a message about a table that exists.
+                unsafe { pg_sys::CacheInvalidateRelcacheByRelid(relation) };
+            }
+            crate::capture::invalidate(change.into());
+        }
+        wake::at_commit();
+        Ok(())
+    };
+    started().map_err(report)
 }
 
 /// Gives new partitions their trigger, and compares everything where rows may have changed unseen.

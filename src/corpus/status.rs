@@ -1,22 +1,36 @@
 //! What the views `socle.corpus_status` and `socle.job_failure` show of the tables of each corpus: to those who may read
-//! its change log, which are its owner and whom he allows.
+//! its change log, which are its owner and whom the owner allows; and to those who watch the server, without any data.
 
-use super::CorpusSpec;
+use super::{CorpusSpec, count};
 use crate::error::{report, spi};
+use crate::installation;
 use crate::key::Key;
-use crate::query;
 use pgrx::datum::TimestampWithTimeZone;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use socle_core::Result;
 
-const STATUS: &str = include_str!("../../sql/corpus/status.sql");
 const FAILURES: &str = include_str!("../../sql/corpus/failures.sql");
-const READABLE: &str = include_str!("../../sql/query/readable_corpora.sql");
+const WATCHED: &str = include_str!("../../sql/query/readable_corpora.sql");
 
-/// Corpora whose tables the caller may read.
-fn readable() -> Result<Vec<CorpusSpec>> {
-    query::texts(READABLE, &[])?.iter().filter_map(|name| CorpusSpec::try_find(name).transpose()).collect()
+/// Corpora whose tables the caller may read or count, and whether it is more than counting.
+fn watched() -> Result<Vec<(CorpusSpec, bool)>> {
+    installation::require_own_version()?;
+    let names = Spi::connect(|client| {
+        let rows = client.select(WATCHED, None, &[])?;
+        rows.map(|row| Ok((row.get::<String>(1)?.unwrap_or_default(), row.get::<bool>(2)?.unwrap_or_default())))
+            .collect::<pgrx::spi::Result<Vec<_>>>()
+    });
+    let found = names.map_err(spi)?.into_iter().map(|(name, readable)| {
+        let corpus = CorpusSpec::try_find(&name)?;
+        Ok(corpus.map(|corpus| (corpus, readable)))
+    });
+    found.filter_map(Result::transpose).collect()
+}
+
+/// A time in microseconds since 2000, as it lies in a table.
+fn time(microseconds: i64) -> Option<TimestampWithTimeZone> {
+    TimestampWithTimeZone::try_from(microseconds).ok()
 }
 
 /// A row of what `socle.corpus_status` shows.
@@ -36,13 +50,12 @@ type Report = TableIterator<
 fn corpus_report() -> Result<Report, ErrorReport> {
     let rows = || -> Result<Vec<_>> {
         let mut rows = Vec::new();
-        for corpus in readable()? {
-            let sql = corpus.sql(STATUS);
-            let row = Spi::connect(|client| {
-                let row = client.select(sql.as_str(), Some(1), &[])?.first();
-                Ok((corpus.name, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?))
-            });
-            rows.push(row.map_err(spi)?);
+        for (corpus, _) in watched()? {
+            if let Some(counts) = count::counts(&corpus) {
+                let (documents, chunks) = (Some(counts.documents), Some(counts.chunks));
+                let oldest = counts.oldest.and_then(time);
+                rows.push((corpus.name, documents, chunks, Some(counts.pending), Some(counts.failed), oldest));
+            }
         }
         Ok(rows)
     };
@@ -65,11 +78,43 @@ type Failures = TableIterator<
     ),
 >;
 
+/// The values of such a row.
+type Failure = (
+    String,
+    Option<Key>,
+    Option<i32>,
+    Option<TimestampWithTimeZone>,
+    Option<bool>,
+    Option<TimestampWithTimeZone>,
+    Option<String>,
+    Option<String>,
+    Option<String>,
+);
+
+/// A failure for those who may not see data. Keys are data, and messages quote it.
+fn without_data(corpus: &str, failure: count::Failure) -> Failure {
+    (
+        corpus.to_string(),
+        None,
+        Some(failure.attempts),
+        failure.next_attempt.and_then(time),
+        Some(failure.next_attempt.is_none()),
+        time(failure.failed),
+        failure.step,
+        failure.sqlstate,
+        None,
+    )
+}
+
 #[pg_extern(sql = false)]
 fn failure_report() -> Result<Failures, ErrorReport> {
     let rows = || -> Result<Vec<_>> {
         let mut all = Vec::new();
-        for corpus in readable()? {
+        for (corpus, readable) in watched()? {
+            if !readable {
+                all.extend(count::failures(&corpus).into_iter().map(|failure| without_data(&corpus.name, failure)));
+                continue;
+            }
             let sql = corpus.sql(FAILURES);
             let rows = Spi::connect(|client| {
                 let rows = client.select(sql.as_str(), None, &[])?;

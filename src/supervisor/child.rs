@@ -1,7 +1,10 @@
 //! The engine as its supervisor sees it: a child process with a control socket on its standard input.
 
 use crate::setting;
-use socle_core::protocol::{EngineSettings, FrameBuffer, FromEngine, MAX_FIRST_FRAME, ToEngine, encode};
+use socle_core::protocol::{
+    EXIT_OTHER_VERSION, EngineSettings, FrameBuffer, FromEngine, MAX_FIRST_FRAME, ToEngine, VERSION, VERSION_VARIABLE,
+    encode,
+};
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -29,6 +32,10 @@ pub struct Child {
     started: Instant,
     ready: bool,
     leaving: bool,
+    /// It has said that it is of the version of this library.
+    of_own_version: bool,
+    /// It has said, by words or by their absence, that it is not.
+    of_other_version: bool,
     /// When the ping was sent that has not been answered.
     unanswered: Option<Instant>,
     last_ping: Instant,
@@ -41,6 +48,8 @@ pub enum Ended {
     OnPurpose,
     /// It did not answer and was killed.
     Hung,
+    /// It is of another version than this library.
+    OtherVersion,
     /// By itself.
     Died(ExitStatus),
 }
@@ -56,6 +65,7 @@ impl fmt::Display for Ended {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::OnPurpose => write!(f, "the engine left"),
+            Self::OtherVersion => write!(f, "the engine is not of version {VERSION}, as the library is"),
             Self::Hung => write!(f, "the engine did not answer for {} s and was killed", HUNG.as_secs()),
             Self::Died(status) => match status.signal() {
                 Some(signal) => write!(f, "the engine was ended by signal {signal}"),
@@ -81,6 +91,7 @@ impl Child {
             .arg(data_directory)
             .env_clear()
             .env("TOKENIZERS_PARALLELISM", "false")
+            .env(VERSION_VARIABLE, VERSION)
             .stdin(OwnedFd::from(theirs))
             .stdout(Stdio::null())
             .spawn()
@@ -93,6 +104,8 @@ impl Child {
             started: Instant::now(),
             ready: false,
             leaving: false,
+            of_own_version: false,
+            of_other_version: false,
             unanswered: None,
             last_ping: Instant::now(),
         };
@@ -123,12 +136,19 @@ impl Child {
         // A process closes its descriptors a moment before it can be waited for.
         let patience = if connected { Duration::ZERO } else { FAREWELL };
         if let Some(status) = self.wait_at_most(patience) {
+            if status.code() == Some(EXIT_OTHER_VERSION) {
+                return Some(Ended::OtherVersion);
+            }
             // Only an engine that was ready leaves of its own accord; another program may well exit with 0 at once.
             let left = self.leaving || self.ready && status.code() == Some(0);
             return Some(if left { Ended::OnPurpose } else { Ended::Died(status) });
         }
         // Judged only after reading: a supervisor that was stopped itself finds the answers waiting.
         let hung = self.unanswered.is_some_and(|since| since.elapsed() > HUNG);
+        if self.of_other_version {
+            self.kill();
+            return Some(Ended::OtherVersion);
+        }
         if !connected || hung {
             self.kill();
             return Some(Ended::Hung);
@@ -186,6 +206,11 @@ impl Child {
             match self.incoming.next_frame(MAX_FIRST_FRAME).map(|frame| frame.map(|frame| frame.message())) {
                 Ok(None) => return true,
                 Ok(Some(Ok(message))) => match message {
+                    FromEngine::Version(version) => {
+                        self.of_own_version = version == VERSION;
+                        self.of_other_version = !self.of_own_version;
+                    }
+                    FromEngine::Ready if !self.of_own_version => self.of_other_version = true,
                     FromEngine::Ready => {
                         self.ready = true;
                         self.unanswered = None;

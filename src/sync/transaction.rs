@@ -3,7 +3,7 @@
 use crate::corpus::CorpusSpec;
 use crate::corpus::identity::as_restricted_owner;
 use crate::error::sqlstate_text;
-use crate::setting;
+use crate::{installation, setting};
 use pgrx::pg_sys;
 use pgrx::pg_sys::panic::CaughtError;
 use pgrx::prelude::*;
@@ -85,6 +85,7 @@ pub fn transaction<T>(work: impl FnOnce() -> Result<T, Trouble>) -> Result<T, Tr
     let attempt = AssertUnwindSafe(|| -> Result<T, Trouble> {
         // SAFETY: the transaction has just begun. Errors while it commits are caught like all others.
         unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot()) };
+        installation::require_own_version()?;
         let result = work()?;
         // SAFETY: see above.
         unsafe {

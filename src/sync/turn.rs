@@ -4,11 +4,8 @@ use super::transaction::{Trouble, transaction};
 use super::{Progress, claim, keyword, work};
 use crate::corpus::CorpusSpec;
 use crate::postgres_version::set_signal_handler;
-use crate::query;
-use crate::setting;
-use crate::wait;
 use crate::wake::{self, Help};
-use crate::{capture, damage};
+use crate::{capture, damage, installation, query, setting, wait};
 use pgrx::prelude::*;
 use socle_core::Kind;
 use socle_core::corpus::retry::backoff;
@@ -19,7 +16,6 @@ use std::time::{Duration, Instant};
 
 const CORPORA: &str = include_str!("../../sql/query/sync_corpora.sql");
 const NOTE_TROUBLE: &str = include_str!("../../sql/query/note_trouble.sql");
-const IS_INSTALLED: &str = include_str!("../../sql/query/is_installed.sql");
 
 /// Time without work after which a worker leaves, if nothing waits either.
 const IDLE: Duration = Duration::from_secs(60);
@@ -154,10 +150,11 @@ struct Here {
 /// The corpora to work on: none when the extension is not there (any more).
 fn corpora_here() -> Vec<Here> {
     let here = transaction(|| {
+        // Until the extension is updated, or a worker with the library of its version comes, there is nothing to do here.
+        if !installation::is_of_own_version() {
+            return Ok(Vec::new());
+        }
         Spi::connect(|client| {
-            if client.select(IS_INSTALLED, Some(1), &[])?.first().get_one::<bool>()? != Some(true) {
-                return Ok(Vec::new());
-            }
             let mut here = Vec::new();
             for row in client.select(CORPORA, None, &[])? {
                 if let (Some(name), Some(change)) = (row.get::<String>(1)?, row.get::<pg_sys::Oid>(2)?) {

@@ -7,6 +7,7 @@ mod database;
 mod document;
 mod interrupt;
 mod model;
+mod monitoring;
 mod readme;
 mod reference;
 mod search;
@@ -14,6 +15,7 @@ mod settings;
 mod shutdown;
 mod standby;
 mod start;
+mod update;
 
 use postgres::Client;
 use socle_tests::error_of;

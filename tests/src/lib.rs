@@ -87,6 +87,8 @@ pub struct ServerCopy {
     pub postgres: PathBuf,
     /// The engine that it runs.
     pub engine: PathBuf,
+    /// Where it looks for extensions.
+    pub extensions: PathBuf,
 }
 
 impl ServerCopy {
@@ -107,7 +109,8 @@ impl ServerCopy {
         copy(original, &tree);
         let there = |path: PathBuf| tree.join(path.strip_prefix(original).unwrap());
         let (postgres, engine) = (there(bin.join("postgres")), there(engine_directory().join("socle-engine")));
-        Some(Self { directory, postgres, engine })
+        let extensions = there(pg_config("--sharedir").join("extension"));
+        Some(Self { directory, postgres, engine, extensions })
     }
 }
 

@@ -24,6 +24,8 @@ pub enum Kind {
     WrongRelationKind,
     /// The object is not in the state that is needed, e.g. a corpus is broken (55000).
     NotInState,
+    /// Extension, library and engine are not of the same version (55000).
+    OtherVersion,
     /// The transaction has gone too far for this, e.g. it has a snapshot that it must not have (25001).
     ActiveTransaction,
     /// The name is taken (42710).

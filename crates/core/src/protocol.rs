@@ -20,6 +20,14 @@ use serde::{Deserialize, Serialize};
 /// Raised with every change of a message. A backend and an engine of different versions part (see [`Request::Hello`]).
 pub const PROTOCOL_VERSION: u32 = 6;
 
+/// The version that library and engine are of. A supervisor and an engine of different versions part: neither takes anything
+/// from the other but what [`VERSION_VARIABLE`], [`EXIT_OTHER_VERSION`] and [`FromEngine::Version`] say, which stay as they are.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// The environment variable by which a supervisor tells the engine its version. 0.1.0 told none.
+pub const VERSION_VARIABLE: &str = "SOCLE_VERSION";
+/// Exit code of an engine whose supervisor is of another version.
+pub const EXIT_OTHER_VERSION: i32 = 3;
+
 /// The socket and the locks of the engine, relative to the data directory: base backups skip names that begin with
 /// `pgsql_tmp`, and a relative path always fits into `sockaddr_un`.
 pub const RUNTIME_DIRECTORY: &str = "socle/pgsql_tmp";
@@ -342,6 +350,8 @@ pub struct EngineReport {
     pub network: String,
     /// What keeps the engine off other files.
     pub files: String,
+    /// [`VERSION`] of the engine.
+    pub version: String,
 }
 
 /// A model in the memory of the engine.
@@ -398,4 +408,6 @@ pub enum FromEngine {
     Pong,
     /// A line for the server log.
     Log(String),
+    /// The first message of all: its version. An engine of 0.1.0 sent none.
+    Version(String),
 }

@@ -3,12 +3,17 @@
 use crate::process;
 use rustix::event::{PollFd, PollFlags, poll};
 use serde::Serialize;
-use socle_core::protocol::{EngineSettings, FrameBuffer, FromEngine, MAX_FIRST_FRAME, ToEngine, encode};
+use socle_core::protocol::{
+    EngineSettings, FrameBuffer, FromEngine, MAX_FIRST_FRAME, ToEngine, VERSION, VERSION_VARIABLE, encode,
+};
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, FromRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+
+/// The version before supervisors said which one they are of.
+const OLDEST: &str = "0.1.0";
 
 /// Longest wait for the settings.
 const START_PATIENCE: Duration = Duration::from_secs(10);
@@ -17,6 +22,39 @@ const START_PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug)]
 pub struct Control {
     writer: Arc<Mutex<UnixStream>>,
+}
+
+/// The version of the supervisor, where it is not that of this engine.
+pub fn other_version() -> Option<String> {
+    // The first that said so was 0.2.0.
+    let version = std::env::var(VERSION_VARIABLE).unwrap_or_else(|_| OLDEST.into());
+    (version != VERSION).then_some(version)
+}
+
+/// Ends a supervisor that would start engines of another version for ever, because it knows of no versions; a session starts
+/// another, out of the library that is there now. Not where the server holds the old library: it would come again.
+pub fn end_supervisor_of(version: &str) {
+    if version != OLDEST {
+        return;
+    }
+    let parent_of = |pid: u32| {
+        let line = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        // The name of the program, in parentheses, may hold anything.
+        line.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse::<u32>().ok()
+    };
+    let own = std::process::id();
+    let Some((supervisor, postmaster)) = parent_of(own).and_then(|pid| Some((pid, parent_of(pid)?))) else { return };
+    let has_loaded = |pid: u32| {
+        let maps = std::fs::read_to_string(format!("/proc/{pid}/maps")).unwrap_or_default();
+        maps.lines().any(|line| line.contains("/socle.so"))
+    };
+    // A shell that somebody has started this program from is no supervisor.
+    if has_loaded(supervisor)
+        && !has_loaded(postmaster)
+        && let Some(supervisor) = rustix::process::Pid::from_raw(supervisor.cast_signed())
+    {
+        let _ = rustix::process::kill_process(supervisor, rustix::process::Signal::TERM);
+    }
 }
 
 /// Reads the settings from standard input, which the supervisor has made a socket.
@@ -44,6 +82,7 @@ impl Control {
     /// When the socket cannot be shared or no thread is to be had.
     pub fn start(stream: UnixStream, settings: &EngineSettings) -> io::Result<Self> {
         let control = Self { writer: Arc::new(Mutex::new(stream.try_clone()?)) };
+        control.send(&FromEngine::Version(VERSION.into()));
         let postmaster = process::watch(settings.postmaster_pid);
         let own = control.clone();
         std::thread::Builder::new().name("socle control".into()).spawn(move || {

@@ -4,7 +4,8 @@
 use mio::net::UnixStream;
 use mio::{Poll, Waker};
 use socle_core::protocol::{
-    ENGINE_LOCK, EngineReport, EngineSettings, KEYWORD_DIRECTORY, RUNTIME_DIRECTORY, SOCKET_NAME,
+    ENGINE_LOCK, EXIT_OTHER_VERSION, EngineReport, EngineSettings, KEYWORD_DIRECTORY, RUNTIME_DIRECTORY, SOCKET_NAME,
+    VERSION,
 };
 use socle_engine::control::{self, Control};
 use socle_engine::document::Nursery;
@@ -26,6 +27,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 fn main() {
+    if let Some(version) = control::other_version() {
+        let _ = writeln!(
+            std::io::stderr(),
+            "socle engine: this is version {VERSION}, its supervisor of version {version}: where shared_preload_libraries \
+             names socle, the server has to be restarted"
+        );
+        control::end_supervisor_of(&version);
+        process::exit_now(EXIT_OTHER_VERSION);
+    }
     let result = serve();
     if let Err(error) = &result {
         // The server log, through the descriptor that the supervisor left open.
@@ -88,6 +98,7 @@ fn serve() -> Result<(), Box<dyn Error>> {
             memory_limit_bytes: settings.memory_limit_bytes,
             network: sandbox.network,
             files: sandbox.files,
+            version: VERSION.into(),
             ..EngineReport::default()
         },
         missing: sandbox.missing,

@@ -5,7 +5,8 @@ mod support;
 
 use rustix::process::{Resource, Rlimit, getrlimit, prlimit, setrlimit};
 use socle_core::protocol::{
-    EngineSettings, FrameBuffer, FromEngine, PROTOCOL_VERSION, Request, Response, Role, ToEngine, encode,
+    EXIT_OTHER_VERSION, EngineSettings, FrameBuffer, FromEngine, PROTOCOL_VERSION, Request, Response, Role, ToEngine,
+    VERSION_VARIABLE, encode,
 };
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
@@ -45,6 +46,19 @@ fn it_serves_no_one_but_its_own_supervisor() {
     let mut engine = Engine::spawn(Scratch::new(), &EngineSettings { supervisor_pid: 1, ..settings() });
     assert_eq!(wait(&mut engine).code(), Some(1));
     assert!(!engine.socket().exists());
+}
+
+#[test]
+fn it_leaves_a_supervisor_of_another_version() {
+    for version in [Some("0.3.0"), None] {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_socle-engine"));
+        command.env_remove(VERSION_VARIABLE).stdin(std::process::Stdio::null()).stderr(std::process::Stdio::piped());
+        version.map(|version| command.env(VERSION_VARIABLE, version));
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(EXIT_OTHER_VERSION));
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.contains(&format!("supervisor of version {}", version.unwrap_or("0.1.0"))), "{said}");
+    }
 }
 
 #[test]

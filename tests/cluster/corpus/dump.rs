@@ -63,3 +63,96 @@ fn dropping_the_extension_leaves_chunks_and_source_and_its_return_adopts_them() 
     assert_eq!(counts(&mut client), (1, 4));
     check(&mut client);
 }
+
+/// The owner of a database, who is no superuser, restores a dump of it into one where a superuser has created the extension
+/// and registered the model.
+#[test]
+fn the_owner_of_a_database_restores_its_corpora() {
+    let (cluster, mut client) = with_corpus(20);
+    client
+        .batch_execute("CREATE ROLE tenant LOGIN CREATEDB; CREATE ROLE stranger LOGIN; GRANT tenant TO postgres")
+        .unwrap();
+    let host = format!("--host={}", cluster.directory().display());
+    let file = |name: &str| cluster.directory().join(name);
+    for (format, name) in [("custom", "dump"), ("plain", "dump.sql")] {
+        let (format, output) = (format!("--format={format}"), format!("--file={}", file(name).display()));
+        run(command(bin("pg_dump")).args([&host, "--username=postgres", "--no-owner", &format, &output, "postgres"]));
+    }
+    for database in ["custom", "plain"] {
+        client.batch_execute(&format!("CREATE DATABASE {database} OWNER tenant TEMPLATE template0")).unwrap();
+        let mut restored = cluster.connect_to(database);
+        restored
+            .batch_execute("CREATE EXTENSION socle CASCADE; SELECT socle.register_model('minilm', 'all-minilm-l6-v2')")
+            .unwrap();
+        let dbname = format!("--dbname={database}");
+        let mut restore = if database == "custom" {
+            let mut restore = command(bin("pg_restore"));
+            restore.args(["--no-owner", "--jobs=2"]).arg(file("dump"));
+            restore
+        } else {
+            let mut restore = command(bin("psql"));
+            restore.args(["--no-psqlrc", "--quiet"]).arg(format!("--file={}", file("dump.sql").display()));
+            restore
+        };
+        let output = restore.args([&host, "--username=tenant", &dbname]).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        let errors: Vec<&str> = said.lines().filter(|line| line.to_lowercase().contains("error:")).collect();
+        // As the README says: the comments of extensions belong to their owner.
+        let explained = |line: &&&str| line.contains("must be owner of extension") || line.contains("errors ignored");
+        assert_eq!(errors.iter().filter(|line| !explained(line)).count(), 0, "{said}");
+
+        let mut tenant = cluster.configuration().user("tenant").dbname(database).connect(postgres::NoTls).unwrap();
+        let state: String = value(&mut tenant, "SELECT state || ': ' || state_reason FROM socle.corpus_status");
+        assert!(state.starts_with("paused: restored from a dump"), "{state}");
+        tenant.batch_execute("UPDATE article SET body = 'before it was resumed' WHERE id = 2").unwrap();
+        tenant.batch_execute("SELECT socle.resume_corpus('handbook')").unwrap();
+        settle(&mut tenant);
+        assert_eq!(counts(&mut tenant).0, 1, "only what changed was embedded");
+        tenant.batch_execute("CALL socle.sync_corpus('handbook')").unwrap();
+        let found: i64 = value(&mut tenant, "SELECT count(*) FROM socle.search('handbook', 'article', 100)");
+        assert_eq!(found, 20);
+    }
+    only_who_owns_the_tables(&cluster);
+}
+
+/// What the owner of a dump may, nobody may with the tables of others, or with what would run as it stands.
+fn only_who_owns_the_tables(cluster: &socle_tests::Cluster) {
+    let mut tenant = cluster.configuration().user("tenant").dbname("custom").connect(postgres::NoTls).unwrap();
+    let mut stranger = cluster.configuration().user("stranger").dbname("custom").connect(postgres::NoTls).unwrap();
+    let insert = |changes: &str| {
+        format!(
+            "INSERT INTO socle.corpus SELECT (jsonb_populate_record(NULL::socle.corpus, to_jsonb(c) || '{{\"name\": \"copy\"}}' || '{changes}')).*
+             FROM socle.corpus c WHERE name = 'handbook'"
+        )
+    };
+    assert_eq!(crate::sqlstate(stranger.batch_execute(&insert("{}"))), "42501", "the tables of another");
+    for changes in [
+        r#"{"key_operators": ["= s.id OR evil() OR 1 ="]}"#,
+        r#"{"key_operators": []}"#,
+        r#"{"key_columns": [null]}"#,
+        r#"{"content_roles": ["text", "text"]}"#,
+        r#"{"document_table": "nowhere"}"#,
+        r#"{"source_schema": "pg_catalog", "source_table": "pg_authid"}"#,
+    ] {
+        assert_eq!(crate::sqlstate(tenant.batch_execute(&insert(changes))), "42501", "{changes}");
+    }
+    for (changes, code) in [
+        (r#"{"content_roles": ["nonsense"]}"#, "XX000"),
+        (r#"{"template": "{nowhere"}"#, "22023"),
+        (r#"{"format": "nonsense"}"#, "22023"),
+        (r#"{"language": "nonsense"}"#, "22023"),
+        (r#"{"dimensions": -1}"#, "XX000"),
+    ] {
+        assert_eq!(crate::sqlstate(tenant.batch_execute(&insert(changes))), code, "{changes}");
+    }
+    tenant.batch_execute(&insert(r#"{"replaces": "handbook"}"#)).unwrap();
+    tenant.batch_execute("INSERT INTO socle.model SELECT * FROM socle.model").unwrap();
+    tenant
+        .batch_execute(
+            "INSERT INTO socle.model SELECT (jsonb_populate_record(m, '{\"name\": \"mine\"}')).* FROM socle.model m",
+        )
+        .unwrap();
+    let left: i64 =
+        value(&mut tenant, "SELECT (SELECT count(*) FROM socle.corpus) + (SELECT count(*) FROM socle.model)");
+    assert_eq!(left, 2, "what cannot be let in is left out");
+}

@@ -7,7 +7,7 @@ use serde::Serialize;
 use socle_core::model::{ModelOverrides, ModelSpec};
 use socle_core::protocol::{
     EngineSettings, FrameBuffer, FromEngine, MAX_FRAME, PROTOCOL_VERSION, RUNTIME_DIRECTORY, Request, Response, Role,
-    SOCKET_NAME, ToEngine, encode,
+    SOCKET_NAME, ToEngine, VERSION, VERSION_VARIABLE, encode,
 };
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
@@ -89,6 +89,7 @@ impl Engine {
             match engine.next_message(&mut buffer) {
                 FromEngine::Ready => return engine,
                 FromEngine::Log(line) => engine.logged.push(line),
+                FromEngine::Version(version) => assert_eq!(version, VERSION),
                 FromEngine::Pong => {}
             }
         }
@@ -102,6 +103,7 @@ impl Engine {
         control.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         let process = Command::new(env!("CARGO_BIN_EXE_socle-engine"))
             .current_dir(&scratch.0)
+            .env(VERSION_VARIABLE, VERSION)
             .stdin(OwnedFd::from(theirs))
             .spawn()
             .unwrap();

@@ -1,0 +1,6 @@
+-- Whether a command has to do with a corpus. Of the tables of socle it names what every version has.
+SELECT EXISTS (
+    SELECT FROM pg_event_trigger_ddl_commands() AS o
+    JOIN socle.corpus_binding b ON o.objid IN (b.source, b.chunk, b.change, b.document)
+        OR EXISTS (SELECT FROM pg_partition_ancestors(o.objid) AS p (relid) WHERE p.relid = b.source)
+    WHERE o.classid = 'pg_class'::regclass)

@@ -1,0 +1,124 @@
+//! From 0.1.0 to the present version: the files first, then each database, beside workers and writers.
+
+use postgres::Client;
+use socle_tests::{Cluster, MODELS, ServerCopy, bin, command, error_of, eventually, run};
+use std::collections::BTreeMap;
+
+const OBJECTS: &str = include_str!("../upgrade/objects.sql");
+const OLD_SCRIPT: &str = include_str!("../upgrade/socle--0.1.0.sql");
+const OLD_CORPUS: &str = include_str!("../upgrade/corpus-0.1.0.sql");
+
+fn objects(client: &mut Client) -> BTreeMap<(String, String), String> {
+    let rows = client.query(OBJECTS, &[]).unwrap();
+    rows.iter().map(|row| ((row.get(0), row.get(1)), row.get(2))).collect()
+}
+
+/// A server that knows 0.1.0, too.
+fn server_with_both(cluster: &Cluster) -> Option<ServerCopy> {
+    let server = ServerCopy::new()?;
+    std::fs::write(server.extensions.join("socle--0.1.0.sql"), OLD_SCRIPT).unwrap();
+    cluster.start_on(&server.postgres);
+    Some(server)
+}
+
+#[test]
+fn an_installation_that_was_updated_is_like_a_new_one() {
+    let cluster = Cluster::new("");
+    let Some(_server) = server_with_both(&cluster) else { return };
+    let mut client = cluster.connect();
+    client.batch_execute("CREATE DATABASE fresh").unwrap();
+    let mut fresh = cluster.connect_to("fresh");
+    fresh.batch_execute("CREATE EXTENSION socle CASCADE").unwrap();
+    client.batch_execute("CREATE EXTENSION socle VERSION '0.1.0' CASCADE; ALTER EXTENSION socle UPDATE").unwrap();
+    let (new, mut updated) = (objects(&mut fresh), objects(&mut client));
+    assert!(new.len() > 200, "{}", new.len());
+    let mut differences = Vec::new();
+    for (name, wanted) in &new {
+        match updated.remove(name) {
+            Some(found) if found == *wanted => {}
+            found => differences
+                .push(format!("{name:?}\n  is {}\n  not {wanted}", found.unwrap_or_else(|| "missing".into()))),
+        }
+    }
+    differences.extend(updated.into_keys().map(|name| format!("{name:?} is left over")));
+    assert!(differences.is_empty(), "after the update:\n{}", differences.join("\n"));
+}
+
+fn load(cluster: &Cluster, script: &str) {
+    let file = cluster.directory().join("script.sql");
+    std::fs::write(&file, script).unwrap();
+    run(command(bin("psql"))
+        .args(["--username=postgres", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1"])
+        .arg(format!("--host={}", cluster.directory().display()))
+        .arg(format!("--file={}", file.display())));
+}
+
+#[test]
+fn a_corpus_of_an_older_version_is_kept_true_through_the_update() {
+    let cluster = Cluster::new("");
+    let Some(_server) = server_with_both(&cluster) else { return };
+    let mut client = cluster.connect();
+    client.batch_execute("CREATE EXTENSION socle VERSION '0.1.0' CASCADE").unwrap();
+    load(&cluster, OLD_CORPUS);
+
+    // The new library with the old extension: what would go wrong says what to do, and writers go on.
+    let mut client = cluster.connect();
+    for call in [
+        "SELECT socle.embed('x', 'minilm')",
+        "SELECT * FROM socle.search('handbook', 'article')",
+        "SELECT * FROM socle.corpus_status",
+        "SELECT * FROM socle.job_failure",
+        "SELECT socle.wait_for_corpus('handbook')",
+        "SELECT socle.drop_corpus('handbook')",
+        "CALL socle.sync_corpus('handbook')",
+        "ALTER TABLE article RENAME TO story",
+        "ALTER TABLE article ADD COLUMN extra int",
+        "DROP TABLE article CASCADE",
+    ] {
+        let (code, message, _, hint) = error_of(&client.batch_execute(call).unwrap_err());
+        let version = env!("CARGO_PKG_VERSION");
+        assert_eq!(message, format!("extension socle is at version 0.1.0, its library at {version}"), "{call}");
+        assert_eq!((code.as_str(), hint.contains("ALTER EXTENSION socle UPDATE")), ("55000", true), "{call}");
+    }
+    client
+        .batch_execute("CREATE TABLE neighbour (id int); ALTER TABLE neighbour ADD x int; DROP TABLE neighbour")
+        .unwrap();
+    client.query_one("SELECT state FROM socle.engine_status", &[]).unwrap();
+    client
+        .batch_execute(
+            "UPDATE article SET body = 'written before the update' WHERE id = 1; DELETE FROM article WHERE id = 2;
+             INSERT INTO article VALUES (4, 'title', 'new before the update')",
+        )
+        .unwrap();
+
+    // Beside somebody who writes, in a transaction that has begun with the old version.
+    let mut writer = cluster.connect();
+    let mut transaction = writer.transaction().unwrap();
+    transaction.batch_execute("INSERT INTO article VALUES (5, 'title', 'new across the update')").unwrap();
+    std::thread::scope(|scope| {
+        let update = scope.spawn(|| cluster.connect().batch_execute("ALTER EXTENSION socle UPDATE"));
+        eventually("the update waits, or is through", || {
+            let waits: bool =
+                client.query_one("SELECT count(*) > 0 FROM pg_locks WHERE NOT granted", &[]).unwrap().get(0);
+            (waits || update.is_finished()).then_some(())
+        });
+        transaction.batch_execute("INSERT INTO article VALUES (6, 'title', 'new beside the update')").unwrap();
+        transaction.commit().unwrap();
+        update.join().unwrap().unwrap();
+    });
+    let text = "SELECT coalesce(string_agg(problem || ' ' || coalesce(detail, ''), ', '), '') FROM socle.verify_corpus('handbook')";
+    let waited = "SELECT socle.wait_for_corpus('handbook', '2 minutes')";
+    assert!(client.query_one(waited, &[]).unwrap().get::<_, bool>(0));
+    assert_eq!(client.query_one(text, &[]).unwrap().get::<_, String>(0), "");
+    let chunks =
+        client.query_one("SELECT string_agg(content, ', ' ORDER BY source_id) FROM handbook_chunk", &[]).unwrap();
+    assert_eq!(
+        chunks.get::<_, String>(0),
+        "written before the update, body of article 3, new before the update, new across the update, new beside the update"
+    );
+    let embedded = "SELECT embedded_count - 3 FROM socle.corpus_status";
+    assert_eq!(client.query_one(embedded, &[]).unwrap().get::<_, i64>(0), 4, "what has not changed is kept");
+    let found = "SELECT source_key ->> 'id' FROM socle.search('handbook', 'across', 1, mode => 'keyword')";
+    assert_eq!(client.query_one(found, &[]).unwrap().get::<_, String>(0), "5");
+    assert_eq!(MODELS[0].0, "minilm");
+}
