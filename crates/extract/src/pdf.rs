@@ -82,7 +82,11 @@ pub fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
         Piece::Paragraph(paragraph) => Some(paragraph),
         Piece::Table(_) => None,
     });
-    let headings = Headings::find(&pdf, body.size, paragraphs);
+    let tables = found.iter().flat_map(Contents::pieces).map(|piece| match piece {
+        Piece::Table(rows) => rows.iter().flatten().map(String::len).sum::<usize>(),
+        Piece::Paragraph(_) => 0,
+    });
+    let headings = Headings::find(&pdf, body.size, tables.sum(), paragraphs);
     let mut pen = Pen { writer, headings, words, marks: Vec::new(), last: 0.0 };
     for (number, contents) in (1..).zip(found) {
         pen.writer.page(number);

@@ -37,6 +37,8 @@ pub(super) struct Face<'a> {
     pub(super) scale: f64,
     /// Its codes are those of TeX.
     tex: bool,
+    /// Its codes are of two bytes, as far as nothing else is known of them.
+    wide: bool,
     unicode: Unicode<'a>,
     codes: RefCell<HashMap<u32, Rc<Code>>>,
 }
@@ -91,6 +93,7 @@ impl<'a> Face<'a> {
             mono,
             scale: drawn_height(dict).unwrap_or(1.0),
             tex: tex::is_bitmap(dict),
+            wide: dict.get::<Name<'a>>("Subtype").is_some_and(|subtype| subtype.as_ref() == b"Type0"),
             unicode: Unicode::of(dict),
             codes: RefCell::default(),
         }
@@ -104,7 +107,12 @@ impl<'a> Face<'a> {
     /// The code at the start of a string, and how many bytes it takes.
     pub(super) fn read(&self, bytes: &[u8]) -> Option<(u32, usize)> {
         let first = *bytes.first()?;
-        let Some(font) = &self.font else { return Some((u32::from(first), 1)) };
+        let Some(font) = &self.font else {
+            return Some(match (self.wide, bytes.get(1)) {
+                (true, Some(second)) => (u32::from(first) << 8 | u32::from(*second), 2),
+                _ => (u32::from(first), 1),
+            });
+        };
         let (code, length) = font.read_code(bytes, 0);
         Some((code, length.max(1)))
     }
@@ -117,8 +125,9 @@ impl<'a> Face<'a> {
         let shown = Rc::new(match &self.font {
             Some(font) => self.shown(font, code),
             None => {
-                let c = u8::try_from(code).ok().filter(u8::is_ascii).map_or(UNKNOWN, char::from);
-                Code { text: c.to_string().into(), advance: (USUAL_WIDTH, 0.0) }
+                let ascii = u8::try_from(code).ok().filter(|code| code.is_ascii() && !self.wide).map(char::from);
+                let text = self.unicode.text(code).unwrap_or_else(|| ascii.unwrap_or(UNKNOWN).to_string());
+                Code { text: text.into(), advance: (USUAL_WIDTH, 0.0) }
             }
         });
         self.codes.borrow_mut().insert(code, Rc::clone(&shown));

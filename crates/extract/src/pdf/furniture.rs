@@ -30,6 +30,11 @@ const OFF: i64 = 20;
 /// A number nearer than this to other words on its row, in sizes of its letters, belongs to them.
 const APART: f32 = 3.0;
 
+/// What stands nearer than this behind other words on their row may be what they name.
+const NAMED: f32 = 12.0;
+/// Most lines of a page that are looked at.
+const MAX_EDGES: usize = 500;
+
 /// A line by its page and its place there.
 type Place = (usize, usize);
 
@@ -67,6 +72,14 @@ struct Row {
 struct Furniture {
     gone: BTreeSet<Place>,
     kept: BTreeSet<Place>,
+    /// Those that name what stands behind them, and stay with it.
+    names: BTreeSet<Place>,
+}
+
+impl Furniture {
+    fn has(&self, place: Place) -> bool {
+        self.gone.contains(&place) || self.kept.contains(&place)
+    }
 }
 
 /// Takes running heads but for the first, and page numbers, out of the pages.
@@ -86,6 +99,14 @@ pub(super) fn remove(sheets: &mut [Sheet]) {
     let body = body(sheets, &edges);
     let numbers = numbers(sheets, &edges, body);
     repeated(&edges, body, &numbers, &mut furniture);
+    let counted: BTreeSet<Place> = numbers.iter().map(|number| number.edge.place).collect();
+    for edge in edges.iter().filter(|edge| !edge.tagged) {
+        if names_another(edge, sheets, &rows, &furniture, &counted) {
+            furniture.names.insert(edge.place);
+        }
+    }
+    furniture.gone.retain(|place| !furniture.names.contains(place));
+    furniture.kept.retain(|place| !furniture.names.contains(place));
     let free = numbers.iter().filter(|number| is_free(number, sheets, &rows, &furniture));
     let free: Vec<Place> = free.map(|number| number.edge.place).collect();
     furniture.gone.extend(free);
@@ -148,7 +169,7 @@ fn edges(page: usize, sheet: &Sheet, rows: &[Row], margin: f32) -> Vec<Edge> {
     let mut edges = Vec::new();
     for (at, row) in rows.iter().enumerate() {
         for line in row.lines.clone() {
-            let Some(found) = sheet.lines.get(line) else { continue };
+            let Some(found) = sheet.lines.get(line).filter(|_| edges.len() < MAX_EDGES) else { continue };
             let from_below = rows.len() - 1 - at;
             let in_upper = at < upper && found.y < PART * sheet.bottom;
             let in_lower = from_below < lower && found.y > (1.0 - PART) * sheet.bottom;
@@ -206,13 +227,14 @@ fn repeated(edges: &[Edge], body: f32, numbers: &[Number<'_>], furniture: &mut F
     }
 }
 
-/// Those of a group that stand as far from the edge as most.
+/// Those of a group that stand as far from the edge as others: left and right pages may differ.
 fn at_one_height(mut group: Vec<&Edge>) -> Vec<&Edge> {
     group.sort_by(|a, b| a.distance.total_cmp(&b.distance).then(a.place.cmp(&b.place)));
-    let middle = group.get(group.len() / 2).map_or(0.0, |edge| edge.distance);
-    group.retain(|edge| edge.tagged || (edge.distance - middle).abs() < NEAR);
-    group.sort_by_key(|edge| edge.place);
-    group
+    let near = |a: &&Edge, b: &&Edge| b.distance - a.distance < NEAR;
+    let shared = |edges: &&[&Edge]| edges.len() > 1 || edges.iter().all(|edge| edge.tagged);
+    let mut found: Vec<&Edge> = group.chunk_by(near).filter(shared).flatten().copied().collect();
+    found.sort_by_key(|edge| edge.place);
+    found
 }
 
 /// Whether what repeats on so many pages is a running head.
@@ -225,6 +247,9 @@ fn enough(group: &[&Edge], pages: usize, body: f32, numbered: &BTreeSet<(usize, 
     let beside = group.iter().filter(|edge| numbered.contains(&edge.row())).count();
     if pages >= PAGES_LARGE && beside * 2 > group.len() {
         return true;
+    }
+    if group.iter().any(|edge| edge.text.ends_with(':')) {
+        return false;
     }
     if size < SMALLER * body {
         return pages >= PAGES_SMALL;
@@ -315,12 +340,32 @@ fn is_free(number: &Number<'_>, sheets: &[Sheet], rows: &[Vec<Row>], furniture: 
     }
     let is_furniture = |at: usize| {
         let place = (page, at);
-        at == own || furniture.gone.contains(&place) || furniture.kept.contains(&place)
+        at == own || furniture.has(place)
     };
     let outward = (0..=edge.depth).filter_map(|depth| {
         if edge.lower { rows.len().checked_sub(depth + 1).and_then(|at| rows.get(at)) } else { rows.get(depth) }
     });
     is_apart(sheet, own) && outward.flat_map(|row| row.lines.clone()).all(is_furniture)
+}
+
+/// Whether a line that repeats names what stands behind it and differs, as "Invoice no." does.
+fn names_another(
+    edge: &Edge,
+    sheets: &[Sheet],
+    rows: &[Vec<Row>],
+    furniture: &Furniture,
+    numbers: &BTreeSet<Place>,
+) -> bool {
+    let (page, own) = edge.place;
+    let (Some(sheet), Some(rows)) = (sheets.get(page), rows.get(page)) else { return false };
+    let (Some(line), true) = (sheet.lines.get(own), furniture.has(edge.place)) else { return false };
+    let row = rows.iter().find(|row| row.lines.contains(&own)).map_or(0..0, |row| row.lines.clone());
+    let behind = row.filter_map(|at| Some((at, sheet.lines.get(at)?.x0))).filter(|(_, x0)| *x0 >= line.x1);
+    let next = behind.min_by(|(_, a), (_, b)| a.total_cmp(b));
+    next.is_some_and(|(at, x0)| {
+        let place = (page, at);
+        x0 - line.x1 < NAMED * line.size && !furniture.has(place) && !numbers.contains(&place)
+    })
 }
 
 /// What is stamped across the pages as a mark of all of them, as "Draft", stays where it is first.

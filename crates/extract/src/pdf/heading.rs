@@ -35,13 +35,18 @@ pub(super) struct Headings {
 }
 
 impl Headings {
-    /// Levels for all paragraphs of a document.
-    pub(super) fn find<'p>(pdf: &Pdf, body: f32, paragraphs: impl Iterator<Item = &'p Paragraph>) -> Self {
+    /// Levels for all paragraphs of a document, whose tables have so many letters.
+    pub(super) fn find<'p>(
+        pdf: &Pdf,
+        body: f32,
+        tables: usize,
+        paragraphs: impl Iterator<Item = &'p Paragraph>,
+    ) -> Self {
         let outline = outline(pdf);
         let mut headings = Self { body, bold: false, outline, levels: BTreeMap::new() };
         let paragraphs: Vec<&Paragraph> = paragraphs.collect();
         let letters = |paragraph: &Paragraph| paragraph.lines.iter().map(|line| line.text().len()).sum::<usize>();
-        let all: usize = paragraphs.iter().map(|paragraph| letters(paragraph)).sum();
+        let all: usize = tables + paragraphs.iter().map(|paragraph| letters(paragraph)).sum::<usize>();
         let bold = paragraphs.iter().filter(|paragraph| paragraph.lines.iter().all(|line| line.bold));
         headings.bold = bold.map(|paragraph| letters(paragraph)).sum::<usize>() * 3 > all;
         let mut votes: BTreeMap<Look, BTreeMap<u8, usize>> = BTreeMap::new();

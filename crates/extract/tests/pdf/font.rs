@@ -144,13 +144,14 @@ fn what_nobody_knows_is_said() {
     let document = unknown(&text(72.0, 760.0, 11.0, "Order no. 4")).unwrap();
     assert_eq!(document.markdown, "Order no. 4");
     assert_eq!((document.metadata.pages_without_text, document.metadata.unknown_characters), (Some(1), Some(14)));
-    // A font that cannot be read at all, and codes that its map does not hold.
+    // A font that cannot be read at all: its codes are no letters, though their bytes may look like some.
     let font = object("<</Type /Font /Subtype /Type0 /BaseFont /X /Encoding /Nowhere /DescendantFonts [3 0 R]>>");
     let pages = object("<</Type /Pages /Kids [3 0 R] /Count 1>>");
     let kid = object(
         "<</Type /Page /Parent 2 0 R /Contents 4 0 R /Resources <</Font <</F <</Type /Font /Subtype /Type1 /BaseFont /Helvetica>> /G 5 0 R>>>>>>",
     );
-    let contents = stream("", b"BT /F 12 Tf 50 700 Td (Hello harbour) Tj ET BT /G 12 Tf 50 600 Td <80818283> Tj ET");
+    let contents =
+        stream("", b"BT /F 12 Tf 50 700 Td (Hello harbour) Tj ET BT /G 12 Tf 50 600 Td <0041004200430044> Tj ET");
     let document = read(&made(&[object(CATALOG), pages, kid, contents, font]));
     assert_eq!((document.markdown.as_str(), document.metadata.unknown_characters), ("Hello harbour", Some(4)));
 }

@@ -70,6 +70,15 @@ fn running_heads_stay_once() {
     let document = read(&numbered(3, minutes));
     assert!(document.markdown.starts_with("Confidential - Harbour Board, Minutes of 3 May 2024\n\nThe chair"));
     assert_eq!(count(&document, "Confidential"), 1);
+    // Larger than the text beside the number of the page, and on left pages higher than on right ones.
+    let pages = numbered(20, |page| {
+        let (y, number, head) = if page % 2 == 0 { (800.0, 72.0, 200.0) } else { (793.0, 500.0, 72.0) };
+        text(head, y, 16.0, "Codes of the crane")
+            + &text(number, y, 11.0, &format!("page {page}"))
+            + &prose(page, 750.0, 40)
+    });
+    let large = read(&pages);
+    assert_eq!((count(&large, "Codes of the crane"), count(&large, "page ")), (1, 0), "{}", large.markdown);
     // The same line in the text of each page is no head.
     assert_eq!(count(&document, "Nobody objected"), 3);
 }
@@ -164,6 +173,19 @@ fn bills_and_statements_keep_what_they_say() {
         assert_eq!(count(&document, "Total amount:"), 6);
         assert_eq!(count(&document, "registered in Hull"), 1);
     }
+    // Names of what differs stay with it, in small letters, too.
+    let letter = |page: usize| {
+        let row = |y: f32, name: &str, value: String| text(350.0, y, 8.0, name) + &text(430.0, y, 8.0, &value);
+        row(800.0, "Invoice no.", format!("A-{}", 17 * page))
+            + &row(790.0, "Customer", format!("C-{}", 90 - page))
+            + &text(72.0, 800.0, 8.0, "Harbour Services Ltd")
+            + &text(72.0, 740.0, 8.0, "Your order:")
+            + &prose(page, 700.0, 30)
+    };
+    let document = read(&numbered(6, letter));
+    assert_eq!(["Invoice no.", "Customer", "Your order:"].map(|name| count(&document, name)), [6; 3]);
+    assert!((1..=6).all(|page| count(&document, &format!("A-{}", 17 * page)) >= 1));
+    assert_eq!(count(&document, "Harbour Services Ltd"), 1, "{}", document.markdown);
     // A statement whose table goes on from page to page, its head on each.
     let statement = |page: usize| {
         let mut contents =
