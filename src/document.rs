@@ -73,7 +73,7 @@ fn document(arguments: Arguments) -> Result<Option<Document>> {
 
 /// What is known, and nothing for what is not.
 fn json(metadata: Metadata) -> Value {
-    let Metadata { media_type, title, author, language, created, modified, .. } = metadata;
+    let Metadata { media_type, title, author, language, created, modified, incomplete, .. } = metadata;
     let texts = [
         ("media_type", Some(media_type)),
         ("title", title),
@@ -81,6 +81,7 @@ fn json(metadata: Metadata) -> Value {
         ("language", language),
         ("created", created),
         ("modified", modified),
+        ("incomplete", incomplete),
     ];
     let mut object: Map<String, Value> =
         texts.into_iter().filter_map(|(name, text)| Some((name.to_string(), text?.into()))).collect();

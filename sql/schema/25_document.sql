@@ -20,7 +20,7 @@ RETURNS jsonb
 LANGUAGE c STABLE PARALLEL SAFE COST 100000
 AS 'MODULE_PATHNAME', 'document_metadata_wrapper';
 COMMENT ON FUNCTION socle.document_metadata(bytea, text, text) IS
-    'what a file says about itself: media_type, title, author, language, created, modified, page_count, pages_without_text, unknown_characters';
+    'what a file says about itself: media_type, title, author, language, created, modified, page_count, pages_without_text, unknown_characters, incomplete';
 GRANT EXECUTE ON FUNCTION socle.document_metadata(bytea, text, text) TO PUBLIC;
 
 CREATE PROCEDURE socle.import_directory(

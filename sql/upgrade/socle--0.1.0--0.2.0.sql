@@ -4,9 +4,9 @@
 -- All at once and in the order in which triggers and workers take them, so that nobody waits for another who waits.
 LOCK TABLE socle.model, socle.corpus, socle.corpus_binding, socle.keyword_file IN ACCESS EXCLUSIVE MODE;
 
--- Documents: characters that a font does not tell are counted.
+-- Documents: characters that a font does not tell are counted, and what is incomplete is said.
 COMMENT ON FUNCTION socle.document_metadata(bytea, text, text) IS
-    'what a file says about itself: media_type, title, author, language, created, modified, page_count, pages_without_text, unknown_characters';
+    'what a file says about itself: media_type, title, author, language, created, modified, page_count, pages_without_text, unknown_characters, incomplete';
 
 -- Search: stale documents, and a log that is never read as a whole.
 DROP FUNCTION socle.search(text, text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean);

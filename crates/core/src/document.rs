@@ -73,11 +73,13 @@ pub struct Metadata {
     pub modified: Option<String>,
     /// Number of pages, slides or sheets.
     pub page_count: Option<u32>,
-    /// Number of pages of a PDF that are images without text, as scanners make them, or whose fonts do not say what most of
-    /// their characters are; `None` if there are none. What stands on them is missing.
+    /// Number of pages, slides or sheets that are images without text, as scanners make them, or whose fonts do not say what
+    /// most of their characters are; `None` if there are none. What stands on them is missing.
     pub pages_without_text: Option<u32>,
     /// Number of characters of a PDF that its fonts do not tell; `None` if there are none. They are missing.
     pub unknown_characters: Option<u32>,
+    /// Why the text is not the whole text, if the file ends before it does; `None` if nothing is missing.
+    pub incomplete: Option<String>,
 }
 
 /// What reading a document may cost, and how much it may become.

@@ -1,17 +1,18 @@
-//! Charts of Office Open XML: the numbers behind the picture, as a table with a column for each series.
+//! Charts of Office Open XML: their titles, and the numbers behind the picture as a table with a column for each series.
 
 use crate::flow::{Flow, Shape};
 use crate::xml::{Token, Xml};
-use socle_core::Result;
+use socle_core::{Error, Kind, Result};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Most series that are shown. Nobody can tell more lines apart.
-const MAX_SERIES: usize = 62;
+/// Most cells of the table: a small file may name many series, each of them at a place of its own.
+const MAX_CELLS: usize = 1 << 20;
 
 /// A chart.
 #[derive(Debug, Default)]
 pub struct Chart {
     title: String,
+    axes: Vec<String>,
     categories: BTreeMap<usize, String>,
     series: Vec<Series>,
 }
@@ -27,6 +28,7 @@ struct Series {
 enum Part {
     None,
     Title,
+    Axis,
     Name,
     Category,
     Value,
@@ -40,15 +42,14 @@ impl Chart {
     pub fn read(text: &str) -> Result<Self> {
         let mut xml = Xml::new(text);
         let mut chart = Self::default();
-        let mut part = Part::None;
-        let mut at = 0;
-        let mut is_text = false;
+        let (mut part, mut at, mut is_text, mut in_axis) = (Part::None, 0, false, false);
         while let Some(token) = xml.next()? {
             match token {
                 Token::Start(element) => match element.name().local() {
-                    // Titles of axes say less than they look.
-                    "catAx" | "valAx" | "dateAx" | "serAx" | "legend" => xml.skip()?,
-                    "title" => part = Part::Title,
+                    "legend" => xml.skip()?,
+                    "catAx" | "valAx" | "dateAx" | "serAx" => in_axis = true,
+                    "title" => part = chart.title(in_axis),
+                    "p" => chart.space(part),
                     "ser" => chart.series.push(Series::default()),
                     "tx" if part == Part::None => part = Part::Name,
                     "cat" | "xVal" => part = Part::Category,
@@ -58,6 +59,7 @@ impl Chart {
                     _ => {}
                 },
                 Token::End(name) => match name.local() {
+                    "catAx" | "valAx" | "dateAx" | "serAx" => in_axis = false,
                     "title" | "cat" | "xVal" | "val" | "yVal" => part = Part::None,
                     "tx" if part == Part::Name => part = Part::None,
                     "v" | "t" => is_text = false,
@@ -67,14 +69,85 @@ impl Chart {
                 Token::Text(_) => {}
             }
         }
-        chart.series.truncate(MAX_SERIES);
         Ok(chart)
+    }
+
+    /// Reads a part with a chart of a kind that came with Office 2016: the numbers stand before the series.
+    ///
+    /// # Errors
+    /// See [`Self::read`].
+    pub fn read_extended(text: &str) -> Result<Self> {
+        let mut xml = Xml::new(text);
+        let mut chart = Self::default();
+        let (mut part, mut at, mut is_text, mut in_axis) = (Part::None, 0, false, false);
+        let mut names: Vec<String> = Vec::new();
+        while let Some(token) = xml.next()? {
+            match token {
+                Token::Start(element) => match element.name().local() {
+                    "legend" | "f" => xml.skip()?,
+                    "axis" => in_axis = true,
+                    "data" => chart.series.push(Series::default()),
+                    "title" => part = chart.title(in_axis),
+                    "p" => chart.space(part),
+                    "series" => names.push(String::new()),
+                    "tx" if part == Part::None => part = Part::Name,
+                    "strDim" => part = Part::Category,
+                    "numDim" => part = Part::Value,
+                    "pt" => {
+                        at = element.number("idx").unwrap_or(0);
+                        is_text = true;
+                    }
+                    "v" | "t" => is_text = true,
+                    _ => {}
+                },
+                Token::End(name) => match name.local() {
+                    "axis" => in_axis = false,
+                    "title" | "strDim" | "numDim" => part = Part::None,
+                    "tx" if part == Part::Name => part = Part::None,
+                    "pt" | "v" | "t" => is_text = false,
+                    _ => {}
+                },
+                Token::Text(text) if is_text && part == Part::Name => {
+                    names.last_mut().into_iter().for_each(|name| name.push_str(&text))
+                }
+                Token::Text(text) if is_text => chart.add(part, at, &text),
+                Token::Text(_) => {}
+            }
+        }
+        for (series, name) in chart.series.iter_mut().zip(names) {
+            series.name = name;
+        }
+        Ok(chart)
+    }
+
+    /// A title begins, of the chart or of an axis.
+    fn title(&mut self, in_axis: bool) -> Part {
+        if in_axis {
+            self.axes.push(String::new());
+        }
+        if in_axis { Part::Axis } else { Part::Title }
+    }
+
+    /// A title goes on in another line.
+    fn space(&mut self, part: Part) {
+        let title = match part {
+            Part::Title => Some(&mut self.title),
+            Part::Axis => self.axes.last_mut(),
+            _ => None,
+        };
+        if let Some(title) = title.filter(|title| !title.is_empty()) {
+            title.push(' ');
+        }
     }
 
     fn add(&mut self, part: Part, at: usize, text: &str) {
         let is_first = self.series.len() == 1;
         let place = match (part, self.series.last_mut()) {
             (Part::Title, _) => &mut self.title,
+            (Part::Axis, _) => match self.axes.last_mut() {
+                Some(axis) => axis,
+                None => return,
+            },
             (Part::Name, Some(series)) => &mut series.name,
             // Each series repeats the categories.
             (Part::Category, Some(_)) if is_first => self.categories.entry(at).or_default(),
@@ -84,18 +157,29 @@ impl Chart {
         place.push_str(text);
     }
 
-    /// Writes the title and the table.
+    /// Its title and those of its axes.
+    pub fn titles(self) -> Vec<String> {
+        std::iter::once(self.title).chain(self.axes).filter(|title| !title.trim().is_empty()).collect()
+    }
+
+    /// Writes the titles and the table.
     ///
     /// # Errors
-    /// See [`crate::Writer::table`].
+    /// [`Kind::InputTooLong`] if it has too many cells; see [`crate::Writer::table`].
     pub fn write(&self, flow: &mut Flow<'_>) -> Result<()> {
-        flow.begin_paragraph();
-        flow.text(&self.title);
-        flow.end_paragraph(Shape::Text)?;
+        let values = self.series.iter().flat_map(|series| series.values.keys());
+        let places: BTreeSet<&usize> = self.categories.keys().chain(values).collect();
+        if places.len().saturating_mul(self.series.len()) > MAX_CELLS {
+            return Err(Error::new(Kind::InputTooLong, format!("chart has more than {MAX_CELLS} cells")));
+        }
+        for title in std::iter::once(&self.title).chain(&self.axes) {
+            flow.begin_paragraph();
+            flow.text(title);
+            flow.end_paragraph(Shape::Text)?;
+        }
         flow.begin_table();
         row(flow, None, self.series.iter().map(|series| Some(&series.name)))?;
-        let values = self.series.iter().flat_map(|series| series.values.keys());
-        for at in self.categories.keys().chain(values).collect::<BTreeSet<_>>() {
+        for at in places {
             row(flow, self.categories.get(at), self.series.iter().map(|series| series.values.get(at)))?;
         }
         flow.end_table()

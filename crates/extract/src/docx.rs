@@ -8,11 +8,11 @@ mod numbering;
 mod style;
 
 use crate::archive::Archive;
-use crate::chart::Chart;
+use crate::drawing::{Drawings, drawings};
 use crate::flow::{Flow, Shape};
 use crate::label::Label;
 use crate::mail::letter::refuse;
-use crate::ooxml::{Relation, charts, main_part, metadata, relations};
+use crate::ooxml::{Relation, main_part, metadata, relations};
 use crate::xml::{Element, Token, Xml, decoded};
 use crate::{Limits, Media, Writer};
 use numbering::Numbering;
@@ -39,7 +39,7 @@ pub fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
     let styles = Styles::read(&part("styles", writer)?)?;
     let numbering = Numbering::read(&part("numbering", writer)?)?;
     let notes = [part("footnotes", writer)?, part("endnotes", writer)?];
-    let charts = charts(&mut archive, &parts, writer.limits())?;
+    let drawings = drawings(&mut archive, &parts, writer.limits())?;
     let chunks = chunks(&mut archive, &parts, writer.limits())?;
     let pages = writer.metadata().page_count;
     let breaks = document.matches("lastRenderedPageBreak").count();
@@ -52,7 +52,7 @@ pub fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
         styles,
         numbering,
         notes: HashMap::new(),
-        charts,
+        drawings,
         chunks,
         paragraphs: Vec::new(),
         spans: Vec::new(),
@@ -123,7 +123,7 @@ struct Reader<'w> {
     numbering: Numbering,
     /// Texts of notes by kind and identifier.
     notes: HashMap<(&'static str, String), String>,
-    charts: HashMap<String, Chart>,
+    drawings: Drawings,
     /// Names and bytes of files that are part of the document, by what they are called.
     chunks: HashMap<String, (String, Vec<u8>)>,
     paragraphs: Vec<Paragraph>,
@@ -220,11 +220,13 @@ impl Reader<'_> {
                 let text = self.notes.remove(&(kind, element.get("id").unwrap_or_default()));
                 self.flow.call_note(&text.unwrap_or_default());
             }
-            "chart" => {
-                if let Some(chart) = element.get("id").and_then(|id| self.charts.remove(&id)) {
-                    chart.write(&mut self.flow)?;
+            "chart" | "relIds" => {
+                let id = element.get("dm").or_else(|| element.get("id"));
+                if let Some(drawing) = id.and_then(|id| self.drawings.remove(&id)) {
+                    drawing.write(&mut self.flow)?;
                 }
             }
+            "blip" | "imagedata" => self.flow.writer().picture(),
             "altChunk" => {
                 if let Some((name, bytes)) = element.get("id").and_then(|id| self.chunks.remove(&id)) {
                     self.chunk(&name, &bytes)?;

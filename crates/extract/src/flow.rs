@@ -4,17 +4,22 @@
 //! Each `begin` has its `end`, as the elements of XML do, so neither damaged nor hostile nesting can confuse it, and
 //! nesting below [`MAX_DEPTH`] is read as if it were not nested.
 
+mod block;
 mod slide;
 
 use crate::{Media, Writer};
+use block::{Block, Cell, Row, flat, has_text, is_layout};
 pub use slide::Slide;
-use socle_core::Result;
+use socle_core::{Error, Kind, Result};
 
 /// Deepest nesting of paragraphs, tables and notes in each other. Word refuses tables deeper than about this.
 const MAX_DEPTH: usize = 64;
 
 /// Most columns that one cell spans, and most that are left out before a row: as many as Word allows.
 const MAX_SPAN: usize = 63;
+
+/// Most copies of a cell or a row with text in a text: who writes one means a few.
+const MAX_COPIES: usize = 1000;
 
 /// Edges of cells that are nearer than this are meant to be the same, in twips: a millimetre.
 const NEAR: i32 = 57;
@@ -31,14 +36,6 @@ pub enum Shape {
     /// Text in which every space counts.
     Code,
 }
-
-enum Block {
-    Text(Shape, String),
-    Table(Vec<Row>),
-}
-
-type Cell = Vec<Block>;
-type Row = Vec<Cell>;
 
 enum Place {
     /// Its text, and what is anchored in it and comes after it.
@@ -169,6 +166,39 @@ impl<'w> Flow<'w> {
         for _ in 1..span.min(MAX_SPAN) {
             self.cell();
         }
+    }
+
+    /// The last cell stands here so many times.
+    ///
+    /// # Errors
+    /// [`Kind::InputTooLong`] if it has text and is repeated too often.
+    pub fn repeat_cell(&mut self, copies: usize) -> Result<()> {
+        let Some(row) = self.table().and_then(|rows| rows.last_mut()) else { return Ok(()) };
+        let Some(cell) = row.last().filter(|_| copies > 1) else { return Ok(()) };
+        if !cell.iter().any(has_text) {
+            row.extend((1..copies.min(MAX_SPAN)).map(|_| Cell::new()));
+        } else if copies > MAX_COPIES {
+            return Err(too_many_copies());
+        } else {
+            row.extend(vec![cell.clone(); copies - 1]);
+        }
+        Ok(())
+    }
+
+    /// The last row stands here so many times.
+    ///
+    /// # Errors
+    /// See [`Self::repeat_cell`].
+    pub fn repeat_row(&mut self, copies: usize) -> Result<()> {
+        let Some(rows) = self.table() else { return Ok(()) };
+        let Some(row) = rows.last().filter(|row| copies > 1 && row.iter().flatten().any(has_text)) else {
+            return Ok(());
+        };
+        if copies > MAX_COPIES {
+            return Err(too_many_copies());
+        }
+        rows.extend(vec![row.clone(); copies - 1]);
+        Ok(())
     }
 
     /// Moves the cells of the innermost table into columns, given the right edges of the cells of each row: a cell that
@@ -409,42 +439,8 @@ impl<'w> Flow<'w> {
     }
 }
 
-/// Whether a table only places things: it has one cell with text, or one row whose cells are made like pages.
-fn is_layout(rows: &[Row]) -> bool {
-    let cells = || rows.iter().flatten().filter(|cell| cell.iter().any(has_text));
-    let is_page = |cell: &Cell| {
-        let structure = |block: &Block| matches!(block, Block::Table(_) | Block::Text(Shape::Heading(_), _));
-        cell.iter().any(structure) || cell.iter().filter(|block| has_text(block)).count() > 3
-    };
-    cells().count() == 1 || rows.len() == 1 && cells().any(is_page)
-}
-
-fn has_text(block: &Block) -> bool {
-    match block {
-        Block::Text(_, text) => !text.trim().is_empty(),
-        Block::Table(rows) => rows.iter().flatten().flatten().any(has_text),
-    }
-}
-
-/// Blocks as the text of one cell: a table in it becomes "a, b; c, d".
-fn flat(blocks: &[Block]) -> String {
-    let mut line = String::new();
-    for block in blocks.iter().filter(|block| has_text(block)) {
-        if !line.is_empty() {
-            line.push(' ');
-        }
-        match block {
-            Block::Text(Shape::Item(_, Some(number)), text) => line.push_str(&format!("{number}. {}", text.trim())),
-            Block::Text(_, text) => line.push_str(text.trim()),
-            Block::Table(rows) => {
-                let filled = |cells: &Row| {
-                    let cells = cells.iter().map(|cell| flat(cell)).filter(|cell| !cell.is_empty());
-                    cells.collect::<Vec<_>>().join(", ")
-                };
-                let rows = rows.iter().map(filled).filter(|row| !row.is_empty());
-                line.push_str(&rows.collect::<Vec<_>>().join("; "));
-            }
-        }
-    }
-    line
+/// The error for cells that are repeated so often that nobody reads them.
+pub(crate) fn too_many_copies() -> Error {
+    Error::new(Kind::InputTooLong, "table repeats a cell too often")
+        .hint("It may be made to exhaust the server. If it is sound, delete the cells that are filled beyond its end.")
 }

@@ -34,6 +34,9 @@ pub fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
     let source = decode(bytes, declared(bytes).as_deref());
     let mut tree = parse(&source);
     std::mem::take(&mut tree.head).write(writer.metadata());
+    if tree.has_picture {
+        writer.picture();
+    }
     let (title, range, keep) = choose(&tree);
     if let Some(title) = title {
         render::render(&tree, title, keep, writer)?;
@@ -44,6 +47,9 @@ pub fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
 /// Writes HTML that is a text and not a page, as in mails and books: all that is seen.
 pub(crate) fn body(html: &str, writer: &mut Writer) -> Result<()> {
     let tree = parse(html);
+    if tree.has_picture {
+        writer.picture();
+    }
     let all = 0..tree.nodes.len();
     let keep = if length(&tree, &all, Keep::Seen) > 0 { Keep::Seen } else { Keep::All };
     render::render(&tree, all, keep, writer)

@@ -5,8 +5,10 @@
 
 mod archive;
 mod chart;
+mod cms;
 mod csv;
 mod docx;
+mod drawing;
 mod epub;
 mod flow;
 mod html;
@@ -26,7 +28,7 @@ mod xml;
 
 use media::Media;
 use socle_core::document::Document;
-use socle_core::{Error, Result};
+use socle_core::{Error, Kind, Result};
 use write::Writer;
 
 /// How much a document may become.
@@ -65,9 +67,18 @@ pub fn extract(bytes: &[u8], media_type: Option<&str>, name: Option<&str>, limit
         let media = Media::detect(bytes, media_type, name)?;
         let mut writer = Writer::new(media, limits);
         read(media, bytes, &mut writer)?;
+        if writer.is_only_pictures() {
+            return Err(only_pictures());
+        }
         Ok(writer.finish())
     };
     document().map_err(without_nul)
+}
+
+/// The error for documents whose text is in pictures.
+fn only_pictures() -> Error {
+    Error::new(Kind::NotSupported, "document has no text: its pages are images")
+        .hint("Run it through a program that recognizes text (OCR) first.")
 }
 
 /// An error may quote a document, and Postgres holds no NUL characters.
@@ -81,18 +92,19 @@ fn without_nul(mut error: Error) -> Error {
 /// Writes a document, or one that lies in another.
 fn read(media: Media, bytes: &[u8], writer: &mut Writer) -> Result<()> {
     match media {
-        Media::Plain | Media::Markdown => text::read(media, bytes, writer),
+        Media::Plain | Media::Markdown | Media::Code(_) | Media::Book => text::read(media, bytes, writer),
         Media::Html => html::read(bytes, writer),
         Media::Csv => csv::read(bytes, writer),
         Media::Pdf => pdf::read(bytes, writer),
         Media::Docx => docx::read(bytes, writer),
         Media::Pptx => pptx::read(bytes, writer),
         Media::Odt | Media::Odp => opendocument::read(bytes, writer),
-        Media::Xlsx | Media::Xls | Media::Ods => sheet::read(bytes, media, writer),
+        Media::Xlsx | Media::Xlsb | Media::Xls | Media::Ods => sheet::read(bytes, media, writer),
         Media::Rtf => rtf::read(bytes, writer),
         Media::Epub => epub::read(bytes, writer),
         Media::Mail => mail::read(bytes, writer),
         Media::Msg => msg::read(bytes, writer),
+        Media::Signed => cms::read(bytes, writer),
     }
 }
 

@@ -6,17 +6,23 @@
 mod head;
 pub(crate) mod letter;
 mod mailbox;
+mod parameter;
 #[cfg(test)]
 mod tests;
 mod transfer;
+mod word;
 
-use crate::Writer;
+use crate::archive::encrypted;
 use crate::text::decode;
+use crate::{Writer, cms};
 use letter::{Letter, Part, attach, refuse};
 use mail_parser::{Address, Message, MessageParser, MessagePart, MimeHeaders, PartType};
 pub(crate) use mailbox::separates;
 use socle_core::{Error, Kind, Result};
 use std::borrow::Cow;
+pub(crate) use transfer::base64;
+#[cfg(test)]
+pub(crate) use transfer::to_base64;
 
 /// Most parts of a mail, with those of the mails in it: the memory that they take is a multiple of their bytes.
 const MAX_PARTS: usize = 100_000;
@@ -77,7 +83,9 @@ fn drop_flat(message: Message<'_>) {
 }
 
 fn write(message: &Message<'_>, untitled: Option<&str>, writer: &mut Writer) -> Result<()> {
-    refuse_sealed(message)?;
+    if let Some(signed) = unsealed(message)? {
+        return writer.deeper(|writer| one(&signed, untitled, writer));
+    }
     let parts = |ids: &[u32]| -> Vec<Part<'_>> {
         ids.iter().filter_map(|id| message.part(*id)).filter_map(|part| body(message, part)).collect()
     };
@@ -101,23 +109,53 @@ fn write(message: &Message<'_>, untitled: Option<&str>, writer: &mut Writer) -> 
             None => attached.push(part),
         }
     }
-    letter.write(writer)?;
+    let has_text = letter.write(writer)?;
+    let is_picture = |part: &&MessagePart<'_>| part.content_type().is_some_and(|media| media.ctype() == "image");
+    if !has_text && !attached.is_empty() && attached.iter().all(is_picture) {
+        writer.metadata().pages_without_text = Some(1);
+    }
     attached.into_iter().try_for_each(|part| attachment(message, part, writer))
 }
 
-/// Refuses what only the receiver can read.
-fn refuse_sealed(message: &Message<'_>) -> Result<()> {
-    let Some(content) = message.parts.first().and_then(|part| part.content_type()) else { return Ok(()) };
-    let kind = content.subtype().unwrap_or_default().to_ascii_lowercase();
-    match (kind.as_str(), content.attribute("smime-type")) {
-        ("pkcs7-mime" | "x-pkcs7-mime", Some("signed-data")) => {
-            Err(Error::new(Kind::NotSupported, "mail that is signed as a whole (S/MIME) cannot be read"))
+/// A mail that is signed as a whole, as it was before. What only the receiver can read is refused.
+fn unsealed(message: &Message<'_>) -> Result<Option<Vec<u8>>> {
+    let Some(part) = message.parts.first() else { return Ok(None) };
+    let Some(media) = part.content_type() else { return Ok(None) };
+    let kind = media.subtype().unwrap_or_default().to_ascii_lowercase();
+    match kind.as_str() {
+        "pkcs7-mime" | "x-pkcs7-mime" => {
+            let signed = cms::content(&content(message, part)).map_err(|error| match error.kind {
+                // The hint for files helps nobody here.
+                Kind::NotSupported if error.message == encrypted().message => sealed(),
+                _ => error,
+            })?;
+            // Who wrote to whom stands outside.
+            let head = message.raw_message.get(part.offset_header as usize..part.offset_body as usize);
+            let mut mail = outer(head.unwrap_or_default());
+            mail.extend(signed);
+            Ok(Some(mail))
         }
-        ("encrypted" | "pkcs7-mime" | "x-pkcs7-mime", _) => {
-            Err(Error::new(Kind::NotSupported, "mail is encrypted").hint("Decrypt it in a mail program."))
-        }
-        _ => Ok(()),
+        "encrypted" => Err(sealed()),
+        _ => Ok(None),
     }
+}
+
+fn sealed() -> Error {
+    Error::new(Kind::NotSupported, "mail is encrypted").hint("Decrypt it in a mail program.")
+}
+
+/// The fields of a head, but for those that say what the body is.
+fn outer(head: &[u8]) -> Vec<u8> {
+    let mut kept = Vec::with_capacity(head.len());
+    let mut is_kept = true;
+    for line in head.split_inclusive(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()) {
+        let starts = |name: &[u8]| line.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name));
+        if !line.starts_with(b" ") && !line.starts_with(b"\t") {
+            is_kept = !starts(b"content-") && !starts(b"mime-version:");
+        }
+        kept.extend_from_slice(if is_kept { line } else { b"" });
+    }
+    kept
 }
 
 /// Names with their addresses in one line.

@@ -1,12 +1,14 @@
 //! The formats that are known, and how they are told apart by their bytes.
 
 mod binary;
+mod code;
 mod container;
 mod shape;
 #[cfg(test)]
 mod tests;
 
-use crate::text::{decode, is_text};
+use crate::cms;
+use crate::text::{decode, is_text, is_unicode};
 pub(crate) use shape::{cells, delimiter, root};
 use socle_core::{Error, Kind, Result};
 
@@ -24,6 +26,8 @@ pub enum Media {
     Markdown,
     /// HTML and XHTML.
     Html,
+    /// Code and configuration in a language, in which every space counts.
+    Code(&'static str),
     /// Rows of cells.
     Csv,
     /// PDF.
@@ -34,6 +38,8 @@ pub enum Media {
     Pptx,
     /// Excel.
     Xlsx,
+    /// Excel, as its binary variant.
+    Xlsb,
     /// Excel before 2007.
     Xls,
     /// Texts of LibreOffice.
@@ -46,10 +52,14 @@ pub enum Media {
     Rtf,
     /// Electronic books.
     Epub,
+    /// Electronic books in XML (FictionBook).
+    Book,
     /// Mail as it is sent.
     Mail,
     /// Mail as Outlook stores it.
     Msg,
+    /// A file in a signed envelope.
+    Signed,
 }
 
 impl Media {
@@ -73,21 +83,40 @@ impl Media {
             [0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1, ..] => return container::compound(bytes),
             _ => {}
         }
+        if cms::is_envelope(bytes) {
+            return Ok(Self::Signed);
+        }
         if let Some(what) = binary::recognise(bytes) {
             return Err(binary::refuse(what));
         }
         let sample = bytes.get(..SAMPLE).unwrap_or(bytes);
+        // Sound may look like Latin letters; who says that it is sound is right, unless it can only be text.
+        if let Some(what) = binary::stated(media_type.unwrap_or_default(), &name).filter(|_| !is_unicode(sample)) {
+            return Err(binary::refuse(what));
+        }
         if !is_text(sample) {
             return Err(unknown());
         }
         let hint = Self::hinted(media_type.unwrap_or_default(), &name);
-        Ok(Self::of_text(&decode(sample, None), hint, sample.len() == bytes.len()))
+        Self::of_text(&decode(sample, None), hint, sample.len() == bytes.len())
     }
 
-    fn of_text(text: &str, hint: Option<Self>, is_whole: bool) -> Self {
+    fn of_text(text: &str, hint: Option<Self>, is_whole: bool) -> Result<Self> {
+        if let Some(media) = container::flat(text) {
+            return media;
+        }
+        Ok(Self::of_plain_text(text, hint, is_whole))
+    }
+
+    fn of_plain_text(text: &str, hint: Option<Self>, is_whole: bool) -> Self {
         let start = text.trim_start_matches(['\u{feff}', ' ', '\t', '\r', '\n']);
         if start.starts_with("{\\rtf") {
             return Self::Rtf;
+        }
+        if let Some(code @ Self::Code(_)) = hint
+            && shape::html(text) != Some(true)
+        {
+            return code;
         }
         if shape::is_mail(text, hint == Some(Self::Mail)) {
             return Self::Mail;
@@ -96,8 +125,14 @@ impl Media {
             (Some(true), _) => Self::Html,
             (Some(false), None | Some(Self::Html | Self::Mail)) => Self::Html,
             (_, Some(hint @ (Self::Html | Self::Csv | Self::Markdown | Self::Plain))) => hint,
+            _ if start.starts_with("#!") => code::script(start).map_or(Self::Plain, Self::Code),
             // JSON on each line has as many commas in each.
-            _ if !start.starts_with(['{', '[']) && shape::delimiter(text, is_whole).is_some() => Self::Csv,
+            _ if !start.starts_with(['{', '['])
+                && !start.starts_with("<?xml")
+                && shape::delimiter(text, is_whole).is_some() =>
+            {
+                Self::Csv
+            }
             _ => Self::Plain,
         }
     }
@@ -111,23 +146,24 @@ impl Media {
             "text/csv" | "text/tab-separated-values" | "application/csv" => Some(Self::Csv),
             "text/markdown" | "text/x-markdown" => Some(Self::Markdown),
             "message/rfc822" => Some(Self::Mail),
-            _ => None,
+            _ => code::stated(&essence).map(Self::Code),
         };
         let named = name.rsplit_once('.').and_then(|(_, ending)| match ending {
             "html" | "htm" | "xhtml" | "xht" => Some(Self::Html),
             "csv" | "tsv" | "tab" => Some(Self::Csv),
             "md" | "markdown" | "mdown" | "mkd" => Some(Self::Markdown),
             "eml" | "mht" | "mhtml" => Some(Self::Mail),
-            "txt" | "text" | "log" | "json" | "xml" => Some(Self::Plain),
+            "txt" | "text" | "xml" => Some(Self::Plain),
             _ => None,
         });
+        let named = named.or_else(|| code::named(name).map(Self::Code));
         stated.or(named).or((essence == "text/plain").then_some(Self::Plain))
     }
 
     /// Its media type (IANA).
     pub fn media_type(self) -> &'static str {
         match self {
-            Self::Plain => "text/plain",
+            Self::Plain | Self::Code(_) => "text/plain",
             Self::Markdown => "text/markdown",
             Self::Html => "text/html",
             Self::Csv => "text/csv",
@@ -135,14 +171,17 @@ impl Media {
             Self::Docx => "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
             Self::Pptx => "application/vnd.openxmlformats-officedocument.presentationml.presentation",
             Self::Xlsx => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+            Self::Xlsb => "application/vnd.ms-excel.sheet.binary.macroenabled.12",
             Self::Xls => "application/vnd.ms-excel",
             Self::Odt => "application/vnd.oasis.opendocument.text",
             Self::Odp => "application/vnd.oasis.opendocument.presentation",
             Self::Ods => "application/vnd.oasis.opendocument.spreadsheet",
             Self::Rtf => "application/rtf",
             Self::Epub => "application/epub+zip",
+            Self::Book => "application/x-fictionbook+xml",
             Self::Mail => "message/rfc822",
             Self::Msg => "application/vnd.ms-outlook",
+            Self::Signed => "application/pkcs7-mime",
         }
     }
 }

@@ -86,7 +86,8 @@ fn write(store: &mut Store<'_>, path: &str, charset: Option<String>, writer: &mu
     if let Some(rich) = rich {
         let rich = compressed::unpack(&rich, store.left)?;
         store.left = store.left.saturating_sub(rich.len());
-        writer.nested(1, |writer| rtf::read(&rich, writer))?;
+        let result = writer.nested(1, |writer| rtf::read(&rich, writer));
+        result.or_else(|error| refuse("text", &error, writer))?;
     }
     for path in store.storages(path, "__attach_version1.0_") {
         attachment(store, &path, message.charset(), writer)?;

@@ -1,11 +1,9 @@
 //! What all Office Open XML documents share: parts that refer to each other, and what the document says about itself.
 
 use crate::archive::Archive;
-use crate::chart::Chart;
 use crate::xml::{Token, Xml, decoded};
 use crate::{Limits, Writer};
 use socle_core::Result;
-use std::collections::HashMap;
 
 /// A part that another part refers to.
 #[derive(Debug)]
@@ -23,9 +21,8 @@ pub struct Relation {
 /// # Errors
 /// See [`Archive::read`].
 pub fn relations(archive: &mut Archive<'_>, part: &str, limits: &mut Limits) -> Result<Vec<Relation>> {
-    let (folder, file) = part.rsplit_once('/').unwrap_or(("", part));
-    let name = if folder.is_empty() { format!("_rels/{file}.rels") } else { format!("{folder}/_rels/{file}.rels") };
-    let Some(bytes) = archive.read(&name, limits)? else { return Ok(Vec::new()) };
+    let folder = part.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let Some(bytes) = archive.read(&relations_of(part), limits)? else { return Ok(Vec::new()) };
     let text = decoded(&bytes);
     let mut xml = Xml::new(&text);
     let mut relations = Vec::new();
@@ -42,18 +39,12 @@ pub fn relations(archive: &mut Archive<'_>, part: &str, limits: &mut Limits) -> 
     Ok(relations)
 }
 
-/// The charts among these parts, by what they are called.
-///
-/// # Errors
-/// See [`Archive::read`].
-pub fn charts(archive: &mut Archive<'_>, parts: &[Relation], limits: &mut Limits) -> Result<HashMap<String, Chart>> {
-    let mut charts = HashMap::new();
-    for part in parts.iter().filter(|part| part.kind == "chart") {
-        if let Some(bytes) = archive.read(&part.target, limits)? {
-            charts.insert(part.id.clone(), Chart::read(&decoded(&bytes))?);
-        }
+/// The name of the part that lists what a part refers to.
+pub fn relations_of(part: &str) -> String {
+    match part.rsplit_once('/') {
+        Some((folder, file)) => format!("{folder}/_rels/{file}.rels"),
+        None => format!("_rels/{part}.rels"),
     }
-    Ok(charts)
 }
 
 /// The name of the main part.

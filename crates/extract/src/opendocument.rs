@@ -1,5 +1,5 @@
-//! Texts and presentations of LibreOffice and others (OpenDocument): the text as it stands once all changes are accepted,
-//! without comments, headers and footers. Spreadsheets share the archive and the metadata, their cells are read in
+//! Texts and presentations of LibreOffice and others (OpenDocument), as an archive or as one piece of XML: the text as it
+//! stands once all changes are accepted, without comments, headers and footers. Spreadsheets share the archive and the metadata, their cells are read in
 //! [`sheet`].
 
 mod reader;
@@ -9,8 +9,9 @@ mod style;
 use crate::Writer;
 use crate::archive::{Archive, encrypted};
 use crate::xml::{Token, Xml, decoded};
-use reader::Reader;
+use reader::{Charts, Reader};
 use socle_core::Result;
+use std::borrow::Cow;
 use style::Styles;
 
 /// Writes what the document says.
@@ -18,14 +19,16 @@ use style::Styles;
 /// # Errors
 /// See [`crate::extract`].
 pub fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
-    let (mut archive, content) = open(bytes, writer)?;
-    let content = decoded(&content);
+    let mut file = File::open(bytes, writer)?;
     let mut styles = Styles::default();
-    if let Some(part) = archive.read("styles.xml", writer.limits())? {
+    if let Some(part) = file.part("styles.xml", writer)? {
         styles.read(&decoded(&part))?;
     }
+    let content = std::mem::take(&mut file.content);
+    let content = decoded(&content);
     styles.read(&content)?;
-    let mut reader = Reader::new(writer, styles);
+    let charts = file.charts(&content, writer)?;
+    let mut reader = Reader::new(writer, styles, charts);
     reader.run(&content)?;
     let pages = reader.page();
     if pages > 0 {
@@ -34,19 +37,57 @@ pub fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
     Ok(())
 }
 
-/// Opens the archive, reads the metadata and unpacks the content.
-fn open<'a>(bytes: &'a [u8], writer: &mut Writer) -> Result<(Archive<'a>, Vec<u8>)> {
-    let mut archive = Archive::open(bytes)?;
-    if let Some(manifest) = archive.read("META-INF/manifest.xml", writer.limits())?
-        && decoded(&manifest).contains("encryption-data")
-    {
-        return Err(encrypted());
+/// A document: an archive of parts, or all of it in one piece of XML (flat).
+struct File<'a> {
+    archive: Option<Archive<'a>>,
+    content: Cow<'a, [u8]>,
+}
+
+impl<'a> File<'a> {
+    /// Opens the archive if it is one, reads the metadata and unpacks the content.
+    fn open(bytes: &'a [u8], writer: &mut Writer) -> Result<Self> {
+        if !bytes.starts_with(b"PK") {
+            metadata(&decoded(bytes), writer);
+            return Ok(Self { archive: None, content: bytes.into() });
+        }
+        let mut archive = Archive::open(bytes)?;
+        if let Some(manifest) = archive.read("META-INF/manifest.xml", writer.limits())?
+            && decoded(&manifest).contains("encryption-data")
+        {
+            return Err(encrypted());
+        }
+        if let Some(part) = archive.read("meta.xml", writer.limits())? {
+            metadata(&decoded(&part), writer);
+        }
+        let content = archive.required("content.xml", writer.limits())?.into();
+        Ok(Self { archive: Some(archive), content })
     }
-    if let Some(part) = archive.read("meta.xml", writer.limits())? {
-        metadata(&decoded(&part), writer);
+
+    fn part(&mut self, name: &str, writer: &mut Writer) -> Result<Option<Vec<u8>>> {
+        self.archive.as_mut().map_or(Ok(None), |archive| archive.read(name, writer.limits()))
     }
-    let content = archive.required("content.xml", writer.limits())?;
-    Ok((archive, content))
+
+    /// The charts that a content shows, by their names. In one piece of XML, they lie where they are shown.
+    fn charts(&mut self, content: &str, writer: &mut Writer) -> Result<Charts> {
+        let mut charts = Charts::new();
+        if self.archive.is_none() || !content.contains(":object") {
+            return Ok(charts);
+        }
+        let mut xml = Xml::new(content);
+        while let Some(token) = xml.next()? {
+            let Token::Start(element) = token else { continue };
+            let Some(name) = element.get("href").filter(|_| element.name().full() == "draw:object") else { continue };
+            let folder = name.trim_start_matches("./").trim_end_matches('/').to_string();
+            if let Some(part) = self.part(&format!("{folder}/content.xml"), writer)? {
+                let text = decoded(&part);
+                // Formulas are objects too.
+                if text.contains("office:chart") {
+                    charts.insert(name, text.into_owned());
+                }
+            }
+        }
+        Ok(charts)
+    }
 }
 
 /// Reads the metadata; what is damaged just there is left out.
@@ -56,6 +97,8 @@ fn metadata(text: &str, writer: &mut Writer) {
         let Token::Start(element) = token else { continue };
         let metadata = writer.metadata();
         match element.name().full() {
+            // In one piece of XML, the text follows; who wrote a comment in it did not write the document.
+            "office:body" | "office:settings" | "office:styles" => break,
             "dc:title" => metadata.title = value(&mut xml),
             "meta:initial-creator" => metadata.author = value(&mut xml).or(metadata.author.take()),
             "dc:creator" => metadata.author = metadata.author.take().or(value(&mut xml)),

@@ -5,10 +5,10 @@ mod bullet;
 
 use crate::Writer;
 use crate::archive::Archive;
-use crate::chart::Chart;
+use crate::drawing::{Drawings, drawings};
 use crate::flow::{Flow, Shape, Slide};
 use crate::label::Label;
-use crate::ooxml::{Relation, charts, main_part, metadata, relations};
+use crate::ooxml::{Relation, main_part, metadata, relations};
 use crate::xml::{Element, Token, Xml, decoded};
 use bullet::{Bullet, Counters, Inherited, Levels};
 use socle_core::Result;
@@ -33,18 +33,12 @@ pub fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
         let Some(slide) = archive.read(&name, flow.writer().limits())? else { continue };
         let parts = relations(&mut archive, &name, flow.writer().limits())?;
         let inherited = inherited(&mut archive, &parts, &mut layouts, &mut flow)?;
-        let charts = charts(&mut archive, &parts, flow.writer().limits())?;
+        let drawings = drawings(&mut archive, &parts, flow.writer().limits())?;
         flow.page(number)?;
         flow.begin_slide();
         let mut reader = Reader::new(&mut flow, inherited, false);
-        reader.charts = charts;
+        reader.drawings = drawings;
         reader.run(&decoded(&slide))?;
-        for id in std::mem::take(&mut reader.diagrams) {
-            let Some(part) = parts.iter().find(|part| part.id == id) else { continue };
-            if let Some(bytes) = archive.read(&part.target, reader.flow.writer().limits())? {
-                reader.diagram(&decoded(&bytes))?;
-            }
-        }
         flow.end_slide()?;
         if let Some(part) = parts.iter().find(|part| part.kind == "notesSlide")
             && let Some(notes) = archive.read(&part.target, flow.writer().limits())?
@@ -113,9 +107,7 @@ struct Reader<'f, 'w> {
     flow: &'f mut Flow<'w>,
     inherited: Rc<Inherited>,
     is_notes: bool,
-    /// The relations of diagrams that are shown.
-    diagrams: Vec<String>,
-    charts: HashMap<String, Chart>,
+    drawings: Drawings,
     purpose: Purpose,
     /// The identifier of the box, and what it says of its bullets.
     id: String,
@@ -136,8 +128,7 @@ impl<'f, 'w> Reader<'f, 'w> {
             flow,
             inherited,
             is_notes,
-            diagrams: Vec::new(),
-            charts: HashMap::new(),
+            drawings: Drawings::new(),
             purpose: Purpose::Free,
             id: String::new(),
             levels: Levels::default(),
@@ -209,12 +200,13 @@ impl<'f, 'w> Reader<'f, 'w> {
             "tbl" => self.flow.begin_table(),
             "tr" => self.flow.row(0),
             "tc" => self.flow.cell(),
-            "chart" => {
-                if let Some(chart) = element.get("id").and_then(|id| self.charts.remove(&id)) {
-                    chart.write(self.flow)?;
+            "chart" | "relIds" => {
+                let id = element.get("dm").or_else(|| element.get("id"));
+                if let Some(drawing) = id.and_then(|id| self.drawings.remove(&id)) {
+                    drawing.write(self.flow)?;
                 }
             }
-            "relIds" => self.diagrams.extend(element.get("dm")),
+            "blip" if !self.is_notes => self.flow.writer().picture(),
             _ => self.own = bullet::bullet(element).or(self.own.take()),
         }
         Ok(())
@@ -263,27 +255,6 @@ impl<'f, 'w> Reader<'f, 'w> {
             }
         };
         self.flow.end_paragraph(shape)
-    }
-
-    /// The texts of a diagram (SmartArt), as a list.
-    fn diagram(&mut self, text: &str) -> Result<()> {
-        let mut xml = Xml::new(text);
-        let mut in_text = false;
-        while let Some(token) = xml.next()? {
-            match token {
-                Token::Start(element) => match element.name().full().rsplit_once(':') {
-                    Some((_, "pt")) => self.flow.begin_paragraph(),
-                    Some(("a", "p" | "br")) => self.flow.text(" "),
-                    Some(("a", "t")) => in_text = true,
-                    _ => {}
-                },
-                Token::End(name) if name.local() == "pt" => self.flow.end_paragraph(Shape::Item(0, None))?,
-                Token::End(name) => in_text &= name.local() != "t",
-                Token::Text(text) if in_text => self.flow.text(&text),
-                Token::Text(_) => {}
-            }
-        }
-        Ok(())
     }
 }
 

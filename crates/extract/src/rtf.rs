@@ -23,6 +23,7 @@ pub fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
     if !bytes.starts_with(b"{\\rtf") {
         return Err(damaged("it does not begin as RTF does"));
     }
+    let start = writer.length();
     let mut reader = Reader::new(writer);
     let mut depth = 0usize;
     for token in Tokens::new(bytes) {
@@ -44,11 +45,16 @@ pub fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
             token => reader.token(&token)?,
         }
     }
-    // Text stands in the outermost group too: if that is not closed, who knows what else is missing.
-    if depth > 0 {
+    // Some writers forget the last brace, and some files were cut off: nobody knows whether more was to follow.
+    let is_cut = depth > 0;
+    reader.finish()?;
+    if is_cut && writer.length() == start {
         return Err(damaged("it ends within a group"));
     }
-    reader.finish()
+    if is_cut {
+        writer.metadata().incomplete = Some("the file ends within a group".to_string());
+    }
+    Ok(())
 }
 
 fn damaged(detail: &str) -> Error {

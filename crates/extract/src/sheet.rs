@@ -1,15 +1,21 @@
 //! Spreadsheets: each sheet is a page with its name as heading, and the cells say what a reader sees. Rows that follow
-//! each other are a table. Excel is read by calamine, spreadsheets of LibreOffice by our own reader, since they store what
-//! each cell shows.
+//! each other are a table; what text boxes and titles of charts say comes after the cells. New workbooks of Excel are read
+//! by calamine, spreadsheets of LibreOffice by our own reader, since they store what each cell shows, and so are old
+//! workbooks, whose cells may be far from each other. Hidden sheets are read; macros and comments are not.
 
+mod biff;
+mod drawing;
 mod grid;
 mod number;
+mod summary;
+mod xls;
+mod xlsx;
 
-use crate::archive::{Archive, encrypted};
-use crate::ooxml;
+use crate::archive::Archive;
+use crate::xml::decoded;
 use crate::{Media, Writer};
-use calamine::{Data, DataRef, Reader, SheetType, Xls, XlsError, Xlsx, XlsxError};
-pub use grid::Grid;
+use calamine::{Data, ExcelDateTime, ExcelDateTimeType, Reader, SheetType, Xlsb};
+pub use grid::{Drawn, Grid};
 use number::Format;
 use socle_core::{Error, Kind, Result};
 use std::io::Cursor;
@@ -22,18 +28,26 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 pub fn read(bytes: &[u8], media: Media, writer: &mut Writer) -> Result<()> {
     match media {
         Media::Ods => crate::opendocument::sheet::read(bytes, writer),
-        // calamine looks where damaged workbooks of the old format tell it to. That costs the document, not the process.
-        Media::Xls => catch_unwind(AssertUnwindSafe(|| xls(bytes, writer)))
+        Media::Xls => xls::read(bytes, writer),
+        // calamine looks where damaged workbooks of the binary variant tell it to. That costs the document, not the process.
+        Media::Xlsb => catch_unwind(AssertUnwindSafe(|| xlsb(bytes, writer)))
             .unwrap_or_else(|_| Err(damaged(&"the workbook contradicts itself"))),
-        _ => xlsx(bytes, writer),
+        _ => xlsx::read(bytes, writer),
     }
 }
 
-fn xlsx(bytes: &[u8], writer: &mut Writer) -> Result<()> {
+/// The binary variant of new workbooks.
+fn xlsb(bytes: &[u8], writer: &mut Writer) -> Result<()> {
     let mut archive = Archive::open(bytes)?;
-    ooxml::metadata(&mut archive, writer)?;
-    archive.measure(|name| name.ends_with(".xml") || name.ends_with(".rels"), writer.limits())?;
-    let mut book = Xlsx::new(Cursor::new(bytes)).map_err(|error| damaged(&error))?;
+    crate::ooxml::metadata(&mut archive, writer)?;
+    archive.measure(|name| [".bin", ".xml", ".rels"].iter().any(|end| name.ends_with(end)), writer.limits())?;
+    // calamine tells sheets of macros, which it takes for damage, by their folder, and knows no paths from the top.
+    let name = "xl/_rels/workbook.bin.rels";
+    let relations = archive.read(name, writer.limits())?.unwrap_or_default();
+    let known = decoded(&relations).replace("macrosheets/", "dialogsheets/").replace("\"/xl/", "\"");
+    let bytes =
+        if known.as_bytes() == relations { bytes.into() } else { xlsx::with_part(bytes, name, known.as_bytes())? };
+    let mut book = Xlsb::new(Cursor::new(&*bytes)).map_err(|error| damaged(&error))?;
     let sheets: Vec<(String, SheetType)> =
         book.sheets_metadata().iter().map(|sheet| (sheet.name.clone(), sheet.typ)).collect();
     writer.metadata().page_count = u32::try_from(sheets.len()).ok();
@@ -42,58 +56,22 @@ fn xlsx(bytes: &[u8], writer: &mut Writer) -> Result<()> {
             continue;
         }
         let mut grid = Grid::new(number, &name, writer);
-        let mut cells = match book.worksheet_cells_reader(&name) {
-            // A sheet without cells.
-            Err(XlsxError::XmlEof(_)) => continue,
-            cells => cells.map_err(|error| damaged(&error))?,
-        };
-        let plain = Format::default();
-        let formats: Vec<Format> = cells
-            .styles()
-            .iter()
-            .map(|style| {
-                style.number_format.as_ref().map_or_else(Format::default, |format| Format::new(&format.format_code))
-            })
-            .collect();
-        while let Some((cell, style)) = cells.next_cell_with_style_id().map_err(|error| damaged(&error))? {
+        let mut cells = book.worksheet_cells_reader(&name).map_err(|error| damaged(&error))?;
+        while let Some(cell) = cells.next_cell().map_err(|error| damaged(&error))? {
             let (row, column) = cell.get_position();
-            match cell.get_value() {
-                DataRef::SharedString(text) => grid.cell(row, column, text)?,
-                value => {
-                    grid.cell(row, column, &shown(&Data::from(value.clone()), formats.get(style).unwrap_or(&plain)))?
-                }
-            }
+            grid.cell(row, column, &shown(&Data::from(cell.get_value().clone()), &Format::default()))?;
         }
         grid.end()?;
     }
     Ok(())
 }
 
-fn xls(bytes: &[u8], writer: &mut Writer) -> Result<()> {
-    let mut book = Xls::new(Cursor::new(bytes)).map_err(|error| match error {
-        XlsError::Password => encrypted(),
-        error => damaged(&error),
-    })?;
-    if let Ok(properties) = book.workbook_properties() {
-        let metadata = writer.metadata();
-        metadata.title = properties.title.filter(|title| !title.is_empty());
-        metadata.author = properties.creator.filter(|creator| !creator.is_empty());
-        metadata.created = properties.created;
-        metadata.modified = properties.modified;
+/// A number that is a date or a time, as ISO 8601 writes it.
+fn moment(value: f64, is_duration: bool, is_1904: bool) -> String {
+    if is_duration {
+        return number::duration(value);
     }
-    let names = book.sheet_names();
-    writer.metadata().page_count = u32::try_from(names.len()).ok();
-    for (number, name) in (1..).zip(names) {
-        let Ok(range) = book.worksheet_range(&name) else { continue };
-        let (first_row, first_column) = range.start().unwrap_or_default();
-        let mut grid = Grid::new(number, &name, writer);
-        for (row, column, value) in range.used_cells() {
-            let at = |first: u32, at: usize| first.saturating_add(u32::try_from(at).unwrap_or(u32::MAX));
-            grid.cell(at(first_row, row), at(first_column, column), &shown(value, &Format::default()))?;
-        }
-        grid.end()?;
-    }
-    Ok(())
+    number::moment(value, ExcelDateTime::new(value, ExcelDateTimeType::DateTime, is_1904).to_ymd_hms_milli())
 }
 
 /// What a cell shows. Dates and times are shown as ISO 8601 writes them, since how they are shown depends on the reader.

@@ -1,7 +1,11 @@
-//! Plain text and markdown in any common encoding. JSON stays as it is, XML becomes the text of its elements.
+//! Plain text and markdown in any common encoding. Code and JSON stay as they are, notebooks become their texts and code,
+//! XML becomes the text of its elements and attributes.
 
+mod charset;
 mod encoding;
+mod fictionbook;
 mod markdown;
+mod notebook;
 #[cfg(test)]
 mod tests;
 mod xml;
@@ -9,7 +13,8 @@ mod xml;
 use crate::html::declared;
 use crate::media::root;
 use crate::{Media, Writer};
-pub(crate) use encoding::{decode, is_text};
+pub(crate) use charset::code_page;
+pub(crate) use encoding::{decode, is_text, is_unicode, stated};
 use serde::de::IgnoredAny;
 use socle_core::Result;
 
@@ -22,9 +27,17 @@ pub fn read(media: Media, bytes: &[u8], writer: &mut Writer) -> Result<()> {
     let start = text.trim_start();
     if media == Media::Markdown {
         markdown::write(&text, writer)
+    } else if media == Media::Book {
+        fictionbook::write(&crate::xml::decoded(bytes), writer)
+    } else if let Media::Code(language) = media
+        && !(language == "json" && notebook::is_likely(&text))
+    {
+        writer.code(Some(language), &text)
     } else if start.starts_with("<?xml") || is_xml(&text) {
         // Only XML says what its encoding is.
         xml::write(&decode(bytes, declared(bytes).as_deref()), writer)
+    } else if let Some(book) = notebook::parse(start) {
+        notebook::write(&book, writer)
     } else if start.starts_with(['{', '[']) && is_json(start) {
         writer.code(Some("json"), &text)
     } else {

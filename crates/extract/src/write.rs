@@ -20,6 +20,11 @@ pub struct Writer {
     columns: Vec<usize>,
     /// Levels that headings are moved down, in a document that lies in another.
     shift: u8,
+    /// Pictures were left out.
+    has_picture: bool,
+    /// Where the page begins, and whether there are pictures on it.
+    page_begin: usize,
+    page_has_picture: bool,
 }
 
 impl Writer {
@@ -33,6 +38,9 @@ impl Writer {
             in_list: false,
             columns: Vec::new(),
             shift: 0,
+            has_picture: false,
+            page_begin: 0,
+            page_has_picture: false,
         }
     }
 
@@ -48,8 +56,35 @@ impl Writer {
 
     /// A page, slide or sheet begins, counted from 1. Pages of a document that lies in another do not count.
     pub fn page(&mut self, number: u32) {
-        self.page = Some(number).filter(|_| self.shift == 0);
         self.in_list = false;
+        if self.shift == 0 {
+            self.end_page();
+            self.page = Some(number);
+        }
+    }
+
+    /// A page ends. One that has nothing but pictures is counted.
+    fn end_page(&mut self) {
+        if self.page.is_some() && self.page_has_picture && self.length() == self.page_begin {
+            let count = &mut self.document.metadata.pages_without_text;
+            *count = Some(count.unwrap_or(0).saturating_add(1));
+        }
+        (self.page_begin, self.page_has_picture) = (self.length(), false);
+    }
+
+    /// A picture stands here. What it shows is left out.
+    pub fn picture(&mut self) {
+        (self.has_picture, self.page_has_picture) = (true, true);
+    }
+
+    /// Whether pictures were left out.
+    pub(crate) fn has_picture(&self) -> bool {
+        self.has_picture
+    }
+
+    /// Whether there is nothing but pictures.
+    pub fn is_only_pictures(&self) -> bool {
+        self.has_picture && self.document.markdown.trim().is_empty()
     }
 
     /// Writes a document that lies in this one, its headings `levels` deeper, from 1. What it says about itself is left
@@ -58,17 +93,34 @@ impl Writer {
     /// # Errors
     /// [`Kind::NotSupported`] if documents lie in each other too deeply; those of `write`.
     pub fn nested(&mut self, levels: u8, write: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
+        let (shift, page, metadata) = (self.shift, self.page.take(), self.document.metadata.clone());
+        let (begin, has_picture) = (self.length(), std::mem::take(&mut self.has_picture));
+        let on_page = (self.page_begin, self.page_has_picture);
+        self.shift = shift.saturating_add(levels.max(1));
+        self.in_list = false;
+        let result = self.deeper(write);
+        let result = match result {
+            Ok(()) if self.has_picture && self.length() == begin => Err(crate::only_pictures()),
+            result => result,
+        };
+        self.has_picture = has_picture;
+        (self.page_begin, self.page_has_picture) = on_page;
+        (self.shift, self.page, self.document.metadata) = (shift, page, metadata);
+        self.in_list = false;
+        result
+    }
+
+    /// Writes what lies in another file and is the document itself.
+    ///
+    /// # Errors
+    /// See [`Self::nested`].
+    pub fn deeper(&mut self, write: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
         let Some(depth) = self.limits.depth.checked_sub(1) else {
             return Err(Error::new(Kind::NotSupported, "documents lie in each other too deeply"));
         };
-        let (shift, page, metadata) = (self.shift, self.page.take(), self.document.metadata.clone());
-        self.shift = shift.saturating_add(levels.max(1));
         self.limits.depth = depth;
-        self.in_list = false;
         let result = write(self);
-        (self.shift, self.page, self.document.metadata) = (shift, page, metadata);
         self.limits.depth = depth + 1;
-        self.in_list = false;
         result
     }
 
@@ -280,6 +332,7 @@ impl Writer {
     /// The document. It may be without text. What it says about itself is cleaned here, whichever format it came from:
     /// nothing may hold a character that Postgres cannot.
     pub fn finish(mut self) -> Document {
+        self.end_page();
         let Metadata { title, author, language, created, modified, .. } = &mut self.document.metadata;
         for text in [title, author, language, created, modified] {
             *text = text.take().map(|text| one_line(&text)).filter(|text| !text.is_empty());

@@ -83,3 +83,19 @@ fn changed_files_are_no_panic() {
         }
     }
 }
+
+#[test]
+fn the_same_bytes_give_the_same_text_each_time() {
+    let mut paths = Vec::new();
+    files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/files"), &mut paths);
+    // Files of PDF have a test of their own.
+    paths.retain(|path| path.extension().is_none_or(|ending| ending != "pdf"));
+    for path in paths {
+        let bytes = std::fs::read(&path).unwrap();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let first = extract(&bytes, None, Some(name), LIMITS);
+        for _ in 0..5 {
+            assert_eq!(extract(&bytes, None, Some(name), LIMITS), first, "{name}");
+        }
+    }
+}

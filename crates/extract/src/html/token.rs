@@ -7,6 +7,8 @@ use html5gum::{Emitter, Error, State, Tokenizer};
 const MAX_NAME: usize = 64;
 /// Longer than any value that matters here; a picture in an attribute is not kept.
 const MAX_VALUE: usize = 1 << 16;
+/// More attributes than an element has whose attributes matter.
+const MANY: usize = 100;
 
 /// Attributes of a tag: names in lower case, as the tokenizer gives them.
 pub(crate) type Attributes = Vec<(Vec<u8>, Vec<u8>)>;
@@ -24,6 +26,10 @@ pub(crate) trait Sink {
     fn end_title(&mut self);
     /// What the content of an element is, if it is not markup.
     fn raw(&self, name: &[u8]) -> Option<Raw>;
+    /// Whether an attribute is kept.
+    fn wants(&self, attribute: &[u8]) -> bool {
+        name::matters(attribute)
+    }
 }
 
 /// Reads a whole document or a part of one. `xml`: a tag can close itself, and text can be marked as text.
@@ -62,7 +68,9 @@ struct Reader<S> {
 impl<S: Sink> Reader<S> {
     fn end_attribute(&mut self) {
         let (name, value) = std::mem::take(&mut self.attribute);
-        if name::matters(&name) && !self.attributes.iter().any(|(other, _)| *other == name) {
+        // Looking for the same name takes time that grows with the square of their number.
+        let is_new = |(other, _): &(Vec<u8>, Vec<u8>)| *other != name;
+        if self.sink.wants(&name) && (self.attributes.len() > MANY || self.attributes.iter().all(is_new)) {
             self.attributes.push((name, value));
         }
     }
@@ -149,7 +157,7 @@ impl<S: Sink> Emitter for &mut Reader<S> {
     }
 
     fn push_attribute_value(&mut self, value: &[u8]) {
-        extend(&mut self.attribute.1, value, MAX_VALUE);
+        extend(&mut self.attribute.1, value, if self.sink.wants(b"") { usize::MAX } else { MAX_VALUE });
     }
 
     fn current_is_appropriate_end_tag_token(&mut self) -> bool {

@@ -17,6 +17,8 @@ pub(super) struct Tree {
     pub(super) nodes: Vec<Node>,
     pub(super) text: String,
     pub(super) head: Head,
+    /// There are pictures.
+    pub(super) has_picture: bool,
 }
 
 #[derive(Debug)]
@@ -317,6 +319,7 @@ impl Sink for Builder {
             }
             Tag::Meta => return self.tree.head.meta(attributes),
             Tag::Image => {
+                self.tree.has_picture |= name == b"img";
                 if let Some(alt) = value(attributes, "alt").filter(|_| !is_hidden(tag, attributes)) {
                     self.text(&format!(" {alt} "));
                 }
@@ -329,6 +332,8 @@ impl Sink for Builder {
             }
             _ => {}
         }
+        // The elements of drawings and of pictures that lie in them.
+        self.tree.has_picture |= matches!(name, b"svg" | b"image" | b"picture" | b"canvas" | b"object" | b"embed");
         self.end_implied(tag);
         let tag = match tag {
             // The question of an answer that unfolds.

@@ -1,8 +1,22 @@
 //! The heads of a mail and of its parts in UTF-8. Some mails are sent in wide characters, and some name people and files
-//! in the encoding of their country, without saying so.
+//! in the encoding of their country, with or without saying so.
 
+use super::{parameter, word};
 use crate::text::decode;
 use std::borrow::Cow;
+
+/// How the head of a part begins, or that of a mail in it.
+const FIELDS: [&[u8]; 9] = [
+    b"content-",
+    b"from:",
+    b"to:",
+    b"subject:",
+    b"date:",
+    b"message-id:",
+    b"received:",
+    b"return-path:",
+    b"mime-version:",
+];
 
 /// The mail with heads that can be read.
 pub(super) fn readable(bytes: &[u8]) -> Cow<'_, [u8]> {
@@ -17,16 +31,14 @@ pub(super) fn readable(bytes: &[u8]) -> Cow<'_, [u8]> {
         let end = bytes.iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |end| end + 1);
         bytes = bytes.get(end..).unwrap_or_default();
     }
-    if std::str::from_utf8(bytes).is_ok() {
+    if std::str::from_utf8(bytes).is_ok() && !bytes.windows(2).any(|two| matches!(two, b"=?" | b"*=")) {
         return bytes.into();
     }
     let mut mail = Vec::with_capacity(bytes.len());
     while !bytes.is_empty() {
         let (head, rest) = bytes.split_at(head(bytes));
-        match std::str::from_utf8(head) {
-            Ok(_) => mail.extend(head),
-            Err(_) => mail.extend(decode(head, None).as_bytes()),
-        }
+        let text = std::str::from_utf8(head).map_or_else(|_| decode(head, None), Cow::Borrowed);
+        mail.extend(parameter::in_one_piece(&word::in_utf_8(&text)).as_bytes());
         let ends_in_head = head.to_ascii_lowercase().windows(14).any(|name| name == b"message/rfc822");
         let (body, rest) = rest.split_at(if ends_in_head { 0 } else { body(rest) });
         mail.extend(body);
@@ -53,11 +65,14 @@ fn body(bytes: &[u8]) -> usize {
     let mut separates = false;
     for line in bytes.split_inclusive(|byte| *byte == b'\n') {
         // A signature begins with such a line too.
-        if separates && line.get(..8).is_some_and(|name| name.eq_ignore_ascii_case(b"content-")) {
+        if separates
+            && FIELDS.iter().any(|name| line.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name)))
+        {
             return length;
         }
         length += line.len();
-        separates = line.starts_with(b"--");
+        // The parts of a digest have no head of their own before that of the mail in them.
+        separates = line.starts_with(b"--") || (separates && line.trim_ascii().is_empty());
     }
     length
 }

@@ -29,8 +29,9 @@ pub(crate) enum Part<'a> {
 }
 
 impl Letter<'_> {
-    /// Writes the mail, and into the metadata what it says about itself.
-    pub(crate) fn write(&self, writer: &mut Writer) -> Result<()> {
+    /// Writes the mail, and into the metadata what it says about itself. Returns whether it has any text. A text of nothing
+    /// but pictures counts as a page without text.
+    pub(crate) fn write(&self, writer: &mut Writer) -> Result<bool> {
         let metadata = writer.metadata();
         metadata.title = self.subject.clone();
         metadata.author = self.from.clone();
@@ -45,7 +46,13 @@ impl Letter<'_> {
             })
             .collect();
         writer.paragraph(&lines.join("\n"))?;
-        self.write_text(writer)
+        let before = writer.length();
+        self.write_text(writer)?;
+        let has_text = writer.length() > before;
+        if !has_text && writer.has_picture() {
+            writer.metadata().pages_without_text = Some(1);
+        }
+        Ok(has_text)
     }
 
     /// The text, unless there is none to speak of beside the HTML.

@@ -186,6 +186,86 @@ fn texts_of_all_countries_arrive_however_they_are_packed() {
     }
 }
 
+fn base64(bytes: &[u8]) -> String {
+    super::transfer::to_base64(bytes)
+}
+
+#[test]
+fn heads_are_read_in_each_encoding_that_bodies_are_read_in() {
+    for (text, encoding) in [
+        ("会議の議事録", "euc-jp"),
+        ("会議の議事録", "shift_jis"),
+        ("会議の議事録", "iso-2022-jp"),
+        ("会议记录", "gb2312"),
+        ("会议记录", "gb18030"),
+        ("會議記錄", "big5"),
+        ("회의 기록", "euc-kr"),
+        ("Протокол собрания", "koi8-r"),
+        ("Протокол собрания", "windows-1251"),
+        ("Πρακτικά της συνεδρίασης", "windows-1253"),
+        ("פרוטוקול", "iso-8859-8"),
+        ("محضر الاجتماع", "windows-1256"),
+        ("รายงานการประชุม", "windows-874"),
+        ("Zażółć gęślą jaźń", "utf-8"),
+    ] {
+        let bytes = encoded(text, encoding);
+        // In the middle of a character, where there is one.
+        let (first, second) = bytes.split_at(bytes.len() / 2 | 1);
+        let word = |bytes: &[u8]| format!("=?{encoding}?B?{}?=", base64(bytes));
+        let (cut, whole) = (format!("{}\r\n {}", word(first), word(second)), word(&bytes));
+        let cut = if encoding == "iso-2022-jp" { whole.clone() } else { cut };
+        let percent = |bytes: &[u8]| bytes.iter().map(|byte| format!("%{byte:02X}")).collect::<String>();
+        let pieces = format!("filename*0*={encoding}''{};\r\n filename*1*={}", percent(first), percent(second));
+        let mail = format!(
+            "From: {cut} <a@b.c>\r\nTo: \"{whole}\" <d@e.f>\r\nSubject: Re: {cut}\r\nMIME-Version: 1.0\r\nContent-Type: \
+             multipart/mixed; boundary=x\r\n\r\n--x\r\nContent-Type: text/plain; charset={encoding}\r\n\
+             Content-Transfer-Encoding: base64\r\n\r\n{}\r\n--x\r\nContent-Type: text/plain; name=\"{whole}\"\r\n\r\none\r\n\
+             --x\r\nContent-Type: text/plain\r\nContent-Disposition: attachment; {pieces}\r\n\r\ntwo\r\n--x--\r\n",
+            base64(&bytes)
+        );
+        let document = extract(mail.as_bytes(), None, None, LIMITS).unwrap();
+        let wanted = format!(
+            "# Re: {text}\n\nFrom: {text} <a@b.c>\nTo: {text} <d@e.f>\n\n{text}\n\n## {text}\n\none\n\n## {text}\n\ntwo"
+        );
+        assert_eq!(document.markdown, wanted, "{encoding}");
+        assert_eq!(document.metadata.title, Some(format!("Re: {text}")));
+    }
+}
+
+#[test]
+fn mails_in_a_digest_have_heads_too() {
+    let mail = "Subject: x\nContent-Type: multipart/digest; boundary=b\n\n--b\n\nFrom: =?gb2312?B?0fmxvg==?= <a@b.c>\n\
+                Subject: =?gb2312?B?u+HS6bzHwrw=?=\n\nwords\n--b--\n";
+    let text = self::mail(mail.as_bytes()).unwrap().markdown;
+    assert!(text.contains("会议记录") && text.contains("样本 <a@b.c>"), "{text}");
+}
+
+#[test]
+fn bodies_of_seven_bits_are_read() {
+    let head = "Subject: =?utf-7?Q?Fr+APY-sche?=\nContent-Type: text/plain; charset=utf-7\n\n";
+    let text = mail(format!("{head}Die Fr+APY-sche und +AOQ-hnliches.").as_bytes()).unwrap().markdown;
+    assert_eq!(text, "# Frösche\n\nDie Frösche und ähnliches.");
+}
+
+#[test]
+fn what_is_attached_and_no_text_is_named() {
+    let sound: Vec<u8> = (0..3000_u32).map(|at| 0xc0 | (at.wrapping_mul(2_654_435_761) >> 26) as u8).collect();
+    let mail = format!(
+        "Subject: x\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\nListen.\n--b\nContent-Type: audio/basic\n\
+         Content-Transfer-Encoding: base64\n\n{}\n--b--\n",
+        base64(&sound)
+    );
+    let text = self::mail(mail.as_bytes()).unwrap().markdown;
+    assert_eq!(text, "# x\n\nListen.\n\nattachment audio/basic: audio file cannot be read");
+    let pictures = "Subject: x\nContent-Type: text/html\n\n<img src='cid:1'>";
+    let document = self::mail(pictures.as_bytes()).unwrap();
+    assert_eq!((document.markdown.as_str(), document.metadata.pages_without_text), ("# x", Some(1)));
+    let picture = "Subject: x\nContent-Type: image/png\nContent-Transfer-Encoding: base64\n\niVBORw0KGgoAAAAN\n";
+    let document = self::mail(picture.as_bytes()).unwrap();
+    assert_eq!(document.markdown, "# x\n\nattachment image/png: PNG image cannot be read");
+    assert_eq!(document.metadata.pages_without_text, Some(1));
+}
+
 #[test]
 fn a_reply_is_read_once_with_the_mail_that_it_forwards() {
     // As a mail program of Windows writes it: text and HTML of the same in windows-1250, a mail forwarded as a file.

@@ -36,11 +36,21 @@ const SIGNATURES: &[(&[u8], usize, &str)] = &[
     (b"ID3", 0, "audio file"),
     (b"fLaC", 0, "audio file"),
     (b"MThd\0\0\0\x06", 0, "audio file"),
-    (b"WAVEfmt ", 8, "audio file"),
+    (b"WAVE", 8, "audio file"),
+    (b"RF64", 0, "audio file"),
+    (b".snd\0", 0, "audio file"),
+    (b"AIFF", 8, "audio file"),
+    (b"AIFC", 8, "audio file"),
+    (b"#!SILK", 0, "audio file"),
+    (b"\x02#!SILK", 0, "audio file"),
+    (b"caff\0", 0, "audio file"),
+    (b"wvpk", 0, "audio file"),
+    (b"MAC \x90\x0f", 0, "audio file"),
+    (b"Creative Voice File\x1a", 0, "audio file"),
     (b"#!AMR", 0, "audio file"),
     (b"ftypM4A", 4, "audio file"),
     (b"OggS\0", 0, "audio or video file"),
-    (b"AVI LIST", 8, "video file"),
+    (b"AVI ", 8, "video file"),
     (b"\x1a\x45\xdf\xa3", 0, "video file"),
     (b"FLV\x01", 0, "video file"),
     (b"\0\0\x01\xba", 0, "video file"),
@@ -90,7 +100,7 @@ fn is_program(bytes: &[u8]) -> bool {
 /// Frames of MPEG audio without a head before them: the one that follows the first must be where it says.
 fn is_mpeg(bytes: &[u8]) -> bool {
     const RATES: [usize; 16] = [0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 0];
-    let [0xff, 0xfa | 0xfb, third, ..] = bytes else { return false };
+    let [0xff, 0xfa | 0xfb, third, ..] = bytes else { return is_other_mpeg(bytes) };
     let rate = RATES.get(usize::from(third >> 4)).copied().unwrap_or(0);
     let frequency = [44_100, 48_000, 32_000, 0].get(usize::from(third >> 2) & 3).copied().unwrap_or(0);
     if rate == 0 || frequency == 0 {
@@ -98,6 +108,51 @@ fn is_mpeg(bytes: &[u8]) -> bool {
     }
     let length = 144_000 * rate / frequency + usize::from(third >> 1 & 1);
     matches!(bytes.get(length..), Some([0xff, 0xfa | 0xfb, ..]))
+}
+
+/// Frames of the rarer kinds: lower rates, other layers, and AAC, whose frames say how long they are.
+fn is_other_mpeg(bytes: &[u8]) -> bool {
+    let [0xff, second, third, fourth, fifth, sixth, ..] = bytes else { return false };
+    let is_frame = |rest: &[u8]| matches!(rest, [0xff, other, ..] if other == second);
+    if second & 0xf6 == 0xf0 {
+        let length = usize::from(fourth & 3) << 11 | usize::from(*fifth) << 3 | usize::from(sixth >> 5);
+        return length > 7 && bytes.get(length..).is_some_and(is_frame);
+    }
+    let is_known = matches!(second, 0xe2 | 0xe3 | 0xf2..=0xf7 | 0xfc | 0xfd) && third >> 4 != 15 && third >> 4 != 0;
+    // How long its frames are takes tables for each kind; two more within the next ones are enough.
+    is_known
+        && bytes.get(24..4000).or_else(|| bytes.get(24..)).is_some_and(|rest| {
+            rest.windows(3)
+                .filter(|three| is_frame(three) && three.get(2).is_some_and(|byte| byte & 0x0c == third & 0x0c))
+                .count()
+                > 1
+        })
+}
+
+/// What a sender or the name of a file says that bytes are, if that is no text.
+pub(super) fn stated(media_type: &str, name: &str) -> Option<&'static str> {
+    let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let stated = match essence.split_once('/') {
+        Some(("audio", _)) => Some("audio file"),
+        Some(("video", _)) => Some("video file"),
+        Some(("image", kind)) if kind != "svg+xml" => Some("image"),
+        Some(("font", _)) => Some("font"),
+        _ => None,
+    };
+    let named = || {
+        let (_, ending) = name.rsplit_once('.')?;
+        Some(match ending {
+            "au" | "snd" | "wav" | "mp3" | "m4a" | "aac" | "ogg" | "opus" | "wma" | "amr" | "aif" | "aiff" | "ul"
+            | "ulaw" | "al" | "alaw" | "gsm" | "pcm" | "voc" | "flac" => "audio file",
+            "mp4" | "m4v" | "mov" | "avi" | "mkv" | "webm" | "wmv" | "mpg" | "mpeg" | "flv" => "video file",
+            "jpg" | "jpeg" | "png" | "gif" | "bmp" | "tif" | "tiff" | "webp" | "heic" | "heif" | "ico" | "jp2"
+            | "tga" | "pcx" | "raw" | "dng" => "image",
+            "exe" | "dll" | "so" | "class" | "o" => "executable file",
+            "ttf" | "otf" | "woff" | "woff2" => "font",
+            _ => return None,
+        })
+    };
+    stated.or_else(named)
 }
 
 /// The error for something that is known and cannot be read.

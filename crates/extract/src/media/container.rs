@@ -1,7 +1,9 @@
 //! What lies in an archive or in a compound file, by the names of its parts. Nothing is unpacked.
 
-use super::Media;
 use super::binary::refuse;
+use super::{Media, root as root_element};
+use crate::Limits;
+use crate::archive::Archive;
 use cfb::CompoundFile;
 use socle_core::{Error, Kind, Result};
 use std::io::Cursor;
@@ -21,10 +23,15 @@ pub(super) fn zip(bytes: &[u8], name: &str) -> Result<Media> {
     // Some writers put backslashes or a slash in front; then the reader says what is wrong.
     let office = has("[Content_Types].xml") || has("_rels/");
     match () {
-        () if has("xl/workbook.bin") => Err(refuse("Excel binary workbook (XLSB)")),
+        () if has("xl/workbook.bin") => Ok(Media::Xlsb),
         () if office && has("word/") => Ok(Media::Docx),
         () if office && has("ppt/") => Ok(Media::Pptx),
         () if office && has("xl/") => Ok(Media::Xlsx),
+        () if has("[Content_Types].xml")
+            && let Some(media) = content_type(bytes) =>
+        {
+            media
+        }
         () if has("visio/") => Err(refuse("Visio drawing")),
         () if has("FixedDoc") || has("Documents/1/FixedDoc") => Err(refuse("XPS document")),
         () if has("Index/Document.iwa") || has("Index.zip") => Err(refuse("iWork document")),
@@ -35,6 +42,47 @@ pub(super) fn zip(bytes: &[u8], name: &str) -> Result<Media> {
             _ => Media::Odt,
         }),
         () => Err(refuse("ZIP archive")),
+    }
+}
+
+/// What an Office document is whose parts lie in other places than usual: it says itself what its main part is.
+fn content_type(bytes: &[u8]) -> Option<Result<Media>> {
+    let mut limits = Limits { output: 0, unpacked: 1 << 20, depth: 0 };
+    let types = Archive::open(bytes).ok()?.read("[Content_Types].xml", &mut limits).ok()??;
+    let types = String::from_utf8_lossy(&types);
+    let main = |name: &str| {
+        types.contains(&format!("{name}.main+xml")) || types.contains(&format!("{name}.macroEnabled.main+xml"))
+    };
+    Some(match () {
+        () if main("wordprocessingml.document") || main("wordprocessingml.template") || main("ms-word.document") => {
+            Ok(Media::Docx)
+        }
+        () if main("spreadsheetml.sheet") || main("spreadsheetml.template") || main("ms-excel.sheet") => {
+            Ok(Media::Xlsx)
+        }
+        () if main("presentationml.presentation")
+            || main("presentationml.slideshow")
+            || main("ms-powerpoint.presentation") =>
+        {
+            Ok(Media::Pptx)
+        }
+        () if types.contains("ms-excel.sheet.binary.macroEnabled.main") => Ok(Media::Xlsb),
+        () => return None,
+    })
+}
+
+/// What a text is that holds a document in one piece of XML, by its outermost element.
+pub(super) fn flat(text: &str) -> Option<Result<Media>> {
+    let (root, _) = root_element(text)?;
+    let name = root.split(|c: char| c.is_whitespace() || matches!(c, '>' | '/')).next()?;
+    let tag = root.split('>').next()?;
+    match name.rsplit(':').next()? {
+        "FictionBook" => Some(Ok(Media::Book)),
+        "document" if tag.contains("urn:oasis:names:tc:opendocument:xmlns:office:1.0") => {
+            let media = tag.split_once("mimetype=")?.1.trim_start_matches(['"', '\'']);
+            Some(open_document(media.split(['"', '\'']).next()?))
+        }
+        _ => None,
     }
 }
 

@@ -77,7 +77,11 @@ pub(crate) fn root(text: &str) -> Option<(&str, bool)> {
 
 /// Whether a text begins with the head of a mail. `expected`: the sender says that it is one.
 pub(super) fn is_mail(text: &str, expected: bool) -> bool {
-    let text = text.trim_start_matches(['\u{feff}', '\r', '\n']);
+    // Lines without anything may stand before the head.
+    let mut text = text.trim_start_matches('\u{feff}');
+    while let Some((_, after)) = text.split_once('\n').filter(|(first, _)| first.trim().is_empty()) {
+        text = after;
+    }
     let mut lines = text.lines().peekable();
     if lines.peek().is_some_and(|line| line.starts_with("From ") && line.contains(':')) {
         lines.next();

@@ -1,6 +1,7 @@
 //! What bytes are taken for.
 
 use super::Media;
+use crate::archive::tests::packed;
 use socle_core::{Kind, Result};
 use std::io::{Cursor, Write};
 
@@ -79,10 +80,102 @@ fn archives_are_known_by_their_parts() {
     let inner = zip(&[("[Content_Types].xml", ""), ("word/document.xml", "")]);
     let inner = String::from_utf8_lossy(&inner);
     assert_eq!(refused(&zip(&[("a.docx", &inner)])), "ZIP archive cannot be read");
+    assert_eq!(detect(&zip(&[("[Content_Types].xml", ""), ("xl/workbook.bin", "")])), Ok(Media::Xlsb));
+}
+
+#[test]
+fn office_documents_with_parts_anywhere_say_what_they_are() {
+    for (kind, media) in [
+        ("openxmlformats-officedocument.spreadsheetml.sheet.main+xml", Media::Xlsx),
+        ("ms-excel.sheet.macroEnabled.main+xml", Media::Xlsx),
+        ("ms-excel.sheet.binary.macroEnabled.main", Media::Xlsb),
+        ("openxmlformats-officedocument.wordprocessingml.document.main+xml", Media::Docx),
+        ("ms-word.document.macroEnabled.main+xml", Media::Docx),
+        ("openxmlformats-officedocument.presentationml.slideshow.main+xml", Media::Pptx),
+    ] {
+        let types = format!("<Types><Override PartName='/a.xml' ContentType='application/vnd.{kind}'/></Types>");
+        let bytes = packed(&[("[Content_Types].xml", types.as_bytes()), ("a.xml", b"")]);
+        assert_eq!(detect(&bytes), Ok(media), "{kind}");
+    }
+    assert_eq!(refused(&packed(&[("[Content_Types].xml", b"<Types/>"), ("a.xml", b"")])), "ZIP archive cannot be read");
+}
+
+#[test]
+fn documents_in_one_piece_of_xml_are_known_by_their_root() {
+    let open = |kind: &str| {
+        format!(
+            "<?xml version='1.0'?>\n<office:document xmlns:office='urn:oasis:names:tc:opendocument:xmlns:office:1.0' \
+             office:mimetype='application/vnd.oasis.opendocument.{kind}'><office:body/></office:document>"
+        )
+    };
+    for (kind, media) in [("text", Media::Odt), ("spreadsheet", Media::Ods), ("presentation", Media::Odp)] {
+        assert_eq!(Media::detect(open(kind).as_bytes(), Some("text/xml"), Some("a.xml")), Ok(media));
+    }
+    assert_eq!(refused(open("graphics").as_bytes()), "OpenDocument drawing cannot be read");
+    assert_eq!(detect(b"<FictionBook xmlns='http://www.gribuser.ru/xml/fictionbook/2.0'><body/>"), Ok(Media::Book));
+    assert_eq!(detect(b"<document><p>text</p></document>"), Ok(Media::Plain));
+}
+
+#[test]
+fn code_is_known_by_its_name_its_type_and_its_first_line() {
+    let with = |bytes: &[u8], media: Option<&str>, name: Option<&str>| Media::detect(bytes, media, name).unwrap();
+    let code = b"a, b = 1, 2\nc, d = 3, 4\ne, f = 5, 6\n";
+    assert_eq!(with(code, None, Some("x/A.PY")), Media::Code("python"));
+    assert_eq!(with(code, Some("text/x-python; charset=utf-8"), None), Media::Code("python"));
+    assert_eq!(with(code, Some("text/plain"), Some("a.yaml")), Media::Code("yaml"));
+    assert_eq!(with(b"#!/usr/bin/python3\n", None, None), Media::Code("python"));
+    // Content wins where it is certain.
+    assert_eq!(with(b"<!doctype html><p>x", None, Some("a.php")), Media::Html);
+    assert_eq!(with(b"%PDF-1.7\n", None, Some("a.py")), Media::Pdf);
+}
+
+#[test]
+fn lines_without_anything_may_stand_before_the_head_of_a_mail() {
+    assert_eq!(detect(b"   \r\n\t\n\nFrom: a@b.c\nTo: d@e.f\nSubject: x\n\nbody"), Ok(Media::Mail));
+}
+
+/// Bytes that look random.
+fn noise(letters: &[u8], count: usize) -> Vec<u8> {
+    let mut number = 1_u32;
+    let mut next = || {
+        number = number.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        letters[(number >> 16) as usize % letters.len()]
+    };
+    (0..count).map(|_| next()).collect()
+}
+
+#[test]
+fn sound_that_looks_like_letters_is_no_text() {
+    let latin: Vec<u8> = (0xc0..=0xff).chain(b'A'..=b'Z').chain(b'a'..=b'z').chain(*b"\xa1\xb6\xbf/?'").collect();
+    let sound = noise(&latin, 2000);
+    assert_eq!(refused(&sound), "format of the document is not known");
+    for (media, name) in [(Some("audio/basic"), None), (None, Some("a.au")), (Some("audio/x-wav"), Some("a.txt"))] {
+        assert_eq!(Media::detect(&sound, media, name).unwrap_err().message, "audio file cannot be read");
+    }
+    // Silence.
+    assert!(Media::detect(&[0xff; 2000], Some("audio/basic"), None).is_err());
+    // Who is wrong about a text is not believed.
+    assert_eq!(Media::detect(b"#EXTM3U\na.mp3\n", Some("audio/x-mpegurl"), None), Ok(Media::Plain));
     assert_eq!(
-        refused(&zip(&[("[Content_Types].xml", ""), ("xl/workbook.bin", "")])),
-        "Excel binary workbook (XLSB) cannot be read"
+        Media::detect("<svg><text>Größe</text></svg>".as_bytes(), Some("image/svg+xml"), None),
+        Ok(Media::Plain)
     );
+    for head in [&b"RIFF\x24\0\0\0WAVEbext"[..], b".snd\0\0\0\x18", b"FORM\0\0\0\0AIFFCOMM", b"#!SILK_V3"] {
+        assert_eq!(refused(head), "audio file cannot be read");
+    }
+    // Texts of all countries in their old encodings are no noise.
+    for (text, label) in [
+        ("Привет мир, как дела? Это обычный текст на русском языке. ", "windows-1251"),
+        ("L'été dernier, la forêt brûlait. «Où?» Ça coûte 5 € — déjà! ", "windows-1252"),
+        ("สวัสดีชาวโลก นี่คือข้อความภาษาไทย ", "windows-874"),
+        ("İstanbul'da yağmur yağıyor, şemsiyeni unutma. ", "windows-1254"),
+        ("第3回PHP勉強会は東京で開かれます。参加費は円です。", "shift_jis"),
+        ("שלום עולם, זהו טקסט בעברית. ", "windows-1255"),
+    ] {
+        let encoding = encoding_rs::Encoding::for_label(label.as_bytes()).unwrap();
+        let bytes = encoding.encode(&text.repeat(4)).0.into_owned();
+        assert_eq!(detect(&bytes), Ok(Media::Plain), "{label}");
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! a stream of its own that is named after it.
 
 use crate::archive::too_much;
-use crate::text::decode;
+use crate::text::{code_page, decode};
 use cfb::CompoundFile;
 use socle_core::{Error, Kind, Result};
 use std::io::{Cursor, Read};
@@ -70,8 +70,10 @@ pub(super) struct Properties {
 impl Properties {
     /// `head`: bytes before the first fixed property; it depends on what the storage is.
     pub(super) fn read(store: &mut Store<'_>, path: &str, head: usize, charset: Option<String>) -> Result<Self> {
-        let mut fixed = store.stream(&join(path, "__properties_version1.0"))?.unwrap_or_default();
-        fixed.truncate(MAX_FIXED);
+        let fixed = store.stream(&join(path, "__properties_version1.0"))?.unwrap_or_default();
+        if fixed.len() > MAX_FIXED {
+            return Err(Error::new(Kind::DamagedDocument, "message has too many properties"));
+        }
         let mut properties = Self { path: path.to_string(), fixed, head, charset };
         let page = properties.number(0x3fde).or_else(|| properties.number(0x3ffd));
         properties.charset = page.and_then(code_page).or(properties.charset);
@@ -135,24 +137,4 @@ impl Properties {
     fn name(&self, id: u32, kind: u32) -> String {
         join(&self.path, &format!("__substg1.0_{id:04X}{kind:04X}"))
     }
-}
-
-/// The name of a code page of Windows, as the web knows it.
-fn code_page(number: u32) -> Option<String> {
-    Some(match number {
-        437 | 850 | 1252 => "windows-1252".to_string(),
-        874 | 1250..=1258 => format!("windows-{number}"),
-        932 => "shift_jis".to_string(),
-        936 => "gbk".to_string(),
-        949 | 51_949 => "euc-kr".to_string(),
-        950 => "big5".to_string(),
-        866 => "ibm866".to_string(),
-        20_866 => "koi8-r".to_string(),
-        21_866 => "koi8-u".to_string(),
-        28_591..=28_605 => format!("iso-8859-{}", number - 28_590),
-        50_220..=50_222 => "iso-2022-jp".to_string(),
-        51_932 => "euc-jp".to_string(),
-        54_936 => "gb18030".to_string(),
-        _ => return None,
-    })
 }

@@ -41,6 +41,9 @@ struct Item {
     open: Option<Shape>,
 }
 
+/// Parts with charts, by what they are called.
+pub type Charts = HashMap<String, String>;
+
 /// A reader that writes as it goes.
 pub struct Reader<'w> {
     flow: Flow<'w>,
@@ -52,13 +55,16 @@ pub struct Reader<'w> {
     /// Shapes of the open paragraphs; `None` for those that are part of an item.
     paragraphs: Vec<Option<Shape>>,
     page: u32,
+    /// Copies of the open cells and rows, innermost last.
+    copies: Vec<usize>,
+    charts: Charts,
     /// The last character was white space, so more of it is none.
     is_space: bool,
 }
 
 impl<'w> Reader<'w> {
     /// A reader of a document with these styles.
-    pub fn new(writer: &'w mut Writer, styles: Styles) -> Self {
+    pub fn new(writer: &'w mut Writer, styles: Styles, charts: Charts) -> Self {
         Self {
             flow: Flow::new(writer),
             styles,
@@ -66,6 +72,8 @@ impl<'w> Reader<'w> {
             counters: HashMap::new(),
             paragraphs: Vec::new(),
             page: 0,
+            copies: Vec::new(),
+            charts,
             is_space: true,
         }
     }
@@ -120,25 +128,7 @@ impl<'w> Reader<'w> {
     fn start(&mut self, element: &Element<'_>, xml: &mut Xml<'_>) -> Result<()> {
         let style = || element.get("style-name").unwrap_or_default();
         match element.name().full() {
-            // Comments, deleted text, numbers of notes, readings of signs, what describes pictures, templates of indexes.
-            "office:annotation"
-            | "text:tracked-changes"
-            | "text:note-citation"
-            | "text:ruby-text"
-            | "svg:title"
-            | "svg:desc"
-            | "office:forms"
-            | "text:table-of-content-source"
-            | "text:alphabetical-index-source"
-            | "text:illustration-index-source"
-            | "text:table-index-source"
-            | "text:bibliography-source"
-            | "text:user-index-source"
-            | "text:object-index-source"
-            | "text:hidden-text"
-            | "office:binary-data"
-            | "office:event-listeners"
-            | "presentation:settings" => xml.skip()?,
+            name if is_left_out(name) => xml.skip()?,
             "text:p" | "text:h" if self.styles.is_hidden("paragraph", &style()) => xml.skip()?,
             "text:span" if self.styles.is_hidden("text", &style()) => xml.skip()?,
             "text:p" => self.paragraph(element),
@@ -154,9 +144,13 @@ impl<'w> Reader<'w> {
                 self.push(Context::Apart, None);
             }
             "table:table" => self.flow.begin_table(),
-            "table:table-row" => self.flow.row(0),
+            "table:table-row" => {
+                self.flow.row(0);
+                self.copies.push(element.number("number-rows-repeated").unwrap_or(1));
+            }
             "table:table-cell" | "table:covered-table-cell" => {
                 self.flow.cell();
+                self.copies.push(element.number("number-columns-repeated").unwrap_or(1));
                 self.push(Context::Apart, None);
             }
             "draw:frame" | "draw:custom-shape" => match element.get("class").as_deref() {
@@ -166,6 +160,11 @@ impl<'w> Reader<'w> {
             },
             "draw:text-box" if !matches!(self.context(), Some(Context::Title(_))) => {
                 self.push(Context::Apart, None);
+            }
+            "draw:image" => self.flow.writer().picture(),
+            "draw:object" => {
+                let chart = element.get("href").and_then(|name| self.charts.remove(&name));
+                chart.map_or(Ok(()), |chart| self.chart(&chart))?;
             }
             "draw:page" => {
                 self.page += 1;
@@ -184,8 +183,15 @@ impl<'w> Reader<'w> {
                     self.flow.end_paragraph(shape)?;
                 }
             }
-            "text:list" | "text:list-header" | "table:table-cell" | "table:covered-table-cell" => {
+            "text:list" | "text:list-header" => drop(self.places.pop()),
+            "table:table-cell" | "table:covered-table-cell" => {
                 self.places.pop();
+                let copies = self.copies.pop().unwrap_or(1);
+                self.flow.repeat_cell(copies)?;
+            }
+            "table:table-row" => {
+                let copies = self.copies.pop().unwrap_or(1);
+                self.flow.repeat_row(copies)?;
             }
             "text:list-item" | "draw:frame" | "draw:custom-shape" => {
                 self.end_joined()?;
@@ -202,6 +208,25 @@ impl<'w> Reader<'w> {
             "draw:page" => self.flow.end_slide()?,
             _ => {}
         }
+        Ok(())
+    }
+
+    /// A chart: its titles, then the table with its numbers.
+    fn chart(&mut self, content: &str) -> Result<()> {
+        let mut xml = Xml::new(content);
+        let mut in_body = false;
+        self.push(Context::Apart, None);
+        while let Some(token) = xml.next()? {
+            match token {
+                Token::Start(element) if !in_body => in_body = element.name().full() == "office:chart",
+                Token::Start(element) if element.name().full() == "chart:legend" => xml.skip()?,
+                Token::Start(element) => self.start(&element, &mut xml)?,
+                Token::End(name) if in_body => self.end(name.full())?,
+                Token::Text(text) if in_body => self.text(&text),
+                Token::End(_) | Token::Text(_) => {}
+            }
+        }
+        self.places.pop();
         Ok(())
     }
 
@@ -364,4 +389,30 @@ impl<'w> Reader<'w> {
             *counter = start;
         }
     }
+}
+
+/// Whether nothing in an element is read: comments, deleted text, numbers of notes, readings of signs, what describes
+/// pictures, templates of indexes.
+fn is_left_out(name: &str) -> bool {
+    matches!(
+        name,
+        "office:annotation"
+            | "text:tracked-changes"
+            | "text:note-citation"
+            | "text:ruby-text"
+            | "svg:title"
+            | "svg:desc"
+            | "office:forms"
+            | "text:table-of-content-source"
+            | "text:alphabetical-index-source"
+            | "text:illustration-index-source"
+            | "text:table-index-source"
+            | "text:bibliography-source"
+            | "text:user-index-source"
+            | "text:object-index-source"
+            | "text:hidden-text"
+            | "office:binary-data"
+            | "office:event-listeners"
+            | "presentation:settings"
+    )
 }

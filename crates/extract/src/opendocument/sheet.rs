@@ -1,14 +1,16 @@
 //! Spreadsheets of LibreOffice. What a cell shows is stored as text beside its value; only dates and times are taken from
 //! the value, since the text of those is made for one language.
 
-use super::open;
+use super::File;
+use super::reader::Charts;
 use crate::Writer;
-use crate::sheet::Grid;
+use crate::flow::too_many_copies;
+use crate::sheet::{Drawn, Grid};
 use crate::xml::{Element, Token, Xml, decoded};
 use socle_core::Result;
 
-/// Most copies of a cell or row that has text: formulas and patterns fill this much at times, hostile files more.
-const MAX_COPIES: u32 = 1000;
+/// Most copies of cells with text: formulas and patterns fill whole columns at times, hostile files whole sheets.
+const MAX_COPIES: u64 = 1 << 21;
 
 /// A cell that is being read.
 #[derive(Default)]
@@ -23,8 +25,10 @@ struct Cell {
 /// # Errors
 /// See [`crate::extract`].
 pub fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
-    let (_, content) = open(bytes, writer)?;
+    let mut file = File::open(bytes, writer)?;
+    let content = std::mem::take(&mut file.content);
     let content = decoded(&content);
+    let mut charts = file.charts(&content, writer)?;
     let mut xml = Xml::new(&content);
     let mut sheets = 0;
     while let Some(token) = xml.next()? {
@@ -33,7 +37,8 @@ pub fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
             "office:automatic-styles" | "office:font-face-decls" | "office:scripts" => xml.skip()?,
             "table:table" => {
                 sheets += 1;
-                sheet(&mut xml, Grid::new(sheets, &element.get("name").unwrap_or_default(), writer))?;
+                let grid = Grid::new(sheets, &element.get("name").unwrap_or_default(), writer);
+                sheet(&mut xml, grid, &mut charts)?;
             }
             _ => {}
         }
@@ -42,7 +47,7 @@ pub fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
     Ok(())
 }
 
-fn sheet(xml: &mut Xml<'_>, mut grid: Grid<'_>) -> Result<()> {
+fn sheet(xml: &mut Xml<'_>, mut grid: Grid<'_>, charts: &mut Charts) -> Result<()> {
     let mut row = 0u32;
     let mut row_copies = 1;
     let mut column = 0u32;
@@ -50,16 +55,13 @@ fn sheet(xml: &mut Xml<'_>, mut grid: Grid<'_>) -> Result<()> {
     let mut cells: Vec<(u32, u32, String)> = Vec::new();
     let mut cell = Cell::default();
     let mut is_text = false;
+    let mut drawn = Drawn::default();
     while let Some(token) = xml.next()? {
         match token {
             Token::Start(element) => match element.name().full() {
-                // Comments; drawings; a table in a cell, as no spreadsheet shows it.
-                "office:annotation"
-                | "table:shapes"
-                | "draw:frame"
-                | "office:forms"
-                | "table:table"
-                | "table:named-expressions" => xml.skip()?,
+                // Comments; a table in a cell, as no spreadsheet shows it.
+                "office:annotation" | "office:forms" | "table:table" | "table:named-expressions" => xml.skip()?,
+                name if name.starts_with("draw:") => drawing(xml, &element, charts, &mut drawn)?,
                 "table:table-row" => {
                     row_copies = copies(&element, "number-rows-repeated");
                     column = 0;
@@ -80,19 +82,12 @@ fn sheet(xml: &mut Xml<'_>, mut grid: Grid<'_>) -> Result<()> {
                 "table:table-cell" | "table:covered-table-cell" => {
                     let text = cell.value.take().unwrap_or_else(|| std::mem::take(&mut cell.text));
                     if !text.trim().is_empty() {
-                        cells.push((column, cell.copies.min(MAX_COPIES), text));
+                        cells.push((column, cell.copies, text));
                     }
                     column = column.saturating_add(cell.copies);
                 }
                 "table:table-row" => {
-                    let shown = if cells.is_empty() { 0 } else { row_copies.min(MAX_COPIES) };
-                    for copy in 0..shown {
-                        for (first, copies, text) in &cells {
-                            for column in (0..*copies).map(|at| first.saturating_add(at)) {
-                                grid.cell(row.saturating_add(copy), column, text)?;
-                            }
-                        }
-                    }
+                    write_row(&mut grid, row, row_copies, &cells)?;
                     cells.clear();
                     row = row.saturating_add(row_copies);
                 }
@@ -103,7 +98,83 @@ fn sheet(xml: &mut Xml<'_>, mut grid: Grid<'_>) -> Result<()> {
             Token::Text(_) => {}
         }
     }
+    grid.draw(drawn);
     grid.end()
+}
+
+/// Writes the cells of a row, with their first columns and numbers of copies, as many times as it is repeated.
+fn write_row(grid: &mut Grid<'_>, row: u32, row_copies: u32, cells: &[(u32, u32, String)]) -> Result<()> {
+    let wide: u64 = cells.iter().map(|(_, copies, _)| u64::from(*copies)).sum();
+    if wide.saturating_mul(u64::from(row_copies)) > MAX_COPIES {
+        return Err(too_many_copies());
+    }
+    for copy in 0..if cells.is_empty() { 0 } else { row_copies } {
+        for (first, copies, text) in cells {
+            for column in (0..*copies).map(|at| first.saturating_add(at)) {
+                grid.cell(row.saturating_add(copy), column, text)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Reads a drawing: the text of boxes, the titles of charts. The numbers of those are in the cells.
+fn drawing(xml: &mut Xml<'_>, first: &Element<'_>, charts: &mut Charts, drawn: &mut Drawn) -> Result<()> {
+    let chart = |element: &Element<'_>, charts: &mut Charts| -> Option<String> {
+        charts.remove(&element.get("href").filter(|_| element.name().full() == "draw:object")?)
+    };
+    let (mut text, mut depth, mut paragraphs) = (String::new(), 1_usize, 0_usize);
+    drawn.has_picture |= first.name().full() == "draw:image";
+    let mut shown = chart(first, charts);
+    while depth > 0
+        && let Some(token) = xml.next()?
+    {
+        match token {
+            Token::Start(element) => match element.name().full() {
+                // A chart in one piece of XML; pictures; what describes them.
+                "table:table" | "office:binary-data" | "svg:title" | "svg:desc" | "chart:legend" | "office:meta" => {
+                    xml.skip()?
+                }
+                name => {
+                    drawn.has_picture |= name == "draw:image";
+                    shown = chart(&element, charts).or(shown);
+                    if name == "text:p" && !text.is_empty() {
+                        text.push('\n');
+                    }
+                    if matches!(name, "text:s" | "text:tab" | "text:line-break") {
+                        text.push(' ');
+                    }
+                    paragraphs += usize::from(name == "text:p");
+                    depth += 1;
+                }
+            },
+            Token::End(name) => {
+                paragraphs -= usize::from(name.full() == "text:p" && paragraphs > 0);
+                depth -= 1;
+            }
+            Token::Text(more) if paragraphs > 0 => text.push_str(&more),
+            Token::Text(_) => {}
+        }
+    }
+    drawn.texts.push(text);
+    match shown {
+        Some(chart) => titles(&chart, drawn),
+        None => Ok(()),
+    }
+}
+
+/// The titles of a chart.
+fn titles(chart: &str, drawn: &mut Drawn) -> Result<()> {
+    let mut xml = Xml::new(chart);
+    while let Some(token) = xml.next()? {
+        let Token::Start(element) = token else { continue };
+        match element.name().full() {
+            "table:table" | "chart:legend" => xml.skip()?,
+            "text:p" => drawn.texts.push(xml.text()?),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 fn begin(element: &Element<'_>) -> Cell {

@@ -279,6 +279,9 @@ impl<'w> Reader<'w> {
             self.state.target = self.twice;
             return Ok(());
         }
+        if word == "pict" {
+            self.flow.writer().picture();
+        }
         if self.state.target == Target::Nowhere {
             return Ok(());
         }

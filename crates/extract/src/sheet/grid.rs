@@ -27,12 +27,31 @@ pub struct Grid<'w> {
     cells: Vec<Cell>,
     /// The cell that the row after a gap begins with.
     gap: Option<usize>,
+    /// What lies over the cells.
+    drawn: Drawn,
+}
+
+/// What lies over the cells of a sheet.
+#[derive(Debug, Default)]
+pub struct Drawn {
+    /// Texts of boxes and titles of charts.
+    pub texts: Vec<String>,
+    /// There are pictures too.
+    pub has_picture: bool,
 }
 
 impl<'w> Grid<'w> {
     /// A sheet, counted from 1.
     pub fn new(page: u32, name: &str, writer: &'w mut Writer) -> Self {
-        Self { writer, page, name: Some(name.to_string()), text: String::new(), cells: Vec::new(), gap: None }
+        Self {
+            writer,
+            page,
+            name: Some(name.to_string()),
+            text: String::new(),
+            cells: Vec::new(),
+            gap: None,
+            drawn: Drawn::default(),
+        }
     }
 
     /// Adds a cell. Cells without text are none.
@@ -58,13 +77,41 @@ impl<'w> Grid<'w> {
         self.writer.fits(self.text.len() + 3 * self.cells.len())
     }
 
+    /// What lies over the cells, to be written below them.
+    pub fn draw(&mut self, drawn: Drawn) {
+        self.drawn = drawn;
+    }
+
     /// The sheet ends.
     ///
     /// # Errors
     /// See [`Writer::table`].
     pub fn end(mut self) -> Result<()> {
         self.end_row()?;
-        self.write()
+        self.write()?;
+        let Drawn { texts, has_picture } = std::mem::take(&mut self.drawn);
+        for text in texts.iter().filter(|text| !text.trim().is_empty()) {
+            self.begin()?;
+            self.writer.paragraph(text)?;
+        }
+        if has_picture {
+            if self.name.is_some() {
+                self.writer.page(self.page);
+            }
+            self.writer.picture();
+        }
+        Ok(())
+    }
+
+    /// Writes the name before the first text.
+    fn begin(&mut self) -> Result<()> {
+        match self.name.take() {
+            Some(name) => {
+                self.writer.page(self.page);
+                self.writer.heading(1, &name)
+            }
+            None => Ok(()),
+        }
     }
 
     /// Writes what is before a gap, unless the row after it goes on with that.
@@ -89,10 +136,7 @@ impl<'w> Grid<'w> {
         if self.cells.is_empty() {
             return Ok(());
         }
-        if let Some(name) = self.name.take() {
-            self.writer.page(self.page);
-            self.writer.heading(1, &name)?;
-        }
+        self.begin()?;
         let (text, cells) = (std::mem::take(&mut self.text), std::mem::take(&mut self.cells));
         // Columns without any text would only make the table wide.
         let mut columns: Vec<u32> = cells.iter().map(|cell| cell.column).collect();

@@ -13,6 +13,43 @@ pub struct Format {
     after: String,
 }
 
+/// What a format makes of a number.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Kind {
+    /// A number.
+    Number,
+    /// A date or a time of day.
+    Moment,
+    /// A span of time.
+    Duration,
+}
+
+impl Kind {
+    /// Reads the code of a format: letters of dates that are not quoted, hours in brackets.
+    pub fn of(code: &str) -> Self {
+        if code.eq_ignore_ascii_case("general") {
+            return Self::Number;
+        }
+        let mut rest = code.chars();
+        while let Some(c) = rest.next() {
+            match c {
+                ';' => break,
+                '"' => drop(rest.by_ref().find(|c| *c == '"')),
+                '\\' | '_' | '*' => drop(rest.next()),
+                '[' => {
+                    let inner: String = rest.by_ref().take_while(|c| *c != ']').collect();
+                    if !inner.is_empty() && inner.chars().all(|c| matches!(c, 'h' | 'H' | 'm' | 'M' | 's' | 'S')) {
+                        return Self::Duration;
+                    }
+                }
+                'd' | 'D' | 'm' | 'M' | 'y' | 'Y' | 'h' | 'H' | 's' | 'S' => return Self::Moment,
+                _ => {}
+            }
+        }
+        Self::Number
+    }
+}
+
 impl Format {
     /// Reads the code of a format, e.g. `#,##0.00 [$€-407];[Red]-#,##0.00 [$€-407]`.
     pub fn new(code: &str) -> Self {
@@ -142,6 +179,17 @@ mod tests {
         assert_eq!(["0.0##", "0.##", "#"].map(|code| shown(code, 2.0)), ["2.0", "2", "2"]);
         assert_eq!(shown("0.0##", 2.1256), "2.126");
         assert_eq!(shown("0\\ \"Kisten\"", 3.0), "3 Kisten");
+    }
+
+    #[test]
+    fn formats_of_dates_are_told_from_those_of_numbers() {
+        for code in ["yyyy-mm-dd", "[$-407]d. mmmm yyyy", "h:mm AM/PM", "[Red]dd/mm"] {
+            assert_eq!(Kind::of(code), Kind::Moment, "{code}");
+        }
+        assert_eq!([Kind::of("[h]:mm:ss"), Kind::of("[mm]:ss")], [Kind::Duration; 2]);
+        for code in ["General", "0.00", "#,##0 \"days\"", "0\\d", "_d0", "[Red]0.0", "0;yyyy"] {
+            assert_eq!(Kind::of(code), Kind::Number, "{code}");
+        }
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! Which characters bytes stand for: by the mark at their start, by what they can only be, by what is declared, and at
 //! last by what the words look like.
 
+use super::charset::{named, seven_bits};
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
-use encoding_rs::{Encoding, ISO_8859_15, UTF_16BE, UTF_16LE, WINDOWS_1252};
+use encoding_rs::{Encoding, ISO_2022_JP, ISO_8859_15, UTF_16BE, UTF_16LE, WINDOWS_1252};
 use std::borrow::Cow;
 
 /// Bytes that are looked at to find wide characters.
@@ -11,20 +12,27 @@ const SAMPLE: usize = 1 << 16;
 /// The text that `bytes` stand for. `declared`: the name of the encoding that the document claims, which is not believed
 /// against the bytes.
 pub(crate) fn decode<'a>(bytes: &'a [u8], declared: Option<&str>) -> Cow<'a, str> {
+    if let Some(text) = declared.and_then(|label| seven_bits(bytes, label)) {
+        return text.into();
+    }
     if let Some(text) = wide(bytes) {
         return text.into();
     }
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let declared = declared.and_then(|label| Encoding::for_label(label.as_bytes()));
+    let declared = declared.and_then(named);
     let shifts = bytes.windows(2).any(|pair| matches!(pair, b"\x1b$" | b"\x1b("));
     if let (Ok(text), false) = (std::str::from_utf8(bytes), shifts) {
-        return text.into();
+        // Two bytes of China may be two of UTF-8; what those would stand for is not what is written there.
+        let is_short = text.chars().all(|c| c.len_utf8() <= 2);
+        let wide = declared.filter(|encoding| is_short && !text.is_ascii() && is_multi_byte(encoding));
+        let other = wide.and_then(|encoding| encoding.decode_without_bom_handling_and_without_replacement(bytes));
+        return other.unwrap_or(text.into());
     }
     if let Some(text) = broken_utf8(bytes) {
         return text.into();
     }
     if let Some(declared) = declared.filter(|encoding| encoding.is_ascii_compatible() || shifts) {
-        let text = declared.decode_without_bom_handling(bytes).0;
+        let text = read_as(declared, bytes);
         // A few wrong bytes do not refute what is declared.
         let wrong = text.chars().filter(|c| *c == char::REPLACEMENT_CHARACTER).count();
         if wrong * 100 <= text.chars().count() {
@@ -37,7 +45,47 @@ pub(crate) fn decode<'a>(bytes: &'a [u8], declared: Option<&str>) -> Cow<'a, str
     if encoding == WINDOWS_1252 && is_latin_9(bytes) {
         encoding = ISO_8859_15;
     }
-    encoding.decode_without_bom_handling(bytes).0
+    read_as(encoding, bytes)
+}
+
+/// Bytes in an encoding. Japanese mails may switch to ASCII and back with nothing between, which is a mistake on the web.
+fn read_as<'a>(encoding: &'static Encoding, bytes: &'a [u8]) -> Cow<'a, str> {
+    let is_switch = |rest: &[u8]| matches!(rest, [0x1b, b'$' | b'(', b'@'..=b'J', ..]);
+    if encoding != ISO_2022_JP || !bytes.windows(6).any(|six| is_switch(six) && six.get(3..).is_some_and(is_switch)) {
+        return encoding.decode_without_bom_handling(bytes).0;
+    }
+    let mut kept = Vec::with_capacity(bytes.len());
+    let mut rest = bytes;
+    while let Some((first, after)) = rest.split_first() {
+        if is_switch(rest) && rest.get(3..).is_some_and(is_switch) {
+            rest = rest.get(3..).unwrap_or_default();
+            continue;
+        }
+        kept.push(*first);
+        rest = after;
+    }
+    encoding.decode_without_bom_handling(&kept).0.into_owned().into()
+}
+
+/// A few bytes in the encoding that is stated for them, as in the head of a mail; nothing if it is not known. So few bytes
+/// say nothing against what is stated, unless they cannot be read so.
+pub(crate) fn stated(bytes: &[u8], label: &str) -> Option<String> {
+    if let Some(text) = seven_bits(bytes, label) {
+        return Some(text);
+    }
+    let encoding = named(label)?;
+    if encoding != encoding_rs::UTF_8 && !is_multi_byte(&encoding) {
+        return Some(decode(bytes, Some(label)).into_owned());
+    }
+    let text = read_as(encoding, bytes);
+    let wrong = text.chars().filter(|c| *c == char::REPLACEMENT_CHARACTER).count();
+    // A character may be cut off at the end.
+    let is_right = wrong <= 1 || wrong * 20 <= text.chars().count();
+    Some(if is_right { text.into_owned() } else { decode(bytes, Some(label)).into_owned() })
+}
+
+fn is_multi_byte(encoding: &&'static Encoding) -> bool {
+    !encoding.is_single_byte() && *encoding != encoding_rs::UTF_8 && *encoding != UTF_16LE && *encoding != UTF_16BE
 }
 
 /// UTF-16 and UTF-32, with or without a mark. Only they hold bytes that are zero.
@@ -163,5 +211,47 @@ pub(crate) fn is_text(bytes: &[u8]) -> bool {
         |c: char| (c.is_control() && !c.is_ascii_whitespace() && c != '\u{1b}') || c == char::REPLACEMENT_CHARACTER;
     let count = text.chars().filter(|c| odd(*c)).count();
     // A few stray bytes are no reason to refuse a text.
-    count * 20 <= text.chars().count()
+    count * 20 <= text.chars().count() && (is_unicode(sample) || !is_noise(&text))
+}
+
+/// Whether bytes can only be text: in UTF-8, or with a mark that says so.
+pub(crate) fn is_unicode(bytes: &[u8]) -> bool {
+    let sample = bytes.get(..SAMPLE).unwrap_or(bytes);
+    // A character may be cut in two at the end of the sample.
+    let is_utf_8 = std::str::from_utf8(sample).map_or_else(|error| error.error_len().is_none(), |_| true);
+    (is_utf_8 && !sample.contains(&0))
+        || matches!(sample, [0xff, 0xfe, ..] | [0xfe, 0xff, ..])
+        || wide(sample).is_some()
+}
+
+/// Whether a text that was guessed is noise: sound that was taken for Latin letters has large letters in the middle of
+/// words, letters of different scripts beside each other, and signs between letters.
+fn is_noise(text: &str) -> bool {
+    /// Fewer pairs say nothing.
+    const LEAST: usize = 64;
+    let sign = |c: char| {
+        matches!(c, '\u{a1}'..='\u{bf}' | '×' | '÷' | '\u{192}' | '\u{2c6}' | '\u{2dc}') && !is_punctuation(c)
+    };
+    let script = |c: char| match c {
+        'a'..='z' | 'A'..='Z' | '\u{c0}'..='\u{24f}' => 1,
+        '\u{370}'..='\u{3ff}' => 2,
+        '\u{400}'..='\u{4ff}' => 3,
+        '\u{590}'..='\u{5ff}' => 4,
+        '\u{600}'..='\u{6ff}' => 5,
+        '\u{e00}'..='\u{e7f}' => 6,
+        _ => 0,
+    };
+    let (mut pairs, mut odd) = (0_usize, 0_usize);
+    for (a, b) in text.chars().zip(text.chars().skip(1)).filter(|(a, b)| !a.is_whitespace() && !b.is_whitespace()) {
+        pairs += 1;
+        let mixed = script(a) != script(b) && script(a) > 0 && script(b) > 0;
+        let inside = (a.is_alphabetic() && sign(b)) || (sign(a) && b.is_alphabetic());
+        odd += usize::from(mixed || inside || (a.is_lowercase() && b.is_uppercase()));
+    }
+    pairs >= LEAST && odd * 10 > pairs
+}
+
+/// Signs beyond ASCII that stand beside letters in texts.
+fn is_punctuation(c: char) -> bool {
+    matches!(c, '«' | '»' | '·' | '°' | 'º' | 'ª' | '§' | '®' | '©' | '´' | '¿' | '¡' | '£' | '\u{ad}')
 }

@@ -4,12 +4,22 @@
 use crate::Writer;
 use socle_core::Result;
 use socle_core::document::{BlockKind, Metadata};
+use std::borrow::Cow;
 
-/// Writes the blocks of `text`.
+/// Writes the blocks of `text`, without what it says about itself before them.
 pub(super) fn write(text: &str, writer: &mut Writer) -> Result<()> {
     let text = text.replace("\r\n", "\n").replace('\r', "\n").replace('\0', "");
     let lines: Vec<&str> = text.lines().collect();
-    let mut rest = lines.get(front_matter(&lines, writer.metadata())..).unwrap_or_default();
+    let start = front_matter(&lines, writer.metadata());
+    write_lines(lines.get(start..).unwrap_or_default(), writer)
+}
+
+/// Writes the blocks of a text that says nothing about itself.
+pub(super) fn blocks(text: &str, writer: &mut Writer) -> Result<()> {
+    write_lines(&text.lines().collect::<Vec<_>>(), writer)
+}
+
+fn write_lines(mut rest: &[&str], writer: &mut Writer) -> Result<()> {
     while let Some(first) = rest.first() {
         if first.trim().is_empty() {
             rest = rest.get(1..).unwrap_or_default();
@@ -32,8 +42,28 @@ fn write_block(kind: BlockKind, lines: &[&str], writer: &mut Writer) -> Result<(
         return writer.heading(level, without_attributes(text.trim_end_matches('#').trim_end()));
     }
     let block = lines.join("\n");
+    let block = if kind == BlockKind::Code { block.into() } else { without_pictures(&block) };
     let block = block.trim_end();
     if block.is_empty() { Ok(()) } else { writer.block(kind, block) }
+}
+
+/// A block without the pictures that stand in it as Base64: of `data:image/png;base64,…` the beginning is kept.
+fn without_pictures(block: &str) -> Cow<'_, str> {
+    const MARK: &str = ";base64,";
+    if !block.contains(MARK) {
+        return block.into();
+    }
+    let mut text = String::with_capacity(block.len());
+    let mut rest = block;
+    while let Some(at) = rest.find(MARK) {
+        let (before, after) = rest.split_at(at + MARK.len());
+        text.push_str(before);
+        let packed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=' | '%');
+        let is_data = before.rfind("data:").is_some_and(|start| before.len() - start < 100);
+        rest = if is_data { after.trim_start_matches(packed) } else { after };
+    }
+    text.push_str(rest);
+    text.into()
 }
 
 /// A heading without the `{#name}` that some writers put behind it.

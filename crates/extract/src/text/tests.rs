@@ -81,6 +81,82 @@ fn xml_becomes_the_text_of_its_elements() {
     assert_eq!(document(Media::Plain, encoded).markdown, "ąśż");
 }
 
+#[test]
+fn what_attributes_say_is_text() {
+    let text = "<?xml version=\"1.0\"?>\n<ports version='2'><port id='7' name=\"North\" depth=\"12 m\" remark=\"Ice &amp; wind\"/>\
+        <port name=\"South\" depth=\"8 m\" xml:lang='en' href='https://example.org'>Open <b class='x'>all</b> year</port></ports>";
+    assert_eq!(markdown(Media::Plain, text), "North 12 m Ice & wind\nSouth\nOpen all year");
+    let nested = "<list title='All'><group name='A'><e v='1'/><e v='2'/></group></list>";
+    assert_eq!(markdown(Media::Plain, nested), "All\nA\n1\n2");
+    let drawing = "<?xml version='1.0'?><svg width='9'><path d='M0 0L5 5'/><text x='1'>words</text></svg>";
+    assert_eq!(markdown(Media::Plain, drawing), "words");
+    let long = format!("<?xml version='1.0'?><a b='{}'/>", "word ".repeat(20_000));
+    assert_eq!(markdown(Media::Plain, &long).matches("word").count(), 20_000);
+}
+
+#[test]
+fn base64_in_xml_is_no_text() {
+    let binary: String = (0..40).map(|at| format!("aB{at:02}xYz9+/Qq{:04}\n", at * 7919 % 10_000)).collect();
+    let binary = binary.replace('\n', "") + "==";
+    let text = format!("<?xml version='1.0'?><invoice><n>17</n><file>{binary}</file><m>18</m></invoice>");
+    assert_eq!(markdown(Media::Plain, &text), "17\n18");
+    let words = "word".repeat(100);
+    assert!(markdown(Media::Plain, &format!("<?xml version='1.0'?><a>{words}</a>")).contains(&words));
+    let picture = format!("# T\n\n![a](data:image/png;base64,{binary}) end\n");
+    assert_eq!(markdown(Media::Markdown, &picture), "# T\n\n![a](data:image/png;base64,) end");
+}
+
+#[test]
+fn books_in_xml_are_books() {
+    let book = "<?xml version='1.0' encoding='windows-1251'?><FictionBook xmlns='http://www.gribuser.ru/xml/fictionbook/2.0' \
+        xmlns:l='x'><description><title-info><author><first-name>A</first-name><last-name>Sample</last-name><email>a@b.c</email>\
+        </author><book-title>Tides</book-title><lang>en</lang><date value='2001-02-03'>2001</date></title-info><document-info>\
+        <author><nickname>nobody</nickname></author></document-info></description><body><image l:href='#c'/><section><title><p>One</p>\
+        <p>and more</p></title><p>Text <emphasis>here</emphasis><a l:href='#n1' type='note'>1</a>.</p><section><title><p>Deep</p></title>\
+        <subtitle>Sub</subtitle><poem><stanza><v>a line</v><v>another</v></stanza></poem><table><tr><th>a</th><th>b</th></tr><tr><td>1\
+        </td><td>2</td></tr></table></section></section></body><body name='notes'><section id='n1'><title><p>1</p></title><p>A note.</p>\
+        </section></body><binary id='c' content-type='image/png'>iVBORw0KGgoAAAANSUhEUg</binary></FictionBook>";
+    let document =
+        crate::extract(book.as_bytes(), None, None, Limits { output: 1 << 20, unpacked: 0, depth: 4 }).unwrap();
+    assert_eq!(
+        document.markdown,
+        "# Tides\n\n## One and more\n\nText here[^1].\n\n[^1]: A note.\n\n### Deep\n\n#### Sub\n\na line\n\nanother\n\n\
+         | a | b |\n| --- | --- |\n| 1 | 2 |"
+    );
+    let metadata = document.metadata;
+    assert_eq!(metadata.media_type, "application/x-fictionbook+xml");
+    assert_eq!((metadata.title.as_deref(), metadata.author.as_deref()), (Some("Tides"), Some("A Sample")));
+    assert_eq!((metadata.language.as_deref(), metadata.created.as_deref()), (Some("en"), Some("2001-02-03")));
+}
+
+#[test]
+fn notebooks_are_their_texts_and_their_code() {
+    let book = r##"{"cells":[{"cell_type":"markdown","source":["# Title\n","\n","text"]},
+        {"cell_type":"code","source":"def f():\n    return 1","outputs":[{"output_type":"stream","text":["out\n"]},
+        {"output_type":"display_data","data":{"image/png":"iVBORw0KGgo","text/plain":["<Figure>"]}},
+        {"output_type":"execute_result","data":{"text/plain":"\u001b[31m42\u001b[0m","text/html":"<b>42</b>"}},
+        {"output_type":"error","ename":"ValueError","evalue":"bad","traceback":["x"]}]}],
+        "metadata":{"kernelspec":{"language":"python"}},"nbformat":4,"nbformat_minor":5}"##;
+    let wanted = "# Title\n\ntext\n\n```python\ndef f():\n    return 1\n```\n\n```\nout\n```\n\n```\n42\n```\n\n```\nValueError: bad\n```";
+    for media in [Media::Plain, Media::Code("json")] {
+        let document = document(media, book.as_bytes());
+        assert_eq!(document.markdown, wanted);
+        assert_eq!(document.metadata.media_type, "application/x-ipynb+json");
+    }
+    let old = r#"{"nbformat":3,"worksheets":[{"cells":[{"cell_type":"heading","level":2,"source":"Old"},{"cell_type":"code","language":"python",
+        "input":"x = 1","outputs":[{"output_type":"pyout","text":["1"]}]}]}],"metadata":{}}"#;
+    assert_eq!(markdown(Media::Plain, old), "## Old\n\n```python\nx = 1\n```\n\n```\n1\n```");
+    let other = r#"{"nbformat": "none", "cells": []}"#;
+    assert_eq!(markdown(Media::Plain, other), format!("```json\n{other}\n```"));
+}
+
+#[test]
+fn code_stays_as_it_is() {
+    let code = "# height\nimport math\n\n\ndef height(t):\n\tif t < 0:\n        return '```'\n";
+    assert_eq!(markdown(Media::Code("python"), code), format!("````python\n{}\n````", code.trim_end()));
+    assert_eq!(markdown(Media::Code(""), "a:\n  - b\n"), "```\na:\n  - b\n```");
+}
+
 const MARKDOWN: &str = "---\ntitle: \"A title\"\nauthor: Me\ndate: 2024-05-06\nlang: fr\n---\n# One #\n\nText *as* it\nis.\n\
     * a\n* b\n\n  more\n  1. x\n\n```rust\n# no\n\n- no\n```\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\nTwo\n---\n\n> quoted\n> - x\n\n\
     1. n\n2. m\n\n    code\n\n***\n\n### Three {#three}\ntext\n3. no list\n~~~\nopen\n\nto the end";

@@ -1,5 +1,6 @@
-//! XML of any kind: the text of its elements, without their names. An element that holds others is a paragraph, its
-//! parts are lines of it. Entities that a document defines are not resolved, so that none can grow.
+//! XML of any kind: the text of its elements and what their attributes say, without names. An element that holds others is
+//! a paragraph, its parts are lines of it. Entities that a document defines are not resolved, so that none can grow, and
+//! what stands in it as Base64 is no text.
 
 use crate::Writer;
 use crate::html::body;
@@ -7,8 +8,74 @@ use crate::html::name::Raw;
 use crate::html::token::{Attributes, Sink, read};
 use socle_core::Result;
 
+/// Attributes that say how an element is stored or shown and not what it says.
+const TECHNICAL: &[&str] = &[
+    "align",
+    "checksum",
+    "class",
+    "color",
+    "encoding",
+    "guid",
+    "hash",
+    "height",
+    "href",
+    "id",
+    "ids",
+    "idref",
+    "idrefs",
+    "lang",
+    "length",
+    "md5",
+    "media-type",
+    "mimetype",
+    "ref",
+    "rel",
+    "role",
+    "schema",
+    "sha1",
+    "sha256",
+    "src",
+    "style",
+    "target",
+    "type",
+    "uri",
+    "url",
+    "uuid",
+    "version",
+    "width",
+    "xmlns",
+];
+/// Prefixes of attributes that mean something to one program alone.
+const PREFIXES: &[&str] = &[
+    "config", "draw", "fo", "number", "o", "pkg", "r", "rdf", "ss", "style", "svg", "v", "w", "wp", "wx", "x", "xlink",
+    "xml", "xmlns", "xsi",
+];
+/// Attributes that speak for themselves, also where an element has text of its own.
+const SPEAKING: &[&str] = &[
+    "abstract",
+    "alt",
+    "author",
+    "caption",
+    "comment",
+    "description",
+    "label",
+    "name",
+    "note",
+    "remark",
+    "subject",
+    "summary",
+    "text",
+    "title",
+    "value",
+];
+/// Shortest run of letters and digits that is taken for Base64: no word and no number is as long.
+const BASE64: usize = 120;
+
 pub(super) fn write(source: &str, writer: &mut Writer) -> Result<()> {
-    let reader = read(&without_doctype(source), true, Reader::default());
+    let reader = read(&without_doctype(source), true, Reader { is_drawing: is_drawing(source), ..Reader::default() });
+    if reader.has_binary {
+        writer.picture();
+    }
     for paragraph in reader.paragraphs.iter().chain(std::iter::once(&reader.paragraph)) {
         if is_html(paragraph) {
             body(paragraph, writer)?;
@@ -17,6 +84,11 @@ pub(super) fn write(source: &str, writer: &mut Writer) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Whether it is a drawing, whose attributes are coordinates.
+fn is_drawing(source: &str) -> bool {
+    crate::media::root(source).is_some_and(|(root, _)| root.starts_with("svg") || root.starts_with("svg:svg"))
 }
 
 /// Without the definitions that a doctype may hold, which the tokenizer of HTML does not know.
@@ -35,6 +107,30 @@ fn is_html(text: &str) -> bool {
     text.starts_with('<') && ["</", "/>", "<br>", "<p>", "<img "].iter().any(|mark| text.contains(mark))
 }
 
+/// Whether a text is binary that was written with letters: its lines are long, without a space, and of all kinds of
+/// letters.
+fn is_base64(text: &str) -> bool {
+    let text = text.trim();
+    let mut lines = text.split_ascii_whitespace();
+    text.len() >= BASE64
+        && text.bytes().all(|byte| {
+            byte.is_ascii_alphanumeric()
+                || matches!(byte, b'+' | b'/' | b'=' | b'-' | b'_' | b'\n' | b'\r' | b' ' | b'\t')
+        })
+        && [u8::is_ascii_uppercase, u8::is_ascii_lowercase, u8::is_ascii_digit]
+            .iter()
+            .all(|kind| text.bytes().any(|byte| kind(&byte)))
+        && lines.next().is_some_and(|first| first.len() >= 40)
+        && lines.by_ref().count() <= text.len() / 40
+}
+
+/// What the attributes of an element say, if it has no text of its own, and if it has.
+#[derive(Default)]
+struct Said {
+    alone: String,
+    beside: String,
+}
+
 #[derive(Default)]
 struct Reader {
     paragraphs: Vec<String>,
@@ -45,12 +141,30 @@ struct Reader {
     after_tag: bool,
     /// Two tags, or a line break, came after the last text.
     apart: bool,
+    /// Attributes of the last tag, before it is known whether text follows.
+    said: Said,
+    is_drawing: bool,
+    has_binary: bool,
 }
 
 impl Reader {
     fn tag(&mut self) {
+        let said = std::mem::take(&mut self.said);
+        self.line(&said.alone);
         self.apart |= self.after_tag;
         self.after_tag = true;
+    }
+
+    /// A line of its own.
+    fn line(&mut self, text: &str) {
+        if text.is_empty() {
+            return;
+        }
+        if !self.paragraph.is_empty() {
+            self.paragraph.push('\n');
+        }
+        self.paragraph.push_str(text);
+        self.apart = true;
     }
 
     fn end_paragraph(&mut self) {
@@ -59,15 +173,47 @@ impl Reader {
             self.paragraphs.push(paragraph);
         }
     }
+
+    fn say(&mut self, attributes: &Attributes) {
+        for (name, value) in attributes {
+            let (name, value) = (String::from_utf8_lossy(name), String::from_utf8_lossy(value));
+            let value = value.split_whitespace().collect::<Vec<_>>().join(" ");
+            let (prefix, local) = name.split_once(':').unwrap_or(("", &name));
+            let is_link = ["http://", "https://", "urn:", "#"].iter().any(|start| value.starts_with(start));
+            if PREFIXES.contains(&prefix) || TECHNICAL.contains(&local) || is_link {
+                continue;
+            }
+            if is_base64(&value) {
+                self.has_binary = true;
+                continue;
+            }
+            if !value.chars().any(char::is_alphanumeric) {
+                continue;
+            }
+            let targets =
+                [Some(&mut self.said.alone), Some(&mut self.said.beside).filter(|_| SPEAKING.contains(&local))];
+            for target in targets.into_iter().flatten() {
+                if !target.is_empty() {
+                    target.push(' ');
+                }
+                target.push_str(&value);
+            }
+        }
+    }
 }
 
 impl Sink for Reader {
-    fn start(&mut self, _name: &[u8], _attributes: &Attributes, closes_itself: bool) {
+    fn start(&mut self, _name: &[u8], attributes: &Attributes, closes_itself: bool) {
         if let Some(holds) = self.open.last_mut() {
             *holds = true;
         }
         self.tag();
-        if !closes_itself {
+        if !self.is_drawing {
+            self.say(attributes);
+        }
+        if closes_itself {
+            self.tag();
+        } else {
             self.open.push(false);
         }
     }
@@ -86,6 +232,12 @@ impl Sink for Reader {
             if !self.apart {
                 self.paragraph.push_str(text);
             }
+            return;
+        }
+        let said = std::mem::take(&mut self.said);
+        self.line(&said.beside);
+        if is_base64(text) {
+            self.has_binary = true;
             return;
         }
         if self.apart && !self.paragraph.is_empty() {
@@ -110,5 +262,9 @@ impl Sink for Reader {
 
     fn raw(&self, _name: &[u8]) -> Option<Raw> {
         None
+    }
+
+    fn wants(&self, _attribute: &[u8]) -> bool {
+        true
     }
 }

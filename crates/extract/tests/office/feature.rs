@@ -173,7 +173,8 @@ fn charts_are_tables() {
     );
     let body = "<w:p><w:r><w:t>See</w:t><w:drawing><c:chart r:id='r0'/></w:drawing></w:r></w:p>";
     let found = read(&docx(body, "", &[("chart", &chart)]), "chart.docx").unwrap().markdown;
-    let expected = "See\n\nVisitors\n\n|  | 2023 | 2024 |\n| --- | --- | --- |\n| Monday | 5 | 6 |\n| Friday | 7 |";
+    let expected =
+        "See\n\nVisitors\n\naxis\n\n|  | 2023 | 2024 |\n| --- | --- | --- |\n| Monday | 5 | 6 |\n| Friday | 7 |";
     assert_eq!(found, expected);
 }
 

@@ -44,6 +44,11 @@ fn odt(body: &str) -> Vec<u8> {
 
 /// A workbook with one sheet, called "Far".
 pub fn xlsx(sheet: &str) -> Vec<u8> {
+    xlsx_of(sheet, "worksheet", &[])
+}
+
+/// A workbook with one sheet of a kind, called "Far", and other parts.
+pub fn xlsx_of(sheet: &str, kind: &str, parts: &[(&str, &str)]) -> Vec<u8> {
     let relation = |kind: &str, target: &str| {
         format!(
             "<Relationships xmlns='http://schemas.openxmlformats.org/package/2006/relationships'><Relationship Id='r1' \
@@ -53,13 +58,17 @@ pub fn xlsx(sheet: &str) -> Vec<u8> {
     let workbook = "<workbook xmlns='http://schemas.openxmlformats.org/spreadsheetml/2006/main' \
                     xmlns:r='http://schemas.openxmlformats.org/officeDocument/2006/relationships'><sheets><sheet \
                     name='Far' sheetId='1' r:id='r1'/></sheets></workbook>";
-    packed(&[
+    let (of_package, of_book) =
+        (relation("officeDocument", "xl/workbook.xml"), relation(kind, "worksheets/sheet1.xml"));
+    let mut entries: Vec<(&str, &[u8])> = vec![
         ("[Content_Types].xml", b"<Types/>"),
-        ("_rels/.rels", relation("officeDocument", "xl/workbook.xml").as_bytes()),
+        ("_rels/.rels", of_package.as_bytes()),
         ("xl/workbook.xml", workbook.as_bytes()),
-        ("xl/_rels/workbook.xml.rels", relation("worksheet", "worksheets/sheet1.xml").as_bytes()),
+        ("xl/_rels/workbook.xml.rels", of_book.as_bytes()),
         ("xl/worksheets/sheet1.xml", sheet.as_bytes()),
-    ])
+    ];
+    entries.extend(parts.iter().map(|(name, content)| (*name, content.as_bytes())));
+    packed(&entries)
 }
 
 #[test]
@@ -71,6 +80,11 @@ fn truncated_documents_are_damaged() {
         for step in 0..16 {
             let length = bytes.len().saturating_sub(least) * step / 16;
             match read(&bytes[..length], name) {
+                // Text that was read before RTF was cut off is still there, and it is said that more is missing.
+                Ok(document) if name.ends_with("rtf") => assert!(
+                    document.metadata.incomplete.is_some() && !document.markdown.is_empty(),
+                    "{name} with {length} bytes"
+                ),
                 Ok(document) => {
                     assert!(name.ends_with("xls"), "{name} with {length} bytes: {}", document.markdown.len())
                 }
@@ -199,15 +213,40 @@ fn repetitions_are_bounded() {
     zip.start_file("content.xml", SimpleFileOptions::default()).unwrap();
     zip.write_all(content.as_bytes()).unwrap();
     zip.finish().unwrap();
-    match read(&bytes, "again.ods") {
-        Ok(document) => assert!(document.markdown.len() <= 4 << 20),
-        Err(error) => assert_eq!(error.kind, Kind::InputTooLong),
-    }
+    // Nothing is cut without a sign.
+    assert_eq!(read(&bytes, "again.ods").unwrap_err().kind, Kind::InputTooLong);
+    let columns = |count: u32| {
+        format!(
+            "<table:table><table:table-row><table:table-cell table:number-columns-repeated='{count}'><text:p>x</text:p></table:table-cell>\
+             </table:table-row><table:table-row table:number-rows-repeated='2'><table:covered-table-cell \
+             table:number-columns-repeated='2'/><table:table-cell><text:p>y</text:p></table:table-cell></table:table-row></table:table>"
+        )
+    };
+    let found = read(&odt(&columns(3)), "columns.odt").unwrap().markdown;
+    assert_eq!(found, "| x | x | x |\n| --- | --- | --- |\n|  |  | y |\n|  |  | y |");
+    assert_eq!(read(&odt(&columns(100_000)), "columns.odt").unwrap_err().kind, Kind::InputTooLong);
     let spaces = "<text:p>a<text:s text:c='4000000000'/>b</text:p>".repeat(1000);
     assert!(read(&odt(&spaces), "spaces.odt").unwrap().markdown.len() < 1 << 20);
     let spans = "<w:tc><w:tcPr><w:gridSpan w:val='4000000000'/></w:tcPr><w:p><w:r><w:t>x</w:t></w:r></w:p></w:tc>";
     let document = format!("<w:document><w:body><w:tbl><w:tr>{spans}{spans}</w:tr></w:tbl></w:body></w:document>");
     assert!(read(&docx(document.as_bytes()), "spans.docx").unwrap().markdown.len() < 1 << 20);
+}
+
+#[test]
+fn rtf_without_its_end_is_read() {
+    let rtf = |text: &str| read(text.as_bytes(), "a.rtf");
+    let document = rtf(r"{\rtf1\ansi Words of the file.\par More words.\par").unwrap();
+    assert_eq!(document.markdown, "Words of the file.\n\nMore words.");
+    assert!(document.metadata.incomplete.is_some());
+    assert_eq!(rtf(r"{\rtf1\ansi Words.\par}").unwrap().metadata.incomplete, None);
+    for cut in
+        [r"{\rtf1 Words.\par {\b and bo", r"{\rtf1 Words.\par {\pict\pngblip 8950", r"{\rtf1 Words.{\footnote a note"]
+    {
+        let document = rtf(cut).unwrap();
+        assert!(document.markdown.starts_with("Words."), "{cut}");
+        assert_eq!(document.metadata.incomplete.as_deref(), Some("the file ends within a group"), "{cut}");
+    }
+    assert_eq!(rtf(r"{\rtf1{\fonttbl{\f0 Ari").unwrap_err().kind, Kind::DamagedDocument);
 }
 
 #[test]

@@ -5,10 +5,12 @@
 #[path = "../known/mod.rs"]
 mod known;
 
+mod drawing;
 mod feature;
 mod hostile;
 mod text;
 mod workbook;
+mod xls;
 
 use socle_core::Result;
 use socle_core::document::{BlockKind, Document};

@@ -43,16 +43,6 @@ fn cells_of_libreoffice_are_shown_as_they_look() {
 }
 
 #[test]
-fn cells_of_old_excel_are_shown_without_formats_of_numbers() {
-    let expected = format!("{LOANS}{OTHERS}").replace(" €", "");
-    let expected = ["1250.50", "8.00", "0.20", "1258.70", "0.30"].iter().fold(expected, |text, number| {
-        text.replace(&format!("| {number} |"), &format!("| {} |", number.trim_end_matches('0').trim_end_matches('.')))
-    });
-    let expected = expected.replace("12.5%", "0.125").replace("50.0%", "0.5").replace("37.5%", "0.375");
-    assert_eq!(document("workbook.xls").markdown, expected);
-}
-
-#[test]
 fn sheets_are_pages() {
     for name in ["workbook.xlsx", "workbook.xls", "workbook.ods"] {
         let document = document(name);
@@ -76,4 +66,50 @@ fn a_cell_far_away_costs_nothing() {
     sheet.push_str("</sheetData></worksheet>");
     let found = read(&super::hostile::xlsx(&sheet), "far.xlsx").unwrap();
     assert_eq!(found.markdown, "# Far\n\n| here |  |\n| --- | --- |\n|  | right |\n\nbottom");
+}
+
+#[test]
+fn sheets_of_macros_are_left_out() {
+    let sheet = |text: &str| {
+        format!(
+            "<worksheet xmlns='http://schemas.openxmlformats.org/spreadsheetml/2006/main'><sheetData><row><c r='A1' t='inlineStr'>\
+             <is><t>{text}</t></is></c></row></sheetData></worksheet>"
+        )
+    };
+    let part = |number: usize| format!("xl/sheets/sheet{number}.xml");
+    let kinds = ["worksheet", "xlMacrosheet", "dialogsheet", "xlIntlMacrosheet", "worksheet"];
+    for folder in ["xl/", ""] {
+        let sheets: String = (1..=kinds.len())
+            .map(|number| format!("<sheet name='S{number}' sheetId='{number}' r:id='r{number}'/>"))
+            .collect();
+        let book = format!(
+            "<workbook xmlns='http://schemas.openxmlformats.org/spreadsheetml/2006/main' xmlns:r='http://schemas.openxmlformats.org/\
+             officeDocument/2006/relationships'><sheets>{sheets}</sheets></workbook>"
+        );
+        let relations: String = (1..)
+            .zip(kinds)
+            .map(|(number, kind)| {
+                format!("<Relationship Id='r{number}' Type=\"http://schemas.microsoft.com/office/2006/relationships/{kind}\" Target='/{}'/>", part(number))
+            })
+            .collect();
+        let namespace = "xmlns='http://schemas.openxmlformats.org/package/2006/relationships'";
+        let relations = format!("<Relationships {namespace}>{relations}</Relationships>");
+        let main = format!(
+            "<Relationships {namespace}><Relationship Id='r' Type='http://schemas.openxmlformats.org/officeDocument/2006/relationships/\
+             officeDocument' Target='{folder}workbook.xml'/></Relationships>"
+        );
+        let types = "<Types><Override PartName='/workbook.xml' ContentType='application/vnd.ms-excel.sheet.macroEnabled.main+xml'/></Types>";
+        let mut entries: Vec<(String, String)> = vec![
+            ("[Content_Types].xml".into(), types.into()),
+            ("_rels/.rels".into(), main),
+            (format!("{folder}workbook.xml"), book),
+            (format!("{folder}_rels/workbook.xml.rels"), relations),
+        ];
+        entries.extend((1..=kinds.len()).map(|number| (part(number), sheet(&format!("words {number}")))));
+        let entries: Vec<(&str, &[u8])> =
+            entries.iter().map(|(name, content)| (name.as_str(), content.as_bytes())).collect();
+        let found = read(&super::hostile::packed(&entries), "a.xlsm").unwrap();
+        assert_eq!(found.markdown, "# S1\n\nwords 1\n\n# S5\n\nwords 5", "{folder}");
+        assert_eq!(found.blocks.last().and_then(|block| block.page), Some(5));
+    }
 }

@@ -1,0 +1,91 @@
+//! What drawings over the cells of a sheet say: text boxes, titles of charts, diagrams. Comments are left out.
+
+use super::grid::Drawn;
+use crate::Limits;
+use crate::archive::Archive;
+use crate::drawing::drawings;
+use crate::ooxml::relations;
+use crate::xml::{Token, Xml, decoded};
+use socle_core::Result;
+
+/// Reads the drawings of the sheet in a part.
+///
+/// # Errors
+/// See [`Archive::read`].
+pub(super) fn read(archive: &mut Archive<'_>, sheet: &str, limits: &mut Limits) -> Result<Drawn> {
+    let mut drawn = Drawn::default();
+    for part in relations(archive, sheet, limits)? {
+        if !matches!(part.kind.as_str(), "drawing" | "vmlDrawing") {
+            continue;
+        }
+        let Some(bytes) = archive.read(&part.target, limits)? else { continue };
+        if part.kind == "drawing" {
+            drawn.shapes(archive, &part.target, &decoded(&bytes), limits)?;
+        } else {
+            drawn.controls(&decoded(&bytes));
+        }
+    }
+    Ok(drawn)
+}
+
+impl Drawn {
+    fn shapes(&mut self, archive: &mut Archive<'_>, name: &str, text: &str, limits: &mut Limits) -> Result<()> {
+        let parts = relations(archive, name, limits)?;
+        let mut drawings = drawings(archive, &parts, limits)?;
+        let mut xml = Xml::new(text);
+        let (mut shape, mut in_run) = (None, false);
+        while let Some(token) = xml.next()? {
+            match token {
+                Token::Start(element) => match element.name().local() {
+                    // What older programs see instead.
+                    "Fallback" => xml.skip()?,
+                    "txBody" => shape = Some(String::new()),
+                    "p" | "br" => shape.iter_mut().filter(|text| !text.is_empty()).for_each(|text| text.push('\n')),
+                    "t" => in_run = true,
+                    "blip" => self.has_picture = true,
+                    "chart" | "relIds" => {
+                        let id = element.get("dm").or_else(|| element.get("id"));
+                        let drawing = id.and_then(|id| drawings.remove(&id));
+                        self.texts.extend(drawing.into_iter().flat_map(|drawing| drawing.texts()));
+                    }
+                    _ => {}
+                },
+                Token::End(name) => match name.local() {
+                    "t" => in_run = false,
+                    "txBody" => self.texts.extend(shape.take()),
+                    _ => {}
+                },
+                Token::Text(text) if in_run => shape.iter_mut().for_each(|shape| shape.push_str(&text)),
+                Token::Text(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Buttons and boxes of forms, which are drawn in an older language. Each comment has a box there too.
+    fn controls(&mut self, text: &str) {
+        let mut xml = Xml::new(text);
+        let (mut shape, mut in_box, mut is_comment) = (String::new(), false, false);
+        // It is not always XML; what was read before is still there.
+        while let Ok(Some(token)) = xml.next() {
+            match token {
+                Token::Start(element) => match element.name().local() {
+                    "textbox" => in_box = true,
+                    "ClientData" => is_comment = element.get("ObjectType").as_deref() == Some("Note"),
+                    "div" | "br" if in_box && !shape.is_empty() => shape.push('\n'),
+                    _ => {}
+                },
+                Token::End(name) => match name.local() {
+                    "textbox" => in_box = false,
+                    "shape" => {
+                        let text = std::mem::take(&mut shape);
+                        self.texts.extend(Some(text).filter(|_| !std::mem::take(&mut is_comment)));
+                    }
+                    _ => {}
+                },
+                Token::Text(text) if in_box => shape.push_str(&text),
+                Token::Text(_) => {}
+            }
+        }
+    }
+}
