@@ -187,5 +187,7 @@ fn exporter_reads_numbers(cluster: &Cluster) {
     assert!(metric("socle_engine_up") == 1.0 && metric("socle_engine_memory_bytes") > 1e6, "{ours:#?}");
     assert!(metric("socle_failure_count") == 1.0, "{ours:#?}");
     let unknown: Vec<&&str> = ours.iter().filter(|line| line.contains("NaN") && !line.contains("paused")).collect();
-    assert!(unknown.is_empty() && said.is_empty(), "{unknown:#?} {said}");
+    // Its own queries may be older than the server.
+    let complaints: Vec<&str> = said.lines().filter(|line| line.contains("socle")).collect();
+    assert!(unknown.is_empty() && complaints.is_empty(), "{unknown:#?} {complaints:#?}");
 }

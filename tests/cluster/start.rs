@@ -113,7 +113,7 @@ fn without_the_executable_of_the_engine_the_error_names_it_until_it_is_there() {
 
 /// Puts a shell script in the place of the engine, which it finds as `$0.real`. Each start leaves a line in `starts` in
 /// the data directory.
-fn replace_engine(server: &ServerCopy, script: &str) {
+pub fn replace_engine(server: &ServerCopy, script: &str) {
     let real = server.engine.with_extension("real");
     if !real.exists() {
         fs::rename(&server.engine, real).unwrap();

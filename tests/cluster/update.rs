@@ -1,8 +1,11 @@
 //! From 0.1.0 to the present version: the files first, then each database, beside workers and writers.
 
+use crate::embed;
+use crate::start::replace_engine;
 use postgres::Client;
-use socle_tests::{Cluster, MODELS, ServerCopy, bin, command, error_of, eventually, run};
+use socle_tests::{Cluster, ServerCopy, bin, command, error_of, eventually, run, signal};
 use std::collections::BTreeMap;
+use std::path::Path;
 
 const OBJECTS: &str = include_str!("../upgrade/objects.sql");
 const OLD_SCRIPT: &str = include_str!("../upgrade/socle--0.1.0.sql");
@@ -120,5 +123,52 @@ fn a_corpus_of_an_older_version_is_kept_true_through_the_update() {
     assert_eq!(client.query_one(embedded, &[]).unwrap().get::<_, i64>(0), 4, "what has not changed is kept");
     let found = "SELECT source_key ->> 'id' FROM socle.search('handbook', 'across', 1, mode => 'keyword')";
     assert_eq!(client.query_one(found, &[]).unwrap().get::<_, String>(0), "5");
-    assert_eq!(MODELS[0].0, "minilm");
+}
+
+/// Puts a copy of a file in its place, as an update does: under its name there is another file, and who runs the old one goes on.
+fn renew(file: &Path) {
+    let new = file.with_extension("new");
+    run(std::process::Command::new("cp").arg("-p").arg(file).arg(&new));
+    std::fs::rename(new, file).unwrap();
+}
+
+#[test]
+fn a_supervisor_makes_way_when_its_library_was_replaced_unless_the_server_holds_it() {
+    let Some(server) = ServerCopy::new() else { return };
+    for preloaded in [false, true] {
+        let cluster = Cluster::with_models(if preloaded { "shared_preload_libraries = 'socle'" } else { "" });
+        cluster.stop("fast");
+        cluster.start_on(&server.postgres);
+        let mut client = cluster.connect();
+        assert_eq!(embed(&mut client, "before").unwrap(), 384);
+        let (supervisor, engine) = (cluster.supervisor_pid().unwrap(), cluster.engine_pid().unwrap());
+        renew(&server.library);
+        renew(&server.engine);
+        assert_eq!(embed(&mut client, "the old ones work on").unwrap(), 384);
+        assert_eq!(cluster.supervisor_pid(), Some(supervisor));
+        signal(engine, libc::SIGKILL);
+        assert_eq!(embed(&mut client, "another engine").unwrap(), 384);
+        eventually("there is the supervisor that there should be", || {
+            cluster.supervisor_pid().filter(|pid| (*pid == supervisor) == preloaded)
+        });
+        assert_eq!(embed(&mut cluster.connect(), "after").unwrap(), 384);
+    }
+}
+
+#[test]
+fn supervisor_and_engine_of_different_versions_part() {
+    let Some(server) = ServerCopy::new() else { return };
+    replace_engine(&server, "SOCLE_VERSION=9.9.9 exec \"$0.real\" \"$1\"");
+    for (configuration, advice) in [("", ""), ("shared_preload_libraries = 'socle'", "has to be restarted")] {
+        let cluster = Cluster::with_models(configuration);
+        cluster.stop("fast");
+        cluster.start_on(&server.postgres);
+        let mut client = cluster.connect();
+        let (code, message, detail, _) = error_of(&embed(&mut client, "x").unwrap_err());
+        assert_eq!((code.as_str(), message.as_str()), ("57P03", "the socle engine is not available"));
+        let wanted = format!("the engine is not of version {}, as the library is", env!("CARGO_PKG_VERSION"));
+        assert!(detail.starts_with(&wanted) && detail.contains(advice), "{detail}");
+        let reason: String = client.query_one("SELECT state_reason FROM socle.engine_status", &[]).unwrap().get(0);
+        assert_eq!(reason, detail);
+    }
 }

@@ -87,6 +87,8 @@ pub struct ServerCopy {
     pub postgres: PathBuf,
     /// The engine that it runs.
     pub engine: PathBuf,
+    /// The library that it loads.
+    pub library: PathBuf,
     /// Where it looks for extensions.
     pub extensions: PathBuf,
 }
@@ -110,7 +112,8 @@ impl ServerCopy {
         let there = |path: PathBuf| tree.join(path.strip_prefix(original).unwrap());
         let (postgres, engine) = (there(bin.join("postgres")), there(engine_directory().join("socle-engine")));
         let extensions = there(pg_config("--sharedir").join("extension"));
-        Some(Self { directory, postgres, engine, extensions })
+        let library = there(pg_config("--pkglibdir").join("socle.so"));
+        Some(Self { directory, postgres, engine, library, extensions })
     }
 }
 
