@@ -1,7 +1,7 @@
 //! Another key for the documents and chunks that a corpus has, so that none of them is embedded again.
 
 use super::source::Source;
-use super::statement::{batch_name, expand, identifier, key_name};
+use super::statement::{batch_name, expand, identifier};
 use super::truth::Truth;
 use super::{CorpusSpec, create, event};
 use crate::{query, setting};
@@ -55,7 +55,7 @@ pub fn rekey(corpus: &CorpusSpec, source: &Source) -> Result<CorpusSpec> {
     let mut new = corpus.clone();
     new.key_columns = source.key.iter().map(|column| column.name.clone()).collect();
     new.key_operators = source.key.iter().map(|column| column.operator.clone()).collect();
-    new.chunk_key_columns = source.key.iter().map(|column| key_name(&column.name)).collect();
+    new.chunk_key_columns = source.key_names();
     let room = |at: usize| format!("rekey_{}", at + 1);
     let all = |form: &dyn Fn(usize) -> String| (0..source.key.len()).map(form).collect::<Vec<_>>().join(", ");
     let definition = |at: usize| source.key.get(at).map(|column| column.definition.clone()).unwrap_or_default();
