@@ -199,8 +199,7 @@ fn after_update() -> Result<(), ErrorReport> {
     started().map_err(report)
 }
 
-/// Has the corpora follow that a command may concern. Tables of socle that are not what this library expects, as before
-/// `ALTER EXTENSION socle UPDATE`, are nobody's fault here.
+/// Has the corpora follow that a command may concern. Whoever gives it is told when that cannot be found out, and not refused.
 fn follow(command: &Command) -> Result<()> {
     if none_is_concerned()? {
         return Ok(());
@@ -210,8 +209,11 @@ fn follow(command: &Command) -> Result<()> {
         as_superuser(|| query::texts(CONCERNED, &[]))
     });
     match concerned {
-        Ok(names) if !names.is_empty() => truth::follow(&names, command),
-        _ => Ok(()),
+        Ok(names) => truth::follow(&names, command),
+        Err(code) => {
+            pgrx::warning!("corpora may not have followed this command ({code}): see socle.resume_corpus()");
+            Ok(())
+        }
     }
 }
 
