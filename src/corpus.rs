@@ -4,17 +4,21 @@
 //! touches user data runs as the owner of the corpus, which is the owner of its chunk table.
 
 mod alter;
+pub mod attempt;
+mod command;
 mod count;
 mod create;
 pub mod event;
 mod foreground;
 pub mod identity;
 mod manage;
+mod rekey;
 mod restore;
 mod source;
 pub mod statement;
 mod status;
 pub mod swap;
+mod truth;
 mod verify;
 mod wait;
 mod wish;
@@ -115,6 +119,8 @@ pub struct CorpusSpec {
     pub owner: Option<u32>,
     /// `socle.corpus_binding` knows it.
     pub bound: bool,
+    /// Its chunks are known by the key of their row.
+    pub key_holds: bool,
     /// The chunk table of the corpus it replaces, if that has vectors of the same model.
     pub donor: Option<String>,
 }

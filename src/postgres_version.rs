@@ -49,3 +49,28 @@ fn named(event: &OnceLock<u32>, name: &'static std::ffi::CStr) -> u32 {
     // SAFETY: a session or worker attached to shared memory asks for a name that lives forever.
     *event.get_or_init(|| unsafe { pg_sys::WaitEventExtensionNew(name.as_ptr()) })
 }
+
+/// Whether a part of `ALTER TABLE` gives a generated column another expression (17 and later).
+pub fn sets_expression(part: pg_sys::AlterTableType::Type) -> bool {
+    #[cfg(any(feature = "pg17", feature = "pg18"))]
+    {
+        part == pg_sys::AlterTableType::AT_SetExpression
+    }
+    #[cfg(not(any(feature = "pg17", feature = "pg18")))]
+    {
+        let _ = part;
+        false
+    }
+}
+
+/// Whether a role may name what is in a schema.
+pub fn may_use_schema(schema: pg_sys::Oid, role: pg_sys::Oid) -> bool {
+    let right = pg_sys::ACL_USAGE as pg_sys::AclMode;
+    // SAFETY: a catalog lookup inside a transaction.
+    #[cfg(not(feature = "pg15"))]
+    let allowed = unsafe { pg_sys::object_aclcheck(pg_sys::NamespaceRelationId, schema, role, right) };
+    // SAFETY: as above.
+    #[cfg(feature = "pg15")]
+    let allowed = unsafe { pg_sys::pg_namespace_aclcheck(schema, role, right) };
+    allowed == pg_sys::AclResult::ACLCHECK_OK
+}

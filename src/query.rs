@@ -41,3 +41,12 @@ pub fn holds(sql: &str, arguments: &[DatumWithOid<'_>]) -> Result<bool> {
 pub fn run(sql: &str, arguments: &[DatumWithOid<'_>]) -> Result<()> {
     Spi::run_with_args(sql, arguments).map_err(spi)
 }
+
+/// The number in the one row there is, of what concerns the corpus `$1`.
+///
+/// # Errors
+/// As [`run`].
+pub fn count(sql: &str, corpus: &str) -> Result<i64> {
+    let count = Spi::connect(|client| client.select(sql, Some(1), &[corpus.into()])?.first().get_one::<i64>());
+    count.map(Option::unwrap_or_default).map_err(spi)
+}

@@ -296,6 +296,11 @@ fn check(corpus: &CorpusSpec) -> Result<()> {
         return Err(Error::new(Kind::NotInState, format!("corpus \"{}\" lacks a table", corpus.name))
             .hint("See socle.corpus_status for the reason."));
     }
+    if !corpus.key_holds {
+        let error = Error::new(Kind::NotInState, format!("corpus \"{}\" is broken", corpus.name));
+        let reason = corpus.state_reason.as_deref().unwrap_or("its chunks are not known by the key of their row");
+        return Err(error.detail(format!("Nothing of it is shown: {reason}.")).hint("See socle.resume_corpus()."));
+    }
     Ok(())
 }
 

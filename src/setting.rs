@@ -285,6 +285,24 @@ fn text(setting: &GucSetting<Option<CString>>) -> Option<String> {
 /// The names of Postgres: under these everything runs that is not the caller's own.
 pub const OWN_NAMES: (&CStr, &CStr) = (c"search_path", c"pg_catalog, pg_temp");
 
+/// Nothing is said of what is not there.
+pub const QUIET: (&CStr, &CStr) = (c"client_min_messages", c"warning");
+
+/// How values become text: the same for whoever has a document read, hashed or compared, so that the same row always gives the
+/// same bytes.
+pub const RENDERING: [(&CStr, &CStr); 10] = [
+    (c"TimeZone", c"UTC"),
+    (c"DateStyle", c"ISO, MDY"),
+    (c"IntervalStyle", c"postgres"),
+    (c"extra_float_digits", c"1"),
+    (c"bytea_output", c"hex"),
+    (c"xmlbinary", c"base64"),
+    (c"quote_all_identifiers", c"off"),
+    (c"lc_monetary", c"C"),
+    (c"lc_numeric", c"C"),
+    (c"lc_time", c"C"),
+];
+
 /// Does `work` under settings of its own, which end with it, or with the (sub)transaction that an error ends.
 pub fn during<T>(settings: &[(&CStr, &CStr)], work: impl FnOnce() -> T) -> T {
     // SAFETY: C strings that live as long as the call; a transaction is under way, and takes the settings along when it fails.

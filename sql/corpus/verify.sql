@@ -17,3 +17,4 @@ SELECT p.problem, {key_json p} AS source_key, p.detail
 FROM problem p
 WHERE NOT EXISTS (SELECT FROM {change} c WHERE {same c p} AND c.next_attempt_at < 'infinity')
   AND NOT EXISTS (SELECT FROM {change} c WHERE {first_key c} IS NULL)
+  AND NOT EXISTS (SELECT FROM socle.missed_change m WHERE m.corpus = {name})

@@ -1,4 +1,5 @@
 -- What a reader who asked at snapshot $1 still waits for, and how much of that has failed for good.
-SELECT count(*) FILTER (WHERE c.next_attempt_at < 'infinity') AS waiting,
+SELECT count(*) FILTER (WHERE c.next_attempt_at < 'infinity')
+           + (SELECT count(*) FROM socle.missed_change m WHERE m.corpus = {name} AND pg_visible_in_snapshot(m.xid, $1::pg_snapshot)) AS waiting,
        count(*) FILTER (WHERE c.next_attempt_at = 'infinity') AS failed
 FROM {change} c WHERE pg_visible_in_snapshot(c.xid, $1::pg_snapshot)

@@ -1,12 +1,10 @@
-SELECT string_agg(format('%I %s', a.attname, format_type(a.atttypid, a.atttypmod)
-           || CASE WHEN a.attcollation <> t.typcollation THEN format(' COLLATE %I.%I', ln.nspname, l.collname) ELSE '' END),
-           ', ' ORDER BY a.attnum),
-       obj_description(c.oid, 'pg_class'), c.relowner
+-- The columns of a table in the order of their names, its comment, its owner.
+SELECT string_agg(d.column_definition, ', ' ORDER BY d.column_definition COLLATE "C"), obj_description(c.oid, 'pg_class'), c.relowner
 FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace
-LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-LEFT JOIN pg_type t ON t.oid = a.atttypid
-LEFT JOIN pg_collation l ON l.oid = a.attcollation
-LEFT JOIN pg_namespace ln ON ln.oid = l.collnamespace
+LEFT JOIN LATERAL (
+    SELECT format('%I %s', a.attname, y.definition) AS column_definition
+    FROM pg_attribute a CROSS JOIN LATERAL socle._column_type(a.attrelid, a.attnum) AS y
+    WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS d ON true
 WHERE n.nspname = $1 AND c.relname = $2
 GROUP BY c.oid, c.relowner

@@ -90,7 +90,8 @@ CREATE TABLE socle.corpus_binding (
     reused_count bigint NOT NULL DEFAULT 0,
     documents_per_second double precision,
     worked_at timestamp with time zone,
-    keyword_dead bigint NOT NULL DEFAULT 0
+    keyword_dead bigint NOT NULL DEFAULT 0,
+    key_holds boolean NOT NULL DEFAULT true
 );
 COMMENT ON TABLE socle.corpus_binding IS 'relations and columns of each corpus as this database knows them, and counters; not dumped';
 COMMENT ON COLUMN socle.corpus_binding.corpus IS 'name of the corpus';
@@ -109,7 +110,20 @@ COMMENT ON COLUMN socle.corpus_binding.reused_count IS 'chunks that took their v
 COMMENT ON COLUMN socle.corpus_binding.documents_per_second IS 'recent rate of the sync workers';
 COMMENT ON COLUMN socle.corpus_binding.worked_at IS 'last time that a batch was finished';
 COMMENT ON COLUMN socle.corpus_binding.keyword_dead IS 'chunks that were deleted and may still be in segments of the keyword index';
+COMMENT ON COLUMN socle.corpus_binding.key_holds IS 'chunks are known by the key of their row; false: the key of the source has changed, and nothing is shown until socle.resume_corpus()';
 GRANT SELECT ON socle.corpus_binding TO PUBLIC;
+
+-- Only ever added to by those who write to a source, who must neither fail nor wait: no foreign key, which would lock a row.
+CREATE TABLE socle.missed_change (
+    corpus text NOT NULL,
+    xid xid8 NOT NULL DEFAULT pg_catalog.pg_current_xact_id(),
+    missed_at timestamp with time zone NOT NULL DEFAULT pg_catalog.now()
+);
+COMMENT ON TABLE socle.missed_change IS 'changes that could not be written to the log of their corpus: a sync worker compares everything instead';
+COMMENT ON COLUMN socle.missed_change.corpus IS 'name of the corpus';
+COMMENT ON COLUMN socle.missed_change.xid IS 'transaction that made the changes';
+COMMENT ON COLUMN socle.missed_change.missed_at IS 'when it began';
+GRANT SELECT ON socle.missed_change TO PUBLIC;
 
 CREATE FUNCTION socle.create_corpus(
     name text,
@@ -219,7 +233,7 @@ GRANT EXECUTE ON FUNCTION socle._capture_change() TO PUBLIC;
 CREATE FUNCTION socle._follow_ddl() RETURNS event_trigger
 LANGUAGE c VOLATILE PARALLEL UNSAFE COST 100 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'follow_ddl';
-COMMENT ON FUNCTION socle._follow_ddl() IS 'lets corpora follow renames, new partitions and commands that change rows unseen';
+COMMENT ON FUNCTION socle._follow_ddl() IS 'lets corpora follow renames, new partitions, other types and keys, and commands that change rows unseen';
 REVOKE ALL ON FUNCTION socle._follow_ddl() FROM PUBLIC;
 
 CREATE FUNCTION socle._follow_drop() RETURNS event_trigger
@@ -248,9 +262,62 @@ $$;
 COMMENT ON FUNCTION socle._column_names(oid, smallint[]) IS 'names of columns by number; NULL when one of them was dropped';
 REVOKE ALL ON FUNCTION socle._column_names(oid, smallint[]) FROM PUBLIC;
 
+CREATE FUNCTION socle._column_type(relation oid, number smallint, OUT type oid, OUT name text, OUT definition text)
+LANGUAGE sql STABLE STRICT PARALLEL SAFE COST 10 SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH RECURSIVE base (type, length, depth) AS (
+        SELECT a.atttypid, a.atttypmod, 0 FROM pg_attribute a WHERE a.attrelid = relation AND a.attnum = number AND NOT a.attisdropped
+        UNION ALL
+        SELECT t.typbasetype, t.typtypmod, b.depth + 1 FROM base b JOIN pg_type t ON t.oid = b.type WHERE t.typtype = 'd')
+    SELECT t.oid, format_type(b.type, b.length),
+           format_type(b.type, b.length)
+               || CASE WHEN a.attcollation <> t.typcollation THEN format(' COLLATE %I.%I', n.nspname, l.collname) ELSE '' END
+    FROM base b JOIN pg_type t ON t.oid = b.type
+    JOIN pg_attribute a ON a.attrelid = relation AND a.attnum = number
+    LEFT JOIN pg_collation l ON l.oid = a.attcollation LEFT JOIN pg_namespace n ON n.oid = l.collnamespace
+    ORDER BY b.depth DESC LIMIT 1
+$$;
+COMMENT ON FUNCTION socle._column_type(oid, smallint) IS 'the type that values of a column can be kept under: without a domain, with length and collation';
+GRANT EXECUTE ON FUNCTION socle._column_type(oid, smallint) TO PUBLIC;
+
+CREATE FUNCTION socle._column_types(relation oid, numbers smallint[]) RETURNS text[]
+LANGUAGE sql STABLE STRICT PARALLEL SAFE COST 100 SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT array_agg((SELECT y.definition FROM socle._column_type(relation, k.number) AS y) ORDER BY k.position)
+    FROM unnest(numbers) WITH ORDINALITY AS k (number, position)
+$$;
+COMMENT ON FUNCTION socle._column_types(oid, smallint[]) IS 'the same of several columns, as it stands in SQL; NULL for one that was dropped';
+REVOKE ALL ON FUNCTION socle._column_types(oid, smallint[]) FROM PUBLIC;
+
+CREATE FUNCTION socle._ancestors(relation oid) RETURNS SETOF oid
+LANGUAGE sql STABLE STRICT PARALLEL SAFE COST 10 ROWS 1 SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH RECURSIVE above (relid) AS (
+        SELECT h.inhparent FROM pg_inherits h WHERE h.inhrelid = relation
+        UNION
+        SELECT h.inhparent FROM above u JOIN pg_inherits h ON h.inhrelid = u.relid)
+    SELECT u.relid FROM above u
+    UNION
+    SELECT t.typrelid FROM pg_class c JOIN pg_type t ON t.oid = c.reloftype WHERE c.oid = relation
+$$;
+COMMENT ON FUNCTION socle._ancestors(oid) IS 'the tables that a table inherits from, as a partition too, and the type that it is a table of';
+REVOKE ALL ON FUNCTION socle._ancestors(oid) FROM PUBLIC;
+
+-- No SET: it has to read the name of the table as the command does. It pins the names it uses itself.
+CREATE FUNCTION socle._prepare_ddl() RETURNS event_trigger
+LANGUAGE c VOLATILE PARALLEL UNSAFE COST 100
+AS 'MODULE_PATHNAME', 'prepare_ddl';
+COMMENT ON FUNCTION socle._prepare_ddl() IS 'lets columns that a chunk depends on change their type';
+REVOKE ALL ON FUNCTION socle._prepare_ddl() FROM PUBLIC;
+
+CREATE EVENT TRIGGER socle_prepare_ddl ON ddl_command_start
+    WHEN TAG IN ('ALTER TABLE', 'ALTER TYPE') EXECUTE FUNCTION socle._prepare_ddl();
+COMMENT ON EVENT TRIGGER socle_prepare_ddl IS 'lets columns that a chunk depends on change their type';
+
 CREATE EVENT TRIGGER socle_follow_ddl ON ddl_command_end
-    WHEN TAG IN ('ALTER TABLE', 'CREATE TABLE', 'ALTER SCHEMA') EXECUTE FUNCTION socle._follow_ddl();
-COMMENT ON EVENT TRIGGER socle_follow_ddl IS 'lets corpora follow renames, new partitions and commands that change rows unseen';
+    WHEN TAG IN ('ALTER EXTENSION', 'ALTER INDEX', 'ALTER SCHEMA', 'ALTER TABLE', 'ALTER TYPE', 'CREATE SCHEMA', 'CREATE TABLE')
+    EXECUTE FUNCTION socle._follow_ddl();
+COMMENT ON EVENT TRIGGER socle_follow_ddl IS 'lets corpora follow renames, new partitions, other types and keys, and commands that change rows unseen';
 
 CREATE EVENT TRIGGER socle_follow_drop ON sql_drop EXECUTE FUNCTION socle._follow_drop();
 COMMENT ON EVENT TRIGGER socle_follow_drop IS 'ends corpora whose tables are dropped, and says what those lack that lose a column';

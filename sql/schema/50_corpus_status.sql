@@ -20,10 +20,24 @@ AS 'MODULE_PATHNAME', 'failure_report_wrapper';
 COMMENT ON FUNCTION socle._failure_report() IS 'failed changes of the corpora whose tables the caller may read; without keys and messages for members of pg_read_all_stats';
 GRANT EXECUTE ON FUNCTION socle._failure_report() TO PUBLIC;
 
+CREATE FUNCTION socle._unheard(corpus text, source oid) RETURNS text
+LANGUAGE sql STABLE STRICT PARALLEL SAFE COST 100 SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT format('its trigger is disabled on %s: changes there are found when it is enabled again', min(g.tgrelid::regclass::text))
+    FROM (SELECT p.relid FROM pg_partition_tree(source) AS p UNION SELECT source) AS t
+    JOIN pg_trigger g ON g.tgrelid = t.relid
+    WHERE g.tgfoid = 'socle._capture_change()'::regprocedure AND g.tgargs = convert_to(corpus, 'UTF8') || '\x00'
+      AND g.tgenabled IN ('D', 'R')
+    HAVING count(*) > 0
+$$;
+COMMENT ON FUNCTION socle._unheard(text, oid) IS 'why changes of a source are not noticed at the moment';
+GRANT EXECUTE ON FUNCTION socle._unheard(text, oid) TO PUBLIC;
+
 CREATE VIEW socle.corpus_status AS
 SELECT c.name,
        CASE WHEN b.corpus IS NULL THEN 'paused' ELSE c.state END AS state,
-       CASE WHEN b.corpus IS NULL THEN 'restored from a dump: check it and call socle.resume_corpus()' ELSE c.state_reason END
+       CASE WHEN b.corpus IS NULL THEN 'restored from a dump: check it and call socle.resume_corpus()'
+            ELSE coalesce(c.state_reason, socle._unheard(c.name, b.source)) END
            AS state_reason,
        pg_catalog.format('%I.%I', c.source_schema, c.source_table) AS source,
        pg_catalog.format('%I.%I', c.chunk_schema, c.chunk_table) AS chunk_table,

@@ -5,4 +5,5 @@ SELECT least(coalesce(o.changed_at, statement_timestamp()),
              CASE WHEN current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN now() END,
              CASE WHEN pg_is_in_recovery() THEN pg_last_xact_replay_timestamp() END),
        o.changed_at IS NOT NULL
-FROM (VALUES (0)) AS n LEFT JOIN (SELECT c.changed_at FROM {change} c ORDER BY c.change_id LIMIT 1) AS o ON true
+FROM (SELECT least((SELECT c.changed_at FROM {change} c ORDER BY c.change_id LIMIT 1),
+                   (SELECT min(m.missed_at) FROM socle.missed_change m WHERE m.corpus = {name})) AS changed_at) AS o

@@ -7,7 +7,8 @@
 WITH oldest AS MATERIALIZED (
     SELECT least((SELECT c.xid FROM {change} c WHERE c.batch_1 IS NOT NULL ORDER BY c.xid LIMIT 1),
                  CASE WHEN $2 THEN pg_current_xact_id_if_assigned() END) AS xid,
-           EXISTS (SELECT FROM {change} c WHERE {first_key c} IS NULL AND c.batch_1 IS NULL) AS sweep),
+           EXISTS (SELECT FROM {change} c WHERE {first_key c} IS NULL AND c.batch_1 IS NULL)
+               OR EXISTS (SELECT FROM socle.missed_change m WHERE m.corpus = {name}) AS sweep),
 since AS MATERIALIZED (
     -- A number that is not of this server, as after a restore, or beyond what the four bytes in a row can tell apart, says
     -- nothing: then, as where everything is still to be compared, all of these are compared now.

@@ -254,6 +254,122 @@ ALTER TABLE socle.corpus ENABLE ALWAYS TRIGGER check_restored;
 COMMENT ON TRIGGER check_restored ON socle.corpus IS 'refuses what somebody inserts who is no superuser, but for corpora over tables of his own';
 GRANT INSERT ON socle.corpus TO PUBLIC;
 
+-- Keys: what becomes of the key of a source, and of changes that cannot be logged.
+ALTER TABLE socle.corpus_binding ADD COLUMN key_holds boolean NOT NULL DEFAULT true;
+COMMENT ON COLUMN socle.corpus_binding.key_holds IS 'chunks are known by the key of their row; false: the key of the source has changed, and nothing is shown until socle.resume_corpus()';
+
+CREATE TABLE socle.missed_change (
+    corpus text NOT NULL,
+    xid xid8 NOT NULL DEFAULT pg_catalog.pg_current_xact_id(),
+    missed_at timestamp with time zone NOT NULL DEFAULT pg_catalog.now()
+);
+COMMENT ON TABLE socle.missed_change IS 'changes that could not be written to the log of their corpus: a sync worker compares everything instead';
+COMMENT ON COLUMN socle.missed_change.corpus IS 'name of the corpus';
+COMMENT ON COLUMN socle.missed_change.xid IS 'transaction that made the changes';
+COMMENT ON COLUMN socle.missed_change.missed_at IS 'when it began';
+GRANT SELECT ON socle.missed_change TO PUBLIC;
+
+CREATE FUNCTION socle._column_type(relation oid, number smallint, OUT type oid, OUT name text, OUT definition text)
+LANGUAGE sql STABLE STRICT PARALLEL SAFE COST 10 SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH RECURSIVE base (type, length, depth) AS (
+        SELECT a.atttypid, a.atttypmod, 0 FROM pg_attribute a WHERE a.attrelid = relation AND a.attnum = number AND NOT a.attisdropped
+        UNION ALL
+        SELECT t.typbasetype, t.typtypmod, b.depth + 1 FROM base b JOIN pg_type t ON t.oid = b.type WHERE t.typtype = 'd')
+    SELECT t.oid, format_type(b.type, b.length),
+           format_type(b.type, b.length)
+               || CASE WHEN a.attcollation <> t.typcollation THEN format(' COLLATE %I.%I', n.nspname, l.collname) ELSE '' END
+    FROM base b JOIN pg_type t ON t.oid = b.type
+    JOIN pg_attribute a ON a.attrelid = relation AND a.attnum = number
+    LEFT JOIN pg_collation l ON l.oid = a.attcollation LEFT JOIN pg_namespace n ON n.oid = l.collnamespace
+    ORDER BY b.depth DESC LIMIT 1
+$$;
+COMMENT ON FUNCTION socle._column_type(oid, smallint) IS 'the type that values of a column can be kept under: without a domain, with length and collation';
+GRANT EXECUTE ON FUNCTION socle._column_type(oid, smallint) TO PUBLIC;
+
+CREATE FUNCTION socle._column_types(relation oid, numbers smallint[]) RETURNS text[]
+LANGUAGE sql STABLE STRICT PARALLEL SAFE COST 100 SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT array_agg((SELECT y.definition FROM socle._column_type(relation, k.number) AS y) ORDER BY k.position)
+    FROM unnest(numbers) WITH ORDINALITY AS k (number, position)
+$$;
+COMMENT ON FUNCTION socle._column_types(oid, smallint[]) IS 'the same of several columns, as it stands in SQL; NULL for one that was dropped';
+REVOKE ALL ON FUNCTION socle._column_types(oid, smallint[]) FROM PUBLIC;
+
+CREATE FUNCTION socle._ancestors(relation oid) RETURNS SETOF oid
+LANGUAGE sql STABLE STRICT PARALLEL SAFE COST 10 ROWS 1 SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH RECURSIVE above (relid) AS (
+        SELECT h.inhparent FROM pg_inherits h WHERE h.inhrelid = relation
+        UNION
+        SELECT h.inhparent FROM above u JOIN pg_inherits h ON h.inhrelid = u.relid)
+    SELECT u.relid FROM above u
+    UNION
+    SELECT t.typrelid FROM pg_class c JOIN pg_type t ON t.oid = c.reloftype WHERE c.oid = relation
+$$;
+COMMENT ON FUNCTION socle._ancestors(oid) IS 'the tables that a table inherits from, as a partition too, and the type that it is a table of';
+REVOKE ALL ON FUNCTION socle._ancestors(oid) FROM PUBLIC;
+
+-- No SET: it has to read the name of the table as the command does. It pins the names it uses itself.
+CREATE FUNCTION socle._prepare_ddl() RETURNS event_trigger
+LANGUAGE c VOLATILE PARALLEL UNSAFE COST 100
+AS 'MODULE_PATHNAME', 'prepare_ddl';
+COMMENT ON FUNCTION socle._prepare_ddl() IS 'lets columns that a chunk depends on change their type';
+REVOKE ALL ON FUNCTION socle._prepare_ddl() FROM PUBLIC;
+
+DROP EVENT TRIGGER socle_follow_ddl;
+CREATE EVENT TRIGGER socle_prepare_ddl ON ddl_command_start
+    WHEN TAG IN ('ALTER TABLE', 'ALTER TYPE') EXECUTE FUNCTION socle._prepare_ddl();
+COMMENT ON EVENT TRIGGER socle_prepare_ddl IS 'lets columns that a chunk depends on change their type';
+
+CREATE EVENT TRIGGER socle_follow_ddl ON ddl_command_end
+    WHEN TAG IN ('ALTER EXTENSION', 'ALTER INDEX', 'ALTER SCHEMA', 'ALTER TABLE', 'ALTER TYPE', 'CREATE SCHEMA', 'CREATE TABLE')
+    EXECUTE FUNCTION socle._follow_ddl();
+COMMENT ON EVENT TRIGGER socle_follow_ddl IS 'lets corpora follow renames, new partitions, other types and keys, and commands that change rows unseen';
+
+COMMENT ON FUNCTION socle._follow_ddl() IS 'lets corpora follow renames, new partitions, other types and keys, and commands that change rows unseen';
+
+CREATE FUNCTION socle._unheard(corpus text, source oid) RETURNS text
+LANGUAGE sql STABLE STRICT PARALLEL SAFE COST 100 SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT format('its trigger is disabled on %s: changes there are found when it is enabled again', min(g.tgrelid::regclass::text))
+    FROM (SELECT p.relid FROM pg_partition_tree(source) AS p UNION SELECT source) AS t
+    JOIN pg_trigger g ON g.tgrelid = t.relid
+    WHERE g.tgfoid = 'socle._capture_change()'::regprocedure AND g.tgargs = convert_to(corpus, 'UTF8') || '\x00'
+      AND g.tgenabled IN ('D', 'R')
+    HAVING count(*) > 0
+$$;
+COMMENT ON FUNCTION socle._unheard(text, oid) IS 'why changes of a source are not noticed at the moment';
+GRANT EXECUTE ON FUNCTION socle._unheard(text, oid) TO PUBLIC;
+
+CREATE OR REPLACE VIEW socle.corpus_status AS
+SELECT c.name,
+       CASE WHEN b.corpus IS NULL THEN 'paused' ELSE c.state END AS state,
+       CASE WHEN b.corpus IS NULL THEN 'restored from a dump: check it and call socle.resume_corpus()'
+            ELSE coalesce(c.state_reason, socle._unheard(c.name, b.source)) END
+           AS state_reason,
+       pg_catalog.format('%I.%I', c.source_schema, c.source_table) AS source,
+       pg_catalog.format('%I.%I', c.chunk_schema, c.chunk_table) AS chunk_table,
+       c.model,
+       c.model_digest,
+       r.document_count,
+       r.chunk_count,
+       r.pending_count,
+       r.failed_count,
+       CASE WHEN r.corpus IS NOT NULL
+            THEN coalesce(pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) r.oldest_pending_at, interval '0') END AS lag,
+       b.embedded_count,
+       b.reused_count,
+       coalesce(b.documents_per_second, 0) AS documents_per_second,
+       CASE WHEN r.pending_count OPERATOR(pg_catalog.>) 0 AND b.documents_per_second OPERATOR(pg_catalog.>) 0
+            THEN pg_catalog.clock_timestamp() OPERATOR(pg_catalog.+)
+                 pg_catalog.make_interval(secs => r.pending_count OPERATOR(pg_catalog./) b.documents_per_second) END
+           AS estimated_completion_at,
+       b.worked_at
+FROM socle.corpus AS c
+LEFT JOIN socle.corpus_binding AS b ON b.corpus OPERATOR(pg_catalog.=) c.name
+LEFT JOIN socle._corpus_report() AS r ON r.corpus OPERATOR(pg_catalog.=) c.name;
+
 -- Updates.
 CREATE FUNCTION socle._after_update() RETURNS void
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 100 SET search_path = pg_catalog, pg_temp

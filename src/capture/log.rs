@@ -1,13 +1,15 @@
 //! What the trigger needs to know of a change log, looked up once and kept until a relation it depends on changes.
 
+use crate::corpus::attempt::attempt;
 use crate::corpus::identity::as_superuser;
 use crate::corpus::statement::batch_name;
+use crate::postgres_version::may_use_schema;
 use crate::{read, setting};
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 use pgrx::spi::OwnedPreparedStatement;
 use serde::Deserialize;
-use socle_core::{Error, Kind};
+use socle_core::{Error, Kind, Result};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::ffi::CStr;
@@ -15,10 +17,13 @@ use std::rc::Rc;
 
 /// The change log of one corpus, as seen from one trigger.
 pub struct ChangeLog {
-    /// Its OID.
+    /// The corpus.
+    pub corpus: String,
+    /// Its OID; invalid where it could not be found.
     pub relation: pg_sys::Oid,
     /// Its owner.
     pub owner: pg_sys::Oid,
+    schema: pg_sys::Oid,
     /// Nobody works on the corpus at the moment.
     pub resting: bool,
     /// Columns of the key in the table that the trigger is on.
@@ -29,12 +34,20 @@ pub struct ChangeLog {
     object: Option<(i16, Column)>,
     /// Highest column number of all.
     last: i32,
-    /// Appends one key, and many.
-    pub insert_one: OwnedPreparedStatement,
-    /// See above.
-    pub insert_many: OwnedPreparedStatement,
-    /// Appends a change without a key.
-    pub insert_sweep: OwnedPreparedStatement,
+    /// How keys are appended; `None` where the log cannot take them as they are.
+    pub inserts: Option<Inserts>,
+    /// Whether nothing of its owner's has a say in what is appended, and as of which change of the relations.
+    plain: Cell<Option<(u64, bool)>>,
+}
+
+/// Statements that append to a change log.
+pub struct Inserts {
+    /// One key.
+    pub one: OwnedPreparedStatement,
+    /// Many.
+    pub many: OwnedPreparedStatement,
+    /// A change without a key.
+    pub sweep: OwnedPreparedStatement,
 }
 
 /// A column of the table that the trigger is on.
@@ -55,13 +68,16 @@ pub struct Column {
 }
 
 const FIND: &str = include_str!("../../sql/query/find_capture.sql");
+const IS_PLAIN: &str = include_str!("../../sql/query/is_plain_log.sql");
 
 thread_local! {
-    /// By trigger. `None`: nothing to note, because the corpus is gone or waits for socle.resume_corpus().
+    /// By trigger. `None`: nothing to note, because the corpus is gone, waits to be bound, or is that of another table.
     static LOGS: RefCell<HashMap<pg_sys::Oid, Option<Rc<ChangeLog>>>> = RefCell::default();
     /// Relations whose change makes all of the above stale.
     static RELATIONS: RefCell<Vec<pg_sys::Oid>> = const { RefCell::new(Vec::new()) };
     static STALE: Cell<bool> = const { Cell::new(false) };
+    /// How often they have changed.
+    static CHANGES: Cell<u64> = const { Cell::new(0) };
     static REGISTERED: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -69,7 +85,6 @@ thread_local! {
 pub fn find(data: &pg_sys::TriggerData) -> Option<Rc<ChangeLog>> {
     if STALE.replace(false) {
         LOGS.with_borrow_mut(HashMap::clear);
-        RELATIONS.with_borrow_mut(Vec::clear);
     }
     // SAFETY: the trigger and its relation live as long as the call.
     let (trigger, relation) = unsafe { (&*data.tg_trigger, (*data.tg_relation).rd_id) };
@@ -82,9 +97,15 @@ pub fn find(data: &pg_sys::TriggerData) -> Option<Rc<ChangeLog>> {
     }
     // SAFETY: a trigger with arguments has that many C strings of them.
     let corpus = (trigger.tgnargs == 1).then(|| unsafe { CStr::from_ptr(*trigger.tgargs) });
-    let log = corpus.and_then(|corpus| look_up(&corpus.to_string_lossy(), relation)).map(Rc::new);
+    let log = corpus.and_then(|corpus| {
+        let corpus = corpus.to_string_lossy();
+        // What cannot be looked up is not lost: the corpus is compared.
+        attempt(|| look_up(&corpus, relation)).unwrap_or_else(|_| Some(ChangeLog::unknown(&corpus)))
+    });
+    let log = log.map(Rc::new);
     RELATIONS.with_borrow_mut(|relations| {
-        relations.extend([relation].into_iter().chain(log.as_ref().map(|log| log.relation)))
+        let found = [relation].into_iter().chain(log.as_ref().map(|log| log.relation));
+        relations.extend(found.filter(|relation| !relations.contains(relation)).collect::<Vec<_>>());
     });
     LOGS.with_borrow_mut(|logs| logs.insert(trigger.tgoid, log.clone()));
     log
@@ -101,21 +122,29 @@ pub fn invalidate(change_log: pg_sys::Oid) {
     unsafe { pg_sys::CacheInvalidateRelcacheByRelid(change_log) };
 }
 
-/// A corpus may be created while a transaction with an older snapshot writes: the latest snapshot counts, as for the
-/// trigger itself.
-fn look_up(corpus: &str, relation: pg_sys::Oid) -> Option<ChangeLog> {
+/// Does `work` in the latest snapshot, as the trigger itself is looked up: a corpus may be created, and a log changed, while a
+/// transaction with an older snapshot writes.
+fn in_latest_snapshot<T>(work: impl FnOnce() -> T) -> T {
     setting::during(&[setting::OWN_NAMES], || {
         // SAFETY: a transaction is under way. What fails ends it, and the snapshot with it.
         unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetLatestSnapshot()) };
-        let relation_text = relation.to_u32().to_string();
-        let found = as_superuser(|| {
-            read::rows(FIND, &[corpus.into(), relation_text.as_str().into()], 1, |row| row.get::<String>(1))
-        });
+        let result = as_superuser(work);
         // SAFETY: pushed above.
         unsafe { pg_sys::PopActiveSnapshot() };
-        let found = found.ok().and_then(|rows| rows.into_iter().next().flatten());
-        let found = found.and_then(|found| serde_json::from_str(&found).ok());
-        found.and_then(|found| prepare(found, relation).ok().flatten())
+        result
+    })
+}
+
+fn look_up(corpus: &str, relation: pg_sys::Oid) -> Result<Option<ChangeLog>> {
+    in_latest_snapshot(|| {
+        let relation_text = relation.to_u32().to_string();
+        let arguments = [corpus.into(), relation_text.as_str().into()];
+        let found = read::rows(FIND, &arguments, 1, |row| row.get::<String>(1))?;
+        let Some(found) = found.into_iter().next().flatten() else { return Ok(None) };
+        let found = serde_json::from_str(&found).map_err(|error| {
+            Error::new(Kind::Bug, "could not read where changes are logged").detail(error.to_string())
+        })?;
+        prepare(corpus, found, relation).map(Some).map_err(crate::error::spi)
     })
 }
 
@@ -124,42 +153,74 @@ fn look_up(corpus: &str, relation: pg_sys::Oid) -> Option<ChangeLog> {
 struct Found {
     log: u32,
     owner: u32,
-    name: String,
-    key: Vec<i16>,
+    schema: u32,
+    name: Option<String>,
+    /// Numbers of the key columns in the table that the trigger is on, and in the log.
+    key: Vec<Option<i16>>,
+    own_key: Vec<Option<i16>>,
     key_names: String,
     content: Vec<i16>,
     object: Option<i16>,
     resting: bool,
+    /// All of them are there, and the log is that of this table.
+    complete: bool,
 }
 
-fn prepare(found: Found, relation: pg_sys::Oid) -> pgrx::spi::Result<Option<ChangeLog>> {
-    let columns = |numbers: Vec<i16>| -> Option<Vec<Column>> {
-        numbers.into_iter().map(|number| Column::new(relation, number)).collect()
+fn prepare(corpus: &str, found: Found, relation: pg_sys::Oid) -> pgrx::spi::Result<ChangeLog> {
+    let (log, owner, schema) = (found.log.into(), found.owner.into(), found.schema.into());
+    let columns = |numbers: Vec<i16>| numbers.into_iter().filter_map(|number| Column::new(relation, number)).collect();
+    let same = |(number, own): (&Option<i16>, &Option<i16>)| match (number, own) {
+        (Some(number), Some(own)) => base_type(relation, *number) == base_type(log, *own),
+        _ => false,
     };
-    let (Some(key), Some(content)) = (columns(found.key), columns(found.content)) else { return Ok(None) };
-    let last = key.iter().chain(&content).map(|column| column.index + 1).max().unwrap_or_default();
+    let fits = found.complete && found.key.iter().zip(&found.own_key).all(same);
+    let key: Vec<Column> = if fits { columns(found.key.iter().copied().flatten().collect()) } else { Vec::new() };
+    let content: Vec<Column> = columns(found.content);
+    let object = found.object.and_then(|number| Some((number, Column::new(relation, number)?)));
+    let all = key.iter().chain(&content).chain(object.as_ref().map(|(_, column)| column));
+    let last = all.map(|column| column.index + 1).max().unwrap_or_default();
+    let name = found.name.filter(|_| fits && !key.is_empty());
+    let inserts = name.map(|name| prepare_inserts(&name, &found.key_names, &key)).transpose()?;
+    Ok(ChangeLog {
+        corpus: corpus.to_string(),
+        relation: log,
+        owner,
+        schema,
+        resting: found.resting,
+        last: i32::try_from(last).unwrap_or(i32::MAX),
+        key,
+        content,
+        object,
+        inserts,
+        plain: Cell::new(None),
+    })
+}
+
+fn prepare_inserts(name: &str, key_names: &str, key: &[Column]) -> pgrx::spi::Result<Inserts> {
     let parameters = |form: fn(usize) -> String| (1..=key.len()).map(form).collect::<Vec<_>>().join(", ");
-    let Found { name, key_names, resting, object, .. } = found;
-    let object = object.and_then(|number| Some((number, Column::new(relation, number)?)));
     let one = format!("INSERT INTO {name} ({key_names}) VALUES ({})", parameters(|number| format!("${number}")));
     let batches = parameters(|number| batch_name(number - 1));
     let many = format!("INSERT INTO {name} ({batches}) VALUES ({})", parameters(|number| format!("${number}")));
     let sweep = format!("INSERT INTO {name} DEFAULT VALUES");
     let types = |of: fn(&Column) -> pg_sys::Oid| key.iter().map(|column| PgOid::from(of(column))).collect::<Vec<_>>();
     Spi::connect(|client| {
-        Ok(Some(ChangeLog {
-            relation: found.log.into(),
-            owner: found.owner.into(),
-            resting,
-            insert_one: client.prepare_mut(one.as_str(), &types(|column| column.type_oid))?.keep(),
-            insert_many: client.prepare_mut(many.as_str(), &types(|column| column.array_oid))?.keep(),
-            insert_sweep: client.prepare_mut(sweep.as_str(), &[])?.keep(),
-            last: i32::try_from(last).unwrap_or(i32::MAX),
-            key: key.clone(),
-            content,
-            object,
-        }))
+        Ok(Inserts {
+            one: client.prepare_mut(one.as_str(), &types(|column| column.type_oid))?.keep(),
+            many: client.prepare_mut(many.as_str(), &types(|column| column.array_oid))?.keep(),
+            sweep: client.prepare_mut(sweep.as_str(), &[])?.keep(),
+        })
     })
+}
+
+/// The type, length and collation that values of a column are kept under, without a domain.
+fn base_type(relation: pg_sys::Oid, number: i16) -> (pg_sys::Oid, i32, pg_sys::Oid) {
+    let (mut type_oid, mut length, mut collation) = (pg_sys::InvalidOid, -1, pg_sys::InvalidOid);
+    // SAFETY: catalog lookups inside a transaction, of a column that has just been found.
+    unsafe {
+        pg_sys::get_atttypetypmodcoll(relation, number, &mut type_oid, &mut length, &mut collation);
+        let base = pg_sys::getBaseTypeAndTypmod(type_oid, &mut length);
+        (base, length, collation)
+    }
 }
 
 impl Column {
@@ -242,6 +303,51 @@ impl Column {
 }
 
 impl ChangeLog {
+    /// Of a corpus whose log could not be looked up.
+    fn unknown(corpus: &str) -> Self {
+        Self {
+            corpus: corpus.to_string(),
+            relation: pg_sys::InvalidOid,
+            owner: pg_sys::InvalidOid,
+            schema: pg_sys::InvalidOid,
+            resting: false,
+            key: Vec::new(),
+            content: Vec::new(),
+            object: None,
+            last: 0,
+            inserts: None,
+            plain: Cell::new(None),
+        }
+    }
+
+    /// Whether changes can be logged by their keys.
+    pub fn takes_keys(&self) -> bool {
+        self.inserts.is_some()
+    }
+
+    /// Whether nothing can keep a row out of the log: nothing that its owner has put on it, and no right that he lacks. Locks it,
+    /// so that this stays so until the transaction ends.
+    pub fn is_open(&self) -> bool {
+        let (lock, right) = (pg_sys::RowExclusiveLock.cast_signed(), pg_sys::ACL_INSERT as pg_sys::AclMode);
+        // SAFETY: inside a transaction; the lock that every insert takes.
+        unsafe { pg_sys::LockRelationOid(self.relation, lock) };
+        let plain = match self.plain.get() {
+            Some((as_of, plain)) if as_of == CHANGES.get() => plain,
+            _ => {
+                let as_of = CHANGES.get();
+                let arguments = [self.relation.into()];
+                let rows = in_latest_snapshot(|| read::rows(IS_PLAIN, &arguments, 1, |row| row.get::<bool>(1)));
+                let plain = rows.is_ok_and(|rows| rows.first() == Some(&Some(true)));
+                self.plain.set(Some((as_of, plain)));
+                plain
+            }
+        };
+        plain
+            && may_use_schema(self.schema, self.owner)
+            // SAFETY: a catalog lookup inside a transaction.
+            && unsafe { pg_sys::pg_class_aclcheck(self.relation, self.owner, right) } == pg_sys::AclResult::ACLCHECK_OK
+    }
+
     /// Takes a row apart as far as its columns are needed.
     ///
     /// # Safety
@@ -313,5 +419,6 @@ unsafe extern "C-unwind" fn relation_changed(_argument: pg_sys::Datum, relation:
     });
     if concerned {
         STALE.set(true);
+        CHANGES.set(CHANGES.get().wrapping_add(1));
     }
 }

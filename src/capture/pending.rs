@@ -2,14 +2,17 @@
 //! along and no others.
 
 use super::MAX_PENDING;
-use super::log::{self, ChangeLog};
-use crate::corpus::identity::as_log_owner;
-use crate::wake;
+use super::log::{self, ChangeLog, Inserts};
+use crate::corpus::attempt::attempt;
+use crate::corpus::identity::{as_log_owner, as_superuser};
+use crate::{query, wake};
 use pgrx::datum::DatumWithOid;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+
+const MISSED: &str = include_str!("../../sql/query/missed_change.sql");
 
 /// Changes of one source in one subtransaction.
 pub struct Batch {
@@ -27,13 +30,17 @@ thread_local! {
     static REGISTERED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Notes the key of a row.
+/// Notes the key of a row. One that has none, as where its constraint was dropped, is known by its corpus alone.
 ///
 /// # Safety
 /// The slot was read by [`ChangeLog::read`].
 pub unsafe fn note(log: &Rc<ChangeLog>, slot: *mut pg_sys::TupleTableSlot) {
+    // SAFETY: see above.
+    if !log.takes_keys() || log.key.iter().any(|column| unsafe { column.value(slot) }.is_none()) {
+        return note_sweep(log);
+    }
     let full = with_batch(log, |batch| {
-        // SAFETY: the context exists as long as the transaction. See above for the slot; a key column is not null.
+        // SAFETY: the context exists as long as the transaction. See above for the slot.
         unsafe {
             let before = pg_sys::MemoryContextSwitchTo(pg_sys::TopTransactionContext);
             for (column, values) in log.key.iter().zip(&mut batch.columns) {
@@ -64,7 +71,10 @@ fn with_batch<T>(log: &Rc<ChangeLog>, work: impl FnOnce(&mut Batch) -> T) -> T {
     // SAFETY: reads a variable of this process.
     let subtransaction = unsafe { pg_sys::GetCurrentSubTransactionId() };
     PENDING.with_borrow_mut(|pending| {
-        let same = |batch: &Batch| batch.subtransaction == subtransaction && batch.log.relation == log.relation;
+        let same = |batch: &Batch| {
+            let known = batch.log.relation == log.relation && batch.log.takes_keys() == log.takes_keys();
+            batch.subtransaction == subtransaction && known && batch.log.corpus == log.corpus
+        };
         let at = pending.iter().rposition(same).unwrap_or_else(|| {
             let columns = vec![Vec::new(); log.key.len()];
             pending.push(Batch { log: log.clone(), subtransaction, columns, sweep: false });
@@ -87,21 +97,41 @@ fn flush(wanted: impl Fn(&Batch) -> bool) {
     if batches.is_empty() {
         return;
     }
+    // A transaction that has written may be made to write no more: by its user, and not by us. An error ends it.
+    // SAFETY: a variable of this process.
+    let read_only = unsafe { std::mem::replace(&mut *(&raw mut pg_sys::XactReadOnly), false) };
     // SAFETY: a transaction is under way. SPI wants a snapshot where there is no query any more, as before a commit.
     unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot()) };
-    for batch in &batches {
-        as_log_owner(batch.log.owner, || append(batch));
-    }
+    batches.iter().for_each(put);
     // SAFETY: pushed above; an error ends the transaction, and the snapshot with it.
     unsafe { pg_sys::PopActiveSnapshot() };
+    // SAFETY: as above.
+    unsafe { pg_sys::XactReadOnly = read_only };
     // What a corpus does that rests costs nobody anything. It may have been resumed since the first of these changes.
     if log::is_stale() || batches.iter().any(|batch| !batch.log.resting) {
         wake::at_commit();
     }
 }
 
+/// Writes down what a batch says: in the log, or, where that refuses it, that everything is to be compared. What the
+/// owner of a log has put on it runs as the owner, and in a subtransaction, so that it fails nobody.
+fn put(batch: &Batch) {
+    let log = &batch.log;
+    let appended = match &log.inserts {
+        Some(inserts) if log.is_open() => {
+            as_log_owner(log.owner, || append(batch, inserts));
+            true
+        }
+        Some(inserts) => attempt(|| as_log_owner(log.owner, || Ok(append(batch, inserts)))).is_ok(),
+        None => false,
+    };
+    if !appended && let Err(error) = as_superuser(|| query::run(MISSED, &[log.corpus.as_str().into()])) {
+        crate::error::report(error).report(PgLogLevel::ERROR);
+    }
+}
+
 /// An error is the user's: what cannot be logged must not be committed.
-fn append(batch: &Batch) {
+fn append(batch: &Batch, inserts: &Inserts) {
     let log = &batch.log;
     let count = batch.columns.first().map_or(0, Vec::len);
     let arguments: Vec<DatumWithOid<'_>> = log
@@ -127,12 +157,12 @@ fn append(batch: &Batch) {
         .collect();
     let result = Spi::connect_mut(|client| {
         if count == 1 {
-            client.update(&log.insert_one, None, &arguments)?;
+            client.update(&inserts.one, None, &arguments)?;
         } else if count > 1 {
-            client.update(&log.insert_many, None, &arguments)?;
+            client.update(&inserts.many, None, &arguments)?;
         }
         if batch.sweep {
-            client.update(&log.insert_sweep, None, &[])?;
+            client.update(&inserts.sweep, None, &[])?;
         }
         Ok(())
     });
@@ -160,14 +190,26 @@ unsafe extern "C-unwind" fn transaction_event(event: pg_sys::XactEvent::Type, _a
 unsafe extern "C-unwind" fn subtransaction_event(
     event: pg_sys::SubXactEvent::Type,
     current: pg_sys::SubTransactionId,
-    _parent: pg_sys::SubTransactionId,
+    parent: pg_sys::SubTransactionId,
     _argument: *mut std::ffi::c_void,
 ) {
     match event {
-        pg_sys::SubXactEvent::SUBXACT_EVENT_PRE_COMMIT_SUB => flush(|batch| batch.subtransaction == current),
+        pg_sys::SubXactEvent::SUBXACT_EVENT_PRE_COMMIT_SUB => {
+            leave_to(parent, current);
+            flush(|batch| batch.subtransaction == current);
+        }
         pg_sys::SubXactEvent::SUBXACT_EVENT_ABORT_SUB => forget(|batch| batch.subtransaction == current),
         _ => {}
     }
+}
+
+/// What may need a subtransaction to be written waits for the parent: none can be begun while one commits.
+fn leave_to(parent: pg_sys::SubTransactionId, current: pg_sys::SubTransactionId) {
+    PENDING.with_borrow_mut(|pending| {
+        let left = pending.iter_mut().filter(|batch| batch.subtransaction == current);
+        left.filter(|batch| batch.log.takes_keys() && !batch.log.is_open())
+            .for_each(|batch| batch.subtransaction = parent);
+    });
 }
 
 /// Their values go with the memory of the transaction.

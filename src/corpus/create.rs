@@ -8,7 +8,7 @@ use super::wish::Wish;
 use super::{CorpusSpec, manage};
 use crate::argument::Arguments;
 use crate::error::{report, spi};
-use crate::{client, model, query, wake};
+use crate::{client, model, query, setting, wake};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use serde_json::json;
@@ -145,7 +145,7 @@ fn make(corpus: &CorpusSpec, source: &Source, model: &ModelSpec) -> Result<()> {
 
 /// Puts the policy on the chunk table.
 pub fn protect(corpus: &CorpusSpec) -> Result<()> {
-    run(&corpus.sql(PROTECT))
+    setting::during(&[setting::QUIET], || run(&corpus.sql(PROTECT)))
 }
 
 /// What the chunk table says of itself, for whoever meets it without socle, and for adoption.
@@ -185,6 +185,7 @@ fn adopt(corpus: &CorpusSpec, source: &Source, vector: &str) -> Result<bool> {
     wanted.extend(key);
     wanted.extend(rest.map(str::to_string));
     wanted.push(format!("embedding {vector}"));
+    wanted.sort_unstable();
     let taken = Error::new(Kind::AlreadyExists, format!("relation \"{}\" already exists", corpus.chunk_table));
     if owner != Some(source.owner) || columns.as_deref() != Some(wanted.join(", ").as_str()) {
         return Err(taken.hint(

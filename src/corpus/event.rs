@@ -3,10 +3,12 @@
 //!
 //! They run inside commands of users who may never have heard of socle, so they do nothing unless a corpus is concerned.
 
+use super::attempt::attempt;
+use super::command::{self, Command};
 use super::identity::{as_restricted_owner, as_superuser};
-use super::{CorpusSpec, manage};
+use super::{CorpusSpec, manage, truth};
 use crate::error::{report, spi};
-use crate::{installation, query, wake};
+use crate::{installation, query, setting, wake};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use serde_json::Value;
@@ -15,7 +17,10 @@ use std::cell::Cell;
 
 const RENAMED: &str = include_str!("../../sql/query/renamed_corpora.sql");
 const RENAME: &str = include_str!("../../sql/query/rename_corpus.sql");
-const ALTERED: &str = include_str!("../../sql/query/altered_sources.sql");
+const CONCERNED: &str = include_str!("../../sql/query/concerned_corpora.sql");
+const ALTERED_COLUMNS: &str = include_str!("../../sql/query/altered_columns.sql");
+const CLOSE: &str = include_str!("../../sql/corpus/close_chunks.sql");
+const UNKEYED: &str = include_str!("../../sql/query/unkeyed_corpora.sql");
 const DROPPED: &str = include_str!("../../sql/query/dropped_parts.sql");
 const DELETE: &str = include_str!("../../sql/query/delete_corpus.sql");
 const HAS_DEPENDENTS: &str = include_str!("../../sql/query/has_dependents.sql");
@@ -28,8 +33,6 @@ const ANY: &str = "SELECT EXISTS (SELECT FROM socle.corpus_binding)";
 #[pg_guard]
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn follow_ddl(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
-    // SAFETY: Postgres is calling this function.
-    let compare = unsafe { changes_rows(call) };
     if OURS.get() {
         return pg_sys::Datum::null();
     }
@@ -41,7 +44,23 @@ pub unsafe extern "C-unwind" fn follow_ddl(call: pg_sys::FunctionCallInfo) -> pg
     if !installation::is_of_own_version() {
         return finish(refuse_if_concerned(CONCERNED_BY_DDL));
     }
-    finish(follow_names().and_then(|()| if let Some(compare) = compare { altered(compare) } else { Ok(()) }))
+    // SAFETY: Postgres is calling this function.
+    let command = unsafe { command::read(call) };
+    finish(follow(&command))
+}
+
+/// See `socle._prepare_ddl()`.
+#[pg_guard]
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn prepare_ddl(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
+    // SAFETY: Postgres is calling this function.
+    let retyped = unsafe { command::read(call) }.retyped;
+    if OURS.get() || retyped.is_empty() || !installation::is_of_own_version() {
+        return pg_sys::Datum::null();
+    }
+    // SAFETY: as above; it is a command that gives columns another type.
+    let relation = unsafe { command::altered_relation(call) };
+    finish(setting::during(&[setting::OWN_NAMES], || make_way(relation, retyped)))
 }
 
 /// See `socle._follow_drop()`.
@@ -62,6 +81,12 @@ pub unsafe extern "C-unwind" fn follow_drop(_call: pg_sys::FunctionCallInfo) -> 
 pub extern "C" fn pg_finfo_follow_ddl() -> &'static pg_sys::Pg_finfo_record {
     const V1: pg_sys::Pg_finfo_record = pg_sys::Pg_finfo_record { api_version: 1 };
     &V1
+}
+
+/// See [`pg_finfo_follow_ddl`].
+#[unsafe(no_mangle)]
+pub extern "C" fn pg_finfo_prepare_ddl() -> &'static pg_sys::Pg_finfo_record {
+    pg_finfo_follow_ddl()
 }
 
 /// See [`pg_finfo_follow_ddl`].
@@ -97,54 +122,6 @@ fn finish(result: Result<()>) -> pg_sys::Datum {
         report.report(PgLogLevel::ERROR);
     }
     pg_sys::Datum::null()
-}
-
-/// For commands on tables: whether rows may have come or gone, or may do so unseen. `None` for other commands.
-///
-/// # Safety
-/// `call` is that of an event trigger.
-unsafe fn changes_rows(call: pg_sys::FunctionCallInfo) -> Option<bool> {
-    use pg_sys::AlterTableType as Command;
-    // SAFETY: the context of an event trigger is an EventTriggerData, whose parse tree says what kind of node it is.
-    unsafe {
-        let context = (*call).context;
-        if context.is_null() || (*context).type_ != pg_sys::NodeTag::T_EventTriggerData {
-            return None;
-        }
-        let tree = (*context.cast::<pg_sys::EventTriggerData>()).parsetree;
-        match (*tree).type_ {
-            pg_sys::NodeTag::T_CreateStmt => Some(false),
-            pg_sys::NodeTag::T_AlterTableStmt => {
-                let commands = (*tree.cast::<pg_sys::AlterTableStmt>()).cmds;
-                let cells = if commands.is_null() {
-                    &[]
-                } else {
-                    std::slice::from_raw_parts(
-                        (*commands).elements,
-                        usize::try_from((*commands).length).unwrap_or_default(),
-                    )
-                };
-                Some(cells.iter().any(|cell| {
-                    matches!(
-                        (*cell.ptr_value.cast::<pg_sys::AlterTableCmd>()).subtype,
-                        Command::AT_AttachPartition
-                            | Command::AT_DetachPartition
-                            | Command::AT_DetachPartitionFinalize
-                            | Command::AT_AlterColumnType
-                            | Command::AT_EnableTrig
-                            | Command::AT_EnableAlwaysTrig
-                            | Command::AT_EnableReplicaTrig
-                            | Command::AT_EnableTrigAll
-                            | Command::AT_EnableTrigUser
-                            | Command::AT_DisableTrig
-                            | Command::AT_DisableTrigAll
-                            | Command::AT_DisableTrigUser
-                    )
-                }))
-            }
-            _ => None,
-        }
-    }
 }
 
 /// Between an update of the files and that of the extension, what happens to tables of corpora could not be followed: it is
@@ -222,16 +199,38 @@ fn after_update() -> Result<(), ErrorReport> {
     started().map_err(report)
 }
 
-/// Gives new partitions their trigger, and compares everything where rows may have changed unseen.
-fn altered(compare: bool) -> Result<()> {
+/// Has the corpora follow that a command may concern. Whoever gives it is told when that cannot be found out, and not refused.
+fn follow(command: &Command) -> Result<()> {
     if none_is_concerned()? {
         return Ok(());
     }
-    for (name, ..) in rows_of(ALTERED)? {
+    let concerned = attempt(|| {
+        follow_names()?;
+        as_superuser(|| query::texts(CONCERNED, &[]))
+    });
+    match concerned {
+        Ok(names) => truth::follow(&names, command),
+        Err(code) => {
+            pgrx::warning!("corpora may not have followed this command ({code}): see socle.resume_corpus()");
+            Ok(())
+        }
+    }
+}
+
+/// Closes the policies that name columns which are about to get another type: Postgres alters no column that a policy
+/// names. [`follow`] opens them again. The chunk table is locked here, before the source is, as readers lock both; the change
+/// log is locked after the source, as writers do.
+fn make_way(relation: pg_sys::Oid, columns: Vec<String>) -> Result<()> {
+    if none_is_concerned()? {
+        return Ok(());
+    }
+    let arguments = [relation.into(), columns.into(), super::identity::current().into()];
+    let names = attempt(|| as_superuser(|| query::texts(ALTERED_COLUMNS, &arguments))).unwrap_or_default();
+    let _ours = Ours::begin();
+    for name in names {
         let Some(corpus) = CorpusSpec::try_find(&name)? else { continue };
-        if let (Some(owner), Some(_)) = (corpus.owner, corpus.change) {
-            as_restricted_owner(owner.into(), || manage::start(&corpus, compare))?;
-            wake::at_commit();
+        if corpus.chunk.is_some() && corpus.change.is_some() && corpus.document.is_some() {
+            as_superuser(|| setting::during(&[setting::QUIET], || query::run(&corpus.sql(CLOSE), &[])))?;
         }
     }
     Ok(())
@@ -255,7 +254,9 @@ fn dropped() -> Result<()> {
             _ => manage::set_state(&name, "broken", Some(&format!("{identity} was dropped")))?,
         }
     }
-    Ok(())
+    // What told rows apart may have gone with the command.
+    let bound = attempt(|| as_superuser(|| query::texts(UNKEYED, &[]))).unwrap_or_default();
+    truth::follow(&bound, &Command { only_dropped: true, ..Command::default() })
 }
 
 /// Removes what is left of a corpus whose source or chunk table is gone. A chunk table that others depend on stays.

@@ -1,8 +1,9 @@
 //! `socle.drop_corpus`, `pause_corpus`, `resume_corpus`, `retry_failed`, `verify_corpus`.
 
 use super::identity::{as_owner, as_superuser};
+use super::source::Source;
 use super::statement::{expand, identifier};
-use super::{CorpusSpec, create, event};
+use super::{CorpusSpec, create, event, rekey, truth};
 use crate::argument::Arguments;
 use crate::error::{report, spi};
 use crate::sync::index;
@@ -17,7 +18,7 @@ const DELETE: &str = include_str!("../../sql/query/delete_corpus.sql");
 const PARTITIONS: &str = include_str!("../../sql/query/partitions.sql");
 const TRUNCATE_TRIGGERS: &str = include_str!("../../sql/query/truncate_triggers.sql");
 const TREE: &str = include_str!("../../sql/query/partition_tree.sql");
-const HAS_POLICY: &str = include_str!("../../sql/query/has_policy.sql");
+const TRIGGERS: &str = include_str!("../../sql/corpus/create_triggers.sql");
 const HAS_VECTOR_INDEX: &str = include_str!("../../sql/query/has_vector_index.sql");
 const TRUNCATE_TRIGGER: &str = include_str!("../../sql/corpus/create_truncate_trigger.sql");
 pub const ASK_SWEEP: &str = include_str!("../../sql/corpus/ask_sweep.sql");
@@ -169,11 +170,8 @@ fn resume_corpus(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
             return Err(Error::new(Kind::NotInState, format!("tables of corpus \"{}\" are missing", corpus.name))
                 .hint("Drop the corpus with socle.drop_corpus(keep_chunks => true) and create it again."));
         }
+        let corpus = mend(CorpusSpec::find(&corpus.name)?, owner)?;
         as_owner(owner, || -> Result<()> {
-            let chunk = [pg_sys::Oid::from(corpus.chunk.unwrap_or_default()).into()];
-            if !query::holds(HAS_POLICY, &chunk)? {
-                create::protect(&corpus)?;
-            }
             // Leases and transactions of another cluster, or of workers that are gone.
             query::run(&corpus.sql(FORGET_LEASES), &[])?;
             start(&corpus, true)
@@ -186,6 +184,36 @@ fn resume_corpus(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
         Ok(())
     };
     resumed().map_err(report)
+}
+
+/// Has the tables of a corpus stand on what its source is now: on its key, its types, its trigger.
+fn mend(corpus: CorpusSpec, owner: pg_sys::Oid) -> Result<CorpusSpec> {
+    let truth = truth::read(std::slice::from_ref(&corpus.name))?.pop();
+    let truth = truth.ok_or_else(|| Error::new(Kind::Bug, "a corpus that was bound is not"))?;
+    truth.check()?;
+    let lost = truth.has_lost_key();
+    let corpus = if lost {
+        let source = as_owner(owner, || Source::read(corpus.source.unwrap_or_default().into()))?;
+        truth::close(&corpus)?;
+        let corpus = as_owner(owner, || rekey::rekey(&corpus, &source))?;
+        truth::adopt_key(&corpus)?;
+        CorpusSpec::find(&corpus.name)?
+    } else {
+        if truth.types() != truth::Types::Same {
+            as_owner(owner, || rekey::widen(&corpus, &truth))?;
+        }
+        corpus
+    };
+    let _ours = event::Ours::begin();
+    as_owner(owner, || -> Result<()> {
+        create::protect(&corpus)?;
+        if !truth.has_trigger() {
+            let trigger = identifier(&format!("socle_capture_{}", corpus.name));
+            query::run(&expand(TRIGGERS, &corpus, &[("capture_trigger", &trigger)]), &[])?;
+        }
+        truth.turn_triggers()
+    })?;
+    Ok(corpus)
 }
 
 #[pg_extern(sql = false)]

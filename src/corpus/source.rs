@@ -56,6 +56,8 @@ pub struct KeyColumn {
     pub operator: String,
     /// There are arrays of its type.
     has_array: bool,
+    /// Its type is composed of others.
+    is_composite: bool,
 }
 
 #[derive(Debug)]
@@ -87,11 +89,12 @@ impl Source {
                 row.get::<pg_sys::Oid>(5)?.unwrap_or(pg_sys::InvalidOid),
                 row.get::<bool>(6)?.unwrap_or_default(),
                 row.get::<bool>(7)?.unwrap_or_default(),
+                row.get::<String>(8)?,
             )))
         })
         .map_err(spi)?;
         let unknown = || Error::new(Kind::InvalidArgument, "source does not exist");
-        let (schema, name, kind, persistence, owner, system, forced) = row.ok_or_else(unknown)?;
+        let (schema, name, kind, persistence, owner, system, forced, heir) = row.ok_or_else(unknown)?;
         check_kind(&name, &kind, &persistence, system)?;
         if !super::identity::may_act_as(owner) {
             return Err(Error::new(Kind::NotPermitted, format!("must be owner of table \"{name}\"")));
@@ -100,6 +103,11 @@ impl Source {
             return Err(Error::new(Kind::NotInState, format!("row security is forced on table \"{name}\""))
                 .detail("The sync worker acts as the owner of the table and would not see all of its rows.")
                 .hint("Use ALTER TABLE … NO FORCE ROW LEVEL SECURITY, or give the owner BYPASSRLS."));
+        }
+        if let Some(heir) = heir {
+            return Err(Error::new(Kind::NotSupported, format!("table \"{name}\" has tables that inherit from it"))
+                .detail(format!("A corpus would not see the rows of {heir}, and a primary key does not reach them."))
+                .hint("Use a partitioned table, or ALTER TABLE … NO INHERIT."));
         }
         let source = Self {
             partitioned: kind == "p",
@@ -116,6 +124,11 @@ impl Source {
         if let Some(column) = source.key.iter().find(|column| !column.has_array) {
             let message = format!("primary key column \"{}\" has type {}", column.name, column.type_name);
             return Err(Error::new(Kind::NotSupported, message).detail("There are no arrays of this type."));
+        }
+        if let Some(column) = source.key.iter().find(|column| column.is_composite) {
+            let message = format!("primary key column \"{}\" has composite type {}", column.name, column.type_name);
+            return Err(Error::new(Kind::NotSupported, message)
+                .hint("Make its parts columns of their own, which a primary key may have several of."));
         }
         Ok(source)
     }
@@ -171,9 +184,12 @@ impl Source {
 
     /// Definitions of the columns of a change log that hold many keys at once.
     pub fn batch_definitions(&self) -> String {
-        let columns = self.key.iter().enumerate();
-        let columns = columns.map(|(at, column)| format!("{} {}[]", batch_name(at), column.type_name));
-        columns.collect::<Vec<_>>().join(",\n    ")
+        self.batch_columns().collect::<Vec<_>>().join(",\n    ")
+    }
+
+    /// The same, one by one.
+    pub fn batch_columns(&self) -> impl Iterator<Item = String> {
+        self.key.iter().enumerate().map(|(at, column)| format!("{} {}[]", batch_name(at), column.type_name))
     }
 
     /// Definitions of the key columns in the tables of a corpus.
@@ -229,14 +245,13 @@ fn key(table: pg_sys::Oid) -> pgrx::spi::Result<Vec<KeyColumn>> {
     Spi::connect(|client| {
         let rows = client.select(KEY, None, &[table.into()])?;
         rows.map(|row| {
-            let type_name = row.get::<String>(3)?.unwrap_or_default();
-            let collation = row.get::<String>(4)?.unwrap_or_default();
             Ok(KeyColumn {
                 name: row.get(1)?.unwrap_or_default(),
-                definition: format!("{type_name}{collation}"),
-                type_name,
+                type_name: row.get(3)?.unwrap_or_default(),
+                definition: row.get(4)?.unwrap_or_default(),
                 operator: row.get(5)?.unwrap_or_default(),
                 has_array: row.get(6)?.unwrap_or_default(),
+                is_composite: row.get(7)?.unwrap_or_default(),
             })
         })
         .collect()

@@ -3,14 +3,15 @@
 
 use super::{CorpusSpec, count};
 use crate::error::{report, spi};
-use crate::installation;
 use crate::key::Key;
+use crate::{installation, query};
 use pgrx::datum::TimestampWithTimeZone;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use socle_core::Result;
 
 const FAILURES: &str = include_str!("../../sql/corpus/failures.sql");
+const MISSED: &str = include_str!("../../sql/query/count_missed.sql");
 const WATCHED: &str = include_str!("../../sql/query/readable_corpora.sql");
 
 /// Corpora whose tables the caller may read or count, and whether it is more than counting.
@@ -54,7 +55,9 @@ fn corpus_report() -> Result<Report, ErrorReport> {
             if let Some(counts) = count::counts(&corpus) {
                 let (documents, chunks) = (Some(counts.documents), Some(counts.chunks));
                 let oldest = counts.oldest.and_then(time);
-                rows.push((corpus.name, documents, chunks, Some(counts.pending), Some(counts.failed), oldest));
+                // What could not be logged waits as well.
+                let pending = counts.pending + query::count(MISSED, &corpus.name)?;
+                rows.push((corpus.name, documents, chunks, Some(pending), Some(counts.failed), oldest));
             }
         }
         Ok(rows)

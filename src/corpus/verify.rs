@@ -36,7 +36,8 @@ fn verify_corpus(call: pg_sys::FunctionCallInfo) -> Result<Problems, ErrorReport
         let owner = complete(&corpus)?;
         let problems = as_owner(owner, || -> Result<Vec<_>> {
             let damaged = corpus.sql(DAMAGED);
-            let problems = problems(&expand(VERIFY, &corpus, &[("damaged", &damaged)])).map_err(spi)?;
+            let sql = expand(VERIFY, &corpus, &[("damaged", &damaged)]);
+            let problems = setting::during(&setting::RENDERING, || problems(&sql)).map_err(spi)?;
             if repair && !problems.is_empty() {
                 query::run(&expand(FORGET_DAMAGED, &corpus, &[("damaged", &damaged)]), &[])?;
                 query::run(&corpus.sql(DELETE_STRAYS), &[])?;

@@ -238,9 +238,12 @@ impl<'a> Scope<'a> {
         }
         let sql = expand(STALE, self.corpus, &[]);
         let limit = setting::max_document_bytes() as i64;
-        let found = as_owner(owner.into(), || {
-            read::rows(&sql, &[chunks.into(), pending.into(), limit.into()], 0, |row| {
-                (row.get::<i64>(1).unwrap_or_default(), row.get::<bool>(2) == Some(true))
+        let arguments = [chunks.into(), pending.into(), limit.into()];
+        let found = setting::during(&setting::RENDERING, || {
+            as_owner(owner.into(), || {
+                read::rows(&sql, &arguments, 0, |row| {
+                    (row.get::<i64>(1).unwrap_or_default(), row.get::<bool>(2) == Some(true))
+                })
             })
         })?;
         for (chunk, is_there) in found {

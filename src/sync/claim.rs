@@ -13,6 +13,8 @@ use std::collections::BTreeMap;
 const TRY_LOCK: &str = include_str!("../../sql/query/try_lock.sql");
 const TAKE_LOCK: &str = include_str!("../../sql/query/take_session_lock.sql");
 const RETURN_LOCK: &str = include_str!("../../sql/query/return_session_lock.sql");
+const TAKE_MISSED: &str = include_str!("../../sql/query/take_missed.sql");
+const ASK_FOR: &str = include_str!("../../sql/corpus/ask_for.sql");
 const TAKE_SWEEP: &str = include_str!("../../sql/corpus/take_sweep.sql");
 const QUEUE_CHANGED: &str = include_str!("../../sql/corpus/queue_changed.sql");
 const QUEUE_ORPHANS: &str = include_str!("../../sql/corpus/queue_orphans.sql");
@@ -77,7 +79,16 @@ pub fn claim(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<Claimed, Troubl
         if state(&corpus.name)?.as_ref() != Some(&corpus.state) || !take_lock(change)? {
             return Ok(Claimed::Nothing { waiting: true });
         }
-        as_corpus_owner(corpus, || take(corpus))
+        let missed = Spi::connect_mut(|client| {
+            let rows = client.update(TAKE_MISSED, None, &[corpus.name.as_str().into()])?;
+            rows.map(|row| row.get::<String>(1)).collect::<pgrx::spi::Result<Vec<_>>>()
+        })?;
+        as_corpus_owner(corpus, || {
+            for xid in missed.iter().flatten() {
+                query::run(&corpus.sql(ASK_FOR), &[xid.as_str().into()])?;
+            }
+            take(corpus)
+        })
     })
 }
 

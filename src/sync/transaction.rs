@@ -111,7 +111,7 @@ pub fn transaction<T>(work: impl FnOnce() -> Result<T, Trouble>) -> Result<T, Tr
 /// What `work` returns; as after a conflict, when the chunk table is gone.
 pub fn as_corpus_owner<T>(corpus: &CorpusSpec, work: impl FnOnce() -> Result<T, Trouble>) -> Result<T, Trouble> {
     let owner = owner_now(corpus)?;
-    setting::during(&SETTINGS, || as_restricted_owner(owner, work))
+    setting::during(&SETTINGS, || setting::during(&setting::RENDERING, || as_restricted_owner(owner, work)))
 }
 
 /// The owner of the chunk table as of now: whoever gave the table away since the corpus was looked up is no longer the one

@@ -7,11 +7,14 @@ mod definition;
 mod dump;
 mod fault;
 mod index;
+mod key;
 pub mod keyword;
 mod large;
 mod replication;
 mod security;
 mod sync;
+mod unseen;
+mod writer;
 
 use postgres::Client;
 use socle_tests::{Cluster, eventually};

@@ -2,6 +2,7 @@
 //! changed, and when a failed change is tried again.
 
 pub mod diff;
+pub mod key;
 pub mod merge;
 pub mod name;
 pub mod retry;

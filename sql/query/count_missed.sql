@@ -1,0 +1,1 @@
+SELECT count(*) FROM socle.missed_change m WHERE m.corpus = $1

@@ -1,0 +1,14 @@
+-- Whether nothing that its owner has put on change log $1 has a say in what is inserted there.
+SELECT l.relkind = 'r' AND NOT (l.relhastriggers OR l.relhasrules OR l.relispartition) AND l.relchecks = 0
+   AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = l.oid
+                   AND (i.indexprs IS NOT NULL OR i.indisexclusion OR i.indisunique AND NOT i.indisprimary
+                        OR coalesce(pg_get_expr(i.indpred, i.indrelid), '') NOT IN ('', '(batch_1 IS NOT NULL)', k.predicate)))
+   AND NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = l.oid AND a.attnum > 0 AND NOT a.attisdropped
+                   AND (a.attgenerated <> '' OR a.attnotnull AND a.attname NOT IN ('change_id', 'xid', 'changed_at', 'compared',
+                                                                                   'attempt_count', 'next_attempt_at')))
+   AND NOT EXISTS (SELECT FROM pg_attrdef d WHERE d.adrelid = l.oid AND pg_get_expr(d.adbin, d.adrelid) NOT IN (
+                       'pg_current_xact_id()', 'now()', 'false', '0', '''-infinity''::timestamp with time zone'))
+FROM pg_class l
+CROSS JOIN LATERAL (SELECT coalesce(max(format('((batch_1 IS NULL) AND (%I IS NULL))', c.chunk_key_columns[1])), '') AS predicate
+                    FROM socle.corpus_binding b JOIN socle.corpus c ON c.name = b.corpus WHERE b.change = l.oid) AS k
+WHERE l.oid = $1

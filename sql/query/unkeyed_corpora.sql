@@ -1,0 +1,4 @@
+-- Corpora to be looked at after a command that has dropped a constraint or an index, or a trigger.
+SELECT b.corpus FROM socle.corpus_binding b
+WHERE EXISTS (SELECT FROM pg_event_trigger_dropped_objects() AS o
+              WHERE o.classid = 'pg_constraint'::regclass OR o.object_type IN ('index', 'trigger', 'table column'))

@@ -1,0 +1,109 @@
+//! Another key for the documents and chunks that a corpus has, so that none of them is embedded again.
+
+use super::source::Source;
+use super::statement::{batch_name, expand, identifier};
+use super::truth::Truth;
+use super::{CorpusSpec, create, event};
+use crate::{query, setting};
+use socle_core::corpus::key::Widening;
+use socle_core::{Error, Kind, Result};
+
+const BEGIN: &str = include_str!("../../sql/corpus/rekey_begin.sql");
+const DOCUMENTS: &str = include_str!("../../sql/corpus/rekey_documents.sql");
+const CHUNKS: &str = include_str!("../../sql/corpus/rekey_chunks.sql");
+const END: &str = include_str!("../../sql/corpus/rekey_end.sql");
+
+/// Gives the key columns of the tables of a corpus the types that hold the values of the source now. To be called as the
+/// owner.
+///
+/// # Errors
+/// What Postgres raises, such as for a view of somebody's that needs the column as it is.
+pub fn widen(corpus: &CorpusSpec, truth: &Truth) -> Result<()> {
+    let _ours = event::Ours::begin();
+    let types = truth.key_types();
+    let columns = |names: Vec<String>, suffix: &str, limits: bool| {
+        let changed = names.iter().zip(&types).map(|(name, type_name)| {
+            let type_name = if limits { *type_name } else { type_name.split(" COLLATE ").next().unwrap_or_default() };
+            format!("ALTER COLUMN {name} TYPE {type_name}{suffix}")
+        });
+        changed.collect::<Vec<_>>().join(", ")
+    };
+    let keys = columns(corpus.chunk_key_columns.iter().map(|name| identifier(name)).collect(), "", true);
+    let batches = columns((0..types.len()).map(batch_name).collect(), "[]", false);
+    // Its own policy stands on the column as well.
+    run(&corpus.sql("DROP POLICY IF EXISTS socle_source_row ON {chunk}"))?;
+    if truth.types() == super::truth::Types::Wider(Widening::Rewrite) {
+        drop_vector_index(corpus)?;
+    }
+    for (table, columns) in [("chunk", &keys), ("document", &keys), ("change", &format!("{keys}, {batches}"))] {
+        run(&expand(&format!("ALTER TABLE {{{table}}} {{columns}}"), corpus, &[("columns", columns)]))?;
+    }
+    create::protect(corpus)
+}
+
+/// Gives documents the key of the row that says what they say, and takes leave of those whose text no row has. To be called as
+/// the owner. The policy of the chunk table is closed.
+///
+/// # Errors
+/// `NotInState` while the corpus is being changed; what Postgres raises.
+pub fn rekey(corpus: &CorpusSpec, source: &Source) -> Result<CorpusSpec> {
+    if let Some(successor) = corpus.successor()? {
+        return Err(Error::new(Kind::NotInState, format!("corpus \"{}\" is being changed", corpus.name))
+            .hint(format!("Give that up first with socle.drop_corpus('{}').", successor.name)));
+    }
+    let _ours = event::Ours::begin();
+    let mut new = corpus.clone();
+    new.key_columns = source.key.iter().map(|column| column.name.clone()).collect();
+    new.key_operators = source.key.iter().map(|column| column.operator.clone()).collect();
+    new.chunk_key_columns = source.key_names();
+    let room = |at: usize| format!("rekey_{}", at + 1);
+    let all = |form: &dyn Fn(usize) -> String| (0..source.key.len()).map(form).collect::<Vec<_>>().join(", ");
+    let definition = |at: usize| source.key.get(at).map(|column| column.definition.clone()).unwrap_or_default();
+    let own = |at: usize| new.chunk_key_columns.get(at).map(|name| identifier(name)).unwrap_or_default();
+    let drops =
+        |names: Vec<String>| names.iter().map(|name| format!("DROP COLUMN {name}")).collect::<Vec<_>>().join(", ");
+    let old_batches = (0..corpus.chunk_key_columns.len()).map(batch_name).collect();
+    let renames = [new.sql("{chunk}"), new.sql("{document}")];
+    let renames = renames.iter().flat_map(|table| {
+        let rename = |at| format!("ALTER TABLE {table} RENAME COLUMN {} TO {};\n", room(at), own(at));
+        (0..source.key.len()).map(rename).collect::<Vec<_>>()
+    });
+    let renames: String = renames.collect();
+    let extra = [
+        ("new_columns", all(&|at| format!("ADD COLUMN {} {}", room(at), definition(at)))),
+        ("new_names", all(&room)),
+        ("first_new_name", room(0)),
+        ("row_names", all(&|at| format!("r.{}", room(at)))),
+        ("document_names", all(&|at| format!("d.{}", room(at)))),
+        ("new_keys", new.sql("{keys s}")),
+        ("drop_columns", drops(corpus.chunk_key_columns.iter().map(|name| identifier(name)).collect())),
+        ("drop_batches", drops(old_batches)),
+        ("rename_columns", renames),
+        ("set_not_null", all(&|at| format!("ALTER COLUMN {} SET NOT NULL", own(at)))),
+        ("add_keys", all(&|at| format!("ADD COLUMN {} {}", own(at), definition(at)))),
+        (
+            "add_batches",
+            source.batch_columns().map(|column| format!("ADD COLUMN {column}")).collect::<Vec<_>>().join(", "),
+        ),
+    ];
+    let extra: Vec<(&str, &str)> = extra.iter().map(|(name, text)| (*name, text.as_str())).collect();
+    drop_vector_index(corpus)?;
+    run(&expand(BEGIN, corpus, &extra))?;
+    let limit = setting::max_document_bytes() as i64;
+    let documents = expand(DOCUMENTS, corpus, &extra);
+    setting::during(&setting::RENDERING, || query::run(&documents, &[limit.into()]))?;
+    run(&expand(CHUNKS, corpus, &extra))?;
+    run(&expand(END, &new, &extra))?;
+    Ok(new)
+}
+
+/// Without it every row that is written anew would be put into it one by one.
+fn drop_vector_index(corpus: &CorpusSpec) -> Result<()> {
+    let name = identifier(&create::vector_index_name(corpus));
+    let sql = format!("DROP INDEX IF EXISTS {}.{name}", identifier(&corpus.chunk_schema));
+    setting::during(&[setting::QUIET], || run(&sql))
+}
+
+fn run(sql: &str) -> Result<()> {
+    query::run(sql, &[])
+}

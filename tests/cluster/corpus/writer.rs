@@ -1,0 +1,103 @@
+//! Whoever writes to a source does not fail for what has become of its corpus, and what is written is not lost.
+
+use super::{settle, status, value, with_corpus};
+use postgres::Client;
+
+/// Writes in every way that is logged in another way.
+fn write(client: &mut Client, number: i32) {
+    client
+        .batch_execute(&format!(
+            "INSERT INTO article VALUES ({number}, '', 'alone {number}');
+             BEGIN; SAVEPOINT s; INSERT INTO article VALUES ({number} + 1, '', 'in a savepoint {number}'); RELEASE s;
+             SAVEPOINT s; INSERT INTO article VALUES ({number} + 2, '', 'rolled back {number}'); ROLLBACK TO s;
+             INSERT INTO article VALUES ({number} + 3, '', 'before it ends {number}'); COMMIT;
+             DO $$ BEGIN INSERT INTO article VALUES ({number} + 4, '', 'in a block {number}');
+                 BEGIN INSERT INTO article VALUES ({number} + 5, '', 'in an inner block {number}'); EXCEPTION WHEN OTHERS THEN RAISE; END; END $$;
+             BEGIN; INSERT INTO article VALUES ({number} + 6, '', 'then read only {number}'); SET TRANSACTION READ ONLY; COMMIT;
+             INSERT INTO article SELECT {number} + 10 + i, '', 'many {number}' FROM generate_series(1, 1500) i;
+             DELETE FROM article WHERE id > {number} + 10"
+        ))
+        .unwrap();
+    let written: i64 =
+        value(client, &format!("SELECT count(*) FROM article WHERE id BETWEEN {number} AND {number} + 6"));
+    assert_eq!(written, 6, "{number}");
+}
+
+#[test]
+fn nothing_that_is_done_to_a_corpus_fails_a_writer() {
+    let (_cluster, mut client) = with_corpus(3);
+    client
+        .batch_execute(
+            "CREATE ROLE owner; CREATE SCHEMA shelf AUTHORIZATION owner;
+             ALTER TABLE article SET SCHEMA shelf; ALTER TABLE handbook_chunk SET SCHEMA shelf;
+             ALTER TABLE handbook_change SET SCHEMA shelf; ALTER TABLE handbook_document SET SCHEMA shelf;
+             ALTER TABLE shelf.article OWNER TO owner; ALTER TABLE shelf.handbook_chunk OWNER TO owner;
+             ALTER TABLE shelf.handbook_change OWNER TO owner; ALTER TABLE shelf.handbook_document OWNER TO owner;
+             SET search_path = shelf, public;
+             CREATE FUNCTION shelf.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no'; END $$;
+             ALTER FUNCTION shelf.refuse() OWNER TO owner",
+        )
+        .unwrap();
+    settle(&mut client);
+    let obstacles = [
+        ("SELECT 1", "SELECT 1"),
+        ("ALTER SCHEMA shelf OWNER TO postgres", "ALTER SCHEMA shelf OWNER TO owner"),
+        ("REVOKE INSERT ON handbook_change FROM owner", "GRANT INSERT ON handbook_change TO owner"),
+        (
+            "CREATE TRIGGER no BEFORE INSERT ON handbook_change FOR EACH ROW EXECUTE FUNCTION refuse()",
+            "DROP TRIGGER no ON handbook_change",
+        ),
+        (
+            "ALTER TABLE handbook_change ADD CONSTRAINT no CHECK (source_id < 0) NOT VALID",
+            "ALTER TABLE handbook_change DROP CONSTRAINT no",
+        ),
+        (
+            "ALTER TABLE handbook_change ADD COLUMN no int CHECK (no IS NOT NULL)",
+            "ALTER TABLE handbook_change DROP COLUMN no",
+        ),
+        ("CREATE UNIQUE INDEX no ON handbook_change ((1))", "DROP INDEX no"),
+        ("CREATE RULE no AS ON INSERT TO handbook_change DO ALSO SELECT 1 / 0", "DROP RULE no ON handbook_change"),
+        (
+            "ALTER TABLE handbook_change ALTER COLUMN attempt_count SET DEFAULT 1 / (random() * 0)::int",
+            "ALTER TABLE handbook_change ALTER COLUMN attempt_count SET DEFAULT 0",
+        ),
+        (
+            "ALTER TABLE handbook_change ALTER COLUMN source_id TYPE smallint, ALTER COLUMN batch_1 TYPE smallint[]",
+            "ALTER TABLE handbook_change ALTER COLUMN source_id TYPE int, ALTER COLUMN batch_1 TYPE int[]",
+        ),
+        (
+            "ALTER TABLE handbook_change RENAME COLUMN source_id TO key",
+            "ALTER TABLE handbook_change RENAME COLUMN key TO source_id",
+        ),
+    ];
+    for (at, (obstacle, remedy)) in (0_i32..).zip(obstacles) {
+        let number = 40_000 + at * 10_000;
+        client.batch_execute(obstacle).unwrap_or_else(|error| panic!("{obstacle}: {error:?}"));
+        write(&mut client, number);
+        client.batch_execute(remedy).unwrap();
+        client.batch_execute("SELECT socle.resume_corpus('handbook')").unwrap();
+        settle(&mut client);
+        let missed: i64 = value(&mut client, "SELECT count(*) FROM socle.missed_change");
+        assert_eq!(missed, 0, "{obstacle}: {}", status(&mut client));
+    }
+    // What it was for: a reader who waits does not hear too early that everything is there.
+    client.batch_execute("SELECT socle.pause_corpus('handbook'); REVOKE INSERT ON handbook_change FROM owner").unwrap();
+    write(&mut client, 1000);
+    let pending: i64 = value(&mut client, "SELECT pending_count FROM socle.corpus_status");
+    assert!(pending > 0);
+    let done: bool = value(&mut client, "SELECT socle.wait_for_corpus('handbook', '100 milliseconds')");
+    assert!(!done);
+    client.batch_execute("BEGIN; UPDATE article SET body = 'own' WHERE id = 1").unwrap();
+    let waited = client.batch_execute("SELECT socle.wait_for_corpus('handbook')");
+    assert_eq!(crate::sqlstate(waited), "25001");
+    client
+        .batch_execute("ROLLBACK; GRANT INSERT ON handbook_change TO owner; SELECT socle.resume_corpus('handbook')")
+        .unwrap();
+    settle(&mut client);
+    client.batch_execute("DROP TABLE handbook_change").unwrap();
+    write(&mut client, 2000);
+    client.batch_execute("SELECT socle.drop_corpus('handbook')").unwrap();
+    let missed: i64 = value(&mut client, "SELECT count(*) FROM socle.missed_change");
+    assert_eq!(missed, 0, "what is left of a corpus goes with it");
+    write(&mut client, 3000);
+}
