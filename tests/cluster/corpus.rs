@@ -6,6 +6,7 @@ mod create;
 mod definition;
 mod dump;
 mod fault;
+mod hostile_owner;
 mod index;
 pub mod keyword;
 mod large;
