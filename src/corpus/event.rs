@@ -208,7 +208,7 @@ fn after_update() -> Result<(), ErrorReport> {
         for name in query::texts(BOUND, &[])? {
             let Some(corpus) = CorpusSpec::try_find(&name)? else { continue };
             let (Some(owner), Some(change), Some(_)) = (corpus.owner, corpus.change, corpus.source) else { continue };
-            as_restricted_owner(owner.into(), || manage::start(&corpus, true))?;
+            as_owner(owner.into(), || manage::start(&corpus, true))?;
             for relation in manage::tree(&corpus)? {
                 // Sessions may remember what they have found by the tables of the version before.
                 // SAFETY: sends a message about a table that exists.
