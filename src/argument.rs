@@ -6,11 +6,14 @@ use crate::error::report;
 use crate::{installation, setting};
 use pgrx::pg_sys;
 use pgrx::{FromDatum, fcinfo};
-use socle_core::{Error, Kind, Result};
+use socle_core::{Error, Kind, Result, memory};
 use std::ffi::CStr;
 
 /// Largest name, prefix or format in bytes.
 const MAX_WORD_BYTES: usize = 10_000;
+
+/// Largest array of texts in bytes, what stands between them included: as much as goes to the engine at once.
+const MAX_ARRAY_BYTES: usize = socle_core::protocol::MAX_INPUT_BYTES;
 
 /// The arguments of a call.
 #[derive(Clone, Copy, Debug)]
@@ -19,8 +22,8 @@ pub struct Arguments(pg_sys::FunctionCallInfo);
 /// An array of texts, and its shape for the array that answers it.
 #[derive(Debug)]
 pub struct Texts {
-    /// The elements; NULL stays `None`.
-    pub elements: Vec<Option<String>>,
+    /// The elements, where Postgres holds them until the call ends; NULL stays `None`.
+    pub elements: Vec<Option<&'static str>>,
     /// Length of each dimension; empty for an empty array.
     pub dimensions: Vec<i32>,
     /// First subscript of each dimension.
@@ -49,12 +52,12 @@ impl Arguments {
     ///
     /// # Errors
     /// `InputTooLong`.
-    pub fn document(self, at: usize, name: &str) -> Result<Option<Vec<u8>>> {
+    pub fn document(self, at: usize, name: &str) -> Result<Option<&'static [u8]>> {
         let Some(datum) = self.datum(at) else { return Ok(None) };
         check_size(datum, name, setting::max_document_bytes())
             .map_err(|error| error.hint("A superuser can raise socle.max_document_bytes."))?;
-        // SAFETY: the SQL declaration makes this argument a bytea.
-        Ok(unsafe { Vec::<u8>::from_datum(datum, false) })
+        // SAFETY: the SQL declaration makes this argument a bytea, which stays where Postgres holds it until the call ends.
+        Ok(unsafe { <&[u8]>::from_datum(datum, false) })
     }
 
     /// A short argument: a name, a prefix, a format.
@@ -132,7 +135,8 @@ impl Arguments {
         })
     }
 
-    /// An array of texts, each limited as in [`Self::content`].
+    /// An array of texts, each limited as in [`Self::content`], and all together, before they are fetched, by
+    /// [`MAX_ARRAY_BYTES`].
     ///
     /// # Errors
     /// `InputTooLong`, naming the element.
@@ -178,7 +182,11 @@ impl Arguments {
 }
 
 fn content(datum: pg_sys::Datum, name: &str) -> Result<String> {
-    text(datum, name, setting::max_input_bytes())
+    memory::copy(borrowed_content(datum, name)?)
+}
+
+fn borrowed_content(datum: pg_sys::Datum, name: &str) -> Result<&'static str> {
+    borrowed(datum, name, setting::max_input_bytes())
         .map_err(|error| error.hint("Split it, or have a superuser raise socle.max_input_bytes."))
 }
 
@@ -192,10 +200,15 @@ fn check_size(datum: pg_sys::Datum, name: &str, limit: usize) -> Result<()> {
 }
 
 fn text(datum: pg_sys::Datum, name: &str, limit: usize) -> Result<String> {
+    borrowed(datum, name, limit).map(str::to_string)
+}
+
+/// A text where Postgres holds it, fetched and decompressed if need be, until the call ends.
+fn borrowed(datum: pg_sys::Datum, name: &str, limit: usize) -> Result<&'static str> {
     check_size(datum, name, limit)?;
-    // SAFETY: the datum is a text, and not null.
+    // SAFETY: the datum is a text, and not null; nothing here outlives the call.
     let text = unsafe { <&str>::from_datum(datum, false) };
-    text.map(str::to_string).ok_or_else(|| Error::new(Kind::Bug, "a text that is not null came as null"))
+    text.ok_or_else(|| Error::new(Kind::Bug, "a text that is not null came as null"))
 }
 
 fn name(datum: pg_sys::Datum) -> String {
@@ -205,10 +218,12 @@ fn name(datum: pg_sys::Datum) -> String {
 }
 
 fn texts(datum: pg_sys::Datum, name: &str) -> Result<Texts> {
+    check_size(datum, name, MAX_ARRAY_BYTES).map_err(|error| error.hint("Pass the texts in several arrays."))?;
     let (dimensions, lower_bounds, datums, nulls) = deconstruct(datum, pg_sys::TEXTOID, -1, b'i');
-    let mut elements = Vec::with_capacity(datums.len());
+    let mut elements = memory::with_room(datums.len())?;
     for (at, (datum, null)) in datums.iter().zip(nulls).enumerate() {
-        elements.push(if *null { None } else { Some(content(*datum, &format!("element {} of {name}", at + 1))?) });
+        let name = || format!("element {} of {name}", at + 1);
+        elements.push(if *null { None } else { Some(borrowed_content(*datum, &name())?) });
     }
     Ok(Texts { elements, dimensions, lower_bounds })
 }

@@ -27,7 +27,7 @@ pub use create::{VECTOR_INDEX, index_expression, is_indexed_whole, model_of, vec
 pub use foreground::may_commit;
 pub use source::Role;
 
-use crate::{query, read};
+use crate::{query, read, value};
 use serde::Deserialize;
 use socle_core::chunk::Format;
 use socle_core::corpus::template::Template;
@@ -123,6 +123,9 @@ pub struct CorpusSpec {
     pub key_holds: bool,
     /// The chunk table of the corpus it replaces, if that has vectors of the same model.
     pub donor: Option<String>,
+    /// Columns of the source whose types did not come with the server.
+    #[serde(skip)]
+    pub foreign_columns: Vec<String>,
 }
 
 impl CorpusSpec {
@@ -155,10 +158,25 @@ impl CorpusSpec {
     }
 
     fn parse(name: &str, row: &str) -> Result<Self> {
-        serde_json::from_str(row).map_err(|error| {
+        let mut corpus: Self = serde_json::from_str(row).map_err(|error| {
             Error::new(Kind::Bug, format!("the row of corpus \"{name}\" in socle.corpus is damaged"))
                 .detail(error.to_string())
-        })
+        })?;
+        corpus.foreign_columns = corpus.columns_of_foreign_types();
+        Ok(corpus)
+    }
+
+    fn columns_of_foreign_types(&self) -> Vec<String> {
+        let Some(source) = self.source else { return Vec::new() };
+        let is_foreign = |column: &&str| {
+            value::column_type(source.into(), column).is_some_and(|column_type| !value::is_built_in(column_type))
+        };
+        self.read_columns()
+            .into_iter()
+            .chain(self.language_column.as_deref())
+            .filter(is_foreign)
+            .map(str::to_string)
+            .collect()
     }
 
     /// The corpus that is going to take the place of this one, if it is being changed.
@@ -223,6 +241,12 @@ impl CorpusSpec {
         };
         if owns {
             return Ok(());
+        }
+        // Whoever owns a corpus may give up what was to take its place, whoever owned it before.
+        if let Some(old) = &self.replaces
+            && let Some(old) = Self::try_find(old)?
+        {
+            return old.require_owner();
         }
         Err(Error::new(Kind::NotPermitted, format!("must be owner of corpus \"{}\"", self.name))
             .detail("The owner of a corpus is the owner of its chunk table."))

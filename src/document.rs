@@ -62,7 +62,7 @@ fn document(arguments: Arguments) -> Result<Option<Document>> {
         name: name.as_deref(),
         limits: setting::extract_limits(),
         bulk: false,
-        bytes: &bytes,
+        bytes,
     };
     match client::ask(request)?.pop() {
         Some(Response::Extracted(document)) => Ok(Some(*document)),

@@ -10,7 +10,7 @@ use pgrx::prelude::*;
 use socle_core::array::array_elements;
 use socle_core::model::ModelSpec;
 use socle_core::protocol::{Request, Response, Role};
-use socle_core::{Error, Kind, Result};
+use socle_core::{Error, Kind, Result, memory};
 use std::ops::Range;
 
 /// Texts of one request. Small requests let connections take turns in the engine.
@@ -82,18 +82,19 @@ fn many(arguments: Arguments) -> Result<Option<VectorDatum>> {
     let Some(texts) = arguments.contents(0, "contents")? else { return Ok(None) };
     let spec = model::embedding_model(arguments.word(1, "model")?)?;
     let Texts { elements, .. } = &texts;
-    let mut present = Vec::with_capacity(elements.len());
-    let mut positions = Vec::with_capacity(elements.len());
+    let mut present = memory::with_room(elements.len())?;
+    let mut positions = memory::with_room(elements.len())?;
     for (at, element) in elements.iter().enumerate() {
         if let Some(element) = element {
             check_not_blank(element, &format!("element {} of contents", at + 1))?;
-            present.push(element.as_str());
+            present.push(*element);
             positions.push(at);
         }
     }
     vector::check_array_size(elements.len(), spec.dimensions as usize)?;
     let computed = vectors(&spec, Role::Passage, &present, Some(&positions))?;
-    let mut all = vec![None; elements.len()];
+    let mut all = memory::with_room(elements.len())?;
+    all.resize(elements.len(), None);
     for (at, vector) in positions.into_iter().zip(computed) {
         all[at] = Some(vector);
     }
@@ -128,6 +129,7 @@ fn check_not_blank(text: &str, name: &str) -> Result<()> {
 fn vectors(spec: &ModelSpec, role: Role, texts: &[&str], positions: Option<&[usize]>) -> Result<Vec<Vec<f32>>> {
     let width = spec.dimensions as usize;
     let requests = requests(texts);
+    memory::ensure(texts.len().saturating_mul(width * size_of::<f32>() + size_of::<Vec<f32>>()))?;
     let mut vectors = vec![Vec::new(); texts.len()];
     let truncate = setting::truncate_input();
     let request = |number: usize| Request::Embed {

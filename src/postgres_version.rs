@@ -21,6 +21,24 @@ pub unsafe fn set_signal_handler(signal: i32, handler: unsafe extern "C-unwind" 
     };
 }
 
+/// Whether a role may use a schema.
+///
+/// # Safety
+/// To be called inside a transaction.
+pub unsafe fn schema_usage(schema: pg_sys::Oid, role: pg_sys::Oid) -> pg_sys::AclResult::Type {
+    let right = pg_sys::ACL_USAGE as pg_sys::AclMode;
+    #[cfg(feature = "pg15")]
+    // SAFETY: the caller's guarantee.
+    unsafe {
+        pg_sys::pg_namespace_aclcheck(schema, role, right)
+    }
+    #[cfg(not(feature = "pg15"))]
+    // SAFETY: the caller's guarantee.
+    unsafe {
+        pg_sys::object_aclcheck(pg_sys::NamespaceRelationId, schema, role, right)
+    }
+}
+
 /// The wait event under which sessions wait for the engine: `Extension: SocleEngine` from 17 on, where extensions may
 /// name theirs, else `Extension: Extension`.
 pub fn engine_wait_event() -> u32 {

@@ -5,6 +5,9 @@
 //! error below a parallel plan ("cannot start commands during a parallel operation"). Here SPI always reads only.
 
 use crate::error::spi;
+use crate::key::Key;
+use crate::value;
+use crate::vector::Values;
 use pgrx::PgMemoryContexts;
 use pgrx::datum::DatumWithOid;
 use pgrx::pg_sys;
@@ -87,14 +90,58 @@ pub struct Row {
 }
 
 impl Row {
-    /// A column, counted from 1; `None` for NULL.
-    pub fn get<T: FromDatum>(&self, column: i32) -> Option<T> {
-        let mut null = false;
+    /// A column, counted from 1; `None` for NULL. Raises an error when the column is not of that type: tables of a corpus
+    /// belong to users, who may have changed them.
+    pub fn get<T: FromDatum + IntoDatum>(&self, column: i32) -> Option<T> {
+        let (datum, type_oid) = self.datum(column);
+        if !T::is_compatible_with(type_oid) {
+            let error =
+                Error::new(Kind::NotInState, "a column of a table of socle has another type than socle gave it");
+            crate::error::report(error).report(PgLogLevel::ERROR);
+        }
         // SAFETY: SPI holds the row and its description until the closure of `rows` has returned, and what is made of the
-        // datum here is copied or stays within that closure.
+        // datum here is copied or stays within that closure. Its type is one that is read so.
+        datum.and_then(|datum| unsafe { T::from_polymorphic_datum(datum, false, type_oid) })
+    }
+
+    /// A column of whatever type as text; `None` for NULL. Blanks at the end of a `char(n)` are none of its text.
+    pub fn text(&self, column: i32) -> Option<String> {
+        let (datum, type_oid) = self.datum(column);
+        // SAFETY: the value is of the type of its column.
+        let text = datum.map(|datum| unsafe { value::text(datum, type_oid) })?;
+        let padded = value::base_type(type_oid) == pg_sys::BPCHAROID;
+        Some(if padded { text.trim_end_matches(' ').to_string() } else { text })
+    }
+
+    /// A column with a vector; none for NULL.
+    pub fn vector(&self, column: i32) -> Vec<f32> {
+        let (datum, type_oid) = self.datum(column);
+        // SAFETY: a catalog lookup inside a transaction.
+        let is_varlena = unsafe { pg_sys::get_typlen(type_oid) } == -1;
+        // SAFETY: as above; what has a header with its length is read within that length.
+        let values = datum.filter(|_| is_varlena).and_then(|datum| unsafe { Values::from_datum(datum, false) });
+        values.unwrap_or_default().0
+    }
+
+    /// The key whose columns, called so, begin with this one.
+    pub fn key(&self, first: i32, columns: &[String]) -> Key {
+        value::key(
+            columns,
+            (first..).map(|column| {
+                let (datum, type_oid) = self.datum(column);
+                // SAFETY: the value is of the type of its column.
+                datum.map(|datum| unsafe { value::json(datum, type_oid) })
+            }),
+        )
+    }
+
+    /// A value and its type; a column that is not there is NULL.
+    fn datum(&self, column: i32) -> (Option<pg_sys::Datum>, pg_sys::Oid) {
+        let mut null = false;
+        // SAFETY: as above.
         unsafe {
             let datum = pg_sys::SPI_getbinval(self.tuple, self.description, column, &mut null);
-            T::from_polymorphic_datum(datum, null, pg_sys::SPI_gettypeid(self.description, column))
+            ((!null).then_some(datum), pg_sys::SPI_gettypeid(self.description, column))
         }
     }
 }

@@ -26,7 +26,7 @@ fn ranked(arguments: Arguments) -> Result<Vec<(i32, f32)>> {
     }
     let spec = model::rerank_model(arguments.word(2, "model")?)?;
     let (positions, texts): (Vec<usize>, Vec<&str>) =
-        documents.elements.iter().enumerate().filter_map(|(at, text)| Some((at, text.as_deref()?))).unzip();
+        documents.elements.iter().enumerate().filter_map(|(at, text)| Some((at, (*text)?))).unzip();
     let requests = requests(&texts);
     let mut scores = vec![0.0; texts.len()];
     let truncate = setting::truncate_input();

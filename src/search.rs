@@ -12,6 +12,7 @@ mod keyword_leg;
 mod omission;
 mod passage;
 mod rank;
+pub mod reader;
 mod scope;
 mod select;
 mod trace;
@@ -33,7 +34,6 @@ use rank::{Ranked, Ranking};
 use scope::Scope;
 use socle_core::array::array_elements;
 use socle_core::{Error, Kind, Result};
-use std::ffi::CString;
 use trace::Trace;
 use wish::{MAX_CANDIDATES, Wish};
 
@@ -87,7 +87,8 @@ fn name_of_one(arguments: Arguments) -> Result<Vec<String>> {
 }
 
 fn names_of_many(arguments: Arguments) -> Result<Vec<String>> {
-    Ok(each_once(arguments.contents(0, "corpora")?.map(|names| names.elements).unwrap_or_default()))
+    let names = arguments.contents(0, "corpora")?.map(|names| names.elements).unwrap_or_default();
+    Ok(each_once(names.into_iter().map(|name| name.map(str::to_string)).collect()))
 }
 
 fn each_once(names: Vec<Option<String>>) -> Vec<String> {
@@ -165,31 +166,13 @@ fn open(names: &[String]) -> Result<Vec<CorpusSpec>> {
     for name in names {
         let corpus = CorpusSpec::find_to_read(name)?;
         check(&corpus)?;
-        hold(&corpus)?;
+        reader::hold(&corpus)?;
+        reader::require_privileges(&corpus);
+        reader::check_types(&corpus)?;
         corpora.push(corpus);
     }
     corpora.iter().try_for_each(say)?;
     Ok(corpora)
-}
-
-/// Holds the chunk table of a corpus until the transaction ends. What the snapshot says of the corpus, and its keyword index,
-/// must be of that table, whatever has its name by now.
-fn hold(corpus: &CorpusSpec) -> Result<()> {
-    let name = |text: &str| CString::new(text).unwrap_or_default();
-    let (schema, table) = (name(&corpus.chunk_schema), name(&corpus.chunk_table));
-    // SAFETY: both names are copied before they are dropped, and a name without privileges gives nothing but a lock that
-    // every reader takes.
-    let found = unsafe {
-        let table = pg_sys::makeRangeVar(pg_sys::pstrdup(schema.as_ptr()), pg_sys::pstrdup(table.as_ptr()), -1);
-        let lock = pg_sys::AccessShareLock.cast_signed();
-        pg_sys::RangeVarGetRelidExtended(table, lock, pg_sys::RVROption::RVR_MISSING_OK, None, std::ptr::null_mut())
-    };
-    if Some(found.to_u32()) == corpus.chunk {
-        return Ok(());
-    }
-    Err(Error::new(Kind::SnapshotTooOld, format!("corpus \"{}\" was made anew meanwhile", corpus.name))
-        .detail("The snapshot of this transaction still has what it was before.")
-        .hint("Run the transaction again."))
 }
 
 /// One corpus of a search, and the wish as it is granted there.

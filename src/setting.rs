@@ -305,23 +305,36 @@ pub const RENDERING: [(&CStr, &CStr); 10] = [
 
 /// Does `work` under settings of its own, which end with it, or with the (sub)transaction that an error ends.
 pub fn during<T>(settings: &[(&CStr, &CStr)], work: impl FnOnce() -> T) -> T {
-    // SAFETY: C strings that live as long as the call; a transaction is under way, and takes the settings along when it fails.
+    // SAFETY: a transaction is under way, and takes the settings along when it fails.
     unsafe {
         let level = pg_sys::NewGUCNestLevel();
-        for (name, value) in settings {
-            pg_sys::set_config_option(
-                name.as_ptr(),
-                value.as_ptr(),
-                pg_sys::GucContext::PGC_USERSET,
-                pg_sys::GucSource::PGC_S_SESSION,
-                pg_sys::GucAction::GUC_ACTION_SAVE,
-                true,
-                0,
-                false,
-            );
-        }
+        settings.iter().for_each(|setting| set(*setting));
         let result = work();
         pg_sys::AtEOXact_GUC(false, level);
         result
+    }
+}
+
+/// Does `work` under the names of Postgres; whatever it sets ends with it.
+pub fn in_own_nest<T>(work: impl FnOnce() -> T) -> T {
+    // SAFETY: the text of a setting of this process, read at once.
+    let path = unsafe { CStr::from_ptr(pg_sys::namespace_search_path) };
+    // It costs more to set than to look at.
+    if path == OWN_NAMES.1 { during(&[], work) } else { during(&[OWN_NAMES], work) }
+}
+
+fn set((name, value): (&CStr, &CStr)) {
+    // SAFETY: C strings that live as long as the call, inside a nest of settings.
+    unsafe {
+        pg_sys::set_config_option(
+            name.as_ptr(),
+            value.as_ptr(),
+            pg_sys::GucContext::PGC_USERSET,
+            pg_sys::GucSource::PGC_S_SESSION,
+            pg_sys::GucAction::GUC_ACTION_SAVE,
+            true,
+            0,
+            false,
+        );
     }
 }

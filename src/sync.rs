@@ -153,12 +153,12 @@ fn advance(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<Finished, Trouble
 
 /// Puts a corpus that is filled in the place of the one it was made for, unless another worker is at it, or through.
 fn replace(old: &str, new: &CorpusSpec) -> Result<(), Trouble> {
-    let free = |corpus: &CorpusSpec| corpus.change.map_or(Ok(false), |change| claim::take_lock(change.into()));
-    if !free(new)? || claim::state(&new.name)?.as_deref() != Some("active") {
+    let free = |corpus: &CorpusSpec| corpus.change.is_some_and(|change| claim::take_lock(change.into()));
+    if !free(new) || claim::state(&new.name)?.as_deref() != Some("active") {
         return Ok(());
     }
     let (Some(old), Some(new)) = (CorpusSpec::try_find(old)?, CorpusSpec::try_find(&new.name)?) else { return Ok(()) };
-    if free(&old)? { Ok(crate::corpus::swap::swap(&old, &new)?) } else { Ok(()) }
+    if free(&old) { Ok(crate::corpus::swap::swap(&old, &new)?) } else { Ok(()) }
 }
 
 fn job(corpus: &CorpusSpec, lease: Uuid) -> Result<Job, Trouble> {

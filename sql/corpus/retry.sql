@@ -1,5 +1,5 @@
 WITH again AS (
     UPDATE {change} c SET next_attempt_at = '-infinity', attempt_count = 0
     WHERE c.failed_at IS NOT NULL AND (c.lease_until IS NULL OR c.lease_until < clock_timestamp())
-    RETURNING {key_json c} AS source_key)
-SELECT count(DISTINCT a.source_key) FROM again a
+    RETURNING {keys c})
+SELECT count(DISTINCT ROW({keys a})) FROM again a

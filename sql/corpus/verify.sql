@@ -13,7 +13,7 @@ WITH problem (problem, {key_names}, detail) AS (
     UNION ALL
     SELECT 'stray', {keys k}, 'a chunk of no document' FROM {chunk} k
     WHERE NOT EXISTS (SELECT FROM {document} d WHERE {same d k}) GROUP BY {keys k})
-SELECT p.problem, {key_json p} AS source_key, p.detail
+SELECT p.problem, p.detail, {keys p}
 FROM problem p
 WHERE NOT EXISTS (SELECT FROM {change} c WHERE {same c p} AND c.next_attempt_at < 'infinity')
   AND NOT EXISTS (SELECT FROM {change} c WHERE {first_key c} IS NULL)

@@ -1,7 +1,7 @@
 -- Has the worker give up that builds the vector index of the corpus whose change log is $2: in any case with $3, else if
--- somebody waits for it.
+-- somebody waits for it. It is the one that holds the lock for that, $1 (see src/lock.rs).
 SELECT pg_cancel_backend(l.pid)
 FROM pg_locks l
-WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2 AND l.classid = $1 AND l.objid = $2
+WHERE l.locktype = 'object' AND l.classid = 'pg_extension'::regclass AND l.objid = $2 AND l.objsubid = $1 AND l.granted
   AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
   AND ($3 OR EXISTS (SELECT FROM pg_locks w WHERE NOT w.granted AND w.pid <> l.pid AND l.pid = ANY (pg_blocking_pids(w.pid))))

@@ -1,7 +1,8 @@
 -- The columns of table $1 that a filter may name: name, type for people, type for casts (without a length, which would cut or
 -- round values; a domain as what it is made of), 'array', 'json' or 'scalar', the category of the type (of its elements for
 -- an array), the operators =, <>, <, <=, >, >= of the type (of jsonb for json), and ~~ and ~~* with a text, NULL where it has
--- none: the latter only where they came with the type and are of C, which none but superusers write. Safe under any search_path.
+-- none: the latter only where they came with the type and are of C, which none but superusers write; the type for casts and
+-- that of its arrays. Safe under any search_path.
 WITH RECURSIVE base (attnum, type_id) AS (
     SELECT a.attnum, a.atttypid FROM pg_catalog.pg_attribute a
     WHERE a.attrelid OPERATOR(pg_catalog.=) $1 AND a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped
@@ -19,7 +20,8 @@ SELECT a.attname::pg_catalog.text, pg_catalog.format_type(a.atttypid, a.atttypmo
        pg_catalog.format('%I.%I', t.nspname, t.typname),
        CASE WHEN t.is_array THEN 'array' WHEN t.is_json THEN 'json' ELSE 'scalar' END,
        CASE WHEN t.is_array THEN e.typcategory ELSE t.typcategory END::pg_catalog.text,
-       o.equal, o.not_equal, o.less, o.less_or_equal, o.greater, o.greater_or_equal, l.likes, l.ilikes
+       o.equal, o.not_equal, o.less, o.less_or_equal, o.greater, o.greater_or_equal, l.likes, l.ilikes,
+       t.oid, t.typarray
 FROM typed t
 JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) $1 AND a.attnum OPERATOR(pg_catalog.=) t.attnum
 LEFT JOIN pg_catalog.pg_type e ON e.oid OPERATOR(pg_catalog.=) t.typelem

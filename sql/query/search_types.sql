@@ -1,6 +1,8 @@
--- For a search in chunk table $1 with source $2: the schema of pgvector as it stands in SQL, the type of the vectors, and
--- whether the caller sees the source through row security.
-SELECT quote_ident(n.nspname), a.atttypid, row_security_active($2::oid)
+-- For a search with source $1: the schema of pgvector as it stands in SQL, its type, and whether the caller sees the source
+-- through row security.
+SELECT quote_ident(n.nspname), t.oid, row_security_active($1::oid)
 FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
-CROSS JOIN pg_attribute a
-WHERE e.extname = 'vector' AND a.attrelid = $1 AND a.attname = 'embedding'
+JOIN pg_type t ON t.typnamespace = n.oid AND t.typname = 'vector'
+JOIN pg_depend d ON d.classid = 'pg_type'::regclass AND d.objid = t.oid AND d.deptype = 'e'
+    AND d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
+WHERE e.extname = 'vector'

@@ -1,5 +1,4 @@
--- Processes that hold the lock by which a worker shows that it lives.
-SELECT coalesce(array_agg(l.objid::bigint::integer), '{}')
-FROM pg_locks l
-WHERE l.locktype = 'advisory' AND l.classid = $1::oid AND l.objsubid = 2 AND l.granted
-  AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
+-- Processes that can hold a lease: sync workers of this database. What kind of process one is, it cannot say itself.
+SELECT coalesce(array_agg(a.pid), '{}')
+FROM pg_stat_get_activity(NULL) a
+WHERE a.backend_type = 'socle sync' AND a.datid = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())

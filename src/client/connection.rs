@@ -8,7 +8,7 @@ use socle_core::protocol::{
     FLAG_SUSPECT, Frame, FrameBuffer, MAX_FRAME, PROTOCOL_VERSION, RUNTIME_DIRECTORY, Request, Response, SOCKET_NAME,
     encode,
 };
-use socle_core::{Error, Kind, Result};
+use socle_core::{Error, Kind, Result, memory};
 use std::collections::{HashMap, VecDeque};
 use std::io::{ErrorKind, Read};
 use std::os::fd::AsFd;
@@ -117,7 +117,7 @@ impl Connection {
                 let id = self.next_id;
                 self.next_id = self.next_id.wrapping_add(1).max(1);
                 let flags = if next.suspect { FLAG_SUSPECT } else { 0 };
-                outgoing.bytes.extend(encode(id, flags, &request)?);
+                outgoing.add(encode(id, flags, &request)?)?;
                 under_way.insert(id, UnderWay { pending: next, parts: Vec::new(), alone: false });
                 outgoing.send(&self.stream)?;
             }
@@ -155,6 +155,7 @@ impl Connection {
             match self.stream.read(&mut bytes) {
                 Ok(0) => return Err(Lost::Died { alone: false }),
                 Ok(count) => {
+                    self.incoming.reserve(count)?;
                     self.incoming.extend(&bytes[..count]);
                     return Ok(());
                 }
@@ -185,6 +186,17 @@ impl Outgoing {
         self.sent == self.bytes.len()
     }
 
+    /// Takes a frame.
+    fn add(&mut self, frame: Vec<u8>) -> Result<()> {
+        if self.bytes.is_empty() {
+            self.bytes = frame;
+            return Ok(());
+        }
+        memory::reserve(&mut self.bytes, frame.len())?;
+        self.bytes.extend_from_slice(&frame);
+        Ok(())
+    }
+
     fn send(&mut self, stream: &UnixStream) -> Result<(), Lost> {
         while !self.is_sent() {
             match send(stream, &self.bytes[self.sent..], SendFlags::NOSIGNAL) {
@@ -206,6 +218,8 @@ fn take_frame(
     under_way: &mut HashMap<u32, UnderWay>,
     answer: &mut dyn FnMut(usize, Vec<Response>) -> Result<()>,
 ) -> Result<(), Lost> {
+    // What it becomes is made of many pieces, as large as itself together.
+    memory::ensure(frame.len().saturating_mul(2))?;
     let response: Response = frame.message()?;
     match response {
         Response::Alive => return Ok(()),

@@ -4,6 +4,7 @@
 use super::create::{check_dimensions, check_overlap, default_tokens, establish, parsed_language};
 use super::identity::as_superuser;
 use super::source::Source;
+use super::wish::SHADOW;
 use super::{CorpusSpec, swap};
 use crate::argument::Arguments;
 use crate::error::report;
@@ -14,7 +15,11 @@ use socle_core::chunk::Format;
 use socle_core::corpus::template::Template;
 use socle_core::{Error, Kind, Result};
 
+const NAME_TAKEN: &str = include_str!("../../sql/query/name_taken.sql");
 const SET_MAX_ATTEMPTS: &str = include_str!("../../sql/query/set_max_attempts.sql");
+
+/// Names that are tried for what replaces a corpus.
+const MAX_NAMES_TRIED: u32 = 100;
 
 #[pg_extern(sql = false)]
 fn alter_corpus(call: pg_sys::FunctionCallInfo) -> Result<String, ErrorReport> {
@@ -75,7 +80,7 @@ fn altered(old: &CorpusSpec, arguments: Arguments) -> Result<CorpusSpec> {
     };
     let number = |value: u32| i32::try_from(value).unwrap_or(i32::MAX);
     let mut new = old.clone();
-    new.name = format!("{}~next", old.name);
+    new.name = free_name(old)?;
     new.replaces = Some(old.name.clone());
     new.chunk_table = format!("{}_chunk", new.name);
     new.change_table = format!("{}_change", new.name);
@@ -119,6 +124,19 @@ fn altered(old: &CorpusSpec, arguments: Arguments) -> Result<CorpusSpec> {
             .detail("hnsw_m is 100 at most, hnsw_ef_construction 1000 at most and at least twice hnsw_m."));
     }
     Ok(new)
+}
+
+/// A name for what takes the place of a corpus. Whoever may make tables in the schema may have made one that is in the way.
+fn free_name(old: &CorpusSpec) -> Result<String> {
+    let suffixes = std::iter::once(String::new()).chain((2..=MAX_NAMES_TRIED).map(|number| number.to_string()));
+    for suffix in suffixes {
+        let name = format!("{}{SHADOW}next{suffix}", old.name);
+        if !query::holds(NAME_TAKEN, &[name.as_str().into(), old.chunk_schema.as_str().into()])? {
+            return Ok(name);
+        }
+    }
+    Err(Error::new(Kind::AlreadyExists, format!("there is no name for what is to replace corpus \"{}\"", old.name))
+        .detail(format!("Tables \"{}{SHADOW}next…\" are in the way in schema \"{}\".", old.name, old.chunk_schema)))
 }
 
 fn makes_same_chunks(old: &CorpusSpec, new: &CorpusSpec) -> bool {

@@ -5,10 +5,10 @@
 
 use super::attempt::attempt;
 use super::command::{self, Command};
-use super::identity::{as_restricted_owner, as_superuser};
+use super::identity::{as_owner, as_superuser};
 use super::{CorpusSpec, manage, truth};
 use crate::error::{report, spi};
-use crate::{installation, query, setting, wake};
+use crate::{installation, query, read, setting, wake};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use serde_json::Value;
@@ -185,7 +185,7 @@ fn after_update() -> Result<(), ErrorReport> {
         for name in query::texts(BOUND, &[])? {
             let Some(corpus) = CorpusSpec::try_find(&name)? else { continue };
             let (Some(owner), Some(change), Some(_)) = (corpus.owner, corpus.change, corpus.source) else { continue };
-            as_restricted_owner(owner.into(), || manage::start(&corpus, true))?;
+            as_owner(owner.into(), || manage::start(&corpus, true))?;
             for relation in manage::tree(&corpus)? {
                 // Sessions may remember what they have found by the tables of the version before.
                 // SAFETY: sends a message about a table that exists.
@@ -240,14 +240,16 @@ fn dropped() -> Result<()> {
     if none_is_concerned()? {
         return Ok(());
     }
-    for (name, part, identity) in rows_of(DROPPED)? {
+    let row = |row: read::Row| (row.get::<String>(1), row.get::<String>(2), row.get::<String>(3));
+    for (name, part, identity) in before_the_command(|| read::rows(DROPPED, &[], 0, row))? {
+        let name = name.unwrap_or_default();
         let Some(corpus) = CorpusSpec::try_find(&name)? else { continue };
         let identity = identity.unwrap_or_default();
         match part.as_deref() {
             Some("table") => end(&corpus)?,
             Some("trigger") => {
                 if let (Some(owner), Some(_), Some(_)) = (corpus.owner, corpus.change, corpus.source) {
-                    as_restricted_owner(owner.into(), || manage::start(&corpus, true))?;
+                    as_owner(owner.into(), || manage::start(&corpus, true))?;
                     wake::at_commit();
                 }
             }
@@ -257,6 +259,24 @@ fn dropped() -> Result<()> {
     // What told rows apart may have gone with the command.
     let bound = attempt(|| as_superuser(|| query::texts(UNKEYED, &[]))).unwrap_or_default();
     truth::follow(&bound, &Command { only_dropped: true, ..Command::default() })
+}
+
+/// Does `work`, which reads, in a snapshot that has what others have committed by now, and of this transaction what came before
+/// the command whose event this is.
+fn before_the_command<T>(work: impl FnOnce() -> T) -> T {
+    // SAFETY: a command has an active snapshot, taken before it began, if it has one at all; that of ours is a copy, which
+    // lives until it is popped, or until an error ends the transaction.
+    unsafe {
+        let begun = pg_sys::ActiveSnapshotSet().then(|| (*pg_sys::GetActiveSnapshot()).curcid);
+        pg_sys::PushCopiedSnapshot(pg_sys::GetLatestSnapshot());
+        if let Some(begun) = begun {
+            (*pg_sys::GetActiveSnapshot()).curcid = begun;
+        }
+    }
+    let result = work();
+    // SAFETY: pushed above.
+    unsafe { pg_sys::PopActiveSnapshot() };
+    result
 }
 
 /// Removes what is left of a corpus whose source or chunk table is gone. A chunk table that others depend on stays.
@@ -271,7 +291,7 @@ fn end(corpus: &CorpusSpec) -> Result<()> {
         None => true,
     };
     match corpus.owner {
-        Some(owner) => as_restricted_owner(owner.into(), || manage::remove(corpus, needed)),
+        Some(owner) => as_owner(owner.into(), || manage::remove(corpus, needed)),
         None => as_superuser(|| manage::remove(corpus, true)),
     }
 }

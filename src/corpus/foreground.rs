@@ -4,7 +4,7 @@
 //! read the chunk table: each look is a transaction of its own, and nothing is held while it waits.
 
 use super::CorpusSpec;
-use super::identity::{as_owner, with_own_names};
+use super::identity::{as_log_owner, with_own_names};
 use super::wait::{DROPPED, LONGEST_POLL, broken, counts, resting};
 use crate::argument::Arguments;
 use crate::error::report;
@@ -90,7 +90,7 @@ fn look(name: &str) -> Result<(i64, i64)> {
         rest(&successor.name, state)?;
     }
     let owner = corpus.owner.ok_or_else(|| broken(name))?;
-    as_owner(owner.into(), || counts(&corpus.sql(PROGRESS), name))
+    as_log_owner(owner.into(), || counts(&corpus.sql(PROGRESS), name))
 }
 
 /// Whether the procedure was called where it may end transactions.

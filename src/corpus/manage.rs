@@ -1,6 +1,6 @@
 //! `socle.drop_corpus`, `pause_corpus`, `resume_corpus`, `retry_failed`, `verify_corpus`.
 
-use super::identity::{as_owner, as_superuser};
+use super::identity::{as_log_owner, as_owner, as_superuser};
 use super::source::Source;
 use super::statement::{expand, identifier};
 use super::{CorpusSpec, create, event, rekey, truth};
@@ -223,7 +223,7 @@ fn retry_failed(call: pg_sys::FunctionCallInfo) -> Result<i64, ErrorReport> {
         let corpus = own_corpus(call, "corpus")?;
         let owner = complete(&corpus)?;
         let sql = corpus.sql(RETRY);
-        let count = as_owner(owner, || {
+        let count = as_log_owner(owner, || {
             Spi::connect_mut(|client| client.update(sql.as_str(), Some(1), &[])?.first().get_one::<i64>())
         });
         wake::at_commit();

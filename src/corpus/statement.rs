@@ -15,7 +15,7 @@ pub const UNREADABLE: &str = "unreadable";
 ///
 /// - `source`, `source_table`, `chunk`, `change`, `document`: relations, the first with `ONLY` where the source has no
 ///   partitions; `donor`: where vectors of equal chunks may be found, `chunk` if nowhere else;
-/// - `keys x`, `first_key x`, `key_json x`: the key columns of a table with alias `x`, where `s` is the source and any
+/// - `keys x`, `first_key x`: the key columns of a table with alias `x`, where `s` is the source and any
 ///   other alias one of our tables; `key_names`, `first_key_name`: their names in our tables;
 /// - `batches x`: the columns of a change log that hold many keys at once;
 /// - `same x y`: the keys of two aliases are equal;
@@ -79,10 +79,6 @@ fn fragment(name: &str, corpus: &CorpusSpec, extra: &[(&str, &str)]) -> String {
         }
         ("keys", Some(alias), None) => list(keys(corpus, alias)),
         ("first_key", Some(alias), None) => keys(corpus, alias).next().unwrap_or_default(),
-        ("key_json", Some(alias), None) => {
-            let pairs = corpus.key_columns.iter().zip(keys(corpus, alias));
-            format!("jsonb_build_object({})", list(pairs.map(|(column, key)| format!("{}, {key}", literal(column)))))
-        }
         ("batches", Some(alias), None) => {
             list((0..corpus.key_columns.len()).map(|at| format!("{alias}.{}", batch_name(at))))
         }
@@ -94,11 +90,11 @@ fn fragment(name: &str, corpus: &CorpusSpec, extra: &[(&str, &str)]) -> String {
         ("file_name", None, None) => hint(corpus, Role::FileName),
         ("hash", Some(limit), None) => hash(corpus, limit),
         ("template_values", None, None) => {
-            let values = corpus.template_columns.iter().map(|column| format!("{}::text", of_source(column)));
+            let values = corpus.template_columns.iter().map(|column| as_text(corpus, column));
             format!("ARRAY[{}]::text[]", list(values))
         }
         ("language", None, None) => {
-            corpus.language_column.as_deref().map_or("NULL".into(), |column| format!("{}::text", of_source(column)))
+            corpus.language_column.as_deref().map_or("NULL".into(), |column| as_text(corpus, column))
         }
         ("read_columns", None, None) => list(corpus.read_columns().into_iter().map(of_source)),
         _ => extra.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_string()).unwrap_or_default(),
@@ -111,6 +107,16 @@ fn list(items: impl Iterator<Item = String>) -> String {
 
 fn of_source(column: &str) -> String {
     format!("s.{}", identifier(column))
+}
+
+/// A column of the source as text, see [`crate::value`]: an output function gives '' for NULL.
+fn as_text(corpus: &CorpusSpec, column: &str) -> String {
+    let value = of_source(column);
+    if corpus.foreign_columns.iter().any(|foreign| foreign == column) {
+        format!("CASE WHEN num_nulls({value}) = 0 THEN format('%s', {value}) END")
+    } else {
+        format!("{value}::text")
+    }
 }
 
 /// The key columns; `self` is the chunk table under its own name, as in a policy, which gives it no alias.
@@ -140,7 +146,7 @@ fn size(corpus: &CorpusSpec) -> String {
 
 /// What is said about a file, as text.
 fn hint(corpus: &CorpusSpec, role: Role) -> String {
-    corpus.content_column(role).map_or("NULL::text".into(), |column| format!("{}::text", of_source(column)))
+    corpus.content_column(role).map_or("NULL::text".into(), |column| as_text(corpus, column))
 }
 
 /// The expressions for a file.
@@ -185,9 +191,9 @@ fn text(corpus: &CorpusSpec, limit: &str) -> String {
         return format!("coalesce({}, '')", file.bytes);
     }
     match corpus.content_columns.as_slice() {
-        [column] => format!("coalesce({}::text, '')", of_source(column)),
+        [column] => format!("coalesce({}, '')", as_text(corpus, column)),
         columns => {
-            let columns = columns.iter().map(|column| format!("nullif({}::text, '')", of_source(column)));
+            let columns = columns.iter().map(|column| format!("nullif({}, '')", as_text(corpus, column)));
             format!("concat_ws(E'\\n\\n', {})", list(columns))
         }
     }
@@ -199,8 +205,8 @@ fn hash(corpus: &CorpusSpec, limit: &str) -> String {
     // The text of a file differs with the settings of a session.
     let texts = corpus.read_columns().into_iter().skip(usize::from(file.is_some()));
     let columns = texts.chain(corpus.language_column.as_deref()).map(|column| {
-        let column = of_source(column);
-        format!("coalesce(octet_length({column}::text)::text, '-'), ':', {column}::text")
+        let text = as_text(corpus, column);
+        format!("coalesce(octet_length({text})::text, '-'), ':', {text}")
     });
     format!("sha256(convert_to(concat({}), 'UTF8'))", list(file.into_iter().chain(columns)))
 }

@@ -1,10 +1,11 @@
 //! What the views `socle.corpus_status` and `socle.job_failure` show of the tables of each corpus: to those who may read
 //! its change log, which are its owner and whom the owner allows; and to those who watch the server, without any data.
 
+use super::identity::as_log_owner;
 use super::{CorpusSpec, count};
 use crate::error::{report, spi};
 use crate::key::Key;
-use crate::{installation, query};
+use crate::{installation, read};
 use pgrx::datum::TimestampWithTimeZone;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
@@ -32,6 +33,15 @@ fn watched() -> Result<Vec<(CorpusSpec, bool)>> {
 /// A time in microseconds since 2000, as it lies in a table.
 fn time(microseconds: i64) -> Option<TimestampWithTimeZone> {
     TimestampWithTimeZone::try_from(microseconds).ok()
+}
+
+/// Reads the log and the documents of a corpus. The right to do so is looked at first; what the owner has put on them runs as
+/// the owner.
+fn as_owner_of_log<T>(corpus: &CorpusSpec, read: impl FnOnce() -> Result<Vec<T>>) -> Result<Vec<T>> {
+    match (corpus.owner, corpus.change, corpus.document) {
+        (Some(owner), Some(_), Some(_)) => as_log_owner(owner.into(), read),
+        _ => Ok(Vec::new()),
+    }
 }
 
 /// A row of what `socle.corpus_status` shows.
@@ -119,24 +129,13 @@ fn failure_report() -> Result<Failures, ErrorReport> {
                 continue;
             }
             let sql = corpus.sql(FAILURES);
-            let rows = Spi::connect(|client| {
-                let rows = client.select(sql.as_str(), None, &[])?;
-                rows.map(|row| {
-                    Ok((
-                        corpus.name.clone(),
-                        row.get(1)?,
-                        row.get(2)?,
-                        row.get(3)?,
-                        row.get(4)?,
-                        row.get(5)?,
-                        row.get(6)?,
-                        row.get(7)?,
-                        row.get(8)?,
-                    ))
+            all.extend(as_owner_of_log(&corpus, || {
+                read::rows(&sql, &[], 0, |row| {
+                    let key = Some(row.key(8, &corpus.key_columns));
+                    let name = corpus.name.clone();
+                    (name, key, row.get(1), row.get(2), row.get(3), row.get(4), row.get(5), row.get(6), row.get(7))
                 })
-                .collect::<pgrx::spi::Result<Vec<_>>>()
-            });
-            all.extend(rows.map_err(spi)?);
+            })?);
         }
         Ok(all)
     };

@@ -4,7 +4,7 @@
 //! Runs in a sync worker. Locks come in the order source, chunk tables: once no writer of the source is under way, nobody
 //! can hold keys for the old change log. Whoever is in the way is not waited for; the worker tries again.
 
-use super::identity::{as_restricted_owner, as_superuser};
+use super::identity::{as_owner, as_superuser};
 use super::statement::{expand, identifier, literal};
 use super::{CorpusSpec, create, manage};
 use crate::query;
@@ -43,7 +43,7 @@ pub fn check_dependents(corpus: &CorpusSpec) -> Result<()> {
 /// above all.
 pub fn swap(old: &CorpusSpec, new: &CorpusSpec) -> Result<()> {
     let owner = pg_sys::Oid::from(old.owner.unwrap_or_default());
-    as_restricted_owner(owner, || {
+    as_owner(owner, || {
         let (old_chunk, new_chunk) = (table(old, &old.chunk_table), table(new, &new.chunk_table));
         run(&expand(LOCK, new, &[("old_chunk", &old_chunk)]))?;
         check_dependents(old)?;
@@ -60,7 +60,7 @@ pub fn swap(old: &CorpusSpec, new: &CorpusSpec) -> Result<()> {
     as_superuser(|| query::run(REPLACE, &row))?;
     create::bind(&old.name)?;
     let corpus = CorpusSpec::find(&old.name)?;
-    as_restricted_owner(owner, || {
+    as_owner(owner, || {
         let _ours = super::event::Ours::begin();
         let trigger = identifier(&format!("socle_capture_{}", corpus.name));
         run(&expand(TRIGGERS, &corpus, &[("capture_trigger", &trigger)]))?;

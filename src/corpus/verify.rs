@@ -5,7 +5,7 @@ use super::identity::{as_owner, as_superuser};
 use super::manage::{ASK_SWEEP, complete, own_corpus};
 use super::statement::expand;
 use crate::argument::Arguments;
-use crate::error::{report, spi};
+use crate::error::report;
 use crate::key::Key;
 use crate::search::keyword;
 use crate::{client, model, query, read, setting, wake};
@@ -37,7 +37,7 @@ fn verify_corpus(call: pg_sys::FunctionCallInfo) -> Result<Problems, ErrorReport
         let problems = as_owner(owner, || -> Result<Vec<_>> {
             let damaged = corpus.sql(DAMAGED);
             let sql = expand(VERIFY, &corpus, &[("damaged", &damaged)]);
-            let problems = setting::during(&setting::RENDERING, || problems(&sql)).map_err(spi)?;
+            let problems = setting::during(&setting::RENDERING, || problems(&sql, &corpus.key_columns))?;
             if repair && !problems.is_empty() {
                 query::run(&expand(FORGET_DAMAGED, &corpus, &[("damaged", &damaged)]), &[])?;
                 query::run(&corpus.sql(DELETE_STRAYS), &[])?;
@@ -57,14 +57,9 @@ fn verify_corpus(call: pg_sys::FunctionCallInfo) -> Result<Problems, ErrorReport
     verified().map_err(report)
 }
 
-fn problems(sql: &str) -> pgrx::spi::Result<Vec<(String, Key, String)>> {
-    Spi::connect(|client| {
-        let rows = client.select(sql, None, &[(setting::max_document_bytes() as i64).into()])?;
-        rows.map(|row| {
-            let key = row.get::<Key>(2)?.unwrap_or_else(|| Key("null".into()));
-            Ok((row.get(1)?.unwrap_or_default(), key, row.get(3)?.unwrap_or_default()))
-        })
-        .collect()
+fn problems(sql: &str, keys: &[String]) -> Result<Vec<(String, Key, String)>> {
+    read::rows(sql, &[(setting::max_document_bytes() as i64).into()], 0, |row| {
+        (row.get(1).unwrap_or_default(), row.key(3, keys), row.get(2).unwrap_or_default())
     })
 }
 

@@ -1,9 +1,10 @@
 //! `socle.wait_for_corpus`: reading what one has written.
 
 use super::CorpusSpec;
-use super::identity::{as_owner, in_own_snapshot};
+use super::identity::{as_log_owner, in_own_snapshot};
 use crate::argument::Arguments;
 use crate::error::{report, spi};
+use crate::search::reader::require_chunks;
 use crate::wake::Help;
 use crate::{capture, query, wait, wake};
 use pgrx::pg_sys::panic::ErrorReport;
@@ -13,7 +14,6 @@ use std::time::{Duration, Instant};
 
 const OWN_CHANGES: &str = include_str!("../../sql/corpus/own_changes.sql");
 const WAITING: &str = include_str!("../../sql/corpus/waiting.sql");
-const MAY_READ: &str = include_str!("../../sql/query/may_read.sql");
 
 /// Time between two looks: short, because somebody waits, and growing, because it may take long.
 const FIRST_POLL: Duration = Duration::from_millis(10);
@@ -29,10 +29,11 @@ fn wait_for(arguments: Arguments) -> Result<bool> {
     let timeout = arguments.seconds(1).unwrap_or_default();
     let timeout = Duration::try_from_secs_f64(timeout)
         .map_err(|_| Error::new(Kind::InvalidArgument, "timeout must not be negative or infinite"))?;
-    let (Some(chunk), Some(change), Some(owner)) = (corpus.chunk, corpus.change, corpus.owner) else {
+    let (Some(_), Some(change), Some(owner)) = (corpus.chunk, corpus.change, corpus.owner) else {
         return Err(broken(&corpus.name));
     };
-    check_reader(&corpus, chunk.into())?;
+    // Whoever may read the chunks may wait for them.
+    require_chunks(&corpus);
     check_transaction(&corpus, change.into(), owner.into())?;
     // SAFETY: reads a variable of this process.
     if unsafe { pg_sys::RecoveryInProgress() } {
@@ -45,7 +46,7 @@ fn wait_for(arguments: Arguments) -> Result<bool> {
     let begun = Instant::now();
     let mut poll = FIRST_POLL;
     loop {
-        let (waiting, failed) = as_owner(owner.into(), || counts(&sql, &snapshot))?;
+        let (waiting, failed) = as_log_owner(owner.into(), || counts(&sql, &snapshot))?;
         if waiting == 0 && !words_follow(&corpus.name)? {
             if failed > 0 {
                 pgrx::notice!("{failed} changes of corpus \"{}\" have failed: see socle.job_failure", corpus.name);
@@ -89,15 +90,6 @@ pub fn broken(name: &str) -> Error {
         .hint("See socle.corpus_status for the reason, and drop it with socle.drop_corpus() if it cannot be repaired.")
 }
 
-/// Whoever may read the chunks may wait for them.
-fn check_reader(corpus: &CorpusSpec, chunk: pg_sys::Oid) -> Result<()> {
-    if query::holds(MAY_READ, &[chunk.into()])? {
-        return Ok(());
-    }
-    Err(Error::new(Kind::NotPermitted, format!("permission denied for corpus \"{}\"", corpus.name))
-        .hint(format!("It takes SELECT on the chunk table \"{}\".", corpus.chunk_table)))
-}
-
 /// A transaction that would wait for itself, or see nothing new, is told so.
 fn check_transaction(corpus: &CorpusSpec, change: pg_sys::Oid, owner: pg_sys::Oid) -> Result<()> {
     // SAFETY: reads a variable of this process.
@@ -109,8 +101,9 @@ fn check_transaction(corpus: &CorpusSpec, change: pg_sys::Oid, owner: pg_sys::Oi
         .detail("This transaction would not see what it had waited for."));
     }
     let sql = corpus.sql(OWN_CHANGES);
-    let own =
-        as_owner(owner, || Spi::connect(|client| client.select(sql.as_str(), Some(1), &[])?.first().get_one::<bool>()));
+    let own = as_log_owner(owner, || {
+        Spi::connect(|client| client.select(sql.as_str(), Some(1), &[])?.first().get_one::<bool>())
+    });
     if capture::has_pending(change) || own.map_err(spi)? == Some(true) {
         return Err(Error::new(Kind::ActiveTransaction, "this transaction has changed the source itself")
             .detail("Its changes are worked on after it has committed.")

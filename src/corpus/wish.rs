@@ -14,6 +14,9 @@ use socle_core::{Error, Kind, Result};
 /// Longest name of a corpus in bytes: names of tables and triggers are made from it.
 const MAX_NAME_BYTES: usize = 43;
 
+/// What is in the names of corpora that take the place of others, and in no other.
+pub const SHADOW: char = '~';
+
 /// What the user asked for.
 pub struct Wish {
     /// Name of the corpus.
@@ -63,6 +66,10 @@ impl Wish {
         if array_elements(&name).is_some() {
             return Err(invalid(&format!("name of a corpus must not be a list, as \"{name}\" is"))
                 .detail("Lists of corpora come as such texts from clients that do not say their type."));
+        }
+        if name.contains(SHADOW) {
+            return Err(invalid(&format!("name of a corpus must not contain \"{SHADOW}\""))
+                .detail("Names with it are for what socle.alter_corpus() fills beside a corpus."));
         }
         let max_tokens = arguments.integer(7);
         if max_tokens.is_some_and(|size| size < 1) {

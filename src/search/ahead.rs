@@ -8,7 +8,6 @@ use super::trace::Trace;
 use super::wish::{Mode, Wish};
 use crate::client;
 use crate::corpus::{CorpusSpec, is_indexed_whole, model_of};
-use crate::vector::Values;
 use socle_core::Result;
 use socle_core::model::ModelSpec;
 use socle_core::protocol::{Request, Response, Role};
@@ -156,9 +155,9 @@ fn converse<'a>(
 /// The hits that pass, with their vectors.
 fn read(searched: &Searched<'_>, limit: u32, hits: Hits) -> Result<Ahead> {
     let chunks: Vec<i64> = hits.hits.iter().map(|(chunk, _)| *chunk).collect();
-    let rows = searched.scope.rows(VISIBLE_VECTORS, &chunks, 0, |row| {
-        (row.get::<i64>(1).unwrap_or_default(), row.get::<Values>(2).unwrap_or_default().0)
-    })?;
+    let rows = searched
+        .scope
+        .rows(VISIBLE_VECTORS, &chunks, 0, |row| (row.get::<i64>(1).unwrap_or_default(), row.vector(2)))?;
     Ok(Ahead { limit, hits, vectors: rows.into_iter().collect() })
 }
 

@@ -5,19 +5,23 @@
 
 use super::ahead::embed;
 use super::omission::notice;
+use super::reader::as_reader;
 use super::scope::Scope;
 use super::trace::Trace;
 use super::vector_leg;
 use super::wish::{self, Mode, Wish};
 use super::{run, with_corpora};
 use crate::argument::Arguments;
-use crate::corpus::statement::{expand, identifier, literal};
+use crate::corpus::identity::as_self;
+use crate::corpus::statement::{expand, identifier};
 use crate::corpus::{CorpusSpec, model_of};
 use crate::error::report;
 use crate::key::Key;
-use crate::{model, read};
+use crate::{model, read, value};
+use pgrx::datum::DatumWithOid;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
+use serde_json::value::RawValue;
 use socle_core::search::metrics::{Quality, mean, measure};
 use socle_core::{Error, Kind, Result, language};
 use std::collections::HashMap;
@@ -25,7 +29,6 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 const COLUMNS: &str = include_str!("../../sql/query/evaluation_columns.sql");
-const COLUMN_TYPE: &str = include_str!("../../sql/query/column_type.sql");
 
 /// Measures of the first results, unless something else is asked for; and the most.
 const DEFAULT_K: usize = 10;
@@ -143,7 +146,7 @@ fn tallies(arguments: Arguments) -> Result<Vec<Tally>> {
     match arguments.contents(4, "modes")? {
         Some(names) => {
             for name in names.elements.into_iter().flatten() {
-                let mode = Mode::parse(&name)?;
+                let mode = Mode::parse(name)?;
                 if !modes.contains(&mode) {
                     modes.push(mode);
                 }
@@ -191,8 +194,8 @@ fn index_recall(corpus: &CorpusSpec, wish: &Wish, query: &str) -> Result<Option<
 fn judged(corpus: &CorpusSpec, queries: pg_sys::Oid, judgments: pg_sys::Oid) -> Result<Vec<Judged>> {
     let (table, columns) = columns(queries, "queries", &["the id of a query", "its text"])?;
     let (id, text) = (&columns[0].0, &columns[1].0);
-    let sql = format!("SELECT q.{id}::text, q.{text}::text FROM {table} q");
-    let queries = read::rows(&sql, &[], 0, |row| (row.get::<String>(1), row.get::<String>(2)))?;
+    let sql = format!("SELECT q.{id}, q.{text} FROM {table} q");
+    let queries = as_self(|| read::rows(&sql, &[], 0, |row| (row.text(1), row.text(2))))?;
     let grades = grades(corpus, judgments)?;
     let grades: HashMap<String, Rc<Grades>> = grades.into_iter().map(|(id, grades)| (id, Rc::new(grades))).collect();
     Ok(queries
@@ -209,54 +212,81 @@ fn grades(corpus: &CorpusSpec, judgments: pg_sys::Oid) -> Result<HashMap<String,
     let wanted = ["the id of a query", "the key of a document", "its grade"];
     let (table, columns) = columns(judgments, "judgments", &wanted)?;
     let (id, document, grade) = (&columns[0].0, &columns[1].0, &columns[2].0);
-    // As it is written there, and the values of the key columns.
-    let (written, values) = match (columns[1].1, corpus.key_columns.as_slice()) {
-        (true, all) => {
-            let value = |column: &String| {
-                Ok(format!("(j.{document}::jsonb->>{})::{}", literal(column), key_type(corpus, column)?))
-            };
-            (format!("j.{document}::jsonb"), all.iter().map(value).collect::<Result<Vec<_>>>()?)
-        }
-        (false, [column]) => {
-            let value = format!("j.{document}::text::{}", key_type(corpus, column)?);
-            (format!("jsonb_build_object({}, {value})", literal(column)), vec![value])
-        }
-        (false, _) => {
-            return Err(Error::new(
-                Kind::WrongColumnType,
-                format!("column {document} of {table} must be of type jsonb"),
-            )
+    let is_json = columns[1].1;
+    if !is_json && corpus.key_columns.len() != 1 {
+        return Err(Error::new(Kind::WrongColumnType, format!("column {document} of {table} must be of type jsonb"))
             .detail(format!("The key of a document of corpus \"{}\" has several columns.", corpus.name))
             .hint("Write it as socle.search does in its column source_key."));
-        }
-    };
-    let same = corpus.key_columns.iter().zip(&corpus.key_operators).zip(&values);
-    let same: Vec<String> =
-        same.map(|((column, operator), value)| format!("s.{} {operator} {value}", identifier(column))).collect();
+    }
+    let source = pg_sys::Oid::from(corpus.source.unwrap_or_default());
+    let types: Vec<pg_sys::Oid> = corpus
+        .key_columns
+        .iter()
+        .map(|column| value::column_type(source, column).map_or(pg_sys::TEXTOID, value::base_type))
+        .collect();
     // As the source writes it, which is how results have it; a document that is not there, or not for the caller, is none of them.
-    let key = expand(
-        "coalesce((SELECT {key_json s} FROM {source} s WHERE {same}), {written})",
-        corpus,
-        &[("same", same.join(" AND ").as_str()), ("written", &written)],
-    );
+    let key = |text: String| -> Result<Key> {
+        let (written, values) = if is_json {
+            let written = value::canonical(&text);
+            let values = key_values(&written, &corpus.key_columns);
+            (written, values)
+        } else {
+            let json = types.first().map_or_else(|| value::string(&text), |key_type| value::json_of(&text, *key_type));
+            (value::key(&corpus.key_columns, std::iter::once(Some(json))), Some(vec![text]))
+        };
+        let found = values.map(|values| key_in_source(corpus, &types, &values)).transpose()?.flatten();
+        Ok(found.unwrap_or(written))
+    };
     let sql = format!(
-        "SELECT j.{id}::text, {key}, j.{grade}::integer FROM {table} j WHERE num_nulls(j.{id}, j.{document}, j.{grade}) = 0"
+        "SELECT j.{id}, j.{document}, j.{grade} FROM {table} j WHERE num_nulls(j.{id}, j.{document}, j.{grade}) = 0"
     );
-    let rows = read::rows(&sql, &[], 0, |row| (row.get::<String>(1), row.get::<Key>(2), row.get::<i32>(3)))?;
+    let rows = as_self(|| read::rows(&sql, &[], 0, |row| (row.text(1), row.text(2), row.text(3))))?;
     let mut grades: HashMap<String, Grades> = HashMap::new();
     for row in rows {
-        let (Some(id), Some(key), Some(grade)) = row else { continue };
-        let known = grades.entry(id).or_default().entry(key.0).or_insert(grade);
+        let (Some(id), Some(document), Some(grade)) = row else { continue };
+        let grade = grade_of(&grade)?;
+        let known = grades.entry(id).or_default().entry(key(document)?.0).or_insert(grade);
         *known = grade.max(*known);
     }
     Ok(grades)
 }
 
-/// The type of a key column of the source, as it stands in SQL.
-fn key_type(corpus: &CorpusSpec, column: &str) -> Result<String> {
-    let source = pg_sys::Oid::from(corpus.source.unwrap_or_default());
-    let found = read::rows(COLUMN_TYPE, &[source.into(), column.into()], 1, |row| row.get::<String>(1))?;
-    Ok(found.into_iter().next().flatten().unwrap_or_else(|| "text".to_string()))
+/// The values of the key columns in a key as JSON, as texts.
+fn key_values(key: &Key, columns: &[String]) -> Option<Vec<String>> {
+    let object: HashMap<String, &RawValue> = serde_json::from_str(&key.0).ok()?;
+    let value = |column: &String| {
+        let value = object.get(column)?.get();
+        if value.starts_with('"') { serde_json::from_str(value).ok() } else { Some(value.to_string()) }
+    };
+    columns.iter().map(value).collect()
+}
+
+/// The key of the document that has these values, as the source writes it, if the caller may read it.
+fn key_in_source(corpus: &CorpusSpec, types: &[pg_sys::Oid], values: &[String]) -> Result<Option<Key>> {
+    if !types.iter().all(|key_type| value::is_read_without_checks(*key_type)) {
+        return Ok(None);
+    }
+    let same = corpus.key_columns.iter().zip(&corpus.key_operators).enumerate();
+    let same: Vec<String> =
+        same.map(|(at, (column, operator))| format!("s.{} {operator} ${}", identifier(column), at + 1)).collect();
+    let sql = expand("SELECT {keys s} FROM {source} s WHERE {same}", corpus, &[("same", &same.join(" AND "))]);
+    let parameters: Vec<DatumWithOid<'_>> =
+        types.iter().zip(values).map(|(key_type, text)| value::parameter(text, *key_type)).collect();
+    let found = as_reader(corpus, || read::rows(&sql, &parameters, 1, |row| row.key(1, &corpus.key_columns)))?;
+    Ok(found.into_iter().next())
+}
+
+/// A grade, in whatever type of numbers it is kept.
+fn grade_of(text: &str) -> Result<i32> {
+    let number = match text {
+        "t" => Some(1.0),
+        "f" => Some(0.0),
+        text => text.trim().parse::<f64>().ok(),
+    };
+    match number.map(f64::round) {
+        Some(number) if number.abs() <= f64::from(i32::MAX) => Ok(number as i32),
+        _ => Err(Error::new(Kind::InvalidArgument, format!("grade \"{text}\" is not an integer"))),
+    }
 }
 
 /// A table as it stands in SQL, and its first columns: name, quoted, and whether it is JSON.

@@ -84,14 +84,14 @@ pub fn contents(scopes: &[Scope<'_>], ranked: &[(usize, Ranked)]) -> Result<Opti
     {
         let found = scopes[at].rows(CONTENTS, &chunks, 0, |row| {
             let content = Content {
-                key: row.get(2).unwrap_or_default(),
-                title: row.get(3),
-                heading_path: row.get::<Vec<Option<String>>>(4).unwrap_or_default().into_iter().flatten().collect(),
-                content: row.get(5).unwrap_or_default(),
-                start: row.get(6).unwrap_or_default(),
-                end: row.get(7).unwrap_or_default(),
-                ordinal: row.get(8).unwrap_or_default(),
-                page: row.get(9),
+                key: row.key(9, &scopes[at].corpus.key_columns),
+                title: row.text(2),
+                heading_path: row.get::<Vec<Option<String>>>(3).unwrap_or_default().into_iter().flatten().collect(),
+                content: row.get(4).unwrap_or_default(),
+                start: row.get(5).unwrap_or_default(),
+                end: row.get(6).unwrap_or_default(),
+                ordinal: row.get(7).unwrap_or_default(),
+                page: row.get(8),
             };
             (row.get::<i64>(1).unwrap_or_default(), content)
         })?;
@@ -156,12 +156,12 @@ fn widened(scopes: &[Scope<'_>], results: Vec<(usize, i32, Passage)>, reach: u32
             continue;
         }
         scope.rows(NEIGHBOURS, &chunks, reach as usize, |row| {
-            let key = row.get::<Key>(1).unwrap_or_default();
+            let key = row.key(5, &scope.corpus.key_columns);
             around.entry((at, key)).or_default().push(Around {
-                ordinal: row.get(2).unwrap_or_default(),
-                start: row.get(3).unwrap_or_default(),
-                end: row.get(4).unwrap_or_default(),
-                content: row.get(5).unwrap_or_default(),
+                ordinal: row.get(1).unwrap_or_default(),
+                start: row.get(2).unwrap_or_default(),
+                end: row.get(3).unwrap_or_default(),
+                content: row.get(4).unwrap_or_default(),
             });
         })?;
     }

@@ -2,13 +2,14 @@
 //! owner knows of changes that have not been worked on.
 
 use super::ahead::Ahead;
+use super::reader;
 use super::wish::Wish;
-use crate::corpus::identity::as_owner;
+use crate::corpus::identity::{as_log_owner, in_latest_snapshot};
 use crate::corpus::statement::{expand, identifier};
 use crate::corpus::{CorpusSpec, is_indexed_whole};
 use crate::error::sqlstate_text;
 use crate::read::{self, Planned};
-use crate::{capture, setting, vector};
+use crate::{capture, setting, value, vector};
 use pgrx::datum::{DatumWithOid, TimestampWithTimeZone};
 use pgrx::prelude::*;
 use socle_core::protocol::SegmentDigest;
@@ -88,14 +89,14 @@ impl<'a> Scope<'a> {
             }
             None => ("true".to_string(), Vec::new()),
         };
-        let chunk = pg_sys::Oid::from(corpus.chunk.unwrap_or_default());
-        let types = read::rows(TYPES, &[chunk.into(), source.into()], 1, |row| {
+        let types = read::rows(TYPES, &[source.into()], 1, |row| {
             (row.get::<String>(1), row.get::<pg_sys::Oid>(2), row.get::<bool>(3))
         })?;
         let Some((Some(schema), Some(vector_type), secured)) = types.into_iter().next() else {
             return Err(Error::new(Kind::NotInState, format!("corpus \"{}\" has no vectors", corpus.name))
                 .hint("See socle.corpus_status for the reason."));
         };
+        reader::check_vector(corpus, vector_type)?;
         let mut scope = Self {
             corpus,
             segments: Vec::new(),
@@ -186,11 +187,8 @@ impl<'a> Scope<'a> {
         } else {
             expand(PASSES, self.corpus, &[("condition", &self.condition)])
         };
-        let title = self
-            .corpus
-            .title_column
-            .as_deref()
-            .map_or("NULL::text".into(), |title| format!("s.{}::text", identifier(title)));
+        let title =
+            self.corpus.title_column.as_deref().map_or("NULL::text".into(), |title| format!("s.{}", identifier(title)));
         let limit = limit.to_string();
         let extra = [
             ("condition", self.condition.as_str()),
@@ -203,10 +201,12 @@ impl<'a> Scope<'a> {
         ];
         let sql = expand(statement, self.corpus, &extra);
         let mut parameters = vec![self.vector_parameter()?, chunks.to_vec().into()];
-        parameters.extend(self.parameters.iter().map(|parameter| parameter.value.as_str().into()));
+        parameters.extend(
+            self.parameters.iter().map(|parameter| value::parameter(&parameter.value, parameter.type_id.into())),
+        );
         // How many rows a filter lets through depends on its values.
         let planned = if self.parameters.is_empty() { Planned::Once } else { Planned::ForValues };
-        read::planned_rows(&sql, &parameters, 0, planned, read)
+        reader::as_reader(self.corpus, || read::planned_rows(&sql, &parameters, 0, planned, read))
     }
 
     /// For an explanation.
@@ -240,7 +240,7 @@ impl<'a> Scope<'a> {
         let limit = setting::max_document_bytes() as i64;
         let arguments = [chunks.into(), pending.into(), limit.into()];
         let found = setting::during(&setting::RENDERING, || {
-            as_owner(owner.into(), || {
+            as_log_owner(owner.into(), || {
                 read::rows(&sql, &arguments, 0, |row| {
                     (row.get::<i64>(1).unwrap_or_default(), row.get::<bool>(2) == Some(true))
                 })
@@ -267,7 +267,7 @@ fn freshness(corpus: &CorpusSpec) -> Result<Freshness> {
     let Some(owner) = corpus.owner else { return Ok((None, false)) };
     let sql = expand(FRESH, corpus, &[]);
     let found =
-        as_owner(owner.into(), || read::rows(&sql, &[], 1, |row| (row.get(1), row.get::<bool>(2) == Some(true))))?;
+        as_log_owner(owner.into(), || read::rows(&sql, &[], 1, |row| (row.get(1), row.get::<bool>(2) == Some(true))))?;
     Ok(found.into_iter().next().unwrap_or((None, true)))
 }
 
@@ -282,8 +282,11 @@ fn distance(corpus: &CorpusSpec, schema: &str) -> String {
 
 fn columns(source: pg_sys::Oid) -> Result<Vec<FilterColumn>> {
     let text = |row: &read::Row, at: i32| row.get::<String>(at);
-    read::rows(FILTER_COLUMNS, &[source.into()], 0, |row| FilterColumn {
+    let number = |row: &read::Row, at: i32| row.get::<pg_sys::Oid>(at).map_or(0, |oid| oid.to_u32());
+    let column = |row: read::Row| FilterColumn {
         name: text(&row, 1).unwrap_or_default(),
+        type_id: number(&row, 14),
+        array_id: number(&row, 15),
         type_name: text(&row, 2).unwrap_or_default(),
         type_sql: text(&row, 3).unwrap_or_default(),
         kind: match text(&row, 4).as_deref() {
@@ -302,15 +305,23 @@ fn columns(source: pg_sys::Oid) -> Result<Vec<FilterColumn>> {
             like: text(&row, 12),
             ilike: text(&row, 13),
         },
-    })
+    };
+    // The source is held: its columns are what they are now, whatever the snapshot says.
+    let mut columns = in_latest_snapshot(|| read::rows(FILTER_COLUMNS, &[source.into()], 0, column))?;
+    // A value for such a column would be read by code of whoever made a domain. That it is NULL can be asked.
+    for column in columns.iter_mut().filter(|column| !value::is_read_without_checks(column.type_id.into())) {
+        (column.kind, column.category, column.operators) = (ColumnKind::Scalar, 'U', Operators::default());
+    }
+    Ok(columns)
 }
 
 /// Has Postgres say now, and of which column, that a value has not the form of its type.
 fn check_values(parameters: &[Parameter]) -> Result<()> {
     for parameter in parameters {
-        let sql = format!("SELECT ($1)::{} IS NULL", parameter.type_sql);
-        let attempt =
-            std::panic::AssertUnwindSafe(|| read::rows(&sql, &[parameter.value.as_str().into()], 1, |_| ()).map(drop));
+        let attempt = std::panic::AssertUnwindSafe(|| {
+            value::read(&parameter.value, parameter.type_id.into());
+            Ok(())
+        });
         PgTryBuilder::new(attempt)
             .catch_others(|error| match error {
                 // Data exceptions, checks of domains, and names of things that do not exist, as for a regclass.

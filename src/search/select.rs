@@ -8,7 +8,6 @@ use super::trace::Trace;
 use super::wish::Wish;
 use crate::client;
 use crate::embed::requests;
-use crate::vector::Values;
 use socle_core::model::ModelSpec;
 use socle_core::protocol::{Request, Response};
 use socle_core::search::diversity::diversify;
@@ -83,16 +82,17 @@ pub fn documents(scopes: &[&Scope<'_>], limit: usize) -> Result<usize> {
 /// # Errors
 /// As [`Scope::rows`].
 pub fn one_of_each_document(scopes: &[&Scope<'_>], ranked: Vec<(usize, Ranked)>) -> Result<Vec<(usize, Ranked)>> {
-    let mut keys: HashMap<(usize, i64), String> = HashMap::new();
+    let mut keys: HashMap<(usize, i64), Vec<Option<String>>> = HashMap::new();
     for (at, chunks) in
         by_corpus(scopes.len(), &ranked).into_iter().enumerate().filter(|(_, chunks)| !chunks.is_empty())
     {
+        let columns = scopes[at].corpus.key_columns.len();
         let found = scopes[at].rows(KEYS, &chunks, 0, |row| {
-            (row.get::<i64>(1).unwrap_or_default(), row.get::<String>(2).unwrap_or_default())
+            (row.get::<i64>(1).unwrap_or_default(), (2..).take(columns).map(|column| row.text(column)).collect())
         })?;
         keys.extend(found.into_iter().map(|(chunk, key)| ((at, chunk), key)));
     }
-    let mut seen: HashSet<(usize, String)> = HashSet::new();
+    let mut seen: HashSet<(usize, Vec<Option<String>>)> = HashSet::new();
     Ok(ranked
         .into_iter()
         .filter(|(at, ranked)| keys.get(&(*at, ranked.chunk_id)).is_some_and(|key| seen.insert((*at, key.clone()))))
@@ -152,9 +152,8 @@ fn spread(scopes: &[Scope<'_>], ranked: Vec<(usize, Ranked)>, wish: &Wish) -> Re
     for (at, chunks) in
         by_corpus(scopes.len(), &ranked).into_iter().enumerate().filter(|(_, chunks)| !chunks.is_empty())
     {
-        let found = scopes[at].rows(VECTORS, &chunks, 0, |row| {
-            (row.get::<i64>(1).unwrap_or_default(), row.get::<Values>(2).unwrap_or_default().0)
-        })?;
+        let found =
+            scopes[at].rows(VECTORS, &chunks, 0, |row| (row.get::<i64>(1).unwrap_or_default(), row.vector(2)))?;
         vectors.extend(found.into_iter().map(|(chunk, vector)| ((at, chunk), vector)));
     }
     let none: Vec<f32> = Vec::new();

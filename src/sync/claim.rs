@@ -2,7 +2,8 @@
 
 use super::transaction::{Trouble, as_corpus_owner, transaction};
 use crate::corpus::CorpusSpec;
-use crate::{query, setting};
+use crate::lock::{self, Purpose, Until};
+use crate::setting;
 use pgrx::Uuid;
 use pgrx::datum::DatumWithOid;
 use pgrx::prelude::*;
@@ -10,9 +11,6 @@ use socle_core::corpus::retry::backoff;
 use socle_core::{Error, Kind};
 use std::collections::BTreeMap;
 
-const TRY_LOCK: &str = include_str!("../../sql/query/try_lock.sql");
-const TAKE_LOCK: &str = include_str!("../../sql/query/take_session_lock.sql");
-const RETURN_LOCK: &str = include_str!("../../sql/query/return_session_lock.sql");
 const TAKE_MISSED: &str = include_str!("../../sql/query/take_missed.sql");
 const ASK_FOR: &str = include_str!("../../sql/corpus/ask_for.sql");
 const TAKE_SWEEP: &str = include_str!("../../sql/corpus/take_sweep.sql");
@@ -20,20 +18,12 @@ const QUEUE_CHANGED: &str = include_str!("../../sql/corpus/queue_changed.sql");
 const QUEUE_ORPHANS: &str = include_str!("../../sql/corpus/queue_orphans.sql");
 const STATE: &str = include_str!("../../sql/query/corpus_state.sql");
 const ALIVE: &str = include_str!("../../sql/query/workers_alive.sql");
-const SHOW_LIFE: &str = include_str!("../../sql/query/show_life.sql");
 const TAKE_APART: &str = include_str!("../../sql/corpus/take_apart.sql");
 const CLAIM: &str = include_str!("../../sql/corpus/claim.sql");
 const PENDING: &str = include_str!("../../sql/corpus/pending.sql");
 const EXTEND: &str = include_str!("../../sql/corpus/extend.sql");
 const FAIL: &str = include_str!("../../sql/corpus/fail.sql");
 const RELEASE: &str = include_str!("../../sql/corpus/release.sql");
-
-/// First number of the advisory locks that claims of one corpus take turns with; the second is the OID of its log.
-const LOCK_CLASS: i32 = 0x50c1e;
-
-/// First number of the advisory lock that every worker holds as long as it lives; the second is its process id. The leases
-/// of a worker that died end with it.
-const LIFE_CLASS: i32 = 0x50c1f;
 
 /// Documents of one claim.
 pub const MAX_DOCUMENTS: i64 = 256;
@@ -76,18 +66,19 @@ pub enum Claimed {
 /// Whatever Postgres raises.
 pub fn claim(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<Claimed, Trouble> {
     transaction(|| {
-        if state(&corpus.name)?.as_ref() != Some(&corpus.state) || !take_lock(change)? {
+        if state(&corpus.name)?.as_ref() != Some(&corpus.state) || !take_lock(change) {
             return Ok(Claimed::Nothing { waiting: true });
         }
         let missed = Spi::connect_mut(|client| {
             let rows = client.update(TAKE_MISSED, None, &[corpus.name.as_str().into()])?;
             rows.map(|row| row.get::<String>(1)).collect::<pgrx::spi::Result<Vec<_>>>()
         })?;
+        let alive = Spi::connect(|client| client.select(ALIVE, Some(1), &[])?.first().get_one::<Vec<i32>>())?;
         as_corpus_owner(corpus, || {
             for xid in missed.iter().flatten() {
                 query::run(&corpus.sql(ASK_FOR), &[xid.as_str().into()])?;
             }
-            take(corpus)
+            take(corpus, alive.unwrap_or_default())
         })
     })
 }
@@ -104,36 +95,31 @@ pub fn state(name: &str) -> Result<Option<String>, Trouble> {
     })?)
 }
 
-/// Does `work`, which may take transactions of its own, unless another worker does work of this class for the same corpus;
+/// Does `work`, which may take transactions of its own, unless another worker does the like for the same corpus;
 /// `None` if so. The lock is held by the session, so that it outlives the transactions of the work, and their failure.
 ///
 /// # Errors
 /// What `work` returns; whatever Postgres raises.
 pub fn exclusively<T>(
-    class: i32,
+    purpose: Purpose,
     change: pg_sys::Oid,
     work: impl FnOnce() -> Result<T, Trouble>,
 ) -> Result<Option<T>, Trouble> {
-    let lock = || [class.into(), change.to_u32().cast_signed().into()];
-    if !transaction(|| Ok(query::holds(TAKE_LOCK, &lock())?))? {
+    if !transaction(|| Ok(lock::take(purpose, change, Until::Returned)))? {
         return Ok(None);
     }
     let done = work();
-    transaction(|| Ok(query::run(RETURN_LOCK, &lock())?))?;
+    transaction(|| Ok(lock::give_back(purpose, change)))?;
     done.map(Some)
 }
 
 /// Takes the lock of a corpus for the rest of the transaction, if it is free.
-///
-/// # Errors
-/// Whatever Postgres raises.
-pub fn take_lock(change: pg_sys::Oid) -> Result<bool, Trouble> {
-    let lock = [LOCK_CLASS.into(), change.to_u32().cast_signed().into()];
-    let free = Spi::connect(|client| client.select(TRY_LOCK, Some(1), &lock)?.first().get_one::<bool>())?;
-    Ok(free == Some(true))
+pub fn take_lock(change: pg_sys::Oid) -> bool {
+    lock::take(Purpose::Claim, change, Until::TransactionEnd)
 }
 
-fn take(corpus: &CorpusSpec) -> Result<Claimed, Trouble> {
+/// `alive`: the processes that can hold a lease.
+fn take(corpus: &CorpusSpec, alive: Vec<i32>) -> Result<Claimed, Trouble> {
     Spi::connect_mut(|client| {
         client.update(corpus.sql(TAKE_APART).as_str(), None, &[])?;
         let taken = client.update(corpus.sql(TAKE_SWEEP).as_str(), Some(1), &[])?;
@@ -147,8 +133,7 @@ fn take(corpus: &CorpusSpec) -> Result<Claimed, Trouble> {
         }
         let lease = new_lease()?;
         let mut claims: BTreeMap<i64, Claim> = BTreeMap::new();
-        let alive = client.select(ALIVE, Some(1), &[LIFE_CLASS.into()])?.first().get_one::<Vec<i32>>()?;
-        let arguments = [MAX_DOCUMENTS.into(), lease.into(), LEASE_SECONDS.into(), alive.unwrap_or_default().into()];
+        let arguments = [MAX_DOCUMENTS.into(), lease.into(), LEASE_SECONDS.into(), alive.into()];
         for row in client.update(corpus.sql(CLAIM).as_str(), None, &arguments)? {
             let leader = row.get::<i64>(1)?.unwrap_or_default();
             let attempt = row.get::<i32>(3)?.unwrap_or(1);
@@ -161,14 +146,6 @@ fn take(corpus: &CorpusSpec) -> Result<Claimed, Trouble> {
         let waiting = client.select(corpus.sql(PENDING).as_str(), Some(1), &[])?.first().get_one::<bool>()?;
         Ok(Claimed::Nothing { waiting: waiting == Some(true) })
     })
-}
-
-/// Lets this process hold leases.
-///
-/// # Errors
-/// Whatever Postgres raises.
-pub fn show_life() -> Result<(), Trouble> {
-    transaction(|| Ok(Spi::connect(|client| client.select(SHOW_LIFE, Some(1), &[LIFE_CLASS.into()]).map(drop))?))
 }
 
 /// A number that no other lease has.

@@ -2,13 +2,14 @@
 
 use super::claim::Claim;
 use super::document::Document;
+use super::transaction::Trouble;
 use super::{Failure, Job};
 use crate::corpus::statement::UNREADABLE;
 use crate::{client, setting};
 use pgrx::spi::SpiHeapTupleData;
 use socle_core::document::Pages;
 use socle_core::protocol::{Request, Response};
-use socle_core::{Error, Kind};
+use socle_core::{Error, Kind, memory};
 use std::collections::HashMap;
 use std::fmt::Display;
 
@@ -40,16 +41,17 @@ impl Content {
     /// What a row of `sql/corpus/read.sql` holds, which has left files of more than `limit` bytes where they are.
     ///
     /// # Errors
-    /// Of SPI.
-    pub fn read(job: &Job, row: &SpiHeapTupleData<'_>, limit: i64) -> pgrx::spi::Result<Self> {
+    /// Of SPI; `OutOfMemory`.
+    pub fn read(job: &Job, row: &SpiHeapTupleData<'_>, limit: i64) -> Result<Self, Trouble> {
         if !job.corpus.has_files() {
-            return Ok(Content::Text(row.get::<String>(5)?.unwrap_or_default(), Pages::default()));
+            let text = row.get::<&str>(5)?.unwrap_or_default();
+            return Ok(Content::Text(memory::copy(text).map_err(of_the_document)?, Pages::default()));
         }
         if let Some(refusal) = row.get::<String>(11)? {
             return Ok(Content::Refused(refused(&refusal, limit)));
         }
         Ok(Content::File {
-            bytes: row.get::<Vec<u8>>(5)?.unwrap_or_default(),
+            bytes: memory::copy_bytes(row.get::<&[u8]>(5)?.unwrap_or_default()).map_err(of_the_document)?,
             media_type: row.get(9)?,
             name: row.get(10)?,
         })
@@ -78,6 +80,11 @@ impl Content {
             Self::Refused(_) => 0,
         }
     }
+}
+
+/// The memory that a document asks for is its own fault, and not that of the corpus.
+fn of_the_document(error: Error) -> Trouble {
+    Trouble { kind: None, ..error.into() }
 }
 
 fn size(document: &Document) -> usize {

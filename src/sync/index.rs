@@ -10,6 +10,7 @@ use super::transaction::{Trouble, as_corpus_owner, transaction};
 use super::{claim, turn};
 use crate::corpus::statement::{expand, identifier};
 use crate::corpus::{CorpusSpec, VECTOR_INDEX, vector_index_name};
+use crate::lock::Purpose;
 use crate::query;
 use crate::wake::{self, Help};
 use pgrx::PgMemoryContexts;
@@ -19,9 +20,6 @@ use std::ffi::CString;
 const ACTIVATE: &str = include_str!("../../sql/query/activate_corpus.sql");
 const CREATE_INDEX: &str = include_str!("../../sql/corpus/create_index.sql");
 const CANCEL: &str = include_str!("../../sql/query/cancel_index_build.sql");
-
-/// First number of the advisory lock that is held while an index is built; the second is the OID of the change log.
-const INDEX_CLASS: i32 = 0x50c20;
 
 /// The lock of a table whose index is built, beside those that the build takes.
 const HOLD: pg_sys::LOCKMODE = pg_sys::AccessShareLock as pg_sys::LOCKMODE;
@@ -42,7 +40,8 @@ pub enum Finished {
 /// # Errors
 /// Whatever Postgres raises.
 pub fn cancel(change: pg_sys::Oid, at_once: bool) -> socle_core::Result<()> {
-    let arguments = [INDEX_CLASS.into(), change.to_u32().cast_signed().into(), at_once.into()];
+    let purpose = i32::from(Purpose::VectorIndex as u16);
+    let arguments = [purpose.into(), change.into(), at_once.into()];
     query::run(CANCEL, &arguments)
 }
 
@@ -57,7 +56,7 @@ pub fn make_way(change: pg_sys::Oid) {
 /// # Errors
 /// Whatever Postgres raises.
 pub fn finish_filling(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<Finished, Trouble> {
-    let finished = claim::exclusively(INDEX_CLASS, change, || build_and_activate(corpus, change))?;
+    let finished = claim::exclusively(Purpose::VectorIndex, change, || build_and_activate(corpus, change))?;
     Ok(finished.unwrap_or_else(|| {
         make_way(change);
         Finished::Elsewhere
@@ -82,7 +81,7 @@ fn build_and_activate(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<Finish
         build(corpus, &name)?;
     }
     transaction(|| {
-        if claim::take_lock(change)? {
+        if claim::take_lock(change) {
             query::run(ACTIVATE, &[corpus.name.as_str().into()])?;
         }
         Ok(Finished::Done)

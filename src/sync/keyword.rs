@@ -8,6 +8,7 @@ use super::index::Finished;
 use super::transaction::{Trouble, as_corpus_owner, transaction};
 use super::{claim, merge, turn};
 use crate::corpus::CorpusSpec;
+use crate::lock::Purpose;
 use crate::search::keyword::{digests, is_intact, parts, with_segments};
 use crate::{client, query, read};
 use pgrx::prelude::*;
@@ -24,10 +25,6 @@ const GAPS: &str = include_str!("../../sql/query/keyword_gaps.sql");
 const CLOSED: &str = include_str!("../../sql/query/keyword_closed.sql");
 const ALL_CHUNKS: &str = include_str!("../../sql/corpus/all_chunks.sql");
 const CHUNKS: &str = include_str!("../../sql/corpus/keyword_chunks.sql");
-
-/// First number of the advisory lock that is held while segments are completed or merged; the second is the OID of the
-/// change log.
-pub const KEYWORD_CLASS: i32 = 0x50c21;
 
 /// Chunks of a segment that is made of many at once, and bytes of their text.
 pub const FULL_SEGMENT: usize = 20_000;
@@ -158,7 +155,7 @@ pub fn store(corpus: &CorpusSpec, segment: Segment) -> Result<(), Trouble> {
 /// # Errors
 /// Of the engine and of Postgres; what is written by then stays.
 pub fn complete(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<Finished, Trouble> {
-    let done = claim::exclusively(KEYWORD_CLASS, change, || {
+    let done = claim::exclusively(Purpose::KeywordIndex, change, || {
         turn::show(&format!("completing the keyword index of corpus {}", corpus.name));
         transaction(|| Ok(query::run(OUTDATED, &[corpus.name.as_str().into(), KEYWORD_FORMAT.cast_signed().into()])?))?;
         // In this order: what is written meanwhile without keywords is counted after.

@@ -4,10 +4,11 @@
 //! One merge of a corpus at a time. No transaction is open while the engine works; the old segments go and the new one comes
 //! in one short transaction.
 
-use super::keyword::{KEYWORD_CLASS, ask, chunks_of, segment, sizes, store};
+use super::keyword::{ask, chunks_of, segment, sizes, store};
 use super::transaction::{Trouble, as_corpus_owner, transaction};
 use super::{claim, turn};
 use crate::corpus::CorpusSpec;
+use crate::lock::Purpose;
 use crate::{query, read};
 use pgrx::prelude::*;
 use socle_core::corpus::merge;
@@ -34,7 +35,7 @@ pub fn merge(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<(), Trouble> {
         return Ok(());
     }
     // Another worker that is at it does this as well.
-    claim::exclusively(KEYWORD_CLASS, change, || {
+    claim::exclusively(Purpose::KeywordIndex, change, || {
         // Looked at again: another worker may just have done it.
         let Some(segments) = due(corpus)? else { return Ok(()) };
         turn::show(&format!("merging the keyword index of corpus {}", corpus.name));

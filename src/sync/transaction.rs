@@ -1,7 +1,7 @@
 //! Transactions of a sync worker: short, each ended here whatever happens in it.
 
 use crate::corpus::CorpusSpec;
-use crate::corpus::identity::as_restricted_owner;
+use crate::corpus::identity::as_owner;
 use crate::error::sqlstate_text;
 use crate::{installation, setting};
 use pgrx::pg_sys;
@@ -27,14 +27,16 @@ pub struct Trouble {
     pub kind: Option<Kind>,
     /// Five characters.
     pub sqlstate: String,
-    /// Message and detail.
+    /// Message and detail, for the owner of what it is about and the log of the server.
     pub message: String,
+    /// What everybody may read: nothing that comes from data.
+    pub reason: String,
 }
 
 impl From<Error> for Trouble {
     fn from(error: Error) -> Self {
         let sqlstate = sqlstate_text(crate::error::sqlstate(error.kind) as i32);
-        Self { kind: Some(error.kind), sqlstate, message: error.to_string() }
+        Self { kind: Some(error.kind), sqlstate, message: error.to_string(), reason: error.to_string() }
     }
 }
 
@@ -47,7 +49,7 @@ impl From<pgrx::spi::Error> for Trouble {
 impl Trouble {
     /// Somebody else has changed what this transaction stands on: it is tried again soon, without a word.
     pub fn overtaken(message: &str) -> Self {
-        Self { kind: None, sqlstate: "40001".into(), message: message.into() }
+        Self { kind: None, sqlstate: "40001".into(), message: message.into(), reason: message.into() }
     }
 
     /// The same document fails in the same way again.
@@ -60,16 +62,29 @@ fn caught(error: CaughtError) -> Trouble {
     match error {
         CaughtError::PostgresError(report) | CaughtError::ErrorReport(report) => {
             let detail = report.detail().map(|detail| format!(" ({detail})")).unwrap_or_default();
-            Trouble {
-                kind: None,
-                sqlstate: sqlstate_text(report.sql_error_code() as i32),
-                message: format!("{}{detail}", report.message()),
-            }
+            let sqlstate = sqlstate_text(report.sql_error_code() as i32);
+            let reason = reason(report.sql_error_code(), &sqlstate, report.file(), report.message());
+            Trouble { kind: None, sqlstate, message: format!("{}{detail}", report.message()), reason }
         }
         CaughtError::RustPanic { ereport, .. } => {
-            Trouble { kind: Some(Kind::Bug), sqlstate: "XX000".into(), message: ereport.message().to_string() }
+            let message = ereport.message().to_string();
+            Trouble { kind: Some(Kind::Bug), sqlstate: "XX000".into(), message, reason: "internal error".into() }
         }
     }
+}
+
+/// What may be said to everybody of an error of Postgres: its message where that can hold nothing but names, as of classes that
+/// are about names, privileges, locks and resources; else what kind of error it is. What a function raises (pl_exec.c and
+/// its like) may hold anything.
+fn reason(code: PgSqlErrorCode, sqlstate: &str, file: &str, message: &str) -> String {
+    const NAMES_ALONE: [&str; 8] = ["25", "3F", "40", "42", "53", "55", "57", "58"];
+    let file = file.rsplit('/').next().unwrap_or_default();
+    if NAMES_ALONE.contains(&&sqlstate[..2]) && !file.starts_with("pl") {
+        return message.to_string();
+    }
+    let name = format!("{code:?}");
+    let words = name.trim_start_matches("ERRCODE_").to_lowercase().replace('_', " ");
+    format!("{words} (SQLSTATE {sqlstate}); the log of the server says more")
 }
 
 /// Runs `work` in a transaction of its own. A failure rolls it back.
@@ -111,7 +126,7 @@ pub fn transaction<T>(work: impl FnOnce() -> Result<T, Trouble>) -> Result<T, Tr
 /// What `work` returns; as after a conflict, when the chunk table is gone.
 pub fn as_corpus_owner<T>(corpus: &CorpusSpec, work: impl FnOnce() -> Result<T, Trouble>) -> Result<T, Trouble> {
     let owner = owner_now(corpus)?;
-    setting::during(&SETTINGS, || setting::during(&setting::RENDERING, || as_restricted_owner(owner, work)))
+    setting::during(&SETTINGS, || setting::during(&setting::RENDERING, || as_owner(owner, work)))
 }
 
 /// The owner of the chunk table as of now: whoever gave the table away since the corpus was looked up is no longer the one

@@ -1,7 +1,7 @@
 //! The main loop of a sync worker: which corpus next, how long to sleep, when to leave.
 
 use super::transaction::{Trouble, transaction};
-use super::{Progress, claim, keyword, work};
+use super::{Progress, keyword, work};
 use crate::corpus::CorpusSpec;
 use crate::postgres_version::set_signal_handler;
 use crate::wake::{self, Help};
@@ -82,9 +82,6 @@ pub fn wait_for_locks(patiently: bool) {
 
 /// Works until there is nothing to do, or another database needs a worker.
 pub fn run() {
-    if claim::show_life().is_err() {
-        return;
-    }
     let begun = Instant::now();
     let mut worked_at = begun;
     let mut corpora = Corpora::default();
@@ -260,7 +257,7 @@ impl Corpora {
             pgrx::log!("socle sync: corpus \"{name}\": {}; attempt {}", trouble.message, troubled.count);
         }
         let broken = trouble.is_lasting();
-        let noted = note_trouble(name, change, Some(&trouble.message), broken);
+        let noted = note_trouble(name, change, Some(&trouble.reason), broken);
         match noted {
             // Its state keeps it from being worked on until somebody has acted, and then there is nothing to wait for.
             Ok(()) if broken => drop(self.troubled.remove(&change)),

@@ -6,6 +6,7 @@ mod create;
 mod definition;
 mod dump;
 mod fault;
+mod hostile_owner;
 mod index;
 mod key;
 pub mod keyword;

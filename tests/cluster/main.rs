@@ -6,6 +6,7 @@ mod crash;
 mod database;
 mod document;
 mod interrupt;
+mod memory;
 mod model;
 mod monitoring;
 mod readme;

@@ -390,6 +390,14 @@ pub fn signal(pid: u32, signal: i32) {
     unsafe { libc::kill(pid.cast_signed(), signal) };
 }
 
+/// Lets a process of the server have so many bytes of address space more than it has now.
+pub fn limit_memory(pid: u32, more: u64) {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let size = status.lines().find_map(|line| line.strip_prefix("VmSize:")).unwrap();
+    let kilobytes: u64 = size.trim().trim_end_matches(" kB").parse().unwrap();
+    run(command("prlimit").args(["--pid", &pid.to_string(), &format!("--as={}", kilobytes * 1024 + more)]));
+}
+
 /// Tries again until there is a result.
 pub fn eventually<T>(what: &str, attempt: impl FnMut() -> Option<T>) -> T {
     eventually_within(PATIENCE, what, attempt)

@@ -9,6 +9,7 @@ pub mod corpus;
 pub mod document;
 pub mod error;
 pub mod language;
+pub mod memory;
 pub mod model;
 pub mod protocol;
 pub mod search;

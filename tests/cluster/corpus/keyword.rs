@@ -47,12 +47,12 @@ fn words_of_a_first_fill_are_waited_for() {
     client
         .batch_execute(
             "CREATE TABLE article (id int PRIMARY KEY, title text, body text);
-             INSERT INTO article SELECT i, 'title ' || i, 'body of article ' || i FROM generate_series(1, 5) i;
-             BEGIN; SELECT socle.create_corpus('handbook', 'article', ARRAY['body'], model => 'minilm');
-             -- Whoever completes the keyword index holds this lock (keyword.rs, KEYWORD_CLASS).
-             SELECT pg_advisory_lock(x'50c21'::int, change::int) FROM socle.corpus_binding; COMMIT",
+             INSERT INTO article SELECT i, 'title ' || i, 'body of article ' || i FROM generate_series(1, 5) i",
         )
         .unwrap();
+    // No segment is written before this is over.
+    client.batch_execute("BEGIN; LOCK TABLE socle.keyword_file IN SHARE MODE").unwrap();
+    other.batch_execute("SELECT socle.create_corpus('handbook', 'article', ARRAY['body'], model => 'minilm')").unwrap();
     let waits = |client: &mut Client, time: &str| -> bool {
         value(client, &format!("SELECT socle.wait_for_corpus('handbook', '{time}')"))
     };
@@ -60,7 +60,7 @@ fn words_of_a_first_fill_are_waited_for() {
         (value::<i64>(&mut other, "SELECT count(*) FROM handbook_chunk") == 5).then_some(())
     });
     assert!(!waits(&mut other, "1 second"));
-    client.batch_execute("SELECT pg_advisory_unlock_all()").unwrap();
+    client.batch_execute("COMMIT").unwrap();
     assert!(waits(&mut other, "30 seconds"));
     assert_eq!(found(&mut other, "article"), [1, 2, 3, 4, 5]);
 }

@@ -3,6 +3,7 @@
 use super::{settle, value, with_corpus};
 use crate::sqlstate;
 use postgres::Client;
+use socle_tests::error_of;
 
 fn visible_to(client: &mut Client, role: &str) -> Vec<i32> {
     client.batch_execute(&format!("SET ROLE {role}")).unwrap();
@@ -139,4 +140,145 @@ fn a_trigger_with_a_borrowed_name_writes_nowhere() {
     let logged: i64 = value(&mut client, "SELECT count(*) FROM handbook_change");
     assert_eq!(logged, 0);
     assert_eq!(sqlstate(client.simple_query("SELECT socle._capture_change()")), "39P01");
+}
+
+#[test]
+fn a_role_without_the_right_to_read_learns_nothing_from_hits() {
+    let (_cluster, mut client) = with_corpus(3);
+    client
+        .batch_execute(
+            "CREATE ROLE nobody; CREATE ROLE chunks_alone; CREATE ROLE all_but_body; CREATE ROLE columns; CREATE ROLE elsewhere;
+             GRANT SELECT ON handbook_chunk TO chunks_alone, all_but_body;
+             GRANT SELECT (id, title) ON article TO all_but_body;
+             GRANT SELECT (id, title, body) ON article TO columns;
+             GRANT SELECT (chunk_id, source_id, ordinal, content, heading_path, page, start_offset, end_offset, embedding)
+                 ON handbook_chunk TO columns;
+             CREATE SCHEMA closed; CREATE TABLE closed.note (id int PRIMARY KEY, body text); INSERT INTO closed.note VALUES (1, 'body');
+             SELECT socle.create_corpus('closed', 'closed.note', '{body}', model => 'minilm');
+             GRANT SELECT ON ALL TABLES IN SCHEMA closed TO elsewhere;
+             CREATE TABLE query (id int, query text); CREATE TABLE judgment (query int, id int, grade int);
+             GRANT SELECT ON query, judgment TO PUBLIC",
+        )
+        .unwrap();
+    let mut calls = Vec::new();
+    for query in ["body", "unheardof", "\"body of article\"", "bo*"] {
+        for mode in ["keyword", "vector", "hybrid"] {
+            calls.push(format!("SELECT * FROM socle.search('handbook', '{query}', mode => '{mode}')"));
+            calls.push(format!("SELECT * FROM socle.explain_search('handbook', '{query}', mode => '{mode}')"));
+        }
+    }
+    calls.push("SELECT * FROM socle.search('handbook', 'body', filter => '{\"id\": 1}')".into());
+    calls.push("SELECT * FROM socle.search(ARRAY['handbook'], 'unheardof', mode => 'keyword')".into());
+    calls.push("SELECT * FROM socle.evaluate('handbook', 'query', 'judgment')".into());
+    assert!(value::<bool>(&mut client, "SELECT socle.wait_for_corpus('handbook')"));
+    client.batch_execute("SET ROLE nobody").unwrap();
+    assert_eq!(sqlstate(client.simple_query("SELECT socle.wait_for_corpus('handbook', '0')")), "42501");
+    client.batch_execute("RESET ROLE").unwrap();
+    for role in ["nobody", "chunks_alone", "all_but_body"] {
+        client.batch_execute(&format!("SET ROLE {role}")).unwrap();
+        for call in &calls {
+            assert_eq!(sqlstate(client.simple_query(call)), "42501", "{role}: {call}");
+        }
+        client.batch_execute("RESET ROLE").unwrap();
+    }
+    client.batch_execute("SET ROLE columns").unwrap();
+    for call in &calls {
+        client.simple_query(call).unwrap_or_else(|error| panic!("{call}: {error}"));
+    }
+    client.batch_execute("RESET ROLE; SET ROLE elsewhere").unwrap();
+    let error =
+        client.simple_query("SELECT * FROM socle.search('closed', 'unheardof', mode => 'keyword')").unwrap_err();
+    let (code, message, ..) = error_of(&error);
+    assert_eq!((code.as_str(), message.as_str()), ("42501", "permission denied for schema closed"));
+}
+
+#[test]
+fn nobody_holds_up_or_pushes_aside_the_corpus_of_another() {
+    let (cluster, mut client) = with_corpus(3);
+    let mut other = cluster.connect();
+    client
+        .batch_execute(
+            "CREATE ROLE other; CREATE SCHEMA other AUTHORIZATION other; GRANT CREATE ON SCHEMA public TO other;
+             CREATE ROLE owner; GRANT ALL ON SCHEMA public TO owner; ALTER TABLE article OWNER TO owner; ALTER TABLE handbook_chunk OWNER TO owner;
+             ALTER TABLE handbook_change OWNER TO owner; ALTER TABLE handbook_document OWNER TO owner",
+        )
+        .unwrap();
+    other.batch_execute("SET SESSION AUTHORIZATION other").unwrap();
+    // By a trigger of that name, on a table of one's own and on one that is not a partition.
+    other
+        .batch_execute(
+            "CREATE TABLE other.own (id int, title text, body text);
+             CREATE TRIGGER socle_capture_handbook AFTER INSERT ON other.own FOR EACH ROW EXECUTE FUNCTION socle._capture_change('handbook')",
+        )
+        .unwrap();
+    other.batch_execute("BEGIN; DROP TRIGGER socle_capture_handbook ON other.own").unwrap();
+    let own_rows = "RESET SESSION AUTHORIZATION; SELECT count(*) FROM handbook_change";
+    assert_eq!(count(&mut other, own_rows), 0);
+    other.batch_execute("ROLLBACK").unwrap();
+    other.batch_execute("SET SESSION AUTHORIZATION other").unwrap();
+    other.batch_execute("BEGIN; DROP TABLE other.own").unwrap();
+    assert_eq!(count(&mut other, own_rows), 0);
+    other.batch_execute("COMMIT").unwrap();
+    // By advisory locks, whatever their numbers.
+    other
+        .batch_execute(
+            "SET SESSION AUTHORIZATION other;
+             SELECT pg_advisory_lock(c, b.change::int) FROM socle.corpus_binding b, unnest(ARRAY[330782, 330783, 330784, 330785, 20673, 20674, 20675, 3079]) AS c;
+             SELECT pg_advisory_lock(3079, 20673)",
+        )
+        .unwrap();
+    client.batch_execute("INSERT INTO article VALUES (4, 'four', 'while others hold locks')").unwrap();
+    settle(&mut client);
+    // By the names of what alter_corpus makes.
+    other.batch_execute("CREATE TABLE other.m (id int PRIMARY KEY, body text)").unwrap();
+    for name in ["handbook~next", "~", "a~b"] {
+        let create = format!("SELECT socle.create_corpus('{name}', 'other.m', '{{body}}', model => 'minilm')");
+        assert_eq!(sqlstate(other.simple_query(&create)), "22023", "{name}");
+    }
+    other.batch_execute("CREATE TABLE public.\"handbook~next_chunk\" (a int); CREATE TABLE public.\"handbook~next2_document\" (a int)").unwrap();
+    client.batch_execute("SET ROLE owner").unwrap();
+    let next: String = value(&mut client, "SELECT socle.alter_corpus('handbook', max_tokens => 77)");
+    assert_eq!(next, "handbook~next3");
+    client
+        .batch_execute(
+            "SELECT socle.drop_corpus('handbook~next3'); SELECT socle.alter_corpus('handbook', max_tokens => 78)",
+        )
+        .unwrap();
+    client.batch_execute("RESET ROLE; CALL socle.sync_corpus('handbook')").unwrap();
+    settle(&mut client);
+    let names = "SELECT count(*) FROM pg_class WHERE relname LIKE '%~%' AND relname NOT IN ('handbook~next_chunk', 'handbook~next2_document')";
+    assert_eq!(value::<i64>(&mut client, names), 0);
+    // Whoever owns a corpus may give up what was to replace it, though it was another's.
+    client
+        .batch_execute(
+            "BEGIN; SELECT socle.alter_corpus('handbook', max_tokens => 79); ALTER TABLE handbook_chunk OWNER TO other;
+             SET ROLE other; SELECT socle.drop_corpus('handbook~next3'); RESET ROLE; COMMIT",
+        )
+        .unwrap();
+}
+
+fn count(client: &mut Client, sql: &str) -> i64 {
+    let messages = client.simple_query(sql).unwrap();
+    let row = messages.iter().find_map(|message| match message {
+        postgres::SimpleQueryMessage::Row(row) => row.get(0).map(str::to_string),
+        _ => None,
+    });
+    row.unwrap().parse().unwrap()
+}
+
+#[test]
+fn what_everybody_may_read_of_a_corpus_says_nothing_of_data() {
+    let (_cluster, mut client) = with_corpus(2);
+    // The worker meets this before it knows which document it is about.
+    client
+        .batch_execute(
+            "CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'secret of %', NEW.change_id USING ERRCODE = '42501', DETAIL = 'secret'; END $$;
+             CREATE TRIGGER tell BEFORE UPDATE ON handbook_change FOR EACH ROW EXECUTE FUNCTION tell();
+             INSERT INTO article VALUES (3, 'three', 'secret')",
+        )
+        .unwrap();
+    let reason = super::wait_for_state(&mut client, "broken");
+    assert_eq!(reason, "insufficient privilege (SQLSTATE 42501); the log of the server says more");
+    client.batch_execute("DROP TRIGGER tell ON handbook_change; SELECT socle.resume_corpus('handbook')").unwrap();
+    settle(&mut client);
 }

@@ -18,6 +18,16 @@ pub struct Frame<'a> {
 }
 
 impl<'a> Frame<'a> {
+    /// Bytes of the message.
+    pub fn len(&self) -> usize {
+        self.message.len()
+    }
+
+    /// There is no message.
+    pub fn is_empty(&self) -> bool {
+        self.message.is_empty()
+    }
+
     /// The message.
     ///
     /// # Errors
@@ -30,15 +40,17 @@ impl<'a> Frame<'a> {
 /// A frame as bytes.
 ///
 /// # Errors
-/// Kind `InputTooLong` when the message exceeds [`MAX_FRAME`].
+/// Kind `InputTooLong` when the message exceeds [`MAX_FRAME`], `OutOfMemory` when there is no room for it.
 pub fn encode<T: Serialize>(id: u32, flags: u8, message: &T) -> Result<Vec<u8>> {
-    let mut frame = vec![0; HEADER];
-    frame = postcard::to_extend(message, frame).map_err(|error| malformed(&error.to_string()))?;
-    let length = frame.len() - HEADER;
+    let broken = |error: postcard::Error| malformed(&error.to_string());
+    let length = postcard::experimental::serialized_size(message).map_err(broken)?;
     if length > MAX_FRAME {
         return Err(Error::new(Kind::InputTooLong, "request is too large for the engine")
             .detail(format!("It has {length} bytes, the limit is {MAX_FRAME}.")));
     }
+    let mut frame = crate::memory::with_room(HEADER + length)?;
+    frame.resize(HEADER, 0);
+    frame = postcard::to_extend(message, frame).map_err(broken)?;
     frame[0..4].copy_from_slice(&(length as u32).to_le_bytes());
     frame[4..8].copy_from_slice(&id.to_le_bytes());
     frame[8] = flags;
@@ -62,6 +74,14 @@ impl FrameBuffer {
         let unwanted = self.unwanted.min(bytes.len());
         self.unwanted -= unwanted;
         self.bytes.extend_from_slice(&bytes[unwanted..]);
+    }
+
+    /// Makes room for that many bytes more, so that [`Self::extend`] does not fail for want of it.
+    ///
+    /// # Errors
+    /// Kind `OutOfMemory`.
+    pub fn reserve(&mut self, count: usize) -> Result<()> {
+        crate::memory::reserve(&mut self.bytes, count)
     }
 
     /// The number of the next frame and how many bytes it claims to have, header included; `None` until that is there.

@@ -47,6 +47,10 @@ pub struct FilterColumn {
     pub type_name: String,
     /// Its type for casts, quoted and qualified, without a length.
     pub type_sql: String,
+    /// The OID of that type.
+    pub type_id: u32,
+    /// The OID of the type of its arrays.
+    pub array_id: u32,
     /// How it is compared.
     pub kind: ColumnKind,
     /// `pg_type.typcategory` of its type, of the type of its elements for an array.

@@ -33,6 +33,10 @@ pub const MAX_DEPTH: usize = 32;
 /// How many comparisons a filter may have.
 pub const MAX_CONDITIONS: usize = 1_000;
 
+/// Types of Postgres: how they stand in SQL, and their OIDs.
+const TEXT: (&str, u32) = ("pg_catalog.text", 25);
+const JSONB: (&str, u32) = ("pg_catalog.jsonb", 3802);
+
 /// The operators, for hints.
 const OPERATORS: &str =
     "\"=\", \"<>\", \"<\", \"<=\", \">\", \">=\", \"in\", \"like\", \"ilike\", \"contains\", \"overlaps\"";
@@ -42,18 +46,18 @@ const OPERATORS: &str =
 pub struct Condition {
     /// A boolean expression, in parentheses where it needs them.
     pub sql: String,
-    /// The values for `$n` and on, in this order, all of type text.
+    /// The values for `$n` and on, in this order, each of its own type.
     pub parameters: Vec<Parameter>,
 }
 
-/// A value of a filter. That it has the form of its type is for Postgres to say: `SELECT ($1)::type_sql` tells, and the name
-/// of the column belongs into that error.
+/// A value of a filter. That it has the form of its type is for the input function of the type to say, and the name of the
+/// column belongs into that error. A cast from text is nothing to be relied on: it may be anybody's.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Parameter {
     /// The column that it is compared with.
     pub column: String,
-    /// The type that it is cast to.
-    pub type_sql: String,
+    /// The OID of its type.
+    pub type_id: u32,
     /// Its text form.
     pub value: String,
 }
@@ -162,7 +166,7 @@ impl Compiler<'_> {
             "contains" => self.contains(column, value),
             "overlaps" if column.kind == ColumnKind::Array => {
                 let elements = array(column, operator, &elements(value)?)?;
-                let parameter = self.bind(column, &column.type_sql, elements);
+                let parameter = self.bind(column, (&column.type_sql, column.type_id), elements);
                 Ok(format!("({row} OPERATOR(pg_catalog.&&) {parameter})"))
             }
             "overlaps" => Err(column.unsupported(operator)),
@@ -185,7 +189,7 @@ impl Compiler<'_> {
         if column.kind == ColumnKind::Json {
             return Ok(self.jsonb(column, sql, value));
         }
-        let parameter = self.bind(column, &column.type_sql, value);
+        let parameter = self.bind(column, (&column.type_sql, column.type_id), value);
         Ok(format!("({} {sql} {parameter})", column.of(self.alias)))
     }
 
@@ -215,7 +219,7 @@ impl Compiler<'_> {
             elements(value)?.into_iter().partition(|value| matches!(Json::of(value), Json::Null));
         let values = array(column, "in", &values)?;
         let row = column.of(self.alias);
-        let parameter = self.bind(column, &format!("{}[]", column.type_sql), values);
+        let parameter = self.bind(column, (&format!("{}[]", column.type_sql), column.array_id), values);
         let null = if nulls.is_empty() { String::new() } else { format!(" OR {row} IS NULL") };
         Ok(format!("({row} {equal} ANY ({parameter}){null})"))
     }
@@ -239,7 +243,7 @@ impl Compiler<'_> {
                 format!("filter on column \"{}\": pattern must not end with an escape character", column.name);
             return Err(Error::new(Kind::InvalidArgument, message));
         }
-        let parameter = self.bind(column, "pg_catalog.text", pattern);
+        let parameter = self.bind(column, TEXT, pattern);
         let row = column.of(self.alias);
         Ok(match own {
             Some(own) => format!("({row} {own} {parameter})"),
@@ -251,7 +255,7 @@ impl Compiler<'_> {
         match column.kind {
             ColumnKind::Array => {
                 let elements = array(column, "contains", &elements(value)?)?;
-                let parameter = self.bind(column, &column.type_sql, elements);
+                let parameter = self.bind(column, (&column.type_sql, column.type_id), elements);
                 Ok(format!("({} OPERATOR(pg_catalog.@>) {parameter})", column.of(self.alias)))
             }
             ColumnKind::Json => Ok(self.jsonb(column, "OPERATOR(pg_catalog.@>)", value.get().to_string())),
@@ -261,14 +265,14 @@ impl Compiler<'_> {
 
     /// `json` has no operators of its own.
     fn jsonb(&mut self, column: &FilterColumn, sql: &str, value: String) -> String {
-        let parameter = self.bind(column, "pg_catalog.jsonb", value);
+        let parameter = self.bind(column, JSONB, value);
         format!("(({})::pg_catalog.jsonb {sql} {parameter})", column.of(self.alias))
     }
 
-    /// Adds a parameter and returns it as it stands in SQL.
-    fn bind(&mut self, column: &FilterColumn, type_sql: &str, value: String) -> String {
+    /// Adds a parameter of a type, given by name and OID, and returns it as it stands in SQL.
+    fn bind(&mut self, column: &FilterColumn, (type_sql, type_id): (&str, u32), value: String) -> String {
         let number = self.first_parameter + self.parameters.len();
-        self.parameters.push(Parameter { column: column.name.clone(), type_sql: type_sql.to_string(), value });
+        self.parameters.push(Parameter { column: column.name.clone(), type_id, value });
         format!("(${number})::{type_sql}")
     }
 }

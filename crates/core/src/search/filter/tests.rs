@@ -16,6 +16,8 @@ fn column(name: &str, type_name: &str, kind: ColumnKind, category: char, schema:
             if schema.is_empty() { "pg_catalog" } else { schema },
             array.unwrap_or(type_name.to_string())
         ),
+        type_id: u32::try_from(type_name.len()).unwrap(),
+        array_id: 1_000,
         kind,
         category,
         operators: Operators {
@@ -91,7 +93,13 @@ fn several_conditions_all_hold() {
         &["false", "2024", "2020"],
     );
     let parameter = &compiled(r#"{"year": {"<=": 1}}"#).parameters[0];
-    assert_eq!((parameter.column.as_str(), parameter.type_sql.as_str()), ("year", "pg_catalog.int4"));
+    assert_eq!((parameter.column.as_str(), parameter.type_id), ("year", 4));
+    let types =
+        |filter: &str| compiled(filter).parameters.iter().map(|parameter| parameter.type_id).collect::<Vec<_>>();
+    assert_eq!(
+        types("{\"year\": [2020], \"meta\": {\"contains\": {}}, \"name\": {\"like\": \"a%\"}}"),
+        [3_802, 25, 1_000]
+    );
 }
 
 #[test]

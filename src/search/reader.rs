@@ -1,0 +1,150 @@
+//! What a search stands on: the tables of the corpus, held, still as socle made them, and readable by the caller. All of that
+//! is looked at before anything is answered, so that nobody learns from a hit, or from none, what he may not read.
+//!
+//! What is read is read as the caller, under his row security. A superuser, to whom that does not apply, reads as the owner
+//! of the corpus: what an owner has put on his tables, an index on an expression say, does not run with all rights.
+
+use crate::corpus::CorpusSpec;
+use crate::corpus::identity::{self, as_log_owner, as_self};
+use crate::{postgres_version, setting, value};
+use pgrx::pg_sys;
+use socle_core::{Error, Kind, Result};
+use std::ffi::{CStr, CString, c_char};
+
+/// Columns of the chunk table that a search reads beside the key, with the types they were given. The type of the vectors is
+/// looked at by whoever compares them.
+const COLUMNS: [(&str, pg_sys::Oid); 8] = [
+    ("chunk_id", pg_sys::INT8OID),
+    ("ordinal", pg_sys::INT4OID),
+    ("content", pg_sys::TEXTOID),
+    ("heading_path", pg_sys::TEXTARRAYOID),
+    ("page", pg_sys::INT4OID),
+    ("start_offset", pg_sys::INT4OID),
+    ("end_offset", pg_sys::INT4OID),
+    ("content_hash", pg_sys::BYTEAOID),
+];
+const VECTOR: &str = "embedding";
+
+/// Holds source and chunk table of a corpus until the transaction ends. What the snapshot says of the corpus, and its keyword
+/// index, must be of these tables, whatever has their names by now.
+///
+/// # Errors
+/// `SnapshotTooOld`.
+pub fn hold(corpus: &CorpusSpec) -> Result<()> {
+    let tables = [
+        (&corpus.source_schema, &corpus.source_table, corpus.source),
+        (&corpus.chunk_schema, &corpus.chunk_table, corpus.chunk),
+    ];
+    for (schema, table, known) in tables {
+        let name = |text: &str| CString::new(text).unwrap_or_default();
+        let (schema, table) = (name(schema), name(table));
+        // SAFETY: both names are copied before they are dropped, and a name without privileges gives nothing but a lock that
+        // every reader takes. The kind of a relation that is locked stays.
+        let (found, kind) = unsafe {
+            let table = pg_sys::makeRangeVar(pg_sys::pstrdup(schema.as_ptr()), pg_sys::pstrdup(table.as_ptr()), -1);
+            let (lock, missing) = (pg_sys::AccessShareLock.cast_signed(), pg_sys::RVROption::RVR_MISSING_OK);
+            let found = pg_sys::RangeVarGetRelidExtended(table, lock, missing, None, std::ptr::null_mut());
+            (found, pg_sys::get_rel_relkind(found))
+        };
+        if Some(found.to_u32()) != known || !b"rp".contains(&kind.cast_unsigned()) {
+            return Err(Error::new(
+                Kind::SnapshotTooOld,
+                format!("corpus \"{}\" was made anew meanwhile", corpus.name),
+            )
+            .detail("The snapshot of this transaction still has what it was before.")
+            .hint("Run the transaction again."));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses whoever may not read the chunks and every column that they, or what is shown of their documents, come from. Raises
+/// what Postgres raises. The tables are held.
+pub fn require_privileges(corpus: &CorpusSpec) {
+    require_chunks(corpus);
+    let source = corpus.source.unwrap_or_default().into();
+    let keys = corpus.key_columns.iter().map(String::as_str);
+    require_select(source, corpus.read_columns().into_iter().chain(corpus.title_column.as_deref()).chain(keys));
+}
+
+/// As [`require_privileges`], for the chunk table alone.
+pub fn require_chunks(corpus: &CorpusSpec) {
+    let own = COLUMNS.iter().map(|(name, _)| *name).filter(|name| *name != "content_hash").chain([VECTOR]);
+    let keys = corpus.chunk_key_columns.iter().map(String::as_str);
+    require_select(corpus.chunk.unwrap_or_default().into(), own.chain(keys));
+}
+
+fn require_select<'a>(relation: pg_sys::Oid, mut columns: impl Iterator<Item = &'a str>) {
+    let (user, right) = (identity::current(), pg_sys::ACL_SELECT as pg_sys::AclMode);
+    // SAFETY: catalog lookups inside a transaction, about a relation that exists; names are copied by whoever raises.
+    unsafe {
+        let schema = pg_sys::get_rel_namespace(relation);
+        let usage = postgres_version::schema_usage(schema, user);
+        if usage != pg_sys::AclResult::ACLCHECK_OK {
+            let name: *const c_char = pg_sys::get_namespace_name(schema);
+            pg_sys::aclcheck_error(usage, pg_sys::ObjectType::OBJECT_SCHEMA, name);
+        }
+        if pg_sys::pg_class_aclcheck(relation, user, right) == pg_sys::AclResult::ACLCHECK_OK {
+            return;
+        }
+        let readable = |column: &str| {
+            let name = CString::new(column).unwrap_or_default();
+            let number = pg_sys::get_attnum(relation, name.as_ptr());
+            number != 0
+                && pg_sys::pg_attribute_aclcheck(relation, number, user, right) == pg_sys::AclResult::ACLCHECK_OK
+        };
+        if !columns.all(readable) {
+            let name: *const c_char = pg_sys::get_rel_name(relation);
+            pg_sys::aclcheck_error(pg_sys::AclResult::ACLCHECK_NO_PRIV, pg_sys::ObjectType::OBJECT_TABLE, name);
+        }
+    }
+}
+
+/// Refuses a chunk table whose columns have other types than socle gave them: values would be compared by casts that the owner
+/// of a type may define. The tables are held.
+///
+/// # Errors
+/// `NotInState`.
+pub fn check_types(corpus: &CorpusSpec) -> Result<()> {
+    let (source, chunk) = (corpus.source.unwrap_or_default().into(), corpus.chunk.unwrap_or_default().into());
+    for (column, wanted) in COLUMNS {
+        if value::column_type(chunk, column) != Some(wanted) {
+            return Err(changed(corpus, column));
+        }
+    }
+    for (theirs, own) in corpus.key_columns.iter().zip(&corpus.chunk_key_columns) {
+        let types = (value::column_type(source, theirs), value::column_type(chunk, own));
+        let (Some(theirs), Some(ours)) = types else { return Err(changed(corpus, own)) };
+        let built_in = value::is_built_in(theirs) && value::is_built_in(ours);
+        if !built_in && value::base_type(theirs) != value::base_type(ours) {
+            return Err(changed(corpus, own));
+        }
+    }
+    Ok(())
+}
+
+/// The error for a chunk table that lacks a column of the type that socle gave it.
+pub fn changed(corpus: &CorpusSpec, column: &str) -> Error {
+    let message = format!("column \"{column}\" of chunk table \"{}\" was changed", corpus.chunk_table);
+    Error::new(Kind::NotInState, message)
+        .hint("Drop the corpus with socle.drop_corpus() and create it again, or give the column its type back.")
+}
+
+/// The type of the vectors, `wanted` being pgvector's.
+///
+/// # Errors
+/// `NotInState`, as for [`check_types`].
+pub fn check_vector(corpus: &CorpusSpec, wanted: pg_sys::Oid) -> Result<()> {
+    let found = value::column_type(corpus.chunk.unwrap_or_default().into(), VECTOR);
+    if found == Some(wanted) { Ok(()) } else { Err(changed(corpus, VECTOR)) }
+}
+
+/// Reads tables of a corpus as the caller; see the head of this file.
+pub fn as_reader<T>(corpus: &CorpusSpec, work: impl FnOnce() -> T) -> T {
+    const UNFILTERED: (&CStr, &CStr) = (c"row_security", c"off");
+    match corpus.owner {
+        // As for the sync worker, what would be filtered is an error.
+        Some(owner) if identity::is_superuser() => as_log_owner(owner.into(), || setting::during(&[UNFILTERED], work)),
+        _ => as_self(work),
+    }
+}

@@ -1,0 +1,20 @@
+-- Once the corpus is filled: on its own tables.
+INSERT INTO trap.atk_change (source_id, next_attempt_at, failed_at, failed_step, error_message) VALUES ('x2', 'infinity', now(), 'read', 'boo');
+CREATE TRIGGER spring BEFORE INSERT OR UPDATE OR DELETE ON trap.source FOR EACH ROW EXECUTE FUNCTION trap.spring_trigger();
+CREATE TRIGGER spring BEFORE INSERT OR UPDATE OR DELETE ON trap.atk_chunk FOR EACH ROW EXECUTE FUNCTION trap.spring_trigger();
+CREATE TRIGGER spring BEFORE INSERT OR UPDATE OR DELETE ON trap.atk_change FOR EACH ROW EXECUTE FUNCTION trap.spring_trigger();
+CREATE TRIGGER spring BEFORE INSERT OR UPDATE OR DELETE ON trap.atk_document FOR EACH ROW EXECUTE FUNCTION trap.spring_trigger();
+CREATE CONSTRAINT TRIGGER late AFTER DELETE ON trap.atk_change DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION trap.spring_trigger();
+CREATE CONSTRAINT TRIGGER late AFTER UPDATE ON trap.atk_document DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION trap.spring_trigger();
+ALTER TABLE trap.atk_change ALTER COLUMN changed_at SET DEFAULT trap.now(), ADD CHECK (trap.spring('check of the change log'));
+ALTER TABLE trap.atk_change ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+ALTER TABLE trap.atk_document ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+CREATE POLICY spring ON trap.atk_change USING (trap.spring('policy of the change log'));
+CREATE POLICY spring ON trap.atk_document USING (trap.spring('policy of the documents'));
+ALTER TABLE trap.source ENABLE ROW LEVEL SECURITY;
+CREATE POLICY spring ON trap.source USING (trap.spring('policy of the source'));
+CREATE INDEX constant_of_source ON trap.source (trap.constant('index of the source'));
+CREATE INDEX constant_of_chunks ON trap.atk_chunk (trap.constant('index of the chunks'));
+CREATE INDEX constant_of_changes ON trap.atk_change (trap.constant('index of the change log'));
+CREATE INDEX constant_of_documents ON trap.atk_document ((1)) WHERE trap.constant('index of the documents') <> '';
+CREATE RULE spring AS ON INSERT TO trap.atk_change DO ALSO SELECT trap.spring('rule');

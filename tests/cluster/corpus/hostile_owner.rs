@@ -1,0 +1,283 @@
+//! What an owner has put on his tables and types runs as the owner, whoever calls whatever of socle, and leaves nothing behind.
+
+use super::value;
+use crate::sqlstate;
+use postgres::{Client, NoTls};
+use socle_tests::Cluster;
+use std::collections::BTreeSet;
+
+const OWNER: &str = include_str!("hostile_owner.sql");
+const HOOKS: &str = include_str!("hostile_hooks.sql");
+
+/// What calls each function of the schema, by its name, on the corpus of the hostile owner where it takes one. The last ones
+/// change it.
+const CALLS: [(&str, &str); 38] = [
+    ("version", "SELECT socle.version()"),
+    ("engine_report", "SELECT socle.engine_report()"),
+    ("chunk", "SELECT * FROM socle.chunk('a b')"),
+    ("count_tokens", "SELECT socle.count_tokens('a', 'minilm')"),
+    ("embed", "SELECT socle.embed('a', 'minilm')"),
+    ("embed", "SELECT socle.embed(ARRAY['a', 'b'], 'minilm')"),
+    ("embed_query", "SELECT socle.embed_query('a', 'minilm')"),
+    ("rerank", "SELECT * FROM socle.rerank('a', ARRAY['b'], 'minilm')"),
+    ("extract", "SELECT * FROM socle.extract('text')"),
+    ("extract_text", "SELECT socle.extract_text('text')"),
+    ("document_metadata", "SELECT socle.document_metadata('text')"),
+    ("import_directory", "CALL socle.import_directory('trap.source', '/nowhere')"),
+    ("register_model", "SELECT * FROM socle.register_model('another', 'nowhere')"),
+    ("drop_model", "SELECT socle.drop_model('nowhere')"),
+    ("search", "SELECT * FROM socle.search('atk', 'alpha')"),
+    ("search", "SELECT * FROM socle.search('atk', 'alpha', mode => 'keyword')"),
+    ("search", "SELECT * FROM socle.search('atk', 'alpha', filter => '{\"kind\": \"x1\"}', neighbours => 1)"),
+    (
+        "search",
+        "SELECT * FROM socle.search('atk', 'alpha', filter => '{\"kinds\": {\"contains\": \"x1\"}}', diversity => 0.5)",
+    ),
+    (
+        "search",
+        "SELECT * FROM socle.search('atk', 'alpha', filter => '{\"tenant\": 1, \"id\": [\"x1\"]}', group_by_document => true)",
+    ),
+    ("search", "SELECT * FROM socle.search('atk', 'alpha', filter => '{\"tenants\": {\"contains\": 1}}')"),
+    (
+        "search",
+        "SELECT * FROM socle.search('atk', 'alpha', score_statistics => 'visible', filter => '{\"tenants\": {\"<>\": null}}')",
+    ),
+    ("search", "SELECT * FROM socle.search(ARRAY['atk'], 'alpha')"),
+    ("explain_search", "SELECT * FROM socle.explain_search('atk', 'alpha')"),
+    ("explain_search", "SELECT * FROM socle.explain_search(ARRAY['atk'], 'alpha', mode => 'keyword')"),
+    ("evaluate", "SELECT * FROM socle.evaluate('atk', 'query', 'judgment')"),
+    ("evaluate", "SELECT * FROM socle.evaluate('atk', 'query', 'judgment_json')"),
+    ("wait_for_corpus", "SELECT socle.wait_for_corpus('atk', '1s')"),
+    ("_corpus_report", "SELECT * FROM socle._corpus_report()"),
+    ("_failure_report", "SELECT * FROM socle._failure_report()"),
+    ("create_corpus", "SELECT socle.create_corpus('another', 'trap.source', '{body}', model => 'minilm')"),
+    ("verify_corpus", "SELECT * FROM socle.verify_corpus('atk')"),
+    ("verify_corpus", "SELECT * FROM socle.verify_corpus('atk', true)"),
+    ("retry_failed", "SELECT socle.retry_failed('atk')"),
+    ("pause_corpus", "SELECT socle.pause_corpus('atk')"),
+    ("sync_corpus", "CALL socle.sync_corpus('atk')"),
+    ("resume_corpus", "SELECT socle.resume_corpus('atk')"),
+    ("alter_corpus", "SELECT socle.alter_corpus('atk', max_tokens => 77)"),
+    ("drop_corpus", "SELECT socle.drop_corpus('atk')"),
+];
+
+/// Calls that have to succeed for a superuser: else they would show nothing.
+const MUST_SUCCEED: [&str; 8] = [
+    "search",
+    "explain_search",
+    "evaluate",
+    "wait_for_corpus",
+    "_corpus_report",
+    "_failure_report",
+    "pause_corpus",
+    "drop_corpus",
+];
+
+/// What a session holds, as one text for each kind of thing.
+fn session(client: &mut Client) -> Vec<String> {
+    let sql = "SELECT 'setting ' || name || '=' || coalesce(setting, '') FROM pg_settings WHERE name !~ '^(hnsw|ivfflat|plpgsql)'
+               UNION ALL SELECT 'user ' || current_user || ' ' || session_user
+               UNION ALL SELECT 'temporary schema ' || pg_my_temp_schema()
+               UNION ALL SELECT 'channel ' || c FROM pg_listening_channels() AS c
+               UNION ALL SELECT 'statement ' || name FROM pg_prepared_statements WHERE from_sql
+               UNION ALL SELECT 'lock ' || l::text FROM (SELECT locktype, classid, objid, objsubid, mode FROM pg_locks
+                   WHERE pid = pg_backend_pid() AND locktype IN ('advisory', 'object')) AS l
+               ORDER BY 1";
+    client.query(sql, &[]).unwrap().iter().map(|row| row.get(0)).collect()
+}
+
+/// Whom hooks have run as, but for the owner.
+fn others(client: &mut Client) -> BTreeSet<String> {
+    let rows = client.query("SELECT who || ': ' || hook FROM canary WHERE who <> 'mallory'", &[]).unwrap();
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
+/// A session that holds something of every kind.
+fn session_of(cluster: &Cluster, role: &str) -> Client {
+    let mut client = cluster.configuration().user(role).connect(NoTls).unwrap();
+    client
+        .batch_execute(
+            "SET application_name = 'mine'; SET search_path = public, pg_catalog;
+             SELECT pg_advisory_lock(1); LISTEN mine; PREPARE mine AS SELECT 1; SELECT socle.version()",
+        )
+        .unwrap();
+    client
+}
+
+/// Calls everything, and looks after each call what it has left. Returns the names of what succeeded.
+fn call_all(client: &mut Client, role: &str, calls: &[(&str, &str)]) -> BTreeSet<String> {
+    let mut succeeded = BTreeSet::new();
+    let views = [
+        "corpus_status",
+        "job_failure",
+        "worker_status",
+        "engine_status",
+        "model_status",
+        "corpus",
+        "corpus_binding",
+        "model",
+    ];
+    let before = session(client);
+    for (name, sql) in views
+        .map(|view| ("view", format!("SELECT * FROM socle.{view}")))
+        .into_iter()
+        .chain(calls.iter().map(|(name, sql)| (*name, (*sql).to_string())))
+    {
+        let done = client.simple_query(&sql);
+        if done.is_ok() {
+            succeeded.insert(name.to_string());
+        }
+        assert_eq!(session(client), before, "{role}: {sql}");
+        // As a caller does who has a transaction of his own.
+        if name != "sync_corpus" && name != "import_directory" {
+            client.batch_execute("BEGIN").unwrap();
+            let _ = client.simple_query(&sql);
+            client.batch_execute("ROLLBACK").unwrap();
+            assert_eq!(session(client), before, "{role}: {sql}, rolled back");
+        }
+    }
+    succeeded
+}
+
+#[test]
+fn what_an_owner_has_made_runs_as_the_owner_and_leaves_nothing() {
+    let cluster = Cluster::with_models("");
+    let mut client = cluster.connect();
+    client
+        .batch_execute(
+            "CREATE TABLE canary (who text, session text, hook text); GRANT INSERT, SELECT ON canary TO PUBLIC;
+             CREATE ROLE mallory LOGIN; CREATE SCHEMA trap AUTHORIZATION mallory;
+             CREATE ROLE monitor LOGIN IN ROLE pg_monitor; CREATE ROLE other LOGIN; CREATE ROLE reader LOGIN; CREATE ROLE nobody LOGIN;
+             CREATE SCHEMA other AUTHORIZATION other;
+             CREATE TABLE query (id text, query text); INSERT INTO query VALUES ('q', 'alpha');
+             CREATE TABLE judgment (query_id text, id text, grade int); INSERT INTO judgment VALUES ('q', 'x1', 1);
+             CREATE TABLE judgment_json (query_id text, id jsonb, grade numeric); INSERT INTO judgment_json VALUES ('q', '{\"id\": \"x1\"}', 1.2);
+             GRANT SELECT ON query, judgment, judgment_json TO PUBLIC",
+        )
+        .unwrap();
+    every_function_is_called(&mut client);
+    let mut mallory = cluster.configuration().user("mallory").connect(NoTls).unwrap();
+    mallory.batch_execute(OWNER).unwrap();
+    let filled: bool = value(&mut client, "SELECT socle.wait_for_corpus('atk', '2 minutes')");
+    assert!(filled);
+    client.batch_execute("CALL socle.sync_corpus('atk')").unwrap();
+    mallory.batch_execute(HOOKS).unwrap();
+    drop(mallory);
+    client
+        .batch_execute(
+            "SET ROLE other; CREATE TABLE other.note (id int PRIMARY KEY, body text); INSERT INTO other.note VALUES (1, 'omega');
+             SELECT socle.create_corpus('note', 'other.note', '{body}', model => 'minilm'); RESET ROLE",
+        )
+        .unwrap();
+    let keys = "SELECT string_agg(source_key::text, ' ' ORDER BY source_key::text) FROM socle.search('atk', 'alpha')";
+    assert_eq!(
+        value::<String>(&mut client, keys),
+        "{\"id\": \"x1\"}",
+        "a key is what its type puts out; the other document waits"
+    );
+    for role in ["postgres", "monitor", "other", "nobody"] {
+        let mut session = session_of(&cluster, role);
+        let calls = if role == "postgres" { &CALLS[..CALLS.len() - 5] } else { &CALLS[..] };
+        let succeeded = call_all(&mut session, role, calls);
+        assert!(role != "nobody" || !succeeded.contains("search"), "a role without any right");
+        assert!(role != "postgres" || succeeded.contains("search"));
+        assert_eq!(others(&mut client), BTreeSet::new(), "{role}");
+    }
+    the_owner_himself(&cluster);
+    a_reader(&cluster, &mut client);
+    // The last ones, which change the corpus and end it.
+    let succeeded = call_all(&mut session_of(&cluster, "postgres"), "postgres", &CALLS);
+    for name in MUST_SUCCEED {
+        assert!(succeeded.contains(name), "{name} has failed: {succeeded:?}");
+    }
+    let allowed: BTreeSet<String> =
+        others(&mut client).into_iter().filter(|hook| !hook.starts_with("reader: ")).collect();
+    assert_eq!(allowed, BTreeSet::new());
+    let hooks: Vec<String> = client
+        .query("SELECT DISTINCT hook FROM canary WHERE who = 'mallory' AND session <> 'mallory' ORDER BY 1", &[])
+        .unwrap()
+        .iter()
+        .map(|row| row.get(0))
+        .collect();
+    assert!(hooks.iter().any(|hook| hook.starts_with("trigger")), "nothing was sprung: {hooks:?}");
+    let superuser: bool = value(&mut client, "SELECT rolsuper FROM pg_roles WHERE rolname = 'mallory'");
+    assert!(!superuser);
+}
+
+/// A function that nobody here calls would be one that nobody has looked at.
+fn every_function_is_called(client: &mut Client) {
+    let sql = "SELECT p.proname::text FROM pg_proc p
+               WHERE p.pronamespace = 'socle'::regnamespace AND p.prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype)
+                 AND p.proname NOT IN ('_column_numbers', '_column_names', '_check_installation')";
+    let there: BTreeSet<String> = client.query(sql, &[]).unwrap().iter().map(|row| row.get(0)).collect();
+    let called: BTreeSet<String> = CALLS.iter().map(|(name, _)| (*name).to_string()).collect();
+    assert_eq!(there, called);
+    let private =
+        "SELECT count(*) FROM pg_proc p WHERE p.proname IN ('_column_numbers', '_column_names', '_check_installation')
+                   AND has_function_privilege('nobody', p.oid, 'EXECUTE')";
+    assert_eq!(value::<i64>(client, private), 0);
+}
+
+/// His own call is his own, and yet what his tables run is confined.
+fn the_owner_himself(cluster: &Cluster) {
+    let mut session = session_of(cluster, "mallory");
+    assert!(call_all(&mut session, "mallory", &CALLS[..CALLS.len() - 4]).contains("search"));
+}
+
+/// Whoever reads a table runs its policies, as Postgres has it; with nothing left in the session, and in no call that he has
+/// no right to.
+fn a_reader(cluster: &Cluster, client: &mut Client) {
+    let mut session = session_of(cluster, "reader");
+    assert_eq!(sqlstate(session.simple_query("SELECT * FROM socle.search('atk', 'alpha')")), "42501");
+    assert_eq!(others(client), BTreeSet::new(), "not before the right is looked at");
+    client.batch_execute("GRANT SELECT ON trap.source, trap.atk_chunk TO reader").unwrap();
+    let succeeded = call_all(&mut session, "reader", &CALLS);
+    assert!(succeeded.contains("search") && !succeeded.contains("verify_corpus"), "{succeeded:?}");
+    let read: BTreeSet<String> =
+        ["reader: policy of the source", "reader: index of the source", "reader: index of the chunks"]
+            .map(str::to_string)
+            .into();
+    let run = others(client);
+    assert!(run.is_subset(&read), "{run:?}");
+    client.batch_execute("DELETE FROM canary WHERE who = 'reader'").unwrap();
+}
+
+#[test]
+fn a_policy_on_the_log_leaves_nothing_in_the_session_of_whoever_waits() {
+    let cluster = Cluster::with_models("");
+    let mut client = cluster.connect();
+    client
+        .batch_execute(
+            "CREATE ROLE owner; CREATE SCHEMA trap AUTHORIZATION owner; SET ROLE owner;
+             CREATE FUNCTION trap.now() RETURNS timestamptz LANGUAGE plpgsql AS $$ BEGIN
+                 BEGIN EXECUTE 'ALTER ROLE owner SUPERUSER'; EXCEPTION WHEN OTHERS THEN NULL; END; RETURN pg_catalog.clock_timestamp(); END $$;
+             CREATE TABLE trap.three (id int PRIMARY KEY, body text);
+             SELECT socle.create_corpus('three', 'trap.three', '{body}', model => 'minilm')",
+        )
+        .unwrap();
+    let filled: bool = value(&mut client, "SELECT socle.wait_for_corpus('three', '2 minutes')");
+    assert!(filled);
+    client
+        .batch_execute(
+            "SELECT socle.pause_corpus('three'); INSERT INTO trap.three VALUES (1, 'one');
+             ALTER TABLE trap.three_change ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+             CREATE FUNCTION trap.policy() RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN
+                 PERFORM set_config('search_path', 'trap, pg_catalog, public', false); RETURN true; END $$;
+             CREATE POLICY p ON trap.three_change USING (trap.policy())",
+        )
+        .unwrap();
+    let mut caller = cluster.connect();
+    let path: String = value(&mut caller, "SHOW search_path");
+    for sql in [
+        "SELECT socle.wait_for_corpus('three', '1s')",
+        "SELECT * FROM socle.search('three', 'x')",
+        "SELECT socle.retry_failed('three')",
+        "SELECT * FROM socle.corpus_status",
+    ] {
+        caller.simple_query(sql).unwrap();
+        assert_eq!(value::<String>(&mut caller, "SHOW search_path"), path, "{sql}");
+        caller.simple_query("SELECT now()").unwrap();
+    }
+    let superuser: bool = value(&mut caller, "SELECT rolsuper FROM pg_roles WHERE rolname = 'owner'");
+    assert!(!superuser);
+}

@@ -1,0 +1,46 @@
+//! A session that has no memory left gets an error. An allocation that failed without one would end its process, and with it
+//! every session of the server.
+
+use crate::sqlstate;
+use socle_tests::{Cluster, limit_memory};
+
+#[test]
+fn want_of_memory_is_an_error_and_the_server_lives() {
+    let cluster = Cluster::with_models("");
+    let mut witness = cluster.connect();
+    witness
+        .batch_execute(
+            "CREATE TABLE article (id int PRIMARY KEY, body text);
+             INSERT INTO article SELECT i, 'body of article ' || i FROM generate_series(1, 50) i;
+             SELECT socle.create_corpus('handbook', 'article', '{body}', model => 'minilm')",
+        )
+        .unwrap();
+    witness.batch_execute("SELECT socle.wait_for_corpus('handbook', '2 minutes')").unwrap();
+    let calls = [
+        "SELECT socle.embed(array_fill(repeat('x', 700000), ARRAY[10]), 'minilm')",
+        "SELECT socle.embed(array_fill(repeat('x', 700000), ARRAY[100]), 'minilm')",
+        "SELECT socle.embed(array_fill(repeat('x', 700000), ARRAY[300]), 'minilm')",
+        "SELECT socle.embed(array_fill('word'::text, ARRAY[3000]), 'minilm')",
+        "SELECT count(*) FROM socle.chunk(repeat('word ', 800000), 10)",
+        "SELECT socle.count_tokens(repeat('word ', 800000), 'minilm')",
+        "SELECT length(socle.extract_text(convert_to(repeat('a line of text' || chr(10), 250000), 'UTF8')))",
+        "SELECT count(*) FROM socle.search('handbook', repeat('body ', 700000))",
+        "SELECT count(*) FROM socle.search(array_fill('handbook'::text, ARRAY[1000000]), 'body')",
+    ];
+    for megabytes in [8, 32, 128, 512] {
+        for call in calls {
+            let mut client = cluster.connect();
+            client.batch_execute("SELECT socle.embed('warm', 'minilm')").unwrap();
+            let pid: i32 = client.query_one("SELECT pg_backend_pid()", &[]).unwrap().get(0);
+            limit_memory(pid.cast_unsigned(), megabytes << 20);
+            if let Err(error) = client.simple_query(call) {
+                let code = sqlstate(Err::<(), _>(error));
+                assert!(["53200", "54000"].contains(&code.as_str()), "{megabytes} MB, {call}: {code}");
+            }
+            witness.batch_execute("SELECT 1").unwrap_or_else(|error| panic!("{megabytes} MB, {call}: {error}"));
+        }
+    }
+    let mut client = cluster.connect();
+    let beyond = "SELECT socle.embed(array_fill(repeat('x', 700000), ARRAY[400]), 'minilm')";
+    assert_eq!(sqlstate(client.simple_query(beyond)), "54000", "more than the texts of one array may have");
+}
