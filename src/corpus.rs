@@ -10,6 +10,7 @@ pub mod event;
 mod foreground;
 pub mod identity;
 mod manage;
+mod obstacle;
 mod restore;
 mod source;
 pub mod statement;

@@ -1,1 +1,1 @@
-SELECT pg_advisory_lock($1, pg_backend_pid())
+SELECT pg_advisory_lock($1, $2)

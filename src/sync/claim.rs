@@ -1,6 +1,6 @@
 //! Which documents a worker works on: taken, extended, handed back, failed, each in a short transaction of its own.
 
-use super::transaction::{Trouble, as_corpus_owner, transaction};
+use super::transaction::{Trouble, as_corpus_owner, as_corpus_owner_over, transaction};
 use crate::corpus::CorpusSpec;
 use crate::{query, setting};
 use pgrx::Uuid;
@@ -8,6 +8,7 @@ use pgrx::datum::DatumWithOid;
 use pgrx::prelude::*;
 use socle_core::corpus::retry::backoff;
 use socle_core::{Error, Kind};
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 const TRY_LOCK: &str = include_str!("../../sql/query/try_lock.sql");
@@ -29,12 +30,13 @@ const RELEASE: &str = include_str!("../../sql/corpus/release.sql");
 /// First number of the advisory locks that claims of one corpus take turns with; the second is the OID of its log.
 const LOCK_CLASS: i32 = 0x50c1e;
 
-/// First number of the advisory lock that every worker holds as long as it lives; the second is its process id. The leases
-/// of a worker that died end with it.
+/// First number of the advisory lock that every worker holds as long as it lives; the second is a number that it has thrown
+/// dice for. The leases of a worker that died end with it, also where its process id lives again: in a container, which
+/// begins to count anew, or on a standby that was promoted.
 const LIFE_CLASS: i32 = 0x50c1f;
 
-/// Documents of one claim.
-pub const MAX_DOCUMENTS: i64 = 256;
+/// Source rows that are compared in about the time that one is written in.
+const COMPARED_ROWS: u64 = 10;
 
 /// How long a claim holds, in seconds, unless it is extended: longer than it takes to chunk the largest document there can
 /// be (255 MB took 489 s). Nobody waits for it after the death of a worker.
@@ -42,6 +44,11 @@ pub const LEASE_SECONDS: f64 = 3_600.0;
 
 /// Longest error message that is kept, in characters.
 const MAX_MESSAGE: usize = 1_000;
+
+thread_local! {
+    /// By which this worker is known in leases.
+    static NUMBER: Cell<i32> = const { Cell::new(0) };
+}
 
 /// A document that is being worked on.
 #[derive(Clone, Debug)]
@@ -68,16 +75,19 @@ pub enum Claimed {
     },
 }
 
-/// Takes work, if there is any. Claims of one corpus come one after another, so that no document is taken twice.
+/// Takes work, if there is any: so many documents at most. Claims of one corpus come one after another, so that no document
+/// is taken twice.
 ///
 /// # Errors
 /// Whatever Postgres raises.
-pub fn claim(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<Claimed, Trouble> {
+pub fn claim(corpus: &CorpusSpec, change: pg_sys::Oid, documents: i64) -> Result<Claimed, Trouble> {
     transaction(|| {
         if state(&corpus.name)?.as_ref() != Some(&corpus.state) || !take_lock(change)? {
             return Ok(Claimed::Nothing { waiting: true });
         }
-        as_corpus_owner(corpus, || take(corpus))
+        // It may be that all of the source is compared.
+        let rows = source_rows(corpus) / COMPARED_ROWS;
+        as_corpus_owner_over(corpus, rows, || take(corpus, documents))
     })
 }
 
@@ -122,7 +132,22 @@ pub fn take_lock(change: pg_sys::Oid) -> Result<bool, Trouble> {
     Ok(free == Some(true))
 }
 
-fn take(corpus: &CorpusSpec) -> Result<Claimed, Trouble> {
+/// Rows of the source, by the last count of ANALYZE.
+fn source_rows(corpus: &CorpusSpec) -> u64 {
+    let source = pg_sys::Oid::from(corpus.source.unwrap_or_default());
+    // SAFETY: a catalog lookup inside a transaction; the row is read before it is released.
+    unsafe {
+        let row = pg_sys::SearchSysCache1(pg_sys::SysCacheIdentifier::RELOID as i32, source.into());
+        if row.is_null() {
+            return 0;
+        }
+        let rows = (*pg_sys::GETSTRUCT(row).cast::<pg_sys::FormData_pg_class>()).reltuples;
+        pg_sys::ReleaseSysCache(row);
+        rows.max(0.0) as u64
+    }
+}
+
+fn take(corpus: &CorpusSpec, documents: i64) -> Result<Claimed, Trouble> {
     Spi::connect_mut(|client| {
         client.update(corpus.sql(TAKE_APART).as_str(), None, &[])?;
         let taken = client.update(corpus.sql(TAKE_SWEEP).as_str(), Some(1), &[])?;
@@ -137,7 +162,8 @@ fn take(corpus: &CorpusSpec) -> Result<Claimed, Trouble> {
         let lease = new_lease()?;
         let mut claims: BTreeMap<i64, Claim> = BTreeMap::new();
         let alive = client.select(ALIVE, Some(1), &[LIFE_CLASS.into()])?.first().get_one::<Vec<i32>>()?;
-        let arguments = [MAX_DOCUMENTS.into(), lease.into(), LEASE_SECONDS.into(), alive.unwrap_or_default().into()];
+        let (documents, life) = (documents.into(), NUMBER.get().into());
+        let arguments = [documents, lease.into(), LEASE_SECONDS.into(), alive.unwrap_or_default().into(), life];
         for row in client.update(corpus.sql(CLAIM).as_str(), None, &arguments)? {
             let leader = row.get::<i64>(1)?.unwrap_or_default();
             let attempt = row.get::<i32>(3)?.unwrap_or(1);
@@ -157,15 +183,21 @@ fn take(corpus: &CorpusSpec) -> Result<Claimed, Trouble> {
 /// # Errors
 /// Whatever Postgres raises.
 pub fn show_life() -> Result<(), Trouble> {
-    transaction(|| Ok(Spi::connect(|client| client.select(SHOW_LIFE, Some(1), &[LIFE_CLASS.into()]).map(drop))?))
+    // As pg_locks shows it, which knows no sign.
+    NUMBER.set(i32::from_le_bytes(random()?) & i32::MAX);
+    transaction(|| Ok(query::run(SHOW_LIFE, &[LIFE_CLASS.into(), NUMBER.get().into()])?))
 }
 
 /// A number that no other lease has.
 fn new_lease() -> Result<Uuid, Trouble> {
-    let mut bytes = [0; 16];
+    random().map(Uuid::from_bytes)
+}
+
+fn random<const COUNT: usize>() -> Result<[u8; COUNT], Trouble> {
+    let mut bytes = [0; COUNT];
     // SAFETY: writes that many bytes.
     if unsafe { pg_sys::pg_strong_random(bytes.as_mut_ptr().cast(), bytes.len()) } {
-        return Ok(Uuid::from_bytes(bytes));
+        return Ok(bytes);
     }
     Err(Error::new(Kind::Bug, "the operating system gave no random number").into())
 }

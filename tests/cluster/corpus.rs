@@ -9,6 +9,7 @@ mod fault;
 mod index;
 pub mod keyword;
 mod large;
+mod live;
 mod replication;
 mod security;
 mod sync;

@@ -12,5 +12,6 @@ pub mod language;
 pub mod model;
 pub mod protocol;
 pub mod search;
+pub mod turns;
 
 pub use error::{Error, Kind, Result};
