@@ -12,6 +12,7 @@ pub mod event;
 mod foreground;
 pub mod identity;
 mod manage;
+mod obstacle;
 mod rekey;
 mod restore;
 mod source;

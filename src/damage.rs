@@ -4,7 +4,7 @@
 //! An empty file in the runtime directory, named for the database. On a standby it waits for the promotion. Whoever cannot
 //! leave it leaves that to the next search.
 
-use crate::wake::{self, Help};
+use crate::wake;
 use pgrx::pg_sys::panic::CaughtError;
 use pgrx::prelude::*;
 use socle_core::protocol::RUNTIME_DIRECTORY;
@@ -54,7 +54,7 @@ pub fn remedy() -> &'static str {
 /// Leaves the note.
 pub fn note() {
     if File::create(path()).is_ok() {
-        wake::now(Help::None);
+        wake::now();
     }
 }
 

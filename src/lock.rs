@@ -17,6 +17,9 @@ pub enum Purpose {
     VectorIndex = 0x50c2,
     /// Completing or merging the keyword index.
     KeywordIndex = 0x50c3,
+    /// Being a worker whose leases hold. The object is a number that the worker has thrown dice for, and no change log: leases
+    /// end with the worker, also where its process id lives again, in a container or on a standby that was promoted.
+    Life = 0x50c4,
 }
 
 /// How long a lock is held.

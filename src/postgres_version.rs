@@ -1,6 +1,7 @@
 //! What differs between the supported versions of Postgres. The only file with `cfg(feature = "pgNN")`.
 
 use pgrx::pg_sys;
+use std::ffi::CStr;
 #[cfg(any(feature = "pg17", feature = "pg18"))]
 use std::sync::OnceLock;
 
@@ -39,6 +40,11 @@ pub unsafe fn schema_usage(schema: pg_sys::Oid, role: pg_sys::Oid) -> pg_sys::Ac
     }
 }
 
+/// Keeps a time limit of transactions, which there is from 17 on, from ending a worker.
+pub fn transaction_timeout() -> Option<(&'static CStr, &'static CStr)> {
+    if cfg!(any(feature = "pg17", feature = "pg18")) { Some((c"transaction_timeout", c"0")) } else { None }
+}
+
 /// The wait event under which sessions wait for the engine: `Extension: SocleEngine` from 17 on, where extensions may
 /// name theirs, else `Extension: Extension`.
 pub fn engine_wait_event() -> u32 {
@@ -63,7 +69,7 @@ pub fn idle_wait_event() -> u32 {
 }
 
 #[cfg(any(feature = "pg17", feature = "pg18"))]
-fn named(event: &OnceLock<u32>, name: &'static std::ffi::CStr) -> u32 {
+fn named(event: &OnceLock<u32>, name: &'static CStr) -> u32 {
     // SAFETY: a session or worker attached to shared memory asks for a name that lives forever.
     *event.get_or_init(|| unsafe { pg_sys::WaitEventExtensionNew(name.as_ptr()) })
 }

@@ -10,6 +10,7 @@ use socle_core::document::ExtractLimits;
 use socle_core::protocol::MAX_INPUT_BYTES;
 use std::ffi::{CStr, CString, c_char};
 use std::path::PathBuf;
+use std::time::Duration;
 
 static DEFAULT_MODEL: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
 static DEFAULT_RERANK_MODEL: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
@@ -26,6 +27,7 @@ static ONNXRUNTIME_LIBRARY: GucSetting<Option<CString>> =
 static ENGINE_THREADS: GucSetting<i32> = GucSetting::<i32>::new(0);
 static ENGINE_MEMORY_LIMIT: GucSetting<i32> = GucSetting::<i32>::new(2048);
 static SYNC_WORKERS: GucSetting<i32> = GucSetting::<i32>::new(2);
+static SYNC_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(300);
 static ENGINE_BATCH_TOKENS: GucSetting<i32> = GucSetting::<i32>::new(1024);
 
 /// Defines the settings.
@@ -179,6 +181,22 @@ fn define_for_sync() {
         GucContext::Sighup,
         GucFlags::SUPERUSER_ONLY,
     );
+    GucRegistry::define_int_guc(
+        c"socle.sync_timeout",
+        c"Sets how long a transaction of a sync worker may run what the owner of a corpus has put on its tables.",
+        c"Triggers, defaults, checks. Beyond it the worker ends and the corpus is broken, until it is resumed. The time holds for \
+          10,000 rows; more may take as much longer. 0 means no limit: then a trigger that does not end keeps a worker.",
+        &SYNC_TIMEOUT,
+        0,
+        1 << 20,
+        GucContext::Sighup,
+        GucFlags::SUPERUSER_ONLY | GucFlags::UNIT_S,
+    );
+}
+
+/// `socle.sync_timeout`; zero for no limit.
+pub fn sync_timeout() -> Duration {
+    Duration::from_secs(u64::from(SYNC_TIMEOUT.get().unsigned_abs()))
 }
 
 /// `socle.default_model`; `None` when empty.

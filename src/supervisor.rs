@@ -22,6 +22,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use workers::Workers;
+pub use workers::now as clock;
 
 const NAME: &str = "socle supervisor";
 
@@ -49,6 +50,9 @@ static PRELOADED: AtomicBool = AtomicBool::new(false);
 pub fn is_preloaded() -> bool {
     PRELOADED.load(Ordering::Relaxed)
 }
+
+/// Shortest sleep while something is due.
+const SHORTEST: Duration = Duration::from_millis(10);
 
 /// Registers the supervisor with the postmaster, where it loads this library at its start.
 pub fn register_at_start() {
@@ -139,7 +143,7 @@ pub extern "C-unwind" fn socle_supervisor_main(database: pg_sys::Datum) {
         Ok(Some(_lock)) => {
             let mut supervisor = Supervisor::new();
             match u32::try_from(database.value()) {
-                Ok(database @ 1..) => supervisor.workers.want(database.into(), 1),
+                Ok(database @ 1..) => supervisor.workers.begin_with(database),
                 // Started with the server, by nobody in particular.
                 _ => workers::launch(),
             }
@@ -358,6 +362,7 @@ impl Supervisor {
             (None, Some(until_start)) => until_start.min(TICK),
             (None, None) => return,
         };
+        let timeout = self.workers.until_due().map_or(timeout, |due| due.clamp(SHORTEST, timeout.max(SHORTEST)));
         let engine = self.engine.as_ref().map(Child::socket);
         match both(engine, self.workers.socket()) {
             Ok(sockets) => wait::wait_for_socket(sockets.as_fd(), false, timeout),

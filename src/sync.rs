@@ -3,21 +3,29 @@
 //! Started by the supervisor when a transaction that changed a source has committed; ends when it has been idle for a
 //! minute with nothing waiting, or when the supervisor asks because another database has no worker. It claims changes, and commits;
 //! reads documents, and commits; has the engine chunk and embed them with no transaction open; and writes the result in one
-//! short transaction that checks that the claim still holds. All of that as the owner of the corpus.
+//! short transaction that checks that the claim still holds. All of that as the owner of the corpus. Vector indexes are built
+//! by workers of their own.
 
 mod claim;
 mod content;
+mod corpora;
 mod document;
+mod errand;
 pub mod index;
 mod keyword;
+mod limit;
 mod merge;
+mod pace;
+mod session;
 mod transaction;
 mod turn;
 mod write;
 
 use crate::corpus::CorpusSpec;
 use claim::{Claim, Claimed};
+pub use errand::Errand;
 use index::Finished;
+use pace::Pace;
 use pgrx::Uuid;
 use pgrx::prelude::*;
 use socle_core::corpus::template::Template;
@@ -28,9 +36,6 @@ use transaction::{Trouble, as_corpus_owner, transaction};
 
 const VECTOR_OID: &str = include_str!("../sql/query/vector_oid.sql");
 const BEHIND: &str = include_str!("../sql/corpus/behind.sql");
-
-/// Bytes of documents that are worked on together, unless one alone is larger.
-const SLICE_BYTES: u64 = 1 << 20;
 
 /// How often, and how long apart, it is tried to hand changes back.
 const GIVE_BACK_ATTEMPTS: usize = 50;
@@ -81,8 +86,8 @@ enum Progress {
     Watching,
 }
 
-/// Looks once at a corpus and does what one claim of it holds.
-fn work(name: &str) -> Result<Progress, Trouble> {
+/// Looks once at a corpus and does what one claim of it holds, which is about as much as a turn has time for.
+fn work(name: &str, pace: &mut Pace) -> Result<Progress, Trouble> {
     let Some(corpus) = transaction(|| Ok(CorpusSpec::try_find(name)?))? else {
         return Ok(Progress::Idle { waiting: false });
     };
@@ -92,23 +97,28 @@ fn work(name: &str) -> Result<Progress, Trouble> {
     let (Some(_), Some(change), Some(_)) = (corpus.chunk, corpus.change, corpus.source) else {
         return Err(Error::new(Kind::NotInState, "a table of the corpus does not exist").into());
     };
-    match claim::claim(&corpus, change.into())? {
+    match claim::claim(&corpus, change.into(), pace.documents())? {
         Claimed::Swept => Ok(Progress::Worked { full: true }),
         Claimed::Nothing { waiting } => {
             let advanced = advance(&corpus, change.into())?;
             Ok(match advanced {
                 Finished::Done => Progress::Worked { full: false },
                 Finished::Nothing => Progress::Idle { waiting },
+                Finished::Later => Progress::Idle { waiting: true },
                 Finished::Elsewhere => Progress::Watching,
             })
         }
         Claimed::Documents(lease, claims) => {
-            turn::show(&format!("embedding {} documents of corpus {}", claims.len(), corpus.name));
-            let full = claims.len() as i64 == claim::MAX_DOCUMENTS;
-            let done = job(&corpus, lease).and_then(|job| work_on(&job, claims.clone()));
-            done.inspect_err(|_| give_back(&corpus.name, lease, &claims))?;
+            session::show(&format!("embedding {} documents of corpus {}", claims.len(), corpus.name));
+            let full = claims.len() as i64 == pace.documents();
+            let done = job(&corpus, lease).and_then(|job| work_on(&job, claims.clone(), pace));
+            let rest = done.inspect_err(|_| give_back(&corpus.name, lease, &claims))?;
+            if !rest.is_empty() {
+                give_back(&corpus.name, lease, &rest);
+                return Ok(Progress::Worked { full: true });
+            }
             if corpus.state_reason.is_some() {
-                turn::note_trouble(&corpus.name, change, None, false)?;
+                corpora::note_trouble(&corpus.name, change, None, false)?;
             }
             match corpus.state.as_str() {
                 "active" if corpus.keyword_gap > 0 => drop(keyword::complete(&corpus, change.into())?),
@@ -127,6 +137,11 @@ fn work(name: &str) -> Result<Progress, Trouble> {
 
 /// What comes after the first fill: the vector index, and then the place of the corpus that this one replaces.
 fn advance(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<Finished, Trouble> {
+    // As it is now: what this worker or another has just written may lack its keywords.
+    let Some(corpus) = &transaction(|| Ok(CorpusSpec::try_find(&corpus.name)?))? else { return Ok(Finished::Nothing) };
+    if !corpus.bound || corpus.change != Some(change.into()) || !matches!(corpus.state.as_str(), "filling" | "active") {
+        return Ok(Finished::Nothing);
+    }
     if corpus.state == "active" && corpus.keyword_gap > 0 {
         return keyword::complete(corpus, change);
     }
@@ -145,7 +160,7 @@ fn advance(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<Finished, Trouble
         return index::finish_filling(corpus, change);
     }
     if let Some(old) = &corpus.replaces {
-        turn::show(&format!("putting corpus {} in the place of {old}", corpus.name));
+        session::show(&format!("putting corpus {} in the place of {old}", corpus.name));
         transaction(|| replace(old, corpus))?;
     }
     Ok(Finished::Done)
@@ -184,15 +199,17 @@ fn job(corpus: &CorpusSpec, lease: Uuid) -> Result<Job, Trouble> {
     })
 }
 
-/// Works on claimed documents, some at a time. What is not done when it returns an error is to be handed back.
-fn work_on(job: &Job, claims: Vec<Claim>) -> Result<(), Trouble> {
+/// Works on claimed documents, some at a time, and returns those that its time was too short for. What is not done when it
+/// returns an error is to be handed back.
+fn work_on(job: &Job, claims: Vec<Claim>, pace: &mut Pace) -> Result<Vec<Claim>, Trouble> {
+    let turn = pace.begin_turn(claims.len());
     let sizes = document::sizes(job, &claims)?;
     let mut slices: Vec<Vec<Claim>> = Vec::new();
     let mut bytes = 0;
     for (claim, size) in claims.into_iter().zip(sizes) {
         bytes += size;
         match slices.last_mut() {
-            Some(slice) if bytes <= SLICE_BYTES => slice.push(claim),
+            Some(slice) if bytes <= pace.bytes() => slice.push(claim),
             _ => {
                 bytes = size;
                 slices.push(vec![claim]);
@@ -200,17 +217,23 @@ fn work_on(job: &Job, claims: Vec<Claim>) -> Result<(), Trouble> {
         }
     }
     slices.reverse();
+    let all = slices.len() - usize::from(!slices.is_empty());
     // A stack: the halves of a slice that failed come next.
     while let Some(slice) = slices.pop() {
         let rest: Vec<Claim> = slices.iter().flatten().cloned().collect();
+        // A turn is some slices at least, so that each is a step forward.
+        if turn.is_over() && slices.len() < all {
+            return Ok(rest.into_iter().chain(slice).collect());
+        }
         if !rest.is_empty() && turn::extension_is_due() {
             claim::extend(&job.corpus, job.lease, &rest)?;
         }
         if let ("filling", Some(change)) = (job.corpus.state.as_str(), job.corpus.change) {
             index::make_way(change.into());
         }
+        let begun = Instant::now();
         match work_on_slice(job, &slice) {
-            Ok(()) => {}
+            Ok(()) => pace.slice(begun.elapsed()),
             Err(failure) if failure.trouble.is_of_the_corpus() => return Err(failure.trouble),
             Err(failure) => {
                 let (guilty, innocent): (Vec<Claim>, Vec<Claim>) =
@@ -231,7 +254,8 @@ fn work_on(job: &Job, claims: Vec<Claim>) -> Result<(), Trouble> {
             }
         }
     }
-    Ok(())
+    pace.end_turn(&turn);
+    Ok(Vec::new())
 }
 
 fn work_on_slice(job: &Job, claims: &[Claim]) -> Result<(), Failure> {
@@ -277,9 +301,19 @@ fn give_back(name: &str, lease: Uuid, claims: &[Claim]) {
 #[pg_guard]
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn socle_sync_main(database: pg_sys::Datum) {
-    turn::begin(pg_sys::Oid::from(u32::try_from(database.value()).unwrap_or_default()));
-    turn::run();
+    session::begin(pg_sys::Oid::from(u32::try_from(database.value()).unwrap_or_default()), c"socle sync");
+    turn::run(Errand::mine());
     // Exit code 0: the postmaster does not start this worker again, the supervisor does when there is work.
     // SAFETY: ends this process the way Postgres processes end.
+    unsafe { pg_sys::proc_exit(0) };
+}
+
+/// The same for a worker that builds the vector index of one corpus.
+#[pg_guard]
+#[unsafe(no_mangle)]
+pub extern "C-unwind" fn socle_build_main(database: pg_sys::Datum) {
+    session::begin(pg_sys::Oid::from(u32::try_from(database.value()).unwrap_or_default()), c"socle index");
+    index::run(Errand::mine());
+    // SAFETY: as above.
     unsafe { pg_sys::proc_exit(0) };
 }

@@ -7,6 +7,7 @@ use crate::supervisor;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 use socle_core::protocol::{RUNTIME_DIRECTORY, WAKE_SOCKET};
+use socle_core::turns::message::Message;
 use std::cell::Cell;
 use std::os::fd::IntoRawFd;
 use std::os::unix::net::UnixDatagram;
@@ -14,21 +15,6 @@ use std::time::{Duration, Instant};
 
 /// How long a supervisor that was seen is taken to live on. Looking costs a few system calls in every transaction.
 const SEEN_FOR: Duration = Duration::from_secs(1);
-
-/// What a message says beside the database.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[repr(u8)]
-pub enum Help {
-    /// One worker is enough.
-    None = 0,
-    /// There is more than one worker can do.
-    More = 1,
-    /// A worker leaves because it has nothing to do.
-    Leaving = 2,
-    /// A worker is about to build an index, and another has to be there whatever the setting: for the changes that come, and
-    /// for users who wait for the build.
-    Watch = 3,
-}
 
 thread_local! {
     static WANTED: Cell<bool> = const { Cell::new(false) };
@@ -51,15 +37,25 @@ pub fn at_commit() {
 }
 
 /// Wakes the sync worker of this database now.
-pub fn now(help: Help) {
+pub fn now() {
+    say(Message::Wake);
+}
+
+/// Tells the supervisor something of this database.
+pub fn say(message: Message) {
     prepare();
-    send(my_database(), help);
+    send(my_database(), message);
+}
+
+/// The same without a look whether there is a supervisor: in a signal handler of a worker, which was started by one.
+pub fn say_in_passing(message: Message) {
+    send(my_database(), message);
 }
 
 /// Wakes the sync worker of another database now.
 pub fn database(database: pg_sys::Oid) {
     prepare();
-    send(database, Help::None);
+    send(database, Message::Wake);
 }
 
 /// The database of this process.
@@ -96,10 +92,9 @@ fn address() -> libc::sockaddr_un {
     address
 }
 
-fn send(database: pg_sys::Oid, help: Help) {
+fn send(database: pg_sys::Oid, message: Message) {
     let Some(address) = ADDRESS.get() else { return };
-    let database = database.to_u32().to_le_bytes();
-    let message = [database[0], database[1], database[2], database[3], help as u8];
+    let message = message.encode(database.to_u32());
     // SAFETY: plain system call with a message and an address of these sizes.
     unsafe {
         libc::sendto(
@@ -116,7 +111,7 @@ fn send(database: pg_sys::Oid, help: Help) {
 #[pg_guard]
 unsafe extern "C-unwind" fn transaction_ends(event: pg_sys::XactEvent::Type, _argument: *mut std::ffi::c_void) {
     if event == pg_sys::XactEvent::XACT_EVENT_COMMIT && WANTED.replace(false) {
-        send(my_database(), Help::None);
+        send(my_database(), Message::Wake);
     } else if event == pg_sys::XactEvent::XACT_EVENT_ABORT || event == pg_sys::XactEvent::XACT_EVENT_PREPARE {
         WANTED.set(false);
     }

@@ -2,7 +2,7 @@
 //! that whatever else the machine does hits all of them. Prints a table in Markdown; asserts nothing.
 //!
 //! usage: socle-bench MODELS_DIRECTORY ONNXRUNTIME FASTEMBED_SCRIPT [BEIR_DIRECTORY], with PGHOST and PGUSER set.
-//! SOCLE_BENCH=throughput, query, corpus, search, document or quality measures that part alone.
+//! SOCLE_BENCH=throughput, query, corpus, turns, search, document or quality measures that part alone.
 #![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
 
 mod bare;
@@ -15,6 +15,7 @@ mod quality;
 mod query;
 mod search;
 mod texts;
+mod turns;
 
 use postgres::{Client, Config, NoTls};
 use socle_engine::model::runtime::Runtime;
@@ -58,6 +59,9 @@ fn main() {
     }
     if wanted("corpus") {
         corpus::measure(MODELS[0], &texts);
+    }
+    if wanted("turns") {
+        turns::measure(MODELS[0]);
     }
     if wanted("search") {
         search::measure(MODELS[0], &texts);

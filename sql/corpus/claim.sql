@@ -1,4 +1,4 @@
--- $1 documents at most, $2 lease, $3 its length in seconds, $4 processes that can hold one. All changes of a document are
+-- $1 documents at most, $2 lease, $3 its length in seconds, $4 numbers of the workers that live, $5 that of this one. All changes of a document are
 -- taken together; a document that somebody works on is left alone.
 WITH due AS MATERIALIZED (
     SELECT c.change_id, {keys c}
@@ -11,7 +11,7 @@ attempt AS MATERIALIZED (
     SELECT min(l.change_id) AS leader, min(c.attempt_count) + 1 AS attempt_count, {keys c}
     FROM due l JOIN {change} c ON {same c l} GROUP BY {keys c})
 UPDATE {change} c
-SET lease_id = $2, lease_pid = pg_backend_pid(), lease_until = clock_timestamp() + make_interval(secs => $3),
+SET lease_id = $2, lease_pid = $5, lease_until = clock_timestamp() + make_interval(secs => $3),
     attempt_count = a.attempt_count
 FROM attempt a WHERE {same c a}
 RETURNING a.leader, c.change_id, a.attempt_count

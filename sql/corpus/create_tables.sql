@@ -1,6 +1,6 @@
 -- One row for a change, or for as many as a session has noted at once: then their keys lie in arrays until a worker takes
 -- them apart. A row without any key asks for a comparison of everything;
--- what that finds is marked as compared. The log is updated and emptied all the time: room on its pages keeps updates away from its indexes.
+-- what that finds is marked as compared. lease_pid is the number that the worker has thrown dice for: process ids come again. The log is updated and emptied all the time: room on its pages keeps updates away from its indexes.
 CREATE TABLE {change} (
     change_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     xid xid8 NOT NULL DEFAULT pg_current_xact_id(),

@@ -1,4 +1,5 @@
--- Processes that can hold a lease: sync workers of this database. What kind of process one is, it cannot say itself.
-SELECT coalesce(array_agg(a.pid), '{}')
-FROM pg_stat_get_activity(NULL) a
-WHERE a.backend_type = 'socle sync' AND a.datid = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
+-- Numbers of the workers that live: each holds a lock with its own, which no SQL can take. $1: Purpose::Life of src/lock.rs.
+SELECT coalesce(array_agg(l.objid::bigint::integer), '{}')
+FROM pg_locks l
+WHERE l.locktype = 'object' AND l.classid = 'pg_extension'::regclass AND l.objsubid = $1 AND l.granted
+  AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())

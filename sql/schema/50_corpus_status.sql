@@ -32,12 +32,17 @@ AS $$
 $$;
 COMMENT ON FUNCTION socle._unheard(text, oid) IS 'why changes of a source are not noticed at the moment';
 GRANT EXECUTE ON FUNCTION socle._unheard(text, oid) TO PUBLIC;
+CREATE FUNCTION socle._corpus_obstacles() RETURNS TABLE (corpus text, reason text)
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 10000 ROWS 10 SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'corpus_obstacles_wrapper';
+COMMENT ON FUNCTION socle._corpus_obstacles() IS 'what work waits for on the corpora whose change log the caller may read';
+GRANT EXECUTE ON FUNCTION socle._corpus_obstacles() TO PUBLIC;
 
 CREATE VIEW socle.corpus_status AS
 SELECT c.name,
        CASE WHEN b.corpus IS NULL THEN 'paused' ELSE c.state END AS state,
        CASE WHEN b.corpus IS NULL THEN 'restored from a dump: check it and call socle.resume_corpus()'
-            ELSE coalesce(c.state_reason, socle._unheard(c.name, b.source)) END
+            ELSE coalesce(c.state_reason, socle._unheard(c.name, b.source), o.reason) END
            AS state_reason,
        pg_catalog.format('%I.%I', c.source_schema, c.source_table) AS source,
        pg_catalog.format('%I.%I', c.chunk_schema, c.chunk_table) AS chunk_table,
@@ -59,11 +64,12 @@ SELECT c.name,
        b.worked_at
 FROM socle.corpus AS c
 LEFT JOIN socle.corpus_binding AS b ON b.corpus OPERATOR(pg_catalog.=) c.name
-LEFT JOIN socle._corpus_report() AS r ON r.corpus OPERATOR(pg_catalog.=) c.name;
+LEFT JOIN socle._corpus_report() AS r ON r.corpus OPERATOR(pg_catalog.=) c.name
+LEFT JOIN socle._corpus_obstacles() AS o ON o.corpus OPERATOR(pg_catalog.=) c.name;
 COMMENT ON VIEW socle.corpus_status IS 'corpora: what they consist of, what waits, how fast it goes';
 COMMENT ON COLUMN socle.corpus_status.name IS 'name of the corpus';
 COMMENT ON COLUMN socle.corpus_status.state IS 'filling: first fill, no vector index yet; active; paused; broken';
-COMMENT ON COLUMN socle.corpus_status.state_reason IS 'why it is paused or broken, or why work on it does not succeed at the moment';
+COMMENT ON COLUMN socle.corpus_status.state_reason IS 'why it is paused or broken, or what work on it waits for at the moment';
 COMMENT ON COLUMN socle.corpus_status.source IS 'table whose rows are the documents';
 COMMENT ON COLUMN socle.corpus_status.chunk_table IS 'table of the chunks';
 COMMENT ON COLUMN socle.corpus_status.model IS 'model that chunks are embedded with';
@@ -97,14 +103,16 @@ COMMENT ON COLUMN socle.job_failure.error_message IS 'message of the error';
 GRANT SELECT ON socle.job_failure TO PUBLIC;
 
 CREATE VIEW socle.worker_status AS
-SELECT a.pid, a.datname AS database, a.backend_start AS started_at, a.state, a.query AS activity, a.wait_event
+SELECT a.pid, a.datname AS database, a.backend_start AS started_at, a.state, a.query AS activity, a.wait_event,
+       CASE WHEN a.wait_event_type OPERATOR(pg_catalog.=) 'Lock' THEN pg_catalog.pg_blocking_pids(a.pid) END AS blocked_by
 FROM pg_catalog.pg_stat_activity AS a
-WHERE a.backend_type OPERATOR(pg_catalog.=) 'socle sync';
-COMMENT ON VIEW socle.worker_status IS 'sync workers of the cluster, as pg_stat_activity shows them to the caller';
+WHERE a.backend_type OPERATOR(pg_catalog.=) ANY (ARRAY['socle sync', 'socle index']);
+COMMENT ON VIEW socle.worker_status IS 'sync workers of the cluster and workers that build vector indexes, as pg_stat_activity shows them to the caller';
 COMMENT ON COLUMN socle.worker_status.pid IS 'process id';
 COMMENT ON COLUMN socle.worker_status.database IS 'database it works in';
 COMMENT ON COLUMN socle.worker_status.started_at IS 'start of its turn';
 COMMENT ON COLUMN socle.worker_status.state IS 'active or idle';
 COMMENT ON COLUMN socle.worker_status.activity IS 'what it does, or did last';
 COMMENT ON COLUMN socle.worker_status.wait_event IS 'what it waits for: SocleEngine, SocleIdle (Extension before PostgreSQL 17), or an event of Postgres';
+COMMENT ON COLUMN socle.worker_status.blocked_by IS 'processes whose locks or transactions it waits for';
 GRANT SELECT ON socle.worker_status TO PUBLIC;

@@ -200,10 +200,16 @@ FROM socle.model AS m
 LEFT JOIN pg_catalog.jsonb_to_recordset(socle.engine_report() OPERATOR(pg_catalog.->) 'models') AS l (
     digest text, memory_bytes bigint, loaded_at double precision, used_at double precision, text_count bigint)
     ON l.digest OPERATOR(pg_catalog.=) m.digest;
+-- What corpora and workers wait for.
+CREATE FUNCTION socle._corpus_obstacles() RETURNS TABLE (corpus text, reason text)
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 10000 ROWS 10 SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'corpus_obstacles_wrapper';
+COMMENT ON FUNCTION socle._corpus_obstacles() IS 'what work waits for on the corpora whose change log the caller may read';
+GRANT EXECUTE ON FUNCTION socle._corpus_obstacles() TO PUBLIC;
 CREATE OR REPLACE VIEW socle.corpus_status AS
 SELECT c.name,
        CASE WHEN b.corpus IS NULL THEN 'paused' ELSE c.state END AS state,
-       CASE WHEN b.corpus IS NULL THEN 'restored from a dump: check it and call socle.resume_corpus()' ELSE c.state_reason END
+       CASE WHEN b.corpus IS NULL THEN 'restored from a dump: check it and call socle.resume_corpus()' ELSE coalesce(c.state_reason, o.reason) END
            AS state_reason,
        pg_catalog.format('%I.%I', c.source_schema, c.source_table) AS source,
        pg_catalog.format('%I.%I', c.chunk_schema, c.chunk_table) AS chunk_table,
@@ -225,7 +231,8 @@ SELECT c.name,
        b.worked_at
 FROM socle.corpus AS c
 LEFT JOIN socle.corpus_binding AS b ON b.corpus OPERATOR(pg_catalog.=) c.name
-LEFT JOIN socle._corpus_report() AS r ON r.corpus OPERATOR(pg_catalog.=) c.name;
+LEFT JOIN socle._corpus_report() AS r ON r.corpus OPERATOR(pg_catalog.=) c.name
+LEFT JOIN socle._corpus_obstacles() AS o ON o.corpus OPERATOR(pg_catalog.=) c.name;
 COMMENT ON COLUMN socle.engine_status.state IS 'running, starting, stopped (it starts when it is needed), or unavailable';
 COMMENT ON COLUMN socle.engine_status.version IS 'version of the engine, which is that of the library: see socle.version()';
 COMMENT ON COLUMN socle.engine_status.state_reason IS 'why there is no engine, where that is not for want of work';
@@ -342,33 +349,14 @@ $$;
 COMMENT ON FUNCTION socle._unheard(text, oid) IS 'why changes of a source are not noticed at the moment';
 GRANT EXECUTE ON FUNCTION socle._unheard(text, oid) TO PUBLIC;
 
-CREATE OR REPLACE VIEW socle.corpus_status AS
-SELECT c.name,
-       CASE WHEN b.corpus IS NULL THEN 'paused' ELSE c.state END AS state,
-       CASE WHEN b.corpus IS NULL THEN 'restored from a dump: check it and call socle.resume_corpus()'
-            ELSE coalesce(c.state_reason, socle._unheard(c.name, b.source)) END
-           AS state_reason,
-       pg_catalog.format('%I.%I', c.source_schema, c.source_table) AS source,
-       pg_catalog.format('%I.%I', c.chunk_schema, c.chunk_table) AS chunk_table,
-       c.model,
-       c.model_digest,
-       r.document_count,
-       r.chunk_count,
-       r.pending_count,
-       r.failed_count,
-       CASE WHEN r.corpus IS NOT NULL
-            THEN coalesce(pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) r.oldest_pending_at, interval '0') END AS lag,
-       b.embedded_count,
-       b.reused_count,
-       coalesce(b.documents_per_second, 0) AS documents_per_second,
-       CASE WHEN r.pending_count OPERATOR(pg_catalog.>) 0 AND b.documents_per_second OPERATOR(pg_catalog.>) 0
-            THEN pg_catalog.clock_timestamp() OPERATOR(pg_catalog.+)
-                 pg_catalog.make_interval(secs => r.pending_count OPERATOR(pg_catalog./) b.documents_per_second) END
-           AS estimated_completion_at,
-       b.worked_at
-FROM socle.corpus AS c
-LEFT JOIN socle.corpus_binding AS b ON b.corpus OPERATOR(pg_catalog.=) c.name
-LEFT JOIN socle._corpus_report() AS r ON r.corpus OPERATOR(pg_catalog.=) c.name;
+COMMENT ON COLUMN socle.corpus_status.state_reason IS 'why it is paused or broken, or what work on it waits for at the moment';
+CREATE OR REPLACE VIEW socle.worker_status AS
+SELECT a.pid, a.datname AS database, a.backend_start AS started_at, a.state, a.query AS activity, a.wait_event,
+       CASE WHEN a.wait_event_type OPERATOR(pg_catalog.=) 'Lock' THEN pg_catalog.pg_blocking_pids(a.pid) END AS blocked_by
+FROM pg_catalog.pg_stat_activity AS a
+WHERE a.backend_type OPERATOR(pg_catalog.=) ANY (ARRAY['socle sync', 'socle index']);
+COMMENT ON VIEW socle.worker_status IS 'sync workers of the cluster and workers that build vector indexes, as pg_stat_activity shows them to the caller';
+COMMENT ON COLUMN socle.worker_status.blocked_by IS 'processes whose locks or transactions it waits for';
 
 -- Updates.
 CREATE FUNCTION socle._after_update() RETURNS void

@@ -5,13 +5,14 @@
 
 use super::CorpusSpec;
 use super::identity::{as_log_owner, with_own_names};
-use super::wait::{DROPPED, LONGEST_POLL, broken, counts, resting};
+use super::wait::{DROPPED, LONGEST_POLL, broken, counts, resting, why};
 use crate::argument::Arguments;
 use crate::error::report;
 use crate::wait;
-use crate::wake::{self, Help};
+use crate::wake;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
+use socle_core::turns::message::Message;
 use socle_core::{Error, Kind, Result};
 use std::time::{Duration, Instant};
 
@@ -53,7 +54,7 @@ fn sync(call: pg_sys::FunctionCallInfo) -> Result<()> {
 
 fn wait_until_done(name: &str) -> Result<()> {
     let mut said = Instant::now();
-    wake::now(Help::More);
+    wake::say(Message::More);
     loop {
         // SAFETY: connected for this. Nothing is held until the next look: no lock and no snapshot.
         unsafe { pg_sys::SPI_commit() };
@@ -66,7 +67,10 @@ fn wait_until_done(name: &str) -> Result<()> {
         unsafe { pg_sys::SPI_commit() };
         if said.elapsed() > SAY_EVERY {
             said = Instant::now();
-            pgrx::notice!("corpus \"{name}\": {documents} documents are done, {waiting} changes wait");
+            let reason = with_own_names(|| why(name))?.map(|reason| format!("; {reason}")).unwrap_or_default();
+            // SAFETY: as above.
+            unsafe { pg_sys::SPI_commit() };
+            pgrx::notice!("corpus \"{name}\": {documents} documents are done, {waiting} changes wait{reason}");
         }
         wait::wait_for_time(LONGEST_POLL);
     }

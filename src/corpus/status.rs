@@ -30,6 +30,11 @@ fn watched() -> Result<Vec<(CorpusSpec, bool)>> {
     found.filter_map(Result::transpose).collect()
 }
 
+/// Corpora whose tables the caller may read.
+pub fn readable() -> Result<Vec<CorpusSpec>> {
+    Ok(watched()?.into_iter().filter_map(|(corpus, readable)| readable.then_some(corpus)).collect())
+}
+
 /// A time in microseconds since 2000, as it lies in a table.
 fn time(microseconds: i64) -> Option<TimestampWithTimeZone> {
     TimestampWithTimeZone::try_from(microseconds).ok()

@@ -2,10 +2,10 @@
 
 use super::CorpusSpec;
 use super::identity::{as_log_owner, in_own_snapshot};
+use super::obstacle::obstacle;
 use crate::argument::Arguments;
 use crate::error::{report, spi};
 use crate::search::reader::require_chunks;
-use crate::wake::Help;
 use crate::{capture, query, wait, wake};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
@@ -40,7 +40,7 @@ fn wait_for(arguments: Arguments) -> Result<bool> {
         return Err(Error::new(Kind::NotInState, "recovery is in progress")
             .detail("What a standby shows follows the primary: wait there."));
     }
-    wake::now(Help::None);
+    wake::now();
     let snapshot = query::text("SELECT pg_current_snapshot()::text", &[])?.unwrap_or_default();
     let sql = corpus.sql(WAITING);
     let begun = Instant::now();
@@ -59,11 +59,26 @@ fn wait_for(arguments: Arguments) -> Result<bool> {
         }
         let rest = timeout.saturating_sub(begun.elapsed());
         if rest.is_zero() {
+            say_obstacle(&corpus.name)?;
             return Ok(false);
         }
         wait::wait_for_time(poll.min(rest));
         poll = (poll * 2).min(LONGEST_POLL);
     }
+}
+
+/// Says what a corpus waits for, if it is known.
+fn say_obstacle(name: &str) -> Result<()> {
+    if let Some(reason) = why(name)? {
+        pgrx::notice!("corpus \"{name}\" waits: {reason}");
+    }
+    Ok(())
+}
+
+/// What a corpus waits for: what workers have noted, or what is found out.
+pub fn why(name: &str) -> Result<Option<String>> {
+    let Some(corpus) = in_own_snapshot(|| CorpusSpec::try_find(name))? else { return Ok(None) };
+    if corpus.state_reason.is_some() { Ok(corpus.state_reason) } else { obstacle(&corpus) }
 }
 
 /// What [`resting`] says of a corpus that is not there.

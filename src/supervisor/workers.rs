@@ -1,69 +1,54 @@
-//! The sync workers that the supervisor starts and wakes: at most `socle.sync_workers` in the cluster, databases in turns.
+//! The background workers that the supervisor starts and wakes: sync workers, at most `socle.sync_workers` in the cluster,
+//! databases in turns, and beside them those that build indexes. [`socle_core::turns`] decides; here it is done.
 
 use super::registration_of;
 use crate::setting;
 use pgrx::pg_sys;
 use rustix::net::{AddressFamily, RecvFlags, SocketAddrUnix, SocketFlags, SocketType, bind, recv, socket_with};
-use socle_core::protocol::{RUNTIME_DIRECTORY, WAKE_SOCKET};
-use std::collections::{HashMap, HashSet, VecDeque};
+use rustix::time::{ClockId, clock_gettime};
+use socle_core::protocol::{RUNTIME_DIRECTORY, WAKE_SOCKET, WORKERS_FILE};
+use socle_core::turns::message::{MESSAGE_BYTES, Message};
+use socle_core::turns::{Action, Limits, Task, Turns};
+use std::collections::HashMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-const NAME: &str = "socle sync";
+/// `backend_type` of sync workers, and of those that build indexes.
+const SYNC: &str = "socle sync";
+const BUILD: &str = "socle index";
 
-/// A worker that was told of work this shortly before it ended may not have seen it.
-const UNSEEN: Duration = Duration::from_secs(5);
+/// Workers that build indexes take no more than this share of the slots of all background workers, and no more than that many.
+const SHARE: i32 = 4;
+const MOST_BUILDERS: usize = 4;
 
-/// Time before a worker is started again in a database where the last one ended at once. Doubled each time.
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
-const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+/// Time after which the database that the supervisor was started for is looked into again: the transaction that had it
+/// started may not have committed by the first look.
+const LOOK_AGAIN: Duration = Duration::from_secs(3);
 
-/// Time before a worker is started again in a database whose last one had nothing to do: a paused corpus may be written
-/// to a thousand times a second.
-const REST: Duration = Duration::from_millis(500);
-
-/// What a worker may do undisturbed before it has to make room for a database that has none.
-const QUANTUM: Duration = Duration::from_secs(2);
-
-/// Time after which a worker that was asked to leave, but builds an index, is not waited for any more.
-const PATIENCE: Duration = Duration::from_secs(10);
-
-/// A worker that lived shorter than this has failed to start.
-const TOO_SHORT: Duration = Duration::from_secs(1);
-
-/// Databases that want workers, and the workers they have.
+/// Workers and whose turn it is.
 #[derive(Debug)]
 pub struct Workers {
     socket: Option<OwnedFd>,
-    running: Vec<Worker>,
-    /// Databases that wait for a worker, the longest first.
-    waiting: VecDeque<pg_sys::Oid>,
-    /// Databases that may have one worker more than the setting says.
-    watched: HashSet<pg_sys::Oid>,
-    woken: HashMap<pg_sys::Oid, Instant>,
-    pauses: HashMap<pg_sys::Oid, Pause>,
-}
-
-#[derive(Debug)]
-struct Worker {
-    database: pg_sys::Oid,
-    handle: *mut pg_sys::BackgroundWorkerHandle,
-    started: Instant,
-    /// When it was asked to leave.
-    asked: Option<Instant>,
-}
-
-#[derive(Debug)]
-struct Pause {
-    length: Duration,
-    until: Instant,
+    turns: Turns,
+    running: HashMap<u64, *mut pg_sys::BackgroundWorkerHandle>,
+    again: Option<(Duration, u32)>,
+    due: Option<Duration>,
+    /// Workers that were still starting when they were to be asked to leave.
+    to_ask: Vec<u64>,
+    without_slot: bool,
 }
 
 enum State {
     Starting,
     Running(i32),
     Ended,
+}
+
+/// Time since the machine was started, for all processes the same.
+pub fn now() -> Duration {
+    let time = clock_gettime(ClockId::Monotonic);
+    Duration::new(time.tv_sec.cast_unsigned(), u32::try_from(time.tv_nsec).unwrap_or_default())
 }
 
 impl Workers {
@@ -73,14 +58,18 @@ impl Workers {
         if let Err(error) = &socket {
             pgrx::log!("socle supervisor: could not open \"{WAKE_SOCKET}\": {error}");
         }
-        Self {
+        let turns = Turns::new(now());
+        let mut workers = Self {
             socket: socket.ok(),
-            running: Vec::new(),
-            waiting: VecDeque::new(),
-            watched: HashSet::new(),
-            woken: HashMap::new(),
-            pauses: HashMap::new(),
-        }
+            turns,
+            running: HashMap::new(),
+            again: None,
+            due: None,
+            to_ask: Vec::new(),
+            without_slot: true,
+        };
+        workers.explain(false);
+        workers
     }
 
     /// What becomes readable when a database has work.
@@ -88,127 +77,137 @@ impl Workers {
         self.socket.as_ref().map(AsFd::as_fd)
     }
 
-    /// Reads what was sent, wakes and starts workers, and forgets those that ended.
-    pub fn look(&mut self) {
-        let mut message = [0_u8; 16];
-        while let Some(socket) = &self.socket
-            && let Ok((_, 5)) = recv(socket, &mut message[..], RecvFlags::DONTWAIT)
-        {
-            let database = u32::from_le_bytes([message[0], message[1], message[2], message[3]]);
-            match message[4] {
-                0 => self.want(database.into(), 1),
-                1 => self.want(database.into(), 2),
-                3 => {
-                    self.watched.insert(database.into());
-                    self.want(database.into(), 2);
-                }
-                _ => {
-                    let rest = Pause { length: Duration::ZERO, until: Instant::now() + REST };
-                    self.pauses.insert(database.into(), rest);
-                }
-            }
-        }
-        self.forget_ended();
-        self.start_waiting();
+    /// Time until something is to be done by itself.
+    pub fn until_due(&self) -> Option<Duration> {
+        self.due.map(|due| due.saturating_sub(now()))
     }
 
-    /// Notes that a database is worth that many workers.
-    pub fn want(&mut self, database: pg_sys::Oid, count: usize) {
-        self.woken.insert(database, Instant::now());
-        let mut present = 0;
-        for worker in self.running.iter().filter(|worker| worker.database == database) {
-            present += 1;
-            if let State::Running(pid) = worker.state() {
-                // The handler of a connected process does nothing but look for messages and set the latch.
-                // SAFETY: plain system call on a process that the postmaster says is this worker.
-                unsafe { libc::kill(pid, libc::SIGUSR1) };
+    /// Looks into the database that the supervisor was started for.
+    pub fn begin_with(&mut self, database: u32) {
+        self.again = Some((now() + LOOK_AGAIN, database));
+        self.turns.wake(database, now());
+    }
+
+    /// Reads what was sent, wakes and starts workers, and forgets those that ended.
+    pub fn look(&mut self) {
+        let mut bytes = [0_u8; MESSAGE_BYTES + 1];
+        while let Some(socket) = &self.socket
+            && let Ok((_, size)) = recv(socket, &mut bytes[..], RecvFlags::DONTWAIT)
+        {
+            if let Some((database, message)) = bytes.get(..size).and_then(Message::decode) {
+                self.take(database, message);
             }
         }
-        if present >= count {
-            self.watched.remove(&database);
-        } else if !self.waiting.contains(&database) {
-            self.waiting.push_back(database);
+        if let Some((_, database)) = self.again.take_if(|(at, _)| *at <= now()) {
+            self.take(database, Message::Wake);
+        }
+        self.forget_ended();
+        self.act();
+    }
+
+    fn take(&mut self, database: u32, message: Message) {
+        let now = now();
+        let there = match message {
+            Message::Wake => self.turns.wake(database, now),
+            Message::More => self.turns.more(database, now),
+            Message::Build(corpus) => return self.turns.build(database, corpus),
+            Message::Idle(worker) => return self.turns.idle(worker),
+            Message::Slow(worker) => return self.turns.slow(worker),
+            Message::Back(worker) => return self.turns.back(worker),
+            Message::Goodbye { worker, looked_at, again, worked } => {
+                return self.turns.goodbye(worker, looked_at, again, worked, now);
+            }
+        };
+        // The handler of a connected process does nothing but look for messages and set the latch.
+        for worker in there {
+            self.signal(worker, libc::SIGUSR1);
+        }
+    }
+
+    /// False for a worker that is still starting.
+    fn signal(&self, worker: u64, signal: i32) -> bool {
+        match self.running.get(&worker).map(|handle| state(*handle)) {
+            Some(State::Running(pid)) => {
+                // SAFETY: plain system call on a process that the postmaster says is this worker, which handles the signal.
+                unsafe { libc::kill(pid, signal) };
+                true
+            }
+            Some(State::Starting) => false,
+            Some(State::Ended) | None => true,
         }
     }
 
     fn forget_ended(&mut self) {
-        for worker in std::mem::take(&mut self.running) {
-            if !matches!(worker.state(), State::Ended) {
-                self.running.push(worker);
-                continue;
-            }
+        let ended = self.running.extract_if(|_, handle| matches!(state(*handle), State::Ended));
+        for (worker, handle) in ended.collect::<Vec<_>>() {
             // SAFETY: the handle was allocated by the registration, and is not used again.
-            unsafe { pg_sys::pfree(worker.handle.cast()) };
-            let left = self.pauses.get(&worker.database).is_some_and(|pause| pause.length.is_zero());
-            if worker.started.elapsed() < TOO_SHORT && !left {
-                let last = self.pauses.get(&worker.database).map_or(Duration::ZERO, |pause| pause.length);
-                let length = (last * 2).clamp(FIRST_PAUSE, LONGEST_PAUSE);
-                self.pauses.insert(worker.database, Pause { length, until: Instant::now() + length });
-            } else if !left {
-                self.pauses.remove(&worker.database);
-            }
-            let unseen = self
-                .woken
-                .get(&worker.database)
-                .is_some_and(|woken| woken.elapsed() < UNSEEN && *woken > worker.started);
-            if unseen && !self.waiting.contains(&worker.database) {
-                self.waiting.push_back(worker.database);
-            }
+            unsafe { pg_sys::pfree(handle.cast()) };
+            self.turns.ended(worker, now());
         }
     }
 
-    fn start_waiting(&mut self) {
-        let watched = |workers: &Self| workers.waiting.iter().position(|database| workers.watched.contains(database));
-        for _ in 0..self.waiting.len() {
-            let first = if self.running.len() < setting::sync_workers() { Some(0) } else { watched(self) };
-            let Some(database) = first.and_then(|at| self.waiting.remove(at)) else { return self.make_room() };
-            let paused = self.pauses.get(&database).is_some_and(|pause| pause.until > Instant::now());
-            match if paused { None } else { start(database) } {
-                Some(worker) => {
-                    self.running.push(worker);
-                    self.watched.remove(&database);
-                    if self.pauses.get(&database).is_some_and(|pause| pause.length.is_zero()) {
-                        self.pauses.remove(&database);
+    fn act(&mut self) {
+        let limits = Limits { sync_workers: setting::sync_workers(), builders: builders() };
+        let (actions, due) = self.turns.next(limits, now());
+        self.due = due;
+        let mut without_slot = false;
+        for action in actions {
+            match action {
+                Action::Ask(worker) => self.to_ask.push(worker),
+                Action::Start { worker, database, task, patience } => {
+                    if !exists(database) {
+                        self.turns.not_started(worker);
+                        self.turns.forget(database);
+                    } else if let Some(handle) = start(worker, database, task, patience) {
+                        self.running.insert(worker, handle);
+                    } else {
+                        without_slot = true;
+                        self.turns.not_started(worker);
                     }
                 }
-                None => self.waiting.push_back(database),
             }
         }
+        let to_ask = std::mem::take(&mut self.to_ask);
+        self.to_ask = to_ask.into_iter().filter(|worker| !self.signal(*worker, libc::SIGUSR2)).collect();
+        self.explain(without_slot);
     }
-}
 
-impl Workers {
-    /// Asks one worker to leave, if a database waits that has none: one of several in a database first, then the oldest.
-    fn make_room(&mut self) {
-        let workers_of = |database| self.running.iter().filter(|worker| worker.database == database).count();
-        if self.running.iter().any(|worker| worker.asked.is_some_and(|asked| asked.elapsed() < PATIENCE))
-            || !self.waiting.iter().any(|database| workers_of(*database) == 0)
-        {
+    /// Leaves word where sessions look for it that no slot is free, or takes it away.
+    fn explain(&mut self, without_slot: bool) {
+        if self.without_slot == without_slot {
             return;
         }
-        let rank =
-            |worker: &Worker| (worker.asked.is_none(), workers_of(worker.database) > 1, worker.started.elapsed());
-        let ranks: Vec<_> = self.running.iter().map(rank).collect();
-        let old = ranks.iter().enumerate().filter(|(_, (_, _, age))| *age > QUANTUM);
-        let Some((at, _)) = old.max_by_key(|(_, rank)| **rank) else { return };
-        let worker = &mut self.running[at];
-        if let State::Running(pid) = worker.state() {
-            worker.asked = Some(Instant::now());
-            // SAFETY: plain system call on a process that the postmaster says is this worker, which handles the signal.
-            unsafe { libc::kill(pid, libc::SIGUSR2) };
-        }
+        self.without_slot = without_slot;
+        let file = Path::new(RUNTIME_DIRECTORY).join(WORKERS_FILE);
+        // What cannot be written is not known, and no more.
+        let _ = if without_slot { std::fs::write(file, "") } else { std::fs::remove_file(file) };
     }
 }
 
-impl Worker {
-    fn state(&self) -> State {
-        let mut pid = 0;
-        // SAFETY: the handle was given by the registration.
-        match unsafe { pg_sys::GetBackgroundWorkerPid(self.handle, &mut pid) } {
-            pg_sys::BgwHandleStatus::BGWH_STARTED => State::Running(pid),
-            pg_sys::BgwHandleStatus::BGWH_NOT_YET_STARTED => State::Starting,
-            _ => State::Ended,
-        }
+/// How many workers may build indexes.
+fn builders() -> usize {
+    // SAFETY: reads a variable that is set at the start of the server.
+    let slots = unsafe { pg_sys::max_worker_processes };
+    usize::try_from(slots / SHARE).unwrap_or_default().clamp(1, MOST_BUILDERS)
+}
+
+/// Whether a database has a directory, in whichever tablespace.
+fn exists(database: u32) -> bool {
+    if Path::new("base").join(database.to_string()).exists() {
+        return true;
+    }
+    let spaces = std::fs::read_dir("pg_tblspc").into_iter().flatten().flatten();
+    let versions = spaces.flat_map(|space| std::fs::read_dir(space.path()).into_iter().flatten().flatten());
+    versions.into_iter().any(|version| version.path().join(database.to_string()).exists())
+}
+
+fn state(handle: *mut pg_sys::BackgroundWorkerHandle) -> State {
+    let mut pid = 0;
+    // SAFETY: the handle was given by the registration.
+    match unsafe { pg_sys::GetBackgroundWorkerPid(handle, &mut pid) } {
+        pg_sys::BgwHandleStatus::BGWH_STARTED => State::Running(pid),
+        pg_sys::BgwHandleStatus::BGWH_NOT_YET_STARTED => State::Starting,
+        _ => State::Ended,
     }
 }
 
@@ -224,16 +223,24 @@ pub fn launch() {
     }
 }
 
-fn start(database: pg_sys::Oid) -> Option<Worker> {
-    let mut worker = registration_of(NAME, "socle_sync_main");
+fn start(number: u64, database: u32, task: Task, patience: Duration) -> Option<*mut pg_sys::BackgroundWorkerHandle> {
+    let (name, function, corpus) = match task {
+        Task::Sync => (SYNC, "socle_sync_main", 0),
+        Task::Build(corpus) => (BUILD, "socle_build_main", corpus),
+    };
+    let mut worker = registration_of(name, function);
     worker.bgw_flags |= pg_sys::BGWORKER_BACKEND_DATABASE_CONNECTION as i32;
     worker.bgw_start_time = pg_sys::BgWorkerStartTime::BgWorkerStart_RecoveryFinished;
     worker.bgw_restart_time = pg_sys::BGW_NEVER_RESTART;
-    worker.bgw_main_arg = pg_sys::Datum::from(database.to_u32());
+    worker.bgw_main_arg = pg_sys::Datum::from(database);
+    let errand = crate::sync::Errand { number, corpus, patience };
+    for (place, byte) in worker.bgw_extra.iter_mut().zip(errand.encode()) {
+        *place = byte.cast_signed();
+    }
     let mut handle = std::ptr::null_mut();
     // SAFETY: the structure is complete, and this process is attached to shared memory.
     let registered = unsafe { pg_sys::RegisterDynamicBackgroundWorker(&mut worker, &mut handle) };
-    registered.then(|| Worker { database, handle, started: Instant::now(), asked: None })
+    registered.then_some(handle)
 }
 
 fn open_socket() -> rustix::io::Result<OwnedFd> {

@@ -1,6 +1,6 @@
 //! Which documents a worker works on: taken, extended, handed back, failed, each in a short transaction of its own.
 
-use super::transaction::{Trouble, as_corpus_owner, transaction};
+use super::transaction::{Trouble, as_corpus_owner, as_corpus_owner_over, transaction};
 use crate::corpus::CorpusSpec;
 use crate::lock::{self, Purpose, Until};
 use crate::setting;
@@ -9,6 +9,7 @@ use pgrx::datum::DatumWithOid;
 use pgrx::prelude::*;
 use socle_core::corpus::retry::backoff;
 use socle_core::{Error, Kind};
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 const TAKE_MISSED: &str = include_str!("../../sql/query/take_missed.sql");
@@ -25,8 +26,8 @@ const EXTEND: &str = include_str!("../../sql/corpus/extend.sql");
 const FAIL: &str = include_str!("../../sql/corpus/fail.sql");
 const RELEASE: &str = include_str!("../../sql/corpus/release.sql");
 
-/// Documents of one claim.
-pub const MAX_DOCUMENTS: i64 = 256;
+/// Source rows that are compared in about the time that one is written in.
+const COMPARED_ROWS: u64 = 10;
 
 /// How long a claim holds, in seconds, unless it is extended: longer than it takes to chunk the largest document there can
 /// be (255 MB took 489 s). Nobody waits for it after the death of a worker.
@@ -34,6 +35,11 @@ pub const LEASE_SECONDS: f64 = 3_600.0;
 
 /// Longest error message that is kept, in characters.
 const MAX_MESSAGE: usize = 1_000;
+
+thread_local! {
+    /// By which this worker is known in leases.
+    static NUMBER: Cell<i32> = const { Cell::new(0) };
+}
 
 /// A document that is being worked on.
 #[derive(Clone, Debug)]
@@ -60,11 +66,12 @@ pub enum Claimed {
     },
 }
 
-/// Takes work, if there is any. Claims of one corpus come one after another, so that no document is taken twice.
+/// Takes work, if there is any: so many documents at most. Claims of one corpus come one after another, so that no document
+/// is taken twice.
 ///
 /// # Errors
 /// Whatever Postgres raises.
-pub fn claim(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<Claimed, Trouble> {
+pub fn claim(corpus: &CorpusSpec, change: pg_sys::Oid, documents: i64) -> Result<Claimed, Trouble> {
     transaction(|| {
         if state(&corpus.name)?.as_ref() != Some(&corpus.state) || !take_lock(change) {
             return Ok(Claimed::Nothing { waiting: true });
@@ -73,12 +80,15 @@ pub fn claim(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<Claimed, Troubl
             let rows = client.update(TAKE_MISSED, None, &[corpus.name.as_str().into()])?;
             rows.map(|row| row.get::<String>(1)).collect::<pgrx::spi::Result<Vec<_>>>()
         })?;
-        let alive = Spi::connect(|client| client.select(ALIVE, Some(1), &[])?.first().get_one::<Vec<i32>>())?;
-        as_corpus_owner(corpus, || {
+        let life = [i32::from(Purpose::Life as i16).into()];
+        let alive = Spi::connect(|client| client.select(ALIVE, Some(1), &life)?.first().get_one::<Vec<i32>>())?;
+        // It may be that all of the source is compared.
+        let rows = source_rows(corpus) / COMPARED_ROWS;
+        as_corpus_owner_over(corpus, rows, || {
             for xid in missed.iter().flatten() {
                 query::run(&corpus.sql(ASK_FOR), &[xid.as_str().into()])?;
             }
-            take(corpus, alive.unwrap_or_default())
+            take(corpus, documents, alive.unwrap_or_default())
         })
     })
 }
@@ -118,8 +128,23 @@ pub fn take_lock(change: pg_sys::Oid) -> bool {
     lock::take(Purpose::Claim, change, Until::TransactionEnd)
 }
 
-/// `alive`: the processes that can hold a lease.
-fn take(corpus: &CorpusSpec, alive: Vec<i32>) -> Result<Claimed, Trouble> {
+/// Rows of the source, by the last count of ANALYZE.
+fn source_rows(corpus: &CorpusSpec) -> u64 {
+    let source = pg_sys::Oid::from(corpus.source.unwrap_or_default());
+    // SAFETY: a catalog lookup inside a transaction; the row is read before it is released.
+    unsafe {
+        let row = pg_sys::SearchSysCache1(pg_sys::SysCacheIdentifier::RELOID as i32, source.into());
+        if row.is_null() {
+            return 0;
+        }
+        let rows = (*pg_sys::GETSTRUCT(row).cast::<pg_sys::FormData_pg_class>()).reltuples;
+        pg_sys::ReleaseSysCache(row);
+        rows.max(0.0) as u64
+    }
+}
+
+/// `alive`: the numbers of the workers whose leases hold.
+fn take(corpus: &CorpusSpec, documents: i64, alive: Vec<i32>) -> Result<Claimed, Trouble> {
     Spi::connect_mut(|client| {
         client.update(corpus.sql(TAKE_APART).as_str(), None, &[])?;
         let taken = client.update(corpus.sql(TAKE_SWEEP).as_str(), Some(1), &[])?;
@@ -133,7 +158,7 @@ fn take(corpus: &CorpusSpec, alive: Vec<i32>) -> Result<Claimed, Trouble> {
         }
         let lease = new_lease()?;
         let mut claims: BTreeMap<i64, Claim> = BTreeMap::new();
-        let arguments = [MAX_DOCUMENTS.into(), lease.into(), LEASE_SECONDS.into(), alive.into()];
+        let arguments = [documents.into(), lease.into(), LEASE_SECONDS.into(), alive.into(), NUMBER.get().into()];
         for row in client.update(corpus.sql(CLAIM).as_str(), None, &arguments)? {
             let leader = row.get::<i64>(1)?.unwrap_or_default();
             let attempt = row.get::<i32>(3)?.unwrap_or(1);
@@ -148,12 +173,27 @@ fn take(corpus: &CorpusSpec, alive: Vec<i32>) -> Result<Claimed, Trouble> {
     })
 }
 
+/// Lets this process hold leases.
+///
+/// # Errors
+/// Whatever Postgres raises.
+pub fn show_life() -> Result<(), Trouble> {
+    // As pg_locks shows it, which knows no sign.
+    NUMBER.set(i32::from_le_bytes(random()?) & i32::MAX);
+    let number = pg_sys::Oid::from(NUMBER.get().unsigned_abs());
+    transaction(|| Ok(drop(lock::take(Purpose::Life, number, Until::Returned))))
+}
+
 /// A number that no other lease has.
 fn new_lease() -> Result<Uuid, Trouble> {
-    let mut bytes = [0; 16];
+    random().map(Uuid::from_bytes)
+}
+
+fn random<const COUNT: usize>() -> Result<[u8; COUNT], Trouble> {
+    let mut bytes = [0; COUNT];
     // SAFETY: writes that many bytes.
     if unsafe { pg_sys::pg_strong_random(bytes.as_mut_ptr().cast(), bytes.len()) } {
-        return Ok(Uuid::from_bytes(bytes));
+        return Ok(bytes);
     }
     Err(Error::new(Kind::Bug, "the operating system gave no random number").into())
 }

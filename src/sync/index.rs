@@ -1,5 +1,8 @@
 //! The vector index of a corpus, built after its first fill without keeping anybody from the chunk table: writes go on, and
-//! the corpus is searched exactly meanwhile.
+//! the corpus is searched exactly meanwhile. A worker of its own builds it, so that the others go on.
+//!
+//! The build waits for all transactions of its database that are older than itself. As long as some are old, it is not begun,
+//! and where it has to wait for long in the end, it is given up and begun again: it keeps autovacuum from the table.
 //!
 //! `CREATE INDEX CONCURRENTLY` commits while it works, so it is run as a command of its own and not through SPI. An index
 //! that an interrupted build has left is not valid; it is dropped and made again. Whoever drops the table has the build
@@ -7,19 +10,41 @@
 //! for all older snapshots, would be a deadlock.
 
 use super::transaction::{Trouble, as_corpus_owner, transaction};
-use super::{claim, turn};
+use super::{Errand, claim, corpora, session};
 use crate::corpus::statement::{expand, identifier};
 use crate::corpus::{CorpusSpec, VECTOR_INDEX, vector_index_name};
 use crate::lock::Purpose;
 use crate::query;
-use crate::wake::{self, Help};
+use crate::wake;
 use pgrx::PgMemoryContexts;
 use pgrx::prelude::*;
+use socle_core::turns::message::Message;
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::ffi::CString;
+use std::time::{Duration, Instant};
 
 const ACTIVATE: &str = include_str!("../../sql/query/activate_corpus.sql");
 const CREATE_INDEX: &str = include_str!("../../sql/corpus/create_index.sql");
 const CANCEL: &str = include_str!("../../sql/query/cancel_index_build.sql");
+
+const BLOCKERS: &str = include_str!("../../sql/query/index_blockers.sql");
+const CORPUS: &str = include_str!("../../sql/query/corpus_of_log.sql");
+
+/// Age of a transaction from which on it may well take much longer.
+pub const OLD_SECONDS: f64 = 30.0;
+
+/// How often, and how long apart, the lock of an index is tried.
+const LOCK_ATTEMPTS: usize = 20;
+const LOCK_PAUSE: Duration = Duration::from_millis(50);
+
+/// `query_canceled`: somebody waits for the table, or has dropped it.
+const CANCELLED: &str = "57014";
+
+thread_local! {
+    /// Since when this worker waits with an index, by change log.
+    static SINCE: RefCell<HashMap<u32, Instant>> = RefCell::default();
+}
 
 /// The lock of a table whose index is built, beside those that the build takes.
 const HOLD: pg_sys::LOCKMODE = pg_sys::AccessShareLock as pg_sys::LOCKMODE;
@@ -33,6 +58,8 @@ pub enum Finished {
     Nothing,
     /// Another worker is at it.
     Elsewhere,
+    /// Others have to end something first.
+    Later,
 }
 
 /// Ends a build that another worker has under way: `at_once`, or if somebody waits for it.
@@ -51,35 +78,47 @@ pub fn make_way(change: pg_sys::Oid) {
     let _ = transaction(|| Ok(cancel(change, false)?));
 }
 
-/// The first fill is complete: builds the vector index, and lets the corpus be active.
+/// The first fill is complete: has the vector index built, by a worker of its own, and lets the corpus be active once it is
+/// there.
 ///
 /// # Errors
 /// Whatever Postgres raises.
 pub fn finish_filling(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<Finished, Trouble> {
-    let finished = claim::exclusively(Purpose::VectorIndex, change, || build_and_activate(corpus, change))?;
+    let finished = claim::exclusively(Purpose::VectorIndex, change, || {
+        if state_of_index(corpus)?.as_deref() == Some("valid") {
+            return activate(corpus, change);
+        }
+        if is_waiting(change)? {
+            return Ok(Finished::Later);
+        }
+        wake::say(Message::Build(change.to_u32()));
+        Ok(Finished::Elsewhere)
+    })?;
     Ok(finished.unwrap_or_else(|| {
         make_way(change);
         Finished::Elsewhere
     }))
 }
 
-fn build_and_activate(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<Finished, Trouble> {
-    if !transaction(|| Ok(claim::state(&corpus.name)?.as_deref() == Some("filling")))? {
-        return Ok(Finished::Nothing);
+/// Whether transactions have to end before it makes sense to begin: those that were old when this worker first looked. The
+/// build would wait for them in the end, and keep autovacuum from the table all the time.
+fn is_waiting(change: pg_sys::Oid) -> Result<bool, Trouble> {
+    let since = SINCE.with_borrow_mut(|since| *since.entry(change.to_u32()).or_insert_with(Instant::now));
+    let age = OLD_SECONDS + since.elapsed().as_secs_f64();
+    let waiting = transaction(|| Ok(query::text(BLOCKERS, &[age.into()])?.is_some()))?;
+    if !waiting {
+        SINCE.with_borrow_mut(|since| since.remove(&change.to_u32()));
     }
-    let name = vector_index_name(corpus);
+    Ok(waiting)
+}
+
+fn state_of_index(corpus: &CorpusSpec) -> Result<Option<String>, Trouble> {
     let chunk = pg_sys::Oid::from(corpus.chunk.unwrap_or_default());
-    let valid = transaction(|| Ok(query::text(VECTOR_INDEX, &[chunk.into(), name.as_str().into()])?))?;
-    if valid.as_deref() == Some("invalid") {
-        let sql = format!("DROP INDEX {}.{}", identifier(&corpus.chunk_schema), identifier(&name));
-        transaction(|| as_corpus_owner(corpus, || Ok(query::run(&sql, &[])?)))?;
-    }
-    if valid.as_deref() != Some("valid") {
-        turn::show(&format!("building the vector index of corpus {}", corpus.name));
-        // This worker is going to be busy for as long as it takes.
-        wake::now(Help::Watch);
-        build(corpus, &name)?;
-    }
+    let name = vector_index_name(corpus);
+    transaction(|| Ok(query::text(VECTOR_INDEX, &[chunk.into(), name.as_str().into()])?))
+}
+
+fn activate(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<Finished, Trouble> {
     transaction(|| {
         if claim::take_lock(change) {
             query::run(ACTIVATE, &[corpus.name.as_str().into()])?;
@@ -88,7 +127,53 @@ fn build_and_activate(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<Finish
     })
 }
 
-fn build(corpus: &CorpusSpec, name: &str) -> Result<(), Trouble> {
+/// Builds the vector index of the corpus that this worker was started for.
+pub fn run(errand: Errand) {
+    let change = pg_sys::Oid::from(errand.corpus);
+    let corpus = transaction(|| {
+        let name = query::text(CORPUS, &[change.into()])?;
+        Ok(name.map_or(Ok(None), |name| CorpusSpec::try_find(&name))?)
+    });
+    let Ok(Some(corpus)) = corpus else { return };
+    let mut built = Ok(None);
+    for _ in 0..LOCK_ATTEMPTS {
+        built = claim::exclusively(Purpose::VectorIndex, change, || build_if_missing(&corpus, errand.patience));
+        if !matches!(built, Ok(None)) {
+            break;
+        }
+        // A worker that has just asked for this one.
+        crate::wait::wait_for_time(LOCK_PAUSE);
+    }
+    if let Err(trouble) = built
+        && !trouble.is_a_lock()
+        && trouble.sqlstate != CANCELLED
+    {
+        pgrx::log!("socle index: corpus \"{}\": {}", corpus.name, trouble.message);
+        // Whoever has it begun again says so again.
+        let _ = corpora::note_trouble(&corpus.name, errand.corpus, Some(&trouble.message), trouble.is_lasting());
+    }
+    // Those who keep the corpus true go on from here.
+    wake::now();
+}
+
+fn build_if_missing(corpus: &CorpusSpec, patience: Duration) -> Result<(), Trouble> {
+    if !transaction(|| Ok(claim::state(&corpus.name)?.as_deref() == Some("filling")))? {
+        return Ok(());
+    }
+    let name = vector_index_name(corpus);
+    let state = state_of_index(corpus)?;
+    if state.as_deref() == Some("invalid") {
+        let sql = format!("DROP INDEX {}.{}", identifier(&corpus.chunk_schema), identifier(&name));
+        transaction(|| as_corpus_owner(corpus, || Ok(query::run(&sql, &[])?)))?;
+    }
+    if state.as_deref() == Some("valid") {
+        return Ok(());
+    }
+    session::show(&format!("building the vector index of corpus {}", corpus.name));
+    build(corpus, &name, patience)
+}
+
+fn build(corpus: &CorpusSpec, name: &str, patience: Duration) -> Result<(), Trouble> {
     let expression = transaction(|| Ok(crate::corpus::index_expression(corpus)?))?;
     let sql = expand(
         CREATE_INDEX,
@@ -113,29 +198,30 @@ fn build(corpus: &CorpusSpec, name: &str) -> Result<(), Trouble> {
         );
         (context, PgMemoryContexts::For(context).switch_to(|_| command(&sql)))
     };
-    // It waits for writers and for old snapshots, which may take long and keeps nobody from anything.
-    turn::wait_for_locks(true);
-    let built = transaction(|| {
-        // SAFETY: the worker is in the one transaction that has just begun, with one active snapshot, as the command expects;
-        // it ends both and leaves a transaction without one. What it allocates has to outlive its transactions. It runs as the superuser that the worker is, and Postgres
-        // itself evaluates what the index needs as the owner of the table (DefineIndex, indexcmds.c).
-        unsafe {
-            pg_sys::MemoryContextSwitchTo(context);
-            pg_sys::ProcessUtility(
-                command,
-                sql.as_ptr(),
-                false,
-                pg_sys::ProcessUtilityContext::PROCESS_UTILITY_TOPLEVEL,
-                std::ptr::null_mut(),
-                std::ptr::null_mut(),
-                pg_sys::None_Receiver,
-                std::ptr::null_mut(),
-            );
-            pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot());
-        }
-        Ok(())
-    });
-    turn::wait_for_locks(false);
+    // It waits for writers and for old snapshots, and gives up where that takes too long.
+    let run = || {
+        transaction(|| {
+            // SAFETY: the worker is in the one transaction that has just begun, with one active snapshot, as the command expects;
+            // it ends both and leaves a transaction without one. What it allocates has to outlive its transactions. It runs as the superuser that the worker is, and Postgres
+            // itself evaluates what the index needs as the owner of the table (DefineIndex, indexcmds.c).
+            unsafe {
+                pg_sys::MemoryContextSwitchTo(context);
+                pg_sys::ProcessUtility(
+                    command,
+                    sql.as_ptr(),
+                    false,
+                    pg_sys::ProcessUtilityContext::PROCESS_UTILITY_TOPLEVEL,
+                    std::ptr::null_mut(),
+                    std::ptr::null_mut(),
+                    pg_sys::None_Receiver,
+                    std::ptr::null_mut(),
+                );
+                pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot());
+            }
+            Ok(())
+        })
+    };
+    let built = session::waiting_for_locks(patience, run);
     if built.is_ok() {
         // SAFETY: it is held: no transaction has failed since.
         unsafe { pg_sys::UnlockRelationIdForSession(&mut table, HOLD) };

@@ -6,7 +6,7 @@
 
 use super::index::Finished;
 use super::transaction::{Trouble, as_corpus_owner, transaction};
-use super::{claim, merge, turn};
+use super::{claim, merge, session};
 use crate::corpus::CorpusSpec;
 use crate::lock::Purpose;
 use crate::search::keyword::{digests, is_intact, parts, with_segments};
@@ -156,7 +156,7 @@ pub fn store(corpus: &CorpusSpec, segment: Segment) -> Result<(), Trouble> {
 /// Of the engine and of Postgres; what is written by then stays.
 pub fn complete(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<Finished, Trouble> {
     let done = claim::exclusively(Purpose::KeywordIndex, change, || {
-        turn::show(&format!("completing the keyword index of corpus {}", corpus.name));
+        session::show(&format!("completing the keyword index of corpus {}", corpus.name));
         transaction(|| Ok(query::run(OUTDATED, &[corpus.name.as_str().into(), KEYWORD_FORMAT.cast_signed().into()])?))?;
         // In this order: what is written meanwhile without keywords is counted after.
         let gap = transaction(|| {

@@ -6,7 +6,7 @@
 
 use super::keyword::{ask, chunks_of, segment, sizes, store};
 use super::transaction::{Trouble, as_corpus_owner, transaction};
-use super::{claim, turn};
+use super::{claim, session};
 use crate::corpus::CorpusSpec;
 use crate::lock::Purpose;
 use crate::{query, read};
@@ -38,7 +38,7 @@ pub fn merge(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<(), Trouble> {
     claim::exclusively(Purpose::KeywordIndex, change, || {
         // Looked at again: another worker may just have done it.
         let Some(segments) = due(corpus)? else { return Ok(()) };
-        turn::show(&format!("merging the keyword index of corpus {}", corpus.name));
+        session::show(&format!("merging the keyword index of corpus {}", corpus.name));
         let dead = gone(corpus, &segments)?;
         let buried = dead.len() as i64;
         let request = Request::KeywordMerge { segments: segments.clone(), dead };

@@ -1,5 +1,6 @@
 //! Transactions of a sync worker: short, each ended here whatever happens in it.
 
+use super::limit;
 use crate::corpus::CorpusSpec;
 use crate::corpus::identity::as_owner;
 use crate::error::sqlstate_text;
@@ -13,12 +14,7 @@ use std::panic::AssertUnwindSafe;
 
 /// Settings that everything runs under which touches a user's tables. Filtering by row security would look like deleted
 /// rows.
-const SETTINGS: [(&CStr, &CStr); 4] = [
-    setting::OWN_NAMES,
-    (c"row_security", c"off"),
-    (c"statement_timeout", c"0"),
-    (c"default_transaction_isolation", c"read committed"),
-];
+const SETTINGS: [(&CStr, &CStr); 2] = [setting::OWN_NAMES, (c"row_security", c"off")];
 
 /// Why a transaction, or a step between two, failed.
 #[derive(Clone, Debug)]
@@ -113,6 +109,7 @@ pub fn transaction<T>(work: impl FnOnce() -> Result<T, Trouble>) -> Result<T, Tr
         .catch_others(|error| Err(caught(error)))
         .catch_rust_panic(|error| Err(caught(error)))
         .execute();
+    limit::end();
     if result.is_err() {
         // SAFETY: ends whatever is left of the transaction; harmless when nothing is.
         unsafe { pg_sys::AbortCurrentTransaction() };
@@ -120,12 +117,26 @@ pub fn transaction<T>(work: impl FnOnce() -> Result<T, Trouble>) -> Result<T, Tr
     result
 }
 
-/// Does `work` inside a transaction as the owner of a corpus, under settings that nothing of his can change for others.
+/// Does `work` inside a transaction as the owner of a corpus, under settings that nothing of his can change for others, and
+/// within a time limit.
 ///
 /// # Errors
 /// What `work` returns; as after a conflict, when the chunk table is gone.
 pub fn as_corpus_owner<T>(corpus: &CorpusSpec, work: impl FnOnce() -> Result<T, Trouble>) -> Result<T, Trouble> {
+    as_corpus_owner_over(corpus, 0, work)
+}
+
+/// The same where about so many rows are touched, which may take as much longer.
+///
+/// # Errors
+/// As [`as_corpus_owner`].
+pub fn as_corpus_owner_over<T>(
+    corpus: &CorpusSpec,
+    rows: u64,
+    work: impl FnOnce() -> Result<T, Trouble>,
+) -> Result<T, Trouble> {
     let owner = owner_now(corpus)?;
+    limit::begin(corpus, rows);
     setting::during(&SETTINGS, || setting::during(&setting::RENDERING, || as_owner(owner, work)))
 }
 

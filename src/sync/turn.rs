@@ -1,21 +1,20 @@
-//! The main loop of a sync worker: which corpus next, how long to sleep, when to leave.
+//! The main loop of a sync worker: how long to sleep, when to leave.
 
-use super::transaction::{Trouble, transaction};
-use super::{Progress, keyword, work};
+use super::corpora::{Corpora, GATHER, Here, Round, note_trouble};
+use super::session::{self, Writing, asked_to_leave, report_statistics};
+use super::transaction::{Trouble, as_corpus_owner, transaction};
+use super::{Errand, claim, keyword, limit};
 use crate::corpus::CorpusSpec;
-use crate::postgres_version::set_signal_handler;
-use crate::wake::{self, Help};
-use crate::{capture, damage, installation, query, setting, wait};
+use crate::supervisor::clock;
+use crate::{damage, installation, query, setting, wake};
 use pgrx::prelude::*;
-use socle_core::Kind;
-use socle_core::corpus::retry::backoff;
+use socle_core::turns::message::Message;
 use std::cell::Cell;
-use std::collections::HashMap;
-use std::ffi::{CStr, CString};
 use std::time::{Duration, Instant};
 
 const CORPORA: &str = include_str!("../../sql/query/sync_corpora.sql");
-const NOTE_TROUBLE: &str = include_str!("../../sql/query/note_trouble.sql");
+const HELD_UP: &str = include_str!("../../sql/query/held_up.sql");
+const ANY_PENDING: &str = include_str!("../../sql/corpus/pending.sql");
 
 /// Time without work after which a worker leaves, if nothing waits either.
 const IDLE: Duration = Duration::from_secs(60);
@@ -28,103 +27,211 @@ const POLL: Duration = Duration::from_secs(10);
 /// started may still be under way.
 const SHORT_POLL: Duration = Duration::from_millis(500);
 
-/// Settings of the whole session: names are those of Postgres, and users do not wait for a worker that waits for them.
-const SETTINGS: [(&CStr, &CStr); 2] = [setting::OWN_NAMES, LOCK_TIMEOUT];
-const LOCK_TIMEOUT: (&CStr, &CStr) = (c"lock_timeout", c"200ms");
-
 /// The same while another worker builds an index: users who come to wait for it should not wait longer.
 const WATCH_POLL: Duration = Duration::from_millis(100);
-
-/// Changes that come so soon after others of their corpus were worked on are gathered until then: a stream of single rows
-/// does not become a segment of the keyword index for each. The first change after a pause is worked on at once.
-const GATHER: Duration = Duration::from_millis(100);
 
 /// Time between two looks for damage, which read the whole keyword index: searches that meet what cannot be mended, as those
 /// of a standby that was promoted may, say so again and again.
 const DAMAGE_PAUSE: Duration = Duration::from_secs(10);
 
-thread_local! {
-    static EXTENDED: Cell<Option<Instant>> = const { Cell::new(None) };
+/// Time between two looks whether the database can be written, and which corpora hold up another worker.
+const LOOK_ROUND: Duration = Duration::from_secs(1);
+
+/// Time in one transaction after which a corpus is left to the worker that is at it.
+const HELD_UP_SECONDS: f64 = 3.0;
+
+/// Time after which a worker comes back to a database that cannot be written, and to changes that wait for another attempt.
+const COME_BACK: Duration = Duration::from_secs(5);
+const COME_BACK_SOON: Duration = Duration::from_secs(1);
+
+/// Looks in a row that fail for another reason than a lock, before a new worker looks instead: the library of this one may be
+/// older than the tables.
+const FAILED_LOOKS: u32 = 5;
+
+/// Why a worker leaves.
+#[derive(Clone, Copy, Debug)]
+enum Leave {
+    /// There is something to do after that time.
+    Again(Duration),
+    /// It knows of nothing to do.
+    Done,
+    /// Something is wrong that another worker may not have: the supervisor decides when that is.
+    Failed,
 }
 
-unsafe extern "C-unwind" {
-    // Signal handlers of Postgres. Through `pg_sys` they would run inside pgrx's guard, which is not for signal handlers.
-    fn die(signal: i32);
-    fn SignalHandlerForConfigReload(signal: i32);
-    fn SignalHandlerForShutdownRequest(signal: i32);
+/// Works until there is nothing to do, or another database needs a worker, and tells the supervisor.
+pub fn run(errand: Errand) {
+    limit::prepare(errand.number);
+    let mut worker = Worker::new(errand);
+    let again = match worker.work() {
+        Leave::Failed => return,
+        Leave::Again(time) => Some(time),
+        Leave::Done => None,
+    };
+    let (looked_at, worked) = (worker.looked_at, worker.worked);
+    wake::say(Message::Goodbye { worker: errand.number, looked_at, again, worked });
 }
 
-/// Connects to the database.
-pub fn begin(database: pg_sys::Oid) {
-    // SAFETY: the start of a background worker, as Postgres's own do it: handlers, signals, connection.
-    unsafe {
-        set_signal_handler(libc::SIGTERM, die);
-        set_signal_handler(libc::SIGHUP, SignalHandlerForConfigReload);
-        // From the supervisor: another database has no worker.
-        set_signal_handler(libc::SIGUSR2, SignalHandlerForShutdownRequest);
-        pg_sys::BackgroundWorkerUnblockSignals();
-        pg_sys::BackgroundWorkerInitializeConnectionByOid(database, pg_sys::InvalidOid, 0);
-        pg_sys::pgstat_report_appname(c"socle sync".as_ptr());
+struct Worker {
+    number: u64,
+    corpora: Corpora,
+    begun: Instant,
+    worked_at: Instant,
+    /// It has done something in its time.
+    worked: bool,
+    /// When its last look began.
+    looked_at: Duration,
+    looked_round: Option<Instant>,
+    said_idle: bool,
+    failed_looks: u32,
+    outdated_found: bool,
+    damage_found: Option<Instant>,
+}
+
+impl Worker {
+    fn new(errand: Errand) -> Self {
+        Self {
+            number: errand.number,
+            corpora: Corpora::default(),
+            begun: Instant::now(),
+            worked_at: Instant::now(),
+            worked: false,
+            looked_at: clock(),
+            looked_round: None,
+            said_idle: false,
+            failed_looks: 0,
+            outdated_found: false,
+            damage_found: None,
+        }
     }
-    SETTINGS.into_iter().for_each(set);
-}
 
-fn set((name, value): (&CStr, &CStr)) {
-    let (context, source) = (pg_sys::GucContext::PGC_SUSET, pg_sys::GucSource::PGC_S_OVERRIDE);
-    // SAFETY: settings of this process, by C strings.
-    unsafe { pg_sys::SetConfigOption(name.as_ptr(), value.as_ptr(), context, source) };
-}
-
-/// Lets this worker wait for locks as long as it takes, or no longer than users can wait for it.
-pub fn wait_for_locks(patiently: bool) {
-    set(if patiently { (LOCK_TIMEOUT.0, c"0") } else { LOCK_TIMEOUT });
-}
-
-/// Works until there is nothing to do, or another database needs a worker.
-pub fn run() {
-    let begun = Instant::now();
-    let mut worked_at = begun;
-    let mut corpora = Corpora::default();
-    let mut outdated_found = false;
-    let mut damage_found: Option<Instant> = None;
-    loop {
-        reload_if_asked();
-        let here = corpora_here();
-        if here.is_empty() {
-            return wake::now(Help::Leaving);
+    fn work(&mut self) -> Leave {
+        if claim::show_life().is_err() {
+            return Leave::Failed;
         }
-        if damage_found.is_none_or(|at| at.elapsed() > DAMAGE_PAUSE) && damage::take_note() {
-            damage_found = Some(Instant::now());
-            outdated_found = false;
-            look_for_damage(&here);
-        }
-        outdated_found = outdated_found || keyword::find_outdated().is_ok();
-        let round = corpora.round(&here);
-        if asked_to_leave() {
-            if round.worked || round.waiting {
-                wake::now(Help::None);
+        loop {
+            session::reload_if_asked();
+            self.looked_at = clock();
+            let here = match corpora_here() {
+                Ok(here) => here,
+                // Somebody has locked a table of socle.
+                Err(trouble) if trouble.is_a_lock() => {
+                    if asked_to_leave() {
+                        return Leave::Again(COME_BACK_SOON);
+                    }
+                    session::sleep(SHORT_POLL);
+                    continue;
+                }
+                Err(trouble) => {
+                    self.failed_looks += 1;
+                    if self.failed_looks == FAILED_LOOKS || asked_to_leave() {
+                        pgrx::log!("socle sync: {}; another worker is going to look", trouble.message);
+                        return Leave::Failed;
+                    }
+                    session::sleep(SHORT_POLL);
+                    continue;
+                }
+            };
+            self.failed_looks = 0;
+            if here.is_empty() {
+                return Leave::Done;
             }
-            return;
-        }
-        report_statistics(false);
-        if round.worked {
-            worked_at = Instant::now();
-            if round.full {
-                wake::now(Help::More);
+            if self.looked_round.is_none_or(|at| at.elapsed() > LOOK_ROUND)
+                && let Some(leave) = self.look_round(&here)
+            {
+                return leave;
             }
-            continue;
+            limit::take_notes(|change| over_the_limit(&here, change));
+            self.repair(&here);
+            let round = self.corpora.round(&here);
+            if asked_to_leave() {
+                return match round {
+                    Round { worked: true, .. } => Leave::Again(Duration::ZERO),
+                    Round { waiting: true, .. } => Leave::Again(COME_BACK_SOON),
+                    _ => Leave::Done,
+                };
+            }
+            report_statistics(false);
+            if round.worked {
+                (self.worked, self.worked_at, self.said_idle) = (true, Instant::now(), false);
+                if round.full {
+                    wake::say(Message::More);
+                }
+                continue;
+            }
+            if !round.waiting && self.worked_at.elapsed() > IDLE {
+                return Leave::Done;
+            }
+            self.sleep(round);
         }
-        if !round.waiting && worked_at.elapsed() > IDLE {
-            return wake::now(Help::Leaving);
+    }
+
+    fn sleep(&mut self, round: Round) {
+        if round.gathering.is_none() && !std::mem::replace(&mut self.said_idle, true) {
+            wake::say(Message::Idle(self.number));
         }
-        sleep(match round {
+        let timeout = match round {
             Round { gathering: Some(rest), .. } => rest,
             Round { watching: true, .. } => WATCH_POLL,
             Round { waiting: true, .. } => SHORT_POLL,
-            _ if begun.elapsed() < POLL => SHORT_POLL,
+            _ if self.begun.elapsed() < POLL => SHORT_POLL,
             _ => POLL,
-        });
+        };
+        report_statistics(timeout > GATHER);
+        session::sleep(timeout);
     }
+
+    /// Whether the database can be written, and which corpora are left to others.
+    fn look_round(&mut self, here: &[Here]) -> Option<Leave> {
+        self.looked_round = Some(Instant::now());
+        match session::writing() {
+            Ok(Writing::Changed) => return Some(Leave::Again(Duration::ZERO)),
+            Ok(Writing::Forbidden) if is_pending(here) => return Some(Leave::Again(COME_BACK)),
+            Ok(Writing::Forbidden) => return Some(Leave::Done),
+            Ok(Writing::Possible) | Err(_) => {}
+        }
+        let held_up = transaction(|| {
+            let rows = Spi::connect(|client| {
+                let rows = client.select(HELD_UP, None, &[HELD_UP_SECONDS.into()])?;
+                rows.map(|row| row.get::<pg_sys::Oid>(1)).collect::<pgrx::spi::Result<Vec<_>>>()
+            })?;
+            Ok(rows.into_iter().flatten().map(pg_sys::Oid::to_u32).collect())
+        });
+        self.corpora.leave_to_others(held_up.unwrap_or_default());
+        None
+    }
+
+    fn repair(&mut self, here: &[Here]) {
+        if self.damage_found.is_none_or(|at| at.elapsed() > DAMAGE_PAUSE) && damage::take_note() {
+            self.damage_found = Some(Instant::now());
+            self.outdated_found = false;
+            look_for_damage(here);
+        }
+        self.outdated_found = self.outdated_found || keyword::find_outdated().is_ok();
+    }
+}
+
+/// Whether something waits that is not done while the database cannot be written.
+fn is_pending(here: &[Here]) -> bool {
+    let pending = |name: &str| -> Result<bool, Trouble> {
+        let Some(corpus) = transaction(|| Ok(CorpusSpec::try_find(name)?))? else { return Ok(false) };
+        let sql = corpus.sql(ANY_PENDING);
+        Ok(corpus.state == "filling" || transaction(|| as_corpus_owner(&corpus, || Ok(query::holds(&sql, &[])?)))?)
+    };
+    here.iter().any(|corpus| pending(&corpus.name).unwrap_or(true))
+}
+
+/// A worker had to end because of this corpus: false if that cannot be noted now.
+fn over_the_limit(here: &[Here], change: u32) -> bool {
+    // One that is no more, or is broken already.
+    let Some(corpus) = here.iter().find(|corpus| corpus.change == change) else { return true };
+    let seconds = setting::sync_timeout().as_secs();
+    let reason = format!(
+        "what its owner has put on its tables (a trigger, a default, a check) took longer than socle.sync_timeout, {seconds} s: \
+         put an end to that and call socle.resume_corpus()"
+    );
+    pgrx::log!("socle sync: corpus \"{}\": {reason}", corpus.name);
+    note_trouble(&corpus.name, change, Some(&reason), true).is_ok()
 }
 
 /// A search has met damage, in whichever corpus.
@@ -136,184 +243,27 @@ fn look_for_damage(here: &[Here]) {
     }
 }
 
-/// A corpus to work on.
-#[derive(Debug)]
-struct Here {
-    name: String,
-    /// Its change log, by OID: another corpus of the same name has another.
-    change: u32,
-}
-
 /// The corpora to work on: none when the extension is not there (any more).
-fn corpora_here() -> Vec<Here> {
-    let here = transaction(|| {
+fn corpora_here() -> Result<Vec<Here>, Trouble> {
+    transaction(|| {
         // Until the extension is updated, or a worker with the library of its version comes, there is nothing to do here.
         if !installation::is_of_own_version() {
             return Ok(Vec::new());
         }
-        Spi::connect(|client| {
+        Ok(Spi::connect(|client| {
             let mut here = Vec::new();
             for row in client.select(CORPORA, None, &[])? {
                 if let (Some(name), Some(change)) = (row.get::<String>(1)?, row.get::<pg_sys::Oid>(2)?) {
                     here.push(Here { name, change: change.to_u32() });
                 }
             }
-            Ok(here)
-        })
-    });
-    // An error: the schema is being dropped, or made.
-    here.unwrap_or_default()
-}
-
-/// What is known of each corpus that troubled this worker, by its change log.
-#[derive(Debug, Default)]
-struct Corpora {
-    troubled: HashMap<u32, Troubled>,
-    /// When those were worked on last that had little to do.
-    worked: HashMap<u32, Instant>,
-    /// Where the next round begins.
-    next: usize,
-}
-
-#[derive(Debug)]
-struct Troubled {
-    count: u32,
-    until: Instant,
-    /// It was said last time that nothing will change.
-    lasting: bool,
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct Round {
-    worked: bool,
-    full: bool,
-    waiting: bool,
-    watching: bool,
-    /// How long until changes have been gathered.
-    gathering: Option<Duration>,
-}
-
-impl Corpora {
-    /// One claim of each corpus.
-    fn round(&mut self, here: &[Here]) -> Round {
-        let mut round = Round::default();
-        self.next = self.next.wrapping_add(1);
-        let is_here = |change: &u32| here.iter().any(|corpus| corpus.change == *change);
-        self.troubled.retain(|change, _| is_here(change));
-        self.worked.retain(|change, _| is_here(change));
-        for at in 0..here.len() {
-            let Some(Here { name, change }) = here.get((at + self.next) % here.len()) else { continue };
-            if self.troubled.get(change).is_some_and(|trouble| trouble.until > Instant::now()) {
-                round.waiting = true;
-                continue;
-            }
-            let worked = self.worked.get(change).map_or(GATHER, Instant::elapsed);
-            if let Some(rest) = GATHER.checked_sub(worked).filter(|rest| !rest.is_zero()) {
-                round.waiting = true;
-                round.gathering = Some(round.gathering.map_or(rest, |other| other.min(rest)));
-                continue;
-            }
-            // Its tables may have been renamed under it, or it was dropped and made anew: a second look tells what lasts.
-            match work(name).or_else(|trouble| if trouble.is_lasting() { work(name) } else { Err(trouble) }) {
-                Ok(Progress::Worked { full }) => {
-                    round.worked = true;
-                    round.full |= full;
-                    self.troubled.remove(change);
-                    if full {
-                        self.worked.remove(change);
-                    } else {
-                        self.worked.insert(*change, Instant::now());
-                    }
-                }
-                Ok(Progress::Idle { waiting: true }) => round.waiting = true,
-                Ok(Progress::Idle { waiting: false }) => drop(self.troubled.remove(change)),
-                Ok(Progress::Watching) => (round.waiting, round.watching) = (true, true),
-                Err(trouble) => {
-                    round.waiting = true;
-                    self.failed(name, *change, &trouble);
-                }
-            }
-        }
-        round
-    }
-
-    /// A corpus that cannot be worked on waits alone, for longer each time, or is broken until somebody acts.
-    fn failed(&mut self, name: &str, change: u32, trouble: &Trouble) {
-        let unknown = Troubled { count: 0, until: Instant::now(), lasting: false };
-        let troubled = self.troubled.entry(change).or_insert(unknown);
-        // A commit is seen some time before the names in the catalog that come with it, both looks may fall in between.
-        let may_pass = trouble.is_a_lock() || (trouble.is_lasting() && !troubled.lasting);
-        troubled.lasting = trouble.is_lasting();
-        if may_pass {
-            troubled.until = Instant::now() + SHORT_POLL;
-            return;
-        }
-        troubled.count += 1;
-        troubled.until = Instant::now() + backoff(troubled.count);
-        if let Some(Kind::DamagedIndex | Kind::OutdatedIndex) = trouble.kind {
-            damage::note();
-        }
-        if troubled.count.is_power_of_two() {
-            pgrx::log!("socle sync: corpus \"{name}\": {}; attempt {}", trouble.message, troubled.count);
-        }
-        let broken = trouble.is_lasting();
-        let noted = note_trouble(name, change, Some(&trouble.reason), broken);
-        match noted {
-            // Its state keeps it from being worked on until somebody has acted, and then there is nothing to wait for.
-            Ok(()) if broken => drop(self.troubled.remove(&change)),
-            Ok(()) => {}
-            Err(trouble) => pgrx::log!("socle sync: corpus \"{name}\": could not note its state: {}", trouble.message),
-        }
-    }
-}
-
-/// Writes why a corpus is not worked on, for those who look at its status; not of another one that has its name by now.
-///
-/// # Errors
-/// Whatever Postgres raises.
-pub fn note_trouble(name: &str, change: u32, reason: Option<&str>, broken: bool) -> Result<(), Trouble> {
-    transaction(|| {
-        query::run(NOTE_TROUBLE, &[name.into(), reason.into(), broken.into(), pg_sys::Oid::from(change).into()])?;
-        if broken && let Some(change) = CorpusSpec::try_find(name)?.and_then(|corpus| corpus.change) {
-            capture::invalidate(change.into());
-        }
-        Ok(())
+            pgrx::spi::Result::Ok(here)
+        })?)
     })
 }
 
-impl Trouble {
-    /// Not the fault of a document: the corpus, the engine or the server cannot work at the moment.
-    pub fn is_of_the_corpus(&self) -> bool {
-        let kind = matches!(
-            self.kind,
-            Some(
-                Kind::EngineUnavailable
-                    | Kind::UnknownModel
-                    | Kind::WrongModelKind
-                    | Kind::MissingFile
-                    | Kind::UnreadableFile
-                    | Kind::DamagedModelFile
-                    | Kind::NotInState
-                    | Kind::OutOfMemory
-                    | Kind::NoWorkerSlot
-            )
-        );
-        // Memory that one document asks for is its own fault. Otherwise: privileges, names, resources, operator intervention,
-        // transactions that can be tried again.
-        let passing = ["25", "40", "53", "55", "57", "58"].iter().any(|class| self.sqlstate.starts_with(class));
-        kind || self.is_lasting() || (passing && self.sqlstate != "53200")
-    }
-
-    /// Somebody else was quicker.
-    pub fn is_a_lock(&self) -> bool {
-        matches!(self.sqlstate.as_str(), "55P03" | "40P01" | "40001")
-    }
-
-    /// Nothing will change until somebody acts.
-    pub fn is_lasting(&self) -> bool {
-        matches!(self.kind, Some(Kind::UnknownModel | Kind::WrongModelKind | Kind::NotInState))
-            || matches!(self.sqlstate.as_str(), "42501" | "42P01" | "42703" | "42883" | "3F000")
-    }
+thread_local! {
+    static EXTENDED: Cell<Option<Instant>> = const { Cell::new(None) };
 }
 
 /// Whether documents that wait for their turn in this claim need more time.
@@ -323,40 +273,4 @@ pub fn extension_is_due() -> bool {
         EXTENDED.set(Some(Instant::now()));
     }
     due
-}
-
-/// Says in `pg_stat_activity` what this worker does.
-pub fn show(what: &str) {
-    let what = CString::new(what.replace('\0', "")).unwrap_or_default();
-    // SAFETY: the function copies the string.
-    unsafe { pg_sys::pgstat_report_activity(pg_sys::BackendState::STATE_RUNNING, what.as_ptr()) };
-}
-
-/// Has autovacuum know what was written: at most once a second, or now.
-fn report_statistics(now: bool) {
-    // SAFETY: in no transaction, as Postgres's own workers do between two.
-    unsafe { pg_sys::pgstat_report_stat(now) };
-}
-
-fn sleep(timeout: Duration) {
-    report_statistics(timeout > GATHER);
-    // SAFETY: the function only writes to this worker's own entry.
-    unsafe { pg_sys::pgstat_report_activity(pg_sys::BackendState::STATE_IDLE, std::ptr::null()) };
-    wait::wait_for_work(timeout);
-}
-
-fn asked_to_leave() -> bool {
-    // SAFETY: a flag that only this process's signal handler and main thread touch.
-    unsafe { std::ptr::read_volatile(&raw const pg_sys::ShutdownRequestPending) != 0 }
-}
-
-fn reload_if_asked() {
-    // SAFETY: a flag that only this process's signal handler and main thread touch, and reading the configuration at the
-    // top of the main loop, as Postgres's own workers do.
-    unsafe {
-        if std::ptr::read_volatile(&raw const pg_sys::ConfigReloadPending) != 0 {
-            std::ptr::write_volatile(&raw mut pg_sys::ConfigReloadPending, 0);
-            pg_sys::ProcessConfigFile(pg_sys::GucContext::PGC_SIGHUP);
-        }
-    }
 }

@@ -4,7 +4,7 @@ use super::Job;
 use super::claim::{Claim, changes};
 use super::document::{Document, number, position};
 use super::keyword::{self, Indexed, Segment};
-use super::transaction::{Trouble, as_corpus_owner, transaction};
+use super::transaction::{Trouble, as_corpus_owner, as_corpus_owner_over, transaction};
 use crate::vector;
 use pgrx::datum::DatumWithOid;
 use pgrx::prelude::*;
@@ -89,8 +89,9 @@ pub fn number_chunks(job: &Job, documents: &[Document]) -> Result<Numbered, Trou
 /// Whatever Postgres raises; then nothing was written.
 pub fn write(job: &Job, documents: &[Document], ready: Ready, took: Duration) -> Result<(), Trouble> {
     transaction(|| {
-        let counts =
-            as_corpus_owner(&job.corpus, || Spi::connect_mut(|client| replace(job, documents, &ready, client)))?;
+        let counts = as_corpus_owner_over(&job.corpus, rows(documents), || {
+            Spi::connect_mut(|client| replace(job, documents, &ready, client))
+        })?;
         let Counts { embedded, reused, deleted, done } = counts;
         let uncovered = if ready.segment.is_some() { 0 } else { ready.numbered.0.len() };
         if let Some(segment) = ready.segment {
@@ -108,6 +109,11 @@ pub fn write(job: &Job, documents: &[Document], ready: Ready, took: Duration) ->
         // Last, because workers of one corpus meet here.
         Ok(Spi::run_with_args(COUNT_PROGRESS, &arguments)?)
     })
+}
+
+/// Rows that are written or deleted for the documents, about.
+fn rows(documents: &[Document]) -> u64 {
+    documents.iter().map(|document| (1 + document.chunks.len() + document.stored.len()) as u64).sum()
 }
 
 /// What became of chunks, and of documents.

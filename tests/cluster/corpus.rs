@@ -11,6 +11,7 @@ mod index;
 mod key;
 pub mod keyword;
 mod large;
+mod live;
 mod replication;
 mod security;
 mod sync;

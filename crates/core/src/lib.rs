@@ -13,5 +13,6 @@ pub mod memory;
 pub mod model;
 pub mod protocol;
 pub mod search;
+pub mod turns;
 
 pub use error::{Error, Kind, Result};

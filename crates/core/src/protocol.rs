@@ -46,6 +46,8 @@ pub const SUPERVISOR_LOCK: &str = "supervisor.lock";
 pub const ENGINE_LOCK: &str = "engine.lock";
 /// Holds the reason why there is no engine, while there is none.
 pub const FAILURE_FILE: &str = "engine.failure";
+/// There while workers that are wanted cannot be started, because all slots of background workers are in use.
+pub const WORKERS_FILE: &str = "workers.failure";
 
 /// Longest frame in bytes: the largest `socle.max_input_bytes` and room for the rest of its message.
 pub const MAX_FRAME: usize = MAX_INPUT_BYTES + (1 << 20);

@@ -284,7 +284,7 @@ fn a_full_disk_delays_and_loses_nothing() {
     client.batch_execute(&format!("CREATE TABLESPACE tight LOCATION '{}'", directory.display())).unwrap();
     client.batch_execute("ALTER TABLE handbook_chunk SET TABLESPACE tight").unwrap();
     client.batch_execute(FILL).unwrap();
-    eventually("the reason is shown", || {
+    socle_tests::eventually_within(std::time::Duration::from_secs(120), "the reason is shown", || {
         let reason: Option<String> = value(&mut client, "SELECT state_reason FROM socle.corpus_status");
         reason.filter(|reason| reason.contains("No space left")).map(drop)
     });

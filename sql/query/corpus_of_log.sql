@@ -1,0 +1,1 @@
+SELECT b.corpus FROM socle.corpus_binding b WHERE b.change = $1

@@ -1,0 +1,2 @@
+-- Sync workers of this database, and of all.
+SELECT count(*) FILTER (WHERE a.datname = current_database()), count(*) FROM pg_stat_activity a WHERE a.backend_type = 'socle sync'

@@ -1,0 +1,226 @@
+//! The corpora of a database as its worker goes through them: which comes next, and which waits because something is wrong
+//! with it.
+
+use super::pace::Pace;
+use super::transaction::{Trouble, transaction};
+use super::{Progress, session, work};
+use crate::corpus::CorpusSpec;
+use crate::{capture, damage, query};
+use pgrx::prelude::*;
+use socle_core::Kind;
+use socle_core::corpus::retry::backoff;
+use std::collections::{HashMap, HashSet};
+use std::time::{Duration, Instant};
+
+const NOTE_TROUBLE: &str = include_str!("../../sql/query/note_trouble.sql");
+
+/// Time before a corpus is tried again that somebody has locked.
+const LOCK_PAUSE: Duration = Duration::from_millis(500);
+
+/// Changes that come so soon after others of their corpus were worked on are gathered until then: a stream of single rows
+/// does not become a segment of the keyword index for each. The first change after a pause is worked on at once.
+pub const GATHER: Duration = Duration::from_millis(100);
+
+/// A corpus to work on.
+#[derive(Debug)]
+pub struct Here {
+    /// Its name.
+    pub name: String,
+    /// Its change log, by OID: another corpus of the same name has another.
+    pub change: u32,
+}
+
+/// What is known of each corpus that troubled this worker, by its change log.
+#[derive(Debug, Default)]
+pub struct Corpora {
+    troubled: HashMap<u32, Troubled>,
+    /// When those were worked on last that had little to do.
+    worked: HashMap<u32, Instant>,
+    /// Those that had more to do than a turn has time for.
+    long: HashSet<u32>,
+    paces: HashMap<u32, Pace>,
+    /// Those that another worker does not come away from.
+    others: HashSet<u32>,
+    /// Where the next round begins.
+    next: usize,
+}
+
+#[derive(Debug)]
+struct Troubled {
+    count: u32,
+    until: Instant,
+    /// It was said last time that nothing will change.
+    lasting: bool,
+}
+
+/// What came of a round.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Round {
+    /// Something was done.
+    pub worked: bool,
+    /// More than a turn has time for.
+    pub full: bool,
+    /// Something is going to be due.
+    pub waiting: bool,
+    /// Another worker is at it.
+    pub watching: bool,
+    /// How long until changes have been gathered.
+    pub gathering: Option<Duration>,
+}
+
+impl Corpora {
+    /// From now on these are not worked on here.
+    pub fn leave_to_others(&mut self, changes: HashSet<u32>) {
+        self.others = changes;
+    }
+
+    /// One turn of each corpus that has little to do, and of one of those that have much: a single row does not wait for a
+    /// million others.
+    pub fn round(&mut self, here: &[Here]) -> Round {
+        let mut round = Round::default();
+        self.next = self.next.wrapping_add(1);
+        let is_here = |change: &u32| here.iter().any(|corpus| corpus.change == *change);
+        self.troubled.retain(|change, _| is_here(change));
+        self.worked.retain(|change, _| is_here(change));
+        self.paces.retain(|change, _| is_here(change));
+        self.long.retain(is_here);
+        let turned = |at: usize| here.get((at + self.next) % here.len());
+        let (long, short): (Vec<_>, Vec<_>) =
+            (0..here.len()).filter_map(turned).partition(|corpus| self.long.contains(&corpus.change));
+        for corpus in short {
+            self.turn(corpus, &mut round);
+            if session::asked_to_leave() && round.worked {
+                return round;
+            }
+        }
+        for corpus in long {
+            if self.turn(corpus, &mut round) {
+                break;
+            }
+        }
+        round
+    }
+
+    /// One turn of one corpus: whether it took its time.
+    fn turn(&mut self, Here { name, change }: &Here, round: &mut Round) -> bool {
+        if self.others.contains(change)
+            || self.troubled.get(change).is_some_and(|trouble| trouble.until > Instant::now())
+        {
+            round.waiting = true;
+            return false;
+        }
+        let worked = self.worked.get(change).map_or(GATHER, Instant::elapsed);
+        if let Some(rest) = GATHER.checked_sub(worked).filter(|rest| !rest.is_zero()) {
+            round.waiting = true;
+            round.gathering = Some(round.gathering.map_or(rest, |other| other.min(rest)));
+            return false;
+        }
+        let pace = self.paces.entry(*change).or_default();
+        // Its tables may have been renamed under it, or it was dropped and made anew: a second look tells what lasts.
+        let done =
+            work(name, pace).or_else(|trouble| if trouble.is_lasting() { work(name, pace) } else { Err(trouble) });
+        if !matches!(done, Ok(Progress::Worked { full: true })) {
+            self.long.remove(change);
+        }
+        match done {
+            Ok(Progress::Worked { full }) => {
+                round.worked = true;
+                round.full |= full;
+                self.troubled.remove(change);
+                if full {
+                    self.worked.remove(change);
+                    self.long.insert(*change);
+                } else {
+                    self.worked.insert(*change, Instant::now());
+                }
+                return full;
+            }
+            Ok(Progress::Idle { waiting: true }) => round.waiting = true,
+            Ok(Progress::Idle { waiting: false }) => drop(self.troubled.remove(change)),
+            Ok(Progress::Watching) => (round.waiting, round.watching) = (true, true),
+            Err(trouble) => {
+                round.waiting = true;
+                self.failed(name, *change, &trouble);
+            }
+        }
+        false
+    }
+
+    /// A corpus that cannot be worked on waits alone, for longer each time, or is broken until somebody acts.
+    fn failed(&mut self, name: &str, change: u32, trouble: &Trouble) {
+        let unknown = Troubled { count: 0, until: Instant::now(), lasting: false };
+        let troubled = self.troubled.entry(change).or_insert(unknown);
+        // A commit is seen some time before the names in the catalog that come with it, both looks may fall in between.
+        let may_pass = trouble.is_a_lock() || (trouble.is_lasting() && !troubled.lasting);
+        troubled.lasting = trouble.is_lasting();
+        if may_pass {
+            troubled.until = Instant::now() + LOCK_PAUSE;
+            return;
+        }
+        troubled.count += 1;
+        troubled.until = Instant::now() + backoff(troubled.count);
+        if let Some(Kind::DamagedIndex | Kind::OutdatedIndex) = trouble.kind {
+            damage::note();
+        }
+        if troubled.count.is_power_of_two() {
+            pgrx::log!("socle sync: corpus \"{name}\": {}; attempt {}", trouble.message, troubled.count);
+        }
+        let broken = trouble.is_lasting();
+        let noted = note_trouble(name, change, Some(&trouble.reason), broken);
+        match noted {
+            // Its state keeps it from being worked on until somebody has acted, and then there is nothing to wait for.
+            Ok(()) if broken => drop(self.troubled.remove(&change)),
+            Ok(()) => {}
+            Err(trouble) => pgrx::log!("socle sync: corpus \"{name}\": could not note its state: {}", trouble.message),
+        }
+    }
+}
+
+/// Writes why a corpus is not worked on, for those who look at its status; not of another one that has its name by now.
+///
+/// # Errors
+/// Whatever Postgres raises.
+pub fn note_trouble(name: &str, change: u32, reason: Option<&str>, broken: bool) -> Result<(), Trouble> {
+    transaction(|| {
+        query::run(NOTE_TROUBLE, &[name.into(), reason.into(), broken.into(), pg_sys::Oid::from(change).into()])?;
+        if broken && let Some(change) = CorpusSpec::try_find(name)?.and_then(|corpus| corpus.change) {
+            capture::invalidate(change.into());
+        }
+        Ok(())
+    })
+}
+
+impl Trouble {
+    /// Not the fault of a document: the corpus, the engine or the server cannot work at the moment.
+    pub fn is_of_the_corpus(&self) -> bool {
+        let kind = matches!(
+            self.kind,
+            Some(
+                Kind::EngineUnavailable
+                    | Kind::UnknownModel
+                    | Kind::WrongModelKind
+                    | Kind::MissingFile
+                    | Kind::UnreadableFile
+                    | Kind::DamagedModelFile
+                    | Kind::NotInState
+                    | Kind::OutOfMemory
+                    | Kind::NoWorkerSlot
+            )
+        );
+        // Memory that one document asks for is its own fault. Otherwise: privileges, names, resources, operator intervention,
+        // transactions that can be tried again.
+        let passing = ["25", "40", "53", "55", "57", "58"].iter().any(|class| self.sqlstate.starts_with(class));
+        kind || self.is_lasting() || (passing && self.sqlstate != "53200")
+    }
+
+    /// Somebody else was quicker.
+    pub fn is_a_lock(&self) -> bool {
+        matches!(self.sqlstate.as_str(), "55P03" | "40P01" | "40001")
+    }
+
+    /// Nothing will change until somebody acts.
+    pub fn is_lasting(&self) -> bool {
+        matches!(self.kind, Some(Kind::UnknownModel | Kind::WrongModelKind | Kind::NotInState))
+            || matches!(self.sqlstate.as_str(), "42501" | "42P01" | "42703" | "42883" | "3F000")
+    }
+}
