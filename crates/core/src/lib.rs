@@ -10,6 +10,7 @@ pub mod document;
 pub mod error;
 pub mod language;
 pub mod model;
+pub mod oom;
 pub mod protocol;
 pub mod search;
 

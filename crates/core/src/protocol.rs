@@ -9,7 +9,7 @@ mod keyword;
 use crate::Error;
 use crate::chunk::{Chunk, Format};
 use crate::document::{Document, ExtractLimits};
-use crate::model::{ModelOverrides, ModelSpec};
+use crate::model::{Inspection, ModelOverrides, ModelSpec};
 pub use frame::{Frame, FrameBuffer, encode};
 pub use keyword::{
     KEYWORD_FORMAT, KeywordChunk, LeftOut, MAX_COUNTED_WORDS, MAX_HITS, MAX_OPERATORS, MAX_PHRASE_WORDS,
@@ -284,7 +284,7 @@ pub enum Response {
     /// For each text the ranges of bytes that match, in order and apart from each other.
     Highlights(Vec<Vec<(u32, u32)>>),
     /// The model can be registered as this.
-    Inspected(Box<ModelSpec>),
+    Inspected(Box<Inspection>),
     /// What the engine does.
     Report(Box<EngineReport>),
     /// The request failed.
