@@ -163,7 +163,7 @@ fn registrations_take_their_turn_and_make_room() {
     drop(used);
     let spec = inspect("large", WAITING).unwrap();
     let digests: Vec<String> = full.store.report().into_iter().map(|model| model.digest).collect();
-    assert_eq!(digests, [spec.digest()], "the idle one has made room");
+    assert_eq!(digests, [spec.model.digest()], "the idle one has made room");
 }
 
 #[test]

@@ -5,7 +5,6 @@ use postgres::{Client, NoTls};
 use socle_tests::{Cluster, PATIENCE, error_of, eventually};
 use std::time::Instant;
 
-
 /// Sets `document` to a file that takes its reader far longer than any test waits.
 const LONG: &str =
     "CREATE TABLE long AS SELECT convert_to(repeat(E'<div><p>word <b>bold</b>\\n', 1200000), 'UTF8') AS document";
