@@ -18,7 +18,7 @@ pub use keyword::{
 use serde::{Deserialize, Serialize};
 
 /// Raised with every change of a message. A backend and an engine of different versions part (see [`Request::Hello`]).
-pub const PROTOCOL_VERSION: u32 = 6;
+pub const PROTOCOL_VERSION: u32 = 7;
 
 /// The version that library and engine are of. A supervisor and an engine of different versions part: neither takes anything
 /// from the other but what [`VERSION_VARIABLE`], [`EXIT_OTHER_VERSION`] and [`FromEngine::Version`] say, which stay as they are.
