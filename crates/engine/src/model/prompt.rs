@@ -86,9 +86,15 @@ impl Prompts {
         let parts = [(&query, &query_prefix), (&passage, &passage_prefix)];
         let without: Vec<&Part<'_>> =
             parts.iter().filter(|(_, prefix)| prefix.is_none()).map(|(part, _)| *part).collect();
-        let unused = |text: &String| !text.is_empty() && parts.iter().all(|(_, prefix)| prefix.as_ref() != Some(text));
-        let others: Vec<String> =
-            self.texts.iter().filter(|(_, text)| unused(text)).map(|(name, _)| format!("\"{name}\"")).collect();
+        // A prompt of a usual name belongs to its own part, whatever the caller has put in its place.
+        let usual = |name: &str| parts.iter().any(|(part, _)| part.names.contains(&name));
+        let taken = |text: &String| parts.iter().any(|(_, prefix)| prefix.as_ref() == Some(text));
+        let others: Vec<String> = self
+            .texts
+            .iter()
+            .filter(|(name, text)| !text.is_empty() && !usual(name) && !taken(text))
+            .map(|(name, _)| format!("\"{name}\""))
+            .collect();
         if !without.is_empty() && !others.is_empty() {
             let what: Vec<&str> = without.iter().map(|part| part.what).collect();
             let arguments: Vec<&str> = without.iter().map(|part| part.prompt.0).collect();
@@ -178,8 +184,10 @@ mod tests {
         assert_eq!(chosen(json!({}), Default::default()).unwrap(), none);
         assert_eq!(chosen(json!({"prompts": {"query": "", "document": null}}), Default::default()).unwrap(), none);
         // Most models want nothing before passages.
-        let whole = json!({"prompts": {"query": "q: "}});
-        assert_eq!(chosen(whole, Default::default()).unwrap(), ("q: ".into(), String::new(), vec![]));
+        let whole = || json!({"prompts": {"query": "q: "}});
+        assert_eq!(chosen(whole(), Default::default()).unwrap(), ("q: ".into(), String::new(), vec![]));
+        let other = ModelOverrides { query_prefix: Some("x: ".into()), ..Default::default() };
+        assert_eq!(chosen(whole(), other).unwrap(), ("x: ".into(), String::new(), vec![]));
     }
 
     #[test]
