@@ -176,8 +176,15 @@ impl Arguments {
     }
 
     fn datum(self, at: usize) -> Option<pg_sys::Datum> {
-        // SAFETY: the call is under way, and the SQL declaration has at least that many arguments.
-        unsafe { if fcinfo::pg_arg_is_null(self.0, at) { None } else { fcinfo::pg_getarg_datum(self.0, at) } }
+        // SAFETY: the call is under way, and has that many arguments. A declaration of an older version of the extension,
+        // before ALTER EXTENSION UPDATE, may have fewer than this library knows.
+        unsafe {
+            if at >= usize::try_from((*self.0).nargs).unwrap_or_default() || fcinfo::pg_arg_is_null(self.0, at) {
+                None
+            } else {
+                fcinfo::pg_getarg_datum(self.0, at)
+            }
+        }
     }
 }
 

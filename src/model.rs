@@ -6,7 +6,7 @@ use crate::{client, read, setting};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use serde_json::{Value, json};
-use socle_core::model::{ModelFile, ModelKind, ModelOverrides, ModelSpec, Pooling};
+use socle_core::model::{Inspection, Layer, ModelFile, ModelKind, ModelOverrides, ModelSpec, Pooling, Similarity};
 use socle_core::protocol::{Request, Response};
 use socle_core::{Error, Kind, Result};
 use std::ffi::{CStr, c_long};
@@ -107,6 +107,11 @@ fn spec(row: &Value) -> Option<(ModelSpec, String)> {
         let own = all.filter(|file| file.get("role").and_then(Value::as_str) == Some(role));
         own.filter_map(|file| serde_json::from_value(file.clone()).ok()).collect()
     };
+    // Columns that 0.1.0 did not have are missing until the extension is updated.
+    let boolean = |key: &str| row.get(key).and_then(Value::as_bool);
+    let similarity = text("similarity").map_or(Some(Similarity::Cosine), |name| Similarity::parse(&name));
+    let layers: Vec<Layer> =
+        row.get("layers").map_or(Some(Vec::new()), |layers| serde_json::from_value(layers.clone()).ok())?;
     let spec = ModelSpec {
         name: text("name")?,
         directory: text("directory")?,
@@ -117,12 +122,17 @@ fn spec(row: &Value) -> Option<(ModelSpec, String)> {
         dimensions: number("dimensions").unwrap_or(1),
         max_tokens: number("max_tokens")?,
         pooling: Pooling::parse(&text("pooling")?)?,
-        normalize: row.get("normalized")?.as_bool()?,
+        normalize: boolean("normalized")?,
         query_prefix: text("query_prefix")?,
         passage_prefix: text("passage_prefix")?,
         output: text("output_name")?,
         pad_id: number("pad_id")?,
-        batchable: row.get("batchable")?.as_bool()?,
+        batchable: boolean("batchable")?,
+        similarity: similarity?,
+        pool_prefix: boolean("pool_prefix").unwrap_or(true),
+        lower_case: boolean("lower_case").unwrap_or(false),
+        first_position: number("first_position").unwrap_or_default(),
+        layers,
     };
     Some((spec, text("digest")?))
 }
@@ -130,9 +140,11 @@ fn spec(row: &Value) -> Option<(ModelSpec, String)> {
 fn files(spec: &ModelSpec) -> Value {
     let with_role = |role: &str, file: &ModelFile| json!({"role": role, "path": file.path, "bytes": file.bytes, "sha256": file.sha256});
     let configuration = spec.configuration.iter().map(|file| with_role("configuration", file));
+    let weights = spec.layers.iter().filter_map(Layer::weights).map(|file| with_role("weights", file));
     [with_role("graph", &spec.graph), with_role("tokenizer", &spec.tokenizer)]
         .into_iter()
         .chain(configuration)
+        .chain(weights)
         .collect()
 }
 
@@ -148,6 +160,9 @@ type Registered = TableIterator<
         name!(normalized, bool),
         name!(batchable, bool),
         name!(digest, String),
+        name!(query_prefix, String),
+        name!(passage_prefix, String),
+        name!(similarity, String),
     ),
 >;
 
@@ -173,6 +188,8 @@ fn register(arguments: Arguments) -> Result<Registered> {
         query_prefix: arguments.word(7, "query_prefix")?,
         passage_prefix: arguments.word(8, "passage_prefix")?,
         graph: arguments.word(9, "graph")?,
+        query_prompt: arguments.word(11, "query_prompt")?,
+        passage_prompt: arguments.word(12, "passage_prompt")?,
     };
     let license = arguments.word(10, "license")?;
     if exists(&name)? {
@@ -180,12 +197,15 @@ fn register(arguments: Arguments) -> Result<Registered> {
             .hint("Choose another name, or drop it first with socle.drop_model()."));
     }
     let request = Request::Inspect { name: &name, directory: &directory, overrides };
-    let spec = match client::ask(request)?.pop() {
-        Some(Response::Inspected(spec)) => *spec,
+    let Inspection { model: spec, notices } = match client::ask(request)?.pop() {
+        Some(Response::Inspected(inspection)) => *inspection,
         Some(Response::Failed { error, .. }) => return Err(error),
         _ => return Err(client::unexpected()),
     };
     insert(&spec, license)?;
+    for notice in notices {
+        pgrx::notice!("model \"{name}\": {notice}");
+    }
     Ok(TableIterator::once(row(spec)))
 }
 
@@ -195,7 +215,8 @@ pub fn prevent_if_read_only(command: &CStr) {
     unsafe { pg_sys::PreventCommandIfReadOnly(command.as_ptr()) };
 }
 
-fn row(spec: ModelSpec) -> (String, String, Option<i32>, i32, String, bool, bool, String) {
+#[allow(clippy::type_complexity, reason = "the columns of the result")]
+fn row(spec: ModelSpec) -> (String, String, Option<i32>, i32, String, bool, bool, String, String, String, String) {
     let digest = spec.digest();
     (
         spec.name,
@@ -206,6 +227,9 @@ fn row(spec: ModelSpec) -> (String, String, Option<i32>, i32, String, bool, bool
         spec.normalize,
         spec.batchable,
         digest,
+        spec.query_prefix,
+        spec.passage_prefix,
+        spec.similarity.name().to_string(),
     )
 }
 
@@ -215,6 +239,7 @@ fn exists(name: &str) -> Result<bool> {
 }
 
 fn insert(spec: &ModelSpec, license: Option<String>) -> Result<()> {
+    let layers = serde_json::to_value(&spec.layers).map_err(|error| Error::new(Kind::Bug, error.to_string()))?;
     let dimensions = (spec.kind == ModelKind::Embedding).then_some(spec.dimensions.cast_signed());
     let arguments = [
         spec.name.as_str().into(),
@@ -232,6 +257,11 @@ fn insert(spec: &ModelSpec, license: Option<String>) -> Result<()> {
         spec.pad_id.cast_signed().into(),
         spec.batchable.into(),
         spec.digest().into(),
+        spec.similarity.name().into(),
+        spec.pool_prefix.into(),
+        spec.lower_case.into(),
+        spec.first_position.cast_signed().into(),
+        pgrx::JsonB(layers).into(),
     ];
     Spi::connect_mut(|client| client.update(INSERT, None, &arguments).map(drop)).map_err(spi)
 }

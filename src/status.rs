@@ -6,11 +6,26 @@ use pgrx::JsonB;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use serde_json::json;
+use socle_core::oom::{self, Files};
 use socle_core::{Kind, Result};
 
 #[pg_extern(sql = false)]
 fn version() -> &'static str {
     env!("CARGO_PKG_VERSION")
+}
+
+/// The files of this machine.
+struct FileSystem;
+
+impl Files for FileSystem {
+    fn read(&self, path: &str) -> Option<String> {
+        std::fs::read_to_string(path).ok()
+    }
+
+    fn list(&self, directory: &str) -> Vec<String> {
+        let entries = std::fs::read_dir(directory).into_iter().flatten();
+        entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect()
+    }
 }
 
 /// The state of the engine as one JSON object. Never starts an engine.
@@ -82,5 +97,11 @@ fn engine_report() -> Result<JsonB, ErrorReport> {
             "version": report.version,
         })))
     };
-    read().map_err(report)
+    let with_service = |JsonB(mut state): JsonB| {
+        if let Some(fields) = state.as_object_mut() {
+            fields.insert("oom_policy".to_string(), oom::policy(&FileSystem).name().into());
+        }
+        JsonB(state)
+    };
+    read().map(with_service).map_err(report)
 }

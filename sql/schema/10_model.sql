@@ -12,7 +12,8 @@ CREATE TABLE socle.model (
     dimensions integer CONSTRAINT model_dimensions_check CHECK (dimensions OPERATOR(pg_catalog.>) 0),
     max_tokens integer NOT NULL CONSTRAINT model_max_tokens_check CHECK (max_tokens OPERATOR(pg_catalog.>) 0),
     pooling text NOT NULL
-        CONSTRAINT model_pooling_check CHECK (pooling OPERATOR(pg_catalog.=) ANY (ARRAY['mean', 'cls', 'last', 'none'])),
+        CONSTRAINT model_pooling_check
+        CHECK (pooling OPERATOR(pg_catalog.=) ANY (ARRAY['mean', 'cls', 'last', 'none', 'max', 'mean_sqrt_len', 'weighted_mean'])),
     normalized boolean NOT NULL,
     query_prefix text NOT NULL,
     passage_prefix text NOT NULL,
@@ -25,6 +26,13 @@ CREATE TABLE socle.model (
     digest text NOT NULL,
     registered_at timestamp with time zone NOT NULL DEFAULT pg_catalog.now(),
     registered_by name NOT NULL DEFAULT SESSION_USER,
+    similarity text NOT NULL DEFAULT 'cosine' CONSTRAINT model_similarity_check
+        CHECK (similarity OPERATOR(pg_catalog.=) ANY (ARRAY['cosine', 'dot', 'euclidean', 'manhattan'])),
+    pool_prefix boolean NOT NULL DEFAULT true,
+    lower_case boolean NOT NULL DEFAULT false,
+    first_position integer NOT NULL DEFAULT 0
+        CONSTRAINT model_first_position_check CHECK (first_position OPERATOR(pg_catalog.>=) 0),
+    layers jsonb NOT NULL DEFAULT '[]',
     CONSTRAINT model_name_key PRIMARY KEY (name)
 );
 COMMENT ON TABLE socle.model IS 'registered models; written by socle.register_model and socle.drop_model';
@@ -32,7 +40,7 @@ COMMENT ON COLUMN socle.model.name IS 'name by which functions are given the mod
 COMMENT ON COLUMN socle.model.kind IS 'embedding: a vector for a text; reranker: a score for a query and a document';
 COMMENT ON COLUMN socle.model.dimensions IS 'length of the vectors; NULL for a reranker';
 COMMENT ON COLUMN socle.model.max_tokens IS 'longest input in tokens, special tokens and prefix included';
-COMMENT ON COLUMN socle.model.pooling IS 'how the vectors of tokens become one: mean, cls, last, or none where the graph does it';
+COMMENT ON COLUMN socle.model.pooling IS 'how the vectors of tokens become one: mean, cls, last, max, mean_sqrt_len, weighted_mean, or none where the graph does it';
 COMMENT ON COLUMN socle.model.normalized IS 'vectors are scaled to length 1';
 COMMENT ON COLUMN socle.model.query_prefix IS 'put before every query';
 COMMENT ON COLUMN socle.model.passage_prefix IS 'put before every stored text';
@@ -45,6 +53,11 @@ COMMENT ON COLUMN socle.model.batchable IS 'several texts may share one run with
 COMMENT ON COLUMN socle.model.digest IS 'identity of the vectors: SHA-256 over graph, tokenizer and every parameter that changes a result';
 COMMENT ON COLUMN socle.model.registered_at IS 'time of registration';
 COMMENT ON COLUMN socle.model.registered_by IS 'session user that registered the model';
+COMMENT ON COLUMN socle.model.similarity IS 'how vectors are meant to be compared; the same as cosine where they have length 1, but for manhattan';
+COMMENT ON COLUMN socle.model.pool_prefix IS 'the tokens of the prefix are pooled with those of the text';
+COMMENT ON COLUMN socle.model.lower_case IS 'texts are put into lower case before they become tokens';
+COMMENT ON COLUMN socle.model.first_position IS 'position of the first token, for a graph that is given positions';
+COMMENT ON COLUMN socle.model.layers IS 'what is done to a vector after pooling, in order';
 GRANT SELECT ON socle.model TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('socle.model', '');
 
@@ -60,16 +73,18 @@ CREATE FUNCTION socle.register_model(
     query_prefix text DEFAULT NULL,
     passage_prefix text DEFAULT NULL,
     graph text DEFAULT NULL,
-    license text DEFAULT NULL
+    license text DEFAULT NULL,
+    query_prompt text DEFAULT NULL,
+    passage_prompt text DEFAULT NULL
 ) RETURNS TABLE (
     name text, kind text, dimensions integer, max_tokens integer, pooling text, normalized boolean, batchable boolean,
-    digest text
+    digest text, query_prefix text, passage_prefix text, similarity text
 )
 LANGUAGE c VOLATILE PARALLEL UNSAFE COST 100000 ROWS 1 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'register_model_wrapper';
-COMMENT ON FUNCTION socle.register_model(text, text, text, integer, integer, text, boolean, text, text, text, text) IS
+COMMENT ON FUNCTION socle.register_model(text, text, text, integer, integer, text, boolean, text, text, text, text, text, text) IS
     'reads, checks and tries the model in a directory below socle.model_directory and registers it; arguments after the second overrule its files';
-REVOKE ALL ON FUNCTION socle.register_model(text, text, text, integer, integer, text, boolean, text, text, text, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION socle.register_model(text, text, text, integer, integer, text, boolean, text, text, text, text, text, text) FROM PUBLIC;
 
 CREATE FUNCTION socle.drop_model(name text) RETURNS void
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 100 SECURITY DEFINER SET search_path = pg_catalog, pg_temp

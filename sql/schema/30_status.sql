@@ -35,13 +35,15 @@ SELECT e.state,
        e.network,
        e.files,
        e.version,
-       e.state_reason
+       e.state_reason,
+       e.oom_policy
 FROM pg_catalog.jsonb_to_record(socle.engine_report()) AS e (
     state text, pid integer, started_at double precision, restart_count integer, onnxruntime_version text,
     thread_count integer, memory_bytes bigint, memory_limit_bytes bigint, models jsonb, connection_count integer,
     interactive_queue integer, bulk_queue integer, request_count bigint, batch_count bigint, text_count bigint,
     token_count bigint, tokens_per_second double precision, latency_p50_ms double precision,
-    latency_p95_ms double precision, network text, files text, version text, state_reason text);
+    latency_p95_ms double precision, network text, files text, version text, state_reason text,
+    oom_policy text);
 COMMENT ON VIEW socle.engine_status IS 'the engine of this cluster: one row, whether it runs or not';
 COMMENT ON COLUMN socle.engine_status.state IS 'running, starting, stopped (it starts when it is needed), or unavailable';
 COMMENT ON COLUMN socle.engine_status.pid IS 'process id of the engine';
@@ -66,6 +68,7 @@ COMMENT ON COLUMN socle.engine_status.network IS 'what keeps the engine off the 
 COMMENT ON COLUMN socle.engine_status.files IS 'what keeps the engine off other files';
 COMMENT ON COLUMN socle.engine_status.version IS 'version of the engine, which is that of the library: see socle.version()';
 COMMENT ON COLUMN socle.engine_status.state_reason IS 'why there is no engine, where that is not for want of work';
+COMMENT ON COLUMN socle.engine_status.oom_policy IS 'what systemd does to the whole service when the kernel kills the engine for want of memory: continue, stop or kill; none outside of a service; unknown where no unit file tells';
 GRANT SELECT ON socle.engine_status TO PUBLIC;
 
 CREATE VIEW socle.model_status AS

@@ -176,13 +176,15 @@ SELECT e.state,
        e.network,
        e.files,
        e.version,
-       e.state_reason
+       e.state_reason,
+       e.oom_policy
 FROM pg_catalog.jsonb_to_record(socle.engine_report()) AS e (
     state text, pid integer, started_at double precision, restart_count integer, onnxruntime_version text,
     thread_count integer, memory_bytes bigint, memory_limit_bytes bigint, models jsonb, connection_count integer,
     interactive_queue integer, bulk_queue integer, request_count bigint, batch_count bigint, text_count bigint,
     token_count bigint, tokens_per_second double precision, latency_p50_ms double precision,
-    latency_p95_ms double precision, network text, files text, version text, state_reason text);
+    latency_p95_ms double precision, network text, files text, version text, state_reason text,
+    oom_policy text);
 CREATE OR REPLACE VIEW socle.model_status AS
 SELECT m.name,
        m.kind,
@@ -236,6 +238,7 @@ LEFT JOIN socle._corpus_obstacles() AS o ON o.corpus OPERATOR(pg_catalog.=) c.na
 COMMENT ON COLUMN socle.engine_status.state IS 'running, starting, stopped (it starts when it is needed), or unavailable';
 COMMENT ON COLUMN socle.engine_status.version IS 'version of the engine, which is that of the library: see socle.version()';
 COMMENT ON COLUMN socle.engine_status.state_reason IS 'why there is no engine, where that is not for want of work';
+COMMENT ON COLUMN socle.engine_status.oom_policy IS 'what systemd does to the whole service when the kernel kills the engine for want of memory: continue, stop or kill; none outside of a service; unknown where no unit file tells';
 COMMENT ON FUNCTION socle._corpus_report() IS 'counts of the corpora whose tables the caller may read, or may count as a member of pg_read_all_stats';
 COMMENT ON FUNCTION socle._failure_report() IS 'failed changes of the corpora whose tables the caller may read; without keys and messages for members of pg_read_all_stats';
 COMMENT ON COLUMN socle.corpus_status.document_count IS 'rows of the source whose chunks are there; NULL, like the next four, for who may neither read the tables of the corpus nor has pg_monitor, and while somebody locks them';
@@ -367,3 +370,47 @@ REVOKE ALL ON FUNCTION socle._after_update() FROM PUBLIC;
 
 -- Keep this last: other parts of this script stand before it.
 SELECT socle._after_update();
+
+-- Models: what their files say beyond what 0.1.0 read.
+ALTER TABLE socle.model DROP CONSTRAINT model_pooling_check;
+ALTER TABLE socle.model ADD CONSTRAINT model_pooling_check
+    CHECK (pooling OPERATOR(pg_catalog.=) ANY (ARRAY['mean', 'cls', 'last', 'none', 'max', 'mean_sqrt_len', 'weighted_mean']));
+ALTER TABLE socle.model
+    ADD COLUMN similarity text NOT NULL DEFAULT 'cosine' CONSTRAINT model_similarity_check
+        CHECK (similarity OPERATOR(pg_catalog.=) ANY (ARRAY['cosine', 'dot', 'euclidean', 'manhattan'])),
+    ADD COLUMN pool_prefix boolean NOT NULL DEFAULT true,
+    ADD COLUMN lower_case boolean NOT NULL DEFAULT false,
+    ADD COLUMN first_position integer NOT NULL DEFAULT 0
+        CONSTRAINT model_first_position_check CHECK (first_position OPERATOR(pg_catalog.>=) 0),
+    ADD COLUMN layers jsonb NOT NULL DEFAULT '[]';
+COMMENT ON COLUMN socle.model.pooling IS 'how the vectors of tokens become one: mean, cls, last, max, mean_sqrt_len, weighted_mean, or none where the graph does it';
+COMMENT ON COLUMN socle.model.similarity IS 'how vectors are meant to be compared; the same as cosine where they have length 1, but for manhattan';
+COMMENT ON COLUMN socle.model.pool_prefix IS 'the tokens of the prefix are pooled with those of the text';
+COMMENT ON COLUMN socle.model.lower_case IS 'texts are put into lower case before they become tokens';
+COMMENT ON COLUMN socle.model.first_position IS 'position of the first token, for a graph that is given positions';
+COMMENT ON COLUMN socle.model.layers IS 'what is done to a vector after pooling, in order';
+
+DROP FUNCTION socle.register_model(text, text, text, integer, integer, text, boolean, text, text, text, text);
+CREATE FUNCTION socle.register_model(
+    name text,
+    directory text,
+    kind text DEFAULT NULL,
+    dimensions integer DEFAULT NULL,
+    max_tokens integer DEFAULT NULL,
+    pooling text DEFAULT NULL,
+    normalized boolean DEFAULT NULL,
+    query_prefix text DEFAULT NULL,
+    passage_prefix text DEFAULT NULL,
+    graph text DEFAULT NULL,
+    license text DEFAULT NULL,
+    query_prompt text DEFAULT NULL,
+    passage_prompt text DEFAULT NULL
+) RETURNS TABLE (
+    name text, kind text, dimensions integer, max_tokens integer, pooling text, normalized boolean, batchable boolean,
+    digest text, query_prefix text, passage_prefix text, similarity text
+)
+LANGUAGE c VOLATILE PARALLEL UNSAFE COST 100000 ROWS 1 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'register_model_wrapper';
+COMMENT ON FUNCTION socle.register_model(text, text, text, integer, integer, text, boolean, text, text, text, text, text, text) IS
+    'reads, checks and tries the model in a directory below socle.model_directory and registers it; arguments after the second overrule its files';
+REVOKE ALL ON FUNCTION socle.register_model(text, text, text, integer, integer, text, boolean, text, text, text, text, text, text) FROM PUBLIC;

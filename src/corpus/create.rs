@@ -76,8 +76,15 @@ pub fn parsed_language(name: &str) -> Result<String> {
     if name == DETECTED { Ok(name.to_string()) } else { Ok(socle_core::language::canonical(name)?.to_string()) }
 }
 
-/// Raises `NotSupported` for vectors that cannot be indexed.
+/// Raises `NotSupported` for vectors that cannot be indexed, or that the cosine distance of the index would order in
+/// another way than the model means it.
 pub fn check_dimensions(model: &ModelSpec) -> Result<()> {
+    if !model.is_cosine() {
+        let (name, similarity) = (&model.name, model.similarity.name());
+        return Err(Error::new(Kind::NotSupported, format!("model \"{name}\" compares vectors by {similarity}"))
+            .detail("A corpus compares vectors by cosine, which would put them into another order.")
+            .hint("Register the model with normalized => true, where that is what you want, or use another one."));
+    }
     let limit = MAX_INDEX_DIMENSIONS[1];
     if model.dimensions <= limit {
         return Ok(());

@@ -3,14 +3,47 @@
 use crate::{embed, sqlstate};
 use socle_tests::{Cluster, error_of, eventually, model_directory};
 use std::fs;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 #[path = "../../crates/engine/tests/support/onnx.rs"]
 mod onnx;
+#[path = "../../crates/engine/tests/support/table.rs"]
+mod table;
 
-/// Registers a model, under the name "slow", whose word "slow" goes around in a loop that many times.
-pub fn register_slow(cluster: &Cluster, turns: u64) {
+/// Rounds that no processor is done with while a test waits: about forty minutes on one core.
+const ENDLESS: u64 = 100_000_000;
+
+/// Rounds that tell how fast this processor is.
+const SAMPLE: u64 = 2_000;
+
+/// Registers a model, under the name "slow", that is never done with its word "slow".
+pub fn register_endless(cluster: &Cluster) {
+    register_slow(cluster, ENDLESS);
+}
+
+/// The same for a model that takes about this long for its word on this machine, as busy as it is now.
+pub fn register_lasting(cluster: &Cluster, time: Duration) {
+    register_slow(cluster, SAMPLE);
+    let mut client = cluster.connect();
+    let mut embed = |text: &str| client.execute("SELECT socle.embed($1, 'slow')", &[&text]).unwrap();
+    embed("one");
+    let begun = Instant::now();
+    embed("slow");
+    let turns = SAMPLE as f64 * time.as_secs_f64() / begun.elapsed().as_secs_f64();
+    client.execute("SELECT socle.drop_model('slow')", &[]).unwrap();
+    write_slow(cluster, turns as u64);
+    client.execute("SELECT socle.register_model('slow', 'slow')", &[]).unwrap();
+}
+
+fn write_slow(cluster: &Cluster, turns: u64) -> PathBuf {
     let models = cluster.directory().join("models");
     onnx::write(&models.join("slow"), &onnx::Flaw { slow: turns, ..Default::default() });
+    models
+}
+
+fn register_slow(cluster: &Cluster, turns: u64) {
+    let models = write_slow(cluster, turns);
     let (_, minilm) = socle_tests::MODELS[0];
     copy(&model_directory().join(minilm), &models.join(minilm));
     use_models(cluster, &models);
@@ -107,4 +140,70 @@ fn a_row_changed_by_hand_is_an_error() {
     let mut client = cluster.connect();
     client.execute("UPDATE socle.model SET max_tokens = 100 WHERE name = 'minilm'", &[]).unwrap();
     assert_eq!(sqlstate(embed(&mut client, "x")), "XX001");
+}
+
+#[test]
+fn models_say_what_they_are_made_for_and_a_corpus_takes_none_that_cosine_misplaces() {
+    let cluster = Cluster::with_models("");
+    let models = cluster.directory().join("models");
+    let whole = serde_json::json!({
+        "similarity_fn_name": "dot", "truncate_dim": 4,
+        "prompts": {"retrieval.query": "query : ", "retrieval.passage": "passage : "},
+    });
+    let file = "config_sentence_transformers.json";
+    let weights: [f32; 3 * table::WIDTH] = std::array::from_fn(|at| at as f32 / 4.0 - 1.0);
+    let tensors: [(&str, &[usize], &[f32]); 1] = [("linear.weight", &[3, table::WIDTH], &weights)];
+    table::write_weights(&models.join("odd/2_Dense"), &tensors);
+    let dense = serde_json::json!({
+        "in_features": table::WIDTH, "out_features": 3, "bias": false,
+        "activation_function": "torch.nn.modules.linear.Identity",
+    });
+    let chain = table::modules(&[("Transformer", ""), ("Pooling", "1_Pooling"), ("Dense", "2_Dense")]);
+    table::write(&models, "dot", table::Shape::default(), &[(file, whole)]);
+    table::write(&models, "odd", table::Shape::default(), &[("modules.json", chain), ("2_Dense/config.json", dense)]);
+    use_models(&cluster, &models);
+    let (notices, heard) = std::sync::mpsc::channel();
+    let mut configuration = cluster.configuration();
+    configuration.notice_callback(move |notice| drop(notices.send(notice.message().to_string())));
+    let mut client = configuration.connect(postgres::NoTls).unwrap();
+    let register = "SELECT query_prefix, passage_prefix, similarity, dimensions FROM";
+    let row = client.query_one(&format!("{register} socle.register_model('dot', 'dot')"), &[]).unwrap();
+    assert_eq!((row.get::<_, &str>(0), row.get::<_, &str>(2), row.get::<_, i32>(3)), ("", "dot", 4));
+    let said: Vec<String> = heard.try_iter().collect();
+    assert!(said[0].contains("\"retrieval.query\"") && said[1].contains("compared by dot"), "{said:?}");
+    let prompts = "query_prompt => 'retrieval.query', passage_prompt => 'retrieval.passage', normalized => true";
+    let sql = format!("{register} socle.register_model('unit', 'dot', {prompts})");
+    let row = client.query_one(&sql, &[]).unwrap();
+    assert_eq!((row.get::<_, &str>(0), row.get::<_, &str>(1)), ("query : ", "passage : "));
+    assert_eq!(heard.try_iter().count(), 0);
+
+    client
+        .batch_execute("CREATE TABLE note (id int PRIMARY KEY, body text); INSERT INTO note VALUES (1, 'alpha')")
+        .unwrap();
+    let create =
+        |model: &str| format!("SELECT socle.create_corpus('notes', 'note', ARRAY['body'], model => '{model}')");
+    let (code, message, _, hint) = error_of(&client.batch_execute(&create("dot")).unwrap_err());
+    assert_eq!((code.as_str(), message.as_str()), ("0A000", "model \"dot\" compares vectors by dot"));
+    assert!(hint.contains("normalized => true"), "{hint}");
+    client.batch_execute(&create("unit")).unwrap();
+    let done: bool = client.query_one("SELECT socle.wait_for_corpus('notes', '1 minute')", &[]).unwrap().get(0);
+    assert!(done);
+    assert_eq!(sqlstate(client.batch_execute("SELECT socle.alter_corpus('notes', model => 'dot')")), "0A000");
+
+    // Layers come back from the registry as they were put there: by another session, from an engine that is new.
+    client.execute("SELECT socle.register_model('odd', 'odd')", &[]).unwrap();
+    socle_tests::signal(cluster.engine_pid().unwrap(), 9);
+    let vector: Vec<f32> =
+        cluster.connect().query_one("SELECT socle.embed('beta gamma', 'odd')::real[]", &[]).unwrap().get(0);
+    let pooled = table::mean(&table::tokens("beta gamma"));
+    let expected = weights.chunks(table::WIDTH).map(|row| row.iter().zip(&pooled).map(|(a, b)| a * b).sum::<f32>());
+    assert!(vector.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-4), "{vector:?}");
+    let roles: String = client
+        .query_one(
+            "SELECT string_agg(f ->> 'role', ' ') FROM socle.model, jsonb_array_elements(files) f WHERE name = 'odd'",
+            &[],
+        )
+        .unwrap()
+        .get(0);
+    assert!(roles.ends_with(" weights"), "{roles}");
 }

@@ -11,6 +11,7 @@ pub mod error;
 pub mod language;
 pub mod memory;
 pub mod model;
+pub mod oom;
 pub mod protocol;
 pub mod search;
 pub mod turns;

@@ -1,5 +1,8 @@
 //! What socle knows of a model: the row of `socle.model`, as it travels to the engine with every request.
 
+mod layer;
+
+pub use layer::{Activation, Layer};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -26,6 +29,26 @@ pub enum Pooling {
     Last,
     /// The graph pools by itself.
     None,
+    /// The greatest value of each dimension.
+    Max,
+    /// The sum divided by the square root of the number of tokens.
+    MeanSqrtLen,
+    /// Mean with the weights 1, 2, 3, … in the order of the tokens.
+    WeightedMean,
+}
+
+/// How the vectors of a model are meant to be compared.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Similarity {
+    /// By their angle.
+    Cosine,
+    /// By their inner product, in which their length counts.
+    Dot,
+    /// By their distance.
+    Euclidean,
+    /// By the sum of the differences of their numbers.
+    Manhattan,
 }
 
 /// A name in SQL for each value of an enumeration, and the way back.
@@ -49,7 +72,15 @@ macro_rules! sql_names {
 }
 
 sql_names!(ModelKind, Embedding => "embedding", Reranker => "reranker");
-sql_names!(Pooling, Mean => "mean", Cls => "cls", Last => "last", None => "none");
+sql_names!(
+    Pooling,
+    Mean => "mean", Cls => "cls", Last => "last", None => "none", Max => "max", MeanSqrtLen => "mean_sqrt_len",
+    WeightedMean => "weighted_mean"
+);
+sql_names!(
+    Similarity,
+    Cosine => "cosine", Dot => "dot", Euclidean => "euclidean", Manhattan => "manhattan"
+);
 
 /// A file of a model.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -95,6 +126,16 @@ pub struct ModelSpec {
     pub pad_id: u32,
     /// Whether several texts may share one run without changing each other's vectors.
     pub batchable: bool,
+    /// How vectors are meant to be compared. Where they have length 1, the first three are one.
+    pub similarity: Similarity,
+    /// The tokens of a prefix are pooled with those of the text.
+    pub pool_prefix: bool,
+    /// Texts are put into lower case before they become tokens.
+    pub lower_case: bool,
+    /// Position of the first token, for a graph that is given positions.
+    pub first_position: u32,
+    /// What is done to a vector after pooling, in order.
+    pub layers: Vec<Layer>,
 }
 
 /// What the caller of `register_model` says because the files do not, or to overrule them.
@@ -116,6 +157,19 @@ pub struct ModelOverrides {
     pub query_prefix: Option<String>,
     /// See [`ModelSpec::passage_prefix`].
     pub passage_prefix: Option<String>,
+    /// Name of the prompt of the model that becomes [`ModelSpec::query_prefix`].
+    pub query_prompt: Option<String>,
+    /// Name of the prompt of the model that becomes [`ModelSpec::passage_prefix`].
+    pub passage_prompt: Option<String>,
+}
+
+/// A model as its files describe it.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Inspection {
+    /// What it is.
+    pub model: ModelSpec,
+    /// What whoever registers it should know.
+    pub notices: Vec<String>,
 }
 
 impl ModelSpec {
@@ -123,7 +177,7 @@ impl ModelSpec {
     /// parameter that changes a result. Name, place and the raw configuration files are not part of it.
     pub fn digest(&self) -> String {
         let mut hash = Sha256::new();
-        let fields: [&str; 12] = [
+        let mut fields: Vec<String> = [
             "socle model 1",
             &self.graph.sha256,
             &self.tokenizer.sha256,
@@ -136,13 +190,30 @@ impl ModelSpec {
             &self.passage_prefix,
             &self.output,
             &self.pad_id.to_string(),
-        ];
+        ]
+        .map(str::to_string)
+        .into();
+        // What 0.1.0 did not know is left out where it changes nothing: corpora keep the digests of that time.
+        fields.extend((!self.pool_prefix).then(|| "prefix not pooled".to_string()));
+        fields.extend(self.lower_case.then(|| "lower case".to_string()));
+        fields.extend((self.first_position > 0).then(|| format!("positions from {}", self.first_position)));
+        fields.extend(self.layers.iter().map(Layer::identity));
         for field in fields {
             // Lengths keep ("ab", "c") apart from ("a", "bc").
             hash.update((field.len() as u64).to_le_bytes());
             hash.update(field.as_bytes());
         }
         hexadecimal(&hash.finalize())
+    }
+
+    /// The length of the vectors before [`Self::layers`].
+    pub fn pooled_dimensions(&self) -> u32 {
+        self.layers.iter().find_map(Layer::inputs).unwrap_or(self.dimensions)
+    }
+
+    /// Whether cosine distance orders vectors as the model means it.
+    pub fn is_cosine(&self) -> bool {
+        self.similarity == Similarity::Cosine || (self.normalize && self.similarity != Similarity::Manhattan)
     }
 }
 
@@ -177,13 +248,28 @@ mod tests {
             output: "last_hidden_state".into(),
             pad_id: 0,
             batchable: true,
+            similarity: Similarity::Cosine,
+            pool_prefix: true,
+            lower_case: false,
+            first_position: 0,
+            layers: vec![],
         }
+    }
+
+    fn dense(outputs: u32, activation: Activation, sha256: &str) -> Layer {
+        let weights = ModelFile { path: "2_Dense/model.safetensors".into(), bytes: 1, sha256: sha256.into() };
+        Layer::Dense { weights, inputs: 384, outputs, bias: true, activation }
+    }
+
+    #[test]
+    fn a_model_of_the_first_release_keeps_its_digest() {
+        // As 0.1.0 gave it.
+        assert_eq!(spec().digest(), "b5b13c3d593d06ca4f39ff7ebea81077d6e3c68fa4a9fc955e3a5f9cf08ca27d");
     }
 
     #[test]
     fn digest_ignores_name_and_place_and_sees_every_parameter() {
         let base = spec().digest();
-        assert_eq!(base.len(), 64);
         assert_eq!(base, ModelSpec { name: "x".into(), directory: "y".into(), ..spec() }.digest());
         let changed = [
             ModelSpec { dimensions: 383, ..spec() },
@@ -196,10 +282,33 @@ mod tests {
             ModelSpec { kind: ModelKind::Reranker, ..spec() },
             ModelSpec { graph: ModelFile { sha256: "ab".into(), ..spec().graph }, ..spec() },
             ModelSpec { tokenizer: ModelFile { sha256: "ba".into(), ..spec().tokenizer }, ..spec() },
+            ModelSpec { pool_prefix: false, ..spec() },
+            ModelSpec { lower_case: true, ..spec() },
+            ModelSpec { first_position: 2, ..spec() },
+            ModelSpec { layers: vec![Layer::Normalize], ..spec() },
+            ModelSpec { layers: vec![Layer::Truncate { inputs: 768, dimensions: 384 }], ..spec() },
+            ModelSpec { layers: vec![dense(384, Activation::Tanh, "cc")], ..spec() },
+            ModelSpec { layers: vec![dense(384, Activation::Identity, "cc")], ..spec() },
+            ModelSpec { layers: vec![dense(384, Activation::Tanh, "cd")], ..spec() },
+            ModelSpec { layers: vec![dense(384, Activation::Tanh, "cc"), Layer::Normalize], ..spec() },
+            ModelSpec { layers: vec![Layer::Normalize, dense(384, Activation::Tanh, "cc")], ..spec() },
         ];
-        for other in changed {
-            assert_ne!(base, other.digest(), "{other:?}");
+        let mut digests: Vec<String> = changed.iter().map(ModelSpec::digest).chain([base]).collect();
+        digests.sort();
+        digests.dedup();
+        assert_eq!(digests.len(), changed.len() + 1);
+        // How vectors are compared is no property of a vector.
+        assert_eq!(spec().digest(), ModelSpec { similarity: Similarity::Dot, ..spec() }.digest());
+    }
+
+    #[test]
+    fn cosine_stands_for_what_it_equals_alone() {
+        let is_cosine = |similarity, normalize| ModelSpec { similarity, normalize, ..spec() }.is_cosine();
+        assert!(is_cosine(Similarity::Cosine, false));
+        for similarity in [Similarity::Dot, Similarity::Euclidean] {
+            assert!(is_cosine(similarity, true) && !is_cosine(similarity, false));
         }
+        assert!(!is_cosine(Similarity::Manhattan, true));
     }
 
     #[test]

@@ -9,7 +9,7 @@ mod keyword;
 use crate::Error;
 use crate::chunk::{Chunk, Format};
 use crate::document::{Document, ExtractLimits};
-use crate::model::{ModelOverrides, ModelSpec};
+use crate::model::{Inspection, ModelOverrides, ModelSpec};
 pub use frame::{Frame, FrameBuffer, encode};
 pub use keyword::{
     KEYWORD_FORMAT, KeywordChunk, LeftOut, MAX_COUNTED_WORDS, MAX_HITS, MAX_OPERATORS, MAX_PHRASE_WORDS,
@@ -18,7 +18,7 @@ pub use keyword::{
 use serde::{Deserialize, Serialize};
 
 /// Raised with every change of a message. A backend and an engine of different versions part (see [`Request::Hello`]).
-pub const PROTOCOL_VERSION: u32 = 6;
+pub const PROTOCOL_VERSION: u32 = 7;
 
 /// The version that library and engine are of. A supervisor and an engine of different versions part: neither takes anything
 /// from the other but what [`VERSION_VARIABLE`], [`EXIT_OTHER_VERSION`] and [`FromEngine::Version`] say, which stay as they are.
@@ -286,7 +286,7 @@ pub enum Response {
     /// For each text the ranges of bytes that match, in order and apart from each other.
     Highlights(Vec<Vec<(u32, u32)>>),
     /// The model can be registered as this.
-    Inspected(Box<ModelSpec>),
+    Inspected(Box<Inspection>),
     /// What the engine does.
     Report(Box<EngineReport>),
     /// The request failed.

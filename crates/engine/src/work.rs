@@ -159,9 +159,9 @@ impl Worker {
             Job::Inspect { name, directory, overrides } => {
                 let options = self.resources.store.run_options()?;
                 let _run = self.scheduler.run_begins(&options, vec![request.clone()]);
-                let spec =
+                let inspection =
                     self.resources.store.inspect(name, directory, overrides, &options, &|| request.is_cancelled())?;
-                self.outbox.answer(request, &Response::Inspected(Box::new(spec)));
+                self.outbox.answer(request, &Response::Inspected(Box::new(inspection)));
                 Ok(Vec::new())
             }
         }

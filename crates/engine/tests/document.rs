@@ -6,7 +6,6 @@ mod support;
 use socle_core::document::{Document, ExtractLimits};
 use socle_core::protocol::{Request, Response};
 use socle_core::{Error, Kind, Result};
-use std::time::{Duration, Instant};
 use support::{Client, Engine};
 
 const LIMITS: ExtractLimits = ExtractLimits { seconds: 60, memory_bytes: 1 << 30, text_bytes: 512 << 20 };
@@ -48,20 +47,9 @@ fn nursery(engine: &Engine) -> u32 {
     children(engine.process.id(), "socle documents")[0]
 }
 
-fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let begun = Instant::now();
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(begun.elapsed() < Duration::from_secs(30), "{what}");
-        std::thread::sleep(Duration::from_millis(1));
-    }
-}
-
 fn reader(engine: &Engine) -> u32 {
     let nursery = nursery(engine);
-    wait_for("a reader", || children(nursery, "socle reader").first().copied())
+    support::eventually("a reader", || children(nursery, "socle reader").first().copied())
 }
 
 fn signal(pid: u32, signal: &str) {
@@ -89,7 +77,7 @@ fn a_document_becomes_text_and_its_reader_is_gone() {
     assert_eq!(document.markdown, "Ein Satz über Straßen.");
     assert_eq!(document.metadata.media_type, "text/plain");
     let nursery = nursery(&engine);
-    wait_for("no reader", || children(nursery, "socle reader").is_empty().then_some(()));
+    support::eventually("no reader", || children(nursery, "socle reader").is_empty().then_some(()));
 }
 
 #[test]
@@ -125,7 +113,7 @@ fn a_reader_has_the_limits_that_were_asked_for() {
     client.send(0, &request(&document, ExtractLimits { seconds: 7, ..LIMITS }));
     let reader = reader(&engine);
     // Its limits are set before it reads anything; until it is stopped it reads.
-    let limits = wait_for("limits", || {
+    let limits = support::eventually("limits", || {
         let limits = std::fs::read_to_string(format!("/proc/{reader}/limits")).unwrap_or_default();
         let limits: Vec<String> =
             limits.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
@@ -150,7 +138,7 @@ fn a_reader_that_nobody_waits_for_is_ended() {
     signal(reader(&engine), "-STOP");
     drop(client);
     let nursery = nursery(&engine);
-    wait_for("no reader", || children(nursery, "socle reader").is_empty().then_some(()));
+    support::eventually("no reader", || children(nursery, "socle reader").is_empty().then_some(()));
 }
 
 #[test]
@@ -172,7 +160,7 @@ fn readers_die_with_the_engine() {
     signal(reader, "-STOP");
     drop(engine);
     for pid in [nursery, reader] {
-        wait_for("an end", || {
+        support::eventually("an end", || {
             let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
             (status.is_empty() || status.contains("State:\tZ")).then_some(())
         });

@@ -12,7 +12,7 @@ use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
-use support::{Client, Engine, Scratch, settings};
+use support::{Client, Engine, PATIENCE, Scratch, settings};
 
 fn wait(engine: &mut Engine) -> ExitStatus {
     let begun = Instant::now();
@@ -20,7 +20,7 @@ fn wait(engine: &mut Engine) -> ExitStatus {
         if let Some(status) = engine.process.try_wait().unwrap() {
             return status;
         }
-        assert!(begun.elapsed() < Duration::from_secs(10), "the engine lives on");
+        assert!(begun.elapsed() < PATIENCE, "the engine lives on");
         std::thread::sleep(Duration::from_millis(2));
     }
 }
@@ -98,6 +98,7 @@ fn a_successor_waits_for_the_lock_and_takes_over_the_socket() {
     let mut first = Engine::start();
     let scratch = Scratch(first.scratch.0.clone());
     let mut second = Engine::spawn(scratch, &settings());
+    // So that the second most likely waits for the lock by now.
     std::thread::sleep(Duration::from_millis(200));
     assert_eq!(first.connect().call(&Request::Report).len(), 1, "the first still serves");
     first.process.kill().unwrap();
@@ -145,7 +146,7 @@ fn it_uses_every_descriptor_it_may_have_and_serves_the_next_when_one_is_free() {
     last.stream.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
     assert!((&last.stream).read(&mut [0; 64]).is_err(), "there is no descriptor for it");
     drop(clients);
-    last.stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    last.stream.set_read_timeout(Some(PATIENCE)).unwrap();
     assert!((&last.stream).read(&mut [0; 64]).unwrap() > 0, "welcomed");
 }
 
@@ -155,7 +156,7 @@ fn strangers_to_the_protocol_are_shown_the_door() {
     let mut witness = engine.connect();
     let closed = |bytes: &[u8]| {
         let mut stream = UnixStream::connect(engine.socket()).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.write_all(bytes).unwrap();
         let mut rest = Vec::new();
         // Closing with unread bytes is a reset.

@@ -223,8 +223,8 @@ fn damaged_tokenizers_and_configurations_are_refused() {
     fs::write(path.join("config.json"), "{").unwrap();
     models.refused("damaged", Kind::DamagedModelFile, "config.json");
     fs::write(path.join("config.json"), "{}").unwrap();
-    fs::write(path.join("1_Pooling/config.json"), r#"{"pooling_mode_max_tokens": true}"#).unwrap();
-    models.refused("damaged", Kind::DamagedModelFile, "pooling_mode_max_tokens");
+    fs::write(path.join("1_Pooling/config.json"), "[").unwrap();
+    models.refused("damaged", Kind::DamagedModelFile, "1_Pooling/config.json");
 }
 
 #[test]

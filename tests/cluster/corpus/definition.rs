@@ -144,9 +144,11 @@ fn writing_to_the_source_of_a_paused_corpus_starts_nobody() {
         .batch_execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'socle sync'")
         .unwrap();
     // One that ends shortly after it was woken has a successor, which finds nothing to do.
-    std::thread::sleep(std::time::Duration::from_secs(2));
-    eventually("the last worker leaves", || (value::<i64>(&mut client, workers) == 0).then_some(()));
-    let before = started();
+    let before = eventually("the last worker leaves, and has no successor", || {
+        let before = started();
+        std::thread::sleep(std::time::Duration::from_secs(2));
+        (value::<i64>(&mut client, workers) == 0 && started() == before).then_some(before)
+    });
     let mut late = cluster.connect();
     late.batch_execute("BEGIN; UPDATE article SET body = 'while paused' WHERE id = 2").unwrap();
     for round in 0..20 {

@@ -1,7 +1,7 @@
 //! Whatever dies in the middle, the corpus comes out true.
 
 use super::{check, settle, status, value, wait, wait_for_state, with_corpus};
-use crate::model::register_slow;
+use crate::model::register_lasting;
 use postgres::Client;
 use socle_tests::{Cluster, eventually, signal};
 use std::time::Duration;
@@ -67,7 +67,7 @@ fn a_terminated_worker_is_replaced() {
 #[test]
 fn no_transaction_is_open_while_the_engine_works_and_later_changes_win() {
     let cluster = Cluster::with_models("");
-    register_slow(&cluster, 300_000);
+    register_lasting(&cluster, Duration::from_millis(1500));
     let mut client = cluster.connect();
     client
         .batch_execute(
@@ -109,7 +109,7 @@ fn locks_of_users_are_respected() {
     // Definitions change while much is being done.
     client.batch_execute(FILL).unwrap();
     for _ in 0..5 {
-        client.batch_execute("SET lock_timeout = '5s'; ALTER TABLE article ADD COLUMN extra int; ALTER TABLE article DROP COLUMN extra; ALTER TABLE handbook_chunk ADD COLUMN extra int; ALTER TABLE handbook_chunk DROP COLUMN extra").unwrap();
+        client.batch_execute("SET lock_timeout = '30s'; ALTER TABLE article ADD COLUMN extra int; ALTER TABLE article DROP COLUMN extra; ALTER TABLE handbook_chunk ADD COLUMN extra int; ALTER TABLE handbook_chunk DROP COLUMN extra").unwrap();
     }
     settle(&mut client);
 }
@@ -180,7 +180,7 @@ fn a_database_with_work_can_be_dropped() {
         (doomed.query_one("SELECT count(*) FROM handbook_chunk", &[]).unwrap().get::<_, i64>(0) > 0).then_some(())
     });
     drop(doomed);
-    admin.batch_execute("SET statement_timeout = '10s'").unwrap();
+    admin.batch_execute("SET statement_timeout = '30s'").unwrap();
     admin.batch_execute("DROP DATABASE doomed WITH (FORCE)").unwrap();
     std::thread::sleep(Duration::from_secs(1));
     assert!(!cluster.log().contains("terminated by signal"));

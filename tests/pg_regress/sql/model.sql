@@ -12,6 +12,10 @@ SELECT digest = (SELECT digest FROM socle.register_model('same', 'bge-small-en-v
 FROM socle.model WHERE name = 'bge';
 SELECT count(DISTINCT digest) AS digests, count(*) AS models FROM socle.model;
 SELECT socle.drop_model('short'), socle.drop_model('same');
+SELECT query_prefix, passage_prefix, similarity
+FROM socle.register_model('prompted', 'bge-small-en-v1.5', passage_prompt => 'query', query_prefix => '');
+SELECT similarity, pool_prefix, lower_case, first_position, layers FROM socle.model WHERE name = 'prompted';
+SELECT socle.drop_model('prompted');
 
 SELECT * FROM error_of($$SELECT socle.register_model('bge', 'bge-small-en-v1.5')$$);
 SELECT * FROM error_of($$SELECT socle.register_model('x', 'no-such-directory')$$);
@@ -20,13 +24,15 @@ SELECT * FROM error_of($$SELECT socle.register_model('x', '/etc')$$);
 SELECT * FROM error_of($$SELECT socle.register_model('', 'bge-small-en-v1.5')$$);
 SELECT * FROM error_of($$SELECT socle.register_model(NULL, 'bge-small-en-v1.5')$$);
 SELECT * FROM error_of($$SELECT socle.register_model('x', '')$$);
-SELECT * FROM error_of($$SELECT socle.register_model('x', 'bge-small-en-v1.5', pooling => 'max')$$);
+SELECT * FROM error_of($$SELECT socle.register_model('x', 'bge-small-en-v1.5', pooling => 'median')$$);
 SELECT * FROM error_of($$SELECT socle.register_model('x', 'bge-small-en-v1.5', kind => 'classifier')$$);
 SELECT * FROM error_of($$SELECT socle.register_model('x', 'bge-small-en-v1.5', dimensions => 768)$$);
 SELECT * FROM error_of($$SELECT socle.register_model('x', 'bge-small-en-v1.5', max_tokens => 0)$$);
 SELECT * FROM error_of($$SELECT socle.register_model('x', 'ms-marco-minilm-l12-v2', kind => 'embedding')$$);
 SELECT * FROM error_of($$SELECT socle.register_model('x', 'bge-small-en-v1.5', graph => 'other.onnx')$$);
 SELECT code, message, hint FROM error_of($$SELECT socle.register_model('x', 'bge-small-en-v1.5', max_tokens => 513)$$);
+SELECT * FROM error_of($$SELECT socle.register_model('x', 'bge-small-en-v1.5', query_prompt => 'search')$$);
+SELECT * FROM error_of($$SELECT socle.register_model('x', 'bge-small-en-v1.5', query_prompt => 'query', query_prefix => 'q: ')$$);
 SELECT * FROM error_of($$SELECT socle.drop_model('x')$$);
 SELECT * FROM error_of($$SET TRANSACTION READ ONLY; SELECT socle.register_model('x', 'bge-small-en-v1.5')$$);
 

@@ -248,6 +248,11 @@ mod tests {
             output: "logits".into(),
             pad_id: 0,
             batchable: true,
+            similarity: crate::model::Similarity::Cosine,
+            pool_prefix: true,
+            lower_case: true,
+            first_position: 2,
+            layers: vec![crate::model::Layer::Normalize],
         }
     }
 }

@@ -1,16 +1,18 @@
 //! Registration: reads the files of a model, works out what it is, and tries it before anybody depends on it.
 
-use super::directory::{ModelRoot, ReadFile};
+use super::directory::{ModelRoot, ReadFile, Stamp};
 use super::graph::{self, GraphFacts};
-use super::layout::Layout;
+use super::head::{self, Head};
+use super::layout::{Layout, places, unsupported};
 use super::loaded::Model;
+use super::prompt::Prefixes;
 use super::registered::MAX_GRAPH_BYTES;
 use super::runtime::Runtime;
 use super::session::{OutputInfo, Session};
 use super::store::Loaded;
 use super::tokenizer::{MAX_TOKENIZER_BYTES, Tokenizer, Tokens};
 use ort::session::RunOptions;
-use socle_core::model::{ModelKind, ModelOverrides, ModelSpec, Pooling};
+use socle_core::model::{Inspection, Layer, ModelFile, ModelKind, ModelOverrides, ModelSpec, Pooling, Similarity};
 use socle_core::protocol::Role;
 use socle_core::{Error, Kind, Result};
 
@@ -45,7 +47,7 @@ pub fn inspect(
     name: &str,
     directory: &str,
     overrides: &ModelOverrides,
-) -> Result<(ModelSpec, Loaded)> {
+) -> Result<(Inspection, Loaded)> {
     let options = runtime.run_options()?;
     let conditions = Conditions { options: &options, make_room: &|_| Ok(()) };
     inspect_under(&conditions, root, runtime, name, directory, overrides)
@@ -54,8 +56,8 @@ pub fn inspect(
 /// Works out a model and tries it. The result holds the model loaded.
 ///
 /// # Errors
-/// Whatever is wrong with the files, `InvalidArgument` where they are silent and the caller too, `DimensionMismatch`
-/// where they disagree with the graph.
+/// Whatever is wrong with the files, `InvalidArgument` where they are silent and the caller too, `NotSupported` where
+/// they ask for what socle does not do, `DimensionMismatch` where they disagree with the graph.
 pub fn inspect_under(
     conditions: &Conditions<'_>,
     root: &ModelRoot,
@@ -63,67 +65,188 @@ pub fn inspect_under(
     name: &str,
     directory: &str,
     overrides: &ModelOverrides,
-) -> Result<(ModelSpec, Loaded)> {
+) -> Result<(Inspection, Loaded)> {
     let options = conditions.options;
     root.check_directory(directory)?;
     let layout = Layout::read(root, directory)?;
-    let graph = read_graph(root, directory, overrides.graph.as_deref())?;
+    let graph = read_graph(root, directory, &layout, overrides.graph.as_deref())?;
     let facts = check_graph(directory, &graph)?;
     (conditions.make_room)(graph.file.bytes)?;
-    let tokenizer_file = root.read(directory, "tokenizer.json", MAX_TOKENIZER_BYTES)?;
+    let tokenizer_file = read_tokenizer(root, directory, &layout)?;
     let tokenizer = Tokenizer::load(&tokenizer_file.bytes)?;
     let session = Session::load(runtime, &graph.bytes)?;
     let mut files = vec![(graph.file.clone(), graph.stamp), (tokenizer_file.file.clone(), tokenizer_file.stamp)];
     files.extend(layout.files.iter().cloned());
 
     let kind = kind(&layout, &session.outputs(), overrides)?;
-    let (query_prefix, passage_prefix) = prefixes(&layout, kind, overrides)?;
+    let is_embedding = kind == ModelKind::Embedding;
+    if is_embedding {
+        check_modules(&layout, &tokenizer, overrides)?;
+    }
+    let (prefixes, mut notices) = layout.prompts.choose(kind, overrides)?;
     let (output, pooling) = output(&layout, &session.outputs(), kind, overrides)?;
-    let window = window(&layout, &session, name, overrides)?;
-    let mut spec = ModelSpec {
+    let pool_prefix = pool_prefix(&layout, pooling, &prefixes, overrides)?;
+    let normalize = overrides.normalize.or(layout.modules.normalizes()).unwrap_or(true) && is_embedding;
+    let spec = ModelSpec {
         name: name.to_string(),
         directory: directory.to_string(),
         graph: graph.file,
         tokenizer: tokenizer_file.file,
-        configuration: layout.files.into_iter().map(|(file, _)| file).collect(),
+        configuration: layout.files.iter().map(|(file, _)| file.clone()).collect(),
         kind,
         dimensions: output.last.unwrap_or_default(),
-        max_tokens: window,
+        max_tokens: window(&layout, &session, name, overrides)?,
         pooling,
-        normalize: overrides.normalize.or(layout.normalize).unwrap_or(true) && kind == ModelKind::Embedding,
-        query_prefix,
-        passage_prefix,
+        normalize,
+        query_prefix: prefixes.query,
+        passage_prefix: prefixes.passage,
         output: output.name,
         pad_id: tokenizer.pad_id.or(layout.pad_id).unwrap_or_default(),
         batchable: !facts.dynamic_quantization && !session.single,
+        similarity: layout.similarity.filter(|_| is_embedding).unwrap_or(Similarity::Cosine),
+        pool_prefix,
+        lower_case: layout.lower_case && is_embedding,
+        first_position: if session.takes_positions() { layout.first_position } else { 0 },
+        layers: Vec::new(),
     };
-    let mut model = Model::new(spec.clone(), tokenizer, session)?;
-    spec.dimensions = trial_dimensions(&model, options)?;
-    let declared = overrides.dimensions.or(layout.dimensions.filter(|_| pooling != Pooling::None));
-    if let Some(declared) = declared.filter(|declared| kind == ModelKind::Embedding && *declared != spec.dimensions) {
-        let message = format!("expected {declared} dimensions, not {}", spec.dimensions);
-        return Err(Error::new(Kind::DimensionMismatch, message).detail("The graph returns the latter."));
+    let mut model = Model::new(spec, tokenizer, session, Head::default())?;
+    let width = trial_dimensions(&model, options)?;
+    if is_embedding {
+        files.extend(add_layers(&mut model, root, directory, &layout, width)?);
+        check_dimensions(&model.spec, overrides.dimensions)?;
+        notices.extend(similarity_notice(&model.spec));
+    } else {
+        model.set_layers(Vec::new(), width, Head::default());
     }
-    model.spec.dimensions = spec.dimensions;
     let alone = run_alone(&model, options)?;
-    trial_ids(&model, window, options)?;
-    spec.batchable = spec.batchable && is_reproducible(&model, &alone, options)?;
-    model.spec.batchable = spec.batchable;
-    Ok((spec, Loaded::new(model, files)))
+    trial_ids(&model, model.spec.max_tokens, options)?;
+    model.spec.batchable = model.spec.batchable && is_reproducible(&model, &alone, options)?;
+    Ok((Inspection { model: model.spec.clone(), notices }, Loaded::new(model, files)))
 }
 
-/// The graph the caller names, or the one there is.
-fn read_graph(root: &ModelRoot, directory: &str, named: Option<&str>) -> Result<ReadFile> {
-    if let Some(path) = named {
-        return root.read(directory, path, MAX_GRAPH_BYTES);
+/// What the files of an embedding model ask for and nobody would heed.
+fn check_modules(layout: &Layout, tokenizer: &Tokenizer, overrides: &ModelOverrides) -> Result<()> {
+    let whole_graph = overrides.pooling == Some(Pooling::None);
+    if let Some(refused) = layout.modules.refused.clone().filter(|_| !whole_graph) {
+        return Err(refused.hint(
+            "If the graph holds the whole model, with one vector for each text as its output, pass pooling => 'none'.",
+        ));
     }
-    for path in ["model.onnx", "onnx/model.onnx"] {
-        if let Some(read) = root.read_optional(directory, path, MAX_GRAPH_BYTES)? {
+    if layout.adds_end_token && tokenizer.frame()?.1 == 0 {
+        return Err(unsupported("add_eos_token", "tokenizer_config.json")
+            .detail("tokenizer.json does not end a text with a token.")
+            .hint("Save the tokenizer again with a template that adds the token, as \"post_processor\"."));
+    }
+    Ok(())
+}
+
+/// Whether the tokens of a prefix are pooled with those of the text.
+fn pool_prefix(layout: &Layout, pooling: Pooling, prefixes: &Prefixes, overrides: &ModelOverrides) -> Result<bool> {
+    if !layout.excludes_prompt || *prefixes == Prefixes::default() {
+        return Ok(true);
+    }
+    let refused = |why: &str| Err(unsupported("include_prompt = false", "the configuration of pooling").detail(why));
+    match pooling {
+        // The last token is not one of the prefix.
+        Pooling::Last => Ok(true),
+        Pooling::Mean | Pooling::Max | Pooling::MeanSqrtLen | Pooling::WeightedMean => Ok(false),
+        Pooling::Cls => refused("The first token, which is the vector of the text, is one of the prompt."),
+        Pooling::None if overrides.pooling.is_some() => Ok(true),
+        Pooling::None => refused("The graph pools by itself, and does not know which tokens are those of the prompt."),
+    }
+}
+
+/// Gives a model what `modules.json` and `truncate_dim` do to vectors after pooling. `width` is the length of the
+/// vectors that the graph returns. The result are the files of the weights.
+fn add_layers(
+    model: &mut Model,
+    root: &ModelRoot,
+    directory: &str,
+    layout: &Layout,
+    width: u32,
+) -> Result<Vec<(ModelFile, Stamp)>> {
+    let (mut layers, files) = if model.spec.pooling == Pooling::None {
+        // A graph that pools holds what comes after it.
+        (Vec::new(), Vec::new())
+    } else {
+        head::layers(root, directory, &layout.modules.after)?
+    };
+    if layers.last() == Some(&Layer::Normalize) {
+        // That is `normalize`, which the caller may overrule.
+        layers.pop();
+    }
+    let mut length = width;
+    for layer in &layers {
+        if let Some(inputs) = layer.inputs().filter(|inputs| *inputs != length) {
+            return Err(mismatch(inputs, length).detail("A module after pooling takes the former."));
+        }
+        length = layer.outputs(length);
+    }
+    if let Some(dimensions) = layout.truncated.filter(|dimensions| *dimensions < length) {
+        layers.push(Layer::Truncate { inputs: length, dimensions });
+        length = dimensions;
+    }
+    let stated = layout.dimensions.filter(|_| model.spec.pooling != Pooling::None);
+    if let Some(stated) = stated.filter(|stated| *stated != width) {
+        return Err(mismatch(stated, width).detail("The graph returns the latter."));
+    }
+    let head = Head::new(&layers, &files)?;
+    model.set_layers(layers, length, head);
+    Ok(files.into_iter().map(|read| (read.file, read.stamp)).collect())
+}
+
+fn mismatch(expected: u32, found: u32) -> Error {
+    Error::new(Kind::DimensionMismatch, format!("expected {expected} dimensions, not {found}"))
+}
+
+fn check_dimensions(spec: &ModelSpec, wanted: Option<u32>) -> Result<()> {
+    match wanted.filter(|wanted| *wanted != spec.dimensions) {
+        None => Ok(()),
+        Some(wanted) => Err(mismatch(wanted, spec.dimensions).detail("The model returns the latter.")),
+    }
+}
+
+/// A model whose vectors cosine distance orders otherwise than the model means it.
+fn similarity_notice(spec: &ModelSpec) -> Option<String> {
+    (!spec.is_cosine()).then(|| {
+        format!(
+            "the vectors of this model are meant to be compared by {}, not by cosine: a corpus cannot use it unless it \
+             is registered with normalized => true",
+            spec.similarity.name()
+        )
+    })
+}
+
+/// The tokenizer, beside the transformer or in the directory of the model.
+fn read_tokenizer(root: &ModelRoot, directory: &str, layout: &Layout) -> Result<ReadFile> {
+    const NAME: &str = "tokenizer.json";
+    for path in places(&layout.modules.transformer, &[NAME]) {
+        if let Some(read) = root.read_optional(directory, &path, MAX_TOKENIZER_BYTES)? {
             return Ok(read);
         }
     }
-    let mut graphs = root.graphs(directory, "")?;
-    graphs.extend(root.graphs(directory, "onnx")?);
+    root.read(directory, NAME, MAX_TOKENIZER_BYTES)
+}
+
+/// The graph the caller names, or the one there is, beside the transformer or in the directory of the model.
+fn read_graph(root: &ModelRoot, directory: &str, layout: &Layout, named: Option<&str>) -> Result<ReadFile> {
+    if let Some(path) = named {
+        return root.read(directory, path, MAX_GRAPH_BYTES);
+    }
+    let transformer = &layout.modules.transformer;
+    for path in places(transformer, &["model.onnx", "onnx/model.onnx"]) {
+        if let Some(read) = root.read_optional(directory, &path, MAX_GRAPH_BYTES)? {
+            return Ok(read);
+        }
+    }
+    let mut below = vec![String::new(), "onnx".to_string()];
+    if !transformer.is_empty() {
+        below.extend([transformer.clone(), format!("{transformer}/onnx")]);
+    }
+    let mut graphs = Vec::new();
+    for below in below {
+        graphs.extend(root.graphs(directory, &below)?);
+    }
     match graphs.as_slice() {
         [path] => root.read(directory, path, MAX_GRAPH_BYTES),
         [] => root.read(directory, "model.onnx", MAX_GRAPH_BYTES),
@@ -164,22 +287,6 @@ fn kind(layout: &Layout, outputs: &[OutputInfo], overrides: &ModelOverrides) -> 
     Ok(overrides.kind.or(layout.kind).unwrap_or(guessed))
 }
 
-/// The prefixes of queries and passages. A reranker reads query and document as they are.
-fn prefixes(layout: &Layout, kind: ModelKind, overrides: &ModelOverrides) -> Result<(String, String)> {
-    let wanted = [&overrides.query_prefix, &overrides.passage_prefix];
-    if kind == ModelKind::Reranker {
-        if wanted.into_iter().flatten().any(|prefix| !prefix.is_empty()) {
-            return Err(Error::new(Kind::InvalidArgument, "a reranker takes no prefix")
-                .hint("Leave out query_prefix and passage_prefix."));
-        }
-        return Ok(Default::default());
-    }
-    let [query, passage] = wanted.map(Option::clone);
-    let query = query.or_else(|| layout.query_prefix.clone()).unwrap_or_default();
-    let passage = passage.or_else(|| layout.passage_prefix.clone()).unwrap_or_default();
-    Ok((query, passage))
-}
-
 /// Which output to read, and how to pool it.
 fn output(
     layout: &Layout,
@@ -190,35 +297,44 @@ fn output(
     let names: Vec<_> = outputs.iter().map(|output| output.name.as_str()).collect();
     let none = |what: &str| {
         Error::new(Kind::DamagedModelFile, format!("the graph has no output that holds {what}"))
-            .detail(format!("Its outputs of 32-bit numbers are: {}.", names.join(", ")))
+            .detail(format!("Its outputs of floating-point numbers are: {}.", names.join(", ")))
     };
     if kind == ModelKind::Reranker {
         let is_scores = |output: &&OutputInfo| output.rank <= 2 && output.last.is_none_or(|last| last == 1);
         let found = outputs.iter().find(is_scores).cloned().ok_or_else(|| none("one score for each pair"))?;
         return Ok((OutputInfo { last: Some(1), ..found }, Pooling::None));
     }
-    let pooled = outputs.iter().find(|output| output.rank == 2 && output.name == "sentence_embedding");
-    let tokens = outputs.iter().find(|output| output.rank == 3);
-    let flat = outputs.iter().find(|output| output.rank == 2);
+    let (flat, tokens) = (of_rank(outputs, 2), of_rank(outputs, 3));
+    let pooled = flat.iter().find(|output| output.name == "sentence_embedding");
     let pooling = match overrides.pooling {
         Some(pooling) => pooling,
-        None if pooled.is_some() || (tokens.is_none() && flat.is_some()) => Pooling::None,
-        None => layout.pooling.ok_or_else(|| {
-            Error::new(Kind::InvalidArgument, "the files of the model do not say how to pool its tokens")
-                .hint("Pass pooling => 'mean', 'cls' or 'last', as the model card states it.")
+        None if pooled.is_some() || (tokens.is_empty() && !flat.is_empty()) => Pooling::None,
+        None => layout.pooling.clone().unwrap_or_else(|| {
+            Err(Error::new(Kind::InvalidArgument, "the files of the model do not say how to pool its tokens")
+                .hint("Pass pooling => 'mean', 'cls' or 'last', as the model card states it."))
         })?,
     };
-    if pooling == Pooling::None {
-        return Ok((pooled.or(flat).cloned().ok_or_else(|| none("one vector for each text"))?, pooling));
+    let (among, known, what) = if pooling == Pooling::None {
+        (flat, ["sentence_embedding", "text_embeds"], "one vector for each text")
+    } else {
+        (tokens, ["last_hidden_state", "token_embeddings"], "one vector for each token")
+    };
+    let found = known.iter().find_map(|name| among.iter().find(|output| output.name == **name).cloned());
+    match (found, among.as_slice()) {
+        (Some(found), _) => Ok((found, pooling)),
+        (None, [only]) => Ok((only.clone(), pooling)),
+        (None, []) => Err(none(what)),
+        (None, several) => {
+            let names: Vec<_> = several.iter().map(|output| output.name.as_str()).collect();
+            Err(unsupported("outputs", "the graph")
+                .detail(format!("Each of {} may be {what}.", names.join(", ")))
+                .hint(format!("Export the model with an output named {}.", known.join(" or "))))
+        }
     }
-    if layout.dense_after_pooling {
-        return Err(Error::new(Kind::DamagedModelFile, "the graph ends before the model does")
-            .detail("modules.json applies a dense layer after pooling, and the graph does not pool.")
-            .hint(
-                "Export the model with its pooling and dense layers, so that it has an output \"sentence_embedding\".",
-            ));
-    }
-    Ok((tokens.cloned().ok_or_else(|| none("one vector for each token"))?, pooling))
+}
+
+fn of_rank(outputs: &[OutputInfo], rank: usize) -> Vec<OutputInfo> {
+    outputs.iter().filter(|output| output.rank == rank).cloned().collect()
 }
 
 fn window(layout: &Layout, session: &Session, name: &str, overrides: &ModelOverrides) -> Result<u32> {

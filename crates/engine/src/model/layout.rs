@@ -1,15 +1,29 @@
 //! Reads what the files of a model say about it, in the layout of Hugging Face and Sentence-Transformers.
 //!
-//! Decides nothing that the files do not state: an unknown pooling, or a module that the graph cannot contain, is an
-//! error here rather than a wrong vector later.
+//! Decides nothing that the files do not state, and ignores nothing that they do: what socle does not do is an error
+//! with its name here rather than a wrong vector later.
 
 use super::directory::{ModelRoot, ReadFile, Stamp};
+use super::modules::Modules;
+use super::position;
+use super::prompt::Prompts;
 use serde_json::Value;
-use socle_core::model::{ModelFile, ModelKind, Pooling};
+use socle_core::model::{ModelFile, ModelKind, Pooling, Similarity};
 use socle_core::{Error, Kind, Result};
 
 /// Largest configuration file that is read, in bytes.
 pub const MAX_JSON_BYTES: u64 = 4 << 20;
+
+/// The names that the configuration of the first module has had (Sentence-Transformers, `base/modules/transformer.py`).
+const SENTENCE_CONFIGURATIONS: [&str; 7] = [
+    "sentence_bert_config.json",
+    "sentence_roberta_config.json",
+    "sentence_distilbert_config.json",
+    "sentence_camembert_config.json",
+    "sentence_albert_config.json",
+    "sentence_xlm-roberta_config.json",
+    "sentence_xlnet_config.json",
+];
 
 /// What the files state; `None` where they are silent.
 #[derive(Debug, Default)]
@@ -18,66 +32,129 @@ pub struct Layout {
     pub files: Vec<(ModelFile, Stamp)>,
     /// From the architecture in `config.json`.
     pub kind: Option<ModelKind>,
-    /// From `1_Pooling/config.json`.
-    pub pooling: Option<Pooling>,
-    /// Whether `modules.json` ends with `Normalize`; `None` without that file.
-    pub normalize: Option<bool>,
+    /// From the configuration of the pooling module. What socle lacks is an error only where that pooling is needed.
+    pub pooling: Option<Result<Pooling>>,
+    /// The tokens of the prompt are not pooled.
+    pub excludes_prompt: bool,
     /// Vector length after pooling.
     pub dimensions: Option<u32>,
     /// Longest input in tokens.
     pub max_tokens: Option<u32>,
-    /// Prompt named `query`.
-    pub query_prefix: Option<String>,
-    /// Prompt named `passage` or `document`.
-    pub passage_prefix: Option<String>,
+    /// Position of the first token.
+    pub first_position: u32,
     /// `pad_token_id` of `config.json`.
     pub pad_id: Option<u32>,
-    /// `modules.json` applies a dense layer after pooling, which only the graph itself can hold.
-    pub dense_after_pooling: bool,
+    /// Texts are put into lower case.
+    pub lower_case: bool,
+    /// The tokenizer is meant to end each text with a token.
+    pub adds_end_token: bool,
+    /// `config_sentence_transformers.json`: how vectors are compared.
+    pub similarity: Option<Similarity>,
+    /// `config_sentence_transformers.json`: vectors are cut to this length.
+    pub truncated: Option<u32>,
+    /// `config_sentence_transformers.json`: what is put before texts.
+    pub prompts: Prompts,
+    /// `modules.json`.
+    pub modules: Modules,
+}
+
+/// Reads the configuration files of one model.
+struct Reader<'a> {
+    root: &'a ModelRoot,
+    directory: &'a str,
+    files: Vec<(ModelFile, Stamp)>,
+}
+
+impl Reader<'_> {
+    fn json(&mut self, path: &str) -> Result<Option<Value>> {
+        let Some(read) = self.root.read_optional(self.directory, path, MAX_JSON_BYTES)? else { return Ok(None) };
+        let value = parse(self.directory, &read)?;
+        self.files.push((read.file, read.stamp));
+        Ok(Some(value))
+    }
+
+    /// The first of these files that there is, in the directory of the module before that of the model.
+    fn first(&mut self, module: &str, names: &[&str]) -> Result<Option<Value>> {
+        for path in places(module, names) {
+            if let Some(value) = self.json(&path)? {
+                return Ok(Some(value));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Where files of these names may lie: in the directory of a module, then in that of the model.
+pub fn places(module: &str, names: &[&str]) -> Vec<String> {
+    let inside = names.iter().map(|name| format!("{module}/{name}")).filter(|_| !module.is_empty());
+    inside.chain(names.iter().map(|name| (*name).to_string())).collect()
 }
 
 impl Layout {
     /// Reads every configuration file that is there.
     ///
     /// # Errors
-    /// `DamagedModelFile` for a file that is not what its name says or asks for something socle does not do, and
-    /// whatever [`ModelRoot::read`] raises.
+    /// `DamagedModelFile` for a file that is not what its name says, `NotSupported` for one that asks for something
+    /// socle does not do, and whatever [`ModelRoot::read`] raises.
     pub fn read(root: &ModelRoot, directory: &str) -> Result<Self> {
-        let mut layout = Self::default();
-        let mut json = |path: &str| -> Result<Option<Value>> {
-            let Some(read) = root.read_optional(directory, path, MAX_JSON_BYTES)? else { return Ok(None) };
-            let value = parse(directory, &read)?;
-            layout.files.push((read.file, read.stamp));
-            Ok(Some(value))
-        };
-        let config = json("config.json")?;
-        let tokenizer = json("tokenizer_config.json")?;
-        let sentence = json("sentence_bert_config.json")?;
-        let prompts = json("config_sentence_transformers.json")?;
-        let modules = json("modules.json")?;
-        let pooling_path = modules.as_ref().and_then(|modules| module_path(modules, "Pooling"));
-        let pooling = json(&format!("{}/config.json", pooling_path.as_deref().unwrap_or("1_Pooling")))?;
+        let mut reader = Reader { root, directory, files: Vec::new() };
+        let mut modules = Modules::default();
+        if let Some(value) = reader.json("modules.json")? {
+            modules = Modules::parse(&value).map_err(|why| damaged(directory, "modules.json", &why))?;
+        }
+        let transformer = modules.transformer.clone();
+        let config = reader.first(&transformer, &["config.json"])?;
+        let tokenizer = reader.first(&transformer, &["tokenizer_config.json"])?;
+        let sentence = reader.first(&transformer, &SENTENCE_CONFIGURATIONS)?;
+        let whole = reader.json("config_sentence_transformers.json")?;
+        let pooling_path = format!("{}/config.json", modules.pooling.as_deref().unwrap_or("1_Pooling"));
+        // A module that modules.json leaves out is not part of the model.
+        let pooling = if modules.stated && modules.pooling.is_none() { None } else { reader.json(&pooling_path)? };
+        for module in &mut modules.after {
+            module.configuration = reader.json(&module.file("config.json"))?.unwrap_or_default();
+        }
 
-        if let Some(config) = &config {
-            layout.kind = kind(directory, config)?;
-            layout.pad_id = number(config, "pad_token_id");
-        }
+        let mut layout = Self { modules, files: reader.files, ..Self::default() };
         layout.max_tokens = max_tokens(config.as_ref(), tokenizer.as_ref(), sentence.as_ref());
+        if let Some(config) = &config {
+            layout.kind = kind(config)?;
+            layout.pad_id = number(config, "pad_token_id");
+            layout.first_position = position::first(config);
+        }
+        if let Some(sentence) = &sentence {
+            layout.lower_case = flag(sentence, "do_lower_case").unwrap_or(false);
+            check_task(sentence)?;
+        }
+        layout.adds_end_token =
+            tokenizer.as_ref().and_then(|tokenizer| flag(tokenizer, "add_eos_token")).unwrap_or(false);
         if let Some(pooling) = &pooling {
-            layout.pooling = Some(pooling_mode(directory, pooling)?);
-            layout.dimensions = number(pooling, "word_embedding_dimension");
+            layout.pooling = Some(pooling_mode(&pooling_path, pooling));
+            layout.dimensions =
+                number(pooling, "word_embedding_dimension").or_else(|| number(pooling, "embedding_dimension"));
+            layout.excludes_prompt = flag(pooling, "include_prompt") == Some(false);
         }
-        if let Some(modules) = &modules {
-            layout.normalize = Some(module_path(modules, "Normalize").is_some());
-            layout.dense_after_pooling = module_path(modules, "Dense").is_some();
+        if let Some(whole) = &whole {
+            layout.read_whole(directory, whole)?;
         }
-        let prompt = |names: &[&str]| {
-            let prompts = prompts.as_ref()?.get("prompts")?;
-            names.iter().find_map(|name| Some(prompts.get(name)?.as_str()?.to_string()))
-        };
-        layout.query_prefix = prompt(&["query"]);
-        layout.passage_prefix = prompt(&["passage", "document"]);
         Ok(layout)
+    }
+
+    /// `config_sentence_transformers.json`, which speaks of the model as a whole.
+    fn read_whole(&mut self, directory: &str, whole: &Value) -> Result<()> {
+        const PATH: &str = "config_sentence_transformers.json";
+        match whole.get("model_type").and_then(Value::as_str) {
+            None | Some("SentenceTransformer") => {}
+            Some("CrossEncoder") => self.kind = Some(ModelKind::Reranker),
+            Some(other) => return Err(unsupported(&format!("model type \"{other}\""), PATH)),
+        }
+        if let Some(name) = whole.get("similarity_fn_name").and_then(Value::as_str) {
+            // Sentence-Transformers has written both spellings.
+            let similarity = Similarity::parse(if name == "dot_product" { "dot" } else { name });
+            self.similarity = Some(similarity.ok_or_else(|| unsupported(&format!("similarity \"{name}\""), PATH))?);
+        }
+        self.truncated = number(whole, "truncate_dim").filter(|length| *length > 0);
+        self.prompts = Prompts::parse(whole).map_err(|why| damaged(directory, PATH, &why))?;
+        Ok(())
     }
 }
 
@@ -89,22 +166,23 @@ fn damaged(directory: &str, path: &str, why: &str) -> Error {
     Error::new(Kind::DamagedModelFile, format!("model file \"{directory}/{path}\" is damaged")).detail(why)
 }
 
+/// What a file asks for and socle does not do.
+pub fn unsupported(what: &str, path: &str) -> Error {
+    Error::new(Kind::NotSupported, format!("unsupported {what} in {path}"))
+}
+
 /// A positive number of at most 32 bits.
-fn number(value: &Value, key: &str) -> Option<u32> {
+pub fn number(value: &Value, key: &str) -> Option<u32> {
     value.get(key)?.as_u64().and_then(|number| u32::try_from(number).ok())
 }
 
-/// The directory of the first module of a type such as `sentence_transformers.models.Pooling`.
-fn module_path(modules: &Value, name: &str) -> Option<String> {
-    let module = modules.as_array()?.iter().find(|module| {
-        let r#type = module.get("type").and_then(Value::as_str).unwrap_or_default();
-        r#type.rsplit('.').next() == Some(name)
-    })?;
-    Some(module.get("path").and_then(Value::as_str).unwrap_or_default().to_string())
+/// True or false.
+pub fn flag(value: &Value, key: &str) -> Option<bool> {
+    value.get(key)?.as_bool()
 }
 
 /// A classifier with one label is a cross-encoder; one with more labels scores something else.
-fn kind(directory: &str, config: &Value) -> Result<Option<ModelKind>> {
+fn kind(config: &Value) -> Result<Option<ModelKind>> {
     let Some(architectures) = config.get("architectures").and_then(Value::as_array) else { return Ok(None) };
     let classifies = |name: &Value| name.as_str().is_some_and(|name| name.ends_with("ForSequenceClassification"));
     if !architectures.iter().any(classifies) {
@@ -114,54 +192,63 @@ fn kind(directory: &str, config: &Value) -> Result<Option<ModelKind>> {
         .or_else(|| config.get("id2label")?.as_object().map(|labels| labels.len() as u32))
         .unwrap_or(2);
     if labels != 1 {
-        let why = format!("It is a classifier with {labels} labels; a reranker has one.");
-        return Err(damaged(directory, "config.json", &why));
+        let what = format!("classifier with {labels} labels");
+        return Err(unsupported(&what, "config.json").detail("A reranker has one label."));
     }
     Ok(Some(ModelKind::Reranker))
 }
 
-/// `max_seq_length` is a decision of whoever published the model and wins; the other two are what it can take at most.
-fn max_tokens(config: Option<&Value>, tokenizer: Option<&Value>, sentence: Option<&Value>) -> Option<u32> {
-    if let Some(length) = sentence.and_then(|sentence| number(sentence, "max_seq_length")) {
-        return Some(length);
+/// Newer files of the first module say what it is used for.
+fn check_task(sentence: &Value) -> Result<()> {
+    match sentence.get("transformer_task").and_then(Value::as_str) {
+        None | Some("feature-extraction" | "sequence-classification") => Ok(()),
+        Some(task) => Err(unsupported(&format!("transformer_task \"{task}\""), "sentence_bert_config.json")),
     }
-    // Tokenizers without a limit state it as 1e30, which is no u64.
-    let tokenizer = tokenizer.and_then(|tokenizer| number(tokenizer, "model_max_length"));
-    let positions = config.and_then(|config| {
-        let positions = number(config, "max_position_embeddings")?;
-        // RoBERTa and its kin count positions from pad_token_id + 1 (transformers, modeling_roberta.py).
-        let offset = match config.get("model_type").and_then(Value::as_str) {
-            Some("roberta" | "xlm-roberta" | "camembert" | "mpnet") => number(config, "pad_token_id").unwrap_or(1) + 1,
-            _ => 0,
-        };
-        positions.checked_sub(offset)
-    });
-    tokenizer.into_iter().chain(positions).filter(|length| *length > 0).min()
 }
 
-fn pooling_mode(directory: &str, config: &Value) -> Result<Pooling> {
-    // One flag for each mode in files of Sentence-Transformers up to 5, one name in later files.
-    let named = config.get("pooling_mode").and_then(Value::as_str);
-    let on = |key: &str| {
-        config.get(key).and_then(Value::as_bool).unwrap_or(false)
-            || named.is_some_and(|name| {
-                key == format!("pooling_mode_{name}")
-                    || key == format!("pooling_mode_{name}_token")
-                    || key == format!("pooling_mode_{name}_tokens")
-            })
+/// `max_seq_length` is a decision of whoever published the model and wins; the other two are what it can take at most.
+fn max_tokens(config: Option<&Value>, tokenizer: Option<&Value>, sentence: Option<&Value>) -> Option<u32> {
+    let positive = |length: &u32| *length > 0;
+    let published = sentence.and_then(|sentence| number(sentence, "max_seq_length")).filter(positive);
+    let positions = config.and_then(position::count).filter(positive);
+    if let Some(published) = published {
+        // The table of positions may be counted with the two that no text has.
+        let table = positions.filter(|_| config.is_some_and(position::begins_after_padding));
+        return Some(table.map_or(published, |table| table.min(published)));
+    }
+    // Tokenizers without a limit state it as 1e30, which is no u64.
+    let tokenizer = tokenizer.and_then(|tokenizer| number(tokenizer, "model_max_length")).filter(positive);
+    tokenizer.into_iter().chain(positions).min()
+}
+
+/// One flag for each mode in files of Sentence-Transformers up to 5, names in later files. No mode at all means the
+/// mean there; here it is an error, because such a file says nothing.
+fn pooling_mode(path: &str, config: &Value) -> Result<Pooling> {
+    let mut modes: Vec<String> = Vec::new();
+    match config.get("pooling_mode") {
+        Some(Value::String(mode)) => modes.push(mode.clone()),
+        Some(Value::Array(several)) => modes.extend(several.iter().map(|mode| mode.as_str().unwrap_or("?").into())),
+        _ => {
+            let flags = config.as_object().into_iter().flatten().filter(|(_, on)| on.as_bool() == Some(true));
+            modes.extend(flags.filter_map(|(key, _)| key.strip_prefix("pooling_mode_")).map(str::to_string));
+        }
+    }
+    let [mode] = modes.as_slice() else {
+        if modes.is_empty() {
+            return Err(Error::new(Kind::InvalidArgument, format!("{path} names no way of pooling"))
+                .hint("Pass pooling => 'mean', 'cls' or 'last', as the model card states it."));
+        }
+        return Err(unsupported(&format!("pooling {}", modes.join(" and ")), path)
+            .detail("The model puts several vectors one after the other."));
     };
-    let known = [
-        ("pooling_mode_mean_tokens", Pooling::Mean),
-        ("pooling_mode_cls_token", Pooling::Cls),
-        ("pooling_mode_lasttoken", Pooling::Last),
-    ];
-    let unknown = ["pooling_mode_max_tokens", "pooling_mode_mean_sqrt_len_tokens", "pooling_mode_weightedmean_tokens"];
-    let chosen: Vec<Pooling> = known.iter().filter(|(key, _)| on(key)).map(|(_, pooling)| *pooling).collect();
-    match (chosen.as_slice(), unknown.iter().find(|key| on(key))) {
-        ([pooling], None) => Ok(*pooling),
-        (_, Some(key)) => Err(damaged(directory, "1_Pooling/config.json", &format!("socle does not implement {key}."))),
-        ([], None) => Err(damaged(directory, "1_Pooling/config.json", "It names no way of pooling.")),
-        _ => Err(damaged(directory, "1_Pooling/config.json", "It asks for several vectors one after the other.")),
+    match mode.as_str() {
+        "mean" | "mean_tokens" => Ok(Pooling::Mean),
+        "cls" | "cls_token" => Ok(Pooling::Cls),
+        "lasttoken" => Ok(Pooling::Last),
+        "max" | "max_tokens" => Ok(Pooling::Max),
+        "mean_sqrt_len_tokens" => Ok(Pooling::MeanSqrtLen),
+        "weightedmean" | "weightedmean_tokens" => Ok(Pooling::WeightedMean),
+        other => Err(unsupported(&format!("pooling \"{other}\""), path)),
     }
 }
 
@@ -177,38 +264,55 @@ mod tests {
         let endless = json!({"model_max_length": 1e30});
         let shorter = json!({"model_max_length": 128});
         let sentence = json!({"max_seq_length": 256});
+        let too_long = json!({"max_seq_length": 514});
         assert_eq!(max_tokens(Some(&bert), Some(&endless), Some(&sentence)), Some(256));
         assert_eq!(max_tokens(Some(&bert), Some(&endless), None), Some(512));
         assert_eq!(max_tokens(Some(&bert), Some(&shorter), None), Some(128));
         assert_eq!(max_tokens(Some(&xlmr), None, None), Some(512));
+        assert_eq!(max_tokens(Some(&xlmr), None, Some(&sentence)), Some(256));
+        assert_eq!(max_tokens(Some(&xlmr), None, Some(&too_long)), Some(512));
         assert_eq!(max_tokens(None, Some(&endless), None), None);
     }
 
     #[test]
-    fn pooling_that_socle_lacks_is_refused() {
-        let mode = |value: Value| pooling_mode("d", &value);
-        assert_eq!(mode(json!({"pooling_mode_cls_token": true})).unwrap(), Pooling::Cls);
-        assert_eq!(
-            mode(json!({"pooling_mode_mean_tokens": true, "pooling_mode_cls_token": false})).unwrap(),
-            Pooling::Mean
-        );
-        assert_eq!(mode(json!({"pooling_mode_lasttoken": true})).unwrap(), Pooling::Last);
-        assert_eq!(mode(json!({"pooling_mode": "mean"})).unwrap(), Pooling::Mean);
-        for bad in [
-            json!({}),
-            json!({"pooling_mode_max_tokens": true}),
-            json!({"pooling_mode_mean_tokens": true, "pooling_mode_cls_token": true}),
+    fn pooling_is_read_in_both_spellings_and_refused_by_name() {
+        let mode = |value: Value| pooling_mode("1_Pooling/config.json", &value);
+        for (value, pooling) in [
+            (json!({"pooling_mode_cls_token": true}), Pooling::Cls),
+            (json!({"pooling_mode_mean_tokens": true, "pooling_mode_cls_token": false}), Pooling::Mean),
+            (json!({"pooling_mode_lasttoken": true}), Pooling::Last),
+            (json!({"pooling_mode_max_tokens": true}), Pooling::Max),
+            (json!({"pooling_mode_mean_sqrt_len_tokens": true}), Pooling::MeanSqrtLen),
+            (json!({"pooling_mode_weightedmean_tokens": true}), Pooling::WeightedMean),
+            (json!({"pooling_mode": "mean"}), Pooling::Mean),
+            (json!({"pooling_mode": "cls", "include_prompt": true}), Pooling::Cls),
+            (json!({"pooling_mode": ["lasttoken"]}), Pooling::Last),
+            (json!({"pooling_mode": "weightedmean"}), Pooling::WeightedMean),
+            // As Sentence-Transformers reads it.
+            (json!({"pooling_mode": "max", "pooling_mode_mean_tokens": true}), Pooling::Max),
         ] {
-            assert_eq!(mode(bad).unwrap_err().kind, Kind::DamagedModelFile);
+            assert_eq!(mode(value.clone()), Ok(pooling), "{value}");
         }
+        for (value, name) in [
+            (json!({"pooling_mode_mean_tokens": true, "pooling_mode_cls_token": true}), "cls_token and mean_tokens"),
+            (json!({"pooling_mode": ["mean", "max"]}), "mean and max"),
+            (json!({"pooling_mode": "attention"}), "\"attention\""),
+            (json!({"pooling_mode_attention": true}), "\"attention\""),
+        ] {
+            let error = mode(value).unwrap_err();
+            assert_eq!(error.kind, Kind::NotSupported);
+            assert_eq!(error.message, format!("unsupported pooling {name} in 1_Pooling/config.json"));
+        }
+        assert_eq!(mode(json!({})).unwrap_err().kind, Kind::InvalidArgument);
     }
 
     #[test]
     fn a_classifier_with_one_label_is_a_reranker() {
         let config = |labels: Value| json!({"architectures": ["BertForSequenceClassification"], "id2label": labels});
-        assert_eq!(kind("d", &config(json!({"0": "x"}))).unwrap(), Some(ModelKind::Reranker));
-        assert!(kind("d", &config(json!({"0": "x", "1": "y", "2": "z"}))).is_err());
-        assert_eq!(kind("d", &json!({"architectures": ["BertModel"]})).unwrap(), Some(ModelKind::Embedding));
-        assert_eq!(kind("d", &json!({})).unwrap(), None);
+        assert_eq!(kind(&config(json!({"0": "x"}))).unwrap(), Some(ModelKind::Reranker));
+        let error = kind(&config(json!({"0": "x", "1": "y", "2": "z"}))).unwrap_err();
+        assert_eq!(error.message, "unsupported classifier with 3 labels in config.json");
+        assert_eq!(kind(&json!({"architectures": ["BertModel"]})).unwrap(), Some(ModelKind::Embedding));
+        assert_eq!(kind(&json!({})).unwrap(), None);
     }
 }

@@ -3,11 +3,12 @@
 //! Keeps the promises of the registered model: its window is never exceeded silently, its prefixes are always there,
 //! and a text has one vector whatever shares its run.
 
+use super::head::Head;
 use super::pooling;
-use super::session::{Output, Session};
+use super::session::{Filling, Output, Session};
 use super::tokenizer::{Tokenizer, Tokens};
 use ort::session::{NoSelectedOutputs, RunOptions};
-use socle_core::model::{ModelKind, ModelSpec};
+use socle_core::model::{Layer, ModelKind, ModelSpec};
 use socle_core::protocol::Role;
 use socle_core::{Error, Kind, Result};
 use std::sync::Arc;
@@ -23,13 +24,22 @@ pub struct Model {
     parts: Arc<Parts>,
 }
 
+/// Tokens of the prefixes that are not pooled.
+#[derive(Clone, Copy, Debug, Default)]
+struct Skipped {
+    query: usize,
+    passage: usize,
+}
+
 /// What is in memory, once for all registrations of one digest.
 #[derive(Debug)]
 struct Parts {
     tokenizer: Tokenizer,
     session: Session,
+    head: Head,
     /// Special tokens that end every input.
     tail: usize,
+    skipped: Skipped,
 }
 
 impl Model {
@@ -37,9 +47,37 @@ impl Model {
     ///
     /// # Errors
     /// `InferenceFailed` when the tokenizer cannot encode a single letter.
-    pub fn new(spec: ModelSpec, tokenizer: Tokenizer, session: Session) -> Result<Self> {
+    pub fn new(spec: ModelSpec, tokenizer: Tokenizer, session: Session, head: Head) -> Result<Self> {
         let (_, tail) = tokenizer.frame()?;
-        Ok(Self { spec, parts: Arc::new(Parts { tokenizer, session, tail }) })
+        let parts = Parts { tokenizer, session, head, tail, skipped: Skipped::default() };
+        let mut model = Self { spec, parts: Arc::new(parts) };
+        if !model.spec.pool_prefix {
+            let skipped = Skipped {
+                query: model.skip(&model.spec.query_prefix)?,
+                passage: model.skip(&model.spec.passage_prefix)?,
+            };
+            if let Some(parts) = Arc::get_mut(&mut model.parts) {
+                parts.skipped = skipped;
+            }
+        }
+        Ok(model)
+    }
+
+    /// The tokens of a prefix, with the special tokens before it, as Sentence-Transformers counts them: alone, without
+    /// the white space that ends most prefixes and that tokenizers give to the word behind it.
+    fn skip(&self, prefix: &str) -> Result<usize> {
+        if prefix.is_empty() {
+            return Ok(0);
+        }
+        Ok(self.encode("", prefix.trim())?.len().saturating_sub(self.parts.tail))
+    }
+
+    fn encode(&self, prefix: &str, text: &str) -> Result<Tokens> {
+        let text = prefixed(prefix, text);
+        if self.spec.lower_case {
+            return self.parts.tokenizer.encode(&text.to_lowercase());
+        }
+        self.parts.tokenizer.encode(&text)
     }
 
     /// The same model for a registration of the same digest, under the name that its owner knows.
@@ -50,6 +88,14 @@ impl Model {
     /// Nobody holds it under any other registration.
     pub fn is_idle(&self) -> bool {
         Arc::strong_count(&self.parts) == 1
+    }
+
+    /// Sets the layers after pooling and the length of the vectors that they give.
+    pub fn set_layers(&mut self, layers: Vec<Layer>, dimensions: u32, head: Head) {
+        (self.spec.layers, self.spec.dimensions) = (layers, dimensions);
+        if let Some(parts) = Arc::get_mut(&mut self.parts) {
+            parts.head = head;
+        }
     }
 
     /// The largest token id that its tokenizer can give.
@@ -74,7 +120,7 @@ impl Model {
     /// # Errors
     /// `InferenceFailed` when the tokenizer fails.
     pub fn count(&self, passage: &str) -> Result<usize> {
-        Ok(self.parts.tokenizer.encode(&prefixed(&self.spec.passage_prefix, passage))?.len())
+        Ok(self.encode(&self.spec.passage_prefix, passage)?.len())
     }
 
     /// The tokens of a text with its prefix. With `truncate` it is cut to the window.
@@ -82,12 +128,12 @@ impl Model {
     /// # Errors
     /// `InputTooLong` when it does not fit into the window, naming count and limit.
     pub fn tokens(&self, role: Role, text: &str, truncate: bool) -> Result<Tokens> {
-        let prefix = match role {
-            Role::Query => &self.spec.query_prefix,
-            Role::Passage => &self.spec.passage_prefix,
+        let (prefix, skipped) = match role {
+            Role::Query => (&self.spec.query_prefix, self.parts.skipped.query),
+            Role::Passage => (&self.spec.passage_prefix, self.parts.skipped.passage),
         };
-        let text = if truncate { self.head(text) } else { text };
-        let tokens = self.parts.tokenizer.encode(&prefixed(prefix, text))?;
+        let text = if truncate { self.beginning(text) } else { text };
+        let tokens = Tokens { skipped, ..self.encode(prefix, text)? };
         self.fit(tokens, truncate, "text has")
     }
 
@@ -96,7 +142,7 @@ impl Model {
     /// # Errors
     /// As [`Self::tokens`] for the text alone.
     pub fn headed_tokens(&self, role: Role, head: &str, text: &str, truncate: bool) -> Result<Tokens> {
-        let mut head = self.head(head);
+        let mut head = self.beginning(head);
         while !head.is_empty() {
             match self.tokens(role, &format!("{head}{text}"), false) {
                 Err(error) if error.kind == Kind::InputTooLong => {
@@ -113,7 +159,7 @@ impl Model {
     /// # Errors
     /// `InputTooLong` when the pair does not fit, or the query leaves no room for any document.
     pub fn pair(&self, query: &str, document: &str, truncate: bool) -> Result<Tokens> {
-        let document = if truncate { self.head(document) } else { document };
+        let document = if truncate { self.beginning(document) } else { document };
         let tokens = self.parts.tokenizer.encode_pair(query, document)?;
         if tokens.len() > self.window() {
             let query = self.parts.tokenizer.encode(query)?.len();
@@ -127,15 +173,17 @@ impl Model {
     /// Vectors or scores of a batch, one after the other.
     ///
     /// # Errors
-    /// See [`Session::run`] and [`pooling::pool`].
+    /// See [`Session::run`], [`pooling::pool`] and [`pooling::finish`].
     pub fn run(&self, batch: &[&Tokens], options: &RunOptions<NoSelectedOutputs>) -> Result<Vec<f32>> {
         let output = self.output(batch, options)?;
         match self.spec.kind {
             ModelKind::Reranker => pooling::scores(&output, batch.len()),
             ModelKind::Embedding => {
-                let lengths: Vec<usize> = batch.iter().map(|tokens| tokens.len()).collect();
-                let dimensions = self.spec.dimensions as usize;
-                pooling::pool(&output, self.spec.pooling, self.spec.normalize, dimensions, &lengths)
+                let texts: Vec<_> = batch.iter().map(|tokens| tokens.skipped.min(tokens.len())..tokens.len()).collect();
+                let pooled_dimensions = self.spec.pooled_dimensions() as usize;
+                let pooled = pooling::pool(&output, self.spec.pooling, pooled_dimensions, &texts)?;
+                let vectors = self.parts.head.apply(pooled, pooled_dimensions);
+                pooling::finish(vectors, self.spec.normalize, self.spec.dimensions as usize)
             }
         }
     }
@@ -145,7 +193,8 @@ impl Model {
     /// # Errors
     /// See [`Session::run`].
     pub fn output(&self, batch: &[&Tokens], options: &RunOptions<NoSelectedOutputs>) -> Result<Output> {
-        self.parts.session.run(batch, self.spec.pad_id, &self.spec.output, options)
+        let filling = Filling { pad_id: self.spec.pad_id, first_position: self.spec.first_position };
+        self.parts.session.run(batch, filling, &self.spec.output, options)
     }
 
     fn window(&self) -> usize {
@@ -153,7 +202,7 @@ impl Model {
     }
 
     /// The beginning of a text that is going to be cut anyway, so that nobody tokenises the rest.
-    fn head<'a>(&self, text: &'a str) -> &'a str {
+    fn beginning<'a>(&self, text: &'a str) -> &'a str {
         let limit = self.window().saturating_mul(CUT_BYTES_PER_TOKEN).min(text.len());
         &text[..text.floor_char_boundary(limit)]
     }

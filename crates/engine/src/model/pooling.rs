@@ -3,74 +3,87 @@
 use super::session::Output;
 use socle_core::model::Pooling;
 use socle_core::{Error, Kind, Result};
+use std::ops::Range;
 
 /// Smallest norm that is divided by, as in `torch.nn.functional.normalize`.
-const MIN_NORM: f32 = 1e-12;
+pub const MIN_NORM: f32 = 1e-12;
 
-/// One vector of `dimensions` numbers for each text, one after the other. `lengths` counts the tokens of each text.
+/// One vector of `dimensions` numbers for each text, one after the other. `texts` says which tokens of each are pooled:
+/// up to its last one, and from the first that is not part of a prefix to be left out.
 ///
 /// # Errors
-/// `DimensionMismatch` when the output has another shape than the model is registered with, `InferenceFailed` when a
-/// vector holds NaN or infinity or is all zero where it has to be normalised.
-pub fn pool(
-    output: &Output,
-    pooling: Pooling,
-    normalize: bool,
-    dimensions: usize,
-    lengths: &[usize],
-) -> Result<Vec<f32>> {
-    let texts = lengths.len();
-    let pooled = match (pooling, output.shape.as_slice()) {
-        (Pooling::None, [batch, width]) if *batch == texts && *width == dimensions => output.values.clone(),
-        (Pooling::Mean | Pooling::Cls | Pooling::Last, [batch, tokens, width])
-            if *batch == texts && *width == dimensions && lengths.iter().all(|length| length <= tokens) =>
+/// `DimensionMismatch` when the output has another shape than the model is registered with.
+pub fn pool(output: &Output, pooling: Pooling, dimensions: usize, texts: &[Range<usize>]) -> Result<Vec<f32>> {
+    let count = texts.len();
+    match (pooling, output.shape.as_slice()) {
+        (Pooling::None, [batch, width]) if *batch == count && *width == dimensions => Ok(output.values.clone()),
+        (pooling, [batch, tokens, width])
+            if pooling != Pooling::None
+                && *batch == count
+                && *width == dimensions
+                && texts.iter().all(|text| text.end <= *tokens) =>
         {
-            let mut pooled = Vec::with_capacity(texts * dimensions);
-            for (text, length) in output.values.chunks_exact(tokens * width).zip(lengths) {
-                pool_text(&text[..length * width], pooling, dimensions, &mut pooled);
+            let mut pooled = Vec::with_capacity(count * dimensions);
+            for (all, text) in output.values.chunks_exact(tokens * width).zip(texts) {
+                pool_text(&all[..text.end * width], text.start, pooling, dimensions, &mut pooled);
             }
-            pooled
+            Ok(pooled)
         }
         (_, shape) => {
-            return Err(Error::new(
-                Kind::DimensionMismatch,
-                format!("expected {dimensions} dimensions from the model"),
-            )
-            .detail(format!("Its output has the shape {shape:?} for {texts} texts.")));
+            Err(Error::new(Kind::DimensionMismatch, format!("expected {dimensions} dimensions from the model"))
+                .detail(format!("Its output has the shape {shape:?} for {count} texts.")))
         }
-    };
-    finish(pooled, normalize, dimensions)
+    }
 }
 
-/// `text` holds the vectors of the tokens that the mask keeps.
-fn pool_text(text: &[f32], pooling: Pooling, dimensions: usize, pooled: &mut Vec<f32>) {
+/// `text` holds the vectors of the tokens that the mask keeps; the first `skipped` of them are those of a prefix.
+fn pool_text(text: &[f32], skipped: usize, pooling: Pooling, dimensions: usize, pooled: &mut Vec<f32>) {
     let start = pooled.len();
+    let tokens = || text.chunks_exact(dimensions).skip(skipped);
     match pooling {
         Pooling::Cls => pooled.extend(text.iter().take(dimensions)),
         Pooling::Last => pooled.extend(text.iter().skip(text.len().saturating_sub(dimensions))),
-        Pooling::Mean | Pooling::None => {
-            pooled.resize(start + dimensions, 0.0);
-            for token in text.chunks_exact(dimensions) {
-                for (sum, value) in pooled[start..].iter_mut().zip(token) {
-                    *sum += value;
+        Pooling::Max => {
+            let mut tokens = tokens();
+            pooled.extend(tokens.next().unwrap_or_default());
+            for token in tokens {
+                for (greatest, value) in pooled[start..].iter_mut().zip(token) {
+                    *greatest = greatest.max(*value);
                 }
             }
-            let count = (text.len() / dimensions).max(1) as f32;
-            pooled[start..].iter_mut().for_each(|sum| *sum /= count);
+        }
+        Pooling::Mean | Pooling::MeanSqrtLen | Pooling::WeightedMean | Pooling::None => {
+            pooled.resize(start + dimensions, 0.0);
+            let mut weights = 0.0;
+            for (at, token) in tokens().enumerate() {
+                let weight = if pooling == Pooling::WeightedMean { (skipped + at + 1) as f32 } else { 1.0 };
+                weights += weight;
+                for (sum, value) in pooled[start..].iter_mut().zip(token) {
+                    *sum += value * weight;
+                }
+            }
+            let divisor = if pooling == Pooling::MeanSqrtLen { f32::sqrt(weights) } else { weights };
+            if divisor > 0.0 {
+                pooled[start..].iter_mut().for_each(|sum| *sum /= divisor);
+            }
         }
     }
     // A text without any token has no vector of a token.
     pooled.resize(start + dimensions, 0.0);
 }
 
-fn finish(mut vectors: Vec<f32>, normalize: bool, dimensions: usize) -> Result<Vec<f32>> {
+/// Makes sure of vectors of `dimensions` numbers, and scales them to length 1 if asked to.
+///
+/// # Errors
+/// `InferenceFailed` when a vector holds NaN or infinity or is all zero where it has to be normalised.
+pub fn finish(mut vectors: Vec<f32>, normalize: bool, dimensions: usize) -> Result<Vec<f32>> {
     for vector in vectors.chunks_exact_mut(dimensions) {
         if !vector.iter().all(|value| value.is_finite()) {
             return Err(Error::new(Kind::InferenceFailed, "the model returned a vector that is not finite")
                 .detail("It contains NaN or infinity."));
         }
         if normalize {
-            let norm = vector.iter().map(|value| value * value).sum::<f32>().sqrt();
+            let norm = norm(vector);
             if norm < MIN_NORM {
                 return Err(Error::new(Kind::InferenceFailed, "the model returned a zero vector")
                     .detail("It has no direction, so that no cosine distance to it exists."));
@@ -79,6 +92,11 @@ fn finish(mut vectors: Vec<f32>, normalize: bool, dimensions: usize) -> Result<V
         }
     }
     Ok(vectors)
+}
+
+/// The length of a vector.
+pub fn norm(vector: &[f32]) -> f32 {
+    vector.iter().map(|value| value * value).sum::<f32>().sqrt()
 }
 
 /// One score for each pair out of `logits [batch, 1]` or `[batch]`.
@@ -104,22 +122,39 @@ mod tests {
 
     #[test]
     fn padding_never_enters_a_vector() {
-        let pooled = |pooling| pool(&output(), pooling, false, 2, &[3, 1]).unwrap();
+        let pooled = |pooling| pool(&output(), pooling, 2, &[0..3, 0..1]).unwrap();
         assert_eq!(pooled(Pooling::Mean), [3., 5., 6., 8.]);
         assert_eq!(pooled(Pooling::Cls), [1., 2., 6., 8.]);
         assert_eq!(pooled(Pooling::Last), [5., 9., 6., 8.]);
-        assert_eq!(pool(&output(), Pooling::Mean, true, 2, &[3, 1]).unwrap()[2..], [0.6, 0.8]);
+        assert_eq!(pooled(Pooling::Max), [5., 9., 6., 8.]);
+        let root = 3_f32.sqrt();
+        assert_eq!(pooled(Pooling::MeanSqrtLen), [9. / root, 15. / root, 6., 8.]);
+        assert_eq!(pooled(Pooling::WeightedMean), [22. / 6., 37. / 6., 6., 8.]);
+        assert_eq!(finish(pooled(Pooling::Mean), true, 2).unwrap()[2..], [0.6, 0.8]);
+        let negative = Output { shape: vec![1, 2, 1], values: vec![-3., -2.] };
+        assert_eq!(pool(&negative, Pooling::Max, 1, &[0..2]).unwrap(), [-2.]);
+    }
+
+    #[test]
+    fn tokens_of_a_prefix_are_left_out() {
+        let pooled = |pooling, text| pool(&output(), pooling, 2, &[text, 0..1]).unwrap()[..2].to_vec();
+        assert_eq!(pooled(Pooling::Mean, 1..3), [4., 6.5]);
+        assert_eq!(pooled(Pooling::WeightedMean, 1..3), [21. / 5., 35. / 5.]);
+        assert_eq!(pooled(Pooling::Max, 2..3), [5., 9.]);
+        assert_eq!(pooled(Pooling::Last, 1..3), [5., 9.]);
+        for pooling in [Pooling::Mean, Pooling::Max, Pooling::MeanSqrtLen, Pooling::WeightedMean] {
+            assert_eq!(pooled(pooling, 3..3), [0., 0.], "nothing is left");
+        }
     }
 
     #[test]
     fn shapes_that_do_not_fit_are_errors() {
-        let kind = |pooling, dimensions, lengths: &[usize]| {
-            pool(&output(), pooling, false, dimensions, lengths).unwrap_err().kind
-        };
-        assert_eq!(kind(Pooling::Mean, 3, &[3, 1]), Kind::DimensionMismatch);
-        assert_eq!(kind(Pooling::None, 2, &[3, 1]), Kind::DimensionMismatch);
-        assert_eq!(kind(Pooling::Mean, 2, &[3]), Kind::DimensionMismatch);
-        assert_eq!(kind(Pooling::Mean, 2, &[4, 1]), Kind::DimensionMismatch);
+        let kind =
+            |pooling, dimensions, texts: &[Range<usize>]| pool(&output(), pooling, dimensions, texts).unwrap_err().kind;
+        assert_eq!(kind(Pooling::Mean, 3, &[0..3, 0..1]), Kind::DimensionMismatch);
+        assert_eq!(kind(Pooling::None, 2, &[0..3, 0..1]), Kind::DimensionMismatch);
+        assert_eq!(kind(Pooling::Mean, 2, std::slice::from_ref(&(0..3))), Kind::DimensionMismatch);
+        assert_eq!(kind(Pooling::Mean, 2, &[0..4, 0..1]), Kind::DimensionMismatch);
         let flat = Output { shape: vec![2, 1], values: vec![0.5, -3.] };
         assert_eq!(scores(&flat, 2).unwrap(), [0.5, -3.]);
         assert!(scores(&flat, 1).is_err());
@@ -129,9 +164,7 @@ mod tests {
     #[test]
     fn vectors_that_poison_an_index_are_errors() {
         for bad in [[f32::NAN, 0.], [f32::INFINITY, 0.], [0., 0.]] {
-            let output = Output { shape: vec![1, 2], values: bad.to_vec() };
-            let error = pool(&output, Pooling::None, true, 2, &[1]).unwrap_err();
-            assert_eq!(error.kind, Kind::InferenceFailed);
+            assert_eq!(finish(bad.to_vec(), true, 2).unwrap_err().kind, Kind::InferenceFailed);
         }
     }
 }

@@ -4,9 +4,10 @@
 //! nothing has changed since.
 
 use super::directory::{ModelRoot, ReadFile, Stamp};
+use super::head::MAX_WEIGHTS_BYTES;
 use super::layout::MAX_JSON_BYTES;
 use super::tokenizer::MAX_TOKENIZER_BYTES;
-use socle_core::model::{ModelFile, ModelSpec};
+use socle_core::model::{Layer, ModelFile, ModelSpec};
 use socle_core::{Error, Kind, Result};
 use std::path::{Path, PathBuf};
 
@@ -66,5 +67,7 @@ pub fn read(root: &ModelRoot, spec: &ModelSpec, file: &ModelFile, limit: u64) ->
 /// The files of a model, each with the most bytes it may have.
 fn files(spec: &ModelSpec) -> impl Iterator<Item = (&ModelFile, u64)> {
     let configuration = spec.configuration.iter().map(|file| (file, MAX_JSON_BYTES));
-    [(&spec.graph, MAX_GRAPH_BYTES), (&spec.tokenizer, MAX_TOKENIZER_BYTES)].into_iter().chain(configuration)
+    let weights = spec.layers.iter().filter_map(Layer::weights).map(|file| (file, MAX_WEIGHTS_BYTES));
+    let parts = [(&spec.graph, MAX_GRAPH_BYTES), (&spec.tokenizer, MAX_TOKENIZER_BYTES)];
+    parts.into_iter().chain(configuration).chain(weights)
 }

@@ -4,6 +4,7 @@
 //! execution providers are not thread-safe, while the CPU provider, the only one used here, is, and several threads
 //! must run one copy of the weights.
 
+use super::float16::{from_bfloat16, from_binary16};
 use super::runtime::Runtime;
 use super::tokenizer::Tokens;
 use ort::session::builder::GraphOptimizationLevel;
@@ -43,6 +44,19 @@ pub struct OutputInfo {
     pub rank: usize,
     /// The length of its last dimension, if the graph fixes it.
     pub last: Option<u32>,
+}
+
+/// The types of numbers that [`floats`] reads.
+const FLOATS: [TensorElementType; 4] =
+    [TensorElementType::Float32, TensorElementType::Float16, TensorElementType::Bfloat16, TensorElementType::Float64];
+
+/// What fills a batch, and how it is counted.
+#[derive(Clone, Copy, Debug)]
+pub struct Filling {
+    /// Token id that fills a text up to the longest one.
+    pub pad_id: u32,
+    /// Position of the first token.
+    pub first_position: u32,
 }
 
 #[derive(Debug)]
@@ -103,10 +117,15 @@ impl Session {
         Ok(Self { session, inputs, fixed_length, single })
     }
 
-    /// The outputs that hold 32-bit numbers.
+    /// Whether the graph is given the positions of the tokens.
+    pub fn takes_positions(&self) -> bool {
+        self.inputs.iter().any(|input| matches!(input.role, InputRole::Positions))
+    }
+
+    /// The outputs that hold floating-point numbers.
     pub fn outputs(&self) -> Vec<OutputInfo> {
         let float = |outlet: &ort::value::Outlet| match outlet.dtype() {
-            ValueType::Tensor { ty: TensorElementType::Float32, shape, .. } => Some(OutputInfo {
+            ValueType::Tensor { ty, shape, .. } if FLOATS.contains(ty) => Some(OutputInfo {
                 name: outlet.name().to_string(),
                 rank: shape.len(),
                 last: shape.last().and_then(|last| u32::try_from(*last).ok()),
@@ -124,7 +143,7 @@ impl Session {
     pub fn run(
         &self,
         batch: &[&Tokens],
-        pad_id: u32,
+        filling: Filling,
         output: &str,
         options: &RunOptions<NoSelectedOutputs>,
     ) -> Result<Output> {
@@ -133,13 +152,11 @@ impl Session {
         let tensors = self
             .inputs
             .iter()
-            .map(|input| tensor(batch, length, pad_id, input))
+            .map(|input| tensor(batch, length, filling, input))
             .collect::<ort::Result<Vec<DynValue>>>()
             .map_err(|error| failed(&error))?;
         let output = self.run_tensors(&tensors, &c_string(output)?, options).map_err(|error| failed(&error))?;
-        let (shape, values) = output.try_extract_tensor::<f32>().map_err(|error| failed(&error))?;
-        let shape = shape.iter().map(|dimension| usize::try_from(*dimension).unwrap_or_default()).collect();
-        Ok(Output { shape, values: values.to_vec() })
+        floats(&output).map_err(|error| failed(&error))
     }
 
     fn run_tensors(
@@ -172,19 +189,55 @@ impl Session {
     }
 }
 
-fn tensor(batch: &[&Tokens], length: usize, pad_id: u32, input: &Input) -> ort::Result<DynValue> {
+/// The numbers of a tensor, whatever their width.
+fn floats(tensor: &DynValue) -> ort::Result<Output> {
+    let ValueType::Tensor { ty, shape, .. } = tensor.dtype() else {
+        return Err(ort::Error::new("the output is no tensor"));
+    };
+    let values = match ty {
+        TensorElementType::Float16 => short_numbers(tensor, shape)?.map(from_binary16).collect(),
+        TensorElementType::Bfloat16 => short_numbers(tensor, shape)?.map(from_bfloat16).collect(),
+        TensorElementType::Float64 => tensor.try_extract_tensor::<f64>()?.1.iter().map(|value| *value as f32).collect(),
+        _ => tensor.try_extract_tensor::<f32>()?.1.to_vec(),
+    };
+    let shape = shape.iter().map(|dimension| usize::try_from(*dimension).unwrap_or_default()).collect();
+    Ok(Output { shape, values })
+}
+
+/// The numbers of a tensor that have 16 bits each, for which `ort` asks for a crate of its own.
+fn short_numbers<'a>(tensor: &'a DynValue, shape: &[i64]) -> ort::Result<impl Iterator<Item = u16> + 'a> {
+    let count = shape.iter().try_fold(1_usize, |count, length| count.checked_mul(usize::try_from(*length).ok()?));
+    let count = count.ok_or_else(|| ort::Error::new("the output has no shape"))?;
+    let mut data = std::ptr::null_mut();
+    ortsys![unsafe GetTensorMutableData(tensor.ptr().cast_mut(), &mut data)?];
+    let data = NonNull::new(data.cast::<u16>()).filter(|_| count > 0);
+    // SAFETY: the tensor lives in the memory of the process, because only the CPU provider is used; ONNX Runtime keeps it
+    // aligned and as long as its shape says while the tensor lives, which the lifetime of the result does not exceed.
+    let numbers = data.map(|data| unsafe { std::slice::from_raw_parts(data.as_ptr(), count) });
+    Ok(numbers.unwrap_or_default().iter().copied())
+}
+
+fn tensor(batch: &[&Tokens], length: usize, filling: Filling, input: &Input) -> ort::Result<DynValue> {
     let mut values = Vec::with_capacity(batch.len() * length);
+    let first = i64::from(filling.first_position);
     for tokens in batch {
-        let filled = tokens.len();
+        let start = values.len();
+        let filled = tokens.len() as i64;
+        let padding = match input.role {
+            InputRole::Ids => i64::from(filling.pad_id),
+            // The row of the table that stands for padding, as create_position_ids_from_input_ids of transformers has
+            // it. A table that begins at 0 has none.
+            InputRole::Positions if first > 0 => first - 1,
+            _ => 0,
+        };
         match input.role {
             InputRole::Ids => values.extend(tokens.ids.iter().map(|id| i64::from(*id))),
             InputRole::TypeIds => values.extend(tokens.type_ids.iter().map(|id| i64::from(*id))),
-            InputRole::Mask => values.extend(std::iter::repeat_n(1, filled)),
+            InputRole::Mask => values.extend(std::iter::repeat_n(1, tokens.len())),
+            InputRole::Positions if first > 0 => values.extend(first..first + filled),
             InputRole::Positions => values.extend(0..length as i64),
         }
-        let padding = if matches!(input.role, InputRole::Ids) { i64::from(pad_id) } else { 0 };
-        let missing = length.saturating_sub(if matches!(input.role, InputRole::Positions) { length } else { filled });
-        values.extend(std::iter::repeat_n(padding, missing));
+        values.resize(start + length, padding);
     }
     let shape = [batch.len(), length];
     if input.wide {

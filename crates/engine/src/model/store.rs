@@ -5,6 +5,7 @@
 //! be in memory.
 
 use super::directory::{ModelRoot, Stamp};
+use super::head::Head;
 use super::inspect;
 use super::layout::MAX_JSON_BYTES;
 use super::loaded::Model;
@@ -13,7 +14,7 @@ use super::runtime::Runtime;
 use super::session::Session;
 use super::tokenizer::{MAX_TOKENIZER_BYTES, Tokenizer};
 use ort::session::RunOptions;
-use socle_core::model::{ModelFile, ModelOverrides, ModelSpec};
+use socle_core::model::{Inspection, Layer, ModelFile, ModelOverrides, ModelSpec};
 use socle_core::protocol::LoadedModel;
 use socle_core::{Error, Kind, Result};
 use std::cell::Cell;
@@ -184,7 +185,7 @@ impl Store {
         overrides: &ModelOverrides,
         options: &RunOptions,
         cancelled: Cancelled<'_>,
-    ) -> Result<ModelSpec> {
+    ) -> Result<Inspection> {
         let root = ModelRoot::open(&self.directory)?;
         // Nothing to be found: what is in memory has not been tried under this name.
         let Turn::Load(_loading) = self.turn(cancelled, |_| None::<Infallible>)?;
@@ -196,18 +197,19 @@ impl Store {
             Ok(())
         };
         let conditions = inspect::Conditions { options, make_room: &make_room };
-        let (spec, mut loaded) = inspect::inspect_under(&conditions, &root, &self.runtime, name, directory, overrides)?;
+        let (inspection, mut loaded) =
+            inspect::inspect_under(&conditions, &root, &self.runtime, name, directory, overrides)?;
         if cancelled() {
             // Its last runs were ended, and say nothing of the model.
             return Err(load_cancelled());
         }
-        loaded.memory_bytes = memory_of(&spec, before.get());
+        loaded.memory_bytes = memory_of(&inspection.model, before.get());
         let mut state = self.lock();
         // Not worth another eviction: nobody has asked for a vector yet.
         if total(&state) + loaded.memory_bytes <= self.limit {
-            state.models.entry(spec.digest()).or_insert(loaded);
+            state.models.entry(inspection.model.digest()).or_insert(loaded);
         }
-        Ok(spec)
+        Ok(inspection)
     }
 
     /// What is in memory, most recently used first.
@@ -287,8 +289,10 @@ impl Store {
         }
         let graph = registered::read(root, spec, &spec.graph, MAX_GRAPH_BYTES)?;
         let tokenizer = registered::read(root, spec, &spec.tokenizer, MAX_TOKENIZER_BYTES)?;
+        let (head, weights) = Head::load(root, spec)?;
         let session = Session::load(&self.runtime, &graph.bytes)?;
-        let model = Model::new(spec.clone(), Tokenizer::load(&tokenizer.bytes)?, session)?;
+        let model = Model::new(spec.clone(), Tokenizer::load(&tokenizer.bytes)?, session, head)?;
+        files.extend(weights.into_iter().map(|read| (read.file, read.stamp)));
         files.extend([graph, tokenizer].map(|read| (read.file, read.stamp)));
         let mut loaded = Loaded::new(model, files);
         loaded.memory_bytes = memory_of(spec, before);
@@ -371,7 +375,8 @@ fn total(state: &State) -> u64 {
 
 /// What the process grew by, within what is believable for a graph of that size: other threads allocate meanwhile.
 fn memory_of(spec: &ModelSpec, before: u64) -> u64 {
-    let size = spec.graph.bytes + spec.tokenizer.bytes;
+    let weights: u64 = spec.layers.iter().filter_map(Layer::weights).map(|file| file.bytes).sum();
+    let size = spec.graph.bytes + spec.tokenizer.bytes + weights;
     memory_without_slack().saturating_sub(before).clamp(size, 4 * size)
 }
 

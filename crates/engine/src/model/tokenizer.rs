@@ -24,6 +24,8 @@ pub struct Tokens {
     pub ids: Vec<u32>,
     /// 0 for the first text of a pair, 1 for the second.
     pub type_ids: Vec<u32>,
+    /// The first of them that are not pooled, because they are those of a prefix.
+    pub skipped: usize,
 }
 
 impl Tokens {
@@ -94,7 +96,7 @@ impl Tokenizer {
         encode: impl FnOnce(&tokenizers::Tokenizer) -> tokenizers::Result<tokenizers::Encoding>,
     ) -> Result<Tokens> {
         let encoding = caught(|| encode(&self.inner)).map_err(failed)?;
-        Ok(Tokens { ids: encoding.get_ids().to_vec(), type_ids: encoding.get_type_ids().to_vec() })
+        Ok(Tokens { ids: encoding.get_ids().to_vec(), type_ids: encoding.get_type_ids().to_vec(), skipped: 0 })
     }
 }
 

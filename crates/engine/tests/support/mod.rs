@@ -2,9 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, dead_code)]
 
 pub mod onnx;
+pub mod table;
 
 use serde::Serialize;
-use socle_core::model::{ModelOverrides, ModelSpec};
+use socle_core::model::{Inspection, ModelOverrides, ModelSpec};
 use socle_core::protocol::{
     EngineSettings, FrameBuffer, FromEngine, MAX_FRAME, PROTOCOL_VERSION, RUNTIME_DIRECTORY, Request, Response, Role,
     SOCKET_NAME, ToEngine, VERSION, VERSION_VARIABLE, encode,
@@ -24,6 +25,21 @@ pub fn models() -> PathBuf {
 
 pub fn onnxruntime() -> String {
     std::env::var("SOCLE_ONNXRUNTIME").expect("run the tests with \"make test\", which sets SOCLE_ONNXRUNTIME")
+}
+
+/// The longest any of these tests waits for anything: far more than it takes on a machine that does other things too.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Tries again until there is a result, and leaves the processor to what it waits for.
+pub fn eventually<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(result) = attempt() {
+            return result;
+        }
+        assert!(begun.elapsed() < PATIENCE, "it never came that {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
 }
 
 pub const MINILM: &str = "all-minilm-l6-v2";
@@ -85,7 +101,7 @@ impl Engine {
         let mut buffer = FrameBuffer::default();
         let begun = Instant::now();
         loop {
-            assert!(begun.elapsed() < Duration::from_secs(20), "the engine did not become ready");
+            assert!(begun.elapsed() < PATIENCE, "the engine did not become ready");
             match engine.next_message(&mut buffer) {
                 FromEngine::Ready => return engine,
                 FromEngine::Log(line) => engine.logged.push(line),
@@ -100,7 +116,7 @@ impl Engine {
     pub fn spawn(scratch: Scratch, settings: &EngineSettings) -> Self {
         std::fs::create_dir_all(scratch.0.join(RUNTIME_DIRECTORY)).unwrap();
         let (control, theirs) = UnixStream::pair().unwrap();
-        control.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        control.set_read_timeout(Some(PATIENCE)).unwrap();
         let process = Command::new(env!("CARGO_BIN_EXE_socle-engine"))
             .current_dir(&scratch.0)
             .env(VERSION_VARIABLE, VERSION)
@@ -171,7 +187,7 @@ pub struct Client {
 impl Client {
     pub fn raw(socket: &Path) -> Self {
         let stream = UnixStream::connect(socket).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
         Self { stream, incoming: FrameBuffer::default(), next_id: 1 }
     }
 
@@ -202,7 +218,10 @@ impl Client {
     pub fn call(&mut self, request: &Request<'_>) -> Vec<Response> {
         let id = self.send(0, request);
         let mut answers = Vec::new();
+        let begun = Instant::now();
         loop {
+            // Signs of life alone are no answer.
+            assert!(begun.elapsed() < PATIENCE * 10, "there is no answer");
             let (of, response) = self.receive().expect("the engine closed the connection");
             if of != id {
                 assert_eq!(response, Response::Alive);
@@ -217,8 +236,12 @@ impl Client {
     }
 
     pub fn inspect(&mut self, directory: &str, overrides: ModelOverrides) -> socle_core::Result<ModelSpec> {
+        self.inspection(directory, overrides).map(|inspection| inspection.model)
+    }
+
+    pub fn inspection(&mut self, directory: &str, overrides: ModelOverrides) -> socle_core::Result<Inspection> {
         match self.call(&Request::Inspect { name: directory, directory, overrides }).pop() {
-            Some(Response::Inspected(spec)) => Ok(*spec),
+            Some(Response::Inspected(inspection)) => Ok(*inspection),
             Some(Response::Failed { error, .. }) => Err(error),
             other => panic!("{other:?}"),
         }

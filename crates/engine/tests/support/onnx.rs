@@ -38,16 +38,18 @@ impl Message {
     }
 }
 
-const FLOAT: u64 = 1;
-const INT64: u64 = 7;
+pub const FLOAT: u64 = 1;
+pub const INT32: u64 = 6;
+pub const INT64: u64 = 7;
 const BOOL: u64 = 9;
+pub const FLOAT16: u64 = 10;
 
 /// Words of the test tokenizer; a word's place is its token id. Registration tries the last one, so that is not "slow".
 pub const WORDS: [&str; 8] = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "one", "two", "slow", "three"];
 const SLOW: &str = "slow";
 pub const WIDTH: usize = 4;
 
-fn node(operator: &str, domain: &str, inputs: &[&str], outputs: &[&str]) -> Message {
+pub fn node(operator: &str, domain: &str, inputs: &[&str], outputs: &[&str]) -> Message {
     let message = inputs.iter().fold(Message::default(), |message, input| message.text(1, input));
     outputs.iter().fold(message, |message, output| message.text(2, output)).text(4, operator).text(7, domain)
 }
@@ -56,21 +58,21 @@ fn attribute_graph(name: &str, graph: Message) -> Message {
     Message::default().text(1, name).message(6, graph).number(20, 5)
 }
 
-fn attribute_int(name: &str, value: u64) -> Message {
+pub fn attribute_int(name: &str, value: u64) -> Message {
     Message::default().text(1, name).number(3, value).number(20, 2)
 }
 
-fn tensor(name: &str, dimensions: &[u64], r#type: u64, raw: &[u8]) -> Message {
+pub fn tensor(name: &str, dimensions: &[u64], r#type: u64, raw: &[u8]) -> Message {
     let message = dimensions.iter().fold(Message::default(), |message, dimension| message.number(1, *dimension));
     message.number(2, r#type).text(8, name).bytes(9, raw)
 }
 
-fn floats(name: &str, dimensions: &[u64], values: &[f32]) -> Message {
+pub fn floats(name: &str, dimensions: &[u64], values: &[f32]) -> Message {
     tensor(name, dimensions, FLOAT, &values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<_>>())
 }
 
 /// `None` is a dimension of any length.
-fn value(name: &str, r#type: u64, dimensions: &[Option<u64>]) -> Message {
+pub fn value(name: &str, r#type: u64, dimensions: &[Option<u64>]) -> Message {
     let shape = dimensions.iter().enumerate().fold(Message::default(), |shape, (at, dimension)| {
         shape.message(
             1,
@@ -149,9 +151,17 @@ pub fn graph(flaw: &Flaw) -> Vec<u8> {
         .message(5, table)
         .message(11, value(ids, INT64, &flaw.shape))
         .message(12, value(last, FLOAT, &[flaw.shape[0], flaw.shape[1], Some(WIDTH as u64)]));
-    let opset = |domain: &str, version| Message::default().text(1, domain).number(2, version);
-    let model = Message::default().number(1, 8).message(7, graph).message(8, opset("", 14));
-    flaw.domain.map_or(model.clone(), |domain| model.message(8, opset(domain, 1))).0
+    let own = flaw.domain.map_or_else(Vec::new, |domain| Message::default().message(8, opset(domain, 1)).0);
+    [model(graph), own].concat()
+}
+
+fn opset(domain: &str, version: u64) -> Message {
+    Message::default().text(1, domain).number(2, version)
+}
+
+/// A file that holds a graph.
+pub fn model(graph: Message) -> Vec<u8> {
+    Message::default().number(1, 8).message(7, graph).message(8, opset("", 14)).0
 }
 
 /// Adds `0 * (something that takes `turns` rounds for every token `word`)` to the looked-up rows.
