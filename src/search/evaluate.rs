@@ -212,14 +212,17 @@ fn grades(corpus: &CorpusSpec, judgments: pg_sys::Oid) -> Result<HashMap<String,
     // As it is written there, and the values of the key columns.
     let (written, values) = match (columns[1].1, corpus.key_columns.as_slice()) {
         (true, all) => {
-            let value = |column: &String| {
-                Ok(format!("(j.{document}::jsonb->>{})::{}", literal(column), key_type(corpus, column)?))
+            let value = |column: &String| -> Result<Option<String>> {
+                let of_type = |name: String| format!("(j.{document}::jsonb->>{})::{name}", literal(column));
+                Ok(key_type(corpus, column)?.map(of_type))
             };
-            (format!("j.{document}::jsonb"), all.iter().map(value).collect::<Result<Vec<_>>>()?)
+            (format!("j.{document}::jsonb"), all.iter().map(value).collect::<Result<Option<Vec<_>>>>()?)
         }
         (false, [column]) => {
-            let value = format!("j.{document}::text::{}", key_type(corpus, column)?);
-            (format!("jsonb_build_object({}, {value})", literal(column)), vec![value])
+            let text = format!("j.{document}::text");
+            let value = key_type(corpus, column)?.map(|name| format!("{text}::{name}"));
+            let written = value.as_ref().unwrap_or(&text);
+            (format!("jsonb_build_object({}, {written})", literal(column)), value.map(|value| vec![value]))
         }
         (false, _) => {
             return Err(Error::new(
@@ -230,14 +233,19 @@ fn grades(corpus: &CorpusSpec, judgments: pg_sys::Oid) -> Result<HashMap<String,
             .hint("Write it as socle.search does in its column source_key."));
         }
     };
-    let same = corpus.key_columns.iter().zip(&corpus.key_operators).zip(&values);
-    let same: Vec<String> =
-        same.map(|((column, operator), value)| format!("s.{} {operator} {value}", identifier(column))).collect();
+    let same = values.map_or_else(
+        || "false".to_string(),
+        |values| {
+            let columns = corpus.key_columns.iter().zip(&corpus.key_operators).zip(values);
+            let same = columns.map(|((column, op), value)| format!("s.{} {op} {value}", identifier(column)));
+            same.collect::<Vec<_>>().join(" AND ")
+        },
+    );
     // As the source writes it, which is how results have it; a document that is not there, or not for the caller, is none of them.
     let key = expand(
         "coalesce((SELECT {key_json s} FROM {source} s WHERE {same}), {written})",
         corpus,
-        &[("same", same.join(" AND ").as_str()), ("written", &written)],
+        &[("same", &same), ("written", &written)],
     );
     let sql = format!(
         "SELECT j.{id}::text, {key}, j.{grade}::integer FROM {table} j WHERE num_nulls(j.{id}, j.{document}, j.{grade}) = 0"
@@ -252,11 +260,11 @@ fn grades(corpus: &CorpusSpec, judgments: pg_sys::Oid) -> Result<HashMap<String,
     Ok(grades)
 }
 
-/// The type of a key column of the source, as it stands in SQL.
-fn key_type(corpus: &CorpusSpec, column: &str) -> Result<String> {
+/// The type of a key column of the source, as it stands in SQL; `None` where texts are not cast to it, see there.
+fn key_type(corpus: &CorpusSpec, column: &str) -> Result<Option<String>> {
     let source = pg_sys::Oid::from(corpus.source.unwrap_or_default());
     let found = read::rows(COLUMN_TYPE, &[source.into(), column.into()], 1, |row| row.get::<String>(1))?;
-    Ok(found.into_iter().next().flatten().unwrap_or_else(|| "text".to_string()))
+    Ok(found.into_iter().next().flatten())
 }
 
 /// A table as it stands in SQL, and its first columns: name, quoted, and whether it is JSON.
