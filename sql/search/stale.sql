@@ -25,7 +25,8 @@ waiting AS MATERIALIZED (
     FROM since t CROSS JOIN {chunk} k LEFT JOIN {source} s ON {same s k} LEFT JOIN {document} d ON {same d k}
     WHERE k.chunk_id = ANY ($1)
       AND CASE WHEN {first_key s} IS NULL THEN true
-               WHEN t.everything OR age(s.xmin) <= t.age THEN d.document_hash IS DISTINCT FROM {hash $3}
+               -- The greatest age is that of no transaction, as a foreign table has it.
+               WHEN t.everything OR age(s.xmin) <= t.age OR age(s.xmin) = 2147483647 THEN d.document_hash IS DISTINCT FROM {hash $3}
                ELSE false END)
 SELECT k.chunk_id, (SELECT true FROM {source} s WHERE {same s k})
 FROM {chunk} k WHERE k.chunk_id = ANY (ARRAY(SELECT w.chunk_id FROM waiting w))

@@ -134,6 +134,22 @@ fn judgments_may_write_keys_as_they_like(client: &mut Client) {
         );
         assert_eq!(texts(client, &sql), [[wanted; 3].join(" ")], "{judgments}");
     }
+    // Who has made a type cannot have what casts to it run.
+    corpus(
+        client,
+        "felt",
+        "CREATE TYPE mood AS ENUM ('calm', 'sad');
+         CREATE FUNCTION spring(text) RETURNS mood LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'sprung'; END $$;
+         CREATE CAST (text AS mood) WITH FUNCTION spring(text);
+         CREATE TABLE felt (id mood PRIMARY KEY, body text); INSERT INTO felt VALUES ('calm', 'A fox.');
+         CREATE TABLE judged_felt (asked int, id text, grade int); INSERT INTO judged_felt VALUES (1, 'calm', 1), (1, 'sad', 0);
+         CREATE TABLE judged_felt_json (asked int, id jsonb, grade int); INSERT INTO judged_felt_json VALUES (1, '{\"id\": \"calm\"}', 1)",
+    );
+    for judgments in ["judged_felt", "judged_felt_json"] {
+        let sql =
+            format!("SELECT ndcg::text FROM socle.evaluate('felt', 'asked', '{judgments}', modes => '{{vector}}')");
+        assert_eq!(texts(client, &sql), ["1"], "{judgments}");
+    }
     let nothing = "SELECT concat_ws(' ', ndcg, recall, reciprocal_rank)
                    FROM socle.evaluate('scaled', 'asked', 'judged_text', modes => '{keyword}', filter => '{\"or\": []}')";
     assert_eq!(texts(client, nothing), ["0 0 0"], "and not -0");
