@@ -32,6 +32,7 @@ AS $$
 $$;
 COMMENT ON FUNCTION socle._unheard(text, oid) IS 'why changes of a source are not noticed at the moment';
 GRANT EXECUTE ON FUNCTION socle._unheard(text, oid) TO PUBLIC;
+
 CREATE FUNCTION socle._corpus_obstacles() RETURNS TABLE (corpus text, reason text)
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 10000 ROWS 10 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'corpus_obstacles_wrapper';

@@ -203,6 +203,19 @@ LEFT JOIN pg_catalog.jsonb_to_recordset(socle.engine_report() OPERATOR(pg_catalo
     digest text, memory_bytes bigint, loaded_at double precision, used_at double precision, text_count bigint)
     ON l.digest OPERATOR(pg_catalog.=) m.digest;
 -- What corpora and workers wait for.
+CREATE FUNCTION socle._unheard(corpus text, source oid) RETURNS text
+LANGUAGE sql STABLE STRICT PARALLEL SAFE COST 100 SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT format('its trigger is disabled on %s: changes there are found when it is enabled again', min(g.tgrelid::regclass::text))
+    FROM (SELECT p.relid FROM pg_partition_tree(source) AS p UNION SELECT source) AS t
+    JOIN pg_trigger g ON g.tgrelid = t.relid
+    WHERE g.tgfoid = 'socle._capture_change()'::regprocedure AND g.tgargs = convert_to(corpus, 'UTF8') || '\x00'
+      AND g.tgenabled IN ('D', 'R')
+    HAVING count(*) > 0
+$$;
+COMMENT ON FUNCTION socle._unheard(text, oid) IS 'why changes of a source are not noticed at the moment';
+GRANT EXECUTE ON FUNCTION socle._unheard(text, oid) TO PUBLIC;
+
 CREATE FUNCTION socle._corpus_obstacles() RETURNS TABLE (corpus text, reason text)
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 10000 ROWS 10 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'corpus_obstacles_wrapper';
@@ -211,7 +224,8 @@ GRANT EXECUTE ON FUNCTION socle._corpus_obstacles() TO PUBLIC;
 CREATE OR REPLACE VIEW socle.corpus_status AS
 SELECT c.name,
        CASE WHEN b.corpus IS NULL THEN 'paused' ELSE c.state END AS state,
-       CASE WHEN b.corpus IS NULL THEN 'restored from a dump: check it and call socle.resume_corpus()' ELSE coalesce(c.state_reason, o.reason) END
+       CASE WHEN b.corpus IS NULL THEN 'restored from a dump: check it and call socle.resume_corpus()'
+            ELSE coalesce(c.state_reason, socle._unheard(c.name, b.source), o.reason) END
            AS state_reason,
        pg_catalog.format('%I.%I', c.source_schema, c.source_table) AS source,
        pg_catalog.format('%I.%I', c.chunk_schema, c.chunk_table) AS chunk_table,
@@ -338,19 +352,6 @@ CREATE EVENT TRIGGER socle_follow_ddl ON ddl_command_end
 COMMENT ON EVENT TRIGGER socle_follow_ddl IS 'lets corpora follow renames, new partitions, other types and keys, and commands that change rows unseen';
 
 COMMENT ON FUNCTION socle._follow_ddl() IS 'lets corpora follow renames, new partitions, other types and keys, and commands that change rows unseen';
-
-CREATE FUNCTION socle._unheard(corpus text, source oid) RETURNS text
-LANGUAGE sql STABLE STRICT PARALLEL SAFE COST 100 SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT format('its trigger is disabled on %s: changes there are found when it is enabled again', min(g.tgrelid::regclass::text))
-    FROM (SELECT p.relid FROM pg_partition_tree(source) AS p UNION SELECT source) AS t
-    JOIN pg_trigger g ON g.tgrelid = t.relid
-    WHERE g.tgfoid = 'socle._capture_change()'::regprocedure AND g.tgargs = convert_to(corpus, 'UTF8') || '\x00'
-      AND g.tgenabled IN ('D', 'R')
-    HAVING count(*) > 0
-$$;
-COMMENT ON FUNCTION socle._unheard(text, oid) IS 'why changes of a source are not noticed at the moment';
-GRANT EXECUTE ON FUNCTION socle._unheard(text, oid) TO PUBLIC;
 
 COMMENT ON COLUMN socle.corpus_status.state_reason IS 'why it is paused or broken, or what work on it waits for at the moment';
 CREATE OR REPLACE VIEW socle.worker_status AS

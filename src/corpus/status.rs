@@ -5,7 +5,7 @@ use super::identity::as_log_owner;
 use super::{CorpusSpec, count};
 use crate::error::{report, spi};
 use crate::key::Key;
-use crate::{installation, read};
+use crate::{installation, query, read};
 use pgrx::datum::TimestampWithTimeZone;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;

@@ -6,7 +6,7 @@
 
 use super::attempt::attempt;
 use super::command::Command;
-use super::identity::{as_restricted_owner, as_superuser};
+use super::identity::{as_owner, as_superuser};
 use super::{CorpusSpec, create, event, manage, rekey};
 use crate::{capture, query, setting, wake};
 use serde::Deserialize;
@@ -175,7 +175,7 @@ impl Truth {
         }
         let _ours = event::Ours::begin();
         if self.types() != Types::Same {
-            as_restricted_owner(owner.into(), || rekey::widen(corpus, self))?;
+            as_owner(owner.into(), || rekey::widen(corpus, self))?;
             after_widening(corpus, self.types())?;
         } else if self.closed {
             as_superuser(|| create::protect(corpus))?;
@@ -189,12 +189,12 @@ impl Truth {
         } else if !self.has_trigger {
             broken(corpus, &self.state, "the trigger on its source was dropped: socle.resume_corpus() puts it back")?;
         }
-        as_restricted_owner(owner.into(), || self.turn_triggers())?;
+        as_owner(owner.into(), || self.turn_triggers())?;
         let compare = command.compare || !self.turned.is_empty();
         if command.only_dropped && !compare {
             return Ok(());
         }
-        if attempt(|| as_restricted_owner(owner.into(), || manage::start(corpus, compare))).is_err() && compare {
+        if attempt(|| as_owner(owner.into(), || manage::start(corpus, compare))).is_err() && compare {
             as_superuser(|| query::run(MISSED, &[corpus.name.as_str().into()]))?;
         }
         wake::at_commit();

@@ -3,7 +3,7 @@
 use super::transaction::{Trouble, as_corpus_owner, as_corpus_owner_over, transaction};
 use crate::corpus::CorpusSpec;
 use crate::lock::{self, Purpose, Until};
-use crate::setting;
+use crate::{query, setting};
 use pgrx::Uuid;
 use pgrx::datum::DatumWithOid;
 use pgrx::prelude::*;
@@ -181,7 +181,10 @@ pub fn show_life() -> Result<(), Trouble> {
     // As pg_locks shows it, which knows no sign.
     NUMBER.set(i32::from_le_bytes(random()?) & i32::MAX);
     let number = pg_sys::Oid::from(NUMBER.get().unsigned_abs());
-    transaction(|| Ok(drop(lock::take(Purpose::Life, number, Until::Returned))))
+    transaction(|| {
+        lock::take(Purpose::Life, number, Until::Returned);
+        Ok(())
+    })
 }
 
 /// A number that no other lease has.
