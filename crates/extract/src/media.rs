@@ -113,8 +113,10 @@ impl Media {
         if start.starts_with("{\\rtf") {
             return Self::Rtf;
         }
-        if let Some(code @ Self::Code(_)) = hint
+        if let Some(code @ Self::Code(language)) = hint
             && shape::html(text) != Some(true)
+            // What is no JSON for certain is text.
+            && (language != "json" || start.starts_with(['{', '[', '/']))
         {
             return code;
         }

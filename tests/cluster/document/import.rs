@@ -315,6 +315,7 @@ fn a_name_that_says_the_wrong_thing_keeps_no_file_from_being_read() {
     files.write("page.txt", "<!DOCTYPE html><html><body><p>Plain words of a letter.</p></body></html>");
     let (_cluster, mut client) = open(&files, "");
     call(&mut client, files.path(), "").unwrap();
-    let wrong = "SELECT string_agg(file_name, ' ') FROM file WHERE socle.extract_text(data, media_type, file_name) NOT LIKE 'Plain words of a letter.%'";
+    // What is named as code stands in a block of it.
+    let wrong = "SELECT string_agg(file_name, ' ') FROM file WHERE socle.extract_text(data, media_type, file_name) NOT LIKE '%Plain words of a letter.%'";
     assert_eq!(value::<Option<String>>(&mut client, wrong), None);
 }

@@ -127,6 +127,8 @@ fn code_is_known_by_its_name_its_type_and_its_first_line() {
     // Content wins where it is certain.
     assert_eq!(with(b"<!doctype html><p>x", None, Some("a.php")), Media::Html);
     assert_eq!(with(b"%PDF-1.7\n", None, Some("a.py")), Media::Pdf);
+    assert_eq!(with(b"Words of a letter.", None, Some("a.json")), Media::Plain);
+    assert_eq!(with(b"{\"a\": 1, // not quite\n}", None, Some("a.json")), Media::Code("json"));
 }
 
 #[test]

@@ -23,8 +23,8 @@ pub(crate) fn decode<'a>(bytes: &'a [u8], declared: Option<&str>) -> Cow<'a, str
     let shifts = bytes.windows(2).any(|pair| matches!(pair, b"\x1b$" | b"\x1b("));
     if let (Ok(text), false) = (std::str::from_utf8(bytes), shifts) {
         // Two bytes of China may be two of UTF-8; what those would stand for is not what is written there.
-        let is_short = text.chars().all(|c| c.len_utf8() <= 2);
-        let wide = declared.filter(|encoding| is_short && !text.is_ascii() && is_multi_byte(encoding));
+        let is_short = || !text.is_ascii() && text.chars().all(|c| c.len_utf8() <= 2);
+        let wide = declared.filter(|encoding| is_multi_byte(encoding) && is_short());
         let other = wide.and_then(|encoding| encoding.decode_without_bom_handling_and_without_replacement(bytes));
         return other.unwrap_or(text.into());
     }

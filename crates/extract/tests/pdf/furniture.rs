@@ -173,7 +173,10 @@ fn bills_and_statements_keep_what_they_say() {
         assert_eq!(count(&document, "Total amount:"), 6);
         assert_eq!(count(&document, "registered in Hull"), 1);
     }
-    // Names of what differs stay with it, in small letters, too.
+}
+
+#[test]
+fn names_of_what_differs_stay_with_it() {
     let letter = |page: usize| {
         let row = |y: f32, name: &str, value: String| text(350.0, y, 8.0, name) + &text(430.0, y, 8.0, &value);
         row(800.0, "Invoice no.", format!("A-{}", 17 * page))
@@ -186,7 +189,10 @@ fn bills_and_statements_keep_what_they_say() {
     assert_eq!(["Invoice no.", "Customer", "Your order:"].map(|name| count(&document, name)), [6; 3]);
     assert!((1..=6).all(|page| count(&document, &format!("A-{}", 17 * page)) >= 1));
     assert_eq!(count(&document, "Harbour Services Ltd"), 1, "{}", document.markdown);
-    // A statement whose table goes on from page to page, its head on each.
+}
+
+#[test]
+fn tables_that_go_on_keep_their_heads() {
     let statement = |page: usize| {
         let mut contents =
             text(72.0, 800.0, 9.0, "Bank of Hull") + &text(400.0, 800.0, 9.0, &format!("Page {page} of 3"));
