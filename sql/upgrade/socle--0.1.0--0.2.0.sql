@@ -369,9 +369,6 @@ AS 'MODULE_PATHNAME', 'after_update_wrapper';
 COMMENT ON FUNCTION socle._after_update() IS 'has every corpus compared with its source: writers may have met a library of another version than the extension';
 REVOKE ALL ON FUNCTION socle._after_update() FROM PUBLIC;
 
--- Keep this last: other parts of this script stand before it.
-SELECT socle._after_update();
-
 -- Models: what their files say beyond what 0.1.0 read.
 ALTER TABLE socle.model DROP CONSTRAINT model_pooling_check;
 ALTER TABLE socle.model ADD CONSTRAINT model_pooling_check
@@ -415,3 +412,6 @@ AS 'MODULE_PATHNAME', 'register_model_wrapper';
 COMMENT ON FUNCTION socle.register_model(text, text, text, integer, integer, text, boolean, text, text, text, text, text, text) IS
     'reads, checks and tries the model in a directory below socle.model_directory and registers it; arguments after the second overrule its files';
 REVOKE ALL ON FUNCTION socle.register_model(text, text, text, integer, integer, text, boolean, text, text, text, text, text, text) FROM PUBLIC;
+
+-- Keep this last: other parts of this script stand before it.
+SELECT socle._after_update();
