@@ -3,6 +3,7 @@ SELECT jsonb_build_object(
     'name', c.name, 'state', c.state, 'key_holds', b.key_holds,
     'closed', EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = b.chunk AND p.polname = 'socle_source_row'
                       AND pg_get_expr(p.polqual, p.polrelid) = 'false'),
+    'has_policy', EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = b.chunk AND p.polname = 'socle_source_row'),
     'told_apart', NOT EXISTS (SELECT FROM pg_attribute a
                               WHERE a.attrelid = b.source AND a.attnum = ANY (b.key_numbers) AND NOT a.attnotnull)
         AND EXISTS (

@@ -206,7 +206,10 @@ fn mend(corpus: CorpusSpec, owner: pg_sys::Oid) -> Result<CorpusSpec> {
     };
     let _ours = event::Ours::begin();
     as_owner(owner, || -> Result<()> {
-        create::protect(&corpus)?;
+        // It takes a lock that readers would have to wait for.
+        if lost || truth.lacks_policy() {
+            create::protect(&corpus)?;
+        }
         if !truth.has_trigger() {
             let trigger = identifier(&format!("socle_capture_{}", corpus.name));
             query::run(&expand(TRIGGERS, &corpus, &[("capture_trigger", &trigger)]), &[])?;

@@ -28,6 +28,8 @@ pub struct Truth {
     key_holds: bool,
     /// Its policy shows nothing.
     closed: bool,
+    /// There is a policy at all.
+    has_policy: bool,
     /// Rows of the source differ in the key.
     told_apart: bool,
     /// The columns of the primary key that the source has now.
@@ -155,6 +157,11 @@ impl Truth {
     /// Whether the source has the trigger that notes changes.
     pub fn has_trigger(&self) -> bool {
         self.has_trigger
+    }
+
+    /// Whether the chunk table has lost its policy.
+    pub fn lacks_policy(&self) -> bool {
+        !self.has_policy
     }
 
     /// Lets triggers fire for replicated changes again.

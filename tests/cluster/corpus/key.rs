@@ -226,9 +226,11 @@ fn types_and_parents_change_the_key_of_their_tables_and_odd_keys_are_refused() {
             .unwrap();
     }
     let done = |client: &mut Client, source: &str| {
-        let done: bool = value(client, &format!("SELECT socle.wait_for_corpus('{source}')"));
+        let done: bool = value(client, &format!("SELECT socle.wait_for_corpus('{source}', '2 minutes')"));
         let problems: i64 = value(client, &format!("SELECT count(*) FROM socle.verify_corpus('{source}')"));
-        assert!(done && problems == 0, "{source}: {problems}");
+        let status: String =
+            value(client, &format!("SELECT row_to_json(s)::text FROM socle.corpus_status s WHERE name = '{source}'"));
+        assert!(done && problems == 0, "{source}: {problems} {status}");
     };
     client
         .batch_execute(
