@@ -161,7 +161,7 @@ fn octets(bytes: &[u8], depth: usize, file: &mut Vec<u8>) -> Option<()> {
         OCTETS => file.extend(found.content),
         OCTETS_IN_PIECES => {
             let mut rest = found.content;
-            while !rest.is_empty() && !(is_open && rest.starts_with(&[0, 0])) {
+            while !(rest.is_empty() || is_open && rest.starts_with(&[0, 0])) {
                 octets(rest, depth + 1, file)?;
                 rest = after(rest, 0)?;
             }
