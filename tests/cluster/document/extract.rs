@@ -79,11 +79,14 @@ fn whoever_waits_for_a_reader_can_be_cancelled_timed_out_and_terminated() {
 
     let client = cluster.connect();
     let token = client.cancel_token();
+    let begun = Instant::now();
     let (error, mut client) = interrupted(&cluster, client, || token.cancel_query(NoTls).unwrap());
+    // Long enough for a reader to be there by then, on this machine, as busy as it is now.
+    let patience = begun.elapsed().as_millis() * 3 + 1000;
     assert_eq!(error_of(&error).0, "57014");
     assert_eq!(value::<String>(&mut client, "SELECT socle.extract_text('the session goes on')"), "the session goes on");
 
-    client.batch_execute("SET statement_timeout = '1s'").unwrap();
+    client.batch_execute(&format!("SET statement_timeout = {patience}")).unwrap();
     let (error, mut client) = interrupted(&cluster, client, || ());
     assert_eq!(error_of(&error).0, "57014");
     client.batch_execute("RESET statement_timeout").unwrap();
