@@ -67,7 +67,7 @@ fn changes_are_worked_on_while_the_index_is_built() {
 #[test]
 fn dropping_the_corpus_does_not_wait_for_its_index() {
     let (_cluster, mut client, mut reader) = while_its_index_is_built("");
-    client.batch_execute("SET statement_timeout = '10 s'; SELECT socle.drop_corpus('handbook')").unwrap();
+    client.batch_execute("SET statement_timeout = '60 s'; SELECT socle.drop_corpus('handbook')").unwrap();
     let left: i64 = value(&mut client, "SELECT count(*) FROM pg_class WHERE relname LIKE 'handbook%'");
     assert_eq!(left, 0);
     reader.batch_execute("COMMIT").unwrap();
@@ -147,7 +147,7 @@ fn commands_on_the_chunk_table_come_before_its_index() {
         // Each has a snapshot that the build would wait for, and a lock that it holds.
         for command in ["ALTER TABLE handbook_chunk SET (autovacuum_enabled = false)", "LOCK TABLE handbook_chunk"] {
             building(&mut client);
-            client.batch_execute(&format!("SET statement_timeout = '10 s'; {command}")).unwrap();
+            client.batch_execute(&format!("SET statement_timeout = '60 s'; {command}")).unwrap();
         }
         client.batch_execute("RESET statement_timeout; INSERT INTO article VALUES (7, 'seven', 'meanwhile')").unwrap();
         building(&mut client);
