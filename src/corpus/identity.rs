@@ -149,10 +149,11 @@ pub fn in_own_snapshot<T>(work: impl FnOnce() -> T) -> T {
     result
 }
 
-/// Does `work`, which reads catalogs, in the latest snapshot: what is locked is as it says.
+/// Does `work`, which reads catalogs, in the latest snapshot: what is locked is as it says. That of the catalog, which can be
+/// had beside a parallel plan, too.
 pub fn in_latest_snapshot<T>(work: impl FnOnce() -> T) -> T {
-    // SAFETY: as above.
-    unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetLatestSnapshot()) };
+    // SAFETY: as above; what is pushed is a copy.
+    unsafe { pg_sys::PushCopiedSnapshot(pg_sys::GetCatalogSnapshot(pg_sys::AttributeRelationId)) };
     let result = work();
     // SAFETY: pushed above.
     unsafe { pg_sys::PopActiveSnapshot() };

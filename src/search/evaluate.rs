@@ -285,7 +285,11 @@ fn grade_of(text: &str) -> Result<i32> {
     };
     match number.map(f64::round) {
         Some(number) if number.abs() <= f64::from(i32::MAX) => Ok(number as i32),
-        _ => Err(Error::new(Kind::InvalidArgument, format!("grade \"{text}\" is not an integer"))),
+        _ => {
+            // Postgres says what is wrong with it, as for every integer.
+            value::read(text, pg_sys::INT4OID);
+            Err(Error::new(Kind::InvalidArgument, format!("grade \"{text}\" is not an integer")))
+        }
     }
 }
 

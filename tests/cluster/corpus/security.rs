@@ -244,7 +244,8 @@ fn nobody_holds_up_or_pushes_aside_the_corpus_of_another() {
             "SELECT socle.drop_corpus('handbook~next3'); SELECT socle.alter_corpus('handbook', max_tokens => 78)",
         )
         .unwrap();
-    client.batch_execute("RESET ROLE; CALL socle.sync_corpus('handbook')").unwrap();
+    client.batch_execute("RESET ROLE").unwrap();
+    client.batch_execute("CALL socle.sync_corpus('handbook')").unwrap();
     settle(&mut client);
     let names = "SELECT count(*) FROM pg_class WHERE relname LIKE '%~%' AND relname NOT IN ('handbook~next_chunk', 'handbook~next2_document')";
     assert_eq!(value::<i64>(&mut client, names), 0);
