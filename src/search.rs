@@ -221,13 +221,12 @@ pub fn run(corpora: &[CorpusSpec], wish: &Wish, trace: &mut Trace) -> Result<Out
     }
 }
 
+/// Candidates by the number of their corpus, best first, and what is left out of each corpus.
+type RankedOfAll = (Vec<(usize, Ranked)>, Vec<Omission>);
+
 /// The candidates of all corpora, best first, and what is left out of each.
 /// Where one is wanted of each document, looks on until there are enough, or all.
-fn ranked(
-    searched: &mut [Searched<'_>],
-    wish: &Wish,
-    trace: &mut Trace,
-) -> Result<(Vec<(usize, Ranked)>, Vec<Omission>)> {
+fn ranked(searched: &mut [Searched<'_>], wish: &Wish, trace: &mut Trace) -> Result<RankedOfAll> {
     let mut enough: Option<usize> = None;
     loop {
         trace.forget_results();

@@ -7,6 +7,7 @@ use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use serde_json::json;
 use socle_core::oom::{self, Files};
+use socle_core::protocol::EngineReport;
 use socle_core::{Kind, Result};
 
 #[pg_extern(sql = false)]
@@ -59,43 +60,7 @@ fn engine_report() -> Result<JsonB, ErrorReport> {
                 "tokens_per_second": 0,
             })));
         };
-        let models: Vec<_> = report
-            .models
-            .iter()
-            .map(|model| {
-                json!({
-                    "digest": model.digest,
-                    "memory_bytes": model.memory_bytes,
-                    "loaded_at": model.loaded_at,
-                    "used_at": model.used_at,
-                    "text_count": model.text_count,
-                })
-            })
-            .collect();
-        Ok(JsonB(json!({
-            "state": "running",
-            "pid": report.pid,
-            "started_at": report.started_at,
-            "restart_count": report.restart_count,
-            "onnxruntime_version": report.onnxruntime_version,
-            "thread_count": report.thread_count,
-            "memory_bytes": report.memory_bytes,
-            "memory_limit_bytes": report.memory_limit_bytes,
-            "models": models,
-            "connection_count": report.connection_count,
-            "interactive_queue": report.interactive_queue,
-            "bulk_queue": report.bulk_queue,
-            "request_count": report.request_count,
-            "batch_count": report.batch_count,
-            "text_count": report.text_count,
-            "token_count": report.token_count,
-            "tokens_per_second": report.tokens_per_second,
-            "latency_p50_ms": report.latency_p50_ms,
-            "latency_p95_ms": report.latency_p95_ms,
-            "network": report.network,
-            "files": report.files,
-            "version": report.version,
-        })))
+        Ok(JsonB(running(&report)))
     };
     let with_service = |JsonB(mut state): JsonB| {
         if let Some(fields) = state.as_object_mut() {
@@ -104,4 +69,45 @@ fn engine_report() -> Result<JsonB, ErrorReport> {
         JsonB(state)
     };
     read().map(with_service).map_err(report)
+}
+
+/// What an engine that runs says of itself.
+fn running(report: &EngineReport) -> serde_json::Value {
+    let models: Vec<_> = report
+        .models
+        .iter()
+        .map(|model| {
+            json!({
+                "digest": model.digest,
+                "memory_bytes": model.memory_bytes,
+                "loaded_at": model.loaded_at,
+                "used_at": model.used_at,
+                "text_count": model.text_count,
+            })
+        })
+        .collect();
+    json!({
+        "state": "running",
+        "pid": report.pid,
+        "started_at": report.started_at,
+        "restart_count": report.restart_count,
+        "onnxruntime_version": report.onnxruntime_version,
+        "thread_count": report.thread_count,
+        "memory_bytes": report.memory_bytes,
+        "memory_limit_bytes": report.memory_limit_bytes,
+        "models": models,
+        "connection_count": report.connection_count,
+        "interactive_queue": report.interactive_queue,
+        "bulk_queue": report.bulk_queue,
+        "request_count": report.request_count,
+        "batch_count": report.batch_count,
+        "text_count": report.text_count,
+        "token_count": report.token_count,
+        "tokens_per_second": report.tokens_per_second,
+        "latency_p50_ms": report.latency_p50_ms,
+        "latency_p95_ms": report.latency_p95_ms,
+        "network": report.network,
+        "files": report.files,
+        "version": report.version,
+    })
 }

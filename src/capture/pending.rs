@@ -99,7 +99,11 @@ fn flush(wanted: impl Fn(&Batch) -> bool) {
     }
     // A transaction that has written may be made to write no more: by its user, and not by us. An error ends it.
     // SAFETY: a variable of this process.
-    let read_only = unsafe { std::mem::replace(&mut *(&raw mut pg_sys::XactReadOnly), false) };
+    let read_only = unsafe {
+        let before = pg_sys::XactReadOnly;
+        pg_sys::XactReadOnly = false;
+        before
+    };
     // SAFETY: a transaction is under way. SPI wants a snapshot where there is no query any more, as before a commit.
     unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot()) };
     batches.iter().for_each(put);
@@ -122,7 +126,13 @@ fn put(batch: &Batch) {
             as_log_owner(log.owner, || append(batch, inserts));
             true
         }
-        Some(inserts) => attempt(|| as_log_owner(log.owner, || Ok(append(batch, inserts)))).is_ok(),
+        Some(inserts) => {
+            let appending = || {
+                as_log_owner(log.owner, || append(batch, inserts));
+                Ok(())
+            };
+            attempt(appending).is_ok()
+        }
         None => false,
     };
     if !appended && let Err(error) = as_superuser(|| query::run(MISSED, &[log.corpus.as_str().into()])) {

@@ -34,8 +34,8 @@ pub fn attempt<T>(work: impl FnOnce() -> Result<T>) -> std::result::Result<T, St
         }
         Err(error) => Err((sqlstate_text(sqlstate(error.kind) as i32), None)),
     }))
-    .catch_others(|error| Err((sqlstate_of(&error), Some(error))))
-    .catch_rust_panic(|error| Err((sqlstate_of(&error), Some(error))))
+    .catch_others(|error| Err((sqlstate_of(&error), Some(Box::new(error)))))
+    .catch_rust_panic(|error| Err((sqlstate_of(&error), Some(Box::new(error)))))
     .execute();
     // SAFETY: as above.
     unsafe {

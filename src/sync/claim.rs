@@ -119,7 +119,10 @@ pub fn exclusively<T>(
         return Ok(None);
     }
     let done = work();
-    transaction(|| Ok(lock::give_back(purpose, change)))?;
+    transaction(|| {
+        lock::give_back(purpose, change);
+        Ok(())
+    })?;
     done.map(Some)
 }
 
