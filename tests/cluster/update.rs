@@ -56,6 +56,20 @@ fn load(cluster: &Cluster, script: &str) {
         .arg(format!("--file={}", file.display())));
 }
 
+/// What cannot work between the update of the files and that of the extension.
+const CALLS: [&str; 10] = [
+    "SELECT socle.embed('x', 'minilm')",
+    "SELECT * FROM socle.search('handbook', 'article')",
+    "SELECT * FROM socle.corpus_status",
+    "SELECT * FROM socle.job_failure",
+    "SELECT socle.wait_for_corpus('handbook')",
+    "SELECT socle.drop_corpus('handbook')",
+    "CALL socle.sync_corpus('handbook')",
+    "ALTER TABLE article RENAME TO story",
+    "ALTER TABLE article ADD COLUMN extra int",
+    "DROP TABLE article CASCADE",
+];
+
 #[test]
 fn a_corpus_of_an_older_version_is_kept_true_through_the_update() {
     let cluster = Cluster::new("");
@@ -66,18 +80,7 @@ fn a_corpus_of_an_older_version_is_kept_true_through_the_update() {
 
     // The new library with the old extension: what would go wrong says what to do, and writers go on.
     let mut client = cluster.connect();
-    for call in [
-        "SELECT socle.embed('x', 'minilm')",
-        "SELECT * FROM socle.search('handbook', 'article')",
-        "SELECT * FROM socle.corpus_status",
-        "SELECT * FROM socle.job_failure",
-        "SELECT socle.wait_for_corpus('handbook')",
-        "SELECT socle.drop_corpus('handbook')",
-        "CALL socle.sync_corpus('handbook')",
-        "ALTER TABLE article RENAME TO story",
-        "ALTER TABLE article ADD COLUMN extra int",
-        "DROP TABLE article CASCADE",
-    ] {
+    for call in CALLS {
         let (code, message, _, hint) = error_of(&client.batch_execute(call).unwrap_err());
         let version = env!("CARGO_PKG_VERSION");
         assert_eq!(message, format!("extension socle is at version 0.1.0, its library at {version}"), "{call}");

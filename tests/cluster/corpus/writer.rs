@@ -23,6 +23,39 @@ fn write(client: &mut Client, number: i32) {
     assert_eq!(written, 6, "{number}");
 }
 
+/// What may be in the way of a log, and what takes it out of the way.
+const OBSTACLES: [(&str, &str); 11] = [
+    ("SELECT 1", "SELECT 1"),
+    ("ALTER SCHEMA shelf OWNER TO postgres", "ALTER SCHEMA shelf OWNER TO owner"),
+    ("REVOKE INSERT ON handbook_change FROM owner", "GRANT INSERT ON handbook_change TO owner"),
+    (
+        "CREATE TRIGGER no BEFORE INSERT ON handbook_change FOR EACH ROW EXECUTE FUNCTION refuse()",
+        "DROP TRIGGER no ON handbook_change",
+    ),
+    (
+        "ALTER TABLE handbook_change ADD CONSTRAINT no CHECK (source_id < 0) NOT VALID",
+        "ALTER TABLE handbook_change DROP CONSTRAINT no",
+    ),
+    (
+        "ALTER TABLE handbook_change ADD COLUMN no int CHECK (no IS NOT NULL)",
+        "ALTER TABLE handbook_change DROP COLUMN no",
+    ),
+    ("CREATE UNIQUE INDEX no ON handbook_change ((1))", "DROP INDEX no"),
+    ("CREATE RULE no AS ON INSERT TO handbook_change DO ALSO SELECT 1 / 0", "DROP RULE no ON handbook_change"),
+    (
+        "ALTER TABLE handbook_change ALTER COLUMN attempt_count SET DEFAULT 1 / (random() * 0)::int",
+        "ALTER TABLE handbook_change ALTER COLUMN attempt_count SET DEFAULT 0",
+    ),
+    (
+        "ALTER TABLE handbook_change ALTER COLUMN source_id TYPE smallint, ALTER COLUMN batch_1 TYPE smallint[]",
+        "ALTER TABLE handbook_change ALTER COLUMN source_id TYPE int, ALTER COLUMN batch_1 TYPE int[]",
+    ),
+    (
+        "ALTER TABLE handbook_change RENAME COLUMN source_id TO key",
+        "ALTER TABLE handbook_change RENAME COLUMN key TO source_id",
+    ),
+];
+
 #[test]
 fn nothing_that_is_done_to_a_corpus_fails_a_writer() {
     let (_cluster, mut client) = with_corpus(3);
@@ -39,38 +72,7 @@ fn nothing_that_is_done_to_a_corpus_fails_a_writer() {
         )
         .unwrap();
     settle(&mut client);
-    let obstacles = [
-        ("SELECT 1", "SELECT 1"),
-        ("ALTER SCHEMA shelf OWNER TO postgres", "ALTER SCHEMA shelf OWNER TO owner"),
-        ("REVOKE INSERT ON handbook_change FROM owner", "GRANT INSERT ON handbook_change TO owner"),
-        (
-            "CREATE TRIGGER no BEFORE INSERT ON handbook_change FOR EACH ROW EXECUTE FUNCTION refuse()",
-            "DROP TRIGGER no ON handbook_change",
-        ),
-        (
-            "ALTER TABLE handbook_change ADD CONSTRAINT no CHECK (source_id < 0) NOT VALID",
-            "ALTER TABLE handbook_change DROP CONSTRAINT no",
-        ),
-        (
-            "ALTER TABLE handbook_change ADD COLUMN no int CHECK (no IS NOT NULL)",
-            "ALTER TABLE handbook_change DROP COLUMN no",
-        ),
-        ("CREATE UNIQUE INDEX no ON handbook_change ((1))", "DROP INDEX no"),
-        ("CREATE RULE no AS ON INSERT TO handbook_change DO ALSO SELECT 1 / 0", "DROP RULE no ON handbook_change"),
-        (
-            "ALTER TABLE handbook_change ALTER COLUMN attempt_count SET DEFAULT 1 / (random() * 0)::int",
-            "ALTER TABLE handbook_change ALTER COLUMN attempt_count SET DEFAULT 0",
-        ),
-        (
-            "ALTER TABLE handbook_change ALTER COLUMN source_id TYPE smallint, ALTER COLUMN batch_1 TYPE smallint[]",
-            "ALTER TABLE handbook_change ALTER COLUMN source_id TYPE int, ALTER COLUMN batch_1 TYPE int[]",
-        ),
-        (
-            "ALTER TABLE handbook_change RENAME COLUMN source_id TO key",
-            "ALTER TABLE handbook_change RENAME COLUMN key TO source_id",
-        ),
-    ];
-    for (at, (obstacle, remedy)) in (0_i32..).zip(obstacles) {
+    for (at, (obstacle, remedy)) in (0_i32..).zip(OBSTACLES) {
         let number = 40_000 + at * 10_000;
         client.batch_execute(obstacle).unwrap_or_else(|error| panic!("{obstacle}: {error:?}"));
         write(&mut client, number);
