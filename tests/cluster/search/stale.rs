@@ -5,7 +5,6 @@ use postgres::Client;
 use socle_tests::{Raise, eventually};
 use std::collections::HashSet;
 use std::sync::Mutex;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Whether the keyword index has anything: without segments words find nothing.
