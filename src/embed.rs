@@ -17,6 +17,8 @@ use std::ops::Range;
 const REQUEST_TEXTS: usize = 64;
 /// Bytes of text of one request, unless a single text is larger.
 const REQUEST_BYTES: usize = 16 << 10;
+/// Memory that is left where an array of vectors is about to be made.
+const SPARE_BYTES: usize = 1 << 20;
 
 type SqlResult = Result<Option<VectorDatum>, ErrorReport>;
 
@@ -92,6 +94,8 @@ fn many(arguments: Arguments) -> Result<Option<VectorDatum>> {
         }
     }
     vector::check_array_size(elements.len(), spec.dimensions as usize)?;
+    // As they come, each as a value, and all as one array. Errors want some memory, too.
+    memory::ensure(elements.len().saturating_mul(3 * vector::size(spec.dimensions as usize)) + SPARE_BYTES)?;
     let computed = vectors(&spec, Role::Passage, &present, Some(&positions))?;
     let mut all = memory::with_room(elements.len())?;
     all.resize(elements.len(), None);

@@ -60,6 +60,11 @@ impl FromDatum for Values {
     }
 }
 
+/// Bytes of a vector.
+pub fn size(dimensions: usize) -> usize {
+    HEADER + dimensions * size_of::<f32>()
+}
+
 /// A vector in the current memory context.
 ///
 /// # Errors
