@@ -11,7 +11,10 @@ const HOOKS: &str = include_str!("hostile_hooks.sql");
 
 /// What calls each function of the schema, by its name, on the corpus of the hostile owner where it takes one. The last ones
 /// change it.
-const CALLS: [(&str, &str); 38] = [
+const CALLS: [(&str, &str); 41] = [
+    ("_corpus_obstacles", "SELECT * FROM socle._corpus_obstacles()"),
+    ("_unheard", "SELECT socle._unheard(corpus, source) FROM socle.corpus_binding"),
+    ("_column_type", "SELECT socle._column_type(source, 1::smallint) FROM socle.corpus_binding"),
     ("version", "SELECT socle.version()"),
     ("engine_report", "SELECT socle.engine_report()"),
     ("chunk", "SELECT * FROM socle.chunk('a b')"),
@@ -113,6 +116,7 @@ fn call_all(client: &mut Client, role: &str, calls: &[(&str, &str)]) -> BTreeSet
         "worker_status",
         "engine_status",
         "model_status",
+        "missed_change",
         "corpus",
         "corpus_binding",
         "model",
@@ -208,12 +212,12 @@ fn what_an_owner_has_made_runs_as_the_owner_and_leaves_nothing() {
 fn every_function_is_called(client: &mut Client) {
     let sql = "SELECT p.proname::text FROM pg_proc p
                WHERE p.pronamespace = 'socle'::regnamespace AND p.prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype)
-                 AND p.proname NOT IN ('_column_numbers', '_column_names', '_check_installation', '_after_update')";
+                 AND p.proname NOT IN ('_column_numbers', '_column_names', '_column_types', '_ancestors', '_check_installation', '_after_update')";
     let there: BTreeSet<String> = client.query(sql, &[]).unwrap().iter().map(|row| row.get(0)).collect();
     let called: BTreeSet<String> = CALLS.iter().map(|(name, _)| (*name).to_string()).collect();
     assert_eq!(there, called);
     let private =
-        "SELECT count(*) FROM pg_proc p WHERE p.proname IN ('_column_numbers', '_column_names', '_check_installation', '_after_update')
+        "SELECT count(*) FROM pg_proc p WHERE p.proname IN ('_column_numbers', '_column_names', '_column_types', '_ancestors', '_check_installation', '_after_update')
                    AND has_function_privilege('nobody', p.oid, 'EXECUTE')";
     assert_eq!(value::<i64>(client, private), 0);
 }
