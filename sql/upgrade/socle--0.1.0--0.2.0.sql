@@ -2,7 +2,7 @@
 \echo Use "ALTER EXTENSION socle UPDATE" to load this file. \quit
 
 -- All at once and in the order in which triggers and workers take them, so that nobody waits for another who waits.
-LOCK TABLE socle.model, socle.corpus, socle.corpus_binding, socle.keyword_file IN ACCESS EXCLUSIVE MODE;
+LOCK TABLE socle.corpus, socle.corpus_binding, socle.keyword_file, socle.model IN ACCESS EXCLUSIVE MODE;
 
 -- Documents: characters that a font does not tell are counted, and what is incomplete is said.
 COMMENT ON FUNCTION socle.document_metadata(bytea, text, text) IS
