@@ -7,7 +7,7 @@ use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use socle_core::chunk::Format;
 use socle_core::protocol::{Request, Response};
-use socle_core::{Error, Kind, Result};
+use socle_core::{Error, Kind, Result, memory};
 
 type Chunks = TableIterator<
     'static,
@@ -42,7 +42,10 @@ fn chunks(arguments: Arguments) -> Result<Chunks> {
     let mut rows = Vec::new();
     for answer in client::ask(request)? {
         match answer {
-            Response::Chunks { chunks, .. } => rows.extend(chunks),
+            Response::Chunks { chunks, .. } => {
+                memory::reserve(&mut rows, chunks.len())?;
+                rows.extend(chunks);
+            }
             Response::Failed { error, .. } => return Err(error),
             _ => return Err(client::unexpected()),
         }

@@ -27,7 +27,7 @@ fn want_of_memory_is_an_error_and_the_server_lives() {
         "SELECT count(*) FROM socle.search('handbook', repeat('body ', 700000))",
         "SELECT count(*) FROM socle.search(array_fill('handbook'::text, ARRAY[1000000]), 'body')",
     ];
-    for megabytes in [8, 64] {
+    for megabytes in [32, 128] {
         for call in calls {
             let mut client = cluster.connect();
             client.batch_execute("SELECT socle.embed('warm', 'minilm')").unwrap();

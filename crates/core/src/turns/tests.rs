@@ -1,3 +1,5 @@
+//! Whose turn it is, played through without a server.
+
 use super::*;
 
 const TWO: Limits = Limits { sync_workers: 2, builders: 2 };
