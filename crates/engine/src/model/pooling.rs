@@ -132,7 +132,7 @@ mod tests {
         assert_eq!(pooled(Pooling::WeightedMean), [22. / 6., 37. / 6., 6., 8.]);
         assert_eq!(finish(pooled(Pooling::Mean), true, 2).unwrap()[2..], [0.6, 0.8]);
         let negative = Output { shape: vec![1, 2, 1], values: vec![-3., -2.] };
-        assert_eq!(pool(&negative, Pooling::Max, 1, &[0..2]).unwrap(), [-2.]);
+        assert_eq!(pool(&negative, Pooling::Max, 1, std::slice::from_ref(&(0..2))).unwrap(), [-2.]);
     }
 
     #[test]

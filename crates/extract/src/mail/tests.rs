@@ -210,7 +210,7 @@ fn heads_are_read_in_each_encoding_that_bodies_are_read_in() {
     ] {
         let bytes = encoded(text, encoding);
         // In the middle of a character, where there is one.
-        let (first, second) = bytes.split_at(bytes.len() / 2 | 1);
+        let (first, second) = bytes.split_at((bytes.len() / 2) | 1);
         let word = |bytes: &[u8]| format!("=?{encoding}?B?{}?=", base64(bytes));
         let (cut, whole) = (format!("{}\r\n {}", word(first), word(second)), word(&bytes));
         let cut = if encoding == "iso-2022-jp" { whole.clone() } else { cut };

@@ -202,11 +202,9 @@ fn pictures() -> Vec<(&'static str, Vec<u8>)> {
     let sheet = format!(
         "<office:spreadsheet><table:table table:name='S'><table:shapes>{image}</table:shapes></table:table></office:spreadsheet>"
     );
-    let flat = format!(
-        "<office:document xmlns:office='urn:oasis:names:tc:opendocument:xmlns:office:1.0' office:mimetype='application/vnd.oasis.opendocument.text'>\
+    let flat = "<office:document xmlns:office='urn:oasis:names:tc:opendocument:xmlns:office:1.0' office:mimetype='application/vnd.oasis.opendocument.text'>\
          <office:body><office:text><text:p><draw:frame><draw:image><office:binary-data>iVBORw0KGgo</office:binary-data></draw:image></draw:frame>\
-         </text:p></office:text></office:body></office:document>"
-    );
+         </text:p></office:text></office:body></office:document>";
     let book = packed(&[
         ("META-INF/container.xml", b"<container><rootfile full-path='c.opf'/></container>"),
         (
@@ -230,7 +228,7 @@ fn pictures() -> Vec<(&'static str, Vec<u8>)> {
         ("a.odt", open("odt", &text, &[])),
         ("a.odp", open("odp", &slides, &[])),
         ("a.ods", open("ods", &sheet, &[])),
-        ("a.fodt", flat.into_bytes()),
+        ("a.fodt", flat.as_bytes().to_vec()),
         ("a.epub", book),
         ("a.html", b"<html><body><p><img src='a.png'></p></body></html>".to_vec()),
         ("svg.html", b"<html><body><svg><path d='M0 0'/></svg></body></html>".to_vec()),

@@ -98,7 +98,8 @@ fn heads_that_the_document_names_stay_once() {
 
 #[test]
 fn numbers_of_pages_go_and_other_numbers_stay() {
-    let feet: [(&str, fn(usize) -> String); 6] = [
+    type Foot = (&'static str, fn(usize) -> String);
+    let feet: [Foot; 6] = [
         ("bare", |page| page.to_string()),
         ("dashes", |page| format!("- {page} -")),
         ("named", |page| format!("Page {page} of 4")),
