@@ -1,11 +1,12 @@
-//! A session that has no memory left gets an error. An allocation that failed without one would end its process, and with it
-//! every session of the server.
+//! A session whose input needs more memory than there is gets an error. An allocation that failed without one would end its
+//! process, and with it every session of the server. Some memory is left here: small allocations, such as those for the error
+//! itself, are not asked for first.
 
 use crate::sqlstate;
 use socle_tests::{Cluster, limit_memory};
 
 #[test]
-fn want_of_memory_is_an_error_and_the_server_lives() {
+fn input_that_needs_more_memory_than_there_is_is_an_error() {
     let cluster = Cluster::with_models("");
     let mut witness = cluster.connect();
     witness
