@@ -2,7 +2,7 @@
 
 use super::{counts, settle, value, wait_for_state, with_corpus};
 use crate::sqlstate;
-use socle_tests::{Cluster, eventually};
+use socle_tests::{Cluster, eventually, eventually_within};
 
 #[test]
 fn renames_are_followed() {
@@ -132,6 +132,9 @@ fn a_paused_corpus_rests_and_goes_on() {
     settle(&mut client);
 }
 
+/// Several pauses that double, each of which has to be waited for.
+const MINUTES: std::time::Duration = std::time::Duration::from_secs(180);
+
 #[test]
 fn writing_to_the_source_of_a_paused_corpus_starts_nobody() {
     let (cluster, mut client) = with_corpus(3);
@@ -158,7 +161,8 @@ fn writing_to_the_source_of_a_paused_corpus_starts_nobody() {
     assert_eq!(started(), before);
     client.batch_execute("SELECT socle.resume_corpus('handbook')").unwrap();
     eventually("a worker comes", || (started() > before).then_some(()));
-    eventually("nobody was woken so shortly before the end that there is a successor", || {
+    // A worker that is ended has a successor after a pause that doubles each time.
+    eventually_within(MINUTES, "the pause before a successor is longer than this look", || {
         let ended = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE backend_type = 'socle sync'";
         client.batch_execute(ended).unwrap();
         std::thread::sleep(std::time::Duration::from_secs(6));
