@@ -292,6 +292,6 @@ fn end(corpus: &CorpusSpec) -> Result<()> {
     };
     match corpus.owner {
         Some(owner) => as_owner(owner.into(), || manage::remove(corpus, needed)),
-        None => as_superuser(|| manage::remove(corpus, true)),
+        None => as_superuser(|| manage::remove_rest(corpus)),
     }
 }

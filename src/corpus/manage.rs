@@ -13,6 +13,7 @@ use pgrx::prelude::*;
 use socle_core::{Error, Kind, Result};
 use std::time::Duration;
 
+const LEFT_TABLE: &str = include_str!("../../sql/query/left_table.sql");
 const SET_STATE: &str = include_str!("../../sql/query/set_corpus_state.sql");
 const DELETE: &str = include_str!("../../sql/query/delete_corpus.sql");
 const PARTITIONS: &str = include_str!("../../sql/query/partitions.sql");
@@ -109,6 +110,19 @@ pub fn remove(corpus: &CorpusSpec, keep_chunks: bool) -> Result<()> {
     }
     take_from_builder(corpus)?;
     query::run(&corpus.sql("DROP TABLE IF EXISTS {chunk}"), &[])
+}
+
+/// Removes triggers and tables of a corpus whose chunk table is gone, and with it whoever was its owner. Another role may have
+/// given its own table the name of one that was dropped earlier: that one stays.
+pub fn remove_rest(corpus: &CorpusSpec) -> Result<()> {
+    let _ours = event::Ours::begin();
+    remove_triggers(corpus)?;
+    for table in [corpus.change, corpus.document].into_iter().flatten() {
+        if let Some(table) = query::text(LEFT_TABLE, &[pg_sys::Oid::from(table).into()])? {
+            query::run(&format!("DROP TABLE {table}"), &[])?;
+        }
+    }
+    Ok(())
 }
 
 /// Locks the chunk table before it is dropped. A build of its index that has begun since builds were cancelled would wait for

@@ -224,3 +224,18 @@ fn the_language_of_a_document_is_followed_like_its_text() {
     client.batch_execute("ALTER TABLE article DROP COLUMN langue").unwrap();
     assert_eq!(super::wait_for_state(&mut client, "broken"), "public.article.langue was dropped");
 }
+
+#[test]
+fn a_table_that_has_the_name_of_a_dropped_log_by_now_stays() {
+    let (_cluster, mut client) = with_corpus(1);
+    client
+        .batch_execute(
+            "DROP TABLE handbook_change; CREATE ROLE other; CREATE TABLE handbook_change (mine int);
+             ALTER TABLE handbook_change OWNER TO other; DROP TABLE handbook_chunk CASCADE",
+        )
+        .unwrap();
+    let left =
+        "SELECT coalesce(string_agg(relname, ' '), '') FROM pg_class WHERE relname LIKE 'handbook%' AND relkind = 'r'";
+    assert_eq!(value::<String>(&mut client, left), "handbook_change", "that of another, and nothing of the corpus");
+    assert_eq!(value::<i64>(&mut client, "SELECT count(*) FROM socle.corpus"), 0);
+}
