@@ -101,10 +101,6 @@ fn work(name: &str, pace: &mut Pace) -> Result<Progress, Trouble> {
         Claimed::Swept => Ok(Progress::Worked { full: true }),
         Claimed::Nothing { waiting } => {
             let advanced = advance(&corpus, change.into())?;
-            // What another worker, which was at the keyword index, has left.
-            if advanced == Finished::Nothing && corpus.state == "active" && corpus.keyword_gap == 0 {
-                merge::merge(&corpus, change.into())?;
-            }
             Ok(match advanced {
                 Finished::Done => Progress::Worked { full: false },
                 Finished::Nothing => Progress::Idle { waiting },

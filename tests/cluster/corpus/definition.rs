@@ -146,10 +146,11 @@ fn writing_to_the_source_of_a_paused_corpus_starts_nobody() {
     client
         .batch_execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'socle sync'")
         .unwrap();
-    // One that ends shortly after it was woken has a successor, which finds nothing to do.
+    // One that ends shortly after it was woken has a successor, which finds nothing to do; and three seconds after it was
+    // started, the supervisor looks again.
     let before = eventually("the last worker leaves, and has no successor", || {
         let before = started();
-        std::thread::sleep(std::time::Duration::from_secs(2));
+        std::thread::sleep(std::time::Duration::from_secs(4));
         (value::<i64>(&mut client, workers) == 0 && started() == before).then_some(before)
     });
     let mut late = cluster.connect();
