@@ -3,7 +3,7 @@
 //! The one place that reads raw datums.
 
 use crate::error::report;
-use crate::{installation, setting};
+use crate::{allocator, installation, setting};
 use pgrx::pg_sys;
 use pgrx::{FromDatum, fcinfo};
 use socle_core::{Error, Kind, Result, memory};
@@ -34,7 +34,7 @@ impl Arguments {
     /// The arguments of a function that is being called: after it is sure that they are what this library takes them for.
     /// Raises an error where they are not.
     pub fn new(call: pg_sys::FunctionCallInfo) -> Self {
-        if let Err(error) = installation::require_own_version() {
+        if let Err(error) = installation::require_own_version().and_then(|()| allocator::restock()) {
             report(error).report(pgrx::PgLogLevel::ERROR);
         }
         Self(call)

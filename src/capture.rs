@@ -13,6 +13,7 @@ mod pending;
 
 pub use log::invalidate;
 
+use crate::allocator;
 use log::ChangeLog;
 use pending::PENDING;
 use pgrx::pg_sys;
@@ -27,6 +28,8 @@ const MAX_PENDING: usize = 1_000;
 #[pg_guard]
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn capture_change(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
+    // Writers do not fail for the sake of a reserve.
+    let _ = allocator::restock();
     // SAFETY: Postgres is calling this function; its context says whether as a trigger, and is a TriggerData then.
     let data = unsafe {
         let context = (*call).context;

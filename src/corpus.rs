@@ -6,7 +6,7 @@
 mod alter;
 pub mod attempt;
 mod command;
-mod count;
+pub mod count;
 mod create;
 pub mod event;
 mod foreground;

@@ -7,6 +7,7 @@
 //! *engine* the process that holds models · *supervisor* the background worker that keeps the engine running · *sync
 //! worker* the background worker that keeps the corpora of one database true.
 
+mod allocator;
 mod argument;
 mod capture;
 mod chunk;
@@ -43,6 +44,8 @@ pgrx::pg_module_magic!(name, version);
 /// calls a function. Defines settings and nothing that could fail.
 #[pg_guard]
 pub extern "C-unwind" fn _PG_init() {
+    // Without it, nothing is worse than before.
+    let _ = allocator::restock();
     setting::define();
     supervisor::register_at_start();
 }

@@ -21,7 +21,7 @@ mod wish;
 
 use crate::argument::Arguments;
 use crate::corpus::identity::in_own_snapshot;
-use crate::corpus::{CorpusSpec, VECTOR_INDEX, vector_index_name};
+use crate::corpus::{CorpusSpec, VECTOR_INDEX, count, vector_index_name};
 use crate::error::report;
 use crate::key::Key;
 use crate::read;
@@ -36,6 +36,8 @@ use socle_core::array::array_elements;
 use socle_core::{Error, Kind, Result};
 use trace::Trace;
 use wish::{MAX_CANDIDATES, Wish};
+
+const UNHEARD: &str = "SELECT socle._unheard($1, $2)";
 
 /// How much further candidates are looked for while they are of too few documents.
 const FURTHER: usize = 8;
@@ -286,27 +288,39 @@ fn check(corpus: &CorpusSpec) -> Result<()> {
     Ok(())
 }
 
-/// Says what the results do not show: that a corpus is not complete.
+/// Says what the results do not show: that a corpus is not complete, or does not follow its source.
 fn say(corpus: &CorpusSpec) -> Result<()> {
     let name = &corpus.name;
+    let reason = corpus.state_reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
     match corpus.state.as_str() {
-        "filling" if is_being_indexed(corpus)? => {
+        "filling" if is_filled(corpus)? => {
             pgrx::notice!("the vector index of corpus \"{name}\" is still being built: every vector is compared");
         }
         "filling" => pgrx::notice!("corpus \"{name}\" is still being filled"),
         "paused" | "broken" => {
-            let reason = corpus.state_reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
             pgrx::notice!("corpus \"{name}\" is {} and may be out of date{reason}", corpus.state);
+            return Ok(());
         }
         _ => {}
+    }
+    if let Some(reason) = unheard(corpus)? {
+        pgrx::notice!("corpus \"{name}\" may be out of date: {reason}");
     }
     Ok(())
 }
 
+/// Why changes of the source are not noticed at the moment.
+fn unheard(corpus: &CorpusSpec) -> Result<Option<String>> {
+    let source = pg_sys::Oid::from(corpus.source.unwrap_or_default());
+    let found = read::rows(UNHEARD, &[corpus.name.as_str().into(), source.into()], 1, |row| row.get::<String>(1))?;
+    Ok(found.into_iter().flatten().next())
+}
+
 /// Whether a corpus has all of its chunks and waits for its vector index alone.
-fn is_being_indexed(corpus: &CorpusSpec) -> Result<bool> {
+fn is_filled(corpus: &CorpusSpec) -> Result<bool> {
     let index = vector_index_name(corpus);
     let chunk = pg_sys::Oid::from(corpus.chunk.unwrap_or_default());
     let found = read::rows(VECTOR_INDEX, &[chunk.into(), index.as_str().into()], 1, |row| row.get::<String>(1))?;
-    Ok(found.into_iter().flatten().any(|state| state == "invalid"))
+    let begun = found.into_iter().flatten().any(|state| state == "invalid");
+    Ok(begun || (corpus.keyword_gap == 0 && count::any_pending(corpus) == Some(false)))
 }

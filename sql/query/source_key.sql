@@ -1,7 +1,8 @@
 -- The columns of the primary key: name, number, type, type with collation, equality operator of the index, whether there are
--- arrays of the type, and whether it is composed of others.
+-- arrays of the type, whether it is composed of others, and whether the column has a domain over an enum.
 SELECT a.attname::text, a.attnum, y.name, y.definition,
-       format('OPERATOR(%I.%s)', pn.nspname, o.oprname), t.typarray <> 0, t.typtype = 'c'
+       format('OPERATOR(%I.%s)', pn.nspname, o.oprname), t.typarray <> 0, t.typtype = 'c',
+       t.typtype = 'e' AND a.atttypid <> t.oid
 FROM pg_index i
 CROSS JOIN LATERAL unnest(i.indkey::smallint[], i.indclass::oid[]) WITH ORDINALITY AS k (attnum, opclass, position)
 JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum

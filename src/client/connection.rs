@@ -1,7 +1,7 @@
 //! One socket to one engine, from hello to the last answer.
 
 use super::{Pending, unexpected};
-use crate::wait;
+use crate::{allocator, wait};
 use pgrx::pg_sys;
 use rustix::net::{AddressFamily, SendFlags, SocketAddrUnix, SocketFlags, SocketType, connect, send, socket_with};
 use socle_core::protocol::{
@@ -218,7 +218,8 @@ fn take_frame(
     under_way: &mut HashMap<u32, UnderWay>,
     answer: &mut dyn FnMut(usize, Vec<Response>) -> Result<()>,
 ) -> Result<(), Lost> {
-    // What it becomes is made of many pieces, as large as itself together.
+    // What it becomes is made of many pieces, as large as itself together, and more of those that are small.
+    allocator::restock()?;
     memory::ensure(frame.len().saturating_mul(2))?;
     let response: Response = frame.message()?;
     match response {

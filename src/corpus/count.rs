@@ -10,11 +10,15 @@ use std::collections::hash_map::RandomState;
 use std::collections::{HashMap, HashSet};
 use std::ffi::CString;
 use std::hash::BuildHasher;
+use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 /// Longest wait for a table that somebody has locked.
 const PATIENCE: Duration = Duration::from_secs(1);
 const RETRY: Duration = Duration::from_millis(20);
+
+/// What it takes a worker to begin with a change, in microseconds.
+const SOON: i64 = 2_000_000;
 
 /// `infinity` as `timestamptz` (timestamp.h, DT_NOEND).
 const NEVER: i64 = i64::MAX;
@@ -27,11 +31,25 @@ pub struct Counts {
     /// Their chunks.
     pub chunks: i64,
     /// Changes that wait.
+    pub backlog: Backlog,
+}
+
+/// What a change log holds. Times are in microseconds since 2000.
+#[derive(Debug, Default)]
+pub struct Backlog {
+    /// Changes that wait.
     pub pending: i64,
     /// Documents that have failed for good.
     pub failed: i64,
-    /// Time of the oldest change that waits, in microseconds since 2000.
+    /// Time of the oldest change that waits.
     pub oldest: Option<i64>,
+    /// Something has been due for longer than it takes to begin, and no worker is at it.
+    pub overdue: bool,
+    /// When what has failed is tried again, first of all.
+    pub next_attempt: Option<i64>,
+    /// Something waits for its first attempt that came before a given time, or that a comparison has found: see
+    /// `sql/corpus/behind.sql`.
+    pub behind: bool,
 }
 
 /// What may be said of a failure to those who may not see data: neither key nor message.
@@ -51,24 +69,60 @@ pub struct Failure {
 
 /// Counts the rows of a corpus. `None` when one of its tables is not as socle has made it, or locked for long.
 pub fn counts(corpus: &CorpusSpec) -> Option<Counts> {
-    let (change, document) = (Table::open(corpus.change?.into())?, Table::open(corpus.document?.into())?);
-    let (chunks, log) = (document.column("chunk_count", pg_sys::INT4OID)?, Log::of(&change, corpus)?);
-    let mut counts = Counts::default();
+    let document = Table::open(corpus.document?.into())?;
+    let chunks = document.column("chunk_count", pg_sys::INT4OID)?;
+    let mut counts = Counts { backlog: backlog(corpus, NEVER)?, ..Counts::default() };
     document.for_each(|row| {
         counts.documents += 1;
         counts.chunks += row.int4(chunks).map_or(0, i64::from);
+        ControlFlow::Continue(())
     });
+    Some(counts)
+}
+
+/// Looks through the change log of a corpus, which has been filled with what was there at `filled_to`. `None` as for [`counts`].
+pub fn backlog(corpus: &CorpusSpec, filled_to: i64) -> Option<Backlog> {
+    let change = Table::open(corpus.change?.into())?;
+    let log = Log::of(&change, corpus)?;
+    // SAFETY: reads the clock.
+    let now = unsafe { pg_sys::GetCurrentTimestamp() };
+    let mut backlog = Backlog::default();
     let mut failed = HashSet::new();
     change.for_each(|row| {
-        if row.timestamp(log.next_attempt) == Some(NEVER) {
+        let due = row.timestamp(log.next_attempt).unwrap_or(NEVER);
+        if due == NEVER {
             failed.insert(log.key_hash(row));
-            return;
+            return ControlFlow::Continue(());
         }
-        counts.pending += row.array_length(log.batch).map_or(1, i64::from);
-        counts.oldest = counts.oldest.into_iter().chain(row.timestamp(log.changed)).min();
+        let changed = row.timestamp(log.changed).unwrap_or(NEVER);
+        let leased = row.timestamp(log.lease).is_some_and(|until| until >= now);
+        let first = match row.int4(log.attempts) {
+            Some(0) => true,
+            Some(1) => leased,
+            _ => false,
+        };
+        backlog.pending += row.array_length(log.batch).map_or(1, i64::from);
+        backlog.oldest = backlog.oldest.into_iter().chain(Some(changed)).min();
+        backlog.overdue |= due <= now && changed < now - SOON && !leased;
+        backlog.next_attempt = backlog.next_attempt.into_iter().chain((due > now).then_some(due)).min();
+        backlog.behind |=
+            first && (changed <= filled_to || row.bool(log.compared) == Some(true) || log.asks_for_all(row));
+        ControlFlow::Continue(())
     });
-    counts.failed = i64::try_from(failed.len()).unwrap_or(i64::MAX);
-    Some(counts)
+    backlog.failed = i64::try_from(failed.len()).unwrap_or(i64::MAX);
+    Some(backlog)
+}
+
+/// Whether a change waits; looks no further than the first. `None` as for [`counts`].
+pub fn any_pending(corpus: &CorpusSpec) -> Option<bool> {
+    let change = Table::open(corpus.change?.into())?;
+    let next_attempt = change.column("next_attempt_at", pg_sys::TIMESTAMPTZOID)?;
+    let mut pending = false;
+    change.for_each(|row| {
+        pending = row.timestamp(next_attempt) != Some(NEVER);
+        if pending { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    Some(pending)
 }
 
 /// The last failure of each document, the latest first. Empty when the log is not as socle has made it, or locked for long.
@@ -79,24 +133,24 @@ pub fn failures(corpus: &CorpusSpec) -> Vec<Failure> {
 fn last_failures(corpus: &CorpusSpec) -> Option<Vec<Failure>> {
     let change = Table::open(corpus.change?.into())?;
     let log = Log::of(&change, corpus)?;
-    let attempts = change.column("attempt_count", pg_sys::INT4OID)?;
     let step = change.column("failed_step", pg_sys::TEXTOID)?;
     let sqlstate = change.column("error_sqlstate", pg_sys::TEXTOID)?;
     let mut last: HashMap<u64, Failure> = HashMap::new();
     change.for_each(|row| {
-        let Some(failed) = row.timestamp(log.failed) else { return };
+        let Some(failed) = row.timestamp(log.failed) else { return ControlFlow::Continue(()) };
         let key = log.key_hash(row);
         if last.get(&key).is_some_and(|other| other.failed >= failed) {
-            return;
+            return ControlFlow::Continue(());
         }
         let failure = Failure {
-            attempts: row.int4(attempts).unwrap_or_default(),
+            attempts: row.int4(log.attempts).unwrap_or_default(),
             next_attempt: row.timestamp(log.next_attempt).filter(|at| *at != NEVER),
             failed,
             step: row.text(step),
             sqlstate: row.text(sqlstate),
         };
         last.insert(key, failure);
+        ControlFlow::Continue(())
     });
     let mut failures: Vec<Failure> = last.into_values().collect();
     failures.sort_by_key(|failure| std::cmp::Reverse(failure.failed));
@@ -108,6 +162,9 @@ struct Log {
     next_attempt: Column,
     changed: Column,
     failed: Column,
+    lease: Column,
+    attempts: Column,
+    compared: Column,
     batch: Column,
     key: Vec<Column>,
     hasher: RandomState,
@@ -119,10 +176,18 @@ impl Log {
             next_attempt: table.column("next_attempt_at", pg_sys::TIMESTAMPTZOID)?,
             changed: table.column("changed_at", pg_sys::TIMESTAMPTZOID)?,
             failed: table.column("failed_at", pg_sys::TIMESTAMPTZOID)?,
+            lease: table.column("lease_until", pg_sys::TIMESTAMPTZOID)?,
+            attempts: table.column("attempt_count", pg_sys::INT4OID)?,
+            compared: table.column("compared", pg_sys::BOOLOID)?,
             batch: table.array_column("batch_1")?,
             key: corpus.chunk_key_columns.iter().map(|name| table.any_column(name)).collect::<Option<_>>()?,
             hasher: RandomState::new(),
         })
+    }
+
+    /// Whether a row without any key asks for a comparison of everything.
+    fn asks_for_all(&self, row: &Row<'_>) -> bool {
+        self.key.first().is_some_and(|column| row.value(*column).is_none()) && row.value(self.batch).is_none()
     }
 
     /// Tells keys apart by their bytes: their operators are the owner's.
@@ -203,8 +268,8 @@ impl Table {
         }
     }
 
-    /// The rows that the calling statement sees.
-    fn for_each(&self, mut visit: impl FnMut(&Row<'_>)) {
+    /// The rows that the calling statement sees, until the visitor has seen enough.
+    fn for_each(&self, mut visit: impl FnMut(&Row<'_>) -> ControlFlow<()>) {
         use pg_sys::ScanOptions as Scan;
         let flags = Scan::SO_TYPE_SEQSCAN | Scan::SO_ALLOW_STRAT | Scan::SO_ALLOW_SYNC | Scan::SO_ALLOW_PAGEMODE;
         // SAFETY: the table is open and of the access method that this reads; a row lives until the next one is fetched,
@@ -222,7 +287,9 @@ impl Table {
                     break;
                 }
                 pg_sys::heap_deform_tuple(tuple, (*self.0).rd_att, values.as_mut_ptr(), nulls.as_mut_ptr());
-                visit(&Row { values: &values, nulls: &nulls });
+                if visit(&Row { values: &values, nulls: &nulls }).is_break() {
+                    break;
+                }
             }
             pg_sys::heap_endscan(scan);
         }
@@ -242,6 +309,10 @@ impl Drop for Table {
 impl Row<'_> {
     fn value(&self, column: Column) -> Option<pg_sys::Datum> {
         (!self.nulls[column.index]).then(|| self.values[column.index])
+    }
+
+    fn bool(&self, column: Column) -> Option<bool> {
+        self.value(column).map(|value| value.value() != 0)
     }
 
     fn int4(&self, column: Column) -> Option<i32> {

@@ -15,9 +15,11 @@ use serde_json::Value;
 use socle_core::Result;
 use std::cell::Cell;
 
+const ANY_RENAMED: &str = include_str!("../../sql/query/any_renamed.sql");
 const RENAMED: &str = include_str!("../../sql/query/renamed_corpora.sql");
 const RENAME: &str = include_str!("../../sql/query/rename_corpus.sql");
 const CONCERNED: &str = include_str!("../../sql/query/concerned_corpora.sql");
+const ONLY_NEW: &str = include_str!("../../sql/query/only_new.sql");
 const ALTERED_COLUMNS: &str = include_str!("../../sql/query/altered_columns.sql");
 const CLOSE: &str = include_str!("../../sql/corpus/close_chunks.sql");
 const UNKEYED: &str = include_str!("../../sql/query/unkeyed_corpora.sql");
@@ -151,10 +153,10 @@ fn none_is_concerned() -> Result<bool> {
 }
 
 fn follow_names() -> Result<()> {
-    if none_is_concerned()? {
-        return Ok(());
-    }
     as_superuser(|| {
+        if !query::holds(ANY_RENAMED, &[])? {
+            return Ok(());
+        }
         for (row, ..) in rows_of(RENAMED)? {
             let Ok(mut row) = serde_json::from_str::<Value>(&row) else { continue };
             let template = renamed_template(&row);
@@ -201,7 +203,7 @@ fn after_update() -> Result<(), ErrorReport> {
 
 /// Has the corpora follow that a command may concern. Whoever gives it is told when that cannot be found out, and not refused.
 fn follow(command: &Command) -> Result<()> {
-    if none_is_concerned()? {
+    if none_is_concerned()? || query::holds(ONLY_NEW, &[])? {
         return Ok(());
     }
     let concerned = attempt(|| {

@@ -1,22 +1,22 @@
 //! Why work on a corpus does not go on: what `state_reason` says beyond what workers have noted. It is found out when somebody
 //! looks, and nothing is written for it: what keeps workers from writing may be the reason.
 
-use super::identity::{as_log_owner, as_superuser, current, in_own_snapshot};
-use super::status::readable;
+use super::identity::{as_superuser, current, in_own_snapshot};
+use super::status::watched;
 use super::{CorpusSpec, count};
 use crate::error::{report, spi};
 use crate::sync::index::OLD_SECONDS;
 use crate::{query, setting, supervisor};
+use pgrx::datum::TimestampWithTimeZone;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use socle_core::Result;
 use socle_core::protocol::{RUNTIME_DIRECTORY, WORKERS_FILE};
 use std::path::Path;
 
-const DUE: &str = include_str!("../../sql/corpus/due.sql");
-const BEHIND: &str = include_str!("../../sql/corpus/behind.sql");
 const OBSTACLE: &str = include_str!("../../sql/query/obstacle.sql");
 const WORKERS: &str = include_str!("../../sql/query/workers_here.sql");
+const FILLED_TO: &str = "SELECT $1::timestamptz";
 const READ_ONLY: &str = include_str!("../../sql/query/read_only.sql");
 const READ_ONLY_FILE: &str = include_str!("../../sql/query/read_only_file.sql");
 
@@ -26,11 +26,7 @@ type Report = TableIterator<'static, (name!(corpus, String), name!(reason, Strin
 fn corpus_obstacles() -> Result<Report, ErrorReport> {
     let rows = || -> Result<Vec<(String, String)>> {
         let mut rows = Vec::new();
-        for corpus in readable()? {
-            // One that somebody has altered would be an error here, for all who look.
-            if count::counts(&corpus).is_none() {
-                continue;
-            }
+        for (corpus, _) in watched()? {
             if let Some(reason) = obstacle(&corpus)? {
                 rows.push((corpus.name, reason));
             }
@@ -40,34 +36,30 @@ fn corpus_obstacles() -> Result<Report, ErrorReport> {
     rows().map(TableIterator::new).map_err(report)
 }
 
-/// What work on a corpus waits for; `None` where nothing waits, or where it goes on. To be asked of those whose change log the
-/// caller may read, or in his name.
+/// What work on a corpus waits for; `None` where nothing waits, or where it goes on. Runs nothing that its owner has made, and
+/// tells nothing of what is in it.
 ///
 /// # Errors
 /// Whatever Postgres raises.
 pub fn obstacle(corpus: &CorpusSpec) -> Result<Option<String>> {
-    let (Some(owner), Some(_), Some(_)) = (corpus.owner, corpus.change, corpus.chunk) else { return Ok(None) };
     let filling = corpus.state == "filling";
-    if !corpus.bound || !(filling || corpus.state == "active") {
+    if !corpus.bound || corpus.chunk.is_none() || !(filling || corpus.state == "active") {
         return Ok(None);
     }
-    let due = corpus.sql(DUE);
-    let row = as_log_owner(owner.into(), || {
-        in_own_snapshot(|| {
-            Spi::connect(|client| client.select(due.as_str(), Some(1), &[])?.first().get_three::<bool, bool, f64>())
-        })
-    });
-    let (pending, overdue, again) = row.map_err(spi)?;
-    if pending != Some(true) && !filling {
+    // Where somebody has locked the log, what is in it is not known, but who has.
+    let filled_to = filled_to(corpus)?;
+    let backlog = in_own_snapshot(|| count::backlog(corpus, filled_to));
+    if backlog.as_ref().is_some_and(|backlog| backlog.pending == 0) && !filling {
         return Ok(None);
     }
+    let (overdue, filled, again) = backlog
+        .map_or((false, false, None), |backlog| (backlog.overdue, filling && !backlog.behind, backlog.next_attempt));
     if setting::sync_workers() == 0 {
         return Ok(Some("socle.sync_workers is 0: nothing is done".to_string()));
     }
     if let Some(reason) = as_superuser(|| in_own_snapshot(read_only))? {
         return Ok(Some(reason));
     }
-    let filled = filling && !is_behind(corpus, owner.into())?;
     let arguments = [corpus.name.as_str().into(), current().into(), filled.then_some(OLD_SECONDS).into()];
     if let Some(reason) = as_superuser(|| in_own_snapshot(|| query::text(OBSTACLE, &arguments)))? {
         return Ok(Some(reason));
@@ -76,7 +68,7 @@ pub fn obstacle(corpus: &CorpusSpec) -> Result<Option<String>> {
         in_own_snapshot(|| Spi::connect(|client| client.select(WORKERS, Some(1), &[])?.first().get_two::<i64, i64>()))
     });
     let (here, all) = there.map_err(spi)?;
-    let waits = overdue == Some(true) || filled;
+    let waits = overdue || filled;
     Ok(match (here.unwrap_or_default(), all.unwrap_or_default(), again) {
         (0, _, _) if waits && Path::new(RUNTIME_DIRECTORY).join(WORKERS_FILE).exists() => {
             Some("no background worker can be started: all of max_worker_processes are in use".to_string())
@@ -87,18 +79,21 @@ pub fn obstacle(corpus: &CorpusSpec) -> Result<Option<String>> {
         (0, all @ 1.., _) if waits => {
             Some(format!("waits for its turn: all {all} sync workers are in other databases"))
         }
-        (_, _, Some(seconds)) if overdue != Some(true) => {
+        (_, _, Some(at)) if !overdue => {
+            // SAFETY: reads the clock.
+            let seconds = (at - unsafe { pg_sys::GetCurrentTimestamp() }).max(0) as f64 / 1e6;
             Some(format!("changes that failed are tried again in {seconds:.0} s: see socle.job_failure"))
         }
         _ => None,
     })
 }
 
-/// Whether the first fill is under way.
-fn is_behind(corpus: &CorpusSpec, owner: pg_sys::Oid) -> Result<bool> {
-    let sql = corpus.sql(BEHIND);
-    let filled_to = [corpus.filled_to.as_str().into()];
-    as_log_owner(owner, || in_own_snapshot(|| query::holds(&sql, &filled_to)))
+/// What was there at that time is filled in first, in microseconds since 2000.
+fn filled_to(corpus: &CorpusSpec) -> Result<i64> {
+    let text = corpus.filled_to.as_str().into();
+    let time =
+        Spi::connect(|client| client.select(FILLED_TO, Some(1), &[text])?.first().get_one::<TimestampWithTimeZone>());
+    Ok(time.map_err(spi)?.map_or(i64::MIN, i64::from))
 }
 
 /// Workers begin with what is set for the database and the role they have, or for the cluster.

@@ -58,6 +58,8 @@ pub struct KeyColumn {
     has_array: bool,
     /// Its type is composed of others.
     is_composite: bool,
+    /// It is a domain over an enum, which Postgres compares with no value of that enum.
+    is_enum_domain: bool,
 }
 
 #[derive(Debug)]
@@ -117,19 +119,7 @@ impl Source {
             schema,
             table: name,
         };
-        if source.key.is_empty() {
-            return Err(Error::new(Kind::WrongRelationKind, format!("table \"{}\" has no primary key", source.table))
-                .hint("A corpus tells documents apart by it: add one with ALTER TABLE … ADD PRIMARY KEY."));
-        }
-        if let Some(column) = source.key.iter().find(|column| !column.has_array) {
-            let message = format!("primary key column \"{}\" has type {}", column.name, column.type_name);
-            return Err(Error::new(Kind::NotSupported, message).detail("There are no arrays of this type."));
-        }
-        if let Some(column) = source.key.iter().find(|column| column.is_composite) {
-            let message = format!("primary key column \"{}\" has composite type {}", column.name, column.type_name);
-            return Err(Error::new(Kind::NotSupported, message)
-                .hint("Make its parts columns of their own, which a primary key may have several of."));
-        }
+        check_key(&source)?;
         Ok(source)
     }
 
@@ -241,6 +231,30 @@ fn columns(table: pg_sys::Oid) -> pgrx::spi::Result<Vec<Column>> {
     })
 }
 
+/// A corpus can tell rows apart by the key.
+fn check_key(source: &Source) -> Result<()> {
+    if source.key.is_empty() {
+        return Err(Error::new(Kind::WrongRelationKind, format!("table \"{}\" has no primary key", source.table))
+            .hint("A corpus tells documents apart by it: add one with ALTER TABLE … ADD PRIMARY KEY."));
+    }
+    if let Some(column) = source.key.iter().find(|column| !column.has_array) {
+        let message = format!("primary key column \"{}\" has type {}", column.name, column.type_name);
+        return Err(Error::new(Kind::NotSupported, message).detail("There are no arrays of this type."));
+    }
+    if let Some(column) = source.key.iter().find(|column| column.is_composite) {
+        let message = format!("primary key column \"{}\" has composite type {}", column.name, column.type_name);
+        return Err(Error::new(Kind::NotSupported, message)
+            .hint("Make its parts columns of their own, which a primary key may have several of."));
+    }
+    if let Some(column) = source.key.iter().find(|column| column.is_enum_domain) {
+        let message = format!("type of primary key column \"{}\" is a domain over an enum", column.name);
+        return Err(Error::new(Kind::NotSupported, message)
+            .detail("PostgreSQL has no equality between such a domain and its enum.")
+            .hint(format!("Give the column the type {} itself, and a check constraint.", column.type_name)));
+    }
+    Ok(())
+}
+
 fn key(table: pg_sys::Oid) -> pgrx::spi::Result<Vec<KeyColumn>> {
     Spi::connect(|client| {
         let rows = client.select(KEY, None, &[table.into()])?;
@@ -252,6 +266,7 @@ fn key(table: pg_sys::Oid) -> pgrx::spi::Result<Vec<KeyColumn>> {
                 operator: row.get(5)?.unwrap_or_default(),
                 has_array: row.get(6)?.unwrap_or_default(),
                 is_composite: row.get(7)?.unwrap_or_default(),
+                is_enum_domain: row.get(8)?.unwrap_or_default(),
             })
         })
         .collect()

@@ -16,7 +16,7 @@ const MISSED: &str = include_str!("../../sql/query/count_missed.sql");
 const WATCHED: &str = include_str!("../../sql/query/readable_corpora.sql");
 
 /// Corpora whose tables the caller may read or count, and whether it is more than counting.
-fn watched() -> Result<Vec<(CorpusSpec, bool)>> {
+pub fn watched() -> Result<Vec<(CorpusSpec, bool)>> {
     installation::require_own_version()?;
     let names = Spi::connect(|client| {
         let rows = client.select(WATCHED, None, &[])?;
@@ -28,11 +28,6 @@ fn watched() -> Result<Vec<(CorpusSpec, bool)>> {
         Ok(corpus.map(|corpus| (corpus, readable)))
     });
     found.filter_map(Result::transpose).collect()
-}
-
-/// Corpora whose tables the caller may read.
-pub fn readable() -> Result<Vec<CorpusSpec>> {
-    Ok(watched()?.into_iter().filter_map(|(corpus, readable)| readable.then_some(corpus)).collect())
 }
 
 /// A time in microseconds since 2000, as it lies in a table.
@@ -69,10 +64,10 @@ fn corpus_report() -> Result<Report, ErrorReport> {
         for (corpus, _) in watched()? {
             if let Some(counts) = count::counts(&corpus) {
                 let (documents, chunks) = (Some(counts.documents), Some(counts.chunks));
-                let oldest = counts.oldest.and_then(time);
+                let oldest = counts.backlog.oldest.and_then(time);
                 // What could not be logged waits as well.
-                let pending = counts.pending + query::count(MISSED, &corpus.name)?;
-                rows.push((corpus.name, documents, chunks, Some(pending), Some(counts.failed), oldest));
+                let pending = counts.backlog.pending + query::count(MISSED, &corpus.name)?;
+                rows.push((corpus.name, documents, chunks, Some(pending), Some(counts.backlog.failed), oldest));
             }
         }
         Ok(rows)

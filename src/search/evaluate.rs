@@ -166,7 +166,7 @@ fn tallies(arguments: Arguments) -> Result<Vec<Tally>> {
 
 impl Tally {
     fn search(&mut self, corpora: &[CorpusSpec], judged: &Judged) -> Result<()> {
-        self.wish.query.clone_from(&judged.query);
+        self.wish.query = Rc::new(judged.query.clone());
         let begun = Instant::now();
         let found = run(corpora, &self.wish, &mut Trace::default())?;
         self.milliseconds.push(begun.elapsed().as_secs_f64() * 1e3);

@@ -6,6 +6,7 @@ use socle_core::model::ModelSpec;
 use socle_core::search::fusion::{Fusion, REFERENCE_DEPTH};
 use socle_core::{Error, Kind, Result, language};
 use std::ops::RangeInclusive;
+use std::rc::Rc;
 
 /// Most results, candidates and neighbours.
 const MAX_RESULTS: i32 = 10_000;
@@ -61,7 +62,7 @@ impl Mode {
 #[derive(Clone, Debug)]
 pub struct Wish {
     /// Plain words.
-    pub query: String,
+    pub query: Rc<String>,
     /// Most results.
     pub limit: usize,
     /// The legs.
@@ -104,7 +105,7 @@ impl Wish {
     /// A search with every default.
     pub fn new(query: String) -> Self {
         Self {
-            query,
+            query: Rc::new(query),
             limit: 10,
             mode: Mode::Hybrid,
             filter: None,

@@ -28,7 +28,7 @@ fn input_that_needs_more_memory_than_there_is_is_an_error() {
         "SELECT count(*) FROM socle.search('handbook', repeat('body ', 700000))",
         "SELECT count(*) FROM socle.search(array_fill('handbook'::text, ARRAY[1000000]), 'body')",
     ];
-    for megabytes in [32, 128] {
+    for megabytes in [6, 12, 24, 32, 128] {
         for call in calls {
             let mut client = cluster.connect();
             client.batch_execute("SELECT socle.embed('warm', 'minilm')").unwrap();

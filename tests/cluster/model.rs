@@ -162,10 +162,7 @@ fn models_say_what_they_are_made_for_and_a_corpus_takes_none_that_cosine_misplac
     table::write(&models, "dot", table::Shape::default(), &[(file, whole)]);
     table::write(&models, "odd", table::Shape::default(), &[("modules.json", chain), ("2_Dense/config.json", dense)]);
     use_models(&cluster, &models);
-    let (notices, heard) = std::sync::mpsc::channel();
-    let mut configuration = cluster.configuration();
-    configuration.notice_callback(move |notice| drop(notices.send(notice.message().to_string())));
-    let mut client = configuration.connect(postgres::NoTls).unwrap();
+    let (mut client, heard) = cluster.connect_and_listen();
     let register = "SELECT query_prefix, passage_prefix, similarity, dimensions FROM";
     let row = client.query_one(&format!("{register} socle.register_model('dot', 'dot')"), &[]).unwrap();
     assert_eq!((row.get::<_, &str>(0), row.get::<_, &str>(2), row.get::<_, i32>(3)), ("", "dot", 4));

@@ -122,6 +122,9 @@ fn who_has_pg_monitor_sees_numbers_and_no_data_and_runs_nothing_of_an_owner() {
     let mut transaction = author.transaction().unwrap();
     transaction.batch_execute("LOCK TABLE shelf.handbook_change").unwrap();
     assert_eq!(numbers(&mut watcher, "handbook"), (None, None, None, None, None));
+    let sql = "SELECT state_reason FROM socle.corpus_status WHERE name = 'handbook'";
+    let reason: String = watcher.query_one(sql, &[]).unwrap().get(0);
+    assert!(reason.starts_with("shelf.handbook_change is locked by the transaction of process "), "{reason}");
     transaction.rollback().unwrap();
     exporter_reads_numbers(&cluster);
 }

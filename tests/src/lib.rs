@@ -9,6 +9,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::mpsc::Receiver;
 use std::sync::{Once, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -310,6 +311,14 @@ impl Cluster {
 
     pub fn connect_to(&self, database: &str) -> Client {
         self.configuration().dbname(database).connect(NoTls).unwrap()
+    }
+
+    /// A connection, and what it is told beside results.
+    pub fn connect_and_listen(&self) -> (Client, Receiver<String>) {
+        let (notices, heard) = std::sync::mpsc::channel();
+        let mut configuration = self.configuration();
+        configuration.notice_callback(move |notice| drop(notices.send(notice.message().to_string())));
+        (configuration.connect(NoTls).unwrap(), heard)
     }
 
     /// Waits until the server takes connections again.

@@ -54,7 +54,9 @@ pub fn ensure(bytes: usize) -> Result<()> {
     if bytes <= SMALL { Ok(()) } else { with_room::<u8>(bytes).map(drop) }
 }
 
-fn exhausted(bytes: usize) -> Error {
+/// The error for so many bytes that are not there.
+#[must_use]
+pub fn exhausted(bytes: usize) -> Error {
     Error::new(Kind::OutOfMemory, "out of memory").detail(format!("Failed on request of size {bytes}."))
 }
 

@@ -48,12 +48,22 @@ fn an_old_snapshot_holds_up_vector_indexes_and_nothing_else() {
     for corpus in ["a", "b", "c", "d", "e"] {
         wait_for(&mut client, corpus);
     }
+    // What was waited for is there, though some of the indexes have not even been begun.
+    let (mut searcher, heard) = cluster.connect_and_listen();
+    for corpus in ["a", "b", "c", "d", "e"] {
+        searcher.batch_execute(&format!("SELECT count(*) FROM socle.search('{corpus}', 'article')")).unwrap();
+        let built = format!("the vector index of corpus \"{corpus}\" is still being built: every vector is compared");
+        assert_eq!(heard.try_iter().collect::<Vec<_>>(), [built]);
+    }
     let waits = eventually("it says what the index waits for", || {
         let reason = reason(&mut client, "a");
         reason.contains("vector index waits").then_some(reason)
     });
     assert!(waits.contains(&format!("transaction of process {pid}, open for 00:0")), "{waits}");
-    client.batch_execute("UPDATE article SET body = 'changed meanwhile' WHERE id = 1").unwrap();
+    client.batch_execute("CREATE ROLE watcher IN ROLE pg_monitor; SET ROLE watcher").unwrap();
+    let watched = reason(&mut client, "a");
+    client.batch_execute("RESET ROLE; UPDATE article SET body = 'changed meanwhile' WHERE id = 1").unwrap();
+    assert!(watched.contains(&format!("transaction of process {pid}, open for 00:0")), "{watched}");
     settle(&mut client);
     make(&mut client, "f");
     wait_for(&mut client, "f");

@@ -285,10 +285,7 @@ fn progress_is_told_and_what_was_taken_before_a_cancel_stays_whole() {
              CREATE TRIGGER slow BEFORE INSERT ON file FOR EACH ROW EXECUTE FUNCTION slow()",
         )
         .unwrap();
-    let (notices, heard) = std::sync::mpsc::channel();
-    let mut configuration = cluster.configuration();
-    configuration.notice_callback(move |notice| drop(notices.send(notice.message().to_string())));
-    let mut importer = configuration.connect(postgres::NoTls).unwrap();
+    let (mut importer, heard) = cluster.connect_and_listen();
     let token = importer.cancel_token();
     std::thread::scope(|scope| {
         let import = scope.spawn(|| call(&mut importer, files.path(), "").unwrap_err());

@@ -3,6 +3,7 @@
 use super::value;
 use postgres::Client;
 use socle_tests::Cluster;
+use std::io::Write;
 
 fn corpus(client: &mut Client, table: &str, sql: &str) {
     client.batch_execute(sql).unwrap();
@@ -27,10 +28,16 @@ fn texts(client: &mut Client, sql: &str) -> Vec<String> {
 fn equal_is_equal_however_it_is_written() {
     let cluster = Cluster::with_models("");
     let mut client = cluster.connect();
-    client.batch_execute("CREATE EXTENSION citext").unwrap();
-    patterns_match_as_in_sql(&mut client);
-    keys_are_shown_as_they_are_written_now(&mut client);
-    judgments_may_write_keys_as_they_like(&mut client);
+    if value(&mut client, "SELECT EXISTS (SELECT FROM pg_available_extensions WHERE name = 'citext')") {
+        client.batch_execute("CREATE EXTENSION citext").unwrap();
+        patterns_match_as_in_sql(&mut client);
+        keys_are_shown_as_they_are_written_now(&mut client);
+        judgments_may_write_keys_as_they_like(&mut client);
+    } else {
+        // Past what catches the output of tests that pass.
+        let _ =
+            writeln!(std::io::stderr(), "SKIPPED: keys and filters of type citext, which this server does not have");
+    }
     long_names_of_keys_stay_apart(&mut client);
     the_only_document_has_a_score(&mut client);
 }

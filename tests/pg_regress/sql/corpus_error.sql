@@ -2,6 +2,9 @@
 CREATE TABLE article (id integer PRIMARY KEY, title text, body text, number integer);
 CREATE TABLE no_key (id integer, body text);
 CREATE TABLE odd_key (id integer[] PRIMARY KEY, body text);
+CREATE TYPE mood AS ENUM ('sad', 'glad');
+CREATE DOMAIN weather AS mood;
+CREATE TABLE enum_key (id weather PRIMARY KEY, body text);
 CREATE TABLE taken_chunk (id integer);
 CREATE VIEW a_view AS SELECT * FROM article;
 CREATE MATERIALIZED VIEW a_matview AS SELECT * FROM article;
@@ -29,6 +32,7 @@ SELECT * FROM refused($$'c', NULL, '{body}'$$);
 SELECT * FROM refused($$'c', 'nope', '{body}'$$);
 SELECT * FROM refused($$'c', 'no_key', '{body}'$$);
 SELECT * FROM refused($$'c', 'odd_key', '{body}'$$);
+SELECT * FROM refused($$'c', 'enum_key', '{body}'$$);
 SELECT * FROM refused($$'c', 'a_view', '{body}'$$);
 SELECT * FROM refused($$'c', 'a_matview', '{body}'$$);
 SELECT * FROM refused($$'c', 'a_temp', '{body}'$$);
@@ -118,7 +122,8 @@ FROM unnest(ARRAY[$$alter_corpus('handbook')$$, $$drop_corpus('handbook')$$, $$p
 RESET ROLE;
 SELECT socle.drop_corpus('handbook');
 DROP FUNCTION refused, unaltered;
-DROP TABLE article, no_key, odd_key, taken_chunk, a_temp, forced CASCADE;
+DROP TABLE article, no_key, odd_key, enum_key, taken_chunk, a_temp, forced CASCADE;
+DROP TYPE mood CASCADE;
 DROP FOREIGN DATA WRAPPER nowhere CASCADE;
 REVOKE ALL ON SCHEMA public FROM regress_socle_other;
 DROP ROLE regress_socle_other;

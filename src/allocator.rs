@@ -1,0 +1,82 @@
+//! Memory in reserve. Rust ends the process when an allocation fails, and a process of Postgres takes all sessions along. What
+//! may be large is asked for first (see [`socle_core::memory`]) and becomes an error; what is small cannot all be. When there
+//! is no memory for it, it is taken from a reserve, and the work ends with an error where it looks next: see [`restock`].
+
+use socle_core::{Result, memory};
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::ptr::null_mut;
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+/// Not touched, and so no more than addresses, until there is need.
+const RESERVE: Layout = match Layout::from_size_align(4 << 20, 16) {
+    Ok(layout) => layout,
+    Err(_) => panic!("a power of two"),
+};
+
+/// What is larger is no small thing.
+const LARGEST: usize = RESERVE.size() / 4;
+
+static KEPT: AtomicPtr<u8> = AtomicPtr::new(null_mut());
+
+#[global_allocator]
+static ALLOCATOR: Allocator = Allocator;
+
+struct Allocator;
+
+// SAFETY: hands everything on to the allocator of the system.
+unsafe impl GlobalAlloc for Allocator {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller keeps to the contract, which is the same.
+        again_without_reserve(layout.size(), || unsafe { System.alloc(layout) })
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: as above.
+        again_without_reserve(layout.size(), || unsafe { System.alloc_zeroed(layout) })
+    }
+
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        // SAFETY: as above; where it fails, the block is as it was.
+        again_without_reserve(size, || unsafe { System.realloc(block, layout, size) })
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        // SAFETY: as above.
+        unsafe { System.dealloc(block, layout) };
+    }
+}
+
+fn again_without_reserve(size: usize, allocate: impl Fn() -> *mut u8) -> *mut u8 {
+    let block = allocate();
+    if !block.is_null() || size > LARGEST {
+        return block;
+    }
+    let reserve = KEPT.swap(null_mut(), Ordering::Relaxed);
+    if reserve.is_null() {
+        return null_mut();
+    }
+    // SAFETY: allocated by [`restock`] with this layout, and taken out of where it was kept.
+    unsafe { System.dealloc(reserve, RESERVE) };
+    allocate()
+}
+
+/// Lays up a reserve, unless there is one.
+///
+/// # Errors
+/// Kind `OutOfMemory`: it was needed, and there is still no memory.
+pub fn restock() -> Result<()> {
+    if !KEPT.load(Ordering::Relaxed).is_null() {
+        return Ok(());
+    }
+    // SAFETY: the layout is not empty.
+    let reserve = unsafe { System.alloc(RESERVE) };
+    if reserve.is_null() {
+        return Err(memory::exhausted(RESERVE.size()));
+    }
+    let other = KEPT.swap(reserve, Ordering::Relaxed);
+    if !other.is_null() {
+        // SAFETY: allocated here with this layout, by another thread meanwhile.
+        unsafe { System.dealloc(other, RESERVE) };
+    }
+    Ok(())
+}
