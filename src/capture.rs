@@ -8,13 +8,13 @@
 //! Whoever writes does not fail for what has become of a corpus: where the log cannot take a key, or the owner of the log
 //! has put something on it that refuses rows, it is noted in a table of socle itself that the corpus has to be compared.
 
-mod log;
+mod change_log;
 mod pending;
 
-pub use log::invalidate;
+pub use change_log::invalidate;
 
-use crate::allocator;
-use log::ChangeLog;
+use crate::pg::allocator;
+use change_log::ChangeLog;
 use pending::PENDING;
 use pgrx::pg_sys;
 use pgrx::pg_sys::panic::ErrorReport;
@@ -38,7 +38,7 @@ pub unsafe extern "C-unwind" fn capture_change(call: pg_sys::FunctionCallInfo) -
         }
         &*context.cast::<pg_sys::TriggerData>()
     };
-    if let Some(log) = log::find(data) {
+    if let Some(log) = change_log::find(data) {
         // SAFETY: as above.
         unsafe { note(&log, data) };
     }

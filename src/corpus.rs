@@ -4,31 +4,28 @@
 //! touches user data runs as the owner of the corpus, which is the owner of its chunk table.
 
 mod alter;
-pub mod attempt;
-mod command;
-pub mod count;
+mod binding_check;
 mod create;
-pub mod event;
-mod foreground;
-pub mod identity;
-mod manage;
-mod obstacle;
+mod ddl_command;
+pub mod ddl_events;
+pub mod heap_counts;
+mod lifecycle;
+mod options;
 mod rekey;
 mod restore;
 mod source;
-pub mod statement;
+pub mod sql_template;
 mod status;
 pub mod swap;
-mod truth;
+mod sync_procedure;
 mod verify;
 mod wait;
-mod wish;
+mod wait_reason;
 
 pub use create::{VECTOR_INDEX, index_expression, is_indexed_whole, model_of, vector_index_name};
-pub use foreground::may_commit;
 pub use source::Role;
 
-use crate::{query, read, value};
+use crate::pg::{plan_cache, spi, value};
 use serde::Deserialize;
 use socle_core::chunk::Format;
 use socle_core::corpus::template::Template;
@@ -146,7 +143,7 @@ impl CorpusSpec {
     /// # Errors
     /// `Bug` when the tables of socle cannot be read.
     pub fn try_find(name: &str) -> Result<Option<Self>> {
-        query::text(FIND, &[name.into()])?.map(|row| Self::parse(name, &row)).transpose()
+        spi::text(FIND, &[name.into()])?.map(|row| Self::parse(name, &row)).transpose()
     }
 
     /// As [`Self::find`], in the snapshot of the calling statement and for functions that change nothing.
@@ -154,7 +151,7 @@ impl CorpusSpec {
     /// # Errors
     /// As [`Self::find`].
     pub fn find_to_read(name: &str) -> Result<Self> {
-        let rows = read::rows(FIND, &[name.into()], 1, |row| row.get::<String>(1).unwrap_or_default())?;
+        let rows = plan_cache::rows(FIND, &[name.into()], 1, |row| row.get::<String>(1).unwrap_or_default())?;
         rows.first().map_or_else(|| Err(unknown(name)?), |row| Self::parse(name, row))
     }
 
@@ -185,7 +182,7 @@ impl CorpusSpec {
     /// # Errors
     /// As [`Self::try_find`].
     pub fn successor(&self) -> Result<Option<Self>> {
-        query::text(SUCCESSOR, &[self.name.as_str().into()])?.map_or(Ok(None), |name| Self::try_find(&name))
+        spi::text(SUCCESSOR, &[self.name.as_str().into()])?.map_or(Ok(None), |name| Self::try_find(&name))
     }
 
     /// The language of all documents; `None` where it is found out for each chunk or read from a column.
@@ -237,8 +234,8 @@ impl CorpusSpec {
     /// See above.
     pub fn require_owner(&self) -> Result<()> {
         let owns = match self.owner {
-            Some(owner) => identity::may_act_as(owner.into()),
-            None => identity::is_superuser(),
+            Some(owner) => crate::pg::run_as::may_act_as(owner.into()),
+            None => crate::pg::run_as::is_superuser(),
         };
         if owns {
             return Ok(());
@@ -253,14 +250,14 @@ impl CorpusSpec {
             .detail("The owner of a corpus is the owner of its chunk table."))
     }
 
-    /// SQL over the tables of this corpus; see [`statement::expand`].
+    /// SQL over the tables of this corpus; see [`sql_template::expand`].
     pub fn sql(&self, statement: &str) -> String {
-        statement::expand(statement, self, &[])
+        sql_template::expand(statement, self, &[])
     }
 }
 
 fn unknown(name: &str) -> Result<Error> {
-    let names = query::texts(NAMES, &[])?;
+    let names = spi::texts(NAMES, &[])?;
     let error = Error::new(Kind::UnknownCorpus, format!("corpus \"{name}\" does not exist"));
     if names.is_empty() {
         return Ok(error.hint("There is none: see socle.create_corpus()."));

@@ -7,34 +7,18 @@
 //! *engine* the process that holds models · *supervisor* the background worker that keeps the engine running · *sync
 //! worker* the background worker that keeps the corpora of one database true.
 
-mod allocator;
-mod argument;
 mod capture;
-mod chunk;
-mod client;
 mod corpus;
-mod damage;
-mod document;
-mod embed;
-mod error;
-mod installation;
-mod key;
-mod launcher;
-mod lock;
+mod engine_client;
+mod functions;
+mod import;
+mod keyword_index;
 mod model;
-mod postgres_version;
-mod query;
-mod read;
-mod rerank;
+mod pg;
 mod search;
-mod setting;
-mod status;
 mod supervisor;
 mod sync;
-mod value;
-mod vector;
-mod wait;
-mod wake;
+mod vector_index;
 
 use pgrx::prelude::*;
 
@@ -45,7 +29,7 @@ pgrx::pg_module_magic!(name, version);
 #[pg_guard]
 pub extern "C-unwind" fn _PG_init() {
     // Without it, nothing is worse than before.
-    let _ = allocator::restock();
-    setting::define();
+    let _ = pg::allocator::restock();
+    pg::gucs::define();
     supervisor::register_at_start();
 }

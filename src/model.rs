@@ -1,15 +1,17 @@
 //! Registered models: `socle.register_model`, `socle.drop_model`, and how the other functions find one.
 
-use crate::argument::Arguments;
-use crate::error::{report, spi};
-use crate::{client, read, setting};
+use crate::engine_client;
+use crate::pg::arguments::Arguments;
+use crate::pg::backend;
+use crate::pg::error::{report, spi};
+use crate::pg::{gucs, plan_cache};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use serde_json::{Value, json};
 use socle_core::model::{Inspection, Layer, ModelFile, ModelKind, ModelOverrides, ModelSpec, Pooling, Similarity};
 use socle_core::protocol::{Request, Response};
 use socle_core::{Error, Kind, Result};
-use std::ffi::{CStr, c_long};
+use std::ffi::c_long;
 
 const FIND: &str = include_str!("../sql/query/find_model.sql");
 const INSERT: &str = include_str!("../sql/query/insert_model.sql");
@@ -20,7 +22,7 @@ const NAMES: &str = include_str!("../sql/query/model_names.sql");
 const MAX_NAMES: usize = 10;
 
 /// The first column.
-fn text(row: read::Row) -> String {
+fn text(row: plan_cache::Row) -> String {
     row.get(1).unwrap_or_default()
 }
 
@@ -29,7 +31,7 @@ fn text(row: read::Row) -> String {
 /// # Errors
 /// `InvalidArgument` when there is neither, otherwise as [`find`].
 pub fn embedding_model(name: Option<String>) -> Result<ModelSpec> {
-    let name = name.or_else(setting::default_model).ok_or_else(|| no_model("socle.default_model"))?;
+    let name = name.or_else(gucs::default_model).ok_or_else(|| no_model("socle.default_model"))?;
     require(find(&name)?, ModelKind::Embedding)
 }
 
@@ -38,7 +40,7 @@ pub fn embedding_model(name: Option<String>) -> Result<ModelSpec> {
 /// # Errors
 /// As [`embedding_model`].
 pub fn rerank_model(name: Option<String>) -> Result<ModelSpec> {
-    let name = name.or_else(setting::default_rerank_model).ok_or_else(|| no_model("socle.default_rerank_model"))?;
+    let name = name.or_else(gucs::default_rerank_model).ok_or_else(|| no_model("socle.default_rerank_model"))?;
     require(find(&name)?, ModelKind::Reranker)
 }
 
@@ -47,7 +49,7 @@ pub fn rerank_model(name: Option<String>) -> Result<ModelSpec> {
 /// # Errors
 /// As [`embedding_model`].
 pub fn any_model(name: Option<String>) -> Result<ModelSpec> {
-    find(&name.or_else(setting::default_model).ok_or_else(|| no_model("socle.default_model"))?)
+    find(&name.or_else(gucs::default_model).ok_or_else(|| no_model("socle.default_model"))?)
 }
 
 /// The model of that name.
@@ -55,7 +57,7 @@ pub fn any_model(name: Option<String>) -> Result<ModelSpec> {
 /// # Errors
 /// `UnknownModel`, with the names there are; `DamagedModelFile` when its row was changed by hand.
 pub fn find(name: &str) -> Result<ModelSpec> {
-    let Some(row) = read::rows(FIND, &[name.into()], 1, text)?.pop() else { return Err(unknown(name)?) };
+    let Some(row) = plan_cache::rows(FIND, &[name.into()], 1, text)?.pop() else { return Err(unknown(name)?) };
     let damaged =
         || Error::new(Kind::DamagedModelFile, format!("the row of model \"{name}\" in socle.model is damaged"));
     let (spec, digest) = serde_json::from_str(&row).ok().and_then(|row| spec(&row)).ok_or_else(damaged)?;
@@ -89,7 +91,7 @@ fn unknown(name: &str) -> Result<Error> {
 }
 
 fn known_models() -> Result<String> {
-    let names = read::rows(NAMES, &[], MAX_NAMES as c_long + 1, text)?;
+    let names = plan_cache::rows(NAMES, &[], MAX_NAMES as c_long + 1, text)?;
     if names.is_empty() {
         return Ok("No model is registered: see socle.register_model().".to_string());
     }
@@ -172,7 +174,7 @@ fn register_model(call: pg_sys::FunctionCallInfo) -> Result<Registered, ErrorRep
 }
 
 fn register(arguments: Arguments) -> Result<Registered> {
-    prevent_if_read_only(c"socle.register_model()");
+    backend::prevent_if_read_only(c"socle.register_model()");
     let needed = |at: usize, name: &str| {
         let text = arguments.word(at, name)?.filter(|text| !text.is_empty());
         text.ok_or_else(|| Error::new(Kind::InvalidArgument, format!("{name} must not be null or empty")))
@@ -197,22 +199,16 @@ fn register(arguments: Arguments) -> Result<Registered> {
             .hint("Choose another name, or drop it first with socle.drop_model()."));
     }
     let request = Request::Inspect { name: &name, directory: &directory, overrides };
-    let Inspection { model: spec, notices } = match client::ask(request)?.pop() {
+    let Inspection { model: spec, notices } = match engine_client::ask(request)?.pop() {
         Some(Response::Inspected(inspection)) => *inspection,
         Some(Response::Failed { error, .. }) => return Err(error),
-        _ => return Err(client::unexpected()),
+        _ => return Err(engine_client::unexpected()),
     };
     insert(&spec, license)?;
     for notice in notices {
         pgrx::notice!("model \"{name}\": {notice}");
     }
     Ok(TableIterator::once(row(spec)))
-}
-
-/// Raises 25006 on a standby and in a read-only transaction, before anything is done.
-pub fn prevent_if_read_only(command: &CStr) {
-    // SAFETY: the name is a C string, and the function only looks and raises.
-    unsafe { pg_sys::PreventCommandIfReadOnly(command.as_ptr()) };
 }
 
 #[allow(clippy::type_complexity, reason = "the columns of the result")]
@@ -292,7 +288,7 @@ fn positive(arguments: Arguments, at: usize, name: &str) -> Result<Option<u32>> 
 #[pg_extern(sql = false)]
 fn drop_model(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
     let dropped = || -> Result<()> {
-        prevent_if_read_only(c"socle.drop_model()");
+        backend::prevent_if_read_only(c"socle.drop_model()");
         let name = Arguments::new(call).word(0, "name")?.unwrap_or_default();
         let rows =
             Spi::connect_mut(|client| client.update(DELETE, None, &[name.as_str().into()]).map(|rows| rows.len()));

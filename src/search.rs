@@ -4,38 +4,38 @@
 //! the caller's privileges and row security; the segments of the keyword index, which only give numbers of chunks, as
 //! superuser, and the log of changes as the owner of the corpus.
 
-mod ahead;
 mod evaluate;
 mod explain;
-pub mod keyword;
-mod keyword_leg;
+mod keyword_retriever;
 mod omission;
 mod passage;
+mod prefetch;
 mod rank;
 pub mod reader;
+pub mod request;
 mod scope;
 mod select;
 mod trace;
-mod vector_leg;
-mod wish;
+mod vector_retriever;
 
-use crate::argument::Arguments;
-use crate::corpus::identity::in_own_snapshot;
-use crate::corpus::{CorpusSpec, VECTOR_INDEX, count, vector_index_name};
-use crate::error::report;
-use crate::key::Key;
-use crate::read;
+use crate::corpus::{CorpusSpec, VECTOR_INDEX, heap_counts, vector_index_name};
+use crate::pg::arguments::Arguments;
+use crate::pg::backend;
+use crate::pg::error::report;
+use crate::pg::jsonb_key::Key;
+use crate::pg::plan_cache;
+use crate::pg::run_as::in_own_snapshot;
 use omission::{Omission, Outcome, omissions};
 use passage::Passage;
 use pgrx::datum::TimestampWithTimeZone;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use rank::{Ranked, Ranking};
+use request::{MAX_CANDIDATES, Wish};
 use scope::Scope;
 use socle_core::array::array_elements;
 use socle_core::{Error, Kind, Result};
 use trace::Trace;
-use wish::{MAX_CANDIDATES, Wish};
 
 const UNHEARD: &str = "SELECT socle._unheard($1, $2)";
 
@@ -147,8 +147,7 @@ fn rows(passages: Vec<Passage>) -> Found {
 /// `UnknownCorpus`; `NotInState` for a corpus whose tables are gone; `SnapshotTooOld` where the transaction has one snapshot.
 pub fn with_corpora<T>(names: &[String], mut work: impl FnMut(&[CorpusSpec]) -> Result<T>) -> Result<T> {
     let mut opened = open(names);
-    // SAFETY: reads a variable of this process.
-    let may_look_again = unsafe { pg_sys::XactIsoLevel } < pg_sys::XACT_REPEATABLE_READ.cast_signed();
+    let may_look_again = !backend::keeps_its_snapshot();
     for _ in names {
         match opened {
             Err(error) if may_look_again && error.kind == Kind::SnapshotTooOld => {}
@@ -190,7 +189,7 @@ impl<'a> Searched<'a> {
         trace.note(step, || scope.words());
         if wish.mode.has_words() || wish.shown {
             let complete;
-            (scope.segments, complete) = keyword::segments(corpus)?;
+            (scope.segments, complete) = crate::keyword_index::segments::segments(corpus)?;
             if wish.mode.has_words() && corpus.state == "active" && !(complete && corpus.keyword_gap == 0) {
                 pgrx::notice!("the keyword index of corpus \"{}\" is not complete yet", corpus.name);
             }
@@ -207,7 +206,7 @@ pub fn run(corpora: &[CorpusSpec], wish: &Wish, trace: &mut Trace) -> Result<Out
     trace.begin(corpora.iter().map(|corpus| corpus.name.as_str()));
     let open = |trace: &mut Trace| corpora.iter().map(|corpus| Searched::open(corpus, wish, trace)).collect();
     let mut searched =
-        if wish.mode.has_vectors() { ahead::understand(corpora, wish, trace, &open)? } else { open(trace)? };
+        if wish.mode.has_vectors() { prefetch::understand(corpora, wish, trace, &open)? } else { open(trace)? };
     loop {
         let (ranked, omissions) = ranked(&mut searched, wish, trace)?;
         let mut scopes: Vec<Scope<'_>> = searched.into_iter().map(|searched| searched.scope).collect();
@@ -312,7 +311,8 @@ fn say(corpus: &CorpusSpec) -> Result<()> {
 /// Why changes of the source are not noticed at the moment.
 fn unheard(corpus: &CorpusSpec) -> Result<Option<String>> {
     let source = pg_sys::Oid::from(corpus.source.unwrap_or_default());
-    let found = read::rows(UNHEARD, &[corpus.name.as_str().into(), source.into()], 1, |row| row.get::<String>(1))?;
+    let found =
+        plan_cache::rows(UNHEARD, &[corpus.name.as_str().into(), source.into()], 1, |row| row.get::<String>(1))?;
     Ok(found.into_iter().flatten().next())
 }
 
@@ -320,7 +320,7 @@ fn unheard(corpus: &CorpusSpec) -> Result<Option<String>> {
 fn is_filled(corpus: &CorpusSpec) -> Result<bool> {
     let index = vector_index_name(corpus);
     let chunk = pg_sys::Oid::from(corpus.chunk.unwrap_or_default());
-    let found = read::rows(VECTOR_INDEX, &[chunk.into(), index.as_str().into()], 1, |row| row.get::<String>(1))?;
+    let found = plan_cache::rows(VECTOR_INDEX, &[chunk.into(), index.as_str().into()], 1, |row| row.get::<String>(1))?;
     let begun = found.into_iter().flatten().any(|state| state == "invalid");
-    Ok(begun || (corpus.keyword_gap == 0 && count::any_pending(corpus) == Some(false)))
+    Ok(begun || (corpus.keyword_gap == 0 && heap_counts::any_pending(corpus) == Some(false)))
 }

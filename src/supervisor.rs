@@ -5,10 +5,13 @@
 //! consistent catalog, so that it runs on a hot standby. It owns no transaction and no shared memory.
 
 mod child;
+mod launcher;
+pub mod wake;
 mod workers;
 
-use crate::postgres_version::set_signal_handler;
-use crate::{setting, wait};
+use crate::pg::backend;
+use crate::pg::version::set_signal_handler;
+use crate::pg::{gucs, wait};
 use child::{Child, Ended};
 use pgrx::pg_sys;
 use pgrx::prelude::*;
@@ -19,7 +22,6 @@ use std::fs::{DirBuilder, File};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use workers::Workers;
 pub use workers::now as clock;
@@ -42,23 +44,12 @@ const HEALTHY: Duration = Duration::from_secs(10);
 /// Longest sleep between two looks at the engine.
 const TICK: Duration = Duration::from_secs(1);
 
-/// The postmaster has loaded this library at its start, and every process has it from there: another file in its place is of no
-/// use before the server is started anew.
-static PRELOADED: AtomicBool = AtomicBool::new(false);
-
-/// See [`PRELOADED`].
-pub fn is_preloaded() -> bool {
-    PRELOADED.load(Ordering::Relaxed)
-}
-
 /// Shortest sleep while something is due.
 const SHORTEST: Duration = Duration::from_millis(10);
 
 /// Registers the supervisor with the postmaster, where it loads this library at its start.
 pub fn register_at_start() {
-    // SAFETY: plain variables, set before libraries are loaded.
-    if unsafe { pg_sys::process_shared_preload_libraries_in_progress && !pg_sys::IsBinaryUpgrade } {
-        PRELOADED.store(true, Ordering::Relaxed);
+    if backend::is_preloading() {
         let mut worker = registration_of(NAME, "socle_supervisor_main");
         // SAFETY: called in the postmaster while it preloads libraries, as the function demands.
         unsafe { pg_sys::RegisterBackgroundWorker(&mut worker) };
@@ -186,14 +177,14 @@ struct Library(Option<(u64, u64)>);
 
 impl Library {
     fn as_it_is() -> Self {
-        let file = std::fs::metadata(setting::library_directory().join("socle.so"));
+        let file = std::fs::metadata(gucs::library_directory().join("socle.so"));
         Self(file.map(|file| (file.dev(), file.ino())).ok())
     }
 
     /// Whether a process that loads the library now gets another one than this. While it is missing, none is better.
     fn was_replaced(&self) -> bool {
         let now = Self::as_it_is().0;
-        !is_preloaded() && now.is_some() && now != self.0
+        !backend::is_preloaded() && now.is_some() && now != self.0
     }
 }
 
@@ -272,7 +263,7 @@ impl Supervisor {
     }
 
     fn ended(&mut self, engine: &Child, ended: &Ended) {
-        if matches!(ended, Ended::OtherVersion) && is_preloaded() {
+        if matches!(ended, Ended::OtherVersion) && backend::is_preloaded() {
             let reason = format!("{ended}: the server has loaded the library at its start and has to be restarted");
             return self.failed_start(&reason);
         }
@@ -387,10 +378,10 @@ fn settings(restart_count: u32) -> EngineSettings {
         supervisor_pid: std::process::id(),
         postmaster_pid: postmaster.unsigned_abs(),
         restart_count,
-        threads: setting::engine_threads(),
-        memory_limit_bytes: setting::engine_memory_limit(),
-        batch_tokens: setting::engine_batch_tokens(),
-        model_directory: setting::model_directory().to_string_lossy().into_owned(),
-        onnxruntime_library: setting::onnxruntime_library().to_string_lossy().into_owned(),
+        threads: gucs::engine_threads(),
+        memory_limit_bytes: gucs::engine_memory_limit(),
+        batch_tokens: gucs::engine_batch_tokens(),
+        model_directory: gucs::model_directory().to_string_lossy().into_owned(),
+        onnxruntime_library: gucs::onnxruntime_library().to_string_lossy().into_owned(),
     }
 }

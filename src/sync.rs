@@ -6,26 +6,25 @@
 //! short transaction that checks that the claim still holds. All of that as the owner of the corpus. Vector indexes are built
 //! by workers of their own.
 
-mod claim;
+mod assignment;
+mod batch_size;
+pub mod claim;
 mod content;
-mod corpora;
-mod document;
-mod errand;
-pub mod index;
-mod keyword;
-mod limit;
-mod merge;
-mod pace;
-mod session;
-mod transaction;
-mod turn;
+pub mod corpora;
+pub mod document;
+pub mod main_loop;
+mod owner_code_timeout;
+pub mod session;
+pub mod transaction;
 mod write;
 
 use crate::corpus::CorpusSpec;
+use crate::keyword_index::{build, merge};
+use crate::pg::backend;
+use crate::vector_index::{self, Finished};
+pub use assignment::Errand;
+use batch_size::Pace;
 use claim::{Claim, Claimed};
-pub use errand::Errand;
-use index::Finished;
-use pace::Pace;
 use pgrx::Uuid;
 use pgrx::prelude::*;
 use socle_core::corpus::template::Template;
@@ -121,10 +120,11 @@ fn work(name: &str, pace: &mut Pace) -> Result<Progress, Trouble> {
                 corpora::note_trouble(&corpus.name, change, None, false)?;
             }
             match corpus.state.as_str() {
-                "active" if corpus.keyword_gap > 0 => drop(keyword::complete(&corpus, change.into())?),
-                "active" => merge::merge(&corpus, change.into())?,
-                _ if corpus.keyword_gap < keyword::FULL_SEGMENT as i64 => {}
-                _ => drop(keyword::complete(&corpus, change.into())?),
+                "active" if corpus.keyword_gap == 0 => merge::merge(&corpus, change.into())?,
+                "filling" if corpus.keyword_gap < build::FULL_SEGMENT as i64 => {}
+                _ => {
+                    build::complete(&corpus, change.into())?;
+                }
             }
             // Beside writers that are as fast as the workers, every claim is full.
             if !full || corpus.state == "filling" || corpus.replaces.is_some() {
@@ -143,21 +143,21 @@ fn advance(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<Finished, Trouble
         return Ok(Finished::Nothing);
     }
     if corpus.state == "active" && corpus.keyword_gap > 0 {
-        return keyword::complete(corpus, change);
+        return build::complete(corpus, change);
     }
     if corpus.state == "active" && corpus.replaces.is_none() {
         return Ok(Finished::Nothing);
     }
     let behind = corpus.sql(BEHIND);
     let filled_to = [corpus.filled_to.as_str().into()];
-    if transaction(|| as_corpus_owner(corpus, || Ok(crate::query::holds(&behind, &filled_to)?)))? {
+    if transaction(|| as_corpus_owner(corpus, || Ok(crate::pg::spi::holds(&behind, &filled_to)?)))? {
         return Ok(Finished::Nothing);
     }
     if corpus.state == "filling" {
-        if corpus.keyword_gap > 0 && keyword::complete(corpus, change)? == Finished::Elsewhere {
+        if corpus.keyword_gap > 0 && build::complete(corpus, change)? == Finished::Elsewhere {
             return Ok(Finished::Elsewhere);
         }
-        return index::finish_filling(corpus, change);
+        return vector_index::finish_filling(corpus, change);
     }
     if let Some(old) = &corpus.replaces {
         session::show(&format!("putting corpus {} in the place of {old}", corpus.name));
@@ -183,11 +183,7 @@ fn job(corpus: &CorpusSpec, lease: Uuid) -> Result<Job, Trouble> {
             client.select(VECTOR_OID, Some(1), &[chunk.into()])?.first().get_one::<pg_sys::Oid>()
         })?;
         let vector_oid = vector.unwrap_or(pg_sys::InvalidOid);
-        // SAFETY: a catalog lookup inside a transaction.
-        let vector_type = unsafe {
-            let name = pg_sys::format_type_extended(vector_oid, -1, pg_sys::FORMAT_TYPE_FORCE_QUALIFY as u16);
-            std::ffi::CStr::from_ptr(name).to_string_lossy().into_owned()
-        };
+        let vector_type = backend::type_name(vector_oid);
         Ok(Job {
             corpus: corpus.clone(),
             model: crate::corpus::model_of(corpus)?,
@@ -225,11 +221,11 @@ fn work_on(job: &Job, claims: Vec<Claim>, pace: &mut Pace) -> Result<Vec<Claim>,
         if turn.is_over() && slices.len() < all {
             return Ok(rest.into_iter().chain(slice).collect());
         }
-        if !rest.is_empty() && turn::extension_is_due() {
+        if !rest.is_empty() && main_loop::extension_is_due() {
             claim::extend(&job.corpus, job.lease, &rest)?;
         }
         if let ("filling", Some(change)) = (job.corpus.state.as_str(), job.corpus.change) {
-            index::make_way(change.into());
+            vector_index::make_way(change.into());
         }
         let begun = Instant::now();
         match work_on_slice(job, &slice) {
@@ -271,7 +267,7 @@ fn work_on_slice(job: &Job, claims: &[Claim]) -> Result<(), Failure> {
     let numbered = write::number_chunks(job, &documents).map_err(Failure::in_step("write"))?;
     // The first fill leaves its keywords for larger segments.
     let segment = if job.corpus.state == "active" {
-        keyword::build(&job.corpus, &numbered.indexed(&documents)).map_err(Failure::in_step("index"))?
+        build::build(&job.corpus, &numbered.indexed(&documents)).map_err(Failure::in_step("index"))?
     } else {
         None
     };
@@ -291,7 +287,9 @@ fn give_back(name: &str, lease: Uuid, claims: &[Claim]) {
         match attempt() {
             Ok(()) => return,
             // Locked by a user, or renamed since.
-            Err(trouble) if trouble.is_a_lock() || trouble.is_lasting() => crate::wait::wait_for_time(GIVE_BACK_PAUSE),
+            Err(trouble) if trouble.is_a_lock() || trouble.is_lasting() => {
+                crate::pg::wait::wait_for_time(GIVE_BACK_PAUSE)
+            }
             Err(trouble) => return pgrx::log!("socle sync: corpus \"{name}\": {}", trouble.message),
         }
     }
@@ -302,10 +300,9 @@ fn give_back(name: &str, lease: Uuid, claims: &[Claim]) {
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn socle_sync_main(database: pg_sys::Datum) {
     session::begin(pg_sys::Oid::from(u32::try_from(database.value()).unwrap_or_default()), c"socle sync");
-    turn::run(Errand::mine());
-    // Exit code 0: the postmaster does not start this worker again, the supervisor does when there is work.
-    // SAFETY: ends this process the way Postgres processes end.
-    unsafe { pg_sys::proc_exit(0) };
+    main_loop::run(Errand::mine());
+    // The supervisor starts another worker when there is work.
+    backend::end_worker();
 }
 
 /// The same for a worker that builds the vector index of one corpus.
@@ -313,7 +310,6 @@ pub extern "C-unwind" fn socle_sync_main(database: pg_sys::Datum) {
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn socle_build_main(database: pg_sys::Datum) {
     session::begin(pg_sys::Oid::from(u32::try_from(database.value()).unwrap_or_default()), c"socle index");
-    index::run(Errand::mine());
-    // SAFETY: as above.
-    unsafe { pg_sys::proc_exit(0) };
+    vector_index::run(Errand::mine());
+    backend::end_worker();
 }

@@ -1,4 +1,4 @@
--- What corpora $1 stand on, as it is now; see src/corpus/truth.rs.
+-- What corpora $1 stand on, as it is now; see src/corpus/binding_check.rs.
 SELECT jsonb_build_object(
     'name', c.name, 'state', c.state, 'key_holds', b.key_holds,
     -- Written out, an open one would have to lock the source.

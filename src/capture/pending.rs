@@ -2,10 +2,11 @@
 //! along and no others.
 
 use super::MAX_PENDING;
-use super::log::{self, ChangeLog, Inserts};
-use crate::corpus::attempt::attempt;
-use crate::corpus::identity::{as_log_owner, as_superuser};
-use crate::{query, wake};
+use super::change_log::{self, ChangeLog, Inserts};
+use crate::pg::run_as::{as_log_owner, as_superuser};
+use crate::pg::spi;
+use crate::pg::subtransaction::attempt;
+use crate::supervisor::wake;
 use pgrx::datum::DatumWithOid;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
@@ -112,7 +113,7 @@ fn flush(wanted: impl Fn(&Batch) -> bool) {
     // SAFETY: as above.
     unsafe { pg_sys::XactReadOnly = read_only };
     // What a corpus does that rests costs nobody anything. It may have been resumed since the first of these changes.
-    if log::is_stale() || batches.iter().any(|batch| !batch.log.resting) {
+    if change_log::is_stale() || batches.iter().any(|batch| !batch.log.resting) {
         wake::at_commit();
     }
 }
@@ -135,8 +136,8 @@ fn put(batch: &Batch) {
         }
         None => false,
     };
-    if !appended && let Err(error) = as_superuser(|| query::run(MISSED, &[log.corpus.as_str().into()])) {
-        crate::error::report(error).report(PgLogLevel::ERROR);
+    if !appended && let Err(error) = as_superuser(|| spi::run(MISSED, &[log.corpus.as_str().into()])) {
+        crate::pg::error::report(error).report(PgLogLevel::ERROR);
     }
 }
 
@@ -177,7 +178,7 @@ fn append(batch: &Batch, inserts: &Inserts) {
         Ok(())
     });
     if let Err(error) = result {
-        crate::error::report(crate::error::spi(error)).report(PgLogLevel::ERROR);
+        crate::pg::error::report(crate::pg::error::spi(error)).report(PgLogLevel::ERROR);
     }
     for (column, values) in log.key.iter().zip(&batch.columns) {
         if !column.by_value {

@@ -2,13 +2,15 @@
 //! which takes its place when it is complete (see `swap`). Dropping that corpus is how one changes one's mind.
 
 use super::create::{check_dimensions, check_overlap, default_tokens, establish, parsed_language};
-use super::identity::as_superuser;
+use super::options::SHADOW;
 use super::source::Source;
-use super::wish::SHADOW;
 use super::{CorpusSpec, swap};
-use crate::argument::Arguments;
-use crate::error::report;
-use crate::{model, query};
+use crate::model;
+use crate::pg::arguments::Arguments;
+use crate::pg::backend;
+use crate::pg::error::report;
+use crate::pg::run_as::as_superuser;
+use crate::pg::spi;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use socle_core::chunk::Format;
@@ -27,14 +29,14 @@ fn alter_corpus(call: pg_sys::FunctionCallInfo) -> Result<String, ErrorReport> {
 }
 
 fn alter(arguments: Arguments) -> Result<String> {
-    model::prevent_if_read_only(c"socle.alter_corpus()");
+    backend::prevent_if_read_only(c"socle.alter_corpus()");
     let old = CorpusSpec::find(&arguments.word(0, "name")?.unwrap_or_default())?;
     old.require_owner()?;
     check_state(&old)?;
     let new = altered(&old, arguments)?;
     if new.max_attempts != old.max_attempts {
         let arguments = [old.name.as_str().into(), new.max_attempts.into()];
-        as_superuser(|| query::run(SET_MAX_ATTEMPTS, &arguments))?;
+        as_superuser(|| spi::run(SET_MAX_ATTEMPTS, &arguments))?;
     }
     if makes_same_chunks(&old, &new) {
         return Ok(old.name);
@@ -131,7 +133,7 @@ fn free_name(old: &CorpusSpec) -> Result<String> {
     let suffixes = std::iter::once(String::new()).chain((2..=MAX_NAMES_TRIED).map(|number| number.to_string()));
     for suffix in suffixes {
         let name = format!("{}{SHADOW}next{suffix}", old.name);
-        if !query::holds(NAME_TAKEN, &[name.as_str().into(), old.chunk_schema.as_str().into()])? {
+        if !spi::holds(NAME_TAKEN, &[name.as_str().into(), old.chunk_schema.as_str().into()])? {
             return Ok(name);
         }
     }

@@ -1,14 +1,17 @@
 //! `socle.create_corpus`: checks everything first, then makes the tables, the policy, the triggers and the row, and leaves
 //! the filling to the sync worker.
 
-use super::identity;
+use super::options::Wish;
 use super::source::Source;
-use super::statement::{expand, identifier, literal};
-use super::wish::Wish;
-use super::{CorpusSpec, manage};
-use crate::argument::Arguments;
-use crate::error::{report, spi};
-use crate::{client, model, query, setting, wake};
+use super::sql_template::{expand, identifier, literal};
+use super::{CorpusSpec, lifecycle};
+use crate::pg::arguments::Arguments;
+use crate::pg::backend;
+use crate::pg::error::{report, spi};
+use crate::pg::run_as;
+use crate::pg::{gucs, spi};
+use crate::supervisor::wake;
+use crate::{engine_client, model};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use serde_json::json;
@@ -45,7 +48,7 @@ fn create_corpus(call: pg_sys::FunctionCallInfo) -> Result<pg_sys::Oid, ErrorRep
 }
 
 fn create(arguments: Arguments) -> Result<pg_sys::Oid> {
-    model::prevent_if_read_only(c"socle.create_corpus()");
+    backend::prevent_if_read_only(c"socle.create_corpus()");
     let wish = Wish::read(arguments)?;
     if let Some(existing) = CorpusSpec::try_find(&wish.name)? {
         if !wish.if_not_exists {
@@ -64,9 +67,9 @@ fn create(arguments: Arguments) -> Result<pg_sys::Oid> {
 /// Makes a corpus that has been checked.
 pub fn establish(corpus: &CorpusSpec, source: &Source, model: &ModelSpec) -> Result<CorpusSpec> {
     try_chunking(corpus, model)?;
-    identity::as_owner(source.owner, || make(corpus, source, model))?;
+    run_as::as_owner(source.owner, || make(corpus, source, model))?;
     let corpus = register(corpus)?;
-    identity::as_owner(source.owner, || manage::start(&corpus, true))?;
+    run_as::as_owner(source.owner, || lifecycle::start(&corpus, true))?;
     wake::at_commit();
     Ok(corpus)
 }
@@ -118,7 +121,7 @@ fn try_chunking(corpus: &CorpusSpec, model: &ModelSpec) -> Result<()> {
         previous: Vec::new(),
         content: "a",
     };
-    match client::ask(request)?.pop() {
+    match engine_client::ask(request)?.pop() {
         Some(Response::Failed { error, .. }) => Err(error),
         _ => Ok(()),
     }
@@ -152,7 +155,7 @@ fn make(corpus: &CorpusSpec, source: &Source, model: &ModelSpec) -> Result<()> {
 
 /// Puts the policy on the chunk table.
 pub fn protect(corpus: &CorpusSpec) -> Result<()> {
-    setting::during(&[setting::QUIET], || run(&corpus.sql(PROTECT)))
+    gucs::during(&[gucs::QUIET], || run(&corpus.sql(PROTECT)))
 }
 
 /// What the chunk table says of itself, for whoever meets it without socle, and for adoption.
@@ -229,22 +232,21 @@ fn register(corpus: &CorpusSpec) -> Result<CorpusSpec> {
         "format": corpus.format, "max_attempts": corpus.max_attempts, "hnsw_m": corpus.hnsw_m,
         "hnsw_ef_construction": corpus.hnsw_ef_construction, "state": corpus.state,
     });
-    identity::as_superuser(|| query::run(INSERT, &[pgrx::JsonB(row).into()]))?;
+    run_as::as_superuser(|| spi::run(INSERT, &[pgrx::JsonB(row).into()]))?;
     bind(&corpus.name)?;
     CorpusSpec::find(&corpus.name)
 }
 
 /// Takes the relations and columns of a corpus as they are now. False when one of them is not there.
 pub fn bind(name: &str) -> Result<bool> {
-    let bound = identity::as_superuser(|| {
+    let bound = run_as::as_superuser(|| {
         Spi::connect_mut(|client| client.update(BIND, None, &[name.into()]).map(|rows| rows.len()))
     });
     let bound = bound.map_err(spi)? > 0;
     if bound && let Some(corpus) = CorpusSpec::try_find(name)? {
-        for relation in manage::tree(&corpus)? {
+        for relation in lifecycle::tree(&corpus)? {
             // Sessions may remember that there was nothing to note for it.
-            // SAFETY: sends a message about a table that exists.
-            unsafe { pg_sys::CacheInvalidateRelcacheByRelid(relation) };
+            backend::invalidate_relation(relation);
         }
         [corpus.change, corpus.document].into_iter().flatten().for_each(|table| depend_on_extension(table.into()));
     }
@@ -279,7 +281,7 @@ fn depend_on_extension(table: pg_sys::Oid) {
 
 /// pgvector's type with its schema and length.
 fn vector_type(model: &ModelSpec) -> Result<String> {
-    let schema = query::text(VECTOR_SCHEMA, &[])?;
+    let schema = spi::text(VECTOR_SCHEMA, &[])?;
     let schema = schema.ok_or_else(|| Error::new(Kind::NotSupported, "the extension \"vector\" is not installed"))?;
     Ok(format!("{}.vector({})", identifier(&schema), model.dimensions))
 }
@@ -299,7 +301,7 @@ pub fn vector_index_name(corpus: &CorpusSpec) -> String {
 
 /// The expression and operator class of the vector index.
 pub fn index_expression(corpus: &CorpusSpec) -> Result<String> {
-    let schema = identifier(&query::text(VECTOR_SCHEMA, &[])?.unwrap_or_default());
+    let schema = identifier(&spi::text(VECTOR_SCHEMA, &[])?.unwrap_or_default());
     Ok(if is_indexed_whole(corpus.dimensions) {
         format!("embedding {schema}.vector_cosine_ops")
     } else {
@@ -308,7 +310,7 @@ pub fn index_expression(corpus: &CorpusSpec) -> Result<String> {
 }
 
 fn run(sql: &str) -> Result<()> {
-    query::run(sql, &[])
+    spi::run(sql, &[])
 }
 
 /// The model that a corpus was made with, as it is registered now.

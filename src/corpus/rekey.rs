@@ -1,10 +1,10 @@
 //! Another key for the documents and chunks that a corpus has, so that none of them is embedded again.
 
+use super::binding_check::Truth;
 use super::source::Source;
-use super::statement::{batch_name, expand, identifier};
-use super::truth::Truth;
-use super::{CorpusSpec, create, event};
-use crate::{query, setting};
+use super::sql_template::{batch_name, expand, identifier};
+use super::{CorpusSpec, create, ddl_events};
+use crate::pg::{gucs, spi};
 use socle_core::corpus::key::Widening;
 use socle_core::{Error, Kind, Result};
 
@@ -19,7 +19,7 @@ const END: &str = include_str!("../../sql/corpus/rekey_end.sql");
 /// # Errors
 /// What Postgres raises, such as for a view of somebody's that needs the column as it is.
 pub fn widen(corpus: &CorpusSpec, truth: &Truth) -> Result<()> {
-    let _ours = event::Ours::begin();
+    let _ours = ddl_events::Ours::begin();
     let types = truth.key_types();
     let columns = |names: Vec<String>, suffix: &str, limits: bool| {
         let changed = names.iter().zip(&types).map(|(name, type_name)| {
@@ -32,7 +32,7 @@ pub fn widen(corpus: &CorpusSpec, truth: &Truth) -> Result<()> {
     let batches = columns((0..types.len()).map(batch_name).collect(), "[]", false);
     // Its own policy stands on the column as well.
     run(&corpus.sql("DROP POLICY IF EXISTS socle_source_row ON {chunk}"))?;
-    if truth.types() == super::truth::Types::Wider(Widening::Rewrite) {
+    if truth.types() == super::binding_check::Types::Wider(Widening::Rewrite) {
         drop_vector_index(corpus)?;
     }
     for (table, columns) in [("chunk", &keys), ("document", &keys), ("change", &format!("{keys}, {batches}"))] {
@@ -51,7 +51,7 @@ pub fn rekey(corpus: &CorpusSpec, source: &Source) -> Result<CorpusSpec> {
         return Err(Error::new(Kind::NotInState, format!("corpus \"{}\" is being changed", corpus.name))
             .hint(format!("Give that up first with socle.drop_corpus('{}').", successor.name)));
     }
-    let _ours = event::Ours::begin();
+    let _ours = ddl_events::Ours::begin();
     let mut new = corpus.clone();
     new.key_columns = source.key.iter().map(|column| column.name.clone()).collect();
     new.key_operators = source.key.iter().map(|column| column.operator.clone()).collect();
@@ -89,9 +89,9 @@ pub fn rekey(corpus: &CorpusSpec, source: &Source) -> Result<CorpusSpec> {
     let extra: Vec<(&str, &str)> = extra.iter().map(|(name, text)| (*name, text.as_str())).collect();
     drop_vector_index(corpus)?;
     run(&expand(BEGIN, corpus, &extra))?;
-    let limit = setting::max_document_bytes() as i64;
+    let limit = gucs::max_document_bytes() as i64;
     let documents = expand(DOCUMENTS, corpus, &extra);
-    setting::during(&setting::RENDERING, || query::run(&documents, &[limit.into()]))?;
+    gucs::during(&gucs::RENDERING, || spi::run(&documents, &[limit.into()]))?;
     run(&expand(CHUNKS, corpus, &extra))?;
     run(&expand(END, &new, &extra))?;
     Ok(new)
@@ -101,9 +101,9 @@ pub fn rekey(corpus: &CorpusSpec, source: &Source) -> Result<CorpusSpec> {
 fn drop_vector_index(corpus: &CorpusSpec) -> Result<()> {
     let name = identifier(&create::vector_index_name(corpus));
     let sql = format!("DROP INDEX IF EXISTS {}.{name}", identifier(&corpus.chunk_schema));
-    setting::during(&[setting::QUIET], || run(&sql))
+    gucs::during(&[gucs::QUIET], || run(&sql))
 }
 
 fn run(sql: &str) -> Result<()> {
-    query::run(sql, &[])
+    spi::run(sql, &[])
 }

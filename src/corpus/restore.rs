@@ -2,9 +2,10 @@
 //! of a database whose extension and models a superuser has set up. What it lets in becomes a corpus when
 //! `socle.resume_corpus` has checked and bound it.
 
-use super::{CorpusSpec, create, identity};
-use crate::error::{report, spi};
-use crate::{installation, query};
+use super::{CorpusSpec, create};
+use crate::pg::error::{report, spi};
+use crate::pg::run_as;
+use crate::pg::{extension_version, spi};
 use pgrx::datum::DatumWithOid;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
@@ -29,7 +30,7 @@ pub unsafe extern "C-unwind" fn check_restored(call: pg_sys::FunctionCallInfo) -
         }
         let data = &*context.cast::<pg_sys::TriggerData>();
         let tuple = pg_sys::Datum::from(data.tg_trigtuple);
-        if identity::is_superuser() {
+        if run_as::is_superuser() {
             return tuple;
         }
         let relation = &*data.tg_relation;
@@ -61,8 +62,8 @@ fn refuse(error: &Error) {
 
 /// Never: a model is files on the server, which a superuser lets in.
 fn is_wanted_model(row: DatumWithOid<'_>) -> Result<bool> {
-    installation::require_own_version()?;
-    if !query::holds(KNOWN, &[row])? {
+    extension_version::require_own_version()?;
+    if !spi::holds(KNOWN, &[row])? {
         ErrorReport::new(
             PgSqlErrorCode::ERRCODE_WARNING,
             "a model of the dump is not registered in this database",
@@ -75,8 +76,8 @@ fn is_wanted_model(row: DatumWithOid<'_>) -> Result<bool> {
 }
 
 fn is_own_corpus(row: DatumWithOid<'_>) -> Result<bool> {
-    installation::require_own_version()?;
-    if let Some(problem) = query::text(PROBLEM, std::slice::from_ref(&row))? {
+    extension_version::require_own_version()?;
+    if let Some(problem) = spi::text(PROBLEM, std::slice::from_ref(&row))? {
         return Err(Error::new(Kind::NotPermitted, "permission denied to add this corpus").detail(problem)
             .hint("Corpora are made by socle.create_corpus(). From a dump, one can be restored by who owns its tables, after these."));
     }

@@ -1,7 +1,7 @@
 //! The table that a corpus is made of: what it is, what its key is, which columns there are.
 
-use super::statement::{batch_name, identifier};
-use crate::error::spi;
+use super::sql_template::{batch_name, identifier};
+use crate::pg::error::spi;
 use pgrx::prelude::*;
 use serde::{Deserialize, Serialize};
 use socle_core::corpus::name::key_names;
@@ -98,7 +98,7 @@ impl Source {
         let unknown = || Error::new(Kind::InvalidArgument, "source does not exist");
         let (schema, name, kind, persistence, owner, system, forced, heir) = row.ok_or_else(unknown)?;
         check_kind(&name, &kind, &persistence, system)?;
-        if !super::identity::may_act_as(owner) {
+        if !crate::pg::run_as::may_act_as(owner) {
             return Err(Error::new(Kind::NotPermitted, format!("must be owner of table \"{name}\"")));
         }
         if forced {

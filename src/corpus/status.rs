@@ -1,11 +1,11 @@
 //! What the views `socle.corpus_status` and `socle.job_failure` show of the tables of each corpus: to those who may read
 //! its change log, which are its owner and whom the owner allows; and to those who watch the server, without any data.
 
-use super::identity::as_log_owner;
-use super::{CorpusSpec, count};
-use crate::error::{report, spi};
-use crate::key::Key;
-use crate::{installation, query, read};
+use super::{CorpusSpec, heap_counts};
+use crate::pg::error::{report, spi};
+use crate::pg::jsonb_key::Key;
+use crate::pg::run_as::as_log_owner;
+use crate::pg::{extension_version, plan_cache, spi};
 use pgrx::datum::TimestampWithTimeZone;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
@@ -17,7 +17,7 @@ const WATCHED: &str = include_str!("../../sql/query/readable_corpora.sql");
 
 /// Corpora whose tables the caller may read or count, and whether it is more than counting.
 pub fn watched() -> Result<Vec<(CorpusSpec, bool)>> {
-    installation::require_own_version()?;
+    extension_version::require_own_version()?;
     let names = Spi::connect(|client| {
         let rows = client.select(WATCHED, None, &[])?;
         rows.map(|row| Ok((row.get::<String>(1)?.unwrap_or_default(), row.get::<bool>(2)?.unwrap_or_default())))
@@ -62,11 +62,11 @@ fn corpus_report() -> Result<Report, ErrorReport> {
     let rows = || -> Result<Vec<_>> {
         let mut rows = Vec::new();
         for (corpus, _) in watched()? {
-            if let Some(counts) = count::counts(&corpus) {
+            if let Some(counts) = heap_counts::counts(&corpus) {
                 let (documents, chunks) = (Some(counts.documents), Some(counts.chunks));
                 let oldest = counts.backlog.oldest.and_then(time);
                 // What could not be logged waits as well.
-                let pending = counts.backlog.pending + query::count(MISSED, &corpus.name)?;
+                let pending = counts.backlog.pending + spi::count(MISSED, &corpus.name)?;
                 rows.push((corpus.name, documents, chunks, Some(pending), Some(counts.backlog.failed), oldest));
             }
         }
@@ -105,7 +105,7 @@ type Failure = (
 );
 
 /// A failure for those who may not see data. Keys are data, and messages quote it.
-fn without_data(corpus: &str, failure: count::Failure) -> Failure {
+fn without_data(corpus: &str, failure: heap_counts::Failure) -> Failure {
     (
         corpus.to_string(),
         None,
@@ -125,12 +125,14 @@ fn failure_report() -> Result<Failures, ErrorReport> {
         let mut all = Vec::new();
         for (corpus, readable) in watched()? {
             if !readable {
-                all.extend(count::failures(&corpus).into_iter().map(|failure| without_data(&corpus.name, failure)));
+                all.extend(
+                    heap_counts::failures(&corpus).into_iter().map(|failure| without_data(&corpus.name, failure)),
+                );
                 continue;
             }
             let sql = corpus.sql(FAILURES);
             all.extend(as_owner_of_log(&corpus, || {
-                read::rows(&sql, &[], 0, |row| {
+                plan_cache::rows(&sql, &[], 0, |row| {
                     let key = Some(row.key(8, &corpus.key_columns));
                     let name = corpus.name.clone();
                     (name, key, row.get(1), row.get(2), row.get(3), row.get(4), row.get(5), row.get(6), row.get(7))

@@ -4,10 +4,10 @@
 //! Runs in a sync worker. Locks come in the order source, chunk tables: once no writer of the source is under way, nobody
 //! can hold keys for the old change log. Whoever is in the way is not waited for; the worker tries again.
 
-use super::identity::{as_owner, as_superuser};
-use super::statement::{expand, identifier, literal};
-use super::{CorpusSpec, create, manage};
-use crate::query;
+use super::sql_template::{expand, identifier, literal};
+use super::{CorpusSpec, create, lifecycle};
+use crate::pg::run_as::{as_owner, as_superuser};
+use crate::pg::spi;
 use pgrx::prelude::*;
 use socle_core::{Error, Kind, Result};
 
@@ -27,7 +27,7 @@ const REPLACE: &str = include_str!("../../sql/query/replace_corpus.sql");
 /// # Errors
 /// See above.
 pub fn check_dependents(corpus: &CorpusSpec) -> Result<()> {
-    let names = query::texts(DEPENDENTS, &[chunk_of(corpus).into()])?;
+    let names = spi::texts(DEPENDENTS, &[chunk_of(corpus).into()])?;
     if names.is_empty() {
         return Ok(());
     }
@@ -47,21 +47,21 @@ pub fn swap(old: &CorpusSpec, new: &CorpusSpec) -> Result<()> {
         let (old_chunk, new_chunk) = (table(old, &old.chunk_table), table(new, &new.chunk_table));
         run(&expand(LOCK, new, &[("old_chunk", &old_chunk)]))?;
         check_dependents(old)?;
-        let policies = query::texts(POLICIES, &[chunk_of(old).into(), old_chunk.as_str().into()])?;
-        let carried = query::texts(CARRIED, &[chunk_of(old).into(), new_chunk.as_str().into()])?;
+        let policies = spi::texts(POLICIES, &[chunk_of(old).into(), old_chunk.as_str().into()])?;
+        let carried = spi::texts(CARRIED, &[chunk_of(old).into(), new_chunk.as_str().into()])?;
         carried.iter().try_for_each(|statement| run(statement))?;
-        manage::remove(old, false)?;
-        manage::remove_triggers(new)?;
+        lifecycle::remove(old, false)?;
+        lifecycle::remove_triggers(new)?;
         rename(old, new)?;
         policies.iter().try_for_each(|policy| run(policy))
     })?;
     let row = [old.name.as_str().into(), new.name.as_str().into()];
-    as_superuser(|| query::run(REPLACE_KEYWORDS, &row))?;
-    as_superuser(|| query::run(REPLACE, &row))?;
+    as_superuser(|| spi::run(REPLACE_KEYWORDS, &row))?;
+    as_superuser(|| spi::run(REPLACE, &row))?;
     create::bind(&old.name)?;
     let corpus = CorpusSpec::find(&old.name)?;
     as_owner(owner, || {
-        let _ours = super::event::Ours::begin();
+        let _ours = super::ddl_events::Ours::begin();
         let trigger = identifier(&format!("socle_capture_{}", corpus.name));
         run(&expand(TRIGGERS, &corpus, &[("capture_trigger", &trigger)]))?;
         let comment = literal(&create::chunk_comment(&corpus));
@@ -69,13 +69,13 @@ pub fn swap(old: &CorpusSpec, new: &CorpusSpec) -> Result<()> {
         // Whoever works on documents under the old names cannot write them any more.
         run(&corpus.sql(END_LEASES))?;
         // The comparison finds whatever came between.
-        manage::start(&corpus, true)
+        lifecycle::start(&corpus, true)
     })
 }
 
 /// Gives tables, indexes and sequences of `new` the names that those of `old` had.
 fn rename(old: &CorpusSpec, new: &CorpusSpec) -> Result<()> {
-    let _ours = super::event::Ours::begin();
+    let _ours = super::ddl_events::Ours::begin();
     for (from, to) in [
         (&new.chunk_table, &old.chunk_table),
         (&new.change_table, &old.change_table),
@@ -84,7 +84,7 @@ fn rename(old: &CorpusSpec, new: &CorpusSpec) -> Result<()> {
         run(&expand(RENAME, new, &[("from", &table(new, from)), ("to", &identifier(to))]))?;
     }
     let arguments = [new.name.as_str().into(), old.name.as_str().into(), chunk_of(new).into()];
-    query::texts(PARTS, &arguments)?.iter().try_for_each(|statement| run(statement))
+    spi::texts(PARTS, &arguments)?.iter().try_for_each(|statement| run(statement))
 }
 
 fn table(corpus: &CorpusSpec, name: &str) -> String {
@@ -96,5 +96,5 @@ fn chunk_of(corpus: &CorpusSpec) -> pg_sys::Oid {
 }
 
 fn run(sql: &str) -> Result<()> {
-    query::run(sql, &[])
+    spi::run(sql, &[])
 }

@@ -1,14 +1,17 @@
 //! `socle.verify_corpus`: compares source and chunks, and chunks and keywords, and has repaired what differs.
 
 use super::CorpusSpec;
-use super::identity::{as_owner, as_superuser};
-use super::manage::{ASK_SWEEP, complete, own_corpus};
-use super::statement::expand;
-use crate::argument::Arguments;
-use crate::error::report;
-use crate::key::Key;
-use crate::search::keyword;
-use crate::{client, model, query, read, setting, wake};
+use super::lifecycle::{ASK_SWEEP, complete, own_corpus};
+use super::sql_template::expand;
+use crate::engine_client;
+use crate::keyword_index::segments;
+use crate::pg::arguments::Arguments;
+use crate::pg::backend;
+use crate::pg::error::report;
+use crate::pg::jsonb_key::Key;
+use crate::pg::run_as::{as_owner, as_superuser};
+use crate::pg::{gucs, plan_cache, spi};
+use crate::supervisor::wake;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use socle_core::Result;
@@ -31,24 +34,24 @@ fn verify_corpus(call: pg_sys::FunctionCallInfo) -> Result<Problems, ErrorReport
         let corpus = own_corpus(call, "corpus")?;
         let repair = Arguments::new(call).boolean(1).unwrap_or_default();
         if repair {
-            model::prevent_if_read_only(c"socle.verify_corpus()");
+            backend::prevent_if_read_only(c"socle.verify_corpus()");
         }
         let owner = complete(&corpus)?;
         let problems = as_owner(owner, || -> Result<Vec<_>> {
             let damaged = corpus.sql(DAMAGED);
             let sql = expand(VERIFY, &corpus, &[("damaged", &damaged)]);
-            let problems = setting::during(&setting::RENDERING, || problems(&sql, &corpus.key_columns))?;
+            let problems = gucs::during(&gucs::RENDERING, || problems(&sql, &corpus.key_columns))?;
             if repair && !problems.is_empty() {
-                query::run(&expand(FORGET_DAMAGED, &corpus, &[("damaged", &damaged)]), &[])?;
-                query::run(&corpus.sql(DELETE_STRAYS), &[])?;
-                query::run(&corpus.sql(ASK_SWEEP), &[])?;
+                spi::run(&expand(FORGET_DAMAGED, &corpus, &[("damaged", &damaged)]), &[])?;
+                spi::run(&corpus.sql(DELETE_STRAYS), &[])?;
+                spi::run(&corpus.sql(ASK_SWEEP), &[])?;
                 wake::at_commit();
             }
             Ok(problems)
         })?;
         let words = keyword_problems(&corpus, owner)?;
         if repair && !words.is_empty() {
-            as_superuser(|| query::run(KEYWORD_FORGET, &[corpus.name.as_str().into()]))?;
+            as_superuser(|| spi::run(KEYWORD_FORGET, &[corpus.name.as_str().into()]))?;
             wake::at_commit();
         }
         let words = words.into_iter().map(|detail| ("keywords".to_string(), Key("null".into()), detail));
@@ -58,7 +61,7 @@ fn verify_corpus(call: pg_sys::FunctionCallInfo) -> Result<Problems, ErrorReport
 }
 
 fn problems(sql: &str, keys: &[String]) -> Result<Vec<(String, Key, String)>> {
-    read::rows(sql, &[(setting::max_document_bytes() as i64).into()], 0, |row| {
+    plan_cache::rows(sql, &[(gucs::max_document_bytes() as i64).into()], 0, |row| {
         (row.get(1).unwrap_or_default(), row.key(3, keys), row.get(2).unwrap_or_default())
     })
 }
@@ -66,8 +69,8 @@ fn problems(sql: &str, keys: &[String]) -> Result<Vec<(String, Key, String)>> {
 /// What is wrong with the keyword index, unless it is still being completed.
 fn keyword_problems(corpus: &CorpusSpec, owner: pg_sys::Oid) -> Result<Vec<String>> {
     let mut damaged = Vec::new();
-    for digest in keyword::digests(corpus)? {
-        if !keyword::is_intact(corpus, &digest)? {
+    for digest in segments::digests(corpus)? {
+        if !segments::is_intact(corpus, &digest)? {
             let name: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
             damaged.push(format!("segment {name} is not what was written"));
         }
@@ -81,16 +84,16 @@ fn keyword_problems(corpus: &CorpusSpec, owner: pg_sys::Oid) -> Result<Vec<Strin
         return Ok(Vec::new());
     }
     let mut covered: HashSet<i64> = HashSet::new();
-    for segment in keyword::segments(corpus)?.0 {
+    for segment in segments::segments(corpus)?.0 {
         let request = Request::KeywordList { segment };
-        let mut source = |digest: &_, numbers| keyword::parts(corpus, digest, numbers);
-        match keyword::with_segments(&request, &mut source)?.pop() {
+        let mut source = |digest: &_, numbers| segments::parts(corpus, digest, numbers);
+        match segments::with_segments(&request, &mut source)?.pop() {
             Some(Response::KeywordChunks(chunks)) => covered.extend(chunks),
-            _ => return Err(client::unexpected()),
+            _ => return Err(engine_client::unexpected()),
         }
     }
     let sql = corpus.sql(ALL_CHUNKS);
-    let all = as_owner(owner, || read::rows(&sql, &[], 0, |row| row.get::<i64>(1).unwrap_or_default()))?;
+    let all = as_owner(owner, || plan_cache::rows(&sql, &[], 0, |row| row.get::<i64>(1).unwrap_or_default()))?;
     let missing = all.iter().filter(|chunk| !covered.contains(chunk)).count();
     Ok(if missing == 0 { Vec::new() } else { vec![format!("{missing} chunks are in no segment")] })
 }

@@ -1,12 +1,15 @@
 //! `socle.wait_for_corpus`: reading what one has written.
 
 use super::CorpusSpec;
-use super::identity::{as_log_owner, in_own_snapshot};
-use super::obstacle::obstacle;
-use crate::argument::Arguments;
-use crate::error::{report, spi};
+use super::wait_reason::obstacle;
+use crate::capture;
+use crate::pg::arguments::Arguments;
+use crate::pg::backend;
+use crate::pg::error::{report, spi};
+use crate::pg::run_as::{as_log_owner, in_own_snapshot};
+use crate::pg::{spi, wait};
 use crate::search::reader::require_chunks;
-use crate::{capture, query, wait, wake};
+use crate::supervisor::wake;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use socle_core::{Error, Kind, Result};
@@ -35,13 +38,12 @@ fn wait_for(arguments: Arguments) -> Result<bool> {
     // Whoever may read the chunks may wait for them.
     require_chunks(&corpus);
     check_transaction(&corpus, change.into(), owner.into())?;
-    // SAFETY: reads a variable of this process.
-    if unsafe { pg_sys::RecoveryInProgress() } {
+    if backend::is_in_recovery() {
         return Err(Error::new(Kind::NotInState, "recovery is in progress")
             .detail("What a standby shows follows the primary: wait there."));
     }
     wake::now();
-    let snapshot = query::text("SELECT pg_current_snapshot()::text", &[])?.unwrap_or_default();
+    let snapshot = spi::text("SELECT pg_current_snapshot()::text", &[])?.unwrap_or_default();
     let sql = corpus.sql(WAITING);
     let begun = Instant::now();
     let mut poll = FIRST_POLL;
@@ -107,8 +109,7 @@ pub fn broken(name: &str) -> Error {
 
 /// A transaction that would wait for itself, or see nothing new, is told so.
 fn check_transaction(corpus: &CorpusSpec, change: pg_sys::Oid, owner: pg_sys::Oid) -> Result<()> {
-    // SAFETY: reads a variable of this process.
-    if unsafe { pg_sys::XactIsoLevel }.unsigned_abs() >= pg_sys::XACT_REPEATABLE_READ {
+    if backend::keeps_its_snapshot() {
         return Err(Error::new(
             Kind::ActiveTransaction,
             "socle.wait_for_corpus() needs isolation level READ COMMITTED",

@@ -3,21 +3,22 @@
 //!
 //! Reads those tables and searches as the caller. Refuses tables that lack columns and keys that cannot be those of the source.
 
-use super::ahead::embed;
 use super::omission::notice;
+use super::prefetch::embed;
 use super::reader::as_reader;
+use super::request::{self, Mode, Wish};
 use super::scope::Scope;
 use super::trace::Trace;
-use super::vector_leg;
-use super::wish::{self, Mode, Wish};
+use super::vector_retriever;
 use super::{run, with_corpora};
-use crate::argument::Arguments;
-use crate::corpus::identity::as_self;
-use crate::corpus::statement::{expand, identifier};
+use crate::corpus::sql_template::{expand, identifier};
 use crate::corpus::{CorpusSpec, model_of};
-use crate::error::report;
-use crate::key::Key;
-use crate::{model, read, value};
+use crate::model;
+use crate::pg::arguments::Arguments;
+use crate::pg::error::report;
+use crate::pg::jsonb_key::Key;
+use crate::pg::run_as::as_self;
+use crate::pg::{plan_cache, value};
 use pgrx::datum::DatumWithOid;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
@@ -110,7 +111,7 @@ fn measured(
             said = Instant::now();
             pgrx::notice!("{done} of {} queries are evaluated", all.len());
         }
-        read::in_memory_of_its_own(|| {
+        plan_cache::in_memory_of_its_own(|| {
             tallies.iter_mut().try_for_each(|tally| tally.search(corpora, judged))?;
             if let Some(wish) = &with_vectors {
                 index_recalls.extend(index_recall(&corpora[0], wish, &judged.query)?);
@@ -130,15 +131,15 @@ fn measured(
 
 /// The modes that are asked for, each with its search.
 fn tallies(arguments: Arguments) -> Result<Vec<Tally>> {
-    let k = wish::number(arguments, 3, "k", 1..=MAX_K)?.unwrap_or(DEFAULT_K);
+    let k = request::number(arguments, 3, "k", 1..=MAX_K)?.unwrap_or(DEFAULT_K);
     let mut wish = Wish::new(String::new());
     wish.limit = k;
     wish.candidate_count = wish.candidate_count.max(k);
     wish.fusion = arguments.word(5, "fusion")?.map_or(Ok(wish.fusion), |name| name.parse())?;
     wish.filter = arguments.json(7);
     wish.reranker = arguments.word(8, "rerank_model")?.map(|name| model::rerank_model(Some(name))).transpose()?;
-    wish.rerank_count = wish::rerank_count(arguments, 9)?.unwrap_or(wish.rerank_count).max(k);
-    wish.rerank_weight = wish::rerank_weight(arguments, 10)?.unwrap_or(wish.rerank_weight);
+    wish.rerank_count = request::rerank_count(arguments, 9)?.unwrap_or(wish.rerank_count).max(k);
+    wish.rerank_weight = request::rerank_weight(arguments, 10)?.unwrap_or(wish.rerank_weight);
     wish.language = arguments.word(11, "language")?.map(|name| language::canonical(&name)).transpose()?;
     wish.group_by_document = true;
     wish.shown = false;
@@ -183,9 +184,9 @@ fn index_recall(corpus: &CorpusSpec, wish: &Wish, query: &str) -> Result<Option<
     let vector = embed(&model_of(corpus)?, query)?;
     let mut scope = Scope::new(corpus, wish)?;
     scope.compare_with(vector.into());
-    let exact = vector_leg::exact(&scope, wish.limit)?;
+    let exact = vector_retriever::exact(&scope, wish.limit)?;
     let Some((_, least)) = exact.last() else { return Ok(None) };
-    let (found, _) = vector_leg::nearest(&scope, wish.candidate_count, false)?;
+    let (found, _) = vector_retriever::nearest(&scope, wish.candidate_count, false)?;
     let good = found.iter().take(exact.len()).filter(|(_, similarity)| similarity >= least).count();
     Ok(Some(good as f64 / exact.len() as f64))
 }
@@ -195,7 +196,7 @@ fn judged(corpus: &CorpusSpec, queries: pg_sys::Oid, judgments: pg_sys::Oid) -> 
     let (table, columns) = columns(queries, "queries", &["the id of a query", "its text"])?;
     let (id, text) = (&columns[0].0, &columns[1].0);
     let sql = format!("SELECT q.{id}, q.{text} FROM {table} q");
-    let queries = as_self(|| read::rows(&sql, &[], 0, |row| (row.text(1), row.text(2))))?;
+    let queries = as_self(|| plan_cache::rows(&sql, &[], 0, |row| (row.text(1), row.text(2))))?;
     let grades = grades(corpus, judgments)?;
     let grades: HashMap<String, Rc<Grades>> = grades.into_iter().map(|(id, grades)| (id, Rc::new(grades))).collect();
     Ok(queries
@@ -240,7 +241,7 @@ fn grades(corpus: &CorpusSpec, judgments: pg_sys::Oid) -> Result<HashMap<String,
     let sql = format!(
         "SELECT j.{id}, j.{document}, j.{grade} FROM {table} j WHERE num_nulls(j.{id}, j.{document}, j.{grade}) = 0"
     );
-    let rows = as_self(|| read::rows(&sql, &[], 0, |row| (row.text(1), row.text(2), row.text(3))))?;
+    let rows = as_self(|| plan_cache::rows(&sql, &[], 0, |row| (row.text(1), row.text(2), row.text(3))))?;
     let mut grades: HashMap<String, Grades> = HashMap::new();
     for row in rows {
         let (Some(id), Some(document), Some(grade)) = row else { continue };
@@ -272,7 +273,7 @@ fn key_in_source(corpus: &CorpusSpec, types: &[pg_sys::Oid], values: &[String]) 
     let sql = expand("SELECT {keys s} FROM {source} s WHERE {same}", corpus, &[("same", &same.join(" AND "))]);
     let parameters: Vec<DatumWithOid<'_>> =
         types.iter().zip(values).map(|(key_type, text)| value::parameter(text, *key_type)).collect();
-    let found = as_reader(corpus, || read::rows(&sql, &parameters, 1, |row| row.key(1, &corpus.key_columns)))?;
+    let found = as_reader(corpus, || plan_cache::rows(&sql, &parameters, 1, |row| row.key(1, &corpus.key_columns)))?;
     Ok(found.into_iter().next())
 }
 
@@ -295,7 +296,7 @@ fn grade_of(text: &str) -> Result<i32> {
 
 /// A table as it stands in SQL, and its first columns: name, quoted, and whether it is JSON.
 fn columns(table: pg_sys::Oid, argument: &str, wanted: &[&str]) -> Result<(String, Vec<(String, bool)>)> {
-    let found = read::rows(COLUMNS, &[table.into()], 0, |row| {
+    let found = plan_cache::rows(COLUMNS, &[table.into()], 0, |row| {
         (row.get::<String>(1), row.get::<String>(2), row.get::<bool>(3) == Some(true))
     })?;
     let name = found.first().and_then(|column| column.0.clone()).unwrap_or_else(|| format!("with OID {table}"));

@@ -1,11 +1,11 @@
 //! `socle.explain_search`: what a search did, step by step, and where one chunk was won or lost. Shows numbers alone, and
 //! of a chunk that the caller may not see no more than of one that does not exist.
 
+use super::request::Wish;
 use super::trace::Trace;
-use super::wish::Wish;
 use super::{name_of_one, names_of_many, run, with_corpora};
-use crate::argument::Arguments;
-use crate::error::report;
+use crate::pg::arguments::Arguments;
+use crate::pg::error::report;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use socle_core::Result;

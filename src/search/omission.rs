@@ -2,8 +2,8 @@
 
 use super::passage::Passage;
 use super::rank::Ranking;
+use super::request::Wish;
 use super::scope::Scope;
-use super::wish::Wish;
 use super::{in_one, select};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;

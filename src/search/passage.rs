@@ -1,11 +1,11 @@
 //! What is shown of the chosen chunks: read as the caller, widened by their neighbours, with the words of the query marked.
 
 use super::rank::Ranked;
+use super::request::Wish;
 use super::scope::Scope;
 use super::select::by_corpus;
-use super::wish::Wish;
-use crate::client;
-use crate::key::Key;
+use crate::engine_client;
+use crate::pg::jsonb_key::Key;
 use pgrx::datum::TimestampWithTimeZone;
 use socle_core::Result;
 use socle_core::protocol::{Request, Response};
@@ -214,13 +214,13 @@ fn mark(scopes: &[Scope<'_>], results: &mut [Passage], wish: &Wish) -> Result<()
         Request::Highlight { query: &wish.query, language, segments, contents }
     };
     let mut marks: Vec<Vec<Vec<(u32, u32)>>> = vec![Vec::new(); of_corpora.len()];
-    client::exchange(of_corpora.len(), &request, &mut |number, mut answers| match answers.pop() {
+    engine_client::exchange(of_corpora.len(), &request, &mut |number, mut answers| match answers.pop() {
         Some(Response::Highlights(ranges)) if ranges.len() == of_corpora[number].1.len() => {
             marks[number] = ranges;
             Ok(())
         }
         Some(Response::Failed { error, .. }) => Err(error),
-        _ => Err(client::unexpected()),
+        _ => Err(engine_client::unexpected()),
     })?;
     for ((_, of_corpus), ranges) in of_corpora.iter_mut().zip(marks) {
         for (passage, ranges) in of_corpus.iter_mut().zip(ranges) {

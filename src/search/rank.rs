@@ -1,10 +1,10 @@
 //! From two lists to one: candidates of both legs without what is stale, fused, ranked anew, thinned out.
 
-use super::keyword_leg::{self, KeywordLeg};
+use super::keyword_retriever::{self, KeywordLeg};
+use super::request::{Mode, Wish};
 use super::scope::{Scope, Stale};
 use super::trace::Trace;
-use super::vector_leg;
-use super::wish::{Mode, Wish};
+use super::vector_retriever;
 use socle_core::Result;
 use socle_core::protocol::LeftOut;
 use socle_core::search::fusion::{Candidate, REFERENCE_DEPTH, fuse};
@@ -129,13 +129,13 @@ fn candidates(scope: &Scope<'_>, wish: &Wish, (wanted, depth): (usize, usize), t
     // Without a vector, the words decide alone where that is allowed.
     if wish.mode.has_vectors() && scope.vector().is_some() {
         let (explained, step) = (trace.explained, ("vector", scope.corpus.name.as_str()));
-        let (found, path) = trace.timed(step, || vector_leg::nearest(scope, wanted, explained))?;
+        let (found, path) = trace.timed(step, || vector_retriever::nearest(scope, wanted, explained))?;
         trace.note(step, || format!("{} candidates, {}", found.len(), path.words()));
         legs.vector = found;
     }
     if wish.mode.has_words() {
         let step = ("keyword", scope.corpus.name.as_str());
-        legs.keyword = trace.timed(step, || keyword_leg::hits(scope, wish, wanted, &legs.vector))?;
+        legs.keyword = trace.timed(step, || keyword_retriever::hits(scope, wish, wanted, &legs.vector))?;
         let (hits, segments) = (legs.keyword.hits.len(), scope.segments.len());
         let left_out = legs.keyword.left_out.describe().map(|words| format!("; not searched for: {words}"));
         trace.note(step, || format!("{hits} candidates in {segments} segments{}", left_out.unwrap_or_default()));

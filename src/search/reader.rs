@@ -5,8 +5,8 @@
 //! of the corpus: what an owner has put on his tables, an index on an expression say, does not run with all rights.
 
 use crate::corpus::CorpusSpec;
-use crate::corpus::identity::{self, as_log_owner, as_self};
-use crate::{postgres_version, setting, value};
+use crate::pg::run_as::{self, as_log_owner, as_self};
+use crate::pg::{gucs, value, version};
 use pgrx::pg_sys;
 use socle_core::{Error, Kind, Result};
 use std::ffi::{CStr, CString, c_char};
@@ -75,11 +75,11 @@ pub fn require_chunks(corpus: &CorpusSpec) {
 }
 
 fn require_select<'a>(relation: pg_sys::Oid, mut columns: impl Iterator<Item = &'a str>) {
-    let (user, right) = (identity::current(), pg_sys::ACL_SELECT as pg_sys::AclMode);
+    let (user, right) = (run_as::current(), pg_sys::ACL_SELECT as pg_sys::AclMode);
     // SAFETY: catalog lookups inside a transaction, about a relation that exists; names are copied by whoever raises.
     unsafe {
         let schema = pg_sys::get_rel_namespace(relation);
-        let usage = postgres_version::schema_usage(schema, user);
+        let usage = version::schema_usage(schema, user);
         if usage != pg_sys::AclResult::ACLCHECK_OK {
             let name: *const c_char = pg_sys::get_namespace_name(schema);
             pg_sys::aclcheck_error(usage, pg_sys::ObjectType::OBJECT_SCHEMA, name);
@@ -144,7 +144,7 @@ pub fn as_reader<T>(corpus: &CorpusSpec, work: impl FnOnce() -> T) -> T {
     const UNFILTERED: (&CStr, &CStr) = (c"row_security", c"off");
     match corpus.owner {
         // As for the sync worker, what would be filtered is an error.
-        Some(owner) if identity::is_superuser() => as_log_owner(owner.into(), || setting::during(&[UNFILTERED], work)),
+        Some(owner) if run_as::is_superuser() => as_log_owner(owner.into(), || gucs::during(&[UNFILTERED], work)),
         _ => as_self(work),
     }
 }

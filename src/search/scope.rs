@@ -1,15 +1,16 @@
 //! Which chunks of a corpus one search may return: statements with the filter of the search, run as the caller, and what the
 //! owner knows of changes that have not been worked on.
 
-use super::ahead::Ahead;
+use super::prefetch::Ahead;
 use super::reader;
-use super::wish::Wish;
-use crate::corpus::identity::{as_log_owner, in_latest_snapshot};
-use crate::corpus::statement::{expand, identifier};
+use super::request::Wish;
+use crate::capture;
+use crate::corpus::sql_template::{expand, identifier};
 use crate::corpus::{CorpusSpec, is_indexed_whole};
-use crate::error::sqlstate_text;
-use crate::read::{self, Planned};
-use crate::{capture, setting, value, vector};
+use crate::pg::error::sqlstate_text;
+use crate::pg::plan_cache::{self, Planned};
+use crate::pg::run_as::{as_log_owner, in_latest_snapshot};
+use crate::pg::{gucs, value, vector};
 use pgrx::datum::{DatumWithOid, TimestampWithTimeZone};
 use pgrx::prelude::*;
 use socle_core::protocol::SegmentDigest;
@@ -89,7 +90,7 @@ impl<'a> Scope<'a> {
             }
             None => ("true".to_string(), Vec::new()),
         };
-        let types = read::rows(TYPES, &[source.into()], 1, |row| {
+        let types = plan_cache::rows(TYPES, &[source.into()], 1, |row| {
             (row.get::<String>(1), row.get::<pg_sys::Oid>(2), row.get::<bool>(3))
         })?;
         let Some((Some(schema), Some(vector_type), secured)) = types.into_iter().next() else {
@@ -174,13 +175,13 @@ impl<'a> Scope<'a> {
     /// of the filter.
     ///
     /// # Errors
-    /// As [`read::rows`].
+    /// As [`plan_cache::rows`].
     pub fn rows<T>(
         &self,
         statement: &str,
         chunks: &[i64],
         limit: usize,
-        read: impl FnMut(read::Row) -> T,
+        read: impl FnMut(plan_cache::Row) -> T,
     ) -> Result<Vec<T>> {
         let passes = if self.condition == "true" && !self.looks_at_documents {
             "true".to_string()
@@ -206,7 +207,7 @@ impl<'a> Scope<'a> {
         );
         // How many rows a filter lets through depends on its values.
         let planned = if self.parameters.is_empty() { Planned::Once } else { Planned::ForValues };
-        reader::as_reader(self.corpus, || read::planned_rows(&sql, &parameters, 0, planned, read))
+        reader::as_reader(self.corpus, || plan_cache::planned_rows(&sql, &parameters, 0, planned, read))
     }
 
     /// For an explanation.
@@ -228,7 +229,7 @@ impl<'a> Scope<'a> {
     /// Those of the chunks whose documents have changed since: what they say must not be returned, or not without saying so.
     ///
     /// # Errors
-    /// As [`read::rows`].
+    /// As [`plan_cache::rows`].
     pub fn stale(&self, chunks: Vec<i64>) -> Result<Stale> {
         let mut stale = Stale::default();
         let Some(owner) = self.corpus.owner else { return Ok(stale) };
@@ -237,11 +238,11 @@ impl<'a> Scope<'a> {
             return Ok(stale);
         }
         let sql = expand(STALE, self.corpus, &[]);
-        let limit = setting::max_document_bytes() as i64;
+        let limit = gucs::max_document_bytes() as i64;
         let arguments = [chunks.into(), pending.into(), limit.into()];
-        let found = setting::during(&setting::RENDERING, || {
+        let found = gucs::during(&gucs::RENDERING, || {
             as_log_owner(owner.into(), || {
-                read::rows(&sql, &arguments, 0, |row| {
+                plan_cache::rows(&sql, &arguments, 0, |row| {
                     (row.get::<i64>(1).unwrap_or_default(), row.get::<bool>(2) == Some(true))
                 })
             })
@@ -266,8 +267,9 @@ impl<'a> Scope<'a> {
 fn freshness(corpus: &CorpusSpec) -> Result<Freshness> {
     let Some(owner) = corpus.owner else { return Ok((None, false)) };
     let sql = expand(FRESH, corpus, &[]);
-    let found =
-        as_log_owner(owner.into(), || read::rows(&sql, &[], 1, |row| (row.get(1), row.get::<bool>(2) == Some(true))))?;
+    let found = as_log_owner(owner.into(), || {
+        plan_cache::rows(&sql, &[], 1, |row| (row.get(1), row.get::<bool>(2) == Some(true)))
+    })?;
     Ok(found.into_iter().next().unwrap_or((None, true)))
 }
 
@@ -281,9 +283,9 @@ fn distance(corpus: &CorpusSpec, schema: &str) -> String {
 }
 
 fn columns(source: pg_sys::Oid) -> Result<Vec<FilterColumn>> {
-    let text = |row: &read::Row, at: i32| row.get::<String>(at);
-    let number = |row: &read::Row, at: i32| row.get::<pg_sys::Oid>(at).map_or(0, |oid| oid.to_u32());
-    let column = |row: read::Row| FilterColumn {
+    let text = |row: &plan_cache::Row, at: i32| row.get::<String>(at);
+    let number = |row: &plan_cache::Row, at: i32| row.get::<pg_sys::Oid>(at).map_or(0, |oid| oid.to_u32());
+    let column = |row: plan_cache::Row| FilterColumn {
         name: text(&row, 1).unwrap_or_default(),
         type_id: number(&row, 14),
         array_id: number(&row, 15),
@@ -307,7 +309,7 @@ fn columns(source: pg_sys::Oid) -> Result<Vec<FilterColumn>> {
         },
     };
     // The source is held: its columns are what they are now, whatever the snapshot says.
-    let mut columns = in_latest_snapshot(|| read::rows(FILTER_COLUMNS, &[source.into()], 0, column))?;
+    let mut columns = in_latest_snapshot(|| plan_cache::rows(FILTER_COLUMNS, &[source.into()], 0, column))?;
     // A value for such a column would be read by code of whoever made a domain. That it is NULL can be asked.
     for column in columns.iter_mut().filter(|column| !value::is_read_without_checks(column.type_id.into())) {
         (column.kind, column.category, column.operators) = (ColumnKind::Scalar, 'U', Operators::default());

@@ -3,11 +3,11 @@
 
 use super::passage;
 use super::rank::Ranked;
+use super::request::Wish;
 use super::scope::Scope;
 use super::trace::Trace;
-use super::wish::Wish;
-use crate::client;
-use crate::embed::requests;
+use crate::engine_client;
+use crate::functions::embed::requests;
 use socle_core::model::ModelSpec;
 use socle_core::protocol::{Request, Response};
 use socle_core::search::diversity::diversify;
@@ -123,7 +123,7 @@ fn rerank(
         query: &wish.query,
         documents: texts[requests[number].clone()].to_vec(),
     };
-    client::exchange(requests.len(), &request, &mut |number, mut answers| match answers.pop() {
+    engine_client::exchange(requests.len(), &request, &mut |number, mut answers| match answers.pop() {
         Some(Response::Scores(scores)) if scores.len() == requests[number].len() => {
             for ((_, ranked), score) in ranked[requests[number].clone()].iter_mut().zip(scores) {
                 ranked.rerank = Some(f64::from(score));
@@ -131,7 +131,7 @@ fn rerank(
             Ok(())
         }
         Some(Response::Failed { error, .. }) => Err(error),
-        _ => Err(client::unexpected()),
+        _ => Err(engine_client::unexpected()),
     })?;
     let first: Vec<f64> = ranked.iter().map(|(_, ranked)| ranked.score).collect();
     let anew: Vec<f64> = ranked.iter().map(|(_, ranked)| ranked.rerank.unwrap_or(f64::NAN)).collect();

@@ -1,6 +1,6 @@
 //! The engine as its supervisor sees it: a child process with a control socket on its standard input.
 
-use crate::setting;
+use crate::pg::gucs;
 use socle_core::protocol::{
     EXIT_OTHER_VERSION, EngineSettings, FrameBuffer, FromEngine, MAX_FIRST_FRAME, ToEngine, VERSION, VERSION_VARIABLE,
     encode,
@@ -81,7 +81,7 @@ impl Child {
     /// # Errors
     /// When the executable is not there or cannot be run, naming it.
     pub fn start(settings: &EngineSettings) -> io::Result<Self> {
-        let path = setting::library_directory().join("socle").join("socle-engine");
+        let path = gucs::library_directory().join("socle").join("socle-engine");
         let (ours, theirs) = UnixStream::pair()?;
         let data_directory = std::env::current_dir()?;
         // Forked by the only thread of this process: the engine asks to die with the thread that forked it. Its

@@ -2,7 +2,7 @@
 //! databases in turns, and beside them those that build indexes. [`socle_core::turns`] decides; here it is done.
 
 use super::registration_of;
-use crate::setting;
+use crate::pg::gucs;
 use pgrx::pg_sys;
 use rustix::net::{AddressFamily, RecvFlags, SocketAddrUnix, SocketFlags, SocketType, bind, recv, socket_with};
 use rustix::time::{ClockId, clock_gettime};
@@ -147,7 +147,7 @@ impl Workers {
     }
 
     fn act(&mut self) {
-        let limits = Limits { sync_workers: setting::sync_workers(), builders: builders() };
+        let limits = Limits { sync_workers: gucs::sync_workers(), builders: builders() };
         let (actions, due) = self.turns.next(limits, now());
         self.due = due;
         let mut without_slot = false;

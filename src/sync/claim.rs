@@ -2,8 +2,9 @@
 
 use super::transaction::{Trouble, as_corpus_owner, as_corpus_owner_over, transaction};
 use crate::corpus::CorpusSpec;
-use crate::lock::{self, Purpose, Until};
-use crate::{query, setting};
+use crate::pg::backend;
+use crate::pg::lock::{self, Purpose, Until};
+use crate::pg::{gucs, spi};
 use pgrx::Uuid;
 use pgrx::datum::DatumWithOid;
 use pgrx::prelude::*;
@@ -86,7 +87,7 @@ pub fn claim(corpus: &CorpusSpec, change: pg_sys::Oid, documents: i64) -> Result
         let rows = source_rows(corpus) / COMPARED_ROWS;
         as_corpus_owner_over(corpus, rows, || {
             for xid in missed.iter().flatten() {
-                query::run(&corpus.sql(ASK_FOR), &[xid.as_str().into()])?;
+                spi::run(&corpus.sql(ASK_FOR), &[xid.as_str().into()])?;
             }
             take(corpus, documents, alive.unwrap_or_default())
         })
@@ -154,7 +155,7 @@ fn take(corpus: &CorpusSpec, documents: i64, alive: Vec<i32>) -> Result<Claimed,
         if !taken.is_empty()
             && let Some(xid) = taken.first().get_one::<String>()?
         {
-            let limit = setting::max_document_bytes() as i64;
+            let limit = gucs::max_document_bytes() as i64;
             client.update(corpus.sql(QUEUE_CHANGED).as_str(), None, &[xid.as_str().into(), limit.into()])?;
             client.update(corpus.sql(QUEUE_ORPHANS).as_str(), None, &[xid.as_str().into()])?;
             return Ok(Claimed::Swept);
@@ -196,12 +197,7 @@ fn new_lease() -> Result<Uuid, Trouble> {
 }
 
 fn random<const COUNT: usize>() -> Result<[u8; COUNT], Trouble> {
-    let mut bytes = [0; COUNT];
-    // SAFETY: writes that many bytes.
-    if unsafe { pg_sys::pg_strong_random(bytes.as_mut_ptr().cast(), bytes.len()) } {
-        return Ok(bytes);
-    }
-    Err(Error::new(Kind::Bug, "the operating system gave no random number").into())
+    backend::random_bytes().ok_or_else(|| Error::new(Kind::Bug, "the operating system gave no random number").into())
 }
 
 /// All changes of some documents.

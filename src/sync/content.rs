@@ -4,8 +4,9 @@ use super::claim::Claim;
 use super::document::Document;
 use super::transaction::Trouble;
 use super::{Failure, Job};
-use crate::corpus::statement::UNREADABLE;
-use crate::{client, setting};
+use crate::corpus::sql_template::UNREADABLE;
+use crate::engine_client;
+use crate::pg::gucs;
 use pgrx::spi::SpiHeapTupleData;
 use socle_core::document::Pages;
 use socle_core::protocol::{Request, Response};
@@ -135,16 +136,16 @@ pub fn extract(documents: &mut Vec<Document>) -> Result<Vec<(Claim, Error)>, Fai
     let request = |number: usize| {
         let (_, bytes, media_type, name) = files[number];
         let (media_type, name) = (media_type.as_deref(), name.as_deref());
-        Request::Extract { media_type, name, limits: setting::extract_limits(), bulk: true, bytes }
+        Request::Extract { media_type, name, limits: gucs::extract_limits(), bulk: true, bytes }
     };
-    client::exchange(files.len(), &request, &mut |number, mut answers| {
+    engine_client::exchange(files.len(), &request, &mut |number, mut answers| {
         let result = match answers.pop() {
             Some(Response::Extracted(document)) => {
                 let pages = Pages::of(&document);
                 Ok(Content::Text(document.markdown, pages))
             }
             Some(Response::Failed { error, .. }) => Err(error),
-            _ => return Err(client::unexpected()),
+            _ => return Err(engine_client::unexpected()),
         };
         results.insert(files[number].0, result);
         Ok(())

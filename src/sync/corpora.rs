@@ -1,11 +1,13 @@
 //! The corpora of a database as its worker goes through them: which comes next, and which waits because something is wrong
 //! with it.
 
-use super::pace::Pace;
+use super::batch_size::Pace;
 use super::transaction::{Trouble, transaction};
 use super::{Progress, session, work};
+use crate::capture;
 use crate::corpus::CorpusSpec;
-use crate::{capture, damage, query};
+use crate::keyword_index::corruption_flag;
+use crate::pg::spi;
 use pgrx::prelude::*;
 use socle_core::Kind;
 use socle_core::corpus::retry::backoff;
@@ -160,7 +162,7 @@ impl Corpora {
         troubled.count += 1;
         troubled.until = Instant::now() + backoff(troubled.count);
         if let Some(Kind::DamagedIndex | Kind::OutdatedIndex) = trouble.kind {
-            damage::note();
+            corruption_flag::note();
         }
         if troubled.count.is_power_of_two() {
             pgrx::log!("socle sync: corpus \"{name}\": {}; attempt {}", trouble.message, troubled.count);
@@ -182,7 +184,7 @@ impl Corpora {
 /// Whatever Postgres raises.
 pub fn note_trouble(name: &str, change: u32, reason: Option<&str>, broken: bool) -> Result<(), Trouble> {
     transaction(|| {
-        query::run(NOTE_TROUBLE, &[name.into(), reason.into(), broken.into(), pg_sys::Oid::from(change).into()])?;
+        spi::run(NOTE_TROUBLE, &[name.into(), reason.into(), broken.into(), pg_sys::Oid::from(change).into()])?;
         if broken && let Some(change) = CorpusSpec::try_find(name)?.and_then(|corpus| corpus.change) {
             capture::invalidate(change.into());
         }

@@ -5,8 +5,9 @@ use super::claim::{self, Claim, LEASE_SECONDS};
 use super::content::{self, Content};
 use super::transaction::{Trouble, as_corpus_owner, transaction};
 use super::{Failure, Job};
-use crate::embed::requests;
-use crate::{client, setting};
+use crate::engine_client;
+use crate::functions::embed::requests;
+use crate::pg::gucs;
 use pgrx::prelude::*;
 use socle_core::chunk::Chunk;
 use socle_core::corpus::diff::{Diff, diff};
@@ -125,7 +126,7 @@ pub fn read(job: &Job, claims: &[Claim]) -> Result<Vec<Document>, Trouble> {
     let mut by_leader: HashMap<i64, &Claim> = claims.iter().map(|claim| (claim.leader, claim)).collect();
     let leaders: Vec<i64> = claims.iter().map(|claim| claim.leader).collect();
     let sql = job.corpus.sql(READ);
-    let limit = setting::max_document_bytes() as i64;
+    let limit = gucs::max_document_bytes() as i64;
     transaction(|| {
         as_corpus_owner(&job.corpus, || {
             Spi::connect(|client| {
@@ -160,7 +161,7 @@ pub fn chunk(job: &Job, documents: &mut [Document]) -> Result<(), Failure> {
     let changed: Vec<usize> = (0..documents.len()).filter(|at| documents[*at].is_changed()).collect();
     let mut results: Vec<Vec<Chunk>> = vec![Vec::new(); changed.len()];
     let mut culprit = None;
-    content::check_sizes(documents, &changed, setting::max_input_bytes())?;
+    content::check_sizes(documents, &changed, gucs::max_input_bytes())?;
     let request = |number: usize| Request::Chunk {
         model: Some(job.model.clone()),
         max_size: Some(job.corpus.max_tokens),
@@ -169,7 +170,7 @@ pub fn chunk(job: &Job, documents: &mut [Document]) -> Result<(), Failure> {
         previous: documents[changed[number]].stored.iter().map(|chunk| chunk.content.as_str()).collect(),
         content: documents[changed[number]].content.as_ref().map_or("", Content::text),
     };
-    client::exchange(changed.len(), &request, &mut |number, answers| {
+    engine_client::exchange(changed.len(), &request, &mut |number, answers| {
         for answer in answers {
             match answer {
                 Response::Chunks { chunks, .. } => results[number].extend(chunks),
@@ -177,7 +178,7 @@ pub fn chunk(job: &Job, documents: &mut [Document]) -> Result<(), Failure> {
                     culprit = Some(number);
                     return Err(error);
                 }
-                _ => return Err(client::unexpected()),
+                _ => return Err(engine_client::unexpected()),
             }
         }
         Ok(())
@@ -301,7 +302,7 @@ pub fn embed(
         heads: texts[requests[number].clone()].iter().map(|(_, chunk)| chunk.head.as_str()).collect(),
         contents: contents[requests[number].clone()].to_vec(),
     };
-    client::exchange(requests.len(), &request, &mut |number, mut answers| {
+    engine_client::exchange(requests.len(), &request, &mut |number, mut answers| {
         match answers.pop() {
             Some(Response::Vectors(values)) if values.len() == requests[number].len() * width => {
                 let chunks = texts[requests[number].clone()].iter().map(|(_, chunk)| chunk.hash);
@@ -312,7 +313,7 @@ pub fn embed(
                 culprit = at.and_then(|at| texts.get(at)).map(|(document, _)| document.claim.leader);
                 return Err(error);
             }
-            _ => return Err(client::unexpected()),
+            _ => return Err(engine_client::unexpected()),
         }
         if extended.elapsed() > Duration::from_secs_f64(LEASE_SECONDS / 4.0) {
             extended = Instant::now();

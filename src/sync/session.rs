@@ -2,8 +2,9 @@
 //! it is sent.
 
 use super::transaction::{Trouble, transaction};
-use crate::postgres_version::{set_signal_handler, transaction_timeout};
-use crate::{query, setting, wait};
+use crate::pg::backend;
+use crate::pg::version::{set_signal_handler, transaction_timeout};
+use crate::pg::{gucs, spi, wait};
 use pgrx::prelude::*;
 use std::ffi::{CStr, CString};
 use std::time::Duration;
@@ -15,7 +16,7 @@ const READ_ONLY: &str = include_str!("../../sql/query/read_only.sql");
 /// sessions of users ends a worker.
 const SETTINGS: [(&CStr, &CStr); 7] = [
     (c"role", c"none"),
-    setting::OWN_NAMES,
+    gucs::OWN_NAMES,
     LOCK_TIMEOUT,
     (c"statement_timeout", c"0"),
     (c"idle_in_transaction_session_timeout", c"0"),
@@ -77,9 +78,8 @@ pub enum Writing {
 /// # Errors
 /// Whatever Postgres raises.
 pub fn writing() -> Result<Writing, Trouble> {
-    // SAFETY: reads a variable of this process.
-    let mine = unsafe { pg_sys::DefaultXactReadOnly };
-    let theirs = transaction(|| Ok(query::text(READ_ONLY, &[])?))?;
+    let mine = backend::is_read_only_by_default();
+    let theirs = transaction(|| Ok(spi::text(READ_ONLY, &[])?))?;
     Ok(match theirs.as_deref() {
         Some("on") if mine => Writing::Forbidden,
         Some("off") if !mine => Writing::Possible,

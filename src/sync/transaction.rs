@@ -1,10 +1,10 @@
 //! Transactions of a sync worker: short, each ended here whatever happens in it.
 
-use super::limit;
+use super::owner_code_timeout;
 use crate::corpus::CorpusSpec;
-use crate::corpus::identity::as_owner;
-use crate::error::sqlstate_text;
-use crate::{installation, setting};
+use crate::pg::error::sqlstate_text;
+use crate::pg::run_as::as_owner;
+use crate::pg::{extension_version, gucs};
 use pgrx::pg_sys;
 use pgrx::pg_sys::panic::CaughtError;
 use pgrx::prelude::*;
@@ -14,7 +14,7 @@ use std::panic::AssertUnwindSafe;
 
 /// Settings that everything runs under which touches a user's tables. Filtering by row security would look like deleted
 /// rows.
-const SETTINGS: [(&CStr, &CStr); 2] = [setting::OWN_NAMES, (c"row_security", c"off")];
+const SETTINGS: [(&CStr, &CStr); 2] = [gucs::OWN_NAMES, (c"row_security", c"off")];
 
 /// Why a transaction, or a step between two, failed.
 #[derive(Clone, Debug)]
@@ -31,14 +31,14 @@ pub struct Trouble {
 
 impl From<Error> for Trouble {
     fn from(error: Error) -> Self {
-        let sqlstate = sqlstate_text(crate::error::sqlstate(error.kind) as i32);
+        let sqlstate = sqlstate_text(crate::pg::error::sqlstate(error.kind) as i32);
         Self { kind: Some(error.kind), sqlstate, message: error.to_string(), reason: error.to_string() }
     }
 }
 
 impl From<pgrx::spi::Error> for Trouble {
     fn from(error: pgrx::spi::Error) -> Self {
-        crate::error::spi(error).into()
+        crate::pg::error::spi(error).into()
     }
 }
 
@@ -96,7 +96,7 @@ pub fn transaction<T>(work: impl FnOnce() -> Result<T, Trouble>) -> Result<T, Tr
     let attempt = AssertUnwindSafe(|| -> Result<T, Trouble> {
         // SAFETY: the transaction has just begun. Errors while it commits are caught like all others.
         unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot()) };
-        installation::require_own_version()?;
+        extension_version::require_own_version()?;
         let result = work()?;
         // SAFETY: see above.
         unsafe {
@@ -109,7 +109,7 @@ pub fn transaction<T>(work: impl FnOnce() -> Result<T, Trouble>) -> Result<T, Tr
         .catch_others(|error| Err(caught(error)))
         .catch_rust_panic(|error| Err(caught(error)))
         .execute();
-    limit::end();
+    owner_code_timeout::end();
     if result.is_err() {
         // SAFETY: ends whatever is left of the transaction; harmless when nothing is.
         unsafe { pg_sys::AbortCurrentTransaction() };
@@ -136,8 +136,8 @@ pub fn as_corpus_owner_over<T>(
     work: impl FnOnce() -> Result<T, Trouble>,
 ) -> Result<T, Trouble> {
     let owner = owner_now(corpus)?;
-    limit::begin(corpus, rows);
-    setting::during(&SETTINGS, || setting::during(&setting::RENDERING, || as_owner(owner, work)))
+    owner_code_timeout::begin(corpus, rows);
+    gucs::during(&SETTINGS, || gucs::during(&gucs::RENDERING, || as_owner(owner, work)))
 }
 
 /// The owner of the chunk table as of now: whoever gave the table away since the corpus was looked up is no longer the one

@@ -3,9 +3,9 @@
 use super::Job;
 use super::claim::{Claim, changes};
 use super::document::{Document, number, position};
-use super::keyword::{self, Indexed, Segment};
 use super::transaction::{Trouble, as_corpus_owner, as_corpus_owner_over, transaction};
-use crate::vector;
+use crate::keyword_index::build::{self, Indexed, Segment};
+use crate::pg::vector;
 use pgrx::datum::DatumWithOid;
 use pgrx::prelude::*;
 use pgrx::spi::SpiClient;
@@ -95,7 +95,7 @@ pub fn write(job: &Job, documents: &[Document], ready: Ready, took: Duration) ->
         let Counts { embedded, reused, deleted, done } = counts;
         let uncovered = if ready.segment.is_some() { 0 } else { ready.numbered.0.len() };
         if let Some(segment) = ready.segment {
-            keyword::store(&job.corpus, segment)?;
+            build::store(&job.corpus, segment)?;
         }
         let arguments = [
             job.corpus.name.as_str().into(),
@@ -160,7 +160,7 @@ fn insert(job: &Job, documents: &[&Document], ready: &Ready, client: &mut SpiCli
         .flat_map(|document| document.diff.added.iter().map(|at| (document.claim.leader, *at, &document.chunks[*at])))
         .collect();
     let sql =
-        crate::corpus::statement::expand(INSERT_CHUNKS, &job.corpus, &[("vector_type", job.vector_type.as_str())]);
+        crate::corpus::sql_template::expand(INSERT_CHUNKS, &job.corpus, &[("vector_type", job.vector_type.as_str())]);
     for rows in added.chunks(INSERT_ROWS) {
         let embeddings: Vec<Option<&[f32]>> =
             rows.iter().map(|(.., new)| vectors.get(&new.hash).map(Vec::as_slice)).collect();

@@ -2,22 +2,24 @@
 
 use super::value;
 use postgres::Client;
-use socle_tests::Cluster;
+use socle_tests::{Cluster, eventually};
 
 /// Size of the document. 50 MB work just as well and take more than a minute.
 const MEGABYTES: u64 = 8;
 
-/// Most kilobytes that a process has ever had in memory.
-fn peak(pid: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse().unwrap()
+/// Most kilobytes that a process has ever had in memory; `None` for one that has ended.
+fn peak(pid: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().trim_end_matches(" kB").parse().ok()
 }
 
 /// The highest peak of the workers: one beside the one that builds an index may have taken a change over.
 fn worker_peak(client: &mut Client) -> u64 {
-    let workers = client.query("SELECT pid FROM socle.worker_status", &[]).unwrap();
-    workers.iter().map(|row| peak(row.get::<_, i32>(0).cast_unsigned())).max().unwrap()
+    eventually("a worker is there", || {
+        let workers = client.query("SELECT pid FROM socle.worker_status WHERE pid IS NOT NULL", &[]).unwrap();
+        workers.iter().filter_map(|row| peak(row.get::<_, i32>(0).cast_unsigned())).max()
+    })
 }
 
 #[test]
@@ -31,7 +33,7 @@ fn a_large_document_is_handled_in_bounded_memory() {
         )
         .unwrap();
     assert!(value::<bool>(&mut client, "SELECT socle.wait_for_corpus('big')"));
-    let (worker_before, engine_before) = (worker_peak(&mut client), peak(cluster.wait_for_engine()));
+    let (worker_before, engine_before) = (worker_peak(&mut client), peak(cluster.wait_for_engine()).unwrap());
     // The same few hundred paragraphs again and again: some embedding, much of everything else.
     let paragraphs = MEGABYTES * 1_000_000 / 74;
     client
@@ -45,7 +47,7 @@ fn a_large_document_is_handled_in_bounded_memory() {
     assert!(value::<bool>(&mut client, "SELECT socle.wait_for_corpus('big', '5 min')"));
     let kilobytes = |per_byte: u64| MEGABYTES * 1_000 * per_byte;
     let worker_grown = worker_peak(&mut client) - worker_before;
-    let engine_grown = peak(cluster.wait_for_engine()) - engine_before;
+    let engine_grown = peak(cluster.wait_for_engine()).unwrap() - engine_before;
     assert!(worker_grown < kilobytes(20), "the worker has grown by {worker_grown} kB");
     assert!(engine_grown < kilobytes(6), "the engine has grown by {engine_grown} kB");
     let chunks: i64 = value(&mut client, "SELECT count(*) FROM big_chunk");

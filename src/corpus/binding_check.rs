@@ -1,0 +1,277 @@
+//! Whether a corpus is still what it was bound to. Asked of the catalog after commands that may have changed it, whatever
+//! they were, and before a corpus is resumed.
+//!
+//! A chunk is known by the key of its row. Where that no longer tells rows apart, or was written anew, chunks are shown to
+//! nobody, from the very command on: the policy of the chunk table is closed, and the corpus is broken with the reason.
+
+use super::ddl_command::Command;
+use super::{CorpusSpec, create, ddl_events, lifecycle, rekey};
+use crate::capture;
+use crate::pg::run_as::{as_owner, as_superuser};
+use crate::pg::subtransaction::attempt;
+use crate::pg::{gucs, spi};
+use crate::supervisor::wake;
+use serde::Deserialize;
+use socle_core::corpus::key::{Widening, widens};
+use socle_core::{Error, Kind, Result};
+
+const TRUTH: &str = include_str!("../../sql/query/truth.sql");
+const SET_KEY_HOLDS: &str = include_str!("../../sql/query/set_key_holds.sql");
+const SET_KEY: &str = include_str!("../../sql/query/set_key.sql");
+const CLOSE: &str = include_str!("../../sql/corpus/close_chunks.sql");
+const MISSED: &str = include_str!("../../sql/query/missed_change.sql");
+
+/// What a corpus stands on, as it is now.
+#[derive(Debug, Deserialize)]
+pub struct Truth {
+    name: String,
+    state: String,
+    /// Nothing has happened to its key so far.
+    key_holds: bool,
+    /// Its policy shows nothing.
+    closed: bool,
+    /// There is a policy at all.
+    has_policy: bool,
+    /// Rows of the source differ in the key.
+    told_apart: bool,
+    /// The columns of the primary key that the source has now.
+    primary_key: Option<String>,
+    /// Types of the key: in the source, and in the tables of the corpus.
+    types: Option<Vec<Option<String>>>,
+    chunk_types: Option<Vec<Option<String>>>,
+    change_types: Option<Vec<Option<String>>>,
+    document_types: Option<Vec<Option<String>>>,
+    /// A table that inherits from the source.
+    heir: Option<String>,
+    /// The source has the trigger that notes changes.
+    has_trigger: bool,
+    /// Statements that let triggers fire for replicated changes again.
+    turned: Vec<String>,
+}
+
+/// What has become of the types of a key.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Types {
+    /// The tables of the corpus have them.
+    Same,
+    /// Those hold fewer values.
+    Wider(Widening),
+    /// Those hold other values.
+    Other,
+}
+
+/// The truth about corpora.
+///
+/// # Errors
+/// `Bug` when the tables of socle cannot be read.
+pub fn read(names: &[String]) -> Result<Vec<Truth>> {
+    let rows = as_superuser(|| spi::texts(TRUTH, &[names.to_vec().into()]))?;
+    rows.iter()
+        .map(|row| {
+            serde_json::from_str(row).map_err(|error| {
+                Error::new(Kind::Bug, "could not read what a corpus stands on").detail(error.to_string())
+            })
+        })
+        .collect()
+}
+
+/// Has corpora follow a command, or break. Raises nothing for their sake.
+///
+/// # Errors
+/// As [`read`].
+pub fn follow(names: &[String], command: &Command) -> Result<()> {
+    for truth in read(names)? {
+        let Some(corpus) = CorpusSpec::try_find(&truth.name)? else { continue };
+        if let Err(code) = attempt(|| truth.settle(&corpus, command)) {
+            let reason = format!(
+                "a command on its source could not be followed ({code}): socle.resume_corpus() tries again and says why"
+            );
+            lose_key(&corpus, &reason)?;
+        }
+    }
+    Ok(())
+}
+
+impl Truth {
+    /// What keeps chunks from being told to whom they belong.
+    fn lost(&self, corpus: &CorpusSpec, command: &Command) -> Option<String> {
+        let key = corpus.key_columns.join(", ");
+        if corpus.key_columns.iter().any(|column| command.rewritten.contains(column)) {
+            return Some(format!("its key ({key}) was written anew: socle.resume_corpus() takes the new values"));
+        }
+        if !self.told_apart {
+            return Some(match &self.primary_key {
+                Some(now) => format!(
+                    "rows of its source are not told apart by ({key}) any more, but by ({now}): socle.resume_corpus() takes that key"
+                ),
+                None => format!(
+                    "rows of its source are not told apart by ({key}) any more: add a primary key and call socle.resume_corpus()"
+                ),
+            });
+        }
+        (self.types() == Types::Other)
+            .then(|| format!("its key ({key}) has another type: socle.resume_corpus() takes the new values"))
+    }
+
+    /// See [`Types`].
+    pub fn types(&self) -> Types {
+        let Some(now) = &self.types else { return Types::Other };
+        let mut found = Types::Same;
+        for own in [&self.chunk_types, &self.change_types, &self.document_types] {
+            let Some(own) = own.as_ref().filter(|own| own.len() == now.len()) else { return Types::Other };
+            for pair in own.iter().zip(now) {
+                found = match pair {
+                    (Some(old), Some(new)) if old == new => found,
+                    (Some(old), Some(new)) => match widens(old, new) {
+                        Some(Widening::Free) if found != Types::Same => found,
+                        Some(widening) => Types::Wider(widening),
+                        None => return Types::Other,
+                    },
+                    _ => return Types::Other,
+                };
+            }
+        }
+        found
+    }
+
+    /// The types that the key has now, as they stand in SQL.
+    pub fn key_types(&self) -> Vec<&str> {
+        self.types.iter().flatten().map(|name| name.as_deref().unwrap_or_default()).collect()
+    }
+
+    /// The documents have to be found again by what they say.
+    pub fn has_lost_key(&self) -> bool {
+        !self.key_holds || self.closed || !self.told_apart || self.types() == Types::Other
+    }
+
+    /// Raises `NotInState` for what only the owner of the source can mend.
+    ///
+    /// # Errors
+    /// See above.
+    pub fn check(&self) -> Result<()> {
+        match &self.heir {
+            Some(heir) => Err(Error::new(Kind::NotInState, format!("corpus \"{}\" {}", self.name, inherits(heir)))
+                .hint("Use ALTER TABLE … NO INHERIT, or partitions.")),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether the source has the trigger that notes changes.
+    pub fn has_trigger(&self) -> bool {
+        self.has_trigger
+    }
+
+    /// Whether the chunk table has lost its policy.
+    pub fn lacks_policy(&self) -> bool {
+        !self.has_policy
+    }
+
+    /// Lets triggers fire for replicated changes again.
+    ///
+    /// # Errors
+    /// What Postgres raises.
+    pub fn turn_triggers(&self) -> Result<()> {
+        self.turned.iter().try_for_each(|statement| spi::run(statement, &[]))
+    }
+
+    fn settle(&self, corpus: &CorpusSpec, command: &Command) -> Result<()> {
+        let (Some(owner), Some(_), Some(_)) = (corpus.owner, corpus.change, corpus.source) else { return Ok(()) };
+        match self.lost(corpus, command) {
+            Some(reason) if self.key_holds => return lose_key(corpus, &reason),
+            Some(reason) => return lifecycle::set_state(&corpus.name, "broken", Some(&reason)),
+            None if !self.key_holds => return Ok(()),
+            None => {}
+        }
+        let _ours = ddl_events::Ours::begin();
+        if self.types() != Types::Same {
+            as_owner(owner.into(), || rekey::widen(corpus, self))?;
+            after_widening(corpus, self.types())?;
+        } else if self.closed {
+            as_superuser(|| create::protect(corpus))?;
+        }
+        if let Some(heir) = &self.heir {
+            broken(
+                corpus,
+                &self.state,
+                &format!("it {}: ALTER TABLE … NO INHERIT, then socle.resume_corpus()", inherits(heir)),
+            )?;
+        } else if !self.has_trigger {
+            broken(corpus, &self.state, "the trigger on its source was dropped: socle.resume_corpus() puts it back")?;
+        }
+        as_owner(owner.into(), || self.turn_triggers())?;
+        let compare = command.compare || !self.turned.is_empty();
+        if command.only_dropped && !compare {
+            return Ok(());
+        }
+        if attempt(|| as_owner(owner.into(), || lifecycle::start(corpus, compare))).is_err() && compare {
+            as_superuser(|| spi::run(MISSED, &[corpus.name.as_str().into()]))?;
+        }
+        wake::at_commit();
+        Ok(())
+    }
+}
+
+fn inherits(heir: &str) -> String {
+    format!("does not see the rows of {heir}, which inherits from its source")
+}
+
+/// The vector index goes when the chunk table is written anew, and the sync worker builds it again.
+///
+/// # Errors
+/// `Bug` when the tables of socle cannot be written.
+pub fn after_widening(corpus: &CorpusSpec, types: Types) -> Result<()> {
+    if types == Types::Wider(Widening::Rewrite) && corpus.state == "active" {
+        lifecycle::set_state(&corpus.name, "filling", None)?;
+    }
+    invalidate(corpus);
+    Ok(())
+}
+
+/// Shows no chunk to anybody until the corpus is resumed.
+fn lose_key(corpus: &CorpusSpec, reason: &str) -> Result<()> {
+    close(corpus)?;
+    lifecycle::set_state(&corpus.name, "broken", Some(reason))?;
+    invalidate(corpus);
+    Ok(())
+}
+
+/// Closes the policy. As superuser: it names nothing, runs nothing of the owner's, and does not fail for lack of his rights.
+///
+/// # Errors
+/// What Postgres raises, a lock timeout above all.
+pub fn close(corpus: &CorpusSpec) -> Result<()> {
+    let _ours = ddl_events::Ours::begin();
+    as_superuser(|| {
+        gucs::during(&[gucs::QUIET], || spi::run(&corpus.sql(CLOSE), &[]))?;
+        spi::run(SET_KEY_HOLDS, &[corpus.name.as_str().into(), false.into()])
+    })
+}
+
+/// The key of the source, which its documents have been given, is that of the corpus.
+///
+/// # Errors
+/// `Bug` when the tables of socle cannot be written.
+pub fn adopt_key(corpus: &CorpusSpec) -> Result<()> {
+    let name = corpus.name.as_str();
+    let key = [
+        name.into(),
+        corpus.key_columns.clone().into(),
+        corpus.key_operators.clone().into(),
+        corpus.chunk_key_columns.clone().into(),
+    ];
+    as_superuser(|| spi::run(SET_KEY, &key))?;
+    create::bind(name)?;
+    as_superuser(|| spi::run(SET_KEY_HOLDS, &[name.into(), true.into()]))
+}
+
+fn broken(corpus: &CorpusSpec, state: &str, reason: &str) -> Result<()> {
+    if state != "broken" {
+        lifecycle::set_state(&corpus.name, "broken", Some(reason))?;
+        invalidate(corpus);
+    }
+    Ok(())
+}
+
+fn invalidate(corpus: &CorpusSpec) {
+    corpus.change.into_iter().for_each(|change| capture::invalidate(change.into()));
+}

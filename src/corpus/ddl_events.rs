@@ -1,0 +1,300 @@
+//! Event triggers: corpora follow the names of what they consist of, notice what is dropped, and compare source and chunks
+//! again after commands that change rows without firing row triggers.
+//!
+//! They run inside commands of users who may never have heard of socle, so they do nothing unless a corpus is concerned.
+
+use super::ddl_command::{self, Command};
+use super::{CorpusSpec, binding_check, lifecycle};
+use crate::pg::backend;
+use crate::pg::error::{report, spi};
+use crate::pg::run_as::{as_owner, as_superuser};
+use crate::pg::subtransaction::attempt;
+use crate::pg::{extension_version, gucs, plan_cache, spi};
+use crate::supervisor::wake;
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::prelude::*;
+use serde_json::Value;
+use socle_core::Result;
+use std::cell::Cell;
+
+const ANY_RENAMED: &str = include_str!("../../sql/query/any_renamed.sql");
+const RENAMED: &str = include_str!("../../sql/query/renamed_corpora.sql");
+const RENAME: &str = include_str!("../../sql/query/rename_corpus.sql");
+const CONCERNED: &str = include_str!("../../sql/query/concerned_corpora.sql");
+const ONLY_NEW: &str = include_str!("../../sql/query/only_new.sql");
+const ALTERED_COLUMNS: &str = include_str!("../../sql/query/altered_columns.sql");
+const CLOSE: &str = include_str!("../../sql/corpus/close_chunks.sql");
+const UNKEYED: &str = include_str!("../../sql/query/unkeyed_corpora.sql");
+const DROPPED: &str = include_str!("../../sql/query/dropped_parts.sql");
+const DELETE: &str = include_str!("../../sql/query/delete_corpus.sql");
+const HAS_DEPENDENTS: &str = include_str!("../../sql/query/has_dependents.sql");
+const CONCERNED_BY_DDL: &str = include_str!("../../sql/query/concerned_by_ddl.sql");
+const CONCERNED_BY_DROP: &str = include_str!("../../sql/query/concerned_by_drop.sql");
+const BOUND: &str = "SELECT b.corpus FROM socle.corpus_binding b ORDER BY b.corpus";
+const ANY: &str = "SELECT EXISTS (SELECT FROM socle.corpus_binding)";
+
+/// See `socle._follow_ddl()`.
+#[pg_guard]
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn follow_ddl(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
+    if OURS.get() {
+        return pg_sys::Datum::null();
+    }
+    if extension_version::is_under_way() {
+        // A script of ours. What it leaves may be what workers wait for.
+        wake::at_commit();
+        return pg_sys::Datum::null();
+    }
+    if !extension_version::is_of_own_version() {
+        return finish(refuse_if_concerned(CONCERNED_BY_DDL));
+    }
+    // SAFETY: Postgres is calling this function.
+    let command = unsafe { ddl_command::read(call) };
+    finish(follow(&command))
+}
+
+/// See `socle._prepare_ddl()`.
+#[pg_guard]
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn prepare_ddl(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
+    // SAFETY: Postgres is calling this function.
+    let retyped = unsafe { ddl_command::read(call) }.retyped;
+    if OURS.get() || retyped.is_empty() || !extension_version::is_of_own_version() {
+        return pg_sys::Datum::null();
+    }
+    // SAFETY: as above; it is a command that gives columns another type.
+    let relation = unsafe { ddl_command::altered_relation(call) };
+    finish(gucs::during(&[gucs::OWN_NAMES], || make_way(relation, retyped)))
+}
+
+/// See `socle._follow_drop()`.
+#[pg_guard]
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn follow_drop(_call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
+    if OURS.get() || extension_version::is_under_way() {
+        return pg_sys::Datum::null();
+    }
+    if !extension_version::is_of_own_version() {
+        return finish(refuse_if_concerned(CONCERNED_BY_DROP));
+    }
+    finish(dropped())
+}
+
+/// How Postgres learns how the functions above are called.
+#[unsafe(no_mangle)]
+pub extern "C" fn pg_finfo_follow_ddl() -> &'static pg_sys::Pg_finfo_record {
+    const V1: pg_sys::Pg_finfo_record = pg_sys::Pg_finfo_record { api_version: 1 };
+    &V1
+}
+
+/// See [`pg_finfo_follow_ddl`].
+#[unsafe(no_mangle)]
+pub extern "C" fn pg_finfo_prepare_ddl() -> &'static pg_sys::Pg_finfo_record {
+    pg_finfo_follow_ddl()
+}
+
+/// See [`pg_finfo_follow_ddl`].
+#[unsafe(no_mangle)]
+pub extern "C" fn pg_finfo_follow_drop() -> &'static pg_sys::Pg_finfo_record {
+    pg_finfo_follow_ddl()
+}
+
+thread_local! {
+    static OURS: Cell<bool> = const { Cell::new(false) };
+}
+
+/// While this is held, commands are those of socle itself, and nobody has to follow them.
+#[derive(Debug)]
+pub struct Ours(bool);
+
+impl Ours {
+    /// Begins such commands.
+    pub fn begin() -> Self {
+        Self(OURS.replace(true))
+    }
+}
+
+impl Drop for Ours {
+    fn drop(&mut self) {
+        OURS.set(self.0);
+    }
+}
+
+fn finish(result: Result<()>) -> pg_sys::Datum {
+    if let Err(error) = result {
+        let report: ErrorReport = report(error);
+        report.report(PgLogLevel::ERROR);
+    }
+    pg_sys::Datum::null()
+}
+
+/// Between an update of the files and that of the extension, what happens to tables of corpora could not be followed: it is
+/// refused, and everything else passes.
+fn refuse_if_concerned(question: &str) -> Result<()> {
+    if as_superuser(|| spi::holds(question, &[]))? { extension_version::require_own_version() } else { Ok(()) }
+}
+
+/// Up to three texts of each row.
+type Row = (String, Option<String>, Option<String>);
+
+fn rows_of(sql: &str) -> Result<Vec<Row>> {
+    Spi::connect(|client| {
+        let rows = client.select(sql, None, &[])?;
+        let width = rows.columns()?;
+        rows.map(|row| {
+            let optional = |at: usize| if at <= width { row.get::<String>(at) } else { Ok(None) };
+            Ok((row.get::<String>(1)?.unwrap_or_default(), optional(2)?, optional(3)?))
+        })
+        .collect::<pgrx::spi::Result<_>>()
+    })
+    .map_err(spi)
+}
+
+fn none_is_concerned() -> Result<bool> {
+    spi::holds(ANY, &[]).map(|any| !any)
+}
+
+fn follow_names() -> Result<()> {
+    as_superuser(|| {
+        if !spi::holds(ANY_RENAMED, &[])? {
+            return Ok(());
+        }
+        for (row, ..) in rows_of(RENAMED)? {
+            let Ok(mut row) = serde_json::from_str::<Value>(&row) else { continue };
+            let template = renamed_template(&row);
+            row["template"] = Value::String(template);
+            spi::run(RENAME, &[pgrx::JsonB(row).into()])?;
+        }
+        Ok(())
+    })
+}
+
+/// The template with the columns as they are called now.
+fn renamed_template(row: &Value) -> String {
+    let names =
+        |key: &str| -> Vec<&str> { row[key].as_array().into_iter().flatten().filter_map(Value::as_str).collect() };
+    let mut template = row["template"].as_str().unwrap_or_default().to_string();
+    for (old, new) in names("old_columns").into_iter().zip(names("template_columns")) {
+        if old != new {
+            template = template.replace(&format!("{{{old}}}"), &format!("{{{new}}}"));
+        }
+    }
+    template
+}
+
+/// See `socle._after_update()`.
+#[pg_extern(sql = false)]
+fn after_update() -> Result<(), ErrorReport> {
+    let started = || -> Result<()> {
+        for name in spi::texts(BOUND, &[])? {
+            let Some(corpus) = CorpusSpec::try_find(&name)? else { continue };
+            let (Some(owner), Some(change), Some(_)) = (corpus.owner, corpus.change, corpus.source) else { continue };
+            as_owner(owner.into(), || lifecycle::start(&corpus, true))?;
+            for relation in lifecycle::tree(&corpus)? {
+                // Sessions may remember what they have found by the tables of the version before.
+                backend::invalidate_relation(relation);
+            }
+            crate::capture::invalidate(change.into());
+        }
+        wake::at_commit();
+        Ok(())
+    };
+    started().map_err(report)
+}
+
+/// Has the corpora follow that a command may concern. Whoever gives it is told when that cannot be found out, and not refused.
+fn follow(command: &Command) -> Result<()> {
+    if none_is_concerned()? || spi::holds(ONLY_NEW, &[])? {
+        return Ok(());
+    }
+    let concerned = attempt(|| {
+        follow_names()?;
+        as_superuser(|| spi::texts(CONCERNED, &[]))
+    });
+    match concerned {
+        Ok(names) => binding_check::follow(&names, command),
+        Err(code) => {
+            pgrx::warning!("corpora may not have followed this command ({code}): see socle.resume_corpus()");
+            Ok(())
+        }
+    }
+}
+
+/// Closes the policies that name columns which are about to get another type: Postgres alters no column that a policy
+/// names. [`follow`] opens them again. The chunk table is locked here, before the source is, as readers lock both; the change
+/// log is locked after the source, as writers do.
+fn make_way(relation: pg_sys::Oid, columns: Vec<String>) -> Result<()> {
+    if none_is_concerned()? {
+        return Ok(());
+    }
+    let arguments = [relation.into(), columns.into(), crate::pg::run_as::current().into()];
+    let names = attempt(|| as_superuser(|| spi::texts(ALTERED_COLUMNS, &arguments))).unwrap_or_default();
+    let _ours = Ours::begin();
+    for name in names {
+        let Some(corpus) = CorpusSpec::try_find(&name)? else { continue };
+        if corpus.chunk.is_some() && corpus.change.is_some() && corpus.document.is_some() {
+            as_superuser(|| gucs::during(&[gucs::QUIET], || spi::run(&corpus.sql(CLOSE), &[])))?;
+        }
+    }
+    Ok(())
+}
+
+fn dropped() -> Result<()> {
+    if none_is_concerned()? {
+        return Ok(());
+    }
+    let row = |row: plan_cache::Row| (row.get::<String>(1), row.get::<String>(2), row.get::<String>(3));
+    for (name, part, identity) in before_the_command(|| plan_cache::rows(DROPPED, &[], 0, row))? {
+        let name = name.unwrap_or_default();
+        let Some(corpus) = CorpusSpec::try_find(&name)? else { continue };
+        let identity = identity.unwrap_or_default();
+        match part.as_deref() {
+            Some("table") => end(&corpus)?,
+            Some("trigger") => {
+                if let (Some(owner), Some(_), Some(_)) = (corpus.owner, corpus.change, corpus.source) {
+                    as_owner(owner.into(), || lifecycle::start(&corpus, true))?;
+                    wake::at_commit();
+                }
+            }
+            _ => lifecycle::set_state(&name, "broken", Some(&format!("{identity} was dropped")))?,
+        }
+    }
+    // What told rows apart may have gone with the command.
+    let bound = attempt(|| as_superuser(|| spi::texts(UNKEYED, &[]))).unwrap_or_default();
+    binding_check::follow(&bound, &Command { only_dropped: true, ..Command::default() })
+}
+
+/// Does `work`, which reads, in a snapshot that has what others have committed by now, and of this transaction what came before
+/// the command whose event this is.
+fn before_the_command<T>(work: impl FnOnce() -> T) -> T {
+    // SAFETY: a command has an active snapshot, taken before it began, if it has one at all; that of ours is a copy, which
+    // lives until it is popped, or until an error ends the transaction.
+    unsafe {
+        let begun = pg_sys::ActiveSnapshotSet().then(|| (*pg_sys::GetActiveSnapshot()).curcid);
+        pg_sys::PushCopiedSnapshot(pg_sys::GetLatestSnapshot());
+        if let Some(begun) = begun {
+            (*pg_sys::GetActiveSnapshot()).curcid = begun;
+        }
+    }
+    let result = work();
+    // SAFETY: pushed above.
+    unsafe { pg_sys::PopActiveSnapshot() };
+    result
+}
+
+/// Removes what is left of a corpus whose source or chunk table is gone. A chunk table that others depend on stays.
+fn end(corpus: &CorpusSpec) -> Result<()> {
+    if let Some(successor) = corpus.successor()? {
+        end(&successor)?;
+    }
+    as_superuser(|| spi::run(DELETE, &[corpus.name.as_str().into()]))?;
+    let chunk: Option<pg_sys::Oid> = corpus.chunk.map(Into::into);
+    let needed = match chunk {
+        Some(chunk) => spi::holds(HAS_DEPENDENTS, &[chunk.into()])?,
+        None => true,
+    };
+    match corpus.owner {
+        Some(owner) => as_owner(owner.into(), || lifecycle::remove(corpus, needed)),
+        None => as_superuser(|| lifecycle::remove_rest(corpus)),
+    }
+}

@@ -1,0 +1,252 @@
+//! `socle.drop_corpus`, `pause_corpus`, `resume_corpus`, `retry_failed`, `verify_corpus`.
+
+use super::source::Source;
+use super::sql_template::{expand, identifier};
+use super::{CorpusSpec, binding_check, create, ddl_events, rekey};
+use crate::capture;
+use crate::pg::arguments::Arguments;
+use crate::pg::backend;
+use crate::pg::error::{report, spi};
+use crate::pg::run_as::{as_log_owner, as_owner, as_superuser};
+use crate::pg::{spi, wait};
+use crate::supervisor::wake;
+use crate::vector_index;
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::prelude::*;
+use socle_core::{Error, Kind, Result};
+use std::time::Duration;
+
+const LEFT_TABLE: &str = include_str!("../../sql/query/left_table.sql");
+const SET_STATE: &str = include_str!("../../sql/query/set_corpus_state.sql");
+const DELETE: &str = include_str!("../../sql/query/delete_corpus.sql");
+const PARTITIONS: &str = include_str!("../../sql/query/partitions.sql");
+const TRUNCATE_TRIGGERS: &str = include_str!("../../sql/query/truncate_triggers.sql");
+const TREE: &str = include_str!("../../sql/query/partition_tree.sql");
+const TRIGGERS: &str = include_str!("../../sql/corpus/create_triggers.sql");
+const HAS_VECTOR_INDEX: &str = include_str!("../../sql/query/has_vector_index.sql");
+const TRUNCATE_TRIGGER: &str = include_str!("../../sql/corpus/create_truncate_trigger.sql");
+pub const ASK_SWEEP: &str = include_str!("../../sql/corpus/ask_sweep.sql");
+const RETRY: &str = include_str!("../../sql/corpus/retry.sql");
+const FORGET_LEASES: &str = include_str!("../../sql/corpus/forget_leases.sql");
+
+/// How often, and how long apart, the lock of a chunk table is tried to be had before it is waited for.
+const LOCK_ATTEMPTS: usize = 10;
+const LOCK_PAUSE: Duration = Duration::from_millis(50);
+
+/// The corpus that a function was given, if the caller owns it.
+pub fn own_corpus(call: pg_sys::FunctionCallInfo, argument: &str) -> Result<CorpusSpec> {
+    let name = Arguments::new(call).word(0, argument)?.unwrap_or_default();
+    let corpus = CorpusSpec::find(&name)?;
+    corpus.require_owner()?;
+    Ok(corpus)
+}
+
+/// The owner, of a corpus whose tables are all there.
+pub fn complete(corpus: &CorpusSpec) -> Result<pg_sys::Oid> {
+    let missing = |what: &str| {
+        Error::new(Kind::NotInState, format!("the {what} of corpus \"{}\" does not exist", corpus.name))
+            .hint("Drop the corpus with socle.drop_corpus() and create it again.")
+    };
+    corpus.source.ok_or_else(|| missing("source"))?;
+    corpus.change.ok_or_else(|| missing("change log"))?;
+    corpus.owner.map(Into::into).ok_or_else(|| missing("chunk table"))
+}
+
+/// The source and its partitions.
+pub fn tree(corpus: &CorpusSpec) -> Result<Vec<pg_sys::Oid>> {
+    let source = pg_sys::Oid::from(corpus.source.unwrap_or_default());
+    Spi::connect(|client| {
+        let rows = client.select(TREE, None, &[source.into()])?;
+        rows.map(|row| Ok(row.get(1)?.unwrap_or(pg_sys::InvalidOid))).collect::<pgrx::spi::Result<_>>()
+    })
+    .map_err(spi)
+}
+
+/// Puts the truncate triggers on the source and its partitions where they are missing; asks the sync worker to compare
+/// source and chunks, if that is wanted. To be called as the owner.
+pub fn start(corpus: &CorpusSpec, compare: bool) -> Result<()> {
+    let Some(source) = corpus.source else { return Ok(()) };
+    let trigger = format!("socle_truncate_{}", corpus.name);
+    let arguments = [pg_sys::Oid::from(source).into(), trigger.as_str().into()];
+    let _ours = ddl_events::Ours::begin();
+    for relation in spi::texts(PARTITIONS, &arguments)? {
+        let extra = [("relation", relation.as_str()), ("truncate_trigger", &identifier(&trigger))];
+        spi::run(&expand(TRUNCATE_TRIGGER, corpus, &extra), &[])?;
+    }
+    if compare { spi::run(&corpus.sql(ASK_SWEEP), &[]) } else { Ok(()) }
+}
+
+#[pg_extern(sql = false)]
+fn drop_corpus(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
+    let dropped = || -> Result<()> {
+        backend::prevent_if_read_only(c"socle.drop_corpus()");
+        let corpus = own_corpus(call, "name")?;
+        let keep_chunks = Arguments::new(call).boolean(1).unwrap_or_default();
+        if let Some(successor) = corpus.successor()? {
+            as_owner_of(&successor, || remove(&successor, false))?;
+            as_superuser(|| spi::run(DELETE, &[successor.name.as_str().into()]))?;
+        }
+        // Tables before the row, as workers lock them.
+        as_owner_of(&corpus, || remove(&corpus, keep_chunks))?;
+        as_superuser(|| spi::run(DELETE, &[corpus.name.as_str().into()]))
+    };
+    dropped().map_err(report)
+}
+
+fn as_owner_of(corpus: &CorpusSpec, work: impl FnOnce() -> Result<()>) -> Result<()> {
+    match corpus.owner {
+        Some(owner) => as_owner(owner.into(), work),
+        None => work(),
+    }
+}
+
+/// Removes triggers and tables, as the owner.
+pub fn remove(corpus: &CorpusSpec, keep_chunks: bool) -> Result<()> {
+    let _ours = ddl_events::Ours::begin();
+    if let Some(change) = corpus.change {
+        as_superuser(|| vector_index::cancel(change.into(), true))?;
+    }
+    remove_triggers(corpus)?;
+    spi::run(&corpus.sql("DROP TABLE IF EXISTS {change}, {document}"), &[])?;
+    if keep_chunks {
+        return Ok(());
+    }
+    take_from_builder(corpus)?;
+    spi::run(&corpus.sql("DROP TABLE IF EXISTS {chunk}"), &[])
+}
+
+/// Removes triggers and tables of a corpus whose chunk table is gone, and with it whoever was its owner. Another role may have
+/// given its own table the name of one that was dropped earlier: that one stays.
+pub fn remove_rest(corpus: &CorpusSpec) -> Result<()> {
+    let _ours = ddl_events::Ours::begin();
+    remove_triggers(corpus)?;
+    for table in [corpus.change, corpus.document].into_iter().flatten() {
+        if let Some(table) = spi::text(LEFT_TABLE, &[pg_sys::Oid::from(table).into()])? {
+            spi::run(&format!("DROP TABLE {table}"), &[])?;
+        }
+    }
+    Ok(())
+}
+
+/// Locks the chunk table before it is dropped. A build of its index that has begun since builds were cancelled would wait for
+/// this transaction, and this transaction for the build.
+fn take_from_builder(corpus: &CorpusSpec) -> Result<()> {
+    let (Some(chunk), Some(change)) = (corpus.chunk, corpus.change) else { return Ok(()) };
+    for _ in 0..LOCK_ATTEMPTS {
+        if backend::try_lock_exclusively(chunk.into()) {
+            break;
+        }
+        as_superuser(|| vector_index::cancel(change.into(), true))?;
+        wait::wait_for_time(LOCK_PAUSE);
+    }
+    // Whoever else has it is waited for.
+    Ok(())
+}
+
+/// Takes the triggers off the source, as its owner.
+pub fn remove_triggers(corpus: &CorpusSpec) -> Result<()> {
+    let Some(source) = corpus.source else { return Ok(()) };
+    let _ours = ddl_events::Ours::begin();
+    let capture = identifier(&format!("socle_capture_{}", corpus.name));
+    spi::run(&expand("DROP TRIGGER IF EXISTS {trigger} ON {source_table}", corpus, &[("trigger", &capture)]), &[])?;
+    let truncate = format!("socle_truncate_{}", corpus.name);
+    let arguments = [pg_sys::Oid::from(source).into(), truncate.as_str().into()];
+    for relation in spi::texts(TRUNCATE_TRIGGERS, &arguments)? {
+        spi::run(&format!("DROP TRIGGER {} ON {relation}", identifier(&truncate)), &[])?;
+    }
+    Ok(())
+}
+
+#[pg_extern(sql = false)]
+fn pause_corpus(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
+    let paused = || -> Result<()> {
+        backend::prevent_if_read_only(c"socle.pause_corpus()");
+        let corpus = own_corpus(call, "name")?;
+        set_state(&corpus.name, "paused", Some("socle.pause_corpus() was called"))?;
+        corpus.change.into_iter().for_each(|change| capture::invalidate(change.into()));
+        Ok(())
+    };
+    paused().map_err(report)
+}
+
+/// Writes state and reason.
+pub fn set_state(name: &str, state: &str, reason: Option<&str>) -> Result<()> {
+    let arguments = [name.into(), state.into(), reason.into()];
+    as_superuser(|| spi::run(SET_STATE, &arguments))
+}
+
+#[pg_extern(sql = false)]
+fn resume_corpus(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
+    let resumed = || -> Result<()> {
+        backend::prevent_if_read_only(c"socle.resume_corpus()");
+        let corpus = own_corpus(call, "name")?;
+        let owner = complete(&corpus)?;
+        create::model_of(&corpus)?;
+        if !create::bind(&corpus.name)? {
+            return Err(Error::new(Kind::NotInState, format!("tables of corpus \"{}\" are missing", corpus.name))
+                .hint("Drop the corpus with socle.drop_corpus(keep_chunks => true) and create it again."));
+        }
+        let corpus = mend(CorpusSpec::find(&corpus.name)?, owner)?;
+        as_owner(owner, || -> Result<()> {
+            // Leases and transactions of another cluster, or of workers that are gone.
+            spi::run(&corpus.sql(FORGET_LEASES), &[])?;
+            start(&corpus, true)
+        })?;
+        let chunk = [pg_sys::Oid::from(corpus.chunk.unwrap_or_default()).into()];
+        let indexed = spi::holds(HAS_VECTOR_INDEX, &chunk)?;
+        set_state(&corpus.name, if indexed { "active" } else { "filling" }, None)?;
+        corpus.change.into_iter().for_each(|change| capture::invalidate(change.into()));
+        wake::at_commit();
+        Ok(())
+    };
+    resumed().map_err(report)
+}
+
+/// Has the tables of a corpus stand on what its source is now: on its key, its types, its trigger.
+fn mend(corpus: CorpusSpec, owner: pg_sys::Oid) -> Result<CorpusSpec> {
+    let truth = binding_check::read(std::slice::from_ref(&corpus.name))?.pop();
+    let truth = truth.ok_or_else(|| Error::new(Kind::Bug, "a corpus that was bound is not"))?;
+    truth.check()?;
+    let lost = truth.has_lost_key();
+    let corpus = if lost {
+        let source = as_owner(owner, || Source::read(corpus.source.unwrap_or_default().into()))?;
+        binding_check::close(&corpus)?;
+        let corpus = as_owner(owner, || rekey::rekey(&corpus, &source))?;
+        binding_check::adopt_key(&corpus)?;
+        CorpusSpec::find(&corpus.name)?
+    } else {
+        if truth.types() != binding_check::Types::Same {
+            as_owner(owner, || rekey::widen(&corpus, &truth))?;
+        }
+        corpus
+    };
+    let _ours = ddl_events::Ours::begin();
+    as_owner(owner, || -> Result<()> {
+        // It takes a lock that readers would have to wait for.
+        if lost || truth.lacks_policy() {
+            create::protect(&corpus)?;
+        }
+        if !truth.has_trigger() {
+            let trigger = identifier(&format!("socle_capture_{}", corpus.name));
+            spi::run(&expand(TRIGGERS, &corpus, &[("capture_trigger", &trigger)]), &[])?;
+        }
+        truth.turn_triggers()
+    })?;
+    Ok(corpus)
+}
+
+#[pg_extern(sql = false)]
+fn retry_failed(call: pg_sys::FunctionCallInfo) -> Result<i64, ErrorReport> {
+    let retried = || -> Result<i64> {
+        backend::prevent_if_read_only(c"socle.retry_failed()");
+        let corpus = own_corpus(call, "corpus")?;
+        let owner = complete(&corpus)?;
+        let sql = corpus.sql(RETRY);
+        let count = as_log_owner(owner, || {
+            Spi::connect_mut(|client| client.update(sql.as_str(), Some(1), &[])?.first().get_one::<i64>())
+        });
+        wake::at_commit();
+        Ok(count.map_err(spi)?.unwrap_or_default())
+    };
+    retried().map_err(report)
+}

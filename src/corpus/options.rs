@@ -1,0 +1,206 @@
+//! The arguments of `socle.create_corpus`, checked, and the corpus that they come to.
+
+use super::CorpusSpec;
+use super::create::{DETECTED, check_dimensions, check_overlap, default_tokens, parsed_language};
+use super::source::{Role, Source};
+use crate::pg::arguments::Arguments;
+use pgrx::pg_sys;
+use socle_core::array::array_elements;
+use socle_core::chunk::Format;
+use socle_core::corpus::template::Template;
+use socle_core::model::ModelSpec;
+use socle_core::{Error, Kind, Result};
+
+/// Longest name of a corpus in bytes: names of tables and triggers are made from it.
+const MAX_NAME_BYTES: usize = 43;
+
+/// What is in the names of corpora that take the place of others, and in no other.
+pub const SHADOW: char = '~';
+
+/// What the user asked for.
+pub struct Wish {
+    /// Name of the corpus.
+    pub name: String,
+    /// Its source.
+    pub source: pg_sys::Oid,
+    content: Vec<String>,
+    document: Option<String>,
+    media_type: Option<String>,
+    file_name: Option<String>,
+    title: Option<String>,
+    language: String,
+    language_column: Option<String>,
+    /// Name of its model.
+    pub model: Option<String>,
+    max_tokens: Option<i32>,
+    overlap_tokens: i32,
+    format: Option<Format>,
+    template: Option<String>,
+    chunk_schema: Option<String>,
+    max_attempts: i32,
+    hnsw_m: i32,
+    hnsw_ef_construction: i32,
+    /// An existing corpus is left as it is.
+    pub if_not_exists: bool,
+}
+
+impl Wish {
+    /// What the arguments of `socle.create_corpus` say.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for what is missing, out of range or contradictory.
+    pub fn read(arguments: Arguments) -> Result<Self> {
+        let number = |at: usize, name: &str, default: i32, range: std::ops::RangeInclusive<i32>| {
+            let value = arguments.integer(at).unwrap_or(default);
+            if range.contains(&value) {
+                return Ok(value);
+            }
+            Err(invalid(&format!("{name} must be between {} and {}", range.start(), range.end())))
+        };
+        let name = arguments.word(0, "name")?.filter(|text| !text.is_empty());
+        let name = name.ok_or_else(|| invalid("name must not be null or empty"))?;
+        if name.len() > MAX_NAME_BYTES {
+            return Err(invalid(&format!("name of a corpus has {} bytes, the limit is {MAX_NAME_BYTES}", name.len()))
+                .detail("Names of tables and triggers are made from it."));
+        }
+        if array_elements(&name).is_some() {
+            return Err(invalid(&format!("name of a corpus must not be a list, as \"{name}\" is"))
+                .detail("Lists of corpora come as such texts from clients that do not say their type."));
+        }
+        if name.contains(SHADOW) {
+            return Err(invalid(&format!("name of a corpus must not contain \"{SHADOW}\""))
+                .detail("Names with it are for what socle.alter_corpus() fills beside a corpus."));
+        }
+        let max_tokens = arguments.integer(7);
+        if max_tokens.is_some_and(|size| size < 1) {
+            return Err(invalid("max_tokens must be at least 1"));
+        }
+        let (hnsw_m, hnsw_ef_construction) =
+            (number(13, "hnsw_m", 16, 2..=100)?, number(14, "hnsw_ef_construction", 128, 4..=1000)?);
+        if hnsw_ef_construction < 2 * hnsw_m {
+            return Err(invalid("hnsw_ef_construction must be at least twice hnsw_m"));
+        }
+        let wish = Self {
+            source: arguments.oid(1).ok_or_else(|| invalid("source must not be null"))?,
+            content: arguments.names(2).unwrap_or_default(),
+            document: arguments.name(16),
+            media_type: arguments.name(17),
+            file_name: arguments.name(18),
+            title: arguments.name(3),
+            language: parsed_language(arguments.word(4, "language")?.as_deref().unwrap_or(DETECTED))?,
+            language_column: arguments.name(5),
+            model: arguments.word(6, "model")?,
+            max_tokens,
+            overlap_tokens: number(8, "overlap_tokens", 0, 0..=i32::MAX)?,
+            format: arguments.word(9, "format")?.map(|format| format.parse()).transpose()?,
+            template: arguments.word(10, "template")?,
+            chunk_schema: arguments.name(11),
+            max_attempts: number(12, "max_attempts", 5, 1..=1000)?,
+            hnsw_m,
+            hnsw_ef_construction,
+            if_not_exists: arguments.boolean(15).unwrap_or_default(),
+            name,
+        };
+        wish.check_contents()?;
+        Ok(wish)
+    }
+
+    /// Documents are texts or files.
+    fn check_contents(&self) -> Result<()> {
+        match (self.content.is_empty(), &self.document) {
+            (true, None) => Err(invalid("content must name at least one column")
+                .hint("Or name a column with files by the argument document.")),
+            (false, Some(_)) => Err(invalid("content and document cannot be given together")
+                .detail("Documents are texts, or they are files.")),
+            (false, None) if self.media_type.is_some() || self.file_name.is_some() => {
+                Err(invalid("media_type and file_name belong to files")
+                    .hint("Name the column with the files by the argument document."))
+            }
+            (true, Some(_)) if self.format.is_some_and(|format| format != Format::Markdown) => {
+                Err(invalid("format belongs to content").detail("The text of files is markdown."))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The content columns and their roles.
+    fn contents(&self, source: &Source) -> Result<Vec<(String, Role)>> {
+        let mut columns: Vec<(String, Role)> = Vec::new();
+        if let Some(document) = &self.document {
+            columns.push((document.clone(), source.document_role(document)?));
+            let hints = [(&self.media_type, Role::MediaType), (&self.file_name, Role::FileName)];
+            for (column, role) in hints {
+                let Some(column) = column else { continue };
+                let what = if role == Role::MediaType { "The argument media_type" } else { "The argument file_name" };
+                source.require_text(column, what)?;
+                columns.push((column.clone(), role));
+            }
+        }
+        for column in &self.content {
+            if columns.iter().any(|(seen, _)| seen == column) {
+                return Err(invalid(&format!("content names column \"{column}\" twice")));
+            }
+            source.require_text(column, "The argument content")?;
+            columns.push((column.clone(), Role::Text));
+        }
+        Ok(columns)
+    }
+
+    /// The row of `socle.corpus` that it comes to.
+    ///
+    /// # Errors
+    /// `UnknownColumn`, `WrongColumnType`; `InvalidArgument` for what does not fit the model.
+    pub fn corpus(&self, source: &Source, model: &ModelSpec) -> Result<CorpusSpec> {
+        let (content_columns, content_roles) = self.contents(source)?.into_iter().unzip();
+        if let Some(title) = &self.title {
+            source.require_text(title, "The argument title")?;
+        }
+        if let Some(column) = &self.language_column {
+            source.require_text(column, "The argument language_column")?;
+        }
+        let text = self.template.clone().unwrap_or_else(|| Template::default_for(self.title.as_deref()).to_string());
+        let template = Template::parse(&text, self.title.as_deref())?;
+        for column in template.columns() {
+            source.require_column(column, "The template")?;
+        }
+        check_dimensions(model)?;
+        let max_tokens = self.max_tokens.map_or_else(|| default_tokens(model, &text), i32::unsigned_abs);
+        check_overlap(max_tokens, self.overlap_tokens.unsigned_abs())?;
+        let format = if self.document.is_some() { Format::Markdown } else { self.format.unwrap_or(Format::Plain) };
+        Ok(CorpusSpec {
+            name: self.name.clone(),
+            source_schema: source.schema.clone(),
+            source_table: source.table.clone(),
+            partitioned: source.partitioned,
+            key_columns: source.key.iter().map(|column| column.name.clone()).collect(),
+            key_operators: source.key.iter().map(|column| column.operator.clone()).collect(),
+            chunk_key_columns: source.key_names(),
+            content_columns,
+            content_roles,
+            title_column: self.title.clone(),
+            language: self.language.clone(),
+            language_column: self.language_column.clone(),
+            template_columns: template.columns().into_iter().map(str::to_string).collect(),
+            template: text,
+            chunk_schema: self.chunk_schema.clone().unwrap_or_else(|| source.schema.clone()),
+            chunk_table: format!("{}_chunk", self.name),
+            change_table: format!("{}_change", self.name),
+            document_table: format!("{}_document", self.name),
+            model: model.name.clone(),
+            model_digest: model.digest(),
+            dimensions: model.dimensions,
+            max_tokens,
+            overlap_tokens: self.overlap_tokens.unsigned_abs(),
+            format: format.name().to_string(),
+            max_attempts: self.max_attempts,
+            hnsw_m: self.hnsw_m,
+            hnsw_ef_construction: self.hnsw_ef_construction,
+            state: "filling".into(),
+            ..CorpusSpec::default()
+        })
+    }
+}
+
+fn invalid(message: &str) -> Error {
+    Error::new(Kind::InvalidArgument, message)
+}

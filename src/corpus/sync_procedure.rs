@@ -1,0 +1,92 @@
+//! `CALL socle.sync_corpus(…)`: waits in the foreground, showing progress, until nothing of a corpus waits any more.
+//!
+//! A procedure, because the vector index and the swap of `socle.alter_corpus` wait for old snapshots and for whoever has
+//! read the chunk table: each look is a transaction of its own, and nothing is held while it waits.
+
+use super::CorpusSpec;
+use super::wait::{DROPPED, LONGEST_POLL, broken, counts, resting, why};
+use crate::pg::arguments::Arguments;
+use crate::pg::error::report;
+use crate::pg::procedure::{Transactions, may_commit, with_transactions};
+use crate::pg::run_as::{as_log_owner, with_own_names};
+use crate::pg::wait;
+use crate::supervisor::wake;
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::prelude::*;
+use socle_core::turns::message::Message;
+use socle_core::{Error, Kind, Result};
+use std::time::{Duration, Instant};
+
+const PROGRESS: &str = include_str!("../../sql/corpus/progress.sql");
+
+/// Time between two words about progress.
+const SAY_EVERY: Duration = Duration::from_secs(5);
+
+#[pg_extern(sql = false)]
+fn sync_corpus(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
+    sync(call).map_err(report)
+}
+
+fn sync(call: pg_sys::FunctionCallInfo) -> Result<()> {
+    if !may_commit(call) {
+        return Err(Error::new(
+            Kind::ActiveTransaction,
+            "CALL socle.sync_corpus() cannot run inside a transaction block",
+        )
+        .detail("Work that is waited for would wait for this transaction.")
+        .hint("socle.wait_for_corpus() waits for changes, and no more, wherever it is called."));
+    }
+    let name = Arguments::new(call)
+        .word(0, "corpus")?
+        .ok_or_else(|| Error::new(Kind::InvalidArgument, "corpus must not be null"))?;
+    with_own_names(|| CorpusSpec::find(&name)?.require_owner())?;
+    if crate::pg::gucs::sync_workers() == 0 {
+        return Err(
+            Error::new(Kind::NotInState, "socle.sync_workers is 0").hint("Without sync workers nothing is done.")
+        );
+    }
+    with_transactions(|transactions| wait_until_done(&name, transactions))
+}
+
+fn wait_until_done(name: &str, transactions: &Transactions) -> Result<()> {
+    let mut said = Instant::now();
+    wake::say(Message::More);
+    loop {
+        // Neither a lock nor a snapshot is held until the next look.
+        transactions.commit();
+        let (waiting, documents) = with_own_names(|| look(name))?;
+        if waiting == 0 {
+            pgrx::notice!("corpus \"{name}\" is complete: {documents} documents");
+            return Ok(());
+        }
+        transactions.commit();
+        if said.elapsed() > SAY_EVERY {
+            said = Instant::now();
+            let reason = with_own_names(|| why(name))?.map(|reason| format!("; {reason}")).unwrap_or_default();
+            transactions.commit();
+            pgrx::notice!("corpus \"{name}\": {documents} documents are done, {waiting} changes wait{reason}");
+        }
+        wait::wait_for_time(LONGEST_POLL);
+    }
+}
+
+/// What waits of a corpus, of the one that is to take its place too, and how many documents are done.
+fn look(name: &str) -> Result<(i64, i64)> {
+    let rest = |name: &str, state: Option<String>| match state {
+        Some(state) => Err(Error::new(Kind::NotInState, format!("corpus \"{name}\" is {state}"))
+            .hint("See socle.corpus_status; socle.resume_corpus() goes on.")),
+        None => Ok(()),
+    };
+    rest(name, resting(name)?)?;
+    let corpus = CorpusSpec::find(name)?;
+    if let Some(successor) = corpus.successor()? {
+        let state = resting(&successor.name)?;
+        if state.as_deref() == Some(DROPPED) {
+            // It has just taken the place: the next look finds what there is.
+            return Ok((1, 0));
+        }
+        rest(&successor.name, state)?;
+    }
+    let owner = corpus.owner.ok_or_else(|| broken(name))?;
+    as_log_owner(owner.into(), || counts(&corpus.sql(PROGRESS), name))
+}

@@ -1,0 +1,115 @@
+//! Why work on a corpus does not go on: what `state_reason` says beyond what workers have noted. It is found out when somebody
+//! looks, and nothing is written for it: what keeps workers from writing may be the reason.
+
+use super::status::watched;
+use super::{CorpusSpec, heap_counts};
+use crate::pg::backend;
+use crate::pg::error::{report, spi};
+use crate::pg::run_as::{as_superuser, current, in_own_snapshot};
+use crate::pg::{gucs, spi};
+use crate::supervisor;
+use crate::vector_index::OLD_SECONDS;
+use pgrx::datum::TimestampWithTimeZone;
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::prelude::*;
+use socle_core::Result;
+use socle_core::protocol::{RUNTIME_DIRECTORY, WORKERS_FILE};
+use std::path::Path;
+
+const OBSTACLE: &str = include_str!("../../sql/query/obstacle.sql");
+const WORKERS: &str = include_str!("../../sql/query/workers_here.sql");
+const FILLED_TO: &str = "SELECT $1::timestamptz";
+const READ_ONLY: &str = include_str!("../../sql/query/read_only.sql");
+const READ_ONLY_FILE: &str = include_str!("../../sql/query/read_only_file.sql");
+
+type Report = TableIterator<'static, (name!(corpus, String), name!(reason, String))>;
+
+#[pg_extern(sql = false)]
+fn corpus_obstacles() -> Result<Report, ErrorReport> {
+    let rows = || -> Result<Vec<(String, String)>> {
+        let mut rows = Vec::new();
+        for (corpus, _) in watched()? {
+            if let Some(reason) = obstacle(&corpus)? {
+                rows.push((corpus.name, reason));
+            }
+        }
+        Ok(rows)
+    };
+    rows().map(TableIterator::new).map_err(report)
+}
+
+/// What work on a corpus waits for; `None` where nothing waits, or where it goes on. Runs nothing that its owner has made, and
+/// tells nothing of what is in it.
+///
+/// # Errors
+/// Whatever Postgres raises.
+pub fn obstacle(corpus: &CorpusSpec) -> Result<Option<String>> {
+    let filling = corpus.state == "filling";
+    if !corpus.bound || corpus.chunk.is_none() || !(filling || corpus.state == "active") {
+        return Ok(None);
+    }
+    // Where somebody has locked the log, what is in it is not known, but who has.
+    let filled_to = filled_to(corpus)?;
+    let backlog = in_own_snapshot(|| heap_counts::backlog(corpus, filled_to));
+    if backlog.as_ref().is_some_and(|backlog| backlog.pending == 0) && !filling {
+        return Ok(None);
+    }
+    let (overdue, filled, again) = backlog
+        .map_or((false, false, None), |backlog| (backlog.overdue, filling && !backlog.behind, backlog.next_attempt));
+    if gucs::sync_workers() == 0 {
+        return Ok(Some("socle.sync_workers is 0: nothing is done".to_string()));
+    }
+    if let Some(reason) = as_superuser(|| in_own_snapshot(read_only))? {
+        return Ok(Some(reason));
+    }
+    let arguments = [corpus.name.as_str().into(), current().into(), filled.then_some(OLD_SECONDS).into()];
+    if let Some(reason) = as_superuser(|| in_own_snapshot(|| spi::text(OBSTACLE, &arguments)))? {
+        return Ok(Some(reason));
+    }
+    let there = as_superuser(|| {
+        in_own_snapshot(|| Spi::connect(|client| client.select(WORKERS, Some(1), &[])?.first().get_two::<i64, i64>()))
+    });
+    let (here, all) = there.map_err(spi)?;
+    let waits = overdue || filled;
+    Ok(match (here.unwrap_or_default(), all.unwrap_or_default(), again) {
+        (0, _, _) if waits && Path::new(RUNTIME_DIRECTORY).join(WORKERS_FILE).exists() => {
+            Some("no background worker can be started: all of max_worker_processes are in use".to_string())
+        }
+        (0, _, _) if waits && !supervisor::is_running() => {
+            Some("no supervisor runs: the next write to a source, or call that needs the engine, starts it".to_string())
+        }
+        (0, all @ 1.., _) if waits => {
+            Some(format!("waits for its turn: all {all} sync workers are in other databases"))
+        }
+        (_, _, Some(at)) if !overdue => {
+            let seconds = (at - backend::now()).max(0) as f64 / 1e6;
+            Some(format!("changes that failed are tried again in {seconds:.0} s: see socle.job_failure"))
+        }
+        _ => None,
+    })
+}
+
+/// What was there at that time is filled in first, in microseconds since 2000.
+fn filled_to(corpus: &CorpusSpec) -> Result<i64> {
+    let text = corpus.filled_to.as_str().into();
+    let time =
+        Spi::connect(|client| client.select(FILLED_TO, Some(1), &[text])?.first().get_one::<TimestampWithTimeZone>());
+    Ok(time.map_err(spi)?.map_or(i64::MIN, i64::from))
+}
+
+/// Workers begin with what is set for the database and the role they have, or for the cluster.
+fn read_only() -> Result<Option<String>> {
+    let mine = backend::is_read_only_by_default();
+    let is_on = match spi::text(READ_ONLY, &[])?.as_deref() {
+        Some("on") => true,
+        Some("live") => mine,
+        Some("unknown") => {
+            let setting = spi::text(READ_ONLY_FILE, &[])?;
+            setting.is_some_and(|setting| ["on", "true", "yes", "1"].contains(&setting.to_lowercase().as_str()))
+        }
+        _ => false,
+    };
+    Ok(is_on.then(|| {
+        "the database is read-only: default_transaction_read_only is on; changes wait until it is off".to_string()
+    }))
+}

@@ -1,0 +1,184 @@
+//! A session's line to the engine: connects (having the engine started if there is none), sends requests, collects
+//! answers, and carries on when the engine dies in between.
+//!
+//! The connection outlives a statement that ends well. A statement that fails or is cancelled closes it, and the engine
+//! stops working for it. No transaction state and no lock of ours is held while waiting.
+
+mod connection;
+
+use crate::pg::wait;
+use crate::supervisor;
+use connection::{Connection, Lost};
+use socle_core::protocol::{EngineReport, FAILURE_FILE, RUNTIME_DIRECTORY, Request, Response};
+use socle_core::{Error, Kind, Result};
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// Longest wait for an engine to come up.
+const START_PATIENCE: Duration = Duration::from_secs(15);
+
+/// Time between two attempts to connect.
+const RETRY: Duration = Duration::from_millis(10);
+
+/// Time after which a supervisor that has been asked for and has not come is asked for again.
+const ASK_AGAIN: Duration = Duration::from_secs(2);
+
+/// Longest wait for a free worker slot: those of parallel queries come and go.
+const SLOT_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Engines that may die under one statement before it gives up, though it is not known to have killed one. They die at
+/// most about once a second.
+const MAX_DEATHS: usize = 100;
+
+thread_local! {
+    /// Left here between statements. Taken out while in use, so that an error on the way closes it.
+    static IDLE: RefCell<Option<Connection>> = const { RefCell::new(None) };
+}
+
+/// A request with its number in the statement, and whether an engine died with it under way.
+#[derive(Clone, Copy, Debug)]
+struct Pending {
+    number: usize,
+    suspect: bool,
+}
+
+/// Sends `count` requests, made one by one as the engine takes them, and hands over the complete answers of each, in
+/// whatever order they come.
+///
+/// # Errors
+/// `EngineUnavailable` when there is no engine, `NoWorkerSlot` when none can be started, `InferenceFailed` when the
+/// engine died of a request, and whatever `answer` returns.
+pub fn exchange<'a>(
+    count: usize,
+    request: &dyn Fn(usize) -> Request<'a>,
+    answer: &mut dyn FnMut(usize, Vec<Response>) -> Result<()>,
+) -> Result<()> {
+    exchange_as_made(count, &|number| Ok(Some(request(number))), answer)
+}
+
+/// As [`exchange`], with requests that take some time to make, or of which it turns out that there is nothing to ask. Each is
+/// sent before the next is made, and the engine is at work on it meanwhile.
+///
+/// # Errors
+/// As [`exchange`], and whatever `request` returns.
+pub fn exchange_as_made<'a>(
+    count: usize,
+    request: &dyn Fn(usize) -> Result<Option<Request<'a>>>,
+    answer: &mut dyn FnMut(usize, Vec<Response>) -> Result<()>,
+) -> Result<()> {
+    let mut pending: VecDeque<Pending> = (0..count).map(|number| Pending { number, suspect: false }).collect();
+    let mut deaths = 0;
+    while !pending.is_empty() {
+        let mut connection = connect()?;
+        match connection.converse(&mut pending, request, answer) {
+            Ok(()) => IDLE.with(|idle| idle.replace(Some(connection))),
+            Err(Lost::Left) => None,
+            Err(Lost::Died { alone: true }) => {
+                return Err(Error::new(Kind::InferenceFailed, "the socle engine died of this request")
+                    .detail("It ran with no other request beside it. The server log may say more.")
+                    .hint("Find the text among those of the statement by halving, or try another model."));
+            }
+            Err(Lost::Died { alone: false }) => {
+                deaths += 1;
+                if deaths == MAX_DEATHS {
+                    return Err(unavailable(&format!("The engine died {deaths} times during this statement.")));
+                }
+                None
+            }
+            Err(Lost::Failed(error)) => return Err(error),
+        };
+    }
+    Ok(())
+}
+
+/// Sends one request and returns its answers.
+///
+/// # Errors
+/// As [`exchange`].
+pub fn ask(request: Request<'_>) -> Result<Vec<Response>> {
+    let mut answers = Vec::new();
+    exchange(1, &|_| request.clone(), &mut |_, parts| {
+        answers = parts;
+        Ok(())
+    })?;
+    Ok(answers)
+}
+
+/// What the engine does, or `None` when none runs. Starts none.
+///
+/// # Errors
+/// `EngineUnavailable` when it runs and does not answer.
+pub fn report() -> Result<Option<EngineReport>> {
+    let connection = match idle() {
+        Some(connection) => Some(connection),
+        None => Connection::open()?,
+    };
+    if connection.is_none() {
+        return Ok(None);
+    }
+    IDLE.with(|idle| idle.replace(connection));
+    match ask(Request::Report)?.pop() {
+        Some(Response::Report(report)) => Ok(Some(*report)),
+        _ => Err(unexpected()),
+    }
+}
+
+/// The error for an answer of the wrong kind.
+pub fn unexpected() -> Error {
+    Error::new(Kind::Bug, "the socle engine gave an answer that does not belong to the question")
+}
+
+/// The connection of an earlier statement, if the engine at its other end still lives.
+fn idle() -> Option<Connection> {
+    IDLE.with(RefCell::take).filter(Connection::is_alive)
+}
+
+/// A connection to an engine, started if need be.
+fn connect() -> Result<Connection> {
+    if let Some(connection) = idle() {
+        return Ok(connection);
+    }
+    let begun = Instant::now();
+    let mut asked: Option<Instant> = None;
+    let mut turn = None;
+    loop {
+        if let Some(connection) = Connection::open()? {
+            return Ok(connection);
+        }
+        if supervisor::is_running() {
+            if let Some(reason) = failure() {
+                return Err(unavailable(&reason));
+            }
+        } else if asked.is_none_or(|asked| asked.elapsed() > ASK_AGAIN) {
+            if turn.is_none() {
+                let unusable = |error| unavailable(&format!("Its runtime directory cannot be used: {error}."));
+                turn = supervisor::take_turn().map_err(unusable)?;
+            }
+            if turn.is_some() {
+                match supervisor::register_now() {
+                    Ok(()) => asked = Some(Instant::now()),
+                    // One that was asked for before may still be on its way.
+                    Err(error) if asked.is_none() && begun.elapsed() > SLOT_PATIENCE => return Err(error),
+                    Err(_) => {}
+                }
+            }
+        }
+        if begun.elapsed() > START_PATIENCE {
+            return Err(unavailable(&format!("It did not come up within {} s.", START_PATIENCE.as_secs())));
+        }
+        wait::wait_for_time(RETRY);
+    }
+}
+
+/// Why the supervisor cannot start an engine.
+pub fn failure() -> Option<String> {
+    std::fs::read_to_string(Path::new(RUNTIME_DIRECTORY).join(FAILURE_FILE)).ok().filter(|reason| !reason.is_empty())
+}
+
+fn unavailable(detail: &str) -> Error {
+    Error::new(Kind::EngineUnavailable, "the socle engine is not available")
+        .detail(detail)
+        .hint("The server log says what became of it; it is started again by itself.")
+}

@@ -1,0 +1,191 @@
+//! `socle.embed`, `socle.embed_query`, `socle.count_tokens`.
+
+use crate::pg::arguments::{Arguments, Texts};
+use crate::pg::error::report;
+use crate::pg::gucs;
+use crate::pg::vector::{self, VectorDatum};
+use crate::{engine_client, model};
+use pgrx::fcinfo::pg_func_extra;
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::prelude::*;
+use socle_core::array::array_elements;
+use socle_core::model::ModelSpec;
+use socle_core::protocol::{Request, Response, Role};
+use socle_core::{Error, Kind, Result, memory};
+use std::ops::Range;
+
+/// Texts of one request. Small requests let connections take turns in the engine.
+const REQUEST_TEXTS: usize = 64;
+/// Bytes of text of one request, unless a single text is larger.
+const REQUEST_BYTES: usize = 16 << 10;
+/// Memory that is left where an array of vectors is about to be made.
+const SPARE_BYTES: usize = 1 << 20;
+
+type SqlResult = Result<Option<VectorDatum>, ErrorReport>;
+
+/// The last text that one call site embedded. An expression such as `ORDER BY embedding <-> socle.embed_query('…')`
+/// is evaluated once for each row; the vector is computed once.
+#[derive(Default)]
+struct Memo {
+    digest: String,
+    /// `socle.truncate_input`, which may change between two rows.
+    truncate: bool,
+    content: String,
+    vector: Vec<f32>,
+}
+
+#[pg_extern(sql = false)]
+fn embed(call: pg_sys::FunctionCallInfo) -> SqlResult {
+    one(call, Role::Passage, "content").map_err(report)
+}
+
+#[pg_extern(sql = false)]
+fn embed_query(call: pg_sys::FunctionCallInfo) -> SqlResult {
+    one(call, Role::Query, "query").map_err(report)
+}
+
+/// Raises `InvalidArgument` for a list that a client has sent without its type: where `text` and `text[]` may both stand,
+/// PostgreSQL takes it for a text.
+fn check_is_one(content: &str) -> Result<()> {
+    if array_elements(content).is_none() {
+        return Ok(());
+    }
+    Err(Error::new(Kind::InvalidArgument, "content is a list that came as one text")
+        .detail("A value without a type is taken for a text, and this one reads as an array.")
+        .hint(
+            "Say that it is a list: socle.embed($1::text[]). \
+             One text that looks like a list is embedded by (socle.embed(ARRAY[$1]))[1].",
+        ))
+}
+
+fn one(call: pg_sys::FunctionCallInfo, role: Role, name: &str) -> Result<Option<VectorDatum>> {
+    let arguments = Arguments::new(call);
+    let Some(content) = arguments.content(0, name)? else { return Ok(None) };
+    check_not_blank(&content, name)?;
+    if role == Role::Passage && arguments.is_written_out(0) {
+        check_is_one(&content)?;
+    }
+    let spec = model::embedding_model(arguments.word(1, "model")?)?;
+    let (digest, truncate) = (spec.digest(), gucs::truncate_input());
+    // SAFETY: Postgres is calling this function, and nothing else uses its fn_extra.
+    let mut memo = unsafe { pg_func_extra(call, Memo::default) };
+    if memo.digest != digest || memo.truncate != truncate || memo.content != content {
+        let vector = vectors(&spec, role, &[&content], None)?.pop().unwrap_or_default();
+        *memo = Memo { digest, truncate, content, vector };
+    }
+    vector::datum(&memo.vector).map(Some)
+}
+
+#[pg_extern(sql = false)]
+fn embed_array(call: pg_sys::FunctionCallInfo) -> SqlResult {
+    many(Arguments::new(call)).map_err(report)
+}
+
+fn many(arguments: Arguments) -> Result<Option<VectorDatum>> {
+    let Some(texts) = arguments.contents(0, "contents")? else { return Ok(None) };
+    let spec = model::embedding_model(arguments.word(1, "model")?)?;
+    let Texts { elements, .. } = &texts;
+    let mut present = memory::with_room(elements.len())?;
+    let mut positions = memory::with_room(elements.len())?;
+    for (at, element) in elements.iter().enumerate() {
+        if let Some(element) = element {
+            check_not_blank(element, &format!("element {} of contents", at + 1))?;
+            present.push(*element);
+            positions.push(at);
+        }
+    }
+    vector::check_array_size(elements.len(), spec.dimensions as usize)?;
+    // As they come, each as a value, and all as one array. Errors want some memory, too.
+    memory::ensure(elements.len().saturating_mul(3 * vector::size(spec.dimensions as usize)) + SPARE_BYTES)?;
+    let computed = vectors(&spec, Role::Passage, &present, Some(&positions))?;
+    let mut all = memory::with_room(elements.len())?;
+    all.resize(elements.len(), None);
+    for (at, vector) in positions.into_iter().zip(computed) {
+        all[at] = Some(vector);
+    }
+    vector::array(arguments, &all, &texts).map(Some)
+}
+
+#[pg_extern(sql = false)]
+fn count_tokens(call: pg_sys::FunctionCallInfo) -> Result<Option<i32>, ErrorReport> {
+    let count = || -> Result<Option<i32>> {
+        let arguments = Arguments::new(call);
+        let Some(content) = arguments.content(0, "content")? else { return Ok(None) };
+        let model = model::any_model(arguments.word(1, "model")?)?;
+        match engine_client::ask(Request::CountTokens { model, content: &content })?.pop() {
+            Some(Response::Count(count)) => Ok(Some(count.cast_signed())),
+            Some(Response::Failed { error, .. }) => Err(error),
+            _ => Err(engine_client::unexpected()),
+        }
+    };
+    count().map_err(report)
+}
+
+/// Raises `InvalidArgument` for a text without any word: whatever vector it got, it would be near to something.
+fn check_not_blank(text: &str, name: &str) -> Result<()> {
+    if !text.trim().is_empty() {
+        return Ok(());
+    }
+    Err(Error::new(Kind::InvalidArgument, format!("{name} must not be empty or only white space"))
+        .hint("Leave such texts out, or pass NULL, which gives NULL."))
+}
+
+/// One vector for each text. `positions` are those of the texts in the user's array, if there is one.
+fn vectors(spec: &ModelSpec, role: Role, texts: &[&str], positions: Option<&[usize]>) -> Result<Vec<Vec<f32>>> {
+    let width = spec.dimensions as usize;
+    let requests = requests(texts);
+    memory::ensure(texts.len().saturating_mul(width * size_of::<f32>() + size_of::<Vec<f32>>()))?;
+    let mut vectors = vec![Vec::new(); texts.len()];
+    let truncate = gucs::truncate_input();
+    let request = |number: usize| Request::Embed {
+        model: spec.clone(),
+        role,
+        truncate,
+        heads: Vec::new(),
+        contents: texts[requests[number].clone()].to_vec(),
+    };
+    engine_client::exchange(requests.len(), &request, &mut |number, mut answers| match answers.pop() {
+        Some(Response::Vectors(values)) if values.len() == requests[number].len() * width => {
+            for (place, vector) in vectors[requests[number].clone()].iter_mut().zip(values.chunks_exact(width)) {
+                *place = vector.to_vec();
+            }
+            Ok(())
+        }
+        Some(Response::Failed { error, item }) => Err(locate(error, &requests[number], item, positions, "contents")),
+        _ => Err(engine_client::unexpected()),
+    })?;
+    Ok(vectors)
+}
+
+/// The texts of each request.
+pub fn requests(texts: &[&str]) -> Vec<Range<usize>> {
+    let mut requests: Vec<Range<usize>> = Vec::new();
+    let mut bytes = 0;
+    for (at, text) in texts.iter().enumerate() {
+        bytes += text.len();
+        match requests.last_mut() {
+            Some(last) if last.len() < REQUEST_TEXTS && bytes <= REQUEST_BYTES => last.end = at + 1,
+            _ => {
+                requests.push(at..at + 1);
+                bytes = text.len();
+            }
+        }
+    }
+    requests
+}
+
+/// Says which element of the user's array an error is about.
+pub fn locate(
+    mut error: Error,
+    request: &Range<usize>,
+    item: Option<u32>,
+    positions: Option<&[usize]>,
+    array: &str,
+) -> Error {
+    if let (Some(item), Some(positions)) = (item, positions)
+        && let Some(position) = positions.get(request.start + item as usize)
+    {
+        error.message = format!("element {} of {array}: {}", position + 1, error.message);
+    }
+    error
+}

@@ -1,0 +1,39 @@
+//! What the install script has to be sure of before it leaves anything behind.
+
+use crate::pg::error::{report, spi};
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::prelude::*;
+use socle_core::{Error, Kind, Result};
+
+const VECTOR_TYPE: &str = include_str!("../../sql/query/is_pgvector_type.sql");
+
+/// Raises an error unless this database is one that socle works in. Called by the install script.
+#[pg_extern(sql = false)]
+fn check_installation() -> Result<(), ErrorReport> {
+    check_encoding().and_then(|()| check_vector()).map_err(report)
+}
+
+/// Offsets count characters, and tokenizers read UTF-8.
+fn check_encoding() -> Result<()> {
+    // SAFETY: a session is connected to a database; the name is a static C string.
+    let (encoding, name) = unsafe {
+        let encoding = pg_sys::GetDatabaseEncoding();
+        (encoding, std::ffi::CStr::from_ptr(pg_sys::GetDatabaseEncodingName()).to_string_lossy())
+    };
+    if encoding == pg_sys::pg_enc::PG_UTF8 as i32 {
+        return Ok(());
+    }
+    Err(Error::new(Kind::NotSupported, format!("socle needs a database with encoding UTF8, not {name}"))
+        .hint("Create a database with CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0."))
+}
+
+/// The script names the type `vector` without its schema, which another schema could capture.
+fn check_vector() -> Result<()> {
+    let is_pgvector = Spi::get_one::<bool>(VECTOR_TYPE).map_err(spi)?.unwrap_or_default();
+    if is_pgvector {
+        return Ok(());
+    }
+    Err(Error::new(Kind::NotSupported, "the type \"vector\" is not that of the extension \"vector\"")
+        .detail("A type of that name stands before it in the search path.")
+        .hint("Create the extension with a search_path that holds only the schema of pgvector."))
+}

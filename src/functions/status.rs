@@ -1,0 +1,113 @@
+//! `socle.version` and what the status views show.
+
+use crate::pg::error::report;
+use crate::{engine_client, supervisor};
+use pgrx::JsonB;
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::prelude::*;
+use serde_json::json;
+use socle_core::oom::{self, Files};
+use socle_core::protocol::EngineReport;
+use socle_core::{Kind, Result};
+
+#[pg_extern(sql = false)]
+fn version() -> &'static str {
+    env!("CARGO_PKG_VERSION")
+}
+
+/// The files of this machine.
+struct FileSystem;
+
+impl Files for FileSystem {
+    fn read(&self, path: &str) -> Option<String> {
+        std::fs::read_to_string(path).ok()
+    }
+
+    fn list(&self, directory: &str) -> Vec<String> {
+        let entries = std::fs::read_dir(directory).into_iter().flatten();
+        entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect()
+    }
+}
+
+/// The state of the engine as one JSON object. Never starts an engine.
+#[pg_extern(sql = false)]
+fn engine_report() -> Result<JsonB, ErrorReport> {
+    let read = || -> Result<JsonB> {
+        let report = match engine_client::report() {
+            Ok(report) => report,
+            // Whoever looks shall see why, and the rest of what is there to see.
+            Err(error) if matches!(error.kind, Kind::EngineUnavailable | Kind::OtherVersion) => {
+                let reason = [Some(error.to_string()), error.hint].into_iter().flatten().collect::<Vec<_>>().join(". ");
+                return Ok(JsonB(json!({"state": "unavailable", "state_reason": reason, "models": []})));
+            }
+            Err(error) => return Err(error),
+        };
+        let Some(report) = report else {
+            let state = if supervisor::is_running() { "starting" } else { "stopped" };
+            // Numbers, not NULL, for what counts: whoever watches them would take NULL for a fault of the watching.
+            return Ok(JsonB(json!({
+                "state": state,
+                "state_reason": engine_client::failure(),
+                "models": [],
+                "memory_bytes": 0,
+                "connection_count": 0,
+                "interactive_queue": 0,
+                "bulk_queue": 0,
+                "request_count": 0,
+                "batch_count": 0,
+                "text_count": 0,
+                "token_count": 0,
+                "tokens_per_second": 0,
+            })));
+        };
+        Ok(JsonB(running(&report)))
+    };
+    let with_service = |JsonB(mut state): JsonB| {
+        if let Some(fields) = state.as_object_mut() {
+            fields.insert("oom_policy".to_string(), oom::policy(&FileSystem).name().into());
+        }
+        JsonB(state)
+    };
+    read().map(with_service).map_err(report)
+}
+
+/// What an engine that runs says of itself.
+fn running(report: &EngineReport) -> serde_json::Value {
+    let models: Vec<_> = report
+        .models
+        .iter()
+        .map(|model| {
+            json!({
+                "digest": model.digest,
+                "memory_bytes": model.memory_bytes,
+                "loaded_at": model.loaded_at,
+                "used_at": model.used_at,
+                "text_count": model.text_count,
+            })
+        })
+        .collect();
+    json!({
+        "state": "running",
+        "pid": report.pid,
+        "started_at": report.started_at,
+        "restart_count": report.restart_count,
+        "onnxruntime_version": report.onnxruntime_version,
+        "thread_count": report.thread_count,
+        "memory_bytes": report.memory_bytes,
+        "memory_limit_bytes": report.memory_limit_bytes,
+        "models": models,
+        "connection_count": report.connection_count,
+        "interactive_queue": report.interactive_queue,
+        "bulk_queue": report.bulk_queue,
+        "request_count": report.request_count,
+        "batch_count": report.batch_count,
+        "text_count": report.text_count,
+        "token_count": report.token_count,
+        "tokens_per_second": report.tokens_per_second,
+        "latency_p50_ms": report.latency_p50_ms,
+        "latency_p95_ms": report.latency_p95_ms,
+        "network": report.network,
+        "files": report.files,
+        "version": report.version,
+    })
+}

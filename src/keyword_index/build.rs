@@ -1,0 +1,274 @@
+//! The keyword index as the sync worker keeps it: segments written with the chunks of a change, or for all chunks that have
+//! none after a first fill and a restore.
+//!
+//! The engine builds; no transaction is open meanwhile. A chunk never changes its words, so what a segment says of it holds
+//! as long as the chunk is there.
+
+use super::merge;
+use super::segments::{digests, is_intact, parts, with_segments};
+use crate::corpus::CorpusSpec;
+use crate::engine_client;
+use crate::pg::lock::Purpose;
+use crate::pg::{plan_cache, spi};
+use crate::sync::transaction::{Trouble, as_corpus_owner, transaction};
+use crate::sync::{claim, session};
+use crate::vector_index::Finished;
+use pgrx::prelude::*;
+use socle_core::protocol::{KEYWORD_FORMAT, KeywordChunk, Request, Response, SegmentDigest, SegmentSummary};
+use socle_core::{Error, Kind, language};
+use std::collections::HashSet;
+
+const INSERT: &str = include_str!("../../sql/query/keyword_insert.sql");
+const OUTDATED: &str = include_str!("../../sql/query/keyword_outdated.sql");
+const SIZES: &str = include_str!("../../sql/query/keyword_sizes.sql");
+const DROP: &str = include_str!("../../sql/query/keyword_drop.sql");
+const GAP: &str = include_str!("../../sql/query/keyword_gap.sql");
+const GAPS: &str = include_str!("../../sql/query/keyword_gaps.sql");
+const CLOSED: &str = include_str!("../../sql/query/keyword_closed.sql");
+const ALL_CHUNKS: &str = include_str!("../../sql/corpus/all_chunks.sql");
+const CHUNKS: &str = include_str!("../../sql/corpus/keyword_chunks.sql");
+
+/// Chunks of a segment that is made of many at once, and bytes of their text.
+pub const FULL_SEGMENT: usize = 20_000;
+const FULL_BYTES: usize = 32 << 20;
+
+/// Chunks whose text is read in one statement.
+const READ_CHUNKS: usize = 2_000;
+
+/// A segment that is not stored yet.
+#[derive(Debug)]
+pub struct Segment {
+    summary: SegmentSummary,
+    parts: Vec<Vec<u8>>,
+}
+
+/// What is indexed of a chunk.
+#[derive(Clone, Debug)]
+pub struct Indexed {
+    /// Its number.
+    pub chunk_id: i64,
+    /// What stands before it when it is embedded.
+    pub head: String,
+    /// Its text.
+    pub content: String,
+    /// The language of its document, as the source says it.
+    pub language: Option<String>,
+}
+
+/// Notes which corpora have segments of another version of socle, as after an upgrade.
+///
+/// # Errors
+/// Whatever Postgres raises.
+pub fn find_outdated() -> Result<(), Trouble> {
+    transaction(|| Ok(spi::run(GAPS, &[KEYWORD_FORMAT.cast_signed().into()])?))
+}
+
+/// Has the segments of a corpus made anew whose rows are not those that were written.
+///
+/// # Errors
+/// Whatever Postgres raises, unless it is about the rows themselves.
+pub fn drop_damaged(name: &str) -> Result<(), Trouble> {
+    let Some(corpus) = transaction(|| Ok(CorpusSpec::try_find(name)?))? else { return Ok(()) };
+    let mut damaged: Vec<Vec<u8>> = Vec::new();
+    for digest in transaction(|| Ok(digests(&corpus)?))? {
+        match transaction(|| Ok(is_intact(&corpus, &digest)?)) {
+            Ok(true) => {}
+            Ok(false) => damaged.push(digest.to_vec()),
+            Err(trouble) if trouble.kind.is_none() && trouble.sqlstate.starts_with("XX") => {
+                damaged.push(digest.to_vec())
+            }
+            Err(trouble) => return Err(trouble),
+        }
+    }
+    if damaged.is_empty() {
+        return Ok(());
+    }
+    pgrx::log!(
+        "socle sync: {} damaged segments of the keyword index of corpus \"{name}\" are made anew",
+        damaged.len()
+    );
+    transaction(|| Ok(spi::run(DROP, &[name.into(), damaged.clone().into()])?))
+}
+
+/// Has the engine make a segment. A language that nobody knows is as good as none.
+///
+/// # Errors
+/// Of the engine.
+pub fn build(corpus: &CorpusSpec, chunks: &[Indexed]) -> Result<Option<Segment>, Trouble> {
+    if chunks.is_empty() {
+        return Ok(None);
+    }
+    let chunks = chunks.iter().map(|chunk| KeywordChunk {
+        chunk_id: chunk.chunk_id,
+        language: chunk.language.as_deref().and_then(|name| language::canonical(name).ok()),
+        head: &chunk.head,
+        content: &chunk.content,
+    });
+    let request =
+        Request::KeywordBuild { language: language::canonical(&corpus.language).ok(), chunks: chunks.collect() };
+    segment(engine_client::ask(request)?)
+}
+
+/// The parts of a segment; `None` for one without any chunk.
+///
+/// # Errors
+/// Of the engine.
+pub fn segment(answers: Vec<Response>) -> Result<Option<Segment>, Trouble> {
+    let mut parts = Vec::with_capacity(answers.len());
+    for answer in answers {
+        match answer {
+            Response::SegmentPart { bytes, summary: None } if bytes.is_empty() => return Ok(None),
+            Response::SegmentPart { bytes, summary } => {
+                parts.push(bytes);
+                if let Some(summary) = summary {
+                    return Ok(Some(Segment { summary, parts }));
+                }
+            }
+            Response::Failed { error, .. } => return Err(error.into()),
+            _ => return Err(engine_client::unexpected().into()),
+        }
+    }
+    Err(engine_client::unexpected().into())
+}
+
+/// Stores a segment, in the transaction that is under way.
+///
+/// # Errors
+/// Whatever Postgres raises.
+pub fn store(corpus: &CorpusSpec, segment: Segment) -> Result<(), Trouble> {
+    let summary = segment.summary;
+    for (at, bytes) in segment.parts.into_iter().enumerate() {
+        let arguments = [
+            corpus.name.as_str().into(),
+            summary.digest.to_vec().into(),
+            crate::sync::document::position(at).into(),
+            summary.chunk_count.cast_signed().into(),
+            summary.byte_count.cast_signed().into(),
+            summary.format.cast_signed().into(),
+            bytes.into(),
+        ];
+        spi::run(INSERT, &arguments)?;
+    }
+    Ok(())
+}
+
+/// Writes segments for all chunks that have none.
+///
+/// # Errors
+/// Of the engine and of Postgres; what is written by then stays.
+pub fn complete(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<Finished, Trouble> {
+    let done = claim::exclusively(Purpose::KeywordIndex, change, || {
+        session::show(&format!("completing the keyword index of corpus {}", corpus.name));
+        transaction(|| Ok(spi::run(OUTDATED, &[corpus.name.as_str().into(), KEYWORD_FORMAT.cast_signed().into()])?))?;
+        // In this order: what is written meanwhile without keywords is counted after.
+        let gap = transaction(|| {
+            Ok(plan_cache::rows(GAP, &[corpus.name.as_str().into()], 1, |row| row.get::<i64>(1).unwrap_or_default())?)
+        })?;
+        let gap = gap.into_iter().next().unwrap_or_default();
+        if gap == 0 {
+            return Ok(());
+        }
+        let sql = corpus.sql(ALL_CHUNKS);
+        let all = transaction(|| {
+            as_corpus_owner(corpus, || Ok(plan_cache::rows(&sql, &[], 0, |row| row.get::<i64>(1).unwrap_or_default())?))
+        })?;
+        let mut covered: HashSet<i64> = HashSet::new();
+        for (digest, _) in sizes(corpus)? {
+            covered.extend(chunks_of(corpus, digest)?);
+        }
+        let mut missing: Vec<i64> = all.into_iter().filter(|chunk| !covered.contains(chunk)).collect();
+        drop(covered);
+        missing.sort_unstable();
+        let mut batch: Vec<Indexed> = Vec::new();
+        for chunks in missing.chunks(READ_CHUNKS) {
+            batch.extend(texts(corpus, chunks)?);
+            let bytes: usize = batch.iter().map(|chunk| chunk.content.len() + chunk.head.len()).sum();
+            if batch.len() >= FULL_SEGMENT || bytes >= FULL_BYTES {
+                write(corpus, &std::mem::take(&mut batch))?;
+            }
+        }
+        write(corpus, &batch)?;
+        let closed = [corpus.name.as_str().into(), gap.into()];
+        transaction(|| Ok(spi::run(CLOSED, &closed)?))
+    })?;
+    if done.is_none() {
+        return Ok(Finished::Elsewhere);
+    }
+    merge::merge(corpus, change)?;
+    Ok(Finished::Done)
+}
+
+fn write(corpus: &CorpusSpec, chunks: &[Indexed]) -> Result<(), Trouble> {
+    match build(corpus, chunks)? {
+        Some(segment) => transaction(|| store(corpus, segment)),
+        None => Ok(()),
+    }
+}
+
+/// What is indexed of chunks that are stored. A title that has changed since belongs to a change that is still to come.
+fn texts(corpus: &CorpusSpec, chunks: &[i64]) -> Result<Vec<Indexed>, Trouble> {
+    let template = corpus.parsed_template()?;
+    let sql = corpus.sql(CHUNKS);
+    transaction(|| {
+        as_corpus_owner(corpus, || {
+            Ok(plan_cache::rows(&sql, &[chunks.to_vec().into()], 0, |row| {
+                let headings: Vec<String> =
+                    row.get::<Vec<Option<String>>>(2).unwrap_or_default().into_iter().flatten().collect();
+                let values = row.get::<Vec<Option<String>>>(4).unwrap_or_default();
+                let value = |name: &str| {
+                    let at = corpus.template_columns.iter().position(|column| column == name)?;
+                    values.get(at)?.as_deref()
+                };
+                Indexed {
+                    chunk_id: row.get(1).unwrap_or_default(),
+                    head: template.head(&headings, value),
+                    content: row.get(3).unwrap_or_default(),
+                    language: row.get(5),
+                }
+            })?)
+        })
+    })
+}
+
+/// The segments and the chunks in each.
+///
+/// # Errors
+/// Whatever Postgres raises.
+pub fn sizes(corpus: &CorpusSpec) -> Result<Vec<(SegmentDigest, u32)>, Trouble> {
+    transaction(|| {
+        let arguments = [corpus.name.as_str().into(), KEYWORD_FORMAT.cast_signed().into()];
+        let rows = plan_cache::rows(SIZES, &arguments, 0, |row| {
+            let digest = row.get::<Vec<u8>>(1).and_then(|digest| digest.try_into().ok())?;
+            Some((digest, row.get::<i32>(2).unwrap_or_default().unsigned_abs()))
+        })?;
+        Ok(rows.into_iter().flatten().collect())
+    })
+}
+
+/// The chunks of a segment, those that are gone included.
+///
+/// # Errors
+/// Of the engine and of Postgres.
+pub fn chunks_of(corpus: &CorpusSpec, segment: SegmentDigest) -> Result<Vec<i64>, Trouble> {
+    let request = Request::KeywordList { segment };
+    match ask(corpus, &request)?.pop() {
+        Some(Response::KeywordChunks(chunks)) => Ok(chunks),
+        _ => Err(engine_client::unexpected().into()),
+    }
+}
+
+/// The answers to a request about segments; parts that the engine lacks are read in transactions of their own.
+///
+/// # Errors
+/// Of the engine and of Postgres.
+pub fn ask(corpus: &CorpusSpec, request: &Request<'_>) -> Result<Vec<Response>, Trouble> {
+    let mut failure = None;
+    let answers = with_segments(request, &mut |digest, numbers| {
+        transaction(|| Ok(parts(corpus, digest, numbers)?)).map_err(|trouble| {
+            let error = Error::new(Kind::Bug, trouble.message.clone());
+            failure = Some(trouble);
+            error
+        })
+    });
+    failure.map_or_else(|| Ok(answers?), Err)
+}

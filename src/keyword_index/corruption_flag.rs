@@ -1,0 +1,68 @@
+//! The note that a search leaves for the sync worker when the keyword index it meets is damaged, or of another version: a
+//! search changes nothing, and on damage its transaction ends in an error.
+//!
+//! An empty file in the runtime directory, named for the database. On a standby it waits for the promotion. Whoever cannot
+//! leave it leaves that to the next search.
+
+use crate::pg::backend;
+use crate::supervisor::wake;
+use pgrx::pg_sys::panic::CaughtError;
+use pgrx::prelude::*;
+use socle_core::protocol::RUNTIME_DIRECTORY;
+use socle_core::{Kind, Result};
+use std::fs::File;
+use std::panic::AssertUnwindSafe;
+use std::path::{Path, PathBuf};
+
+/// Does `work`, which reads the keyword index, and leaves the note where that is damaged.
+///
+/// # Errors
+/// As `work`.
+pub fn noted<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    let done = PgTryBuilder::new(AssertUnwindSafe(work))
+        .catch_others(|error| {
+            if let CaughtError::PostgresError(report) = &error
+                && is_damage(report.sql_error_code() as i32)
+            {
+                note();
+            }
+            error.rethrow()
+        })
+        .execute();
+    done.inspect_err(|error| {
+        if matches!(error.kind, Kind::DamagedIndex | Kind::OutdatedIndex) {
+            note();
+        }
+    })
+}
+
+/// Whether an SQLSTATE says that Postgres has met damage, which for a value out of line is an internal error.
+fn is_damage(code: i32) -> bool {
+    crate::pg::error::sqlstate_text(code).starts_with("XX")
+}
+
+/// What whoever meets damage can do.
+pub fn remedy() -> &'static str {
+    if backend::is_in_recovery() {
+        "Search the corpus on the primary: what is damaged there is made anew, and comes here. Damage of this standby alone \
+         is made good once it is promoted, or by a new base backup."
+    } else {
+        "The sync worker makes the damaged segment anew: try again soon."
+    }
+}
+
+/// Leaves the note.
+pub fn note() {
+    if File::create(path()).is_ok() {
+        wake::now();
+    }
+}
+
+/// Whether there was a note, which is taken away.
+pub fn take_note() -> bool {
+    std::fs::remove_file(path()).is_ok()
+}
+
+fn path() -> PathBuf {
+    Path::new(RUNTIME_DIRECTORY).join(format!("damaged.{}", backend::my_database().to_u32()))
+}

@@ -1,0 +1,93 @@
+//! Safe access to what a PostgreSQL process knows of itself, and to functions of the server that take no pointers that could
+//! be wrong.
+
+use pgrx::pg_sys;
+use std::ffi::CStr;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+static PRELOADED: AtomicBool = AtomicBool::new(false);
+
+/// Whether the postmaster is loading this library now, at its start, as shared_preload_libraries says; not for pg_upgrade.
+pub fn is_preloading() -> bool {
+    // SAFETY: plain variables, set before libraries are loaded.
+    let preloading = unsafe { pg_sys::process_shared_preload_libraries_in_progress && !pg_sys::IsBinaryUpgrade };
+    PRELOADED.fetch_or(preloading, Ordering::Relaxed);
+    preloading
+}
+
+/// Whether the postmaster has loaded this library, and every process has it from there: another file in its place is of no use
+/// before the server is restarted.
+pub fn is_preloaded() -> bool {
+    PRELOADED.load(Ordering::Relaxed)
+}
+
+/// The database that this process is connected to.
+pub fn my_database() -> pg_sys::Oid {
+    // SAFETY: reads a variable of this process.
+    unsafe { pg_sys::MyDatabaseId }
+}
+
+/// Whether this server is a standby, or still recovers from a crash.
+pub fn is_in_recovery() -> bool {
+    // SAFETY: reads shared memory that every process is attached to.
+    unsafe { pg_sys::RecoveryInProgress() }
+}
+
+/// `default_transaction_read_only` of this process.
+pub fn is_read_only_by_default() -> bool {
+    // SAFETY: reads a variable of this process.
+    unsafe { pg_sys::DefaultXactReadOnly }
+}
+
+/// Whether all statements of this transaction see the same snapshot: REPEATABLE READ or SERIALIZABLE.
+pub fn keeps_its_snapshot() -> bool {
+    // SAFETY: reads a variable of this process.
+    unsafe { pg_sys::XactIsoLevel }.unsigned_abs() >= pg_sys::XACT_REPEATABLE_READ
+}
+
+/// The time as it lies in a `timestamptz`: microseconds since 2000-01-01 00:00 UTC.
+pub fn now() -> i64 {
+    // SAFETY: reads the clock.
+    unsafe { pg_sys::GetCurrentTimestamp() }
+}
+
+/// Has all sessions read anew what they know of a table. Inside a transaction.
+pub fn invalidate_relation(relation: pg_sys::Oid) {
+    // SAFETY: sends a message at commit; raises an error for a table that does not exist.
+    unsafe { pg_sys::CacheInvalidateRelcacheByRelid(relation) };
+}
+
+/// Locks a table until the end of the transaction, or returns false at once when another session holds a conflicting lock.
+pub fn try_lock_exclusively(relation: pg_sys::Oid) -> bool {
+    // SAFETY: inside a transaction.
+    unsafe { pg_sys::ConditionalLockRelationOid(relation, pg_sys::AccessExclusiveLock.cast_signed()) }
+}
+
+/// Raises 25006 on a standby and in a read-only transaction.
+pub fn prevent_if_read_only(command: &CStr) {
+    // SAFETY: the name is a C string, and the function only looks and raises.
+    unsafe { pg_sys::PreventCommandIfReadOnly(command.as_ptr()) };
+}
+
+/// A type as it stands in SQL, with its schema. Inside a transaction.
+pub fn type_name(type_oid: pg_sys::Oid) -> String {
+    // SAFETY: a catalog lookup, which returns a C string.
+    unsafe {
+        let name = pg_sys::format_type_extended(type_oid, -1, pg_sys::FORMAT_TYPE_FORCE_QUALIFY as u16);
+        CStr::from_ptr(name).to_string_lossy().into_owned()
+    }
+}
+
+/// Random bytes that nobody can predict, or `None` when the operating system has none.
+pub fn random_bytes<const COUNT: usize>() -> Option<[u8; COUNT]> {
+    let mut bytes = [0; COUNT];
+    // SAFETY: writes that many bytes.
+    unsafe { pg_sys::pg_strong_random(bytes.as_mut_ptr().cast(), bytes.len()) }.then_some(bytes)
+}
+
+/// Ends a background worker with exit code 0: the postmaster does not start it again.
+pub fn end_worker() -> ! {
+    // SAFETY: ends this process the way PostgreSQL processes end.
+    unsafe { pg_sys::proc_exit(0) };
+    unreachable!("proc_exit returns to nobody")
+}

@@ -1,0 +1,116 @@
+//! The keyword leg: the best hits among the chunks that pass, and what the words say of those that the other leg has found.
+//!
+//! One look as a rule, and more of the list, or all, where what may be seen is far down in it.
+
+use super::request::Wish;
+use super::scope::Scope;
+use crate::keyword_index::segments::{self, Question};
+use socle_core::Result;
+use socle_core::protocol::{LeftOut, MAX_HITS};
+use std::collections::{HashMap, HashSet};
+
+const VISIBLE: &str = include_str!("../../sql/search/visible.sql");
+
+/// Hits that are looked through before more are: this many times what is wanted, and at least so many.
+const FIRST_PASS: (usize, usize) = (10, 200);
+
+/// Each look is so many times as long as the one before, until it has everything: where one of a hundred passes, two do.
+const LATER_PASS: u32 = 16;
+
+/// Hits that Postgres is asked about at a time.
+const SLICE: usize = 3_200;
+
+/// What the words say.
+#[derive(Debug, Default)]
+pub struct KeywordLeg {
+    /// Chunks that pass and BM25 scores, best first.
+    pub hits: Vec<(i64, f64)>,
+    /// The cosine similarities of these; NaN without a vector of the query.
+    pub similarities: HashMap<i64, f64>,
+    /// The scores of chunks that the other leg may have found; none for those that no word matches.
+    pub scores: HashMap<i64, f64>,
+    /// Chunks of the other leg that an operator of the query forbids.
+    pub refused: HashSet<i64>,
+    /// The query has a phrase that must be there: all that can be results are hits.
+    pub has_phrases: bool,
+    /// What of the query was not searched for.
+    pub left_out: LeftOut,
+}
+
+/// What is asked first.
+pub fn first_question(scope: &Scope<'_>, wish: &Wish, wanted: usize) -> Question {
+    let first = if scope.restricted { (FIRST_PASS.0 * wish.limit).max(FIRST_PASS.1).max(wanted) } else { wanted };
+    let limit = u32::try_from(first).unwrap_or(u32::MAX);
+    Question { limit, after: None, restrict: scope.listed().cloned(), score: Vec::new() }
+}
+
+/// The best `wanted` hits that pass, and what the words say of the chunks that the vector leg has `found`.
+///
+/// # Errors
+/// As [`segments::ask`] and [`Scope::rows`].
+pub fn hits(scope: &Scope<'_>, wish: &Wish, wanted: usize, found: &[(i64, f64)]) -> Result<KeywordLeg> {
+    let mut question = first_question(scope, wish, wanted);
+    let mut leg = KeywordLeg::default();
+    let mut visible: HashMap<i64, f64> = found.iter().copied().collect();
+    let mut looked: HashSet<i64> = HashSet::new();
+    let (mut hits, mut more) = (Vec::new(), true);
+    question.score = found.iter().map(|(chunk, _)| *chunk).collect();
+    let ahead = scope.ahead.as_ref().filter(|ahead| ahead.limit == question.limit);
+    if let Some(ahead) = ahead {
+        visible.extend(ahead.visible(scope.vector().unwrap_or_default()));
+        (hits, more) = (ahead.hits.hits.clone(), ahead.hits.more);
+        leg.left_out = ahead.hits.left_out;
+        looked.extend(hits.iter().map(|(chunk, _)| *chunk));
+        leg.scores = hits.iter().map(|(chunk, score)| (*chunk, f64::from(*score))).collect();
+        question.score.retain(|chunk| !looked.contains(chunk));
+        question.limit = 0;
+    }
+    if question.limit > 0 || !question.score.is_empty() {
+        let answer = segments::ask(scope.corpus, &scope.segments, wish, &question)?;
+        leg.scores.extend(answer.scores.iter().map(|(chunk, score)| (*chunk, f64::from(*score))));
+        leg.refused = answer.refused.into_iter().collect();
+        leg.has_phrases = answer.has_phrases;
+        leg.left_out = answer.left_out;
+        if ahead.is_none() {
+            (hits, more) = (answer.hits, answer.more);
+        }
+    }
+    question.limit = ahead.map_or(question.limit, |ahead| ahead.limit);
+    loop {
+        for slice in hits.chunks(SLICE) {
+            let unknown = |chunk: &i64| !visible.contains_key(chunk) && !looked.contains(chunk);
+            let chunks: Vec<i64> = slice.iter().map(|(chunk, _)| *chunk).filter(unknown).collect();
+            visible.extend(scope.rows(VISIBLE, &chunks, 0, |row| {
+                (row.get::<i64>(1).unwrap_or_default(), 1.0 - row.get::<f64>(2).unwrap_or(f64::NAN))
+            })?);
+            leg.take(slice, &visible);
+            if leg.hits.len() >= wanted {
+                break;
+            }
+        }
+        match hits.last() {
+            Some((chunk, score)) if more && leg.hits.len() < wanted => {
+                let limit = question.limit.saturating_mul(LATER_PASS).min(MAX_HITS);
+                question = Question { limit, after: Some((*score, *chunk)), score: Vec::new(), ..question };
+                looked.clear();
+                let answer = segments::ask(scope.corpus, &scope.segments, wish, &question)?;
+                (hits, more) = (answer.hits, answer.more);
+            }
+            _ => break,
+        }
+    }
+    leg.hits.truncate(wanted);
+    Ok(leg)
+}
+
+impl KeywordLeg {
+    /// Adds the hits that pass.
+    fn take(&mut self, hits: &[(i64, f32)], visible: &HashMap<i64, f64>) {
+        for (chunk, score) in hits {
+            if let Some(similarity) = visible.get(chunk) {
+                self.hits.push((*chunk, f64::from(*score)));
+                self.similarities.insert(*chunk, *similarity);
+            }
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! What a search begins with: its query is embedded, and while the engine does that, the corpora are opened, the words are
+//! looked up and the chunks that have them are read. Only what needs the vector of the query comes after.
+
+use super::Searched;
+use super::keyword_retriever::first_question;
+use super::request::{Mode, Wish};
+use super::trace::Trace;
+use crate::corpus::{CorpusSpec, is_indexed_whole, model_of};
+use crate::engine_client;
+use crate::keyword_index::segments::Hits;
+use socle_core::Result;
+use socle_core::model::ModelSpec;
+use socle_core::protocol::{Request, Response, Role};
+use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::time::Instant;
+
+const VISIBLE_VECTORS: &str = include_str!("../../sql/search/visible_vectors.sql");
+
+/// Sums that are made beside each other.
+const LANES: usize = 8;
+
+/// The first hits of the words.
+#[derive(Debug)]
+pub struct Ahead {
+    /// How many were asked for.
+    pub limit: u32,
+    /// They.
+    pub hits: Hits,
+    /// The vectors of those that pass.
+    pub vectors: HashMap<i64, Vec<f32>>,
+}
+
+impl Ahead {
+    /// The chunks among the hits that pass, and their cosine similarities.
+    pub fn visible(&self, query: &[f32]) -> HashMap<i64, f64> {
+        self.vectors.iter().map(|(chunk, vector)| (*chunk, similarity(query, vector))).collect()
+    }
+}
+
+/// A model, and the vector of the query under it once that is there.
+struct Meaning<'a> {
+    digest: &'a str,
+    model: Result<ModelSpec>,
+    vector: Result<Rc<[f32]>>,
+}
+
+/// Opens the corpora and gives each the vector of the query. Where there is none, and that is allowed, warns.
+///
+/// # Errors
+/// Of the model, where vectors are not optional; `EngineUnavailable`; of `open`.
+pub fn understand<'a>(
+    corpora: &'a [CorpusSpec],
+    wish: &Wish,
+    trace: &mut Trace,
+    open: &dyn Fn(&mut Trace) -> Result<Vec<Searched<'a>>>,
+) -> Result<Vec<Searched<'a>>> {
+    let mut meanings: Vec<Meaning<'_>> = Vec::new();
+    for corpus in corpora {
+        if !meanings.iter().any(|meaning| meaning.digest == corpus.model_digest) {
+            let (model, vector) = (model_of(corpus), Err(engine_client::unexpected()));
+            meanings.push(Meaning { digest: &corpus.model_digest, model, vector });
+        }
+    }
+    let mut searched = converse(corpora, wish, &mut meanings, trace, open)?;
+    for Searched { scope, .. } in &mut searched {
+        let corpus = scope.corpus;
+        let Some(meaning) = meanings.iter().find(|meaning| meaning.digest == corpus.model_digest) else { continue };
+        match meaning.model.as_ref().map(|_| ()).and(meaning.vector.as_ref()) {
+            Ok(vector) => scope.compare_with(vector.clone()),
+            Err(error) if wish.vector_optional && wish.mode == Mode::Hybrid => {
+                pgrx::warning!("corpus \"{}\" is searched by words alone: {error}", corpus.name);
+            }
+            Err(error) if error.hint.is_none() && wish.mode == Mode::Hybrid => {
+                let hint = "vector_optional => true searches by words alone when the model cannot be used.";
+                return Err(error.clone().hint(hint));
+            }
+            Err(error) => return Err(error.clone()),
+        }
+    }
+    Ok(searched)
+}
+
+/// Has the query embedded, and meanwhile opens the corpora, asks for the words, and reads the chunks that have them.
+fn converse<'a>(
+    corpora: &'a [CorpusSpec],
+    wish: &Wish,
+    meanings: &mut [Meaning<'_>],
+    trace: &mut Trace,
+    open: &dyn Fn(&mut Trace) -> Result<Vec<Searched<'a>>>,
+) -> Result<Vec<Searched<'a>>> {
+    let models: Vec<(usize, ModelSpec)> = meanings
+        .iter()
+        .enumerate()
+        .filter_map(|(at, meaning)| Some((at, meaning.model.as_ref().ok()?.clone())))
+        .collect();
+    let (begun, beside) = (Instant::now(), Cell::new(0.0));
+    let (trace, opened, asked) = (RefCell::new(trace), OnceCell::new(), RefCell::new(HashMap::new()));
+    let aside = |begun: Instant| beside.set(beside.get() + begun.elapsed().as_secs_f64() * 1e3);
+    let request = |number: usize| -> Result<Option<Request<'_>>> {
+        let Some(at) = number.checked_sub(models.len()) else {
+            return Ok(Some(embedding(&models[number].1, &wish.query)));
+        };
+        if opened.get().is_none() {
+            let begun = Instant::now();
+            let searched = open(&mut trace.borrow_mut())?;
+            let _ = opened.set(searched);
+            aside(begun);
+        }
+        let Some(Searched { scope, .. }) = opened.get().and_then(|searched| searched.get(at)) else { return Ok(None) };
+        // Halves of numbers are compared by Postgres, so that they are compared alike.
+        if wish.mode != Mode::Hybrid || scope.segments.is_empty() || !is_indexed_whole(scope.corpus.dimensions) {
+            return Ok(None);
+        }
+        let question = first_question(scope, wish, wish.depth());
+        let request = question.request(&scope.segments, wish);
+        asked.borrow_mut().insert(at, question.limit);
+        Ok(Some(request))
+    };
+    let mut found: Vec<(usize, Ahead)> = Vec::new();
+    let conversed =
+        engine_client::exchange_as_made(models.len() + corpora.len(), &request, &mut |number, mut answers| {
+            let Some(answer) = answers.pop() else { return Err(engine_client::unexpected()) };
+            let Some(at) = number.checked_sub(models.len()) else {
+                let (at, model) = &models[number];
+                meanings[*at].vector = embedded(answer, model).map(Rc::from);
+                return Ok(());
+            };
+            let begun = Instant::now();
+            // Anything else is met again, and dealt with, when words are looked up in earnest.
+            if let (Some(hits), Some(limit)) = (Hits::read(answer), asked.borrow().get(&at)) {
+                let Some(searched) = opened.get().and_then(|searched| searched.get(at)) else { return Ok(()) };
+                found.push((at, read(searched, *limit, hits)?));
+            }
+            aside(begun);
+            trace.borrow_mut().took(("keyword", &corpora[at].name), begun.elapsed().as_secs_f64() * 1e3);
+            Ok(())
+        });
+    let trace = trace.into_inner();
+    trace.took(("embed", ""), begun.elapsed().as_secs_f64() * 1e3 - beside.get());
+    let mut searched = opened.into_inner().map_or_else(|| open(trace), Ok)?;
+    for (at, ahead) in found {
+        searched[at].scope.ahead = Some(ahead);
+    }
+    match conversed {
+        // The one that broke it is not known.
+        Err(error) if wish.vector_optional && wish.mode == Mode::Hybrid => {
+            meanings.iter_mut().for_each(|meaning| meaning.vector = Err(error.clone()));
+        }
+        conversed => conversed?,
+    }
+    Ok(searched)
+}
+
+/// The hits that pass, with their vectors.
+fn read(searched: &Searched<'_>, limit: u32, hits: Hits) -> Result<Ahead> {
+    let chunks: Vec<i64> = hits.hits.iter().map(|(chunk, _)| *chunk).collect();
+    let rows = searched
+        .scope
+        .rows(VISIBLE_VECTORS, &chunks, 0, |row| (row.get::<i64>(1).unwrap_or_default(), row.vector(2)))?;
+    Ok(Ahead { limit, hits, vectors: rows.into_iter().collect() })
+}
+
+/// What exceeds the window of the model is cut, as its words still count for the other leg.
+fn embedding<'a>(model: &ModelSpec, query: &'a str) -> Request<'a> {
+    Request::Embed { model: model.clone(), role: Role::Query, truncate: true, heads: vec![""], contents: vec![query] }
+}
+
+fn embedded(answer: Response, model: &ModelSpec) -> Result<Vec<f32>> {
+    match answer {
+        Response::Vectors(vector) if vector.len() == model.dimensions as usize => Ok(vector),
+        Response::Failed { error, .. } => Err(error),
+        _ => Err(engine_client::unexpected()),
+    }
+}
+
+/// The vector of a query.
+///
+/// # Errors
+/// Of the model; `EngineUnavailable`.
+pub fn embed(model: &ModelSpec, query: &str) -> Result<Vec<f32>> {
+    engine_client::ask(embedding(model, query))?
+        .pop()
+        .map_or_else(|| Err(engine_client::unexpected()), |answer| embedded(answer, model))
+}
+
+/// Cosine similarity as pgvector has it: NaN where one is all zeros or of another length.
+fn similarity(one: &[f32], other: &[f32]) -> f64 {
+    if one.len() != other.len() {
+        return f64::NAN;
+    }
+    let mut sums = [[0.0_f32; LANES]; 3];
+    let mut add = |lane: usize, a: f32, b: f32| {
+        sums[0][lane] += a * b;
+        sums[1][lane] += a * a;
+        sums[2][lane] += b * b;
+    };
+    let (ones, others) = (one.as_chunks::<LANES>(), other.as_chunks::<LANES>());
+    for (a, b) in ones.0.iter().zip(others.0) {
+        (0..LANES).for_each(|lane| add(lane, a[lane], b[lane]));
+    }
+    for (lane, (a, b)) in ones.1.iter().zip(others.1).enumerate() {
+        add(lane, *a, *b);
+    }
+    let [product, one, other] = sums.map(|lanes| lanes.iter().map(|sum| f64::from(*sum)).sum::<f64>());
+    (product / (one * other).sqrt()).clamp(-1.0, 1.0)
+}

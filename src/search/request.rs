@@ -1,0 +1,244 @@
+//! What the caller of a search asked for, checked.
+
+use crate::model;
+use crate::pg::arguments::Arguments;
+use socle_core::model::ModelSpec;
+use socle_core::search::fusion::{Fusion, REFERENCE_DEPTH};
+use socle_core::{Error, Kind, Result, language};
+use std::ops::RangeInclusive;
+use std::rc::Rc;
+
+/// Most results, candidates and neighbours.
+const MAX_RESULTS: i32 = 10_000;
+pub const MAX_CANDIDATES: usize = 100_000;
+const MAX_RERANKED: i32 = 1_000;
+const MAX_NEIGHBOURS: i32 = 100;
+
+/// Which of the two legs a search stands on.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Mode {
+    /// Both.
+    Hybrid,
+    /// Meaning alone.
+    Vector,
+    /// Words alone.
+    Keyword,
+}
+
+impl Mode {
+    /// The mode of that name.
+    ///
+    /// # Errors
+    /// `InvalidArgument`, with the names there are.
+    pub fn parse(name: &str) -> Result<Self> {
+        let all = [Self::Hybrid, Self::Vector, Self::Keyword];
+        all.into_iter().find(|mode| mode.name() == name).ok_or_else(|| {
+            Error::new(Kind::InvalidArgument, format!("mode \"{name}\" does not exist"))
+                .hint("Modes are \"hybrid\", \"vector\" and \"keyword\".")
+        })
+    }
+
+    /// The name used in SQL.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Hybrid => "hybrid",
+            Self::Vector => "vector",
+            Self::Keyword => "keyword",
+        }
+    }
+
+    /// Whether vectors are compared.
+    pub fn has_vectors(self) -> bool {
+        self != Self::Keyword
+    }
+
+    /// Whether words are looked up.
+    pub fn has_words(self) -> bool {
+        self != Self::Vector
+    }
+}
+
+/// A search.
+#[derive(Clone, Debug)]
+pub struct Wish {
+    /// Plain words.
+    pub query: Rc<String>,
+    /// Most results.
+    pub limit: usize,
+    /// The legs.
+    pub mode: Mode,
+    /// JSON of [`socle_core::search::filter`].
+    pub filter: Option<String>,
+    /// How the legs become one ranking.
+    pub fusion: Fusion,
+    /// Weight of the words; `None` for that of the fusion.
+    pub keyword_weight: Option<f64>,
+    /// Candidates of each leg.
+    pub candidate_count: usize,
+    /// Ranks the first candidates anew.
+    pub reranker: Option<ModelSpec>,
+    /// How many.
+    pub rerank_count: usize,
+    /// How much it counts: 0 not at all, 1 alone.
+    pub rerank_weight: f64,
+    /// Results below are left out.
+    pub min_score: Option<f64>,
+    /// One result for each document.
+    pub group_by_document: bool,
+    /// 0: by score alone, 1: by difference from what is above alone.
+    pub diversity: f64,
+    /// Chunks around each hit that become one passage with it.
+    pub neighbours: u32,
+    /// Language of the query.
+    pub language: Option<&'static str>,
+    /// Words are as rare as they are among the chunks that the caller may see.
+    pub visible_statistics: bool,
+    /// Without vectors rather than not at all.
+    pub vector_optional: bool,
+    /// Chunks whose documents have changed since are shown as they were, and said to be.
+    pub stale_shown: bool,
+    /// Contents are shown: the words of the query are marked in them.
+    pub shown: bool,
+}
+
+impl Wish {
+    /// A search with every default.
+    pub fn new(query: String) -> Self {
+        Self {
+            query: Rc::new(query),
+            limit: 10,
+            mode: Mode::Hybrid,
+            filter: None,
+            fusion: Fusion::Adaptive,
+            keyword_weight: None,
+            candidate_count: 100,
+            reranker: None,
+            rerank_count: 20,
+            rerank_weight: 0.5,
+            min_score: None,
+            group_by_document: false,
+            diversity: 0.0,
+            neighbours: 0,
+            language: None,
+            visible_statistics: false,
+            vector_optional: false,
+            stale_shown: false,
+            shown: true,
+        }
+    }
+
+    /// The arguments of `socle.search`, the second and on. `None` without a query.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for what is outside its range or contradicts itself, `UnknownModel` for a reranker.
+    pub fn read(arguments: Arguments) -> Result<Option<Self>> {
+        let Some(query) = arguments.content(1, "query")? else { return Ok(None) };
+        if query.trim().is_empty() {
+            return Err(Error::new(Kind::InvalidArgument, "query must not be empty or only white space"));
+        }
+        let mut wish = Self::new(query);
+        wish.limit = number(arguments, 2, "result_limit", 0..=MAX_RESULTS)?.unwrap_or(wish.limit);
+        wish.mode = arguments.word(3, "mode")?.map_or(Ok(wish.mode), |name| Mode::parse(&name))?;
+        wish.filter = arguments.json(4);
+        wish.fusion = arguments.word(5, "fusion")?.map_or(Ok(wish.fusion), |name| name.parse())?;
+        wish.keyword_weight = arguments.number(6);
+        let candidates = number(arguments, 7, "candidate_count", 1..=MAX_CANDIDATES as i32)?;
+        wish.candidate_count = candidates.unwrap_or(wish.candidate_count).max(wish.limit);
+        wish.reranker = arguments.word(8, "rerank_model")?.map(|name| model::rerank_model(Some(name))).transpose()?;
+        wish.rerank_count = rerank_count(arguments, 9)?.unwrap_or(wish.rerank_count).max(wish.limit);
+        if wish.reranker.is_some() && wish.rerank_count > MAX_RERANKED as usize {
+            let message = format!("result_limit must be at most {MAX_RERANKED} with a rerank_model");
+            return Err(Error::new(Kind::InvalidArgument, message));
+        }
+        wish.rerank_weight = rerank_weight(arguments, 10)?.unwrap_or(wish.rerank_weight);
+        wish.min_score = arguments.number(11);
+        wish.group_by_document = arguments.boolean(12).unwrap_or_default();
+        wish.diversity = arguments.number(13).unwrap_or_default();
+        if !(0.0..=1.0).contains(&wish.diversity) {
+            return Err(Error::new(Kind::InvalidArgument, "diversity must be between 0 and 1"));
+        }
+        let neighbours = number(arguments, 14, "neighbours", 0..=MAX_NEIGHBOURS)?.unwrap_or_default();
+        wish.neighbours = u32::try_from(neighbours).unwrap_or_default();
+        wish.language = arguments.word(15, "language")?.map(|name| language::canonical(&name)).transpose()?;
+        wish.visible_statistics = match arguments.word(16, "score_statistics")?.as_deref() {
+            None | Some("corpus") => false,
+            Some("visible") => true,
+            Some(name) => {
+                let message = format!("score_statistics \"{name}\" does not exist");
+                return Err(Error::new(Kind::InvalidArgument, message).hint("It is \"corpus\" or \"visible\"."));
+            }
+        };
+        wish.vector_optional = arguments.boolean(17).unwrap_or_default();
+        wish.stale_shown = match arguments.word(18, "stale")?.as_deref() {
+            None | Some("omit") => false,
+            Some("show") => true,
+            Some(name) => {
+                let message = format!("stale \"{name}\" does not exist");
+                return Err(Error::new(Kind::InvalidArgument, message).hint("It is \"omit\" or \"show\"."));
+            }
+        };
+        wish.check()?;
+        Ok(Some(wish))
+    }
+
+    /// What each leg is looked through for: never fewer than normalisation looks at.
+    pub fn depth(&self) -> usize {
+        self.candidate_count.max(REFERENCE_DEPTH)
+    }
+
+    /// # Errors
+    /// `InvalidArgument` for what contradicts itself.
+    pub fn check(&self) -> Result<()> {
+        let contradiction = |what: &str, mode: &str| {
+            Err(Error::new(Kind::InvalidArgument, format!("{what} has no meaning in mode \"{mode}\""))
+                .hint("Leave it out, or choose mode \"hybrid\"."))
+        };
+        match self.mode {
+            Mode::Vector if self.keyword_weight.is_some() => contradiction("keyword_weight", "vector"),
+            Mode::Vector if self.visible_statistics => contradiction("score_statistics", "vector"),
+            Mode::Keyword if self.keyword_weight.is_some() => contradiction("keyword_weight", "keyword"),
+            _ if self.keyword_weight.is_some_and(|weight| !(weight.is_finite() && weight >= 0.0)) => {
+                Err(Error::new(Kind::InvalidArgument, "keyword_weight must be a number of at least 0"))
+            }
+            _ if self.min_score.is_some_and(f64::is_nan) => {
+                Err(Error::new(Kind::InvalidArgument, "min_score must be a number"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// How many candidates a cross-encoder ranks anew.
+///
+/// # Errors
+/// As [`number`].
+pub fn rerank_count(arguments: Arguments, at: usize) -> Result<Option<usize>> {
+    number(arguments, at, "rerank_count", 1..=MAX_RERANKED)
+}
+
+/// How much a cross-encoder counts against the first ranking.
+///
+/// # Errors
+/// `InvalidArgument` outside 0 to 1.
+pub fn rerank_weight(arguments: Arguments, at: usize) -> Result<Option<f64>> {
+    match arguments.number(at) {
+        Some(weight) if !(0.0..=1.0).contains(&weight) => {
+            Err(Error::new(Kind::InvalidArgument, "rerank_weight must be between 0 and 1"))
+        }
+        weight => Ok(weight),
+    }
+}
+
+/// An argument that counts something.
+///
+/// # Errors
+/// `InvalidArgument` outside the range.
+pub fn number(arguments: Arguments, at: usize, name: &str, range: RangeInclusive<i32>) -> Result<Option<usize>> {
+    match arguments.integer(at) {
+        Some(value) if !range.contains(&value) => Err(Error::new(
+            Kind::InvalidArgument,
+            format!("{name} must be between {} and {}", range.start(), range.end()),
+        )),
+        value => Ok(value.and_then(|value| usize::try_from(value).ok())),
+    }
+}

@@ -1,0 +1,279 @@
+//! The main loop of a sync worker: how long to sleep, when to leave.
+
+use super::corpora::{Corpora, GATHER, Here, Round, note_trouble};
+use super::session::{self, Writing, asked_to_leave, report_statistics};
+use super::transaction::{Trouble, as_corpus_owner, transaction};
+use super::{Errand, claim, owner_code_timeout};
+use crate::corpus::CorpusSpec;
+use crate::keyword_index::build;
+use crate::keyword_index::corruption_flag;
+use crate::pg::{extension_version, gucs, spi};
+use crate::supervisor::clock;
+use crate::supervisor::wake;
+use pgrx::prelude::*;
+use socle_core::turns::message::Message;
+use std::cell::Cell;
+use std::time::{Duration, Instant};
+
+const CORPORA: &str = include_str!("../../sql/query/sync_corpora.sql");
+const HELD_UP: &str = include_str!("../../sql/query/held_up.sql");
+const ANY_PENDING: &str = include_str!("../../sql/corpus/pending.sql");
+
+/// Time without work after which a worker leaves, if nothing waits either.
+const IDLE: Duration = Duration::from_secs(60);
+
+/// Time between two looks when nobody wakes the worker: the net under what is committed without a word, such as prepared
+/// transactions.
+const POLL: Duration = Duration::from_secs(10);
+
+/// The same while changes wait for their next attempt, and in the first seconds, when the commit that had this worker
+/// started may still be under way.
+const SHORT_POLL: Duration = Duration::from_millis(500);
+
+/// The same while another worker builds an index: users who come to wait for it should not wait longer.
+const WATCH_POLL: Duration = Duration::from_millis(100);
+
+/// Time between two looks for damage, which read the whole keyword index: searches that meet what cannot be mended, as those
+/// of a standby that was promoted may, say so again and again.
+const DAMAGE_PAUSE: Duration = Duration::from_secs(10);
+
+/// Time between two looks whether the database can be written, and which corpora hold up another worker.
+const LOOK_ROUND: Duration = Duration::from_secs(1);
+
+/// Time in one transaction after which a corpus is left to the worker that is at it.
+const HELD_UP_SECONDS: f64 = 3.0;
+
+/// Time after which a worker comes back to a database that cannot be written, and to changes that wait for another attempt.
+const COME_BACK: Duration = Duration::from_secs(5);
+const COME_BACK_SOON: Duration = Duration::from_secs(1);
+
+/// Looks in a row that fail for another reason than a lock, before a new worker looks instead: the library of this one may be
+/// older than the tables.
+const FAILED_LOOKS: u32 = 5;
+
+/// Why a worker leaves.
+#[derive(Clone, Copy, Debug)]
+enum Leave {
+    /// There is something to do after that time.
+    Again(Duration),
+    /// It knows of nothing to do.
+    Done,
+    /// Something is wrong that another worker may not have: the supervisor decides when that is.
+    Failed,
+}
+
+/// Works until there is nothing to do, or another database needs a worker, and tells the supervisor.
+pub fn run(errand: Errand) {
+    owner_code_timeout::prepare(errand.number);
+    let mut worker = Worker::new(errand);
+    let again = match worker.work() {
+        Leave::Failed => return,
+        Leave::Again(time) => Some(time),
+        Leave::Done => None,
+    };
+    let (looked_at, worked) = (worker.looked_at, worker.worked);
+    wake::say(Message::Goodbye { worker: errand.number, looked_at, again, worked });
+}
+
+struct Worker {
+    number: u64,
+    corpora: Corpora,
+    begun: Instant,
+    worked_at: Instant,
+    /// It has done something in its time.
+    worked: bool,
+    /// When its last look began.
+    looked_at: Duration,
+    looked_round: Option<Instant>,
+    said_idle: bool,
+    failed_looks: u32,
+    outdated_found: bool,
+    damage_found: Option<Instant>,
+}
+
+impl Worker {
+    fn new(errand: Errand) -> Self {
+        Self {
+            number: errand.number,
+            corpora: Corpora::default(),
+            begun: Instant::now(),
+            worked_at: Instant::now(),
+            worked: false,
+            looked_at: clock(),
+            looked_round: None,
+            said_idle: false,
+            failed_looks: 0,
+            outdated_found: false,
+            damage_found: None,
+        }
+    }
+
+    fn work(&mut self) -> Leave {
+        if claim::show_life().is_err() {
+            return Leave::Failed;
+        }
+        loop {
+            session::reload_if_asked();
+            self.looked_at = clock();
+            let here = match corpora_here() {
+                Ok(here) => here,
+                // Somebody has locked a table of socle.
+                Err(trouble) if trouble.is_a_lock() => {
+                    if asked_to_leave() {
+                        return Leave::Again(COME_BACK_SOON);
+                    }
+                    session::sleep(SHORT_POLL);
+                    continue;
+                }
+                Err(trouble) => {
+                    self.failed_looks += 1;
+                    if self.failed_looks == FAILED_LOOKS || asked_to_leave() {
+                        pgrx::log!("socle sync: {}; another worker is going to look", trouble.message);
+                        return Leave::Failed;
+                    }
+                    session::sleep(SHORT_POLL);
+                    continue;
+                }
+            };
+            self.failed_looks = 0;
+            if here.is_empty() {
+                return Leave::Done;
+            }
+            if self.looked_round.is_none_or(|at| at.elapsed() > LOOK_ROUND)
+                && let Some(leave) = self.look_round(&here)
+            {
+                return leave;
+            }
+            owner_code_timeout::take_notes(|change| over_the_limit(&here, change));
+            self.repair(&here);
+            let round = self.corpora.round(&here);
+            if asked_to_leave() {
+                return match round {
+                    Round { worked: true, .. } => Leave::Again(Duration::ZERO),
+                    Round { waiting: true, .. } => Leave::Again(COME_BACK_SOON),
+                    _ => Leave::Done,
+                };
+            }
+            report_statistics(false);
+            if round.worked {
+                (self.worked, self.worked_at, self.said_idle) = (true, Instant::now(), false);
+                if round.full {
+                    wake::say(Message::More);
+                }
+                continue;
+            }
+            if !round.waiting && self.worked_at.elapsed() > IDLE {
+                return Leave::Done;
+            }
+            self.sleep(round);
+        }
+    }
+
+    fn sleep(&mut self, round: Round) {
+        if round.gathering.is_none() && !std::mem::replace(&mut self.said_idle, true) {
+            wake::say(Message::Idle(self.number));
+        }
+        let timeout = match round {
+            Round { gathering: Some(rest), .. } => rest,
+            Round { watching: true, .. } => WATCH_POLL,
+            Round { waiting: true, .. } => SHORT_POLL,
+            _ if self.begun.elapsed() < POLL => SHORT_POLL,
+            _ => POLL,
+        };
+        report_statistics(timeout > GATHER);
+        session::sleep(timeout);
+    }
+
+    /// Whether the database can be written, and which corpora are left to others.
+    fn look_round(&mut self, here: &[Here]) -> Option<Leave> {
+        self.looked_round = Some(Instant::now());
+        match session::writing() {
+            Ok(Writing::Changed) => return Some(Leave::Again(Duration::ZERO)),
+            Ok(Writing::Forbidden) if is_pending(here) => return Some(Leave::Again(COME_BACK)),
+            Ok(Writing::Forbidden) => return Some(Leave::Done),
+            Ok(Writing::Possible) | Err(_) => {}
+        }
+        let held_up = transaction(|| {
+            let rows = Spi::connect(|client| {
+                let rows = client.select(HELD_UP, None, &[HELD_UP_SECONDS.into()])?;
+                rows.map(|row| row.get::<pg_sys::Oid>(1)).collect::<pgrx::spi::Result<Vec<_>>>()
+            })?;
+            Ok(rows.into_iter().flatten().map(pg_sys::Oid::to_u32).collect())
+        });
+        self.corpora.leave_to_others(held_up.unwrap_or_default());
+        None
+    }
+
+    fn repair(&mut self, here: &[Here]) {
+        if self.damage_found.is_none_or(|at| at.elapsed() > DAMAGE_PAUSE) && corruption_flag::take_note() {
+            self.damage_found = Some(Instant::now());
+            self.outdated_found = false;
+            look_for_damage(here);
+        }
+        self.outdated_found = self.outdated_found || build::find_outdated().is_ok();
+    }
+}
+
+/// Whether something waits that is not done while the database cannot be written.
+fn is_pending(here: &[Here]) -> bool {
+    let pending = |name: &str| -> Result<bool, Trouble> {
+        let Some(corpus) = transaction(|| Ok(CorpusSpec::try_find(name)?))? else { return Ok(false) };
+        let sql = corpus.sql(ANY_PENDING);
+        Ok(corpus.state == "filling" || transaction(|| as_corpus_owner(&corpus, || Ok(spi::holds(&sql, &[])?)))?)
+    };
+    here.iter().any(|corpus| pending(&corpus.name).unwrap_or(true))
+}
+
+/// A worker had to end because of this corpus: false if that cannot be noted now.
+fn over_the_limit(here: &[Here], change: u32) -> bool {
+    // One that is no more, or is broken already.
+    let Some(corpus) = here.iter().find(|corpus| corpus.change == change) else { return true };
+    let seconds = gucs::sync_timeout().as_secs();
+    let reason = format!(
+        "what its owner has put on its tables (a trigger, a default, a check) took longer than socle.sync_timeout, {seconds} s: \
+         put an end to that and call socle.resume_corpus()"
+    );
+    pgrx::log!("socle sync: corpus \"{}\": {reason}", corpus.name);
+    note_trouble(&corpus.name, change, Some(&reason), true).is_ok()
+}
+
+/// A search has met damage, in whichever corpus.
+fn look_for_damage(here: &[Here]) {
+    for Here { name, .. } in here {
+        if let Err(trouble) = build::drop_damaged(name) {
+            pgrx::log!("socle sync: corpus \"{name}\": could not look for damage: {}", trouble.message);
+        }
+    }
+}
+
+/// The corpora to work on: none when the extension is not there (any more).
+fn corpora_here() -> Result<Vec<Here>, Trouble> {
+    transaction(|| {
+        // Until the extension is updated, or a worker with the library of its version comes, there is nothing to do here.
+        if !extension_version::is_of_own_version() {
+            return Ok(Vec::new());
+        }
+        Ok(Spi::connect(|client| {
+            let mut here = Vec::new();
+            for row in client.select(CORPORA, None, &[])? {
+                if let (Some(name), Some(change)) = (row.get::<String>(1)?, row.get::<pg_sys::Oid>(2)?) {
+                    here.push(Here { name, change: change.to_u32() });
+                }
+            }
+            pgrx::spi::Result::Ok(here)
+        })?)
+    })
+}
+
+thread_local! {
+    static EXTENDED: Cell<Option<Instant>> = const { Cell::new(None) };
+}
+
+/// Whether documents that wait for their turn in this claim need more time.
+pub fn extension_is_due() -> bool {
+    let due = EXTENDED.get().is_none_or(|at| at.elapsed().as_secs_f64() > super::claim::LEASE_SECONDS / 4.0);
+    if due {
+        EXTENDED.set(Some(Instant::now()));
+    }
+    due
+}

@@ -1,0 +1,265 @@
+//! The vector index of a corpus, built after its first fill without keeping anybody from the chunk table: writes go on, and
+//! the corpus is searched exactly meanwhile. A worker of its own builds it, so that the others go on.
+//!
+//! The build waits for all transactions of its database that are older than itself. As long as some are old, it is not begun,
+//! and where it has to wait for long in the end, it is given up and begun again: it keeps autovacuum from the table.
+//!
+//! `CREATE INDEX CONCURRENTLY` commits while it works, so it is run as a command of its own and not through SPI. An index
+//! that an interrupted build has left is not valid; it is dropped and made again. Whoever drops the table has the build
+//! cancelled, and so has another worker whoever waits for it: a command on the table that waits for the build, which waits
+//! for all older snapshots, would be a deadlock.
+
+use crate::corpus::sql_template::{expand, identifier};
+use crate::corpus::{CorpusSpec, VECTOR_INDEX, vector_index_name};
+use crate::pg::backend;
+use crate::pg::lock::Purpose;
+use crate::pg::spi;
+use crate::supervisor::wake;
+use crate::sync::transaction::{Trouble, as_corpus_owner, transaction};
+use crate::sync::{Errand, claim, corpora, session};
+use pgrx::PgMemoryContexts;
+use pgrx::prelude::*;
+use socle_core::turns::message::Message;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::ffi::CString;
+use std::time::{Duration, Instant};
+
+const ACTIVATE: &str = include_str!("../sql/query/activate_corpus.sql");
+const CREATE_INDEX: &str = include_str!("../sql/corpus/create_index.sql");
+const CANCEL: &str = include_str!("../sql/query/cancel_index_build.sql");
+
+const BLOCKERS: &str = include_str!("../sql/query/index_blockers.sql");
+const CORPUS: &str = include_str!("../sql/query/corpus_of_log.sql");
+
+/// Age of a transaction from which on it may well take much longer.
+pub const OLD_SECONDS: f64 = 30.0;
+
+/// How often, and how long apart, the lock of an index is tried.
+const LOCK_ATTEMPTS: usize = 20;
+const LOCK_PAUSE: Duration = Duration::from_millis(50);
+
+/// `query_canceled`: somebody waits for the table, or has dropped it.
+const CANCELLED: &str = "57014";
+
+thread_local! {
+    /// Since when this worker waits with an index, by change log.
+    static SINCE: RefCell<HashMap<u32, Instant>> = RefCell::default();
+}
+
+/// The lock of a table whose index is built, beside those that the build takes.
+const HOLD: pg_sys::LOCKMODE = pg_sys::AccessShareLock as pg_sys::LOCKMODE;
+
+/// What came of a look at what a fill leaves to be done.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Finished {
+    /// Something was done.
+    Done,
+    /// Nothing was to be done.
+    Nothing,
+    /// Another worker is at it.
+    Elsewhere,
+    /// Others have to end something first.
+    Later,
+}
+
+/// Ends a build that another worker has under way: `at_once`, or if somebody waits for it.
+///
+/// # Errors
+/// Whatever Postgres raises.
+pub fn cancel(change: pg_sys::Oid, at_once: bool) -> socle_core::Result<()> {
+    let purpose = i32::from(Purpose::VectorIndex as u16);
+    let arguments = [purpose.into(), change.into(), at_once.into()];
+    spi::run(CANCEL, &arguments)
+}
+
+/// Lets users have the chunk table who wait for its index.
+pub fn make_way(change: pg_sys::Oid) {
+    // What cannot be looked into now is looked into soon again.
+    let _ = transaction(|| Ok(cancel(change, false)?));
+}
+
+/// The first fill is complete: has the vector index built, by a worker of its own, and lets the corpus be active once it is
+/// there.
+///
+/// # Errors
+/// Whatever Postgres raises.
+pub fn finish_filling(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<Finished, Trouble> {
+    let finished = claim::exclusively(Purpose::VectorIndex, change, || {
+        if state_of_index(corpus)?.as_deref() == Some("valid") {
+            return activate(corpus, change);
+        }
+        if is_waiting(change)? {
+            return Ok(Finished::Later);
+        }
+        wake::say(Message::Build(change.to_u32()));
+        Ok(Finished::Elsewhere)
+    })?;
+    Ok(finished.unwrap_or_else(|| {
+        make_way(change);
+        Finished::Elsewhere
+    }))
+}
+
+/// Whether transactions have to end before it makes sense to begin: those that were old when this worker first looked. The
+/// build would wait for them in the end, and keep autovacuum from the table all the time.
+fn is_waiting(change: pg_sys::Oid) -> Result<bool, Trouble> {
+    let since = SINCE.with_borrow_mut(|since| *since.entry(change.to_u32()).or_insert_with(Instant::now));
+    let age = OLD_SECONDS + since.elapsed().as_secs_f64();
+    let waiting = transaction(|| Ok(spi::text(BLOCKERS, &[age.into()])?.is_some()))?;
+    if !waiting {
+        SINCE.with_borrow_mut(|since| since.remove(&change.to_u32()));
+    }
+    Ok(waiting)
+}
+
+fn state_of_index(corpus: &CorpusSpec) -> Result<Option<String>, Trouble> {
+    let chunk = pg_sys::Oid::from(corpus.chunk.unwrap_or_default());
+    let name = vector_index_name(corpus);
+    transaction(|| Ok(spi::text(VECTOR_INDEX, &[chunk.into(), name.as_str().into()])?))
+}
+
+fn activate(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<Finished, Trouble> {
+    transaction(|| {
+        if claim::take_lock(change) {
+            spi::run(ACTIVATE, &[corpus.name.as_str().into()])?;
+        }
+        Ok(Finished::Done)
+    })
+}
+
+/// Builds the vector index of the corpus that this worker was started for.
+pub fn run(errand: Errand) {
+    let change = pg_sys::Oid::from(errand.corpus);
+    let corpus = transaction(|| {
+        let name = spi::text(CORPUS, &[change.into()])?;
+        Ok(name.map_or(Ok(None), |name| CorpusSpec::try_find(&name))?)
+    });
+    let Ok(Some(corpus)) = corpus else { return };
+    let mut built = Ok(None);
+    for _ in 0..LOCK_ATTEMPTS {
+        built = claim::exclusively(Purpose::VectorIndex, change, || build_if_missing(&corpus, errand.patience));
+        if !matches!(built, Ok(None)) {
+            break;
+        }
+        // A worker that has just asked for this one.
+        crate::pg::wait::wait_for_time(LOCK_PAUSE);
+    }
+    if let Err(trouble) = built
+        && !trouble.is_a_lock()
+        && trouble.sqlstate != CANCELLED
+    {
+        pgrx::log!("socle index: corpus \"{}\": {}", corpus.name, trouble.message);
+        // Whoever has it begun again says so again.
+        let _ = corpora::note_trouble(&corpus.name, errand.corpus, Some(&trouble.message), trouble.is_lasting());
+    }
+    // Those who keep the corpus true go on from here.
+    wake::now();
+}
+
+fn build_if_missing(corpus: &CorpusSpec, patience: Duration) -> Result<(), Trouble> {
+    if !transaction(|| Ok(claim::state(&corpus.name)?.as_deref() == Some("filling")))? {
+        return Ok(());
+    }
+    let name = vector_index_name(corpus);
+    let state = state_of_index(corpus)?;
+    if state.as_deref() == Some("invalid") {
+        let sql = format!("DROP INDEX {}.{}", identifier(&corpus.chunk_schema), identifier(&name));
+        transaction(|| as_corpus_owner(corpus, || Ok(spi::run(&sql, &[])?)))?;
+    }
+    if state.as_deref() == Some("valid") {
+        return Ok(());
+    }
+    session::show(&format!("building the vector index of corpus {}", corpus.name));
+    build(corpus, &name, patience)
+}
+
+fn build(corpus: &CorpusSpec, name: &str, patience: Duration) -> Result<(), Trouble> {
+    let expression = transaction(|| Ok(crate::corpus::index_expression(corpus)?))?;
+    let sql = expand(
+        CREATE_INDEX,
+        corpus,
+        &[
+            ("index_name", identifier(name).as_str()),
+            ("index_expression", &expression),
+            ("hnsw_m", &corpus.hnsw_m.to_string()),
+            ("hnsw_ef_construction", &corpus.hnsw_ef_construction.to_string()),
+        ],
+    );
+    let sql = CString::new(sql).unwrap_or_default();
+    let mut table = hold(corpus)?;
+    // SAFETY: the context is this function's own and outlives the transactions of the command; its parse tree is in it.
+    let (context, command) = unsafe {
+        let context = pg_sys::AllocSetContextCreateExtended(
+            pg_sys::TopMemoryContext,
+            c"socle index build".as_ptr(),
+            pg_sys::ALLOCSET_DEFAULT_MINSIZE as usize,
+            pg_sys::ALLOCSET_DEFAULT_INITSIZE as usize,
+            pg_sys::ALLOCSET_DEFAULT_MAXSIZE as usize,
+        );
+        (context, PgMemoryContexts::For(context).switch_to(|_| command(&sql)))
+    };
+    // It waits for writers and for old snapshots, and gives up where that takes too long.
+    let run = || {
+        transaction(|| {
+            // SAFETY: the worker is in the one transaction that has just begun, with one active snapshot, as the command expects;
+            // it ends both and leaves a transaction without one. What it allocates has to outlive its transactions. It runs as the superuser that the worker is, and Postgres
+            // itself evaluates what the index needs as the owner of the table (DefineIndex, indexcmds.c).
+            unsafe {
+                pg_sys::MemoryContextSwitchTo(context);
+                pg_sys::ProcessUtility(
+                    command,
+                    sql.as_ptr(),
+                    false,
+                    pg_sys::ProcessUtilityContext::PROCESS_UTILITY_TOPLEVEL,
+                    std::ptr::null_mut(),
+                    std::ptr::null_mut(),
+                    pg_sys::None_Receiver,
+                    std::ptr::null_mut(),
+                );
+                pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot());
+            }
+            Ok(())
+        })
+    };
+    let built = session::waiting_for_locks(patience, run);
+    if built.is_ok() {
+        // SAFETY: it is held: no transaction has failed since.
+        unsafe { pg_sys::UnlockRelationIdForSession(&mut table, HOLD) };
+    }
+    // SAFETY: nothing of it is used any more.
+    unsafe { pg_sys::MemoryContextDelete(context) };
+    built
+}
+
+/// Locks the chunk table until it is unlocked, or a transaction fails. `CREATE INDEX CONCURRENTLY` gives up its own lock before
+/// its last transaction commits: whoever drops the table in between meets a row of `pg_index` that is being updated, and an
+/// error ("tuple concurrently updated").
+fn hold(corpus: &CorpusSpec) -> Result<pg_sys::LockRelId, Trouble> {
+    let database = backend::my_database();
+    let mut table = pg_sys::LockRelId { relId: corpus.chunk.unwrap_or_default().into(), dbId: database };
+    transaction(|| {
+        // SAFETY: inside a transaction; the structure outlives the call.
+        unsafe { pg_sys::LockRelationIdForSession(&mut table, HOLD) };
+        Ok(())
+    })?;
+    Ok(table)
+}
+
+/// A utility command as the server runs it, in the current memory context.
+///
+/// # Safety
+/// To be called on the main thread of a Postgres process.
+unsafe fn command(sql: &CString) -> *mut pg_sys::PlannedStmt {
+    // SAFETY: the grammar needs no transaction, and gives a list of one statement for the one that is in the text.
+    unsafe {
+        let parsed = pg_sys::pg_parse_query(sql.as_ptr());
+        let raw = (*(*parsed).elements).ptr_value.cast::<pg_sys::RawStmt>();
+        let mut planned = PgBox::<pg_sys::PlannedStmt>::alloc_node(pg_sys::NodeTag::T_PlannedStmt);
+        planned.commandType = pg_sys::CmdType::CMD_UTILITY;
+        planned.canSetTag = true;
+        planned.utilityStmt = (*raw).stmt;
+        planned.stmt_location = -1;
+        planned.into_pg()
+    }
+}
