@@ -143,7 +143,7 @@ impl CorpusSpec {
     /// # Errors
     /// `Bug` when the tables of socle cannot be read.
     pub fn try_find(name: &str) -> Result<Option<Self>> {
-        spi::text(FIND, &[name.into()])?.map(|row| Self::parse(name, &row)).transpose()
+        spi::query_text(FIND, &[name.into()])?.map(|row| Self::parse(name, &row)).transpose()
     }
 
     /// As [`Self::find`], in the snapshot of the calling statement and for functions that change nothing.
@@ -182,7 +182,7 @@ impl CorpusSpec {
     /// # Errors
     /// As [`Self::try_find`].
     pub fn successor(&self) -> Result<Option<Self>> {
-        spi::text(SUCCESSOR, &[self.name.as_str().into()])?.map_or(Ok(None), |name| Self::try_find(&name))
+        spi::query_text(SUCCESSOR, &[self.name.as_str().into()])?.map_or(Ok(None), |name| Self::try_find(&name))
     }
 
     /// The language of all documents; `None` where it is found out for each chunk or read from a column.
@@ -257,7 +257,7 @@ impl CorpusSpec {
 }
 
 fn unknown(name: &str) -> Result<Error> {
-    let names = spi::texts(NAMES, &[])?;
+    let names = spi::query_texts(NAMES, &[])?;
     let error = Error::new(Kind::UnknownCorpus, format!("corpus \"{name}\" does not exist"));
     if names.is_empty() {
         return Ok(error.hint("There is none: see socle.create_corpus()."));

@@ -10,7 +10,7 @@ use crate::corpus::sql_template;
 use crate::pg::arguments::Arguments;
 use crate::pg::error::{report, spi};
 use crate::pg::procedure::{Transactions, may_commit, with_transactions};
-use crate::pg::run_as::{in_own_snapshot, with_own_names};
+use crate::pg::run_as::{in_new_snapshot, with_pinned_search_path};
 use crate::pg::{gucs, spi};
 use directory::{Directory, Found, Listing};
 use pattern::FilePattern;
@@ -43,7 +43,7 @@ const BATCH_FILES: usize = 200;
 const SAY_EVERY: Duration = Duration::from_secs(5);
 
 /// What is asked.
-struct Wish {
+struct ImportOptions {
     target: pg_sys::Oid,
     directory: Directory,
     pattern: FilePattern,
@@ -82,18 +82,18 @@ fn import(call: pg_sys::FunctionCallInfo) -> Result<()> {
         let message = "CALL socle.import_directory() cannot run inside a transaction block";
         return Err(Error::new(Kind::ActiveTransaction, message).detail("It commits as it goes."));
     }
-    let wish = wish(Arguments::new(call))?;
-    let counts = with_transactions(|transactions| take(&wish, transactions))?;
+    let options = options(Arguments::new(call))?;
+    let counts = with_transactions(|transactions| take(&options, transactions))?;
     let Counts { new, changed, unchanged, removed, skipped } = counts;
     pgrx::notice!("{new} new files, {changed} changed, {unchanged} unchanged, {removed} removed, {skipped} skipped");
     Ok(())
 }
 
-fn wish(arguments: Arguments) -> Result<Wish> {
+fn options(arguments: Arguments) -> Result<ImportOptions> {
     let invalid = |message: &str| Error::new(Kind::InvalidArgument, message);
-    let directory = arguments.word(1, "directory")?.ok_or_else(|| invalid("directory must not be null"))?;
-    let pattern = arguments.word(2, "pattern")?.unwrap_or_else(|| "**".into());
-    Ok(Wish {
+    let directory = arguments.short_text(1, "directory")?.ok_or_else(|| invalid("directory must not be null"))?;
+    let pattern = arguments.short_text(2, "pattern")?.unwrap_or_else(|| "**".into());
+    Ok(ImportOptions {
         target: arguments.oid(0).ok_or_else(|| invalid("target must not be null"))?,
         directory: Directory::open(Path::new(&directory))?,
         pattern: FilePattern::parse(&pattern)?,
@@ -101,10 +101,10 @@ fn wish(arguments: Arguments) -> Result<Wish> {
     })
 }
 
-fn take(wish: &Wish, transactions: &Transactions) -> Result<Counts> {
-    let table = with_own_names(|| target(wish.target))?;
-    let known = in_own_snapshot(|| known(&table, wish.directory.prefix()))?;
-    let listing = wish.directory.list(&wish.pattern);
+fn take(options: &ImportOptions, transactions: &Transactions) -> Result<Counts> {
+    let table = with_pinned_search_path(|| target(options.target))?;
+    let known = in_new_snapshot(|| known(&table, options.directory.prefix()))?;
+    let listing = options.directory.list(&options.pattern);
     let mut counts = Counts { skipped: listing.skipped, ..Counts::default() };
     let (mut bytes, mut batch, mut said) = (0, 0, Instant::now());
     for (at, file) in listing.files.iter().enumerate() {
@@ -113,14 +113,14 @@ fn take(wish: &Wish, transactions: &Transactions) -> Result<Counts> {
             counts.unchanged += 1;
             continue;
         }
-        let Some((data, modified)) = read(&wish.directory, file) else {
+        let Some((data, modified)) = read(&options.directory, file) else {
             counts.skipped += 1;
             continue;
         };
         bytes += data.len();
         batch += 1;
-        let name = wish.directory.full_name(&file.name);
-        match in_own_snapshot(|| store(&table, &name, modified, data))? {
+        let name = options.directory.full_name(&file.name);
+        match in_new_snapshot(|| store(&table, &name, modified, data))? {
             Some(true) => counts.new += 1,
             Some(false) => counts.changed += 1,
             // A trigger of the table would not have it.
@@ -135,14 +135,19 @@ fn take(wish: &Wish, transactions: &Transactions) -> Result<Counts> {
             pgrx::notice!("{} of {} files", at + 1, listing.files.len());
         }
     }
-    if wish.remove_missing {
-        counts.removed = remove(wish, &table, known, &listing)?;
+    if options.remove_missing {
+        counts.removed = remove(options, &table, known, &listing)?;
     }
     Ok(counts)
 }
 
 /// Removes what came from this directory, is wanted and is not there any more; returns the number.
-fn remove(wish: &Wish, table: &Target, known: HashMap<String, (i64, u64)>, listing: &Listing) -> Result<usize> {
+fn remove(
+    options: &ImportOptions,
+    table: &Target,
+    known: HashMap<String, (i64, u64)>,
+    listing: &Listing,
+) -> Result<usize> {
     if listing.incomplete {
         pgrx::warning!("removing nothing: a part of the directory cannot be looked at");
         return Ok(0);
@@ -153,10 +158,10 @@ fn remove(wish: &Wish, table: &Target, known: HashMap<String, (i64, u64)>, listi
         return Ok(0);
     }
     let there: HashSet<&str> = listing.files.iter().map(|file| file.name.as_str()).collect();
-    let gone = known.into_keys().filter(|name| wish.pattern.matches(name) && !there.contains(name.as_str()));
-    let gone: Vec<String> = gone.map(|name| wish.directory.full_name(&name)).collect();
+    let gone = known.into_keys().filter(|name| options.pattern.matches(name) && !there.contains(name.as_str()));
+    let gone: Vec<String> = gone.map(|name| options.directory.full_name(&name)).collect();
     let count = gone.len();
-    in_own_snapshot(|| spi::run(&table.sql(REMOVE), &[gone.into()]))?;
+    in_new_snapshot(|| spi::run(&table.sql(REMOVE), &[gone.into()]))?;
     Ok(count)
 }
 

@@ -176,7 +176,7 @@ fn register_model(call: pg_sys::FunctionCallInfo) -> Result<Registered, ErrorRep
 fn register(arguments: Arguments) -> Result<Registered> {
     backend::prevent_if_read_only(c"socle.register_model()");
     let needed = |at: usize, name: &str| {
-        let text = arguments.word(at, name)?.filter(|text| !text.is_empty());
+        let text = arguments.short_text(at, name)?.filter(|text| !text.is_empty());
         text.ok_or_else(|| Error::new(Kind::InvalidArgument, format!("{name} must not be null or empty")))
     };
     let name = needed(0, "name")?;
@@ -187,13 +187,13 @@ fn register(arguments: Arguments) -> Result<Registered> {
         max_tokens: positive(arguments, 4, "max_tokens")?,
         pooling: named(arguments, 5, "pooling", Pooling::parse, Pooling::NAMES)?,
         normalize: arguments.boolean(6),
-        query_prefix: arguments.word(7, "query_prefix")?,
-        passage_prefix: arguments.word(8, "passage_prefix")?,
-        graph: arguments.word(9, "graph")?,
-        query_prompt: arguments.word(11, "query_prompt")?,
-        passage_prompt: arguments.word(12, "passage_prompt")?,
+        query_prefix: arguments.short_text(7, "query_prefix")?,
+        passage_prefix: arguments.short_text(8, "passage_prefix")?,
+        graph: arguments.short_text(9, "graph")?,
+        query_prompt: arguments.short_text(11, "query_prompt")?,
+        passage_prompt: arguments.short_text(12, "passage_prompt")?,
     };
-    let license = arguments.word(10, "license")?;
+    let license = arguments.short_text(10, "license")?;
     if exists(&name)? {
         return Err(Error::new(Kind::AlreadyExists, format!("model \"{name}\" already exists"))
             .hint("Choose another name, or drop it first with socle.drop_model()."));
@@ -269,7 +269,7 @@ fn named<T>(
     parse: impl Fn(&str) -> Option<T>,
     names: &[&str],
 ) -> Result<Option<T>> {
-    let Some(text) = arguments.word(at, name)? else { return Ok(None) };
+    let Some(text) = arguments.short_text(at, name)? else { return Ok(None) };
     let unknown = || {
         Error::new(Kind::InvalidArgument, format!("{name} must not be \"{text}\""))
             .hint(format!("It is one of {}.", names.join(", ")))
@@ -278,7 +278,7 @@ fn named<T>(
 }
 
 fn positive(arguments: Arguments, at: usize, name: &str) -> Result<Option<u32>> {
-    match arguments.integer(at).map(u32::try_from) {
+    match arguments.i32(at).map(u32::try_from) {
         None => Ok(None),
         Some(Ok(number @ 1..)) => Ok(Some(number)),
         Some(_) => Err(Error::new(Kind::InvalidArgument, format!("{name} must be at least 1"))),
@@ -289,7 +289,7 @@ fn positive(arguments: Arguments, at: usize, name: &str) -> Result<Option<u32>> 
 fn drop_model(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
     let dropped = || -> Result<()> {
         backend::prevent_if_read_only(c"socle.drop_model()");
-        let name = Arguments::new(call).word(0, "name")?.unwrap_or_default();
+        let name = Arguments::new(call).short_text(0, "name")?.unwrap_or_default();
         let rows =
             Spi::connect_mut(|client| client.update(DELETE, None, &[name.as_str().into()]).map(|rows| rows.len()));
         if rows.map_err(spi)? == 0 { Err(unknown(&name)?) } else { Ok(()) }

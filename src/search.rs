@@ -24,14 +24,14 @@ use crate::pg::backend;
 use crate::pg::error::report;
 use crate::pg::jsonb_key::Key;
 use crate::pg::plan_cache;
-use crate::pg::run_as::in_own_snapshot;
+use crate::pg::run_as::in_new_snapshot;
 use omission::{Omission, Outcome, omissions};
 use passage::Passage;
 use pgrx::datum::TimestampWithTimeZone;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use rank::{Ranked, Ranking};
-use request::{MAX_CANDIDATES, Wish};
+use request::{MAX_CANDIDATES, SearchRequest};
 use scope::Scope;
 use socle_core::array::array_elements;
 use socle_core::{Error, Kind, Result};
@@ -81,7 +81,7 @@ fn search_many(call: pg_sys::FunctionCallInfo) -> Result<Found, ErrorReport> {
 /// A list that a client has sent without its type comes as one text, and is read as the list that it is: no corpus has such a
 /// name.
 fn name_of_one(arguments: Arguments) -> Result<Vec<String>> {
-    let Some(name) = arguments.word(0, "corpus")? else { return Ok(Vec::new()) };
+    let Some(name) = arguments.short_text(0, "corpus")? else { return Ok(Vec::new()) };
     Ok(match array_elements(&name) {
         Some(names) => each_once(names),
         None => vec![name],
@@ -89,7 +89,7 @@ fn name_of_one(arguments: Arguments) -> Result<Vec<String>> {
 }
 
 fn names_of_many(arguments: Arguments) -> Result<Vec<String>> {
-    let names = arguments.contents(0, "corpora")?.map(|names| names.elements).unwrap_or_default();
+    let names = arguments.limited_texts(0, "corpora")?.map(|names| names.elements).unwrap_or_default();
     Ok(each_once(names.into_iter().map(|name| name.map(str::to_string)).collect()))
 }
 
@@ -107,8 +107,8 @@ fn search_in(names: &[String], arguments: Arguments) -> Result<Vec<Passage>> {
     if names.is_empty() {
         return Ok(Vec::new());
     }
-    let Some(wish) = Wish::read(arguments)? else { return Ok(Vec::new()) };
-    let found = with_corpora(names, |corpora| run(corpora, &wish, &mut Trace::default()))?;
+    let Some(request) = SearchRequest::read(arguments)? else { return Ok(Vec::new()) };
+    let found = with_corpora(names, |corpora| run(corpora, &request, &mut Trace::default()))?;
     found.say();
     Ok(found.passages)
 }
@@ -154,7 +154,7 @@ pub fn with_corpora<T>(names: &[String], mut work: impl FnMut(&[CorpusSpec]) -> 
             opened => return work(&opened?),
         }
         // What was in the way is held by now.
-        match in_own_snapshot(|| open(names).map(|corpora| work(&corpora))) {
+        match in_new_snapshot(|| open(names).map(|corpora| work(&corpora))) {
             Ok(result) => return result,
             Err(error) => opened = Err(error),
         }
@@ -177,24 +177,24 @@ fn open(names: &[String]) -> Result<Vec<CorpusSpec>> {
 }
 
 /// One corpus of a search, and the wish as it is granted there.
-struct Searched<'a> {
+struct CorpusSearch<'a> {
     scope: Scope<'a>,
-    wish: Wish,
+    request: SearchRequest,
 }
 
-impl<'a> Searched<'a> {
-    fn open(corpus: &'a CorpusSpec, wish: &Wish, trace: &mut Trace) -> Result<Self> {
+impl<'a> CorpusSearch<'a> {
+    fn open(corpus: &'a CorpusSpec, request: &SearchRequest, trace: &mut Trace) -> Result<Self> {
         let step = ("filter", corpus.name.as_str());
-        let mut scope = trace.timed(step, || Scope::new(corpus, wish))?;
+        let mut scope = trace.timed(step, || Scope::new(corpus, request))?;
         trace.note(step, || scope.words());
-        if wish.mode.has_words() || wish.shown {
+        if request.mode.has_keyword() || request.shown {
             let complete;
             (scope.segments, complete) = crate::keyword_index::segments::segments(corpus)?;
-            if wish.mode.has_words() && corpus.state == "active" && !(complete && corpus.keyword_gap == 0) {
+            if request.mode.has_keyword() && corpus.state == "active" && !(complete && corpus.keyword_gap == 0) {
                 pgrx::notice!("the keyword index of corpus \"{}\" is not complete yet", corpus.name);
             }
         }
-        Ok(Self { scope, wish: wish.clone() })
+        Ok(Self { scope, request: request.clone() })
     }
 }
 
@@ -202,23 +202,26 @@ impl<'a> Searched<'a> {
 ///
 /// # Errors
 /// `EngineUnavailable`; what the filter is refused for. Privileges that the caller lacks are raised.
-pub fn run(corpora: &[CorpusSpec], wish: &Wish, trace: &mut Trace) -> Result<Outcome> {
+pub fn run(corpora: &[CorpusSpec], request: &SearchRequest, trace: &mut Trace) -> Result<Outcome> {
     trace.begin(corpora.iter().map(|corpus| corpus.name.as_str()));
-    let open = |trace: &mut Trace| corpora.iter().map(|corpus| Searched::open(corpus, wish, trace)).collect();
-    let mut searched =
-        if wish.mode.has_vectors() { prefetch::understand(corpora, wish, trace, &open)? } else { open(trace)? };
+    let open = |trace: &mut Trace| corpora.iter().map(|corpus| CorpusSearch::open(corpus, request, trace)).collect();
+    let mut searched = if request.mode.has_vectors() {
+        prefetch::embed_and_prefetch(corpora, request, trace, &open)?
+    } else {
+        open(trace)?
+    };
     loop {
-        let (ranked, omissions) = ranked(&mut searched, wish, trace)?;
+        let (ranked, omissions) = ranked(&mut searched, request, trace)?;
         let mut scopes: Vec<Scope<'_>> = searched.into_iter().map(|searched| searched.scope).collect();
-        if let Some(chosen) = select::select(&scopes, ranked, wish, trace)?
-            && let Some(passages) = trace.timed(("contents", ""), || passage::read(&scopes, chosen, wish))?
+        if let Some(chosen) = select::select(&scopes, ranked, request, trace)?
+            && let Some(passages) = trace.timed(("contents", ""), || passage::read(&scopes, chosen, request))?
         {
             let names = corpora.iter().map(|corpus| corpus.name.clone());
             return Ok(Outcome { passages, omissions: names.zip(omissions).collect() });
         }
         // Documents were deleted and no trigger saw it: the others are looked for.
         scopes.iter_mut().for_each(Scope::look_at_documents);
-        searched = scopes.into_iter().map(|scope| Searched { scope, wish: wish.clone() }).collect();
+        searched = scopes.into_iter().map(|scope| CorpusSearch { scope, request: request.clone() }).collect();
     }
 }
 
@@ -227,39 +230,39 @@ type RankedOfAll = (Vec<(usize, Ranked)>, Vec<Omission>);
 
 /// The candidates of all corpora, best first, and what is left out of each.
 /// Where one is wanted of each document, looks on until there are enough, or all.
-fn ranked(searched: &mut [Searched<'_>], wish: &Wish, trace: &mut Trace) -> Result<RankedOfAll> {
+fn ranked(searched: &mut [CorpusSearch<'_>], request: &SearchRequest, trace: &mut Trace) -> Result<RankedOfAll> {
     let mut enough: Option<usize> = None;
     loop {
         trace.forget_results();
-        let rankings = searched.iter().map(|corpus| rank::rank(&corpus.scope, &corpus.wish, trace));
+        let rankings = searched.iter().map(|corpus| rank::rank(&corpus.scope, &corpus.request, trace));
         let rankings = rankings.collect::<Result<Vec<Ranking>>>()?;
-        let may_widen = |corpus: &Searched<'_>| corpus.wish.candidate_count < MAX_CANDIDATES;
+        let may_widen = |corpus: &CorpusSearch<'_>| corpus.request.candidate_count < MAX_CANDIDATES;
         let more = rankings.iter().zip(searched.iter()).any(|(ranking, corpus)| ranking.more && may_widen(corpus));
         let scopes: Vec<&Scope<'_>> = searched.iter().map(|searched| &searched.scope).collect();
         let ranked = in_one(&rankings, |ranking| &ranking.ranked);
-        if !wish.group_by_document {
-            return Ok((ranked, omissions(&scopes, &rankings, wish)?));
+        if !request.group_by_document {
+            return Ok((ranked, omissions(&scopes, &rankings, request)?));
         }
         let there = trace.places(&ranked);
         let documents = select::one_of_each_document(&scopes, ranked)?;
         trace.lost(&there, &documents, || "another chunk of its document is better".into());
-        if documents.len() < wish.limit && !more && rankings.iter().any(|ranking| ranking.more) {
+        if documents.len() < request.limit && !more && rankings.iter().any(|ranking| ranking.more) {
             let count = documents.len();
             pgrx::notice!(
                 "the best {MAX_CANDIDATES} candidates of each leg are of {count} documents: there may be more"
             );
         }
         let wanted = match enough {
-            _ if documents.len() >= wish.limit || !more => 0,
+            _ if documents.len() >= request.limit || !more => 0,
             Some(all) => all,
-            None => select::documents(&scopes, wish.limit)?,
+            None => select::documents(&scopes, request.limit)?,
         };
         if documents.len() >= wanted {
-            return Ok((documents, omissions(&scopes, &rankings, wish)?));
+            return Ok((documents, omissions(&scopes, &rankings, request)?));
         }
         enough = Some(wanted);
         for corpus in searched.iter_mut() {
-            corpus.wish.candidate_count = (corpus.wish.candidate_count * FURTHER).min(MAX_CANDIDATES);
+            corpus.request.candidate_count = (corpus.request.candidate_count * FURTHER).min(MAX_CANDIDATES);
         }
     }
 }

@@ -31,7 +31,7 @@ use socle_core::corpus::template::Template;
 use socle_core::model::ModelSpec;
 use socle_core::{Error, Kind};
 use std::time::{Duration, Instant};
-use transaction::{Trouble, as_corpus_owner, transaction};
+use transaction::{WorkerError, as_corpus_owner, transaction};
 
 const VECTOR_OID: &str = include_str!("../sql/query/vector_oid.sql");
 const BEHIND: &str = include_str!("../sql/corpus/behind.sql");
@@ -57,7 +57,7 @@ pub struct Job {
 pub struct Failure {
     leader: Option<i64>,
     step: &'static str,
-    trouble: Trouble,
+    trouble: WorkerError,
 }
 
 impl Failure {
@@ -69,7 +69,7 @@ impl Failure {
         Self { leader: Some(leader), step, trouble: error.into() }
     }
 
-    fn in_step(step: &'static str) -> impl Fn(Trouble) -> Self {
+    fn in_step(step: &'static str) -> impl Fn(WorkerError) -> Self {
         move |trouble| Self { leader: None, step, trouble }
     }
 }
@@ -86,7 +86,7 @@ enum Progress {
 }
 
 /// Looks once at a corpus and does what one claim of it holds, which is about as much as a turn has time for.
-fn work(name: &str, pace: &mut Pace) -> Result<Progress, Trouble> {
+fn work(name: &str, pace: &mut Pace) -> Result<Progress, WorkerError> {
     let Some(corpus) = transaction(|| Ok(CorpusSpec::try_find(name)?))? else {
         return Ok(Progress::Idle { waiting: false });
     };
@@ -136,7 +136,7 @@ fn work(name: &str, pace: &mut Pace) -> Result<Progress, Trouble> {
 }
 
 /// What comes after the first fill: the vector index, and then the place of the corpus that this one replaces.
-fn advance(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<Finished, Trouble> {
+fn advance(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<Finished, WorkerError> {
     // As it is now: what this worker or another has just written may lack its keywords.
     let Some(corpus) = &transaction(|| Ok(CorpusSpec::try_find(&corpus.name)?))? else { return Ok(Finished::Nothing) };
     if !corpus.bound || corpus.change != Some(change.into()) || !matches!(corpus.state.as_str(), "filling" | "active") {
@@ -150,7 +150,7 @@ fn advance(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<Finished, Trouble
     }
     let behind = corpus.sql(BEHIND);
     let filled_to = [corpus.filled_to.as_str().into()];
-    if transaction(|| as_corpus_owner(corpus, || Ok(crate::pg::spi::holds(&behind, &filled_to)?)))? {
+    if transaction(|| as_corpus_owner(corpus, || Ok(crate::pg::spi::query_bool(&behind, &filled_to)?)))? {
         return Ok(Finished::Nothing);
     }
     if corpus.state == "filling" {
@@ -167,7 +167,7 @@ fn advance(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<Finished, Trouble
 }
 
 /// Puts a corpus that is filled in the place of the one it was made for, unless another worker is at it, or through.
-fn replace(old: &str, new: &CorpusSpec) -> Result<(), Trouble> {
+fn replace(old: &str, new: &CorpusSpec) -> Result<(), WorkerError> {
     let free = |corpus: &CorpusSpec| corpus.change.is_some_and(|change| claim::take_lock(change.into()));
     if !free(new) || claim::state(&new.name)?.as_deref() != Some("active") {
         return Ok(());
@@ -176,7 +176,7 @@ fn replace(old: &str, new: &CorpusSpec) -> Result<(), Trouble> {
     if free(&old) { Ok(crate::corpus::swap::swap(&old, &new)?) } else { Ok(()) }
 }
 
-fn job(corpus: &CorpusSpec, lease: Uuid) -> Result<Job, Trouble> {
+fn job(corpus: &CorpusSpec, lease: Uuid) -> Result<Job, WorkerError> {
     transaction(|| {
         let chunk = pg_sys::Oid::from(corpus.chunk.unwrap_or_default());
         let vector = Spi::connect(|client| {
@@ -197,7 +197,7 @@ fn job(corpus: &CorpusSpec, lease: Uuid) -> Result<Job, Trouble> {
 
 /// Works on claimed documents, some at a time, and returns those that its time was too short for. What is not done when it
 /// returns an error is to be handed back.
-fn work_on(job: &Job, claims: Vec<Claim>, pace: &mut Pace) -> Result<Vec<Claim>, Trouble> {
+fn work_on(job: &Job, claims: Vec<Claim>, pace: &mut Pace) -> Result<Vec<Claim>, WorkerError> {
     let turn = pace.begin_turn(claims.len());
     let sizes = document::sizes(job, &claims)?;
     let mut slices: Vec<Vec<Claim>> = Vec::new();
@@ -278,7 +278,7 @@ fn work_on_slice(job: &Job, claims: &[Claim]) -> Result<(), Failure> {
 /// Hands changes back, under the names that the tables of the corpus have by now; if even that fails, their lease ends by
 /// itself.
 fn give_back(name: &str, lease: Uuid, claims: &[Claim]) {
-    let attempt = || -> Result<(), Trouble> {
+    let attempt = || -> Result<(), WorkerError> {
         let Some(corpus) = transaction(|| Ok(CorpusSpec::try_find(name)?))? else { return Ok(()) };
         let (Some(_), Some(_)) = (corpus.chunk, corpus.change) else { return Ok(()) };
         claim::release(&corpus, lease, claims)
@@ -287,7 +287,7 @@ fn give_back(name: &str, lease: Uuid, claims: &[Claim]) {
         match attempt() {
             Ok(()) => return,
             // Locked by a user, or renamed since.
-            Err(trouble) if trouble.is_a_lock() || trouble.is_lasting() => {
+            Err(trouble) if trouble.is_a_lock() || trouble.is_permanent() => {
                 crate::pg::wait::wait_for_time(GIVE_BACK_PAUSE)
             }
             Err(trouble) => return pgrx::log!("socle sync: corpus \"{name}\": {}", trouble.message),

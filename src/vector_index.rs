@@ -15,7 +15,7 @@ use crate::pg::backend;
 use crate::pg::lock::Purpose;
 use crate::pg::spi;
 use crate::supervisor::wake;
-use crate::sync::transaction::{Trouble, as_corpus_owner, transaction};
+use crate::sync::transaction::{WorkerError, as_corpus_owner, transaction};
 use crate::sync::{Errand, claim, corpora, session};
 use pgrx::PgMemoryContexts;
 use pgrx::prelude::*;
@@ -84,7 +84,7 @@ pub fn make_way(change: pg_sys::Oid) {
 ///
 /// # Errors
 /// Whatever Postgres raises.
-pub fn finish_filling(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<Finished, Trouble> {
+pub fn finish_filling(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<Finished, WorkerError> {
     let finished = claim::exclusively(Purpose::VectorIndex, change, || {
         if state_of_index(corpus)?.as_deref() == Some("valid") {
             return activate(corpus, change);
@@ -92,7 +92,7 @@ pub fn finish_filling(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<Finish
         if is_waiting(change)? {
             return Ok(Finished::Later);
         }
-        wake::say(Message::Build(change.to_u32()));
+        wake::notify(Message::Build(change.to_u32()));
         Ok(Finished::Elsewhere)
     })?;
     Ok(finished.unwrap_or_else(|| {
@@ -103,23 +103,23 @@ pub fn finish_filling(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<Finish
 
 /// Whether transactions have to end before it makes sense to begin: those that were old when this worker first looked. The
 /// build would wait for them in the end, and keep autovacuum from the table all the time.
-fn is_waiting(change: pg_sys::Oid) -> Result<bool, Trouble> {
+fn is_waiting(change: pg_sys::Oid) -> Result<bool, WorkerError> {
     let since = SINCE.with_borrow_mut(|since| *since.entry(change.to_u32()).or_insert_with(Instant::now));
     let age = OLD_SECONDS + since.elapsed().as_secs_f64();
-    let waiting = transaction(|| Ok(spi::text(BLOCKERS, &[age.into()])?.is_some()))?;
+    let waiting = transaction(|| Ok(spi::query_text(BLOCKERS, &[age.into()])?.is_some()))?;
     if !waiting {
         SINCE.with_borrow_mut(|since| since.remove(&change.to_u32()));
     }
     Ok(waiting)
 }
 
-fn state_of_index(corpus: &CorpusSpec) -> Result<Option<String>, Trouble> {
+fn state_of_index(corpus: &CorpusSpec) -> Result<Option<String>, WorkerError> {
     let chunk = pg_sys::Oid::from(corpus.chunk.unwrap_or_default());
     let name = vector_index_name(corpus);
-    transaction(|| Ok(spi::text(VECTOR_INDEX, &[chunk.into(), name.as_str().into()])?))
+    transaction(|| Ok(spi::query_text(VECTOR_INDEX, &[chunk.into(), name.as_str().into()])?))
 }
 
-fn activate(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<Finished, Trouble> {
+fn activate(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<Finished, WorkerError> {
     transaction(|| {
         if claim::take_lock(change) {
             spi::run(ACTIVATE, &[corpus.name.as_str().into()])?;
@@ -132,7 +132,7 @@ fn activate(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<Finished, Troubl
 pub fn run(errand: Errand) {
     let change = pg_sys::Oid::from(errand.corpus);
     let corpus = transaction(|| {
-        let name = spi::text(CORPUS, &[change.into()])?;
+        let name = spi::query_text(CORPUS, &[change.into()])?;
         Ok(name.map_or(Ok(None), |name| CorpusSpec::try_find(&name))?)
     });
     let Ok(Some(corpus)) = corpus else { return };
@@ -151,13 +151,13 @@ pub fn run(errand: Errand) {
     {
         pgrx::log!("socle index: corpus \"{}\": {}", corpus.name, trouble.message);
         // Whoever has it begun again says so again.
-        let _ = corpora::note_trouble(&corpus.name, errand.corpus, Some(&trouble.message), trouble.is_lasting());
+        let _ = corpora::note_trouble(&corpus.name, errand.corpus, Some(&trouble.message), trouble.is_permanent());
     }
     // Those who keep the corpus true go on from here.
     wake::now();
 }
 
-fn build_if_missing(corpus: &CorpusSpec, patience: Duration) -> Result<(), Trouble> {
+fn build_if_missing(corpus: &CorpusSpec, patience: Duration) -> Result<(), WorkerError> {
     if !transaction(|| Ok(claim::state(&corpus.name)?.as_deref() == Some("filling")))? {
         return Ok(());
     }
@@ -174,7 +174,7 @@ fn build_if_missing(corpus: &CorpusSpec, patience: Duration) -> Result<(), Troub
     build(corpus, &name, patience)
 }
 
-fn build(corpus: &CorpusSpec, name: &str, patience: Duration) -> Result<(), Trouble> {
+fn build(corpus: &CorpusSpec, name: &str, patience: Duration) -> Result<(), WorkerError> {
     let expression = transaction(|| Ok(crate::corpus::index_expression(corpus)?))?;
     let sql = expand(
         CREATE_INDEX,
@@ -235,7 +235,7 @@ fn build(corpus: &CorpusSpec, name: &str, patience: Duration) -> Result<(), Trou
 /// Locks the chunk table until it is unlocked, or a transaction fails. `CREATE INDEX CONCURRENTLY` gives up its own lock before
 /// its last transaction commits: whoever drops the table in between meets a row of `pg_index` that is being updated, and an
 /// error ("tuple concurrently updated").
-fn hold(corpus: &CorpusSpec) -> Result<pg_sys::LockRelId, Trouble> {
+fn hold(corpus: &CorpusSpec) -> Result<pg_sys::LockRelId, WorkerError> {
     let database = backend::my_database();
     let mut table = pg_sys::LockRelId { relId: corpus.chunk.unwrap_or_default().into(), dbId: database };
     transaction(|| {

@@ -124,8 +124,8 @@ pub fn invalidate(change_log: pg_sys::Oid) {
 
 /// Does `work` in the latest snapshot, as the trigger itself is looked up: a corpus may be created, and a log changed, while a
 /// transaction with an older snapshot writes.
-fn in_latest_snapshot<T>(work: impl FnOnce() -> T) -> T {
-    gucs::during(&[gucs::OWN_NAMES], || {
+fn in_latest_catalog_snapshot<T>(work: impl FnOnce() -> T) -> T {
+    gucs::with_gucs(&[gucs::PINNED_SEARCH_PATH], || {
         // SAFETY: a transaction is under way. What fails ends it, and the snapshot with it.
         unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetLatestSnapshot()) };
         let result = as_superuser(work);
@@ -136,7 +136,7 @@ fn in_latest_snapshot<T>(work: impl FnOnce() -> T) -> T {
 }
 
 fn look_up(corpus: &str, relation: pg_sys::Oid) -> Result<Option<ChangeLog>> {
-    in_latest_snapshot(|| {
+    in_latest_catalog_snapshot(|| {
         let relation_text = relation.to_u32().to_string();
         let arguments = [corpus.into(), relation_text.as_str().into()];
         let found = plan_cache::rows(FIND, &arguments, 1, |row| row.get::<String>(1))?;
@@ -336,7 +336,8 @@ impl ChangeLog {
             _ => {
                 let as_of = CHANGES.get();
                 let arguments = [self.relation.into()];
-                let rows = in_latest_snapshot(|| plan_cache::rows(IS_PLAIN, &arguments, 1, |row| row.get::<bool>(1)));
+                let rows =
+                    in_latest_catalog_snapshot(|| plan_cache::rows(IS_PLAIN, &arguments, 1, |row| row.get::<bool>(1)));
                 let plain = rows.is_ok_and(|rows| rows.first() == Some(&Some(true)));
                 self.plain.set(Some((as_of, plain)));
                 plain

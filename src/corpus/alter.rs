@@ -1,7 +1,7 @@
 //! `socle.alter_corpus`: what changes no chunk is changed at once; anything else is filled into a corpus beside the old one,
 //! which takes its place when it is complete (see `swap`). Dropping that corpus is how one changes one's mind.
 
-use super::create::{check_dimensions, check_overlap, default_tokens, establish, parsed_language};
+use super::create::{check_dimensions, check_overlap, create_objects, default_tokens, parsed_language};
 use super::options::SHADOW;
 use super::source::Source;
 use super::{CorpusSpec, swap};
@@ -30,7 +30,7 @@ fn alter_corpus(call: pg_sys::FunctionCallInfo) -> Result<String, ErrorReport> {
 
 fn alter(arguments: Arguments) -> Result<String> {
     backend::prevent_if_read_only(c"socle.alter_corpus()");
-    let old = CorpusSpec::find(&arguments.word(0, "name")?.unwrap_or_default())?;
+    let old = CorpusSpec::find(&arguments.short_text(0, "name")?.unwrap_or_default())?;
     old.require_owner()?;
     check_state(&old)?;
     let new = altered(&old, arguments)?;
@@ -53,7 +53,7 @@ fn alter(arguments: Arguments) -> Result<String> {
         source.require_column(column, "The template")?;
     }
     let model = model::embedding_model(Some(new.model.clone()))?;
-    Ok(establish(&new, &source, &model)?.name)
+    Ok(create_objects(&new, &source, &model)?.name)
 }
 
 /// A corpus is changed when it is whole, and once at a time.
@@ -74,7 +74,7 @@ fn check_state(corpus: &CorpusSpec) -> Result<()> {
 
 /// The corpus as the caller wants it.
 fn altered(old: &CorpusSpec, arguments: Arguments) -> Result<CorpusSpec> {
-    let at_least = |at: usize, name: &str, least: i32, default: i32| match arguments.integer(at) {
+    let at_least = |at: usize, name: &str, least: i32, default: i32| match arguments.i32(at) {
         Some(value) if value < least => {
             Err(Error::new(Kind::InvalidArgument, format!("{name} must be at least {least}")))
         }
@@ -94,14 +94,14 @@ fn altered(old: &CorpusSpec, arguments: Arguments) -> Result<CorpusSpec> {
         }
         new.title_column = Some(title);
     }
-    if let Some(language) = arguments.word(2, "language")? {
+    if let Some(language) = arguments.short_text(2, "language")? {
         new.language = parsed_language(&language)?;
     }
     new.language_column = arguments.name(3).or(new.language_column);
-    new.template = arguments.word(8, "template")?.unwrap_or(new.template);
+    new.template = arguments.short_text(8, "template")?.unwrap_or(new.template);
     let template = Template::parse(&new.template, new.title_column.as_deref())?;
     new.template_columns = template.columns().into_iter().map(str::to_string).collect();
-    let wanted = arguments.word(4, "model")?;
+    let wanted = arguments.short_text(4, "model")?;
     let model = model::embedding_model(Some(wanted.clone().unwrap_or_else(|| old.model.clone())))?;
     check_dimensions(&model)?;
     (new.model, new.model_digest, new.dimensions) = (model.name.clone(), model.digest(), model.dimensions);
@@ -110,7 +110,7 @@ fn altered(old: &CorpusSpec, arguments: Arguments) -> Result<CorpusSpec> {
     new.max_tokens = at_least(5, "max_tokens", 1, number(tokens))?.unsigned_abs();
     new.overlap_tokens = at_least(6, "overlap_tokens", 0, number(old.overlap_tokens))?.unsigned_abs();
     check_overlap(new.max_tokens, new.overlap_tokens)?;
-    if let Some(format) = arguments.word(7, "format")? {
+    if let Some(format) = arguments.short_text(7, "format")? {
         if old.has_files() {
             return Err(
                 Error::new(Kind::InvalidArgument, "format belongs to content").detail("The text of files is markdown.")
@@ -133,7 +133,7 @@ fn free_name(old: &CorpusSpec) -> Result<String> {
     let suffixes = std::iter::once(String::new()).chain((2..=MAX_NAMES_TRIED).map(|number| number.to_string()));
     for suffix in suffixes {
         let name = format!("{}{SHADOW}next{suffix}", old.name);
-        if !spi::holds(NAME_TAKEN, &[name.as_str().into(), old.chunk_schema.as_str().into()])? {
+        if !spi::query_bool(NAME_TAKEN, &[name.as_str().into(), old.chunk_schema.as_str().into()])? {
             return Ok(name);
         }
     }

@@ -65,7 +65,7 @@ pub enum Types {
 /// # Errors
 /// `Bug` when the tables of socle cannot be read.
 pub fn read(names: &[String]) -> Result<Vec<Truth>> {
-    let rows = as_superuser(|| spi::texts(TRUTH, &[names.to_vec().into()]))?;
+    let rows = as_superuser(|| spi::query_texts(TRUTH, &[names.to_vec().into()]))?;
     rows.iter()
         .map(|row| {
             serde_json::from_str(row).map_err(|error| {
@@ -182,7 +182,7 @@ impl Truth {
             None if !self.key_holds => return Ok(()),
             None => {}
         }
-        let _ours = ddl_events::Ours::begin();
+        let _suppressed = ddl_events::SuppressDdlEvents::begin();
         if self.types() != Types::Same {
             as_owner(owner.into(), || rekey::widen(corpus, self))?;
             after_widening(corpus, self.types())?;
@@ -240,9 +240,9 @@ fn lose_key(corpus: &CorpusSpec, reason: &str) -> Result<()> {
 /// # Errors
 /// What Postgres raises, a lock timeout above all.
 pub fn close(corpus: &CorpusSpec) -> Result<()> {
-    let _ours = ddl_events::Ours::begin();
+    let _suppressed = ddl_events::SuppressDdlEvents::begin();
     as_superuser(|| {
-        gucs::during(&[gucs::QUIET], || spi::run(&corpus.sql(CLOSE), &[]))?;
+        gucs::with_gucs(&[gucs::QUIET], || spi::run(&corpus.sql(CLOSE), &[]))?;
         spi::run(SET_KEY_HOLDS, &[corpus.name.as_str().into(), false.into()])
     })
 }

@@ -1,7 +1,7 @@
 //! `socle.create_corpus`: checks everything first, then makes the tables, the policy, the triggers and the row, and leaves
 //! the filling to the sync worker.
 
-use super::options::Wish;
+use super::options::CreateCorpusOptions;
 use super::source::Source;
 use super::sql_template::{expand, identifier, literal};
 use super::{CorpusSpec, lifecycle};
@@ -49,23 +49,23 @@ fn create_corpus(call: pg_sys::FunctionCallInfo) -> Result<pg_sys::Oid, ErrorRep
 
 fn create(arguments: Arguments) -> Result<pg_sys::Oid> {
     backend::prevent_if_read_only(c"socle.create_corpus()");
-    let wish = Wish::read(arguments)?;
-    if let Some(existing) = CorpusSpec::try_find(&wish.name)? {
-        if !wish.if_not_exists {
-            return Err(Error::new(Kind::AlreadyExists, format!("corpus \"{}\" already exists", wish.name))
+    let options = CreateCorpusOptions::read(arguments)?;
+    if let Some(existing) = CorpusSpec::try_find(&options.name)? {
+        if !options.if_not_exists {
+            return Err(Error::new(Kind::AlreadyExists, format!("corpus \"{}\" already exists", options.name))
                 .hint("Choose another name, or drop it first with socle.drop_corpus()."));
         }
-        pgrx::notice!("corpus \"{}\" already exists, skipping", wish.name);
+        pgrx::notice!("corpus \"{}\" already exists, skipping", options.name);
         return Ok(existing.chunk.unwrap_or_default().into());
     }
-    let source = Source::read(wish.source)?;
-    let spec = model::embedding_model(wish.model.clone())?;
-    let corpus = establish(&wish.corpus(&source, &spec)?, &source, &spec)?;
+    let source = Source::read(options.source)?;
+    let spec = model::embedding_model(options.model.clone())?;
+    let corpus = create_objects(&options.corpus(&source, &spec)?, &source, &spec)?;
     Ok(corpus.chunk.unwrap_or_default().into())
 }
 
 /// Makes a corpus that has been checked.
-pub fn establish(corpus: &CorpusSpec, source: &Source, model: &ModelSpec) -> Result<CorpusSpec> {
+pub fn create_objects(corpus: &CorpusSpec, source: &Source, model: &ModelSpec) -> Result<CorpusSpec> {
     try_chunking(corpus, model)?;
     run_as::as_owner(source.owner, || make(corpus, source, model))?;
     let corpus = register(corpus)?;
@@ -155,7 +155,7 @@ fn make(corpus: &CorpusSpec, source: &Source, model: &ModelSpec) -> Result<()> {
 
 /// Puts the policy on the chunk table.
 pub fn protect(corpus: &CorpusSpec) -> Result<()> {
-    gucs::during(&[gucs::QUIET], || run(&corpus.sql(PROTECT)))
+    gucs::with_gucs(&[gucs::QUIET], || run(&corpus.sql(PROTECT)))
 }
 
 /// What the chunk table says of itself, for whoever meets it without socle, and for adoption.
@@ -281,7 +281,7 @@ fn depend_on_extension(table: pg_sys::Oid) {
 
 /// pgvector's type with its schema and length.
 fn vector_type(model: &ModelSpec) -> Result<String> {
-    let schema = spi::text(VECTOR_SCHEMA, &[])?;
+    let schema = spi::query_text(VECTOR_SCHEMA, &[])?;
     let schema = schema.ok_or_else(|| Error::new(Kind::NotSupported, "the extension \"vector\" is not installed"))?;
     Ok(format!("{}.vector({})", identifier(&schema), model.dimensions))
 }
@@ -301,7 +301,7 @@ pub fn vector_index_name(corpus: &CorpusSpec) -> String {
 
 /// The expression and operator class of the vector index.
 pub fn index_expression(corpus: &CorpusSpec) -> Result<String> {
-    let schema = identifier(&spi::text(VECTOR_SCHEMA, &[])?.unwrap_or_default());
+    let schema = identifier(&spi::query_text(VECTOR_SCHEMA, &[])?.unwrap_or_default());
     Ok(if is_indexed_whole(corpus.dimensions) {
         format!("embedding {schema}.vector_cosine_ops")
     } else {

@@ -37,7 +37,7 @@ const ANY: &str = "SELECT EXISTS (SELECT FROM socle.corpus_binding)";
 #[pg_guard]
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn follow_ddl(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
-    if OURS.get() {
+    if DDL_EVENTS_SUPPRESSED.get() {
         return pg_sys::Datum::null();
     }
     if extension_version::is_under_way() {
@@ -59,19 +59,19 @@ pub unsafe extern "C-unwind" fn follow_ddl(call: pg_sys::FunctionCallInfo) -> pg
 pub unsafe extern "C-unwind" fn prepare_ddl(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
     // SAFETY: Postgres is calling this function.
     let retyped = unsafe { ddl_command::read(call) }.retyped;
-    if OURS.get() || retyped.is_empty() || !extension_version::is_of_own_version() {
+    if DDL_EVENTS_SUPPRESSED.get() || retyped.is_empty() || !extension_version::is_of_own_version() {
         return pg_sys::Datum::null();
     }
     // SAFETY: as above; it is a command that gives columns another type.
     let relation = unsafe { ddl_command::altered_relation(call) };
-    finish(gucs::during(&[gucs::OWN_NAMES], || make_way(relation, retyped)))
+    finish(gucs::with_gucs(&[gucs::PINNED_SEARCH_PATH], || make_way(relation, retyped)))
 }
 
 /// See `socle._follow_drop()`.
 #[pg_guard]
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn follow_drop(_call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
-    if OURS.get() || extension_version::is_under_way() {
+    if DDL_EVENTS_SUPPRESSED.get() || extension_version::is_under_way() {
         return pg_sys::Datum::null();
     }
     if !extension_version::is_of_own_version() {
@@ -100,23 +100,23 @@ pub extern "C" fn pg_finfo_follow_drop() -> &'static pg_sys::Pg_finfo_record {
 }
 
 thread_local! {
-    static OURS: Cell<bool> = const { Cell::new(false) };
+    static DDL_EVENTS_SUPPRESSED: Cell<bool> = const { Cell::new(false) };
 }
 
 /// While this is held, commands are those of socle itself, and nobody has to follow them.
 #[derive(Debug)]
-pub struct Ours(bool);
+pub struct SuppressDdlEvents(bool);
 
-impl Ours {
+impl SuppressDdlEvents {
     /// Begins such commands.
     pub fn begin() -> Self {
-        Self(OURS.replace(true))
+        Self(DDL_EVENTS_SUPPRESSED.replace(true))
     }
 }
 
-impl Drop for Ours {
+impl Drop for SuppressDdlEvents {
     fn drop(&mut self) {
-        OURS.set(self.0);
+        DDL_EVENTS_SUPPRESSED.set(self.0);
     }
 }
 
@@ -131,7 +131,7 @@ fn finish(result: Result<()>) -> pg_sys::Datum {
 /// Between an update of the files and that of the extension, what happens to tables of corpora could not be followed: it is
 /// refused, and everything else passes.
 fn refuse_if_concerned(question: &str) -> Result<()> {
-    if as_superuser(|| spi::holds(question, &[]))? { extension_version::require_own_version() } else { Ok(()) }
+    if as_superuser(|| spi::query_bool(question, &[]))? { extension_version::require_own_version() } else { Ok(()) }
 }
 
 /// Up to three texts of each row.
@@ -151,12 +151,12 @@ fn rows_of(sql: &str) -> Result<Vec<Row>> {
 }
 
 fn none_is_concerned() -> Result<bool> {
-    spi::holds(ANY, &[]).map(|any| !any)
+    spi::query_bool(ANY, &[]).map(|any| !any)
 }
 
 fn follow_names() -> Result<()> {
     as_superuser(|| {
-        if !spi::holds(ANY_RENAMED, &[])? {
+        if !spi::query_bool(ANY_RENAMED, &[])? {
             return Ok(());
         }
         for (row, ..) in rows_of(RENAMED)? {
@@ -186,7 +186,7 @@ fn renamed_template(row: &Value) -> String {
 #[pg_extern(sql = false)]
 fn after_update() -> Result<(), ErrorReport> {
     let started = || -> Result<()> {
-        for name in spi::texts(BOUND, &[])? {
+        for name in spi::query_texts(BOUND, &[])? {
             let Some(corpus) = CorpusSpec::try_find(&name)? else { continue };
             let (Some(owner), Some(change), Some(_)) = (corpus.owner, corpus.change, corpus.source) else { continue };
             as_owner(owner.into(), || lifecycle::start(&corpus, true))?;
@@ -204,12 +204,12 @@ fn after_update() -> Result<(), ErrorReport> {
 
 /// Has the corpora follow that a command may concern. Whoever gives it is told when that cannot be found out, and not refused.
 fn follow(command: &Command) -> Result<()> {
-    if none_is_concerned()? || spi::holds(ONLY_NEW, &[])? {
+    if none_is_concerned()? || spi::query_bool(ONLY_NEW, &[])? {
         return Ok(());
     }
     let concerned = attempt(|| {
         follow_names()?;
-        as_superuser(|| spi::texts(CONCERNED, &[]))
+        as_superuser(|| spi::query_texts(CONCERNED, &[]))
     });
     match concerned {
         Ok(names) => binding_check::follow(&names, command),
@@ -227,13 +227,13 @@ fn make_way(relation: pg_sys::Oid, columns: Vec<String>) -> Result<()> {
     if none_is_concerned()? {
         return Ok(());
     }
-    let arguments = [relation.into(), columns.into(), crate::pg::run_as::current().into()];
-    let names = attempt(|| as_superuser(|| spi::texts(ALTERED_COLUMNS, &arguments))).unwrap_or_default();
-    let _ours = Ours::begin();
+    let arguments = [relation.into(), columns.into(), crate::pg::run_as::current_user().into()];
+    let names = attempt(|| as_superuser(|| spi::query_texts(ALTERED_COLUMNS, &arguments))).unwrap_or_default();
+    let _suppressed = SuppressDdlEvents::begin();
     for name in names {
         let Some(corpus) = CorpusSpec::try_find(&name)? else { continue };
         if corpus.chunk.is_some() && corpus.change.is_some() && corpus.document.is_some() {
-            as_superuser(|| gucs::during(&[gucs::QUIET], || spi::run(&corpus.sql(CLOSE), &[])))?;
+            as_superuser(|| gucs::with_gucs(&[gucs::QUIET], || spi::run(&corpus.sql(CLOSE), &[])))?;
         }
     }
     Ok(())
@@ -260,7 +260,7 @@ fn dropped() -> Result<()> {
         }
     }
     // What told rows apart may have gone with the command.
-    let bound = attempt(|| as_superuser(|| spi::texts(UNKEYED, &[]))).unwrap_or_default();
+    let bound = attempt(|| as_superuser(|| spi::query_texts(UNKEYED, &[]))).unwrap_or_default();
     binding_check::follow(&bound, &Command { only_dropped: true, ..Command::default() })
 }
 
@@ -290,7 +290,7 @@ fn end(corpus: &CorpusSpec) -> Result<()> {
     as_superuser(|| spi::run(DELETE, &[corpus.name.as_str().into()]))?;
     let chunk: Option<pg_sys::Oid> = corpus.chunk.map(Into::into);
     let needed = match chunk {
-        Some(chunk) => spi::holds(HAS_DEPENDENTS, &[chunk.into()])?,
+        Some(chunk) => spi::query_bool(HAS_DEPENDENTS, &[chunk.into()])?,
         None => true,
     };
     match corpus.owner {

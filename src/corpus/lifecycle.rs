@@ -35,7 +35,7 @@ const LOCK_PAUSE: Duration = Duration::from_millis(50);
 
 /// The corpus that a function was given, if the caller owns it.
 pub fn own_corpus(call: pg_sys::FunctionCallInfo, argument: &str) -> Result<CorpusSpec> {
-    let name = Arguments::new(call).word(0, argument)?.unwrap_or_default();
+    let name = Arguments::new(call).short_text(0, argument)?.unwrap_or_default();
     let corpus = CorpusSpec::find(&name)?;
     corpus.require_owner()?;
     Ok(corpus)
@@ -68,8 +68,8 @@ pub fn start(corpus: &CorpusSpec, compare: bool) -> Result<()> {
     let Some(source) = corpus.source else { return Ok(()) };
     let trigger = format!("socle_truncate_{}", corpus.name);
     let arguments = [pg_sys::Oid::from(source).into(), trigger.as_str().into()];
-    let _ours = ddl_events::Ours::begin();
-    for relation in spi::texts(PARTITIONS, &arguments)? {
+    let _suppressed = ddl_events::SuppressDdlEvents::begin();
+    for relation in spi::query_texts(PARTITIONS, &arguments)? {
         let extra = [("relation", relation.as_str()), ("truncate_trigger", &identifier(&trigger))];
         spi::run(&expand(TRUNCATE_TRIGGER, corpus, &extra), &[])?;
     }
@@ -102,7 +102,7 @@ fn as_owner_of(corpus: &CorpusSpec, work: impl FnOnce() -> Result<()>) -> Result
 
 /// Removes triggers and tables, as the owner.
 pub fn remove(corpus: &CorpusSpec, keep_chunks: bool) -> Result<()> {
-    let _ours = ddl_events::Ours::begin();
+    let _suppressed = ddl_events::SuppressDdlEvents::begin();
     if let Some(change) = corpus.change {
         as_superuser(|| vector_index::cancel(change.into(), true))?;
     }
@@ -118,10 +118,10 @@ pub fn remove(corpus: &CorpusSpec, keep_chunks: bool) -> Result<()> {
 /// Removes triggers and tables of a corpus whose chunk table is gone, and with it whoever was its owner. Another role may have
 /// given its own table the name of one that was dropped earlier: that one stays.
 pub fn remove_rest(corpus: &CorpusSpec) -> Result<()> {
-    let _ours = ddl_events::Ours::begin();
+    let _suppressed = ddl_events::SuppressDdlEvents::begin();
     remove_triggers(corpus)?;
     for table in [corpus.change, corpus.document].into_iter().flatten() {
-        if let Some(table) = spi::text(LEFT_TABLE, &[pg_sys::Oid::from(table).into()])? {
+        if let Some(table) = spi::query_text(LEFT_TABLE, &[pg_sys::Oid::from(table).into()])? {
             spi::run(&format!("DROP TABLE {table}"), &[])?;
         }
     }
@@ -146,12 +146,12 @@ fn take_from_builder(corpus: &CorpusSpec) -> Result<()> {
 /// Takes the triggers off the source, as its owner.
 pub fn remove_triggers(corpus: &CorpusSpec) -> Result<()> {
     let Some(source) = corpus.source else { return Ok(()) };
-    let _ours = ddl_events::Ours::begin();
+    let _suppressed = ddl_events::SuppressDdlEvents::begin();
     let capture = identifier(&format!("socle_capture_{}", corpus.name));
     spi::run(&expand("DROP TRIGGER IF EXISTS {trigger} ON {source_table}", corpus, &[("trigger", &capture)]), &[])?;
     let truncate = format!("socle_truncate_{}", corpus.name);
     let arguments = [pg_sys::Oid::from(source).into(), truncate.as_str().into()];
-    for relation in spi::texts(TRUNCATE_TRIGGERS, &arguments)? {
+    for relation in spi::query_texts(TRUNCATE_TRIGGERS, &arguments)? {
         spi::run(&format!("DROP TRIGGER {} ON {relation}", identifier(&truncate)), &[])?;
     }
     Ok(())
@@ -193,7 +193,7 @@ fn resume_corpus(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
             start(&corpus, true)
         })?;
         let chunk = [pg_sys::Oid::from(corpus.chunk.unwrap_or_default()).into()];
-        let indexed = spi::holds(HAS_VECTOR_INDEX, &chunk)?;
+        let indexed = spi::query_bool(HAS_VECTOR_INDEX, &chunk)?;
         set_state(&corpus.name, if indexed { "active" } else { "filling" }, None)?;
         corpus.change.into_iter().for_each(|change| capture::invalidate(change.into()));
         wake::at_commit();
@@ -220,7 +220,7 @@ fn mend(corpus: CorpusSpec, owner: pg_sys::Oid) -> Result<CorpusSpec> {
         }
         corpus
     };
-    let _ours = ddl_events::Ours::begin();
+    let _suppressed = ddl_events::SuppressDdlEvents::begin();
     as_owner(owner, || -> Result<()> {
         // It takes a lock that readers would have to wait for.
         if lost || truth.lacks_policy() {

@@ -18,7 +18,7 @@ const MAX_NAME_BYTES: usize = 43;
 pub const SHADOW: char = '~';
 
 /// What the user asked for.
-pub struct Wish {
+pub struct CreateCorpusOptions {
     /// Name of the corpus.
     pub name: String,
     /// Its source.
@@ -44,20 +44,20 @@ pub struct Wish {
     pub if_not_exists: bool,
 }
 
-impl Wish {
+impl CreateCorpusOptions {
     /// What the arguments of `socle.create_corpus` say.
     ///
     /// # Errors
     /// `InvalidArgument` for what is missing, out of range or contradictory.
     pub fn read(arguments: Arguments) -> Result<Self> {
         let number = |at: usize, name: &str, default: i32, range: std::ops::RangeInclusive<i32>| {
-            let value = arguments.integer(at).unwrap_or(default);
+            let value = arguments.i32(at).unwrap_or(default);
             if range.contains(&value) {
                 return Ok(value);
             }
             Err(invalid(&format!("{name} must be between {} and {}", range.start(), range.end())))
         };
-        let name = arguments.word(0, "name")?.filter(|text| !text.is_empty());
+        let name = arguments.short_text(0, "name")?.filter(|text| !text.is_empty());
         let name = name.ok_or_else(|| invalid("name must not be null or empty"))?;
         if name.len() > MAX_NAME_BYTES {
             return Err(invalid(&format!("name of a corpus has {} bytes, the limit is {MAX_NAME_BYTES}", name.len()))
@@ -71,7 +71,7 @@ impl Wish {
             return Err(invalid(&format!("name of a corpus must not contain \"{SHADOW}\""))
                 .detail("Names with it are for what socle.alter_corpus() fills beside a corpus."));
         }
-        let max_tokens = arguments.integer(7);
+        let max_tokens = arguments.i32(7);
         if max_tokens.is_some_and(|size| size < 1) {
             return Err(invalid("max_tokens must be at least 1"));
         }
@@ -80,20 +80,20 @@ impl Wish {
         if hnsw_ef_construction < 2 * hnsw_m {
             return Err(invalid("hnsw_ef_construction must be at least twice hnsw_m"));
         }
-        let wish = Self {
+        let options = Self {
             source: arguments.oid(1).ok_or_else(|| invalid("source must not be null"))?,
             content: arguments.names(2).unwrap_or_default(),
             document: arguments.name(16),
             media_type: arguments.name(17),
             file_name: arguments.name(18),
             title: arguments.name(3),
-            language: parsed_language(arguments.word(4, "language")?.as_deref().unwrap_or(DETECTED))?,
+            language: parsed_language(arguments.short_text(4, "language")?.as_deref().unwrap_or(DETECTED))?,
             language_column: arguments.name(5),
-            model: arguments.word(6, "model")?,
+            model: arguments.short_text(6, "model")?,
             max_tokens,
             overlap_tokens: number(8, "overlap_tokens", 0, 0..=i32::MAX)?,
-            format: arguments.word(9, "format")?.map(|format| format.parse()).transpose()?,
-            template: arguments.word(10, "template")?,
+            format: arguments.short_text(9, "format")?.map(|format| format.parse()).transpose()?,
+            template: arguments.short_text(10, "template")?,
             chunk_schema: arguments.name(11),
             max_attempts: number(12, "max_attempts", 5, 1..=1000)?,
             hnsw_m,
@@ -101,8 +101,8 @@ impl Wish {
             if_not_exists: arguments.boolean(15).unwrap_or_default(),
             name,
         };
-        wish.check_contents()?;
-        Ok(wish)
+        options.check_contents()?;
+        Ok(options)
     }
 
     /// Documents are texts or files.

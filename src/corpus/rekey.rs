@@ -19,7 +19,7 @@ const END: &str = include_str!("../../sql/corpus/rekey_end.sql");
 /// # Errors
 /// What Postgres raises, such as for a view of somebody's that needs the column as it is.
 pub fn widen(corpus: &CorpusSpec, truth: &Truth) -> Result<()> {
-    let _ours = ddl_events::Ours::begin();
+    let _suppressed = ddl_events::SuppressDdlEvents::begin();
     let types = truth.key_types();
     let columns = |names: Vec<String>, suffix: &str, limits: bool| {
         let changed = names.iter().zip(&types).map(|(name, type_name)| {
@@ -51,7 +51,7 @@ pub fn rekey(corpus: &CorpusSpec, source: &Source) -> Result<CorpusSpec> {
         return Err(Error::new(Kind::NotInState, format!("corpus \"{}\" is being changed", corpus.name))
             .hint(format!("Give that up first with socle.drop_corpus('{}').", successor.name)));
     }
-    let _ours = ddl_events::Ours::begin();
+    let _suppressed = ddl_events::SuppressDdlEvents::begin();
     let mut new = corpus.clone();
     new.key_columns = source.key.iter().map(|column| column.name.clone()).collect();
     new.key_operators = source.key.iter().map(|column| column.operator.clone()).collect();
@@ -91,7 +91,7 @@ pub fn rekey(corpus: &CorpusSpec, source: &Source) -> Result<CorpusSpec> {
     run(&expand(BEGIN, corpus, &extra))?;
     let limit = gucs::max_document_bytes() as i64;
     let documents = expand(DOCUMENTS, corpus, &extra);
-    gucs::during(&gucs::RENDERING, || spi::run(&documents, &[limit.into()]))?;
+    gucs::with_gucs(&gucs::RENDERING, || spi::run(&documents, &[limit.into()]))?;
     run(&expand(CHUNKS, corpus, &extra))?;
     run(&expand(END, &new, &extra))?;
     Ok(new)
@@ -101,7 +101,7 @@ pub fn rekey(corpus: &CorpusSpec, source: &Source) -> Result<CorpusSpec> {
 fn drop_vector_index(corpus: &CorpusSpec) -> Result<()> {
     let name = identifier(&create::vector_index_name(corpus));
     let sql = format!("DROP INDEX IF EXISTS {}.{name}", identifier(&corpus.chunk_schema));
-    gucs::during(&[gucs::QUIET], || run(&sql))
+    gucs::with_gucs(&[gucs::QUIET], || run(&sql))
 }
 
 fn run(sql: &str) -> Result<()> {

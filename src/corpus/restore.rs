@@ -63,7 +63,7 @@ fn refuse(error: &Error) {
 /// Never: a model is files on the server, which a superuser lets in.
 fn is_wanted_model(row: DatumWithOid<'_>) -> Result<bool> {
     extension_version::require_own_version()?;
-    if !spi::holds(KNOWN, &[row])? {
+    if !spi::query_bool(KNOWN, &[row])? {
         ErrorReport::new(
             PgSqlErrorCode::ERRCODE_WARNING,
             "a model of the dump is not registered in this database",
@@ -77,7 +77,7 @@ fn is_wanted_model(row: DatumWithOid<'_>) -> Result<bool> {
 
 fn is_own_corpus(row: DatumWithOid<'_>) -> Result<bool> {
     extension_version::require_own_version()?;
-    if let Some(problem) = spi::text(PROBLEM, std::slice::from_ref(&row))? {
+    if let Some(problem) = spi::query_text(PROBLEM, std::slice::from_ref(&row))? {
         return Err(Error::new(Kind::NotPermitted, "permission denied to add this corpus").detail(problem)
             .hint("Corpora are made by socle.create_corpus(). From a dump, one can be restored by who owns its tables, after these."));
     }

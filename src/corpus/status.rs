@@ -66,7 +66,7 @@ fn corpus_report() -> Result<Report, ErrorReport> {
                 let (documents, chunks) = (Some(counts.documents), Some(counts.chunks));
                 let oldest = counts.backlog.oldest.and_then(time);
                 // What could not be logged waits as well.
-                let pending = counts.backlog.pending + spi::count(MISSED, &corpus.name)?;
+                let pending = counts.backlog.pending + spi::query_count(MISSED, &corpus.name)?;
                 rows.push((corpus.name, documents, chunks, Some(pending), Some(counts.backlog.failed), oldest));
             }
         }

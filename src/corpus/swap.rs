@@ -27,7 +27,7 @@ const REPLACE: &str = include_str!("../../sql/query/replace_corpus.sql");
 /// # Errors
 /// See above.
 pub fn check_dependents(corpus: &CorpusSpec) -> Result<()> {
-    let names = spi::texts(DEPENDENTS, &[chunk_of(corpus).into()])?;
+    let names = spi::query_texts(DEPENDENTS, &[chunk_of(corpus).into()])?;
     if names.is_empty() {
         return Ok(());
     }
@@ -47,8 +47,8 @@ pub fn swap(old: &CorpusSpec, new: &CorpusSpec) -> Result<()> {
         let (old_chunk, new_chunk) = (table(old, &old.chunk_table), table(new, &new.chunk_table));
         run(&expand(LOCK, new, &[("old_chunk", &old_chunk)]))?;
         check_dependents(old)?;
-        let policies = spi::texts(POLICIES, &[chunk_of(old).into(), old_chunk.as_str().into()])?;
-        let carried = spi::texts(CARRIED, &[chunk_of(old).into(), new_chunk.as_str().into()])?;
+        let policies = spi::query_texts(POLICIES, &[chunk_of(old).into(), old_chunk.as_str().into()])?;
+        let carried = spi::query_texts(CARRIED, &[chunk_of(old).into(), new_chunk.as_str().into()])?;
         carried.iter().try_for_each(|statement| run(statement))?;
         lifecycle::remove(old, false)?;
         lifecycle::remove_triggers(new)?;
@@ -61,7 +61,7 @@ pub fn swap(old: &CorpusSpec, new: &CorpusSpec) -> Result<()> {
     create::bind(&old.name)?;
     let corpus = CorpusSpec::find(&old.name)?;
     as_owner(owner, || {
-        let _ours = super::ddl_events::Ours::begin();
+        let _suppressed = super::ddl_events::SuppressDdlEvents::begin();
         let trigger = identifier(&format!("socle_capture_{}", corpus.name));
         run(&expand(TRIGGERS, &corpus, &[("capture_trigger", &trigger)]))?;
         let comment = literal(&create::chunk_comment(&corpus));
@@ -75,7 +75,7 @@ pub fn swap(old: &CorpusSpec, new: &CorpusSpec) -> Result<()> {
 
 /// Gives tables, indexes and sequences of `new` the names that those of `old` had.
 fn rename(old: &CorpusSpec, new: &CorpusSpec) -> Result<()> {
-    let _ours = super::ddl_events::Ours::begin();
+    let _suppressed = super::ddl_events::SuppressDdlEvents::begin();
     for (from, to) in [
         (&new.chunk_table, &old.chunk_table),
         (&new.change_table, &old.change_table),
@@ -84,7 +84,7 @@ fn rename(old: &CorpusSpec, new: &CorpusSpec) -> Result<()> {
         run(&expand(RENAME, new, &[("from", &table(new, from)), ("to", &identifier(to))]))?;
     }
     let arguments = [new.name.as_str().into(), old.name.as_str().into(), chunk_of(new).into()];
-    spi::texts(PARTS, &arguments)?.iter().try_for_each(|statement| run(statement))
+    spi::query_texts(PARTS, &arguments)?.iter().try_for_each(|statement| run(statement))
 }
 
 fn table(corpus: &CorpusSpec, name: &str) -> String {

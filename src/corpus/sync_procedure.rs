@@ -8,7 +8,7 @@ use super::wait::{DROPPED, LONGEST_POLL, broken, counts, resting, why};
 use crate::pg::arguments::Arguments;
 use crate::pg::error::report;
 use crate::pg::procedure::{Transactions, may_commit, with_transactions};
-use crate::pg::run_as::{as_log_owner, with_own_names};
+use crate::pg::run_as::{as_log_owner, with_pinned_search_path};
 use crate::pg::wait;
 use crate::supervisor::wake;
 use pgrx::pg_sys::panic::ErrorReport;
@@ -37,9 +37,9 @@ fn sync(call: pg_sys::FunctionCallInfo) -> Result<()> {
         .hint("socle.wait_for_corpus() waits for changes, and no more, wherever it is called."));
     }
     let name = Arguments::new(call)
-        .word(0, "corpus")?
+        .short_text(0, "corpus")?
         .ok_or_else(|| Error::new(Kind::InvalidArgument, "corpus must not be null"))?;
-    with_own_names(|| CorpusSpec::find(&name)?.require_owner())?;
+    with_pinned_search_path(|| CorpusSpec::find(&name)?.require_owner())?;
     if crate::pg::gucs::sync_workers() == 0 {
         return Err(
             Error::new(Kind::NotInState, "socle.sync_workers is 0").hint("Without sync workers nothing is done.")
@@ -50,11 +50,11 @@ fn sync(call: pg_sys::FunctionCallInfo) -> Result<()> {
 
 fn wait_until_done(name: &str, transactions: &Transactions) -> Result<()> {
     let mut said = Instant::now();
-    wake::say(Message::More);
+    wake::notify(Message::More);
     loop {
         // Neither a lock nor a snapshot is held until the next look.
         transactions.commit();
-        let (waiting, documents) = with_own_names(|| look(name))?;
+        let (waiting, documents) = with_pinned_search_path(|| look(name))?;
         if waiting == 0 {
             pgrx::notice!("corpus \"{name}\" is complete: {documents} documents");
             return Ok(());
@@ -62,7 +62,7 @@ fn wait_until_done(name: &str, transactions: &Transactions) -> Result<()> {
         transactions.commit();
         if said.elapsed() > SAY_EVERY {
             said = Instant::now();
-            let reason = with_own_names(|| why(name))?.map(|reason| format!("; {reason}")).unwrap_or_default();
+            let reason = with_pinned_search_path(|| why(name))?.map(|reason| format!("; {reason}")).unwrap_or_default();
             transactions.commit();
             pgrx::notice!("corpus \"{name}\": {documents} documents are done, {waiting} changes wait{reason}");
         }

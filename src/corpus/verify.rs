@@ -40,7 +40,7 @@ fn verify_corpus(call: pg_sys::FunctionCallInfo) -> Result<Problems, ErrorReport
         let problems = as_owner(owner, || -> Result<Vec<_>> {
             let damaged = corpus.sql(DAMAGED);
             let sql = expand(VERIFY, &corpus, &[("damaged", &damaged)]);
-            let problems = gucs::during(&gucs::RENDERING, || problems(&sql, &corpus.key_columns))?;
+            let problems = gucs::with_gucs(&gucs::RENDERING, || problems(&sql, &corpus.key_columns))?;
             if repair && !problems.is_empty() {
                 spi::run(&expand(FORGET_DAMAGED, &corpus, &[("damaged", &damaged)]), &[])?;
                 spi::run(&corpus.sql(DELETE_STRAYS), &[])?;

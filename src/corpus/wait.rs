@@ -6,7 +6,7 @@ use crate::capture;
 use crate::pg::arguments::Arguments;
 use crate::pg::backend;
 use crate::pg::error::{report, spi};
-use crate::pg::run_as::{as_log_owner, in_own_snapshot};
+use crate::pg::run_as::{as_log_owner, in_new_snapshot};
 use crate::pg::{spi, wait};
 use crate::search::reader::require_chunks;
 use crate::supervisor::wake;
@@ -28,7 +28,7 @@ fn wait_for_corpus(call: pg_sys::FunctionCallInfo) -> Result<bool, ErrorReport> 
 }
 
 fn wait_for(arguments: Arguments) -> Result<bool> {
-    let corpus = CorpusSpec::find(&arguments.word(0, "corpus")?.unwrap_or_default())?;
+    let corpus = CorpusSpec::find(&arguments.short_text(0, "corpus")?.unwrap_or_default())?;
     let timeout = arguments.seconds(1).unwrap_or_default();
     let timeout = Duration::try_from_secs_f64(timeout)
         .map_err(|_| Error::new(Kind::InvalidArgument, "timeout must not be negative or infinite"))?;
@@ -43,13 +43,13 @@ fn wait_for(arguments: Arguments) -> Result<bool> {
             .detail("What a standby shows follows the primary: wait there."));
     }
     wake::now();
-    let snapshot = spi::text("SELECT pg_current_snapshot()::text", &[])?.unwrap_or_default();
+    let snapshot = spi::query_text("SELECT pg_current_snapshot()::text", &[])?.unwrap_or_default();
     let sql = corpus.sql(WAITING);
     let begun = Instant::now();
     let mut poll = FIRST_POLL;
     loop {
         let (waiting, failed) = as_log_owner(owner.into(), || counts(&sql, &snapshot))?;
-        if waiting == 0 && !words_follow(&corpus.name)? {
+        if waiting == 0 && !keyword_index_pending(&corpus.name)? {
             if failed > 0 {
                 pgrx::notice!("{failed} changes of corpus \"{}\" have failed: see socle.job_failure", corpus.name);
             }
@@ -79,7 +79,7 @@ fn say_obstacle(name: &str) -> Result<()> {
 
 /// What a corpus waits for: what workers have noted, or what is found out.
 pub fn why(name: &str) -> Result<Option<String>> {
-    let Some(corpus) = in_own_snapshot(|| CorpusSpec::try_find(name))? else { return Ok(None) };
+    let Some(corpus) = in_new_snapshot(|| CorpusSpec::try_find(name))? else { return Ok(None) };
     if corpus.state_reason.is_some() { Ok(corpus.state_reason) } else { obstacle(&corpus) }
 }
 
@@ -87,14 +87,14 @@ pub fn why(name: &str) -> Result<Option<String>> {
 pub const DROPPED: &str = "dropped";
 
 /// The words of a first fill are indexed once its chunks are there.
-fn words_follow(name: &str) -> Result<bool> {
-    let corpus = in_own_snapshot(|| CorpusSpec::try_find(name))?;
+fn keyword_index_pending(name: &str) -> Result<bool> {
+    let corpus = in_new_snapshot(|| CorpusSpec::try_find(name))?;
     Ok(corpus.is_some_and(|corpus| corpus.state == "filling" && corpus.keyword_gap > 0))
 }
 
 /// The state of a corpus that nobody works on.
 pub fn resting(name: &str) -> Result<Option<String>> {
-    Ok(match in_own_snapshot(|| CorpusSpec::try_find(name))? {
+    Ok(match in_new_snapshot(|| CorpusSpec::try_find(name))? {
         Some(corpus) if corpus.bound => Some(corpus.state).filter(|state| state == "paused" || state == "broken"),
         Some(_) => Some("restored from a dump".to_string()),
         None => Some(DROPPED.to_string()),
@@ -130,7 +130,7 @@ fn check_transaction(corpus: &CorpusSpec, change: pg_sys::Oid, owner: pg_sys::Oi
 
 /// Two numbers, in a snapshot of their own.
 pub fn counts(sql: &str, argument: &str) -> Result<(i64, i64)> {
-    let counts = in_own_snapshot(|| {
+    let counts = in_new_snapshot(|| {
         Spi::connect(|client| client.select(sql, Some(1), &[argument.into()])?.first().get_two::<i64, i64>())
     });
     let (waiting, failed) = counts.map_err(spi)?;

@@ -5,7 +5,7 @@ use super::status::watched;
 use super::{CorpusSpec, heap_counts};
 use crate::pg::backend;
 use crate::pg::error::{report, spi};
-use crate::pg::run_as::{as_superuser, current, in_own_snapshot};
+use crate::pg::run_as::{as_superuser, current_user, in_new_snapshot};
 use crate::pg::{gucs, spi};
 use crate::supervisor;
 use crate::vector_index::OLD_SECONDS;
@@ -50,7 +50,7 @@ pub fn obstacle(corpus: &CorpusSpec) -> Result<Option<String>> {
     }
     // Where somebody has locked the log, what is in it is not known, but who has.
     let filled_to = filled_to(corpus)?;
-    let backlog = in_own_snapshot(|| heap_counts::backlog(corpus, filled_to));
+    let backlog = in_new_snapshot(|| heap_counts::backlog(corpus, filled_to));
     if backlog.as_ref().is_some_and(|backlog| backlog.pending == 0) && !filling {
         return Ok(None);
     }
@@ -59,15 +59,15 @@ pub fn obstacle(corpus: &CorpusSpec) -> Result<Option<String>> {
     if gucs::sync_workers() == 0 {
         return Ok(Some("socle.sync_workers is 0: nothing is done".to_string()));
     }
-    if let Some(reason) = as_superuser(|| in_own_snapshot(read_only))? {
+    if let Some(reason) = as_superuser(|| in_new_snapshot(read_only))? {
         return Ok(Some(reason));
     }
-    let arguments = [corpus.name.as_str().into(), current().into(), filled.then_some(OLD_SECONDS).into()];
-    if let Some(reason) = as_superuser(|| in_own_snapshot(|| spi::text(OBSTACLE, &arguments)))? {
+    let arguments = [corpus.name.as_str().into(), current_user().into(), filled.then_some(OLD_SECONDS).into()];
+    if let Some(reason) = as_superuser(|| in_new_snapshot(|| spi::query_text(OBSTACLE, &arguments)))? {
         return Ok(Some(reason));
     }
     let there = as_superuser(|| {
-        in_own_snapshot(|| Spi::connect(|client| client.select(WORKERS, Some(1), &[])?.first().get_two::<i64, i64>()))
+        in_new_snapshot(|| Spi::connect(|client| client.select(WORKERS, Some(1), &[])?.first().get_two::<i64, i64>()))
     });
     let (here, all) = there.map_err(spi)?;
     let waits = overdue || filled;
@@ -100,11 +100,11 @@ fn filled_to(corpus: &CorpusSpec) -> Result<i64> {
 /// Workers begin with what is set for the database and the role they have, or for the cluster.
 fn read_only() -> Result<Option<String>> {
     let mine = backend::is_read_only_by_default();
-    let is_on = match spi::text(READ_ONLY, &[])?.as_deref() {
+    let is_on = match spi::query_text(READ_ONLY, &[])?.as_deref() {
         Some("on") => true,
         Some("live") => mine,
         Some("unknown") => {
-            let setting = spi::text(READ_ONLY_FILE, &[])?;
+            let setting = spi::query_text(READ_ONLY_FILE, &[])?;
             setting.is_some_and(|setting| ["on", "true", "yes", "1"].contains(&setting.to_lowercase().as_str()))
         }
         _ => false,

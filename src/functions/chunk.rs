@@ -29,15 +29,15 @@ fn chunk(call: pg_sys::FunctionCallInfo) -> Result<Chunks, ErrorReport> {
 fn chunks(arguments: Arguments) -> Result<Chunks> {
     let Some(content) = arguments.content(0, "content")? else { return Ok(TableIterator::new(Vec::new())) };
     let invalid = |message: &str| Error::new(Kind::InvalidArgument, message);
-    let max_size = match arguments.integer(1).map(u32::try_from) {
+    let max_size = match arguments.i32(1).map(u32::try_from) {
         None => None,
         Some(Ok(size @ 1..)) => Some(size),
         Some(_) => return Err(invalid("max_tokens must be at least 1")),
     };
-    let overlap = u32::try_from(arguments.integer(2).unwrap_or_default())
+    let overlap = u32::try_from(arguments.i32(2).unwrap_or_default())
         .map_err(|_| invalid("overlap_tokens must not be negative"))?;
-    let format: Format = arguments.word(3, "format")?.as_deref().unwrap_or("plain").parse()?;
-    let model = arguments.word(4, "model")?.map(|name| model::find(&name)).transpose()?;
+    let format: Format = arguments.short_text(3, "format")?.as_deref().unwrap_or("plain").parse()?;
+    let model = arguments.short_text(4, "model")?.map(|name| model::find(&name)).transpose()?;
     let request = Request::Chunk { model, max_size, overlap, format, previous: Vec::new(), content: &content };
     let mut rows = Vec::new();
     for answer in engine_client::ask(request)? {

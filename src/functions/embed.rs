@@ -65,7 +65,7 @@ fn one(call: pg_sys::FunctionCallInfo, role: Role, name: &str) -> Result<Option<
     if role == Role::Passage && arguments.is_written_out(0) {
         check_is_one(&content)?;
     }
-    let spec = model::embedding_model(arguments.word(1, "model")?)?;
+    let spec = model::embedding_model(arguments.short_text(1, "model")?)?;
     let (digest, truncate) = (spec.digest(), gucs::truncate_input());
     // SAFETY: Postgres is calling this function, and nothing else uses its fn_extra.
     let mut memo = unsafe { pg_func_extra(call, Memo::default) };
@@ -82,8 +82,8 @@ fn embed_array(call: pg_sys::FunctionCallInfo) -> SqlResult {
 }
 
 fn many(arguments: Arguments) -> Result<Option<VectorDatum>> {
-    let Some(texts) = arguments.contents(0, "contents")? else { return Ok(None) };
-    let spec = model::embedding_model(arguments.word(1, "model")?)?;
+    let Some(texts) = arguments.limited_texts(0, "contents")? else { return Ok(None) };
+    let spec = model::embedding_model(arguments.short_text(1, "model")?)?;
     let Texts { elements, .. } = &texts;
     let mut present = memory::with_room(elements.len())?;
     let mut positions = memory::with_room(elements.len())?;
@@ -111,7 +111,7 @@ fn count_tokens(call: pg_sys::FunctionCallInfo) -> Result<Option<i32>, ErrorRepo
     let count = || -> Result<Option<i32>> {
         let arguments = Arguments::new(call);
         let Some(content) = arguments.content(0, "content")? else { return Ok(None) };
-        let model = model::any_model(arguments.word(1, "model")?)?;
+        let model = model::any_model(arguments.short_text(1, "model")?)?;
         match engine_client::ask(Request::CountTokens { model, content: &content })?.pop() {
             Some(Response::Count(count)) => Ok(Some(count.cast_signed())),
             Some(Response::Failed { error, .. }) => Err(error),

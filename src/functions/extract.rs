@@ -53,7 +53,7 @@ fn document_metadata(call: pg_sys::FunctionCallInfo) -> Result<Option<JsonB>, Er
 /// The arguments that the three functions share: the file, its media type, its name.
 fn document(arguments: Arguments) -> Result<Option<Document>> {
     let Some(bytes) = arguments.document(0, "document")? else { return Ok(None) };
-    let (media_type, name) = (arguments.word(1, "media_type")?, arguments.word(2, "file_name")?);
+    let (media_type, name) = (arguments.short_text(1, "media_type")?, arguments.short_text(2, "file_name")?);
     let request = Request::Extract {
         media_type: media_type.as_deref(),
         name: name.as_deref(),

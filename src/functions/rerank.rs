@@ -20,12 +20,12 @@ fn rerank(call: pg_sys::FunctionCallInfo) -> Result<Ranked, ErrorReport> {
 /// Ordinal and score of each document that is not NULL, best first, equals in their order.
 fn ranked(arguments: Arguments) -> Result<Vec<(i32, f32)>> {
     let query = arguments.content(0, "query")?;
-    let documents = arguments.contents(1, "documents")?;
+    let documents = arguments.limited_texts(1, "documents")?;
     let (Some(query), Some(documents)) = (query, documents) else { return Ok(Vec::new()) };
     if query.trim().is_empty() {
         return Err(Error::new(Kind::InvalidArgument, "query must not be empty or only white space"));
     }
-    let spec = model::rerank_model(arguments.word(2, "model")?)?;
+    let spec = model::rerank_model(arguments.short_text(2, "model")?)?;
     let (positions, texts): (Vec<usize>, Vec<&str>) =
         documents.elements.iter().enumerate().filter_map(|(at, text)| Some((at, (*text)?))).unzip();
     let requests = requests(&texts);

@@ -10,7 +10,7 @@ use crate::corpus::CorpusSpec;
 use crate::engine_client;
 use crate::pg::lock::Purpose;
 use crate::pg::{plan_cache, spi};
-use crate::sync::transaction::{Trouble, as_corpus_owner, transaction};
+use crate::sync::transaction::{WorkerError, as_corpus_owner, transaction};
 use crate::sync::{claim, session};
 use crate::vector_index::Finished;
 use pgrx::prelude::*;
@@ -59,7 +59,7 @@ pub struct Indexed {
 ///
 /// # Errors
 /// Whatever Postgres raises.
-pub fn find_outdated() -> Result<(), Trouble> {
+pub fn find_outdated() -> Result<(), WorkerError> {
     transaction(|| Ok(spi::run(GAPS, &[KEYWORD_FORMAT.cast_signed().into()])?))
 }
 
@@ -67,7 +67,7 @@ pub fn find_outdated() -> Result<(), Trouble> {
 ///
 /// # Errors
 /// Whatever Postgres raises, unless it is about the rows themselves.
-pub fn drop_damaged(name: &str) -> Result<(), Trouble> {
+pub fn drop_damaged(name: &str) -> Result<(), WorkerError> {
     let Some(corpus) = transaction(|| Ok(CorpusSpec::try_find(name)?))? else { return Ok(()) };
     let mut damaged: Vec<Vec<u8>> = Vec::new();
     for digest in transaction(|| Ok(digests(&corpus)?))? {
@@ -94,7 +94,7 @@ pub fn drop_damaged(name: &str) -> Result<(), Trouble> {
 ///
 /// # Errors
 /// Of the engine.
-pub fn build(corpus: &CorpusSpec, chunks: &[Indexed]) -> Result<Option<Segment>, Trouble> {
+pub fn build(corpus: &CorpusSpec, chunks: &[Indexed]) -> Result<Option<Segment>, WorkerError> {
     if chunks.is_empty() {
         return Ok(None);
     }
@@ -113,7 +113,7 @@ pub fn build(corpus: &CorpusSpec, chunks: &[Indexed]) -> Result<Option<Segment>,
 ///
 /// # Errors
 /// Of the engine.
-pub fn segment(answers: Vec<Response>) -> Result<Option<Segment>, Trouble> {
+pub fn segment(answers: Vec<Response>) -> Result<Option<Segment>, WorkerError> {
     let mut parts = Vec::with_capacity(answers.len());
     for answer in answers {
         match answer {
@@ -135,7 +135,7 @@ pub fn segment(answers: Vec<Response>) -> Result<Option<Segment>, Trouble> {
 ///
 /// # Errors
 /// Whatever Postgres raises.
-pub fn store(corpus: &CorpusSpec, segment: Segment) -> Result<(), Trouble> {
+pub fn store(corpus: &CorpusSpec, segment: Segment) -> Result<(), WorkerError> {
     let summary = segment.summary;
     for (at, bytes) in segment.parts.into_iter().enumerate() {
         let arguments = [
@@ -156,7 +156,7 @@ pub fn store(corpus: &CorpusSpec, segment: Segment) -> Result<(), Trouble> {
 ///
 /// # Errors
 /// Of the engine and of Postgres; what is written by then stays.
-pub fn complete(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<Finished, Trouble> {
+pub fn complete(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<Finished, WorkerError> {
     let done = claim::exclusively(Purpose::KeywordIndex, change, || {
         session::show(&format!("completing the keyword index of corpus {}", corpus.name));
         transaction(|| Ok(spi::run(OUTDATED, &[corpus.name.as_str().into(), KEYWORD_FORMAT.cast_signed().into()])?))?;
@@ -198,7 +198,7 @@ pub fn complete(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<Finished, Tr
     Ok(Finished::Done)
 }
 
-fn write(corpus: &CorpusSpec, chunks: &[Indexed]) -> Result<(), Trouble> {
+fn write(corpus: &CorpusSpec, chunks: &[Indexed]) -> Result<(), WorkerError> {
     match build(corpus, chunks)? {
         Some(segment) => transaction(|| store(corpus, segment)),
         None => Ok(()),
@@ -206,7 +206,7 @@ fn write(corpus: &CorpusSpec, chunks: &[Indexed]) -> Result<(), Trouble> {
 }
 
 /// What is indexed of chunks that are stored. A title that has changed since belongs to a change that is still to come.
-fn texts(corpus: &CorpusSpec, chunks: &[i64]) -> Result<Vec<Indexed>, Trouble> {
+fn texts(corpus: &CorpusSpec, chunks: &[i64]) -> Result<Vec<Indexed>, WorkerError> {
     let template = corpus.parsed_template()?;
     let sql = corpus.sql(CHUNKS);
     transaction(|| {
@@ -234,7 +234,7 @@ fn texts(corpus: &CorpusSpec, chunks: &[i64]) -> Result<Vec<Indexed>, Trouble> {
 ///
 /// # Errors
 /// Whatever Postgres raises.
-pub fn sizes(corpus: &CorpusSpec) -> Result<Vec<(SegmentDigest, u32)>, Trouble> {
+pub fn sizes(corpus: &CorpusSpec) -> Result<Vec<(SegmentDigest, u32)>, WorkerError> {
     transaction(|| {
         let arguments = [corpus.name.as_str().into(), KEYWORD_FORMAT.cast_signed().into()];
         let rows = plan_cache::rows(SIZES, &arguments, 0, |row| {
@@ -249,7 +249,7 @@ pub fn sizes(corpus: &CorpusSpec) -> Result<Vec<(SegmentDigest, u32)>, Trouble> 
 ///
 /// # Errors
 /// Of the engine and of Postgres.
-pub fn chunks_of(corpus: &CorpusSpec, segment: SegmentDigest) -> Result<Vec<i64>, Trouble> {
+pub fn chunks_of(corpus: &CorpusSpec, segment: SegmentDigest) -> Result<Vec<i64>, WorkerError> {
     let request = Request::KeywordList { segment };
     match ask(corpus, &request)?.pop() {
         Some(Response::KeywordChunks(chunks)) => Ok(chunks),
@@ -261,7 +261,7 @@ pub fn chunks_of(corpus: &CorpusSpec, segment: SegmentDigest) -> Result<Vec<i64>
 ///
 /// # Errors
 /// Of the engine and of Postgres.
-pub fn ask(corpus: &CorpusSpec, request: &Request<'_>) -> Result<Vec<Response>, Trouble> {
+pub fn ask(corpus: &CorpusSpec, request: &Request<'_>) -> Result<Vec<Response>, WorkerError> {
     let mut failure = None;
     let answers = with_segments(request, &mut |digest, numbers| {
         transaction(|| Ok(parts(corpus, digest, numbers)?)).map_err(|trouble| {

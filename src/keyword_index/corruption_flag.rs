@@ -18,20 +18,20 @@ use std::path::{Path, PathBuf};
 ///
 /// # Errors
 /// As `work`.
-pub fn noted<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+pub fn guard<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
     let done = PgTryBuilder::new(AssertUnwindSafe(work))
         .catch_others(|error| {
             if let CaughtError::PostgresError(report) = &error
                 && is_damage(report.sql_error_code() as i32)
             {
-                note();
+                set();
             }
             error.rethrow()
         })
         .execute();
     done.inspect_err(|error| {
         if matches!(error.kind, Kind::DamagedIndex | Kind::OutdatedIndex) {
-            note();
+            set();
         }
     })
 }
@@ -42,7 +42,7 @@ fn is_damage(code: i32) -> bool {
 }
 
 /// What whoever meets damage can do.
-pub fn remedy() -> &'static str {
+pub fn hint() -> &'static str {
     if backend::is_in_recovery() {
         "Search the corpus on the primary: what is damaged there is made anew, and comes here. Damage of this standby alone \
          is made good once it is promoted, or by a new base backup."
@@ -52,14 +52,14 @@ pub fn remedy() -> &'static str {
 }
 
 /// Leaves the note.
-pub fn note() {
+pub fn set() {
     if File::create(path()).is_ok() {
         wake::now();
     }
 }
 
 /// Whether there was a note, which is taken away.
-pub fn take_note() -> bool {
+pub fn take() -> bool {
     std::fs::remove_file(path()).is_ok()
 }
 

@@ -8,7 +8,7 @@ use super::build::{ask, chunks_of, segment, sizes, store};
 use crate::corpus::CorpusSpec;
 use crate::pg::lock::Purpose;
 use crate::pg::{plan_cache, spi};
-use crate::sync::transaction::{Trouble, as_corpus_owner, transaction};
+use crate::sync::transaction::{WorkerError, as_corpus_owner, transaction};
 use crate::sync::{claim, session};
 use pgrx::prelude::*;
 use socle_core::corpus::merge;
@@ -30,7 +30,7 @@ thread_local! {
 ///
 /// # Errors
 /// Of the engine and of Postgres.
-pub fn merge(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<(), Trouble> {
+pub fn merge(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<(), WorkerError> {
     if due(corpus)?.is_none() {
         return Ok(());
     }
@@ -50,7 +50,7 @@ pub fn merge(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<(), Trouble> {
             })?;
             // Fewer: the index was made anew meanwhile, and this is of the old one.
             if there != Some(segments.len() as i64) {
-                return Err(Trouble::overtaken("the keyword index was made anew meanwhile"));
+                return Err(WorkerError::serialization_failure("the keyword index was made anew meanwhile"));
             }
             spi::run(BURIED, &[corpus.name.as_str().into(), buried.into()])?;
             merged.map_or(Ok(()), |merged| store(corpus, merged))
@@ -59,7 +59,7 @@ pub fn merge(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<(), Trouble> {
     .map(drop)
 }
 
-fn due(corpus: &CorpusSpec) -> Result<Option<Vec<SegmentDigest>>, Trouble> {
+fn due(corpus: &CorpusSpec) -> Result<Option<Vec<SegmentDigest>>, WorkerError> {
     let sizes = sizes(corpus)?;
     let counts: Vec<u32> = sizes.iter().map(|(_, count)| *count).collect();
     match merge::due(&counts) {
@@ -70,7 +70,7 @@ fn due(corpus: &CorpusSpec) -> Result<Option<Vec<SegmentDigest>>, Trouble> {
 
 /// A segment that has lost so much that it is made anew alone. Counted where the losses of the whole corpus may be enough, and
 /// not again before they may be.
-fn worn(corpus: &CorpusSpec, sizes: &[(SegmentDigest, u32)]) -> Result<Option<Vec<SegmentDigest>>, Trouble> {
+fn worn(corpus: &CorpusSpec, sizes: &[(SegmentDigest, u32)]) -> Result<Option<Vec<SegmentDigest>>, WorkerError> {
     let all = transaction(|| {
         Ok(plan_cache::rows(DEAD, &[corpus.name.as_str().into()], 1, |row| row.get::<i64>(1).unwrap_or_default())?)
     })?;
@@ -97,7 +97,7 @@ fn worn(corpus: &CorpusSpec, sizes: &[(SegmentDigest, u32)]) -> Result<Option<Ve
 }
 
 /// The chunks of segments that have been deleted.
-fn gone(corpus: &CorpusSpec, segments: &[SegmentDigest]) -> Result<Vec<i64>, Trouble> {
+fn gone(corpus: &CorpusSpec, segments: &[SegmentDigest]) -> Result<Vec<i64>, WorkerError> {
     let mut chunks: Vec<i64> = Vec::new();
     for digest in segments {
         chunks.extend(chunks_of(corpus, *digest)?);

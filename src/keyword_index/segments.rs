@@ -7,7 +7,7 @@ use crate::corpus::CorpusSpec;
 use crate::engine_client;
 use crate::pg::plan_cache;
 use crate::pg::run_as::as_superuser;
-use crate::search::request::Wish;
+use crate::search::request::SearchRequest;
 use sha2::{Digest, Sha256};
 use socle_core::protocol::{KEYWORD_FORMAT, LeftOut, Request, Response, SegmentDigest};
 use socle_core::{Error, Kind, Result};
@@ -54,16 +54,16 @@ pub struct Hits {
 
 impl Question {
     /// As the engine is asked.
-    pub fn request<'a>(&self, segments: &[SegmentDigest], wish: &'a Wish) -> Request<'a> {
+    pub fn request<'a>(&self, segments: &[SegmentDigest], request: &'a SearchRequest) -> Request<'a> {
         Request::KeywordSearch {
             segments: segments.to_vec(),
-            query: &wish.query,
-            language: wish.language,
+            query: &request.query,
+            language: request.language,
             limit: self.limit,
             after: self.after,
             restrict: self.restrict.clone(),
             score: self.score.clone(),
-            visible_statistics: wish.visible_statistics && self.restrict.is_some(),
+            visible_statistics: request.visible_statistics && self.restrict.is_some(),
         }
     }
 }
@@ -92,7 +92,7 @@ pub fn segments(corpus: &CorpusSpec) -> Result<(Vec<SegmentDigest>, bool)> {
     })?;
     let complete = rows.iter().all(|(_, current)| *current);
     if !complete {
-        corruption_flag::note();
+        corruption_flag::set();
     }
     let current = rows.into_iter().filter(|(_, current)| *current);
     Ok((current.filter_map(|(digest, _)| digest?.try_into().ok()).collect(), complete))
@@ -116,7 +116,7 @@ pub fn is_intact(corpus: &CorpusSpec, digest: &SegmentDigest) -> Result<bool> {
     let mut hash = Sha256::new();
     let mut first = 1;
     loop {
-        let count = plan_cache::in_memory_of_its_own(|| -> Result<usize> {
+        let count = plan_cache::in_own_memory_context(|| -> Result<usize> {
             let parts = parts(corpus, digest, (first, first + PARTS_AT_ONCE - 1))?;
             parts.iter().for_each(|(bytes, _)| hash.update(bytes));
             Ok(parts.len())
@@ -132,19 +132,25 @@ pub fn is_intact(corpus: &CorpusSpec, digest: &SegmentDigest) -> Result<bool> {
 ///
 /// # Errors
 /// `EngineUnavailable` without one; what the engine refuses.
-pub fn ask(corpus: &CorpusSpec, segments: &[SegmentDigest], wish: &Wish, question: &Question) -> Result<Hits> {
+pub fn ask(
+    corpus: &CorpusSpec,
+    segments: &[SegmentDigest],
+    request: &SearchRequest,
+    question: &Question,
+) -> Result<Hits> {
     if segments.is_empty() {
         return Ok(Hits::default());
     }
-    let request = question.request(segments, wish);
+    let engine_request = question.request(segments, request);
     let mut source = |digest: &SegmentDigest, numbers| {
         let parts = parts(corpus, digest, numbers)?;
         if parts.is_empty() { Err(damaged(corpus)) } else { Ok(parts) }
     };
-    let answer = corruption_flag::noted(|| with_segments(&request, &mut source)).map_err(|error| match error.kind {
-        Kind::DamagedIndex => error.hint(corruption_flag::remedy()),
-        _ => error,
-    })?;
+    let answer =
+        corruption_flag::guard(|| with_segments(&engine_request, &mut source)).map_err(|error| match error.kind {
+            Kind::DamagedIndex => error.hint(corruption_flag::hint()),
+            _ => error,
+        })?;
     answer.into_iter().next().and_then(Hits::read).ok_or_else(engine_client::unexpected)
 }
 
@@ -171,9 +177,9 @@ pub type Source<'a> = dyn FnMut(&SegmentDigest, (i32, i32)) -> Result<Vec<Part>>
 ///
 /// # Errors
 /// Of the engine, and of `source`.
-pub fn with_segments(request: &Request<'_>, source: &mut Source<'_>) -> Result<Vec<Response>> {
+pub fn with_segments(engine_request: &Request<'_>, source: &mut Source<'_>) -> Result<Vec<Response>> {
     for _ in 0..MAX_ATTEMPTS {
-        let mut answers = engine_client::ask(request.clone())?;
+        let mut answers = engine_client::ask(engine_request.clone())?;
         match answers.pop() {
             Some(Response::KeywordMissing(missing)) => {
                 missing.iter().try_for_each(|digest| send(digest, source))?;
@@ -200,13 +206,13 @@ fn send(digest: &SegmentDigest, source: &mut Source<'_>) -> Result<()> {
             offsets.push(offset);
             offset += bytes.len() as u64;
         }
-        let request = |number: usize| Request::KeywordStore {
+        let engine_request = |number: usize| Request::KeywordStore {
             digest: *digest,
             byte_count: *size,
             offset: offsets[number],
             bytes: &parts[number].0,
         };
-        engine_client::exchange(parts.len(), &request, &mut |_, mut answers| match answers.pop() {
+        engine_client::exchange(parts.len(), &engine_request, &mut |_, mut answers| match answers.pop() {
             Some(Response::KeywordStored { .. }) => Ok(()),
             Some(Response::Failed { error, .. }) => Err(error),
             _ => Err(engine_client::unexpected()),

@@ -64,24 +64,24 @@ impl Arguments {
     ///
     /// # Errors
     /// `InputTooLong` beyond [`MAX_WORD_BYTES`].
-    pub fn word(self, at: usize, name: &str) -> Result<Option<String>> {
+    pub fn short_text(self, at: usize, name: &str) -> Result<Option<String>> {
         self.datum(at).map(|datum| text(datum, name, MAX_WORD_BYTES)).transpose()
     }
 
     /// An integer.
-    pub fn integer(self, at: usize) -> Option<i32> {
+    pub fn i32(self, at: usize) -> Option<i32> {
         // SAFETY: the SQL declaration makes this argument an integer.
         self.datum(at).and_then(|datum| unsafe { i32::from_datum(datum, false) })
     }
 
     /// A `bigint`.
-    pub fn long(self, at: usize) -> Option<i64> {
+    pub fn i64(self, at: usize) -> Option<i64> {
         // SAFETY: the SQL declaration makes this argument a bigint.
         self.datum(at).and_then(|datum| unsafe { i64::from_datum(datum, false) })
     }
 
     /// A number of double precision.
-    pub fn number(self, at: usize) -> Option<f64> {
+    pub fn f64(self, at: usize) -> Option<f64> {
         // SAFETY: the SQL declaration makes this argument a double precision.
         self.datum(at).and_then(|datum| unsafe { f64::from_datum(datum, false) })
     }
@@ -140,7 +140,7 @@ impl Arguments {
     ///
     /// # Errors
     /// `InputTooLong`, naming the element.
-    pub fn contents(self, at: usize, name: &str) -> Result<Option<Texts>> {
+    pub fn limited_texts(self, at: usize, name: &str) -> Result<Option<Texts>> {
         self.datum(at).map(|datum| texts(datum, name)).transpose()
     }
 

@@ -301,7 +301,7 @@ fn text(setting: &GucSetting<Option<CString>>) -> Option<String> {
 }
 
 /// The names of Postgres: under these everything runs that is not the caller's own.
-pub const OWN_NAMES: (&CStr, &CStr) = (c"search_path", c"pg_catalog, pg_temp");
+pub const PINNED_SEARCH_PATH: (&CStr, &CStr) = (c"search_path", c"pg_catalog, pg_temp");
 
 /// Nothing is said of what is not there.
 pub const QUIET: (&CStr, &CStr) = (c"client_min_messages", c"warning");
@@ -322,7 +322,7 @@ pub const RENDERING: [(&CStr, &CStr); 10] = [
 ];
 
 /// Does `work` under settings of its own, which end with it, or with the (sub)transaction that an error ends.
-pub fn during<T>(settings: &[(&CStr, &CStr)], work: impl FnOnce() -> T) -> T {
+pub fn with_gucs<T>(settings: &[(&CStr, &CStr)], work: impl FnOnce() -> T) -> T {
     // SAFETY: a transaction is under way, and takes the settings along when it fails.
     unsafe {
         let level = pg_sys::NewGUCNestLevel();
@@ -334,11 +334,11 @@ pub fn during<T>(settings: &[(&CStr, &CStr)], work: impl FnOnce() -> T) -> T {
 }
 
 /// Does `work` under the names of Postgres; whatever it sets ends with it.
-pub fn in_own_nest<T>(work: impl FnOnce() -> T) -> T {
+pub fn in_guc_nest_level<T>(work: impl FnOnce() -> T) -> T {
     // SAFETY: the text of a setting of this process, read at once.
     let path = unsafe { CStr::from_ptr(pg_sys::namespace_search_path) };
     // It costs more to set than to look at.
-    if path == OWN_NAMES.1 { during(&[], work) } else { during(&[OWN_NAMES], work) }
+    if path == PINNED_SEARCH_PATH.1 { with_gucs(&[], work) } else { with_gucs(&[PINNED_SEARCH_PATH], work) }
 }
 
 fn set((name, value): (&CStr, &CStr)) {

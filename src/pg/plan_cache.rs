@@ -148,11 +148,11 @@ impl Row {
 
 /// When a statement is planned.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Planned {
+pub enum PlanMode {
     /// As Postgres thinks best for a statement that is repeated, which is once in the long run.
-    Once,
+    Generic,
     /// Each time, for the values it runs with.
-    ForValues,
+    Custom,
 }
 
 /// As [`planned_rows`], planned once.
@@ -165,7 +165,7 @@ pub fn rows<T>(
     limit: c_long,
     read: impl FnMut(Row) -> T,
 ) -> Result<Vec<T>> {
-    planned_rows(sql, parameters, limit, Planned::Once, read)
+    planned_rows(sql, parameters, limit, PlanMode::Generic, read)
 }
 
 /// At most `limit` rows (0: all), each as `read` makes it.
@@ -176,7 +176,7 @@ pub fn planned_rows<T>(
     sql: &str,
     parameters: &[DatumWithOid<'_>],
     limit: c_long,
-    planned: Planned,
+    planned: PlanMode,
     mut read: impl FnMut(Row) -> T,
 ) -> Result<Vec<T>> {
     Spi::connect(|_| {
@@ -204,13 +204,13 @@ pub fn planned_rows<T>(
 }
 
 /// Does `work`, and gives back what it leaves in the memory of Postgres: for what is done many times in one call.
-pub fn in_memory_of_its_own<T>(work: impl FnOnce() -> T) -> T {
+pub fn in_own_memory_context<T>(work: impl FnOnce() -> T) -> T {
     // SAFETY: the context lives as long as the closure, and what the closure returns is of Rust.
     unsafe { PgMemoryContexts::new("socle").switch_to(|_| work()) }
 }
 
 /// The plan of a statement for the current user. SPI has to be connected.
-fn plan(sql: &str, parameters: &[DatumWithOid<'_>], planned: Planned) -> Result<pg_sys::SPIPlanPtr> {
+fn plan(sql: &str, parameters: &[DatumWithOid<'_>], planned: PlanMode) -> Result<pg_sys::SPIPlanPtr> {
     follow_roles();
     // SAFETY: reads variables of this process; the search path is a setting, which always has a text.
     let (user, path) = unsafe { (pg_sys::GetUserId(), CStr::from_ptr(pg_sys::namespace_search_path)) };
@@ -221,7 +221,7 @@ fn plan(sql: &str, parameters: &[DatumWithOid<'_>], planned: Planned) -> Result<
     let refused = |detail: String| Error::new(Kind::Bug, "could not plan a statement").detail(detail);
     let statement = CString::new(sql).map_err(|error| refused(error.to_string()))?;
     let mut types: Vec<pg_sys::Oid> = parameters.iter().map(DatumWithOid::oid).collect();
-    let options = if planned == Planned::ForValues { pg_sys::CURSOR_OPT_CUSTOM_PLAN.cast_signed() } else { 0 };
+    let options = if planned == PlanMode::Custom { pg_sys::CURSOR_OPT_CUSTOM_PLAN.cast_signed() } else { 0 };
     // SAFETY: SPI is connected; statement and types are what the function reads. A plan that is kept lives until it is
     // freed, and is made anew by Postgres when what it depends on changes.
     let plan = unsafe {

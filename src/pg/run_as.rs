@@ -31,12 +31,12 @@ pub fn as_log_owner<T>(owner: pg_sys::Oid, work: impl FnOnce() -> T) -> T {
 
 /// Does `work`, which reads what others have put policies on, as the caller, with nothing left in his session.
 pub fn as_self<T>(work: impl FnOnce() -> T) -> T {
-    confined(current(), 0, work)
+    confined(current_user(), 0, work)
 }
 
 fn confined<T>(owner: pg_sys::Oid, context: u32, work: impl FnOnce() -> T) -> T {
     let _confinement = Confinement::begin();
-    gucs::in_own_nest(|| become_user(owner, context | pg_sys::SECURITY_RESTRICTED_OPERATION, work))
+    gucs::in_guc_nest_level(|| become_user(owner, context | pg_sys::SECURITY_RESTRICTED_OPERATION, work))
 }
 
 /// Functions that change what a session holds beyond its transaction, and that Postgres does not refuse by itself.
@@ -135,12 +135,12 @@ fn become_user<T>(user: pg_sys::Oid, context: u32, work: impl FnOnce() -> T) -> 
 
 /// Does `work` under the names of Postgres and in a snapshot of its own, inside a procedure that ends transactions and so
 /// cannot have settings of its own.
-pub fn with_own_names<T>(work: impl FnOnce() -> T) -> T {
-    in_own_snapshot(|| gucs::during(&[gucs::OWN_NAMES], work))
+pub fn with_pinned_search_path<T>(work: impl FnOnce() -> T) -> T {
+    in_new_snapshot(|| gucs::with_gucs(&[gucs::PINNED_SEARCH_PATH], work))
 }
 
 /// Does `work` in a snapshot of its own, and under the names of whoever called a procedure that ends transactions.
-pub fn in_own_snapshot<T>(work: impl FnOnce() -> T) -> T {
+pub fn in_new_snapshot<T>(work: impl FnOnce() -> T) -> T {
     // SAFETY: a transaction is under way; an error ends it, and the snapshot with it.
     unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot()) };
     let result = work();
@@ -151,7 +151,7 @@ pub fn in_own_snapshot<T>(work: impl FnOnce() -> T) -> T {
 
 /// Does `work`, which reads catalogs, in the latest snapshot: what is locked is as it says. That of the catalog, which can be
 /// had beside a parallel plan, too.
-pub fn in_latest_snapshot<T>(work: impl FnOnce() -> T) -> T {
+pub fn in_latest_catalog_snapshot<T>(work: impl FnOnce() -> T) -> T {
     // SAFETY: as above; what is pushed is a copy.
     unsafe { pg_sys::PushCopiedSnapshot(pg_sys::GetCatalogSnapshot(pg_sys::AttributeRelationId)) };
     let result = work();
@@ -161,7 +161,7 @@ pub fn in_latest_snapshot<T>(work: impl FnOnce() -> T) -> T {
 }
 
 /// The current user.
-pub fn current() -> pg_sys::Oid {
+pub fn current_user() -> pg_sys::Oid {
     // SAFETY: reads a variable of this process.
     unsafe { pg_sys::GetUserId() }
 }
@@ -169,7 +169,7 @@ pub fn current() -> pg_sys::Oid {
 /// Whether the current user has the rights of `role`.
 pub fn may_act_as(role: pg_sys::Oid) -> bool {
     // SAFETY: a catalog lookup inside a transaction.
-    unsafe { pg_sys::has_privs_of_role(current(), role) }
+    unsafe { pg_sys::has_privs_of_role(current_user(), role) }
 }
 
 /// Whether the current user is a superuser.

@@ -9,7 +9,7 @@ use socle_core::Result;
 ///
 /// # Errors
 /// As [`run`].
-pub fn texts(sql: &str, arguments: &[DatumWithOid<'_>]) -> Result<Vec<String>> {
+pub fn query_texts(sql: &str, arguments: &[DatumWithOid<'_>]) -> Result<Vec<String>> {
     let rows = Spi::connect(|client| {
         let rows = client.select(sql, None, arguments)?;
         rows.map(|row| row.get::<String>(1)).collect::<pgrx::spi::Result<Vec<_>>>()
@@ -21,15 +21,15 @@ pub fn texts(sql: &str, arguments: &[DatumWithOid<'_>]) -> Result<Vec<String>> {
 ///
 /// # Errors
 /// As [`run`].
-pub fn text(sql: &str, arguments: &[DatumWithOid<'_>]) -> Result<Option<String>> {
-    Ok(texts(sql, arguments)?.into_iter().next())
+pub fn query_text(sql: &str, arguments: &[DatumWithOid<'_>]) -> Result<Option<String>> {
+    Ok(query_texts(sql, arguments)?.into_iter().next())
 }
 
 /// Whether the first column of the one row there is says so.
 ///
 /// # Errors
 /// As [`run`].
-pub fn holds(sql: &str, arguments: &[DatumWithOid<'_>]) -> Result<bool> {
+pub fn query_bool(sql: &str, arguments: &[DatumWithOid<'_>]) -> Result<bool> {
     let flag = Spi::connect(|client| client.select(sql, Some(1), arguments)?.first().get_one::<bool>());
     flag.map(|flag| flag == Some(true)).map_err(spi)
 }
@@ -46,7 +46,7 @@ pub fn run(sql: &str, arguments: &[DatumWithOid<'_>]) -> Result<()> {
 ///
 /// # Errors
 /// As [`run`].
-pub fn count(sql: &str, corpus: &str) -> Result<i64> {
+pub fn query_count(sql: &str, corpus: &str) -> Result<i64> {
     let count = Spi::connect(|client| client.select(sql, Some(1), &[corpus.into()])?.first().get_one::<i64>());
     count.map(Option::unwrap_or_default).map_err(spi)
 }

@@ -6,7 +6,7 @@
 use super::omission::notice;
 use super::prefetch::embed;
 use super::reader::as_reader;
-use super::request::{self, Mode, Wish};
+use super::request::{self, Mode, SearchRequest};
 use super::scope::Scope;
 use super::trace::Trace;
 use super::vector_retriever;
@@ -62,7 +62,7 @@ struct Judged {
 
 /// What one mode has come to so far.
 struct Tally {
-    wish: Wish,
+    request: SearchRequest,
     qualities: Vec<Quality>,
     milliseconds: Vec<f64>,
     /// Results that were left out because their documents wait.
@@ -74,9 +74,9 @@ fn evaluate(call: pg_sys::FunctionCallInfo) -> Result<Evaluated, ErrorReport> {
     let (tallies, index_recalls) = evaluated(Arguments::new(call)).map_err(report)?;
     Ok(TableIterator::new(tallies.into_iter().map(move |mut tally| {
         let quality = mean(&tally.qualities);
-        let index_recall = if tally.wish.mode.has_vectors() { average(&index_recalls) } else { None };
+        let index_recall = if tally.request.mode.has_vectors() { average(&index_recalls) } else { None };
         (
-            tally.wish.mode.name().to_string(),
+            tally.request.mode.name().to_string(),
             i32::try_from(tally.qualities.len()).unwrap_or(i32::MAX),
             quality.map(|quality| quality.ndcg),
             quality.map(|quality| quality.recall),
@@ -89,7 +89,7 @@ fn evaluate(call: pg_sys::FunctionCallInfo) -> Result<Evaluated, ErrorReport> {
 
 fn evaluated(arguments: Arguments) -> Result<(Vec<Tally>, Vec<f64>)> {
     let (Some(name), Some(queries), Some(judgments)) =
-        (arguments.word(0, "corpus")?, arguments.oid(1), arguments.oid(2))
+        (arguments.short_text(0, "corpus")?, arguments.oid(1), arguments.oid(2))
     else {
         return Ok((Vec::new(), Vec::new()));
     };
@@ -102,7 +102,7 @@ fn measured(
     (queries, judgments): (pg_sys::Oid, pg_sys::Oid),
 ) -> Result<(Vec<Tally>, Vec<f64>)> {
     let all = judged(&corpora[0], queries, judgments)?;
-    let with_vectors = tallies.iter().find(|tally| tally.wish.mode.has_vectors()).map(|tally| tally.wish.clone());
+    let with_vectors = tallies.iter().find(|tally| tally.request.mode.has_vectors()).map(|tally| tally.request.clone());
     let mut index_recalls = Vec::new();
     let mut said = Instant::now();
     for (done, judged) in all.iter().enumerate() {
@@ -111,10 +111,10 @@ fn measured(
             said = Instant::now();
             pgrx::notice!("{done} of {} queries are evaluated", all.len());
         }
-        plan_cache::in_memory_of_its_own(|| {
+        plan_cache::in_own_memory_context(|| {
             tallies.iter_mut().try_for_each(|tally| tally.search(corpora, judged))?;
-            if let Some(wish) = &with_vectors {
-                index_recalls.extend(index_recall(&corpora[0], wish, &judged.query)?);
+            if let Some(request) = &with_vectors {
+                index_recalls.extend(index_recall(&corpora[0], request, &judged.query)?);
             }
             Ok(())
         })?;
@@ -132,19 +132,20 @@ fn measured(
 /// The modes that are asked for, each with its search.
 fn tallies(arguments: Arguments) -> Result<Vec<Tally>> {
     let k = request::number(arguments, 3, "k", 1..=MAX_K)?.unwrap_or(DEFAULT_K);
-    let mut wish = Wish::new(String::new());
-    wish.limit = k;
-    wish.candidate_count = wish.candidate_count.max(k);
-    wish.fusion = arguments.word(5, "fusion")?.map_or(Ok(wish.fusion), |name| name.parse())?;
-    wish.filter = arguments.json(7);
-    wish.reranker = arguments.word(8, "rerank_model")?.map(|name| model::rerank_model(Some(name))).transpose()?;
-    wish.rerank_count = request::rerank_count(arguments, 9)?.unwrap_or(wish.rerank_count).max(k);
-    wish.rerank_weight = request::rerank_weight(arguments, 10)?.unwrap_or(wish.rerank_weight);
-    wish.language = arguments.word(11, "language")?.map(|name| language::canonical(&name)).transpose()?;
-    wish.group_by_document = true;
-    wish.shown = false;
+    let mut request = SearchRequest::new(String::new());
+    request.limit = k;
+    request.candidate_count = request.candidate_count.max(k);
+    request.fusion = arguments.short_text(5, "fusion")?.map_or(Ok(request.fusion), |name| name.parse())?;
+    request.filter = arguments.json(7);
+    request.reranker =
+        arguments.short_text(8, "rerank_model")?.map(|name| model::rerank_model(Some(name))).transpose()?;
+    request.rerank_count = request::rerank_count(arguments, 9)?.unwrap_or(request.rerank_count).max(k);
+    request.rerank_weight = request::rerank_weight(arguments, 10)?.unwrap_or(request.rerank_weight);
+    request.language = arguments.short_text(11, "language")?.map(|name| language::canonical(&name)).transpose()?;
+    request.group_by_document = true;
+    request.shown = false;
     let mut modes: Vec<Mode> = Vec::new();
-    match arguments.contents(4, "modes")? {
+    match arguments.limited_texts(4, "modes")? {
         Some(names) => {
             for name in names.elements.into_iter().flatten() {
                 let mode = Mode::parse(name)?;
@@ -157,36 +158,36 @@ fn tallies(arguments: Arguments) -> Result<Vec<Tally>> {
     }
     let mut tallies = Vec::with_capacity(modes.len());
     for mode in modes {
-        let keyword_weight = if mode == Mode::Hybrid { arguments.number(6) } else { None };
-        let wish = Wish { mode, keyword_weight, ..wish.clone() };
-        wish.check()?;
-        tallies.push(Tally { wish, qualities: Vec::new(), milliseconds: Vec::new(), waiting: 0 });
+        let keyword_weight = if mode == Mode::Hybrid { arguments.f64(6) } else { None };
+        let request = SearchRequest { mode, keyword_weight, ..request.clone() };
+        request.check()?;
+        tallies.push(Tally { request, qualities: Vec::new(), milliseconds: Vec::new(), waiting: 0 });
     }
     Ok(tallies)
 }
 
 impl Tally {
     fn search(&mut self, corpora: &[CorpusSpec], judged: &Judged) -> Result<()> {
-        self.wish.query = Rc::new(judged.query.clone());
+        self.request.query = Rc::new(judged.query.clone());
         let begun = Instant::now();
-        let found = run(corpora, &self.wish, &mut Trace::default())?;
+        let found = run(corpora, &self.request, &mut Trace::default())?;
         self.milliseconds.push(begun.elapsed().as_secs_f64() * 1e3);
         self.waiting += found.waiting();
         let ranking: Vec<String> = found.passages.iter().map(|passage| passage.key.0.clone()).collect();
-        self.qualities.extend(measure(&ranking, &judged.grades, self.wish.limit));
+        self.qualities.extend(measure(&ranking, &judged.grades, self.request.limit));
         Ok(())
     }
 }
 
 /// The part of the nearest chunks that the vector leg finds as it runs. By their similarity, as equal ones may stand for
 /// each other; `None` when no chunk passes.
-fn index_recall(corpus: &CorpusSpec, wish: &Wish, query: &str) -> Result<Option<f64>> {
+fn index_recall(corpus: &CorpusSpec, request: &SearchRequest, query: &str) -> Result<Option<f64>> {
     let vector = embed(&model_of(corpus)?, query)?;
-    let mut scope = Scope::new(corpus, wish)?;
+    let mut scope = Scope::new(corpus, request)?;
     scope.compare_with(vector.into());
-    let exact = vector_retriever::exact(&scope, wish.limit)?;
+    let exact = vector_retriever::exact(&scope, request.limit)?;
     let Some((_, least)) = exact.last() else { return Ok(None) };
-    let (found, _) = vector_retriever::nearest(&scope, wish.candidate_count, false)?;
+    let (found, _) = vector_retriever::nearest(&scope, request.candidate_count, false)?;
     let good = found.iter().take(exact.len()).filter(|(_, similarity)| similarity >= least).count();
     Ok(Some(good as f64 / exact.len() as f64))
 }

@@ -1,7 +1,7 @@
 //! `socle.explain_search`: what a search did, step by step, and where one chunk was won or lost. Shows numbers alone, and
 //! of a chunk that the caller may not see no more than of one that does not exist.
 
-use super::request::Wish;
+use super::request::SearchRequest;
 use super::trace::Trace;
 use super::{name_of_one, names_of_many, run, with_corpora};
 use crate::pg::arguments::Arguments;
@@ -29,11 +29,11 @@ fn explain_search_many(call: pg_sys::FunctionCallInfo) -> Result<Explained, Erro
 }
 
 fn explain(names: &[String], arguments: Arguments) -> Result<Explained> {
-    let wish = if names.is_empty() { None } else { Wish::read(arguments)? };
-    let Some(wish) = wish else { return Ok(TableIterator::new(std::iter::empty())) };
-    let mut trace = Trace::explained(arguments.long(CHUNK));
+    let request = if names.is_empty() { None } else { SearchRequest::read(arguments)? };
+    let Some(request) = request else { return Ok(TableIterator::new(std::iter::empty())) };
+    let mut trace = Trace::explained(arguments.i64(CHUNK));
     let begun = Instant::now();
-    let found = with_corpora(names, |corpora| run(corpora, &wish, &mut trace))?;
+    let found = with_corpora(names, |corpora| run(corpora, &request, &mut trace))?;
     found.say();
     trace.took(("total", ""), begun.elapsed().as_secs_f64() * 1e3);
     let waiting = match found.waiting() {

@@ -2,7 +2,7 @@
 //!
 //! One look as a rule, and more of the list, or all, where what may be seen is far down in it.
 
-use super::request::Wish;
+use super::request::SearchRequest;
 use super::scope::Scope;
 use crate::keyword_index::segments::{self, Question};
 use socle_core::Result;
@@ -38,8 +38,8 @@ pub struct KeywordLeg {
 }
 
 /// What is asked first.
-pub fn first_question(scope: &Scope<'_>, wish: &Wish, wanted: usize) -> Question {
-    let first = if scope.restricted { (FIRST_PASS.0 * wish.limit).max(FIRST_PASS.1).max(wanted) } else { wanted };
+pub fn first_question(scope: &Scope<'_>, request: &SearchRequest, wanted: usize) -> Question {
+    let first = if scope.restricted { (FIRST_PASS.0 * request.limit).max(FIRST_PASS.1).max(wanted) } else { wanted };
     let limit = u32::try_from(first).unwrap_or(u32::MAX);
     Question { limit, after: None, restrict: scope.listed().cloned(), score: Vec::new() }
 }
@@ -48,8 +48,8 @@ pub fn first_question(scope: &Scope<'_>, wish: &Wish, wanted: usize) -> Question
 ///
 /// # Errors
 /// As [`segments::ask`] and [`Scope::rows`].
-pub fn hits(scope: &Scope<'_>, wish: &Wish, wanted: usize, found: &[(i64, f64)]) -> Result<KeywordLeg> {
-    let mut question = first_question(scope, wish, wanted);
+pub fn hits(scope: &Scope<'_>, request: &SearchRequest, wanted: usize, found: &[(i64, f64)]) -> Result<KeywordLeg> {
+    let mut question = first_question(scope, request, wanted);
     let mut leg = KeywordLeg::default();
     let mut visible: HashMap<i64, f64> = found.iter().copied().collect();
     let mut looked: HashSet<i64> = HashSet::new();
@@ -66,7 +66,7 @@ pub fn hits(scope: &Scope<'_>, wish: &Wish, wanted: usize, found: &[(i64, f64)])
         question.limit = 0;
     }
     if question.limit > 0 || !question.score.is_empty() {
-        let answer = segments::ask(scope.corpus, &scope.segments, wish, &question)?;
+        let answer = segments::ask(scope.corpus, &scope.segments, request, &question)?;
         leg.scores.extend(answer.scores.iter().map(|(chunk, score)| (*chunk, f64::from(*score))));
         leg.refused = answer.refused.into_iter().collect();
         leg.has_phrases = answer.has_phrases;
@@ -93,7 +93,7 @@ pub fn hits(scope: &Scope<'_>, wish: &Wish, wanted: usize, found: &[(i64, f64)])
                 let limit = question.limit.saturating_mul(LATER_PASS).min(MAX_HITS);
                 question = Question { limit, after: Some((*score, *chunk)), score: Vec::new(), ..question };
                 looked.clear();
-                let answer = segments::ask(scope.corpus, &scope.segments, wish, &question)?;
+                let answer = segments::ask(scope.corpus, &scope.segments, request, &question)?;
                 (hits, more) = (answer.hits, answer.more);
             }
             _ => break,

@@ -2,7 +2,7 @@
 
 use super::passage::Passage;
 use super::rank::Ranking;
-use super::request::Wish;
+use super::request::SearchRequest;
 use super::scope::Scope;
 use super::{in_one, select};
 use pgrx::pg_sys::panic::ErrorReport;
@@ -67,20 +67,20 @@ pub fn notice(message: &str, hint: &str) {
 ///
 /// # Errors
 /// As [`Scope::rows`].
-pub fn omissions(scopes: &[&Scope<'_>], rankings: &[Ranking], wish: &Wish) -> Result<Vec<Omission>> {
+pub fn omissions(scopes: &[&Scope<'_>], rankings: &[Ranking], request: &SearchRequest) -> Result<Vec<Omission>> {
     let mut omissions: Vec<Omission> =
         rankings.iter().map(|ranking| Omission { waiting: 0, words: ranking.left_out }).collect();
     if rankings.iter().all(|ranking| ranking.with_waiting.is_none()) {
         return Ok(omissions);
     }
     let mut all = in_one(rankings, |ranking| ranking.with_waiting.as_ref().unwrap_or(&ranking.ranked));
-    if wish.group_by_document {
+    if request.group_by_document {
         all = select::one_of_each_document(scopes, all)?;
     }
-    if let (Some(least), None) = (wish.min_score, &wish.reranker) {
+    if let (Some(least), None) = (request.min_score, &request.reranker) {
         all.retain(|(_, ranked)| ranked.score >= least);
     }
-    for (at, _) in all.iter().take(wish.limit).filter(|(_, ranked)| ranked.stale) {
+    for (at, _) in all.iter().take(request.limit).filter(|(_, ranked)| ranked.stale) {
         omissions[*at].waiting += 1;
     }
     Ok(omissions)

@@ -1,7 +1,7 @@
-//! What is shown of the chosen chunks: read as the caller, widened by their neighbours, with the words of the query marked.
+//! What is shown of the chosen chunks: read as the caller, with their neighbours as context, with the words of the query marked.
 
 use super::rank::Ranked;
-use super::request::Wish;
+use super::request::SearchRequest;
 use super::scope::Scope;
 use super::select::by_corpus;
 use crate::engine_client;
@@ -107,7 +107,11 @@ pub fn contents(scopes: &[Scope<'_>], ranked: &[(usize, Ranked)]) -> Result<Opti
 ///
 /// # Errors
 /// As [`Scope::rows`].
-pub fn read(scopes: &[Scope<'_>], chosen: Vec<(usize, Ranked)>, wish: &Wish) -> Result<Option<Vec<Passage>>> {
+pub fn read(
+    scopes: &[Scope<'_>],
+    chosen: Vec<(usize, Ranked)>,
+    request: &SearchRequest,
+) -> Result<Option<Vec<Passage>>> {
     let Some(mut contents) = contents(scopes, &chosen)? else { return Ok(None) };
     let mut results: Vec<(usize, i32, Passage)> = Vec::with_capacity(chosen.len());
     for (at, ranked) in chosen {
@@ -127,13 +131,13 @@ pub fn read(scopes: &[Scope<'_>], chosen: Vec<(usize, Ranked)>, wish: &Wish) -> 
         };
         results.push((at, content.ordinal, passage));
     }
-    let mut results = if wish.neighbours > 0 {
-        widened(scopes, results, wish.neighbours)?
+    let mut results = if request.neighbours > 0 {
+        expand_context(scopes, results, request.neighbours)?
     } else {
         results.into_iter().map(|(.., passage)| passage).collect()
     };
-    if wish.shown {
-        mark(scopes, &mut results, wish)?;
+    if request.shown {
+        mark(scopes, &mut results, request)?;
     }
     Ok(Some(results))
 }
@@ -147,7 +151,7 @@ struct Around {
 }
 
 /// Results with the chunks around them; those that meet become one, in the place of the better.
-fn widened(scopes: &[Scope<'_>], results: Vec<(usize, i32, Passage)>, reach: u32) -> Result<Vec<Passage>> {
+fn expand_context(scopes: &[Scope<'_>], results: Vec<(usize, i32, Passage)>, reach: u32) -> Result<Vec<Passage>> {
     let mut around: HashMap<(usize, Key), Vec<Around>> = HashMap::new();
     for (at, scope) in scopes.iter().enumerate() {
         let chunks: Vec<i64> =
@@ -198,7 +202,7 @@ fn widened(scopes: &[Scope<'_>], results: Vec<(usize, i32, Passage)>, reach: u32
 }
 
 /// Marks the words of the query, in HTML; in the language of a corpus that has one, where the query does not say it.
-fn mark(scopes: &[Scope<'_>], results: &mut [Passage], wish: &Wish) -> Result<()> {
+fn mark(scopes: &[Scope<'_>], results: &mut [Passage], request: &SearchRequest) -> Result<()> {
     let mut of_corpora: Vec<(&Scope<'_>, Vec<&mut Passage>)> = scopes.iter().map(|scope| (scope, Vec::new())).collect();
     for passage in results {
         if let Some((_, of_corpus)) = of_corpora.iter_mut().find(|(scope, _)| scope.corpus.name == passage.corpus) {
@@ -206,15 +210,15 @@ fn mark(scopes: &[Scope<'_>], results: &mut [Passage], wish: &Wish) -> Result<()
         }
     }
     of_corpora.retain(|(_, of_corpus)| !of_corpus.is_empty());
-    let request = |number: usize| {
+    let engine_request = |number: usize| {
         let (scope, of_corpus) = &of_corpora[number];
-        let language = wish.language.or_else(|| scope.corpus.only_language());
+        let language = request.language.or_else(|| scope.corpus.only_language());
         let segments = if language.is_some() { Vec::new() } else { scope.segments.clone() };
         let contents = of_corpus.iter().map(|passage| passage.content.as_str()).collect();
-        Request::Highlight { query: &wish.query, language, segments, contents }
+        Request::Highlight { query: &request.query, language, segments, contents }
     };
     let mut marks: Vec<Vec<Vec<(u32, u32)>>> = vec![Vec::new(); of_corpora.len()];
-    engine_client::exchange(of_corpora.len(), &request, &mut |number, mut answers| match answers.pop() {
+    engine_client::exchange(of_corpora.len(), &engine_request, &mut |number, mut answers| match answers.pop() {
         Some(Response::Highlights(ranges)) if ranges.len() == of_corpora[number].1.len() => {
             marks[number] = ranges;
             Ok(())

@@ -1,9 +1,9 @@
 //! What a search begins with: its query is embedded, and while the engine does that, the corpora are opened, the words are
 //! looked up and the chunks that have them are read. Only what needs the vector of the query comes after.
 
-use super::Searched;
+use super::CorpusSearch;
 use super::keyword_retriever::first_question;
-use super::request::{Mode, Wish};
+use super::request::{Mode, SearchRequest};
 use super::trace::Trace;
 use crate::corpus::{CorpusSpec, is_indexed_whole, model_of};
 use crate::engine_client;
@@ -40,7 +40,7 @@ impl Ahead {
 }
 
 /// A model, and the vector of the query under it once that is there.
-struct Meaning<'a> {
+struct QueryEmbedding<'a> {
     digest: &'a str,
     model: Result<ModelSpec>,
     vector: Result<Rc<[f32]>>,
@@ -50,29 +50,29 @@ struct Meaning<'a> {
 ///
 /// # Errors
 /// Of the model, where vectors are not optional; `EngineUnavailable`; of `open`.
-pub fn understand<'a>(
+pub fn embed_and_prefetch<'a>(
     corpora: &'a [CorpusSpec],
-    wish: &Wish,
+    request: &SearchRequest,
     trace: &mut Trace,
-    open: &dyn Fn(&mut Trace) -> Result<Vec<Searched<'a>>>,
-) -> Result<Vec<Searched<'a>>> {
-    let mut meanings: Vec<Meaning<'_>> = Vec::new();
+    open: &dyn Fn(&mut Trace) -> Result<Vec<CorpusSearch<'a>>>,
+) -> Result<Vec<CorpusSearch<'a>>> {
+    let mut meanings: Vec<QueryEmbedding<'_>> = Vec::new();
     for corpus in corpora {
         if !meanings.iter().any(|meaning| meaning.digest == corpus.model_digest) {
             let (model, vector) = (model_of(corpus), Err(engine_client::unexpected()));
-            meanings.push(Meaning { digest: &corpus.model_digest, model, vector });
+            meanings.push(QueryEmbedding { digest: &corpus.model_digest, model, vector });
         }
     }
-    let mut searched = converse(corpora, wish, &mut meanings, trace, open)?;
-    for Searched { scope, .. } in &mut searched {
+    let mut searched = converse(corpora, request, &mut meanings, trace, open)?;
+    for CorpusSearch { scope, .. } in &mut searched {
         let corpus = scope.corpus;
         let Some(meaning) = meanings.iter().find(|meaning| meaning.digest == corpus.model_digest) else { continue };
         match meaning.model.as_ref().map(|_| ()).and(meaning.vector.as_ref()) {
             Ok(vector) => scope.compare_with(vector.clone()),
-            Err(error) if wish.vector_optional && wish.mode == Mode::Hybrid => {
+            Err(error) if request.vector_optional && request.mode == Mode::Hybrid => {
                 pgrx::warning!("corpus \"{}\" is searched by words alone: {error}", corpus.name);
             }
-            Err(error) if error.hint.is_none() && wish.mode == Mode::Hybrid => {
+            Err(error) if error.hint.is_none() && request.mode == Mode::Hybrid => {
                 let hint = "vector_optional => true searches by words alone when the model cannot be used.";
                 return Err(error.clone().hint(hint));
             }
@@ -85,11 +85,11 @@ pub fn understand<'a>(
 /// Has the query embedded, and meanwhile opens the corpora, asks for the words, and reads the chunks that have them.
 fn converse<'a>(
     corpora: &'a [CorpusSpec],
-    wish: &Wish,
-    meanings: &mut [Meaning<'_>],
+    request: &SearchRequest,
+    meanings: &mut [QueryEmbedding<'_>],
     trace: &mut Trace,
-    open: &dyn Fn(&mut Trace) -> Result<Vec<Searched<'a>>>,
-) -> Result<Vec<Searched<'a>>> {
+    open: &dyn Fn(&mut Trace) -> Result<Vec<CorpusSearch<'a>>>,
+) -> Result<Vec<CorpusSearch<'a>>> {
     let models: Vec<(usize, ModelSpec)> = meanings
         .iter()
         .enumerate()
@@ -98,9 +98,9 @@ fn converse<'a>(
     let (begun, beside) = (Instant::now(), Cell::new(0.0));
     let (trace, opened, asked) = (RefCell::new(trace), OnceCell::new(), RefCell::new(HashMap::new()));
     let aside = |begun: Instant| beside.set(beside.get() + begun.elapsed().as_secs_f64() * 1e3);
-    let request = |number: usize| -> Result<Option<Request<'_>>> {
+    let engine_request = |number: usize| -> Result<Option<Request<'_>>> {
         let Some(at) = number.checked_sub(models.len()) else {
-            return Ok(Some(embedding(&models[number].1, &wish.query)));
+            return Ok(Some(embedding(&models[number].1, &request.query)));
         };
         if opened.get().is_none() {
             let begun = Instant::now();
@@ -108,19 +108,21 @@ fn converse<'a>(
             let _ = opened.set(searched);
             aside(begun);
         }
-        let Some(Searched { scope, .. }) = opened.get().and_then(|searched| searched.get(at)) else { return Ok(None) };
+        let Some(CorpusSearch { scope, .. }) = opened.get().and_then(|searched| searched.get(at)) else {
+            return Ok(None);
+        };
         // Halves of numbers are compared by Postgres, so that they are compared alike.
-        if wish.mode != Mode::Hybrid || scope.segments.is_empty() || !is_indexed_whole(scope.corpus.dimensions) {
+        if request.mode != Mode::Hybrid || scope.segments.is_empty() || !is_indexed_whole(scope.corpus.dimensions) {
             return Ok(None);
         }
-        let question = first_question(scope, wish, wish.depth());
-        let request = question.request(&scope.segments, wish);
+        let question = first_question(scope, request, request.depth());
+        let engine_request = question.request(&scope.segments, request);
         asked.borrow_mut().insert(at, question.limit);
-        Ok(Some(request))
+        Ok(Some(engine_request))
     };
     let mut found: Vec<(usize, Ahead)> = Vec::new();
     let conversed =
-        engine_client::exchange_as_made(models.len() + corpora.len(), &request, &mut |number, mut answers| {
+        engine_client::exchange_as_made(models.len() + corpora.len(), &engine_request, &mut |number, mut answers| {
             let Some(answer) = answers.pop() else { return Err(engine_client::unexpected()) };
             let Some(at) = number.checked_sub(models.len()) else {
                 let (at, model) = &models[number];
@@ -145,7 +147,7 @@ fn converse<'a>(
     }
     match conversed {
         // The one that broke it is not known.
-        Err(error) if wish.vector_optional && wish.mode == Mode::Hybrid => {
+        Err(error) if request.vector_optional && request.mode == Mode::Hybrid => {
             meanings.iter_mut().for_each(|meaning| meaning.vector = Err(error.clone()));
         }
         conversed => conversed?,
@@ -154,7 +156,7 @@ fn converse<'a>(
 }
 
 /// The hits that pass, with their vectors.
-fn read(searched: &Searched<'_>, limit: u32, hits: Hits) -> Result<Ahead> {
+fn read(searched: &CorpusSearch<'_>, limit: u32, hits: Hits) -> Result<Ahead> {
     let chunks: Vec<i64> = hits.hits.iter().map(|(chunk, _)| *chunk).collect();
     let rows = searched
         .scope

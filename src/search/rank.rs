@@ -1,7 +1,7 @@
 //! From two lists to one: candidates of both legs without what is stale, fused, ranked anew, thinned out.
 
 use super::keyword_retriever::{self, KeywordLeg};
-use super::request::{Mode, Wish};
+use super::request::{Mode, SearchRequest};
 use super::scope::{Scope, Stale};
 use super::trace::Trace;
 use super::vector_retriever;
@@ -18,7 +18,7 @@ const FURTHER: usize = 4;
 
 /// What one leg says of a chunk.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Standing {
+pub struct RetrieverScore {
     /// Position among the candidates of the leg, from 1; `None` when only the other leg found it.
     pub rank: Option<usize>,
     /// Cosine similarity, or BM25.
@@ -35,9 +35,9 @@ pub struct Ranked {
     /// What the ranking goes by.
     pub score: f64,
     /// What the vectors say.
-    pub vector: Option<Standing>,
+    pub vector: Option<RetrieverScore>,
     /// What the words say.
-    pub keyword: Option<Standing>,
+    pub keyword: Option<RetrieverScore>,
     /// What the cross-encoder says.
     pub rerank: Option<f64>,
     /// Its document has changed since.
@@ -77,16 +77,16 @@ struct Legs {
 ///
 /// # Errors
 /// As the legs.
-pub fn rank(scope: &Scope<'_>, wish: &Wish, trace: &mut Trace) -> Result<Ranking> {
-    let depth = wish.depth();
+pub fn rank(scope: &Scope<'_>, request: &SearchRequest, trace: &mut Trace) -> Result<Ranking> {
+    let depth = request.depth();
     let mut wanted = depth;
-    let mut legs = candidates(scope, wish, (wanted, depth), trace)?;
+    let mut legs = candidates(scope, request, (wanted, depth), trace)?;
     for _ in 1..MAX_ROUNDS {
         if !legs.lacking {
             break;
         }
         wanted = wanted.saturating_mul(FURTHER);
-        legs = candidates(scope, wish, (wanted, depth), trace)?;
+        legs = candidates(scope, request, (wanted, depth), trace)?;
     }
     if legs.lacking && !(legs.stale.waiting.is_empty() && legs.stale.gone.is_empty()) {
         pgrx::notice!(
@@ -94,13 +94,13 @@ pub fn rank(scope: &Scope<'_>, wish: &Wish, trace: &mut Trace) -> Result<Ranking
             scope.corpus.name
         );
     }
-    let ranked = merged(&mut legs, wish)?;
+    let ranked = merged(&mut legs, request)?;
     trace.candidates(&scope.corpus.name, &ranked, (&legs.stale, &legs.keyword.refused));
     let more = legs.vector.len() >= depth || legs.keyword.hits.len() >= depth;
     let with_waiting = match legs.with_waiting.take() {
         Some((vector, hits)) => {
             (legs.vector, legs.keyword.hits) = (vector, hits);
-            Some(merged(&mut legs, wish)?)
+            Some(merged(&mut legs, request)?)
         }
         None => None,
     };
@@ -108,14 +108,14 @@ pub fn rank(scope: &Scope<'_>, wish: &Wish, trace: &mut Trace) -> Result<Ranking
 }
 
 /// One ranking of both legs.
-fn merged(legs: &mut Legs, wish: &Wish) -> Result<Vec<Ranked>> {
-    legs.vector.truncate(wish.depth());
-    legs.keyword.hits.truncate(wish.depth());
-    let first = |leg: &[(i64, f64)]| leg.len().min(wish.candidate_count);
-    let mut ranked = match wish.mode {
+fn merged(legs: &mut Legs, request: &SearchRequest) -> Result<Vec<Ranked>> {
+    legs.vector.truncate(request.depth());
+    legs.keyword.hits.truncate(request.depth());
+    let first = |leg: &[(i64, f64)]| leg.len().min(request.candidate_count);
+    let mut ranked = match request.mode {
         Mode::Vector => single(&legs.vector[..first(&legs.vector)], |standing| (Some(standing), None)),
         Mode::Keyword => single(&legs.keyword.hits[..first(&legs.keyword.hits)], |standing| (None, Some(standing))),
-        Mode::Hybrid => fused(legs, wish)?,
+        Mode::Hybrid => fused(legs, request)?,
     };
     for ranked in &mut ranked {
         ranked.stale = legs.stale.waiting.contains(&ranked.chunk_id);
@@ -124,18 +124,23 @@ fn merged(legs: &mut Legs, wish: &Wish) -> Result<Vec<Ranked>> {
 }
 
 /// Both legs, each looked through for the best `wanted`, of which `depth` have to be left.
-fn candidates(scope: &Scope<'_>, wish: &Wish, (wanted, depth): (usize, usize), trace: &mut Trace) -> Result<Legs> {
+fn candidates(
+    scope: &Scope<'_>,
+    request: &SearchRequest,
+    (wanted, depth): (usize, usize),
+    trace: &mut Trace,
+) -> Result<Legs> {
     let mut legs = Legs::default();
     // Without a vector, the words decide alone where that is allowed.
-    if wish.mode.has_vectors() && scope.vector().is_some() {
+    if request.mode.has_vectors() && scope.vector().is_some() {
         let (explained, step) = (trace.explained, ("vector", scope.corpus.name.as_str()));
         let (found, path) = trace.timed(step, || vector_retriever::nearest(scope, wanted, explained))?;
         trace.note(step, || format!("{} candidates, {}", found.len(), path.words()));
         legs.vector = found;
     }
-    if wish.mode.has_words() {
+    if request.mode.has_keyword() {
         let step = ("keyword", scope.corpus.name.as_str());
-        legs.keyword = trace.timed(step, || keyword_retriever::hits(scope, wish, wanted, &legs.vector))?;
+        legs.keyword = trace.timed(step, || keyword_retriever::hits(scope, request, wanted, &legs.vector))?;
         let (hits, segments) = (legs.keyword.hits.len(), scope.segments.len());
         let left_out = legs.keyword.left_out.describe().map(|words| format!("; not searched for: {words}"));
         trace.note(step, || format!("{hits} candidates in {segments} segments{}", left_out.unwrap_or_default()));
@@ -145,7 +150,8 @@ fn candidates(scope: &Scope<'_>, wish: &Wish, (wanted, depth): (usize, usize), t
     all.dedup();
     legs.stale = trace.timed(("changes", &scope.corpus.name), || scope.stale(all))?;
     let (stale, refused) = (&legs.stale, &legs.keyword.refused);
-    let is_left_out = |chunk: &i64| stale.gone.contains(chunk) || (!wish.stale_shown && stale.waiting.contains(chunk));
+    let is_left_out =
+        |chunk: &i64| stale.gone.contains(chunk) || (!request.stale_shown && stale.waiting.contains(chunk));
     // What an operator forbids is no hit. A phrase that must be there is in hits alone, which are looked for anyway.
     let counts = |chunk: &i64| is_left_out(chunk) || (refused.contains(chunk) && !legs.keyword.has_phrases);
     let lacks = |leg: &[(i64, f64)]| {
@@ -155,7 +161,7 @@ fn candidates(scope: &Scope<'_>, wish: &Wish, (wanted, depth): (usize, usize), t
     legs.lacking = lacks(&legs.vector) || lacks(&legs.keyword.hits);
     legs.vector.retain(|(chunk, _)| !stale.gone.contains(chunk) && !refused.contains(chunk));
     legs.keyword.hits.retain(|(chunk, _)| !stale.gone.contains(chunk));
-    if !wish.stale_shown && !stale.waiting.is_empty() {
+    if !request.stale_shown && !stale.waiting.is_empty() {
         legs.with_waiting = Some((legs.vector.clone(), legs.keyword.hits.clone()));
         legs.vector.retain(|(chunk, _)| !stale.waiting.contains(chunk));
         legs.keyword.hits.retain(|(chunk, _)| !stale.waiting.contains(chunk));
@@ -164,24 +170,27 @@ fn candidates(scope: &Scope<'_>, wish: &Wish, (wanted, depth): (usize, usize), t
 }
 
 /// One leg by itself.
-fn single(leg: &[(i64, f64)], place: impl Fn(Standing) -> (Option<Standing>, Option<Standing>)) -> Vec<Ranked> {
+fn single(
+    leg: &[(i64, f64)],
+    place: impl Fn(RetrieverScore) -> (Option<RetrieverScore>, Option<RetrieverScore>),
+) -> Vec<Ranked> {
     leg.iter()
         .enumerate()
         .map(|(at, (chunk_id, score))| {
-            let (vector, keyword) = place(Standing { rank: Some(at + 1), score: *score, normalised: None });
+            let (vector, keyword) = place(RetrieverScore { rank: Some(at + 1), score: *score, normalised: None });
             Ranked { chunk_id: *chunk_id, score: *score, vector, keyword, rerank: None, stale: false }
         })
         .collect()
 }
 
-fn fused(legs: &Legs, wish: &Wish) -> Result<Vec<Ranked>> {
+fn fused(legs: &Legs, request: &SearchRequest) -> Result<Vec<Ranked>> {
     let places = |leg: &[(i64, f64)]| -> HashMap<i64, (usize, f64)> {
         leg.iter().enumerate().map(|(at, (chunk, score))| (*chunk, (at + 1, *score))).collect()
     };
     let (vector, keyword) = (places(&legs.vector), places(&legs.keyword.hits));
     // Normalisation looks at more of a leg than there may be candidates.
     let first =
-        |leg: &'_ [(i64, f64)]| leg.iter().take(wish.candidate_count).map(|(chunk, _)| *chunk).collect::<Vec<_>>();
+        |leg: &'_ [(i64, f64)]| leg.iter().take(request.candidate_count).map(|(chunk, _)| *chunk).collect::<Vec<_>>();
     let mut chunks = [first(&legs.vector), first(&legs.keyword.hits)].concat();
     chunks.sort_unstable();
     chunks.dedup();
@@ -200,8 +209,13 @@ fn fused(legs: &Legs, wish: &Wish) -> Result<Vec<Ranked>> {
         })
         .collect();
     let reference = |leg: &[(i64, f64)]| leg.iter().take(REFERENCE_DEPTH).map(|(_, score)| *score).collect::<Vec<_>>();
-    let fused =
-        fuse(wish.fusion, wish.keyword_weight, &candidates, &reference(&legs.vector), &reference(&legs.keyword.hits))?;
+    let fused = fuse(
+        request.fusion,
+        request.keyword_weight,
+        &candidates,
+        &reference(&legs.vector),
+        &reference(&legs.keyword.hits),
+    )?;
     let raw: HashMap<i64, Candidate> =
         candidates.into_iter().map(|candidate| (candidate.chunk_id, candidate)).collect();
     Ok(fused
@@ -210,7 +224,7 @@ fn fused(legs: &Legs, wish: &Wish) -> Result<Vec<Ranked>> {
             let raw = raw.get(&fused.chunk_id)?;
             let standing = |places: &HashMap<i64, (usize, f64)>, score: Option<f64>, normalised: Option<f64>| {
                 let rank = places.get(&fused.chunk_id).map(|place| place.0);
-                score.map(|score| Standing { rank, score, normalised })
+                score.map(|score| RetrieverScore { rank, score, normalised })
             };
             Some(Ranked {
                 chunk_id: fused.chunk_id,

@@ -75,7 +75,7 @@ pub fn require_chunks(corpus: &CorpusSpec) {
 }
 
 fn require_select<'a>(relation: pg_sys::Oid, mut columns: impl Iterator<Item = &'a str>) {
-    let (user, right) = (run_as::current(), pg_sys::ACL_SELECT as pg_sys::AclMode);
+    let (user, right) = (run_as::current_user(), pg_sys::ACL_SELECT as pg_sys::AclMode);
     // SAFETY: catalog lookups inside a transaction, about a relation that exists; names are copied by whoever raises.
     unsafe {
         let schema = pg_sys::get_rel_namespace(relation);
@@ -144,7 +144,7 @@ pub fn as_reader<T>(corpus: &CorpusSpec, work: impl FnOnce() -> T) -> T {
     const UNFILTERED: (&CStr, &CStr) = (c"row_security", c"off");
     match corpus.owner {
         // As for the sync worker, what would be filtered is an error.
-        Some(owner) if run_as::is_superuser() => as_log_owner(owner.into(), || gucs::during(&[UNFILTERED], work)),
+        Some(owner) if run_as::is_superuser() => as_log_owner(owner.into(), || gucs::with_gucs(&[UNFILTERED], work)),
         _ => as_self(work),
     }
 }

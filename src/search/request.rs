@@ -53,14 +53,14 @@ impl Mode {
     }
 
     /// Whether words are looked up.
-    pub fn has_words(self) -> bool {
+    pub fn has_keyword(self) -> bool {
         self != Self::Vector
     }
 }
 
 /// A search.
 #[derive(Clone, Debug)]
-pub struct Wish {
+pub struct SearchRequest {
     /// Plain words.
     pub query: Rc<String>,
     /// Most results.
@@ -101,7 +101,7 @@ pub struct Wish {
     pub shown: bool,
 }
 
-impl Wish {
+impl SearchRequest {
     /// A search with every default.
     pub fn new(query: String) -> Self {
         Self {
@@ -136,31 +136,32 @@ impl Wish {
         if query.trim().is_empty() {
             return Err(Error::new(Kind::InvalidArgument, "query must not be empty or only white space"));
         }
-        let mut wish = Self::new(query);
-        wish.limit = number(arguments, 2, "result_limit", 0..=MAX_RESULTS)?.unwrap_or(wish.limit);
-        wish.mode = arguments.word(3, "mode")?.map_or(Ok(wish.mode), |name| Mode::parse(&name))?;
-        wish.filter = arguments.json(4);
-        wish.fusion = arguments.word(5, "fusion")?.map_or(Ok(wish.fusion), |name| name.parse())?;
-        wish.keyword_weight = arguments.number(6);
+        let mut request = Self::new(query);
+        request.limit = number(arguments, 2, "result_limit", 0..=MAX_RESULTS)?.unwrap_or(request.limit);
+        request.mode = arguments.short_text(3, "mode")?.map_or(Ok(request.mode), |name| Mode::parse(&name))?;
+        request.filter = arguments.json(4);
+        request.fusion = arguments.short_text(5, "fusion")?.map_or(Ok(request.fusion), |name| name.parse())?;
+        request.keyword_weight = arguments.f64(6);
         let candidates = number(arguments, 7, "candidate_count", 1..=MAX_CANDIDATES as i32)?;
-        wish.candidate_count = candidates.unwrap_or(wish.candidate_count).max(wish.limit);
-        wish.reranker = arguments.word(8, "rerank_model")?.map(|name| model::rerank_model(Some(name))).transpose()?;
-        wish.rerank_count = rerank_count(arguments, 9)?.unwrap_or(wish.rerank_count).max(wish.limit);
-        if wish.reranker.is_some() && wish.rerank_count > MAX_RERANKED as usize {
+        request.candidate_count = candidates.unwrap_or(request.candidate_count).max(request.limit);
+        request.reranker =
+            arguments.short_text(8, "rerank_model")?.map(|name| model::rerank_model(Some(name))).transpose()?;
+        request.rerank_count = rerank_count(arguments, 9)?.unwrap_or(request.rerank_count).max(request.limit);
+        if request.reranker.is_some() && request.rerank_count > MAX_RERANKED as usize {
             let message = format!("result_limit must be at most {MAX_RERANKED} with a rerank_model");
             return Err(Error::new(Kind::InvalidArgument, message));
         }
-        wish.rerank_weight = rerank_weight(arguments, 10)?.unwrap_or(wish.rerank_weight);
-        wish.min_score = arguments.number(11);
-        wish.group_by_document = arguments.boolean(12).unwrap_or_default();
-        wish.diversity = arguments.number(13).unwrap_or_default();
-        if !(0.0..=1.0).contains(&wish.diversity) {
+        request.rerank_weight = rerank_weight(arguments, 10)?.unwrap_or(request.rerank_weight);
+        request.min_score = arguments.f64(11);
+        request.group_by_document = arguments.boolean(12).unwrap_or_default();
+        request.diversity = arguments.f64(13).unwrap_or_default();
+        if !(0.0..=1.0).contains(&request.diversity) {
             return Err(Error::new(Kind::InvalidArgument, "diversity must be between 0 and 1"));
         }
         let neighbours = number(arguments, 14, "neighbours", 0..=MAX_NEIGHBOURS)?.unwrap_or_default();
-        wish.neighbours = u32::try_from(neighbours).unwrap_or_default();
-        wish.language = arguments.word(15, "language")?.map(|name| language::canonical(&name)).transpose()?;
-        wish.visible_statistics = match arguments.word(16, "score_statistics")?.as_deref() {
+        request.neighbours = u32::try_from(neighbours).unwrap_or_default();
+        request.language = arguments.short_text(15, "language")?.map(|name| language::canonical(&name)).transpose()?;
+        request.visible_statistics = match arguments.short_text(16, "score_statistics")?.as_deref() {
             None | Some("corpus") => false,
             Some("visible") => true,
             Some(name) => {
@@ -168,8 +169,8 @@ impl Wish {
                 return Err(Error::new(Kind::InvalidArgument, message).hint("It is \"corpus\" or \"visible\"."));
             }
         };
-        wish.vector_optional = arguments.boolean(17).unwrap_or_default();
-        wish.stale_shown = match arguments.word(18, "stale")?.as_deref() {
+        request.vector_optional = arguments.boolean(17).unwrap_or_default();
+        request.stale_shown = match arguments.short_text(18, "stale")?.as_deref() {
             None | Some("omit") => false,
             Some("show") => true,
             Some(name) => {
@@ -177,8 +178,8 @@ impl Wish {
                 return Err(Error::new(Kind::InvalidArgument, message).hint("It is \"omit\" or \"show\"."));
             }
         };
-        wish.check()?;
-        Ok(Some(wish))
+        request.check()?;
+        Ok(Some(request))
     }
 
     /// What each leg is looked through for: never fewer than normalisation looks at.
@@ -221,7 +222,7 @@ pub fn rerank_count(arguments: Arguments, at: usize) -> Result<Option<usize>> {
 /// # Errors
 /// `InvalidArgument` outside 0 to 1.
 pub fn rerank_weight(arguments: Arguments, at: usize) -> Result<Option<f64>> {
-    match arguments.number(at) {
+    match arguments.f64(at) {
         Some(weight) if !(0.0..=1.0).contains(&weight) => {
             Err(Error::new(Kind::InvalidArgument, "rerank_weight must be between 0 and 1"))
         }
@@ -234,7 +235,7 @@ pub fn rerank_weight(arguments: Arguments, at: usize) -> Result<Option<f64>> {
 /// # Errors
 /// `InvalidArgument` outside the range.
 pub fn number(arguments: Arguments, at: usize, name: &str, range: RangeInclusive<i32>) -> Result<Option<usize>> {
-    match arguments.integer(at) {
+    match arguments.i32(at) {
         Some(value) if !range.contains(&value) => Err(Error::new(
             Kind::InvalidArgument,
             format!("{name} must be between {} and {}", range.start(), range.end()),

@@ -3,13 +3,13 @@
 
 use super::prefetch::Ahead;
 use super::reader;
-use super::request::Wish;
+use super::request::SearchRequest;
 use crate::capture;
 use crate::corpus::sql_template::{expand, identifier};
 use crate::corpus::{CorpusSpec, is_indexed_whole};
 use crate::pg::error::sqlstate_text;
-use crate::pg::plan_cache::{self, Planned};
-use crate::pg::run_as::{as_log_owner, in_latest_snapshot};
+use crate::pg::plan_cache::{self, PlanMode};
+use crate::pg::run_as::{as_log_owner, in_latest_catalog_snapshot};
 use crate::pg::{gucs, value, vector};
 use pgrx::datum::{DatumWithOid, TimestampWithTimeZone};
 use pgrx::prelude::*;
@@ -80,9 +80,9 @@ impl<'a> Scope<'a> {
     ///
     /// # Errors
     /// What the filter is refused for; privileges that the caller lacks are raised.
-    pub fn new(corpus: &'a CorpusSpec, wish: &Wish) -> Result<Self> {
+    pub fn new(corpus: &'a CorpusSpec, request: &SearchRequest) -> Result<Self> {
         let source = pg_sys::Oid::from(corpus.source.unwrap_or_default());
-        let (condition, parameters) = match &wish.filter {
+        let (condition, parameters) = match &request.filter {
             Some(filter) => {
                 let compiled = filter::compile(filter, &columns(source)?, "s", FIRST_PARAMETER)?;
                 check_values(&compiled.parameters)?;
@@ -102,7 +102,7 @@ impl<'a> Scope<'a> {
             corpus,
             segments: Vec::new(),
             eligible: None,
-            restricted: wish.filter.is_some() || secured == Some(true),
+            restricted: request.filter.is_some() || secured == Some(true),
             freshness: freshness(corpus)?,
             ahead: None,
             counted: None,
@@ -121,7 +121,7 @@ impl<'a> Scope<'a> {
                 scope.eligible = Some(eligible);
             }
         }
-        if wish.visible_statistics && scope.restricted && scope.eligible.is_none() {
+        if request.visible_statistics && scope.restricted && scope.eligible.is_none() {
             let all = scope.ids(ELIGIBLE, &[], MAX_COUNTED + 1)?;
             if all.len() > MAX_COUNTED {
                 return Err(Error::new(
@@ -206,7 +206,7 @@ impl<'a> Scope<'a> {
             self.parameters.iter().map(|parameter| value::parameter(&parameter.value, parameter.type_id.into())),
         );
         // How many rows a filter lets through depends on its values.
-        let planned = if self.parameters.is_empty() { Planned::Once } else { Planned::ForValues };
+        let planned = if self.parameters.is_empty() { PlanMode::Generic } else { PlanMode::Custom };
         reader::as_reader(self.corpus, || plan_cache::planned_rows(&sql, &parameters, 0, planned, read))
     }
 
@@ -240,7 +240,7 @@ impl<'a> Scope<'a> {
         let sql = expand(STALE, self.corpus, &[]);
         let limit = gucs::max_document_bytes() as i64;
         let arguments = [chunks.into(), pending.into(), limit.into()];
-        let found = gucs::during(&gucs::RENDERING, || {
+        let found = gucs::with_gucs(&gucs::RENDERING, || {
             as_log_owner(owner.into(), || {
                 plan_cache::rows(&sql, &arguments, 0, |row| {
                     (row.get::<i64>(1).unwrap_or_default(), row.get::<bool>(2) == Some(true))
@@ -309,7 +309,7 @@ fn columns(source: pg_sys::Oid) -> Result<Vec<FilterColumn>> {
         },
     };
     // The source is held: its columns are what they are now, whatever the snapshot says.
-    let mut columns = in_latest_snapshot(|| plan_cache::rows(FILTER_COLUMNS, &[source.into()], 0, column))?;
+    let mut columns = in_latest_catalog_snapshot(|| plan_cache::rows(FILTER_COLUMNS, &[source.into()], 0, column))?;
     // A value for such a column would be read by code of whoever made a domain. That it is NULL can be asked.
     for column in columns.iter_mut().filter(|column| !value::is_read_without_checks(column.type_id.into())) {
         (column.kind, column.category, column.operators) = (ColumnKind::Scalar, 'U', Operators::default());

@@ -3,7 +3,7 @@
 
 use super::passage;
 use super::rank::Ranked;
-use super::request::Wish;
+use super::request::SearchRequest;
 use super::scope::Scope;
 use super::trace::Trace;
 use crate::engine_client;
@@ -26,31 +26,31 @@ const VECTORS: &str = include_str!("../../sql/search/vectors.sql");
 pub fn select(
     scopes: &[Scope<'_>],
     mut ranked: Vec<(usize, Ranked)>,
-    wish: &Wish,
+    request: &SearchRequest,
     trace: &mut Trace,
 ) -> Result<Option<Vec<(usize, Ranked)>>> {
-    if let Some(model) = &wish.reranker {
+    if let Some(model) = &request.reranker {
         let there = trace.places(&ranked);
-        ranked.truncate(wish.rerank_count);
-        trace.lost(&there, &ranked, || format!("not among the best {} that are reranked", wish.rerank_count));
-        let reranked = trace.timed(("rerank", ""), || rerank(scopes, ranked, wish, model))?;
+        ranked.truncate(request.rerank_count);
+        trace.lost(&there, &ranked, || format!("not among the best {} that are reranked", request.rerank_count));
+        let reranked = trace.timed(("rerank", ""), || rerank(scopes, ranked, request, model))?;
         let Some(reranked) = reranked else { return Ok(None) };
         ranked = reranked;
         trace.note(("rerank", ""), || format!("{} candidates", ranked.len()));
     }
-    if let Some(least) = wish.min_score {
+    if let Some(least) = request.min_score {
         let there = trace.places(&ranked);
         ranked.retain(|(_, ranked)| ranked.rerank.unwrap_or(ranked.score) >= least);
         trace.lost(&there, &ranked, || format!("its score is below min_score, {least}"));
     }
     let there = trace.places(&ranked);
-    if wish.diversity > 0.0 {
-        ranked = spread(scopes, ranked, wish)?;
+    if request.diversity > 0.0 {
+        ranked = diversify_passages(scopes, ranked, request)?;
         trace.lost(&there, &ranked, || "too much like better ones".into());
     }
     let there = trace.places(&ranked);
-    ranked.truncate(wish.limit);
-    trace.lost(&there, &ranked, || format!("not among the best {}", wish.limit));
+    ranked.truncate(request.limit);
+    trace.lost(&there, &ranked, || format!("not among the best {}", request.limit));
     trace.results(&ranked);
     Ok(Some(ranked))
 }
@@ -104,7 +104,7 @@ pub fn one_of_each_document(scopes: &[&Scope<'_>], ranked: Vec<(usize, Ranked)>)
 fn rerank(
     scopes: &[Scope<'_>],
     ranked: Vec<(usize, Ranked)>,
-    wish: &Wish,
+    request: &SearchRequest,
     model: &ModelSpec,
 ) -> Result<Option<Vec<(usize, Ranked)>>> {
     let Some(contents) = passage::contents(scopes, &ranked)? else { return Ok(None) };
@@ -117,13 +117,13 @@ fn rerank(
         .unzip();
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     let requests = requests(&texts);
-    let request = |number: usize| Request::Rerank {
+    let engine_request = |number: usize| Request::Rerank {
         model: model.clone(),
         truncate: true,
-        query: &wish.query,
+        query: &request.query,
         documents: texts[requests[number].clone()].to_vec(),
     };
-    engine_client::exchange(requests.len(), &request, &mut |number, mut answers| match answers.pop() {
+    engine_client::exchange(requests.len(), &engine_request, &mut |number, mut answers| match answers.pop() {
         Some(Response::Scores(scores)) if scores.len() == requests[number].len() => {
             for ((_, ranked), score) in ranked[requests[number].clone()].iter_mut().zip(scores) {
                 ranked.rerank = Some(f64::from(score));
@@ -141,13 +141,17 @@ fn rerank(
         return Ok(Some(ranked));
     }
     for ((_, ranked), (first, anew)) in ranked.iter_mut().zip(first.into_iter().zip(anew)) {
-        ranked.score = (1.0 - wish.rerank_weight) * first + wish.rerank_weight * anew;
+        ranked.score = (1.0 - request.rerank_weight) * first + request.rerank_weight * anew;
     }
     ranked.sort_by(|a, b| b.1.score.total_cmp(&a.1.score));
     Ok(Some(ranked))
 }
 
-fn spread(scopes: &[Scope<'_>], ranked: Vec<(usize, Ranked)>, wish: &Wish) -> Result<Vec<(usize, Ranked)>> {
+fn diversify_passages(
+    scopes: &[Scope<'_>],
+    ranked: Vec<(usize, Ranked)>,
+    request: &SearchRequest,
+) -> Result<Vec<(usize, Ranked)>> {
     let mut vectors: HashMap<(usize, i64), Vec<f32>> = HashMap::new();
     for (at, chunks) in
         by_corpus(scopes.len(), &ranked).into_iter().enumerate().filter(|(_, chunks)| !chunks.is_empty())
@@ -164,11 +168,13 @@ fn spread(scopes: &[Scope<'_>], ranked: Vec<(usize, Ranked)>, wish: &Wish) -> Re
         pgrx::check_for_interrupts!();
     };
     let order =
-        diversify(&relevance, &of, wish.diversity, wish.limit, &mut between).map_err(|error| match error.kind {
-            Kind::DimensionMismatch => {
-                Error::new(Kind::InvalidArgument, "diversity cannot be asked for over corpora of different models")
+        diversify(&relevance, &of, request.diversity, request.limit, &mut between).map_err(|error| {
+            match error.kind {
+                Kind::DimensionMismatch => {
+                    Error::new(Kind::InvalidArgument, "diversity cannot be asked for over corpora of different models")
+                }
+                _ => error,
             }
-            _ => error,
         })?;
     Ok(order.into_iter().map(|at| ranked[at].clone()).collect())
 }

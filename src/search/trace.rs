@@ -1,6 +1,6 @@
 //! What a search did, for `socle.explain_search`: time of each step, and where one chunk was won or lost.
 
-use super::rank::{Ranked, Standing};
+use super::rank::{Ranked, RetrieverScore};
 use super::scope::Stale;
 use std::collections::HashSet;
 use std::time::Instant;
@@ -188,7 +188,7 @@ impl Trace {
 }
 
 /// What one leg says of a chunk.
-fn leg(standing: Option<Standing>) -> String {
+fn leg(standing: Option<RetrieverScore>) -> String {
     match standing {
         Some(standing) => format!(
             "rank {}, score {:.4}, counted as {}",

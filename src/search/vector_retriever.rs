@@ -111,5 +111,5 @@ fn with_settings<T>(scope: &Scope<'_>, count: usize, further: &CStr, work: impl 
         let mut info = pg_sys::FmgrInfo::default();
         pg_sys::fmgr_info(function, &mut info);
     }
-    gucs::during(&settings, work)
+    gucs::with_gucs(&settings, work)
 }

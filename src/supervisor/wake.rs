@@ -39,17 +39,17 @@ pub fn at_commit() {
 
 /// Wakes the sync worker of this database now.
 pub fn now() {
-    say(Message::Wake);
+    notify(Message::Wake);
 }
 
 /// Tells the supervisor something of this database.
-pub fn say(message: Message) {
+pub fn notify(message: Message) {
     prepare();
     send(backend::my_database(), message);
 }
 
 /// The same without a look whether there is a supervisor: in a signal handler of a worker, which was started by one.
-pub fn say_in_passing(message: Message) {
+pub fn notify_from_signal_handler(message: Message) {
     send(backend::my_database(), message);
 }
 

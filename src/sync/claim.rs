@@ -1,6 +1,6 @@
 //! Which documents a worker works on: taken, extended, handed back, failed, each in a short transaction of its own.
 
-use super::transaction::{Trouble, as_corpus_owner, as_corpus_owner_over, transaction};
+use super::transaction::{WorkerError, as_corpus_owner, as_corpus_owner_over, transaction};
 use crate::corpus::CorpusSpec;
 use crate::pg::backend;
 use crate::pg::lock::{self, Purpose, Until};
@@ -72,7 +72,7 @@ pub enum Claimed {
 ///
 /// # Errors
 /// Whatever Postgres raises.
-pub fn claim(corpus: &CorpusSpec, change: pg_sys::Oid, documents: i64) -> Result<Claimed, Trouble> {
+pub fn claim(corpus: &CorpusSpec, change: pg_sys::Oid, documents: i64) -> Result<Claimed, WorkerError> {
     transaction(|| {
         if state(&corpus.name)?.as_ref() != Some(&corpus.state) || !take_lock(change) {
             return Ok(Claimed::Nothing { waiting: true });
@@ -99,7 +99,7 @@ pub fn claim(corpus: &CorpusSpec, change: pg_sys::Oid, documents: i64) -> Result
 ///
 /// # Errors
 /// Whatever Postgres raises.
-pub fn state(name: &str) -> Result<Option<String>, Trouble> {
+pub fn state(name: &str) -> Result<Option<String>, WorkerError> {
     Ok(Spi::connect_mut(|client| {
         let rows = client.update(STATE, Some(1), &[name.into()])?;
         if rows.is_empty() { Ok(None) } else { rows.first().get_one::<String>() }
@@ -114,8 +114,8 @@ pub fn state(name: &str) -> Result<Option<String>, Trouble> {
 pub fn exclusively<T>(
     purpose: Purpose,
     change: pg_sys::Oid,
-    work: impl FnOnce() -> Result<T, Trouble>,
-) -> Result<Option<T>, Trouble> {
+    work: impl FnOnce() -> Result<T, WorkerError>,
+) -> Result<Option<T>, WorkerError> {
     if !transaction(|| Ok(lock::take(purpose, change, Until::Returned)))? {
         return Ok(None);
     }
@@ -148,7 +148,7 @@ fn source_rows(corpus: &CorpusSpec) -> u64 {
 }
 
 /// `alive`: the numbers of the workers whose leases hold.
-fn take(corpus: &CorpusSpec, documents: i64, alive: Vec<i32>) -> Result<Claimed, Trouble> {
+fn take(corpus: &CorpusSpec, documents: i64, alive: Vec<i32>) -> Result<Claimed, WorkerError> {
     Spi::connect_mut(|client| {
         client.update(corpus.sql(TAKE_APART).as_str(), None, &[])?;
         let taken = client.update(corpus.sql(TAKE_SWEEP).as_str(), Some(1), &[])?;
@@ -181,7 +181,7 @@ fn take(corpus: &CorpusSpec, documents: i64, alive: Vec<i32>) -> Result<Claimed,
 ///
 /// # Errors
 /// Whatever Postgres raises.
-pub fn show_life() -> Result<(), Trouble> {
+pub fn hold_liveness_lock() -> Result<(), WorkerError> {
     // As pg_locks shows it, which knows no sign.
     NUMBER.set(i32::from_le_bytes(random()?) & i32::MAX);
     let number = pg_sys::Oid::from(NUMBER.get().unsigned_abs());
@@ -192,11 +192,11 @@ pub fn show_life() -> Result<(), Trouble> {
 }
 
 /// A number that no other lease has.
-fn new_lease() -> Result<Uuid, Trouble> {
+fn new_lease() -> Result<Uuid, WorkerError> {
     random().map(Uuid::from_bytes)
 }
 
-fn random<const COUNT: usize>() -> Result<[u8; COUNT], Trouble> {
+fn random<const COUNT: usize>() -> Result<[u8; COUNT], WorkerError> {
     backend::random_bytes().ok_or_else(|| Error::new(Kind::Bug, "the operating system gave no random number").into())
 }
 
@@ -209,7 +209,7 @@ pub fn changes(claims: &[Claim]) -> Vec<i64> {
 ///
 /// # Errors
 /// Whatever Postgres raises.
-pub fn extend(corpus: &CorpusSpec, lease: Uuid, claims: &[Claim]) -> Result<(), Trouble> {
+pub fn extend(corpus: &CorpusSpec, lease: Uuid, claims: &[Claim]) -> Result<(), WorkerError> {
     update(corpus, EXTEND, || vec![changes(claims).into(), lease.into(), LEASE_SECONDS.into()])
 }
 
@@ -217,7 +217,7 @@ pub fn extend(corpus: &CorpusSpec, lease: Uuid, claims: &[Claim]) -> Result<(), 
 ///
 /// # Errors
 /// Whatever Postgres raises.
-pub fn release(corpus: &CorpusSpec, lease: Uuid, claims: &[Claim]) -> Result<(), Trouble> {
+pub fn release(corpus: &CorpusSpec, lease: Uuid, claims: &[Claim]) -> Result<(), WorkerError> {
     update(corpus, RELEASE, || vec![changes(claims).into(), lease.into()])
 }
 
@@ -225,7 +225,13 @@ pub fn release(corpus: &CorpusSpec, lease: Uuid, claims: &[Claim]) -> Result<(),
 ///
 /// # Errors
 /// Whatever Postgres raises.
-pub fn fail(corpus: &CorpusSpec, lease: Uuid, claim: &Claim, step: &str, trouble: &Trouble) -> Result<(), Trouble> {
+pub fn fail(
+    corpus: &CorpusSpec,
+    lease: Uuid,
+    claim: &Claim,
+    step: &str,
+    trouble: &WorkerError,
+) -> Result<(), WorkerError> {
     let again = (claim.attempt < corpus.max_attempts && !trouble.is_final())
         .then(|| backoff(claim.attempt.unsigned_abs()).as_secs_f64());
     let message: String = trouble.message.chars().filter(|character| *character != '\0').take(MAX_MESSAGE).collect();
@@ -246,7 +252,7 @@ fn update<'a>(
     corpus: &CorpusSpec,
     statement: &str,
     arguments: impl FnOnce() -> Vec<DatumWithOid<'a>>,
-) -> Result<(), Trouble> {
+) -> Result<(), WorkerError> {
     let sql = corpus.sql(statement);
     transaction(|| {
         as_corpus_owner(corpus, || {

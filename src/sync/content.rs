@@ -2,7 +2,7 @@
 
 use super::claim::Claim;
 use super::document::Document;
-use super::transaction::Trouble;
+use super::transaction::WorkerError;
 use super::{Failure, Job};
 use crate::corpus::sql_template::UNREADABLE;
 use crate::engine_client;
@@ -43,7 +43,7 @@ impl Content {
     ///
     /// # Errors
     /// Of SPI; `OutOfMemory`.
-    pub fn read(job: &Job, row: &SpiHeapTupleData<'_>, limit: i64) -> Result<Self, Trouble> {
+    pub fn read(job: &Job, row: &SpiHeapTupleData<'_>, limit: i64) -> Result<Self, WorkerError> {
         if !job.corpus.has_files() {
             let text = row.get::<&str>(5)?.unwrap_or_default();
             return Ok(Content::Text(memory::copy(text).map_err(of_the_document)?, Pages::default()));
@@ -84,8 +84,8 @@ impl Content {
 }
 
 /// The memory that a document asks for is its own fault, and not that of the corpus.
-fn of_the_document(error: Error) -> Trouble {
-    Trouble { kind: None, ..error.into() }
+fn of_the_document(error: Error) -> WorkerError {
+    WorkerError { kind: None, ..error.into() }
 }
 
 fn size(document: &Document) -> usize {

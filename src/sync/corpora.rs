@@ -2,7 +2,7 @@
 //! with it.
 
 use super::batch_size::Pace;
-use super::transaction::{Trouble, transaction};
+use super::transaction::{WorkerError, transaction};
 use super::{Progress, session, work};
 use crate::capture;
 use crate::corpus::CorpusSpec;
@@ -25,7 +25,7 @@ pub const GATHER: Duration = Duration::from_millis(100);
 
 /// A corpus to work on.
 #[derive(Debug)]
-pub struct Here {
+pub struct CorpusRef {
     /// Its name.
     pub name: String,
     /// Its change log, by OID: another corpus of the same name has another.
@@ -57,7 +57,7 @@ struct Troubled {
 
 /// What came of a round.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Round {
+pub struct RoundOutcome {
     /// Something was done.
     pub worked: bool,
     /// More than a turn has time for.
@@ -78,8 +78,8 @@ impl Corpora {
 
     /// One turn of each corpus that has little to do, and of one of those that have much: a single row does not wait for a
     /// million others.
-    pub fn round(&mut self, here: &[Here]) -> Round {
-        let mut round = Round::default();
+    pub fn round(&mut self, here: &[CorpusRef]) -> RoundOutcome {
+        let mut round = RoundOutcome::default();
         self.next = self.next.wrapping_add(1);
         let is_here = |change: &u32| here.iter().any(|corpus| corpus.change == *change);
         self.troubled.retain(|change, _| is_here(change));
@@ -104,7 +104,7 @@ impl Corpora {
     }
 
     /// One turn of one corpus: whether it took its time.
-    fn turn(&mut self, Here { name, change }: &Here, round: &mut Round) -> bool {
+    fn turn(&mut self, CorpusRef { name, change }: &CorpusRef, round: &mut RoundOutcome) -> bool {
         if self.others.contains(change)
             || self.troubled.get(change).is_some_and(|trouble| trouble.until > Instant::now())
         {
@@ -120,7 +120,7 @@ impl Corpora {
         let pace = self.paces.entry(*change).or_default();
         // Its tables may have been renamed under it, or it was dropped and made anew: a second look tells what lasts.
         let done =
-            work(name, pace).or_else(|trouble| if trouble.is_lasting() { work(name, pace) } else { Err(trouble) });
+            work(name, pace).or_else(|trouble| if trouble.is_permanent() { work(name, pace) } else { Err(trouble) });
         if !matches!(done, Ok(Progress::Worked { full: true })) {
             self.long.remove(change);
         }
@@ -149,12 +149,12 @@ impl Corpora {
     }
 
     /// A corpus that cannot be worked on waits alone, for longer each time, or is broken until somebody acts.
-    fn failed(&mut self, name: &str, change: u32, trouble: &Trouble) {
+    fn failed(&mut self, name: &str, change: u32, trouble: &WorkerError) {
         let unknown = Troubled { count: 0, until: Instant::now(), lasting: false };
         let troubled = self.troubled.entry(change).or_insert(unknown);
         // A commit is seen some time before the names in the catalog that come with it, both looks may fall in between.
-        let may_pass = trouble.is_a_lock() || (trouble.is_lasting() && !troubled.lasting);
-        troubled.lasting = trouble.is_lasting();
+        let may_pass = trouble.is_a_lock() || (trouble.is_permanent() && !troubled.lasting);
+        troubled.lasting = trouble.is_permanent();
         if may_pass {
             troubled.until = Instant::now() + LOCK_PAUSE;
             return;
@@ -162,12 +162,12 @@ impl Corpora {
         troubled.count += 1;
         troubled.until = Instant::now() + backoff(troubled.count);
         if let Some(Kind::DamagedIndex | Kind::OutdatedIndex) = trouble.kind {
-            corruption_flag::note();
+            corruption_flag::set();
         }
         if troubled.count.is_power_of_two() {
             pgrx::log!("socle sync: corpus \"{name}\": {}; attempt {}", trouble.message, troubled.count);
         }
-        let broken = trouble.is_lasting();
+        let broken = trouble.is_permanent();
         let noted = note_trouble(name, change, Some(&trouble.reason), broken);
         match noted {
             // Its state keeps it from being worked on until somebody has acted, and then there is nothing to wait for.
@@ -182,7 +182,7 @@ impl Corpora {
 ///
 /// # Errors
 /// Whatever Postgres raises.
-pub fn note_trouble(name: &str, change: u32, reason: Option<&str>, broken: bool) -> Result<(), Trouble> {
+pub fn note_trouble(name: &str, change: u32, reason: Option<&str>, broken: bool) -> Result<(), WorkerError> {
     transaction(|| {
         spi::run(NOTE_TROUBLE, &[name.into(), reason.into(), broken.into(), pg_sys::Oid::from(change).into()])?;
         if broken && let Some(change) = CorpusSpec::try_find(name)?.and_then(|corpus| corpus.change) {
@@ -192,7 +192,7 @@ pub fn note_trouble(name: &str, change: u32, reason: Option<&str>, broken: bool)
     })
 }
 
-impl Trouble {
+impl WorkerError {
     /// Not the fault of a document: the corpus, the engine or the server cannot work at the moment.
     pub fn is_of_the_corpus(&self) -> bool {
         let kind = matches!(
@@ -212,7 +212,7 @@ impl Trouble {
         // Memory that one document asks for is its own fault. Otherwise: privileges, names, resources, operator intervention,
         // transactions that can be tried again.
         let passing = ["25", "40", "53", "55", "57", "58"].iter().any(|class| self.sqlstate.starts_with(class));
-        kind || self.is_lasting() || (passing && self.sqlstate != "53200")
+        kind || self.is_permanent() || (passing && self.sqlstate != "53200")
     }
 
     /// Somebody else was quicker.
@@ -221,7 +221,7 @@ impl Trouble {
     }
 
     /// Nothing will change until somebody acts.
-    pub fn is_lasting(&self) -> bool {
+    pub fn is_permanent(&self) -> bool {
         matches!(self.kind, Some(Kind::UnknownModel | Kind::WrongModelKind | Kind::NotInState))
             || matches!(self.sqlstate.as_str(), "42501" | "42P01" | "42703" | "42883" | "3F000")
     }

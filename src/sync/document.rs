@@ -3,7 +3,7 @@
 
 use super::claim::{self, Claim, LEASE_SECONDS};
 use super::content::{self, Content};
-use super::transaction::{Trouble, as_corpus_owner, transaction};
+use super::transaction::{WorkerError, as_corpus_owner, transaction};
 use super::{Failure, Job};
 use crate::engine_client;
 use crate::functions::embed::requests;
@@ -107,7 +107,7 @@ pub fn number(count: usize) -> i32 {
 }
 
 /// Sizes of documents in bytes, in the order of the claims.
-pub fn sizes(job: &Job, claims: &[Claim]) -> Result<Vec<u64>, Trouble> {
+pub fn sizes(job: &Job, claims: &[Claim]) -> Result<Vec<u64>, WorkerError> {
     let leaders: Vec<i64> = claims.iter().map(|claim| claim.leader).collect();
     let sql = job.corpus.sql(SIZE);
     let sizes: HashMap<i64, i64> = transaction(|| {
@@ -122,7 +122,7 @@ pub fn sizes(job: &Job, claims: &[Claim]) -> Result<Vec<u64>, Trouble> {
 }
 
 /// Reads documents; the text only of those that changed.
-pub fn read(job: &Job, claims: &[Claim]) -> Result<Vec<Document>, Trouble> {
+pub fn read(job: &Job, claims: &[Claim]) -> Result<Vec<Document>, WorkerError> {
     let mut by_leader: HashMap<i64, &Claim> = claims.iter().map(|claim| (claim.leader, claim)).collect();
     let leaders: Vec<i64> = claims.iter().map(|claim| claim.leader).collect();
     let sql = job.corpus.sql(READ);
@@ -212,7 +212,7 @@ pub fn chunk(job: &Job, documents: &mut [Document]) -> Result<(), Failure> {
 }
 
 /// Reads the chunks that are stored of documents that changed.
-pub fn stored(job: &Job, documents: &mut [Document]) -> Result<(), Trouble> {
+pub fn stored(job: &Job, documents: &mut [Document]) -> Result<(), WorkerError> {
     let places: HashMap<i64, usize> = documents
         .iter()
         .enumerate()
@@ -245,7 +245,7 @@ pub fn stored(job: &Job, documents: &mut [Document]) -> Result<(), Trouble> {
 }
 
 /// Compares with the stored chunks, and finds out which of the new ones have a vector in the corpus already.
-pub fn compare(job: &Job, documents: &mut [Document]) -> Result<HashSet<Vec<u8>>, Trouble> {
+pub fn compare(job: &Job, documents: &mut [Document]) -> Result<HashSet<Vec<u8>>, WorkerError> {
     let mut added: HashSet<Vec<u8>> = HashSet::new();
     for document in documents.iter_mut().filter(|document| document.is_changed()) {
         let stored: Vec<&[u8]> = document.stored.iter().map(|chunk| chunk.hash.as_slice()).collect();

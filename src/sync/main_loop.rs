@@ -1,8 +1,8 @@
 //! The main loop of a sync worker: how long to sleep, when to leave.
 
-use super::corpora::{Corpora, GATHER, Here, Round, note_trouble};
+use super::corpora::{Corpora, CorpusRef, GATHER, RoundOutcome, note_trouble};
 use super::session::{self, Writing, asked_to_leave, report_statistics};
-use super::transaction::{Trouble, as_corpus_owner, transaction};
+use super::transaction::{WorkerError, as_corpus_owner, transaction};
 use super::{Errand, claim, owner_code_timeout};
 use crate::corpus::CorpusSpec;
 use crate::keyword_index::build;
@@ -72,7 +72,7 @@ pub fn run(errand: Errand) {
         Leave::Done => None,
     };
     let (looked_at, worked) = (worker.looked_at, worker.worked);
-    wake::say(Message::Goodbye { worker: errand.number, looked_at, again, worked });
+    wake::notify(Message::Goodbye { worker: errand.number, looked_at, again, worked });
 }
 
 struct Worker {
@@ -109,7 +109,7 @@ impl Worker {
     }
 
     fn work(&mut self) -> Leave {
-        if claim::show_life().is_err() {
+        if claim::hold_liveness_lock().is_err() {
             return Leave::Failed;
         }
         loop {
@@ -149,8 +149,8 @@ impl Worker {
             let round = self.corpora.round(&here);
             if asked_to_leave() {
                 return match round {
-                    Round { worked: true, .. } => Leave::Again(Duration::ZERO),
-                    Round { waiting: true, .. } => Leave::Again(COME_BACK_SOON),
+                    RoundOutcome { worked: true, .. } => Leave::Again(Duration::ZERO),
+                    RoundOutcome { waiting: true, .. } => Leave::Again(COME_BACK_SOON),
                     _ => Leave::Done,
                 };
             }
@@ -158,7 +158,7 @@ impl Worker {
             if round.worked {
                 (self.worked, self.worked_at, self.said_idle) = (true, Instant::now(), false);
                 if round.full {
-                    wake::say(Message::More);
+                    wake::notify(Message::More);
                 }
                 continue;
             }
@@ -169,14 +169,14 @@ impl Worker {
         }
     }
 
-    fn sleep(&mut self, round: Round) {
+    fn sleep(&mut self, round: RoundOutcome) {
         if round.gathering.is_none() && !std::mem::replace(&mut self.said_idle, true) {
-            wake::say(Message::Idle(self.number));
+            wake::notify(Message::Idle(self.number));
         }
         let timeout = match round {
-            Round { gathering: Some(rest), .. } => rest,
-            Round { watching: true, .. } => WATCH_POLL,
-            Round { waiting: true, .. } => SHORT_POLL,
+            RoundOutcome { gathering: Some(rest), .. } => rest,
+            RoundOutcome { watching: true, .. } => WATCH_POLL,
+            RoundOutcome { waiting: true, .. } => SHORT_POLL,
             _ if self.begun.elapsed() < POLL => SHORT_POLL,
             _ => POLL,
         };
@@ -185,7 +185,7 @@ impl Worker {
     }
 
     /// Whether the database can be written, and which corpora are left to others.
-    fn look_round(&mut self, here: &[Here]) -> Option<Leave> {
+    fn look_round(&mut self, here: &[CorpusRef]) -> Option<Leave> {
         self.looked_round = Some(Instant::now());
         match session::writing() {
             Ok(Writing::Changed) => return Some(Leave::Again(Duration::ZERO)),
@@ -204,8 +204,8 @@ impl Worker {
         None
     }
 
-    fn repair(&mut self, here: &[Here]) {
-        if self.damage_found.is_none_or(|at| at.elapsed() > DAMAGE_PAUSE) && corruption_flag::take_note() {
+    fn repair(&mut self, here: &[CorpusRef]) {
+        if self.damage_found.is_none_or(|at| at.elapsed() > DAMAGE_PAUSE) && corruption_flag::take() {
             self.damage_found = Some(Instant::now());
             self.outdated_found = false;
             look_for_damage(here);
@@ -215,17 +215,17 @@ impl Worker {
 }
 
 /// Whether something waits that is not done while the database cannot be written.
-fn is_pending(here: &[Here]) -> bool {
-    let pending = |name: &str| -> Result<bool, Trouble> {
+fn is_pending(here: &[CorpusRef]) -> bool {
+    let pending = |name: &str| -> Result<bool, WorkerError> {
         let Some(corpus) = transaction(|| Ok(CorpusSpec::try_find(name)?))? else { return Ok(false) };
         let sql = corpus.sql(ANY_PENDING);
-        Ok(corpus.state == "filling" || transaction(|| as_corpus_owner(&corpus, || Ok(spi::holds(&sql, &[])?)))?)
+        Ok(corpus.state == "filling" || transaction(|| as_corpus_owner(&corpus, || Ok(spi::query_bool(&sql, &[])?)))?)
     };
     here.iter().any(|corpus| pending(&corpus.name).unwrap_or(true))
 }
 
 /// A worker had to end because of this corpus: false if that cannot be noted now.
-fn over_the_limit(here: &[Here], change: u32) -> bool {
+fn over_the_limit(here: &[CorpusRef], change: u32) -> bool {
     // One that is no more, or is broken already.
     let Some(corpus) = here.iter().find(|corpus| corpus.change == change) else { return true };
     let seconds = gucs::sync_timeout().as_secs();
@@ -238,8 +238,8 @@ fn over_the_limit(here: &[Here], change: u32) -> bool {
 }
 
 /// A search has met damage, in whichever corpus.
-fn look_for_damage(here: &[Here]) {
-    for Here { name, .. } in here {
+fn look_for_damage(here: &[CorpusRef]) {
+    for CorpusRef { name, .. } in here {
         if let Err(trouble) = build::drop_damaged(name) {
             pgrx::log!("socle sync: corpus \"{name}\": could not look for damage: {}", trouble.message);
         }
@@ -247,7 +247,7 @@ fn look_for_damage(here: &[Here]) {
 }
 
 /// The corpora to work on: none when the extension is not there (any more).
-fn corpora_here() -> Result<Vec<Here>, Trouble> {
+fn corpora_here() -> Result<Vec<CorpusRef>, WorkerError> {
     transaction(|| {
         // Until the extension is updated, or a worker with the library of its version comes, there is nothing to do here.
         if !extension_version::is_of_own_version() {
@@ -257,7 +257,7 @@ fn corpora_here() -> Result<Vec<Here>, Trouble> {
             let mut here = Vec::new();
             for row in client.select(CORPORA, None, &[])? {
                 if let (Some(name), Some(change)) = (row.get::<String>(1)?, row.get::<pg_sys::Oid>(2)?) {
-                    here.push(Here { name, change: change.to_u32() });
+                    here.push(CorpusRef { name, change: change.to_u32() });
                 }
             }
             pgrx::spi::Result::Ok(here)

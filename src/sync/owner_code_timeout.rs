@@ -95,7 +95,7 @@ pub fn end() {
         }
     }
     if HELD.replace(false) {
-        wake::say(Message::Back(NUMBER.get()));
+        wake::notify(Message::Back(NUMBER.get()));
     }
 }
 
@@ -105,7 +105,7 @@ fn milliseconds(time: Duration) -> c_int {
 
 unsafe extern "C-unwind" fn held_up() {
     HELD.set(true);
-    wake::say_in_passing(Message::Slow(NUMBER.get()));
+    wake::notify_from_signal_handler(Message::Slow(NUMBER.get()));
 }
 
 unsafe extern "C-unwind" fn over() {
@@ -120,7 +120,7 @@ unsafe extern "C-unwind" fn over() {
             }
         }
     }
-    wake::say_in_passing(Message::Wake);
+    wake::notify_from_signal_handler(Message::Wake);
     // SAFETY: plain system call. The handler notes that the process is to end, at the next point where it may.
     unsafe { libc::raise(libc::SIGTERM) };
 }

@@ -1,7 +1,7 @@
 //! The session of a worker: how it begins, the settings that nobody else decides, what it says of itself, and the signals that
 //! it is sent.
 
-use super::transaction::{Trouble, transaction};
+use super::transaction::{WorkerError, transaction};
 use crate::pg::backend;
 use crate::pg::version::{set_signal_handler, transaction_timeout};
 use crate::pg::{gucs, spi, wait};
@@ -16,7 +16,7 @@ const READ_ONLY: &str = include_str!("../../sql/query/read_only.sql");
 /// sessions of users ends a worker.
 const SETTINGS: [(&CStr, &CStr); 7] = [
     (c"role", c"none"),
-    gucs::OWN_NAMES,
+    gucs::PINNED_SEARCH_PATH,
     LOCK_TIMEOUT,
     (c"statement_timeout", c"0"),
     (c"idle_in_transaction_session_timeout", c"0"),
@@ -77,9 +77,9 @@ pub enum Writing {
 ///
 /// # Errors
 /// Whatever Postgres raises.
-pub fn writing() -> Result<Writing, Trouble> {
+pub fn writing() -> Result<Writing, WorkerError> {
     let mine = backend::is_read_only_by_default();
-    let theirs = transaction(|| Ok(spi::text(READ_ONLY, &[])?))?;
+    let theirs = transaction(|| Ok(spi::query_text(READ_ONLY, &[])?))?;
     Ok(match theirs.as_deref() {
         Some("on") if mine => Writing::Forbidden,
         Some("off") if !mine => Writing::Possible,

@@ -14,11 +14,11 @@ use std::panic::AssertUnwindSafe;
 
 /// Settings that everything runs under which touches a user's tables. Filtering by row security would look like deleted
 /// rows.
-const SETTINGS: [(&CStr, &CStr); 2] = [gucs::OWN_NAMES, (c"row_security", c"off")];
+const SETTINGS: [(&CStr, &CStr); 2] = [gucs::PINNED_SEARCH_PATH, (c"row_security", c"off")];
 
 /// Why a transaction, or a step between two, failed.
 #[derive(Clone, Debug)]
-pub struct Trouble {
+pub struct WorkerError {
     /// Its kind, for errors of our own.
     pub kind: Option<Kind>,
     /// Five characters.
@@ -29,22 +29,22 @@ pub struct Trouble {
     pub reason: String,
 }
 
-impl From<Error> for Trouble {
+impl From<Error> for WorkerError {
     fn from(error: Error) -> Self {
         let sqlstate = sqlstate_text(crate::pg::error::sqlstate(error.kind) as i32);
         Self { kind: Some(error.kind), sqlstate, message: error.to_string(), reason: error.to_string() }
     }
 }
 
-impl From<pgrx::spi::Error> for Trouble {
+impl From<pgrx::spi::Error> for WorkerError {
     fn from(error: pgrx::spi::Error) -> Self {
         crate::pg::error::spi(error).into()
     }
 }
 
-impl Trouble {
+impl WorkerError {
     /// Somebody else has changed what this transaction stands on: it is tried again soon, without a word.
-    pub fn overtaken(message: &str) -> Self {
+    pub fn serialization_failure(message: &str) -> Self {
         Self { kind: None, sqlstate: "40001".into(), message: message.into(), reason: message.into() }
     }
 
@@ -54,17 +54,17 @@ impl Trouble {
     }
 }
 
-fn caught(error: CaughtError) -> Trouble {
+fn caught(error: CaughtError) -> WorkerError {
     match error {
         CaughtError::PostgresError(report) | CaughtError::ErrorReport(report) => {
             let detail = report.detail().map(|detail| format!(" ({detail})")).unwrap_or_default();
             let sqlstate = sqlstate_text(report.sql_error_code() as i32);
             let reason = reason(report.sql_error_code(), &sqlstate, report.file(), report.message());
-            Trouble { kind: None, sqlstate, message: format!("{}{detail}", report.message()), reason }
+            WorkerError { kind: None, sqlstate, message: format!("{}{detail}", report.message()), reason }
         }
         CaughtError::RustPanic { ereport, .. } => {
             let message = ereport.message().to_string();
-            Trouble { kind: Some(Kind::Bug), sqlstate: "XX000".into(), message, reason: "internal error".into() }
+            WorkerError { kind: Some(Kind::Bug), sqlstate: "XX000".into(), message, reason: "internal error".into() }
         }
     }
 }
@@ -87,13 +87,13 @@ fn reason(code: PgSqlErrorCode, sqlstate: &str, file: &str, message: &str) -> St
 ///
 /// # Errors
 /// What `work` returns or raises.
-pub fn transaction<T>(work: impl FnOnce() -> Result<T, Trouble>) -> Result<T, Trouble> {
+pub fn transaction<T>(work: impl FnOnce() -> Result<T, WorkerError>) -> Result<T, WorkerError> {
     // SAFETY: the worker is connected and in no transaction; this is how Postgres's own workers run one.
     unsafe {
         pg_sys::SetCurrentStatementStartTimestamp();
         pg_sys::StartTransactionCommand();
     }
-    let attempt = AssertUnwindSafe(|| -> Result<T, Trouble> {
+    let attempt = AssertUnwindSafe(|| -> Result<T, WorkerError> {
         // SAFETY: the transaction has just begun. Errors while it commits are caught like all others.
         unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot()) };
         extension_version::require_own_version()?;
@@ -122,7 +122,10 @@ pub fn transaction<T>(work: impl FnOnce() -> Result<T, Trouble>) -> Result<T, Tr
 ///
 /// # Errors
 /// What `work` returns; as after a conflict, when the chunk table is gone.
-pub fn as_corpus_owner<T>(corpus: &CorpusSpec, work: impl FnOnce() -> Result<T, Trouble>) -> Result<T, Trouble> {
+pub fn as_corpus_owner<T>(
+    corpus: &CorpusSpec,
+    work: impl FnOnce() -> Result<T, WorkerError>,
+) -> Result<T, WorkerError> {
     as_corpus_owner_over(corpus, 0, work)
 }
 
@@ -133,23 +136,23 @@ pub fn as_corpus_owner<T>(corpus: &CorpusSpec, work: impl FnOnce() -> Result<T, 
 pub fn as_corpus_owner_over<T>(
     corpus: &CorpusSpec,
     rows: u64,
-    work: impl FnOnce() -> Result<T, Trouble>,
-) -> Result<T, Trouble> {
+    work: impl FnOnce() -> Result<T, WorkerError>,
+) -> Result<T, WorkerError> {
     let owner = owner_now(corpus)?;
     owner_code_timeout::begin(corpus, rows);
-    gucs::during(&SETTINGS, || gucs::during(&gucs::RENDERING, || as_owner(owner, work)))
+    gucs::with_gucs(&SETTINGS, || gucs::with_gucs(&gucs::RENDERING, || as_owner(owner, work)))
 }
 
 /// The owner of the chunk table as of now: whoever gave the table away since the corpus was looked up is no longer the one
 /// in whose name may run what its new owner has put on it. Without a lock, which users would have to wait for.
-fn owner_now(corpus: &CorpusSpec) -> Result<pg_sys::Oid, Trouble> {
+fn owner_now(corpus: &CorpusSpec) -> Result<pg_sys::Oid, WorkerError> {
     let chunk = pg_sys::Oid::from(corpus.chunk.unwrap_or_default());
     // SAFETY: catalog lookups inside a transaction; the row is read before it is released.
     unsafe {
         pg_sys::AcceptInvalidationMessages();
         let row = pg_sys::SearchSysCache1(pg_sys::SysCacheIdentifier::RELOID as i32, chunk.into());
         if row.is_null() {
-            return Err(Trouble::overtaken("the chunk table is gone"));
+            return Err(WorkerError::serialization_failure("the chunk table is gone"));
         }
         let owner = (*pg_sys::GETSTRUCT(row).cast::<pg_sys::FormData_pg_class>()).relowner;
         pg_sys::ReleaseSysCache(row);

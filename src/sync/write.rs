@@ -3,7 +3,7 @@
 use super::Job;
 use super::claim::{Claim, changes};
 use super::document::{Document, number, position};
-use super::transaction::{Trouble, as_corpus_owner, as_corpus_owner_over, transaction};
+use super::transaction::{WorkerError, as_corpus_owner, as_corpus_owner_over, transaction};
 use crate::keyword_index::build::{self, Indexed, Segment};
 use crate::pg::vector;
 use pgrx::datum::DatumWithOid;
@@ -63,7 +63,7 @@ pub struct Ready {
 ///
 /// # Errors
 /// Whatever Postgres raises.
-pub fn number_chunks(job: &Job, documents: &[Document]) -> Result<Numbered, Trouble> {
+pub fn number_chunks(job: &Job, documents: &[Document]) -> Result<Numbered, WorkerError> {
     let places: Vec<(i64, usize)> = documents
         .iter()
         .flat_map(|document| document.diff.added.iter().map(|at| (document.claim.leader, *at)))
@@ -87,7 +87,7 @@ pub fn number_chunks(job: &Job, documents: &[Document]) -> Result<Numbered, Trou
 ///
 /// # Errors
 /// Whatever Postgres raises; then nothing was written.
-pub fn write(job: &Job, documents: &[Document], ready: Ready, took: Duration) -> Result<(), Trouble> {
+pub fn write(job: &Job, documents: &[Document], ready: Ready, took: Duration) -> Result<(), WorkerError> {
     transaction(|| {
         let counts = as_corpus_owner_over(&job.corpus, rows(documents), || {
             Spi::connect_mut(|client| replace(job, documents, &ready, client))
@@ -128,7 +128,12 @@ struct Counts {
     done: usize,
 }
 
-fn replace(job: &Job, documents: &[Document], ready: &Ready, client: &mut SpiClient<'_>) -> Result<Counts, Trouble> {
+fn replace(
+    job: &Job,
+    documents: &[Document],
+    ready: &Ready,
+    client: &mut SpiClient<'_>,
+) -> Result<Counts, WorkerError> {
     let leaders: Vec<i64> = documents.iter().map(|document| document.claim.leader).collect();
     let fence = job.corpus.sql(FENCE);
     let mut held: HashSet<i64> = HashSet::new();
@@ -153,7 +158,7 @@ fn replace(job: &Job, documents: &[Document], ready: &Ready, client: &mut SpiCli
 }
 
 /// Inserts new chunks. Returns how many took the vector of another.
-fn insert(job: &Job, documents: &[&Document], ready: &Ready, client: &mut SpiClient<'_>) -> Result<i64, Trouble> {
+fn insert(job: &Job, documents: &[&Document], ready: &Ready, client: &mut SpiClient<'_>) -> Result<i64, WorkerError> {
     let vectors = &ready.vectors;
     let added: Vec<(i64, usize, &super::document::NewChunk)> = documents
         .iter()
@@ -190,7 +195,7 @@ fn insert(job: &Job, documents: &[&Document], ready: &Ready, client: &mut SpiCli
 
 /// Deletes chunks that are no more, moves those that have another place, and notes what each document was made from.
 /// Returns how many chunks stay.
-fn rearrange(job: &Job, documents: &[&Document], client: &mut SpiClient<'_>) -> Result<i64, Trouble> {
+fn rearrange(job: &Job, documents: &[&Document], client: &mut SpiClient<'_>) -> Result<i64, WorkerError> {
     let removed: Vec<i64> = documents
         .iter()
         .flat_map(|document| document.diff.removed.iter().map(|at| document.stored[*at].chunk_id))
