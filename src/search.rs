@@ -249,7 +249,7 @@ fn ranked(searched: &mut [CorpusSearch<'_>], request: &SearchRequest, trace: &mu
         if documents.len() < request.limit && !more && rankings.iter().any(|ranking| ranking.more) {
             let count = documents.len();
             pgrx::notice!(
-                "the best {MAX_CANDIDATES} candidates of each leg are of {count} documents: there may be more"
+                "the best {MAX_CANDIDATES} candidates of each retriever are of {count} documents: there may be more"
             );
         }
         let wanted = match enough {

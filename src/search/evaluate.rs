@@ -179,7 +179,7 @@ impl Tally {
     }
 }
 
-/// The part of the nearest chunks that the vector leg finds as it runs. By their similarity, as equal ones may stand for
+/// The part of the nearest chunks that the vector retriever finds as it runs. By their similarity, as equal ones may stand for
 /// each other; `None` when no chunk passes.
 fn index_recall(corpus: &CorpusSpec, request: &SearchRequest, query: &str) -> Result<Option<f64>> {
     let vector = embed(&model_of(corpus)?, query)?;

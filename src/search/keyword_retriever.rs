@@ -1,4 +1,4 @@
-//! The keyword leg: the best hits among the chunks that pass, and what the words say of those that the other leg has found.
+//! The keyword retriever: the best hits among the chunks that pass, and what the words say of those that the other retriever has found.
 //!
 //! One look as a rule, and more of the list, or all, where what may be seen is far down in it.
 
@@ -22,14 +22,14 @@ const SLICE: usize = 3_200;
 
 /// What the words say.
 #[derive(Debug, Default)]
-pub struct KeywordLeg {
+pub struct KeywordCandidates {
     /// Chunks that pass and BM25 scores, best first.
     pub hits: Vec<(i64, f64)>,
     /// The cosine similarities of these; NaN without a vector of the query.
     pub similarities: HashMap<i64, f64>,
-    /// The scores of chunks that the other leg may have found; none for those that no word matches.
+    /// The scores of chunks that the other retriever may have found; none for those that no word matches.
     pub scores: HashMap<i64, f64>,
-    /// Chunks of the other leg that an operator of the query forbids.
+    /// Chunks of the other retriever that an operator of the query forbids.
     pub refused: HashSet<i64>,
     /// The query has a phrase that must be there: all that can be results are hits.
     pub has_phrases: bool,
@@ -44,13 +44,18 @@ pub fn first_question(scope: &Scope<'_>, request: &SearchRequest, wanted: usize)
     Question { limit, after: None, restrict: scope.listed().cloned(), score: Vec::new() }
 }
 
-/// The best `wanted` hits that pass, and what the words say of the chunks that the vector leg has `found`.
+/// The best `wanted` hits that pass, and what the words say of the chunks that the vector retriever has `found`.
 ///
 /// # Errors
 /// As [`segments::ask`] and [`Scope::rows`].
-pub fn hits(scope: &Scope<'_>, request: &SearchRequest, wanted: usize, found: &[(i64, f64)]) -> Result<KeywordLeg> {
+pub fn hits(
+    scope: &Scope<'_>,
+    request: &SearchRequest,
+    wanted: usize,
+    found: &[(i64, f64)],
+) -> Result<KeywordCandidates> {
     let mut question = first_question(scope, request, wanted);
-    let mut leg = KeywordLeg::default();
+    let mut candidates = KeywordCandidates::default();
     let mut visible: HashMap<i64, f64> = found.iter().copied().collect();
     let mut looked: HashSet<i64> = HashSet::new();
     let (mut hits, mut more) = (Vec::new(), true);
@@ -59,18 +64,18 @@ pub fn hits(scope: &Scope<'_>, request: &SearchRequest, wanted: usize, found: &[
     if let Some(ahead) = ahead {
         visible.extend(ahead.visible(scope.vector().unwrap_or_default()));
         (hits, more) = (ahead.hits.hits.clone(), ahead.hits.more);
-        leg.left_out = ahead.hits.left_out;
+        candidates.left_out = ahead.hits.left_out;
         looked.extend(hits.iter().map(|(chunk, _)| *chunk));
-        leg.scores = hits.iter().map(|(chunk, score)| (*chunk, f64::from(*score))).collect();
+        candidates.scores = hits.iter().map(|(chunk, score)| (*chunk, f64::from(*score))).collect();
         question.score.retain(|chunk| !looked.contains(chunk));
         question.limit = 0;
     }
     if question.limit > 0 || !question.score.is_empty() {
         let answer = segments::ask(scope.corpus, &scope.segments, request, &question)?;
-        leg.scores.extend(answer.scores.iter().map(|(chunk, score)| (*chunk, f64::from(*score))));
-        leg.refused = answer.refused.into_iter().collect();
-        leg.has_phrases = answer.has_phrases;
-        leg.left_out = answer.left_out;
+        candidates.scores.extend(answer.scores.iter().map(|(chunk, score)| (*chunk, f64::from(*score))));
+        candidates.refused = answer.refused.into_iter().collect();
+        candidates.has_phrases = answer.has_phrases;
+        candidates.left_out = answer.left_out;
         if ahead.is_none() {
             (hits, more) = (answer.hits, answer.more);
         }
@@ -83,13 +88,13 @@ pub fn hits(scope: &Scope<'_>, request: &SearchRequest, wanted: usize, found: &[
             visible.extend(scope.rows(VISIBLE, &chunks, 0, |row| {
                 (row.get::<i64>(1).unwrap_or_default(), 1.0 - row.get::<f64>(2).unwrap_or(f64::NAN))
             })?);
-            leg.take(slice, &visible);
-            if leg.hits.len() >= wanted {
+            candidates.take(slice, &visible);
+            if candidates.hits.len() >= wanted {
                 break;
             }
         }
         match hits.last() {
-            Some((chunk, score)) if more && leg.hits.len() < wanted => {
+            Some((chunk, score)) if more && candidates.hits.len() < wanted => {
                 let limit = question.limit.saturating_mul(LATER_PASS).min(MAX_HITS);
                 question = Question { limit, after: Some((*score, *chunk)), score: Vec::new(), ..question };
                 looked.clear();
@@ -99,11 +104,11 @@ pub fn hits(scope: &Scope<'_>, request: &SearchRequest, wanted: usize, found: &[
             _ => break,
         }
     }
-    leg.hits.truncate(wanted);
-    Ok(leg)
+    candidates.hits.truncate(wanted);
+    Ok(candidates)
 }
 
-impl KeywordLeg {
+impl KeywordCandidates {
     /// Adds the hits that pass.
     fn take(&mut self, hits: &[(i64, f32)], visible: &HashMap<i64, f64>) {
         for (chunk, score) in hits {

@@ -164,7 +164,7 @@ fn read(searched: &CorpusSearch<'_>, limit: u32, hits: Hits) -> Result<Ahead> {
     Ok(Ahead { limit, hits, vectors: rows.into_iter().collect() })
 }
 
-/// What exceeds the window of the model is cut, as its words still count for the other leg.
+/// What exceeds the window of the model is cut, as its words still count for the other retriever.
 fn embedding<'a>(model: &ModelSpec, query: &'a str) -> Request<'a> {
     Request::Embed { model: model.clone(), role: Role::Query, truncate: true, heads: vec![""], contents: vec![query] }
 }

@@ -1,6 +1,6 @@
-//! From two lists to one: candidates of both legs without what is stale, fused, ranked anew, thinned out.
+//! From two lists to one: the candidates of both retrievers without what is stale, fused, reranked, diversified.
 
-use super::keyword_retriever::{self, KeywordLeg};
+use super::keyword_retriever::{self, KeywordCandidates};
 use super::request::{Mode, SearchRequest};
 use super::scope::{Scope, Stale};
 use super::trace::Trace;
@@ -10,16 +10,16 @@ use socle_core::protocol::LeftOut;
 use socle_core::search::fusion::{Candidate, REFERENCE_DEPTH, fuse};
 use std::collections::HashMap;
 
-/// How often candidates that are left out are made up for by looking further: up to 25,600 of each leg.
+/// How often candidates that are left out are made up for by looking further: up to 25,600 of each retriever.
 const MAX_ROUNDS: usize = 5;
 
 /// How much further each time.
 const FURTHER: usize = 4;
 
-/// What one leg says of a chunk.
+/// What one retriever says of a chunk.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RetrieverScore {
-    /// Position among the candidates of the leg, from 1; `None` when only the other leg found it.
+    /// Position among the candidates of the retriever, from 1; `None` when only the other retriever found it.
     pub rank: Option<usize>,
     /// Cosine similarity, or BM25.
     pub score: f64,
@@ -60,121 +60,123 @@ pub struct Ranking {
 /// Chunks and scores, best first.
 type Leg = Vec<(i64, f64)>;
 
-/// Both legs of a search in one corpus, best first, without what must not be returned.
+/// What both retrievers have found in one corpus, best first, without what must not be returned.
 #[derive(Debug, Default)]
-struct Legs {
+struct Retrieved {
     vector: Leg,
-    keyword: KeywordLeg,
+    keyword: KeywordCandidates,
     /// Chunks of documents that have changed since.
     stale: Stale,
-    /// Both legs with those whose documents wait, where they are left out.
+    /// The same with candidates whose documents wait, where they are left out.
     with_waiting: Option<(Leg, Leg)>,
-    /// A leg has lost some, and those that are left are too few.
+    /// A retriever has lost some, and those that are left are too few.
     lacking: bool,
 }
 
 /// The ranking of the candidates of one corpus.
 ///
 /// # Errors
-/// As the legs.
+/// As the retrievers.
 pub fn rank(scope: &Scope<'_>, request: &SearchRequest, trace: &mut Trace) -> Result<Ranking> {
     let depth = request.depth();
     let mut wanted = depth;
-    let mut legs = candidates(scope, request, (wanted, depth), trace)?;
+    let mut retrieved = retrieve(scope, request, (wanted, depth), trace)?;
     for _ in 1..MAX_ROUNDS {
-        if !legs.lacking {
+        if !retrieved.lacking {
             break;
         }
         wanted = wanted.saturating_mul(FURTHER);
-        legs = candidates(scope, request, (wanted, depth), trace)?;
+        retrieved = retrieve(scope, request, (wanted, depth), trace)?;
     }
-    if legs.lacking && !(legs.stale.waiting.is_empty() && legs.stale.gone.is_empty()) {
+    if retrieved.lacking && !(retrieved.stale.waiting.is_empty() && retrieved.stale.gone.is_empty()) {
         pgrx::notice!(
             "most chunks of corpus \"{}\" wait for changes of their documents to be worked on",
             scope.corpus.name
         );
     }
-    let ranked = merged(&mut legs, request)?;
-    trace.candidates(&scope.corpus.name, &ranked, (&legs.stale, &legs.keyword.refused));
-    let more = legs.vector.len() >= depth || legs.keyword.hits.len() >= depth;
-    let with_waiting = match legs.with_waiting.take() {
+    let ranked = merged(&mut retrieved, request)?;
+    trace.candidates(&scope.corpus.name, &ranked, (&retrieved.stale, &retrieved.keyword.refused));
+    let more = retrieved.vector.len() >= depth || retrieved.keyword.hits.len() >= depth;
+    let with_waiting = match retrieved.with_waiting.take() {
         Some((vector, hits)) => {
-            (legs.vector, legs.keyword.hits) = (vector, hits);
-            Some(merged(&mut legs, request)?)
+            (retrieved.vector, retrieved.keyword.hits) = (vector, hits);
+            Some(merged(&mut retrieved, request)?)
         }
         None => None,
     };
-    Ok(Ranking { ranked, with_waiting, more, left_out: legs.keyword.left_out })
+    Ok(Ranking { ranked, with_waiting, more, left_out: retrieved.keyword.left_out })
 }
 
-/// One ranking of both legs.
-fn merged(legs: &mut Legs, request: &SearchRequest) -> Result<Vec<Ranked>> {
-    legs.vector.truncate(request.depth());
-    legs.keyword.hits.truncate(request.depth());
-    let first = |leg: &[(i64, f64)]| leg.len().min(request.candidate_count);
+/// One ranking of both lists.
+fn merged(retrieved: &mut Retrieved, request: &SearchRequest) -> Result<Vec<Ranked>> {
+    retrieved.vector.truncate(request.depth());
+    retrieved.keyword.hits.truncate(request.depth());
+    let first = |list: &[(i64, f64)]| list.len().min(request.candidate_count);
     let mut ranked = match request.mode {
-        Mode::Vector => single(&legs.vector[..first(&legs.vector)], |standing| (Some(standing), None)),
-        Mode::Keyword => single(&legs.keyword.hits[..first(&legs.keyword.hits)], |standing| (None, Some(standing))),
-        Mode::Hybrid => fused(legs, request)?,
+        Mode::Vector => single(&retrieved.vector[..first(&retrieved.vector)], |standing| (Some(standing), None)),
+        Mode::Keyword => {
+            single(&retrieved.keyword.hits[..first(&retrieved.keyword.hits)], |standing| (None, Some(standing)))
+        }
+        Mode::Hybrid => fused(retrieved, request)?,
     };
     for ranked in &mut ranked {
-        ranked.stale = legs.stale.waiting.contains(&ranked.chunk_id);
+        ranked.stale = retrieved.stale.waiting.contains(&ranked.chunk_id);
     }
     Ok(ranked)
 }
 
-/// Both legs, each looked through for the best `wanted`, of which `depth` have to be left.
-fn candidates(
+/// Asks both retrievers for the best `wanted`, of which `depth` have to be left.
+fn retrieve(
     scope: &Scope<'_>,
     request: &SearchRequest,
     (wanted, depth): (usize, usize),
     trace: &mut Trace,
-) -> Result<Legs> {
-    let mut legs = Legs::default();
+) -> Result<Retrieved> {
+    let mut retrieved = Retrieved::default();
     // Without a vector, the words decide alone where that is allowed.
     if request.mode.has_vectors() && scope.vector().is_some() {
         let (explained, step) = (trace.explained, ("vector", scope.corpus.name.as_str()));
         let (found, path) = trace.timed(step, || vector_retriever::nearest(scope, wanted, explained))?;
-        trace.note(step, || format!("{} candidates, {}", found.len(), path.words()));
-        legs.vector = found;
+        trace.note(step, || format!("{} candidates, {}", found.len(), path.describe()));
+        retrieved.vector = found;
     }
     if request.mode.has_keyword() {
         let step = ("keyword", scope.corpus.name.as_str());
-        legs.keyword = trace.timed(step, || keyword_retriever::hits(scope, request, wanted, &legs.vector))?;
-        let (hits, segments) = (legs.keyword.hits.len(), scope.segments.len());
-        let left_out = legs.keyword.left_out.describe().map(|words| format!("; not searched for: {words}"));
+        retrieved.keyword = trace.timed(step, || keyword_retriever::hits(scope, request, wanted, &retrieved.vector))?;
+        let (hits, segments) = (retrieved.keyword.hits.len(), scope.segments.len());
+        let left_out = retrieved.keyword.left_out.describe().map(|words| format!("; not searched for: {words}"));
         trace.note(step, || format!("{hits} candidates in {segments} segments{}", left_out.unwrap_or_default()));
     }
-    let mut all: Vec<i64> = legs.vector.iter().chain(&legs.keyword.hits).map(|(chunk, _)| *chunk).collect();
+    let mut all: Vec<i64> = retrieved.vector.iter().chain(&retrieved.keyword.hits).map(|(chunk, _)| *chunk).collect();
     all.sort_unstable();
     all.dedup();
-    legs.stale = trace.timed(("changes", &scope.corpus.name), || scope.stale(all))?;
-    let (stale, refused) = (&legs.stale, &legs.keyword.refused);
+    retrieved.stale = trace.timed(("changes", &scope.corpus.name), || scope.stale(all))?;
+    let (stale, refused) = (&retrieved.stale, &retrieved.keyword.refused);
     let is_left_out =
         |chunk: &i64| stale.gone.contains(chunk) || (!request.stale_shown && stale.waiting.contains(chunk));
     // What an operator forbids is no hit. A phrase that must be there is in hits alone, which are looked for anyway.
-    let counts = |chunk: &i64| is_left_out(chunk) || (refused.contains(chunk) && !legs.keyword.has_phrases);
-    let lacks = |leg: &[(i64, f64)]| {
-        let lost = leg.iter().filter(|(chunk, _)| counts(chunk)).count();
-        lost > 0 && leg.len() >= wanted && leg.len() - lost < depth
+    let counts = |chunk: &i64| is_left_out(chunk) || (refused.contains(chunk) && !retrieved.keyword.has_phrases);
+    let lacks = |list: &[(i64, f64)]| {
+        let lost = list.iter().filter(|(chunk, _)| counts(chunk)).count();
+        lost > 0 && list.len() >= wanted && list.len() - lost < depth
     };
-    legs.lacking = lacks(&legs.vector) || lacks(&legs.keyword.hits);
-    legs.vector.retain(|(chunk, _)| !stale.gone.contains(chunk) && !refused.contains(chunk));
-    legs.keyword.hits.retain(|(chunk, _)| !stale.gone.contains(chunk));
+    retrieved.lacking = lacks(&retrieved.vector) || lacks(&retrieved.keyword.hits);
+    retrieved.vector.retain(|(chunk, _)| !stale.gone.contains(chunk) && !refused.contains(chunk));
+    retrieved.keyword.hits.retain(|(chunk, _)| !stale.gone.contains(chunk));
     if !request.stale_shown && !stale.waiting.is_empty() {
-        legs.with_waiting = Some((legs.vector.clone(), legs.keyword.hits.clone()));
-        legs.vector.retain(|(chunk, _)| !stale.waiting.contains(chunk));
-        legs.keyword.hits.retain(|(chunk, _)| !stale.waiting.contains(chunk));
+        retrieved.with_waiting = Some((retrieved.vector.clone(), retrieved.keyword.hits.clone()));
+        retrieved.vector.retain(|(chunk, _)| !stale.waiting.contains(chunk));
+        retrieved.keyword.hits.retain(|(chunk, _)| !stale.waiting.contains(chunk));
     }
-    Ok(legs)
+    Ok(retrieved)
 }
 
-/// One leg by itself.
+/// One retriever by itself.
 fn single(
-    leg: &[(i64, f64)],
+    list: &[(i64, f64)],
     place: impl Fn(RetrieverScore) -> (Option<RetrieverScore>, Option<RetrieverScore>),
 ) -> Vec<Ranked> {
-    leg.iter()
+    list.iter()
         .enumerate()
         .map(|(at, (chunk_id, score))| {
             let (vector, keyword) = place(RetrieverScore { rank: Some(at + 1), score: *score, normalised: None });
@@ -183,15 +185,15 @@ fn single(
         .collect()
 }
 
-fn fused(legs: &Legs, request: &SearchRequest) -> Result<Vec<Ranked>> {
-    let places = |leg: &[(i64, f64)]| -> HashMap<i64, (usize, f64)> {
-        leg.iter().enumerate().map(|(at, (chunk, score))| (*chunk, (at + 1, *score))).collect()
+fn fused(retrieved: &Retrieved, request: &SearchRequest) -> Result<Vec<Ranked>> {
+    let places = |list: &[(i64, f64)]| -> HashMap<i64, (usize, f64)> {
+        list.iter().enumerate().map(|(at, (chunk, score))| (*chunk, (at + 1, *score))).collect()
     };
-    let (vector, keyword) = (places(&legs.vector), places(&legs.keyword.hits));
-    // Normalisation looks at more of a leg than there may be candidates.
+    let (vector, keyword) = (places(&retrieved.vector), places(&retrieved.keyword.hits));
+    // Normalisation looks at more of a list than there may be candidates.
     let first =
-        |leg: &'_ [(i64, f64)]| leg.iter().take(request.candidate_count).map(|(chunk, _)| *chunk).collect::<Vec<_>>();
-    let mut chunks = [first(&legs.vector), first(&legs.keyword.hits)].concat();
+        |list: &'_ [(i64, f64)]| list.iter().take(request.candidate_count).map(|(chunk, _)| *chunk).collect::<Vec<_>>();
+    let mut chunks = [first(&retrieved.vector), first(&retrieved.keyword.hits)].concat();
     chunks.sort_unstable();
     chunks.dedup();
     let candidates: Vec<Candidate> = chunks
@@ -201,20 +203,21 @@ fn fused(legs: &Legs, request: &SearchRequest) -> Result<Vec<Ranked>> {
             vector: vector
                 .get(&chunk_id)
                 .map(|place| place.1)
-                .or_else(|| legs.keyword.similarities.get(&chunk_id).copied()),
+                .or_else(|| retrieved.keyword.similarities.get(&chunk_id).copied()),
             keyword: keyword
                 .get(&chunk_id)
                 .map(|place| place.1)
-                .or_else(|| legs.keyword.scores.get(&chunk_id).copied()),
+                .or_else(|| retrieved.keyword.scores.get(&chunk_id).copied()),
         })
         .collect();
-    let reference = |leg: &[(i64, f64)]| leg.iter().take(REFERENCE_DEPTH).map(|(_, score)| *score).collect::<Vec<_>>();
+    let reference =
+        |list: &[(i64, f64)]| list.iter().take(REFERENCE_DEPTH).map(|(_, score)| *score).collect::<Vec<_>>();
     let fused = fuse(
         request.fusion,
         request.keyword_weight,
         &candidates,
-        &reference(&legs.vector),
-        &reference(&legs.keyword.hits),
+        &reference(&retrieved.vector),
+        &reference(&retrieved.keyword.hits),
     )?;
     let raw: HashMap<i64, Candidate> =
         candidates.into_iter().map(|candidate| (candidate.chunk_id, candidate)).collect();

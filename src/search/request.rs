@@ -14,7 +14,7 @@ pub const MAX_CANDIDATES: usize = 100_000;
 const MAX_RERANKED: i32 = 1_000;
 const MAX_NEIGHBOURS: i32 = 100;
 
-/// Which of the two legs a search stands on.
+/// Which of the two retrievers a search stands on.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Mode {
     /// Both.
@@ -73,7 +73,7 @@ pub struct SearchRequest {
     pub fusion: Fusion,
     /// Weight of the words; `None` for that of the fusion.
     pub keyword_weight: Option<f64>,
-    /// Candidates of each leg.
+    /// Candidates of each retriever.
     pub candidate_count: usize,
     /// Ranks the first candidates anew.
     pub reranker: Option<ModelSpec>,
@@ -182,7 +182,7 @@ impl SearchRequest {
         Ok(Some(request))
     }
 
-    /// What each leg is looked through for: never fewer than normalisation looks at.
+    /// What each retriever is looked through for: never fewer than normalisation looks at.
     pub fn depth(&self) -> usize {
         self.candidate_count.max(REFERENCE_DEPTH)
     }

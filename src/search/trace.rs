@@ -132,7 +132,7 @@ impl Trace {
         ranked.iter().filter(|(_, ranked)| ranked.chunk_id == chunk).map(|(at, _)| *at).collect()
     }
 
-    /// The results, with what each leg says of them before and after normalisation.
+    /// The results, with what each retriever says of them before and after normalisation.
     pub fn results(&mut self, ranked: &[(usize, Ranked)]) {
         if !self.explained {
             return;
@@ -148,7 +148,7 @@ impl Trace {
             let rerank = found.rerank.map(|score| format!("; reranked {score:.4}")).unwrap_or_default();
             let stale = if found.stale { "; stale: its document has changed since" } else { "" };
             let (number, chunk, score) = (at + 1, found.chunk_id, found.score);
-            let legs = format!("vector: {}; keyword: {}", leg(found.vector), leg(found.keyword));
+            let legs = format!("vector: {}; keyword: {}", describe_score(found.vector), describe_score(found.keyword));
             let detail = format!("{number}: chunk {chunk} with score {score:.4}; {legs}{rerank}{stale}");
             self.lines.push(Line { step: RESULT, corpus, milliseconds: None, detail });
         }
@@ -178,23 +178,23 @@ impl Trace {
             self.tell(corpus, "left out: an operator of the query forbids it".into());
         } else if let Some(at) = at {
             let found = &ranked[at];
-            self.tell(corpus, format!("vector: {}", leg(found.vector)));
-            self.tell(corpus, format!("keyword: {}", leg(found.keyword)));
+            self.tell(corpus, format!("vector: {}", describe_score(found.vector)));
+            self.tell(corpus, format!("keyword: {}", describe_score(found.keyword)));
             self.tell(corpus, format!("rank {} with score {:.4}", at + 1, found.score));
         } else {
-            self.tell(corpus, "no candidate: neither leg has it among its best, or it may not be seen".into());
+            self.tell(corpus, "no candidate: neither retriever has it among its best, or it may not be seen".into());
         }
     }
 }
 
-/// What one leg says of a chunk.
-fn leg(standing: Option<RetrieverScore>) -> String {
-    match standing {
-        Some(standing) => format!(
+/// What one retriever says of a chunk.
+fn describe_score(score: Option<RetrieverScore>) -> String {
+    match score {
+        Some(score) => format!(
             "rank {}, score {:.4}, counted as {}",
-            standing.rank.map_or("beyond the candidates".to_string(), |rank| rank.to_string()),
-            standing.score,
-            standing.normalised.map_or("it is".to_string(), |score| format!("{score:.4}"))
+            score.rank.map_or("beyond the candidates".to_string(), |rank| rank.to_string()),
+            score.score,
+            score.normalised.map_or("it is".to_string(), |score| format!("{score:.4}"))
         ),
         None => "not found".to_string(),
     }

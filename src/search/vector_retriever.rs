@@ -1,4 +1,4 @@
-//! The vector leg: the nearest chunks among those that pass, by the vector index or by comparing all.
+//! The vector retriever: the nearest chunks among those that pass, by the vector index or by comparing all.
 
 use super::scope::Scope;
 use crate::pg::{gucs, plan_cache};
@@ -16,7 +16,7 @@ const EF_SEARCH: (usize, usize) = (100, 1_000);
 
 /// How the nearest chunks were found.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Path {
+pub enum ScanMethod {
     /// Few chunks pass: each was compared.
     Listed,
     /// As PostgreSQL thought best, which is the vector index when there is one and it pays.
@@ -29,9 +29,9 @@ pub enum Path {
     Exact,
 }
 
-impl Path {
+impl ScanMethod {
     /// For an explanation.
-    pub fn words(&self) -> String {
+    pub fn describe(&self) -> String {
         match self {
             Self::Listed => "each of the few chunks that pass compared".into(),
             Self::Indexed => "by the vector index where the planner takes it".into(),
@@ -47,9 +47,9 @@ impl Path {
 ///
 /// # Errors
 /// As [`Scope::rows`].
-pub fn nearest(scope: &Scope<'_>, count: usize, explained: bool) -> Result<(Vec<(i64, f64)>, Path)> {
+pub fn nearest(scope: &Scope<'_>, count: usize, explained: bool) -> Result<(Vec<(i64, f64)>, ScanMethod)> {
     if let Some(eligible) = &scope.eligible {
-        return Ok((run(scope, NEAREST_OF, eligible, count)?, Path::Listed));
+        return Ok((run(scope, NEAREST_OF, eligible, count)?, ScanMethod::Listed));
     }
     let before = if explained { scans(scope)? } else { Vec::new() };
     let look = |further: &CStr| with_settings(scope, count, further, || run(scope, NEAREST, &[], count));
@@ -59,14 +59,14 @@ pub fn nearest(scope: &Scope<'_>, count: usize, explained: bool) -> Result<(Vec<
         found = look(c"relaxed_order")?;
     }
     if found.len() < count {
-        return Ok((exact(scope, count)?, Path::Exact));
+        return Ok((exact(scope, count)?, ScanMethod::Exact));
     }
     let after = if before.is_empty() { Vec::new() } else { scans(scope)? };
     let used = after.into_iter().find(|scans| !before.contains(scans));
     let path = match used {
-        Some((name, _)) => Path::Index(name),
-        None if before.is_empty() => Path::Indexed,
-        None => Path::NoIndex,
+        Some((name, _)) => ScanMethod::Index(name),
+        None if before.is_empty() => ScanMethod::Indexed,
+        None => ScanMethod::NoIndex,
     };
     Ok((found, path))
 }
