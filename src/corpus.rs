@@ -31,9 +31,9 @@ use socle_core::chunk::Format;
 use socle_core::corpus::template::Template;
 use socle_core::{Error, Kind, Result, language};
 
-const FIND: &str = include_str!("../sql/query/find_corpus.sql");
-const SUCCESSOR: &str = include_str!("../sql/query/successor.sql");
-const NAMES: &str = include_str!("../sql/query/corpus_names.sql");
+const FIND: &str = include_str!("../sql/corpus/find_corpus.sql");
+const SUCCESSOR: &str = include_str!("../sql/corpus/successor.sql");
+const NAMES: &str = include_str!("../sql/corpus/corpus_names.sql");
 
 /// Most names that a hint lists.
 const MAX_NAMES: usize = 10;

@@ -21,10 +21,10 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-const TARGET: &str = include_str!("../sql/query/import_target.sql");
-const KNOWN: &str = include_str!("../sql/query/import_known.sql");
-const STORE: &str = include_str!("../sql/query/import_store.sql");
-const REMOVE: &str = include_str!("../sql/query/import_remove.sql");
+const TARGET: &str = include_str!("../sql/import/import_target.sql");
+const KNOWN: &str = include_str!("../sql/import/import_known.sql");
+const STORE: &str = include_str!("../sql/import/import_store.sql");
+const REMOVE: &str = include_str!("../sql/import/import_remove.sql");
 
 /// Columns that the table needs, and their types.
 const COLUMNS: [(&str, &str); 5] = [

@@ -13,10 +13,10 @@ use socle_core::protocol::{Request, Response};
 use socle_core::{Error, Kind, Result};
 use std::ffi::c_long;
 
-const FIND: &str = include_str!("../sql/query/find_model.sql");
-const INSERT: &str = include_str!("../sql/query/insert_model.sql");
-const DELETE: &str = include_str!("../sql/query/delete_model.sql");
-const NAMES: &str = include_str!("../sql/query/model_names.sql");
+const FIND: &str = include_str!("../sql/model/find_model.sql");
+const INSERT: &str = include_str!("../sql/model/insert_model.sql");
+const DELETE: &str = include_str!("../sql/model/delete_model.sql");
+const NAMES: &str = include_str!("../sql/model/model_names.sql");
 
 /// Most names that a hint lists.
 const MAX_NAMES: usize = 10;

@@ -22,8 +22,8 @@ use crate::corpus::CorpusSpec;
 use crate::keyword_index::{build, merge};
 use crate::pg::backend;
 use crate::vector_index::{self, Finished};
-pub use assignment::Errand;
-use batch_size::Pace;
+pub use assignment::Assignment;
+use batch_size::BatchSize;
 use claim::{Claim, Claimed};
 use pgrx::Uuid;
 use pgrx::prelude::*;
@@ -33,8 +33,8 @@ use socle_core::{Error, Kind};
 use std::time::{Duration, Instant};
 use transaction::{WorkerError, as_corpus_owner, transaction};
 
-const VECTOR_OID: &str = include_str!("../sql/query/vector_oid.sql");
-const BEHIND: &str = include_str!("../sql/corpus/behind.sql");
+const VECTOR_OID: &str = include_str!("../sql/sync/vector_oid.sql");
+const FILL_INCOMPLETE: &str = include_str!("../sql/sync/fill_incomplete.sql");
 
 /// How often, and how long apart, it is tried to hand changes back.
 const GIVE_BACK_ATTEMPTS: usize = 50;
@@ -55,22 +55,22 @@ pub struct Job {
 /// Why documents were not worked on, and which of them is to blame, if that is known.
 #[derive(Debug)]
 pub struct Failure {
-    leader: Option<i64>,
+    job_id: Option<i64>,
     step: &'static str,
     trouble: WorkerError,
 }
 
 impl Failure {
     fn new(step: &'static str, error: Error) -> Self {
-        Self { leader: None, step, trouble: error.into() }
+        Self { job_id: None, step, trouble: error.into() }
     }
 
-    fn of(leader: i64, step: &'static str, error: Error) -> Self {
-        Self { leader: Some(leader), step, trouble: error.into() }
+    fn of(job_id: i64, step: &'static str, error: Error) -> Self {
+        Self { job_id: Some(job_id), step, trouble: error.into() }
     }
 
     fn in_step(step: &'static str) -> impl Fn(WorkerError) -> Self {
-        move |trouble| Self { leader: None, step, trouble }
+        move |trouble| Self { job_id: None, step, trouble }
     }
 }
 
@@ -86,7 +86,7 @@ enum Progress {
 }
 
 /// Looks once at a corpus and does what one claim of it holds, which is about as much as a turn has time for.
-fn work(name: &str, pace: &mut Pace) -> Result<Progress, WorkerError> {
+fn work(name: &str, batch_size: &mut BatchSize) -> Result<Progress, WorkerError> {
     let Some(corpus) = transaction(|| Ok(CorpusSpec::try_find(name)?))? else {
         return Ok(Progress::Idle { waiting: false });
     };
@@ -96,8 +96,8 @@ fn work(name: &str, pace: &mut Pace) -> Result<Progress, WorkerError> {
     let (Some(_), Some(change), Some(_)) = (corpus.chunk, corpus.change, corpus.source) else {
         return Err(Error::new(Kind::NotInState, "a table of the corpus does not exist").into());
     };
-    match claim::claim(&corpus, change.into(), pace.documents())? {
-        Claimed::Swept => Ok(Progress::Worked { full: true }),
+    match claim::claim(&corpus, change.into(), batch_size.documents())? {
+        Claimed::Resynced => Ok(Progress::Worked { full: true }),
         Claimed::Nothing { waiting } => {
             let advanced = advance(&corpus, change.into())?;
             Ok(match advanced {
@@ -109,8 +109,8 @@ fn work(name: &str, pace: &mut Pace) -> Result<Progress, WorkerError> {
         }
         Claimed::Documents(lease, claims) => {
             session::show(&format!("embedding {} documents of corpus {}", claims.len(), corpus.name));
-            let full = claims.len() as i64 == pace.documents();
-            let done = job(&corpus, lease).and_then(|job| work_on(&job, claims.clone(), pace));
+            let full = claims.len() as i64 == batch_size.documents();
+            let done = job(&corpus, lease).and_then(|job| work_on(&job, claims.clone(), batch_size));
             let rest = done.inspect_err(|_| give_back(&corpus.name, lease, &claims))?;
             if !rest.is_empty() {
                 give_back(&corpus.name, lease, &rest);
@@ -148,7 +148,7 @@ fn advance(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<Finished, WorkerE
     if corpus.state == "active" && corpus.replaces.is_none() {
         return Ok(Finished::Nothing);
     }
-    let behind = corpus.sql(BEHIND);
+    let behind = corpus.sql(FILL_INCOMPLETE);
     let filled_to = [corpus.filled_to.as_str().into()];
     if transaction(|| as_corpus_owner(corpus, || Ok(crate::pg::spi::query_bool(&behind, &filled_to)?)))? {
         return Ok(Finished::Nothing);
@@ -197,15 +197,15 @@ fn job(corpus: &CorpusSpec, lease: Uuid) -> Result<Job, WorkerError> {
 
 /// Works on claimed documents, some at a time, and returns those that its time was too short for. What is not done when it
 /// returns an error is to be handed back.
-fn work_on(job: &Job, claims: Vec<Claim>, pace: &mut Pace) -> Result<Vec<Claim>, WorkerError> {
-    let turn = pace.begin_turn(claims.len());
+fn work_on(job: &Job, claims: Vec<Claim>, batch_size: &mut BatchSize) -> Result<Vec<Claim>, WorkerError> {
+    let turn = batch_size.begin_turn(claims.len());
     let sizes = document::sizes(job, &claims)?;
     let mut slices: Vec<Vec<Claim>> = Vec::new();
     let mut bytes = 0;
     for (claim, size) in claims.into_iter().zip(sizes) {
         bytes += size;
         match slices.last_mut() {
-            Some(slice) if bytes <= pace.bytes() => slice.push(claim),
+            Some(slice) if bytes <= batch_size.bytes() => slice.push(claim),
             _ => {
                 bytes = size;
                 slices.push(vec![claim]);
@@ -229,11 +229,11 @@ fn work_on(job: &Job, claims: Vec<Claim>, pace: &mut Pace) -> Result<Vec<Claim>,
         }
         let begun = Instant::now();
         match work_on_slice(job, &slice) {
-            Ok(()) => pace.slice(begun.elapsed()),
+            Ok(()) => batch_size.slice(begun.elapsed()),
             Err(failure) if failure.trouble.is_of_the_corpus() => return Err(failure.trouble),
             Err(failure) => {
                 let (guilty, innocent): (Vec<Claim>, Vec<Claim>) =
-                    slice.into_iter().partition(|claim| failure.leader == Some(claim.leader));
+                    slice.into_iter().partition(|claim| failure.job_id == Some(claim.job_id));
                 match (guilty.as_slice(), innocent.as_slice()) {
                     ([claim], _) | ([], [claim]) => {
                         claim::fail(&job.corpus, job.lease, claim, failure.step, &failure.trouble)?;
@@ -250,7 +250,7 @@ fn work_on(job: &Job, claims: Vec<Claim>, pace: &mut Pace) -> Result<Vec<Claim>,
             }
         }
     }
-    pace.end_turn(&turn);
+    batch_size.end_turn(&turn);
     Ok(Vec::new())
 }
 
@@ -300,7 +300,7 @@ fn give_back(name: &str, lease: Uuid, claims: &[Claim]) {
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn socle_sync_main(database: pg_sys::Datum) {
     session::begin(pg_sys::Oid::from(u32::try_from(database.value()).unwrap_or_default()), c"socle sync");
-    main_loop::run(Errand::mine());
+    main_loop::run(Assignment::mine());
     // The supervisor starts another worker when there is work.
     backend::end_worker();
 }
@@ -310,6 +310,6 @@ pub extern "C-unwind" fn socle_sync_main(database: pg_sys::Datum) {
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn socle_build_main(database: pg_sys::Datum) {
     session::begin(pg_sys::Oid::from(u32::try_from(database.value()).unwrap_or_default()), c"socle index");
-    vector_index::run(Errand::mine());
+    vector_index::run(Assignment::mine());
     backend::end_worker();
 }

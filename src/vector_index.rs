@@ -16,7 +16,7 @@ use crate::pg::lock::Purpose;
 use crate::pg::spi;
 use crate::supervisor::wake;
 use crate::sync::transaction::{WorkerError, as_corpus_owner, transaction};
-use crate::sync::{Errand, claim, corpora, session};
+use crate::sync::{Assignment, claim, corpora, session};
 use pgrx::PgMemoryContexts;
 use pgrx::prelude::*;
 use socle_core::turns::message::Message;
@@ -25,12 +25,12 @@ use std::collections::HashMap;
 use std::ffi::CString;
 use std::time::{Duration, Instant};
 
-const ACTIVATE: &str = include_str!("../sql/query/activate_corpus.sql");
-const CREATE_INDEX: &str = include_str!("../sql/corpus/create_index.sql");
-const CANCEL: &str = include_str!("../sql/query/cancel_index_build.sql");
+const ACTIVATE: &str = include_str!("../sql/sync/activate_corpus.sql");
+const CREATE_INDEX: &str = include_str!("../sql/sync/create_index.sql");
+const CANCEL: &str = include_str!("../sql/sync/cancel_index_build.sql");
 
-const BLOCKERS: &str = include_str!("../sql/query/index_blockers.sql");
-const CORPUS: &str = include_str!("../sql/query/corpus_of_log.sql");
+const BLOCKERS: &str = include_str!("../sql/sync/index_blockers.sql");
+const CORPUS: &str = include_str!("../sql/sync/corpus_of_log.sql");
 
 /// Age of a transaction from which on it may well take much longer.
 pub const OLD_SECONDS: f64 = 30.0;
@@ -129,8 +129,8 @@ fn activate(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<Finished, Worker
 }
 
 /// Builds the vector index of the corpus that this worker was started for.
-pub fn run(errand: Errand) {
-    let change = pg_sys::Oid::from(errand.corpus);
+pub fn run(assignment: Assignment) {
+    let change = pg_sys::Oid::from(assignment.corpus);
     let corpus = transaction(|| {
         let name = spi::query_text(CORPUS, &[change.into()])?;
         Ok(name.map_or(Ok(None), |name| CorpusSpec::try_find(&name))?)
@@ -138,7 +138,7 @@ pub fn run(errand: Errand) {
     let Ok(Some(corpus)) = corpus else { return };
     let mut built = Ok(None);
     for _ in 0..LOCK_ATTEMPTS {
-        built = claim::exclusively(Purpose::VectorIndex, change, || build_if_missing(&corpus, errand.patience));
+        built = claim::exclusively(Purpose::VectorIndex, change, || build_if_missing(&corpus, assignment.patience));
         if !matches!(built, Ok(None)) {
             break;
         }
@@ -151,7 +151,7 @@ pub fn run(errand: Errand) {
     {
         pgrx::log!("socle index: corpus \"{}\": {}", corpus.name, trouble.message);
         // Whoever has it begun again says so again.
-        let _ = corpora::note_trouble(&corpus.name, errand.corpus, Some(&trouble.message), trouble.is_permanent());
+        let _ = corpora::note_trouble(&corpus.name, assignment.corpus, Some(&trouble.message), trouble.is_permanent());
     }
     // Those who keep the corpus true go on from here.
     wake::now();

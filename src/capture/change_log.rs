@@ -47,7 +47,7 @@ pub struct Inserts {
     /// Many.
     pub many: OwnedPreparedStatement,
     /// A change without a key.
-    pub sweep: OwnedPreparedStatement,
+    pub resync: OwnedPreparedStatement,
 }
 
 /// A column of the table that the trigger is on.
@@ -67,8 +67,8 @@ pub struct Column {
     pub align: std::ffi::c_char,
 }
 
-const FIND: &str = include_str!("../../sql/query/find_capture.sql");
-const IS_PLAIN: &str = include_str!("../../sql/query/is_plain_log.sql");
+const FIND: &str = include_str!("../../sql/capture/find_capture.sql");
+const IS_PLAIN: &str = include_str!("../../sql/capture/is_plain_log.sql");
 
 thread_local! {
     /// By trigger. `None`: nothing to note, because the corpus is gone, waits to be bound, or is that of another table.
@@ -201,13 +201,13 @@ fn prepare_inserts(name: &str, key_names: &str, key: &[Column]) -> pgrx::spi::Re
     let one = format!("INSERT INTO {name} ({key_names}) VALUES ({})", parameters(|number| format!("${number}")));
     let batches = parameters(|number| batch_name(number - 1));
     let many = format!("INSERT INTO {name} ({batches}) VALUES ({})", parameters(|number| format!("${number}")));
-    let sweep = format!("INSERT INTO {name} DEFAULT VALUES");
+    let resync = format!("INSERT INTO {name} DEFAULT VALUES");
     let types = |of: fn(&Column) -> pg_sys::Oid| key.iter().map(|column| PgOid::from(of(column))).collect::<Vec<_>>();
     Spi::connect(|client| {
         Ok(Inserts {
             one: client.prepare_mut(one.as_str(), &types(|column| column.type_oid))?.keep(),
             many: client.prepare_mut(many.as_str(), &types(|column| column.array_oid))?.keep(),
-            sweep: client.prepare_mut(sweep.as_str(), &[])?.keep(),
+            resync: client.prepare_mut(resync.as_str(), &[])?.keep(),
         })
     })
 }

@@ -13,7 +13,7 @@ use pgrx::prelude::*;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-const MISSED: &str = include_str!("../../sql/query/missed_change.sql");
+const MISSED: &str = include_str!("../../sql/corpus/missed_change.sql");
 
 /// Changes of one source in one subtransaction.
 pub struct Batch {
@@ -22,7 +22,7 @@ pub struct Batch {
     subtransaction: pg_sys::SubTransactionId,
     /// The values of each key column, in memory of the transaction.
     columns: Vec<Vec<pg_sys::Datum>>,
-    sweep: bool,
+    resync: bool,
 }
 
 thread_local! {
@@ -58,7 +58,7 @@ pub unsafe fn note(log: &Rc<ChangeLog>, slot: *mut pg_sys::TupleTableSlot) {
 
 /// Notes that every row may have changed.
 pub fn note_sweep(log: &Rc<ChangeLog>) {
-    with_batch(log, |batch| batch.sweep = true);
+    with_batch(log, |batch| batch.resync = true);
 }
 
 fn with_batch<T>(log: &Rc<ChangeLog>, work: impl FnOnce(&mut Batch) -> T) -> T {
@@ -78,7 +78,7 @@ fn with_batch<T>(log: &Rc<ChangeLog>, work: impl FnOnce(&mut Batch) -> T) -> T {
         };
         let at = pending.iter().rposition(same).unwrap_or_else(|| {
             let columns = vec![Vec::new(); log.key.len()];
-            pending.push(Batch { log: log.clone(), subtransaction, columns, sweep: false });
+            pending.push(Batch { log: log.clone(), subtransaction, columns, resync: false });
             pending.len() - 1
         });
         work(&mut pending[at])
@@ -172,8 +172,8 @@ fn append(batch: &Batch, inserts: &Inserts) {
         } else if count > 1 {
             client.update(&inserts.many, None, &arguments)?;
         }
-        if batch.sweep {
-            client.update(&inserts.sweep, None, &[])?;
+        if batch.resync {
+            client.update(&inserts.resync, None, &[])?;
         }
         Ok(())
     });

@@ -17,8 +17,8 @@ use socle_core::chunk::Format;
 use socle_core::corpus::template::Template;
 use socle_core::{Error, Kind, Result};
 
-const NAME_TAKEN: &str = include_str!("../../sql/query/name_taken.sql");
-const SET_MAX_ATTEMPTS: &str = include_str!("../../sql/query/set_max_attempts.sql");
+const NAME_TAKEN: &str = include_str!("../../sql/corpus/name_taken.sql");
+const SET_MAX_ATTEMPTS: &str = include_str!("../../sql/corpus/set_max_attempts.sql");
 
 /// Names that are tried for what replaces a corpus.
 const MAX_NAMES_TRIED: u32 = 100;

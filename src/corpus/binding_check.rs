@@ -15,15 +15,15 @@ use serde::Deserialize;
 use socle_core::corpus::key::{Widening, widens};
 use socle_core::{Error, Kind, Result};
 
-const TRUTH: &str = include_str!("../../sql/query/truth.sql");
-const SET_KEY_HOLDS: &str = include_str!("../../sql/query/set_key_holds.sql");
-const SET_KEY: &str = include_str!("../../sql/query/set_key.sql");
+const BINDING_CHECK: &str = include_str!("../../sql/corpus/binding_check.sql");
+const SET_KEY_HOLDS: &str = include_str!("../../sql/corpus/set_key_holds.sql");
+const SET_KEY: &str = include_str!("../../sql/corpus/set_key.sql");
 const CLOSE: &str = include_str!("../../sql/corpus/close_chunks.sql");
-const MISSED: &str = include_str!("../../sql/query/missed_change.sql");
+const MISSED: &str = include_str!("../../sql/corpus/missed_change.sql");
 
 /// What a corpus stands on, as it is now.
 #[derive(Debug, Deserialize)]
-pub struct Truth {
+pub struct BindingCheck {
     name: String,
     state: String,
     /// Nothing has happened to its key so far.
@@ -60,12 +60,12 @@ pub enum Types {
     Other,
 }
 
-/// The truth about corpora.
+/// What corpora are bound to, as it is now.
 ///
 /// # Errors
 /// `Bug` when the tables of socle cannot be read.
-pub fn read(names: &[String]) -> Result<Vec<Truth>> {
-    let rows = as_superuser(|| spi::query_texts(TRUTH, &[names.to_vec().into()]))?;
+pub fn read(names: &[String]) -> Result<Vec<BindingCheck>> {
+    let rows = as_superuser(|| spi::query_texts(BINDING_CHECK, &[names.to_vec().into()]))?;
     rows.iter()
         .map(|row| {
             serde_json::from_str(row).map_err(|error| {
@@ -80,9 +80,9 @@ pub fn read(names: &[String]) -> Result<Vec<Truth>> {
 /// # Errors
 /// As [`read`].
 pub fn follow(names: &[String], command: &Command) -> Result<()> {
-    for truth in read(names)? {
-        let Some(corpus) = CorpusSpec::try_find(&truth.name)? else { continue };
-        if let Err(code) = attempt(|| truth.settle(&corpus, command)) {
+    for binding in read(names)? {
+        let Some(corpus) = CorpusSpec::try_find(&binding.name)? else { continue };
+        if let Err(code) = attempt(|| binding.settle(&corpus, command)) {
             let reason = format!(
                 "a command on its source could not be followed ({code}): socle.resume_corpus() tries again and says why"
             );
@@ -92,7 +92,7 @@ pub fn follow(names: &[String], command: &Command) -> Result<()> {
     Ok(())
 }
 
-impl Truth {
+impl BindingCheck {
     /// What keeps chunks from being told to whom they belong.
     fn lost(&self, corpus: &CorpusSpec, command: &Command) -> Option<String> {
         let key = corpus.key_columns.join(", ");

@@ -19,13 +19,13 @@ use socle_core::model::ModelSpec;
 use socle_core::protocol::{Request, Response};
 use socle_core::{Error, Kind, Result};
 
-const INSERT: &str = include_str!("../../sql/query/insert_corpus.sql");
-const BIND: &str = include_str!("../../sql/query/bind_corpus.sql");
+const INSERT: &str = include_str!("../../sql/corpus/insert_corpus.sql");
+const BIND: &str = include_str!("../../sql/corpus/bind_corpus.sql");
 const TABLES: &str = include_str!("../../sql/corpus/create_tables.sql");
 const CHUNK_TABLE: &str = include_str!("../../sql/corpus/create_chunk_table.sql");
 const INLINE: &str = "ALTER TABLE {chunk} ALTER COLUMN embedding SET STORAGE PLAIN";
-const CHUNK_COLUMNS: &str = include_str!("../../sql/query/chunk_columns.sql");
-const VECTOR_SCHEMA: &str = include_str!("../../sql/query/vector_schema.sql");
+const CHUNK_COLUMNS: &str = include_str!("../../sql/corpus/chunk_columns.sql");
+const VECTOR_SCHEMA: &str = include_str!("../../sql/corpus/vector_schema.sql");
 const PROTECT: &str = include_str!("../../sql/corpus/protect_chunks.sql");
 const TRIGGERS: &str = include_str!("../../sql/corpus/create_triggers.sql");
 
@@ -292,7 +292,7 @@ pub fn is_indexed_whole(dimensions: u32) -> bool {
 }
 
 /// What has become of an index of a chunk table; see there.
-pub const VECTOR_INDEX: &str = include_str!("../../sql/query/vector_index.sql");
+pub const VECTOR_INDEX: &str = include_str!("../../sql/corpus/vector_index.sql");
 
 /// The name that the vector index of a corpus is built under.
 pub fn vector_index_name(corpus: &CorpusSpec) -> String {

@@ -49,7 +49,7 @@ pub struct Backlog {
     /// When what has failed is tried again, first of all.
     pub next_attempt: Option<i64>,
     /// Something waits for its first attempt that came before a given time, or that a comparison has found: see
-    /// `sql/corpus/behind.sql`.
+    /// `sql/sync/fill_incomplete.sql`.
     pub behind: bool,
 }
 

@@ -16,16 +16,16 @@ use pgrx::prelude::*;
 use socle_core::{Error, Kind, Result};
 use std::time::Duration;
 
-const LEFT_TABLE: &str = include_str!("../../sql/query/left_table.sql");
-const SET_STATE: &str = include_str!("../../sql/query/set_corpus_state.sql");
-const DELETE: &str = include_str!("../../sql/query/delete_corpus.sql");
-const PARTITIONS: &str = include_str!("../../sql/query/partitions.sql");
-const TRUNCATE_TRIGGERS: &str = include_str!("../../sql/query/truncate_triggers.sql");
-const TREE: &str = include_str!("../../sql/query/partition_tree.sql");
+const LEFT_TABLE: &str = include_str!("../../sql/corpus/left_table.sql");
+const SET_STATE: &str = include_str!("../../sql/corpus/set_corpus_state.sql");
+const DELETE: &str = include_str!("../../sql/corpus/delete_corpus.sql");
+const PARTITIONS: &str = include_str!("../../sql/corpus/partitions.sql");
+const TRUNCATE_TRIGGERS: &str = include_str!("../../sql/corpus/truncate_triggers.sql");
+const TREE: &str = include_str!("../../sql/corpus/partition_tree.sql");
 const TRIGGERS: &str = include_str!("../../sql/corpus/create_triggers.sql");
-const HAS_VECTOR_INDEX: &str = include_str!("../../sql/query/has_vector_index.sql");
+const HAS_VECTOR_INDEX: &str = include_str!("../../sql/corpus/has_vector_index.sql");
 const TRUNCATE_TRIGGER: &str = include_str!("../../sql/corpus/create_truncate_trigger.sql");
-pub const ASK_SWEEP: &str = include_str!("../../sql/corpus/ask_sweep.sql");
+pub const REQUEST_RESYNC: &str = include_str!("../../sql/corpus/request_resync.sql");
 const RETRY: &str = include_str!("../../sql/corpus/retry.sql");
 const FORGET_LEASES: &str = include_str!("../../sql/corpus/forget_leases.sql");
 
@@ -73,7 +73,7 @@ pub fn start(corpus: &CorpusSpec, compare: bool) -> Result<()> {
         let extra = [("relation", relation.as_str()), ("truncate_trigger", &identifier(&trigger))];
         spi::run(&expand(TRUNCATE_TRIGGER, corpus, &extra), &[])?;
     }
-    if compare { spi::run(&corpus.sql(ASK_SWEEP), &[]) } else { Ok(()) }
+    if compare { spi::run(&corpus.sql(REQUEST_RESYNC), &[]) } else { Ok(()) }
 }
 
 #[pg_extern(sql = false)]
@@ -204,10 +204,10 @@ fn resume_corpus(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
 
 /// Has the tables of a corpus stand on what its source is now: on its key, its types, its trigger.
 fn mend(corpus: CorpusSpec, owner: pg_sys::Oid) -> Result<CorpusSpec> {
-    let truth = binding_check::read(std::slice::from_ref(&corpus.name))?.pop();
-    let truth = truth.ok_or_else(|| Error::new(Kind::Bug, "a corpus that was bound is not"))?;
-    truth.check()?;
-    let lost = truth.has_lost_key();
+    let binding = binding_check::read(std::slice::from_ref(&corpus.name))?.pop();
+    let binding = binding.ok_or_else(|| Error::new(Kind::Bug, "a corpus that was bound is not"))?;
+    binding.check()?;
+    let lost = binding.has_lost_key();
     let corpus = if lost {
         let source = as_owner(owner, || Source::read(corpus.source.unwrap_or_default().into()))?;
         binding_check::close(&corpus)?;
@@ -215,22 +215,22 @@ fn mend(corpus: CorpusSpec, owner: pg_sys::Oid) -> Result<CorpusSpec> {
         binding_check::adopt_key(&corpus)?;
         CorpusSpec::find(&corpus.name)?
     } else {
-        if truth.types() != binding_check::Types::Same {
-            as_owner(owner, || rekey::widen(&corpus, &truth))?;
+        if binding.types() != binding_check::Types::Same {
+            as_owner(owner, || rekey::widen(&corpus, &binding))?;
         }
         corpus
     };
     let _suppressed = ddl_events::SuppressDdlEvents::begin();
     as_owner(owner, || -> Result<()> {
         // It takes a lock that readers would have to wait for.
-        if lost || truth.lacks_policy() {
+        if lost || binding.lacks_policy() {
             create::protect(&corpus)?;
         }
-        if !truth.has_trigger() {
+        if !binding.has_trigger() {
             let trigger = identifier(&format!("socle_capture_{}", corpus.name));
             spi::run(&expand(TRIGGERS, &corpus, &[("capture_trigger", &trigger)]), &[])?;
         }
-        truth.turn_triggers()
+        binding.turn_triggers()
     })?;
     Ok(corpus)
 }

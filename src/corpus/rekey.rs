@@ -1,6 +1,6 @@
 //! Another key for the documents and chunks that a corpus has, so that none of them is embedded again.
 
-use super::binding_check::Truth;
+use super::binding_check::BindingCheck;
 use super::source::Source;
 use super::sql_template::{batch_name, expand, identifier};
 use super::{CorpusSpec, create, ddl_events};
@@ -18,9 +18,9 @@ const END: &str = include_str!("../../sql/corpus/rekey_end.sql");
 ///
 /// # Errors
 /// What Postgres raises, such as for a view of somebody's that needs the column as it is.
-pub fn widen(corpus: &CorpusSpec, truth: &Truth) -> Result<()> {
+pub fn widen(corpus: &CorpusSpec, binding: &BindingCheck) -> Result<()> {
     let _suppressed = ddl_events::SuppressDdlEvents::begin();
-    let types = truth.key_types();
+    let types = binding.key_types();
     let columns = |names: Vec<String>, suffix: &str, limits: bool| {
         let changed = names.iter().zip(&types).map(|(name, type_name)| {
             let type_name = if limits { *type_name } else { type_name.split(" COLLATE ").next().unwrap_or_default() };
@@ -32,7 +32,7 @@ pub fn widen(corpus: &CorpusSpec, truth: &Truth) -> Result<()> {
     let batches = columns((0..types.len()).map(batch_name).collect(), "[]", false);
     // Its own policy stands on the column as well.
     run(&corpus.sql("DROP POLICY IF EXISTS socle_source_row ON {chunk}"))?;
-    if truth.types() == super::binding_check::Types::Wider(Widening::Rewrite) {
+    if binding.types() == super::binding_check::Types::Wider(Widening::Rewrite) {
         drop_vector_index(corpus)?;
     }
     for (table, columns) in [("chunk", &keys), ("document", &keys), ("change", &format!("{keys}, {batches}"))] {

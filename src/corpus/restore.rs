@@ -12,9 +12,9 @@ use pgrx::prelude::*;
 use socle_core::{Error, Kind, Result};
 use std::ffi::CStr;
 
-const PROBLEM: &str = include_str!("../../sql/query/check_restored.sql");
-const ROW: &str = include_str!("../../sql/query/restored_row.sql");
-const KNOWN: &str = include_str!("../../sql/query/model_is_known.sql");
+const PROBLEM: &str = include_str!("../../sql/corpus/check_restored.sql");
+const ROW: &str = include_str!("../../sql/corpus/restored_row.sql");
+const KNOWN: &str = include_str!("../../sql/corpus/model_is_known.sql");
 
 /// See `socle._check_restored()`.
 #[pg_guard]

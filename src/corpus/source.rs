@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use socle_core::corpus::name::key_names;
 use socle_core::{Error, Kind, Result};
 
-const TABLE: &str = include_str!("../../sql/query/source_table.sql");
-const COLUMNS: &str = include_str!("../../sql/query/source_columns.sql");
-const KEY: &str = include_str!("../../sql/query/source_key.sql");
+const TABLE: &str = include_str!("../../sql/corpus/source_table.sql");
+const COLUMNS: &str = include_str!("../../sql/corpus/source_columns.sql");
+const KEY: &str = include_str!("../../sql/corpus/source_key.sql");
 
 /// What a content column holds.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]

@@ -12,8 +12,8 @@ use pgrx::prelude::*;
 use socle_core::Result;
 
 const FAILURES: &str = include_str!("../../sql/corpus/failures.sql");
-const MISSED: &str = include_str!("../../sql/query/count_missed.sql");
-const WATCHED: &str = include_str!("../../sql/query/readable_corpora.sql");
+const MISSED: &str = include_str!("../../sql/corpus/count_missed.sql");
+const WATCHED: &str = include_str!("../../sql/corpus/readable_corpora.sql");
 
 /// Corpora whose tables the caller may read or count, and whether it is more than counting.
 pub fn watched() -> Result<Vec<(CorpusSpec, bool)>> {

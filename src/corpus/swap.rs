@@ -15,12 +15,12 @@ const LOCK: &str = include_str!("../../sql/corpus/swap_lock.sql");
 const RENAME: &str = include_str!("../../sql/corpus/swap_rename.sql");
 const TRIGGERS: &str = include_str!("../../sql/corpus/create_triggers.sql");
 const END_LEASES: &str = include_str!("../../sql/corpus/end_leases.sql");
-const CARRIED: &str = include_str!("../../sql/query/carried_over.sql");
-const POLICIES: &str = include_str!("../../sql/query/carried_policies.sql");
-const PARTS: &str = include_str!("../../sql/query/parts_to_rename.sql");
-const DEPENDENTS: &str = include_str!("../../sql/query/chunk_dependents.sql");
-const REPLACE_KEYWORDS: &str = include_str!("../../sql/query/keyword_replace.sql");
-const REPLACE: &str = include_str!("../../sql/query/replace_corpus.sql");
+const CARRIED: &str = include_str!("../../sql/corpus/carried_over.sql");
+const POLICIES: &str = include_str!("../../sql/corpus/carried_policies.sql");
+const PARTS: &str = include_str!("../../sql/corpus/parts_to_rename.sql");
+const DEPENDENTS: &str = include_str!("../../sql/corpus/chunk_dependents.sql");
+const REPLACE_KEYWORDS: &str = include_str!("../../sql/corpus/keyword_replace.sql");
+const REPLACE: &str = include_str!("../../sql/corpus/replace_corpus.sql");
 
 /// Raises `NotInState`, naming them, when objects depend on the chunk table that a swap could not carry over.
 ///

@@ -1,7 +1,7 @@
 //! `socle.verify_corpus`: compares source and chunks, and chunks and keywords, and has repaired what differs.
 
 use super::CorpusSpec;
-use super::lifecycle::{ASK_SWEEP, complete, own_corpus};
+use super::lifecycle::{REQUEST_RESYNC, complete, own_corpus};
 use super::sql_template::expand;
 use crate::engine_client;
 use crate::keyword_index::segments;
@@ -19,11 +19,11 @@ use socle_core::protocol::{Request, Response};
 use std::collections::HashSet;
 
 const VERIFY: &str = include_str!("../../sql/corpus/verify.sql");
-const DAMAGED: &str = include_str!("../../sql/corpus/damaged.sql");
+const DAMAGED: &str = include_str!("../../sql/corpus/corrupted.sql");
 const FORGET_DAMAGED: &str = include_str!("../../sql/corpus/forget_damaged.sql");
 const DELETE_STRAYS: &str = include_str!("../../sql/corpus/delete_strays.sql");
 const ALL_CHUNKS: &str = include_str!("../../sql/corpus/all_chunks.sql");
-const KEYWORD_FORGET: &str = include_str!("../../sql/query/keyword_forget.sql");
+const KEYWORD_FORGET: &str = include_str!("../../sql/corpus/keyword_forget.sql");
 
 /// A row of the result of `socle.verify_corpus`.
 type Problems = TableIterator<'static, (name!(problem, String), name!(source_key, Key), name!(detail, String))>;
@@ -44,7 +44,7 @@ fn verify_corpus(call: pg_sys::FunctionCallInfo) -> Result<Problems, ErrorReport
             if repair && !problems.is_empty() {
                 spi::run(&expand(FORGET_DAMAGED, &corpus, &[("damaged", &damaged)]), &[])?;
                 spi::run(&corpus.sql(DELETE_STRAYS), &[])?;
-                spi::run(&corpus.sql(ASK_SWEEP), &[])?;
+                spi::run(&corpus.sql(REQUEST_RESYNC), &[])?;
                 wake::at_commit();
             }
             Ok(problems)

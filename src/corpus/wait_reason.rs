@@ -16,11 +16,11 @@ use socle_core::Result;
 use socle_core::protocol::{RUNTIME_DIRECTORY, WORKERS_FILE};
 use std::path::Path;
 
-const OBSTACLE: &str = include_str!("../../sql/query/obstacle.sql");
-const WORKERS: &str = include_str!("../../sql/query/workers_here.sql");
+const OBSTACLE: &str = include_str!("../../sql/corpus/wait_reason.sql");
+const WORKERS: &str = include_str!("../../sql/corpus/workers_here.sql");
 const FILLED_TO: &str = "SELECT $1::timestamptz";
-const READ_ONLY: &str = include_str!("../../sql/query/read_only.sql");
-const READ_ONLY_FILE: &str = include_str!("../../sql/query/read_only_file.sql");
+const READ_ONLY: &str = include_str!("../../sql/corpus/read_only.sql");
+const READ_ONLY_FILE: &str = include_str!("../../sql/corpus/read_only_file.sql");
 
 type Report = TableIterator<'static, (name!(corpus, String), name!(reason, String))>;
 

@@ -5,7 +5,7 @@ use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use socle_core::{Error, Kind, Result};
 
-const VECTOR_TYPE: &str = include_str!("../../sql/query/is_pgvector_type.sql");
+const VECTOR_TYPE: &str = include_str!("../../sql/model/is_pgvector_type.sql");
 
 /// Raises an error unless this database is one that socle works in. Called by the install script.
 #[pg_extern(sql = false)]

@@ -18,15 +18,15 @@ use socle_core::protocol::{KEYWORD_FORMAT, KeywordChunk, Request, Response, Segm
 use socle_core::{Error, Kind, language};
 use std::collections::HashSet;
 
-const INSERT: &str = include_str!("../../sql/query/keyword_insert.sql");
-const OUTDATED: &str = include_str!("../../sql/query/keyword_outdated.sql");
-const SIZES: &str = include_str!("../../sql/query/keyword_sizes.sql");
-const DROP: &str = include_str!("../../sql/query/keyword_drop.sql");
-const GAP: &str = include_str!("../../sql/query/keyword_gap.sql");
-const GAPS: &str = include_str!("../../sql/query/keyword_gaps.sql");
-const CLOSED: &str = include_str!("../../sql/query/keyword_closed.sql");
+const INSERT: &str = include_str!("../../sql/keyword/keyword_insert.sql");
+const OUTDATED: &str = include_str!("../../sql/keyword/keyword_outdated.sql");
+const SIZES: &str = include_str!("../../sql/keyword/keyword_sizes.sql");
+const DROP: &str = include_str!("../../sql/keyword/keyword_drop.sql");
+const GAP: &str = include_str!("../../sql/keyword/keyword_gap.sql");
+const GAPS: &str = include_str!("../../sql/keyword/keyword_gaps.sql");
+const CLOSED: &str = include_str!("../../sql/keyword/keyword_closed.sql");
 const ALL_CHUNKS: &str = include_str!("../../sql/corpus/all_chunks.sql");
-const CHUNKS: &str = include_str!("../../sql/corpus/keyword_chunks.sql");
+const CHUNKS: &str = include_str!("../../sql/keyword/keyword_chunks.sql");
 
 /// Chunks of a segment that is made of many at once, and bytes of their text.
 pub const FULL_SEGMENT: usize = 20_000;

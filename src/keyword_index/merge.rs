@@ -16,10 +16,10 @@ use socle_core::protocol::{Request, SegmentDigest};
 use std::cell::RefCell;
 use std::collections::HashMap;
 
-const DELETE: &str = include_str!("../../sql/query/keyword_delete.sql");
-const DEAD: &str = include_str!("../../sql/query/keyword_dead.sql");
-const BURIED: &str = include_str!("../../sql/query/keyword_buried.sql");
-const GONE_CHUNKS: &str = include_str!("../../sql/corpus/gone_chunks.sql");
+const DELETE: &str = include_str!("../../sql/keyword/keyword_delete.sql");
+const DEAD: &str = include_str!("../../sql/keyword/keyword_dead.sql");
+const BURIED: &str = include_str!("../../sql/keyword/keyword_buried.sql");
+const GONE_CHUNKS: &str = include_str!("../../sql/keyword/gone_chunks.sql");
 
 thread_local! {
     /// Segments whose dead were counted, and how many there have to be in the whole corpus before it is worth it again.

@@ -12,9 +12,9 @@ use sha2::{Digest, Sha256};
 use socle_core::protocol::{KEYWORD_FORMAT, LeftOut, Request, Response, SegmentDigest};
 use socle_core::{Error, Kind, Result};
 
-const SEGMENTS: &str = include_str!("../../sql/query/keyword_segments.sql");
-const DIGESTS: &str = include_str!("../../sql/query/keyword_digests.sql");
-const PARTS: &str = include_str!("../../sql/query/keyword_parts.sql");
+const SEGMENTS: &str = include_str!("../../sql/keyword/keyword_segments.sql");
+const DIGESTS: &str = include_str!("../../sql/keyword/keyword_digests.sql");
+const PARTS: &str = include_str!("../../sql/keyword/keyword_parts.sql");
 
 /// Parts of a segment that are in memory at a time.
 const PARTS_AT_ONCE: i32 = 16;

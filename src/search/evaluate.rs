@@ -29,7 +29,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-const COLUMNS: &str = include_str!("../../sql/query/evaluation_columns.sql");
+const COLUMNS: &str = include_str!("../../sql/search/evaluation_columns.sql");
 
 /// Measures of the first results, unless something else is asked for; and the most.
 const DEFAULT_K: usize = 10;

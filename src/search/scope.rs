@@ -23,8 +23,8 @@ const MANY: &str = include_str!("../../sql/search/many.sql");
 const ELIGIBLE: &str = include_str!("../../sql/search/eligible.sql");
 const STALE: &str = include_str!("../../sql/search/stale.sql");
 const FRESH: &str = include_str!("../../sql/search/fresh.sql");
-const FILTER_COLUMNS: &str = include_str!("../../sql/query/filter_columns.sql");
-const TYPES: &str = include_str!("../../sql/query/search_types.sql");
+const FILTER_COLUMNS: &str = include_str!("../../sql/search/filter_columns.sql");
+const TYPES: &str = include_str!("../../sql/search/search_types.sql");
 
 /// Whether the document of a chunk passes; a sub-select, as in the policy of the chunk table.
 const PASSES: &str = "(SELECT {condition} FROM {source} s WHERE {same s k})";

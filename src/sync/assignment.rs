@@ -7,7 +7,7 @@ const BYTES: usize = 24;
 
 /// What a worker is told.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Errand {
+pub struct Assignment {
     /// The number that the supervisor knows it by.
     pub number: u64,
     /// The change log of the corpus whose index it builds, by OID; 0 for a sync worker.
@@ -16,7 +16,7 @@ pub struct Errand {
     pub patience: Duration,
 }
 
-impl Errand {
+impl Assignment {
     /// As it is handed over.
     pub fn encode(self) -> [u8; BYTES] {
         let mut bytes = [0; BYTES];

@@ -17,12 +17,12 @@ const BYTES: std::ops::RangeInclusive<f64> = 65_536.0..=1_048_576.0;
 
 /// What is known of the speed of one corpus.
 #[derive(Clone, Copy, Debug)]
-pub struct Pace {
+pub struct BatchSize {
     documents: f64,
     bytes: f64,
 }
 
-impl Default for Pace {
+impl Default for BatchSize {
     fn default() -> Self {
         Self { documents: 64.0, bytes: 262_144.0 }
     }
@@ -42,7 +42,7 @@ impl Turn {
     }
 }
 
-impl Pace {
+impl BatchSize {
     /// Documents that are claimed at once.
     pub fn documents(&self) -> i64 {
         self.documents as i64

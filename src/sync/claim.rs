@@ -13,19 +13,19 @@ use socle_core::{Error, Kind};
 use std::cell::Cell;
 use std::collections::BTreeMap;
 
-const TAKE_MISSED: &str = include_str!("../../sql/query/take_missed.sql");
-const ASK_FOR: &str = include_str!("../../sql/corpus/ask_for.sql");
-const TAKE_SWEEP: &str = include_str!("../../sql/corpus/take_sweep.sql");
-const QUEUE_CHANGED: &str = include_str!("../../sql/corpus/queue_changed.sql");
-const QUEUE_ORPHANS: &str = include_str!("../../sql/corpus/queue_orphans.sql");
-const STATE: &str = include_str!("../../sql/query/corpus_state.sql");
-const ALIVE: &str = include_str!("../../sql/query/workers_alive.sql");
-const TAKE_APART: &str = include_str!("../../sql/corpus/take_apart.sql");
-const CLAIM: &str = include_str!("../../sql/corpus/claim.sql");
-const PENDING: &str = include_str!("../../sql/corpus/pending.sql");
-const EXTEND: &str = include_str!("../../sql/corpus/extend.sql");
-const FAIL: &str = include_str!("../../sql/corpus/fail.sql");
-const RELEASE: &str = include_str!("../../sql/corpus/release.sql");
+const TAKE_MISSED: &str = include_str!("../../sql/sync/take_missed.sql");
+const ASK_FOR: &str = include_str!("../../sql/sync/ask_for.sql");
+const CLAIM_RESYNC: &str = include_str!("../../sql/sync/claim_resync.sql");
+const QUEUE_CHANGED: &str = include_str!("../../sql/sync/queue_changed.sql");
+const QUEUE_ORPHANS: &str = include_str!("../../sql/sync/queue_orphans.sql");
+const STATE: &str = include_str!("../../sql/sync/corpus_state.sql");
+const ALIVE: &str = include_str!("../../sql/sync/workers_alive.sql");
+const EXPAND_BATCHES: &str = include_str!("../../sql/sync/expand_batches.sql");
+const CLAIM: &str = include_str!("../../sql/sync/claim.sql");
+const PENDING: &str = include_str!("../../sql/sync/pending.sql");
+const EXTEND: &str = include_str!("../../sql/sync/extend.sql");
+const FAIL: &str = include_str!("../../sql/sync/fail.sql");
+const RELEASE: &str = include_str!("../../sql/sync/release.sql");
 
 /// Source rows that are compared in about the time that one is written in.
 const COMPARED_ROWS: u64 = 10;
@@ -46,7 +46,7 @@ thread_local! {
 #[derive(Clone, Debug)]
 pub struct Claim {
     /// The change that stands for all of the document.
-    pub leader: i64,
+    pub job_id: i64,
     /// All of its changes.
     pub changes: Vec<i64>,
     /// Which attempt this is, from 1.
@@ -59,7 +59,7 @@ pub enum Claimed {
     /// These documents, under this lease.
     Documents(Uuid, Vec<Claim>),
     /// Source and chunks were compared, and what differs was queued.
-    Swept,
+    Resynced,
     /// Nothing now. `waiting`: something is going to be due, or somebody else is at work.
     Nothing {
         /// See above.
@@ -150,23 +150,23 @@ fn source_rows(corpus: &CorpusSpec) -> u64 {
 /// `alive`: the numbers of the workers whose leases hold.
 fn take(corpus: &CorpusSpec, documents: i64, alive: Vec<i32>) -> Result<Claimed, WorkerError> {
     Spi::connect_mut(|client| {
-        client.update(corpus.sql(TAKE_APART).as_str(), None, &[])?;
-        let taken = client.update(corpus.sql(TAKE_SWEEP).as_str(), Some(1), &[])?;
+        client.update(corpus.sql(EXPAND_BATCHES).as_str(), None, &[])?;
+        let taken = client.update(corpus.sql(CLAIM_RESYNC).as_str(), Some(1), &[])?;
         if !taken.is_empty()
             && let Some(xid) = taken.first().get_one::<String>()?
         {
             let limit = gucs::max_document_bytes() as i64;
             client.update(corpus.sql(QUEUE_CHANGED).as_str(), None, &[xid.as_str().into(), limit.into()])?;
             client.update(corpus.sql(QUEUE_ORPHANS).as_str(), None, &[xid.as_str().into()])?;
-            return Ok(Claimed::Swept);
+            return Ok(Claimed::Resynced);
         }
         let lease = new_lease()?;
         let mut claims: BTreeMap<i64, Claim> = BTreeMap::new();
         let arguments = [documents.into(), lease.into(), LEASE_SECONDS.into(), alive.into(), NUMBER.get().into()];
         for row in client.update(corpus.sql(CLAIM).as_str(), None, &arguments)? {
-            let leader = row.get::<i64>(1)?.unwrap_or_default();
+            let job_id = row.get::<i64>(1)?.unwrap_or_default();
             let attempt = row.get::<i32>(3)?.unwrap_or(1);
-            let claim = claims.entry(leader).or_insert(Claim { leader, changes: Vec::new(), attempt });
+            let claim = claims.entry(job_id).or_insert(Claim { job_id, changes: Vec::new(), attempt });
             claim.changes.extend(row.get::<i64>(2)?);
         }
         if !claims.is_empty() {

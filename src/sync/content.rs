@@ -39,7 +39,7 @@ impl Default for Content {
 }
 
 impl Content {
-    /// What a row of `sql/corpus/read.sql` holds, which has left files of more than `limit` bytes where they are.
+    /// What a row of `sql/sync/read.sql` holds, which has left files of more than `limit` bytes where they are.
     ///
     /// # Errors
     /// Of SPI; `OutOfMemory`.
@@ -100,14 +100,14 @@ pub fn check_sizes(documents: &[Document], which: &[usize], limit: usize) -> Res
     let Some(at) = which.iter().find(|at| size(&documents[**at]) > limit) else { return Ok(()) };
     let error =
         too_large(size(&documents[*at]), limit).hint("Split it, or have a superuser raise socle.max_input_bytes.");
-    Err(Failure::of(documents[*at].claim.leader, "read", error))
+    Err(Failure::of(documents[*at].claim.job_id, "read", error))
 }
 
 fn too_large(size: impl Display, limit: impl Display) -> Error {
     Error::new(Kind::InputTooLong, format!("document has {size} bytes, the limit is {limit}"))
 }
 
-/// What becomes of a file that `sql/corpus/read.sql` does not read.
+/// What becomes of a file that `sql/sync/read.sql` does not read.
 fn refused(refusal: &str, limit: i64) -> Error {
     if refusal == UNREADABLE {
         return Error::new(Kind::NotPermitted, "permission denied for the large object")

@@ -1,7 +1,7 @@
 //! The corpora of a database as its worker goes through them: which comes next, and which waits because something is wrong
 //! with it.
 
-use super::batch_size::Pace;
+use super::batch_size::BatchSize;
 use super::transaction::{WorkerError, transaction};
 use super::{Progress, session, work};
 use crate::capture;
@@ -14,7 +14,7 @@ use socle_core::corpus::retry::backoff;
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
-const NOTE_TROUBLE: &str = include_str!("../../sql/query/note_trouble.sql");
+const NOTE_TROUBLE: &str = include_str!("../../sql/sync/note_trouble.sql");
 
 /// Time before a corpus is tried again that somebody has locked.
 const LOCK_PAUSE: Duration = Duration::from_millis(500);
@@ -40,7 +40,7 @@ pub struct Corpora {
     worked: HashMap<u32, Instant>,
     /// Those that had more to do than a turn has time for.
     long: HashSet<u32>,
-    paces: HashMap<u32, Pace>,
+    paces: HashMap<u32, BatchSize>,
     /// Those that another worker does not come away from.
     others: HashSet<u32>,
     /// Where the next round begins.
@@ -117,10 +117,10 @@ impl Corpora {
             round.gathering = Some(round.gathering.map_or(rest, |other| other.min(rest)));
             return false;
         }
-        let pace = self.paces.entry(*change).or_default();
+        let batch_size = self.paces.entry(*change).or_default();
         // Its tables may have been renamed under it, or it was dropped and made anew: a second look tells what lasts.
-        let done =
-            work(name, pace).or_else(|trouble| if trouble.is_permanent() { work(name, pace) } else { Err(trouble) });
+        let done = work(name, batch_size)
+            .or_else(|trouble| if trouble.is_permanent() { work(name, batch_size) } else { Err(trouble) });
         if !matches!(done, Ok(Progress::Worked { full: true })) {
             self.long.remove(change);
         }

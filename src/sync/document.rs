@@ -16,10 +16,10 @@ use socle_core::protocol::{Request, Response, Role};
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
-const SIZE: &str = include_str!("../../sql/corpus/size.sql");
-const READ: &str = include_str!("../../sql/corpus/read.sql");
-const STORED: &str = include_str!("../../sql/corpus/stored.sql");
-const KNOWN: &str = include_str!("../../sql/corpus/known.sql");
+const SIZE: &str = include_str!("../../sql/sync/size.sql");
+const READ: &str = include_str!("../../sql/sync/read.sql");
+const STORED: &str = include_str!("../../sql/sync/stored.sql");
+const KNOWN: &str = include_str!("../../sql/sync/known.sql");
 
 /// A row of the source, as far as it has to be worked on.
 #[derive(Debug)]
@@ -108,32 +108,32 @@ pub fn number(count: usize) -> i32 {
 
 /// Sizes of documents in bytes, in the order of the claims.
 pub fn sizes(job: &Job, claims: &[Claim]) -> Result<Vec<u64>, WorkerError> {
-    let leaders: Vec<i64> = claims.iter().map(|claim| claim.leader).collect();
+    let job_ids: Vec<i64> = claims.iter().map(|claim| claim.job_id).collect();
     let sql = job.corpus.sql(SIZE);
     let sizes: HashMap<i64, i64> = transaction(|| {
         as_corpus_owner(&job.corpus, || {
             Spi::connect(|client| {
-                let rows = client.select(sql.as_str(), None, &[leaders.clone().into()])?;
+                let rows = client.select(sql.as_str(), None, &[job_ids.clone().into()])?;
                 rows.map(|row| Ok((row.get(1)?.unwrap_or_default(), row.get(2)?.unwrap_or_default()))).collect()
             })
         })
     })?;
-    Ok(leaders.iter().map(|leader| sizes.get(leader).copied().unwrap_or_default().unsigned_abs()).collect())
+    Ok(job_ids.iter().map(|job_id| sizes.get(job_id).copied().unwrap_or_default().unsigned_abs()).collect())
 }
 
 /// Reads documents; the text only of those that changed.
 pub fn read(job: &Job, claims: &[Claim]) -> Result<Vec<Document>, WorkerError> {
-    let mut by_leader: HashMap<i64, &Claim> = claims.iter().map(|claim| (claim.leader, claim)).collect();
-    let leaders: Vec<i64> = claims.iter().map(|claim| claim.leader).collect();
+    let mut by_leader: HashMap<i64, &Claim> = claims.iter().map(|claim| (claim.job_id, claim)).collect();
+    let job_ids: Vec<i64> = claims.iter().map(|claim| claim.job_id).collect();
     let sql = job.corpus.sql(READ);
     let limit = gucs::max_document_bytes() as i64;
     transaction(|| {
         as_corpus_owner(&job.corpus, || {
             Spi::connect(|client| {
                 let mut documents = Vec::with_capacity(claims.len());
-                for row in client.select(sql.as_str(), None, &[leaders.clone().into(), limit.into()])? {
-                    let leader = row.get::<i64>(1)?.unwrap_or_default();
-                    let Some(claim) = by_leader.remove(&leader) else { continue };
+                for row in client.select(sql.as_str(), None, &[job_ids.clone().into(), limit.into()])? {
+                    let job_id = row.get::<i64>(1)?.unwrap_or_default();
+                    let Some(claim) = by_leader.remove(&job_id) else { continue };
                     let unchanged = row.get::<bool>(4)?.unwrap_or_default();
                     let content = if unchanged { None } else { Some(Content::read(job, &row, limit)?) };
                     documents.push(Document {
@@ -184,7 +184,7 @@ pub fn chunk(job: &Job, documents: &mut [Document]) -> Result<(), Failure> {
         Ok(())
     })
     .map_err(|error| match culprit {
-        Some(number) => Failure::of(documents[changed[number]].claim.leader, "chunk", error),
+        Some(number) => Failure::of(documents[changed[number]].claim.job_id, "chunk", error),
         None => Failure::new("chunk", error),
     })?;
     for (at, chunks) in changed.into_iter().zip(results) {
@@ -217,14 +217,14 @@ pub fn stored(job: &Job, documents: &mut [Document]) -> Result<(), WorkerError> 
         .iter()
         .enumerate()
         .filter(|(_, document)| document.is_changed())
-        .map(|(at, document)| (document.claim.leader, at))
+        .map(|(at, document)| (document.claim.job_id, at))
         .collect();
-    let leaders: Vec<i64> = places.keys().copied().collect();
+    let job_ids: Vec<i64> = places.keys().copied().collect();
     let sql = job.corpus.sql(STORED);
     transaction(|| {
         as_corpus_owner(&job.corpus, || {
             Spi::connect(|client| {
-                for row in client.select(sql.as_str(), None, &[leaders.clone().into()])? {
+                for row in client.select(sql.as_str(), None, &[job_ids.clone().into()])? {
                     let Some(at) = places.get(&row.get::<i64>(1)?.unwrap_or_default()) else { continue };
                     documents[*at].stored.push(StoredChunk {
                         chunk_id: row.get(2)?.unwrap_or_default(),
@@ -310,7 +310,7 @@ pub fn embed(
             }
             Some(Response::Failed { error, item }) => {
                 let at = item.map(|item| requests[number].start + item as usize);
-                culprit = at.and_then(|at| texts.get(at)).map(|(document, _)| document.claim.leader);
+                culprit = at.and_then(|at| texts.get(at)).map(|(document, _)| document.claim.job_id);
                 return Err(error);
             }
             _ => return Err(engine_client::unexpected()),
@@ -323,7 +323,7 @@ pub fn embed(
         Ok(())
     })
     .map_err(|error| match culprit {
-        Some(leader) => Failure::of(leader, "embed", error),
+        Some(job_id) => Failure::of(job_id, "embed", error),
         None => Failure::new("embed", error),
     })?;
     Ok(vectors)

@@ -3,7 +3,7 @@
 use super::corpora::{Corpora, CorpusRef, GATHER, RoundOutcome, note_trouble};
 use super::session::{self, Writing, asked_to_leave, report_statistics};
 use super::transaction::{WorkerError, as_corpus_owner, transaction};
-use super::{Errand, claim, owner_code_timeout};
+use super::{Assignment, claim, owner_code_timeout};
 use crate::corpus::CorpusSpec;
 use crate::keyword_index::build;
 use crate::keyword_index::corruption_flag;
@@ -15,9 +15,9 @@ use socle_core::turns::message::Message;
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
-const CORPORA: &str = include_str!("../../sql/query/sync_corpora.sql");
-const HELD_UP: &str = include_str!("../../sql/query/held_up.sql");
-const ANY_PENDING: &str = include_str!("../../sql/corpus/pending.sql");
+const CORPORA: &str = include_str!("../../sql/sync/sync_corpora.sql");
+const HELD_UP: &str = include_str!("../../sql/sync/held_up.sql");
+const ANY_PENDING: &str = include_str!("../../sql/sync/pending.sql");
 
 /// Time without work after which a worker leaves, if nothing waits either.
 const IDLE: Duration = Duration::from_secs(60);
@@ -38,7 +38,7 @@ const WATCH_POLL: Duration = Duration::from_millis(100);
 const DAMAGE_PAUSE: Duration = Duration::from_secs(10);
 
 /// Time between two looks whether the database can be written, and which corpora hold up another worker.
-const LOOK_ROUND: Duration = Duration::from_secs(1);
+const DATABASE_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Time in one transaction after which a corpus is left to the worker that is at it.
 const HELD_UP_SECONDS: f64 = 3.0;
@@ -53,7 +53,7 @@ const FAILED_LOOKS: u32 = 5;
 
 /// Why a worker leaves.
 #[derive(Clone, Copy, Debug)]
-enum Leave {
+enum Exit {
     /// There is something to do after that time.
     Again(Duration),
     /// It knows of nothing to do.
@@ -63,16 +63,16 @@ enum Leave {
 }
 
 /// Works until there is nothing to do, or another database needs a worker, and tells the supervisor.
-pub fn run(errand: Errand) {
-    owner_code_timeout::prepare(errand.number);
-    let mut worker = Worker::new(errand);
+pub fn run(assignment: Assignment) {
+    owner_code_timeout::prepare(assignment.number);
+    let mut worker = Worker::new(assignment);
     let again = match worker.work() {
-        Leave::Failed => return,
-        Leave::Again(time) => Some(time),
-        Leave::Done => None,
+        Exit::Failed => return,
+        Exit::Again(time) => Some(time),
+        Exit::Done => None,
     };
     let (looked_at, worked) = (worker.looked_at, worker.worked);
-    wake::notify(Message::Goodbye { worker: errand.number, looked_at, again, worked });
+    wake::notify(Message::Goodbye { worker: assignment.number, looked_at, again, worked });
 }
 
 struct Worker {
@@ -84,7 +84,7 @@ struct Worker {
     worked: bool,
     /// When its last look began.
     looked_at: Duration,
-    looked_round: Option<Instant>,
+    database_checked_at: Option<Instant>,
     said_idle: bool,
     failed_looks: u32,
     outdated_found: bool,
@@ -92,15 +92,15 @@ struct Worker {
 }
 
 impl Worker {
-    fn new(errand: Errand) -> Self {
+    fn new(assignment: Assignment) -> Self {
         Self {
-            number: errand.number,
+            number: assignment.number,
             corpora: Corpora::default(),
             begun: Instant::now(),
             worked_at: Instant::now(),
             worked: false,
             looked_at: clock(),
-            looked_round: None,
+            database_checked_at: None,
             said_idle: false,
             failed_looks: 0,
             outdated_found: false,
@@ -108,9 +108,9 @@ impl Worker {
         }
     }
 
-    fn work(&mut self) -> Leave {
+    fn work(&mut self) -> Exit {
         if claim::hold_liveness_lock().is_err() {
-            return Leave::Failed;
+            return Exit::Failed;
         }
         loop {
             session::reload_if_asked();
@@ -120,7 +120,7 @@ impl Worker {
                 // Somebody has locked a table of socle.
                 Err(trouble) if trouble.is_a_lock() => {
                     if asked_to_leave() {
-                        return Leave::Again(COME_BACK_SOON);
+                        return Exit::Again(COME_BACK_SOON);
                     }
                     session::sleep(SHORT_POLL);
                     continue;
@@ -129,7 +129,7 @@ impl Worker {
                     self.failed_looks += 1;
                     if self.failed_looks == FAILED_LOOKS || asked_to_leave() {
                         pgrx::log!("socle sync: {}; another worker is going to look", trouble.message);
-                        return Leave::Failed;
+                        return Exit::Failed;
                     }
                     session::sleep(SHORT_POLL);
                     continue;
@@ -137,10 +137,10 @@ impl Worker {
             };
             self.failed_looks = 0;
             if here.is_empty() {
-                return Leave::Done;
+                return Exit::Done;
             }
-            if self.looked_round.is_none_or(|at| at.elapsed() > LOOK_ROUND)
-                && let Some(leave) = self.look_round(&here)
+            if self.database_checked_at.is_none_or(|at| at.elapsed() > DATABASE_CHECK_INTERVAL)
+                && let Some(leave) = self.check_database(&here)
             {
                 return leave;
             }
@@ -149,9 +149,9 @@ impl Worker {
             let round = self.corpora.round(&here);
             if asked_to_leave() {
                 return match round {
-                    RoundOutcome { worked: true, .. } => Leave::Again(Duration::ZERO),
-                    RoundOutcome { waiting: true, .. } => Leave::Again(COME_BACK_SOON),
-                    _ => Leave::Done,
+                    RoundOutcome { worked: true, .. } => Exit::Again(Duration::ZERO),
+                    RoundOutcome { waiting: true, .. } => Exit::Again(COME_BACK_SOON),
+                    _ => Exit::Done,
                 };
             }
             report_statistics(false);
@@ -163,7 +163,7 @@ impl Worker {
                 continue;
             }
             if !round.waiting && self.worked_at.elapsed() > IDLE {
-                return Leave::Done;
+                return Exit::Done;
             }
             self.sleep(round);
         }
@@ -185,12 +185,12 @@ impl Worker {
     }
 
     /// Whether the database can be written, and which corpora are left to others.
-    fn look_round(&mut self, here: &[CorpusRef]) -> Option<Leave> {
-        self.looked_round = Some(Instant::now());
+    fn check_database(&mut self, here: &[CorpusRef]) -> Option<Exit> {
+        self.database_checked_at = Some(Instant::now());
         match session::writing() {
-            Ok(Writing::Changed) => return Some(Leave::Again(Duration::ZERO)),
-            Ok(Writing::Forbidden) if is_pending(here) => return Some(Leave::Again(COME_BACK)),
-            Ok(Writing::Forbidden) => return Some(Leave::Done),
+            Ok(Writing::Changed) => return Some(Exit::Again(Duration::ZERO)),
+            Ok(Writing::Forbidden) if is_pending(here) => return Some(Exit::Again(COME_BACK)),
+            Ok(Writing::Forbidden) => return Some(Exit::Done),
             Ok(Writing::Possible) | Err(_) => {}
         }
         let held_up = transaction(|| {

@@ -9,7 +9,7 @@ use pgrx::prelude::*;
 use std::ffi::{CStr, CString};
 use std::time::Duration;
 
-const READ_ONLY: &str = include_str!("../../sql/query/read_only.sql");
+const READ_ONLY: &str = include_str!("../../sql/corpus/read_only.sql");
 
 /// Settings of the whole session, in force before any of its transactions begins, whatever has been set for the database or
 /// for the role: names are those of Postgres, users do not wait for a worker that waits for them, and no time limit of

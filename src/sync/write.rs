@@ -12,16 +12,16 @@ use pgrx::spi::SpiClient;
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-const FENCE: &str = include_str!("../../sql/corpus/fence.sql");
-const INSERT_CHUNKS: &str = include_str!("../../sql/corpus/insert_chunks.sql");
-const MOVE_CHUNKS: &str = include_str!("../../sql/corpus/move_chunks.sql");
-const DELETE_CHUNKS: &str = include_str!("../../sql/corpus/delete_chunks.sql");
-const STORE_DOCUMENTS: &str = include_str!("../../sql/corpus/store_documents.sql");
-const REMOVE_CHUNKS: &str = include_str!("../../sql/corpus/remove_document_chunks.sql");
-const REMOVE_DOCUMENTS: &str = include_str!("../../sql/corpus/remove_documents.sql");
-const FINISH: &str = include_str!("../../sql/corpus/finish.sql");
-const NUMBERS: &str = include_str!("../../sql/query/chunk_numbers.sql");
-const COUNT_PROGRESS: &str = include_str!("../../sql/query/count_progress.sql");
+const FENCE: &str = include_str!("../../sql/sync/fence.sql");
+const INSERT_CHUNKS: &str = include_str!("../../sql/sync/insert_chunks.sql");
+const MOVE_CHUNKS: &str = include_str!("../../sql/sync/move_chunks.sql");
+const DELETE_CHUNKS: &str = include_str!("../../sql/sync/delete_chunks.sql");
+const STORE_DOCUMENTS: &str = include_str!("../../sql/sync/store_documents.sql");
+const REMOVE_CHUNKS: &str = include_str!("../../sql/sync/remove_document_chunks.sql");
+const REMOVE_DOCUMENTS: &str = include_str!("../../sql/sync/remove_documents.sql");
+const FINISH: &str = include_str!("../../sql/sync/finish.sql");
+const NUMBERS: &str = include_str!("../../sql/sync/chunk_numbers.sql");
+const COUNT_PROGRESS: &str = include_str!("../../sql/sync/count_progress.sql");
 
 /// Chunks of one INSERT: some megabytes of vectors.
 const INSERT_ROWS: usize = 1_000;
@@ -38,7 +38,7 @@ impl Numbered {
             .filter_map(|(document, at)| {
                 let new = &document.chunks[at];
                 Some(Indexed {
-                    chunk_id: *self.0.get(&(document.claim.leader, at))?,
+                    chunk_id: *self.0.get(&(document.claim.job_id, at))?,
                     head: new.head.clone(),
                     content: new.chunk.content.clone(),
                     language: document.language.clone(),
@@ -66,7 +66,7 @@ pub struct Ready {
 pub fn number_chunks(job: &Job, documents: &[Document]) -> Result<Numbered, WorkerError> {
     let places: Vec<(i64, usize)> = documents
         .iter()
-        .flat_map(|document| document.diff.added.iter().map(|at| (document.claim.leader, *at)))
+        .flat_map(|document| document.diff.added.iter().map(|at| (document.claim.job_id, *at)))
         .collect();
     if places.is_empty() {
         return Ok(Numbered(HashMap::new()));
@@ -134,15 +134,15 @@ fn replace(
     ready: &Ready,
     client: &mut SpiClient<'_>,
 ) -> Result<Counts, WorkerError> {
-    let leaders: Vec<i64> = documents.iter().map(|document| document.claim.leader).collect();
+    let job_ids: Vec<i64> = documents.iter().map(|document| document.claim.job_id).collect();
     let fence = job.corpus.sql(FENCE);
     let mut held: HashSet<i64> = HashSet::new();
-    for row in client.update(fence.as_str(), None, &[leaders.into(), job.lease.into()])? {
+    for row in client.update(fence.as_str(), None, &[job_ids.into(), job.lease.into()])? {
         held.extend(row.get::<i64>(1)?);
     }
-    let documents: Vec<&Document> = documents.iter().filter(|document| held.contains(&document.claim.leader)).collect();
+    let documents: Vec<&Document> = documents.iter().filter(|document| held.contains(&document.claim.job_id)).collect();
     let gone: Vec<i64> =
-        documents.iter().filter(|document| !document.present).map(|document| document.claim.leader).collect();
+        documents.iter().filter(|document| !document.present).map(|document| document.claim.job_id).collect();
     let mut deleted = 0;
     if !gone.is_empty() {
         deleted += client.update(job.corpus.sql(REMOVE_CHUNKS).as_str(), None, &[gone.clone().into()])?.len();
@@ -162,7 +162,7 @@ fn insert(job: &Job, documents: &[&Document], ready: &Ready, client: &mut SpiCli
     let vectors = &ready.vectors;
     let added: Vec<(i64, usize, &super::document::NewChunk)> = documents
         .iter()
-        .flat_map(|document| document.diff.added.iter().map(|at| (document.claim.leader, *at, &document.chunks[*at])))
+        .flat_map(|document| document.diff.added.iter().map(|at| (document.claim.job_id, *at, &document.chunks[*at])))
         .collect();
     let sql =
         crate::corpus::sql_template::expand(INSERT_CHUNKS, &job.corpus, &[("vector_type", job.vector_type.as_str())]);
@@ -171,7 +171,7 @@ fn insert(job: &Job, documents: &[&Document], ready: &Ready, client: &mut SpiCli
             rows.iter().map(|(.., new)| vectors.get(&new.hash).map(Vec::as_slice)).collect();
         let embeddings = vector::plain_array(job.vector_oid, &embeddings)?;
         let arguments = [
-            rows.iter().map(|(leader, ..)| *leader).collect::<Vec<i64>>().into(),
+            rows.iter().map(|(job_id, ..)| *job_id).collect::<Vec<i64>>().into(),
             rows.iter().map(|(_, at, _)| position(*at)).collect::<Vec<i32>>().into(),
             rows.iter().map(|(.., new)| new.chunk.content.clone()).collect::<Vec<String>>().into(),
             rows.iter().map(|(.., new)| new.heading_literal.clone()).collect::<Vec<String>>().into(),
@@ -182,7 +182,7 @@ fn insert(job: &Job, documents: &[&Document], ready: &Ready, client: &mut SpiCli
             // SAFETY: an array of the type of the column, in memory of this transaction.
             unsafe { DatumWithOid::new(embeddings, pg_sys::get_array_type(job.vector_oid)) },
             rows.iter()
-                .map(|(leader, at, _)| ready.numbered.0.get(&(*leader, *at)).copied())
+                .map(|(job_id, at, _)| ready.numbered.0.get(&(*job_id, *at)).copied())
                 .collect::<Vec<_>>()
                 .into(),
             rows.iter().map(|(.., new)| new.page).collect::<Vec<Option<i32>>>().into(),
@@ -221,7 +221,7 @@ fn rearrange(job: &Job, documents: &[&Document], client: &mut SpiClient<'_>) -> 
     }
     if !documents.is_empty() {
         let arguments = [
-            documents.iter().map(|document| document.claim.leader).collect::<Vec<i64>>().into(),
+            documents.iter().map(|document| document.claim.job_id).collect::<Vec<i64>>().into(),
             documents.iter().map(|document| document.hash.clone()).collect::<Vec<Vec<u8>>>().into(),
             documents.iter().map(|document| number(document.chunks.len())).collect::<Vec<i32>>().into(),
             documents.iter().map(|document| document.language.clone()).collect::<Vec<Option<String>>>().into(),

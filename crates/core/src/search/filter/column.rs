@@ -1,4 +1,4 @@
-//! The columns that a filter may name, as `sql/query/filter_columns.sql` finds them.
+//! The columns that a filter may name, as `sql/search/filter_columns.sql` finds them.
 
 use crate::{Error, Kind, Result};
 
