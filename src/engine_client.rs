@@ -4,6 +4,7 @@
 //! The connection outlives a statement that ends well. A statement that fails or is cancelled closes it, and the engine
 //! stops working for it. No transaction state and no lock of ours is held while waiting.
 
+pub mod batch;
 mod connection;
 
 use crate::pg::wait;

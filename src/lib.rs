@@ -19,6 +19,7 @@ mod search;
 mod supervisor;
 mod sync;
 mod vector_index;
+mod worker;
 
 use pgrx::prelude::*;
 

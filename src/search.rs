@@ -11,20 +11,20 @@ mod omission;
 mod passage;
 mod prefetch;
 mod rank;
-pub mod reader;
 pub mod request;
 mod scope;
 mod select;
 mod trace;
 mod vector_retriever;
 
-use crate::corpus::{CorpusSpec, VECTOR_INDEX, heap_counts, vector_index_name};
+use crate::corpus::{CorpusSpec, heap_counts};
 use crate::pg::arguments::Arguments;
 use crate::pg::backend;
 use crate::pg::error::report;
 use crate::pg::jsonb_key::Key;
 use crate::pg::plan_cache;
 use crate::pg::run_as::in_new_snapshot;
+use crate::vector_index;
 use omission::{Omission, Outcome, omissions};
 use passage::Passage;
 use pgrx::datum::TimestampWithTimeZone;
@@ -167,9 +167,9 @@ fn open(names: &[String]) -> Result<Vec<CorpusSpec>> {
     for name in names {
         let corpus = CorpusSpec::find_to_read(name)?;
         check(&corpus)?;
-        reader::hold(&corpus)?;
-        reader::require_privileges(&corpus);
-        reader::check_types(&corpus)?;
+        crate::corpus::reader::hold(&corpus)?;
+        crate::corpus::reader::require_privileges(&corpus);
+        crate::corpus::reader::check_types(&corpus)?;
         corpora.push(corpus);
     }
     corpora.iter().try_for_each(say)?;
@@ -321,9 +321,11 @@ fn unheard(corpus: &CorpusSpec) -> Result<Option<String>> {
 
 /// Whether a corpus has all of its chunks and waits for its vector index alone.
 fn is_filled(corpus: &CorpusSpec) -> Result<bool> {
-    let index = vector_index_name(corpus);
+    let index = vector_index::index_name(corpus);
     let chunk = pg_sys::Oid::from(corpus.chunk.unwrap_or_default());
-    let found = plan_cache::rows(VECTOR_INDEX, &[chunk.into(), index.as_str().into()], 1, |row| row.get::<String>(1))?;
+    let found = plan_cache::rows(vector_index::VECTOR_INDEX, &[chunk.into(), index.as_str().into()], 1, |row| {
+        row.get::<String>(1)
+    })?;
     let begun = found.into_iter().flatten().any(|state| state == "invalid");
     Ok(begun || (corpus.keyword_gap == 0 && heap_counts::any_pending(corpus) == Some(false)))
 }

@@ -4,6 +4,7 @@
 //! server. It takes no database connection, so that nothing it waits for can hold up DROP DATABASE, and it needs no
 //! consistent catalog, so that it runs on a hot standby. It owns no transaction and no shared memory.
 
+pub mod assignment;
 mod child;
 mod launcher;
 pub mod wake;

@@ -6,23 +6,23 @@
 //! short transaction that checks that the claim still holds. All of that as the owner of the corpus. Vector indexes are built
 //! by workers of their own.
 
-mod assignment;
 mod batch_size;
 pub mod claim;
 mod content;
 pub mod corpora;
 pub mod document;
 pub mod main_loop;
-mod owner_code_timeout;
-pub mod session;
-pub mod transaction;
 mod write;
 
 use crate::corpus::CorpusSpec;
 use crate::keyword_index::{build, merge};
 use crate::pg::backend;
-use crate::vector_index::{self, Finished};
-pub use assignment::Assignment;
+use crate::supervisor::assignment::Assignment;
+use crate::vector_index;
+use crate::worker::StepOutcome;
+use crate::worker::corpus_lock;
+use crate::worker::corpus_state;
+use crate::worker::transaction::{WorkerError, as_corpus_owner, transaction};
 use batch_size::BatchSize;
 use claim::{Claim, Claimed};
 use pgrx::Uuid;
@@ -31,7 +31,6 @@ use socle_core::corpus::template::Template;
 use socle_core::model::ModelSpec;
 use socle_core::{Error, Kind};
 use std::time::{Duration, Instant};
-use transaction::{WorkerError, as_corpus_owner, transaction};
 
 const VECTOR_OID: &str = include_str!("../sql/sync/vector_oid.sql");
 const FILL_INCOMPLETE: &str = include_str!("../sql/sync/fill_incomplete.sql");
@@ -101,14 +100,14 @@ fn work(name: &str, batch_size: &mut BatchSize) -> Result<Progress, WorkerError>
         Claimed::Nothing { waiting } => {
             let advanced = advance(&corpus, change.into())?;
             Ok(match advanced {
-                Finished::Done => Progress::Worked { full: false },
-                Finished::Nothing => Progress::Idle { waiting },
-                Finished::Later => Progress::Idle { waiting: true },
-                Finished::Elsewhere => Progress::Watching,
+                StepOutcome::Done => Progress::Worked { full: false },
+                StepOutcome::Nothing => Progress::Idle { waiting },
+                StepOutcome::Later => Progress::Idle { waiting: true },
+                StepOutcome::Elsewhere => Progress::Watching,
             })
         }
         Claimed::Documents(lease, claims) => {
-            session::show(&format!("embedding {} documents of corpus {}", claims.len(), corpus.name));
+            crate::worker::session::show(&format!("embedding {} documents of corpus {}", claims.len(), corpus.name));
             let full = claims.len() as i64 == batch_size.documents();
             let done = job(&corpus, lease).and_then(|job| work_on(&job, claims.clone(), batch_size));
             let rest = done.inspect_err(|_| give_back(&corpus.name, lease, &claims))?;
@@ -117,7 +116,7 @@ fn work(name: &str, batch_size: &mut BatchSize) -> Result<Progress, WorkerError>
                 return Ok(Progress::Worked { full: true });
             }
             if corpus.state_reason.is_some() {
-                corpora::note_trouble(&corpus.name, change, None, false)?;
+                corpus_state::set_reason(&corpus.name, change, None, false)?;
             }
             match corpus.state.as_str() {
                 "active" if corpus.keyword_gap == 0 => merge::merge(&corpus, change.into())?,
@@ -136,40 +135,42 @@ fn work(name: &str, batch_size: &mut BatchSize) -> Result<Progress, WorkerError>
 }
 
 /// What comes after the first fill: the vector index, and then the place of the corpus that this one replaces.
-fn advance(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<Finished, WorkerError> {
+fn advance(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<StepOutcome, WorkerError> {
     // As it is now: what this worker or another has just written may lack its keywords.
-    let Some(corpus) = &transaction(|| Ok(CorpusSpec::try_find(&corpus.name)?))? else { return Ok(Finished::Nothing) };
+    let Some(corpus) = &transaction(|| Ok(CorpusSpec::try_find(&corpus.name)?))? else {
+        return Ok(StepOutcome::Nothing);
+    };
     if !corpus.bound || corpus.change != Some(change.into()) || !matches!(corpus.state.as_str(), "filling" | "active") {
-        return Ok(Finished::Nothing);
+        return Ok(StepOutcome::Nothing);
     }
     if corpus.state == "active" && corpus.keyword_gap > 0 {
         return build::complete(corpus, change);
     }
     if corpus.state == "active" && corpus.replaces.is_none() {
-        return Ok(Finished::Nothing);
+        return Ok(StepOutcome::Nothing);
     }
     let behind = corpus.sql(FILL_INCOMPLETE);
     let filled_to = [corpus.filled_to.as_str().into()];
     if transaction(|| as_corpus_owner(corpus, || Ok(crate::pg::spi::query_bool(&behind, &filled_to)?)))? {
-        return Ok(Finished::Nothing);
+        return Ok(StepOutcome::Nothing);
     }
     if corpus.state == "filling" {
-        if corpus.keyword_gap > 0 && build::complete(corpus, change)? == Finished::Elsewhere {
-            return Ok(Finished::Elsewhere);
+        if corpus.keyword_gap > 0 && build::complete(corpus, change)? == StepOutcome::Elsewhere {
+            return Ok(StepOutcome::Elsewhere);
         }
         return vector_index::finish_filling(corpus, change);
     }
     if let Some(old) = &corpus.replaces {
-        session::show(&format!("putting corpus {} in the place of {old}", corpus.name));
+        crate::worker::session::show(&format!("putting corpus {} in the place of {old}", corpus.name));
         transaction(|| replace(old, corpus))?;
     }
-    Ok(Finished::Done)
+    Ok(StepOutcome::Done)
 }
 
 /// Puts a corpus that is filled in the place of the one it was made for, unless another worker is at it, or through.
 fn replace(old: &str, new: &CorpusSpec) -> Result<(), WorkerError> {
-    let free = |corpus: &CorpusSpec| corpus.change.is_some_and(|change| claim::take_lock(change.into()));
-    if !free(new) || claim::state(&new.name)?.as_deref() != Some("active") {
+    let free = |corpus: &CorpusSpec| corpus.change.is_some_and(|change| corpus_lock::try_lock_claims(change.into()));
+    if !free(new) || corpus_lock::state(&new.name)?.as_deref() != Some("active") {
         return Ok(());
     }
     let (Some(old), Some(new)) = (CorpusSpec::try_find(old)?, CorpusSpec::try_find(&new.name)?) else { return Ok(()) };
@@ -299,7 +300,10 @@ fn give_back(name: &str, lease: Uuid, claims: &[Claim]) {
 #[pg_guard]
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn socle_sync_main(database: pg_sys::Datum) {
-    session::begin(pg_sys::Oid::from(u32::try_from(database.value()).unwrap_or_default()), c"socle sync");
+    crate::worker::session::begin(
+        pg_sys::Oid::from(u32::try_from(database.value()).unwrap_or_default()),
+        c"socle sync",
+    );
     main_loop::run(Assignment::mine());
     // The supervisor starts another worker when there is work.
     backend::end_worker();
@@ -309,7 +313,10 @@ pub extern "C-unwind" fn socle_sync_main(database: pg_sys::Datum) {
 #[pg_guard]
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn socle_build_main(database: pg_sys::Datum) {
-    session::begin(pg_sys::Oid::from(u32::try_from(database.value()).unwrap_or_default()), c"socle index");
+    crate::worker::session::begin(
+        pg_sys::Oid::from(u32::try_from(database.value()).unwrap_or_default()),
+        c"socle index",
+    );
     vector_index::run(Assignment::mine());
     backend::end_worker();
 }

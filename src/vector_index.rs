@@ -9,14 +9,18 @@
 //! cancelled, and so has another worker whoever waits for it: a command on the table that waits for the build, which waits
 //! for all older snapshots, would be a deadlock.
 
+use crate::corpus::CorpusSpec;
 use crate::corpus::sql_template::{expand, identifier};
-use crate::corpus::{CorpusSpec, VECTOR_INDEX, vector_index_name};
 use crate::pg::backend;
 use crate::pg::lock::Purpose;
 use crate::pg::spi;
+use crate::supervisor::assignment::Assignment;
 use crate::supervisor::wake;
-use crate::sync::transaction::{WorkerError, as_corpus_owner, transaction};
-use crate::sync::{Assignment, claim, corpora, session};
+use crate::worker::StepOutcome;
+use crate::worker::corpus_lock;
+use crate::worker::corpus_state;
+use crate::worker::session;
+use crate::worker::transaction::{WorkerError, as_corpus_owner, transaction};
 use pgrx::PgMemoryContexts;
 use pgrx::prelude::*;
 use socle_core::turns::message::Message;
@@ -47,21 +51,14 @@ thread_local! {
     static SINCE: RefCell<HashMap<u32, Instant>> = RefCell::default();
 }
 
+/// Most dimensions of an HNSW index: as `vector`, and as `halfvec` (pgvector, hnsw.h).
+pub const MAX_INDEX_DIMENSIONS: [u32; 2] = [2_000, 4_000];
+
+/// The schema of pgvector.
+pub const VECTOR_SCHEMA: &str = include_str!("../sql/corpus/vector_schema.sql");
+
 /// The lock of a table whose index is built, beside those that the build takes.
 const HOLD: pg_sys::LOCKMODE = pg_sys::AccessShareLock as pg_sys::LOCKMODE;
-
-/// What came of a look at what a fill leaves to be done.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Finished {
-    /// Something was done.
-    Done,
-    /// Nothing was to be done.
-    Nothing,
-    /// Another worker is at it.
-    Elsewhere,
-    /// Others have to end something first.
-    Later,
-}
 
 /// Ends a build that another worker has under way: `at_once`, or if somebody waits for it.
 ///
@@ -84,20 +81,20 @@ pub fn make_way(change: pg_sys::Oid) {
 ///
 /// # Errors
 /// Whatever Postgres raises.
-pub fn finish_filling(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<Finished, WorkerError> {
-    let finished = claim::exclusively(Purpose::VectorIndex, change, || {
+pub fn finish_filling(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<StepOutcome, WorkerError> {
+    let finished = corpus_lock::exclusively(Purpose::VectorIndex, change, || {
         if state_of_index(corpus)?.as_deref() == Some("valid") {
             return activate(corpus, change);
         }
         if is_waiting(change)? {
-            return Ok(Finished::Later);
+            return Ok(StepOutcome::Later);
         }
         wake::notify(Message::Build(change.to_u32()));
-        Ok(Finished::Elsewhere)
+        Ok(StepOutcome::Elsewhere)
     })?;
     Ok(finished.unwrap_or_else(|| {
         make_way(change);
-        Finished::Elsewhere
+        StepOutcome::Elsewhere
     }))
 }
 
@@ -115,16 +112,16 @@ fn is_waiting(change: pg_sys::Oid) -> Result<bool, WorkerError> {
 
 fn state_of_index(corpus: &CorpusSpec) -> Result<Option<String>, WorkerError> {
     let chunk = pg_sys::Oid::from(corpus.chunk.unwrap_or_default());
-    let name = vector_index_name(corpus);
+    let name = index_name(corpus);
     transaction(|| Ok(spi::query_text(VECTOR_INDEX, &[chunk.into(), name.as_str().into()])?))
 }
 
-fn activate(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<Finished, WorkerError> {
+fn activate(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<StepOutcome, WorkerError> {
     transaction(|| {
-        if claim::take_lock(change) {
+        if corpus_lock::try_lock_claims(change) {
             spi::run(ACTIVATE, &[corpus.name.as_str().into()])?;
         }
-        Ok(Finished::Done)
+        Ok(StepOutcome::Done)
     })
 }
 
@@ -138,7 +135,8 @@ pub fn run(assignment: Assignment) {
     let Ok(Some(corpus)) = corpus else { return };
     let mut built = Ok(None);
     for _ in 0..LOCK_ATTEMPTS {
-        built = claim::exclusively(Purpose::VectorIndex, change, || build_if_missing(&corpus, assignment.patience));
+        built =
+            corpus_lock::exclusively(Purpose::VectorIndex, change, || build_if_missing(&corpus, assignment.patience));
         if !matches!(built, Ok(None)) {
             break;
         }
@@ -151,17 +149,18 @@ pub fn run(assignment: Assignment) {
     {
         pgrx::log!("socle index: corpus \"{}\": {}", corpus.name, trouble.message);
         // Whoever has it begun again says so again.
-        let _ = corpora::note_trouble(&corpus.name, assignment.corpus, Some(&trouble.message), trouble.is_permanent());
+        let _ =
+            corpus_state::set_reason(&corpus.name, assignment.corpus, Some(&trouble.message), trouble.is_permanent());
     }
     // Those who keep the corpus true go on from here.
     wake::now();
 }
 
 fn build_if_missing(corpus: &CorpusSpec, patience: Duration) -> Result<(), WorkerError> {
-    if !transaction(|| Ok(claim::state(&corpus.name)?.as_deref() == Some("filling")))? {
+    if !transaction(|| Ok(corpus_lock::state(&corpus.name)?.as_deref() == Some("filling")))? {
         return Ok(());
     }
-    let name = vector_index_name(corpus);
+    let name = index_name(corpus);
     let state = state_of_index(corpus)?;
     if state.as_deref() == Some("invalid") {
         let sql = format!("DROP INDEX {}.{}", identifier(&corpus.chunk_schema), identifier(&name));
@@ -175,7 +174,7 @@ fn build_if_missing(corpus: &CorpusSpec, patience: Duration) -> Result<(), Worke
 }
 
 fn build(corpus: &CorpusSpec, name: &str, patience: Duration) -> Result<(), WorkerError> {
-    let expression = transaction(|| Ok(crate::corpus::index_expression(corpus)?))?;
+    let expression = transaction(|| Ok(index_expression(corpus)?))?;
     let sql = expand(
         CREATE_INDEX,
         corpus,
@@ -262,4 +261,27 @@ unsafe fn command(sql: &CString) -> *mut pg_sys::PlannedStmt {
         planned.stmt_location = -1;
         planned.into_pg()
     }
+}
+
+/// Whether vectors of so many dimensions are indexed as they are, and not as `halfvec`.
+pub fn is_indexed_whole(dimensions: u32) -> bool {
+    dimensions <= MAX_INDEX_DIMENSIONS[0]
+}
+
+/// What has become of an index of a chunk table; see there.
+pub const VECTOR_INDEX: &str = include_str!("../sql/corpus/vector_index.sql");
+
+/// The name that the vector index of a corpus is built under.
+pub fn index_name(corpus: &CorpusSpec) -> String {
+    format!("{}_embedding_idx", corpus.chunk_table)
+}
+
+/// The expression and operator class of the vector index.
+pub fn index_expression(corpus: &CorpusSpec) -> socle_core::Result<String> {
+    let schema = identifier(&spi::query_text(VECTOR_SCHEMA, &[])?.unwrap_or_default());
+    Ok(if is_indexed_whole(corpus.dimensions) {
+        format!("embedding {schema}.vector_cosine_ops")
+    } else {
+        format!("(embedding::{schema}.halfvec({})) {schema}.halfvec_cosine_ops", corpus.dimensions)
+    })
 }

@@ -11,6 +11,7 @@ use crate::pg::error::{report, spi};
 use crate::pg::run_as;
 use crate::pg::{gucs, spi};
 use crate::supervisor::wake;
+use crate::vector_index;
 use crate::{engine_client, model};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
@@ -25,15 +26,11 @@ const TABLES: &str = include_str!("../../sql/corpus/create_tables.sql");
 const CHUNK_TABLE: &str = include_str!("../../sql/corpus/create_chunk_table.sql");
 const INLINE: &str = "ALTER TABLE {chunk} ALTER COLUMN embedding SET STORAGE PLAIN";
 const CHUNK_COLUMNS: &str = include_str!("../../sql/corpus/chunk_columns.sql");
-const VECTOR_SCHEMA: &str = include_str!("../../sql/corpus/vector_schema.sql");
 const PROTECT: &str = include_str!("../../sql/corpus/protect_chunks.sql");
 const TRIGGERS: &str = include_str!("../../sql/corpus/create_triggers.sql");
 
 /// Largest default chunk in tokens.
 const DEFAULT_TOKENS: u32 = 512;
-
-/// Most dimensions of an HNSW index: as `vector`, and as `halfvec` (pgvector, hnsw.h).
-const MAX_INDEX_DIMENSIONS: [u32; 2] = [2_000, 4_000];
 
 /// Most dimensions of vectors that stay in the row, where every comparison finds them, while the text moves out: two such rows
 /// fit into a page. By itself Postgres would move the vector, which is the larger.
@@ -88,7 +85,7 @@ pub fn check_dimensions(model: &ModelSpec) -> Result<()> {
             .detail("A corpus compares vectors by cosine, which would put them into another order.")
             .hint("Register the model with normalized => true, where that is what you want, or use another one."));
     }
-    let limit = MAX_INDEX_DIMENSIONS[1];
+    let limit = vector_index::MAX_INDEX_DIMENSIONS[1];
     if model.dimensions <= limit {
         return Ok(());
     }
@@ -281,51 +278,11 @@ fn depend_on_extension(table: pg_sys::Oid) {
 
 /// pgvector's type with its schema and length.
 fn vector_type(model: &ModelSpec) -> Result<String> {
-    let schema = spi::query_text(VECTOR_SCHEMA, &[])?;
+    let schema = spi::query_text(vector_index::VECTOR_SCHEMA, &[])?;
     let schema = schema.ok_or_else(|| Error::new(Kind::NotSupported, "the extension \"vector\" is not installed"))?;
     Ok(format!("{}.vector({})", identifier(&schema), model.dimensions))
 }
 
-/// Whether vectors of so many dimensions are indexed as they are, and not as `halfvec`.
-pub fn is_indexed_whole(dimensions: u32) -> bool {
-    dimensions <= MAX_INDEX_DIMENSIONS[0]
-}
-
-/// What has become of an index of a chunk table; see there.
-pub const VECTOR_INDEX: &str = include_str!("../../sql/corpus/vector_index.sql");
-
-/// The name that the vector index of a corpus is built under.
-pub fn vector_index_name(corpus: &CorpusSpec) -> String {
-    format!("{}_embedding_idx", corpus.chunk_table)
-}
-
-/// The expression and operator class of the vector index.
-pub fn index_expression(corpus: &CorpusSpec) -> Result<String> {
-    let schema = identifier(&spi::query_text(VECTOR_SCHEMA, &[])?.unwrap_or_default());
-    Ok(if is_indexed_whole(corpus.dimensions) {
-        format!("embedding {schema}.vector_cosine_ops")
-    } else {
-        format!("(embedding::{schema}.halfvec({})) {schema}.halfvec_cosine_ops", corpus.dimensions)
-    })
-}
-
 fn run(sql: &str) -> Result<()> {
     spi::run(sql, &[])
-}
-
-/// The model that a corpus was made with, as it is registered now.
-///
-/// # Errors
-/// As [`model::find`]; `NotInState` when a model of another digest has its name.
-pub fn model_of(corpus: &CorpusSpec) -> Result<ModelSpec> {
-    let spec = model::find(&corpus.model)?;
-    if spec.digest() == corpus.model_digest {
-        return Ok(spec);
-    }
-    Err(Error::new(
-        Kind::NotInState,
-        format!("model \"{}\" is not the one that corpus \"{}\" was made with", corpus.model, corpus.name),
-    )
-    .detail(format!("Its digest is {}, that of the vectors {}.", spec.digest(), corpus.model_digest))
-    .hint("Register the model of that digest under this name again."))
 }

@@ -181,7 +181,7 @@ fn resume_corpus(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
         backend::prevent_if_read_only(c"socle.resume_corpus()");
         let corpus = own_corpus(call, "name")?;
         let owner = complete(&corpus)?;
-        create::model_of(&corpus)?;
+        super::spec::model_of(&corpus)?;
         if !create::bind(&corpus.name)? {
             return Err(Error::new(Kind::NotInState, format!("tables of corpus \"{}\" are missing", corpus.name))
                 .hint("Drop the corpus with socle.drop_corpus(keep_chunks => true) and create it again."));

@@ -2,7 +2,8 @@
 
 use super::CorpusSpec;
 use super::create::{DETECTED, check_dimensions, check_overlap, default_tokens, parsed_language};
-use super::source::{Role, Source};
+use super::source::Source;
+use super::spec::Role;
 use crate::pg::arguments::Arguments;
 use pgrx::pg_sys;
 use socle_core::array::array_elements;

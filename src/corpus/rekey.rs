@@ -5,6 +5,7 @@ use super::source::Source;
 use super::sql_template::{batch_name, expand, identifier};
 use super::{CorpusSpec, create, ddl_events};
 use crate::pg::{gucs, spi};
+use crate::vector_index;
 use socle_core::corpus::key::Widening;
 use socle_core::{Error, Kind, Result};
 
@@ -99,7 +100,7 @@ pub fn rekey(corpus: &CorpusSpec, source: &Source) -> Result<CorpusSpec> {
 
 /// Without it every row that is written anew would be put into it one by one.
 fn drop_vector_index(corpus: &CorpusSpec) -> Result<()> {
-    let name = identifier(&create::vector_index_name(corpus));
+    let name = identifier(&vector_index::index_name(corpus));
     let sql = format!("DROP INDEX IF EXISTS {}.{name}", identifier(&corpus.chunk_schema));
     gucs::with_gucs(&[gucs::QUIET], || run(&sql))
 }

@@ -1,31 +1,15 @@
 //! The table that a corpus is made of: what it is, what its key is, which columns there are.
 
+use super::spec::Role;
 use super::sql_template::{batch_name, identifier};
 use crate::pg::error::spi;
 use pgrx::prelude::*;
-use serde::{Deserialize, Serialize};
 use socle_core::corpus::name::key_names;
 use socle_core::{Error, Kind, Result};
 
 const TABLE: &str = include_str!("../../sql/corpus/source_table.sql");
 const COLUMNS: &str = include_str!("../../sql/corpus/source_columns.sql");
 const KEY: &str = include_str!("../../sql/corpus/source_key.sql");
-
-/// What a content column holds.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Role {
-    /// Text.
-    Text,
-    /// A file, as `bytea`.
-    Document,
-    /// A file, as the OID of a large object.
-    LargeObject,
-    /// The media type of the file.
-    MediaType,
-    /// The name of the file.
-    FileName,
-}
 
 /// A table that can be a source.
 #[derive(Debug)]

@@ -1,6 +1,7 @@
 //! `socle.wait_for_corpus`: reading what one has written.
 
 use super::CorpusSpec;
+use super::reader::require_chunks;
 use super::wait_reason::obstacle;
 use crate::capture;
 use crate::pg::arguments::Arguments;
@@ -8,7 +9,6 @@ use crate::pg::backend;
 use crate::pg::error::{report, spi};
 use crate::pg::run_as::{as_log_owner, in_new_snapshot};
 use crate::pg::{spi, wait};
-use crate::search::reader::require_chunks;
 use crate::supervisor::wake;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;

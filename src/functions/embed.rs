@@ -1,5 +1,6 @@
 //! `socle.embed`, `socle.embed_query`, `socle.count_tokens`.
 
+use crate::engine_client::batch;
 use crate::pg::arguments::{Arguments, Texts};
 use crate::pg::error::report;
 use crate::pg::gucs;
@@ -14,10 +15,6 @@ use socle_core::protocol::{Request, Response, Role};
 use socle_core::{Error, Kind, Result, memory};
 use std::ops::Range;
 
-/// Texts of one request. Small requests let connections take turns in the engine.
-const REQUEST_TEXTS: usize = 64;
-/// Bytes of text of one request, unless a single text is larger.
-const REQUEST_BYTES: usize = 16 << 10;
 /// Memory that is left where an array of vectors is about to be made.
 const SPARE_BYTES: usize = 1 << 20;
 
@@ -133,7 +130,7 @@ fn check_not_blank(text: &str, name: &str) -> Result<()> {
 /// One vector for each text. `positions` are those of the texts in the user's array, if there is one.
 fn vectors(spec: &ModelSpec, role: Role, texts: &[&str], positions: Option<&[usize]>) -> Result<Vec<Vec<f32>>> {
     let width = spec.dimensions as usize;
-    let requests = requests(texts);
+    let requests = batch::split(texts);
     memory::ensure(texts.len().saturating_mul(width * size_of::<f32>() + size_of::<Vec<f32>>()))?;
     let mut vectors = vec![Vec::new(); texts.len()];
     let truncate = gucs::truncate_input();
@@ -155,23 +152,6 @@ fn vectors(spec: &ModelSpec, role: Role, texts: &[&str], positions: Option<&[usi
         _ => Err(engine_client::unexpected()),
     })?;
     Ok(vectors)
-}
-
-/// The texts of each request.
-pub fn requests(texts: &[&str]) -> Vec<Range<usize>> {
-    let mut requests: Vec<Range<usize>> = Vec::new();
-    let mut bytes = 0;
-    for (at, text) in texts.iter().enumerate() {
-        bytes += text.len();
-        match requests.last_mut() {
-            Some(last) if last.len() < REQUEST_TEXTS && bytes <= REQUEST_BYTES => last.end = at + 1,
-            _ => {
-                requests.push(at..at + 1);
-                bytes = text.len();
-            }
-        }
-    }
-    requests
 }
 
 /// Says which element of the user's array an error is about.

@@ -1,6 +1,7 @@
 //! `socle.rerank`.
 
-use super::embed::{locate, requests};
+use super::embed::locate;
+use crate::engine_client::batch;
 use crate::pg::arguments::Arguments;
 use crate::pg::error::report;
 use crate::pg::gucs;
@@ -28,7 +29,7 @@ fn ranked(arguments: Arguments) -> Result<Vec<(i32, f32)>> {
     let spec = model::rerank_model(arguments.short_text(2, "model")?)?;
     let (positions, texts): (Vec<usize>, Vec<&str>) =
         documents.elements.iter().enumerate().filter_map(|(at, text)| Some((at, (*text)?))).unzip();
-    let requests = requests(&texts);
+    let requests = batch::split(&texts);
     let mut scores = vec![0.0; texts.len()];
     let truncate = gucs::truncate_input();
     let request = |number: usize| Request::Rerank {

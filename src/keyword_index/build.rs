@@ -9,10 +9,12 @@ use super::segments::{digests, is_intact, parts, with_segments};
 use crate::corpus::CorpusSpec;
 use crate::engine_client;
 use crate::pg::lock::Purpose;
+use crate::pg::value;
 use crate::pg::{plan_cache, spi};
-use crate::sync::transaction::{WorkerError, as_corpus_owner, transaction};
-use crate::sync::{claim, session};
-use crate::vector_index::Finished;
+use crate::worker::StepOutcome;
+use crate::worker::corpus_lock;
+use crate::worker::session;
+use crate::worker::transaction::{WorkerError, as_corpus_owner, transaction};
 use pgrx::prelude::*;
 use socle_core::protocol::{KEYWORD_FORMAT, KeywordChunk, Request, Response, SegmentDigest, SegmentSummary};
 use socle_core::{Error, Kind, language};
@@ -141,7 +143,7 @@ pub fn store(corpus: &CorpusSpec, segment: Segment) -> Result<(), WorkerError> {
         let arguments = [
             corpus.name.as_str().into(),
             summary.digest.to_vec().into(),
-            crate::sync::document::position(at).into(),
+            value::position(at).into(),
             summary.chunk_count.cast_signed().into(),
             summary.byte_count.cast_signed().into(),
             summary.format.cast_signed().into(),
@@ -156,8 +158,8 @@ pub fn store(corpus: &CorpusSpec, segment: Segment) -> Result<(), WorkerError> {
 ///
 /// # Errors
 /// Of the engine and of Postgres; what is written by then stays.
-pub fn complete(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<Finished, WorkerError> {
-    let done = claim::exclusively(Purpose::KeywordIndex, change, || {
+pub fn complete(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<StepOutcome, WorkerError> {
+    let done = corpus_lock::exclusively(Purpose::KeywordIndex, change, || {
         session::show(&format!("completing the keyword index of corpus {}", corpus.name));
         transaction(|| Ok(spi::run(OUTDATED, &[corpus.name.as_str().into(), KEYWORD_FORMAT.cast_signed().into()])?))?;
         // In this order: what is written meanwhile without keywords is counted after.
@@ -192,10 +194,10 @@ pub fn complete(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<Finished, Wo
         transaction(|| Ok(spi::run(CLOSED, &closed)?))
     })?;
     if done.is_none() {
-        return Ok(Finished::Elsewhere);
+        return Ok(StepOutcome::Elsewhere);
     }
     merge::merge(corpus, change)?;
-    Ok(Finished::Done)
+    Ok(StepOutcome::Done)
 }
 
 fn write(corpus: &CorpusSpec, chunks: &[Indexed]) -> Result<(), WorkerError> {

@@ -8,8 +8,9 @@ use super::build::{ask, chunks_of, segment, sizes, store};
 use crate::corpus::CorpusSpec;
 use crate::pg::lock::Purpose;
 use crate::pg::{plan_cache, spi};
-use crate::sync::transaction::{WorkerError, as_corpus_owner, transaction};
-use crate::sync::{claim, session};
+use crate::worker::corpus_lock;
+use crate::worker::session;
+use crate::worker::transaction::{WorkerError, as_corpus_owner, transaction};
 use pgrx::prelude::*;
 use socle_core::corpus::merge;
 use socle_core::protocol::{Request, SegmentDigest};
@@ -35,7 +36,7 @@ pub fn merge(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<(), WorkerError
         return Ok(());
     }
     // Another worker that is at it does this as well.
-    claim::exclusively(Purpose::KeywordIndex, change, || {
+    corpus_lock::exclusively(Purpose::KeywordIndex, change, || {
         // Looked at again: another worker may just have done it.
         let Some(segments) = due(corpus)? else { return Ok(()) };
         session::show(&format!("merging the keyword index of corpus {}", corpus.name));

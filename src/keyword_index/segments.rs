@@ -7,7 +7,6 @@ use crate::corpus::CorpusSpec;
 use crate::engine_client;
 use crate::pg::plan_cache;
 use crate::pg::run_as::as_superuser;
-use crate::search::request::SearchRequest;
 use sha2::{Digest, Sha256};
 use socle_core::protocol::{KEYWORD_FORMAT, LeftOut, Request, Response, SegmentDigest};
 use socle_core::{Error, Kind, Result};
@@ -21,6 +20,17 @@ const PARTS_AT_ONCE: i32 = 16;
 
 /// How often the engine may lack segments in one search: it may have been restarted, or its cache deleted.
 const MAX_ATTEMPTS: usize = 4;
+
+/// What a search looks for.
+#[derive(Clone, Copy, Debug)]
+pub struct KeywordQuery<'a> {
+    /// As it was typed.
+    pub text: &'a str,
+    /// Its language, or `None` to detect it.
+    pub language: Option<&'static str>,
+    /// Statistics are those of the chunks that may be seen.
+    pub visible_statistics: bool,
+}
 
 /// What to ask for, besides the query.
 #[derive(Clone, Debug, Default)]
@@ -54,16 +64,16 @@ pub struct Hits {
 
 impl Question {
     /// As the engine is asked.
-    pub fn request<'a>(&self, segments: &[SegmentDigest], request: &'a SearchRequest) -> Request<'a> {
+    pub fn request<'a>(&self, segments: &[SegmentDigest], query: KeywordQuery<'a>) -> Request<'a> {
         Request::KeywordSearch {
             segments: segments.to_vec(),
-            query: &request.query,
-            language: request.language,
+            query: query.text,
+            language: query.language,
             limit: self.limit,
             after: self.after,
             restrict: self.restrict.clone(),
             score: self.score.clone(),
-            visible_statistics: request.visible_statistics && self.restrict.is_some(),
+            visible_statistics: query.visible_statistics && self.restrict.is_some(),
         }
     }
 }
@@ -135,13 +145,13 @@ pub fn is_intact(corpus: &CorpusSpec, digest: &SegmentDigest) -> Result<bool> {
 pub fn ask(
     corpus: &CorpusSpec,
     segments: &[SegmentDigest],
-    request: &SearchRequest,
+    query: KeywordQuery<'_>,
     question: &Question,
 ) -> Result<Hits> {
     if segments.is_empty() {
         return Ok(Hits::default());
     }
-    let engine_request = question.request(segments, request);
+    let engine_request = question.request(segments, query);
     let mut source = |digest: &SegmentDigest, numbers| {
         let parts = parts(corpus, digest, numbers)?;
         if parts.is_empty() { Err(damaged(corpus)) } else { Ok(parts) }

@@ -140,3 +140,13 @@ unsafe fn to_jsonb(value: pg_sys::Datum, type_oid: pg_sys::Oid) -> pg_sys::Datum
         pg_sys::FunctionCall1Coll(&mut info, none, value)
     }
 }
+
+/// A count from 0 as SQL counts, from 1.
+pub fn position(at: usize) -> i32 {
+    count(at.saturating_add(1))
+}
+
+/// A count as an SQL integer.
+pub fn count(count: usize) -> i32 {
+    i32::try_from(count).unwrap_or(i32::MAX)
+}

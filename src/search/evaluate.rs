@@ -5,12 +5,12 @@
 
 use super::omission::notice;
 use super::prefetch::embed;
-use super::reader::as_reader;
 use super::request::{self, Mode, SearchRequest};
 use super::scope::Scope;
 use super::trace::Trace;
 use super::vector_retriever;
 use super::{run, with_corpora};
+use crate::corpus::reader::as_reader;
 use crate::corpus::sql_template::{expand, identifier};
 use crate::corpus::{CorpusSpec, model_of};
 use crate::model;

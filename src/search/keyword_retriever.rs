@@ -71,7 +71,7 @@ pub fn hits(
         question.limit = 0;
     }
     if question.limit > 0 || !question.score.is_empty() {
-        let answer = segments::ask(scope.corpus, &scope.segments, request, &question)?;
+        let answer = segments::ask(scope.corpus, &scope.segments, request.keyword_query(), &question)?;
         candidates.scores.extend(answer.scores.iter().map(|(chunk, score)| (*chunk, f64::from(*score))));
         candidates.refused = answer.refused.into_iter().collect();
         candidates.has_phrases = answer.has_phrases;
@@ -98,7 +98,7 @@ pub fn hits(
                 let limit = question.limit.saturating_mul(LATER_PASS).min(MAX_HITS);
                 question = Question { limit, after: Some((*score, *chunk)), score: Vec::new(), ..question };
                 looked.clear();
-                let answer = segments::ask(scope.corpus, &scope.segments, request, &question)?;
+                let answer = segments::ask(scope.corpus, &scope.segments, request.keyword_query(), &question)?;
                 (hits, more) = (answer.hits, answer.more);
             }
             _ => break,

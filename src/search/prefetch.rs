@@ -5,9 +5,10 @@ use super::CorpusSearch;
 use super::keyword_retriever::first_question;
 use super::request::{Mode, SearchRequest};
 use super::trace::Trace;
-use crate::corpus::{CorpusSpec, is_indexed_whole, model_of};
+use crate::corpus::{CorpusSpec, model_of};
 use crate::engine_client;
 use crate::keyword_index::segments::Hits;
+use crate::vector_index::is_indexed_whole;
 use socle_core::Result;
 use socle_core::model::ModelSpec;
 use socle_core::protocol::{Request, Response, Role};
@@ -116,7 +117,7 @@ fn converse<'a>(
             return Ok(None);
         }
         let question = first_question(scope, request, request.depth());
-        let engine_request = question.request(&scope.segments, request);
+        let engine_request = question.request(&scope.segments, request.keyword_query());
         asked.borrow_mut().insert(at, question.limit);
         Ok(Some(engine_request))
     };

@@ -1,5 +1,6 @@
 //! What the caller of a search asked for, checked.
 
+use crate::keyword_index::segments::KeywordQuery;
 use crate::model;
 use crate::pg::arguments::Arguments;
 use socle_core::model::ModelSpec;
@@ -102,6 +103,11 @@ pub struct SearchRequest {
 }
 
 impl SearchRequest {
+    /// What the keyword index is asked.
+    pub fn keyword_query(&self) -> KeywordQuery<'_> {
+        KeywordQuery { text: &self.query, language: self.language, visible_statistics: self.visible_statistics }
+    }
+
     /// A search with every default.
     pub fn new(query: String) -> Self {
         Self {

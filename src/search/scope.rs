@@ -2,15 +2,16 @@
 //! owner knows of changes that have not been worked on.
 
 use super::prefetch::Ahead;
-use super::reader;
 use super::request::SearchRequest;
 use crate::capture;
+use crate::corpus::CorpusSpec;
+use crate::corpus::reader;
 use crate::corpus::sql_template::{expand, identifier};
-use crate::corpus::{CorpusSpec, is_indexed_whole};
 use crate::pg::error::sqlstate_text;
 use crate::pg::plan_cache::{self, PlanMode};
 use crate::pg::run_as::{as_log_owner, in_latest_catalog_snapshot};
 use crate::pg::{gucs, value, vector};
+use crate::vector_index::is_indexed_whole;
 use pgrx::datum::{DatumWithOid, TimestampWithTimeZone};
 use pgrx::prelude::*;
 use socle_core::protocol::SegmentDigest;

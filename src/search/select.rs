@@ -7,7 +7,7 @@ use super::request::SearchRequest;
 use super::scope::Scope;
 use super::trace::Trace;
 use crate::engine_client;
-use crate::functions::embed::requests;
+use crate::engine_client::batch;
 use socle_core::model::ModelSpec;
 use socle_core::protocol::{Request, Response};
 use socle_core::search::diversity::diversify;
@@ -116,7 +116,7 @@ fn rerank(
         })
         .unzip();
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-    let requests = requests(&texts);
+    let requests = batch::split(&texts);
     let engine_request = |number: usize| Request::Rerank {
         model: model.clone(),
         truncate: true,

@@ -233,7 +233,7 @@ fn start(number: u64, database: u32, task: Task, patience: Duration) -> Option<*
     worker.bgw_start_time = pg_sys::BgWorkerStartTime::BgWorkerStart_RecoveryFinished;
     worker.bgw_restart_time = pg_sys::BGW_NEVER_RESTART;
     worker.bgw_main_arg = pg_sys::Datum::from(database);
-    let assignment = crate::sync::Assignment { number, corpus, patience };
+    let assignment = super::assignment::Assignment { number, corpus, patience };
     for (place, byte) in worker.bgw_extra.iter_mut().zip(assignment.encode()) {
         *place = byte.cast_signed();
     }

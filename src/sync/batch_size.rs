@@ -1,7 +1,7 @@
 //! How much of a corpus is taken at once: about as much as can be done in a turn, by what the last turns did, so that others
 //! have theirs soon.
 
-use super::session::asked_to_leave;
+use crate::worker::session::asked_to_leave;
 use std::time::{Duration, Instant};
 
 /// What a claim should take, and a slice of it, the smallest part after which a worker may leave.

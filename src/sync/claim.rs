@@ -1,10 +1,11 @@
 //! Which documents a worker works on: taken, extended, handed back, failed, each in a short transaction of its own.
 
-use super::transaction::{WorkerError, as_corpus_owner, as_corpus_owner_over, transaction};
 use crate::corpus::CorpusSpec;
 use crate::pg::backend;
 use crate::pg::lock::{self, Purpose, Until};
 use crate::pg::{gucs, spi};
+use crate::worker::corpus_lock;
+use crate::worker::transaction::{WorkerError, as_corpus_owner, as_corpus_owner_over, transaction};
 use pgrx::Uuid;
 use pgrx::datum::DatumWithOid;
 use pgrx::prelude::*;
@@ -18,7 +19,6 @@ const ASK_FOR: &str = include_str!("../../sql/sync/ask_for.sql");
 const CLAIM_RESYNC: &str = include_str!("../../sql/sync/claim_resync.sql");
 const QUEUE_CHANGED: &str = include_str!("../../sql/sync/queue_changed.sql");
 const QUEUE_ORPHANS: &str = include_str!("../../sql/sync/queue_orphans.sql");
-const STATE: &str = include_str!("../../sql/sync/corpus_state.sql");
 const ALIVE: &str = include_str!("../../sql/sync/workers_alive.sql");
 const EXPAND_BATCHES: &str = include_str!("../../sql/sync/expand_batches.sql");
 const CLAIM: &str = include_str!("../../sql/sync/claim.sql");
@@ -74,7 +74,7 @@ pub enum Claimed {
 /// Whatever Postgres raises.
 pub fn claim(corpus: &CorpusSpec, change: pg_sys::Oid, documents: i64) -> Result<Claimed, WorkerError> {
     transaction(|| {
-        if state(&corpus.name)?.as_ref() != Some(&corpus.state) || !take_lock(change) {
+        if corpus_lock::state(&corpus.name)?.as_ref() != Some(&corpus.state) || !corpus_lock::try_lock_claims(change) {
             return Ok(Claimed::Nothing { waiting: true });
         }
         let missed = Spi::connect_mut(|client| {
@@ -92,44 +92,6 @@ pub fn claim(corpus: &CorpusSpec, change: pg_sys::Oid, documents: i64) -> Result
             take(corpus, documents, alive.unwrap_or_default())
         })
     })
-}
-
-/// The state of a corpus as it is now, kept so until the transaction ends. What the transaction reads afterwards is as
-/// fresh.
-///
-/// # Errors
-/// Whatever Postgres raises.
-pub fn state(name: &str) -> Result<Option<String>, WorkerError> {
-    Ok(Spi::connect_mut(|client| {
-        let rows = client.update(STATE, Some(1), &[name.into()])?;
-        if rows.is_empty() { Ok(None) } else { rows.first().get_one::<String>() }
-    })?)
-}
-
-/// Does `work`, which may take transactions of its own, unless another worker does the like for the same corpus;
-/// `None` if so. The lock is held by the session, so that it outlives the transactions of the work, and their failure.
-///
-/// # Errors
-/// What `work` returns; whatever Postgres raises.
-pub fn exclusively<T>(
-    purpose: Purpose,
-    change: pg_sys::Oid,
-    work: impl FnOnce() -> Result<T, WorkerError>,
-) -> Result<Option<T>, WorkerError> {
-    if !transaction(|| Ok(lock::take(purpose, change, Until::Returned)))? {
-        return Ok(None);
-    }
-    let done = work();
-    transaction(|| {
-        lock::give_back(purpose, change);
-        Ok(())
-    })?;
-    done.map(Some)
-}
-
-/// Takes the lock of a corpus for the rest of the transaction, if it is free.
-pub fn take_lock(change: pg_sys::Oid) -> bool {
-    lock::take(Purpose::Claim, change, Until::TransactionEnd)
 }
 
 /// Rows of the source, by the last count of ANALYZE.

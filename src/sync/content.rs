@@ -2,11 +2,11 @@
 
 use super::claim::Claim;
 use super::document::Document;
-use super::transaction::WorkerError;
 use super::{Failure, Job};
 use crate::corpus::sql_template::UNREADABLE;
 use crate::engine_client;
 use crate::pg::gucs;
+use crate::worker::transaction::WorkerError;
 use pgrx::spi::SpiHeapTupleData;
 use socle_core::document::Pages;
 use socle_core::protocol::{Request, Response};

@@ -2,19 +2,15 @@
 //! with it.
 
 use super::batch_size::BatchSize;
-use super::transaction::{WorkerError, transaction};
-use super::{Progress, session, work};
-use crate::capture;
-use crate::corpus::CorpusSpec;
+use super::{Progress, work};
 use crate::keyword_index::corruption_flag;
-use crate::pg::spi;
-use pgrx::prelude::*;
+use crate::worker::corpus_state;
+use crate::worker::session;
+use crate::worker::transaction::WorkerError;
 use socle_core::Kind;
 use socle_core::corpus::retry::backoff;
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
-
-const NOTE_TROUBLE: &str = include_str!("../../sql/sync/note_trouble.sql");
 
 /// Time before a corpus is tried again that somebody has locked.
 const LOCK_PAUSE: Duration = Duration::from_millis(500);
@@ -168,61 +164,12 @@ impl Corpora {
             pgrx::log!("socle sync: corpus \"{name}\": {}; attempt {}", trouble.message, troubled.count);
         }
         let broken = trouble.is_permanent();
-        let noted = note_trouble(name, change, Some(&trouble.reason), broken);
+        let noted = corpus_state::set_reason(name, change, Some(&trouble.reason), broken);
         match noted {
             // Its state keeps it from being worked on until somebody has acted, and then there is nothing to wait for.
             Ok(()) if broken => drop(self.troubled.remove(&change)),
             Ok(()) => {}
             Err(trouble) => pgrx::log!("socle sync: corpus \"{name}\": could not note its state: {}", trouble.message),
         }
-    }
-}
-
-/// Writes why a corpus is not worked on, for those who look at its status; not of another one that has its name by now.
-///
-/// # Errors
-/// Whatever Postgres raises.
-pub fn note_trouble(name: &str, change: u32, reason: Option<&str>, broken: bool) -> Result<(), WorkerError> {
-    transaction(|| {
-        spi::run(NOTE_TROUBLE, &[name.into(), reason.into(), broken.into(), pg_sys::Oid::from(change).into()])?;
-        if broken && let Some(change) = CorpusSpec::try_find(name)?.and_then(|corpus| corpus.change) {
-            capture::invalidate(change.into());
-        }
-        Ok(())
-    })
-}
-
-impl WorkerError {
-    /// Not the fault of a document: the corpus, the engine or the server cannot work at the moment.
-    pub fn is_of_the_corpus(&self) -> bool {
-        let kind = matches!(
-            self.kind,
-            Some(
-                Kind::EngineUnavailable
-                    | Kind::UnknownModel
-                    | Kind::WrongModelKind
-                    | Kind::MissingFile
-                    | Kind::UnreadableFile
-                    | Kind::DamagedModelFile
-                    | Kind::NotInState
-                    | Kind::OutOfMemory
-                    | Kind::NoWorkerSlot
-            )
-        );
-        // Memory that one document asks for is its own fault. Otherwise: privileges, names, resources, operator intervention,
-        // transactions that can be tried again.
-        let passing = ["25", "40", "53", "55", "57", "58"].iter().any(|class| self.sqlstate.starts_with(class));
-        kind || self.is_permanent() || (passing && self.sqlstate != "53200")
-    }
-
-    /// Somebody else was quicker.
-    pub fn is_a_lock(&self) -> bool {
-        matches!(self.sqlstate.as_str(), "55P03" | "40P01" | "40001")
-    }
-
-    /// Nothing will change until somebody acts.
-    pub fn is_permanent(&self) -> bool {
-        matches!(self.kind, Some(Kind::UnknownModel | Kind::WrongModelKind | Kind::NotInState))
-            || matches!(self.sqlstate.as_str(), "42501" | "42P01" | "42703" | "42883" | "3F000")
     }
 }

@@ -3,11 +3,12 @@
 
 use super::claim::{self, Claim, LEASE_SECONDS};
 use super::content::{self, Content};
-use super::transaction::{WorkerError, as_corpus_owner, transaction};
 use super::{Failure, Job};
 use crate::engine_client;
-use crate::functions::embed::requests;
+use crate::engine_client::batch;
 use crate::pg::gucs;
+use crate::pg::value;
+use crate::worker::transaction::{WorkerError, as_corpus_owner, transaction};
 use pgrx::prelude::*;
 use socle_core::chunk::Chunk;
 use socle_core::corpus::diff::{Diff, diff};
@@ -87,23 +88,13 @@ impl StoredChunk {
     /// Whether it has to be rewritten to be chunk number `at` of its document.
     pub fn differs(&self, at: usize, new: &NewChunk) -> bool {
         let chunk = &new.chunk;
-        self.ordinal != position(at)
-            || self.start != position(chunk.start)
-            || self.end != position(chunk.end)
-            || self.size != number(chunk.size)
+        self.ordinal != value::position(at)
+            || self.start != value::position(chunk.start)
+            || self.end != value::position(chunk.end)
+            || self.size != value::count(chunk.size)
             || self.page != new.page
             || self.heading_path != chunk.heading_path
     }
-}
-
-/// A count from 0 as SQL counts, from 1.
-pub fn position(at: usize) -> i32 {
-    number(at.saturating_add(1))
-}
-
-/// A count as an SQL integer.
-pub fn number(count: usize) -> i32 {
-    i32::try_from(count).unwrap_or(i32::MAX)
 }
 
 /// Sizes of documents in bytes, in the order of the claims.
@@ -289,7 +280,7 @@ pub fn embed(
         }
     }
     let contents: Vec<&str> = texts.iter().map(|(_, chunk)| chunk.chunk.content.as_str()).collect();
-    let requests = requests(&contents);
+    let requests = batch::split(&contents);
     let width = job.model.dimensions as usize;
     let mut vectors = HashMap::with_capacity(texts.len());
     let mut culprit = None;

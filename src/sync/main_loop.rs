@@ -1,15 +1,17 @@
 //! The main loop of a sync worker: how long to sleep, when to leave.
 
-use super::corpora::{Corpora, CorpusRef, GATHER, RoundOutcome, note_trouble};
-use super::session::{self, Writing, asked_to_leave, report_statistics};
-use super::transaction::{WorkerError, as_corpus_owner, transaction};
-use super::{Assignment, claim, owner_code_timeout};
+use super::corpora::{Corpora, CorpusRef, GATHER, RoundOutcome};
+use super::{Assignment, claim};
 use crate::corpus::CorpusSpec;
 use crate::keyword_index::build;
 use crate::keyword_index::corruption_flag;
 use crate::pg::{extension_version, gucs, spi};
 use crate::supervisor::clock;
 use crate::supervisor::wake;
+use crate::worker::corpus_state;
+use crate::worker::owner_code_timeout;
+use crate::worker::session::{self, Writing, asked_to_leave, report_statistics};
+use crate::worker::transaction::{WorkerError, as_corpus_owner, transaction};
 use pgrx::prelude::*;
 use socle_core::turns::message::Message;
 use std::cell::Cell;
@@ -234,7 +236,7 @@ fn over_the_limit(here: &[CorpusRef], change: u32) -> bool {
          put an end to that and call socle.resume_corpus()"
     );
     pgrx::log!("socle sync: corpus \"{}\": {reason}", corpus.name);
-    note_trouble(&corpus.name, change, Some(&reason), true).is_ok()
+    corpus_state::set_reason(&corpus.name, change, Some(&reason), true).is_ok()
 }
 
 /// A search has met damage, in whichever corpus.

@@ -2,10 +2,11 @@
 
 use super::Job;
 use super::claim::{Claim, changes};
-use super::document::{Document, number, position};
-use super::transaction::{WorkerError, as_corpus_owner, as_corpus_owner_over, transaction};
+use super::document::Document;
 use crate::keyword_index::build::{self, Indexed, Segment};
+use crate::pg::value;
 use crate::pg::vector;
+use crate::worker::transaction::{WorkerError, as_corpus_owner, as_corpus_owner_over, transaction};
 use pgrx::datum::DatumWithOid;
 use pgrx::prelude::*;
 use pgrx::spi::SpiClient;
@@ -101,10 +102,10 @@ pub fn write(job: &Job, documents: &[Document], ready: Ready, took: Duration) ->
             job.corpus.name.as_str().into(),
             embedded.into(),
             reused.into(),
-            f64::from(number(done)).into(),
+            f64::from(value::count(done)).into(),
             took.as_secs_f64().into(),
-            i64::from(number(uncovered)).into(),
-            i64::from(number(deleted)).into(),
+            i64::from(value::count(uncovered)).into(),
+            i64::from(value::count(deleted)).into(),
         ];
         // Last, because workers of one corpus meet here.
         Ok(Spi::run_with_args(COUNT_PROGRESS, &arguments)?)
@@ -172,12 +173,12 @@ fn insert(job: &Job, documents: &[&Document], ready: &Ready, client: &mut SpiCli
         let embeddings = vector::plain_array(job.vector_oid, &embeddings)?;
         let arguments = [
             rows.iter().map(|(job_id, ..)| *job_id).collect::<Vec<i64>>().into(),
-            rows.iter().map(|(_, at, _)| position(*at)).collect::<Vec<i32>>().into(),
+            rows.iter().map(|(_, at, _)| value::position(*at)).collect::<Vec<i32>>().into(),
             rows.iter().map(|(.., new)| new.chunk.content.clone()).collect::<Vec<String>>().into(),
             rows.iter().map(|(.., new)| new.heading_literal.clone()).collect::<Vec<String>>().into(),
-            rows.iter().map(|(.., new)| position(new.chunk.start)).collect::<Vec<i32>>().into(),
-            rows.iter().map(|(.., new)| position(new.chunk.end)).collect::<Vec<i32>>().into(),
-            rows.iter().map(|(.., new)| number(new.chunk.size)).collect::<Vec<i32>>().into(),
+            rows.iter().map(|(.., new)| value::position(new.chunk.start)).collect::<Vec<i32>>().into(),
+            rows.iter().map(|(.., new)| value::position(new.chunk.end)).collect::<Vec<i32>>().into(),
+            rows.iter().map(|(.., new)| value::count(new.chunk.size)).collect::<Vec<i32>>().into(),
             rows.iter().map(|(.., new)| new.hash.to_vec()).collect::<Vec<Vec<u8>>>().into(),
             // SAFETY: an array of the type of the column, in memory of this transaction.
             unsafe { DatumWithOid::new(embeddings, pg_sys::get_array_type(job.vector_oid)) },
@@ -210,11 +211,11 @@ fn rearrange(job: &Job, documents: &[&Document], client: &mut SpiClient<'_>) -> 
     if !moved.is_empty() {
         let arguments = [
             moved.iter().map(|(old, ..)| old.chunk_id).collect::<Vec<i64>>().into(),
-            moved.iter().map(|(_, at, _)| position(*at)).collect::<Vec<i32>>().into(),
+            moved.iter().map(|(_, at, _)| value::position(*at)).collect::<Vec<i32>>().into(),
             moved.iter().map(|(.., new)| new.heading_literal.clone()).collect::<Vec<String>>().into(),
-            moved.iter().map(|(.., new)| position(new.chunk.start)).collect::<Vec<i32>>().into(),
-            moved.iter().map(|(.., new)| position(new.chunk.end)).collect::<Vec<i32>>().into(),
-            moved.iter().map(|(.., new)| number(new.chunk.size)).collect::<Vec<i32>>().into(),
+            moved.iter().map(|(.., new)| value::position(new.chunk.start)).collect::<Vec<i32>>().into(),
+            moved.iter().map(|(.., new)| value::position(new.chunk.end)).collect::<Vec<i32>>().into(),
+            moved.iter().map(|(.., new)| value::count(new.chunk.size)).collect::<Vec<i32>>().into(),
             moved.iter().map(|(.., new)| new.page).collect::<Vec<Option<i32>>>().into(),
         ];
         client.update(job.corpus.sql(MOVE_CHUNKS).as_str(), None, &arguments)?;
@@ -223,7 +224,7 @@ fn rearrange(job: &Job, documents: &[&Document], client: &mut SpiClient<'_>) -> 
         let arguments = [
             documents.iter().map(|document| document.claim.job_id).collect::<Vec<i64>>().into(),
             documents.iter().map(|document| document.hash.clone()).collect::<Vec<Vec<u8>>>().into(),
-            documents.iter().map(|document| number(document.chunks.len())).collect::<Vec<i32>>().into(),
+            documents.iter().map(|document| value::count(document.chunks.len())).collect::<Vec<i32>>().into(),
             documents.iter().map(|document| document.language.clone()).collect::<Vec<Option<String>>>().into(),
         ];
         client.update(job.corpus.sql(STORE_DOCUMENTS).as_str(), None, &arguments)?;

@@ -4,7 +4,7 @@
 //! What is read is read as the caller, under his row security. A superuser, to whom that does not apply, reads as the owner
 //! of the corpus: what an owner has put on his tables, an index on an expression say, does not run with all rights.
 
-use crate::corpus::CorpusSpec;
+use super::CorpusSpec;
 use crate::pg::run_as::{self, as_log_owner, as_self};
 use crate::pg::{gucs, value, version};
 use pgrx::pg_sys;

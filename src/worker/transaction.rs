@@ -159,3 +159,38 @@ fn owner_now(corpus: &CorpusSpec) -> Result<pg_sys::Oid, WorkerError> {
         Ok(owner)
     }
 }
+
+impl WorkerError {
+    /// Not the fault of a document: the corpus, the engine or the server cannot work at the moment.
+    pub fn is_of_the_corpus(&self) -> bool {
+        let kind = matches!(
+            self.kind,
+            Some(
+                Kind::EngineUnavailable
+                    | Kind::UnknownModel
+                    | Kind::WrongModelKind
+                    | Kind::MissingFile
+                    | Kind::UnreadableFile
+                    | Kind::DamagedModelFile
+                    | Kind::NotInState
+                    | Kind::OutOfMemory
+                    | Kind::NoWorkerSlot
+            )
+        );
+        // Memory that one document asks for is its own fault. Otherwise: privileges, names, resources, operator intervention,
+        // transactions that can be tried again.
+        let passing = ["25", "40", "53", "55", "57", "58"].iter().any(|class| self.sqlstate.starts_with(class));
+        kind || self.is_permanent() || (passing && self.sqlstate != "53200")
+    }
+
+    /// Somebody else was quicker.
+    pub fn is_a_lock(&self) -> bool {
+        matches!(self.sqlstate.as_str(), "55P03" | "40P01" | "40001")
+    }
+
+    /// Nothing will change until somebody acts.
+    pub fn is_permanent(&self) -> bool {
+        matches!(self.kind, Some(Kind::UnknownModel | Kind::WrongModelKind | Kind::NotInState))
+            || matches!(self.sqlstate.as_str(), "42501" | "42P01" | "42703" | "42883" | "3F000")
+    }
+}

@@ -1,0 +1,279 @@
+//! What `socle.corpus` says of a corpus, and what the catalog says of its tables now.
+
+use super::sql_template;
+use crate::model;
+use crate::pg::{plan_cache, run_as, spi, value};
+use serde::{Deserialize, Serialize};
+use socle_core::chunk::Format;
+use socle_core::corpus::template::Template;
+use socle_core::model::ModelSpec;
+use socle_core::{Error, Kind, Result, language};
+
+const FIND: &str = include_str!("../../sql/corpus/find_corpus.sql");
+const SUCCESSOR: &str = include_str!("../../sql/corpus/successor.sql");
+const NAMES: &str = include_str!("../../sql/corpus/corpus_names.sql");
+
+/// Most names that a hint lists.
+const MAX_NAMES: usize = 10;
+
+/// What a content column holds.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Text.
+    Text,
+    /// A file, as `bytea`.
+    Document,
+    /// A file, as the OID of a large object.
+    LargeObject,
+    /// The media type of the file.
+    MediaType,
+    /// The name of the file.
+    FileName,
+}
+
+/// A row of `socle.corpus`, and what the catalog says of it now.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct CorpusSpec {
+    /// Its name.
+    pub name: String,
+    /// The corpus that it is going to take the place of.
+    pub replaces: Option<String>,
+    /// Schema of the source.
+    pub source_schema: String,
+    /// Name of the source.
+    pub source_table: String,
+    /// The source has partitions.
+    pub partitioned: bool,
+    /// Primary key of the source.
+    pub key_columns: Vec<String>,
+    /// Its equality operators, as they stand in SQL.
+    pub key_operators: Vec<String>,
+    /// What the key is called in the tables of the corpus.
+    pub chunk_key_columns: Vec<String>,
+    /// Columns that make up a document.
+    pub content_columns: Vec<String>,
+    /// What each of them is: see [`Role`].
+    pub content_roles: Vec<Role>,
+    /// Column that `{title}` stands for.
+    pub title_column: Option<String>,
+    /// The language of its documents, or `auto`.
+    pub language: String,
+    /// Column with the language of a document.
+    pub language_column: Option<String>,
+    /// What is put before a chunk.
+    pub template: String,
+    /// Columns that the template names.
+    pub template_columns: Vec<String>,
+    /// Schema of the three tables of the corpus.
+    pub chunk_schema: String,
+    /// Its chunks.
+    pub chunk_table: String,
+    /// Its change log.
+    pub change_table: String,
+    /// Its documents.
+    pub document_table: String,
+    /// Its model.
+    pub model: String,
+    /// The digest of the model that its vectors are of.
+    pub model_digest: String,
+    /// Length of its vectors.
+    pub dimensions: u32,
+    /// Largest chunk in tokens.
+    pub max_tokens: u32,
+    /// Largest overlap in tokens.
+    pub overlap_tokens: u32,
+    /// How documents are read.
+    pub format: String,
+    /// Attempts until a change is parked.
+    pub max_attempts: i32,
+    /// See pgvector.
+    pub hnsw_m: i32,
+    /// See pgvector.
+    pub hnsw_ef_construction: i32,
+    /// Chunks whose keywords are still to be written.
+    pub keyword_gap: i64,
+    /// `filling`, `active`, `paused` or `broken`.
+    pub state: String,
+    /// Why it is paused or broken, or troubled at the moment.
+    pub state_reason: Option<String>,
+    /// Changes up to this time belong to its first fill: the time of its creation, or then the end of that fill.
+    pub filled_to: String,
+    /// OID of the chunk table, if it is there.
+    pub chunk: Option<u32>,
+    /// OID of the change log, if it is there.
+    pub change: Option<u32>,
+    /// OID of the document table, if it is there.
+    pub document: Option<u32>,
+    /// OID of the source, if it is there.
+    pub source: Option<u32>,
+    /// OID of the owner of the chunk table.
+    pub owner: Option<u32>,
+    /// `socle.corpus_binding` knows it.
+    pub bound: bool,
+    /// Its chunks are known by the key of their row.
+    pub key_holds: bool,
+    /// The chunk table of the corpus it replaces, if that has vectors of the same model.
+    pub donor: Option<String>,
+    /// Columns of the source whose types did not come with the server.
+    #[serde(skip)]
+    pub foreign_columns: Vec<String>,
+}
+
+impl CorpusSpec {
+    /// The corpus of that name.
+    ///
+    /// # Errors
+    /// `UnknownCorpus`, with the names there are.
+    pub fn find(name: &str) -> Result<Self> {
+        match Self::try_find(name)? {
+            Some(corpus) => Ok(corpus),
+            None => Err(unknown(name)?),
+        }
+    }
+
+    /// The corpus of that name, if there is one.
+    ///
+    /// # Errors
+    /// `Bug` when the tables of socle cannot be read.
+    pub fn try_find(name: &str) -> Result<Option<Self>> {
+        spi::query_text(FIND, &[name.into()])?.map(|row| Self::parse(name, &row)).transpose()
+    }
+
+    /// As [`Self::find`], in the snapshot of the calling statement and for functions that change nothing.
+    ///
+    /// # Errors
+    /// As [`Self::find`].
+    pub fn find_to_read(name: &str) -> Result<Self> {
+        let rows = plan_cache::rows(FIND, &[name.into()], 1, |row| row.get::<String>(1).unwrap_or_default())?;
+        rows.first().map_or_else(|| Err(unknown(name)?), |row| Self::parse(name, row))
+    }
+
+    pub fn parse(name: &str, row: &str) -> Result<Self> {
+        let mut corpus: Self = serde_json::from_str(row).map_err(|error| {
+            Error::new(Kind::Bug, format!("the row of corpus \"{name}\" in socle.corpus is damaged"))
+                .detail(error.to_string())
+        })?;
+        corpus.foreign_columns = corpus.columns_of_foreign_types();
+        Ok(corpus)
+    }
+
+    fn columns_of_foreign_types(&self) -> Vec<String> {
+        let Some(source) = self.source else { return Vec::new() };
+        let is_foreign = |column: &&str| {
+            value::column_type(source.into(), column).is_some_and(|column_type| !value::is_built_in(column_type))
+        };
+        self.read_columns()
+            .into_iter()
+            .chain(self.language_column.as_deref())
+            .filter(is_foreign)
+            .map(str::to_string)
+            .collect()
+    }
+
+    /// The corpus that is going to take the place of this one, if it is being changed.
+    ///
+    /// # Errors
+    /// As [`Self::try_find`].
+    pub fn successor(&self) -> Result<Option<Self>> {
+        spi::query_text(SUCCESSOR, &[self.name.as_str().into()])?.map_or(Ok(None), |name| Self::try_find(&name))
+    }
+
+    /// The language of all documents; `None` where it is found out for each chunk or read from a column.
+    pub fn only_language(&self) -> Option<&'static str> {
+        language::canonical(&self.language).ok().filter(|_| self.language_column.is_none())
+    }
+
+    /// Columns of the source that chunks depend on, each once.
+    pub fn read_columns(&self) -> Vec<&str> {
+        let mut columns: Vec<&str> = Vec::new();
+        for column in self.content_columns.iter().chain(&self.template_columns) {
+            if !columns.contains(&column.as_str()) {
+                columns.push(column);
+            }
+        }
+        columns
+    }
+
+    /// Documents are files.
+    pub fn has_files(&self) -> bool {
+        self.content_roles.first().is_some_and(|role| *role != Role::Text)
+    }
+
+    /// The first content column of that role.
+    pub fn content_column(&self, wanted: Role) -> Option<&str> {
+        let at = self.content_roles.iter().position(|role| *role == wanted)?;
+        self.content_columns.get(at).map(String::as_str)
+    }
+
+    /// The template, parsed.
+    ///
+    /// # Errors
+    /// As [`Template::parse`].
+    pub fn parsed_template(&self) -> Result<Template> {
+        Template::parse(&self.template, self.title_column.as_deref())
+    }
+
+    /// The format, parsed.
+    ///
+    /// # Errors
+    /// `InvalidArgument` when the row was changed by hand.
+    pub fn parsed_format(&self) -> Result<Format> {
+        self.format.parse()
+    }
+
+    /// Raises `NotPermitted` unless the caller may act as the owner.
+    ///
+    /// # Errors
+    /// See above.
+    pub fn require_owner(&self) -> Result<()> {
+        let owns = match self.owner {
+            Some(owner) => run_as::may_act_as(owner.into()),
+            None => run_as::is_superuser(),
+        };
+        if owns {
+            return Ok(());
+        }
+        // Whoever owns a corpus may give up what was to take its place, whoever owned it before.
+        if let Some(old) = &self.replaces
+            && let Some(old) = Self::try_find(old)?
+        {
+            return old.require_owner();
+        }
+        Err(Error::new(Kind::NotPermitted, format!("must be owner of corpus \"{}\"", self.name))
+            .detail("The owner of a corpus is the owner of its chunk table."))
+    }
+
+    /// SQL over the tables of this corpus; see [`sql_template::expand`].
+    pub fn sql(&self, statement: &str) -> String {
+        sql_template::expand(statement, self, &[])
+    }
+}
+
+fn unknown(name: &str) -> Result<Error> {
+    let names = spi::query_texts(NAMES, &[])?;
+    let error = Error::new(Kind::UnknownCorpus, format!("corpus \"{name}\" does not exist"));
+    if names.is_empty() {
+        return Ok(error.hint("There is none: see socle.create_corpus()."));
+    }
+    let more = if names.len() > MAX_NAMES { ", …" } else { "" };
+    let quoted: Vec<String> = names.iter().take(MAX_NAMES).map(|name| format!("\"{name}\"")).collect();
+    Ok(error.hint(format!("Corpora are {}{more}.", quoted.join(", "))))
+}
+
+/// The model that a corpus was made with, as it is registered now.
+///
+/// # Errors
+/// As [`model::find`]; `NotInState` when a model of another digest has its name.
+pub fn model_of(corpus: &CorpusSpec) -> Result<ModelSpec> {
+    let spec = model::find(&corpus.model)?;
+    if spec.digest() == corpus.model_digest {
+        return Ok(spec);
+    }
+    Err(Error::new(
+        Kind::NotInState,
+        format!("model \"{}\" is not the one that corpus \"{}\" was made with", corpus.model, corpus.name),
+    )
+    .detail(format!("Its digest is {}, that of the vectors {}.", spec.digest(), corpus.model_digest))
+    .hint("Register the model of that digest under this name again."))
+}

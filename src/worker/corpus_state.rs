@@ -1,0 +1,23 @@
+//! What workers write about a corpus for those who look at its status.
+
+use super::transaction::{WorkerError, transaction};
+use crate::capture;
+use crate::corpus::CorpusSpec;
+use crate::pg::spi;
+use pgrx::pg_sys;
+
+const NOTE_TROUBLE: &str = include_str!("../../sql/sync/note_trouble.sql");
+
+/// Writes why a corpus is not worked on, for those who look at its status; not of another one that has its name by now.
+///
+/// # Errors
+/// Whatever Postgres raises.
+pub fn set_reason(name: &str, change: u32, reason: Option<&str>, broken: bool) -> Result<(), WorkerError> {
+    transaction(|| {
+        spi::run(NOTE_TROUBLE, &[name.into(), reason.into(), broken.into(), pg_sys::Oid::from(change).into()])?;
+        if broken && let Some(change) = CorpusSpec::try_find(name)?.and_then(|corpus| corpus.change) {
+            capture::invalidate(change.into());
+        }
+        Ok(())
+    })
+}
