@@ -6,7 +6,7 @@
 mod directory;
 mod pattern;
 
-use crate::corpus::sql_template;
+use crate::catalog::sql_template;
 use crate::pg::arguments::Arguments;
 use crate::pg::error::{report, spi};
 use crate::pg::procedure::{Transactions, may_commit, with_transactions};

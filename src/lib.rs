@@ -3,11 +3,19 @@
 //! Words, each used for one thing everywhere:
 //! *source* a table of the user · *document* what one row or file holds · *chunk* a piece of a document that fits a
 //! model · *embedding* the vector of a text · *model* a registered graph with its tokenizer and parameters · *digest*
-//! the identity of a model · *corpus* a source with its chunks, kept true · *job* one change waiting to be worked on ·
-//! *engine* the process that holds models · *supervisor* the background worker that keeps the engine running · *sync
-//! worker* the background worker that keeps the corpora of one database true.
+//! the identity of a model · *corpus* a source with its chunks, kept in sync · *change log* the queue of a corpus: one row for each
+//! change that waits · *job* one such change · *batch* many keys in one row of the change log · *lease* the time for which a
+//! worker has claimed a job · *resync* a comparison of source and chunks as a whole · *segment* an immutable part of the keyword
+//! index · *retriever* what finds candidates, by vectors or by keywords · *scope* the chunks that a search may return · *engine*
+//! the process that holds models · *lane* a queue of the engine, interactive or bulk · *supervisor* the background worker that
+//! keeps the engine running · *sync worker* the background worker that keeps the corpora of one database in sync · *index
+//! worker* the background worker that builds one vector index.
+//!
+//! Each folder uses only those before it in this list: pg, supervisor, engine_client, model, catalog, capture, worker,
+//! keyword_index, vector_index, corpus, sync, search, import, functions.
 
 mod capture;
+mod catalog;
 mod corpus;
 mod engine_client;
 mod functions;

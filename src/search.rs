@@ -17,7 +17,8 @@ mod select;
 mod trace;
 mod vector_retriever;
 
-use crate::corpus::{CorpusSpec, heap_counts};
+use crate::catalog::CorpusSpec;
+use crate::catalog::heap_counts;
 use crate::pg::arguments::Arguments;
 use crate::pg::backend;
 use crate::pg::error::report;
@@ -167,9 +168,9 @@ fn open(names: &[String]) -> Result<Vec<CorpusSpec>> {
     for name in names {
         let corpus = CorpusSpec::find_to_read(name)?;
         check(&corpus)?;
-        crate::corpus::reader::hold(&corpus)?;
-        crate::corpus::reader::require_privileges(&corpus);
-        crate::corpus::reader::check_types(&corpus)?;
+        crate::catalog::privileges::hold(&corpus)?;
+        crate::catalog::privileges::require_privileges(&corpus);
+        crate::catalog::privileges::check_types(&corpus)?;
         corpora.push(corpus);
     }
     corpora.iter().try_for_each(say)?;

@@ -14,7 +14,7 @@ pub mod document;
 pub mod main_loop;
 mod write;
 
-use crate::corpus::CorpusSpec;
+use crate::catalog::CorpusSpec;
 use crate::keyword_index::{build, merge};
 use crate::pg::backend;
 use crate::supervisor::assignment::Assignment;
@@ -187,7 +187,7 @@ fn job(corpus: &CorpusSpec, lease: Uuid) -> Result<Job, WorkerError> {
         let vector_type = backend::type_name(vector_oid);
         Ok(Job {
             corpus: corpus.clone(),
-            model: crate::corpus::model_of(corpus)?,
+            model: crate::catalog::model_of(corpus)?,
             template: corpus.parsed_template()?,
             lease,
             vector_type,

@@ -9,8 +9,8 @@
 //! cancelled, and so has another worker whoever waits for it: a command on the table that waits for the build, which waits
 //! for all older snapshots, would be a deadlock.
 
-use crate::corpus::CorpusSpec;
-use crate::corpus::sql_template::{expand, identifier};
+use crate::catalog::CorpusSpec;
+use crate::catalog::sql_template::{expand, identifier};
 use crate::pg::backend;
 use crate::pg::lock::Purpose;
 use crate::pg::spi;

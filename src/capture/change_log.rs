@@ -1,6 +1,6 @@
 //! What the trigger needs to know of a change log, looked up once and kept until a relation it depends on changes.
 
-use crate::corpus::sql_template::batch_name;
+use crate::catalog::sql_template::batch_name;
 use crate::pg::run_as::as_superuser;
 use crate::pg::subtransaction::attempt;
 use crate::pg::version::may_use_schema;

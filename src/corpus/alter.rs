@@ -4,7 +4,8 @@
 use super::create::{check_dimensions, check_overlap, create_objects, default_tokens, parsed_language};
 use super::options::SHADOW;
 use super::source::Source;
-use super::{CorpusSpec, swap};
+use super::swap;
+use crate::catalog::CorpusSpec;
 use crate::model;
 use crate::pg::arguments::Arguments;
 use crate::pg::backend;

@@ -5,8 +5,9 @@
 //! nobody, from the very command on: the policy of the chunk table is closed, and the corpus is broken with the reason.
 
 use super::ddl_command::Command;
-use super::{CorpusSpec, create, ddl_events, lifecycle, rekey};
+use super::{create, ddl_events, lifecycle, rekey};
 use crate::capture;
+use crate::catalog::CorpusSpec;
 use crate::pg::run_as::{as_owner, as_superuser};
 use crate::pg::subtransaction::attempt;
 use crate::pg::{gucs, spi};

@@ -1,10 +1,11 @@
 //! `socle.create_corpus`: checks everything first, then makes the tables, the policy, the triggers and the row, and leaves
 //! the filling to the sync worker.
 
+use super::lifecycle;
 use super::options::CreateCorpusOptions;
 use super::source::Source;
-use super::sql_template::{expand, identifier, literal};
-use super::{CorpusSpec, lifecycle};
+use crate::catalog::CorpusSpec;
+use crate::catalog::sql_template::{expand, identifier, literal};
 use crate::pg::arguments::Arguments;
 use crate::pg::backend;
 use crate::pg::error::{report, spi};

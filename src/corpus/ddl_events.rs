@@ -4,7 +4,8 @@
 //! They run inside commands of users who may never have heard of socle, so they do nothing unless a corpus is concerned.
 
 use super::ddl_command::{self, Command};
-use super::{CorpusSpec, binding_check, lifecycle};
+use super::{binding_check, lifecycle};
+use crate::catalog::CorpusSpec;
 use crate::pg::backend;
 use crate::pg::error::{report, spi};
 use crate::pg::run_as::{as_owner, as_superuser};

@@ -1,9 +1,10 @@
 //! `socle.drop_corpus`, `pause_corpus`, `resume_corpus`, `retry_failed`, `verify_corpus`.
 
 use super::source::Source;
-use super::sql_template::{expand, identifier};
-use super::{CorpusSpec, binding_check, create, ddl_events, rekey};
+use super::{binding_check, create, ddl_events, rekey};
 use crate::capture;
+use crate::catalog::CorpusSpec;
+use crate::catalog::sql_template::{expand, identifier};
 use crate::pg::arguments::Arguments;
 use crate::pg::backend;
 use crate::pg::error::{report, spi};
@@ -181,7 +182,7 @@ fn resume_corpus(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
         backend::prevent_if_read_only(c"socle.resume_corpus()");
         let corpus = own_corpus(call, "name")?;
         let owner = complete(&corpus)?;
-        super::spec::model_of(&corpus)?;
+        crate::catalog::spec::model_of(&corpus)?;
         if !create::bind(&corpus.name)? {
             return Err(Error::new(Kind::NotInState, format!("tables of corpus \"{}\" are missing", corpus.name))
                 .hint("Drop the corpus with socle.drop_corpus(keep_chunks => true) and create it again."));

@@ -1,9 +1,9 @@
 //! The arguments of `socle.create_corpus`, checked, and the corpus that they come to.
 
-use super::CorpusSpec;
 use super::create::{DETECTED, check_dimensions, check_overlap, default_tokens, parsed_language};
 use super::source::Source;
-use super::spec::Role;
+use crate::catalog::CorpusSpec;
+use crate::catalog::spec::Role;
 use crate::pg::arguments::Arguments;
 use pgrx::pg_sys;
 use socle_core::array::array_elements;

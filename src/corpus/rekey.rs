@@ -2,8 +2,9 @@
 
 use super::binding_check::BindingCheck;
 use super::source::Source;
-use super::sql_template::{batch_name, expand, identifier};
-use super::{CorpusSpec, create, ddl_events};
+use super::{create, ddl_events};
+use crate::catalog::CorpusSpec;
+use crate::catalog::sql_template::{batch_name, expand, identifier};
 use crate::pg::{gucs, spi};
 use crate::vector_index;
 use socle_core::corpus::key::Widening;

@@ -2,7 +2,8 @@
 //! of a database whose extension and models a superuser has set up. What it lets in becomes a corpus when
 //! `socle.resume_corpus` has checked and bound it.
 
-use super::{CorpusSpec, create};
+use super::create;
+use crate::catalog::CorpusSpec;
 use crate::pg::error::{report, spi};
 use crate::pg::run_as;
 use crate::pg::{extension_version, spi};

@@ -1,7 +1,7 @@
 //! The table that a corpus is made of: what it is, what its key is, which columns there are.
 
-use super::spec::Role;
-use super::sql_template::{batch_name, identifier};
+use crate::catalog::spec::Role;
+use crate::catalog::sql_template::{batch_name, identifier};
 use crate::pg::error::spi;
 use pgrx::prelude::*;
 use socle_core::corpus::name::key_names;

@@ -1,7 +1,8 @@
 //! What the views `socle.corpus_status` and `socle.job_failure` show of the tables of each corpus: to those who may read
 //! its change log, which are its owner and whom the owner allows; and to those who watch the server, without any data.
 
-use super::{CorpusSpec, heap_counts};
+use crate::catalog::CorpusSpec;
+use crate::catalog::heap_counts;
 use crate::pg::error::{report, spi};
 use crate::pg::jsonb_key::Key;
 use crate::pg::run_as::as_log_owner;

@@ -4,8 +4,9 @@
 //! Runs in a sync worker. Locks come in the order source, chunk tables: once no writer of the source is under way, nobody
 //! can hold keys for the old change log. Whoever is in the way is not waited for; the worker tries again.
 
-use super::sql_template::{expand, identifier, literal};
-use super::{CorpusSpec, create, lifecycle};
+use super::{create, lifecycle};
+use crate::catalog::CorpusSpec;
+use crate::catalog::sql_template::{expand, identifier, literal};
 use crate::pg::run_as::{as_owner, as_superuser};
 use crate::pg::spi;
 use pgrx::prelude::*;

@@ -3,8 +3,8 @@
 //! A procedure, because the vector index and the swap of `socle.alter_corpus` wait for old snapshots and for whoever has
 //! read the chunk table: each look is a transaction of its own, and nothing is held while it waits.
 
-use super::CorpusSpec;
 use super::wait::{DROPPED, LONGEST_POLL, broken, counts, resting, why};
+use crate::catalog::CorpusSpec;
 use crate::pg::arguments::Arguments;
 use crate::pg::error::report;
 use crate::pg::procedure::{Transactions, may_commit, with_transactions};

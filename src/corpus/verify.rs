@@ -1,8 +1,8 @@
 //! `socle.verify_corpus`: compares source and chunks, and chunks and keywords, and has repaired what differs.
 
-use super::CorpusSpec;
 use super::lifecycle::{REQUEST_RESYNC, complete, own_corpus};
-use super::sql_template::expand;
+use crate::catalog::CorpusSpec;
+use crate::catalog::sql_template::expand;
 use crate::engine_client;
 use crate::keyword_index::segments;
 use crate::pg::arguments::Arguments;

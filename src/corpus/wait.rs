@@ -1,9 +1,9 @@
 //! `socle.wait_for_corpus`: reading what one has written.
 
-use super::CorpusSpec;
-use super::reader::require_chunks;
 use super::wait_reason::obstacle;
 use crate::capture;
+use crate::catalog::CorpusSpec;
+use crate::catalog::privileges::require_chunks;
 use crate::pg::arguments::Arguments;
 use crate::pg::backend;
 use crate::pg::error::{report, spi};

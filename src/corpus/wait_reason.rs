@@ -2,7 +2,8 @@
 //! looks, and nothing is written for it: what keeps workers from writing may be the reason.
 
 use super::status::watched;
-use super::{CorpusSpec, heap_counts};
+use crate::catalog::CorpusSpec;
+use crate::catalog::heap_counts;
 use crate::pg::backend;
 use crate::pg::error::{report, spi};
 use crate::pg::run_as::{as_superuser, current_user, in_new_snapshot};

@@ -6,7 +6,7 @@
 
 use super::merge;
 use super::segments::{digests, is_intact, parts, with_segments};
-use crate::corpus::CorpusSpec;
+use crate::catalog::CorpusSpec;
 use crate::engine_client;
 use crate::pg::lock::Purpose;
 use crate::pg::value;

@@ -5,7 +5,7 @@
 //! in one short transaction.
 
 use super::build::{ask, chunks_of, segment, sizes, store};
-use crate::corpus::CorpusSpec;
+use crate::catalog::CorpusSpec;
 use crate::pg::lock::Purpose;
 use crate::pg::{plan_cache, spi};
 use crate::worker::corpus_lock;

@@ -3,7 +3,7 @@
 //! The engine knows a segment by the digest of its bytes, so that it can only ever answer about the right one.
 
 use super::corruption_flag;
-use crate::corpus::CorpusSpec;
+use crate::catalog::CorpusSpec;
 use crate::engine_client;
 use crate::pg::plan_cache;
 use crate::pg::run_as::as_superuser;

@@ -5,7 +5,7 @@ use super::CorpusSearch;
 use super::keyword_retriever::first_question;
 use super::request::{Mode, SearchRequest};
 use super::trace::Trace;
-use crate::corpus::{CorpusSpec, model_of};
+use crate::catalog::{CorpusSpec, model_of};
 use crate::engine_client;
 use crate::keyword_index::segments::Hits;
 use crate::vector_index::is_indexed_whole;

@@ -4,9 +4,9 @@
 use super::prefetch::Ahead;
 use super::request::SearchRequest;
 use crate::capture;
-use crate::corpus::CorpusSpec;
-use crate::corpus::reader;
-use crate::corpus::sql_template::{expand, identifier};
+use crate::catalog::CorpusSpec;
+use crate::catalog::privileges;
+use crate::catalog::sql_template::{expand, identifier};
 use crate::pg::error::sqlstate_text;
 use crate::pg::plan_cache::{self, PlanMode};
 use crate::pg::run_as::{as_log_owner, in_latest_catalog_snapshot};
@@ -98,7 +98,7 @@ impl<'a> Scope<'a> {
             return Err(Error::new(Kind::NotInState, format!("corpus \"{}\" has no vectors", corpus.name))
                 .hint("See socle.corpus_status for the reason."));
         };
-        reader::check_vector(corpus, vector_type)?;
+        privileges::check_vector(corpus, vector_type)?;
         let mut scope = Self {
             corpus,
             segments: Vec::new(),
@@ -208,7 +208,7 @@ impl<'a> Scope<'a> {
         );
         // How many rows a filter lets through depends on its values.
         let planned = if self.parameters.is_empty() { PlanMode::Generic } else { PlanMode::Custom };
-        reader::as_reader(self.corpus, || plan_cache::planned_rows(&sql, &parameters, 0, planned, read))
+        privileges::as_reader(self.corpus, || plan_cache::planned_rows(&sql, &parameters, 0, planned, read))
     }
 
     /// For an explanation.

@@ -1,6 +1,6 @@
 //! Which documents a worker works on: taken, extended, handed back, failed, each in a short transaction of its own.
 
-use crate::corpus::CorpusSpec;
+use crate::catalog::CorpusSpec;
 use crate::pg::backend;
 use crate::pg::lock::{self, Purpose, Until};
 use crate::pg::{gucs, spi};

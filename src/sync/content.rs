@@ -3,7 +3,7 @@
 use super::claim::Claim;
 use super::document::Document;
 use super::{Failure, Job};
-use crate::corpus::sql_template::UNREADABLE;
+use crate::catalog::sql_template::UNREADABLE;
 use crate::engine_client;
 use crate::pg::gucs;
 use crate::worker::transaction::WorkerError;

@@ -2,7 +2,7 @@
 
 use super::corpora::{Corpora, CorpusRef, GATHER, RoundOutcome};
 use super::{Assignment, claim};
-use crate::corpus::CorpusSpec;
+use crate::catalog::CorpusSpec;
 use crate::keyword_index::build;
 use crate::keyword_index::corruption_flag;
 use crate::pg::{extension_version, gucs, spi};

@@ -166,7 +166,7 @@ fn insert(job: &Job, documents: &[&Document], ready: &Ready, client: &mut SpiCli
         .flat_map(|document| document.diff.added.iter().map(|at| (document.claim.job_id, *at, &document.chunks[*at])))
         .collect();
     let sql =
-        crate::corpus::sql_template::expand(INSERT_CHUNKS, &job.corpus, &[("vector_type", job.vector_type.as_str())]);
+        crate::catalog::sql_template::expand(INSERT_CHUNKS, &job.corpus, &[("vector_type", job.vector_type.as_str())]);
     for rows in added.chunks(INSERT_ROWS) {
         let embeddings: Vec<Option<&[f32]>> =
             rows.iter().map(|(.., new)| vectors.get(&new.hash).map(Vec::as_slice)).collect();

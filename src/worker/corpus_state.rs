@@ -2,7 +2,7 @@
 
 use super::transaction::{WorkerError, transaction};
 use crate::capture;
-use crate::corpus::CorpusSpec;
+use crate::catalog::CorpusSpec;
 use crate::pg::spi;
 use pgrx::pg_sys;
 

@@ -5,7 +5,7 @@
 //! of the database reads it and has the corpus be broken. Long before that, the supervisor is told that this worker is held up,
 //! so that another takes over the rest.
 
-use crate::corpus::CorpusSpec;
+use crate::catalog::CorpusSpec;
 use crate::pg::backend;
 use crate::pg::gucs;
 use crate::supervisor::wake;

@@ -1,7 +1,7 @@
 //! Transactions of a sync worker: short, each ended here whatever happens in it.
 
 use super::owner_code_timeout;
-use crate::corpus::CorpusSpec;
+use crate::catalog::CorpusSpec;
 use crate::pg::error::sqlstate_text;
 use crate::pg::run_as::as_owner;
 use crate::pg::{extension_version, gucs};

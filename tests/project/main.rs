@@ -32,10 +32,11 @@ const UNSAFE: [&str; 47] = [
     "src/capture.rs",
     "src/capture/change_log.rs",
     "src/capture/pending.rs",
+    "src/catalog/heap_counts.rs",
+    "src/catalog/privileges.rs",
     "src/corpus/create.rs",
     "src/corpus/ddl_command.rs",
     "src/corpus/ddl_events.rs",
-    "src/corpus/heap_counts.rs",
     "src/corpus/restore.rs",
     "src/engine_client/connection.rs",
     "src/functions/embed.rs",
@@ -56,20 +57,19 @@ const UNSAFE: [&str; 47] = [
     "src/pg/vector.rs",
     "src/pg/version.rs",
     "src/pg/wait.rs",
-    "src/search/reader.rs",
     "src/search/vector_retriever.rs",
     "src/supervisor.rs",
+    "src/supervisor/assignment.rs",
     "src/supervisor/child.rs",
     "src/supervisor/launcher.rs",
     "src/supervisor/wake.rs",
     "src/supervisor/workers.rs",
-    "src/sync/assignment.rs",
     "src/sync/claim.rs",
-    "src/sync/owner_code_timeout.rs",
-    "src/sync/session.rs",
-    "src/sync/transaction.rs",
     "src/sync/write.rs",
     "src/vector_index.rs",
+    "src/worker/owner_code_timeout.rs",
+    "src/worker/session.rs",
+    "src/worker/transaction.rs",
     "tests/src/lib.rs",
 ];
 
@@ -146,6 +146,48 @@ fn dependencies_point_one_way() {
     names("crates/core/Cargo.toml", &["pgrx", "ort", "tokenizers", "mio", "libc", "socle-engine"]);
     names("crates/engine/Cargo.toml", &["pgrx"]);
     names("Cargo.toml", &["ort =", "tokenizers", "ndarray", "tantivy", "socle-engine"]);
+}
+
+/// The rooms of `src/`, each of which uses only those before it.
+const ROOMS: [&str; 14] = [
+    "pg",
+    "supervisor",
+    "engine_client",
+    "model",
+    "catalog",
+    "capture",
+    "worker",
+    "keyword_index",
+    "vector_index",
+    "corpus",
+    "sync",
+    "search",
+    "import",
+    "functions",
+];
+
+#[test]
+fn rooms_use_only_those_below_them() {
+    let rank = |room: &str| ROOMS.iter().position(|known| *known == room);
+    let mut wrong = Vec::new();
+    for (name, text) in rust("src/").into_iter().filter(|(name, _)| name != "src/lib.rs") {
+        let room = name["src/".len()..].split(['/', '.']).next().unwrap();
+        let own = rank(room).unwrap_or_else(|| panic!("{room} is no room"));
+        for rest in text.split("crate::").skip(1) {
+            let group = rest.strip_prefix('{').map(|rest| rest.split('}').next().unwrap());
+            for used in group.unwrap_or(rest).split(if group.is_some() { ',' } else { ';' }).take(if group.is_some() {
+                usize::MAX
+            } else {
+                1
+            }) {
+                let used = used.trim().split(|letter: char| !letter.is_alphanumeric() && letter != '_').next().unwrap();
+                if rank(used).is_none_or(|used| used > own) {
+                    wrong.push(format!("{name} uses {used}"));
+                }
+            }
+        }
+    }
+    assert_eq!(wrong, Vec::<String>::new());
 }
 
 #[test]
