@@ -119,6 +119,12 @@ test-server:
 test-all: install install-models test-units
 	for pg in 15 16 17 18; do $(MAKE) PG=$$pg install install-models test-server; done
 
+## test-long: before a release: the same, then the servers' tests on one processor, and damaged documents (hours)
+.PHONY: test-long
+test-long: test-all
+	taskset --cpu-list 0 $(MAKE) test-server
+	$(MAKE) fuzz
+
 ## demo: from nothing to answers out of real documents, in French and English
 demo: install install-models
 	$(use_server)
