@@ -7,15 +7,15 @@ mod support;
 use socle_core::Kind;
 use socle_core::model::{ModelFile, ModelKind, ModelOverrides, ModelSpec, sha256};
 use socle_core::protocol::Role;
-use socle_engine::document::Nursery;
+use socle_engine::document::ForkServer;
 use socle_engine::keyword::cache::Cache;
 use socle_engine::model::runtime::Runtime;
 use socle_engine::model::store::{Cancelled, EVICTION_PATIENCE, Store};
-use socle_engine::outbox::Outbox;
 use socle_engine::request::{Job, Request};
+use socle_engine::response_queue::ResponseQueue;
 use socle_engine::scheduler::Scheduler;
 use socle_engine::statistics::Statistics;
-use socle_engine::work::Resources;
+use socle_engine::worker::{self, Resources};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -213,13 +213,14 @@ fn a_run_that_begins_after_its_requests_were_cancelled_ends_at_once() {
     let poll = mio::Poll::new().unwrap();
     let statistics = Arc::new(Statistics::default());
     let waker = mio::Waker::new(poll.registry(), mio::Token(0)).unwrap();
-    let outbox = Arc::new(Outbox::new(waker, statistics.clone()));
+    let responses = Arc::new(ResponseQueue::new(waker, statistics.clone()));
     let resources = Resources {
         store: store.clone(),
         keyword: Arc::new(Cache::new(&models.0)),
-        nursery: Arc::new(Nursery::start().unwrap()),
+        fork_server: Arc::new(ForkServer::start().unwrap()),
     };
-    let scheduler = Scheduler::start(&resources, &outbox, &statistics, 1, 1024).unwrap();
+    let scheduler = Arc::new(Scheduler::new(1024));
+    worker::start(&scheduler, &resources, &responses, &statistics, 1).unwrap();
     let request = || {
         let job = Job::CountTokens { model: Arc::new(spec.clone()), content: String::new() };
         Arc::new(Request::new(1, 1, false, 0, job))
@@ -228,7 +229,7 @@ fn a_run_that_begins_after_its_requests_were_cancelled_ends_at_once() {
     gone.cancel();
     let run = |requests: Vec<Arc<Request>>| {
         let options = store.run_options().unwrap();
-        let _run = scheduler.run_begins(&options, requests);
+        let _run = scheduler.begin_run(&options, requests);
         model.run(&[&tokens], &options)
     };
     assert_eq!(run(vec![gone.clone()]).unwrap_err().kind, Kind::InferenceFailed);

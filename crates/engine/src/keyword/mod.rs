@@ -24,9 +24,9 @@ pub mod schema;
 pub mod score;
 pub mod search;
 pub mod segment;
-pub mod serve;
 pub mod statistics;
 pub mod storage;
+pub mod task;
 pub mod top;
 pub mod words;
 
