@@ -9,7 +9,7 @@ use socle_core::protocol::{
 };
 use socle_engine::control::{self, Control};
 use socle_engine::document::ForkServer;
-use socle_engine::keyword::cache::Cache;
+use socle_engine::keyword::cache::SegmentCache;
 use socle_engine::model::runtime::Runtime;
 use socle_engine::model::store::{EVICTION_PATIENCE, Store};
 use socle_engine::response_queue::ResponseQueue;
@@ -78,7 +78,7 @@ fn serve() -> Result<(), Box<dyn Error>> {
     let models = settings.model_directory.clone().into();
     let runtime = Arc::new(Runtime::new(library));
     let store = Arc::new(Store::new(models, runtime, settings.memory_limit_bytes, EVICTION_PATIENCE));
-    let resources = Resources { store, keyword: Arc::new(Cache::new(&keyword_directory)), fork_server };
+    let resources = Resources { store, keyword: Arc::new(SegmentCache::new(&keyword_directory)), fork_server };
     let batch_tokens = settings.batch_tokens as usize;
     let scheduler = Arc::new(Scheduler::new(batch_tokens));
     worker::start(&scheduler, &resources, &responses, &statistics, threads)?;

@@ -6,7 +6,7 @@ mod keyword;
 
 use crate::batch_queue::BatchQueue;
 use crate::document::{File, ForkServer};
-use crate::keyword::cache::Cache;
+use crate::keyword::cache::SegmentCache;
 use crate::lane::Lane;
 use crate::model::loaded::Model;
 use crate::model::store::Store;
@@ -39,7 +39,7 @@ pub struct Resources {
     /// Loaded models.
     pub store: Arc<Store>,
     /// Open segments of the keyword index.
-    pub keyword: Arc<Cache>,
+    pub keyword: Arc<SegmentCache>,
     /// Starts the processes that read documents.
     pub fork_server: Arc<ForkServer>,
 }

@@ -8,7 +8,7 @@ use socle_core::Kind;
 use socle_core::model::{ModelFile, ModelKind, ModelOverrides, ModelSpec, sha256};
 use socle_core::protocol::Role;
 use socle_engine::document::ForkServer;
-use socle_engine::keyword::cache::Cache;
+use socle_engine::keyword::cache::SegmentCache;
 use socle_engine::model::runtime::Runtime;
 use socle_engine::model::store::{Cancelled, EVICTION_PATIENCE, Store};
 use socle_engine::request::{Job, Request};
@@ -216,7 +216,7 @@ fn a_run_that_begins_after_its_requests_were_cancelled_ends_at_once() {
     let responses = Arc::new(ResponseQueue::new(waker, statistics.clone()));
     let resources = Resources {
         store: store.clone(),
-        keyword: Arc::new(Cache::new(&models.0)),
+        keyword: Arc::new(SegmentCache::new(&models.0)),
         fork_server: Arc::new(ForkServer::start().unwrap()),
     };
     let scheduler = Arc::new(Scheduler::new(1024));

@@ -50,7 +50,7 @@ static RULES: [OnceLock<Rules>; LANGUAGES.len()] = [const { OnceLock::new() }; L
 
 /// What detection knows, of the languages that have an entry in [`LANGUAGES`].
 static KNOWN: LazyLock<Vec<(Lang, Language)>> =
-    LazyLock::new(|| Lang::all().iter().filter_map(|lang| Some((*lang, named_by(*lang)?))).collect());
+    LazyLock::new(|| Lang::all().iter().filter_map(|lang| Some((*lang, language_of(*lang)?))).collect());
 
 /// Tells all of them.
 static DETECTOR: LazyLock<Detector> = LazyLock::new(|| detector(|_| true));
@@ -76,7 +76,7 @@ impl Language {
         let word = if rules.turkish { Cow::Owned(word.replace("i\u{307}", "i")) } else { Cow::Borrowed(word) };
         let stem = rules.stemmer.as_ref().map_or(Cow::Borrowed(&*word), |stemmer| stemmer.stem(&word));
         let folded = fold(&stem);
-        if rules.german { german(&folded) } else { folded.into_owned() }
+        if rules.german { fold_umlauts(&folded) } else { folded.into_owned() }
     }
 
     /// Whether texts have this word everywhere, whatever they are about.
@@ -101,7 +101,7 @@ impl Language {
                 words.extend(POLISH.split_whitespace());
             }
             // Of contractions the part before the apostrophe is in the lists by itself.
-            let plain = words.iter().filter(|word| !word.contains('\'')).map(|word| super::words::plain(word));
+            let plain = words.iter().filter(|word| !word.contains('\'')).map(|word| super::words::normalize(word));
             let stop_words = plain.flat_map(|word| [fold(&word).into_owned(), word.into_owned()]).collect();
             let stemmer = Algorithm::from_name(name).ok().map(Stemmer::new);
             Rules { stemmer, stop_words, german: name == "german", turkish: name == "turkish" }
@@ -111,7 +111,7 @@ impl Language {
 
 /// Umlauts typed as two letters, after they lost their accents: `ae`, `oe`, and `ue` unless a vowel or q precedes it
 /// (as in `neue`, `quer`), as the German2 variant of Snowball has it.
-fn german(word: &str) -> String {
+fn fold_umlauts(word: &str) -> String {
     let mut result = String::with_capacity(word.len());
     let mut last = ' ';
     for character in word.chars() {
@@ -149,13 +149,17 @@ pub fn detect_all(texts: &[&str]) -> Vec<Language> {
     let detector = detector(is_common);
     let guesses = texts.iter().zip(detected);
     guesses
-        .map(|(text, (language, certain))| if certain { language } else { guess(&detector, text).unwrap_or(language) })
+        .map(
+            |(text, (language, certain))| {
+                if certain { language } else { detect_with(&detector, text).unwrap_or(language) }
+            },
+        )
         .collect()
 }
 
 /// Tells the language of a text among those of its index.
 #[derive(Debug)]
-pub enum Teller {
+pub enum LanguageDetector {
     /// There is one.
     One(Language),
     /// There are several.
@@ -164,7 +168,7 @@ pub enum Teller {
     Any,
 }
 
-impl Teller {
+impl LanguageDetector {
     /// For an index of these languages.
     pub fn new(languages: &[Language]) -> Self {
         let mut real = languages.iter().copied().filter(|language| *language != SIMPLE);
@@ -177,10 +181,10 @@ impl Teller {
     }
 
     /// The language of a text.
-    pub fn tell(&self, text: &str) -> Language {
+    pub fn detect(&self, text: &str) -> Language {
         match self {
             Self::One(language) => *language,
-            Self::Several(detector) => guess(detector, text).unwrap_or(SIMPLE),
+            Self::Several(detector) => detect_with(detector, text).unwrap_or(SIMPLE),
             Self::Any => detect(text).0,
         }
     }
@@ -190,7 +194,7 @@ fn detector(wanted: impl Fn(Language) -> bool) -> Detector {
     Detector::with_allowlist(KNOWN.iter().filter(|(_, language)| wanted(*language)).map(|(lang, _)| *lang).collect())
 }
 
-fn guess(detector: &Detector, text: &str) -> Option<Language> {
+fn detect_with(detector: &Detector, text: &str) -> Option<Language> {
     detector.detect(beginning(text)).as_ref().map(Info::lang).and_then(known)
 }
 
@@ -203,7 +207,7 @@ fn known(lang: Lang) -> Option<Language> {
 }
 
 /// By name or code.
-fn named_by(lang: Lang) -> Option<Language> {
+fn language_of(lang: Lang) -> Option<Language> {
     let code = match lang {
         Lang::Cmn => "zh",
         Lang::Nob => "no",

@@ -1,11 +1,11 @@
 //! What a query says beyond words: prefixes, phrases that have to be there, and what must not be there.
 
 use super::language::Language;
-use super::plan::{FieldTerm, Group, TextField};
-use super::scanner::Scanned;
+use super::query_parser::ParsedQuery;
+use super::query_plan::{FieldTerm, TermGroup, TextField};
 use super::schema::Fields;
-use super::segment::{Segment, guarded};
-use super::statistics::{Counts, count, field};
+use super::segment::{Segment, catch_damage};
+use super::statistics::{CollectionStatistics, count, field};
 use socle_core::Result;
 use socle_core::protocol::MAX_PREFIX_WORDS;
 use std::collections::BTreeMap;
@@ -27,12 +27,12 @@ pub fn expand(
     segments: &[Arc<Segment>],
     fields: &Fields,
     within: Option<&[Vec<DocId>]>,
-) -> Result<(Option<Group>, u32)> {
+) -> Result<(Option<TermGroup>, u32)> {
     // Of each word, in how many chunks it stands that may match, and in how many at all.
     let mut words: BTreeMap<String, (u64, u64)> = BTreeMap::new();
     for (number, segment) in segments.iter().enumerate() {
         let documents = within.map(|within| within[number].as_slice());
-        guarded(|| {
+        catch_damage(|| {
             let mut stream = segment.inverted(fields.word).terms().range().ge(prefix.as_bytes()).into_stream()?;
             let mut looked = 0;
             while looked < MAX_EXPANDED && stream.advance() && stream.key().starts_with(prefix.as_bytes()) {
@@ -62,8 +62,8 @@ pub fn expand(
     let (here, left_out) = common(|counts| counts.0);
     let alternatives: Vec<FieldTerm> = here.into_iter().map(|(word, _)| (TextField::Word, word.clone())).collect();
     // As rare as without the list, so that scores do not depend on it.
-    let together = within.map(|_| common(|counts| counts.1).0.iter().map(|(_, count)| count).sum());
-    let group = Group { alternatives, exact: None, boost: 1.0, is_prefix: true, together };
+    let prefix_doc_freq = within.map(|_| common(|counts| counts.1).0.iter().map(|(_, count)| count).sum());
+    let group = TermGroup { alternatives, exact: None, boost: 1.0, is_prefix: true, prefix_doc_freq };
     Ok(((!group.alternatives.is_empty()).then_some(group), left_out))
 }
 
@@ -77,12 +77,12 @@ type Operators = (Vec<Box<dyn Weight>>, Vec<Box<dyn Weight>>);
 pub fn operators(
     segments: &[Arc<Segment>],
     fields: &Fields,
-    scanned: &Scanned,
+    parsed: &ParsedQuery,
     languages: &[Language],
-    counts: &Counts,
+    statistics: &CollectionStatistics,
 ) -> Result<Operators> {
     let Some(first) = segments.first() else { return Ok((Vec::new(), Vec::new())) };
-    let scoring = EnableScoring::enabled_from_statistics_provider(counts, first.searcher());
+    let scoring = EnableScoring::enabled_from_statistics_provider(statistics, first.searcher());
     let phrase = |words: &[String]| -> Box<dyn Query> {
         let terms: Vec<Term> = words.iter().map(|word| Term::from_field_text(fields.word, word)).collect();
         match terms.as_slice() {
@@ -94,17 +94,17 @@ pub fn operators(
     let excluded = |words: &Vec<String>| -> Box<dyn Query> {
         let [word] = words.as_slice() else { return phrase(words) };
         // What the word would find.
-        let group = super::plan::group_of(word, languages);
+        let group = super::query_plan::group_of_text(word, languages);
         let terms = group.alternatives.iter().map(|(text_field, text)| {
             let term = Term::from_field_text(field(fields, *text_field), text);
             Box::new(TermQuery::new(term, IndexRecordOption::WithFreqs)) as Box<dyn Query>
         });
         Box::new(BooleanQuery::union(terms.chain([phrase(words)]).collect()))
     };
-    guarded(|| {
-        let required = scanned.phrases.iter().map(|words| phrase(words).weight(scoring));
+    catch_damage(|| {
+        let required = parsed.phrases.iter().map(|words| phrase(words).weight(scoring));
         let required = required.collect::<tantivy::Result<Vec<_>>>()?;
-        let excluded = scanned.excluded.iter().map(|words| excluded(words).weight(scoring));
+        let excluded = parsed.excluded.iter().map(|words| excluded(words).weight(scoring));
         Ok((required, excluded.collect::<tantivy::Result<Vec<_>>>()?))
     })
 }

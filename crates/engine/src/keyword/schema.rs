@@ -1,6 +1,6 @@
 //! The fields of a segment. A change here or in the analysis raises `KEYWORD_FORMAT`.
 
-use super::analysis::Encoded;
+use super::analysis::TermTokenizer;
 use tantivy::schema::{Field, IndexRecordOption, NumericOptions, Schema, TextFieldIndexing, TextOptions};
 use tantivy::store::Compressor;
 use tantivy::tokenizer::TokenizerManager;
@@ -60,6 +60,6 @@ pub fn settings() -> IndexSettings {
 pub fn tokenizers() -> TokenizerManager {
     // tantivy asks for the default one for fields of numbers, too.
     let manager = TokenizerManager::default();
-    manager.register(TOKENIZER, Encoded::default());
+    manager.register(TOKENIZER, TermTokenizer::default());
     manager
 }

@@ -1,7 +1,7 @@
 //! A request about the keyword index, as the worker thread that serves it owns it.
 
 use super::build::Chunk;
-use super::search::Question;
+use super::search::SearchRequest;
 use socle_core::protocol::{self, SegmentDigest};
 
 /// What is to be done.
@@ -17,7 +17,7 @@ pub enum KeywordTask {
     /// See [`protocol::Request::KeywordStore`].
     Store { digest: SegmentDigest, byte_count: u64, offset: u64, bytes: Vec<u8> },
     /// See [`protocol::Request::KeywordSearch`].
-    Search { segments: Vec<SegmentDigest>, question: Question },
+    Search { segments: Vec<SegmentDigest>, query: SearchRequest },
     /// See [`protocol::Request::Highlight`].
     Highlight { query: String, language: Option<String>, segments: Vec<SegmentDigest>, contents: Vec<String> },
 }
@@ -52,8 +52,8 @@ impl KeywordTask {
                 visible_statistics,
             } => {
                 let (query, language) = (query.to_string(), owned(language));
-                let question = Question { query, language, limit, after, restrict, score, visible_statistics };
-                Self::Search { segments, question }
+                let query = SearchRequest { query, language, limit, after, restrict, score, visible_statistics };
+                Self::Search { segments, query }
             }
             protocol::Request::Highlight { query, language, segments, contents } => Self::Highlight {
                 query: query.to_string(),

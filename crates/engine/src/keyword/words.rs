@@ -26,35 +26,35 @@ pub struct Word<'a> {
     /// Place among the pieces of the text, from 0. An identifier has the place of its first piece.
     pub position: u32,
     /// Several pieces as they are written, such as `ERR-4042`; the pieces follow by themselves.
-    pub whole: bool,
+    pub is_identifier: bool,
 }
 
 /// Hands the words of a text to `take`, by position.
-pub fn words<'a>(text: &'a str, take: &mut impl FnMut(Word<'a>)) {
-    let mut chain = Chain { text, pieces: Vec::new(), position: 0 };
-    let mut grams: Vec<(usize, usize)> = Vec::new();
+pub fn for_each_word<'a>(text: &'a str, take: &mut impl FnMut(Word<'a>)) {
+    let mut buffer = PieceBuffer { text, pieces: Vec::new(), position: 0 };
+    let mut characters: Vec<(usize, usize)> = Vec::new();
     for (at, run) in runs(text) {
         for (from, to) in pieces_of_run(run) {
             let (start, end) = (at + from, at + to);
-            if text[start..end].chars().next().is_some_and(has_no_spaces) {
-                chain.flush(take);
-                if grams.last().is_some_and(|last| last.1 != start) {
-                    chain.pairs(&mut grams, take);
+            if text[start..end].chars().next().is_some_and(is_unspaced_script) {
+                buffer.flush(take);
+                if characters.last().is_some_and(|last| last.1 != start) {
+                    buffer.pairs(&mut characters, take);
                 }
                 let units = text[start..end].grapheme_indices(true);
-                grams.extend(units.map(|(unit, cluster)| (start + unit, start + unit + cluster.len())));
+                characters.extend(units.map(|(unit, cluster)| (start + unit, start + unit + cluster.len())));
             } else {
-                chain.pairs(&mut grams, take);
-                chain.push(start, end, take);
+                buffer.pairs(&mut characters, take);
+                buffer.push(start, end, take);
             }
         }
     }
-    chain.pairs(&mut grams, take);
-    chain.flush(take);
+    buffer.pairs(&mut characters, take);
+    buffer.flush(take);
 }
 
 /// A word as it is compared: lower case, NFKC, bounded.
-pub fn plain(word: &str) -> Cow<'_, str> {
+pub fn normalize(word: &str) -> Cow<'_, str> {
     let text = if word.is_ascii() {
         if word.bytes().any(|byte| byte.is_ascii_uppercase()) {
             Cow::Owned(word.to_ascii_lowercase())
@@ -111,11 +111,11 @@ fn pieces(word: &str) -> impl Iterator<Item = (usize, usize)> {
     std::iter::from_fn(move || {
         let rest = &word[from..];
         let start = from + rest.find(char::is_alphanumeric)?;
-        let class = word[start..].chars().next().is_some_and(has_no_spaces);
+        let class = word[start..].chars().next().is_some_and(is_unspaced_script);
         let inside = |character: char| {
             is_combining_mark(character)
                 || is_format(character)
-                || (character.is_alphanumeric() && has_no_spaces(character) == class)
+                || (character.is_alphanumeric() && is_unspaced_script(character) == class)
         };
         let end = word[start..].find(|character| !inside(character)).map_or(word.len(), |length| start + length);
         from = end;
@@ -129,7 +129,7 @@ fn is_format(character: char) -> bool {
 }
 
 /// Scripts written without spaces between words, and Hangul, whose words carry their particles.
-fn has_no_spaces(character: char) -> bool {
+fn is_unspaced_script(character: char) -> bool {
     matches!(
         u32::from(character),
         0x0e00..=0x0eff
@@ -150,13 +150,13 @@ fn has_no_spaces(character: char) -> bool {
 }
 
 /// Pieces that touch through one connecting character.
-struct Chain<'a> {
+struct PieceBuffer<'a> {
     text: &'a str,
     pieces: Vec<(usize, usize)>,
     position: u32,
 }
 
-impl<'a> Chain<'a> {
+impl<'a> PieceBuffer<'a> {
     fn push(&mut self, start: usize, end: usize, take: &mut impl FnMut(Word<'a>)) {
         if let Some((_, last)) = self.pieces.last()
             && !is_connector(&self.text[*last..start])
@@ -170,12 +170,18 @@ impl<'a> Chain<'a> {
         let text = self.text;
         if let (Some((start, _)), Some((_, end))) = (self.pieces.first().copied(), self.pieces.last().copied())
             && (2..=MAX_PIECES).contains(&self.pieces.len())
-            && is_identifier(&text[start..end])
+            && looks_like_identifier(&text[start..end])
         {
-            take(Word { text: plain(&text[start..end]), start, end, position: self.position, whole: true });
+            take(Word { text: normalize(&text[start..end]), start, end, position: self.position, is_identifier: true });
         }
         for (start, end) in self.pieces.drain(..) {
-            take(Word { text: plain(&text[start..end]), start, end, position: self.position, whole: false });
+            take(Word {
+                text: normalize(&text[start..end]),
+                start,
+                end,
+                position: self.position,
+                is_identifier: false,
+            });
             self.position += 1;
         }
     }
@@ -188,7 +194,13 @@ impl<'a> Chain<'a> {
                 break;
             }
             let end = run.get(at + 1).map_or(end, |next| next.1);
-            take(Word { text: plain(&self.text[start..end]), start, end, position: self.position, whole: false });
+            take(Word {
+                text: normalize(&self.text[start..end]),
+                start,
+                end,
+                position: self.position,
+                is_identifier: false,
+            });
             self.position += 1;
         }
         run.clear();
@@ -200,7 +212,7 @@ fn is_connector(between: &str) -> bool {
 }
 
 /// Names and codes rather than hyphenated words: they hold a digit, or a connector that prose has not.
-fn is_identifier(text: &str) -> bool {
+fn looks_like_identifier(text: &str) -> bool {
     text.chars().any(|character| character.is_numeric() || matches!(character, '_' | '.' | ':' | '@'))
 }
 
@@ -210,7 +222,7 @@ mod tests {
 
     fn texts(text: &str) -> Vec<String> {
         let mut found = Vec::new();
-        words(text, &mut |word| found.push(word.text.into_owned()));
+        for_each_word(text, &mut |word| found.push(word.text.into_owned()));
         found
     }
 
@@ -249,8 +261,8 @@ mod tests {
     fn ranges_and_positions_are_those_of_the_text() {
         let text = "Élan vital: ERR-1 東京都";
         let mut last = 0;
-        words(text, &mut |word| {
-            assert_eq!(plain(&text[word.start..word.end]), word.text);
+        for_each_word(text, &mut |word| {
+            assert_eq!(normalize(&text[word.start..word.end]), word.text);
             assert!(word.position == last || word.position == last + 1);
             last = word.position;
         });

@@ -1,10 +1,10 @@
 //! Serves requests about the keyword index.
 
 use crate::keyword::build::{build, merge};
-use crate::keyword::cache::{Acquired, Cache};
-use crate::keyword::draft::Draft;
+use crate::keyword::cache::{Acquired, SegmentCache};
 use crate::keyword::highlight::highlight;
-use crate::keyword::search::{Found, search};
+use crate::keyword::incoming_segment::IncomingSegment;
+use crate::keyword::search::{SearchResult, search};
 use crate::keyword::segment::Segment;
 use crate::keyword::task::KeywordTask;
 use crate::request::Request;
@@ -18,7 +18,7 @@ use std::io::{self, Write};
 ///
 /// # Errors
 /// Those of building, merging, searching and the cache. The request is not answered then.
-pub fn answer(cache: &Cache, responses: &ResponseQueue, request: &Request, task: &KeywordTask) -> Result<()> {
+pub fn answer(cache: &SegmentCache, responses: &ResponseQueue, request: &Request, task: &KeywordTask) -> Result<()> {
     let is_cancelled = || request.is_cancelled();
     let answer = match task {
         KeywordTask::Build { language, chunks } => {
@@ -55,10 +55,10 @@ pub fn answer(cache: &Cache, responses: &ResponseQueue, request: &Request, task:
             }
             Response::KeywordStored { complete }
         }
-        KeywordTask::Search { segments, question } => match cache.acquire(segments)? {
+        KeywordTask::Search { segments, query } => match cache.acquire(segments)? {
             Acquired::Missing(missing) => Response::KeywordMissing(missing),
-            Acquired::All(open) => match search(&open, question, &is_cancelled) {
-                Ok(Found { hits, scores, refused, has_phrases, more, left_out }) => {
+            Acquired::All(open) => match search(&open, query, &is_cancelled) {
+                Ok(SearchResult { hits, scores, refused, has_phrases, more, left_out }) => {
                     Response::KeywordHits { hits, scores, refused, has_phrases, more, left_out }
                 }
                 Err(error) if error.kind == Kind::DamagedIndex => damaged(cache, &open, error)?,
@@ -76,7 +76,7 @@ pub fn answer(cache: &Cache, responses: &ResponseQueue, request: &Request, task:
 
 /// The response to a request that found `open` damaged. Segments whose cached bytes have changed are requested again from
 /// the backend; where none has, PostgreSQL holds the damaged bytes and `error` is returned.
-fn damaged(cache: &Cache, open: &[std::sync::Arc<Segment>], error: Error) -> Result<Response> {
+fn damaged(cache: &SegmentCache, open: &[std::sync::Arc<Segment>], error: Error) -> Result<Response> {
     let changed = cache.forget_damaged(open);
     if changed.is_empty() { Err(error) } else { Ok(Response::KeywordMissing(changed)) }
 }
@@ -89,36 +89,36 @@ struct SegmentWriter<'a> {
     /// Offset of `part` in the segment.
     offset: u64,
     /// The copy for the cache; `None` once it could not be written.
-    draft: Option<Draft>,
+    segment: Option<IncomingSegment>,
     /// Why a part could not be sent.
     failure: Option<Error>,
 }
 
 impl<'a> SegmentWriter<'a> {
-    fn new(cache: &Cache, responses: &'a ResponseQueue, request: &'a Request) -> Self {
+    fn new(cache: &SegmentCache, responses: &'a ResponseQueue, request: &'a Request) -> Self {
         let response = StreamedResponse::new(responses, request);
-        Self { response, part: Vec::new(), offset: 0, draft: Some(cache.draft()), failure: None }
+        Self { response, part: Vec::new(), offset: 0, segment: Some(cache.new_segment()), failure: None }
     }
 
-    fn finish(mut self, cache: &Cache, summary: Result<SegmentSummary>) -> Result<Response> {
+    fn finish(mut self, cache: &SegmentCache, summary: Result<SegmentSummary>) -> Result<Response> {
         if let Some(failure) = self.failure {
             return Err(failure);
         }
         let summary = summary?;
-        keep(&mut self.draft, self.offset, &self.part);
-        if let Some(draft) = self.draft {
+        append(&mut self.segment, self.offset, &self.part);
+        if let Some(segment) = self.segment {
             // The segment itself is complete. If the cache fails, the backend sends it again when it is searched.
-            let _ = cache.keep(draft, summary.digest);
+            let _ = cache.insert(segment, summary.digest);
         }
         Ok(Response::SegmentPart { bytes: self.part, summary: Some(summary) })
     }
 }
 
-fn keep(draft: &mut Option<Draft>, offset: u64, bytes: &[u8]) {
-    if let Some(open) = draft
+fn append(segment: &mut Option<IncomingSegment>, offset: u64, bytes: &[u8]) {
+    if let Some(open) = segment
         && open.write_at(offset, bytes).is_err()
     {
-        *draft = None;
+        *segment = None;
     }
 }
 
@@ -128,7 +128,7 @@ impl Write for SegmentWriter<'_> {
         self.part.extend_from_slice(&bytes[..count]);
         // A full part is sent when the next byte is written: the last part is sent with the summary.
         if count < bytes.len() {
-            keep(&mut self.draft, self.offset, &self.part);
+            append(&mut self.segment, self.offset, &self.part);
             self.offset += self.part.len() as u64;
             let part = Response::SegmentPart { bytes: std::mem::take(&mut self.part), summary: None };
             if let Err(error) = self.response.send_part(&part) {

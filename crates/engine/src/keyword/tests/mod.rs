@@ -6,7 +6,7 @@ mod search;
 
 use super::build::{Chunk, build, merge};
 use super::schema::Fields;
-use super::search::{Found, Question, search};
+use super::search::{SearchRequest, SearchResult, search};
 use super::segment::Segment;
 use super::storage::Storage;
 use socle_core::protocol::SegmentDigest;
@@ -40,11 +40,11 @@ fn segment(language: Option<&str>, texts: &[(i64, &str)]) -> Arc<Segment> {
     open(digest, bytes).unwrap()
 }
 
-fn question(query: &str) -> Question {
-    Question { query: query.to_string(), limit: 10, ..Question::default() }
+fn question(query: &str) -> SearchRequest {
+    SearchRequest { query: query.to_string(), limit: 10, ..SearchRequest::default() }
 }
 
-fn ask(segments: &[Arc<Segment>], question: &Question) -> Found {
+fn ask(segments: &[Arc<Segment>], question: &SearchRequest) -> SearchResult {
     search(segments, question, &|| false).unwrap()
 }
 

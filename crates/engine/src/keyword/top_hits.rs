@@ -34,14 +34,14 @@ impl PartialEq for Hit {
 
 /// The best hits after a given one.
 #[derive(Debug)]
-pub struct Top {
+pub struct TopHits {
     /// The worst on top.
     heap: BinaryHeap<std::cmp::Reverse<Hit>>,
     limit: usize,
     after: Option<Hit>,
 }
 
-impl Top {
+impl TopHits {
     /// Keeps `limit` hits.
     pub fn new(limit: usize, after: Option<Hit>) -> Self {
         Self { heap: BinaryHeap::new(), limit, after }
@@ -81,7 +81,7 @@ mod tests {
     fn hits_come_by_score_then_identifier_and_after_the_last_page() {
         let all = [(1, 2.0), (2, 3.0), (3, 2.0), (4, 1.0), (5, 3.0)];
         let page = |limit, after: Option<(f32, i64)>| {
-            let mut top = Top::new(limit, after.map(|(score, chunk_id)| Hit { chunk_id, score }));
+            let mut top = TopHits::new(limit, after.map(|(score, chunk_id)| Hit { chunk_id, score }));
             all.iter().rev().for_each(|(chunk_id, score)| top.push(Hit { chunk_id: *chunk_id, score: *score }));
             let (hits, more) = top.into_sorted();
             (hits.into_iter().map(|hit| hit.chunk_id).collect::<Vec<_>>(), more)

@@ -3,10 +3,10 @@
 //! A word becomes a group: its stems in all languages that are tried, of which the best in a document counts. Stop words
 //! are left out unless there is nothing else.
 
-use super::analysis::{bare, bare_stem};
+use super::analysis::{unaccented_stem, unaccented_term};
 use super::fold::fold;
 use super::language::{Language, SIMPLE};
-use super::scanner::{QueryWord, Scanned};
+use super::query_parser::{ParsedQuery, QueryWord};
 use super::segment::Segment;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -39,7 +39,7 @@ pub type FieldTerm = (TextField, String);
 
 /// Terms that stand for one word of the query.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Group {
+pub struct TermGroup {
     /// The one with the highest score counts.
     pub alternatives: Vec<FieldTerm>,
     /// Its score is added, with this weight.
@@ -49,7 +49,7 @@ pub struct Group {
     /// All alternatives count as one word that stands wherever one of them stands.
     pub is_prefix: bool,
     /// In how many chunks that is, where it is not the sum over the alternatives.
-    pub together: Option<u64>,
+    pub prefix_doc_freq: Option<u64>,
 }
 
 /// The languages that a query is tried in: the one given, or those that the segments have.
@@ -79,19 +79,20 @@ pub fn languages(given: Option<Language>, segments: &[Arc<Segment>]) -> Vec<Lang
 }
 
 /// The groups for the words of a query.
-pub fn groups(scanned: &Scanned, languages: &[Language]) -> Vec<Group> {
-    let speaks = spoken(&scanned.words, languages);
-    let is_stop = |word: &QueryWord| !word.whole && speaks.is_some_and(|language| language.is_stop_word(&word.text));
-    let telling: Vec<Group> =
-        scanned.words.iter().filter(|word| !is_stop(word)).map(|word| group(word, languages)).collect();
-    if telling.is_empty() && scanned.phrases.is_empty() && scanned.prefixes.is_empty() {
-        return scanned.words.iter().map(as_it_stands).collect();
+pub fn groups(parsed: &ParsedQuery, languages: &[Language]) -> Vec<TermGroup> {
+    let language = query_language(&parsed.words, languages);
+    let is_stop =
+        |word: &QueryWord| !word.is_identifier && language.is_some_and(|language| language.is_stop_word(&word.text));
+    let telling: Vec<TermGroup> =
+        parsed.words.iter().filter(|word| !is_stop(word)).map(|word| group(word, languages)).collect();
+    if telling.is_empty() && parsed.phrases.is_empty() && parsed.prefixes.is_empty() {
+        return parsed.words.iter().map(literal_group).collect();
     }
     telling
 }
 
 /// The language whose stop words the query has most of; one alone may be a word of another.
-fn spoken(words: &[QueryWord], languages: &[Language]) -> Option<Language> {
+fn query_language(words: &[QueryWord], languages: &[Language]) -> Option<Language> {
     let hits = |language: &Language| words.iter().filter(|word| language.is_stop_word(&word.text)).count();
     let real = languages.iter().filter(|language| **language != SIMPLE).count();
     // The first of equals is the more common one.
@@ -99,7 +100,7 @@ fn spoken(words: &[QueryWord], languages: &[Language]) -> Option<Language> {
     (hits(&best) > usize::from(real > 1)).then_some(best)
 }
 
-fn group(word: &QueryWord, languages: &[Language]) -> Group {
+fn group(word: &QueryWord, languages: &[Language]) -> TermGroup {
     let text = &word.text;
     let folded = fold(text);
     let mut alternatives: Vec<FieldTerm> = Vec::new();
@@ -109,30 +110,36 @@ fn group(word: &QueryWord, languages: &[Language]) -> Group {
             alternatives.push(term);
         }
     };
-    if word.whole {
+    if word.is_identifier {
         add(TextField::Stem, folded.clone().into_owned());
     } else {
         for language in languages {
             let stem = language.stem(text);
-            if let Some(bare) = bare_stem(*language, text, &stem) {
-                add(TextField::Stem, bare);
+            if let Some(unaccented) = unaccented_stem(*language, text, &stem) {
+                add(TextField::Stem, unaccented);
             }
             if folded == *text && *language != SIMPLE {
-                add(TextField::Word, bare(&stem));
+                add(TextField::Word, unaccented_term(&stem));
             }
             add(TextField::Stem, stem);
         }
     }
     let exact = (folded != *text).then(|| ((TextField::Word, text.clone()), EXACT_WEIGHT));
-    Group { alternatives, exact, boost: word.count.min(MAX_COUNT) as f32, is_prefix: false, together: None }
+    TermGroup { alternatives, exact, boost: word.count.min(MAX_COUNT) as f32, is_prefix: false, prefix_doc_freq: None }
 }
 
 /// The group of a word that is not counted.
-pub fn group_of(word: &str, languages: &[Language]) -> Group {
-    group(&QueryWord { text: word.to_string(), whole: false, count: 1 }, languages)
+pub fn group_of_text(word: &str, languages: &[Language]) -> TermGroup {
+    group(&QueryWord { text: word.to_string(), is_identifier: false, count: 1 }, languages)
 }
 
-fn as_it_stands(word: &QueryWord) -> Group {
+fn literal_group(word: &QueryWord) -> TermGroup {
     let alternatives = vec![(TextField::Word, word.text.clone())];
-    Group { alternatives, exact: None, boost: word.count.min(MAX_COUNT) as f32, is_prefix: false, together: None }
+    TermGroup {
+        alternatives,
+        exact: None,
+        boost: word.count.min(MAX_COUNT) as f32,
+        is_prefix: false,
+        prefix_doc_freq: None,
+    }
 }

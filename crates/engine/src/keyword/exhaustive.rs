@@ -1,9 +1,9 @@
 //! Scores of all documents of a segment that match, term after term: what costs least where the posting lists are short,
 //! as in the many small segments of an index that changes.
 //!
-//! Gives the scores that [`super::score::Evaluator`] gives, to the last bit.
+//! Gives the scores that [`super::score::DocumentScorer`] gives, to the last bit.
 
-use super::score::{Weighted, WeightedGroup};
+use super::score::{WeightedGroup, WeightedTerm};
 use super::segment::Segment;
 use tantivy::postings::TermInfo;
 use tantivy::schema::IndexRecordOption;
@@ -11,12 +11,12 @@ use tantivy::{DocId, TantivyError};
 
 /// Documents in the posting lists of a segment up to which they are read to their ends, if there is one list, and on average
 /// if there are several. Beyond, what block-max WAND leaves out is worth more than what it costs to prepare.
-const ONE: u64 = 256;
-const SEVERAL: u64 = 1_000;
+const MAX_SINGLE_LIST: u64 = 256;
+const MAX_MEAN_LIST: u64 = 1_000;
 
 /// Room for the scores of the documents of one segment. Empty between two segments.
 #[derive(Debug, Default)]
-pub struct Scan {
+pub struct ExhaustiveScorer {
     /// By document.
     scores: Vec<Scores>,
     /// Documents with a score.
@@ -32,14 +32,14 @@ struct Scores {
 }
 
 /// Takes a document and its score, and gives the least score that matters from now on.
-pub type Take<'a> = &'a mut dyn FnMut(DocId, f32) -> f32;
+pub type HitSink<'a> = &'a mut dyn FnMut(DocId, f32) -> f32;
 
 /// Whether the posting lists of a segment, so many documents in so many lists, are to be read to their ends.
 pub fn is_short(lists: u64, documents: u64) -> bool {
-    documents <= if lists == 1 { ONE } else { SEVERAL * lists }
+    documents <= if lists == 1 { MAX_SINGLE_LIST } else { MAX_MEAN_LIST * lists }
 }
 
-impl Scan {
+impl ExhaustiveScorer {
     /// Hands the documents that match and whose scores are at least `least` to `take`, in no particular order.
     ///
     /// # Errors
@@ -49,11 +49,11 @@ impl Scan {
         (segment, number): (&Segment, usize),
         groups: &[WeightedGroup],
         mut least: f32,
-        take: Take<'_>,
+        take: HitSink<'_>,
     ) -> tantivy::Result<()> {
-        let mut terms = groups.iter().flat_map(WeightedGroup::terms).filter(|term| place(term, number).is_some());
+        let mut terms = groups.iter().flat_map(WeightedGroup::terms).filter(|term| info(term, number).is_some());
         if let (Some(only), None) = (terms.next(), terms.next()) {
-            return each((segment, number), only, &mut |doc, score| {
+            return for_each_posting((segment, number), only, &mut |doc, score| {
                 if score >= least {
                     least = take(doc, score);
                 }
@@ -93,10 +93,10 @@ impl Scan {
     fn add(
         &mut self,
         segment: (&Segment, usize),
-        term: &Weighted,
+        term: &WeightedTerm,
         add: impl Fn(f32, f32) -> f32,
     ) -> tantivy::Result<()> {
-        each(segment, term, &mut |doc, score| {
+        for_each_posting(segment, term, &mut |doc, score| {
             let Some(scores) = self.scores.get_mut(doc as usize) else {
                 return Err(TantivyError::InternalError("a posting list has a document that is none".into()));
             };
@@ -109,19 +109,19 @@ impl Scan {
     }
 }
 
-fn place(term: &Weighted, number: usize) -> Option<&TermInfo> {
-    term.places.get(number)?.as_ref()
+fn info(term: &WeightedTerm, number: usize) -> Option<&TermInfo> {
+    term.infos.get(number)?.as_ref()
 }
 
 /// The documents of a term, with what it adds to their scores.
-fn each(
+fn for_each_posting(
     (segment, number): (&Segment, usize),
-    term: &Weighted,
+    term: &WeightedTerm,
     take: &mut impl FnMut(DocId, f32) -> tantivy::Result<()>,
 ) -> tantivy::Result<()> {
-    let Some(place) = place(term, number) else { return Ok(()) };
+    let Some(info) = info(term, number) else { return Ok(()) };
     let (inverted, lengths) = (segment.inverted(term.term.field()), segment.lengths(term.term.field()));
-    let mut postings = inverted.read_block_postings_from_terminfo(place, IndexRecordOption::WithFreqs)?;
+    let mut postings = inverted.read_block_postings_from_terminfo(info, IndexRecordOption::WithFreqs)?;
     while !postings.docs().is_empty() {
         for (doc, frequency) in postings.docs().iter().zip(postings.freqs()) {
             take(*doc, term.weight.score(lengths.fieldnorm_id(*doc), *frequency))?;
