@@ -1,7 +1,7 @@
-//! Scores of all documents of a segment that match, term after term: what costs least where the posting lists are short,
-//! as in the many small segments of an index that changes.
+//! Exhaustive scoring of a segment: reads all posting lists of a query, term after term. Faster than block-max WAND where
+//! the lists are short, as in the many small segments of an index that changes.
 //!
-//! Gives the scores that [`super::score::DocumentScorer`] gives, to the last bit.
+//! The scores are those of [`super::score::DocumentScorer`], to the last bit.
 
 use super::score::{WeightedGroup, WeightedTerm};
 use super::segment::Segment;
@@ -9,19 +9,21 @@ use tantivy::postings::TermInfo;
 use tantivy::schema::IndexRecordOption;
 use tantivy::{DocId, TantivyError};
 
-/// Documents in the posting lists of a segment up to which they are read to their ends, if there is one list, and on average
-/// if there are several. Beyond, what block-max WAND leaves out is worth more than what it costs to prepare.
+/// Longest posting list, in documents, that is read exhaustively if it is the only one. Beyond it, block-max WAND saves
+/// more than it costs to prepare.
 const MAX_SINGLE_LIST: u64 = 256;
+
+/// Largest mean length of several posting lists, in documents, that are read exhaustively.
 const MAX_MEAN_LIST: u64 = 1_000;
 
-/// Room for the scores of the documents of one segment. Empty between two segments.
+/// Memory for the scores of the documents of a segment, which is reused for the next one. No score is set between two.
 #[derive(Debug, Default)]
 pub struct ExhaustiveScorer {
-    /// By document.
+    /// Scores by document.
     scores: Vec<Scores>,
-    /// Documents with a score.
+    /// Documents that have a score.
     touched: Vec<DocId>,
-    /// Documents with a score in the group that is being added.
+    /// Documents that have a score in the current group.
     grouped: Vec<DocId>,
 }
 
@@ -31,16 +33,16 @@ struct Scores {
     group: f32,
 }
 
-/// Takes a document and its score, and gives the least score that matters from now on.
+/// Takes a hit and returns the least score that a further one has to have.
 pub type HitSink<'a> = &'a mut dyn FnMut(DocId, f32) -> f32;
 
-/// Whether the posting lists of a segment, so many documents in so many lists, are to be read to their ends.
+/// Whether posting lists are short enough to be read exhaustively: `documents` is the sum of their lengths.
 pub fn is_short(lists: u64, documents: u64) -> bool {
     documents <= if lists == 1 { MAX_SINGLE_LIST } else { MAX_MEAN_LIST * lists }
 }
 
 impl ExhaustiveScorer {
-    /// Hands the documents that match and whose scores are at least `least` to `take`, in no particular order.
+    /// Calls `take` with the documents that match and whose scores are at least `least`, in no particular order.
     ///
     /// # Errors
     /// What reading the posting lists fails with.
@@ -89,7 +91,7 @@ impl ExhaustiveScorer {
         Ok(())
     }
 
-    /// Scores are above 0, so that 0 stands for none.
+    /// Adds the scores of a term to the current group. Scores are greater than 0, so that 0 means none.
     fn add(
         &mut self,
         segment: (&Segment, usize),
@@ -98,7 +100,7 @@ impl ExhaustiveScorer {
     ) -> tantivy::Result<()> {
         for_each_posting(segment, term, &mut |doc, score| {
             let Some(scores) = self.scores.get_mut(doc as usize) else {
-                return Err(TantivyError::InternalError("a posting list has a document that is none".into()));
+                return Err(TantivyError::InternalError("a posting list has a document beyond the last one".into()));
             };
             if scores.group == 0.0 {
                 self.grouped.push(doc);
@@ -113,7 +115,7 @@ fn info(term: &WeightedTerm, number: usize) -> Option<&TermInfo> {
     term.infos.get(number)?.as_ref()
 }
 
-/// The documents of a term, with what it adds to their scores.
+/// Calls `take` with each document of a term and the score of the term in it.
 fn for_each_posting(
     (segment, number): (&Segment, usize),
     term: &WeightedTerm,

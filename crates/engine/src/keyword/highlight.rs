@@ -1,7 +1,6 @@
-//! Where the words of a query stand in texts.
+//! Finds the words of a query in texts.
 //!
-//! Words are compared as the index compares them, by stems of the language; phrases and prefixes by words as they
-//! stand. What a query excludes is not marked.
+//! Words are compared by stems, as in the index; phrases and prefixes by normalized words. Excluded words are not marked.
 
 use super::analysis::unaccented_stem;
 use super::fold::fold;
@@ -12,24 +11,25 @@ use socle_core::Result;
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 
-/// A range of bytes.
+/// First byte of a match, and the byte after its last.
 pub type Range = (u32, u32);
 
-/// Stems of the query in one language.
+/// The stems of a query in one language.
 type Stems = HashSet<String>;
 
-/// What a word is compared by: its stem, that of the word without accents, and the word without accents.
+/// The forms by which a word is compared: its stem, the stem of its unaccented form, and its unaccented form.
 type Forms = [Option<String>; 3];
 
-/// Words that are remembered, of all languages: texts have few words often, and stemming is half of the work.
+/// Words whose forms are cached by each thread, of all languages: few words make up most of a text, and stemming takes half
+/// of the time.
 const MAX_CACHED_WORDS: usize = 50_000;
 
 thread_local! {
     static FORMS: RefCell<HashMap<Language, HashMap<String, Forms>>> = RefCell::default();
 }
 
-/// The ranges of each text, ascending and apart from each other. A text whose language is not given is of one of
-/// `languages`; of any, if there are none.
+/// The matches in each text, ascending and without overlap. Without `language`, that of each text is detected among
+/// `languages`, or among all if there are none.
 ///
 /// # Errors
 /// `InvalidArgument` for an unknown language.
@@ -51,7 +51,7 @@ pub fn highlight(
     Ok(ranges.collect())
 }
 
-/// Stems and whole identifiers of a query.
+/// The stems and identifiers of a query. Stop words are left out unless there is nothing else.
 fn stems_of(query: &[QueryWord], language: Language) -> Stems {
     let is_content_word = |word: &&QueryWord| word.is_identifier || !language.is_stop_word(&word.text);
     let all: Vec<&QueryWord> = query.iter().collect();
@@ -74,6 +74,7 @@ fn forms(word: &str, language: Language) -> Forms {
     [Some(stem), unaccented, simple]
 }
 
+/// The matches in a text, in no particular order; they may overlap.
 fn marked(parsed: &ParsedQuery, stems: &Stems, language: Language, content: &str) -> Vec<Range> {
     let mut ranges = Vec::new();
     let mut pieces: Vec<Word<'_>> = Vec::new();
@@ -113,7 +114,7 @@ fn marked(parsed: &ParsedQuery, stems: &Stems, language: Language, content: &str
     ranges
 }
 
-/// The forms of a word, which are remembered.
+/// The forms of a word, from the cache.
 fn cached_forms<'a>(
     known: &'a mut HashMap<String, Forms>,
     word: &str,
@@ -129,7 +130,7 @@ fn range(start: usize, end: usize) -> Option<Range> {
     Some((u32::try_from(start).ok()?, u32::try_from(end).ok()?))
 }
 
-/// Ascending, those that overlap as one.
+/// Sorts ranges and joins those that overlap.
 fn merged(mut ranges: Vec<Range>) -> Vec<Range> {
     ranges.sort_unstable();
     let mut merged: Vec<Range> = Vec::with_capacity(ranges.len());

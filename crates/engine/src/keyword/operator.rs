@@ -1,4 +1,4 @@
-//! What a query says beyond words: prefixes, phrases that have to be there, and what must not be there.
+//! The operators of a query: prefixes, required phrases, exclusions.
 
 use super::language::Language;
 use super::query_parser::ParsedQuery;
@@ -14,11 +14,11 @@ use tantivy::query::{BooleanQuery, EmptyQuery, EnableScoring, PhraseQuery, Query
 use tantivy::schema::IndexRecordOption;
 use tantivy::{DocId, Term};
 
-/// Words of one segment that are looked at for a prefix.
+/// Largest number of words of a segment that a prefix is expanded to.
 const MAX_EXPANDED: usize = 10_000;
 
-/// The words that begin with a prefix, in the documents of each segment that alone may match if there are such: what others
-/// have must not take the place of what these have. And how many there are besides, as far as they were looked at.
+/// The most common words that begin with a prefix, at most [`MAX_PREFIX_WORDS`], and the number of those left out. With
+/// `within`, only words of these documents of each segment count, so that words of others do not displace them.
 ///
 /// # Errors
 /// `DamagedIndex`.
@@ -28,7 +28,7 @@ pub fn expand(
     fields: &Fields,
     within: Option<&[Vec<DocId>]>,
 ) -> Result<(Option<TermGroup>, u32)> {
-    // Of each word, in how many chunks it stands that may match, and in how many at all.
+    // For each word, its document frequency among the documents of `within`, and among all.
     let mut words: BTreeMap<String, (u64, u64)> = BTreeMap::new();
     for (number, segment) in segments.iter().enumerate() {
         let documents = within.map(|within| within[number].as_slice());
@@ -61,16 +61,16 @@ pub fn expand(
     };
     let (here, left_out) = common(|counts| counts.0);
     let alternatives: Vec<FieldTerm> = here.into_iter().map(|(word, _)| (TextField::Word, word.clone())).collect();
-    // As rare as without the list, so that scores do not depend on it.
+    // The document frequency without the restriction, so that scores do not depend on it.
     let prefix_doc_freq = within.map(|_| common(|counts| counts.1).0.iter().map(|(_, count)| count).sum());
     let group = TermGroup { alternatives, exact: None, boost: 1.0, is_prefix: true, prefix_doc_freq };
     Ok(((!group.alternatives.is_empty()).then_some(group), left_out))
 }
 
-/// Phrases that have to be there, and what must not be there.
+/// The weights of required phrases, and those of exclusions.
 type Operators = (Vec<Box<dyn Weight>>, Vec<Box<dyn Weight>>);
 
-/// The operators of a query, with the weights of these segments.
+/// The phrases and exclusions of a query, with weights by these statistics.
 ///
 /// # Errors
 /// `DamagedIndex`.
@@ -93,7 +93,7 @@ pub fn operators(
     };
     let excluded = |words: &Vec<String>| -> Box<dyn Query> {
         let [word] = words.as_slice() else { return phrase(words) };
-        // What the word would find.
+        // All documents that the word would match in a query, inflected forms included.
         let group = super::query_plan::group_of_text(word, languages);
         let terms = group.alternatives.iter().map(|(text_field, text)| {
             let term = Term::from_field_text(field(fields, *text_field), text);

@@ -1,7 +1,7 @@
-//! Which terms answer a query, in which languages.
+//! Chooses the terms that a query is searched by, and their languages.
 //!
-//! A word becomes a group: its stems in all languages that are tried, of which the best in a document counts. Stop words
-//! are left out unless there is nothing else.
+//! Each word becomes a group of terms: its stems in all languages of the query, of which the best in a document counts.
+//! Stop words are left out unless there is nothing else.
 
 use super::analysis::{unaccented_stem, unaccented_term};
 use super::fold::fold;
@@ -11,48 +11,49 @@ use super::segment::Segment;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Languages that a query without a language is tried in.
+/// Largest number of languages that a query without a language is searched in.
 const MAX_LANGUAGES: usize = 8;
 
-/// One in so many chunks has to be of a language for queries to be tried in it.
+/// Queries without a language are searched in a language that at least one in so many chunks is of.
 const RARE_LANGUAGE: u32 = 200;
 
-/// Times that a word counts which stands in the query often.
+/// Largest factor for a word that is repeated in the query.
 const MAX_COUNT: u32 = 4;
 
-/// What the exact form of an accented word adds to the score of its stem. On 3,188 French questions nDCG@10 was 0.8017
-/// without it and 0.8052, 0.8069, 0.8043 with 0.1, 0.25, 0.5. Words without accents add nothing: it would double the
-/// posting lists of every English query.
+/// Weight of the exact form of an accented word, whose score is added to that of its stem. On 3,188 French questions,
+/// nDCG@10 was 0.8017 without it and 0.8052, 0.8069, 0.8043 with 0.1, 0.25, 0.5. Words without accents have no exact form,
+/// because it would double the posting lists of every English query.
 const EXACT_WEIGHT: f32 = 0.25;
 
-/// A field with terms.
+/// A text field of the index.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum TextField {
-    /// Stems.
+    /// Folded stems.
     Stem,
-    /// Words as they stand.
+    /// Normalized words.
     Word,
 }
 
-/// A term of a field.
+/// A field and a term of it.
 pub type FieldTerm = (TextField, String);
 
-/// Terms that stand for one word of the query.
+/// The terms for one word of a query.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TermGroup {
-    /// The one with the highest score counts.
+    /// Terms of which the highest score counts.
     pub alternatives: Vec<FieldTerm>,
-    /// Its score is added, with this weight.
+    /// A term whose score is added, and its weight.
     pub exact: Option<(FieldTerm, f32)>,
-    /// Times that the word counts.
+    /// Factor of the score.
     pub boost: f32,
-    /// All alternatives count as one word that stands wherever one of them stands.
+    /// The alternatives are the words of a prefix, which share one document frequency.
     pub is_prefix: bool,
-    /// In how many chunks that is, where it is not the sum over the alternatives.
+    /// The document frequency of a prefix, if it is not the sum over the alternatives.
     pub prefix_doc_freq: Option<u64>,
 }
 
-/// The languages that a query is tried in: the one given, or those that the segments have.
+/// The languages that a query is searched in: the given one, or the most common ones of the segments; `simple` besides if
+/// any chunk is of it.
 pub fn languages(given: Option<Language>, segments: &[Arc<Segment>]) -> Vec<Language> {
     let mut counts: BTreeMap<Language, u32> = BTreeMap::new();
     let mut total = 0_u32;
@@ -61,7 +62,7 @@ pub fn languages(given: Option<Language>, segments: &[Arc<Segment>]) -> Vec<Lang
         *sum = sum.saturating_add(count);
         total = total.saturating_add(count);
     }
-    // Chunks whose language could not be told hold words of any.
+    // Chunks whose language could not be detected may be of any.
     let simple = counts.contains_key(&SIMPLE);
     let mut languages: Vec<Language> = match given {
         Some(language) => vec![language],
@@ -78,7 +79,7 @@ pub fn languages(given: Option<Language>, segments: &[Arc<Segment>]) -> Vec<Lang
     languages
 }
 
-/// The groups for the words of a query.
+/// The groups of the words of a query.
 pub fn groups(parsed: &ParsedQuery, languages: &[Language]) -> Vec<TermGroup> {
     let language = query_language(&parsed.words, languages);
     let is_stop =
@@ -91,11 +92,12 @@ pub fn groups(parsed: &ParsedQuery, languages: &[Language]) -> Vec<TermGroup> {
     telling
 }
 
-/// The language whose stop words the query has most of; one alone may be a word of another.
+/// The language of which the query has the most stop words. With several languages, one stop word is not enough: it may be
+/// a content word of another.
 fn query_language(words: &[QueryWord], languages: &[Language]) -> Option<Language> {
     let hits = |language: &Language| words.iter().filter(|word| language.is_stop_word(&word.text)).count();
     let real = languages.iter().filter(|language| **language != SIMPLE).count();
-    // The first of equals is the more common one.
+    // Of equals, the first: it is the more common language.
     let best = languages.iter().copied().rev().max_by_key(hits)?;
     (hits(&best) > usize::from(real > 1)).then_some(best)
 }
@@ -128,11 +130,12 @@ fn group(word: &QueryWord, languages: &[Language]) -> TermGroup {
     TermGroup { alternatives, exact, boost: word.count.min(MAX_COUNT) as f32, is_prefix: false, prefix_doc_freq: None }
 }
 
-/// The group of a word that is not counted.
+/// The group of a single normalized word.
 pub fn group_of_text(word: &str, languages: &[Language]) -> TermGroup {
     group(&QueryWord { text: word.to_string(), is_identifier: false, count: 1 }, languages)
 }
 
+/// The group of a word in its exact form, for queries of stop words only.
 fn literal_group(word: &QueryWord) -> TermGroup {
     let alternatives = vec![(TextField::Word, word.text.clone())];
     TermGroup {

@@ -1,7 +1,7 @@
-//! The score of one document: the one place that decides it, whatever way the document was found.
+//! The score of a document, which is the same however the document was found.
 //!
-//! Sum over the words of the query, in their order, of the best of each word's alternatives. Documents are asked for in
-//! ascending order.
+//! It is the sum over the words of the query, in their order, of the best score among each word's alternatives (BM25).
+//! Documents have to be scored in ascending order.
 
 use super::query_plan::TermGroup;
 use super::segment::Segment;
@@ -13,27 +13,27 @@ use tantivy::query::{Bm25Weight, Scorer};
 use tantivy::schema::IndexRecordOption;
 use tantivy::{DocId, DocSet, Score, Term};
 
-/// A term and what it weighs.
+/// A term and its weight.
 #[derive(Clone)]
 pub struct WeightedTerm {
     /// The term.
     pub term: Term,
-    /// Its place in each segment.
+    /// Its dictionary entry in each segment that has it.
     pub infos: Arc<[Option<TermInfo>]>,
-    /// Turns frequency and length into a score.
+    /// Computes the score from term frequency and length.
     pub weight: Bm25Weight,
-    /// Frequency that `weight` was made with.
+    /// Document frequency that `weight` was made with.
     pub doc_freq: u64,
-    /// Factor that is in `weight`.
+    /// Factor that `weight` includes.
     pub boost: Score,
 }
 
-/// See [`super::query_plan::TermGroup`].
+/// A [`TermGroup`] with weights.
 #[derive(Clone)]
 pub struct WeightedGroup {
-    /// The best statistics.
+    /// Terms of which the best score counts.
     pub alternatives: Vec<WeightedTerm>,
-    /// Is added.
+    /// A term whose score is added.
     pub exact: Option<WeightedTerm>,
 }
 
@@ -44,7 +44,7 @@ impl WeightedGroup {
     }
 }
 
-/// The weights of the terms of a group that stand somewhere.
+/// The weights of a group. Terms that occur nowhere are left out. `alternatives` and `exact` are the numbers of its terms.
 pub fn weigh(
     group: &TermGroup,
     alternatives: &[usize],
@@ -68,7 +68,7 @@ pub fn weigh(
     }
 }
 
-/// Leaves out the most common words of a long query, and says how many.
+/// Keeps the [`MAX_COUNTED_WORDS`] rarest words of a long query. Returns the number of those left out.
 pub fn keep_rarest(groups: &mut Vec<WeightedGroup>) -> u32 {
     let rarity = |group: &WeightedGroup| group.terms().map(|term| term.doc_freq).min().unwrap_or_default();
     let left_out = groups.len().saturating_sub(MAX_COUNTED_WORDS);
@@ -83,7 +83,7 @@ pub fn keep_rarest(groups: &mut Vec<WeightedGroup>) -> u32 {
     u32::try_from(left_out).unwrap_or(u32::MAX)
 }
 
-/// A term's documents in one segment.
+/// The posting list of a term in one segment.
 struct Cursor<'a> {
     postings: SegmentPostings,
     weight: &'a Bm25Weight,
@@ -108,14 +108,14 @@ struct GroupCursor<'a> {
 /// Scores documents of one segment.
 pub struct DocumentScorer<'a> {
     groups: Vec<GroupCursor<'a>>,
-    /// Phrases that have to be there.
+    /// Required phrases.
     required: Vec<Box<dyn Scorer>>,
-    /// What must not be there.
+    /// Excluded words and phrases.
     excluded: Vec<Box<dyn Scorer>>,
 }
 
 impl<'a> DocumentScorer<'a> {
-    /// For the segment with this number.
+    /// A scorer for `segment`, whose number is its index in [`WeightedTerm::infos`].
     ///
     /// # Errors
     /// What reading the posting lists fails with.
@@ -164,13 +164,13 @@ impl<'a> DocumentScorer<'a> {
         (matched && !self.excluded.iter_mut().any(|phrase| matches_at(phrase, doc))).then_some(sum)
     }
 
-    /// Whether every phrase that must be there is, and nothing that must not.
+    /// Whether a document has every required phrase, and nothing that is excluded.
     pub fn permits(&mut self, doc: DocId) -> bool {
         self.required.iter_mut().all(|phrase| matches_at(phrase, doc))
             && !self.excluded.iter_mut().any(|phrase| matches_at(phrase, doc))
     }
 
-    /// The first of the required phrases, whose documents are all that can match.
+    /// The first document at or after `from` that has the first required phrase; `None` when there is no such phrase.
     pub fn next_required(&mut self, from: DocId) -> Option<DocId> {
         let phrase = self.required.first_mut()?;
         let doc = phrase.doc();
@@ -178,6 +178,7 @@ impl<'a> DocumentScorer<'a> {
     }
 }
 
+/// Whether a scorer, which is advanced to `doc`, matches it.
 fn matches_at(scorer: &mut Box<dyn Scorer>, doc: DocId) -> bool {
     let at = scorer.doc();
     (if at < doc { scorer.seek(doc) } else { at }) == doc

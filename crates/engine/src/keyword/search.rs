@@ -1,7 +1,8 @@
-//! The best chunks of a set of segments for a query.
+//! Finds the best chunks of a set of segments for a query.
 //!
-//! Candidates come from tantivy's block-max WAND over all terms, whose sum of scores is never below the score that
-//! [`DocumentScorer`] gives; or from the documents of a required phrase; or from the list of chunks that alone may match.
+//! A segment is searched in one of four ways, which give the same scores: by block-max WAND of tantivy over all terms,
+//! whose sum of scores is an upper bound of the score of [`DocumentScorer`]; exhaustively, where posting lists are short;
+//! by the documents of a required phrase; or by the list of chunks that the search is restricted to.
 
 use super::exhaustive::{ExhaustiveScorer, is_short};
 use super::language::Language;
@@ -24,54 +25,54 @@ use tantivy::query::{
 use tantivy::schema::IndexRecordOption;
 use tantivy::{DocId, TERMINATED, Term};
 
-/// The chunks of a list are looked up one by one if there are at least so many times more in the segments; otherwise
-/// candidates are looked up in the list.
+/// Least ratio of the chunks in the segments to those of the list that a search is restricted to, for which each chunk of
+/// the list is scored. Below it, the segments are searched and hits are looked up in the list.
 const LOOKUP_RATIO: u64 = 50;
 
-/// Largest relative difference between two sums of the same scores in different order, for the words of a query times some
-/// alternatives (half a unit in the last place for each addition).
+/// Largest relative difference between two sums of the same scores in different order: half a unit in the last place for
+/// each addition, for the most words of a query times a few alternatives.
 const ROUNDING: f32 = 2e-5;
 
-/// Documents between two looks at whether anybody still waits.
+/// Documents between two checks whether the request was cancelled.
 const CANCEL_INTERVAL: u32 = 4096;
 
-/// What is asked.
+/// A search request.
 #[derive(Clone, Debug, Default)]
 pub struct SearchRequest {
-    /// The words.
+    /// Text of the query.
     pub query: String,
-    /// Name or code.
+    /// Name or code of its language; `None` for those of the segments.
     pub language: Option<String>,
-    /// Most hits.
+    /// Largest number of hits; at most [`MAX_HITS`] are returned.
     pub limit: u32,
-    /// Score and identifier of the last hit of the page before.
+    /// Score and identifier of the last hit of the previous page.
     pub after: Option<(f32, i64)>,
-    /// Only these, in any order.
+    /// Identifiers of the chunks that may be hits, in any order; `None` for all.
     pub restrict: Option<Vec<i64>>,
-    /// Whose scores are wanted in any case, in any order.
+    /// Identifiers of chunks whose scores are returned even if they are no hits, in any order.
     pub score: Vec<i64>,
-    /// Statistics are those of `restrict`.
+    /// Statistics are taken of the chunks in `restrict` only.
     pub visible_statistics: bool,
 }
 
-/// What is answered.
+/// The result of a search.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SearchResult {
-    /// Best first.
+    /// Identifiers and scores, best first.
     pub hits: Vec<(i64, f32)>,
-    /// Of those asked for, ascending by identifier.
+    /// Identifiers and scores of the chunks of `score` that match, ascending by identifier.
     pub scores: Vec<(i64, f32)>,
-    /// Of those asked for, which the query forbids; ascending.
+    /// Identifiers of the chunks of `score` that lack a required phrase or have an excluded one, ascending.
     pub refused: Vec<i64>,
-    /// The query has a phrase that must be there.
+    /// The query has a required phrase.
     pub has_phrases: bool,
     /// There may be more hits.
     pub more: bool,
-    /// What of the query was not searched for.
+    /// Number of words and operators that were left out because the query exceeds a limit.
     pub left_out: LeftOut,
 }
 
-/// A query with the weights of its terms in these segments.
+/// A query with the weights of its terms in a set of segments.
 struct CompiledQuery<'a> {
     segments: &'a [Arc<Segment>],
     groups: Vec<WeightedGroup>,
@@ -82,10 +83,10 @@ struct CompiledQuery<'a> {
     is_cancelled: &'a dyn Fn() -> bool,
 }
 
-/// The documents of a list in each segment, if there is a list.
+/// Documents of each segment; `None` for all.
 type Documents<'a> = Option<&'a [Vec<DocId>]>;
 
-/// Takes a document and its score, if it matches, and gives the least score that matters from now on.
+/// Takes a hit, or none, and returns the least score that a further hit has to have.
 type HitSink<'a> = &'a mut dyn FnMut(Option<(DocId, f32)>) -> Option<f32>;
 
 /// Searches segments.
@@ -99,7 +100,7 @@ pub fn search(
 ) -> Result<SearchResult> {
     let language = request.language.as_deref().map(Language::named).transpose()?;
     let mut ordered = segments.to_vec();
-    // The largest first: they have the best hits as a rule, and of the others less is looked at then.
+    // The largest first: they are likely to have the best hits, and a higher threshold prunes more of the others.
     let size = |segment: &Segment| segment.chunk_count().checked_ilog2();
     ordered.sort_by_key(|segment| (Reverse(size(segment)), segment.header().min_chunk_id, segment.digest));
     let segments = ordered.as_slice();
@@ -158,7 +159,7 @@ impl<'a> CompiledQuery<'a> {
             let (mut group, beyond) = expand(prefix, segments, fields, within)?;
             left_out.prefix_words = left_out.prefix_words.saturating_add(beyond);
             if let (Some(group), Some(_)) = (&mut group, visible) {
-                // Counted among what may match, like every other word.
+                // Its frequency is that among the visible chunks, like that of every other word.
                 group.prefix_doc_freq = None;
             }
             plan.extend(group);
@@ -198,7 +199,7 @@ impl<'a> CompiledQuery<'a> {
         DocumentScorer::new(segment, number, &self.groups, open(&self.required)?, open(&self.excluded)?)
     }
 
-    /// Scores the documents of each segment that are given.
+    /// Scores the given documents of each segment.
     fn score_documents(&self, documents: &[Vec<DocId>], take: &mut dyn FnMut(Hit)) -> Result<()> {
         for (number, (segment, documents)) in self.segments.iter().zip(documents).enumerate() {
             self.stop_if_cancelled()?;
@@ -218,7 +219,8 @@ impl<'a> CompiledQuery<'a> {
         Ok(())
     }
 
-    /// Those of a list that lack a phrase that must be there, or have what must not. A chunk of no segment lacks every phrase.
+    /// The chunks of `list` that lack a required phrase or have an excluded one. `documents` are those of `list` in each
+    /// segment; a chunk that no segment has lacks every phrase.
     fn refused(&self, list: &[i64], documents: &[Vec<DocId>]) -> Result<Vec<i64>> {
         if self.required.is_empty() && self.excluded.is_empty() {
             return Ok(Vec::new());
@@ -243,11 +245,11 @@ impl<'a> CompiledQuery<'a> {
         Ok(list.iter().copied().filter(is_refused).collect())
     }
 
-    /// Finds the best of all documents, or of those in an ascending list.
+    /// Searches all segments. Hits are restricted to the chunks in `only`, which have to ascend.
     fn search_all(&self, only: Option<&[i64]>, top: &mut TopHits) -> Result<()> {
         let mut scorer = ExhaustiveScorer::default();
         let mut bound = None;
-        // Identifiers below which all segments so far lie.
+        // The highest identifier of the segments so far.
         let mut passed = i64::MIN;
         for (number, segment) in self.segments.iter().enumerate() {
             self.stop_if_cancelled()?;
@@ -286,7 +288,7 @@ impl<'a> CompiledQuery<'a> {
         self.stop_if_cancelled()
     }
 
-    /// The posting lists of one segment, and the documents in them; `None` where none of the words stands.
+    /// Number of the posting lists of a segment for this query, and of all documents in them; `None` when it has no term.
     fn postings(&self, number: usize) -> Option<(u64, u64)> {
         let terms = self.groups.iter().flat_map(WeightedGroup::terms);
         let counts = terms.filter_map(|term| Some(u64::from(term.infos.get(number)?.as_ref()?.doc_freq)));
@@ -294,14 +296,15 @@ impl<'a> CompiledQuery<'a> {
         (lists > 0).then_some((lists, documents))
     }
 
-    /// Takes the documents of a segment whose scores may reach the least one that matters.
+    /// Searches a segment by block-max WAND. `weight` is that of [`Self::upper_bound`]; `ascending` says that the identifiers
+    /// of the segment are higher than all before.
     fn search_wand(&self, number: usize, weight: &dyn Weight, ascending: bool, take: HitSink<'_>) -> Result<()> {
         let segment = &self.segments[number];
         let terms = self.groups.iter().flat_map(WeightedGroup::terms);
         let single = terms.filter(|term| matches!(term.infos.get(number), Some(Some(_)))).count() == 1;
         let threshold = |least: Option<f32>| match least {
             None => f32::MIN,
-            // Of equal scores, the first document wins.
+            // Of equal scores, the lower identifier wins.
             Some(least) if single && ascending => least,
             Some(least) if single => least.next_down(),
             Some(least) => least * (1.0 - ROUNDING),
@@ -339,7 +342,7 @@ impl<'a> CompiledQuery<'a> {
         })
     }
 
-    /// Takes the documents of a segment that have the required phrases.
+    /// Searches a segment by the documents that have the required phrases.
     fn search_phrases(&self, number: usize, take: HitSink<'_>) -> Result<()> {
         catch_damage(|| {
             let mut scorer = self.scorer(number)?;
@@ -357,7 +360,7 @@ impl<'a> CompiledQuery<'a> {
         })
     }
 
-    /// A query whose score of a document is never below the true one.
+    /// A query whose score of a document is never below that of [`DocumentScorer`].
     fn upper_bound(&self) -> Result<Box<dyn Weight>> {
         let Some(first) = self.segments.first() else { return Err(cancelled()) };
         let terms = self.groups.iter().flat_map(WeightedGroup::terms).map(|term| {
@@ -369,6 +372,7 @@ impl<'a> CompiledQuery<'a> {
         catch_damage(|| query.weight(EnableScoring::enabled_from_statistics_provider(&statistics, first.searcher())))
     }
 
+    /// Whether a segment may have hits.
     fn is_found_in(&self, number: usize) -> bool {
         !self.required.is_empty() || self.postings(number).is_some()
     }
@@ -382,7 +386,7 @@ fn cancelled() -> Error {
     Error::new(Kind::Cancelled, "the search was cancelled")
 }
 
-/// Statistics under which every term scores at least what it scores in any of its groups.
+/// Statistics by which every term scores at least what it scores in any of its groups.
 struct UpperBoundStatistics<'a> {
     statistics: &'a CollectionStatistics,
     groups: &'a [WeightedGroup],

@@ -128,7 +128,7 @@ impl Segment {
         &self.text(field).inverted
     }
 
-    /// Whether there are words with accents whose stems are others without: see [`super::analysis::unaccented_term`].
+    /// Whether it has terms of [`super::analysis::unaccented_term`].
     pub fn has_unaccented(&self) -> bool {
         self.has_unaccented
     }

@@ -1,4 +1,4 @@
-//! Where the terms of a query stand in the segments, and how often: what BM25 is computed from.
+//! Document frequencies and lengths, from which BM25 is computed, and the positions of terms in the dictionaries.
 
 use super::analysis::UNACCENTED;
 use super::query_plan::{FieldTerm, TextField};
@@ -12,27 +12,27 @@ use tantivy::query::Bm25StatisticsProvider;
 use tantivy::schema::{Field, IndexRecordOption};
 use tantivy::{DocId, DocSet, TERMINATED, Term};
 
-/// TermTable by number.
+/// The terms of a query, numbered in the order in which they are looked up.
 #[derive(Debug, Default)]
 pub struct TermTable {
     numbers: HashMap<FieldTerm, usize>,
-    /// Each term.
+    /// The terms by number.
     pub all: Vec<TermStatistics>,
 }
 
 /// A term of a query.
 #[derive(Debug)]
 pub struct TermStatistics {
-    /// As tantivy has it.
+    /// The term.
     pub term: Term,
-    /// Its place in each segment.
+    /// Its dictionary entry in each segment that has it.
     pub infos: Arc<[Option<TermInfo>]>,
-    /// Chunks that have it, of those that are counted.
+    /// Number of chunks that have it, among those that statistics are taken of.
     pub doc_freq: u64,
 }
 
 impl TermTable {
-    /// The number of a term, which is looked up when it is new.
+    /// The number of a term. A new one is looked up in the segments.
     ///
     /// # Errors
     /// `DamagedIndex`.
@@ -55,7 +55,7 @@ impl TermTable {
     }
 }
 
-/// The field of tantivy's.
+/// The field of the schema.
 pub fn field(fields: &Fields, field: TextField) -> Field {
     match field {
         TextField::Stem => fields.stem,
@@ -63,21 +63,22 @@ pub fn field(fields: &Fields, field: TextField) -> Field {
     }
 }
 
-/// CollectionStatistics that scores depend on.
+/// Statistics of a set of chunks, on which scores depend.
 #[derive(Clone, Debug, Default)]
 pub struct CollectionStatistics {
-    /// Chunks.
+    /// Number of chunks.
     pub chunks: u64,
-    /// TermTable of field `stem` in them.
+    /// Number of terms in field `stem`, repetitions included.
     stem_terms: u64,
-    /// TermTable of field `word` in them.
+    /// Number of terms in field `word`, repetitions included.
     word_terms: u64,
     doc_freqs: HashMap<Term, u64>,
+    /// Field `stem`.
     stem: Option<Field>,
 }
 
 impl CollectionStatistics {
-    /// The counts of whole segments.
+    /// The statistics of all chunks of the segments.
     pub fn of_segments(segments: &[Arc<Segment>], terms: &TermTable, fields: &Fields) -> Self {
         let total = |field: Field| segments.iter().map(|segment| segment.inverted(field).total_num_tokens()).sum();
         Self {
@@ -89,7 +90,7 @@ impl CollectionStatistics {
         }
     }
 
-    /// The counts of some documents of each segment, which become the frequencies of the terms.
+    /// The statistics of some documents of each segment. Sets the document frequencies of `terms` accordingly.
     ///
     /// # Errors
     /// `DamagedIndex`.
@@ -119,21 +120,21 @@ impl CollectionStatistics {
         Ok(counts)
     }
 
-    /// Mean length of a field.
+    /// Mean length of a field in terms; at least one term and one chunk are assumed.
     pub fn mean_length(&self, field: Field) -> f32 {
         let terms = if Some(field) == self.stem { self.stem_terms } else { self.word_terms };
         terms.max(1) as f32 / self.chunks.max(1) as f32
     }
 }
 
-/// How many of some documents, ascending, have a term.
+/// How many of `documents`, which have to ascend, have a term.
 ///
 /// # Errors
 /// What reading the posting list fails with.
 pub fn count(segment: &Segment, field: Field, info: &TermInfo, documents: &[DocId]) -> tantivy::Result<u64> {
     let mut postings = segment.inverted(field).read_postings_from_terminfo(info, IndexRecordOption::Basic)?;
     let (mut count, mut at) = (0, 0);
-    // The shorter of the two leads.
+    // Skips alternately in the list and in the postings.
     while let Some(doc) = documents.get(at).filter(|_| postings.doc() != TERMINATED) {
         if postings.doc() < *doc {
             postings.seek(*doc);

@@ -4,7 +4,7 @@ use super::build::Chunk;
 use super::search::SearchRequest;
 use socle_core::protocol::{self, SegmentDigest};
 
-/// What is to be done.
+/// A request about the keyword index: a [`protocol::Request`] that owns its data.
 #[derive(Debug)]
 #[allow(missing_docs, reason = "the fields are those of the message that each variant names")]
 pub enum KeywordTask {

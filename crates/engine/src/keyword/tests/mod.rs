@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use tantivy::directory::OwnedBytes;
 
-/// A blob and its digest.
+/// The bytes of a segment and their digest.
 fn blob(language: Option<&str>, texts: &[(i64, &str)]) -> (SegmentDigest, Vec<u8>) {
     let chunk = |(chunk_id, text): &(i64, &str)| Chunk {
         chunk_id: *chunk_id,
