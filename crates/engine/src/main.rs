@@ -11,7 +11,7 @@ use socle_engine::control::{self, Control};
 use socle_engine::document::ForkServer;
 use socle_engine::keyword::cache::SegmentCache;
 use socle_engine::model::runtime::Runtime;
-use socle_engine::model::store::{EVICTION_PATIENCE, Store};
+use socle_engine::model::store::{EVICTION_TIMEOUT, ModelStore};
 use socle_engine::response_queue::ResponseQueue;
 use socle_engine::scheduler::Scheduler;
 use socle_engine::server::{RESPONSES, Server};
@@ -77,7 +77,7 @@ fn serve() -> Result<(), Box<dyn Error>> {
     let responses = Arc::new(ResponseQueue::new(Waker::new(poll.registry(), RESPONSES)?, statistics.clone()));
     let models = settings.model_directory.clone().into();
     let runtime = Arc::new(Runtime::new(library));
-    let store = Arc::new(Store::new(models, runtime, settings.memory_limit_bytes, EVICTION_PATIENCE));
+    let store = Arc::new(ModelStore::new(models, runtime, settings.memory_limit_bytes, EVICTION_TIMEOUT));
     let resources = Resources { store, keyword: Arc::new(SegmentCache::new(&keyword_directory)), fork_server };
     let batch_tokens = settings.batch_tokens as usize;
     let scheduler = Arc::new(Scheduler::new(batch_tokens));

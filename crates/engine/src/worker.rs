@@ -9,7 +9,7 @@ use crate::document::{File, ForkServer};
 use crate::keyword::cache::SegmentCache;
 use crate::lane::Lane;
 use crate::model::loaded::Model;
-use crate::model::store::Store;
+use crate::model::store::ModelStore;
 use crate::model::tokenizer::Tokens;
 use crate::panic_message;
 use crate::pending_response::{PendingResponse, QueuedText};
@@ -37,7 +37,7 @@ const ALONE_SEND_TIMEOUT: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub struct Resources {
     /// Loaded models.
-    pub store: Arc<Store>,
+    pub store: Arc<ModelStore>,
     /// Open segments of the keyword index.
     pub keyword: Arc<SegmentCache>,
     /// Starts the processes that read documents.
@@ -149,7 +149,7 @@ impl Worker {
                 let width = spec.dimensions as usize;
                 self.items(request, spec, ModelKind::Embedding, contents, width, |model, at, text| {
                     match heads.get(at).filter(|head| !head.is_empty()) {
-                        Some(head) => model.headed_tokens(*role, head, text, *truncate),
+                        Some(head) => model.tokens_with_head(*role, head, text, *truncate),
                         None => model.tokens(*role, text, *truncate),
                     }
                 })

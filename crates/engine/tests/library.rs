@@ -10,7 +10,7 @@ use socle_core::protocol::Role;
 use socle_engine::document::ForkServer;
 use socle_engine::keyword::cache::SegmentCache;
 use socle_engine::model::runtime::Runtime;
-use socle_engine::model::store::{Cancelled, EVICTION_PATIENCE, Store};
+use socle_engine::model::store::{Cancelled, EVICTION_TIMEOUT, ModelStore};
 use socle_engine::request::{Job, Request};
 use socle_engine::response_queue::ResponseQueue;
 use socle_engine::scheduler::Scheduler;
@@ -27,11 +27,11 @@ use support::onnx::{self, Flaw};
 /// Somebody does.
 const WAITING: Cancelled<'static> = &|| false;
 
-fn store(models: &Scratch, limit: u64, patience: Duration) -> Store {
+fn store(models: &Scratch, limit: u64, patience: Duration) -> ModelStore {
     // A process has but one.
     static RUNTIME: LazyLock<Arc<Runtime>> =
         LazyLock::new(|| Arc::new(Runtime::new(Path::new(&support::onnxruntime()))));
-    Store::new(models.0.clone(), RUNTIME.clone(), limit, patience)
+    ModelStore::new(models.0.clone(), RUNTIME.clone(), limit, patience)
 }
 
 /// Raises a flag when it goes out of scope, so that threads which wait for it end even when the test fails.
@@ -50,7 +50,7 @@ const PADDING: usize = 32 << 20;
 struct Full {
     _alone: MutexGuard<'static, ()>,
     _models: Scratch,
-    store: Store,
+    store: ModelStore,
     first: ModelSpec,
     large: ModelSpec,
     small: ModelSpec,
@@ -89,7 +89,7 @@ impl Full {
     /// Whether the small model can be loaded before any other load gives up.
     fn still_loads(&self) -> bool {
         let begun = Instant::now();
-        let given_up = || begun.elapsed() > EVICTION_PATIENCE / 2;
+        let given_up = || begun.elapsed() > EVICTION_TIMEOUT / 2;
         self.store.get(&self.small, &given_up).is_ok()
     }
 }
@@ -119,7 +119,7 @@ fn a_load_gives_up_in_time_however_busy_the_other_models_are() {
 
 #[test]
 fn a_load_that_nobody_waits_for_holds_up_no_other() {
-    let full = Full::new(EVICTION_PATIENCE);
+    let full = Full::new(EVICTION_TIMEOUT);
     let _used = full.store.get(&full.first, WAITING).unwrap();
     let begun = Instant::now();
     let left = || begun.elapsed() > Duration::from_millis(200);
@@ -130,7 +130,7 @@ fn a_load_that_nobody_waits_for_holds_up_no_other() {
 
 #[test]
 fn a_load_that_panics_holds_up_no_other() {
-    let full = Full::new(EVICTION_PATIENCE);
+    let full = Full::new(EVICTION_TIMEOUT);
     let _used = full.store.get(&full.first, WAITING).unwrap();
     let panics = || panic!("on purpose");
     assert!(catch_unwind(AssertUnwindSafe(|| full.store.get(&full.large, &panics).map(drop))).is_err());
@@ -169,7 +169,7 @@ fn registrations_take_their_turn_and_make_room() {
 #[test]
 fn one_model_in_two_directories_is_loaded_once_and_has_both_names() {
     let models = Scratch::new();
-    let store = store(&models, 1 << 30, EVICTION_PATIENCE);
+    let store = store(&models, 1 << 30, EVICTION_TIMEOUT);
     let options = store.run_options().unwrap();
     let [first, second] = ["first", "second"].map(|name| {
         onnx::write(&models.0.join(name), &Flaw::default());
@@ -201,7 +201,7 @@ fn one_model_in_two_directories_is_loaded_once_and_has_both_names() {
 fn a_run_that_begins_after_its_requests_were_cancelled_ends_at_once() {
     let models = Scratch::new();
     onnx::write(&models.0.join("model"), &Flaw::default());
-    let store = Arc::new(store(&models, 1 << 30, EVICTION_PATIENCE));
+    let store = Arc::new(store(&models, 1 << 30, EVICTION_TIMEOUT));
     let spec = store
         .inspect("model", "model", &ModelOverrides::default(), &store.run_options().unwrap(), WAITING)
         .unwrap()

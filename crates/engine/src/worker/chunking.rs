@@ -1,7 +1,7 @@
 //! Splits the document of a [`crate::request::Job::Chunk`] into chunks and streams them to the backend.
 
 use crate::model::loaded::Model;
-use crate::model::store::Store;
+use crate::model::store::ModelStore;
 use crate::request::Request;
 use crate::response_queue::ResponseQueue;
 use crate::streamed_response::StreamedResponse;
@@ -46,7 +46,7 @@ pub struct ChunkOptions<'a> {
 /// `InvalidArgument` for sizes that make no sense, `InputTooLong` when the chunks together are too large, `Cancelled`, and
 /// whatever loading the model raises. The request is not answered then.
 pub fn answer(
-    store: &Store,
+    store: &ModelStore,
     responses: &ResponseQueue,
     request: &Request,
     options: &ChunkOptions<'_>,
