@@ -1,5 +1,4 @@
-//! What no client of an engine can bring about: races, panics, patience that runs out. The engine's parts, in this
-//! process.
+//! Tests of the parts of the engine in this process, for what no client can cause: races, panics, timeouts.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
 mod support;
@@ -24,17 +23,17 @@ use std::time::{Duration, Instant};
 use support::Scratch;
 use support::onnx::{self, Flaw};
 
-/// Somebody does.
+/// The request was not cancelled.
 const WAITING: Cancelled<'static> = &|| false;
 
-fn store(models: &Scratch, limit: u64, patience: Duration) -> ModelStore {
-    // A process has but one.
+fn store(models: &Scratch, limit: u64, eviction_timeout: Duration) -> ModelStore {
+    // A process can have only one environment of ONNX Runtime.
     static RUNTIME: LazyLock<Arc<Runtime>> =
         LazyLock::new(|| Arc::new(Runtime::new(Path::new(&support::onnxruntime()))));
-    ModelStore::new(models.0.clone(), RUNTIME.clone(), limit, patience)
+    ModelStore::new(models.0.clone(), RUNTIME.clone(), limit, eviction_timeout)
 }
 
-/// Raises a flag when it goes out of scope, so that threads which wait for it end even when the test fails.
+/// Sets a flag when it is dropped, so that threads that wait for it end even when the test fails.
 struct Raise<'a>(&'a AtomicBool);
 
 impl Drop for Raise<'_> {
@@ -43,10 +42,11 @@ impl Drop for Raise<'_> {
     }
 }
 
-/// Bytes that make a model large.
+/// Size in bytes that is added to the files of a large model.
 const PADDING: usize = 32 << 20;
 
-/// A store with room for one of its models "first" and "large", of which "first" is in use, or for "small" beside it.
+/// A store whose limit allows for either of the models "first" and "large", of which "first" is in use, or for "first" and
+/// "small".
 struct Full {
     _alone: MutexGuard<'static, ()>,
     _models: Scratch,
@@ -57,8 +57,8 @@ struct Full {
 }
 
 impl Full {
-    fn new(patience: Duration) -> Self {
-        // What one load takes is measured, so it must not see what another does.
+    fn new(eviction_timeout: Duration) -> Self {
+        // The memory of a load is measured, which concurrent tests would falsify.
         static ALONE: Mutex<()> = Mutex::new(());
         let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         let models = Scratch::new();
@@ -69,10 +69,10 @@ impl Full {
         ] {
             onnx::write(&models.0.join(name), &flaw);
         }
-        // It is never believed to be less than the files.
+        // The memory of a model is taken to be at least the size of its files.
         let padded = format!("{}{}", onnx::tokenizer(), " ".repeat(PADDING));
         std::fs::write(models.0.join("first/tokenizer.json"), padded).unwrap();
-        let trial = store(&models, 1 << 30, patience);
+        let trial = store(&models, 1 << 30, eviction_timeout);
         let inspect = |name: &str| {
             let options = trial.run_options().unwrap();
             trial.inspect(name, name, &ModelOverrides::default(), &options, WAITING).unwrap().model
@@ -83,10 +83,10 @@ impl Full {
         let small = ModelSpec { directory: "small".into(), graph: file, ..large.clone() };
         let limit = PADDING as u64 + large.graph.bytes;
         assert!(small.graph.bytes < large.graph.bytes / 10);
-        Self { _alone: alone, store: store(&models, limit, patience), _models: models, first, large, small }
+        Self { _alone: alone, store: store(&models, limit, eviction_timeout), _models: models, first, large, small }
     }
 
-    /// Whether the small model can be loaded before any other load gives up.
+    /// Whether the small model can be loaded before another load times out.
     fn still_loads(&self) -> bool {
         let begun = Instant::now();
         let given_up = || begun.elapsed() > EVICTION_TIMEOUT / 2;
@@ -107,7 +107,7 @@ fn a_load_gives_up_in_time_however_busy_the_other_models_are() {
                 std::thread::sleep(Duration::from_millis(10));
             }
         });
-        // The other model never ceases to change hands meanwhile.
+        // Meanwhile the other model is in use by one lease after the other.
         let error = full.store.get(&full.large, WAITING).map(drop).unwrap_err();
         assert_eq!(error.kind, Kind::OutOfMemory);
         assert!(error.detail.unwrap().contains("all in use"));
@@ -123,7 +123,7 @@ fn a_load_that_nobody_waits_for_holds_up_no_other() {
     let _used = full.store.get(&full.first, WAITING).unwrap();
     let begun = Instant::now();
     let left = || begun.elapsed() > Duration::from_millis(200);
-    // Without that, it would give up with another error when its own patience ends.
+    // Otherwise it would fail with another error at its own timeout.
     assert_eq!(full.store.get(&full.large, &left).map(drop).unwrap_err().kind, Kind::Cancelled);
     assert!(full.still_loads());
 }
@@ -147,7 +147,7 @@ fn registrations_take_their_turn_and_make_room() {
     let used = full.store.get(&full.first, WAITING).unwrap();
     assert_eq!(inspect("large", WAITING).unwrap_err().kind, Kind::OutOfMemory, "no room beside what is in use");
     let (holds, leave) = (AtomicBool::new(false), AtomicBool::new(false));
-    // Holds the turn until it is told to leave: it asks whether to go on while it waits for room.
+    // Holds the load guard until it is cancelled, which it checks while it waits for memory.
     let told = || {
         holds.store(true, Relaxed);
         leave.load(Relaxed)

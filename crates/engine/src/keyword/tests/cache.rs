@@ -1,4 +1,4 @@
-//! Segments on disk, whatever happens to them there.
+//! The cache of segments: files that are damaged, removed or left unfinished.
 
 use super::*;
 use crate::keyword::cache::{Acquired, SegmentCache};
@@ -7,11 +7,11 @@ use socle_core::Kind;
 use socle_core::protocol::SEGMENT_PART;
 use std::path::Path;
 
-/// Larger than what is held in memory whole.
+/// A segment that is too large to be read into memory completely.
 fn large() -> (SegmentDigest, Vec<u8>) {
     let all = texts(120_000, 11);
     let pairs: Vec<(i64, &str)> = all.iter().map(|(id, text)| (*id, text.as_str())).collect();
-    let (digest, bytes) = blob(Some("simple"), &pairs);
+    let (digest, bytes) = segment_bytes(Some("simple"), &pairs);
     assert!(bytes.len() > SEGMENT_PART * 2, "{}", bytes.len());
     (digest, bytes)
 }
@@ -45,7 +45,7 @@ fn names(directory: &Path) -> Vec<String> {
 #[test]
 fn what_is_stored_is_found_also_by_the_next_engine() {
     let scratch = Scratch::new();
-    for (digest, bytes) in [blob(Some("english"), &[(1, "w1")]), large()] {
+    for (digest, bytes) in [segment_bytes(Some("english"), &[(1, "w1")]), large()] {
         let cache = SegmentCache::new(&scratch.0);
         assert!(acquire(&cache, digest).is_none());
         assert!(store(&cache, digest, &bytes).unwrap());
@@ -60,7 +60,7 @@ fn what_is_stored_is_found_also_by_the_next_engine() {
 #[test]
 fn damaged_files_are_missing_and_can_be_stored_again() {
     let scratch = Scratch::new();
-    for (digest, bytes) in [blob(Some("english"), &[(1, "w1")]), large()] {
+    for (digest, bytes) in [segment_bytes(Some("english"), &[(1, "w1")]), large()] {
         let path = scratch.0.join(hex(&digest));
         let flip = |path: &Path| {
             let mut bytes = std::fs::read(path).unwrap();
@@ -100,7 +100,7 @@ fn an_open_file_may_be_deleted_but_not_changed() {
     assert!(store(&cache, digest, &bytes).unwrap());
     let open = acquire(&cache, digest).unwrap();
     std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(bytes.len() as u64 / 4).unwrap();
-    let error = search(&open, &question("w1 w2 w3 \"w4 w5\""), &|| false).unwrap_err();
+    let error = search(&open, &request("w1 w2 w3 \"w4 w5\""), &|| false).unwrap_err();
     assert_eq!(error.kind, Kind::DamagedIndex);
     assert_eq!(cache.forget_damaged(&open), [digest]);
     assert!(acquire(&cache, digest).is_none());
@@ -121,7 +121,7 @@ fn what_is_not_what_it_says_is_refused_and_leaves_nothing() {
     let scratch = Scratch::new();
     let cache = SegmentCache::new(&scratch.0);
     let (digest, bytes) = large();
-    let other = blob(Some("english"), &[(1, "w1")]).0;
+    let other = segment_bytes(Some("english"), &[(1, "w1")]).0;
     assert_eq!(store(&cache, other, &bytes).unwrap_err().kind, Kind::DamagedIndex);
     let kind = |byte_count, offset, bytes: &[u8]| cache.store(1, digest, byte_count, offset, bytes).unwrap_err().kind;
     assert_eq!(kind(10, 5, &bytes[..6]), Kind::InvalidArgument);
@@ -130,7 +130,7 @@ fn what_is_not_what_it_says_is_refused_and_leaves_nothing() {
     assert_eq!(kind(u64::MAX, 0, &bytes[..SEGMENT_PART + 1]), Kind::InvalidArgument);
     assert_eq!(names(&scratch.0), Vec::<String>::new());
     let older = {
-        let mut bytes = blob(Some("english"), &[(1, "w1")]).1;
+        let mut bytes = segment_bytes(Some("english"), &[(1, "w1")]).1;
         bytes[8] = 99;
         bytes
     };
