@@ -26,7 +26,7 @@ const CANCEL_INTERVAL: Duration = Duration::from_millis(50);
 const ANSWER_RATIO: u64 = 8;
 
 /// Answer size that every document may have whatever its text limit, in bytes.
-const MIN_ANSWER: u64 = 1 << 20;
+const MIN_ANSWER_BYTES: u64 = 1 << 20;
 
 /// Time that the server thread has to shut this process down after the fork server ended.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -110,7 +110,7 @@ impl ForkServer {
             }
         }
         let _ = engine_end.shutdown(Shutdown::Write);
-        let max_bytes = limits.text_bytes.saturating_mul(ANSWER_RATIO).max(MIN_ANSWER);
+        let max_bytes = limits.text_bytes.saturating_mul(ANSWER_RATIO).max(MIN_ANSWER_BYTES);
         read_all(&mut engine_end, max_bytes, request)
     }
 

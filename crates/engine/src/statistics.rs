@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Number of interactive requests, the last ones, over which percentiles of latency are computed.
-const LATENCIES: usize = 1000;
+const MAX_LATENCIES: usize = 1000;
 
 /// Length in seconds of the window over which tokens per second are computed.
 const RATE_SECONDS: u64 = 10;
@@ -84,7 +84,7 @@ impl Statistics {
         self.requests.fetch_add(1, Relaxed);
         if let Some(latency) = latency {
             let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-            if recent.latencies.len() == LATENCIES {
+            if recent.latencies.len() == MAX_LATENCIES {
                 recent.latencies.pop_front();
             }
             recent.latencies.push_back(latency);

@@ -147,7 +147,7 @@ impl Worker {
         match &request.job {
             Job::Embed { model: spec, role, truncate, heads, contents } => {
                 let width = spec.dimensions as usize;
-                self.items(request, spec, ModelKind::Embedding, contents, width, |model, at, text| {
+                self.tokenize(request, spec, ModelKind::Embedding, contents, width, |model, at, text| {
                     match heads.get(at).filter(|head| !head.is_empty()) {
                         Some(head) => model.tokens_with_head(*role, head, text, *truncate),
                         None => model.tokens(*role, text, *truncate),
@@ -155,7 +155,7 @@ impl Worker {
                 })
             }
             Job::Rerank { model: spec, truncate, query, documents } => {
-                self.items(request, spec, ModelKind::Reranker, documents, 1, |model, _, document| {
+                self.tokenize(request, spec, ModelKind::Reranker, documents, 1, |model, _, document| {
                     model.pair(query, document, *truncate)
                 })
             }
@@ -195,7 +195,7 @@ impl Worker {
     }
 
     /// Tokenizes the texts of a request; `tokens` gets the model, the index of the text and the text.
-    fn items(
+    fn tokenize(
         &self,
         request: &Arc<Request>,
         spec: &Arc<ModelSpec>,
@@ -243,11 +243,11 @@ impl Worker {
 
     fn try_run(&self, batch: &[QueuedText]) -> Result<Vec<f32>> {
         let Some(first) = batch.first() else { return Ok(Vec::new()) };
-        let used = self
+        let lease = self
             .resources
             .store
             .get(&first.response.model, &|| batch.iter().all(|item| item.response.request.is_cancelled()))?;
-        let model = used.model()?;
+        let model = lease.model()?;
         let options = self.resources.store.run_options()?;
         let tokens: Vec<&Tokens> = batch.iter().map(|item| &item.tokens).collect();
         let requests = batch.iter().map(|item| item.response.request.clone()).collect();
@@ -255,7 +255,7 @@ impl Worker {
         let result = model.run(&tokens, &options);
         drop(run);
         if result.is_ok() {
-            used.count_texts(batch.len());
+            lease.count_texts(batch.len());
             self.statistics.record_batch(batch.len(), tokens.iter().map(|tokens| tokens.len()).sum());
         }
         result

@@ -88,7 +88,7 @@ impl ReaderExit {
             }
             Self::Exited(reader::EXIT_NO_SANDBOX) => {
                 Error::new(Kind::NotSupported, "documents cannot be read on this system").detail(
-                    "The kernel offers no seccomp, and nothing else would hold a document that takes over its reader.",
+                    "The kernel has no seccomp, without which a malicious document could take over more than its reader process.",
                 )
             }
             Self::Exited(status) => {
@@ -141,7 +141,7 @@ enum State {
 /// # Errors
 /// Whatever socketpair(2) or fork(2) fails with.
 pub fn start() -> io::Result<OwnedFd> {
-    let (engine_end, reader_end) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
+    let (engine_end, server_end) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
     let parent = std::process::id();
     // SAFETY: this process has a single thread, so that the new one finds no lock held.
     match unsafe { libc::fork() } {
@@ -149,7 +149,7 @@ pub fn start() -> io::Result<OwnedFd> {
         0 => {
             drop(engine_end);
             // An error ends the process like the end of the engine does.
-            let _ = serve(&reader_end, parent);
+            let _ = serve(&server_end, parent);
             process::exit_now(0)
         }
         _ => Ok(engine_end),
@@ -259,9 +259,9 @@ impl Reader {
                 let _ = kill_process(self.pid, Signal::KILL);
             }
         }
-        if let State::Ended(trailer) = self.state {
+        if let State::Ended(exit) = self.state {
             // EAGAIN: the answer of the reader fills the socket buffer until the engine reads it.
-            match send(&self.socket, &trailer, SendFlags::NOSIGNAL | SendFlags::DONTWAIT) {
+            match send(&self.socket, &exit, SendFlags::NOSIGNAL | SendFlags::DONTWAIT) {
                 Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => {}
                 _ => self.state = State::Done,
             }

@@ -24,22 +24,22 @@ use std::time::SystemTime;
 use tantivy::directory::OwnedBytes;
 
 /// Size of all files, in bytes, beyond which the least recently used are removed.
-const FILE_BYTES: u64 = 8 << 30;
+const MAX_FILE_BYTES: u64 = 8 << 30;
 
 /// Memory for open segments in bytes.
-const OPEN_BYTES: u64 = 512 << 20;
+const MAX_OPEN_BYTES: u64 = 512 << 20;
 
 /// Memory for ranges of files that queries have read, in bytes.
-const RANGE_BYTES: u64 = 256 << 20;
+const MAX_RANGE_BYTES: u64 = 256 << 20;
 
 /// Files up to this size in bytes are read into memory completely.
-const SMALL_FILE: usize = 1 << 20;
+const SMALL_FILE_BYTES: usize = 1 << 20;
 
 /// Estimated memory of an open segment without its chunks, in bytes: readers, dictionary, descriptor.
-const OPEN_OVERHEAD: u64 = 64 << 10;
+const OPEN_SEGMENT_BYTES: u64 = 64 << 10;
 
 /// Estimated memory for each chunk of an open segment, in bytes: identifier and two lengths.
-const OPEN_PER_CHUNK: u64 = 8;
+const OPEN_CHUNK_BYTES: u64 = 8;
 
 /// The cache. Shared by all worker threads.
 pub struct SegmentCache {
@@ -87,9 +87,9 @@ impl SegmentCache {
         let cache = Self {
             directory: directory.to_path_buf(),
             fields: Arc::new(Fields::new()),
-            open: Mutex::new(Lru::new(OPEN_BYTES)),
-            files: Mutex::new(Lru::new(FILE_BYTES)),
-            ranges: Arc::new(Mutex::new(Lru::new(RANGE_BYTES))),
+            open: Mutex::new(Lru::new(MAX_OPEN_BYTES)),
+            files: Mutex::new(Lru::new(MAX_FILE_BYTES)),
+            ranges: Arc::new(Mutex::new(Lru::new(MAX_RANGE_BYTES))),
             next_file: AtomicU64::new(0),
             incoming: Mutex::default(),
         };
@@ -221,7 +221,7 @@ impl SegmentCache {
     fn read(&self, digest: &SegmentDigest) -> Option<Storage> {
         let file = File::open(self.path(digest)).ok()?;
         let stamp = FileStamp::of(&file).ok()?;
-        if stamp.len() <= SMALL_FILE {
+        if stamp.len() <= SMALL_FILE_BYTES {
             let mut bytes = vec![0; stamp.len()];
             file.read_exact_at(&mut bytes, 0).ok()?;
             let intact = Sha256::digest(&bytes)[..] == digest[..];
@@ -235,7 +235,7 @@ impl SegmentCache {
     fn open(&self, digest: SegmentDigest, storage: Storage) -> Result<Arc<Segment>> {
         let held = if let Storage::Memory(bytes) = &storage { bytes.len() as u64 } else { 0 };
         let segment = Arc::new(Segment::open(digest, Arc::new(storage), &self.fields)?);
-        let weight = held + OPEN_OVERHEAD + OPEN_PER_CHUNK * u64::from(segment.chunk_count());
+        let weight = held + OPEN_SEGMENT_BYTES + OPEN_CHUNK_BYTES * u64::from(segment.chunk_count());
         lock(&self.open).insert(digest, segment.clone(), weight);
         Ok(segment)
     }

@@ -11,10 +11,10 @@ use tantivy::{DocId, TantivyError};
 
 /// Longest posting list, in documents, that is read exhaustively if it is the only one. Beyond it, block-max WAND saves
 /// more than it costs to prepare.
-const MAX_SINGLE_LIST: u64 = 256;
+const MAX_SINGLE_LIST_LENGTH: u64 = 256;
 
 /// Largest mean length of several posting lists, in documents, that are read exhaustively.
-const MAX_MEAN_LIST: u64 = 1_000;
+const MAX_MEAN_LIST_LENGTH: u64 = 1_000;
 
 /// Memory for the scores of the documents of a segment, which is reused for the next one. No score is set between two.
 #[derive(Debug, Default)]
@@ -38,7 +38,7 @@ pub type HitSink<'a> = &'a mut dyn FnMut(DocId, f32) -> f32;
 
 /// Whether posting lists are short enough to be read exhaustively: `documents` is the sum of their lengths.
 pub fn is_short(lists: u64, documents: u64) -> bool {
-    documents <= if lists == 1 { MAX_SINGLE_LIST } else { MAX_MEAN_LIST * lists }
+    documents <= if lists == 1 { MAX_SINGLE_LIST_LENGTH } else { MAX_MEAN_LIST_LENGTH * lists }
 }
 
 impl ExhaustiveScorer {

@@ -15,14 +15,14 @@ use tantivy::schema::IndexRecordOption;
 use tantivy::{DocId, Term};
 
 /// Largest number of words of a segment that a prefix is expanded to.
-const MAX_EXPANDED: usize = 10_000;
+const MAX_EXPANSIONS: usize = 10_000;
 
 /// The most common words that begin with a prefix, at most [`MAX_PREFIX_WORDS`], and the number of those left out. With
 /// `within`, only words of these documents of each segment count, so that words of others do not displace them.
 ///
 /// # Errors
 /// `DamagedIndex`.
-pub fn expand(
+pub fn expand_prefix(
     prefix: &str,
     segments: &[Arc<Segment>],
     fields: &Fields,
@@ -35,7 +35,7 @@ pub fn expand(
         catch_damage(|| {
             let mut stream = segment.inverted(fields.word).terms().range().ge(prefix.as_bytes()).into_stream()?;
             let mut looked = 0;
-            while looked < MAX_EXPANDED && stream.advance() && stream.key().starts_with(prefix.as_bytes()) {
+            while looked < MAX_EXPANSIONS && stream.advance() && stream.key().starts_with(prefix.as_bytes()) {
                 let all = u64::from(stream.value().doc_freq);
                 let here = match documents {
                     None => all,

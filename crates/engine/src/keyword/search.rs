@@ -6,7 +6,7 @@
 
 use super::exhaustive::{ExhaustiveScorer, is_short};
 use super::language::Language;
-use super::operator::{expand, operators};
+use super::operator::{expand_prefix, operators};
 use super::query_parser::parse;
 use super::query_plan::{FieldTerm, TextField, groups, languages};
 use super::schema::Fields;
@@ -156,7 +156,7 @@ impl<'a> CompiledQuery<'a> {
         let mut plan = groups(&parsed, &languages);
         let mut left_out = parsed.left_out;
         for prefix in &parsed.prefixes {
-            let (mut group, beyond) = expand(prefix, segments, fields, within)?;
+            let (mut group, beyond) = expand_prefix(prefix, segments, fields, within)?;
             left_out.prefix_words = left_out.prefix_words.saturating_add(beyond);
             if let (Some(group), Some(_)) = (&mut group, visible) {
                 // Its frequency is that among the visible chunks, like that of every other word.

@@ -15,10 +15,10 @@ use std::ops::Range;
 const MAGIC: [u8; 8] = *b"socle-kw";
 
 /// Size of magic, format and length of the header, in bytes.
-const PREFIX: usize = 8 + 4 + 4;
+const PREFIX_BYTES: usize = 8 + 4 + 4;
 
 /// Largest header in bytes. It lists a few files and each language once.
-const MAX_HEADER: usize = 64 << 10;
+const MAX_HEADER_BYTES: usize = 64 << 10;
 
 /// The header of a segment.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -65,7 +65,7 @@ impl Header {
     /// # Errors
     /// `Bug` when the header cannot be encoded.
     pub fn encode(&self) -> Result<Vec<u8>> {
-        let header = postcard_bytes(self)?;
+        let header = encode_header(self)?;
         let mut bytes = MAGIC.to_vec();
         bytes.extend(KEYWORD_FORMAT.to_le_bytes());
         bytes.extend((header.len() as u32).to_le_bytes());
@@ -81,10 +81,10 @@ impl Contents {
     /// `OutdatedIndex` for another format, `DamagedIndex` for bytes that are no segment or when `read` fails.
     pub fn read(byte_count: usize, read: impl Fn(Range<usize>) -> io::Result<Vec<u8>>) -> Result<Self> {
         let read = |range: Range<usize>| read(range).map_err(|error| damaged(&error.to_string()));
-        if byte_count < PREFIX {
+        if byte_count < PREFIX_BYTES {
             return Err(damaged("too short"));
         }
-        let prefix = read(0..PREFIX)?;
+        let prefix = read(0..PREFIX_BYTES)?;
         let word =
             |at: usize| prefix.get(at..at + 4).and_then(|bytes| bytes.try_into().ok()).map_or(0, u32::from_le_bytes);
         if !prefix.starts_with(&MAGIC) {
@@ -95,12 +95,12 @@ impl Contents {
             return Err(Error::new(Kind::OutdatedIndex, "the keyword index was written by another version of socle")
                 .detail(format!("A segment has format {format}, this version reads {KEYWORD_FORMAT}.")));
         }
-        if length > MAX_HEADER || PREFIX + length > byte_count {
+        if length > MAX_HEADER_BYTES || PREFIX_BYTES + length > byte_count {
             return Err(damaged("its header is too long"));
         }
-        let header: Header =
-            postcard::from_bytes(&read(PREFIX..PREFIX + length)?).map_err(|error| damaged(&error.to_string()))?;
-        let mut at = PREFIX + length;
+        let header: Header = postcard::from_bytes(&read(PREFIX_BYTES..PREFIX_BYTES + length)?)
+            .map_err(|error| damaged(&error.to_string()))?;
+        let mut at = PREFIX_BYTES + length;
         let mut files = Vec::new();
         for (extension, bytes) in &header.files {
             let end = usize::try_from(*bytes).ok().and_then(|bytes| at.checked_add(bytes));
@@ -153,7 +153,7 @@ pub fn damaged(why: &str) -> Error {
     Error::new(Kind::DamagedIndex, "a segment of the keyword index is damaged").detail(why)
 }
 
-fn postcard_bytes(header: &Header) -> Result<Vec<u8>> {
+fn encode_header(header: &Header) -> Result<Vec<u8>> {
     postcard::to_stdvec(header)
         .map_err(|error| Error::new(Kind::Bug, "could not encode a header").detail(error.to_string()))
 }

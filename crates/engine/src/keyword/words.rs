@@ -39,17 +39,17 @@ pub fn for_each_word<'a>(text: &'a str, take: &mut impl FnMut(Word<'a>)) {
             if text[start..end].chars().next().is_some_and(is_unspaced_script) {
                 buffer.flush(take);
                 if characters.last().is_some_and(|last| last.1 != start) {
-                    buffer.pairs(&mut characters, take);
+                    buffer.flush_pairs(&mut characters, take);
                 }
                 let units = text[start..end].grapheme_indices(true);
                 characters.extend(units.map(|(unit, cluster)| (start + unit, start + unit + cluster.len())));
             } else {
-                buffer.pairs(&mut characters, take);
+                buffer.flush_pairs(&mut characters, take);
                 buffer.push(start, end, take);
             }
         }
     }
-    buffer.pairs(&mut characters, take);
+    buffer.flush_pairs(&mut characters, take);
     buffer.flush(take);
 }
 
@@ -187,7 +187,7 @@ impl<'a> PieceBuffer<'a> {
     }
 
     /// Emits the pairs of a run of characters, or its only character.
-    fn pairs(&mut self, run: &mut Vec<(usize, usize)>, take: &mut impl FnMut(Word<'a>)) {
+    fn flush_pairs(&mut self, run: &mut Vec<(usize, usize)>, take: &mut impl FnMut(Word<'a>)) {
         let last = run.len().saturating_sub(1);
         for (at, (start, end)) in run.iter().copied().enumerate() {
             if at == last && last > 0 {

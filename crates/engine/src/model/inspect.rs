@@ -26,7 +26,7 @@ const TRIAL_TEXTS: [&str; 3] = [
 
 /// Largest difference between the vectors of a text alone and in a batch that is accepted as equal: absolute for values up
 /// to 1, relative for larger ones.
-const REPRODUCIBLE: f32 = 1e-5;
+const MAX_BATCH_DIFFERENCE: f32 = 1e-5;
 
 /// Longest input of the trial run of the window, in tokens: the cost of attention grows with its square.
 const MAX_TRIAL_TOKENS: u32 = 2048;
@@ -42,7 +42,7 @@ pub struct TrialConditions<'a> {
 /// Inspects a model without conditions.
 ///
 /// # Errors
-/// As [`inspect_under`].
+/// As [`inspect_with`].
 pub fn inspect(
     root: &ModelRoot,
     runtime: &Runtime,
@@ -52,7 +52,7 @@ pub fn inspect(
 ) -> Result<(Inspection, ResidentModel)> {
     let options = runtime.run_options()?;
     let conditions = TrialConditions { options: &options, make_room: &|_| Ok(()) };
-    inspect_under(&conditions, root, runtime, name, directory, overrides)
+    inspect_with(&conditions, root, runtime, name, directory, overrides)
 }
 
 /// Determines the properties of a model and verifies them. Also returns the loaded model.
@@ -60,7 +60,7 @@ pub fn inspect(
 /// # Errors
 /// Those of reading the files; `InvalidArgument` for a property that neither the files nor `overrides` state, `NotSupported`
 /// where the files ask for something that socle does not support, `DimensionMismatch` where they contradict the graph.
-pub fn inspect_under(
+pub fn inspect_with(
     conditions: &TrialConditions<'_>,
     root: &ModelRoot,
     runtime: &Runtime,
@@ -409,5 +409,5 @@ fn is_reproducible(model: &Model, alone: &[f32], options: &RunOptions) -> Result
     let batch: Vec<&Tokens> = tokens.iter().collect();
     // Fails for a graph with a fixed batch size of 1, which can still run one text at a time.
     let Ok(together) = model.run(&batch, options) else { return Ok(false) };
-    Ok(together.iter().zip(alone).all(|(a, b)| (a - b).abs() <= REPRODUCIBLE * b.abs().max(1.0)))
+    Ok(together.iter().zip(alone).all(|(a, b)| (a - b).abs() <= MAX_BATCH_DIFFERENCE * b.abs().max(1.0)))
 }

@@ -144,7 +144,7 @@ impl ModelStore {
     /// Inspects a model that is to be registered, and keeps it in memory. `options` are those of the trial runs.
     ///
     /// # Errors
-    /// As [`inspect::inspect_under`]; `OutOfMemory` and `Cancelled` as [`Self::checked`].
+    /// As [`inspect::inspect_with`]; `OutOfMemory` and `Cancelled` as [`Self::checked`].
     pub fn inspect(
         &self,
         name: &str,
@@ -165,7 +165,7 @@ impl ModelStore {
         };
         let conditions = inspect::TrialConditions { options, make_room: &make_room };
         let (inspection, mut loaded) =
-            inspect::inspect_under(&conditions, &root, &self.runtime, name, directory, overrides)?;
+            inspect::inspect_with(&conditions, &root, &self.runtime, name, directory, overrides)?;
         if cancelled() {
             // The trial runs may have been terminated, so that their results say nothing about the model.
             return Err(load_cancelled());

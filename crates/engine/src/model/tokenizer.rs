@@ -53,10 +53,10 @@ impl Tokenizer {
     /// `DamagedModelFile` when the library fails or panics.
     pub fn load(bytes: &[u8]) -> Result<Self> {
         let damaged = |why: String| Error::new(Kind::DamagedModelFile, "the tokenizer file is damaged").detail(why);
-        let mut inner = caught(|| tokenizers::Tokenizer::from_bytes(bytes)).map_err(damaged)?;
+        let mut inner = catch_panic(|| tokenizers::Tokenizer::from_bytes(bytes)).map_err(damaged)?;
         let pad_id = inner.get_padding().map(|padding| padding.pad_id);
         inner.with_padding(None);
-        caught(|| inner.with_truncation(None).map(drop)).map_err(damaged)?;
+        catch_panic(|| inner.with_truncation(None).map(drop)).map_err(damaged)?;
         // "[SEP]" in a text is a word of the text and must not become the special token.
         inner.set_encode_special_tokens(true);
         let max_id = inner.get_vocab(true).into_values().max().unwrap_or_default();
@@ -84,7 +84,7 @@ impl Tokenizer {
     /// # Errors
     /// As [`Self::encode`].
     pub fn frame(&self) -> Result<(usize, usize)> {
-        let encoding = caught(|| self.inner.encode("a", true)).map_err(failed)?;
+        let encoding = catch_panic(|| self.inner.encode("a", true)).map_err(failed)?;
         let mask = encoding.get_special_tokens_mask();
         let before = mask.iter().take_while(|special| **special == 1).count();
         let after = mask.iter().rev().take_while(|special| **special == 1).count();
@@ -95,7 +95,7 @@ impl Tokenizer {
         &self,
         encode: impl FnOnce(&tokenizers::Tokenizer) -> tokenizers::Result<tokenizers::Encoding>,
     ) -> Result<Tokens> {
-        let encoding = caught(|| encode(&self.inner)).map_err(failed)?;
+        let encoding = catch_panic(|| encode(&self.inner)).map_err(failed)?;
         Ok(Tokens { ids: encoding.get_ids().to_vec(), type_ids: encoding.get_type_ids().to_vec(), skipped: 0 })
     }
 }
@@ -105,7 +105,7 @@ fn failed(why: String) -> Error {
 }
 
 /// Calls the library. An error or a panic becomes its message.
-fn caught<T>(work: impl FnOnce() -> tokenizers::Result<T>) -> Result<T, String> {
+fn catch_panic<T>(work: impl FnOnce() -> tokenizers::Result<T>) -> Result<T, String> {
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(result) => result.map_err(|error| error.to_string()),
         Err(panic) => Err(crate::panic_message(panic.as_ref())),

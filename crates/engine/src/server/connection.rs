@@ -28,7 +28,7 @@ const MAX_QUEUE_BYTES: usize = 4 * READ_LIMIT_BYTES;
 
 /// Largest frame that is never rejected and is not counted before it is complete, so that queries are answered while large
 /// requests wait. In bytes.
-const SMALL_FRAME: usize = READ_BYTES;
+const SMALL_FRAME_BYTES: usize = READ_BYTES;
 
 /// The connection of one backend.
 #[derive(Debug)]
@@ -110,7 +110,7 @@ impl Connection {
             let limit = if self.handshake_done { MAX_FRAME } else { MAX_FIRST_FRAME };
             if self.reserved == 0
                 && let Some((id, bytes)) = self.incoming.next_header()
-                && bytes > SMALL_FRAME
+                && bytes > SMALL_FRAME_BYTES
                 && bytes <= limit
             {
                 if *held > MAX_QUEUE_BYTES {
