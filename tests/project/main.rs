@@ -25,7 +25,7 @@ const LICENCES: [&str; 12] = [
 /// Files whose every unsafe block is explained, and outside of which there is none.
 const UNSAFE: [&str; 47] = [
     "crates/engine/src/control.rs",
-    "crates/engine/src/document/nursery.rs",
+    "crates/engine/src/document/fork_server.rs",
     "crates/engine/src/model/runtime.rs",
     "crates/engine/src/model/session.rs",
     "crates/engine/src/process.rs",

@@ -5,7 +5,7 @@ use super::timed;
 use socle_engine::keyword::build::{Chunk, build, merge};
 use socle_engine::keyword::language::Language;
 use socle_engine::keyword::schema::Fields;
-use socle_engine::keyword::search::{Question, search};
+use socle_engine::keyword::search::{SearchRequest, search};
 use socle_engine::keyword::segment::Segment;
 use socle_engine::keyword::storage::Storage;
 use std::sync::Arc;
@@ -54,7 +54,7 @@ pub fn measure(documents: &Documents) {
         for round in 0..2 {
             for words in documents.terms(count, QUERIES) {
                 let ask = |segments: &[Arc<Segment>]| {
-                    let question = Question { query: words.join(" "), limit: 10, ..Question::default() };
+                    let question = SearchRequest { query: words.join(" "), limit: 10, ..SearchRequest::default() };
                     timed(|| drop(search(segments, &question, &|| false).unwrap()))
                 };
                 let now =

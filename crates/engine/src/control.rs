@@ -1,4 +1,4 @@
-//! The line to the supervisor: settings come in, signs of life and log lines go out, and its end is the engine's end.
+//! The socket to the supervisor: settings come in, answers to pings and log lines go out. When it closes, the engine exits.
 
 use crate::process;
 use rustix::event::{PollFd, PollFlags, poll};
@@ -12,11 +12,11 @@ use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// The version before supervisors said which one they are of.
-const OLDEST: &str = "0.1.0";
+/// The only version whose supervisor does not set [`VERSION_VARIABLE`].
+const UNANNOUNCED_VERSION: &str = "0.1.0";
 
-/// Longest wait for the settings.
-const START_PATIENCE: Duration = Duration::from_secs(10);
+/// Longest wait for the settings after the start of the process.
+const SETTINGS_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The engine's end of the control socket.
 #[derive(Clone, Debug)]
@@ -24,22 +24,22 @@ pub struct Control {
     writer: Arc<Mutex<UnixStream>>,
 }
 
-/// The version of the supervisor, where it is not that of this engine.
+/// The version of the supervisor, if it differs from that of this engine.
 pub fn other_version() -> Option<String> {
-    // The first that said so was 0.2.0.
-    let version = std::env::var(VERSION_VARIABLE).unwrap_or_else(|_| OLDEST.into());
+    let version = std::env::var(VERSION_VARIABLE).unwrap_or_else(|_| UNANNOUNCED_VERSION.into());
     (version != VERSION).then_some(version)
 }
 
-/// Ends a supervisor that would start engines of another version for ever, because it knows of no versions; a session starts
-/// another, out of the library that is there now. Not where the server holds the old library: it would come again.
+/// Terminates a supervisor of version 0.1.0, which knows no versions and would start this engine again and again. The next
+/// session starts a supervisor from the installed library. Does nothing where the postmaster has loaded the old library
+/// (`shared_preload_libraries`), because it would start the same supervisor again.
 pub fn end_supervisor_of(version: &str) {
-    if version != OLDEST {
+    if version != UNANNOUNCED_VERSION {
         return;
     }
     let parent_of = |pid: u32| {
         let line = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        // The name of the program, in parentheses, may hold anything.
+        // The program name is in parentheses and may itself contain spaces and parentheses (proc_pid_stat(5)).
         line.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse::<u32>().ok()
     };
     let own = std::process::id();
@@ -48,7 +48,7 @@ pub fn end_supervisor_of(version: &str) {
         let maps = std::fs::read_to_string(format!("/proc/{pid}/maps")).unwrap_or_default();
         maps.lines().any(|line| line.contains("/socle.so"))
     };
-    // A shell that somebody has started this program from is no supervisor.
+    // The parent may be a shell from which this program was started by hand.
     if has_loaded(supervisor)
         && !has_loaded(postmaster)
         && let Some(supervisor) = rustix::process::Pid::from_raw(supervisor.cast_signed())
@@ -57,14 +57,14 @@ pub fn end_supervisor_of(version: &str) {
     }
 }
 
-/// Reads the settings from standard input, which the supervisor has made a socket.
+/// Reads the settings from standard input, which is a socket to the supervisor. Returns the socket and the settings.
 ///
 /// # Errors
-/// Whatever reading fails with; also when something else comes, or nothing.
+/// Whatever reading fails with; also for a malformed frame, the end of the stream, or no settings in time.
 pub fn connect() -> io::Result<(UnixStream, EngineSettings)> {
     // SAFETY: descriptor 0 is open (it was inherited) and used nowhere else in this process.
     let mut stream = unsafe { UnixStream::from_raw_fd(0) };
-    stream.set_read_timeout(Some(START_PATIENCE))?;
+    stream.set_read_timeout(Some(SETTINGS_TIMEOUT))?;
     let mut buffer = FrameBuffer::default();
     loop {
         if let Some(ToEngine::Start(settings)) = next(&mut buffer)? {
@@ -76,29 +76,29 @@ pub fn connect() -> io::Result<(UnixStream, EngineSettings)> {
 }
 
 impl Control {
-    /// Answers the supervisor on a thread of its own. When the supervisor or the postmaster goes, so does this process.
+    /// Starts the thread that answers the supervisor. It exits the process when the supervisor or the postmaster ends.
     ///
     /// # Errors
-    /// When the socket cannot be shared or no thread is to be had.
+    /// When the socket cannot be duplicated or no thread started.
     pub fn start(stream: UnixStream, settings: &EngineSettings) -> io::Result<Self> {
         let control = Self { writer: Arc::new(Mutex::new(stream.try_clone()?)) };
         control.send(&FromEngine::Version(VERSION.into()));
-        let postmaster = process::watch(settings.postmaster_pid);
+        let postmaster = process::open_pidfd(settings.postmaster_pid);
         let own = control.clone();
         std::thread::Builder::new().name("socle control".into()).spawn(move || {
-            // Whatever ends this, the engine has no supervisor any more.
+            // Returns only when the supervisor or the postmaster has ended, or the socket failed.
             let _ = own.serve(stream, postmaster);
             process::exit_now(1)
         })?;
         Ok(control)
     }
 
-    /// Tells the supervisor that the socket is open.
+    /// Tells the supervisor that the engine accepts connections.
     pub fn ready(&self) {
         self.send(&FromEngine::Ready);
     }
 
-    /// Puts a line into the server log.
+    /// Writes a line to the server log.
     pub fn log(&self, line: impl Into<String>) {
         self.send(&FromEngine::Log(line.into()));
     }
@@ -123,7 +123,7 @@ impl Control {
 
     fn send<T: Serialize>(&self, message: &T) {
         let Ok(frame) = encode(0, 0, message) else { return };
-        // If the supervisor is gone, the reading side notices.
+        // An error means that the supervisor has ended, which `serve` notices when it reads.
         let _ = self.writer.lock().unwrap_or_else(PoisonError::into_inner).write_all(&frame);
     }
 }

@@ -1,15 +1,15 @@
-//! Documents are read by processes that may die. One process, the nursery, is forked before the engine has threads; it
-//! forks one reader for each document. A reader has memory, a processor for a while, and a socket to the thread here that
-//! waits for it; what it does wrong costs that document.
+//! Extracts documents in child processes, so that a parser that crashes costs one document and not the engine.
 //!
-//! Nothing here looks into a document.
+//! A fork server (`fork_server`, a zygote) is forked before the engine has threads; it forks one reader process for each
+//! document. A reader (`reader`) has limited memory and processor time, and a socket to the worker thread that waits
+//! here. The engine itself never parses a document.
 
-mod nursery;
+mod fork_server;
 mod reader;
 
 use crate::request::Request;
+use reader::ExtractTask;
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
-use serde::{Deserialize, Serialize};
 use socle_core::document::{Document, ExtractLimits};
 use socle_core::{Error, Kind, Result};
 use std::io::{self, IoSlice, Read, Write};
@@ -19,154 +19,148 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-/// Time between two looks at whether anybody still waits.
+/// Interval at which a wait checks whether the request was cancelled.
 const CANCEL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Bytes of an answer for each byte of text: the text, and for the shortest blocks what is said about each of them.
+/// Upper limit of an answer, in bytes for each byte of extracted text: very short blocks have more metadata than text.
 const ANSWER_RATIO: u64 = 8;
 
-/// Bytes of an answer that any document may have.
-const MIN_ANSWER: u64 = 1 << 20;
+/// Answer size that every document may have whatever its text limit, in bytes.
+const MIN_ANSWER_BYTES: u64 = 1 << 20;
 
-/// Longest wait for the end of this process when the nursery is gone.
-const LEAVING: Duration = Duration::from_secs(10);
+/// Time that the server thread has to shut this process down after the fork server ended.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What a reader is told before the document.
-#[derive(Debug, Deserialize, Serialize)]
-struct Task {
-    media_type: Option<String>,
-    name: Option<String>,
-    text_bytes: u64,
-    /// Bytes of the document that follow.
-    length: u64,
-}
-
-/// A file that is to be read, and what that may cost.
+/// A document to extract, and the limits of its reader process.
 #[derive(Clone, Copy, Debug)]
 pub struct File<'a> {
-    /// Its media type, as somebody states it.
+    /// Media type as the caller states it; not verified.
     pub media_type: Option<&'a str>,
-    /// Its name.
+    /// File name, from whose extension the format may be told.
     pub name: Option<&'a str>,
-    /// What reading it may cost.
+    /// Time, memory and text limits.
     pub limits: ExtractLimits,
-    /// Its bytes.
+    /// Content of the file.
     pub bytes: &'a [u8],
 }
 
-/// The engine's line to the process that forks readers.
+/// The engine's end of the socket to the fork server.
 #[derive(Debug)]
-pub struct Nursery {
-    line: OwnedFd,
+pub struct ForkServer {
+    socket: OwnedFd,
 }
 
-impl Nursery {
-    /// Forks the nursery. Called while this process has a single thread and nothing open that others must not have.
+impl ForkServer {
+    /// Forks the fork server. To be called while this process has a single thread and no descriptor open that a reader
+    /// must not inherit.
     ///
     /// # Errors
-    /// When there is no process to be had.
+    /// Whatever socketpair(2) or fork(2) fails with.
     pub fn start() -> io::Result<Self> {
-        nursery::start().map(|line| Self { line })
+        fork_server::start().map(|socket| Self { socket })
     }
 
-    /// Becomes readable when the nursery is gone, and no document can be read any more.
-    pub fn line(&self) -> BorrowedFd<'_> {
-        self.line.as_fd()
+    /// The socket, which becomes readable when the fork server has ended: no document can be read from then on.
+    pub fn socket(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
     }
 
-    /// Has a document read.
+    /// Extracts a document in a reader process and returns its text. Blocks until the reader has ended.
     ///
     /// # Errors
-    /// What the reader says; `ExtractionFailed` when it died or was ended, `Cancelled` when nobody waits any more.
+    /// Those of the parser; `ExtractionFailed` when the reader crashed or reached a limit, `Cancelled` when the request was.
     pub fn read(&self, request: &Request, file: File<'_>) -> Result<Document> {
-        let answer = self.converse(request, file)?;
+        let answer = self.exchange(request, file)?;
         let Some((answer, end)) = answer.split_last_chunk() else {
-            // The nursery is gone, and the server hands this request to the engine that comes next.
-            std::thread::sleep(LEAVING);
-            return Err(failed("the process that reads documents is gone"));
+            // The fork server has ended. The server thread shuts this process down meanwhile, and tells the backend to
+            // send the request to the next engine.
+            std::thread::sleep(SHUTDOWN_TIMEOUT);
+            return Err(failed("the fork server for document readers has ended"));
         };
-        match nursery::Ended::from_bytes(*end) {
-            nursery::Ended::Exited(0) => postcard::from_bytes::<Result<Document>>(answer)
-                .map_err(|error| failed("the reader of this document left no answer").detail(error.to_string()))?,
+        match fork_server::ReaderExit::from_bytes(*end) {
+            fork_server::ReaderExit::Exited(0) => postcard::from_bytes::<Result<Document>>(answer)
+                .map_err(|error| failed("the document reader sent an invalid answer").detail(error.to_string()))?,
             ended => Err(ended.error(file.limits)),
         }
     }
 
-    fn converse(&self, request: &Request, file: File<'_>) -> Result<Vec<u8>> {
+    fn exchange(&self, request: &Request, file: File<'_>) -> Result<Vec<u8>> {
         let File { media_type, name, limits, bytes } = file;
-        let broken = |error: io::Error| failed("could not start a reader").detail(error.to_string());
-        let (mut ours, theirs) = UnixStream::pair().map_err(broken)?;
-        ours.set_read_timeout(Some(CANCEL_INTERVAL)).map_err(broken)?;
-        ours.set_write_timeout(Some(CANCEL_INTERVAL)).map_err(broken)?;
-        if self.send(&theirs, limits).is_err() {
+        let broken = |error: io::Error| failed("could not start a document reader").detail(error.to_string());
+        let (mut engine_end, reader_end) = UnixStream::pair().map_err(broken)?;
+        engine_end.set_read_timeout(Some(CANCEL_INTERVAL)).map_err(broken)?;
+        engine_end.set_write_timeout(Some(CANCEL_INTERVAL)).map_err(broken)?;
+        if self.send(&reader_end, limits).is_err() {
             return Ok(Vec::new());
         }
-        drop(theirs);
+        drop(reader_end);
         let owned = |hint: Option<&str>| hint.map(str::to_string);
-        let task = Task {
+        let task = ExtractTask {
             media_type: owned(media_type),
             name: owned(name),
             text_bytes: limits.text_bytes,
             length: bytes.len() as u64,
         };
-        let task = postcard::to_stdvec(&task).map_err(|error| failed("malformed task").detail(error.to_string()))?;
+        let task = postcard::to_stdvec(&task)
+            .map_err(|error| failed("could not encode the task of a document reader").detail(error.to_string()))?;
         let length = (task.len() as u32).to_le_bytes();
         for part in [&length[..], &task, bytes] {
-            if !write_all(&mut ours, part, request)? {
+            if !write_all(&mut engine_end, part, request)? {
                 break;
             }
         }
-        let _ = ours.shutdown(Shutdown::Write);
-        let most = limits.text_bytes.saturating_mul(ANSWER_RATIO).max(MIN_ANSWER);
-        read_all(&mut ours, most, request)
+        let _ = engine_end.shutdown(Shutdown::Write);
+        let max_bytes = limits.text_bytes.saturating_mul(ANSWER_RATIO).max(MIN_ANSWER_BYTES);
+        read_all(&mut engine_end, max_bytes, request)
     }
 
-    fn send(&self, theirs: &UnixStream, limits: ExtractLimits) -> io::Result<()> {
-        let descriptors = [theirs.as_fd()];
+    fn send(&self, reader_end: &UnixStream, limits: ExtractLimits) -> io::Result<()> {
+        let descriptors = [reader_end.as_fd()];
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut control = SendAncillaryBuffer::new(&mut space);
         control.push(SendAncillaryMessage::ScmRights(&descriptors));
-        let limits = nursery::encode(limits);
-        sendmsg(&self.line, &[IoSlice::new(&limits)], &mut control, SendFlags::NOSIGNAL)?;
+        let limits = fork_server::encode(limits);
+        sendmsg(&self.socket, &[IoSlice::new(&limits)], &mut control, SendFlags::NOSIGNAL)?;
         Ok(())
     }
 }
 
-/// False when the reader does not listen any more: it has died, or answered without reading to the end.
+/// Writes all bytes. False when the reader has closed its end: it crashed, or answered without reading all of its input.
 fn write_all(stream: &mut UnixStream, mut bytes: &[u8], request: &Request) -> Result<bool> {
     while !bytes.is_empty() {
         match stream.write(bytes) {
             Ok(count) => bytes = bytes.get(count..).unwrap_or_default(),
-            Err(error) if is_pause(&error) => check(request)?,
+            Err(error) if is_retryable(&error) => check_cancelled(request)?,
             Err(_) => return Ok(false),
         }
     }
     Ok(true)
 }
 
-fn read_all(stream: &mut UnixStream, most: u64, request: &Request) -> Result<Vec<u8>> {
+fn read_all(stream: &mut UnixStream, max_bytes: u64, request: &Request) -> Result<Vec<u8>> {
     let mut answer = Vec::new();
     let mut part = vec![0; 256 << 10];
     loop {
         match stream.read(&mut part) {
             Ok(0) => return Ok(answer),
             Ok(count) => answer.extend_from_slice(part.get(..count).unwrap_or_default()),
-            Err(error) if is_pause(&error) => check(request)?,
-            // As when the end of a reader that was killed with input unread is reset.
+            Err(error) if is_retryable(&error) => check_cancelled(request)?,
+            // ECONNRESET: the reader was killed with input unread.
             Err(_) => return Ok(answer),
         }
-        if answer.len() as u64 > most {
-            return Err(failed("the reader of this document answers without end"));
+        if answer.len() as u64 > max_bytes {
+            return Err(failed("the answer of the document reader is too large")
+                .detail(format!("The limit is {max_bytes} bytes.")));
         }
     }
 }
 
-fn is_pause(error: &io::Error) -> bool {
+fn is_retryable(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted)
 }
 
-/// Returning closes the socket, and with that the nursery ends the reader.
-fn check(request: &Request) -> Result<()> {
+/// Fails once the request is cancelled. The caller then closes the socket, at which the fork server kills the reader.
+fn check_cancelled(request: &Request) -> Result<()> {
     if request.is_cancelled() {
         return Err(Error::new(Kind::Cancelled, "reading the document was cancelled"));
     }

@@ -1,30 +1,32 @@
-//! The socle engine: models, tokenizers and documents in a process of their own, so that nothing that goes wrong with
-//! them can reach PostgreSQL's shared memory.
+//! The socle engine: models, tokenizers, documents and the keyword index in a process of their own, so that a crash in
+//! one of their libraries cannot reach PostgreSQL's shared memory.
 //!
-//! One thread (`server`) owns every connection; worker threads (`scheduler`) do the work, some for the interactive lane
-//! and as many, at lower priority, for the bulk lane. `model` knows files, tokenizers and ONNX Runtime. Nothing here
-//! links against PostgreSQL.
+//! A request (`request`) arrives at the thread that owns all connections (`server`), waits in the queue of its lane
+//! (`scheduler`, `lane`), is served by a worker thread (`worker`) with `model`, `keyword` or `document`, and its response
+//! goes back to the server thread through `response_queue`. Nothing here links against PostgreSQL.
 
+pub mod batch_queue;
 pub mod control;
 pub mod document;
 pub mod keyword;
+pub mod lane;
 pub mod model;
-pub mod outbox;
-pub mod part;
+pub mod pending_response;
 pub mod process;
-pub mod ready;
 pub mod request;
+pub mod response_queue;
+pub mod round_robin;
 pub mod sandbox;
 pub mod scheduler;
 pub mod server;
 pub mod statistics;
-pub mod turns;
-pub mod work;
+pub mod streamed_response;
+pub mod worker;
 
 use std::any::Any;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Seconds since 1970, as reported to SQL.
+/// Seconds since 1970-01-01 00:00 UTC, the form in which times are reported to SQL.
 pub fn seconds_since_1970() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |duration| duration.as_secs_f64())
 }
@@ -36,7 +38,7 @@ pub fn resident_bytes() -> u64 {
     pages * rustix::param::page_size() as u64
 }
 
-/// What a caught panic said.
+/// The message of a caught panic.
 pub fn panic_message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_string());
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "panic without a message".to_string())

@@ -1,5 +1,5 @@
-//! Starts the engine under a supervisor. Everything that cannot be done once threads run is done here, in order:
-//! descriptors and signals, the settings, the lock, the socket, the sandbox.
+//! The engine process, started by the supervisor. Does in order what has to be done before there are threads: descriptors
+//! and signals, the fork server, the settings, the lock, the socket, the sandbox.
 
 use mio::net::UnixStream;
 use mio::{Poll, Waker};
@@ -8,15 +8,15 @@ use socle_core::protocol::{
     VERSION,
 };
 use socle_engine::control::{self, Control};
-use socle_engine::document::Nursery;
-use socle_engine::keyword::cache::Cache;
+use socle_engine::document::ForkServer;
+use socle_engine::keyword::cache::SegmentCache;
 use socle_engine::model::runtime::Runtime;
-use socle_engine::model::store::{EVICTION_PATIENCE, Store};
-use socle_engine::outbox::Outbox;
+use socle_engine::model::store::{EVICTION_TIMEOUT, ModelStore};
+use socle_engine::response_queue::ResponseQueue;
 use socle_engine::scheduler::Scheduler;
-use socle_engine::server::{OUTBOX, Server};
+use socle_engine::server::{RESPONSES, Server};
 use socle_engine::statistics::Statistics;
-use socle_engine::work::Resources;
+use socle_engine::worker::{self, Resources};
 use socle_engine::{process, sandbox, seconds_since_1970};
 use std::error::Error;
 use std::fs::File;
@@ -38,7 +38,7 @@ fn main() {
     }
     let result = serve();
     if let Err(error) = &result {
-        // The server log, through the descriptor that the supervisor left open.
+        // Goes to the server log: the supervisor left standard error open.
         let _ = writeln!(std::io::stderr(), "socle engine: {error}");
     }
     process::exit_now(if result.is_ok() { 0 } else { 1 })
@@ -46,17 +46,17 @@ fn main() {
 
 fn serve() -> Result<(), Box<dyn Error>> {
     process::prepare()?;
-    // Before there are threads, and anything that a reader of documents must not have.
-    let nursery = Arc::new(Nursery::start()?);
+    // Before there are threads, and descriptors that a document reader must not inherit.
+    let fork_server = Arc::new(ForkServer::start()?);
     let (stream, settings) = control::connect()?;
     if !process::is_child_of(settings.supervisor_pid) {
-        return Err("the supervisor is gone".into());
+        return Err("the supervisor has ended".into());
     }
     let runtime_directory = Path::new(RUNTIME_DIRECTORY);
     let lock = File::create(runtime_directory.join(ENGINE_LOCK))?;
-    // An engine that is still leaving holds it. If our supervisor dies meanwhile, so do we.
+    // Held by the previous engine until its process ends. The parent-death signal ends this wait if the supervisor dies.
     lock.lock()?;
-    // Released by the end of the process.
+    // The kernel releases the lock when the process ends.
     std::mem::forget(lock);
     let listener = listen(&runtime_directory.join(SOCKET_NAME))?;
     let (termination, signalled) = std::os::unix::net::UnixStream::pair()?;
@@ -64,29 +64,30 @@ fn serve() -> Result<(), Box<dyn Error>> {
     termination.set_nonblocking(true)?;
 
     let library = Path::new(&settings.onnxruntime_library);
-    // Asks the control groups for the share of the processors, which lies in files that the sandbox closes.
+    // Before the sandbox, because available_parallelism() reads the CPU quota from the files of the control group.
     let threads = threads(&settings);
     let keyword_directory = runtime_directory.join(KEYWORD_DIRECTORY);
-    // Without it, segments are kept in memory.
+    // Without the directory, segments are kept in memory.
     let _ = std::fs::DirBuilder::new().mode(0o700).recursive(true).create(&keyword_directory);
     let sandbox = sandbox::enter(Path::new(&settings.model_directory), library, &keyword_directory);
     let control = Control::start(stream, &settings)?;
     control.log(format!("network {}; files {}", sandbox.network, sandbox.files));
     let poll = Poll::new()?;
     let statistics = Arc::new(Statistics::default());
-    let outbox = Arc::new(Outbox::new(Waker::new(poll.registry(), OUTBOX)?, statistics.clone()));
+    let responses = Arc::new(ResponseQueue::new(Waker::new(poll.registry(), RESPONSES)?, statistics.clone()));
     let models = settings.model_directory.clone().into();
     let runtime = Arc::new(Runtime::new(library));
-    let store = Arc::new(Store::new(models, runtime, settings.memory_limit_bytes, EVICTION_PATIENCE));
-    let resources = Resources { store, keyword: Arc::new(Cache::new(&keyword_directory)), nursery };
+    let store = Arc::new(ModelStore::new(models, runtime, settings.memory_limit_bytes, EVICTION_TIMEOUT));
+    let resources = Resources { store, keyword: Arc::new(SegmentCache::new(&keyword_directory)), fork_server };
     let batch_tokens = settings.batch_tokens as usize;
-    let scheduler = Scheduler::start(&resources, &outbox, &statistics, threads, batch_tokens)?;
+    let scheduler = Arc::new(Scheduler::new(batch_tokens));
+    worker::start(&scheduler, &resources, &responses, &statistics, threads)?;
     let server = Server {
         poll,
         listener: mio::net::UnixListener::from_std(listener),
         termination: UnixStream::from_std(termination),
         scheduler,
-        outbox,
+        responses,
         resources,
         statistics,
         control,

@@ -1,7 +1,7 @@
-//! What the engine asks of the operating system for itself: to die with its parent, to be the first to go when memory
-//! runs out, and to inherit nothing.
+//! Process attributes of the engine and its children: parent-death signal, OOM score, inherited descriptors, resource
+//! limits, priorities.
 //!
-//! Called on the main thread before there is any other, except where it says otherwise.
+//! Functions are called on the main thread before there is any other, unless their documentation says otherwise.
 
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, setrlimit};
 use std::io;
@@ -9,20 +9,22 @@ use std::os::fd::{FromRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-/// Nice value of bulk workers: at 10 a thread has a tenth of the weight of one at 0 (sched(7), kernel/sched/core.c).
+/// Nice value of bulk workers and document readers. At 10, a thread has about a tenth of the weight of one at 0 (sched(7),
+/// kernel/sched/core.c).
 const BULK_NICE: i32 = 10;
 
-/// Allocations from this size on come from their own mapping. Tensors of a batch stay below and are reused instead of
-/// being mapped, faulted in and unmapped hundreds of times a run.
+/// Size in bytes from which malloc(3) maps an allocation by itself. The tensors of a batch stay below, so that their memory
+/// is reused instead of being mapped, faulted in and unmapped hundreds of times a run.
 const MMAP_THRESHOLD: i32 = 256 << 20;
 
-/// Free memory at the top of the heap that is kept.
+/// Free memory at the top of the heap that malloc(3) keeps, in bytes.
 const TRIM_THRESHOLD: i32 = 64 << 20;
 
-/// Makes this process what the supervisor expects.
+/// Sets the process attributes of the engine: closes inherited descriptors, ignores signals that are not meant for it,
+/// dies with the supervisor, and is the first process that the kernel kills when memory runs out.
 ///
 /// # Errors
-/// Whatever the operating system refuses.
+/// Whatever the system calls fail with.
 pub fn prepare() -> io::Result<()> {
     // SAFETY: nothing but the three standard descriptors is in use yet.
     unsafe { libc::close_range(3, libc::c_uint::MAX, 0) };
@@ -45,28 +47,29 @@ pub fn prepare() -> io::Result<()> {
     Ok(())
 }
 
-/// Makes this process, which has just been forked, one that forks others: it dies with the engine, whatever signals the
-/// postmaster's process group gets, and its standard descriptors lead nowhere.
+/// Sets the process attributes of the fork server, in the process that was just forked: it dies with the engine, ignores
+/// SIGTERM to the postmaster's process group, and has /dev/null as its standard descriptors.
 ///
 /// # Errors
-/// Whatever the operating system refuses.
-pub fn become_nursery() -> io::Result<()> {
+/// Whatever the system calls fail with.
+pub fn become_fork_server() -> io::Result<()> {
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
     // SAFETY: SIG_IGN is a valid disposition.
     unsafe { libc::signal(libc::SIGTERM, libc::SIG_IGN) };
     rustix::thread::set_name(c"socle documents")?;
-    let nowhere = std::fs::OpenOptions::new().read(true).write(true).open("/dev/null")?;
-    rustix::stdio::dup2_stdin(&nowhere)?;
-    rustix::stdio::dup2_stdout(&nowhere)?;
-    rustix::stdio::dup2_stderr(&nowhere)?;
+    let dev_null = std::fs::OpenOptions::new().read(true).write(true).open("/dev/null")?;
+    rustix::stdio::dup2_stdin(&dev_null)?;
+    rustix::stdio::dup2_stdout(&dev_null)?;
+    rustix::stdio::dup2_stderr(&dev_null)?;
     Ok(())
 }
 
-/// Makes this process, which has just been forked, one that has nothing but `socket`, and neither time nor memory
-/// without end. It dies with the process that forked it.
+/// Sets the process attributes of a document reader, in the process that was just forked: no descriptor but `socket`,
+/// low priority, `timeout` of processor time (whole seconds, at least 1), `memory` bytes of address space. It dies with
+/// the fork server. Returns the socket.
 ///
 /// # Errors
-/// Whatever the operating system refuses.
+/// Whatever the system calls fail with.
 pub fn become_reader(socket: OwnedFd, timeout: Duration, memory: u64) -> io::Result<UnixStream> {
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
     rustix::thread::set_name(c"socle reader")?;
@@ -80,53 +83,53 @@ pub fn become_reader(socket: OwnedFd, timeout: Duration, memory: u64) -> io::Res
     limit(Resource::Fsize, 0)?;
     limit(Resource::As, memory)?;
     let seconds = timeout.as_secs().max(1);
-    // The first ends it by SIGXCPU, which says why; the second by SIGKILL.
+    // The soft limit sends SIGXCPU, which tells the fork server why the reader ended; the hard limit sends SIGKILL.
     setrlimit(Resource::Cpu, Rlimit { current: Some(seconds), maximum: Some(seconds + 1) })?;
     // SAFETY: descriptor 0 is the socket, and nothing else uses it.
     Ok(unsafe { UnixStream::from_raw_fd(0) })
 }
 
-/// A descriptor for every backend: the soft limit is usually 1,024, for the sake of programs that use select(2), and
-/// max_connections may be higher.
+/// Raises the soft limit of open files to the hard limit. Every backend needs a descriptor, max_connections may be large,
+/// and the usual soft limit of 1,024 exists only for programs that use select(2).
 fn raise_descriptor_limit() -> io::Result<()> {
     let limit = getrlimit(Resource::Nofile);
     Ok(setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit })?)
 }
 
-/// Whether the process that started us is still our parent. False means that it died before
-/// [`prepare`] could ask to die with it.
+/// Whether `parent` is still the parent of this process. False when it ended before the parent-death signal was set.
 pub fn is_child_of(parent: u32) -> bool {
     rustix::process::getppid().map(|pid| pid.as_raw_nonzero().get().cast_unsigned()) == Some(parent)
 }
 
-/// Something that becomes readable when the process ends, if there is such a process.
-pub fn watch(pid: u32) -> Option<OwnedFd> {
+/// A pidfd, which becomes readable when the process ends. `None` when there is no such process. May be called at any time.
+pub fn open_pidfd(pid: u32) -> Option<OwnedFd> {
     let pid = Pid::from_raw(i32::try_from(pid).ok()?)?;
     rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).ok()
 }
 
-/// Whether the file that this process was started from has been replaced, as an upgrade does.
+/// Whether the file that this process was started from has been replaced, as by an upgrade. May be called at any time.
 pub fn executable_was_replaced() -> bool {
     use std::os::unix::fs::MetadataExt;
     let Ok(path) = std::env::current_exe() else { return true };
-    // /proc/self/exe leads to the file that runs, whatever its name has come to stand for (proc_pid_exe(5)).
+    // /proc/self/exe refers to the running file, even when its path now names another one (proc_pid_exe(5)).
     let identity = |path: &std::path::Path| std::fs::metadata(path).map(|file| (file.dev(), file.ino())).ok();
     identity(&path) != identity(std::path::Path::new("/proc/self/exe"))
 }
 
-/// Lowers the priority of the calling thread. Never undone.
+/// Lowers the priority of the calling thread for good. To be called on the thread itself.
 pub fn lower_priority_of_thread() {
     // SAFETY: a plain system call; on Linux PRIO_PROCESS with 0 means the calling thread (setpriority(2)).
     unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, BULK_NICE) };
 }
 
-/// Gives memory that has been freed back to the operating system. Loading a model frees about as much as it keeps.
+/// Returns freed memory to the operating system. Loading a model frees about as much as it keeps.
 pub fn release_memory() {
     // SAFETY: malloc_trim only returns free pages; it may be called at any time from any thread.
     unsafe { libc::malloc_trim(0) };
 }
 
-/// Leaves at once: ONNX Runtime's global destructors have crashed before, and nothing here needs tidying.
+/// Exits without running destructors: the global ones of ONNX Runtime have crashed, and none here has to run. May be called
+/// at any time from any thread.
 pub fn exit_now(status: i32) -> ! {
     // SAFETY: _exit has no preconditions.
     unsafe { libc::_exit(status) }

@@ -1,8 +1,8 @@
-//! Takes from the engine what it never needs: sockets of its own, other programs, other processes, other files. A process
-//! that reads a document is left with even less.
+//! The sandboxes of the engine and of document readers, made of Landlock and seccomp.
 //!
-//! A model is code that somebody else wrote. If it breaks out of ONNX Runtime, it finds itself in a process that can
-//! read models, compute, and answer the connections it was given. Called once, before any thread is started.
+//! Models and documents are untrusted input to large libraries. Code that takes over the engine through a model can read
+//! models, compute and answer the connections it has; it can open no socket, run no program and reach no other process or
+//! file. Code that takes over a reader through a document can compute and write to its one socket.
 
 use landlock::{
     ABI, Access, AccessFs, AccessNet, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetStatus, Scope,
@@ -14,8 +14,8 @@ use seccompiler::{
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// System calls that return EPERM. The listening socket is open by then; accepting needs none of them.
-const DENIED: [i64; 10] = [
+/// System calls that return EPERM in the engine. The listening socket is open by then, and accept(2) needs none of them.
+const DENIED_SYSCALLS: [i64; 10] = [
     libc::SYS_socket,
     libc::SYS_connect,
     libc::SYS_bind,
@@ -28,10 +28,11 @@ const DENIED: [i64; 10] = [
     libc::SYS_process_vm_writev,
 ];
 
-/// Numbers of the x32 interface, which a 64-bit filter would let through (`arch/x86/entry/syscalls/syscall_64.tbl`).
+/// Bit of the numbers of system calls of the x32 ABI, which a filter for x86-64 does not match by itself
+/// (`arch/x86/entry/syscalls/syscall_64.tbl`).
 const X32_BIT: i64 = 0x4000_0000;
 
-/// Where the dynamic loader and ONNX Runtime look: libraries, and the description of the processor.
+/// Paths that the dynamic loader and ONNX Runtime read: libraries, and the description of the processor.
 const SYSTEM_PATHS: [&str; 9] = [
     "/usr/lib",
     "/usr/lib64",
@@ -44,11 +45,13 @@ const SYSTEM_PATHS: [&str; 9] = [
     "/dev/urandom",
 ];
 
-/// System calls that a process has which reads one document: memory, its one socket, its own end. All others return EPERM.
+/// System calls that are allowed in a document reader: those for memory, its one socket and its exit. All others return
+/// EPERM.
 ///
-/// No fcntl: F_SETOWN and O_ASYNC would have the kernel send a signal of the reader's choice to a process of its choice,
-/// whenever its socket becomes readable. No ioctl, which can do the same, no prctl, and nothing that makes a descriptor.
-const READER_CALLS: [i64; 30] = [
+/// fcntl is not among them: with F_SETOWN and O_ASYNC the kernel would send a signal of the reader's choice to a process of
+/// its choice whenever its socket becomes readable. Nor is ioctl, which can do the same, prctl, or any call that creates a
+/// descriptor.
+const READER_SYSCALLS: [i64; 30] = [
     libc::SYS_read,
     libc::SYS_write,
     libc::SYS_readv,
@@ -81,22 +84,23 @@ const READER_CALLS: [i64; 30] = [
     libc::SYS_uname,
 ];
 
-/// What holds, in the words of `socle.engine_status`.
+/// The state of the sandbox, as the view `socle.engine_status` shows it.
 #[derive(Clone, Debug)]
 pub struct Sandbox {
-    /// About the network.
+    /// Whether sockets are refused, or why not.
     pub network: String,
-    /// About files.
+    /// Whether files are inaccessible, or why not.
     pub files: String,
-    /// Directories that are not there yet, and so stay closed when they are made.
+    /// Directories that did not exist, and so stay inaccessible when they are created.
     pub missing: Vec<PathBuf>,
 }
 
-/// Closes the sandbox around this thread and all that it starts.
+/// Enters the sandbox of the engine: reads models and libraries, reads and writes files in `keyword_directory`. To be
+/// called once, before any thread is started; applies to all threads of the process.
 pub fn enter(model_directory: &Path, onnxruntime_library: &Path, keyword_directory: &Path) -> Sandbox {
     let files = restrict_files(model_directory, onnxruntime_library, keyword_directory)
         .unwrap_or_else(|error| format!("open: Landlock failed: {error}"));
-    let network = restrict_calls().map_or_else(
+    let network = restrict_syscalls().map_or_else(
         |error| format!("open: seccomp failed: {error}"),
         |()| "closed: seccomp refuses every new socket".to_string(),
     );
@@ -105,15 +109,16 @@ pub fn enter(model_directory: &Path, onnxruntime_library: &Path, keyword_directo
     Sandbox { network, files, missing }
 }
 
-/// Closes the sandbox around a process that is going to read one document: no files, no network, no other processes.
+/// Enters the sandbox of a document reader: no files, no network, no other processes.
 ///
 /// # Errors
-/// When the kernel has no seccomp.
+/// When the kernel has no seccomp, or refuses the filter.
 pub fn enter_reader() -> Result<(), Box<dyn std::error::Error>> {
-    // The second of two doors, where the kernel has it: what it closes, the filter of system calls closes as well.
-    let _ = close_everything();
-    let mut rules: BTreeMap<i64, Vec<SeccompRule>> = READER_CALLS.into_iter().map(|call| (call, Vec::new())).collect();
-    // abort() signals the process that calls it.
+    // A second layer where the kernel has Landlock: the system call filter denies all of this as well.
+    let _ = deny_all_access();
+    let mut rules: BTreeMap<i64, Vec<SeccompRule>> =
+        READER_SYSCALLS.into_iter().map(|call| (call, Vec::new())).collect();
+    // abort(3) sends a signal to the calling process.
     let own = SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, std::process::id().into())?;
     rules.insert(libc::SYS_tgkill, vec![SeccompRule::new(vec![own])?]);
     let denied = SeccompAction::Errno(libc::EPERM.cast_unsigned());
@@ -121,8 +126,8 @@ pub fn enter_reader() -> Result<(), Box<dyn std::error::Error>> {
     Ok(seccompiler::apply_filter(&BpfProgram::try_from(filter)?)?)
 }
 
-/// No files, no ports, no signals to others, with Landlock.
-fn close_everything() -> Result<(), Box<dyn std::error::Error>> {
+/// Denies files, TCP ports and signals to other processes with Landlock.
+fn deny_all_access() -> Result<(), Box<dyn std::error::Error>> {
     let abi = ABI::V6;
     Ruleset::default()
         .handle_access(AccessFs::from_all(abi))?
@@ -133,10 +138,10 @@ fn close_everything() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-fn restrict_calls() -> Result<(), Box<dyn std::error::Error>> {
-    let mut calls = DENIED.to_vec();
+fn restrict_syscalls() -> Result<(), Box<dyn std::error::Error>> {
+    let mut calls = DENIED_SYSCALLS.to_vec();
     if cfg!(target_arch = "x86_64") {
-        calls.extend(DENIED.iter().map(|call| call | X32_BIT));
+        calls.extend(DENIED_SYSCALLS.iter().map(|call| call | X32_BIT));
     }
     let rules: BTreeMap<i64, Vec<SeccompRule>> = calls.into_iter().map(|call| (call, Vec::new())).collect();
     let denied = SeccompAction::Errno(libc::EPERM.cast_unsigned());
@@ -152,14 +157,14 @@ fn restrict_files(
 ) -> Result<String, Box<dyn std::error::Error>> {
     let abi = ABI::V6;
     let read = AccessFs::from_read(abi);
-    // Plain files alone, made and removed: no directories, links, sockets or programs.
+    // Regular files may be created and removed, but no directories, links or sockets, and nothing executed.
     let cached = AccessFs::ReadFile
         | AccessFs::ReadDir
         | AccessFs::WriteFile
         | AccessFs::Truncate
         | AccessFs::MakeReg
         | AccessFs::RemoveFile;
-    // The library itself may be a link into another directory.
+    // The library may be a symbolic link into another directory.
     let target = library.canonicalize().ok();
     let libraries = [Some(library), target.as_deref()].into_iter().flatten().filter_map(Path::parent);
     let status = Ruleset::default()

@@ -1,127 +1,87 @@
-//! Who works on what next.
+//! Decides which task a worker thread gets next.
 //!
-//! Each lane has its workers; those of the bulk lane run at lower priority, so that a query gets a processor within
-//! milliseconds however much is being embedded. A worker prefers texts that wait for their tokens to texts that wait
-//! for their model, as long as the connection has few tokens waiting: batches of like length need a choice.
+//! Each lane has its own queues and workers, so that a query does not wait for bulk work. A worker tokenizes requests
+//! before it runs batches, as long as the connection has few tokens queued: batches of similar length need texts to
+//! choose from.
 //!
-//! A suspect request, one that was under way when an engine died, runs when nothing else does.
+//! A suspect request, one during which an engine crashed, is served while no other task runs.
 
-use crate::outbox::Outbox;
-use crate::process;
-use crate::ready::{Budget, Ready};
-use crate::request::{Item, Lane, Request};
-use crate::statistics::Statistics;
-use crate::turns::Turns;
-use crate::work::{Resources, Worker};
+use crate::batch_queue::{BatchQueue, Budget};
+use crate::lane::Lane;
+use crate::pending_response::QueuedText;
+use crate::request::Request;
+use crate::round_robin::RoundRobin;
 use ort::session::RunOptions;
-use socle_core::{Error, Kind, Result};
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-/// Tokens of one connection that may wait for their model: sixteen batches to choose equal lengths from.
-const READY_TOKENS: usize = 16 << 10;
+/// Queued tokens of one connection beyond which no further request of it is tokenized: about sixteen batches of the
+/// default size to choose similar lengths from.
+const MAX_QUEUED_TOKENS: usize = 16 << 10;
 
-/// Stack of a worker in bytes; tokenizers recurse in regular expressions.
-const STACK_BYTES: usize = 8 << 20;
-
-/// The queues and whoever waits on them.
+/// The queues of all lanes.
 pub struct Scheduler {
     state: Mutex<State>,
+    /// One for the workers of each lane.
     wake: [Condvar; Lane::ALL.len()],
+    /// Most tokens of a batch, padding included.
     batch_tokens: usize,
+    /// Number of the next run.
     next_run: std::sync::atomic::AtomicU64,
 }
 
 #[derive(Default)]
 struct State {
     lanes: [Queues; Lane::ALL.len()],
+    /// Suspect requests of all lanes.
     suspects: VecDeque<Arc<Request>>,
-    /// Tasks being worked on.
+    /// Tasks that workers have.
     busy: usize,
-    /// A suspect is being worked on.
-    alone: bool,
-    /// Runs under way, so that they can be ended when nobody wants their result.
+    /// One of them is [`Task::Isolated`].
+    exclusive: bool,
+    /// Runs in progress by number, so that they can be terminated when all requests that they serve are cancelled.
     runs: HashMap<u64, (Arc<RunOptions>, Vec<Arc<Request>>)>,
 }
 
 #[derive(Debug, Default)]
 struct Queues {
-    /// Requests whose texts have no tokens yet.
-    requests: Turns<Arc<Request>>,
-    ready: Ready<Arc<str>, Item>,
+    /// Requests that are not tokenized yet.
+    requests: RoundRobin<Arc<Request>>,
+    /// Tokenized texts by the digest of their model.
+    batches: BatchQueue<Arc<str>, QueuedText>,
 }
 
-/// What a worker does next.
+/// A unit of work.
 #[derive(Debug)]
 pub enum Task {
-    /// Tokenise, chunk, count or inspect.
+    /// Serve a request, except for the runs of its texts.
     Request(Arc<Request>),
     /// Run texts through a model.
-    Batch(Vec<Item>),
-    /// Do all of a request by itself while nothing else runs.
-    Alone(Arc<Request>),
+    Batch(Vec<QueuedText>),
+    /// Serve a suspect request completely; no other task runs meanwhile.
+    Isolated(Arc<Request>),
 }
 
-/// A run under way.
+/// Registers a run until it is dropped.
 #[must_use]
-pub struct Run<'a> {
+pub struct RunGuard<'a> {
     scheduler: &'a Scheduler,
     run: u64,
 }
 
-impl Drop for Run<'_> {
+impl Drop for RunGuard<'_> {
     fn drop(&mut self) {
         self.scheduler.lock().runs.remove(&self.run);
     }
 }
 
 impl Scheduler {
-    /// Starts the workers of each lane, see [`Lane::workers`].
-    ///
-    /// # Errors
-    /// `OutOfMemory` when the operating system gives no thread.
-    pub fn start(
-        resources: &Resources,
-        outbox: &Arc<Outbox>,
-        statistics: &Arc<Statistics>,
-        threads: usize,
-        batch_tokens: usize,
-    ) -> Result<Arc<Self>> {
-        let scheduler = Arc::new(Self {
-            state: Mutex::default(),
-            wake: Default::default(),
-            batch_tokens,
-            next_run: Default::default(),
-        });
-        for lane in Lane::ALL {
-            for _ in 0..lane.workers(threads) {
-                let worker = Worker {
-                    scheduler: scheduler.clone(),
-                    resources: resources.clone(),
-                    outbox: outbox.clone(),
-                    statistics: statistics.clone(),
-                };
-                let name = match lane {
-                    Lane::Interactive => "socle query",
-                    Lane::Bulk => "socle bulk",
-                    Lane::Keyword => "socle keyword",
-                    Lane::Document | Lane::BulkDocument => "socle document",
-                };
-                let run = move || {
-                    if lane == Lane::Bulk {
-                        process::lower_priority_of_thread();
-                    }
-                    worker.work(lane);
-                };
-                std::thread::Builder::new().name(name.into()).stack_size(STACK_BYTES).spawn(run).map_err(|error| {
-                    Error::new(Kind::OutOfMemory, "could not start a thread of the engine").detail(error.to_string())
-                })?;
-            }
-        }
-        Ok(scheduler)
+    /// A scheduler without requests. `batch_tokens` is the most tokens of a batch, padding included.
+    pub fn new(batch_tokens: usize) -> Self {
+        Self { state: Mutex::default(), wake: Default::default(), batch_tokens, next_run: Default::default() }
     }
 
-    /// Adds a request.
+    /// Queues a request.
     pub fn submit(&self, request: Arc<Request>) {
         let mut state = self.lock();
         if request.suspect {
@@ -134,36 +94,36 @@ impl Scheduler {
         self.wake[lane].notify_one();
     }
 
-    /// Adds texts that have their tokens.
-    pub fn submit_items(&self, lane: Lane, items: Vec<Item>) {
+    /// Queues tokenized texts.
+    pub fn submit_items(&self, lane: Lane, items: Vec<QueuedText>) {
         let mut state = self.lock();
         for item in items {
-            let connection = item.gather.request.connection;
-            let digest = item.gather.digest.clone();
-            state.lanes[lane as usize].ready.push(connection, digest, item.tokens.len(), item);
+            let connection = item.response.request.connection;
+            let digest = item.response.digest.clone();
+            state.lanes[lane as usize].batches.push(connection, digest, item.tokens.len(), item);
         }
         self.wake[lane as usize].notify_all();
     }
 
-    /// Forgets what a connection has asked for, and ends the runs that serve it alone.
+    /// Cancels the requests of a connection and terminates the runs that serve no other.
     pub fn cancel(&self, connection: u64, requests: impl Iterator<Item = Arc<Request>>) {
         requests.for_each(|request| request.cancel());
         let mut state = self.lock();
         for lane in &mut state.lanes {
             lane.requests.remove_connection(connection);
-            lane.ready.remove_connection(connection);
+            lane.batches.remove_connection(connection);
         }
         state.suspects.retain(|request| request.connection != connection);
         for (options, requests) in state.runs.values() {
             if requests.iter().all(|request| request.is_cancelled()) {
-                // The run returns an error that nobody reads.
+                // The run fails, and the errors of cancelled requests are dropped.
                 let _ = options.terminate();
             }
         }
         self.wake_all();
     }
 
-    /// Waits for the next task of a lane. [`Self::finished`] has to follow.
+    /// Waits for the next task of a lane. The caller has to call [`Self::finished`] when it is done.
     pub fn next(&self, lane: Lane) -> Task {
         let mut state = self.lock();
         loop {
@@ -176,45 +136,45 @@ impl Scheduler {
     }
 
     fn next_now(&self, state: &mut State, lane: Lane) -> Option<Task> {
-        if state.alone || (!state.suspects.is_empty() && state.busy > 0) {
+        if state.exclusive || (!state.suspects.is_empty() && state.busy > 0) {
             return None;
         }
         if let Some(request) = state.suspects.pop_front() {
-            state.alone = true;
-            return Some(Task::Alone(request));
+            state.exclusive = true;
+            return Some(Task::Isolated(request));
         }
-        let Queues { requests, ready } = &mut state.lanes[lane as usize];
-        if let Some(request) = requests.take(|connection| ready.tokens_of(connection) < READY_TOKENS) {
+        let Queues { requests, batches } = &mut state.lanes[lane as usize];
+        if let Some(request) = requests.take(|connection| batches.tokens_of(connection) < MAX_QUEUED_TOKENS) {
             return Some(Task::Request(request));
         }
-        ready.take(|item| self.budget(item)).map(Task::Batch)
+        batches.take(|item| self.budget(item)).map(Task::Batch)
     }
 
-    /// A task that [`Self::next`] gave has ended.
+    /// To be called at the end of each task that [`Self::next`] has returned.
     pub fn finished(&self) {
         let mut state = self.lock();
         state.busy -= 1;
-        if state.alone || !state.suspects.is_empty() {
-            state.alone = false;
+        if state.exclusive || !state.suspects.is_empty() {
+            state.exclusive = false;
             self.wake_all();
         }
     }
 
-    /// How large a batch with this text may become.
-    pub fn budget(&self, item: &Item) -> Budget {
-        Budget { tokens: self.batch_tokens, single: !item.gather.model.batchable }
+    /// The limits of a batch that begins with this text.
+    pub fn budget(&self, item: &QueuedText) -> Budget {
+        Budget { tokens: self.batch_tokens, single: !item.response.model.batchable }
     }
 
-    /// Notes a run for these requests, so that [`Self::cancel`] can end it, until the result is dropped.
-    pub fn run_begins(&self, options: &Arc<RunOptions>, requests: Vec<Arc<Request>>) -> Run<'_> {
+    /// Registers a run for these requests, so that [`Self::cancel`] can terminate it, until the guard is dropped.
+    pub fn begin_run(&self, options: &Arc<RunOptions>, requests: Vec<Arc<Request>>) -> RunGuard<'_> {
         let run = self.next_run.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let mut state = self.lock();
         if requests.iter().all(|request| request.is_cancelled()) {
-            // Cancelled before this lock was taken, and so without this run in sight.
+            // Cancelled before the run was registered.
             let _ = options.terminate();
         }
         state.runs.insert(run, (options.clone(), requests));
-        Run { scheduler: self, run }
+        RunGuard { scheduler: self, run }
     }
 
     fn wake_all(&self) {

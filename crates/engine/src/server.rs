@@ -1,17 +1,18 @@
-//! The thread that owns every connection: reads requests, writes answers, notices who has left.
+//! The server thread: owns all connections, reads requests, writes responses, notices when a backend disconnects.
 //!
-//! It never computes. A connection whose requests already fill the queues is not read from until some are answered, so
-//! that memory stays bounded and whoever sends waits; one that has nothing under way is read from, up to a limit.
+//! It never computes. Memory is bounded by back-pressure: while the queued requests exceed a limit, only connections
+//! without any request in progress are read from, and beyond a second limit their requests are rejected.
 
 mod connection;
 
 use crate::control::Control;
-use crate::outbox::{Outbox, frame};
+use crate::lane::Lane;
 use crate::process;
-use crate::request::{Job, Lane, Request};
+use crate::request::{Job, Request};
+use crate::response_queue::{ResponseQueue, frame};
 use crate::scheduler::Scheduler;
 use crate::statistics::Statistics;
-use crate::work::Resources;
+use crate::worker::Resources;
 use connection::{Connection, Message, Received};
 use mio::net::{UnixListener, UnixStream};
 use mio::unix::SourceFd;
@@ -27,60 +28,61 @@ use std::time::{Duration, Instant};
 
 const LISTENER: Token = Token(0);
 const TERMINATION: Token = Token(1);
-/// Answers are in the outbox.
-pub const OUTBOX: Token = Token(2);
-/// The process that forks readers of documents is gone.
-const NURSERY: Token = Token(3);
+/// The response queue is not empty.
+pub const RESPONSES: Token = Token(2);
+/// The fork server has ended.
+const FORK_SERVER: Token = Token(3);
 const FIRST_CONNECTION: u64 = 4;
 
-/// Longest time that leaving takes.
-const FAREWELL: Duration = Duration::from_millis(200);
+/// Longest time that the shutdown waits for backends to read their last frames.
+const GOODBYE_TIMEOUT: Duration = Duration::from_millis(200);
 
-/// What the server works with.
+/// The server thread and what it works with.
 pub struct Server {
-    /// Where events come from.
+    /// Its event queue.
     pub poll: Poll,
-    /// New connections.
+    /// The socket that backends connect to.
     pub listener: UnixListener,
     /// Becomes readable at SIGTERM.
     pub termination: UnixStream,
-    /// Where requests go.
+    /// Gets the requests.
     pub scheduler: Arc<Scheduler>,
-    /// Where answers come from.
-    pub outbox: Arc<Outbox>,
-    /// What the workers work with.
+    /// Gives the responses.
+    pub responses: Arc<ResponseQueue>,
+    /// Resources of the workers, for the report.
     pub resources: Resources,
-    /// For the report.
+    /// Counters for the report.
     pub statistics: Arc<Statistics>,
-    /// Told when serving begins.
+    /// The socket to the supervisor.
     pub control: Control,
-    /// The parts of the report that never change.
+    /// The report with the fields that never change.
     pub report: EngineReport,
-    /// Directories that the sandbox could not open because they were not there.
+    /// Directories that did not exist when the sandbox was entered, and so are not accessible.
     pub missing: Vec<PathBuf>,
 }
 
-/// The connections and what they have under way.
+/// All connections.
 #[derive(Debug, Default)]
 struct Connections {
     open: HashMap<u64, Connection>,
+    /// Connections accepted since the start.
     accepted: u64,
-    /// Somebody could not be accepted. The listener does not tell of him again, so he has to be remembered.
+    /// A connection waits to be accepted. Has to be remembered, because the poll reports it only once.
     backlog: bool,
-    /// Bytes of requests under way or coming in.
+    /// Size of all requests in progress or being received, in bytes.
     bytes: usize,
 }
 
 impl Server {
-    /// Serves until SIGTERM.
+    /// Serves until SIGTERM or the end of the fork server, then exits the process.
     ///
     /// # Errors
-    /// Only what makes serving impossible.
+    /// When polling or accepting fails for good.
     pub fn run(mut self) -> io::Result<()> {
         self.poll.registry().register(&mut self.listener, LISTENER, Interest::READABLE)?;
         self.poll.registry().register(&mut self.termination, TERMINATION, Interest::READABLE)?;
-        let nursery = self.resources.nursery.line().as_raw_fd();
-        self.poll.registry().register(&mut SourceFd(&nursery), NURSERY, Interest::READABLE)?;
+        let fork_server = self.resources.fork_server.socket().as_raw_fd();
+        self.poll.registry().register(&mut SourceFd(&fork_server), FORK_SERVER, Interest::READABLE)?;
         let mut connections = Connections::default();
         let mut events = Events::with_capacity(256);
         self.control.ready();
@@ -94,7 +96,7 @@ impl Server {
             for event in &events {
                 match event.token() {
                     LISTENER => self.accept(&mut connections)?,
-                    TERMINATION | NURSERY => leave(&mut connections),
+                    TERMINATION | FORK_SERVER => shut_down(&mut connections),
                     Token(token) => {
                         if let Some(connection) = connections.open.get_mut(&(token as u64)) {
                             connection.readable |= event.is_readable();
@@ -104,7 +106,7 @@ impl Server {
                     }
                 }
             }
-            for outgoing in self.outbox.take() {
+            for outgoing in self.responses.take() {
                 if let Some(connection) = connections.open.get_mut(&outgoing.connection)
                     && let Some(request) = connection.accept(outgoing)
                 {
@@ -113,7 +115,7 @@ impl Server {
             }
             self.advance(&mut connections);
             if connections.backlog {
-                // Whoever left has given descriptors back.
+                // Descriptors may have become free.
                 self.accept(&mut connections)?;
             }
         }
@@ -126,7 +128,7 @@ impl Server {
                 Ok((stream, _)) => stream,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => continue,
-                // No descriptor to be had.
+                // Out of descriptors or memory.
                 Err(_) => {
                     connections.backlog = true;
                     return Ok(());
@@ -144,7 +146,7 @@ impl Server {
         }
     }
 
-    /// Reads and writes whatever can be, and drops whoever has left.
+    /// Reads from and writes to all connections, and removes those that are closed.
     fn advance(&self, connections: &mut Connections) {
         let numbers: Vec<u64> = connections.open.keys().copied().collect();
         for number in numbers {
@@ -152,15 +154,15 @@ impl Server {
             if self.advance_one(number, &mut connection, connections) {
                 connections.open.insert(number, connection);
             } else {
-                let under_way: usize = connection.requests.values().map(|request| request.bytes).sum();
-                connections.bytes -= under_way + connection.claimed;
+                let in_progress: usize = connection.requests.values().map(|request| request.bytes).sum();
+                connections.bytes -= in_progress + connection.reserved;
                 self.scheduler.cancel(number, connection.requests.into_values());
                 self.resources.keyword.forget_connection(number);
             }
         }
     }
 
-    /// False when the connection has to go.
+    /// Reads from and writes to one connection. False when it is closed.
     fn advance_one(&self, number: u64, connection: &mut Connection, connections: &mut Connections) -> bool {
         loop {
             connection.keep_alive();
@@ -178,33 +180,33 @@ impl Server {
     fn receive(&self, number: u64, connection: &mut Connection, connections: &mut Connections, received: Received) {
         let Received { id, flags, bytes, message } = received;
         match message {
-            Err(error) => connection.refuse(id, error),
+            Err(error) => connection.reject(id, error),
             Ok(Message::Hello(PROTOCOL_VERSION)) => {
-                connection.welcomed = true;
+                connection.handshake_done = true;
                 connection.push(frame(id, &Response::Welcome { pid: std::process::id() }), None);
             }
             Ok(Message::Hello(protocol)) => {
                 if process::executable_was_replaced() {
                     connection.push(frame(id, &Response::Goodbye), None);
                     connection.flush();
-                    leave(connections);
+                    shut_down(connections);
                 }
                 let message = "the socle engine and this session are of different versions";
                 let detail = format!("The engine speaks protocol {PROTOCOL_VERSION}, the session {protocol}.");
                 let error = Error::new(Kind::EngineUnavailable, message).detail(detail);
-                connection.refuse(id, error.hint("Reconnect; if that does not help, restart the server."));
+                connection.reject(id, error.hint("Reconnect; if that does not help, restart the server."));
             }
-            Ok(_) if !connection.welcomed => connection.closed = true,
+            Ok(_) if !connection.handshake_done => connection.closed = true,
             Ok(Message::Report) => {
                 let report = Response::Report(Box::new(self.report(connections, connection)));
                 connection.push(frame(id, &report), None);
             }
             Ok(Message::Job(job)) => {
                 if self.missing.iter().any(|path| path.exists()) {
-                    // The sandbox was closed before this directory was made; a new engine gets to see it.
+                    // The directory was created after the sandbox was entered: only the next engine can access it.
                     connection.push(frame(0, &Response::Goodbye), None);
                     connection.flush();
-                    leave(connections);
+                    shut_down(connections);
                 }
                 let request = Arc::new(Request::new(number, id, flags & FLAG_SUSPECT != 0, bytes, job));
                 connections.bytes += bytes;
@@ -214,7 +216,7 @@ impl Server {
         }
     }
 
-    /// `current` is not among the connections while its request is handled.
+    /// The report of the engine. `current` is the connection that asks, which is not in `connections` meanwhile.
     fn report(&self, connections: &Connections, current: &Connection) -> EngineReport {
         let reading = self.statistics.read();
         let all = || connections.open.values().chain([current]);
@@ -243,9 +245,9 @@ impl Server {
     }
 }
 
-/// Hands every unanswered request back to its backend, for the engine that comes next, and ends the process.
-fn leave(connections: &mut Connections) -> ! {
-    let deadline = Instant::now() + FAREWELL;
+/// Says goodbye to every backend, which then sends its unanswered requests to the next engine, and exits the process.
+fn shut_down(connections: &mut Connections) -> ! {
+    let deadline = Instant::now() + GOODBYE_TIMEOUT;
     for connection in connections.open.values_mut() {
         connection.push(frame(0, &Response::Goodbye), None);
     }

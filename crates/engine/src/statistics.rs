@@ -1,14 +1,14 @@
-//! What `socle.engine_status` shows of the work done.
+//! The counters and latencies that the view `socle.engine_status` shows.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Interactive requests whose latency is remembered.
-const LATENCIES: usize = 1000;
+/// Number of interactive requests, the last ones, over which percentiles of latency are computed.
+const MAX_LATENCIES: usize = 1000;
 
-/// Seconds over which the rate of tokens is taken.
+/// Length in seconds of the window over which tokens per second are computed.
 const RATE_SECONDS: u64 = 10;
 
 /// Counters since the start of the engine.
@@ -24,12 +24,13 @@ pub struct Statistics {
 
 #[derive(Debug, Default)]
 struct Recent {
+    /// Latencies of the last interactive requests, the newest last.
     latencies: VecDeque<Duration>,
-    /// Tokens by second since the start, the newest last.
+    /// Seconds since the start and the tokens run in each, the newest last.
     tokens: VecDeque<(u64, u64)>,
 }
 
-/// A reading of the counters.
+/// The counters at one moment.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Reading {
     /// Requests answered.
@@ -40,11 +41,11 @@ pub struct Reading {
     pub texts: u64,
     /// Tokens run, padding not counted.
     pub tokens: u64,
-    /// Tokens per second over the last ten seconds.
+    /// Tokens per second over the last [`RATE_SECONDS`] seconds.
     pub tokens_per_second: f64,
     /// Median latency of recent interactive requests in milliseconds.
     pub latency_p50_ms: Option<f64>,
-    /// 95th percentile of the same.
+    /// 95th percentile of latency of recent interactive requests in milliseconds.
     pub latency_p95_ms: Option<f64>,
 }
 
@@ -62,8 +63,8 @@ impl Default for Statistics {
 }
 
 impl Statistics {
-    /// A run of a model has ended.
-    pub fn ran(&self, texts: usize, tokens: usize) {
+    /// Counts a run of a model.
+    pub fn record_batch(&self, texts: usize, tokens: usize) {
         self.batches.fetch_add(1, Relaxed);
         self.texts.fetch_add(texts as u64, Relaxed);
         self.tokens.fetch_add(tokens as u64, Relaxed);
@@ -78,12 +79,12 @@ impl Statistics {
         }
     }
 
-    /// A request has been answered; `latency` only if it was an interactive one.
-    pub fn answered(&self, latency: Option<Duration>) {
+    /// Counts an answered request. `latency` is the time since its arrival if it was an interactive one.
+    pub fn record_response(&self, latency: Option<Duration>) {
         self.requests.fetch_add(1, Relaxed);
         if let Some(latency) = latency {
             let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-            if recent.latencies.len() == LATENCIES {
+            if recent.latencies.len() == MAX_LATENCIES {
                 recent.latencies.pop_front();
             }
             recent.latencies.push_back(latency);
@@ -123,12 +124,12 @@ mod tests {
         let statistics = Statistics::default();
         assert_eq!(statistics.read().latency_p50_ms, None);
         for _ in 0..500 {
-            statistics.answered(Some(Duration::from_secs(9)));
+            statistics.record_response(Some(Duration::from_secs(9)));
         }
         for millisecond in 1..=1000 {
-            statistics.answered(Some(Duration::from_millis(millisecond)));
+            statistics.record_response(Some(Duration::from_millis(millisecond)));
         }
-        statistics.answered(None);
+        statistics.record_response(None);
         let reading = statistics.read();
         assert_eq!((reading.latency_p50_ms, reading.latency_p95_ms), (Some(500.0), Some(950.0)));
         assert_eq!(reading.requests, 1501);
@@ -137,8 +138,8 @@ mod tests {
     #[test]
     fn runs_are_counted() {
         let statistics = Statistics::default();
-        statistics.ran(3, 60);
-        statistics.ran(1, 40);
+        statistics.record_batch(3, 60);
+        statistics.record_batch(1, 40);
         let reading = statistics.read();
         assert_eq!((reading.batches, reading.texts, reading.tokens), (2, 4, 100));
         assert!(reading.tokens_per_second > 0.0);

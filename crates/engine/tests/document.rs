@@ -1,4 +1,4 @@
-//! Documents through the engine's socket, and what becomes of the processes that read them.
+//! Documents through the engine's socket, and the processes that read them.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
 mod support;
@@ -26,12 +26,12 @@ fn read(client: &mut Client, bytes: &[u8], limits: ExtractLimits) -> Result<Docu
     answer(client.call(&request(bytes, limits)).pop())
 }
 
-/// A document that takes a while to read.
+/// A document that takes long to read.
 fn long() -> Vec<u8> {
     "Der Server wird aus seiner Sicherung wiederhergestellt.\n\n".repeat(1_500_000).into_bytes()
 }
 
-/// Processes of that name whose parent is `parent`.
+/// The child processes of `parent` with this name.
 fn children(parent: u32, name: &str) -> Vec<u32> {
     let processes = std::fs::read_dir("/proc").unwrap().flatten();
     let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
@@ -43,20 +43,20 @@ fn children(parent: u32, name: &str) -> Vec<u32> {
     .collect()
 }
 
-fn nursery(engine: &Engine) -> u32 {
+fn fork_server(engine: &Engine) -> u32 {
     children(engine.process.id(), "socle documents")[0]
 }
 
 fn reader(engine: &Engine) -> u32 {
-    let nursery = nursery(engine);
-    support::eventually("a reader", || children(nursery, "socle reader").first().copied())
+    let fork_server = fork_server(engine);
+    support::eventually("a reader", || children(fork_server, "socle reader").first().copied())
 }
 
 fn signal(pid: u32, signal: &str) {
     assert!(std::process::Command::new("kill").args([signal, &pid.to_string()]).status().unwrap().success());
 }
 
-/// The error of a document whose reader gets this signal while it reads.
+/// The error of a document whose reader receives this signal while it reads.
 fn error_after(engine: &Engine, client: &mut Client, sent: &str, limits: ExtractLimits) -> Error {
     let document = long();
     let id = client.send(0, &request(&document, limits));
@@ -76,8 +76,8 @@ fn a_document_becomes_text_and_its_reader_is_gone() {
     let document = read(&mut client, "Ein Satz über Straßen.".as_bytes(), LIMITS).unwrap();
     assert_eq!(document.markdown, "Ein Satz über Straßen.");
     assert_eq!(document.metadata.media_type, "text/plain");
-    let nursery = nursery(&engine);
-    support::eventually("no reader", || children(nursery, "socle reader").is_empty().then_some(()));
+    let fork_server = fork_server(&engine);
+    support::eventually("no reader", || children(fork_server, "socle reader").is_empty().then_some(()));
 }
 
 #[test]
@@ -90,7 +90,7 @@ fn a_reader_that_crashes_hangs_or_swells_costs_its_document_one_error() {
     let error = error_after(&engine, &mut client, "-STOP", ExtractLimits { seconds: 1, ..LIMITS });
     assert_eq!(error.message, "reading the document took too long");
     assert_eq!(error.detail.as_deref(), Some("It was ended after 1 s."));
-    // What the kernel sends a reader that has used up its time of the processor; see the limits below.
+    // The kernel sends this signal to a reader that exceeds its processor time; see the limits below.
     let error = error_after(&engine, &mut client, "-XCPU", LIMITS);
     assert_eq!(error.message, "reading the document took too long");
     let error = read(&mut client, &long(), ExtractLimits { memory_bytes: 128 << 20, ..LIMITS })
@@ -112,7 +112,7 @@ fn a_reader_has_the_limits_that_were_asked_for() {
     let document = long();
     client.send(0, &request(&document, ExtractLimits { seconds: 7, ..LIMITS }));
     let reader = reader(&engine);
-    // Its limits are set before it reads anything; until it is stopped it reads.
+    // Its limits are set before it reads anything, and it reads until it is stopped.
     let limits = support::eventually("limits", || {
         let limits = std::fs::read_to_string(format!("/proc/{reader}/limits")).unwrap_or_default();
         let limits: Vec<String> =
@@ -137,15 +137,15 @@ fn a_reader_that_nobody_waits_for_is_ended() {
     client.send(0, &request(&document, LIMITS));
     signal(reader(&engine), "-STOP");
     drop(client);
-    let nursery = nursery(&engine);
-    support::eventually("no reader", || children(nursery, "socle reader").is_empty().then_some(()));
+    let fork_server = fork_server(&engine);
+    support::eventually("no reader", || children(fork_server, "socle reader").is_empty().then_some(()));
 }
 
 #[test]
-fn an_engine_without_its_nursery_makes_way_for_another() {
+fn an_engine_without_its_fork_server_makes_way_for_another() {
     let mut engine = Engine::start();
     let mut client = engine.connect();
-    signal(nursery(&engine), "-KILL");
+    signal(fork_server(&engine), "-KILL");
     assert_eq!(client.receive().unwrap(), (0, Response::Goodbye));
     assert!(engine.process.wait().unwrap().success());
 }
@@ -156,10 +156,10 @@ fn readers_die_with_the_engine() {
     let mut client = engine.connect();
     let document = long();
     client.send(0, &request(&document, LIMITS));
-    let (nursery, reader) = (nursery(&engine), reader(&engine));
+    let (fork_server, reader) = (fork_server(&engine), reader(&engine));
     signal(reader, "-STOP");
     drop(engine);
-    for pid in [nursery, reader] {
+    for pid in [fork_server, reader] {
         support::eventually("an end", || {
             let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
             (status.is_empty() || status.contains("State:\tZ")).then_some(())

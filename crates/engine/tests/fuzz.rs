@@ -1,7 +1,8 @@
-//! Damaged documents through the engine's socket: whatever is in them, each gets its answer within its limits, and the engine
-//! goes on. A second for each format; `make fuzz` takes longer and keeps what ended a reader.
+//! Damaged documents through the engine's socket: each gets a response within its limits, and the engine keeps running.
+//! Runs for a second for each format; `make fuzz` runs longer and keeps the documents that crashed a reader.
 //!
-//! A parser of somebody else may panic: that is what readers are for. It is counted, and worth a report to its authors.
+//! A third-party parser may panic or crash, which is why readers are processes. Such cases are counted, and should be
+//! reported to the authors of the parser.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, missing_docs)]
 
 mod support;
@@ -16,10 +17,10 @@ use support::{Client, Engine};
 
 const LIMITS: ExtractLimits = ExtractLimits { seconds: 10, memory_bytes: 512 << 20, text_bytes: 8 << 20 };
 
-/// Beyond the limit of time, for a machine that does other work.
+/// Added to the time limit, for a machine that is busy with other work.
 const SLACK: Duration = Duration::from_secs(60);
 
-/// Numbers that look random and are the same in every run of the same seed (xorshift).
+/// Pseudo-random numbers that depend on the seed only (xorshift).
 struct Random(u64);
 
 impl Random {
@@ -40,7 +41,7 @@ impl Random {
     }
 }
 
-/// What parsers have stumbled over before.
+/// Byte sequences that parsers have failed on before.
 const TOKENS: [&[u8]; 12] = [
     b"<",
     b">",
@@ -87,7 +88,7 @@ fn mutate(bytes: &mut Vec<u8>, other: &[u8], random: &mut Random) {
     }
 }
 
-/// An archive with one of its members changed; `None` for what is no archive.
+/// An archive with one of its members changed; `None` for other files.
 fn mutate_member(bytes: &[u8], random: &mut Random) -> Option<Vec<u8>> {
     let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).ok()?;
     let chosen = random.below(archive.len());
@@ -108,7 +109,7 @@ fn mutate_member(bytes: &[u8], random: &mut Random) -> Option<Vec<u8>> {
     Some(written.finish().ok()?.into_inner())
 }
 
-/// Formats that are text, and have no files of their own.
+/// Documents of the text formats, of which there are no sample files.
 const TEXTS: [(&str, &str); 3] = [
     (
         "xml",
@@ -124,7 +125,7 @@ const TEXTS: [(&str, &str); 3] = [
     ("jsonl", "{\"a\": 1}\n{\"a\": [\"two\"]}\n"),
 ];
 
-/// The files of each format, by extension.
+/// The sample files of each format, by extension.
 fn seeds() -> BTreeMap<String, Vec<Vec<u8>>> {
     let mut seeds: BTreeMap<String, Vec<Vec<u8>>> = BTreeMap::new();
     let mut directories = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("../extract/tests/files")];
@@ -146,7 +147,7 @@ fn seeds() -> BTreeMap<String, Vec<Vec<u8>>> {
     seeds
 }
 
-/// How reading ended, in few words.
+/// The outcome of reading a document in a few words.
 fn read(client: &mut Client, name: &str, bytes: &[u8]) -> String {
     let begun = Instant::now();
     let request = Request::Extract { media_type: None, name: Some(name), limits: LIMITS, bulk: true, bytes };

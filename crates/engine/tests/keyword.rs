@@ -10,19 +10,19 @@ use socle_core::protocol::{
 };
 use support::{Client, Engine};
 
-/// A segment and its summary from the answers to a request.
+/// The segment and its summary in the responses to a request.
 fn segment(answers: Vec<Response>) -> (Vec<u8>, SegmentSummary) {
     let count = answers.len();
-    let mut blob = Vec::new();
+    let mut segment = Vec::new();
     for (at, answer) in answers.into_iter().enumerate() {
         let Response::SegmentPart { bytes, summary } = answer else { panic!("{answer:?}") };
         assert!(!bytes.is_empty() && bytes.len() <= SEGMENT_PART);
-        blob.extend(bytes);
+        segment.extend(bytes);
         assert_eq!(summary.is_some(), at + 1 == count);
         if let Some(summary) = summary {
-            assert_eq!(summary.byte_count, blob.len() as u64);
+            assert_eq!(summary.byte_count, segment.len() as u64);
             assert_eq!(summary.format, KEYWORD_FORMAT);
-            return (blob, summary);
+            return (segment, summary);
         }
     }
     panic!("no summary");
@@ -62,11 +62,11 @@ fn found(response: Response) -> Vec<i64> {
     }
 }
 
-fn store(client: &mut Client, digest: SegmentDigest, blob: &[u8]) -> Response {
+fn store(client: &mut Client, digest: SegmentDigest, segment: &[u8]) -> Response {
     let mut last = None;
-    for (number, bytes) in blob.chunks(SEGMENT_PART).enumerate() {
+    for (number, bytes) in segment.chunks(SEGMENT_PART).enumerate() {
         let offset = (number * SEGMENT_PART) as u64;
-        last = client.call(&Request::KeywordStore { digest, byte_count: blob.len() as u64, offset, bytes }).pop();
+        last = client.call(&Request::KeywordStore { digest, byte_count: segment.len() as u64, offset, bytes }).pop();
     }
     last.unwrap()
 }
@@ -75,7 +75,7 @@ fn store(client: &mut Client, digest: SegmentDigest, blob: &[u8]) -> Response {
 fn segments_are_built_searched_merged_and_sent_again() {
     let engine = Engine::start();
     let mut client = engine.connect();
-    let (one_blob, one) =
+    let (one_bytes, one) =
         build(&mut client, &[(1, "Sicherung der Datenbank"), (2, "Wiederherstellung der Sicherungen")]);
     let (_, other) = build(&mut client, &[(3, "Sicherungen prüfen"), (4, "Verschlüsselung")]);
     let both = [one.digest, other.digest];
@@ -99,16 +99,16 @@ fn segments_are_built_searched_merged_and_sent_again() {
     let merge = Request::KeywordMerge { segments: vec![unknown], dead: Vec::new() };
     assert_eq!(client.call(&merge), [Response::KeywordMissing(vec![unknown])]);
 
-    // Another engine, an empty cache: the segment comes from its rows.
+    // A new engine with an empty cache: the segment has to be sent again.
     let successor = Engine::start();
     let mut client = successor.connect();
     assert_eq!(search(&mut client, &[one.digest], "Sicherung"), Response::KeywordMissing(vec![one.digest]));
-    assert_eq!(store(&mut client, one.digest, &one_blob), Response::KeywordStored { complete: true });
+    assert_eq!(store(&mut client, one.digest, &one_bytes), Response::KeywordStored { complete: true });
     assert_eq!(found(search(&mut client, &[one.digest], "Sicherung")), [1, 2]);
     let cache = successor.scratch.0.join(RUNTIME_DIRECTORY).join(KEYWORD_DIRECTORY);
     let files = std::fs::read_dir(&cache).unwrap().count();
     assert_eq!(files, 1, "the sandbox lets the engine write its cache");
-    match store(&mut client, other.digest, &one_blob) {
+    match store(&mut client, other.digest, &one_bytes) {
         Response::Failed { error, .. } => assert_eq!(error.kind, Kind::DamagedIndex),
         other => panic!("{other:?}"),
     }
@@ -122,8 +122,8 @@ fn large_segments_come_in_parts_and_words_are_marked() {
         .map(|number| (number, format!("Kapitel {number} Wort{} Wort{}", number * 7, number * 13)))
         .collect();
     let texts: Vec<(i64, &str)> = texts.iter().map(|(id, text)| (*id, text.as_str())).collect();
-    let (blob, summary) = build(&mut client, &texts);
-    assert!(blob.len() > SEGMENT_PART);
+    let (segment, summary) = build(&mut client, &texts);
+    assert!(segment.len() > SEGMENT_PART);
     assert_eq!(found(search(&mut client, &[summary.digest], "wort91000"))[0], 7000);
     let highlight = |language, segments| Request::Highlight {
         query: "kapiteln",

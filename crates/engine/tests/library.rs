@@ -1,5 +1,4 @@
-//! What no client of an engine can bring about: races, panics, patience that runs out. The engine's parts, in this
-//! process.
+//! Tests of the parts of the engine in this process, for what no client can cause: races, panics, timeouts.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
 mod support;
@@ -7,15 +6,15 @@ mod support;
 use socle_core::Kind;
 use socle_core::model::{ModelFile, ModelKind, ModelOverrides, ModelSpec, sha256};
 use socle_core::protocol::Role;
-use socle_engine::document::Nursery;
-use socle_engine::keyword::cache::Cache;
+use socle_engine::document::ForkServer;
+use socle_engine::keyword::cache::SegmentCache;
 use socle_engine::model::runtime::Runtime;
-use socle_engine::model::store::{Cancelled, EVICTION_PATIENCE, Store};
-use socle_engine::outbox::Outbox;
+use socle_engine::model::store::{Cancelled, EVICTION_TIMEOUT, ModelStore};
 use socle_engine::request::{Job, Request};
+use socle_engine::response_queue::ResponseQueue;
 use socle_engine::scheduler::Scheduler;
 use socle_engine::statistics::Statistics;
-use socle_engine::work::Resources;
+use socle_engine::worker::{self, Resources};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -24,17 +23,17 @@ use std::time::{Duration, Instant};
 use support::Scratch;
 use support::onnx::{self, Flaw};
 
-/// Somebody does.
+/// The request was not cancelled.
 const WAITING: Cancelled<'static> = &|| false;
 
-fn store(models: &Scratch, limit: u64, patience: Duration) -> Store {
-    // A process has but one.
+fn store(models: &Scratch, limit: u64, eviction_timeout: Duration) -> ModelStore {
+    // A process can have only one environment of ONNX Runtime.
     static RUNTIME: LazyLock<Arc<Runtime>> =
         LazyLock::new(|| Arc::new(Runtime::new(Path::new(&support::onnxruntime()))));
-    Store::new(models.0.clone(), RUNTIME.clone(), limit, patience)
+    ModelStore::new(models.0.clone(), RUNTIME.clone(), limit, eviction_timeout)
 }
 
-/// Raises a flag when it goes out of scope, so that threads which wait for it end even when the test fails.
+/// Sets a flag when it is dropped, so that threads that wait for it end even when the test fails.
 struct Raise<'a>(&'a AtomicBool);
 
 impl Drop for Raise<'_> {
@@ -43,22 +42,23 @@ impl Drop for Raise<'_> {
     }
 }
 
-/// Bytes that make a model large.
+/// Size in bytes that is added to the files of a large model.
 const PADDING: usize = 32 << 20;
 
-/// A store with room for one of its models "first" and "large", of which "first" is in use, or for "small" beside it.
+/// A store whose limit allows for either of the models "first" and "large", of which "first" is in use, or for "first" and
+/// "small".
 struct Full {
     _alone: MutexGuard<'static, ()>,
     _models: Scratch,
-    store: Store,
+    store: ModelStore,
     first: ModelSpec,
     large: ModelSpec,
     small: ModelSpec,
 }
 
 impl Full {
-    fn new(patience: Duration) -> Self {
-        // What one load takes is measured, so it must not see what another does.
+    fn new(eviction_timeout: Duration) -> Self {
+        // The memory of a load is measured, which concurrent tests would falsify.
         static ALONE: Mutex<()> = Mutex::new(());
         let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         let models = Scratch::new();
@@ -69,10 +69,10 @@ impl Full {
         ] {
             onnx::write(&models.0.join(name), &flaw);
         }
-        // It is never believed to be less than the files.
+        // The memory of a model is taken to be at least the size of its files.
         let padded = format!("{}{}", onnx::tokenizer(), " ".repeat(PADDING));
         std::fs::write(models.0.join("first/tokenizer.json"), padded).unwrap();
-        let trial = store(&models, 1 << 30, patience);
+        let trial = store(&models, 1 << 30, eviction_timeout);
         let inspect = |name: &str| {
             let options = trial.run_options().unwrap();
             trial.inspect(name, name, &ModelOverrides::default(), &options, WAITING).unwrap().model
@@ -83,13 +83,13 @@ impl Full {
         let small = ModelSpec { directory: "small".into(), graph: file, ..large.clone() };
         let limit = PADDING as u64 + large.graph.bytes;
         assert!(small.graph.bytes < large.graph.bytes / 10);
-        Self { _alone: alone, store: store(&models, limit, patience), _models: models, first, large, small }
+        Self { _alone: alone, store: store(&models, limit, eviction_timeout), _models: models, first, large, small }
     }
 
-    /// Whether the small model can be loaded before any other load gives up.
+    /// Whether the small model can be loaded before another load times out.
     fn still_loads(&self) -> bool {
         let begun = Instant::now();
-        let given_up = || begun.elapsed() > EVICTION_PATIENCE / 2;
+        let given_up = || begun.elapsed() > EVICTION_TIMEOUT / 2;
         self.store.get(&self.small, &given_up).is_ok()
     }
 }
@@ -107,7 +107,7 @@ fn a_load_gives_up_in_time_however_busy_the_other_models_are() {
                 std::thread::sleep(Duration::from_millis(10));
             }
         });
-        // The other model never ceases to change hands meanwhile.
+        // Meanwhile the other model is in use by one lease after the other.
         let error = full.store.get(&full.large, WAITING).map(drop).unwrap_err();
         assert_eq!(error.kind, Kind::OutOfMemory);
         assert!(error.detail.unwrap().contains("all in use"));
@@ -119,18 +119,18 @@ fn a_load_gives_up_in_time_however_busy_the_other_models_are() {
 
 #[test]
 fn a_load_that_nobody_waits_for_holds_up_no_other() {
-    let full = Full::new(EVICTION_PATIENCE);
+    let full = Full::new(EVICTION_TIMEOUT);
     let _used = full.store.get(&full.first, WAITING).unwrap();
     let begun = Instant::now();
     let left = || begun.elapsed() > Duration::from_millis(200);
-    // Without that, it would give up with another error when its own patience ends.
+    // Otherwise it would fail with another error at its own timeout.
     assert_eq!(full.store.get(&full.large, &left).map(drop).unwrap_err().kind, Kind::Cancelled);
     assert!(full.still_loads());
 }
 
 #[test]
 fn a_load_that_panics_holds_up_no_other() {
-    let full = Full::new(EVICTION_PATIENCE);
+    let full = Full::new(EVICTION_TIMEOUT);
     let _used = full.store.get(&full.first, WAITING).unwrap();
     let panics = || panic!("on purpose");
     assert!(catch_unwind(AssertUnwindSafe(|| full.store.get(&full.large, &panics).map(drop))).is_err());
@@ -147,7 +147,7 @@ fn registrations_take_their_turn_and_make_room() {
     let used = full.store.get(&full.first, WAITING).unwrap();
     assert_eq!(inspect("large", WAITING).unwrap_err().kind, Kind::OutOfMemory, "no room beside what is in use");
     let (holds, leave) = (AtomicBool::new(false), AtomicBool::new(false));
-    // Holds the turn until it is told to leave: it asks whether to go on while it waits for room.
+    // Holds the load guard until it is cancelled, which it checks while it waits for memory.
     let told = || {
         holds.store(true, Relaxed);
         leave.load(Relaxed)
@@ -169,7 +169,7 @@ fn registrations_take_their_turn_and_make_room() {
 #[test]
 fn one_model_in_two_directories_is_loaded_once_and_has_both_names() {
     let models = Scratch::new();
-    let store = store(&models, 1 << 30, EVICTION_PATIENCE);
+    let store = store(&models, 1 << 30, EVICTION_TIMEOUT);
     let options = store.run_options().unwrap();
     let [first, second] = ["first", "second"].map(|name| {
         onnx::write(&models.0.join(name), &Flaw::default());
@@ -201,7 +201,7 @@ fn one_model_in_two_directories_is_loaded_once_and_has_both_names() {
 fn a_run_that_begins_after_its_requests_were_cancelled_ends_at_once() {
     let models = Scratch::new();
     onnx::write(&models.0.join("model"), &Flaw::default());
-    let store = Arc::new(store(&models, 1 << 30, EVICTION_PATIENCE));
+    let store = Arc::new(store(&models, 1 << 30, EVICTION_TIMEOUT));
     let spec = store
         .inspect("model", "model", &ModelOverrides::default(), &store.run_options().unwrap(), WAITING)
         .unwrap()
@@ -213,13 +213,14 @@ fn a_run_that_begins_after_its_requests_were_cancelled_ends_at_once() {
     let poll = mio::Poll::new().unwrap();
     let statistics = Arc::new(Statistics::default());
     let waker = mio::Waker::new(poll.registry(), mio::Token(0)).unwrap();
-    let outbox = Arc::new(Outbox::new(waker, statistics.clone()));
+    let responses = Arc::new(ResponseQueue::new(waker, statistics.clone()));
     let resources = Resources {
         store: store.clone(),
-        keyword: Arc::new(Cache::new(&models.0)),
-        nursery: Arc::new(Nursery::start().unwrap()),
+        keyword: Arc::new(SegmentCache::new(&models.0)),
+        fork_server: Arc::new(ForkServer::start().unwrap()),
     };
-    let scheduler = Scheduler::start(&resources, &outbox, &statistics, 1, 1024).unwrap();
+    let scheduler = Arc::new(Scheduler::new(1024));
+    worker::start(&scheduler, &resources, &responses, &statistics, 1).unwrap();
     let request = || {
         let job = Job::CountTokens { model: Arc::new(spec.clone()), content: String::new() };
         Arc::new(Request::new(1, 1, false, 0, job))
@@ -228,7 +229,7 @@ fn a_run_that_begins_after_its_requests_were_cancelled_ends_at_once() {
     gone.cancel();
     let run = |requests: Vec<Arc<Request>>| {
         let options = store.run_options().unwrap();
-        let _run = scheduler.run_begins(&options, requests);
+        let _run = scheduler.begin_run(&options, requests);
         model.run(&[&tokens], &options)
     };
     assert_eq!(run(vec![gone.clone()]).unwrap_err().kind, Kind::InferenceFailed);

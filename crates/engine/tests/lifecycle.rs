@@ -1,4 +1,4 @@
-//! Birth and death of the engine, and what it does with whoever does not speak its protocol.
+//! Start and end of the engine, and clients that violate its protocol.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
 mod support;
@@ -98,7 +98,7 @@ fn a_successor_waits_for_the_lock_and_takes_over_the_socket() {
     let mut first = Engine::start();
     let scratch = Scratch(first.scratch.0.clone());
     let mut second = Engine::spawn(scratch, &settings());
-    // So that the second most likely waits for the lock by now.
+    // The second engine most likely waits for the lock by now.
     std::thread::sleep(Duration::from_millis(200));
     assert_eq!(first.connect().call(&Request::Report).len(), 1, "the first still serves");
     first.process.kill().unwrap();
@@ -159,7 +159,7 @@ fn strangers_to_the_protocol_are_shown_the_door() {
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.write_all(bytes).unwrap();
         let mut rest = Vec::new();
-        // Closing with unread bytes is a reset.
+        // Closing a socket with unread bytes resets the connection.
         if let Err(error) = stream.read_to_end(&mut rest) {
             assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset, "it is kept open");
         }

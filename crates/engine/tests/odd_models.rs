@@ -1,5 +1,5 @@
-//! Models register with what their files say, or are refused by name. Each vector is compared with one that is computed
-//! from the tables of the graph here.
+//! Models whose files ask for something unusual: they are registered accordingly, or refused with an error that names it.
+//! Each vector is compared with one that is computed here from the tables of the graph.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod support;
@@ -49,7 +49,7 @@ impl Models {
         self.client.embed_as(model, role, false, &[text]).unwrap().pop().unwrap()
     }
 
-    /// The vector of [`TEXT`] is this one: alone, in company, and from an engine that loads the model anew.
+    /// Asserts the vector of [`TEXT`]: alone, in a batch, and by an engine that loads the registered model.
     fn check(&mut self, model: &ModelSpec, expected: &[f32]) {
         let near = |vector: &[f32]| max_difference(vector, expected) < 1e-4;
         let alone = self.embed(model, Role::Passage, TEXT);
@@ -63,7 +63,7 @@ impl Models {
     }
 }
 
-/// Each token's vector with that of its position.
+/// The vector of each token, added to that of its position.
 fn placed(text: &str, first: usize) -> Vec<Vec<f32>> {
     let sum = |(at, token): (usize, Vec<f32>)| -> Vec<f32> {
         token.iter().zip(position_row(first + at)).map(|(a, b)| a + b).collect()
@@ -91,12 +91,12 @@ fn positions_begin_where_the_family_of_the_model_has_them() {
         let model = models.add(&name, shape, &[("config.json", config(family, pad_id))]);
         assert_eq!((model.first_position, model.max_tokens), (first, POSITIONS as u32 - first), "{name}");
         models.check(&model, &mean(&placed(TEXT, first as usize)));
-        // The whole window, which a table one row too short would not have.
+        // The whole window, for which a table that lacks a row would be too short.
         let words = vec!["alpha"; model.max_tokens as usize - 2].join(" ");
         let vector = models.embed(&model, Role::Passage, &words);
         assert!(max_difference(&vector, &mean(&placed(&words, first as usize))) < 1e-4, "{name}");
     }
-    // A graph that counts positions itself has the same window, and its digest is that of a model without any.
+    // A graph that computes positions itself has the same window, and the digest of a model without position ids.
     let model = models.add("inside", Shape::default(), &[("config.json", config("xlm-roberta", 1))]);
     assert_eq!((model.first_position, model.max_tokens), (0, POSITIONS as u32 - 2));
     let table_size = json!({"max_seq_length": POSITIONS});
@@ -133,7 +133,7 @@ fn every_way_of_pooling_gives_its_vector() {
     assert_eq!(error.message, "unsupported pooling cls_token and mean_tokens in 1_Pooling/config.json");
     let error = models.refused("unknown", &pooled("attention"));
     assert_eq!(error.message, "unsupported pooling \"attention\" in 1_Pooling/config.json");
-    // What the caller says needs no file.
+    // An argument of the caller needs no file.
     let overrides = ModelOverrides { pooling: Some(Pooling::Max), ..ModelOverrides::default() };
     assert_eq!(models.client.inspect("unknown", overrides).unwrap().pooling, Pooling::Max);
 }
@@ -157,7 +157,7 @@ fn the_tokens_of_a_prompt_are_left_out_where_the_files_say_so() {
     assert!(max_difference(&models.embed(&model, Role::Query, TEXT), &all[all.len() - 1]) < 1e-5);
     let error = models.refused("cls", &files("cls"));
     assert_eq!(error.message, "unsupported include_prompt = false in the configuration of pooling");
-    // Without prompts there is nothing to leave out.
+    // Without prompts there is no prefix to be left out.
     let [pooling, _] = files("cls");
     assert!(models.add("bare", Shape::default(), &[pooling]).pool_prefix);
     models.write("graph", Shape { pooled: true, ..Shape::default() }, &files("mean"));
@@ -252,7 +252,7 @@ fn modules_after_pooling_are_applied_in_their_order() {
         .map(|(x, weight)| (x - middle) / (variance + 1e-5).sqrt() * weight + 0.5)
         .collect();
     models.check(&model, &expected);
-    // Its weights are files of the model like others.
+    // Its weights are files of the model, whose changes are detected.
     fs::write(models.directory.0.join("norm/2_LayerNorm/model.safetensors"), "other").unwrap();
     let error = models.client.embed(&model, &[TEXT]).unwrap_err();
     assert!(error.message.contains("norm/2_LayerNorm/model.safetensors"), "{error}");
@@ -331,7 +331,7 @@ fn similarity_and_length_are_those_of_the_files() {
     models.check(&normalized.model, &unit(&average[..4]));
     let overrides = ModelOverrides { dimensions: Some(WIDTH as u32), ..ModelOverrides::default() };
     assert_eq!(models.client.inspect("dot", overrides).unwrap_err().message, "expected 6 dimensions, not 4");
-    // Truncation beyond the end is none.
+    // Truncation to more dimensions than there are has no effect.
     let long = [(WHOLE, json!({"truncate_dim": 400, "similarity_fn_name": "euclidean"}))];
     let model = models.add("long", Shape::default(), &long);
     assert_eq!((model.similarity, model.dimensions), (Similarity::Euclidean, WIDTH as u32));
@@ -373,12 +373,12 @@ fn inputs_and_outputs_of_other_widths_and_names_serve() {
     let tokens = tokens(TEXT);
     let greatest = |at: usize| tokens.iter().map(|token| token[at]).fold(f32::MIN, f32::max);
     models.check(&model, &(0..WIDTH).map(greatest).collect::<Vec<_>>());
-    // Two outputs of which neither has a known name.
+    // Two outputs, neither of which has a known name.
     models.write("ambiguous", Shape { hidden: true, output: Some("encoded"), ..Shape::default() }, &[]);
     let error = models.client.inspect("ambiguous", ModelOverrides::default()).unwrap_err();
     assert_eq!(error.kind, Kind::NotSupported);
     assert!(error.to_string().contains("hidden, encoded"), "{error}");
-    // Padding on the left, of which the tokenizer speaks, is never there: the last token is that of the text.
+    // The tokenizer asks for padding on the left, which is not applied: the last token is that of the text.
     let mut left = table::tokenizer();
     left["padding"] = json!({
         "strategy": {"Fixed": 10}, "direction": "Left", "pad_to_multiple_of": null, "pad_id": 0, "pad_type_id": 0,

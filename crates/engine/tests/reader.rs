@@ -1,4 +1,4 @@
-//! What is left to a process that reads a document: memory and its socket.
+//! The sandbox of a document reader: it can use memory and its socket.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use rustix::process::{PidfdFlags, pidfd_open};
@@ -7,13 +7,14 @@ use std::io::{ErrorKind, Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 
-/// What a system call that must not work returns.
+/// The result of a system call that has to be denied.
 fn assert_denied(what: &str, result: c_long) {
     let error = std::io::Error::last_os_error();
     assert_eq!((result, error.raw_os_error()), (-1, Some(libc::EPERM)), "{what}: {error}");
 }
 
-/// A socket that belongs to another process and announces its input has that process signalled, with the rights of nobody.
+/// Tries to make another process the owner of a socket that signals its input, by which the kernel would send it a signal
+/// without a check of permissions.
 fn signals_of_the_kernel_are_denied(socket: &UnixStream) {
     let socket = socket.as_raw_fd();
     let parent = rustix::process::getppid().unwrap().as_raw_nonzero().get();
@@ -37,7 +38,7 @@ fn signals_of_the_kernel_are_denied(socket: &UnixStream) {
     }
 }
 
-/// More processes, descriptors and rights, and signals that ask for nothing of the kernel.
+/// Tries to create processes and descriptors, to gain rights, and to send signals.
 fn calls_that_make_more_are_denied() {
     let own = c_long::from(std::process::id());
     let calls = [
@@ -68,7 +69,7 @@ fn calls_that_make_more_are_denied() {
         // SAFETY: a refused call touches nothing.
         assert_denied(name, unsafe { libc::syscall(call, first, second, 0, 0, 0, 0) });
     }
-    // Another process: abort() signals this one.
+    // Another process: signals to this one are allowed for abort(3).
     // SAFETY: as above.
     assert_denied("tgkill", unsafe { libc::syscall(libc::SYS_tgkill, 1, 1, 0) });
 }
@@ -76,7 +77,7 @@ fn calls_that_make_more_are_denied() {
 #[test]
 fn a_reader_has_memory_and_its_socket_and_nothing_else() {
     let (mut ours, mut theirs) = UnixStream::pair().unwrap();
-    // The filter closes around the thread that asks for it.
+    // The filter applies to the calling thread only.
     let reader = std::thread::spawn(move || {
         socle_engine::sandbox::enter_reader().unwrap();
         let denied = |error: std::io::Error| assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{error}");
@@ -91,7 +92,7 @@ fn a_reader_has_memory_and_its_socket_and_nothing_else() {
         denied(rustix::process::test_kill_process(rustix::process::getppid().unwrap()).unwrap_err().into());
         signals_of_the_kernel_are_denied(&theirs);
         calls_that_make_more_are_denied();
-        // As much memory as it likes, taken and given back.
+        // Memory may be allocated and freed.
         drop(vec![1_u8; 64 << 20]);
         let mut document = [0; 8];
         theirs.read_exact(&mut document).unwrap();

@@ -1,4 +1,4 @@
-//! What is refused when a model is registered, and what becomes of one whose files change afterwards.
+//! Models that are refused at registration, and registered ones whose files change.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod support;
@@ -13,7 +13,7 @@ use std::process::Command;
 use support::onnx::{self, Flaw};
 use support::{Client, Engine, Scratch, settings};
 
-/// An engine over a directory of made-up models.
+/// An engine with a directory of generated models.
 struct Models {
     directory: Scratch,
     _engine: Engine,
@@ -177,7 +177,7 @@ fn files_that_are_not_files_are_refused() {
     models.refused("../x", Kind::InvalidArgument, "not a path below");
     models.refused("/etc", Kind::InvalidArgument, "not a path below");
 
-    // A link that stays inside is how download caches lay out their files.
+    // Download caches use symbolic links within the directory.
     models.add("real", &Flaw::default());
     symlink("../real/model.onnx", model("inside")).unwrap();
     assert!(models.client.inspect("inside", ModelOverrides::default()).is_ok());
@@ -197,7 +197,7 @@ fn damaged_graphs_are_refused_or_kill_the_engine_alone() {
         let mut flipped = sound.clone();
         flipped[at] ^= 1 << (at % 8);
         fs::write(path.join("model.onnx"), &flipped).unwrap();
-        // Some flips leave a valid model. None may go unanswered.
+        // Some flips leave a valid model. Each has to be answered.
         let _ = models.client.inspect("damaged", ModelOverrides::default());
     }
 }
@@ -281,7 +281,7 @@ fn a_configuration_that_changes_is_an_error_too() {
     let error = models.client.embed(&spec, &["one"]).unwrap_err();
     assert_eq!(error.kind, Kind::DamagedModelFile);
     assert!(error.message.contains("model/1_Pooling/config.json"), "{error}");
-    // Nor may an engine that starts afterwards load it.
+    // An engine that starts afterwards must not load it either.
     let model_directory = models.directory.0.to_string_lossy().into_owned();
     let engine = Engine::start_with(&EngineSettings { model_directory, ..settings() });
     assert_eq!(engine.connect().embed(&spec, &["one"]).unwrap_err(), error);
@@ -289,7 +289,7 @@ fn a_configuration_that_changes_is_an_error_too() {
     assert!(models.client.embed(&spec, &["one"]).is_ok(), "restored");
 }
 
-/// A library that says it is another ONNX Runtime than it is.
+/// A library that pretends to be another version of ONNX Runtime.
 fn library_of_version(directory: &Path, version: &str) -> PathBuf {
     let source = directory.join("ort.c");
     let code = format!(
@@ -308,7 +308,7 @@ fn library_of_version(directory: &Path, version: &str) -> PathBuf {
 fn onnxruntime_is_not_looked_for_in_the_places_of_the_dynamic_loader() {
     for name in ["libonnxruntime.so", "./libonnxruntime.so"] {
         let scratch = Scratch::new();
-        // The engine's current directory, where a relative path would lead.
+        // The current directory of the engine, to which a relative path would refer.
         fs::copy(support::onnxruntime(), scratch.0.join("libonnxruntime.so")).unwrap();
         let engine = Engine::start_in(scratch, &EngineSettings { onnxruntime_library: name.to_string(), ..settings() });
         let error = engine.connect().inspect(support::MINILM, ModelOverrides::default()).unwrap_err();

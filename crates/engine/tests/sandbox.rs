@@ -1,4 +1,4 @@
-//! What is left to a process in the sandbox. One test, because it closes around this whole process.
+//! The sandbox of the engine. A single test, because it applies to the whole process.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use rustix::process::{PidfdFlags, PidfdGetfdFlags};
@@ -24,11 +24,11 @@ fn the_sandbox_leaves_reading_models_and_nothing_else() {
     denied(UdpSocket::bind("127.0.0.1:0").unwrap_err());
     denied(UnixStream::connect("/tmp/.s.PGSQL.5432").unwrap_err());
     denied(std::process::Command::new("/bin/true").spawn().unwrap_err());
-    // Its own descriptor, which it could take without the sandbox.
+    // A descriptor of this process itself, which it could duplicate without the sandbox.
     let own = rustix::process::pidfd_open(rustix::process::getpid(), PidfdFlags::empty()).unwrap();
     denied(rustix::process::pidfd_getfd(&own, 0, PidfdGetfdFlags::empty()).unwrap_err().into());
     assert_eq!(std::fs::read(models.join("model")).unwrap(), b"bytes");
-    // A kernel without Landlock says so, and reads on.
+    // Without Landlock in the kernel, the sandbox reports that files are open.
     if sandbox.files.starts_with("closed") {
         denied(std::fs::read("/etc/passwd").unwrap_err());
         denied(std::fs::write(models.join("model"), "other").unwrap_err());

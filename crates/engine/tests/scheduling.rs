@@ -1,5 +1,5 @@
-//! Who is served when: lanes, turns, cancellation, suspects, limits. Decided by the order of answers, not by clocks:
-//! what has to be under way while something else happens never ends by itself, and what has to end is measured first.
+//! Order of service: lanes, fairness, cancellation, suspect requests, limits. Verified by the order of responses, not by
+//! clocks: work that has to be in progress during a test never ends by itself, and work that has to end is measured first.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
 mod support;
@@ -19,21 +19,21 @@ struct Slow {
     model: ModelSpec,
 }
 
-/// Rounds that no processor is done with while a client waits ([`support::PATIENCE`]): about forty minutes on one core.
+/// Rounds of a loop that takes longer than any client waits ([`support::PATIENCE`]): about forty minutes on one core.
 const ENDLESS: u64 = 100_000_000;
 
-/// Rounds that tell how fast this processor is.
+/// Rounds of a loop by which the speed of the processor is measured.
 const SAMPLE: u64 = 2_000;
 
 impl Slow {
-    /// A model that is never done with its word.
+    /// A model whose slow word never ends.
     fn endless() -> Self {
         let mut slow = Self::start(ENDLESS);
         slow.model = slow.client.model("slow");
         slow
     }
 
-    /// A model that takes about this long for its word on this machine, as busy as it is now.
+    /// A model whose slow word takes about this long under the current load of the machine.
     fn lasting(time: Duration) -> Self {
         let mut slow = Self::start(SAMPLE);
         let sample = slow.client.model("slow");
@@ -51,7 +51,7 @@ impl Slow {
         onnx::write(&models.0.join("slow"), &Flaw { slow: turns, ..Flaw::default() });
         onnx::write(&models.0.join("sound"), &Flaw::default());
         let model_directory = models.0.to_string_lossy().into_owned();
-        // A budget below any two texts: one text in a run, so that runs can be counted.
+        // A budget that no two texts fit into: each run has one text, so that runs can be counted.
         let settings = EngineSettings { threads: 1, batch_tokens: 1, model_directory, ..settings() };
         let engine = Engine::start_with(&settings);
         let mut client = engine.connect();
@@ -109,7 +109,7 @@ fn whoever_leaves_frees_the_engine_at_once() {
     let request = slow.embed(Role::Passage, &["slow", "slow", "slow"]);
     slow.client.send(0, &request);
     wait_for_bulk(&slow.engine, |length| length == 1);
-    // So that it most likely runs by now.
+    // It most likely runs by now.
     std::thread::sleep(Duration::from_millis(100));
     drop(std::mem::replace(&mut slow.client, slow.engine.connect()));
     let request = slow.embed(Role::Passage, &["one"]);
@@ -135,7 +135,7 @@ fn whoever_leaves_ends_the_chunking_of_a_large_text() {
     client.send(0, &request);
     assert!(matches!(client.receive(), Some((_, Response::Chunks { last: false, .. } | Response::Alive))));
     drop(client);
-    // Behind the rest of the text, this would run out of patience.
+    // Behind the rest of the text, this would time out.
     let mut client = engine.connect();
     assert_eq!(client.call(&Request::CountTokens { model, content: "one" }), [Response::Count(3)]);
 }
@@ -152,7 +152,7 @@ fn whoever_leaves_ends_the_trial_of_a_new_model() {
     let mut client = engine.connect();
     client.send(0, &Request::Inspect { name: "endless", directory: "endless", overrides: Default::default() });
     wait_for_bulk(&engine, |length| length == 1);
-    // So that a trial run most likely is under way by now.
+    // A trial run is most likely in progress by now.
     std::thread::sleep(Duration::from_millis(200));
     drop(client);
     engine.connect().model("sound");
@@ -174,7 +174,7 @@ fn requests_beyond_what_memory_is_meant_for_are_refused_and_queries_are_not() {
         [Response::Failed { error, .. }] => error.kind == Kind::OutOfMemory && error.message.starts_with("too many"),
         _ => false,
     };
-    // The connection is as good as before.
+    // The connection is still usable.
     for _ in 0..2 {
         assert!(refused(other.call(&chunk(&document, 1_000, 0))));
     }
@@ -215,7 +215,7 @@ fn chunks_that_nobody_reads_do_not_pile_up() {
     let content = "a word and another ".repeat(500_000);
     client.send(0, &chunk(&content, 1_000, 800));
     wait_for_bulk(&engine, |length| length == 1);
-    // As long as it would take to pile them up; less of them are there on a slower machine.
+    // Time enough for chunks to accumulate; on a slower machine there are fewer.
     std::thread::sleep(Duration::from_secs(3));
     let report = engine.report();
     assert_eq!(report.bulk_queue, 1, "it waits for its reader");
@@ -233,7 +233,7 @@ fn chunks_that_nobody_reads_do_not_pile_up() {
     assert!(bytes > 30 << 20, "{bytes}");
 }
 
-/// The next answer that is no sign of life.
+/// The next response that is no keep-alive.
 fn answer(client: &mut Client) -> Response {
     loop {
         match client.receive().unwrap().1 {

@@ -1,7 +1,8 @@
-//! The life of a process that reads one document: gives up everything but memory and its socket, reads, answers, ends.
+//! A process that extracts one document: drops all rights but memory and its socket, receives the document, sends the
+//! text or an error, exits. Forked by `fork_server`.
 
-use super::Task;
 use crate::{panic_message, process, sandbox};
+use serde::{Deserialize, Serialize};
 use socle_core::document::Document;
 use socle_core::{Error, Kind, Result};
 use socle_extract::Limits;
@@ -11,35 +12,49 @@ use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-/// Documents in documents in a document.
+/// Deepest nesting of documents in documents, as attachments of e-mails or members of archives.
 const MAX_DEPTH: usize = 4;
 
-/// Status of a reader that would have had to read without a sandbox.
-pub const UNPROTECTED: i32 = 3;
+/// Exit status when the kernel offers no seccomp: a document is never parsed outside of a sandbox.
+pub const EXIT_NO_SANDBOX: i32 = 3;
 
-/// Longest [`Task`] in bytes.
-const MAX_TASK: u32 = 1 << 20;
+/// Longest [`ExtractTask`] in bytes.
+const MAX_TASK_BYTES: u32 = 1 << 20;
 
-/// Never returns to the nursery that this process is a copy of.
-pub fn run(socket: OwnedFd, nursery: u32, timeout: Duration, memory: u64) -> ! {
-    // Whoever waits has left, or is told by the status.
-    let served = serve(socket, nursery, timeout, memory);
+/// What the engine sends to a reader before the bytes of the document.
+#[derive(Debug, Deserialize, Serialize)]
+pub struct ExtractTask {
+    /// Media type as the caller states it.
+    pub media_type: Option<String>,
+    /// File name.
+    pub name: Option<String>,
+    /// Upper limit of the extracted text in bytes.
+    pub text_bytes: u64,
+    /// Size of the document in bytes.
+    pub length: u64,
+}
+
+/// Runs the reader in the process that was just forked, and exits. `timeout` limits its processor time, `memory` its
+/// address space in bytes.
+pub fn run(socket: OwnedFd, fork_server_pid: u32, timeout: Duration, memory: u64) -> ! {
+    // The engine learns of an error by the exit status, unless it has closed the socket itself.
+    let served = serve(socket, fork_server_pid, timeout, memory);
     process::exit_now(if served.is_ok() { 0 } else { 1 })
 }
 
-fn serve(socket: OwnedFd, nursery: u32, timeout: Duration, memory: u64) -> io::Result<()> {
+fn serve(socket: OwnedFd, fork_server_pid: u32, timeout: Duration, memory: u64) -> io::Result<()> {
     let mut stream: UnixStream = process::become_reader(socket, timeout, memory)?;
-    if !process::is_child_of(nursery) {
+    if !process::is_child_of(fork_server_pid) {
         return Ok(());
     }
     if sandbox::enter_reader().is_err() {
-        process::exit_now(UNPROTECTED);
+        process::exit_now(EXIT_NO_SANDBOX);
     }
     std::panic::set_hook(Box::new(|_| {}));
     let mut length = [0; 4];
     stream.read_exact(&mut length)?;
-    let task = read(&mut stream, u32::from_le_bytes(length).min(MAX_TASK).into())?;
-    let task: Task = postcard::from_bytes(&task).map_err(io::Error::other)?;
+    let task = read(&mut stream, u32::from_le_bytes(length).min(MAX_TASK_BYTES).into())?;
+    let task: ExtractTask = postcard::from_bytes(&task).map_err(io::Error::other)?;
     let document = read(&mut stream, task.length)?;
     let limits = Limits {
         output: usize::try_from(task.text_bytes).unwrap_or(usize::MAX),

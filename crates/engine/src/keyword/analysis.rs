@@ -1,77 +1,80 @@
-//! A text as the terms of the index.
+//! Analysis: turns a text into the terms of the index.
 //!
-//! Two fields. `stem` has the folded stem of each word that is no stop word: what queries are answered by. `word` has
-//! the words as they stand, and where: for phrases, prefixes and exact forms. Accented words have two more forms in
-//! `word`, for queries typed without accents: folded, and the stem of the folded form where it is another ([`bare`]).
+//! There are two fields. `stem` holds the folded stem of each word that is no stop word, and is what most queries search.
+//! `word` holds the normalized words with their positions, for phrases, prefixes and exact forms. For queries typed
+//! without accents, `word` has up to two more terms for an accented word: its folded form, and the stem of the folded form
+//! where that differs from the folded stem (see [`unaccented_term`]).
 
 use super::fold::fold;
 use super::language::Language;
-use super::words::words;
+use super::words::for_each_word;
 use std::collections::HashMap;
 use tantivy::tokenizer::{Token, TokenStream, Tokenizer};
 
-/// Words whose analysis is remembered. A language uses most of its words rarely and few of them often.
-const REMEMBERED: usize = 200_000;
+/// Words of a language whose forms are cached. Few words make up most of a text.
+const MAX_CACHED_WORDS: usize = 200_000;
 
-/// Stands between terms of a field on their way to tantivy.
+/// Ends each term in [`FieldTerms`].
 const SEPARATOR: char = '\n';
 
-/// Stands before a term at the position of the one before it.
+/// Precedes a term that has the position of the term before it.
 const SAME_POSITION: char = '\r';
 
-/// Begins the terms of `word` that no word can be mistaken for, before all words.
-pub const BARE: char = '\u{1}';
+/// First character of the terms of [`unaccented_term`]. No word contains it, and it sorts before all words.
+pub const UNACCENTED: char = '\u{1}';
 
-/// The term of `word` for texts with accents that a stem of a word without accents finds.
-pub fn bare(stem: &str) -> String {
-    format!("{BARE}{stem}")
+/// The term of field `word` by which a word without accents finds its accented form: `stem` is the stem of the word
+/// without accents, which differs from that of the accented word.
+pub fn unaccented_term(stem: &str) -> String {
+    format!("{UNACCENTED}{stem}")
 }
 
-/// The stem that a word has when it is written without accents, if it is written with accents and the stem is another.
-pub fn bare_stem(language: Language, word: &str, stem: &str) -> Option<String> {
+/// The stem that an accented word has when it is written without accents, if that differs from `stem`. `None` for a word
+/// without accents.
+pub fn unaccented_stem(language: Language, word: &str, stem: &str) -> Option<String> {
     let folded = fold(word);
-    (folded != word).then(|| language.stem(&folded)).filter(|bare| bare != stem)
+    (folded != word).then(|| language.stem(&folded)).filter(|unaccented| unaccented != stem)
 }
 
-/// The terms of one text, in the form that [`Encoded`] takes.
+/// The terms of a text, encoded for [`TermTokenizer`].
 #[derive(Debug, Default)]
-pub struct Terms {
+pub struct FieldTerms {
     /// Field `stem`.
     pub stem: String,
     /// Field `word`.
     pub word: String,
 }
 
-/// What a language makes of a word.
+/// The forms of a word in a language.
 #[derive(Debug)]
 struct Forms {
     /// `None` for a stop word.
     stem: Option<String>,
-    bare: Option<String>,
+    unaccented: Option<String>,
 }
 
-/// Makes terms of texts.
+/// Analyses texts, with a cache of the forms of words.
 #[derive(Debug, Default)]
 pub struct Analyser {
     known: HashMap<Language, HashMap<String, Forms>>,
 }
 
 impl Analyser {
-    /// Adds the terms of a text.
-    pub fn analyse(&mut self, language: Language, text: &str, terms: &mut Terms) {
+    /// Appends the terms of a text to `terms`.
+    pub fn analyse(&mut self, language: Language, text: &str, terms: &mut FieldTerms) {
         let known = self.known.entry(language).or_default();
-        if known.len() > REMEMBERED {
+        if known.len() > MAX_CACHED_WORDS {
             known.clear();
         }
         let mut next = 0;
-        words(text, &mut |word| {
+        for_each_word(text, &mut |word| {
             let mut placed = word.position < next;
             next = word.position + 1;
             let mut put = |text: &str, mark: bool| {
                 if std::mem::replace(&mut placed, true) {
                     terms.word.push(SAME_POSITION);
                 }
-                terms.word.extend(mark.then_some(BARE));
+                terms.word.extend(mark.then_some(UNACCENTED));
                 terms.word.push_str(text);
                 terms.word.push(SEPARATOR);
             };
@@ -80,21 +83,21 @@ impl Analyser {
             if folded != word.text {
                 put(&folded, false);
             }
-            if word.whole {
+            if word.is_identifier {
                 add(&mut terms.stem, &folded);
                 return;
             }
             if !known.contains_key(&*word.text) {
                 let stem = (!language.is_stop_word(&word.text)).then(|| language.stem(&word.text));
-                let bare = stem.as_ref().and_then(|stem| bare_stem(language, &word.text, stem));
-                known.insert(word.text.to_string(), Forms { stem, bare });
+                let unaccented = stem.as_ref().and_then(|stem| unaccented_stem(language, &word.text, stem));
+                known.insert(word.text.to_string(), Forms { stem, unaccented });
             }
             let Some(forms) = known.get(&*word.text) else { return };
             if let Some(stem) = &forms.stem {
                 add(&mut terms.stem, stem);
             }
-            if let Some(bare) = &forms.bare {
-                put(bare, true);
+            if let Some(unaccented) = &forms.unaccented {
+                put(unaccented, true);
             }
         });
     }
@@ -105,34 +108,34 @@ fn add(field: &mut String, term: &str) {
     field.push(SEPARATOR);
 }
 
-/// Takes the terms of [`Terms`] apart for tantivy, which knows texts and tokenizers alone.
+/// A tokenizer of tantivy that decodes [`FieldTerms`]: tantivy takes terms with positions only from a tokenizer.
 #[derive(Clone, Debug, Default)]
-pub struct Encoded {
+pub struct TermTokenizer {
     token: Token,
 }
 
-/// See [`Encoded`].
+/// The tokens of [`TermTokenizer`].
 #[derive(Debug)]
-pub struct EncodedStream<'a> {
+pub struct TermStream<'a> {
     rest: &'a str,
     token: &'a mut Token,
 }
 
-impl Tokenizer for Encoded {
-    type TokenStream<'a> = EncodedStream<'a>;
+impl Tokenizer for TermTokenizer {
+    type TokenStream<'a> = TermStream<'a>;
 
-    fn token_stream<'a>(&'a mut self, text: &'a str) -> EncodedStream<'a> {
+    fn token_stream<'a>(&'a mut self, text: &'a str) -> TermStream<'a> {
         self.token = Token::default();
-        EncodedStream { rest: text, token: &mut self.token }
+        TermStream { rest: text, token: &mut self.token }
     }
 }
 
-impl TokenStream for EncodedStream<'_> {
+impl TokenStream for TermStream<'_> {
     fn advance(&mut self) -> bool {
         let Some((term, rest)) = self.rest.split_once(SEPARATOR) else { return false };
         self.rest = rest;
         let (term, step) = term.strip_prefix(SAME_POSITION).map_or((term, 1), |term| (term, 0));
-        // The first position is 0: the default of a token is one before it.
+        // The default position of a token is usize::MAX, so that the first one is 0.
         self.token.position = self.token.position.wrapping_add(step);
         self.token.text.clear();
         self.token.text.push_str(term);
@@ -155,10 +158,10 @@ mod tests {
     type Placed = Vec<(usize, String)>;
 
     fn terms(language: &str, text: &str) -> (Placed, Placed) {
-        let mut terms = Terms::default();
+        let mut terms = FieldTerms::default();
         Analyser::default().analyse(Language::named(language).unwrap(), text, &mut terms);
         let read = |text: &str| {
-            let mut tokenizer = Encoded::default();
+            let mut tokenizer = TermTokenizer::default();
             let mut stream = tokenizer.token_stream(text);
             let mut read = Vec::new();
             stream.process(&mut |token| read.push((token.position, token.text.clone())));

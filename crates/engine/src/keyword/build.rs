@@ -1,12 +1,12 @@
-//! A segment from chunks, and one segment from several.
+//! Builds a segment from chunks, and merges segments into one.
 //!
-//! Both work in memory and write the result as a stream. Refuses a chunk that comes twice.
+//! Both work in memory and write the result as a stream. Chunk identifiers have to be unique.
 
-use super::analysis::{Analyser, Terms};
-use super::blob::{Header, write};
+use super::analysis::{Analyser, FieldTerms};
 use super::language::{Language, detect_all};
 use super::schema::{Fields, settings, tokenizers};
-use super::segment::{Segment, failed, guarded};
+use super::segment::{Segment, build_failed, catch_damage};
+use super::segment_file::{Header, write};
 use socle_core::protocol::SegmentSummary;
 use socle_core::{Error, Kind, Result};
 use std::collections::BTreeMap;
@@ -17,29 +17,30 @@ use tantivy::fastfield::AliveBitSet;
 use tantivy::indexer::merge_filtered_segments;
 use tantivy::{BitSet, Directory, Index, SegmentMeta, SingleSegmentIndexWriter, TantivyDocument};
 
-/// What the writer may allocate up front; it grows with what is written.
+/// Initial memory of the writer of tantivy in bytes; it grows as needed.
 const WRITER_BYTES: usize = 15 << 20;
 
-/// Chunks between two looks at whether anybody still waits.
+/// Chunks between two checks whether the request was cancelled.
 const CANCEL_INTERVAL: usize = 256;
 
-/// A chunk that is going to be indexed.
+/// A chunk to be indexed.
 #[derive(Clone, Debug, Default)]
 pub struct Chunk {
-    /// What hits are given as.
+    /// Its identifier, by which hits name it.
     pub chunk_id: i64,
-    /// Name or code of its language.
+    /// Name or code of its language; `None` to use the default or detect it.
     pub language: Option<String>,
-    /// Title and headings.
+    /// Title and headings, which are indexed with the text.
     pub head: String,
-    /// The text.
+    /// Its text.
     pub content: String,
 }
 
-/// Builds a segment from chunks and writes it to `into`. `language` is that of chunks that name none.
+/// Builds a segment from chunks and writes it to `into`. `language` is that of chunks without one; the languages of
+/// chunks are detected where both are `None`.
 ///
 /// # Errors
-/// `InvalidArgument` for an unknown language, a chunk that is there twice, or none at all; `Cancelled`.
+/// `InvalidArgument` for an unknown language, a duplicate identifier, or no chunks; `Cancelled`.
 pub fn build(
     language: Option<&str>,
     chunks: &[Chunk],
@@ -51,7 +52,7 @@ pub fn build(
     order.sort_by_key(|(chunk, _)| chunk.chunk_id);
     let ids: Vec<i64> = order.iter().map(|(chunk, _)| chunk.chunk_id).collect();
     let (Some(first), Some(last)) = (ids.first(), ids.last()) else {
-        return Err(Error::new(Kind::InvalidArgument, "a segment needs a chunk"));
+        return Err(Error::new(Kind::InvalidArgument, "a segment must have at least one chunk"));
     };
     if ids.is_sorted_by(|one, next| one < next) {
         let directory = RamDirectory::create();
@@ -60,7 +61,7 @@ pub fn build(
         order.iter().for_each(|(_, language)| *counts.entry(language.name().to_string()).or_insert(0) += 1);
         return finish(&index, &directory, *first..*last, counts, into);
     }
-    Err(Error::new(Kind::InvalidArgument, "a chunk is there twice"))
+    Err(Error::new(Kind::InvalidArgument, "a segment must not have two chunks of the same identifier"))
 }
 
 fn languages(language: Option<&str>, chunks: &[Chunk]) -> Result<Vec<Language>> {
@@ -80,29 +81,29 @@ fn fill(directory: &RamDirectory, chunks: &[(&Chunk, Language)], is_cancelled: &
     let fields = Fields::new();
     let builder = Index::builder().schema(fields.schema.clone()).settings(settings()).tokenizers(tokenizers());
     let mut writer: SingleSegmentIndexWriter =
-        builder.single_segment_index_writer(directory.clone(), WRITER_BYTES).map_err(|error| failed(&error))?;
+        builder.single_segment_index_writer(directory.clone(), WRITER_BYTES).map_err(|error| build_failed(&error))?;
     let mut analyser = Analyser::default();
     for (at, (chunk, language)) in chunks.iter().enumerate() {
         if at % CANCEL_INTERVAL == 0 && is_cancelled() {
             return Err(cancelled());
         }
-        let mut terms = Terms::default();
-        // Analysed apart, so that no word reaches from one into the other.
+        let mut terms = FieldTerms::default();
+        // The line feed keeps the last word of the head apart from the first of the text.
         let text = format!("{}\n{}", chunk.head, chunk.content);
         analyser.analyse(*language, &text, &mut terms);
         let mut document = TantivyDocument::new();
         document.add_i64(fields.chunk_id, chunk.chunk_id);
         document.add_text(fields.stem, &terms.stem);
         document.add_text(fields.word, &terms.word);
-        writer.add_document(document).map_err(|error| failed(&error))?;
+        writer.add_document(document).map_err(|error| build_failed(&error))?;
     }
-    writer.finalize().map_err(|error| failed(&error))
+    writer.finalize().map_err(|error| build_failed(&error))
 }
 
-/// Merges segments without the dead chunks and writes the result to `into`; `None` when nothing is left.
+/// Merges segments, leaving out the `dead` chunks, and writes the result to `into`. `None` when no chunk is left.
 ///
 /// # Errors
-/// `InvalidArgument` for no segments or a chunk in two of them, `DamagedIndex`, `Cancelled`.
+/// `InvalidArgument` for no segments, `DamagedIndex`, `Cancelled`.
 pub fn merge(
     segments: &[Arc<Segment>],
     dead: &[i64],
@@ -125,19 +126,19 @@ pub fn merge(
         if gone.len() == segment.chunk_count() as usize {
             continue;
         }
-        alive.push((!gone.is_empty()).then(|| living(&gone, segment.chunk_count())));
-        parts.extend(guarded(|| segment.index().searchable_segments())?);
+        alive.push((!gone.is_empty()).then(|| alive_bitset(&gone, segment.chunk_count())));
+        parts.extend(catch_damage(|| segment.index().searchable_segments())?);
     }
     if parts.is_empty() {
         return if segments.is_empty() {
-            Err(Error::new(Kind::InvalidArgument, "a merge needs a segment"))
+            Err(Error::new(Kind::InvalidArgument, "a merge must have at least one segment"))
         } else {
             Ok(None)
         };
     }
     let directory = RamDirectory::create();
-    let index = guarded(|| merge_filtered_segments(&parts, settings(), alive, directory.clone()))?;
-    let column = guarded(|| {
+    let index = catch_damage(|| merge_filtered_segments(&parts, settings(), alive, directory.clone()))?;
+    let column = catch_damage(|| {
         let reader = index.reader()?.searcher().segment_reader(0).fast_fields().i64(super::schema::CHUNK_ID)?;
         Ok(reader.values)
     })?;
@@ -145,12 +146,12 @@ pub fn merge(
     finish(&index, &directory, column.get_val(0)..column.get_val(last), counts, into).map(Some)
 }
 
-/// Which documents live, in the form that tantivy reads.
-fn living(gone: &[u32], count: u32) -> AliveBitSet {
+/// The bit set of all documents but `gone`, as tantivy reads it.
+fn alive_bitset(gone: &[u32], count: u32) -> AliveBitSet {
     let mut set = BitSet::with_max_value_and_full(count);
     gone.iter().for_each(|doc| set.remove(*doc));
     let mut bytes = Vec::new();
-    // Writing to memory does not fail.
+    // Writing to memory cannot fail.
     let _ = set.serialize(&mut bytes);
     AliveBitSet::open(OwnedBytes::new(bytes))
 }
@@ -162,14 +163,14 @@ fn finish(
     languages: BTreeMap<String, u32>,
     into: &mut impl Write,
 ) -> Result<SegmentSummary> {
-    let meta = index.load_metas().map_err(|error| failed(&error))?;
+    let meta = index.load_metas().map_err(|error| build_failed(&error))?;
     let chunk_count = meta.segments.iter().map(SegmentMeta::max_doc).sum();
     let mut files = Vec::new();
     for path in meta.list_segment_files() {
         let extension = path.extension().map(|extension| extension.to_string_lossy().into_owned());
-        // Files that the segment could have and has not are listed, too.
+        // The list includes files that this segment does not have.
         if let (Some(extension), Ok(file)) = (extension, directory.open_read(&path)) {
-            let bytes = file.read_bytes().map_err(|error| failed(&error.into()))?;
+            let bytes = file.read_bytes().map_err(|error| build_failed(&error.into()))?;
             files.push((extension, bytes));
         }
     }

@@ -1,16 +1,16 @@
-//! The segments that the engine has: open ones, and files of others below the runtime directory.
+//! The cache of segments: open ones in memory, and files in the runtime directory.
 //!
-//! A file bears the digest of its bytes as its name and is checked when it is opened. Files may be deleted, cut or
-//! changed by anybody at any time: what is not as it was is forgotten, and PostgreSQL sends it again.
+//! A file is named by the digest of its bytes, which is verified when it is opened. Files may be deleted, truncated or
+//! changed by other processes at any time: such a segment is removed from the cache, and the backend sends it again.
 
-use super::blob::hex;
-use super::draft::{Draft, Finished, UNFINISHED, hash};
+use super::incoming_segment::{Finished, IncomingSegment, PARTIAL_EXTENSION, hash};
 use super::language::Language;
 use super::lru::Lru;
-use super::plan::languages;
+use super::query_plan::languages;
 use super::schema::Fields;
 use super::segment::Segment;
-use super::storage::{Ranges, Stamp, Storage};
+use super::segment_file::hex;
+use super::storage::{FileStamp, RangeCache, Storage};
 use sha2::{Digest, Sha256};
 use socle_core::protocol::{SEGMENT_PART, SegmentDigest};
 use socle_core::{Error, Kind, Result};
@@ -23,62 +23,63 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 use tantivy::directory::OwnedBytes;
 
-/// Bytes of files beyond which those not used for longest are removed.
-const FILE_BYTES: u64 = 8 << 30;
+/// Size of all files, in bytes, beyond which the least recently used are removed.
+const MAX_FILE_BYTES: u64 = 8 << 30;
 
-/// Bytes of memory for open segments, their identifiers and lengths included.
-const OPEN_BYTES: u64 = 512 << 20;
+/// Memory for open segments in bytes.
+const MAX_OPEN_BYTES: u64 = 512 << 20;
 
-/// Bytes of memory for what queries have read of files.
-const RANGE_BYTES: u64 = 256 << 20;
+/// Memory for ranges of files that queries have read, in bytes.
+const MAX_RANGE_BYTES: u64 = 256 << 20;
 
-/// Files up to this size are read into memory whole.
-const SMALL_FILE: usize = 1 << 20;
+/// Files up to this size in bytes are read into memory completely.
+const SMALL_FILE_BYTES: usize = 1 << 20;
 
-/// Memory that an open segment of any size takes, in bytes: readers, dictionary, descriptor.
-const OPEN_OVERHEAD: u64 = 64 << 10;
+/// Estimated memory of an open segment without its chunks, in bytes: readers, dictionary, descriptor.
+const OPEN_SEGMENT_BYTES: u64 = 64 << 10;
 
-/// Memory for each chunk of an open segment in bytes: identifier and two lengths.
-const OPEN_PER_CHUNK: u64 = 8;
+/// Estimated memory for each chunk of an open segment, in bytes: identifier and two lengths.
+const OPEN_CHUNK_BYTES: u64 = 8;
 
-/// See the module.
-pub struct Cache {
+/// The cache. Shared by all worker threads.
+pub struct SegmentCache {
     directory: PathBuf,
     fields: Arc<Fields>,
     open: Mutex<Lru<SegmentDigest, Arc<Segment>>>,
     files: Mutex<Lru<SegmentDigest, ()>>,
-    ranges: Ranges,
+    ranges: RangeCache,
     next_file: AtomicU64,
     incoming: Mutex<HashMap<(u64, SegmentDigest), Incoming>>,
 }
 
-/// `None` once it is complete.
-type Incoming = Arc<Mutex<Option<Draft>>>;
+/// A segment of which parts have been received; `None` once it is complete.
+type Incoming = Arc<Mutex<Option<IncomingSegment>>>;
 
-impl std::fmt::Debug for Cache {
+impl std::fmt::Debug for SegmentCache {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Cache").field("directory", &self.directory).finish_non_exhaustive()
+        f.debug_struct("SegmentCache").field("directory", &self.directory).finish_non_exhaustive()
     }
 }
 
-/// Whether all segments are there.
+/// The result of [`SegmentCache::acquire`].
 #[derive(Debug)]
 pub enum Acquired {
-    /// They are, in the order asked for.
+    /// All segments, in the order of their digests.
     All(Vec<Arc<Segment>>),
-    /// These are not.
+    /// The segments that are not in the cache.
     Missing(Vec<SegmentDigest>),
 }
 
-impl Cache {
-    /// The cache in a directory, which holds what an earlier engine left. Works without the directory, too.
+impl SegmentCache {
+    /// The cache in a directory, with the files that an earlier engine left there. Without the directory, segments are kept
+    /// in memory only.
     pub fn new(directory: &Path) -> Self {
         let mut found: Vec<(SystemTime, SegmentDigest, u64)> = Vec::new();
         for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
             let (path, Ok(metadata)) = (entry.path(), entry.metadata()) else { continue };
-            if path.extension().is_some_and(|extension| extension == UNFINISHED) {
+            if path.extension().is_some_and(|extension| extension == PARTIAL_EXTENSION) {
                 let _ = std::fs::remove_file(&path);
-            } else if let Some(digest) = entry.file_name().to_str().and_then(unhex) {
+            } else if let Some(digest) = entry.file_name().to_str().and_then(parse_hex) {
                 found.push((metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH), digest, metadata.len()));
             }
         }
@@ -86,9 +87,9 @@ impl Cache {
         let cache = Self {
             directory: directory.to_path_buf(),
             fields: Arc::new(Fields::new()),
-            open: Mutex::new(Lru::new(OPEN_BYTES)),
-            files: Mutex::new(Lru::new(FILE_BYTES)),
-            ranges: Arc::new(Mutex::new(Lru::new(RANGE_BYTES))),
+            open: Mutex::new(Lru::new(MAX_OPEN_BYTES)),
+            files: Mutex::new(Lru::new(MAX_FILE_BYTES)),
+            ranges: Arc::new(Mutex::new(Lru::new(MAX_RANGE_BYTES))),
             next_file: AtomicU64::new(0),
             incoming: Mutex::default(),
         };
@@ -96,10 +97,10 @@ impl Cache {
         cache
     }
 
-    /// The segments, opened.
+    /// Opens segments.
     ///
     /// # Errors
-    /// `OutdatedIndex`, `DamagedIndex` for bytes that were damaged before they got their digest.
+    /// `OutdatedIndex`; `DamagedIndex` for bytes that were damaged before their digest was computed.
     pub fn acquire(&self, digests: &[SegmentDigest]) -> Result<Acquired> {
         let mut segments = Vec::with_capacity(digests.len());
         let mut missing = Vec::new();
@@ -112,14 +113,14 @@ impl Cache {
         Ok(if missing.is_empty() { Acquired::All(segments) } else { Acquired::Missing(missing) })
     }
 
-    /// The languages of segments, as far as they are open.
+    /// The languages of those of the segments that are open.
     pub fn languages(&self, digests: &[SegmentDigest]) -> Vec<Language> {
         let mut open = lock(&self.open);
         let segments: Vec<Arc<Segment>> = digests.iter().filter_map(|digest| open.get(digest)).collect();
         languages(None, &segments)
     }
 
-    /// Of segments whose use failed, forgets and names those that are not what they were.
+    /// Verifies segments whose use failed, removes those whose bytes have changed from the cache, and returns their digests.
     pub fn forget_damaged(&self, segments: &[Arc<Segment>]) -> Vec<SegmentDigest> {
         let intact = |segment: &Segment| match segment.storage.as_ref() {
             Storage::Memory(bytes) => Sha256::digest(bytes.as_slice())[..] == segment.digest[..],
@@ -133,11 +134,12 @@ impl Cache {
         damaged
     }
 
-    /// Takes a part of a segment from a connection. True when the segment is complete.
+    /// Stores a part of a segment that a connection sends: `bytes` at `offset` of `byte_count`. True when the segment is
+    /// complete.
     ///
     /// # Errors
-    /// `InvalidArgument` for a part outside the segment, `DamagedIndex` when the whole is not what its digest says or no
-    /// segment, `OutdatedIndex`, `OutOfMemory`.
+    /// `InvalidArgument` for a part outside the segment, `DamagedIndex` when the complete segment does not have the digest or
+    /// is none, `OutdatedIndex`, `OutOfMemory`.
     pub fn store(
         &self,
         connection: u64,
@@ -150,40 +152,40 @@ impl Cache {
         if bytes.is_empty() || bytes.len() > SEGMENT_PART || end.is_none_or(|end| end > byte_count) {
             return Err(Error::new(Kind::InvalidArgument, "a part of a segment lies outside of it"));
         }
-        let draft = lock(&self.incoming)
+        let segment = lock(&self.incoming)
             .entry((connection, digest))
-            .or_insert_with(|| Arc::new(Mutex::new(Some(Draft::new(&self.directory)))))
+            .or_insert_with(|| Arc::new(Mutex::new(Some(IncomingSegment::new(&self.directory)))))
             .clone();
-        // Parts of one connection may be handled side by side.
-        let mut draft = lock(&draft);
-        let Some(open) = draft.as_mut() else { return Ok(true) };
+        // Several workers may store parts of one connection at the same time.
+        let mut segment = lock(&segment);
+        let Some(open) = segment.as_mut() else { return Ok(true) };
         let result = open.write_at(offset, bytes);
         let complete = open.written() >= byte_count;
         if result.is_ok() && !complete {
             return Ok(false);
         }
         lock(&self.incoming).remove(&(connection, digest));
-        let draft = draft.take();
+        let segment = segment.take();
         result?;
-        draft.map_or(Ok(()), |draft| self.keep(draft, digest))?;
+        segment.map_or(Ok(()), |segment| self.insert(segment, digest))?;
         Ok(true)
     }
 
-    /// A draft for a segment that is made here.
-    pub fn draft(&self) -> Draft {
-        Draft::new(&self.directory)
+    /// An empty segment, to be written and then passed to [`Self::insert`].
+    pub fn new_segment(&self) -> IncomingSegment {
+        IncomingSegment::new(&self.directory)
     }
 
-    /// Takes a complete segment.
+    /// Adds a complete segment.
     ///
     /// # Errors
     /// As [`Self::store`].
-    pub fn keep(&self, draft: Draft, digest: SegmentDigest) -> Result<()> {
-        let bytes = draft.written();
-        match draft.finish(&digest, &self.directory)? {
+    pub fn insert(&self, segment: IncomingSegment, digest: SegmentDigest) -> Result<()> {
+        let bytes = segment.written();
+        match segment.finish(&digest, &self.directory)? {
             Finished::File => {
                 self.count_file(digest, bytes);
-                // Read back as any other file: what cannot be used is an error now and not at the first search.
+                // Opened at once, so that an unusable segment is an error now and not at the first search.
                 self.get(&digest)?;
             }
             Finished::Memory(bytes) => {
@@ -193,7 +195,7 @@ impl Cache {
         Ok(())
     }
 
-    /// Forgets what a connection has not finished.
+    /// Drops the incomplete segments of a connection.
     pub fn forget_connection(&self, connection: u64) {
         lock(&self.incoming).retain(|(other, _), _| *other != connection);
     }
@@ -215,11 +217,11 @@ impl Cache {
         self.open(*digest, storage).map(Some).inspect_err(|_| self.forget(digest))
     }
 
-    /// The bytes of a file, if they are those of its name.
+    /// Opens the file of a segment, if its bytes have the digest.
     fn read(&self, digest: &SegmentDigest) -> Option<Storage> {
         let file = File::open(self.path(digest)).ok()?;
-        let stamp = Stamp::of(&file).ok()?;
-        if stamp.len() <= SMALL_FILE {
+        let stamp = FileStamp::of(&file).ok()?;
+        if stamp.len() <= SMALL_FILE_BYTES {
             let mut bytes = vec![0; stamp.len()];
             file.read_exact_at(&mut bytes, 0).ok()?;
             let intact = Sha256::digest(&bytes)[..] == digest[..];
@@ -233,7 +235,7 @@ impl Cache {
     fn open(&self, digest: SegmentDigest, storage: Storage) -> Result<Arc<Segment>> {
         let held = if let Storage::Memory(bytes) = &storage { bytes.len() as u64 } else { 0 };
         let segment = Arc::new(Segment::open(digest, Arc::new(storage), &self.fields)?);
-        let weight = held + OPEN_OVERHEAD + OPEN_PER_CHUNK * u64::from(segment.chunk_count());
+        let weight = held + OPEN_SEGMENT_BYTES + OPEN_CHUNK_BYTES * u64::from(segment.chunk_count());
         lock(&self.open).insert(digest, segment.clone(), weight);
         Ok(segment)
     }
@@ -247,7 +249,7 @@ impl Cache {
     fn count_file(&self, digest: SegmentDigest, bytes: u64) {
         let gone = lock(&self.files).insert(digest, (), bytes);
         for (digest, ()) in gone {
-            // Open ones stay readable.
+            // Open files stay readable.
             let _ = std::fs::remove_file(self.path(&digest));
         }
     }
@@ -261,7 +263,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn unhex(text: &str) -> Option<SegmentDigest> {
+fn parse_hex(text: &str) -> Option<SegmentDigest> {
     let mut digest = [0; 32];
     if text.len() != 64 || !text.is_ascii() {
         return None;

@@ -1,10 +1,9 @@
-//! Letters without their accents, for Latin, Greek and Cyrillic script; others keep their marks, which are letters
-//! there.
+//! Accent folding for Latin, Greek and Cyrillic script. The combining marks of other scripts are kept: they are letters.
 
 use std::borrow::Cow;
 use unicode_normalization::UnicodeNormalization;
 
-/// A word in lower case and normal form NFKC without accents.
+/// Removes accents from a word in lower case and normal form NFKC.
 pub fn fold(word: &str) -> Cow<'_, str> {
     if word.is_ascii() || !word.chars().any(is_folded) {
         return Cow::Borrowed(word);
@@ -34,7 +33,7 @@ fn is_mark(character: char) -> bool {
     ('\u{300}'..='\u{36f}').contains(&character)
 }
 
-/// й and ї are letters of their own; only ё is written both ways.
+/// Whether a character may change. Of Cyrillic only ё, which is often written е; й and ї are letters of their own.
 fn is_folded(character: char) -> bool {
     is_mark(character)
         || character == 'ё'

@@ -1,35 +1,35 @@
-//! Where the words of a query stand in texts.
+//! Finds the words of a query in texts.
 //!
-//! Words are compared as the index compares them, by stems of the language; phrases and prefixes by words as they
-//! stand. What a query excludes is not marked.
+//! Words are compared by stems, as in the index; phrases and prefixes by normalized words. Excluded words are not marked.
 
-use super::analysis::bare_stem;
+use super::analysis::unaccented_stem;
 use super::fold::fold;
-use super::language::{Language, SIMPLE, Teller};
-use super::scanner::{QueryWord, Scanned, scan};
-use super::words::{Word, words};
+use super::language::{Language, LanguageDetector, SIMPLE};
+use super::query_parser::{ParsedQuery, QueryWord, parse};
+use super::words::{Word, for_each_word};
 use socle_core::Result;
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 
-/// A range of bytes.
+/// First byte of a match, and the byte after its last.
 pub type Range = (u32, u32);
 
-/// Stems of the query in one language.
+/// The stems of a query in one language.
 type Stems = HashSet<String>;
 
-/// What a word is compared by: its stem, that of the word without accents, and the word without accents.
+/// The forms by which a word is compared: its stem, the stem of its unaccented form, and its unaccented form.
 type Forms = [Option<String>; 3];
 
-/// Words that are remembered, of all languages: texts have few words often, and stemming is half of the work.
-const REMEMBERED: usize = 50_000;
+/// Words whose forms are cached by each thread, of all languages: few words make up most of a text, and stemming takes half
+/// of the time.
+const MAX_CACHED_WORDS: usize = 50_000;
 
 thread_local! {
-    static KNOWN: RefCell<HashMap<Language, HashMap<String, Forms>>> = RefCell::default();
+    static FORMS: RefCell<HashMap<Language, HashMap<String, Forms>>> = RefCell::default();
 }
 
-/// The ranges of each text, ascending and apart from each other. A text whose language is not given is of one of
-/// `languages`; of any, if there are none.
+/// The matches in each text, ascending and without overlap. Without `language`, that of each text is detected among
+/// `languages`, or among all if there are none.
 ///
 /// # Errors
 /// `InvalidArgument` for an unknown language.
@@ -40,25 +40,25 @@ pub fn highlight(
     contents: &[String],
 ) -> Result<Vec<Vec<Range>>> {
     let given = language.map(Language::named).transpose()?;
-    let teller = Teller::new(languages);
-    let scanned = scan(query);
+    let detector = LanguageDetector::new(languages);
+    let parsed = parse(query);
     let mut known: HashMap<Language, Stems> = HashMap::new();
     let ranges = contents.iter().map(|content| {
-        let language = given.unwrap_or_else(|| teller.tell(content));
-        let stems = known.entry(language).or_insert_with(|| stems_of(&scanned.words, language));
-        merged(marked(&scanned, stems, language, content))
+        let language = given.unwrap_or_else(|| detector.detect(content));
+        let stems = known.entry(language).or_insert_with(|| stems_of(&parsed.words, language));
+        merged(marked(&parsed, stems, language, content))
     });
     Ok(ranges.collect())
 }
 
-/// Stems and whole identifiers of a query.
+/// The stems and identifiers of a query. Stop words are left out unless there is nothing else.
 fn stems_of(query: &[QueryWord], language: Language) -> Stems {
-    let telling = |word: &&QueryWord| word.whole || !language.is_stop_word(&word.text);
+    let is_content_word = |word: &&QueryWord| word.is_identifier || !language.is_stop_word(&word.text);
     let all: Vec<&QueryWord> = query.iter().collect();
-    let some: Vec<&QueryWord> = query.iter().filter(telling).collect();
+    let some: Vec<&QueryWord> = query.iter().filter(is_content_word).collect();
     let mut stems = Stems::new();
     for word in if some.is_empty() { all } else { some } {
-        if word.whole {
+        if word.is_identifier {
             stems.insert(fold(&word.text).into_owned());
         } else {
             stems.extend(forms(&word.text, language).into_iter().flatten());
@@ -69,38 +69,39 @@ fn stems_of(query: &[QueryWord], language: Language) -> Stems {
 
 fn forms(word: &str, language: Language) -> Forms {
     let stem = language.stem(word);
-    let bare = bare_stem(language, word, &stem);
+    let unaccented = unaccented_stem(language, word, &stem);
     let simple = (language != SIMPLE).then(|| fold(word).into_owned());
-    [Some(stem), bare, simple]
+    [Some(stem), unaccented, simple]
 }
 
-fn marked(scanned: &Scanned, stems: &Stems, language: Language, content: &str) -> Vec<Range> {
+/// The matches in a text, in no particular order; they may overlap.
+fn marked(parsed: &ParsedQuery, stems: &Stems, language: Language, content: &str) -> Vec<Range> {
     let mut ranges = Vec::new();
     let mut pieces: Vec<Word<'_>> = Vec::new();
     let begins = |word: &str| {
         let begins = |prefix: &String| word.starts_with(prefix) || fold(word).starts_with(prefix);
-        scanned.prefixes.iter().any(begins)
+        parsed.prefixes.iter().any(begins)
     };
-    KNOWN.with_borrow_mut(|known| {
-        if known.values().map(HashMap::len).sum::<usize>() > REMEMBERED {
+    FORMS.with_borrow_mut(|known| {
+        if known.values().map(HashMap::len).sum::<usize>() > MAX_CACHED_WORDS {
             known.clear();
         }
         let known = known.entry(language).or_default();
-        words(content, &mut |word| {
-            let found = if word.whole {
+        for_each_word(content, &mut |word| {
+            let found = if word.is_identifier {
                 stems.contains(&*fold(&word.text))
             } else {
-                begins(&word.text) || remembered(known, &word.text, language).any(|form| stems.contains(form))
+                begins(&word.text) || cached_forms(known, &word.text, language).any(|form| stems.contains(form))
             };
             if found {
                 ranges.extend(range(word.start, word.end));
             }
-            if !word.whole && !scanned.phrases.is_empty() {
+            if !word.is_identifier && !parsed.phrases.is_empty() {
                 pieces.push(word);
             }
         });
     });
-    for phrase in &scanned.phrases {
+    for phrase in &parsed.phrases {
         for window in pieces.windows(phrase.len()) {
             let same = |(word, wanted): (&Word<'_>, &String)| word.text == *wanted || fold(&word.text) == *wanted;
             if let (Some(first), Some(last)) = (window.first(), window.last())
@@ -113,8 +114,8 @@ fn marked(scanned: &Scanned, stems: &Stems, language: Language, content: &str) -
     ranges
 }
 
-/// The forms of a word, which are remembered.
-fn remembered<'a>(
+/// The forms of a word, from the cache.
+fn cached_forms<'a>(
     known: &'a mut HashMap<String, Forms>,
     word: &str,
     language: Language,
@@ -129,7 +130,7 @@ fn range(start: usize, end: usize) -> Option<Range> {
     Some((u32::try_from(start).ok()?, u32::try_from(end).ok()?))
 }
 
-/// Ascending, those that overlap as one.
+/// Sorts ranges and joins those that overlap.
 fn merged(mut ranges: Vec<Range>) -> Vec<Range> {
     ranges.sort_unstable();
     let mut merged: Vec<Range> = Vec::with_capacity(ranges.len());

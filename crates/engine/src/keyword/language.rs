@@ -1,6 +1,7 @@
-//! What the engine knows of a language: its stemmer, its stop words, and how to tell it from others.
+//! Languages: stemmers, stop words and detection.
 //!
-//! Languages without a stemmer work by folded words. Detection never fails; what it cannot tell is `simple`.
+//! In a language without a stemmer, the stem of a word is its folded form. The language of a text that cannot be detected
+//! is `simple`.
 
 use super::fold::fold;
 use frostem::{Algorithm, Stemmer};
@@ -15,30 +16,30 @@ use whatlang::{Detector, Info, Lang};
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Language(u8);
 
-/// Text of no particular language.
+/// The language `simple`, without stemmer and stop words.
 pub const SIMPLE: Language = Language(0);
 
-/// Bytes of a text that its language is told from.
+/// Bytes at the beginning of a text from which its language is detected.
 const DETECTED_BYTES: usize = 600;
 
-/// Below this confidence (0 to 1) even a guess is worth nothing.
+/// Least confidence of a detection that is used at all (0 to 1).
 const MIN_CONFIDENCE: f64 = 0.1;
 
-/// Words that Polish texts have everywhere; the lists of the `stop_words` crate have no Polish.
+/// Polish stop words, which the crate `stop_words` does not have.
 const POLISH: &str = "a aby albo ale ani aż bardzo bez bo bowiem być byli był była było były będzie będą ci co coś czy \
     czyli dla do gdy gdyż gdzie go i ich ile im inne innych iż ja jak jako je jednak jego jej jest jeszcze jeśli jeżeli \
     już każdy kiedy kto która które którego której który których którym którzy lub ma mają mi mnie może można mu my na \
     nad nam nas nawet nich nie niego niej nim niż no o od ona one oni oraz po pod ponieważ poza przed przez przy są się \
     skąd swoje ta tak taka taki także tam te tego tej ten też to tu tych tylko tym u w we więc wszystko wy z za zaś ze że";
 
-/// Articles that Italian and Catalan shorten before an apostrophe, which the lists have in full alone.
+/// Words elided before an apostrophe, of which the crate `stop_words` has the full forms only.
 const ELIDED: [(&str, &str); 3] = [
     ("italian", "c l un m t s v d all dall dell nell sull coll pell gl agl dagl degl negl sugl quell quest sant"),
     ("catalan", "d l m n s t"),
     ("french", "l m t qu n s j d c jusqu quoiqu lorsqu puisqu"),
 ];
 
-/// What is particular to a language.
+/// Stemmer and stop words of a language.
 struct Rules {
     stemmer: Option<Stemmer>,
     stop_words: HashSet<String>,
@@ -48,18 +49,18 @@ struct Rules {
 
 static RULES: [OnceLock<Rules>; LANGUAGES.len()] = [const { OnceLock::new() }; LANGUAGES.len()];
 
-/// What detection knows, of the languages that have an entry in [`LANGUAGES`].
+/// The languages that can be detected and have an entry in [`LANGUAGES`].
 static KNOWN: LazyLock<Vec<(Lang, Language)>> =
-    LazyLock::new(|| Lang::all().iter().filter_map(|lang| Some((*lang, named_by(*lang)?))).collect());
+    LazyLock::new(|| Lang::all().iter().filter_map(|lang| Some((*lang, language_of(*lang)?))).collect());
 
-/// Tells all of them.
+/// Detects all of them.
 static DETECTOR: LazyLock<Detector> = LazyLock::new(|| detector(|_| true));
 
 impl Language {
     /// The language of a name or code.
     ///
     /// # Errors
-    /// `InvalidArgument` when there is none.
+    /// `InvalidArgument` for an unknown one.
     pub fn named(name: &str) -> Result<Self> {
         let canonical = canonical(name)?;
         Ok(Self::of(canonical).unwrap_or(SIMPLE))
@@ -70,16 +71,16 @@ impl Language {
         LANGUAGES.get(usize::from(self.0)).map_or("simple", |(name, _)| name)
     }
 
-    /// The stem of a word in lower case and normal form, without accents.
+    /// The stem, without accents, of a word in lower case and normal form NFKC.
     pub fn stem(self, word: &str) -> String {
         let rules = self.rules();
         let word = if rules.turkish { Cow::Owned(word.replace("i\u{307}", "i")) } else { Cow::Borrowed(word) };
         let stem = rules.stemmer.as_ref().map_or(Cow::Borrowed(&*word), |stemmer| stemmer.stem(&word));
         let folded = fold(&stem);
-        if rules.german { german(&folded) } else { folded.into_owned() }
+        if rules.german { fold_umlauts(&folded) } else { folded.into_owned() }
     }
 
-    /// Whether texts have this word everywhere, whatever they are about.
+    /// Whether a normalized word is a stop word.
     pub fn is_stop_word(self, word: &str) -> bool {
         self.rules().stop_words.contains(word)
     }
@@ -100,8 +101,8 @@ impl Language {
             if name == "polish" {
                 words.extend(POLISH.split_whitespace());
             }
-            // Of contractions the part before the apostrophe is in the lists by itself.
-            let plain = words.iter().filter(|word| !word.contains('\'')).map(|word| super::words::plain(word));
+            // Words are split at apostrophes, and the lists have the part before it as an entry of its own.
+            let plain = words.iter().filter(|word| !word.contains('\'')).map(|word| super::words::normalize(word));
             let stop_words = plain.flat_map(|word| [fold(&word).into_owned(), word.into_owned()]).collect();
             let stemmer = Algorithm::from_name(name).ok().map(Stemmer::new);
             Rules { stemmer, stop_words, german: name == "german", turkish: name == "turkish" }
@@ -109,9 +110,9 @@ impl Language {
     }
 }
 
-/// Umlauts typed as two letters, after they lost their accents: `ae`, `oe`, and `ue` unless a vowel or q precedes it
-/// (as in `neue`, `quer`), as the German2 variant of Snowball has it.
-fn german(word: &str) -> String {
+/// Folds umlauts written as two letters like those that lost their accents: `ae`, `oe`, and `ue` unless a vowel or q
+/// precedes it (as in `neue`, `quer`), as in the German2 variant of Snowball.
+fn fold_umlauts(word: &str) -> String {
     let mut result = String::with_capacity(word.len());
     let mut last = ' ';
     for character in word.chars() {
@@ -127,14 +128,15 @@ fn german(word: &str) -> String {
     result
 }
 
-/// What a text looks like, and whether that is certain.
+/// The most likely language of a text, and whether the detection is reliable.
 pub fn detect(text: &str) -> (Language, bool) {
     let Some(info) = DETECTOR.detect(beginning(text)) else { return (SIMPLE, false) };
     let language = known(info.lang()).unwrap_or(SIMPLE);
     (if info.confidence() < MIN_CONFIDENCE { SIMPLE } else { language }, info.is_reliable())
 }
 
-/// The languages of texts that come together: those that cannot be told by themselves are like the others.
+/// The languages of texts of one source. Texts whose detection is not reliable get the most likely of the languages that
+/// at least one in twenty of the others have.
 pub fn detect_all(texts: &[&str]) -> Vec<Language> {
     let detected: Vec<(Language, bool)> = texts.iter().map(|text| detect(text)).collect();
     let certain: Vec<Language> =
@@ -149,23 +151,27 @@ pub fn detect_all(texts: &[&str]) -> Vec<Language> {
     let detector = detector(is_common);
     let guesses = texts.iter().zip(detected);
     guesses
-        .map(|(text, (language, certain))| if certain { language } else { guess(&detector, text).unwrap_or(language) })
+        .map(
+            |(text, (language, certain))| {
+                if certain { language } else { detect_with(&detector, text).unwrap_or(language) }
+            },
+        )
         .collect()
 }
 
-/// Tells the language of a text among those of its index.
+/// Detects the language of a text among those of its index.
 #[derive(Debug)]
-pub enum Teller {
-    /// There is one.
+pub enum LanguageDetector {
+    /// The index has one language.
     One(Language),
-    /// There are several.
+    /// The index has several.
     Several(Detector),
-    /// Nothing is known of the index.
+    /// The languages of the index are not known.
     Any,
 }
 
-impl Teller {
-    /// For an index of these languages.
+impl LanguageDetector {
+    /// A detector for an index of these languages.
     pub fn new(languages: &[Language]) -> Self {
         let mut real = languages.iter().copied().filter(|language| *language != SIMPLE);
         match (real.next(), real.next()) {
@@ -177,20 +183,21 @@ impl Teller {
     }
 
     /// The language of a text.
-    pub fn tell(&self, text: &str) -> Language {
+    pub fn detect(&self, text: &str) -> Language {
         match self {
             Self::One(language) => *language,
-            Self::Several(detector) => guess(detector, text).unwrap_or(SIMPLE),
+            Self::Several(detector) => detect_with(detector, text).unwrap_or(SIMPLE),
             Self::Any => detect(text).0,
         }
     }
 }
 
+/// A detector of the known languages for which `wanted` is true.
 fn detector(wanted: impl Fn(Language) -> bool) -> Detector {
     Detector::with_allowlist(KNOWN.iter().filter(|(_, language)| wanted(*language)).map(|(lang, _)| *lang).collect())
 }
 
-fn guess(detector: &Detector, text: &str) -> Option<Language> {
+fn detect_with(detector: &Detector, text: &str) -> Option<Language> {
     detector.detect(beginning(text)).as_ref().map(Info::lang).and_then(known)
 }
 
@@ -202,8 +209,8 @@ fn known(lang: Lang) -> Option<Language> {
     KNOWN.iter().find(|(known, _)| *known == lang).map(|(_, language)| *language)
 }
 
-/// By name or code.
-fn named_by(lang: Lang) -> Option<Language> {
+/// The language of a language of `whatlang`, by name or code.
+fn language_of(lang: Lang) -> Option<Language> {
     let code = match lang {
         Lang::Cmn => "zh",
         Lang::Nob => "no",

@@ -1,16 +1,19 @@
-//! Things by key, of which those not used for longest go first when they weigh too much together.
+//! A least-recently-used cache whose entries have weights, and whose total weight is limited.
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
 
-/// See the module.
+/// The cache.
 #[derive(Debug)]
 pub struct Lru<K, V> {
     entries: HashMap<K, Entry<V>>,
-    /// Keys by last use.
+    /// Keys by the number of their last use.
     order: BTreeMap<u64, K>,
+    /// Number of the last use of any entry.
     uses: u64,
+    /// Total weight of the entries.
     weight: u64,
+    /// Largest total weight.
     limit: u64,
 }
 
@@ -22,12 +25,12 @@ struct Entry<V> {
 }
 
 impl<K: Clone + Eq + Hash, V: Clone> Lru<K, V> {
-    /// Room for things of this weight together.
+    /// A cache for entries of this total weight.
     pub fn new(limit: u64) -> Self {
         Self { entries: HashMap::new(), order: BTreeMap::new(), uses: 0, weight: 0, limit }
     }
 
-    /// The thing, which has been used now.
+    /// The value of a key. Counts as a use.
     pub fn get(&mut self, key: &K) -> Option<V> {
         let entry = self.entries.get_mut(key)?;
         self.uses += 1;
@@ -37,7 +40,7 @@ impl<K: Clone + Eq + Hash, V: Clone> Lru<K, V> {
         Some(entry.value.clone())
     }
 
-    /// Adds a thing and gives back those that had to go for it. One that has no room alone is not kept.
+    /// Adds an entry and returns those that were evicted: the entry itself if it alone exceeds the limit.
     pub fn insert(&mut self, key: K, value: V, weight: u64) -> Vec<(K, V)> {
         self.remove(&key);
         if weight > self.limit {
@@ -58,7 +61,7 @@ impl<K: Clone + Eq + Hash, V: Clone> Lru<K, V> {
         gone
     }
 
-    /// Takes a thing out.
+    /// Removes an entry and returns its value.
     pub fn remove(&mut self, key: &K) -> Option<V> {
         let entry = self.entries.remove(key)?;
         self.order.remove(&entry.used);

@@ -1,33 +1,33 @@
 //! The keyword index: BM25 over immutable segments that PostgreSQL keeps as rows.
 //!
-//! A request names the segments that its snapshot sees; together they are the index. `words`, `fold`, `language` and
-//! `analysis` turn text into terms, `blob`, `storage` and `segment` are a segment from the outside in, `build` makes
-//! them, `scanner` and `search` answer queries. Refuses damaged segments and those of other formats.
+//! A request names the segments that are visible to its snapshot; together they are the index. `words`, `fold`, `language`
+//! and `analysis` turn text into terms; `segment_file`, `storage` and `segment` read a segment; `build` writes one;
+//! `query_parser`, `query_plan` and `search` answer queries, with `exhaustive`, `score` and `top_hits`; `cache` keeps
+//! segments. Damaged segments and those of another format are refused.
 //!
-//! Who asks speaks the messages of `serve` and knows a segment as bytes with a digest: nothing outside of this module names
-//! tantivy.
+//! Outside of this module a segment is bytes with a digest: nothing else names tantivy.
 
 pub mod analysis;
-pub mod blob;
 pub mod build;
 pub mod cache;
-pub mod draft;
+pub mod exhaustive;
 pub mod fold;
 pub mod highlight;
+pub mod incoming_segment;
 pub mod language;
 pub mod lru;
 mod operator;
-pub mod plan;
-pub mod scan;
-pub mod scanner;
+pub mod query_parser;
+pub mod query_plan;
 pub mod schema;
 pub mod score;
 pub mod search;
 pub mod segment;
-pub mod serve;
+pub mod segment_file;
 pub mod statistics;
 pub mod storage;
-pub mod top;
+pub mod task;
+pub mod top_hits;
 pub mod words;
 
 #[cfg(test)]

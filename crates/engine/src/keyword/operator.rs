@@ -1,11 +1,11 @@
-//! What a query says beyond words: prefixes, phrases that have to be there, and what must not be there.
+//! The operators of a query: prefixes, required phrases, exclusions.
 
 use super::language::Language;
-use super::plan::{FieldTerm, Group, TextField};
-use super::scanner::Scanned;
+use super::query_parser::ParsedQuery;
+use super::query_plan::{FieldTerm, TermGroup, TextField};
 use super::schema::Fields;
-use super::segment::{Segment, guarded};
-use super::statistics::{Counts, count, field};
+use super::segment::{Segment, catch_damage};
+use super::statistics::{CollectionStatistics, count, field};
 use socle_core::Result;
 use socle_core::protocol::MAX_PREFIX_WORDS;
 use std::collections::BTreeMap;
@@ -14,28 +14,28 @@ use tantivy::query::{BooleanQuery, EmptyQuery, EnableScoring, PhraseQuery, Query
 use tantivy::schema::IndexRecordOption;
 use tantivy::{DocId, Term};
 
-/// Words of one segment that are looked at for a prefix.
-const MAX_EXPANDED: usize = 10_000;
+/// Largest number of words of a segment that a prefix is expanded to.
+const MAX_EXPANSIONS: usize = 10_000;
 
-/// The words that begin with a prefix, in the documents of each segment that alone may match if there are such: what others
-/// have must not take the place of what these have. And how many there are besides, as far as they were looked at.
+/// The most common words that begin with a prefix, at most [`MAX_PREFIX_WORDS`], and the number of those left out. With
+/// `within`, only words of these documents of each segment count, so that words of others do not displace them.
 ///
 /// # Errors
 /// `DamagedIndex`.
-pub fn expand(
+pub fn expand_prefix(
     prefix: &str,
     segments: &[Arc<Segment>],
     fields: &Fields,
     within: Option<&[Vec<DocId>]>,
-) -> Result<(Option<Group>, u32)> {
-    // Of each word, in how many chunks it stands that may match, and in how many at all.
+) -> Result<(Option<TermGroup>, u32)> {
+    // For each word, its document frequency among the documents of `within`, and among all.
     let mut words: BTreeMap<String, (u64, u64)> = BTreeMap::new();
     for (number, segment) in segments.iter().enumerate() {
         let documents = within.map(|within| within[number].as_slice());
-        guarded(|| {
+        catch_damage(|| {
             let mut stream = segment.inverted(fields.word).terms().range().ge(prefix.as_bytes()).into_stream()?;
             let mut looked = 0;
-            while looked < MAX_EXPANDED && stream.advance() && stream.key().starts_with(prefix.as_bytes()) {
+            while looked < MAX_EXPANSIONS && stream.advance() && stream.key().starts_with(prefix.as_bytes()) {
                 let all = u64::from(stream.value().doc_freq);
                 let here = match documents {
                     None => all,
@@ -61,28 +61,28 @@ pub fn expand(
     };
     let (here, left_out) = common(|counts| counts.0);
     let alternatives: Vec<FieldTerm> = here.into_iter().map(|(word, _)| (TextField::Word, word.clone())).collect();
-    // As rare as without the list, so that scores do not depend on it.
-    let together = within.map(|_| common(|counts| counts.1).0.iter().map(|(_, count)| count).sum());
-    let group = Group { alternatives, exact: None, boost: 1.0, is_prefix: true, together };
+    // The document frequency without the restriction, so that scores do not depend on it.
+    let prefix_doc_freq = within.map(|_| common(|counts| counts.1).0.iter().map(|(_, count)| count).sum());
+    let group = TermGroup { alternatives, exact: None, boost: 1.0, is_prefix: true, prefix_doc_freq };
     Ok(((!group.alternatives.is_empty()).then_some(group), left_out))
 }
 
-/// Phrases that have to be there, and what must not be there.
+/// The weights of required phrases, and those of exclusions.
 type Operators = (Vec<Box<dyn Weight>>, Vec<Box<dyn Weight>>);
 
-/// The operators of a query, with the weights of these segments.
+/// The phrases and exclusions of a query, with weights by these statistics.
 ///
 /// # Errors
 /// `DamagedIndex`.
 pub fn operators(
     segments: &[Arc<Segment>],
     fields: &Fields,
-    scanned: &Scanned,
+    parsed: &ParsedQuery,
     languages: &[Language],
-    counts: &Counts,
+    statistics: &CollectionStatistics,
 ) -> Result<Operators> {
     let Some(first) = segments.first() else { return Ok((Vec::new(), Vec::new())) };
-    let scoring = EnableScoring::enabled_from_statistics_provider(counts, first.searcher());
+    let scoring = EnableScoring::enabled_from_statistics_provider(statistics, first.searcher());
     let phrase = |words: &[String]| -> Box<dyn Query> {
         let terms: Vec<Term> = words.iter().map(|word| Term::from_field_text(fields.word, word)).collect();
         match terms.as_slice() {
@@ -93,18 +93,18 @@ pub fn operators(
     };
     let excluded = |words: &Vec<String>| -> Box<dyn Query> {
         let [word] = words.as_slice() else { return phrase(words) };
-        // What the word would find.
-        let group = super::plan::group_of(word, languages);
+        // All documents that the word would match in a query, inflected forms included.
+        let group = super::query_plan::group_of_text(word, languages);
         let terms = group.alternatives.iter().map(|(text_field, text)| {
             let term = Term::from_field_text(field(fields, *text_field), text);
             Box::new(TermQuery::new(term, IndexRecordOption::WithFreqs)) as Box<dyn Query>
         });
         Box::new(BooleanQuery::union(terms.chain([phrase(words)]).collect()))
     };
-    guarded(|| {
-        let required = scanned.phrases.iter().map(|words| phrase(words).weight(scoring));
+    catch_damage(|| {
+        let required = parsed.phrases.iter().map(|words| phrase(words).weight(scoring));
         let required = required.collect::<tantivy::Result<Vec<_>>>()?;
-        let excluded = scanned.excluded.iter().map(|words| excluded(words).weight(scoring));
+        let excluded = parsed.excluded.iter().map(|words| excluded(words).weight(scoring));
         Ok((required, excluded.collect::<tantivy::Result<Vec<_>>>()?))
     })
 }

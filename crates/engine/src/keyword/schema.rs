@@ -1,32 +1,33 @@
-//! The fields of a segment. A change here or in the analysis raises `KEYWORD_FORMAT`.
+//! The schema of a segment. A change here or in the analysis needs another `KEYWORD_FORMAT`.
 
-use super::analysis::Encoded;
+use super::analysis::TermTokenizer;
 use tantivy::schema::{Field, IndexRecordOption, NumericOptions, Schema, TextFieldIndexing, TextOptions};
 use tantivy::store::Compressor;
 use tantivy::tokenizer::TokenizerManager;
 use tantivy::{IndexSettings, IndexSortByField, Order};
 
-/// Name of the field with the identifier of the chunk, by which the documents of every segment are sorted: equal
-/// scores come in order, and lists of identifiers are found by search instead of an index.
+/// Name of the field with the identifier of the chunk. The documents of every segment are sorted by it, so that hits of
+/// equal score come in order, and documents are found by identifier without another index.
 pub const CHUNK_ID: &str = "chunk_id";
 
+/// Name of [`TermTokenizer`] in the schema.
 const TOKENIZER: &str = "encoded";
 
-/// The fields.
+/// The schema and its fields.
 #[derive(Clone, Debug)]
 pub struct Fields {
-    /// All of them.
+    /// The schema.
     pub schema: Schema,
-    /// See [`CHUNK_ID`].
+    /// The field [`CHUNK_ID`].
     pub chunk_id: Field,
-    /// See [`super::analysis`].
+    /// Folded stems, see [`super::analysis`].
     pub stem: Field,
-    /// See [`super::analysis`].
+    /// Normalized words with positions, see [`super::analysis`].
     pub word: Field,
 }
 
 impl Fields {
-    /// The fields of every segment.
+    /// The schema of every segment.
     pub fn new() -> Self {
         let text = |record| {
             TextOptions::default()
@@ -46,7 +47,7 @@ impl Default for Fields {
     }
 }
 
-/// Nothing is stored, so nothing is compressed.
+/// Index settings. No field is stored, so that the document store needs no compression.
 pub fn settings() -> IndexSettings {
     IndexSettings {
         sort_by_field: Some(IndexSortByField { field: CHUNK_ID.into(), order: Order::Asc }),
@@ -56,10 +57,10 @@ pub fn settings() -> IndexSettings {
     }
 }
 
-/// The tokenizers that the fields name.
+/// The tokenizers that the schema names.
 pub fn tokenizers() -> TokenizerManager {
-    // tantivy asks for the default one for fields of numbers, too.
+    // tantivy needs the default one for numeric fields.
     let manager = TokenizerManager::default();
-    manager.register(TOKENIZER, Encoded::default());
+    manager.register(TOKENIZER, TermTokenizer::default());
     manager
 }

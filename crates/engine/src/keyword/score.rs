@@ -1,11 +1,11 @@
-//! The score of one document: the one place that decides it, whatever way the document was found.
+//! The score of a document, which is the same however the document was found.
 //!
-//! Sum over the words of the query, in their order, of the best of each word's alternatives. Documents are asked for in
-//! ascending order.
+//! It is the sum over the words of the query, in their order, of the best score among each word's alternatives (BM25).
+//! Documents have to be scored in ascending order.
 
-use super::plan::Group;
+use super::query_plan::TermGroup;
 use super::segment::Segment;
-use super::statistics::{Counts, Terms};
+use super::statistics::{CollectionStatistics, TermTable};
 use socle_core::protocol::MAX_COUNTED_WORDS;
 use std::sync::Arc;
 use tantivy::postings::{Postings, SegmentPostings, TermInfo};
@@ -13,53 +13,53 @@ use tantivy::query::{Bm25Weight, Scorer};
 use tantivy::schema::IndexRecordOption;
 use tantivy::{DocId, DocSet, Score, Term};
 
-/// A term and what it weighs.
+/// A term and its weight.
 #[derive(Clone)]
-pub struct Weighted {
+pub struct WeightedTerm {
     /// The term.
     pub term: Term,
-    /// Its place in each segment.
-    pub places: Arc<[Option<TermInfo>]>,
-    /// Turns frequency and length into a score.
+    /// Its dictionary entry in each segment that has it.
+    pub infos: Arc<[Option<TermInfo>]>,
+    /// Computes the score from term frequency and length.
     pub weight: Bm25Weight,
-    /// Frequency that `weight` was made with.
-    pub frequency: u64,
-    /// Factor that is in `weight`.
+    /// Document frequency that `weight` was made with.
+    pub doc_freq: u64,
+    /// Factor that `weight` includes.
     pub boost: Score,
 }
 
-/// See [`super::plan::Group`].
+/// A [`TermGroup`] with weights.
 #[derive(Clone)]
 pub struct WeightedGroup {
-    /// The best counts.
-    pub alternatives: Vec<Weighted>,
-    /// Is added.
-    pub exact: Option<Weighted>,
+    /// Terms of which the best score counts.
+    pub alternatives: Vec<WeightedTerm>,
+    /// A term whose score is added.
+    pub exact: Option<WeightedTerm>,
 }
 
 impl WeightedGroup {
     /// All terms.
-    pub fn terms(&self) -> impl Iterator<Item = &Weighted> {
+    pub fn terms(&self) -> impl Iterator<Item = &WeightedTerm> {
         self.alternatives.iter().chain(&self.exact)
     }
 }
 
-/// The weights of the terms of a group that stand somewhere.
+/// The weights of a group. Terms that occur nowhere are left out. `alternatives` and `exact` are the numbers of its terms.
 pub fn weigh(
-    group: &Group,
+    group: &TermGroup,
     alternatives: &[usize],
     exact: Option<usize>,
-    terms: &Terms,
-    counts: &Counts,
+    terms: &TermTable,
+    statistics: &CollectionStatistics,
 ) -> WeightedGroup {
-    let frequencies = alternatives.iter().filter_map(|number| terms.all.get(*number)).map(|term| term.frequency);
-    let together = group.together.unwrap_or_else(|| frequencies.sum());
+    let doc_freqs = alternatives.iter().filter_map(|number| terms.all.get(*number)).map(|term| term.doc_freq);
+    let prefix_doc_freq = group.prefix_doc_freq.unwrap_or_else(|| doc_freqs.sum());
     let weigh = |number: usize, boost: f32| {
-        let known = terms.all.get(number).filter(|known| known.frequency > 0)?;
-        let frequency = if group.is_prefix { together } else { known.frequency }.min(counts.chunks);
-        let mean = counts.mean_length(known.term.field());
-        let weight = Bm25Weight::for_one_term_without_explain(frequency, counts.chunks, mean).boost_by(boost);
-        Some(Weighted { term: known.term.clone(), places: known.places.clone(), weight, frequency, boost })
+        let known = terms.all.get(number).filter(|known| known.doc_freq > 0)?;
+        let doc_freq = if group.is_prefix { prefix_doc_freq } else { known.doc_freq }.min(statistics.chunks);
+        let mean = statistics.mean_length(known.term.field());
+        let weight = Bm25Weight::for_one_term_without_explain(doc_freq, statistics.chunks, mean).boost_by(boost);
+        Some(WeightedTerm { term: known.term.clone(), infos: known.infos.clone(), weight, doc_freq, boost })
     };
     let exact = exact.zip(group.exact.as_ref());
     WeightedGroup {
@@ -68,9 +68,9 @@ pub fn weigh(
     }
 }
 
-/// Leaves out the most common words of a long query, and says how many.
+/// Keeps the [`MAX_COUNTED_WORDS`] rarest words of a long query. Returns the number of those left out.
 pub fn keep_rarest(groups: &mut Vec<WeightedGroup>) -> u32 {
-    let rarity = |group: &WeightedGroup| group.terms().map(|term| term.frequency).min().unwrap_or_default();
+    let rarity = |group: &WeightedGroup| group.terms().map(|term| term.doc_freq).min().unwrap_or_default();
     let left_out = groups.len().saturating_sub(MAX_COUNTED_WORDS);
     if left_out == 0 {
         return 0;
@@ -83,7 +83,7 @@ pub fn keep_rarest(groups: &mut Vec<WeightedGroup>) -> u32 {
     u32::try_from(left_out).unwrap_or(u32::MAX)
 }
 
-/// A term's documents in one segment.
+/// The posting list of a term in one segment.
 struct Cursor<'a> {
     postings: SegmentPostings,
     weight: &'a Bm25Weight,
@@ -106,16 +106,16 @@ struct GroupCursor<'a> {
 }
 
 /// Scores documents of one segment.
-pub struct Evaluator<'a> {
+pub struct DocumentScorer<'a> {
     groups: Vec<GroupCursor<'a>>,
-    /// Phrases that have to be there.
+    /// Required phrases.
     required: Vec<Box<dyn Scorer>>,
-    /// What must not be there.
+    /// Excluded words and phrases.
     excluded: Vec<Box<dyn Scorer>>,
 }
 
-impl<'a> Evaluator<'a> {
-    /// For the segment with this number.
+impl<'a> DocumentScorer<'a> {
+    /// A scorer for `segment`, whose number is its index in [`WeightedTerm::infos`].
     ///
     /// # Errors
     /// What reading the posting lists fails with.
@@ -126,10 +126,10 @@ impl<'a> Evaluator<'a> {
         required: Vec<Box<dyn Scorer>>,
         excluded: Vec<Box<dyn Scorer>>,
     ) -> tantivy::Result<Self> {
-        let cursor = |term: &'a Weighted| -> tantivy::Result<Option<Cursor<'a>>> {
-            let Some(Some(place)) = term.places.get(number) else { return Ok(None) };
+        let cursor = |term: &'a WeightedTerm| -> tantivy::Result<Option<Cursor<'a>>> {
+            let Some(Some(info)) = term.infos.get(number) else { return Ok(None) };
             let inverted = segment.inverted(term.term.field());
-            let postings = inverted.read_postings_from_terminfo(place, IndexRecordOption::WithFreqs)?;
+            let postings = inverted.read_postings_from_terminfo(info, IndexRecordOption::WithFreqs)?;
             Ok(Some(Cursor { postings, weight: &term.weight, lengths: segment.lengths(term.term.field()) }))
         };
         let mut cursors = Vec::with_capacity(groups.len());
@@ -149,7 +149,7 @@ impl<'a> Evaluator<'a> {
         let mut sum = 0.0;
         let mut matched = false;
         for phrase in &mut self.required {
-            if !stands(phrase, doc) {
+            if !matches_at(phrase, doc) {
                 return None;
             }
             sum += phrase.score();
@@ -161,16 +161,16 @@ impl<'a> Evaluator<'a> {
             matched |= best.is_some() || exact.is_some();
             sum += best.unwrap_or(0.0) + exact.unwrap_or(0.0);
         }
-        (matched && !self.excluded.iter_mut().any(|phrase| stands(phrase, doc))).then_some(sum)
+        (matched && !self.excluded.iter_mut().any(|phrase| matches_at(phrase, doc))).then_some(sum)
     }
 
-    /// Whether every phrase that must be there is, and nothing that must not.
+    /// Whether a document has every required phrase, and nothing that is excluded.
     pub fn permits(&mut self, doc: DocId) -> bool {
-        self.required.iter_mut().all(|phrase| stands(phrase, doc))
-            && !self.excluded.iter_mut().any(|phrase| stands(phrase, doc))
+        self.required.iter_mut().all(|phrase| matches_at(phrase, doc))
+            && !self.excluded.iter_mut().any(|phrase| matches_at(phrase, doc))
     }
 
-    /// The first of the required phrases, whose documents are all that can match.
+    /// The first document at or after `from` that has the first required phrase; `None` when there is no such phrase.
     pub fn next_required(&mut self, from: DocId) -> Option<DocId> {
         let phrase = self.required.first_mut()?;
         let doc = phrase.doc();
@@ -178,7 +178,8 @@ impl<'a> Evaluator<'a> {
     }
 }
 
-fn stands(scorer: &mut Box<dyn Scorer>, doc: DocId) -> bool {
+/// Whether a scorer, which is advanced to `doc`, matches it.
+fn matches_at(scorer: &mut Box<dyn Scorer>, doc: DocId) -> bool {
     let at = scorer.doc();
     (if at < doc { scorer.seek(doc) } else { at }) == doc
 }

@@ -1,18 +1,19 @@
-//! The best chunks of a set of segments for a query.
+//! Finds the best chunks of a set of segments for a query.
 //!
-//! Candidates come from tantivy's block-max WAND over all terms, whose sum of scores is never below the score that
-//! [`Evaluator`] gives; or from the documents of a required phrase; or from the list of chunks that alone may match.
+//! A segment is searched in one of four ways, which give the same scores: by block-max WAND of tantivy over all terms,
+//! whose sum of scores is an upper bound of the score of [`DocumentScorer`]; exhaustively, where posting lists are short;
+//! by the documents of a required phrase; or by the list of chunks that the search is restricted to.
 
+use super::exhaustive::{ExhaustiveScorer, is_short};
 use super::language::Language;
-use super::operator::{expand, operators};
-use super::plan::{FieldTerm, TextField, groups, languages};
-use super::scan::{Scan, is_short};
-use super::scanner::scan;
+use super::operator::{expand_prefix, operators};
+use super::query_parser::parse;
+use super::query_plan::{FieldTerm, TextField, groups, languages};
 use super::schema::Fields;
-use super::score::{Evaluator, WeightedGroup, keep_rarest, weigh};
-use super::segment::{Segment, guarded};
-use super::statistics::{Counts, Terms};
-use super::top::{Hit, Top};
+use super::score::{DocumentScorer, WeightedGroup, keep_rarest, weigh};
+use super::segment::{Segment, catch_damage};
+use super::statistics::{CollectionStatistics, TermTable};
+use super::top_hits::{Hit, TopHits};
 use socle_core::protocol::{LeftOut, MAX_HITS};
 use socle_core::{Error, Kind, Result};
 use std::cmp::Reverse;
@@ -24,142 +25,146 @@ use tantivy::query::{
 use tantivy::schema::IndexRecordOption;
 use tantivy::{DocId, TERMINATED, Term};
 
-/// The chunks of a list are looked up one by one if there are at least so many times more in the segments; otherwise
-/// candidates are looked up in the list.
-const SELECTIVE: u64 = 50;
+/// Least ratio of the chunks in the segments to those of the list that a search is restricted to, for which each chunk of
+/// the list is scored. Below it, the segments are searched and hits are looked up in the list.
+const LOOKUP_RATIO: u64 = 50;
 
-/// Largest relative difference between two sums of the same scores in different order, for the words of a query times some
-/// alternatives (half a unit in the last place for each addition).
+/// Largest relative difference between two sums of the same scores in different order: half a unit in the last place for
+/// each addition, for the most words of a query times a few alternatives.
 const ROUNDING: f32 = 2e-5;
 
-/// Documents between two looks at whether anybody still waits.
+/// Documents between two checks whether the request was cancelled.
 const CANCEL_INTERVAL: u32 = 4096;
 
-/// What is asked.
+/// A search request.
 #[derive(Clone, Debug, Default)]
-pub struct Question {
-    /// The words.
+pub struct SearchRequest {
+    /// Text of the query.
     pub query: String,
-    /// Name or code.
+    /// Name or code of its language; `None` for those of the segments.
     pub language: Option<String>,
-    /// Most hits.
+    /// Largest number of hits; at most [`MAX_HITS`] are returned.
     pub limit: u32,
-    /// Score and identifier of the last hit of the page before.
+    /// Score and identifier of the last hit of the previous page.
     pub after: Option<(f32, i64)>,
-    /// Only these, in any order.
+    /// Identifiers of the chunks that may be hits, in any order; `None` for all.
     pub restrict: Option<Vec<i64>>,
-    /// Whose scores are wanted in any case, in any order.
+    /// Identifiers of chunks whose scores are returned even if they are no hits, in any order.
     pub score: Vec<i64>,
-    /// Statistics are those of `restrict`.
+    /// Statistics are taken of the chunks in `restrict` only.
     pub visible_statistics: bool,
 }
 
-/// What is answered.
+/// The result of a search.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Found {
-    /// Best first.
+pub struct SearchResult {
+    /// Identifiers and scores, best first.
     pub hits: Vec<(i64, f32)>,
-    /// Of those asked for, ascending by identifier.
+    /// Identifiers and scores of the chunks of `score` that match, ascending by identifier.
     pub scores: Vec<(i64, f32)>,
-    /// Of those asked for, which the query forbids; ascending.
+    /// Identifiers of the chunks of `score` that lack a required phrase or have an excluded one, ascending.
     pub refused: Vec<i64>,
-    /// The query has a phrase that must be there.
+    /// The query has a required phrase.
     pub has_phrases: bool,
     /// There may be more hits.
     pub more: bool,
-    /// What of the query was not searched for.
+    /// Number of words and operators that were left out because the query exceeds a limit.
     pub left_out: LeftOut,
 }
 
-/// A query with the weights of its terms in these segments.
-struct Compiled<'a> {
+/// A query with the weights of its terms in a set of segments.
+struct CompiledQuery<'a> {
     segments: &'a [Arc<Segment>],
     groups: Vec<WeightedGroup>,
     required: Vec<Box<dyn Weight>>,
     excluded: Vec<Box<dyn Weight>>,
-    counts: Counts,
+    statistics: CollectionStatistics,
     left_out: LeftOut,
     is_cancelled: &'a dyn Fn() -> bool,
 }
 
-/// The documents of a list in each segment, if there is a list.
-type Listed<'a> = Option<&'a [Vec<DocId>]>;
+/// Documents of each segment; `None` for all.
+type Documents<'a> = Option<&'a [Vec<DocId>]>;
 
-/// Takes a document and its score, if it matches, and gives the least score that matters from now on.
-type Take<'a> = &'a mut dyn FnMut(Option<(DocId, f32)>) -> Option<f32>;
+/// Takes a hit, or none, and returns the least score that a further hit has to have.
+type HitSink<'a> = &'a mut dyn FnMut(Option<(DocId, f32)>) -> Option<f32>;
 
 /// Searches segments.
 ///
 /// # Errors
 /// `InvalidArgument` for an unknown language, `DamagedIndex`, `Cancelled`.
-pub fn search(segments: &[Arc<Segment>], question: &Question, is_cancelled: &dyn Fn() -> bool) -> Result<Found> {
-    let language = question.language.as_deref().map(Language::named).transpose()?;
+pub fn search(
+    segments: &[Arc<Segment>],
+    request: &SearchRequest,
+    is_cancelled: &dyn Fn() -> bool,
+) -> Result<SearchResult> {
+    let language = request.language.as_deref().map(Language::named).transpose()?;
     let mut ordered = segments.to_vec();
-    // The largest first: they have the best hits as a rule, and of the others less is looked at then.
+    // The largest first: they are likely to have the best hits, and a higher threshold prunes more of the others.
     let size = |segment: &Segment| segment.chunk_count().checked_ilog2();
     ordered.sort_by_key(|segment| (Reverse(size(segment)), segment.header().min_chunk_id, segment.digest));
     let segments = ordered.as_slice();
-    let Some(first) = segments.first() else { return Ok(Found::default()) };
+    let Some(first) = segments.first() else { return Ok(SearchResult::default()) };
     let sorted = |list: &[i64]| {
         let mut list = list.to_vec();
         list.sort_unstable();
         list.dedup();
         list
     };
-    let restrict = question.restrict.as_deref().map(sorted);
+    let restrict = request.restrict.as_deref().map(sorted);
     let documents = |list: &[i64]| segments.iter().map(|segment| segment.documents(list)).collect::<Vec<_>>();
     let within = restrict.as_deref().map(documents);
-    let visible = within.as_deref().filter(|_| question.visible_statistics);
-    let compiled =
-        Compiled::new(segments, &first.fields, question, language, (within.as_deref(), visible), is_cancelled)?;
-    let limit = question.limit.min(MAX_HITS) as usize;
-    let after = question.after.map(|(score, chunk_id)| Hit { chunk_id, score });
-    let mut top = Top::new(limit, after);
+    let visible = within.as_deref().filter(|_| request.visible_statistics);
+    let query =
+        CompiledQuery::new(segments, &first.fields, request, language, (within.as_deref(), visible), is_cancelled)?;
+    let limit = request.limit.min(MAX_HITS) as usize;
+    let after = request.after.map(|(score, chunk_id)| Hit { chunk_id, score });
+    let mut top = TopHits::new(limit, after);
     if limit > 0 {
-        let selective = |list: &Vec<i64>| list.len() as u64 * SELECTIVE < compiled.total();
+        let selective = |list: &Vec<i64>| list.len() as u64 * LOOKUP_RATIO < query.chunk_count();
         match (&restrict, &within) {
-            (Some(list), Some(within)) if visible.is_some() || selective(list) || !compiled.required.is_empty() => {
-                compiled.listed(within, &mut |hit| top.push(hit))?;
+            (Some(list), Some(within)) if visible.is_some() || selective(list) || !query.required.is_empty() => {
+                query.score_documents(within, &mut |hit| top.push(hit))?;
             }
-            (list, _) => compiled.all(list.as_deref(), &mut top)?,
+            (list, _) => query.search_all(list.as_deref(), &mut top)?,
         }
     }
     let (mut scores, mut refused) = (Vec::new(), Vec::new());
-    if !question.score.is_empty() {
-        let list = sorted(&question.score);
+    if !request.score.is_empty() {
+        let list = sorted(&request.score);
         let documents = documents(&list);
-        compiled.listed(&documents, &mut |hit| scores.push((hit.chunk_id, hit.score)))?;
+        query.score_documents(&documents, &mut |hit| scores.push((hit.chunk_id, hit.score)))?;
         scores.sort_unstable_by_key(|(chunk_id, _)| *chunk_id);
-        refused = compiled.refused(&list, &documents)?;
+        refused = query.refused(&list, &documents)?;
     }
     let (hits, more) = top.into_sorted();
     let hits = hits.into_iter().map(|hit| (hit.chunk_id, hit.score)).collect();
-    Ok(Found { hits, scores, refused, has_phrases: !compiled.required.is_empty(), more, left_out: compiled.left_out })
+    Ok(SearchResult { hits, scores, refused, has_phrases: !query.required.is_empty(), more, left_out: query.left_out })
 }
 
-impl<'a> Compiled<'a> {
+impl<'a> CompiledQuery<'a> {
     fn new(
         segments: &'a [Arc<Segment>],
         fields: &Fields,
-        question: &Question,
+        request: &SearchRequest,
         language: Option<Language>,
-        (within, visible): (Listed<'_>, Listed<'_>),
+        (within, visible): (Documents<'_>, Documents<'_>),
         is_cancelled: &'a dyn Fn() -> bool,
     ) -> Result<Self> {
-        let scanned = scan(&question.query);
+        let parsed = parse(&request.query);
         let languages = languages(language, segments);
-        let mut plan = groups(&scanned, &languages);
-        let mut left_out = scanned.left_out;
-        for prefix in &scanned.prefixes {
-            let (mut group, beyond) = expand(prefix, segments, fields, within)?;
+        let mut plan = groups(&parsed, &languages);
+        let mut left_out = parsed.left_out;
+        for prefix in &parsed.prefixes {
+            let (mut group, beyond) = expand_prefix(prefix, segments, fields, within)?;
             left_out.prefix_words = left_out.prefix_words.saturating_add(beyond);
             if let (Some(group), Some(_)) = (&mut group, visible) {
-                // Counted among what may match, like every other word.
-                group.together = None;
+                // Its frequency is that among the visible chunks, like that of every other word.
+                group.prefix_doc_freq = None;
             }
             plan.extend(group);
         }
-        let mut terms = Terms::default();
+        let mut terms = TermTable::default();
         let mut number = |term: &FieldTerm| terms.number(term, segments, fields);
         let mut numbered = Vec::new();
         for group in &plan {
@@ -167,44 +172,44 @@ impl<'a> Compiled<'a> {
             let exact = group.exact.as_ref().map(|(term, _)| number(term)).transpose()?;
             numbered.push((group, alternatives, exact));
         }
-        for word in scanned.phrases.iter().chain(&scanned.excluded).flatten() {
+        for word in parsed.phrases.iter().chain(&parsed.excluded).flatten() {
             number(&(TextField::Word, word.clone()))?;
         }
-        let counts = match visible {
-            Some(documents) => Counts::of_documents(segments, documents, &mut terms, fields)?,
-            None => Counts::of_segments(segments, &terms, fields),
+        let statistics = match visible {
+            Some(documents) => CollectionStatistics::of_documents(segments, documents, &mut terms, fields)?,
+            None => CollectionStatistics::of_segments(segments, &terms, fields),
         };
         let mut weighted: Vec<WeightedGroup> =
-            numbered.iter().map(|(group, all, exact)| weigh(group, all, *exact, &terms, &counts)).collect();
+            numbered.iter().map(|(group, all, exact)| weigh(group, all, *exact, &terms, &statistics)).collect();
         weighted.retain(|group| group.terms().next().is_some());
         left_out.common_words = keep_rarest(&mut weighted);
-        let (required, excluded) = operators(segments, fields, &scanned, &languages, &counts)?;
-        Ok(Self { segments, groups: weighted, required, excluded, counts, left_out, is_cancelled })
+        let (required, excluded) = operators(segments, fields, &parsed, &languages, &statistics)?;
+        Ok(Self { segments, groups: weighted, required, excluded, statistics, left_out, is_cancelled })
     }
 
-    fn total(&self) -> u64 {
+    fn chunk_count(&self) -> u64 {
         self.segments.iter().map(|segment| u64::from(segment.chunk_count())).sum()
     }
 
-    fn evaluator(&self, number: usize) -> tantivy::Result<Evaluator<'_>> {
+    fn scorer(&self, number: usize) -> tantivy::Result<DocumentScorer<'_>> {
         let segment = &self.segments[number];
         let open = |weights: &[Box<dyn Weight>]| -> tantivy::Result<Vec<Box<dyn Scorer>>> {
             weights.iter().map(|weight| weight.scorer(segment.reader(), 1.0)).collect()
         };
-        Evaluator::new(segment, number, &self.groups, open(&self.required)?, open(&self.excluded)?)
+        DocumentScorer::new(segment, number, &self.groups, open(&self.required)?, open(&self.excluded)?)
     }
 
-    /// Scores the documents of each segment that are given.
-    fn listed(&self, documents: &[Vec<DocId>], take: &mut dyn FnMut(Hit)) -> Result<()> {
+    /// Scores the given documents of each segment.
+    fn score_documents(&self, documents: &[Vec<DocId>], take: &mut dyn FnMut(Hit)) -> Result<()> {
         for (number, (segment, documents)) in self.segments.iter().zip(documents).enumerate() {
             self.stop_if_cancelled()?;
             if documents.is_empty() || !self.is_found_in(number) {
                 continue;
             }
-            guarded(|| {
-                let mut evaluator = self.evaluator(number)?;
+            catch_damage(|| {
+                let mut scorer = self.scorer(number)?;
                 for doc in documents {
-                    if let Some(score) = evaluator.score(*doc) {
+                    if let Some(score) = scorer.score(*doc) {
                         take(Hit { chunk_id: segment.chunk_id(*doc), score });
                     }
                 }
@@ -214,7 +219,8 @@ impl<'a> Compiled<'a> {
         Ok(())
     }
 
-    /// Those of a list that lack a phrase that must be there, or have what must not. A chunk of no segment lacks every phrase.
+    /// The chunks of `list` that lack a required phrase or have an excluded one. `documents` are those of `list` in each
+    /// segment; a chunk that no segment has lacks every phrase.
     fn refused(&self, list: &[i64], documents: &[Vec<DocId>]) -> Result<Vec<i64>> {
         if self.required.is_empty() && self.excluded.is_empty() {
             return Ok(Vec::new());
@@ -222,12 +228,12 @@ impl<'a> Compiled<'a> {
         let (mut permitted, mut known) = (HashSet::new(), HashSet::new());
         for (number, (segment, documents)) in self.segments.iter().zip(documents).enumerate() {
             self.stop_if_cancelled()?;
-            guarded(|| {
-                let mut evaluator = self.evaluator(number)?;
+            catch_damage(|| {
+                let mut scorer = self.scorer(number)?;
                 for doc in documents {
                     let chunk_id = segment.chunk_id(*doc);
                     known.insert(chunk_id);
-                    if evaluator.permits(*doc) {
+                    if scorer.permits(*doc) {
                         permitted.insert(chunk_id);
                     }
                 }
@@ -239,11 +245,11 @@ impl<'a> Compiled<'a> {
         Ok(list.iter().copied().filter(is_refused).collect())
     }
 
-    /// Finds the best of all documents, or of those in an ascending list.
-    fn all(&self, only: Option<&[i64]>, top: &mut Top) -> Result<()> {
-        let mut scan = Scan::default();
+    /// Searches all segments. Hits are restricted to the chunks in `only`, which have to ascend.
+    fn search_all(&self, only: Option<&[i64]>, top: &mut TopHits) -> Result<()> {
+        let mut scorer = ExhaustiveScorer::default();
         let mut bound = None;
-        // Identifiers below which all segments so far lie.
+        // The highest identifier of the segments so far.
         let mut passed = i64::MIN;
         for (number, segment) in self.segments.iter().enumerate() {
             self.stop_if_cancelled()?;
@@ -260,7 +266,7 @@ impl<'a> Compiled<'a> {
                 top.least_score()
             };
             if !self.required.is_empty() {
-                self.phrases(number, &mut take)?;
+                self.search_phrases(number, &mut take)?;
                 continue;
             }
             match self.postings(number) {
@@ -268,43 +274,44 @@ impl<'a> Compiled<'a> {
                 Some((lists, documents)) if is_short(lists, documents) && self.excluded.is_empty() => {
                     let least = take(None).unwrap_or(f32::MIN);
                     let mut take = |doc, score| take(Some((doc, score))).unwrap_or(f32::MIN);
-                    guarded(|| scan.run((segment, number), &self.groups, least, &mut take))?;
+                    catch_damage(|| scorer.run((segment, number), &self.groups, least, &mut take))?;
                 }
                 _ => {
                     if bound.is_none() {
-                        bound = Some(self.bound()?);
+                        bound = Some(self.upper_bound()?);
                     }
                     let Some(weight) = &bound else { break };
-                    self.pruned(number, weight.as_ref(), ascending, &mut take)?;
+                    self.search_wand(number, weight.as_ref(), ascending, &mut take)?;
                 }
             }
         }
         self.stop_if_cancelled()
     }
 
-    /// The posting lists of one segment, and the documents in them; `None` where none of the words stands.
+    /// Number of the posting lists of a segment for this query, and of all documents in them; `None` when it has no term.
     fn postings(&self, number: usize) -> Option<(u64, u64)> {
         let terms = self.groups.iter().flat_map(WeightedGroup::terms);
-        let counts = terms.filter_map(|term| Some(u64::from(term.places.get(number)?.as_ref()?.doc_freq)));
+        let counts = terms.filter_map(|term| Some(u64::from(term.infos.get(number)?.as_ref()?.doc_freq)));
         let (lists, documents) = counts.fold((0, 0), |(lists, sum), count| (lists + 1, sum + count));
         (lists > 0).then_some((lists, documents))
     }
 
-    /// Takes the documents of a segment whose scores may reach the least one that matters.
-    fn pruned(&self, number: usize, weight: &dyn Weight, ascending: bool, take: Take<'_>) -> Result<()> {
+    /// Searches a segment by block-max WAND. `weight` is that of [`Self::upper_bound`]; `ascending` says that the identifiers
+    /// of the segment are higher than all before.
+    fn search_wand(&self, number: usize, weight: &dyn Weight, ascending: bool, take: HitSink<'_>) -> Result<()> {
         let segment = &self.segments[number];
         let terms = self.groups.iter().flat_map(WeightedGroup::terms);
-        let single = terms.filter(|term| matches!(term.places.get(number), Some(Some(_)))).count() == 1;
+        let single = terms.filter(|term| matches!(term.infos.get(number), Some(Some(_)))).count() == 1;
         let threshold = |least: Option<f32>| match least {
             None => f32::MIN,
-            // Of equal scores, the first document wins.
+            // Of equal scores, the lower identifier wins.
             Some(least) if single && ascending => least,
             Some(least) if single => least.next_down(),
             Some(least) => least * (1.0 - ROUNDING),
         };
-        let mut evaluator = None;
+        let mut scorer = None;
         let mut countdown = CANCEL_INTERVAL;
-        guarded(|| {
+        catch_damage(|| {
             let mut failure = None;
             let begin = threshold(take(None));
             weight.for_each_pruning(begin, segment.reader(), &mut |doc, bound| {
@@ -318,16 +325,16 @@ impl<'a> Compiled<'a> {
                 let score = if single && self.excluded.is_empty() {
                     Some(bound)
                 } else {
-                    if evaluator.is_none() {
-                        match self.evaluator(number) {
-                            Ok(made) => evaluator = Some(made),
+                    if scorer.is_none() {
+                        match self.scorer(number) {
+                            Ok(made) => scorer = Some(made),
                             Err(error) => {
                                 failure = Some(error);
                                 return f32::MAX;
                             }
                         }
                     }
-                    evaluator.as_mut().and_then(|evaluator| evaluator.score(doc))
+                    scorer.as_mut().and_then(|scorer| scorer.score(doc))
                 };
                 threshold(take(score.map(|score| (doc, score))))
             })?;
@@ -335,13 +342,13 @@ impl<'a> Compiled<'a> {
         })
     }
 
-    /// Takes the documents of a segment that have the required phrases.
-    fn phrases(&self, number: usize, take: Take<'_>) -> Result<()> {
-        guarded(|| {
-            let mut evaluator = self.evaluator(number)?;
+    /// Searches a segment by the documents that have the required phrases.
+    fn search_phrases(&self, number: usize, take: HitSink<'_>) -> Result<()> {
+        catch_damage(|| {
+            let mut scorer = self.scorer(number)?;
             let mut doc = 0;
-            while let Some(next) = evaluator.next_required(doc).filter(|next| *next != TERMINATED) {
-                if let Some(score) = evaluator.score(next) {
+            while let Some(next) = scorer.next_required(doc).filter(|next| *next != TERMINATED) {
+                if let Some(score) = scorer.score(next) {
                     take(Some((next, score)));
                 }
                 doc = next + 1;
@@ -353,18 +360,19 @@ impl<'a> Compiled<'a> {
         })
     }
 
-    /// A query whose score of a document is never below the true one.
-    fn bound(&self) -> Result<Box<dyn Weight>> {
+    /// A query whose score of a document is never below that of [`DocumentScorer`].
+    fn upper_bound(&self) -> Result<Box<dyn Weight>> {
         let Some(first) = self.segments.first() else { return Err(cancelled()) };
         let terms = self.groups.iter().flat_map(WeightedGroup::terms).map(|term| {
             let query: Box<dyn Query> = Box::new(TermQuery::new(term.term.clone(), IndexRecordOption::WithFreqs));
             if term.boost == 1.0 { query } else { Box::new(BoostQuery::new(query, term.boost)) }
         });
         let query = BooleanQuery::union(terms.collect());
-        let lowest = Lowest { counts: &self.counts, groups: &self.groups };
-        guarded(|| query.weight(EnableScoring::enabled_from_statistics_provider(&lowest, first.searcher())))
+        let statistics = UpperBoundStatistics { statistics: &self.statistics, groups: &self.groups };
+        catch_damage(|| query.weight(EnableScoring::enabled_from_statistics_provider(&statistics, first.searcher())))
     }
 
+    /// Whether a segment may have hits.
     fn is_found_in(&self, number: usize) -> bool {
         !self.required.is_empty() || self.postings(number).is_some()
     }
@@ -378,23 +386,23 @@ fn cancelled() -> Error {
     Error::new(Kind::Cancelled, "the search was cancelled")
 }
 
-/// Statistics under which every term scores at least what it scores in any of its groups.
-struct Lowest<'a> {
-    counts: &'a Counts,
+/// Statistics by which every term scores at least what it scores in any of its groups.
+struct UpperBoundStatistics<'a> {
+    statistics: &'a CollectionStatistics,
     groups: &'a [WeightedGroup],
 }
 
-impl Bm25StatisticsProvider for Lowest<'_> {
+impl Bm25StatisticsProvider for UpperBoundStatistics<'_> {
     fn total_num_tokens(&self, field: tantivy::schema::Field) -> tantivy::Result<u64> {
-        self.counts.total_num_tokens(field)
+        self.statistics.total_num_tokens(field)
     }
 
     fn total_num_docs(&self) -> tantivy::Result<u64> {
-        self.counts.total_num_docs()
+        self.statistics.total_num_docs()
     }
 
     fn doc_freq(&self, term: &Term) -> tantivy::Result<u64> {
-        let frequencies = self.groups.iter().flat_map(WeightedGroup::terms).filter(|known| known.term == *term);
-        Ok(frequencies.map(|known| known.frequency).min().unwrap_or_default())
+        let doc_freqs = self.groups.iter().flat_map(WeightedGroup::terms).filter(|known| known.term == *term);
+        Ok(doc_freqs.map(|known| known.doc_freq).min().unwrap_or_default())
     }
 }

@@ -1,11 +1,11 @@
-//! A segment that is open for searching and merging.
+//! An open segment, for searching and merging.
 //!
-//! tantivy asserts on bytes that cannot be: whatever it panics at becomes an error here.
+//! tantivy panics on some damaged bytes; [`catch_damage`] turns that into an error.
 
-use super::analysis::BARE;
-use super::blob::{Contents, Header, damaged};
+use super::analysis::UNACCENTED;
 use super::language::Language;
 use super::schema::{CHUNK_ID, Fields};
+use super::segment_file::{Contents, Header, damaged};
 use super::storage::{SegmentDirectory, Storage};
 use crate::panic_message;
 use socle_core::protocol::SegmentDigest;
@@ -19,24 +19,24 @@ use tantivy::{DocId, Index, InvertedIndexReader, ReloadPolicy, Searcher, Segment
 
 /// An open segment.
 pub struct Segment {
-    /// Its name.
+    /// SHA-256 of its bytes, which is its name.
     pub digest: SegmentDigest,
-    /// Its bytes.
+    /// Where its bytes are.
     pub storage: Arc<Storage>,
-    /// The fields of all segments.
+    /// The fields, which are the same in all segments.
     pub fields: Arc<Fields>,
     contents: Arc<Contents>,
     index: Index,
     searcher: Searcher,
     chunk_ids: Arc<dyn ColumnValues<i64>>,
     languages: Vec<(Language, u32)>,
-    /// Of fields `stem` and `word`.
-    texts: [Text; 2],
-    has_bare: bool,
+    /// The fields `stem` and `word`.
+    texts: [TextField; 2],
+    has_unaccented: bool,
 }
 
-/// What is read of a text field again and again.
-struct Text {
+/// The readers of a text field, which are kept open.
+struct TextField {
     lengths: FieldNormReader,
     inverted: Arc<InvertedIndexReader>,
 }
@@ -48,7 +48,7 @@ impl std::fmt::Debug for Segment {
 }
 
 impl Segment {
-    /// Opens a segment whose bytes are known to be those of the digest.
+    /// Opens a segment. The caller has verified that its bytes have the digest.
     ///
     /// # Errors
     /// `DamagedIndex`, `OutdatedIndex`.
@@ -56,48 +56,49 @@ impl Segment {
         let contents = Arc::new(Contents::read(storage.len(), |range| storage.read(range))?);
         let [n0, n1, n2, n3, n4, n5, n6, n7, ..] = digest;
         let name = u64::from_le_bytes([n0, n1, n2, n3, n4, n5, n6, n7]);
-        guarded(|| {
+        catch_damage(|| {
             let index = Index::open(SegmentDirectory::new(storage.clone(), contents.clone(), name))?;
             let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).doc_store_cache_num_blocks(1);
             let searcher = reader.try_into()?.searcher();
             let segment = searcher.segment_reader(0);
             let missing = || TantivyError::InternalError("the segment lacks a column".into());
             let chunk_ids = segment.fast_fields().i64(CHUNK_ID)?.values;
-            let text = |field: Field| -> tantivy::Result<Text> {
+            let text = |field: Field| -> tantivy::Result<TextField> {
                 let lengths = segment.fieldnorms_readers().get_field(field)?.ok_or_else(missing)?;
-                Ok(Text { lengths, inverted: segment.inverted_index(field)? })
+                Ok(TextField { lengths, inverted: segment.inverted_index(field)? })
             };
             let texts = [text(fields.stem)?, text(fields.word)?];
             let mut words = texts[1].inverted.terms().stream()?;
-            let has_bare = words.advance() && words.key().starts_with(BARE.encode_utf8(&mut [0; 4]).as_bytes());
-            Ok((index, searcher.clone(), chunk_ids, texts, has_bare))
+            let has_unaccented =
+                words.advance() && words.key().starts_with(UNACCENTED.encode_utf8(&mut [0; 4]).as_bytes());
+            Ok((index, searcher.clone(), chunk_ids, texts, has_unaccented))
         })
-        .and_then(|(index, searcher, chunk_ids, texts, has_bare)| {
+        .and_then(|(index, searcher, chunk_ids, texts, has_unaccented)| {
             if chunk_ids.num_vals() != contents.header.chunk_count {
-                return Err(damaged("it has other chunks than its header says"));
+                return Err(damaged("its number of chunks is not that of its header"));
             }
             let languages = contents.header.languages().collect();
             let fields = fields.clone();
-            Ok(Self { digest, storage, fields, contents, index, searcher, chunk_ids, languages, texts, has_bare })
+            Ok(Self { digest, storage, fields, contents, index, searcher, chunk_ids, languages, texts, has_unaccented })
         })
     }
 
-    /// What it says of itself.
+    /// Its header.
     pub fn header(&self) -> &Header {
         &self.contents.header
     }
 
-    /// Its languages and how many chunks each has.
+    /// Its languages and the number of chunks of each.
     pub fn languages(&self) -> impl Iterator<Item = (Language, u32)> {
         self.languages.iter().copied()
     }
 
-    /// Tantivy's view of it.
+    /// The reader that tantivy has for it.
     pub fn reader(&self) -> &SegmentReader {
         self.searcher.segment_reader(0)
     }
 
-    /// Tantivy's view of it and its schema.
+    /// The searcher that tantivy has for it.
     pub fn searcher(&self) -> &Searcher {
         &self.searcher
     }
@@ -107,36 +108,37 @@ impl Segment {
         &self.index
     }
 
-    /// Chunks in it.
+    /// Number of chunks.
     pub fn chunk_count(&self) -> DocId {
         self.contents.header.chunk_count
     }
 
-    /// The identifier of a document; documents are sorted by it.
+    /// The identifier of the chunk that is this document. Documents are sorted by it.
     pub fn chunk_id(&self, doc: DocId) -> i64 {
         self.chunk_ids.get_val(doc)
     }
 
-    /// Lengths of a text field in terms.
+    /// Lengths of the documents in a text field, in terms.
     pub fn lengths(&self, field: Field) -> &FieldNormReader {
         &self.text(field).lengths
     }
 
-    /// Terms of a text field.
+    /// Dictionary and posting lists of a text field.
     pub fn inverted(&self, field: Field) -> &InvertedIndexReader {
         &self.text(field).inverted
     }
 
-    /// Whether there are words with accents whose stems are others without: see [`super::analysis::bare`].
-    pub fn has_bare(&self) -> bool {
-        self.has_bare
+    /// Whether it has terms of [`super::analysis::unaccented_term`].
+    pub fn has_unaccented(&self) -> bool {
+        self.has_unaccented
     }
 
-    fn text(&self, field: Field) -> &Text {
+    fn text(&self, field: Field) -> &TextField {
         &self.texts[usize::from(field == self.fields.word)]
     }
 
-    /// The documents of identifiers, both ascending.
+    /// The documents of the chunks with these identifiers, as far as it has them. `chunk_ids` have to ascend; the result
+    /// does.
     pub fn documents(&self, chunk_ids: &[i64]) -> Vec<DocId> {
         let header = self.header();
         let from = chunk_ids.partition_point(|id| *id < header.min_chunk_id);
@@ -144,7 +146,7 @@ impl Segment {
         let mut documents = Vec::new();
         let mut doc = 0;
         for id in chunk_ids.get(from..to).unwrap_or_default() {
-            doc = self.first_from(doc, *id);
+            doc = self.lower_bound(doc, *id);
             if doc < self.chunk_count() && self.chunk_id(doc) == *id {
                 documents.push(doc);
                 doc += 1;
@@ -153,9 +155,9 @@ impl Segment {
         documents
     }
 
-    /// The first document at or after `from` whose identifier is not less. Identifiers are spread evenly more often than
-    /// not: by leaps of growing length from where it should be then.
-    fn first_from(&self, from: DocId, chunk_id: i64) -> DocId {
+    /// The first document at or after `from` whose chunk identifier is not less than `chunk_id`. Interpolation search,
+    /// because identifiers are mostly spread evenly, then exponential search from the position it gives.
+    fn lower_bound(&self, from: DocId, chunk_id: i64) -> DocId {
         let count = self.chunk_count();
         let is_less = |doc: DocId| doc < count && self.chunk_id(doc) < chunk_id;
         if !is_less(from) {
@@ -164,7 +166,7 @@ impl Segment {
         let (here, last) = (i128::from(self.chunk_id(from)), i128::from(self.header().max_chunk_id));
         let share = (i128::from(chunk_id) - here) * i128::from(count - 1 - from) / (last - here).max(1);
         let guess = from + u32::try_from(share).unwrap_or_default().min(count - 1 - from);
-        // All below `low` are less, none from `high` on is.
+        // Invariant: documents below `low` are less, those from `high` on are not.
         let (mut low, mut high, mut leap) = (from, count, 1);
         if is_less(guess) {
             low = guess;
@@ -193,18 +195,18 @@ impl Segment {
     }
 }
 
-/// Runs something of tantivy's on bytes that may be damaged.
+/// Calls tantivy on bytes that may be damaged.
 ///
 /// # Errors
-/// `DamagedIndex` when it fails or panics.
-pub fn guarded<T>(work: impl FnOnce() -> tantivy::Result<T>) -> Result<T> {
+/// `DamagedIndex` when `work` fails or panics.
+pub fn catch_damage<T>(work: impl FnOnce() -> tantivy::Result<T>) -> Result<T> {
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(result) => result.map_err(|error| damaged(&error.to_string())),
         Err(panic) => Err(damaged(&panic_message(panic.as_ref()))),
     }
 }
 
-/// The error for what tantivy refuses although nothing was read that could be damaged.
-pub fn failed(error: &TantivyError) -> Error {
+/// The error when tantivy fails although it has read no bytes that could be damaged.
+pub fn build_failed(error: &TantivyError) -> Error {
     Error::new(Kind::Bug, "could not build a segment of the keyword index").detail(error.to_string())
 }

@@ -1,9 +1,9 @@
-//! Where the terms of a query stand in the segments, and how often: what BM25 is computed from.
+//! Document frequencies and lengths, from which BM25 is computed, and the positions of terms in the dictionaries.
 
-use super::analysis::BARE;
-use super::plan::{FieldTerm, TextField};
+use super::analysis::UNACCENTED;
+use super::query_plan::{FieldTerm, TextField};
 use super::schema::Fields;
-use super::segment::{Segment, guarded};
+use super::segment::{Segment, catch_damage};
 use socle_core::Result;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,27 +12,27 @@ use tantivy::query::Bm25StatisticsProvider;
 use tantivy::schema::{Field, IndexRecordOption};
 use tantivy::{DocId, DocSet, TERMINATED, Term};
 
-/// Terms by number.
+/// The terms of a query, numbered in the order in which they are looked up.
 #[derive(Debug, Default)]
-pub struct Terms {
+pub struct TermTable {
     numbers: HashMap<FieldTerm, usize>,
-    /// Each term.
-    pub all: Vec<KnownTerm>,
+    /// The terms by number.
+    pub all: Vec<TermStatistics>,
 }
 
 /// A term of a query.
 #[derive(Debug)]
-pub struct KnownTerm {
-    /// As tantivy has it.
+pub struct TermStatistics {
+    /// The term.
     pub term: Term,
-    /// Its place in each segment.
-    pub places: Arc<[Option<TermInfo>]>,
-    /// Chunks that have it, of those that are counted.
-    pub frequency: u64,
+    /// Its dictionary entry in each segment that has it.
+    pub infos: Arc<[Option<TermInfo>]>,
+    /// Number of chunks that have it, among those that statistics are taken of.
+    pub doc_freq: u64,
 }
 
-impl Terms {
-    /// The number of a term, which is looked up when it is new.
+impl TermTable {
+    /// The number of a term. A new one is looked up in the segments.
     ///
     /// # Errors
     /// `DamagedIndex`.
@@ -41,21 +41,21 @@ impl Terms {
             return Ok(*number);
         }
         let known = Term::from_field_text(field(fields, term.0), &term.1);
-        let is_bare = term.1.starts_with(BARE);
-        let place = |segment: &Arc<Segment>| match is_bare && !segment.has_bare() {
+        let is_unaccented = term.1.starts_with(UNACCENTED);
+        let info = |segment: &Arc<Segment>| match is_unaccented && !segment.has_unaccented() {
             true => Ok(None),
-            false => guarded(|| Ok(segment.inverted(known.field()).get_term_info(&known)?)),
+            false => catch_damage(|| Ok(segment.inverted(known.field()).get_term_info(&known)?)),
         };
-        let places: Arc<[Option<TermInfo>]> = segments.iter().map(place).collect::<Result<_>>()?;
-        let frequency = places.iter().flatten().map(|place| u64::from(place.doc_freq)).sum();
+        let infos: Arc<[Option<TermInfo>]> = segments.iter().map(info).collect::<Result<_>>()?;
+        let doc_freq = infos.iter().flatten().map(|info| u64::from(info.doc_freq)).sum();
         let number = self.all.len();
-        self.all.push(KnownTerm { term: known, places, frequency });
+        self.all.push(TermStatistics { term: known, infos, doc_freq });
         self.numbers.insert(term.clone(), number);
         Ok(number)
     }
 }
 
-/// The field of tantivy's.
+/// The field of the schema.
 pub fn field(fields: &Fields, field: TextField) -> Field {
     match field {
         TextField::Stem => fields.stem,
@@ -63,40 +63,41 @@ pub fn field(fields: &Fields, field: TextField) -> Field {
     }
 }
 
-/// Counts that scores depend on.
+/// Statistics of a set of chunks, on which scores depend.
 #[derive(Clone, Debug, Default)]
-pub struct Counts {
-    /// Chunks.
+pub struct CollectionStatistics {
+    /// Number of chunks.
     pub chunks: u64,
-    /// Terms of field `stem` in them.
+    /// Number of terms in field `stem`, repetitions included.
     stem_terms: u64,
-    /// Terms of field `word` in them.
+    /// Number of terms in field `word`, repetitions included.
     word_terms: u64,
-    frequencies: HashMap<Term, u64>,
+    doc_freqs: HashMap<Term, u64>,
+    /// Field `stem`.
     stem: Option<Field>,
 }
 
-impl Counts {
-    /// The counts of whole segments.
-    pub fn of_segments(segments: &[Arc<Segment>], terms: &Terms, fields: &Fields) -> Self {
+impl CollectionStatistics {
+    /// The statistics of all chunks of the segments.
+    pub fn of_segments(segments: &[Arc<Segment>], terms: &TermTable, fields: &Fields) -> Self {
         let total = |field: Field| segments.iter().map(|segment| segment.inverted(field).total_num_tokens()).sum();
         Self {
             chunks: segments.iter().map(|segment| u64::from(segment.chunk_count())).sum(),
             stem_terms: total(fields.stem),
             word_terms: total(fields.word),
-            frequencies: terms.all.iter().map(|term| (term.term.clone(), term.frequency)).collect(),
+            doc_freqs: terms.all.iter().map(|term| (term.term.clone(), term.doc_freq)).collect(),
             stem: Some(fields.stem),
         }
     }
 
-    /// The counts of some documents of each segment, which become the frequencies of the terms.
+    /// The statistics of some documents of each segment. Sets the document frequencies of `terms` accordingly.
     ///
     /// # Errors
     /// `DamagedIndex`.
     pub fn of_documents(
         segments: &[Arc<Segment>],
         documents: &[Vec<DocId>],
-        terms: &mut Terms,
+        terms: &mut TermTable,
         fields: &Fields,
     ) -> Result<Self> {
         let mut counts = Self { stem: Some(fields.stem), ..Self::default() };
@@ -108,32 +109,32 @@ impl Counts {
             }
         }
         for known in &mut terms.all {
-            known.frequency = 0;
+            known.doc_freq = 0;
             for (at, (segment, documents)) in segments.iter().zip(documents).enumerate() {
-                if let Some(Some(place)) = known.places.get(at) {
-                    known.frequency += guarded(|| count(segment, known.term.field(), place, documents))?;
+                if let Some(Some(info)) = known.infos.get(at) {
+                    known.doc_freq += catch_damage(|| count(segment, known.term.field(), info, documents))?;
                 }
             }
-            counts.frequencies.insert(known.term.clone(), known.frequency);
+            counts.doc_freqs.insert(known.term.clone(), known.doc_freq);
         }
         Ok(counts)
     }
 
-    /// Mean length of a field.
+    /// Mean length of a field in terms; at least one term and one chunk are assumed.
     pub fn mean_length(&self, field: Field) -> f32 {
         let terms = if Some(field) == self.stem { self.stem_terms } else { self.word_terms };
         terms.max(1) as f32 / self.chunks.max(1) as f32
     }
 }
 
-/// How many of some documents, ascending, have a term.
+/// How many of `documents`, which have to ascend, have a term.
 ///
 /// # Errors
 /// What reading the posting list fails with.
-pub fn count(segment: &Segment, field: Field, place: &TermInfo, documents: &[DocId]) -> tantivy::Result<u64> {
-    let mut postings = segment.inverted(field).read_postings_from_terminfo(place, IndexRecordOption::Basic)?;
+pub fn count(segment: &Segment, field: Field, info: &TermInfo, documents: &[DocId]) -> tantivy::Result<u64> {
+    let mut postings = segment.inverted(field).read_postings_from_terminfo(info, IndexRecordOption::Basic)?;
     let (mut count, mut at) = (0, 0);
-    // The shorter of the two leads.
+    // Skips alternately in the list and in the postings.
     while let Some(doc) = documents.get(at).filter(|_| postings.doc() != TERMINATED) {
         if postings.doc() < *doc {
             postings.seek(*doc);
@@ -145,7 +146,7 @@ pub fn count(segment: &Segment, field: Field, place: &TermInfo, documents: &[Doc
     Ok(count)
 }
 
-impl Bm25StatisticsProvider for Counts {
+impl Bm25StatisticsProvider for CollectionStatistics {
     fn total_num_tokens(&self, field: Field) -> tantivy::Result<u64> {
         Ok(if Some(field) == self.stem { self.stem_terms } else { self.word_terms }.max(1))
     }
@@ -155,6 +156,6 @@ impl Bm25StatisticsProvider for Counts {
     }
 
     fn doc_freq(&self, term: &Term) -> tantivy::Result<u64> {
-        Ok(self.frequencies.get(term).copied().unwrap_or_default().min(self.chunks))
+        Ok(self.doc_freqs.get(term).copied().unwrap_or_default().min(self.chunks))
     }
 }

@@ -1,11 +1,10 @@
-//! The bytes of a segment, in memory or in a file, as the directory that tantivy reads an index from.
+//! The bytes of a segment, in memory or in a file, and a read-only tantivy directory over them.
 //!
-//! Files are read with pread(2): a file that is cut short under a memory map would end the process, here it is an
-//! error. Refuses to write anything.
+//! Files are read with pread(2): with a memory map, truncation of the file by another process would be a SIGBUS.
 
-use super::blob::Contents;
 use super::lru::Lru;
 use super::schema::{Fields, settings};
+use super::segment_file::Contents;
 use serde_json::json;
 use std::fs::File;
 use std::io;
@@ -19,32 +18,32 @@ use tantivy::directory::{
 };
 use tantivy::{Directory, HasLen};
 
-/// Parts of files that queries have read: term and posting lists that are used again and again.
-pub type Ranges = Arc<Mutex<Lru<(u64, usize, usize), OwnedBytes>>>;
+/// Cache of the ranges of files that queries have read, by number of the file, first byte and byte after the last.
+pub type RangeCache = Arc<Mutex<Lru<(u64, usize, usize), OwnedBytes>>>;
 
-/// Where a segment lies.
+/// Where the bytes of a segment are.
 #[derive(Debug)]
 pub enum Storage {
     /// In memory.
     Memory(OwnedBytes),
     /// In a file.
     File {
-        /// Open for reading; stays readable when its name is gone.
+        /// Open for reading; stays readable when it is unlinked.
         file: File,
-        /// What the file looked like when it was checked.
-        stamp: Stamp,
-        /// Tells the file from others in `ranges`.
+        /// Stamp of the file when its digest was verified.
+        stamp: FileStamp,
+        /// Number of the file in the keys of `ranges`.
         number: u64,
-        /// What has been read.
-        ranges: Ranges,
+        /// Cache of what has been read.
+        ranges: RangeCache,
     },
 }
 
-/// Size and time of change of a file.
+/// Size and modification time of a file.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Stamp(u64, i64, i64);
+pub struct FileStamp(u64, i64, i64);
 
-impl Stamp {
+impl FileStamp {
     /// The stamp of a file now.
     ///
     /// # Errors
@@ -54,19 +53,19 @@ impl Stamp {
         Ok(Self(metadata.len(), metadata.mtime(), metadata.mtime_nsec()))
     }
 
-    /// Bytes of the file.
+    /// Size of the file in bytes.
     pub fn len(&self) -> usize {
         self.0 as usize
     }
 
-    /// The file has no bytes.
+    /// Whether the file is empty.
     pub fn is_empty(&self) -> bool {
         self.0 == 0
     }
 }
 
 impl Storage {
-    /// Bytes of the segment.
+    /// Size of the segment in bytes.
     pub fn len(&self) -> usize {
         match self {
             Self::Memory(bytes) => bytes.len(),
@@ -74,23 +73,23 @@ impl Storage {
         }
     }
 
-    /// There are no bytes.
+    /// Whether the segment is empty.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Whether the bytes are still those that were checked, as far as the file system says.
+    /// Whether the bytes are still those that were verified, judged by size and modification time.
     pub fn is_unchanged(&self) -> bool {
         match self {
             Self::Memory(_) => true,
-            Self::File { file, stamp, .. } => Stamp::of(file).is_ok_and(|now| now == *stamp),
+            Self::File { file, stamp, .. } => FileStamp::of(file).is_ok_and(|now| now == *stamp),
         }
     }
 
-    /// A part, not remembered.
+    /// Reads a range, without the cache.
     ///
     /// # Errors
-    /// When the part is not there.
+    /// Whatever reading fails with; also for a range beyond the end.
     pub fn read(&self, range: Range<usize>) -> io::Result<Vec<u8>> {
         match self {
             Self::Memory(bytes) => bytes.get(range).map(<[u8]>::to_vec).ok_or(io::ErrorKind::UnexpectedEof.into()),
@@ -102,7 +101,8 @@ impl Storage {
         }
     }
 
-    fn read_again(&self, range: Range<usize>) -> io::Result<OwnedBytes> {
+    /// Reads a range through the cache.
+    fn read_cached(&self, range: Range<usize>) -> io::Result<OwnedBytes> {
         match self {
             Self::Memory(bytes) if range.end <= bytes.len() => Ok(bytes.slice(range)),
             Self::Memory(_) => Err(io::ErrorKind::UnexpectedEof.into()),
@@ -119,42 +119,41 @@ impl Storage {
     }
 }
 
-/// A range of a segment as a file of tantivy.
+/// The range of a segment that is one file of tantivy.
 #[derive(Debug)]
-struct Part {
+struct FileRange {
     storage: Arc<Storage>,
     range: Range<usize>,
 }
 
-impl HasLen for Part {
+impl HasLen for FileRange {
     fn len(&self) -> usize {
         self.range.len()
     }
 }
 
-impl FileHandle for Part {
+impl FileHandle for FileRange {
     fn read_bytes(&self, range: Range<usize>) -> io::Result<OwnedBytes> {
         let (start, end) = (self.range.start + range.start, self.range.start + range.end);
         if start > end || end > self.range.end {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        self.storage.read_again(start..end)
+        self.storage.read_cached(start..end)
     }
 }
 
-/// An index of one segment: its files, and the description that tantivy looks for. No locks, nothing watched, nothing
-/// managed.
+/// A read-only directory of tantivy with the files of one segment and a generated `meta.json`. Locks and watches do nothing.
 #[derive(Clone, Debug)]
 pub struct SegmentDirectory {
     storage: Arc<Storage>,
     contents: Arc<Contents>,
-    /// Name of the segment's files.
+    /// Name of the files without extension.
     name: String,
     meta: Vec<u8>,
 }
 
 impl SegmentDirectory {
-    /// The directory of a segment; `name` tells it from others that it is merged with.
+    /// The directory of a segment. `name` has to differ among segments that are merged.
     pub fn new(storage: Arc<Storage>, contents: Arc<Contents>, name: u64) -> Self {
         let name = format!("{name:032x}");
         let segment = json!({
@@ -168,10 +167,10 @@ impl SegmentDirectory {
         Self { storage, contents, name, meta: meta.to_string().into_bytes() }
     }
 
-    fn part(&self, path: &Path) -> Option<Part> {
+    fn part(&self, path: &Path) -> Option<FileRange> {
         let (name, extension) = path.to_str()?.split_once('.')?;
         let (_, range) = self.contents.files.iter().find(|(known, _)| known == extension && name == self.name)?;
-        Some(Part { storage: self.storage.clone(), range: range.clone() })
+        Some(FileRange { storage: self.storage.clone(), range: range.clone() })
     }
 }
 

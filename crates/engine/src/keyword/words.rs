@@ -1,60 +1,60 @@
-//! The words of a text, the same for every language: pieces at Unicode word boundaries, identifiers whole besides, and
-//! pairs of characters where a script has no spaces.
+//! Splits a text into words, in the same way for every language: at Unicode word boundaries, and into pairs of characters
+//! (bigrams) where a script has no spaces. Identifiers such as `ERR-4042` are words besides their pieces.
 //!
-//! Splits at apostrophes, so that elision is a matter of stop words. Never fails and never recurses.
+//! Words are split at apostrophes, so that elided articles can be stop words. Never fails and never recurses.
 
 use std::borrow::Cow;
 use unicode_normalization::char::is_combining_mark;
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfkc_quick};
 use unicode_segmentation::UnicodeSegmentation;
 
-/// Characters of a word that are kept. Longer runs are no words, and their beginning identifies them well enough.
+/// Characters beyond which a word is truncated.
 const MAX_CHARACTERS: usize = 64;
 
-/// Pieces of the longest identifier that is kept whole: beyond, it is a path or a sentence.
+/// Largest number of pieces of an identifier. What has more is a path or a sentence.
 const MAX_PIECES: usize = 8;
 
 /// A word of a text.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Word<'a> {
-    /// Lower case, in normal form NFKC; accents are kept.
+    /// The word in lower case and normal form NFKC, with accents.
     pub text: Cow<'a, str>,
-    /// First byte in the text.
+    /// Offset of its first byte in the text.
     pub start: usize,
-    /// Byte after the last.
+    /// Offset of the byte after its last.
     pub end: usize,
-    /// Place among the pieces of the text, from 0. An identifier has the place of its first piece.
+    /// Position among the pieces of the text, from 0. An identifier has that of its first piece.
     pub position: u32,
-    /// Several pieces as they are written, such as `ERR-4042`; the pieces follow by themselves.
-    pub whole: bool,
+    /// It consists of several pieces, such as `ERR-4042`; the pieces follow as words of their own.
+    pub is_identifier: bool,
 }
 
-/// Hands the words of a text to `take`, by position.
-pub fn words<'a>(text: &'a str, take: &mut impl FnMut(Word<'a>)) {
-    let mut chain = Chain { text, pieces: Vec::new(), position: 0 };
-    let mut grams: Vec<(usize, usize)> = Vec::new();
+/// Calls `take` with the words of a text, by ascending position.
+pub fn for_each_word<'a>(text: &'a str, take: &mut impl FnMut(Word<'a>)) {
+    let mut buffer = PieceBuffer { text, pieces: Vec::new(), position: 0 };
+    let mut characters: Vec<(usize, usize)> = Vec::new();
     for (at, run) in runs(text) {
         for (from, to) in pieces_of_run(run) {
             let (start, end) = (at + from, at + to);
-            if text[start..end].chars().next().is_some_and(has_no_spaces) {
-                chain.flush(take);
-                if grams.last().is_some_and(|last| last.1 != start) {
-                    chain.pairs(&mut grams, take);
+            if text[start..end].chars().next().is_some_and(is_unspaced_script) {
+                buffer.flush(take);
+                if characters.last().is_some_and(|last| last.1 != start) {
+                    buffer.flush_pairs(&mut characters, take);
                 }
                 let units = text[start..end].grapheme_indices(true);
-                grams.extend(units.map(|(unit, cluster)| (start + unit, start + unit + cluster.len())));
+                characters.extend(units.map(|(unit, cluster)| (start + unit, start + unit + cluster.len())));
             } else {
-                chain.pairs(&mut grams, take);
-                chain.push(start, end, take);
+                buffer.flush_pairs(&mut characters, take);
+                buffer.push(start, end, take);
             }
         }
     }
-    chain.pairs(&mut grams, take);
-    chain.flush(take);
+    buffer.flush_pairs(&mut characters, take);
+    buffer.flush(take);
 }
 
-/// A word as it is compared: lower case, NFKC, bounded.
-pub fn plain(word: &str) -> Cow<'_, str> {
+/// A word in lower case and normal form NFKC, truncated to [`MAX_CHARACTERS`].
+pub fn normalize(word: &str) -> Cow<'_, str> {
     let text = if word.is_ascii() {
         if word.bytes().any(|byte| byte.is_ascii_uppercase()) {
             Cow::Owned(word.to_ascii_lowercase())
@@ -68,7 +68,7 @@ pub fn plain(word: &str) -> Cow<'_, str> {
             word.nfkc().collect::<String>().to_lowercase()
         };
         text.retain(|character| !is_format(character));
-        // Lower case may fall apart: capital I with dot gives i and a dot above.
+        // Lower case may be denormalized: capital I with dot becomes i and a combining dot above.
         Cow::Owned(if is_nfkc_quick(text.chars()) == IsNormalized::Yes { text } else { text.nfkc().collect() })
     };
     match text.char_indices().nth(MAX_CHARACTERS) {
@@ -77,7 +77,7 @@ pub fn plain(word: &str) -> Cow<'_, str> {
     }
 }
 
-/// A text cut after white space, which no word goes across, and where each part begins.
+/// Splits a text after ASCII white space, which no word contains. Returns the offset and text of each run.
 fn runs(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let mut next = 0;
     text.split_inclusive(|character: char| character.is_ascii_whitespace()).map(move |run| {
@@ -87,7 +87,7 @@ fn runs(text: &str) -> impl Iterator<Item = (usize, &str)> {
     })
 }
 
-/// Pieces between separators, as byte ranges of a run: in ASCII, letters and digits that touch are never apart.
+/// The pieces of a run, as byte ranges. An ASCII run needs no Unicode rules: adjacent letters and digits are one piece.
 fn pieces_of_run(run: &str) -> impl Iterator<Item = (usize, usize)> {
     let (plain, words) = if run.is_ascii() { (Some(run), None) } else { (None, Some(run.unicode_word_indices())) };
     let in_word = |(at, word)| pieces(word).map(move |(from, to)| (at + from, at + to));
@@ -105,17 +105,17 @@ fn ascii_pieces(run: &str) -> impl Iterator<Item = (usize, usize)> {
     })
 }
 
-/// Pieces of one script class between separators, as byte ranges of a word.
+/// The pieces of a Unicode word, as byte ranges: split at separators and between scripts with and without spaces.
 fn pieces(word: &str) -> impl Iterator<Item = (usize, usize)> {
     let mut from = 0;
     std::iter::from_fn(move || {
         let rest = &word[from..];
         let start = from + rest.find(char::is_alphanumeric)?;
-        let class = word[start..].chars().next().is_some_and(has_no_spaces);
+        let class = word[start..].chars().next().is_some_and(is_unspaced_script);
         let inside = |character: char| {
             is_combining_mark(character)
                 || is_format(character)
-                || (character.is_alphanumeric() && has_no_spaces(character) == class)
+                || (character.is_alphanumeric() && is_unspaced_script(character) == class)
         };
         let end = word[start..].find(|character| !inside(character)).map_or(word.len(), |length| start + length);
         from = end;
@@ -123,13 +123,13 @@ fn pieces(word: &str) -> impl Iterator<Item = (usize, usize)> {
     })
 }
 
-/// Invisible characters inside words: soft hyphen, joiners, byte order mark.
+/// Invisible characters that occur inside words: soft hyphen, joiners, byte order mark.
 fn is_format(character: char) -> bool {
     matches!(character, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}')
 }
 
-/// Scripts written without spaces between words, and Hangul, whose words carry their particles.
-fn has_no_spaces(character: char) -> bool {
+/// Whether a character is of a script without spaces between words, or Hangul, whose words include particles.
+fn is_unspaced_script(character: char) -> bool {
     matches!(
         u32::from(character),
         0x0e00..=0x0eff
@@ -149,14 +149,14 @@ fn has_no_spaces(character: char) -> bool {
     )
 }
 
-/// Pieces that touch through one connecting character.
-struct Chain<'a> {
+/// Pieces that are connected by one character, and so may be an identifier.
+struct PieceBuffer<'a> {
     text: &'a str,
     pieces: Vec<(usize, usize)>,
     position: u32,
 }
 
-impl<'a> Chain<'a> {
+impl<'a> PieceBuffer<'a> {
     fn push(&mut self, start: usize, end: usize, take: &mut impl FnMut(Word<'a>)) {
         if let Some((_, last)) = self.pieces.last()
             && !is_connector(&self.text[*last..start])
@@ -170,25 +170,37 @@ impl<'a> Chain<'a> {
         let text = self.text;
         if let (Some((start, _)), Some((_, end))) = (self.pieces.first().copied(), self.pieces.last().copied())
             && (2..=MAX_PIECES).contains(&self.pieces.len())
-            && is_identifier(&text[start..end])
+            && looks_like_identifier(&text[start..end])
         {
-            take(Word { text: plain(&text[start..end]), start, end, position: self.position, whole: true });
+            take(Word { text: normalize(&text[start..end]), start, end, position: self.position, is_identifier: true });
         }
         for (start, end) in self.pieces.drain(..) {
-            take(Word { text: plain(&text[start..end]), start, end, position: self.position, whole: false });
+            take(Word {
+                text: normalize(&text[start..end]),
+                start,
+                end,
+                position: self.position,
+                is_identifier: false,
+            });
             self.position += 1;
         }
     }
 
-    /// Hands out the pairs of a run of characters, or the one character alone.
-    fn pairs(&mut self, run: &mut Vec<(usize, usize)>, take: &mut impl FnMut(Word<'a>)) {
+    /// Emits the pairs of a run of characters, or its only character.
+    fn flush_pairs(&mut self, run: &mut Vec<(usize, usize)>, take: &mut impl FnMut(Word<'a>)) {
         let last = run.len().saturating_sub(1);
         for (at, (start, end)) in run.iter().copied().enumerate() {
             if at == last && last > 0 {
                 break;
             }
             let end = run.get(at + 1).map_or(end, |next| next.1);
-            take(Word { text: plain(&self.text[start..end]), start, end, position: self.position, whole: false });
+            take(Word {
+                text: normalize(&self.text[start..end]),
+                start,
+                end,
+                position: self.position,
+                is_identifier: false,
+            });
             self.position += 1;
         }
         run.clear();
@@ -199,8 +211,9 @@ fn is_connector(between: &str) -> bool {
     matches!(between, "-" | "_" | "." | ":" | "::" | "/" | "@" | "\u{2010}" | "\u{2011}")
 }
 
-/// Names and codes rather than hyphenated words: they hold a digit, or a connector that prose has not.
-fn is_identifier(text: &str) -> bool {
+/// Whether connected pieces are a name or code rather than a hyphenated word: they have a digit, or a connector that does
+/// not occur in prose.
+fn looks_like_identifier(text: &str) -> bool {
     text.chars().any(|character| character.is_numeric() || matches!(character, '_' | '.' | ':' | '@'))
 }
 
@@ -210,7 +223,7 @@ mod tests {
 
     fn texts(text: &str) -> Vec<String> {
         let mut found = Vec::new();
-        words(text, &mut |word| found.push(word.text.into_owned()));
+        for_each_word(text, &mut |word| found.push(word.text.into_owned()));
         found
     }
 
@@ -249,8 +262,8 @@ mod tests {
     fn ranges_and_positions_are_those_of_the_text() {
         let text = "Élan vital: ERR-1 東京都";
         let mut last = 0;
-        words(text, &mut |word| {
-            assert_eq!(plain(&text[word.start..word.end]), word.text);
+        for_each_word(text, &mut |word| {
+            assert_eq!(normalize(&text[word.start..word.end]), word.text);
             assert!(word.position == last || word.position == last + 1);
             last = word.position;
         });

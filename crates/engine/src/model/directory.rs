@@ -1,7 +1,7 @@
-//! Opens the files of a model: only regular files, only below `socle.model_directory`, each read once.
+//! Opens the files of a model: only regular files below `socle.model_directory`.
 //!
-//! Refuses whatever would let a name inside the directory stand for bytes outside it (`..`, absolute paths, symbolic
-//! links that lead out, hard links) and whatever is not a file at all (pipes, devices, directories).
+//! Refused are paths by which a name inside the directory could mean bytes outside of it (`..`, absolute paths, symbolic
+//! links that lead out, hard links), and what is no regular file (pipes, devices, directories).
 
 use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, Stat};
 use rustix::io::Errno;
@@ -12,30 +12,30 @@ use std::io::Read;
 use std::os::fd::OwnedFd;
 use std::path::{Component, Path, PathBuf};
 
-/// `socle.model_directory`, held open.
+/// An open descriptor of `socle.model_directory`.
 #[derive(Debug)]
 pub struct ModelRoot {
     fd: OwnedFd,
     path: PathBuf,
 }
 
-/// A file as it was read: the bytes, their hash, and what tells later that they may have changed.
+/// A file that was read completely.
 #[derive(Debug)]
 pub struct ReadFile {
     /// Path within the directory of the model, size and SHA-256.
     pub file: ModelFile,
-    /// The content.
+    /// Its content.
     pub bytes: Vec<u8>,
-    /// Identity at the time of reading.
+    /// Its stamp at the time of reading, by which later changes are detected.
     pub stamp: Stamp,
 }
 
-/// Device, inode, size, modification and change time: equal stamps mean the same bytes.
+/// Device, inode, size, modification and change time of a file. Equal stamps are taken to mean equal bytes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Stamp([i64; 7]);
 
 impl ModelRoot {
-    /// Opens the directory that all models live below.
+    /// Opens `socle.model_directory`.
     ///
     /// # Errors
     /// `MissingFile` or `UnreadableFile` when it cannot be opened.
@@ -48,10 +48,11 @@ impl ModelRoot {
         Ok(Self { fd, path: path.to_path_buf() })
     }
 
-    /// Reads a file completely.
+    /// Reads the file at `path` in the directory of a model.
     ///
     /// # Errors
-    /// `MissingFile`, `UnreadableFile`, or `DamagedModelFile` when it is refused or longer than `limit` bytes.
+    /// `MissingFile`, `UnreadableFile`, `OutOfMemory`, `InvalidArgument` for a path that is not below the directory, or
+    /// `DamagedModelFile` for a file that is refused, is larger than `limit` bytes, or changes while it is read.
     pub fn read(&self, directory: &str, path: &str, limit: u64) -> Result<ReadFile> {
         let (fd, stat) = self.open_regular(directory, path)?;
         let shown = self.path.join(directory).join(path);
@@ -74,10 +75,10 @@ impl ModelRoot {
         Ok(ReadFile { file, bytes: content, stamp: stamp(&stat) })
     }
 
-    /// Reads a file if there is one of that name.
+    /// Reads a file if it exists.
     ///
     /// # Errors
-    /// As [`Self::read`], except that a missing file is `None`.
+    /// As [`Self::read`], except for `MissingFile`.
     pub fn read_optional(&self, directory: &str, path: &str, limit: u64) -> Result<Option<ReadFile>> {
         match self.read(directory, path, limit) {
             Ok(file) => Ok(Some(file)),
@@ -86,7 +87,7 @@ impl ModelRoot {
         }
     }
 
-    /// The stamp a file has now.
+    /// The current stamp of a file.
     ///
     /// # Errors
     /// As [`Self::read`].
@@ -94,10 +95,11 @@ impl ModelRoot {
         Ok(stamp(&self.open_regular(directory, path)?.1))
     }
 
-    /// The names of the `.onnx` files in a directory of the model, sorted; empty when there is no such directory.
+    /// The paths of the `.onnx` files in the subdirectory `below` of the directory of a model, sorted. Empty when it does not
+    /// exist.
     ///
     /// # Errors
-    /// `UnreadableFile` when the directory is there and cannot be listed.
+    /// `UnreadableFile` when the subdirectory cannot be listed.
     pub fn graphs(&self, directory: &str, below: &str) -> Result<Vec<String>> {
         let shown = self.path.join(directory).join(below);
         let joined = join(directory, below)?;
@@ -116,10 +118,10 @@ impl ModelRoot {
         Ok(names)
     }
 
-    /// Whether the directory of a model exists.
+    /// Checks that the directory of a model exists and can be opened.
     ///
     /// # Errors
-    /// `MissingFile`, `UnreadableFile`, `DamagedModelFile` or `InvalidArgument`, naming the directory.
+    /// `MissingFile`, `UnreadableFile`, `DamagedModelFile` or `InvalidArgument`; all name the directory.
     pub fn check_directory(&self, directory: &str) -> Result<()> {
         let shown = self.path.join(directory);
         self.open_beneath(&join(directory, "")?, OFlags::PATH | OFlags::DIRECTORY)
@@ -129,7 +131,7 @@ impl ModelRoot {
 
     fn open_regular(&self, directory: &str, path: &str) -> Result<(OwnedFd, Stat)> {
         let shown = self.path.join(directory).join(path);
-        // NONBLOCK: opening a pipe would otherwise wait for a writer.
+        // NONBLOCK, because opening a pipe would wait for a writer.
         let fd = self
             .open_beneath(&join(directory, path)?, OFlags::RDONLY | OFlags::NONBLOCK)
             .map_err(|errno| failure(errno, "model file", &shown))?;
@@ -149,7 +151,7 @@ impl ModelRoot {
     }
 }
 
-/// Joins two relative paths of ordinary names.
+/// Joins two relative paths. Components such as `..` are an error.
 fn join(directory: &str, path: &str) -> Result<PathBuf> {
     let joined = Path::new(directory).join(path);
     let ordinary = |component: Component<'_>| matches!(component, Component::Normal(_));

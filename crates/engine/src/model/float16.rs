@@ -1,19 +1,19 @@
-//! Numbers of 16 bits, as models are exported with to save space.
+//! Converts 16-bit floating-point numbers, which models use for weights and outputs to save space.
 
-/// IEEE 754 binary16: 1 bit of sign, 5 of exponent, 10 of fraction.
+/// The value of an IEEE 754 binary16 number: 1 bit of sign, 5 of exponent, 10 of fraction.
 pub fn from_binary16(bits: u16) -> f32 {
     let sign = u32::from(bits >> 15) << 31;
     let exponent = u32::from(bits >> 10) & 0x1f;
     let fraction = u32::from(bits) & 0x3ff;
     match exponent {
-        // Zero, and numbers smaller than 2^-14, which are multiples of 2^-24.
+        // Zero and subnormal numbers, which are multiples of 2^-24.
         0 => f32::from_bits(sign | (fraction as f32 * 2.0_f32.powi(-24)).to_bits()),
         0x1f => f32::from_bits(sign | 0x7f80_0000 | fraction << 13),
         _ => f32::from_bits(sign | (exponent + 127 - 15) << 23 | fraction << 13),
     }
 }
 
-/// Google's bfloat16: the upper half of a 32-bit number.
+/// The value of a bfloat16 number, which is the upper half of a 32-bit one.
 pub fn from_bfloat16(bits: u16) -> f32 {
     f32::from_bits(u32::from(bits) << 16)
 }

@@ -1,29 +1,29 @@
-//! Looks into an ONNX file before ONNX Runtime does, by walking its protobuf fields without building anything.
+//! Checks an ONNX file before ONNX Runtime loads it, by walking its protobuf fields.
 //!
-//! Finds what makes a model unsafe (tensors kept in other files, operators from libraries) and what makes its vectors
-//! depend on their neighbours (scales taken over a whole activation tensor). Field numbers: `onnx/onnx.proto`.
+//! Finds what makes a model unsafe (tensors in other files, operators from custom libraries) and what makes a vector depend
+//! on the other texts of a batch (quantization by a scale over a whole activation tensor). Field numbers: `onnx/onnx.proto`.
 
 use socle_core::{Error, Kind, Result};
 use std::collections::BTreeSet;
 
-/// What a graph contains.
+/// Properties of a graph.
 #[derive(Debug, Default, Eq, PartialEq)]
 pub struct GraphFacts {
-    /// Some tensor names an external file.
+    /// A tensor is stored in an external file.
     pub external_data: bool,
-    /// An operator quantises activations by a scale over the whole tensor, and so over every text in the run.
+    /// An operator quantizes activations by a scale over the whole tensor, and so over all texts of a batch.
     pub dynamic_quantization: bool,
-    /// Operator domains that neither ONNX Runtime brings nor the model itself defines.
+    /// Operator domains that neither ONNX Runtime nor the model itself defines.
     pub foreign_domains: BTreeSet<String>,
 }
 
-/// The domains of operators that are compiled into every ONNX Runtime.
+/// Domains of the operators that every build of ONNX Runtime has.
 const BUILT_IN_DOMAINS: [&str; 4] = ["", "ai.onnx", "ai.onnx.ml", "com.microsoft"];
 
-/// Operators that take one scale over a whole activation tensor (onnxruntime/docs/ContribOperators.md).
+/// Operators that quantize by one scale over a whole activation tensor (onnxruntime/docs/ContribOperators.md).
 const DYNAMIC_QUANTIZATION: [&str; 3] = ["DynamicQuantizeLinear", "DynamicQuantizeMatMul", "DynamicQuantizeLSTM"];
 
-/// Deepest nesting of messages that is followed. A real graph with control flow needs about ten levels.
+/// Deepest accepted nesting of messages. A graph with control flow has about ten levels.
 const MAX_DEPTH: usize = 64;
 
 #[derive(Clone, Copy)]
@@ -39,7 +39,7 @@ enum Message {
 }
 
 impl Message {
-    /// The kind of message in a length-delimited field, where it has to be entered.
+    /// The message in a length-delimited field, if it has to be visited.
     fn child(self, field: u64) -> Option<Self> {
         match (self, field) {
             (Self::Model, 7) | (Self::Attribute, 6 | 11) | (Self::TrainingInfo, 1 | 2) => Some(Self::Graph),
@@ -54,10 +54,10 @@ impl Message {
     }
 }
 
-/// Walks a whole ONNX file.
+/// Walks an ONNX file and returns its properties.
 ///
 /// # Errors
-/// `DamagedModelFile` when the bytes are not protobuf of that shape, or nested absurdly deep.
+/// `DamagedModelFile` when the bytes are not such protobuf, or nested too deep.
 pub fn scan(bytes: &[u8]) -> Result<GraphFacts> {
     let mut facts = GraphFacts::default();
     let mut own_domains = BTreeSet::new();
@@ -102,7 +102,7 @@ enum Value<'a> {
     Fixed,
 }
 
-/// The fields of one protobuf message (protobuf.dev, "Encoding").
+/// Iterates over the fields of a protobuf message (protobuf.dev, "Encoding").
 struct Fields<'a>(&'a [u8]);
 
 impl<'a> Fields<'a> {

@@ -1,22 +1,19 @@
-//! What a model does to a vector after pooling: reads the modules for it, keeps their weights, applies them.
+//! The layers of a model after pooling: reads their configuration and weights, and applies them to vectors.
 
+use super::configuration::{flag, number, unsupported};
 use super::directory::{ModelRoot, ReadFile};
-use super::layout::{flag, number, unsupported};
 use super::modules::{Module, ModuleKind};
 use super::pooling::{self, MIN_NORM};
-use super::registered;
+use super::registered::{self, MAX_WEIGHTS_BYTES};
 use super::safetensors::Tensors;
 use serde_json::Value;
 use socle_core::model::{Activation, Layer, ModelFile, ModelSpec};
 use socle_core::{Error, Kind, Result};
 
-/// Largest file of weights of a module, in bytes: a matrix of 4,096 times 16,384 32-bit numbers.
-pub const MAX_WEIGHTS_BYTES: u64 = 256 << 20;
-
-/// What `torch.nn.LayerNorm` adds to the variance.
+/// Added to the variance, as in `torch.nn.LayerNorm`.
 const EPSILON: f32 = 1e-5;
 
-/// The layers of a model with their weights.
+/// The layers after pooling with their weights.
 #[derive(Debug, Default)]
 pub struct Head(Vec<Step>);
 
@@ -28,10 +25,11 @@ enum Step {
     Truncate { inputs: usize, dimensions: usize },
 }
 
-/// The layers that the modules after pooling come to, and the files of their weights.
+/// The layers of the modules after pooling, and the files of their weights.
 ///
 /// # Errors
-/// `NotSupported` for what socle does not do, `MissingFile` without weights, `DamagedModelFile` for what makes no sense.
+/// `NotSupported` for options that socle does not support, `MissingFile` for missing weights, `DamagedModelFile` for a
+/// configuration without sizes.
 pub fn layers(root: &ModelRoot, directory: &str, modules: &[Module]) -> Result<(Vec<Layer>, Vec<ReadFile>)> {
     let (mut layers, mut files) = (Vec::new(), Vec::new());
     for module in modules {
@@ -72,7 +70,7 @@ pub fn layers(root: &ModelRoot, directory: &str, modules: &[Module]) -> Result<(
 const INPUT: &str = "module_input_name";
 const OUTPUT: &str = "module_output_name";
 
-/// Refuses options that socle does not know, or not with that value.
+/// Checks that there are only known options with supported values.
 fn check_options(configuration: &Value, known: &[&str], path: &str) -> Result<()> {
     for (key, value) in configuration.as_object().into_iter().flatten() {
         let meant = match key.as_str() {
@@ -89,7 +87,7 @@ fn check_options(configuration: &Value, known: &[&str], path: &str) -> Result<()
 
 fn activation(configuration: &Value, path: &str) -> Result<Activation> {
     let name = match configuration.get("activation_function") {
-        // As Sentence-Transformers has it.
+        // The default of Sentence-Transformers.
         None => return Ok(Activation::Tanh),
         Some(Value::Null) => return Ok(Activation::Identity),
         Some(name) => name.as_str().unwrap_or_default(),
@@ -112,7 +110,7 @@ fn read_weights(root: &ModelRoot, directory: &str, module: &Module, files: &mut 
         && root.stamp(directory, &module.file("pytorch_model.bin")).is_ok()
     {
         return Err(unsupported("weights in pytorch_model.bin", &module.path)
-            .detail("Such a file is a program that its reader runs.")
+            .detail("Loading such a file (a Python pickle) runs code from it.")
             .hint("Save the model again with Sentence-Transformers 3 or later, which writes model.safetensors."));
     }
     let read = read?;
@@ -122,15 +120,15 @@ fn read_weights(root: &ModelRoot, directory: &str, module: &Module, files: &mut 
 }
 
 impl Head {
-    /// Puts the layers of a model and the files of their weights together.
+    /// Builds the layers from their descriptions and the files of their weights.
     ///
     /// # Errors
-    /// `DamagedModelFile` when a file does not hold the weights, `Bug` when one is not there at all.
+    /// `DamagedModelFile` when a file does not have the weights, `Bug` when `files` lacks one.
     pub fn new(layers: &[Layer], files: &[ReadFile]) -> Result<Self> {
         layers.iter().map(|layer| Step::new(layer, files)).collect::<Result<_>>().map(Self)
     }
 
-    /// Reads the weights of a registered model.
+    /// Reads the weights of a registered model and builds its layers. Also returns the files.
     ///
     /// # Errors
     /// As [`registered::read`] and [`Self::new`].
@@ -141,7 +139,7 @@ impl Head {
         Ok((Self::new(&spec.layers, &files)?, files))
     }
 
-    /// Takes pooled vectors of a length through all layers.
+    /// Applies all layers to vectors of `length` numbers, one after the other in `vectors`.
     pub fn apply(&self, mut vectors: Vec<f32>, mut length: usize) -> Vec<f32> {
         for step in &self.0 {
             (vectors, length) = step.apply(vectors, length);
@@ -214,7 +212,7 @@ impl Step {
     }
 }
 
-/// A tensor that nobody uses belongs to another kind of layer.
+/// Checks that there are no tensors but `expected`: an unused one means that the layer is of another kind.
 fn only(tensors: &Tensors<'_>, expected: &[&str]) -> Result<(), String> {
     match tensors.others(expected).as_slice() {
         [] => Ok(()),
@@ -222,7 +220,7 @@ fn only(tensors: &Tensors<'_>, expected: &[&str]) -> Result<(), String> {
     }
 }
 
-/// Eight sums side by side, so that the compiler may use vector instructions.
+/// The dot product. Eight partial sums, so that the compiler can use vector instructions.
 fn dot(a: &[f32], b: &[f32]) -> f32 {
     let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
     let mut sums = [0.0_f32; 8];

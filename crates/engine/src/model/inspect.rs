@@ -1,71 +1,73 @@
-//! Registration: reads the files of a model, works out what it is, and tries it before anybody depends on it.
+//! Registration of a model: reads its files, determines its properties, and verifies them by trial runs.
 
+use super::configuration::unsupported;
 use super::directory::{ModelRoot, ReadFile, Stamp};
 use super::graph::{self, GraphFacts};
 use super::head::{self, Head};
-use super::layout::{Layout, places, unsupported};
+use super::layout::{Layout, places};
 use super::loaded::Model;
 use super::prompt::Prefixes;
 use super::registered::MAX_GRAPH_BYTES;
+use super::resident::ResidentModel;
 use super::runtime::Runtime;
 use super::session::{OutputInfo, Session};
-use super::store::Loaded;
 use super::tokenizer::{MAX_TOKENIZER_BYTES, Tokenizer, Tokens};
 use ort::session::RunOptions;
 use socle_core::model::{Inspection, Layer, ModelFile, ModelKind, ModelOverrides, ModelSpec, Pooling, Similarity};
 use socle_core::protocol::Role;
 use socle_core::{Error, Kind, Result};
 
-/// Texts of different lengths and scripts for the trial runs.
-const TRIAL: [&str; 3] = [
+/// Texts of the trial runs, of different lengths and scripts.
+const TRIAL_TEXTS: [&str; 3] = [
     "socle",
     "Wie stelle ich eine Sicherung wieder her, wenn der Server nach einem Stromausfall nicht mehr startet?",
     "PostgreSQL zapisuje zmiany w dzienniku, zanim dotrą do plików danych. Ce journal permet de restaurer la base. 日本語の文書",
 ];
 
-/// Largest difference between a text's vector alone and in company that counts as none (DESIGN, invariant 9).
-const REPRODUCIBLE: f32 = 1e-5;
+/// Largest difference between the vectors of a text alone and in a batch that is accepted as equal: absolute for values up
+/// to 1, relative for larger ones.
+const MAX_BATCH_DIFFERENCE: f32 = 1e-5;
 
-/// Longest input for the trial of the window, in tokens: attention costs the square of it.
+/// Longest input of the trial run of the window, in tokens: the cost of attention grows with its square.
 const MAX_TRIAL_TOKENS: u32 = 2048;
 
-/// What an inspection heeds besides the files.
-pub struct Conditions<'a> {
-    /// Those of the trial runs, which end when they are terminated.
+/// The conditions of an inspection.
+pub struct TrialConditions<'a> {
+    /// Options of the trial runs, by which they can be terminated.
     pub options: &'a RunOptions,
-    /// Called before the graph is loaded, with its size in bytes.
+    /// Called with the size of the graph in bytes before it is loaded.
     pub make_room: &'a dyn Fn(u64) -> Result<()>,
 }
 
-/// [`inspect_under`] no conditions.
+/// Inspects a model without conditions.
 ///
 /// # Errors
-/// As [`inspect_under`].
+/// As [`inspect_with`].
 pub fn inspect(
     root: &ModelRoot,
     runtime: &Runtime,
     name: &str,
     directory: &str,
     overrides: &ModelOverrides,
-) -> Result<(Inspection, Loaded)> {
+) -> Result<(Inspection, ResidentModel)> {
     let options = runtime.run_options()?;
-    let conditions = Conditions { options: &options, make_room: &|_| Ok(()) };
-    inspect_under(&conditions, root, runtime, name, directory, overrides)
+    let conditions = TrialConditions { options: &options, make_room: &|_| Ok(()) };
+    inspect_with(&conditions, root, runtime, name, directory, overrides)
 }
 
-/// Works out a model and tries it. The result holds the model loaded.
+/// Determines the properties of a model and verifies them. Also returns the loaded model.
 ///
 /// # Errors
-/// Whatever is wrong with the files, `InvalidArgument` where they are silent and the caller too, `NotSupported` where
-/// they ask for what socle does not do, `DimensionMismatch` where they disagree with the graph.
-pub fn inspect_under(
-    conditions: &Conditions<'_>,
+/// Those of reading the files; `InvalidArgument` for a property that neither the files nor `overrides` state, `NotSupported`
+/// where the files ask for something that socle does not support, `DimensionMismatch` where they contradict the graph.
+pub fn inspect_with(
+    conditions: &TrialConditions<'_>,
     root: &ModelRoot,
     runtime: &Runtime,
     name: &str,
     directory: &str,
     overrides: &ModelOverrides,
-) -> Result<(Inspection, Loaded)> {
+) -> Result<(Inspection, ResidentModel)> {
     let options = conditions.options;
     root.check_directory(directory)?;
     let layout = Layout::read(root, directory)?;
@@ -121,10 +123,10 @@ pub fn inspect_under(
     let alone = run_alone(&model, options)?;
     trial_ids(&model, model.spec.max_tokens, options)?;
     model.spec.batchable = model.spec.batchable && is_reproducible(&model, &alone, options)?;
-    Ok((Inspection { model: model.spec.clone(), notices }, Loaded::new(model, files)))
+    Ok((Inspection { model: model.spec.clone(), notices }, ResidentModel::new(model, files)))
 }
 
-/// What the files of an embedding model ask for and nobody would heed.
+/// Checks that the files of an embedding model ask for no module or end token that would be ignored.
 fn check_modules(layout: &Layout, tokenizer: &Tokenizer, overrides: &ModelOverrides) -> Result<()> {
     let whole_graph = overrides.pooling == Some(Pooling::None);
     if let Some(refused) = layout.modules.refused.clone().filter(|_| !whole_graph) {
@@ -147,7 +149,7 @@ fn pool_prefix(layout: &Layout, pooling: Pooling, prefixes: &Prefixes, overrides
     }
     let refused = |why: &str| Err(unsupported("include_prompt = false", "the configuration of pooling").detail(why));
     match pooling {
-        // The last token is not one of the prefix.
+        // The last token is never one of the prefix.
         Pooling::Last => Ok(true),
         Pooling::Mean | Pooling::Max | Pooling::MeanSqrtLen | Pooling::WeightedMean => Ok(false),
         Pooling::Cls => refused("The first token, which is the vector of the text, is one of the prompt."),
@@ -156,8 +158,8 @@ fn pool_prefix(layout: &Layout, pooling: Pooling, prefixes: &Prefixes, overrides
     }
 }
 
-/// Gives a model what `modules.json` and `truncate_dim` do to vectors after pooling. `width` is the length of the
-/// vectors that the graph returns. The result are the files of the weights.
+/// Adds the layers after pooling of `modules.json` and `truncate_dim` to a model. `width` is the length of the vectors that
+/// the graph returns. Returns the files of the weights.
 fn add_layers(
     model: &mut Model,
     root: &ModelRoot,
@@ -166,13 +168,13 @@ fn add_layers(
     width: u32,
 ) -> Result<Vec<(ModelFile, Stamp)>> {
     let (mut layers, files) = if model.spec.pooling == Pooling::None {
-        // A graph that pools holds what comes after it.
+        // A graph that pools includes the layers after pooling.
         (Vec::new(), Vec::new())
     } else {
         head::layers(root, directory, &layout.modules.after)?
     };
     if layers.last() == Some(&Layer::Normalize) {
-        // That is `normalize`, which the caller may overrule.
+        // Expressed by `normalize`, which the caller may override.
         layers.pop();
     }
     let mut length = width;
@@ -206,7 +208,7 @@ fn check_dimensions(spec: &ModelSpec, wanted: Option<u32>) -> Result<()> {
     }
 }
 
-/// A model whose vectors cosine distance orders otherwise than the model means it.
+/// The notice for a model whose vectors are ordered by cosine distance otherwise than by the similarity of the model.
 fn similarity_notice(spec: &ModelSpec) -> Option<String> {
     (!spec.is_cosine()).then(|| {
         format!(
@@ -217,7 +219,7 @@ fn similarity_notice(spec: &ModelSpec) -> Option<String> {
     })
 }
 
-/// The tokenizer, beside the transformer or in the directory of the model.
+/// Reads the tokenizer from the directory of the transformer or that of the model.
 fn read_tokenizer(root: &ModelRoot, directory: &str, layout: &Layout) -> Result<ReadFile> {
     const NAME: &str = "tokenizer.json";
     for path in places(&layout.modules.transformer, &[NAME]) {
@@ -228,7 +230,7 @@ fn read_tokenizer(root: &ModelRoot, directory: &str, layout: &Layout) -> Result<
     root.read(directory, NAME, MAX_TOKENIZER_BYTES)
 }
 
-/// The graph the caller names, or the one there is, beside the transformer or in the directory of the model.
+/// Reads the graph at the path `named`, or else the only one in the directories of the transformer and of the model.
 fn read_graph(root: &ModelRoot, directory: &str, layout: &Layout, named: Option<&str>) -> Result<ReadFile> {
     if let Some(path) = named {
         return root.read(directory, path, MAX_GRAPH_BYTES);
@@ -287,7 +289,7 @@ fn kind(layout: &Layout, outputs: &[OutputInfo], overrides: &ModelOverrides) -> 
     Ok(overrides.kind.or(layout.kind).unwrap_or(guessed))
 }
 
-/// Which output to read, and how to pool it.
+/// Chooses the output of the graph to be read, and how it is pooled.
 fn output(
     layout: &Layout,
     outputs: &[OutputInfo],
@@ -347,7 +349,7 @@ fn window(layout: &Layout, session: &Session, name: &str, overrides: &ModelOverr
 }
 
 fn trial_tokens(model: &Model) -> Result<Vec<Tokens>> {
-    let [short, rest @ ..] = TRIAL;
+    let [short, rest @ ..] = TRIAL_TEXTS;
     let all = [short].into_iter().chain(rest);
     all.map(|text| match model.spec.kind {
         ModelKind::Embedding => model.tokens(Role::Passage, text, true),
@@ -356,7 +358,7 @@ fn trial_tokens(model: &Model) -> Result<Vec<Tokens>> {
     .collect()
 }
 
-/// The length of the vectors that the graph really returns.
+/// The length of the vectors that the graph returns in a trial run.
 fn trial_dimensions(model: &Model, options: &RunOptions) -> Result<u32> {
     let tokens = trial_tokens(model)?;
     let Some(first) = tokens.first() else { return Ok(0) };
@@ -367,8 +369,8 @@ fn trial_dimensions(model: &Model, options: &RunOptions) -> Result<u32> {
     })
 }
 
-/// Runs the whole window, with the largest token id in it: ids beyond the table of the graph, and a window beyond its
-/// positions, come out here and not in the middle of a load.
+/// Runs an input that fills the window and contains the largest token id, so that ids beyond the table of the graph and a
+/// window beyond its positions are found at registration.
 fn trial_ids(model: &Model, window: u32, options: &RunOptions) -> Result<()> {
     let tokens = trial_tokens(model)?;
     let Some(mut tokens) = tokens.into_iter().next() else { return Ok(()) };
@@ -392,7 +394,7 @@ fn trial_ids(model: &Model, window: u32, options: &RunOptions) -> Result<()> {
     })
 }
 
-/// The results of the trial texts, each run by itself.
+/// The results of the trial texts, each run alone.
 fn run_alone(model: &Model, options: &RunOptions) -> Result<Vec<f32>> {
     let mut alone = Vec::new();
     for tokens in trial_tokens(model)? {
@@ -401,11 +403,11 @@ fn run_alone(model: &Model, options: &RunOptions) -> Result<Vec<f32>> {
     Ok(alone)
 }
 
-/// Whether texts may share a run: each has the same vector `alone` as beside longer ones.
+/// Whether texts may be run in batches: each has the same result `alone` as in a batch with longer ones.
 fn is_reproducible(model: &Model, alone: &[f32], options: &RunOptions) -> Result<bool> {
     let tokens = trial_tokens(model)?;
     let batch: Vec<&Tokens> = tokens.iter().collect();
-    // A graph with the batch size 1 baked in fails here; it still serves one text at a time.
+    // Fails for a graph with a fixed batch size of 1, which can still run one text at a time.
     let Ok(together) = model.run(&batch, options) else { return Ok(false) };
-    Ok(together.iter().zip(alone).all(|(a, b)| (a - b).abs() <= REPRODUCIBLE * b.abs().max(1.0)))
+    Ok(together.iter().zip(alone).all(|(a, b)| (a - b).abs() <= MAX_BATCH_DIFFERENCE * b.abs().max(1.0)))
 }

@@ -1,8 +1,9 @@
-//! Reads what the files of a model say about it, in the layout of Hugging Face and Sentence-Transformers.
+//! Reads the configuration files of a model in the layout of Hugging Face and Sentence-Transformers.
 //!
-//! Decides nothing that the files do not state, and ignores nothing that they do: what socle does not do is an error
-//! with its name here rather than a wrong vector later.
+//! Nothing is guessed that the files do not state, and nothing is ignored that they do: what socle does not support is an
+//! error here rather than a wrong vector later.
 
+use super::configuration::{MAX_JSON_BYTES, flag, number, unsupported};
 use super::directory::{ModelRoot, ReadFile, Stamp};
 use super::modules::Modules;
 use super::position;
@@ -11,10 +12,7 @@ use serde_json::Value;
 use socle_core::model::{ModelFile, ModelKind, Pooling, Similarity};
 use socle_core::{Error, Kind, Result};
 
-/// Largest configuration file that is read, in bytes.
-pub const MAX_JSON_BYTES: u64 = 4 << 20;
-
-/// The names that the configuration of the first module has had (Sentence-Transformers, `base/modules/transformer.py`).
+/// Names of the configuration file of the transformer module (Sentence-Transformers, `base/modules/transformer.py`).
 const SENTENCE_CONFIGURATIONS: [&str; 7] = [
     "sentence_bert_config.json",
     "sentence_roberta_config.json",
@@ -25,18 +23,18 @@ const SENTENCE_CONFIGURATIONS: [&str; 7] = [
     "sentence_xlnet_config.json",
 ];
 
-/// What the files state; `None` where they are silent.
+/// What the files state; `None` for what they do not.
 #[derive(Debug, Default)]
 pub struct Layout {
     /// The configuration files that were read.
     pub files: Vec<(ModelFile, Stamp)>,
-    /// From the architecture in `config.json`.
+    /// Kind of the model, by the architecture in `config.json`.
     pub kind: Option<ModelKind>,
-    /// From the configuration of the pooling module. What socle lacks is an error only where that pooling is needed.
+    /// Pooling, by the configuration of the pooling module. The error for an unsupported one is raised only if it is needed.
     pub pooling: Option<Result<Pooling>>,
-    /// The tokens of the prompt are not pooled.
+    /// `include_prompt` is false: the tokens of the prompt are not pooled.
     pub excludes_prompt: bool,
-    /// Vector length after pooling.
+    /// Length of the vectors after pooling.
     pub dimensions: Option<u32>,
     /// Longest input in tokens.
     pub max_tokens: Option<u32>,
@@ -44,17 +42,17 @@ pub struct Layout {
     pub first_position: u32,
     /// `pad_token_id` of `config.json`.
     pub pad_id: Option<u32>,
-    /// Texts are put into lower case.
+    /// `do_lower_case`: texts are converted to lower case.
     pub lower_case: bool,
-    /// The tokenizer is meant to end each text with a token.
+    /// `add_eos_token`: the tokenizer ends each text with a token.
     pub adds_end_token: bool,
-    /// `config_sentence_transformers.json`: how vectors are compared.
+    /// `similarity_fn_name` of `config_sentence_transformers.json`.
     pub similarity: Option<Similarity>,
-    /// `config_sentence_transformers.json`: vectors are cut to this length.
+    /// `truncate_dim` of `config_sentence_transformers.json`: length that vectors are truncated to.
     pub truncated: Option<u32>,
-    /// `config_sentence_transformers.json`: what is put before texts.
+    /// Prompts of `config_sentence_transformers.json`.
     pub prompts: Prompts,
-    /// `modules.json`.
+    /// The modules of `modules.json`.
     pub modules: Modules,
 }
 
@@ -73,7 +71,7 @@ impl Reader<'_> {
         Ok(Some(value))
     }
 
-    /// The first of these files that there is, in the directory of the module before that of the model.
+    /// The first of these files that exists, in the directory of a module or else in that of the model.
     fn first(&mut self, module: &str, names: &[&str]) -> Result<Option<Value>> {
         for path in places(module, names) {
             if let Some(value) = self.json(&path)? {
@@ -84,18 +82,18 @@ impl Reader<'_> {
     }
 }
 
-/// Where files of these names may lie: in the directory of a module, then in that of the model.
+/// Paths of these files in the directory of a module, then in that of the model.
 pub fn places(module: &str, names: &[&str]) -> Vec<String> {
     let inside = names.iter().map(|name| format!("{module}/{name}")).filter(|_| !module.is_empty());
     inside.chain(names.iter().map(|name| (*name).to_string())).collect()
 }
 
 impl Layout {
-    /// Reads every configuration file that is there.
+    /// Reads all configuration files.
     ///
     /// # Errors
-    /// `DamagedModelFile` for a file that is not what its name says, `NotSupported` for one that asks for something
-    /// socle does not do, and whatever [`ModelRoot::read`] raises.
+    /// `DamagedModelFile` for a malformed file, `NotSupported` for one that asks for something that socle does not support,
+    /// and whatever [`ModelRoot::read`] raises.
     pub fn read(root: &ModelRoot, directory: &str) -> Result<Self> {
         let mut reader = Reader { root, directory, files: Vec::new() };
         let mut modules = Modules::default();
@@ -108,7 +106,7 @@ impl Layout {
         let sentence = reader.first(&transformer, &SENTENCE_CONFIGURATIONS)?;
         let whole = reader.json("config_sentence_transformers.json")?;
         let pooling_path = format!("{}/config.json", modules.pooling.as_deref().unwrap_or("1_Pooling"));
-        // A module that modules.json leaves out is not part of the model.
+        // With a modules.json, only the modules that it lists are part of the model.
         let pooling = if modules.stated && modules.pooling.is_none() { None } else { reader.json(&pooling_path)? };
         for module in &mut modules.after {
             module.configuration = reader.json(&module.file("config.json"))?.unwrap_or_default();
@@ -139,7 +137,7 @@ impl Layout {
         Ok(layout)
     }
 
-    /// `config_sentence_transformers.json`, which speaks of the model as a whole.
+    /// Reads `config_sentence_transformers.json`.
     fn read_whole(&mut self, directory: &str, whole: &Value) -> Result<()> {
         const PATH: &str = "config_sentence_transformers.json";
         match whole.get("model_type").and_then(Value::as_str) {
@@ -148,7 +146,7 @@ impl Layout {
             Some(other) => return Err(unsupported(&format!("model type \"{other}\""), PATH)),
         }
         if let Some(name) = whole.get("similarity_fn_name").and_then(Value::as_str) {
-            // Sentence-Transformers has written both spellings.
+            // Versions of Sentence-Transformers differ in the spelling.
             let similarity = Similarity::parse(if name == "dot_product" { "dot" } else { name });
             self.similarity = Some(similarity.ok_or_else(|| unsupported(&format!("similarity \"{name}\""), PATH))?);
         }
@@ -166,22 +164,7 @@ fn damaged(directory: &str, path: &str, why: &str) -> Error {
     Error::new(Kind::DamagedModelFile, format!("model file \"{directory}/{path}\" is damaged")).detail(why)
 }
 
-/// What a file asks for and socle does not do.
-pub fn unsupported(what: &str, path: &str) -> Error {
-    Error::new(Kind::NotSupported, format!("unsupported {what} in {path}"))
-}
-
-/// A positive number of at most 32 bits.
-pub fn number(value: &Value, key: &str) -> Option<u32> {
-    value.get(key)?.as_u64().and_then(|number| u32::try_from(number).ok())
-}
-
-/// True or false.
-pub fn flag(value: &Value, key: &str) -> Option<bool> {
-    value.get(key)?.as_bool()
-}
-
-/// A classifier with one label is a cross-encoder; one with more labels scores something else.
+/// The kind of a model by its architecture: a classifier with one label is a reranker, other classifiers are unsupported.
 fn kind(config: &Value) -> Result<Option<ModelKind>> {
     let Some(architectures) = config.get("architectures").and_then(Value::as_array) else { return Ok(None) };
     let classifies = |name: &Value| name.as_str().is_some_and(|name| name.ends_with("ForSequenceClassification"));
@@ -198,7 +181,7 @@ fn kind(config: &Value) -> Result<Option<ModelKind>> {
     Ok(Some(ModelKind::Reranker))
 }
 
-/// Newer files of the first module say what it is used for.
+/// Checks `transformer_task`, which newer files of the transformer module have.
 fn check_task(sentence: &Value) -> Result<()> {
     match sentence.get("transformer_task").and_then(Value::as_str) {
         None | Some("feature-extraction" | "sequence-classification") => Ok(()),
@@ -206,13 +189,14 @@ fn check_task(sentence: &Value) -> Result<()> {
     }
 }
 
-/// `max_seq_length` is a decision of whoever published the model and wins; the other two are what it can take at most.
+/// The longest input in tokens. `max_seq_length` is the choice of the publisher of the model and takes precedence; the other
+/// two values are upper limits.
 fn max_tokens(config: Option<&Value>, tokenizer: Option<&Value>, sentence: Option<&Value>) -> Option<u32> {
     let positive = |length: &u32| *length > 0;
     let published = sentence.and_then(|sentence| number(sentence, "max_seq_length")).filter(positive);
     let positions = config.and_then(position::count).filter(positive);
     if let Some(published) = published {
-        // The table of positions may be counted with the two that no text has.
+        // The publisher may have counted the rows of the table that no token has.
         let table = positions.filter(|_| config.is_some_and(position::begins_after_padding));
         return Some(table.map_or(published, |table| table.min(published)));
     }
@@ -221,8 +205,8 @@ fn max_tokens(config: Option<&Value>, tokenizer: Option<&Value>, sentence: Optio
     tokenizer.into_iter().chain(positions).min()
 }
 
-/// One flag for each mode in files of Sentence-Transformers up to 5, names in later files. No mode at all means the
-/// mean there; here it is an error, because such a file says nothing.
+/// The pooling of a configuration file: one flag for each mode up to Sentence-Transformers 5, names in later versions.
+/// Sentence-Transformers takes the mean when there is no mode; here it is an error, because the file does not state it.
 fn pooling_mode(path: &str, config: &Value) -> Result<Pooling> {
     let mut modes: Vec<String> = Vec::new();
     match config.get("pooling_mode") {

@@ -1,11 +1,11 @@
-//! A model in memory: text in, vectors or scores out.
+//! A loaded model: tokenizes texts and computes vectors or scores.
 //!
-//! Keeps the promises of the registered model: its window is never exceeded silently, its prefixes are always there,
-//! and a text has one vector whatever shares its run.
+//! Guarantees that the window is never exceeded silently, that prefixes are always added, and that the result of a text
+//! does not depend on the batch.
 
 use super::head::Head;
 use super::pooling;
-use super::session::{Filling, Output, Session};
+use super::session::{InputDefaults, Output, Session};
 use super::tokenizer::{Tokenizer, Tokens};
 use ort::session::{NoSelectedOutputs, RunOptions};
 use socle_core::model::{Layer, ModelKind, ModelSpec};
@@ -13,48 +13,49 @@ use socle_core::protocol::Role;
 use socle_core::{Error, Kind, Result};
 use std::sync::Arc;
 
-/// Bytes of text for each token of the window that are looked at when a text is cut. Real tokens have 3 to 5.
+/// Bytes of a text for each token of the window that are tokenized at most when the text is truncated. Typical tokens have
+/// 3 to 5 bytes.
 const CUT_BYTES_PER_TOKEN: usize = 1024;
 
-/// A loaded model, as one of its registrations knows it.
+/// A loaded model under one of its registrations.
 #[derive(Debug)]
 pub struct Model {
-    /// What it is registered as.
+    /// Its registration.
     pub spec: ModelSpec,
-    parts: Arc<Parts>,
+    parts: Arc<SharedParts>,
 }
 
-/// Tokens of the prefixes that are not pooled.
+/// Number of tokens of each prefix that are not pooled, special tokens before it included.
 #[derive(Clone, Copy, Debug, Default)]
-struct Skipped {
+struct PrefixLengths {
     query: usize,
     passage: usize,
 }
 
-/// What is in memory, once for all registrations of one digest.
+/// What all registrations of one digest share.
 #[derive(Debug)]
-struct Parts {
+struct SharedParts {
     tokenizer: Tokenizer,
     session: Session,
     head: Head,
-    /// Special tokens that end every input.
-    tail: usize,
-    skipped: Skipped,
+    /// Number of special tokens at the end of every input.
+    suffix_length: usize,
+    skipped: PrefixLengths,
 }
 
 impl Model {
-    /// Puts the parts together.
+    /// Assembles a model.
     ///
     /// # Errors
-    /// `InferenceFailed` when the tokenizer cannot encode a single letter.
+    /// `InferenceFailed` when the tokenizer fails on a single letter or a prefix.
     pub fn new(spec: ModelSpec, tokenizer: Tokenizer, session: Session, head: Head) -> Result<Self> {
-        let (_, tail) = tokenizer.frame()?;
-        let parts = Parts { tokenizer, session, head, tail, skipped: Skipped::default() };
+        let (_, suffix_length) = tokenizer.frame()?;
+        let parts = SharedParts { tokenizer, session, head, suffix_length, skipped: PrefixLengths::default() };
         let mut model = Self { spec, parts: Arc::new(parts) };
         if !model.spec.pool_prefix {
-            let skipped = Skipped {
-                query: model.skip(&model.spec.query_prefix)?,
-                passage: model.skip(&model.spec.passage_prefix)?,
+            let skipped = PrefixLengths {
+                query: model.prefix_length(&model.spec.query_prefix)?,
+                passage: model.prefix_length(&model.spec.passage_prefix)?,
             };
             if let Some(parts) = Arc::get_mut(&mut model.parts) {
                 parts.skipped = skipped;
@@ -63,13 +64,13 @@ impl Model {
         Ok(model)
     }
 
-    /// The tokens of a prefix, with the special tokens before it, as Sentence-Transformers counts them: alone, without
-    /// the white space that ends most prefixes and that tokenizers give to the word behind it.
-    fn skip(&self, prefix: &str) -> Result<usize> {
+    /// Number of tokens of a prefix and the special tokens before it, counted as Sentence-Transformers does: without the
+    /// white space at its end, which tokenizers add to the next word.
+    fn prefix_length(&self, prefix: &str) -> Result<usize> {
         if prefix.is_empty() {
             return Ok(0);
         }
-        Ok(self.encode("", prefix.trim())?.len().saturating_sub(self.parts.tail))
+        Ok(self.encode("", prefix.trim())?.len().saturating_sub(self.parts.suffix_length))
     }
 
     fn encode(&self, prefix: &str, text: &str) -> Result<Tokens> {
@@ -80,17 +81,17 @@ impl Model {
         self.parts.tokenizer.encode(&text)
     }
 
-    /// The same model for a registration of the same digest, under the name that its owner knows.
+    /// The same model for another registration of the same digest, whose name errors will show.
     pub fn registered_as(&self, spec: &ModelSpec) -> Self {
         Self { spec: spec.clone(), parts: self.parts.clone() }
     }
 
-    /// Nobody holds it under any other registration.
+    /// Whether there is no other [`Model`] that shares its memory.
     pub fn is_idle(&self) -> bool {
         Arc::strong_count(&self.parts) == 1
     }
 
-    /// Sets the layers after pooling and the length of the vectors that they give.
+    /// Sets the layers after pooling and the length of the vectors that they return. Only for a model that is not shared.
     pub fn set_layers(&mut self, layers: Vec<Layer>, dimensions: u32, head: Head) {
         (self.spec.layers, self.spec.dimensions) = (layers, dimensions);
         if let Some(parts) = Arc::get_mut(&mut self.parts) {
@@ -98,15 +99,15 @@ impl Model {
         }
     }
 
-    /// The largest token id that its tokenizer can give.
+    /// The largest token id of its tokenizer.
     pub fn max_token_id(&self) -> u32 {
         self.parts.tokenizer.max_id
     }
 
-    /// Raises `WrongModelKind` unless the model is of this kind.
+    /// Checks the kind of the model.
     ///
     /// # Errors
-    /// See above.
+    /// `WrongModelKind` when it is of another kind.
     pub fn require(&self, kind: ModelKind) -> Result<()> {
         if self.spec.kind == kind {
             return Ok(());
@@ -115,7 +116,7 @@ impl Model {
         Err(Error::new(Kind::WrongModelKind, format!("model \"{}\" is of kind {is}, not {needed}", self.spec.name)))
     }
 
-    /// The number of tokens that a passage becomes, prefix and special tokens included.
+    /// The number of tokens of a passage, prefix and special tokens included.
     ///
     /// # Errors
     /// `InferenceFailed` when the tokenizer fails.
@@ -123,10 +124,10 @@ impl Model {
         Ok(self.encode(&self.spec.passage_prefix, passage)?.len())
     }
 
-    /// The tokens of a text with its prefix. With `truncate` it is cut to the window.
+    /// The tokens of a text with its prefix. With `truncate`, they are cut to the window.
     ///
     /// # Errors
-    /// `InputTooLong` when it does not fit into the window, naming count and limit.
+    /// `InputTooLong` when they exceed the window and `truncate` is false.
     pub fn tokens(&self, role: Role, text: &str, truncate: bool) -> Result<Tokens> {
         let (prefix, skipped) = match role {
             Role::Query => (&self.spec.query_prefix, self.parts.skipped.query),
@@ -137,11 +138,11 @@ impl Model {
         self.fit(tokens, truncate, "text has")
     }
 
-    /// The tokens of a text with as much of `head` before it as fits into the window: all, half, a quarter, … or nothing.
+    /// The tokens of a text preceded by as much of `head` as fits into the window: all, half, a quarter, … or nothing.
     ///
     /// # Errors
     /// As [`Self::tokens`] for the text alone.
-    pub fn headed_tokens(&self, role: Role, head: &str, text: &str, truncate: bool) -> Result<Tokens> {
+    pub fn tokens_with_head(&self, role: Role, head: &str, text: &str, truncate: bool) -> Result<Tokens> {
         let mut head = self.beginning(head);
         while !head.is_empty() {
             match self.tokens(role, &format!("{head}{text}"), false) {
@@ -154,26 +155,26 @@ impl Model {
         self.tokens(role, text, truncate)
     }
 
-    /// The tokens of a query and a document for a cross-encoder. With `truncate` the document is cut.
+    /// The tokens of a query and a document for a reranker. With `truncate`, the end of the document is cut.
     ///
     /// # Errors
-    /// `InputTooLong` when the pair does not fit, or the query leaves no room for any document.
+    /// `InputTooLong` when they exceed the window and `truncate` is false, or the query alone fills it.
     pub fn pair(&self, query: &str, document: &str, truncate: bool) -> Result<Tokens> {
         let document = if truncate { self.beginning(document) } else { document };
         let tokens = self.parts.tokenizer.encode_pair(query, document)?;
         if tokens.len() > self.window() {
             let query = self.parts.tokenizer.encode(query)?.len();
-            if query + self.parts.tail >= self.window() {
+            if query + self.parts.suffix_length >= self.window() {
                 return Err(self.too_long("query has", query));
             }
         }
         self.fit(tokens, truncate, "query and document together have")
     }
 
-    /// Vectors or scores of a batch, one after the other.
+    /// The vectors or scores of a batch, one after the other.
     ///
     /// # Errors
-    /// See [`Session::run`], [`pooling::pool`] and [`pooling::finish`].
+    /// As [`Session::run`], [`pooling::pool`] and [`pooling::finish`].
     pub fn run(&self, batch: &[&Tokens], options: &RunOptions<NoSelectedOutputs>) -> Result<Vec<f32>> {
         let output = self.output(batch, options)?;
         match self.spec.kind {
@@ -188,20 +189,20 @@ impl Model {
         }
     }
 
-    /// The raw output of a batch.
+    /// The output of the graph for a batch, not pooled.
     ///
     /// # Errors
-    /// See [`Session::run`].
+    /// As [`Session::run`].
     pub fn output(&self, batch: &[&Tokens], options: &RunOptions<NoSelectedOutputs>) -> Result<Output> {
-        let filling = Filling { pad_id: self.spec.pad_id, first_position: self.spec.first_position };
-        self.parts.session.run(batch, filling, &self.spec.output, options)
+        let defaults = InputDefaults { pad_id: self.spec.pad_id, first_position: self.spec.first_position };
+        self.parts.session.run(batch, defaults, &self.spec.output, options)
     }
 
     fn window(&self) -> usize {
         self.spec.max_tokens as usize
     }
 
-    /// The beginning of a text that is going to be cut anyway, so that nobody tokenises the rest.
+    /// The beginning of a text that certainly covers the window. The rest need not be tokenized when the text is truncated.
     fn beginning<'a>(&self, text: &'a str) -> &'a str {
         let limit = self.window().saturating_mul(CUT_BYTES_PER_TOKEN).min(text.len());
         &text[..text.floor_char_boundary(limit)]
@@ -213,9 +214,9 @@ impl Model {
             if !truncate {
                 return Err(self.too_long(what, count));
             }
-            let tail = self.parts.tail.min(window);
+            let suffix_length = self.parts.suffix_length.min(window);
             for ids in [&mut tokens.ids, &mut tokens.type_ids] {
-                ids.drain(window - tail..count - tail);
+                ids.drain(window - suffix_length..count - suffix_length);
             }
         }
         Ok(tokens)

@@ -1,11 +1,12 @@
-//! Models: from files that nobody has to trust to vectors that everybody can.
+//! Models: registration, loading, tokenizing, inference and pooling. The files of a model are untrusted input.
 //!
-//! `directory` opens files, `layout` reads their configuration (`modules`, `prompt` and `position` parts of it), `graph`
-//! looks into the ONNX file before ONNX Runtime does, `tokenizer` and `session` wrap the two libraries, `pooling` and
-//! `head` make vectors, the latter with weights from `safetensors` (`float16` reads short numbers), `inspect` puts all of that together for
-//! registration, `registered` tells whether files have changed since, and `store` keeps loaded models within the memory
-//! limit.
+//! `directory` opens files; `layout` reads their configuration, with `configuration`, `modules`, `prompt` and `position`;
+//! `graph` checks the ONNX file before ONNX Runtime loads it; `runtime`, `session` and `tokenizer` wrap the libraries;
+//! `pooling` and `head` compute vectors, the latter with weights that `safetensors` and `float16` read; `loaded` is a model
+//! of these. `inspect` registers a model, `registered` detects later changes of its files, and `store` keeps the `resident`
+//! models within the memory limit.
 
+pub mod configuration;
 pub mod directory;
 pub mod float16;
 pub mod graph;
@@ -18,6 +19,7 @@ pub mod pooling;
 pub mod position;
 pub mod prompt;
 pub mod registered;
+pub mod resident;
 pub mod runtime;
 pub mod safetensors;
 pub mod session;

@@ -1,28 +1,28 @@
-//! `modules.json`: what a model consists of, in the order in which a text goes through it.
+//! Reads `modules.json`, the list of the modules of a model in the order in which they are applied.
 
-use super::layout::unsupported;
+use super::configuration::unsupported;
 use serde_json::Value;
 use socle_core::Error;
 
-/// The modules of a model. Without `modules.json` there is a transformer in the directory of the model.
+/// The modules of a model. Without `modules.json`, it is a transformer in the directory of the model.
 #[derive(Debug, Default)]
 pub struct Modules {
-    /// There is a `modules.json`.
+    /// Whether there is a `modules.json`.
     pub stated: bool,
-    /// Directory of the transformer; empty for that of the model.
+    /// Directory of the transformer module; empty for that of the model.
     pub transformer: String,
     /// Directory of the pooling module.
     pub pooling: Option<String>,
-    /// What comes after pooling.
+    /// The modules after pooling.
     pub after: Vec<Module>,
-    /// The first module that socle does not run, or not in that place.
+    /// The error for the first module that socle does not support, or not in that place.
     pub refused: Option<Error>,
 }
 
 /// A module after pooling.
 #[derive(Debug)]
 pub struct Module {
-    /// What it does.
+    /// Its kind.
     pub kind: ModuleKind,
     /// Its directory.
     pub path: String,
@@ -30,19 +30,19 @@ pub struct Module {
     pub configuration: Value,
 }
 
-/// What a module after pooling does.
+/// Kind of a module after pooling.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum ModuleKind {
-    /// A matrix, a bias, a function.
+    /// A linear layer with bias and activation function.
     Dense,
-    /// Mean 0 and variance 1, times weights.
+    /// Layer normalization.
     LayerNorm,
-    /// Length 1.
+    /// Scaling to length 1.
     Normalize,
 }
 
 impl Module {
-    /// The path of a file of this module.
+    /// Path of a file of the module, in the directory of the model.
     pub fn file(&self, name: &str) -> String {
         if self.path.is_empty() { name.to_string() } else { format!("{}/{name}", self.path) }
     }
@@ -52,7 +52,7 @@ impl Modules {
     /// Reads `modules.json`.
     ///
     /// # Errors
-    /// What is wrong with it, in words.
+    /// A sentence that says what is wrong.
     pub fn parse(value: &Value) -> Result<Self, String> {
         let entries = value.as_array().ok_or("It is no list of modules.")?;
         let mut modules = Self { stated: true, ..Self::default() };
@@ -61,7 +61,7 @@ impl Modules {
             let text = |key: &str| entry.get(key).and_then(Value::as_str).unwrap_or_default();
             let (name, path) = (text("type"), text("path").trim_end_matches('/').to_string());
             let refuse = |what: &str| Some(unsupported(&format!("{what} \"{name}\""), "modules.json"));
-            // Modules from elsewhere are code that comes with the model.
+            // Modules of other packages are code that is distributed with the model.
             let known = name.strip_prefix("sentence_transformers.").and_then(|name| name.rsplit('.').next());
             let after = match known {
                 Some("Transformer") if !has_transformer => {
@@ -73,7 +73,7 @@ impl Modules {
                     modules.pooling = Some(path);
                     continue;
                 }
-                // It does something in training alone.
+                // Has an effect in training only.
                 Some("Dropout") => continue,
                 Some("Dense") => ModuleKind::Dense,
                 Some("LayerNorm") => ModuleKind::LayerNorm,
@@ -92,7 +92,7 @@ impl Modules {
         Ok(modules)
     }
 
-    /// Whether the last thing that happens to a vector is that it gets length 1; `None` without `modules.json`.
+    /// Whether the last module normalizes vectors; `None` without `modules.json`.
     pub fn normalizes(&self) -> Option<bool> {
         self.stated.then(|| self.after.last().is_some_and(|module| module.kind == ModuleKind::Normalize))
     }

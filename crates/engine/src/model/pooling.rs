@@ -1,18 +1,18 @@
-//! From the output of a graph to one vector for each text (Sentence-Transformers, `models/Pooling.py`).
+//! Pools the token vectors of a text into one vector (Sentence-Transformers, `models/Pooling.py`).
 
 use super::session::Output;
 use socle_core::model::Pooling;
 use socle_core::{Error, Kind, Result};
 use std::ops::Range;
 
-/// Smallest norm that is divided by, as in `torch.nn.functional.normalize`.
+/// Smallest norm by which a vector is divided, as in `torch.nn.functional.normalize`.
 pub const MIN_NORM: f32 = 1e-12;
 
-/// One vector of `dimensions` numbers for each text, one after the other. `texts` says which tokens of each are pooled:
-/// up to its last one, and from the first that is not part of a prefix to be left out.
+/// Returns one vector of `dimensions` numbers for each text, one after the other. `texts` are the ranges of tokens to be
+/// pooled, which exclude padding at the end, and the prefix at the start where it is not pooled.
 ///
 /// # Errors
-/// `DimensionMismatch` when the output has another shape than the model is registered with.
+/// `DimensionMismatch` when the output does not have the registered shape.
 pub fn pool(output: &Output, pooling: Pooling, dimensions: usize, texts: &[Range<usize>]) -> Result<Vec<f32>> {
     let count = texts.len();
     match (pooling, output.shape.as_slice()) {
@@ -36,7 +36,8 @@ pub fn pool(output: &Output, pooling: Pooling, dimensions: usize, texts: &[Range
     }
 }
 
-/// `text` holds the vectors of the tokens that the mask keeps; the first `skipped` of them are those of a prefix.
+/// Appends the vector of one text to `pooled`. `text` holds the vectors of its tokens without padding, of which the first
+/// `skipped` are those of a prefix.
 fn pool_text(text: &[f32], skipped: usize, pooling: Pooling, dimensions: usize, pooled: &mut Vec<f32>) {
     let start = pooled.len();
     let tokens = || text.chunks_exact(dimensions).skip(skipped);
@@ -68,14 +69,14 @@ fn pool_text(text: &[f32], skipped: usize, pooling: Pooling, dimensions: usize, 
             }
         }
     }
-    // A text without any token has no vector of a token.
+    // A text without tokens gets a zero vector.
     pooled.resize(start + dimensions, 0.0);
 }
 
-/// Makes sure of vectors of `dimensions` numbers, and scales them to length 1 if asked to.
+/// Checks vectors of `dimensions` numbers, and scales them to length 1 if `normalize` is set.
 ///
 /// # Errors
-/// `InferenceFailed` when a vector holds NaN or infinity or is all zero where it has to be normalised.
+/// `InferenceFailed` for a vector with NaN or infinity, and for a zero vector that has to be normalized.
 pub fn finish(mut vectors: Vec<f32>, normalize: bool, dimensions: usize) -> Result<Vec<f32>> {
     for vector in vectors.chunks_exact_mut(dimensions) {
         if !vector.iter().all(|value| value.is_finite()) {
@@ -94,15 +95,15 @@ pub fn finish(mut vectors: Vec<f32>, normalize: bool, dimensions: usize) -> Resu
     Ok(vectors)
 }
 
-/// The length of a vector.
+/// The Euclidean norm of a vector.
 pub fn norm(vector: &[f32]) -> f32 {
     vector.iter().map(|value| value * value).sum::<f32>().sqrt()
 }
 
-/// One score for each pair out of `logits [batch, 1]` or `[batch]`.
+/// The scores of pairs, from an output of shape `[batch, 1]` or `[batch]`.
 ///
 /// # Errors
-/// As [`pool`].
+/// `DimensionMismatch` for another shape, `InferenceFailed` for NaN or infinity.
 pub fn scores(output: &Output, pairs: usize) -> Result<Vec<f32>> {
     if output.values.len() != pairs || !matches!(output.shape.as_slice(), [_] | [_, 1]) {
         return Err(Error::new(Kind::DimensionMismatch, "expected one score for each pair from the model")

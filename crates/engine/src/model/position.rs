@@ -1,10 +1,10 @@
-//! Where the positions of tokens begin, and how many a model has (transformers, `modeling_*.py`).
+//! Position ids by the architecture of a model: the first one, and their number (transformers, `modeling_*.py`).
 
-use super::layout::number;
+use super::configuration::number;
 use serde_json::Value;
 
-/// `model_type` of the models whose positions begin after the padding index, which is itself a row of the table: those
-/// with `create_position_ids_from_input_ids`.
+/// `model_type` of the architectures whose position ids begin after the padding id, which has a row in the table itself:
+/// those with `create_position_ids_from_input_ids`.
 const AFTER_PADDING: [&str; 16] = [
     "bridgetower",
     "camembert",
@@ -24,15 +24,16 @@ const AFTER_PADDING: [&str; 16] = [
     "xmod",
 ];
 
-/// `model_type` of the models whose positions begin at 2, whatever the padding; the table has two rows more than it says.
+/// `model_type` of the architectures whose position ids begin at 2. Their tables have two rows more than
+/// `max_position_embeddings`.
 const AT_TWO: [&str; 3] = ["mra", "nystromformer", "yoso"];
 
-/// Whether positions begin after the padding index.
+/// Whether position ids begin after the padding id.
 pub fn begins_after_padding(config: &Value) -> bool {
     is_one_of(config, &AFTER_PADDING)
 }
 
-/// The position of the first token.
+/// The position id of the first token.
 pub fn first(config: &Value) -> u32 {
     if begins_after_padding(config) {
         number(config, "pad_token_id").unwrap_or(1).saturating_add(1)
@@ -43,7 +44,7 @@ pub fn first(config: &Value) -> u32 {
     }
 }
 
-/// The number of tokens that the table of positions has room for.
+/// The number of tokens that the table of positions covers; `None` when the configuration does not state it.
 pub fn count(config: &Value) -> Option<u32> {
     let rows = number(config, "max_position_embeddings")?;
     if begins_after_padding(config) { rows.checked_sub(first(config)) } else { Some(rows) }

@@ -1,20 +1,20 @@
-//! The prompts of a model: which of them stands before queries, which before passages.
+//! Chooses the prefixes of queries and passages among the prompts of a model and the arguments of the caller.
 
 use serde_json::Value;
 use socle_core::model::{ModelKind, ModelOverrides};
 use socle_core::{Error, Kind, Result};
 use std::collections::BTreeMap;
 
-/// What `config_sentence_transformers.json` says of prompts.
+/// The prompts in `config_sentence_transformers.json`.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Prompts {
-    /// Text by name.
+    /// Texts by name.
     texts: BTreeMap<String, String>,
-    /// The name of the one that is used where no other is.
+    /// Name of the default prompt.
     default: Option<String>,
 }
 
-/// What is put before texts.
+/// The texts that precede every query and every passage.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Prefixes {
     /// Before queries.
@@ -23,23 +23,23 @@ pub struct Prefixes {
     pub passage: String,
 }
 
-/// On whose behalf a prompt is looked for.
-struct Part<'a> {
-    /// In messages.
+/// Queries or passages, for which a prompt is chosen.
+struct PromptRole<'a> {
+    /// Its name in messages.
     what: &'static str,
-    /// The argument that gives the text.
+    /// Name and value of the argument with the text.
     prefix: (&'static str, Option<&'a String>),
-    /// The argument that gives the name.
+    /// Name and value of the argument with the name of a prompt.
     prompt: (&'static str, Option<&'a String>),
-    /// The names that are taken without asking, as `encode_query` and `encode_document` do.
+    /// Names of the prompts that are taken by default, as by `encode_query` and `encode_document`.
     names: &'static [&'static str],
 }
 
 impl Prompts {
-    /// Reads them.
+    /// Reads `config_sentence_transformers.json`.
     ///
     /// # Errors
-    /// What is wrong, in words.
+    /// A sentence that says what is wrong.
     pub fn parse(whole: &Value) -> Result<Self, String> {
         let mut texts = BTreeMap::new();
         match whole.get("prompts") {
@@ -60,35 +60,35 @@ impl Prompts {
         Ok(Self { texts, default })
     }
 
-    /// The prefixes of queries and passages, and what whoever registers the model should know about them.
+    /// The prefixes of queries and passages, and notices for the caller who registers the model.
     ///
     /// # Errors
-    /// `InvalidArgument` where a reranker is given any, a name is unknown, or text and name are given both.
+    /// `InvalidArgument` for any prefix of a reranker, an unknown name, or both a text and a name.
     pub fn choose(&self, kind: ModelKind, overrides: &ModelOverrides) -> Result<(Prefixes, Vec<String>)> {
         if kind == ModelKind::Reranker {
             return self.for_reranker(overrides);
         }
-        let query = Part {
+        let query = PromptRole {
             what: "queries",
             prefix: ("query_prefix", overrides.query_prefix.as_ref()),
             prompt: ("query_prompt", overrides.query_prompt.as_ref()),
             names: &["query"],
         };
-        let passage = Part {
+        let passage = PromptRole {
             what: "passages",
             prefix: ("passage_prefix", overrides.passage_prefix.as_ref()),
             prompt: ("passage_prompt", overrides.passage_prompt.as_ref()),
             names: &["document", "passage", "corpus"],
         };
         let mut notices = Vec::new();
-        let [query_prefix, passage_prefix] = [&query, &passage].map(|part| self.prefix(part, &mut notices));
+        let [query_prefix, passage_prefix] = [&query, &passage].map(|role| self.prefix(role, &mut notices));
         let (query_prefix, passage_prefix) = (query_prefix?, passage_prefix?);
-        let parts = [(&query, &query_prefix), (&passage, &passage_prefix)];
-        let without: Vec<&Part<'_>> =
-            parts.iter().filter(|(_, prefix)| prefix.is_none()).map(|(part, _)| *part).collect();
-        // A prompt of a usual name belongs to its own part, whatever the caller has put in its place.
-        let usual = |name: &str| parts.iter().any(|(part, _)| part.names.contains(&name));
-        let taken = |text: &String| parts.iter().any(|(_, prefix)| prefix.as_ref() == Some(text));
+        let roles = [(&query, &query_prefix), (&passage, &passage_prefix)];
+        let without: Vec<&PromptRole<'_>> =
+            roles.iter().filter(|(_, prefix)| prefix.is_none()).map(|(role, _)| *role).collect();
+        // A prompt of a default name belongs to its role even if the caller has overridden it.
+        let usual = |name: &str| roles.iter().any(|(role, _)| role.names.contains(&name));
+        let taken = |text: &String| roles.iter().any(|(_, prefix)| prefix.as_ref() == Some(text));
         let others: Vec<String> = self
             .texts
             .iter()
@@ -96,8 +96,8 @@ impl Prompts {
             .map(|(name, _)| format!("\"{name}\""))
             .collect();
         if !without.is_empty() && !others.is_empty() {
-            let what: Vec<&str> = without.iter().map(|part| part.what).collect();
-            let arguments: Vec<&str> = without.iter().map(|part| part.prompt.0).collect();
+            let what: Vec<&str> = without.iter().map(|role| role.what).collect();
+            let arguments: Vec<&str> = without.iter().map(|role| role.prompt.0).collect();
             notices.push(format!(
                 "nothing is put before {}, but the model has prompts: {}; choose with {}",
                 what.join(" and "),
@@ -110,7 +110,7 @@ impl Prompts {
         Ok((prefixes, notices))
     }
 
-    /// A reranker reads query and document as they are.
+    /// A reranker has no prefixes.
     fn for_reranker(&self, overrides: &ModelOverrides) -> Result<(Prefixes, Vec<String>)> {
         let prefixes = [&overrides.query_prefix, &overrides.passage_prefix];
         let prompts = [&overrides.query_prompt, &overrides.passage_prompt];
@@ -125,8 +125,8 @@ impl Prompts {
         Ok((Prefixes::default(), if names.is_empty() { Vec::new() } else { vec![notice] }))
     }
 
-    fn prefix(&self, part: &Part<'_>, notices: &mut Vec<String>) -> Result<Option<String>> {
-        let ((prefix_argument, prefix), (prompt_argument, prompt)) = (part.prefix, part.prompt);
+    fn prefix(&self, role: &PromptRole<'_>, notices: &mut Vec<String>) -> Result<Option<String>> {
+        let ((prefix_argument, prefix), (prompt_argument, prompt)) = (role.prefix, role.prompt);
         let invalid = |message: String| Error::new(Kind::InvalidArgument, message);
         match (prefix, prompt) {
             (Some(_), Some(_)) => {
@@ -147,7 +147,7 @@ impl Prompts {
             }
             (None, None) => {}
         }
-        if let Some(text) = part.names.iter().find_map(|name| self.texts.get(*name)) {
+        if let Some(text) = role.names.iter().find_map(|name| self.texts.get(*name)) {
             return Ok(Some(text.clone()));
         }
         let Some(default) = &self.default else { return Ok(None) };
@@ -155,7 +155,7 @@ impl Prompts {
             let why = format!("Its default_prompt_name \"{default}\" is none of its prompts.");
             Error::new(Kind::DamagedModelFile, "config_sentence_transformers.json contradicts itself").detail(why)
         })?;
-        notices.push(format!("{} get the prompt \"{default}\", the default of the model", part.what));
+        notices.push(format!("{} get the prompt \"{default}\", the default of the model", role.what));
         Ok(Some(text))
     }
 }

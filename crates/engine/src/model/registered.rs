@@ -1,55 +1,58 @@
-//! The files of a registered model, and whether they still are what was registered.
+//! Verifies that the files of a registered model have not changed since its registration.
 //!
-//! They are read and hashed once for each place they lie in; later a look at each of them, without reading, tells that
-//! nothing has changed since.
+//! They are read and hashed once for each directory they are in; later, their stamps show whether they may have changed.
 
+use super::configuration::MAX_JSON_BYTES;
 use super::directory::{ModelRoot, ReadFile, Stamp};
-use super::head::MAX_WEIGHTS_BYTES;
-use super::layout::MAX_JSON_BYTES;
 use super::tokenizer::MAX_TOKENIZER_BYTES;
 use socle_core::model::{Layer, ModelFile, ModelSpec};
 use socle_core::{Error, Kind, Result};
 use std::path::{Path, PathBuf};
 
-/// Largest graph in bytes: protobuf ends at 2 GiB.
+/// Largest graph in bytes, which is the limit of protobuf.
 pub const MAX_GRAPH_BYTES: u64 = 2 << 30;
 
-/// What is known of a path: the hash of the bytes, and what tells that they have not changed.
+/// Largest file of weights of a module in bytes: a matrix of 4,096 by 16,384 numbers of 32 bits.
+pub const MAX_WEIGHTS_BYTES: u64 = 256 << 20;
+
+/// The hash of a file, and its stamp when it was hashed.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Seen {
+pub struct VerifiedFile {
     sha256: String,
     stamp: Stamp,
 }
 
-impl Seen {
-    /// A file in the directory of a model, with its path below `socle.model_directory`.
+impl VerifiedFile {
+    /// A file in the directory of a model, and its path below `socle.model_directory`.
     pub fn new(directory: &str, file: &ModelFile, stamp: Stamp) -> (PathBuf, Self) {
         (Path::new(directory).join(&file.path), Self { sha256: file.sha256.clone(), stamp })
     }
 }
 
-/// What there is to be seen of every file of a model, provided that its bytes are those that were registered.
+/// The current stamps of all files of a model, with the registered hashes: equal to what was verified before if no file has
+/// changed.
 ///
 /// # Errors
 /// As [`ModelRoot::stamp`].
-pub fn look(root: &ModelRoot, spec: &ModelSpec) -> Result<Vec<(PathBuf, Seen)>> {
-    let look = |file: &ModelFile| Ok(Seen::new(&spec.directory, file, root.stamp(&spec.directory, &file.path)?));
+pub fn stat_all(root: &ModelRoot, spec: &ModelSpec) -> Result<Vec<(PathBuf, VerifiedFile)>> {
+    let look =
+        |file: &ModelFile| Ok(VerifiedFile::new(&spec.directory, file, root.stamp(&spec.directory, &file.path)?));
     files(spec).map(|(file, _)| look(file)).collect()
 }
 
-/// The same after reading every file.
+/// Reads all files of a model and verifies their hashes.
 ///
 /// # Errors
 /// As [`read`].
-pub fn read_all(root: &ModelRoot, spec: &ModelSpec) -> Result<Vec<(PathBuf, Seen)>> {
-    let seen = |file, limit| Ok(Seen::new(&spec.directory, file, read(root, spec, file, limit)?.stamp));
+pub fn read_all(root: &ModelRoot, spec: &ModelSpec) -> Result<Vec<(PathBuf, VerifiedFile)>> {
+    let seen = |file, limit| Ok(VerifiedFile::new(&spec.directory, file, read(root, spec, file, limit)?.stamp));
     files(spec).map(|(file, limit)| seen(file, limit)).collect()
 }
 
-/// Reads a file whose bytes still are what was registered.
+/// Reads a file of a model and verifies its hash.
 ///
 /// # Errors
-/// `DamagedModelFile` when they are not, and whatever [`ModelRoot::read`] raises.
+/// `DamagedModelFile` when it has changed since registration, and whatever [`ModelRoot::read`] raises.
 pub fn read(root: &ModelRoot, spec: &ModelSpec, file: &ModelFile, limit: u64) -> Result<ReadFile> {
     let read = root.read(&spec.directory, &file.path, limit)?;
     if read.file != *file {
@@ -64,7 +67,7 @@ pub fn read(root: &ModelRoot, spec: &ModelSpec, file: &ModelFile, limit: u64) ->
     Ok(read)
 }
 
-/// The files of a model, each with the most bytes it may have.
+/// The files of a model and the largest size of each in bytes.
 fn files(spec: &ModelSpec) -> impl Iterator<Item = (&ModelFile, u64)> {
     let configuration = spec.configuration.iter().map(|file| (file, MAX_JSON_BYTES));
     let weights = spec.layers.iter().filter_map(Layer::weights).map(|file| (file, MAX_WEIGHTS_BYTES));

@@ -1,7 +1,7 @@
-//! ONNX Runtime as a library that may be missing, too old, or repaired while the engine runs.
+//! Loads the shared library of ONNX Runtime, which may be missing, too old, or installed while the engine runs.
 //!
-//! Loaded at the first need, so that an engine without it still chunks text, and tried again at every need until it
-//! loads.
+//! It is loaded at first use, so that an engine without it can still chunk text. A failed attempt is repeated at the next
+//! use.
 
 use ort::environment::Environment;
 use ort::logging::LogLevel;
@@ -11,7 +11,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Access to ONNX Runtime.
+/// The library of ONNX Runtime, once it is loaded.
 #[derive(Debug)]
 pub struct Runtime {
     library: PathBuf,
@@ -25,15 +25,15 @@ struct Loaded {
 }
 
 impl Runtime {
-    /// Remembers where the library is; loads nothing yet.
+    /// The library at this path, which is not loaded yet.
     pub fn new(library: &Path) -> Self {
         Self { library: library.to_path_buf(), loaded: Mutex::new(None) }
     }
 
-    /// The environment of this process, made at the first call.
+    /// The environment of this process. Loads the library at the first call.
     ///
     /// # Errors
-    /// `MissingFile` when there is no library, `EngineUnavailable` when it cannot be used.
+    /// `MissingFile` when the library does not exist, `EngineUnavailable` when it cannot be used.
     pub fn environment(&self) -> Result<Environment> {
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(loaded) = loaded.as_ref() {
@@ -46,7 +46,7 @@ impl Runtime {
             ))
         };
         if !self.library.is_absolute() {
-            // The dynamic loader looks for a bare name in places of its own, whoever may write there.
+            // The dynamic loader searches directories of its own for a relative name, which others may be able to write.
             return Err(unusable(format!("\"{}\" is not an absolute path.", self.library.display())));
         }
         if !self.library.exists() {
@@ -59,7 +59,7 @@ impl Runtime {
             .map_err(|error| unusable(error.to_string()))?
             .with_name("socle")
             .with_telemetry(false)
-            // Its warnings are about optimisation and speak to the makers of a model; errors come back as errors.
+            // Logging is discarded: warnings concern the authors of a model, errors are returned.
             .with_logger(Arc::new(|_: LogLevel, _: &str, _: &str, _: &str, _: &str| {}))
             .build()
             .map_err(|error| unusable(error.to_string()))?;
@@ -68,7 +68,7 @@ impl Runtime {
         Ok(environment)
     }
 
-    /// Options of a run. Made here because `ort` would look for a library of its own choice if none were loaded.
+    /// Options for a run. Loads the library first, because `ort` would search for another one by itself.
     ///
     /// # Errors
     /// As [`Self::environment`].
@@ -84,7 +84,7 @@ impl Runtime {
     }
 }
 
-/// Whoever can write the library can have the engine run what he likes.
+/// Checks that only root or the server's user can write the library, whose code the engine runs.
 fn check_owner(library: &Path) -> Result<(), String> {
     let file = library.metadata().map_err(|error| error.to_string())?;
     let owner = rustix::process::geteuid().as_raw();
@@ -97,7 +97,7 @@ fn check_owner(library: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// What a library that is already loaded calls itself.
+/// The version of a library that is already loaded.
 fn version(library: &Path) -> Option<String> {
     // SAFETY: the library is loaded, so no initialiser runs again; the function and the structure it returns are part
     // of ONNX Runtime's stable C interface (onnxruntime_c_api.h), and `ort` has just used both.

@@ -1,10 +1,10 @@
-//! Reads weights out of a `model.safetensors` file (huggingface/safetensors, "Format"): the length of a JSON header,
-//! the header, the numbers. The file is untrusted input.
+//! Reads the tensors of a `model.safetensors` file (huggingface/safetensors, "Format"): the length of a JSON header, the
+//! header, the numbers. The file is untrusted input.
 
 use super::float16::{from_bfloat16, from_binary16};
 use serde_json::{Map, Value};
 
-/// Longest header, in bytes. The two or three tensors of a layer take a few hundred.
+/// Largest header in bytes. Those of a layer have a few hundred.
 const MAX_HEADER_BYTES: usize = 1 << 20;
 
 /// The tensors of a file.
@@ -18,7 +18,7 @@ impl<'a> Tensors<'a> {
     /// Reads the header.
     ///
     /// # Errors
-    /// What is wrong, in words.
+    /// A sentence that says what is wrong.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, String> {
         let (length, rest) = bytes.split_first_chunk::<8>().ok_or("It is shorter than its header.")?;
         let length = usize::try_from(u64::from_le_bytes(*length)).unwrap_or(usize::MAX);
@@ -33,16 +33,16 @@ impl<'a> Tensors<'a> {
         }
     }
 
-    /// The names of the tensors that are not among `expected`.
+    /// The names of all tensors but `expected`.
     pub fn others(&self, expected: &[&str]) -> Vec<&str> {
         let names = self.header.keys().map(String::as_str);
         names.filter(|name| *name != "__metadata__" && !expected.contains(name)).collect()
     }
 
-    /// The numbers of a tensor of this shape.
+    /// The numbers of a tensor, which has to be of this shape, converted to 32 bits.
     ///
     /// # Errors
-    /// What is wrong, in words.
+    /// A sentence that says what is wrong.
     pub fn floats(&self, name: &str, shape: &[u64]) -> Result<Vec<f32>, String> {
         let tensor = self.header.get(name).ok_or_else(|| format!("It holds no \"{name}\"."))?;
         let numbers =

@@ -1,8 +1,8 @@
-//! An ONNX graph that turns token ids into tensors.
+//! A session of ONNX Runtime: runs a graph on token ids and returns one of its outputs.
 //!
-//! The one place that calls ONNX Runtime's C interface by hand: `ort` takes `&mut self` to run a session because some
-//! execution providers are not thread-safe, while the CPU provider, the only one used here, is, and several threads
-//! must run one copy of the weights.
+//! Calls the C interface of ONNX Runtime directly, because `ort` takes `&mut self` to run a session: some execution
+//! providers are not thread-safe. The CPU provider, the only one used here, is, and several threads have to share one copy
+//! of the weights.
 
 use super::float16::{from_bfloat16, from_binary16};
 use super::runtime::Runtime;
@@ -20,18 +20,18 @@ use std::ptr::NonNull;
 pub struct Session {
     session: ort::session::Session,
     inputs: Vec<Input>,
-    /// The only sequence length the graph takes, if it takes only one.
+    /// The sequence length of the graph, if it is fixed.
     pub fixed_length: Option<usize>,
-    /// The graph takes only one text in a run.
+    /// The batch size of the graph is fixed to 1.
     pub single: bool,
 }
 
-/// What an output holds: `shape[0]` is the batch.
+/// The values of an output. `shape[0]` is the batch size.
 #[derive(Debug)]
 pub struct Output {
-    /// Dimensions, two or three of them.
+    /// Its dimensions.
     pub shape: Vec<usize>,
-    /// Values in row-major order.
+    /// Its values in row-major order.
     pub values: Vec<f32>,
 }
 
@@ -40,22 +40,22 @@ pub struct Output {
 pub struct OutputInfo {
     /// Its name.
     pub name: String,
-    /// The number of its dimensions.
+    /// Number of its dimensions.
     pub rank: usize,
-    /// The length of its last dimension, if the graph fixes it.
+    /// Length of its last dimension, if it is fixed.
     pub last: Option<u32>,
 }
 
-/// The types of numbers that [`floats`] reads.
+/// The element types that [`floats`] reads.
 const FLOATS: [TensorElementType; 4] =
     [TensorElementType::Float32, TensorElementType::Float16, TensorElementType::Bfloat16, TensorElementType::Float64];
 
-/// What fills a batch, and how it is counted.
+/// Values of inputs that depend on the model and not on the text.
 #[derive(Clone, Copy, Debug)]
-pub struct Filling {
-    /// Token id that fills a text up to the longest one.
+pub struct InputDefaults {
+    /// Token id of padding.
     pub pad_id: u32,
-    /// Position of the first token.
+    /// Position id of the first token.
     pub first_position: u32,
 }
 
@@ -75,10 +75,10 @@ enum InputRole {
 }
 
 impl Session {
-    /// Loads a graph from memory. Runs use one thread each; parallelism comes from running several at once.
+    /// Loads a graph from memory. Each run uses one thread; several runs may be executed in parallel.
     ///
     /// # Errors
-    /// `DamagedModelFile` when ONNX Runtime refuses the graph or it does not take token ids.
+    /// `DamagedModelFile` when ONNX Runtime refuses the graph, or its inputs are not those of a text model.
     pub fn load(runtime: &Runtime, graph: &[u8]) -> Result<Self> {
         let environment = runtime.environment()?;
         let refused = |error: &dyn std::fmt::Display| {
@@ -90,7 +90,7 @@ impl Session {
                 .with_intra_threads(1)?
                 .with_inter_threads(1)?
                 .with_intra_op_spinning(false)?
-                // Both keep the largest shape ever seen; every batch here has another one.
+                // The memory pattern and the arena keep memory for the largest shape so far; shapes vary with each batch.
                 .with_memory_pattern(false)?
                 .with_execution_providers([ort::ep::CPU::default().with_arena_allocator(false).build()])?
                 .commit_from_memory(graph)
@@ -117,12 +117,12 @@ impl Session {
         Ok(Self { session, inputs, fixed_length, single })
     }
 
-    /// Whether the graph is given the positions of the tokens.
+    /// Whether the graph has an input of position ids.
     pub fn takes_positions(&self) -> bool {
         self.inputs.iter().any(|input| matches!(input.role, InputRole::Positions))
     }
 
-    /// The outputs that hold floating-point numbers.
+    /// The outputs of floating-point numbers.
     pub fn outputs(&self) -> Vec<OutputInfo> {
         let float = |outlet: &ort::value::Outlet| match outlet.dtype() {
             ValueType::Tensor { ty, shape, .. } if FLOATS.contains(ty) => Some(OutputInfo {
@@ -135,15 +135,15 @@ impl Session {
         self.session.outputs().iter().filter_map(float).collect()
     }
 
-    /// Runs a batch, padded to its longest text, and returns the output of that name. Any number of threads may do so
-    /// at the same time. `options` lets another thread end the run early.
+    /// Runs a batch, padded to its longest text, and returns the output of that name. May be called by several threads at
+    /// the same time. Another thread may terminate the run through `options`.
     ///
     /// # Errors
-    /// `InferenceFailed` with ONNX Runtime's own words.
+    /// `InferenceFailed` with the message of ONNX Runtime as detail.
     pub fn run(
         &self,
         batch: &[&Tokens],
-        filling: Filling,
+        defaults: InputDefaults,
         output: &str,
         options: &RunOptions<NoSelectedOutputs>,
     ) -> Result<Output> {
@@ -152,7 +152,7 @@ impl Session {
         let tensors = self
             .inputs
             .iter()
-            .map(|input| tensor(batch, length, filling, input))
+            .map(|input| tensor(batch, length, defaults, input))
             .collect::<ort::Result<Vec<DynValue>>>()
             .map_err(|error| failed(&error))?;
         let output = self.run_tensors(&tensors, &c_string(output)?, options).map_err(|error| failed(&error))?;
@@ -184,12 +184,12 @@ impl Session {
             )?
         ];
         let result = NonNull::new(result).ok_or_else(|| ort::Error::new("the run returned nothing"))?;
-        // SAFETY: Run handed this value over to us; `DynValue` releases it.
+        // SAFETY: the caller of Run owns the value that it returns; `DynValue` releases it.
         Ok(unsafe { DynValue::from_ptr(result, Some(self.session.allocator())) })
     }
 }
 
-/// The numbers of a tensor, whatever their width.
+/// The numbers of a tensor of any type in [`FLOATS`], as 32-bit ones.
 fn floats(tensor: &DynValue) -> ort::Result<Output> {
     let ValueType::Tensor { ty, shape, .. } = tensor.dtype() else {
         return Err(ort::Error::new("the output is no tensor"));
@@ -204,7 +204,7 @@ fn floats(tensor: &DynValue) -> ort::Result<Output> {
     Ok(Output { shape, values })
 }
 
-/// The numbers of a tensor that have 16 bits each, for which `ort` asks for a crate of its own.
+/// The 16-bit numbers of a tensor. `ort` itself reads them only with the crate `half`.
 fn short_numbers<'a>(tensor: &'a DynValue, shape: &[i64]) -> ort::Result<impl Iterator<Item = u16> + 'a> {
     let count = shape.iter().try_fold(1_usize, |count, length| count.checked_mul(usize::try_from(*length).ok()?));
     let count = count.ok_or_else(|| ort::Error::new("the output has no shape"))?;
@@ -217,16 +217,16 @@ fn short_numbers<'a>(tensor: &'a DynValue, shape: &[i64]) -> ort::Result<impl It
     Ok(numbers.unwrap_or_default().iter().copied())
 }
 
-fn tensor(batch: &[&Tokens], length: usize, filling: Filling, input: &Input) -> ort::Result<DynValue> {
+fn tensor(batch: &[&Tokens], length: usize, defaults: InputDefaults, input: &Input) -> ort::Result<DynValue> {
     let mut values = Vec::with_capacity(batch.len() * length);
-    let first = i64::from(filling.first_position);
+    let first = i64::from(defaults.first_position);
     for tokens in batch {
         let start = values.len();
         let filled = tokens.len() as i64;
         let padding = match input.role {
-            InputRole::Ids => i64::from(filling.pad_id),
-            // The row of the table that stands for padding, as create_position_ids_from_input_ids of transformers has
-            // it. A table that begins at 0 has none.
+            InputRole::Ids => i64::from(defaults.pad_id),
+            // The row of the table for padding, as in create_position_ids_from_input_ids of transformers. There is none
+            // where positions begin at 0.
             InputRole::Positions if first > 0 => first - 1,
             _ => 0,
         };
@@ -248,7 +248,7 @@ fn tensor(batch: &[&Tokens], length: usize, filling: Filling, input: &Input) -> 
     }
 }
 
-/// The declared shape of an input of token ids, and whether they are 64 bits wide.
+/// The declared shape of an input of token ids, and whether its elements have 64 bits.
 fn token_shape<'a>(name: &str, r#type: &'a ValueType) -> Result<(&'a [i64], bool)> {
     match r#type {
         ValueType::Tensor { ty: TensorElementType::Int64, shape, .. } if shape.len() == 2 => Ok((shape, true)),

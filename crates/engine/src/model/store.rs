@@ -1,99 +1,66 @@
-//! The models in memory: each once, loaded at first use, the least recently used one dropped when memory runs short.
+//! The models in memory. A model is loaded at first use, and the least recently used idle one is evicted when the memory
+//! limit is reached.
 //!
-//! A model is loaded from the very bytes whose SHA-256 was registered. While it is loaded, its files are still looked
-//! at (not read) for each request, so that a replaced or missing file is an error whether or not the model happened to
-//! be in memory.
+//! A model is loaded from the bytes whose SHA-256 was verified. The stamps of its files are compared for each request, so
+//! that a replaced or missing file is an error even while the model is in memory.
 
-use super::directory::{ModelRoot, Stamp};
+use super::configuration::MAX_JSON_BYTES;
+use super::directory::ModelRoot;
 use super::head::Head;
 use super::inspect;
-use super::layout::MAX_JSON_BYTES;
 use super::loaded::Model;
-use super::registered::{self, MAX_GRAPH_BYTES, Seen};
+use super::registered::{self, MAX_GRAPH_BYTES};
+use super::resident::ResidentModel;
 use super::runtime::Runtime;
 use super::session::Session;
 use super::tokenizer::{MAX_TOKENIZER_BYTES, Tokenizer};
 use ort::session::RunOptions;
-use socle_core::model::{Inspection, Layer, ModelFile, ModelOverrides, ModelSpec};
+use socle_core::model::{Inspection, Layer, ModelOverrides, ModelSpec};
 use socle_core::protocol::LoadedModel;
 use socle_core::{Error, Kind, Result};
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long a load waits for other models to become idle before it gives up.
-pub const EVICTION_PATIENCE: Duration = Duration::from_secs(60);
+/// Longest wait of a load until other models are idle and can be evicted.
+pub const EVICTION_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Time between two looks at whether anybody still waits for a model.
+/// Interval at which a wait checks whether the request was cancelled.
 const CANCEL_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Tells that nobody waits for a model any more. Called with the store locked.
+/// Whether the request for a model was cancelled. Called while the store is locked.
 pub type Cancelled<'a> = &'a dyn Fn() -> bool;
 
-/// A model in memory with its bookkeeping.
+/// The models in memory. Shared by all worker threads.
 #[derive(Debug)]
-pub struct Loaded {
-    model: Model,
-    /// The files that were found to hold it. One model may lie in several directories, registered in several databases.
-    seen: HashMap<PathBuf, Seen>,
-    memory_bytes: u64,
-    loaded_at: f64,
-    used_at: AtomicU64,
-    text_count: AtomicU64,
-}
-
-impl Loaded {
-    /// A model that has just been loaded from these files; its memory is set by the store.
-    pub fn new(model: Model, files: impl IntoIterator<Item = (ModelFile, Stamp)>) -> Self {
-        let now = crate::seconds_since_1970();
-        let seen = files.into_iter().map(|(file, stamp)| Seen::new(&model.spec.directory, &file, stamp)).collect();
-        Self {
-            model,
-            seen,
-            memory_bytes: 0,
-            loaded_at: now,
-            used_at: AtomicU64::new(now.to_bits()),
-            text_count: AtomicU64::new(0),
-        }
-    }
-}
-
-impl Loaded {
-    /// The model alone.
-    pub fn into_model(self) -> Arc<Model> {
-        Arc::new(self.model)
-    }
-}
-
-/// All loaded models.
-#[derive(Debug)]
-pub struct Store {
+pub struct ModelStore {
     directory: PathBuf,
     runtime: Arc<Runtime>,
     limit: u64,
-    patience: Duration,
+    eviction_timeout: Duration,
     state: Mutex<State>,
     changed: Condvar,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    models: HashMap<String, Loaded>,
-    /// What models took when they were last loaded, by digest.
+    models: HashMap<String, ResidentModel>,
+    /// Memory in bytes that models took when they were last loaded, by digest.
     known_bytes: HashMap<String, u64>,
-    /// One load at a time: it makes the measurement of memory mean something, and two copies of one model impossible.
+    /// A load is in progress. There is one at a time, so that the memory of a model can be measured and no model is loaded
+    /// twice.
     loading: bool,
 }
 
-impl Store {
-    /// An empty store for models below `directory` that together take at most `limit` bytes. A load waits no longer
-    /// than `patience` for room, usually [`EVICTION_PATIENCE`].
-    pub fn new(directory: PathBuf, runtime: Arc<Runtime>, limit: u64, patience: Duration) -> Self {
-        Self { directory, runtime, limit, patience, state: Mutex::default(), changed: Condvar::new() }
+impl ModelStore {
+    /// An empty store for models below `directory` that take at most `limit` bytes together. `eviction_timeout` is usually
+    /// [`EVICTION_TIMEOUT`].
+    pub fn new(directory: PathBuf, runtime: Arc<Runtime>, limit: u64, eviction_timeout: Duration) -> Self {
+        Self { directory, runtime, limit, eviction_timeout, state: Mutex::default(), changed: Condvar::new() }
     }
 
     /// The version of ONNX Runtime, once it is loaded.
@@ -101,7 +68,7 @@ impl Store {
         self.runtime.version()
     }
 
-    /// See [`Runtime::run_options`].
+    /// Options for a run, see [`Runtime::run_options`].
     ///
     /// # Errors
     /// As [`Runtime::environment`].
@@ -109,75 +76,75 @@ impl Store {
         self.runtime.run_options()
     }
 
-    /// The model, loaded if need be, its files checked.
+    /// A model, loaded if necessary, whose files were checked for changes.
     ///
     /// # Errors
-    /// `DamagedModelFile` or `MissingFile` when a file is not what was registered, `OutOfMemory` when the limit leaves
-    /// no room for it, `Cancelled` while it waits, and whatever loading raises.
-    pub fn checked(&self, spec: &ModelSpec, cancelled: Cancelled<'_>) -> Result<ModelUse<'_>> {
+    /// `DamagedModelFile` or `MissingFile` when a file has changed since registration, `OutOfMemory` when it exceeds the
+    /// memory limit or no other model becomes idle, `Cancelled`, and whatever loading raises.
+    pub fn checked(&self, spec: &ModelSpec, cancelled: Cancelled<'_>) -> Result<ModelLease<'_>> {
         let root = ModelRoot::open(&self.directory)?;
-        let now = registered::look(&root, spec)?;
-        let unchanged = |loaded: &Loaded| now.iter().all(|(path, seen)| loaded.seen.get(path) == Some(seen));
-        self.provide(spec, cancelled, unchanged)
+        let now = registered::stat_all(&root, spec)?;
+        let unchanged = |loaded: &ResidentModel| now.iter().all(|(path, seen)| loaded.verified.get(path) == Some(seen));
+        self.get_or_load(spec, cancelled, unchanged)
     }
 
-    /// The model, loaded if need be.
+    /// A model, loaded if necessary.
     ///
     /// # Errors
     /// As [`Self::checked`].
-    pub fn get(&self, spec: &ModelSpec, cancelled: Cancelled<'_>) -> Result<ModelUse<'_>> {
-        self.provide(spec, cancelled, |_| true)
+    pub fn get(&self, spec: &ModelSpec, cancelled: Cancelled<'_>) -> Result<ModelLease<'_>> {
+        self.get_or_load(spec, cancelled, |_| true)
     }
 
-    /// The model if it is in memory and `good`, or else from its files.
-    fn provide(
+    /// A model from memory if `good` accepts it, or else from its files.
+    fn get_or_load(
         &self,
         spec: &ModelSpec,
         cancelled: Cancelled<'_>,
-        good: impl Fn(&Loaded) -> bool,
-    ) -> Result<ModelUse<'_>> {
+        good: impl Fn(&ResidentModel) -> bool,
+    ) -> Result<ModelLease<'_>> {
         let digest = spec.digest();
         let in_memory =
-            |state: &State| Some(self.lend(spec, &digest, state.models.get(&digest).filter(|loaded| good(loaded))?));
-        let _loading = match self.turn(cancelled, in_memory)? {
-            Turn::Found(used) => return Ok(used),
-            Turn::Load(loading) => loading,
+            |state: &State| Some(self.lease(spec, &digest, state.models.get(&digest).filter(|loaded| good(loaded))?));
+        let _loading = match self.find_or_begin_load(cancelled, in_memory)? {
+            LoadTurn::Found(used) => return Ok(used),
+            LoadTurn::Load(loading) => loading,
         };
         let root = ModelRoot::open(&self.directory)?;
         if self.lock().models.contains_key(&digest) {
-            // Its files have been touched, or these are others: what is in memory is as good as they are.
+            // The files have another stamp or are in another directory. If their hashes are right, the model in memory is
+            // the same.
             let seen = registered::read_all(&root, spec)?;
             let mut state = self.lock();
             if let Some(loaded) = state.models.get_mut(&digest) {
-                loaded.seen.extend(seen);
-                return Ok(self.lend(spec, &digest, loaded));
+                loaded.verified.extend(seen);
+                return Ok(self.lease(spec, &digest, loaded));
             }
         }
         let needed = self.lock().known_bytes.get(&digest).copied().unwrap_or(spec.graph.bytes);
         self.make_room(&spec.name, needed, cancelled)?;
         let loaded = self.load(&root, spec)?;
-        // Unlocked before the load ends.
+        // Dropped before `_loading`, which locks the state itself.
         let mut state = self.lock();
         state.known_bytes.insert(digest.clone(), loaded.memory_bytes);
         if loaded.memory_bytes > self.limit {
             return Err(self.out_of_memory(&spec.name, loaded.memory_bytes, "It alone exceeds the limit."));
         }
-        while total(&state) + loaded.memory_bytes > self.limit && evict(&mut state) {}
-        let used = self.lend(spec, &digest, &loaded);
+        while total_bytes(&state) + loaded.memory_bytes > self.limit && evict(&mut state) {}
+        let used = self.lease(spec, &digest, &loaded);
         state.models.insert(digest, loaded);
         Ok(used)
     }
 
-    fn lend(&self, spec: &ModelSpec, digest: &str, loaded: &Loaded) -> ModelUse<'_> {
+    fn lease(&self, spec: &ModelSpec, digest: &str, loaded: &ResidentModel) -> ModelLease<'_> {
         loaded.used_at.store(crate::seconds_since_1970().to_bits(), Relaxed);
-        ModelUse { store: self, digest: digest.to_string(), model: Some(loaded.model.registered_as(spec)) }
+        ModelLease { store: self, digest: digest.to_string(), model: Some(loaded.model.registered_as(spec)) }
     }
 
-    /// Reads, works out and tries a model that is not registered yet; it stays loaded. `options` are those of the trial
-    /// runs.
+    /// Inspects a model that is to be registered, and keeps it in memory. `options` are those of the trial runs.
     ///
     /// # Errors
-    /// See [`inspect::inspect_under`]; `OutOfMemory` and `Cancelled` as [`Self::checked`].
+    /// As [`inspect::inspect_with`]; `OutOfMemory` and `Cancelled` as [`Self::checked`].
     pub fn inspect(
         &self,
         name: &str,
@@ -187,32 +154,32 @@ impl Store {
         cancelled: Cancelled<'_>,
     ) -> Result<Inspection> {
         let root = ModelRoot::open(&self.directory)?;
-        // Nothing to be found: what is in memory has not been tried under this name.
-        let Turn::Load(_loading) = self.turn(cancelled, |_| None::<Infallible>)?;
+        // A model in memory does not help: this one has to be inspected in any case.
+        let LoadTurn::Load(_loading) = self.find_or_begin_load(cancelled, |_| None::<Infallible>)?;
         let before = Cell::new(0);
         let make_room = |graph_bytes: u64| {
             self.make_room(name, graph_bytes, cancelled)?;
-            // The graph has been read and is going to be released.
-            before.set(memory_without_slack().saturating_sub(graph_bytes));
+            // The bytes of the graph are in memory now and will be released.
+            before.set(resident_bytes_after_trim().saturating_sub(graph_bytes));
             Ok(())
         };
-        let conditions = inspect::Conditions { options, make_room: &make_room };
+        let conditions = inspect::TrialConditions { options, make_room: &make_room };
         let (inspection, mut loaded) =
-            inspect::inspect_under(&conditions, &root, &self.runtime, name, directory, overrides)?;
+            inspect::inspect_with(&conditions, &root, &self.runtime, name, directory, overrides)?;
         if cancelled() {
-            // Its last runs were ended, and say nothing of the model.
+            // The trial runs may have been terminated, so that their results say nothing about the model.
             return Err(load_cancelled());
         }
         loaded.memory_bytes = memory_of(&inspection.model, before.get());
         let mut state = self.lock();
-        // Not worth another eviction: nobody has asked for a vector yet.
-        if total(&state) + loaded.memory_bytes <= self.limit {
+        // Not kept if it needed another eviction, because it is not in use yet.
+        if total_bytes(&state) + loaded.memory_bytes <= self.limit {
             state.models.entry(inspection.model.digest()).or_insert(loaded);
         }
         Ok(inspection)
     }
 
-    /// What is in memory, most recently used first.
+    /// The models in memory, most recently used first.
     pub fn report(&self) -> Vec<LoadedModel> {
         let state = self.lock();
         let mut models: Vec<LoadedModel> = state
@@ -230,30 +197,34 @@ impl Store {
         models
     }
 
-    /// What is `found` in the store, or else the right to load.
-    fn turn<T>(&self, cancelled: Cancelled<'_>, found: impl Fn(&State) -> Option<T>) -> Result<Turn<'_, T>> {
+    /// Waits until `found` returns something or no load is in progress; begins a load in the latter case.
+    fn find_or_begin_load<T>(
+        &self,
+        cancelled: Cancelled<'_>,
+        found: impl Fn(&State) -> Option<T>,
+    ) -> Result<LoadTurn<'_, T>> {
         let mut state = self.lock();
         loop {
             if let Some(found) = found(&state) {
-                return Ok(Turn::Found(found));
+                return Ok(LoadTurn::Found(found));
             }
             if !state.loading {
                 state.loading = true;
-                return Ok(Turn::Load(Loading { store: self }));
+                return Ok(LoadTurn::Load(LoadGuard { store: self }));
             }
             state = self.wait(state, cancelled)?;
         }
     }
 
-    /// Drops idle models until another one has room.
+    /// Evicts idle models until `needed` bytes are free.
     fn make_room(&self, name: &str, needed: u64, cancelled: Cancelled<'_>) -> Result<()> {
         if needed > self.limit {
             return Err(self.out_of_memory(name, needed, "It alone exceeds the limit."));
         }
-        // However often models change hands meanwhile: every other load waits behind this one.
-        let deadline = Instant::now() + self.patience;
+        // One deadline for all evictions, because every other load waits for this one.
+        let deadline = Instant::now() + self.eviction_timeout;
         let mut state = self.lock();
-        while total(&state) + needed > self.limit {
+        while total_bytes(&state) + needed > self.limit {
             if evict(&mut state) {
                 continue;
             }
@@ -265,7 +236,7 @@ impl Store {
         Ok(())
     }
 
-    /// Waits for a change for a moment.
+    /// Waits for a change of the state, for at most [`CANCEL_INTERVAL`].
     fn wait<'a>(&self, state: MutexGuard<'a, State>, cancelled: Cancelled<'_>) -> Result<MutexGuard<'a, State>> {
         if cancelled() {
             return Err(load_cancelled());
@@ -280,8 +251,8 @@ impl Store {
             .hint("Raise socle.engine_memory_limit.")
     }
 
-    fn load(&self, root: &ModelRoot, spec: &ModelSpec) -> Result<Loaded> {
-        let before = memory_without_slack();
+    fn load(&self, root: &ModelRoot, spec: &ModelSpec) -> Result<ResidentModel> {
+        let before = resident_bytes_after_trim();
         let mut files = Vec::new();
         for file in &spec.configuration {
             let read = registered::read(root, spec, file, MAX_JSON_BYTES)?;
@@ -294,7 +265,7 @@ impl Store {
         let model = Model::new(spec.clone(), Tokenizer::load(&tokenizer.bytes)?, session, head)?;
         files.extend(weights.into_iter().map(|read| (read.file, read.stamp)));
         files.extend([graph, tokenizer].map(|read| (read.file, read.stamp)));
-        let mut loaded = Loaded::new(model, files);
+        let mut loaded = ResidentModel::new(model, files);
         loaded.memory_bytes = memory_of(spec, before);
         Ok(loaded)
     }
@@ -304,43 +275,43 @@ impl Store {
     }
 }
 
-/// How a wait for the store ended.
-enum Turn<'a, T> {
+/// The result of [`ModelStore::find_or_begin_load`].
+enum LoadTurn<'a, T> {
     Found(T),
-    Load(Loading<'a>),
+    Load(LoadGuard<'a>),
 }
 
-/// The right to load, until it is dropped, be it by a panic.
-struct Loading<'a> {
-    store: &'a Store,
+/// A load in progress, which ends when this is dropped.
+struct LoadGuard<'a> {
+    store: &'a ModelStore,
 }
 
-impl Drop for Loading<'_> {
+impl Drop for LoadGuard<'_> {
     fn drop(&mut self) {
         self.store.lock().loading = false;
         self.store.changed.notify_all();
     }
 }
 
-/// A model in use: it is not dropped from memory before this is.
+/// A model in use, which is not evicted before this is dropped.
 #[derive(Debug)]
-pub struct ModelUse<'a> {
-    store: &'a Store,
+pub struct ModelLease<'a> {
+    store: &'a ModelStore,
     digest: String,
-    /// Taken by `drop` alone.
+    /// `None` only while it is dropped.
     model: Option<Model>,
 }
 
-impl ModelUse<'_> {
+impl ModelLease<'_> {
     /// The model.
     ///
     /// # Errors
-    /// None that can happen; there is no panic in this crate.
+    /// `Bug`, which cannot happen: the alternative would be a panic.
     pub fn model(&self) -> Result<&Model> {
         self.model.as_ref().ok_or_else(|| Error::new(Kind::Bug, "a model was released while in use"))
     }
 
-    /// Counts texts that have been run.
+    /// Counts texts that were run.
     pub fn count_texts(&self, texts: usize) {
         if let Some(loaded) = self.store.lock().models.get(&self.digest) {
             loaded.text_count.fetch_add(texts as u64, Relaxed);
@@ -348,9 +319,9 @@ impl ModelUse<'_> {
     }
 }
 
-impl Drop for ModelUse<'_> {
+impl Drop for ModelLease<'_> {
     fn drop(&mut self) {
-        // Under the lock, or a load that has just found the model busy would miss the notification.
+        // Under the lock, because a load that has just found the model busy would miss the notification.
         let _state = self.store.lock();
         self.model = None;
         self.store.changed.notify_all();
@@ -361,26 +332,27 @@ fn load_cancelled() -> Error {
     Error::new(Kind::Cancelled, "loading a model was cancelled")
 }
 
-/// Drops the idle model that was used least recently.
+/// Evicts the least recently used idle model. False when there is none.
 fn evict(state: &mut State) -> bool {
-    let used = |loaded: &Loaded| f64::from_bits(loaded.used_at.load(Relaxed));
+    let used = |loaded: &ResidentModel| f64::from_bits(loaded.used_at.load(Relaxed));
     let idle = state.models.iter().filter(|(_, loaded)| loaded.model.is_idle());
     let oldest = idle.min_by(|(_, a), (_, b)| used(a).total_cmp(&used(b))).map(|(digest, _)| digest.clone());
     oldest.is_some_and(|digest| state.models.remove(&digest).is_some())
 }
 
-fn total(state: &State) -> u64 {
+fn total_bytes(state: &State) -> u64 {
     state.models.values().map(|loaded| loaded.memory_bytes).sum()
 }
 
-/// What the process grew by, within what is believable for a graph of that size: other threads allocate meanwhile.
+/// The memory of a model in bytes: the growth of the process, limited to once to four times the size of its files, because
+/// other threads allocate memory at the same time.
 fn memory_of(spec: &ModelSpec, before: u64) -> u64 {
     let weights: u64 = spec.layers.iter().filter_map(Layer::weights).map(|file| file.bytes).sum();
     let size = spec.graph.bytes + spec.tokenizer.bytes + weights;
-    memory_without_slack().saturating_sub(before).clamp(size, 4 * size)
+    resident_bytes_after_trim().saturating_sub(before).clamp(size, 4 * size)
 }
 
-fn memory_without_slack() -> u64 {
+fn resident_bytes_after_trim() -> u64 {
     crate::process::release_memory();
     crate::resident_bytes()
 }

@@ -1,19 +1,19 @@
-//! A tokenizer as models need it: no truncation, no padding, no special tokens out of a user's text.
+//! The tokenizer of a model, without truncation and padding, and without special tokens in the text of users.
 //!
-//! A `tokenizer.json` is untrusted input to a library that can panic on it, so every call is caught.
+//! A `tokenizer.json` is untrusted input on which the library may panic, so that panics are caught at every call.
 
 use socle_core::{Error, Kind, Result};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Largest `tokenizer.json` that is read, in bytes; that of XLM-R has 17 MB.
+/// Largest `tokenizer.json` in bytes. That of XLM-R has 17 MB.
 pub const MAX_TOKENIZER_BYTES: u64 = 64 << 20;
 
 /// A loaded tokenizer.
 pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
-    /// The largest token id it can give.
+    /// Largest token id.
     pub max_id: u32,
-    /// The id to fill a batch with, if the file names one.
+    /// Token id of padding, if the file states it.
     pub pad_id: Option<u32>,
 }
 
@@ -24,7 +24,7 @@ pub struct Tokens {
     pub ids: Vec<u32>,
     /// 0 for the first text of a pair, 1 for the second.
     pub type_ids: Vec<u32>,
-    /// The first of them that are not pooled, because they are those of a prefix.
+    /// Number of tokens at the beginning that are not pooled, because they are those of a prefix.
     pub skipped: usize,
 }
 
@@ -34,7 +34,7 @@ impl Tokens {
         self.ids.len()
     }
 
-    /// There is no token at all.
+    /// Whether there is no token.
     pub fn is_empty(&self) -> bool {
         self.ids.is_empty()
     }
@@ -50,14 +50,14 @@ impl Tokenizer {
     /// Loads a `tokenizer.json`.
     ///
     /// # Errors
-    /// `DamagedModelFile` when the library cannot read it, whichever way it fails.
+    /// `DamagedModelFile` when the library fails or panics.
     pub fn load(bytes: &[u8]) -> Result<Self> {
         let damaged = |why: String| Error::new(Kind::DamagedModelFile, "the tokenizer file is damaged").detail(why);
-        let mut inner = caught(|| tokenizers::Tokenizer::from_bytes(bytes)).map_err(damaged)?;
+        let mut inner = catch_panic(|| tokenizers::Tokenizer::from_bytes(bytes)).map_err(damaged)?;
         let pad_id = inner.get_padding().map(|padding| padding.pad_id);
         inner.with_padding(None);
-        caught(|| inner.with_truncation(None).map(drop)).map_err(damaged)?;
-        // A text that quotes "[SEP]" is about that word; it must not end the passage for the model.
+        catch_panic(|| inner.with_truncation(None).map(drop)).map_err(damaged)?;
+        // "[SEP]" in a text is a word of the text and must not become the special token.
         inner.set_encode_special_tokens(true);
         let max_id = inner.get_vocab(true).into_values().max().unwrap_or_default();
         Ok(Self { inner, max_id, pad_id })
@@ -66,7 +66,7 @@ impl Tokenizer {
     /// The tokens of one text, special tokens included.
     ///
     /// # Errors
-    /// `InferenceFailed` when the library fails on this text.
+    /// `InferenceFailed` when the library fails or panics.
     pub fn encode(&self, text: &str) -> Result<Tokens> {
         self.tokens(|tokenizer| tokenizer.encode_fast(text, true))
     }
@@ -79,12 +79,12 @@ impl Tokenizer {
         self.tokens(|tokenizer| tokenizer.encode_fast((query, document), true))
     }
 
-    /// The special tokens this tokenizer puts around a text: how many before, how many after.
+    /// The number of special tokens before and after a text.
     ///
     /// # Errors
     /// As [`Self::encode`].
     pub fn frame(&self) -> Result<(usize, usize)> {
-        let encoding = caught(|| self.inner.encode("a", true)).map_err(failed)?;
+        let encoding = catch_panic(|| self.inner.encode("a", true)).map_err(failed)?;
         let mask = encoding.get_special_tokens_mask();
         let before = mask.iter().take_while(|special| **special == 1).count();
         let after = mask.iter().rev().take_while(|special| **special == 1).count();
@@ -95,7 +95,7 @@ impl Tokenizer {
         &self,
         encode: impl FnOnce(&tokenizers::Tokenizer) -> tokenizers::Result<tokenizers::Encoding>,
     ) -> Result<Tokens> {
-        let encoding = caught(|| encode(&self.inner)).map_err(failed)?;
+        let encoding = catch_panic(|| encode(&self.inner)).map_err(failed)?;
         Ok(Tokens { ids: encoding.get_ids().to_vec(), type_ids: encoding.get_type_ids().to_vec(), skipped: 0 })
     }
 }
@@ -104,8 +104,8 @@ fn failed(why: String) -> Error {
     Error::new(Kind::InferenceFailed, "the tokenizer of the model failed on this text").detail(why)
 }
 
-/// Turns both ways to fail, error and panic, into words.
-fn caught<T>(work: impl FnOnce() -> tokenizers::Result<T>) -> Result<T, String> {
+/// Calls the library. An error or a panic becomes its message.
+fn catch_panic<T>(work: impl FnOnce() -> tokenizers::Result<T>) -> Result<T, String> {
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(result) => result.map_err(|error| error.to_string()),
         Err(panic) => Err(crate::panic_message(panic.as_ref())),

@@ -1,7 +1,7 @@
-//! One backend's socket: bytes in, requests out, answers in, bytes out.
+//! The connection of one backend: decodes its requests and writes its responses, without blocking.
 
-use crate::outbox::{Outgoing, frame};
 use crate::request::{Job, Request};
+use crate::response_queue::{OutgoingFrame, frame};
 use mio::net::UnixStream;
 use socle_core::protocol::{self, ALIVE_INTERVAL_SECONDS, FrameBuffer, MAX_FIRST_FRAME, MAX_FRAME, Response};
 use socle_core::{Error, Kind, Result};
@@ -11,66 +11,70 @@ use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
-/// Requests of one connection under way at the same time.
+/// Largest number of requests in progress of one connection.
 const MAX_REQUESTS: usize = 8;
 
+/// Size of a read in bytes.
 const READ_BYTES: usize = 64 << 10;
 
-/// Bytes of requests under way or coming in, over all connections, beyond which only connections without any are read
-/// from.
-const QUEUE_BYTES: usize = 64 << 20;
+/// Size of the requests in progress or being received, over all connections, beyond which only connections without a
+/// request in progress are read from. In bytes.
+const READ_LIMIT_BYTES: usize = 64 << 20;
 
-/// The same, beyond which those are refused, too. Room for four sessions that each send as much as the queues hold; a
-/// single request of the largest size is always taken by an engine that has nothing else to do.
-const MAX_HELD_BYTES: usize = 4 * QUEUE_BYTES;
+/// Size of the requests in progress or being received, over all connections, beyond which further ones are rejected unless
+/// they are small. In bytes: four times the read limit. A request of the largest size is still accepted when there is no
+/// other.
+const MAX_QUEUE_BYTES: usize = 4 * READ_LIMIT_BYTES;
 
-/// Bytes of a frame that is never refused, and counted only once it is there: queries are answered while documents wait.
-const SMALL_FRAME: usize = READ_BYTES;
+/// Largest frame that is never rejected and is not counted before it is complete, so that queries are answered while large
+/// requests wait. In bytes.
+const SMALL_FRAME_BYTES: usize = READ_BYTES;
 
-/// A connection.
+/// The connection of one backend.
 #[derive(Debug)]
 pub struct Connection {
     stream: UnixStream,
     incoming: FrameBuffer,
+    /// Frames to be written, each with the channel that is notified when it is.
     outgoing: VecDeque<(Vec<u8>, Option<SyncSender<()>>)>,
     /// Bytes of the first outgoing frame that have been written.
     written: usize,
     last_sent: Instant,
-    /// The backend speaks our protocol.
-    pub welcomed: bool,
-    /// There may be bytes to read.
+    /// The backend has sent a Hello of this version of the protocol.
+    pub handshake_done: bool,
+    /// A read may return bytes.
     pub readable: bool,
-    /// There may be room to write.
+    /// A write may accept bytes.
     pub writable: bool,
-    /// The other side has gone.
+    /// The backend has disconnected.
     pub closed: bool,
-    /// Requests under way.
+    /// Requests in progress, by the number that the backend has given them.
     pub requests: HashMap<u32, Arc<Request>>,
-    /// Bytes of the frame that is coming in, from its header on, until it is there.
-    pub claimed: usize,
+    /// Size of the frame that is being received, in bytes; 0 when its header is not there yet or it is small.
+    pub reserved: usize,
 }
 
-/// What a connection has received.
+/// A frame from the backend.
 #[derive(Debug)]
 pub struct Received {
-    /// The backend's number for it.
+    /// Number that the backend has given to the request.
     pub id: u32,
     /// Flags of the frame.
     pub flags: u8,
-    /// Bytes of the frame.
+    /// Size of the frame in bytes.
     pub bytes: usize,
-    /// What is asked.
+    /// The decoded message, or why it is rejected.
     pub message: Result<Message>,
 }
 
-/// What is asked.
+/// A decoded message.
 #[derive(Debug)]
 pub enum Message {
     /// See [`protocol::Request::Hello`].
     Hello(u32),
     /// See [`protocol::Request::Report`].
     Report,
-    /// Work.
+    /// A request that a worker serves.
     Job(Job),
 }
 
@@ -83,37 +87,37 @@ impl Connection {
             outgoing: VecDeque::new(),
             written: 0,
             last_sent: Instant::now(),
-            welcomed: false,
+            handshake_done: false,
             readable: true,
             writable: true,
             closed: false,
             requests: HashMap::new(),
-            claimed: 0,
+            reserved: 0,
         }
     }
 
-    /// The next message, if one is complete. `held` are the bytes of requests under way or coming in, over all
-    /// connections. Beyond [`QUEUE_BYTES`], only a connection that has nothing under way is read from; beyond
-    /// [`MAX_HELD_BYTES`], its requests are refused unless they are small.
+    /// The next message, or `None` when none is complete or the connection is not to be read from now. `held` is the size
+    /// of all requests in progress or being received, over all connections, in bytes; see [`READ_LIMIT_BYTES`] and
+    /// [`MAX_QUEUE_BYTES`].
     ///
     /// # Errors
-    /// The connection has to be dropped: the other side has left, or what it sends is not our protocol.
+    /// The connection has to be closed: the backend has disconnected or violates the protocol.
     pub fn next(&mut self, held: &mut usize) -> Result<Option<Received>, ()> {
         loop {
-            if self.requests.len() >= MAX_REQUESTS || (*held > QUEUE_BYTES && !self.requests.is_empty()) {
+            if self.requests.len() >= MAX_REQUESTS || (*held > READ_LIMIT_BYTES && !self.requests.is_empty()) {
                 return Ok(None);
             }
-            let limit = if self.welcomed { MAX_FRAME } else { MAX_FIRST_FRAME };
-            if self.claimed == 0
+            let limit = if self.handshake_done { MAX_FRAME } else { MAX_FIRST_FRAME };
+            if self.reserved == 0
                 && let Some((id, bytes)) = self.incoming.next_header()
-                && bytes > SMALL_FRAME
+                && bytes > SMALL_FRAME_BYTES
                 && bytes <= limit
             {
-                if *held > MAX_HELD_BYTES {
+                if *held > MAX_QUEUE_BYTES {
                     self.incoming.skip_frame();
-                    return Ok(Some(Received { id, flags: 0, bytes, message: Err(crowded(*held)) }));
+                    return Ok(Some(Received { id, flags: 0, bytes, message: Err(overloaded(*held)) }));
                 }
-                self.claimed = bytes;
+                self.reserved = bytes;
                 *held += bytes;
             }
             let before = self.incoming.len();
@@ -121,7 +125,7 @@ impl Connection {
                 let message = frame.message().map(message);
                 let (id, flags) = (frame.id, frame.flags);
                 let bytes = before - self.incoming.len();
-                *held -= std::mem::take(&mut self.claimed);
+                *held -= std::mem::take(&mut self.reserved);
                 self.incoming.shrink();
                 return Ok(Some(Received { id, flags, bytes, message }));
             }
@@ -139,23 +143,23 @@ impl Connection {
         }
     }
 
-    /// Takes a frame to be written.
+    /// Queues a frame.
     pub fn push(&mut self, frame: Vec<u8>, written: Option<SyncSender<()>>) {
         self.outgoing.push_back((frame, written));
     }
 
-    /// Takes an answer to be written.
-    pub fn accept(&mut self, outgoing: Outgoing) -> Option<Arc<Request>> {
+    /// Queues a response. Returns the request if this is its final response.
+    pub fn accept(&mut self, outgoing: OutgoingFrame) -> Option<Arc<Request>> {
         self.push(outgoing.frame, outgoing.written);
         if outgoing.last { self.requests.remove(&outgoing.id) } else { None }
     }
 
-    /// Takes an error to be written.
-    pub fn refuse(&mut self, id: u32, error: Error) {
+    /// Queues an error as the final response to a request that was not accepted.
+    pub fn reject(&mut self, id: u32, error: Error) {
         self.push(frame(id, &Response::Failed { error, item: None }), None);
     }
 
-    /// Shows a waiting backend that the engine lives.
+    /// Queues a keep-alive frame if a request is in progress and nothing was sent for a while.
     pub fn keep_alive(&mut self) {
         let due = self.last_sent.elapsed() >= Duration::from_secs(ALIVE_INTERVAL_SECONDS);
         if due && self.outgoing.is_empty() && !self.requests.is_empty() {
@@ -163,21 +167,21 @@ impl Connection {
         }
     }
 
-    /// Everything has been written.
+    /// Whether all queued frames have been written.
     pub fn is_flushed(&self) -> bool {
         self.outgoing.is_empty()
     }
 
-    /// Writes what can be written. False when the other side has gone.
+    /// Writes as much as the socket accepts. False when the backend has disconnected.
     pub fn flush(&mut self) -> bool {
         while self.writable
-            && let Some((bytes, told)) = self.outgoing.front()
+            && let Some((bytes, written)) = self.outgoing.front()
         {
             match self.stream.write(&bytes[self.written..]) {
                 Ok(count) if self.written + count == bytes.len() => {
-                    if let Some(told) = told {
-                        // Whoever waited may have given up.
-                        let _ = told.try_send(());
+                    if let Some(written) = written {
+                        // Fails when the worker no longer waits.
+                        let _ = written.try_send(());
                     }
                     self.written = 0;
                     self.last_sent = Instant::now();
@@ -193,9 +197,9 @@ impl Connection {
     }
 }
 
-fn crowded(held: usize) -> Error {
+fn overloaded(held: usize) -> Error {
     Error::new(Kind::OutOfMemory, "too many requests wait for the socle engine")
-        .detail(format!("They hold {} MB, the limit is {} MB.", held >> 20, MAX_HELD_BYTES >> 20))
+        .detail(format!("They take {} MB, the limit is {} MB.", held >> 20, MAX_QUEUE_BYTES >> 20))
         .hint("Try again later, or with smaller texts.")
 }
 

@@ -1,4 +1,4 @@
-//! An engine under a supervisor that is this test, and a client that says what it is told.
+//! An engine whose supervisor is the test, and a client that sends requests and returns the responses.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, dead_code)]
 
 pub mod onnx;
@@ -27,10 +27,10 @@ pub fn onnxruntime() -> String {
     std::env::var("SOCLE_ONNXRUNTIME").expect("run the tests with \"make test\", which sets SOCLE_ONNXRUNTIME")
 }
 
-/// The longest any of these tests waits for anything: far more than it takes on a machine that does other things too.
+/// Longest wait of a test for anything: far more than it takes on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Tries again until there is a result, and leaves the processor to what it waits for.
+/// Repeats `attempt` until it has a result, with pauses.
 pub fn eventually<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
     let begun = Instant::now();
     loop {
@@ -47,7 +47,7 @@ pub const BGE: &str = "bge-small-en-v1.5";
 pub const RERANKER: &str = "ms-marco-minilm-l12-v2";
 pub const MULTILINGUAL: &str = "use-multilingual-v3";
 
-/// A directory that is gone when the test is.
+/// A directory that is removed when it is dropped.
 pub struct Scratch(pub PathBuf);
 
 impl Scratch {
@@ -95,7 +95,7 @@ impl Engine {
         Self::start_in(Scratch::new(), settings)
     }
 
-    /// An engine whose current directory is this one.
+    /// An engine with this current directory.
     pub fn start_in(scratch: Scratch, settings: &EngineSettings) -> Self {
         let mut engine = Self::spawn(scratch, settings);
         let mut buffer = FrameBuffer::default();
@@ -214,13 +214,13 @@ impl Client {
         }
     }
 
-    /// All answers to one request but signs of life.
+    /// All responses to a request except for keep-alives.
     pub fn call(&mut self, request: &Request<'_>) -> Vec<Response> {
         let id = self.send(0, request);
         let mut answers = Vec::new();
         let begun = Instant::now();
         loop {
-            // Signs of life alone are no answer.
+            // Keep-alives alone are no response.
             assert!(begun.elapsed() < PATIENCE * 10, "there is no answer");
             let (of, response) = self.receive().expect("the engine closed the connection");
             if of != id {

@@ -1,4 +1,4 @@
-//! Small ONNX models for what real ones do not do: fail, hang, lie about themselves.
+//! Small ONNX models that do what real ones do not: fail, hang, or contradict their files.
 #![allow(clippy::unwrap_used, missing_docs, dead_code)]
 
 use std::path::Path;
@@ -44,7 +44,8 @@ pub const INT64: u64 = 7;
 const BOOL: u64 = 9;
 pub const FLOAT16: u64 = 10;
 
-/// Words of the test tokenizer; a word's place is its token id. Registration tries the last one, so that is not "slow".
+/// Words of the test tokenizer; the index of a word is its token id. Registration runs the last one, which must not be
+/// "slow".
 pub const WORDS: [&str; 8] = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "one", "two", "slow", "three"];
 const SLOW: &str = "slow";
 pub const WIDTH: usize = 4;

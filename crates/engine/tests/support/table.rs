@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Words of the tokenizer; a word's place is its token id.
+/// Words of the tokenizer; the index of a word is its token id.
 pub const WORDS: [&str; 14] = [
     "[PAD]", "[UNK]", "[CLS]", "[SEP]", "alpha", "beta", "gamma", "delta", "Alpha", "query", "passage", "other", ":",
     "last",
@@ -16,7 +16,7 @@ pub const WIDTH: usize = 6;
 /// Rows of the table of positions.
 pub const POSITIONS: usize = 24;
 
-/// What the graph looks like.
+/// Properties of the graph.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Shape {
     /// It is given positions, and adds a row of another table for each.

@@ -1,22 +1,22 @@
-//! Segments on disk, whatever happens to them there.
+//! The cache of segments: files that are damaged, removed or left unfinished.
 
 use super::*;
-use crate::keyword::blob::hex;
-use crate::keyword::cache::{Acquired, Cache};
+use crate::keyword::cache::{Acquired, SegmentCache};
+use crate::keyword::segment_file::hex;
 use socle_core::Kind;
 use socle_core::protocol::SEGMENT_PART;
 use std::path::Path;
 
-/// Larger than what is held in memory whole.
+/// A segment that is too large to be read into memory completely.
 fn large() -> (SegmentDigest, Vec<u8>) {
     let all = texts(120_000, 11);
     let pairs: Vec<(i64, &str)> = all.iter().map(|(id, text)| (*id, text.as_str())).collect();
-    let (digest, bytes) = blob(Some("simple"), &pairs);
+    let (digest, bytes) = segment_bytes(Some("simple"), &pairs);
     assert!(bytes.len() > SEGMENT_PART * 2, "{}", bytes.len());
     (digest, bytes)
 }
 
-fn store(cache: &Cache, digest: SegmentDigest, bytes: &[u8]) -> socle_core::Result<bool> {
+fn store(cache: &SegmentCache, digest: SegmentDigest, bytes: &[u8]) -> socle_core::Result<bool> {
     let mut complete = false;
     for (number, part) in bytes.chunks(SEGMENT_PART).enumerate() {
         assert!(!complete);
@@ -25,7 +25,7 @@ fn store(cache: &Cache, digest: SegmentDigest, bytes: &[u8]) -> socle_core::Resu
     Ok(complete)
 }
 
-fn acquire(cache: &Cache, digest: SegmentDigest) -> Option<Vec<Arc<Segment>>> {
+fn acquire(cache: &SegmentCache, digest: SegmentDigest) -> Option<Vec<Arc<Segment>>> {
     match cache.acquire(&[digest]).unwrap() {
         Acquired::All(segments) => Some(segments),
         Acquired::Missing(missing) => {
@@ -45,13 +45,13 @@ fn names(directory: &Path) -> Vec<String> {
 #[test]
 fn what_is_stored_is_found_also_by_the_next_engine() {
     let scratch = Scratch::new();
-    for (digest, bytes) in [blob(Some("english"), &[(1, "w1")]), large()] {
-        let cache = Cache::new(&scratch.0);
+    for (digest, bytes) in [segment_bytes(Some("english"), &[(1, "w1")]), large()] {
+        let cache = SegmentCache::new(&scratch.0);
         assert!(acquire(&cache, digest).is_none());
         assert!(store(&cache, digest, &bytes).unwrap());
         let found = ids(&acquire(&cache, digest).unwrap(), "w1");
         assert!(!found.is_empty());
-        let next = Cache::new(&scratch.0);
+        let next = SegmentCache::new(&scratch.0);
         assert_eq!(ids(&acquire(&next, digest).unwrap(), "w1"), found);
         assert!(names(&scratch.0).contains(&hex(&digest)));
     }
@@ -60,7 +60,7 @@ fn what_is_stored_is_found_also_by_the_next_engine() {
 #[test]
 fn damaged_files_are_missing_and_can_be_stored_again() {
     let scratch = Scratch::new();
-    for (digest, bytes) in [blob(Some("english"), &[(1, "w1")]), large()] {
+    for (digest, bytes) in [segment_bytes(Some("english"), &[(1, "w1")]), large()] {
         let path = scratch.0.join(hex(&digest));
         let flip = |path: &Path| {
             let mut bytes = std::fs::read(path).unwrap();
@@ -72,10 +72,10 @@ fn damaged_files_are_missing_and_can_be_stored_again() {
         let delete = |path: &Path| std::fs::remove_file(path).unwrap();
         let damages: [&dyn Fn(&Path); 3] = [&flip, &cut, &delete];
         for damage in damages {
-            let cache = Cache::new(&scratch.0);
+            let cache = SegmentCache::new(&scratch.0);
             assert!(store(&cache, digest, &bytes).unwrap());
             damage(&path);
-            let cache = Cache::new(&scratch.0);
+            let cache = SegmentCache::new(&scratch.0);
             assert!(acquire(&cache, digest).is_none());
             assert!(!path.exists());
             assert!(store(&cache, digest, &bytes).unwrap());
@@ -88,7 +88,7 @@ fn damaged_files_are_missing_and_can_be_stored_again() {
 fn an_open_file_may_be_deleted_but_not_changed() {
     let scratch = Scratch::new();
     let (digest, bytes) = large();
-    let cache = Cache::new(&scratch.0);
+    let cache = SegmentCache::new(&scratch.0);
     assert!(store(&cache, digest, &bytes).unwrap());
     let path = scratch.0.join(hex(&digest));
     let open = acquire(&cache, digest).unwrap();
@@ -96,11 +96,11 @@ fn an_open_file_may_be_deleted_but_not_changed() {
     assert_eq!(ids(&open, "w1 w2").len(), 10);
     assert_eq!(ids(&acquire(&cache, digest).unwrap(), "w3").len(), 10);
 
-    let cache = Cache::new(&scratch.0);
+    let cache = SegmentCache::new(&scratch.0);
     assert!(store(&cache, digest, &bytes).unwrap());
     let open = acquire(&cache, digest).unwrap();
     std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(bytes.len() as u64 / 4).unwrap();
-    let error = search(&open, &question("w1 w2 w3 \"w4 w5\""), &|| false).unwrap_err();
+    let error = search(&open, &request("w1 w2 w3 \"w4 w5\""), &|| false).unwrap_err();
     assert_eq!(error.kind, Kind::DamagedIndex);
     assert_eq!(cache.forget_damaged(&open), [digest]);
     assert!(acquire(&cache, digest).is_none());
@@ -109,7 +109,7 @@ fn an_open_file_may_be_deleted_but_not_changed() {
 #[test]
 fn without_a_directory_segments_are_in_memory() {
     let scratch = Scratch::new();
-    let cache = Cache::new(&scratch.0.join("missing"));
+    let cache = SegmentCache::new(&scratch.0.join("missing"));
     let (digest, bytes) = large();
     assert!(store(&cache, digest, &bytes).unwrap());
     assert!(!ids(&acquire(&cache, digest).unwrap(), "w1").is_empty());
@@ -119,9 +119,9 @@ fn without_a_directory_segments_are_in_memory() {
 #[test]
 fn what_is_not_what_it_says_is_refused_and_leaves_nothing() {
     let scratch = Scratch::new();
-    let cache = Cache::new(&scratch.0);
+    let cache = SegmentCache::new(&scratch.0);
     let (digest, bytes) = large();
-    let other = blob(Some("english"), &[(1, "w1")]).0;
+    let other = segment_bytes(Some("english"), &[(1, "w1")]).0;
     assert_eq!(store(&cache, other, &bytes).unwrap_err().kind, Kind::DamagedIndex);
     let kind = |byte_count, offset, bytes: &[u8]| cache.store(1, digest, byte_count, offset, bytes).unwrap_err().kind;
     assert_eq!(kind(10, 5, &bytes[..6]), Kind::InvalidArgument);
@@ -130,7 +130,7 @@ fn what_is_not_what_it_says_is_refused_and_leaves_nothing() {
     assert_eq!(kind(u64::MAX, 0, &bytes[..SEGMENT_PART + 1]), Kind::InvalidArgument);
     assert_eq!(names(&scratch.0), Vec::<String>::new());
     let older = {
-        let mut bytes = blob(Some("english"), &[(1, "w1")]).1;
+        let mut bytes = segment_bytes(Some("english"), &[(1, "w1")]).1;
         bytes[8] = 99;
         bytes
     };
@@ -143,7 +143,7 @@ fn what_is_not_what_it_says_is_refused_and_leaves_nothing() {
 fn unfinished_segments_go_with_their_connection_and_their_engine() {
     let scratch = Scratch::new();
     let (digest, bytes) = large();
-    let cache = Cache::new(&scratch.0);
+    let cache = SegmentCache::new(&scratch.0);
     assert!(!cache.store(1, digest, bytes.len() as u64, 0, &bytes[..SEGMENT_PART]).unwrap());
     assert_eq!(names(&scratch.0).len(), 1);
     cache.forget_connection(2);
@@ -152,6 +152,6 @@ fn unfinished_segments_go_with_their_connection_and_their_engine() {
     assert_eq!(names(&scratch.0).len(), 0);
     std::fs::write(scratch.0.join("7.part"), "left").unwrap();
     std::fs::write(scratch.0.join("note"), "not ours").unwrap();
-    Cache::new(&scratch.0);
+    SegmentCache::new(&scratch.0);
     assert_eq!(names(&scratch.0), ["note"]);
 }

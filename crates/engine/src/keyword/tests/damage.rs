@@ -1,4 +1,4 @@
-//! Bytes that are not what was written: an error, never a panic, never another answer without a word.
+//! Damaged segments: an error, never a panic.
 
 use super::*;
 use socle_core::Kind;
@@ -7,12 +7,12 @@ use socle_core::Kind;
 fn equal_input_gives_equal_bytes() {
     let texts = [(2, "two words"), (1, "another text")];
     let reversed = [texts[1], texts[0]];
-    assert_eq!(blob(Some("english"), &texts), blob(Some("english"), &reversed));
+    assert_eq!(segment_bytes(Some("english"), &texts), segment_bytes(Some("english"), &reversed));
 }
 
 #[test]
 fn another_format_is_outdated_and_anything_else_damaged() {
-    let (digest, bytes) = blob(Some("english"), &[(1, "text")]);
+    let (digest, bytes) = segment_bytes(Some("english"), &[(1, "text")]);
     let changed = |at: usize, byte: u8| {
         let mut bytes = bytes.clone();
         bytes[at] = byte;
@@ -30,11 +30,11 @@ fn another_format_is_outdated_and_anything_else_damaged() {
 fn no_damage_panics() {
     let all = texts(300, 5);
     let pairs: Vec<(i64, &str)> = all.iter().map(|(id, text)| (*id, text.as_str())).collect();
-    let (digest, bytes) = blob(Some("simple"), &pairs);
+    let (digest, bytes) = segment_bytes(Some("simple"), &pairs);
     let try_all = |bytes: Vec<u8>| {
         let Ok(segment) = open(digest, bytes) else { return };
         for query in ["w1 w2", "\"w0 w1\" -w3", "w1*"] {
-            if let Err(error) = search(std::slice::from_ref(&segment), &question(query), &|| false) {
+            if let Err(error) = search(std::slice::from_ref(&segment), &request(query), &|| false) {
                 assert_eq!(error.kind, Kind::DamagedIndex);
             }
         }

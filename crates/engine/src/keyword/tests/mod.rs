@@ -6,7 +6,7 @@ mod search;
 
 use super::build::{Chunk, build, merge};
 use super::schema::Fields;
-use super::search::{Found, Question, search};
+use super::search::{SearchRequest, SearchResult, search};
 use super::segment::Segment;
 use super::storage::Storage;
 use socle_core::protocol::SegmentDigest;
@@ -15,8 +15,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use tantivy::directory::OwnedBytes;
 
-/// A blob and its digest.
-fn blob(language: Option<&str>, texts: &[(i64, &str)]) -> (SegmentDigest, Vec<u8>) {
+/// The bytes of a segment and their digest.
+fn segment_bytes(language: Option<&str>, texts: &[(i64, &str)]) -> (SegmentDigest, Vec<u8>) {
     let chunk = |(chunk_id, text): &(i64, &str)| Chunk {
         chunk_id: *chunk_id,
         content: (*text).to_string(),
@@ -36,20 +36,20 @@ fn open(digest: SegmentDigest, bytes: Vec<u8>) -> socle_core::Result<Arc<Segment
 }
 
 fn segment(language: Option<&str>, texts: &[(i64, &str)]) -> Arc<Segment> {
-    let (digest, bytes) = blob(language, texts);
+    let (digest, bytes) = segment_bytes(language, texts);
     open(digest, bytes).unwrap()
 }
 
-fn question(query: &str) -> Question {
-    Question { query: query.to_string(), limit: 10, ..Question::default() }
+fn request(query: &str) -> SearchRequest {
+    SearchRequest { query: query.to_string(), limit: 10, ..SearchRequest::default() }
 }
 
-fn ask(segments: &[Arc<Segment>], question: &Question) -> Found {
-    search(segments, question, &|| false).unwrap()
+fn ask(segments: &[Arc<Segment>], request: &SearchRequest) -> SearchResult {
+    search(segments, request, &|| false).unwrap()
 }
 
 fn ids(segments: &[Arc<Segment>], query: &str) -> Vec<i64> {
-    ask(segments, &question(query)).hits.into_iter().map(|(chunk_id, _)| chunk_id).collect()
+    ask(segments, &request(query)).hits.into_iter().map(|(chunk_id, _)| chunk_id).collect()
 }
 
 fn merged(segments: &[Arc<Segment>], dead: &[i64]) -> Option<Arc<Segment>> {
@@ -58,7 +58,7 @@ fn merged(segments: &[Arc<Segment>], dead: &[i64]) -> Option<Arc<Segment>> {
     Some(open(summary.digest, bytes).unwrap())
 }
 
-/// Reproducible numbers (Steele, Lea and Flood, SplitMix64).
+/// Reproducible pseudo-random numbers (Steele, Lea and Flood, SplitMix64).
 fn random(state: &mut u64, below: u64) -> u64 {
     *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let mut mixed = *state;
@@ -67,7 +67,7 @@ fn random(state: &mut u64, below: u64) -> u64 {
     (mixed ^ (mixed >> 31)) % below
 }
 
-/// Texts of words that are rarer the higher their number, with many ties.
+/// Texts of words whose frequency falls with their number, with many ties in score.
 fn texts(count: i64, seed: u64) -> Vec<(i64, String)> {
     let mut state = seed;
     (0..count)
@@ -83,7 +83,7 @@ fn texts(count: i64, seed: u64) -> Vec<(i64, String)> {
         .collect()
 }
 
-/// A directory that is gone when the test is.
+/// A directory that is removed when it is dropped.
 struct Scratch(PathBuf);
 
 impl Scratch {

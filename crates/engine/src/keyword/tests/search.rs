@@ -1,12 +1,12 @@
-//! What is found, in which order, and that every way to find it agrees.
+//! Hits, their order, and the equality of all ways to search.
 
 use super::*;
 use socle_core::Kind;
 use socle_core::protocol::LeftOut;
 use unicode_normalization::UnicodeNormalization;
 
-fn hits(segments: &[Arc<Segment>], question: &Question) -> Vec<(i64, f32)> {
-    ask(segments, question).hits
+fn hits(segments: &[Arc<Segment>], request: &SearchRequest) -> Vec<(i64, f32)> {
+    ask(segments, request).hits
 }
 
 #[test]
@@ -26,7 +26,7 @@ fn words_find_their_inflections_in_each_language() {
     ] {
         let segments = [segment(Some(language), &[(1, text), (2, "xyz")])];
         assert_eq!(ids(&segments, query), [1], "{language}: {query}");
-        let given = Question { language: Some(language.into()), ..question(query) };
+        let given = SearchRequest { language: Some(language.into()), ..request(query) };
         assert_eq!(hits(&segments, &given).len(), 1, "{language}: {query}");
     }
 }
@@ -112,10 +112,10 @@ fn odd_queries_are_no_errors() {
     assert_eq!(ids(&segments, "NOT (quick:brown)"), [1]);
     assert_eq!(ids(&segments, "the"), [1]);
     assert_eq!(ids(&[], "quick"), Vec::<i64>::new());
-    let klingon = Question { language: Some("klingon".into()), ..question("quick") };
+    let klingon = SearchRequest { language: Some("klingon".into()), ..request("quick") };
     assert_eq!(search(&segments, &klingon, &|| false).unwrap_err().kind, Kind::InvalidArgument);
-    assert_eq!(search(&segments, &question("quick"), &|| true).unwrap_err().kind, Kind::Cancelled);
-    let infinite = Question { after: Some((f32::NAN, 0)), limit: u32::MAX, ..question("quick") };
+    assert_eq!(search(&segments, &request("quick"), &|| true).unwrap_err().kind, Kind::Cancelled);
+    let infinite = SearchRequest { after: Some((f32::NAN, 0)), limit: u32::MAX, ..request("quick") };
     assert!(hits(&segments, &infinite).len() <= 1);
 }
 
@@ -153,7 +153,7 @@ const QUERIES: [&str; 10] = [
 fn many_segments_answer_as_one_whatever_the_page() {
     let (parts, whole) = samples();
     for query in QUERIES {
-        let all = Question { limit: u32::MAX, ..question(query) };
+        let all = SearchRequest { limit: u32::MAX, ..request(query) };
         let complete = hits(&whole, &all);
         assert!(complete.is_sorted_by(|one, next| one.1 > next.1 || (one.1 == next.1 && one.0 < next.0)));
         assert_eq!(hits(&parts, &all), complete, "{query}");
@@ -162,7 +162,7 @@ fn many_segments_answer_as_one_whatever_the_page() {
                 let mut paged: Vec<(i64, f32)> = Vec::new();
                 loop {
                     let after = paged.last().map(|(chunk_id, score)| (*score, *chunk_id));
-                    let page = ask(segments, &Question { limit, after, ..question(query) });
+                    let page = ask(segments, &SearchRequest { limit, after, ..request(query) });
                     paged.extend(&page.hits);
                     // The first pages of single hits are enough.
                     if !page.more || (limit == 1 && paged.len() == 30) {
@@ -182,7 +182,7 @@ fn posting_lists_that_are_read_to_their_ends_give_what_block_max_wand_gives() {
     for query in ["w39", "w1 w2", "w3 w20 w7 w1", "w1* w0 w12", "w1 été w2"] {
         for segments in [&parts, &whole] {
             for limit in [1, 10, 500] {
-                let ask = |query: &str| hits(segments, &Question { limit, ..question(query) });
+                let ask = |query: &str| hits(segments, &SearchRequest { limit, ..request(query) });
                 // With something to leave out, every segment is pruned.
                 assert_eq!(ask(query), ask(&format!("{query} -nowhere")), "{query} by {limit}");
             }
@@ -195,12 +195,12 @@ fn lists_and_scores_agree_with_hits() {
     let (parts, _) = samples();
     let mut state = 3;
     for query in QUERIES {
-        let complete = hits(&parts, &Question { limit: u32::MAX, ..question(query) });
+        let complete = hits(&parts, &SearchRequest { limit: u32::MAX, ..request(query) });
         for count in [0, 1, 20, 1000] {
             let mut list: Vec<i64> = (0..count).map(|_| random(&mut state, 3100) as i64 - 50).collect();
             let found = ask(
                 &parts,
-                &Question { limit: 50, restrict: Some(list.clone()), score: list.clone(), ..question(query) },
+                &SearchRequest { limit: 50, restrict: Some(list.clone()), score: list.clone(), ..request(query) },
             );
             list.sort_unstable();
             let mut expected: Vec<(i64, f32)> =
@@ -223,10 +223,10 @@ fn visible_statistics_are_those_of_an_index_of_the_visible() {
     let alone: Vec<(i64, &str)> = pairs.iter().copied().filter(|(id, _)| id % 3 == 0).collect();
     let alone = [segment(Some("simple"), &alone)];
     for query in ["w0", "w3 w20 w7", "\"w0 w1\"", "w2 -w1"] {
-        let expected = hits(&alone, &Question { limit: 1000, ..question(query) });
-        let question =
-            Question { limit: 1000, restrict: Some(visible.clone()), visible_statistics: true, ..question(query) };
-        assert_eq!(hits(&hidden, &question), expected, "{query}");
+        let expected = hits(&alone, &SearchRequest { limit: 1000, ..request(query) });
+        let request =
+            SearchRequest { limit: 1000, restrict: Some(visible.clone()), visible_statistics: true, ..request(query) };
+        assert_eq!(hits(&hidden, &request), expected, "{query}");
     }
 }
 
@@ -241,7 +241,7 @@ fn a_merge_is_as_if_built_at_once_without_the_dead() {
     assert_eq!(merged_parts[0].chunk_count() as usize, living.len());
     let again = [merged(&merged_parts, &[]).unwrap()];
     for query in QUERIES {
-        let all = Question { limit: u32::MAX, ..question(query) };
+        let all = SearchRequest { limit: u32::MAX, ..request(query) };
         assert_eq!(hits(&merged_parts, &all), hits(&expected, &all), "{query}");
         assert_eq!(hits(&again, &all), hits(&expected, &all), "{query}");
     }
@@ -275,7 +275,7 @@ fn operators_refuse_chunks_that_are_asked_about() {
     let texts = [(1, "the raven sings"), (2, "the raven sleeps"), (3, "a raven sings of ice"), (4, "nothing of it")];
     let segments = [segment(Some("english"), &texts[..2]), segment(Some("english"), &texts[2..])];
     let asked = |query: &str| {
-        let found = ask(&segments, &Question { limit: 0, score: vec![4, 2, 1, 3, 99], ..question(query) });
+        let found = ask(&segments, &SearchRequest { limit: 0, score: vec![4, 2, 1, 3, 99], ..request(query) });
         (found.refused, found.has_phrases)
     };
     assert_eq!(asked("raven"), (vec![], false));
@@ -293,9 +293,9 @@ fn words_of_chunks_that_are_left_out_do_not_crowd_out_a_prefix() {
     let many: Vec<(i64, &str)> =
         many.iter().map(|(id, text)| (*id, text.as_str())).chain([(600, "projector")]).collect();
     let segments = [segment(Some("english"), &many)];
-    let mine = Question { restrict: Some(vec![600]), ..question("proj*") };
+    let mine = SearchRequest { restrict: Some(vec![600]), ..request("proj*") };
     assert_eq!(hits(&segments, &mine).len(), 1);
-    let visible = Question { visible_statistics: true, ..mine };
+    let visible = SearchRequest { visible_statistics: true, ..mine };
     assert_eq!(hits(&segments, &visible).len(), 1);
 }
 
@@ -304,11 +304,11 @@ fn what_is_not_searched_for_is_counted() {
     let many = |start: &str, count: u32| (0..count).map(|number| format!("{start}{number} ")).collect::<String>();
     let (words, beginnings) = (many("w", 70), many("pre", 101));
     let segments = [segment(Some("english"), &[(1, &words), (2, "w0 w1 w2 w3 w4 w5"), (3, &beginnings)])];
-    let found = ask(&segments, &question(&words));
+    let found = ask(&segments, &request(&words));
     assert_eq!(found.left_out, LeftOut { common_words: 6, ..LeftOut::default() });
     assert_eq!(found.hits.iter().map(|hit| hit.0).collect::<Vec<_>>(), [1], "the rarest count");
-    assert_eq!(ask(&segments, &question("w0 w1 w70 w71")).left_out, LeftOut::default());
-    assert_eq!(ask(&segments, &question("pre*")).left_out, LeftOut { prefix_words: 1, ..LeftOut::default() });
+    assert_eq!(ask(&segments, &request("w0 w1 w70 w71")).left_out, LeftOut::default());
+    assert_eq!(ask(&segments, &request("pre*")).left_out, LeftOut { prefix_words: 1, ..LeftOut::default() });
     // Wherever a word stands that is looked up at all.
     let late = many("x", 4_095) + "w69";
     assert_eq!(ids(&segments, &late), [1]);

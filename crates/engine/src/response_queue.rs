@@ -1,6 +1,7 @@
-//! The way of an answer from a worker to the thread that owns the sockets.
+//! The queue of encoded responses from the worker threads to the server thread, which owns the sockets.
 
-use crate::request::{Lane, Request};
+use crate::lane::Lane;
+use crate::request::Request;
 use crate::statistics::Statistics;
 use mio::Waker;
 use socle_core::protocol::{Response, encode};
@@ -8,71 +9,71 @@ use socle_core::{Error, Result};
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// A frame on its way to a connection.
+/// A frame to be sent to a connection.
 #[derive(Debug)]
-pub struct Outgoing {
-    /// The connection.
+pub struct OutgoingFrame {
+    /// Number of the connection.
     pub connection: u64,
-    /// The request that it answers.
+    /// Identifier of the request, as the backend has numbered it.
     pub id: u32,
-    /// The bytes.
+    /// Header and message.
     pub frame: Vec<u8>,
-    /// The request ends with it.
+    /// It is the final response of the request.
     pub last: bool,
-    /// Told when the bytes have left this process.
+    /// Notified when the frame has been written to the socket.
     pub written: Option<SyncSender<()>>,
 }
 
-/// Where workers put answers.
+/// The queue. Shared by all worker threads.
 #[derive(Debug)]
-pub struct Outbox {
-    queue: Mutex<Vec<Outgoing>>,
+pub struct ResponseQueue {
+    queue: Mutex<Vec<OutgoingFrame>>,
     waker: Waker,
     statistics: Arc<Statistics>,
 }
 
-impl Outbox {
-    /// An empty outbox that wakes the server through `waker`.
+impl ResponseQueue {
+    /// An empty queue that wakes the server thread through `waker`.
     pub fn new(waker: Waker, statistics: Arc<Statistics>) -> Self {
         Self { queue: Mutex::default(), waker, statistics }
     }
 
-    /// Sends an answer after which more follow. With `written`, that channel is told when the bytes have left.
+    /// Sends a partial response, after which more follow. `written` is notified when it has been written to the socket.
     pub fn send_part(&self, request: &Request, response: &Response, written: Option<SyncSender<()>>) {
         self.push(request, response, false, written);
     }
 
-    /// Sends the last answer of a request, unless it has had one.
+    /// Sends the final response of a request, unless one was sent before.
     pub fn answer(&self, request: &Request, response: &Response) {
         if request.claim_answer() {
             let latency = (request.job.lane() == Lane::Interactive).then(|| request.arrived.elapsed());
-            self.statistics.answered(latency);
+            self.statistics.record_response(latency);
             self.push(request, response, true, None);
         }
     }
 
-    /// Sends an error as the last answer.
+    /// Sends an error as the final response. `item` is the index of the text that it is about, where it is one.
     pub fn fail(&self, request: &Request, error: Error, item: Option<usize>) {
         let item = item.and_then(|item| u32::try_from(item).ok());
         self.answer(request, &Response::Failed { error, item });
     }
 
-    /// What has come since the last call.
-    pub fn take(&self) -> Vec<Outgoing> {
+    /// Takes all queued frames, in the order in which they were sent.
+    pub fn take(&self) -> Vec<OutgoingFrame> {
         std::mem::take(&mut *self.queue.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn push(&self, request: &Request, response: &Response, last: bool, written: Option<SyncSender<()>>) {
         let (connection, id) = (request.connection, request.id);
         let frame = frame(id, response);
-        let outgoing = Outgoing { connection, id, frame, last, written };
+        let outgoing = OutgoingFrame { connection, id, frame, last, written };
         self.queue.lock().unwrap_or_else(PoisonError::into_inner).push(outgoing);
-        // It fails only when the server is gone, and the process with it.
+        // Fails only when the poll of the server thread is closed, and that ends the process.
         let _ = self.waker.wake();
     }
 }
 
-/// A response as bytes; one that is too large becomes the error that says so.
+/// Encodes a response as a frame. One that is too large becomes the error that says so.
 pub fn frame(id: u32, response: &Response) -> Vec<u8> {
     let encoded: Result<Vec<u8>> = encode(id, 0, response);
     encoded.or_else(|error| encode(id, 0, &Response::Failed { error, item: None })).unwrap_or_default()

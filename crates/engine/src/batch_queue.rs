@@ -1,35 +1,37 @@
-//! Texts that wait for their model, and which of them run together next.
+//! A queue of tokenized texts from which batches for a model are taken.
 //!
-//! Two aims pull apart: connections take turns, so that nobody waits behind somebody else's million texts, and texts
-//! of one length run together, so that little is computed on padding. Each batch is begun by the connection whose turn
-//! it is and filled with the texts nearest in length, whosever they are.
+//! It has to be fair between connections, so that a single query does not wait behind the million texts of another
+//! session, and batches have to hold texts of similar length, so that little is computed on padding. The first text of a
+//! batch comes from the next connection in round-robin order; the rest are those of the same model nearest in length, of
+//! all connections.
 
-use crate::turns::Turns;
+use crate::round_robin::RoundRobin;
 use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
 use std::ops::Bound;
 
-/// The longest text of a batch may have this many times the tokens of the shortest: beyond it, padding costs more than
-/// another run does.
+/// Largest ratio of the longest text of a batch to its shortest, in tokens. Beyond it, padding costs more than another run.
 const MAX_LENGTH_RATIO: usize = 2;
 
-/// How large a batch may become.
+/// Limits of a batch.
 #[derive(Clone, Copy, Debug)]
 pub struct Budget {
-    /// Tokens, padding included. A longer text runs alone.
+    /// Tokens, padding included. A text that has more runs alone.
     pub tokens: usize,
-    /// Only one text in a run.
+    /// A batch has one text only.
     pub single: bool,
 }
 
-/// Waiting items, each of one connection, one model and a length in tokens.
+/// Queued items, each with its connection, its model and a length in tokens.
 #[derive(Debug)]
-pub struct Ready<M, T> {
+pub struct BatchQueue<M, T> {
+    /// Key of the next item.
     next: u64,
     items: HashMap<u64, Waiting<M, T>>,
     by_length: HashMap<M, BTreeSet<(usize, u64)>>,
-    /// Keys of items; those that ran in somebody else's batch are still in here.
-    turns: Turns<u64>,
+    /// Keys of items in the order of connections. Keys of items that were taken to fill a batch stay until their turn.
+    turns: RoundRobin<u64>,
+    /// Queued tokens of each connection.
     tokens: HashMap<u64, usize>,
 }
 
@@ -41,20 +43,20 @@ struct Waiting<M, T> {
     item: T,
 }
 
-impl<M, T> Default for Ready<M, T> {
+impl<M, T> Default for BatchQueue<M, T> {
     fn default() -> Self {
         Self {
             next: 0,
             items: HashMap::new(),
             by_length: HashMap::new(),
-            turns: Turns::default(),
+            turns: RoundRobin::default(),
             tokens: HashMap::new(),
         }
     }
 }
 
-impl<M: Clone + Eq + Hash, T> Ready<M, T> {
-    /// Adds a text of a connection.
+impl<M: Clone + Eq + Hash, T> BatchQueue<M, T> {
+    /// Adds an item of `tokens` tokens.
     pub fn push(&mut self, connection: u64, model: M, tokens: usize, item: T) {
         let key = self.next;
         self.next += 1;
@@ -64,7 +66,7 @@ impl<M: Clone + Eq + Hash, T> Ready<M, T> {
         self.items.insert(key, Waiting { connection, model, tokens, item });
     }
 
-    /// Takes the next batch. `budget` is asked for the item that begins it.
+    /// Takes the next batch, within the limits that `budget` gives for its first item. `None` when the queue is empty.
     pub fn take(&mut self, budget: impl Fn(&T) -> Budget) -> Option<Vec<T>> {
         let (key, first) = loop {
             let key = self.turns.take(|_| true)?;
@@ -79,7 +81,7 @@ impl<M: Clone + Eq + Hash, T> Ready<M, T> {
         Some(batch)
     }
 
-    /// The texts of the same model nearest in length, as many as fit.
+    /// Keys of the items of the same model nearest in length to `first`, as many as fit into `budget` tokens.
     fn companions(&self, key: u64, first: &Waiting<M, T>, budget: usize) -> Vec<u64> {
         let mut companions = Vec::new();
         let Some(lengths) = self.by_length.get(&first.model) else { return companions };
@@ -107,7 +109,7 @@ impl<M: Clone + Eq + Hash, T> Ready<M, T> {
         companions
     }
 
-    /// Forgets everything of a connection.
+    /// Removes all items of a connection.
     pub fn remove_connection(&mut self, connection: u64) {
         self.turns.remove_connection(connection);
         let keys: Vec<u64> =
@@ -117,7 +119,7 @@ impl<M: Clone + Eq + Hash, T> Ready<M, T> {
         }
     }
 
-    /// Tokens of a connection that wait.
+    /// Queued tokens of a connection.
     pub fn tokens_of(&self, connection: u64) -> usize {
         self.tokens.get(&connection).copied().unwrap_or_default()
     }
@@ -144,12 +146,12 @@ impl<M: Clone + Eq + Hash, T> Ready<M, T> {
 mod tests {
     use super::*;
 
-    fn ready(items: &[(u64, &'static str, usize)]) -> Ready<&'static str, (u64, usize)> {
-        let mut ready = Ready::default();
+    fn queue(items: &[(u64, &'static str, usize)]) -> BatchQueue<&'static str, (u64, usize)> {
+        let mut queue = BatchQueue::default();
         for (connection, model, tokens) in items {
-            ready.push(*connection, *model, *tokens, (*connection, *tokens));
+            queue.push(*connection, *model, *tokens, (*connection, *tokens));
         }
-        ready
+        queue
     }
 
     fn lengths(batch: Vec<(u64, usize)>) -> Vec<usize> {
@@ -160,42 +162,42 @@ mod tests {
 
     #[test]
     fn a_batch_holds_the_nearest_lengths_and_stays_within_the_budget() {
-        let mut ready = ready(&[(1, "m", 20), (1, "m", 90), (1, "m", 22), (1, "m", 21), (1, "m", 18), (1, "m", 24)]);
-        assert_eq!(lengths(ready.take(|_| BUDGET).unwrap()), [20, 21, 18, 22]);
-        assert_eq!(lengths(ready.take(|_| BUDGET).unwrap()), [90]);
-        assert_eq!(lengths(ready.take(|_| BUDGET).unwrap()), [24]);
-        assert!(ready.take(|_| BUDGET).is_none());
+        let mut queue = queue(&[(1, "m", 20), (1, "m", 90), (1, "m", 22), (1, "m", 21), (1, "m", 18), (1, "m", 24)]);
+        assert_eq!(lengths(queue.take(|_| BUDGET).unwrap()), [20, 21, 18, 22]);
+        assert_eq!(lengths(queue.take(|_| BUDGET).unwrap()), [90]);
+        assert_eq!(lengths(queue.take(|_| BUDGET).unwrap()), [24]);
+        assert!(queue.take(|_| BUDGET).is_none());
     }
 
     #[test]
     fn a_text_beyond_the_budget_runs_alone_and_lengths_far_apart_do_not_mix() {
-        let mut ready = ready(&[(1, "m", 500), (1, "m", 5), (1, "m", 11)]);
-        assert_eq!(lengths(ready.take(|_| BUDGET).unwrap()), [500]);
-        assert_eq!(lengths(ready.take(|_| BUDGET).unwrap()), [5]);
-        assert_eq!(lengths(ready.take(|_| BUDGET).unwrap()), [11]);
+        let mut queue = queue(&[(1, "m", 500), (1, "m", 5), (1, "m", 11)]);
+        assert_eq!(lengths(queue.take(|_| BUDGET).unwrap()), [500]);
+        assert_eq!(lengths(queue.take(|_| BUDGET).unwrap()), [5]);
+        assert_eq!(lengths(queue.take(|_| BUDGET).unwrap()), [11]);
     }
 
     #[test]
     fn models_and_single_runs_do_not_mix() {
-        let mut several = ready(&[(1, "m", 10), (1, "n", 10), (1, "m", 10)]);
+        let mut several = queue(&[(1, "m", 10), (1, "n", 10), (1, "m", 10)]);
         assert_eq!(several.take(|_| BUDGET).unwrap().len(), 2);
         assert_eq!(several.take(|_| BUDGET).unwrap().len(), 1);
-        let mut single = ready(&[(1, "m", 10), (1, "m", 10)]);
+        let mut single = queue(&[(1, "m", 10), (1, "m", 10)]);
         assert_eq!(single.take(|_| Budget { tokens: 100, single: true }).unwrap().len(), 1);
     }
 
     #[test]
     fn a_small_connection_is_served_after_one_batch_of_a_large_one() {
-        let mut ready = Ready::default();
+        let mut queue = BatchQueue::default();
         for _ in 0..1000 {
-            ready.push(1, "m", 10, (1, 10));
+            queue.push(1, "m", 10, (1, 10));
         }
-        ready.push(2, "m", 60, (2, 60));
-        assert!(ready.take(|_| BUDGET).unwrap().iter().all(|(connection, _)| *connection == 1));
-        assert_eq!(ready.take(|_| BUDGET).unwrap(), [(2, 60)]);
-        assert_eq!(ready.tokens_of(1), 9900);
-        ready.remove_connection(1);
-        assert_eq!(ready.tokens_of(1), 0);
-        assert!(ready.take(|_| BUDGET).is_none());
+        queue.push(2, "m", 60, (2, 60));
+        assert!(queue.take(|_| BUDGET).unwrap().iter().all(|(connection, _)| *connection == 1));
+        assert_eq!(queue.take(|_| BUDGET).unwrap(), [(2, 60)]);
+        assert_eq!(queue.tokens_of(1), 9900);
+        queue.remove_connection(1);
+        assert_eq!(queue.tokens_of(1), 0);
+        assert!(queue.take(|_| BUDGET).is_none());
     }
 }

@@ -1,7 +1,7 @@
-//! A segment as one blob of bytes: what PostgreSQL keeps and the cache holds.
+//! The format of a segment as one file, which PostgreSQL stores in rows and the cache as a file.
 //!
 //! Magic, format, length of the header, header, then the files of one tantivy segment as tantivy writes them, footers
-//! included. Nothing of it is random, so equal input gives equal bytes. Refuses other formats and anything damaged.
+//! included. Equal input gives equal bytes. Other formats and damaged files are refused.
 
 use super::language::Language;
 use serde::{Deserialize, Serialize};
@@ -11,40 +11,41 @@ use socle_core::{Error, Kind, Result};
 use std::io::{self, Read, Write};
 use std::ops::Range;
 
+/// First bytes of a segment.
 const MAGIC: [u8; 8] = *b"socle-kw";
 
-/// Bytes before the header.
-const PREFIX: usize = 8 + 4 + 4;
+/// Size of magic, format and length of the header, in bytes.
+const PREFIX_BYTES: usize = 8 + 4 + 4;
 
-/// Longest header in bytes: a few files and each language once.
-const MAX_HEADER: usize = 64 << 10;
+/// Largest header in bytes. It lists a few files and each language once.
+const MAX_HEADER_BYTES: usize = 64 << 10;
 
-/// What a segment says of itself.
+/// The header of a segment.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Header {
-    /// Chunks in it.
+    /// Number of chunks.
     pub chunk_count: u32,
-    /// Lowest identifier.
+    /// Lowest identifier of a chunk.
     pub min_chunk_id: i64,
-    /// Highest identifier.
+    /// Highest identifier of a chunk.
     pub max_chunk_id: i64,
-    /// Canonical names of the languages and how many chunks each has.
+    /// Canonical names of the languages and the number of chunks of each.
     pub languages: Vec<(String, u32)>,
-    /// Files by extension, in the order of the blob, with their bytes.
+    /// Extensions of the files and their sizes in bytes, in the order of their contents.
     files: Vec<(String, u64)>,
 }
 
-/// A header and where its files lie.
+/// A header and the positions of the files.
 #[derive(Clone, Debug)]
 pub struct Contents {
     /// The header.
     pub header: Header,
-    /// Bytes of the blob by extension of the file.
+    /// Extensions of the files and their byte ranges in the segment.
     pub files: Vec<(String, Range<usize>)>,
 }
 
 impl Header {
-    /// The header of a segment with these files.
+    /// The header of a segment with these files. `chunk_ids` are the lowest and the highest identifier.
     pub fn new(
         chunk_ids: Range<i64>,
         chunk_count: u32,
@@ -54,17 +55,17 @@ impl Header {
         Self { chunk_count, min_chunk_id: chunk_ids.start, max_chunk_id: chunk_ids.end, languages, files }
     }
 
-    /// Languages, the most common one first.
+    /// The languages and the number of chunks of each. Names that this version does not know are left out.
     pub fn languages(&self) -> impl Iterator<Item = (Language, u32)> {
         self.languages.iter().filter_map(|(name, count)| Some((Language::named(name).ok()?, *count)))
     }
 
-    /// The bytes before the files.
+    /// The encoded prefix and header: all bytes before the files.
     ///
     /// # Errors
     /// `Bug` when the header cannot be encoded.
     pub fn encode(&self) -> Result<Vec<u8>> {
-        let header = postcard_bytes(self)?;
+        let header = encode_header(self)?;
         let mut bytes = MAGIC.to_vec();
         bytes.extend(KEYWORD_FORMAT.to_le_bytes());
         bytes.extend((header.len() as u32).to_le_bytes());
@@ -74,16 +75,16 @@ impl Header {
 }
 
 impl Contents {
-    /// Reads the beginning of a blob of `byte_count` bytes; `read` gives any range of it.
+    /// Reads prefix and header of a segment of `byte_count` bytes; `read` returns any range of it.
     ///
     /// # Errors
-    /// `OutdatedIndex` for another format, `DamagedIndex` for anything that is no segment, and what `read` fails with.
+    /// `OutdatedIndex` for another format, `DamagedIndex` for bytes that are no segment or when `read` fails.
     pub fn read(byte_count: usize, read: impl Fn(Range<usize>) -> io::Result<Vec<u8>>) -> Result<Self> {
         let read = |range: Range<usize>| read(range).map_err(|error| damaged(&error.to_string()));
-        if byte_count < PREFIX {
+        if byte_count < PREFIX_BYTES {
             return Err(damaged("too short"));
         }
-        let prefix = read(0..PREFIX)?;
+        let prefix = read(0..PREFIX_BYTES)?;
         let word =
             |at: usize| prefix.get(at..at + 4).and_then(|bytes| bytes.try_into().ok()).map_or(0, u32::from_le_bytes);
         if !prefix.starts_with(&MAGIC) {
@@ -94,12 +95,12 @@ impl Contents {
             return Err(Error::new(Kind::OutdatedIndex, "the keyword index was written by another version of socle")
                 .detail(format!("A segment has format {format}, this version reads {KEYWORD_FORMAT}.")));
         }
-        if length > MAX_HEADER || PREFIX + length > byte_count {
+        if length > MAX_HEADER_BYTES || PREFIX_BYTES + length > byte_count {
             return Err(damaged("its header is too long"));
         }
-        let header: Header =
-            postcard::from_bytes(&read(PREFIX..PREFIX + length)?).map_err(|error| damaged(&error.to_string()))?;
-        let mut at = PREFIX + length;
+        let header: Header = postcard::from_bytes(&read(PREFIX_BYTES..PREFIX_BYTES + length)?)
+            .map_err(|error| damaged(&error.to_string()))?;
+        let mut at = PREFIX_BYTES + length;
         let mut files = Vec::new();
         for (extension, bytes) in &header.files {
             let end = usize::try_from(*bytes).ok().and_then(|bytes| at.checked_add(bytes));
@@ -108,13 +109,13 @@ impl Contents {
             at = end;
         }
         if at != byte_count {
-            return Err(damaged("it has bytes that belong to nothing"));
+            return Err(damaged("it has bytes after its last file"));
         }
         Ok(Self { header, files })
     }
 }
 
-/// Writes a blob and names it. `files` are read to their ends, in the order of the header.
+/// Writes a segment and returns its digest and sizes. `files` are read to their ends, in the order of the header.
 ///
 /// # Errors
 /// `UnreadableFile` when reading or writing fails.
@@ -147,17 +148,17 @@ pub fn write(header: &Header, files: Vec<Box<dyn Read + '_>>, into: &mut impl Wr
     })
 }
 
-/// The error for a segment whose bytes are not what was written.
+/// The error for a segment whose bytes are not those that were written.
 pub fn damaged(why: &str) -> Error {
     Error::new(Kind::DamagedIndex, "a segment of the keyword index is damaged").detail(why)
 }
 
-fn postcard_bytes(header: &Header) -> Result<Vec<u8>> {
+fn encode_header(header: &Header) -> Result<Vec<u8>> {
     postcard::to_stdvec(header)
         .map_err(|error| Error::new(Kind::Bug, "could not encode a header").detail(error.to_string()))
 }
 
-/// A digest as text.
+/// A digest in hexadecimal, which is the name of its file.
 pub fn hex(digest: &SegmentDigest) -> String {
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,27 +1,29 @@
-//! Scores of all documents of a segment that match, term after term: what costs least where the posting lists are short,
-//! as in the many small segments of an index that changes.
+//! Exhaustive scoring of a segment: reads all posting lists of a query, term after term. Faster than block-max WAND where
+//! the lists are short, as in the many small segments of an index that changes.
 //!
-//! Gives the scores that [`super::score::Evaluator`] gives, to the last bit.
+//! The scores are those of [`super::score::DocumentScorer`], to the last bit.
 
-use super::score::{Weighted, WeightedGroup};
+use super::score::{WeightedGroup, WeightedTerm};
 use super::segment::Segment;
 use tantivy::postings::TermInfo;
 use tantivy::schema::IndexRecordOption;
 use tantivy::{DocId, TantivyError};
 
-/// Documents in the posting lists of a segment up to which they are read to their ends, if there is one list, and on average
-/// if there are several. Beyond, what block-max WAND leaves out is worth more than what it costs to prepare.
-const ONE: u64 = 256;
-const SEVERAL: u64 = 1_000;
+/// Longest posting list, in documents, that is read exhaustively if it is the only one. Beyond it, block-max WAND saves
+/// more than it costs to prepare.
+const MAX_SINGLE_LIST_LENGTH: u64 = 256;
 
-/// Room for the scores of the documents of one segment. Empty between two segments.
+/// Largest mean length of several posting lists, in documents, that are read exhaustively.
+const MAX_MEAN_LIST_LENGTH: u64 = 1_000;
+
+/// Memory for the scores of the documents of a segment, which is reused for the next one. No score is set between two.
 #[derive(Debug, Default)]
-pub struct Scan {
-    /// By document.
+pub struct ExhaustiveScorer {
+    /// Scores by document.
     scores: Vec<Scores>,
-    /// Documents with a score.
+    /// Documents that have a score.
     touched: Vec<DocId>,
-    /// Documents with a score in the group that is being added.
+    /// Documents that have a score in the current group.
     grouped: Vec<DocId>,
 }
 
@@ -31,16 +33,16 @@ struct Scores {
     group: f32,
 }
 
-/// Takes a document and its score, and gives the least score that matters from now on.
-pub type Take<'a> = &'a mut dyn FnMut(DocId, f32) -> f32;
+/// Takes a hit and returns the least score that a further one has to have.
+pub type HitSink<'a> = &'a mut dyn FnMut(DocId, f32) -> f32;
 
-/// Whether the posting lists of a segment, so many documents in so many lists, are to be read to their ends.
+/// Whether posting lists are short enough to be read exhaustively: `documents` is the sum of their lengths.
 pub fn is_short(lists: u64, documents: u64) -> bool {
-    documents <= if lists == 1 { ONE } else { SEVERAL * lists }
+    documents <= if lists == 1 { MAX_SINGLE_LIST_LENGTH } else { MAX_MEAN_LIST_LENGTH * lists }
 }
 
-impl Scan {
-    /// Hands the documents that match and whose scores are at least `least` to `take`, in no particular order.
+impl ExhaustiveScorer {
+    /// Calls `take` with the documents that match and whose scores are at least `least`, in no particular order.
     ///
     /// # Errors
     /// What reading the posting lists fails with.
@@ -49,11 +51,11 @@ impl Scan {
         (segment, number): (&Segment, usize),
         groups: &[WeightedGroup],
         mut least: f32,
-        take: Take<'_>,
+        take: HitSink<'_>,
     ) -> tantivy::Result<()> {
-        let mut terms = groups.iter().flat_map(WeightedGroup::terms).filter(|term| place(term, number).is_some());
+        let mut terms = groups.iter().flat_map(WeightedGroup::terms).filter(|term| info(term, number).is_some());
         if let (Some(only), None) = (terms.next(), terms.next()) {
-            return each((segment, number), only, &mut |doc, score| {
+            return for_each_posting((segment, number), only, &mut |doc, score| {
                 if score >= least {
                     least = take(doc, score);
                 }
@@ -89,16 +91,16 @@ impl Scan {
         Ok(())
     }
 
-    /// Scores are above 0, so that 0 stands for none.
+    /// Adds the scores of a term to the current group. Scores are greater than 0, so that 0 means none.
     fn add(
         &mut self,
         segment: (&Segment, usize),
-        term: &Weighted,
+        term: &WeightedTerm,
         add: impl Fn(f32, f32) -> f32,
     ) -> tantivy::Result<()> {
-        each(segment, term, &mut |doc, score| {
+        for_each_posting(segment, term, &mut |doc, score| {
             let Some(scores) = self.scores.get_mut(doc as usize) else {
-                return Err(TantivyError::InternalError("a posting list has a document that is none".into()));
+                return Err(TantivyError::InternalError("a posting list has a document beyond the last one".into()));
             };
             if scores.group == 0.0 {
                 self.grouped.push(doc);
@@ -109,19 +111,19 @@ impl Scan {
     }
 }
 
-fn place(term: &Weighted, number: usize) -> Option<&TermInfo> {
-    term.places.get(number)?.as_ref()
+fn info(term: &WeightedTerm, number: usize) -> Option<&TermInfo> {
+    term.infos.get(number)?.as_ref()
 }
 
-/// The documents of a term, with what it adds to their scores.
-fn each(
+/// Calls `take` with each document of a term and the score of the term in it.
+fn for_each_posting(
     (segment, number): (&Segment, usize),
-    term: &Weighted,
+    term: &WeightedTerm,
     take: &mut impl FnMut(DocId, f32) -> tantivy::Result<()>,
 ) -> tantivy::Result<()> {
-    let Some(place) = place(term, number) else { return Ok(()) };
+    let Some(info) = info(term, number) else { return Ok(()) };
     let (inverted, lengths) = (segment.inverted(term.term.field()), segment.lengths(term.term.field()));
-    let mut postings = inverted.read_block_postings_from_terminfo(place, IndexRecordOption::WithFreqs)?;
+    let mut postings = inverted.read_block_postings_from_terminfo(info, IndexRecordOption::WithFreqs)?;
     while !postings.docs().is_empty() {
         for (doc, frequency) in postings.docs().iter().zip(postings.freqs()) {
             take(*doc, term.weight.score(lengths.fieldnorm_id(*doc), *frequency))?;

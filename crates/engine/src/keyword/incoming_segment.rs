@@ -1,8 +1,9 @@
-//! A segment that is coming in: a file under a name that no reader knows, or memory where files cannot be written.
+//! A segment that is being received or built: a temporary file, or memory where files cannot be written.
 //!
-//! The file gets its name only when it is complete, checked and on disk. Whatever is left unfinished is removed.
+//! The file is renamed to its digest when it is complete, verified and synced. An unfinished one is removed when it is
+//! dropped, or by the next engine.
 
-use super::blob::{damaged, hex};
+use super::segment_file::{damaged, hex};
 use sha2::{Digest, Sha256};
 use socle_core::protocol::SegmentDigest;
 use socle_core::{Error, Kind, Result};
@@ -12,25 +13,25 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// Ending of the names of unfinished files.
-pub const UNFINISHED: &str = "part";
+/// Extension of the names of unfinished files.
+pub const PARTIAL_EXTENSION: &str = "part";
 
-/// Largest segment that is kept in memory because it cannot be written, in bytes.
-const MAX_MEMORY: u64 = 256 << 20;
+/// Largest segment that is kept in memory when it cannot be written to a file, in bytes.
+const MAX_MEMORY_BYTES: u64 = 256 << 20;
 
-/// Tells the unfinished files of this process apart; those of an earlier one are removed at start.
-static NUMBER: AtomicU64 = AtomicU64::new(0);
+/// Number in the name of the next unfinished file of this process.
+static NEXT_NUMBER: AtomicU64 = AtomicU64::new(0);
 
-/// See the module.
+/// A segment that is not complete yet.
 #[derive(Debug)]
-pub struct Draft {
-    place: Place,
-    /// Bytes that have come.
+pub struct IncomingSegment {
+    backing: Backing,
+    /// Bytes written so far.
     written: u64,
 }
 
 #[derive(Debug)]
-enum Place {
+enum Backing {
     File(File, PathBuf),
     Memory(Vec<u8>),
 }
@@ -38,40 +39,40 @@ enum Place {
 /// A complete segment.
 #[derive(Debug)]
 pub enum Finished {
-    /// Lies in the directory under its name.
+    /// It is a file in the directory, named by its digest.
     File,
-    /// Could not be written.
+    /// It could not be written to a file.
     Memory(Vec<u8>),
 }
 
-impl Draft {
-    /// Nothing has come yet.
+impl IncomingSegment {
+    /// An empty segment, with its file in `directory` if one can be created.
     pub fn new(directory: &Path) -> Self {
-        let path = directory.join(format!("{}.{UNFINISHED}", NUMBER.fetch_add(1, Relaxed)));
+        let path = directory.join(format!("{}.{PARTIAL_EXTENSION}", NEXT_NUMBER.fetch_add(1, Relaxed)));
         let file = OpenOptions::new().read(true).write(true).create_new(true).open(&path);
-        let place = file.map_or_else(|_| Place::Memory(Vec::new()), |file| Place::File(file, path));
-        Self { place, written: 0 }
+        let backing = file.map_or_else(|_| Backing::Memory(Vec::new()), |file| Backing::File(file, path));
+        Self { backing, written: 0 }
     }
 
-    /// Bytes that have come.
+    /// Bytes written so far.
     pub fn written(&self) -> u64 {
         self.written
     }
 
-    /// Takes a part.
+    /// Writes a part.
     ///
     /// # Errors
-    /// `OutOfMemory` when it can be written nowhere.
+    /// `OutOfMemory` when it cannot be written to the file and is too large for memory.
     pub fn write_at(&mut self, offset: u64, bytes: &[u8]) -> Result<()> {
-        if let Place::File(file, _) = &self.place
+        if let Backing::File(file, _) = &self.backing
             && file.write_all_at(bytes, offset).is_err()
         {
             self.move_to_memory()?;
         }
-        if let Place::Memory(memory) = &mut self.place {
+        if let Backing::Memory(memory) = &mut self.backing {
             let end = offset.saturating_add(bytes.len() as u64);
-            if end > MAX_MEMORY {
-                return Err(no_room());
+            if end > MAX_MEMORY_BYTES {
+                return Err(no_space());
             }
             let (from, to) = (offset as usize, end as usize);
             if memory.len() < to {
@@ -83,12 +84,12 @@ impl Draft {
         Ok(())
     }
 
-    /// Checks the whole and gives it its name.
+    /// Verifies the complete segment and renames its file to the digest.
     ///
     /// # Errors
-    /// `DamagedIndex` when it is not what the digest says.
+    /// `DamagedIndex` when its SHA-256 is not the digest.
     pub fn finish(mut self, digest: &SegmentDigest, directory: &Path) -> Result<Finished> {
-        if let Place::File(file, path) = &mut self.place {
+        if let Backing::File(file, path) = &mut self.backing {
             let path = std::mem::take(path);
             let known = hash(file, self.written);
             let result = match known {
@@ -97,55 +98,55 @@ impl Draft {
                 Err(error) => Ok(Err(error)),
             };
             if let Ok(Ok(())) = result {
-                // Without it the name may be lost in a crash, and the segment comes again.
+                // If this fails, a crash may lose the name, and the backend sends the segment again.
                 let _ = File::open(directory).and_then(|directory| directory.sync_all());
                 return Ok(Finished::File);
             }
-            // Its name may be gone.
+            // Fails when the file has already been renamed.
             let _ = std::fs::remove_file(&path);
             result?.or_else(|_| self.move_to_memory())?;
         }
-        let Place::Memory(memory) = &mut self.place else { return Err(no_room()) };
+        let Backing::Memory(memory) = &mut self.backing else { return Err(no_space()) };
         if Sha256::digest(&*memory)[..] != digest[..] {
             return Err(damaged("its bytes are not those of its digest"));
         }
         Ok(Finished::Memory(std::mem::take(memory)))
     }
 
-    /// Reads back what could be written.
+    /// Moves what was written to the file into memory.
     fn move_to_memory(&mut self) -> Result<()> {
-        let Place::File(file, path) = &self.place else { return Ok(()) };
+        let Backing::File(file, path) = &self.backing else { return Ok(()) };
         let mut memory = Vec::new();
         let length = file.metadata().map(|metadata| metadata.len()).unwrap_or(u64::MAX);
         let _ = std::fs::remove_file(path);
-        if length > MAX_MEMORY {
-            return Err(no_room());
+        if length > MAX_MEMORY_BYTES {
+            return Err(no_space());
         }
         memory.resize(length as usize, 0);
-        file.read_exact_at(&mut memory, 0).map_err(|_| no_room())?;
-        self.place = Place::Memory(memory);
+        file.read_exact_at(&mut memory, 0).map_err(|_| no_space())?;
+        self.backing = Backing::Memory(memory);
         Ok(())
     }
 }
 
-impl Drop for Draft {
+impl Drop for IncomingSegment {
     fn drop(&mut self) {
-        if let Place::File(_, path) = &self.place {
+        if let Backing::File(_, path) = &self.backing {
             let _ = std::fs::remove_file(path);
         }
     }
 }
 
-fn no_room() -> Error {
+fn no_space() -> Error {
     Error::new(Kind::OutOfMemory, "no room for a segment of the keyword index")
-        .detail(format!("It cannot be written to the cache and has more than {} MB.", MAX_MEMORY >> 20))
+        .detail(format!("It cannot be written to the cache and has more than {} MB.", MAX_MEMORY_BYTES >> 20))
         .hint("Free space on the disk of the data directory.")
 }
 
-/// The digest of the first bytes of a file.
+/// The SHA-256 of the first `byte_count` bytes of a file.
 ///
 /// # Errors
-/// What reading fails with, also when there are fewer.
+/// What reading fails with, also when the file is shorter.
 pub fn hash(file: &File, byte_count: u64) -> io::Result<SegmentDigest> {
     let mut hash = Sha256::new();
     let mut buffer = vec![0; 256 << 10];

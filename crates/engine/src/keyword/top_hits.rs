@@ -1,14 +1,14 @@
-//! The best hits, in their one order: by score, then by identifier.
+//! Keeps the best hits: by descending score, then by ascending identifier.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
-/// A chunk and its score. The greatest comes first in an answer.
+/// A chunk and its score. The greatest hit is the best.
 #[derive(Clone, Copy, Debug)]
 pub struct Hit {
-    /// Of the chunk.
+    /// Identifier of the chunk.
     pub chunk_id: i64,
-    /// BM25.
+    /// BM25 score.
     pub score: f32,
 }
 
@@ -32,22 +32,22 @@ impl PartialEq for Hit {
     }
 }
 
-/// The best hits after a given one.
+/// The best hits that come after a given one.
 #[derive(Debug)]
-pub struct Top {
-    /// The worst on top.
+pub struct TopHits {
+    /// The hits, with the worst on top.
     heap: BinaryHeap<std::cmp::Reverse<Hit>>,
     limit: usize,
     after: Option<Hit>,
 }
 
-impl Top {
-    /// Keeps `limit` hits.
+impl TopHits {
+    /// Keeps the best `limit` hits that come after `after`.
     pub fn new(limit: usize, after: Option<Hit>) -> Self {
         Self { heap: BinaryHeap::new(), limit, after }
     }
 
-    /// Takes a hit if it is good enough.
+    /// Adds a hit if it is among the best.
     pub fn push(&mut self, hit: Hit) {
         if self.limit == 0 || self.after.is_some_and(|after| hit >= after) {
             return;
@@ -61,12 +61,12 @@ impl Top {
         }
     }
 
-    /// The score that a hit has to reach, once there are enough.
+    /// The least score by which a further hit may be among the best; `None` while there are fewer than the limit.
     pub fn least_score(&self) -> Option<f32> {
         (self.heap.len() == self.limit).then(|| self.heap.peek().map_or(f32::MAX, |worst| worst.0.score))
     }
 
-    /// The hits, best first, and whether there may be more after them.
+    /// The hits, best first, and whether the limit was reached, so that there may be more.
     pub fn into_sorted(self) -> (Vec<Hit>, bool) {
         let full = self.limit > 0 && self.heap.len() == self.limit;
         (self.heap.into_sorted_vec().into_iter().map(|hit| hit.0).collect(), full)
@@ -81,7 +81,7 @@ mod tests {
     fn hits_come_by_score_then_identifier_and_after_the_last_page() {
         let all = [(1, 2.0), (2, 3.0), (3, 2.0), (4, 1.0), (5, 3.0)];
         let page = |limit, after: Option<(f32, i64)>| {
-            let mut top = Top::new(limit, after.map(|(score, chunk_id)| Hit { chunk_id, score }));
+            let mut top = TopHits::new(limit, after.map(|(score, chunk_id)| Hit { chunk_id, score }));
             all.iter().rev().for_each(|(chunk_id, score)| top.push(Hit { chunk_id: *chunk_id, score: *score }));
             let (hits, more) = top.into_sorted();
             (hits.into_iter().map(|hit| hit.chunk_id).collect::<Vec<_>>(), more)

@@ -1,0 +1,67 @@
+//! A request about the keyword index, as the worker thread that serves it owns it.
+
+use super::build::Chunk;
+use super::search::SearchRequest;
+use socle_core::protocol::{self, SegmentDigest};
+
+/// A request about the keyword index: a [`protocol::Request`] that owns its data.
+#[derive(Debug)]
+#[allow(missing_docs, reason = "the fields are those of the message that each variant names")]
+pub enum KeywordTask {
+    /// See [`protocol::Request::KeywordBuild`].
+    Build { language: Option<String>, chunks: Vec<Chunk> },
+    /// See [`protocol::Request::KeywordMerge`].
+    Merge { segments: Vec<SegmentDigest>, dead: Vec<i64> },
+    /// See [`protocol::Request::KeywordList`].
+    List { segment: SegmentDigest },
+    /// See [`protocol::Request::KeywordStore`].
+    Store { digest: SegmentDigest, byte_count: u64, offset: u64, bytes: Vec<u8> },
+    /// See [`protocol::Request::KeywordSearch`].
+    Search { segments: Vec<SegmentDigest>, query: SearchRequest },
+    /// See [`protocol::Request::Highlight`].
+    Highlight { query: String, language: Option<String>, segments: Vec<SegmentDigest>, contents: Vec<String> },
+}
+
+impl KeywordTask {
+    /// The task of a message; `None` for messages that are not about the keyword index.
+    pub fn new(request: protocol::Request<'_>) -> Option<Self> {
+        let owned = |text: Option<&str>| text.map(str::to_string);
+        Some(match request {
+            protocol::Request::KeywordBuild { language, chunks } => {
+                let chunk = |chunk: protocol::KeywordChunk<'_>| Chunk {
+                    chunk_id: chunk.chunk_id,
+                    language: owned(chunk.language),
+                    head: chunk.head.to_string(),
+                    content: chunk.content.to_string(),
+                };
+                Self::Build { language: owned(language), chunks: chunks.into_iter().map(chunk).collect() }
+            }
+            protocol::Request::KeywordMerge { segments, dead } => Self::Merge { segments, dead },
+            protocol::Request::KeywordList { segment } => Self::List { segment },
+            protocol::Request::KeywordStore { digest, byte_count, offset, bytes } => {
+                Self::Store { digest, byte_count, offset, bytes: bytes.to_vec() }
+            }
+            protocol::Request::KeywordSearch {
+                segments,
+                query,
+                language,
+                limit,
+                after,
+                restrict,
+                score,
+                visible_statistics,
+            } => {
+                let (query, language) = (query.to_string(), owned(language));
+                let query = SearchRequest { query, language, limit, after, restrict, score, visible_statistics };
+                Self::Search { segments, query }
+            }
+            protocol::Request::Highlight { query, language, segments, contents } => Self::Highlight {
+                query: query.to_string(),
+                language: owned(language),
+                segments,
+                contents: contents.into_iter().map(str::to_string).collect(),
+            },
+            _ => return None,
+        })
+    }
+}

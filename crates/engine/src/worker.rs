@@ -1,0 +1,285 @@
+//! The worker threads: each takes tasks of its lane from the scheduler and answers their requests. Every failure, panics
+//! included, ends in a response.
+
+mod chunking;
+mod keyword;
+
+use crate::batch_queue::BatchQueue;
+use crate::document::{File, ForkServer};
+use crate::keyword::cache::SegmentCache;
+use crate::lane::Lane;
+use crate::model::loaded::Model;
+use crate::model::store::ModelStore;
+use crate::model::tokenizer::Tokens;
+use crate::panic_message;
+use crate::pending_response::{PendingResponse, QueuedText};
+use crate::process;
+use crate::request::{Job, Request};
+use crate::response_queue::ResponseQueue;
+use crate::scheduler::{Scheduler, Task};
+use crate::statistics::Statistics;
+use chunking::ChunkOptions;
+use socle_core::model::{ModelKind, ModelSpec};
+use socle_core::protocol::Response;
+use socle_core::{Error, Kind, Result};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
+use std::time::Duration;
+
+/// Stack of a worker thread in bytes; the regular expressions of tokenizers are matched recursively.
+const STACK_BYTES: usize = 8 << 20;
+
+/// Longest wait until [`Response::Alone`] is written to the socket. A backend that does not read is disconnected soon.
+const ALONE_SEND_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// What all workers share.
+#[derive(Clone)]
+pub struct Resources {
+    /// Loaded models.
+    pub store: Arc<ModelStore>,
+    /// Open segments of the keyword index.
+    pub keyword: Arc<SegmentCache>,
+    /// Starts the processes that read documents.
+    pub fork_server: Arc<ForkServer>,
+}
+
+/// One worker thread.
+struct Worker {
+    scheduler: Arc<Scheduler>,
+    resources: Resources,
+    responses: Arc<ResponseQueue>,
+    statistics: Arc<Statistics>,
+}
+
+/// Starts the workers of each lane, see [`Lane::workers`]. They end with the process.
+///
+/// # Errors
+/// `OutOfMemory` when the operating system refuses a thread.
+pub fn start(
+    scheduler: &Arc<Scheduler>,
+    resources: &Resources,
+    responses: &Arc<ResponseQueue>,
+    statistics: &Arc<Statistics>,
+    threads: usize,
+) -> Result<()> {
+    for lane in Lane::ALL {
+        for _ in 0..lane.workers(threads) {
+            let worker = Worker {
+                scheduler: scheduler.clone(),
+                resources: resources.clone(),
+                responses: responses.clone(),
+                statistics: statistics.clone(),
+            };
+            let run = move || {
+                if lane == Lane::Bulk {
+                    process::lower_priority_of_thread();
+                }
+                worker.work(lane);
+            };
+            let thread = std::thread::Builder::new().name(lane.thread_name().into()).stack_size(STACK_BYTES);
+            thread.spawn(run).map_err(|error| {
+                Error::new(Kind::OutOfMemory, "could not start a thread of the engine").detail(error.to_string())
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// Why a request failed.
+struct Failure {
+    error: Error,
+    /// The text that could not be processed, where it is one: its index in the request.
+    item: Option<usize>,
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self { error, item: None }
+    }
+}
+
+impl Worker {
+    /// Processes tasks of a lane until the process ends.
+    fn work(&self, lane: Lane) {
+        loop {
+            match self.scheduler.next(lane) {
+                Task::Request(request) => {
+                    let items = self.prepare(&request);
+                    self.scheduler.submit_items(request.job.lane(), items);
+                }
+                Task::Batch(batch) => self.run(batch),
+                Task::Isolated(request) => self.run_isolated(&request),
+            }
+            self.scheduler.finished();
+        }
+    }
+
+    /// Serves a suspect request completely.
+    fn run_isolated(&self, request: &Arc<Request>) {
+        let (written, wait) = sync_channel(1);
+        self.responses.send_part(request, &Response::Alone, Some(written));
+        // The backend has to know that its request ran alone before the engine may crash.
+        let _ = wait.recv_timeout(ALONE_SEND_TIMEOUT);
+        let mut queue = BatchQueue::default();
+        for item in self.prepare(request) {
+            queue.push(request.connection, (), item.tokens.len(), item);
+        }
+        while let Some(batch) = queue.take(|item| self.scheduler.budget(item)) {
+            self.run(batch);
+        }
+    }
+
+    /// Answers a request that needs no run, or returns its tokenized texts.
+    fn prepare(&self, request: &Arc<Request>) -> Vec<QueuedText> {
+        if request.is_cancelled() {
+            return Vec::new();
+        }
+        let prepared = catch_unwind(AssertUnwindSafe(|| self.try_prepare(request)))
+            .unwrap_or_else(|panic| Err(internal_error(&panic_message(panic.as_ref())).into()));
+        prepared.unwrap_or_else(|failure| {
+            self.responses.fail(request, failure.error, failure.item);
+            Vec::new()
+        })
+    }
+
+    fn try_prepare(&self, request: &Arc<Request>) -> Result<Vec<QueuedText>, Failure> {
+        match &request.job {
+            Job::Embed { model: spec, role, truncate, heads, contents } => {
+                let width = spec.dimensions as usize;
+                self.tokenize(request, spec, ModelKind::Embedding, contents, width, |model, at, text| {
+                    match heads.get(at).filter(|head| !head.is_empty()) {
+                        Some(head) => model.tokens_with_head(*role, head, text, *truncate),
+                        None => model.tokens(*role, text, *truncate),
+                    }
+                })
+            }
+            Job::Rerank { model: spec, truncate, query, documents } => {
+                self.tokenize(request, spec, ModelKind::Reranker, documents, 1, |model, _, document| {
+                    model.pair(query, document, *truncate)
+                })
+            }
+            Job::CountTokens { model, content } => {
+                let count = self.resources.store.checked(model, &|| request.is_cancelled())?.model()?.count(content)?;
+                let count = u32::try_from(count).unwrap_or(u32::MAX);
+                self.responses.answer(request, &Response::Count(count));
+                Ok(Vec::new())
+            }
+            Job::Chunk { model, max_size, overlap, format, previous, content } => {
+                let (model, max_size, overlap, format) = (model.as_deref(), *max_size, *overlap, *format);
+                let previous = previous.iter().map(String::as_str).collect();
+                let options = ChunkOptions { model, max_size, overlap, format, previous };
+                chunking::answer(&self.resources.store, &self.responses, request, &options, content)?;
+                Ok(Vec::new())
+            }
+            Job::Extract { media_type, name, limits, bytes, .. } => {
+                let (media_type, name) = (media_type.as_deref(), name.as_deref());
+                let document =
+                    self.resources.fork_server.read(request, File { media_type, name, limits: *limits, bytes })?;
+                self.responses.answer(request, &Response::Extracted(Box::new(document)));
+                Ok(Vec::new())
+            }
+            Job::Keyword(task) => {
+                keyword::answer(&self.resources.keyword, &self.responses, request, task)?;
+                Ok(Vec::new())
+            }
+            Job::Inspect { name, directory, overrides } => {
+                let options = self.resources.store.run_options()?;
+                let _run = self.scheduler.begin_run(&options, vec![request.clone()]);
+                let inspection =
+                    self.resources.store.inspect(name, directory, overrides, &options, &|| request.is_cancelled())?;
+                self.responses.answer(request, &Response::Inspected(Box::new(inspection)));
+                Ok(Vec::new())
+            }
+        }
+    }
+
+    /// Tokenizes the texts of a request; `tokens` gets the model, the index of the text and the text.
+    fn tokenize(
+        &self,
+        request: &Arc<Request>,
+        spec: &Arc<ModelSpec>,
+        kind: ModelKind,
+        texts: &[String],
+        width: usize,
+        tokens: impl Fn(&Model, usize, &str) -> Result<Tokens>,
+    ) -> Result<Vec<QueuedText>, Failure> {
+        let model = self.resources.store.checked(spec, &|| request.is_cancelled())?;
+        let model = model.model()?;
+        model.require(kind)?;
+        let response = Arc::new(PendingResponse::new(request.clone(), spec.clone(), texts.len(), width));
+        let mut items = Vec::with_capacity(texts.len());
+        for (index, text) in texts.iter().enumerate() {
+            if request.is_cancelled() {
+                return Ok(Vec::new());
+            }
+            let tokens = tokens(model, index, text).map_err(|error| Failure { error, item: Some(index) })?;
+            items.push(QueuedText { response: response.clone(), index, tokens });
+        }
+        if texts.is_empty() {
+            self.responses.answer(request, &results(kind, Vec::new()));
+        }
+        Ok(items)
+    }
+
+    /// Runs a batch of one model and distributes the results. Cancelled requests are left out.
+    fn run(&self, mut batch: Vec<QueuedText>) {
+        batch.retain(|item| !item.response.request.is_cancelled());
+        let result = catch_unwind(AssertUnwindSafe(|| self.try_run(&batch)))
+            .unwrap_or_else(|panic| Err(internal_error(&panic_message(panic.as_ref()))));
+        match result {
+            Ok(values) => self.distribute(&batch, &values),
+            // One text may have failed the whole batch.
+            Err(error) if error.kind == Kind::InferenceFailed && batch.len() > 1 => {
+                batch.into_iter().for_each(|item| self.run(vec![item]));
+            }
+            Err(error) => {
+                for item in &batch {
+                    self.responses.fail(&item.response.request, error.clone(), Some(item.index));
+                }
+            }
+        }
+    }
+
+    fn try_run(&self, batch: &[QueuedText]) -> Result<Vec<f32>> {
+        let Some(first) = batch.first() else { return Ok(Vec::new()) };
+        let lease = self
+            .resources
+            .store
+            .get(&first.response.model, &|| batch.iter().all(|item| item.response.request.is_cancelled()))?;
+        let model = lease.model()?;
+        let options = self.resources.store.run_options()?;
+        let tokens: Vec<&Tokens> = batch.iter().map(|item| &item.tokens).collect();
+        let requests = batch.iter().map(|item| item.response.request.clone()).collect();
+        let run = self.scheduler.begin_run(&options, requests);
+        let result = model.run(&tokens, &options);
+        drop(run);
+        if result.is_ok() {
+            lease.count_texts(batch.len());
+            self.statistics.record_batch(batch.len(), tokens.iter().map(|tokens| tokens.len()).sum());
+        }
+        result
+    }
+
+    /// Stores results, and answers the requests that are complete.
+    fn distribute(&self, batch: &[QueuedText], values: &[f32]) {
+        let Some(width) = batch.first().map(|item| item.response.width()) else { return };
+        for (item, value) in batch.iter().zip(values.chunks_exact(width)) {
+            if let Some(all) = item.response.fill(item.index, value) {
+                let kind = item.response.model.kind;
+                self.responses.answer(&item.response.request, &results(kind, all));
+            }
+        }
+    }
+}
+
+fn results(kind: ModelKind, values: Vec<f32>) -> Response {
+    match kind {
+        ModelKind::Embedding => Response::Vectors(values),
+        ModelKind::Reranker => Response::Scores(values),
+    }
+}
+
+fn internal_error(why: &str) -> Error {
+    Error::new(Kind::Bug, "the engine failed unexpectedly").detail(why)
+}

@@ -1,0 +1,145 @@
+//! Serves requests about the keyword index.
+
+use crate::keyword::build::{build, merge};
+use crate::keyword::cache::{Acquired, SegmentCache};
+use crate::keyword::highlight::highlight;
+use crate::keyword::incoming_segment::IncomingSegment;
+use crate::keyword::search::{SearchResult, search};
+use crate::keyword::segment::Segment;
+use crate::keyword::task::KeywordTask;
+use crate::request::Request;
+use crate::response_queue::ResponseQueue;
+use crate::streamed_response::StreamedResponse;
+use socle_core::protocol::{Response, SEGMENT_PART, SegmentSummary};
+use socle_core::{Error, Kind, Result};
+use std::io::{self, Write};
+
+/// Performs a task and answers its request.
+///
+/// # Errors
+/// Those of building, merging, searching and the cache. The request is not answered then.
+pub fn answer(cache: &SegmentCache, responses: &ResponseQueue, request: &Request, task: &KeywordTask) -> Result<()> {
+    let is_cancelled = || request.is_cancelled();
+    let answer = match task {
+        KeywordTask::Build { language, chunks } => {
+            let mut parts = SegmentWriter::new(cache, responses, request);
+            let summary = build(language.as_deref(), chunks, &is_cancelled, &mut parts);
+            parts.finish(cache, summary)?
+        }
+        KeywordTask::Merge { segments, dead } => match cache.acquire(segments)? {
+            Acquired::Missing(missing) => Response::KeywordMissing(missing),
+            Acquired::All(open) => {
+                let mut parts = SegmentWriter::new(cache, responses, request);
+                let merged = merge(&open, dead, &is_cancelled, &mut parts);
+                match merged {
+                    Ok(None) => Response::SegmentPart { bytes: Vec::new(), summary: None },
+                    Err(error) if error.kind == Kind::DamagedIndex => damaged(cache, &open, error)?,
+                    Err(error) => return parts.finish(cache, Err(error)).map(drop),
+                    Ok(Some(summary)) => parts.finish(cache, Ok(summary))?,
+                }
+            }
+        },
+        KeywordTask::List { segment } => match cache.acquire(&[*segment])? {
+            Acquired::Missing(missing) => Response::KeywordMissing(missing),
+            Acquired::All(open) => {
+                let chunks =
+                    |segment: &Segment| (0..segment.chunk_count()).map(|doc| segment.chunk_id(doc)).collect::<Vec<_>>();
+                Response::KeywordChunks(open.iter().flat_map(|segment| chunks(segment)).collect())
+            }
+        },
+        KeywordTask::Store { digest, byte_count, offset, bytes } => {
+            let complete = cache.store(request.connection, *digest, *byte_count, *offset, bytes)?;
+            if request.is_cancelled() {
+                // The connection was closed, maybe before this part was stored.
+                cache.forget_connection(request.connection);
+            }
+            Response::KeywordStored { complete }
+        }
+        KeywordTask::Search { segments, query } => match cache.acquire(segments)? {
+            Acquired::Missing(missing) => Response::KeywordMissing(missing),
+            Acquired::All(open) => match search(&open, query, &is_cancelled) {
+                Ok(SearchResult { hits, scores, refused, has_phrases, more, left_out }) => {
+                    Response::KeywordHits { hits, scores, refused, has_phrases, more, left_out }
+                }
+                Err(error) if error.kind == Kind::DamagedIndex => damaged(cache, &open, error)?,
+                Err(error) => return Err(error),
+            },
+        },
+        KeywordTask::Highlight { query, language, segments, contents } => {
+            let languages = cache.languages(segments);
+            Response::Highlights(highlight(query, language.as_deref(), &languages, contents)?)
+        }
+    };
+    responses.answer(request, &answer);
+    Ok(())
+}
+
+/// The response to a request that found `open` damaged. Segments whose cached bytes have changed are requested again from
+/// the backend; where none has, PostgreSQL holds the damaged bytes and `error` is returned.
+fn damaged(cache: &SegmentCache, open: &[std::sync::Arc<Segment>], error: Error) -> Result<Response> {
+    let changed = cache.forget_damaged(open);
+    if changed.is_empty() { Err(error) } else { Ok(Response::KeywordMissing(changed)) }
+}
+
+/// Streams a segment that is being written to the backend, and puts it into the cache.
+struct SegmentWriter<'a> {
+    response: StreamedResponse<'a>,
+    /// Bytes that have not been sent, at most [`SEGMENT_PART`].
+    part: Vec<u8>,
+    /// Offset of `part` in the segment.
+    offset: u64,
+    /// The copy for the cache; `None` once it could not be written.
+    segment: Option<IncomingSegment>,
+    /// Why a part could not be sent.
+    failure: Option<Error>,
+}
+
+impl<'a> SegmentWriter<'a> {
+    fn new(cache: &SegmentCache, responses: &'a ResponseQueue, request: &'a Request) -> Self {
+        let response = StreamedResponse::new(responses, request);
+        Self { response, part: Vec::new(), offset: 0, segment: Some(cache.new_segment()), failure: None }
+    }
+
+    fn finish(mut self, cache: &SegmentCache, summary: Result<SegmentSummary>) -> Result<Response> {
+        if let Some(failure) = self.failure {
+            return Err(failure);
+        }
+        let summary = summary?;
+        append(&mut self.segment, self.offset, &self.part);
+        if let Some(segment) = self.segment {
+            // The segment itself is complete. If the cache fails, the backend sends it again when it is searched.
+            let _ = cache.insert(segment, summary.digest);
+        }
+        Ok(Response::SegmentPart { bytes: self.part, summary: Some(summary) })
+    }
+}
+
+fn append(segment: &mut Option<IncomingSegment>, offset: u64, bytes: &[u8]) {
+    if let Some(open) = segment
+        && open.write_at(offset, bytes).is_err()
+    {
+        *segment = None;
+    }
+}
+
+impl Write for SegmentWriter<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = bytes.len().min(SEGMENT_PART - self.part.len());
+        self.part.extend_from_slice(&bytes[..count]);
+        // A full part is sent when the next byte is written: the last part is sent with the summary.
+        if count < bytes.len() {
+            append(&mut self.segment, self.offset, &self.part);
+            self.offset += self.part.len() as u64;
+            let part = Response::SegmentPart { bytes: std::mem::take(&mut self.part), summary: None };
+            if let Err(error) = self.response.send_part(&part) {
+                self.failure = Some(error);
+                return Err(io::ErrorKind::BrokenPipe.into());
+            }
+        }
+        if count == 0 { self.write(bytes) } else { Ok(count) }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
