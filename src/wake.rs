@@ -6,8 +6,8 @@
 use crate::supervisor;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
+use socle_core::fair_queue::message::Message;
 use socle_core::protocol::{RUNTIME_DIRECTORY, WAKE_SOCKET};
-use socle_core::turns::message::Message;
 use std::cell::Cell;
 use std::os::fd::IntoRawFd;
 use std::os::unix::net::UnixDatagram;
@@ -38,7 +38,7 @@ pub fn at_commit() {
 
 /// Wakes the sync worker of this database now.
 pub fn now() {
-    say(Message::Wake);
+    say(Message::WorkAvailable);
 }
 
 /// Tells the supervisor something of this database.
@@ -55,7 +55,7 @@ pub fn say_in_passing(message: Message) {
 /// Wakes the sync worker of another database now.
 pub fn database(database: pg_sys::Oid) {
     prepare();
-    send(database, Message::Wake);
+    send(database, Message::WorkAvailable);
 }
 
 /// The database of this process.
@@ -111,7 +111,7 @@ fn send(database: pg_sys::Oid, message: Message) {
 #[pg_guard]
 unsafe extern "C-unwind" fn transaction_ends(event: pg_sys::XactEvent::Type, _argument: *mut std::ffi::c_void) {
     if event == pg_sys::XactEvent::XACT_EVENT_COMMIT && WANTED.replace(false) {
-        send(my_database(), Message::Wake);
+        send(my_database(), Message::WorkAvailable);
     } else if event == pg_sys::XactEvent::XACT_EVENT_ABORT || event == pg_sys::XactEvent::XACT_EVENT_PREPARE {
         WANTED.set(false);
     }

@@ -12,7 +12,7 @@ use crate::wait;
 use crate::wake;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
-use socle_core::turns::message::Message;
+use socle_core::fair_queue::message::Message;
 use socle_core::{Error, Kind, Result};
 use std::time::{Duration, Instant};
 
@@ -54,7 +54,7 @@ fn sync(call: pg_sys::FunctionCallInfo) -> Result<()> {
 
 fn wait_until_done(name: &str) -> Result<()> {
     let mut said = Instant::now();
-    wake::say(Message::More);
+    wake::say(Message::NeedsSecondWorker);
     loop {
         // SAFETY: connected for this. Nothing is held until the next look: no lock and no snapshot.
         unsafe { pg_sys::SPI_commit() };

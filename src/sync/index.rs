@@ -18,7 +18,7 @@ use crate::query;
 use crate::wake;
 use pgrx::PgMemoryContexts;
 use pgrx::prelude::*;
-use socle_core::turns::message::Message;
+use socle_core::fair_queue::message::Message;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::ffi::CString;
@@ -91,7 +91,7 @@ pub fn finish_filling(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<Finish
         if is_waiting(change)? {
             return Ok(Finished::Later);
         }
-        wake::say(Message::Build(change.to_u32()));
+        wake::say(Message::BuildIndex(change.to_u32()));
         Ok(Finished::Elsewhere)
     })?;
     Ok(finished.unwrap_or_else(|| {

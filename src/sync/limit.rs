@@ -8,8 +8,8 @@
 use crate::wake;
 use crate::{corpus::CorpusSpec, setting};
 use pgrx::pg_sys;
+use socle_core::fair_queue::message::Message;
 use socle_core::protocol::RUNTIME_DIRECTORY;
-use socle_core::turns::message::Message;
 use std::cell::Cell;
 use std::ffi::c_int;
 use std::path::{Path, PathBuf};
@@ -93,7 +93,7 @@ pub fn end() {
         }
     }
     if HELD.replace(false) {
-        wake::say(Message::Back(NUMBER.get()));
+        wake::say(Message::WorkerUnblocked(NUMBER.get()));
     }
 }
 
@@ -103,7 +103,7 @@ fn milliseconds(time: Duration) -> c_int {
 
 unsafe extern "C-unwind" fn held_up() {
     HELD.set(true);
-    wake::say_in_passing(Message::Slow(NUMBER.get()));
+    wake::say_in_passing(Message::WorkerBlocked(NUMBER.get()));
 }
 
 unsafe extern "C-unwind" fn over() {
@@ -118,7 +118,7 @@ unsafe extern "C-unwind" fn over() {
             }
         }
     }
-    wake::say_in_passing(Message::Wake);
+    wake::say_in_passing(Message::WorkAvailable);
     // SAFETY: plain system call. The handler notes that the process is to end, at the next point where it may.
     unsafe { libc::raise(libc::SIGTERM) };
 }

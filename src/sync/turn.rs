@@ -8,7 +8,7 @@ use crate::corpus::CorpusSpec;
 use crate::supervisor::clock;
 use crate::{damage, installation, query, setting, wake};
 use pgrx::prelude::*;
-use socle_core::turns::message::Message;
+use socle_core::fair_queue::message::Message;
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
@@ -68,8 +68,8 @@ pub fn run(errand: Errand) {
         Leave::Again(time) => Some(time),
         Leave::Done => None,
     };
-    let (looked_at, worked) = (worker.looked_at, worker.worked);
-    wake::say(Message::Goodbye { worker: errand.number, looked_at, again, worked });
+    let (last_checked_at, did_work) = (worker.looked_at, worker.worked);
+    wake::say(Message::WorkerLeaving { worker: errand.number, last_checked_at, next_check_in: again, did_work });
 }
 
 struct Worker {
@@ -155,7 +155,7 @@ impl Worker {
             if round.worked {
                 (self.worked, self.worked_at, self.said_idle) = (true, Instant::now(), false);
                 if round.full {
-                    wake::say(Message::More);
+                    wake::say(Message::NeedsSecondWorker);
                 }
                 continue;
             }
@@ -168,7 +168,7 @@ impl Worker {
 
     fn sleep(&mut self, round: Round) {
         if round.gathering.is_none() && !std::mem::replace(&mut self.said_idle, true) {
-            wake::say(Message::Idle(self.number));
+            wake::say(Message::WorkerIdle(self.number));
         }
         let timeout = match round {
             Round { gathering: Some(rest), .. } => rest,
