@@ -23,7 +23,7 @@ use crate::worker::session;
 use crate::worker::transaction::{WorkerError, as_corpus_owner, transaction};
 use pgrx::PgMemoryContexts;
 use pgrx::prelude::*;
-use socle_core::turns::message::Message;
+use socle_core::fair_queue::message::Message;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::ffi::CString;
@@ -89,7 +89,7 @@ pub fn finish_filling(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<StepOu
         if is_waiting(change)? {
             return Ok(StepOutcome::Later);
         }
-        wake::notify(Message::Build(change.to_u32()));
+        wake::notify(Message::BuildIndex(change.to_u32()));
         Ok(StepOutcome::Elsewhere)
     })?;
     Ok(finished.unwrap_or_else(|| {

@@ -13,7 +13,7 @@ use crate::pg::wait;
 use crate::supervisor::wake;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
-use socle_core::turns::message::Message;
+use socle_core::fair_queue::message::Message;
 use socle_core::{Error, Kind, Result};
 use std::time::{Duration, Instant};
 
@@ -50,7 +50,7 @@ fn sync(call: pg_sys::FunctionCallInfo) -> Result<()> {
 
 fn wait_until_done(name: &str, transactions: &Transactions) -> Result<()> {
     let mut said = Instant::now();
-    wake::notify(Message::More);
+    wake::notify(Message::NeedsSecondWorker);
     loop {
         // Neither a lock nor a snapshot is held until the next look.
         transactions.commit();

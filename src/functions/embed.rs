@@ -82,8 +82,8 @@ fn many(arguments: Arguments) -> Result<Option<VectorDatum>> {
     let Some(texts) = arguments.limited_texts(0, "contents")? else { return Ok(None) };
     let spec = model::embedding_model(arguments.short_text(1, "model")?)?;
     let Texts { elements, .. } = &texts;
-    let mut present = memory::with_room(elements.len())?;
-    let mut positions = memory::with_room(elements.len())?;
+    let mut present = memory::with_capacity(elements.len())?;
+    let mut positions = memory::with_capacity(elements.len())?;
     for (at, element) in elements.iter().enumerate() {
         if let Some(element) = element {
             check_not_blank(element, &format!("element {} of contents", at + 1))?;
@@ -95,7 +95,7 @@ fn many(arguments: Arguments) -> Result<Option<VectorDatum>> {
     // As they come, each as a value, and all as one array. Errors want some memory, too.
     memory::ensure(elements.len().saturating_mul(3 * vector::size(spec.dimensions as usize)) + SPARE_BYTES)?;
     let computed = vectors(&spec, Role::Passage, &present, Some(&positions))?;
-    let mut all = memory::with_room(elements.len())?;
+    let mut all = memory::with_capacity(elements.len())?;
     all.resize(elements.len(), None);
     for (at, vector) in positions.into_iter().zip(computed) {
         all[at] = Some(vector);

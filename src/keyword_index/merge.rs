@@ -63,7 +63,7 @@ pub fn merge(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<(), WorkerError
 fn due(corpus: &CorpusSpec) -> Result<Option<Vec<SegmentDigest>>, WorkerError> {
     let sizes = sizes(corpus)?;
     let counts: Vec<u32> = sizes.iter().map(|(_, count)| *count).collect();
-    match merge::due(&counts) {
+    match merge::segments_to_merge(&counts) {
         Some(chosen) => Ok(Some(chosen.into_iter().map(|at| sizes[at].0).collect())),
         None => worn(corpus, &sizes),
     }
@@ -77,13 +77,13 @@ fn worn(corpus: &CorpusSpec, sizes: &[(SegmentDigest, u32)]) -> Result<Option<Ve
     })?;
     let all = all.into_iter().next().unwrap_or_default().unsigned_abs();
     for (digest, count) in sizes {
-        let missing = merge::until_worn(*count, 0);
+        let missing = merge::deletions_until_rewrite(*count, 0);
         let next = COUNTED.with_borrow(|counted| counted.get(digest).copied()).or(missing);
         if next.is_none_or(|next| all < next) {
             continue;
         }
         let dead = gone(corpus, &[*digest])?.len() as u64;
-        match merge::until_worn(*count, dead) {
+        match merge::deletions_until_rewrite(*count, dead) {
             Some(0) => {
                 COUNTED.with_borrow_mut(|counted| counted.remove(digest));
                 return Ok(Some(vec![*digest]));

@@ -227,7 +227,7 @@ fn name(datum: pg_sys::Datum) -> String {
 fn texts(datum: pg_sys::Datum, name: &str) -> Result<Texts> {
     check_size(datum, name, MAX_ARRAY_BYTES).map_err(|error| error.hint("Pass the texts in several arrays."))?;
     let (dimensions, lower_bounds, datums, nulls) = deconstruct(datum, pg_sys::TEXTOID, -1, b'i');
-    let mut elements = memory::with_room(datums.len())?;
+    let mut elements = memory::with_capacity(datums.len())?;
     for (at, (datum, null)) in datums.iter().zip(nulls).enumerate() {
         let name = || format!("element {} of {name}", at + 1);
         elements.push(if *null { None } else { Some(borrowed_content(*datum, &name())?) });

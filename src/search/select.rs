@@ -10,8 +10,8 @@ use crate::engine_client;
 use crate::engine_client::batch;
 use socle_core::model::ModelSpec;
 use socle_core::protocol::{Request, Response};
-use socle_core::search::diversity::diversify;
 use socle_core::search::fusion::standard_scores;
+use socle_core::search::mmr::diversify;
 use socle_core::{Error, Kind, Result};
 use std::collections::{HashMap, HashSet};
 

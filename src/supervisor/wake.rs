@@ -7,8 +7,8 @@ use crate::pg::backend;
 use crate::supervisor;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
+use socle_core::fair_queue::message::Message;
 use socle_core::protocol::{RUNTIME_DIRECTORY, WAKE_SOCKET};
-use socle_core::turns::message::Message;
 use std::cell::Cell;
 use std::os::fd::IntoRawFd;
 use std::os::unix::net::UnixDatagram;
@@ -39,7 +39,7 @@ pub fn at_commit() {
 
 /// Wakes the sync worker of this database now.
 pub fn now() {
-    notify(Message::Wake);
+    notify(Message::WorkAvailable);
 }
 
 /// Tells the supervisor something of this database.
@@ -56,7 +56,7 @@ pub fn notify_from_signal_handler(message: Message) {
 /// Wakes the sync worker of another database now.
 pub fn database(database: pg_sys::Oid) {
     prepare();
-    send(database, Message::Wake);
+    send(database, Message::WorkAvailable);
 }
 
 /// Makes sure that there is a supervisor and a socket to reach it.
@@ -106,7 +106,7 @@ fn send(database: pg_sys::Oid, message: Message) {
 #[pg_guard]
 unsafe extern "C-unwind" fn transaction_ends(event: pg_sys::XactEvent::Type, _argument: *mut std::ffi::c_void) {
     if event == pg_sys::XactEvent::XACT_EVENT_COMMIT && WANTED.replace(false) {
-        send(backend::my_database(), Message::Wake);
+        send(backend::my_database(), Message::WorkAvailable);
     } else if event == pg_sys::XactEvent::XACT_EVENT_ABORT || event == pg_sys::XactEvent::XACT_EVENT_PREPARE {
         WANTED.set(false);
     }

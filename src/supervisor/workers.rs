@@ -1,14 +1,14 @@
 //! The background workers that the supervisor starts and wakes: sync workers, at most `socle.sync_workers` in the cluster,
-//! databases in turns, and beside them those that build indexes. [`socle_core::turns`] decides; here it is done.
+//! databases in turns, and beside them those that build indexes. [`socle_core::fair_queue`] decides; here it is done.
 
 use super::registration_of;
 use crate::pg::gucs;
 use pgrx::pg_sys;
 use rustix::net::{AddressFamily, RecvFlags, SocketAddrUnix, SocketFlags, SocketType, bind, recv, socket_with};
 use rustix::time::{ClockId, clock_gettime};
+use socle_core::fair_queue::message::{MESSAGE_BYTES, Message};
+use socle_core::fair_queue::{Action, FairQueue, Limits, Task};
 use socle_core::protocol::{RUNTIME_DIRECTORY, WAKE_SOCKET, WORKERS_FILE};
-use socle_core::turns::message::{MESSAGE_BYTES, Message};
-use socle_core::turns::{Action, Limits, Task, Turns};
 use std::collections::HashMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
@@ -30,7 +30,7 @@ const LOOK_AGAIN: Duration = Duration::from_secs(3);
 #[derive(Debug)]
 pub struct Workers {
     socket: Option<OwnedFd>,
-    turns: Turns,
+    queue: FairQueue,
     running: HashMap<u64, *mut pg_sys::BackgroundWorkerHandle>,
     again: Option<(Duration, u32)>,
     due: Option<Duration>,
@@ -58,10 +58,10 @@ impl Workers {
         if let Err(error) = &socket {
             pgrx::log!("socle supervisor: could not open \"{WAKE_SOCKET}\": {error}");
         }
-        let turns = Turns::new(now());
+        let queue = FairQueue::new(now());
         let mut workers = Self {
             socket: socket.ok(),
-            turns,
+            queue,
             running: HashMap::new(),
             again: None,
             due: None,
@@ -85,7 +85,7 @@ impl Workers {
     /// Looks into the database that the supervisor was started for.
     pub fn begin_with(&mut self, database: u32) {
         self.again = Some((now() + LOOK_AGAIN, database));
-        self.turns.wake(database, now());
+        self.queue.work_available(database, now());
     }
 
     /// Reads what was sent, wakes and starts workers, and forgets those that ended.
@@ -99,7 +99,7 @@ impl Workers {
             }
         }
         if let Some((_, database)) = self.again.take_if(|(at, _)| *at <= now()) {
-            self.take(database, Message::Wake);
+            self.take(database, Message::WorkAvailable);
         }
         self.forget_ended();
         self.act();
@@ -108,14 +108,14 @@ impl Workers {
     fn take(&mut self, database: u32, message: Message) {
         let now = now();
         let there = match message {
-            Message::Wake => self.turns.wake(database, now),
-            Message::More => self.turns.more(database, now),
-            Message::Build(corpus) => return self.turns.build(database, corpus),
-            Message::Idle(worker) => return self.turns.idle(worker),
-            Message::Slow(worker) => return self.turns.slow(worker),
-            Message::Back(worker) => return self.turns.back(worker),
-            Message::Goodbye { worker, looked_at, again, worked } => {
-                return self.turns.goodbye(worker, looked_at, again, worked, now);
+            Message::WorkAvailable => self.queue.work_available(database, now),
+            Message::NeedsSecondWorker => self.queue.needs_second_worker(database, now),
+            Message::BuildIndex(corpus) => return self.queue.build_index(database, corpus),
+            Message::WorkerIdle(worker) => return self.queue.worker_idle(worker),
+            Message::WorkerBlocked(worker) => return self.queue.worker_blocked(worker),
+            Message::WorkerUnblocked(worker) => return self.queue.worker_unblocked(worker),
+            Message::WorkerLeaving { worker, last_checked_at, next_check_in, did_work } => {
+                return self.queue.worker_leaving(worker, last_checked_at, next_check_in, did_work, now);
             }
         };
         // The handler of a connected process does nothing but look for messages and set the latch.
@@ -142,27 +142,27 @@ impl Workers {
         for (worker, handle) in ended.collect::<Vec<_>>() {
             // SAFETY: the handle was allocated by the registration, and is not used again.
             unsafe { pg_sys::pfree(handle.cast()) };
-            self.turns.ended(worker, now());
+            self.queue.worker_ended(worker, now());
         }
     }
 
     fn act(&mut self) {
         let limits = Limits { sync_workers: gucs::sync_workers(), builders: builders() };
-        let (actions, due) = self.turns.next(limits, now());
+        let (actions, due) = self.queue.next_actions(limits, now());
         self.due = due;
         let mut without_slot = false;
         for action in actions {
             match action {
-                Action::Ask(worker) => self.to_ask.push(worker),
-                Action::Start { worker, database, task, patience } => {
+                Action::RequestExit(worker) => self.to_ask.push(worker),
+                Action::Start { worker, database, task, max_wait } => {
                     if !exists(database) {
-                        self.turns.not_started(worker);
-                        self.turns.forget(database);
-                    } else if let Some(handle) = start(worker, database, task, patience) {
+                        self.queue.worker_not_started(worker);
+                        self.queue.remove_database(database);
+                    } else if let Some(handle) = start(worker, database, task, max_wait) {
                         self.running.insert(worker, handle);
                     } else {
                         without_slot = true;
-                        self.turns.not_started(worker);
+                        self.queue.worker_not_started(worker);
                     }
                 }
             }

@@ -13,7 +13,7 @@ use crate::worker::owner_code_timeout;
 use crate::worker::session::{self, Writing, asked_to_leave, report_statistics};
 use crate::worker::transaction::{WorkerError, as_corpus_owner, transaction};
 use pgrx::prelude::*;
-use socle_core::turns::message::Message;
+use socle_core::fair_queue::message::Message;
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
@@ -73,8 +73,8 @@ pub fn run(assignment: Assignment) {
         Exit::Again(time) => Some(time),
         Exit::Done => None,
     };
-    let (looked_at, worked) = (worker.looked_at, worker.worked);
-    wake::notify(Message::Goodbye { worker: assignment.number, looked_at, again, worked });
+    let (last_checked_at, did_work) = (worker.looked_at, worker.worked);
+    wake::notify(Message::WorkerLeaving { worker: assignment.number, last_checked_at, next_check_in: again, did_work });
 }
 
 struct Worker {
@@ -160,7 +160,7 @@ impl Worker {
             if round.worked {
                 (self.worked, self.worked_at, self.said_idle) = (true, Instant::now(), false);
                 if round.full {
-                    wake::notify(Message::More);
+                    wake::notify(Message::NeedsSecondWorker);
                 }
                 continue;
             }
@@ -173,7 +173,7 @@ impl Worker {
 
     fn sleep(&mut self, round: RoundOutcome) {
         if round.gathering.is_none() && !std::mem::replace(&mut self.said_idle, true) {
-            wake::notify(Message::Idle(self.number));
+            wake::notify(Message::WorkerIdle(self.number));
         }
         let timeout = match round {
             RoundOutcome { gathering: Some(rest), .. } => rest,

@@ -10,8 +10,8 @@ use crate::pg::backend;
 use crate::pg::gucs;
 use crate::supervisor::wake;
 use pgrx::pg_sys;
+use socle_core::fair_queue::message::Message;
 use socle_core::protocol::RUNTIME_DIRECTORY;
-use socle_core::turns::message::Message;
 use std::cell::Cell;
 use std::ffi::c_int;
 use std::path::{Path, PathBuf};
@@ -95,7 +95,7 @@ pub fn end() {
         }
     }
     if HELD.replace(false) {
-        wake::notify(Message::Back(NUMBER.get()));
+        wake::notify(Message::WorkerUnblocked(NUMBER.get()));
     }
 }
 
@@ -105,7 +105,7 @@ fn milliseconds(time: Duration) -> c_int {
 
 unsafe extern "C-unwind" fn held_up() {
     HELD.set(true);
-    wake::notify_from_signal_handler(Message::Slow(NUMBER.get()));
+    wake::notify_from_signal_handler(Message::WorkerBlocked(NUMBER.get()));
 }
 
 unsafe extern "C-unwind" fn over() {
@@ -120,7 +120,7 @@ unsafe extern "C-unwind" fn over() {
             }
         }
     }
-    wake::notify_from_signal_handler(Message::Wake);
+    wake::notify_from_signal_handler(Message::WorkAvailable);
     // SAFETY: plain system call. The handler notes that the process is to end, at the next point where it may.
     unsafe { libc::raise(libc::SIGTERM) };
 }

@@ -1,6 +1,6 @@
 //! What a file becomes: markdown, cut into blocks that know their page, and what the file says about itself.
 
-use crate::chunk::in_path;
+use crate::chunk::heading_in_path;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -148,7 +148,7 @@ impl Document {
                 content = content.trim_start_matches('#').trim();
                 path.truncate(path.partition_point(|(above, _)| *above < level));
                 heading_path = path.iter().map(|(_, heading)| *heading).collect();
-                path.push((level, in_path(content)));
+                path.push((level, heading_in_path(content)));
                 shared = path.iter().map(|(_, heading)| *heading).collect();
             }
             Row { page: block.page, heading_path, kind: block.kind, content }

@@ -8,12 +8,12 @@ pub mod chunk;
 pub mod corpus;
 pub mod document;
 pub mod error;
+pub mod fair_queue;
 pub mod language;
 pub mod memory;
 pub mod model;
 pub mod oom;
 pub mod protocol;
 pub mod search;
-pub mod turns;
 
 pub use error::{Error, Kind, Result};

@@ -10,7 +10,7 @@ const SMALL: usize = 64 << 10;
 ///
 /// # Errors
 /// Kind `OutOfMemory`.
-pub fn with_room<T>(count: usize) -> Result<Vec<T>> {
+pub fn with_capacity<T>(count: usize) -> Result<Vec<T>> {
     let mut list = Vec::new();
     list.try_reserve_exact(count).map_err(|_| exhausted(count.saturating_mul(size_of::<T>())))?;
     Ok(list)
@@ -40,7 +40,7 @@ pub fn copy(text: &str) -> Result<String> {
 /// # Errors
 /// Kind `OutOfMemory`.
 pub fn copy_bytes(bytes: &[u8]) -> Result<Vec<u8>> {
-    let mut copy = with_room(bytes.len())?;
+    let mut copy = with_capacity(bytes.len())?;
     copy.extend_from_slice(bytes);
     Ok(copy)
 }
@@ -51,7 +51,7 @@ pub fn copy_bytes(bytes: &[u8]) -> Result<Vec<u8>> {
 /// # Errors
 /// Kind `OutOfMemory`.
 pub fn ensure(bytes: usize) -> Result<()> {
-    if bytes <= SMALL { Ok(()) } else { with_room::<u8>(bytes).map(drop) }
+    if bytes <= SMALL { Ok(()) } else { with_capacity::<u8>(bytes).map(drop) }
 }
 
 /// The error for so many bytes that are not there.
@@ -68,7 +68,7 @@ mod tests {
     fn what_cannot_be_had_is_an_error() {
         let wanted = isize::MAX as usize;
         assert_eq!(ensure(wanted).unwrap_err().kind, Kind::OutOfMemory);
-        assert_eq!(with_room::<u64>(wanted).unwrap_err().kind, Kind::OutOfMemory);
+        assert_eq!(with_capacity::<u64>(wanted).unwrap_err().kind, Kind::OutOfMemory);
         assert_eq!(reserve(&mut vec![1_u8], wanted).unwrap_err().kind, Kind::OutOfMemory);
         assert_eq!(copy("text").unwrap(), "text");
         assert_eq!(copy_bytes(b"bytes").unwrap(), b"bytes");

@@ -1,19 +1,19 @@
-//! Where a text must not be cut: inside an extended grapheme cluster (Unicode Standard Annex 29).
+//! Boundaries of extended grapheme clusters (Unicode Standard Annex 29): the only positions at which a text is cut.
 //!
-//! Answers for any byte offset, also for those that other segmentations propose: the sentences and words of ICU, which
-//! follow another version of Unicode, and the elements of Markdown, which end between a letter and its accent.
+//! Answers for any byte offset, because other segmentations propose offsets inside clusters: the sentences and words of ICU
+//! follow another version of Unicode, and Markdown elements may end between a letter and its accent.
 
 use super::slice;
 use std::ops::Range;
 use unicode_segmentation::UnicodeSegmentation;
 
-/// The clusters of more than one character in a stretch of a text, in bytes of that text.
+/// The clusters of more than one character in a range of a text, as byte ranges of that text.
 pub(super) struct Clusters {
     long: Vec<Range<usize>>,
 }
 
 impl Clusters {
-    /// Reads `range` of `text`. It must start between two clusters; one that its end cuts counts as ending there.
+    /// Segments `range` of `text`, which must start at a cluster boundary. A cluster that crosses its end is cut there.
     pub(super) fn new(text: &str, range: Range<usize>) -> Self {
         let start = range.start;
         let long = slice(text, range)
@@ -24,6 +24,7 @@ impl Clusters {
         Self { long }
     }
 
+    /// The cluster that `at` is inside of.
     fn around(&self, at: usize) -> Option<&Range<usize>> {
         let next = self.long.partition_point(|cluster| cluster.end <= at);
         self.long.get(next).filter(|cluster| cluster.start < at)
@@ -46,8 +47,8 @@ impl Clusters {
     }
 }
 
-/// Whether `second` belongs to the cluster that `first` begins. One of them is white space.
-pub(super) fn join(first: char, second: char) -> bool {
-    // U+0300 is the first combining mark, U+0600 the first sign that takes what follows into its cluster.
+/// Whether two adjacent characters, of which one is white space, form one cluster.
+pub(super) fn form_one_cluster(first: char, second: char) -> bool {
+    // U+0300 is the first combining mark, U+0600 the first prepended concatenation mark.
     (first >= '\u{600}' || second >= '\u{300}') && String::from_iter([first, second]).graphemes(true).nth(1).is_none()
 }

@@ -1,27 +1,27 @@
-//! Reads HTML as browsers do, by the tokenizer of WHATWG: what is text, what is markup, what nobody sees.
+//! Extracts the visible text of HTML with the WHATWG tokenizer, as browsers do, and leaves out markup and hidden elements.
 //!
 //! Builds no tree, so that nesting costs nothing and wrong nesting does no harm. Ignores attributes, and thereby style:
 //! text hidden by CSS is text. Where a browser reads raw text that is seen (`<xmp>`, `<plaintext>`), reads markup.
 
 use super::Sizer;
-use super::visible::Visible;
+use super::html_text::HtmlText;
 use crate::Result;
 use html5gum::{Emitter, Error, State, Tokenizer};
 use std::ops::Range;
 
-/// Bytes of markup between two questions to the sizer whether to go on: about a millisecond.
-const BEAT: usize = 1 << 18;
-/// Longer than any name that matters here.
+/// Bytes of markup between two cancellation checks: about a millisecond of work.
+const CHECK_INTERVAL: usize = 1 << 18;
+/// Bytes of a tag name that are kept; no name that is compared with is longer.
 const MAX_NAME: usize = 16;
 
-/// The visible text of `source`. Asks `sizer` now and then whether to go on.
-pub(super) fn read<'a>(source: &'a str, sizer: &dyn Sizer) -> Result<Visible<'a>> {
+/// The visible text of `source`. Calls `sizer` every [`CHECK_INTERVAL`] bytes, so that it can cancel.
+pub(super) fn read<'a>(source: &'a str, sizer: &dyn Sizer) -> Result<HtmlText<'a>> {
     let mut reader = Reader {
         source,
-        visible: Visible::new(source),
+        html: HtmlText::new(source),
         position: 0,
         text_start: 0,
-        next_beat: BEAT,
+        next_check: CHECK_INTERVAL,
         name: Vec::new(),
         is_end: false,
         is_self_closing: false,
@@ -29,31 +29,31 @@ pub(super) fn read<'a>(source: &'a str, sizer: &dyn Sizer) -> Result<Visible<'a>
         raw: false,
         templates: 0,
     };
-    for beat in Tokenizer::new_with_emitter(source, &mut reader) {
-        let Ok(()) = beat;
+    for check in Tokenizer::new_with_emitter(source, &mut reader) {
+        let Ok(()) = check;
         sizer.size("")?;
     }
-    reader.visible.finish();
-    Ok(reader.visible)
+    reader.html.finish();
+    Ok(reader.html)
 }
 
 struct Reader<'a> {
     source: &'a str,
-    visible: Visible<'a>,
-    /// Byte after what the tokenizer has read.
+    html: HtmlText<'a>,
+    /// Bytes that the tokenizer has consumed.
     position: usize,
-    /// Byte after the text that was read last.
+    /// End of the text that was emitted last, in bytes.
     text_start: usize,
-    next_beat: usize,
-    /// The tag under way.
+    next_check: usize,
+    /// Name of the current tag.
     name: Vec<u8>,
     is_end: bool,
     is_self_closing: bool,
     /// Name of the last start tag: the only one that ends raw text.
     last_start: Vec<u8>,
-    /// Inside raw text.
+    /// Whether the tokenizer is inside raw text, such as a script.
     raw: bool,
-    /// `<template>` elements open.
+    /// Number of open `<template>` elements.
     templates: usize,
 }
 
@@ -76,14 +76,14 @@ impl Reader<'_> {
             self.templates += usize::from(raw.is_none());
         } else if self.templates == 0 {
             let heading = heading_level(name);
-            layout(&mut self.visible, name, heading.is_some());
+            separate(&mut self.html, name, heading.is_some());
             match name {
-                b"br" => self.visible.line_break(),
-                b"pre" | b"listing" | b"xmp" => self.visible.open_preformatted(),
+                b"br" => self.html.line_break(),
+                b"pre" | b"listing" | b"xmp" => self.html.open_preformatted(),
                 _ => {}
             }
             if let Some(level) = heading {
-                self.visible.open_heading(level);
+                self.html.open_heading(level);
             }
         }
         raw
@@ -98,19 +98,19 @@ impl Reader<'_> {
             self.templates = self.templates.saturating_sub(1);
         } else if self.templates == 0 {
             if heading_level(name).is_some() {
-                self.visible.close_heading();
+                self.html.close_heading();
             }
-            layout(&mut self.visible, name, false);
+            separate(&mut self.html, name, false);
             match name {
-                b"br" => self.visible.line_break(),
-                b"pre" | b"listing" | b"xmp" => self.visible.close_preformatted(),
+                b"br" => self.html.line_break(),
+                b"pre" | b"listing" | b"xmp" => self.html.close_preformatted(),
                 _ => {}
             }
         }
     }
 
-    /// Whether the tokenizer passed on what stands in `range`, or something that it stands for. The tokenizer turns CR
-    /// and CR LF into LF.
+    /// Whether `text`, as the tokenizer emitted it, is the source in `range` itself and not the value of a character reference.
+    /// The tokenizer turns CR and CR LF into LF.
     fn is_literal(&self, text: &[u8], range: &Range<usize>) -> bool {
         let bytes = self.source.as_bytes().get(range.clone()).unwrap_or_default();
         let after_cr = range.start.checked_sub(1).and_then(|before| self.source.as_bytes().get(before)) == Some(&b'\r');
@@ -118,7 +118,7 @@ impl Reader<'_> {
     }
 }
 
-/// 1 to 6 for `h1` to `h6`.
+/// The level of a heading element, 1 to 6; `None` for other elements.
 fn heading_level(name: &[u8]) -> Option<u8> {
     match name {
         [b'h', level @ b'1'..=b'6'] => Some(level - b'0'),
@@ -126,19 +126,19 @@ fn heading_level(name: &[u8]) -> Option<u8> {
     }
 }
 
-/// The separation that a start or end tag makes. `announces`: a heading begins, whose section is kept together if it
-/// fits, which is why it stands apart.
-fn layout(visible: &mut Visible<'_>, name: &[u8], announces: bool) {
+/// Adds the separator that a start or end tag implies. `starts_heading`: a heading begins, which gets a wider separator, so
+/// that it stays with its section if that fits into a chunk.
+fn separate(html: &mut HtmlText<'_>, name: &[u8], starts_heading: bool) {
     match name {
-        b"hr" => visible.block(3),
-        b"h1" | b"h2" | b"h3" | b"h4" | b"h5" | b"h6" => visible.block(if announces { 3 } else { 2 }),
+        b"hr" => html.block(3),
+        b"h1" | b"h2" | b"h3" | b"h4" | b"h5" | b"h6" => html.block(if starts_heading { 3 } else { 2 }),
         b"address" | b"article" | b"aside" | b"blockquote" | b"body" | b"center" | b"details" | b"dialog" | b"dir"
         | b"div" | b"dl" | b"fieldset" | b"figure" | b"footer" | b"form" | b"header" | b"hgroup" | b"html"
         | b"listing" | b"main" | b"menu" | b"nav" | b"ol" | b"p" | b"plaintext" | b"pre" | b"search" | b"section"
-        | b"table" | b"ul" | b"xmp" => visible.block(2),
+        | b"table" | b"ul" | b"xmp" => html.block(2),
         b"button" | b"caption" | b"dd" | b"dt" | b"figcaption" | b"legend" | b"li" | b"optgroup" | b"option"
-        | b"select" | b"summary" | b"tbody" | b"tfoot" | b"thead" | b"tr" => visible.block(1),
-        b"td" | b"th" => visible.cell(),
+        | b"select" | b"summary" | b"tbody" | b"tfoot" | b"thead" | b"tr" => html.block(1),
+        b"td" | b"th" => html.cell(),
         _ => {}
     }
 }
@@ -147,7 +147,7 @@ impl Emitter for &mut Reader<'_> {
     type Token = ();
 
     fn pop_token(&mut self) -> Option<()> {
-        (self.position >= self.next_beat).then(|| self.next_beat = self.position + BEAT)
+        (self.position >= self.next_check).then(|| self.next_check = self.position + CHECK_INTERVAL)
     }
 
     fn move_position(&mut self, offset: isize) {
@@ -165,14 +165,14 @@ impl Emitter for &mut Reader<'_> {
             return;
         }
         if self.is_literal(text, &range) {
-            self.visible.literal(range);
+            self.html.literal(range);
         } else if let Ok(text) = std::str::from_utf8(text) {
-            self.visible.reference(text, range);
+            self.html.reference(text, range);
         }
     }
 
     fn emit_eof(&mut self) {
-        self.visible.flush();
+        self.html.flush();
     }
 
     fn emit_current_tag(&mut self) -> Option<State> {

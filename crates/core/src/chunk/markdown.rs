@@ -1,10 +1,10 @@
-//! Reads the headings of a Markdown document, and the places where a parser may start in the middle of it.
+//! Reads the headings of a Markdown document and the offsets at which parsing can be restarted in the middle of it.
 //!
-//! One pass over the whole document, in sections, because the tree of pulldown-cmark takes up to a hundred times the
-//! memory of its text. Leaves the cutting to text-splitter.
+//! One pass over the whole document, in sections, because the tree of pulldown-cmark takes up to a hundred times the memory
+//! of its text. The document is cut by text-splitter.
 
-use super::guard::{flatten, nests, survive, unfolds};
-use super::outline::{Mark, Outline};
+use super::markdown_limits::{catch_parser_panic, has_oversized_tables, is_nested_too_deeply, limit_nesting};
+use super::outline::{Checkpoint, Outline};
 use super::{Sizer, character_boundary, slice};
 use crate::Result;
 use pulldown_cmark::{CodeBlockKind, Event, HeadingLevel, Options, Parser, Tag, TagEnd};
@@ -12,38 +12,38 @@ use std::ops::Range;
 
 /// Bytes parsed at a time.
 const SECTION: usize = 1 << 18;
-/// Most bytes parsed at a time: in the middle of a longer block, for example one list of 1 MB, the parser starts anew.
+/// Most bytes parsed at a time: inside a longer block, for example a list of 1 MB, the parser is restarted.
 const MAX_SECTION: usize = 1 << 19;
 
-/// What a Markdown document says about itself.
+/// The structure of a Markdown document that chunking uses.
 pub(super) struct Markdown {
     pub(super) outline: Outline,
     pub(super) structure: Structure,
 }
 
-/// Where a Markdown parser may start in the middle of a document.
+/// Offsets at which parsing can and cannot be restarted.
 #[derive(Debug, Default, Eq, PartialEq)]
 pub(super) struct Structure {
-    /// Starts of the blocks that are in no other, and of the items of their lists.
-    anchors: Vec<usize>,
-    /// Fenced code and front matter, where a parser must not start: it would take the end of the block for its beginning.
+    /// Starts of top-level blocks and of the items of top-level lists, ascending.
+    restart_points: Vec<usize>,
+    /// Fenced code and front matter, where parsing must not be restarted: the closing fence would be taken for an opening one.
     fences: Vec<Range<usize>>,
 }
 
 impl Structure {
-    /// Whether a block starts at `at` that means the same without what comes before it.
-    pub(super) fn is_anchor(&self, at: usize) -> bool {
-        self.anchors.binary_search(&at).is_ok()
+    /// Whether a block starts at `at` that parses the same without the text before it.
+    pub(super) fn is_restart_point(&self, at: usize) -> bool {
+        self.restart_points.binary_search(&at).is_ok()
     }
 
-    /// The end of the fenced block that `at` is inside of.
+    /// The end of the fenced block that contains `at`, if any.
     pub(super) fn end_of_fence(&self, at: usize) -> Option<usize> {
         let next = self.fences.partition_point(|fence| fence.end <= at);
         self.fences.get(next).filter(|fence| fence.start < at).map(|fence| fence.end)
     }
 
-    /// Where to go on after the parser stopped at `end`, in the middle of a block: after the line, and after the fenced
-    /// code if it is one, which is then known to end there.
+    /// The offset at which to restart after the parser stopped at `end` inside a block: the next line, or the line after the end
+    /// of fenced code, whose range is then corrected.
     fn resume(&mut self, text: &str, end: usize) -> usize {
         let after =
             |at: usize| slice(text, at..text.len()).find(['\n', '\r']).map_or(text.len(), |newline| at + newline + 1);
@@ -65,20 +65,20 @@ impl Structure {
         line
     }
 
-    /// Whether `window` is to be parsed as Markdown: it does not start in fenced code and does no harm to the parser.
+    /// Whether `window` can be parsed as Markdown: it does not start in fenced code and does not exceed the limits of the parser.
     pub(super) fn applies(&self, text: &str, window: &Range<usize>) -> bool {
         let part = slice(text, window.clone());
-        self.end_of_fence(window.start).is_none() && !unfolds(part) && !nests(part)
+        self.end_of_fence(window.start).is_none() && !has_oversized_tables(part) && !is_nested_too_deeply(part)
     }
 }
 
-/// Reads `text`. Asks `sizer` now and then whether to go on.
+/// Reads `text`. Calls `sizer` before each section, so that it can cancel.
 pub(super) fn read(text: &str, sizer: &dyn Sizer) -> Result<Markdown> {
     read_sections(text, sizer, SECTION, MAX_SECTION)
 }
 
-/// Reads `section` bytes at a time, up to `longest` for a longer block.
-pub(super) fn read_sections(text: &str, sizer: &dyn Sizer, section: usize, longest: usize) -> Result<Markdown> {
+/// As [`read`], with `section` bytes at a time, and up to about `max_section` for a longer block.
+pub(super) fn read_sections(text: &str, sizer: &dyn Sizer, section: usize, max_section: usize) -> Result<Markdown> {
     let mut reading = Reading::default();
     let mut start = front_matter(text);
     if start > 0 {
@@ -96,14 +96,14 @@ pub(super) fn read_sections(text: &str, sizer: &dyn Sizer, section: usize, longe
             break;
         }
         match reading.last_block.take() {
-            // The last block might go on: it is read again with what follows.
+            // The last block may continue: it is parsed again together with the text after it.
             Some(block) if block.line > start => {
-                reading.return_to(block);
+                reading.roll_back_to(block);
                 start = block.line;
                 length = section;
             }
-            block if length < longest => {
-                block.into_iter().for_each(|block| reading.return_to(block));
+            block if length < max_section => {
+                block.into_iter().for_each(|block| reading.roll_back_to(block));
                 length = length.saturating_mul(2);
             }
             _ => {
@@ -115,7 +115,7 @@ pub(super) fn read_sections(text: &str, sizer: &dyn Sizer, section: usize, longe
     Ok(Markdown { outline: reading.outline, structure: reading.structure })
 }
 
-/// The length of the metadata that `text` begins with, in YAML or TOML.
+/// The length in bytes of the front matter of `text`, in YAML or TOML; 0 if there is none.
 fn front_matter(text: &str) -> usize {
     let mut lines = text.split_inclusive('\n');
     let first = lines.next().unwrap_or_default();
@@ -137,13 +137,13 @@ fn front_matter(text: &str) -> usize {
     0
 }
 
-/// A state to return to: what was known before a block.
+/// The state of [`Reading`] before a block, to roll back to.
 #[derive(Clone, Copy, Default)]
 struct BlockStart {
-    /// Start of the line it begins on.
+    /// Start of the line on which the block starts.
     line: usize,
-    outline: Mark,
-    anchors: usize,
+    outline: Checkpoint,
+    restart_points: usize,
     fences: usize,
 }
 
@@ -152,14 +152,14 @@ struct Reading {
     outline: Outline,
     structure: Structure,
     last_block: Option<BlockStart>,
-    /// Tags open around the current event.
+    /// Number of open tags.
     depth: usize,
-    /// For each block quote, list item and the like: the heading that holds again after it.
+    /// For each open container (block quote, list item, …): the heading in force after it.
     containers: Vec<Option<usize>>,
     heading: Option<HeadingText>,
 }
 
-/// A heading under way.
+/// The heading being read.
 #[derive(Default)]
 struct HeadingText {
     text: String,
@@ -170,40 +170,41 @@ impl Reading {
     fn state(&self, line: usize) -> BlockStart {
         BlockStart {
             line,
-            outline: self.outline.mark(),
-            anchors: self.structure.anchors.len(),
+            outline: self.outline.checkpoint(),
+            restart_points: self.structure.restart_points.len(),
             fences: self.structure.fences.len(),
         }
     }
 
-    fn return_to(&mut self, block: BlockStart) {
+    fn roll_back_to(&mut self, block: BlockStart) {
         self.outline.truncate(block.outline);
-        self.structure.anchors.truncate(block.anchors);
+        self.structure.restart_points.truncate(block.restart_points);
         self.structure.fences.truncate(block.fences);
     }
 
-    /// Reads `section` of `text`, or nothing of it if the parser cannot.
+    /// Reads `section` of `text`; adds nothing if the parser panics.
     fn section(&mut self, text: &str, section: &Range<usize>) {
-        // Quotation marks stay as they are written. Metadata in the middle would swallow the headings between two rules.
+        // Smart punctuation would change quotation marks. Metadata blocks in the middle would swallow the headings between two
+        // thematic breaks.
         let mut options = Options::all()
             - Options::ENABLE_SMART_PUNCTUATION
             - Options::ENABLE_YAML_STYLE_METADATA_BLOCKS
             - Options::ENABLE_PLUSES_DELIMITED_METADATA_BLOCKS;
         let part = slice(text, section.clone());
-        options.set(Options::ENABLE_TABLES, !unfolds(part));
-        let part = flatten(part);
-        // Attributes of headings are where the parser breaks.
+        options.set(Options::ENABLE_TABLES, !has_oversized_tables(part));
+        let part = limit_nesting(part);
+        // Heading attributes are the most common cause of panics.
         for options in [options, options - Options::ENABLE_HEADING_ATTRIBUTES] {
             let before = self.state(section.start);
             self.last_block = None;
             self.depth = 0;
             self.containers.clear();
             self.heading = None;
-            if survive(|| self.events(text, section, Parser::new_ext(&part, options))).is_some() {
+            if catch_parser_panic(|| self.events(text, section, Parser::new_ext(&part, options))).is_some() {
                 return;
             }
             self.last_block = None;
-            self.return_to(before);
+            self.roll_back_to(before);
         }
     }
 
@@ -213,7 +214,7 @@ impl Reading {
             if self.depth == 0 && !matches!(event, Event::End(_)) {
                 let line = slice(text, section.start..range.start).rfind(['\n', '\r']).map_or(0, |newline| newline + 1);
                 self.last_block = Some(self.state(section.start + line));
-                self.anchor(text, range.start);
+                self.add_restart_point(text, range.start);
             }
             match event {
                 Event::Start(tag) => self.open(text, &tag, range),
@@ -223,11 +224,11 @@ impl Reading {
         }
     }
 
-    fn anchor(&mut self, text: &str, at: usize) {
+    fn add_restart_point(&mut self, text: &str, at: usize) {
         let rest = slice(text, at..text.len());
         let at = at + (rest.len() - rest.trim_start().len());
-        if self.structure.anchors.last().is_none_or(|&last| last < at) {
-            self.structure.anchors.push(at);
+        if self.structure.restart_points.last().is_none_or(|&last| last < at) {
+            self.structure.restart_points.push(at);
         }
     }
 
@@ -235,7 +236,7 @@ impl Reading {
         match tag {
             Tag::Heading { .. } => self.heading = Some(HeadingText::default()),
             Tag::CodeBlock(CodeBlockKind::Fenced(_)) => self.structure.fences.push(range),
-            Tag::Item if self.depth == 1 => self.anchor(text, range.start),
+            Tag::Item if self.depth == 1 => self.add_restart_point(text, range.start),
             Tag::Image { .. } => {
                 if let Some(heading) = &mut self.heading {
                     heading.images += 1;
@@ -264,7 +265,7 @@ impl Reading {
             }
             TagEnd::BlockQuote(_) | TagEnd::Item | TagEnd::FootnoteDefinition | TagEnd::DefinitionListDefinition => {
                 if let Some(innermost) = self.containers.pop() {
-                    self.outline.restore(range.end, innermost);
+                    self.outline.resume(range.end, innermost);
                 }
             }
             _ => {}

@@ -1,39 +1,39 @@
-//! Cuts a document into chunks: whole sentences, paragraphs and sections as far as they fit, in any language.
+//! Cuts a document into chunks of whole sentences, paragraphs and sections as far as they fit, in any language.
 //!
-//! A chunk never begins or ends inside a grapheme cluster, never exceeds its size in the exact measure of its sizer, and
-//! says where it comes from, to the character. Time and memory are linear in the document. Refuses to guess the format
-//! and to normalise text: what `plain` and `markdown` return is what the document says.
+//! A chunk never starts or ends inside a grapheme cluster, never exceeds its maximum size as the sizer measures it, and has the
+//! exact character offsets of its source. Time and memory are linear in the length of the document. The format is not guessed
+//! and text is not normalised: `plain` and `markdown` return the text of the document unchanged.
 
-mod fit;
 mod grapheme;
-mod guard;
 mod html;
-mod kept;
+mod html_text;
+mod incremental;
 mod markdown;
+mod markdown_limits;
 mod offset;
 mod outline;
 #[cfg(test)]
 mod tests;
-mod visible;
 mod window;
+mod window_sizer;
 
 use crate::{Error, Kind, Result};
 use offset::CharacterOffset;
 use outline::Outline;
-pub(crate) use outline::in_path;
+pub(crate) use outline::heading_in_path;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 use std::str::FromStr;
 use window::Windows;
 
-/// How a document is to be read.
+/// Format of a document.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub enum Format {
     /// Text without markup. Empty lines separate paragraphs.
     Plain,
     /// CommonMark with the extensions of GitHub.
     Markdown,
-    /// HTML as browsers read it. A chunk holds the visible text.
+    /// HTML, parsed as browsers do. Chunks contain the visible text.
     Html,
 }
 
@@ -54,6 +54,8 @@ impl Format {
 impl FromStr for Format {
     type Err = Error;
 
+    /// Parses the name used in SQL.
+    ///
     /// # Errors
     /// [`Kind::InvalidArgument`] for anything but one of [`Format::NAMES`].
     fn from_str(name: &str) -> Result<Self> {
@@ -67,18 +69,20 @@ impl FromStr for Format {
     }
 }
 
-/// How a document is to be cut.
+/// Parameters of chunking.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct ChunkRule {
     /// Largest size of a chunk in the unit of the sizer, at least 1. Only a single grapheme cluster may exceed it.
     pub max_size: usize,
     /// How much of the end of a chunk the next one may repeat, in the unit of the sizer, less than `max_size`.
     pub overlap: usize,
-    /// How to read the document.
+    /// Format of the document.
     pub format: Format,
 }
 
 impl ChunkRule {
+    /// A validated rule.
+    ///
     /// # Errors
     /// [`Kind::InvalidArgument`] if `max_size` is 0 or `overlap` is not smaller than `max_size`.
     pub fn new(max_size: usize, overlap: usize, format: Format) -> Result<Self> {
@@ -98,10 +102,10 @@ impl ChunkRule {
     }
 }
 
-/// A piece of a document, small enough for a model.
+/// A chunk of a document.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Chunk {
-    /// The text: exactly the characters `start..end` of the document, or for [`Format::Html`] what a reader sees of them.
+    /// The text: exactly the characters `start..end` of the document, or for [`Format::Html`] their visible text.
     pub content: String,
     /// The headings in force at the first character, outermost first, at most six, each of at most
     /// [`MAX_HEADING_CHARACTERS`].
@@ -114,14 +118,14 @@ pub struct Chunk {
     pub size: usize,
 }
 
-/// Longer headings are cut, at a grapheme cluster: each chunk carries its path, and an unclosed `<h1>` may go on for
-/// megabytes.
+/// Maximum length of a heading in a path, in characters. Longer headings are cut at a grapheme cluster boundary, because every
+/// chunk carries its path and an unclosed `<h1>` may contain megabytes.
 pub const MAX_HEADING_CHARACTERS: usize = 500;
 
-/// Measures text, for example in tokens of a model.
+/// Measures text, for example in tokens of a model, and is called regularly to allow cancellation.
 pub trait Sizer {
     /// The size of `text`. The result must depend on `text` alone; it need not grow with the text, nor be the sum of the
-    /// sizes of its parts. Also called with the empty text, every few milliseconds, only to ask whether to go on.
+    /// sizes of its parts. Also called with the empty text every few milliseconds, only so that it can cancel.
     ///
     /// # Errors
     /// Any error ends the chunking at once, [`Kind::Cancelled`] for example.
@@ -138,8 +142,8 @@ impl Sizer for Characters {
     }
 }
 
-/// Hands the chunks of `text` to `emit`, in their order in the document. Between two chunks only white space is left
-/// out. A text of white space alone has no chunk. The same arguments give the same chunks.
+/// Passes the chunks of `text` to `emit` in document order. Only white space between chunks is left out; a text of white
+/// space alone has no chunks. Deterministic.
 ///
 /// # Errors
 /// [`Kind::InvalidArgument`] for a rule that [`ChunkRule::new`] would refuse; the errors of `sizer` and `emit`, after
@@ -148,8 +152,8 @@ pub fn chunk(text: &str, rule: &ChunkRule, sizer: &dyn Sizer, emit: &mut dyn FnM
     rechunk(text, &[], rule, sizer, emit)
 }
 
-/// As [`chunk`], for a text whose earlier version had the chunks `previous`, cut by the same rule: those that are still
-/// there stay, so that an edit changes few. The same arguments give the same chunks.
+/// As [`chunk`], for a text whose previous version had the chunks `previous`, cut by the same rule. Chunks at both ends of the
+/// text that are still valid are reused, so that an edit changes few. Deterministic.
 ///
 /// # Errors
 /// As [`chunk`].
@@ -180,28 +184,28 @@ pub fn rechunk(
                 previous,
                 &mut |range, size| {
                     let content = slice(text, range.clone());
-                    // The indentation of a heading stands before it.
+                    // A heading starts after its indentation.
                     let at = range.start + (content.len() - content.trim_start().len());
                     finish(content, &markdown.outline, at, range, size)
                 },
             )
         }
         Format::Html => {
-            let visible = html::read(text, sizer)?;
-            Windows::new(&visible.text, rule, sizer, &visible.outline, None).run(previous, &mut |range, size| {
-                let content = slice(&visible.text, range.clone());
-                finish(content, &visible.outline, range.start, visible.source(range), size)
+            let html = html::read(text, sizer)?;
+            Windows::new(&html.text, rule, sizer, &html.outline, None).run(previous, &mut |range, size| {
+                let content = slice(&html.text, range.clone());
+                finish(content, &html.outline, range.start, html.source(range), size)
             })
         }
     }
 }
 
-/// The bytes `range` of `text`; nothing where that is outside of it or inside a character.
+/// The bytes `range` of `text`; empty if the range is out of bounds or does not lie on character boundaries.
 fn slice(text: &str, range: Range<usize>) -> &str {
     text.get(range).unwrap_or_default()
 }
 
-/// The first end of a character at or after byte `at`, at most the length of `text`.
+/// The first character boundary at or after byte `at`, at most the length of `text`.
 fn character_boundary(text: &str, at: usize) -> usize {
     (at..text.len()).find(|&at| text.is_char_boundary(at)).unwrap_or(text.len())
 }

@@ -1,8 +1,8 @@
-//! Turns byte offsets into character offsets. Does not remember more than the last place it was asked for.
+//! Converts byte offsets to character offsets.
 
 use super::slice;
 
-/// Counts characters from the place it was asked for last, so that asking in rising order costs one pass.
+/// Counts characters from the offset of the last call, so that ascending offsets cost one pass in total.
 pub(super) struct CharacterOffset<'a> {
     text: &'a str,
     byte: usize,

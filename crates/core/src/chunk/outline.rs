@@ -1,4 +1,4 @@
-//! The headings of a document and which of them hold at an offset. Does not know where headings come from.
+//! The headings of a document and the path of headings in force at an offset, for all formats.
 
 use super::{MAX_HEADING_CHARACTERS, slice};
 use std::ops::Range;
@@ -10,28 +10,28 @@ struct Heading {
     level: u8,
     text: String,
     parent: Option<usize>,
-    /// Not inside a block quote, a list or the like.
-    top: bool,
+    /// Not inside a block quote, a list or another container.
+    is_top_level: bool,
 }
 
 /// The headings of a text in their order, by byte offset.
 #[derive(Default)]
 pub(super) struct Outline {
     headings: Vec<Heading>,
-    /// From an offset on, this heading is the innermost.
+    /// The innermost heading from each offset on, ascending by offset.
     changes: Vec<(usize, Option<usize>)>,
 }
 
-/// A state of an outline to return to.
+/// A state of an outline that [`Outline::truncate`] returns to.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Mark {
+pub(super) struct Checkpoint {
     headings: usize,
     changes: usize,
 }
 
 impl Outline {
-    /// Adds a heading after all others. One without text is none.
-    pub(super) fn push(&mut self, range: Range<usize>, level: u8, text: &str, top: bool) {
+    /// Appends a heading. Ignores one without text.
+    pub(super) fn push(&mut self, range: Range<usize>, level: u8, text: &str, is_top_level: bool) {
         let text = title(text);
         if text.is_empty() {
             return;
@@ -44,31 +44,33 @@ impl Outline {
             parent = heading.parent;
         }
         self.changes.push((range.start, Some(self.headings.len())));
-        self.headings.push(Heading { range, level, text, parent, top });
+        self.headings.push(Heading { range, level, text, parent, is_top_level });
     }
 
-    /// The innermost heading at the end of what was added.
+    /// The innermost heading after the last change.
     pub(super) fn innermost(&self) -> Option<usize> {
         self.changes.last().and_then(|&(_, heading)| heading)
     }
 
-    /// From `at` on, the heading that was innermost before a block quote or the like holds again.
-    pub(super) fn restore(&mut self, at: usize, innermost: Option<usize>) {
+    /// From `at` on, `innermost` is in force again, as at the end of a block quote.
+    pub(super) fn resume(&mut self, at: usize, innermost: Option<usize>) {
         if self.innermost() != innermost {
             self.changes.push((at, innermost));
         }
     }
 
-    pub(super) fn mark(&self) -> Mark {
-        Mark { headings: self.headings.len(), changes: self.changes.len() }
+    /// The current state.
+    pub(super) fn checkpoint(&self) -> Checkpoint {
+        Checkpoint { headings: self.headings.len(), changes: self.changes.len() }
     }
 
-    pub(super) fn truncate(&mut self, mark: Mark) {
-        self.headings.truncate(mark.headings);
-        self.changes.truncate(mark.changes);
+    /// Removes everything added since `checkpoint`.
+    pub(super) fn truncate(&mut self, checkpoint: Checkpoint) {
+        self.headings.truncate(checkpoint.headings);
+        self.changes.truncate(checkpoint.changes);
     }
 
-    /// The headings that hold at `at`, outermost first.
+    /// The headings in force at `at`, outermost first.
     pub(super) fn path(&self, at: usize) -> Vec<String> {
         let next = self.changes.partition_point(|&(from, _)| from <= at);
         let mut innermost = next.checked_sub(1).and_then(|last| self.changes.get(last)).and_then(|change| change.1);
@@ -81,12 +83,12 @@ impl Outline {
         path
     }
 
-    /// Start of the first heading that starts in `range`, in no block quote or the like.
+    /// Start of the first top-level heading that starts in `range`.
     pub(super) fn first_in(&self, range: &Range<usize>) -> Option<usize> {
         let next = self.headings.partition_point(|heading| heading.range.start < range.start);
         let headings = self.headings.get(next..).unwrap_or_default().iter();
         let mut starts = headings.take_while(|heading| heading.range.start < range.end);
-        starts.find(|heading| heading.top).map(|heading| heading.range.start)
+        starts.find(|heading| heading.is_top_level).map(|heading| heading.range.start)
     }
 
     /// Whether a heading starts at `at`.
@@ -94,13 +96,13 @@ impl Outline {
         self.headings.binary_search_by_key(&at, |heading| heading.range.start).is_ok()
     }
 
-    /// The end of `range` of `text` without the headings it ends with: its start if it consists of headings.
+    /// The end of `range` of `text` without trailing headings; its start if it consists of headings.
     pub(super) fn without_last_headings(&self, text: &str, range: &Range<usize>) -> usize {
         let mut end = range.end;
         let next = self.headings.partition_point(|heading| heading.range.start < range.end);
         for heading in self.headings.get(..next).unwrap_or_default().iter().rev() {
             let after = slice(text, heading.range.end.min(end)..end);
-            if !heading.top || heading.range.start < range.start || !after.trim_start().is_empty() {
+            if !heading.is_top_level || heading.range.start < range.start || !after.trim_start().is_empty() {
                 break;
             }
             end = heading.range.start;
@@ -109,7 +111,7 @@ impl Outline {
     }
 }
 
-/// The text of a heading on one line, as a path has it.
+/// The text of a heading on one line, cut to [`MAX_HEADING_CHARACTERS`].
 fn title(text: &str) -> String {
     let mut title = String::new();
     for word in text.split_whitespace() {
@@ -117,16 +119,16 @@ fn title(text: &str) -> String {
             title.push(' ');
         }
         title.push_str(word);
-        // What is cut off is not gathered; no character has more than four bytes.
+        // Enough for the maximum number of characters, each of at most four bytes.
         if title.len() > 4 * MAX_HEADING_CHARACTERS {
             break;
         }
     }
-    in_path(&title).to_string()
+    heading_in_path(&title).to_string()
 }
 
-/// A heading as a path has it: cut at a grapheme cluster to [`MAX_HEADING_CHARACTERS`].
-pub(crate) fn in_path(heading: &str) -> &str {
+/// A heading for a path: cut to [`MAX_HEADING_CHARACTERS`] at a grapheme cluster boundary.
+pub(crate) fn heading_in_path(heading: &str) -> &str {
     let mut length = 0;
     if heading.len() <= MAX_HEADING_CHARACTERS {
         return heading;

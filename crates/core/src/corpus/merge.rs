@@ -16,12 +16,12 @@ const MIN_REWRITTEN: u32 = 1_000;
 
 /// How many more of a segment's chunks have to be deleted, which `dead` are, before it is made anew alone; `None` for one too
 /// small. Three tenths: what deleted chunks cost in searches against what writing the others again does.
-pub fn until_worn(count: u32, dead: u64) -> Option<u64> {
+pub fn deletions_until_rewrite(count: u32, dead: u64) -> Option<u64> {
     (count >= MIN_REWRITTEN).then(|| (u64::from(count) * 3).div_ceil(10).saturating_sub(dead))
 }
 
 /// The positions of the segments that are to become one, given the number of chunks in each; `None` when all is well.
-pub fn due(chunk_counts: &[u32]) -> Option<Vec<usize>> {
+pub fn segments_to_merge(chunk_counts: &[u32]) -> Option<Vec<usize>> {
     let level = |count: u32| count.max(1).ilog10();
     let mut order: Vec<usize> = (0..chunk_counts.len()).collect();
     order.sort_by_key(|at| chunk_counts[*at]);
@@ -57,38 +57,38 @@ mod tests {
 
     #[test]
     fn ten_of_a_level_become_one() {
-        assert_eq!(due(&[1; 9]), None);
-        assert_eq!(due(&[1; 10]).map(|chosen| chosen.len()), Some(10));
-        assert_eq!(due(&[5, 200, 7, 300, 9]), None);
+        assert_eq!(segments_to_merge(&[1; 9]), None);
+        assert_eq!(segments_to_merge(&[1; 10]).map(|chosen| chosen.len()), Some(10));
+        assert_eq!(segments_to_merge(&[5, 200, 7, 300, 9]), None);
         let mixed: Vec<u32> = (0..10).flat_map(|_| [3, 50_000]).take(19).collect();
-        let chosen = due(&mixed).unwrap();
+        let chosen = segments_to_merge(&mixed).unwrap();
         assert!(chosen.iter().all(|at| mixed[*at] == 3), "the small level first");
     }
 
     #[test]
     fn nothing_larger_than_may_be_is_made() {
-        assert_eq!(due(&[1_500_000; 12]), None);
-        let chosen = due(&[400_000; 10]).unwrap();
+        assert_eq!(segments_to_merge(&[1_500_000; 12]), None);
+        let chosen = segments_to_merge(&[400_000; 10]).unwrap();
         assert_eq!(chosen.len(), 2);
     }
 
     #[test]
     fn a_segment_is_worn_when_three_tenths_are_dead() {
-        assert_eq!(until_worn(999, 999), None);
-        assert_eq!(until_worn(1_000, 0), Some(300));
-        assert_eq!(until_worn(1_001, 300), Some(1));
-        assert_eq!(until_worn(1_001, 301), Some(0));
-        assert_eq!(until_worn(u32::MAX, u64::MAX), Some(0));
+        assert_eq!(deletions_until_rewrite(999, 999), None);
+        assert_eq!(deletions_until_rewrite(1_000, 0), Some(300));
+        assert_eq!(deletions_until_rewrite(1_001, 300), Some(1));
+        assert_eq!(deletions_until_rewrite(1_001, 301), Some(0));
+        assert_eq!(deletions_until_rewrite(u32::MAX, u64::MAX), Some(0));
     }
 
     #[test]
     fn no_more_than_forty_stay_that_may_become_one() {
         let levels: Vec<u32> = (0..6).flat_map(|level| [10_u32.pow(level); 9]).collect();
-        let chosen = due(&levels).unwrap();
+        let chosen = segments_to_merge(&levels).unwrap();
         assert_eq!(chosen.len(), 10, "the smallest");
         assert!(chosen.iter().all(|at| levels[*at] <= 10));
-        assert_eq!(due(&levels[..40]), None);
-        assert_eq!(due(&[900_000; 60]), None, "those as large as may be are many in a large corpus");
+        assert_eq!(segments_to_merge(&levels[..40]), None);
+        assert_eq!(segments_to_merge(&[900_000; 60]), None, "those as large as may be are many in a large corpus");
     }
 
     #[test]
@@ -97,7 +97,7 @@ mod tests {
         let mut rewritten = 0_u64;
         for _ in 0..100_000 {
             segments.push(1);
-            while let Some(chosen) = due(&segments) {
+            while let Some(chosen) = segments_to_merge(&segments) {
                 let total: u32 = chosen.iter().map(|at| segments[*at]).sum();
                 rewritten += u64::from(total);
                 let mut at = 0;

@@ -48,7 +48,7 @@ pub fn encode<T: Serialize>(id: u32, flags: u8, message: &T) -> Result<Vec<u8>> 
         return Err(Error::new(Kind::InputTooLong, "request is too large for the engine")
             .detail(format!("It has {length} bytes, the limit is {MAX_FRAME}.")));
     }
-    let mut frame = crate::memory::with_room(HEADER + length)?;
+    let mut frame = crate::memory::with_capacity(HEADER + length)?;
     frame.resize(HEADER, 0);
     frame = postcard::to_extend(message, frame).map_err(broken)?;
     frame[0..4].copy_from_slice(&(length as u32).to_le_bytes());

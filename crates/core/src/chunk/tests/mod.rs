@@ -1,7 +1,7 @@
 //! What every chunking must satisfy, checked from the outside: [`checked`] is used by all tests, on any input.
 
 mod html;
-mod kept;
+mod incremental;
 mod language;
 mod limit;
 mod markdown;

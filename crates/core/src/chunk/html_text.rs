@@ -1,25 +1,26 @@
-//! The text of an HTML document as a reader sees it, and where each character of it comes from.
+//! The visible text of an HTML document, with the source position of each character.
 //!
-//! White space collapses and blocks are separated as in CSS, approximately. What separates two words depends only on the
-//! markup between them, never on what they are inside of, except for `<pre>`: so that a part of the markup reads the same
-//! alone. Knows no names of elements.
+//! White space collapses and blocks are separated approximately as in CSS. The separator between two words depends only on the
+//! markup between them and not on the elements around them, except for `<pre>`, so that a part of the markup alone gives the
+//! same text. Element names are known to `html.rs` only.
 
-use super::grapheme::join;
+use super::grapheme::form_one_cluster;
 use super::outline::Outline;
 use super::slice;
 use std::ops::Range;
 
-/// Where a piece of text comes from.
+/// The source position of a piece of text.
 #[derive(Clone, Copy)]
 struct Origin {
-    /// First byte in the markup.
+    /// First byte in the source.
     source: usize,
-    /// Bytes in the markup, if they are not the text itself but stand for it (`&eacute;`); else 0.
+    /// Length in the source in bytes of a character reference such as `&eacute;`; 0 if the text stands there literally.
     reference: u32,
 }
 
+/// A piece of the text whose source is contiguous.
 struct Piece {
-    /// First byte in the text. The piece goes on to the next one.
+    /// First byte in the text. The piece ends where the next one starts.
     at: usize,
     origin: Origin,
 }
@@ -29,59 +30,59 @@ struct OpenHeading {
     start: Option<usize>,
 }
 
-/// Builds the text.
-pub(super) struct Visible<'a> {
+/// The visible text while it is being built.
+pub(super) struct HtmlText<'a> {
     source: &'a str,
     /// The visible text so far.
     pub(super) text: String,
     /// The headings, by offset in `text`.
     pub(super) outline: Outline,
     pieces: Vec<Piece>,
-    /// Markup that is text and has not been read yet.
-    run: Range<usize>,
-    /// What separates the next character from the last: line breaks, else a tab, else a space.
+    /// Literal text in the source that has not been processed yet.
+    pending_text: Range<usize>,
+    /// Pending separator before the next character: line breaks, else a tab, else a space.
     newlines: usize,
     tab: bool,
     space: Option<Origin>,
-    /// `<pre>` elements open.
+    /// Number of open `<pre>` elements.
     preformatted: usize,
-    /// Right after `<pre>`, where one line break does not count.
-    fresh: bool,
+    /// Whether `<pre>` was just opened, where HTML ignores one line break.
+    at_pre_start: bool,
     heading: Option<OpenHeading>,
 }
 
-impl<'a> Visible<'a> {
+impl<'a> HtmlText<'a> {
     pub(super) fn new(source: &'a str) -> Self {
         Self {
             source,
             text: String::new(),
             outline: Outline::default(),
             pieces: Vec::new(),
-            run: 0..0,
+            pending_text: 0..0,
             newlines: 0,
             tab: false,
             space: None,
             preformatted: 0,
-            fresh: false,
+            at_pre_start: false,
             heading: None,
         }
     }
 
-    /// Markup that is its own text.
+    /// Adds text that stands literally in `range` of the source.
     pub(super) fn literal(&mut self, range: Range<usize>) {
-        if self.run.end == range.start {
-            self.run.end = range.end;
+        if self.pending_text.end == range.start {
+            self.pending_text.end = range.end;
         } else {
             self.flush();
-            self.run = range;
+            self.pending_text = range;
         }
     }
 
-    /// Markup that stands for `text`.
+    /// Adds `text`, the value of the character reference in `range` of the source.
     pub(super) fn reference(&mut self, text: &str, range: Range<usize>) {
         self.flush();
         let origin = Origin { source: range.start, reference: u32::try_from(range.len()).unwrap_or(u32::MAX) };
-        self.fresh = false;
+        self.at_pre_start = false;
         for character in text.chars() {
             if self.preformatted == 0 && is_space(character) {
                 self.white_space(origin);
@@ -91,10 +92,10 @@ impl<'a> Visible<'a> {
         }
     }
 
-    /// A boundary between blocks, with at least `newlines` line breaks. Ends a heading that was never closed.
+    /// Adds a block boundary of at least `newlines` line breaks. Ends a heading that was never closed.
     pub(super) fn block(&mut self, newlines: usize) {
         self.flush();
-        self.fresh = false;
+        self.at_pre_start = false;
         if self.heading.as_ref().is_some_and(|heading| heading.start.is_some()) {
             self.close_heading();
         }
@@ -102,42 +103,42 @@ impl<'a> Visible<'a> {
         self.space = None;
     }
 
-    /// A forced line break.
+    /// Adds a forced line break.
     pub(super) fn line_break(&mut self) {
         self.flush();
-        self.fresh = false;
+        self.at_pre_start = false;
         self.newlines = self.newlines.max((self.newlines + 1).min(2));
         self.space = None;
     }
 
-    /// A boundary between cells of a table.
+    /// Adds a boundary between table cells.
     pub(super) fn cell(&mut self) {
         self.flush();
-        self.fresh = false;
+        self.at_pre_start = false;
         self.tab = true;
         self.space = None;
     }
 
-    /// The start of preformatted text.
+    /// Starts preformatted text.
     pub(super) fn open_preformatted(&mut self) {
         self.flush();
         self.preformatted += 1;
-        self.fresh = true;
+        self.at_pre_start = true;
     }
 
-    /// Its end. More ends than starts do no harm.
+    /// Ends preformatted text. Does nothing if none is open.
     pub(super) fn close_preformatted(&mut self) {
         self.flush();
         self.preformatted = self.preformatted.saturating_sub(1);
     }
 
-    /// The start of a heading; `level` is 1 to 6.
+    /// Starts a heading; `level` is 1 to 6.
     pub(super) fn open_heading(&mut self, level: u8) {
         self.close_heading();
         self.heading = Some(OpenHeading { level, start: None });
     }
 
-    /// Its end.
+    /// Ends the open heading, if any, and adds it to the outline.
     pub(super) fn close_heading(&mut self) {
         self.flush();
         if let Some(OpenHeading { level, start: Some(start) }) = self.heading.take() {
@@ -146,12 +147,12 @@ impl<'a> Visible<'a> {
         }
     }
 
-    /// The end of the document.
+    /// Ends the document.
     pub(super) fn finish(&mut self) {
         self.close_heading();
     }
 
-    /// The smallest range of markup that `range` of the text comes from. Both ends must not be separators.
+    /// The smallest source range that contains `range` of the text, which must not start or end with a separator.
     pub(super) fn source(&self, range: Range<usize>) -> Range<usize> {
         let last = slice(&self.text, range.clone()).chars().next_back().map_or(0, char::len_utf8);
         let (first_at, first) = self.origin(range.start);
@@ -170,15 +171,15 @@ impl<'a> Visible<'a> {
         piece.map_or((0, Origin { source: 0, reference: 0 }), |piece| (piece.at, piece.origin))
     }
 
-    /// Reads the markup that has come together as text.
+    /// Processes the pending literal text.
     pub(super) fn flush(&mut self) {
-        let start = self.run.start;
-        let text = slice(self.source, std::mem::replace(&mut self.run, 0..0));
+        let start = self.pending_text.start;
+        let text = slice(self.source, std::mem::replace(&mut self.pending_text, 0..0));
         let mut at = 0;
         for part in text.split_inclusive(|character| is_space(character) || character == '\0') {
             let word = part.trim_end_matches(|character| is_space(character) || character == '\0');
             if !word.is_empty() {
-                self.fresh = false;
+                self.at_pre_start = false;
                 self.append(word, Origin { source: start + at, reference: 0 });
             }
             at += part.len();
@@ -192,14 +193,14 @@ impl<'a> Visible<'a> {
         }
     }
 
-    /// White space in preformatted text. CR LF and CR are line breaks like LF.
+    /// Adds white space of preformatted text. CR LF and CR become LF.
     fn verbatim(&mut self, character: char, before_newline: bool, origin: Origin) {
         match character {
             '\r' if before_newline => {}
-            '\n' | '\r' if self.fresh => self.fresh = false,
+            '\n' | '\r' if self.at_pre_start => self.at_pre_start = false,
             '\r' => self.append("\n", origin),
             _ => {
-                self.fresh = false;
+                self.at_pre_start = false;
                 self.append(character.encode_utf8(&mut [0; 4]), origin);
             }
         }
@@ -208,7 +209,7 @@ impl<'a> Visible<'a> {
     fn white_space(&mut self, origin: Origin) {
         let pending = self.newlines > 0 || self.tab || self.space.is_some();
         let last = self.text.chars().next_back().filter(|_| !pending);
-        if last.is_some_and(|last| join(last, ' ')) {
+        if last.is_some_and(|last| form_one_cluster(last, ' ')) {
             self.append(" ", origin);
         } else {
             self.space = Some(origin);
@@ -216,8 +217,8 @@ impl<'a> Visible<'a> {
     }
 
     fn append(&mut self, text: &str, origin: Origin) {
-        // A space that forms a cluster with the next character is content, wherever it stands.
-        let space = self.space.filter(|_| text.chars().next().is_some_and(|first| join(' ', first)));
+        // A space that forms a grapheme cluster with the next character is content, not a separator.
+        let space = self.space.filter(|_| text.chars().next().is_some_and(|first| form_one_cluster(' ', first)));
         if !self.text.is_empty() {
             if self.newlines > 0 {
                 let present = self.text.bytes().rev().take_while(|&byte| byte == b'\n').count();
@@ -252,7 +253,7 @@ impl<'a> Visible<'a> {
     }
 }
 
-/// White space as HTML understands it. Other kinds, for example U+00A0, do not collapse.
+/// ASCII white space as HTML defines it. Other white space, for example U+00A0, does not collapse.
 fn is_space(character: char) -> bool {
     matches!(character, ' ' | '\t' | '\n' | '\x0c' | '\r')
 }

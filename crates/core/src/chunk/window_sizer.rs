@@ -1,8 +1,8 @@
-//! Stands between text-splitter and the sizer of the caller, so that every cut text-splitter considers is a cut we make:
-//! it is moved to a grapheme boundary and trimmed before it is measured.
+//! Adapter between text-splitter and the sizer of the caller. Every candidate range is moved to grapheme cluster boundaries and
+//! trimmed before it is measured, so that text-splitter measures exactly the chunks that are emitted.
 //!
-//! A single grapheme cluster is reported to fit, always, which keeps text-splitter from going down to characters. Sizes
-//! that matter to the caller are never estimated.
+//! A single grapheme cluster is always reported to fit, which keeps text-splitter from splitting it into characters. Sizes that
+//! are returned to the caller are never estimated.
 
 use super::grapheme::Clusters;
 use super::{ChunkRule, Sizer, slice};
@@ -12,20 +12,20 @@ use std::collections::HashMap;
 use std::ops::Range;
 use text_splitter::TryChunkSizer;
 
-/// The measure of one window of a text. All offsets are bytes of the whole text.
-pub(super) struct Fit<'a> {
+/// Measures ranges in one window of a text. All offsets are bytes of the whole text.
+pub(super) struct WindowSizer<'a> {
     text: &'a str,
     rule: &'a ChunkRule,
     sizer: &'a dyn Sizer,
     clusters: Clusters,
     indentation: bool,
     sizes: RefCell<HashMap<Range<usize>, usize>>,
-    /// A range that is far too large, with its size. What starts there and goes farther need not be measured.
+    /// Start, end and size of a range that is far too large: longer ranges with the same start need not be measured.
     too_large: Cell<Option<(usize, usize, usize)>>,
 }
 
-impl<'a> Fit<'a> {
-    /// Measures `window` of `text`. With `indentation`, the first of several lines keeps its indentation.
+impl<'a> WindowSizer<'a> {
+    /// A sizer for `window` of `text`. With `indentation`, trimming keeps the indentation of the first of several lines.
     pub(super) fn new(
         text: &'a str,
         window: Range<usize>,
@@ -42,7 +42,7 @@ impl<'a> Fit<'a> {
         self.clusters.floor(at)
     }
 
-    /// `range` without the white space around it. White space that is part of a cluster with something else stays.
+    /// `range` without the white space around it, except white space inside a grapheme cluster with another character.
     pub(super) fn trim(&self, range: Range<usize>) -> Range<usize> {
         let text = slice(self.text, range.clone());
         let trimmed = text.trim_start();
@@ -68,7 +68,7 @@ impl<'a> Fit<'a> {
         self.clusters.end_of_first(self.text, range.start) >= range.end
     }
 
-    /// The size of `range` as the sizer sees it.
+    /// The size of `range` in the unit of the sizer.
     pub(super) fn size(&self, range: Range<usize>) -> Result<usize> {
         if let Some(&size) = self.sizes.borrow().get(&range) {
             return Ok(size);
@@ -78,8 +78,8 @@ impl<'a> Fit<'a> {
         Ok(size)
     }
 
-    /// The longest beginning of `range` that fits, at least one grapheme cluster. Everything, normally: text-splitter
-    /// takes a text for small enough, unmeasured, that has no more bytes than the size allows tokens.
+    /// The longest prefix of `range` that fits, at least one grapheme cluster. Usually all of it; but text-splitter does not
+    /// measure a text that has no more bytes than the maximum size has tokens.
     pub(super) fn longest(&self, range: &Range<usize>) -> Result<Range<usize>> {
         let fits = |end: usize| -> Result<bool> {
             let part = self.trim(range.start..end);
@@ -112,7 +112,7 @@ impl<'a> Fit<'a> {
         std::iter::successors(next(&range.start), next).take_while(|&end| end <= range.end).collect()
     }
 
-    /// What text-splitter is to believe about `range`.
+    /// The size of `range` as reported to text-splitter.
     fn reported(&self, range: Range<usize>) -> Result<usize> {
         let range = self.trim(self.clusters.floor(range.start)..self.clusters.floor(range.end));
         if range.is_empty() {
@@ -128,29 +128,29 @@ impl<'a> Fit<'a> {
         if self.is_single(&range) {
             return Ok(size.min(self.rule.max_size));
         }
-        // Beyond 5/4 text-splitter itself no longer expects a longer text to fit.
+        // Beyond 5/4 of the maximum, text-splitter itself no longer expects a longer text to fit.
         if size > self.rule.max_size.saturating_add(self.rule.max_size / 4).saturating_add(1) {
             self.too_large.set(Some((range.start, range.end, size)));
         }
         Ok(size)
     }
 
-    /// The measure of what goes on at `next` from `start..next`, without the size of that, and the room there is, which
-    /// is not 0.
-    pub(super) fn after(&self, start: usize, next: usize) -> Result<Option<(FitAfter<'_>, usize)>> {
+    /// A sizer for text at `next` that is appended to `start..next`, and the remaining size, which is at least 1; `None` if nothing
+    /// remains.
+    pub(super) fn continuation(&self, start: usize, next: usize) -> Result<Option<(ContinuationSizer<'_>, usize)>> {
         let used = self.size(start..next)?;
         let room = self.rule.max_size.checked_sub(used).filter(|&room| room > 0);
-        Ok(room.map(|room| (FitAfter { fit: self, start, next, used }, room)))
+        Ok(room.map(|room| (ContinuationSizer { fit: self, start, next, used }, room)))
     }
 
-    /// The place of `chunk` in the text. text-splitter passes pieces of the text it was given, never copies.
+    /// The range of `chunk` in the text. text-splitter passes slices of the text it was given, never copies.
     fn locate(&self, chunk: &str) -> Option<Range<usize>> {
         let start = chunk.as_ptr().addr().checked_sub(self.text.as_ptr().addr())?;
         Some(start..start + chunk.len()).filter(|range| range.end <= self.text.len())
     }
 }
 
-impl TryChunkSizer for &Fit<'_> {
+impl TryChunkSizer for &WindowSizer<'_> {
     type Error = Error;
 
     fn try_size(&self, chunk: &str) -> Result<usize> {
@@ -158,15 +158,15 @@ impl TryChunkSizer for &Fit<'_> {
     }
 }
 
-/// The measure of a text that goes on from one that is already there.
-pub(super) struct FitAfter<'a> {
-    fit: &'a Fit<'a>,
+/// Measures text that continues a range, by how much the range grows.
+pub(super) struct ContinuationSizer<'a> {
+    fit: &'a WindowSizer<'a>,
     start: usize,
     next: usize,
     used: usize,
 }
 
-impl TryChunkSizer for FitAfter<'_> {
+impl TryChunkSizer for ContinuationSizer<'_> {
     type Error = Error;
 
     fn try_size(&self, chunk: &str) -> Result<usize> {
