@@ -19,6 +19,8 @@ mod vector_retriever;
 
 use crate::catalog::CorpusSpec;
 use crate::catalog::heap_counts;
+use crate::catalog::privileges;
+use crate::keyword_index::segments;
 use crate::pg::arguments::Arguments;
 use crate::pg::backend;
 use crate::pg::error::report;
@@ -168,9 +170,9 @@ fn open(names: &[String]) -> Result<Vec<CorpusSpec>> {
     for name in names {
         let corpus = CorpusSpec::find_to_read(name)?;
         check(&corpus)?;
-        crate::catalog::privileges::hold(&corpus)?;
-        crate::catalog::privileges::require_privileges(&corpus);
-        crate::catalog::privileges::check_types(&corpus)?;
+        privileges::hold(&corpus)?;
+        privileges::require_privileges(&corpus);
+        privileges::check_types(&corpus)?;
         corpora.push(corpus);
     }
     corpora.iter().try_for_each(say)?;
@@ -190,7 +192,7 @@ impl<'a> CorpusSearch<'a> {
         trace.note(step, || scope.words());
         if request.mode.has_keyword() || request.shown {
             let complete;
-            (scope.segments, complete) = crate::keyword_index::segments::segments(corpus)?;
+            (scope.segments, complete) = segments::segments(corpus)?;
             if request.mode.has_keyword() && corpus.state == "active" && !(complete && corpus.keyword_gap == 0) {
                 pgrx::notice!("the keyword index of corpus \"{}\" is not complete yet", corpus.name);
             }

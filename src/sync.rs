@@ -15,13 +15,17 @@ pub mod main_loop;
 mod write;
 
 use crate::catalog::CorpusSpec;
+use crate::corpus::swap;
 use crate::keyword_index::{build, merge};
 use crate::pg::backend;
+use crate::pg::spi;
+use crate::pg::wait;
 use crate::supervisor::assignment::Assignment;
 use crate::vector_index;
 use crate::worker::StepOutcome;
 use crate::worker::corpus_lock;
 use crate::worker::corpus_state;
+use crate::worker::session;
 use crate::worker::transaction::{WorkerError, as_corpus_owner, transaction};
 use batch_size::BatchSize;
 use claim::{Claim, Claimed};
@@ -107,7 +111,7 @@ fn work(name: &str, batch_size: &mut BatchSize) -> Result<Progress, WorkerError>
             })
         }
         Claimed::Documents(lease, claims) => {
-            crate::worker::session::show(&format!("embedding {} documents of corpus {}", claims.len(), corpus.name));
+            session::show(&format!("embedding {} documents of corpus {}", claims.len(), corpus.name));
             let full = claims.len() as i64 == batch_size.documents();
             let done = job(&corpus, lease).and_then(|job| work_on(&job, claims.clone(), batch_size));
             let rest = done.inspect_err(|_| give_back(&corpus.name, lease, &claims))?;
@@ -151,7 +155,7 @@ fn advance(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<StepOutcome, Work
     }
     let behind = corpus.sql(FILL_INCOMPLETE);
     let filled_to = [corpus.filled_to.as_str().into()];
-    if transaction(|| as_corpus_owner(corpus, || Ok(crate::pg::spi::query_bool(&behind, &filled_to)?)))? {
+    if transaction(|| as_corpus_owner(corpus, || Ok(spi::query_bool(&behind, &filled_to)?)))? {
         return Ok(StepOutcome::Nothing);
     }
     if corpus.state == "filling" {
@@ -161,7 +165,7 @@ fn advance(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<StepOutcome, Work
         return vector_index::finish_filling(corpus, change);
     }
     if let Some(old) = &corpus.replaces {
-        crate::worker::session::show(&format!("putting corpus {} in the place of {old}", corpus.name));
+        session::show(&format!("putting corpus {} in the place of {old}", corpus.name));
         transaction(|| replace(old, corpus))?;
     }
     Ok(StepOutcome::Done)
@@ -174,7 +178,7 @@ fn replace(old: &str, new: &CorpusSpec) -> Result<(), WorkerError> {
         return Ok(());
     }
     let (Some(old), Some(new)) = (CorpusSpec::try_find(old)?, CorpusSpec::try_find(&new.name)?) else { return Ok(()) };
-    if free(&old) { Ok(crate::corpus::swap::swap(&old, &new)?) } else { Ok(()) }
+    if free(&old) { Ok(swap::swap(&old, &new)?) } else { Ok(()) }
 }
 
 fn job(corpus: &CorpusSpec, lease: Uuid) -> Result<Job, WorkerError> {
@@ -288,9 +292,7 @@ fn give_back(name: &str, lease: Uuid, claims: &[Claim]) {
         match attempt() {
             Ok(()) => return,
             // Locked by a user, or renamed since.
-            Err(trouble) if trouble.is_a_lock() || trouble.is_permanent() => {
-                crate::pg::wait::wait_for_time(GIVE_BACK_PAUSE)
-            }
+            Err(trouble) if trouble.is_a_lock() || trouble.is_permanent() => wait::wait_for_time(GIVE_BACK_PAUSE),
             Err(trouble) => return pgrx::log!("socle sync: corpus \"{name}\": {}", trouble.message),
         }
     }
@@ -300,10 +302,7 @@ fn give_back(name: &str, lease: Uuid, claims: &[Claim]) {
 #[pg_guard]
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn socle_sync_main(database: pg_sys::Datum) {
-    crate::worker::session::begin(
-        pg_sys::Oid::from(u32::try_from(database.value()).unwrap_or_default()),
-        c"socle sync",
-    );
+    session::begin(pg_sys::Oid::from(u32::try_from(database.value()).unwrap_or_default()), c"socle sync");
     main_loop::run(Assignment::mine());
     // The supervisor starts another worker when there is work.
     backend::end_worker();
@@ -313,10 +312,7 @@ pub extern "C-unwind" fn socle_sync_main(database: pg_sys::Datum) {
 #[pg_guard]
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn socle_build_main(database: pg_sys::Datum) {
-    crate::worker::session::begin(
-        pg_sys::Oid::from(u32::try_from(database.value()).unwrap_or_default()),
-        c"socle index",
-    );
+    session::begin(pg_sys::Oid::from(u32::try_from(database.value()).unwrap_or_default()), c"socle index");
     vector_index::run(Assignment::mine());
     backend::end_worker();
 }

@@ -14,6 +14,7 @@ use crate::catalog::sql_template::{expand, identifier};
 use crate::pg::backend;
 use crate::pg::lock::Purpose;
 use crate::pg::spi;
+use crate::pg::wait;
 use crate::supervisor::assignment::Assignment;
 use crate::supervisor::wake;
 use crate::worker::StepOutcome;
@@ -141,7 +142,7 @@ pub fn run(assignment: Assignment) {
             break;
         }
         // A worker that has just asked for this one.
-        crate::pg::wait::wait_for_time(LOCK_PAUSE);
+        wait::wait_for_time(LOCK_PAUSE);
     }
     if let Err(trouble) = built
         && !trouble.is_a_lock()

@@ -1,6 +1,7 @@
 //! What the trigger needs to know of a change log, looked up once and kept until a relation it depends on changes.
 
 use crate::catalog::sql_template::batch_name;
+use crate::pg::error;
 use crate::pg::run_as::as_superuser;
 use crate::pg::subtransaction::attempt;
 use crate::pg::version::may_use_schema;
@@ -144,7 +145,7 @@ fn look_up(corpus: &str, relation: pg_sys::Oid) -> Result<Option<ChangeLog>> {
         let found = serde_json::from_str(&found).map_err(|error| {
             Error::new(Kind::Bug, "could not read where changes are logged").detail(error.to_string())
         })?;
-        prepare(corpus, found, relation).map(Some).map_err(crate::pg::error::spi)
+        prepare(corpus, found, relation).map(Some).map_err(error::spi)
     })
 }
 
@@ -393,7 +394,7 @@ impl ChangeLog {
                 format!("Column \"{name}\" belongs to a corpus, which shows the text of large objects to its readers."),
             );
             let error = error.hint("Its owner can grant SELECT on it to the role that writes the row.");
-            crate::pg::error::report(error).report(PgLogLevel::ERROR);
+            error::report(error).report(PgLogLevel::ERROR);
         }
     }
 

@@ -3,6 +3,7 @@
 
 use super::MAX_PENDING;
 use super::change_log::{self, ChangeLog, Inserts};
+use crate::pg::error;
 use crate::pg::run_as::{as_log_owner, as_superuser};
 use crate::pg::spi;
 use crate::pg::subtransaction::attempt;
@@ -137,7 +138,7 @@ fn put(batch: &Batch) {
         None => false,
     };
     if !appended && let Err(error) = as_superuser(|| spi::run(MISSED, &[log.corpus.as_str().into()])) {
-        crate::pg::error::report(error).report(PgLogLevel::ERROR);
+        error::report(error).report(PgLogLevel::ERROR);
     }
 }
 
@@ -178,7 +179,7 @@ fn append(batch: &Batch, inserts: &Inserts) {
         Ok(())
     });
     if let Err(error) = result {
-        crate::pg::error::report(crate::pg::error::spi(error)).report(PgLogLevel::ERROR);
+        error::report(error::spi(error)).report(PgLogLevel::ERROR);
     }
     for (column, values) in log.key.iter().zip(&batch.columns) {
         if !column.by_value {

@@ -139,21 +139,21 @@ fn make(corpus: &CorpusSpec, source: &Source, model: &ModelSpec) -> Result<()> {
         ("vector", &vector),
         ("chunk_comment", &comment),
     ];
-    run(&expand(TABLES, corpus, &extra))?;
+    spi::execute(&expand(TABLES, corpus, &extra))?;
     if !adopt(corpus, source, &vector)? {
-        run(&expand(CHUNK_TABLE, corpus, &extra))?;
+        spi::execute(&expand(CHUNK_TABLE, corpus, &extra))?;
         if corpus.dimensions <= MAX_INLINE_DIMENSIONS {
-            run(&corpus.sql(INLINE))?;
+            spi::execute(&corpus.sql(INLINE))?;
         }
     }
     protect(corpus)?;
     let capture = identifier(&format!("socle_capture_{}", corpus.name));
-    run(&expand(TRIGGERS, corpus, &[("capture_trigger", capture.as_str())]))
+    spi::execute(&expand(TRIGGERS, corpus, &[("capture_trigger", capture.as_str())]))
 }
 
 /// Puts the policy on the chunk table.
 pub fn protect(corpus: &CorpusSpec) -> Result<()> {
-    gucs::with_gucs(&[gucs::QUIET], || run(&corpus.sql(PROTECT)))
+    gucs::with_gucs(&[gucs::QUIET], || spi::execute(&corpus.sql(PROTECT)))
 }
 
 /// What the chunk table says of itself, for whoever meets it without socle, and for adoption.
@@ -211,7 +211,7 @@ fn adopt(corpus: &CorpusSpec, source: &Source, vector: &str) -> Result<bool> {
         corpus,
         &[("comment", &literal(&chunk_comment(corpus)))],
     );
-    run(&sql)?;
+    spi::execute(&sql)?;
     Ok(true)
 }
 
@@ -282,8 +282,4 @@ fn vector_type(model: &ModelSpec) -> Result<String> {
     let schema = spi::query_text(vector_index::VECTOR_SCHEMA, &[])?;
     let schema = schema.ok_or_else(|| Error::new(Kind::NotSupported, "the extension \"vector\" is not installed"))?;
     Ok(format!("{}.vector({})", identifier(&schema), model.dimensions))
-}
-
-fn run(sql: &str) -> Result<()> {
-    spi::run(sql, &[])
 }

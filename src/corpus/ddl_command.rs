@@ -1,5 +1,6 @@
 //! What a command says of itself, where the catalog does not tell afterwards: that rows came, went or changed unseen.
 
+use crate::pg::version;
 use pgrx::pg_sys;
 use std::ffi::CStr;
 
@@ -105,7 +106,7 @@ unsafe fn note(command: &mut Command, part: &pg_sys::AlterTableCmd) {
         | Kind::AT_DisableTrig
         | Kind::AT_DisableTrigAll
         | Kind::AT_DisableTrigUser => command.compare = true,
-        other if crate::pg::version::sets_expression(other) => command.compare = true,
+        other if version::sets_expression(other) => command.compare = true,
         _ => {}
     }
 }

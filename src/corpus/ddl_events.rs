@@ -8,7 +8,7 @@ use super::{binding_check, lifecycle};
 use crate::catalog::CorpusSpec;
 use crate::pg::backend;
 use crate::pg::error::{report, spi};
-use crate::pg::run_as::{as_owner, as_superuser};
+use crate::pg::run_as::{as_owner, as_superuser, current_user};
 use crate::pg::subtransaction::attempt;
 use crate::pg::{extension_version, gucs, plan_cache, spi};
 use crate::supervisor::wake;
@@ -228,7 +228,7 @@ fn make_way(relation: pg_sys::Oid, columns: Vec<String>) -> Result<()> {
     if none_is_concerned()? {
         return Ok(());
     }
-    let arguments = [relation.into(), columns.into(), crate::pg::run_as::current_user().into()];
+    let arguments = [relation.into(), columns.into(), current_user().into()];
     let names = attempt(|| as_superuser(|| spi::query_texts(ALTERED_COLUMNS, &arguments))).unwrap_or_default();
     let _suppressed = SuppressDdlEvents::begin();
     for name in names {

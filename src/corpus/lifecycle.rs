@@ -4,6 +4,7 @@ use super::source::Source;
 use super::{binding_check, create, ddl_events, rekey};
 use crate::capture;
 use crate::catalog::CorpusSpec;
+use crate::catalog::spec;
 use crate::catalog::sql_template::{expand, identifier};
 use crate::pg::arguments::Arguments;
 use crate::pg::backend;
@@ -182,7 +183,7 @@ fn resume_corpus(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
         backend::prevent_if_read_only(c"socle.resume_corpus()");
         let corpus = own_corpus(call, "name")?;
         let owner = complete(&corpus)?;
-        crate::catalog::spec::model_of(&corpus)?;
+        spec::model_of(&corpus)?;
         if !create::bind(&corpus.name)? {
             return Err(Error::new(Kind::NotInState, format!("tables of corpus \"{}\" are missing", corpus.name))
                 .hint("Drop the corpus with socle.drop_corpus(keep_chunks => true) and create it again."));

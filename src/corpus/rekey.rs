@@ -33,12 +33,12 @@ pub fn widen(corpus: &CorpusSpec, binding: &BindingCheck) -> Result<()> {
     let keys = columns(corpus.chunk_key_columns.iter().map(|name| identifier(name)).collect(), "", true);
     let batches = columns((0..types.len()).map(batch_name).collect(), "[]", false);
     // Its own policy stands on the column as well.
-    run(&corpus.sql("DROP POLICY IF EXISTS socle_source_row ON {chunk}"))?;
+    spi::execute(&corpus.sql("DROP POLICY IF EXISTS socle_source_row ON {chunk}"))?;
     if binding.types() == super::binding_check::Types::Wider(Widening::Rewrite) {
         drop_vector_index(corpus)?;
     }
     for (table, columns) in [("chunk", &keys), ("document", &keys), ("change", &format!("{keys}, {batches}"))] {
-        run(&expand(&format!("ALTER TABLE {{{table}}} {{columns}}"), corpus, &[("columns", columns)]))?;
+        spi::execute(&expand(&format!("ALTER TABLE {{{table}}} {{columns}}"), corpus, &[("columns", columns)]))?;
     }
     create::protect(corpus)
 }
@@ -90,12 +90,12 @@ pub fn rekey(corpus: &CorpusSpec, source: &Source) -> Result<CorpusSpec> {
     ];
     let extra: Vec<(&str, &str)> = extra.iter().map(|(name, text)| (*name, text.as_str())).collect();
     drop_vector_index(corpus)?;
-    run(&expand(BEGIN, corpus, &extra))?;
+    spi::execute(&expand(BEGIN, corpus, &extra))?;
     let limit = gucs::max_document_bytes() as i64;
     let documents = expand(DOCUMENTS, corpus, &extra);
     gucs::with_gucs(&gucs::RENDERING, || spi::run(&documents, &[limit.into()]))?;
-    run(&expand(CHUNKS, corpus, &extra))?;
-    run(&expand(END, &new, &extra))?;
+    spi::execute(&expand(CHUNKS, corpus, &extra))?;
+    spi::execute(&expand(END, &new, &extra))?;
     Ok(new)
 }
 
@@ -103,9 +103,5 @@ pub fn rekey(corpus: &CorpusSpec, source: &Source) -> Result<CorpusSpec> {
 fn drop_vector_index(corpus: &CorpusSpec) -> Result<()> {
     let name = identifier(&vector_index::index_name(corpus));
     let sql = format!("DROP INDEX IF EXISTS {}.{name}", identifier(&corpus.chunk_schema));
-    gucs::with_gucs(&[gucs::QUIET], || run(&sql))
-}
-
-fn run(sql: &str) -> Result<()> {
-    spi::run(sql, &[])
+    gucs::with_gucs(&[gucs::QUIET], || spi::execute(&sql))
 }

@@ -3,6 +3,7 @@
 use crate::catalog::spec::Role;
 use crate::catalog::sql_template::{batch_name, identifier};
 use crate::pg::error::spi;
+use crate::pg::run_as;
 use pgrx::prelude::*;
 use socle_core::corpus::name::key_names;
 use socle_core::{Error, Kind, Result};
@@ -82,7 +83,7 @@ impl Source {
         let unknown = || Error::new(Kind::InvalidArgument, "source does not exist");
         let (schema, name, kind, persistence, owner, system, forced, heir) = row.ok_or_else(unknown)?;
         check_kind(&name, &kind, &persistence, system)?;
-        if !crate::pg::run_as::may_act_as(owner) {
+        if !run_as::may_act_as(owner) {
             return Err(Error::new(Kind::NotPermitted, format!("must be owner of table \"{name}\"")));
         }
         if forced {

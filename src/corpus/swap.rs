@@ -46,15 +46,15 @@ pub fn swap(old: &CorpusSpec, new: &CorpusSpec) -> Result<()> {
     let owner = pg_sys::Oid::from(old.owner.unwrap_or_default());
     as_owner(owner, || {
         let (old_chunk, new_chunk) = (table(old, &old.chunk_table), table(new, &new.chunk_table));
-        run(&expand(LOCK, new, &[("old_chunk", &old_chunk)]))?;
+        spi::execute(&expand(LOCK, new, &[("old_chunk", &old_chunk)]))?;
         check_dependents(old)?;
         let policies = spi::query_texts(POLICIES, &[chunk_of(old).into(), old_chunk.as_str().into()])?;
         let carried = spi::query_texts(CARRIED, &[chunk_of(old).into(), new_chunk.as_str().into()])?;
-        carried.iter().try_for_each(|statement| run(statement))?;
+        carried.iter().try_for_each(|statement| spi::execute(statement))?;
         lifecycle::remove(old, false)?;
         lifecycle::remove_triggers(new)?;
         rename(old, new)?;
-        policies.iter().try_for_each(|policy| run(policy))
+        policies.iter().try_for_each(|policy| spi::execute(policy))
     })?;
     let row = [old.name.as_str().into(), new.name.as_str().into()];
     as_superuser(|| spi::run(REPLACE_KEYWORDS, &row))?;
@@ -64,11 +64,11 @@ pub fn swap(old: &CorpusSpec, new: &CorpusSpec) -> Result<()> {
     as_owner(owner, || {
         let _suppressed = super::ddl_events::SuppressDdlEvents::begin();
         let trigger = identifier(&format!("socle_capture_{}", corpus.name));
-        run(&expand(TRIGGERS, &corpus, &[("capture_trigger", &trigger)]))?;
+        spi::execute(&expand(TRIGGERS, &corpus, &[("capture_trigger", &trigger)]))?;
         let comment = literal(&create::chunk_comment(&corpus));
-        run(&expand("COMMENT ON TABLE {chunk} IS {comment}", &corpus, &[("comment", &comment)]))?;
+        spi::execute(&expand("COMMENT ON TABLE {chunk} IS {comment}", &corpus, &[("comment", &comment)]))?;
         // Whoever works on documents under the old names cannot write them any more.
-        run(&corpus.sql(END_LEASES))?;
+        spi::execute(&corpus.sql(END_LEASES))?;
         // The comparison finds whatever came between.
         lifecycle::start(&corpus, true)
     })
@@ -82,10 +82,10 @@ fn rename(old: &CorpusSpec, new: &CorpusSpec) -> Result<()> {
         (&new.change_table, &old.change_table),
         (&new.document_table, &old.document_table),
     ] {
-        run(&expand(RENAME, new, &[("from", &table(new, from)), ("to", &identifier(to))]))?;
+        spi::execute(&expand(RENAME, new, &[("from", &table(new, from)), ("to", &identifier(to))]))?;
     }
     let arguments = [new.name.as_str().into(), old.name.as_str().into(), chunk_of(new).into()];
-    spi::query_texts(PARTS, &arguments)?.iter().try_for_each(|statement| run(statement))
+    spi::query_texts(PARTS, &arguments)?.iter().try_for_each(|statement| spi::execute(statement))
 }
 
 fn table(corpus: &CorpusSpec, name: &str) -> String {
@@ -94,8 +94,4 @@ fn table(corpus: &CorpusSpec, name: &str) -> String {
 
 fn chunk_of(corpus: &CorpusSpec) -> pg_sys::Oid {
     corpus.chunk.unwrap_or_default().into()
-}
-
-fn run(sql: &str) -> Result<()> {
-    spi::run(sql, &[])
 }

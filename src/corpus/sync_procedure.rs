@@ -7,6 +7,7 @@ use super::wait::{DROPPED, LONGEST_POLL, broken, counts, resting, why};
 use crate::catalog::CorpusSpec;
 use crate::pg::arguments::Arguments;
 use crate::pg::error::report;
+use crate::pg::gucs;
 use crate::pg::procedure::{Transactions, may_commit, with_transactions};
 use crate::pg::run_as::{as_log_owner, with_pinned_search_path};
 use crate::pg::wait;
@@ -40,7 +41,7 @@ fn sync(call: pg_sys::FunctionCallInfo) -> Result<()> {
         .short_text(0, "corpus")?
         .ok_or_else(|| Error::new(Kind::InvalidArgument, "corpus must not be null"))?;
     with_pinned_search_path(|| CorpusSpec::find(&name)?.require_owner())?;
-    if crate::pg::gucs::sync_workers() == 0 {
+    if gucs::sync_workers() == 0 {
         return Err(
             Error::new(Kind::NotInState, "socle.sync_workers is 0").hint("Without sync workers nothing is done.")
         );

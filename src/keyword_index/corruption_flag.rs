@@ -5,6 +5,7 @@
 //! leave it leaves that to the next search.
 
 use crate::pg::backend;
+use crate::pg::error;
 use crate::supervisor::wake;
 use pgrx::pg_sys::panic::CaughtError;
 use pgrx::prelude::*;
@@ -38,7 +39,7 @@ pub fn guard<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
 
 /// Whether an SQLSTATE says that Postgres has met damage, which for a value out of line is an internal error.
 fn is_damage(code: i32) -> bool {
-    crate::pg::error::sqlstate_text(code).starts_with("XX")
+    error::sqlstate_text(code).starts_with("XX")
 }
 
 /// What whoever meets damage can do.

@@ -50,3 +50,11 @@ pub fn query_count(sql: &str, corpus: &str) -> Result<i64> {
     let count = Spi::connect(|client| client.select(sql, Some(1), &[corpus.into()])?.first().get_one::<i64>());
     count.map(Option::unwrap_or_default).map_err(spi)
 }
+
+/// Runs one command without parameters.
+///
+/// # Errors
+/// As [`run`].
+pub fn execute(sql: &str) -> Result<()> {
+    run(sql, &[])
+}

@@ -3,6 +3,7 @@
 use super::Job;
 use super::claim::{Claim, changes};
 use super::document::Document;
+use crate::catalog::sql_template;
 use crate::keyword_index::build::{self, Indexed, Segment};
 use crate::pg::value;
 use crate::pg::vector;
@@ -165,8 +166,7 @@ fn insert(job: &Job, documents: &[&Document], ready: &Ready, client: &mut SpiCli
         .iter()
         .flat_map(|document| document.diff.added.iter().map(|at| (document.claim.job_id, *at, &document.chunks[*at])))
         .collect();
-    let sql =
-        crate::catalog::sql_template::expand(INSERT_CHUNKS, &job.corpus, &[("vector_type", job.vector_type.as_str())]);
+    let sql = sql_template::expand(INSERT_CHUNKS, &job.corpus, &[("vector_type", job.vector_type.as_str())]);
     for rows in added.chunks(INSERT_ROWS) {
         let embeddings: Vec<Option<&[f32]>> =
             rows.iter().map(|(.., new)| vectors.get(&new.hash).map(Vec::as_slice)).collect();

@@ -2,7 +2,7 @@
 
 use super::owner_code_timeout;
 use crate::catalog::CorpusSpec;
-use crate::pg::error::sqlstate_text;
+use crate::pg::error::{spi, sqlstate, sqlstate_text};
 use crate::pg::run_as::as_owner;
 use crate::pg::{extension_version, gucs};
 use pgrx::pg_sys;
@@ -31,14 +31,14 @@ pub struct WorkerError {
 
 impl From<Error> for WorkerError {
     fn from(error: Error) -> Self {
-        let sqlstate = sqlstate_text(crate::pg::error::sqlstate(error.kind) as i32);
+        let sqlstate = sqlstate_text(sqlstate(error.kind) as i32);
         Self { kind: Some(error.kind), sqlstate, message: error.to_string(), reason: error.to_string() }
     }
 }
 
 impl From<pgrx::spi::Error> for WorkerError {
     fn from(error: pgrx::spi::Error) -> Self {
-        crate::pg::error::spi(error).into()
+        spi(error).into()
     }
 }
 
