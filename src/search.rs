@@ -222,7 +222,7 @@ pub fn run(corpora: &[CorpusSpec], request: &SearchRequest, trace: &mut Trace) -
             let names = corpora.iter().map(|corpus| corpus.name.clone());
             return Ok(Outcome { passages, omissions: names.zip(omissions).collect() });
         }
-        // Documents were deleted, and no trigger saw it: searches for the others.
+        // Documents were deleted without a trigger: searches again, for the others.
         scopes.iter_mut().for_each(Scope::look_at_documents);
         searched = scopes.into_iter().map(|scope| CorpusSearch { scope, request: request.clone() }).collect();
     }

@@ -196,8 +196,8 @@ fn job(corpus: &CorpusSpec, lease: Uuid) -> Result<Job, WorkerError> {
     })
 }
 
-/// Processes claimed documents in slices, and returns those that its time was too short for. What is not done when it
-/// returns an error is to be handed back.
+/// Processes claimed documents in slices, and returns those that its time was too short for. On an error, the caller
+/// has to hand back what is not done.
 fn work_on(job: &Job, claims: Vec<Claim>, batch_size: &mut BatchSize) -> Result<Vec<Claim>, WorkerError> {
     let turn = batch_size.begin_turn(claims.len());
     let sizes = document::sizes(job, &claims)?;

@@ -265,7 +265,7 @@ unsafe fn command(sql: &CString) -> *mut pg_sys::PlannedStmt {
     }
 }
 
-/// Whether vectors of so many dimensions are indexed as `vector`, and not as `halfvec`.
+/// Whether vectors with this number of dimensions are indexed as `vector`, and not as `halfvec`.
 pub fn is_indexed_whole(dimensions: u32) -> bool {
     dimensions <= MAX_INDEX_DIMENSIONS[0]
 }

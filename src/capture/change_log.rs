@@ -119,7 +119,7 @@ pub fn is_stale() -> bool {
 
 /// Makes every session look up a change log again once this transaction has committed, as when its corpus was paused.
 pub fn invalidate(change_log: pg_sys::Oid) {
-    // SAFETY: a transaction is under way that has looked up the relation.
+    // SAFETY: inside a transaction that has looked up the relation.
     unsafe { pg_sys::CacheInvalidateRelcacheByRelid(change_log) };
 }
 
@@ -288,7 +288,7 @@ impl Column {
     /// leaves a column alone keeps its pointer.
     ///
     /// # Safety
-    /// As [`Self::value`].
+    /// As for [`Self::value`].
     unsafe fn same(&self, first: *mut pg_sys::TupleTableSlot, second: *mut pg_sys::TupleTableSlot) -> bool {
         // SAFETY: both values are of this type.
         unsafe {
@@ -406,7 +406,7 @@ impl ChangeLog {
     }
 
     /// # Safety
-    /// As [`Self::same_key`].
+    /// As for [`Self::same_key`].
     pub unsafe fn same_content(&self, first: *mut pg_sys::TupleTableSlot, second: *mut pg_sys::TupleTableSlot) -> bool {
         // SAFETY: see above.
         self.content.iter().all(|column| unsafe { column.same(first, second) })

@@ -1,5 +1,5 @@
 //! Checks before a search: the tables of the corpus are locked, still as socle created them, and readable by the
-//! caller. All of that is checked before anything is answered, so that no hit, and no missing hit, tells the caller
+//! caller. All of that is checked before anything is answered, so that neither a hit nor its absence tells the caller
 //! what it may not read.
 //!
 //! Tables are read as the caller, under its row security. A superuser, to whom that does not apply, reads as the owner

@@ -143,7 +143,7 @@ impl CorpusSpec {
     /// Like [`Self::find`], in the snapshot of the calling statement, for functions that change nothing.
     ///
     /// # Errors
-    /// As [`Self::find`].
+    /// Those of [`Self::find`].
     pub fn find_to_read(name: &str) -> Result<Self> {
         let rows = plan_cache::rows(FIND, &[name.into()], 1, |row| row.get::<String>(1).unwrap_or_default())?;
         rows.first().map_or_else(|| Err(unknown(name)?), |row| Self::parse(name, row))
@@ -174,7 +174,7 @@ impl CorpusSpec {
     /// The corpus that is to replace this one, if it is being altered.
     ///
     /// # Errors
-    /// As [`Self::try_find`].
+    /// Those of [`Self::try_find`].
     pub fn successor(&self) -> Result<Option<Self>> {
         spi::query_text(SUCCESSOR, &[self.name.as_str().into()])?.map_or(Ok(None), |name| Self::try_find(&name))
     }
@@ -209,7 +209,7 @@ impl CorpusSpec {
     /// The template, parsed.
     ///
     /// # Errors
-    /// As [`Template::parse`].
+    /// Those of [`Template::parse`].
     pub fn parsed_template(&self) -> Result<Template> {
         Template::parse(&self.template, self.title_column.as_deref())
     }

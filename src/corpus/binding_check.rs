@@ -80,7 +80,7 @@ pub fn read(names: &[String]) -> Result<Vec<BindingCheck>> {
 /// Makes corpora follow a command, or marks them broken. A corpus that cannot follow raises no error.
 ///
 /// # Errors
-/// As [`read`].
+/// Those of [`read`].
 pub fn follow(names: &[String], command: &Command) -> Result<()> {
     for binding in read(names)? {
         let Some(corpus) = CorpusSpec::try_find(&binding.name)? else { continue };

@@ -90,7 +90,7 @@ pub fn obstacle(corpus: &CorpusSpec) -> Result<Option<String>> {
     })
 }
 
-/// End of what is filled in first, in microseconds since 2000-01-01.
+/// Changes up to this time belong to the first fill; in microseconds since 2000-01-01.
 fn filled_to(corpus: &CorpusSpec) -> Result<i64> {
     let text = corpus.filled_to.as_str().into();
     let time =
@@ -98,7 +98,7 @@ fn filled_to(corpus: &CorpusSpec) -> Result<i64> {
     Ok(time.map_err(spi)?.map_or(i64::MIN, i64::from))
 }
 
-/// Whether workers are read-only: they begin with what is set for their database and role, or for the cluster.
+/// The reason if workers are read-only: they begin with what is set for their database and role, or for the cluster.
 fn read_only() -> Result<Option<String>> {
     let mine = backend::is_read_only_by_default();
     let is_on = match spi::query_text(READ_ONLY, &[])?.as_deref() {

@@ -1,5 +1,5 @@
 //! Text of files: `socle.extract`, `socle.extract_text` and `socle.document_metadata`. The bytes go to the engine,
-//! which has a process for each document that may die; nothing is parsed here.
+//! which reads each document in a process of its own that may die; nothing is parsed here.
 
 use crate::engine_client;
 use crate::pg::arguments::Arguments;

@@ -36,7 +36,7 @@ pub fn guard<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
     })
 }
 
-/// Whether an SQLSTATE tells of corruption, which for a value out of line is an internal error.
+/// Whether an SQLSTATE means corruption, which for a TOASTed value is an internal error (class XX).
 fn is_damage(code: i32) -> bool {
     crate::pg::error::sqlstate_text(code).starts_with("XX")
 }

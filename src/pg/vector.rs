@@ -84,7 +84,7 @@ pub fn datum(values: &[f32]) -> Result<VectorDatum> {
     }
 }
 
-/// Checks that so many vectors fit into one array.
+/// Checks that this number of vectors fits into one array.
 ///
 /// # Errors
 /// `InputTooLong`.

@@ -47,7 +47,8 @@ struct QueryEmbedding<'a> {
     vector: Result<Rc<[f32]>>,
 }
 
-/// Opens the corpora and gives each the vector of the query. Where there is none, and that is allowed, warns.
+/// Opens the corpora and gives each the vector of the query. Warns where there is none and `vector_optional` allows
+/// that.
 ///
 /// # Errors
 /// Those of the model, where vectors are not optional; `EngineUnavailable`; those of `open`.

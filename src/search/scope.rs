@@ -44,7 +44,7 @@ type Freshness = (Option<TimestampWithTimeZone>, bool);
 /// Chunks whose documents have changed since they were chunked.
 #[derive(Debug, Default)]
 pub struct Stale {
-    /// Changes of their documents are pending.
+    /// Changes of their documents have not been processed yet.
     pub waiting: HashSet<i64>,
     /// Their documents are gone.
     pub gone: HashSet<i64>,
@@ -61,7 +61,7 @@ pub struct Scope<'a> {
     pub eligible: Option<Vec<i64>>,
     /// Whether something restricts the chunks that pass.
     pub restricted: bool,
-    /// [`Self::fresh_at`], and whether changes are pending.
+    /// [`Self::fresh_at`], and whether there are changes that are not in the chunks.
     freshness: Freshness,
     /// The first keyword hits, found while the query was embedded.
     pub ahead: Option<Ahead>,
@@ -264,7 +264,7 @@ impl<'a> Scope<'a> {
     }
 }
 
-/// [`Scope::fresh_at`], and whether changes are pending.
+/// [`Scope::fresh_at`], and whether there are changes that are not in the chunks.
 fn freshness(corpus: &CorpusSpec) -> Result<Freshness> {
     let Some(owner) = corpus.owner else { return Ok((None, false)) };
     let sql = expand(FRESH, corpus, &[]);

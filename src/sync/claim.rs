@@ -67,8 +67,8 @@ pub enum Claimed {
     },
 }
 
-/// Claims documents that are due, so many at most. Claims of one corpus are made one after another, so that no document
-/// is claimed twice.
+/// Claims due documents, `documents` at most. Claims of one corpus are made one after another, so that no document is
+/// claimed twice.
 ///
 /// # Errors
 /// Whatever Postgres raises.

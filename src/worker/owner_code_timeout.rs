@@ -21,7 +21,7 @@ use std::time::Duration;
 /// Time after which another worker takes over. Far more than a transaction of a worker usually takes.
 const HELD_UP: Duration = Duration::from_secs(3);
 
-/// Rows that may be read or written within `socle.sync_timeout`: each further so many add as much to the limit.
+/// Rows that may be read or written within `socle.sync_timeout`; each further so many extend the limit by as much.
 const ROWS: u64 = 10_000;
 
 /// Above the ids of all timeouts of Postgres itself: registration assigns the next free one.
