@@ -112,7 +112,7 @@ fn flush(wanted: impl Fn(&Batch) -> bool) {
     unsafe { pg_sys::PopActiveSnapshot() };
     // SAFETY: as above.
     unsafe { pg_sys::XactReadOnly = read_only };
-    // A corpus that is paused wakes no worker. It may have been resumed since the first of these changes.
+    // A paused or broken corpus wakes no worker. It may have been resumed since the first of these changes.
     if change_log::is_stale() || batches.iter().any(|batch| !batch.log.resting) {
         wake::at_commit();
     }

@@ -103,7 +103,8 @@ pub fn check_overlap(max_tokens: u32, overlap_tokens: u32) -> Result<()> {
         .detail(format!("The overlap is {overlap_tokens}, the chunk size {max_tokens}.")))
 }
 
-/// The window of the model, less a quarter where title and headings need room.
+/// Default chunk size in tokens: the window of the model, `DEFAULT_TOKENS` at most, less a quarter where title and
+/// headings need room.
 pub fn default_tokens(model: &ModelSpec, template: &str) -> u32 {
     let window = model.max_tokens.min(DEFAULT_TOKENS);
     if template == "{content}" { window } else { (window - window / 4).max(1) }

@@ -47,7 +47,7 @@ pub unsafe fn read(call: pg_sys::FunctionCallInfo) -> Command {
 /// # Safety
 /// As for [`read`], which has returned retyped columns.
 pub unsafe fn altered_relation(call: pg_sys::FunctionCallInfo) -> pg_sys::Oid {
-    // SAFETY: only an AlterTableStmt retypes columns. Nothing is locked; a name of no relation is no error here.
+    // SAFETY: only an AlterTableStmt retypes columns. Nothing is locked; a missing relation is no error here.
     unsafe {
         let Some(tree) = tree(call) else { return pg_sys::InvalidOid };
         let (lock, missing_ok) = (pg_sys::NoLock.cast_signed(), pg_sys::RVROption::RVR_MISSING_OK);

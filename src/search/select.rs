@@ -1,5 +1,5 @@
-//! Selects results from the candidates: one for each document if requested, reranked by a cross-encoder, good enough,
-//! unlike each other.
+//! Selects results from the candidates: one for each document if requested, reranked by a cross-encoder, above the
+//! minimum score, diverse.
 
 use super::passage;
 use super::rank::Ranked;

@@ -98,7 +98,7 @@ impl Corpora {
         round
     }
 
-    /// Gives a corpus a turn; true if it had more to do than that.
+    /// Gives a corpus a turn; true if that took as much as one claim can hold.
     fn turn(&mut self, CorpusRef { name, change }: &CorpusRef, round: &mut RoundOutcome) -> bool {
         if self.others.contains(change)
             || self.troubled.get(change).is_some_and(|trouble| trouble.until > Instant::now())
