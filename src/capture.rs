@@ -1,12 +1,12 @@
-//! The trigger on every source: notes the keys of rows whose chunks may no longer be true.
+//! The trigger on every source: records the keys of rows whose chunks may be out of date.
 //!
-//! Runs in the session of whoever writes. Compares key and content of the old and the new row where they lie, keeps keys
-//! in memory, and appends them to the change log of the corpus a thousand at a time, before the transaction commits or is
-//! prepared, and before a subtransaction commits. Refuses large objects that the writer may not read. Reads no text, calls
-//! no engine, takes no lock that anybody waits for.
+//! Runs in the session of the writer. Compares key and content of the old and the new row as stored, keeps keys in
+//! memory, and appends them to the change log of the corpus a thousand at a time, before the transaction commits or is
+//! prepared, and before a subtransaction commits. Refuses large objects that the writer may not read. Reads no text,
+//! calls no engine, takes no lock that another session waits for.
 //!
-//! Whoever writes does not fail for what has become of a corpus: where the log cannot take a key, or the owner of the log
-//! has put something on it that refuses rows, it is noted in a table of socle itself that the corpus has to be compared.
+//! A write does not fail because of the state of a corpus: where the log cannot take a key, or its owner has put
+//! something on it that refuses rows, a table of socle itself records that the corpus has to be resynced.
 
 mod change_log;
 mod pending;
@@ -21,16 +21,16 @@ use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use std::rc::Rc;
 
-/// Keys that are kept in memory.
+/// Keys kept in memory per source and subtransaction before they are appended to the change log.
 const MAX_PENDING: usize = 1_000;
 
-/// See `socle._capture_change()`.
+/// The trigger function `socle._capture_change()`.
 #[pg_guard]
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn capture_change(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
-    // Writers do not fail for the sake of a reserve.
+    // A writer does not fail for want of the memory reserve.
     let _ = allocator::restock();
-    // SAFETY: Postgres is calling this function; its context says whether as a trigger, and is a TriggerData then.
+    // SAFETY: Postgres calls this function; in a trigger call the context is a TriggerData, as its node tag says.
     let data = unsafe {
         let context = (*call).context;
         if context.is_null() || (*context).type_ != pg_sys::NodeTag::T_TriggerData {
@@ -45,7 +45,7 @@ pub unsafe extern "C-unwind" fn capture_change(call: pg_sys::FunctionCallInfo) -
     pg_sys::Datum::null()
 }
 
-/// How Postgres learns how the function above is called.
+/// The fmgr info record of [`capture_change`]: calling convention version 1.
 #[unsafe(no_mangle)]
 pub extern "C" fn pg_finfo_capture_change() -> &'static pg_sys::Pg_finfo_record {
     const V1: pg_sys::Pg_finfo_record = pg_sys::Pg_finfo_record { api_version: 1 };
@@ -59,7 +59,7 @@ fn not_a_trigger() {
 }
 
 /// # Safety
-/// `data` is that of the trigger that is being fired.
+/// `data` is that of the trigger being fired.
 unsafe fn note(log: &Rc<ChangeLog>, data: &pg_sys::TriggerData) {
     let operation = data.tg_event & pg_sys::TRIGGER_EVENT_OPMASK;
     if operation == pg_sys::TRIGGER_EVENT_TRUNCATE {

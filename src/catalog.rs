@@ -1,5 +1,5 @@
-//! What the tables of the extension say of a corpus: its row, SQL over its tables, who may read them, what waits in them. All that
-//! works on corpora stands on this.
+//! What the tables of the extension say of a corpus: its row, SQL over its tables, who may read them, what is pending.
+//! All modules that work on corpora build on this one.
 
 pub mod heap_counts;
 pub mod privileges;

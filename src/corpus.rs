@@ -1,6 +1,6 @@
-//! Corpora: what `socle.corpus` says of each, and the functions that create, change, watch and end them.
+//! Corpora: the functions that create, alter, monitor and drop them.
 //!
-//! Whoever calls a function acts as himself; the rows of `socle.corpus` are written for owners alone, and everything that
+//! Functions act as the caller; the rows of `socle.corpus` are written on behalf of owners only, and everything that
 //! touches user data runs as the owner of the corpus, which is the owner of its chunk table.
 
 mod alter;

@@ -1,7 +1,7 @@
-//! A session's line to the engine: connects (having the engine started if there is none), sends requests, collects
-//! answers, and carries on when the engine dies in between.
+//! A session's connection to the engine: connects (having the engine started if there is none), sends requests,
+//! collects answers, and carries on when the engine dies in between.
 //!
-//! The connection outlives a statement that ends well. A statement that fails or is cancelled closes it, and the engine
+//! The connection outlives a statement that succeeds. A statement that fails or is cancelled closes it, and the engine
 //! stops working for it. No transaction state and no lock of ours is held while waiting.
 
 pub mod batch;
@@ -23,30 +23,30 @@ const START_PATIENCE: Duration = Duration::from_secs(15);
 /// Time between two attempts to connect.
 const RETRY: Duration = Duration::from_millis(10);
 
-/// Time after which a supervisor that has been asked for and has not come is asked for again.
+/// Time after which a supervisor that was requested and has not started is requested again.
 const ASK_AGAIN: Duration = Duration::from_secs(2);
 
-/// Longest wait for a free worker slot: those of parallel queries come and go.
+/// Longest wait for a free worker slot: parallel workers come and go.
 const SLOT_PATIENCE: Duration = Duration::from_secs(2);
 
-/// Engines that may die under one statement before it gives up, though it is not known to have killed one. They die at
-/// most about once a second.
+/// Engine deaths after which a statement fails, though it is not known to have caused one. The engine dies at most
+/// about once a second.
 const MAX_DEATHS: usize = 100;
 
 thread_local! {
-    /// Left here between statements. Taken out while in use, so that an error on the way closes it.
+    /// The connection between statements. Taken out while in use, so that an error on the way closes it.
     static IDLE: RefCell<Option<Connection>> = const { RefCell::new(None) };
 }
 
-/// A request with its number in the statement, and whether an engine died with it under way.
+/// A request with its number in the statement, and whether an engine died while it was being processed.
 #[derive(Clone, Copy, Debug)]
 struct Pending {
     number: usize,
     suspect: bool,
 }
 
-/// Sends `count` requests, made one by one as the engine takes them, and hands over the complete answers of each, in
-/// whatever order they come.
+/// Sends `count` requests, made one by one as the engine takes them, and passes the complete answers of each to
+/// `answer`, in the order in which they come.
 ///
 /// # Errors
 /// `EngineUnavailable` when there is no engine, `NoWorkerSlot` when none can be started, `InferenceFailed` when the
@@ -59,11 +59,11 @@ pub fn exchange<'a>(
     exchange_as_made(count, &|number| Ok(Some(request(number))), answer)
 }
 
-/// As [`exchange`], with requests that take some time to make, or of which it turns out that there is nothing to ask. Each is
-/// sent before the next is made, and the engine is at work on it meanwhile.
+/// Like [`exchange`], with requests that take some time to make, or that turn out to be unnecessary (`None`). Each is
+/// sent before the next is made, so that the engine works on it meanwhile.
 ///
 /// # Errors
-/// As [`exchange`], and whatever `request` returns.
+/// Those of [`exchange`], and whatever `request` returns.
 pub fn exchange_as_made<'a>(
     count: usize,
     request: &dyn Fn(usize) -> Result<Option<Request<'a>>>,
@@ -97,7 +97,7 @@ pub fn exchange_as_made<'a>(
 /// Sends one request and returns its answers.
 ///
 /// # Errors
-/// As [`exchange`].
+/// Those of [`exchange`].
 pub fn ask(request: Request<'_>) -> Result<Vec<Response>> {
     let mut answers = Vec::new();
     exchange(1, &|_| request.clone(), &mut |_, parts| {
@@ -107,7 +107,7 @@ pub fn ask(request: Request<'_>) -> Result<Vec<Response>> {
     Ok(answers)
 }
 
-/// What the engine does, or `None` when none runs. Starts none.
+/// The state of the engine, or `None` when none runs. Starts none.
 ///
 /// # Errors
 /// `EngineUnavailable` when it runs and does not answer.
@@ -131,7 +131,7 @@ pub fn unexpected() -> Error {
     Error::new(Kind::Bug, "the socle engine gave an answer that does not belong to the question")
 }
 
-/// The connection of an earlier statement, if the engine at its other end still lives.
+/// The connection of an earlier statement, if its engine is still alive.
 fn idle() -> Option<Connection> {
     IDLE.with(RefCell::take).filter(Connection::is_alive)
 }
@@ -160,7 +160,7 @@ fn connect() -> Result<Connection> {
             if turn.is_some() {
                 match supervisor::register_now() {
                     Ok(()) => asked = Some(Instant::now()),
-                    // One that was asked for before may still be on its way.
+                    // One that was requested before may still be starting.
                     Err(error) if asked.is_none() && begun.elapsed() > SLOT_PATIENCE => return Err(error),
                     Err(_) => {}
                 }

@@ -1,7 +1,8 @@
-//! `CALL socle.import_directory(…)`: files of the server become rows. A procedure, so that what has been taken stays taken
-//! when it is cancelled, and can be watched from other sessions.
+//! `CALL socle.import_directory(…)`: files of the server become rows. A procedure, so that rows stay when it is
+//! cancelled, and can be watched from other sessions.
 //!
-//! The table is the caller's: its triggers and policies run as in his own statements, under his names.
+//! The table is the caller's: its triggers and policies run as in the caller's own statements, under the caller's
+//! search_path.
 
 mod directory;
 mod pattern;
@@ -26,7 +27,7 @@ const KNOWN: &str = include_str!("../sql/import/import_known.sql");
 const STORE: &str = include_str!("../sql/import/import_store.sql");
 const REMOVE: &str = include_str!("../sql/import/import_remove.sql");
 
-/// Columns that the table needs, and their types.
+/// Columns that the table must have, with their types.
 const COLUMNS: [(&str, &str); 5] = [
     ("file_name", "text"),
     ("modified_at", "timestamp with time zone"),
@@ -35,14 +36,14 @@ const COLUMNS: [(&str, &str); 5] = [
     ("data", "bytea"),
 ];
 
-/// Bytes of files, and files, after which is committed.
+/// Bytes of files, and number of files, after which the transaction is committed.
 const BATCH_BYTES: usize = 32 << 20;
 const BATCH_FILES: usize = 200;
 
-/// Time between two words about progress.
+/// Time between two progress notices.
 const SAY_EVERY: Duration = Duration::from_secs(5);
 
-/// What is asked.
+/// The arguments, checked.
 struct ImportOptions {
     target: pg_sys::Oid,
     directory: Directory,
@@ -50,7 +51,7 @@ struct ImportOptions {
     remove_missing: bool,
 }
 
-/// The table that takes the files.
+/// The table that files are stored in.
 struct Target {
     schema: String,
     name: String,
@@ -62,7 +63,7 @@ impl Target {
     }
 }
 
-/// What has been done.
+/// Numbers of files, for the final notice.
 #[derive(Default)]
 struct Counts {
     new: usize,
@@ -123,7 +124,7 @@ fn take(options: &ImportOptions, transactions: &Transactions) -> Result<Counts> 
         match in_new_snapshot(|| store(&table, &name, modified, data))? {
             Some(true) => counts.new += 1,
             Some(false) => counts.changed += 1,
-            // A trigger of the table would not have it.
+            // A trigger of the table has suppressed the row.
             None => counts.skipped += 1,
         }
         if bytes > BATCH_BYTES || batch == BATCH_FILES {
@@ -141,7 +142,7 @@ fn take(options: &ImportOptions, transactions: &Transactions) -> Result<Counts> 
     Ok(counts)
 }
 
-/// Removes what came from this directory, is wanted and is not there any more; returns the number.
+/// Removes rows whose files were below this directory, match the pattern and no longer exist; returns their number.
 fn remove(
     options: &ImportOptions,
     table: &Target,
@@ -153,7 +154,7 @@ fn remove(
         return Ok(0);
     }
     if listing.empty {
-        // As that of a file system that is not mounted.
+        // Such as the mount point of a file system that is not mounted.
         pgrx::warning!("removing nothing: the directory has no files");
         return Ok(0);
     }
@@ -165,7 +166,7 @@ fn remove(
     Ok(count)
 }
 
-/// The bytes of a file and the time of its last change; `None`, with a warning, if they cannot be had.
+/// The bytes of a file and the time of its last change; `None`, with a warning, if they cannot be read.
 fn read(directory: &Directory, file: &Found) -> Option<(Vec<u8>, i64)> {
     let limit = gucs::max_document_bytes();
     let why = match directory.read(&file.name, limit as u64) {
@@ -177,7 +178,7 @@ fn read(directory: &Directory, file: &Found) -> Option<(Vec<u8>, i64)> {
     None
 }
 
-/// The table, after a look at its columns.
+/// The table, with its columns checked.
 fn target(table: pg_sys::Oid) -> Result<Target> {
     let found = Spi::connect(|client| {
         let rows = client.select(TARGET, None, &[table.into()])?;
@@ -206,7 +207,7 @@ fn target(table: pg_sys::Oid) -> Result<Target> {
     found.into_iter().next().map(|(target, ..)| target).ok_or_else(unknown)
 }
 
-/// Time of the last change and size of the files that are in the table, by their names below the directory.
+/// Modification time and size of the files that are in the table, by their names below the directory.
 fn known(table: &Target, prefix: &str) -> Result<HashMap<String, (i64, u64)>> {
     Spi::connect(|client| {
         let rows = client.select(table.sql(KNOWN).as_str(), None, &[prefix.into()])?;
@@ -221,7 +222,7 @@ fn known(table: &Target, prefix: &str) -> Result<HashMap<String, (i64, u64)>> {
     .map_err(spi)
 }
 
-/// Whether the file is new; `None` if there is no row of it.
+/// Stores a file. Returns whether it is new; `None` if no row was written.
 fn store(table: &Target, name: &str, modified: i64, data: Vec<u8>) -> Result<Option<bool>> {
     let media_type = mime_guess::from_path(name).first_raw();
     let arguments = [name.into(), modified.into(), media_type.map(str::to_string).into(), data.into()];

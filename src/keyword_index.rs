@@ -1,4 +1,4 @@
-//! The keyword index (BM25) of a corpus: segments that the engine makes and reads, stored as rows of PostgreSQL.
+//! The keyword index (BM25) of a corpus: segments that the engine builds and reads, stored as rows of PostgreSQL.
 
 pub mod build;
 pub mod corruption_flag;

@@ -1,17 +1,18 @@
-//! socle, the PostgreSQL side: SQL functions, settings, the supervisor of the engine. The only code that knows Postgres.
+//! socle, the PostgreSQL side: SQL functions, settings, the supervisor of the engine. The only code that knows
+//! Postgres.
 //!
-//! Words, each used for one thing everywhere:
+//! Terms, each with one meaning throughout:
 //! *source* a table of the user · *document* what one row or file holds · *chunk* a piece of a document that fits a
 //! model · *embedding* the vector of a text · *model* a registered graph with its tokenizer and parameters · *digest*
-//! the identity of a model · *corpus* a source with its chunks, kept in sync · *change log* the queue of a corpus: one row for each
-//! change that waits · *job* one such change · *batch* many keys in one row of the change log · *lease* the time for which a
-//! worker has claimed a job · *resync* a comparison of source and chunks as a whole · *segment* an immutable part of the keyword
-//! index · *retriever* what finds candidates, by vectors or by keywords · *scope* the chunks that a search may return · *engine*
-//! the process that holds models · *lane* a queue of the engine, interactive or bulk · *supervisor* the background worker that
-//! keeps the engine running · *sync worker* the background worker that keeps the corpora of one database in sync · *index
-//! worker* the background worker that builds one vector index.
+//! the identity of a model · *corpus* a source with its chunks, kept in sync · *change log* the queue of a corpus: one
+//! row for each pending change · *job* one such change · *batch* many keys in one row of the change log · *lease* the
+//! time for which a worker has claimed a job · *resync* a comparison of source and chunks as a whole · *segment* an
+//! immutable part of the keyword index · *retriever* what finds candidates, by vectors or by keywords · *scope* the
+//! chunks that a search may return · *engine* the process that holds models · *lane* a queue of the engine, interactive
+//! or bulk · *supervisor* the background worker that keeps the engine running · *sync worker* the background worker
+//! that keeps the corpora of one database in sync · *index worker* the background worker that builds one vector index.
 //!
-//! Each folder uses only those before it in this list: pg, supervisor, engine_client, model, catalog, capture, worker,
+//! Each module uses only those before it in this list: pg, supervisor, engine_client, model, catalog, capture, worker,
 //! keyword_index, vector_index, corpus, sync, search, import, functions.
 
 mod capture;
@@ -37,7 +38,7 @@ pgrx::pg_module_magic!(name, version);
 /// calls a function. Defines settings and nothing that could fail.
 #[pg_guard]
 pub extern "C-unwind" fn _PG_init() {
-    // Without it, nothing is worse than before.
+    // Without the memory reserve, nothing is worse than before.
     let _ = pg::allocator::restock();
     pg::gucs::define();
     supervisor::register_at_start();

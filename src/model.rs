@@ -1,4 +1,4 @@
-//! Registered models: `socle.register_model`, `socle.drop_model`, and how the other functions find one.
+//! Registered models: `socle.register_model`, `socle.drop_model`, and how other functions find one.
 
 use crate::engine_client;
 use crate::pg::arguments::Arguments;
@@ -18,15 +18,15 @@ const INSERT: &str = include_str!("../sql/model/insert_model.sql");
 const DELETE: &str = include_str!("../sql/model/delete_model.sql");
 const NAMES: &str = include_str!("../sql/model/model_names.sql");
 
-/// Most names that a hint lists.
+/// Most names listed by a hint.
 const MAX_NAMES: usize = 10;
 
-/// The first column.
+/// The first column as text.
 fn text(row: plan_cache::Row) -> String {
     row.get(1).unwrap_or_default()
 }
 
-/// The model that an embedding function was given, or the default one.
+/// The model passed to an embedding function, or the default one.
 ///
 /// # Errors
 /// `InvalidArgument` when there is neither, otherwise as [`find`].
@@ -35,27 +35,27 @@ pub fn embedding_model(name: Option<String>) -> Result<ModelSpec> {
     require(find(&name)?, ModelKind::Embedding)
 }
 
-/// The model that `socle.rerank` was given, or the default one.
+/// The model passed to `socle.rerank`, or the default one.
 ///
 /// # Errors
-/// As [`embedding_model`].
+/// Those of [`embedding_model`].
 pub fn rerank_model(name: Option<String>) -> Result<ModelSpec> {
     let name = name.or_else(gucs::default_rerank_model).ok_or_else(|| no_model("socle.default_rerank_model"))?;
     require(find(&name)?, ModelKind::Reranker)
 }
 
-/// A model of any kind, given or the default one.
+/// The model passed, or the default one, of any kind.
 ///
 /// # Errors
-/// As [`embedding_model`].
+/// Those of [`embedding_model`].
 pub fn any_model(name: Option<String>) -> Result<ModelSpec> {
     find(&name.or_else(gucs::default_model).ok_or_else(|| no_model("socle.default_model"))?)
 }
 
-/// The model of that name.
+/// Finds a model by name.
 ///
 /// # Errors
-/// `UnknownModel`, with the names there are; `DamagedModelFile` when its row was changed by hand.
+/// `UnknownModel`, with the registered names; `DamagedModelFile` when its row was changed by hand.
 pub fn find(name: &str) -> Result<ModelSpec> {
     let Some(row) = plan_cache::rows(FIND, &[name.into()], 1, text)?.pop() else { return Err(unknown(name)?) };
     let damaged =
@@ -100,7 +100,7 @@ fn known_models() -> Result<String> {
     Ok(format!("Registered models are {}{more}.", quoted.join(", ")))
 }
 
-/// A row of `socle.model` as JSON, and its digest.
+/// Parses a row of `socle.model` that is JSON: the model and its digest.
 fn spec(row: &Value) -> Option<(ModelSpec, String)> {
     let text = |key: &str| row.get(key)?.as_str().map(str::to_string);
     let number = |key: &str| row.get(key)?.as_u64().and_then(|number| u32::try_from(number).ok());
@@ -109,7 +109,7 @@ fn spec(row: &Value) -> Option<(ModelSpec, String)> {
         let own = all.filter(|file| file.get("role").and_then(Value::as_str) == Some(role));
         own.filter_map(|file| serde_json::from_value(file.clone()).ok()).collect()
     };
-    // Columns that 0.1.0 did not have are missing until the extension is updated.
+    // Columns that 0.1.0 did not have are missing until ALTER EXTENSION UPDATE.
     let boolean = |key: &str| row.get(key).and_then(Value::as_bool);
     let similarity = text("similarity").map_or(Some(Similarity::Cosine), |name| Similarity::parse(&name));
     let layers: Vec<Layer> =

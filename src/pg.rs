@@ -1,5 +1,5 @@
-//! What the rest of the library needs of PostgreSQL: arguments and values, settings, statements, roles, locks, waits. Knows
-//! nothing of corpora, models or the engine.
+//! Access to PostgreSQL for the rest of the library: arguments and values, settings, statements, roles, locks, waits.
+//! Knows nothing of corpora, models or the engine.
 
 pub mod allocator;
 pub mod arguments;

@@ -1,8 +1,9 @@
-//! `socle.search`: the best passages of corpora for a query, by meaning and by words, among those that the caller may see.
+//! `socle.search`: the best passages of corpora for a query, by vectors and by keywords, among those visible to the
+//! caller.
 //!
-//! Runs as its caller and in the snapshot of the calling statement. What is read of the source and of the chunks is read under
-//! the caller's privileges and row security; the segments of the keyword index, which only give numbers of chunks, as
-//! superuser, and the log of changes as the owner of the corpus.
+//! Runs as the caller and in the snapshot of the calling statement. Source and chunks are read under the caller's
+//! privileges and row security; the segments of the keyword index, which only yield ids of chunks, as superuser, and
+//! the change log as the owner of the corpus.
 
 mod evaluate;
 mod explain;
@@ -42,7 +43,7 @@ use trace::Trace;
 
 const UNHEARD: &str = "SELECT socle._unheard($1, $2)";
 
-/// How much further candidates are looked for while they are of too few documents.
+/// Factor by which the number of candidates grows while they are of too few documents.
 const FURTHER: usize = 8;
 
 type Found = TableIterator<
@@ -81,8 +82,8 @@ fn search_many(call: pg_sys::FunctionCallInfo) -> Result<Found, ErrorReport> {
     names_of_many(arguments).and_then(|names| search_in(&names, arguments)).map(rows).map_err(report)
 }
 
-/// A list that a client has sent without its type comes as one text, and is read as the list that it is: no corpus has such a
-/// name.
+/// The names in a corpus argument. A list that a client has sent without its type comes as one text, and is read as the
+/// list that it is: no corpus has such a name.
 fn name_of_one(arguments: Arguments) -> Result<Vec<String>> {
     let Some(name) = arguments.short_text(0, "corpus")? else { return Ok(Vec::new()) };
     Ok(match array_elements(&name) {
@@ -143,11 +144,12 @@ fn rows(passages: Vec<Passage>) -> Found {
     }))
 }
 
-/// Does `work` with the corpora of these names, whose tables are held until the transaction ends; says of each that is not
-/// complete that it is not. Where one was made anew between the snapshot and now, in a later snapshot.
+/// Runs `work` with the corpora of these names, whose tables are locked until the transaction ends; reports each that
+/// is not complete. If one was replaced after the snapshot was taken, uses a later snapshot.
 ///
 /// # Errors
-/// `UnknownCorpus`; `NotInState` for a corpus whose tables are gone; `SnapshotTooOld` where the transaction has one snapshot.
+/// `UnknownCorpus`; `NotInState` for a corpus whose tables are gone; `SnapshotTooOld` where the transaction keeps its
+/// snapshot.
 pub fn with_corpora<T>(names: &[String], mut work: impl FnMut(&[CorpusSpec]) -> Result<T>) -> Result<T> {
     let mut opened = open(names);
     let may_look_again = !backend::keeps_its_snapshot();
@@ -156,7 +158,7 @@ pub fn with_corpora<T>(names: &[String], mut work: impl FnMut(&[CorpusSpec]) -> 
             Err(error) if may_look_again && error.kind == Kind::SnapshotTooOld => {}
             opened => return work(&opened?),
         }
-        // What was in the way is held by now.
+        // The tables that replaced the earlier ones are locked by now.
         match in_new_snapshot(|| open(names).map(|corpora| work(&corpora))) {
             Ok(result) => return result,
             Err(error) => opened = Err(error),
@@ -179,7 +181,7 @@ fn open(names: &[String]) -> Result<Vec<CorpusSpec>> {
     Ok(corpora)
 }
 
-/// One corpus of a search, and the wish as it is granted there.
+/// One corpus of a search, and the request as it applies there.
 struct CorpusSearch<'a> {
     scope: Scope<'a>,
     request: SearchRequest,
@@ -201,10 +203,10 @@ impl<'a> CorpusSearch<'a> {
     }
 }
 
-/// A search, whole.
+/// Runs a search.
 ///
 /// # Errors
-/// `EngineUnavailable`; what the filter is refused for. Privileges that the caller lacks are raised.
+/// `EngineUnavailable`; errors of the filter. Missing privileges of the caller are raised.
 pub fn run(corpora: &[CorpusSpec], request: &SearchRequest, trace: &mut Trace) -> Result<Outcome> {
     trace.begin(corpora.iter().map(|corpus| corpus.name.as_str()));
     let open = |trace: &mut Trace| corpora.iter().map(|corpus| CorpusSearch::open(corpus, request, trace)).collect();
@@ -222,17 +224,17 @@ pub fn run(corpora: &[CorpusSpec], request: &SearchRequest, trace: &mut Trace) -
             let names = corpora.iter().map(|corpus| corpus.name.clone());
             return Ok(Outcome { passages, omissions: names.zip(omissions).collect() });
         }
-        // Documents were deleted and no trigger saw it: the others are looked for.
+        // Documents were deleted without a trigger: searches again, for the others.
         scopes.iter_mut().for_each(Scope::look_at_documents);
         searched = scopes.into_iter().map(|scope| CorpusSearch { scope, request: request.clone() }).collect();
     }
 }
 
-/// Candidates by the number of their corpus, best first, and what is left out of each corpus.
+/// Candidates with the index of their corpus, best first, and what is left out of each corpus.
 type RankedOfAll = (Vec<(usize, Ranked)>, Vec<Omission>);
 
-/// The candidates of all corpora, best first, and what is left out of each.
-/// Where one is wanted of each document, looks on until there are enough, or all.
+/// The candidates of all corpora, best first, and what is left out of each. With one result for each document, looks
+/// further until there are enough documents, or all.
 fn ranked(searched: &mut [CorpusSearch<'_>], request: &SearchRequest, trace: &mut Trace) -> Result<RankedOfAll> {
     let mut enough: Option<usize> = None;
     loop {
@@ -270,7 +272,7 @@ fn ranked(searched: &mut [CorpusSearch<'_>], request: &SearchRequest, trace: &mu
     }
 }
 
-/// The rankings of all corpora as one, best first.
+/// Merges the rankings of all corpora, best first.
 fn in_one<'a>(rankings: &'a [Ranking], of: impl Fn(&'a Ranking) -> &'a Vec<Ranked>) -> Vec<(usize, Ranked)> {
     let of_corpus = |(at, ranking)| of(ranking).iter().map(move |ranked| (at, ranked.clone()));
     let mut ranked: Vec<(usize, Ranked)> = rankings.iter().enumerate().flat_map(of_corpus).collect();
@@ -279,7 +281,7 @@ fn in_one<'a>(rankings: &'a [Ranking], of: impl Fn(&'a Ranking) -> &'a Vec<Ranke
     ranked
 }
 
-/// Refuses a corpus whose tables are gone.
+/// Refuses a corpus whose tables are gone, or whose chunks are not known by their keys.
 fn check(corpus: &CorpusSpec) -> Result<()> {
     if corpus.chunk.is_none() || corpus.source.is_none() || corpus.change.is_none() || corpus.document.is_none() {
         return Err(Error::new(Kind::NotInState, format!("corpus \"{}\" lacks a table", corpus.name))
@@ -293,7 +295,7 @@ fn check(corpus: &CorpusSpec) -> Result<()> {
     Ok(())
 }
 
-/// Says what the results do not show: that a corpus is not complete, or does not follow its source.
+/// Reports what the results do not show: that a corpus is not complete, or does not follow its source.
 fn say(corpus: &CorpusSpec) -> Result<()> {
     let name = &corpus.name;
     let reason = corpus.state_reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
@@ -314,7 +316,7 @@ fn say(corpus: &CorpusSpec) -> Result<()> {
     Ok(())
 }
 
-/// Why changes of the source are not noticed at the moment.
+/// Why changes of the source go unnoticed at the moment, if they do.
 fn unheard(corpus: &CorpusSpec) -> Result<Option<String>> {
     let source = pg_sys::Oid::from(corpus.source.unwrap_or_default());
     let found =
@@ -322,7 +324,7 @@ fn unheard(corpus: &CorpusSpec) -> Result<Option<String>> {
     Ok(found.into_iter().flatten().next())
 }
 
-/// Whether a corpus has all of its chunks and waits for its vector index alone.
+/// Whether a corpus has all of its chunks and only waits for its vector index.
 fn is_filled(corpus: &CorpusSpec) -> Result<bool> {
     let index = vector_index::index_name(corpus);
     let chunk = pg_sys::Oid::from(corpus.chunk.unwrap_or_default());

@@ -1,8 +1,8 @@
 //! The supervisor: one background worker per cluster that keeps an engine running.
 //!
 //! Started by the postmaster where socle is preloaded, else by the first session that needs the engine; ends with the
-//! server. It takes no database connection, so that nothing it waits for can hold up DROP DATABASE, and it needs no
-//! consistent catalog, so that it runs on a hot standby. It owns no transaction and no shared memory.
+//! server. It has no database connection, so that it never blocks DROP DATABASE, and it needs no consistent catalog, so
+//! that it runs on a hot standby. It has no transaction and no shared memory of its own.
 
 pub mod assignment;
 mod child;
@@ -29,26 +29,27 @@ pub use workers::now as clock;
 
 const NAME: &str = "socle supervisor";
 
-/// Held by the session that has a supervisor started, in [`RUNTIME_DIRECTORY`].
+/// Lock file in [`RUNTIME_DIRECTORY`], held by the session that has a supervisor started.
 const STARTING_LOCK: &str = "starting.lock";
 
-/// Time before the n-th further attempt after an engine that never became ready. Nothing changes by itself then, so
+/// Milliseconds before each further attempt after an engine that never became ready. Nothing changes by itself then, so
 /// attempts are few.
 const START_BACKOFF: [u64; 3] = [2_000, 5_000, 10_000];
 
-/// The same after an engine that was ready and died. The first restart is immediate: a session is waiting.
+/// Milliseconds before each restart of an engine that was ready and died. The first one is immediate: a session is
+/// waiting.
 const CRASH_BACKOFF: [u64; 6] = [0, 0, 100, 200, 500, 1_000];
 
-/// An engine that lived this long before it died starts the back-off anew.
+/// An engine that lived this long before it died resets the back-off.
 const HEALTHY: Duration = Duration::from_secs(10);
 
-/// Longest sleep between two looks at the engine.
+/// Longest sleep between two checks of the engine.
 const TICK: Duration = Duration::from_secs(1);
 
 /// Shortest sleep while something is due.
 const SHORTEST: Duration = Duration::from_millis(10);
 
-/// Registers the supervisor with the postmaster, where it loads this library at its start.
+/// Registers the supervisor with the postmaster, if it is preloading this library.
 pub fn register_at_start() {
     if backend::is_preloading() {
         let mut worker = registration_of(NAME, "socle_supervisor_main");
@@ -57,8 +58,8 @@ pub fn register_at_start() {
     }
 }
 
-/// The turn to call [`register_now`], as long as it is kept; `None` while another session has it. Sessions that all
-/// registered a supervisor would each take a worker slot, and the last would find none.
+/// The turn to call [`register_now`], as long as the file is open; `None` while another session has it. Sessions that
+/// all registered a supervisor would each take a worker slot, and the last would find none.
 ///
 /// # Errors
 /// Those of the file system.
@@ -67,13 +68,13 @@ pub fn take_turn() -> std::io::Result<Option<File>> {
     Ok(lock.try_lock().is_ok().then_some(lock))
 }
 
-/// Has the postmaster start a supervisor. A second one finds the lock taken and leaves.
+/// Has the postmaster start a supervisor. A second one finds the lock taken and exits.
 ///
 /// # Errors
 /// `NoWorkerSlot` when `max_worker_processes` are in use.
 pub fn register_now() -> Result<()> {
     let mut worker = registration_of(NAME, "socle_supervisor_main");
-    // SAFETY: reads a variable of this process. Its database may have work that waits.
+    // SAFETY: reads a variable of this process. Its database may have pending work.
     worker.bgw_main_arg = pg_sys::Datum::from(unsafe { pg_sys::MyDatabaseId }.to_u32());
     let mut handle = std::ptr::null_mut();
     // SAFETY: the structure is complete, and this process is attached to shared memory.
@@ -87,7 +88,7 @@ pub fn register_now() -> Result<()> {
         .hint("Raise max_worker_processes, or add socle to shared_preload_libraries."))
 }
 
-/// Whether a supervisor lives.
+/// Whether a supervisor is running.
 pub fn is_running() -> bool {
     let Ok(lock) = File::open(Path::new(RUNTIME_DIRECTORY).join(SUPERVISOR_LOCK)) else { return false };
     // Taken for a moment if it is free; the supervisor tries for longer than that.
@@ -121,7 +122,7 @@ unsafe extern "C-unwind" {
     fn SignalHandlerForConfigReload(signal: i32);
 }
 
-/// What the postmaster calls in the new process.
+/// Entry point of the supervisor process.
 #[pg_guard]
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn socle_supervisor_main(database: pg_sys::Datum) {
@@ -136,7 +137,7 @@ pub extern "C-unwind" fn socle_supervisor_main(database: pg_sys::Datum) {
             let mut supervisor = Supervisor::new();
             match u32::try_from(database.value()) {
                 Ok(database @ 1..) => supervisor.workers.begin_with(database),
-                // Started with the server, by nobody in particular.
+                // Started with the server, for no database in particular.
                 _ => workers::launch(),
             }
             supervisor.run();
@@ -149,10 +150,10 @@ pub extern "C-unwind" fn socle_supervisor_main(database: pg_sys::Datum) {
     unsafe { pg_sys::proc_exit(0) };
 }
 
-/// The lock that only one supervisor of this cluster can hold, or `None` when another one does.
+/// The lock that only one supervisor of this cluster can hold; `None` when another one does.
 fn take_lock() -> std::io::Result<Option<File>> {
     let lock = open_lock(SUPERVISOR_LOCK)?;
-    // Sessions that look whether there is a supervisor hold it for a moment.
+    // Sessions that check for a supervisor hold it for a moment.
     for _ in 0..20 {
         if lock.try_lock().is_ok() {
             return Ok(Some(lock));
@@ -172,7 +173,7 @@ fn shutdown_requested() -> bool {
     unsafe { std::ptr::read_volatile(&raw const pg_sys::ShutdownRequestPending) != 0 }
 }
 
-/// The file of this library, by what tells it from another one in its place.
+/// The file of this library, by device and inode, to tell whether it was replaced.
 #[derive(Debug)]
 struct Library(Option<(u64, u64)>);
 
@@ -182,7 +183,7 @@ impl Library {
         Self(file.map(|file| (file.dev(), file.ino())).ok())
     }
 
-    /// Whether a process that loads the library now gets another one than this. While it is missing, none is better.
+    /// Whether a process that loads the library now gets another file than this one. False while there is none.
     fn was_replaced(&self) -> bool {
         let now = Self::as_it_is().0;
         !backend::is_preloaded() && now.is_some() && now != self.0
@@ -195,9 +196,9 @@ struct Supervisor {
     engine: Option<Child>,
     workers: Workers,
     started: u32,
-    /// Engines in a row that never became ready.
+    /// Number of engines in a row that never became ready.
     failed_starts: usize,
-    /// Engines in a row that became ready and died young.
+    /// Number of engines in a row that became ready and died young.
     crashes: usize,
     next_start: Option<Instant>,
 }
@@ -243,7 +244,7 @@ impl Supervisor {
         }
     }
 
-    /// Ends in favour of a supervisor that runs the library as it is now. Without a free slot a session starts it.
+    /// Ends in favour of a supervisor that runs the current library. Without a free slot a session starts it.
     fn make_way(&mut self) {
         let mut worker = registration_of(NAME, "socle_supervisor_main");
         // For no database in particular: it looks into all of them.
@@ -277,7 +278,7 @@ impl Supervisor {
             return;
         }
         if !engine.is_ready() {
-            // Killed as it came up: once is no sign that the next one fares no better, and sessions are waiting.
+            // Killed while it started: once is no sign that the next one fails as well, and sessions are waiting.
             if self.failed_starts == 0 && ended.is_by_signal() {
                 self.failed_starts = 1;
                 self.next_start = None;
@@ -300,18 +301,18 @@ impl Supervisor {
         self.failed_starts += 1;
         self.next_start = Some(Instant::now() + Duration::from_millis(delay));
         self.explain(Some(reason));
-        // Lines at the 1st, 2nd, 4th, 8th … failure, not one every ten seconds for ever.
+        // Logs the 1st, 2nd, 4th, 8th … failure, not one every ten seconds for ever.
         if self.failed_starts.is_power_of_two() {
             pgrx::log!("{NAME}: the engine does not start: {reason}; attempt {}", self.failed_starts);
         }
     }
 
-    /// Leaves the reason why there is no engine where sessions look for it, or takes it away.
+    /// Writes the reason why there is no engine to the file that sessions read, or removes the file.
     fn explain(&mut self, reason: Option<&str>) {
         let file = Path::new(RUNTIME_DIRECTORY).join(FAILURE_FILE);
         let result = match reason {
             Some(reason) => {
-                // Renamed into place, so that nobody reads half of it.
+                // Renamed into place, so that no session reads half of it.
                 let new = file.with_extension("new");
                 std::fs::write(&new, reason).and_then(|()| std::fs::rename(&new, &file))
             }
@@ -339,14 +340,14 @@ impl Supervisor {
             std::ptr::write_volatile(&raw mut pg_sys::ConfigReloadPending, 0);
             pg_sys::ProcessConfigFile(pg_sys::GucContext::PGC_SIGHUP);
         }
-        // A setting may have been what kept the engine from starting.
+        // A setting may have kept the engine from starting.
         self.next_start = None;
         if let Some(engine) = &mut self.engine {
             engine.restart_if_changed(&settings(self.started));
         }
     }
 
-    /// Waits until the engine or a transaction has something to say, or something is due.
+    /// Waits until the engine or a transaction has sent something, or something is due.
     fn wait(&self) {
         let until_start = self.next_start.map(|at| at.saturating_duration_since(Instant::now()));
         let timeout = match (&self.engine, until_start) {

@@ -1,10 +1,10 @@
-//! The sync worker: a background worker of one database that keeps its corpora true.
+//! The sync worker: a background worker of one database that keeps its corpora in sync.
 //!
 //! Started by the supervisor when a transaction that changed a source has committed; ends when it has been idle for a
-//! minute with nothing waiting, or when the supervisor asks because another database has no worker. It claims changes, and commits;
-//! reads documents, and commits; has the engine chunk and embed them with no transaction open; and writes the result in one
-//! short transaction that checks that the claim still holds. All of that as the owner of the corpus. Vector indexes are built
-//! by workers of their own.
+//! minute with nothing pending, or when the supervisor asks because another database has no worker. It claims changes,
+//! and commits; reads documents, and commits; has the engine chunk and embed them with no transaction open; and writes
+//! the result in one short transaction that checks that the claim still holds. All of that as the owner of the corpus.
+//! Vector indexes are built by index workers.
 
 mod batch_size;
 pub mod claim;
@@ -39,23 +39,23 @@ use std::time::{Duration, Instant};
 const VECTOR_OID: &str = include_str!("../sql/sync/vector_oid.sql");
 const FILL_INCOMPLETE: &str = include_str!("../sql/sync/fill_incomplete.sql");
 
-/// How often, and how long apart, it is tried to hand changes back.
+/// Attempts to hand changes back, and the pause between them.
 const GIVE_BACK_ATTEMPTS: usize = 50;
 const GIVE_BACK_PAUSE: Duration = Duration::from_millis(200);
 
-/// What working on documents needs to know.
+/// What processing documents of a corpus needs.
 #[derive(Debug)]
 pub struct Job {
     corpus: CorpusSpec,
     model: ModelSpec,
     template: Template,
     lease: Uuid,
-    /// pgvector's type, as it stands in SQL and by OID.
+    /// The type of pgvector as SQL; `vector_oid` is its OID.
     vector_type: String,
     vector_oid: pg_sys::Oid,
 }
 
-/// Why documents were not worked on, and which of them is to blame, if that is known.
+/// Why documents could not be processed, and which of them is the cause, if that is known.
 #[derive(Debug)]
 pub struct Failure {
     job_id: Option<i64>,
@@ -77,18 +77,18 @@ impl Failure {
     }
 }
 
-/// What came of a look at a corpus.
+/// Outcome of a turn of a corpus.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Progress {
     /// Something was done; `full`: as much as one claim takes.
     Worked { full: bool },
-    /// Nothing was to be done; `waiting`: something will be.
+    /// Nothing was due; `waiting`: something will be.
     Idle { waiting: bool },
-    /// Another worker is at what is to be done.
+    /// Another worker is doing what is due.
     Watching,
 }
 
-/// Looks once at a corpus and does what one claim of it holds, which is about as much as a turn has time for.
+/// Gives a corpus a turn: processes one claim, which is about as much as a turn has time for.
 fn work(name: &str, batch_size: &mut BatchSize) -> Result<Progress, WorkerError> {
     let Some(corpus) = transaction(|| Ok(CorpusSpec::try_find(name)?))? else {
         return Ok(Progress::Idle { waiting: false });
@@ -129,7 +129,7 @@ fn work(name: &str, batch_size: &mut BatchSize) -> Result<Progress, WorkerError>
                     build::complete(&corpus, change.into())?;
                 }
             }
-            // Beside writers that are as fast as the workers, every claim is full.
+            // With writers that are as fast as the workers, every claim is full.
             if !full || corpus.state == "filling" || corpus.replaces.is_some() {
                 advance(&corpus, change.into())?;
             }
@@ -138,9 +138,9 @@ fn work(name: &str, batch_size: &mut BatchSize) -> Result<Progress, WorkerError>
     }
 }
 
-/// What comes after the first fill: the vector index, and then the place of the corpus that this one replaces.
+/// Does what follows the first fill: the vector index, and then the swap with the corpus that this one replaces.
 fn advance(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<StepOutcome, WorkerError> {
-    // As it is now: what this worker or another has just written may lack its keywords.
+    // Looked up again: chunks that this worker or another has just written may lack their keywords.
     let Some(corpus) = &transaction(|| Ok(CorpusSpec::try_find(&corpus.name)?))? else {
         return Ok(StepOutcome::Nothing);
     };
@@ -171,7 +171,7 @@ fn advance(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<StepOutcome, Work
     Ok(StepOutcome::Done)
 }
 
-/// Puts a corpus that is filled in the place of the one it was made for, unless another worker is at it, or through.
+/// Swaps a corpus that is filled with the one it replaces, unless another worker is doing that, or has done it.
 fn replace(old: &str, new: &CorpusSpec) -> Result<(), WorkerError> {
     let free = |corpus: &CorpusSpec| corpus.change.is_some_and(|change| corpus_lock::try_lock_claims(change.into()));
     if !free(new) || corpus_lock::state(&new.name)?.as_deref() != Some("active") {
@@ -200,8 +200,8 @@ fn job(corpus: &CorpusSpec, lease: Uuid) -> Result<Job, WorkerError> {
     })
 }
 
-/// Works on claimed documents, some at a time, and returns those that its time was too short for. What is not done when it
-/// returns an error is to be handed back.
+/// Processes claimed documents in slices, and returns those that its time was too short for. On an error, the caller
+/// has to hand back what is not done.
 fn work_on(job: &Job, claims: Vec<Claim>, batch_size: &mut BatchSize) -> Result<Vec<Claim>, WorkerError> {
     let turn = batch_size.begin_turn(claims.len());
     let sizes = document::sizes(job, &claims)?;
@@ -222,7 +222,7 @@ fn work_on(job: &Job, claims: Vec<Claim>, batch_size: &mut BatchSize) -> Result<
     // A stack: the halves of a slice that failed come next.
     while let Some(slice) = slices.pop() {
         let rest: Vec<Claim> = slices.iter().flatten().cloned().collect();
-        // A turn is some slices at least, so that each is a step forward.
+        // A turn processes at least its first slice, so that each makes progress.
         if turn.is_over() && slices.len() < all {
             return Ok(rest.into_iter().chain(slice).collect());
         }
@@ -270,7 +270,7 @@ fn work_on_slice(job: &Job, claims: &[Claim]) -> Result<(), Failure> {
     let known = document::compare(job, &mut documents).map_err(Failure::in_step("read"))?;
     let vectors = document::embed(job, &documents, &known)?;
     let numbered = write::number_chunks(job, &documents).map_err(Failure::in_step("write"))?;
-    // The first fill leaves its keywords for larger segments.
+    // The first fill leaves its keywords to larger segments, built later.
     let segment = if job.corpus.state == "active" {
         build::build(&job.corpus, &numbered.indexed(&documents)).map_err(Failure::in_step("index"))?
     } else {
@@ -280,8 +280,7 @@ fn work_on_slice(job: &Job, claims: &[Claim]) -> Result<(), Failure> {
     write::write(job, &documents, ready, begun.elapsed()).map_err(Failure::in_step("write"))
 }
 
-/// Hands changes back, under the names that the tables of the corpus have by now; if even that fails, their lease ends by
-/// itself.
+/// Hands changes back, under the current names of the tables of the corpus; if even that fails, their lease expires.
 fn give_back(name: &str, lease: Uuid, claims: &[Claim]) {
     let attempt = || -> Result<(), WorkerError> {
         let Some(corpus) = transaction(|| Ok(CorpusSpec::try_find(name)?))? else { return Ok(()) };
@@ -298,7 +297,7 @@ fn give_back(name: &str, lease: Uuid, claims: &[Claim]) {
     }
 }
 
-/// What the supervisor has the postmaster call; the argument is the OID of the database.
+/// Entry point of a sync worker; the argument is the OID of the database.
 #[pg_guard]
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn socle_sync_main(database: pg_sys::Datum) {
@@ -308,7 +307,7 @@ pub extern "C-unwind" fn socle_sync_main(database: pg_sys::Datum) {
     backend::end_worker();
 }
 
-/// The same for a worker that builds the vector index of one corpus.
+/// Entry point of an index worker; the argument is the OID of the database.
 #[pg_guard]
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn socle_build_main(database: pg_sys::Datum) {

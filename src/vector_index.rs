@@ -1,13 +1,14 @@
-//! The vector index of a corpus, built after its first fill without keeping anybody from the chunk table: writes go on, and
-//! the corpus is searched exactly meanwhile. A worker of its own builds it, so that the others go on.
+//! The vector index of a corpus, built after its first fill without blocking the chunk table: writes go on, and the
+//! corpus is searched exactly meanwhile. An index worker builds it, so that sync workers go on.
 //!
-//! The build waits for all transactions of its database that are older than itself. As long as some are old, it is not begun,
-//! and where it has to wait for long in the end, it is given up and begun again: it keeps autovacuum from the table.
+//! The build waits for all transactions of its database that are older than itself. As long as some are old, it is not
+//! begun, and where it has to wait for long in the end, it is cancelled and restarted: it keeps autovacuum from the
+//! table.
 //!
-//! `CREATE INDEX CONCURRENTLY` commits while it works, so it is run as a command of its own and not through SPI. An index
-//! that an interrupted build has left is not valid; it is dropped and made again. Whoever drops the table has the build
-//! cancelled, and so has another worker whoever waits for it: a command on the table that waits for the build, which waits
-//! for all older snapshots, would be a deadlock.
+//! `CREATE INDEX CONCURRENTLY` commits while it works, so it is run as a command of its own and not through SPI. An
+//! index left by an interrupted build is not valid; it is dropped and rebuilt. A session that drops the table has the
+//! build cancelled, and so has another worker if any session waits for it: a command on the table that waits for the
+//! build, which waits for all older snapshots, would be a deadlock.
 
 use crate::catalog::CorpusSpec;
 use crate::catalog::sql_template::{expand, identifier};
@@ -37,31 +38,31 @@ const CANCEL: &str = include_str!("../sql/sync/cancel_index_build.sql");
 const BLOCKERS: &str = include_str!("../sql/sync/index_blockers.sql");
 const CORPUS: &str = include_str!("../sql/sync/corpus_of_log.sql");
 
-/// Age of a transaction from which on it may well take much longer.
+/// Age in seconds from which a transaction counts as old: it may well take much longer.
 pub const OLD_SECONDS: f64 = 30.0;
 
-/// How often, and how long apart, the lock of an index is tried.
+/// Attempts to take the lock of an index, and the pause between them.
 const LOCK_ATTEMPTS: usize = 20;
 const LOCK_PAUSE: Duration = Duration::from_millis(50);
 
-/// `query_canceled`: somebody waits for the table, or has dropped it.
+/// `query_canceled`: a session waits for the table, or has dropped it.
 const CANCELLED: &str = "57014";
 
 thread_local! {
-    /// Since when this worker waits with an index, by change log.
+    /// Since when this worker has been waiting to have an index built, by change log.
     static SINCE: RefCell<HashMap<u32, Instant>> = RefCell::default();
 }
 
 /// Most dimensions of an HNSW index: as `vector`, and as `halfvec` (pgvector, hnsw.h).
 pub const MAX_INDEX_DIMENSIONS: [u32; 2] = [2_000, 4_000];
 
-/// The schema of pgvector.
+/// Query for the schema of pgvector.
 pub const VECTOR_SCHEMA: &str = include_str!("../sql/corpus/vector_schema.sql");
 
-/// The lock of a table whose index is built, beside those that the build takes.
+/// The mode in which the table is locked during a build, besides the locks of the build itself.
 const HOLD: pg_sys::LOCKMODE = pg_sys::AccessShareLock as pg_sys::LOCKMODE;
 
-/// Ends a build that another worker has under way: `at_once`, or if somebody waits for it.
+/// Cancels the build by another worker: `at_once`, or only if a session waits for it.
 ///
 /// # Errors
 /// Whatever Postgres raises.
@@ -71,13 +72,13 @@ pub fn cancel(change: pg_sys::Oid, at_once: bool) -> socle_core::Result<()> {
     spi::run(CANCEL, &arguments)
 }
 
-/// Lets users have the chunk table who wait for its index.
+/// Cancels the build of an index if a session waits for the table.
 pub fn make_way(change: pg_sys::Oid) {
-    // What cannot be looked into now is looked into soon again.
+    // After an error it is checked again soon.
     let _ = transaction(|| Ok(cancel(change, false)?));
 }
 
-/// The first fill is complete: has the vector index built, by a worker of its own, and lets the corpus be active once it is
+/// The first fill is complete: has the vector index built by an index worker, and activates the corpus once it is
 /// there.
 ///
 /// # Errors
@@ -99,8 +100,8 @@ pub fn finish_filling(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<StepOu
     }))
 }
 
-/// Whether transactions have to end before it makes sense to begin: those that were old when this worker first looked. The
-/// build would wait for them in the end, and keep autovacuum from the table all the time.
+/// Whether a build has to wait for transactions to end: those that were old when this worker first looked. It would
+/// wait for them in the end, and keep autovacuum from the table all the time.
 fn is_waiting(change: pg_sys::Oid) -> Result<bool, WorkerError> {
     let since = SINCE.with_borrow_mut(|since| *since.entry(change.to_u32()).or_insert_with(Instant::now));
     let age = OLD_SECONDS + since.elapsed().as_secs_f64();
@@ -141,7 +142,7 @@ pub fn run(assignment: Assignment) {
         if !matches!(built, Ok(None)) {
             break;
         }
-        // A worker that has just asked for this one.
+        // The worker that has just asked for this one still holds it.
         wait::wait_for_time(LOCK_PAUSE);
     }
     if let Err(trouble) = built
@@ -149,11 +150,11 @@ pub fn run(assignment: Assignment) {
         && trouble.sqlstate != CANCELLED
     {
         pgrx::log!("socle index: corpus \"{}\": {}", corpus.name, trouble.message);
-        // Whoever has it begun again says so again.
+        // If this fails, the next attempt records it again.
         let _ =
             corpus_state::set_reason(&corpus.name, assignment.corpus, Some(&trouble.message), trouble.is_permanent());
     }
-    // Those who keep the corpus true go on from here.
+    // Sync workers go on from here.
     wake::now();
 }
 
@@ -199,12 +200,13 @@ fn build(corpus: &CorpusSpec, name: &str, patience: Duration) -> Result<(), Work
         );
         (context, PgMemoryContexts::For(context).switch_to(|_| command(&sql)))
     };
-    // It waits for writers and for old snapshots, and gives up where that takes too long.
+    // It waits for writers and for old snapshots, and fails where that takes too long.
     let run = || {
         transaction(|| {
-            // SAFETY: the worker is in the one transaction that has just begun, with one active snapshot, as the command expects;
-            // it ends both and leaves a transaction without one. What it allocates has to outlive its transactions. It runs as the superuser that the worker is, and Postgres
-            // itself evaluates what the index needs as the owner of the table (DefineIndex, indexcmds.c).
+            // SAFETY: the worker is in the one transaction that has just begun, with one active snapshot, as the
+            // command expects; it ends both and leaves a transaction without one. What it allocates has to outlive its
+            // transactions. It runs as the superuser that the worker is, and Postgres itself evaluates what the index
+            // needs as the owner of the table (DefineIndex, indexcmds.c).
             unsafe {
                 pg_sys::MemoryContextSwitchTo(context);
                 pg_sys::ProcessUtility(
@@ -224,17 +226,17 @@ fn build(corpus: &CorpusSpec, name: &str, patience: Duration) -> Result<(), Work
     };
     let built = session::waiting_for_locks(patience, run);
     if built.is_ok() {
-        // SAFETY: it is held: no transaction has failed since.
+        // SAFETY: the lock is held: no transaction has failed since.
         unsafe { pg_sys::UnlockRelationIdForSession(&mut table, HOLD) };
     }
-    // SAFETY: nothing of it is used any more.
+    // SAFETY: nothing in the context is used any more.
     unsafe { pg_sys::MemoryContextDelete(context) };
     built
 }
 
-/// Locks the chunk table until it is unlocked, or a transaction fails. `CREATE INDEX CONCURRENTLY` gives up its own lock before
-/// its last transaction commits: whoever drops the table in between meets a row of `pg_index` that is being updated, and an
-/// error ("tuple concurrently updated").
+/// Locks the chunk table at session level, until it is unlocked or a transaction fails. `CREATE INDEX CONCURRENTLY`
+/// releases its own lock before its last transaction commits: a session that drops the table in between meets a row of
+/// `pg_index` that is being updated, and an error ("tuple concurrently updated").
 fn hold(corpus: &CorpusSpec) -> Result<pg_sys::LockRelId, WorkerError> {
     let database = backend::my_database();
     let mut table = pg_sys::LockRelId { relId: corpus.chunk.unwrap_or_default().into(), dbId: database };
@@ -246,12 +248,12 @@ fn hold(corpus: &CorpusSpec) -> Result<pg_sys::LockRelId, WorkerError> {
     Ok(table)
 }
 
-/// A utility command as the server runs it, in the current memory context.
+/// A utility command in the form that the server runs, in the current memory context.
 ///
 /// # Safety
 /// To be called on the main thread of a Postgres process.
 unsafe fn command(sql: &CString) -> *mut pg_sys::PlannedStmt {
-    // SAFETY: the grammar needs no transaction, and gives a list of one statement for the one that is in the text.
+    // SAFETY: the grammar needs no transaction, and returns a list of one statement for the one that is in the text.
     unsafe {
         let parsed = pg_sys::pg_parse_query(sql.as_ptr());
         let raw = (*(*parsed).elements).ptr_value.cast::<pg_sys::RawStmt>();
@@ -264,15 +266,15 @@ unsafe fn command(sql: &CString) -> *mut pg_sys::PlannedStmt {
     }
 }
 
-/// Whether vectors of so many dimensions are indexed as they are, and not as `halfvec`.
+/// Whether vectors with this number of dimensions are indexed as `vector`, and not as `halfvec`.
 pub fn is_indexed_whole(dimensions: u32) -> bool {
     dimensions <= MAX_INDEX_DIMENSIONS[0]
 }
 
-/// What has become of an index of a chunk table; see there.
+/// Query for the state of an index of a chunk table: 'valid', 'invalid', or no row.
 pub const VECTOR_INDEX: &str = include_str!("../sql/corpus/vector_index.sql");
 
-/// The name that the vector index of a corpus is built under.
+/// Name of the vector index of a corpus.
 pub fn index_name(corpus: &CorpusSpec) -> String {
     format!("{}_embedding_idx", corpus.chunk_table)
 }

@@ -1,5 +1,5 @@
-//! What all background workers that work on corpora stand on: transactions, errors, locks of a corpus, the session of the
-//! process, the time limit of what owners have them run.
+//! What all background workers for corpora share: transactions, errors, locks of a corpus, the session of the process,
+//! the time limit for code of owners.
 
 pub mod corpus_lock;
 pub mod corpus_state;
@@ -7,15 +7,15 @@ pub mod owner_code_timeout;
 pub mod session;
 pub mod transaction;
 
-/// What came of a look at what a fill leaves to be done.
+/// Outcome of a step that follows a fill.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum StepOutcome {
     /// Something was done.
     Done,
     /// Nothing was to be done.
     Nothing,
-    /// Another worker is at it.
+    /// Another worker is doing it.
     Elsewhere,
-    /// Others have to end something first.
+    /// Transactions of other sessions have to end first.
     Later,
 }

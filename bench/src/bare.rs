@@ -1,4 +1,4 @@
-//! What the hardware gives: the same sessions, threads and batches as the engine, without sockets, queues or SQL.
+//! Upper bound of the hardware: the same sessions, threads and batches as the engine, without sockets, queues or SQL.
 
 use ort::session::RunOptions;
 use socle_core::model::ModelOverrides;
@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-/// As `socle.engine_batch_tokens` by default.
+/// Default of `socle.engine_batch_tokens`.
 const BATCH_TOKENS: usize = 1024;
 
 pub struct Loop {

@@ -1,17 +1,17 @@
-//! Corpora: time from commit to searchable, speed of a first fill, what the trigger costs writers.
+//! Corpora: time from commit to searchable, speed of a first fill, cost of the trigger for writers.
 
 use postgres::Client;
 use std::time::{Duration, Instant};
 
-/// Single rows whose way into the chunks is timed.
+/// Single rows whose time from commit to chunks is measured.
 const ROWS: usize = 200;
-/// Time before each of them.
+/// Pause before each of them.
 const IDLE: Duration = Duration::from_millis(200);
-/// Times that contenders take turns.
+/// Rounds in which the contenders take turns.
 const ROUNDS: usize = 3;
 /// Transactions of one row each in a round.
 const TRANSACTIONS: i32 = 3_000;
-/// Rows of a COPY, and their size in bytes.
+/// Rows of a COPY, and the size of each in bytes.
 const COPIED: usize = 100_000;
 const COPIED_BYTES: usize = 1_000;
 
@@ -42,7 +42,7 @@ fn searchable(client: &mut Client, model: &str, texts: &[String]) {
         .map(|at| {
             let id = at as i32;
             let words: Vec<&str> = texts[at % texts.len()].split_whitespace().take(40).collect();
-            // Rows that follow each other at once are gathered.
+            // Rows in close succession are collected.
             std::thread::sleep(IDLE);
             client
                 .execute("INSERT INTO bench_source VALUES ($1, $2)", &[&id, &format!("{at} {}", words.join(" "))])
@@ -76,7 +76,7 @@ fn fill(client: &mut Client, model: &str, texts: &[String]) {
     for _ in 0..ROUNDS {
         create(client, model);
         let begun = Instant::now();
-        // The sweep comes first: the log is empty before it too.
+        // The resync comes first: the log is empty before it, too.
         while client.query_one("SELECT count(*) FROM bench_chunk", &[]).unwrap().get::<_, i64>(0) == 0
             || !drained(client)
         {
@@ -101,7 +101,7 @@ fn fill(client: &mut Client, model: &str, texts: &[String]) {
     println!("| **ratio** | **{:.2}** |", crate::median(&mut ratios));
 }
 
-/// With the corpus paused, so that the trigger is all that is measured.
+/// Creates the corpus and pauses it, so that only the trigger is measured.
 fn paused(client: &mut Client, model: &str) {
     create(client, model);
     client.batch_execute("SELECT socle.pause_corpus('bench')").unwrap();

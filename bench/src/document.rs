@@ -1,6 +1,6 @@
-//! Files as text: socle through SQL, beside the crates that pgrag reads files with in the session itself, and pypdf. The
-//! files are those of the tests, made by LibreOffice from a text that is known: how many of its words come out in order is
-//! what a reading is worth.
+//! Files as text: socle through SQL, beside the crates with which pgrag reads files in the session itself, and pypdf.
+//! The files are those of the tests, made by LibreOffice from a known text: quality is the share of its words that come
+//! out in order.
 
 use postgres::Client;
 use std::io::{BufRead, BufReader, Write};
@@ -12,13 +12,13 @@ use std::time::Instant;
 const FILES: [&str; 6] =
     ["handbook.pdf", "columns.pdf", "handbook.docx", "handbook.odt", "handbook.rtf", "handbook.epub"];
 
-/// Times that each file is read.
+/// Number of times that each file is read.
 const ROUNDS: usize = 30;
 
-/// Small documents that are read one after the other by each of two sessions.
+/// Number of small documents that each of two sessions reads one after another.
 const SMALL: usize = 300;
 
-/// Seconds and text of one reading.
+/// Seconds and text of one reading; `None` if it failed.
 type Reading = Option<(f64, String)>;
 
 pub fn measure(script: &Path) {
@@ -57,7 +57,7 @@ fn socle(client: &mut Client, bytes: &[u8]) -> Reading {
     Some((begun.elapsed().as_secs_f64(), text))
 }
 
-/// As pgrag does; a panic would be one of the session.
+/// Reads a file as pgrag does; there a panic would happen in the session.
 fn in_process(name: &str, bytes: &[u8]) -> Reading {
     let begun = Instant::now();
     let text = match name.rsplit('.').next()? {
@@ -75,7 +75,7 @@ fn in_process(name: &str, bytes: &[u8]) -> Reading {
     Some((begun.elapsed().as_secs_f64(), text))
 }
 
-/// The median time and the text.
+/// The median time, and the text of the last reading.
 fn repeated(mut read: impl FnMut() -> Reading) -> Reading {
     let mut times = Vec::new();
     let mut text = String::new();
@@ -93,7 +93,7 @@ fn shown(reading: Reading, known: &str) -> String {
     })
 }
 
-/// Notes stand at the end of a page or chapter in some formats.
+/// The text without notes, which some formats put at the end of a page or chapter.
 fn without_notes(text: &str) -> String {
     let lines = text.lines().filter(|line| !line.starts_with("[^"));
     let marks = |line: &str| {
@@ -105,13 +105,13 @@ fn without_notes(text: &str) -> String {
     lines.map(marks).collect::<Vec<_>>().join("\n")
 }
 
-/// Words without what marks structure.
+/// The words in lower case, without markup.
 fn words(text: &str) -> Vec<String> {
     let words = text.split(|sign: char| !sign.is_alphanumeric());
     words.filter(|word| !word.is_empty()).map(str::to_lowercase).collect()
 }
 
-/// The longest common subsequence, as part of the known words.
+/// Length of the longest common subsequence, as a share of the known words.
 fn in_order(known: &[String], found: &[String]) -> f64 {
     let mut row = vec![0_usize; found.len() + 1];
     for word in known {
@@ -125,7 +125,7 @@ fn in_order(known: &[String], found: &[String]) -> f64 {
     row[found.len()] as f64 / known.len() as f64
 }
 
-/// Many small documents, a process for each.
+/// Measures many small documents, with a process for each.
 fn small() {
     let letter = "<h1>Letter</h1><p>The server is restored from its backup.</p>".as_bytes();
     let begun = Instant::now();

@@ -1,4 +1,4 @@
-//! fastembed in its own process, kept alive so that it can take turns with the others.
+//! fastembed in a process of its own, kept alive so that it can take turns with the others.
 
 use serde_json::json;
 use std::io::{BufRead, BufReader, Write};

@@ -1,4 +1,4 @@
-//! How long a statement that embeds in bulk goes on once it is cancelled or its time is over.
+//! How long a statement that embeds in bulk continues after it is cancelled or has timed out.
 
 use postgres::error::SqlState;
 use postgres::{Client, NoTls};
@@ -10,7 +10,7 @@ const ROUNDS: usize = 50;
 /// Milliseconds within which 95 of 100 statements are to end.
 const TARGET: f64 = 250.0;
 
-/// Time that a statement has: enough to be in the middle of the work.
+/// `statement_timeout`: enough to be in the middle of the work.
 const TIMEOUT: Duration = Duration::from_millis(200);
 
 pub fn measure(model: &str, texts: &[String]) {
@@ -19,7 +19,7 @@ pub fn measure(model: &str, texts: &[String]) {
         .batch_execute("SET socle.truncate_input = on; CREATE TEMPORARY TABLE interrupted (content text NOT NULL)")
         .unwrap();
     client.execute("INSERT INTO interrupted SELECT unnest($1::text[])", &[&texts]).unwrap();
-    // Twenty times over, so that it would take minutes.
+    // Twenty copies, so that it would take minutes.
     let sql =
         format!("SELECT socle.embed(array_agg(content), '{model}') IS NULL FROM interrupted, generate_series(1, 20)");
     let mut cancelled = cancels(&mut client, &sql);
@@ -39,7 +39,7 @@ fn cancels(client: &mut Client, sql: &str) -> Vec<f64> {
     let mut round = |number: usize| {
         std::thread::scope(|scope| {
             let statement = scope.spawn(|| interrupted(client, sql));
-            // At other moments of the work each time.
+            // At different moments of the work.
             std::thread::sleep(TIMEOUT + Duration::from_millis(number as u64 * 37 % 150));
             let begun = Instant::now();
             token.cancel_query(NoTls).unwrap();
@@ -49,7 +49,7 @@ fn cancels(client: &mut Client, sql: &str) -> Vec<f64> {
     (0..ROUNDS).map(&mut round).collect()
 }
 
-/// Milliseconds from the end of each statement's time to its end.
+/// Milliseconds from the timeout of each statement to its end.
 fn timeouts(client: &mut Client, sql: &str) -> Vec<f64> {
     client.batch_execute(&format!("SET statement_timeout = {}", TIMEOUT.as_millis())).unwrap();
     let round = |_| {
@@ -59,7 +59,7 @@ fn timeouts(client: &mut Client, sql: &str) -> Vec<f64> {
     (0..ROUNDS).map(round).collect()
 }
 
-/// The moment at which the statement ended, as it was told to.
+/// The moment at which the statement ended, as cancelled.
 fn interrupted(client: &mut Client, sql: &str) -> Instant {
     let result = client.simple_query(sql);
     let ended = Instant::now();

@@ -1,5 +1,5 @@
 //! `make bench`: socle through SQL, a bare ONNX Runtime loop and fastembed, in turns on the same texts and model, so
-//! that whatever else the machine does hits all of them. Prints a table in Markdown; asserts nothing.
+//! that other load on the machine affects all of them. Prints a table in Markdown; asserts nothing.
 //!
 //! usage: socle-bench MODELS_DIRECTORY ONNXRUNTIME FASTEMBED_SCRIPT [BEIR_DIRECTORY], with PGHOST and PGUSER set.
 //! SOCLE_BENCH=throughput, query, corpus, turns, search, document or quality measures that part alone.
@@ -22,7 +22,7 @@ use socle_engine::model::runtime::Runtime;
 use std::path::Path;
 use std::time::Instant;
 
-/// Times that each contender runs.
+/// Rounds of each contender.
 const ROUNDS: usize = 5;
 
 const MODELS: [&str; 2] = ["all-minilm-l6-v2", "bge-small-en-v1.5"];
@@ -125,13 +125,13 @@ fn throughput(client: &mut Client, model: &str, texts: &[String], models: &Path,
     }
 }
 
-/// The middle one; sorts.
+/// The median; sorts the values.
 pub fn median(values: &mut [f64]) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
 }
 
-/// The value that this share of the values does not exceed; sorts.
+/// The value that `percent` of the values do not exceed; sorts the values.
 pub fn percentile(values: &mut [f64], percent: usize) -> f64 {
     values.sort_by(f64::total_cmp);
     values[(values.len() * percent).div_ceil(100) - 1]

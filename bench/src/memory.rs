@@ -1,5 +1,5 @@
-//! What a further connection costs: private memory of sessions that embed against sessions that do not, and growth of
-//! the engine.
+//! Memory cost of a further connection: private memory of sessions that embed against sessions that do not, and growth
+//! of the engine.
 
 use postgres::Client;
 use std::fs;
@@ -14,7 +14,7 @@ pub fn measure(model: &str) {
     let embed = "SELECT socle.embed('a text of some words', $1)::text, socle.embed_query('a query', $1)::text";
     observer.query_one(embed, &[&model]).unwrap();
     let before = engine(&mut observer);
-    // The same work for Postgres: a table read by SPI's parser, a vector printed.
+    // The same work for Postgres: a table read through SPI, a vector printed.
     let plain = sessions(|client| {
         client.query_one("SELECT name, '[1,2,3]'::vector::text FROM socle.model WHERE name = $1", &[&model]).unwrap();
     });
@@ -38,7 +38,7 @@ pub fn measure(model: &str) {
     );
 }
 
-/// Open sessions after some work, and the private memory of each.
+/// Open sessions after some work, with the private memory of each in bytes.
 fn sessions(work: impl Fn(&mut Client)) -> Vec<(Client, u64)> {
     (0..CONNECTIONS)
         .map(|_| {

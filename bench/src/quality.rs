@@ -1,6 +1,6 @@
-//! How good searches are on a set of judged queries in the BEIR layout: `corpus.jsonl`, `queries.jsonl`, and `qrels.tsv` with
-//! a head line. `SOCLE_BENCH_MODEL` is the directory of another embedding model; the cross-encoder, which is for English, is
-//! measured with the English one only.
+//! Quality of searches on a set of judged queries in the BEIR layout: `corpus.jsonl`, `queries.jsonl`, and `qrels.tsv`
+//! with a header line. `SOCLE_BENCH_MODEL` is the directory of another embedding model; the cross-encoder, which is for
+//! English, is only measured with the English one.
 
 use postgres::Client;
 use std::fs;
@@ -8,7 +8,7 @@ use std::path::Path;
 
 const MODEL: &str = "bge-small-en-v1.5";
 
-/// What the model card of bge puts before a query. Other models here have none.
+/// Query prefix according to the model card of bge. Other models here have none.
 const BGE_PREFIX: &str = "Represent this sentence for searching relevant passages: ";
 
 const RERANK_MODEL: &str = "ms-marco-minilm-l12-v2";

@@ -1,11 +1,11 @@
-//! How long a query waits, alone and while another connection embeds in bulk.
+//! Latency of a query, alone and while another connection embeds in bulk.
 
 use postgres::Client;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
 const QUERIES: usize = 1000;
-/// Alone and under load take turns this many times.
+/// Rounds in which measurements alone and under load take turns.
 const ROUNDS: usize = 5;
 
 pub fn measure(model: &str, texts: &[String]) {
@@ -46,7 +46,7 @@ pub fn measure(model: &str, texts: &[String]) {
     println!("\nMeanwhile the bulk connection embedded about {rate:.0} texts/s.");
 }
 
-/// Milliseconds of each query. No two are the same, so that nothing is remembered.
+/// Milliseconds of each query. No two are the same, so that no result is cached.
 fn latencies(client: &mut Client, model: &str, texts: &[String], count: usize) -> Vec<f64> {
     (0..count)
         .map(|at| {

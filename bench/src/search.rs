@@ -1,7 +1,7 @@
-//! Search in a corpus of many chunks: what each mode adds to the embedding of the query, clients beside each other, filters,
-//! words against `ts_rank` and against bare tantivy, what the indexes take.
+//! Search in a corpus of many chunks: what each mode adds to the embedding of the query, concurrent clients, filters,
+//! keywords against `ts_rank` and against bare tantivy, size of the indexes.
 //!
-//! The words are real. Vectors are sums of those of real sentences, so that nothing has to be embedded at this size.
+//! The texts are real. Vectors are sums of those of real sentences, so that nothing has to be embedded at this size.
 
 mod bare;
 mod filter;
@@ -14,13 +14,13 @@ use prepare::Documents;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-/// Chunks of the corpus, where `SOCLE_BENCH_CHUNKS` does not say another number. A million takes an hour and 10 GB of disk.
+/// Chunks of the corpus, unless `SOCLE_BENCH_CHUNKS` sets another number. A million takes an hour and 10 GB of disk.
 const CHUNKS: usize = 100_000;
 
 /// Queries of each contender.
 const QUERIES: usize = 300;
 
-/// Sessions that search at once, and how long.
+/// Concurrent sessions, and how long each of them searches.
 const CLIENTS: usize = 8;
 const CLIENT_TIME: Duration = Duration::from_secs(5);
 
@@ -52,7 +52,7 @@ fn timed(work: impl FnOnce()) -> f64 {
     begun.elapsed().as_secs_f64() * 1000.0
 }
 
-/// Every contender answers every query, one after the other.
+/// Latency of every contender for every query, one after the other.
 fn latency(client: &mut Client, model: &str, documents: &Documents) {
     let embed = client.prepare("SELECT socle.embed_query($1, $2)::text").unwrap();
     let statements: Vec<Statement> = MODES.iter().map(|mode| prepared(client, mode)).collect();
@@ -81,7 +81,7 @@ fn latency(client: &mut Client, model: &str, documents: &Documents) {
     steps(client, documents);
 }
 
-/// Where the time goes.
+/// Time of each step of a search.
 fn steps(client: &mut Client, documents: &Documents) {
     let explain = client.prepare("SELECT step, milliseconds FROM socle.explain_search('bench', $1)").unwrap();
     let mut steps: Vec<(String, Vec<f64>)> = Vec::new();
@@ -112,7 +112,7 @@ fn throughput(model: &str, documents: &Documents) {
     }
 }
 
-/// Queries in a second.
+/// Queries per second of all clients.
 fn rate(clients: usize, sql: &str, documents: &Documents) -> f64 {
     let next = AtomicUsize::new(0);
     let mut sessions: Vec<Client> = (0..clients).map(|_| crate::connect()).collect();

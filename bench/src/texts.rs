@@ -18,7 +18,7 @@ pub fn beir(directory: &Path) -> Vec<String> {
     corpus.lines().map(text).filter(|text| !text.is_empty()).take(MAX_TEXTS).collect()
 }
 
-/// Paragraphs, as long as their authors made them, of the English documents below `SOCLE_DOCUMENTS`.
+/// Paragraphs, unsplit, of the English documents below `SOCLE_DOCUMENTS`.
 pub fn stored(client: &mut Client) -> Vec<String> {
     let directory = std::env::var("SOCLE_DOCUMENTS").unwrap();
     let sql = "SELECT DISTINCT paragraph, md5(paragraph) FROM pg_ls_dir($1 || '/en-US') AS f (name),

@@ -1,5 +1,5 @@
-//! How long a row of a small corpus takes to be found, and how long fifteen databases with a row each take, alone and beside large
-//! fills in other databases.
+//! How long a row of a small corpus takes to be found, and how long fifteen databases with a row each take, alone and
+//! beside large fills in other databases.
 
 use crate::connect;
 use postgres::{Client, Config, NoTls};
@@ -9,7 +9,7 @@ const ROWS: usize = 100;
 const FILLS: usize = 4;
 const DATABASES: usize = 15;
 
-/// Documents of a large fill, and their size in sentences: more than is done while it is measured.
+/// Documents of a large fill, and sentences of each: more than is done during the measurement.
 const DOCUMENTS: usize = 20_000;
 const SENTENCES: usize = 30;
 
@@ -45,7 +45,7 @@ fn many(model: &str) {
     for client in &mut all {
         small(client, model);
     }
-    // Workers that are still there have to be asked first, as they would be.
+    // Workers that are still running have to be asked to exit first, as in practice.
     let begun = Instant::now();
     for client in &mut all {
         client.batch_execute("INSERT INTO small VALUES (1000000, 'one row in each of many databases')").unwrap();
@@ -67,7 +67,7 @@ fn many(model: &str) {
 fn freshness(client: &mut Client, first: usize) -> Vec<Duration> {
     let mut times: Vec<Duration> = (0..ROWS)
         .map(|number| {
-            // Rows come when they come.
+            // Rows arrive at irregular times.
             std::thread::sleep(Duration::from_millis(200 + (number as u64 * 37) % 300));
             let begun = Instant::now();
             let text = format!("row number {} of a small corpus", first + number);

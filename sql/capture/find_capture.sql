@@ -1,7 +1,7 @@
--- The change log of corpus $1 for a trigger on table $2, which has to be its source or a part of it: as a partition, or as a
--- table that inherits and whose rows no log takes. By number, which columns of that table are the key, what chunks are made of
--- (for a column that is computed when it is read, those it is computed from), and what names a large object. Without a
--- log, or with one that could not take the key as it is, changes are known by their corpus alone.
+-- The change log of corpus $1 for a trigger on table $2, which has to be its source or a part of it: as a partition, or
+-- as a table that inherits from it, whose rows no log takes. Attribute numbers in that table of the key, of the columns
+-- that chunks are built from (for a virtual generated column, those that it is computed from), and of the OIDs of large
+-- objects. Without a log, or with one that cannot take the key as it is, changes are logged for the corpus as a whole.
 SELECT jsonb_build_object('log', coalesce(l.oid, 0)::bigint, 'owner', coalesce(l.relowner, 0)::bigint, 'schema', coalesce(n.oid, 0)::bigint,
                           'name', format('%I.%I', n.nspname, l.relname),
                           'key', k.numbers, 'key_names', k.names, 'content', w.numbers, 'object', w.object,

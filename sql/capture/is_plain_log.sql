@@ -1,4 +1,4 @@
--- Whether nothing that its owner has put on change log $1 has a say in what is inserted there.
+-- Whether no object that its owner has put on change log $1 takes part in an insert.
 SELECT l.relkind = 'r' AND NOT (l.relhastriggers OR l.relhasrules OR l.relispartition) AND l.relchecks = 0
    AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = l.oid
                    AND (i.indexprs IS NOT NULL OR i.indisexclusion OR i.indisunique AND NOT i.indisprimary

@@ -1,4 +1,4 @@
--- Corpora whose policy names a column $2 of table or type $1, by way of inheritance too, if role $3 may alter that.
+-- Corpora whose policy names one of the columns $2 of table or type $1, also by inheritance, if role $3 may alter that.
 SELECT b.corpus
 FROM pg_class r
 JOIN socle.corpus_binding b ON b.source = r.oid OR EXISTS (SELECT FROM socle._ancestors(b.source) AS a (relid) WHERE a.relid = r.oid)

@@ -1,4 +1,4 @@
--- Whether a corpus has relations or columns that are called otherwise than it says: see renamed_corpora.sql, which takes
+-- Whether a corpus has relations or columns whose names differ from its row: see renamed_corpora.sql, which takes
 -- longer to plan than most commands take.
 SELECT EXISTS (
     SELECT FROM socle.corpus c

@@ -1,4 +1,4 @@
--- Takes what the corpus says by name as it is now.
+-- Binds a corpus: records its relations and columns, given by name, as OIDs and column numbers.
 INSERT INTO socle.corpus_binding AS b (corpus, source, chunk, change, document, key_numbers, content_numbers, title_number,
                                        language_number, template_numbers)
 SELECT c.name, s.oid, k.oid, l.oid, d.oid, n.key, n.content, n.title, n.language, n.template

@@ -1,7 +1,7 @@
--- What corpora $1 stand on, as it is now; see src/corpus/binding_check.rs.
+-- What corpora $1 depend on, in its current state; see src/corpus/binding_check.rs.
 SELECT jsonb_build_object(
     'name', c.name, 'state', c.state, 'key_holds', b.key_holds,
-    -- Written out, an open one would have to lock the source.
+    -- To deparse the expression of an open policy, Postgres would have to lock the source.
     'closed', EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = b.chunk AND p.polname = 'socle_source_row'
                       AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_policy'::regclass AND d.objid = p.oid
                                       AND d.refclassid = 'pg_class'::regclass AND d.refobjid = b.source)),

@@ -1,5 +1,4 @@
--- What users have put on a chunk table, as statements for table $2: privileges, storage options,
--- row security in force for the owner.
+-- What users have put on a chunk table, as statements for table $2: privileges, storage options, forced row security.
 SELECT format('GRANT %s ON %s TO %s%s', a.privilege_type, $2, CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END,
               CASE WHEN a.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END)
 FROM pg_class c CROSS JOIN LATERAL aclexplode(c.relacl) AS a

@@ -1,4 +1,5 @@
--- Policies of users, as statements for table $2. Their expressions name the table, so they are made when the new one has its name.
+-- Policies of users, as statements for table $2. Their expressions name the table, so they are created when the new one
+-- has its name.
 SELECT format('CREATE POLICY %I ON %s AS %s FOR %s TO %s%s%s', p.polname, $2,
               CASE WHEN p.polpermissive THEN 'PERMISSIVE' ELSE 'RESTRICTIVE' END,
               CASE p.polcmd WHEN 'r' THEN 'SELECT' WHEN 'a' THEN 'INSERT' WHEN 'w' THEN 'UPDATE' WHEN 'd' THEN 'DELETE' ELSE 'ALL' END,

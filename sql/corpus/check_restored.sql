@@ -1,5 +1,5 @@
--- Whether the row $1 of socle.corpus describes tables of the caller, and nothing that would be run as it stands is another's: NULL,
--- or what is wrong. $1 has gone through the types of its columns.
+-- What is wrong with the row $1 of socle.corpus; NULL if it describes tables of the caller, and nothing of another role
+-- that would be run as it is. $1 has gone through the types of its columns.
 SELECT CASE
     WHEN EXISTS (SELECT FROM unnest(c.key_columns || c.key_operators || c.chunk_key_columns || c.content_columns || c.content_roles
                                     || c.template_columns) AS x (name) WHERE x.name IS NULL)
@@ -8,7 +8,7 @@ SELECT CASE
          OR cardinality(c.chunk_key_columns) <> cardinality(c.key_columns)
          OR cardinality(c.content_roles) <> cardinality(c.content_columns)
         THEN 'lists are of different lengths'
-    -- Classes of operators are made by superusers alone.
+    -- Only superusers create operator classes.
     WHEN EXISTS (
         SELECT FROM unnest(c.key_operators) AS k (operator)
         WHERE NOT EXISTS (

@@ -1,4 +1,4 @@
--- Whether a command has to do with a corpus. Of the tables of socle it names what every version has.
+-- Whether a command concerns a corpus. Only uses tables and columns of socle that every version has.
 SELECT EXISTS (
     SELECT FROM pg_event_trigger_ddl_commands() AS o
     JOIN socle.corpus_binding b ON o.objid IN (b.source, b.chunk, b.change, b.document)

@@ -1,4 +1,4 @@
--- Whether a command has dropped something of a corpus. Of the tables of socle it names what every version has.
+-- Whether a command has dropped a relation of a corpus. Only uses tables and columns of socle that every version has.
 SELECT EXISTS (
     SELECT FROM pg_event_trigger_dropped_objects() AS o
     JOIN socle.corpus_binding b ON o.objid IN (b.source, b.chunk, b.change, b.document)

@@ -1,5 +1,6 @@
--- Corpora that the command may concern: it has touched their source, a part of it, a table or type that it inherits from, one
--- of their own tables, or a type that values of the source are made of. What does not depend on the corpus is found once.
+-- Corpora that the command may concern: it has touched their source, a part of it, a table or type that it inherits
+-- from, one of their own tables, or a type that values of the source contain. What does not depend on the corpus is
+-- computed once.
 WITH RECURSIVE touched (classid, objid) AS MATERIALIZED (
     SELECT DISTINCT o.classid, o.objid FROM pg_event_trigger_ddl_commands() AS o
     WHERE o.classid IN ('pg_class'::regclass, 'pg_type'::regclass)),
@@ -11,7 +12,7 @@ below (relid) AS (
     SELECT o.objid FROM touched o WHERE o.classid = 'pg_class'::regclass
     UNION
     SELECT h.inhrelid FROM below u JOIN pg_inherits h ON h.inhparent = u.relid),
--- Of these, columns or types are made; of the row types of most tables, none are.
+-- Types that columns or other types may contain; the row types of most tables are used by none.
 made_of (type) AS MATERIALIZED (
     SELECT t.oid FROM touched o
     JOIN pg_class c ON c.oid = o.objid AND o.classid = 'pg_class'::regclass JOIN pg_type t ON t.oid = c.reltype

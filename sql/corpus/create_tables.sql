@@ -1,6 +1,7 @@
--- One row for a change, or for as many as a session has noted at once: then their keys lie in arrays until a worker takes
--- them apart. A row without any key asks for a comparison of everything;
--- what that finds is marked as compared. lease_pid is the number that the worker has thrown dice for: process ids come again. The log is updated and emptied all the time: room on its pages keeps updates away from its indexes.
+-- One row for a change, or for as many as a session has recorded at once: then their keys are in arrays until a worker
+-- expands them. A row without any key requests a resync; what that finds is marked as compared. lease_pid is a random
+-- number that the worker has drawn: process ids are used again. The log is updated and emptied all the time: free space
+-- on its pages allows HOT updates.
 CREATE TABLE {change} (
     change_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     xid xid8 NOT NULL DEFAULT pg_current_xact_id(),
@@ -19,7 +20,7 @@ CREATE TABLE {change} (
     error_message text
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.05);
 CREATE INDEX ON {change} ({key_names});
--- The oldest row with many keys, and those without any: a search looks for them.
+-- For searches: the oldest row with many keys, and rows without any.
 CREATE INDEX ON {change} (xid) WHERE batch_1 IS NOT NULL;
 CREATE INDEX ON {change} (change_id) WHERE batch_1 IS NULL AND {first_key_name} IS NULL;
 CREATE TABLE {document} (

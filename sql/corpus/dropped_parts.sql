@@ -1,6 +1,6 @@
--- What the command has dropped of corpora: a table they consist of, a column they read, a trigger of theirs. Of a trigger, its
--- name says nothing, as anybody can give one that name: it has to be on the source or a partition of it, and call our
--- function. Runs in a snapshot from before the command, in which what was dropped is still there.
+-- What the command has dropped of corpora: a relation of theirs, a column they read, a trigger of theirs. The name of a
+-- trigger proves nothing, as any role can use that name: it has to be on the source or a partition of it, and call our
+-- function. Runs in a snapshot from before the command, in which what was dropped still exists.
 SELECT DISTINCT b.corpus, w.part, o.object_identity
 FROM pg_event_trigger_dropped_objects() AS o
 JOIN socle.corpus_binding b ON true

@@ -1,2 +1,2 @@
--- Documents whose chunks are not those that were written are made anew: an empty hash is nobody's.
+-- Has documents chunked again whose chunks are not those that were written: no document has an empty hash.
 UPDATE {document} d SET document_hash = '' FROM ({damaged}) AS x WHERE {same d x}

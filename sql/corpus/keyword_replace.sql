@@ -1,4 +1,4 @@
--- The keyword index of corpus $2 becomes that of corpus $1. One after the other: their segments may be equal.
+-- Makes the keyword index of corpus $2 that of corpus $1. In two statements, as both may have equal segments.
 DELETE FROM socle.keyword_file f WHERE f.corpus = $1;
 WITH new AS (UPDATE socle.keyword_file f SET corpus = $1 WHERE f.corpus = $2)
 UPDATE socle.corpus_binding b SET keyword_gap = n.keyword_gap, keyword_dead = n.keyword_dead

@@ -1,4 +1,5 @@
--- Something of a large object; NULL where there is none. The right is the one that lo_get() asks for, without its error.
+-- An expression over a large object; NULL if it does not exist. Checks the privilege that lo_get() requires, without
+-- its error.
 (SELECT {what} FROM pg_largeobject_metadata o
  CROSS JOIN LATERAL (
     SELECT EXISTS (SELECT FROM aclexplode(coalesce(o.lomacl, acldefault('L', o.lomowner))) AS a

@@ -1,4 +1,4 @@
--- Whether the command has made new things alone, none of them a part of a table.
+-- Whether the command has only created new objects, none of them a part of a table.
 SELECT NOT EXISTS (
     SELECT FROM pg_event_trigger_ddl_commands() AS o
     WHERE o.command_tag NOT LIKE 'CREATE %' AND o.command_tag <> 'ALTER SEQUENCE'

@@ -1,5 +1,5 @@
--- What default_transaction_read_only has been set to for sessions of workers in this database, the last word first; 'live' where
--- nothing was set and the value of this session is that of the configuration, else 'unknown'.
+-- The value of default_transaction_read_only for workers in this database, the most specific setting first; 'live'
+-- where none is set and this session has the value of the configuration, else 'unknown'.
 SELECT coalesce(
     (SELECT CASE WHEN substr(x.setting, strpos(x.setting, '=') + 1)::boolean THEN 'on' ELSE 'off' END
      FROM pg_db_role_setting s CROSS JOIN LATERAL unnest(s.setconfig) AS x (setting)

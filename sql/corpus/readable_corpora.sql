@@ -1,4 +1,4 @@
--- Corpora whose tables the caller may read, and those that he may count, as one who watches the server (pg_monitor): see
+-- Corpora whose tables the caller may read, and those that it may count as a member of pg_monitor: see
 -- socle.corpus_status.
 SELECT x.name, x.readable FROM (
     SELECT c.name, has_table_privilege(b.change, 'SELECT') AND has_table_privilege(b.document, 'SELECT') AS readable

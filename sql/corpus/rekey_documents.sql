@@ -1,4 +1,4 @@
--- A document is that of the row whose text it was made from. $1: the largest file that is read.
+-- Matches documents to rows by the hash of what they were made from. $1: size limit of files in bytes.
 WITH found (hash, number, {new_names}) AS (
     SELECT h.hash, row_number() OVER (PARTITION BY h.hash), {new_keys}
     FROM {source} s CROSS JOIN LATERAL (SELECT {hash $1} AS hash) AS h),

@@ -1,4 +1,4 @@
--- The other key takes the place of the old one. What was logged by the old one is compared.
+-- Replaces the old key by the new one. Changes logged by the old one are found by the resync.
 ALTER TABLE {chunk} {drop_columns};
 ALTER TABLE {document} {drop_columns};
 ALTER TABLE {change} {drop_columns}, {drop_batches};

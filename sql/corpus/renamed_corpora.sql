@@ -1,4 +1,4 @@
--- Corpora whose relations or columns are called otherwise than they say. Those that lack a column keep their names.
+-- Corpora whose relations or columns have other names than their rows say. Those that lack a column keep their names.
 SELECT row_to_json(x)::text FROM (
     SELECT c.name, c.template, c.template_columns AS old_columns,
            sn.nspname AS source_schema, s.relname AS source_table, kn.nspname AS chunk_schema, k.relname AS chunk_table,

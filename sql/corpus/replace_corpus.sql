@@ -1,4 +1,4 @@
--- Corpus $1 becomes what corpus $2 is, under its own names.
+-- Makes corpus $1 what corpus $2 is, under its own names.
 WITH new AS (DELETE FROM socle.corpus WHERE name = $2 RETURNING *)
 UPDATE socle.corpus AS c
 SET key_columns = n.key_columns, key_operators = n.key_operators, title_column = n.title_column, language = n.language, language_column = n.language_column, template = n.template, template_columns = n.template_columns, model = n.model,

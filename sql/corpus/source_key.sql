@@ -1,5 +1,5 @@
--- The columns of the primary key: name, number, type, type with collation, equality operator of the index, whether there are
--- arrays of the type, whether it is composed of others, and whether the column has a domain over an enum.
+-- The columns of the primary key: name, number, type, type with collation, equality operator of the index, whether the
+-- type has an array type, whether it is composite, and whether the column has a domain over an enum.
 SELECT a.attname::text, a.attnum, y.name, y.definition,
        format('OPERATOR(%I.%s)', pn.nspname, o.oprname), t.typarray <> 0, t.typtype = 'c',
        t.typtype = 'e' AND a.atttypid <> t.oid

@@ -1,4 +1,4 @@
--- $1: the largest file that is read. Changes that wait are not counted; those that have failed for good are.
+-- $1: size limit of files in bytes. Documents with pending changes are left out; those that were set aside are not.
 WITH problem (problem, {key_names}, detail) AS (
     SELECT CASE WHEN d.document_hash IS NULL THEN 'missing' ELSE 'stale' END, {keys s},
            CASE WHEN d.document_hash IS NULL THEN 'no chunks were made of this document'

@@ -1,6 +1,7 @@
--- What keeps sync workers from corpus $1, as far as others do, for role $2 to see; the first of these that there is: somebody
--- who has locked a table of it, a transaction that its vector index waits for (one that is older than $3 seconds), what its
--- owner has a worker run. How old a transaction is, those see that pg_stat_activity tells it.
+-- What other sessions keep sync workers of corpus $1 waiting for, as far as role $2 may see it; the first that applies:
+-- a session that has locked one of its tables, a transaction that its vector index waits for (one that is older than $3
+-- seconds), code of its owner that a worker runs. The age of a transaction is shown to roles that see it in
+-- pg_stat_activity.
 WITH here AS (
     SELECT b.*, c.state, d.oid AS database
     FROM socle.corpus c JOIN socle.corpus_binding b ON b.corpus = c.name JOIN pg_database d ON d.datname = current_database()

@@ -1,4 +1,4 @@
--- What a reader who asked at snapshot $1 still waits for, and how much of that has failed for good.
+-- Changes visible in snapshot $1: how many are pending, and how many were set aside.
 SELECT count(*) FILTER (WHERE c.next_attempt_at < 'infinity')
            + (SELECT count(*) FROM socle.missed_change m WHERE m.corpus = {name} AND pg_visible_in_snapshot(m.xid, $1::pg_snapshot)) AS waiting,
        count(*) FILTER (WHERE c.next_attempt_at = 'infinity') AS failed

@@ -1,5 +1,5 @@
--- The files of a directory that are in a table; the size of a stored value is known without reading it. Everything here and in
--- the two statements beside it is qualified, because they run under the names of the caller.
+-- The files of a directory that are in a table; the size of a stored value is known without reading it. This statement
+-- and its siblings qualify every name, because they run under the search_path of the caller.
 SELECT f.file_name, (extract(epoch FROM f.modified_at) OPERATOR(pg_catalog.*) 1000000)::pg_catalog.int8,
        pg_catalog.octet_length(f.data)::pg_catalog.int8
 FROM {target} f

@@ -1,5 +1,5 @@
--- A file whose bytes are the same keeps its value, so that nothing follows from its being looked at. The value is compared, not
--- its stored hash: somebody may have changed it since.
+-- A file whose bytes are unchanged keeps its value, so that checking it has no further effects. The value is compared,
+-- not its stored hash: a session may have changed it since.
 INSERT INTO {target} AS f (file_name, modified_at, content_hash, media_type, data)
 VALUES ($1, 'epoch'::pg_catalog.timestamptz OPERATOR(pg_catalog.+) ($2::pg_catalog.int8 OPERATOR(pg_catalog.*) '1 microsecond'::pg_catalog.interval),
         pg_catalog.sha256($4), $3, $4)

@@ -1,5 +1,5 @@
--- The registry of models. Begins the install script: CREATE SCHEMA without IF NOT EXISTS, so that a schema somebody else
--- has prepared is never adopted.
+-- The registry of models. Begins the install script: CREATE SCHEMA without IF NOT EXISTS, so that a schema that another
+-- role has prepared is never adopted.
 \echo Use "CREATE EXTENSION socle" to load this file. \quit
 
 CREATE SCHEMA socle;
@@ -61,7 +61,7 @@ COMMENT ON COLUMN socle.model.layers IS 'what is done to a vector after pooling,
 GRANT SELECT ON socle.model TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('socle.model', '');
 
--- SECURITY DEFINER: whoever is granted EXECUTE may register models without being able to write the table itself.
+-- SECURITY DEFINER: a role that is granted EXECUTE can register models without being able to write the table itself.
 CREATE FUNCTION socle.register_model(
     name text,
     directory text,

@@ -1,5 +1,5 @@
--- Functions over text. They run as their caller. None is IMMUTABLE: results depend on the registry and on settings.
--- The costs keep the planner from evaluating them more often than it has to.
+-- Functions over text. They run as their caller. None is IMMUTABLE: results depend on the registry and on settings. The
+-- costs keep the planner from evaluating them more often than it has to.
 
 CREATE FUNCTION socle.chunk(
     content text,

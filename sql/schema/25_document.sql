@@ -1,5 +1,5 @@
--- Text of files. A file is read by a process of its own beside the server, which ends with it; settings limit its time, its
--- memory and its text. media_type and file_name are hints: what the bytes say counts.
+-- Text of files. Each file is read by a process of its own outside the server, which ends with it; settings limit its
+-- time, its memory and its text. media_type and file_name are hints: the contents decide.
 
 CREATE FUNCTION socle.extract(document bytea, media_type text DEFAULT NULL, file_name text DEFAULT NULL)
 RETURNS TABLE (ordinal integer, page integer, heading_path text[], kind text, content text)

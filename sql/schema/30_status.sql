@@ -1,4 +1,4 @@
--- What runs. Everybody may look: nothing here depends on anybody's data.
+-- The state of the engine. Visible to all roles: nothing here depends on data.
 
 CREATE FUNCTION socle.version() RETURNS text
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1

@@ -1,7 +1,7 @@
--- Corpora: a source table, and the chunks and vectors of its rows, kept true by themselves.
+-- Corpora: a source table, and the chunks and vectors of its rows, kept in sync automatically.
 --
--- What is dumped is text, resolved when it is used. socle.corpus_binding holds the same as OIDs and column numbers, so that
--- event triggers can follow renames; it is not dumped, and socle.resume_corpus() makes it anew after a restore.
+-- What is dumped is text, resolved when it is used. socle.corpus_binding holds the same as OIDs and column numbers, so
+-- that event triggers can follow renames; it is not dumped, and socle.resume_corpus() rebuilds it after a restore.
 
 CREATE TABLE socle.corpus (
     name text NOT NULL CONSTRAINT corpus_name_check CHECK (name OPERATOR(pg_catalog.<>) ''),
@@ -113,7 +113,7 @@ COMMENT ON COLUMN socle.corpus_binding.keyword_dead IS 'chunks that were deleted
 COMMENT ON COLUMN socle.corpus_binding.key_holds IS 'chunks are known by the key of their row; false: the key of the source has changed, and nothing is shown until socle.resume_corpus()';
 GRANT SELECT ON socle.corpus_binding TO PUBLIC;
 
--- Only ever added to by those who write to a source, who must neither fail nor wait: no foreign key, which would lock a row.
+-- Writers to a source only insert here, and must neither fail nor wait: no foreign key, which would lock a row.
 CREATE TABLE socle.missed_change (
     corpus text NOT NULL,
     xid xid8 NOT NULL DEFAULT pg_catalog.pg_current_xact_id(),
@@ -205,7 +205,7 @@ COMMENT ON FUNCTION socle.wait_for_corpus(text, interval) IS
     'waits until every change committed before the call is in the chunks; false when the time is over or changes have failed for good';
 GRANT EXECUTE ON FUNCTION socle.wait_for_corpus(text, interval) TO PUBLIC;
 
--- No SET: that would keep it from ending transactions. It pins the names it uses itself.
+-- No SET: that would keep it from ending transactions. It pins the search_path itself.
 CREATE PROCEDURE socle.sync_corpus(corpus text)
 LANGUAGE c
 AS 'MODULE_PATHNAME', 'sync_corpus_wrapper';
@@ -222,7 +222,7 @@ COMMENT ON FUNCTION socle.verify_corpus(text, boolean) IS
     'compares source, chunks and keywords: documents that are missing, stale, orphan or damaged, changes that wait not counted; repair queues them';
 GRANT EXECUTE ON FUNCTION socle.verify_corpus(text, boolean) TO PUBLIC;
 
--- For each row of a source. Runs as whoever writes, does nothing but remember keys, and is installed by create_corpus.
+-- For each row of a source. Runs as the writer, only remembers keys, and is installed by create_corpus.
 CREATE FUNCTION socle._capture_change() RETURNS trigger
 LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1
 AS 'MODULE_PATHNAME', 'capture_change';
@@ -303,7 +303,7 @@ $$;
 COMMENT ON FUNCTION socle._ancestors(oid) IS 'the tables that a table inherits from, as a partition too, and the type that it is a table of';
 REVOKE ALL ON FUNCTION socle._ancestors(oid) FROM PUBLIC;
 
--- No SET: it has to read the name of the table as the command does. It pins the names it uses itself.
+-- No SET: it has to resolve the name of the table as the command does. It pins the search_path itself.
 CREATE FUNCTION socle._prepare_ddl() RETURNS event_trigger
 LANGUAGE c VOLATILE PARALLEL UNSAFE COST 100
 AS 'MODULE_PATHNAME', 'prepare_ddl';

@@ -1,6 +1,7 @@
--- What becomes of corpora. One rule for all of it: everybody sees what socle.corpus and socle.corpus_binding say, which is
--- nobody's data. What lies in the tables of a corpus is shown to those who may read its change log and its documents; members
--- of pg_read_all_stats, and so of pg_monitor, see how much lies there and what failed, without keys and messages.
+-- The state of corpora. One rule for all of it: all roles see what socle.corpus and socle.corpus_binding contain, which
+-- is no data of users. The contents of the tables of a corpus are shown to roles that may read its change log and its
+-- documents; members of pg_read_all_stats, and so of pg_monitor, see how many rows there are and what failed, without
+-- keys and messages.
 
 CREATE FUNCTION socle._corpus_report() RETURNS TABLE (
     corpus text, document_count bigint, chunk_count bigint, pending_count bigint, failed_count bigint,

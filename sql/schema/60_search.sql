@@ -1,7 +1,7 @@
 -- Search: the keyword index, and the functions that read it and the vectors.
 
 -- The rows that a snapshot sees are the index. A segment is written and replaced as a whole, never changed; the engine
--- builds and reads it. Not dumped: it is made anew from the chunks.
+-- builds and reads it. Not dumped: it is rebuilt from the chunks.
 CREATE TABLE socle.keyword_file (
     corpus text NOT NULL CONSTRAINT keyword_file_corpus_fkey REFERENCES socle.corpus (name) ON DELETE CASCADE,
     digest bytea NOT NULL,

@@ -1,5 +1,5 @@
--- The rows of a dump. Who restores one without being superuser, as the owner of a database does, may add corpora over tables
--- of his own, and no models.
+-- The rows of a dump. A role that restores one without being superuser, as the owner of a database does, may add
+-- corpora over its own tables, and no models.
 
 CREATE FUNCTION socle._check_restored() RETURNS trigger
 LANGUAGE c VOLATILE PARALLEL UNSAFE COST 100 SET search_path = pg_catalog, pg_temp

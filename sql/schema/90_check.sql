@@ -1,4 +1,4 @@
--- The last word of the script: raises an error, and so undoes everything, where socle could not work.
+-- Ends the install script: raises an error, and so undoes everything, where socle could not work.
 CREATE FUNCTION socle._check_installation() RETURNS void
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 100
 AS 'MODULE_PATHNAME', 'check_installation_wrapper';
@@ -6,7 +6,7 @@ COMMENT ON FUNCTION socle._check_installation() IS 'raises an error unless this 
 REVOKE ALL ON FUNCTION socle._check_installation() FROM PUBLIC;
 SELECT socle._check_installation();
 
--- The last word of each script that updates.
+-- Ends each update script.
 CREATE FUNCTION socle._after_update() RETURNS void
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 100 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'after_update_wrapper';

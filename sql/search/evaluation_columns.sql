@@ -1,3 +1,3 @@
--- The columns of table $1 in their order, the first three: the table as it stands in SQL, the column, and whether it is JSON.
+-- The first three columns of table $1, in order: the table as SQL, the column, and whether it is JSON.
 SELECT a.attrelid::regclass::text, a.attname::text, a.atttypid = ANY (ARRAY['json', 'jsonb']::regtype[])
 FROM pg_attribute a WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum LIMIT 3

@@ -1,8 +1,8 @@
--- The columns of table $1 that a filter may name: name, type for people, type for casts (without a length, which would cut or
--- round values; a domain as what it is made of), 'array', 'json' or 'scalar', the category of the type (of its elements for
--- an array), the operators =, <>, <, <=, >, >= of the type (of jsonb for json), and ~~ and ~~* with a text, NULL where it has
--- none: the latter only where they came with the type and are of C, which none but superusers write; the type for casts and
--- that of its arrays. Safe under any search_path.
+-- The columns of table $1 that a filter may name: name, type for messages, type for casts (without a length, which
+-- would cut or round values; the base type of a domain), 'array', 'json' or 'scalar', the category of the type (of its
+-- elements for an array), the operators =, <>, <, <=, >, >= of the type (of jsonb for json), and ~~ and ~~* with a
+-- text, NULL where it has none: the latter two only where they came with the type and are written in C, which only
+-- superusers may use; the type for casts and its array type. Safe under any search_path.
 WITH RECURSIVE base (attnum, type_id) AS (
     SELECT a.attnum, a.atttypid FROM pg_catalog.pg_attribute a
     WHERE a.attrelid OPERATOR(pg_catalog.=) $1 AND a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped
@@ -25,7 +25,7 @@ SELECT a.attname::pg_catalog.text, pg_catalog.format_type(a.atttypid, a.atttypmo
 FROM typed t
 JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) $1 AND a.attnum OPERATOR(pg_catalog.=) t.attnum
 LEFT JOIN pg_catalog.pg_type e ON e.oid OPERATOR(pg_catalog.=) t.typelem
--- As GetDefaultOpClass finds it: of the type itself, else of one that it can stand for, a preferred one first.
+-- As in GetDefaultOpClass: of the type itself, else of one that it is binary-coercible to, a preferred one first.
 LEFT JOIN LATERAL (
     SELECT c.opcfamily, c.opcintype
     FROM pg_catalog.pg_opclass c

@@ -1,6 +1,6 @@
--- The time up to which every change is in the chunks: when the oldest was made that is not. Without one, that of what this
--- snapshot sees: not later than the last commit that a standby has replayed, nor, where the snapshot is that of a transaction,
--- than when that began. And whether there is one.
+-- The time up to which every change is in the chunks: that of the oldest change that is not. Without one, that of what
+-- this snapshot sees: not later than the last commit that a standby has replayed, nor than the start of a transaction
+-- that keeps its snapshot. And whether there is a change that is not.
 SELECT least(coalesce(o.changed_at, statement_timestamp()),
              CASE WHEN current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN now() END,
              CASE WHEN pg_is_in_recovery() THEN pg_last_xact_replay_timestamp() END),

@@ -1,2 +1,3 @@
--- As many documents as the caller may see and the filter lets through, one more than is of use: a look at the source alone.
+-- Number of documents that the caller may see and the filter lets through, up to the limit, one more than is of use.
+-- Reads the source alone.
 SELECT count(*) FROM (SELECT FROM {source} s WHERE {condition} LIMIT {limit}) AS s

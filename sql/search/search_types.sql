@@ -1,5 +1,5 @@
--- For a search with source $1: the schema of pgvector as it stands in SQL, its type, and whether the caller sees the source
--- through row security.
+-- For a search with source $1: the schema of pgvector as SQL, its type, and whether row security applies to the caller
+-- on the source.
 SELECT quote_ident(n.nspname), t.oid, row_security_active($1::oid)
 FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
 JOIN pg_type t ON t.typnamespace = n.oid AND t.typname = 'vector'

@@ -1,5 +1,5 @@
--- Has the worker give up that builds the vector index of the corpus whose change log is $2: in any case with $3, else if
--- somebody waits for it. It is the one that holds the lock for that, $1 (see src/pg/lock.rs).
+-- Cancels the build of the vector index of the corpus whose change log is $2: in any case with $3, else if a session
+-- waits for it. The builder holds the lock for that, $1 (see src/pg/lock.rs).
 SELECT pg_cancel_backend(l.pid)
 FROM pg_locks l
 WHERE l.locktype = 'object' AND l.classid = 'pg_extension'::regclass AND l.objid = $2 AND l.objsubid = $1 AND l.granted

@@ -1,5 +1,5 @@
--- $1 documents at most, $2 lease, $3 its length in seconds, $4 numbers of the workers that live, $5 that of this one. All changes of a document are
--- taken together; a document that somebody works on is left alone.
+-- $1 documents at most, $2 lease, $3 its length in seconds, $4 numbers of the live workers, $5 that of this one. All
+-- changes of a document are claimed together; a document that another worker has leased is skipped.
 WITH due AS MATERIALIZED (
     SELECT c.change_id, {keys c}
     FROM {change} c

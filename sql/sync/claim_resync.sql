@@ -1,6 +1,6 @@
--- A change without a key asks for a comparison of everything, once rows with many keys before it have been taken apart. What
--- that finds belongs to the transaction that asked. That has to be over and done with: a partition it has attached is not
--- seen by everybody before it gives up its locks, though its rows are.
+-- A change without a key requests a resync, once rows with many keys before it have been expanded. What that finds
+-- belongs to the requesting transaction, which has to have released its locks: a partition that it has attached is not
+-- visible to all sessions before that, though its rows are.
 WITH taken AS (
     DELETE FROM {change} c
     WHERE {first_key c} IS NULL AND c.batch_1 IS NULL AND c.next_attempt_at <= clock_timestamp()

@@ -1,4 +1,4 @@
--- $4 documents in $5 seconds. The rate forgets what is older than some batches, and a pause at once.
+-- $4 documents in $5 seconds. The rate is a moving average over some batches, and restarts after a pause.
 UPDATE socle.corpus_binding AS b
 SET keyword_gap = b.keyword_gap + $6, keyword_dead = b.keyword_dead + $7, embedded_count = b.embedded_count + $2, reused_count = b.reused_count + $3,
     documents_per_second = CASE

@@ -1,4 +1,4 @@
--- Some rows with many keys become rows with one key each. They have no key of their own: the index by key finds them.
+-- Expands some rows with many keys into rows with one key each. Their own key is NULL: the index by key finds them.
 WITH taken AS (
     DELETE FROM {change} c
     WHERE c.change_id = ANY (ARRAY(SELECT b.change_id FROM {change} b WHERE {first_key b} IS NULL AND b.batch_1 IS NOT NULL ORDER BY b.change_id LIMIT 100))

@@ -1,5 +1,6 @@
--- Whether what was compared is still to be tried for the first time, or what was changed up to $1. Not whether anything
--- waits: there may always be a writer, as fast as all workers together, and a document that fails again and again.
+-- Whether what a resync has found, or what was changed up to $1, still waits for its first attempt. Not whether
+-- anything is pending: there may always be a writer as fast as all workers together, and a document that fails again
+-- and again.
 SELECT EXISTS (
     SELECT FROM {change} c
     WHERE c.next_attempt_at < 'infinity'

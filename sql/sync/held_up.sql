@@ -1,4 +1,4 @@
--- Change logs of corpora that another worker has been at in one transaction for more than $1 seconds: what their owner has it run
+-- Change logs of corpora that another worker has had in one transaction for more than $1 seconds: code of their owner
 -- takes long, or does not end.
 SELECT DISTINCT b.change
 FROM pg_stat_activity a

@@ -1,5 +1,5 @@
--- Who holds a snapshot in this database since more than $1 seconds, the oldest first, and since when. CREATE INDEX CONCURRENTLY waits for
--- those (WaitForOlderSnapshots in indexcmds.c).
+-- The session that has held a snapshot in this database for longest, if for more than $1 seconds, and since when.
+-- CREATE INDEX CONCURRENTLY waits for those (WaitForOlderSnapshots in indexcmds.c).
 SELECT a.pid::text, a.xact_start
 FROM pg_stat_activity a
 WHERE a.datname = current_database() AND a.backend_xmin IS NOT NULL AND a.pid <> pg_backend_pid()

@@ -1,4 +1,4 @@
--- A vector that is NULL is that of an equal chunk.
+-- A vector that is NULL is taken from an equal chunk.
 INSERT INTO {chunk} (chunk_id, {key_names}, ordinal, content, heading_path, page, start_offset, end_offset, token_count, content_hash, embedding)
 OVERRIDING SYSTEM VALUE
 SELECT n.chunk_id, {keys c}, n.ordinal, n.content, n.heading_path::text[], n.page, n.start_offset, n.end_offset, n.token_count, n.content_hash,

@@ -1,5 +1,5 @@
--- Documents; the text or file only of those that are not what their chunks were made from, and only of files of at most $2
--- bytes, beyond which nothing is fetched.
+-- Documents; content only of those that have changed since they were chunked, and of files only up to $2 bytes, beyond
+-- which nothing is fetched.
 SELECT c.change_id, {first_key s} IS NOT NULL AS present, h.hash, h.hash IS NOT DISTINCT FROM d.document_hash AS unchanged,
        CASE WHEN h.hash IS DISTINCT FROM d.document_hash THEN {text $2} END AS content, {template_values} AS template_values,
        {language} AS language, d.language AS stored_language, {media_type} AS media_type, {file_name} AS file_name,

@@ -1,4 +1,5 @@
--- Numbers of the workers that live: each holds a lock with its own, which no SQL can take. $1: Purpose::Life of src/pg/lock.rs.
+-- Numbers of the live workers: each holds a lock with its own, which no SQL can take. $1: Purpose::Life of
+-- src/pg/lock.rs.
 SELECT coalesce(array_agg(l.objid::bigint::integer), '{}')
 FROM pg_locks l
 WHERE l.locktype = 'object' AND l.classid = 'pg_extension'::regclass AND l.objsubid = $1 AND l.granted

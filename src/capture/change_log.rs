@@ -1,4 +1,4 @@
-//! What the trigger needs to know of a change log, looked up once and kept until a relation it depends on changes.
+//! The trigger's cache of change logs: each is looked up once and kept until a relation it depends on changes.
 
 use crate::catalog::sql_template::batch_name;
 use crate::pg::error;
@@ -16,38 +16,38 @@ use std::collections::HashMap;
 use std::ffi::CStr;
 use std::rc::Rc;
 
-/// The change log of one corpus, as seen from one trigger.
+/// The change log of one corpus, as one trigger sees it.
 pub struct ChangeLog {
-    /// The corpus.
+    /// Name of the corpus.
     pub corpus: String,
-    /// Its OID; invalid where it could not be found.
+    /// OID of the change log; invalid where it could not be found.
     pub relation: pg_sys::Oid,
-    /// Its owner.
+    /// Owner of the change log.
     pub owner: pg_sys::Oid,
     schema: pg_sys::Oid,
-    /// Nobody works on the corpus at the moment.
+    /// The corpus is paused or broken: no worker works on it.
     pub resting: bool,
-    /// Columns of the key in the table that the trigger is on.
+    /// Key columns in the table that the trigger is on.
     pub key: Vec<Column>,
-    /// Columns that chunks are made of.
+    /// Columns that chunks are built from.
     content: Vec<Column>,
-    /// Number and position of the column that names large objects.
+    /// Attribute number and position of the column with the OIDs of large objects.
     object: Option<(i16, Column)>,
-    /// Highest column number of all.
+    /// Highest attribute number that is read.
     last: i32,
-    /// How keys are appended; `None` where the log cannot take them as they are.
+    /// Prepared inserts; `None` where the log cannot take keys as they are.
     pub inserts: Option<Inserts>,
-    /// Whether nothing of its owner's has a say in what is appended, and as of which change of the relations.
+    /// Whether no object of its owner's takes part in an insert, and the value of `CHANGES` when that was checked.
     plain: Cell<Option<(u64, bool)>>,
 }
 
-/// Statements that append to a change log.
+/// Prepared statements that append to a change log.
 pub struct Inserts {
-    /// One key.
+    /// Appends one key.
     pub one: OwnedPreparedStatement,
-    /// Many.
+    /// Appends many keys: an array per key column.
     pub many: OwnedPreparedStatement,
-    /// A change without a key.
+    /// Appends a row without a key, which requests a resync.
     pub resync: OwnedPreparedStatement,
 }
 
@@ -56,15 +56,15 @@ pub struct Inserts {
 pub struct Column {
     /// Position in a slot, from 0.
     index: usize,
-    /// Its type.
+    /// Type OID.
     pub type_oid: pg_sys::Oid,
-    /// Type of an array of it.
+    /// OID of its array type.
     pub array_oid: pg_sys::Oid,
-    /// Length, or -1 for a varlena, -2 for a C string.
+    /// Length in bytes; -1 for a varlena, -2 for a C string (typlen).
     pub length: i16,
-    /// Passed by value.
+    /// Whether values are passed by value.
     pub by_value: bool,
-    /// Alignment.
+    /// Alignment (typalign).
     pub align: std::ffi::c_char,
 }
 
@@ -72,12 +72,13 @@ const FIND: &str = include_str!("../../sql/capture/find_capture.sql");
 const IS_PLAIN: &str = include_str!("../../sql/capture/is_plain_log.sql");
 
 thread_local! {
-    /// By trigger. `None`: nothing to note, because the corpus is gone, waits to be bound, or is that of another table.
+    /// By trigger OID. `None`: nothing to record, because the corpus is gone, waits to be bound, or is that of another
+    /// table.
     static LOGS: RefCell<HashMap<pg_sys::Oid, Option<Rc<ChangeLog>>>> = RefCell::default();
-    /// Relations whose change makes all of the above stale.
+    /// Relations whose change makes every entry of `LOGS` stale.
     static RELATIONS: RefCell<Vec<pg_sys::Oid>> = const { RefCell::new(Vec::new()) };
     static STALE: Cell<bool> = const { Cell::new(false) };
-    /// How often they have changed.
+    /// Number of such changes seen.
     static CHANGES: Cell<u64> = const { Cell::new(0) };
     static REGISTERED: Cell<bool> = const { Cell::new(false) };
 }
@@ -100,7 +101,7 @@ pub fn find(data: &pg_sys::TriggerData) -> Option<Rc<ChangeLog>> {
     let corpus = (trigger.tgnargs == 1).then(|| unsafe { CStr::from_ptr(*trigger.tgargs) });
     let log = corpus.and_then(|corpus| {
         let corpus = corpus.to_string_lossy();
-        // What cannot be looked up is not lost: the corpus is compared.
+        // What cannot be looked up is not lost: the corpus is resynced.
         attempt(|| look_up(&corpus, relation)).unwrap_or_else(|_| Some(ChangeLog::unknown(&corpus)))
     });
     let log = log.map(Rc::new);
@@ -112,22 +113,22 @@ pub fn find(data: &pg_sys::TriggerData) -> Option<Rc<ChangeLog>> {
     log
 }
 
-/// Whether what was found may not be so any more.
+/// Whether cached change logs may be out of date.
 pub fn is_stale() -> bool {
     STALE.get()
 }
 
-/// Has every session look up a change log anew once this transaction has committed: whether the corpus rests has changed.
+/// Makes every session look up a change log again once this transaction has committed, as when its corpus was paused.
 pub fn invalidate(change_log: pg_sys::Oid) {
-    // SAFETY: a transaction is under way that has looked up the relation.
+    // SAFETY: inside a transaction that has looked up the relation.
     unsafe { pg_sys::CacheInvalidateRelcacheByRelid(change_log) };
 }
 
-/// Does `work` in the latest snapshot, as the trigger itself is looked up: a corpus may be created, and a log changed, while a
-/// transaction with an older snapshot writes.
+/// Runs `work` in the latest snapshot, as the trigger itself is looked up: a corpus may be created, and a log changed,
+/// while a transaction with an older snapshot writes.
 fn in_latest_catalog_snapshot<T>(work: impl FnOnce() -> T) -> T {
     gucs::with_gucs(&[gucs::PINNED_SEARCH_PATH], || {
-        // SAFETY: a transaction is under way. What fails ends it, and the snapshot with it.
+        // SAFETY: inside a transaction. An abort pops the snapshot.
         unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetLatestSnapshot()) };
         let result = as_superuser(work);
         // SAFETY: pushed above.
@@ -149,21 +150,21 @@ fn look_up(corpus: &str, relation: pg_sys::Oid) -> Result<Option<ChangeLog>> {
     })
 }
 
-/// What `FIND` finds.
+/// The row that `FIND` returns.
 #[derive(Deserialize)]
 struct Found {
     log: u32,
     owner: u32,
     schema: u32,
     name: Option<String>,
-    /// Numbers of the key columns in the table that the trigger is on, and in the log.
+    /// Attribute numbers of the key columns in the table that the trigger is on; `own_key` has those in the log.
     key: Vec<Option<i16>>,
     own_key: Vec<Option<i16>>,
     key_names: String,
     content: Vec<i16>,
     object: Option<i16>,
     resting: bool,
-    /// All of them are there, and the log is that of this table.
+    /// All key columns exist, and the log is that of this table.
     complete: bool,
 }
 
@@ -213,7 +214,7 @@ fn prepare_inserts(name: &str, key_names: &str, key: &[Column]) -> pgrx::spi::Re
     })
 }
 
-/// The type, length and collation that values of a column are kept under, without a domain.
+/// Base type, typmod and collation of a column, with domains resolved.
 fn base_type(relation: pg_sys::Oid, number: i16) -> (pg_sys::Oid, i32, pg_sys::Oid) {
     let (mut type_oid, mut length, mut collation) = (pg_sys::InvalidOid, -1, pg_sys::InvalidOid);
     // SAFETY: catalog lookups inside a transaction, of a column that has just been found.
@@ -237,7 +238,7 @@ impl Column {
         Some(Self { index, type_oid, array_oid, length, by_value, align })
     }
 
-    /// The bytes that a value passed by reference points to, as they lie there (datum.c, datumIsEqual).
+    /// The bytes of a value passed by reference, not detoasted, as datumIsEqual (datum.c) compares them.
     ///
     /// # Safety
     /// The value is of this type and lives as long as the result is used.
@@ -255,7 +256,7 @@ impl Column {
         }
     }
 
-    /// A copy in the current memory context, out of TOAST if it was there.
+    /// A copy in the current memory context, detoasted.
     ///
     /// # Safety
     /// The value is of this type.
@@ -263,7 +264,7 @@ impl Column {
         if self.by_value {
             return value;
         }
-        // SAFETY: see above; palloc gives as many bytes as are copied, and a C string its final zero.
+        // SAFETY: see above; palloc0 returns at least as many bytes as are copied, and the final zero of a C string.
         unsafe {
             if self.length == -1 {
                 return pg_sys::Datum::from(pg_sys::pg_detoast_datum_copy(value.cast_mut_ptr()));
@@ -275,7 +276,7 @@ impl Column {
         }
     }
 
-    /// The value in a slot that was read.
+    /// The value in a slot; `None` for NULL.
     ///
     /// # Safety
     /// [`ChangeLog::read`] was called with the slot.
@@ -284,11 +285,11 @@ impl Column {
         unsafe { if *(*slot).tts_isnull.add(self.index) { None } else { Some(*(*slot).tts_values.add(self.index)) } }
     }
 
-    /// Whether two rows hold the same bytes. Two different pointers to the same text in TOAST count as different; an
-    /// update that leaves a column alone keeps its pointer.
+    /// Whether two rows hold the same bytes. Two TOAST pointers to equal texts count as different; an update that
+    /// leaves a column alone keeps its pointer.
     ///
     /// # Safety
-    /// As [`Self::value`].
+    /// As for [`Self::value`].
     unsafe fn same(&self, first: *mut pg_sys::TupleTableSlot, second: *mut pg_sys::TupleTableSlot) -> bool {
         // SAFETY: both values are of this type.
         unsafe {
@@ -304,7 +305,7 @@ impl Column {
 }
 
 impl ChangeLog {
-    /// Of a corpus whose log could not be looked up.
+    /// The change log of a corpus that could not be looked up: it takes no keys.
     fn unknown(corpus: &str) -> Self {
         Self {
             corpus: corpus.to_string(),
@@ -326,8 +327,8 @@ impl ChangeLog {
         self.inserts.is_some()
     }
 
-    /// Whether nothing can keep a row out of the log: nothing that its owner has put on it, and no right that he lacks. Locks it,
-    /// so that this stays so until the transaction ends.
+    /// Whether nothing can keep a row out of the log: no object that its owner has put on it, and no missing privilege
+    /// of the owner. Locks it, so that this stays so until the transaction ends.
     pub fn is_open(&self) -> bool {
         let (lock, right) = (pg_sys::RowExclusiveLock.cast_signed(), pg_sys::ACL_INSERT as pg_sys::AclMode);
         // SAFETY: inside a transaction; the lock that every insert takes.
@@ -350,7 +351,7 @@ impl ChangeLog {
             && unsafe { pg_sys::pg_class_aclcheck(self.relation, self.owner, right) } == pg_sys::AclResult::ACLCHECK_OK
     }
 
-    /// Takes a row apart as far as its columns are needed.
+    /// Deforms a row up to the last column that is needed.
     ///
     /// # Safety
     /// The slot holds a row of the table that the trigger is on.
@@ -363,12 +364,12 @@ impl ChangeLog {
         }
     }
 
-    /// Raises 42501 when whoever writes a row names a large object in it that he may not read: the sync worker reads it with
-    /// the rights of the owner of the table, and would tell everybody who may read the chunks. One that does not exist is
-    /// an error as well, because its number may be that of another's tomorrow.
+    /// Raises 42501 when the new row names a large object that its writer may not read: the sync worker reads it with
+    /// the rights of the owner of the table, and would show it to every role that may read the chunks. One that does
+    /// not exist is an error as well, because its OID may be that of another role's object later.
     ///
     /// # Safety
-    /// [`Self::read`] was called with the slots: the new row, and the one it takes the place of.
+    /// [`Self::read`] was called with both slots: the new row, and the one it replaces.
     pub unsafe fn check_object(
         &self,
         relation: pg_sys::Oid,
@@ -376,8 +377,8 @@ impl ChangeLog {
         old: Option<*mut pg_sys::TupleTableSlot>,
     ) {
         let Some((number, column)) = &self.object else { return };
-        // SAFETY: see above; a column of type oid, which is passed by value, and catalog lookups inside a transaction. A
-        // null snapshot is that of the catalog.
+        // SAFETY: see above; a column of type oid, which is passed by value, and catalog lookups inside a transaction.
+        // A null snapshot stands for a catalog snapshot.
         let (object, permitted) = unsafe {
             if old.is_some_and(|old| column.same(old, new)) {
                 return;
@@ -406,14 +407,14 @@ impl ChangeLog {
     }
 
     /// # Safety
-    /// As [`Self::same_key`].
+    /// As for [`Self::same_key`].
     pub unsafe fn same_content(&self, first: *mut pg_sys::TupleTableSlot, second: *mut pg_sys::TupleTableSlot) -> bool {
         // SAFETY: see above.
         self.content.iter().all(|column| unsafe { column.same(first, second) })
     }
 }
 
-/// Runs inside the machinery of invalidation: sets a flag, allocates nothing, raises nothing.
+/// Relcache callback. Runs during invalidation: sets a flag, allocates nothing, raises nothing.
 #[pg_guard]
 unsafe extern "C-unwind" fn relation_changed(_argument: pg_sys::Datum, relation: pg_sys::Oid) {
     let concerned = RELATIONS.with(|relations| {

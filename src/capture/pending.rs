@@ -1,5 +1,5 @@
-//! Keys that wait to be appended to their change log, apart for each subtransaction: one that is rolled back takes its own
-//! along and no others.
+//! Keys that wait to be appended to their change log, kept per subtransaction: one that rolls back discards its own
+//! keys and no others.
 
 use super::MAX_PENDING;
 use super::change_log::{self, ChangeLog, Inserts};
@@ -18,21 +18,21 @@ const MISSED: &str = include_str!("../../sql/corpus/missed_change.sql");
 
 /// Changes of one source in one subtransaction.
 pub struct Batch {
-    /// Where they go.
+    /// The log that they are appended to.
     pub log: Rc<ChangeLog>,
     subtransaction: pg_sys::SubTransactionId,
-    /// The values of each key column, in memory of the transaction.
+    /// The values of each key column, in TopTransactionContext.
     columns: Vec<Vec<pg_sys::Datum>>,
     resync: bool,
 }
 
 thread_local! {
-    /// What is not in the logs yet.
+    /// Changes that are not in the logs yet.
     pub static PENDING: RefCell<Vec<Batch>> = const { RefCell::new(Vec::new()) };
     static REGISTERED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Notes the key of a row. One that has none, as where its constraint was dropped, is known by its corpus alone.
+/// Records the key of a row. A row without one, as where its constraint was dropped, requests a resync.
 ///
 /// # Safety
 /// The slot was read by [`ChangeLog::read`].
@@ -57,7 +57,7 @@ pub unsafe fn note(log: &Rc<ChangeLog>, slot: *mut pg_sys::TupleTableSlot) {
     }
 }
 
-/// Notes that every row may have changed.
+/// Records that every row may have changed: requests a resync.
 pub fn note_sweep(log: &Rc<ChangeLog>) {
     with_batch(log, |batch| batch.resync = true);
 }
@@ -86,7 +86,7 @@ fn with_batch<T>(log: &Rc<ChangeLog>, work: impl FnOnce(&mut Batch) -> T) -> T {
     })
 }
 
-/// Appends what the current subtransaction has noted.
+/// Appends the pending changes of the current subtransaction.
 fn flush_current() {
     // SAFETY: reads a variable of this process.
     let current = unsafe { pg_sys::GetCurrentSubTransactionId() };
@@ -99,28 +99,28 @@ fn flush(wanted: impl Fn(&Batch) -> bool) {
     if batches.is_empty() {
         return;
     }
-    // A transaction that has written may be made to write no more: by its user, and not by us. An error ends it.
+    // The user may set a transaction read only after it has written; that does not apply to the log. An error ends it.
     // SAFETY: a variable of this process.
     let read_only = unsafe {
         let before = pg_sys::XactReadOnly;
         pg_sys::XactReadOnly = false;
         before
     };
-    // SAFETY: a transaction is under way. SPI wants a snapshot where there is no query any more, as before a commit.
+    // SAFETY: inside a transaction. SPI needs a snapshot where no query has one any more, as before a commit.
     unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot()) };
     batches.iter().for_each(put);
     // SAFETY: pushed above; an error ends the transaction, and the snapshot with it.
     unsafe { pg_sys::PopActiveSnapshot() };
     // SAFETY: as above.
     unsafe { pg_sys::XactReadOnly = read_only };
-    // What a corpus does that rests costs nobody anything. It may have been resumed since the first of these changes.
+    // A paused or broken corpus wakes no worker. It may have been resumed since the first of these changes.
     if change_log::is_stale() || batches.iter().any(|batch| !batch.log.resting) {
         wake::at_commit();
     }
 }
 
-/// Writes down what a batch says: in the log, or, where that refuses it, that everything is to be compared. What the
-/// owner of a log has put on it runs as the owner, and in a subtransaction, so that it fails nobody.
+/// Writes a batch: to the log or, where that refuses it, as a request to resync the corpus. Objects that the owner of a
+/// log has put on it run as the owner, and in a subtransaction, so that the writer does not fail.
 fn put(batch: &Batch) {
     let log = &batch.log;
     let appended = match &log.inserts {
@@ -142,7 +142,7 @@ fn put(batch: &Batch) {
     }
 }
 
-/// An error is the user's: what cannot be logged must not be committed.
+/// An error fails the writer: what cannot be logged must not be committed.
 fn append(batch: &Batch, inserts: &Inserts) {
     let log = &batch.log;
     let count = batch.columns.first().map_or(0, Vec::len);
@@ -153,7 +153,7 @@ fn append(batch: &Batch, inserts: &Inserts) {
         .map(|(column, values)| match values.as_slice() {
             // SAFETY: a value of the type of its column.
             [value] => unsafe { DatumWithOid::new(*value, column.type_oid) },
-            // SAFETY: an array of such values; Postgres copies them.
+            // SAFETY: an array of such values, which Postgres copies.
             values => unsafe {
                 let array = pg_sys::construct_array(
                     values.as_ptr().cast_mut(),
@@ -215,7 +215,7 @@ unsafe extern "C-unwind" fn subtransaction_event(
     }
 }
 
-/// What may need a subtransaction to be written waits for the parent: none can be begun while one commits.
+/// Leaves batches that may need a subtransaction to be written to the parent: none can begin while one commits.
 fn leave_to(parent: pg_sys::SubTransactionId, current: pg_sys::SubTransactionId) {
     PENDING.with_borrow_mut(|pending| {
         let left = pending.iter_mut().filter(|batch| batch.subtransaction == current);
@@ -224,7 +224,7 @@ fn leave_to(parent: pg_sys::SubTransactionId, current: pg_sys::SubTransactionId)
     });
 }
 
-/// Their values go with the memory of the transaction.
+/// Discards batches. Their values are freed with TopTransactionContext.
 fn forget(unwanted: impl Fn(&Batch) -> bool) {
     PENDING.with(|pending| {
         if let Ok(mut pending) = pending.try_borrow_mut() {

@@ -1,7 +1,7 @@
-//! Reads the logs of a corpus as they lie in their tables, for those who watch corpora that belong to others.
+//! Counts rows of the tables of a corpus by heap scans, for roles that monitor corpora they do not own.
 //!
-//! No statement is planned or run over these tables, because their owner could have it call code: by a cast, a column that
-//! is computed, an index expression, a policy, a child table. What is not as socle has made it is not read.
+//! No statement is planned or run over these tables, because their owner could have it call code: by a cast, a
+//! generated column, an index expression, a policy, a child table. A table that is not as socle created it is not read.
 
 use super::CorpusSpec;
 use crate::pg::backend;
@@ -14,61 +14,62 @@ use std::hash::BuildHasher;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-/// Longest wait for a table that somebody has locked.
+/// Longest wait for a table that is locked.
 const PATIENCE: Duration = Duration::from_secs(1);
 const RETRY: Duration = Duration::from_millis(20);
 
-/// What it takes a worker to begin with a change, in microseconds.
+/// Time that a worker needs to begin with a change, in microseconds.
 const SOON: i64 = 2_000_000;
 
 /// `infinity` as `timestamptz` (timestamp.h, DT_NOEND).
 const NEVER: i64 = i64::MAX;
 
-/// What `socle.corpus_status` says of the tables of a corpus.
+/// Counts of one corpus, for `socle.corpus_status`.
 #[derive(Debug, Default)]
 pub struct Counts {
-    /// Documents whose chunks are there.
+    /// Documents that have been chunked.
     pub documents: i64,
-    /// Their chunks.
+    /// Chunks of these documents.
     pub chunks: i64,
-    /// Changes that wait.
+    /// Pending and failed changes.
     pub backlog: Backlog,
 }
 
-/// What a change log holds. Times are in microseconds since 2000.
+/// Summary of a change log. Times are in microseconds since 2000-01-01.
 #[derive(Debug, Default)]
 pub struct Backlog {
-    /// Changes that wait.
+    /// Changes that are pending, each key of a batch counted.
     pub pending: i64,
-    /// Documents that have failed for good.
+    /// Documents set aside after their last attempt.
     pub failed: i64,
-    /// Time of the oldest change that waits.
+    /// Time of the oldest pending change.
     pub oldest: Option<i64>,
-    /// Something has been due for longer than it takes to begin, and no worker is at it.
+    /// A change has been due for longer than `SOON`, and no worker has leased it.
     pub overdue: bool,
-    /// When what has failed is tried again, first of all.
+    /// Earliest time in the future at which a change is tried again.
     pub next_attempt: Option<i64>,
-    /// Something waits for its first attempt that came before a given time, or that a comparison has found: see
+    /// A change waits for its first attempt that is from before a given time, or that a resync has found: see
     /// `sql/sync/fill_incomplete.sql`.
     pub behind: bool,
 }
 
-/// What may be said of a failure to those who may not see data: neither key nor message.
+/// A failure as shown to roles that may not see data: neither key nor message.
 #[derive(Debug)]
 pub struct Failure {
     /// Attempts so far.
     pub attempts: i32,
-    /// Time of the next one; `None` when it is parked.
+    /// Time of the next attempt, in microseconds since 2000-01-01; `None` when the document is set aside.
     pub next_attempt: Option<i64>,
-    /// Time of the last one.
+    /// Time of the last attempt.
     pub failed: i64,
-    /// What was being done.
+    /// The step that failed.
     pub step: Option<String>,
     /// SQLSTATE of the error.
     pub sqlstate: Option<String>,
 }
 
-/// Counts the rows of a corpus. `None` when one of its tables is not as socle has made it, or locked for long.
+/// Counts the rows of a corpus. `None` when one of its tables is not as socle created it, or locked longer than
+/// `PATIENCE`.
 pub fn counts(corpus: &CorpusSpec) -> Option<Counts> {
     let document = Table::open(corpus.document?.into())?;
     let chunks = document.column("chunk_count", pg_sys::INT4OID)?;
@@ -81,7 +82,7 @@ pub fn counts(corpus: &CorpusSpec) -> Option<Counts> {
     Some(counts)
 }
 
-/// Looks through the change log of a corpus, which has been filled with what was there at `filled_to`. `None` as for [`counts`].
+/// Scans the change log of a corpus; changes up to `filled_to` belong to its first fill. `None` as for [`counts`].
 pub fn backlog(corpus: &CorpusSpec, filled_to: i64) -> Option<Backlog> {
     let change = Table::open(corpus.change?.into())?;
     let log = Log::of(&change, corpus)?;
@@ -113,7 +114,7 @@ pub fn backlog(corpus: &CorpusSpec, filled_to: i64) -> Option<Backlog> {
     Some(backlog)
 }
 
-/// Whether a change waits; looks no further than the first. `None` as for [`counts`].
+/// Whether any change is pending; the scan ends at the first. `None` as for [`counts`].
 pub fn any_pending(corpus: &CorpusSpec) -> Option<bool> {
     let change = Table::open(corpus.change?.into())?;
     let next_attempt = change.column("next_attempt_at", pg_sys::TIMESTAMPTZOID)?;
@@ -125,7 +126,7 @@ pub fn any_pending(corpus: &CorpusSpec) -> Option<bool> {
     Some(pending)
 }
 
-/// The last failure of each document, the latest first. Empty when the log is not as socle has made it, or locked for long.
+/// The last failure of each document, latest first. Empty when the log is not as socle created it, or locked too long.
 pub fn failures(corpus: &CorpusSpec) -> Vec<Failure> {
     last_failures(corpus).unwrap_or_default()
 }
@@ -185,21 +186,21 @@ impl Log {
         })
     }
 
-    /// Whether a row without any key asks for a comparison of everything.
+    /// Whether a row requests a resync: it has neither key nor batch.
     fn asks_for_all(&self, row: &Row<'_>) -> bool {
         self.key.first().is_some_and(|column| row.value(*column).is_none()) && row.value(self.batch).is_none()
     }
 
-    /// Tells keys apart by their bytes: their operators are the owner's.
+    /// Hash of a key by its bytes: its operators may be code of the owner.
     fn key_hash(&self, row: &Row<'_>) -> u64 {
         self.hasher.hash_one(self.key.iter().map(|column| row.bytes(*column)).collect::<Vec<_>>())
     }
 }
 
-/// An ordinary table, locked against changes of its make until it is dropped.
+/// A heap table, locked in ACCESS SHARE mode until it is dropped.
 struct Table(pg_sys::Relation);
 
-/// A column of such a table: its position from 0, and how its values lie in a datum.
+/// A column of such a table: position from 0, length and passing of its values.
 #[derive(Clone, Copy)]
 struct Column {
     index: usize,
@@ -207,7 +208,7 @@ struct Column {
     by_value: bool,
 }
 
-/// A row, for as long as it is looked at.
+/// A deformed row, valid during the visit.
 struct Row<'a> {
     values: &'a [pg_sys::Datum],
     nulls: &'a [bool],
@@ -217,7 +218,7 @@ impl Table {
     fn open(relation: pg_sys::Oid) -> Option<Self> {
         let lock = pg_sys::AccessShareLock.cast_signed();
         let begun = Instant::now();
-        // SAFETY: inside a transaction. Whoever holds the lock longer than that shall not stop those who watch.
+        // SAFETY: inside a transaction. A lock that is held longer must not block monitoring.
         while !unsafe { pg_sys::ConditionalLockRelationOid(relation, lock) } {
             if begun.elapsed() > PATIENCE {
                 return None;
@@ -238,7 +239,7 @@ impl Table {
         }
     }
 
-    /// A column that holds values of that type, and no others: not one of a type or an expression of somebody else.
+    /// A column of that very type, and not generated.
     fn column(&self, name: &str, wanted: pg_sys::Oid) -> Option<Column> {
         self.typed(name, |found| found == wanted)
     }
@@ -268,12 +269,12 @@ impl Table {
         }
     }
 
-    /// The rows that the calling statement sees, until the visitor has seen enough.
+    /// Visits the rows that the calling statement sees, until `visit` breaks.
     fn for_each(&self, mut visit: impl FnMut(&Row<'_>) -> ControlFlow<()>) {
         use pg_sys::ScanOptions as Scan;
         let flags = Scan::SO_TYPE_SEQSCAN | Scan::SO_ALLOW_STRAT | Scan::SO_ALLOW_SYNC | Scan::SO_ALLOW_PAGEMODE;
-        // SAFETY: the table is open and of the access method that this reads; a row lives until the next one is fetched,
-        // and what is taken out of it has as many places as it has columns.
+        // SAFETY: the table is open and a heap; a row lives until the next one is fetched, and the arrays have one
+        // element per column.
         unsafe {
             let width = usize::try_from((*(*self.0).rd_att).natts).unwrap_or_default();
             let (mut values, mut nulls) = (vec![pg_sys::Datum::null(); width], vec![true; width]);
@@ -298,7 +299,7 @@ impl Table {
 
 impl Drop for Table {
     fn drop(&mut self) {
-        // An error gives everything back by itself.
+        // After an error Postgres releases everything itself.
         if !std::thread::panicking() {
             // SAFETY: opened and locked above, once.
             unsafe { pg_sys::relation_close(self.0, pg_sys::AccessShareLock.cast_signed()) };
@@ -328,12 +329,12 @@ impl Row<'_> {
         self.value(column).and_then(|value| unsafe { pgrx::FromDatum::from_datum(value, false) })
     }
 
-    /// Elements of an array, of which no more than the head is fetched.
+    /// Number of elements of an array, of which only the header is detoasted.
     fn array_length(&self, column: Column) -> Option<i32> {
         const HEAD: i32 = (size_of::<pg_sys::ArrayType>() + 6 * size_of::<i32>()) as i32;
         let value = self.value(column)?;
-        // SAFETY: the column holds arrays; the dimensions, of which there are six at most, follow the head of one. Its size
-        // does not count as part of a slice.
+        // SAFETY: the column holds arrays; the dimensions, six at most, follow the header. The length word of the
+        // varlena does not count as part of a slice.
         unsafe {
             let head = pg_sys::pg_detoast_datum_slice(value.cast_mut_ptr(), 0, HEAD).cast::<pg_sys::ArrayType>();
             let length = pg_sys::ArrayGetNItems((*head).ndim, head.add(1).cast());
@@ -342,7 +343,7 @@ impl Row<'_> {
         }
     }
 
-    /// The bytes of a value.
+    /// The bytes of a value, detoasted; `None` for NULL.
     fn bytes(&self, column: Column) -> Option<Vec<u8>> {
         let value = self.value(column)?;
         if column.by_value {

@@ -1,8 +1,10 @@
-//! What a search stands on: the tables of the corpus, held, still as socle made them, and readable by the caller. All of that
-//! is looked at before anything is answered, so that nobody learns from a hit, or from none, what he may not read.
+//! Checks before a search: the tables of the corpus are locked, still as socle created them, and readable by the
+//! caller. All of that is checked before anything is answered, so that neither a hit nor its absence tells the caller
+//! what it may not read.
 //!
-//! What is read is read as the caller, under his row security. A superuser, to whom that does not apply, reads as the owner
-//! of the corpus: what an owner has put on his tables, an index on an expression say, does not run with all rights.
+//! Tables are read as the caller, under its row security. A superuser, to whom that does not apply, reads as the owner
+//! of the corpus: what an owner has put on its tables, such as an index on an expression, does not run with superuser
+//! rights.
 
 use super::CorpusSpec;
 use crate::pg::run_as::{self, as_log_owner, as_self};
@@ -11,8 +13,8 @@ use pgrx::pg_sys;
 use socle_core::{Error, Kind, Result};
 use std::ffi::{CStr, CString, c_char};
 
-/// Columns of the chunk table that a search reads beside the key, with the types they were given. The type of the vectors is
-/// looked at by whoever compares them.
+/// Columns of the chunk table that a search reads besides the key, with the types that socle gave them. The type of the
+/// vectors is checked by [`check_vector`].
 const COLUMNS: [(&str, pg_sys::Oid); 8] = [
     ("chunk_id", pg_sys::INT8OID),
     ("ordinal", pg_sys::INT4OID),
@@ -25,11 +27,11 @@ const COLUMNS: [(&str, pg_sys::Oid); 8] = [
 ];
 const VECTOR: &str = "embedding";
 
-/// Holds source and chunk table of a corpus until the transaction ends. What the snapshot says of the corpus, and its keyword
-/// index, must be of these tables, whatever has their names by now.
+/// Locks source and chunk table of a corpus until the transaction ends. The row of the corpus in the snapshot, and its
+/// keyword index, must belong to these tables, whatever relations have their names by now.
 ///
 /// # Errors
-/// `SnapshotTooOld`.
+/// `SnapshotTooOld` when one of the tables is another one by now.
 pub fn hold(corpus: &CorpusSpec) -> Result<()> {
     let tables = [
         (&corpus.source_schema, &corpus.source_table, corpus.source),
@@ -38,8 +40,8 @@ pub fn hold(corpus: &CorpusSpec) -> Result<()> {
     for (schema, table, known) in tables {
         let name = |text: &str| CString::new(text).unwrap_or_default();
         let (schema, table) = (name(schema), name(table));
-        // SAFETY: both names are copied before they are dropped, and a name without privileges gives nothing but a lock that
-        // every reader takes. The kind of a relation that is locked stays.
+        // SAFETY: both names are copied before they are dropped, and a name without privileges gives nothing but a lock
+        // that every reader takes. The kind of a locked relation does not change.
         let (found, kind) = unsafe {
             let table = pg_sys::makeRangeVar(pg_sys::pstrdup(schema.as_ptr()), pg_sys::pstrdup(table.as_ptr()), -1);
             let (lock, missing) = (pg_sys::AccessShareLock.cast_signed(), pg_sys::RVROption::RVR_MISSING_OK);
@@ -58,8 +60,8 @@ pub fn hold(corpus: &CorpusSpec) -> Result<()> {
     Ok(())
 }
 
-/// Refuses whoever may not read the chunks and every column that they, or what is shown of their documents, come from. Raises
-/// what Postgres raises. The tables are held.
+/// Refuses a caller that may not read the chunks and every column that they, or what is shown of their documents, come
+/// from. Raises the error of Postgres. The tables must be locked.
 pub fn require_privileges(corpus: &CorpusSpec) {
     require_chunks(corpus);
     let source = corpus.source.unwrap_or_default().into();
@@ -67,7 +69,7 @@ pub fn require_privileges(corpus: &CorpusSpec) {
     require_select(source, corpus.read_columns().into_iter().chain(corpus.title_column.as_deref()).chain(keys));
 }
 
-/// As [`require_privileges`], for the chunk table alone.
+/// Like [`require_privileges`], for the chunk table alone.
 pub fn require_chunks(corpus: &CorpusSpec) {
     let own = COLUMNS.iter().map(|(name, _)| *name).filter(|name| *name != "content_hash").chain([VECTOR]);
     let keys = corpus.chunk_key_columns.iter().map(String::as_str);
@@ -76,7 +78,7 @@ pub fn require_chunks(corpus: &CorpusSpec) {
 
 fn require_select<'a>(relation: pg_sys::Oid, mut columns: impl Iterator<Item = &'a str>) {
     let (user, right) = (run_as::current_user(), pg_sys::ACL_SELECT as pg_sys::AclMode);
-    // SAFETY: catalog lookups inside a transaction, about a relation that exists; names are copied by whoever raises.
+    // SAFETY: catalog lookups inside a transaction, about a relation that exists; aclcheck_error copies the names.
     unsafe {
         let schema = pg_sys::get_rel_namespace(relation);
         let usage = version::schema_usage(schema, user);
@@ -100,11 +102,11 @@ fn require_select<'a>(relation: pg_sys::Oid, mut columns: impl Iterator<Item = &
     }
 }
 
-/// Refuses a chunk table whose columns have other types than socle gave them: values would be compared by casts that the owner
-/// of a type may define. The tables are held.
+/// Refuses a chunk table whose columns have other types than socle gave them: values would be compared through casts
+/// that the owner of a type may define. The tables must be locked.
 ///
 /// # Errors
-/// `NotInState`.
+/// `NotInState` when a column was changed.
 pub fn check_types(corpus: &CorpusSpec) -> Result<()> {
     let (source, chunk) = (corpus.source.unwrap_or_default().into(), corpus.chunk.unwrap_or_default().into());
     for (column, wanted) in COLUMNS {
@@ -123,14 +125,14 @@ pub fn check_types(corpus: &CorpusSpec) -> Result<()> {
     Ok(())
 }
 
-/// The error for a chunk table that lacks a column of the type that socle gave it.
+/// The error for a chunk table whose `column` is missing or has another type.
 pub fn changed(corpus: &CorpusSpec, column: &str) -> Error {
     let message = format!("column \"{column}\" of chunk table \"{}\" was changed", corpus.chunk_table);
     Error::new(Kind::NotInState, message)
         .hint("Drop the corpus with socle.drop_corpus() and create it again, or give the column its type back.")
 }
 
-/// The type of the vectors, `wanted` being pgvector's.
+/// Checks that the vectors are of type `wanted`, which is pgvector's.
 ///
 /// # Errors
 /// `NotInState`, as for [`check_types`].
@@ -139,11 +141,11 @@ pub fn check_vector(corpus: &CorpusSpec, wanted: pg_sys::Oid) -> Result<()> {
     if found == Some(wanted) { Ok(()) } else { Err(changed(corpus, VECTOR)) }
 }
 
-/// Reads tables of a corpus as the caller; see the head of this file.
+/// Reads tables of a corpus as the caller, a superuser as the owner; see the head of this file.
 pub fn as_reader<T>(corpus: &CorpusSpec, work: impl FnOnce() -> T) -> T {
     const UNFILTERED: (&CStr, &CStr) = (c"row_security", c"off");
     match corpus.owner {
-        // As for the sync worker, what would be filtered is an error.
+        // As for the sync worker, rows that row security would hide are an error.
         Some(owner) if run_as::is_superuser() => as_log_owner(owner.into(), || gucs::with_gucs(&[UNFILTERED], work)),
         _ => as_self(work),
     }

@@ -1,4 +1,4 @@
-//! What `socle.corpus` says of a corpus, and what the catalog says of its tables now.
+//! The row of a corpus in `socle.corpus`, and the state of its tables in the system catalogs.
 
 use super::sql_template;
 use crate::model;
@@ -13,7 +13,7 @@ const FIND: &str = include_str!("../../sql/corpus/find_corpus.sql");
 const SUCCESSOR: &str = include_str!("../../sql/corpus/successor.sql");
 const NAMES: &str = include_str!("../../sql/corpus/corpus_names.sql");
 
-/// Most names that a hint lists.
+/// Most names listed by a hint.
 const MAX_NAMES: usize = 10;
 
 /// What a content column holds.
@@ -32,99 +32,99 @@ pub enum Role {
     FileName,
 }
 
-/// A row of `socle.corpus`, and what the catalog says of it now.
+/// A row of `socle.corpus`, joined with the current state of its relations in the system catalogs.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct CorpusSpec {
-    /// Its name.
+    /// Name of the corpus.
     pub name: String,
-    /// The corpus that it is going to take the place of.
+    /// Name of the corpus that this one is to replace.
     pub replaces: Option<String>,
     /// Schema of the source.
     pub source_schema: String,
     /// Name of the source.
     pub source_table: String,
-    /// The source has partitions.
+    /// Whether the source is partitioned.
     pub partitioned: bool,
-    /// Primary key of the source.
+    /// Columns of the primary key of the source.
     pub key_columns: Vec<String>,
-    /// Its equality operators, as they stand in SQL.
+    /// Equality operators of the key columns, as SQL.
     pub key_operators: Vec<String>,
-    /// What the key is called in the tables of the corpus.
+    /// Names of the key columns in the tables of the corpus.
     pub chunk_key_columns: Vec<String>,
-    /// Columns that make up a document.
+    /// Columns of the source that make up a document.
     pub content_columns: Vec<String>,
-    /// What each of them is: see [`Role`].
+    /// Roles of the content columns.
     pub content_roles: Vec<Role>,
-    /// Column that `{title}` stands for.
+    /// Column of the source that `{title}` stands for.
     pub title_column: Option<String>,
-    /// The language of its documents, or `auto`.
+    /// Language of the documents, or `auto`.
     pub language: String,
-    /// Column with the language of a document.
+    /// Column of the source with the language of a document.
     pub language_column: Option<String>,
-    /// What is put before a chunk.
+    /// Template of what is put before a chunk when it is embedded.
     pub template: String,
-    /// Columns that the template names.
+    /// Columns of the source that the template names.
     pub template_columns: Vec<String>,
-    /// Schema of the three tables of the corpus.
+    /// Schema of chunk table, change log and document table.
     pub chunk_schema: String,
-    /// Its chunks.
+    /// Name of the chunk table.
     pub chunk_table: String,
-    /// Its change log.
+    /// Name of the change log.
     pub change_table: String,
-    /// Its documents.
+    /// Name of the document table.
     pub document_table: String,
-    /// Its model.
+    /// Name of the model.
     pub model: String,
-    /// The digest of the model that its vectors are of.
+    /// Digest of the model that computed the vectors.
     pub model_digest: String,
-    /// Length of its vectors.
+    /// Number of dimensions of the vectors.
     pub dimensions: u32,
-    /// Largest chunk in tokens.
+    /// Largest chunk, in tokens.
     pub max_tokens: u32,
-    /// Largest overlap in tokens.
+    /// Largest overlap of chunks, in tokens.
     pub overlap_tokens: u32,
-    /// How documents are read.
+    /// Name of the [`Format`] of the documents.
     pub format: String,
-    /// Attempts until a change is parked.
+    /// Attempts until a change is set aside.
     pub max_attempts: i32,
-    /// See pgvector.
+    /// Parameter `m` of pgvector's HNSW index.
     pub hnsw_m: i32,
-    /// See pgvector.
+    /// Parameter `ef_construction` of pgvector's HNSW index.
     pub hnsw_ef_construction: i32,
-    /// Chunks whose keywords are still to be written.
+    /// Counts chunks that may be missing in the keyword index; 0 when it is complete.
     pub keyword_gap: i64,
     /// `filling`, `active`, `paused` or `broken`.
     pub state: String,
-    /// Why it is paused or broken, or troubled at the moment.
+    /// Why it is paused or broken, or what hinders it at the moment.
     pub state_reason: Option<String>,
-    /// Changes up to this time belong to its first fill: the time of its creation, or then the end of that fill.
+    /// Changes up to this time belong to the first fill: its creation, later the end of that fill.
     pub filled_to: String,
-    /// OID of the chunk table, if it is there.
+    /// OID of the chunk table, if it exists.
     pub chunk: Option<u32>,
-    /// OID of the change log, if it is there.
+    /// OID of the change log, if it exists.
     pub change: Option<u32>,
-    /// OID of the document table, if it is there.
+    /// OID of the document table, if it exists.
     pub document: Option<u32>,
-    /// OID of the source, if it is there.
+    /// OID of the source, if it exists.
     pub source: Option<u32>,
     /// OID of the owner of the chunk table.
     pub owner: Option<u32>,
-    /// `socle.corpus_binding` knows it.
+    /// Whether `socle.corpus_binding` has a row for it.
     pub bound: bool,
-    /// Its chunks are known by the key of their row.
+    /// Whether the key still tells which row a chunk belongs to.
     pub key_holds: bool,
-    /// The chunk table of the corpus it replaces, if that has vectors of the same model.
+    /// Chunk table of the corpus to be replaced, if that has vectors of the same model.
     pub donor: Option<String>,
-    /// Columns of the source whose types did not come with the server.
+    /// Columns of the source whose types are not built in.
     #[serde(skip)]
     pub foreign_columns: Vec<String>,
 }
 
 impl CorpusSpec {
-    /// The corpus of that name.
+    /// Finds a corpus by name.
     ///
     /// # Errors
-    /// `UnknownCorpus`, with the names there are.
+    /// `UnknownCorpus`, with the existing names.
     pub fn find(name: &str) -> Result<Self> {
         match Self::try_find(name)? {
             Some(corpus) => Ok(corpus),
@@ -132,7 +132,7 @@ impl CorpusSpec {
         }
     }
 
-    /// The corpus of that name, if there is one.
+    /// Finds a corpus by name, if there is one.
     ///
     /// # Errors
     /// `Bug` when the tables of socle cannot be read.
@@ -140,10 +140,10 @@ impl CorpusSpec {
         spi::query_text(FIND, &[name.into()])?.map(|row| Self::parse(name, &row)).transpose()
     }
 
-    /// As [`Self::find`], in the snapshot of the calling statement and for functions that change nothing.
+    /// Like [`Self::find`], in the snapshot of the calling statement, for functions that change nothing.
     ///
     /// # Errors
-    /// As [`Self::find`].
+    /// Those of [`Self::find`].
     pub fn find_to_read(name: &str) -> Result<Self> {
         let rows = plan_cache::rows(FIND, &[name.into()], 1, |row| row.get::<String>(1).unwrap_or_default())?;
         rows.first().map_or_else(|| Err(unknown(name)?), |row| Self::parse(name, row))
@@ -171,20 +171,20 @@ impl CorpusSpec {
             .collect()
     }
 
-    /// The corpus that is going to take the place of this one, if it is being changed.
+    /// The corpus that is to replace this one, if it is being altered.
     ///
     /// # Errors
-    /// As [`Self::try_find`].
+    /// Those of [`Self::try_find`].
     pub fn successor(&self) -> Result<Option<Self>> {
         spi::query_text(SUCCESSOR, &[self.name.as_str().into()])?.map_or(Ok(None), |name| Self::try_find(&name))
     }
 
-    /// The language of all documents; `None` where it is found out for each chunk or read from a column.
+    /// The language of all documents; `None` where it is detected for each chunk or read from a column.
     pub fn only_language(&self) -> Option<&'static str> {
         language::canonical(&self.language).ok().filter(|_| self.language_column.is_none())
     }
 
-    /// Columns of the source that chunks depend on, each once.
+    /// Columns of the source that chunks depend on, without duplicates.
     pub fn read_columns(&self) -> Vec<&str> {
         let mut columns: Vec<&str> = Vec::new();
         for column in self.content_columns.iter().chain(&self.template_columns) {
@@ -195,12 +195,12 @@ impl CorpusSpec {
         columns
     }
 
-    /// Documents are files.
+    /// Whether documents are files.
     pub fn has_files(&self) -> bool {
         self.content_roles.first().is_some_and(|role| *role != Role::Text)
     }
 
-    /// The first content column of that role.
+    /// The first content column with that role.
     pub fn content_column(&self, wanted: Role) -> Option<&str> {
         let at = self.content_roles.iter().position(|role| *role == wanted)?;
         self.content_columns.get(at).map(String::as_str)
@@ -209,7 +209,7 @@ impl CorpusSpec {
     /// The template, parsed.
     ///
     /// # Errors
-    /// As [`Template::parse`].
+    /// Those of [`Template::parse`].
     pub fn parsed_template(&self) -> Result<Template> {
         Template::parse(&self.template, self.title_column.as_deref())
     }
@@ -222,10 +222,10 @@ impl CorpusSpec {
         self.format.parse()
     }
 
-    /// Raises `NotPermitted` unless the caller may act as the owner.
+    /// Checks that the caller may act as the owner.
     ///
     /// # Errors
-    /// See above.
+    /// `NotPermitted`.
     pub fn require_owner(&self) -> Result<()> {
         let owns = match self.owner {
             Some(owner) => run_as::may_act_as(owner.into()),
@@ -234,7 +234,7 @@ impl CorpusSpec {
         if owns {
             return Ok(());
         }
-        // Whoever owns a corpus may give up what was to take its place, whoever owned it before.
+        // The owner of a corpus may also drop the one that was to replace it, even if that belonged to another role.
         if let Some(old) = &self.replaces
             && let Some(old) = Self::try_find(old)?
         {
@@ -261,10 +261,10 @@ fn unknown(name: &str) -> Result<Error> {
     Ok(error.hint(format!("Corpora are {}{more}.", quoted.join(", "))))
 }
 
-/// The model that a corpus was made with, as it is registered now.
+/// The model that a corpus was created with, as it is registered now.
 ///
 /// # Errors
-/// As [`model::find`]; `NotInState` when a model of another digest has its name.
+/// Those of [`model::find`]; `NotInState` when a model of another digest has its name.
 pub fn model_of(corpus: &CorpusSpec) -> Result<ModelSpec> {
     let spec = model::find(&corpus.model)?;
     if spec.digest() == corpus.model_digest {

@@ -1,26 +1,26 @@
-//! The SQL over the tables of one corpus, or over a table of files: with names put in for what stands in braces.
+//! SQL over the tables of one corpus, or over a table of files: templates with names in braces.
 //!
-//! The only place where SQL is put together. Names enter quoted, by [`identifier`]; values are parameters, but for the few
-//! that a definition stores, which [`literal`] quotes.
+//! Names are quoted by [`identifier`]; values are parameters, except the few that a definition stores, which
+//! [`literal`] quotes.
 
 use super::{CorpusSpec, Role};
 use pgrx::spi::{quote_identifier, quote_literal};
 
 const LARGE_OBJECT: &str = include_str!("../../sql/corpus/large_object.sql");
 
-/// What `refusal` says of a large object that the owner of the corpus has no right to.
+/// Value of `refusal` for a large object that the owner of the corpus may not read.
 pub const UNREADABLE: &str = "unreadable";
 
 /// Expands a statement for a corpus. `{name}` stands for:
 ///
 /// - `source`, `source_table`, `chunk`, `change`, `document`: relations, the first with `ONLY` where the source has no
-///   partitions; `donor`: where vectors of equal chunks may be found, `chunk` if nowhere else;
-/// - `keys x`, `first_key x`: the key columns of a table with alias `x`, where `s` is the source and any
-///   other alias one of our tables; `key_names`, `first_key_name`: their names in our tables;
+///   partitions; `donor`: the other table to look for vectors of equal chunks in, `chunk` if there is none;
+/// - `keys x`, `first_key x`: the key columns of a table with alias `x`, where `s` is the source and any other alias a
+///   table of the corpus; `key_names`, `first_key_name`: their names in the tables of the corpus;
 /// - `batches x`: the columns of a change log that hold many keys at once;
 /// - `same x y`: the keys of two aliases are equal;
-/// - `text x`, `hash x`, `refusal x`: of the source `s`, with files of more than `x` bytes left where they are: the last says
-///   why there is no text;
+/// - `text x`, `hash x`, `refusal x`: of the source `s`; files of more than `x` bytes are not read; `refusal` says why
+///   there is no text;
 /// - `size`, `media_type`, `file_name`, `language`, `template_values`, `read_columns`: of the source `s`;
 /// - what `extra` names.
 pub fn expand(statement: &str, corpus: &CorpusSpec, extra: &[(&str, &str)]) -> String {
@@ -36,22 +36,22 @@ pub fn expand(statement: &str, corpus: &CorpusSpec, extra: &[(&str, &str)]) -> S
     sql
 }
 
-/// Expands a statement over one table of the user: `{target}` stands for it.
+/// Expands a statement over one table of the user: `{target}` stands for its name.
 pub fn over(statement: &str, schema: &str, table: &str) -> String {
     statement.replace("{target}", &qualified(schema, table))
 }
 
-/// A name, quoted where that is needed.
+/// A name as an SQL identifier, quoted where needed.
 pub fn identifier(name: &str) -> String {
     quote_identifier(name)
 }
 
-/// A text constant.
+/// A text as an SQL literal.
 pub fn literal(text: &str) -> String {
     quote_literal(text)
 }
 
-/// The column of a change log with the values of key column number `at`, from 0, of many rows.
+/// Name of the column of a change log with the values of key column number `at`, from 0, of many rows.
 pub fn batch_name(at: usize) -> String {
     format!("batch_{}", at + 1)
 }
@@ -134,8 +134,8 @@ fn same(corpus: &CorpusSpec, left: &str, right: &str) -> String {
     sides.map(|((left, right), operator)| format!("{left} {operator} {right}")).collect::<Vec<_>>().join(" AND ")
 }
 
-/// Bytes of a document. Those of a large object are not known before it is read: it is taken for one that is worked on by
-/// itself.
+/// Size of a document in bytes. That of a large object is not known before it is read: it gets the largest size, so
+/// that it is synced by itself.
 fn size(corpus: &CorpusSpec) -> String {
     if corpus.content_column(Role::LargeObject).is_some() {
         return format!("{}::bigint", i32::MAX);
@@ -144,23 +144,23 @@ fn size(corpus: &CorpusSpec) -> String {
     format!("({})::bigint", sizes.collect::<Vec<_>>().join(" + "))
 }
 
-/// What is said about a file, as text.
+/// A column that describes a file, as text.
 fn hint(corpus: &CorpusSpec, role: Role) -> String {
     corpus.content_column(role).map_or("NULL::text".into(), |column| as_text(corpus, column))
 }
 
-/// The expressions for a file.
+/// SQL expressions for a file.
 struct File {
-    /// Its bytes, if they may be read.
+    /// The bytes; NULL if they are not read.
     bytes: String,
-    /// What tells it from others, as text: of one that is not read, no more than why.
+    /// What identifies the contents, as text; for a file that is not read, only why.
     identity: String,
-    /// Why it is not read: [`UNREADABLE`], or its size.
+    /// Why it is not read: [`UNREADABLE`], or its size; NULL if it is read.
     refusal: String,
 }
 
-/// The file, where it has at most `limit` bytes. The size of a `bytea` stands beside the bytes; that a large object is too
-/// large is seen from whether it has a byte behind the limit.
+/// The expressions for a file of at most `limit` bytes; `None` where documents are texts. The size of a `bytea` is
+/// known without reading it; a large object is too large if it has a byte beyond the limit.
 fn file(corpus: &CorpusSpec, limit: &str) -> Option<File> {
     let limit = format!("{limit}::bigint");
     if let Some(column) = corpus.content_column(Role::LargeObject).map(of_source) {
@@ -185,7 +185,7 @@ fn file(corpus: &CorpusSpec, limit: &str) -> Option<File> {
     })
 }
 
-/// The document: the file, or the text columns with an empty line between those that are not empty.
+/// The document: the file, or the text columns that are not empty, with an empty line between them.
 fn text(corpus: &CorpusSpec, limit: &str) -> String {
     if let Some(file) = file(corpus, limit) {
         return format!("coalesce({}, '')", file.bytes);
@@ -199,10 +199,10 @@ fn text(corpus: &CorpusSpec, limit: &str) -> String {
     }
 }
 
-/// A hash over everything that the chunks of a row and their keywords depend on. Lengths keep the columns apart.
+/// Hash of everything that the chunks of a row and their keywords depend on. Lengths separate the columns.
 fn hash(corpus: &CorpusSpec, limit: &str) -> String {
     let file = file(corpus, limit).map(|file| format!("coalesce({}, '-')", file.identity));
-    // The text of a file differs with the settings of a session.
+    // The file column is left out: its text depends on settings of the session, such as bytea_output.
     let texts = corpus.read_columns().into_iter().skip(usize::from(file.is_some()));
     let columns = texts.chain(corpus.language_column.as_deref()).map(|column| {
         let text = as_text(corpus, column);

@@ -1,5 +1,5 @@
-//! `socle.alter_corpus`: what changes no chunk is changed at once; anything else is filled into a corpus beside the old one,
-//! which takes its place when it is complete (see `swap`). Dropping that corpus is how one changes one's mind.
+//! `socle.alter_corpus`: a setting that no chunk depends on is changed at once; for anything else a corpus beside the
+//! old one is filled, which replaces it when complete (see `swap`). Dropping that corpus cancels the change.
 
 use super::create::{check_dimensions, check_overlap, create_objects, default_tokens, parsed_language};
 use super::options::SHADOW;
@@ -21,7 +21,7 @@ use socle_core::{Error, Kind, Result};
 const NAME_TAKEN: &str = include_str!("../../sql/corpus/name_taken.sql");
 const SET_MAX_ATTEMPTS: &str = include_str!("../../sql/corpus/set_max_attempts.sql");
 
-/// Names that are tried for what replaces a corpus.
+/// Names tried for the corpus that replaces another.
 const MAX_NAMES_TRIED: u32 = 100;
 
 #[pg_extern(sql = false)]
@@ -57,7 +57,7 @@ fn alter(arguments: Arguments) -> Result<String> {
     Ok(create_objects(&new, &source, &model)?.name)
 }
 
-/// A corpus is changed when it is whole, and once at a time.
+/// A corpus can be altered when it is complete, and once at a time.
 fn check_state(corpus: &CorpusSpec) -> Result<()> {
     let state = |what: &str| Error::new(Kind::NotInState, format!("corpus \"{}\" {what}", corpus.name));
     if corpus.replaces.is_some() {
@@ -73,7 +73,7 @@ fn check_state(corpus: &CorpusSpec) -> Result<()> {
     Ok(())
 }
 
-/// The corpus as the caller wants it.
+/// The corpus with the changes that the caller asks for.
 fn altered(old: &CorpusSpec, arguments: Arguments) -> Result<CorpusSpec> {
     let at_least = |at: usize, name: &str, least: i32, default: i32| match arguments.i32(at) {
         Some(value) if value < least => {
@@ -106,7 +106,7 @@ fn altered(old: &CorpusSpec, arguments: Arguments) -> Result<CorpusSpec> {
     let model = model::embedding_model(Some(wanted.clone().unwrap_or_else(|| old.model.clone())))?;
     check_dimensions(&model)?;
     (new.model, new.model_digest, new.dimensions) = (model.name.clone(), model.digest(), model.dimensions);
-    // Another model has another window.
+    // The default depends on the window of the model.
     let tokens = if wanted.is_some() { default_tokens(&model, &new.template) } else { old.max_tokens };
     new.max_tokens = at_least(5, "max_tokens", 1, number(tokens))?.unsigned_abs();
     new.overlap_tokens = at_least(6, "overlap_tokens", 0, number(old.overlap_tokens))?.unsigned_abs();
@@ -129,7 +129,7 @@ fn altered(old: &CorpusSpec, arguments: Arguments) -> Result<CorpusSpec> {
     Ok(new)
 }
 
-/// A name for what takes the place of a corpus. Whoever may make tables in the schema may have made one that is in the way.
+/// A free name for the corpus that replaces another. Any role that may create tables in the schema may have taken one.
 fn free_name(old: &CorpusSpec) -> Result<String> {
     let suffixes = std::iter::once(String::new()).chain((2..=MAX_NAMES_TRIED).map(|number| number.to_string()));
     for suffix in suffixes {

@@ -1,8 +1,9 @@
-//! Whether a corpus is still what it was bound to. Asked of the catalog after commands that may have changed it, whatever
-//! they were, and before a corpus is resumed.
+//! Checks whether a corpus still matches what it was bound to, by the catalogs, after commands that may have changed
+//! it, whatever they were, and before a corpus is resumed.
 //!
-//! A chunk is known by the key of its row. Where that no longer tells rows apart, or was written anew, chunks are shown to
-//! nobody, from the very command on: the policy of the chunk table is closed, and the corpus is broken with the reason.
+//! A chunk belongs to the source row with its key. Where the key no longer tells rows apart, or was rewritten, no chunk
+//! is visible from that very command on: the policy of the chunk table is closed, and the corpus is broken with the
+//! reason.
 
 use super::ddl_command::Command;
 use super::{create, ddl_events, lifecycle, rekey};
@@ -22,46 +23,46 @@ const SET_KEY: &str = include_str!("../../sql/corpus/set_key.sql");
 const CLOSE: &str = include_str!("../../sql/corpus/close_chunks.sql");
 const MISSED: &str = include_str!("../../sql/corpus/missed_change.sql");
 
-/// What a corpus stands on, as it is now.
+/// What a corpus depends on, in its current state.
 #[derive(Debug, Deserialize)]
 pub struct BindingCheck {
     name: String,
     state: String,
-    /// Nothing has happened to its key so far.
+    /// `key_holds` of the corpus: its key is intact so far.
     key_holds: bool,
-    /// Its policy shows nothing.
+    /// The policy of the chunk table shows no row.
     closed: bool,
-    /// There is a policy at all.
+    /// The chunk table has a policy.
     has_policy: bool,
-    /// Rows of the source differ in the key.
+    /// The key is unique and not null in the source.
     told_apart: bool,
-    /// The columns of the primary key that the source has now.
+    /// Columns of the current primary key of the source.
     primary_key: Option<String>,
-    /// Types of the key: in the source, and in the tables of the corpus.
+    /// Types of the key columns: in the source, and in the tables of the corpus.
     types: Option<Vec<Option<String>>>,
     chunk_types: Option<Vec<Option<String>>>,
     change_types: Option<Vec<Option<String>>>,
     document_types: Option<Vec<Option<String>>>,
-    /// A table that inherits from the source.
+    /// A table that inherits from the source, if any.
     heir: Option<String>,
-    /// The source has the trigger that notes changes.
+    /// The source has the trigger that captures changes.
     has_trigger: bool,
-    /// Statements that let triggers fire for replicated changes again.
+    /// Statements that make triggers fire for replicated changes again (`ENABLE ALWAYS TRIGGER`).
     turned: Vec<String>,
 }
 
-/// What has become of the types of a key.
+/// How the key types of the source compare with those in the tables of the corpus.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Types {
-    /// The tables of the corpus have them.
+    /// They are the same.
     Same,
-    /// Those hold fewer values.
+    /// Those of the source hold more values.
     Wider(Widening),
-    /// Those hold other values.
+    /// Those of the source hold other values.
     Other,
 }
 
-/// What corpora are bound to, as it is now.
+/// Reads the current state of what corpora are bound to.
 ///
 /// # Errors
 /// `Bug` when the tables of socle cannot be read.
@@ -76,10 +77,10 @@ pub fn read(names: &[String]) -> Result<Vec<BindingCheck>> {
         .collect()
 }
 
-/// Has corpora follow a command, or break. Raises nothing for their sake.
+/// Makes corpora follow a command, or marks them broken. A corpus that cannot follow raises no error.
 ///
 /// # Errors
-/// As [`read`].
+/// Those of [`read`].
 pub fn follow(names: &[String], command: &Command) -> Result<()> {
     for binding in read(names)? {
         let Some(corpus) = CorpusSpec::try_find(&binding.name)? else { continue };
@@ -94,7 +95,7 @@ pub fn follow(names: &[String], command: &Command) -> Result<()> {
 }
 
 impl BindingCheck {
-    /// What keeps chunks from being told to whom they belong.
+    /// Why the key no longer tells which row a chunk belongs to; `None` where it does.
     fn lost(&self, corpus: &CorpusSpec, command: &Command) -> Option<String> {
         let key = corpus.key_columns.join(", ");
         if corpus.key_columns.iter().any(|column| command.rewritten.contains(column)) {
@@ -114,7 +115,7 @@ impl BindingCheck {
             .then(|| format!("its key ({key}) has another type: socle.resume_corpus() takes the new values"))
     }
 
-    /// See [`Types`].
+    /// Compares the key types of the source with those in the tables of the corpus.
     pub fn types(&self) -> Types {
         let Some(now) = &self.types else { return Types::Other };
         let mut found = Types::Same;
@@ -135,20 +136,20 @@ impl BindingCheck {
         found
     }
 
-    /// The types that the key has now, as they stand in SQL.
+    /// The current types of the key columns, as SQL.
     pub fn key_types(&self) -> Vec<&str> {
         self.types.iter().flatten().map(|name| name.as_deref().unwrap_or_default()).collect()
     }
 
-    /// The documents have to be found again by what they say.
+    /// Whether documents have to be matched to rows by their contents again.
     pub fn has_lost_key(&self) -> bool {
         !self.key_holds || self.closed || !self.told_apart || self.types() == Types::Other
     }
 
-    /// Raises `NotInState` for what only the owner of the source can mend.
+    /// Checks for what only the owner of the source can repair: a table that inherits from it.
     ///
     /// # Errors
-    /// See above.
+    /// `NotInState`.
     pub fn check(&self) -> Result<()> {
         match &self.heir {
             Some(heir) => Err(Error::new(Kind::NotInState, format!("corpus \"{}\" {}", self.name, inherits(heir)))
@@ -157,7 +158,7 @@ impl BindingCheck {
         }
     }
 
-    /// Whether the source has the trigger that notes changes.
+    /// Whether the source has the trigger that captures changes.
     pub fn has_trigger(&self) -> bool {
         self.has_trigger
     }
@@ -167,7 +168,7 @@ impl BindingCheck {
         !self.has_policy
     }
 
-    /// Lets triggers fire for replicated changes again.
+    /// Makes triggers fire for replicated changes again.
     ///
     /// # Errors
     /// What Postgres raises.
@@ -216,7 +217,7 @@ fn inherits(heir: &str) -> String {
     format!("does not see the rows of {heir}, which inherits from its source")
 }
 
-/// The vector index goes when the chunk table is written anew, and the sync worker builds it again.
+/// After a rewrite of the chunk table, which drops the vector index, has the sync worker build that again.
 ///
 /// # Errors
 /// `Bug` when the tables of socle cannot be written.
@@ -228,7 +229,7 @@ pub fn after_widening(corpus: &CorpusSpec, types: Types) -> Result<()> {
     Ok(())
 }
 
-/// Shows no chunk to anybody until the corpus is resumed.
+/// Hides all chunks until the corpus is resumed.
 fn lose_key(corpus: &CorpusSpec, reason: &str) -> Result<()> {
     close(corpus)?;
     lifecycle::set_state(&corpus.name, "broken", Some(reason))?;
@@ -236,7 +237,8 @@ fn lose_key(corpus: &CorpusSpec, reason: &str) -> Result<()> {
     Ok(())
 }
 
-/// Closes the policy. As superuser: it names nothing, runs nothing of the owner's, and does not fail for lack of his rights.
+/// Closes the policy. As superuser: the statement runs nothing of the owner's, and does not fail for a missing
+/// privilege.
 ///
 /// # Errors
 /// What Postgres raises, a lock timeout above all.
@@ -248,7 +250,7 @@ pub fn close(corpus: &CorpusSpec) -> Result<()> {
     })
 }
 
-/// The key of the source, which its documents have been given, is that of the corpus.
+/// Makes the current key of the source, which the documents already have, the key of the corpus.
 ///
 /// # Errors
 /// `Bug` when the tables of socle cannot be written.

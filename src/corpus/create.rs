@@ -1,5 +1,5 @@
-//! `socle.create_corpus`: checks everything first, then makes the tables, the policy, the triggers and the row, and leaves
-//! the filling to the sync worker.
+//! `socle.create_corpus`: checks everything first, then creates the tables, the policy, the triggers and the row, and
+//! leaves the fill to the sync worker.
 
 use super::lifecycle;
 use super::options::CreateCorpusOptions;
@@ -30,14 +30,14 @@ const CHUNK_COLUMNS: &str = include_str!("../../sql/corpus/chunk_columns.sql");
 const PROTECT: &str = include_str!("../../sql/corpus/protect_chunks.sql");
 const TRIGGERS: &str = include_str!("../../sql/corpus/create_triggers.sql");
 
-/// Largest default chunk in tokens.
+/// Largest default chunk size, in tokens.
 const DEFAULT_TOKENS: u32 = 512;
 
-/// Most dimensions of vectors that stay in the row, where every comparison finds them, while the text moves out: two such rows
-/// fit into a page. By itself Postgres would move the vector, which is the larger.
+/// Most dimensions of vectors that are stored inline, where every comparison finds them, while the text is moved to
+/// TOAST: two such rows fit into a page. By default Postgres would move the vector, which is the larger value.
 const MAX_INLINE_DIMENSIONS: u32 = 900;
 
-/// The language of a corpus whose chunks are looked at one by one.
+/// Value of `language` for a corpus that has the language of each chunk detected.
 pub const DETECTED: &str = "auto";
 
 #[pg_extern(sql = false)]
@@ -62,7 +62,7 @@ fn create(arguments: Arguments) -> Result<pg_sys::Oid> {
     Ok(corpus.chunk.unwrap_or_default().into())
 }
 
-/// Makes a corpus that has been checked.
+/// Creates a corpus whose options have been checked.
 pub fn create_objects(corpus: &CorpusSpec, source: &Source, model: &ModelSpec) -> Result<CorpusSpec> {
     try_chunking(corpus, model)?;
     run_as::as_owner(source.owner, || make(corpus, source, model))?;
@@ -72,13 +72,13 @@ pub fn create_objects(corpus: &CorpusSpec, source: &Source, model: &ModelSpec) -
     Ok(corpus)
 }
 
-/// The language by its one name, or [`DETECTED`].
+/// The canonical name of a language, or [`DETECTED`].
 pub fn parsed_language(name: &str) -> Result<String> {
     if name == DETECTED { Ok(name.to_string()) } else { Ok(socle_core::language::canonical(name)?.to_string()) }
 }
 
 /// Raises `NotSupported` for vectors that cannot be indexed, or that the cosine distance of the index would order in
-/// another way than the model means it.
+/// another way than the model intends.
 pub fn check_dimensions(model: &ModelSpec) -> Result<()> {
     if !model.is_cosine() {
         let (name, similarity) = (&model.name, model.similarity.name());
@@ -94,7 +94,7 @@ pub fn check_dimensions(model: &ModelSpec) -> Result<()> {
         .detail(format!("An HNSW index of pgvector takes {limit} at most.")))
 }
 
-/// Raises `InvalidArgument` unless chunks are longer than what they repeat.
+/// Raises `InvalidArgument` unless chunks are longer than their overlap.
 pub fn check_overlap(max_tokens: u32, overlap_tokens: u32) -> Result<()> {
     if overlap_tokens < max_tokens {
         return Ok(());
@@ -103,13 +103,14 @@ pub fn check_overlap(max_tokens: u32, overlap_tokens: u32) -> Result<()> {
         .detail(format!("The overlap is {overlap_tokens}, the chunk size {max_tokens}.")))
 }
 
-/// The window of the model, but for a quarter where title and headings are to have room.
+/// Default chunk size in tokens: the window of the model, `DEFAULT_TOKENS` at most, less a quarter where title and
+/// headings need room.
 pub fn default_tokens(model: &ModelSpec, template: &str) -> u32 {
     let window = model.max_tokens.min(DEFAULT_TOKENS);
     if template == "{content}" { window } else { (window - window / 4).max(1) }
 }
 
-/// Has the engine refuse now what it would refuse for every document.
+/// Lets the engine refuse now what it would refuse for every document.
 fn try_chunking(corpus: &CorpusSpec, model: &ModelSpec) -> Result<()> {
     let request = Request::Chunk {
         model: Some(model.clone()),
@@ -125,7 +126,7 @@ fn try_chunking(corpus: &CorpusSpec, model: &ModelSpec) -> Result<()> {
     }
 }
 
-/// Makes the tables and triggers, as the owner.
+/// Creates the tables and triggers. To be called as the owner.
 fn make(corpus: &CorpusSpec, source: &Source, model: &ModelSpec) -> Result<()> {
     let vector = vector_type(model)?;
     let definitions = source.key_definitions("");
@@ -151,12 +152,12 @@ fn make(corpus: &CorpusSpec, source: &Source, model: &ModelSpec) -> Result<()> {
     spi::execute(&expand(TRIGGERS, corpus, &[("capture_trigger", capture.as_str())]))
 }
 
-/// Puts the policy on the chunk table.
+/// Creates the policy of the chunk table.
 pub fn protect(corpus: &CorpusSpec) -> Result<()> {
     gucs::with_gucs(&[gucs::QUIET], || spi::execute(&corpus.sql(PROTECT)))
 }
 
-/// What the chunk table says of itself, for whoever meets it without socle, and for adoption.
+/// Comment on the chunk table, for readers without socle, and for adoption.
 pub fn chunk_comment(corpus: &CorpusSpec) -> String {
     format!(
         "chunks of corpus \"{}\", source {}.{}; vectors of model \"{}\", digest {}",
@@ -164,7 +165,7 @@ pub fn chunk_comment(corpus: &CorpusSpec) -> String {
     )
 }
 
-/// Whether a chunk table of the same make is already there, left by an earlier corpus or extension.
+/// Adopts a chunk table with the same columns, left by an earlier corpus or extension; false if there is none.
 fn adopt(corpus: &CorpusSpec, source: &Source, vector: &str) -> Result<bool> {
     let names = [corpus.chunk_schema.as_str().into(), corpus.chunk_table.as_str().into()];
     let found = Spi::connect(|client| {
@@ -215,7 +216,7 @@ fn adopt(corpus: &CorpusSpec, source: &Source, vector: &str) -> Result<bool> {
     Ok(true)
 }
 
-/// Writes the row of `socle.corpus` and binds it.
+/// Inserts the row of `socle.corpus` and binds it.
 fn register(corpus: &CorpusSpec) -> Result<CorpusSpec> {
     let row = json!({
         "name": corpus.name, "replaces": corpus.replaces, "source_schema": corpus.source_schema, "source_table": corpus.source_table,
@@ -235,7 +236,7 @@ fn register(corpus: &CorpusSpec) -> Result<CorpusSpec> {
     CorpusSpec::find(&corpus.name)
 }
 
-/// Takes the relations and columns of a corpus as they are now. False when one of them is not there.
+/// Binds a corpus to its relations and columns as they are now. False when one of them does not exist.
 pub fn bind(name: &str) -> Result<bool> {
     let bound = run_as::as_superuser(|| {
         Spi::connect_mut(|client| client.update(BIND, None, &[name.into()]).map(|rows| rows.len()))
@@ -243,7 +244,7 @@ pub fn bind(name: &str) -> Result<bool> {
     let bound = bound.map_err(spi)? > 0;
     if bound && let Some(corpus) = CorpusSpec::try_find(name)? {
         for relation in lifecycle::tree(&corpus)? {
-            // Sessions may remember that there was nothing to note for it.
+            // Sessions may have cached that there is nothing to record for it.
             backend::invalidate_relation(relation);
         }
         [corpus.change, corpus.document].into_iter().flatten().for_each(|table| depend_on_extension(table.into()));
@@ -251,7 +252,8 @@ pub fn bind(name: &str) -> Result<bool> {
     Ok(bound)
 }
 
-/// Has a table dropped with the extension without which it is of no use. Unlike a member of the extension it is dumped.
+/// Makes a table depend on the extension, so that both are dropped together. Unlike a member of the extension it is
+/// dumped.
 fn depend_on_extension(table: pg_sys::Oid) {
     // SAFETY: catalog lookups and changes inside a transaction.
     unsafe {
@@ -277,7 +279,7 @@ fn depend_on_extension(table: pg_sys::Oid) {
     }
 }
 
-/// pgvector's type with its schema and length.
+/// The type of pgvector with schema and dimensions, as SQL.
 fn vector_type(model: &ModelSpec) -> Result<String> {
     let schema = spi::query_text(vector_index::VECTOR_SCHEMA, &[])?;
     let schema = schema.ok_or_else(|| Error::new(Kind::NotSupported, "the extension \"vector\" is not installed"))?;

@@ -1,4 +1,4 @@
-//! What a command says of itself, where the catalog does not tell afterwards: that rows came, went or changed unseen.
+//! What a command says that the catalogs do not tell afterwards: that rows came, went or changed without a trigger.
 
 use crate::pg::version;
 use pgrx::pg_sys;
@@ -7,17 +7,17 @@ use std::ffi::CStr;
 /// A command that corpora may have to follow.
 #[derive(Debug, Default)]
 pub struct Command {
-    /// Rows may have come or gone or say something else, or do so from now on, without a trigger.
+    /// Rows may have come, gone or changed without a trigger, or may do so from now on: requires a resync.
     pub compare: bool,
-    /// Columns that were computed anew by an expression.
+    /// Columns rewritten by a `USING` expression.
     pub rewritten: Vec<String>,
     /// Columns that get another type.
     pub retyped: Vec<String>,
-    /// It is looked at for what it has dropped.
+    /// The command only matters for what it has dropped.
     pub only_dropped: bool,
 }
 
-/// What is to be done, from the parse tree of an event trigger.
+/// Reads the parse tree of an event trigger.
 ///
 /// # Safety
 /// `call` is that of an event trigger.
@@ -29,11 +29,11 @@ pub unsafe fn read(call: pg_sys::FunctionCallInfo) -> Command {
         match (*tree).type_ {
             pg_sys::NodeTag::T_AlterTableStmt => {
                 let statement = &*tree.cast::<pg_sys::AlterTableStmt>();
-                // Attributes of a type that columns are of.
+                // Attributes of a composite type that columns may have.
                 command.compare = statement.objtype == pg_sys::ObjectType::OBJECT_TYPE;
                 cells(statement.cmds).iter().for_each(|cell| note(&mut command, &*cell.ptr_value.cast()));
             }
-            // A value of it is called otherwise.
+            // A value of the enum is renamed.
             pg_sys::NodeTag::T_AlterEnumStmt => {
                 command.compare = !(*tree.cast::<pg_sys::AlterEnumStmt>()).oldVal.is_null();
             }
@@ -43,12 +43,12 @@ pub unsafe fn read(call: pg_sys::FunctionCallInfo) -> Command {
     command
 }
 
-/// The table or type that is altered, as the session understands its name.
+/// The table or type that is altered, its name resolved as in the session.
 ///
 /// # Safety
-/// As [`read`], which has said that columns get another type.
+/// As for [`read`], which has returned retyped columns.
 pub unsafe fn altered_relation(call: pg_sys::FunctionCallInfo) -> pg_sys::Oid {
-    // SAFETY: only such a statement says so. Nothing is locked; a name of nothing is no error here.
+    // SAFETY: only an AlterTableStmt retypes columns. Nothing is locked; a missing relation is no error here.
     unsafe {
         let Some(tree) = tree(call) else { return pg_sys::InvalidOid };
         let (lock, missing_ok) = (pg_sys::NoLock.cast_signed(), pg_sys::RVROption::RVR_MISSING_OK);
@@ -58,7 +58,7 @@ pub unsafe fn altered_relation(call: pg_sys::FunctionCallInfo) -> pg_sys::Oid {
 }
 
 /// # Safety
-/// As [`read`].
+/// As for [`read`].
 unsafe fn tree(call: pg_sys::FunctionCallInfo) -> Option<*mut pg_sys::Node> {
     // SAFETY: a call has a context, of the type it says, or none.
     unsafe {
@@ -69,7 +69,7 @@ unsafe fn tree(call: pg_sys::FunctionCallInfo) -> Option<*mut pg_sys::Node> {
 }
 
 /// # Safety
-/// A list of Postgres, or null.
+/// `list` is a list of Postgres, or null.
 unsafe fn cells<'a>(list: *mut pg_sys::List) -> &'a [pg_sys::ListCell] {
     if list.is_null() {
         return &[];
@@ -79,12 +79,13 @@ unsafe fn cells<'a>(list: *mut pg_sys::List) -> &'a [pg_sys::ListCell] {
 }
 
 /// # Safety
-/// Part of a parse tree.
+/// `part` belongs to a parse tree.
 unsafe fn note(command: &mut Command, part: &pg_sys::AlterTableCmd) {
     use pg_sys::AlterTableType as Kind;
     match part.subtype {
         Kind::AT_AlterColumnType => {
-            // SAFETY: such a part has the name of a column and its definition, with the expression that USING gives.
+            // SAFETY: such a part has the name of a column and its definition, with the USING expression as
+            // raw_default.
             let (name, computed) = unsafe {
                 let definition = part.def.cast::<pg_sys::ColumnDef>();
                 (CStr::from_ptr(part.name).to_string_lossy().into_owned(), !(*definition).raw_default.is_null())

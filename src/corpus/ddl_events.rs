@@ -1,7 +1,7 @@
-//! Event triggers: corpora follow the names of what they consist of, notice what is dropped, and compare source and chunks
-//! again after commands that change rows without firing row triggers.
+//! Event triggers: corpora follow renames of what they consist of, notice what is dropped, and are resynced after
+//! commands that change rows without firing row triggers.
 //!
-//! They run inside commands of users who may never have heard of socle, so they do nothing unless a corpus is concerned.
+//! They run inside commands of users who may not know of socle, so they do nothing unless a corpus is concerned.
 
 use super::ddl_command::{self, Command};
 use super::{binding_check, lifecycle};
@@ -34,7 +34,7 @@ const CONCERNED_BY_DROP: &str = include_str!("../../sql/corpus/concerned_by_drop
 const BOUND: &str = "SELECT b.corpus FROM socle.corpus_binding b ORDER BY b.corpus";
 const ANY: &str = "SELECT EXISTS (SELECT FROM socle.corpus_binding)";
 
-/// See `socle._follow_ddl()`.
+/// The event trigger function `socle._follow_ddl()`.
 #[pg_guard]
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn follow_ddl(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
@@ -42,7 +42,7 @@ pub unsafe extern "C-unwind" fn follow_ddl(call: pg_sys::FunctionCallInfo) -> pg
         return pg_sys::Datum::null();
     }
     if extension_version::is_under_way() {
-        // A script of ours. What it leaves may be what workers wait for.
+        // A script of the extension. What it leaves may be what workers wait for.
         wake::at_commit();
         return pg_sys::Datum::null();
     }
@@ -54,7 +54,7 @@ pub unsafe extern "C-unwind" fn follow_ddl(call: pg_sys::FunctionCallInfo) -> pg
     finish(follow(&command))
 }
 
-/// See `socle._prepare_ddl()`.
+/// The event trigger function `socle._prepare_ddl()`.
 #[pg_guard]
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn prepare_ddl(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
@@ -68,7 +68,7 @@ pub unsafe extern "C-unwind" fn prepare_ddl(call: pg_sys::FunctionCallInfo) -> p
     finish(gucs::with_gucs(&[gucs::PINNED_SEARCH_PATH], || make_way(relation, retyped)))
 }
 
-/// See `socle._follow_drop()`.
+/// The event trigger function `socle._follow_drop()`.
 #[pg_guard]
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn follow_drop(_call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
@@ -81,20 +81,20 @@ pub unsafe extern "C-unwind" fn follow_drop(_call: pg_sys::FunctionCallInfo) -> 
     finish(dropped())
 }
 
-/// How Postgres learns how the functions above are called.
+/// The fmgr info record of [`follow_ddl`]: calling convention version 1.
 #[unsafe(no_mangle)]
 pub extern "C" fn pg_finfo_follow_ddl() -> &'static pg_sys::Pg_finfo_record {
     const V1: pg_sys::Pg_finfo_record = pg_sys::Pg_finfo_record { api_version: 1 };
     &V1
 }
 
-/// See [`pg_finfo_follow_ddl`].
+/// The fmgr info record of [`prepare_ddl`].
 #[unsafe(no_mangle)]
 pub extern "C" fn pg_finfo_prepare_ddl() -> &'static pg_sys::Pg_finfo_record {
     pg_finfo_follow_ddl()
 }
 
-/// See [`pg_finfo_follow_ddl`].
+/// The fmgr info record of [`follow_drop`].
 #[unsafe(no_mangle)]
 pub extern "C" fn pg_finfo_follow_drop() -> &'static pg_sys::Pg_finfo_record {
     pg_finfo_follow_ddl()
@@ -104,12 +104,12 @@ thread_local! {
     static DDL_EVENTS_SUPPRESSED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// While this is held, commands are those of socle itself, and nobody has to follow them.
+/// While this exists, commands are those of socle itself, and the event triggers ignore them.
 #[derive(Debug)]
 pub struct SuppressDdlEvents(bool);
 
 impl SuppressDdlEvents {
-    /// Begins such commands.
+    /// Suppresses the event triggers.
     pub fn begin() -> Self {
         Self(DDL_EVENTS_SUPPRESSED.replace(true))
     }
@@ -129,13 +129,13 @@ fn finish(result: Result<()>) -> pg_sys::Datum {
     pg_sys::Datum::null()
 }
 
-/// Between an update of the files and that of the extension, what happens to tables of corpora could not be followed: it is
-/// refused, and everything else passes.
+/// Between an update of the library and that of the extension, commands on tables of corpora could not be followed:
+/// they are refused, all others pass.
 fn refuse_if_concerned(question: &str) -> Result<()> {
     if as_superuser(|| spi::query_bool(question, &[]))? { extension_version::require_own_version() } else { Ok(()) }
 }
 
-/// Up to three texts of each row.
+/// Up to three text columns of a row.
 type Row = (String, Option<String>, Option<String>);
 
 fn rows_of(sql: &str) -> Result<Vec<Row>> {
@@ -170,7 +170,7 @@ fn follow_names() -> Result<()> {
     })
 }
 
-/// The template with the columns as they are called now.
+/// The template with the current names of its columns.
 fn renamed_template(row: &Value) -> String {
     let names =
         |key: &str| -> Vec<&str> { row[key].as_array().into_iter().flatten().filter_map(Value::as_str).collect() };
@@ -183,7 +183,7 @@ fn renamed_template(row: &Value) -> String {
     template
 }
 
-/// See `socle._after_update()`.
+/// The function `socle._after_update()`: has every corpus resynced after an update of the extension.
 #[pg_extern(sql = false)]
 fn after_update() -> Result<(), ErrorReport> {
     let started = || -> Result<()> {
@@ -192,7 +192,7 @@ fn after_update() -> Result<(), ErrorReport> {
             let (Some(owner), Some(change), Some(_)) = (corpus.owner, corpus.change, corpus.source) else { continue };
             as_owner(owner.into(), || lifecycle::start(&corpus, true))?;
             for relation in lifecycle::tree(&corpus)? {
-                // Sessions may remember what they have found by the tables of the version before.
+                // Sessions may have cached what they found in the tables of the previous version.
                 backend::invalidate_relation(relation);
             }
             crate::capture::invalidate(change.into());
@@ -203,7 +203,8 @@ fn after_update() -> Result<(), ErrorReport> {
     started().map_err(report)
 }
 
-/// Has the corpora follow that a command may concern. Whoever gives it is told when that cannot be found out, and not refused.
+/// Makes corpora follow a command that may concern them. If they cannot be determined, the command gets a warning, no
+/// error.
 fn follow(command: &Command) -> Result<()> {
     if none_is_concerned()? || spi::query_bool(ONLY_NEW, &[])? {
         return Ok(());
@@ -222,8 +223,8 @@ fn follow(command: &Command) -> Result<()> {
 }
 
 /// Closes the policies that name columns which are about to get another type: Postgres alters no column that a policy
-/// names. [`follow`] opens them again. The chunk table is locked here, before the source is, as readers lock both; the change
-/// log is locked after the source, as writers do.
+/// names. [`follow`] opens them again. The chunk table is locked here, before the source, in the order of readers; the
+/// change log is locked after the source, in the order of writers.
 fn make_way(relation: pg_sys::Oid, columns: Vec<String>) -> Result<()> {
     if none_is_concerned()? {
         return Ok(());
@@ -260,15 +261,15 @@ fn dropped() -> Result<()> {
             _ => lifecycle::set_state(&name, "broken", Some(&format!("{identity} was dropped")))?,
         }
     }
-    // What told rows apart may have gone with the command.
+    // The constraint that made the key unique may have been dropped with it.
     let bound = attempt(|| as_superuser(|| spi::query_texts(UNKEYED, &[]))).unwrap_or_default();
     binding_check::follow(&bound, &Command { only_dropped: true, ..Command::default() })
 }
 
-/// Does `work`, which reads, in a snapshot that has what others have committed by now, and of this transaction what came before
-/// the command whose event this is.
+/// Runs `work`, which only reads, in a snapshot that sees what others have committed by now, and of this transaction
+/// what came before the command whose event this is.
 fn before_the_command<T>(work: impl FnOnce() -> T) -> T {
-    // SAFETY: a command has an active snapshot, taken before it began, if it has one at all; that of ours is a copy, which
+    // SAFETY: a command has an active snapshot, taken before it began, if it has one at all; ours is a copy, which
     // lives until it is popped, or until an error ends the transaction.
     unsafe {
         let begun = pg_sys::ActiveSnapshotSet().then(|| (*pg_sys::GetActiveSnapshot()).curcid);
@@ -283,7 +284,7 @@ fn before_the_command<T>(work: impl FnOnce() -> T) -> T {
     result
 }
 
-/// Removes what is left of a corpus whose source or chunk table is gone. A chunk table that others depend on stays.
+/// Removes the rest of a corpus whose source or chunk table is gone. A chunk table that other objects depend on stays.
 fn end(corpus: &CorpusSpec) -> Result<()> {
     if let Some(successor) = corpus.successor()? {
         end(&successor)?;

@@ -1,4 +1,4 @@
-//! `socle.drop_corpus`, `pause_corpus`, `resume_corpus`, `retry_failed`, `verify_corpus`.
+//! `socle.drop_corpus`, `pause_corpus`, `resume_corpus`, `retry_failed`.
 
 use super::source::Source;
 use super::{binding_check, create, ddl_events, rekey};
@@ -31,11 +31,11 @@ pub const REQUEST_RESYNC: &str = include_str!("../../sql/corpus/request_resync.s
 const RETRY: &str = include_str!("../../sql/corpus/retry.sql");
 const FORGET_LEASES: &str = include_str!("../../sql/corpus/forget_leases.sql");
 
-/// How often, and how long apart, the lock of a chunk table is tried to be had before it is waited for.
+/// Attempts to lock a chunk table before its lock is waited for, and the pause between them.
 const LOCK_ATTEMPTS: usize = 10;
 const LOCK_PAUSE: Duration = Duration::from_millis(50);
 
-/// The corpus that a function was given, if the caller owns it.
+/// The corpus that the first argument of a call names, if the caller owns it.
 pub fn own_corpus(call: pg_sys::FunctionCallInfo, argument: &str) -> Result<CorpusSpec> {
     let name = Arguments::new(call).short_text(0, argument)?.unwrap_or_default();
     let corpus = CorpusSpec::find(&name)?;
@@ -43,7 +43,7 @@ pub fn own_corpus(call: pg_sys::FunctionCallInfo, argument: &str) -> Result<Corp
     Ok(corpus)
 }
 
-/// The owner, of a corpus whose tables are all there.
+/// The owner of a corpus whose source, change log and chunk table all exist.
 pub fn complete(corpus: &CorpusSpec) -> Result<pg_sys::Oid> {
     let missing = |what: &str| {
         Error::new(Kind::NotInState, format!("the {what} of corpus \"{}\" does not exist", corpus.name))
@@ -54,7 +54,7 @@ pub fn complete(corpus: &CorpusSpec) -> Result<pg_sys::Oid> {
     corpus.owner.map(Into::into).ok_or_else(|| missing("chunk table"))
 }
 
-/// The source and its partitions.
+/// OIDs of the source and its partitions.
 pub fn tree(corpus: &CorpusSpec) -> Result<Vec<pg_sys::Oid>> {
     let source = pg_sys::Oid::from(corpus.source.unwrap_or_default());
     Spi::connect(|client| {
@@ -64,8 +64,8 @@ pub fn tree(corpus: &CorpusSpec) -> Result<Vec<pg_sys::Oid>> {
     .map_err(spi)
 }
 
-/// Puts the truncate triggers on the source and its partitions where they are missing; asks the sync worker to compare
-/// source and chunks, if that is wanted. To be called as the owner.
+/// Creates the truncate triggers that are missing on the source and its partitions; with `compare`, requests a resync.
+/// To be called as the owner.
 pub fn start(corpus: &CorpusSpec, compare: bool) -> Result<()> {
     let Some(source) = corpus.source else { return Ok(()) };
     let trigger = format!("socle_truncate_{}", corpus.name);
@@ -88,7 +88,7 @@ fn drop_corpus(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
             as_owner_of(&successor, || remove(&successor, false))?;
             as_superuser(|| spi::run(DELETE, &[successor.name.as_str().into()]))?;
         }
-        // Tables before the row, as workers lock them.
+        // Tables before the row, in the lock order of workers.
         as_owner_of(&corpus, || remove(&corpus, keep_chunks))?;
         as_superuser(|| spi::run(DELETE, &[corpus.name.as_str().into()]))
     };
@@ -102,7 +102,7 @@ fn as_owner_of(corpus: &CorpusSpec, work: impl FnOnce() -> Result<()>) -> Result
     }
 }
 
-/// Removes triggers and tables, as the owner.
+/// Drops triggers and tables. To be called as the owner.
 pub fn remove(corpus: &CorpusSpec, keep_chunks: bool) -> Result<()> {
     let _suppressed = ddl_events::SuppressDdlEvents::begin();
     if let Some(change) = corpus.change {
@@ -117,8 +117,8 @@ pub fn remove(corpus: &CorpusSpec, keep_chunks: bool) -> Result<()> {
     spi::run(&corpus.sql("DROP TABLE IF EXISTS {chunk}"), &[])
 }
 
-/// Removes triggers and tables of a corpus whose chunk table is gone, and with it whoever was its owner. Another role may have
-/// given its own table the name of one that was dropped earlier: that one stays.
+/// Drops triggers and tables of a corpus whose chunk table is gone, and with it the record of its owner. Another role
+/// may have given its own table the name of one that was dropped earlier: that one stays.
 pub fn remove_rest(corpus: &CorpusSpec) -> Result<()> {
     let _suppressed = ddl_events::SuppressDdlEvents::begin();
     remove_triggers(corpus)?;
@@ -130,7 +130,7 @@ pub fn remove_rest(corpus: &CorpusSpec) -> Result<()> {
     Ok(())
 }
 
-/// Locks the chunk table before it is dropped. A build of its index that has begun since builds were cancelled would wait for
+/// Locks the chunk table before it is dropped. An index build that has begun since builds were cancelled would wait for
 /// this transaction, and this transaction for the build.
 fn take_from_builder(corpus: &CorpusSpec) -> Result<()> {
     let (Some(chunk), Some(change)) = (corpus.chunk, corpus.change) else { return Ok(()) };
@@ -141,11 +141,11 @@ fn take_from_builder(corpus: &CorpusSpec) -> Result<()> {
         as_superuser(|| vector_index::cancel(change.into(), true))?;
         wait::wait_for_time(LOCK_PAUSE);
     }
-    // Whoever else has it is waited for.
+    // Any other holder of the lock is waited for.
     Ok(())
 }
 
-/// Takes the triggers off the source, as its owner.
+/// Drops the triggers on the source. To be called as its owner.
 pub fn remove_triggers(corpus: &CorpusSpec) -> Result<()> {
     let Some(source) = corpus.source else { return Ok(()) };
     let _suppressed = ddl_events::SuppressDdlEvents::begin();
@@ -171,7 +171,7 @@ fn pause_corpus(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
     paused().map_err(report)
 }
 
-/// Writes state and reason.
+/// Sets state and reason of a corpus.
 pub fn set_state(name: &str, state: &str, reason: Option<&str>) -> Result<()> {
     let arguments = [name.into(), state.into(), reason.into()];
     as_superuser(|| spi::run(SET_STATE, &arguments))
@@ -204,7 +204,7 @@ fn resume_corpus(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
     resumed().map_err(report)
 }
 
-/// Has the tables of a corpus stand on what its source is now: on its key, its types, its trigger.
+/// Adapts the tables of a corpus to the current key, types and triggers of its source.
 fn mend(corpus: CorpusSpec, owner: pg_sys::Oid) -> Result<CorpusSpec> {
     let binding = binding_check::read(std::slice::from_ref(&corpus.name))?.pop();
     let binding = binding.ok_or_else(|| Error::new(Kind::Bug, "a corpus that was bound is not"))?;
@@ -224,7 +224,7 @@ fn mend(corpus: CorpusSpec, owner: pg_sys::Oid) -> Result<CorpusSpec> {
     };
     let _suppressed = ddl_events::SuppressDdlEvents::begin();
     as_owner(owner, || -> Result<()> {
-        // It takes a lock that readers would have to wait for.
+        // Only where needed: it takes a lock that readers have to wait for.
         if lost || binding.lacks_policy() {
             create::protect(&corpus)?;
         }

@@ -1,4 +1,4 @@
-//! The arguments of `socle.create_corpus`, checked, and the corpus that they come to.
+//! The arguments of `socle.create_corpus`, checked, and the corpus that they describe.
 
 use super::create::{DETECTED, check_dimensions, check_overlap, default_tokens, parsed_language};
 use super::source::Source;
@@ -12,17 +12,17 @@ use socle_core::corpus::template::Template;
 use socle_core::model::ModelSpec;
 use socle_core::{Error, Kind, Result};
 
-/// Longest name of a corpus in bytes: names of tables and triggers are made from it.
+/// Longest name of a corpus, in bytes: names of tables and triggers are derived from it.
 const MAX_NAME_BYTES: usize = 43;
 
-/// What is in the names of corpora that take the place of others, and in no other.
+/// Occurs in the names of corpora that are to replace others, and in no other name.
 pub const SHADOW: char = '~';
 
-/// What the user asked for.
+/// Arguments of `socle.create_corpus`.
 pub struct CreateCorpusOptions {
     /// Name of the corpus.
     pub name: String,
-    /// Its source.
+    /// OID of the source.
     pub source: pg_sys::Oid,
     content: Vec<String>,
     document: Option<String>,
@@ -31,7 +31,7 @@ pub struct CreateCorpusOptions {
     title: Option<String>,
     language: String,
     language_column: Option<String>,
-    /// Name of its model.
+    /// Name of the model, if given.
     pub model: Option<String>,
     max_tokens: Option<i32>,
     overlap_tokens: i32,
@@ -41,12 +41,12 @@ pub struct CreateCorpusOptions {
     max_attempts: i32,
     hnsw_m: i32,
     hnsw_ef_construction: i32,
-    /// An existing corpus is left as it is.
+    /// Leaves an existing corpus as it is.
     pub if_not_exists: bool,
 }
 
 impl CreateCorpusOptions {
-    /// What the arguments of `socle.create_corpus` say.
+    /// Reads the arguments of `socle.create_corpus`.
     ///
     /// # Errors
     /// `InvalidArgument` for what is missing, out of range or contradictory.
@@ -106,7 +106,7 @@ impl CreateCorpusOptions {
         Ok(options)
     }
 
-    /// Documents are texts or files.
+    /// Checks that documents are either texts or files.
     fn check_contents(&self) -> Result<()> {
         match (self.content.is_empty(), &self.document) {
             (true, None) => Err(invalid("content must name at least one column")
@@ -124,7 +124,7 @@ impl CreateCorpusOptions {
         }
     }
 
-    /// The content columns and their roles.
+    /// The content columns with their roles.
     fn contents(&self, source: &Source) -> Result<Vec<(String, Role)>> {
         let mut columns: Vec<(String, Role)> = Vec::new();
         if let Some(document) = &self.document {
@@ -147,7 +147,7 @@ impl CreateCorpusOptions {
         Ok(columns)
     }
 
-    /// The row of `socle.corpus` that it comes to.
+    /// The row of `socle.corpus` for these options.
     ///
     /// # Errors
     /// `UnknownColumn`, `WrongColumnType`; `InvalidArgument` for what does not fit the model.

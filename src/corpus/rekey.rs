@@ -1,4 +1,4 @@
-//! Another key for the documents and chunks that a corpus has, so that none of them is embedded again.
+//! Gives the documents and chunks of a corpus another key without embedding any of them again.
 
 use super::binding_check::BindingCheck;
 use super::source::Source;
@@ -15,11 +15,10 @@ const DOCUMENTS: &str = include_str!("../../sql/corpus/rekey_documents.sql");
 const CHUNKS: &str = include_str!("../../sql/corpus/rekey_chunks.sql");
 const END: &str = include_str!("../../sql/corpus/rekey_end.sql");
 
-/// Gives the key columns of the tables of a corpus the types that hold the values of the source now. To be called as the
-/// owner.
+/// Widens the key columns of the tables of a corpus to the current types of the source. To be called as the owner.
 ///
 /// # Errors
-/// What Postgres raises, such as for a view of somebody's that needs the column as it is.
+/// What Postgres raises, such as for a view of a user that depends on the column.
 pub fn widen(corpus: &CorpusSpec, binding: &BindingCheck) -> Result<()> {
     let _suppressed = ddl_events::SuppressDdlEvents::begin();
     let types = binding.key_types();
@@ -32,7 +31,7 @@ pub fn widen(corpus: &CorpusSpec, binding: &BindingCheck) -> Result<()> {
     };
     let keys = columns(corpus.chunk_key_columns.iter().map(|name| identifier(name)).collect(), "", true);
     let batches = columns((0..types.len()).map(batch_name).collect(), "[]", false);
-    // Its own policy stands on the column as well.
+    // The policy depends on the column as well.
     spi::execute(&corpus.sql("DROP POLICY IF EXISTS socle_source_row ON {chunk}"))?;
     if binding.types() == super::binding_check::Types::Wider(Widening::Rewrite) {
         drop_vector_index(corpus)?;
@@ -43,11 +42,11 @@ pub fn widen(corpus: &CorpusSpec, binding: &BindingCheck) -> Result<()> {
     create::protect(corpus)
 }
 
-/// Gives documents the key of the row that says what they say, and takes leave of those whose text no row has. To be called as
-/// the owner. The policy of the chunk table is closed.
+/// Gives each document the key of the row with the same contents, and removes documents whose contents no row has. To
+/// be called as the owner. The policy of the chunk table is closed.
 ///
 /// # Errors
-/// `NotInState` while the corpus is being changed; what Postgres raises.
+/// `NotInState` while the corpus is being altered; what Postgres raises.
 pub fn rekey(corpus: &CorpusSpec, source: &Source) -> Result<CorpusSpec> {
     if let Some(successor) = corpus.successor()? {
         return Err(Error::new(Kind::NotInState, format!("corpus \"{}\" is being changed", corpus.name))
@@ -99,7 +98,7 @@ pub fn rekey(corpus: &CorpusSpec, source: &Source) -> Result<CorpusSpec> {
     Ok(new)
 }
 
-/// Without it every row that is written anew would be put into it one by one.
+/// Drops the vector index: every row that is rewritten would be inserted into it one by one.
 fn drop_vector_index(corpus: &CorpusSpec) -> Result<()> {
     let name = identifier(&vector_index::index_name(corpus));
     let sql = format!("DROP INDEX IF EXISTS {}.{name}", identifier(&corpus.chunk_schema));

@@ -1,5 +1,5 @@
-//! The trigger on `socle.corpus` and `socle.model` by which a dump can be restored by somebody who is no superuser: the owner
-//! of a database whose extension and models a superuser has set up. What it lets in becomes a corpus when
+//! The trigger on `socle.corpus` and `socle.model` that lets a role other than a superuser restore a dump: the owner of
+//! a database whose extension and models a superuser has set up. A row that it admits becomes a corpus when
 //! `socle.resume_corpus` has checked and bound it.
 
 use super::create;
@@ -17,12 +17,12 @@ const PROBLEM: &str = include_str!("../../sql/corpus/check_restored.sql");
 const ROW: &str = include_str!("../../sql/corpus/restored_row.sql");
 const KNOWN: &str = include_str!("../../sql/corpus/model_is_known.sql");
 
-/// See `socle._check_restored()`.
+/// The trigger function `socle._check_restored()`.
 #[pg_guard]
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn check_restored(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
-    // SAFETY: Postgres is calling this function; its context says whether as a trigger, and is a TriggerData then, which lives
-    // as long as the call. A trigger before an insert has the row in `tg_trigtuple`.
+    // SAFETY: Postgres calls this function; in a trigger call the context is a TriggerData, as its node tag says, which
+    // lives as long as the call. A BEFORE INSERT trigger has the row in `tg_trigtuple`.
     unsafe {
         let context = (*call).context;
         if context.is_null() || (*context).type_ != pg_sys::NodeTag::T_TriggerData {
@@ -49,7 +49,7 @@ pub unsafe extern "C-unwind" fn check_restored(call: pg_sys::FunctionCallInfo) -
     }
 }
 
-/// How Postgres learns how the function above is called.
+/// The fmgr info record of [`check_restored`]: calling convention version 1.
 #[unsafe(no_mangle)]
 pub extern "C" fn pg_finfo_check_restored() -> &'static pg_sys::Pg_finfo_record {
     const V1: pg_sys::Pg_finfo_record = pg_sys::Pg_finfo_record { api_version: 1 };
@@ -61,7 +61,7 @@ fn refuse(error: &Error) {
     report.report(PgLogLevel::ERROR);
 }
 
-/// Never: a model is files on the server, which a superuser lets in.
+/// Always false: a model is files on the server, which only a superuser registers. Warns if it is not registered.
 fn is_wanted_model(row: DatumWithOid<'_>) -> Result<bool> {
     extension_version::require_own_version()?;
     if !spi::query_bool(KNOWN, &[row])? {

@@ -1,4 +1,4 @@
-//! The table that a corpus is made of: what it is, what its key is, which columns there are.
+//! The source of a corpus: kind, key and columns of the table.
 
 use crate::catalog::spec::Role;
 use crate::catalog::sql_template::{batch_name, identifier};
@@ -15,15 +15,15 @@ const KEY: &str = include_str!("../../sql/corpus/source_key.sql");
 /// A table that can be a source.
 #[derive(Debug)]
 pub struct Source {
-    /// Its schema.
+    /// Schema of the table.
     pub schema: String,
-    /// Its name.
+    /// Name of the table.
     pub table: String,
-    /// It has partitions.
+    /// Whether it is partitioned.
     pub partitioned: bool,
-    /// Its owner.
+    /// Owner of the table.
     pub owner: pg_sys::Oid,
-    /// Its primary key.
+    /// Columns of the primary key.
     pub key: Vec<KeyColumn>,
     columns: Vec<Column>,
 }
@@ -31,19 +31,19 @@ pub struct Source {
 /// A column of the primary key.
 #[derive(Debug)]
 pub struct KeyColumn {
-    /// Its name.
+    /// Name of the column.
     pub name: String,
-    /// Its type, as it stands in SQL.
+    /// Type of the column, as SQL.
     pub type_name: String,
-    /// Type and collation, as they stand in SQL.
+    /// Type and collation, as SQL.
     pub definition: String,
-    /// Equality, as it stands in SQL.
+    /// Equality operator, as SQL.
     pub operator: String,
-    /// There are arrays of its type.
+    /// The type has an array type.
     has_array: bool,
-    /// Its type is composed of others.
+    /// The type is composite.
     is_composite: bool,
-    /// It is a domain over an enum, which Postgres compares with no value of that enum.
+    /// The type is a domain over an enum, which Postgres cannot compare with values of that enum.
     is_enum_domain: bool,
 }
 
@@ -55,11 +55,12 @@ struct Column {
 }
 
 impl Source {
-    /// Looks at a table.
+    /// Reads and checks a table.
     ///
     /// # Errors
-    /// `WrongRelationKind` for anything but an ordinary or partitioned table that lasts and has a primary key,
-    /// `NotPermitted` unless the caller has the rights of its owner.
+    /// `WrongRelationKind` for anything but an ordinary or partitioned table that is not temporary and has a primary
+    /// key, `NotPermitted` unless the caller has the rights of its owner, `NotInState` where row security is forced,
+    /// `NotSupported` for a table that others inherit from or a key that cannot be used.
     pub fn read(table: pg_sys::Oid) -> Result<Self> {
         let argument = [table.into()];
         let row = Spi::connect(|client| {
@@ -108,18 +109,18 @@ impl Source {
         Ok(source)
     }
 
-    /// Raises `UnknownColumn` unless there is such a column.
+    /// Checks that there is such a column; `what` names it in the error.
     ///
     /// # Errors
-    /// See above.
+    /// `UnknownColumn`.
     pub fn require_column(&self, name: &str, what: &str) -> Result<()> {
         self.find(name, what).map(drop)
     }
 
-    /// Raises `UnknownColumn` or `WrongRelationKind` unless there is such a column and it holds text.
+    /// Checks that there is such a column and that it holds text; `what` names it in the error.
     ///
     /// # Errors
-    /// See above.
+    /// `UnknownColumn`, `WrongColumnType`.
     pub fn require_text(&self, name: &str, what: &str) -> Result<()> {
         if self.find(name, what)?.is_text {
             return Ok(());
@@ -130,7 +131,7 @@ impl Source {
             ))
     }
 
-    /// How the column holds files.
+    /// The role of a column with files.
     ///
     /// # Errors
     /// `UnknownColumn`; `WrongColumnType` unless it is `bytea`, or `oid` for large objects.
@@ -157,30 +158,30 @@ impl Source {
         })
     }
 
-    /// Definitions of the columns of a change log that hold many keys at once.
+    /// Definitions of the change log columns that hold many keys at once, separated by commas.
     pub fn batch_definitions(&self) -> String {
         self.batch_columns().collect::<Vec<_>>().join(",\n    ")
     }
 
-    /// The same, one by one.
+    /// The same definitions as an iterator.
     pub fn batch_columns(&self) -> impl Iterator<Item = String> {
         self.key.iter().enumerate().map(|(at, column)| format!("{} {}[]", batch_name(at), column.type_name))
     }
 
-    /// Definitions of the key columns in the tables of a corpus.
+    /// Definitions of the key columns in the tables of a corpus, each followed by `suffix`.
     pub fn key_definitions(&self, suffix: &str) -> String {
         let columns = self.key_names().into_iter().zip(&self.key);
         let columns = columns.map(|(name, column)| format!("{} {}{suffix}", identifier(&name), column.definition));
         columns.collect::<Vec<_>>().join(",\n    ")
     }
 
-    /// What the key columns are called in the tables of a corpus, when they are made.
+    /// Names of the key columns in the tables of a new corpus.
     pub fn key_names(&self) -> Vec<String> {
         key_names(self.key.iter().map(|column| column.name.as_str()))
     }
 }
 
-/// Raises `WrongRelationKind` for anything but an ordinary or partitioned table that lasts.
+/// Raises `WrongRelationKind` for anything but an ordinary or partitioned table that is not temporary.
 fn check_kind(name: &str, kind: &str, persistence: &str, system: bool) -> Result<()> {
     let wrong = |why: &str| Error::new(Kind::WrongRelationKind, format!("\"{name}\" cannot be a source: {why}"));
     if system {
@@ -216,7 +217,7 @@ fn columns(table: pg_sys::Oid) -> pgrx::spi::Result<Vec<Column>> {
     })
 }
 
-/// A corpus can tell rows apart by the key.
+/// Raises an error unless a corpus can tell rows apart by the primary key.
 fn check_key(source: &Source) -> Result<()> {
     if source.key.is_empty() {
         return Err(Error::new(Kind::WrongRelationKind, format!("table \"{}\" has no primary key", source.table))

@@ -1,5 +1,6 @@
-//! What the views `socle.corpus_status` and `socle.job_failure` show of the tables of each corpus: to those who may read
-//! its change log, which are its owner and whom the owner allows; and to those who watch the server, without any data.
+//! What the views `socle.corpus_status` and `socle.job_failure` show of the tables of each corpus: to roles that may
+//! read its change log, which are its owner and those it has granted that; and to roles that monitor the server,
+//! without any data.
 
 use crate::catalog::CorpusSpec;
 use crate::catalog::heap_counts;
@@ -16,7 +17,7 @@ const FAILURES: &str = include_str!("../../sql/corpus/failures.sql");
 const MISSED: &str = include_str!("../../sql/corpus/count_missed.sql");
 const WATCHED: &str = include_str!("../../sql/corpus/readable_corpora.sql");
 
-/// Corpora whose tables the caller may read or count, and whether it is more than counting.
+/// Corpora whose tables the caller may read or count, and whether it may read them.
 pub fn watched() -> Result<Vec<(CorpusSpec, bool)>> {
     extension_version::require_own_version()?;
     let names = Spi::connect(|client| {
@@ -31,13 +32,13 @@ pub fn watched() -> Result<Vec<(CorpusSpec, bool)>> {
     found.filter_map(Result::transpose).collect()
 }
 
-/// A time in microseconds since 2000, as it lies in a table.
+/// Converts microseconds since 2000-01-01, the stored form of a `timestamptz`.
 fn time(microseconds: i64) -> Option<TimestampWithTimeZone> {
     TimestampWithTimeZone::try_from(microseconds).ok()
 }
 
-/// Reads the log and the documents of a corpus. The right to do so is looked at first; what the owner has put on them runs as
-/// the owner.
+/// Reads the log and the documents of a corpus as its owner, so that what the owner has put on them runs as the owner.
+/// The caller's right to do so has been checked before.
 fn as_owner_of_log<T>(corpus: &CorpusSpec, read: impl FnOnce() -> Result<Vec<T>>) -> Result<Vec<T>> {
     match (corpus.owner, corpus.change, corpus.document) {
         (Some(owner), Some(_), Some(_)) => as_log_owner(owner.into(), read),
@@ -45,7 +46,7 @@ fn as_owner_of_log<T>(corpus: &CorpusSpec, read: impl FnOnce() -> Result<Vec<T>>
     }
 }
 
-/// A row of what `socle.corpus_status` shows.
+/// Rows for `socle.corpus_status`.
 type Report = TableIterator<
     'static,
     (
@@ -66,7 +67,7 @@ fn corpus_report() -> Result<Report, ErrorReport> {
             if let Some(counts) = heap_counts::counts(&corpus) {
                 let (documents, chunks) = (Some(counts.documents), Some(counts.chunks));
                 let oldest = counts.backlog.oldest.and_then(time);
-                // What could not be logged waits as well.
+                // Changes that could not be logged are pending as well.
                 let pending = counts.backlog.pending + spi::query_count(MISSED, &corpus.name)?;
                 rows.push((corpus.name, documents, chunks, Some(pending), Some(counts.backlog.failed), oldest));
             }
@@ -76,7 +77,7 @@ fn corpus_report() -> Result<Report, ErrorReport> {
     rows().map(TableIterator::new).map_err(report)
 }
 
-/// A row of what `socle.job_failure` shows.
+/// Rows for `socle.job_failure`.
 type Failures = TableIterator<
     'static,
     (
@@ -92,7 +93,7 @@ type Failures = TableIterator<
     ),
 >;
 
-/// The values of such a row.
+/// The values of a row for `socle.job_failure`.
 type Failure = (
     String,
     Option<Key>,
@@ -105,7 +106,7 @@ type Failure = (
     Option<String>,
 );
 
-/// A failure for those who may not see data. Keys are data, and messages quote it.
+/// A failure as shown to roles that may not see data. Keys are data, and messages quote it.
 fn without_data(corpus: &str, failure: heap_counts::Failure) -> Failure {
     (
         corpus.to_string(),

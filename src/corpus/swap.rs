@@ -1,8 +1,9 @@
-//! How a corpus that was filled beside another takes its place: in one short transaction, with what users have put on the
+//! How a corpus that was filled beside another replaces it: in one short transaction, with what users have put on the
 //! old chunk table carried over.
 //!
-//! Runs in a sync worker. Locks come in the order source, chunk tables: once no writer of the source is under way, nobody
-//! can hold keys for the old change log. Whoever is in the way is not waited for; the worker tries again.
+//! Runs in a sync worker. Locks are taken in the order source, chunk tables: once no writer of the source is active, no
+//! session can hold keys for the old change log. A conflicting lock is waited for no longer than lock_timeout, and the
+//! worker tries again.
 
 use super::{create, lifecycle};
 use crate::catalog::CorpusSpec;
@@ -23,10 +24,10 @@ const DEPENDENTS: &str = include_str!("../../sql/corpus/chunk_dependents.sql");
 const REPLACE_KEYWORDS: &str = include_str!("../../sql/corpus/keyword_replace.sql");
 const REPLACE: &str = include_str!("../../sql/corpus/replace_corpus.sql");
 
-/// Raises `NotInState`, naming them, when objects depend on the chunk table that a swap could not carry over.
+/// Checks that no object depends on the chunk table that a swap could not carry over.
 ///
 /// # Errors
-/// See above.
+/// `NotInState`, naming the objects.
 pub fn check_dependents(corpus: &CorpusSpec) -> Result<()> {
     let names = spi::query_texts(DEPENDENTS, &[chunk_of(corpus).into()])?;
     if names.is_empty() {
@@ -37,11 +38,11 @@ pub fn check_dependents(corpus: &CorpusSpec) -> Result<()> {
         .hint("Drop these first and make them anew afterwards, or create another corpus."))
 }
 
-/// Puts `new` in the place of `old`. To be called in a transaction of its own.
+/// Replaces `old` by `new`. To be called in a transaction of its own.
 ///
 /// # Errors
-/// `NotInState` when something has come to depend on the old chunk table meanwhile; what Postgres raises, a lock timeout
-/// above all.
+/// `NotInState` when an object has come to depend on the old chunk table meanwhile; what Postgres raises, a lock
+/// timeout above all.
 pub fn swap(old: &CorpusSpec, new: &CorpusSpec) -> Result<()> {
     let owner = pg_sys::Oid::from(old.owner.unwrap_or_default());
     as_owner(owner, || {
@@ -67,14 +68,14 @@ pub fn swap(old: &CorpusSpec, new: &CorpusSpec) -> Result<()> {
         spi::execute(&expand(TRIGGERS, &corpus, &[("capture_trigger", &trigger)]))?;
         let comment = literal(&create::chunk_comment(&corpus));
         spi::execute(&expand("COMMENT ON TABLE {chunk} IS {comment}", &corpus, &[("comment", &comment)]))?;
-        // Whoever works on documents under the old names cannot write them any more.
+        // A worker that has documents leased under the old names can no longer write them.
         spi::execute(&corpus.sql(END_LEASES))?;
-        // The comparison finds whatever came between.
+        // The resync finds what came between.
         lifecycle::start(&corpus, true)
     })
 }
 
-/// Gives tables, indexes and sequences of `new` the names that those of `old` had.
+/// Gives tables, indexes and sequences of `new` the names of those of `old`.
 fn rename(old: &CorpusSpec, new: &CorpusSpec) -> Result<()> {
     let _suppressed = super::ddl_events::SuppressDdlEvents::begin();
     for (from, to) in [

@@ -1,7 +1,7 @@
-//! `CALL socle.sync_corpus(…)`: waits in the foreground, showing progress, until nothing of a corpus waits any more.
+//! `CALL socle.sync_corpus(…)`: waits in the foreground, showing progress, until nothing of a corpus is pending.
 //!
-//! A procedure, because the vector index and the swap of `socle.alter_corpus` wait for old snapshots and for whoever has
-//! read the chunk table: each look is a transaction of its own, and nothing is held while it waits.
+//! A procedure, because the vector index and the swap of `socle.alter_corpus` wait for old snapshots and for
+//! transactions that have read the chunk table: each look is a transaction of its own, and no lock is held in between.
 
 use super::wait::{DROPPED, LONGEST_POLL, broken, counts, resting, why};
 use crate::catalog::CorpusSpec;
@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 const PROGRESS: &str = include_str!("../../sql/corpus/progress.sql");
 
-/// Time between two words about progress.
+/// Time between two progress notices.
 const SAY_EVERY: Duration = Duration::from_secs(5);
 
 #[pg_extern(sql = false)]
@@ -71,7 +71,7 @@ fn wait_until_done(name: &str, transactions: &Transactions) -> Result<()> {
     }
 }
 
-/// What waits of a corpus, of the one that is to take its place too, and how many documents are done.
+/// What is pending for a corpus and its replacement, and how many documents are done.
 fn look(name: &str) -> Result<(i64, i64)> {
     let rest = |name: &str, state: Option<String>| match state {
         Some(state) => Err(Error::new(Kind::NotInState, format!("corpus \"{name}\" is {state}"))
@@ -83,7 +83,7 @@ fn look(name: &str) -> Result<(i64, i64)> {
     if let Some(successor) = corpus.successor()? {
         let state = resting(&successor.name)?;
         if state.as_deref() == Some(DROPPED) {
-            // It has just taken the place: the next look finds what there is.
+            // It has just replaced the corpus: the next look finds what is left.
             return Ok((1, 0));
         }
         rest(&successor.name, state)?;

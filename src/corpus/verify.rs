@@ -1,4 +1,4 @@
-//! `socle.verify_corpus`: compares source and chunks, and chunks and keywords, and has repaired what differs.
+//! `socle.verify_corpus`: compares source and chunks, and chunks and keyword index, and has differences repaired.
 
 use super::lifecycle::{REQUEST_RESYNC, complete, own_corpus};
 use crate::catalog::CorpusSpec;
@@ -66,7 +66,7 @@ fn problems(sql: &str, keys: &[String]) -> Result<Vec<(String, Key, String)>> {
     })
 }
 
-/// What is wrong with the keyword index, unless it is still being completed.
+/// Problems of the keyword index; none while it is still being completed.
 fn keyword_problems(corpus: &CorpusSpec, owner: pg_sys::Oid) -> Result<Vec<String>> {
     let mut damaged = Vec::new();
     for digest in segments::digests(corpus)? {
@@ -78,7 +78,7 @@ fn keyword_problems(corpus: &CorpusSpec, owner: pg_sys::Oid) -> Result<Vec<Strin
     if !damaged.is_empty() {
         return Ok(damaged);
     }
-    // As the snapshot of everything else here has it.
+    // In the snapshot of the calling statement, like everything else here.
     let now = CorpusSpec::find_to_read(&corpus.name)?;
     if now.keyword_gap > 0 || now.state == "filling" {
         return Ok(Vec::new());

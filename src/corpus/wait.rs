@@ -1,4 +1,4 @@
-//! `socle.wait_for_corpus`: reading what one has written.
+//! `socle.wait_for_corpus`: waits until committed changes are in the chunks.
 
 use super::wait_reason::obstacle;
 use crate::capture;
@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 const OWN_CHANGES: &str = include_str!("../../sql/corpus/own_changes.sql");
 const WAITING: &str = include_str!("../../sql/corpus/waiting.sql");
 
-/// Time between two looks: short, because somebody waits, and growing, because it may take long.
+/// Shortest and longest time between two looks: short, because a session waits, and doubling, because it may take long.
 const FIRST_POLL: Duration = Duration::from_millis(10);
 pub const LONGEST_POLL: Duration = Duration::from_millis(200);
 
@@ -35,7 +35,7 @@ fn wait_for(arguments: Arguments) -> Result<bool> {
     let (Some(_), Some(change), Some(owner)) = (corpus.chunk, corpus.change, corpus.owner) else {
         return Err(broken(&corpus.name));
     };
-    // Whoever may read the chunks may wait for them.
+    // A role that may read the chunks may wait for them.
     require_chunks(&corpus);
     check_transaction(&corpus, change.into(), owner.into())?;
     if backend::is_in_recovery() {
@@ -69,7 +69,7 @@ fn wait_for(arguments: Arguments) -> Result<bool> {
     }
 }
 
-/// Says what a corpus waits for, if it is known.
+/// Reports what a corpus waits for, if it is known.
 fn say_obstacle(name: &str) -> Result<()> {
     if let Some(reason) = why(name)? {
         pgrx::notice!("corpus \"{name}\" waits: {reason}");
@@ -77,22 +77,22 @@ fn say_obstacle(name: &str) -> Result<()> {
     Ok(())
 }
 
-/// What a corpus waits for: what workers have noted, or what is found out.
+/// What a corpus waits for: what workers have recorded, else what can be determined now.
 pub fn why(name: &str) -> Result<Option<String>> {
     let Some(corpus) = in_new_snapshot(|| CorpusSpec::try_find(name))? else { return Ok(None) };
     if corpus.state_reason.is_some() { Ok(corpus.state_reason) } else { obstacle(&corpus) }
 }
 
-/// What [`resting`] says of a corpus that is not there.
+/// What [`resting`] returns for a corpus that does not exist.
 pub const DROPPED: &str = "dropped";
 
-/// The words of a first fill are indexed once its chunks are there.
+/// The keywords of a first fill are indexed once its chunks are there.
 fn keyword_index_pending(name: &str) -> Result<bool> {
     let corpus = in_new_snapshot(|| CorpusSpec::try_find(name))?;
     Ok(corpus.is_some_and(|corpus| corpus.state == "filling" && corpus.keyword_gap > 0))
 }
 
-/// The state of a corpus that nobody works on.
+/// The state of a corpus that no worker works on; `None` for any other.
 pub fn resting(name: &str) -> Result<Option<String>> {
     Ok(match in_new_snapshot(|| CorpusSpec::try_find(name))? {
         Some(corpus) if corpus.bound => Some(corpus.state).filter(|state| state == "paused" || state == "broken"),
@@ -107,7 +107,7 @@ pub fn broken(name: &str) -> Error {
         .hint("See socle.corpus_status for the reason, and drop it with socle.drop_corpus() if it cannot be repaired.")
 }
 
-/// A transaction that would wait for itself, or see nothing new, is told so.
+/// Refuses a transaction that would wait for itself, or not see what it has waited for.
 fn check_transaction(corpus: &CorpusSpec, change: pg_sys::Oid, owner: pg_sys::Oid) -> Result<()> {
     if backend::keeps_its_snapshot() {
         return Err(Error::new(
@@ -128,7 +128,7 @@ fn check_transaction(corpus: &CorpusSpec, change: pg_sys::Oid, owner: pg_sys::Oi
     Ok(())
 }
 
-/// Two numbers, in a snapshot of their own.
+/// The two numbers of a row, read in a new snapshot.
 pub fn counts(sql: &str, argument: &str) -> Result<(i64, i64)> {
     let counts = in_new_snapshot(|| {
         Spi::connect(|client| client.select(sql, Some(1), &[argument.into()])?.first().get_two::<i64, i64>())

@@ -1,5 +1,5 @@
-//! Why work on a corpus does not go on: what `state_reason` says beyond what workers have noted. It is found out when somebody
-//! looks, and nothing is written for it: what keeps workers from writing may be the reason.
+//! Why work on a corpus does not go on: what `state_reason` says beyond what workers have recorded. It is determined
+//! when it is read, and nothing is written for it: what keeps workers from writing may be the reason.
 
 use super::status::watched;
 use crate::catalog::CorpusSpec;
@@ -39,8 +39,8 @@ fn corpus_obstacles() -> Result<Report, ErrorReport> {
     rows().map(TableIterator::new).map_err(report)
 }
 
-/// What work on a corpus waits for; `None` where nothing waits, or where it goes on. Runs nothing that its owner has made, and
-/// tells nothing of what is in it.
+/// What work on a corpus waits for; `None` where nothing is pending, or where work goes on. Runs no code of its owner,
+/// and shows no data.
 ///
 /// # Errors
 /// Whatever Postgres raises.
@@ -49,7 +49,7 @@ pub fn obstacle(corpus: &CorpusSpec) -> Result<Option<String>> {
     if !corpus.bound || corpus.chunk.is_none() || !(filling || corpus.state == "active") {
         return Ok(None);
     }
-    // Where somebody has locked the log, what is in it is not known, but who has.
+    // While another session has locked the log, its contents are not known, but the session is.
     let filled_to = filled_to(corpus)?;
     let backlog = in_new_snapshot(|| heap_counts::backlog(corpus, filled_to));
     if backlog.as_ref().is_some_and(|backlog| backlog.pending == 0) && !filling {
@@ -90,7 +90,7 @@ pub fn obstacle(corpus: &CorpusSpec) -> Result<Option<String>> {
     })
 }
 
-/// What was there at that time is filled in first, in microseconds since 2000.
+/// Changes up to this time belong to the first fill; in microseconds since 2000-01-01.
 fn filled_to(corpus: &CorpusSpec) -> Result<i64> {
     let text = corpus.filled_to.as_str().into();
     let time =
@@ -98,7 +98,7 @@ fn filled_to(corpus: &CorpusSpec) -> Result<i64> {
     Ok(time.map_err(spi)?.map_or(i64::MIN, i64::from))
 }
 
-/// Workers begin with what is set for the database and the role they have, or for the cluster.
+/// The reason if workers are read-only: they begin with what is set for their database and role, or for the cluster.
 fn read_only() -> Result<Option<String>> {
     let mine = backend::is_read_only_by_default();
     let is_on = match spi::query_text(READ_ONLY, &[])?.as_deref() {

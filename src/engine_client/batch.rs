@@ -1,13 +1,13 @@
-//! Cuts texts into requests: small ones, so that sessions take turns in the engine.
+//! Splits texts into requests: small ones, so that sessions take turns in the engine.
 
 use std::ops::Range;
 
-/// Texts of one request. Small requests let connections take turns in the engine.
+/// Most texts in one request.
 const REQUEST_TEXTS: usize = 64;
-/// Bytes of text of one request, unless a single text is larger.
+/// Most bytes of text in one request, unless a single text is larger.
 const REQUEST_BYTES: usize = 16 << 10;
 
-/// The texts of each request.
+/// The range of texts of each request.
 pub fn split(texts: &[&str]) -> Vec<Range<usize>> {
     let mut requests: Vec<Range<usize>> = Vec::new();
     let mut bytes = 0;

@@ -1,4 +1,4 @@
-//! One socket to one engine, from hello to the last answer.
+//! One socket to one engine, from the greeting to the last answer.
 
 use super::{Pending, unexpected};
 use crate::pg::{allocator, wait};
@@ -16,16 +16,16 @@ use std::os::unix::net::UnixStream;
 use std::sync::Once;
 use std::time::{Duration, Instant};
 
-/// Requests sent and not answered; the engine reads no more than that from one connection.
+/// Most requests sent and not answered; the engine reads no more than that from one connection.
 const MAX_UNDER_WAY: usize = 8;
 
-/// Longest silence. The engine sends a sign of life every second while it works, and a supervisor ends one that hangs
-/// for ten.
+/// Longest silence. The engine sends a keepalive every second while it works, and a supervisor ends one that hangs for
+/// ten.
 const SILENCE: Duration = Duration::from_secs(20);
 
 const READ_BYTES: usize = 64 << 10;
 
-/// A connection that has been welcomed.
+/// A connection that has been accepted by the engine.
 #[derive(Debug)]
 pub struct Connection {
     stream: UnixStream,
@@ -38,12 +38,12 @@ pub struct Connection {
 pub enum Lost {
     /// The engine left on purpose and handed the requests back.
     Left,
-    /// The engine died. `alone`: while one of ours ran with nothing beside it.
+    /// The engine died.
     Died {
-        /// See above.
+        /// One of our requests was being processed with no other beside it.
         alone: bool,
     },
-    /// There is no point in going on.
+    /// An error that makes another attempt pointless.
     Failed(Error),
 }
 
@@ -53,7 +53,7 @@ impl From<Error> for Lost {
     }
 }
 
-/// A request that was sent.
+/// A request that was sent and is not yet fully answered.
 #[derive(Debug)]
 struct UnderWay {
     pending: Pending,
@@ -62,7 +62,7 @@ struct UnderWay {
 }
 
 impl Connection {
-    /// Connects to the engine that runs, if one does.
+    /// Connects to the running engine, if there is one.
     ///
     /// # Errors
     /// `EngineUnavailable` when it does not answer or speaks another protocol.
@@ -83,8 +83,8 @@ impl Connection {
         matches!((&self.stream).read(&mut byte), Err(error) if error.kind() == ErrorKind::WouldBlock)
     }
 
-    /// Sends what is pending and hands over the answers. Requests leave `pending` when they are answered; those that
-    /// were under way when the connection was lost are put back.
+    /// Sends what is pending and passes on the answers. Requests leave `pending` when they are answered; those that
+    /// were sent when the connection was lost are put back.
     pub fn converse<'a>(
         &mut self,
         pending: &mut VecDeque<Pending>,
@@ -146,7 +146,7 @@ impl Connection {
         }
     }
 
-    /// Writes what can be written and waits until something has been read.
+    /// Writes what the socket takes and waits until something has been read.
     fn transfer(&mut self, outgoing: &mut Outgoing) -> Result<(), Lost> {
         let begun = Instant::now();
         let mut bytes = [0; READ_BYTES];
@@ -174,7 +174,7 @@ impl Connection {
     }
 }
 
-/// Bytes on their way out.
+/// Bytes still to be sent.
 #[derive(Debug, Default)]
 struct Outgoing {
     bytes: Vec<u8>,
@@ -186,7 +186,7 @@ impl Outgoing {
         self.sent == self.bytes.len()
     }
 
-    /// Takes a frame.
+    /// Appends a frame.
     fn add(&mut self, frame: Vec<u8>) -> Result<()> {
         if self.bytes.is_empty() {
             self.bytes = frame;
@@ -203,7 +203,7 @@ impl Outgoing {
                 Ok(count) => self.sent += count,
                 Err(rustix::io::Errno::AGAIN) => return Ok(()),
                 Err(rustix::io::Errno::INTR) => {}
-                // What it had to say before it died is still to be read.
+                // What the engine sent before it died is still to be read.
                 Err(_) => self.sent = self.bytes.len(),
             }
         }
@@ -218,7 +218,7 @@ fn take_frame(
     under_way: &mut HashMap<u32, UnderWay>,
     answer: &mut dyn FnMut(usize, Vec<Response>) -> Result<()>,
 ) -> Result<(), Lost> {
-    // What it becomes is made of many pieces, as large as itself together, and more of those that are small.
+    // Decoding makes many allocations, together as large as the frame, and larger for small pieces.
     allocator::restock()?;
     memory::ensure(frame.len().saturating_mul(2))?;
     let response: Response = frame.message()?;
@@ -240,7 +240,7 @@ fn take_frame(
     Ok(())
 }
 
-/// A connected socket that never blocks, or `None` when nobody listens.
+/// A connected socket that never blocks, or `None` when no engine listens.
 fn open_socket() -> Result<Option<UnixStream>> {
     static RESERVED: Once = Once::new();
     // One descriptor for the life of this session, counted against max_files_per_process like those of Postgres.
@@ -254,7 +254,7 @@ fn open_socket() -> Result<Option<UnixStream>> {
     let address = SocketAddrUnix::new(format!("{RUNTIME_DIRECTORY}/{SOCKET_NAME}")).map_err(failed)?;
     match connect(&socket, &address) {
         Ok(()) => Ok(Some(UnixStream::from(socket))),
-        // Not there, not listening any more, or too many waiting to be accepted.
+        // No socket, no listener any more, or a full backlog.
         Err(rustix::io::Errno::NOENT | rustix::io::Errno::CONNREFUSED | rustix::io::Errno::AGAIN) => Ok(None),
         Err(errno) => Err(failed(errno)),
     }

@@ -1,4 +1,4 @@
-//! `socle.chunk`.
+//! `socle.chunk`: splits a text into chunks.
 
 use crate::pg::arguments::Arguments;
 use crate::pg::error::report;

@@ -15,13 +15,13 @@ use socle_core::protocol::{Request, Response, Role};
 use socle_core::{Error, Kind, Result, memory};
 use std::ops::Range;
 
-/// Memory that is left where an array of vectors is about to be made.
+/// Memory in bytes that has to be left before an array of vectors is made.
 const SPARE_BYTES: usize = 1 << 20;
 
 type SqlResult = Result<Option<VectorDatum>, ErrorReport>;
 
-/// The last text that one call site embedded. An expression such as `ORDER BY embedding <-> socle.embed_query('…')`
-/// is evaluated once for each row; the vector is computed once.
+/// The last text that one call site embedded. An expression such as `ORDER BY embedding <-> socle.embed_query('…')` is
+/// evaluated once for each row; the vector is computed once.
 #[derive(Default)]
 struct Memo {
     digest: String,
@@ -41,8 +41,8 @@ fn embed_query(call: pg_sys::FunctionCallInfo) -> SqlResult {
     one(call, Role::Query, "query").map_err(report)
 }
 
-/// Raises `InvalidArgument` for a list that a client has sent without its type: where `text` and `text[]` may both stand,
-/// PostgreSQL takes it for a text.
+/// Raises `InvalidArgument` for a list that a client has sent without its type: where both `text` and `text[]` are
+/// possible, PostgreSQL takes it for a text.
 fn check_is_one(content: &str) -> Result<()> {
     if array_elements(content).is_none() {
         return Ok(());
@@ -92,7 +92,7 @@ fn many(arguments: Arguments) -> Result<Option<VectorDatum>> {
         }
     }
     vector::check_array_size(elements.len(), spec.dimensions as usize)?;
-    // As they come, each as a value, and all as one array. Errors want some memory, too.
+    // The vectors as they come, each as a datum, and all as one array. Errors need some memory, too.
     memory::ensure(elements.len().saturating_mul(3 * vector::size(spec.dimensions as usize)) + SPARE_BYTES)?;
     let computed = vectors(&spec, Role::Passage, &present, Some(&positions))?;
     let mut all = memory::with_capacity(elements.len())?;
@@ -118,7 +118,7 @@ fn count_tokens(call: pg_sys::FunctionCallInfo) -> Result<Option<i32>, ErrorRepo
     count().map_err(report)
 }
 
-/// Raises `InvalidArgument` for a text without any word: whatever vector it got, it would be near to something.
+/// Raises `InvalidArgument` for a blank text: whatever vector it got, it would be near to something.
 fn check_not_blank(text: &str, name: &str) -> Result<()> {
     if !text.trim().is_empty() {
         return Ok(());
@@ -154,7 +154,7 @@ fn vectors(spec: &ModelSpec, role: Role, texts: &[&str], positions: Option<&[usi
     Ok(vectors)
 }
 
-/// Says which element of the user's array an error is about.
+/// Adds to an error which element of the user's array it is about.
 pub fn locate(
     mut error: Error,
     request: &Range<usize>,

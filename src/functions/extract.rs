@@ -1,5 +1,5 @@
-//! Text of files: `socle.extract`, `socle.extract_text` and `socle.document_metadata`. The bytes go to the engine, which
-//! has a process for each document that may die; nothing is parsed here.
+//! Text of files: `socle.extract`, `socle.extract_text` and `socle.document_metadata`. The bytes go to the engine,
+//! which reads each document in a process of its own that may die; nothing is parsed here.
 
 use crate::engine_client;
 use crate::pg::arguments::Arguments;
@@ -24,15 +24,15 @@ type Rows = TableIterator<
     ),
 >;
 
-/// Row by row out of the one document: every row repeats the headings above it, so that all rows together may be a
-/// thousand times as large as what they are made from. Postgres looks for interrupts between two rows.
+/// Makes the rows one by one from the document: every row repeats the headings above it, so that all rows together may
+/// be a thousand times as large as what they are made from. Postgres checks for interrupts between two rows.
 #[pg_extern(sql = false)]
 fn extract(call: pg_sys::FunctionCallInfo) -> Result<Rows, ErrorReport> {
     let document = document(Arguments::new(call)).map_err(report)?.unwrap_or_default();
-    // The wrapper of this function runs it in the memory of all of its calls, to which the iterator goes as well, and what
-    // came later is dropped first.
+    // The wrapper of this function runs it in the multi-call memory context, which the iterator goes to as well, and
+    // what came later is dropped first.
     let document = PgMemoryContexts::CurrentMemoryContext.leak_and_drop_on_delete(document);
-    // SAFETY: nothing else knows the document, and it lives as long as the iterator: see above.
+    // SAFETY: nothing else refers to the document, and it lives as long as the iterator: see above.
     let document: &'static Document = unsafe { &*document };
     let rows = document.rows().enumerate().map(|(at, row)| {
         (number(at + 1), row.page.map(u32::cast_signed), row.heading_path.to_vec(), row.kind.name(), row.content)
@@ -50,7 +50,7 @@ fn document_metadata(call: pg_sys::FunctionCallInfo) -> Result<Option<JsonB>, Er
     Ok(document(Arguments::new(call)).map_err(report)?.map(|document| JsonB(json(document.metadata))))
 }
 
-/// The arguments that the three functions share: the file, its media type, its name.
+/// Extracts from the arguments that the three functions share: the file, its media type, its name.
 fn document(arguments: Arguments) -> Result<Option<Document>> {
     let Some(bytes) = arguments.document(0, "document")? else { return Ok(None) };
     let (media_type, name) = (arguments.short_text(1, "media_type")?, arguments.short_text(2, "file_name")?);
@@ -68,7 +68,7 @@ fn document(arguments: Arguments) -> Result<Option<Document>> {
     }
 }
 
-/// What is known, and nothing for what is not.
+/// Metadata as JSON, without what is unknown.
 fn json(metadata: Metadata) -> Value {
     let Metadata { media_type, title, author, language, created, modified, incomplete, .. } = metadata;
     let texts = [

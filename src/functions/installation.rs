@@ -1,4 +1,4 @@
-//! What the install script has to be sure of before it leaves anything behind.
+//! Checks that the install script makes before it creates anything.
 
 use crate::pg::error::{report, spi};
 use pgrx::pg_sys::panic::ErrorReport;
@@ -7,13 +7,13 @@ use socle_core::{Error, Kind, Result};
 
 const VECTOR_TYPE: &str = include_str!("../../sql/model/is_pgvector_type.sql");
 
-/// Raises an error unless this database is one that socle works in. Called by the install script.
+/// Raises an error unless socle works in this database. Called by the install script.
 #[pg_extern(sql = false)]
 fn check_installation() -> Result<(), ErrorReport> {
     check_encoding().and_then(|()| check_vector()).map_err(report)
 }
 
-/// Offsets count characters, and tokenizers read UTF-8.
+/// Requires UTF8: offsets count characters, and tokenizers read UTF-8.
 fn check_encoding() -> Result<()> {
     // SAFETY: a session is connected to a database; the name is a static C string.
     let (encoding, name) = unsafe {
@@ -27,7 +27,7 @@ fn check_encoding() -> Result<()> {
         .hint("Create a database with CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0."))
 }
 
-/// The script names the type `vector` without its schema, which another schema could capture.
+/// The script names the type `vector` without its schema: another schema may have a type of that name.
 fn check_vector() -> Result<()> {
     let is_pgvector = Spi::get_one::<bool>(VECTOR_TYPE).map_err(spi)?.unwrap_or_default();
     if is_pgvector {

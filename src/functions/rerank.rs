@@ -1,4 +1,4 @@
-//! `socle.rerank`.
+//! `socle.rerank`: scores documents for a query with a cross-encoder.
 
 use super::embed::locate;
 use crate::engine_client::batch;
@@ -18,7 +18,7 @@ fn rerank(call: pg_sys::FunctionCallInfo) -> Result<Ranked, ErrorReport> {
     ranked(Arguments::new(call)).map(TableIterator::new).map_err(report)
 }
 
-/// Ordinal and score of each document that is not NULL, best first, equals in their order.
+/// Ordinal and score of each document that is not NULL, best first, ties in input order.
 fn ranked(arguments: Arguments) -> Result<Vec<(i32, f32)>> {
     let query = arguments.content(0, "query")?;
     let documents = arguments.limited_texts(1, "documents")?;

@@ -1,4 +1,4 @@
-//! `socle.version` and what the status views show.
+//! `socle.version`, and the state of the engine for the status views.
 
 use crate::pg::error::report;
 use crate::{engine_client, supervisor};
@@ -15,7 +15,7 @@ fn version() -> &'static str {
     env!("CARGO_PKG_VERSION")
 }
 
-/// The files of this machine.
+/// The file system of this machine.
 struct FileSystem;
 
 impl Files for FileSystem {
@@ -35,7 +35,7 @@ fn engine_report() -> Result<JsonB, ErrorReport> {
     let read = || -> Result<JsonB> {
         let report = match engine_client::report() {
             Ok(report) => report,
-            // Whoever looks shall see why, and the rest of what is there to see.
+            // The view shows why, and everything else that is known.
             Err(error) if matches!(error.kind, Kind::EngineUnavailable | Kind::OtherVersion) => {
                 let reason = [Some(error.to_string()), error.hint].into_iter().flatten().collect::<Vec<_>>().join(". ");
                 return Ok(JsonB(json!({"state": "unavailable", "state_reason": reason, "models": []})));
@@ -44,7 +44,7 @@ fn engine_report() -> Result<JsonB, ErrorReport> {
         };
         let Some(report) = report else {
             let state = if supervisor::is_running() { "starting" } else { "stopped" };
-            // Numbers, not NULL, for what counts: whoever watches them would take NULL for a fault of the watching.
+            // Counts are 0, not NULL: monitoring would take NULL for a failed measurement.
             return Ok(JsonB(json!({
                 "state": state,
                 "state_reason": engine_client::failure(),
@@ -71,7 +71,7 @@ fn engine_report() -> Result<JsonB, ErrorReport> {
     read().map(with_service).map_err(report)
 }
 
-/// What an engine that runs says of itself.
+/// The state of a running engine.
 fn running(report: &EngineReport) -> serde_json::Value {
     let models: Vec<_> = report
         .models

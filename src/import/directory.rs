@@ -1,6 +1,6 @@
-//! A directory of the server and its files, by descriptors: once it is open, no rename and no link leads anywhere else.
+//! A directory of the server and its files, by descriptors: once it is open, no rename and no link leads elsewhere.
 //!
-//! Only what lies below a directory that a superuser named is opened, and below that no symbolic link is followed.
+//! Only what is below a directory that a superuser named is opened, and below that no symbolic link is followed.
 
 use super::pattern::FilePattern;
 use crate::pg::gucs;
@@ -11,40 +11,40 @@ use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 
-/// A directory that is open.
+/// An open directory.
 #[derive(Debug)]
 pub struct Directory {
     opened: File,
-    /// Its path as the caller wrote it, without what says nothing, and a slash.
+    /// Its path as the caller wrote it, normalized, with a slash at the end.
     prefix: String,
 }
 
-/// A file that there is.
+/// A regular file below the directory.
 #[derive(Debug)]
 pub struct Found {
-    /// Its path below the directory.
+    /// Path below the directory.
     pub name: String,
-    /// Its size.
+    /// Size in bytes.
     pub bytes: u64,
-    /// Microseconds since 1970.
+    /// Modification time, in microseconds since 1970-01-01.
     pub modified: i64,
 }
 
-/// What was found below a directory.
+/// The files below a directory.
 #[derive(Debug, Default)]
 pub struct Listing {
-    /// The files that are wanted, in the order of their names.
+    /// The files that match, ordered by name.
     pub files: Vec<Found>,
-    /// Files and directories that cannot be looked at.
+    /// Number of files and directories that were skipped.
     pub skipped: usize,
-    /// A part of the directory could not be looked at.
+    /// A part of the directory could not be read.
     pub incomplete: bool,
-    /// There is no file at all, wanted or not.
+    /// There is no file at all, matching or not.
     pub empty: bool,
 }
 
 impl Directory {
-    /// Opens a directory that a superuser allows to read.
+    /// Opens a directory that a superuser has allowed to be read.
     ///
     /// # Errors
     /// `InvalidArgument` for a relative path, `NotPermitted` outside of `socle.import_directories`, `UnreadableFile`.
@@ -63,7 +63,7 @@ impl Directory {
         let mut failure = None;
         for allowed in gucs::import_directories() {
             let Ok(below) = path.strip_prefix(&allowed) else { continue };
-            // What a superuser names may itself be a link.
+            // A directory that a superuser names may itself be a link.
             match File::open(&allowed).and_then(|allowed| open_below(&allowed, below, OFlags::DIRECTORY)) {
                 Ok(opened) => return Ok(Self { opened, prefix: path.join("").to_string_lossy().into_owned() }),
                 Err(error) => failure = Some(error),
@@ -75,17 +75,17 @@ impl Directory {
                 let message = format!("directory \"{}\" cannot be read", path.display());
                 Err(Error::new(Kind::UnreadableFile, message).detail(error.to_string()))
             }
-            // Whether there is such a directory elsewhere is not told.
+            // Whether such a directory exists elsewhere is not revealed.
             None => Err(denied()),
         }
     }
 
-    /// What all files of the directory have before their names in the table.
+    /// What precedes the names of all files of the directory in the table.
     pub fn prefix(&self) -> &str {
         &self.prefix
     }
 
-    /// What a file below is called in the table: its whole path, so that files of two directories stay apart.
+    /// Name of a file in the table: its whole path, so that files of two directories stay apart.
     pub fn full_name(&self, name: &str) -> String {
         format!("{}{name}", self.prefix)
     }
@@ -123,7 +123,7 @@ impl Directory {
                 continue;
             }
             let Ok(status) = statat(&opened, entry.file_name(), AtFlags::SYMLINK_NOFOLLOW) else {
-                // Gone since, as a rule.
+                // Deleted meanwhile, as a rule.
                 listing.incomplete = true;
                 continue;
             };
@@ -155,12 +155,13 @@ impl Directory {
         Ok(())
     }
 
-    /// The bytes of a file, and the time of its last change as it was before they were read; `None` of more than `limit`.
+    /// The bytes of a file, and its modification time from before they were read; `None` if there are more than
+    /// `limit`.
     ///
     /// # Errors
-    /// Of the operating system; a file that has become something else.
+    /// Those of the operating system; a file that has become something else.
     pub fn read(&self, name: &str, limit: u64) -> io::Result<Option<(Vec<u8>, i64)>> {
-        // A pipe that has taken the place of the file does not keep this waiting.
+        // A pipe that has replaced the file does not block.
         let opened = open_below(&self.opened, Path::new(name), OFlags::NONBLOCK)?;
         let metadata: Metadata = opened.metadata()?;
         if !metadata.is_file() {
@@ -170,7 +171,7 @@ impl Directory {
             return Ok(None);
         }
         let mut data = Vec::new();
-        // It may be growing.
+        // The file may be growing.
         opened.take(limit + 1).read_to_end(&mut data)?;
         let modified = microseconds(metadata.mtime(), metadata.mtime_nsec());
         Ok((data.len() as u64 <= limit).then_some((data, modified)))

@@ -1,9 +1,9 @@
-//! Which files of a directory are wanted: the pattern of `socle.import_directory`, as a shell with globstar has it.
+//! Selects files of a directory: the pattern of `socle.import_directory`, as in a shell with globstar.
 
 use glob::{MatchOptions, Pattern};
 use socle_core::{Error, Kind, Result};
 
-/// `*` and `?` stop at a slash, `**` does not, and a name that begins with a dot is matched by a dot alone.
+/// `*` and `?` do not match a slash, `**` does, and a leading dot is matched by a dot only.
 const OPTIONS: MatchOptions =
     MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: true };
 
@@ -15,10 +15,10 @@ pub struct FilePattern {
 }
 
 impl FilePattern {
-    /// Reads a pattern.
+    /// Parses a pattern.
     ///
     /// # Errors
-    /// `InvalidArgument`.
+    /// `InvalidArgument` for a malformed pattern.
     pub fn parse(text: &str) -> Result<Self> {
         let malformed = |error: glob::PatternError| {
             Error::new(Kind::InvalidArgument, format!("pattern \"{text}\" is malformed")).detail(error.to_string())
@@ -27,12 +27,12 @@ impl FilePattern {
         Ok(Self { pattern: Pattern::new(text).map_err(malformed)?, names_hidden })
     }
 
-    /// Whether a path is wanted.
+    /// Whether a path matches.
     pub fn matches(&self, path: &str) -> bool {
         self.pattern.matches_with(path, OPTIONS)
     }
 
-    /// Whether wanted files may lie in a directory of that name: those with a dot are left alone unless the pattern has one.
+    /// Whether matching files may be in a directory of that name: hidden ones are skipped unless the pattern names one.
     pub fn may_lie_in(&self, directory: &str) -> bool {
         self.names_hidden || !directory.starts_with('.')
     }

@@ -1,8 +1,8 @@
-//! The keyword index as the sync worker keeps it: segments written with the chunks of a change, or for all chunks that have
-//! none after a first fill and a restore.
+//! The keyword index as the sync worker maintains it: segments are written with the chunks of a change, or for all
+//! chunks that are in none, after a first fill or a restore.
 //!
-//! The engine builds; no transaction is open meanwhile. A chunk never changes its words, so what a segment says of it holds
-//! as long as the chunk is there.
+//! The engine builds; no transaction is open meanwhile. The text of a chunk never changes, so what a segment says of it
+//! holds as long as the chunk exists.
 
 use super::merge;
 use super::segments::{digests, is_intact, parts, with_segments};
@@ -30,11 +30,11 @@ const CLOSED: &str = include_str!("../../sql/keyword/keyword_closed.sql");
 const ALL_CHUNKS: &str = include_str!("../../sql/corpus/all_chunks.sql");
 const CHUNKS: &str = include_str!("../../sql/keyword/keyword_chunks.sql");
 
-/// Chunks of a segment that is made of many at once, and bytes of their text.
+/// Chunks in a segment that is built from many at once, and bytes of their text.
 pub const FULL_SEGMENT: usize = 20_000;
 const FULL_BYTES: usize = 32 << 20;
 
-/// Chunks whose text is read in one statement.
+/// Chunks whose text is read by one statement.
 const READ_CHUNKS: usize = 2_000;
 
 /// A segment that is not stored yet.
@@ -44,20 +44,20 @@ pub struct Segment {
     parts: Vec<Vec<u8>>,
 }
 
-/// What is indexed of a chunk.
+/// The indexed parts of a chunk.
 #[derive(Clone, Debug)]
 pub struct Indexed {
-    /// Its number.
+    /// Its `chunk_id`.
     pub chunk_id: i64,
-    /// What stands before it when it is embedded.
+    /// What the template puts before it when it is embedded.
     pub head: String,
     /// Its text.
     pub content: String,
-    /// The language of its document, as the source says it.
+    /// Language of its document, if it is known.
     pub language: Option<String>,
 }
 
-/// Notes which corpora have segments of another version of socle, as after an upgrade.
+/// Marks corpora that have segments of another version of socle, as after an upgrade.
 ///
 /// # Errors
 /// Whatever Postgres raises.
@@ -65,7 +65,7 @@ pub fn find_outdated() -> Result<(), WorkerError> {
     transaction(|| Ok(spi::run(GAPS, &[KEYWORD_FORMAT.cast_signed().into()])?))
 }
 
-/// Has the segments of a corpus made anew whose rows are not those that were written.
+/// Has those segments of a corpus rebuilt whose rows are not those that were written.
 ///
 /// # Errors
 /// Whatever Postgres raises, unless it is about the rows themselves.
@@ -92,10 +92,10 @@ pub fn drop_damaged(name: &str) -> Result<(), WorkerError> {
     transaction(|| Ok(spi::run(DROP, &[name.into(), damaged.clone().into()])?))
 }
 
-/// Has the engine make a segment. A language that nobody knows is as good as none.
+/// Has the engine build a segment. An unknown language counts as none.
 ///
 /// # Errors
-/// Of the engine.
+/// Those of the engine.
 pub fn build(corpus: &CorpusSpec, chunks: &[Indexed]) -> Result<Option<Segment>, WorkerError> {
     if chunks.is_empty() {
         return Ok(None);
@@ -111,10 +111,10 @@ pub fn build(corpus: &CorpusSpec, chunks: &[Indexed]) -> Result<Option<Segment>,
     segment(engine_client::ask(request)?)
 }
 
-/// The parts of a segment; `None` for one without any chunk.
+/// Assembles a segment from the answers of the engine; `None` for one without any chunk.
 ///
 /// # Errors
-/// Of the engine.
+/// Those of the engine.
 pub fn segment(answers: Vec<Response>) -> Result<Option<Segment>, WorkerError> {
     let mut parts = Vec::with_capacity(answers.len());
     for answer in answers {
@@ -133,7 +133,7 @@ pub fn segment(answers: Vec<Response>) -> Result<Option<Segment>, WorkerError> {
     Err(engine_client::unexpected().into())
 }
 
-/// Stores a segment, in the transaction that is under way.
+/// Stores a segment in the current transaction.
 ///
 /// # Errors
 /// Whatever Postgres raises.
@@ -154,15 +154,15 @@ pub fn store(corpus: &CorpusSpec, segment: Segment) -> Result<(), WorkerError> {
     Ok(())
 }
 
-/// Writes segments for all chunks that have none.
+/// Writes segments for all chunks that are in none.
 ///
 /// # Errors
-/// Of the engine and of Postgres; what is written by then stays.
+/// Those of the engine and of Postgres; segments written by then stay.
 pub fn complete(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<StepOutcome, WorkerError> {
     let done = corpus_lock::exclusively(Purpose::KeywordIndex, change, || {
         session::show(&format!("completing the keyword index of corpus {}", corpus.name));
         transaction(|| Ok(spi::run(OUTDATED, &[corpus.name.as_str().into(), KEYWORD_FORMAT.cast_signed().into()])?))?;
-        // In this order: what is written meanwhile without keywords is counted after.
+        // In this order: chunks that are written meanwhile without keywords are counted afterwards.
         let gap = transaction(|| {
             Ok(plan_cache::rows(GAP, &[corpus.name.as_str().into()], 1, |row| row.get::<i64>(1).unwrap_or_default())?)
         })?;
@@ -207,7 +207,7 @@ fn write(corpus: &CorpusSpec, chunks: &[Indexed]) -> Result<(), WorkerError> {
     }
 }
 
-/// What is indexed of chunks that are stored. A title that has changed since belongs to a change that is still to come.
+/// The indexed parts of stored chunks. If a title has changed since, a change of its document is pending.
 fn texts(corpus: &CorpusSpec, chunks: &[i64]) -> Result<Vec<Indexed>, WorkerError> {
     let template = corpus.parsed_template()?;
     let sql = corpus.sql(CHUNKS);
@@ -232,7 +232,7 @@ fn texts(corpus: &CorpusSpec, chunks: &[i64]) -> Result<Vec<Indexed>, WorkerErro
     })
 }
 
-/// The segments and the chunks in each.
+/// The segments and the number of chunks in each.
 ///
 /// # Errors
 /// Whatever Postgres raises.
@@ -247,10 +247,10 @@ pub fn sizes(corpus: &CorpusSpec) -> Result<Vec<(SegmentDigest, u32)>, WorkerErr
     })
 }
 
-/// The chunks of a segment, those that are gone included.
+/// The chunks of a segment, deleted ones included.
 ///
 /// # Errors
-/// Of the engine and of Postgres.
+/// Those of the engine and of Postgres.
 pub fn chunks_of(corpus: &CorpusSpec, segment: SegmentDigest) -> Result<Vec<i64>, WorkerError> {
     let request = Request::KeywordList { segment };
     match ask(corpus, &request)?.pop() {
@@ -262,7 +262,7 @@ pub fn chunks_of(corpus: &CorpusSpec, segment: SegmentDigest) -> Result<Vec<i64>
 /// The answers to a request about segments; parts that the engine lacks are read in transactions of their own.
 ///
 /// # Errors
-/// Of the engine and of Postgres.
+/// Those of the engine and of Postgres.
 pub fn ask(corpus: &CorpusSpec, request: &Request<'_>) -> Result<Vec<Response>, WorkerError> {
     let mut failure = None;
     let answers = with_segments(request, &mut |digest, numbers| {

@@ -1,8 +1,8 @@
-//! The note that a search leaves for the sync worker when the keyword index it meets is damaged, or of another version: a
-//! search changes nothing, and on damage its transaction ends in an error.
+//! The flag that a search sets for the sync worker when the keyword index is corrupted, or of another version: a search
+//! changes nothing, and on corruption its transaction ends in an error.
 //!
-//! An empty file in the runtime directory, named for the database. On a standby it waits for the promotion. Whoever cannot
-//! leave it leaves that to the next search.
+//! An empty file in the runtime directory, named after the database. On a standby it stays until the promotion. A
+//! search that cannot create it leaves that to the next one.
 
 use crate::pg::backend;
 use crate::pg::error;
@@ -15,10 +15,10 @@ use std::fs::File;
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 
-/// Does `work`, which reads the keyword index, and leaves the note where that is damaged.
+/// Runs `work`, which reads the keyword index, and sets the flag if that is corrupted or outdated.
 ///
 /// # Errors
-/// As `work`.
+/// Those of `work`.
 pub fn guard<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
     let done = PgTryBuilder::new(AssertUnwindSafe(work))
         .catch_others(|error| {
@@ -37,12 +37,12 @@ pub fn guard<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
     })
 }
 
-/// Whether an SQLSTATE says that Postgres has met damage, which for a value out of line is an internal error.
+/// Whether an SQLSTATE means corruption, which for a TOASTed value is an internal error (class XX).
 fn is_damage(code: i32) -> bool {
     error::sqlstate_text(code).starts_with("XX")
 }
 
-/// What whoever meets damage can do.
+/// The hint for a session that meets corruption.
 pub fn hint() -> &'static str {
     if backend::is_in_recovery() {
         "Search the corpus on the primary: what is damaged there is made anew, and comes here. Damage of this standby alone \
@@ -52,14 +52,14 @@ pub fn hint() -> &'static str {
     }
 }
 
-/// Leaves the note.
+/// Sets the flag.
 pub fn set() {
     if File::create(path()).is_ok() {
         wake::now();
     }
 }
 
-/// Whether there was a note, which is taken away.
+/// Whether the flag was set; clears it.
 pub fn take() -> bool {
     std::fs::remove_file(path()).is_ok()
 }

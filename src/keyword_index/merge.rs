@@ -1,8 +1,7 @@
-//! Segments of the keyword index that become one, without the chunks that are gone: many small ones, and one that has lost
-//! much.
+//! Merges segments of the keyword index into one, without deleted chunks: many small ones, or one that has lost many.
 //!
-//! One merge of a corpus at a time. No transaction is open while the engine works; the old segments go and the new one comes
-//! in one short transaction.
+//! One merge of a corpus at a time. No transaction is open while the engine works; one short transaction replaces the
+//! old segments by the new one.
 
 use super::build::{ask, chunks_of, segment, sizes, store};
 use crate::catalog::CorpusSpec;
@@ -23,21 +22,22 @@ const BURIED: &str = include_str!("../../sql/keyword/keyword_buried.sql");
 const GONE_CHUNKS: &str = include_str!("../../sql/keyword/gone_chunks.sql");
 
 thread_local! {
-    /// Segments whose dead were counted, and how many there have to be in the whole corpus before it is worth it again.
+    /// Segments whose deleted chunks were counted, and the number in the whole corpus from which it is worth counting
+    /// again.
     static COUNTED: RefCell<HashMap<SegmentDigest, u64>> = RefCell::default();
 }
 
-/// Merges what is due, if anything is.
+/// Merges segments, if that is due.
 ///
 /// # Errors
-/// Of the engine and of Postgres.
+/// Those of the engine and of Postgres.
 pub fn merge(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<(), WorkerError> {
     if due(corpus)?.is_none() {
         return Ok(());
     }
-    // Another worker that is at it does this as well.
+    // Another worker that holds the lock does this as well.
     corpus_lock::exclusively(Purpose::KeywordIndex, change, || {
-        // Looked at again: another worker may just have done it.
+        // Checked again: another worker may just have done it.
         let Some(segments) = due(corpus)? else { return Ok(()) };
         session::show(&format!("merging the keyword index of corpus {}", corpus.name));
         let dead = gone(corpus, &segments)?;
@@ -49,7 +49,7 @@ pub fn merge(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<(), WorkerError
             let there = Spi::connect_mut(|client| {
                 client.update(DELETE, Some(1), &[corpus.name.as_str().into(), digests.into()])?.first().get_one::<i64>()
             })?;
-            // Fewer: the index was made anew meanwhile, and this is of the old one.
+            // Fewer: the index was rebuilt meanwhile, and this is of the old one.
             if there != Some(segments.len() as i64) {
                 return Err(WorkerError::serialization_failure("the keyword index was made anew meanwhile"));
             }
@@ -69,8 +69,8 @@ fn due(corpus: &CorpusSpec) -> Result<Option<Vec<SegmentDigest>>, WorkerError> {
     }
 }
 
-/// A segment that has lost so much that it is made anew alone. Counted where the losses of the whole corpus may be enough, and
-/// not again before they may be.
+/// A segment that has lost so many chunks that it is rewritten alone. They are counted where the losses of the whole
+/// corpus may suffice, and not again before they may.
 fn worn(corpus: &CorpusSpec, sizes: &[(SegmentDigest, u32)]) -> Result<Option<Vec<SegmentDigest>>, WorkerError> {
     let all = transaction(|| {
         Ok(plan_cache::rows(DEAD, &[corpus.name.as_str().into()], 1, |row| row.get::<i64>(1).unwrap_or_default())?)
@@ -97,7 +97,7 @@ fn worn(corpus: &CorpusSpec, sizes: &[(SegmentDigest, u32)]) -> Result<Option<Ve
     Ok(None)
 }
 
-/// The chunks of segments that have been deleted.
+/// The chunks of segments that have been deleted from the chunk table.
 fn gone(corpus: &CorpusSpec, segments: &[SegmentDigest]) -> Result<Vec<i64>, WorkerError> {
     let mut chunks: Vec<i64> = Vec::new();
     for digest in segments {

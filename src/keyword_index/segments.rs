@@ -1,6 +1,6 @@
-//! The keyword leg: which segments the snapshot sees, the engine asked about them, and segments that it lacks sent.
+//! Keyword search: which segments the snapshot sees, the request to the engine, and the segments sent that it lacks.
 //!
-//! The engine knows a segment by the digest of its bytes, so that it can only ever answer about the right one.
+//! The engine identifies a segment by the digest of its bytes, so that it can only answer about the right one.
 
 use super::corruption_flag;
 use crate::catalog::CorpusSpec;
@@ -18,52 +18,52 @@ const PARTS: &str = include_str!("../../sql/keyword/keyword_parts.sql");
 /// Parts of a segment that are in memory at a time.
 const PARTS_AT_ONCE: i32 = 16;
 
-/// How often the engine may lack segments in one search: it may have been restarted, or its cache deleted.
+/// Attempts of one search while the engine lacks segments: it may have been restarted, or its cache deleted.
 const MAX_ATTEMPTS: usize = 4;
 
-/// What a search looks for.
+/// A keyword query.
 #[derive(Clone, Copy, Debug)]
 pub struct KeywordQuery<'a> {
-    /// As it was typed.
+    /// The text as it was typed.
     pub text: &'a str,
     /// Its language, or `None` to detect it.
     pub language: Option<&'static str>,
-    /// Statistics are those of the chunks that may be seen.
+    /// Statistics are those of the chunks visible to the caller.
     pub visible_statistics: bool,
 }
 
-/// What to ask for, besides the query.
+/// What to return for a query.
 #[derive(Clone, Debug, Default)]
 pub struct Question {
-    /// Most hits.
+    /// Largest number of hits.
     pub limit: u32,
-    /// Only hits after this one.
+    /// Only hits after this score and chunk.
     pub after: Option<(f32, i64)>,
     /// Only these chunks.
     pub restrict: Option<Vec<i64>>,
-    /// Chunks whose scores are wanted anyway.
+    /// Chunks whose scores are returned in any case.
     pub score: Vec<i64>,
 }
 
-/// Hits, best first.
+/// The answer to a keyword query.
 #[derive(Clone, Debug, Default)]
 pub struct Hits {
-    /// Chunks and scores.
+    /// Chunks and BM25 scores, best first.
     pub hits: Vec<(i64, f32)>,
-    /// Scores of the chunks that were asked about, those that match.
+    /// Scores of those of the requested chunks that match.
     pub scores: Vec<(i64, f32)>,
-    /// Of the chunks that were asked about, those that an operator of the query forbids.
+    /// Those of the requested chunks that an operator of the query excludes.
     pub refused: Vec<i64>,
-    /// The query has a phrase that must be there: only hits can be results.
+    /// The query has a required phrase: only hits can be results.
     pub has_phrases: bool,
-    /// There may be more.
+    /// There may be more hits.
     pub more: bool,
-    /// What of the query was not searched for.
+    /// Parts of the query that were not searched for.
     pub left_out: LeftOut,
 }
 
 impl Question {
-    /// As the engine is asked.
+    /// The request to the engine.
     pub fn request<'a>(&self, segments: &[SegmentDigest], query: KeywordQuery<'a>) -> Request<'a> {
         Request::KeywordSearch {
             segments: segments.to_vec(),
@@ -79,7 +79,7 @@ impl Question {
 }
 
 impl Hits {
-    /// An answer, if it is one of hits.
+    /// Converts an answer, if it is one of hits.
     pub fn read(answer: Response) -> Option<Self> {
         match answer {
             Response::KeywordHits { hits, scores, refused, has_phrases, more, left_out } => {
@@ -90,11 +90,11 @@ impl Hits {
     }
 }
 
-/// The segments that the snapshot of the statement sees, and whether they are all there are: those of another version are
-/// made anew by the sync worker.
+/// The segments that the snapshot of the statement sees, and whether none is missing: those of another version are
+/// rebuilt by the sync worker.
 ///
 /// # Errors
-/// As [`plan_cache::rows`].
+/// Those of [`plan_cache::rows`].
 pub fn segments(corpus: &CorpusSpec) -> Result<(Vec<SegmentDigest>, bool)> {
     let arguments = [corpus.name.as_str().into(), KEYWORD_FORMAT.cast_signed().into()];
     let rows = as_superuser(|| {
@@ -108,10 +108,10 @@ pub fn segments(corpus: &CorpusSpec) -> Result<(Vec<SegmentDigest>, bool)> {
     Ok((current.filter_map(|(digest, _)| digest?.try_into().ok()).collect(), complete))
 }
 
-/// Every segment there are rows of.
+/// The digests of all segments that have rows.
 ///
 /// # Errors
-/// As [`plan_cache::rows`].
+/// Those of [`plan_cache::rows`].
 pub fn digests(corpus: &CorpusSpec) -> Result<Vec<SegmentDigest>> {
     let arguments = [corpus.name.as_str().into()];
     let rows = as_superuser(|| plan_cache::rows(DIGESTS, &arguments, 0, |row| row.get::<Vec<u8>>(1)))?;
@@ -121,7 +121,7 @@ pub fn digests(corpus: &CorpusSpec) -> Result<Vec<SegmentDigest>> {
 /// Whether the rows of a segment are those that were written.
 ///
 /// # Errors
-/// As [`plan_cache::rows`].
+/// Those of [`plan_cache::rows`].
 pub fn is_intact(corpus: &CorpusSpec, digest: &SegmentDigest) -> Result<bool> {
     let mut hash = Sha256::new();
     let mut first = 1;
@@ -138,10 +138,10 @@ pub fn is_intact(corpus: &CorpusSpec, digest: &SegmentDigest) -> Result<bool> {
     }
 }
 
-/// Asks the engine.
+/// Runs a keyword query in the engine.
 ///
 /// # Errors
-/// `EngineUnavailable` without one; what the engine refuses.
+/// `EngineUnavailable` without an engine; what the engine refuses.
 pub fn ask(
     corpus: &CorpusSpec,
     segments: &[SegmentDigest],
@@ -164,13 +164,13 @@ pub fn ask(
     answer.into_iter().next().and_then(Hits::read).ok_or_else(engine_client::unexpected)
 }
 
-/// A part of a segment, and the bytes of the whole.
+/// A part of a segment, and the size of the whole in bytes.
 pub type Part = (Vec<u8>, u64);
 
 /// Reads the parts of a segment with numbers from `numbers.0` to `numbers.1`.
 ///
 /// # Errors
-/// As [`plan_cache::rows`].
+/// Those of [`plan_cache::rows`].
 pub fn parts(corpus: &CorpusSpec, digest: &SegmentDigest, numbers: (i32, i32)) -> Result<Vec<Part>> {
     let arguments = [corpus.name.as_str().into(), digest.to_vec().into(), numbers.0.into(), numbers.1.into()];
     as_superuser(|| {
@@ -180,13 +180,13 @@ pub fn parts(corpus: &CorpusSpec, digest: &SegmentDigest, numbers: (i32, i32)) -
     })
 }
 
-/// Gives parts of a segment, those with the numbers from the first to the second.
+/// Reads the parts of a segment from the first number to the second.
 pub type Source<'a> = dyn FnMut(&SegmentDigest, (i32, i32)) -> Result<Vec<Part>> + 'a;
 
-/// The answers to a request about segments, which are sent first where the engine lacks them.
+/// The answers to a request about segments; those that the engine lacks are sent first.
 ///
 /// # Errors
-/// Of the engine, and of `source`.
+/// Those of the engine, and of `source`.
 pub fn with_segments(engine_request: &Request<'_>, source: &mut Source<'_>) -> Result<Vec<Response>> {
     for _ in 0..MAX_ATTEMPTS {
         let mut answers = engine_client::ask(engine_request.clone())?;

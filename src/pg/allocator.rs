@@ -1,19 +1,20 @@
-//! Memory in reserve. Rust ends the process when an allocation fails, and a process of Postgres takes all sessions along. What
-//! may be large is asked for first (see [`socle_core::memory`]) and becomes an error; what is small cannot all be. When there
-//! is no memory for it, it is taken from a reserve, and the work ends with an error where it looks next: see [`restock`].
+//! A memory reserve. Rust aborts the process when an allocation fails, and the crash of a process of Postgres ends all
+//! sessions. Large allocations are checked first (see [`socle_core::memory`]) and become an error; not all small ones
+//! can be. When one of them fails, the reserve is freed for it, and the work ends with an error at the next check: see
+//! [`restock`].
 
 use socle_core::{Result, memory};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-/// Not touched, and so no more than addresses, until there is need.
+/// Never touched, and so only address space.
 const RESERVE: Layout = match Layout::from_size_align(4 << 20, 16) {
     Ok(layout) => layout,
     Err(_) => panic!("a power of two"),
 };
 
-/// What is larger is no small thing.
+/// Largest allocation that the reserve is freed for, in bytes.
 const LARGEST: usize = RESERVE.size() / 4;
 
 static KEPT: AtomicPtr<u8> = AtomicPtr::new(null_mut());
@@ -23,10 +24,10 @@ static ALLOCATOR: Allocator = Allocator;
 
 struct Allocator;
 
-// SAFETY: hands everything on to the allocator of the system.
+// SAFETY: forwards everything to the system allocator.
 unsafe impl GlobalAlloc for Allocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller keeps to the contract, which is the same.
+        // SAFETY: the caller keeps the contract, which is the same.
         again_without_reserve(layout.size(), || unsafe { System.alloc(layout) })
     }
 
@@ -36,7 +37,7 @@ unsafe impl GlobalAlloc for Allocator {
     }
 
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        // SAFETY: as above; where it fails, the block is as it was.
+        // SAFETY: as above; where it fails, the block is unchanged.
         again_without_reserve(size, || unsafe { System.realloc(block, layout, size) })
     }
 
@@ -55,15 +56,15 @@ fn again_without_reserve(size: usize, allocate: impl Fn() -> *mut u8) -> *mut u8
     if reserve.is_null() {
         return null_mut();
     }
-    // SAFETY: allocated by [`restock`] with this layout, and taken out of where it was kept.
+    // SAFETY: allocated by [`restock`] with this layout, and removed from where it was kept.
     unsafe { System.dealloc(reserve, RESERVE) };
     allocate()
 }
 
-/// Lays up a reserve, unless there is one.
+/// Allocates the reserve, unless there is one.
 ///
 /// # Errors
-/// Kind `OutOfMemory`: it was needed, and there is still no memory.
+/// `OutOfMemory` when it was used, and there is still no memory.
 pub fn restock() -> Result<()> {
     if !KEPT.load(Ordering::Relaxed).is_null() {
         return Ok(());

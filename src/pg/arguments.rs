@@ -1,6 +1,7 @@
-//! Arguments as they arrive: looked at before they are decompressed, and never larger than the server allows.
+//! Arguments of function calls: their size is checked before they are decompressed, and never above what the server
+//! allows.
 //!
-//! The one place that reads raw datums.
+//! The one place that reads the datums of arguments.
 
 use super::error::report;
 use super::{allocator, extension_version, gucs};
@@ -9,20 +10,20 @@ use pgrx::{FromDatum, fcinfo};
 use socle_core::{Error, Kind, Result, memory};
 use std::ffi::CStr;
 
-/// Largest name, prefix or format in bytes.
+/// Largest name, prefix or format, in bytes.
 const MAX_WORD_BYTES: usize = 10_000;
 
-/// Largest array of texts in bytes, what stands between them included: as much as goes to the engine at once.
+/// Largest array of texts, in bytes, headers and padding included: as much as goes to the engine at once.
 const MAX_ARRAY_BYTES: usize = socle_core::protocol::MAX_INPUT_BYTES;
 
-/// The arguments of a call.
+/// The arguments of a function call.
 #[derive(Clone, Copy, Debug)]
 pub struct Arguments(pg_sys::FunctionCallInfo);
 
-/// An array of texts, and its shape for the array that answers it.
+/// An array of texts, and its shape for the array that is returned for it.
 #[derive(Debug)]
 pub struct Texts {
-    /// The elements, where Postgres holds them until the call ends; NULL stays `None`.
+    /// The elements, in memory of Postgres until the call ends; `None` for NULL.
     pub elements: Vec<Option<&'static str>>,
     /// Length of each dimension; empty for an empty array.
     pub dimensions: Vec<i32>,
@@ -31,8 +32,8 @@ pub struct Texts {
 }
 
 impl Arguments {
-    /// The arguments of a function that is being called: after it is sure that they are what this library takes them for.
-    /// Raises an error where they are not.
+    /// The arguments of a call. Raises an error where the extension is not of the version of this library, so that the
+    /// arguments may be others than it expects, and where the memory reserve cannot be refilled.
     pub fn new(call: pg_sys::FunctionCallInfo) -> Self {
         if let Err(error) = extension_version::require_own_version().and_then(|()| allocator::restock()) {
             report(error).report(pgrx::PgLogLevel::ERROR);
@@ -80,7 +81,7 @@ impl Arguments {
         self.datum(at).and_then(|datum| unsafe { i64::from_datum(datum, false) })
     }
 
-    /// A number of double precision.
+    /// A `double precision`.
     pub fn f64(self, at: usize) -> Option<f64> {
         // SAFETY: the SQL declaration makes this argument a double precision.
         self.datum(at).and_then(|datum| unsafe { f64::from_datum(datum, false) })
@@ -114,7 +115,7 @@ impl Arguments {
         self.datum(at).map(name)
     }
 
-    /// An array of type `name[]` without its NULLs.
+    /// The elements of a `name[]` without NULLs.
     pub fn names(self, at: usize) -> Option<Vec<String>> {
         self.datum(at).map(|datum| {
             let (_, _, datums, nulls) = deconstruct(datum, pg_sys::NAMEOID, pg_sys::NAMEDATALEN as i32, b'c');
@@ -122,7 +123,7 @@ impl Arguments {
         })
     }
 
-    /// An interval in seconds, a month having 30 days. Infinite ones, which PostgreSQL 17 brought, are.
+    /// An interval in seconds, a month having 30 days; infinity for an infinite one (PostgreSQL 17 and later).
     pub fn seconds(self, at: usize) -> Option<f64> {
         // SAFETY: the SQL declaration makes this argument an interval, which is passed as a pointer.
         self.datum(at).map(|datum| unsafe {
@@ -135,8 +136,8 @@ impl Arguments {
         })
     }
 
-    /// An array of texts, each limited as in [`Self::content`], and all together, before they are fetched, by
-    /// [`MAX_ARRAY_BYTES`].
+    /// An array of texts, each limited as in [`Self::content`], and all together by [`MAX_ARRAY_BYTES`], checked before
+    /// they are fetched.
     ///
     /// # Errors
     /// `InputTooLong`, naming the element.
@@ -144,8 +145,8 @@ impl Arguments {
         self.datum(at).map(|datum| texts(datum, name)).transpose()
     }
 
-    /// Whether an argument stands in the statement itself, as a constant or a parameter, rather than coming from a column or an
-    /// expression. Only then may its type be one that PostgreSQL chose for a value without any.
+    /// Whether an argument is written in the statement itself, as a constant or a parameter, rather than coming from a
+    /// column or an expression. Only then may its type be one that PostgreSQL chose for a value without a type.
     pub fn is_written_out(self, at: usize) -> bool {
         // SAFETY: Postgres sets flinfo for every call through fmgr; its expression, where there is one, is a tree of nodes
         // that lives as long as the plan, and the list of a call has as many arguments as the function.
@@ -210,7 +211,7 @@ fn text(datum: pg_sys::Datum, name: &str, limit: usize) -> Result<String> {
     borrowed(datum, name, limit).map(str::to_string)
 }
 
-/// A text where Postgres holds it, fetched and decompressed if need be, until the call ends.
+/// A text in memory of Postgres, fetched and decompressed if need be, until the call ends.
 fn borrowed(datum: pg_sys::Datum, name: &str, limit: usize) -> Result<&'static str> {
     check_size(datum, name, limit)?;
     // SAFETY: the datum is a text, and not null; nothing here outlives the call.
@@ -235,7 +236,7 @@ fn texts(datum: pg_sys::Datum, name: &str) -> Result<Texts> {
     Ok(Texts { elements, dimensions, lower_bounds })
 }
 
-/// An array of such elements, passed by reference: lengths, first subscripts, elements, which of them are NULL.
+/// The parts of an array of such elements, passed by reference: dimensions, lower bounds, elements, which are NULL.
 fn deconstruct(
     datum: pg_sys::Datum,
     element: pg_sys::Oid,

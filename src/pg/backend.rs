@@ -1,5 +1,5 @@
-//! Safe access to what a PostgreSQL process knows of itself, and to functions of the server that take no pointers that could
-//! be wrong.
+//! Safe access to variables of a PostgreSQL process, and to server functions that take no pointers that could be
+//! invalid.
 
 use pgrx::pg_sys;
 use std::ffi::CStr;
@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 static PRELOADED: AtomicBool = AtomicBool::new(false);
 
-/// Whether the postmaster is loading this library now, at its start, as shared_preload_libraries says; not for pg_upgrade.
+/// Whether the postmaster is loading this library now, at its start, by shared_preload_libraries; false in pg_upgrade.
 pub fn is_preloading() -> bool {
     // SAFETY: plain variables, set before libraries are loaded.
     let preloading = unsafe { pg_sys::process_shared_preload_libraries_in_progress && !pg_sys::IsBinaryUpgrade };
@@ -15,8 +15,8 @@ pub fn is_preloading() -> bool {
     preloading
 }
 
-/// Whether the postmaster has loaded this library, and every process has it from there: another file in its place is of no use
-/// before the server is restarted.
+/// Whether the postmaster has loaded this library, and every process has it from there: another file in its place has
+/// no effect before the server is restarted.
 pub fn is_preloaded() -> bool {
     PRELOADED.load(Ordering::Relaxed)
 }
@@ -27,7 +27,7 @@ pub fn my_database() -> pg_sys::Oid {
     unsafe { pg_sys::MyDatabaseId }
 }
 
-/// Whether this server is a standby, or still recovers from a crash.
+/// Whether this server is a standby, or in crash recovery.
 pub fn is_in_recovery() -> bool {
     // SAFETY: reads shared memory that every process is attached to.
     unsafe { pg_sys::RecoveryInProgress() }
@@ -45,19 +45,20 @@ pub fn keeps_its_snapshot() -> bool {
     unsafe { pg_sys::XactIsoLevel }.unsigned_abs() >= pg_sys::XACT_REPEATABLE_READ
 }
 
-/// The time as it lies in a `timestamptz`: microseconds since 2000-01-01 00:00 UTC.
+/// The current time as stored in a `timestamptz`: microseconds since 2000-01-01 00:00 UTC.
 pub fn now() -> i64 {
     // SAFETY: reads the clock.
     unsafe { pg_sys::GetCurrentTimestamp() }
 }
 
-/// Has all sessions read anew what they know of a table. Inside a transaction.
+/// Invalidates what all sessions have cached of a table. To be called inside a transaction.
 pub fn invalidate_relation(relation: pg_sys::Oid) {
     // SAFETY: sends a message at commit; raises an error for a table that does not exist.
     unsafe { pg_sys::CacheInvalidateRelcacheByRelid(relation) };
 }
 
-/// Locks a table until the end of the transaction, or returns false at once when another session holds a conflicting lock.
+/// Locks a table in ACCESS EXCLUSIVE mode until the transaction ends, or returns false at once when another session
+/// holds a conflicting lock.
 pub fn try_lock_exclusively(relation: pg_sys::Oid) -> bool {
     // SAFETY: inside a transaction.
     unsafe { pg_sys::ConditionalLockRelationOid(relation, pg_sys::AccessExclusiveLock.cast_signed()) }
@@ -65,11 +66,11 @@ pub fn try_lock_exclusively(relation: pg_sys::Oid) -> bool {
 
 /// Raises 25006 on a standby and in a read-only transaction.
 pub fn prevent_if_read_only(command: &CStr) {
-    // SAFETY: the name is a C string, and the function only looks and raises.
+    // SAFETY: the name is a C string, and the function only checks and raises.
     unsafe { pg_sys::PreventCommandIfReadOnly(command.as_ptr()) };
 }
 
-/// A type as it stands in SQL, with its schema. Inside a transaction.
+/// The name of a type as SQL, with its schema. To be called inside a transaction.
 pub fn type_name(type_oid: pg_sys::Oid) -> String {
     // SAFETY: a catalog lookup, which returns a C string.
     unsafe {
@@ -78,7 +79,7 @@ pub fn type_name(type_oid: pg_sys::Oid) -> String {
     }
 }
 
-/// Random bytes that nobody can predict, or `None` when the operating system has none.
+/// Cryptographically random bytes, or `None` when the operating system has none.
 pub fn random_bytes<const COUNT: usize>() -> Option<[u8; COUNT]> {
     let mut bytes = [0; COUNT];
     // SAFETY: writes that many bytes.

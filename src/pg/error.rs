@@ -1,4 +1,4 @@
-//! The one table that turns kinds of errors into SQLSTATEs.
+//! Maps kinds of errors to SQLSTATEs.
 
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::{PgSqlErrorCode, function_name};
@@ -39,7 +39,7 @@ pub fn sqlstate(kind: Kind) -> PgSqlErrorCode {
     }
 }
 
-/// An error as Postgres raises it. Only this type keeps its SQLSTATE on the way out of a function.
+/// An error as Postgres raises it. Only this type keeps its SQLSTATE when a function returns it.
 pub fn report(error: Error) -> ErrorReport {
     let mut report = ErrorReport::new(sqlstate(error.kind), printable(&error.message), function_name!());
     if let Some(detail) = &error.detail {
@@ -51,12 +51,12 @@ pub fn report(error: Error) -> ErrorReport {
     report
 }
 
-/// Text from ONNX Runtime or a file name may hold what a C string ends at.
+/// Replaces NUL, which ends a C string: text from ONNX Runtime or a file name may hold it.
 fn printable(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
 }
 
-/// An error of SPI, which only a damaged installation causes.
+/// An error of SPI, which only a broken installation causes.
 pub fn spi(error: pgrx::spi::Error) -> Error {
     Error::new(Kind::Bug, "could not read the tables of socle").detail(error.to_string())
 }

@@ -1,5 +1,5 @@
-//! That extension and library are of one version. Between an update of the files and ALTER EXTENSION UPDATE they are not, nor in
-//! sessions that have loaded the library before.
+//! Checks that extension and library are of one version. They are not between an update of the files and ALTER
+//! EXTENSION UPDATE, nor in sessions that have loaded the library before.
 
 use super::backend;
 use pgrx::FromDatum;
@@ -12,7 +12,7 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// Raises an error unless the extension of this database is of the version of this library.
 ///
 /// # Errors
-/// `OtherVersion`, with what to do.
+/// `OtherVersion`, with a hint what to do.
 pub fn require_own_version() -> Result<()> {
     match installed_version() {
         Some(installed) if installed != VERSION => Err(other_version(&installed)),
@@ -20,12 +20,12 @@ pub fn require_own_version() -> Result<()> {
     }
 }
 
-/// Whether the extension is there, in the version of this library.
+/// Whether the extension is installed in the version of this library.
 pub fn is_of_own_version() -> bool {
     installed_version().is_some_and(|installed| installed == VERSION)
 }
 
-/// Whether the command under way is one of the script that creates or updates the extension.
+/// Whether the current command is one of the script that creates or updates the extension.
 pub fn is_under_way() -> bool {
     // SAFETY: reads variables of this process; a catalog lookup inside a transaction.
     unsafe {
@@ -51,8 +51,8 @@ fn number(version: &str) -> Vec<u32> {
     version.split('.').map(|part| part.parse().unwrap_or_default()).collect()
 }
 
-/// The version that `pg_extension` says; `None` when the extension is not there. Looked up each time, which takes a few
-/// microseconds: there is no message when it changes.
+/// The version in `pg_extension`; `None` when the extension is not installed. Looked up each time, which takes a few
+/// microseconds: there is no invalidation message when it changes.
 fn installed_version() -> Option<String> {
     // SAFETY: an index scan of a catalog inside a transaction; the row lives until the scan ends, and the text is copied.
     unsafe {

@@ -1,8 +1,8 @@
-//! Every setting, its default, and why it has the context it has.
+//! All settings, with their defaults and the reason for their contexts.
 //!
-//! SIGHUP and superuser-only: what the supervisor gives the engine; a change restarts the engine. SUSET: a limit that
-//! protects the server. USERSET: what only changes the caller's own results. Nothing is POSTMASTER, because that cannot
-//! be defined once the server runs, and socle needs no preloading.
+//! SIGHUP and superuser-only: what the supervisor passes to the engine; a change restarts the engine. SUSET: a limit
+//! that protects the server. USERSET: what only changes the caller's own results. Nothing is POSTMASTER, because that
+//! cannot be defined once the server runs, and socle needs no preloading.
 
 use pgrx::guc::{GucContext, GucFlags, GucRegistry, GucSetting};
 use pgrx::pg_sys;
@@ -224,7 +224,7 @@ pub fn max_document_bytes() -> usize {
     usize::try_from(MAX_DOCUMENT.get()).unwrap_or_default()
 }
 
-/// What reading one document may cost.
+/// Limits for reading one document.
 pub fn extract_limits() -> ExtractLimits {
     ExtractLimits {
         seconds: EXTRACT_TIMEOUT.get().unsigned_abs(),
@@ -233,7 +233,7 @@ pub fn extract_limits() -> ExtractLimits {
     }
 }
 
-/// `socle.import_directories`, one by one.
+/// The directories in `socle.import_directories`.
 pub fn import_directories() -> Vec<PathBuf> {
     let names = text(&IMPORT_DIRECTORIES).unwrap_or_default();
     names.split(',').map(str::trim).filter(|name| !name.is_empty()).map(PathBuf::from).collect()
@@ -300,14 +300,14 @@ fn text(setting: &GucSetting<Option<CString>>) -> Option<String> {
     setting.get().map(|text| text.to_string_lossy().into_owned()).filter(|text| !text.is_empty())
 }
 
-/// The names of Postgres: under these everything runs that is not the caller's own.
+/// The search_path of everything that is not the caller's own.
 pub const PINNED_SEARCH_PATH: (&CStr, &CStr) = (c"search_path", c"pg_catalog, pg_temp");
 
-/// Nothing is said of what is not there.
+/// Suppresses notices, such as of objects that DROP IF EXISTS does not find.
 pub const QUIET: (&CStr, &CStr) = (c"client_min_messages", c"warning");
 
-/// How values become text: the same for whoever has a document read, hashed or compared, so that the same row always gives the
-/// same bytes.
+/// Settings for the conversion of values to text: the same in every session that reads, hashes or compares a document,
+/// so that the same row always gives the same bytes.
 pub const RENDERING: [(&CStr, &CStr); 10] = [
     (c"TimeZone", c"UTC"),
     (c"DateStyle", c"ISO, MDY"),
@@ -321,9 +321,9 @@ pub const RENDERING: [(&CStr, &CStr); 10] = [
     (c"lc_time", c"C"),
 ];
 
-/// Does `work` under settings of its own, which end with it, or with the (sub)transaction that an error ends.
+/// Runs `work` under these settings, which end with it, or with the (sub)transaction that an error ends.
 pub fn with_gucs<T>(settings: &[(&CStr, &CStr)], work: impl FnOnce() -> T) -> T {
-    // SAFETY: a transaction is under way, and takes the settings along when it fails.
+    // SAFETY: inside a transaction, which restores the settings when it fails.
     unsafe {
         let level = pg_sys::NewGUCNestLevel();
         settings.iter().for_each(|setting| set(*setting));
@@ -333,16 +333,16 @@ pub fn with_gucs<T>(settings: &[(&CStr, &CStr)], work: impl FnOnce() -> T) -> T 
     }
 }
 
-/// Does `work` under the names of Postgres; whatever it sets ends with it.
+/// Runs `work` under [`PINNED_SEARCH_PATH`]; whatever it sets ends with it.
 pub fn in_guc_nest_level<T>(work: impl FnOnce() -> T) -> T {
     // SAFETY: the text of a setting of this process, read at once.
     let path = unsafe { CStr::from_ptr(pg_sys::namespace_search_path) };
-    // It costs more to set than to look at.
+    // Setting it costs more than comparing it.
     if path == PINNED_SEARCH_PATH.1 { with_gucs(&[], work) } else { with_gucs(&[PINNED_SEARCH_PATH], work) }
 }
 
 fn set((name, value): (&CStr, &CStr)) {
-    // SAFETY: C strings that live as long as the call, inside a nest of settings.
+    // SAFETY: C strings that live as long as the call, inside a GUC nest level.
     unsafe {
         pg_sys::set_config_option(
             name.as_ptr(),

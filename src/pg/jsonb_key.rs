@@ -1,4 +1,5 @@
-//! The key of a document as `jsonb`: passed through as it is, because a number may have more digits than any number of Rust's.
+//! The key of a document as `jsonb`, passed through as text: a number may have more digits than any number type of
+//! Rust.
 
 use pgrx::callconv::{BoxRet, FcInfo};
 use pgrx::datum::{Datum, FromDatum, IntoDatum};
@@ -8,7 +9,7 @@ use pgrx::pgrx_sql_entity_graph::metadata::{
 };
 use std::ffi::{CStr, CString};
 
-/// The text of a `jsonb`, as Postgres writes it: equal keys have equal texts.
+/// The text of a `jsonb` as Postgres writes it: equal keys have equal texts.
 #[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
 pub struct Key(pub String);
 
@@ -17,7 +18,7 @@ impl FromDatum for Key {
         if is_null {
             return None;
         }
-        // SAFETY: the caller says that this is a jsonb, which the function turns into a C string.
+        // SAFETY: the caller guarantees a jsonb, which the function turns into a C string.
         unsafe {
             let text = pgrx::direct_function_call_as_datum(pg_sys::jsonb_out, &[Some(datum)])?;
             Some(Self(CStr::from_ptr(text.cast_mut_ptr()).to_string_lossy().into_owned()))
@@ -48,7 +49,7 @@ unsafe impl BoxRet for Key {
     }
 }
 
-// SAFETY: what is made is a jsonb.
+// SAFETY: `box_into` returns a jsonb.
 unsafe impl SqlTranslatable for Key {
     const TYPE_IDENT: &'static str = pgrx::pgrx_resolved_type!(Key);
     const TYPE_ORIGIN: TypeOrigin = TypeOrigin::External;

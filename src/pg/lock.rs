@@ -1,13 +1,13 @@
-//! Locks of socle's own: which worker does what for a corpus. Advisory locks anybody can take; these only C code can, as no
-//! SQL locks a part of an object. In `pg_locks` they are of type `object`, with `pg_extension` as the class, the change log of
-//! the corpus as the object, and what they are for as its part.
+//! Locks of socle's own: which worker does what for a corpus. Any session can take advisory locks; only C code can take
+//! these, as no SQL locks a part of an object. In `pg_locks` they are of type `object`: `classid` is `pg_extension`,
+//! `objid` the change log of the corpus, `objsubid` the [`Purpose`].
 //!
-//! They are of the method that advisory locks have: one of a session outlives a transaction that fails.
+//! They use the lock method of advisory locks: one at session level outlives a transaction that fails.
 
 use super::backend::my_database;
 use pgrx::pg_sys;
 
-/// What is done by one worker at a time; the number is the part of the object that is locked.
+/// What one worker does at a time; the number is the `objsubid` of the lock.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[repr(u16)]
 pub enum Purpose {
@@ -17,8 +17,8 @@ pub enum Purpose {
     VectorIndex = 0x50c2,
     /// Completing or merging the keyword index.
     KeywordIndex = 0x50c3,
-    /// Being a worker whose leases hold. The object is a number that the worker has thrown dice for, and no change log: leases
-    /// end with the worker, also where its process id lives again, in a container or on a standby that was promoted.
+    /// Being a worker whose leases are valid. The object is a random number of the worker, not a change log: leases end
+    /// with the worker, even where its process id is in use again, in a container or on a standby that was promoted.
     Life = 0x50c4,
 }
 
@@ -27,7 +27,7 @@ pub enum Purpose {
 pub enum Until {
     /// The transaction ends.
     TransactionEnd,
-    /// It is returned, or the process ends.
+    /// It is released, or the process ends.
     Returned,
 }
 
@@ -36,12 +36,12 @@ const EXCLUSIVE: pg_sys::LOCKMODE = pg_sys::ExclusiveLock as pg_sys::LOCKMODE;
 /// Takes the lock for the corpus with this change log, if it is free.
 pub fn take(purpose: Purpose, change: pg_sys::Oid, until: Until) -> bool {
     let tag = tag(purpose, change);
-    // SAFETY: a transaction is under way, and the tag outlives the call.
+    // SAFETY: inside a transaction, and the tag outlives the call.
     let result = unsafe { pg_sys::LockAcquire(&raw const tag, EXCLUSIVE, until == Until::Returned, true) };
     result != pg_sys::LockAcquireResult::LOCKACQUIRE_NOT_AVAIL
 }
 
-/// Returns a lock that was taken [`Until::Returned`].
+/// Releases a lock that was taken [`Until::Returned`].
 pub fn give_back(purpose: Purpose, change: pg_sys::Oid) {
     let tag = tag(purpose, change);
     // SAFETY: as above.

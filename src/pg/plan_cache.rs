@@ -1,8 +1,8 @@
-//! Statements that read, by functions that change nothing: planned once in each session, run in the snapshot of the
-//! statement that called.
+//! Read-only statements of functions that change nothing: planned once in each session, run in the snapshot of the
+//! calling statement.
 //!
 //! Not through pgrx's `select`: once the transaction has written, pgrx has SPI begin a new command for it, which is an
-//! error below a parallel plan ("cannot start commands during a parallel operation"). Here SPI always reads only.
+//! error below a parallel plan ("cannot start commands during a parallel operation"). Here SPI is always read-only.
 
 use super::error::spi;
 use super::jsonb_key::Key;
@@ -17,22 +17,22 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::ffi::{CStr, CString, c_long};
 
-/// Plans of one session; when there are more, all are made anew.
+/// Most plans of one session; a further one discards all of them.
 const MAX_PLANS: usize = 200;
 
-/// By user, as row security is part of a plan, by search path, as Postgres plans anew where that is another, and by text.
+/// By user, as row security is part of a plan, by search path, as Postgres replans where that differs, and by text.
 type Plans = HashMap<(pg_sys::Oid, CString, String), pg_sys::SPIPlanPtr>;
 
 thread_local! {
     static PLANS: RefCell<Plans> = RefCell::default();
     static STALE: Cell<bool> = const { Cell::new(false) };
     static FOLLOWED: Cell<bool> = const { Cell::new(false) };
-    /// Statements that run inside each other: a policy may call a function that reads.
+    /// Nesting depth of running statements: a policy may call a function that reads.
     static DEPTH: Cell<u32> = const { Cell::new(0) };
 }
 
-/// Roles, and who is a member of which: row security depends on both, and minor releases before August 2026 keep plans when
-/// they change (CVE-2026-14666).
+/// Caches of roles and of their memberships: row security depends on both, and minor releases before August 2026 keep
+/// plans when they change (CVE-2026-14666).
 const ROLES: [pg_sys::SysCacheIdentifier::Type; 2] =
     [pg_sys::SysCacheIdentifier::AUTHOID, pg_sys::SysCacheIdentifier::AUTHMEMMEMROLE];
 
@@ -41,7 +41,7 @@ unsafe extern "C-unwind" fn roles_changed(_argument: pg_sys::Datum, _cache: i32,
     STALE.set(true);
 }
 
-/// Forgets all plans once a role has changed.
+/// Discards all plans once a role has changed.
 fn follow_roles() {
     if !FOLLOWED.replace(true) {
         for cache in ROLES {
@@ -60,13 +60,13 @@ fn follow_roles() {
 fn forget(plans: &mut Plans) {
     for (_, plan) in plans.drain() {
         if DEPTH.get() == 1 {
-            // SAFETY: the only statement under way is the one that is about to begin.
+            // SAFETY: no other statement is running than the one that is about to begin.
             unsafe { pg_sys::SPI_freeplan(plan) };
         }
     }
 }
 
-/// A statement that runs.
+/// A running statement, counted in `DEPTH`.
 struct Running;
 
 impl Running {
@@ -99,12 +99,12 @@ impl Row {
                 Error::new(Kind::NotInState, "a column of a table of socle has another type than socle gave it");
             super::error::report(error).report(PgLogLevel::ERROR);
         }
-        // SAFETY: SPI holds the row and its description until the closure of `rows` has returned, and what is made of the
-        // datum here is copied or stays within that closure. Its type is one that is read so.
+        // SAFETY: SPI holds the row and its description until the closure of `rows` has returned, and what is made of
+        // the datum here is copied or stays within that closure. Its type was checked above.
         datum.and_then(|datum| unsafe { T::from_polymorphic_datum(datum, false, type_oid) })
     }
 
-    /// A column of whatever type as text; `None` for NULL. Blanks at the end of a `char(n)` are none of its text.
+    /// A column of any type as text; `None` for NULL. Trailing blanks of a `char(n)` are removed.
     pub fn text(&self, column: i32) -> Option<String> {
         let (datum, type_oid) = self.datum(column);
         // SAFETY: the value is of the type of its column.
@@ -113,17 +113,17 @@ impl Row {
         Some(if padded { text.trim_end_matches(' ').to_string() } else { text })
     }
 
-    /// A column with a vector; none for NULL.
+    /// A column with a vector; empty for NULL.
     pub fn vector(&self, column: i32) -> Vec<f32> {
         let (datum, type_oid) = self.datum(column);
         // SAFETY: a catalog lookup inside a transaction.
         let is_varlena = unsafe { pg_sys::get_typlen(type_oid) } == -1;
-        // SAFETY: as above; what has a header with its length is read within that length.
+        // SAFETY: as above; a varlena is read within the length in its header.
         let values = datum.filter(|_| is_varlena).and_then(|datum| unsafe { Values::from_datum(datum, false) });
         values.unwrap_or_default().0
     }
 
-    /// The key whose columns, called so, begin with this one.
+    /// The key whose columns, named `columns`, begin with column `first`.
     pub fn key(&self, first: i32, columns: &[String]) -> Key {
         value::key(
             columns,
@@ -135,7 +135,7 @@ impl Row {
         )
     }
 
-    /// A value and its type; a column that is not there is NULL.
+    /// A value and its type; a missing column is NULL.
     fn datum(&self, column: i32) -> (Option<pg_sys::Datum>, pg_sys::Oid) {
         let mut null = false;
         // SAFETY: as above.
@@ -149,16 +149,16 @@ impl Row {
 /// When a statement is planned.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum PlanMode {
-    /// As Postgres thinks best for a statement that is repeated, which is once in the long run.
+    /// As Postgres chooses for a repeated statement, which is once in the long run.
     Generic,
-    /// Each time, for the values it runs with.
+    /// Each time, for the values of its parameters.
     Custom,
 }
 
-/// As [`planned_rows`], planned once.
+/// Like [`planned_rows`], planned as [`PlanMode::Generic`].
 ///
 /// # Errors
-/// As [`planned_rows`].
+/// Those of [`planned_rows`].
 pub fn rows<T>(
     sql: &str,
     parameters: &[DatumWithOid<'_>],
@@ -168,7 +168,7 @@ pub fn rows<T>(
     planned_rows(sql, parameters, limit, PlanMode::Generic, read)
 }
 
-/// At most `limit` rows (0: all), each as `read` makes it.
+/// At most `limit` rows (0: all), each converted by `read`.
 ///
 /// # Errors
 /// `Bug` when SPI refuses the statement. What the statement itself raises is raised.
@@ -203,9 +203,9 @@ pub fn planned_rows<T>(
     })
 }
 
-/// Does `work`, and gives back what it leaves in the memory of Postgres: for what is done many times in one call.
+/// Runs `work` in a memory context of its own, which is freed afterwards: for what is done many times in one call.
 pub fn in_own_memory_context<T>(work: impl FnOnce() -> T) -> T {
-    // SAFETY: the context lives as long as the closure, and what the closure returns is of Rust.
+    // SAFETY: the context lives as long as the closure, and what the closure returns is in memory of Rust.
     unsafe { PgMemoryContexts::new("socle").switch_to(|_| work()) }
 }
 
@@ -223,7 +223,7 @@ fn plan(sql: &str, parameters: &[DatumWithOid<'_>], planned: PlanMode) -> Result
     let mut types: Vec<pg_sys::Oid> = parameters.iter().map(DatumWithOid::oid).collect();
     let options = if planned == PlanMode::Custom { pg_sys::CURSOR_OPT_CUSTOM_PLAN.cast_signed() } else { 0 };
     // SAFETY: SPI is connected; statement and types are what the function reads. A plan that is kept lives until it is
-    // freed, and is made anew by Postgres when what it depends on changes.
+    // freed, and is rebuilt by Postgres when what it depends on changes.
     let plan = unsafe {
         let plan = pg_sys::SPI_prepare_cursor(statement.as_ptr(), types.len() as i32, types.as_mut_ptr(), options);
         if plan.is_null() {

@@ -1,4 +1,4 @@
-//! Procedures that commit as they go (`CALL`, outside of a transaction block).
+//! Support for procedures that commit as they go (`CALL`, outside of a transaction block).
 
 use pgrx::pg_sys;
 
@@ -13,7 +13,7 @@ pub fn may_commit(call: pg_sys::FunctionCallInfo) -> bool {
     }
 }
 
-/// Runs `work`, which may call [`Transactions::commit`]. To be called where [`may_commit`] says so.
+/// Runs `work`, which may call [`Transactions::commit`]. To be called only where [`may_commit`] returns true.
 pub fn with_transactions<T>(work: impl FnOnce(&Transactions) -> T) -> T {
     // SAFETY: the call may commit; the connection is finished below, or by the error that ends the call.
     unsafe { pg_sys::SPI_connect_ext(pg_sys::SPI_OPT_NONATOMIC.cast_signed()) };
@@ -23,14 +23,14 @@ pub fn with_transactions<T>(work: impl FnOnce(&Transactions) -> T) -> T {
     result
 }
 
-/// The right to end transactions.
+/// Permission to end transactions.
 #[derive(Debug)]
 pub struct Transactions(());
 
 impl Transactions {
     /// Commits and begins a new transaction, which holds no lock and no snapshot yet.
     pub fn commit(&self) {
-        // SAFETY: connected by [`with_transactions`], the only maker of this value.
+        // SAFETY: connected by [`with_transactions`], which alone makes this value.
         unsafe { pg_sys::SPI_commit() };
     }
 }

@@ -1,11 +1,11 @@
-//! In whose name something is done.
+//! Runs code as another role.
 //!
-//! A switch lasts as long as the closure; an error on the way restores the caller with the (sub)transaction that it ends.
+//! A switch lasts as long as the closure; after an error the end of the (sub)transaction restores the caller.
 //!
-//! What an owner has put on tables of his corpus runs as that owner, and leaves nothing in the session: it is confined as
-//! Postgres confines what an index or a materialized view makes run (roles, temporary tables, LISTEN, prepared statements,
-//! deferred triggers), its settings end with it, and so that it neither takes nor returns locks of the session, the functions
-//! for that are refused.
+//! What an owner has put on tables of its corpus runs as that owner, and leaves nothing in the session: it is confined
+//! as Postgres confines what the maintenance of an index or a materialized view runs (roles, temporary tables, LISTEN,
+//! prepared statements, deferred triggers), its settings end with it, and functions that take or release locks of the
+//! session are refused.
 
 use super::gucs;
 use pgrx::pg_sys;
@@ -13,23 +13,23 @@ use pgrx::prelude::*;
 use std::cell::Cell;
 use std::ffi::CStr;
 
-/// Does `work` as the superuser that the cluster was made with: for the tables of socle itself, by static statements.
+/// Runs `work` as the bootstrap superuser: for the tables of socle itself, with static statements.
 pub fn as_superuser<T>(work: impl FnOnce() -> T) -> T {
     become_user(pg_sys::Oid::from(pg_sys::BOOTSTRAP_SUPERUSERID), 0, work)
 }
 
-/// Does `work` as the owner of a corpus, whoever has called for it.
+/// Runs `work` as the owner of a corpus, whatever role has called.
 pub fn as_owner<T>(owner: pg_sys::Oid, work: impl FnOnce() -> T) -> T {
     confined(owner, 0, work)
 }
 
-/// The same for statements over the change log and the table of documents alone: policies on these do not count, as for the
-/// checks of foreign keys (ri_triggers.c).
+/// Like [`as_owner`], for statements over the change log and the document table alone: policies on these are ignored,
+/// as in foreign key checks (ri_triggers.c).
 pub fn as_log_owner<T>(owner: pg_sys::Oid, work: impl FnOnce() -> T) -> T {
     confined(owner, pg_sys::SECURITY_NOFORCE_RLS, work)
 }
 
-/// Does `work`, which reads what others have put policies on, as the caller, with nothing left in his session.
+/// Runs `work`, which reads tables with policies of other roles, as the caller, and leaves nothing in the session.
 pub fn as_self<T>(work: impl FnOnce() -> T) -> T {
     confined(current_user(), 0, work)
 }
@@ -39,7 +39,7 @@ fn confined<T>(owner: pg_sys::Oid, context: u32, work: impl FnOnce() -> T) -> T 
     gucs::in_guc_nest_level(|| become_user(owner, context | pg_sys::SECURITY_RESTRICTED_OPERATION, work))
 }
 
-/// Functions that change what a session holds beyond its transaction, and that Postgres does not refuse by itself.
+/// Functions that change what a session holds beyond its transaction, and that Postgres does not refuse itself.
 const REFUSED: [u32; 14] = [
     pg_sys::F_PG_ADVISORY_LOCK_INT8,
     pg_sys::F_PG_ADVISORY_LOCK_SHARED_INT8,
@@ -58,19 +58,19 @@ const REFUSED: [u32; 14] = [
 ];
 
 thread_local! {
-    /// How many confinements are under way, one in the other.
+    /// Nesting depth of confinements.
     static CONFINED: Cell<u32> = const { Cell::new(0) };
     static HOOKED: Cell<bool> = const { Cell::new(false) };
     static NEXT_HOOK: Cell<pg_sys::object_access_hook_type> = const { Cell::new(None) };
 }
 
-/// While this is held, functions of [`REFUSED`] are.
+/// While this exists, the functions in [`REFUSED`] raise an error.
 struct Confinement;
 
 impl Confinement {
     fn begin() -> Self {
         if !HOOKED.replace(true) {
-            // SAFETY: a variable of this process, set as other libraries set it: whoever was there is called, too.
+            // SAFETY: a variable of this process, set as other libraries set it: the previous hook is called, too.
             unsafe {
                 NEXT_HOOK.set(pg_sys::object_access_hook);
                 pg_sys::object_access_hook = Some(accessed);
@@ -87,7 +87,7 @@ impl Drop for Confinement {
     }
 }
 
-/// Called for every function that is about to run: what is no concern of ours passes at once.
+/// Object access hook, called for every function that is about to run: what does not concern socle passes at once.
 unsafe extern "C-unwind" fn accessed(
     access: pg_sys::ObjectAccessType::Type,
     class: pg_sys::Oid,
@@ -102,7 +102,7 @@ unsafe extern "C-unwind" fn accessed(
         refuse(object);
     }
     if let Some(next) = NEXT_HOOK.get() {
-        // SAFETY: called as this function was called. There is nothing here that an error would have to clean up.
+        // SAFETY: called as this function was called. Nothing here has to be cleaned up after an error.
         unsafe { next(access, class, object, part, argument) };
     }
 }
@@ -133,15 +133,15 @@ fn become_user<T>(user: pg_sys::Oid, context: u32, work: impl FnOnce() -> T) -> 
     }
 }
 
-/// Does `work` under the names of Postgres and in a snapshot of its own, inside a procedure that ends transactions and so
-/// cannot have settings of its own.
+/// Runs `work` under [`gucs::PINNED_SEARCH_PATH`] and in a snapshot of its own, inside a procedure that ends
+/// transactions and so cannot have settings of its own.
 pub fn with_pinned_search_path<T>(work: impl FnOnce() -> T) -> T {
     in_new_snapshot(|| gucs::with_gucs(&[gucs::PINNED_SEARCH_PATH], work))
 }
 
-/// Does `work` in a snapshot of its own, and under the names of whoever called a procedure that ends transactions.
+/// Runs `work` in a snapshot of its own, under the search_path of the caller of a procedure that ends transactions.
 pub fn in_new_snapshot<T>(work: impl FnOnce() -> T) -> T {
-    // SAFETY: a transaction is under way; an error ends it, and the snapshot with it.
+    // SAFETY: inside a transaction; an error ends it, and the snapshot with it.
     unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot()) };
     let result = work();
     // SAFETY: pushed above.
@@ -149,8 +149,8 @@ pub fn in_new_snapshot<T>(work: impl FnOnce() -> T) -> T {
     result
 }
 
-/// Does `work`, which reads catalogs, in the latest snapshot: what is locked is as it says. That of the catalog, which can be
-/// had beside a parallel plan, too.
+/// Runs `work`, which reads catalogs, in the latest snapshot, so that it sees the current state of what is locked. A
+/// catalog snapshot, because one can be taken beside a parallel plan, too.
 pub fn in_latest_catalog_snapshot<T>(work: impl FnOnce() -> T) -> T {
     // SAFETY: as above; what is pushed is a copy.
     unsafe { pg_sys::PushCopiedSnapshot(pg_sys::GetCatalogSnapshot(pg_sys::AttributeRelationId)) };

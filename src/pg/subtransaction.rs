@@ -1,4 +1,4 @@
-//! What may fail without failing whoever's transaction it is done in.
+//! Runs what may fail without failing the transaction of the caller.
 
 use super::error::{sqlstate, sqlstate_text};
 use pgrx::pg_sys;
@@ -7,19 +7,20 @@ use pgrx::prelude::*;
 use socle_core::Result;
 use std::panic::AssertUnwindSafe;
 
-/// Does `work` in a subtransaction. A failure undoes it, and gives its SQLSTATE: not its message, which may be the words of
-/// whoever owns what was worked on. What ends or interrupts the caller's own command is raised all the same: cancellation,
-/// deadlocks, the caller's own lock timeout.
+/// Runs `work` in a subtransaction. A failure undoes it, and returns its SQLSTATE: not its message, which may be worded
+/// by the owner of what was worked on. What ends or interrupts the caller's own command is raised all the same:
+/// cancellation, deadlocks, the caller's own lock timeout.
 ///
 /// # Errors
-/// See above.
+/// The SQLSTATE of the failure.
 pub fn attempt<T>(work: impl FnOnce() -> Result<T>) -> std::result::Result<T, String> {
-    // SAFETY: variables of this process; a transaction is under way. What is begun here is ended below.
+    // SAFETY: variables of this process, inside a transaction. What is begun here is ended below.
     let (context, owner) = unsafe {
         let before = (pg_sys::CurrentMemoryContext, pg_sys::CurrentResourceOwner);
         pg_sys::BeginInternalSubTransaction(std::ptr::null());
         pg_sys::MemoryContextSwitchTo(before.0);
-        // What the transaction has done so far is seen: pgrx has SPI look again only once a (sub)transaction has written.
+        // Shows what the transaction has done so far: pgrx has SPI take a new snapshot only once a (sub)transaction has
+        // written.
         pg_sys::PushActiveSnapshot(pg_sys::GetLatestSnapshot());
         before
     };

@@ -1,7 +1,8 @@
-//! How a value of a type that somebody else has made becomes text or JSON: by its output function, which only superusers can
-//! make. A cast is code of whoever owns the type, and would run as whoever looks.
+//! Converts values of user-defined types to text or JSON: by output functions, which only superusers can create. A cast
+//! is code of the owner of the type, and would run as the reader.
 //!
-//! Built-in types are cast and become JSON as Postgres has it: numbers and booleans stay such. What a domain is over counts.
+//! Built-in types are cast and become JSON as Postgres has it: numbers and booleans stay such. A domain counts as its
+//! base type.
 
 use super::jsonb_key::Key;
 use pgrx::datum::DatumWithOid;
@@ -13,13 +14,13 @@ pub fn is_built_in(type_oid: pg_sys::Oid) -> bool {
     base_type(type_oid).to_u32() < pg_sys::FirstNormalObjectId
 }
 
-/// What a domain is over; any other type itself.
+/// The base type of a domain; any other type itself.
 pub fn base_type(type_oid: pg_sys::Oid) -> pg_sys::Oid {
     // SAFETY: a catalog lookup inside a transaction.
     unsafe { pg_sys::getBaseType(type_oid) }
 }
 
-/// The type of a column of a relation as it is now, if there is such a column.
+/// The current type of a column of a relation, if there is such a column.
 pub fn column_type(relation: pg_sys::Oid, column: &str) -> Option<pg_sys::Oid> {
     let name = CString::new(column).ok()?;
     // SAFETY: catalog lookups inside a transaction.
@@ -43,9 +44,9 @@ pub unsafe fn text(value: pg_sys::Datum, type_oid: pg_sys::Oid) -> String {
 /// A value as JSON.
 ///
 /// # Safety
-/// As [`text`].
+/// As for [`text`].
 pub unsafe fn json(value: pg_sys::Datum, type_oid: pg_sys::Oid) -> String {
-    // SAFETY: the value is of the type; what `to_jsonb` makes of one that is built in is a jsonb.
+    // SAFETY: the value is of the type; `to_jsonb` makes a jsonb of a built-in type.
     unsafe {
         if is_built_in(type_oid) {
             text(to_jsonb(value, base_type(type_oid)), pg_sys::JSONBOID)
@@ -60,8 +61,8 @@ pub fn string(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-/// The value that a text stands for in a type, or raises what its input function has to say about it. Not for a type that a
-/// domain is part of: see [`is_read_without_checks`].
+/// The value that a text stands for in a type; raises the errors of the input function. Not for a type that contains a
+/// domain: see [`is_read_without_checks`].
 pub fn read(text: &str, type_oid: pg_sys::Oid) -> pg_sys::Datum {
     let text = CString::new(text).unwrap_or_default();
     let (mut function, mut parameter) = (pg_sys::InvalidOid, pg_sys::InvalidOid);
@@ -72,14 +73,14 @@ pub fn read(text: &str, type_oid: pg_sys::Oid) -> pg_sys::Datum {
     }
 }
 
-/// The same as a parameter of a statement.
+/// Like [`read`], as a parameter of a statement.
 pub fn parameter(text: &str, type_oid: pg_sys::Oid) -> DatumWithOid<'static> {
     // SAFETY: a value of this type, in memory of the call.
     unsafe { DatumWithOid::new(read(text, type_oid), type_oid) }
 }
 
-/// Whether a text is read as a value of this type by code of superusers alone: no domain is part of it, whose checks would run.
-/// A composite type may come to have one at any time.
+/// Whether the input of this type runs code of superusers alone: it contains no domain, whose checks would run. A
+/// composite type may come to contain one at any time.
 pub fn is_read_without_checks(type_oid: pg_sys::Oid) -> bool {
     if type_oid.to_u32() < pg_sys::FirstNormalObjectId {
         return true;
@@ -99,7 +100,7 @@ pub fn is_read_without_checks(type_oid: pg_sys::Oid) -> bool {
     }
 }
 
-/// What a text stands for in a type, as JSON; of a type that did not come with the server, the text itself.
+/// The JSON of what a text stands for in a type; for a type that is not built in, the text itself.
 pub fn json_of(text: &str, type_oid: pg_sys::Oid) -> String {
     if is_built_in(type_oid) {
         // SAFETY: a value of this type.
@@ -109,13 +110,13 @@ pub fn json_of(text: &str, type_oid: pg_sys::Oid) -> String {
     }
 }
 
-/// A text with JSON as a `jsonb` has it: equal values have equal texts.
+/// A JSON text as `jsonb` writes it: equal values have equal texts.
 pub fn canonical(json: &str) -> Key {
     // SAFETY: a jsonb, as its type says.
     Key(unsafe { text(read(json, pg_sys::JSONBOID), pg_sys::JSONBOID) })
 }
 
-/// A key as JSON, its columns by name; the value of a column, or `None` for NULL, is JSON.
+/// A key as a JSON object of its columns. The value of a column is JSON, or `None` for NULL.
 pub fn key(columns: &[String], values: impl Iterator<Item = Option<String>>) -> Key {
     let pairs = columns.iter().zip(values);
     let pairs: Vec<String> =
@@ -127,7 +128,7 @@ pub fn key(columns: &[String], values: impl Iterator<Item = Option<String>>) -> 
 /// The value is of this type, which is built in.
 unsafe fn to_jsonb(value: pg_sys::Datum, type_oid: pg_sys::Oid) -> pg_sys::Datum {
     let function = pg_sys::Oid::from(pg_sys::F_TO_JSONB);
-    // SAFETY: the function asks the expression of its call for the type of its argument, and that is what this is for.
+    // SAFETY: the function looks up the type of its argument in the expression of its call, which is made here.
     unsafe {
         let null = pg_sys::Datum::null();
         let argument = pg_sys::makeConst(type_oid, -1, pg_sys::InvalidOid, -1, null, true, false);
@@ -141,7 +142,7 @@ unsafe fn to_jsonb(value: pg_sys::Datum, type_oid: pg_sys::Oid) -> pg_sys::Datum
     }
 }
 
-/// A count from 0 as SQL counts, from 1.
+/// Converts an index from 0 to a position from 1, as SQL counts.
 pub fn position(at: usize) -> i32 {
     count(at.saturating_add(1))
 }

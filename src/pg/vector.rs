@@ -15,11 +15,11 @@ pub const MAX_DIMENSIONS: usize = 16_000;
 /// Largest value (memutils.h, MaxAllocSize).
 const MAX_ALLOC_SIZE: usize = 0x3fff_ffff;
 
-/// A `vector` or `vector[]` on its way back to Postgres.
+/// A `vector` or `vector[]` to be returned to Postgres.
 #[derive(Clone, Copy, Debug)]
 pub struct VectorDatum(pg_sys::Datum);
 
-// SAFETY: only `datum` and `array` below make one, and what they make lives in the memory context of the call.
+// SAFETY: only `datum` and `array` below make one, in the memory context of the call.
 unsafe impl BoxRet for VectorDatum {
     unsafe fn box_into<'fcx>(self, call: &mut FcInfo<'fcx>) -> Datum<'fcx> {
         // SAFETY: see above.
@@ -28,14 +28,14 @@ unsafe impl BoxRet for VectorDatum {
 }
 
 impl VectorDatum {
-    /// The same as a parameter of a statement; `vector` is its type.
+    /// The same value as a parameter of a statement; `vector` is its type.
     pub fn parameter(self, vector: pg_sys::Oid) -> DatumWithOid<'static> {
         // SAFETY: what is made here is of pgvector's type, and lives as long as the memory context of the call.
         unsafe { DatumWithOid::new(self.0, vector) }
     }
 }
 
-/// The numbers of a `vector` that a statement gave.
+/// The elements of a `vector` that a statement returned.
 #[derive(Clone, Debug, Default)]
 pub struct Values(pub Vec<f32>);
 
@@ -44,8 +44,8 @@ impl FromDatum for Values {
         if is_null {
             return None;
         }
-        // SAFETY: the caller says that this is a vector: a varlena with a header and as many numbers as that says, which are
-        // copied. The size is looked at first.
+        // SAFETY: the caller guarantees a vector: a varlena with a header and as many numbers as that says, which are
+        // copied. The size is checked first.
         unsafe {
             let vector = pg_sys::pg_detoast_datum(datum.cast_mut_ptr());
             let size = pgrx::varlena::varsize_any(vector);
@@ -60,12 +60,12 @@ impl FromDatum for Values {
     }
 }
 
-/// Bytes of a vector.
+/// Size of a vector in bytes.
 pub fn size(dimensions: usize) -> usize {
     HEADER + dimensions * size_of::<f32>()
 }
 
-/// A vector in the current memory context.
+/// Makes a vector in the current memory context.
 ///
 /// # Errors
 /// `InputTooLong` beyond [`MAX_DIMENSIONS`].
@@ -84,10 +84,10 @@ pub fn datum(values: &[f32]) -> Result<VectorDatum> {
     }
 }
 
-/// Raises `InputTooLong` when that many vectors do not fit into one array.
+/// Checks that this number of vectors fits into one array.
 ///
 /// # Errors
-/// See above.
+/// `InputTooLong`.
 pub fn check_array_size(vectors: usize, dimensions: usize) -> Result<()> {
     if vectors.saturating_mul(HEADER + 4 * dimensions + 1) < MAX_ALLOC_SIZE {
         return Ok(());
@@ -100,7 +100,7 @@ pub fn check_array_size(vectors: usize, dimensions: usize) -> Result<()> {
 /// A `vector[]` of the shape of `like`; elements without a vector are NULL. `call` is the call that returns it.
 ///
 /// # Errors
-/// As [`datum`].
+/// Those of [`datum`].
 pub fn array(call: Arguments, vectors: &[Option<Vec<f32>>], like: &Texts) -> Result<VectorDatum> {
     // SAFETY: catalog lookups; the element type is that of our own declared result.
     let element = unsafe { pg_sys::get_element_type(pg_sys::get_func_rettype(call.function())) };
@@ -111,7 +111,7 @@ pub fn array(call: Arguments, vectors: &[Option<Vec<f32>>], like: &Texts) -> Res
 /// A `vector[]` of one dimension as a bare datum; `element` is the type `vector`.
 ///
 /// # Errors
-/// As [`datum`].
+/// Those of [`datum`].
 pub fn plain_array(element: pg_sys::Oid, vectors: &[Option<&[f32]>]) -> Result<pg_sys::Datum> {
     let length = i32::try_from(vectors.len()).unwrap_or(i32::MAX);
     shaped_array(element, vectors, vec![length], vec![1])

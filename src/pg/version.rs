@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 /// Installs a signal handler.
 ///
 /// # Safety
-/// The handler has to be safe to run at any instruction of this process.
+/// The handler must be safe to run at any instruction of this process.
 pub unsafe fn set_signal_handler(signal: i32, handler: unsafe extern "C-unwind" fn(i32)) {
     #[cfg(feature = "pg18")]
     // SAFETY: the caller's guarantee.
@@ -22,7 +22,7 @@ pub unsafe fn set_signal_handler(signal: i32, handler: unsafe extern "C-unwind" 
     };
 }
 
-/// Whether a role may use a schema.
+/// Checks whether a role has USAGE on a schema.
 ///
 /// # Safety
 /// To be called inside a transaction.
@@ -40,7 +40,7 @@ pub unsafe fn schema_usage(schema: pg_sys::Oid, role: pg_sys::Oid) -> pg_sys::Ac
     }
 }
 
-/// Keeps a time limit of transactions, which there is from 17 on, from ending a worker.
+/// The setting that keeps `transaction_timeout`, which 17 introduced, from ending a worker.
 pub fn transaction_timeout() -> Option<(&'static CStr, &'static CStr)> {
     if cfg!(any(feature = "pg17", feature = "pg18")) { Some((c"transaction_timeout", c"0")) } else { None }
 }
@@ -87,7 +87,7 @@ pub fn sets_expression(part: pg_sys::AlterTableType::Type) -> bool {
     }
 }
 
-/// Whether a role may name what is in a schema.
+/// Whether a role has USAGE on a schema.
 pub fn may_use_schema(schema: pg_sys::Oid, role: pg_sys::Oid) -> bool {
     let right = pg_sys::ACL_USAGE as pg_sys::AclMode;
     // SAFETY: a catalog lookup inside a transaction.

@@ -1,11 +1,12 @@
-//! Waiting in a Postgres process: always on the latch, always interruptible.
+//! Waits in a Postgres process: always on the latch, always interruptible.
 
 use super::version;
 use pgrx::pg_sys;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::time::Duration;
 
-/// Waits until the socket can be read (or, if asked for, written), the time is over, or this process is signalled.
+/// Waits until the socket can be read (or, if asked for, written), the timeout has passed, or this process is
+/// signalled.
 /// Raises what interrupts raise: cancel, `statement_timeout`, termination. Ends the process when the postmaster dies.
 pub fn wait_for_socket(socket: BorrowedFd<'_>, writable: bool, timeout: Duration) {
     let mut events = pg_sys::WL_SOCKET_READABLE;
@@ -15,12 +16,12 @@ pub fn wait_for_socket(socket: BorrowedFd<'_>, writable: bool, timeout: Duration
     wait(events, socket.as_raw_fd(), timeout, version::engine_wait_event());
 }
 
-/// Waits until the time is over or this process is signalled; otherwise as [`wait_for_socket`].
+/// Waits until the timeout has passed or this process is signalled; otherwise like [`wait_for_socket`].
 pub fn wait_for_time(timeout: Duration) {
     wait(0, pg_sys::PGINVALID_SOCKET, timeout, version::engine_wait_event());
 }
 
-/// As [`wait_for_time`], for a sync worker that has nothing to do.
+/// Like [`wait_for_time`], for a sync worker that has nothing to do.
 pub fn wait_for_work(timeout: Duration) {
     wait(0, pg_sys::PGINVALID_SOCKET, timeout, version::idle_wait_event());
 }

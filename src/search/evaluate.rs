@@ -1,5 +1,5 @@
-//! `socle.evaluate`: how good the searches of a corpus are, by queries and judgments in tables of the user, and how much of
-//! the exact result its vector index finds.
+//! `socle.evaluate`: the quality of searches of a corpus, by queries and judgments in tables of the user, and how much
+//! of the exact result its vector index finds.
 //!
 //! Reads those tables and searches as the caller. Refuses tables that lack columns and keys that cannot be those of the source.
 
@@ -31,11 +31,11 @@ use std::time::{Duration, Instant};
 
 const COLUMNS: &str = include_str!("../../sql/search/evaluation_columns.sql");
 
-/// Measures of the first results, unless something else is asked for; and the most.
+/// Number of first results that are measured: by default, and at most.
 const DEFAULT_K: usize = 10;
 const MAX_K: i32 = 1_000;
 
-/// Time between two words about progress.
+/// Time between two progress notices.
 const SAY_EVERY: Duration = Duration::from_secs(5);
 
 type Evaluated = TableIterator<
@@ -51,21 +51,21 @@ type Evaluated = TableIterator<
     ),
 >;
 
-/// What documents are worth for a query, by their key as JSON.
+/// Grades of documents for a query, by their key as JSON.
 type Grades = HashMap<String, i32>;
 
-/// A query that somebody judged results of.
+/// A query whose results were judged.
 struct Judged {
     query: String,
     grades: Rc<Grades>,
 }
 
-/// What one mode has come to so far.
+/// Measurements of one mode so far.
 struct Tally {
     request: SearchRequest,
     qualities: Vec<Quality>,
     milliseconds: Vec<f64>,
-    /// Results that were left out because their documents wait.
+    /// Results that were left out because changes of their documents are pending.
     waiting: usize,
 }
 
@@ -129,7 +129,7 @@ fn measured(
     Ok((tallies, index_recalls))
 }
 
-/// The modes that are asked for, each with its search.
+/// The requested modes, each with its search.
 fn tallies(arguments: Arguments) -> Result<Vec<Tally>> {
     let k = request::number(arguments, 3, "k", 1..=MAX_K)?.unwrap_or(DEFAULT_K);
     let mut request = SearchRequest::new(String::new());
@@ -179,8 +179,8 @@ impl Tally {
     }
 }
 
-/// The part of the nearest chunks that the vector retriever finds as it runs. By their similarity, as equal ones may stand for
-/// each other; `None` when no chunk passes.
+/// The part of the nearest chunks that the vector retriever finds as it runs. Compared by similarity, as equally
+/// similar chunks may replace each other; `None` when no chunk passes.
 fn index_recall(corpus: &CorpusSpec, request: &SearchRequest, query: &str) -> Result<Option<f64>> {
     let vector = embed(&model_of(corpus)?, query)?;
     let mut scope = Scope::new(corpus, request)?;
@@ -209,7 +209,7 @@ fn judged(corpus: &CorpusSpec, queries: pg_sys::Oid, judgments: pg_sys::Oid) -> 
         .collect())
 }
 
-/// Judgments by the id of the query; of several of one document, the best.
+/// Judgments by the id of the query; of several for one document, the best.
 fn grades(corpus: &CorpusSpec, judgments: pg_sys::Oid) -> Result<HashMap<String, Grades>> {
     let wanted = ["the id of a query", "the key of a document", "its grade"];
     let (table, columns) = columns(judgments, "judgments", &wanted)?;
@@ -226,7 +226,8 @@ fn grades(corpus: &CorpusSpec, judgments: pg_sys::Oid) -> Result<HashMap<String,
         .iter()
         .map(|column| value::column_type(source, column).map_or(pg_sys::TEXTOID, value::base_type))
         .collect();
-    // As the source writes it, which is how results have it; a document that is not there, or not for the caller, is none of them.
+    // As the source writes it, which is how results have it; a document that is missing, or not visible, matches no
+    // result.
     let key = |text: String| -> Result<Key> {
         let (written, values) = if is_json {
             let written = value::canonical(&text);
@@ -253,7 +254,7 @@ fn grades(corpus: &CorpusSpec, judgments: pg_sys::Oid) -> Result<HashMap<String,
     Ok(grades)
 }
 
-/// The values of the key columns in a key as JSON, as texts.
+/// The values of the key columns, as texts, in a key that is JSON.
 fn key_values(key: &Key, columns: &[String]) -> Option<Vec<String>> {
     let object: HashMap<String, &RawValue> = serde_json::from_str(&key.0).ok()?;
     let value = |column: &String| {
@@ -263,7 +264,7 @@ fn key_values(key: &Key, columns: &[String]) -> Option<Vec<String>> {
     columns.iter().map(value).collect()
 }
 
-/// The key of the document that has these values, as the source writes it, if the caller may read it.
+/// The key of the document with these values, as the source writes it, if the caller may read it.
 fn key_in_source(corpus: &CorpusSpec, types: &[pg_sys::Oid], values: &[String]) -> Result<Option<Key>> {
     if !types.iter().all(|key_type| value::is_read_without_checks(*key_type)) {
         return Ok(None);
@@ -278,7 +279,7 @@ fn key_in_source(corpus: &CorpusSpec, types: &[pg_sys::Oid], values: &[String]) 
     Ok(found.into_iter().next())
 }
 
-/// A grade, in whatever type of numbers it is kept.
+/// A grade of any numeric type.
 fn grade_of(text: &str) -> Result<i32> {
     let number = match text {
         "t" => Some(1.0),
@@ -288,14 +289,14 @@ fn grade_of(text: &str) -> Result<i32> {
     match number.map(f64::round) {
         Some(number) if number.abs() <= f64::from(i32::MAX) => Ok(number as i32),
         _ => {
-            // Postgres says what is wrong with it, as for every integer.
+            // Raises the error of Postgres, as for every integer.
             value::read(text, pg_sys::INT4OID);
             Err(Error::new(Kind::InvalidArgument, format!("grade \"{text}\" is not an integer")))
         }
     }
 }
 
-/// A table as it stands in SQL, and its first columns: name, quoted, and whether it is JSON.
+/// The name of a table as SQL, and its first columns: quoted name, and whether it is JSON.
 fn columns(table: pg_sys::Oid, argument: &str, wanted: &[&str]) -> Result<(String, Vec<(String, bool)>)> {
     let found = plan_cache::rows(COLUMNS, &[table.into()], 0, |row| {
         (row.get::<String>(1), row.get::<String>(2), row.get::<bool>(3) == Some(true))

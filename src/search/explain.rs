@@ -1,5 +1,5 @@
-//! `socle.explain_search`: what a search did, step by step, and where one chunk was won or lost. Shows numbers alone, and
-//! of a chunk that the caller may not see no more than of one that does not exist.
+//! `socle.explain_search`: what a search did, step by step, and where one chunk was found or lost. Shows numbers alone,
+//! and of a chunk that the caller may not see no more than of one that does not exist.
 
 use super::request::SearchRequest;
 use super::trace::Trace;
@@ -11,7 +11,7 @@ use pgrx::prelude::*;
 use socle_core::Result;
 use std::time::Instant;
 
-/// Position of the argument after those of `socle.search`.
+/// Position of the argument that follows those of `socle.search`.
 const CHUNK: usize = 19;
 
 type Explained = TableIterator<'static, (name!(step, String), name!(milliseconds, Option<f64>), name!(detail, String))>;

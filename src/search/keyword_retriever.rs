@@ -1,6 +1,7 @@
-//! The keyword retriever: the best hits among the chunks that pass, and what the words say of those that the other retriever has found.
+//! The keyword retriever: the best hits among the chunks that pass, and the keyword scores of those that the vector
+//! retriever has found.
 //!
-//! One look as a rule, and more of the list, or all, where what may be seen is far down in it.
+//! One pass as a rule, and more of the list, or all, where visible chunks are far down in it.
 
 use super::request::SearchRequest;
 use super::scope::Scope;
@@ -11,43 +12,44 @@ use std::collections::{HashMap, HashSet};
 
 const VISIBLE: &str = include_str!("../../sql/search/visible.sql");
 
-/// Hits that are looked through before more are: this many times what is wanted, and at least so many.
+/// Hits of the first pass where the scope is restricted: this many times the limit, and at least so many.
 const FIRST_PASS: (usize, usize) = (10, 200);
 
-/// Each look is so many times as long as the one before, until it has everything: where one of a hundred passes, two do.
+/// Factor by which each pass is longer than the one before, until it has everything: where one hit of a hundred is
+/// visible, two passes are enough.
 const LATER_PASS: u32 = 16;
 
-/// Hits that Postgres is asked about at a time.
+/// Hits whose visibility is checked by one statement.
 const SLICE: usize = 3_200;
 
-/// What the words say.
+/// The result of the keyword retriever.
 #[derive(Debug, Default)]
 pub struct KeywordCandidates {
-    /// Chunks that pass and BM25 scores, best first.
+    /// Chunks that pass, with BM25 scores, best first.
     pub hits: Vec<(i64, f64)>,
-    /// The cosine similarities of these; NaN without a vector of the query.
+    /// Cosine similarities of these chunks; NaN without a query vector.
     pub similarities: HashMap<i64, f64>,
-    /// The scores of chunks that the other retriever may have found; none for those that no word matches.
+    /// Keyword scores of chunks that the vector retriever may have found; no entry for those that no keyword matches.
     pub scores: HashMap<i64, f64>,
-    /// Chunks of the other retriever that an operator of the query forbids.
+    /// Chunks of the vector retriever that an operator of the query excludes.
     pub refused: HashSet<i64>,
-    /// The query has a phrase that must be there: all that can be results are hits.
+    /// The query has a required phrase: only hits can be results.
     pub has_phrases: bool,
-    /// What of the query was not searched for.
+    /// Parts of the query that were not searched for.
     pub left_out: LeftOut,
 }
 
-/// What is asked first.
+/// The question of the first pass.
 pub fn first_question(scope: &Scope<'_>, request: &SearchRequest, wanted: usize) -> Question {
     let first = if scope.restricted { (FIRST_PASS.0 * request.limit).max(FIRST_PASS.1).max(wanted) } else { wanted };
     let limit = u32::try_from(first).unwrap_or(u32::MAX);
     Question { limit, after: None, restrict: scope.listed().cloned(), score: Vec::new() }
 }
 
-/// The best `wanted` hits that pass, and what the words say of the chunks that the vector retriever has `found`.
+/// The best `wanted` hits that pass, and the keyword scores of the chunks that the vector retriever has `found`.
 ///
 /// # Errors
-/// As [`segments::ask`] and [`Scope::rows`].
+/// Those of [`segments::ask`] and [`Scope::rows`].
 pub fn hits(
     scope: &Scope<'_>,
     request: &SearchRequest,

@@ -1,4 +1,4 @@
-//! What a search leaves out although it might be a result, counted and said.
+//! What a search leaves out although it might be a result: counted, and reported.
 
 use super::passage::Passage;
 use super::rank::Ranking;
@@ -15,26 +15,26 @@ use socle_core::protocol::LeftOut;
 pub struct Omission {
     /// Results whose documents have changed since.
     pub waiting: usize,
-    /// Words of the query.
+    /// Parts of the query.
     pub words: LeftOut,
 }
 
-/// What a search has found.
+/// The outcome of a search.
 #[derive(Debug)]
 pub struct Outcome {
-    /// The results.
+    /// The results, best first.
     pub passages: Vec<Passage>,
-    /// Of each corpus, by name.
+    /// What was left out of each corpus, by its name.
     pub omissions: Vec<(String, Omission)>,
 }
 
 impl Outcome {
-    /// Results that were left out because their documents wait.
+    /// Number of results left out because changes of their documents are pending.
     pub fn waiting(&self) -> usize {
         self.omissions.iter().map(|(_, omission)| omission.waiting).sum()
     }
 
-    /// Says what was left out.
+    /// Reports what was left out.
     pub fn say(&self) {
         for (corpus, omission) in &self.omissions {
             let count = omission.waiting;
@@ -55,18 +55,18 @@ impl Outcome {
     }
 }
 
-/// A notice with a hint.
+/// Reports a notice with a hint.
 pub fn notice(message: &str, hint: &str) {
     ErrorReport::new(PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION, message.to_string(), pgrx::function_name!())
         .set_hint(hint)
         .report(PgLogLevel::NOTICE);
 }
 
-/// What was left out of each corpus. Of what waits, what would be among the results, as far as that is seen without ranking
-/// anew: what a cross-encoder or diversity would have made of it is not asked.
+/// What was left out of each corpus. Of results with pending changes, counts those that would be among the results as
+/// far as that is known without reranking: the effect of a cross-encoder or of diversity is not computed.
 ///
 /// # Errors
-/// As [`Scope::rows`].
+/// Those of [`Scope::rows`].
 pub fn omissions(scopes: &[&Scope<'_>], rankings: &[Ranking], request: &SearchRequest) -> Result<Vec<Omission>> {
     let mut omissions: Vec<Omission> =
         rankings.iter().map(|ranking| Omission { waiting: 0, words: ranking.left_out }).collect();

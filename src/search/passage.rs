@@ -1,4 +1,5 @@
-//! What is shown of the chosen chunks: read as the caller, with their neighbours as context, with the words of the query marked.
+//! The contents of the chosen chunks: read as the caller, with their neighbours as context, with the words of the query
+//! marked.
 
 use super::rank::Ranked;
 use super::request::SearchRequest;
@@ -17,7 +18,7 @@ use std::ops::Range;
 const CONTENTS: &str = include_str!("../../sql/search/contents.sql");
 const NEIGHBOURS: &str = include_str!("../../sql/search/neighbours.sql");
 
-/// What marks the words of the query.
+/// HTML tags around the words of the query.
 const MARKS: (&str, &str) = ("<mark>", "</mark>");
 
 /// A chunk as the caller may read it.
@@ -35,7 +36,7 @@ pub struct Content {
 }
 
 impl Content {
-    /// As a cross-encoder reads it.
+    /// The text that a cross-encoder reads: title, headings, content.
     pub fn with_title(&self) -> String {
         let lines = self.title.iter().chain(&self.heading_path).filter(|line| !line.is_empty());
         let mut text: String = lines.flat_map(|line| [line.as_str(), "\n"]).collect();
@@ -44,12 +45,12 @@ impl Content {
     }
 }
 
-/// A result.
+/// A search result.
 #[derive(Debug)]
 pub struct Passage {
     /// Name of its corpus.
     pub corpus: String,
-    /// Its best chunk, and why.
+    /// Its best chunk, with ranks and scores.
     pub ranked: Ranked,
     /// Key of its document.
     pub key: Key,
@@ -59,25 +60,25 @@ pub struct Passage {
     pub heading_path: Vec<String>,
     /// Page of its best chunk.
     pub page: Option<i32>,
-    /// Its text.
+    /// Text of the passage.
     pub content: String,
-    /// The same as HTML, with marks.
+    /// The same text as HTML, with the words of the query marked.
     pub highlighted: String,
-    /// First character in the document, from 1.
+    /// Position of the first character in the document, from 1.
     pub start: i32,
-    /// The character after the last.
+    /// Position after the last character.
     pub end: i32,
-    /// See [`Scope::fresh_at`].
+    /// [`Scope::fresh_at`] of its corpus.
     pub fresh_at: Option<TimestampWithTimeZone>,
 }
 
-/// Contents of chunks, by corpus and number.
+/// Contents of chunks, by index of the corpus and `chunk_id`.
 type Contents = HashMap<(usize, i64), Content>;
 
-/// The chunks that the caller may read; `None` where one has no document, unless that was looked at when it was chosen.
+/// The chunks that the caller may read; `None` where one has no document, unless its scope already excludes those.
 ///
 /// # Errors
-/// As [`Scope::rows`].
+/// Those of [`Scope::rows`].
 pub fn contents(scopes: &[Scope<'_>], ranked: &[(usize, Ranked)]) -> Result<Option<Contents>> {
     let mut contents = Contents::new();
     for (at, chunks) in by_corpus(scopes.len(), ranked).into_iter().enumerate().filter(|(_, chunks)| !chunks.is_empty())
@@ -103,10 +104,10 @@ pub fn contents(scopes: &[Scope<'_>], ranked: &[(usize, Ranked)]) -> Result<Opti
     Ok(if ranked.iter().any(is_gone) { None } else { Some(contents) })
 }
 
-/// The results; `None` as [`contents`].
+/// The results; `None` as for [`contents`].
 ///
 /// # Errors
-/// As [`Scope::rows`].
+/// Those of [`Scope::rows`].
 pub fn read(
     scopes: &[Scope<'_>],
     chosen: Vec<(usize, Ranked)>,
@@ -142,7 +143,7 @@ pub fn read(
     Ok(Some(results))
 }
 
-/// A chunk of the surroundings.
+/// A chunk in the context of a hit.
 struct Around {
     ordinal: i32,
     start: i32,
@@ -150,7 +151,7 @@ struct Around {
     content: String,
 }
 
-/// Results with the chunks around them; those that meet become one, in the place of the better.
+/// Extends results by the chunks around them; results that meet become one, in the place of the better.
 fn expand_context(scopes: &[Scope<'_>], results: Vec<(usize, i32, Passage)>, reach: u32) -> Result<Vec<Passage>> {
     let mut around: HashMap<(usize, Key), Vec<Around>> = HashMap::new();
     for (at, scope) in scopes.iter().enumerate() {
@@ -175,7 +176,7 @@ fn expand_context(scopes: &[Scope<'_>], results: Vec<(usize, i32, Passage)>, rea
     }
     let mut wide: HashMap<usize, socle_core::search::neighbours::Passage> = HashMap::new();
     for (document, members) in documents {
-        // By place in the list, not by score: what diversity has put in order stays so.
+        // By position in the list, not by score: the order that diversity has made stays.
         let hits: Vec<Hit> =
             members.iter().map(|number| Hit { ordinal: results[*number].1, score: -(*number as f64) }).collect();
         let parts: Vec<Part<'_>> = around
@@ -201,7 +202,7 @@ fn expand_context(scopes: &[Scope<'_>], results: Vec<(usize, i32, Passage)>, rea
         .collect())
 }
 
-/// Marks the words of the query, in HTML; in the language of a corpus that has one, where the query does not say it.
+/// Marks the words of the query, in HTML; in the language of the corpus, if it has one and the request has none.
 fn mark(scopes: &[Scope<'_>], results: &mut [Passage], request: &SearchRequest) -> Result<()> {
     let mut of_corpora: Vec<(&Scope<'_>, Vec<&mut Passage>)> = scopes.iter().map(|scope| (scope, Vec::new())).collect();
     for passage in results {

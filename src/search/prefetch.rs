@@ -1,5 +1,5 @@
-//! What a search begins with: its query is embedded, and while the engine does that, the corpora are opened, the words are
-//! looked up and the chunks that have them are read. Only what needs the vector of the query comes after.
+//! The first step of a search: the query is embedded, and while the engine does that, the corpora are opened, the
+//! keyword index is searched and the chunks of its hits are read. Only what needs the vector of the query comes after.
 
 use super::CorpusSearch;
 use super::keyword_retriever::first_question;
@@ -19,38 +19,39 @@ use std::time::Instant;
 
 const VISIBLE_VECTORS: &str = include_str!("../../sql/search/visible_vectors.sql");
 
-/// Sums that are made beside each other.
+/// Partial sums that are computed side by side.
 const LANES: usize = 8;
 
-/// The first hits of the words.
+/// The first hits of the keyword index.
 #[derive(Debug)]
 pub struct Ahead {
-    /// How many were asked for.
+    /// Number of hits asked for.
     pub limit: u32,
-    /// They.
+    /// The hits.
     pub hits: Hits,
-    /// The vectors of those that pass.
+    /// Vectors of those that pass, by chunk.
     pub vectors: HashMap<i64, Vec<f32>>,
 }
 
 impl Ahead {
-    /// The chunks among the hits that pass, and their cosine similarities.
+    /// The hits that pass, with their cosine similarities.
     pub fn visible(&self, query: &[f32]) -> HashMap<i64, f64> {
         self.vectors.iter().map(|(chunk, vector)| (*chunk, similarity(query, vector))).collect()
     }
 }
 
-/// A model, and the vector of the query under it once that is there.
+/// A model, and the vector of the query under it once it is computed.
 struct QueryEmbedding<'a> {
     digest: &'a str,
     model: Result<ModelSpec>,
     vector: Result<Rc<[f32]>>,
 }
 
-/// Opens the corpora and gives each the vector of the query. Where there is none, and that is allowed, warns.
+/// Opens the corpora and gives each the vector of the query. Warns where there is none and `vector_optional` allows
+/// that.
 ///
 /// # Errors
-/// Of the model, where vectors are not optional; `EngineUnavailable`; of `open`.
+/// Those of the model, where vectors are not optional; `EngineUnavailable`; those of `open`.
 pub fn embed_and_prefetch<'a>(
     corpora: &'a [CorpusSpec],
     request: &SearchRequest,
@@ -83,7 +84,8 @@ pub fn embed_and_prefetch<'a>(
     Ok(searched)
 }
 
-/// Has the query embedded, and meanwhile opens the corpora, asks for the words, and reads the chunks that have them.
+/// Has the query embedded, and meanwhile opens the corpora, searches their keyword indexes, and reads the chunks of the
+/// hits.
 fn converse<'a>(
     corpora: &'a [CorpusSpec],
     request: &SearchRequest,
@@ -112,7 +114,7 @@ fn converse<'a>(
         let Some(CorpusSearch { scope, .. }) = opened.get().and_then(|searched| searched.get(at)) else {
             return Ok(None);
         };
-        // Halves of numbers are compared by Postgres, so that they are compared alike.
+        // `halfvec` is compared by Postgres alone, so that all similarities are computed alike.
         if request.mode != Mode::Hybrid || scope.segments.is_empty() || !is_indexed_whole(scope.corpus.dimensions) {
             return Ok(None);
         }
@@ -131,7 +133,7 @@ fn converse<'a>(
                 return Ok(());
             };
             let begun = Instant::now();
-            // Anything else is met again, and dealt with, when words are looked up in earnest.
+            // Any other answer comes again, and is handled, when the keyword retriever runs.
             if let (Some(hits), Some(limit)) = (Hits::read(answer), asked.borrow().get(&at)) {
                 let Some(searched) = opened.get().and_then(|searched| searched.get(at)) else { return Ok(()) };
                 found.push((at, read(searched, *limit, hits)?));
@@ -147,7 +149,7 @@ fn converse<'a>(
         searched[at].scope.ahead = Some(ahead);
     }
     match conversed {
-        // The one that broke it is not known.
+        // It is not known which model failed.
         Err(error) if request.vector_optional && request.mode == Mode::Hybrid => {
             meanings.iter_mut().for_each(|meaning| meaning.vector = Err(error.clone()));
         }
@@ -156,7 +158,7 @@ fn converse<'a>(
     Ok(searched)
 }
 
-/// The hits that pass, with their vectors.
+/// Reads the hits that pass, with their vectors.
 fn read(searched: &CorpusSearch<'_>, limit: u32, hits: Hits) -> Result<Ahead> {
     let chunks: Vec<i64> = hits.hits.iter().map(|(chunk, _)| *chunk).collect();
     let rows = searched
@@ -165,7 +167,7 @@ fn read(searched: &CorpusSearch<'_>, limit: u32, hits: Hits) -> Result<Ahead> {
     Ok(Ahead { limit, hits, vectors: rows.into_iter().collect() })
 }
 
-/// What exceeds the window of the model is cut, as its words still count for the other retriever.
+/// A query longer than the window of the model is truncated, as the rest still counts for the keyword retriever.
 fn embedding<'a>(model: &ModelSpec, query: &'a str) -> Request<'a> {
     Request::Embed { model: model.clone(), role: Role::Query, truncate: true, heads: vec![""], contents: vec![query] }
 }
@@ -178,17 +180,17 @@ fn embedded(answer: Response, model: &ModelSpec) -> Result<Vec<f32>> {
     }
 }
 
-/// The vector of a query.
+/// Embeds a query.
 ///
 /// # Errors
-/// Of the model; `EngineUnavailable`.
+/// Those of the model; `EngineUnavailable`.
 pub fn embed(model: &ModelSpec, query: &str) -> Result<Vec<f32>> {
     engine_client::ask(embedding(model, query))?
         .pop()
         .map_or_else(|| Err(engine_client::unexpected()), |answer| embedded(answer, model))
 }
 
-/// Cosine similarity as pgvector has it: NaN where one is all zeros or of another length.
+/// Cosine similarity as pgvector computes it: NaN where one vector is all zeros or of another length.
 fn similarity(one: &[f32], other: &[f32]) -> f64 {
     if one.len() != other.len() {
         return f64::NAN;

@@ -1,4 +1,4 @@
-//! From two lists to one: the candidates of both retrievers without what is stale, fused, reranked, diversified.
+//! Ranks the candidates of one corpus: those of both retrievers, without stale ones, fused into one list.
 
 use super::keyword_retriever::{self, KeywordCandidates};
 use super::request::{Mode, SearchRequest};
@@ -10,73 +10,73 @@ use socle_core::protocol::LeftOut;
 use socle_core::search::fusion::{Candidate, REFERENCE_DEPTH, fuse};
 use std::collections::HashMap;
 
-/// How often candidates that are left out are made up for by looking further: up to 25,600 of each retriever.
+/// Most rounds that make up for candidates that are left out by looking further: up to 25,600 of each retriever.
 const MAX_ROUNDS: usize = 5;
 
-/// How much further each time.
+/// Factor by which each round looks further.
 const FURTHER: usize = 4;
 
-/// What one retriever says of a chunk.
+/// Rank and score of a chunk in one retriever.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RetrieverScore {
     /// Position among the candidates of the retriever, from 1; `None` when only the other retriever found it.
     pub rank: Option<usize>,
-    /// Cosine similarity, or BM25.
+    /// Cosine similarity, or BM25 score.
     pub score: f64,
-    /// The same as the fusion counted it.
+    /// The score as fusion counted it.
     pub normalised: Option<f64>,
 }
 
-/// A chunk with its place in the ranking.
+/// A chunk with its scores.
 #[derive(Clone, Debug)]
 pub struct Ranked {
-    /// Which one.
+    /// Id of the chunk.
     pub chunk_id: i64,
-    /// What the ranking goes by.
+    /// The score that the ranking is ordered by.
     pub score: f64,
-    /// What the vectors say.
+    /// Rank and score in the vector retriever.
     pub vector: Option<RetrieverScore>,
-    /// What the words say.
+    /// Rank and score in the keyword retriever.
     pub keyword: Option<RetrieverScore>,
-    /// What the cross-encoder says.
+    /// Score of the cross-encoder.
     pub rerank: Option<f64>,
-    /// Its document has changed since.
+    /// Its document has changed since it was chunked.
     pub stale: bool,
 }
 
-/// The candidates of one corpus.
+/// The ranked candidates of one corpus.
 #[derive(Debug, Default)]
 pub struct Ranking {
-    /// Best first.
+    /// The candidates, best first.
     pub ranked: Vec<Ranked>,
-    /// The same with those that were left out because their documents wait, if there are such.
+    /// The same with those that were left out because changes of their documents are pending, if there are any.
     pub with_waiting: Option<Vec<Ranked>>,
-    /// There are more.
+    /// There may be more candidates.
     pub more: bool,
-    /// What of the query was not searched for by words.
+    /// Parts of the query that the keyword index was not searched for.
     pub left_out: LeftOut,
 }
 
 /// Chunks and scores, best first.
 type Leg = Vec<(i64, f64)>;
 
-/// What both retrievers have found in one corpus, best first, without what must not be returned.
+/// What both retrievers have found in one corpus, without what must not be returned.
 #[derive(Debug, Default)]
 struct Retrieved {
     vector: Leg,
     keyword: KeywordCandidates,
     /// Chunks of documents that have changed since.
     stale: Stale,
-    /// The same with candidates whose documents wait, where they are left out.
+    /// Both lists with candidates whose changes are pending, where those are left out.
     with_waiting: Option<(Leg, Leg)>,
-    /// A retriever has lost some, and those that are left are too few.
+    /// A retriever has lost candidates, and too few are left.
     lacking: bool,
 }
 
-/// The ranking of the candidates of one corpus.
+/// Ranks the candidates of one corpus.
 ///
 /// # Errors
-/// As the retrievers.
+/// Those of the retrievers.
 pub fn rank(scope: &Scope<'_>, request: &SearchRequest, trace: &mut Trace) -> Result<Ranking> {
     let depth = request.depth();
     let mut wanted = depth;
@@ -107,7 +107,7 @@ pub fn rank(scope: &Scope<'_>, request: &SearchRequest, trace: &mut Trace) -> Re
     Ok(Ranking { ranked, with_waiting, more, left_out: retrieved.keyword.left_out })
 }
 
-/// One ranking of both lists.
+/// Merges both lists into one ranking.
 fn merged(retrieved: &mut Retrieved, request: &SearchRequest) -> Result<Vec<Ranked>> {
     retrieved.vector.truncate(request.depth());
     retrieved.keyword.hits.truncate(request.depth());
@@ -125,7 +125,7 @@ fn merged(retrieved: &mut Retrieved, request: &SearchRequest) -> Result<Vec<Rank
     Ok(ranked)
 }
 
-/// Asks both retrievers for the best `wanted`, of which `depth` have to be left.
+/// Asks both retrievers for the best `wanted` candidates, of which `depth` have to be left.
 fn retrieve(
     scope: &Scope<'_>,
     request: &SearchRequest,
@@ -133,7 +133,7 @@ fn retrieve(
     trace: &mut Trace,
 ) -> Result<Retrieved> {
     let mut retrieved = Retrieved::default();
-    // Without a vector, the words decide alone where that is allowed.
+    // Without a vector, keywords decide alone where that is allowed.
     if request.mode.has_vectors() && scope.vector().is_some() {
         let (explained, step) = (trace.explained, ("vector", scope.corpus.name.as_str()));
         let (found, path) = trace.timed(step, || vector_retriever::nearest(scope, wanted, explained))?;
@@ -154,7 +154,7 @@ fn retrieve(
     let (stale, refused) = (&retrieved.stale, &retrieved.keyword.refused);
     let is_left_out =
         |chunk: &i64| stale.gone.contains(chunk) || (!request.stale_shown && stale.waiting.contains(chunk));
-    // What an operator forbids is no hit. A phrase that must be there is in hits alone, which are looked for anyway.
+    // What an operator excludes is no hit. A required phrase is in hits only, which are searched for anyway.
     let counts = |chunk: &i64| is_left_out(chunk) || (refused.contains(chunk) && !retrieved.keyword.has_phrases);
     let lacks = |list: &[(i64, f64)]| {
         let lost = list.iter().filter(|(chunk, _)| counts(chunk)).count();
@@ -171,7 +171,7 @@ fn retrieve(
     Ok(retrieved)
 }
 
-/// One retriever by itself.
+/// The ranking of one retriever alone.
 fn single(
     list: &[(i64, f64)],
     place: impl Fn(RetrieverScore) -> (Option<RetrieverScore>, Option<RetrieverScore>),

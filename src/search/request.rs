@@ -1,4 +1,4 @@
-//! What the caller of a search asked for, checked.
+//! The arguments of a search, checked.
 
 use crate::keyword_index::segments::KeywordQuery;
 use crate::model;
@@ -9,28 +9,28 @@ use socle_core::{Error, Kind, Result, language};
 use std::ops::RangeInclusive;
 use std::rc::Rc;
 
-/// Most results, candidates and neighbours.
+/// Most results, candidates, reranked candidates and neighbours.
 const MAX_RESULTS: i32 = 10_000;
 pub const MAX_CANDIDATES: usize = 100_000;
 const MAX_RERANKED: i32 = 1_000;
 const MAX_NEIGHBOURS: i32 = 100;
 
-/// Which of the two retrievers a search stands on.
+/// The retrievers that a search uses.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Mode {
-    /// Both.
+    /// Both retrievers.
     Hybrid,
-    /// Meaning alone.
+    /// Vectors only.
     Vector,
-    /// Words alone.
+    /// Keywords only.
     Keyword,
 }
 
 impl Mode {
-    /// The mode of that name.
+    /// Parses the name of a mode.
     ///
     /// # Errors
-    /// `InvalidArgument`, with the names there are.
+    /// `InvalidArgument`, with a hint that lists the names.
     pub fn parse(name: &str) -> Result<Self> {
         let all = [Self::Hybrid, Self::Vector, Self::Keyword];
         all.into_iter().find(|mode| mode.name() == name).ok_or_else(|| {
@@ -53,62 +53,62 @@ impl Mode {
         self != Self::Keyword
     }
 
-    /// Whether words are looked up.
+    /// Whether the keyword index is searched.
     pub fn has_keyword(self) -> bool {
         self != Self::Vector
     }
 }
 
-/// A search.
+/// A search request.
 #[derive(Clone, Debug)]
 pub struct SearchRequest {
-    /// Plain words.
+    /// Text of the query.
     pub query: Rc<String>,
     /// Most results.
     pub limit: usize,
-    /// The legs.
+    /// The retrievers.
     pub mode: Mode,
-    /// JSON of [`socle_core::search::filter`].
+    /// Filter as JSON, see [`socle_core::search::filter`].
     pub filter: Option<String>,
-    /// How the legs become one ranking.
+    /// How the lists of the retrievers become one ranking.
     pub fusion: Fusion,
-    /// Weight of the words; `None` for that of the fusion.
+    /// Weight of the keyword retriever; `None` for that of the fusion.
     pub keyword_weight: Option<f64>,
-    /// Candidates of each retriever.
+    /// Number of candidates of each retriever.
     pub candidate_count: usize,
-    /// Ranks the first candidates anew.
+    /// Cross-encoder that reranks the first candidates.
     pub reranker: Option<ModelSpec>,
-    /// How many.
+    /// Number of candidates that are reranked.
     pub rerank_count: usize,
-    /// How much it counts: 0 not at all, 1 alone.
+    /// Weight of the cross-encoder: 0 not at all, 1 alone.
     pub rerank_weight: f64,
-    /// Results below are left out.
+    /// Results with a lower score are left out.
     pub min_score: Option<f64>,
     /// One result for each document.
     pub group_by_document: bool,
-    /// 0: by score alone, 1: by difference from what is above alone.
+    /// Weight of diversity: 0 by score alone, 1 by difference from better results alone.
     pub diversity: f64,
-    /// Chunks around each hit that become one passage with it.
+    /// Number of chunks on each side of a hit that become one passage with it.
     pub neighbours: u32,
-    /// Language of the query.
+    /// Language of the query; `None` to detect it.
     pub language: Option<&'static str>,
-    /// Words are as rare as they are among the chunks that the caller may see.
+    /// BM25 statistics are those of the chunks visible to the caller.
     pub visible_statistics: bool,
-    /// Without vectors rather than not at all.
+    /// Searches without vectors rather than failing.
     pub vector_optional: bool,
-    /// Chunks whose documents have changed since are shown as they were, and said to be.
+    /// Chunks whose documents have changed since are returned, marked as stale.
     pub stale_shown: bool,
-    /// Contents are shown: the words of the query are marked in them.
+    /// Contents are returned: the words of the query are marked in them.
     pub shown: bool,
 }
 
 impl SearchRequest {
-    /// What the keyword index is asked.
+    /// The query of the keyword index.
     pub fn keyword_query(&self) -> KeywordQuery<'_> {
         KeywordQuery { text: &self.query, language: self.language, visible_statistics: self.visible_statistics }
     }
 
-    /// A search with every default.
+    /// A search with default options.
     pub fn new(query: String) -> Self {
         Self {
             query: Rc::new(query),
@@ -133,7 +133,7 @@ impl SearchRequest {
         }
     }
 
-    /// The arguments of `socle.search`, the second and on. `None` without a query.
+    /// Reads the arguments of `socle.search`, from the second on. `None` without a query.
     ///
     /// # Errors
     /// `InvalidArgument` for what is outside its range or contradicts itself, `UnknownModel` for a reranker.
@@ -188,11 +188,13 @@ impl SearchRequest {
         Ok(Some(request))
     }
 
-    /// What each retriever is looked through for: never fewer than normalisation looks at.
+    /// Number of candidates asked of each retriever: never fewer than normalisation looks at.
     pub fn depth(&self) -> usize {
         self.candidate_count.max(REFERENCE_DEPTH)
     }
 
+    /// Checks that the options fit each other.
+    ///
     /// # Errors
     /// `InvalidArgument` for what contradicts itself.
     pub fn check(&self) -> Result<()> {
@@ -215,15 +217,15 @@ impl SearchRequest {
     }
 }
 
-/// How many candidates a cross-encoder ranks anew.
+/// Number of candidates that a cross-encoder reranks.
 ///
 /// # Errors
-/// As [`number`].
+/// Those of [`number`].
 pub fn rerank_count(arguments: Arguments, at: usize) -> Result<Option<usize>> {
     number(arguments, at, "rerank_count", 1..=MAX_RERANKED)
 }
 
-/// How much a cross-encoder counts against the first ranking.
+/// Weight of a cross-encoder against the first ranking.
 ///
 /// # Errors
 /// `InvalidArgument` outside 0 to 1.
@@ -236,7 +238,7 @@ pub fn rerank_weight(arguments: Arguments, at: usize) -> Result<Option<f64>> {
     }
 }
 
-/// An argument that counts something.
+/// An integer argument that counts something.
 ///
 /// # Errors
 /// `InvalidArgument` outside the range.

@@ -1,5 +1,5 @@
-//! Which chunks of a corpus one search may return: statements with the filter of the search, run as the caller, and what the
-//! owner knows of changes that have not been worked on.
+//! The chunks of a corpus that one search may return: statements with the filter of the search, run as the caller, and
+//! pending changes, read as the owner.
 
 use super::prefetch::Ahead;
 use super::request::SearchRequest;
@@ -27,24 +27,24 @@ const FRESH: &str = include_str!("../../sql/search/fresh.sql");
 const FILTER_COLUMNS: &str = include_str!("../../sql/search/filter_columns.sql");
 const TYPES: &str = include_str!("../../sql/search/search_types.sql");
 
-/// Whether the document of a chunk passes; a sub-select, as in the policy of the chunk table.
+/// Condition that the document of a chunk passes; a sub-select, as in the policy of the chunk table.
 const PASSES: &str = "(SELECT {condition} FROM {source} s WHERE {same s k})";
 
-/// As long as no more chunks than these pass, they are listed once and compared one by one, without an index.
+/// Most chunks that are listed once and compared one by one, without an index.
 const MAX_LISTED: usize = 5_000;
 
-/// Most chunks that words are counted in by a list.
+/// Most chunks that are listed for BM25 statistics.
 const MAX_COUNTED: usize = 1_000_000;
 
-/// First parameter of a filter, after the vector and the chunks.
+/// Number of the first parameter of a filter, after the vector and the chunks.
 const FIRST_PARAMETER: usize = 3;
 
 type Freshness = (Option<TimestampWithTimeZone>, bool);
 
-/// Chunks that say what their documents said before they changed.
+/// Chunks whose documents have changed since they were chunked.
 #[derive(Debug, Default)]
 pub struct Stale {
-    /// Their documents wait to be worked on.
+    /// Changes of their documents have not been processed yet.
     pub waiting: HashSet<i64>,
     /// Their documents are gone.
     pub gone: HashSet<i64>,
@@ -53,21 +53,21 @@ pub struct Stale {
 /// One corpus within one search.
 #[derive(Debug)]
 pub struct Scope<'a> {
-    /// The corpus.
+    /// The corpus that is searched.
     pub corpus: &'a CorpusSpec,
     /// The segments of its keyword index that the snapshot sees, once they are looked up.
     pub segments: Vec<SegmentDigest>,
-    /// Every chunk that passes, ascending; `None` when there are many, or no limit to them.
+    /// Every chunk that passes, ascending; `None` when there are many, or nothing restricts them.
     pub eligible: Option<Vec<i64>>,
-    /// Whether there is anything to pass.
+    /// Whether something restricts the chunks that pass.
     pub restricted: bool,
-    /// See [`Self::fresh_at`]; with whether there are changes that are not in the chunks.
+    /// [`Self::fresh_at`], and whether there are changes that are not in the chunks.
     freshness: Freshness,
-    /// What was found of the words while the query was embedded.
+    /// The first keyword hits, found while the query was embedded.
     pub ahead: Option<Ahead>,
-    /// Every chunk that passes, where words are counted among those alone.
+    /// Every chunk that passes, where BM25 statistics are those of these chunks.
     counted: Option<Vec<i64>>,
-    /// Documents are looked at although no filter says so, as some are gone.
+    /// Documents are checked although no filter needs it, as some are gone.
     looks_at_documents: bool,
     vector: Option<Rc<[f32]>>,
     vector_type: pg_sys::Oid,
@@ -77,10 +77,10 @@ pub struct Scope<'a> {
 }
 
 impl<'a> Scope<'a> {
-    /// Looks at the filter and at who may see what.
+    /// Compiles the filter and checks what the caller may see.
     ///
     /// # Errors
-    /// What the filter is refused for; privileges that the caller lacks are raised.
+    /// Errors of the filter; missing privileges of the caller are raised.
     pub fn new(corpus: &'a CorpusSpec, request: &SearchRequest) -> Result<Self> {
         let source = pg_sys::Oid::from(corpus.source.unwrap_or_default());
         let (condition, parameters) = match &request.filter {
@@ -114,7 +114,7 @@ impl<'a> Scope<'a> {
             parameters,
             distance: distance(corpus, &schema),
         };
-        // That there are too many is told by the documents as a rule, which costs a tenth of a join.
+        // Whether there are too many is known from the documents as a rule, which costs a tenth of a join.
         if scope.restricted && scope.ids(MANY, &[], MAX_LISTED + 1)? != [MAX_LISTED as i64 + 1] {
             let mut eligible = scope.ids(ELIGIBLE, &[], MAX_LISTED + 1)?;
             if eligible.len() <= MAX_LISTED {
@@ -137,17 +137,17 @@ impl<'a> Scope<'a> {
         Ok(scope)
     }
 
-    /// From now on chunks without a document do not pass.
+    /// From now on, excludes chunks without a document.
     pub fn look_at_documents(&mut self) {
         (self.looks_at_documents, self.restricted, self.ahead) = (true, true, None);
     }
 
-    /// Whether chunks without a document are known not to pass.
+    /// Whether chunks without a document are excluded.
     pub fn looks_at_documents(&self) -> bool {
         self.looks_at_documents
     }
 
-    /// From now on chunks are compared with this vector, that of the query.
+    /// Sets the vector of the query, which chunks are compared with from now on.
     pub fn compare_with(&mut self, vector: Rc<[f32]>) {
         self.vector = Some(vector);
     }
@@ -157,12 +157,12 @@ impl<'a> Scope<'a> {
         self.vector.as_deref()
     }
 
-    /// The type of the vectors of the corpus.
+    /// The type OID of the vectors of the corpus.
     pub fn vector_type(&self) -> pg_sys::Oid {
         self.vector_type
     }
 
-    /// The chunks that alone may be hits of words, where they are listed.
+    /// The chunks that keyword hits are restricted to, where they are listed.
     pub fn listed(&self) -> Option<&Vec<i64>> {
         self.eligible.as_ref().or(self.counted.as_ref())
     }
@@ -176,7 +176,7 @@ impl<'a> Scope<'a> {
     /// of the filter.
     ///
     /// # Errors
-    /// As [`plan_cache::rows`].
+    /// Those of [`plan_cache::rows`].
     pub fn rows<T>(
         &self,
         statement: &str,
@@ -198,7 +198,7 @@ impl<'a> Scope<'a> {
             ("distance", if self.vector.is_some() { &self.distance } else { "NULL" }),
             ("title", &title),
             ("limit", &limit),
-            // The statements that look around a chunk have no limit otherwise.
+            // The statements that read the neighbours of a chunk have no other limit.
             ("reach", &limit),
         ];
         let sql = expand(statement, self.corpus, &extra);
@@ -206,12 +206,12 @@ impl<'a> Scope<'a> {
         parameters.extend(
             self.parameters.iter().map(|parameter| value::parameter(&parameter.value, parameter.type_id.into())),
         );
-        // How many rows a filter lets through depends on its values.
+        // The number of rows that pass a filter depends on its values.
         let planned = if self.parameters.is_empty() { PlanMode::Generic } else { PlanMode::Custom };
         privileges::as_reader(self.corpus, || plan_cache::planned_rows(&sql, &parameters, 0, planned, read))
     }
 
-    /// For an explanation.
+    /// Describes the scope for an explanation.
     pub fn words(&self) -> String {
         match &self.eligible {
             Some(eligible) => format!("{} chunks pass", eligible.len()),
@@ -227,10 +227,10 @@ impl<'a> Scope<'a> {
         })
     }
 
-    /// Those of the chunks whose documents have changed since: what they say must not be returned, or not without saying so.
+    /// Those of the chunks whose documents have changed since: they must not be returned, or only marked as stale.
     ///
     /// # Errors
-    /// As [`plan_cache::rows`].
+    /// Those of [`plan_cache::rows`].
     pub fn stale(&self, chunks: Vec<i64>) -> Result<Stale> {
         let mut stale = Stale::default();
         let Some(owner) = self.corpus.owner else { return Ok(stale) };
@@ -264,7 +264,7 @@ impl<'a> Scope<'a> {
     }
 }
 
-/// See [`Scope::fresh_at`].
+/// [`Scope::fresh_at`], and whether there are changes that are not in the chunks.
 fn freshness(corpus: &CorpusSpec) -> Result<Freshness> {
     let Some(owner) = corpus.owner else { return Ok((None, false)) };
     let sql = expand(FRESH, corpus, &[]);
@@ -274,7 +274,7 @@ fn freshness(corpus: &CorpusSpec) -> Result<Freshness> {
     Ok(found.into_iter().next().unwrap_or((None, true)))
 }
 
-/// How far a chunk is from the query, in the form that the vector index is made in.
+/// Distance of a chunk from the query as SQL, in the form that the vector index is built for.
 fn distance(corpus: &CorpusSpec, schema: &str) -> String {
     if is_indexed_whole(corpus.dimensions) {
         return format!("k.embedding OPERATOR({schema}.<=>) $1");
@@ -309,16 +309,16 @@ fn columns(source: pg_sys::Oid) -> Result<Vec<FilterColumn>> {
             ilike: text(&row, 13),
         },
     };
-    // The source is held: its columns are what they are now, whatever the snapshot says.
+    // The source is locked: its current columns count, whatever the snapshot says.
     let mut columns = in_latest_catalog_snapshot(|| plan_cache::rows(FILTER_COLUMNS, &[source.into()], 0, column))?;
-    // A value for such a column would be read by code of whoever made a domain. That it is NULL can be asked.
+    // A value for such a column would be read by code of the owner of a domain. IS NULL still works.
     for column in columns.iter_mut().filter(|column| !value::is_read_without_checks(column.type_id.into())) {
         (column.kind, column.category, column.operators) = (ColumnKind::Scalar, 'U', Operators::default());
     }
     Ok(columns)
 }
 
-/// Has Postgres say now, and of which column, that a value has not the form of its type.
+/// Has Postgres check the values now, so that an error names the column.
 fn check_values(parameters: &[Parameter]) -> Result<()> {
     for parameter in parameters {
         let attempt = std::panic::AssertUnwindSafe(|| {
@@ -327,7 +327,7 @@ fn check_values(parameters: &[Parameter]) -> Result<()> {
         });
         PgTryBuilder::new(attempt)
             .catch_others(|error| match error {
-                // Data exceptions, checks of domains, and names of things that do not exist, as for a regclass.
+                // Data exceptions, checks of domains, and names of objects that do not exist, as for a regclass.
                 pg_sys::panic::CaughtError::PostgresError(report)
                     if ["22", "23", "42"].contains(&&sqlstate_text(report.sql_error_code() as i32)[..2]) =>
                 {

@@ -1,5 +1,5 @@
-//! Which candidates become results: one for each document if that is wanted, ranked anew by a cross-encoder, good enough,
-//! unlike each other.
+//! Selects results from the candidates: one for each document if requested, reranked by a cross-encoder, above the
+//! minimum score, diverse.
 
 use super::passage;
 use super::rank::Ranked;
@@ -19,10 +19,10 @@ const DOCUMENTS: &str = include_str!("../../sql/search/documents.sql");
 const KEYS: &str = include_str!("../../sql/search/keys.sql");
 const VECTORS: &str = include_str!("../../sql/search/vectors.sql");
 
-/// Chosen candidates with the number of their corpus, best first; `None` as [`passage::contents`].
+/// Chosen candidates with the index of their corpus, best first; `None` as for [`passage::contents`].
 ///
 /// # Errors
-/// As [`Scope::rows`] and `socle.rerank`.
+/// Those of [`Scope::rows`] and of `socle.rerank`.
 pub fn select(
     scopes: &[Scope<'_>],
     mut ranked: Vec<(usize, Ranked)>,
@@ -55,7 +55,7 @@ pub fn select(
     Ok(Some(ranked))
 }
 
-/// The numbers of the chunks of each corpus.
+/// The ids of the chunks of each corpus.
 pub fn by_corpus(corpora: usize, ranked: &[(usize, Ranked)]) -> Vec<Vec<i64>> {
     let mut chunks = vec![Vec::new(); corpora];
     for (at, ranked) in ranked {
@@ -64,10 +64,10 @@ pub fn by_corpus(corpora: usize, ranked: &[(usize, Ranked)]) -> Vec<Vec<i64>> {
     chunks
 }
 
-/// How many documents there are to be found, up to so many in each corpus.
+/// Number of documents that can be found, counted up to `limit` in each corpus.
 ///
 /// # Errors
-/// As [`Scope::rows`].
+/// Those of [`Scope::rows`].
 pub fn documents(scopes: &[&Scope<'_>], limit: usize) -> Result<usize> {
     let mut all = 0;
     for scope in scopes {
@@ -80,7 +80,7 @@ pub fn documents(scopes: &[&Scope<'_>], limit: usize) -> Result<usize> {
 /// The best candidate of each document.
 ///
 /// # Errors
-/// As [`Scope::rows`].
+/// Those of [`Scope::rows`].
 pub fn one_of_each_document(scopes: &[&Scope<'_>], ranked: Vec<(usize, Ranked)>) -> Result<Vec<(usize, Ranked)>> {
     let mut keys: HashMap<(usize, i64), Vec<Option<String>>> = HashMap::new();
     for (at, chunks) in
@@ -99,8 +99,8 @@ pub fn one_of_each_document(scopes: &[&Scope<'_>], ranked: Vec<(usize, Ranked)>)
         .collect())
 }
 
-/// Scores of a cross-encoder and those of the first ranking, both as standard scores: together they rank better than a small
-/// cross-encoder alone, which knows nothing of the collection.
+/// Combines the scores of a cross-encoder with those of the first ranking, both as standard scores: together they rank
+/// better than a small cross-encoder alone, which knows nothing of the collection.
 fn rerank(
     scopes: &[Scope<'_>],
     ranked: Vec<(usize, Ranked)>,
@@ -136,7 +136,7 @@ fn rerank(
     let first: Vec<f64> = ranked.iter().map(|(_, ranked)| ranked.score).collect();
     let anew: Vec<f64> = ranked.iter().map(|(_, ranked)| ranked.rerank.unwrap_or(f64::NAN)).collect();
     let (first, anew) = (standard_scores(&first), standard_scores(&anew));
-    // One alone, or equal ones, are as good as they were.
+    // A single candidate, or equal ones, keep their scores.
     if first.iter().chain(&anew).all(|score| *score == 0.0) {
         return Ok(Some(ranked));
     }

@@ -1,53 +1,53 @@
-//! What a search did, for `socle.explain_search`: time of each step, and where one chunk was won or lost.
+//! Trace of a search for `socle.explain_search`: time of each step, and where one chunk was found or lost.
 
 use super::rank::{Ranked, RetrieverScore};
 use super::scope::Stale;
 use std::collections::HashSet;
 use std::time::Instant;
 
-/// Results that are listed.
+/// Most results that are listed.
 const MAX_LINES: usize = 10;
 
-/// The step of one result.
+/// Step name of the lines with results.
 const RESULT: &str = "result";
 
-/// What is timed and told: its name, and the corpus it was done in, or "" for all.
+/// A step: its name, and the corpus it was done in, or "" for all.
 pub type Step<'a> = (&'static str, &'a str);
 
 /// One line of an explanation.
 #[derive(Debug)]
 struct Line {
-    /// What was done.
+    /// Name of the step.
     step: &'static str,
-    /// In which corpus; empty for all.
+    /// Name of the corpus; empty for all.
     corpus: String,
-    /// How long it took, in milliseconds, for a step that takes time.
+    /// Time of the step in milliseconds, if it takes time.
     milliseconds: Option<f64>,
-    /// What came of it.
+    /// Outcome of the step.
     detail: String,
 }
 
-/// Collects lines; costs nothing when nobody reads them.
+/// Collects lines; costs nothing unless they are read.
 #[derive(Debug, Default)]
 pub struct Trace {
-    /// Somebody is going to read it.
+    /// Whether lines are collected.
     pub explained: bool,
-    /// The chunk that is asked about, of each corpus that has one of this number.
+    /// Id of the chunk to follow, in each corpus that has one of this id.
     pub chunk: Option<i64>,
-    /// The corpora.
+    /// Names of the corpora.
     corpora: Vec<String>,
     lines: Vec<Line>,
-    /// What became of the chunk.
+    /// Lines about the chunk to follow.
     fate: Vec<Line>,
 }
 
 impl Trace {
-    /// An explanation of a search, and of what becomes of a chunk.
+    /// A trace that collects lines, and follows a chunk.
     pub fn explained(chunk: Option<i64>) -> Self {
         Self { explained: true, chunk, ..Self::default() }
     }
 
-    /// Begins anew, with the corpora that are searched.
+    /// Starts again, with the corpora that are searched.
     pub fn begin<'a>(&mut self, corpora: impl Iterator<Item = &'a str>) {
         if self.explained {
             let corpora = corpora.map(str::to_string).collect();
@@ -55,8 +55,8 @@ impl Trace {
         }
     }
 
-    /// Step, milliseconds and detail of each line, with the fate of the chunk at the end. Says of which corpus, if there are
-    /// several.
+    /// Step, milliseconds and detail of each line, those about the chunk to follow at the end. The detail names the
+    /// corpus if there are several.
     pub fn into_lines(self) -> impl Iterator<Item = (&'static str, Option<f64>, String)> {
         let several = self.corpora.len() > 1;
         self.lines.into_iter().chain(self.fate).map(move |line| {
@@ -69,7 +69,7 @@ impl Trace {
         })
     }
 
-    /// Does `work` and adds its time to that of its step.
+    /// Runs `work` and adds its time to that of its step.
     pub fn timed<T>(&mut self, step: Step<'_>, work: impl FnOnce() -> T) -> T {
         if !self.explained {
             return work();
@@ -80,21 +80,21 @@ impl Trace {
         result
     }
 
-    /// Adds so many milliseconds to the time of a step.
+    /// Adds milliseconds to the time of a step.
     pub fn took(&mut self, step: Step<'_>, took: f64) {
         if let Some(line) = self.line(step) {
             line.milliseconds = Some(line.milliseconds.unwrap_or_default() + took);
         }
     }
 
-    /// Says what came of a step; the last word counts.
+    /// Sets the detail of a step; the last one counts.
     pub fn note(&mut self, step: Step<'_>, detail: impl FnOnce() -> String) {
         if let Some(line) = self.line(step) {
             line.detail = detail();
         }
     }
 
-    /// The line of a step, which is made if there is none.
+    /// The line of a step, which is added if there is none.
     fn line(&mut self, (step, corpus): Step<'_>) -> Option<&mut Line> {
         if !self.explained {
             return None;
@@ -107,7 +107,7 @@ impl Trace {
         self.lines.get_mut(at)
     }
 
-    /// Forgets the results so far, and what became of the chunk.
+    /// Removes the results so far, and the lines about the chunk to follow.
     pub fn forget_results(&mut self) {
         self.lines.retain(|line| line.step != RESULT);
         self.fate.clear();
@@ -117,7 +117,7 @@ impl Trace {
         self.fate.push(Line { step: "chunk", corpus: corpus.to_string(), milliseconds: None, detail });
     }
 
-    /// Says why the chunk that is asked about is lost, in those of the corpora that had it and no longer do.
+    /// Adds why the chunk to follow is lost, for the corpora that had it before and no longer do.
     pub fn lost(&mut self, before: &[usize], after: &[(usize, Ranked)], reason: impl Fn() -> String) {
         let still = self.places(after);
         for at in before.iter().filter(|at| !still.contains(at)) {
@@ -126,13 +126,13 @@ impl Trace {
         }
     }
 
-    /// The numbers of the corpora whose chunk that is asked about is among these.
+    /// The indexes of the corpora whose chunk to follow is among these.
     pub fn places(&self, ranked: &[(usize, Ranked)]) -> Vec<usize> {
         let Some(chunk) = self.chunk else { return Vec::new() };
         ranked.iter().filter(|(_, ranked)| ranked.chunk_id == chunk).map(|(at, _)| *at).collect()
     }
 
-    /// The results, with what each retriever says of them before and after normalisation.
+    /// Adds the results, with rank and score in each retriever before and after normalisation.
     pub fn results(&mut self, ranked: &[(usize, Ranked)]) {
         if !self.explained {
             return;
@@ -154,8 +154,8 @@ impl Trace {
         }
     }
 
-    /// The candidates of a corpus, ranked, and those that were left out: because their documents have changed, or because an
-    /// operator of the query forbids them.
+    /// Adds the ranked candidates of a corpus, and those that were left out: because their documents have changed, or
+    /// because an operator of the query excludes them.
     pub fn candidates(&mut self, corpus: &str, ranked: &[Ranked], (stale, refused): (&Stale, &HashSet<i64>)) {
         self.note(("candidates", corpus), || {
             let shown = ranked.iter().filter(|ranked| ranked.stale).count();
@@ -187,7 +187,7 @@ impl Trace {
     }
 }
 
-/// What one retriever says of a chunk.
+/// Describes rank and score of a chunk in one retriever.
 fn describe_score(score: Option<RetrieverScore>) -> String {
     match score {
         Some(score) => format!(

@@ -11,7 +11,7 @@ const NEAREST_EXACT: &str = include_str!("../../sql/search/nearest_exact.sql");
 const INDEX_SCANS: &str = include_str!("../../sql/search/index_scans.sql");
 const NEAREST_OF: &str = include_str!("../../sql/search/nearest_of.sql");
 
-/// The least width of a search in the vector index, and pgvector's greatest (`hnsw.ef_search`).
+/// Smallest width of a search in the vector index, and pgvector's largest (`hnsw.ef_search`).
 const EF_SEARCH: (usize, usize) = (100, 1_000);
 
 /// How the nearest chunks were found.
@@ -19,18 +19,18 @@ const EF_SEARCH: (usize, usize) = (100, 1_000);
 pub enum ScanMethod {
     /// Few chunks pass: each was compared.
     Listed,
-    /// As PostgreSQL thought best, which is the vector index when there is one and it pays.
+    /// As the planner chose, which is the vector index when there is one and it pays.
     Indexed,
-    /// The same, known to have used an index.
+    /// As the planner chose, known to have used the index of this name.
     Index(String),
-    /// The same, known to have used none.
+    /// As the planner chose, known to have used no index.
     NoIndex,
-    /// The index gave fewer than were asked for: everything that passes was compared.
+    /// The index returned fewer than requested: everything that passes was compared.
     Exact,
 }
 
 impl ScanMethod {
-    /// For an explanation.
+    /// Describes the method for an explanation.
     pub fn describe(&self) -> String {
         match self {
             Self::Listed => "each of the few chunks that pass compared".into(),
@@ -42,18 +42,18 @@ impl ScanMethod {
     }
 }
 
-/// Chunks and cosine similarities, most similar first; fewer than `count` only if no more pass. Whether an index was used is
-/// looked at where it is to be `explained`.
+/// Chunks and cosine similarities, most similar first; fewer than `count` only if no more pass. Whether an index was
+/// used is determined only if it is to be `explained`.
 ///
 /// # Errors
-/// As [`Scope::rows`].
+/// Those of [`Scope::rows`].
 pub fn nearest(scope: &Scope<'_>, count: usize, explained: bool) -> Result<(Vec<(i64, f64)>, ScanMethod)> {
     if let Some(eligible) = &scope.eligible {
         return Ok((run(scope, NEAREST_OF, eligible, count)?, ScanMethod::Listed));
     }
     let before = if explained { scans(scope)? } else { Vec::new() };
     let look = |further: &CStr| with_settings(scope, count, further, || run(scope, NEAREST, &[], count));
-    // Where nothing is taken away, the first look is enough but for rows that are gone, and costs a tenth less.
+    // Where nothing is filtered, the first look is enough but for deleted rows, and costs a tenth less.
     let mut found = if scope.restricted || count > EF_SEARCH.1 { Vec::new() } else { look(c"off")? };
     if found.len() < count {
         found = look(c"relaxed_order")?;
@@ -71,7 +71,7 @@ pub fn nearest(scope: &Scope<'_>, count: usize, explained: bool) -> Result<(Vec<
     Ok((found, path))
 }
 
-/// The vector indexes and how often each was scanned.
+/// The vector indexes, and how often this transaction has scanned each.
 fn scans(scope: &Scope<'_>) -> Result<Vec<(String, i64)>> {
     let chunk = pg_sys::Oid::from(scope.corpus.chunk.unwrap_or_default());
     plan_cache::rows(INDEX_SCANS, &[chunk.into()], 0, |row| {
@@ -79,32 +79,32 @@ fn scans(scope: &Scope<'_>) -> Result<Vec<(String, i64)>> {
     })
 }
 
-/// As [`nearest`], without any index.
+/// Like [`nearest`], without any index.
 ///
 /// # Errors
-/// As [`Scope::rows`].
+/// Those of [`Scope::rows`].
 pub fn exact(scope: &Scope<'_>, count: usize) -> Result<Vec<(i64, f64)>> {
     run(scope, NEAREST_EXACT, &[], count)
 }
 
 fn run(scope: &Scope<'_>, statement: &str, chunks: &[i64], count: usize) -> Result<Vec<(i64, f64)>> {
     let mut found = scope.rows(statement, chunks, count, |row| {
-        // A vector of zeros is at no distance at all.
+        // A vector of zeros has no cosine distance.
         (row.get::<i64>(1).unwrap_or_default(), 1.0 - row.get::<f64>(2).unwrap_or(f64::NAN))
     })?;
-    // The index may come back to a nearer one; equals by number, so that the order is always the same.
+    // The index may return a nearer chunk later; ties by `chunk_id`, so that the order is always the same.
     found.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
     Ok(found)
 }
 
-/// Has pgvector look at as many candidates as are wanted and go `further` while a filter takes them away, and keeps the
-/// compiler out of statements that take a millisecond.
+/// Has pgvector look at as many candidates as are wanted and go `further` while a filter removes them, and turns off
+/// JIT for statements that take a millisecond.
 fn with_settings<T>(scope: &Scope<'_>, count: usize, further: &CStr, work: impl FnOnce() -> T) -> T {
     let width = CString::new(count.clamp(EF_SEARCH.0, EF_SEARCH.1).to_string()).unwrap_or_default();
     let settings: [(&CStr, &CStr); 3] =
         [(c"hnsw.ef_search", &width), (c"hnsw.iterative_scan", further), (c"jit", c"off")];
-    // SAFETY: looks up a function of pgvector's, which loads its library wherever that lies: without it the settings would be
-    // none yet.
+    // SAFETY: looks up a function of pgvector, which loads its library wherever that is: before that, its settings do
+    // not exist.
     unsafe {
         let (mut function, mut parameter) = (pg_sys::InvalidOid, pg_sys::InvalidOid);
         pg_sys::getTypeInputInfo(scope.vector_type(), &mut function, &mut parameter);

@@ -1,23 +1,23 @@
-//! What the supervisor tells a worker when it has it started, beside the database.
+//! The arguments that the supervisor passes to a worker, besides the database.
 
 use pgrx::pg_sys;
 use std::time::Duration;
 
 const BYTES: usize = 24;
 
-/// What a worker is told.
+/// The arguments of a worker.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Assignment {
-    /// The number that the supervisor knows it by.
+    /// The number by which the supervisor knows the worker.
     pub number: u64,
-    /// The change log of the corpus whose index it builds, by OID; 0 for a sync worker.
+    /// OID of the change log of the corpus whose index it builds; 0 for a sync worker.
     pub corpus: u32,
-    /// How long it waits for transactions of others.
+    /// Longest wait for transactions of other sessions.
     pub patience: Duration,
 }
 
 impl Assignment {
-    /// As it is handed over.
+    /// The form in `bgw_extra`.
     pub fn encode(self) -> [u8; BYTES] {
         let mut bytes = [0; BYTES];
         bytes[..8].copy_from_slice(&self.number.to_le_bytes());
@@ -26,7 +26,7 @@ impl Assignment {
         bytes
     }
 
-    /// That of this process.
+    /// The assignment of this process.
     pub fn mine() -> Self {
         // SAFETY: set at the start of a background worker, and not changed.
         let Some(worker) = (unsafe { pg_sys::MyBgworkerEntry.as_ref() }) else { return Self::default() };

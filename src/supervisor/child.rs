@@ -1,4 +1,4 @@
-//! The engine as its supervisor sees it: a child process with a control socket on its standard input.
+//! The engine as a child process of the supervisor, with a control socket on its standard input.
 
 use crate::pg::gucs;
 use socle_core::protocol::{
@@ -13,13 +13,13 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-/// Time between two signs of life that are asked for.
+/// Time between two pings.
 const PING_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Silence after which the engine counts as hung and is killed.
 const HUNG: Duration = Duration::from_secs(10);
 
-/// Time that an engine has to leave when it is told to.
+/// Time that an engine has to exit when it is told to.
 const FAREWELL: Duration = Duration::from_millis(500);
 
 /// A running engine.
@@ -32,9 +32,9 @@ pub struct Child {
     started: Instant,
     ready: bool,
     leaving: bool,
-    /// It has said that it is of the version of this library.
+    /// It has reported the version of this library.
     of_own_version: bool,
-    /// It has said, by words or by their absence, that it is not.
+    /// It has reported another version, or none.
     of_other_version: bool,
     /// When the ping was sent that has not been answered.
     unanswered: Option<Instant>,
@@ -44,18 +44,18 @@ pub struct Child {
 /// How an engine ended.
 #[derive(Debug)]
 pub enum Ended {
-    /// It was told to, or made way for a newer executable.
+    /// It was told to, or exited in favour of a newer executable.
     OnPurpose,
     /// It did not answer and was killed.
     Hung,
     /// It is of another version than this library.
     OtherVersion,
-    /// By itself.
+    /// It exited or was killed.
     Died(ExitStatus),
 }
 
 impl Ended {
-    /// It was killed, by a fault of its own or from outside.
+    /// Whether it was killed by a signal, through a fault of its own or from outside.
     pub fn is_by_signal(&self) -> bool {
         matches!(self, Self::Died(status) if status.signal().is_some())
     }
@@ -79,13 +79,13 @@ impl Child {
     /// Starts an engine.
     ///
     /// # Errors
-    /// When the executable is not there or cannot be run, naming it.
+    /// An error that names the executable, if it is missing or cannot be run.
     pub fn start(settings: &EngineSettings) -> io::Result<Self> {
         let path = gucs::library_directory().join("socle").join("socle-engine");
         let (ours, theirs) = UnixStream::pair()?;
         let data_directory = std::env::current_dir()?;
-        // Forked by the only thread of this process: the engine asks to die with the thread that forked it. Its
-        // descriptors are closed by itself, first thing.
+        // Forked by the only thread of this process: the engine asks to die with the thread that forked it. It closes
+        // inherited descriptors itself, first thing.
         let process = Command::new(&path)
             .arg0("socle-engine")
             .arg(data_directory)
@@ -115,22 +115,22 @@ impl Child {
         Ok(child)
     }
 
-    /// Readable when there is something to [`Self::look`] at.
+    /// The control socket, readable when [`Self::look`] has something to do.
     pub fn socket(&self) -> BorrowedFd<'_> {
         self.control.as_fd()
     }
 
-    /// The engine has opened its socket.
+    /// Whether the engine has opened its socket.
     pub fn is_ready(&self) -> bool {
         self.ready
     }
 
-    /// Time since it was started.
+    /// Time since the engine was started.
     pub fn age(&self) -> Duration {
         self.started.elapsed()
     }
 
-    /// Takes in what the engine says, asks for a sign of life when it is time, and returns how it ended if it did.
+    /// Reads messages of the engine, pings it when due, and returns how it ended if it did.
     pub fn look(&mut self) -> Option<Ended> {
         let connected = self.read();
         // A process closes its descriptors a moment before it can be waited for.
@@ -139,11 +139,11 @@ impl Child {
             if status.code() == Some(EXIT_OTHER_VERSION) {
                 return Some(Ended::OtherVersion);
             }
-            // Only an engine that was ready leaves of its own accord; another program may well exit with 0 at once.
+            // Only an engine that was ready exits with 0 of its own accord; another program may well do so at once.
             let left = self.leaving || self.ready && status.code() == Some(0);
             return Some(if left { Ended::OnPurpose } else { Ended::Died(status) });
         }
-        // Judged only after reading: a supervisor that was stopped itself finds the answers waiting.
+        // Checked only after reading: a supervisor that was stopped itself finds the answers waiting.
         let hung = self.unanswered.is_some_and(|since| since.elapsed() > HUNG);
         if self.of_other_version {
             self.kill();
@@ -161,7 +161,7 @@ impl Child {
         None
     }
 
-    /// Has the engine make way for one with other settings, if these are others.
+    /// Has the engine exit in favour of one with these settings, if they differ.
     pub fn restart_if_changed(&mut self, settings: &EngineSettings) {
         let current = EngineSettings { restart_count: settings.restart_count, ..self.settings.clone() };
         if current != *settings {
@@ -170,7 +170,7 @@ impl Child {
         }
     }
 
-    /// Ends the engine together with the server.
+    /// Ends the engine with the server.
     pub fn stop(mut self) {
         self.signal(libc::SIGTERM);
         if self.wait_at_most(FAREWELL).is_none() {
@@ -178,7 +178,7 @@ impl Child {
         }
     }
 
-    /// How the process ended, if it does within that time.
+    /// The exit status, if the process ends within that time.
     fn wait_at_most(&mut self, patience: Duration) -> Option<ExitStatus> {
         let deadline = Instant::now() + patience;
         loop {
@@ -190,7 +190,7 @@ impl Child {
         }
     }
 
-    /// False when the engine has closed its end.
+    /// Reads messages; false when the engine has closed its end.
     fn read(&mut self) -> bool {
         let mut bytes = [0; 4096];
         loop {
@@ -218,7 +218,7 @@ impl Child {
                     FromEngine::Pong => self.unanswered = None,
                     FromEngine::Log(line) => pgrx::log!("socle engine: {line}"),
                 },
-                // Whatever this is, it is not our engine speaking.
+                // This is not a message of our engine.
                 _ => return false,
             }
         }
@@ -230,7 +230,7 @@ impl Child {
     }
 
     fn signal(&self, signal: i32) {
-        // SAFETY: a plain system call. The process has not been waited for, so its number is still its own.
+        // SAFETY: a plain system call. The process has not been waited for, so its pid is still its own.
         unsafe { libc::kill(self.process.id().cast_signed(), signal) };
     }
 

@@ -1,5 +1,5 @@
 //! The launcher: looks through the databases once, after the start of a server that preloads socle and after promotion,
-//! and has a sync worker look into each. It connects to shared catalogs alone, and ends.
+//! and has a sync worker look into each. It connects to shared catalogs only, and exits.
 
 use super::wake;
 use crate::pg::version::set_signal_handler;
@@ -10,10 +10,10 @@ unsafe extern "C-unwind" {
     fn die(signal: i32);
 }
 
-/// `pg_database.datconnlimit` of a database whose removal was broken off (pg_database.h).
+/// `pg_database.datconnlimit` of a database whose removal was interrupted (pg_database.h).
 const INVALID_DATABASE: i32 = -2;
 
-/// What the supervisor has the postmaster call.
+/// Entry point of the launcher process.
 #[pg_guard]
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn socle_launcher_main(_argument: pg_sys::Datum) {
@@ -30,7 +30,7 @@ pub extern "C-unwind" fn socle_launcher_main(_argument: pg_sys::Datum) {
     unsafe { pg_sys::proc_exit(0) };
 }
 
-/// Databases that can be connected to and are no templates, as the launcher of autovacuum reads them (autovacuum.c).
+/// Databases that allow connections and are no templates, as the launcher of autovacuum reads them (autovacuum.c).
 fn databases() -> Vec<pg_sys::Oid> {
     let mut databases = Vec::new();
     // SAFETY: a transaction around a scan of a shared catalog; a tuple lives until the next one is fetched, and begins with

@@ -1,7 +1,7 @@
 //! Tells the supervisor, once a transaction has committed, that a database has work for its sync worker.
 //!
-//! Everything that can fail is done while the transaction still can; after the commit there is one `sendto`, whose failure
-//! costs the time until the next poll. An error there would be a PANIC: nothing allocates, nothing raises.
+//! Everything that can fail is done before the commit; after it there is one `sendto`, whose failure costs the time
+//! until the next poll. An error there would be a PANIC: nothing allocates, nothing raises.
 
 use crate::pg::backend;
 use crate::supervisor;
@@ -14,7 +14,7 @@ use std::os::fd::IntoRawFd;
 use std::os::unix::net::UnixDatagram;
 use std::time::{Duration, Instant};
 
-/// How long a supervisor that was seen is taken to live on. Looking costs a few system calls in every transaction.
+/// Time for which a supervisor that was seen is assumed to run. A check costs a few system calls in every transaction.
 const SEEN_FOR: Duration = Duration::from_secs(1);
 
 thread_local! {
@@ -25,8 +25,8 @@ thread_local! {
     static ADDRESS: Cell<Option<libc::sockaddr_un>> = const { Cell::new(None) };
 }
 
-/// Has the sync worker of this database woken when the transaction has committed. Never fails: work that nobody is woken
-/// for is found by a worker that comes later.
+/// Wakes the sync worker of this database when the transaction has committed. Never fails: work that no worker is woken
+/// for is found by a later one.
 pub fn at_commit() {
     if !REGISTERED.get() {
         // SAFETY: the callback lives as long as the process.
@@ -42,13 +42,13 @@ pub fn now() {
     notify(Message::WorkAvailable);
 }
 
-/// Tells the supervisor something of this database.
+/// Sends the supervisor a message about this database.
 pub fn notify(message: Message) {
     prepare();
     send(backend::my_database(), message);
 }
 
-/// The same without a look whether there is a supervisor: in a signal handler of a worker, which was started by one.
+/// Like [`notify`], without a check for a supervisor: for signal handlers of a worker, which was started by one.
 pub fn notify_from_signal_handler(message: Message) {
     send(backend::my_database(), message);
 }
@@ -63,7 +63,7 @@ pub fn database(database: pg_sys::Oid) {
 fn prepare() {
     if SEEN.get().is_none_or(|seen| seen.elapsed() > SEEN_FOR) {
         if !supervisor::is_running() {
-            // Without a free worker slot the work waits; whoever writes to a source must not fail for that.
+            // Without a free worker slot the work waits; a write to a source must not fail for that.
             let _ = supervisor::register_now();
         }
         SEEN.set(Some(Instant::now()));

@@ -1,5 +1,5 @@
-//! The background workers that the supervisor starts and wakes: sync workers, at most `socle.sync_workers` in the cluster,
-//! databases in turns, and beside them those that build indexes. [`socle_core::fair_queue`] decides; here it is done.
+//! The background workers that the supervisor starts and wakes: sync workers, at most `socle.sync_workers` in the
+//! cluster, databases in turns, and besides them index workers. [`socle_core::fair_queue`] decides; this module acts.
 
 use super::registration_of;
 use crate::pg::gucs;
@@ -14,19 +14,19 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::time::Duration;
 
-/// `backend_type` of sync workers, and of those that build indexes.
+/// `backend_type` of sync workers, and of index workers.
 const SYNC: &str = "socle sync";
 const BUILD: &str = "socle index";
 
-/// Workers that build indexes take no more than this share of the slots of all background workers, and no more than that many.
+/// Index workers take no more than one in `SHARE` slots for background workers, and no more than `MOST_BUILDERS`.
 const SHARE: i32 = 4;
 const MOST_BUILDERS: usize = 4;
 
-/// Time after which the database that the supervisor was started for is looked into again: the transaction that had it
-/// started may not have committed by the first look.
+/// Time after which the database that the supervisor was started for is checked again: the transaction that had it
+/// started may not have committed by the first check.
 const LOOK_AGAIN: Duration = Duration::from_secs(3);
 
-/// Workers and whose turn it is.
+/// The workers, and the turns of databases.
 #[derive(Debug)]
 pub struct Workers {
     socket: Option<OwnedFd>,
@@ -34,7 +34,7 @@ pub struct Workers {
     running: HashMap<u64, *mut pg_sys::BackgroundWorkerHandle>,
     again: Option<(Duration, u32)>,
     due: Option<Duration>,
-    /// Workers that were still starting when they were to be asked to leave.
+    /// Workers that were still starting when they were to be asked to exit.
     to_ask: Vec<u64>,
     without_slot: bool,
 }
@@ -45,7 +45,7 @@ enum State {
     Ended,
 }
 
-/// Time since the machine was started, for all processes the same.
+/// Time since the machine was started, the same in all processes.
 pub fn now() -> Duration {
     let time = clock_gettime(ClockId::Monotonic);
     Duration::new(time.tv_sec.cast_unsigned(), u32::try_from(time.tv_nsec).unwrap_or_default())
@@ -72,23 +72,23 @@ impl Workers {
         workers
     }
 
-    /// What becomes readable when a database has work.
+    /// The socket that becomes readable when a message arrives.
     pub fn socket(&self) -> Option<BorrowedFd<'_>> {
         self.socket.as_ref().map(AsFd::as_fd)
     }
 
-    /// Time until something is to be done by itself.
+    /// Time until something is due without a message.
     pub fn until_due(&self) -> Option<Duration> {
         self.due.map(|due| due.saturating_sub(now()))
     }
 
-    /// Looks into the database that the supervisor was started for.
+    /// Checks the database that the supervisor was started for.
     pub fn begin_with(&mut self, database: u32) {
         self.again = Some((now() + LOOK_AGAIN, database));
         self.queue.work_available(database, now());
     }
 
-    /// Reads what was sent, wakes and starts workers, and forgets those that ended.
+    /// Reads messages, wakes and starts workers, and forgets those that ended.
     pub fn look(&mut self) {
         let mut bytes = [0_u8; MESSAGE_BYTES + 1];
         while let Some(socket) = &self.socket
@@ -118,13 +118,13 @@ impl Workers {
                 return self.queue.worker_leaving(worker, last_checked_at, next_check_in, did_work, now);
             }
         };
-        // The handler of a connected process does nothing but look for messages and set the latch.
+        // The handler of a connected process only checks for messages and sets the latch.
         for worker in there {
             self.signal(worker, libc::SIGUSR1);
         }
     }
 
-    /// False for a worker that is still starting.
+    /// Signals a worker; false for one that is still starting.
     fn signal(&self, worker: u64, signal: i32) -> bool {
         match self.running.get(&worker).map(|handle| state(*handle)) {
             Some(State::Running(pid)) => {
@@ -172,19 +172,19 @@ impl Workers {
         self.explain(without_slot);
     }
 
-    /// Leaves word where sessions look for it that no slot is free, or takes it away.
+    /// Creates the file that tells sessions that no slot is free, or removes it.
     fn explain(&mut self, without_slot: bool) {
         if self.without_slot == without_slot {
             return;
         }
         self.without_slot = without_slot;
         let file = Path::new(RUNTIME_DIRECTORY).join(WORKERS_FILE);
-        // What cannot be written is not known, and no more.
+        // If the file cannot be written, sessions do not learn it, and no more.
         let _ = if without_slot { std::fs::write(file, "") } else { std::fs::remove_file(file) };
     }
 }
 
-/// How many workers may build indexes.
+/// Number of workers that may build indexes at a time.
 fn builders() -> usize {
     // SAFETY: reads a variable that is set at the start of the server.
     let slots = unsafe { pg_sys::max_worker_processes };
@@ -203,7 +203,7 @@ fn exists(database: u32) -> bool {
 
 fn state(handle: *mut pg_sys::BackgroundWorkerHandle) -> State {
     let mut pid = 0;
-    // SAFETY: the handle was given by the registration.
+    // SAFETY: the handle was returned by the registration.
     match unsafe { pg_sys::GetBackgroundWorkerPid(handle, &mut pid) } {
         pg_sys::BgwHandleStatus::BGWH_STARTED => State::Running(pid),
         pg_sys::BgwHandleStatus::BGWH_NOT_YET_STARTED => State::Starting,
@@ -211,7 +211,7 @@ fn state(handle: *mut pg_sys::BackgroundWorkerHandle) -> State {
     }
 }
 
-/// Has every database looked into once, as soon as the server takes writes.
+/// Has every database checked once, as soon as the server takes writes.
 pub fn launch() {
     let mut worker = registration_of("socle launcher", "socle_launcher_main");
     worker.bgw_flags |= pg_sys::BGWORKER_BACKEND_DATABASE_CONNECTION as i32;

@@ -1,21 +1,21 @@
-//! How much of a corpus is taken at once: about as much as can be done in a turn, by what the last turns did, so that others
-//! have theirs soon.
+//! How much of a corpus is claimed at once: about as much as fits into a turn, by the speed of the last turns, so that
+//! other corpora have theirs soon.
 
 use crate::worker::session::asked_to_leave;
 use std::time::{Duration, Instant};
 
-/// What a claim should take, and a slice of it, the smallest part after which a worker may leave.
+/// Time that a claim should take, and a slice of it, the smallest part after which a worker may exit.
 const CLAIM: Duration = Duration::from_millis(500);
 const SLICE: Duration = Duration::from_millis(250);
 
-/// Beyond this the rest of a claim is handed back.
+/// Time after which the rest of a claim is handed back.
 const TURN: Duration = Duration::from_secs(1);
 
-/// Documents of one claim, and bytes of a slice, unless one document alone is larger.
+/// Range of documents in a claim, and of bytes in a slice, unless one document alone is larger.
 const DOCUMENTS: std::ops::RangeInclusive<f64> = 8.0..=256.0;
 const BYTES: std::ops::RangeInclusive<f64> = 65_536.0..=1_048_576.0;
 
-/// What is known of the speed of one corpus.
+/// Amounts that one corpus is processed in, adapted to its speed.
 #[derive(Clone, Copy, Debug)]
 pub struct BatchSize {
     documents: f64,
@@ -28,7 +28,7 @@ impl Default for BatchSize {
     }
 }
 
-/// A turn that is under way.
+/// A turn in progress.
 #[derive(Clone, Copy, Debug)]
 pub struct Turn {
     begun: Instant,
@@ -36,36 +36,36 @@ pub struct Turn {
 }
 
 impl Turn {
-    /// Others wait.
+    /// Whether its time is over, or the worker was asked to exit.
     pub fn is_over(&self) -> bool {
         self.begun.elapsed() > TURN || asked_to_leave()
     }
 }
 
 impl BatchSize {
-    /// Documents that are claimed at once.
+    /// Number of documents that are claimed at once.
     pub fn documents(&self) -> i64 {
         self.documents as i64
     }
 
-    /// Bytes that are worked on together.
+    /// Bytes of documents that are processed together.
     pub fn bytes(&self) -> u64 {
         self.bytes as u64
     }
 
-    /// So many documents are begun with. Should the turn be cut short, fewer are taken the next time.
+    /// Begins a turn with so many documents. Should it be cut short, fewer are claimed the next time.
     pub fn begin_turn(&mut self, documents: usize) -> Turn {
         self.documents = (self.documents / 2.0).max(*DOCUMENTS.start());
         Turn { begun: Instant::now(), documents }
     }
 
-    /// A slice took so long.
+    /// Adapts the bytes of a slice to the time that one took.
     pub fn slice(&mut self, took: Duration) {
         let factor = SLICE.as_secs_f64() / took.as_secs_f64().max(0.001);
         self.bytes = (self.bytes * factor.clamp(0.5, 2.0)).clamp(*BYTES.start(), *BYTES.end());
     }
 
-    /// All documents of a turn are done.
+    /// Adapts the documents of a claim to a turn that has done all of its own.
     pub fn end_turn(&mut self, turn: &Turn) {
         let rate = turn.documents as f64 / turn.begun.elapsed().as_secs_f64().max(0.001);
         self.documents = (rate * CLAIM.as_secs_f64()).clamp(*DOCUMENTS.start(), *DOCUMENTS.end());

@@ -1,4 +1,4 @@
-//! Which documents a worker works on: taken, extended, handed back, failed, each in a short transaction of its own.
+//! Claims of a worker on documents: taken, extended, handed back, failed, each in a short transaction of its own.
 
 use crate::catalog::CorpusSpec;
 use crate::pg::backend;
@@ -27,48 +27,48 @@ const EXTEND: &str = include_str!("../../sql/sync/extend.sql");
 const FAIL: &str = include_str!("../../sql/sync/fail.sql");
 const RELEASE: &str = include_str!("../../sql/sync/release.sql");
 
-/// Source rows that are compared in about the time that one is written in.
+/// Source rows that are compared in about the time in which one row is written.
 const COMPARED_ROWS: u64 = 10;
 
-/// How long a claim holds, in seconds, unless it is extended: longer than it takes to chunk the largest document there can
-/// be (255 MB took 489 s). Nobody waits for it after the death of a worker.
+/// Seconds for which a claim holds, unless it is extended: longer than it takes to chunk the largest possible document
+/// (255 MB took 489 s). After the death of a worker its claims end at once.
 pub const LEASE_SECONDS: f64 = 3_600.0;
 
 /// Longest error message that is kept, in characters.
 const MAX_MESSAGE: usize = 1_000;
 
 thread_local! {
-    /// By which this worker is known in leases.
+    /// The number of this worker in leases.
     static NUMBER: Cell<i32> = const { Cell::new(0) };
 }
 
-/// A document that is being worked on.
+/// A claimed document.
 #[derive(Clone, Debug)]
 pub struct Claim {
-    /// The change that stands for all of the document.
+    /// Id of the change that stands for the document.
     pub job_id: i64,
-    /// All of its changes.
+    /// Ids of all of its changes.
     pub changes: Vec<i64>,
-    /// Which attempt this is, from 1.
+    /// Number of this attempt, from 1.
     pub attempt: i32,
 }
 
-/// What there was to do.
+/// Result of a claim.
 #[derive(Debug)]
 pub enum Claimed {
     /// These documents, under this lease.
     Documents(Uuid, Vec<Claim>),
-    /// Source and chunks were compared, and what differs was queued.
+    /// Source and chunks were compared, and the differences were queued.
     Resynced,
-    /// Nothing now. `waiting`: something is going to be due, or somebody else is at work.
+    /// Nothing now. `waiting`: something is going to be due, or another worker is claiming.
     Nothing {
-        /// See above.
+        /// Whether to look again soon.
         waiting: bool,
     },
 }
 
-/// Takes work, if there is any: so many documents at most. Claims of one corpus come one after another, so that no document
-/// is taken twice.
+/// Claims due documents, `documents` at most. Claims of one corpus are made one after another, so that no document is
+/// claimed twice.
 ///
 /// # Errors
 /// Whatever Postgres raises.
@@ -83,7 +83,7 @@ pub fn claim(corpus: &CorpusSpec, change: pg_sys::Oid, documents: i64) -> Result
         })?;
         let life = [i32::from(Purpose::Life as i16).into()];
         let alive = Spi::connect(|client| client.select(ALIVE, Some(1), &life)?.first().get_one::<Vec<i32>>())?;
-        // It may be that all of the source is compared.
+        // It may be a resync, which compares all of the source.
         let rows = source_rows(corpus) / COMPARED_ROWS;
         as_corpus_owner_over(corpus, rows, || {
             for xid in missed.iter().flatten() {
@@ -94,7 +94,7 @@ pub fn claim(corpus: &CorpusSpec, change: pg_sys::Oid, documents: i64) -> Result
     })
 }
 
-/// Rows of the source, by the last count of ANALYZE.
+/// Estimated number of rows of the source, by the last ANALYZE.
 fn source_rows(corpus: &CorpusSpec) -> u64 {
     let source = pg_sys::Oid::from(corpus.source.unwrap_or_default());
     // SAFETY: a catalog lookup inside a transaction; the row is read before it is released.
@@ -109,7 +109,7 @@ fn source_rows(corpus: &CorpusSpec) -> u64 {
     }
 }
 
-/// `alive`: the numbers of the workers whose leases hold.
+/// `alive`: the numbers of the workers whose leases are valid.
 fn take(corpus: &CorpusSpec, documents: i64, alive: Vec<i32>) -> Result<Claimed, WorkerError> {
     Spi::connect_mut(|client| {
         client.update(corpus.sql(EXPAND_BATCHES).as_str(), None, &[])?;
@@ -139,12 +139,12 @@ fn take(corpus: &CorpusSpec, documents: i64, alive: Vec<i32>) -> Result<Claimed,
     })
 }
 
-/// Lets this process hold leases.
+/// Takes the lock that makes leases of this process valid.
 ///
 /// # Errors
 /// Whatever Postgres raises.
 pub fn hold_liveness_lock() -> Result<(), WorkerError> {
-    // As pg_locks shows it, which knows no sign.
+    // Not negative, as pg_locks shows it as an OID.
     NUMBER.set(i32::from_le_bytes(random()?) & i32::MAX);
     let number = pg_sys::Oid::from(NUMBER.get().unsigned_abs());
     transaction(|| {
@@ -153,7 +153,7 @@ pub fn hold_liveness_lock() -> Result<(), WorkerError> {
     })
 }
 
-/// A number that no other lease has.
+/// A random lease id.
 fn new_lease() -> Result<Uuid, WorkerError> {
     random().map(Uuid::from_bytes)
 }
@@ -162,12 +162,12 @@ fn random<const COUNT: usize>() -> Result<[u8; COUNT], WorkerError> {
     backend::random_bytes().ok_or_else(|| Error::new(Kind::Bug, "the operating system gave no random number").into())
 }
 
-/// All changes of some documents.
+/// Ids of all changes of the documents.
 pub fn changes(claims: &[Claim]) -> Vec<i64> {
     claims.iter().flat_map(|claim| claim.changes.iter().copied()).collect()
 }
 
-/// Makes a lease last from now on.
+/// Extends a lease, from now on.
 ///
 /// # Errors
 /// Whatever Postgres raises.
@@ -175,7 +175,7 @@ pub fn extend(corpus: &CorpusSpec, lease: Uuid, claims: &[Claim]) -> Result<(), 
     update(corpus, EXTEND, || vec![changes(claims).into(), lease.into(), LEASE_SECONDS.into()])
 }
 
-/// Hands documents back that could not be worked on through no fault of their own.
+/// Hands documents back that could not be processed through no fault of their own.
 ///
 /// # Errors
 /// Whatever Postgres raises.
@@ -183,7 +183,7 @@ pub fn release(corpus: &CorpusSpec, lease: Uuid, claims: &[Claim]) -> Result<(),
     update(corpus, RELEASE, || vec![changes(claims).into(), lease.into()])
 }
 
-/// Notes why a document failed, and when it is tried again, if it is.
+/// Records why a document failed, and when it is tried again, if it is.
 ///
 /// # Errors
 /// Whatever Postgres raises.
@@ -209,7 +209,7 @@ pub fn fail(
     })
 }
 
-/// `arguments` are made inside the transaction: an array asks the catalog for its type.
+/// Runs a statement over claimed changes. `arguments` are made inside the transaction: an array looks up its type.
 fn update<'a>(
     corpus: &CorpusSpec,
     statement: &str,

@@ -1,4 +1,4 @@
-//! What chunks are made from: text as it stands in the source, or files that the engine has to read first.
+//! Contents of documents: text as it is in the source, or files that the engine has to extract text from.
 
 use super::claim::Claim;
 use super::document::Document;
@@ -14,18 +14,18 @@ use socle_core::{Error, Kind, memory};
 use std::collections::HashMap;
 use std::fmt::Display;
 
-/// What chunks are made from.
+/// The content of a document.
 #[derive(Debug)]
 pub enum Content {
     /// Text, and where its pages begin.
     Text(String, Pages),
-    /// A file, from which the engine has to read the text first.
+    /// A file, from which the engine has to extract the text first.
     File {
         /// Its bytes.
         bytes: Vec<u8>,
-        /// What the source says that it is.
+        /// Its media type according to the source.
         media_type: Option<String>,
-        /// What the source says that it is called.
+        /// Its name according to the source.
         name: Option<String>,
     },
     /// A file that is not read, and why.
@@ -39,10 +39,10 @@ impl Default for Content {
 }
 
 impl Content {
-    /// What a row of `sql/sync/read.sql` holds, which has left files of more than `limit` bytes where they are.
+    /// The content in a row of `sql/sync/read.sql`, which does not read files of more than `limit` bytes.
     ///
     /// # Errors
-    /// Of SPI; `OutOfMemory`.
+    /// Those of SPI; `OutOfMemory`.
     pub fn read(job: &Job, row: &SpiHeapTupleData<'_>, limit: i64) -> Result<Self, WorkerError> {
         if !job.corpus.has_files() {
             let text = row.get::<&str>(5)?.unwrap_or_default();
@@ -58,7 +58,7 @@ impl Content {
         })
     }
 
-    /// The text; empty while it has not been read from the file.
+    /// The text; empty while it has not been extracted from the file.
     pub fn text(&self) -> &str {
         match self {
             Self::Text(text, _) => text,
@@ -83,7 +83,7 @@ impl Content {
     }
 }
 
-/// The memory that a document asks for is its own fault, and not that of the corpus.
+/// The memory that a document needs is its own fault, not that of the corpus.
 fn of_the_document(error: Error) -> WorkerError {
     WorkerError { kind: None, ..error.into() }
 }
@@ -92,10 +92,10 @@ fn size(document: &Document) -> usize {
     document.content.as_ref().map_or(0, Content::size)
 }
 
-/// Raises `InputTooLong` for the first of the documents `which` that is larger than `limit` bytes.
+/// Checks that none of the documents `which` is larger than `limit` bytes.
 ///
 /// # Errors
-/// See above.
+/// `InputTooLong` for the first that is.
 pub fn check_sizes(documents: &[Document], which: &[usize], limit: usize) -> Result<(), Failure> {
     let Some(at) = which.iter().find(|at| size(&documents[**at]) > limit) else { return Ok(()) };
     let error =
@@ -107,7 +107,7 @@ fn too_large(size: impl Display, limit: impl Display) -> Error {
     Error::new(Kind::InputTooLong, format!("document has {size} bytes, the limit is {limit}"))
 }
 
-/// What becomes of a file that `sql/sync/read.sql` does not read.
+/// The error for a file that `sql/sync/read.sql` does not read.
 fn refused(refusal: &str, limit: i64) -> Error {
     if refusal == UNREADABLE {
         return Error::new(Kind::NotPermitted, "permission denied for the large object")
@@ -116,8 +116,8 @@ fn refused(refusal: &str, limit: i64) -> Error {
     too_large(refusal, limit).hint("A superuser can raise socle.max_document_bytes.")
 }
 
-/// Has the engine read the files that changed. Those that cannot be read are common, and cost the others nothing: they are
-/// taken out, with the reason.
+/// Has the engine extract the text of files that changed. Those that cannot be read are common, and do not affect the
+/// others: they are removed from `documents` and returned with the reason.
 ///
 /// # Errors
 /// When the engine does not answer.
@@ -126,7 +126,7 @@ pub fn extract(documents: &mut Vec<Document>) -> Result<Vec<(Claim, Error)>, Fai
     let mut files = Vec::new();
     for (at, document) in documents.iter().enumerate() {
         match &document.content {
-            // Nothing is in a file without bytes, as in a text without characters.
+            // A file without bytes has an empty text.
             Some(Content::File { bytes, .. }) if bytes.is_empty() => drop(results.insert(at, Ok(Content::default()))),
             Some(Content::Refused(error)) => drop(results.insert(at, Err(error.clone()))),
             Some(Content::File { bytes, media_type, name }) => files.push((at, bytes, media_type, name)),

@@ -1,5 +1,4 @@
-//! The corpora of a database as its worker goes through them: which comes next, and which waits because something is wrong
-//! with it.
+//! The corpora of a database, as its worker gives them turns: which comes next, and which waits because of an error.
 
 use super::batch_size::BatchSize;
 use super::{Progress, work};
@@ -12,34 +11,34 @@ use socle_core::corpus::retry::backoff;
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
-/// Time before a corpus is tried again that somebody has locked.
+/// Time before a corpus whose tables are locked is tried again.
 const LOCK_PAUSE: Duration = Duration::from_millis(500);
 
-/// Changes that come so soon after others of their corpus were worked on are gathered until then: a stream of single rows
-/// does not become a segment of the keyword index for each. The first change after a pause is worked on at once.
+/// Changes within this time after the last turn of their corpus are collected until it is over: a stream of single rows
+/// does not become a segment of the keyword index for each. The first change after a pause is processed at once.
 pub const GATHER: Duration = Duration::from_millis(100);
 
 /// A corpus to work on.
 #[derive(Debug)]
 pub struct CorpusRef {
-    /// Its name.
+    /// Name of the corpus.
     pub name: String,
-    /// Its change log, by OID: another corpus of the same name has another.
+    /// OID of its change log: another corpus of the same name has another.
     pub change: u32,
 }
 
-/// What is known of each corpus that troubled this worker, by its change log.
+/// What this worker knows of each corpus, by its change log.
 #[derive(Debug, Default)]
 pub struct Corpora {
     troubled: HashMap<u32, Troubled>,
-    /// When those were worked on last that had little to do.
+    /// Times of the last turns of corpora that had little to do.
     worked: HashMap<u32, Instant>,
-    /// Those that had more to do than a turn has time for.
+    /// Corpora that had more to do than a turn has time for.
     long: HashSet<u32>,
     paces: HashMap<u32, BatchSize>,
-    /// Those that another worker does not come away from.
+    /// Corpora that are skipped while another worker has them.
     others: HashSet<u32>,
-    /// Where the next round begins.
+    /// Offset at which the next round begins.
     next: usize,
 }
 
@@ -47,33 +46,33 @@ pub struct Corpora {
 struct Troubled {
     count: u32,
     until: Instant,
-    /// It was said last time that nothing will change.
+    /// The last error was a permanent one.
     lasting: bool,
 }
 
-/// What came of a round.
+/// Outcome of a round.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RoundOutcome {
     /// Something was done.
     pub worked: bool,
-    /// More than a turn has time for.
+    /// A corpus had more to do than a turn has time for.
     pub full: bool,
     /// Something is going to be due.
     pub waiting: bool,
-    /// Another worker is at it.
+    /// Another worker is doing what is due.
     pub watching: bool,
-    /// How long until changes have been gathered.
+    /// Time until changes have been collected.
     pub gathering: Option<Duration>,
 }
 
 impl Corpora {
-    /// From now on these are not worked on here.
+    /// Skips these corpora from now on, while another worker has them.
     pub fn leave_to_others(&mut self, changes: HashSet<u32>) {
         self.others = changes;
     }
 
-    /// One turn of each corpus that has little to do, and of one of those that have much: a single row does not wait for a
-    /// million others.
+    /// Gives a turn to each corpus that has little to do, and to one of those that have much: a single row does not
+    /// wait for a million others.
     pub fn round(&mut self, here: &[CorpusRef]) -> RoundOutcome {
         let mut round = RoundOutcome::default();
         self.next = self.next.wrapping_add(1);
@@ -99,7 +98,7 @@ impl Corpora {
         round
     }
 
-    /// One turn of one corpus: whether it took its time.
+    /// Gives a corpus a turn; true if that took as much as one claim can hold.
     fn turn(&mut self, CorpusRef { name, change }: &CorpusRef, round: &mut RoundOutcome) -> bool {
         if self.others.contains(change)
             || self.troubled.get(change).is_some_and(|trouble| trouble.until > Instant::now())
@@ -114,7 +113,8 @@ impl Corpora {
             return false;
         }
         let batch_size = self.paces.entry(*change).or_default();
-        // Its tables may have been renamed under it, or it was dropped and made anew: a second look tells what lasts.
+        // Its tables may have been renamed meanwhile, or it was dropped and created again: a second attempt shows
+        // whether the error is permanent.
         let done = work(name, batch_size)
             .or_else(|trouble| if trouble.is_permanent() { work(name, batch_size) } else { Err(trouble) });
         if !matches!(done, Ok(Progress::Worked { full: true })) {
@@ -144,11 +144,12 @@ impl Corpora {
         false
     }
 
-    /// A corpus that cannot be worked on waits alone, for longer each time, or is broken until somebody acts.
+    /// Delays a corpus after an error, for longer each time, or marks it broken until its owner acts.
     fn failed(&mut self, name: &str, change: u32, trouble: &WorkerError) {
         let unknown = Troubled { count: 0, until: Instant::now(), lasting: false };
         let troubled = self.troubled.entry(change).or_insert(unknown);
-        // A commit is seen some time before the names in the catalog that come with it, both looks may fall in between.
+        // A commit is visible some time before the names in the catalog that come with it; both attempts may fall in
+        // between.
         let may_pass = trouble.is_a_lock() || (trouble.is_permanent() && !troubled.lasting);
         troubled.lasting = trouble.is_permanent();
         if may_pass {
@@ -166,7 +167,7 @@ impl Corpora {
         let broken = trouble.is_permanent();
         let noted = corpus_state::set_reason(name, change, Some(&trouble.reason), broken);
         match noted {
-            // Its state keeps it from being worked on until somebody has acted, and then there is nothing to wait for.
+            // Its state keeps it from being worked on until its owner has acted, and then there is nothing to wait for.
             Ok(()) if broken => drop(self.troubled.remove(&change)),
             Ok(()) => {}
             Err(trouble) => pgrx::log!("socle sync: corpus \"{name}\": could not note its state: {}", trouble.message),

@@ -22,50 +22,50 @@ const READ: &str = include_str!("../../sql/sync/read.sql");
 const STORED: &str = include_str!("../../sql/sync/stored.sql");
 const KNOWN: &str = include_str!("../../sql/sync/known.sql");
 
-/// A row of the source, as far as it has to be worked on.
+/// A claimed document, as far as it has to be processed.
 #[derive(Debug)]
 pub struct Document {
-    /// Its claim.
+    /// The claim on it.
     pub claim: Claim,
-    /// The source has this row.
+    /// Whether the source has the row.
     pub present: bool,
-    /// What its chunks are made from, if they have to be made.
+    /// Its content, if it has to be chunked.
     pub content: Option<Content>,
     /// Values of the columns that the template names.
     values: Vec<Option<String>>,
-    /// Its language, if the source says it.
+    /// Its language according to the source, if any.
     pub language: Option<String>,
-    /// The language that its chunks were indexed in.
+    /// The language that its stored chunks were indexed in.
     stored_language: Option<String>,
-    /// Identity of all of that.
+    /// Hash of all of that.
     pub hash: Vec<u8>,
-    /// The chunks it has now.
+    /// The chunks that it has now.
     pub chunks: Vec<NewChunk>,
-    /// The chunks that are stored.
+    /// The chunks in the chunk table.
     pub stored: Vec<StoredChunk>,
     /// The difference between the two.
     pub diff: Diff,
 }
 
-/// A chunk as it is now.
+/// A chunk of the current content.
 #[derive(Debug)]
 pub struct NewChunk {
-    /// What [`socle_core::chunk`] made.
+    /// The chunk as [`socle_core::chunk`] made it.
     pub chunk: Chunk,
-    /// What stands before it when it is embedded.
+    /// What the template puts before it when it is embedded.
     pub head: String,
-    /// Identity of both.
+    /// Hash of both.
     pub hash: [u8; 32],
-    /// Its headings, as Postgres reads an array.
+    /// Its headings as an array literal of Postgres.
     pub heading_literal: String,
-    /// The page that it begins on.
+    /// Page that it begins on, from 1.
     pub page: Option<i32>,
 }
 
-/// A chunk as it is stored.
+/// A chunk in the chunk table.
 #[derive(Debug)]
 pub struct StoredChunk {
-    /// Its number.
+    /// Its `chunk_id`.
     pub chunk_id: i64,
     ordinal: i32,
     heading_path: Vec<String>,
@@ -78,14 +78,14 @@ pub struct StoredChunk {
 }
 
 impl Document {
-    /// Whether its chunks are made anew.
+    /// Whether it has to be chunked again.
     pub fn is_changed(&self) -> bool {
         self.present && self.content.is_some()
     }
 }
 
 impl StoredChunk {
-    /// Whether it has to be rewritten to be chunk number `at` of its document.
+    /// Whether it has to be updated to be chunk number `at`, from 0, of its document.
     pub fn differs(&self, at: usize, new: &NewChunk) -> bool {
         let chunk = &new.chunk;
         self.ordinal != value::position(at)
@@ -112,7 +112,7 @@ pub fn sizes(job: &Job, claims: &[Claim]) -> Result<Vec<u64>, WorkerError> {
     Ok(job_ids.iter().map(|job_id| sizes.get(job_id).copied().unwrap_or_default().unsigned_abs()).collect())
 }
 
-/// Reads documents; the text only of those that changed.
+/// Reads documents; the content only of those that changed.
 pub fn read(job: &Job, claims: &[Claim]) -> Result<Vec<Document>, WorkerError> {
     let mut by_leader: HashMap<i64, &Claim> = claims.iter().map(|claim| (claim.job_id, claim)).collect();
     let job_ids: Vec<i64> = claims.iter().map(|claim| claim.job_id).collect();
@@ -146,7 +146,7 @@ pub fn read(job: &Job, claims: &[Claim]) -> Result<Vec<Document>, WorkerError> {
     })
 }
 
-/// Chunks what changed.
+/// Chunks the documents that changed.
 pub fn chunk(job: &Job, documents: &mut [Document]) -> Result<(), Failure> {
     let format = job.corpus.parsed_format().map_err(|error| Failure::new("chunk", error))?;
     let changed: Vec<usize> = (0..documents.len()).filter(|at| documents[*at].is_changed()).collect();
@@ -180,7 +180,7 @@ pub fn chunk(job: &Job, documents: &mut [Document]) -> Result<(), Failure> {
     })?;
     for (at, chunks) in changed.into_iter().zip(results) {
         let document = &mut documents[at];
-        // The text may be megabytes, and is not needed any more.
+        // The text may be megabytes, and is no longer needed.
         let pages = document.content.replace(Content::default()).map(Content::pages).unwrap_or_default();
         let columns = &job.corpus.template_columns;
         let value = |name: &str| {
@@ -196,13 +196,13 @@ pub fn chunk(job: &Job, documents: &mut [Document]) -> Result<(), Failure> {
                 NewChunk { hash, head, heading_literal: array_literal(&chunk.heading_path), page, chunk }
             })
             .collect();
-        // Nor is this.
+        // Nor is the text of stored chunks.
         document.stored.iter_mut().for_each(|chunk| chunk.content = String::new());
     }
     Ok(())
 }
 
-/// Reads the chunks that are stored of documents that changed.
+/// Reads the stored chunks of documents that changed.
 pub fn stored(job: &Job, documents: &mut [Document]) -> Result<(), WorkerError> {
     let places: HashMap<i64, usize> = documents
         .iter()
@@ -235,7 +235,7 @@ pub fn stored(job: &Job, documents: &mut [Document]) -> Result<(), WorkerError> 
     })
 }
 
-/// Compares with the stored chunks, and finds out which of the new ones have a vector in the corpus already.
+/// Compares new with stored chunks, and returns the hashes of added ones that have a vector in the corpus already.
 pub fn compare(job: &Job, documents: &mut [Document]) -> Result<HashSet<Vec<u8>>, WorkerError> {
     let mut added: HashSet<Vec<u8>> = HashSet::new();
     for document in documents.iter_mut().filter(|document| document.is_changed()) {
@@ -264,7 +264,7 @@ pub fn compare(job: &Job, documents: &mut [Document]) -> Result<HashSet<Vec<u8>>
     })
 }
 
-/// Embeds every text once that has no vector yet.
+/// Embeds every text that has no vector yet, once.
 pub fn embed(
     job: &Job,
     documents: &[Document],
@@ -308,7 +308,7 @@ pub fn embed(
         }
         if extended.elapsed() > Duration::from_secs_f64(LEASE_SECONDS / 4.0) {
             extended = Instant::now();
-            // A lease that cannot be extended is noticed when the result is written.
+            // A lease that could not be extended is noticed when the result is written.
             let _ = claim::extend(&job.corpus, job.lease, &claims);
         }
         Ok(())

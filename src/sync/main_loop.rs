@@ -1,4 +1,4 @@
-//! The main loop of a sync worker: how long to sleep, when to leave.
+//! The main loop of a sync worker: how long to sleep, when to exit.
 
 use super::corpora::{Corpora, CorpusRef, GATHER, RoundOutcome};
 use super::{Assignment, claim};
@@ -21,50 +21,51 @@ const CORPORA: &str = include_str!("../../sql/sync/sync_corpora.sql");
 const HELD_UP: &str = include_str!("../../sql/sync/held_up.sql");
 const ANY_PENDING: &str = include_str!("../../sql/sync/pending.sql");
 
-/// Time without work after which a worker leaves, if nothing waits either.
+/// Time without work after which a worker exits, if nothing is pending either.
 const IDLE: Duration = Duration::from_secs(60);
 
-/// Time between two looks when nobody wakes the worker: the net under what is committed without a word, such as prepared
+/// Time between two checks when the worker is not woken: finds what is committed without a message, such as prepared
 /// transactions.
 const POLL: Duration = Duration::from_secs(10);
 
-/// The same while changes wait for their next attempt, and in the first seconds, when the commit that had this worker
-/// started may still be under way.
+/// Time between two checks while changes wait for their next attempt, and in the first seconds, when the commit that
+/// had this worker started may still be in progress.
 const SHORT_POLL: Duration = Duration::from_millis(500);
 
-/// The same while another worker builds an index: users who come to wait for it should not wait longer.
+/// Time between two checks while another worker builds an index: a session that waits for it should not wait longer.
 const WATCH_POLL: Duration = Duration::from_millis(100);
 
-/// Time between two looks for damage, which read the whole keyword index: searches that meet what cannot be mended, as those
-/// of a standby that was promoted may, say so again and again.
+/// Time between two checks for corruption, which read the whole keyword index: searches that meet what cannot be
+/// repaired, as those of a standby that was promoted may, set the flag again and again.
 const DAMAGE_PAUSE: Duration = Duration::from_secs(10);
 
-/// Time between two looks whether the database can be written, and which corpora hold up another worker.
+/// Time between two checks whether the database can be written, and which corpora hold up another worker.
 const DATABASE_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Time in one transaction after which a corpus is left to the worker that is at it.
+/// Seconds in one transaction after which a corpus is skipped while another worker has it.
 const HELD_UP_SECONDS: f64 = 3.0;
 
-/// Time after which a worker comes back to a database that cannot be written, and to changes that wait for another attempt.
+/// Time after which a worker comes back to a database that cannot be written, and to changes that wait for another
+/// attempt.
 const COME_BACK: Duration = Duration::from_secs(5);
 const COME_BACK_SOON: Duration = Duration::from_secs(1);
 
-/// Looks in a row that fail for another reason than a lock, before a new worker looks instead: the library of this one may be
-/// older than the tables.
+/// Failed checks in a row, for another reason than a lock, after which a new worker takes over: the library of this one
+/// may be older than the tables.
 const FAILED_LOOKS: u32 = 5;
 
-/// Why a worker leaves.
+/// Why a worker exits.
 #[derive(Clone, Copy, Debug)]
 enum Exit {
-    /// There is something to do after that time.
+    /// Something is due after that time.
     Again(Duration),
-    /// It knows of nothing to do.
+    /// Nothing is due.
     Done,
-    /// Something is wrong that another worker may not have: the supervisor decides when that is.
+    /// An error that another worker may not have: the supervisor decides when to start it.
     Failed,
 }
 
-/// Works until there is nothing to do, or another database needs a worker, and tells the supervisor.
+/// Works until nothing is due, or another database needs a worker, and reports that to the supervisor.
 pub fn run(assignment: Assignment) {
     owner_code_timeout::prepare(assignment.number);
     let mut worker = Worker::new(assignment);
@@ -82,9 +83,9 @@ struct Worker {
     corpora: Corpora,
     begun: Instant,
     worked_at: Instant,
-    /// It has done something in its time.
+    /// Whether it has done any work.
     worked: bool,
-    /// When its last look began.
+    /// When its last check began, by [`clock`].
     looked_at: Duration,
     database_checked_at: Option<Instant>,
     said_idle: bool,
@@ -119,7 +120,7 @@ impl Worker {
             self.looked_at = clock();
             let here = match corpora_here() {
                 Ok(here) => here,
-                // Somebody has locked a table of socle.
+                // A table of socle is locked.
                 Err(trouble) if trouble.is_a_lock() => {
                     if asked_to_leave() {
                         return Exit::Again(COME_BACK_SOON);
@@ -186,7 +187,8 @@ impl Worker {
         session::sleep(timeout);
     }
 
-    /// Whether the database can be written, and which corpora are left to others.
+    /// Checks whether the database can be written, and which corpora to skip. Returns why the worker has to exit, if it
+    /// has to.
     fn check_database(&mut self, here: &[CorpusRef]) -> Option<Exit> {
         self.database_checked_at = Some(Instant::now());
         match session::writing() {
@@ -216,7 +218,7 @@ impl Worker {
     }
 }
 
-/// Whether something waits that is not done while the database cannot be written.
+/// Whether something is pending that cannot be done while the database is read-only.
 fn is_pending(here: &[CorpusRef]) -> bool {
     let pending = |name: &str| -> Result<bool, WorkerError> {
         let Some(corpus) = transaction(|| Ok(CorpusSpec::try_find(name)?))? else { return Ok(false) };
@@ -226,9 +228,9 @@ fn is_pending(here: &[CorpusRef]) -> bool {
     here.iter().any(|corpus| pending(&corpus.name).unwrap_or(true))
 }
 
-/// A worker had to end because of this corpus: false if that cannot be noted now.
+/// Marks a corpus broken that a worker had to end for: false if that cannot be recorded now.
 fn over_the_limit(here: &[CorpusRef], change: u32) -> bool {
-    // One that is no more, or is broken already.
+    // The corpus is gone, or is broken already.
     let Some(corpus) = here.iter().find(|corpus| corpus.change == change) else { return true };
     let seconds = gucs::sync_timeout().as_secs();
     let reason = format!(
@@ -239,7 +241,7 @@ fn over_the_limit(here: &[CorpusRef], change: u32) -> bool {
     corpus_state::set_reason(&corpus.name, change, Some(&reason), true).is_ok()
 }
 
-/// A search has met damage, in whichever corpus.
+/// A search has met corruption: checks all corpora, as it is not known which one.
 fn look_for_damage(here: &[CorpusRef]) {
     for CorpusRef { name, .. } in here {
         if let Err(trouble) = build::drop_damaged(name) {
@@ -248,7 +250,7 @@ fn look_for_damage(here: &[CorpusRef]) {
     }
 }
 
-/// The corpora to work on: none when the extension is not there (any more).
+/// The corpora to work on: none when the extension is not installed (any more).
 fn corpora_here() -> Result<Vec<CorpusRef>, WorkerError> {
     transaction(|| {
         // Until the extension is updated, or a worker with the library of its version comes, there is nothing to do here.
@@ -271,7 +273,7 @@ thread_local! {
     static EXTENDED: Cell<Option<Instant>> = const { Cell::new(None) };
 }
 
-/// Whether documents that wait for their turn in this claim need more time.
+/// Whether the lease of documents that wait for their turn in this claim has to be extended.
 pub fn extension_is_due() -> bool {
     let due = EXTENDED.get().is_none_or(|at| at.elapsed().as_secs_f64() > super::claim::LEASE_SECONDS / 4.0);
     if due {

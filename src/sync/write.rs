@@ -1,4 +1,4 @@
-//! Results, written in one short transaction that holds only for the documents that are still claimed.
+//! Writes results in one short transaction, for those documents only that are still claimed.
 
 use super::Job;
 use super::claim::{Claim, changes};
@@ -25,15 +25,15 @@ const FINISH: &str = include_str!("../../sql/sync/finish.sql");
 const NUMBERS: &str = include_str!("../../sql/sync/chunk_numbers.sql");
 const COUNT_PROGRESS: &str = include_str!("../../sql/sync/count_progress.sql");
 
-/// Chunks of one INSERT: some megabytes of vectors.
+/// Chunks inserted by one INSERT: some megabytes of vectors.
 const INSERT_ROWS: usize = 1_000;
 
-/// Numbers of the chunks that are new, by document and position.
+/// Ids of the new chunks, by job id of the document and index in it.
 #[derive(Debug)]
 pub struct Numbered(HashMap<(i64, usize), i64>);
 
 impl Numbered {
-    /// What is indexed of the new chunks.
+    /// The indexed parts of the new chunks.
     pub fn indexed(&self, documents: &[Document]) -> Vec<Indexed> {
         let added = documents.iter().flat_map(|document| document.diff.added.iter().map(move |at| (document, *at)));
         added
@@ -53,15 +53,15 @@ impl Numbered {
 /// What is written besides the documents themselves.
 #[derive(Debug)]
 pub struct Ready {
-    /// The vectors that were made.
+    /// The computed vectors, by chunk hash.
     pub vectors: HashMap<[u8; 32], Vec<f32>>,
-    /// The numbers of new chunks.
+    /// The ids of new chunks.
     pub numbered: Numbered,
-    /// Their keywords.
+    /// The segment with their keywords, unless these are indexed later.
     pub segment: Option<Segment>,
 }
 
-/// Takes numbers for new chunks, which the engine has to know before they are written.
+/// Draws ids for new chunks, which the engine has to know before they are written.
 ///
 /// # Errors
 /// Whatever Postgres raises.
@@ -85,7 +85,7 @@ pub fn number_chunks(job: &Job, documents: &[Document]) -> Result<Numbered, Work
     Ok(Numbered(places.into_iter().zip(numbers).collect()))
 }
 
-/// Writes what was made of the documents, and ends their changes.
+/// Writes the results for the documents, and deletes their changes.
 ///
 /// # Errors
 /// Whatever Postgres raises; then nothing was written.
@@ -108,25 +108,25 @@ pub fn write(job: &Job, documents: &[Document], ready: Ready, took: Duration) ->
             i64::from(value::count(uncovered)).into(),
             i64::from(value::count(deleted)).into(),
         ];
-        // Last, because workers of one corpus meet here.
+        // Last, because workers of one corpus block each other here.
         Ok(Spi::run_with_args(COUNT_PROGRESS, &arguments)?)
     })
 }
 
-/// Rows that are written or deleted for the documents, about.
+/// Approximate number of rows that are written or deleted for the documents.
 fn rows(documents: &[Document]) -> u64 {
     documents.iter().map(|document| (1 + document.chunks.len() + document.stored.len()) as u64).sum()
 }
 
-/// What became of chunks, and of documents.
+/// Numbers of chunks and documents.
 struct Counts {
     /// Chunks that were embedded.
     embedded: i64,
-    /// Chunks that have the vector of an equal one, or kept theirs.
+    /// Chunks that got the vector of an equal one, or kept theirs.
     reused: i64,
-    /// Chunks that are gone.
+    /// Chunks that were deleted.
     deleted: usize,
-    /// Documents.
+    /// Documents that are done.
     done: usize,
 }
 
@@ -159,7 +159,7 @@ fn replace(
     Ok(Counts { embedded: ready.vectors.len() as i64, reused: reused + kept, deleted, done: documents.len() })
 }
 
-/// Inserts new chunks. Returns how many took the vector of another.
+/// Inserts new chunks. Returns how many got the vector of an equal one.
 fn insert(job: &Job, documents: &[&Document], ready: &Ready, client: &mut SpiClient<'_>) -> Result<i64, WorkerError> {
     let vectors = &ready.vectors;
     let added: Vec<(i64, usize, &super::document::NewChunk)> = documents
@@ -194,8 +194,8 @@ fn insert(job: &Job, documents: &[&Document], ready: &Ready, client: &mut SpiCli
     Ok(added.iter().filter(|(.., new)| !vectors.contains_key(&new.hash) || !first.insert(new.hash)).count() as i64)
 }
 
-/// Deletes chunks that are no more, moves those that have another place, and notes what each document was made from.
-/// Returns how many chunks stay.
+/// Deletes removed chunks, updates those with another position, and records what each document was made from. Returns
+/// how many chunks stay.
 fn rearrange(job: &Job, documents: &[&Document], client: &mut SpiClient<'_>) -> Result<i64, WorkerError> {
     let removed: Vec<i64> = documents
         .iter()

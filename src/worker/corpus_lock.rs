@@ -6,8 +6,7 @@ use pgrx::prelude::*;
 
 const STATE: &str = include_str!("../../sql/sync/corpus_state.sql");
 
-/// The state of a corpus as it is now, kept so until the transaction ends. What the transaction reads afterwards is as
-/// fresh.
+/// The current state of a corpus, locked until the transaction ends. What the transaction reads afterwards is as fresh.
 ///
 /// # Errors
 /// Whatever Postgres raises.
@@ -18,7 +17,7 @@ pub fn state(name: &str) -> Result<Option<String>, WorkerError> {
     })?)
 }
 
-/// Does `work`, which may take transactions of its own, unless another worker does the like for the same corpus;
+/// Runs `work`, which may begin transactions of its own, unless another worker does the same for the same corpus;
 /// `None` if so. The lock is held by the session, so that it outlives the transactions of the work, and their failure.
 ///
 /// # Errors
@@ -39,7 +38,7 @@ pub fn exclusively<T>(
     done.map(Some)
 }
 
-/// Takes the lock of a corpus for the rest of the transaction, if it is free.
+/// Takes the claim lock of a corpus for the rest of the transaction, if it is free.
 pub fn try_lock_claims(change: pg_sys::Oid) -> bool {
     lock::take(Purpose::Claim, change, Until::TransactionEnd)
 }

@@ -1,4 +1,4 @@
-//! What workers write about a corpus for those who look at its status.
+//! What workers record about a corpus for its status.
 
 use super::transaction::{WorkerError, transaction};
 use crate::capture;
@@ -8,7 +8,7 @@ use pgrx::pg_sys;
 
 const NOTE_TROUBLE: &str = include_str!("../../sql/sync/note_trouble.sql");
 
-/// Writes why a corpus is not worked on, for those who look at its status; not of another one that has its name by now.
+/// Records why a corpus is not worked on, for its status; not for another one that has its name by now.
 ///
 /// # Errors
 /// Whatever Postgres raises.

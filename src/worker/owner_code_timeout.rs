@@ -1,9 +1,10 @@
-//! The time limit of what the owner of a corpus has a worker run: triggers, defaults, checks, whatever is on his tables.
+//! The time limit for what the owner of a corpus has a worker run: triggers, defaults, checks, whatever is on its
+//! tables.
 //!
-//! A handler in PL/pgSQL may catch what cancels a statement, and go on; nothing catches the end of a process. So a worker that
-//! is over the limit ends, and before that, in the handler of the timer, leaves a note in the runtime directory: the next worker
-//! of the database reads it and has the corpus be broken. Long before that, the supervisor is told that this worker is held up,
-//! so that another takes over the rest.
+//! A handler in PL/pgSQL may catch what cancels a statement, and go on; nothing catches the end of a process. So a
+//! worker that is over the limit ends, and before that, in the handler of the timer, writes a note to the runtime
+//! directory: the next worker of the database reads it and marks the corpus broken. Long before that, the supervisor is
+//! told that this worker is held up, so that another takes over the rest.
 
 use crate::catalog::CorpusSpec;
 use crate::pg::backend;
@@ -20,14 +21,15 @@ use std::time::Duration;
 /// Time after which another worker takes over. Far more than a transaction of a worker usually takes.
 const HELD_UP: Duration = Duration::from_secs(3);
 
-/// Rows that may be read or written within `socle.sync_timeout`: for each so many more, the limit is as much longer.
+/// Rows that may be read or written within `socle.sync_timeout`; each further so many extend the limit by as much.
 const ROWS: u64 = 10_000;
 
-/// More than any number of a timeout that Postgres has itself: it gives out the next free one.
+/// Above the ids of all timeouts of Postgres itself: registration assigns the next free one.
 const ANY_FREE: c_int = 1_000;
 
 unsafe extern "C-unwind" {
-    // timeout.h, of which pgrx has no bindings. They run no code of users, and end the process where there are too many.
+    // timeout.h, for which pgrx has no bindings. They run no code of users, and end the process where there are too
+    // many.
     fn RegisterTimeout(id: c_int, handler: Option<unsafe extern "C-unwind" fn()>) -> c_int;
     fn enable_timeout_after(id: c_int, delay_ms: c_int);
     fn disable_timeout(id: c_int, keep_indicator: bool);
@@ -39,7 +41,7 @@ struct Timers {
     over: c_int,
 }
 
-/// What the handler writes: to which file, and what. Prepared beforehand, since a handler must not allocate.
+/// What the handler writes, and to which file. Prepared beforehand, since a handler must not allocate.
 #[derive(Clone, Copy)]
 struct Note {
     path: [u8; 64],
@@ -55,7 +57,7 @@ thread_local! {
     static RUNNING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Makes the timers of this worker, which the supervisor knows by `number`.
+/// Registers the timers of this worker, which the supervisor knows by `number`.
 pub fn prepare(number: u64) {
     NUMBER.set(number);
     // SAFETY: once in the life of a worker, after it has connected.
@@ -65,7 +67,8 @@ pub fn prepare(number: u64) {
     TIMERS.set(Some(timers));
 }
 
-/// From now until [`end`], what runs is the owner's, and touches about so many rows. Within a transaction the first counts.
+/// Starts the limit, which ends with [`end`], for code that touches about so many rows. The first in a transaction
+/// counts.
 pub fn begin(corpus: &CorpusSpec, rows: u64) {
     let (Some(timers), Some(change)) = (TIMERS.get(), corpus.change) else { return };
     if RUNNING.replace(true) {
@@ -82,7 +85,7 @@ pub fn begin(corpus: &CorpusSpec, rows: u64) {
     }
 }
 
-/// The transaction is over.
+/// Ends the limit, with the transaction.
 pub fn end() {
     if !RUNNING.replace(false) {
         return;
@@ -121,7 +124,7 @@ unsafe extern "C-unwind" fn over() {
         }
     }
     wake::notify_from_signal_handler(Message::WorkAvailable);
-    // SAFETY: plain system call. The handler notes that the process is to end, at the next point where it may.
+    // SAFETY: plain system call. The handler records that the process is to end, at the next point where it may.
     unsafe { libc::raise(libc::SIGTERM) };
 }
 
@@ -138,8 +141,8 @@ fn file() -> PathBuf {
     Path::new(RUNTIME_DIRECTORY).join(format!("overdue.{}", backend::my_database().to_u32()))
 }
 
-/// The corpora that workers of this database were over the limit with, by their change logs. Those of which `told` returns
-/// false are noted again.
+/// Takes the notes about corpora that workers of this database were over the limit with, by their change logs. Those
+/// for which `told` returns false are written again.
 pub fn take_notes(mut told: impl FnMut(u32) -> bool) {
     let taken = file().with_extension(format!("{}.{}", backend::my_database().to_u32(), std::process::id()));
     if std::fs::rename(file(), &taken).is_err() {
@@ -152,7 +155,7 @@ pub fn take_notes(mut told: impl FnMut(u32) -> bool) {
     changes.retain(|change| !told(*change));
     if !changes.is_empty() {
         let lines: String = changes.iter().map(|change| format!("{change}\n")).collect();
-        // What cannot be written is found out again.
+        // What cannot be written is detected again.
         let _ = std::fs::write(file(), lines);
     }
     let _ = std::fs::remove_file(taken);

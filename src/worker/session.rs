@@ -1,5 +1,4 @@
-//! The session of a worker: how it begins, the settings that nobody else decides, what it says of itself, and the signals that
-//! it is sent.
+//! The session of a worker: its start, its settings, what it reports of itself, and the signals that it is sent.
 
 use super::transaction::{WorkerError, transaction};
 use crate::pg::backend;
@@ -11,9 +10,9 @@ use std::time::Duration;
 
 const READ_ONLY: &str = include_str!("../../sql/corpus/read_only.sql");
 
-/// Settings of the whole session, in force before any of its transactions begins, whatever has been set for the database or
-/// for the role: names are those of Postgres, users do not wait for a worker that waits for them, and no time limit of
-/// sessions of users ends a worker.
+/// Settings of the whole session, in force before any of its transactions begins, whatever has been set for the
+/// database or for the role: the search_path is pinned, users do not wait for a worker that waits for them, and no time
+/// limit of user sessions ends a worker.
 const SETTINGS: [(&CStr, &CStr); 7] = [
     (c"role", c"none"),
     gucs::PINNED_SEARCH_PATH,
@@ -32,13 +31,13 @@ unsafe extern "C-unwind" {
     fn SignalHandlerForShutdownRequest(signal: i32);
 }
 
-/// Connects to the database.
+/// Connects to the database, with `name` as application name.
 pub fn begin(database: pg_sys::Oid, name: &CStr) {
     // SAFETY: the start of a background worker, as Postgres's own do it: handlers, signals, connection.
     unsafe {
         set_signal_handler(libc::SIGTERM, die);
         set_signal_handler(libc::SIGHUP, SignalHandlerForConfigReload);
-        // From the supervisor: another database has no worker.
+        // From the supervisor: another database has no worker, this one is to exit.
         set_signal_handler(libc::SIGUSR2, SignalHandlerForShutdownRequest);
         pg_sys::BackgroundWorkerUnblockSignals();
         pg_sys::BackgroundWorkerInitializeConnectionByOid(database, pg_sys::InvalidOid, 0);
@@ -53,7 +52,7 @@ fn set((name, value): (&CStr, &CStr)) {
     unsafe { pg_sys::SetConfigOption(name.as_ptr(), value.as_ptr(), context, source) };
 }
 
-/// Does `work` and waits for each lock so long, instead of no longer than users can wait for this worker.
+/// Runs `work`, waiting so long for each lock, instead of no longer than users can wait for this worker.
 pub fn waiting_for_locks<T>(patience: Duration, work: impl FnOnce() -> T) -> T {
     let patience = CString::new(format!("{}ms", patience.as_millis().min(i32::MAX as u128))).unwrap_or_default();
     set((LOCK_TIMEOUT.0, &patience));
@@ -65,7 +64,7 @@ pub fn waiting_for_locks<T>(patience: Duration, work: impl FnOnce() -> T) -> T {
 /// Whether this session can write, and whether a new one could.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Writing {
-    /// As long as nothing changes.
+    /// It can, and so could a new one.
     Possible,
     /// The database is read-only by `default_transaction_read_only`.
     Forbidden,
@@ -73,7 +72,7 @@ pub enum Writing {
     Changed,
 }
 
-/// Looks whether the database can be written. The default that a provider sets to stop a full disk is respected.
+/// Whether the database can be written. The default that a provider sets to stop a full disk is respected.
 ///
 /// # Errors
 /// Whatever Postgres raises.
@@ -89,27 +88,27 @@ pub fn writing() -> Result<Writing, WorkerError> {
     })
 }
 
-/// Says in `pg_stat_activity` what this worker does.
+/// Shows in `pg_stat_activity` what this worker does.
 pub fn show(what: &str) {
     let what = CString::new(what.replace('\0', "")).unwrap_or_default();
     // SAFETY: the function copies the string.
     unsafe { pg_sys::pgstat_report_activity(pg_sys::BackendState::STATE_RUNNING, what.as_ptr()) };
 }
 
-/// Has autovacuum know what was written: at most once a second, or now.
+/// Reports statistics of written tables, for autovacuum: at most once a second, or now.
 pub fn report_statistics(now: bool) {
     // SAFETY: in no transaction, as Postgres's own workers do between two.
     unsafe { pg_sys::pgstat_report_stat(now) };
 }
 
-/// Waits for work.
+/// Waits for work, shown as idle.
 pub fn sleep(timeout: Duration) {
     // SAFETY: the function only writes to this worker's own entry.
     unsafe { pg_sys::pgstat_report_activity(pg_sys::BackendState::STATE_IDLE, std::ptr::null()) };
     wait::wait_for_work(timeout);
 }
 
-/// Whether the supervisor has asked this worker to make room.
+/// Whether the supervisor has asked this worker to exit.
 pub fn asked_to_leave() -> bool {
     // SAFETY: a flag that only this process's signal handler and main thread touch.
     unsafe { std::ptr::read_volatile(&raw const pg_sys::ShutdownRequestPending) != 0 }

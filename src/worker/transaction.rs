@@ -1,4 +1,4 @@
-//! Transactions of a sync worker: short, each ended here whatever happens in it.
+//! Transactions of a worker: short, each ended here whatever happens in it.
 
 use super::owner_code_timeout;
 use crate::catalog::CorpusSpec;
@@ -12,20 +12,19 @@ use socle_core::{Error, Kind};
 use std::ffi::CStr;
 use std::panic::AssertUnwindSafe;
 
-/// Settings that everything runs under which touches a user's tables. Filtering by row security would look like deleted
-/// rows.
+/// Settings for everything that touches tables of users. Rows that row security filters would look deleted.
 const SETTINGS: [(&CStr, &CStr); 2] = [gucs::PINNED_SEARCH_PATH, (c"row_security", c"off")];
 
 /// Why a transaction, or a step between two, failed.
 #[derive(Clone, Debug)]
 pub struct WorkerError {
-    /// Its kind, for errors of our own.
+    /// Kind of an error of socle itself.
     pub kind: Option<Kind>,
-    /// Five characters.
+    /// SQLSTATE, five characters.
     pub sqlstate: String,
-    /// Message and detail, for the owner of what it is about and the log of the server.
+    /// Message and detail, for the owner of the corpus and the server log.
     pub message: String,
-    /// What everybody may read: nothing that comes from data.
+    /// Text that any role may read: nothing in it comes from data.
     pub reason: String,
 }
 
@@ -43,12 +42,12 @@ impl From<pgrx::spi::Error> for WorkerError {
 }
 
 impl WorkerError {
-    /// Somebody else has changed what this transaction stands on: it is tried again soon, without a word.
+    /// Another session has changed what this transaction depends on: it is tried again soon, and not reported.
     pub fn serialization_failure(message: &str) -> Self {
         Self { kind: None, sqlstate: "40001".into(), message: message.into(), reason: message.into() }
     }
 
-    /// The same document fails in the same way again.
+    /// Whether the same document would fail in the same way again.
     pub fn is_final(&self) -> bool {
         matches!(self.kind, Some(Kind::DamagedDocument | Kind::NotSupported | Kind::InputTooLong))
     }
@@ -69,9 +68,9 @@ fn caught(error: CaughtError) -> WorkerError {
     }
 }
 
-/// What may be said to everybody of an error of Postgres: its message where that can hold nothing but names, as of classes that
-/// are about names, privileges, locks and resources; else what kind of error it is. What a function raises (pl_exec.c and
-/// its like) may hold anything.
+/// What any role may read of an error of Postgres: its message where that can contain nothing but names, as for classes
+/// about names, privileges, locks and resources; else the kind of error. What a function raises (pl_exec.c and its
+/// like) may contain anything.
 fn reason(code: PgSqlErrorCode, sqlstate: &str, file: &str, message: &str) -> String {
     const NAMES_ALONE: [&str; 8] = ["25", "3F", "40", "42", "53", "55", "57", "58"];
     let file = file.rsplit('/').next().unwrap_or_default();
@@ -117,11 +116,11 @@ pub fn transaction<T>(work: impl FnOnce() -> Result<T, WorkerError>) -> Result<T
     result
 }
 
-/// Does `work` inside a transaction as the owner of a corpus, under settings that nothing of his can change for others, and
-/// within a time limit.
+/// Runs `work` inside a transaction as the owner of a corpus, under settings that nothing of the owner's can change for
+/// others, and within a time limit.
 ///
 /// # Errors
-/// What `work` returns; as after a conflict, when the chunk table is gone.
+/// What `work` returns; a serialization failure when the chunk table is gone.
 pub fn as_corpus_owner<T>(
     corpus: &CorpusSpec,
     work: impl FnOnce() -> Result<T, WorkerError>,
@@ -129,10 +128,10 @@ pub fn as_corpus_owner<T>(
     as_corpus_owner_over(corpus, 0, work)
 }
 
-/// The same where about so many rows are touched, which may take as much longer.
+/// Like [`as_corpus_owner`], where about `rows` rows are touched, which may take as much longer.
 ///
 /// # Errors
-/// As [`as_corpus_owner`].
+/// Those of [`as_corpus_owner`].
 pub fn as_corpus_owner_over<T>(
     corpus: &CorpusSpec,
     rows: u64,
@@ -143,8 +142,8 @@ pub fn as_corpus_owner_over<T>(
     gucs::with_gucs(&SETTINGS, || gucs::with_gucs(&gucs::RENDERING, || as_owner(owner, work)))
 }
 
-/// The owner of the chunk table as of now: whoever gave the table away since the corpus was looked up is no longer the one
-/// in whose name may run what its new owner has put on it. Without a lock, which users would have to wait for.
+/// The current owner of the chunk table: what a new owner has put on it must not run as the role that gave it away
+/// since the corpus was looked up. Without a lock, which users would have to wait for.
 fn owner_now(corpus: &CorpusSpec) -> Result<pg_sys::Oid, WorkerError> {
     let chunk = pg_sys::Oid::from(corpus.chunk.unwrap_or_default());
     // SAFETY: catalog lookups inside a transaction; the row is read before it is released.
@@ -161,7 +160,7 @@ fn owner_now(corpus: &CorpusSpec) -> Result<pg_sys::Oid, WorkerError> {
 }
 
 impl WorkerError {
-    /// Not the fault of a document: the corpus, the engine or the server cannot work at the moment.
+    /// Whether no document is at fault: the corpus, the engine or the server cannot work at the moment.
     pub fn is_of_the_corpus(&self) -> bool {
         let kind = matches!(
             self.kind,
@@ -177,18 +176,18 @@ impl WorkerError {
                     | Kind::NoWorkerSlot
             )
         );
-        // Memory that one document asks for is its own fault. Otherwise: privileges, names, resources, operator intervention,
-        // transactions that can be tried again.
+        // The memory that one document needs is its own fault. Otherwise: privileges, names, resources, operator
+        // intervention, system errors, transactions that can be tried again.
         let passing = ["25", "40", "53", "55", "57", "58"].iter().any(|class| self.sqlstate.starts_with(class));
         kind || self.is_permanent() || (passing && self.sqlstate != "53200")
     }
 
-    /// Somebody else was quicker.
+    /// Whether another session had a conflicting lock, or was quicker.
     pub fn is_a_lock(&self) -> bool {
         matches!(self.sqlstate.as_str(), "55P03" | "40P01" | "40001")
     }
 
-    /// Nothing will change until somebody acts.
+    /// Whether nothing changes until a user acts.
     pub fn is_permanent(&self) -> bool {
         matches!(self.kind, Some(Kind::UnknownModel | Kind::WrongModelKind | Kind::NotInState))
             || matches!(self.sqlstate.as_str(), "42501" | "42P01" | "42703" | "42883" | "3F000")

@@ -1,4 +1,4 @@
-//! Corpora on real clusters. One file for each subject; here is what they share.
+//! Corpora on real clusters. One file for each subject; this one has what they share.
 
 mod alter;
 mod capture;
@@ -36,7 +36,7 @@ fn with_corpus(documents: i32) -> (Cluster, Client) {
     (cluster, client)
 }
 
-/// Waits until nothing waits, and compares source and chunks in two ways.
+/// Waits until nothing is pending, and compares source and chunks in two ways.
 fn settle(client: &mut Client) {
     wait(client);
     check(client);
@@ -47,8 +47,8 @@ fn wait(client: &mut Client) {
     assert!(done, "{}", status(client));
 }
 
-/// The corpus is true, by its own word and by a comparison that shares no code with it: documents here are short enough to
-/// be one chunk each.
+/// The corpus is in sync, by `socle.verify_corpus` and by a comparison that shares no code with it: documents here are
+/// short enough to be one chunk each.
 fn check(client: &mut Client) {
     let problems =
         client.query("SELECT problem, source_key::text, detail FROM socle.verify_corpus('handbook')", &[]).unwrap();
@@ -72,7 +72,7 @@ fn status(client: &mut Client) -> String {
     format!("{status:?} {}", client.query_one(failures, &[]).unwrap().get::<_, String>(0))
 }
 
-/// Chunks that were embedded and chunks that were not.
+/// Numbers of chunks that were embedded and of chunks that were not.
 fn counts(client: &mut Client) -> (i64, i64) {
     let sql = "SELECT embedded_count, reused_count FROM socle.corpus_status WHERE name = 'handbook'";
     let row = client.query_one(sql, &[]).unwrap();

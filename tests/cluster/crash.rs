@@ -1,4 +1,4 @@
-//! The engine dies, hangs, or is killed by what it is asked: no session is ever lost, and only the guilty statement fails.
+//! The engine dies, hangs, or is killed by a request: no session is ever lost, and only the statement at fault fails.
 
 use crate::embed;
 use postgres::Client;
@@ -6,7 +6,7 @@ use socle_tests::{Cluster, Raise, error_of, eventually, is_running, signal};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-/// A session opened before everything else, which has to be there in the end.
+/// A session opened before everything else, which has to exist in the end.
 struct Witness(Client, i32);
 
 impl Witness {

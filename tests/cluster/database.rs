@@ -1,4 +1,4 @@
-//! Databases come and go while the engine runs, and the registry travels with dumps.
+//! Databases are created and dropped while the engine runs, and the registry is dumped and restored.
 
 use crate::{embed, sqlstate};
 use socle_tests::{Cluster, bin, command, run, signal};

@@ -1,4 +1,4 @@
-//! Files on real clusters. One file for each subject; here is what they share.
+//! Files on real clusters. One file for each subject; this one has what they share.
 
 mod corpus;
 mod extract;

@@ -1,4 +1,4 @@
-//! Whoever waits for the engine can be cancelled, timed out and terminated, and the engine stops working for him.
+//! A session that waits for the engine can be cancelled, timed out and terminated, and the engine stops working for it.
 
 use crate::embed;
 use postgres::{Client, NoTls};
@@ -15,7 +15,7 @@ fn slow(cluster: &Cluster) -> Client {
     client
 }
 
-/// What interrupts take as a rule is measured by `make bench`; here the statements themselves would never end.
+/// Usual times until an interrupt are measured by `make bench`; here the statements themselves would never end.
 fn wait_for_queue(client: &mut Client, length: impl Fn(i32) -> bool) {
     eventually("the queue is as expected", || {
         let row = client.query_one("SELECT bulk_queue + interactive_queue FROM socle.engine_status", &[]).unwrap();

@@ -1,6 +1,6 @@
-//! A session whose input needs more memory than there is gets an error. An allocation that failed without one would end its
-//! process, and with it every session of the server. Some memory is left here: small allocations, such as those for the error
-//! itself, are not asked for first.
+//! A session whose input needs more memory than there is gets an error. An allocation that failed without one would end
+//! its process, and with it every session of the server. Some memory is left here: small allocations, such as those for
+//! the error itself, are not checked first.
 
 use crate::sqlstate;
 use socle_tests::{Cluster, limit_memory};

@@ -1,4 +1,4 @@
-//! Who may register models, and what becomes of one whose files change under a running server.
+//! Privileges to register models, and models whose files change under a running server.
 
 use crate::{embed, sqlstate};
 use socle_tests::{Cluster, error_of, eventually, model_directory};

@@ -1,4 +1,5 @@
-//! Those who watch the server see numbers of every corpus; neither data, nor anything that owners have put on their tables.
+//! Roles that monitor the server see numbers of every corpus; neither data, nor anything that owners have put on their
+//! tables.
 
 use postgres::{Client, NoTls};
 use socle_tests::{Cluster, eventually};
@@ -25,7 +26,7 @@ const CHANGE: &str = "
     CREATE TRIGGER refuse BEFORE INSERT ON shelf.handbook_chunk FOR EACH ROW EXECUTE FUNCTION shelf.refuse();
     INSERT INTO shelf.article VALUES ('secret poison', 'secret poison'), ('secret food', 'secret food');";
 
-/// What an owner can have run by whoever plans or runs a statement over the tables of his corpus.
+/// What an owner can make a session run that plans or runs a statement over the tables of its corpus.
 const TRAPS: &str = "
     SET ROLE author;
     CREATE FUNCTION shelf.canary(anyelement) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$
@@ -117,7 +118,7 @@ fn who_has_pg_monitor_sees_numbers_and_no_data_and_runs_nothing_of_an_owner() {
         watcher.query_one("SELECT coalesce(current_setting('canary.ran', true), '')", &[]).unwrap().get(0);
     assert_eq!(ran, "", "code of the owner ran");
 
-    // Whoever locks a table of a corpus does not stop those who watch.
+    // A lock on a table of a corpus does not block monitoring.
     let mut author = as_role(&cluster, "author");
     let mut transaction = author.transaction().unwrap();
     transaction.batch_execute("LOCK TABLE shelf.handbook_change").unwrap();

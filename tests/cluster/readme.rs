@@ -1,4 +1,4 @@
-//! The README is true: its SQL runs as written, from top to bottom, on a server without anything.
+//! The README is correct: its SQL runs as written, from top to bottom, on a fresh server.
 
 use socle_tests::{Cluster, bin, command, run};
 

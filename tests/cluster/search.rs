@@ -1,4 +1,4 @@
-//! Searches on real clusters. One file for each subject; here is what they share.
+//! Searches on real clusters. One file for each subject; this one has what they share.
 
 mod context;
 mod evaluate;
@@ -53,7 +53,7 @@ fn value<T: for<'a> postgres::types::FromSql<'a>>(client: &mut Client, sql: &str
     client.query_one(sql, &[]).unwrap_or_else(|error| panic!("{sql}: {error:?}")).get(0)
 }
 
-/// A session, and what the server tells it.
+/// A session, and a channel with its notices.
 pub fn listening(cluster: &Cluster) -> (Client, Arc<Mutex<Vec<String>>>) {
     let told = Arc::new(Mutex::new(Vec::new()));
     let ear = Arc::clone(&told);

@@ -1,4 +1,4 @@
-//! Stopping, crashing and starting again, idle and busy: the engine is always gone with its server, and always back.
+//! Stopping, crashing and starting again, idle and busy: the engine always ends with its server, and always comes back.
 
 use crate::embed;
 use socle_tests::{Cluster, PATIENCE, eventually, is_running, signal};
@@ -75,7 +75,7 @@ fn two_crash_restarts_in_a_row_end_in_normal_service() {
             let engine = cluster.engine_pid().unwrap();
             let backend: i32 = client.query_one("SELECT pg_backend_pid()", &[]).unwrap().get(0);
             signal(backend.cast_unsigned(), libc::SIGKILL);
-            // The postmaster ends every process and starts anew.
+            // The postmaster ends every process and restarts.
             eventually("the old engine is gone", || (!is_running(engine)).then_some(()));
         }
         assert_eq!(embed(&mut cluster.wait_for_connection(), "after").unwrap(), 384);

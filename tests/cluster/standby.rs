@@ -1,4 +1,4 @@
-//! Hot standbys embed, rerank and chunk; base backups carry nothing of the engine.
+//! Hot standbys embed, rerank and chunk; base backups contain nothing of the engine.
 
 use crate::{embed, sqlstate};
 use socle_tests::{Cluster, eventually};

@@ -111,8 +111,8 @@ fn without_the_executable_of_the_engine_the_error_names_it_until_it_is_there() {
     eventually("the engine is found", || embed(&mut client, "x").ok());
 }
 
-/// Puts a shell script in the place of the engine, which it finds as `$0.real`. Each start leaves a line in `starts` in
-/// the data directory.
+/// Replaces the engine by a shell script, which finds it as `$0.real`. Each start leaves a line in `starts` in the data
+/// directory.
 pub fn replace_engine(server: &ServerCopy, script: &str) {
     let real = server.engine.with_extension("real");
     if !real.exists() {
@@ -137,7 +137,7 @@ fn an_engine_that_ends_before_it_is_ready_is_not_started_over_and_over() {
         let starts = fs::read_to_string(cluster.data().join("starts")).unwrap().lines().count();
         assert!(starts < 5, "{script}: {starts} starts");
     }
-    // Killed once, by whatever it was, is not a reason to tell anybody that there is no engine.
+    // An engine that was killed once is no reason to report that there is none.
     replace_engine(&server, "[ -e \"$1/killed\" ] || { : >\"$1/killed\"; kill -9 $$; }; exec \"$0.real\" \"$1\"");
     let cluster = Cluster::with_models("");
     cluster.stop("fast");

@@ -97,7 +97,7 @@ fn a_corpus_of_an_older_version_is_kept_true_through_the_update() {
         )
         .unwrap();
 
-    // Beside somebody who writes, in a transaction that has begun with the old version.
+    // Beside a writer, in a transaction that has begun with the old version.
     let mut writer = cluster.connect();
     let mut transaction = writer.transaction().unwrap();
     transaction.batch_execute("INSERT INTO article VALUES (5, 'title', 'new across the update')").unwrap();
@@ -128,7 +128,7 @@ fn a_corpus_of_an_older_version_is_kept_true_through_the_update() {
     assert_eq!(client.query_one(found, &[]).unwrap().get::<_, String>(0), "5");
 }
 
-/// Puts a copy of a file in its place, as an update does: under its name there is another file, and who runs the old one goes on.
+/// Replaces a file by a copy, as an update does: its name has another file, and processes that run the old one go on.
 fn renew(file: &Path) {
     let new = file.with_extension("new");
     run(std::process::Command::new("cp").arg("-p").arg(file).arg(&new));

@@ -1,4 +1,4 @@
-//! Throw-away clusters: made from a template, run by an unprivileged user, gone with the test.
+//! Throw-away clusters: copied from a template, run by an unprivileged user, removed with the test.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use postgres::{Client, Config, NoTls};
@@ -13,14 +13,14 @@ use std::sync::mpsc::Receiver;
 use std::sync::{Once, OnceLock};
 use std::time::{Duration, Instant};
 
-/// The longest any of these tests waits for anything: far more than it takes, far less than for ever.
+/// Longest wait in any of these tests: far more than anything takes.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
 pub struct Cluster {
     directory: PathBuf,
 }
 
-/// Models by the names that [`Cluster::with_models`] registers them under, and their directories.
+/// Names that [`Cluster::with_models`] registers models under, and the directories of these models.
 pub const MODELS: [(&str, &str); 4] = [
     ("minilm", "all-minilm-l6-v2"),
     ("bge", "bge-small-en-v1.5"),
@@ -51,7 +51,7 @@ pub fn model_directory() -> PathBuf {
     pg_config("--sharedir").join("socle/models")
 }
 
-/// The user that servers run as, where the tests run as root.
+/// User and group that servers run as, where the tests run as root.
 fn runner() -> Option<(u32, u32)> {
     // SAFETY: plain system call.
     if unsafe { libc::geteuid() } != 0 {
@@ -64,7 +64,7 @@ fn runner() -> Option<(u32, u32)> {
     Some((number("-u"), number("-g")))
 }
 
-/// A command as the user that servers run as.
+/// A command that runs as the user that servers run as.
 pub fn command(program: impl AsRef<Path>) -> Command {
     let mut command = Command::new(program.as_ref());
     // RUST_BACKTRACE would put a backtrace into the detail of every error.
@@ -81,7 +81,7 @@ pub fn run(command: &mut Command) -> Output {
     output
 }
 
-/// A copy of the server under test, for tests that damage it. Gone with the test.
+/// A copy of the server under test, for tests that damage it. Removed with the test.
 pub struct ServerCopy {
     directory: PathBuf,
     /// Its `postgres`, for [`Cluster::start_on`].
@@ -90,19 +90,19 @@ pub struct ServerCopy {
     pub engine: PathBuf,
     /// The library that it loads.
     pub library: PathBuf,
-    /// Where it looks for extensions.
+    /// Directory of its extensions.
     pub extensions: PathBuf,
 }
 
 impl ServerCopy {
-    /// `None`, with a line that says so, where the server is none of those that set-up brings: what belongs to it and
-    /// nothing else cannot be told then.
+    /// `None`, with a line that says so, where the server is not one from set-up: the files that belong to it alone are
+    /// not known then.
     pub fn new() -> Option<Self> {
         let bin = pg_config("--bindir");
         let of_setup =
             |path: &&Path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("postgres-"));
         let Some(original) = bin.ancestors().find(of_setup) else {
-            // Past what catches the output of tests that pass.
+            // Written to stderr directly, as the output of tests that pass is captured.
             let reason = "is no server of set-up, so it cannot be copied and damaged";
             let _ = writeln!(std::io::stderr(), "SKIPPED: {} {reason}", bin.display());
             return None;
@@ -133,7 +133,7 @@ fn make_directory(path: &Path) {
 
 fn scratch(name: &str) -> PathBuf {
     static NEXT: AtomicU32 = AtomicU32::new(0);
-    // Short: the path of a socket has to fit into 107 bytes.
+    // Short: the path of a socket has at most 107 bytes.
     let name = format!("socle-{name}-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
     let path = std::env::temp_dir().join(name);
     make_directory(&path);
@@ -232,7 +232,8 @@ impl Cluster {
         &self.directory
     }
 
-    /// Adds lines to the configuration. Those of the harness come with every call, so that the last word is right.
+    /// Adds lines to the configuration. Those of the harness are added with every call; of several for a setting the
+    /// last one counts.
     pub fn configure(&self, configuration: &str) {
         let path = self.data().join("postgresql.conf");
         let mut text = fs::read_to_string(&path).unwrap();
@@ -254,11 +255,11 @@ impl Cluster {
         self.start_on(&bin("postgres"));
     }
 
-    /// Starts it on a server of one's own.
+    /// Starts it with another `postgres` binary.
     pub fn start_on(&self, postgres: &Path) {
         static ADOPT: Once = Once::new();
-        // Servers are orphans of pg_ctl. Adopted by this process, a dead one can be waited for: as long as nobody does,
-        // its process number is taken, and Postgres refuses to start in its place.
+        // Servers are orphans of pg_ctl. Adopted by this process, a dead one can be waited for: until then its pid is
+        // in use, and Postgres refuses to start in its place.
         // SAFETY: plain system call.
         ADOPT.call_once(|| assert_eq!(unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1) }, 0));
         let log = format!("--log={}", self.log_file().display());
@@ -313,7 +314,7 @@ impl Cluster {
         self.configuration().dbname(database).connect(NoTls).unwrap()
     }
 
-    /// A connection, and what it is told beside results.
+    /// A connection, and a channel with its notices.
     pub fn connect_and_listen(&self) -> (Client, Receiver<String>) {
         let (notices, heard) = std::sync::mpsc::channel();
         let mut configuration = self.configuration();
@@ -321,7 +322,7 @@ impl Cluster {
         (configuration.connect(NoTls).unwrap(), heard)
     }
 
-    /// Waits until the server takes connections again.
+    /// Waits until the server accepts connections again.
     pub fn wait_for_connection(&self) -> Client {
         eventually("the server takes connections", || self.try_connect().ok())
     }
@@ -331,8 +332,8 @@ impl Cluster {
         file.lines().next().unwrap().parse().unwrap()
     }
 
-    /// The engine of this cluster: the process that was started with this data directory as its argument, and none of those
-    /// that it has forked to read documents, which have other names.
+    /// The engine of this cluster: the process that was started with this data directory as its argument, and none of
+    /// those that it has forked to read documents, which have other names.
     pub fn engine_pid(&self) -> Option<u32> {
         let wanted = format!("socle-engine\0{}\0", self.data().display());
         let is = |pid: &u32, file: &str, wanted: &[u8]| {
@@ -399,7 +400,7 @@ pub fn signal(pid: u32, signal: i32) {
     unsafe { libc::kill(pid.cast_signed(), signal) };
 }
 
-/// Lets a process of the server have so many bytes of address space more than it has now.
+/// Limits the address space of a process of the server to what it has now and `more` bytes.
 pub fn limit_memory(pid: u32, more: u64) {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let size = status.lines().find_map(|line| line.strip_prefix("VmSize:")).unwrap();
@@ -407,12 +408,12 @@ pub fn limit_memory(pid: u32, more: u64) {
     run(command("prlimit").args(["--pid", &pid.to_string(), &format!("--as={}", kilobytes * 1024 + more)]));
 }
 
-/// Tries again until there is a result.
+/// Tries again until there is a result, for [`PATIENCE`] at most.
 pub fn eventually<T>(what: &str, attempt: impl FnMut() -> Option<T>) -> T {
     eventually_within(PATIENCE, what, attempt)
 }
 
-/// As [`eventually`], for what takes as long as others leave time for it.
+/// Like [`eventually`], with another limit.
 pub fn eventually_within<T>(patience: Duration, what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
     let begun = Instant::now();
     loop {
@@ -424,7 +425,7 @@ pub fn eventually_within<T>(patience: Duration, what: &str, mut attempt: impl Fn
     }
 }
 
-/// Raises a flag when it goes out of scope, so that threads which wait for it end even when the test fails.
+/// Raises a flag when it goes out of scope, so that threads that wait for it end even when the test fails.
 pub struct Raise<'a>(pub &'a AtomicBool);
 
 impl Drop for Raise<'_> {

@@ -1,4 +1,4 @@
-//! The keyword index by itself, without SQL, beside tantivy as it comes: BM25 over the stems, the best ten.
+//! The keyword index by itself, without SQL, beside bare tantivy: BM25 over the stems, the best ten.
 
 use super::prepare::Documents;
 use super::timed;
@@ -16,7 +16,7 @@ use tantivy::schema::IndexRecordOption;
 
 const QUERIES: usize = 150;
 
-/// Chunks of a segment, as a first fill makes them.
+/// Chunks of a segment, as in a first fill.
 const SEGMENT: usize = 20_000;
 
 const LANGUAGE: &str = "english";
@@ -69,7 +69,7 @@ pub fn measure(documents: &Documents) {
     }
 }
 
-/// Each segment by itself, without bringing them together.
+/// Searches each segment by itself, without merging the results.
 fn bare(segments: &[Arc<Segment>], words: &[String]) {
     let language = Language::named(LANGUAGE).unwrap();
     for segment in segments {

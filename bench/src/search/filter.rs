@@ -1,16 +1,16 @@
-//! Searches of which a part of the source passes: how long they take, and how many of the nearest chunks the vector leg
-//! finds. A chunk as near as the tenth counts as found: equal texts have equal vectors.
+//! Searches that a part of the source passes: latency, and how many of the nearest chunks the vector retriever finds. A
+//! chunk as near as the tenth counts as found: equal texts have equal vectors.
 
 use super::prepare::Documents;
 use super::timed;
 use postgres::Client;
 
-/// Of 10,000 parts, how many pass.
+/// How many of 10,000 parts pass.
 const PARTS: [i32; 5] = [10_000, 5_000, 500, 50, 5];
 
 const QUERIES: usize = 100;
 
-/// Difference of two similarities that are the same.
+/// Largest difference of two similarities that count as equal.
 const EQUAL: f64 = 1e-6;
 
 pub fn measure(client: &mut Client, model: &str, documents: &Documents) {

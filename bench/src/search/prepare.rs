@@ -1,5 +1,5 @@
-//! A corpus of many chunks without embedding them: its chunk table is filled beforehand and adopted, so that its worker
-//! finds every chunk there, and writes the keywords alone.
+//! A corpus of many chunks without embedding them: its chunk table is filled beforehand and adopted, so that the sync
+//! worker finds every chunk there, and only writes the keyword index.
 
 use super::{timed, wal};
 use postgres::Client;
@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::time::Duration;
 
-/// Characters of a sentence: two fit into the window of a model.
+/// Lengths of sentences in characters: two fit into the window of a model.
 const LENGTHS: std::ops::Range<usize> = 40..300;
 
 /// Documents of two random sentences each.
@@ -37,7 +37,7 @@ impl Documents {
         format!("{} {}", self.sentences[one], self.sentences[other])
     }
 
-    /// Words that stand together somewhere, another place for each number.
+    /// Consecutive words of a document, a different place for each number.
     pub fn query(&self, at: usize, words: usize) -> String {
         let body = self.body((at * 7919) % self.pairs.len());
         let all: Vec<&str> = body.split(' ').collect();
@@ -45,7 +45,8 @@ impl Documents {
         all[from..all.len().min(from + words)].join(" ").replace(['"', '-', '*'], " ")
     }
 
-    /// Different words of some length out of one document, for as many numbers as there are such documents.
+    /// `count` different words of more than four letters from one document, for each of the first `queries` such
+    /// documents.
     pub fn terms(&self, count: usize, queries: usize) -> Vec<Vec<String>> {
         (0..self.pairs.len())
             .map(|at| {
@@ -64,7 +65,7 @@ impl Documents {
     }
 }
 
-/// The same numbers each time (Knuth's MMIX generator).
+/// A pseudo-random sequence that is the same each time (Knuth's MMIX generator).
 struct Random(u64);
 
 impl Random {
@@ -74,9 +75,9 @@ impl Random {
     }
 }
 
-/// Makes the corpus "bench" over `bench_source`, whose column `part` has the numbers 0 to 9999 in random order, and
-/// `bench_words` with the words as PostgreSQL's own search wants them. Prints what building took, and returns what
-/// [`wal::since`] says of a chunk.
+/// Creates the corpus "bench" over `bench_source`, whose column `part` has the numbers 0 to 9999 in random order, and
+/// `bench_words` with the words as PostgreSQL's own search needs them. Prints build times and sizes, and returns the
+/// result of [`wal::since`].
 pub fn corpus(client: &mut Client, model: &str, documents: &Documents) -> Option<i64> {
     end(client);
     let create =
@@ -90,7 +91,7 @@ pub fn corpus(client: &mut Client, model: &str, documents: &Documents) -> Option
         .batch_execute("SELECT socle.drop_corpus('bench', keep_chunks => true); DROP INDEX bench_chunk_embedding_idx")
         .unwrap();
     load(client, model, documents);
-    // One process each, so that it is the same on every machine; room for all of the graph.
+    // One process each, so that it is the same on every machine; memory for all of the graph.
     client.batch_execute("SET maintenance_work_mem = '4GB'; SET max_parallel_maintenance_workers = 0").unwrap();
     let mut run = |sql: &str| timed(|| client.batch_execute(sql).unwrap()) / 1000.0;
     let hnsw = run(
@@ -108,7 +109,7 @@ pub fn corpus(client: &mut Client, model: &str, documents: &Documents) -> Option
         client.query_one("SELECT embedded_count FROM socle.corpus_status WHERE name = 'bench'", &[]).unwrap().get(0);
     let written: i64 = client.query_one("SELECT count(DISTINCT xmin::text) FROM bench_chunk", &[]).unwrap().get(0);
     assert_eq!((embedded, written), (0, 1), "the worker did not find the chunks");
-    // Not while queries are timed.
+    // Autovacuum must not run while queries are timed.
     client.batch_execute("VACUUM ANALYZE bench_chunk, bench_change, bench_document").unwrap();
     client.batch_execute("CHECKPOINT").unwrap();
     let sizes = "SELECT pg_relation_size('bench_chunk_embedding_idx'), pg_relation_size('bench_words_idx'),
@@ -152,7 +153,7 @@ fn load(client: &mut Client, model: &str, documents: &Documents) {
         writeln!(writer, "{at}\t{one}\t{other}\t{body}\t\\\\x{hash}").unwrap();
     }
     writer.finish().unwrap();
-    // The two special tokens count once. A chunk whose count is wrong would be written anew.
+    // The two special tokens count once. A chunk with a wrong count would be rewritten.
     client
         .batch_execute(
             "SELECT setseed(0.5);
@@ -167,7 +168,7 @@ fn load(client: &mut Client, model: &str, documents: &Documents) {
         .unwrap();
 }
 
-/// Seconds until a query says that it is so.
+/// Seconds until a query returns true.
 pub fn until(client: &mut Client, sql: &str) -> f64 {
     timed(|| {
         while !client.query_one(sql, &[]).unwrap().get::<_, bool>(0) {
@@ -176,7 +177,7 @@ pub fn until(client: &mut Client, sql: &str) -> f64 {
     }) / 1000.0
 }
 
-/// Removes everything.
+/// Removes all tables.
 pub fn end(client: &mut Client) {
     client
         .batch_execute("DROP TABLE IF EXISTS bench_source CASCADE; DROP TABLE IF EXISTS bench_chunk, bench_words, bench_staged, bench_sentence")

@@ -1,15 +1,16 @@
-//! What the keyword index adds to the write-ahead log, by the records of its table and indexes without full-page images: in
-//! a first fill, and in batches, merging included.
+//! What the keyword index adds to the write-ahead log, by the records of its table and indexes without full-page
+//! images: in a first fill, and in batches, merging included.
 
 use super::prepare::Documents;
 use postgres::Client;
 use std::time::Duration;
 
-/// Chunks that are written at a time, and how often.
+/// Chunks of a batch, and number of batches.
 const BATCH: usize = 200;
 const BATCHES: usize = 100;
 
-/// A record that touches several pages counts once. By the data of now: a rewrite of the table would hide what was before.
+/// A record that touches several pages counts once. Uses current relfilenodes: a rewrite of the table would hide
+/// earlier records.
 const BYTES: &str = "SELECT coalesce(sum(bytes), 0)::bigint FROM (
     SELECT max(record_length) - sum(coalesce(block_fpi_length, 0)) AS bytes
     FROM pg_get_wal_block_info($1::text::pg_lsn, pg_current_wal_flush_lsn())
@@ -18,13 +19,13 @@ const BYTES: &str = "SELECT coalesce(sum(bytes), 0)::bigint FROM (
         JOIN pg_class c ON c.oid IN (k.oid, k.reltoastrelid, i.indexrelid) WHERE k.oid = 'socle.keyword_file'::regclass)
     GROUP BY start_lsn) AS r";
 
-/// A place in the log, after a checkpoint.
+/// The current position in the log, after a checkpoint.
 pub fn mark(client: &mut Client) -> String {
     client.batch_execute("CREATE EXTENSION IF NOT EXISTS pg_walinspect; CHECKPOINT").unwrap();
     client.query_one("SELECT pg_current_wal_flush_lsn()::text", &[]).unwrap().get(0)
 }
 
-/// Bytes of the keyword index since then, for each of so many chunks. `None` before PostgreSQL 16, which does not say.
+/// Bytes of the keyword index since then, per chunk. `None` before PostgreSQL 16, which cannot tell.
 pub fn since(client: &mut Client, mark: &str, chunks: usize) -> Option<i64> {
     let version: String = client.query_one("SHOW server_version_num", &[]).unwrap().get(0);
     let bytes = |client: &mut Client| client.query_one(BYTES, &[&mark]).unwrap().get::<_, i64>(0);
@@ -32,7 +33,7 @@ pub fn since(client: &mut Client, mark: &str, chunks: usize) -> Option<i64> {
 }
 
 pub fn measure(client: &mut Client, documents: &Documents, filled: Option<i64>) {
-    // Texts that are there already, so that their vectors are too.
+    // Existing texts, whose vectors are reused.
     let insert = "INSERT INTO bench_source SELECT $1 + n, body, 0 FROM (
                   SELECT row_number() OVER (ORDER BY id)::int AS n, body FROM bench_source WHERE id >= $2 ORDER BY id LIMIT $3) AS s";
     let from = mark(client);
@@ -51,7 +52,7 @@ pub fn measure(client: &mut Client, documents: &Documents, filled: Option<i64>) 
     }
 }
 
-/// Until segments are no longer merged.
+/// Waits until segments are no longer merged.
 fn settle(client: &mut Client) {
     let mut before = -1;
     loop {

@@ -125,7 +125,7 @@ fn isolation_levels_and_prepared_transactions_lose_nothing() {
     client.batch_execute("BEGIN; INSERT INTO article VALUES (50, 't', 'prepared'); PREPARE TRANSACTION 'p'").unwrap();
     check(&mut client);
     client.batch_execute("COMMIT PREPARED 'p'").unwrap();
-    // Nobody is woken by that; the next look finds it.
+    // No worker is woken by that; the next poll finds it.
     settle(&mut client);
     client.batch_execute("BEGIN; INSERT INTO article VALUES (51, 't', 'given up'); PREPARE TRANSACTION 'q'").unwrap();
     client.batch_execute("ROLLBACK PREPARED 'q'").unwrap();

@@ -1,5 +1,5 @@
-//! Corpora are made once, dropped without a trace, and take over what is left of another. What is refused, and with which
-//! error, is in `pg_regress/sql/corpus_error.sql`.
+//! Corpora are created once, dropped without a trace, and adopt what is left of another. What is refused, and with
+//! which error, is tested in `pg_regress/sql/corpus_error.sql`.
 
 use super::{settle, value, with_corpus};
 
@@ -10,7 +10,7 @@ fn an_existing_corpus_is_not_made_twice() {
     assert_eq!(crate::sqlstate(client.batch_execute(&format!("{again})"))), "42710");
     let table: String = value(&mut client, &format!("{again}, if_not_exists => true)::text"));
     assert_eq!(table, "handbook_chunk");
-    // Several corpora on one source, and all of them are kept true.
+    // Several corpora on one source, all of which are kept in sync.
     client.batch_execute("SELECT socle.create_corpus('second', 'article', ARRAY['title', 'body'], model => 'bge', max_tokens => 100)").unwrap();
     client.batch_execute("INSERT INTO article VALUES (10, 'both', 'of them')").unwrap();
     settle(&mut client);

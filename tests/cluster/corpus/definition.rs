@@ -1,4 +1,4 @@
-//! Schema changes are survived, or said.
+//! Corpora survive schema changes, or report them.
 
 use super::{counts, settle, value, wait_for_state, with_corpus};
 use crate::sqlstate;

@@ -1,4 +1,4 @@
-//! Corpora travel with dumps, and their chunks outlive the extension.
+//! Corpora are dumped and restored, and their chunks outlive the extension.
 
 use super::{check, counts, settle, value, with_corpus};
 use socle_tests::{bin, command, run};
@@ -64,8 +64,8 @@ fn dropping_the_extension_leaves_chunks_and_source_and_its_return_adopts_them() 
     check(&mut client);
 }
 
-/// The owner of a database, who is no superuser, restores a dump of it into one where a superuser has created the extension
-/// and registered the model.
+/// The owner of a database, which is no superuser, restores a dump of it into one where a superuser has created the
+/// extension and registered the model.
 #[test]
 fn the_owner_of_a_database_restores_its_corpora() {
     let (cluster, mut client) = with_corpus(20);
@@ -115,7 +115,7 @@ fn the_owner_of_a_database_restores_its_corpora() {
     only_who_owns_the_tables(&cluster);
 }
 
-/// What the owner of a dump may, nobody may with the tables of others, or with what would run as it stands.
+/// What the owner of a dump may do is refused for tables of other roles, and for what would be run as it is.
 fn only_who_owns_the_tables(cluster: &socle_tests::Cluster) {
     let mut tenant = cluster.configuration().user("tenant").dbname("custom").connect(postgres::NoTls).unwrap();
     let mut stranger = cluster.configuration().user("stranger").dbname("custom").connect(postgres::NoTls).unwrap();

@@ -1,4 +1,4 @@
-//! Whatever dies in the middle, the corpus comes out true.
+//! Whatever dies in the middle, the corpus is in sync in the end.
 
 use super::{check, settle, status, value, wait, wait_for_state, with_corpus};
 use crate::model::register_lasting;

@@ -1,4 +1,5 @@
-//! What an owner has put on his tables and types runs as the owner, whoever calls whatever of socle, and leaves nothing behind.
+//! What an owner has put on its tables and types runs as the owner, whatever role calls any function of socle, and
+//! leaves nothing behind.
 
 use super::value;
 use crate::sqlstate;
@@ -89,7 +90,7 @@ fn session(client: &mut Client) -> Vec<String> {
     client.query(sql, &[]).unwrap().iter().map(|row| row.get(0)).collect()
 }
 
-/// Whom hooks have run as, but for the owner.
+/// Roles that hooks have run as, except the owner.
 fn others(client: &mut Client) -> BTreeSet<String> {
     let rows = client.query("SELECT who || ': ' || hook FROM canary WHERE who <> 'mallory'", &[]).unwrap();
     rows.iter().map(|row| row.get(0)).collect()
@@ -132,7 +133,7 @@ fn call_all(client: &mut Client, role: &str, calls: &[(&str, &str)]) -> BTreeSet
             succeeded.insert(name.to_string());
         }
         assert_eq!(session(client), before, "{role}: {sql}");
-        // As a caller does who has a transaction of his own.
+        // As a caller does that has a transaction of its own.
         if name != "sync_corpus" && name != "import_directory" {
             client.batch_execute("BEGIN").unwrap();
             let _ = client.simple_query(&sql);
@@ -208,7 +209,7 @@ fn what_an_owner_has_made_runs_as_the_owner_and_leaves_nothing() {
     assert!(!superuser);
 }
 
-/// A function that nobody here calls would be one that nobody has looked at.
+/// A function that no test here calls would be one that was never checked.
 fn every_function_is_called(client: &mut Client) {
     let sql = "SELECT p.proname::text FROM pg_proc p
                WHERE p.pronamespace = 'socle'::regnamespace AND p.prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype)
@@ -222,14 +223,14 @@ fn every_function_is_called(client: &mut Client) {
     assert_eq!(value::<i64>(client, private), 0);
 }
 
-/// His own call is his own, and yet what his tables run is confined.
+/// The owner's own call runs as the owner, and yet what its tables run is confined.
 fn the_owner_himself(cluster: &Cluster) {
     let mut session = session_of(cluster, "mallory");
     assert!(call_all(&mut session, "mallory", &CALLS[..CALLS.len() - 4]).contains("search"));
 }
 
-/// Whoever reads a table runs its policies, as Postgres has it; with nothing left in the session, and in no call that he has
-/// no right to.
+/// A reader of a table runs the policies on it, as in PostgreSQL itself; with nothing left in the session, and in no
+/// call that the reader has no right to.
 fn a_reader(cluster: &Cluster, client: &mut Client) {
     let mut session = session_of(cluster, "reader");
     assert_eq!(sqlstate(session.simple_query("SELECT * FROM socle.search('atk', 'alpha')")), "42501");

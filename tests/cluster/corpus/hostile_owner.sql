@@ -1,7 +1,8 @@
--- An owner who has put something of his own wherever a role without special rights can. Whatever runs notes as whom.
+-- An owner that has put something of its own wherever a role without special rights can. Everything that runs records
+-- as whom.
 GRANT USAGE ON SCHEMA trap TO PUBLIC;
 
--- Notes as whom it runs, and tries to leave something behind or to become somebody else.
+-- Records as whom it runs, and tries to leave something behind or to become another role.
 CREATE FUNCTION trap.spring(hook text) RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE attempt text;
 BEGIN
@@ -36,7 +37,7 @@ END $$;
 -- What pretends to depend on nothing is evaluated when a statement is planned.
 CREATE FUNCTION trap.constant(hook text) RETURNS text IMMUTABLE LANGUAGE plpgsql AS $$
 BEGIN PERFORM trap.spring(hook); RETURN hook; END $$;
--- Under the names of functions that everybody calls.
+-- Under the names of functions that all sessions call.
 CREATE FUNCTION trap.now() RETURNS timestamptz LANGUAGE sql AS $$ SELECT trap.spring('now()'); SELECT pg_catalog.now() $$;
 
 CREATE TYPE trap.k AS ENUM ('x1', 'x2', 'x3');

@@ -1,4 +1,5 @@
-//! The vector index of a corpus is built beside its use: nobody waits for it, and nothing is lost when it is interrupted.
+//! The vector index of a corpus is built while it is used: no session waits for it, and nothing is lost when it is
+//! interrupted.
 
 use super::{check, settle, status, value, wait, wait_for_state};
 use crate::search::{drain, listening};

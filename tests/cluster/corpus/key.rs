@@ -1,5 +1,5 @@
-//! What becomes of the key of a source: followed where every value stays what it is, and otherwise nothing is shown until the
-//! owner says so. Nobody who writes fails, and nothing is embedded again.
+//! Changes of the key of a source: followed where every value stays what it is, otherwise nothing is shown until the
+//! owner acts. No writer fails, and nothing is embedded again.
 
 use super::{counts, settle, status, value, wait_for_state, with_corpus};
 use crate::sqlstate;
@@ -25,7 +25,7 @@ fn resume(client: &mut Client) {
     assert_eq!(closed, 0);
 }
 
-/// What a reader sees of the chunks who may see one tenant alone.
+/// Chunks visible to a reader that may see one tenant only.
 fn seen(client: &mut Client) -> Vec<String> {
     client.batch_execute("SET ROLE reader").unwrap();
     let seen = client.query("SELECT content FROM handbook_chunk ORDER BY content", &[]);
@@ -197,7 +197,7 @@ fn a_key_that_moves(client: &mut Client) {
     settle(client);
 }
 
-/// Whoever may not alter a table closes nothing.
+/// A role that may not alter a table closes no policy.
 fn others_may_not(client: &mut Client) {
     client.batch_execute("SET ROLE reader").unwrap();
     assert_eq!(sqlstate(client.batch_execute("ALTER TABLE article ALTER COLUMN id TYPE numeric")), "42501");

@@ -1,11 +1,11 @@
-//! The keyword index is as true as the chunks: `verify_corpus`, which every test here ends with, compares the two.
+//! The keyword index is in sync with the chunks: `verify_corpus`, which every test here ends with, compares the two.
 
 use super::{settle, value, wait, with_corpus};
 use postgres::Client;
 use socle_tests::{Cluster, error_of, eventually, signal};
 use std::time::Duration;
 
-/// Keys of the documents that are found by words, in the order of their keys.
+/// Keys of the documents that keywords find, in the order of their keys.
 fn found(client: &mut Client, query: &str) -> Vec<i32> {
     let sql = "SELECT (source_key ->> 'id')::int FROM socle.search('handbook', $1, 100, mode => 'keyword') ORDER BY 1";
     client.query(sql, &[&query]).unwrap().iter().map(|row| row.get(0)).collect()
@@ -171,7 +171,7 @@ fn a_segment_of_several_parts_is_stored_and_sent_whole() {
         )
         .unwrap();
     wait(&mut client);
-    // Workers take turns, and what each turn has written is a segment. Made anew, all of it is one.
+    // Workers take turns, and each turn writes a segment. Rebuilt, all of it is one.
     client.batch_execute("DELETE FROM socle.keyword_file; UPDATE socle.corpus_binding SET keyword_gap = 60").unwrap();
     client.batch_execute("CALL socle.sync_corpus('handbook')").unwrap();
     let parts: i32 = value(&mut client, "SELECT max(part_number) FROM socle.keyword_file");
@@ -204,7 +204,7 @@ fn damaged_rows_are_an_error_once_and_made_anew() {
         .batch_execute("UPDATE socle.keyword_file SET bytes = set_byte(bytes, 200, 255 - get_byte(bytes, 200)) WHERE corpus = 'handbook'")
         .unwrap();
     forget_cache(&cluster);
-    // Whoever meets it: not the owner, and in a transaction that may not write.
+    // Any session that meets it: not the owner, and in a transaction that may not write.
     client.batch_execute("BEGIN READ ONLY; SET LOCAL ROLE reader").unwrap();
     let damaged = client.query("SELECT FROM socle.search('handbook', 'article', mode => 'keyword')", &[]).map(drop);
     assert_eq!(crate::sqlstate(damaged), "XX002");

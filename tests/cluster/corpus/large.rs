@@ -14,7 +14,7 @@ fn peak(pid: u32) -> Option<u64> {
     line.trim().trim_end_matches(" kB").parse().ok()
 }
 
-/// The highest peak of the workers: one beside the one that builds an index may have taken a change over.
+/// The highest peak of the workers: one beside the index worker may have claimed a change.
 fn worker_peak(client: &mut Client) -> u64 {
     eventually("a worker is there", || {
         let workers = client.query("SELECT pid FROM socle.worker_status WHERE pid IS NOT NULL", &[]).unwrap();

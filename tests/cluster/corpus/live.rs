@@ -1,5 +1,5 @@
-//! Nobody stops the work of another: not an old snapshot, a lock, a trigger without end, a neighbour's backlog, a worker that
-//! died. And whoever waits sees why.
+//! Nothing stops the work on other corpora: not an old snapshot, a lock, a trigger without end, a neighbour's backlog,
+//! a worker that died. And a session that waits sees why.
 
 use super::{settle, status, value, with_corpus};
 use postgres::Client;
@@ -67,7 +67,7 @@ fn an_old_snapshot_holds_up_vector_indexes_and_nothing_else() {
     settle(&mut client);
     make(&mut client, "f");
     wait_for(&mut client, "f");
-    // To whom the other transaction is no business of his, no more is said than that it is there.
+    // A role that may not see the other transaction learns no more than that it exists.
     client
         .batch_execute("CREATE ROLE keeper; GRANT SELECT ON a_change, a_document TO keeper; SET ROLE keeper")
         .unwrap();
@@ -92,7 +92,7 @@ fn a_worker_that_ended_is_replaced_whatever_ended_it() {
              SELECT socle.create_corpus('handbook', 'article', ARRAY['body'], title => 'title', model => 'minilm')",
         )
         .unwrap();
-    // Nobody writes, and nobody waits: that would have a worker started.
+    // No session writes, and none waits: that would have a worker started.
     let done = |client: &mut Client| value::<i64>(client, "SELECT count(*) FROM handbook_document");
     let goes_on = |client: &mut Client, why: &str| {
         let before = done(client);
@@ -164,7 +164,7 @@ fn a_database_that_cannot_be_written_says_so_and_goes_on_by_itself() {
     let failed: i64 = value(&mut client, "SELECT failed_count FROM socle.corpus_status");
     assert_eq!(failed, 0);
     client.batch_execute("ALTER DATABASE postgres RESET default_transaction_read_only").unwrap();
-    // Nobody says anything, and nobody writes.
+    // No message is sent, and no session writes.
     eventually("it goes on", || (value::<i64>(&mut client, "SELECT count(*) FROM handbook_change") == 0).then_some(()));
     settle(&mut client);
     assert_eq!(reason(&mut client, "handbook"), "");

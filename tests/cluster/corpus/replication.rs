@@ -11,7 +11,7 @@ fn catch_up(publisher: &mut Client, subscriber: &mut Client) {
     eventually("the subscriber has caught up", || (value::<String>(subscriber, sql) == wanted).then_some(()));
 }
 
-/// Neither a call of socle nor a write by anybody else wakes the worker.
+/// Neither a call of socle nor a write by another session wakes the worker.
 fn wait_without_a_word(subscriber: &mut Client) {
     let sql = "SELECT (SELECT count(*) FROM handbook_change) = 0
                    AND (SELECT count(*) FROM handbook_chunk) = (SELECT count(*) FROM article)";

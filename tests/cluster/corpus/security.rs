@@ -1,4 +1,4 @@
-//! Nobody sees through a corpus what he may not see in its source, and nobody's code runs with another's rights.
+//! No role sees through a corpus what it may not see in its source, and no code runs with the rights of another role.
 
 use super::{settle, value, with_corpus};
 use crate::sqlstate;
@@ -249,7 +249,7 @@ fn nobody_holds_up_or_pushes_aside_the_corpus_of_another() {
     settle(&mut client);
     let names = "SELECT count(*) FROM pg_class WHERE relname LIKE '%~%' AND relname NOT IN ('handbook~next_chunk', 'handbook~next2_document')";
     assert_eq!(value::<i64>(&mut client, names), 0);
-    // Whoever owns a corpus may give up what was to replace it, though it was another's.
+    // The owner of a corpus may drop what was to replace it, though that belonged to another role.
     client
         .batch_execute(
             "BEGIN; SELECT socle.alter_corpus('handbook', max_tokens => 79); ALTER TABLE handbook_chunk OWNER TO other;

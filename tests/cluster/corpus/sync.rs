@@ -1,4 +1,4 @@
-//! What is done again when something changes, what is not, and what becomes of a document that fails.
+//! What is embedded again when something changes, what is not, and how a document that fails is handled.
 
 use super::{counts, settle, status, value, wait, with_corpus};
 use postgres::Client;
@@ -98,7 +98,7 @@ fn nothing_is_embedded_twice() {
     client.batch_execute("INSERT INTO article SELECT i, 'new', 'all the same' FROM generate_series(1, 50) i").unwrap();
     settle(&mut client);
     assert_eq!(counts(&mut client).0, 6);
-    // A change and its return before anybody looked.
+    // A change that is reverted before a worker has read it.
     client.batch_execute("SELECT socle.pause_corpus('handbook'); UPDATE article SET body = 'x' WHERE id = 1; UPDATE article SET body = 'all the same' WHERE id = 1").unwrap();
     let before = counts(&mut client);
     client.batch_execute("SELECT socle.resume_corpus('handbook')").unwrap();

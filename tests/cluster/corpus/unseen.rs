@@ -1,4 +1,4 @@
-//! Text that changes without a trigger: followed, compared, or said.
+//! Text that changes without a trigger: followed, compared, or reported.
 
 use super::{settle, status, value, wait, wait_for_state, with_corpus};
 use crate::sqlstate;

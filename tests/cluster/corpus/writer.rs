@@ -1,9 +1,9 @@
-//! Whoever writes to a source does not fail for what has become of its corpus, and what is written is not lost.
+//! A write to a source does not fail because of the state of its corpus, and nothing written is lost.
 
 use super::{settle, status, value, with_corpus};
 use postgres::Client;
 
-/// Writes in every way that is logged in another way.
+/// Writes in every way that is logged differently.
 fn write(client: &mut Client, number: i32) {
     client
         .batch_execute(&format!(
@@ -23,7 +23,7 @@ fn write(client: &mut Client, number: i32) {
     assert_eq!(written, 6, "{number}");
 }
 
-/// What may be in the way of a log, and what takes it out of the way.
+/// What may block a log, and what removes that.
 const OBSTACLES: [(&str, &str); 11] = [
     ("SELECT 1", "SELECT 1"),
     ("ALTER SCHEMA shelf OWNER TO postgres", "ALTER SCHEMA shelf OWNER TO owner"),
@@ -82,7 +82,7 @@ fn nothing_that_is_done_to_a_corpus_fails_a_writer() {
         let missed: i64 = value(&mut client, "SELECT count(*) FROM socle.missed_change");
         assert_eq!(missed, 0, "{obstacle}: {}", status(&mut client));
     }
-    // What it was for: a reader who waits does not hear too early that everything is there.
+    // What it was for: a reader that waits is not told too early that everything is there.
     client.batch_execute("SELECT socle.pause_corpus('handbook'); REVOKE INSERT ON handbook_change FROM owner").unwrap();
     write(&mut client, 1000);
     let pending: i64 = value(&mut client, "SELECT pending_count FROM socle.corpus_status");

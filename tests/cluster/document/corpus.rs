@@ -1,4 +1,4 @@
-//! Corpora of files: what their chunks say, what follows a change, and what a bad file costs.
+//! Corpora of files: the text of their chunks, what follows a change, and the cost of a bad file.
 
 use super::value;
 use postgres::Client;
@@ -109,7 +109,7 @@ fn a_hit_in_a_pdf_names_the_page() {
     let pdf =
         std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../crates/extract/tests/files/handbook.pdf")).unwrap();
     client.execute("UPDATE file SET data = $1, name = 'handbook.pdf', mime = 'application/pdf'", &[&pdf]).unwrap();
-    // The words of a first fill follow its chunks.
+    // The keywords of a first fill follow its chunks.
     client.batch_execute("CALL socle.sync_corpus('files')").unwrap();
     let sql =
         "SELECT page, heading_path[1], content FROM socle.search('files', $1, mode => 'keyword', result_limit => 1)";

@@ -1,4 +1,5 @@
-//! `socle.extract` and its companions: what a large document costs the session, and that whoever waits can leave.
+//! `socle.extract` and its companions: memory that a large document costs the session, and cancellation of a session
+//! that waits.
 
 use super::value;
 use postgres::{Client, NoTls};
@@ -32,7 +33,7 @@ fn rows_are_made_one_by_one() {
     let sql = "SELECT count(*) FROM (SELECT socle.extract(bytes, 'text/markdown') FROM document OFFSET 0) AS row";
     assert_eq!(value::<i64>(&mut client, sql), 300_006);
     assert!(peak(pid) < 400, "{} MB", peak(pid));
-    // Who wants ten rows pays for ten.
+    // Ten rows cost no more than ten rows.
     let first = "SELECT (socle.extract(bytes, 'text/markdown')).heading_path FROM document LIMIT 10";
     let paths: Vec<Vec<String>> = client.query(first, &[]).unwrap().into_iter().map(|row| row.get(0)).collect();
     assert_eq!((paths[0].len(), paths[5].len(), paths[9].len()), (0, 5, 6));
@@ -51,8 +52,8 @@ fn readers(cluster: &Cluster) -> Vec<u32> {
     nurseries.into_iter().flat_map(children).collect()
 }
 
-/// Has a session read a long document, calls `interrupt` as soon as its reader is there, and returns the error, once nobody
-/// works for the session any more.
+/// Has a session read a long document, calls `interrupt` as soon as its reader exists, and returns the error, once no
+/// process works for the session any more.
 fn interrupted(cluster: &Cluster, mut client: Client, interrupt: impl FnOnce()) -> (postgres::Error, Client) {
     assert!(readers(cluster).is_empty());
     std::thread::scope(|scope| {

@@ -1,4 +1,4 @@
-//! `socle.import_directory`: what it takes, what it leaves alone, and what it must not open.
+//! `socle.import_directory`: what it stores, what it leaves alone, and what it must not open.
 
 use super::value;
 use postgres::Client;
@@ -145,7 +145,7 @@ fn only_directories_that_a_superuser_named_are_opened_and_no_link_leads_out() {
     other.write("secret.txt", "secret");
     symlink(other.path().join("secret.txt"), files.path().join("link.txt")).unwrap();
     symlink(other.path(), files.path().join("linked")).unwrap();
-    // Whoever opened it would wait for a writer.
+    // A process that opened it would wait for a writer.
     let pipe = files.path().join("pipe.txt");
     assert!(std::process::Command::new("mkfifo").arg(pipe).status().unwrap().success());
     let (cluster, mut client) = open(&files, "");
@@ -169,7 +169,7 @@ fn only_directories_that_a_superuser_named_are_opened_and_no_link_leads_out() {
     let (state, message, ..) = error_of(&call(&mut reader, files.path(), "").unwrap_err());
     assert_eq!((state.as_str(), message.as_str()), ("42501", "permission denied for procedure import_directory"));
     client.batch_execute("GRANT pg_read_server_files TO reader; DELETE FROM file").unwrap();
-    // Before the library is loaded anybody can set anything; it does not count afterwards.
+    // Before the library is loaded any role can set the value; it does not count afterwards.
     reader.batch_execute("SET socle.import_directories = '/'").unwrap();
     assert_eq!(error_of(&call(&mut reader, other.path(), "").unwrap_err()).0, "42501");
     let (state, ..) = error_of(&reader.batch_execute("SET socle.import_directories = '/'").unwrap_err());

@@ -1,4 +1,4 @@
-//! Files that are not read: larger than the limit, or large objects that somebody has no right to.
+//! Files that are not read: larger than the limit, or large objects without a privilege.
 
 use super::value;
 use postgres::{Client, NoTls};
@@ -102,11 +102,11 @@ fn nobody_reads_a_large_object_of_another_through_a_corpus() {
     let denied = "permission denied for large object 4711";
     refused(&mut bob, "INSERT INTO file VALUES (2, 4711)", "42501", denied);
     refused(&mut bob, "INSERT INTO file VALUES (2, 4712)", "42704", "large object 4712 does not exist");
-    // What is his own he may show; what Alice may not read is an error of that row, and of no other.
+    // A role may show its own; what Alice may not read is an error of that row, and of no other.
     bob.batch_execute("INSERT INTO file VALUES (2, lo_from_bytea(4713, 'from Bob')), (4, NULL)").unwrap();
     refused(&mut bob, "UPDATE file SET data = 4711 WHERE id = 2", "42501", denied);
     refused(&mut bob, "INSERT INTO file VALUES (4) ON CONFLICT (id) DO UPDATE SET data = 4711", "42501", denied);
-    // What another has chosen may stay in a row that changes otherwise.
+    // What another role has chosen may stay in a row that changes otherwise.
     bob.batch_execute("UPDATE file SET id = 5 WHERE id = 1").unwrap();
     assert!(!waits(&mut client));
     let [(id, state, _)] = failures(&mut client).try_into().unwrap();

@@ -1,4 +1,4 @@
-//! Where a search may stand in SQL, and that it then does what it does anywhere: once, in the snapshot of its statement.
+//! Where a search may be in SQL, and that it then does what it does anywhere: once, in the snapshot of its statement.
 
 use super::{found, value, with_papers};
 use crate::sqlstate;
@@ -175,7 +175,7 @@ fn a_hot_standby_searches() {
         );
         assert_eq!(found(&mut reader, &arguments), found(&mut client, &arguments), "{mode}");
     }
-    // Damage is mended where it can be, and comes from there.
+    // Corruption is repaired where it can be, and the repair is replicated.
     let search = "SELECT chunk_id FROM socle.search('paper', 'fox', mode => 'keyword')";
     let hits = |client: &mut Client| client.query(search, &[]).map_or(0, |rows| rows.len());
     let whole = hits(&mut client);

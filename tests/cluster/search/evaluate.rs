@@ -5,7 +5,7 @@ use crate::sqlstate;
 use postgres::Client;
 use socle_tests::error_of;
 
-/// Queries and judgments of papers, some NULL, one query that nobody judged.
+/// Queries and judgments of papers, some NULL, one query without judgments.
 fn with_judgments(client: &mut Client) {
     client
         .batch_execute(

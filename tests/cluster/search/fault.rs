@@ -1,4 +1,4 @@
-//! Searches while something is missing: a corpus that rests, a model that is gone, an engine that dies.
+//! Searches while something is missing: a paused corpus, a dropped model, an engine that dies.
 
 use super::{MODES, drain, found, listening, try_found, value, with_papers};
 use crate::sqlstate;

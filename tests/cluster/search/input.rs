@@ -1,4 +1,4 @@
-//! Bad input is an error that says what is wrong, or is searched for as the plain words that it is.
+//! Bad input is an error that says what is wrong, or is searched for as plain words.
 
 use super::{MODES, found, listening, value, with_papers};
 use crate::sqlstate;
@@ -110,7 +110,7 @@ fn any_text_is_plain_words() {
             let sql = "SELECT chunk_id FROM socle.search('paper', $1, mode => $2, result_limit => 5)";
             let rows = listener.query(sql, &[query, &mode]);
             let rows = rows.unwrap_or_else(|error| panic!("{mode}, {}: {error:?}", &query[..query.len().min(40)]));
-            // By meaning, anything is near something.
+            // By vectors, anything is near something.
             assert!(mode == "keyword" || rows.len() == 5, "{mode}, {}", query.chars().take(40).collect::<String>());
         }
     }

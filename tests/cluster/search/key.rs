@@ -90,7 +90,7 @@ fn nothing_is_read_by_the_names_of_others() {
         "CREATE TABLE thing (id int PRIMARY KEY, body text)",
         "VALUES (1, 'a fox'), (2, 'a wolf')",
     );
-    // Operators, functions and tables of the same names, first in the path of whoever searches.
+    // Operators, functions and tables of the same names, first in the search_path of the caller.
     client
         .batch_execute(
             "CREATE POLICY p ON thing TO reader USING (true); CREATE TABLE canary (who text); GRANT ALL ON canary TO PUBLIC;

@@ -1,5 +1,5 @@
 //! Random row security, column privileges and filters against brute force: nothing that may not be seen, and everything
-//! that may. Enough chunks that the vector index is used.
+//! that may. With enough chunks that the vector index is used.
 
 use super::{value, wait};
 use crate::sqlstate;
@@ -7,7 +7,8 @@ use postgres::{Client, NoTls};
 use socle_tests::Cluster;
 use std::collections::{HashMap, HashSet};
 
-/// Searches in the suite, as many as SOCLE_ORACLE_CASES says otherwise: take 10,000 when something about row security or filters changes.
+/// Number of searches, unless SOCLE_ORACLE_CASES sets another: use 10,000 when something about row security or filters
+/// changes.
 const CASES: usize = 1_000;
 
 /// A policy or filter may let more chunks pass than are listed (5,000), or fewer.
@@ -79,7 +80,7 @@ const OPTIONS: [&str; 9] = [
     "candidate_count => 20, min_score => '-infinity'",
 ];
 
-/// Whoever searches, what of the policies applies to him, and whether he may read every column.
+/// A searching role, which of the policies apply to it, and whether it may read every column.
 const ROLES: [(&str, bool, bool); 5] = [
     ("owner", false, true),
     ("reader", true, true),
@@ -88,7 +89,7 @@ const ROLES: [(&str, bool, bool); 5] = [
     ("auditor", false, true),
 ];
 
-/// Numbers that look like chance and are the same every time.
+/// Pseudo-random numbers that are the same every time.
 struct Chance(u64);
 
 impl Chance {
@@ -168,7 +169,7 @@ fn spread(client: &mut Client) {
 #[derive(Clone)]
 struct Case {
     role: &'static str,
-    /// What he may see, as SQL.
+    /// What it may see, as SQL.
     visible: String,
     filter: (&'static str, &'static str, bool),
     /// Number of the query.
@@ -186,7 +187,7 @@ impl Case {
              WHERE q.number = $1 AND ({}) AND ({}) AND ({}) ORDER BY 2 DESC",
             self.visible.replace("current_user", &format!("'{}'", self.role)),
             self.filter.1,
-            // Vectors alone know no operators.
+            // In mode "vector" operators are ignored.
             if self.mode == "vector" { "true" } else { QUERIES[self.query].2 }
         );
         let rows = client.query(&sql, &[&i32::try_from(self.query).unwrap()]).unwrap();
@@ -234,7 +235,7 @@ fn check(client: &mut Client, case: &Case, papers: &HashMap<String, (String, Str
         assert_eq!((row.get::<_, &str>(2), &content), (title.as_str(), body), "{}", case.words());
         let plain = row.get::<_, String>(4).replace("<mark>", "").replace("</mark>", "");
         assert_eq!(plain, content, "{}", case.words());
-        // Whichever leg has found it.
+        // Whichever retriever has found it.
         if case.mode != "vector"
             && QUERIES[case.query].1.split('|').any(|word| !word.is_empty() && content.contains(word))
         {
@@ -264,7 +265,7 @@ fn check(client: &mut Client, case: &Case, papers: &HashMap<String, (String, Str
 fn check_explanation(client: &mut Client, case: &Case) {
     let allowed: HashSet<i64> = case.allowed(client).into_iter().map(|(chunk, _)| chunk).collect();
     let all = client.query("SELECT chunk_id FROM paper_chunk ORDER BY chunk_id", &[]).unwrap();
-    // Of what an operator leaves out, and he may see, it says so.
+    // Of a chunk that an operator excludes, and that the caller may see, it says so.
     let visible = Case { query: 0, ..case.clone() }.allowed(client);
     let visible: HashSet<i64> = visible.into_iter().map(|(chunk, _)| chunk).collect();
     let Some(hidden) = all.iter().map(|row| row.get::<_, i64>(0)).find(|chunk| !visible.contains(chunk)) else {
@@ -334,7 +335,7 @@ fn random_cases(client: &mut Client) {
         };
         let weighs = case.options.contains("keyword_weight") || case.options.contains("statistics");
         let case = if weighs && case.mode != "hybrid" { Case { options: "", ..case } } else { case };
-        // A policy reads columns for everybody; a filter, those of the caller.
+        // A policy reads columns for all roles; a filter, those of the caller.
         if case.filter.2 && !whole {
             assert_eq!(sqlstate(search(client, &case)), "42501", "{}", case.words());
             continue;

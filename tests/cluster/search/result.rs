@@ -1,4 +1,4 @@
-//! What results are made of: several corpora, one for each document, passages with their neighbours, variety, reranking.
+//! The parts of results: several corpora, one for each document, passages with their neighbours, diversity, reranking.
 
 use super::{found, value, with_papers};
 use postgres::Client;

@@ -1,4 +1,5 @@
-//! What is equal and written differently, names that PostgreSQL would cut, and scores where there is nothing to compare.
+//! Equal keys that are written differently, names that PostgreSQL would truncate, and scores where there is nothing to
+//! compare.
 
 use super::value;
 use postgres::Client;
@@ -66,7 +67,7 @@ fn patterns_match_as_in_sql(client: &mut Client) {
             }
         }
     }
-    // Whoever may make operators cannot have his taken for that of a type.
+    // A role that may create operators cannot have its own taken for that of a type.
     client
         .batch_execute(
             "CREATE FUNCTION never(citext, text) RETURNS boolean LANGUAGE sql AS 'SELECT false';
@@ -105,7 +106,7 @@ fn keys_are_shown_as_they_are_written_now(client: &mut Client) {
             let sql = format!("SELECT source_key::text FROM socle.search('{table}', 'fox river'{more}) LIMIT 1");
             assert_eq!(texts(client, &sql), [key], "{table}{more}");
         }
-        // Some of its chunks stay as they are, the others are made anew: they are one document all the same.
+        // Some of its chunks stay as they are, the others are rebuilt: they are one document all the same.
         client
             .batch_execute(&format!(
                 "UPDATE {table} SET body = body || ' The badger digs beside the road.' WHERE body LIKE '%fox%'"
@@ -141,7 +142,7 @@ fn judgments_may_write_keys_as_they_like(client: &mut Client) {
         );
         assert_eq!(texts(client, &sql), [[wanted; 3].join(" ")], "{judgments}");
     }
-    // Who has made a type cannot have what casts to it run.
+    // The owner of a type cannot have its casts run.
     corpus(
         client,
         "felt",

@@ -1,4 +1,4 @@
-//! What has changed and has not been worked on is not returned, whoever asks, and the list is full all the same.
+//! What has changed and has not been processed is not returned, to any role, and the list is full all the same.
 
 use super::{MODES, drain, found, listening, value, wait, with_papers};
 use postgres::Client;
@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Whether the keyword index has anything: without segments words find nothing.
+/// Whether the keyword index has anything: without segments keywords find nothing.
 fn indexed(client: &mut Client) -> bool {
     value(client, "SELECT EXISTS (SELECT FROM socle.keyword_file)")
 }
@@ -205,7 +205,7 @@ fn shown(client: &mut Client, arguments: &str) -> Vec<(i32, bool, String)> {
     rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect()
 }
 
-/// Whoever has changed the best result, which is left out and shown in every way of asking.
+/// A session that has changed the best result: left out, or shown as stale, in whatever way it searches.
 fn however_it_is_asked(listener: &mut Client, told: &Mutex<Vec<String>>, before: &[(i32, bool, String)]) {
     let (query, changed) = ("'the fox beside the river', result_limit => 10", before[0].0);
     for more in ["group_by_document => true", "rerank_model => 'reranker'", "neighbours => 1", "diversity => 0.2"] {
@@ -279,7 +279,7 @@ fn what_is_left_out_is_said_and_shown_to_those_who_ask_for_it() {
         assert_eq!(results.iter().find(|(id, ..)| *id == changed).unwrap().2, text, "as it was");
         assert!(!drain(&told).contains("left out"), "{mode}");
     }
-    // What would not be among the results is not spoken of.
+    // What would not be among the results is not reported.
     shown(
         &mut listener,
         "'the fox beside the river', result_limit => 10, filter => '{\"id\": {\"<>\": CHANGED}}', mode => 'vector'"
