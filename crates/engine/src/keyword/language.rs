@@ -209,7 +209,7 @@ fn known(lang: Lang) -> Option<Language> {
     KNOWN.iter().find(|(known, _)| *known == lang).map(|(_, language)| *language)
 }
 
-/// The language of a language of `whatlang`, by name or code.
+/// The language that `whatlang` calls `lang`, by its name or code.
 fn language_of(lang: Lang) -> Option<Language> {
     let code = match lang {
         Lang::Cmn => "zh",
