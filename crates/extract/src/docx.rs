@@ -8,11 +8,11 @@ mod numbering;
 mod style;
 
 use crate::archive::Archive;
-use crate::drawing::{Drawings, drawings};
-use crate::flow::{Flow, Shape};
-use crate::label::Label;
-use crate::mail::letter::refuse;
+use crate::attachment::write_unreadable;
+use crate::block_builder::{BlockBuilder, ParagraphKind};
+use crate::list_label::Label;
 use crate::ooxml::{Relation, main_part, metadata, relations};
+use crate::ooxml_drawing::{Drawings, drawings};
 use crate::xml::{Element, Token, Xml, decoded};
 use crate::{Limits, Media, Writer};
 use numbering::Numbering;
@@ -20,10 +20,10 @@ use socle_core::Result;
 use std::collections::HashMap;
 use style::{Properties, Styles};
 
-/// Writes what the document says.
+/// Reads the document and writes it as Markdown.
 ///
 /// # Errors
-/// See [`crate::extract`].
+/// As [`crate::extract`].
 pub fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
     let mut archive = Archive::open(bytes)?;
     let main = main_part(&mut archive, "word/document.xml", writer.limits())?;
@@ -48,7 +48,7 @@ pub fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
     metadata.language = metadata.language.take().or_else(|| styles.language.clone());
 
     let mut reader = Reader {
-        flow: Flow::new(writer),
+        flow: BlockBuilder::new(writer),
         styles,
         numbering,
         notes: HashMap::new(),
@@ -118,7 +118,7 @@ struct Span {
 }
 
 struct Reader<'w> {
-    flow: Flow<'w>,
+    flow: BlockBuilder<'w>,
     styles: Styles,
     numbering: Numbering,
     /// Texts of notes by kind and identifier.
@@ -185,7 +185,7 @@ impl Reader<'_> {
     fn start(&mut self, element: &Element<'_>, xml: &mut Xml<'_>) -> Result<()> {
         let name = element.name().local();
         match name {
-            // What was deleted or moved away; what older programs see instead; readings of signs; old properties.
+            // What was deleted or moved away; fallback content for older programs; readings of signs; old properties.
             "del" if !self.in_properties && !self.in_row_properties => xml.skip()?,
             "moveFrom" | "Fallback" | "rt" | "sdtPr" | "pPrChange" | "rPrChange" | "tblPrChange" | "trPrChange"
             | "tcPrChange" | "sectPr" => xml.skip()?,
@@ -247,7 +247,7 @@ impl Reader<'_> {
     fn chunk(&mut self, name: &str, bytes: &[u8]) -> Result<()> {
         self.flow.embed(|writer| {
             let result = Media::detect(bytes, None, Some(name)).and_then(|media| crate::read(media, bytes, writer));
-            result.or_else(|error| refuse(name, &error, writer))
+            result.or_else(|error| write_unreadable(name, &error, writer))
         })
     }
 
@@ -315,10 +315,10 @@ impl Reader<'_> {
     fn end_paragraph(&mut self) -> Result<()> {
         let paragraph = self.paragraphs.pop().unwrap_or_default();
         if paragraph.is_carried
-            && let Some(text) = self.flow.so_far()
+            && let Some(text) = self.flow.open_paragraph_text()
         {
             self.carried = std::mem::take(text);
-            return self.flow.end_paragraph(Shape::Text);
+            return self.flow.end_paragraph(ParagraphKind::Text);
         }
         let style = self.styles.resolve(paragraph.style.as_deref());
         let heading = match paragraph.own.outline {
@@ -336,16 +336,16 @@ impl Reader<'_> {
             _ => None,
         };
         if let Some(label) = label_text
-            && let Some(text) = self.flow.so_far().filter(|text| !text.trim().is_empty())
+            && let Some(text) = self.flow.open_paragraph_text().filter(|text| !text.trim().is_empty())
         {
             text.insert_str(0, &format!("{label} "));
         }
         let shape = match (heading, label) {
-            (Some(level), _) => Shape::Heading(level),
-            (None, Label::Number(number, _)) => Shape::Item(level, Some(number)),
-            (None, Label::Bullet | Label::Text(_)) => Shape::Item(level, None),
-            (None, Label::Nothing) if style.is_code => Shape::Code,
-            (None, Label::Nothing) => Shape::Text,
+            (Some(level), _) => ParagraphKind::Heading(level),
+            (None, Label::Number(number, _)) => ParagraphKind::Item(level, Some(number)),
+            (None, Label::Bullet | Label::Text(_)) => ParagraphKind::Item(level, None),
+            (None, Label::Nothing) if style.is_code => ParagraphKind::Code,
+            (None, Label::Nothing) => ParagraphKind::Text,
         };
         self.flow.end_paragraph(shape)
     }

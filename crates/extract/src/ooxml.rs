@@ -19,7 +19,7 @@ pub struct Relation {
 /// The parts that a part refers to; those of the package if its name is empty. Links to the outside are left out.
 ///
 /// # Errors
-/// See [`Archive::read`].
+/// As [`Archive::read`].
 pub fn relations(archive: &mut Archive<'_>, part: &str, limits: &mut Limits) -> Result<Vec<Relation>> {
     let folder = part.rsplit_once('/').map_or("", |(folder, _)| folder);
     let Some(bytes) = archive.read(&relations_of(part), limits)? else { return Ok(Vec::new()) };
@@ -50,7 +50,7 @@ pub fn relations_of(part: &str) -> String {
 /// The name of the main part.
 ///
 /// # Errors
-/// See [`Archive::read`].
+/// As [`Archive::read`].
 pub fn main_part(archive: &mut Archive<'_>, usual: &str, limits: &mut Limits) -> Result<String> {
     let relations = relations(archive, "", limits)?;
     let main = relations.into_iter().find(|relation| relation.kind == "officeDocument");
@@ -60,7 +60,7 @@ pub fn main_part(archive: &mut Archive<'_>, usual: &str, limits: &mut Limits) ->
 /// Reads the metadata. That of documents which are damaged just there is left out.
 ///
 /// # Errors
-/// See [`Archive::read`].
+/// As [`Archive::read`].
 pub fn metadata(archive: &mut Archive<'_>, writer: &mut Writer) -> Result<()> {
     for name in ["docProps/core.xml", "docProps/app.xml"] {
         let Some(bytes) = archive.read(name, writer.limits())? else { continue };

@@ -14,10 +14,10 @@ use socle_core::Result;
 use std::borrow::Cow;
 use style::Styles;
 
-/// Writes what the document says.
+/// Reads the document and writes it as Markdown.
 ///
 /// # Errors
-/// See [`crate::extract`].
+/// As [`crate::extract`].
 pub fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
     let mut file = File::open(bytes, writer)?;
     let mut styles = Styles::default();

@@ -3,31 +3,30 @@
 //!
 //! Not read: what script or structure tags say about the order, and text that is drawn as outlines.
 
-mod aligned;
+mod aligned_table;
 mod annotation;
 mod bidi;
 mod content;
-mod flow;
-mod folio;
+mod decompress;
 mod font;
-mod furniture;
 mod glyph;
-mod grid;
 mod heading;
 mod line;
 mod list;
 mod metadata;
-mod order;
-mod tex;
+mod page_number;
+mod paragraph;
+mod reading_order;
+mod ruled_table;
+mod running_headers;
+mod tex_encoding;
 mod unicode;
-mod unpack;
 mod word;
 mod xfa;
 
 use crate::{Limits, Writer};
 use annotation::Form;
 use content::Run;
-use flow::{Paragraph, Words};
 use font::Fonts;
 use glyph::{Page as Found, Rule};
 use hayro_font::kurbo::Affine;
@@ -37,7 +36,8 @@ use hayro_syntax::{DecryptionError, LoadPdfError, Pdf};
 use heading::Headings;
 use line::Line;
 use list::Mark;
-use order::Part;
+use paragraph::{Paragraph, Words};
+use reading_order::Part;
 use socle_core::{Error, Kind, Result};
 use std::collections::BTreeMap;
 
@@ -50,12 +50,12 @@ enum Piece {
     Table(Vec<Vec<String>>),
 }
 
-/// Writes what the document says. Pages whose text cannot be read, as those that are images, add nothing to it; how many
+/// Reads the document and writes it as Markdown. Pages whose text cannot be read, as those that are images, add nothing to it; how many
 /// there are is in [`pages_without_text`](socle_core::document::Metadata::pages_without_text). If there are no others, that
 /// is an error.
 ///
 /// # Errors
-/// See [`crate::extract`].
+/// As [`crate::extract`].
 pub fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
     let pdf = open(bytes)?;
     if pdf.pages().len() > MAX_PAGES {
@@ -69,7 +69,7 @@ pub fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
     let count = |count: usize| u32::try_from(count).ok().filter(|count| *count > 0);
     writer.metadata().pages_without_text = count(without_text);
     writer.metadata().unknown_characters = count(unknown);
-    furniture::remove(&mut sheets);
+    running_headers::remove(&mut sheets);
     let body = body(sheets.iter().flat_map(|sheet| &sheet.lines)).unwrap_or_default();
     let mut words = Words::default();
     sheets
@@ -113,7 +113,7 @@ impl Contents {
 
 fn contents_of(sheet: Sheet, body: Body) -> Contents {
     let margin = |lines: Vec<Line>| {
-        let paragraphs = lines.into_iter().flat_map(|line| flow::paragraphs(vec![line], |_| false));
+        let paragraphs = lines.into_iter().flat_map(|line| paragraph::paragraphs(vec![line], |_| false));
         paragraphs.map(Piece::Paragraph).collect()
     };
     let mut pieces = Vec::new();
@@ -224,7 +224,7 @@ fn contents(page: &Page<'_>, limits: &mut Limits) -> Result<Vec<u8>> {
     };
     let mut bytes = Vec::new();
     for stream in streams {
-        if let Some(more) = unpack::unpack(&stream, limits)? {
+        if let Some(more) = decompress::unpack(&stream, limits)? {
             bytes.extend_from_slice(&more);
             bytes.push(b'\n');
         }
@@ -270,13 +270,13 @@ fn body<'l>(lines: impl Iterator<Item = &'l Line>) -> Option<Body> {
 
 /// Puts the lines of a page in order, as paragraphs and tables.
 fn arrange(mut lines: Vec<Line>, rules: &[Rule], body: Body, pieces: &mut Vec<Piece>) {
-    let tables = grid::tables(rules, &mut lines);
+    let tables = ruled_table::tables(rules, &mut lines);
     let start = pieces.len();
-    for part in order::parts(lines, tables) {
+    for part in reading_order::parts(lines, tables) {
         match part {
             Part::Table(table) => pieces.push(Piece::Table(table.rows)),
             Part::Lines(lines) => {
-                let mut paragraphs = flow::paragraphs(lines, |line| line.mono && !body.mono).into_iter();
+                let mut paragraphs = paragraph::paragraphs(lines, |line| line.mono && !body.mono).into_iter();
                 let first = paragraphs.next();
                 // What the end of a column cut goes on in the next.
                 match (pieces.get_mut(start..).and_then(<[Piece]>::last_mut), first) {

@@ -5,20 +5,20 @@ mod bullet;
 
 use crate::Writer;
 use crate::archive::Archive;
-use crate::drawing::{Drawings, drawings};
-use crate::flow::{Flow, Shape, Slide};
-use crate::label::Label;
+use crate::block_builder::{BlockBuilder, ParagraphKind, Slide};
+use crate::list_label::Label;
 use crate::ooxml::{Relation, main_part, metadata, relations};
+use crate::ooxml_drawing::{Drawings, drawings};
 use crate::xml::{Element, Token, Xml, decoded};
 use bullet::{Bullet, Counters, Inherited, Levels};
 use socle_core::Result;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-/// Writes what the document says.
+/// Reads the document and writes it as Markdown.
 ///
 /// # Errors
-/// See [`crate::extract`].
+/// As [`crate::extract`].
 pub fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
     let mut archive = Archive::open(bytes)?;
     let main = main_part(&mut archive, "ppt/presentation.xml", writer.limits())?;
@@ -28,7 +28,7 @@ pub fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
     let slides = slides(&decoded(&presentation), &parts)?;
     writer.metadata().page_count = u32::try_from(slides.len()).ok();
     let mut layouts = HashMap::new();
-    let mut flow = Flow::new(writer);
+    let mut flow = BlockBuilder::new(writer);
     for (number, name) in (1..).zip(slides) {
         let Some(slide) = archive.read(&name, flow.writer().limits())? else { continue };
         let parts = relations(&mut archive, &name, flow.writer().limits())?;
@@ -70,7 +70,7 @@ fn inherited(
     archive: &mut Archive<'_>,
     parts: &[Relation],
     known: &mut HashMap<String, Rc<Inherited>>,
-    flow: &mut Flow<'_>,
+    flow: &mut BlockBuilder<'_>,
 ) -> Result<Rc<Inherited>> {
     let Some(layout) = parts.iter().find(|part| part.kind == "slideLayout") else { return Ok(Rc::default()) };
     if let Some(inherited) = known.get(&layout.target) {
@@ -104,7 +104,7 @@ enum Purpose {
 }
 
 struct Reader<'f, 'w> {
-    flow: &'f mut Flow<'w>,
+    flow: &'f mut BlockBuilder<'w>,
     inherited: Rc<Inherited>,
     is_notes: bool,
     drawings: Drawings,
@@ -123,7 +123,7 @@ struct Reader<'f, 'w> {
 }
 
 impl<'f, 'w> Reader<'f, 'w> {
-    fn new(flow: &'f mut Flow<'w>, inherited: Rc<Inherited>, is_notes: bool) -> Self {
+    fn new(flow: &'f mut BlockBuilder<'w>, inherited: Rc<Inherited>, is_notes: bool) -> Self {
         Self {
             flow,
             inherited,
@@ -160,7 +160,7 @@ impl<'f, 'w> Reader<'f, 'w> {
             self.shapes += 1;
         }
         match element.name().local() {
-            // What older programs see instead.
+            // Fallback content for older programs.
             "Fallback" => xml.skip()?,
             "off" => self.place(bullet::place(element)),
             "sp" => {
@@ -227,7 +227,7 @@ impl<'f, 'w> Reader<'f, 'w> {
             "p" => self.end_paragraph()?,
             "txBody" if self.purpose == Purpose::Title => {
                 self.purpose = Purpose::Free;
-                self.flow.end_paragraph(Shape::Heading(1))?;
+                self.flow.end_paragraph(ParagraphKind::Heading(1))?;
             }
             "tbl" => self.flow.end_table()?,
             _ => {}
@@ -236,22 +236,22 @@ impl<'f, 'w> Reader<'f, 'w> {
     }
 
     fn end_paragraph(&mut self) -> Result<()> {
-        let is_empty = self.flow.so_far().is_none_or(|text| text.trim().is_empty());
+        let is_empty = self.flow.open_paragraph_text().is_none_or(|text| text.trim().is_empty());
         if is_empty {
-            return self.flow.end_paragraph(Shape::Text);
+            return self.flow.end_paragraph(ParagraphKind::Text);
         }
         let bullet = self.own.take().or_else(|| self.levels.get(self.level)?.clone()).unwrap_or_else(|| {
             if self.purpose == Purpose::Content { self.inherited.get(&self.id, self.level) } else { Bullet::Nothing }
         });
         let shape = match self.counters.next(self.level, &bullet) {
-            Label::Nothing => Shape::Text,
-            Label::Bullet => Shape::Item(self.level, None),
-            Label::Number(number, _) => Shape::Item(self.level, Some(number)),
+            Label::Nothing => ParagraphKind::Text,
+            Label::Bullet => ParagraphKind::Item(self.level, None),
+            Label::Number(number, _) => ParagraphKind::Item(self.level, Some(number)),
             Label::Text(label) => {
-                if let Some(text) = self.flow.so_far() {
+                if let Some(text) = self.flow.open_paragraph_text() {
                     text.insert_str(0, &format!("{label} "));
                 }
-                Shape::Item(self.level, None)
+                ParagraphKind::Item(self.level, None)
             }
         };
         self.flow.end_paragraph(shape)

@@ -1,8 +1,8 @@
 //! Rich Text Format. It is read as a flat sequence of words with a stack of states, as its specification tells readers to
-//! do. Labels of lists are in the text; what is before the text (fonts, styles, metadata) is read in [`head`].
+//! do. Labels of lists are in the text; what is before the text (fonts, styles, metadata) is read in [`header`].
 
 mod encoding;
-mod head;
+mod header;
 mod reader;
 mod token;
 
@@ -14,10 +14,10 @@ use token::{Token, Tokens};
 /// Deepest nesting of groups. Word writes a few dozens.
 const MAX_DEPTH: usize = 1000;
 
-/// Writes what the document says.
+/// Reads the document and writes it as Markdown.
 ///
 /// # Errors
-/// See [`crate::extract`].
+/// As [`crate::extract`].
 pub fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii_start();
     if !bytes.starts_with(b"{\\rtf") {

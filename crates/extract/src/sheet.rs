@@ -6,8 +6,8 @@
 mod biff;
 mod drawing;
 mod grid;
-mod number;
-mod summary;
+mod number_format;
+mod summary_information;
 mod xls;
 mod xlsx;
 
@@ -15,19 +15,18 @@ use crate::archive::Archive;
 use crate::xml::decoded;
 use crate::{Media, Writer};
 use calamine::{Data, ExcelDateTime, ExcelDateTimeType, Reader, SheetType, Xlsb};
-pub use grid::{Drawn, Grid};
-use number::Format;
+pub use grid::{Grid, SheetDrawings};
+use number_format::Format;
 use socle_core::{Error, Kind, Result};
 use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Writes what the document says.
+/// Reads the document and writes it as Markdown.
 ///
 /// # Errors
-/// See [`crate::extract`].
+/// As [`crate::extract`].
 pub fn read(bytes: &[u8], media: Media, writer: &mut Writer) -> Result<()> {
     match media {
-        Media::Ods => crate::opendocument::sheet::read(bytes, writer),
         Media::Xls => xls::read(bytes, writer),
         // calamine looks where damaged workbooks of the binary variant tell it to. That costs the document, not the process.
         Media::Xlsb => catch_unwind(AssertUnwindSafe(|| xlsb(bytes, writer)))
@@ -69,9 +68,9 @@ fn xlsb(bytes: &[u8], writer: &mut Writer) -> Result<()> {
 /// A number that is a date or a time, as ISO 8601 writes it.
 fn moment(value: f64, is_duration: bool, is_1904: bool) -> String {
     if is_duration {
-        return number::duration(value);
+        return number_format::duration(value);
     }
-    number::moment(value, ExcelDateTime::new(value, ExcelDateTimeType::DateTime, is_1904).to_ymd_hms_milli())
+    number_format::moment(value, ExcelDateTime::new(value, ExcelDateTimeType::DateTime, is_1904).to_ymd_hms_milli())
 }
 
 /// What a cell shows. Dates and times are shown as ISO 8601 writes them, since how they are shown depends on the reader.
@@ -81,8 +80,8 @@ fn shown(value: &Data, format: &Format) -> String {
         Data::Float(number) => format.shown(*number),
         Data::String(text) | Data::DateTimeIso(text) | Data::DurationIso(text) => text.clone(),
         Data::Bool(value) => if *value { "TRUE" } else { "FALSE" }.to_string(),
-        Data::DateTime(moment) if moment.is_duration() => number::duration(moment.as_f64()),
-        Data::DateTime(moment) => number::moment(moment.as_f64(), moment.to_ymd_hms_milli()),
+        Data::DateTime(moment) if moment.is_duration() => number_format::duration(moment.as_f64()),
+        Data::DateTime(moment) => number_format::moment(moment.as_f64(), moment.to_ymd_hms_milli()),
         Data::Error(error) => error.to_string(),
         _ => String::new(),
     }

@@ -1,6 +1,6 @@
 //! Lists of Word: it stores how each level counts, and the numbers that a reader sees follow from counting.
 
-use crate::label::{Label, is_plain, written};
+use crate::list_label::{Label, format_number, is_plain_decoration};
 use crate::xml::{Token, Xml};
 use socle_core::Result;
 use std::collections::HashMap;
@@ -154,7 +154,7 @@ fn label(level: &Level, at: usize, numbers: &[(String, u64)]) -> Label {
             ('%', Some(digit)) => {
                 rest.next();
                 if let Some((format, number)) = numbers.get((digit as usize).wrapping_sub(1)) {
-                    text.push_str(&written(*number, format));
+                    text.push_str(&format_number(*number, format));
                 }
             }
             _ => text.push(c),
@@ -165,7 +165,9 @@ fn label(level: &Level, at: usize, numbers: &[(String, u64)]) -> Label {
     match numbers.get(at) {
         _ if text.is_empty() => Label::Nothing,
         Some((format, number))
-            if format == "decimal" && level.text.contains(&own) && is_plain(&level.text.replacen(&own, "", 1)) =>
+            if format == "decimal"
+                && level.text.contains(&own)
+                && is_plain_decoration(&level.text.replacen(&own, "", 1)) =>
         {
             Label::Number(*number, text.to_string())
         }

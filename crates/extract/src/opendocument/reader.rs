@@ -2,8 +2,8 @@
 
 use super::style::{LEVELS, OUTLINE, Styles};
 use crate::Writer;
-use crate::flow::{Flow, Shape};
-use crate::label::Label;
+use crate::block_builder::{BlockBuilder, ParagraphKind};
+use crate::list_label::Label;
 use crate::xml::{Element, Token, Xml};
 use socle_core::Result;
 use std::collections::HashMap;
@@ -38,7 +38,7 @@ struct Item {
     /// It has been given its number: an item that begins with a list has none.
     is_counted: bool,
     /// What the open paragraph is, `None` if none is open.
-    open: Option<Shape>,
+    open: Option<ParagraphKind>,
 }
 
 /// Parts with charts, by what they are called.
@@ -46,14 +46,14 @@ pub type Charts = HashMap<String, String>;
 
 /// A reader that writes as it goes.
 pub struct Reader<'w> {
-    flow: Flow<'w>,
+    flow: BlockBuilder<'w>,
     styles: Styles,
     /// Innermost last.
     places: Vec<Place>,
     /// How far lists have counted, by their styles.
     counters: HashMap<String, [u64; LEVELS]>,
     /// Shapes of the open paragraphs; `None` for those that are part of an item.
-    paragraphs: Vec<Option<Shape>>,
+    paragraphs: Vec<Option<ParagraphKind>>,
     page: u32,
     /// Copies of the open cells and rows, innermost last.
     copies: Vec<usize>,
@@ -66,7 +66,7 @@ impl<'w> Reader<'w> {
     /// A reader of a document with these styles.
     pub fn new(writer: &'w mut Writer, styles: Styles, charts: Charts) -> Self {
         Self {
-            flow: Flow::new(writer),
+            flow: BlockBuilder::new(writer),
             styles,
             places: Vec::new(),
             counters: HashMap::new(),
@@ -86,7 +86,7 @@ impl<'w> Reader<'w> {
     /// Reads the part with the content.
     ///
     /// # Errors
-    /// See [`crate::extract`].
+    /// As [`crate::extract`].
     pub fn run(&mut self, content: &str) -> Result<()> {
         let mut xml = Xml::new(content);
         let mut in_body = false;
@@ -251,11 +251,11 @@ impl<'w> Reader<'w> {
         self.flow.begin_paragraph();
         let style = element.get("style-name").unwrap_or_default();
         let shape = if self.styles.is_code(&style) {
-            Shape::Code
+            ParagraphKind::Code
         } else if self.styles.is_title(&style) {
-            Shape::Heading(1)
+            ParagraphKind::Heading(1)
         } else {
-            Shape::Text
+            ParagraphKind::Text
         };
         self.paragraphs.push(Some(shape));
     }
@@ -277,7 +277,7 @@ impl<'w> Reader<'w> {
             Label::Number(_, text) | Label::Text(text) => self.flow.text(&format!("{text} ")),
             Label::Bullet | Label::Nothing => {}
         }
-        self.paragraphs.push(Some(Shape::Heading(u8::try_from(level).unwrap_or(1))));
+        self.paragraphs.push(Some(ParagraphKind::Heading(u8::try_from(level).unwrap_or(1))));
         Ok(())
     }
 
@@ -304,13 +304,13 @@ impl<'w> Reader<'w> {
     /// The first paragraph of an item gets its label, those after a list in it have none.
     fn begin_item(&mut self) {
         let shape = match self.count_item() {
-            Some(Label::Number(number, _)) => Shape::Item(self.depth().saturating_sub(1), Some(number)),
-            Some(Label::Bullet) => Shape::Item(self.depth().saturating_sub(1), None),
+            Some(Label::Number(number, _)) => ParagraphKind::Item(self.depth().saturating_sub(1), Some(number)),
+            Some(Label::Bullet) => ParagraphKind::Item(self.depth().saturating_sub(1), None),
             Some(Label::Text(text)) => {
                 self.flow.text(&format!("{text} "));
-                Shape::Item(self.depth().saturating_sub(1), None)
+                ParagraphKind::Item(self.depth().saturating_sub(1), None)
             }
-            Some(Label::Nothing) | None => Shape::Text,
+            Some(Label::Nothing) | None => ParagraphKind::Text,
         };
         if let Some(Context::Item(item)) = self.context() {
             item.open = Some(shape);
@@ -336,7 +336,7 @@ impl<'w> Reader<'w> {
     fn end_joined(&mut self) -> Result<()> {
         let shape = match self.context() {
             Some(Context::Item(item)) => item.open.take(),
-            Some(Context::Title(has_begun)) => std::mem::take(has_begun).then_some(Shape::Heading(1)),
+            Some(Context::Title(has_begun)) => std::mem::take(has_begun).then_some(ParagraphKind::Heading(1)),
             _ => None,
         };
         shape.map_or(Ok(()), |shape| self.flow.end_paragraph(shape))

@@ -4,8 +4,8 @@
 use super::File;
 use super::reader::Charts;
 use crate::Writer;
-use crate::flow::too_many_copies;
-use crate::sheet::{Drawn, Grid};
+use crate::block_builder::too_many_copies;
+use crate::sheet::{Grid, SheetDrawings};
 use crate::xml::{Element, Token, Xml, decoded};
 use socle_core::Result;
 
@@ -20,10 +20,10 @@ struct Cell {
     text: String,
 }
 
-/// Writes what the document says.
+/// Reads the document and writes it as Markdown.
 ///
 /// # Errors
-/// See [`crate::extract`].
+/// As [`crate::extract`].
 pub fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
     let mut file = File::open(bytes, writer)?;
     let content = std::mem::take(&mut file.content);
@@ -55,7 +55,7 @@ fn sheet(xml: &mut Xml<'_>, mut grid: Grid<'_>, charts: &mut Charts) -> Result<(
     let mut cells: Vec<(u32, u32, String)> = Vec::new();
     let mut cell = Cell::default();
     let mut is_text = false;
-    let mut drawn = Drawn::default();
+    let mut drawn = SheetDrawings::default();
     while let Some(token) = xml.next()? {
         match token {
             Token::Start(element) => match element.name().full() {
@@ -119,7 +119,7 @@ fn write_row(grid: &mut Grid<'_>, row: u32, row_copies: u32, cells: &[(u32, u32,
 }
 
 /// Reads a drawing: the text of boxes, the titles of charts. The numbers of those are in the cells.
-fn drawing(xml: &mut Xml<'_>, first: &Element<'_>, charts: &mut Charts, drawn: &mut Drawn) -> Result<()> {
+fn drawing(xml: &mut Xml<'_>, first: &Element<'_>, charts: &mut Charts, drawn: &mut SheetDrawings) -> Result<()> {
     let chart = |element: &Element<'_>, charts: &mut Charts| -> Option<String> {
         charts.remove(&element.get("href").filter(|_| element.name().full() == "draw:object")?)
     };
@@ -164,7 +164,7 @@ fn drawing(xml: &mut Xml<'_>, first: &Element<'_>, charts: &mut Charts, drawn: &
 }
 
 /// The titles of a chart.
-fn titles(chart: &str, drawn: &mut Drawn) -> Result<()> {
+fn titles(chart: &str, drawn: &mut SheetDrawings) -> Result<()> {
     let mut xml = Xml::new(chart);
     while let Some(token) = xml.next()? {
         let Token::Start(element) = token else { continue };

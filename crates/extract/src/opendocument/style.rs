@@ -1,6 +1,6 @@
 //! Styles of OpenDocument: which of them make headings, code or hidden text, and how lists count.
 
-use crate::label::{Label, is_plain, written};
+use crate::list_label::{Label, format_number, is_plain_decoration};
 use crate::xml::{Element, Token, Xml};
 use socle_core::Result;
 use std::collections::HashMap;
@@ -114,11 +114,12 @@ impl Styles {
         let shown = levels.iter().zip(counters).take(at + 1).skip(first);
         let numbers = shown.filter_map(|(level, number)| {
             let format = level.format.as_deref().filter(|format| !format.is_empty())?;
-            Some(written(*number, in_word(format)))
+            Some(format_number(*number, in_word(format)))
         });
         let numbers = numbers.collect::<Vec<_>>().join(".");
         let text = format!("{}{numbers}{}", level.prefix.trim_start(), level.suffix.trim_end());
-        if format == "1" && level.shown <= 1 && is_plain(&level.prefix) && is_plain(&level.suffix) {
+        if format == "1" && level.shown <= 1 && is_plain_decoration(&level.prefix) && is_plain_decoration(&level.suffix)
+        {
             return Label::Number(counters.get(at).copied().unwrap_or(1), text);
         }
         Label::Text(text)

@@ -44,7 +44,7 @@ impl<'a> Form<'a> {
     /// Puts fields and text of a page on it.
     ///
     /// # Errors
-    /// See [`Run::run`].
+    /// As [`Run::run`].
     pub(super) fn draw(&self, run: &mut Run<'_, 'a>, page: &Page<'a>) -> Result<()> {
         for annotation in page.raw().get::<Array<'a>>("Annots").iter().flat_map(|list| list.iter::<Dict<'a>>()) {
             let subtype = annotation.get::<Name<'a>>("Subtype");

@@ -69,7 +69,7 @@ fn with_marks(line: &[Glyph]) -> Vec<(Glyph, Vec<Glyph>)> {
 
 /// A line, or what is drawn at one place, as it stands from left to right, in the order in which it is read; and the other
 /// way round.
-pub(super) fn turned(text: &str) -> Cow<'_, str> {
+pub(super) fn reverse_rtl(text: &str) -> Cow<'_, str> {
     if !has_rtl(text) {
         return text.into();
     }
@@ -95,12 +95,12 @@ pub(super) fn turned(text: &str) -> Cow<'_, str> {
 
 /// A line as it stands from left to right, in the order in which it is read, and its letters without the forms that they
 /// take beside each other.
-pub(super) fn logical(text: String) -> String {
+pub(super) fn to_reading_order(text: String) -> String {
     if !has_rtl(&text) {
         return text;
     }
     let mut letters = String::with_capacity(text.len());
-    for c in turned(&text).chars() {
+    for c in reverse_rtl(&text).chars() {
         match c {
             // A mark that stands alone is one over a space.
             '\u{fe70}'..='\u{fe7f}' => letters.extend(c.nfkc().filter(|c| *c != ' ' && *c != '\u{640}')),
@@ -183,7 +183,7 @@ fn mirrored(c: char) -> char {
 
 #[cfg(test)]
 mod tests {
-    use super::{logical, turned};
+    use super::{reverse_rtl, to_reading_order};
 
     #[test]
     fn what_is_read_from_left_to_right_stays() {
@@ -203,25 +203,25 @@ mod tests {
         ] {
             let words = |text: &str| text.replace('א', &"א".repeat(12)).replace('ב', &"ב".repeat(12));
             let (drawn, read) = (words(drawn), words(read));
-            assert_eq!(logical(drawn.clone()), read);
-            assert_eq!(turned(&turned(&drawn)).replace(['(', ')'], "|"), drawn.replace(['(', ')'], "|"));
+            assert_eq!(to_reading_order(drawn.clone()), read);
+            assert_eq!(reverse_rtl(&reverse_rtl(&drawn)).replace(['(', ')'], "|"), drawn.replace(['(', ')'], "|"));
         }
     }
 
     #[test]
     fn forms_of_letters_become_letters() {
-        assert_eq!(logical("\u{fee1}\u{fefc}\u{feb3}".to_string()), "سلام");
-        assert_eq!(logical("\u{fb2a}".to_string()), "\u{5e9}\u{5c1}");
-        assert_eq!(logical("\u{fe8e}\u{fe7f}".to_string()), "\u{652}ا");
+        assert_eq!(to_reading_order("\u{fee1}\u{fefc}\u{feb3}".to_string()), "سلام");
+        assert_eq!(to_reading_order("\u{fb2a}".to_string()), "\u{5e9}\u{5c1}");
+        assert_eq!(to_reading_order("\u{fe8e}\u{fe7f}".to_string()), "\u{652}ا");
         // Those of other scripts are no concern of this.
-        assert_eq!(logical("\u{fb01}\u{ff21}".to_string()), "\u{fb01}\u{ff21}");
+        assert_eq!(to_reading_order("\u{fb01}\u{ff21}".to_string()), "\u{fb01}\u{ff21}");
     }
 
     #[test]
     fn long_lines_take_no_time_for_themselves() {
         for part in ["1.", "#", "a ", "(", "1 ", "א1"] {
             let line = format!("{}{}", "א".repeat(600_000), part.repeat(250_000));
-            assert_eq!(logical(line.clone()).chars().count(), line.chars().count());
+            assert_eq!(to_reading_order(line.clone()).chars().count(), line.chars().count());
         }
     }
 }

@@ -4,10 +4,10 @@
 mod path;
 
 use super::bidi;
+use super::decompress::unpack;
 use super::font::{Face, Fonts};
 use super::glyph::{Glyph, Page};
-use super::unpack::unpack;
-use crate::Limits;
+use crate::limits::Limits;
 use hayro_font::kurbo::{Affine, Point, Rect, Vec2};
 use hayro_syntax::content::TypedIter;
 use hayro_syntax::content::ops::TypedInstruction as Op;
@@ -183,7 +183,7 @@ impl<'r, 'a> Run<'r, 'a> {
     /// The appearance of an annotation, e.g. of a field of a form, in its rectangle (ISO 32000-1, 12.5.5).
     ///
     /// # Errors
-    /// See [`Self::run`].
+    /// As [`Self::run`].
     pub(super) fn annotation(&mut self, stream: &Stream<'a>, rect: [f64; 4], resources: &Resources<'a>) -> Result<()> {
         let dict = stream.dict();
         let matrix = dict.get::<[f64; 6]>("Matrix").map_or(Affine::IDENTITY, Affine::new);
@@ -378,7 +378,7 @@ impl<'r, 'a> Run<'r, 'a> {
     /// The bytes of a stream; see [`unpack`].
     ///
     /// # Errors
-    /// See [`Self::run`].
+    /// As [`Self::run`].
     pub(super) fn unpack(&mut self, stream: &Stream<'a>) -> Result<Option<Cow<'a, [u8]>>> {
         unpack(stream, self.limits)
     }
@@ -405,7 +405,7 @@ impl<'r, 'a> Run<'r, 'a> {
         }
         let (x0, x1) = (first.x0, last.x1);
         self.page.glyphs.truncate(mark.start);
-        let actual = bidi::turned(&actual);
+        let actual = bidi::reverse_rtl(&actual);
         let count = actual.chars().count().max(1) as f32;
         for (at, c) in actual.chars().enumerate() {
             let part = |at: usize| x0 + (x1 - x0) * at as f32 / count;

@@ -2,7 +2,7 @@
 //! never drawn, and fonts of the system are never looked for.
 
 use super::unicode::Unicode;
-use super::{bidi, tex};
+use super::{bidi, tex_encoding};
 use hayro_cmap::BfString;
 use hayro_font::{CMapResolverFn, Font, FontCache, FontGlyph, FontQuery, FontResolverFn};
 use hayro_syntax::object::{Array, Dict, Name, Object};
@@ -92,7 +92,7 @@ impl<'a> Face<'a> {
             bold,
             mono,
             scale: drawn_height(dict).unwrap_or(1.0),
-            tex: tex::is_bitmap(dict),
+            tex: tex_encoding::is_bitmap(dict),
             wide: dict.get::<Name<'a>>("Subtype").is_some_and(|subtype| subtype.as_ref() == b"Type0"),
             unicode: Unicode::of(dict),
             codes: RefCell::default(),
@@ -146,7 +146,8 @@ impl<'a> Face<'a> {
             BfString::String(text) => Some(text),
         };
         let first = if self.unicode.is_first() { self.unicode.text(code) } else { None };
-        let found = first.or_else(mapped).or_else(|| tex::character(code).filter(|_| self.tex).map(str::to_string));
+        let found =
+            first.or_else(mapped).or_else(|| tex_encoding::character(code).filter(|_| self.tex).map(str::to_string));
         let found = found.or_else(|| self.unicode.text(code));
         let mut text = String::new();
         match found {
@@ -154,7 +155,7 @@ impl<'a> Face<'a> {
             None => text.push(UNKNOWN),
         }
         // The letters of a ligature, too, from left to right.
-        let text = bidi::turned(&text);
+        let text = bidi::reverse_rtl(&text);
         Code { text: text.into(), advance: (advance.x, advance.y) }
     }
 }

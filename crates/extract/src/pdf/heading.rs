@@ -1,8 +1,8 @@
 //! Which paragraphs are headings, and of which level: by the outline of the document where it has one, and else by size
 //! and weight of the letters.
 
-use super::flow::Paragraph;
 use super::list;
+use super::paragraph::Paragraph;
 use hayro_syntax::Pdf;
 use hayro_syntax::object::{Dict, ObjectIdentifier, String as PdfString};
 use std::collections::{BTreeMap, BTreeSet};
@@ -78,13 +78,13 @@ impl Headings {
     }
 
     fn outlined(&self, paragraph: &Paragraph) -> Option<u8> {
-        self.outline.get(&plain(&super::flow::joined(&paragraph.lines))).copied()
+        self.outline.get(&plain(&super::paragraph::joined(&paragraph.lines))).copied()
     }
 
     /// The look of a paragraph, if it is one of a heading.
     fn look(&self, paragraph: &Paragraph) -> Option<Look> {
         let lines = &paragraph.lines;
-        let text = super::flow::joined(lines);
+        let text = super::paragraph::joined(lines);
         let letters = text.chars().count();
         let size = lines.iter().map(|line| line.size).reduce(f32::max)?;
         let bold = lines.iter().all(|line| line.bold);

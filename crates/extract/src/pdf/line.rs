@@ -34,7 +34,7 @@ pub(super) struct Line {
     pub(super) bold: bool,
     pub(super) mono: bool,
     pub(super) vertical: bool,
-    /// See [`Glyph::tagged`].
+    /// As [`Glyph::tagged`].
     pub(super) tagged: bool,
 }
 
@@ -95,7 +95,7 @@ impl Line {
             }
             before = Some(word);
         }
-        bidi::logical(text)
+        bidi::to_reading_order(text)
     }
 
     /// Cuts it before a word.

@@ -8,7 +8,7 @@ pub(super) enum Mark {
     /// By a number with a full stop or a bracket.
     Number(u64),
     /// By a letter or in another way that has to stay in the text.
-    Letter,
+    MailMessage,
 }
 
 /// The mark of an item and the text after it.
@@ -16,7 +16,7 @@ pub(super) fn item(text: &str) -> Option<(Mark, &str)> {
     let (first, rest) = text.split_once(' ')?;
     let rest = rest.trim_start();
     match mark(first)? {
-        Mark::Letter => Some((Mark::Letter, text)),
+        Mark::MailMessage => Some((Mark::MailMessage, text)),
         mark => Some((mark, rest)),
     }
 }
@@ -72,14 +72,14 @@ fn mark(word: &str) -> Option<Mark> {
         return bullet.then_some(Mark::Bullet);
     }
     if let Some(inner) = word.strip_prefix('(').and_then(|word| word.strip_suffix(')')) {
-        return short(inner).then_some(Mark::Letter);
+        return short(inner).then_some(Mark::MailMessage);
     }
     let inner = word.strip_suffix(['.', ')'])?;
     if (1..=3).contains(&inner.len()) && inner.bytes().all(|b| b.is_ascii_digit()) {
         return inner.parse().ok().map(Mark::Number);
     }
     // "a)" is a mark; "a." or "I." may as well end a sentence or be an initial.
-    (word.ends_with(')') && short(inner)).then_some(Mark::Letter)
+    (word.ends_with(')') && short(inner)).then_some(Mark::MailMessage)
 }
 
 /// A number, a letter or a small roman number.

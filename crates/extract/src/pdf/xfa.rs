@@ -1,7 +1,7 @@
 //! Forms that are drawn by Adobe's programs alone (XFA): their page only asks to wait, and what was filled in lies in XML
 //! beside it (XFA specification 3.3, chapter 4).
 
-use super::{Sheet, metadata, unpack};
+use super::{Sheet, decompress, metadata};
 use crate::Writer;
 use crate::xml::{Token, Xml};
 use hayro_syntax::Pdf;
@@ -33,7 +33,7 @@ pub(super) fn read(pdf: &Pdf, writer: &mut Writer) -> Result<()> {
     let catalog = pdf.xref().get::<Dict<'_>>(pdf.xref().root_id()).unwrap_or_default();
     let mut xml = Vec::new();
     for part in parts(&catalog) {
-        if let Some(bytes) = unpack::unpack(&part, writer.limits())? {
+        if let Some(bytes) = decompress::unpack(&part, writer.limits())? {
             xml.extend_from_slice(&bytes);
         }
     }

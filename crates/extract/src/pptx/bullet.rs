@@ -1,7 +1,7 @@
 //! What boxes of PowerPoint inherit: their bullets, and their places. A paragraph rarely says whether it has one: its box, the same box in the layout of the slide,
 //! and the master of the layout are asked, in this order.
 
-use crate::label::{Label, written};
+use crate::list_label::{Label, format_number};
 use crate::xml::{Element, Token, Xml};
 use socle_core::Result;
 use std::collections::HashMap;
@@ -38,7 +38,7 @@ impl Inherited {
     /// Reads a layout.
     ///
     /// # Errors
-    /// [`DamagedDocument`](socle_core::Kind::DamagedDocument) if it is not XML; so too below.
+    /// [`DamagedDocument`](socle_core::Kind::DamagedDocument) if it is not XML; the same holds for the other methods.
     pub fn layout(&mut self, text: &str) -> Result<()> {
         let mut xml = Xml::new(text);
         let mut id = None;
@@ -61,7 +61,7 @@ impl Inherited {
     /// Reads the master of the layout.
     ///
     /// # Errors
-    /// See [`Self::layout`].
+    /// As [`Self::layout`].
     pub fn master(&mut self, text: &str) -> Result<()> {
         let mut xml = Xml::new(text);
         while let Some(token) = xml.next()? {
@@ -95,7 +95,7 @@ pub fn place(element: &Element<'_>) -> Option<(i64, i64)> {
 /// Reads the rest of a list of levels: `lstStyle`, or `bodyStyle`, whose start was the last token.
 ///
 /// # Errors
-/// See [`Inherited::layout`].
+/// As [`Inherited::layout`].
 pub fn levels(xml: &mut Xml<'_>) -> Result<Levels> {
     let mut levels = Levels::default();
     let mut level = None;
@@ -157,7 +157,7 @@ impl Counters {
             "romanUc" => "upperRoman",
             _ => return Label::Number(number, number.to_string()),
         };
-        let text = written(number, name);
+        let text = format_number(number, name);
         Label::Text(if format.ends_with("ParenBoth") {
             format!("({text})")
         } else if format.ends_with("ParenR") {

@@ -3,10 +3,10 @@
 mod paragraph;
 
 use super::encoding::CodePage;
-use super::head::{Head, language};
+use super::header::{Header, language};
 use super::token::Token;
 use crate::Writer;
-use crate::flow::Flow;
+use crate::block_builder::BlockBuilder;
 use socle_core::Result;
 
 /// Most cells of a row, as many as Word allows.
@@ -70,7 +70,7 @@ struct Table {
 }
 
 /// What was interrupted by a note or a text box.
-struct Outside {
+struct Suspended {
     depth: usize,
     is_note: bool,
     paragraph: Paragraph,
@@ -81,8 +81,8 @@ struct Outside {
 
 /// A reader that writes as it goes.
 pub struct Reader<'w> {
-    flow: Flow<'w>,
-    head: Head,
+    flow: BlockBuilder<'w>,
+    head: Header,
     state: State,
     /// States of the groups around.
     around: Vec<State>,
@@ -94,7 +94,7 @@ pub struct Reader<'w> {
     edges: Vec<i32>,
     /// Those of the row in which a row of a nested table is defined.
     outer_edges: Vec<i32>,
-    outside: Vec<Outside>,
+    outside: Vec<Suspended>,
     label: String,
     /// Text of the head.
     text: String,
@@ -120,8 +120,8 @@ impl<'w> Reader<'w> {
             font: None,
         };
         Self {
-            flow: Flow::new(writer),
-            head: Head::default(),
+            flow: BlockBuilder::new(writer),
+            head: Header::default(),
             state,
             around: Vec::new(),
             paragraph: Paragraph::default(),
@@ -142,7 +142,7 @@ impl<'w> Reader<'w> {
     /// A group begins.
     ///
     /// # Errors
-    /// See [`crate::extract`]; so too below.
+    /// As [`crate::extract`]; the same holds for the other methods.
     pub fn open(&mut self) -> Result<()> {
         self.flush()?;
         self.skip = 0;
@@ -155,7 +155,7 @@ impl<'w> Reader<'w> {
     /// A group ends.
     ///
     /// # Errors
-    /// See [`Self::open`].
+    /// As [`Self::open`].
     pub fn close(&mut self) -> Result<()> {
         self.flush()?;
         self.skip = 0;
@@ -165,7 +165,7 @@ impl<'w> Reader<'w> {
             _ => {}
         }
         if self.outside.last().is_some_and(|outside| outside.depth == self.around.len()) {
-            self.come_back()?;
+            self.end_note_or_box()?;
         }
         if let Some(state) = self.around.pop() {
             self.state = state;
@@ -176,7 +176,7 @@ impl<'w> Reader<'w> {
     /// Any other token.
     ///
     /// # Errors
-    /// See [`Self::open`].
+    /// As [`Self::open`].
     pub fn token(&mut self, token: &Token<'_>) -> Result<()> {
         if self.skip > 0 {
             self.skip -= 1;
@@ -215,11 +215,11 @@ impl<'w> Reader<'w> {
     /// All has been read.
     ///
     /// # Errors
-    /// See [`Self::open`].
+    /// As [`Self::open`].
     pub fn finish(&mut self) -> Result<()> {
         self.flush()?;
         while !self.outside.is_empty() {
-            self.come_back()?;
+            self.end_note_or_box()?;
         }
         self.end_open()?;
         self.tables_to(0)?;
@@ -334,11 +334,11 @@ impl<'w> Reader<'w> {
                 Target::Label
             }
             "footnote" if in_body => {
-                self.go_outside(true)?;
+                self.begin_note_or_box(true)?;
                 Target::Body
             }
             "shptxt" | "dptxbxtext" if self.state.target == Target::Drawing => {
-                self.go_outside(false)?;
+                self.begin_note_or_box(false)?;
                 Target::Body
             }
             "shp" | "do" if in_body => Target::Drawing,

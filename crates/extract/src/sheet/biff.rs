@@ -1,7 +1,7 @@
 //! The records of old workbooks (BIFF 5 and 8), and the strings in them. Nothing is believed about lengths: what is not
 //! there is empty.
 
-use crate::text::code_page;
+use crate::encoding::code_page;
 use encoding_rs::{Encoding, WINDOWS_1252};
 
 /// A record that goes on in this one.

@@ -1,19 +1,19 @@
 //! What drawings over the cells of a sheet say: text boxes, titles of charts, diagrams. Comments are left out.
 
-use super::grid::Drawn;
-use crate::Limits;
+use super::grid::SheetDrawings;
 use crate::archive::Archive;
-use crate::drawing::drawings;
+use crate::limits::Limits;
 use crate::ooxml::relations;
+use crate::ooxml_drawing::drawings;
 use crate::xml::{Token, Xml, decoded};
 use socle_core::Result;
 
 /// Reads the drawings of the sheet in a part.
 ///
 /// # Errors
-/// See [`Archive::read`].
-pub(super) fn read(archive: &mut Archive<'_>, sheet: &str, limits: &mut Limits) -> Result<Drawn> {
-    let mut drawn = Drawn::default();
+/// As [`Archive::read`].
+pub(super) fn read(archive: &mut Archive<'_>, sheet: &str, limits: &mut Limits) -> Result<SheetDrawings> {
+    let mut drawn = SheetDrawings::default();
     for part in relations(archive, sheet, limits)? {
         if !matches!(part.kind.as_str(), "drawing" | "vmlDrawing") {
             continue;
@@ -28,7 +28,7 @@ pub(super) fn read(archive: &mut Archive<'_>, sheet: &str, limits: &mut Limits) 
     Ok(drawn)
 }
 
-impl Drawn {
+impl SheetDrawings {
     fn shapes(&mut self, archive: &mut Archive<'_>, name: &str, text: &str, limits: &mut Limits) -> Result<()> {
         let parts = relations(archive, name, limits)?;
         let mut drawings = drawings(archive, &parts, limits)?;
@@ -37,7 +37,7 @@ impl Drawn {
         while let Some(token) = xml.next()? {
             match token {
                 Token::Start(element) => match element.name().local() {
-                    // What older programs see instead.
+                    // Fallback content for older programs.
                     "Fallback" => xml.skip()?,
                     "txBody" => shape = Some(String::new()),
                     "p" | "br" => shape.iter_mut().filter(|text| !text.is_empty()).for_each(|text| text.push('\n')),

@@ -28,12 +28,12 @@ pub struct Grid<'w> {
     /// The cell that the row after a gap begins with.
     gap: Option<usize>,
     /// What lies over the cells.
-    drawn: Drawn,
+    drawn: SheetDrawings,
 }
 
 /// What lies over the cells of a sheet.
 #[derive(Debug, Default)]
-pub struct Drawn {
+pub struct SheetDrawings {
     /// Texts of boxes and titles of charts.
     pub texts: Vec<String>,
     /// There are pictures too.
@@ -50,14 +50,14 @@ impl<'w> Grid<'w> {
             text: String::new(),
             cells: Vec::new(),
             gap: None,
-            drawn: Drawn::default(),
+            drawn: SheetDrawings::default(),
         }
     }
 
     /// Adds a cell. Cells without text are none.
     ///
     /// # Errors
-    /// See [`Writer::table`].
+    /// As [`Writer::table`].
     pub fn cell(&mut self, row: u32, column: u32, text: &str) -> Result<()> {
         if text.trim().is_empty() {
             return Ok(());
@@ -78,18 +78,18 @@ impl<'w> Grid<'w> {
     }
 
     /// What lies over the cells, to be written below them.
-    pub fn draw(&mut self, drawn: Drawn) {
+    pub fn draw(&mut self, drawn: SheetDrawings) {
         self.drawn = drawn;
     }
 
     /// The sheet ends.
     ///
     /// # Errors
-    /// See [`Writer::table`].
+    /// As [`Writer::table`].
     pub fn end(mut self) -> Result<()> {
         self.end_row()?;
         self.write()?;
-        let Drawn { texts, has_picture } = std::mem::take(&mut self.drawn);
+        let SheetDrawings { texts, has_picture } = std::mem::take(&mut self.drawn);
         for text in texts.iter().filter(|text| !text.trim().is_empty()) {
             self.begin()?;
             self.writer.paragraph(text)?;

@@ -2,9 +2,9 @@
 //! those far from each other cost no more than others. Of drawings, the texts and the titles of charts are read.
 
 use super::biff::{Record, Records, encoding, long, number};
-use super::grid::Drawn;
-use super::number::{Format, Kind};
-use super::summary;
+use super::grid::SheetDrawings;
+use super::number_format::{Format, Kind};
+use super::summary_information;
 use super::{Grid, moment};
 use crate::Writer;
 use crate::archive::encrypted;
@@ -42,7 +42,7 @@ const COMMENT: u16 = 0x19;
 const CELLS: u8 = 0;
 const CHART: u8 = 2;
 
-/// Writes what the document says.
+/// Reads the document and writes it as Markdown.
 pub(super) fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
     let mut file = CompoundFile::open(Cursor::new(bytes)).map_err(|error| super::damaged(&error))?;
     // Streams may share their bytes, so all of them may say that they are longer than the file.
@@ -60,7 +60,7 @@ pub(super) fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
         None => stream("Book")?,
     };
     let content = content.ok_or_else(|| super::damaged(&"it has no cells"))?;
-    summary::read(&about, writer.metadata());
+    summary_information::read(&about, writer.metadata());
     let book = Book::read(&content)?;
     writer.metadata().page_count = u32::try_from(book.sheets.len()).ok();
     for (page, sheet) in (1..).zip(&book.sheets) {
@@ -156,7 +156,7 @@ impl Book {
     }
 
     fn write(&self, content: &[u8], page: u32, sheet: &Sheet, writer: &mut Writer) -> Result<()> {
-        let mut drawn = Drawn::default();
+        let mut drawn = SheetDrawings::default();
         let mut grid = Grid::new(page, &sheet.name, writer);
         let (mut depth, mut is_comment, mut due, mut has_ended) = (0_usize, false, None, false);
         for record in Records::at(content, sheet.place) {

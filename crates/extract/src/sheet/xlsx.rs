@@ -2,7 +2,7 @@
 //! read here.
 
 use super::drawing;
-use super::number::Format;
+use super::number_format::Format;
 use super::{Grid, damaged, shown};
 use crate::Writer;
 use crate::archive::Archive;
@@ -25,7 +25,7 @@ struct Sheet {
     kind: String,
 }
 
-/// Writes what the document says.
+/// Reads the document and writes it as Markdown.
 pub(super) fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
     let mut archive = Archive::open(bytes)?;
     ooxml::metadata(&mut archive, writer)?;

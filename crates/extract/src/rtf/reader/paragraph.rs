@@ -1,7 +1,7 @@
 //! Paragraphs, cells and rows of RTF: all begin where text appears and end where a mark says so.
 
-use super::{Outside, Reader, Table};
-use crate::flow::Shape;
+use super::{Reader, Suspended, Table};
+use crate::block_builder::ParagraphKind;
 use socle_core::Result;
 
 impl Reader<'_> {
@@ -37,15 +37,15 @@ impl Reader<'_> {
         let digits = label.trim_start_matches('(').trim_end_matches(['.', ')']);
         let says = label.chars().any(char::is_alphanumeric);
         let shape = match (outline, digits.parse::<u64>()) {
-            (Some(level), _) => Shape::Heading(level + 1),
-            (None, Ok(number)) => Shape::Item(self.paragraph.level, Some(number)),
-            (None, Err(_)) if !label.is_empty() => Shape::Item(self.paragraph.level, None),
-            (None, Err(_)) if style.is_code => Shape::Code,
-            (None, Err(_)) => Shape::Text,
+            (Some(level), _) => ParagraphKind::Heading(level + 1),
+            (None, Ok(number)) => ParagraphKind::Item(self.paragraph.level, Some(number)),
+            (None, Err(_)) if !label.is_empty() => ParagraphKind::Item(self.paragraph.level, None),
+            (None, Err(_)) if style.is_code => ParagraphKind::Code,
+            (None, Err(_)) => ParagraphKind::Text,
         };
         if says
-            && !matches!(shape, Shape::Item(_, Some(_)))
-            && let Some(text) = self.flow.so_far().filter(|text| !text.trim().is_empty())
+            && !matches!(shape, ParagraphKind::Item(_, Some(_)))
+            && let Some(text) = self.flow.open_paragraph_text().filter(|text| !text.trim().is_empty())
         {
             text.insert_str(0, &format!("{label} "));
         }
@@ -92,7 +92,7 @@ impl Reader<'_> {
     pub(super) fn tables_to(&mut self, depth: usize) -> Result<()> {
         while self.tables.len() > depth {
             if let Some(table) = self.tables.pop() {
-                self.flow.spread(&table.edges);
+                self.flow.align_columns(&table.edges);
             }
             self.flow.end_table()?;
         }
@@ -105,12 +105,12 @@ impl Reader<'_> {
     }
 
     /// A note or a text box begins.
-    pub(super) fn go_outside(&mut self, is_note: bool) -> Result<()> {
+    pub(super) fn begin_note_or_box(&mut self, is_note: bool) -> Result<()> {
         if is_note {
             self.begin_paragraph()?;
             self.flow.begin_note();
         }
-        self.outside.push(Outside {
+        self.outside.push(Suspended {
             depth: self.around.len(),
             is_note,
             paragraph: std::mem::take(&mut self.paragraph),
@@ -122,7 +122,7 @@ impl Reader<'_> {
     }
 
     /// A note or a text box ends.
-    pub(super) fn come_back(&mut self) -> Result<()> {
+    pub(super) fn end_note_or_box(&mut self) -> Result<()> {
         self.end_open()?;
         self.tables_to(0)?;
         let Some(outside) = self.outside.pop() else { return Ok(()) };
