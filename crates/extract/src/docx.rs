@@ -1,8 +1,7 @@
-//! Word (Office Open XML): the text as it stands once all changes are accepted, without comments, headers and footers.
+//! Word (Office Open XML): the text with all tracked changes accepted, without comments, headers and footers.
 //!
-//! Word stores what a reader sees only in part. Levels of headings come from styles (`style`), numbers of lists from
-//! counting (`numbering`), and pages from marks that Word left when it last laid the document out; those are used only if
-//! there are as many as the document says it has pages.
+//! Heading levels come from styles (`style`), list numbers from counting (`numbering`), and pages from the breaks of the last
+//! layout, which are used only if their number agrees with the stated page count.
 
 mod numbering;
 mod style;
@@ -72,7 +71,7 @@ pub fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
     reader.run(&mut Xml::new(&document))?;
     reader.flow.finish()?;
     if reader.flow.is_empty() {
-        // A document may have all of its text in its margins.
+        // Some documents have all of their text in headers and footers.
         for relation in parts.iter().filter(|relation| matches!(relation.kind.as_str(), "header" | "footer")) {
             if let Some(bytes) = archive.read(&relation.target, reader.flow.writer().limits())? {
                 reader.run(&mut Xml::new(&decoded(&bytes)))?;
@@ -83,7 +82,7 @@ pub fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
     Ok(())
 }
 
-/// The files among these parts that stand in the text with all they say: HTML, mostly.
+/// Embedded files that are part of the text (altChunk), mostly HTML.
 fn chunks(
     archive: &mut Archive<'_>,
     parts: &[Relation],
@@ -99,16 +98,16 @@ fn chunks(
     Ok(chunks)
 }
 
-/// What is known about an open paragraph.
+/// The state of an open paragraph.
 #[derive(Default)]
 struct Paragraph {
     style: Option<String>,
     own: Properties,
-    /// Its text goes to the beginning of the next one: its end was deleted, or it is the big letter of that one.
+    /// Whether its text is joined to the next paragraph: its mark was deleted, or it is a drop cap.
     is_carried: bool,
 }
 
-/// What is known about an open row and its open cell.
+/// The state of an open row and its open cell.
 #[derive(Default)]
 struct Span {
     before: usize,
@@ -121,10 +120,10 @@ struct Reader<'w> {
     flow: BlockBuilder<'w>,
     styles: Styles,
     numbering: Numbering,
-    /// Texts of notes by kind and identifier.
+    /// Texts of footnotes and endnotes by kind and identifier.
     notes: HashMap<(&'static str, String), String>,
     drawings: Drawings,
-    /// Names and bytes of files that are part of the document, by what they are called.
+    /// Names and bytes of embedded files by relationship identifier.
     chunks: HashMap<String, (String, Vec<u8>)>,
     paragraphs: Vec<Paragraph>,
     spans: Vec<Span>,
@@ -175,7 +174,7 @@ impl Reader<'_> {
         }
     }
 
-    /// A character that an element stands for.
+    /// The character that an element such as a tab represents.
     fn sign(&mut self, text: &str) {
         if !self.in_properties && !self.is_hidden {
             self.flow.text(text);
@@ -185,7 +184,7 @@ impl Reader<'_> {
     fn start(&mut self, element: &Element<'_>, xml: &mut Xml<'_>) -> Result<()> {
         let name = element.name().local();
         match name {
-            // What was deleted or moved away; fallback content for older programs; readings of signs; old properties.
+            // Deleted and moved text, fallback content, ruby text, and previous properties.
             "del" if !self.in_properties && !self.in_row_properties => xml.skip()?,
             "moveFrom" | "Fallback" | "rt" | "sdtPr" | "pPrChange" | "rPrChange" | "tblPrChange" | "trPrChange"
             | "tcPrChange" | "sectPr" => xml.skip()?,
@@ -205,7 +204,7 @@ impl Reader<'_> {
             "tr" => self.spans.last_mut().into_iter().for_each(|span| *span = Span::default()),
             "trPr" => self.in_row_properties = true,
             "tc" => self.cell(),
-            // Fractions, powers and indices of formulas: a/b, a^b, a_b.
+            // Fractions, superscripts and subscripts of formulas: a/b, a^b, a_b.
             "den" => self.sign("/"),
             "sup" => self.sign("^"),
             "sub" => self.sign("_"),
@@ -216,7 +215,7 @@ impl Reader<'_> {
             "sym" => self.sign(symbol(element)),
             "footnoteReference" | "endnoteReference" => {
                 let kind = if name == "footnoteReference" { "footnote" } else { "endnote" };
-                // Each note is called once; more calls would only multiply its text.
+                // Only the first reference to a note writes its text.
                 let text = self.notes.remove(&(kind, element.get("id").unwrap_or_default()));
                 self.flow.call_note(&text.unwrap_or_default());
             }
@@ -243,7 +242,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// Writes a file that is part of the document. One that cannot be read leaves a line that says why.
+    /// Writes an embedded file. One that cannot be read is replaced by a line with the reason.
     fn chunk(&mut self, name: &str, bytes: &[u8]) -> Result<()> {
         self.flow.embed(|writer| {
             let result = Media::detect(bytes, None, Some(name)).and_then(|media| crate::read(media, bytes, writer));
@@ -351,7 +350,7 @@ impl Reader<'_> {
     }
 }
 
-/// A sign of a font of symbols. Only those that answer a question on a form say something.
+/// A character of a symbol font; only check marks and boxes, as in forms, have a meaning.
 fn symbol(element: &Element<'_>) -> &'static str {
     if !element.get("font").is_some_and(|font| font.starts_with("Wingdings")) {
         return "";

@@ -1,5 +1,5 @@
-//! PowerPoint (Office Open XML): each slide is a page; its title is a heading, its shapes follow from top to bottom, then the
-//! notes of the speaker. What repeats on all slides and comments are left out.
+//! PowerPoint (Office Open XML): each slide is a page with its title as heading, then its shapes from top to bottom, then the
+//! speaker notes. Headers, footers and comments are left out.
 
 mod bullet;
 
@@ -49,7 +49,7 @@ pub fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
     flow.finish()
 }
 
-/// The names of the slides in their order.
+/// The part names of the slides in presentation order.
 fn slides(presentation: &str, parts: &[Relation]) -> Result<Vec<String>> {
     let mut xml = Xml::new(presentation);
     let mut slides = Vec::new();
@@ -58,14 +58,14 @@ fn slides(presentation: &str, parts: &[Relation]) -> Result<Vec<String>> {
         if element.name().local() != "sldId" {
             continue;
         }
-        // Two attributes are called "id": the number of the slide and, with a prefix, what the relation is called.
+        // Two attributes have the local name "id": the slide number and, with a prefix, the relationship identifier.
         let part = element.all("id").into_iter().find_map(|id| parts.iter().find(|part| part.id == id));
         slides.extend(part.map(|part| part.target.clone()));
     }
     Ok(slides)
 }
 
-/// What a slide inherits from its layout and the master of that.
+/// What a slide inherits from its layout and slide master.
 fn inherited(
     archive: &mut Archive<'_>,
     parts: &[Relation],
@@ -91,15 +91,15 @@ fn inherited(
     Ok(inherited)
 }
 
-/// What a box on a slide is for.
+/// The role of a text box on a slide.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 enum Purpose {
-    /// Anything that its author put there.
+    /// Content.
     #[default]
     Free,
     Title,
     Content,
-    /// Date, number and what else repeats on all slides.
+    /// Date, slide number, header or footer.
     Repeated,
 }
 
@@ -109,16 +109,16 @@ struct Reader<'f, 'w> {
     is_notes: bool,
     drawings: Drawings,
     purpose: Purpose,
-    /// The identifier of the box, and what it says of its bullets.
+    /// The identifier of the box, and its own list styles.
     id: String,
     levels: Levels,
     counters: Counters,
-    /// The title has begun.
+    /// Whether the title has text already.
     has_title: bool,
     level: usize,
     own: Option<Bullet>,
     in_text: bool,
-    /// Shapes that are open: groups hold others, whose places count from the group's own.
+    /// Number of open shapes: groups contain others, whose positions are relative to the group.
     shapes: usize,
 }
 
@@ -212,7 +212,7 @@ impl<'f, 'w> Reader<'f, 'w> {
         Ok(())
     }
 
-    /// The upper and left edge of the open shape, unless it is in a group.
+    /// Sets the upper and left edge of the open shape, unless it is in a group.
     fn place(&mut self, place: Option<(i64, i64)>) {
         if let (Some((top, left)), Some(slide), 1) = (place, self.flow.slide(), self.shapes) {
             slide.place(top, left);
@@ -258,12 +258,12 @@ impl<'f, 'w> Reader<'f, 'w> {
     }
 }
 
-/// Whether an element is something with a place of its own on a slide.
+/// Whether an element is a shape with a position of its own.
 fn is_shape(name: &str) -> bool {
     matches!(name, "sp" | "grpSp" | "graphicFrame" | "pic" | "cxnSp")
 }
 
-/// What a placeholder is for. On the page of the notes, nothing but their text is new.
+/// The role of a placeholder. On a notes page, only the body is content.
 fn purpose(kind: Option<&str>, is_notes: bool) -> Purpose {
     match kind {
         Some("body") if is_notes => Purpose::Free,

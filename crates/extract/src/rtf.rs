@@ -1,5 +1,5 @@
-//! Rich Text Format. It is read as a flat sequence of words with a stack of states, as its specification tells readers to
-//! do. Labels of lists are in the text; what is before the text (fonts, styles, metadata) is read in [`header`].
+//! Rich Text Format, read as a flat sequence of tokens with a stack of group states, as its specification recommends. List labels
+//! are part of the text; [`header`] reads fonts, styles and metadata.
 
 mod encoding;
 mod header;
@@ -11,7 +11,7 @@ use reader::Reader;
 use socle_core::{Error, Kind, Result};
 use token::{Token, Tokens};
 
-/// Deepest nesting of groups. Word writes a few dozens.
+/// Maximum nesting of groups. Word writes a few dozen.
 const MAX_DEPTH: usize = 1000;
 
 /// Reads the document and writes it as Markdown.
@@ -45,7 +45,7 @@ pub fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
             token => reader.token(&token)?,
         }
     }
-    // Some writers forget the last brace, and some files were cut off: nobody knows whether more was to follow.
+    // Some writers omit the last brace, which cannot be distinguished from truncation.
     let is_cut = depth > 0;
     reader.finish()?;
     if is_cut && writer.length() == start {

@@ -14,7 +14,8 @@ pub(super) type Cell = Vec<Block>;
 /// The cells of a row.
 pub(super) type Row = Vec<Cell>;
 
-/// Whether a table is used only for layout: it has one cell with text, or one row whose cells contain several blocks.
+/// Whether a table is used only for layout: it has one cell with text, or one row with a cell that contains a table, a
+/// heading or more than three blocks.
 pub(super) fn is_layout(rows: &[Row]) -> bool {
     let cells = || rows.iter().flatten().filter(|cell| cell.iter().any(has_text));
     let is_page = |cell: &Cell| {

@@ -1,22 +1,22 @@
-//! Tables without lines: rows whose parts stand below each other.
+//! Tables without rules, recognised by the alignment of their columns.
 
 use super::line::Line;
 use super::list;
 use super::ruled_table::Table;
 
-/// Widest distance between rows, in heights of a letter.
+/// Maximum step between rows, as a multiple of the font size.
 const ROW_GAP: f32 = 2.6;
-/// Longest table.
+/// Maximum number of rows.
 const MAX_ROWS: usize = 500;
-/// Narrowest gap between columns.
+/// Minimum gap between columns, as a multiple of the font size.
 const COLUMN_GAP: f32 = 0.6;
-/// Cells have fewer letters on average; lines of columns of text have more.
+/// Maximum average number of characters per cell; columns of running text have more.
 const CELL_LETTERS: usize = 34;
 
-/// Parts on one line.
+/// Lines at the same height.
 type Row = Vec<Line>;
 
-/// Takes the lines that make tables out of a page.
+/// Removes the lines that form tables from a page and returns the tables.
 pub(super) fn tables(lines: &mut Vec<Line>) -> Vec<Table> {
     let mut tables = Vec::new();
     let mut rest: Vec<Line> = Vec::new();
@@ -30,7 +30,7 @@ pub(super) fn tables(lines: &mut Vec<Line>) -> Vec<Table> {
         while let Some(next) = rows.next_if(|next| group.len() < MAX_ROWS && goes_on(&group, next)) {
             group.push(next);
         }
-        // Single parts at the end are what follows the table.
+        // Trailing rows with a single part follow the table.
         let mut after = Vec::new();
         while group.last().is_some_and(|row| row.len() < 2 && !wrapped(&group, row)) {
             after.extend(group.pop().into_iter().flatten());
@@ -46,7 +46,7 @@ pub(super) fn tables(lines: &mut Vec<Line>) -> Vec<Table> {
     tables
 }
 
-/// The lines of a page in rows, from top to bottom.
+/// Groups the lines of a page into rows, from top to bottom.
 fn rows(lines: Vec<Line>) -> Vec<Row> {
     let mut rows: Vec<Row> = Vec::new();
     for line in lines {
@@ -73,7 +73,7 @@ fn goes_on(group: &[Row], next: &Row) -> bool {
     after >= 2 && (after >= before || group.len() == 1)
 }
 
-/// The columns: the parts of the page, from left to right, that hold anything in any row.
+/// The columns: horizontal ranges that are occupied in any row, from left to right.
 fn columns<'l>(lines: impl Iterator<Item = &'l Line>) -> Vec<(f32, f32)> {
     let mut extents: Vec<(f32, f32, f32)> = lines.map(|line| (line.x0, line.x1, line.size)).collect();
     extents.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -91,13 +91,13 @@ fn column_of(columns: &[(f32, f32)], line: &Line) -> usize {
     columns.partition_point(|(x0, _)| *x0 <= line.x0 + 0.5).saturating_sub(1)
 }
 
-/// Whether a single part goes on in a cell of the row above: close below it, and not in the first column.
+/// Whether a row with a single part continues a cell of the row above: close below it, and not in the first column.
 fn wrapped(group: &[Row], row: &Row) -> bool {
     let columns = columns(group.iter().flatten());
     row.first().is_some_and(|line| column_of(&columns, line) > 0)
 }
 
-/// The table that rows make, if they make one.
+/// The table formed by rows; `None` if they do not form one.
 fn table(group: &[Row]) -> Option<Table> {
     let columns = columns(group.iter().flatten());
     let several = group.iter().filter(|row| row.len() > 1).count();
@@ -111,7 +111,7 @@ fn table(group: &[Row]) -> Option<Table> {
     if parts().map(letters).sum::<usize>() / count > CELL_LETTERS || prose(group, &columns) {
         return None;
     }
-    // A numbered list, whose numbers stand apart.
+    // A numbered list, whose numbers are set apart.
     let first: Vec<&Line> = parts().filter(|line| column_of(&columns, line) == 0).collect();
     if first.iter().filter(|line| list::is_mark(&line.text())).count() * 2 > first.len() {
         return None;
@@ -126,7 +126,7 @@ fn table(group: &[Row]) -> Option<Table> {
     })
 }
 
-/// Whether two columns hold running text: lines of some length that fill them.
+/// Whether two columns contain running text: long lines that fill them.
 fn prose(group: &[Row], columns: &[(f32, f32)]) -> bool {
     let full = columns.iter().enumerate().filter(|(at, (x0, x1))| {
         let lines: Vec<&Line> = group.iter().flatten().filter(|line| column_of(columns, line) == *at).collect();
@@ -137,7 +137,7 @@ fn prose(group: &[Row], columns: &[(f32, f32)]) -> bool {
     full.count() >= 2
 }
 
-/// The texts of the cells; rows that only go on in a cell are put to the row before.
+/// The texts of the cells; continuation rows are joined to the row before.
 fn cells(group: &[Row], columns: &[(f32, f32)]) -> Vec<Vec<String>> {
     let mut rows: Vec<Vec<Vec<Line>>> = Vec::new();
     let mut last: Option<&Line> = None;

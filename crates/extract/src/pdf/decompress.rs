@@ -1,4 +1,4 @@
-//! Streams are unpacked here, and every byte that comes out is counted.
+//! Decompression of streams; every byte of output counts against the limit.
 
 use crate::archive::unpacks_to_too_much;
 use crate::limits::Limits;
@@ -8,16 +8,16 @@ use socle_core::Result;
 use std::borrow::Cow;
 use std::io::Read;
 
-/// Deflate packs at most 1032 bytes into one (zlib's technical notes).
+/// Maximum compression ratio of Deflate (zlib's technical notes).
 const MOST_PACKED: usize = 1032;
 
-/// The shortest stream counts as so many bytes, since forms can ask for each other over and over.
+/// Minimum number of bytes counted per stream, because forms can refer to each other repeatedly.
 const LEAST: usize = 1024;
 
-/// The bytes of a stream; none if it is damaged or an image.
+/// Decompresses a stream; `None` if it is damaged or an image.
 ///
 /// # Errors
-/// [`InputTooLong`](socle_core::Kind::InputTooLong) if more is unpacked than the document may.
+/// [`InputTooLong`](socle_core::Kind::InputTooLong) if the total exceeds the limit.
 pub(super) fn unpack<'a>(stream: &Stream<'a>, limits: &mut Limits) -> Result<Option<Cow<'a, [u8]>>> {
     let packed = stream.raw_data();
     if packed.len().saturating_mul(MOST_PACKED) > limits.unpacked && stream.filters().contains(&Filter::FlateDecode) {
@@ -28,7 +28,7 @@ pub(super) fn unpack<'a>(stream: &Stream<'a>, limits: &mut Limits) -> Result<Opt
     Ok(Some(bytes))
 }
 
-/// Unpacks without keeping anything, since the library that does it knows no limit.
+/// Decompresses without storing the output, because the library has no limit.
 fn measure(packed: &[u8], most: usize) -> Result<()> {
     let mut unpacked = flate2::read::ZlibDecoder::new(packed);
     let mut buffer = vec![0; 64 * 1024];

@@ -1,6 +1,6 @@
-//! Page numbers: "7", "- 7 -", "vii", "Page 7 of 12", "Seite 7/12", and those at the end of a running head.
+//! Parses page numbers: "7", "- 7 -", "vii", "Page 7 of 12", "Seite 7/12", also at either end of a running header.
 
-/// Words for a page, and words between the number of a page and the number of all pages.
+/// Words for a page, and words between page number and total number of pages.
 const LABELS: [&str; 33] = [
     "page",
     "pages",
@@ -39,15 +39,15 @@ const LABELS: [&str; 33] = [
 const BETWEEN: [&str; 16] =
     ["of", "von", "de", "sur", "z", "ze", "di", "da", "av", "af", "van", "из", "od", "/", "共", "全"];
 
-/// The number of a page.
+/// A parsed page number.
 #[derive(Debug, PartialEq)]
 pub(super) struct PageNumber {
-    /// What stands beside it on its line.
+    /// The rest of the line.
     pub(super) rest: String,
     pub(super) number: i64,
-    /// How many pages it says that there are.
+    /// The stated total number of pages.
     pub(super) total: Option<i64>,
-    /// A word says that it is one.
+    /// Whether it has a label such as "Page".
     pub(super) labelled: bool,
     pub(super) roman: bool,
 }
@@ -62,7 +62,7 @@ enum Part {
     Other,
 }
 
-/// The number of a page in a line, if it holds one.
+/// The page number in a line; `None` if there is none.
 pub(super) fn page_number(text: &str) -> Option<PageNumber> {
     let parts = parts(text);
     alone(&parts)
@@ -72,7 +72,7 @@ pub(super) fn page_number(text: &str) -> Option<PageNumber> {
         .or_else(|| beside_a_sign(text, &parts))
 }
 
-/// A line that is nothing but the number of a page.
+/// Parses a line that consists of a page number.
 fn alone(parts: &[(usize, Part)]) -> Option<PageNumber> {
     let labelled = parts.iter().any(|(_, part)| *part == Part::Label);
     number_of(parts, labelled).map(|(number, total)| PageNumber {
@@ -84,7 +84,7 @@ fn alone(parts: &[(usize, Part)]) -> Option<PageNumber> {
     })
 }
 
-/// The number, and the number of all pages, if there is nothing else.
+/// The page number and the total number of pages, if there is nothing else.
 fn number_of(parts: &[(usize, Part)], labelled: bool) -> Option<(i64, Option<i64>)> {
     if parts.iter().any(|(_, part)| *part == Part::Other) {
         return None;
@@ -99,7 +99,7 @@ fn number_of(parts: &[(usize, Part)], labelled: bool) -> Option<(i64, Option<i64
         [(first, number), (second, total)] => {
             let joint: Vec<Part> = parts.get(first + 1..*second)?.iter().map(|(_, part)| *part).collect();
             match joint.as_slice() {
-                // The number of a chapter, and that of a page in it.
+                // Chapter and page number.
                 [Part::Dash] if *number <= 99 => Some((*total, None)),
                 [Part::Between | Part::Label | Part::Sign, ..] | []
                     if number <= total && (labelled || joint.len() == 1) =>
@@ -149,7 +149,7 @@ fn folio_beside(rest: &str, number: i64, total: Option<i64>) -> Option<PageNumbe
     (rest.chars().any(char::is_alphabetic)).then_some(PageNumber { rest, number, total, labelled: true, roman: false })
 }
 
-/// A line that is a Roman number alone.
+/// Parses a line that is a Roman number.
 fn roman(text: &str) -> Option<PageNumber> {
     const VALUES: [(char, i64); 5] = [('i', 1), ('v', 5), ('x', 10), ('l', 50), ('c', 100)];
     let digits = text.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
@@ -166,7 +166,7 @@ fn roman(text: &str) -> Option<PageNumber> {
     signs.then_some(PageNumber { rest: String::new(), number, total: None, labelled: false, roman: true })
 }
 
-/// A number from 1 to 399 in Roman digits.
+/// Parses a Roman number from 1 to 399.
 fn in_roman(mut number: i64) -> String {
     const DIGITS: [(&str, i64); 9] =
         [("c", 100), ("xc", 90), ("l", 50), ("xl", 40), ("x", 10), ("ix", 9), ("v", 5), ("iv", 4), ("i", 1)];
@@ -188,7 +188,7 @@ fn is_sign(c: char) -> bool {
     matches!(c, '|' | '·' | '•' | '[' | ']' | '(' | ')' | '«' | '»' | '‹' | '›' | '~')
 }
 
-/// What a line is made of, each with its first byte.
+/// The tokens of a line, each with its first byte.
 fn parts(text: &str) -> Vec<(usize, Part)> {
     let mut parts = Vec::new();
     let mut rest = text;
@@ -216,7 +216,7 @@ fn parts(text: &str) -> Vec<(usize, Part)> {
                 } else {
                     Part::Other
                 };
-                // The full stop of an abbreviation.
+                // The full stop after an abbreviation.
                 length +=
                     usize::from(part == Part::Label && rest.get(length..).is_some_and(|rest| rest.starts_with('.')));
                 (length, part)
@@ -232,7 +232,7 @@ fn parts(text: &str) -> Vec<(usize, Part)> {
 }
 
 fn number_part(digits: &str) -> Part {
-    // Numbers with leading zeros count something else.
+    // Numbers with leading zeros are not page numbers.
     let plain = digits.len() < 6 && !digits.starts_with('0');
     digits.parse().ok().filter(|_| plain).map_or(Part::Other, Part::Number)
 }

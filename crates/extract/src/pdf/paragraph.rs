@@ -1,33 +1,33 @@
-//! From lines to paragraphs, and from paragraphs to text: where a paragraph ends, which lines were broken on purpose, and
-//! which hyphens stand only because a line ended.
+//! Joins lines to paragraphs and paragraphs to text: finds ends of paragraphs, intended line breaks, and hyphens that are due to
+//! line breaking.
 
 use super::line::Line;
 use super::list::{self, Mark};
 use std::collections::HashSet;
 
-/// Words of a document, to tell hyphens that belong to a word from those at the end of a line.
+/// The words of a document, to distinguish hyphens in words from hyphenation.
 #[derive(Debug, Default)]
 pub(super) struct Words(HashSet<String>);
 
-/// Most words that are remembered.
+/// Maximum number of words stored.
 const MAX_WORDS: usize = 200_000;
 
-/// Lines that belong together.
+/// The lines of a paragraph.
 #[derive(Debug)]
 pub(super) struct Paragraph {
     pub(super) lines: Vec<Line>,
-    /// Before which lines the line was broken on purpose.
+    /// For each line, whether an intended line break precedes it.
     breaks: Vec<bool>,
-    /// It is an item of a list.
+    /// Whether it is a list item.
     pub(super) item: bool,
-    /// Every space counts.
+    /// Whether it is preformatted.
     pub(super) code: bool,
-    /// It stands across the page.
+    /// Whether it is not in the main direction of the page.
     pub(super) turned: bool,
 }
 
 impl Words {
-    /// Remembers the words of a line but for its last, which may be cut.
+    /// Stores the words of a line except for the last, which may be hyphenated.
     pub(super) fn learn(&mut self, line: &Line) {
         let whole = line.words.len().saturating_sub(1);
         for word in line.words.iter().take(whole) {
@@ -44,7 +44,7 @@ impl Words {
 }
 
 impl Paragraph {
-    /// Its text, with the line breaks that were made on purpose.
+    /// Its text with intended line breaks.
     pub(super) fn text(&self, words: &Words) -> String {
         let mut text = String::new();
         for (at, line) in self.lines.iter().enumerate() {
@@ -54,7 +54,7 @@ impl Paragraph {
         text
     }
 
-    /// Whether it goes on in a paragraph that stands elsewhere: in the next column, or on the next page.
+    /// Whether it continues in `next`, which is in the next column or on the next page.
     pub(super) fn goes_on_in(&self, next: &Self) -> bool {
         let (Some(last), Some(first)) = (self.lines.last(), next.lines.first()) else { return false };
         let (end, start) = (last.text(), first.text());
@@ -65,14 +65,14 @@ impl Paragraph {
             && end.chars().last().is_some_and(|c| c.is_alphanumeric() || matches!(c, ',' | '-' | '\u{2010}' | '\u{ad}'))
     }
 
-    /// Takes the lines of the paragraph that it goes on in.
+    /// Appends the lines of its continuation.
     pub(super) fn take(&mut self, next: Self) {
         self.breaks.push(false);
         self.breaks.extend(next.breaks.into_iter().skip(1));
         self.lines.extend(next.lines);
     }
 
-    /// Takes the rest of a word that was cut from the next page.
+    /// Moves the rest of a hyphenated word from the next page to this one.
     pub(super) fn take_rest(&mut self, next: &mut Self) {
         let (Some(last), Some(first)) = (self.lines.last(), next.lines.first_mut()) else { return };
         let cut = last.text().ends_with(['-', '\u{2010}', '\u{ad}']);
@@ -83,13 +83,13 @@ impl Paragraph {
         }
     }
 
-    /// Its lines with their indentation.
+    /// Its lines with indentation, as source code.
     pub(super) fn program(&self) -> String {
         let left = self.lines.iter().map(|line| line.x0).fold(f32::MAX, f32::min);
         let mut text = String::new();
         let mut last: Option<&Line> = None;
         for line in &self.lines {
-            // Characters are as wide as this in a font of fixed width.
+            // The width of a character in a monospaced font.
             let letters: usize = line.words.iter().map(|word| word.text.chars().count()).sum();
             let width: f32 = line.words.iter().map(|word| word.x1 - word.x0).sum::<f32>() / letters.max(1) as f32;
             let count = |gap: f32| if width > 0.1 { ((gap / width).round().max(0.0) as usize).min(200) } else { 0 };
@@ -112,7 +112,7 @@ impl Paragraph {
     }
 }
 
-/// Joins lines into one.
+/// Joins lines to one.
 pub(super) fn joined(lines: &[Line]) -> String {
     let mut text = String::new();
     for line in lines {
@@ -121,7 +121,7 @@ pub(super) fn joined(lines: &[Line]) -> String {
     text
 }
 
-/// Adds a line to a text.
+/// Appends a line to a text, resolving hyphenation.
 fn append(text: &mut String, line: &str, wanted: bool, words: &Words) {
     let Some(first) = line.chars().next() else { return };
     let Some(last) = text.chars().last() else {
@@ -142,20 +142,20 @@ fn append(text: &mut String, line: &str, wanted: bool, words: &Words) {
     text.push_str(line);
 }
 
-/// What becomes of a hyphen at the end of a line.
+/// The meaning of a hyphen at the end of a line.
 enum Hyphen {
-    /// It stood there only because the line ended.
+    /// Hyphenation: it is removed.
     Drop,
-    /// It is part of a word.
+    /// Part of a compound word: it is kept, without a space after it.
     Keep,
-    /// It stands for a word that follows later, or it is a dash.
+    /// A suspended hyphen or a dash: it is kept, with a space after it.
     Space,
 }
 
 fn hyphen(text: &str, line: &str, words: &Words) -> Hyphen {
-    /// German and French words that follow a hyphen which stands for the rest of a word.
+    /// Conjunctions that follow a suspended hyphen.
     const AND: [&str; 9] = ["und", "oder", "bzw", "bzw.", "sowie", "and", "or", "et", "ou"];
-    /// Words that French hangs on with a hyphen.
+    /// Words that French attaches with a hyphen.
     const HUNG: [&str; 24] = [
         "il", "ils", "elle", "elles", "on", "je", "tu", "nous", "vous", "ce", "ci", "là", "même", "mêmes", "être",
         "le", "la", "les", "moi", "y", "dessous", "dessus", "delà", "après",
@@ -184,13 +184,13 @@ fn hyphen(text: &str, line: &str, words: &Words) -> Hyphen {
     if hung || chain || words.knows(&format!("{stem}-{first}")) { Hyphen::Keep } else { Hyphen::Drop }
 }
 
-/// Scripts that are written without spaces.
+/// Whether a character is of a script without spaces between words.
 fn ideographic(c: char) -> bool {
     matches!(c, '\u{2e80}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{ff00}'..='\u{ffef}' | '\u{20000}'..='\u{3ffff}')
         && !matches!(c, '\u{3130}'..='\u{318f}')
 }
 
-/// Cuts the lines of a block into paragraphs; `program` says which lines are code.
+/// Splits the lines of a block into paragraphs; `program` tells which lines are source code.
 pub(super) fn paragraphs(lines: Vec<Line>, program: impl Fn(&Line) -> bool) -> Vec<Paragraph> {
     let edges = Edges::of(&lines);
     let mut paragraphs: Vec<Paragraph> = Vec::new();
@@ -219,11 +219,11 @@ pub(super) fn paragraphs(lines: Vec<Line>, program: impl Fn(&Line) -> bool) -> V
     paragraphs
 }
 
-/// How the lines of a block usually stand.
+/// The layout of the lines of a block.
 struct Edges {
     left: f32,
     right: f32,
-    /// From line to line.
+    /// Step from line to line in points.
     step: Option<f32>,
 }
 
@@ -240,18 +240,18 @@ impl Edges {
         Self {
             left: lines.iter().map(|line| line.x0).fold(f32::MAX, f32::min),
             right: lines.iter().map(|line| line.x1).fold(f32::MIN, f32::max),
-            // The step within paragraphs is among the smaller ones.
+            // The step inside paragraphs is among the smaller ones.
             step: steps.get(steps.len() / 3).copied(),
         }
     }
 
-    /// Whether the next word would have had room at the end of a line, so that the line was broken on purpose.
+    /// Whether the first word of the next line would have fitted on a line, so that the break is intended.
     fn ended(&self, before: &Line, line: &Line) -> bool {
         let first = line.words.first().map_or(0.0, |word| word.x1 - word.x0);
         before.x1 + first + 0.7 * before.size < self.right
     }
 
-    /// Whether a line begins a new paragraph.
+    /// Whether a line starts a new paragraph.
     fn begins(&self, paragraph: &Paragraph, before: &Line, line: &Line, mark: Option<&Mark>, ended: bool) -> bool {
         let size = before.size.max(line.size);
         if (before.size - line.size).abs() > 0.08 * size || (before.bold != line.bold && (ended || line.bold)) {

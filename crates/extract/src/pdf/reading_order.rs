@@ -1,43 +1,43 @@
-//! The order in which one reads a page: blocks of lines, from top to bottom, and column by column.
+//! Reading order of a page: groups lines into blocks and orders them from top to bottom and column by column (XY-cut).
 
 use super::aligned_table;
 use super::line::Line;
 use super::ruled_table::Table;
 
-/// A part of a page.
+/// A block of a page.
 #[derive(Debug)]
 pub(super) enum Part {
-    /// Lines below each other.
+    /// Consecutive lines.
     Lines(Vec<Line>),
     /// A table.
     Table(Table),
 }
 
-/// A part and the room it takes.
+/// A part with its bounding box.
 struct Block {
     part: Part,
     x0: f32,
     x1: f32,
     top: f32,
     bottom: f32,
-    /// Size of its letters.
+    /// Its font size.
     size: f32,
-    /// It is running text.
+    /// Whether it is running text.
     running: bool,
 }
 
-/// Deepest nesting of columns in columns.
+/// Maximum nesting of columns.
 const MAX_DEPTH: usize = 12;
-/// Most blocks that are cut into columns, and most lines that are looked at for the next one.
+/// Maximum number of blocks that are split into columns, and of lines examined for the next line of a block.
 const MAX_BLOCKS: usize = 2_000;
 const MAX_NEAR: usize = 2_000;
-/// Widest step to the next line of a block, in heights of a letter.
+/// Maximum line step in a block, as a multiple of the font size.
 const LINE_STEP: f32 = 2.0;
-/// Columns are at least this far apart, in heights of a letter, and this wide.
+/// Minimum gutter and minimum width of columns, as multiples of the font size.
 const GUTTER: f32 = 0.7;
 const COLUMN: f32 = 7.0;
 
-/// The parts of a page in order.
+/// The parts of a page in reading order.
 pub(super) fn parts(lines: Vec<Line>, tables: Vec<Table>) -> Vec<Part> {
     let mut blocks: Vec<Block> = blocks(lines);
     blocks.extend(tables.into_iter().map(of_table));
@@ -58,9 +58,9 @@ fn of_table(table: Table) -> Block {
     }
 }
 
-/// Lines that follow each other and nothing else.
+/// Groups consecutive lines into blocks.
 fn blocks(lines: Vec<Line>) -> Vec<Block> {
-    // Lines come sorted by y. Each looks for those right below it; where both have only each other, they go together.
+    // Lines are sorted by y. Two lines are joined if each is the only neighbour of the other.
     let below: Vec<Vec<usize>> = (0..lines.len()).map(|at| neighbours(&lines, at)).collect();
     let mut above = vec![0usize; lines.len()];
     for at in below.iter().flatten() {
@@ -92,19 +92,19 @@ fn block(lines: Vec<Line>) -> Option<Block> {
     let (x0, x1) = (extent(|line| line.x0, f32::min)?, extent(|line| line.x1, f32::max)?);
     let (top, bottom) = (extent(Line::top, f32::min)?, extent(Line::bottom, f32::max)?);
     let size = extent(|line| line.size, f32::max)?;
-    // Lines from top to bottom, as of Japanese, are long in few letters, and no table stands on end.
+    // Vertical lines, as in Japanese, have few characters, and there are no vertical tables.
     let running = lines.iter().all(|line| line.vertical) || is_running(&lines, x1 - x0);
     Some(Block { part: Part::Lines(lines), x0, x1, top, bottom, size, running })
 }
 
-/// Whether lines are running text: of some length, below each other, and most of them fill their column.
+/// Whether lines are running text: several long lines of which most fill their column.
 fn is_running(lines: &[Line], width: f32) -> bool {
     let letters = |line: &Line| line.words.iter().map(|word| word.text.chars().count() + 1).sum::<usize>();
     let full = lines.iter().filter(|line| line.x1 - line.x0 > 0.7 * width).count();
     lines.len() >= 3 && lines.iter().map(letters).sum::<usize>() > 18 * lines.len() && full * 2 > lines.len()
 }
 
-/// The lines right below a line: those that overlap it from left to right and are not hidden by another.
+/// The lines directly below a line: those that overlap it horizontally and are not behind another.
 fn neighbours(lines: &[Line], at: usize) -> Vec<usize> {
     let Some(line) = lines.get(at) else { return Vec::new() };
     let mut found: Vec<usize> = Vec::new();
@@ -130,8 +130,7 @@ fn neighbours(lines: &[Line], at: usize) -> Vec<usize> {
     found
 }
 
-/// Orders blocks by cutting the page between them: into columns where a gutter runs between running text, and what is
-/// above and below them apart.
+/// Orders blocks by recursive cuts: into columns at gutters between running text, and into the bands above and below them.
 fn cut(mut blocks: Vec<Block>, depth: usize, out: &mut Vec<Part>) {
     if blocks.len() > MAX_BLOCKS {
         return uncut(blocks, out);
@@ -139,7 +138,7 @@ fn cut(mut blocks: Vec<Block>, depth: usize, out: &mut Vec<Part>) {
     blocks.sort_by(|a, b| a.top.total_cmp(&b.top).then(a.x0.total_cmp(&b.x0)));
     let mut groups: Vec<Vec<Block>> = Vec::new();
     for band in bands(blocks) {
-        // Bands go together as long as one gutter runs through all of them, or through none.
+        // Consecutive bands belong together if the same gutter runs through all of them, or none.
         let goes_on = groups.last().is_some_and(|group| match (gutter(group), gutter(&band)) {
             (None, None) => true,
             _ => gutter(group.iter().chain(&band)).is_some(),
@@ -161,7 +160,7 @@ fn cut(mut blocks: Vec<Block>, depth: usize, out: &mut Vec<Part>) {
     }
 }
 
-/// Orders blocks without columns of text; here may be tables without lines.
+/// Orders blocks without columns of text, which may contain tables without rules.
 fn uncut(group: Vec<Block>, out: &mut Vec<Part>) {
     let mut lines: Vec<Line> = Vec::new();
     let mut tables: Vec<Table> = Vec::new();
@@ -181,7 +180,7 @@ fn uncut(group: Vec<Block>, out: &mut Vec<Part>) {
     by_rows(all, out);
 }
 
-/// Blocks that lie beside each other, in bands from top to bottom.
+/// Groups blocks that overlap vertically into bands, from top to bottom.
 fn bands(blocks: Vec<Block>) -> Vec<Vec<Block>> {
     let mut bands: Vec<Vec<Block>> = Vec::new();
     let mut bottom = f32::MIN;
@@ -196,7 +195,7 @@ fn bands(blocks: Vec<Block>) -> Vec<Vec<Block>> {
     bands
 }
 
-/// Where a page can be cut from top to bottom into columns of text.
+/// Horizontal positions at which blocks can be split into columns of text.
 fn gutter<'b>(blocks: impl IntoIterator<Item = &'b Block>) -> Option<f32> {
     let mut extents: Vec<&Block> = blocks.into_iter().collect();
     extents.sort_by(|a, b| a.x0.total_cmp(&b.x0));
@@ -223,7 +222,7 @@ fn gutter<'b>(blocks: impl IntoIterator<Item = &'b Block>) -> Option<f32> {
     best.map(|(_, x)| x)
 }
 
-/// Blocks whose first lines stand beside each other from left to right, and else from top to bottom.
+/// Sorts blocks from top to bottom; those whose first lines are at the same height from left to right.
 fn by_rows(mut blocks: Vec<Block>, out: &mut Vec<Part>) {
     let mut from = 0;
     while let Some(first) = blocks.get(from) {

@@ -1,17 +1,17 @@
-//! Tables that are drawn: lines from left to right and from top to bottom which cross.
+//! Tables with rules: horizontal and vertical lines that form a grid.
 
 use super::glyph::Rule;
 use super::line::Line;
 
-/// Lines that are nearer than this touch, in points.
+/// Lines nearer than this touch, in points.
 const NEAR: f32 = 3.0;
-/// Most cells of a table.
+/// Maximum number of cells.
 const MAX_CELLS: usize = 50_000;
-/// A cell with more letters than this is a frame around text.
+/// A cell with more characters than this is a frame around text.
 const MAX_LETTERS: usize = 2_000;
 const MAX_LETTERS_ALONE: usize = 200;
 
-/// A table and where it is.
+/// A table with its position.
 #[derive(Debug)]
 pub(super) struct Table {
     pub(super) rows: Vec<Vec<String>>,
@@ -21,7 +21,7 @@ pub(super) struct Table {
     pub(super) bottom: f32,
 }
 
-/// Takes the lines that stand in drawn tables out of a page.
+/// Removes the lines inside ruled tables from a page and returns the tables.
 pub(super) fn tables(rules: &[Rule], lines: &mut Vec<Line>) -> Vec<Table> {
     let mut tables = Vec::new();
     for (across, down) in crossing(rules) {
@@ -36,12 +36,12 @@ pub(super) fn tables(rules: &[Rule], lines: &mut Vec<Line>) -> Vec<Table> {
     tables
 }
 
-/// Lines that touch each other: those from left to right, and those from top to bottom.
+/// Connected rules: horizontal and vertical ones.
 type Crossing = (Vec<Rule>, Vec<Rule>);
 
-/// Groups of lines that touch each other.
+/// Groups rules into connected sets.
 fn crossing(rules: &[Rule]) -> Vec<Crossing> {
-    /// More lines than this make a drawing.
+    /// More rules than this are a drawing.
     const MAX_LINES: usize = 3_000;
     let whole = join(rules);
     if whole.len() > MAX_LINES {
@@ -80,7 +80,7 @@ fn root(group: &[usize], mut at: usize) -> usize {
     at
 }
 
-/// Lines that go on in each other, as one.
+/// Merges collinear rules that touch.
 fn join(rules: &[Rule]) -> Vec<Rule> {
     let mut sorted = rules.to_vec();
     sorted.sort_by(|a, b| a.vertical.cmp(&b.vertical).then(a.at.total_cmp(&b.at)).then(a.from.total_cmp(&b.from)));
@@ -100,7 +100,7 @@ fn join(rules: &[Rule]) -> Vec<Rule> {
     joined
 }
 
-/// The places of lines across their direction, each once.
+/// The distinct positions of rules across their direction.
 fn places(rules: &[Rule]) -> Vec<f32> {
     let mut places: Vec<f32> = rules.iter().map(|rule| rule.at).collect();
     places.sort_by(f32::total_cmp);
@@ -108,7 +108,7 @@ fn places(rules: &[Rule]) -> Vec<f32> {
     places
 }
 
-/// Puts the lines into the cells. None if that makes no table; then they stay.
+/// Assigns lines of text to cells. `None` if that gives no table; the lines are then kept.
 fn fill(ys: &[f32], xs: &[f32], down: &[Rule], lines: &mut Vec<Line>) -> Option<Table> {
     let (x0, x1, top, bottom) = (*xs.first()?, *xs.last()?, *ys.first()?, *ys.last()?);
     let inside = |line: &Line| {
@@ -139,10 +139,9 @@ fn fill(ys: &[f32], xs: &[f32], down: &[Rule], lines: &mut Vec<Line>) -> Option<
     Some(Table { rows, x0, x1, top, bottom })
 }
 
-/// Whether cells are the squares of a diagram with a few words in them: a table, even an empty form, has a row or a column
-/// that says what the others hold.
+/// Whether a grid is a diagram with a few words: a table, even an empty form, has a header row or column.
 fn is_drawing(cells: &[Vec<Vec<Line>>]) -> bool {
-    /// Calendars and forms are smaller.
+    /// Smaller grids, such as calendars and forms, are always tables.
     const FEW: usize = 30;
     let width = cells.first().map_or(0, Vec::len);
     let in_row = |row: &Vec<Vec<Line>>| row.iter().filter(|cell| !cell.is_empty()).count();
@@ -154,7 +153,7 @@ fn is_drawing(cells: &[Vec<Vec<Line>>]) -> bool {
         && (0..width).all(|at| in_column(at) * 2 < cells.len())
 }
 
-/// Cuts lines where the lines of the table pass between their words.
+/// Splits lines of text where rules pass between their words.
 fn cut(within: &mut Vec<Line>, down: &[Rule]) -> Vec<Line> {
     let mut pieces = Vec::with_capacity(within.len());
     while let Some(mut line) = within.pop() {
@@ -175,7 +174,7 @@ fn cut(within: &mut Vec<Line>, down: &[Rule]) -> Vec<Line> {
     pieces
 }
 
-/// Between which of the places something is.
+/// Index of the interval between positions that contains a coordinate.
 fn cell_at(places: &[f32], at: f32) -> usize {
     places.partition_point(|place| *place <= at).saturating_sub(1).min(places.len().saturating_sub(2))
 }

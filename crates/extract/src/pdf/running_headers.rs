@@ -1,50 +1,50 @@
-//! Running heads, running feet and page numbers: what says the same on many pages. A line that stands only once, or that
-//! differs from page to page in more than the number of the page, is never one of them. Of the others, the first stays.
+//! Removes running headers, running footers and page numbers: lines in the margins that repeat on many pages, apart from the page
+//! number. The first occurrence of a running header or footer is kept.
 
 use super::Sheet;
 use super::line::Line;
 use super::page_number::{PageNumber, page_number};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// So many rows from the edge of a page are looked at, and so much of its height.
-const ROWS: usize = 3;
-const PART: f32 = 0.2;
-/// A head may move by this many points from page to page.
-const NEAR: f32 = 4.0;
-/// Between a head and the text is more than between lines of text: so many sizes of its letters, and so many times as much.
-const MARGIN: f32 = 1.6;
-const WIDER: f32 = 1.25;
-/// Text is set no wider than this, in sizes of its letters.
-const DOUBLE: f32 = 2.4;
-/// Heads in letters smaller than this part of the text's are on so many pages at least; those that are as large as the
-/// text, which may be a part of it, on more; what the document itself calls a head, on two.
-const SMALLER: f32 = 0.97;
-const LARGEST: f32 = 1.05;
-/// A word for a page may be in letters so many times as large.
-const LARGEST_NAMED: f32 = 1.3;
-const PAGES_SMALL: usize = 3;
-const PAGES_LARGE: usize = 5;
-const PAGES_TAGGED: usize = 2;
-/// Numbers that do not begin with the first page may begin a few pages off, as after a cover.
-const OFF: i64 = 20;
-/// A number nearer than this to other words on its row, in sizes of its letters, belongs to them.
-const APART: f32 = 3.0;
+/// Number of rows at each edge of a page that are examined, and the fraction of the height in which they must lie.
+const EDGE_ROWS: usize = 3;
+const EDGE_FRACTION: f32 = 0.2;
+/// Tolerance of the position of a header from page to page, in points.
+const POSITION_TOLERANCE: f32 = 4.0;
+/// Minimum step between a header and the text: as a multiple of the font size, and of the line step of the text.
+const MARGIN_STEP: f32 = 1.6;
+const MARGIN_STEP_FACTOR: f32 = 1.25;
+/// Maximum line step of text, as a multiple of the font size.
+const MAX_LINE_STEP: f32 = 2.4;
+/// Font size of a header relative to that of the text: up to the first factor it is small and must repeat on 3 pages, up to the
+/// second it may be text and must repeat on 5. A header that the document tags as such must repeat on 2.
+const SMALL_FACTOR: f32 = 0.97;
+const LARGE_FACTOR: f32 = 1.05;
+/// Upper bound for a page number with a label such as "Page", relative to the font size of the text.
+const LARGE_FACTOR_LABELLED: f32 = 1.3;
+const MIN_PAGES_SMALL: usize = 3;
+const MIN_PAGES_LARGE: usize = 5;
+const MIN_PAGES_TAGGED: usize = 2;
+/// Maximum difference between a page number and the index of its page, as after front matter.
+const MAX_OFFSET: i64 = 20;
+/// A number nearer than this to other words on its row, as a multiple of the font size, belongs to them.
+const NUMBER_GAP: f32 = 3.0;
 
-/// What stands nearer than this behind other words on their row may be what they name.
-const NAMED: f32 = 12.0;
-/// Most lines of a page that are looked at.
+/// Text within this distance after other words on its row, as a multiple of the font size, may be labelled by them.
+const LABEL_GAP: f32 = 12.0;
+/// Maximum number of lines examined per page.
 const MAX_EDGES: usize = 500;
 
-/// A line by its page and its place there.
-type Place = (usize, usize);
+/// A line, by the index of its page and its index there.
+type Position = (usize, usize);
 
-/// A line near the edge of a page, or one that the document calls a head or a foot.
+/// A line near the edge of a page, or tagged as a header or footer by the document.
 struct Edge {
-    place: Place,
+    place: Position,
     lower: bool,
-    /// Rows between it and the edge of the page.
+    /// Number of rows between it and the edge of the page.
     depth: usize,
-    /// From the edge of the page.
+    /// Distance from the edge of the page in points.
     distance: f32,
     size: f32,
     bold: bool,
@@ -54,35 +54,35 @@ struct Edge {
 }
 
 impl Edge {
-    /// Its row: the page, which edge of it, and how far from there.
+    /// Its row: the page, the edge, and the number of rows from there.
     fn row(&self) -> (usize, bool, usize) {
         (self.place.0, self.lower, self.depth)
     }
 }
 
-/// Lines on about one height.
+/// Lines at about the same height.
 struct Row {
     lines: std::ops::Range<usize>,
     y: f32,
     size: f32,
 }
 
-/// What becomes of lines: those that are left out, and those that stay as the first of their kind.
+/// Running headers, footers and page numbers: those to remove, and first occurrences to keep.
 #[derive(Default)]
-struct Furniture {
-    gone: BTreeSet<Place>,
-    kept: BTreeSet<Place>,
-    /// Those that name what stands behind them, and stay with it.
-    names: BTreeSet<Place>,
+struct MarginLines {
+    removed: BTreeSet<Position>,
+    kept: BTreeSet<Position>,
+    /// Labels of varying text, which stay.
+    labels: BTreeSet<Position>,
 }
 
-impl Furniture {
-    fn has(&self, place: Place) -> bool {
-        self.gone.contains(&place) || self.kept.contains(&place)
+impl MarginLines {
+    fn has(&self, place: Position) -> bool {
+        self.removed.contains(&place) || self.kept.contains(&place)
     }
 }
 
-/// Takes running heads but for the first, and page numbers, out of the pages.
+/// Removes page numbers, and moves the first occurrences of running headers and footers out of the lines.
 pub(super) fn remove(sheets: &mut [Sheet]) {
     if sheets.len() < 2 {
         return;
@@ -95,21 +95,21 @@ pub(super) fn remove(sheets: &mut [Sheet]) {
         .enumerate()
         .flat_map(|(page, (sheet, rows))| edges(page, sheet, rows, margin))
         .collect();
-    let mut furniture = Furniture::default();
+    let mut margin_lines = MarginLines::default();
     let body = body(sheets, &edges);
     let numbers = numbers(sheets, &edges, body);
-    repeated(&edges, body, &numbers, &mut furniture);
-    let counted: BTreeSet<Place> = numbers.iter().map(|number| number.edge.place).collect();
+    repeated(&edges, body, &numbers, &mut margin_lines);
+    let counted: BTreeSet<Position> = numbers.iter().map(|number| number.edge.place).collect();
     for edge in edges.iter().filter(|edge| !edge.tagged) {
-        if names_another(edge, sheets, &rows, &furniture, &counted) {
-            furniture.names.insert(edge.place);
+        if is_label(edge, sheets, &rows, &margin_lines, &counted) {
+            margin_lines.labels.insert(edge.place);
         }
     }
-    furniture.gone.retain(|place| !furniture.names.contains(place));
-    furniture.kept.retain(|place| !furniture.names.contains(place));
-    let free = numbers.iter().filter(|number| is_free(number, sheets, &rows, &furniture));
-    let free: Vec<Place> = free.map(|number| number.edge.place).collect();
-    furniture.gone.extend(free);
+    margin_lines.removed.retain(|place| !margin_lines.labels.contains(place));
+    margin_lines.kept.retain(|place| !margin_lines.labels.contains(place));
+    let free = numbers.iter().filter(|number| is_free(number, sheets, &rows, &margin_lines));
+    let free: Vec<Position> = free.map(|number| number.edge.place).collect();
+    margin_lines.removed.extend(free);
     for (page, sheet) in sheets.iter_mut().enumerate() {
         let bottom = sheet.bottom;
         let mut at = 0;
@@ -117,17 +117,17 @@ pub(super) fn remove(sheets: &mut [Sheet]) {
         sheet.lines.retain(|line| {
             at += 1;
             let place = (page, at - 1);
-            if furniture.kept.contains(&place) {
+            if margin_lines.kept.contains(&place) {
                 kept.push(line.clone());
             }
-            !furniture.kept.contains(&place) && !furniture.gone.contains(&place)
+            !margin_lines.kept.contains(&place) && !margin_lines.removed.contains(&place)
         });
         (sheet.head, sheet.foot) = kept.into_iter().partition(|line| line.y < bottom / 2.0);
     }
-    stamps(sheets);
+    watermarks(sheets);
 }
 
-/// The lines of a page in rows.
+/// Groups the lines of a page into rows.
 fn rows(lines: &[Line]) -> Vec<Row> {
     let mut rows: Vec<Row> = Vec::new();
     for (at, line) in lines.iter().enumerate() {
@@ -142,13 +142,13 @@ fn rows(lines: &[Line]) -> Vec<Row> {
     rows
 }
 
-/// Step from row to row, in sizes of their letters, that is wider than those of the text.
+/// Minimum step between header and text, as a multiple of the font size, given the steps between rows of the text.
 fn margin(rows: &[Vec<Row>]) -> f32 {
     let mut steps: Vec<f32> = rows.iter().flat_map(|rows| rows.windows(2).filter_map(step)).collect();
     steps.sort_by(f32::total_cmp);
-    // Steps between paragraphs and rows of tables are among the larger ones.
+    // The larger steps are those between paragraphs and table rows.
     let usual = steps.get(steps.len() / 3).copied().unwrap_or_default();
-    MARGIN.max(WIDER * usual.min(DOUBLE))
+    MARGIN_STEP.max(MARGIN_STEP_FACTOR * usual.min(MAX_LINE_STEP))
 }
 
 fn step(pair: &[Row]) -> Option<f32> {
@@ -159,10 +159,10 @@ fn step(pair: &[Row]) -> Option<f32> {
 
 /// The lines in the margins of a page.
 fn edges(page: usize, sheet: &Sheet, rows: &[Row], margin: f32) -> Vec<Edge> {
-    // The margin ends with the last wide step among the first rows. One row alone is margin.
+    // The margin ends with the last wide step among the first rows. A single row is margin.
     let wide: Vec<bool> = rows.windows(2).map(|pair| step(pair).is_some_and(|step| step > margin)).collect();
-    let mut upper = wide.iter().take(ROWS).rposition(|is| *is).map_or(0, |at| at + 1);
-    let mut lower = wide.iter().rev().take(ROWS).rposition(|is| *is).map_or(0, |at| at + 1);
+    let mut upper = wide.iter().take(EDGE_ROWS).rposition(|is| *is).map_or(0, |at| at + 1);
+    let mut lower = wide.iter().rev().take(EDGE_ROWS).rposition(|is| *is).map_or(0, |at| at + 1);
     if let [row] = rows {
         (upper, lower) = if row.y < sheet.bottom / 2.0 { (1, 0) } else { (0, 1) };
     }
@@ -171,8 +171,8 @@ fn edges(page: usize, sheet: &Sheet, rows: &[Row], margin: f32) -> Vec<Edge> {
         for line in row.lines.clone() {
             let Some(found) = sheet.lines.get(line).filter(|_| edges.len() < MAX_EDGES) else { continue };
             let from_below = rows.len() - 1 - at;
-            let in_upper = at < upper && found.y < PART * sheet.bottom;
-            let in_lower = from_below < lower && found.y > (1.0 - PART) * sheet.bottom;
+            let in_upper = at < upper && found.y < EDGE_FRACTION * sheet.bottom;
+            let in_lower = from_below < lower && found.y > (1.0 - EDGE_FRACTION) * sheet.bottom;
             let nearer = found.y >= sheet.bottom / 2.0;
             for (is, lower, depth) in [(in_upper, false, at), (in_lower, true, from_below)] {
                 let tagged = found.tagged && nearer == lower;
@@ -190,17 +190,17 @@ fn edges(page: usize, sheet: &Sheet, rows: &[Row], margin: f32) -> Vec<Edge> {
     edges
 }
 
-/// Size of most of the text that is in no margin.
+/// Most common font size outside of the margins.
 fn body(sheets: &[Sheet], edges: &[Edge]) -> f32 {
-    let margins: BTreeSet<Place> = edges.iter().map(|edge| edge.place).collect();
+    let margins: BTreeSet<Position> = edges.iter().map(|edge| edge.place).collect();
     let lines =
         || sheets.iter().enumerate().flat_map(|(page, sheet)| (0..).map(move |at| (page, at)).zip(&sheet.lines));
     let within = super::body(lines().filter(|(place, _)| !margins.contains(place)).map(|(_, line)| line));
     within.or_else(|| super::body(lines().map(|(_, line)| line))).unwrap_or_default().size
 }
 
-/// Lines that say the same at the same height of several pages, the number of the page apart.
-fn repeated(edges: &[Edge], body: f32, numbers: &[Number<'_>], furniture: &mut Furniture) {
+/// Finds lines with the same text, apart from the page number, at the same height of several pages.
+fn repeated(edges: &[Edge], body: f32, numbers: &[Number<'_>], margin_lines: &mut MarginLines) {
     let rows: BTreeSet<(usize, bool, usize)> =
         numbers.iter().filter(|number| number.sure).map(|number| number.edge.row()).collect();
     let mut groups: BTreeMap<(bool, &str, Option<i64>), Vec<&Edge>> = BTreeMap::new();
@@ -219,46 +219,48 @@ fn repeated(edges: &[Edge], body: f32, numbers: &[Number<'_>], furniture: &mut F
         let Some(first) = pages.first().copied().filter(|_| enough(&group, pages.len(), body, &rows)) else { continue };
         for edge in group {
             if edge.place.0 == first {
-                furniture.kept.insert(edge.place)
+                margin_lines.kept.insert(edge.place)
             } else {
-                furniture.gone.insert(edge.place)
+                margin_lines.removed.insert(edge.place)
             };
         }
     }
 }
 
-/// Those of a group that stand as far from the edge as others: left and right pages may differ.
+/// The lines of a group that are as far from the edge as others. Left and right pages may differ.
 fn at_one_height(mut group: Vec<&Edge>) -> Vec<&Edge> {
     group.sort_by(|a, b| a.distance.total_cmp(&b.distance).then(a.place.cmp(&b.place)));
-    let near = |a: &&Edge, b: &&Edge| b.distance - a.distance < NEAR;
+    let near = |a: &&Edge, b: &&Edge| b.distance - a.distance < POSITION_TOLERANCE;
     let shared = |edges: &&[&Edge]| edges.len() > 1 || edges.iter().all(|edge| edge.tagged);
     let mut found: Vec<&Edge> = group.chunk_by(near).filter(shared).flatten().copied().collect();
     found.sort_by_key(|edge| edge.place);
     found
 }
 
-/// Whether what repeats on so many pages is a running head.
+/// Whether a line that repeats on `pages` pages is a running header or footer.
 fn enough(group: &[&Edge], pages: usize, body: f32, numbered: &BTreeSet<(usize, bool, usize)>) -> bool {
     let size = group.iter().map(|edge| edge.size).fold(0.0, f32::max);
     if group.iter().all(|edge| edge.tagged) {
-        return pages >= PAGES_TAGGED;
+        return pages >= MIN_PAGES_TAGGED;
     }
-    // Beside the number of the page, a head may look as it likes.
+    // Beside a page number, a header may have any size.
     let beside = group.iter().filter(|edge| numbered.contains(&edge.row())).count();
-    if pages >= PAGES_LARGE && beside * 2 > group.len() {
+    if pages >= MIN_PAGES_LARGE && beside * 2 > group.len() {
         return true;
     }
     if group.iter().any(|edge| edge.text.ends_with(':')) {
         return false;
     }
-    if size < SMALLER * body {
-        return pages >= PAGES_SMALL;
+    if size < SMALL_FACTOR * body {
+        return pages >= MIN_PAGES_SMALL;
     }
-    // Headings may be bold, and no larger than the text.
-    size < LARGEST * body && pages >= PAGES_LARGE && !group.iter().any(|edge| edge.bold || is_amount(&edge.text))
+    // Bold lines of text size may be headings.
+    size < LARGE_FACTOR * body
+        && pages >= MIN_PAGES_LARGE
+        && !group.iter().any(|edge| edge.bold || is_amount(&edge.text))
 }
 
-/// Whether a text holds an amount, as the total of a bill, which may be the same on several of them.
+/// Whether a text contains an amount of money, such as the total of an invoice, which may repeat.
 fn is_amount(text: &str) -> bool {
     const MONEY: [&str; 8] = ["EUR", "USD", "GBP", "CHF", "JPY", "CNY", "PLN", "SEK"];
     let cents = |word: &str| {
@@ -270,26 +272,26 @@ fn is_amount(text: &str) -> bool {
     text.contains(['€', '$', '£', '¥']) || text.split_whitespace().any(|word| MONEY.contains(&word) || cents(word))
 }
 
-/// Number of a page less its position, counted from 1.
+/// Page number minus the position of the page, which counts from 1.
 fn offset(number: &PageNumber, edge: &Edge) -> i64 {
     number.number - i64::try_from(edge.place.0).unwrap_or(i64::MAX).saturating_add(1)
 }
 
-/// A line that is nothing but a number, and counts with the pages.
+/// A line that consists of a page number.
 struct Number<'e> {
     edge: &'e Edge,
-    /// It says that it is one of a page, or stands far from other words on many pages.
+    /// Whether it has a label such as "Page" or is far from other words on many pages.
     sure: bool,
     named: bool,
 }
 
-/// Numbers that count with the pages.
+/// Finds numbers that increase with the pages.
 fn numbers<'e>(sheets: &[Sheet], edges: &'e [Edge], body: f32) -> Vec<Number<'e>> {
-    let most = i64::try_from(sheets.len()).unwrap_or(i64::MAX).saturating_add(OFF);
+    let most = i64::try_from(sheets.len()).unwrap_or(i64::MAX).saturating_add(MAX_OFFSET);
     let mut groups: BTreeMap<(bool, bool, i64), Vec<&Edge>> = BTreeMap::new();
     for edge in edges {
         let Some(number) = edge.number.as_ref().filter(|number| number.rest.is_empty()) else { continue };
-        let largest = if number.labelled { LARGEST_NAMED } else { LARGEST };
+        let largest = if number.labelled { LARGE_FACTOR_LABELLED } else { LARGE_FACTOR };
         let sound = edge.size < largest * body && (number.labelled || number.total.is_none_or(|total| total <= most));
         if sound || edge.tagged {
             groups.entry((edge.lower, number.roman, offset(number, edge))).or_default().push(edge);
@@ -306,10 +308,10 @@ fn numbers<'e>(sheets: &[Sheet], edges: &'e [Edge], body: f32) -> Vec<Number<'e>
             _ if named => 2,
             0 => 2,
             _ if offset.abs() <= most => 3,
-            _ => PAGES_LARGE,
+            _ => MIN_PAGES_LARGE,
         };
         if pages.len() >= least && pages.len() * 2 > last - first {
-            let many = pages.len() >= PAGES_LARGE;
+            let many = pages.len() >= MIN_PAGES_LARGE;
             numbers.extend(group.into_iter().map(|edge| {
                 let apart = sheets.get(edge.place.0).is_some_and(|sheet| is_apart(sheet, edge.place.1));
                 Number { edge, sure: named || many && apart, named }
@@ -319,7 +321,7 @@ fn numbers<'e>(sheets: &[Sheet], edges: &'e [Edge], body: f32) -> Vec<Number<'e>
     numbers
 }
 
-/// Whether a line stands far from all others on its row.
+/// Whether a line is far from all others on its row.
 fn is_apart(sheet: &Sheet, own: usize) -> bool {
     let Some(number) = sheet.lines.get(own) else { return false };
     sheet
@@ -327,11 +329,11 @@ fn is_apart(sheet: &Sheet, own: usize) -> bool {
         .iter()
         .enumerate()
         .filter(|(at, line)| *at != own && (line.y - number.y).abs() < 0.5 * number.size)
-        .all(|(_, line)| (number.x0 - line.x1).max(line.x0 - number.x1) > APART * number.size)
+        .all(|(_, line)| (number.x0 - line.x1).max(line.x0 - number.x1) > NUMBER_GAP * number.size)
 }
 
-/// Whether a number is that of its page: nothing but furniture stands beside it, or between it and the edge of its page.
-fn is_free(number: &Number<'_>, sheets: &[Sheet], rows: &[Vec<Row>], furniture: &Furniture) -> bool {
+/// Whether a number is a page number: only headers or footers are beside it or between it and the edge of the page.
+fn is_free(number: &Number<'_>, sheets: &[Sheet], rows: &[Vec<Row>], margin_lines: &MarginLines) -> bool {
     let edge = number.edge;
     let (page, own) = edge.place;
     let (Some(sheet), Some(rows)) = (sheets.get(page), rows.get(page)) else { return false };
@@ -340,7 +342,7 @@ fn is_free(number: &Number<'_>, sheets: &[Sheet], rows: &[Vec<Row>], furniture: 
     }
     let is_boilerplate = |at: usize| {
         let place = (page, at);
-        at == own || furniture.has(place)
+        at == own || margin_lines.has(place)
     };
     let outward = (0..=edge.depth).filter_map(|depth| {
         if edge.lower { rows.len().checked_sub(depth + 1).and_then(|at| rows.get(at)) } else { rows.get(depth) }
@@ -348,28 +350,28 @@ fn is_free(number: &Number<'_>, sheets: &[Sheet], rows: &[Vec<Row>], furniture: 
     is_apart(sheet, own) && outward.flat_map(|row| row.lines.clone()).all(is_boilerplate)
 }
 
-/// Whether a line that repeats names what stands behind it and differs, as "Invoice no." does.
-fn names_another(
+/// Whether a repeated line is the label of varying text after it, such as "Invoice no.".
+fn is_label(
     edge: &Edge,
     sheets: &[Sheet],
     rows: &[Vec<Row>],
-    furniture: &Furniture,
-    numbers: &BTreeSet<Place>,
+    margin_lines: &MarginLines,
+    numbers: &BTreeSet<Position>,
 ) -> bool {
     let (page, own) = edge.place;
     let (Some(sheet), Some(rows)) = (sheets.get(page), rows.get(page)) else { return false };
-    let (Some(line), true) = (sheet.lines.get(own), furniture.has(edge.place)) else { return false };
+    let (Some(line), true) = (sheet.lines.get(own), margin_lines.has(edge.place)) else { return false };
     let row = rows.iter().find(|row| row.lines.contains(&own)).map_or(0..0, |row| row.lines.clone());
     let behind = row.filter_map(|at| Some((at, sheet.lines.get(at)?.x0))).filter(|(_, x0)| *x0 >= line.x1);
     let next = behind.min_by(|(_, a), (_, b)| a.total_cmp(b));
     next.is_some_and(|(at, x0)| {
         let place = (page, at);
-        x0 - line.x1 < NAMED * line.size && !furniture.has(place) && !numbers.contains(&place)
+        x0 - line.x1 < LABEL_GAP * line.size && !margin_lines.has(place) && !numbers.contains(&place)
     })
 }
 
-/// What is stamped across the pages as a mark of all of them, as "Draft", stays where it is first.
-fn stamps(sheets: &mut [Sheet]) {
+/// Removes watermarks such as "Draft" except for the first occurrence.
+fn watermarks(sheets: &mut [Sheet]) {
     let mut pages: BTreeMap<String, usize> = BTreeMap::new();
     for (page, sheet) in sheets.iter_mut().enumerate() {
         for lines in &mut sheet.turned {

@@ -1,13 +1,12 @@
-//! Bitmap fonts of TeX name their glyphs `a` and the code, and nothing else says what they show. The codes are those of
-//! TeX's own encoding: T1, also called Cork, of which the older OT1 shares the letters.
+//! The T1 (Cork) encoding of TeX, for bitmap fonts, whose glyph names are `a` and the code and carry no other information. The
+//! older OT1 encoding has the same letters.
 
 use hayro_syntax::object::{Array, Dict, Name, Object};
 
-/// From 128 on, as far as it is not Latin-1.
+/// Codes from 128 on, as far as they differ from Latin-1.
 const UPPER: &str = "ĂĄĆČĎĚĘĞĹĽŁŃŇŊŐŔŘŚŠŞŤŢŰŮŸŹŽŻĲİđ§ăąćčďěęğĺľłńňŋőŕřśšşťţűůÿźžżĳ¡¿£";
 
-/// Whether a font is such a font. Where other programs have numbered the glyphs of a page anew from 0, the codes say
-/// nothing.
+/// Whether a font is a TeX bitmap font with original codes. Some programs renumber glyphs from 0, which makes codes meaningless.
 pub(super) fn is_bitmap(font: &Dict<'_>) -> bool {
     if font.get::<Name<'_>>("Subtype").is_none_or(|subtype| subtype.as_ref() != b"Type3") {
         return false;
@@ -37,7 +36,7 @@ pub(super) fn is_bitmap(font: &Dict<'_>) -> bool {
     named > 0 && gaps > 0
 }
 
-/// What a code shows.
+/// The character of a code; `None` if it has none.
 pub(super) fn character(code: u32) -> Option<&'static str> {
     const LIGATURES: [&str; 5] = ["ff", "fi", "fl", "ffi", "ffl"];
     const LETTERS: &str =
@@ -45,7 +44,7 @@ pub(super) fn character(code: u32) -> Option<&'static str> {
     const LATIN: &str = "ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÐÑÒÓÔÕÖŒØÙÚÛÜÝÞẞàáâãäåæçèéêëìíîïðñòóôõöœøùúûüýþß";
     const QUOTES: &str = "“”„«»–—";
     match code {
-        // Of OT1; the accents that T1 has there are not used alone.
+        // From OT1; the accents that T1 has there are not used alone.
         11..=15 => LIGATURES.get(code as usize - 11).copied(),
         16..=22 => nth(QUOTES, code - 16),
         27..=31 => LIGATURES.get(code as usize - 27).copied(),

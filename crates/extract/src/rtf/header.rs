@@ -1,35 +1,35 @@
-//! What RTF says before its text: code pages of fonts, styles that make headings, and metadata.
+//! The RTF header: code pages of fonts, paragraph styles, and metadata.
 
 use super::encoding::CodePage;
 use socle_core::document::Metadata;
 use std::collections::HashMap;
 
-/// A style of paragraphs.
+/// A paragraph style.
 #[derive(Clone, Debug, Default)]
 pub struct Style {
-    /// Level of the outline, from 0.
+    /// Outline level, from 0.
     pub outline: Option<u8>,
-    /// Whether every space of its paragraphs counts.
+    /// Whether its paragraphs are preformatted.
     pub is_code: bool,
-    /// The style that it is based on.
+    /// Number of its parent style.
     based_on: Option<i32>,
 }
 
-/// What is known before the text begins.
+/// The contents of the header.
 #[derive(Debug)]
 pub struct Header {
     /// The code page of the document.
     pub code_page: CodePage,
-    /// Code pages of fonts that have their own.
+    /// Code pages by font number.
     pub fonts: HashMap<i32, CodePage>,
-    /// Styles by their number.
+    /// Paragraph styles by number.
     styles: HashMap<i32, Style>,
-    /// What the document says about itself.
+    /// The metadata.
     pub metadata: Metadata,
     font: i32,
     style: i32,
     open: Style,
-    /// Year, month, day, hour, minute and second of the moment that is being read.
+    /// Year, month, day, hour, minute and second of the current time entry.
     moment: [i32; 6],
 }
 
@@ -49,7 +49,7 @@ impl Default for Header {
 }
 
 impl Header {
-    /// A word in the table of fonts.
+    /// Handles a control word in the font table.
     pub fn font_word(&mut self, word: &str, number: i32) {
         match word {
             "f" => self.font = number,
@@ -59,19 +59,19 @@ impl Header {
         }
     }
 
-    /// A word in the table of styles.
+    /// Handles a control word in the style sheet.
     pub fn style_word(&mut self, word: &str, number: Option<i32>) {
         match word {
             "s" => self.style = number.unwrap_or(0),
             "sbasedon" => self.open.based_on = number,
             "outlinelevel" => self.open.outline = number.and_then(|level| u8::try_from(level).ok()),
-            // Styles of characters and tables have other numbers, which must not be taken for those of paragraphs.
+            // Character and table styles have separate numbers, which must not be taken for those of paragraph styles.
             "cs" | "ds" | "ts" => self.style = -1,
             _ => {}
         }
     }
 
-    /// A style ends; this is its name.
+    /// Ends a style with its name.
     pub fn end_style(&mut self, name: &str) {
         let name = name.trim().trim_end_matches(';').trim().to_lowercase();
         let mut style = std::mem::take(&mut self.open);
@@ -88,10 +88,10 @@ impl Header {
         }
     }
 
-    /// A style with what it takes from those that it is based on.
+    /// A style with inherited properties.
     pub fn style(&self, number: i32) -> Style {
         let mut style = self.styles.get(&number).cloned().unwrap_or_default();
-        // A chain that is longer goes in a circle.
+        // A longer chain is circular.
         for _ in 0..32 {
             let Some(base) = style.based_on.and_then(|base| self.styles.get(&base)) else { break };
             style.outline = style.outline.or(base.outline);
@@ -101,7 +101,7 @@ impl Header {
         style
     }
 
-    /// A part of the moment that is being read.
+    /// Handles a control word of a time entry.
     pub fn moment_word(&mut self, word: &str, number: i32) {
         let place = match word {
             "yr" => 0,
@@ -117,7 +117,7 @@ impl Header {
         }
     }
 
-    /// A part of the metadata ends; this is its text.
+    /// Ends a metadata entry with its text.
     pub fn end_info(&mut self, name: &str, text: &str) {
         let text = Some(text.trim().to_string()).filter(|text| !text.is_empty());
         let [year, month, day, hour, minute, second] = std::mem::take(&mut self.moment);
@@ -133,7 +133,7 @@ impl Header {
     }
 }
 
-/// The language that Windows gives a number.
+/// The language tag of a Windows language identifier.
 pub fn language(number: i32) -> Option<&'static str> {
     Some(match number {
         1031 => "de-DE",

@@ -1,4 +1,4 @@
-//! What drawings over the cells of a sheet say: text boxes, titles of charts, diagrams. Comments are left out.
+//! Texts of drawings on a sheet: text boxes, chart titles, diagrams. Comments are left out.
 
 use super::grid::SheetDrawings;
 use crate::archive::Archive;
@@ -8,7 +8,7 @@ use crate::ooxml_drawing::drawings;
 use crate::xml::{Token, Xml, decoded};
 use socle_core::Result;
 
-/// Reads the drawings of the sheet in a part.
+/// Reads the drawings of the sheet in the part `sheet`.
 ///
 /// # Errors
 /// As [`Archive::read`].
@@ -62,11 +62,11 @@ impl SheetDrawings {
         Ok(())
     }
 
-    /// Buttons and boxes of forms, which are drawn in an older language. Each comment has a box there too.
+    /// Reads form controls from VML. Comments have boxes there, too, which are left out.
     fn controls(&mut self, text: &str) {
         let mut xml = Xml::new(text);
         let (mut shape, mut in_box, mut is_comment) = (String::new(), false, false);
-        // It is not always XML; what was read before is still there.
+        // VML is not always well-formed; keeps what was read before the error.
         while let Ok(Some(token)) = xml.next() {
             match token {
                 Token::Start(element) => match element.name().local() {

@@ -1,31 +1,31 @@
-//! Numbers as a spreadsheet shows them. Of a format only what says something is kept: decimals, per cent and currency.
-//! Thousands are not grouped and points are decimal points, whatever the language of the reader would be.
+//! Number formats of spreadsheets, as far as they carry meaning: decimals, per cent and currency. Independent of the locale:
+//! without digit grouping and with a decimal point.
 
-/// How a number is shown.
+/// A parsed number format.
 #[derive(Clone, Debug, Default)]
 pub struct Format {
-    /// Least and most digits after the point; `None` shows as many as there are.
+    /// Minimum and maximum number of decimals; `None` for as many as needed.
     decimals: Option<(usize, usize)>,
-    /// Least digits before the point.
+    /// Minimum number of integer digits.
     digits: usize,
     is_percent: bool,
     before: String,
     after: String,
 }
 
-/// What a format makes of a number.
+/// Kind of a number format.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Kind {
     /// A number.
     Number,
     /// A date or a time of day.
     Moment,
-    /// A span of time.
+    /// A duration.
     Duration,
 }
 
 impl Kind {
-    /// Reads the code of a format: letters of dates that are not quoted, hours in brackets.
+    /// The kind of a format code: unquoted date letters make a date, hours in brackets a duration.
     pub fn of(code: &str) -> Self {
         if code.eq_ignore_ascii_case("general") {
             return Self::Number;
@@ -51,7 +51,7 @@ impl Kind {
 }
 
 impl Format {
-    /// Reads the code of a format, e.g. `#,##0.00 [$€-407];[Red]-#,##0.00 [$€-407]`.
+    /// Parses a format code, e.g. `#,##0.00 [$€-407];[Red]-#,##0.00 [$€-407]`.
     pub fn new(code: &str) -> Self {
         let mut format = Self::default();
         if code.eq_ignore_ascii_case("general") || code == "@" {
@@ -75,11 +75,11 @@ impl Format {
                 }
                 '.' => in_decimals = true,
                 '%' => format.is_percent = true,
-                // Exponents, fractions and dates are shown as plain numbers.
+                // Exponents, fractions and dates give a plain number.
                 'E' | 'e' | '/' => is_fraction = true,
                 '"' => text.extend(rest.by_ref().take_while(|c| *c != '"')),
                 '\\' => text.extend(rest.next()),
-                // A space as wide as a character; the same character as often as fits.
+                // `_x` is a space as wide as x; `*x` fills the cell with x.
                 '_' | '*' => drop(rest.next()),
                 '[' => {
                     let inner: String = rest.by_ref().take_while(|c| *c != ']').collect();
@@ -100,7 +100,7 @@ impl Format {
         format
     }
 
-    /// A number in this format.
+    /// Formats a number.
     pub fn shown(&self, number: f64) -> String {
         let number = if self.is_percent { number * 100.0 } else { number };
         let digits = match self.decimals {
@@ -123,7 +123,7 @@ impl Format {
     }
 }
 
-/// A number without format: 15 digits count, as spreadsheets calculate, and 3.0 is 3.
+/// A number in General format: 15 significant digits, and 3.0 gives 3.
 fn plain(number: f64) -> String {
     if number == 0.0 || !number.is_finite() {
         return if number == 0.0 { "0".to_string() } else { number.to_string() };
@@ -132,7 +132,7 @@ fn plain(number: f64) -> String {
     if (1e-9..1e21).contains(&rounded.abs()) { rounded.to_string() } else { format!("{rounded:e}") }
 }
 
-/// A date, a time of day, or both: numbers below 1 have no day, whole numbers no time.
+/// A date, a time of day, or both, in ISO 8601: numbers below 1 have no date, whole numbers no time.
 pub fn moment(number: f64, (year, month, day, hour, minute, second, milli): (u16, u8, u8, u8, u8, u8, u16)) -> String {
     let date = format!("{year:04}-{month:02}-{day:02}");
     let seconds = match (second, milli) {
@@ -150,7 +150,7 @@ pub fn moment(number: f64, (year, month, day, hour, minute, second, milli): (u16
     }
 }
 
-/// A span of time of this many days, in hours.
+/// A duration of `days`, as hours, minutes and seconds.
 pub fn duration(days: f64) -> String {
     let seconds = (days.abs().min(1e9) * 86_400.0).round() as u64;
     let sign = if days < 0.0 { "-" } else { "" };

@@ -1,29 +1,29 @@
-//! What a compound file says about itself: properties in a stream of their own (MS-OLEPS).
+//! Metadata of compound files: the summary information property set (MS-OLEPS).
 
 use super::biff::{long, number};
 use crate::encoding::{code_page, decode};
 use socle_core::document::Metadata;
 
-/// Properties.
+/// Property identifiers.
 const CODE_PAGE: u32 = 1;
 const TITLE: u32 = 2;
 const AUTHOR: u32 = 4;
 const CREATED: u32 = 12;
 const SAVED: u32 = 13;
-/// Their types.
+/// Property types.
 const SHORT: u32 = 2;
 const TEXT: u32 = 0x1e;
 const WIDE_TEXT: u32 = 0x1f;
 const TIME: u32 = 0x40;
-/// Most properties that are looked at.
+/// Maximum number of properties examined.
 const MAX_PROPERTIES: usize = 1000;
-/// Between 1601, where Windows counts from, and 1970, in seconds.
+/// Seconds between the Windows epoch (1601) and the Unix epoch (1970).
 const TO_1970: i64 = 11_644_473_600;
 
-/// Reads the properties; those that are damaged are left out.
+/// Reads the properties into `metadata`. Damaged ones are ignored.
 pub(super) fn read(stream: &[u8], metadata: &mut Metadata) {
     let size = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
-    // The head names one set of properties, or two.
+    // The header refers to one or two property sets.
     let set = stream.get(size(long(stream, 44))..).unwrap_or_default();
     let entries = set.get(8..).unwrap_or_default().chunks_exact(8).take(size(long(set, 4)).min(MAX_PROPERTIES));
     let find = |id: u32| -> Option<&[u8]> {

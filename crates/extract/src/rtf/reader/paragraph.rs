@@ -1,4 +1,4 @@
-//! Paragraphs, cells and rows of RTF: all begin where text appears and end where a mark says so.
+//! Paragraphs, cells and rows of RTF, which start implicitly with text and end with a control word.
 
 use super::{Reader, Suspended, Table};
 use crate::block_builder::ParagraphKind;
@@ -15,17 +15,17 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// The mark of a paragraph was read.
+    /// Handles the end of a paragraph (`\par`).
     pub(super) fn end_paragraph(&mut self) -> Result<()> {
         if self.is_open {
             return self.end_open();
         }
         self.label.clear();
-        // An empty paragraph between two tables keeps them apart.
+        // An empty paragraph separates two tables.
         self.tables_to(self.paragraph.tables)
     }
 
-    /// Ends the paragraph that is open, if one is.
+    /// Ends the open paragraph, if any.
     pub(super) fn end_open(&mut self) -> Result<()> {
         if !std::mem::take(&mut self.is_open) {
             return Ok(());
@@ -52,7 +52,7 @@ impl Reader<'_> {
         self.flow.end_paragraph(shape)
     }
 
-    /// A cell begins where one has to.
+    /// Begins a cell if the paragraph needs one.
     pub(super) fn begin_cell(&mut self) {
         if let Some(table) = self.tables.last_mut() {
             if std::mem::take(&mut table.is_defined) && !table.has_cell {
@@ -88,7 +88,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// Begins or ends tables until this many are open.
+    /// Begins or ends tables until `depth` are open.
     pub(super) fn tables_to(&mut self, depth: usize) -> Result<()> {
         while self.tables.len() > depth {
             if let Some(table) = self.tables.pop() {
@@ -104,7 +104,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// A note or a text box begins.
+    /// Begins a note or a text box.
     pub(super) fn begin_note_or_box(&mut self, is_note: bool) -> Result<()> {
         if is_note {
             self.begin_paragraph()?;
@@ -121,7 +121,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// A note or a text box ends.
+    /// Ends a note or a text box.
     pub(super) fn end_note_or_box(&mut self) -> Result<()> {
         self.end_open()?;
         self.tables_to(0)?;
