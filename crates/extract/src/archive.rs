@@ -1,25 +1,25 @@
-//! Zip archives, the shell of Office documents and books. Nothing in them is trusted: every byte that is unpacked counts
-//! against the limit, whatever the directory of the archive says about sizes.
+//! ZIP archives, the container of Office documents and EPUB books. Every decompressed byte counts against the limit, whatever size
+//! the central directory declares.
 
-use crate::Limits;
+use crate::limits::Limits;
 use socle_core::{Error, Kind, Result};
 use std::collections::HashMap;
 use std::io::{Cursor, Read};
 use zip::ZipArchive;
 use zip::result::ZipError;
 
-/// Most entries. The directory is read at once, so it is what bounds memory before anything is unpacked.
+/// Maximum number of entries. The central directory is read at once, so this bounds memory before anything is decompressed.
 const MAX_ENTRIES: usize = 100_000;
 
 /// An archive in memory.
 pub struct Archive<'a> {
     zip: ZipArchive<Cursor<&'a [u8]>>,
-    /// Entries by their names as [`folded`] writes them.
+    /// Entries by name, normalised by [`folded`].
     names: HashMap<String, usize>,
 }
 
 impl<'a> Archive<'a> {
-    /// Reads the directory of an archive.
+    /// Reads the central directory of an archive.
     ///
     /// # Errors
     /// [`Kind::DamagedDocument`], or [`Kind::NotSupported`] if it is encrypted.
@@ -32,7 +32,7 @@ impl<'a> Archive<'a> {
         Ok(Self { zip, names })
     }
 
-    /// Unpacks an entry, `None` if there is none of that name.
+    /// Decompresses an entry; `None` if there is none of that name.
     ///
     /// # Errors
     /// [`Kind::DamagedDocument`]; [`Kind::NotSupported`] if it is encrypted; [`Kind::InputTooLong`] beyond the limit.
@@ -43,22 +43,22 @@ impl<'a> Archive<'a> {
         Ok(Some(bytes))
     }
 
-    /// Unpacks an entry without which the document is none.
+    /// Decompresses a mandatory entry.
     ///
     /// # Errors
-    /// See [`Self::read`].
+    /// As [`Self::read`].
     pub fn required(&mut self, name: &str, limits: &mut Limits) -> Result<Vec<u8>> {
         self.read(name, limits)?
             .ok_or_else(|| Error::new(Kind::DamagedDocument, format!("document has no part named \"{name}\"")))
     }
 
-    /// Unpacks entries whose name, in lower case, is wanted into nothing, so that another reader of the same entries
-    /// stays within the limit.
+    /// Decompresses entries whose lower-case name satisfies `is_wanted` and discards the data, to check that another reader of the
+    /// same entries stays within the limit.
     ///
     /// # Errors
-    /// See [`Self::read`].
+    /// As [`Self::read`].
     pub fn measure(&mut self, is_wanted: impl Fn(&str) -> bool, limits: &mut Limits) -> Result<()> {
-        // Not from `names`, which has one of those that differ in case only.
+        // Not from `names`, which merges entries that differ only in case.
         let names = self.zip.file_names().enumerate();
         let wanted: Vec<usize> = names
             .filter(|(_, name)| name.as_ref().is_ok_and(|name| is_wanted(&folded(name))))
@@ -73,20 +73,20 @@ impl<'a> Archive<'a> {
         let unpacked = std::io::copy(&mut entry.take(most.saturating_add(1)), to)
             .map_err(|error| Error::new(Kind::DamagedDocument, "document is damaged").detail(error.to_string()))?;
         if unpacked > most {
-            return Err(too_much());
+            return Err(unpacks_to_too_much());
         }
         limits.unpacked -= usize::try_from(unpacked).unwrap_or(limits.unpacked);
         Ok(())
     }
 }
 
-/// The error for documents that unpack to far more than documents of their length do.
-pub fn too_much() -> Error {
+/// The error for a document that decompresses to more than its limit.
+pub fn unpacks_to_too_much() -> Error {
     Error::new(Kind::InputTooLong, "document unpacks to more than it should")
         .hint("It may be made to exhaust the server. If it is sound, save it anew or print it to a PDF.")
 }
 
-/// The error for documents that need a password or a licence.
+/// The error for a document that needs a password or a licence.
 pub fn encrypted() -> Error {
     Error::new(Kind::NotSupported, "document is encrypted").hint("Save it without a password.")
 }
@@ -98,7 +98,8 @@ fn failed(error: &ZipError) -> Error {
     }
 }
 
-/// A name as it is compared: names of parts differ in nothing but case never, and some programs write backslashes.
+/// A name for comparison: lower case and with slashes, because part names are case-insensitive and some programs write
+/// backslashes.
 fn folded(name: &str) -> String {
     name.replace('\\', "/").trim_start_matches('/').to_lowercase()
 }

@@ -1,14 +1,14 @@
-//! Charts of Office Open XML: their titles, and the numbers behind the picture as a table with a column for each series.
+//! Charts of Office Open XML: their titles, and their data as a table with a column for each series.
 
-use crate::flow::{Flow, Shape};
+use crate::block_builder::{BlockBuilder, ParagraphKind};
 use crate::xml::{Token, Xml};
 use socle_core::{Error, Kind, Result};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Most cells of the table: a small file may name many series, each of them at a place of its own.
+/// Maximum number of cells of the table: a small file may declare many series with distinct categories.
 const MAX_CELLS: usize = 1 << 20;
 
-/// A chart.
+/// The titles and the data of a chart.
 #[derive(Debug, Default)]
 pub struct Chart {
     title: String,
@@ -23,7 +23,7 @@ struct Series {
     values: BTreeMap<usize, String>,
 }
 
-/// What the text that is being read belongs to.
+/// The part of the chart that the current text belongs to.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Part {
     None,
@@ -72,10 +72,10 @@ impl Chart {
         Ok(chart)
     }
 
-    /// Reads a part with a chart of a kind that came with Office 2016: the numbers stand before the series.
+    /// Reads a chart part of the kinds added in Office 2016 (chartex), in which the data precedes the series.
     ///
     /// # Errors
-    /// See [`Self::read`].
+    /// As [`Self::read`].
     pub fn read_extended(text: &str) -> Result<Self> {
         let mut xml = Xml::new(text);
         let mut chart = Self::default();
@@ -120,7 +120,7 @@ impl Chart {
         Ok(chart)
     }
 
-    /// A title begins, of the chart or of an axis.
+    /// Begins the title of the chart or of an axis.
     fn title(&mut self, in_axis: bool) -> Part {
         if in_axis {
             self.axes.push(String::new());
@@ -128,7 +128,7 @@ impl Chart {
         if in_axis { Part::Axis } else { Part::Title }
     }
 
-    /// A title goes on in another line.
+    /// Separates the lines of a title.
     fn space(&mut self, part: Part) {
         let title = match part {
             Part::Title => Some(&mut self.title),
@@ -149,7 +149,7 @@ impl Chart {
                 None => return,
             },
             (Part::Name, Some(series)) => &mut series.name,
-            // Each series repeats the categories.
+            // The categories are repeated in each series.
             (Part::Category, Some(_)) if is_first => self.categories.entry(at).or_default(),
             (Part::Value, Some(series)) => series.values.entry(at).or_default(),
             _ => return,
@@ -157,7 +157,7 @@ impl Chart {
         place.push_str(text);
     }
 
-    /// Its title and those of its axes.
+    /// The title of the chart and those of its axes.
     pub fn titles(self) -> Vec<String> {
         std::iter::once(self.title).chain(self.axes).filter(|title| !title.trim().is_empty()).collect()
     }
@@ -166,7 +166,7 @@ impl Chart {
     ///
     /// # Errors
     /// [`Kind::InputTooLong`] if it has too many cells; see [`crate::Writer::table`].
-    pub fn write(&self, flow: &mut Flow<'_>) -> Result<()> {
+    pub fn write(&self, flow: &mut BlockBuilder<'_>) -> Result<()> {
         let values = self.series.iter().flat_map(|series| series.values.keys());
         let places: BTreeSet<&usize> = self.categories.keys().chain(values).collect();
         if places.len().saturating_mul(self.series.len()) > MAX_CELLS {
@@ -175,7 +175,7 @@ impl Chart {
         for title in std::iter::once(&self.title).chain(&self.axes) {
             flow.begin_paragraph();
             flow.text(title);
-            flow.end_paragraph(Shape::Text)?;
+            flow.end_paragraph(ParagraphKind::Text)?;
         }
         flow.begin_table();
         row(flow, None, self.series.iter().map(|series| Some(&series.name)))?;
@@ -187,7 +187,7 @@ impl Chart {
 }
 
 fn row<'a>(
-    flow: &mut Flow<'_>,
+    flow: &mut BlockBuilder<'_>,
     first: Option<&'a String>,
     others: impl Iterator<Item = Option<&'a String>>,
 ) -> Result<()> {
@@ -196,6 +196,6 @@ fn row<'a>(
         flow.cell();
         flow.begin_paragraph();
         flow.text(text.map_or("", String::as_str));
-        flow.end_paragraph(Shape::Text)
+        flow.end_paragraph(ParagraphKind::Text)
     })
 }

@@ -1,73 +1,42 @@
-//! Signed files (CMS, PKCS#7): the file in the envelope is read. The signature is not verified. An envelope that is
-//! encrypted, or a signature that stands apart from its file, is an error that says so.
+//! Signed files (CMS, PKCS#7): reads the signed content. The signature is not verified. Encrypted envelopes and detached
+//! signatures are errors.
 //!
-//! The little of ASN.1 that this takes is read here: signers write lengths that are not known in advance (BER), which
-//! parsers for certificates refuse.
+//! Has its own minimal ASN.1 parser, because signers use indefinite lengths (BER), which parsers for certificates refuse.
 
 use crate::archive::encrypted;
+use crate::media::{PKCS_7, SEQUENCE, envelope_from_base64};
 use crate::{Media, Writer};
 use socle_core::{Error, Kind, Result};
 
-/// Object identifiers of PKCS#7: a sequence begins, with the type of its content.
-const PKCS_7: &[u8] = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07";
-/// Types of content.
+/// Last numbers of the object identifiers of content types.
 const DATA: u8 = 1;
 const SIGNED: u8 = 2;
 const ENCRYPTED: [u8; 3] = [3, 4, 6];
-/// Tags.
+/// ASN.1 tags.
 const IDENTIFIER: u8 = 0x06;
-const SEQUENCE: u8 = 0x30;
 const EXPLICIT: u8 = 0xa0;
 const OCTETS: u8 = 0x04;
 const OCTETS_IN_PIECES: u8 = 0x24;
-/// Deepest nesting of pieces.
+/// Maximum nesting of constructed strings.
 const MAX_DEPTH: usize = 16;
 
-/// Whether bytes are an envelope, as it is or written with letters.
-pub(crate) fn is_envelope(bytes: &[u8]) -> bool {
-    begins(bytes) || unarmoured(bytes).is_some()
-}
-
-fn begins(bytes: &[u8]) -> bool {
-    // The head of a sequence is two to ten bytes long.
-    bytes.first() == Some(&SEQUENCE) && (2..=10).any(|at| bytes.get(at..).is_some_and(|rest| rest.starts_with(PKCS_7)))
-}
-
-/// The bytes of an envelope that was written in Base64, between the lines of PEM or without them.
-fn unarmoured(bytes: &[u8]) -> Option<Vec<u8>> {
-    let text = bytes.trim_ascii();
-    let inner = match text.strip_prefix(b"-----BEGIN ") {
-        Some(rest) if [&b"PKCS"[..], b"CMS"].iter().any(|name| rest.starts_with(name)) => {
-            let start = rest.windows(5).position(|five| five == b"-----")? + 5;
-            let rest = rest.get(start..)?;
-            rest.get(..rest.windows(9).position(|nine| nine == b"-----END ").unwrap_or(rest.len()))?
-        }
-        Some(_) => return None,
-        None => text,
-    };
-    let is_letter = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'\r' | b'\n');
-    let head = inner.trim_ascii().get(..64)?;
-    (head.starts_with(b"M") && inner.iter().all(|byte| is_letter(byte) || byte.is_ascii_whitespace())).then_some(())?;
-    begins(&crate::mail::base64(head)).then(|| crate::mail::base64(inner))
-}
-
-/// Writes what the file in the envelope says.
+/// Reads the signed content and writes it as the document.
 ///
 /// # Errors
-/// See [`crate::extract`].
+/// As [`crate::extract`].
 pub fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
     let content = content(bytes)?;
     let media = Media::detect(&content, None, None)?;
     writer.metadata().media_type = media.media_type().to_string();
-    writer.deeper(|writer| crate::read(media, &content, writer))
+    writer.unwrapped(|writer| crate::read(media, &content, writer))
 }
 
-/// The file in the envelope.
+/// The signed content.
 ///
 /// # Errors
 /// [`Kind::NotSupported`] if it is encrypted or not there; [`Kind::DamagedDocument`].
 pub(crate) fn content(bytes: &[u8]) -> Result<Vec<u8>> {
-    let unpacked = unarmoured(bytes);
+    let unpacked = envelope_from_base64(bytes);
     let bytes = unpacked.as_deref().unwrap_or(bytes);
     let damaged = || Error::new(Kind::DamagedDocument, "signed file (CMS) is damaged");
     let (kind, signed) = typed(bytes).ok_or_else(damaged)?;
@@ -76,7 +45,7 @@ pub(crate) fn content(bytes: &[u8]) -> Result<Vec<u8>> {
         kind if ENCRYPTED.contains(&kind) => return Err(encrypted()),
         _ => return Err(Error::new(Kind::NotSupported, "cryptographic file (CMS) cannot be read")),
     }
-    // Version, algorithms, then the content with its type.
+    // SignedData: version, digest algorithms, then the encapsulated content.
     let fields = signed.and_then(|signed| element(signed)?.inside(SEQUENCE));
     let inner = fields.and_then(|fields| typed(after(after(fields, 0)?, 0)?));
     let (kind, content) = inner.ok_or_else(damaged)?;
@@ -87,7 +56,7 @@ pub(crate) fn content(bytes: &[u8]) -> Result<Vec<u8>> {
         Some(content) => {
             let mut file = Vec::new();
             octets(content, 0, &mut file).ok_or_else(damaged)?;
-            // A type of its own, such as a time stamp, is no file.
+            // Other content types, such as time stamps, are not files.
             if kind == DATA {
                 Ok(file)
             } else {
@@ -97,12 +66,12 @@ pub(crate) fn content(bytes: &[u8]) -> Result<Vec<u8>> {
     }
 }
 
-/// What lies in an element.
+/// A parsed ASN.1 element.
 struct Element<'a> {
     tag: u8,
-    /// Of an element whose length is not stated, which ends with two zeros, all that follows its head.
+    /// Its contents; with indefinite length, which two zero bytes end, everything after the header.
     content: &'a [u8],
-    /// What follows; `None` if its length is not stated.
+    /// The bytes after it; `None` with indefinite length.
     after: Option<&'a [u8]>,
 }
 
@@ -112,7 +81,7 @@ impl<'a> Element<'a> {
     }
 }
 
-/// The element that begins here.
+/// Parses the element at the start of `bytes`.
 fn element(bytes: &[u8]) -> Option<Element<'_>> {
     let (tag, rest) = bytes.split_first()?;
     let (first, rest) = rest.split_first()?;
@@ -130,7 +99,7 @@ fn element(bytes: &[u8]) -> Option<Element<'_>> {
     Some(Element { tag: *tag, content, after: Some(after) })
 }
 
-/// What follows the element that begins here.
+/// The bytes after the element at the start of `bytes`.
 fn after(bytes: &[u8], depth: usize) -> Option<&[u8]> {
     let found = element(bytes).filter(|_| depth < MAX_DEPTH)?;
     if found.after.is_some() {
@@ -143,7 +112,7 @@ fn after(bytes: &[u8], depth: usize) -> Option<&[u8]> {
     rest.get(2..)
 }
 
-/// The type of a content, by its last number, and the content, which may be missing. Types that are not of PKCS#7 are 0.
+/// The content type, by the last number of its identifier, and the content, which may be absent. Types outside PKCS#7 are 0.
 fn typed(bytes: &[u8]) -> Option<(u8, Option<&[u8]>)> {
     let inside = element(bytes)?.inside(SEQUENCE)?;
     let identifier = element(inside)?.inside(IDENTIFIER)?;
@@ -153,7 +122,7 @@ fn typed(bytes: &[u8]) -> Option<(u8, Option<&[u8]>)> {
     Some((kind, content))
 }
 
-/// Gathers a string of bytes, which may come in pieces.
+/// Appends an octet string, which may be constructed from several, to `file`.
 fn octets(bytes: &[u8], depth: usize, file: &mut Vec<u8>) -> Option<()> {
     let found = element(bytes).filter(|_| depth < MAX_DEPTH)?;
     let (tag, is_open) = (found.tag, found.after.is_none());
@@ -174,6 +143,7 @@ fn octets(bytes: &[u8], depth: usize, file: &mut Vec<u8>) -> Option<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::media::is_envelope;
     use crate::{Limits, extract};
 
     /// An element; one without a stated length if `is_open`.
@@ -210,7 +180,7 @@ mod tests {
         for is_open in [false, true] {
             let bytes = envelope(SIGNED, Some(file.as_bytes()), is_open);
             assert_eq!(content(&bytes).as_deref(), Ok(file.as_bytes()));
-            let letters: Vec<u8> = crate::mail::to_base64(&bytes)
+            let letters: Vec<u8> = crate::base64::encode(&bytes)
                 .into_bytes()
                 .chunks(64)
                 .flat_map(|line| [line, b"\r\n"].concat())
@@ -246,7 +216,7 @@ mod tests {
         let mail = |kind: u8, file: Option<&[u8]>| {
             let head = "From: =?utf-8?q?J=C3=BCrgen?= <a@b.c>\r\nSubject: Signed\r\nMIME-Version: 1.0\r\nContent-Type: application/pkcs7-mime;\r\n \
                         smime-type=signed-data; name=smime.p7m\r\nContent-Transfer-Encoding: base64\r\n\r\n";
-            let text = format!("{head}{}\r\n", crate::mail::to_base64(&envelope(kind, file, true)));
+            let text = format!("{head}{}\r\n", crate::base64::encode(&envelope(kind, file, true)));
             extract(text.as_bytes(), None, None, Limits { output: 1 << 20, unpacked: 0, depth: 4 })
         };
         assert_eq!(mail(SIGNED, Some(inner)).unwrap().markdown, "# Signed\n\nFrom: Jürgen <a@b.c>\n\nSigned grüße.");

@@ -1,22 +1,22 @@
-//! Rows separated by line breaks, cells by commas, semicolons, tabs or bars: one table.
+//! CSV with commas, semicolons, tabs or vertical bars as delimiters, written as one table.
 
 use crate::Writer;
+use crate::encoding::decode;
 use crate::media::{cells, delimiter};
-use crate::text::decode;
 use socle_core::{Error, Kind, Result};
 
-/// Signs that separate cells, the most common first.
+/// Delimiters, the most common first.
 const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
-/// Bytes in which the sign is looked for.
+/// Number of bytes that are examined to find the delimiter.
 const SAMPLE: usize = 1 << 16;
 
-/// Writes what the document says.
+/// Reads the document and writes it as Markdown.
 ///
 /// # Errors
-/// See [`crate::extract`].
+/// As [`crate::extract`].
 pub fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
     let text = decode(bytes, None);
-    // Excel may name the sign in a line of its own.
+    // Excel may declare the delimiter on a line of its own.
     let (named, text) = match text.split_once('\n').map(|(line, rest)| (line.trim().as_bytes(), rest)) {
         Some(([b's', b'e', b'p', b'=', sign], rest)) => (Some(*sign), rest),
         _ => (None, &*text),
@@ -29,7 +29,7 @@ pub fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
     for record in reader.records() {
         let record = record
             .map_err(|error| Error::new(Kind::DamagedDocument, "rows cannot be read").detail(error.to_string()))?;
-        // Each cell takes three bytes of markdown. What follows a limit is not kept, however long the file is.
+        // Each cell takes at least three bytes of Markdown, so rows beyond the limit need not be kept.
         count = count.saturating_add(record.as_slice().len() + 3 * record.len());
         if count > most.saturating_mul(2) {
             return Err(writer.too_long());
@@ -39,8 +39,7 @@ pub fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
     writer.table(&rows)
 }
 
-/// The sign that separates cells: the one that makes rows of the same length, or else the one that makes most rows as
-/// long as the first.
+/// Detects the delimiter: the one that gives rows of equal length, or else the one with which most rows are as long as the first.
 fn separator(text: &str) -> u8 {
     let end = (0..=SAMPLE.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
     let sample = text.get(..end).unwrap_or_default();

@@ -1,18 +1,17 @@
-//! Word (Office Open XML): the text as it stands once all changes are accepted, without comments, headers and footers.
+//! Word (Office Open XML): the text with all tracked changes accepted, without comments, headers and footers.
 //!
-//! Word stores what a reader sees only in part. Levels of headings come from styles (`style`), numbers of lists from
-//! counting (`numbering`), and pages from marks that Word left when it last laid the document out; those are used only if
-//! there are as many as the document says it has pages.
+//! Heading levels come from styles (`style`), list numbers from counting (`numbering`), and pages from the breaks of the last
+//! layout, which are used only if their number agrees with the stated page count.
 
 mod numbering;
 mod style;
 
 use crate::archive::Archive;
-use crate::drawing::{Drawings, drawings};
-use crate::flow::{Flow, Shape};
-use crate::label::Label;
-use crate::mail::letter::refuse;
+use crate::attachment::write_unreadable;
+use crate::block_builder::{BlockBuilder, ParagraphKind};
+use crate::list_label::Label;
 use crate::ooxml::{Relation, main_part, metadata, relations};
+use crate::ooxml_drawing::{Drawings, drawings};
 use crate::xml::{Element, Token, Xml, decoded};
 use crate::{Limits, Media, Writer};
 use numbering::Numbering;
@@ -20,10 +19,10 @@ use socle_core::Result;
 use std::collections::HashMap;
 use style::{Properties, Styles};
 
-/// Writes what the document says.
+/// Reads the document and writes it as Markdown.
 ///
 /// # Errors
-/// See [`crate::extract`].
+/// As [`crate::extract`].
 pub fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
     let mut archive = Archive::open(bytes)?;
     let main = main_part(&mut archive, "word/document.xml", writer.limits())?;
@@ -48,7 +47,7 @@ pub fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
     metadata.language = metadata.language.take().or_else(|| styles.language.clone());
 
     let mut reader = Reader {
-        flow: Flow::new(writer),
+        flow: BlockBuilder::new(writer),
         styles,
         numbering,
         notes: HashMap::new(),
@@ -72,7 +71,7 @@ pub fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
     reader.run(&mut Xml::new(&document))?;
     reader.flow.finish()?;
     if reader.flow.is_empty() {
-        // A document may have all of its text in its margins.
+        // Some documents have all of their text in headers and footers.
         for relation in parts.iter().filter(|relation| matches!(relation.kind.as_str(), "header" | "footer")) {
             if let Some(bytes) = archive.read(&relation.target, reader.flow.writer().limits())? {
                 reader.run(&mut Xml::new(&decoded(&bytes)))?;
@@ -83,7 +82,7 @@ pub fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
     Ok(())
 }
 
-/// The files among these parts that stand in the text with all they say: HTML, mostly.
+/// Embedded files that are part of the text (altChunk), mostly HTML.
 fn chunks(
     archive: &mut Archive<'_>,
     parts: &[Relation],
@@ -99,16 +98,16 @@ fn chunks(
     Ok(chunks)
 }
 
-/// What is known about an open paragraph.
+/// The state of an open paragraph.
 #[derive(Default)]
 struct Paragraph {
     style: Option<String>,
     own: Properties,
-    /// Its text goes to the beginning of the next one: its end was deleted, or it is the big letter of that one.
+    /// Whether its text is joined to the next paragraph: its mark was deleted, or it is a drop cap.
     is_carried: bool,
 }
 
-/// What is known about an open row and its open cell.
+/// The state of an open row and its open cell.
 #[derive(Default)]
 struct Span {
     before: usize,
@@ -118,13 +117,13 @@ struct Span {
 }
 
 struct Reader<'w> {
-    flow: Flow<'w>,
+    flow: BlockBuilder<'w>,
     styles: Styles,
     numbering: Numbering,
-    /// Texts of notes by kind and identifier.
+    /// Texts of footnotes and endnotes by kind and identifier.
     notes: HashMap<(&'static str, String), String>,
     drawings: Drawings,
-    /// Names and bytes of files that are part of the document, by what they are called.
+    /// Names and bytes of embedded files by relationship identifier.
     chunks: HashMap<String, (String, Vec<u8>)>,
     paragraphs: Vec<Paragraph>,
     spans: Vec<Span>,
@@ -175,7 +174,7 @@ impl Reader<'_> {
         }
     }
 
-    /// A character that an element stands for.
+    /// The character that an element such as a tab represents.
     fn sign(&mut self, text: &str) {
         if !self.in_properties && !self.is_hidden {
             self.flow.text(text);
@@ -185,7 +184,7 @@ impl Reader<'_> {
     fn start(&mut self, element: &Element<'_>, xml: &mut Xml<'_>) -> Result<()> {
         let name = element.name().local();
         match name {
-            // What was deleted or moved away; what older programs see instead; readings of signs; old properties.
+            // Deleted and moved text, fallback content, ruby text, and previous properties.
             "del" if !self.in_properties && !self.in_row_properties => xml.skip()?,
             "moveFrom" | "Fallback" | "rt" | "sdtPr" | "pPrChange" | "rPrChange" | "tblPrChange" | "trPrChange"
             | "tcPrChange" | "sectPr" => xml.skip()?,
@@ -205,7 +204,7 @@ impl Reader<'_> {
             "tr" => self.spans.last_mut().into_iter().for_each(|span| *span = Span::default()),
             "trPr" => self.in_row_properties = true,
             "tc" => self.cell(),
-            // Fractions, powers and indices of formulas: a/b, a^b, a_b.
+            // Fractions, superscripts and subscripts of formulas: a/b, a^b, a_b.
             "den" => self.sign("/"),
             "sup" => self.sign("^"),
             "sub" => self.sign("_"),
@@ -216,7 +215,7 @@ impl Reader<'_> {
             "sym" => self.sign(symbol(element)),
             "footnoteReference" | "endnoteReference" => {
                 let kind = if name == "footnoteReference" { "footnote" } else { "endnote" };
-                // Each note is called once; more calls would only multiply its text.
+                // Only the first reference to a note writes its text.
                 let text = self.notes.remove(&(kind, element.get("id").unwrap_or_default()));
                 self.flow.call_note(&text.unwrap_or_default());
             }
@@ -243,11 +242,11 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// Writes a file that is part of the document. One that cannot be read leaves a line that says why.
+    /// Writes an embedded file. One that cannot be read is replaced by a line with the reason.
     fn chunk(&mut self, name: &str, bytes: &[u8]) -> Result<()> {
         self.flow.embed(|writer| {
             let result = Media::detect(bytes, None, Some(name)).and_then(|media| crate::read(media, bytes, writer));
-            result.or_else(|error| refuse(name, &error, writer))
+            result.or_else(|error| write_unreadable(name, &error, writer))
         })
     }
 
@@ -315,10 +314,10 @@ impl Reader<'_> {
     fn end_paragraph(&mut self) -> Result<()> {
         let paragraph = self.paragraphs.pop().unwrap_or_default();
         if paragraph.is_carried
-            && let Some(text) = self.flow.so_far()
+            && let Some(text) = self.flow.open_paragraph_text()
         {
             self.carried = std::mem::take(text);
-            return self.flow.end_paragraph(Shape::Text);
+            return self.flow.end_paragraph(ParagraphKind::Text);
         }
         let style = self.styles.resolve(paragraph.style.as_deref());
         let heading = match paragraph.own.outline {
@@ -336,22 +335,22 @@ impl Reader<'_> {
             _ => None,
         };
         if let Some(label) = label_text
-            && let Some(text) = self.flow.so_far().filter(|text| !text.trim().is_empty())
+            && let Some(text) = self.flow.open_paragraph_text().filter(|text| !text.trim().is_empty())
         {
             text.insert_str(0, &format!("{label} "));
         }
         let shape = match (heading, label) {
-            (Some(level), _) => Shape::Heading(level),
-            (None, Label::Number(number, _)) => Shape::Item(level, Some(number)),
-            (None, Label::Bullet | Label::Text(_)) => Shape::Item(level, None),
-            (None, Label::Nothing) if style.is_code => Shape::Code,
-            (None, Label::Nothing) => Shape::Text,
+            (Some(level), _) => ParagraphKind::Heading(level),
+            (None, Label::Number(number, _)) => ParagraphKind::Item(level, Some(number)),
+            (None, Label::Bullet | Label::Text(_)) => ParagraphKind::Item(level, None),
+            (None, Label::Nothing) if style.is_code => ParagraphKind::Code,
+            (None, Label::Nothing) => ParagraphKind::Text,
         };
         self.flow.end_paragraph(shape)
     }
 }
 
-/// A sign of a font of symbols. Only those that answer a question on a form say something.
+/// A character of a symbol font; only check marks and boxes, as in forms, have a meaning.
 fn symbol(element: &Element<'_>) -> &'static str {
     if !element.get("font").is_some_and(|font| font.starts_with("Wingdings")) {
         return "";

@@ -1,4 +1,4 @@
-//! Electronic books: their chapters are HTML and are read as such, in the order in which the book is read.
+//! EPUB books: reads the chapters, which are HTML, in the order of the spine.
 
 use crate::Writer;
 use crate::archive::{Archive, encrypted};
@@ -7,13 +7,13 @@ use crate::xml::{Token, Xml, decoded};
 use socle_core::{Error, Kind, Result};
 use std::collections::HashMap;
 
-/// Ways to make fonts unreadable, as opposed to books.
+/// Font obfuscation algorithms; a book that uses no others is not encrypted.
 const FONT_ALGORITHMS: [&str; 2] = ["http://www.idpf.org/2008/embedding", "http://ns.adobe.com/pdf/enc#RC"];
 
-/// Writes what the document says.
+/// Reads the document and writes it as Markdown.
 ///
 /// # Errors
-/// See [`crate::extract`].
+/// As [`crate::extract`].
 pub fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
     let mut archive = Archive::open(bytes)?;
     if let Some(part) = archive.read("META-INF/encryption.xml", writer.limits())?
@@ -30,7 +30,7 @@ pub fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
         let Some(bytes) = archive.read(&resolved(folder, &unescaped(chapter)), writer.limits())? else { continue };
         crate::html::body(&decoded(&bytes), writer)?;
     }
-    // What the chapters say about themselves is not about the book.
+    // The metadata of chapters does not describe the book.
     let metadata = writer.metadata();
     metadata.title = book.title;
     metadata.author = (!book.authors.is_empty()).then(|| book.authors.join(", "));
@@ -54,7 +54,7 @@ fn is_encrypted(text: &str) -> bool {
     false
 }
 
-/// The name of the part that lists all others.
+/// The path of the package document.
 fn package_name(container: &str) -> Result<String> {
     let mut xml = Xml::new(container);
     while let Some(token) = xml.next()? {
@@ -75,7 +75,7 @@ struct Book {
     language: Option<String>,
     created: Option<String>,
     modified: Option<String>,
-    /// Names of parts that are text, by what they are called in the spine, and whether they are the table of contents.
+    /// Paths of content documents by manifest identifier, and whether they are the table of contents.
     parts: HashMap<String, (String, bool)>,
     spine: Vec<String>,
 }
@@ -110,7 +110,7 @@ impl Book {
         Ok(book)
     }
 
-    /// The chapters in the order of reading, without the table of contents: it repeats their headings.
+    /// Paths of the chapters in reading order, without the table of contents, which repeats their headings.
     fn chapters(&self) -> impl Iterator<Item = &str> {
         let parts = self.spine.iter().filter_map(|id| self.parts.get(id));
         parts.filter(|(_, is_contents)| !is_contents).map(|(name, _)| name.as_str())
@@ -121,7 +121,7 @@ fn value(xml: &mut Xml<'_>) -> Result<Option<String>> {
     Ok(Some(xml.text()?.split_whitespace().collect::<Vec<_>>().join(" ")).filter(|text| !text.is_empty()))
 }
 
-/// A reference with its escapes (`%20`) resolved.
+/// A reference with percent-encoding (`%20`) decoded.
 fn unescaped(reference: &str) -> String {
     let reference = reference.split('#').next().unwrap_or_default();
     let mut bytes = Vec::with_capacity(reference.len());

@@ -1,10 +1,10 @@
-//! HTML as browsers read it: what a reader would read, without navigation and scripts.
+//! Extracts the main text of HTML, parsed as browsers do, without navigation and scripts.
 //!
-//! Built on the tokenizer of WHATWG and a tree of our own, because a whole tree as browsers build it takes quadratic
-//! time on deep nesting. Knows no style sheets: text hidden by a class is text.
+//! Uses the WHATWG tokenizer and a simplified tree, because the tree construction of the standard takes quadratic time on deep
+//! nesting. Ignores style sheets: text hidden by a class is extracted.
 
-mod furniture;
-mod head;
+mod boilerplate;
+mod metadata;
 pub(crate) mod name;
 mod render;
 mod table;
@@ -12,24 +12,22 @@ mod table;
 mod tests;
 pub(crate) mod token;
 mod tree;
+mod white_space;
 
 use crate::Writer;
-use crate::text::decode;
-pub(crate) use head::time;
+use crate::encoding::{declared, decode};
 use name::Tag;
 use socle_core::Result;
 use std::ops::Range;
-use tree::{Builder, Element, Tree, What};
+use tree::{Builder, Element, Keep, Tree, What};
 
-/// Bytes in which a page declares its encoding.
-const PROLOG: usize = 4096;
-/// A part with fewer characters, other than white space, may be almost nothing of the text.
+/// A main part with fewer non-space characters is compared with the rest of the page before it is chosen.
 const SHORT: usize = 200;
 
-/// Writes what the document says.
+/// Reads the document and writes it as Markdown.
 ///
 /// # Errors
-/// See [`crate::extract`].
+/// As [`crate::extract`].
 pub fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
     let source = decode(bytes, declared(bytes).as_deref());
     let mut tree = parse(&source);
@@ -44,7 +42,7 @@ pub fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
     render::render(&tree, range, keep, writer)
 }
 
-/// Writes HTML that is a text and not a page, as in mails and books: all that is seen.
+/// Writes HTML that is not a web page, as in mails and books: all visible text, without removing boilerplate.
 pub(crate) fn body(html: &str, writer: &mut Writer) -> Result<()> {
     let tree = parse(html);
     if tree.has_picture {
@@ -56,47 +54,13 @@ pub(crate) fn body(html: &str, writer: &mut Writer) -> Result<()> {
 }
 
 fn parse(source: &str) -> Tree {
-    // Browsers tell XHTML by its media type, which a file does not have.
+    // Browsers recognise XHTML by its media type, which is not known here.
     let xml = source.trim_start().starts_with("<?xml");
     token::read(source, xml, Builder::default()).finish()
 }
 
-/// The encoding that a page declares in its first bytes.
-pub(crate) fn declared(bytes: &[u8]) -> Option<String> {
-    let prolog = String::from_utf8_lossy(bytes.get(..PROLOG).unwrap_or(bytes)).to_ascii_lowercase();
-    let label = |text: &str, mark: &str| {
-        let (_, value) = text.split_once(mark)?;
-        let value = value.trim_start().strip_prefix('=')?.trim_start().trim_start_matches(['"', '\'']);
-        let end =
-            value.find(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '_' | ':')).unwrap_or(value.len());
-        value.get(..end).filter(|label| !label.is_empty()).map(str::to_string)
-    };
-    let xml = prolog.trim_start().strip_prefix("<?xml").and_then(|rest| rest.split_once("?>"));
-    xml.and_then(|(declaration, _)| label(declaration, "encoding"))
-        .or_else(|| prolog.split("<meta").skip(1).find_map(|meta| label(meta.split('>').next()?, "charset")))
-}
-
-/// How much of a page is kept.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Keep {
-    /// The text alone.
-    Text,
-    /// All that is seen.
-    Seen,
-    /// What is hidden too.
-    All,
-}
-
-impl Keep {
-    fn drops(self, element: &Element) -> bool {
-        element.tag == Tag::Unread
-            || (element.is_hidden && self != Self::All)
-            || (element.is_furniture && self == Self::Text)
-    }
-}
-
-/// The nodes to be written, with those of a title that stands before them. What looks like the text is only taken for
-/// it if it is not next to nothing beside the rest.
+/// The nodes to write, and those of a title before them. An element marked as the main part is only chosen if it has a
+/// reasonable share of the text.
 fn choose(tree: &Tree) -> (Option<Range<usize>>, Range<usize>, Keep) {
     let all = 0..tree.nodes.len();
     let seen = length(tree, &all, Keep::Seen);
@@ -125,7 +89,7 @@ fn choose(tree: &Tree) -> (Option<Range<usize>>, Range<usize>, Keep) {
     (None, all, Keep::Text)
 }
 
-/// Elements of a kind that are in no other of it, in what is the text.
+/// Outermost elements in `range` that satisfy `is` and are not boilerplate.
 fn find(tree: &Tree, range: Range<usize>, is: impl Fn(&Element) -> bool) -> impl Iterator<Item = Range<usize>> {
     let mut at = range.start;
     std::iter::from_fn(move || {
@@ -146,7 +110,7 @@ fn find(tree: &Tree, range: Range<usize>, is: impl Fn(&Element) -> bool) -> impl
     })
 }
 
-/// Characters, other than white space, in a part.
+/// Number of non-space characters in a range of nodes.
 fn length(tree: &Tree, range: &Range<usize>, keep: Keep) -> usize {
     let (mut at, mut length) = (range.start, 0);
     while at < range.end

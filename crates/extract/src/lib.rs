@@ -1,87 +1,63 @@
-//! From files to structured text: bytes come in, a [`Document`] goes out. Pure logic: no files, no network, no threads.
+//! Converts files to structured text: takes bytes, returns a [`Document`]. Does no file or network access and starts no threads.
 //!
-//! The parsers of other people behind this may panic, loop, or ask for all memory, since nobody controls what is in a
-//! document. Whoever calls [`extract`] on bytes of unknown origin does so in a process that may die.
+//! Documents are untrusted input, and third-party parsers may panic, loop or exhaust memory on them. Call [`extract`] on bytes of
+//! unknown origin only in a process that may be killed.
 
 mod archive;
+mod attachment;
+mod base64;
+mod block_builder;
 mod chart;
 mod cms;
 mod csv;
 mod docx;
-mod drawing;
+mod encoding;
 mod epub;
-mod flow;
 mod html;
-mod label;
+mod limits;
+mod list_label;
 mod mail;
 mod media;
 mod msg;
 mod ooxml;
+mod ooxml_drawing;
 mod opendocument;
 mod pdf;
 mod pptx;
 mod rtf;
 mod sheet;
 mod text;
-mod write;
+mod timestamp;
+mod writer;
 mod xml;
 
+pub use limits::Limits;
 use media::Media;
 use socle_core::document::Document;
-use socle_core::{Error, Kind, Result};
-use write::Writer;
+use socle_core::{Error, Result};
+use writer::Writer;
 
-/// How much a document may become.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Most bytes of markdown.
-    pub output: usize,
-    /// Most bytes that are unpacked from archives, all together. See [`Limits::unpacked`].
-    pub unpacked: usize,
-    /// Deepest nesting of documents in documents, e.g. of mails attached to mails.
-    pub depth: usize,
-}
-
-impl Limits {
-    /// Most bytes that a document of `length` bytes may unpack to, in a process with `memory` bytes: what is unpacked is
-    /// held while its structure takes several times as much, and no sound document is packed this tightly.
-    pub fn unpacked(memory: u64, length: u64) -> usize {
-        /// Deflate packs zeros 1000 times, XML of spreadsheets 10 to 50 times.
-        const MOST_PACKED: u64 = 200;
-        /// Small documents may hold a large sheet of equal rows.
-        const LEAST: u64 = 64 << 20;
-        usize::try_from((memory / 4).min(length.saturating_mul(MOST_PACKED).max(LEAST))).unwrap_or(usize::MAX)
-    }
-}
-
-/// Turns a file into text.
+/// Extracts the text and the metadata of a file.
 ///
-/// `media_type` and `name` are hints that count where the content leaves a choice, as between HTML, CSV and plain text.
+/// `media_type` and `name` are hints; they are used only where the content is ambiguous, as between HTML, CSV and plain text.
 ///
 /// # Errors
-/// [`NotSupported`](socle_core::Kind::NotSupported) for formats that are not known, for encrypted documents and for
-/// pages that are images; [`DamagedDocument`](socle_core::Kind::DamagedDocument) for bytes that are not what their format
-/// demands; [`InputTooLong`](socle_core::Kind::InputTooLong) beyond the limits.
+/// [`NotSupported`](socle_core::Kind::NotSupported) for unknown formats, for encrypted documents and for documents
+/// without text other than images; [`DamagedDocument`](socle_core::Kind::DamagedDocument) for bytes that violate their format; [`InputTooLong`](socle_core::Kind::InputTooLong) beyond the limits.
 pub fn extract(bytes: &[u8], media_type: Option<&str>, name: Option<&str>, limits: Limits) -> Result<Document> {
     let document = || {
         let media = Media::detect(bytes, media_type, name)?;
         let mut writer = Writer::new(media, limits);
         read(media, bytes, &mut writer)?;
         if writer.is_only_pictures() {
-            return Err(only_pictures());
+            return Err(writer::no_text_but_pictures());
         }
         Ok(writer.finish())
     };
     document().map_err(without_nul)
 }
 
-/// The error for documents whose text is in pictures.
-fn only_pictures() -> Error {
-    Error::new(Kind::NotSupported, "document has no text: its pages are images")
-        .hint("Run it through a program that recognizes text (OCR) first.")
-}
-
-/// An error may quote a document, and Postgres holds no NUL characters.
+/// Removes NUL characters, which PostgreSQL cannot store, from an error that quotes the document.
 fn without_nul(mut error: Error) -> Error {
     for text in std::iter::once(&mut error.message).chain(&mut error.detail).chain(&mut error.hint) {
         text.retain(|c| c != '\0');
@@ -89,17 +65,19 @@ fn without_nul(mut error: Error) -> Error {
     error
 }
 
-/// Writes a document, or one that lies in another.
+/// Writes a document, which may be embedded in another one. Readers of formats that contain documents call this recursively, as
+/// far as [`Limits::depth`] allows.
 fn read(media: Media, bytes: &[u8], writer: &mut Writer) -> Result<()> {
     match media {
-        Media::Plain | Media::Markdown | Media::Code(_) | Media::Book => text::read(media, bytes, writer),
+        Media::Plain | Media::Markdown | Media::Code(_) | Media::FictionBook => text::read(media, bytes, writer),
         Media::Html => html::read(bytes, writer),
         Media::Csv => csv::read(bytes, writer),
         Media::Pdf => pdf::read(bytes, writer),
         Media::Docx => docx::read(bytes, writer),
         Media::Pptx => pptx::read(bytes, writer),
         Media::Odt | Media::Odp => opendocument::read(bytes, writer),
-        Media::Xlsx | Media::Xlsb | Media::Xls | Media::Ods => sheet::read(bytes, media, writer),
+        Media::Ods => opendocument::sheet::read(bytes, writer),
+        Media::Xlsx | Media::Xlsb | Media::Xls => sheet::read(bytes, media, writer),
         Media::Rtf => rtf::read(bytes, writer),
         Media::Epub => epub::read(bytes, writer),
         Media::Mail => mail::read(bytes, writer),

@@ -1,50 +1,46 @@
-//! Mail as it is sent (MIME), mailboxes of several mails, and pages that browsers save in the same form.
+//! MIME messages (RFC 5322), mailboxes (mbox), and web pages saved as MHTML.
 //!
-//! The structure and the fields of the head are read by `mail-parser`; text is decoded here, because it may come without
-//! the name of its encoding, or with a wrong one.
+//! `mail-parser` parses structure and header fields; text is decoded here, because its charset may be missing or wrong.
 
-mod head;
-pub(crate) mod letter;
-mod mailbox;
+mod encoded_word;
+mod header;
+mod mbox;
+pub(crate) mod message;
 mod parameter;
 #[cfg(test)]
 mod tests;
-mod transfer;
-mod word;
+mod transfer_encoding;
 
 use crate::archive::encrypted;
-use crate::text::decode;
+use crate::attachment::{write_attachment, write_unreadable};
+use crate::encoding::decode;
 use crate::{Writer, cms};
-use letter::{Letter, Part, attach, refuse};
 use mail_parser::{Address, Message, MessageParser, MessagePart, MimeHeaders, PartType};
-pub(crate) use mailbox::separates;
+use message::{Body, MailMessage};
 use socle_core::{Error, Kind, Result};
 use std::borrow::Cow;
-pub(crate) use transfer::base64;
-#[cfg(test)]
-pub(crate) use transfer::to_base64;
 
-/// Most parts of a mail, with those of the mails in it: the memory that they take is a multiple of their bytes.
+/// Maximum number of parts of a mail, including those of nested mails: parsed parts take a multiple of their size in memory.
 const MAX_PARTS: usize = 100_000;
-/// The heading of a mail of a mailbox that has no subject: without one, it would look like the end of the mail before.
+/// Heading of a mail without a subject in a mailbox, which separates it from the previous mail.
 const NO_SUBJECT: &str = "(no subject)";
 
-/// Writes what the document says. Of a mailbox, each mail is a section with its subject as heading, and one that cannot
-/// be read leaves a line that says why.
+/// Reads the document and writes it as Markdown. Each mail of a mailbox becomes a section with its subject as heading; a mail
+/// that cannot be read is replaced by a line with the reason.
 ///
 /// # Errors
-/// See [`crate::extract`].
+/// As [`crate::extract`].
 pub fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
-    let Some(mails) = mailbox::mails(bytes) else { return one(bytes, None, writer) };
-    // Metadata of a mail is not that of the mailbox.
+    let Some(mails) = mbox::mails(bytes) else { return one(bytes, None, writer) };
+    // The metadata of its mails is not that of the mailbox.
     let metadata = writer.metadata().clone();
     for mail in mails {
         let before = writer.length();
-        let result = one(&mailbox::unmarked(mail), Some(NO_SUBJECT), writer);
+        let result = one(&mbox::unescaped(mail), Some(NO_SUBJECT), writer);
         *writer.metadata() = metadata.clone();
         match result {
             Err(error) if error.kind != Kind::InputTooLong => {
-                writer.cut(before);
+                writer.truncate(before);
                 let head = MessageParser::default().parse_headers(mail);
                 writer.heading(1, head.as_ref().and_then(Message::subject).unwrap_or(NO_SUBJECT))?;
                 writer.paragraph(&format!("mail cannot be read: {error}"))?;
@@ -57,7 +53,7 @@ pub fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
 
 /// Writes one mail. `untitled` is its heading if it has no subject.
 fn one(bytes: &[u8], untitled: Option<&str>, writer: &mut Writer) -> Result<()> {
-    let bytes = head::readable(bytes);
+    let bytes = header::to_utf_8(bytes);
     if bytes.split(|byte| *byte == b'\n').filter(|line| line.starts_with(b"--")).count() > MAX_PARTS {
         return Err(Error::new(Kind::InputTooLong, format!("mail has more than {MAX_PARTS} parts")));
     }
@@ -66,12 +62,12 @@ fn one(bytes: &[u8], untitled: Option<&str>, writer: &mut Writer) -> Result<()> 
         return Err(Error::new(Kind::DamagedDocument, "mail has no head"));
     };
     let result = write(&message, untitled, writer);
-    drop_flat(message);
+    drop_without_recursion(message);
     result
 }
 
-/// Mails that lie in each other without end must not take all of the stack when they are freed.
-fn drop_flat(message: Message<'_>) {
+/// Drops a message without recursion, so that deeply nested mails do not overflow the stack.
+fn drop_without_recursion(message: Message<'_>) {
     let mut messages = vec![message];
     while let Some(message) = messages.pop() {
         for part in message.parts {
@@ -83,33 +79,33 @@ fn drop_flat(message: Message<'_>) {
 }
 
 fn write(message: &Message<'_>, untitled: Option<&str>, writer: &mut Writer) -> Result<()> {
-    if let Some(signed) = unsealed(message)? {
-        return writer.deeper(|writer| one(&signed, untitled, writer));
+    if let Some(signed) = signed_content(message)? {
+        return writer.unwrapped(|writer| one(&signed, untitled, writer));
     }
-    let parts = |ids: &[u32]| -> Vec<Part<'_>> {
+    let parts = |ids: &[u32]| -> Vec<Body<'_>> {
         ids.iter().filter_map(|id| message.part(*id)).filter_map(|part| body(message, part)).collect()
     };
     let date = message.date().filter(|date| date.is_valid()).map(|date| date.to_rfc3339());
-    let mut letter = Letter {
+    let mut mail = MailMessage {
         subject: message.subject().filter(|subject| !subject.trim().is_empty()).or(untitled).map(str::to_string),
-        from: message.from().or_else(|| message.sender()).and_then(people),
-        to: message.to().and_then(people),
-        cc: message.cc().and_then(people),
+        from: message.from().or_else(|| message.sender()).and_then(address_list),
+        to: message.to().and_then(address_list),
+        cc: message.cc().and_then(address_list),
         date: date.or_else(|| message.header_raw("Date").map(|date| date.trim().to_string())),
         text: parts(&message.text_body),
         html: parts(&message.html_body),
     };
     let mut attached = Vec::new();
     for part in message.attachments.iter().filter_map(|id| message.part(*id)) {
-        // What mail-parser could not unpack is attached for it.
+        // mail-parser classifies parts that it could not decode as attachments.
         let is_body = part.is_encoding_problem && part.attachment_name().is_none();
         match body(message, part).filter(|_| is_body) {
-            Some(text @ Part::Plain(_)) => letter.text.push(text),
-            Some(html @ Part::Html(_)) => letter.html.push(html),
+            Some(text @ Body::Plain(_)) => mail.text.push(text),
+            Some(html @ Body::Html(_)) => mail.html.push(html),
             None => attached.push(part),
         }
     }
-    let has_text = letter.write(writer)?;
+    let has_text = mail.write(writer)?;
     let is_picture = |part: &&MessagePart<'_>| part.content_type().is_some_and(|media| media.ctype() == "image");
     if !has_text && !attached.is_empty() && attached.iter().all(is_picture) {
         writer.metadata().pages_without_text = Some(1);
@@ -117,34 +113,37 @@ fn write(message: &Message<'_>, untitled: Option<&str>, writer: &mut Writer) -> 
     attached.into_iter().try_for_each(|part| attachment(message, part, writer))
 }
 
-/// A mail that is signed as a whole, as it was before. What only the receiver can read is refused.
-fn unsealed(message: &Message<'_>) -> Result<Option<Vec<u8>>> {
+/// The signed content of a mail that is signed as a whole (S/MIME), `None` for other mails.
+///
+/// # Errors
+/// [`Kind::NotSupported`] if the mail is encrypted.
+fn signed_content(message: &Message<'_>) -> Result<Option<Vec<u8>>> {
     let Some(part) = message.parts.first() else { return Ok(None) };
     let Some(media) = part.content_type() else { return Ok(None) };
     let kind = media.subtype().unwrap_or_default().to_ascii_lowercase();
     match kind.as_str() {
         "pkcs7-mime" | "x-pkcs7-mime" => {
             let signed = cms::content(&content(message, part)).map_err(|error| match error.kind {
-                // The hint for files helps nobody here.
-                Kind::NotSupported if error.message == encrypted().message => sealed(),
+                // The hint for files does not apply to mails.
+                Kind::NotSupported if error.message == encrypted().message => encrypted_mail(),
                 _ => error,
             })?;
-            // Who wrote to whom stands outside.
+            // The address fields are outside of the signed content.
             let head = message.raw_message.get(part.offset_header as usize..part.offset_body as usize);
             let mut mail = outer(head.unwrap_or_default());
             mail.extend(signed);
             Ok(Some(mail))
         }
-        "encrypted" => Err(sealed()),
+        "encrypted" => Err(encrypted_mail()),
         _ => Ok(None),
     }
 }
 
-fn sealed() -> Error {
+fn encrypted_mail() -> Error {
     Error::new(Kind::NotSupported, "mail is encrypted").hint("Decrypt it in a mail program.")
 }
 
-/// The fields of a head, but for those that say what the body is.
+/// The fields of a header without those that describe the body.
 fn outer(head: &[u8]) -> Vec<u8> {
     let mut kept = Vec::with_capacity(head.len());
     let mut is_kept = true;
@@ -158,8 +157,8 @@ fn outer(head: &[u8]) -> Vec<u8> {
     kept
 }
 
-/// Names with their addresses in one line.
-fn people(address: &Address<'_>) -> Option<String> {
+/// Names and addresses on one line; `None` if there are none.
+fn address_list(address: &Address<'_>) -> Option<String> {
     let mut line = String::new();
     for person in address.iter() {
         let name = person.name().map(str::trim).filter(|name| !name.is_empty());
@@ -176,8 +175,8 @@ fn people(address: &Address<'_>) -> Option<String> {
     (!line.is_empty()).then_some(line)
 }
 
-/// A part of the text.
-fn body<'a>(message: &'a Message<'_>, part: &'a MessagePart<'_>) -> Option<Part<'a>> {
+/// The decoded text of a part; `None` if it is not text.
+fn body<'a>(message: &'a Message<'_>, part: &'a MessagePart<'_>) -> Option<Body<'a>> {
     let is_html = match (&part.body, part.content_type()) {
         (PartType::Html(_), _) => true,
         (PartType::Text(_), Some(media)) if part.is_encoding_problem && media.ctype() != "text" => return None,
@@ -189,17 +188,17 @@ fn body<'a>(message: &'a Message<'_>, part: &'a MessagePart<'_>) -> Option<Part<
         Cow::Borrowed(bytes) => decode(bytes, charset),
         Cow::Owned(bytes) => Cow::Owned(decode(&bytes, charset).into_owned()),
     };
-    Some(if is_html { Part::Html(text) } else { Part::Plain(text) })
+    Some(if is_html { Body::Html(text) } else { Body::Plain(text) })
 }
 
-/// The bytes of a part, as they were before they were packed for sending.
+/// The bytes of a part with its transfer encoding removed.
 fn content<'a>(message: &'a Message<'_>, part: &'a MessagePart<'_>) -> Cow<'a, [u8]> {
     if !matches!(part.body, PartType::Text(_) | PartType::Html(_)) {
         return part.contents().into();
     }
-    // Of a mail in another, the whole: places are counted from there.
+    // Offsets of a nested mail count from the start of the outermost one.
     match message.raw_message.get(part.offset_body as usize..part.offset_end as usize) {
-        Some(raw) => transfer::unpack(raw, part.content_transfer_encoding().unwrap_or_default()),
+        Some(raw) => transfer_encoding::decode(raw, part.content_transfer_encoding().unwrap_or_default()),
         None => part.contents().into(),
     }
 }
@@ -210,14 +209,14 @@ fn attachment(message: &Message<'_>, part: &MessagePart<'_>, writer: &mut Writer
         None => media.ctype().to_string(),
     });
     let name = part.attachment_name().unwrap_or_default();
-    // Signatures are for programs.
+    // Detached signatures have no text.
     if media.as_deref().is_some_and(|media| media.ends_with("-signature")) {
         return Ok(());
     }
     if let PartType::Message(inner) = &part.body {
         let result = writer.nested(1, |writer| write(inner, None, writer));
-        return result.or_else(|error| refuse(inner.subject().unwrap_or(name), &error, writer));
+        return result.or_else(|error| write_unreadable(inner.subject().unwrap_or(name), &error, writer));
     }
     let name = if name.is_empty() { media.as_deref().unwrap_or_default() } else { name };
-    attach(name, media.as_deref(), &content(message, part), writer)
+    write_attachment(name, media.as_deref(), &content(message, part), writer)
 }

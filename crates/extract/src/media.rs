@@ -1,23 +1,24 @@
-//! The formats that are known, and how they are told apart by their bytes.
+//! The supported formats and their detection by content.
 
-mod binary;
-mod code;
 mod container;
-mod shape;
+mod envelope;
+mod signature;
+mod sniff;
+mod source_code;
 #[cfg(test)]
 mod tests;
 
-use crate::cms;
-use crate::text::{decode, is_text, is_unicode};
-pub(crate) use shape::{cells, delimiter, root};
+use crate::encoding::{decode, is_text, is_unicode};
+pub(crate) use envelope::{PKCS_7, SEQUENCE, envelope_from_base64, is_envelope};
+pub(crate) use sniff::{cells, delimiter, is_mbox_separator, root};
 use socle_core::{Error, Kind, Result};
 
-/// Bytes of a text that are looked at.
+/// Number of bytes of a text that are examined.
 const SAMPLE: usize = 1 << 16;
-/// Where the head of a PDF begins at the latest.
+/// Number of bytes within which the header of a PDF must start.
 const PDF_HEAD: usize = 1024;
 
-/// A format.
+/// A supported format.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Media {
     /// Text without markup.
@@ -26,9 +27,9 @@ pub enum Media {
     Markdown,
     /// HTML and XHTML.
     Html,
-    /// Code and configuration in a language, in which every space counts.
+    /// Source code, configuration or logs, with the name of the language; empty if there is none.
     Code(&'static str),
-    /// Rows of cells.
+    /// Delimiter-separated values.
     Csv,
     /// PDF.
     Pdf,
@@ -38,35 +39,35 @@ pub enum Media {
     Pptx,
     /// Excel.
     Xlsx,
-    /// Excel, as its binary variant.
+    /// Excel, binary workbook.
     Xlsb,
     /// Excel before 2007.
     Xls,
-    /// Texts of LibreOffice.
+    /// OpenDocument text.
     Odt,
-    /// Presentations of LibreOffice.
+    /// OpenDocument presentation.
     Odp,
-    /// Spreadsheets of LibreOffice.
+    /// OpenDocument spreadsheet.
     Ods,
     /// Rich Text Format.
     Rtf,
-    /// Electronic books.
+    /// EPUB book.
     Epub,
-    /// Electronic books in XML (FictionBook).
-    Book,
-    /// Mail as it is sent.
+    /// FictionBook, a book in XML.
+    FictionBook,
+    /// MIME message, mailbox or MHTML.
     Mail,
-    /// Mail as Outlook stores it.
+    /// Outlook message.
     Msg,
-    /// A file in a signed envelope.
+    /// CMS (PKCS#7) envelope.
     Signed,
 }
 
 impl Media {
-    /// Finds out what the bytes are. Content decides; the hints count where it leaves a choice.
+    /// Detects the format by content. The hints are used only where the content is ambiguous.
     ///
     /// # Errors
-    /// [`NotSupported`](socle_core::Kind::NotSupported) if it is none of the known formats.
+    /// [`NotSupported`](socle_core::Kind::NotSupported) for an unsupported format.
     /// [`DamagedDocument`](socle_core::Kind::DamagedDocument) if it is empty.
     pub fn detect(bytes: &[u8], media_type: Option<&str>, name: Option<&str>) -> Result<Self> {
         if bytes.is_empty() {
@@ -78,21 +79,21 @@ impl Media {
         }
         match bytes {
             [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..] => return container::zip(bytes, &name),
-            // Split archives, and some writers, begin so.
+            // Split archives, and those of some writers.
             [b'P', b'K', 7 | b'0', 8 | b'0', b'P', b'K', ..] => return container::zip(bytes, &name),
             [0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1, ..] => return container::compound(bytes),
             _ => {}
         }
-        if cms::is_envelope(bytes) {
+        if is_envelope(bytes) {
             return Ok(Self::Signed);
         }
-        if let Some(what) = binary::recognise(bytes) {
-            return Err(binary::refuse(what));
+        if let Some(what) = signature::recognise(bytes) {
+            return Err(signature::unreadable(what));
         }
         let sample = bytes.get(..SAMPLE).unwrap_or(bytes);
-        // Sound may look like Latin letters; who says that it is sound is right, unless it can only be text.
-        if let Some(what) = binary::stated(media_type.unwrap_or_default(), &name).filter(|_| !is_unicode(sample)) {
-            return Err(binary::refuse(what));
+        // Raw audio may look like Latin letters, so the hint that it is audio is believed unless it can only be text.
+        if let Some(what) = signature::stated(media_type.unwrap_or_default(), &name).filter(|_| !is_unicode(sample)) {
+            return Err(signature::unreadable(what));
         }
         if !is_text(sample) {
             return Err(unknown());
@@ -114,24 +115,24 @@ impl Media {
             return Self::Rtf;
         }
         if let Some(code @ Self::Code(language)) = hint
-            && shape::html(text) != Some(true)
-            // What is no JSON for certain is text.
+            && sniff::html(text) != Some(true)
+            // Text that cannot be JSON is plain text.
             && (language != "json" || start.starts_with(['{', '[', '/']))
         {
             return code;
         }
-        if shape::is_mail(text, hint == Some(Self::Mail)) {
+        if sniff::is_mail(text, hint == Some(Self::Mail)) {
             return Self::Mail;
         }
-        match (shape::html(text), hint) {
+        match (sniff::html(text), hint) {
             (Some(true), _) => Self::Html,
             (Some(false), None | Some(Self::Html | Self::Mail)) => Self::Html,
             (_, Some(hint @ (Self::Html | Self::Csv | Self::Markdown | Self::Plain))) => hint,
-            _ if start.starts_with("#!") => code::script(start).map_or(Self::Plain, Self::Code),
-            // JSON on each line has as many commas in each.
+            _ if start.starts_with("#!") => source_code::script(start).map_or(Self::Plain, Self::Code),
+            // JSON Lines may have the same number of commas on each line.
             _ if !start.starts_with(['{', '['])
                 && !start.starts_with("<?xml")
-                && shape::delimiter(text, is_whole).is_some() =>
+                && sniff::delimiter(text, is_whole).is_some() =>
             {
                 Self::Csv
             }
@@ -139,8 +140,8 @@ impl Media {
         }
     }
 
-    /// The format of text that a media type or, without one that says something, a file name hints at. Senders call many
-    /// a file `text/plain`, so its name may know more.
+    /// The text format indicated by the media type or else by the file name. `text/plain` is often sent for other formats, so a
+    /// file name takes precedence over it.
     fn hinted(media_type: &str, name: &str) -> Option<Self> {
         let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         let stated = match essence.as_str() {
@@ -148,7 +149,7 @@ impl Media {
             "text/csv" | "text/tab-separated-values" | "application/csv" => Some(Self::Csv),
             "text/markdown" | "text/x-markdown" => Some(Self::Markdown),
             "message/rfc822" => Some(Self::Mail),
-            _ => code::stated(&essence).map(Self::Code),
+            _ => source_code::stated(&essence).map(Self::Code),
         };
         let named = name.rsplit_once('.').and_then(|(_, ending)| match ending {
             "html" | "htm" | "xhtml" | "xht" => Some(Self::Html),
@@ -158,11 +159,11 @@ impl Media {
             "txt" | "text" | "xml" => Some(Self::Plain),
             _ => None,
         });
-        let named = named.or_else(|| code::named(name).map(Self::Code));
+        let named = named.or_else(|| source_code::named(name).map(Self::Code));
         stated.or(named).or((essence == "text/plain").then_some(Self::Plain))
     }
 
-    /// Its media type (IANA).
+    /// The IANA media type.
     pub fn media_type(self) -> &'static str {
         match self {
             Self::Plain | Self::Code(_) => "text/plain",
@@ -180,7 +181,7 @@ impl Media {
             Self::Ods => "application/vnd.oasis.opendocument.spreadsheet",
             Self::Rtf => "application/rtf",
             Self::Epub => "application/epub+zip",
-            Self::Book => "application/x-fictionbook+xml",
+            Self::FictionBook => "application/x-fictionbook+xml",
             Self::Mail => "message/rfc822",
             Self::Msg => "application/vnd.ms-outlook",
             Self::Signed => "application/pkcs7-mime",
@@ -188,14 +189,14 @@ impl Media {
     }
 }
 
-/// A PDF may have something before its head; a text about PDF may have the head in it, but not with a line break after
-/// it and objects below.
+/// Whether `bytes` are a PDF. Other data may precede its header; a text that merely contains such a header has no line break
+/// after it and no objects below.
 fn is_pdf(bytes: &[u8]) -> bool {
     let head = bytes.get(..PDF_HEAD).unwrap_or(bytes);
     let Some(start) = head.windows(5).position(|five| five == b"%PDF-") else { return false };
     let body = bytes.get(start + 5..).unwrap_or_default();
     let has_version = matches!(body, [b'0'..=b'9', b'.', b'0'..=b'9', b'\r' | b'\n' | b' ' | b'\t', ..]);
-    // "1 0 obj" begins an object, "endobj" ends it.
+    // "1 0 obj" starts an object, "endobj" ends it.
     let begins = |window: &[u8]| matches!(window, [b'0'..=b'9', b' ', b'0'..=b'9', b' ', b'o', b'b', b'j']);
     start == 0 || has_version && body.windows(7).any(begins) && body.windows(6).any(|six| six == b"endobj")
 }

@@ -1,19 +1,20 @@
-//! Mail as Outlook stores it (compound file, MS-OXMSG).
+//! Outlook messages (MS-OXMSG, a compound file).
 
-mod compressed;
+mod compressed_rtf;
 mod properties;
 #[cfg(test)]
 mod tests;
 
-use crate::html::declared;
-use crate::mail::letter::{Letter, Part, attach, refuse};
-use crate::text::decode;
+use crate::attachment::{write_attachment, write_unreadable};
+use crate::encoding::declared;
+use crate::encoding::decode;
+use crate::mail::message::{Body, MailMessage};
 use crate::{Writer, rtf};
 use properties::{Properties, Store};
 use socle_core::Result;
 use std::borrow::Cow;
 
-/// Bytes before the fixed properties of the message, of one that lies in it, and of anything else.
+/// Size of the header of the property stream: of the message, of an embedded message, and of other storages.
 const HEAD_OUTER: usize = 32;
 const HEAD_INNER: usize = 24;
 const HEAD_OTHER: usize = 8;
@@ -42,10 +43,10 @@ const MEDIA_TYPE: u32 = 0x370e;
 /// A message attached to a message, for [`METHOD`].
 const EMBEDDED: u32 = 5;
 
-/// Writes what the document says.
+/// Reads the document and writes it as Markdown.
 ///
 /// # Errors
-/// See [`crate::extract`].
+/// As [`crate::extract`].
 pub fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
     let mut store = Store::open(bytes, writer.limits().unpacked)?;
     let result = write(&mut store, "/", None, writer);
@@ -72,22 +73,22 @@ fn write(store: &mut Store<'_>, path: &str, charset: Option<String>, writer: &mu
         None => message.text(store, HTML)?,
     };
     let rich = if text.is_none() && html.is_none() { message.binary(store, RICH_TEXT)? } else { None };
-    let letter = Letter {
+    let mail = MailMessage {
         subject: message.text(store, SUBJECT)?,
         from,
         to,
         cc,
         date: sent,
-        text: text.map(|text| Part::Plain(Cow::Owned(text))).into_iter().collect(),
-        html: html.map(|html| Part::Html(Cow::Owned(html))).into_iter().collect(),
+        text: text.map(|text| Body::Plain(Cow::Owned(text))).into_iter().collect(),
+        html: html.map(|html| Body::Html(Cow::Owned(html))).into_iter().collect(),
     };
-    letter.write(writer)?;
+    mail.write(writer)?;
     writer.metadata().modified = message.time(CHANGED);
     if let Some(rich) = rich {
-        let rich = compressed::unpack(&rich, store.left)?;
+        let rich = compressed_rtf::unpack(&rich, store.left)?;
         store.left = store.left.saturating_sub(rich.len());
         let result = writer.nested(1, |writer| rtf::read(&rich, writer));
-        result.or_else(|error| refuse("text", &error, writer))?;
+        result.or_else(|error| write_unreadable("text", &error, writer))?;
     }
     for path in store.storages(path, "__attach_version1.0_") {
         attachment(store, &path, message.charset(), writer)?;
@@ -140,13 +141,13 @@ fn attachment(store: &mut Store<'_>, path: &str, charset: Option<String>, writer
     if properties.number(METHOD) == Some(EMBEDDED) {
         let inner = properties.storage(ATTACHED);
         let result = writer.nested(1, |writer| write(store, &inner, properties.charset(), writer));
-        return result.or_else(|error| refuse(&name, &error, writer));
+        return result.or_else(|error| write_unreadable(&name, &error, writer));
     }
     let media = properties.text(store, MEDIA_TYPE)?;
     let Some(bytes) = properties.binary(store, ATTACHED)? else { return Ok(()) };
     // What is attached may be packed too.
     writer.limits().unpacked = store.left;
-    let result = attach(&name, media.as_deref(), &bytes, writer);
+    let result = write_attachment(&name, media.as_deref(), &bytes, writer);
     store.left = writer.limits().unpacked;
     result
 }

@@ -1,25 +1,25 @@
-//! What all Office Open XML documents share: parts that refer to each other, and what the document says about itself.
+//! The common base of Office Open XML documents: relationships between parts, and metadata.
 
 use crate::archive::Archive;
 use crate::xml::{Token, Xml, decoded};
 use crate::{Limits, Writer};
 use socle_core::Result;
 
-/// A part that another part refers to.
+/// A relationship to another part.
 #[derive(Debug)]
 pub struct Relation {
-    /// How the other part names it.
+    /// The identifier used in the referring part.
     pub id: String,
-    /// The last segment of its type, e.g. `styles`. What is before differs between the variants of the standard.
+    /// The last segment of the type, e.g. `styles`. The prefix differs between variants of the standard.
     pub kind: String,
     /// The name of the part.
     pub target: String,
 }
 
-/// The parts that a part refers to; those of the package if its name is empty. Links to the outside are left out.
+/// The relationships of a part, or of the package if `part` is empty, without external targets.
 ///
 /// # Errors
-/// See [`Archive::read`].
+/// As [`Archive::read`].
 pub fn relations(archive: &mut Archive<'_>, part: &str, limits: &mut Limits) -> Result<Vec<Relation>> {
     let folder = part.rsplit_once('/').map_or("", |(folder, _)| folder);
     let Some(bytes) = archive.read(&relations_of(part), limits)? else { return Ok(Vec::new()) };
@@ -39,7 +39,7 @@ pub fn relations(archive: &mut Archive<'_>, part: &str, limits: &mut Limits) -> 
     Ok(relations)
 }
 
-/// The name of the part that lists what a part refers to.
+/// The name of the relationships part of `part`.
 pub fn relations_of(part: &str) -> String {
     match part.rsplit_once('/') {
         Some((folder, file)) => format!("{folder}/_rels/{file}.rels"),
@@ -50,17 +50,17 @@ pub fn relations_of(part: &str) -> String {
 /// The name of the main part.
 ///
 /// # Errors
-/// See [`Archive::read`].
+/// As [`Archive::read`].
 pub fn main_part(archive: &mut Archive<'_>, usual: &str, limits: &mut Limits) -> Result<String> {
     let relations = relations(archive, "", limits)?;
     let main = relations.into_iter().find(|relation| relation.kind == "officeDocument");
     Ok(main.map_or_else(|| usual.to_string(), |relation| relation.target))
 }
 
-/// Reads the metadata. That of documents which are damaged just there is left out.
+/// Reads the metadata. Damaged metadata is ignored.
 ///
 /// # Errors
-/// See [`Archive::read`].
+/// As [`Archive::read`].
 pub fn metadata(archive: &mut Archive<'_>, writer: &mut Writer) -> Result<()> {
     for name in ["docProps/core.xml", "docProps/app.xml"] {
         let Some(bytes) = archive.read(name, writer.limits())? else { continue };
@@ -91,7 +91,7 @@ pub fn metadata(archive: &mut Archive<'_>, writer: &mut Writer) -> Result<()> {
     Ok(())
 }
 
-/// A target, relative to the folder of the part that names it.
+/// Resolves a target relative to the folder of the referring part.
 pub fn resolved(folder: &str, target: &str) -> String {
     if let Some(absolute) = target.strip_prefix('/') {
         return absolute.to_string();

@@ -1,6 +1,5 @@
-//! Texts and presentations of LibreOffice and others (OpenDocument), as an archive or as one piece of XML: the text as it
-//! stands once all changes are accepted, without comments, headers and footers. Spreadsheets share the archive and the metadata, their cells are read in
-//! [`sheet`].
+//! OpenDocument texts and presentations, as an archive or as flat XML: the text with all tracked changes accepted, without
+//! comments, headers and footers. The cells of spreadsheets are read by [`sheet`].
 
 mod reader;
 pub mod sheet;
@@ -14,10 +13,10 @@ use socle_core::Result;
 use std::borrow::Cow;
 use style::Styles;
 
-/// Writes what the document says.
+/// Reads the document and writes it as Markdown.
 ///
 /// # Errors
-/// See [`crate::extract`].
+/// As [`crate::extract`].
 pub fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
     let mut file = File::open(bytes, writer)?;
     let mut styles = Styles::default();
@@ -37,14 +36,14 @@ pub fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
     Ok(())
 }
 
-/// A document: an archive of parts, or all of it in one piece of XML (flat).
+/// A document: an archive of parts, or flat XML.
 struct File<'a> {
     archive: Option<Archive<'a>>,
     content: Cow<'a, [u8]>,
 }
 
 impl<'a> File<'a> {
-    /// Opens the archive if it is one, reads the metadata and unpacks the content.
+    /// Opens the document, reads the metadata and decompresses the content.
     fn open(bytes: &'a [u8], writer: &mut Writer) -> Result<Self> {
         if !bytes.starts_with(b"PK") {
             metadata(&decoded(bytes), writer);
@@ -67,7 +66,7 @@ impl<'a> File<'a> {
         self.archive.as_mut().map_or(Ok(None), |archive| archive.read(name, writer.limits()))
     }
 
-    /// The charts that a content shows, by their names. In one piece of XML, they lie where they are shown.
+    /// The charts that the content refers to, by name. In flat XML, charts are inline.
     fn charts(&mut self, content: &str, writer: &mut Writer) -> Result<Charts> {
         let mut charts = Charts::new();
         if self.archive.is_none() || !content.contains(":object") {
@@ -80,7 +79,7 @@ impl<'a> File<'a> {
             let folder = name.trim_start_matches("./").trim_end_matches('/').to_string();
             if let Some(part) = self.part(&format!("{folder}/content.xml"), writer)? {
                 let text = decoded(&part);
-                // Formulas are objects too.
+                // Formulas are objects, too.
                 if text.contains("office:chart") {
                     charts.insert(name, text.into_owned());
                 }
@@ -90,14 +89,14 @@ impl<'a> File<'a> {
     }
 }
 
-/// Reads the metadata; what is damaged just there is left out.
+/// Reads the metadata. Damaged metadata is ignored.
 fn metadata(text: &str, writer: &mut Writer) {
     let mut xml = Xml::new(text);
     while let Ok(Some(token)) = xml.next() {
         let Token::Start(element) = token else { continue };
         let metadata = writer.metadata();
         match element.name().full() {
-            // In one piece of XML, the text follows; who wrote a comment in it did not write the document.
+            // In flat XML, the text follows; authors of comments in it are not authors of the document.
             "office:body" | "office:settings" | "office:styles" => break,
             "dc:title" => metadata.title = value(&mut xml),
             "meta:initial-creator" => metadata.author = value(&mut xml).or(metadata.author.take()),

@@ -1,33 +1,32 @@
-//! PDF. The file is parsed by `hayro-syntax` and its fonts by `hayro-font`; what the characters on a page say – words,
-//! lines, columns, paragraphs, tables, headings – is found out here, from where they stand. Images are never decoded.
+//! PDF. `hayro-syntax` parses the file and `hayro-font` its fonts; words, lines, columns, paragraphs, tables and headings are
+//! reconstructed here from the positions of characters. Images are not decoded.
 //!
-//! Not read: what script or structure tags say about the order, and text that is drawn as outlines.
+//! Not supported: reading order from structure tags, JavaScript, and text drawn as outlines.
 
-mod aligned;
+mod aligned_table;
 mod annotation;
 mod bidi;
 mod content;
-mod flow;
-mod folio;
+mod decompress;
 mod font;
-mod furniture;
 mod glyph;
-mod grid;
 mod heading;
 mod line;
 mod list;
 mod metadata;
-mod order;
-mod tex;
+mod page_number;
+mod paragraph;
+mod reading_order;
+mod ruled_table;
+mod running_headers;
+mod tex_encoding;
 mod unicode;
-mod unpack;
 mod word;
 mod xfa;
 
 use crate::{Limits, Writer};
 use annotation::Form;
 use content::Run;
-use flow::{Paragraph, Words};
 use font::Fonts;
 use glyph::{Page as Found, Rule};
 use hayro_font::kurbo::Affine;
@@ -37,25 +36,25 @@ use hayro_syntax::{DecryptionError, LoadPdfError, Pdf};
 use heading::Headings;
 use line::Line;
 use list::Mark;
-use order::Part;
+use paragraph::{Paragraph, Words};
+use reading_order::Part;
 use socle_core::{Error, Kind, Result};
 use std::collections::BTreeMap;
 
-/// Most pages of a document.
+/// Maximum number of pages of a document.
 const MAX_PAGES: usize = 20_000;
 
-/// What a page holds, in order.
+/// A block of a page.
 enum Piece {
     Paragraph(Paragraph),
     Table(Vec<Vec<String>>),
 }
 
-/// Writes what the document says. Pages whose text cannot be read, as those that are images, add nothing to it; how many
-/// there are is in [`pages_without_text`](socle_core::document::Metadata::pages_without_text). If there are no others, that
-/// is an error.
+/// Reads the document and writes it as Markdown. Pages whose text cannot be read, such as scans, are left out and counted in
+/// [`pages_without_text`](socle_core::document::Metadata::pages_without_text). If there are no others, that is an error.
 ///
 /// # Errors
-/// See [`crate::extract`].
+/// As [`crate::extract`].
 pub fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
     let pdf = open(bytes)?;
     if pdf.pages().len() > MAX_PAGES {
@@ -69,7 +68,7 @@ pub fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
     let count = |count: usize| u32::try_from(count).ok().filter(|count| *count > 0);
     writer.metadata().pages_without_text = count(without_text);
     writer.metadata().unknown_characters = count(unknown);
-    furniture::remove(&mut sheets);
+    running_headers::remove(&mut sheets);
     let body = body(sheets.iter().flat_map(|sheet| &sheet.lines)).unwrap_or_default();
     let mut words = Words::default();
     sheets
@@ -98,7 +97,7 @@ pub fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
     Ok(())
 }
 
-/// What a page says: its running head, if it is the first of its kind, its text, and so for its foot.
+/// The blocks of a page: those of a running header that first occurs on it, of the text, and of a running footer.
 struct Contents {
     head: Vec<Piece>,
     body: Vec<Piece>,
@@ -113,7 +112,7 @@ impl Contents {
 
 fn contents_of(sheet: Sheet, body: Body) -> Contents {
     let margin = |lines: Vec<Line>| {
-        let paragraphs = lines.into_iter().flat_map(|line| flow::paragraphs(vec![line], |_| false));
+        let paragraphs = lines.into_iter().flat_map(|line| paragraph::paragraphs(vec![line], |_| false));
         paragraphs.map(Piece::Paragraph).collect()
     };
     let mut pieces = Vec::new();
@@ -153,23 +152,23 @@ fn open(bytes: &[u8]) -> Result<Pdf> {
 #[derive(Default)]
 struct Pages {
     sheets: Vec<Sheet>,
-    /// Pages that are images without text, or most of whose characters are unknown.
+    /// Number of pages that are images without text or whose characters are mostly unknown.
     without_text: usize,
-    /// Characters that the fonts do not tell, on all pages.
+    /// Number of characters on all pages that fonts do not map to Unicode.
     unknown: usize,
 }
 
-/// A page.
+/// The lines of a page.
 #[derive(Default)]
 struct Sheet {
-    /// Lines in the direction that most of the page has.
+    /// Lines in the main direction of the page.
     lines: Vec<Line>,
     /// Lines in other directions.
     turned: Vec<Vec<Line>>,
     rules: Vec<Rule>,
-    /// Where the page ends, as lines count across their direction.
+    /// Lower end of the page, in the coordinates of its lines.
     bottom: f32,
-    /// Running heads and feet that stand here first.
+    /// Running headers and footers that first occur here.
     head: Vec<Line>,
     foot: Vec<Line>,
 }
@@ -198,7 +197,7 @@ fn pages(pdf: &Pdf, limits: &mut Limits) -> Result<Pages> {
         return Err(Error::new(Kind::NotSupported, "document has no text: its pages are images")
             .hint("Run it through a program that recognizes text (OCR) first."));
     }
-    // Scores and formulas are full of signs without a name.
+    // Tolerates symbols without Unicode mapping, as in sheet music and formulas.
     if known * 4 < pages.unknown {
         return Err(Error::new(Kind::NotSupported, "document does not say which characters its fonts show")
             .hint("Run it through a program that recognizes text (OCR) first."));
@@ -206,7 +205,7 @@ fn pages(pdf: &Pdf, limits: &mut Limits) -> Result<Pages> {
     Ok(pages)
 }
 
-/// What stands on a page.
+/// Runs the content stream of a page.
 fn run<'a>(page: &Page<'a>, fonts: &mut Fonts<'a>, limits: &mut Limits, form: &Form<'a>) -> Result<Found> {
     let bytes = contents(page, limits)?;
     let mut run = Run::new(fonts, limits, form.resources.as_ref(), upright(page));
@@ -215,7 +214,7 @@ fn run<'a>(page: &Page<'a>, fonts: &mut Fonts<'a>, limits: &mut Limits, form: &F
     Ok(run.finish())
 }
 
-/// The instructions of a page, which may be in several pieces.
+/// The content stream of a page, which may be split.
 fn contents(page: &Page<'_>, limits: &mut Limits) -> Result<Vec<u8>> {
     let streams: Vec<Stream<'_>> = match page.raw().get::<Object<'_>>("Contents") {
         Some(Object::Stream(stream)) => vec![stream],
@@ -224,7 +223,7 @@ fn contents(page: &Page<'_>, limits: &mut Limits) -> Result<Vec<u8>> {
     };
     let mut bytes = Vec::new();
     for stream in streams {
-        if let Some(more) = unpack::unpack(&stream, limits)? {
+        if let Some(more) = decompress::unpack(&stream, limits)? {
             bytes.extend_from_slice(&more);
             bytes.push(b'\n');
         }
@@ -232,7 +231,7 @@ fn contents(page: &Page<'_>, limits: &mut Limits) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Leads from the coordinates of a page to points from its upper left corner as it is shown.
+/// The transformation from page coordinates to points from the upper left corner of the page as displayed.
 fn upright(page: &Page<'_>) -> Affine {
     let area = page.intersected_crop_box();
     let (width, height) = (area.width(), area.height());
@@ -245,7 +244,7 @@ fn upright(page: &Page<'_>) -> Affine {
     turn * Affine::new([1.0, 0.0, 0.0, -1.0, -area.x0, area.y1])
 }
 
-/// How most of the text looks.
+/// The most common appearance of text.
 #[derive(Clone, Copy)]
 struct Body {
     size: f32,
@@ -268,17 +267,17 @@ fn body<'l>(lines: impl Iterator<Item = &'l Line>) -> Option<Body> {
     Some(Body { size: size as f32 / 2.0, mono })
 }
 
-/// Puts the lines of a page in order, as paragraphs and tables.
+/// Arranges the lines of a page as paragraphs and tables in reading order.
 fn arrange(mut lines: Vec<Line>, rules: &[Rule], body: Body, pieces: &mut Vec<Piece>) {
-    let tables = grid::tables(rules, &mut lines);
+    let tables = ruled_table::tables(rules, &mut lines);
     let start = pieces.len();
-    for part in order::parts(lines, tables) {
+    for part in reading_order::parts(lines, tables) {
         match part {
             Part::Table(table) => pieces.push(Piece::Table(table.rows)),
             Part::Lines(lines) => {
-                let mut paragraphs = flow::paragraphs(lines, |line| line.mono && !body.mono).into_iter();
+                let mut paragraphs = paragraph::paragraphs(lines, |line| line.mono && !body.mono).into_iter();
                 let first = paragraphs.next();
-                // What the end of a column cut goes on in the next.
+                // A paragraph may continue in the next column.
                 match (pieces.get_mut(start..).and_then(<[Piece]>::last_mut), first) {
                     (Some(Piece::Paragraph(last)), Some(first)) if last.goes_on_in(&first) => last.take(first),
                     (_, first) => pieces.extend(first.map(Piece::Paragraph)),
@@ -289,7 +288,7 @@ fn arrange(mut lines: Vec<Line>, rules: &[Rule], body: Body, pieces: &mut Vec<Pi
     }
 }
 
-/// Puts words together that the end of a page cut; the paragraphs stay on their pages.
+/// Joins words that are hyphenated across pages; paragraphs stay on their pages.
 fn mend(pages: &mut [Contents]) {
     for at in 1..pages.len() {
         let (before, after) = pages.split_at_mut(at);
@@ -303,14 +302,14 @@ fn mend(pages: &mut [Contents]) {
     }
 }
 
-/// Writes pieces, and knows how deep a list is.
+/// Writes blocks and tracks the nesting of lists.
 struct Pen<'w> {
     writer: &'w mut Writer,
     headings: Headings,
     words: Words,
-    /// Where the marks of the open lists stand.
+    /// Horizontal positions of the markers of open lists.
     marks: Vec<f32>,
-    /// The line on which the last item ended.
+    /// Position of the last line of the last item.
     last: f32,
 }
 
@@ -337,10 +336,10 @@ impl Pen<'_> {
         if paragraph.code { self.writer.code(None, &paragraph.program()) } else { self.writer.paragraph(&text) }
     }
 
-    /// How deep an item is, by where its mark stands among those before it.
+    /// The depth of an item, by the horizontal position of its marker.
     fn depth(&mut self, item: &Paragraph) -> usize {
         let (Some(first), Some(last)) = (item.lines.first(), item.lines.last()) else { return 0 };
-        // The next column begins a list anew.
+        // A list restarts in the next column.
         if first.y < self.last {
             self.marks.clear();
         }

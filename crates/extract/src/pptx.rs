@@ -1,24 +1,24 @@
-//! PowerPoint (Office Open XML): each slide is a page; its title is a heading, its shapes follow from top to bottom, then the
-//! notes of the speaker. What repeats on all slides and comments are left out.
+//! PowerPoint (Office Open XML): each slide is a page with its title as heading, then its shapes from top to bottom, then the
+//! speaker notes. Headers, footers and comments are left out.
 
 mod bullet;
 
 use crate::Writer;
 use crate::archive::Archive;
-use crate::drawing::{Drawings, drawings};
-use crate::flow::{Flow, Shape, Slide};
-use crate::label::Label;
+use crate::block_builder::{BlockBuilder, ParagraphKind, Slide};
+use crate::list_label::Label;
 use crate::ooxml::{Relation, main_part, metadata, relations};
+use crate::ooxml_drawing::{Drawings, drawings};
 use crate::xml::{Element, Token, Xml, decoded};
 use bullet::{Bullet, Counters, Inherited, Levels};
 use socle_core::Result;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-/// Writes what the document says.
+/// Reads the document and writes it as Markdown.
 ///
 /// # Errors
-/// See [`crate::extract`].
+/// As [`crate::extract`].
 pub fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
     let mut archive = Archive::open(bytes)?;
     let main = main_part(&mut archive, "ppt/presentation.xml", writer.limits())?;
@@ -28,7 +28,7 @@ pub fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
     let slides = slides(&decoded(&presentation), &parts)?;
     writer.metadata().page_count = u32::try_from(slides.len()).ok();
     let mut layouts = HashMap::new();
-    let mut flow = Flow::new(writer);
+    let mut flow = BlockBuilder::new(writer);
     for (number, name) in (1..).zip(slides) {
         let Some(slide) = archive.read(&name, flow.writer().limits())? else { continue };
         let parts = relations(&mut archive, &name, flow.writer().limits())?;
@@ -49,7 +49,7 @@ pub fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
     flow.finish()
 }
 
-/// The names of the slides in their order.
+/// The part names of the slides in presentation order.
 fn slides(presentation: &str, parts: &[Relation]) -> Result<Vec<String>> {
     let mut xml = Xml::new(presentation);
     let mut slides = Vec::new();
@@ -58,19 +58,19 @@ fn slides(presentation: &str, parts: &[Relation]) -> Result<Vec<String>> {
         if element.name().local() != "sldId" {
             continue;
         }
-        // Two attributes are called "id": the number of the slide and, with a prefix, what the relation is called.
+        // Two attributes have the local name "id": the slide number and, with a prefix, the relationship identifier.
         let part = element.all("id").into_iter().find_map(|id| parts.iter().find(|part| part.id == id));
         slides.extend(part.map(|part| part.target.clone()));
     }
     Ok(slides)
 }
 
-/// What a slide inherits from its layout and the master of that.
+/// What a slide inherits from its layout and slide master.
 fn inherited(
     archive: &mut Archive<'_>,
     parts: &[Relation],
     known: &mut HashMap<String, Rc<Inherited>>,
-    flow: &mut Flow<'_>,
+    flow: &mut BlockBuilder<'_>,
 ) -> Result<Rc<Inherited>> {
     let Some(layout) = parts.iter().find(|part| part.kind == "slideLayout") else { return Ok(Rc::default()) };
     if let Some(inherited) = known.get(&layout.target) {
@@ -91,39 +91,39 @@ fn inherited(
     Ok(inherited)
 }
 
-/// What a box on a slide is for.
+/// The role of a text box on a slide.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 enum Purpose {
-    /// Anything that its author put there.
+    /// Content.
     #[default]
     Free,
     Title,
     Content,
-    /// Date, number and what else repeats on all slides.
+    /// Date, slide number, header or footer.
     Repeated,
 }
 
 struct Reader<'f, 'w> {
-    flow: &'f mut Flow<'w>,
+    flow: &'f mut BlockBuilder<'w>,
     inherited: Rc<Inherited>,
     is_notes: bool,
     drawings: Drawings,
     purpose: Purpose,
-    /// The identifier of the box, and what it says of its bullets.
+    /// The identifier of the box, and its own list styles.
     id: String,
     levels: Levels,
     counters: Counters,
-    /// The title has begun.
+    /// Whether the title has text already.
     has_title: bool,
     level: usize,
     own: Option<Bullet>,
     in_text: bool,
-    /// Shapes that are open: groups hold others, whose places count from the group's own.
+    /// Number of open shapes: groups contain others, whose positions are relative to the group.
     shapes: usize,
 }
 
 impl<'f, 'w> Reader<'f, 'w> {
-    fn new(flow: &'f mut Flow<'w>, inherited: Rc<Inherited>, is_notes: bool) -> Self {
+    fn new(flow: &'f mut BlockBuilder<'w>, inherited: Rc<Inherited>, is_notes: bool) -> Self {
         Self {
             flow,
             inherited,
@@ -160,7 +160,7 @@ impl<'f, 'w> Reader<'f, 'w> {
             self.shapes += 1;
         }
         match element.name().local() {
-            // What older programs see instead.
+            // Fallback content for older programs.
             "Fallback" => xml.skip()?,
             "off" => self.place(bullet::place(element)),
             "sp" => {
@@ -212,7 +212,7 @@ impl<'f, 'w> Reader<'f, 'w> {
         Ok(())
     }
 
-    /// The upper and left edge of the open shape, unless it is in a group.
+    /// Sets the upper and left edge of the open shape, unless it is in a group.
     fn place(&mut self, place: Option<(i64, i64)>) {
         if let (Some((top, left)), Some(slide), 1) = (place, self.flow.slide(), self.shapes) {
             slide.place(top, left);
@@ -227,7 +227,7 @@ impl<'f, 'w> Reader<'f, 'w> {
             "p" => self.end_paragraph()?,
             "txBody" if self.purpose == Purpose::Title => {
                 self.purpose = Purpose::Free;
-                self.flow.end_paragraph(Shape::Heading(1))?;
+                self.flow.end_paragraph(ParagraphKind::Heading(1))?;
             }
             "tbl" => self.flow.end_table()?,
             _ => {}
@@ -236,34 +236,34 @@ impl<'f, 'w> Reader<'f, 'w> {
     }
 
     fn end_paragraph(&mut self) -> Result<()> {
-        let is_empty = self.flow.so_far().is_none_or(|text| text.trim().is_empty());
+        let is_empty = self.flow.open_paragraph_text().is_none_or(|text| text.trim().is_empty());
         if is_empty {
-            return self.flow.end_paragraph(Shape::Text);
+            return self.flow.end_paragraph(ParagraphKind::Text);
         }
         let bullet = self.own.take().or_else(|| self.levels.get(self.level)?.clone()).unwrap_or_else(|| {
             if self.purpose == Purpose::Content { self.inherited.get(&self.id, self.level) } else { Bullet::Nothing }
         });
         let shape = match self.counters.next(self.level, &bullet) {
-            Label::Nothing => Shape::Text,
-            Label::Bullet => Shape::Item(self.level, None),
-            Label::Number(number, _) => Shape::Item(self.level, Some(number)),
+            Label::Nothing => ParagraphKind::Text,
+            Label::Bullet => ParagraphKind::Item(self.level, None),
+            Label::Number(number, _) => ParagraphKind::Item(self.level, Some(number)),
             Label::Text(label) => {
-                if let Some(text) = self.flow.so_far() {
+                if let Some(text) = self.flow.open_paragraph_text() {
                     text.insert_str(0, &format!("{label} "));
                 }
-                Shape::Item(self.level, None)
+                ParagraphKind::Item(self.level, None)
             }
         };
         self.flow.end_paragraph(shape)
     }
 }
 
-/// Whether an element is something with a place of its own on a slide.
+/// Whether an element is a shape with a position of its own.
 fn is_shape(name: &str) -> bool {
     matches!(name, "sp" | "grpSp" | "graphicFrame" | "pic" | "cxnSp")
 }
 
-/// What a placeholder is for. On the page of the notes, nothing but their text is new.
+/// The role of a placeholder. On a notes page, only the body is content.
 fn purpose(kind: Option<&str>, is_notes: bool) -> Purpose {
     match kind {
         Some("body") if is_notes => Purpose::Free,

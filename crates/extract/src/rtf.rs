@@ -1,8 +1,8 @@
-//! Rich Text Format. It is read as a flat sequence of words with a stack of states, as its specification tells readers to
-//! do. Labels of lists are in the text; what is before the text (fonts, styles, metadata) is read in [`head`].
+//! Rich Text Format, read as a flat sequence of tokens with a stack of group states, as its specification recommends. List labels
+//! are part of the text; [`header`] reads fonts, styles and metadata.
 
 mod encoding;
-mod head;
+mod header;
 mod reader;
 mod token;
 
@@ -11,13 +11,13 @@ use reader::Reader;
 use socle_core::{Error, Kind, Result};
 use token::{Token, Tokens};
 
-/// Deepest nesting of groups. Word writes a few dozens.
+/// Maximum nesting of groups. Word writes a few dozen.
 const MAX_DEPTH: usize = 1000;
 
-/// Writes what the document says.
+/// Reads the document and writes it as Markdown.
 ///
 /// # Errors
-/// See [`crate::extract`].
+/// As [`crate::extract`].
 pub fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii_start();
     if !bytes.starts_with(b"{\\rtf") {
@@ -45,7 +45,7 @@ pub fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
             token => reader.token(&token)?,
         }
     }
-    // Some writers forget the last brace, and some files were cut off: nobody knows whether more was to follow.
+    // Some writers omit the last brace, which cannot be distinguished from truncation.
     let is_cut = depth > 0;
     reader.finish()?;
     if is_cut && writer.length() == start {

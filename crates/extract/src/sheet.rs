@@ -1,13 +1,12 @@
-//! Spreadsheets: each sheet is a page with its name as heading, and the cells say what a reader sees. Rows that follow
-//! each other are a table; what text boxes and titles of charts say comes after the cells. New workbooks of Excel are read
-//! by calamine, spreadsheets of LibreOffice by our own reader, since they store what each cell shows, and so are old
-//! workbooks, whose cells may be far from each other. Hidden sheets are read; macros and comments are not.
+//! Excel workbooks: each sheet is a page with its name as heading, and cells have their displayed values. Consecutive rows form a
+//! table; texts of boxes and chart titles follow the cells. calamine reads new workbooks; the old binary format has a reader of
+//! its own, because calamine allocates the rectangle around the cells. Hidden sheets are read; macros and comments are not.
 
 mod biff;
 mod drawing;
 mod grid;
-mod number;
-mod summary;
+mod number_format;
+mod summary_information;
 mod xls;
 mod xlsx;
 
@@ -15,33 +14,32 @@ use crate::archive::Archive;
 use crate::xml::decoded;
 use crate::{Media, Writer};
 use calamine::{Data, ExcelDateTime, ExcelDateTimeType, Reader, SheetType, Xlsb};
-pub use grid::{Drawn, Grid};
-use number::Format;
+pub use grid::{Grid, SheetDrawings};
+use number_format::Format;
 use socle_core::{Error, Kind, Result};
 use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Writes what the document says.
+/// Reads the document and writes it as Markdown.
 ///
 /// # Errors
-/// See [`crate::extract`].
+/// As [`crate::extract`].
 pub fn read(bytes: &[u8], media: Media, writer: &mut Writer) -> Result<()> {
     match media {
-        Media::Ods => crate::opendocument::sheet::read(bytes, writer),
         Media::Xls => xls::read(bytes, writer),
-        // calamine looks where damaged workbooks of the binary variant tell it to. That costs the document, not the process.
+        // calamine panics on damaged binary workbooks.
         Media::Xlsb => catch_unwind(AssertUnwindSafe(|| xlsb(bytes, writer)))
             .unwrap_or_else(|_| Err(damaged(&"the workbook contradicts itself"))),
         _ => xlsx::read(bytes, writer),
     }
 }
 
-/// The binary variant of new workbooks.
+/// Reads a binary workbook (XLSB).
 fn xlsb(bytes: &[u8], writer: &mut Writer) -> Result<()> {
     let mut archive = Archive::open(bytes)?;
     crate::ooxml::metadata(&mut archive, writer)?;
     archive.measure(|name| [".bin", ".xml", ".rels"].iter().any(|end| name.ends_with(end)), writer.limits())?;
-    // calamine tells sheets of macros, which it takes for damage, by their folder, and knows no paths from the top.
+    // calamine treats macro sheets as damage and does not support absolute paths: both are rewritten.
     let name = "xl/_rels/workbook.bin.rels";
     let relations = archive.read(name, writer.limits())?.unwrap_or_default();
     let known = decoded(&relations).replace("macrosheets/", "dialogsheets/").replace("\"/xl/", "\"");
@@ -66,23 +64,23 @@ fn xlsb(bytes: &[u8], writer: &mut Writer) -> Result<()> {
     Ok(())
 }
 
-/// A number that is a date or a time, as ISO 8601 writes it.
+/// A serial date or time in ISO 8601.
 fn moment(value: f64, is_duration: bool, is_1904: bool) -> String {
     if is_duration {
-        return number::duration(value);
+        return number_format::duration(value);
     }
-    number::moment(value, ExcelDateTime::new(value, ExcelDateTimeType::DateTime, is_1904).to_ymd_hms_milli())
+    number_format::moment(value, ExcelDateTime::new(value, ExcelDateTimeType::DateTime, is_1904).to_ymd_hms_milli())
 }
 
-/// What a cell shows. Dates and times are shown as ISO 8601 writes them, since how they are shown depends on the reader.
+/// The displayed value of a cell. Dates and times are in ISO 8601, because their display depends on the locale.
 fn shown(value: &Data, format: &Format) -> String {
     match value {
         Data::Int(number) => format.shown(*number as f64),
         Data::Float(number) => format.shown(*number),
         Data::String(text) | Data::DateTimeIso(text) | Data::DurationIso(text) => text.clone(),
         Data::Bool(value) => if *value { "TRUE" } else { "FALSE" }.to_string(),
-        Data::DateTime(moment) if moment.is_duration() => number::duration(moment.as_f64()),
-        Data::DateTime(moment) => number::moment(moment.as_f64(), moment.to_ymd_hms_milli()),
+        Data::DateTime(moment) if moment.is_duration() => number_format::duration(moment.as_f64()),
+        Data::DateTime(moment) => number_format::moment(moment.as_f64(), moment.to_ymd_hms_milli()),
         Data::Error(error) => error.to_string(),
         _ => String::new(),
     }

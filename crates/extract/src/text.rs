@@ -1,8 +1,6 @@
-//! Plain text and markdown in any common encoding. Code and JSON stay as they are, notebooks become their texts and code,
-//! XML becomes the text of its elements and attributes.
+//! Plain text and Markdown in any common encoding. Source code and JSON become code blocks, Jupyter notebooks their text and
+//! code, XML the text of its elements and attributes.
 
-mod charset;
-mod encoding;
 mod fictionbook;
 mod markdown;
 mod notebook;
@@ -10,31 +8,29 @@ mod notebook;
 mod tests;
 mod xml;
 
-use crate::html::declared;
+use crate::encoding::{declared, decode};
 use crate::media::root;
 use crate::{Media, Writer};
-pub(crate) use charset::code_page;
-pub(crate) use encoding::{decode, is_text, is_unicode, stated};
 use serde::de::IgnoredAny;
 use socle_core::Result;
 
-/// Writes what the document says.
+/// Reads the document and writes it as Markdown.
 ///
 /// # Errors
-/// See [`crate::extract`].
+/// As [`crate::extract`].
 pub fn read(media: Media, bytes: &[u8], writer: &mut Writer) -> Result<()> {
     let text = decode(bytes, None);
     let start = text.trim_start();
     if media == Media::Markdown {
         markdown::write(&text, writer)
-    } else if media == Media::Book {
+    } else if media == Media::FictionBook {
         fictionbook::write(&crate::xml::decoded(bytes), writer)
     } else if let Media::Code(language) = media
         && !(language == "json" && notebook::is_likely(&text))
     {
         writer.code(Some(language), &text)
     } else if start.starts_with("<?xml") || is_xml(&text) {
-        // Only XML says what its encoding is.
+        // Only XML declares its encoding.
         xml::write(&decode(bytes, declared(bytes).as_deref()), writer)
     } else if let Some(book) = notebook::parse(start) {
         notebook::write(&book, writer)
@@ -45,7 +41,7 @@ pub fn read(media: Media, bytes: &[u8], writer: &mut Writer) -> Result<()> {
     }
 }
 
-/// Writes text whose paragraphs are separated by empty lines.
+/// Writes plain text, whose paragraphs are separated by empty lines.
 pub(crate) fn plain(text: &str, writer: &mut Writer) -> Result<()> {
     let mut paragraph = String::new();
     for line in text.lines().flat_map(|line| line.split(['\r', '\u{c}'])) {
@@ -61,13 +57,13 @@ pub(crate) fn plain(text: &str, writer: &mut Writer) -> Result<()> {
     writer.paragraph(&paragraph)
 }
 
-/// Whether a text is JSON: one value, or one on each line.
+/// Whether a text is JSON or JSON Lines.
 fn is_json(text: &str) -> bool {
     let mut values = serde_json::Deserializer::from_str(text).into_iter::<IgnoredAny>();
     values.all(|value| value.is_ok())
 }
 
-/// Whether a text without a declaration is XML: it ends with the element that it begins with.
+/// Whether a text without an XML declaration is XML: it ends with the end tag of its root element.
 fn is_xml(text: &str) -> bool {
     let Some((root, _)) = root(text) else { return false };
     let end = root.find(|c: char| c.is_whitespace() || matches!(c, '>' | '/'));

@@ -1,28 +1,27 @@
-//! Reads XML as a flat sequence of starts, ends and text. It never recurses, loads nothing from outside and expands no
-//! entity but the five of XML and characters by number, so that entity bombs stay as small as they were sent.
+//! A pull parser that reads XML as a flat sequence of start tags, end tags and text. It does not recurse, loads no external
+//! entities and resolves only predefined entities and character references, so that entity bombs have no effect.
 
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 use socle_core::{Error, Kind, Result};
 use std::borrow::Cow;
 
-/// What comes next.
+/// A token of XML.
 pub enum Token<'a> {
-    /// An element begins; an empty one is followed by its end.
+    /// A start tag. That of an empty element is followed by an end.
     Start(Element<'a>),
-    /// An element ends.
+    /// An end tag.
     End(Name),
-    /// Text, with entities in their own pieces.
+    /// Text. Resolved entities are tokens of their own.
     Text(Cow<'a, str>),
 }
 
-/// The name of an element as it is written, prefix and all.
+/// The name of an element, with its prefix.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Name(String);
 
 impl Name {
-    /// The name without its prefix: prefixes are free to choose, and no format needs them to tell its elements apart
-    /// but in the few cases where [`Self::full`] is asked.
+    /// The name without its prefix. Prefixes are arbitrary; where local names are ambiguous, [`Self::full`] is used.
     pub fn local(&self) -> &str {
         self.0.rsplit(':').next().unwrap_or_default()
     }
@@ -33,24 +32,24 @@ impl Name {
     }
 }
 
-/// The start of an element.
+/// A start tag with its attributes.
 pub struct Element<'a> {
     start: BytesStart<'a>,
     name: Name,
 }
 
 impl Element<'_> {
-    /// Its name.
+    /// The name of the element.
     pub fn name(&self) -> &Name {
         &self.name
     }
 
-    /// The value of an attribute, found by its name without prefix.
+    /// The value of the attribute with this local name.
     pub fn get(&self, name: &str) -> Option<String> {
         self.named(name).next()
     }
 
-    /// The values of all attributes of that name, whatever their prefix.
+    /// The values of all attributes with this local name.
     pub fn all(&self, name: &str) -> Vec<String> {
         self.named(name).collect()
     }
@@ -58,7 +57,7 @@ impl Element<'_> {
     fn named(&self, name: &str) -> impl Iterator<Item = String> {
         let attribute = move |found: &str| found.rsplit(':').next() == Some(name) && !found.starts_with("xmlns");
         let mut attributes = self.start.attributes();
-        // Duplicates harm nobody, and looking for them takes time that grows with the square of their number.
+        // Checking for duplicates would take quadratic time.
         attributes.with_checks(false);
         attributes
             .flatten()
@@ -71,21 +70,21 @@ impl Element<'_> {
         self.get(name)?.trim().parse().ok()
     }
 
-    /// Whether a property that is given by an element alone is on: `<b/>` and `<b val="true"/>`, not `<b val="0"/>`.
+    /// Whether a boolean property is on: `<b/>` and `<b val="true"/>`, but not `<b val="0"/>`.
     pub fn is_on(&self) -> bool {
         !matches!(self.get("val").as_deref(), Some("0" | "false" | "off" | "none"))
     }
 }
 
-/// Reads tokens.
+/// The parser.
 pub struct Xml<'a> {
     reader: Reader<&'a [u8]>,
-    /// An empty element was reported and its end is due.
+    /// The end of an empty element that is still to be returned.
     due: Option<Name>,
 }
 
 impl<'a> Xml<'a> {
-    /// A reader of a text.
+    /// A parser for `text`.
     pub fn new(text: &'a str) -> Self {
         let mut reader = Reader::from_str(text);
         reader.config_mut().allow_dangling_amp = true;
@@ -123,10 +122,10 @@ impl<'a> Xml<'a> {
         }
     }
 
-    /// Passes over the rest of an element whose start was the last token.
+    /// Skips the rest of the element whose start tag was the last token.
     ///
     /// # Errors
-    /// See [`Self::next`].
+    /// As [`Self::next`].
     pub fn skip(&mut self) -> Result<()> {
         let mut depth = 1usize;
         while depth > 0 {
@@ -140,10 +139,10 @@ impl<'a> Xml<'a> {
         Ok(())
     }
 
-    /// The text in the rest of an element whose start was the last token.
+    /// The text in the rest of the element whose start tag was the last token.
     ///
     /// # Errors
-    /// See [`Self::next`].
+    /// As [`Self::next`].
     pub fn text(&mut self) -> Result<String> {
         let mut text = String::new();
         let mut depth = 1usize;
@@ -159,14 +158,14 @@ impl<'a> Xml<'a> {
     }
 }
 
-/// Bytes of XML as text: UTF-8 unless a byte order mark or the declaration says otherwise.
+/// Decodes XML: UTF-8 unless a byte order mark or the declaration says otherwise.
 pub fn decoded(bytes: &[u8]) -> Cow<'_, str> {
     let head = String::from_utf8_lossy(bytes.get(..100).unwrap_or(bytes));
     let declared = head.split_once("encoding=").and_then(|(_, rest)| {
         let quote = rest.chars().next()?;
         encoding_rs::Encoding::for_label(rest.get(1..)?.split(quote).next()?.as_bytes())
     });
-    // A declaration that could be read is not in UTF-16, whatever it says.
+    // A readable declaration rules out UTF-16, whatever it says.
     let encoding = declared.filter(|encoding| encoding.is_ascii_compatible()).unwrap_or(encoding_rs::UTF_8);
     encoding.decode(bytes).0
 }

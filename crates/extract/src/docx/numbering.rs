@@ -1,11 +1,11 @@
-//! Lists of Word: it stores how each level counts, and the numbers that a reader sees follow from counting.
+//! Numbering of Word lists. The file stores how each level counts; the numbers are computed here.
 
-use crate::label::{Label, is_plain, written};
+use crate::list_label::{Label, format_number, is_plain_decoration};
 use crate::xml::{Token, Xml};
 use socle_core::Result;
 use std::collections::HashMap;
 
-/// Levels of a list.
+/// Number of levels of a list.
 const LEVELS: usize = 9;
 
 #[derive(Clone, Debug)]
@@ -13,7 +13,7 @@ struct Level {
     start: u64,
     format: String,
     text: String,
-    /// Numbers of other levels are shown in it as plain numbers.
+    /// Whether the numbers of other levels are decimal in it (`isLgl`).
     is_legal: bool,
 }
 
@@ -26,30 +26,30 @@ impl Default for Level {
 #[derive(Debug, Default)]
 struct Definition {
     levels: HashMap<usize, Level>,
-    /// The style whose list this one is.
+    /// The style that defines the levels of this list.
     style: Option<String>,
 }
 
 #[derive(Debug, Default)]
 struct List {
     definition: String,
-    /// Levels that this list defines for itself.
+    /// Levels that this list overrides.
     levels: HashMap<usize, Level>,
-    /// Numbers that it starts anew with.
+    /// Start numbers that this list overrides.
     starts: HashMap<usize, u64>,
 }
 
-/// All lists of a document and how far they have counted.
+/// All lists of a document with their counters.
 #[derive(Debug, Default)]
 pub struct Numbering {
     definitions: HashMap<String, Definition>,
     lists: HashMap<String, List>,
-    /// Counters by definition: lists of the same definition count on.
+    /// Counters by abstract definition: lists of the same definition continue each other.
     counters: HashMap<String, [Option<u64>; LEVELS]>,
 }
 
 impl Numbering {
-    /// Reads the part with the lists.
+    /// Reads the numbering part.
     ///
     /// # Errors
     /// [`DamagedDocument`](socle_core::Kind::DamagedDocument) if it is not XML.
@@ -101,8 +101,8 @@ impl Numbering {
         Ok(numbering)
     }
 
-    /// Counts one paragraph of a list and returns its label; `None` if there is no such list. `list_of_style` finds the
-    /// list that a style names.
+    /// Counts one list paragraph and returns its label; `None` if the list does not exist. `list_of_style` returns the list of a
+    /// style.
     pub fn next(&mut self, id: &str, at: usize, list_of_style: impl Fn(&str) -> Option<String>) -> Option<Label> {
         let at = at.min(LEVELS - 1);
         let list = self.lists.get_mut(id)?;
@@ -154,7 +154,7 @@ fn label(level: &Level, at: usize, numbers: &[(String, u64)]) -> Label {
             ('%', Some(digit)) => {
                 rest.next();
                 if let Some((format, number)) = numbers.get((digit as usize).wrapping_sub(1)) {
-                    text.push_str(&written(*number, format));
+                    text.push_str(&format_number(*number, format));
                 }
             }
             _ => text.push(c),
@@ -165,7 +165,9 @@ fn label(level: &Level, at: usize, numbers: &[(String, u64)]) -> Label {
     match numbers.get(at) {
         _ if text.is_empty() => Label::Nothing,
         Some((format, number))
-            if format == "decimal" && level.text.contains(&own) && is_plain(&level.text.replacen(&own, "", 1)) =>
+            if format == "decimal"
+                && level.text.contains(&own)
+                && is_plain_decoration(&level.text.replacen(&own, "", 1)) =>
         {
             Label::Number(*number, text.to_string())
         }

@@ -1,21 +1,21 @@
-//! Styles of Word: which of them make headings, lists, code or hidden text. Each is known by an identifier that programs
-//! translate ("berschrift1"), and by a name that they do not ("heading 1").
+//! Word styles: which are headings, lists, code or hidden text. A style has an identifier, which may be localised
+//! ("berschrift1"), and a name, which is not ("heading 1").
 
 use crate::xml::{Token, Xml};
 use socle_core::Result;
 use std::collections::HashMap;
 
-/// Longest chain of styles that are based on each other; one that is longer goes in a circle.
+/// Maximum length of a chain of parent styles; a longer one is circular.
 const MAX_CHAIN: usize = 32;
 
-/// What a style, or a paragraph for itself, says. `None` is left to the style that it is based on.
+/// Properties of a style or paragraph; `None` is inherited from the parent style.
 #[derive(Clone, Debug, Default)]
 pub struct Properties {
-    /// Level of the outline, from 0; 9 is running text.
+    /// Outline level, from 0; 9 is body text.
     pub outline: Option<u8>,
-    /// The list; "0" is none.
+    /// Identifier of the list; "0" removes the paragraph from the list.
     pub list: Option<String>,
-    /// Level in the list, from 0.
+    /// List level, from 0.
     pub level: Option<usize>,
     /// Whether its text is hidden.
     pub is_hidden: Option<bool>,
@@ -32,25 +32,25 @@ struct Style {
 #[derive(Debug, Default)]
 pub struct Styles {
     styles: HashMap<String, Style>,
-    /// The style of paragraphs that name none.
+    /// The default paragraph style.
     default: String,
-    /// The language of the document.
+    /// The default language.
     pub language: Option<String>,
 }
 
-/// What the styles say about a paragraph.
+/// The effective style of a paragraph.
 #[derive(Debug, Default)]
 pub struct Resolved {
-    /// All properties that are set somewhere in the chain.
+    /// Properties with inheritance applied.
     pub properties: Properties,
-    /// The level of a heading, from 1.
+    /// Heading level, from 1; `None` if it is not a heading.
     pub heading: Option<u8>,
-    /// Whether every space of it counts.
+    /// Whether it is preformatted.
     pub is_code: bool,
 }
 
 impl Styles {
-    /// Reads the part with the styles.
+    /// Reads the styles part.
     ///
     /// # Errors
     /// [`DamagedDocument`](socle_core::Kind::DamagedDocument) if it is not XML.
@@ -91,7 +91,7 @@ impl Styles {
         Ok(styles)
     }
 
-    /// What the style of a paragraph says, together with those it is based on.
+    /// The effective style of a paragraph; `id` is `None` for the default style.
     pub fn resolve(&self, id: Option<&str>) -> Resolved {
         let mut resolved = Resolved::default();
         let mut id = id.unwrap_or(&self.default);
@@ -108,7 +108,7 @@ impl Styles {
             let Some(next) = &style.based_on else { break };
             id = next;
         }
-        // A level of the outline that is set counts more than a name.
+        // An explicit outline level takes precedence over the name.
         if let Some(outline) = resolved.properties.outline {
             resolved.heading = (outline < 9).then_some(outline + 1);
         }
@@ -116,7 +116,7 @@ impl Styles {
     }
 }
 
-/// The level of a heading by the name of its style.
+/// The heading level by style name.
 fn heading(name: &str) -> Option<u8> {
     if name == "title" {
         return Some(1);
@@ -124,7 +124,7 @@ fn heading(name: &str) -> Option<u8> {
     name.strip_prefix("heading ")?.parse().ok().filter(|level| (1..=9).contains(level))
 }
 
-/// Whether a style is for code, by the names that Word, LibreOffice and pandoc give.
+/// Whether a style is for code, by the style names of Word, LibreOffice and pandoc.
 fn is_code(name: &str) -> bool {
     matches!(name, "html preformatted" | "preformatted text" | "source code" | "macro text" | "code" | "code block")
 }

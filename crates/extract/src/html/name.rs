@@ -1,19 +1,19 @@
-//! Names of elements and attributes, and what they mean for a reader.
+//! Element and attribute names, classified by their meaning for the text.
 
-/// What an element means for the text.
+/// Class of an element.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Tag {
-    /// Part of a line.
+    /// Inline content.
     Inline,
-    /// Part of a line that is set apart from its neighbours: elements of one's own, parts of forms.
+    /// Inline content separated from its neighbours by spaces: custom elements, form controls.
     Apart,
-    /// Stands on lines of its own.
+    /// Block content.
     Block,
     Paragraph,
     Heading(u8),
-    /// A list without numbers.
+    /// A bulleted list.
     List,
-    /// A list with numbers.
+    /// A numbered list.
     Numbered,
     Item,
     DefinitionList,
@@ -33,17 +33,17 @@ pub(super) enum Tag {
     Footer,
     Aside,
     Navigation,
-    /// Whatever it holds is not read: pictures, controls, templates.
+    /// Content that is skipped: pictures, controls, templates.
     Unread,
     Button,
     Dialog,
-    /// The document, its head or its body: may begin and end anywhere.
+    /// The document, its head or its body, whose tags may be missing or misplaced.
     Frame,
     LineBreak,
     Rule,
     Image,
     Meta,
-    /// Other elements that hold nothing.
+    /// Other void elements.
     Void,
 }
 
@@ -92,7 +92,7 @@ impl Tag {
         }
     }
 
-    /// Whether it stands apart from the line that it interrupts.
+    /// Whether it interrupts a line.
     pub(super) fn is_block(self) -> bool {
         !matches!(
             self,
@@ -114,7 +114,7 @@ impl Tag {
     }
 }
 
-/// Elements whose content is not markup.
+/// How the content of an element that contains no markup is tokenized.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Raw {
     Title,
@@ -135,7 +135,7 @@ impl Raw {
     }
 }
 
-/// Whether an attribute is kept.
+/// Whether an attribute is used.
 pub(super) fn matters(name: &[u8]) -> bool {
     matches!(
         name,

@@ -1,9 +1,9 @@
-//! From the tree to blocks.
+//! Renders the tree as blocks.
 
-use super::Keep;
 use super::name::Tag;
 use super::table;
-use super::tree::{Element, Tree, What};
+use super::tree::{Element, Keep, Tree, What};
+use super::white_space::append_collapsed;
 use crate::Writer;
 use socle_core::Result;
 use std::ops::Range;
@@ -41,19 +41,8 @@ pub(super) fn render(tree: &Tree, range: Range<usize>, keep: Keep, writer: &mut 
     renderer.flush()
 }
 
-/// Appends text as it flows: any white space is one space.
-pub(super) fn flow(line: &mut String, text: &str) {
-    for part in text.split_inclusive(|c: char| c.is_ascii_whitespace()) {
-        let word = part.trim_end_matches(|c: char| c.is_ascii_whitespace());
-        line.push_str(word);
-        if word.len() < part.len() && !line.ends_with(|c: char| c.is_ascii_whitespace()) {
-            line.push(' ');
-        }
-    }
-}
-
 struct List {
-    /// The number of the next item, in lists with numbers.
+    /// The number of the next item in a numbered list.
     next: Option<u64>,
 }
 
@@ -61,23 +50,23 @@ struct Renderer<'a> {
     tree: &'a Tree,
     keep: Keep,
     writer: &'a mut Writer,
-    /// The text of the block under way.
+    /// The text of the current block.
     line: String,
     lists: Vec<List>,
-    /// Depth and number of the item that has no text yet.
+    /// Depth and number of a list item that has no text yet.
     item: Option<(usize, Option<u64>)>,
-    /// Level of the heading under way, and whether it ends by itself.
+    /// Level of the open heading, and whether it has an end tag.
     heading: Option<(u8, bool)>,
-    /// Quotations open.
+    /// Number of open block quotes.
     quotes: usize,
 }
 
 impl<'a> Renderer<'a> {
     fn text(&mut self, text: &str) {
-        flow(&mut self.line, text);
+        append_collapsed(&mut self.line, text);
     }
 
-    /// Ends the block under way.
+    /// Ends the current block.
     fn flush(&mut self) -> Result<()> {
         let line = std::mem::take(&mut self.line);
         if line.trim().is_empty() {
@@ -94,7 +83,7 @@ impl<'a> Renderer<'a> {
         }
     }
 
-    /// A block begins or ends. In a heading it is a space, for a heading is one block; but one whose end is missing ends.
+    /// A block begins or ends. Inside a heading, this is a space; but it ends a heading whose end tag is missing.
     fn boundary(&mut self) -> Result<()> {
         if self.heading.is_some_and(|(_, is_ended)| is_ended) {
             self.text(" ");
@@ -160,7 +149,7 @@ impl<'a> Renderer<'a> {
         Ok(())
     }
 
-    /// A line ends; two of them end the paragraph.
+    /// A line break; two of them end the paragraph.
     fn line_break(&mut self) -> Result<()> {
         if self.line.trim_end_matches([' ', '\u{a0}']).ends_with('\n') {
             return self.boundary();
@@ -169,13 +158,13 @@ impl<'a> Renderer<'a> {
         Ok(())
     }
 
-    /// Writes an element whose parts make no blocks of their own. `false` if it is none.
+    /// Writes an element whose descendants are not blocks of their own. `false` if `element` is not such an element.
     fn whole(&mut self, element: &'a Element, inside: Range<usize>) -> Result<bool> {
         match element.tag {
             Tag::Preformatted => {
                 self.boundary()?;
                 let (language, text) = self.preformatted(element, inside);
-                // A heading or a cell is one line.
+                // A heading or a cell has one line.
                 if self.heading.is_some() {
                     self.text(&text);
                 } else {
@@ -205,7 +194,7 @@ impl<'a> Renderer<'a> {
         Ok(true)
     }
 
-    /// The text of `<pre>` as it stands, with the language that it or the code in it names.
+    /// The verbatim text of `<pre>`, with the programming language that it or a `<code>` inside names.
     fn preformatted(&self, element: &'a Element, inside: Range<usize>) -> (Option<&'a str>, String) {
         let tree = self.tree;
         let (mut language, mut text) = (element.language.as_deref(), String::new());

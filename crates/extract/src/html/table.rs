@@ -1,20 +1,19 @@
-//! Tables of data. A table that only arranges a page is none: it is read cell by cell as if it were not there.
+//! Data tables. A table that is used only for layout is read cell by cell as ordinary content.
 
-use super::Keep;
 use super::name::Tag;
-use super::render::flow;
-use super::tree::{Element, Tree, What};
+use super::tree::{Element, Keep, Tree, What};
+use super::white_space::append_collapsed;
 use socle_core::{Error, Kind, Result};
 use std::ops::Range;
 
-/// A cell further right is put into the last column.
+/// Maximum number of columns; cells further right go into the last one.
 const MAX_COLUMNS: usize = 256;
-/// Bytes of a cell that holds a page rather than a value, in a table of few rows.
+/// A table of few rows with a longer cell, in bytes, is taken for layout.
 const LONG_CELL: usize = 2000;
 const FEW_ROWS: usize = 3;
 
 pub(super) struct Table {
-    /// The caption, and text that lies in no cell.
+    /// The caption, and text outside of cells.
     pub(super) before: String,
     pub(super) rows: Vec<Vec<String>>,
 }
@@ -23,13 +22,13 @@ pub(super) struct Table {
 struct Grid {
     before: String,
     rows: Vec<Vec<String>>,
-    /// Rows that a cell from above still takes in each column.
+    /// For each column, the number of rows that a cell above still spans.
     taken: Vec<usize>,
-    /// Cells in all rows.
+    /// Total number of cells.
     count: usize,
 }
 
-/// The table whose nodes are in `inside`, or nothing if it only arranges. `most`: bytes that it may take.
+/// The table whose nodes are in `inside`; `None` if it is a layout table. `most`: maximum size in bytes.
 pub(super) fn read(tree: &Tree, inside: Range<usize>, keep: Keep, most: usize) -> Result<Option<Table>> {
     let mut grid = Grid::default();
     let mut in_cell = 0;
@@ -42,7 +41,9 @@ pub(super) fn read(tree: &Tree, inside: Range<usize>, keep: Keep, most: usize) -
             in_cell = 0;
         }
         match &node.what {
-            What::Text(range) => flow(grid.target(in_cell > 0), tree.text.get(range.clone()).unwrap_or_default()),
+            What::Text(range) => {
+                append_collapsed(grid.target(in_cell > 0), tree.text.get(range.clone()).unwrap_or_default())
+            }
             What::Element(element) if keep.drops(element) => at = node.end,
             What::Element(element) => match element.tag {
                 Tag::Heading(_) | Tag::Preformatted => return Ok(None),
@@ -52,12 +53,12 @@ pub(super) fn read(tree: &Tree, inside: Range<usize>, keep: Keep, most: usize) -
                     in_cell = node.end;
                 }
                 tag if tag.is_block() || matches!(tag, Tag::LineBreak | Tag::Apart) => {
-                    flow(grid.target(in_cell > 0), " ");
+                    append_collapsed(grid.target(in_cell > 0), " ");
                 }
                 _ => {}
             },
         }
-        // Each cell takes three bytes of markdown.
+        // Each cell takes at least three bytes of Markdown.
         if grid.count.saturating_mul(3) > most {
             return Err(Error::new(Kind::InputTooLong, "table has too many cells"));
         }
@@ -101,7 +102,7 @@ impl Grid {
         if self.taken.len() < end {
             self.taken.resize(end, 0);
         }
-        // The cells that a wide one covers stay empty; they come when the next cell does.
+        // Spanned cells stay empty; they are added together with the next cell.
         for taken in self.taken.iter_mut().take(end).skip(start) {
             *taken = rows;
         }
@@ -119,7 +120,7 @@ impl Grid {
         let rows = rows
             .into_iter()
             .map(|mut row| {
-                // Not as wide as the widest: rows may be many.
+                // Not padded to the widest row, because there may be many rows.
                 columns.iter().map_while(|column| row.get_mut(*column).map(std::mem::take)).collect()
             })
             .filter(|row: &Vec<String>| row.iter().any(|cell| !cell.trim().is_empty()))

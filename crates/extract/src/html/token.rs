@@ -1,30 +1,31 @@
-//! Passes on what the tokenizer of WHATWG reads. Keeps the few attributes that matter.
+//! Passes the tokens of the WHATWG tokenizer to a [`Sink`], with the attributes that are used.
 
 use super::name::{self, Raw};
 use html5gum::{Emitter, Error, State, Tokenizer};
 
-/// Longer than any name that matters here.
+/// Bytes of a name that are kept; no name that is compared with is longer.
 const MAX_NAME: usize = 64;
-/// Longer than any value that matters here; a picture in an attribute is not kept.
+/// Bytes of an attribute value that are kept; enough for everything but data URLs.
 const MAX_VALUE: usize = 1 << 16;
-/// More attributes than an element has whose attributes matter.
+/// Maximum number of attributes kept per element.
 const MANY: usize = 100;
 
-/// Attributes of a tag: names in lower case, as the tokenizer gives them.
+/// Attributes of a tag as (name, value), names in lower case.
 pub(crate) type Attributes = Vec<(Vec<u8>, Vec<u8>)>;
 
-/// Takes what is read, in order.
+/// Receives tokens in document order.
 pub(crate) trait Sink {
-    /// A start tag. `closes_itself`: it is an end tag too.
+    /// A start tag. `closes_itself`: it is self-closing.
     fn start(&mut self, name: &[u8], attributes: &Attributes, closes_itself: bool);
     /// An end tag.
     fn end(&mut self, name: &[u8]);
-    /// Text, with its references resolved. It may come in parts.
+    /// Text with character references resolved; contiguous text may come in several calls.
     fn text(&mut self, text: &str);
-    /// Text of the title of the document.
+    /// Text of the `<title>` element.
     fn title(&mut self, text: &str);
+    /// The end of the `<title>` element.
     fn end_title(&mut self);
-    /// What the content of an element is, if it is not markup.
+    /// How the content of an element is tokenized, if it is not markup.
     fn raw(&self, name: &[u8]) -> Option<Raw>;
     /// Whether an attribute is kept.
     fn wants(&self, attribute: &[u8]) -> bool {
@@ -32,7 +33,7 @@ pub(crate) trait Sink {
     }
 }
 
-/// Reads a whole document or a part of one. `xml`: a tag can close itself, and text can be marked as text.
+/// Tokenizes a document or a fragment. `xml`: self-closing tags and CDATA sections are recognised.
 pub(crate) fn read<S: Sink>(source: &str, xml: bool, sink: S) -> S {
     let mut reader = Reader {
         sink,
@@ -61,14 +62,14 @@ struct Reader<S> {
     attribute: (Vec<u8>, Vec<u8>),
     /// Name of the last start tag: the only one that ends raw text.
     last_start: Vec<u8>,
-    /// Inside raw text.
+    /// Whether the tokenizer is inside raw text.
     raw: Option<Raw>,
 }
 
 impl<S: Sink> Reader<S> {
     fn end_attribute(&mut self) {
         let (name, value) = std::mem::take(&mut self.attribute);
-        // Looking for the same name takes time that grows with the square of their number.
+        // Checking for duplicates takes quadratic time.
         let is_new = |(other, _): &(Vec<u8>, Vec<u8>)| *other != name;
         if self.sink.wants(&name) && (self.attributes.len() > MANY || self.attributes.iter().all(is_new)) {
             self.attributes.push((name, value));

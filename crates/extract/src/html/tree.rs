@@ -1,11 +1,10 @@
-//! Elements and text in the order of the document, each with the place where it ends. Ends that are missing or in the
-//! wrong order are put where a browser puts them, as far as that matters for the text.
+//! The document as a flat list of nodes in document order, each with the index of its end. Missing and misnested end tags are
+//! handled as in browsers, as far as they affect the text.
 //!
-//! Each tag costs the same however deep it is: to look for an element that is open means to look at the last one of its
-//! kind, never to search the elements that are open.
+//! Each tag takes constant time at any depth: open elements are found by an index per kind and never by searching the stack.
 
-use super::furniture::{is_furniture, is_hidden, value};
-use super::head::Head;
+use super::boilerplate::{is_boilerplate, is_hidden, value};
+use super::metadata::PageMetadata;
 use super::name::{Raw, Tag};
 use super::token::{Attributes, Sink};
 use std::collections::HashMap;
@@ -16,15 +15,15 @@ use std::ops::Range;
 pub(super) struct Tree {
     pub(super) nodes: Vec<Node>,
     pub(super) text: String,
-    pub(super) head: Head,
-    /// There are pictures.
+    pub(super) head: PageMetadata,
+    /// Whether the document has pictures.
     pub(super) has_picture: bool,
 }
 
 #[derive(Debug)]
 pub(super) struct Node {
     pub(super) what: What,
-    /// The node after the last one in it.
+    /// Index of the node after its last descendant.
     pub(super) end: usize,
 }
 
@@ -34,30 +33,50 @@ pub(super) enum What {
     Element(Box<Element>),
 }
 
-/// What is kept of an element.
+/// The properties of an element that are used.
 #[derive(Debug)]
 pub(super) struct Element {
     pub(super) tag: Tag,
     pub(super) is_hidden: bool,
-    pub(super) is_furniture: bool,
-    /// Says of itself that it is the main part.
+    pub(super) is_boilerplate: bool,
+    /// Whether it is marked as the main part.
     pub(super) is_main: bool,
-    /// Ended by its own end tag.
+    /// Whether its own end tag ended it.
     pub(super) is_ended: bool,
-    /// A table that arranges other tables, or says that it is none.
+    /// Whether it is a table that contains tables or is marked as presentational.
     pub(super) is_layout: bool,
-    /// First number of a list, number of an item.
+    /// First number of a list, or number of an item.
     pub(super) number: Option<u64>,
-    /// Columns and rows of a cell.
+    /// Number of columns and rows that a cell spans.
     pub(super) span: (usize, usize),
-    /// Language of the code, from its class.
+    /// Programming language of code, from its class.
     pub(super) language: Option<String>,
 }
 
-/// Kinds of elements whose last open one is looked for.
+/// Which elements are kept.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Keep {
+    /// The main text: neither boilerplate nor hidden elements.
+    Text,
+    /// All visible elements.
+    Seen,
+    /// All elements, hidden ones included.
+    All,
+}
+
+impl Keep {
+    /// Whether an element is left out with everything in it.
+    pub(super) fn drops(self, element: &Element) -> bool {
+        element.tag == Tag::Unread
+            || (element.is_hidden && self != Self::All)
+            || (element.is_boilerplate && self == Self::Text)
+    }
+}
+
+/// Kinds of elements for which the last open one is tracked.
 #[derive(Clone, Copy)]
 enum Group {
-    /// Whatever stands apart or is hidden as a whole.
+    /// Blocks and elements that are hidden as a whole.
     Any,
     Paragraph,
     Heading,
@@ -82,7 +101,7 @@ struct Open {
     group: Option<Group>,
     node: Option<usize>,
     is_block: bool,
-    /// Ended before the elements in it.
+    /// Whether its end tag came before those of its children.
     is_over: bool,
 }
 
@@ -91,10 +110,10 @@ pub(super) struct Builder {
     tree: Tree,
     open: Vec<Open>,
     names: HashMap<Vec<u8>, usize>,
-    /// For each name, the places in `open` that bear it.
+    /// For each group, the indexes of its members in `open`.
     places: Vec<Vec<usize>>,
     groups: [Vec<usize>; GROUPS],
-    /// The last node is text that can go on.
+    /// Whether the last node is text that can be continued.
     goes_on: bool,
 }
 
@@ -108,7 +127,7 @@ impl Builder {
         let element = self.element(tag, attributes);
         let is_block = tag.is_block();
         let is_text = element.is_main;
-        let matters = is_block || element.is_hidden || element.is_furniture;
+        let matters = is_block || element.is_hidden || element.is_boilerplate;
         let matters = matters
             || matches!(tag, Tag::Unread | Tag::Apart | Tag::Quotation | Tag::LineBreak)
             || element.language.is_some();
@@ -135,8 +154,8 @@ impl Builder {
             && let Some(Open { node: Some(node), .. }) = self.open.get(header)
             && let Some(Node { what: What::Element(header), .. }) = self.tree.nodes.get_mut(*node)
         {
-            // The head of the text and not of the site.
-            header.is_furniture = false;
+            // The header of an article, not of the site.
+            header.is_boilerplate = false;
         }
         self.open.push(Open { name, group, node, is_block, is_over: false });
     }
@@ -157,7 +176,7 @@ impl Builder {
         Element {
             tag,
             is_hidden: is_hidden(tag, attributes),
-            is_furniture: is_furniture(tag, attributes, self.last(Group::Text).is_some()),
+            is_boilerplate: is_boilerplate(tag, attributes, self.last(Group::Text).is_some()),
             is_main: tag == Tag::Main || role == "main",
             is_ended: false,
             is_layout: matches!(&*role, "presentation" | "none"),
@@ -167,7 +186,7 @@ impl Builder {
         }
     }
 
-    /// Ends what the start of `tag` ends.
+    /// Ends the elements whose end a start tag `tag` implies.
     fn end_implied(&mut self, tag: Tag) {
         let barrier = self.barrier();
         let table = self.last(Group::Table);
@@ -203,7 +222,7 @@ impl Builder {
         }
     }
 
-    /// Ends an element in a line. Blocks that began in it go on.
+    /// Ends an inline element. Blocks opened inside it stay open.
     fn end_inline(&mut self, place: Option<usize>) {
         let Some(place) = place else { return };
         let (name, node) = self.open.get(place).map_or((0, None), |open| (open.name, open.node));
@@ -238,7 +257,7 @@ impl Builder {
         }
     }
 
-    /// Ends everything that is open, down to `place` and with it.
+    /// Ends all open elements from the innermost to `place`, inclusive.
     fn end_to(&mut self, place: usize) {
         while self.open.len() > place
             && let Some(open) = self.open.pop()
@@ -272,7 +291,7 @@ impl Builder {
         self.groups[group as usize].last().copied()
     }
 
-    /// The innermost open element that ends do not reach across.
+    /// The innermost open element that end tags do not cross.
     fn barrier(&self) -> Option<usize> {
         self.last(Group::Table).max(self.last(Group::Cell)).max(self.last(Group::Caption))
     }
@@ -284,7 +303,7 @@ impl Sink for Builder {
     }
 
     fn title(&mut self, text: &str) {
-        // Pictures have titles too.
+        // SVG pictures have titles, too.
         if self.last(Group::Unread).is_none() {
             self.tree.head.title(text);
         }
@@ -326,17 +345,17 @@ impl Sink for Builder {
                 return;
             }
             Tag::Void => return,
-            // Rows and cells without a table are text.
+            // Rows and cells outside of a table are text.
             Tag::RowGroup | Tag::Row | Tag::Cell | Tag::Caption if self.last(Group::Table).is_none() => {
                 return self.text(" ");
             }
             _ => {}
         }
-        // The elements of drawings and of pictures that lie in them.
+        // Elements of SVG, and HTML inside of them.
         self.tree.has_picture |= matches!(name, b"svg" | b"image" | b"picture" | b"canvas" | b"object" | b"embed");
         self.end_implied(tag);
         let tag = match tag {
-            // The question of an answer that unfolds.
+            // The summary of a disclosure element.
             Tag::Button if self.last(Group::Heading).is_none() => Tag::Unread,
             tag => tag,
         };
@@ -357,7 +376,7 @@ impl Sink for Builder {
                 self.mark_ended(self.last(Group::Heading));
                 self.end_last(Group::Heading);
             }
-            // An end without a beginning ends the line all the same.
+            // An end tag without a start tag still ends the line.
             Tag::Paragraph if place <= barrier => {
                 self.push(What::Text(0..0));
                 self.start(name, &Attributes::new(), false);

@@ -1,17 +1,17 @@
-//! Parameters of fields in several pieces or in an encoding of their own (RFC 2231), said anew in one piece and in UTF-8.
+//! Rewrites parameters that are split or encoded (RFC 2231) as single parameters in UTF-8.
 
-use super::transfer::hexadecimal;
-use crate::text::stated;
+use super::transfer_encoding::hexadecimal;
+use crate::encoding::stated;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-/// Fields that have parameters which matter.
+/// Fields whose parameters are used.
 const FIELDS: [&str; 2] = ["content-type", "content-disposition"];
 
-/// A piece of a value, with its number and whether it is encoded.
+/// A piece of a value: its number, whether it is percent-encoded, and its text.
 type Piece<'a> = (u32, bool, &'a str);
 
-/// A head whose parameters are in one piece each.
+/// The header with each parameter in one piece.
 pub(super) fn in_one_piece(head: &str) -> String {
     let mut text = String::with_capacity(head.len());
     let mut rest = head;
@@ -28,7 +28,7 @@ pub(super) fn in_one_piece(head: &str) -> String {
     text
 }
 
-/// Length of the field that begins here, with the lines in which it goes on.
+/// Length of the field at the start of `text`, including continuation lines.
 fn field(text: &str) -> usize {
     let mut length = 0;
     for line in text.split_inclusive('\n') {
@@ -61,7 +61,7 @@ fn joined(field: &str) -> Option<String> {
     Some(text + end)
 }
 
-/// The parts of a field between semicolons that are not in quotation marks.
+/// Splits a field at semicolons outside of quotation marks.
 fn parts(field: &str) -> Vec<&str> {
     let (mut parts, mut start, mut is_quoted, mut is_escaped) = (Vec::new(), 0, false, false);
     for (at, c) in field.char_indices() {
@@ -80,7 +80,7 @@ fn parts(field: &str) -> Vec<&str> {
     parts
 }
 
-/// The name of a parameter that is encoded or in pieces, and this piece of it.
+/// Name and piece of a parameter that is split or encoded; `None` for an ordinary parameter.
 fn piece(part: &str) -> Option<(String, Piece<'_>)> {
     let (name, value) = part.split_once('=')?;
     let (name, how) = name.trim().split_once('*')?;
@@ -92,7 +92,7 @@ fn piece(part: &str) -> Option<(String, Piece<'_>)> {
     Some((name.to_ascii_lowercase(), (number, is_encoded, value.trim().trim_matches('"'))))
 }
 
-/// What the pieces of a value say together, since a character may be cut in two.
+/// The value of all pieces together, because a character may be split between two; `None` for an unknown encoding.
 fn value(pieces: &[Piece<'_>]) -> Option<String> {
     let (mut label, mut bytes) = ("utf-8", Vec::new());
     for (at, (_, is_encoded, text)) in pieces.iter().enumerate() {

@@ -187,7 +187,7 @@ fn texts_of_all_countries_arrive_however_they_are_packed() {
 }
 
 fn base64(bytes: &[u8]) -> String {
-    super::transfer::to_base64(bytes)
+    crate::base64::encode(bytes)
 }
 
 #[test]

@@ -1,26 +1,26 @@
-//! What lies in an archive or in a compound file, by the names of its parts. Nothing is unpacked.
+//! Detects the format of ZIP archives and compound files by the names of their parts, without decompressing them.
 
-use super::binary::refuse;
+use super::signature::unreadable;
 use super::{Media, root as root_element};
-use crate::Limits;
 use crate::archive::Archive;
+use crate::limits::Limits;
 use cfb::CompoundFile;
 use socle_core::{Error, Kind, Result};
 use std::io::Cursor;
 
-/// Parts that are looked at.
+/// Maximum number of parts examined.
 const MAX_PARTS: usize = 100_000;
-/// The record at the end of an archive with the longest comment.
+/// Size of the end-of-central-directory record with the longest comment.
 const END: usize = 22 + 0xffff;
 
-/// What a ZIP archive is. `name`: the name of the file, where the archive itself does not say enough.
+/// The format of a ZIP archive. `name`: file name, used where the contents are ambiguous.
 pub(super) fn zip(bytes: &[u8], name: &str) -> Result<Media> {
     let parts = directory(bytes).unwrap_or_else(|| local(bytes));
     let has = |start: &str| parts.iter().any(|part| part.starts_with(start.as_bytes()));
     if let Some(media) = media_type(bytes) {
         return open_document(&media);
     }
-    // Some writers put backslashes or a slash in front; then the reader says what is wrong.
+    // Some writers use backslashes or a leading slash; the reader then reports the damage.
     let office = has("[Content_Types].xml") || has("_rels/");
     match () {
         () if has("xl/workbook.bin") => Ok(Media::Xlsb),
@@ -32,16 +32,16 @@ pub(super) fn zip(bytes: &[u8], name: &str) -> Result<Media> {
         {
             media
         }
-        () if has("visio/") => Err(refuse("Visio drawing")),
-        () if has("FixedDoc") || has("Documents/1/FixedDoc") => Err(refuse("XPS document")),
-        () if has("Index/Document.iwa") || has("Index.zip") => Err(refuse("iWork document")),
+        () if has("visio/") => Err(unreadable("Visio drawing")),
+        () if has("FixedDoc") || has("Documents/1/FixedDoc") => Err(unreadable("XPS document")),
+        () if has("Index/Document.iwa") || has("Index.zip") => Err(unreadable("iWork document")),
         () if has("META-INF/container.xml") => Ok(Media::Epub),
         () if has("content.xml") && has("META-INF/manifest.xml") => Ok(match name.rsplit('.').next() {
             Some("ods" | "ots") => Media::Ods,
             Some("odp" | "otp") => Media::Odp,
             _ => Media::Odt,
         }),
-        () => Err(refuse("ZIP archive")),
+        () => Err(unreadable("ZIP archive")),
     }
 }
 
@@ -77,7 +77,7 @@ pub(super) fn flat(text: &str) -> Option<Result<Media>> {
     let name = root.split(|c: char| c.is_whitespace() || matches!(c, '>' | '/')).next()?;
     let tag = root.split('>').next()?;
     match name.rsplit(':').next()? {
-        "FictionBook" => Some(Ok(Media::Book)),
+        "FictionBook" => Some(Ok(Media::FictionBook)),
         "document" if tag.contains("urn:oasis:names:tc:opendocument:xmlns:office:1.0") => {
             let media = tag.split_once("mimetype=")?.1.trim_start_matches(['"', '\'']);
             Some(open_document(media.split(['"', '\'']).next()?))
@@ -86,13 +86,13 @@ pub(super) fn flat(text: &str) -> Option<Result<Media>> {
     }
 }
 
-/// The media type that the first part states, as OpenDocument and EPUB want it.
+/// The content of an initial uncompressed `mimetype` entry, as in OpenDocument and EPUB.
 fn media_type(bytes: &[u8]) -> Option<String> {
     let name = 30..38;
     (bytes.get(name)? == b"mimetype").then_some(())?;
     let number = |at: usize| bytes.get(at..at + 2).and_then(|two| two.try_into().ok()).map(u16::from_le_bytes);
     let start = 38 + usize::from(number(28)?);
-    // The method of packing must be none.
+    // The entry must be stored uncompressed.
     (number(8)? == 0).then_some(())?;
     let text = bytes.get(start..)?;
     let end = text.iter().position(|byte| !matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'+'));
@@ -106,9 +106,9 @@ fn open_document(media: &str) -> Result<Media> {
         "text" => Ok(Media::Odt),
         "presentation" => Ok(Media::Odp),
         "spreadsheet" => Ok(Media::Ods),
-        // The signature of the part that follows is glued to it.
+        // The signature of the next entry follows without a separator.
         kind if kind.starts_with("application/epub+zip") => Ok(Media::Epub),
-        _ => Err(refuse("OpenDocument drawing")),
+        _ => Err(unreadable("OpenDocument drawing")),
     }
 }
 
@@ -147,10 +147,10 @@ pub(super) fn compound(bytes: &[u8]) -> Result<Media> {
             Err(Error::new(Kind::NotSupported, "document is encrypted").hint("Save it without a password."))
         }
         () if has("__properties_version1.0") => Ok(Media::Msg),
-        () if has("WordDocument") => Err(refuse("Word document from before 2007 (DOC)")),
-        () if has("PowerPoint Document") => Err(refuse("PowerPoint presentation from before 2007 (PPT)")),
+        () if has("WordDocument") => Err(unreadable("Word document from before 2007 (DOC)")),
+        () if has("PowerPoint Document") => Err(unreadable("PowerPoint presentation from before 2007 (PPT)")),
         () if has("Workbook") || has("Book") => Ok(Media::Xls),
-        () if has("VisioDocument") => Err(refuse("Visio drawing")),
+        () if has("VisioDocument") => Err(unreadable("Visio drawing")),
         () if parts.is_empty() => Err(Error::new(Kind::DamagedDocument, "compound file is damaged")),
         () => Err(super::unknown()),
     }

@@ -112,7 +112,10 @@ fn documents_in_one_piece_of_xml_are_known_by_their_root() {
         assert_eq!(Media::detect(open(kind).as_bytes(), Some("text/xml"), Some("a.xml")), Ok(media));
     }
     assert_eq!(refused(open("graphics").as_bytes()), "OpenDocument drawing cannot be read");
-    assert_eq!(detect(b"<FictionBook xmlns='http://www.gribuser.ru/xml/fictionbook/2.0'><body/>"), Ok(Media::Book));
+    assert_eq!(
+        detect(b"<FictionBook xmlns='http://www.gribuser.ru/xml/fictionbook/2.0'><body/>"),
+        Ok(Media::FictionBook)
+    );
     assert_eq!(detect(b"<document><p>text</p></document>"), Ok(Media::Plain));
 }
 

@@ -1,25 +1,25 @@
-//! The properties of a message, a recipient or an attachment (MS-OXMSG): fixed ones in one stream, each of the others in
-//! a stream of its own that is named after it.
+//! The properties of a message, a recipient or an attachment (MS-OXMSG): fixed-length properties in one stream, each of the
+//! others in a stream named after it.
 
-use crate::archive::too_much;
-use crate::text::{code_page, decode};
+use crate::archive::unpacks_to_too_much;
+use crate::encoding::{code_page, decode};
 use cfb::CompoundFile;
 use socle_core::{Error, Kind, Result};
 use std::io::{Cursor, Read};
 
-/// Types of properties.
+/// Property types.
 const TEXT: u32 = 0x001f;
 const TEXT_8: u32 = 0x001e;
 const BINARY: u32 = 0x0102;
 const NUMBER: u32 = 0x0003;
 const TIME: u32 = 0x0040;
 
-/// Most bytes of the stream of fixed properties: some thousand of them.
+/// Maximum size of the property stream in bytes: some thousand properties.
 const MAX_FIXED: usize = 1 << 16;
-/// Between 1601, where Windows counts from, and 1970, in seconds.
+/// Seconds between the Windows epoch (1601) and the Unix epoch (1970).
 const TO_1970: i64 = 11_644_473_600;
 
-/// A compound file, and how much may still be read out of it: streams may share their bytes.
+/// A compound file, and the number of bytes that may still be read from it, because streams may share sectors.
 pub(super) struct Store<'a> {
     file: CompoundFile<Cursor<&'a [u8]>>,
     pub(super) left: usize,
@@ -32,7 +32,7 @@ impl<'a> Store<'a> {
         Ok(Self { file, left })
     }
 
-    /// Storages in `path` whose names begin with `start`, in order.
+    /// Sorted paths of the storages in `path` whose names start with `start`.
     pub(super) fn storages(&self, path: &str, start: &str) -> Vec<String> {
         let Ok(entries) = self.file.read_storage(path) else { return Vec::new() };
         let names = entries.filter(|entry| entry.is_storage() && entry.name().starts_with(start));
@@ -41,14 +41,14 @@ impl<'a> Store<'a> {
         paths
     }
 
-    /// The content of a stream, as far as it can be read.
+    /// The content of a stream as far as it can be read; `None` if it does not exist.
     fn stream(&mut self, path: &str) -> Result<Option<Vec<u8>>> {
         let Ok(stream) = self.file.open_stream(path) else { return Ok(None) };
         let mut bytes = Vec::new();
         let most = u64::try_from(self.left).unwrap_or(u64::MAX);
-        // What was read before an error is still there.
+        // Keeps the data read before an error.
         let _ = stream.take(most.saturating_add(1)).read_to_end(&mut bytes);
-        self.left = self.left.checked_sub(bytes.len()).ok_or_else(too_much)?;
+        self.left = self.left.checked_sub(bytes.len()).ok_or_else(unpacks_to_too_much)?;
         Ok(Some(bytes))
     }
 }
@@ -61,14 +61,14 @@ fn join(path: &str, name: &str) -> String {
 pub(super) struct Properties {
     path: String,
     fixed: Vec<u8>,
-    /// Bytes before the first fixed property.
+    /// Size of the header in bytes.
     head: usize,
-    /// Encoding of texts that are not in wide characters.
+    /// Encoding of 8-bit strings.
     charset: Option<String>,
 }
 
 impl Properties {
-    /// `head`: bytes before the first fixed property; it depends on what the storage is.
+    /// Reads the properties of the storage `path`. `head`: size of the header in bytes, which depends on the kind of storage.
     pub(super) fn read(store: &mut Store<'_>, path: &str, head: usize, charset: Option<String>) -> Result<Self> {
         let fixed = store.stream(&join(path, "__properties_version1.0"))?.unwrap_or_default();
         if fixed.len() > MAX_FIXED {
@@ -100,7 +100,7 @@ impl Properties {
         Some(u32::from_le_bytes([a, b, c, d]))
     }
 
-    /// A point in time as RFC 3339, in UTC, which is all that the format knows.
+    /// A time property in RFC 3339, always in UTC.
     pub(super) fn time(&self, id: u32) -> Option<String> {
         let ticks = u64::from_le_bytes(self.fixed(id, TIME)?);
         let seconds = i64::try_from(ticks / 10_000_000).ok()?.checked_sub(TO_1970)?;
@@ -114,7 +114,7 @@ impl Properties {
             Some(bytes) => encoding_rs::UTF_16LE.decode_without_bom_handling(&bytes).0.into_owned(),
             None => match store.stream(&self.name(id, TEXT_8))? {
                 Some(mut bytes) => {
-                    // Some writers end texts as C does, which wide characters must not be seen in.
+                    // Some writers terminate strings with NUL, which must not be taken for UTF-16.
                     bytes.truncate(bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1));
                     decode(&bytes, self.charset.as_deref()).into_owned()
                 }
@@ -129,7 +129,7 @@ impl Properties {
         store.stream(&self.name(id, BINARY))
     }
 
-    /// Where a property lies that is a storage.
+    /// Path of a property that is a storage.
     pub(super) fn storage(&self, id: u32) -> String {
         self.name(id, 0x000d)
     }

@@ -1,6 +1,6 @@
 //! Messages of Outlook: one that it wrote, and some put together here.
 
-use super::compressed::unpack;
+use super::compressed_rtf::unpack;
 use super::read;
 use crate::{Limits, Media, Writer, extract};
 use cfb::CompoundFile;

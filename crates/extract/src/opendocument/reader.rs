@@ -1,64 +1,64 @@
-//! Reads the body of texts and presentations.
+//! Reads the body of OpenDocument texts and presentations.
 
 use super::style::{LEVELS, OUTLINE, Styles};
 use crate::Writer;
-use crate::flow::{Flow, Shape};
-use crate::label::Label;
+use crate::block_builder::{BlockBuilder, ParagraphKind};
+use crate::list_label::Label;
 use crate::xml::{Element, Token, Xml};
 use socle_core::Result;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-/// What paragraphs belong to.
+/// The context of a paragraph.
 enum Context {
     /// A list.
     List,
-    /// An item of a list: its paragraphs become one.
+    /// A list item: its paragraphs are joined.
     Item(Item),
-    /// The title of a slide: its paragraphs become one. Whether it has begun.
+    /// The title of a slide: its paragraphs are joined. Whether it has text already.
     Title(bool),
-    /// A cell, a text box or a note, which has nothing to do with what is around it.
+    /// A cell, a text box or a note, which is independent of the contexts around it.
     Apart,
 }
 
-/// A context, and the lists around it, up to a place that has nothing to do with them: looking for those in all contexts
-/// would take time that grows with the square of their number.
+/// A context with the number of lists around it up to the nearest independent context; stored, because searching for them would
+/// take quadratic time.
 struct Place {
     context: Context,
     depth: usize,
-    /// The style of the innermost list.
+    /// Style of the innermost list.
     list: Option<Rc<str>>,
 }
 
-/// An item of a list.
+/// A list item.
 #[derive(Default)]
 struct Item {
-    /// The number that it has whatever was before.
+    /// Its explicit number, if any.
     start: Option<u64>,
-    /// It has been given its number: an item that begins with a list has none.
+    /// Whether it has received its number: an item that starts with a list has none.
     is_counted: bool,
-    /// What the open paragraph is, `None` if none is open.
-    open: Option<Shape>,
+    /// Role of the open paragraph; `None` if none is open.
+    open: Option<ParagraphKind>,
 }
 
-/// Parts with charts, by what they are called.
+/// Contents of chart parts by name.
 pub type Charts = HashMap<String, String>;
 
 /// A reader that writes as it goes.
 pub struct Reader<'w> {
-    flow: Flow<'w>,
+    flow: BlockBuilder<'w>,
     styles: Styles,
-    /// Innermost last.
+    /// Open contexts, innermost last.
     places: Vec<Place>,
-    /// How far lists have counted, by their styles.
+    /// Counters of lists by style.
     counters: HashMap<String, [u64; LEVELS]>,
-    /// Shapes of the open paragraphs; `None` for those that are part of an item.
-    paragraphs: Vec<Option<Shape>>,
+    /// Roles of the open paragraphs; `None` for those that are joined to an item.
+    paragraphs: Vec<Option<ParagraphKind>>,
     page: u32,
-    /// Copies of the open cells and rows, innermost last.
+    /// Repetitions of the open cells and rows, innermost last.
     copies: Vec<usize>,
     charts: Charts,
-    /// The last character was white space, so more of it is none.
+    /// Whether the last character was white space, so that more of it collapses.
     is_space: bool,
 }
 
@@ -66,7 +66,7 @@ impl<'w> Reader<'w> {
     /// A reader of a document with these styles.
     pub fn new(writer: &'w mut Writer, styles: Styles, charts: Charts) -> Self {
         Self {
-            flow: Flow::new(writer),
+            flow: BlockBuilder::new(writer),
             styles,
             places: Vec::new(),
             counters: HashMap::new(),
@@ -78,15 +78,15 @@ impl<'w> Reader<'w> {
         }
     }
 
-    /// Slides that were read.
+    /// Number of slides read.
     pub fn page(&self) -> u32 {
         self.page
     }
 
-    /// Reads the part with the content.
+    /// Reads the content part.
     ///
     /// # Errors
-    /// See [`crate::extract`].
+    /// As [`crate::extract`].
     pub fn run(&mut self, content: &str) -> Result<()> {
         let mut xml = Xml::new(content);
         let mut in_body = false;
@@ -102,7 +102,7 @@ impl<'w> Reader<'w> {
         self.flow.finish()
     }
 
-    /// Text with white space as one space, as the standard says.
+    /// Appends text with white space collapsed as the standard requires.
     fn text(&mut self, text: &str) {
         if self.paragraphs.is_empty() {
             return;
@@ -211,7 +211,7 @@ impl<'w> Reader<'w> {
         Ok(())
     }
 
-    /// A chart: its titles, then the table with its numbers.
+    /// Writes a chart: its titles, then its data as a table.
     fn chart(&mut self, content: &str) -> Result<()> {
         let mut xml = Xml::new(content);
         let mut in_body = false;
@@ -246,16 +246,16 @@ impl<'w> Reader<'w> {
         self.paragraphs.push(None);
     }
 
-    /// A paragraph that is not part of anything.
+    /// Begins a paragraph that is not joined to an item or title.
     fn own_paragraph(&mut self, element: &Element<'_>) {
         self.flow.begin_paragraph();
         let style = element.get("style-name").unwrap_or_default();
         let shape = if self.styles.is_code(&style) {
-            Shape::Code
+            ParagraphKind::Code
         } else if self.styles.is_title(&style) {
-            Shape::Heading(1)
+            ParagraphKind::Heading(1)
         } else {
-            Shape::Text
+            ParagraphKind::Text
         };
         self.paragraphs.push(Some(shape));
     }
@@ -277,12 +277,12 @@ impl<'w> Reader<'w> {
             Label::Number(_, text) | Label::Text(text) => self.flow.text(&format!("{text} ")),
             Label::Bullet | Label::Nothing => {}
         }
-        self.paragraphs.push(Some(Shape::Heading(u8::try_from(level).unwrap_or(1))));
+        self.paragraphs.push(Some(ParagraphKind::Heading(u8::try_from(level).unwrap_or(1))));
         Ok(())
     }
 
     fn list(&mut self, element: &Element<'_>) -> Result<()> {
-        // What follows below a list in the same item is a paragraph: a line in the middle of a list has no place.
+        // Text after a nested list in the same item becomes a paragraph.
         self.end_joined()?;
         let depth = self.depth();
         let style = element.get("style-name").map(Rc::from).or_else(|| self.list_style());
@@ -301,16 +301,16 @@ impl<'w> Reader<'w> {
         self.push(Context::Item(Item { start, ..Item::default() }), None);
     }
 
-    /// The first paragraph of an item gets its label, those after a list in it have none.
+    /// The role of a paragraph in an item: the first one gets the label, those after a nested list have none.
     fn begin_item(&mut self) {
         let shape = match self.count_item() {
-            Some(Label::Number(number, _)) => Shape::Item(self.depth().saturating_sub(1), Some(number)),
-            Some(Label::Bullet) => Shape::Item(self.depth().saturating_sub(1), None),
+            Some(Label::Number(number, _)) => ParagraphKind::Item(self.depth().saturating_sub(1), Some(number)),
+            Some(Label::Bullet) => ParagraphKind::Item(self.depth().saturating_sub(1), None),
             Some(Label::Text(text)) => {
                 self.flow.text(&format!("{text} "));
-                Shape::Item(self.depth().saturating_sub(1), None)
+                ParagraphKind::Item(self.depth().saturating_sub(1), None)
             }
-            Some(Label::Nothing) | None => Shape::Text,
+            Some(Label::Nothing) | None => ParagraphKind::Text,
         };
         if let Some(Context::Item(item)) = self.context() {
             item.open = Some(shape);
@@ -332,11 +332,11 @@ impl<'w> Reader<'w> {
         Some(self.label(&style, depth))
     }
 
-    /// The innermost item or title ends, or what is open of it.
+    /// Ends the innermost item or title, or its open paragraph.
     fn end_joined(&mut self) -> Result<()> {
         let shape = match self.context() {
             Some(Context::Item(item)) => item.open.take(),
-            Some(Context::Title(has_begun)) => std::mem::take(has_begun).then_some(Shape::Heading(1)),
+            Some(Context::Title(has_begun)) => std::mem::take(has_begun).then_some(ParagraphKind::Heading(1)),
             _ => None,
         };
         shape.map_or(Ok(()), |shape| self.flow.end_paragraph(shape))
@@ -356,12 +356,12 @@ impl<'w> Reader<'w> {
         self.places.push(Place { context, depth, list: list.or(around) });
     }
 
-    /// The style of the innermost list.
+    /// Style of the innermost list.
     fn list_style(&self) -> Option<Rc<str>> {
         self.places.last()?.list.clone()
     }
 
-    /// Lists around.
+    /// Number of lists around.
     fn depth(&self) -> usize {
         self.places.last().map_or(0, |place| place.depth)
     }
@@ -381,7 +381,7 @@ impl<'w> Reader<'w> {
         self.reset(list, at + 1);
     }
 
-    /// Sets back all counters from a level on.
+    /// Resets all counters from a level on.
     fn reset(&mut self, list: &str, from: usize) {
         let starts: Vec<u64> = (0..LEVELS).map(|at| self.styles.start(list, at).saturating_sub(1)).collect();
         let counters = self.counters.entry(list.to_string()).or_insert([0; LEVELS]);
@@ -391,8 +391,8 @@ impl<'w> Reader<'w> {
     }
 }
 
-/// Whether nothing in an element is read: comments, deleted text, numbers of notes, readings of signs, what describes
-/// pictures, templates of indexes.
+/// Whether an element is skipped with its content: comments, deleted text, note numbers, ruby text, descriptions of pictures,
+/// index templates.
 fn is_left_out(name: &str) -> bool {
     matches!(
         name,

@@ -1,18 +1,18 @@
-//! Spreadsheets of LibreOffice. What a cell shows is stored as text beside its value; only dates and times are taken from
-//! the value, since the text of those is made for one language.
+//! OpenDocument spreadsheets. The displayed text of a cell is stored beside its value; only dates and times are taken from the
+//! value, because their text is localised.
 
 use super::File;
 use super::reader::Charts;
 use crate::Writer;
-use crate::flow::too_many_copies;
-use crate::sheet::{Drawn, Grid};
+use crate::block_builder::too_many_copies;
+use crate::sheet::{Grid, SheetDrawings};
 use crate::xml::{Element, Token, Xml, decoded};
 use socle_core::Result;
 
-/// Most copies of cells with text: formulas and patterns fill whole columns at times, hostile files whole sheets.
+/// Maximum number of repetitions of cells with text: formulas may fill whole columns, hostile files whole sheets.
 const MAX_COPIES: u64 = 1 << 21;
 
-/// A cell that is being read.
+/// The open cell.
 #[derive(Default)]
 struct Cell {
     copies: u32,
@@ -20,10 +20,10 @@ struct Cell {
     text: String,
 }
 
-/// Writes what the document says.
+/// Reads the document and writes it as Markdown.
 ///
 /// # Errors
-/// See [`crate::extract`].
+/// As [`crate::extract`].
 pub fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
     let mut file = File::open(bytes, writer)?;
     let content = std::mem::take(&mut file.content);
@@ -51,15 +51,15 @@ fn sheet(xml: &mut Xml<'_>, mut grid: Grid<'_>, charts: &mut Charts) -> Result<(
     let mut row = 0u32;
     let mut row_copies = 1;
     let mut column = 0u32;
-    // First column, number of copies and text.
+    // First column, number of repetitions and text.
     let mut cells: Vec<(u32, u32, String)> = Vec::new();
     let mut cell = Cell::default();
     let mut is_text = false;
-    let mut drawn = Drawn::default();
+    let mut drawn = SheetDrawings::default();
     while let Some(token) = xml.next()? {
         match token {
             Token::Start(element) => match element.name().full() {
-                // Comments; a table in a cell, as no spreadsheet shows it.
+                // Comments, and tables in a cell, which spreadsheets do not display.
                 "office:annotation" | "office:forms" | "table:table" | "table:named-expressions" => xml.skip()?,
                 name if name.starts_with("draw:") => drawing(xml, &element, charts, &mut drawn)?,
                 "table:table-row" => {
@@ -102,7 +102,7 @@ fn sheet(xml: &mut Xml<'_>, mut grid: Grid<'_>, charts: &mut Charts) -> Result<(
     grid.end()
 }
 
-/// Writes the cells of a row, with their first columns and numbers of copies, as many times as it is repeated.
+/// Writes the cells of a row, each with its first column and number of repetitions, as often as the row is repeated.
 fn write_row(grid: &mut Grid<'_>, row: u32, row_copies: u32, cells: &[(u32, u32, String)]) -> Result<()> {
     let wide: u64 = cells.iter().map(|(_, copies, _)| u64::from(*copies)).sum();
     if wide.saturating_mul(u64::from(row_copies)) > MAX_COPIES {
@@ -118,8 +118,8 @@ fn write_row(grid: &mut Grid<'_>, row: u32, row_copies: u32, cells: &[(u32, u32,
     Ok(())
 }
 
-/// Reads a drawing: the text of boxes, the titles of charts. The numbers of those are in the cells.
-fn drawing(xml: &mut Xml<'_>, first: &Element<'_>, charts: &mut Charts, drawn: &mut Drawn) -> Result<()> {
+/// Reads a drawing: texts of boxes and titles of charts, whose data is in the cells.
+fn drawing(xml: &mut Xml<'_>, first: &Element<'_>, charts: &mut Charts, drawn: &mut SheetDrawings) -> Result<()> {
     let chart = |element: &Element<'_>, charts: &mut Charts| -> Option<String> {
         charts.remove(&element.get("href").filter(|_| element.name().full() == "draw:object")?)
     };
@@ -131,7 +131,7 @@ fn drawing(xml: &mut Xml<'_>, first: &Element<'_>, charts: &mut Charts, drawn: &
     {
         match token {
             Token::Start(element) => match element.name().full() {
-                // A chart in one piece of XML; pictures; what describes them.
+                // Inline charts, pictures, and their descriptions.
                 "table:table" | "office:binary-data" | "svg:title" | "svg:desc" | "chart:legend" | "office:meta" => {
                     xml.skip()?
                 }
@@ -164,7 +164,7 @@ fn drawing(xml: &mut Xml<'_>, first: &Element<'_>, charts: &mut Charts, drawn: &
 }
 
 /// The titles of a chart.
-fn titles(chart: &str, drawn: &mut Drawn) -> Result<()> {
+fn titles(chart: &str, drawn: &mut SheetDrawings) -> Result<()> {
     let mut xml = Xml::new(chart);
     while let Some(token) = xml.next()? {
         let Token::Start(element) = token else { continue };

@@ -1,17 +1,17 @@
-//! Styles of OpenDocument: which of them make headings, code or hidden text, and how lists count.
+//! OpenDocument styles: which are headings, code or hidden text, and how lists are numbered.
 
-use crate::label::{Label, is_plain, written};
+use crate::list_label::{Label, format_number, is_plain_decoration};
 use crate::xml::{Element, Token, Xml};
 use socle_core::Result;
 use std::collections::HashMap;
 
-/// Longest chain of styles that are based on each other; one that is longer goes in a circle.
+/// Maximum length of a chain of parent styles; a longer one is circular.
 const MAX_CHAIN: usize = 32;
 
-/// Levels of a list.
+/// Number of levels of a list.
 pub const LEVELS: usize = 10;
 
-/// The name under which the numbers of headings are kept: no list can have it.
+/// Key of the outline numbering of headings, which no list style can have.
 pub const OUTLINE: &str = "";
 
 #[derive(Debug, Default)]
@@ -23,25 +23,25 @@ struct Style {
 
 #[derive(Clone, Debug, Default)]
 struct Level {
-    /// As in the attribute: "1", "a", "I"; `None` is a bullet.
+    /// Value of `num-format`: "1", "a", "I"; `None` for a bullet.
     format: Option<String>,
     prefix: String,
     suffix: String,
     start: Option<u64>,
-    /// How many levels are shown.
+    /// Number of levels displayed.
     shown: usize,
 }
 
 /// All styles of a document.
 #[derive(Debug, Default)]
 pub struct Styles {
-    /// By family and identifier.
+    /// Styles by family and identifier.
     styles: HashMap<(String, String), Style>,
     lists: HashMap<String, Vec<Level>>,
 }
 
 impl Styles {
-    /// Adds the styles of one part: those that the user sees are in another than those of single paragraphs.
+    /// Adds the styles of one part; named and automatic styles are in different parts.
     ///
     /// # Errors
     /// [`DamagedDocument`](socle_core::Kind::DamagedDocument) if it is not XML.
@@ -88,7 +88,7 @@ impl Styles {
         self.chain(family, id).find_map(|style| style.is_hidden).unwrap_or_default()
     }
 
-    /// Whether a style of paragraphs is for code.
+    /// Whether a paragraph style is for code.
     pub fn is_code(&self, id: &str) -> bool {
         self.chain("paragraph", id).any(|style| {
             let name = style.name.as_str();
@@ -96,12 +96,12 @@ impl Styles {
         })
     }
 
-    /// Whether a style of paragraphs is for the title of the document.
+    /// Whether a paragraph style is for the title of the document.
     pub fn is_title(&self, id: &str) -> bool {
         self.chain("paragraph", id).any(|style| style.name == "title")
     }
 
-    /// The label of an item, given how far each level has counted.
+    /// The label of an item, given the counters of all levels.
     pub fn label(&self, list: &str, at: usize, counters: &[u64; LEVELS]) -> Label {
         let levels = self.lists.get(list).map(Vec::as_slice).unwrap_or_default();
         let Some(level) = levels.get(at) else { return if list == OUTLINE { Label::Nothing } else { Label::Bullet } };
@@ -114,17 +114,18 @@ impl Styles {
         let shown = levels.iter().zip(counters).take(at + 1).skip(first);
         let numbers = shown.filter_map(|(level, number)| {
             let format = level.format.as_deref().filter(|format| !format.is_empty())?;
-            Some(written(*number, in_word(format)))
+            Some(format_number(*number, in_word(format)))
         });
         let numbers = numbers.collect::<Vec<_>>().join(".");
         let text = format!("{}{numbers}{}", level.prefix.trim_start(), level.suffix.trim_end());
-        if format == "1" && level.shown <= 1 && is_plain(&level.prefix) && is_plain(&level.suffix) {
+        if format == "1" && level.shown <= 1 && is_plain_decoration(&level.prefix) && is_plain_decoration(&level.suffix)
+        {
             return Label::Number(counters.get(at).copied().unwrap_or(1), text);
         }
         Label::Text(text)
     }
 
-    /// The number that a level begins with.
+    /// The start number of a level.
     pub fn start(&self, list: &str, at: usize) -> u64 {
         self.lists.get(list).and_then(|levels| levels.get(at)?.start).unwrap_or(1)
     }
@@ -154,7 +155,7 @@ fn numbered(element: &Element<'_>) -> Level {
     }
 }
 
-/// The name that Word has for a format.
+/// The Word name of a number format.
 fn in_word(format: &str) -> &'static str {
     match format {
         "a" => "lowerLetter",

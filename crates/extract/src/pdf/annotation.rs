@@ -1,5 +1,5 @@
-//! What was put on a page later: fields of forms and text. Where nothing says how it looks, its value is put into its
-//! rectangle. Notes and remarks about the text are no part of it.
+//! Annotations: form fields and free text. Without an appearance stream, the value is placed into the rectangle. Comments and
+//! other markup annotations are left out.
 
 use super::content::Run;
 use super::metadata::text_string;
@@ -8,9 +8,9 @@ use hayro_syntax::object::{Array, Dict, Name, Object, Stream, String as PdfStrin
 use hayro_syntax::page::{Page, Resources};
 use socle_core::Result;
 
-/// Deepest tree of fields.
+/// Maximum depth of the field tree.
 const MAX_PARENTS: usize = 32;
-/// Longest value, in bytes.
+/// Maximum length of a value in bytes.
 const MAX_VALUE: usize = 1 << 20;
 /// Bits of the flags of annotations and of fields (ISO 32000-1, tables 165, 226, 228).
 const HIDDEN: i64 = 0b10_0010;
@@ -18,12 +18,12 @@ const MULTILINE: i64 = 1 << 12;
 const PASSWORD: i64 = 1 << 13;
 const PUSHBUTTON: i64 = 1 << 16;
 
-/// What a document says about all its fields.
+/// The interactive form of a document.
 #[derive(Default)]
 pub(super) struct Form<'a> {
-    /// Fonts for fields that bring none.
+    /// Default resources, with the fonts of fields that have none of their own.
     pub(super) resources: Option<Resources<'a>>,
-    /// Values may have changed since fields were drawn.
+    /// Whether appearance streams may be out of date (`NeedAppearances`).
     outdated: bool,
     appearance: Option<Vec<u8>>,
 }
@@ -41,10 +41,10 @@ impl<'a> Form<'a> {
         }
     }
 
-    /// Puts fields and text of a page on it.
+    /// Draws the fields and free-text annotations of a page.
     ///
     /// # Errors
-    /// See [`Run::run`].
+    /// As [`Run::run`].
     pub(super) fn draw(&self, run: &mut Run<'_, 'a>, page: &Page<'a>) -> Result<()> {
         for annotation in page.raw().get::<Array<'a>>("Annots").iter().flat_map(|list| list.iter::<Dict<'a>>()) {
             let subtype = annotation.get::<Name<'a>>("Subtype");
@@ -69,10 +69,10 @@ impl<'a> Form<'a> {
     }
 }
 
-/// What a field or a text says.
+/// The value of a field or annotation.
 struct Value {
     text: String,
-    /// It has room for several lines.
+    /// Whether it has several lines.
     lines: bool,
 }
 
@@ -84,12 +84,12 @@ fn appearance<'a>(annotation: &Dict<'a>) -> Option<Stream<'a>> {
     }
 }
 
-/// The state of a box to check.
+/// The appearance state of a check box.
 fn state<'a>(annotation: &Dict<'a>) -> Option<Name<'a>> {
     annotation.get::<Name<'a>>("AS").or_else(|| holder(annotation, "V")?.get::<Name<'a>>("V"))
 }
 
-/// What a field or a text says, if it says anything.
+/// The value of a field or annotation; `None` if it has none.
 fn value<'a>(annotation: &Dict<'a>, run: &mut Run<'_, 'a>) -> Result<Option<Value>> {
     if annotation.get::<Name<'a>>("Subtype").is_some_and(|subtype| subtype.as_ref() == b"FreeText") {
         let text = annotation.get::<PdfString<'a>>("Contents");
@@ -122,7 +122,7 @@ fn filled(text: String, lines: bool) -> Option<Value> {
     (!text.trim().is_empty() && text.len() <= MAX_VALUE).then_some(Value { text, lines })
 }
 
-/// What is shown for a value that can be chosen.
+/// The display text of a choice value.
 fn option(annotation: &Dict<'_>, value: &[u8]) -> Vec<u8> {
     let options = holder(annotation, "Opt").and_then(|field| field.get::<Array<'_>>("Opt"));
     let pairs = options.iter().flat_map(|options| options.iter::<Array<'_>>());
@@ -133,7 +133,7 @@ fn option(annotation: &Dict<'_>, value: &[u8]) -> Vec<u8> {
     named.next().map_or_else(|| value.to_vec(), |shown| shown.as_bytes().to_vec())
 }
 
-/// The field that has an entry, or the one that it is a part of.
+/// The field or the nearest ancestor that has an entry.
 fn holder<'a>(field: &Dict<'a>, key: &str) -> Option<Dict<'a>> {
     let mut field = field.clone();
     for _ in 0..MAX_PARENTS {
@@ -145,7 +145,7 @@ fn holder<'a>(field: &Dict<'a>, key: &str) -> Option<Dict<'a>> {
     None
 }
 
-/// The size of the letters in the instructions before a text; none if it is up to whoever shows it.
+/// The font size in a default appearance string; `None` for automatic size.
 fn size(operations: &[u8]) -> Option<f64> {
     let text = String::from_utf8_lossy(operations);
     let words: Vec<&str> = text.split_whitespace().collect();

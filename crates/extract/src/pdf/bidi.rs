@@ -1,26 +1,26 @@
-//! Arabic and Hebrew: from the order in which characters stand on a page, from left to right, to the order in which they
-//! are read. Words of other scripts and numbers among them are read from left to right, as the bidirectional algorithm of
-//! Unicode (UAX #9) shows them; it cannot be turned round in all cases, so this is what it does to text as people write it.
+//! Arabic and Hebrew: converts visual order, from left to right, to logical order. Inverts the Unicode bidirectional algorithm
+//! (UAX #9), which keeps words of other scripts and numbers from left to right; as it is not invertible in general, this covers
+//! ordinary text.
 
 use super::glyph::Glyph;
 use std::borrow::Cow;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
-/// Whether a character is read from right to left. Arabic figures are not.
+/// Whether a character is of a right-to-left script. Arabic digits are not.
 fn is_rtl(c: char) -> bool {
     matches!(c,
         '\u{590}'..='\u{65f}' | '\u{66d}'..='\u{6ef}' | '\u{6fa}'..='\u{8ff}' | '\u{fb1d}'..='\u{fdff}'
         | '\u{fe70}'..='\u{fefc}' | '\u{10800}'..='\u{10fff}' | '\u{1e800}'..='\u{1efff}')
 }
 
-/// Whether a text has characters that are read from right to left.
+/// Whether a text has right-to-left characters.
 pub(super) fn has_rtl(text: &str) -> bool {
     text.chars().any(is_rtl)
 }
 
-/// The characters of a page with those of Arabic and Hebrew lines from left to right, in whichever order they were drawn,
-/// and with marks before the letter that they belong to.
+/// Sorts the glyphs of right-to-left lines from left to right, whatever their drawing order, and puts marks before their base
+/// letters.
 pub(super) fn left_to_right(glyphs: Vec<Glyph>) -> Vec<Glyph> {
     if !glyphs.iter().any(|glyph| is_rtl(glyph.c)) {
         return glyphs;
@@ -39,11 +39,11 @@ pub(super) fn left_to_right(glyphs: Vec<Glyph>) -> Vec<Glyph> {
     sorted
 }
 
-/// The letters of a line with their marks, which take the place of the left edge of the letter.
+/// Groups the glyphs of a line into letters with marks, whose position becomes the left edge of the letter.
 fn with_marks(line: &[Glyph]) -> Vec<(Glyph, Vec<Glyph>)> {
     let is_mark = |glyph: &Glyph| is_rtl(glyph.c) && is_combining_mark(glyph.c);
     let letters: Vec<&Glyph> = line.iter().filter(|glyph| is_rtl(glyph.c) && !is_mark(glyph)).collect();
-    // Who draws from left to right draws the marks of a letter before it.
+    // Programs that draw from left to right draw marks before their letter.
     let rightwards =
         letters.windows(2).filter(|pair| matches!(pair, [a, b] if a.x0 < b.x0)).count() * 2 >= letters.len();
     let mut bases: Vec<(Glyph, Vec<Glyph>)> = Vec::new();
@@ -67,9 +67,8 @@ fn with_marks(line: &[Glyph]) -> Vec<(Glyph, Vec<Glyph>)> {
     bases
 }
 
-/// A line, or what is drawn at one place, as it stands from left to right, in the order in which it is read; and the other
-/// way round.
-pub(super) fn turned(text: &str) -> Cow<'_, str> {
+/// Converts text without line breaks from visual to logical order, or back: it is its own inverse but for brackets.
+pub(super) fn reverse_rtl(text: &str) -> Cow<'_, str> {
     if !has_rtl(text) {
         return text.into();
     }
@@ -78,7 +77,7 @@ pub(super) fn turned(text: &str) -> Cow<'_, str> {
     if count(is_rtl) > count(is_ltr) {
         return reversed(&chars).into();
     }
-    // Words of these scripts in a line of another.
+    // Right-to-left words in a left-to-right line.
     let mut line = String::with_capacity(text.len());
     let mut rest = &chars[..];
     while let Some(start) = rest.iter().position(|c| is_rtl(*c)) {
@@ -93,16 +92,15 @@ pub(super) fn turned(text: &str) -> Cow<'_, str> {
     line.into()
 }
 
-/// A line as it stands from left to right, in the order in which it is read, and its letters without the forms that they
-/// take beside each other.
-pub(super) fn logical(text: String) -> String {
+/// Converts a line from visual to logical order, and presentation forms to ordinary letters.
+pub(super) fn to_reading_order(text: String) -> String {
     if !has_rtl(&text) {
         return text;
     }
     let mut letters = String::with_capacity(text.len());
-    for c in turned(&text).chars() {
+    for c in reverse_rtl(&text).chars() {
         match c {
-            // A mark that stands alone is one over a space.
+            // An isolated mark is one on a space.
             '\u{fe70}'..='\u{fe7f}' => letters.extend(c.nfkc().filter(|c| *c != ' ' && *c != '\u{640}')),
             '\u{fb1d}'..='\u{fdff}' | '\u{fe80}'..='\u{fefc}' => letters.extend(c.nfkc()),
             c => letters.push(c),
@@ -111,7 +109,7 @@ pub(super) fn logical(text: String) -> String {
     letters.nfc().collect()
 }
 
-/// Reverses a line that is read from right to left but for the words and numbers in it that are not.
+/// Reverses a right-to-left line except for left-to-right words and numbers in it.
 fn reversed(line: &[char]) -> String {
     let mut parts: Vec<&[char]> = Vec::new();
     let mut rest = line;
@@ -120,7 +118,7 @@ fn reversed(line: &[char]) -> String {
         parts.push(part);
         rest = after;
     }
-    // A bracket is drawn as the one that opens or closes from where one reads, and some files say which was drawn.
+    // Brackets are mirrored in display, and some files contain the displayed form.
     let alone = |part: &&&[char]| part.len() == 1;
     let brackets = parts.iter().rev().filter(alone).flat_map(|part| part.iter()).filter(|c| mirrored(**c) != **c);
     let mut brackets = brackets.map(|c| matches!(c, '(' | '[' | '{' | '«' | '<'));
@@ -135,10 +133,10 @@ fn reversed(line: &[char]) -> String {
     text
 }
 
-/// Length of the words or of the number at the start of a line that are read from left to right; 0 if there are none.
+/// Length in characters of the left-to-right words or number at the start of a line; 0 if there are none.
 fn run(line: &[char]) -> usize {
     let is_read = |c: &char| is_ltr(*c) || c.is_numeric();
-    // A sign of money before its number, a per cent sign after it.
+    // A currency sign before a number, a per cent sign after it.
     let is_sign = |c: &char| matches!(c, '%' | '‰' | '°' | '$' | '€' | '£' | '₪' | '#');
     let signs = |at: usize| line.iter().skip(at).take(2).take_while(|c| is_sign(c)).count();
     let (mut end, mut has_letter) = (signs(0), false);
@@ -151,7 +149,7 @@ fn run(line: &[char]) -> usize {
         end += word;
         let gap = line.iter().skip(end).take_while(|c| !is_read(c) && !is_rtl(**c)).count();
         let ends = !line.get(end + gap).is_some_and(is_read);
-        // Two numbers with a space between them are read from right to left, a date or a time is not.
+        // Two numbers separated by a space run from right to left, a date and time does not.
         let is_joint =
             gap == 1 && line.get(end).is_some_and(|c| matches!(c, '.' | ',' | ':' | '/' | '-' | '\u{66b}' | '\u{66c}'));
         if ends || !(has_letter || is_joint) {
@@ -183,7 +181,7 @@ fn mirrored(c: char) -> char {
 
 #[cfg(test)]
 mod tests {
-    use super::{logical, turned};
+    use super::{reverse_rtl, to_reading_order};
 
     #[test]
     fn what_is_read_from_left_to_right_stays() {
@@ -203,25 +201,25 @@ mod tests {
         ] {
             let words = |text: &str| text.replace('א', &"א".repeat(12)).replace('ב', &"ב".repeat(12));
             let (drawn, read) = (words(drawn), words(read));
-            assert_eq!(logical(drawn.clone()), read);
-            assert_eq!(turned(&turned(&drawn)).replace(['(', ')'], "|"), drawn.replace(['(', ')'], "|"));
+            assert_eq!(to_reading_order(drawn.clone()), read);
+            assert_eq!(reverse_rtl(&reverse_rtl(&drawn)).replace(['(', ')'], "|"), drawn.replace(['(', ')'], "|"));
         }
     }
 
     #[test]
     fn forms_of_letters_become_letters() {
-        assert_eq!(logical("\u{fee1}\u{fefc}\u{feb3}".to_string()), "سلام");
-        assert_eq!(logical("\u{fb2a}".to_string()), "\u{5e9}\u{5c1}");
-        assert_eq!(logical("\u{fe8e}\u{fe7f}".to_string()), "\u{652}ا");
+        assert_eq!(to_reading_order("\u{fee1}\u{fefc}\u{feb3}".to_string()), "سلام");
+        assert_eq!(to_reading_order("\u{fb2a}".to_string()), "\u{5e9}\u{5c1}");
+        assert_eq!(to_reading_order("\u{fe8e}\u{fe7f}".to_string()), "\u{652}ا");
         // Those of other scripts are no concern of this.
-        assert_eq!(logical("\u{fb01}\u{ff21}".to_string()), "\u{fb01}\u{ff21}");
+        assert_eq!(to_reading_order("\u{fb01}\u{ff21}".to_string()), "\u{fb01}\u{ff21}");
     }
 
     #[test]
     fn long_lines_take_no_time_for_themselves() {
         for part in ["1.", "#", "a ", "(", "1 ", "א1"] {
             let line = format!("{}{}", "א".repeat(600_000), part.repeat(250_000));
-            assert_eq!(logical(line.clone()).chars().count(), line.chars().count());
+            assert_eq!(to_reading_order(line.clone()).chars().count(), line.chars().count());
         }
     }
 }

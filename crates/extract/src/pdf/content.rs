@@ -1,13 +1,13 @@
-//! Runs the instructions of a page as far as they place text and straight lines. Colours, images and clipping are passed
-//! over.
+//! Interprets content streams as far as they place text and straight lines. Colours, images and clipping are ignored.
+//! Coordinates are in points from the upper left corner of the page.
 
 mod path;
 
 use super::bidi;
+use super::decompress::unpack;
 use super::font::{Face, Fonts};
 use super::glyph::{Glyph, Page};
-use super::unpack::unpack;
-use crate::Limits;
+use crate::limits::Limits;
 use hayro_font::kurbo::{Affine, Point, Rect, Vec2};
 use hayro_syntax::content::TypedIter;
 use hayro_syntax::content::ops::TypedInstruction as Op;
@@ -17,23 +17,23 @@ use socle_core::Result;
 use std::borrow::Cow;
 use std::rc::Rc;
 
-/// Deepest nesting of forms in forms, and of saved states.
+/// Maximum nesting of form XObjects, and of saved graphics states.
 const MAX_FORMS: usize = 20;
 const MAX_STATES: usize = 512;
-/// Most characters and lines of one page: a page of a newspaper has 30,000 characters.
+/// Maximum number of glyphs and rules of a page: a page of a newspaper has 30,000 characters.
 const MAX_GLYPHS: usize = 1_000_000;
 const MAX_RULES: usize = 20_000;
-/// Space between characters, in units of their size, from which on it may be one between words.
+/// Minimum character spacing that may separate words, as a multiple of the font size.
 const APART: f64 = 0.14;
-/// Places farther away than this are on no page: pages are at most 14,400 points wide.
+/// Maximum coordinate; pages are at most 14,400 points wide.
 const FARTHEST: f64 = 100_000.0;
-/// Filled rectangles up to this many points are lines.
+/// Filled rectangles up to this thickness in points are rules.
 const THIN: f64 = 3.0;
-/// Size of letters where a field does not say, in points, and their usual width in sizes.
+/// Default font size of fields in points, and usual character width as a multiple of it.
 const USUAL_SIZE: f64 = 11.0;
 const LETTER: f64 = 0.5;
 
-/// What may be saved and restored.
+/// The graphics state, as far as it is used.
 #[derive(Clone)]
 struct State<'a> {
     ctm: Affine,
@@ -46,15 +46,15 @@ struct State<'a> {
     rise: f64,
 }
 
-/// Text that replaces what is drawn until its mark ends, and where that began.
+/// Replacement text (`ActualText`) of a marked-content sequence, and where that starts.
 struct Mark {
     actual: Option<String>,
     start: usize,
-    /// Running heads, page numbers and the like, as tagged documents mark them.
+    /// Whether it is an artifact: a running header, a page number or the like.
     pagination: bool,
 }
 
-/// A run through a page.
+/// The interpreter of the content streams of one page.
 pub(super) struct Run<'r, 'a> {
     fonts: &'r mut Fonts<'a>,
     limits: &'r mut Limits,
@@ -68,12 +68,12 @@ pub(super) struct Run<'r, 'a> {
     start: Point,
     last: Point,
     forms: usize,
-    /// Where fonts are that a page does not name: fields of forms share them.
+    /// Resources with fonts that a page lacks: those of the interactive form.
     defaults: Option<&'r Resources<'a>>,
 }
 
 impl<'r, 'a> Run<'r, 'a> {
-    /// Begins a page; `ctm` leads from its coordinates to points from its upper left corner.
+    /// An interpreter for a page; `ctm` transforms its coordinates to points from the upper left corner.
     pub(super) fn new(
         fonts: &'r mut Fonts<'a>,
         limits: &'r mut Limits,
@@ -107,15 +107,15 @@ impl<'r, 'a> Run<'r, 'a> {
         }
     }
 
-    /// What was found.
+    /// The glyphs and rules found.
     pub(super) fn finish(self) -> Page {
         self.page
     }
 
-    /// Runs instructions.
+    /// Interprets a content stream.
     ///
     /// # Errors
-    /// [`socle_core::Kind::InputTooLong`] if too much is unpacked.
+    /// [`socle_core::Kind::InputTooLong`] if it decompresses to more than the limit.
     pub(super) fn run(&mut self, bytes: &[u8], resources: &Resources<'a>) -> Result<()> {
         let mut operations = TypedIter::new(bytes);
         let depth = self.saved.len();
@@ -156,7 +156,7 @@ impl<'r, 'a> Run<'r, 'a> {
         Ok(())
     }
 
-    /// An image, or a form with instructions of its own.
+    /// Draws an XObject: notes an image, interprets a form.
     pub(super) fn object(&mut self, stream: &Stream<'a>, resources: &Resources<'a>) -> Result<()> {
         let dict = stream.dict();
         if dict.get::<Name<'_>>("Subtype").is_some_and(|subtype| subtype.as_ref() == b"Image") {
@@ -180,10 +180,10 @@ impl<'r, 'a> Run<'r, 'a> {
         done
     }
 
-    /// The appearance of an annotation, e.g. of a field of a form, in its rectangle (ISO 32000-1, 12.5.5).
+    /// Draws the appearance stream of an annotation in its rectangle (ISO 32000-1, 12.5.5).
     ///
     /// # Errors
-    /// See [`Self::run`].
+    /// As [`Self::run`].
     pub(super) fn annotation(&mut self, stream: &Stream<'a>, rect: [f64; 4], resources: &Resources<'a>) -> Result<()> {
         let dict = stream.dict();
         let matrix = dict.get::<[f64; 6]>("Matrix").map_or(Affine::IDENTITY, Affine::new);
@@ -284,7 +284,7 @@ impl<'r, 'a> Run<'r, 'a> {
         let Some(face) = self.state.face.clone() else { return };
         let (size, stretch) = (self.state.size, self.state.stretch);
         let vertical = face.vertical();
-        // Space between characters is a gap between words where it is wide and the text short; else letters are spaced.
+        // Wide character spacing in short text separates words; in longer text it is letter-spacing.
         let apart = self.state.char_space > APART * size && bytes.len() < 4;
         let gap = if apart { self.state.char_space * stretch } else { 0.0 };
         while let Some((code, length)) = face.read(bytes) {
@@ -306,14 +306,14 @@ impl<'r, 'a> Run<'r, 'a> {
         }
     }
 
-    /// Puts the characters of a code on the page, next to each other over its width less the gap after it.
+    /// Adds glyphs for the characters of a code, spread over its width without the gap after it.
     fn place(&mut self, face: &Face<'a>, text: &str, by: Vec2, gap: f64) {
         let to_page = self.state.ctm * self.text;
         let from = to_page * Point::new(0.0, self.state.rise);
         let to = to_page * (Point::new(-gap, self.state.rise) + by);
         let [a, b, c, d, _, _] = to_page.as_coeffs();
         let size = self.state.size * face.scale;
-        // Direction of reading, and how tall letters are across it.
+        // Writing direction, and font size across it.
         let (along, up) = if face.vertical() {
             (Vec2::new(-c * size, -d * size), Vec2::new(a * size, b * size))
         } else {
@@ -341,12 +341,12 @@ impl<'r, 'a> Run<'r, 'a> {
         }
     }
 
-    /// Whether what is drawn comes with each page, as the document says.
+    /// Whether the current content is tagged as an artifact.
     fn tagged(&self) -> bool {
         self.marks.iter().any(|mark| mark.pagination)
     }
 
-    /// Puts text into a rectangle that is said to hold it, in letters of this size if there is room.
+    /// Places text in a rectangle, in font size `size` if it fits; `wraps`: with line breaks.
     pub(super) fn write(&mut self, text: &str, rect: [f64; 4], size: Option<f64>, wraps: bool) {
         let place = self.state.ctm.transform_rect_bbox(Rect::new(rect[0], rect[1], rect[2], rect[3]));
         let (width, height) = (place.width(), place.height());
@@ -375,15 +375,15 @@ impl<'r, 'a> Run<'r, 'a> {
         }
     }
 
-    /// The bytes of a stream; see [`unpack`].
+    /// Decompresses a stream; see [`unpack`].
     ///
     /// # Errors
-    /// See [`Self::run`].
+    /// As [`Self::run`].
     pub(super) fn unpack(&mut self, stream: &Stream<'a>) -> Result<Option<Cow<'a, [u8]>>> {
         unpack(stream, self.limits)
     }
 
-    /// How many characters are on the page.
+    /// Number of glyphs so far.
     pub(super) fn length(&self) -> usize {
         self.page.glyphs.len()
     }
@@ -399,13 +399,13 @@ impl<'r, 'a> Run<'r, 'a> {
         let Some(mark) = self.marks.pop() else { return };
         let Some(drawn) = self.page.glyphs.get(mark.start..) else { return };
         let (Some(actual), Some(&first), Some(last)) = (mark.actual, drawn.first(), drawn.last()) else { return };
-        // Text that goes over several lines has no place of its own.
+        // Replacement text of several lines has no single position.
         if (first.y - last.y).abs() > first.size / 2.0 || first.angle != last.angle || last.x1 < first.x0 {
             return;
         }
         let (x0, x1) = (first.x0, last.x1);
         self.page.glyphs.truncate(mark.start);
-        let actual = bidi::turned(&actual);
+        let actual = bidi::reverse_rtl(&actual);
         let count = actual.chars().count().max(1) as f32;
         for (at, c) in actual.chars().enumerate() {
             let part = |at: usize| x0 + (x1 - x0) * at as f32 / count;
@@ -414,7 +414,7 @@ impl<'r, 'a> Run<'r, 'a> {
     }
 }
 
-/// The lines of a text, those that are longer than so many letters broken between words.
+/// The lines of a text, wrapped between words at `most` characters.
 fn wrapped(text: &str, most: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for whole in text.split(['\n', '\r']).map(str::trim).filter(|line| !line.is_empty()) {
@@ -441,7 +441,7 @@ fn affine(numbers: &[hayro_syntax::object::Number; 6]) -> Affine {
     Affine::new(numbers.map(|number| number.as_f64()))
 }
 
-/// The text that stands for what a mark holds, and whether that is a running head.
+/// The replacement text of marked content, and whether it is an artifact.
 fn begun(tag: &Name<'_>, properties: &Dict<'_>) -> (Option<String>, bool) {
     let is = |key: &str, value: &[u8]| properties.get::<Name<'_>>(key).is_some_and(|name| name.as_ref() == value);
     let actual = properties.get::<hayro_syntax::object::String<'_>>("ActualText");

@@ -1,8 +1,8 @@
-//! Fonts: which characters a code stands for, how wide it is, and whether the face is bold or of fixed width. Outlines are
-//! never drawn, and fonts of the system are never looked for.
+//! Fonts: the characters and the width of each code, and whether the font is bold or monospaced. Outlines are not drawn, and
+//! system fonts are not used.
 
 use super::unicode::Unicode;
-use super::{bidi, tex};
+use super::{bidi, tex_encoding};
 use hayro_cmap::BfString;
 use hayro_font::{CMapResolverFn, Font, FontCache, FontGlyph, FontQuery, FontResolverFn};
 use hayro_syntax::object::{Array, Dict, Name, Object};
@@ -11,13 +11,13 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-/// Stands for a glyph whose character the font does not tell.
+/// Represents a glyph that the font does not map to Unicode.
 pub(super) const UNKNOWN: char = char::REPLACEMENT_CHARACTER;
 
-/// Width of a character in a font that cannot be read, in thousandths of its size.
+/// Character width of an unreadable font, in thousandths of the font size.
 const USUAL_WIDTH: f64 = 500.0;
 
-/// Most widths of a font in all: a font has 65,536 codes, and widths themselves are counted with the codes.
+/// Maximum length of the widths array: a font has 65,536 codes, and the array contains codes and widths.
 const MAX_WIDTHS: i64 = 4_000_000;
 
 /// The fonts of a document, each read once.
@@ -28,26 +28,26 @@ pub(super) struct Fonts<'a> {
     faces: HashMap<(usize, usize), Rc<Face<'a>>>,
 }
 
-/// A font.
+/// A font of the document.
 pub(super) struct Face<'a> {
     font: Option<Font<'a>>,
     pub(super) bold: bool,
     pub(super) mono: bool,
-    /// Height of the letters in units of the size that the page asks for: 1 but for fonts that are drawn (Type 3).
+    /// Actual size as a multiple of the nominal font size: 1 except for Type 3 fonts.
     pub(super) scale: f64,
-    /// Its codes are those of TeX.
+    /// Whether its codes are those of TeX.
     tex: bool,
-    /// Its codes are of two bytes, as far as nothing else is known of them.
+    /// Whether its codes have two bytes, if nothing else is known.
     wide: bool,
     unicode: Unicode<'a>,
     codes: RefCell<HashMap<u32, Rc<Code>>>,
 }
 
-/// What a code of a font shows.
+/// A code of a font.
 pub(super) struct Code {
-    /// The characters; ligatures are taken apart.
+    /// Its characters, with ligatures decomposed.
     pub(super) text: Box<str>,
-    /// How far to go on, in thousandths of the size; vertical fonts go along the second.
+    /// Horizontal and vertical displacement in thousandths of the font size; vertical fonts use the latter.
     pub(super) advance: (f64, f64),
 }
 
@@ -61,7 +61,7 @@ impl<'a> Fonts<'a> {
         Self { cache: FontCache::new(), standard, cmaps, faces: HashMap::new() }
     }
 
-    /// The font that a dictionary describes.
+    /// The font of a font dictionary.
     pub(super) fn face(&mut self, dict: &Dict<'a>) -> Rc<Face<'a>> {
         let key = (dict.data().as_ptr() as usize, dict.data().len());
         if let Some(face) = self.faces.get(&key) {
@@ -92,19 +92,19 @@ impl<'a> Face<'a> {
             bold,
             mono,
             scale: drawn_height(dict).unwrap_or(1.0),
-            tex: tex::is_bitmap(dict),
+            tex: tex_encoding::is_bitmap(dict),
             wide: dict.get::<Name<'a>>("Subtype").is_some_and(|subtype| subtype.as_ref() == b"Type0"),
             unicode: Unicode::of(dict),
             codes: RefCell::default(),
         }
     }
 
-    /// Whether its lines go from top to bottom.
+    /// Whether its writing mode is vertical.
     pub(super) fn vertical(&self) -> bool {
         self.font.as_ref().is_some_and(|font| !font.is_horizontal())
     }
 
-    /// The code at the start of a string, and how many bytes it takes.
+    /// The code at the start of a string and its length in bytes; `None` for an empty string.
     pub(super) fn read(&self, bytes: &[u8]) -> Option<(u32, usize)> {
         let first = *bytes.first()?;
         let Some(font) = &self.font else {
@@ -117,7 +117,7 @@ impl<'a> Face<'a> {
         Some((code, length.max(1)))
     }
 
-    /// What a code shows.
+    /// Characters and width of a code.
     pub(super) fn code(&self, code: u32) -> Rc<Code> {
         if let Some(known) = self.codes.borrow().get(&code) {
             return Rc::clone(known);
@@ -146,27 +146,28 @@ impl<'a> Face<'a> {
             BfString::String(text) => Some(text),
         };
         let first = if self.unicode.is_first() { self.unicode.text(code) } else { None };
-        let found = first.or_else(mapped).or_else(|| tex::character(code).filter(|_| self.tex).map(str::to_string));
+        let found =
+            first.or_else(mapped).or_else(|| tex_encoding::character(code).filter(|_| self.tex).map(str::to_string));
         let found = found.or_else(|| self.unicode.text(code));
         let mut text = String::new();
         match found {
             Some(found) => found.chars().for_each(|c| push_expanded(&mut text, c)),
             None => text.push(UNKNOWN),
         }
-        // The letters of a ligature, too, from left to right.
-        let text = bidi::turned(&text);
+        // Ligatures are decomposed in visual order.
+        let text = bidi::reverse_rtl(&text);
         Code { text: text.into(), advance: (advance.x, advance.y) }
     }
 }
 
-/// Whether the tables of widths are of a size that a font can have. The parser fills them as far as the file says.
+/// Whether the widths array has a plausible size, because the parser expands it as far as the file demands.
 fn is_sound(dict: &Dict<'_>) -> bool {
     if dict.get::<i64>("FirstChar").is_some_and(|first| !(0..=0xff).contains(&first)) {
         return false;
     }
     let descendant = dict.get::<Array<'_>>("DescendantFonts").and_then(|fonts| fonts.iter::<Dict<'_>>().next());
     ["W", "W2"].into_iter().filter_map(|key| descendant.as_ref()?.get::<Array<'_>>(key)).all(|widths| {
-        // Either the first code and a list, or the first, the last and one width or three.
+        // Either a code and a list, or the first and last code with one or three widths.
         let mut total = 0i64;
         let mut first = None;
         for entry in widths.iter::<Object<'_>>() {
@@ -183,8 +184,7 @@ fn is_sound(dict: &Dict<'_>) -> bool {
     })
 }
 
-/// Adds a character: ligatures as their letters, and the signs that symbol fonts keep in the private area as what they
-/// look like.
+/// Appends a character: decomposes ligatures, and maps private-use characters of symbol fonts.
 fn push_expanded(text: &mut String, c: char) {
     match c {
         '\u{fb00}' => text.push_str("ff"),
@@ -207,7 +207,7 @@ fn push_expanded(text: &mut String, c: char) {
     }
 }
 
-/// Bold by the name of the face, in lower case; `cmbx`, `sfbx` and `…b8r` are how TeX calls them.
+/// Whether a font name, in lower case, is that of a bold font; `cmbx`, `sfbx` and `…b8r` are TeX names.
 fn names_bold(name: &str) -> bool {
     ["bold", "black", "heavy", "demi", "-bd", "cmbx", "sfbx", "ecbx", "cmssbx"].iter().any(|part| name.contains(part))
         || (name.contains("nimbus") && name.contains("-medi"))
@@ -220,7 +220,7 @@ fn names_mono(name: &str) -> bool {
         && !name.contains("monotype")
 }
 
-/// Height of the letters of a drawn font: its matrix may make them any size.
+/// Actual size of a Type 3 font, whose matrix is arbitrary.
 fn drawn_height(dict: &Dict<'_>) -> Option<f64> {
     let subtype = dict.get::<Name<'_>>("Subtype")?;
     if subtype.as_ref() != b"Type3" {
@@ -228,7 +228,7 @@ fn drawn_height(dict: &Dict<'_>) -> Option<f64> {
     }
     let matrix = dict.get::<[f64; 6]>("FontMatrix")?;
     let bounds = dict.get::<[f64; 4]>("FontBBox")?;
-    // A bounding box holds accents and descenders too: about a fifth more than the size.
+    // The bounding box includes accents and descenders: about a fifth more than the font size.
     let height = ((bounds[3] - bounds[1]) * matrix[3]).abs() / 1.2;
     (height.is_finite() && height > 1e-6).then_some(height)
 }

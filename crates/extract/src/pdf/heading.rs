@@ -1,41 +1,40 @@
-//! Which paragraphs are headings, and of which level: by the outline of the document where it has one, and else by size
-//! and weight of the letters.
+//! Heading detection: by the outline of the document, else by font size and weight.
 
-use super::flow::Paragraph;
 use super::list;
+use super::paragraph::Paragraph;
 use hayro_syntax::Pdf;
 use hayro_syntax::object::{Dict, ObjectIdentifier, String as PdfString};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Headings are at least so much larger than the text.
+/// Minimum font size of a heading relative to the text.
 const LARGER: f32 = 1.12;
-/// Longest heading, in lines and in letters.
+/// Maximum length of a heading in lines, in characters, and in characters of a bold one.
 const MAX_LINES: usize = 4;
 const MAX_LETTERS: usize = 200;
 const MAX_BOLD_LETTERS: usize = 120;
-/// A heading that ends like a sentence is no longer than this, and a long one is a title: much larger than the text.
+/// Maximum length of a heading that ends like a sentence, and minimum relative font size of a longer one, which is a title.
 const MAX_SENTENCE: usize = 40;
 const TITLE: f32 = 1.4;
-/// Most entries of an outline, and its deepest level.
+/// Maximum number of outline entries, and maximum depth.
 const MAX_ENTRIES: usize = 20_000;
 const MAX_DEPTH: u8 = 20;
 
-/// A look that headings have: size in half points and whether it is bold. The largest comes first.
+/// A heading style: font size in half points, and whether it is bold. Larger ones come first.
 type Look = (std::cmp::Reverse<i32>, std::cmp::Reverse<bool>);
 
-/// The levels of headings in a document.
+/// The heading levels of a document.
 #[derive(Debug)]
 pub(super) struct Headings {
-    /// Size of the text.
+    /// Font size of the text.
     body: f32,
-    /// Most of the text is bold, so that bold says nothing.
+    /// Whether most of the text is bold, so that weight does not indicate headings.
     bold: bool,
     outline: BTreeMap<String, u8>,
     levels: BTreeMap<Look, u8>,
 }
 
 impl Headings {
-    /// Levels for all paragraphs of a document, whose tables have so many letters.
+    /// Determines the levels from all paragraphs of a document; the arguments include the number of characters in tables.
     pub(super) fn find<'p>(
         pdf: &Pdf,
         body: f32,
@@ -61,7 +60,7 @@ impl Headings {
         let (mut above, mut last) = (0, None);
         for (look, vote) in votes {
             let most = vote.into_iter().max_by_key(|(level, count)| (*count, std::cmp::Reverse(*level)));
-            // Sizes that hardly differ are one.
+            // Nearly equal sizes count as one.
             let same = last.is_some_and(|last: Look| last.1 == look.1 && look.0.0 * 100 >= last.0.0 * 94);
             let next = if same { above } else { above + 1 };
             let level = most.map_or(next, |(level, _)| level).clamp(1, 6);
@@ -78,13 +77,13 @@ impl Headings {
     }
 
     fn outlined(&self, paragraph: &Paragraph) -> Option<u8> {
-        self.outline.get(&plain(&super::flow::joined(&paragraph.lines))).copied()
+        self.outline.get(&plain(&super::paragraph::joined(&paragraph.lines))).copied()
     }
 
-    /// The look of a paragraph, if it is one of a heading.
+    /// The style of a paragraph, if it may be a heading.
     fn look(&self, paragraph: &Paragraph) -> Option<Look> {
         let lines = &paragraph.lines;
-        let text = super::flow::joined(lines);
+        let text = super::paragraph::joined(lines);
         let letters = text.chars().count();
         let size = lines.iter().map(|line| line.size).reduce(f32::max)?;
         let bold = lines.iter().all(|line| line.bold);
@@ -100,7 +99,7 @@ impl Headings {
         if text.chars().filter(|c| c.is_alphabetic()).count() < 2 || text.contains("....") || text.contains(". . .") {
             return None;
         }
-        // Sentences in large letters, as of a notice, are text.
+        // Sentences in large type, as in a notice, are text.
         let sentence = letters > MAX_SENTENCE && text.ends_with(['.', ',', ';', ':', '-']);
         let wide = letters > MAX_BOLD_LETTERS && size < TITLE * self.body;
         let large = size > LARGER * self.body && !sentence && !wide;
@@ -115,7 +114,7 @@ impl Headings {
     }
 }
 
-/// A title without spaces and signs.
+/// A title without spaces and punctuation, for comparison.
 fn plain(text: &str) -> String {
     text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }

@@ -1,4 +1,4 @@
-//! From words to lines: what stands beside each other without a wide gap.
+//! Joins words to lines: words side by side without a wide gap.
 
 use super::bidi;
 use super::glyph::{Glyph, Rule};
@@ -6,35 +6,35 @@ use super::list;
 use super::word::{WORD_GAP, Word, without_doubles, words};
 use std::collections::HashMap;
 
-/// A gap wider than this, in units of the size of the letters, ends a line: between words of a justified line the space
-/// is seldom wider.
+/// Maximum gap between words of a line, as a multiple of the font size, which justified text seldom exceeds; and the same for
+/// source code.
 const LINE_GAP: f32 = 0.9;
 const CODE_GAP: f32 = 20.0;
-/// From its mark, an item of a list may be this far.
+/// Maximum distance of a list item from its marker, as a multiple of the font size.
 const MARK_GAP: f32 = 4.0;
 
-/// More lines than this from top to bottom make a drawing; more marks, pieces beside each other, or words are no list and
-/// no line. A hostile page has more of each than time to compare them.
+/// Limits per page or line, which bound the time on hostile pages: more vertical rules are a drawing, more markers, pieces side
+/// by side or words are not lists or lines.
 const MAX_RULES: usize = 2_000;
 const MAX_MARKS: usize = 2_000;
 const MAX_BESIDE: usize = 64;
 const MAX_WORDS: usize = 2_000;
-/// So many words of a line are asked for their size.
+/// Number of words of a line whose font size is examined.
 const MOST_SIZES: usize = 40;
 
-/// Words side by side.
+/// A line of words.
 #[derive(Clone, Debug)]
 pub(super) struct Line {
     pub(super) words: Vec<Word>,
     pub(super) x0: f32,
     pub(super) x1: f32,
     pub(super) y: f32,
-    /// Of most of its letters.
+    /// Font size of most of its characters.
     pub(super) size: f32,
     pub(super) bold: bool,
     pub(super) mono: bool,
     pub(super) vertical: bool,
-    /// See [`Glyph::tagged`].
+    /// As [`Glyph::tagged`].
     pub(super) tagged: bool,
 }
 
@@ -47,7 +47,7 @@ impl Line {
         line
     }
 
-    /// Finds out its place and its face from its words.
+    /// Derives position and font from the words.
     fn measure(&mut self) {
         let letters = |word: &Word| word.text.chars().count();
         let all: usize = self.words.iter().map(letters).sum();
@@ -57,7 +57,7 @@ impl Line {
         self.tagged = self.words.iter().all(|word| word.tagged);
         self.x0 = self.words.iter().map(|word| word.x0).fold(f32::MAX, f32::min);
         self.x1 = self.words.iter().map(|word| word.x1).fold(f32::MIN, f32::max);
-        // The size of most letters is that of the line, and its longest word of that size stands on it.
+        // The font size is that of most characters, the baseline that of the longest word of that size.
         let near = |word: &Word, size: f32| (word.size - size).abs() < 0.04 * size;
         let of_size = |size: f32| self.words.iter().filter(|word| near(word, size)).map(letters).sum::<usize>();
         let size = self.words.iter().take(MOST_SIZES).map(|word| word.size).max_by_key(|size| of_size(*size));
@@ -68,17 +68,17 @@ impl Line {
         }
     }
 
-    /// Upper edge of its letters.
+    /// Upper edge of its characters.
     pub(super) fn top(&self) -> f32 {
         self.y - 0.75 * self.size
     }
 
-    /// Lower edge of its letters.
+    /// Lower edge of its characters.
     pub(super) fn bottom(&self) -> f32 {
         self.y + 0.25 * self.size
     }
 
-    /// Its text in the order in which it is read. Small raised figures become such characters, so that they do not run into words and numbers.
+    /// Its text in logical order. Small raised digits become superscript characters, so that they do not merge with words.
     pub(super) fn text(&self) -> String {
         let mut text = String::new();
         let mut before: Option<&Word> = None;
@@ -95,10 +95,10 @@ impl Line {
             }
             before = Some(word);
         }
-        bidi::logical(text)
+        bidi::to_reading_order(text)
     }
 
-    /// Cuts it before a word.
+    /// Splits it before the word at index `at`; `None` if nothing would follow.
     pub(super) fn split_off(&mut self, at: usize) -> Option<Self> {
         if at == 0 || at >= self.words.len() {
             return None;
@@ -116,7 +116,7 @@ impl Line {
 
 /// Whether there is a space between two words of a line.
 fn apart(before: &Word, word: &Word) -> bool {
-    // Raised figures are small, and may stand somewhat apart.
+    // Superscripts are small and may be somewhat apart.
     let raised = word.size < 0.85 * before.size && before.y - word.y > 0.15 * before.size;
     let least = if raised { 2.0 * WORD_GAP * before.size } else { WORD_GAP * before.size.min(word.size) };
     before.spaces > 0 || word.x0 - before.x1 > least || list::is_bullet(&before.text)
@@ -126,7 +126,7 @@ fn superscript(digit: char) -> Option<char> {
     "⁰¹²³⁴⁵⁶⁷⁸⁹".chars().nth(digit.to_digit(10)? as usize)
 }
 
-/// The lines of a page by their direction: first the direction that most of the page has.
+/// The lines of a page grouped by writing direction; the main direction comes first.
 pub(super) fn lines(glyphs: &[Glyph], rules: &[Rule]) -> Vec<Vec<Line>> {
     let mut directions: Vec<(i16, Vec<Glyph>)> = Vec::new();
     for glyph in glyphs {
@@ -150,14 +150,14 @@ pub(super) fn lines(glyphs: &[Glyph], rules: &[Rule]) -> Vec<Vec<Line>> {
         .collect()
 }
 
-/// Whether a line is drawn between two words.
+/// Whether a vertical rule is between two words.
 fn ruled(rules: &[Rule], left: &Word, right: &Word) -> bool {
     let middle = left.y - 0.3 * left.size;
     let (from, to) = (left.x1 - 0.3 * left.size, right.x0 + 0.3 * right.size);
     rules.iter().any(|rule| rule.at > from && rule.at < to && rule.from < middle && rule.to > middle)
 }
 
-/// Puts words together that were drawn one after the other on one line.
+/// Joins words that were drawn consecutively on a line.
 fn follow(words: Vec<Word>, rules: &[Rule]) -> Vec<Line> {
     let mut rows: Vec<Vec<Word>> = Vec::new();
     for word in words {
@@ -189,30 +189,29 @@ fn follow(words: Vec<Word>, rules: &[Rule]) -> Vec<Line> {
     lines
 }
 
-/// Whether a word stands on the line of the words before it, wherever that ends.
+/// Whether a word is on the baseline of the words before it.
 fn follows_in(row: &[Word], word: &Word, rules: &[Rule]) -> bool {
-    /// So many words back, the last one that is neither raised nor lowered is looked for.
+    /// Number of preceding words among which one is sought that is neither super- nor subscript.
     const BACK: usize = 8;
     let Some(last) = row.last() else { return false };
     let near = || row.iter().rev().take(BACK);
     let size = near().map(|word| word.size).fold(word.size, f32::max);
     let base = near().find(|word| word.size > 0.85 * size).unwrap_or(last);
     let gap = word.x0 - last.end;
-    // What is raised may stand over what is lowered.
+    // A superscript may be above a subscript.
     let stacked = last.size.min(word.size) < 0.85 * size && word.x0 > last.x0 - 0.3 * size;
     (beside(last, word) || beside(base, word)) && (gap > -0.5 * size || stacked) && !ruled(rules, last, word)
 }
 
 /// Whether the gap between two words is too wide for one line.
 fn is_wide(last: &Word, word: &Word) -> bool {
-    // Programs are indented and aligned as their author wants it; elsewhere, several spaces in a row are used to align.
+    // Source code may contain wide gaps; elsewhere, several spaces align columns.
     let both_mono = last.mono && word.mono;
     let widest = if both_mono { CODE_GAP } else { LINE_GAP };
     word.x0 - last.end > widest * last.size.max(word.size) || (last.spaces > 3 && !last.mono)
 }
 
-/// Whether wide gaps are there because a line was stretched: there is a space in each, and all are alike, or the line ends
-/// where the lines around it do.
+/// Whether wide gaps are due to justification: each has a space, and all are alike, or the line ends where its neighbours do.
 fn is_justified(row: &[Word], around: &[(f32, f32)]) -> bool {
     let (Some(first), Some(last)) = (row.first(), row.last()) else { return false };
     let mut gaps = Vec::new();
@@ -232,15 +231,15 @@ fn is_justified(row: &[Word], around: &[(f32, f32)]) -> bool {
     (gaps.len() >= 3 && wide - narrow < 0.25 * first.size && wide < 8.0 * first.size) || (filled && !gaps.is_empty())
 }
 
-/// Whether two words stand on one line, raised and lowered ones included.
+/// Whether two words are on one line, including super- and subscripts.
 fn beside(a: &Word, b: &Word) -> bool {
     let (low, high) = ((a.y + 0.2 * a.size).min(b.y + 0.2 * b.size), (a.y - 0.75 * a.size).max(b.y - 0.75 * b.size));
     low - high > 0.5 * a.size.min(b.size)
 }
 
-/// Puts together what stands on one line but was not drawn in order.
+/// Joins pieces of a line that were not drawn in order.
 fn merge(mut lines: Vec<Line>, rules: &[Rule]) -> Vec<Line> {
-    /// Height of the strips in which neighbours are looked for, in points.
+    /// Height in points of the strips in which neighbours are sought.
     const STRIP: f32 = 4.0;
     lines.sort_by(|a, b| a.x0.total_cmp(&b.x0));
     let mut merged: Vec<Line> = Vec::with_capacity(lines.len());
@@ -273,7 +272,7 @@ fn merge(mut lines: Vec<Line>, rules: &[Rule]) -> Vec<Line> {
     merged
 }
 
-/// Puts the marks of lists to their items, over the gap between them.
+/// Joins list markers to their items across the gap.
 fn with_marks(lines: Vec<Line>) -> Vec<Line> {
     let mut out: Vec<Line> = Vec::with_capacity(lines.len());
     let mut marks: Vec<Line> = Vec::new();

@@ -1,37 +1,37 @@
-//! The marks that items of lists begin with.
+//! Markers of list items.
 
-/// How an item is marked.
+/// The marker of a list item.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Mark {
-    /// By a sign that says nothing.
+    /// A bullet.
     Bullet,
-    /// By a number with a full stop or a bracket.
+    /// A number with a full stop or parenthesis.
     Number(u64),
-    /// By a letter or in another way that has to stay in the text.
-    Letter,
+    /// A letter or another marker that stays in the text.
+    MailMessage,
 }
 
-/// The mark of an item and the text after it.
+/// The marker of a list item and the text after it; `None` for other text.
 pub(super) fn item(text: &str) -> Option<(Mark, &str)> {
     let (first, rest) = text.split_once(' ')?;
     let rest = rest.trim_start();
     match mark(first)? {
-        Mark::Letter => Some((Mark::Letter, text)),
+        Mark::MailMessage => Some((Mark::MailMessage, text)),
         mark => Some((mark, rest)),
     }
 }
 
-/// Whether a text is a mark alone.
+/// Whether a text consists of a marker.
 pub(super) fn is_mark(text: &str) -> bool {
     mark(text.trim()).is_some()
 }
 
-/// Whether a text is a sign that marks items and hardly anything else.
+/// Whether a text is an unambiguous bullet character.
 pub(super) fn is_bullet(text: &str) -> bool {
     matches!(text, "•" | "◦" | "▪" | "▫" | "‣" | "⁃" | "●" | "○" | "■" | "□" | "➢" | "➤" | "✓" | "◆" | "▶")
 }
 
-/// Whether a text is the number of a section, as "2.1", or in bold letters "2".
+/// Whether a text is a section number, such as "2.1", or in bold "2".
 pub(super) fn is_section(text: &str, bold: bool) -> bool {
     let text = text.trim();
     let text = text.strip_suffix('.').unwrap_or(text);
@@ -72,17 +72,17 @@ fn mark(word: &str) -> Option<Mark> {
         return bullet.then_some(Mark::Bullet);
     }
     if let Some(inner) = word.strip_prefix('(').and_then(|word| word.strip_suffix(')')) {
-        return short(inner).then_some(Mark::Letter);
+        return short(inner).then_some(Mark::MailMessage);
     }
     let inner = word.strip_suffix(['.', ')'])?;
     if (1..=3).contains(&inner.len()) && inner.bytes().all(|b| b.is_ascii_digit()) {
         return inner.parse().ok().map(Mark::Number);
     }
-    // "a)" is a mark; "a." or "I." may as well end a sentence or be an initial.
-    (word.ends_with(')') && short(inner)).then_some(Mark::Letter)
+    // "a)" is a marker; "a." or "I." may end a sentence or be an initial.
+    (word.ends_with(')') && short(inner)).then_some(Mark::MailMessage)
 }
 
-/// A number, a letter or a small roman number.
+/// A number, a letter, or a lower-case Roman number.
 fn short(inner: &str) -> bool {
     let figures = inner.len() <= 3 && inner.bytes().all(|b| b.is_ascii_digit());
     let roman = inner.len() <= 4 && inner.bytes().all(|b| matches!(b, b'i' | b'v' | b'x'));

@@ -1,10 +1,10 @@
-//! What the document says about itself, and its strings.
+//! Document metadata, and the decoding of text strings.
 
 use hayro_syntax::Pdf;
 use hayro_syntax::object::{DateTime, Dict, String as PdfString};
 use socle_core::document::Metadata;
 
-/// Takes title, authors, language and times from the document.
+/// Reads title, authors, language and times.
 pub(super) fn read(pdf: &Pdf, metadata: &mut Metadata) {
     let info = pdf.metadata();
     let text = |bytes: &Option<Box<[u8]>>| {
@@ -23,7 +23,7 @@ pub(super) fn read(pdf: &Pdf, metadata: &mut Metadata) {
         language.map(|tag| text_string(tag.as_bytes()).trim().to_string()).filter(|tag| !tag.is_empty());
 }
 
-/// A time as RFC 3339; none if no such day can be.
+/// Converts a PDF date to RFC 3339; `None` if it is invalid.
 fn rfc3339(time: &DateTime) -> Option<String> {
     let days = match time.month {
         2 if time.year.is_multiple_of(4) && (!time.year.is_multiple_of(100) || time.year.is_multiple_of(400)) => 29,
@@ -65,7 +65,7 @@ pub(super) fn text_string(bytes: &[u8]) -> String {
             Err(_) => bytes.iter().map(|byte| pdf_doc(*byte)).collect(),
         },
     };
-    // UTF-16 may hold language tags between escapes.
+    // UTF-16 strings may contain language tags between escape characters.
     text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect()
 }
 

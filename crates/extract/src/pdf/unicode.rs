@@ -1,34 +1,34 @@
-//! What the codes of a font stand for where `hayro-font` does not say: characters by the collection that the font numbers
-//! them in, maps to Unicode that are only named, and maps that are not quite what their format demands.
+//! Unicode mappings of fonts that `hayro-font` does not support: character collections of CJK fonts, predefined ToUnicode CMaps,
+//! and malformed ones.
 
 use hayro_cmap::{BfString, CMap, CMapName, CidFamily, load_embedded};
 use hayro_syntax::object::{Array, Dict, Object, Stream, String as PdfString};
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
-/// Most entries of a map.
+/// Maximum number of entries of a map.
 const MAX_ENTRIES: usize = 70_000;
-/// Longest text of a code, in bytes.
+/// Maximum length of the text of a code in bytes.
 const MAX_TEXT: usize = 64;
 
-/// Ranges of codes by their first: the last, and the text of the first.
+/// Ranges by first code: last code, and text of the first code.
 type Ranges = BTreeMap<u32, (u32, String)>;
 
-/// A map from codes to text.
+/// A mapping from codes to text.
 #[derive(Default)]
 pub(super) struct Unicode<'a> {
     font: Dict<'a>,
-    /// The map that the font brings is one that the parser refuses.
+    /// A ToUnicode CMap that the parser rejects.
     refused: bool,
     ranges: OnceCell<Ranges>,
-    /// The codes are characters.
+    /// The codes are UTF-16.
     identity: bool,
-    /// From codes to characters of a collection, and from these to Unicode.
+    /// From codes to CIDs of a character collection, and from these to Unicode.
     collection: OnceCell<Option<(CMap, CMap)>>,
 }
 
 impl<'a> Unicode<'a> {
-    /// The map of a font.
+    /// The mapping of a font.
     pub(super) fn of(font: &Dict<'a>) -> Self {
         let mut unicode = Self { font: font.clone(), ..Self::default() };
         match font.get::<Object<'_>>("ToUnicode") {
@@ -44,12 +44,12 @@ impl<'a> Unicode<'a> {
         unicode
     }
 
-    /// Whether a map is there that the parser cannot read, so that what it says about codes comes from elsewhere.
+    /// Whether this mapping takes precedence over the parser, which cannot read the CMap of the font.
     pub(super) fn is_first(&self) -> bool {
         self.refused
     }
 
-    /// What a code stands for.
+    /// The text of a code; `None` if it has none.
     pub(super) fn text(&self, code: u32) -> Option<String> {
         let ranges = self.ranges.get_or_init(|| {
             let stream = self.font.get::<Stream<'_>>("ToUnicode");
@@ -71,8 +71,8 @@ impl<'a> Unicode<'a> {
     }
 }
 
-/// Whether the codes of a font whose map to Unicode is called `Identity` can be characters: a font that says which glyph
-/// each code has does not number its glyphs.
+/// Whether the codes of a font whose ToUnicode map is `Identity` can be UTF-16: a font with a CIDToGIDMap does not use glyph
+/// numbers as codes.
 fn is_of_characters(font: &Dict<'_>) -> bool {
     let Some(descendant) = descendant(font) else { return false };
     let embedded = descendant.get::<Dict<'_>>("FontDescriptor").is_some_and(|descriptor| {
@@ -85,7 +85,7 @@ fn descendant<'a>(font: &Dict<'a>) -> Option<Dict<'a>> {
     font.get::<Array<'a>>("DescendantFonts")?.iter::<Dict<'a>>().next()
 }
 
-/// The maps of a font that numbers its characters as one of the collections of Adobe does.
+/// The maps of a font with an Adobe character collection.
 fn collection(font: &Dict<'_>) -> Option<(CMap, CMap)> {
     let descendant = descendant(font)?;
     let encoding = match font.get::<Object<'_>>("Encoding")? {
@@ -108,7 +108,7 @@ fn collection(font: &Dict<'_>) -> Option<(CMap, CMap)> {
     Some((encoding, characters))
 }
 
-/// The text that is `by` characters further on.
+/// The text with its last character advanced by `by`.
 fn next(text: &str, by: u32) -> Option<String> {
     let mut chars: Vec<char> = text.chars().collect();
     if let Some(last) = chars.last_mut() {
@@ -117,14 +117,14 @@ fn next(text: &str, by: u32) -> Option<String> {
     Some(chars.into_iter().collect())
 }
 
-/// What a map to Unicode is made of, as far as it counts.
+/// A token of a ToUnicode CMap, as far as it is used.
 enum Piece {
     Bytes(Vec<u8>),
     Open,
     Close,
 }
 
-/// The entries of a map to Unicode, whatever else is in it.
+/// Parses the entries of a ToUnicode CMap and ignores everything else.
 fn ranges(bytes: &[u8]) -> Ranges {
     let mut ranges = BTreeMap::new();
     let mut rest = bytes;
@@ -138,7 +138,7 @@ fn ranges(bytes: &[u8]) -> Ranges {
     ranges
 }
 
-/// Reads one section: codes with their texts, or ranges of codes.
+/// Parses a section of single codes or of ranges.
 fn read(pieces: &mut dyn Iterator<Item = Piece>, in_ranges: bool, ranges: &mut Ranges) {
     let mut codes: Vec<u32> = Vec::new();
     let wanted = if in_ranges { 2 } else { 1 };
@@ -186,7 +186,7 @@ fn insert(ranges: &mut Ranges, first: u32, last: u32, bytes: &[u8]) {
     }
 }
 
-/// The strings between angle brackets, and the brackets around lists of them.
+/// Tokenizes hexadecimal strings and the brackets around lists of them.
 fn pieces(section: &[u8]) -> Vec<Piece> {
     let mut pieces = Vec::new();
     let mut rest = section;

@@ -1,4 +1,4 @@
-//! From characters to words: what is drawn without a gap, with accents over their letters and shadows left out.
+//! Joins glyphs without gaps to words, combines accents with letters, and removes duplicates drawn as shadows.
 
 use super::bidi::has_rtl;
 use super::font::UNKNOWN;
@@ -6,10 +6,10 @@ use super::glyph::Glyph;
 use std::collections::HashMap;
 use unicode_normalization::UnicodeNormalization;
 
-/// A gap wider than this, in units of the size of the letters, ends a word.
+/// Minimum gap between words, as a multiple of the font size.
 pub(super) const WORD_GAP: f32 = 0.15;
 
-/// Letters without a gap between them.
+/// A word.
 #[derive(Clone, Debug)]
 pub(super) struct Word {
     pub(super) text: String,
@@ -21,15 +21,15 @@ pub(super) struct Word {
     pub(super) mono: bool,
     pub(super) vertical: bool,
     pub(super) tagged: bool,
-    /// Spaces that follow it, and where they end.
+    /// Number of spaces after it, and where they end.
     pub(super) spaces: usize,
     pub(super) end: f32,
 }
 
-/// Cuts the characters into words, in the order in which they were drawn.
+/// Splits glyphs into words, in drawing order.
 pub(super) fn words(glyphs: &[Glyph]) -> Vec<Word> {
     let mut cutter = Cutter::default();
-    // An accent that was drawn before its letter.
+    // An accent drawn before its letter.
     let mut pending: Option<(Glyph, char)> = None;
     for glyph in glyphs {
         if cutter.last.is_some_and(|last| doubled(&last, glyph)) {
@@ -49,21 +49,21 @@ pub(super) fn words(glyphs: &[Glyph]) -> Vec<Word> {
     if let Some((accent, _)) = pending {
         cutter.add(&accent, None);
     }
-    // Marks of Arabic and Hebrew come before their letters here.
+    // Arabic and Hebrew marks precede their letters here.
     for word in cutter.words.iter_mut().filter(|word| !has_rtl(&word.text)) {
         word.text = word.text.nfc().collect();
     }
-    // Signs alone that have no name say nothing.
+    // Words that consist of unknown characters are dropped.
     cutter.words.retain(|word| !word.text.chars().all(|c| c == UNKNOWN));
     cutter.words
 }
 
-/// Cuts characters into words.
+/// Builds words from glyphs.
 #[derive(Default)]
 struct Cutter {
     words: Vec<Word>,
     last: Option<Glyph>,
-    /// The last word may go on.
+    /// Whether the last word may continue.
     open: bool,
 }
 
@@ -71,7 +71,7 @@ impl Cutter {
     fn add(&mut self, glyph: &Glyph, mark: Option<char>) {
         let last = self.last.replace(*glyph);
         if glyph.c == ' ' {
-            // A stretched line may have its spaces anywhere in its gaps.
+            // In justified lines, spaces may be anywhere in a gap.
             let on_line = last.is_some_and(|last| (last.y - glyph.y).abs() < 0.6 * last.size && glyph.x0 > last.x0);
             if let Some(word) = self.words.last_mut().filter(|_| on_line) {
                 word.spaces += 1;
@@ -95,7 +95,7 @@ impl Cutter {
         self.open = true;
     }
 
-    /// Puts an accent over the last letter, if it stands there.
+    /// Combines an accent with the last letter if their positions agree.
     fn accent(&mut self, glyph: &Glyph, mark: char) -> bool {
         let fits = self.open && self.last.is_some_and(|last| last.c.is_alphabetic() && over(glyph, &last));
         match self.words.last_mut().filter(|_| fits) {
@@ -122,7 +122,7 @@ fn word_of(glyph: &Glyph) -> Word {
     }
 }
 
-/// Whether a character goes on where the last one ended.
+/// Whether a glyph starts where the last one ended.
 fn follows(last: &Glyph, glyph: &Glyph) -> bool {
     let size = last.size.min(glyph.size);
     let gap = glyph.x0 - last.x1;
@@ -133,7 +133,7 @@ fn same_face(word: &Word, glyph: &Glyph) -> bool {
     word.mono == glyph.mono && word.tagged == glyph.tagged && (word.size - glyph.size).abs() < 0.12 * word.size
 }
 
-/// Whether a character is drawn a second time to look bold.
+/// Whether a glyph repeats the last one, to simulate bold.
 fn doubled(last: &Glyph, glyph: &Glyph) -> bool {
     let near = 0.12 * last.size;
     last.c == glyph.c
@@ -148,7 +148,7 @@ fn over(accent: &Glyph, letter: &Glyph) -> bool {
     middle > letter.x0 && middle < letter.x1 && (accent.y - letter.y).abs() < 0.6 * letter.size
 }
 
-/// The mark that goes over or under a letter for an accent that stands alone.
+/// The combining mark of a spacing accent; `None` for other characters.
 fn combining(c: char) -> Option<char> {
     Some(match c {
         '`' | '\u{2cb}' => '\u{300}',
@@ -168,7 +168,7 @@ fn combining(c: char) -> Option<char> {
     })
 }
 
-/// Without words that are drawn twice at nearly the same place, as shadows and false bold are.
+/// Removes words drawn twice at nearly the same position, as for shadows and simulated bold.
 pub(super) fn without_doubles(words: Vec<Word>) -> Vec<Word> {
     let mut seen: HashMap<String, Vec<(f32, f32)>> = HashMap::new();
     let mut kept = Vec::with_capacity(words.len());
@@ -178,7 +178,7 @@ pub(super) fn without_doubles(words: Vec<Word>) -> Vec<Word> {
         if places.iter().any(|(x, y)| (x - word.x0).abs() < near && (y - word.y).abs() < near) {
             continue;
         }
-        // Where a word is drawn a thousand times, it is no shadow.
+        // A word drawn a thousand times is not a shadow.
         if places.len() < 1000 {
             places.push((word.x0, word.y));
         }

@@ -1,19 +1,19 @@
-//! Forms that are drawn by Adobe's programs alone (XFA): their page only asks to wait, and what was filled in lies in XML
-//! beside it (XFA specification 3.3, chapter 4).
+//! Dynamic XFA forms, which only Adobe software renders: the page is a placeholder, and the values are in XML (XFA specification
+//! 3.3, chapter 4).
 
-use super::{Sheet, metadata, unpack};
+use super::{Sheet, decompress, metadata};
 use crate::Writer;
 use crate::xml::{Token, Xml};
 use hayro_syntax::Pdf;
 use hayro_syntax::object::{Dict, Object, Stream};
 use socle_core::{Error, Kind, Result};
 
-/// The page that such a form shows elsewhere is one, with hardly more letters than this.
+/// Maximum number of characters of the placeholder page.
 const MAX_LETTERS: usize = 2_000;
-/// Elements of formatted text: a value in them has the name of the element around them.
+/// Elements of formatted text, which are part of the value of the field around them.
 const FORMATS: [&str; 8] = ["body", "html", "p", "span", "b", "i", "br", "a"];
 
-/// Whether what the pages show only stands for a form.
+/// Whether the pages are a placeholder for a form.
 pub(super) fn is_placeholder(pdf: &Pdf, sheets: &[Sheet]) -> bool {
     let Some(catalog) = pdf.xref().get::<Dict<'_>>(pdf.xref().root_id()) else { return false };
     if parts(&catalog).is_empty() {
@@ -25,15 +25,15 @@ pub(super) fn is_placeholder(pdf: &Pdf, sheets: &[Sheet]) -> bool {
     text.chars().count() < MAX_LETTERS && (rendered || text.trim_start().to_lowercase().starts_with("please wait"))
 }
 
-/// Writes what was filled in, a line for each field.
+/// Writes the values, a line per field.
 ///
 /// # Errors
-/// [`Kind::NotSupported`] if that is nothing.
+/// [`Kind::NotSupported`] if there are none.
 pub(super) fn read(pdf: &Pdf, writer: &mut Writer) -> Result<()> {
     let catalog = pdf.xref().get::<Dict<'_>>(pdf.xref().root_id()).unwrap_or_default();
     let mut xml = Vec::new();
     for part in parts(&catalog) {
-        if let Some(bytes) = unpack::unpack(&part, writer.limits())? {
+        if let Some(bytes) = decompress::unpack(&part, writer.limits())? {
             xml.extend_from_slice(&bytes);
         }
     }
@@ -59,13 +59,13 @@ fn parts<'a>(catalog: &Dict<'a>) -> Vec<Stream<'a>> {
     }
 }
 
-/// The values of the fields with their names; those that follow each other in one element are a group.
+/// Names and values of the fields; consecutive fields of one element form a group.
 fn values(xml: &str) -> Vec<Vec<String>> {
     let mut groups: Vec<Vec<String>> = Vec::new();
     let mut names: Vec<String> = Vec::new();
     let (mut depth_of_data, mut text, mut last_parent) = (None, String::new(), 0usize);
     let mut xml = Xml::new(xml);
-    // What comes after a damage is lost, and what comes before it is there.
+    // Keeps what was read before an error.
     while let Ok(Some(token)) = xml.next() {
         match token {
             Token::Start(element) => {

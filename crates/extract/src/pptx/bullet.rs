@@ -1,44 +1,44 @@
-//! What boxes of PowerPoint inherit: their bullets, and their places. A paragraph rarely says whether it has one: its box, the same box in the layout of the slide,
-//! and the master of the layout are asked, in this order.
+//! Inherited bullets and positions of PowerPoint text boxes. Properties that a paragraph lacks come from its box, the placeholder
+//! in the slide layout, and the slide master, in this order.
 
-use crate::label::{Label, written};
+use crate::list_label::{Label, format_number};
 use crate::xml::{Element, Token, Xml};
 use socle_core::Result;
 use std::collections::HashMap;
 
-/// Levels of text.
+/// Number of text levels.
 pub const LEVELS: usize = 9;
 
-/// What is before a paragraph.
+/// The bullet of a paragraph.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Bullet {
-    /// Nothing.
+    /// No bullet.
     Nothing,
-    /// A sign or a picture.
+    /// A character or a picture.
     Sign,
-    /// A number, with the name of its format and the number that it starts with.
+    /// A number: the name of its format and the start number.
     Number(String, u64),
 }
 
-/// What is before the paragraphs of each level, where that is said.
+/// The bullet of each level; `None` is inherited.
 pub type Levels = [Option<Bullet>; LEVELS];
 
 /// Bullets that the boxes of a slide inherit.
 #[derive(Debug, Default)]
 pub struct Inherited {
-    /// By the identifier of the box.
+    /// Bullets by identifier of the box.
     boxes: HashMap<String, Levels>,
-    /// Upper and left edges of the boxes.
+    /// Upper and left edges by identifier of the box.
     places: HashMap<String, (i64, i64)>,
-    /// For all boxes that hold the content of a slide.
+    /// Bullets of all content boxes, from the slide master.
     master: Levels,
 }
 
 impl Inherited {
-    /// Reads a layout.
+    /// Reads a slide layout.
     ///
     /// # Errors
-    /// [`DamagedDocument`](socle_core::Kind::DamagedDocument) if it is not XML; so too below.
+    /// [`DamagedDocument`](socle_core::Kind::DamagedDocument) if it is not XML; the same holds for the other methods.
     pub fn layout(&mut self, text: &str) -> Result<()> {
         let mut xml = Xml::new(text);
         let mut id = None;
@@ -58,10 +58,10 @@ impl Inherited {
         Ok(())
     }
 
-    /// Reads the master of the layout.
+    /// Reads the slide master of the layout.
     ///
     /// # Errors
-    /// See [`Self::layout`].
+    /// As [`Self::layout`].
     pub fn master(&mut self, text: &str) -> Result<()> {
         let mut xml = Xml::new(text);
         while let Some(token) = xml.next()? {
@@ -74,28 +74,28 @@ impl Inherited {
         Ok(())
     }
 
-    /// Upper and left edge of a box that does not say them itself.
+    /// Inherited upper and left edge of a box, in English Metric Units.
     pub fn place(&self, id: &str) -> Option<(i64, i64)> {
         self.places.get(id).copied()
     }
 
-    /// What is before a paragraph of a level in a box for content.
+    /// The inherited bullet of a level in a content box.
     pub fn get(&self, id: &str, level: usize) -> Bullet {
         let own = self.boxes.get(id).and_then(|levels| levels.get(level)?.clone());
         own.or_else(|| self.master.get(level)?.clone()).unwrap_or(Bullet::Nothing)
     }
 }
 
-/// Upper and left edge that an element states.
+/// Upper and left edge given by an `off` element.
 pub fn place(element: &Element<'_>) -> Option<(i64, i64)> {
     let edge = |name: &str| element.get(name)?.trim().parse().ok();
     Some((edge("y")?, edge("x")?))
 }
 
-/// Reads the rest of a list of levels: `lstStyle`, or `bodyStyle`, whose start was the last token.
+/// Reads the rest of `lstStyle` or `bodyStyle`, whose start tag was the last token.
 ///
 /// # Errors
-/// See [`Inherited::layout`].
+/// As [`Inherited::layout`].
 pub fn levels(xml: &mut Xml<'_>) -> Result<Levels> {
     let mut levels = Levels::default();
     let mut level = None;
@@ -120,7 +120,7 @@ pub fn levels(xml: &mut Xml<'_>) -> Result<Levels> {
     Ok(levels)
 }
 
-/// The bullet that an element stands for, if it does.
+/// The bullet that an element defines; `None` for other elements.
 pub fn bullet(element: &Element<'_>) -> Option<Bullet> {
     match element.name().local() {
         "buNone" => Some(Bullet::Nothing),
@@ -133,7 +133,7 @@ pub fn bullet(element: &Element<'_>) -> Option<Bullet> {
     }
 }
 
-/// How far the paragraphs of a box have counted.
+/// Counters of the numbered paragraphs of a box.
 #[derive(Debug, Default)]
 pub struct Counters([u64; LEVELS]);
 
@@ -157,7 +157,7 @@ impl Counters {
             "romanUc" => "upperRoman",
             _ => return Label::Number(number, number.to_string()),
         };
-        let text = written(number, name);
+        let text = format_number(number, name);
         Label::Text(if format.ends_with("ParenBoth") {
             format!("({text})")
         } else if format.ends_with("ParenR") {

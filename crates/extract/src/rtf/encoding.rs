@@ -1,20 +1,20 @@
-//! Code pages of RTF: that of the document, and those that its fonts bring.
+//! Code pages of the document and of its fonts.
 
 use encoding_rs::Encoding;
 
-/// How bytes become text.
+/// The encoding of 8-bit text.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum CodePage {
-    /// One of those that the web knows.
+    /// An encoding of the WHATWG standard.
     Web(&'static Encoding),
-    /// One of DOS: the upper half as a string of 128 characters.
+    /// A DOS code page: its upper 128 characters.
     Dos(&'static str),
-    /// A font of symbols, whose bytes are no text.
+    /// A symbol font, whose codes are not text.
     Symbol,
 }
 
 impl CodePage {
-    /// By the number that Windows gives it; `None` if it is not known.
+    /// The code page with this Windows number; `None` if it is unknown.
     pub fn numbered(number: i32) -> Option<Self> {
         let label = match number {
             437 => return Some(Self::Dos(DOS_437)),
@@ -36,7 +36,7 @@ impl CodePage {
         Encoding::for_label(label.as_bytes()).map(Self::Web)
     }
 
-    /// By the character set of a font; `None` if it is that of the document.
+    /// The code page of a font character set; `None` for that of the document.
     pub fn of_font(charset: i32) -> Option<Self> {
         Self::numbered(match charset {
             2 => 42,
@@ -59,7 +59,7 @@ impl CodePage {
         })
     }
 
-    /// Bytes as text.
+    /// Decodes bytes.
     pub fn decode(self, bytes: &[u8]) -> String {
         let upper = |table: &str, byte: u8| table.chars().nth(usize::from(byte.wrapping_sub(128))).unwrap_or_default();
         match self {
@@ -72,7 +72,7 @@ impl CodePage {
     }
 }
 
-/// Of fonts of symbols, what is the same in all of them or says something.
+/// Characters that all symbol fonts share, and check marks; `None` for others.
 fn symbol(byte: u8) -> Option<char> {
     match byte {
         b' ' => Some(' '),

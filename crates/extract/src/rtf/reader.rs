@@ -1,76 +1,76 @@
-//! Follows the state of an RTF document and writes its paragraphs.
+//! Tracks the state of an RTF document and writes its paragraphs.
 
 mod paragraph;
 
 use super::encoding::CodePage;
-use super::head::{Head, language};
+use super::header::{Header, language};
 use super::token::Token;
 use crate::Writer;
-use crate::flow::Flow;
+use crate::block_builder::BlockBuilder;
 use socle_core::Result;
 
-/// Most cells of a row, as many as Word allows.
+/// Maximum number of cells of a row, as in Word.
 const MAX_CELLS: usize = 63;
 
-/// Deepest nesting of tables.
+/// Maximum nesting of tables.
 const MAX_TABLES: usize = 8;
 
-/// Where text goes.
+/// The destination of text.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Target {
     Body,
     Nowhere,
     Fonts,
     Styles,
-    /// Around the parts of the metadata, and one of them.
+    /// The metadata group, and one of its entries.
     Info,
     InfoPart(&'static str),
-    /// The label of an item.
+    /// The label of a list item.
     Label,
-    /// A drawing: nothing but the text in it counts.
+    /// A drawing, of which only the text is read.
     Drawing,
 }
 
-/// What groups begin with and end.
+/// The state of a group, which is restored at its end.
 #[derive(Clone, Debug)]
 struct State {
     target: Target,
-    /// This group is the one that began its target.
+    /// Whether this group started its destination.
     is_first: bool,
-    /// A star was read: if the next word is not known, the group is to be skipped.
+    /// Whether `\*` was read: the group is skipped if the next control word is unknown.
     is_optional: bool,
     is_hidden: bool,
     is_deleted: bool,
-    /// Bytes that follow a character of Unicode for readers that do not know it.
+    /// Number of fallback characters after each Unicode character (`\uc`).
     fallback: usize,
     font: Option<CodePage>,
 }
 
-/// What a paragraph is, until `\pard`.
+/// Paragraph properties, reset by `\pard`.
 #[derive(Clone, Debug, Default)]
 struct Paragraph {
     style: i32,
     outline: Option<u8>,
-    /// Nesting of tables.
+    /// Table nesting depth.
     tables: usize,
-    /// Depth in the list.
+    /// List level.
     level: usize,
 }
 
-/// A table that is open.
+/// An open table.
 #[derive(Default)]
 struct Table {
     has_row: bool,
     has_cell: bool,
-    /// A row was defined. If text follows, it begins; LibreOffice forgets to end rows that end with a table.
+    /// Whether a row was defined, which text then starts; LibreOffice does not end rows that end with a table.
     is_defined: bool,
-    /// Right edges of the cells of each row, and of the row before the definition.
+    /// Right cell edges of each row, and of the row before the definition.
     edges: Vec<Vec<i32>>,
     last_edges: Vec<i32>,
 }
 
-/// What was interrupted by a note or a text box.
-struct Outside {
+/// The state suspended by a note or text box.
+struct Suspended {
     depth: usize,
     is_note: bool,
     paragraph: Paragraph,
@@ -79,36 +79,36 @@ struct Outside {
     label: String,
 }
 
-/// A reader that writes as it goes.
+/// The reader, which writes while reading.
 pub struct Reader<'w> {
-    flow: Flow<'w>,
-    head: Head,
+    flow: BlockBuilder<'w>,
+    head: Header,
     state: State,
-    /// States of the groups around.
+    /// States of the enclosing groups.
     around: Vec<State>,
     paragraph: Paragraph,
-    /// A paragraph has begun.
+    /// Whether a paragraph is open.
     is_open: bool,
     tables: Vec<Table>,
-    /// Right edges of the cells of the row that is defined.
+    /// Right cell edges of the row being defined.
     edges: Vec<i32>,
-    /// Those of the row in which a row of a nested table is defined.
+    /// Right cell edges of the outer row while a row of a nested table is defined.
     outer_edges: Vec<i32>,
-    outside: Vec<Outside>,
+    outside: Vec<Suspended>,
     label: String,
-    /// Text of the head.
+    /// Text of the current header entry.
     text: String,
     bytes: Vec<u8>,
-    /// The first half of a character of Unicode.
+    /// A pending high surrogate.
     surrogate: Option<u16>,
-    /// What is left of the fallback.
+    /// Remaining fallback characters to skip.
     skip: usize,
-    /// Where the text goes that is given twice, once for readers without Unicode.
+    /// Destination of text that is given twice, the second time without Unicode (`\upr`).
     twice: Target,
 }
 
 impl<'w> Reader<'w> {
-    /// Nothing yet.
+    /// A reader at the start of a document.
     pub fn new(writer: &'w mut Writer) -> Self {
         let state = State {
             target: Target::Body,
@@ -120,8 +120,8 @@ impl<'w> Reader<'w> {
             font: None,
         };
         Self {
-            flow: Flow::new(writer),
-            head: Head::default(),
+            flow: BlockBuilder::new(writer),
+            head: Header::default(),
             state,
             around: Vec::new(),
             paragraph: Paragraph::default(),
@@ -139,10 +139,10 @@ impl<'w> Reader<'w> {
         }
     }
 
-    /// A group begins.
+    /// Begins a group.
     ///
     /// # Errors
-    /// See [`crate::extract`]; so too below.
+    /// As [`crate::extract`]; the same holds for the other methods.
     pub fn open(&mut self) -> Result<()> {
         self.flush()?;
         self.skip = 0;
@@ -152,10 +152,10 @@ impl<'w> Reader<'w> {
         Ok(())
     }
 
-    /// A group ends.
+    /// Ends a group.
     ///
     /// # Errors
-    /// See [`Self::open`].
+    /// As [`Self::open`].
     pub fn close(&mut self) -> Result<()> {
         self.flush()?;
         self.skip = 0;
@@ -165,7 +165,7 @@ impl<'w> Reader<'w> {
             _ => {}
         }
         if self.outside.last().is_some_and(|outside| outside.depth == self.around.len()) {
-            self.come_back()?;
+            self.end_note_or_box()?;
         }
         if let Some(state) = self.around.pop() {
             self.state = state;
@@ -173,10 +173,10 @@ impl<'w> Reader<'w> {
         Ok(())
     }
 
-    /// Any other token.
+    /// Handles any other token.
     ///
     /// # Errors
-    /// See [`Self::open`].
+    /// As [`Self::open`].
     pub fn token(&mut self, token: &Token<'_>) -> Result<()> {
         if self.skip > 0 {
             self.skip -= 1;
@@ -212,14 +212,14 @@ impl<'w> Reader<'w> {
         Ok(())
     }
 
-    /// All has been read.
+    /// Ends the document.
     ///
     /// # Errors
-    /// See [`Self::open`].
+    /// As [`Self::open`].
     pub fn finish(&mut self) -> Result<()> {
         self.flush()?;
         while !self.outside.is_empty() {
-            self.come_back()?;
+            self.end_note_or_box()?;
         }
         self.end_open()?;
         self.tables_to(0)?;
@@ -231,7 +231,7 @@ impl<'w> Reader<'w> {
         Ok(())
     }
 
-    /// Writes the bytes that were gathered.
+    /// Decodes and writes the pending bytes.
     fn flush(&mut self) -> Result<()> {
         if self.bytes.is_empty() {
             return Ok(());
@@ -250,7 +250,7 @@ impl<'w> Reader<'w> {
             self.surrogate = Some(unit);
             return Ok(());
         }
-        // Signs of fonts of symbols have no meaning of their own.
+        // Private-use characters of symbol fonts have no meaning of their own.
         let text: String =
             char::decode_utf16(units.iter().copied()).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect();
         match unit {
@@ -314,7 +314,7 @@ impl<'w> Reader<'w> {
         Ok(())
     }
 
-    /// Words that say where the text of their group goes. Returns whether this is one.
+    /// Handles destination control words. Returns whether `word` is one.
     fn begin_target(&mut self, word: &str) -> Result<bool> {
         let in_body = self.state.target == Target::Body;
         let target = match word {
@@ -334,15 +334,15 @@ impl<'w> Reader<'w> {
                 Target::Label
             }
             "footnote" if in_body => {
-                self.go_outside(true)?;
+                self.begin_note_or_box(true)?;
                 Target::Body
             }
             "shptxt" | "dptxbxtext" if self.state.target == Target::Drawing => {
-                self.go_outside(false)?;
+                self.begin_note_or_box(false)?;
                 Target::Body
             }
             "shp" | "do" if in_body => Target::Drawing,
-            // Known words after a star that change nothing.
+            // Known control words after `\*` without effect.
             "nesttableprops" => {
                 self.outer_edges = std::mem::take(&mut self.edges);
                 self.state.target

@@ -1,28 +1,28 @@
-//! Cuts RTF into words. Every byte sequence has a reading, so nothing here fails.
+//! The RTF tokenizer. Accepts every byte sequence.
 
-/// A piece of RTF.
+/// A token of RTF.
 #[derive(Debug, Eq, PartialEq)]
 pub enum Token<'a> {
     /// `{`
     Open,
     /// `}`
     Close,
-    /// A control word with its number.
+    /// A control word with its numeric parameter, if any.
     Word(&'a str, Option<i32>),
-    /// A control symbol: a backslash and this.
+    /// A control symbol: a backslash and this byte.
     Symbol(u8),
-    /// A byte of text, written as itself or in hexadecimal.
+    /// A byte of text, literal or in hexadecimal.
     Byte(u8),
 }
 
-/// Reads tokens.
+/// Iterator over tokens.
 pub struct Tokens<'a> {
     bytes: &'a [u8],
     at: usize,
 }
 
 impl<'a> Tokens<'a> {
-    /// Begins at the first byte.
+    /// A tokenizer at the first byte.
     pub fn new(bytes: &'a [u8]) -> Self {
         Self { bytes, at: 0 }
     }
@@ -39,7 +39,7 @@ impl<'a> Tokens<'a> {
     }
 
     fn control(&mut self) -> Option<Token<'a>> {
-        // Longest name and number of the standard, with room.
+        // Longer than any control word and number of the standard.
         let name = self.take_while(40, |byte| byte.is_ascii_alphabetic());
         if name.is_empty() {
             let symbol = self.peek()?;

@@ -1,25 +1,24 @@
-//! The records of old workbooks (BIFF 5 and 8), and the strings in them. Nothing is believed about lengths: what is not
-//! there is empty.
+//! Records of old workbooks (BIFF 5 and 8) and the strings in them. Lengths are not trusted: data beyond the end reads as empty.
 
-use crate::text::code_page;
+use crate::encoding::code_page;
 use encoding_rs::{Encoding, WINDOWS_1252};
 
-/// A record that goes on in this one.
+/// Type of a record that continues the previous one (CONTINUE).
 const CONTINUE: u16 = 0x3c;
 
-/// Records one after the other.
+/// Iterator over the records of a stream.
 pub(super) struct Records<'a> {
     rest: &'a [u8],
 }
 
-/// A record, with those in which it goes on.
+/// A record with its CONTINUE records.
 pub(super) struct Record<'a> {
     pub(super) kind: u16,
     pub(super) parts: Vec<&'a [u8]>,
 }
 
 impl<'a> Records<'a> {
-    /// Begins at a place of the stream.
+    /// Starts at byte `place` of the stream.
     pub(super) fn at(stream: &'a [u8], place: usize) -> Self {
         Self { rest: stream.get(place..).unwrap_or_default() }
     }
@@ -27,7 +26,7 @@ impl<'a> Records<'a> {
     fn one(&mut self) -> Option<(u16, &'a [u8])> {
         let (head, rest) = self.rest.split_at_checked(4)?;
         let (kind, length) = (number(head, 0), usize::from(number(head, 2)));
-        // The last record of a damaged file is as long as it is.
+        // The last record of a truncated file is shorter than it declares.
         let (content, rest) = rest.split_at(length.min(rest.len()));
         self.rest = rest;
         Some((kind, content))
@@ -50,19 +49,19 @@ impl<'a> Iterator for Records<'a> {
 }
 
 impl<'a> Record<'a> {
-    /// What it holds, without what follows in other records.
+    /// Its data, without CONTINUE records.
     pub(super) fn content(&self) -> &'a [u8] {
         self.parts.first().copied().unwrap_or_default()
     }
 
-    /// A reader of its parts, from a place of the first one.
+    /// A reader of all its data, from byte `place` of the first record.
     pub(super) fn from(&self, place: usize) -> Parts<'a, '_> {
         let (first, rest) = self.parts.split_first().map_or((&[][..], &[][..]), |(first, rest)| (*first, rest));
         Parts { current: first.get(place..).unwrap_or_default(), rest }
     }
 }
 
-/// Reads across the parts of a record.
+/// Reads across the boundaries of CONTINUE records.
 pub(super) struct Parts<'a, 'r> {
     current: &'a [u8],
     rest: &'r [&'a [u8]],
@@ -106,13 +105,13 @@ impl Parts<'_, '_> {
         }
     }
 
-    /// A string of BIFF 8 with a length of two bytes before it.
+    /// A BIFF 8 string with a 16-bit length.
     pub(super) fn string(&mut self) -> String {
         let length = self.number(2);
         self.characters(length)
     }
 
-    /// The same, when its length is known from elsewhere.
+    /// A BIFF 8 string of `length` characters.
     pub(super) fn characters(&mut self, length: usize) -> String {
         let flags = self.byte().unwrap_or_default();
         let runs = if flags & 8 == 0 { 0 } else { self.number(2) };
@@ -122,7 +121,7 @@ impl Parts<'_, '_> {
         text
     }
 
-    /// Characters of one or two bytes. Where they go on in another part, that says anew how wide they are.
+    /// Characters of one or two bytes. Each CONTINUE record starts with a new width flag.
     fn units(&mut self, mut length: usize, mut is_wide: bool) -> String {
         let mut units: Vec<u16> = Vec::new();
         while length > 0 {
@@ -147,9 +146,9 @@ impl Parts<'_, '_> {
     }
 }
 
-/// How strings of BIFF 5 are encoded, by the number of a code page.
+/// The encoding of BIFF 5 strings by code page number.
 pub(super) fn encoding(number: u16) -> &'static Encoding {
-    // Apple's and that of Windows have numbers of their own here.
+    // Mac Roman and windows-1252 have special numbers here.
     let number = match number {
         0x8000 => 10_000,
         0x8001 => 1252,
@@ -158,12 +157,12 @@ pub(super) fn encoding(number: u16) -> &'static Encoding {
     code_page(number).and_then(|name| Encoding::for_label(name.as_bytes())).unwrap_or(WINDOWS_1252)
 }
 
-/// Two bytes at a place as a number.
+/// The 16-bit number at byte `place`; 0 beyond the end.
 pub(super) fn number(bytes: &[u8], place: usize) -> u16 {
     bytes.get(place..place + 2).and_then(|two| two.try_into().ok()).map_or(0, u16::from_le_bytes)
 }
 
-/// Four bytes at a place as a number.
+/// The 32-bit number at byte `place`; 0 beyond the end.
 pub(super) fn long(bytes: &[u8], place: usize) -> u32 {
     bytes.get(place..place + 4).and_then(|four| four.try_into().ok()).map_or(0, u32::from_le_bytes)
 }

@@ -1,19 +1,19 @@
-//! What drawings over the cells of a sheet say: text boxes, titles of charts, diagrams. Comments are left out.
+//! Texts of drawings on a sheet: text boxes, chart titles, diagrams. Comments are left out.
 
-use super::grid::Drawn;
-use crate::Limits;
+use super::grid::SheetDrawings;
 use crate::archive::Archive;
-use crate::drawing::drawings;
+use crate::limits::Limits;
 use crate::ooxml::relations;
+use crate::ooxml_drawing::drawings;
 use crate::xml::{Token, Xml, decoded};
 use socle_core::Result;
 
-/// Reads the drawings of the sheet in a part.
+/// Reads the drawings of the sheet in the part `sheet`.
 ///
 /// # Errors
-/// See [`Archive::read`].
-pub(super) fn read(archive: &mut Archive<'_>, sheet: &str, limits: &mut Limits) -> Result<Drawn> {
-    let mut drawn = Drawn::default();
+/// As [`Archive::read`].
+pub(super) fn read(archive: &mut Archive<'_>, sheet: &str, limits: &mut Limits) -> Result<SheetDrawings> {
+    let mut drawn = SheetDrawings::default();
     for part in relations(archive, sheet, limits)? {
         if !matches!(part.kind.as_str(), "drawing" | "vmlDrawing") {
             continue;
@@ -28,7 +28,7 @@ pub(super) fn read(archive: &mut Archive<'_>, sheet: &str, limits: &mut Limits) 
     Ok(drawn)
 }
 
-impl Drawn {
+impl SheetDrawings {
     fn shapes(&mut self, archive: &mut Archive<'_>, name: &str, text: &str, limits: &mut Limits) -> Result<()> {
         let parts = relations(archive, name, limits)?;
         let mut drawings = drawings(archive, &parts, limits)?;
@@ -37,7 +37,7 @@ impl Drawn {
         while let Some(token) = xml.next()? {
             match token {
                 Token::Start(element) => match element.name().local() {
-                    // What older programs see instead.
+                    // Fallback content for older programs.
                     "Fallback" => xml.skip()?,
                     "txBody" => shape = Some(String::new()),
                     "p" | "br" => shape.iter_mut().filter(|text| !text.is_empty()).for_each(|text| text.push('\n')),
@@ -62,11 +62,11 @@ impl Drawn {
         Ok(())
     }
 
-    /// Buttons and boxes of forms, which are drawn in an older language. Each comment has a box there too.
+    /// Reads form controls from VML. Comments have boxes there, too, which are left out.
     fn controls(&mut self, text: &str) {
         let mut xml = Xml::new(text);
         let (mut shape, mut in_box, mut is_comment) = (String::new(), false, false);
-        // It is not always XML; what was read before is still there.
+        // VML is not always well-formed; keeps what was read before the error.
         while let Ok(Some(token)) = xml.next() {
             match token {
                 Token::Start(element) => match element.name().local() {

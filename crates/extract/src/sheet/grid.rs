@@ -1,19 +1,18 @@
-//! Gathers the cells of a sheet and writes them as tables. Cells come row by row; what is held is one table, its texts
-//! in one string, so that a million of cells costs little more than their text.
+//! Collects the cells of a sheet and writes them as tables. Cells come row by row; only one table is held, with its texts in one
+//! string, so that a million cells take little more than their text.
 //!
-//! Empty rows end a table, but for one or two of them that set off the numbers from their heads: a row with numbers goes
-//! on with the table above it.
+//! Empty rows end a table, except for up to [`MAX_GAP`] of them before a row with numbers, which may separate headers from data.
 
 use crate::Writer;
 use socle_core::Result;
 
-/// Most empty rows that may be in a table.
+/// Maximum number of consecutive empty rows inside a table.
 const MAX_GAP: u32 = 2;
 
 struct Cell {
     row: u32,
     column: u32,
-    /// Where its text ends; it begins where that of the cell before ends.
+    /// End of its text, which starts at the end of the previous cell.
     end: usize,
 }
 
@@ -21,27 +20,27 @@ struct Cell {
 pub struct Grid<'w> {
     writer: &'w mut Writer,
     page: u32,
-    /// The name of the sheet until it is written; a sheet without text is left out.
+    /// The name of the sheet until it is written with the first text; a sheet without text is left out.
     name: Option<String>,
     text: String,
     cells: Vec<Cell>,
-    /// The cell that the row after a gap begins with.
+    /// Index of the first cell after a gap.
     gap: Option<usize>,
-    /// What lies over the cells.
-    drawn: Drawn,
+    /// The drawings on the sheet.
+    drawn: SheetDrawings,
 }
 
-/// What lies over the cells of a sheet.
+/// The drawings on a sheet.
 #[derive(Debug, Default)]
-pub struct Drawn {
-    /// Texts of boxes and titles of charts.
+pub struct SheetDrawings {
+    /// Texts of boxes and chart titles.
     pub texts: Vec<String>,
-    /// There are pictures too.
+    /// Whether there are pictures.
     pub has_picture: bool,
 }
 
 impl<'w> Grid<'w> {
-    /// A sheet, counted from 1.
+    /// An empty sheet; `page` counts from 1.
     pub fn new(page: u32, name: &str, writer: &'w mut Writer) -> Self {
         Self {
             writer,
@@ -50,21 +49,21 @@ impl<'w> Grid<'w> {
             text: String::new(),
             cells: Vec::new(),
             gap: None,
-            drawn: Drawn::default(),
+            drawn: SheetDrawings::default(),
         }
     }
 
-    /// Adds a cell. Cells without text are none.
+    /// Adds a cell. Ignores cells without text.
     ///
     /// # Errors
-    /// See [`Writer::table`].
+    /// As [`Writer::table`].
     pub fn cell(&mut self, row: u32, column: u32, text: &str) -> Result<()> {
         if text.trim().is_empty() {
             return Ok(());
         }
         if let Some(last) = self.cells.last().map(|cell| cell.row).filter(|last| *last != row) {
             self.end_row()?;
-            // A row that comes too early is damage that costs a table its shape only.
+            // Rows out of order are damage; only the layout of the table suffers.
             if row < last || row - last > MAX_GAP + 1 {
                 self.write()?;
             } else if row - last > 1 {
@@ -73,23 +72,23 @@ impl<'w> Grid<'w> {
         }
         self.text.push_str(text);
         self.cells.push(Cell { row, column, end: self.text.len() });
-        // Each cell adds its borders.
+        // Each cell adds its delimiters.
         self.writer.fits(self.text.len() + 3 * self.cells.len())
     }
 
-    /// What lies over the cells, to be written below them.
-    pub fn draw(&mut self, drawn: Drawn) {
+    /// Sets the drawings, which are written after the cells.
+    pub fn draw(&mut self, drawn: SheetDrawings) {
         self.drawn = drawn;
     }
 
-    /// The sheet ends.
+    /// Ends the sheet.
     ///
     /// # Errors
-    /// See [`Writer::table`].
+    /// As [`Writer::table`].
     pub fn end(mut self) -> Result<()> {
         self.end_row()?;
         self.write()?;
-        let Drawn { texts, has_picture } = std::mem::take(&mut self.drawn);
+        let SheetDrawings { texts, has_picture } = std::mem::take(&mut self.drawn);
         for text in texts.iter().filter(|text| !text.trim().is_empty()) {
             self.begin()?;
             self.writer.paragraph(text)?;
@@ -103,7 +102,7 @@ impl<'w> Grid<'w> {
         Ok(())
     }
 
-    /// Writes the name before the first text.
+    /// Writes the name of the sheet before the first text.
     fn begin(&mut self) -> Result<()> {
         match self.name.take() {
             Some(name) => {
@@ -114,7 +113,7 @@ impl<'w> Grid<'w> {
         }
     }
 
-    /// Writes what is before a gap, unless the row after it goes on with that.
+    /// Writes the cells before a gap, unless the row after it continues the table.
     fn end_row(&mut self) -> Result<()> {
         let Some(first) = self.gap.take().filter(|first| *first > 0 && *first < self.cells.len()) else {
             return Ok(());
@@ -138,7 +137,7 @@ impl<'w> Grid<'w> {
         }
         self.begin()?;
         let (text, cells) = (std::mem::take(&mut self.text), std::mem::take(&mut self.cells));
-        // Columns without any text would only make the table wide.
+        // Empty columns are left out.
         let mut columns: Vec<u32> = cells.iter().map(|cell| cell.column).collect();
         columns.sort_unstable();
         columns.dedup();
@@ -146,7 +145,7 @@ impl<'w> Grid<'w> {
         let texts: Vec<&str> =
             starts().zip(&cells).map(|(start, cell)| text.get(start..cell.end).unwrap_or_default()).collect();
         if columns.len() == 1 {
-            // One column is a text, line by line.
+            // A single column is written as lines of text.
             let lines = texts.iter().map(|cell| cell.replace('\n', " "));
             return self.writer.paragraph(&lines.collect::<Vec<_>>().join("\n"));
         }
@@ -157,7 +156,7 @@ impl<'w> Grid<'w> {
             rest = after;
             row
         });
-        // The gaps of a sheet with a cell in the corner of each screen would take gigabytes.
+        // The empty cells between widely spread cells could take gigabytes.
         let column = |cell: &Cell| columns.binary_search(&cell.column).unwrap_or_default();
         let widths = cells.chunk_by(|a, b| a.row == b.row).map(|row| row.iter().map(column).max().unwrap_or(0) + 1);
         if Writer::is_sparse(widths.sum(), cells.len()) {
@@ -180,7 +179,7 @@ impl<'w> Grid<'w> {
     }
 }
 
-/// Whether a cell that begins so is a number, an amount or a date.
+/// Whether a cell starts like a number, an amount or a date.
 fn is_number(text: &str) -> bool {
     text.trim_start_matches(['-', '+', '(', '$', '€', '£', '¥', ' ', '.']).starts_with(|c: char| c.is_ascii_digit())
 }

@@ -1,10 +1,10 @@
-//! Workbooks of Excel before 2007 (BIFF 5 and 8 in a compound file, MS-XLS). Cells are read one after the other, so that
-//! those far from each other cost no more than others. Of drawings, the texts and the titles of charts are read.
+//! Excel workbooks before 2007 (BIFF 5 and 8 in a compound file, MS-XLS). Cells are read in sequence, so that distant cells need
+//! no more memory than others. Of drawings, texts and chart titles are read.
 
 use super::biff::{Record, Records, encoding, long, number};
-use super::grid::Drawn;
-use super::number::{Format, Kind};
-use super::summary;
+use super::grid::SheetDrawings;
+use super::number_format::{Format, Kind};
+use super::summary_information;
 use super::{Grid, moment};
 use crate::Writer;
 use crate::archive::encrypted;
@@ -13,7 +13,7 @@ use encoding_rs::{Encoding, WINDOWS_1252};
 use socle_core::Result;
 use std::io::{Cursor, Read};
 
-/// Records (MS-XLS 2.3).
+/// Record types (MS-XLS 2.3).
 const BEGIN: u16 = 0x809;
 const END: u16 = 0x0a;
 const PASSWORD: u16 = 0x2f;
@@ -35,17 +35,17 @@ const RESULT: u16 = 0x207;
 const OBJECT: u16 = 0x5d;
 const DRAWN_TEXT: u16 = 0x1b6;
 const CHART_TEXT: u16 = 0x100d;
-/// Kinds of objects.
+/// Types of drawing objects.
 const PICTURE: u16 = 8;
 const COMMENT: u16 = 0x19;
-/// Kinds of sheets.
+/// Types of sheets.
 const CELLS: u8 = 0;
 const CHART: u8 = 2;
 
-/// Writes what the document says.
+/// Reads the document and writes it as Markdown.
 pub(super) fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
     let mut file = CompoundFile::open(Cursor::new(bytes)).map_err(|error| super::damaged(&error))?;
-    // Streams may share their bytes, so all of them may say that they are longer than the file.
+    // Streams may share sectors, so their total length may exceed that of the file.
     let length = bytes.len();
     let mut stream = |name: &str| -> Result<Option<Vec<u8>>> {
         let mut bytes = Vec::new();
@@ -60,7 +60,7 @@ pub(super) fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
         None => stream("Book")?,
     };
     let content = content.ok_or_else(|| super::damaged(&"it has no cells"))?;
-    summary::read(&about, writer.metadata());
+    summary_information::read(&about, writer.metadata());
     let book = Book::read(&content)?;
     writer.metadata().page_count = u32::try_from(book.sheets.len()).ok();
     for (page, sheet) in (1..).zip(&book.sheets) {
@@ -77,9 +77,9 @@ struct Sheet {
     kind: u8,
 }
 
-/// What all sheets share.
+/// The globals of a workbook.
 struct Book {
-    /// BIFF 8.
+    /// Whether it is BIFF 8, else BIFF 5.
     is_wide: bool,
     encoding: &'static Encoding,
     is_1904: bool,
@@ -135,7 +135,7 @@ impl Book {
         if has_begun { Ok(book) } else { Err(super::damaged(&"it does not begin as a workbook does")) }
     }
 
-    /// A string of BIFF 5 with a length of one byte before it.
+    /// A BIFF 5 string with an 8-bit length.
     fn short(&self, bytes: &[u8], place: usize) -> String {
         let length = usize::from(bytes.get(place).copied().unwrap_or_default());
         self.narrow(bytes, place + 1, length)
@@ -146,7 +146,7 @@ impl Book {
         self.encoding.decode_without_bom_handling(rest.get(..length).unwrap_or(rest)).0.into_owned()
     }
 
-    /// A string with a length of two bytes before it.
+    /// A string with a 16-bit length.
     fn text(&self, record: &Record<'_>, place: usize) -> String {
         if self.is_wide {
             return record.from(place).string();
@@ -156,7 +156,7 @@ impl Book {
     }
 
     fn write(&self, content: &[u8], page: u32, sheet: &Sheet, writer: &mut Writer) -> Result<()> {
-        let mut drawn = Drawn::default();
+        let mut drawn = SheetDrawings::default();
         let mut grid = Grid::new(page, &sheet.name, writer);
         let (mut depth, mut is_comment, mut due, mut has_ended) = (0_usize, false, None, false);
         for record in Records::at(content, sheet.place) {
@@ -173,7 +173,7 @@ impl Book {
                     drawn.has_picture |= number(bytes, 4) == PICTURE;
                 }
                 DRAWN_TEXT if !is_comment => drawn.texts.push(self.drawn(&record)),
-                // Names of series and titles.
+                // Series names and titles.
                 CHART_TEXT if depth > 1 || sheet.kind == CHART => {
                     let length = usize::from(bytes.get(2).copied().unwrap_or_default());
                     drawn.texts.push(if self.is_wide {
@@ -199,7 +199,7 @@ impl Book {
         Ok(())
     }
 
-    /// The text of a drawing, in the record after it.
+    /// The text of a drawing, which is in the record after it.
     fn drawn(&self, record: &Record<'_>) -> String {
         let length = usize::from(number(record.content(), 10));
         if self.is_wide {
@@ -208,7 +208,7 @@ impl Book {
         self.narrow(record.content(), 18, length)
     }
 
-    /// Writes the cells of a record. Returns the place of a formula whose text is in a record that follows.
+    /// Writes the cells of a record. Returns the position of a formula cell whose string result is in a following record.
     fn cell(&self, record: &Record<'_>, grid: &mut Grid<'_>) -> Result<Option<(u32, u32)>> {
         let bytes = record.content();
         let (row, column) = (u32::from(number(bytes, 0)), u32::from(number(bytes, 2)));
@@ -243,7 +243,7 @@ impl Book {
         Ok(None)
     }
 
-    /// A number as its style says.
+    /// A number in the format of its cell style.
     fn shown(&self, value: f64, style: u16) -> String {
         let id = self.styles.get(usize::from(style)).copied().unwrap_or(0);
         let known = self.formats.iter().find(|(number, ..)| *number == id);
@@ -276,14 +276,14 @@ fn double(bytes: &[u8], place: usize) -> f64 {
     bytes.get(place..place + 8).and_then(|eight| eight.try_into().ok()).map_or(0.0, f64::from_le_bytes)
 }
 
-/// A number in four bytes: an integer or the upper half of a double, perhaps in hundredths.
+/// Decodes an RK number: an integer or the upper half of a double, optionally divided by 100.
 fn unpacked(short: u32) -> f64 {
     let value =
         if short & 2 == 0 { f64::from_bits(u64::from(short & !3) << 32) } else { f64::from(short.cast_signed() >> 2) };
     if short & 1 == 1 { value / 100.0 } else { value }
 }
 
-/// The formats that every workbook has without saying so.
+/// The built-in number formats.
 fn built_in(id: u16) -> &'static str {
     match id {
         1 => "0",

@@ -1,8 +1,7 @@
-//! New workbooks of Excel. Their cells are read by calamine, which knows no macros of Excel 4; what lies over the cells is
-//! read here.
+//! Excel workbooks since 2007 (XLSX). calamine reads the cells; drawings are read here.
 
 use super::drawing;
-use super::number::Format;
+use super::number_format::Format;
 use super::{Grid, damaged, shown};
 use crate::Writer;
 use crate::archive::Archive;
@@ -15,17 +14,17 @@ use std::io::{Cursor, Write};
 use zip::write::SimpleFileOptions;
 use zip::{ZipArchive, ZipWriter};
 
-/// Kinds of sheets that calamine knows, the last for those that it passes over.
+/// Relationship types of sheets that calamine supports; it skips the last one.
 const KINDS: [&str; 3] = ["worksheet", "chartsheet", "dialogsheet"];
 
 struct Sheet {
     name: String,
-    /// The part with its cells.
+    /// Name of the part with its cells.
     part: String,
     kind: String,
 }
 
-/// Writes what the document says.
+/// Reads the document and writes it as Markdown.
 pub(super) fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
     let mut archive = Archive::open(bytes)?;
     ooxml::metadata(&mut archive, writer)?;
@@ -78,7 +77,7 @@ fn cells(book: &mut Xlsx<Cursor<&[u8]>>, name: &str, grid: &mut Grid<'_>) -> Res
     Ok(())
 }
 
-/// The sheets in their order.
+/// The sheets in workbook order.
 fn sheets(workbook: &str, parts: &[Relation]) -> Result<Vec<Sheet>> {
     let mut xml = Xml::new(workbook);
     let mut sheets = Vec::new();
@@ -97,7 +96,7 @@ fn sheets(workbook: &str, parts: &[Relation]) -> Result<Vec<Sheet>> {
     Ok(sheets)
 }
 
-/// The workbook with sheets of macros called what calamine passes over; it takes other kinds for damage.
+/// The workbook with macro sheets relabelled as a type that calamine skips; it treats unknown types as damage.
 fn without_macros<'a>(
     bytes: &'a [u8],
     archive: &mut Archive<'_>,
@@ -119,7 +118,7 @@ fn without_macros<'a>(
     with_part(bytes, &name, relations.as_bytes())
 }
 
-/// An archive with another part in the place of one.
+/// A copy of an archive with one part replaced.
 pub(super) fn with_part(bytes: &[u8], name: &str, part: &[u8]) -> Result<Cow<'static, [u8]>> {
     repacked(bytes, name, part).map(Cow::Owned).map_err(|error| damaged(&error))
 }

@@ -1,18 +1,18 @@
-//! Books in XML (FictionBook 2): titles of sections are headings of their depth. Pictures, which stand in the file as
-//! Base64, are left out.
+//! FictionBook 2, books in XML. Section titles become headings by depth; embedded pictures are left out.
 
 use crate::Writer;
-use crate::flow::{Flow, Shape};
+use crate::block_builder::{BlockBuilder, ParagraphKind};
 use crate::xml::{Element, Token, Xml};
 use socle_core::Result;
 use std::collections::HashMap;
 
-/// The media type of such books.
+/// Media type of FictionBook.
 const MEDIA_TYPE: &str = "application/x-fictionbook+xml";
 
 pub(super) fn write(source: &str, writer: &mut Writer) -> Result<()> {
     let notes = notes(source)?;
-    let mut reader = Reader { flow: Flow::new(writer), notes, depth: 0, title: None, open: 0, has_title: false };
+    let mut reader =
+        Reader { flow: BlockBuilder::new(writer), notes, depth: 0, title: None, open: 0, has_title: false };
     let mut xml = Xml::new(source);
     let mut about = About::default();
     while let Some(token) = xml.next()? {
@@ -20,7 +20,7 @@ pub(super) fn write(source: &str, writer: &mut Writer) -> Result<()> {
             Token::Start(element) if element.name().local() == "description" => {
                 about = About::read(&mut xml)?;
             }
-            // Read where they are called.
+            // Notes are written where they are referred to.
             Token::Start(element) if element.name().local() == "body" && is_notes(&element) => xml.skip()?,
             Token::Start(element) => reader.start(&element, &mut xml, about.title.as_deref())?,
             Token::End(name) => reader.end(name.local())?,
@@ -41,7 +41,7 @@ fn is_notes(body: &Element<'_>) -> bool {
     body.get("name").is_some_and(|name| matches!(name.as_str(), "notes" | "comments" | "footnotes"))
 }
 
-/// The texts of notes, by what they are called.
+/// The texts of notes by identifier.
 fn notes(source: &str) -> Result<HashMap<String, String>> {
     let mut xml = Xml::new(source);
     let mut notes = HashMap::new();
@@ -70,7 +70,7 @@ fn notes(source: &str) -> Result<HashMap<String, String>> {
     Ok(notes)
 }
 
-/// What the book says about itself.
+/// Reads the metadata.
 #[derive(Default)]
 struct About {
     title: Option<String>,
@@ -116,7 +116,7 @@ impl About {
     }
 }
 
-/// The names of a person; addresses are left out.
+/// The name of a person, without e-mail and web addresses.
 fn person(xml: &mut Xml<'_>) -> Result<Option<String>> {
     let mut names = Vec::new();
     while let Some(token) = xml.next()? {
@@ -138,15 +138,15 @@ fn words(xml: &mut Xml<'_>) -> Result<Option<String>> {
 }
 
 struct Reader<'w> {
-    flow: Flow<'w>,
+    flow: BlockBuilder<'w>,
     notes: HashMap<String, String>,
-    /// Sections that are open.
+    /// Number of open sections.
     depth: u8,
-    /// Lines of the title that is open.
+    /// Lines of the open title.
     title: Option<String>,
-    /// Paragraphs that are open.
+    /// Number of open paragraphs.
     open: usize,
-    /// The book has a title.
+    /// Whether the book has a title.
     has_title: bool,
 }
 
@@ -199,7 +199,7 @@ impl Reader<'_> {
     fn heading(&mut self, level: u8, text: &str) -> Result<()> {
         self.flow.begin_paragraph();
         self.flow.text(text);
-        self.flow.end_paragraph(Shape::Heading(level))
+        self.flow.end_paragraph(ParagraphKind::Heading(level))
     }
 
     fn end(&mut self, name: &str) -> Result<()> {
@@ -213,7 +213,7 @@ impl Reader<'_> {
             "p" | "v" | "subtitle" | "text-author" | "date" | "td" | "th" if self.open > 0 => {
                 self.open -= 1;
                 let level = self.depth.saturating_add(2);
-                let shape = if name == "subtitle" { Shape::Heading(level) } else { Shape::Text };
+                let shape = if name == "subtitle" { ParagraphKind::Heading(level) } else { ParagraphKind::Text };
                 self.flow.end_paragraph(shape)?;
             }
             "table" => self.flow.end_table()?,

@@ -1,12 +1,12 @@
-//! Markdown as it is, cut where blocks begin. Read line by line and not by pulldown-cmark, which panics on some
-//! documents and takes quadratic time on others, and which gives no more than this at the outermost level.
+//! Splits Markdown into its top-level blocks, otherwise unchanged. Works line by line instead of with pulldown-cmark, which panics
+//! on some documents and takes quadratic time on others.
 
 use crate::Writer;
 use socle_core::Result;
 use socle_core::document::{BlockKind, Metadata};
 use std::borrow::Cow;
 
-/// Writes the blocks of `text`, without what it says about itself before them.
+/// Writes the blocks of `text` and reads its front matter as metadata.
 pub(super) fn write(text: &str, writer: &mut Writer) -> Result<()> {
     let text = text.replace("\r\n", "\n").replace('\r', "\n").replace('\0', "");
     let lines: Vec<&str> = text.lines().collect();
@@ -14,7 +14,7 @@ pub(super) fn write(text: &str, writer: &mut Writer) -> Result<()> {
     write_lines(lines.get(start..).unwrap_or_default(), writer)
 }
 
-/// Writes the blocks of a text that says nothing about itself.
+/// Writes the blocks of a text without front matter.
 pub(super) fn blocks(text: &str, writer: &mut Writer) -> Result<()> {
     write_lines(&text.lines().collect::<Vec<_>>(), writer)
 }
@@ -35,7 +35,7 @@ fn write_lines(mut rest: &[&str], writer: &mut Writer) -> Result<()> {
 
 fn write_block(kind: BlockKind, lines: &[&str], writer: &mut Writer) -> Result<()> {
     if let BlockKind::Heading(level) = kind {
-        // On one line, so that all headings look alike.
+        // Normalises setext headings to one line.
         let text = if lines.len() > 1 { lines.get(..lines.len() - 1).unwrap_or_default() } else { lines };
         let text = text.join(" ");
         let text = text.trim().trim_start_matches('#').trim();
@@ -47,7 +47,7 @@ fn write_block(kind: BlockKind, lines: &[&str], writer: &mut Writer) -> Result<(
     if block.is_empty() { Ok(()) } else { writer.block(kind, block) }
 }
 
-/// A block without the pictures that stand in it as Base64: of `data:image/png;base64,…` the beginning is kept.
+/// A block with embedded pictures removed: only the start of `data:image/png;base64,…` is kept.
 fn without_pictures(block: &str) -> Cow<'_, str> {
     const MARK: &str = ";base64,";
     if !block.contains(MARK) {
@@ -66,7 +66,7 @@ fn without_pictures(block: &str) -> Cow<'_, str> {
     text.into()
 }
 
-/// A heading without the `{#name}` that some writers put behind it.
+/// A heading without a trailing `{#name}` attribute.
 fn without_attributes(text: &str) -> &str {
     match text.rfind("{#").or_else(|| text.rfind("{.")) {
         Some(start) if text.ends_with('}') => text.get(..start).unwrap_or(text).trim_end(),
@@ -74,7 +74,7 @@ fn without_attributes(text: &str) -> &str {
     }
 }
 
-/// Lines of metadata at the start, in YAML or TOML, which are taken over.
+/// Reads the front matter, in YAML or TOML, into the metadata. Returns its number of lines.
 fn front_matter(lines: &[&str], metadata: &mut Metadata) -> usize {
     let Some(mark @ ("---" | "+++")) = lines.first().map(|line| line.trim_end()) else { return 0 };
     let is_end = |line: &&str| line.trim_end() == mark || (mark == "---" && line.trim_end() == "...");
@@ -97,13 +97,13 @@ fn front_matter(lines: &[&str], metadata: &mut Metadata) -> usize {
         *slot = Some(value).filter(|value| !value.is_empty());
     }
     for slot in [&mut metadata.created, &mut metadata.modified] {
-        *slot = slot.as_deref().and_then(crate::html::time);
+        *slot = slot.as_deref().and_then(crate::timestamp::rfc_3339);
     }
     end + 2
 }
 
-/// Whether lines between two marks are metadata and not text between two rules: they begin at once, and each of them is
-/// what the language of metadata has, YAML (`true`) or TOML. What is no metadata must not be lost.
+/// Whether the lines between two delimiters are front matter and not text between two thematic breaks: each must be plausible
+/// YAML (`yaml`) or TOML. In doubt, they are text, so that none is lost.
 fn is_metadata(lines: &[&str], yaml: bool) -> bool {
     let has_key = |line: &str| {
         let Some((name, value)) = line.split_once(if yaml { ':' } else { '=' }) else { return false };
@@ -113,7 +113,7 @@ fn is_metadata(lines: &[&str], yaml: bool) -> bool {
         let is_name = !name.is_empty() && name.chars().all(is_word) && !name.starts_with('-');
         (is_name || is_quoted) && (!yaml || value.is_empty() || value.starts_with([' ', '\t']))
     };
-    // Indented lines, comments, items of lists, tables, and the ends of lists that go over several lines.
+    // Indented lines, comments, list items, tables, and ends of multi-line lists.
     let goes_on: &[char] = if yaml { &[' ', '\t', '#', ']', '}'] } else { &[' ', '\t', '#', '[', ']', '}'] };
     let is_item = |line: &str| yaml && (line == "-" || line.starts_with("- "));
     let belongs = |line: &str| line.trim().is_empty() || line.starts_with(goes_on) || is_item(line.trim_end());
@@ -122,7 +122,7 @@ fn is_metadata(lines: &[&str], yaml: bool) -> bool {
         && lines.iter().all(|line| belongs(line) || has_key(line))
 }
 
-/// The kind of the block that begins here, and the number of its lines.
+/// The kind and the number of lines of the block at the start of `lines`.
 fn block(lines: &[&str]) -> (BlockKind, usize) {
     let first = lines.first().copied().unwrap_or_default();
     if let Some(level) = heading(first) {
@@ -150,7 +150,7 @@ fn block(lines: &[&str]) -> (BlockKind, usize) {
     paragraph(lines)
 }
 
-/// A paragraph goes on to an empty line or to something that begins a block; a line of marks makes it a heading.
+/// A paragraph continues to an empty line or the start of another block; a setext underline makes it a heading.
 fn paragraph(lines: &[&str]) -> (BlockKind, usize) {
     let is_quote = lines.first().is_some_and(|line| line.trim_start().starts_with('>'));
     for (at, line) in lines.iter().enumerate().skip(1) {
@@ -162,7 +162,7 @@ fn paragraph(lines: &[&str]) -> (BlockKind, usize) {
         if !is_quote && (is_rule('=') || is_rule('-')) {
             return (BlockKind::Heading(if is_rule('=') { 1 } else { 2 }), at + 1);
         }
-        // A number in the middle of a paragraph begins a list only if it is 1.
+        // Inside a paragraph, only the number 1 starts a list.
         let begins = item(line).is_some_and(|number| number.is_none_or(|number| number == 1));
         let quotes = trimmed.starts_with('>') != is_quote && !is_quote;
         if begins || quotes {
@@ -172,7 +172,7 @@ fn paragraph(lines: &[&str]) -> (BlockKind, usize) {
     (BlockKind::Paragraph, lines.len())
 }
 
-/// Lines of a list: its items, what is indented below them, and the lines that go on in a paragraph.
+/// Number of lines of a list: its items, indented content, and lazy continuation lines.
 fn list(lines: &[&str]) -> usize {
     let mut count = 0;
     let mut after_empty = false;
@@ -201,7 +201,7 @@ fn trailing_empty(lines: &[&str]) -> usize {
     lines.iter().rev().take_while(|line| line.trim().is_empty()).count()
 }
 
-/// Columns before the first character that is seen.
+/// Indentation of a line in columns.
 fn indent(line: &str) -> usize {
     line.chars().take_while(|c| matches!(c, ' ' | '\t')).map(|c| if c == '\t' { 4 } else { 1 }).sum()
 }
@@ -215,7 +215,7 @@ fn heading(line: &str) -> Option<u8> {
     u8::try_from(marks).ok().filter(|_| is_heading)
 }
 
-/// Mark and length of a fence of code.
+/// Character and length of a code fence; `None` for other lines.
 fn fence(line: &str) -> Option<(char, usize)> {
     let text = line.trim_start();
     let mark = text.chars().next().filter(|c| matches!(c, '`' | '~'))?;
@@ -224,7 +224,7 @@ fn fence(line: &str) -> Option<(char, usize)> {
     (length >= 3 && (mark == '~' || !info.contains('`'))).then_some((mark, length))
 }
 
-/// The number of an item of a list, `None` inside if it has none.
+/// The number of a list item, `Some(None)` for a bullet; `None` for other lines.
 fn item(line: &str) -> Option<Option<u64>> {
     let text = line.trim_start();
     let is_rule = text.len() >= 3 && text.chars().all(|c| matches!(c, '-' | '*' | '_' | ' '));

@@ -1,27 +1,26 @@
-//! Notebooks of Jupyter: their texts are markdown, their code stays as it is, and of what it put out the text is kept.
-//! Pictures are left out.
+//! Jupyter notebooks: Markdown cells, code cells, and the text of their outputs. Pictures are left out.
 
 use super::markdown;
 use crate::Writer;
 use serde_json::Value;
 use socle_core::Result;
 
-/// The media type of notebooks.
+/// Media type of Jupyter notebooks.
 const MEDIA_TYPE: &str = "application/x-ipynb+json";
 
-/// Whether a text has the names that notebooks have.
+/// Whether a text contains the keys of a notebook; a quick check before parsing.
 pub(super) fn is_likely(text: &str) -> bool {
     text.contains("\"nbformat\"") && (text.contains("\"cells\"") || text.contains("\"worksheets\""))
 }
 
-/// The notebook that a text is, if it is one.
+/// Parses a notebook; `None` for other text.
 pub(super) fn parse(text: &str) -> Option<Value> {
     (text.starts_with('{') && is_likely(text)).then_some(())?;
     let book: Value = serde_json::from_str(text).ok()?;
     (book.get("nbformat")?.is_number() && cells(&book).next().is_some()).then_some(book)
 }
 
-/// Cells stood in sheets before version 4.
+/// The cells; before version 4, they are in worksheets.
 fn cells(book: &Value) -> impl Iterator<Item = &Value> {
     let sheets = list(book, "worksheets").flat_map(|sheet| list(sheet, "cells"));
     list(book, "cells").chain(sheets)
@@ -47,14 +46,14 @@ pub(super) fn write(book: &Value, writer: &mut Writer) -> Result<()> {
                 writer.heading(u8::try_from(level).unwrap_or(6), &source)?;
             }
             Some("raw") => writer.code(None, &source)?,
-            // What stands before the first heading of a cell is no metadata of the notebook.
+            // Front matter of a cell is not metadata of the notebook.
             _ => markdown::blocks(&source, writer)?,
         }
     }
     Ok(())
 }
 
-/// What code put out: its text, of several forms of the same the plain one.
+/// Writes an output of code: of several representations, the plain text.
 fn output(output: &Value, writer: &mut Writer) -> Result<()> {
     let kind = output.get("output_type").and_then(Value::as_str).unwrap_or_default();
     if matches!(kind, "error" | "pyerr") {
@@ -65,7 +64,7 @@ fn output(output: &Value, writer: &mut Writer) -> Result<()> {
     let has_picture = data.as_object().is_some_and(|data| data.keys().any(|name| is_picture(name)));
     let plain = ["text/plain", "text"].into_iter().find_map(|name| data.get(name));
     if has_picture {
-        // "<Figure size 640x480 with 1 Axes>" says nothing without the picture.
+        // "<Figure size 640x480 with 1 Axes>" is only a description of a picture.
         writer.picture();
         return Ok(());
     }
@@ -85,7 +84,7 @@ fn list<'a>(value: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
     value.get(name).and_then(Value::as_array).into_iter().flatten()
 }
 
-/// A text that may be kept line by line.
+/// A multi-line string, which may be stored as a list of lines.
 fn text(value: Option<&Value>) -> String {
     match value {
         Some(Value::String(text)) => text.clone(),
@@ -94,12 +93,12 @@ fn text(value: Option<&Value>) -> String {
     }
 }
 
-/// Whether the name of a language may stand behind a fence.
+/// Whether a language name may follow a code fence.
 fn is_name(name: &str) -> bool {
     name.len() < 32 && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '+' | '-' | '#' | '.' | '_'))
 }
 
-/// Without the sequences that colour the text of a terminal.
+/// Removes ANSI escape sequences.
 fn without_colours(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut parts = text.split("\u{1b}[");

@@ -1,6 +1,5 @@
-//! XML of any kind: the text of its elements and what their attributes say, without names. An element that holds others is
-//! a paragraph, its parts are lines of it. Entities that a document defines are not resolved, so that none can grow, and
-//! what stands in it as Base64 is no text.
+//! XML of any vocabulary: the text of elements and the values of attributes, without names. An element with children becomes a
+//! paragraph, its children lines. Entities defined by the document are not resolved, and Base64 data is left out.
 
 use crate::Writer;
 use crate::html::body;
@@ -8,7 +7,7 @@ use crate::html::name::Raw;
 use crate::html::token::{Attributes, Sink, read};
 use socle_core::Result;
 
-/// Attributes that say how an element is stored or shown and not what it says.
+/// Attributes that describe storage or presentation and have no text.
 const TECHNICAL: &[&str] = &[
     "align",
     "checksum",
@@ -45,12 +44,12 @@ const TECHNICAL: &[&str] = &[
     "width",
     "xmlns",
 ];
-/// Prefixes of attributes that mean something to one program alone.
+/// Prefixes of application-specific attributes.
 const PREFIXES: &[&str] = &[
     "config", "draw", "fo", "number", "o", "pkg", "r", "rdf", "ss", "style", "svg", "v", "w", "wp", "wx", "x", "xlink",
     "xml", "xmlns", "xsi",
 ];
-/// Attributes that speak for themselves, also where an element has text of its own.
+/// Attributes that are written even if the element has text of its own.
 const SPEAKING: &[&str] = &[
     "abstract",
     "alt",
@@ -68,7 +67,7 @@ const SPEAKING: &[&str] = &[
     "title",
     "value",
 ];
-/// Shortest run of letters and digits that is taken for Base64: no word and no number is as long.
+/// Minimum length of a run of letters and digits that is taken for Base64; longer than any word or number.
 const BASE64: usize = 120;
 
 pub(super) fn write(source: &str, writer: &mut Writer) -> Result<()> {
@@ -86,12 +85,12 @@ pub(super) fn write(source: &str, writer: &mut Writer) -> Result<()> {
     Ok(())
 }
 
-/// Whether it is a drawing, whose attributes are coordinates.
+/// Whether it is SVG, whose attributes are coordinates.
 fn is_drawing(source: &str) -> bool {
     crate::media::root(source).is_some_and(|(root, _)| root.starts_with("svg") || root.starts_with("svg:svg"))
 }
 
-/// Without the definitions that a doctype may hold, which the tokenizer of HTML does not know.
+/// Removes the internal subset of the doctype, which the HTML tokenizer does not support.
 fn without_doctype(source: &str) -> String {
     let Some((before, doctype)) = source.split_once("<!DOCTYPE") else { return source.to_string() };
     let after = match (doctype.find('['), doctype.find('>')) {
@@ -101,14 +100,13 @@ fn without_doctype(source: &str) -> String {
     format!("{before}{}", after.and_then(|after| doctype.get(after..)).unwrap_or_default())
 }
 
-/// Feeds hold pages as text.
+/// Whether the text of an element is escaped HTML, as in feeds.
 fn is_html(text: &str) -> bool {
     let text = text.trim();
     text.starts_with('<') && ["</", "/>", "<br>", "<p>", "<img "].iter().any(|mark| text.contains(mark))
 }
 
-/// Whether a text is binary that was written with letters: its lines are long, without a space, and of all kinds of
-/// letters.
+/// Whether a text is Base64 data: long lines without spaces, of mixed letters and digits.
 fn is_base64(text: &str) -> bool {
     let text = text.trim();
     let mut lines = text.split_ascii_whitespace();
@@ -124,7 +122,7 @@ fn is_base64(text: &str) -> bool {
         && lines.by_ref().count() <= text.len() / 40
 }
 
-/// What the attributes of an element say, if it has no text of its own, and if it has.
+/// The attribute values to write if the element has no text of its own, and if it has.
 #[derive(Default)]
 struct Said {
     alone: String,
@@ -135,13 +133,13 @@ struct Said {
 struct Reader {
     paragraphs: Vec<String>,
     paragraph: String,
-    /// Whether each open element holds others.
+    /// For each open element, whether it has children.
     open: Vec<bool>,
-    /// A tag came after the last text.
+    /// Whether a tag followed the last text.
     after_tag: bool,
-    /// Two tags, or a line break, came after the last text.
+    /// Whether two tags or a line break followed the last text.
     apart: bool,
-    /// Attributes of the last tag, before it is known whether text follows.
+    /// Attribute values of the last tag, until it is known whether text follows.
     said: Said,
     is_drawing: bool,
     has_binary: bool,
@@ -155,7 +153,7 @@ impl Reader {
         self.after_tag = true;
     }
 
-    /// A line of its own.
+    /// Writes a value on a line of its own.
     fn line(&mut self, text: &str) {
         if text.is_empty() {
             return;
@@ -220,7 +218,7 @@ impl Sink for Reader {
 
     fn end(&mut self, _name: &[u8]) {
         self.tag();
-        // The text of an element that holds others as a part of a sentence is not torn.
+        // Mixed content is not split into lines.
         if self.open.pop() == Some(true) && self.apart {
             self.end_paragraph();
         }
@@ -249,7 +247,7 @@ impl Sink for Reader {
             self.paragraphs.push(text.to_string());
             return;
         }
-        // A line break in the source is none in the text.
+        // A line break in the source is a space in the text.
         let lines: Vec<&str> = text.lines().collect();
         self.paragraph.push_str(&lines.join(" "));
         if text.ends_with('\n') {

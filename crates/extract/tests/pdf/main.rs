@@ -3,9 +3,9 @@
 
 mod font;
 mod form;
-mod furniture;
 mod layout;
 mod made;
+mod running_headers;
 
 use made::{CATALOG, FONT, HELLO, made, object, page, pages, stream};
 use socle_core::Kind;

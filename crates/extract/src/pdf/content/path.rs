@@ -1,4 +1,4 @@
-//! Straight lines that are drawn on a page.
+//! Paths: collects straight horizontal and vertical lines.
 
 use super::{FARTHEST, MAX_RULES, Run, THIN};
 use crate::pdf::glyph::Rule;
@@ -44,8 +44,8 @@ impl Run<'_, '_> {
         self.last = to;
     }
 
-    /// Notes the straight lines of the path. What is filled is a line if it is thin, and else has its edges as lines, since
-    /// cells of tables may be filled.
+    /// Adds the straight lines of the path. A thin filled rectangle is a line; the edges of others are lines, because table cells
+    /// may be filled.
     fn draw(&mut self, filled: bool) {
         let path = std::mem::take(&mut self.path);
         for four in path.chunks(if filled { 4 } else { 1 }) {
@@ -76,7 +76,7 @@ impl Run<'_, '_> {
     }
 }
 
-/// Extent of a piece of a path across its longer side.
+/// Thickness of a segment or rectangle.
 fn thickness(path: &[(Point, Point)]) -> f64 {
     let points = || path.iter().flat_map(|(from, to)| [*from, *to]);
     let extent = |of: fn(Point) -> f64| {

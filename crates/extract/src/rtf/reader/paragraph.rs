@@ -1,7 +1,7 @@
-//! Paragraphs, cells and rows of RTF: all begin where text appears and end where a mark says so.
+//! Paragraphs, cells and rows of RTF, which start implicitly with text and end with a control word.
 
-use super::{Outside, Reader, Table};
-use crate::flow::Shape;
+use super::{Reader, Suspended, Table};
+use crate::block_builder::ParagraphKind;
 use socle_core::Result;
 
 impl Reader<'_> {
@@ -15,17 +15,17 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// The mark of a paragraph was read.
+    /// Handles the end of a paragraph (`\par`).
     pub(super) fn end_paragraph(&mut self) -> Result<()> {
         if self.is_open {
             return self.end_open();
         }
         self.label.clear();
-        // An empty paragraph between two tables keeps them apart.
+        // An empty paragraph separates two tables.
         self.tables_to(self.paragraph.tables)
     }
 
-    /// Ends the paragraph that is open, if one is.
+    /// Ends the open paragraph, if any.
     pub(super) fn end_open(&mut self) -> Result<()> {
         if !std::mem::take(&mut self.is_open) {
             return Ok(());
@@ -37,22 +37,22 @@ impl Reader<'_> {
         let digits = label.trim_start_matches('(').trim_end_matches(['.', ')']);
         let says = label.chars().any(char::is_alphanumeric);
         let shape = match (outline, digits.parse::<u64>()) {
-            (Some(level), _) => Shape::Heading(level + 1),
-            (None, Ok(number)) => Shape::Item(self.paragraph.level, Some(number)),
-            (None, Err(_)) if !label.is_empty() => Shape::Item(self.paragraph.level, None),
-            (None, Err(_)) if style.is_code => Shape::Code,
-            (None, Err(_)) => Shape::Text,
+            (Some(level), _) => ParagraphKind::Heading(level + 1),
+            (None, Ok(number)) => ParagraphKind::Item(self.paragraph.level, Some(number)),
+            (None, Err(_)) if !label.is_empty() => ParagraphKind::Item(self.paragraph.level, None),
+            (None, Err(_)) if style.is_code => ParagraphKind::Code,
+            (None, Err(_)) => ParagraphKind::Text,
         };
         if says
-            && !matches!(shape, Shape::Item(_, Some(_)))
-            && let Some(text) = self.flow.so_far().filter(|text| !text.trim().is_empty())
+            && !matches!(shape, ParagraphKind::Item(_, Some(_)))
+            && let Some(text) = self.flow.open_paragraph_text().filter(|text| !text.trim().is_empty())
         {
             text.insert_str(0, &format!("{label} "));
         }
         self.flow.end_paragraph(shape)
     }
 
-    /// A cell begins where one has to.
+    /// Begins a cell if the paragraph needs one.
     pub(super) fn begin_cell(&mut self) {
         if let Some(table) = self.tables.last_mut() {
             if std::mem::take(&mut table.is_defined) && !table.has_cell {
@@ -88,11 +88,11 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// Begins or ends tables until this many are open.
+    /// Begins or ends tables until `depth` are open.
     pub(super) fn tables_to(&mut self, depth: usize) -> Result<()> {
         while self.tables.len() > depth {
             if let Some(table) = self.tables.pop() {
-                self.flow.spread(&table.edges);
+                self.flow.align_columns(&table.edges);
             }
             self.flow.end_table()?;
         }
@@ -104,13 +104,13 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// A note or a text box begins.
-    pub(super) fn go_outside(&mut self, is_note: bool) -> Result<()> {
+    /// Begins a note or a text box.
+    pub(super) fn begin_note_or_box(&mut self, is_note: bool) -> Result<()> {
         if is_note {
             self.begin_paragraph()?;
             self.flow.begin_note();
         }
-        self.outside.push(Outside {
+        self.outside.push(Suspended {
             depth: self.around.len(),
             is_note,
             paragraph: std::mem::take(&mut self.paragraph),
@@ -121,8 +121,8 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// A note or a text box ends.
-    pub(super) fn come_back(&mut self) -> Result<()> {
+    /// Ends a note or a text box.
+    pub(super) fn end_note_or_box(&mut self) -> Result<()> {
         self.end_open()?;
         self.tables_to(0)?;
         let Some(outside) = self.outside.pop() else { return Ok(()) };

@@ -1,0 +1,171 @@
+//! Signatures of unsupported binary formats, so that the error can name the format.
+
+use socle_core::{Error, Kind};
+
+/// Signature, its offset, and the name of the format.
+const SIGNATURES: &[(&[u8], usize, &str)] = &[
+    (b"\x89PNG\r\n", 0, "PNG image"),
+    (b"\xff\xd8\xff", 0, "JPEG image"),
+    (b"GIF87a", 0, "GIF image"),
+    (b"GIF89a", 0, "GIF image"),
+    (b"WEBPVP8", 8, "WebP image"),
+    (b"II*\0", 0, "TIFF image"),
+    (b"MM\0*", 0, "TIFF image"),
+    (b"8BPS\0\x01", 0, "Photoshop image"),
+    (b"\0\0\x01\0", 0, "icon"),
+    (b"\0\0\0\x0cjP  \r\n", 0, "JPEG 2000 image"),
+    (b"ftyphei", 4, "HEIF image"),
+    (b"ftypmif1", 4, "HEIF image"),
+    (b"ftypavif", 4, "AVIF image"),
+    (b"\xd7\xcd\xc6\x9a", 0, "WMF image"),
+    (b" EMF\0\0", 40, "EMF image"),
+    (b"\x1f\x8b", 0, "gzip archive"),
+    (b"BZh", 0, "bzip2 archive"),
+    (b"\xfd7zXZ\0", 0, "xz archive"),
+    (b"\x28\xb5\x2f\xfd", 0, "zstd archive"),
+    (b"7z\xbc\xaf\x27\x1c", 0, "7-Zip archive"),
+    (b"Rar!\x1a\x07", 0, "RAR archive"),
+    (b"MSCF\0\0\0\0", 0, "cabinet archive"),
+    (b"ustar", 257, "tar archive"),
+    (b"!<arch>\n", 0, "archive of object files"),
+    (b"\x7fELF", 0, "executable file"),
+    (b"\xcf\xfa\xed\xfe", 0, "executable file"),
+    (b"\xce\xfa\xed\xfe", 0, "executable file"),
+    (b"\xca\xfe\xba\xbe", 0, "executable file"),
+    (b"\0asm", 0, "executable file"),
+    (b"ID3", 0, "audio file"),
+    (b"fLaC", 0, "audio file"),
+    (b"MThd\0\0\0\x06", 0, "audio file"),
+    (b"WAVE", 8, "audio file"),
+    (b"RF64", 0, "audio file"),
+    (b".snd\0", 0, "audio file"),
+    (b"AIFF", 8, "audio file"),
+    (b"AIFC", 8, "audio file"),
+    (b"#!SILK", 0, "audio file"),
+    (b"\x02#!SILK", 0, "audio file"),
+    (b"caff\0", 0, "audio file"),
+    (b"wvpk", 0, "audio file"),
+    (b"MAC \x90\x0f", 0, "audio file"),
+    (b"Creative Voice File\x1a", 0, "audio file"),
+    (b"#!AMR", 0, "audio file"),
+    (b"ftypM4A", 4, "audio file"),
+    (b"OggS\0", 0, "audio or video file"),
+    (b"AVI ", 8, "video file"),
+    (b"\x1a\x45\xdf\xa3", 0, "video file"),
+    (b"FLV\x01", 0, "video file"),
+    (b"\0\0\x01\xba", 0, "video file"),
+    (b"\0\0\x01\xb3", 0, "video file"),
+    (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", 0, "audio or video file"),
+    (b"ftyp", 4, "video file"),
+    (b"moov", 4, "video file"),
+    (b"SQLite format 3\0", 0, "SQLite database"),
+    (b"PAR1", 0, "Parquet file"),
+    (b"AT&TFORM", 0, "DjVu document"),
+    (b"BOOKMOBI", 60, "Kindle book"),
+    (b"\xffWPC", 0, "WordPerfect document"),
+    (b"\xdb\xa5-\0", 0, "Word document from before 1997"),
+    (b"\x31\xbe\0\0", 0, "Word document from before 1997"),
+    (b"!BDN", 0, "Outlook mailbox"),
+    (b"\x78\x9f\x3e\x22", 0, "Outlook attachment (TNEF)"),
+    (b"%!PS", 0, "PostScript document"),
+    (b"\xc5\xd0\xd3\xc6", 0, "PostScript document"),
+    (b"OTTO\0", 0, "font"),
+    (b"\0\x01\0\0\0", 0, "font"),
+    (b"ttcf\0", 0, "font"),
+    (b"wOFF", 0, "font"),
+    (b"wOF2", 0, "font"),
+    (b"bplist00", 0, "property list"),
+];
+
+/// The name of the unsupported format of `bytes`, if it is known.
+pub(super) fn recognise(bytes: &[u8]) -> Option<&'static str> {
+    let at = |place: usize, signature: &[u8]| bytes.get(place..).is_some_and(|rest| rest.starts_with(signature));
+    let found = SIGNATURES.iter().find(|(signature, place, _)| at(*place, signature)).map(|(_, _, what)| *what);
+    found
+        .or_else(|| is_program(bytes).then_some("executable file"))
+        .or_else(|| is_mpeg(bytes).then_some("audio file"))
+        .or_else(
+            // "BM" alone may start a text.
+            || (bytes.starts_with(b"BM") && at(6, b"\0\0\0\0") && bytes.len() > 26).then_some("BMP image"),
+        )
+}
+
+/// Whether `bytes` are a Windows executable. "MZ" alone may start a text.
+fn is_program(bytes: &[u8]) -> bool {
+    let header = bytes.get(0x3c..0x40).and_then(|place| place.try_into().ok()).map(u32::from_le_bytes);
+    bytes.starts_with(b"MZ")
+        && header.and_then(|place| bytes.get(place as usize..)).is_some_and(|rest| rest.starts_with(b"PE\0\0"))
+}
+
+/// Whether `bytes` are MPEG audio frames without a container: a second frame must follow at the length of the first.
+fn is_mpeg(bytes: &[u8]) -> bool {
+    const RATES: [usize; 16] = [0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 0];
+    let [0xff, 0xfa | 0xfb, third, ..] = bytes else { return is_other_mpeg(bytes) };
+    let rate = RATES.get(usize::from(third >> 4)).copied().unwrap_or(0);
+    let frequency = [44_100, 48_000, 32_000, 0].get(usize::from(third >> 2) & 3).copied().unwrap_or(0);
+    if rate == 0 || frequency == 0 {
+        return false;
+    }
+    let length = 144_000 * rate / frequency + usize::from(third >> 1 & 1);
+    matches!(bytes.get(length..), Some([0xff, 0xfa | 0xfb, ..]))
+}
+
+/// Whether `bytes` are less common MPEG audio: lower sampling rates, other layers, or AAC, whose frames state their length.
+fn is_other_mpeg(bytes: &[u8]) -> bool {
+    let [0xff, second, third, fourth, fifth, sixth, ..] = bytes else { return false };
+    let is_frame = |rest: &[u8]| matches!(rest, [0xff, other, ..] if other == second);
+    if second & 0xf6 == 0xf0 {
+        let length = usize::from(fourth & 3) << 11 | usize::from(*fifth) << 3 | usize::from(sixth >> 5);
+        return length > 7 && bytes.get(length..).is_some_and(is_frame);
+    }
+    let is_known = matches!(second, 0xe2 | 0xe3 | 0xf2..=0xf7 | 0xfc | 0xfd) && third >> 4 != 15 && third >> 4 != 0;
+    // Frame lengths would need a table per kind; two more frames nearby are sufficient.
+    is_known
+        && bytes.get(24..4000).or_else(|| bytes.get(24..)).is_some_and(|rest| {
+            rest.windows(3)
+                .filter(|three| is_frame(three) && three.get(2).is_some_and(|byte| byte & 0x0c == third & 0x0c))
+                .count()
+                > 1
+        })
+}
+
+/// The non-text format indicated by a media type or a file name; `None` if they indicate none.
+pub(super) fn stated(media_type: &str, name: &str) -> Option<&'static str> {
+    let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let stated = match essence.split_once('/') {
+        Some(("audio", _)) => Some("audio file"),
+        Some(("video", _)) => Some("video file"),
+        Some(("image", kind)) if kind != "svg+xml" => Some("image"),
+        Some(("font", _)) => Some("font"),
+        _ => None,
+    };
+    let named = || {
+        let (_, ending) = name.rsplit_once('.')?;
+        Some(match ending {
+            "au" | "snd" | "wav" | "mp3" | "m4a" | "aac" | "ogg" | "opus" | "wma" | "amr" | "aif" | "aiff" | "ul"
+            | "ulaw" | "al" | "alaw" | "gsm" | "pcm" | "voc" | "flac" => "audio file",
+            "mp4" | "m4v" | "mov" | "avi" | "mkv" | "webm" | "wmv" | "mpg" | "mpeg" | "flv" => "video file",
+            "jpg" | "jpeg" | "png" | "gif" | "bmp" | "tif" | "tiff" | "webp" | "heic" | "heif" | "ico" | "jp2"
+            | "tga" | "pcx" | "raw" | "dng" => "image",
+            "exe" | "dll" | "so" | "class" | "o" => "executable file",
+            "ttf" | "otf" | "woff" | "woff2" => "font",
+            _ => return None,
+        })
+    };
+    stated.or_else(named)
+}
+
+/// The error for a known but unsupported format.
+pub(super) fn unreadable(what: &str) -> Error {
+    let error = Error::new(Kind::NotSupported, format!("{what} cannot be read"));
+    match what.split(' ').next() {
+        _ if what.ends_with("archive") => error.hint("Unpack it and read the files in it."),
+        Some("Word") => error.hint("Save it as DOCX."),
+        Some("PowerPoint") => error.hint("Save it as PPTX."),
+        Some("Excel") => error.hint("Save it as XLSX."),
+        Some("PostScript" | "XPS" | "DjVu" | "Visio" | "iWork" | "WordPerfect" | "OpenDocument") => {
+            error.hint("Save it as PDF.")
+        }
+        _ => error,
+    }
+}
