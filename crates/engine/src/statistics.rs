@@ -41,7 +41,7 @@ pub struct Reading {
     pub texts: u64,
     /// Tokens run, padding not counted.
     pub tokens: u64,
-    /// Tokens per second over the last [`RATE_SECONDS`] seconds.
+    /// Tokens per second over the last `RATE_SECONDS` seconds.
     pub tokens_per_second: f64,
     /// Median latency of recent interactive requests in milliseconds.
     pub latency_p50_ms: Option<f64>,

@@ -31,7 +31,7 @@ impl<'a> StreamedResponse<'a> {
     /// Sends a part once the one before it has been written to the socket.
     ///
     /// # Errors
-    /// `Cancelled` when the request was cancelled or the backend has not read for [`SEND_TIMEOUT`].
+    /// `Cancelled` when the request was cancelled or the backend has not read for `SEND_TIMEOUT`.
     pub fn send_part(&mut self, part: &Response) -> Result<()> {
         self.wait()?;
         let (written, wait) = sync_channel(1);

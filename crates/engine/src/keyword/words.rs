@@ -53,7 +53,7 @@ pub fn for_each_word<'a>(text: &'a str, take: &mut impl FnMut(Word<'a>)) {
     buffer.flush(take);
 }
 
-/// A word in lower case and normal form NFKC, truncated to [`MAX_CHARACTERS`].
+/// A word in lower case and normal form NFKC, truncated to `MAX_CHARACTERS`.
 pub fn normalize(word: &str) -> Cow<'_, str> {
     let text = if word.is_ascii() {
         if word.bytes().any(|byte| byte.is_ascii_uppercase()) {
