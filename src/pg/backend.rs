@@ -90,5 +90,5 @@ pub fn random_bytes<const COUNT: usize>() -> Option<[u8; COUNT]> {
 pub fn end_worker() -> ! {
     // SAFETY: ends this process the way PostgreSQL processes end.
     unsafe { pg_sys::proc_exit(0) };
-    unreachable!("proc_exit returns to nobody")
+    unreachable!("proc_exit does not return")
 }
