@@ -191,6 +191,33 @@ fn rooms_use_only_those_below_them() {
 }
 
 #[test]
+fn papers_name_tests_and_files_that_exist() {
+    let sources: String = rust("").into_iter().map(|(_, text)| text).collect();
+    let mut missing = Vec::new();
+    for paper in ["SECURITY.md", "docs/ARCHITECTURE.md", "docs/CONTRIBUTING.md", "docs/RELEASING.md"] {
+        let text = fs::read_to_string(root().join(paper)).unwrap();
+        for quoted in text.split('`').skip(1).step_by(2) {
+            let is_name =
+                quoted.chars().all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '_');
+            // Names of tests are sentences; nothing else has as many words.
+            if is_name && quoted.matches('_').count() >= 4 && !sources.contains(&format!("fn {quoted}(")) {
+                missing.push(format!("{paper}: {quoted}"));
+            }
+            let is_path =
+                ["src/", "sql/", "crates/", "tests/", "bench/"].iter().any(|folder| quoted.starts_with(folder));
+            if is_path
+                && !quoted.contains(['{', '*', ' ', '<', ':'])
+                && !quoted.contains("OLD")
+                && !root().join(quoted).exists()
+            {
+                missing.push(format!("{paper}: {quoted}"));
+            }
+        }
+    }
+    assert_eq!(missing, Vec::<String>::new());
+}
+
+#[test]
 fn one_module_knows_what_the_keyword_index_is_made_with() {
     let elsewhere: Vec<String> = rust("")
         .into_iter()
