@@ -10,7 +10,7 @@ use pgrx::datum::TimestampWithTimeZone;
 use socle_core::Result;
 use socle_core::protocol::{Request, Response};
 use socle_core::search::highlight::highlight;
-use socle_core::search::neighbours::{Hit, Part, passages};
+use socle_core::search::neighbours::{ContextChunk, Hit, passages};
 use std::collections::HashMap;
 use std::ops::Range;
 
@@ -174,11 +174,16 @@ fn widened(scopes: &[Scope<'_>], results: Vec<(usize, i32, Passage)>, reach: u32
         // By place in the list, not by score: what diversity has put in order stays so.
         let hits: Vec<Hit> =
             members.iter().map(|number| Hit { ordinal: results[*number].1, score: -(*number as f64) }).collect();
-        let parts: Vec<Part<'_>> = around
+        let parts: Vec<ContextChunk<'_>> = around
             .get(&document)
             .into_iter()
             .flatten()
-            .map(|part| Part { ordinal: part.ordinal, start: part.start, end: part.end, content: &part.content })
+            .map(|part| ContextChunk {
+                ordinal: part.ordinal,
+                start: part.start,
+                end: part.end,
+                content: &part.content,
+            })
             .collect();
         for passage in passages(&hits, &parts, reach) {
             if let Some(best) = passage.hits.first() {

@@ -48,7 +48,7 @@ impl Task {
                 };
                 Self::Build { language: owned(language), chunks: chunks.into_iter().map(chunk).collect() }
             }
-            protocol::Request::KeywordMerge { segments, dead } => Self::Merge { segments, dead },
+            protocol::Request::KeywordMerge { segments, deleted } => Self::Merge { segments, dead: deleted },
             protocol::Request::KeywordList { segment } => Self::List { segment },
             protocol::Request::KeywordStore { digest, byte_count, offset, bytes } => {
                 Self::Store { digest, byte_count, offset, bytes: bytes.to_vec() }
