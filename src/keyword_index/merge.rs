@@ -42,7 +42,7 @@ pub fn merge(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<(), WorkerError
         session::show(&format!("merging the keyword index of corpus {}", corpus.name));
         let dead = gone(corpus, &segments)?;
         let buried = dead.len() as i64;
-        let request = Request::KeywordMerge { segments: segments.clone(), dead };
+        let request = Request::KeywordMerge { segments: segments.clone(), deleted: dead };
         let merged = segment(ask(corpus, &request)?)?;
         transaction(|| {
             let digests: Vec<Vec<u8>> = segments.iter().map(|digest| digest.to_vec()).collect();

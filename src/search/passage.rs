@@ -11,7 +11,7 @@ use pgrx::datum::TimestampWithTimeZone;
 use socle_core::Result;
 use socle_core::protocol::{Request, Response};
 use socle_core::search::highlight::highlight;
-use socle_core::search::neighbours::{Hit, Part, passages};
+use socle_core::search::neighbours::{ContextChunk, Hit, passages};
 use std::collections::HashMap;
 use std::ops::Range;
 
@@ -179,11 +179,16 @@ fn expand_context(scopes: &[Scope<'_>], results: Vec<(usize, i32, Passage)>, rea
         // By position in the list, not by score: the order that diversity has made stays.
         let hits: Vec<Hit> =
             members.iter().map(|number| Hit { ordinal: results[*number].1, score: -(*number as f64) }).collect();
-        let parts: Vec<Part<'_>> = around
+        let parts: Vec<ContextChunk<'_>> = around
             .get(&document)
             .into_iter()
             .flatten()
-            .map(|part| Part { ordinal: part.ordinal, start: part.start, end: part.end, content: &part.content })
+            .map(|part| ContextChunk {
+                ordinal: part.ordinal,
+                start: part.start,
+                end: part.end,
+                content: &part.content,
+            })
             .collect();
         for passage in passages(&hits, &parts, reach) {
             if let Some(best) = passage.hits.first() {

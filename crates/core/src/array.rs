@@ -1,13 +1,13 @@
-//! The text form of an array, as clients send a list whose type they do not say. Where a text may stand as well, PostgreSQL
-//! takes it for a text.
+//! Parses array literals, which clients send for lists without declaring a type. Where a text is also possible,
+//! PostgreSQL treats the parameter as text.
 //!
-//! Reads what the input function of `text[]` reads, without recursion.
+//! Accepts what the input function of `text[]` accepts, without recursion.
 
-/// How deep arrays may be nested in PostgreSQL.
+/// Maximum number of array dimensions in PostgreSQL (`MAXDIM`).
 const MAX_DIMENSIONS: usize = 6;
 
-/// The elements of the array that a text is, NULL as `None`, those of nested arrays one after the other; `None` if the text is
-/// no array, such as `{"a": 1}`. Whether all parts of a nested array have the same length is not looked at.
+/// The elements of an array literal, flattened, with NULL as `None`; `None` if the text is not an array literal, such
+/// as `{"a": 1}`. Does not check that all sub-arrays have the same length.
 pub fn array_elements(text: &str) -> Option<Vec<Option<String>>> {
     let mut rest = trimmed(text);
     if let Some(bounds) = rest.strip_prefix('[') {
@@ -15,7 +15,7 @@ pub fn array_elements(text: &str) -> Option<Vec<Option<String>>> {
     }
     let mut elements = Vec::new();
     let mut depth = 0;
-    // What may come next: an element after a comma must come, after a brace it may.
+    // What may come next: after an opening brace an element or the end, after a comma an element.
     let (mut element, mut end) = (true, false);
     loop {
         rest = trimmed(rest);
@@ -54,12 +54,12 @@ pub fn array_elements(text: &str) -> Option<Vec<Option<String>>> {
     }
 }
 
-/// Without leading white space, of that which the input function skips.
+/// Removes leading white space as the input function does.
 fn trimmed(text: &str) -> &str {
     text.trim_start_matches([' ', '\t', '\n', '\r', '\u{b}', '\u{c}'])
 }
 
-/// What follows bounds such as `[0:2][1:3]=`, whose first bracket has been read.
+/// The text after bounds such as `[0:2][1:3]=`, whose first bracket has been consumed; `None` if they are malformed.
 fn bounded(text: &str) -> Option<&str> {
     let (bounds, rest) = text.split_once('=')?;
     let numbers = |pair: &str| {
@@ -70,7 +70,7 @@ fn bounded(text: &str) -> Option<&str> {
     inside.split("][").all(numbers).then_some(rest)
 }
 
-/// A value in quotation marks, whose first has been read, and what follows.
+/// A quoted value, whose opening quotation mark has been consumed, and the text after it.
 fn quoted(text: &str) -> Option<(String, &str)> {
     let mut value = String::new();
     let mut signs = text.char_indices();
@@ -83,10 +83,10 @@ fn quoted(text: &str) -> Option<(String, &str)> {
     }
 }
 
-/// A value without quotation marks, `None` for NULL, and what follows.
+/// An unquoted value, `None` for NULL, and the text after it.
 fn plain(text: &str) -> Option<(Option<String>, &str)> {
     let mut value = String::new();
-    // Bytes of the value that are not white space at its end.
+    // Length of the value without trailing white space.
     let (mut length, mut escaped) = (0, false);
     let mut signs = text.char_indices();
     let rest = loop {

@@ -1,24 +1,24 @@
-//! What a file becomes: markdown, cut into blocks that know their page, and what the file says about itself.
+//! An extracted document: Markdown, its blocks with page numbers, and metadata.
 
 use crate::chunk::heading_in_path;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// A document as text.
+/// The text and metadata of a document.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct Document {
-    /// The whole text: CommonMark with tables of GitHub. Blocks are separated by an empty line.
+    /// The whole text: CommonMark with GitHub tables. Blocks are separated by an empty line.
     pub markdown: String,
-    /// Its parts, in order and apart from each other.
+    /// The blocks of the text, in order and without overlap.
     pub blocks: Vec<Block>,
-    /// What the file says about itself.
+    /// The metadata of the file.
     pub metadata: Metadata,
 }
 
 /// A heading, a paragraph, a list, a table or a piece of code.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Block {
-    /// What it is.
+    /// Kind of the block.
     pub kind: BlockKind,
     /// The page, slide or sheet that it begins on, from 1; `None` in formats without pages.
     pub page: Option<u32>,
@@ -39,7 +39,7 @@ pub enum BlockKind {
     List,
     /// A table.
     Table,
-    /// Text in which every space counts.
+    /// Preformatted text.
     Code,
 }
 
@@ -56,7 +56,7 @@ impl BlockKind {
     }
 }
 
-/// What a file says about itself. Nothing of it is verified.
+/// The metadata of a file, as stated there; nothing is verified.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Metadata {
     /// The media type that the content was read as, e.g. `application/pdf`.
@@ -73,27 +73,28 @@ pub struct Metadata {
     pub modified: Option<String>,
     /// Number of pages, slides or sheets.
     pub page_count: Option<u32>,
-    /// Number of pages, slides or sheets that are images without text, as scanners make them, or whose fonts do not say what
-    /// most of their characters are; `None` if there are none. What stands on them is missing.
+    /// Number of pages, slides or sheets without extractable text: scanned images, or pages whose fonts do not map most
+    /// characters to Unicode; `None` if there are none.
     pub pages_without_text: Option<u32>,
-    /// Number of characters of a PDF that its fonts do not tell; `None` if there are none. They are missing.
+    /// Number of characters of a PDF that are missing because its fonts do not map them to Unicode; `None` if there are
+    /// none.
     pub unknown_characters: Option<u32>,
-    /// Why the text is not the whole text, if the file ends before it does; `None` if nothing is missing.
+    /// Why the text is incomplete, if the file is truncated; `None` if it is complete.
     pub incomplete: Option<String>,
 }
 
-/// What reading a document may cost, and how much it may become.
+/// Limits on extracting a document.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct ExtractLimits {
-    /// Most seconds, of the processor as of the clock.
+    /// Maximum CPU time and maximum elapsed time in seconds.
     pub seconds: u32,
-    /// Most memory of the process that reads it, in bytes.
+    /// Maximum memory of the extracting process in bytes.
     pub memory_bytes: u64,
-    /// Longest markdown, in bytes.
+    /// Maximum length of the Markdown in bytes.
     pub text_bytes: u64,
 }
 
-/// A block as SQL sees it.
+/// A block as a row in SQL.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Row<'a> {
     /// See [`Block::page`].
@@ -101,21 +102,21 @@ pub struct Row<'a> {
     /// The headings above it, outermost first, each of at most
     /// [`MAX_HEADING_CHARACTERS`](crate::chunk::MAX_HEADING_CHARACTERS). The rows below a heading share it.
     pub heading_path: Arc<[&'a str]>,
-    /// What it is.
+    /// Kind of the block.
     pub kind: BlockKind,
-    /// Its markdown; of a heading, the text alone.
+    /// Its Markdown; the text without markup for a heading.
     pub content: &'a str,
 }
 
-/// Where the pages of a document begin in its text.
+/// Maps positions in the text of a document to pages.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Pages {
-    /// First characters and their pages, ascending.
+    /// First character of each page, ascending.
     begins: Vec<(usize, Option<u32>)>,
 }
 
 impl Pages {
-    /// The pages of a document.
+    /// The page starts of a document.
     pub fn of(document: &Document) -> Self {
         let mut begins: Vec<(usize, Option<u32>)> = Vec::new();
         let (mut byte, mut character) = (0, 0);
@@ -129,7 +130,7 @@ impl Pages {
         Self { begins }
     }
 
-    /// The page of a character, counted from 0.
+    /// The page of the character at an index, counted from 0; `None` without pages.
     pub fn at(&self, character: usize) -> Option<u32> {
         let after = self.begins.partition_point(|(begin, _)| *begin <= character);
         after.checked_sub(1).and_then(|at| self.begins.get(at)).and_then(|(_, page)| *page)
@@ -137,7 +138,7 @@ impl Pages {
 }
 
 impl Document {
-    /// The blocks with their headings.
+    /// The blocks with their heading paths.
     pub fn rows(&self) -> impl Iterator<Item = Row<'_>> {
         let mut path: Vec<(u8, &str)> = Vec::new();
         let mut shared: Arc<[&str]> = Arc::default();

@@ -1,9 +1,9 @@
-//! The one error type of socle. It says what is wrong, not where; `src/error.rs` of the extension gives each kind its
-//! SQLSTATE.
+//! The error type of socle. An error says what is wrong, not where; `src/error.rs` of the extension maps each kind to
+//! its SQLSTATE.
 
 use serde::{Deserialize, Serialize};
 
-/// What is wrong. Each kind has one SQLSTATE.
+/// The kind of an error, which determines its SQLSTATE.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub enum Kind {
     /// An argument or a combination of arguments is outside its range (22023).
@@ -26,7 +26,7 @@ pub enum Kind {
     NotInState,
     /// Extension, library and engine are not of the same version (55000).
     OtherVersion,
-    /// The transaction has gone too far for this, e.g. it has a snapshot that it must not have (25001).
+    /// The transaction is already too far advanced, e.g. it has taken a snapshot (25001).
     ActiveTransaction,
     /// The name is taken (42710).
     AlreadyExists,
@@ -34,11 +34,11 @@ pub enum Kind {
     WrongModelKind,
     /// The engine cannot be reached or does not answer (57P03).
     EngineUnavailable,
-    /// The request ran and was given up, because its client left or asked for it (57014).
+    /// A running request was cancelled, by its client or because its client disconnected (57014).
     Cancelled,
-    /// A file of the model, or ONNX Runtime itself, is not there (58P01).
+    /// A model file or the ONNX Runtime library does not exist (58P01).
     MissingFile,
-    /// A file is there and cannot be read (58030).
+    /// A file exists but cannot be read (58030).
     UnreadableFile,
     /// A model file cannot be used: malformed, changed since registration, or refused for safety (XX001).
     DamagedModelFile,
@@ -48,21 +48,21 @@ pub enum Kind {
     OutdatedIndex,
     /// ONNX Runtime failed on this input (38000).
     InferenceFailed,
-    /// The bytes of a document are not what its format demands (22P03).
+    /// The bytes of a document violate its format (22P03).
     DamagedDocument,
     /// The process that read a document crashed, took too long or too much memory (38000).
     ExtractionFailed,
-    /// The memory limit of the engine forbids it (53200).
+    /// There is not enough memory, or the memory limit of the engine is reached (53200).
     OutOfMemory,
     /// The caller lacks a privilege (42501).
     NotPermitted,
     /// The server has no free background worker slot (53400).
     NoWorkerSlot,
-    /// Something this build or this database cannot do (0A000).
+    /// Not supported by this build or in this database (0A000).
     NotSupported,
-    /// The snapshot of the transaction is older than what it would read; running it again helps (40001).
+    /// The snapshot of the transaction is older than the data it needs; a retry helps (40001).
     SnapshotTooOld,
-    /// A state we believe impossible (XX000).
+    /// An internal error: a state believed impossible (XX000).
     Bug,
 }
 
@@ -70,13 +70,13 @@ pub enum Kind {
 /// full sentence where the user can act (PostgreSQL's error style guide).
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Error {
-    /// Decides the SQLSTATE.
+    /// Determines the SQLSTATE.
     pub kind: Kind,
     /// Primary message.
     pub message: String,
-    /// Facts that do not fit into the message.
+    /// Facts beyond the message, in full sentences.
     pub detail: Option<String>,
-    /// What the user can do.
+    /// Advice to the user, in full sentences.
     pub hint: Option<String>,
 }
 
@@ -84,19 +84,19 @@ pub struct Error {
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
-    /// An error with a message alone.
+    /// An error without detail and hint.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
         Self { kind, message: message.into(), detail: None, hint: None }
     }
 
-    /// Adds the facts.
+    /// Sets the detail.
     #[must_use]
     pub fn detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = Some(detail.into());
         self
     }
 
-    /// Adds the advice.
+    /// Sets the hint.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());

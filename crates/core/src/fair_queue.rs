@@ -1,8 +1,8 @@
-//! Fair scheduling of background workers between databases: which database gets a sync worker next, which worker has to exit
-//! to make room, and when a crashed worker is replaced.
+//! Fair scheduling of background workers between databases: which database gets a sync worker next, which worker has to
+//! exit to make room, and when a crashed worker is replaced.
 //!
-//! A pure state machine. The supervisor reports events and carries out the resulting [`Action`]s. Times are durations since
-//! an origin that all processes on the machine share (`CLOCK_MONOTONIC`).
+//! A pure state machine: the supervisor reports events and carries out the resulting [`Action`]s. Times are durations
+//! since an origin that all processes on the machine share (`CLOCK_MONOTONIC`).
 
 pub mod message;
 
@@ -12,22 +12,21 @@ use std::time::Duration;
 /// Minimum run time of a worker before it can be replaced in favour of a database that has already been served.
 const QUANTUM: Duration = Duration::from_secs(2);
 
-/// Minimum run time of a worker before it can be replaced in favour of a database whose work has just arrived. Short, because
-/// a user may wait for a single row; not shorter, because starting a worker takes some hundredths of a second.
+/// Minimum run time of a worker before it can be replaced in favour of a database whose work has just arrived: short,
+/// because a user may wait for a single row, but well above the time to start a worker, some hundredths of a second.
 const SHORT_QUANTUM: Duration = Duration::from_millis(500);
 
 /// Delay before a worker is started again in a database whose last worker crashed, that is, ended without
 /// [`FairQueue::worker_leaving`]. Doubled with each crash, up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
-
 /// Upper bound of the delay after repeated crashes and after repeated builds of an index.
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 
 /// A worker that ran at least this long before it crashed restarts the sequence of delays at [`FIRST_PAUSE`].
 const HEALTHY_LIFETIME: Duration = Duration::from_secs(30);
 
-/// Delay before a worker is started again in a database whose last worker did nothing. Without it, a paused corpus that is
-/// written to a thousand times a second would start as many workers.
+/// Delay before a worker is started again in a database whose last worker did nothing. Without it, a paused corpus that
+/// is written to a thousand times a second would start as many workers.
 const IDLE_PAUSE: Duration = Duration::from_millis(500);
 
 /// How long the first attempt to build an index waits for concurrent transactions to end.
@@ -35,8 +34,7 @@ const FIRST_MAX_WAIT: Duration = Duration::from_secs(30);
 
 /// Factor by which each further attempt to build the same index waits longer.
 const WAIT_FACTOR: u32 = 8;
-
-/// Upper bound of the product of these factors: 34 hours in total.
+/// Upper bound of the product of these factors, which gives a wait of 34 hours.
 const LARGEST_WAIT_FACTOR: u32 = 4_096;
 
 /// The task of a worker.
@@ -157,7 +155,7 @@ pub struct FairQueue {
 }
 
 impl FairQueue {
-    /// An empty queue. Worker numbers start at `now` in nanoseconds, so that they differ from those of an earlier supervisor.
+    /// An empty queue. Worker numbers start at `now` in nanoseconds, to differ from those of an earlier supervisor.
     #[must_use]
     pub fn new(now: Duration) -> Self {
         Self { last_number: u64::try_from(now.as_nanos()).unwrap_or_default(), ..Self::default() }
@@ -230,9 +228,9 @@ impl FairQueue {
         self.workers.iter_mut().find(|worker| worker.number == number).map(change)
     }
 
-    /// A worker announces that it exits. Work reported since `last_checked_at`, when it last looked for work, needs another
-    /// worker. `next_check_in` is the time until the database is to be checked again, `None` if there is no reason to;
-    /// `did_work` is false if the worker found nothing to do.
+    /// A worker announces that it exits. Work reported since `last_checked_at`, when it last looked for work, needs
+    /// another worker. `next_check_in` is the time until the database is to be checked again, `None` if there is no
+    /// reason to; `did_work` is false if the worker found nothing to do.
     pub fn worker_leaving(
         &mut self,
         worker: u64,
@@ -260,7 +258,8 @@ impl FairQueue {
         }
     }
 
-    /// The process of a worker has ended. A sync worker that had not announced it has crashed and is replaced after a delay.
+    /// The process of a worker has ended. A sync worker that had not announced it has crashed and is replaced after a
+    /// delay.
     pub fn worker_ended(&mut self, worker: u64, now: Duration) {
         let Some(at) = self.workers.iter().position(|one| one.number == worker) else { return };
         let worker = self.workers.swap_remove(at);
@@ -281,7 +280,7 @@ impl FairQueue {
         self.enqueue(worker.database, false, false);
     }
 
-    /// A worker could not be started. Its task goes back to the front of the queue.
+    /// A worker could not be started. Its task returns to the front of the queue.
     pub fn worker_not_started(&mut self, worker: u64) {
         let Some(at) = self.workers.iter().position(|one| one.number == worker) else { return };
         let Worker { database, task, .. } = self.workers.swap_remove(at);
@@ -306,8 +305,7 @@ impl FairQueue {
         self.workers.iter().map(|worker| worker.number)
     }
 
-    /// The actions to carry out now, and the time at which to call this again if no event comes before; `None` if only an
-    /// event can change anything.
+    /// The actions to carry out now, and when to call this again if no event comes before; `None` to wait for an event.
     pub fn next_actions(&mut self, limits: Limits, now: Duration) -> (Vec<Action>, Option<Duration>) {
         for (_, database) in self.scheduled.extract_if(.., |(at, _)| *at <= now).collect::<Vec<_>>() {
             self.enqueue(database, false, false);
@@ -325,9 +323,9 @@ impl FairQueue {
         (actions, due.chain(quantum).min())
     }
 
-    /// Number of sync workers that count against `socle.sync_workers`. One worker of each database in which an index is being
-    /// built does not count, because it is needed to end builds that users wait for. Neither do blocked workers and those
-    /// asked to exit, up to the value of the setting, at least 2.
+    /// Number of sync workers that count against `socle.sync_workers`. One worker of each database in which an index is
+    /// being built does not count, because it is needed to end builds that users wait for. Neither do blocked workers
+    /// and those asked to exit, up to the value of the setting, at least 2.
     fn counted_workers(&self, limits: Limits) -> usize {
         let all = self.workers.iter().filter(|worker| worker.is_syncing()).count();
         let active = self.workers.iter().filter(|worker| worker.is_active()).count();
@@ -393,7 +391,7 @@ impl FairQueue {
         }
     }
 
-    /// Chooses a worker to ask to exit and marks it: an idle one first, then one of several in a database, then the oldest.
+    /// Chooses and marks a worker to ask to exit: an idle one, else one of several in a database, else the oldest.
     fn request_exit(&mut self, limits: Limits, preempt: Preempt, now: Duration) -> Option<u64> {
         let quantum = match preempt {
             _ if limits.sync_workers == 0 => Duration::ZERO,

@@ -1,6 +1,6 @@
-//! Names of languages, as text search configurations of PostgreSQL and ISO 639-1 have them.
+//! Names of languages, as in PostgreSQL text search configurations and ISO 639-1.
 //!
-//! Knows names alone; stemmers and stop words are the engine's. Refuses names that it does not know.
+//! Stemmers and stop words are in the engine.
 
 use crate::{Error, Kind, Result};
 

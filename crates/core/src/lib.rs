@@ -1,7 +1,7 @@
-//! Pure logic of socle: what a request is, what an error is, how a text becomes chunks, how two rankings become one.
+//! Pure logic of socle: protocol, errors, chunking, rank fusion, and the scheduling of workers.
 //!
-//! Knows neither Postgres nor ONNX Runtime and does no input or output, so that everything here can be tested, fuzzed
-//! and reasoned about without a server.
+//! Independent of PostgreSQL and ONNX Runtime and without input or output, so that everything here can be tested and
+//! fuzzed without a server.
 
 pub mod array;
 pub mod chunk;

@@ -1,12 +1,12 @@
-//! Memory for what grows with input. An allocation that fails ends the process, and a process of Postgres takes the whole
-//! server along: what may be large is asked for here first, and becomes an error.
+//! Fallible allocation for data that grows with input. A failed Rust allocation aborts the process, and an aborted
+//! backend makes PostgreSQL restart all others, so large allocations go through these functions and fail with an error.
 
 use crate::{Error, Kind, Result};
 
-/// Below that, nothing is asked for first.
+/// Size in bytes up to which [`ensure`] does not check.
 const SMALL: usize = 64 << 10;
 
-/// An empty list with room for that many elements.
+/// An empty vector with capacity for `count` elements.
 ///
 /// # Errors
 /// Kind `OutOfMemory`.
@@ -16,7 +16,7 @@ pub fn with_capacity<T>(count: usize) -> Result<Vec<T>> {
     Ok(list)
 }
 
-/// Makes room for that many elements more.
+/// Reserves capacity for `count` more elements.
 ///
 /// # Errors
 /// Kind `OutOfMemory`.
@@ -45,8 +45,8 @@ pub fn copy_bytes(bytes: &[u8]) -> Result<Vec<u8>> {
     Ok(copy)
 }
 
-/// Whether so many bytes can be had, for code that asks for them in pieces. They are given back, and nobody else in the
-/// process takes them.
+/// Checks that `bytes` can be allocated, for code that allocates them in pieces. Allocates and frees them; no other
+/// thread of the process takes them in between.
 ///
 /// # Errors
 /// Kind `OutOfMemory`.
@@ -54,7 +54,7 @@ pub fn ensure(bytes: usize) -> Result<()> {
     if bytes <= SMALL { Ok(()) } else { with_capacity::<u8>(bytes).map(drop) }
 }
 
-/// The error for so many bytes that are not there.
+/// The error for a failed allocation of `bytes`.
 #[must_use]
 pub fn exhausted(bytes: usize) -> Error {
     Error::new(Kind::OutOfMemory, "out of memory").detail(format!("Failed on request of size {bytes}."))

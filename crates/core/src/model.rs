@@ -1,4 +1,4 @@
-//! What socle knows of a model: the row of `socle.model`, as it travels to the engine with every request.
+//! The description of a model: the row of `socle.model`, sent to the engine with every request.
 
 mod layer;
 
@@ -21,15 +21,15 @@ pub enum ModelKind {
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Pooling {
-    /// Mean over the tokens that the attention mask keeps.
+    /// Mean over the tokens inside the attention mask.
     Mean,
     /// The first token.
     Cls,
-    /// The last token that the attention mask keeps.
+    /// The last token inside the attention mask.
     Last,
-    /// The graph pools by itself.
+    /// No pooling: the graph returns one vector per text.
     None,
-    /// The greatest value of each dimension.
+    /// Maximum of each dimension.
     Max,
     /// The sum divided by the square root of the number of tokens.
     MeanSqrtLen,
@@ -37,25 +37,25 @@ pub enum Pooling {
     WeightedMean,
 }
 
-/// How the vectors of a model are meant to be compared.
+/// The similarity function that a model was trained for.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Similarity {
-    /// By their angle.
+    /// Cosine of the angle.
     Cosine,
-    /// By their inner product, in which their length counts.
+    /// Inner product.
     Dot,
-    /// By their distance.
+    /// Euclidean distance.
     Euclidean,
-    /// By the sum of the differences of their numbers.
+    /// Manhattan distance.
     Manhattan,
 }
 
-/// A name in SQL for each value of an enumeration, and the way back.
+/// Implements the names used in SQL for the values of an enumeration.
 macro_rules! sql_names {
     ($type:ident, $($variant:ident => $name:literal),+) => {
         impl $type {
-            /// Every name that [`Self::parse`] takes.
+            /// All names that [`Self::parse`] accepts.
             pub const NAMES: &'static [&'static str] = &[$($name),+];
 
             /// The name used in SQL.
@@ -100,11 +100,12 @@ pub struct ModelSpec {
     pub name: String,
     /// Directory relative to `socle.model_directory`.
     pub directory: String,
-    /// The graph.
+    /// The ONNX graph.
     pub graph: ModelFile,
-    /// The tokenizer.
+    /// The tokenizer file.
     pub tokenizer: ModelFile,
-    /// The files that were read for configuration. What they said is in the fields below; still they must not change.
+    /// The configuration files read at registration. Their contents are in the fields below; they must not change
+    /// nevertheless.
     pub configuration: Vec<ModelFile>,
     /// Embedding model or reranker.
     pub kind: ModelKind,
@@ -116,36 +117,36 @@ pub struct ModelSpec {
     pub pooling: Pooling,
     /// Whether vectors are scaled to length 1.
     pub normalize: bool,
-    /// Put before every query.
+    /// Prefix of every query.
     pub query_prefix: String,
-    /// Put before every passage.
+    /// Prefix of every passage.
     pub passage_prefix: String,
-    /// Name of the output that is read.
+    /// Name of the graph output that is used.
     pub output: String,
-    /// Token id that fills a batch up to its longest text.
+    /// Token id for padding.
     pub pad_id: u32,
     /// Whether several texts may share one run without changing each other's vectors.
     pub batchable: bool,
-    /// How vectors are meant to be compared. Where they have length 1, the first three are one.
+    /// The similarity function. For vectors of length 1, the first three rank equally.
     pub similarity: Similarity,
-    /// The tokens of a prefix are pooled with those of the text.
+    /// Whether the tokens of a prefix are pooled with those of the text.
     pub pool_prefix: bool,
-    /// Texts are put into lower case before they become tokens.
+    /// Whether texts are converted to lower case before tokenization.
     pub lower_case: bool,
-    /// Position of the first token, for a graph that is given positions.
+    /// Position of the first token, for a graph with a position input.
     pub first_position: u32,
-    /// What is done to a vector after pooling, in order.
+    /// Layers applied after pooling, in order.
     pub layers: Vec<Layer>,
 }
 
-/// What the caller of `register_model` says because the files do not, or to overrule them.
+/// Properties stated by the caller of `register_model`, which take precedence over the files.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct ModelOverrides {
     /// Path of the graph relative to the directory of the model, where there are several.
     pub graph: Option<String>,
     /// See [`ModelSpec::kind`].
     pub kind: Option<ModelKind>,
-    /// See [`ModelSpec::dimensions`]; checked against the graph, never adopted unseen.
+    /// See [`ModelSpec::dimensions`]; verified with the graph.
     pub dimensions: Option<u32>,
     /// See [`ModelSpec::max_tokens`].
     pub max_tokens: Option<u32>,
@@ -166,9 +167,9 @@ pub struct ModelOverrides {
 /// A model as its files describe it.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Inspection {
-    /// What it is.
+    /// The model.
     pub model: ModelSpec,
-    /// What whoever registers it should know.
+    /// Notices for the user who registers it.
     pub notices: Vec<String>,
 }
 
@@ -193,13 +194,14 @@ impl ModelSpec {
         ]
         .map(str::to_string)
         .into();
-        // What 0.1.0 did not know is left out where it changes nothing: corpora keep the digests of that time.
+        // Parameters added after 0.1.0 are included only if they differ from its behaviour, so that existing digests
+        // stay valid.
         fields.extend((!self.pool_prefix).then(|| "prefix not pooled".to_string()));
         fields.extend(self.lower_case.then(|| "lower case".to_string()));
         fields.extend((self.first_position > 0).then(|| format!("positions from {}", self.first_position)));
         fields.extend(self.layers.iter().map(Layer::identity));
         for field in fields {
-            // Lengths keep ("ab", "c") apart from ("a", "bc").
+            // Length prefixes distinguish ("ab", "c") from ("a", "bc").
             hash.update((field.len() as u64).to_le_bytes());
             hash.update(field.as_bytes());
         }
@@ -211,7 +213,7 @@ impl ModelSpec {
         self.layers.iter().find_map(Layer::inputs).unwrap_or(self.dimensions)
     }
 
-    /// Whether cosine distance orders vectors as the model means it.
+    /// Whether cosine distance ranks vectors as the similarity function of the model does.
     pub fn is_cosine(&self) -> bool {
         self.similarity == Similarity::Cosine || (self.normalize && self.similarity != Similarity::Manhattan)
     }

@@ -1,23 +1,23 @@
-//! What systemd does to the service of the server when the kernel kills the engine for want of memory (systemd.service,
-//! `OOMPolicy=`): the engine volunteers for that, and most units leave the default, which stops the whole service.
+//! The `OOMPolicy=` of the systemd service that the server runs in (systemd.service): what systemd does when the OOM
+//! killer kills the engine, which sets itself as the preferred victim. The default stops the whole service.
 //!
-//! Read from files alone, as systemd reads them (systemd.unit, "Unit File Load Path" and drop-ins). What was changed since
-//! the last `systemctl daemon-reload` is taken as if it were in force.
+//! Derived from unit files and drop-ins as systemd loads them (systemd.unit, "Unit File Load Path"). Changes since the
+//! last `systemctl daemon-reload` are assumed to be in force.
 
 use std::collections::BTreeMap;
 
-/// What happens to the service.
+/// What systemd does with the service.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum OomPolicy {
-    /// It goes on.
+    /// The service continues.
     Continue,
-    /// It is stopped, PostgreSQL included.
+    /// The service is stopped, including PostgreSQL.
     Stop,
-    /// Each of its processes is killed at once.
+    /// All processes of the service are killed at once.
     Kill,
-    /// The server is in no service of systemd.
+    /// The server does not run in a systemd service.
     None,
-    /// There is a unit, and no file tells.
+    /// The server runs in a unit whose policy cannot be determined.
     Unknown,
 }
 
@@ -43,15 +43,15 @@ impl OomPolicy {
     }
 }
 
-/// The files that are looked at.
+/// Access to the file system.
 pub trait Files {
-    /// The text of a file, if there is one that can be read.
+    /// The text of a file; `None` if it cannot be read.
     fn read(&self, path: &str) -> Option<String>;
-    /// The names of what is in a directory; empty without one.
+    /// The names of the entries of a directory; empty if it cannot be read.
     fn list(&self, directory: &str) -> Vec<String>;
 }
 
-/// Where units are looked for, first come first served.
+/// Unit file directories, in order of precedence.
 const UNIT_DIRECTORIES: [&str; 12] = [
     "/etc/systemd/system.control",
     "/run/systemd/system.control",
@@ -67,10 +67,10 @@ const UNIT_DIRECTORIES: [&str; 12] = [
     "/lib/systemd/system",
 ];
 
-/// Where `system.conf` and its drop-ins are looked for.
+/// Directories of `system.conf` and its drop-ins, in order of precedence.
 const MANAGER_DIRECTORIES: [&str; 4] = ["/etc/systemd", "/run/systemd", "/usr/local/lib/systemd", "/usr/lib/systemd"];
 
-/// The policy for the service that this process is in.
+/// The policy of the service that this process belongs to.
 pub fn policy(files: &impl Files) -> OomPolicy {
     let Some(cgroup) = files.read("/proc/self/cgroup").and_then(|lines| path(&lines)) else { return OomPolicy::None };
     let is_unit = |name: &&str| name.ends_with(".service") || name.ends_with(".scope");
@@ -79,14 +79,14 @@ pub fn policy(files: &impl Files) -> OomPolicy {
     if files.read(&format!("/sys/fs/cgroup{cgroup}/memory.oom.group")).is_some_and(|text| text.trim() == "1") {
         return OomPolicy::Kill;
     }
-    // Scopes and the units below a user's manager are described elsewhere.
+    // Scopes and units of a user manager have no files in these directories.
     if unit.ends_with(".scope") || units.next().is_some() {
         return OomPolicy::Unknown;
     }
     of_unit(files, unit).unwrap_or(OomPolicy::Unknown)
 }
 
-/// The path in the hierarchy of systemd: `0::/path`, or `1:name=systemd:/path` in the older one.
+/// The path in the systemd hierarchy: `0::/path` in cgroup v2, `1:name=systemd:/path` in v1.
 fn path(lines: &str) -> Option<String> {
     let of = |prefix: &str| {
         lines.lines().find_map(|line| {
@@ -97,7 +97,7 @@ fn path(lines: &str) -> Option<String> {
     of("name=systemd:").or_else(|| of(":"))
 }
 
-/// The policy that the files of a service come to; `None` without any of its own.
+/// The policy of a service by its unit files; `None` if there are none.
 fn of_unit(files: &impl Files, unit: &str) -> Option<OomPolicy> {
     let mut names = vec![unit.to_string()];
     if let Some((template, _)) = unit.split_once('@') {
@@ -126,9 +126,9 @@ fn of_unit(files: &impl Files, unit: &str) -> Option<OomPolicy> {
     manager.policy.map_or(Some(OomPolicy::Stop), |stated| OomPolicy::parse(&stated))
 }
 
-/// The drop-ins of a service, in the order in which they count.
+/// The contents of the drop-ins of a service, in the order in which they apply.
 fn drop_ins(files: &impl Files, names: &[String]) -> Vec<String> {
-    // Of files of one name, that of the more specific directory stands, and of these that of the earlier place.
+    // Of files of the same name, that in the more specific directory applies, then that in the earlier directory.
     let mut directories: Vec<String> = names.to_vec();
     for name in names {
         let stem = name.trim_end_matches(".service");
@@ -142,7 +142,7 @@ fn drop_ins(files: &impl Files, names: &[String]) -> Vec<String> {
     in_order(files, all)
 }
 
-/// The `.conf` files of directories by name; of two of one name, that of the earlier directory.
+/// The contents of `.conf` files sorted by name; of files of the same name, that of the earlier directory.
 fn in_order(files: &impl Files, directories: impl Iterator<Item = String>) -> Vec<String> {
     let mut found = BTreeMap::new();
     for directory in directories {
@@ -154,7 +154,7 @@ fn in_order(files: &impl Files, directories: impl Iterator<Item = String>) -> Ve
     found.into_values().filter_map(|path| files.read(&path)).collect()
 }
 
-/// What the files say so far.
+/// The effective settings of the files applied so far.
 #[derive(Default)]
 struct Settings {
     policy: Option<String>,

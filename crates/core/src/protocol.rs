@@ -1,7 +1,7 @@
-//! What a backend and the engine say to each other over their socket.
+//! The protocol between backends and the engine, and between supervisor and engine.
 //!
-//! A frame is a length, the number of the request it belongs to, flags, and a message in postcard encoding. A backend
-//! may have several requests under way; answers come in any order. Nothing here reads or writes a socket.
+//! A frame consists of a length, the number of its request, flags, and a message in postcard encoding. A backend may
+//! have several requests in progress; responses come in any order. This module does no socket input or output.
 
 mod frame;
 mod keyword;
@@ -17,15 +17,16 @@ pub use keyword::{
 };
 use serde::{Deserialize, Serialize};
 
-/// Raised with every change of a message. A backend and an engine of different versions part (see [`Request::Hello`]).
+/// Incremented with every change of a message. A backend and an engine of different versions disconnect (see
+/// [`Request::Hello`]).
 pub const PROTOCOL_VERSION: u32 = 7;
 
-/// The version that library and engine are of. A supervisor and an engine of different versions part: neither takes anything
-/// from the other but what [`VERSION_VARIABLE`], [`EXIT_OTHER_VERSION`] and [`FromEngine::Version`] say, which stay as they are.
+/// Version of library and engine. A supervisor does not use an engine of another version: the two only exchange
+/// [`VERSION_VARIABLE`], [`EXIT_OTHER_VERSION`] and [`FromEngine::Version`], which never change.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
-/// The environment variable by which a supervisor tells the engine its version. 0.1.0 told none.
+/// Environment variable with the version of the supervisor. Version 0.1.0 did not set it.
 pub const VERSION_VARIABLE: &str = "SOCLE_VERSION";
-/// Exit code of an engine whose supervisor is of another version.
+/// Exit code of an engine whose supervisor has another version.
 pub const EXIT_OTHER_VERSION: i32 = 3;
 
 /// The socket and the locks of the engine, relative to the data directory: base backups skip names that begin with
@@ -33,36 +34,34 @@ pub const EXIT_OTHER_VERSION: i32 = 3;
 pub const RUNTIME_DIRECTORY: &str = "socle/pgsql_tmp";
 /// See [`RUNTIME_DIRECTORY`].
 pub const SOCKET_NAME: &str = "engine.sock";
-/// Where the supervisor is told that a database has work for a sync worker: four bytes with the OID of the database,
-/// little-endian, and one that says 0 for work, 1 for more work than one worker can do, 2 from a worker that leaves, 3 from
-/// one that is going to be busy with one thing for long.
+/// Datagram socket of the supervisor, which receives [`crate::fair_queue::message::Message`]s.
 pub const WAKE_SOCKET: &str = "wake.sock";
 /// Where the engine caches segments of the keyword index, below [`RUNTIME_DIRECTORY`]. Its files may be deleted at any
 /// time.
 pub const KEYWORD_DIRECTORY: &str = "keyword";
-/// Locked by the one supervisor of a cluster for as long as it lives.
+/// Lock file held by the supervisor of a cluster.
 pub const SUPERVISOR_LOCK: &str = "supervisor.lock";
-/// Locked by the one engine of a cluster for as long as it lives.
+/// Lock file held by the engine of a cluster.
 pub const ENGINE_LOCK: &str = "engine.lock";
-/// Holds the reason why there is no engine, while there is none.
+/// Contains the reason while there is no engine.
 pub const FAILURE_FILE: &str = "engine.failure";
-/// There while workers that are wanted cannot be started, because all slots of background workers are in use.
+/// Exists while workers cannot be started because all background worker slots are in use.
 pub const WORKERS_FILE: &str = "workers.failure";
 
-/// Longest frame in bytes: the largest `socle.max_input_bytes` and room for the rest of its message.
+/// Maximum length of a frame in bytes: the largest `socle.max_input_bytes`, and 1 MB for the rest of the message.
 pub const MAX_FRAME: usize = MAX_INPUT_BYTES + (1 << 20);
 /// Upper bound of `socle.max_input_bytes`.
 pub const MAX_INPUT_BYTES: usize = 256 << 20;
-/// Longest frame before [`Request::Hello`] has been answered.
+/// Maximum length of a frame in bytes before [`Request::Hello`] has been answered.
 pub const MAX_FIRST_FRAME: usize = 4 << 10;
 
-/// Flag: an engine died with this request under way, so it runs with no other beside it.
+/// Frame flag: an engine crashed while it processed this request, which therefore runs alone.
 pub const FLAG_SUSPECT: u8 = 1;
 
-/// Seconds between two [`Response::Alive`] frames to a backend that waits.
+/// Seconds between two [`Response::Alive`] frames to a waiting backend.
 pub const ALIVE_INTERVAL_SECONDS: u64 = 1;
 
-/// On whose behalf a text is embedded; decides the prefix and the lane.
+/// Purpose of an embedding; determines the prefix and the priority lane.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub enum Role {
     /// A query: query prefix, interactive lane.
@@ -71,11 +70,11 @@ pub enum Role {
     Passage,
 }
 
-/// What a backend asks of the engine.
+/// A request from a backend to the engine.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub enum Request<'a> {
-    /// First message on every connection. Answered by [`Response::Welcome`], or by [`Response::Goodbye`] when the
-    /// engine makes way for a newer executable.
+    /// First message on every connection. Answered by [`Response::Welcome`], or by [`Response::Goodbye`] if the engine
+    /// exits to be replaced by a newer executable.
     Hello {
         /// [`PROTOCOL_VERSION`] of the backend.
         protocol: u32,
@@ -84,11 +83,12 @@ pub enum Request<'a> {
     Embed {
         /// An embedding model.
         model: ModelSpec,
-        /// Which prefix.
+        /// Purpose, which selects the prefix.
         role: Role,
         /// Cut texts to the window of the model instead of failing.
         truncate: bool,
-        /// What is put before each text as far as the window of the model has room for it; empty for nothing.
+        /// Context (title and headings) before each text, truncated to the space that the window of the model leaves;
+        /// empty if there is none.
         #[serde(borrow)]
         heads: Vec<&'a str>,
         /// The texts, without prefix.
@@ -116,15 +116,15 @@ pub enum Request<'a> {
     },
     /// The chunks of a text, answered by one or more [`Response::Chunks`].
     Chunk {
-        /// Whose tokens are counted; `None` counts characters.
+        /// Model whose tokens are counted; `None` counts characters.
         model: Option<ModelSpec>,
         /// Largest chunk in tokens or characters; `None` lets the engine choose.
         max_size: Option<u32>,
         /// Largest overlap in tokens or characters.
         overlap: u32,
-        /// How to read the text.
+        /// Format of the text.
         format: Format,
-        /// Chunks of an earlier version of the text; those that are still there stay.
+        /// Chunks of the previous version of the text, to be reused where they are still valid.
         #[serde(borrow)]
         previous: Vec<&'a str>,
         /// The text.
@@ -132,55 +132,55 @@ pub enum Request<'a> {
     },
     /// The text of a file, answered by [`Response::Extracted`].
     Extract {
-        /// Media type as somebody states it: a hint.
+        /// Declared media type, a hint.
         media_type: Option<&'a str>,
-        /// Name of the file: a hint.
+        /// Name of the file, a hint.
         name: Option<&'a str>,
-        /// What it may cost.
+        /// Resource limits.
         limits: ExtractLimits,
-        /// No session waits for it.
+        /// Whether it runs in the bulk lane: no session waits for it.
         bulk: bool,
         /// The file.
         #[serde(borrow)]
         bytes: &'a [u8],
     },
-    /// Reads, checks and tries a model that is not registered yet, answered by [`Response::Inspected`].
+    /// Reads, validates and test-runs a model before registration, answered by [`Response::Inspected`].
     Inspect {
-        /// Name it is going to have.
+        /// Name to register.
         name: &'a str,
         /// Directory relative to `socle.model_directory`.
         directory: &'a str,
-        /// What the caller states.
+        /// Properties stated by the caller.
         overrides: ModelOverrides,
     },
-    /// A segment of the keyword index from chunks, answered by [`Response::SegmentPart`]s.
+    /// Builds a segment of the keyword index from chunks, answered by [`Response::SegmentPart`]s.
     KeywordBuild {
-        /// Language of the chunks that name none; `None` has them detected.
+        /// Language of chunks that state none; `None` detects it.
         language: Option<&'a str>,
         /// The chunks, in any order, each identifier once.
         #[serde(borrow)]
         chunks: Vec<KeywordChunk<'a>>,
     },
-    /// One segment from several, answered by [`Response::SegmentPart`]s or [`Response::KeywordMissing`].
+    /// Merges segments to one, answered by [`Response::SegmentPart`]s or [`Response::KeywordMissing`].
     KeywordMerge {
         /// The segments.
         segments: Vec<SegmentDigest>,
-        /// Chunks to leave out, in any order.
-        dead: Vec<i64>,
+        /// Deleted chunks to leave out, in any order.
+        deleted: Vec<i64>,
     },
     /// The chunks of a segment, answered by [`Response::KeywordChunks`] or [`Response::KeywordMissing`].
     KeywordList {
         /// The segment.
         segment: SegmentDigest,
     },
-    /// A part of a segment for the cache, answered by [`Response::KeywordStored`]. What is unfinished when the
-    /// connection ends is forgotten.
+    /// Stores a part of a segment in the cache, answered by [`Response::KeywordStored`]. An incomplete segment is
+    /// discarded when the connection ends.
     KeywordStore {
         /// The segment.
         digest: SegmentDigest,
         /// Bytes of the whole segment.
         byte_count: u64,
-        /// Where the part begins.
+        /// Offset of the part in bytes.
         offset: u64,
         /// The part.
         #[serde(borrow)]
@@ -194,19 +194,19 @@ pub enum Request<'a> {
         query: &'a str,
         /// Language of the query; `None` tries all languages of the segments.
         language: Option<&'a str>,
-        /// Most hits; 0 when only `score` is wanted. At most [`MAX_HITS`] are given.
+        /// Maximum number of hits, at most [`MAX_HITS`]; 0 if only `score` is wanted.
         limit: u32,
         /// Only hits after this one: lower in score, or equal in score and higher in identifier.
         after: Option<(f32, i64)>,
         /// Only these chunks, in any order.
         restrict: Option<Vec<i64>>,
-        /// Chunks whose scores are wanted whether or not they are among the hits, in any order; those that do not
-        /// match are left out of the answer.
+        /// Chunks to score whether or not they are among the hits, in any order; those that do not match are absent
+        /// from the response.
         score: Vec<i64>,
-        /// Frequencies and lengths are those of `restrict` alone instead of those of the segments.
+        /// Whether term frequencies and lengths are computed over `restrict` alone instead of the segments.
         visible_statistics: bool,
     },
-    /// Where the words of a query stand in texts, answered by [`Response::Highlights`].
+    /// Finds the words of a query in texts, answered by [`Response::Highlights`].
     Highlight {
         /// As in `KeywordSearch`.
         query: &'a str,
@@ -218,25 +218,25 @@ pub enum Request<'a> {
         #[serde(borrow)]
         contents: Vec<&'a str>,
     },
-    /// What the engine does, answered by [`Response::Report`].
+    /// Requests the state of the engine, answered by [`Response::Report`].
     Report,
 }
 
-/// What the engine answers.
+/// A response from the engine to a backend.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub enum Response {
-    /// The connection is open.
+    /// The connection is established.
     Welcome {
         /// Process id of the engine.
         pid: u32,
     },
-    /// Still working on it; sent every [`ALIVE_INTERVAL_SECONDS`] to a backend that waits.
+    /// The request is in progress; sent every [`ALIVE_INTERVAL_SECONDS`] to a waiting backend.
     Alive,
-    /// The suspect request now runs with no other beside it: if the engine dies, this request killed it.
+    /// The suspect request now runs alone: if the engine crashes, this request is the cause.
     Alone,
-    /// The engine leaves on purpose; every unanswered request is to be sent to its successor.
+    /// The engine exits regularly; unanswered requests are to be sent to its successor.
     Goodbye,
-    /// One vector per text, one after the other.
+    /// One vector per text, concatenated.
     Vectors(Vec<f32>),
     /// One score per document: the logit of the model, higher is more relevant.
     Scores(Vec<f32>),
@@ -246,54 +246,54 @@ pub enum Response {
     Chunks {
         /// The chunks.
         chunks: Vec<Chunk>,
-        /// No more follow.
+        /// Whether these are the last chunks.
         last: bool,
     },
-    /// A file as text.
+    /// The text of a file.
     Extracted(Box<Document>),
-    /// A part of a segment, at most [`SEGMENT_PART`] bytes, in order. One without bytes and summary says that a merge
-    /// has left no chunk, and so no segment.
+    /// A part of a segment, at most [`SEGMENT_PART`] bytes, in order. Without bytes and summary, a merge has left no
+    /// chunk and thus no segment.
     SegmentPart {
         /// The bytes.
         bytes: Vec<u8>,
-        /// The segment as a whole, with its last part alone.
+        /// Summary of the whole segment, with its last part only.
         summary: Option<SegmentSummary>,
     },
-    /// A part of a segment has been taken.
+    /// A part of a segment has been stored.
     KeywordStored {
-        /// All parts are there, and the segment can be used.
+        /// Whether all parts are present, so that the segment can be used.
         complete: bool,
     },
     /// The identifiers of the chunks of a segment, ascending.
     KeywordChunks(Vec<i64>),
-    /// The engine has none of these segments: store them and ask again.
+    /// These segments are not in the cache: store them and repeat the request.
     KeywordMissing(Vec<SegmentDigest>),
     /// Chunks that match a query.
     KeywordHits {
         /// Best first, chunks of equal score by identifier.
         hits: Vec<(i64, f32)>,
-        /// Of the chunks that were asked about, those that match; ascending by identifier.
+        /// Scores of the requested chunks that match, ascending by identifier.
         scores: Vec<(i64, f32)>,
-        /// Of the chunks that were asked about, those that an operator of the query forbids; ascending by identifier.
+        /// Requested chunks that an operator of the query excludes, ascending by identifier.
         refused: Vec<i64>,
-        /// The query has a phrase that must be there: what is no hit cannot be a result.
+        /// Whether the query has phrases, which results must contain.
         has_phrases: bool,
-        /// There may be more hits after these.
+        /// Whether there may be more hits.
         more: bool,
-        /// What of the query was not searched for.
+        /// The part of the query that was not searched for.
         left_out: LeftOut,
     },
-    /// For each text the ranges of bytes that match, in order and apart from each other.
+    /// For each text, the matching byte ranges, in order and without overlap.
     Highlights(Vec<Vec<(u32, u32)>>),
-    /// The model can be registered as this.
+    /// The model as it can be registered.
     Inspected(Box<Inspection>),
-    /// What the engine does.
+    /// The state of the engine.
     Report(Box<EngineReport>),
     /// The request failed.
     Failed {
-        /// Why.
+        /// The error.
         error: Error,
-        /// Which text of the request, from 0.
+        /// Index of the text in the request, from 0, if the error concerns one.
         item: Option<u32>,
     },
 }
@@ -346,11 +346,11 @@ pub struct EngineReport {
     pub tokens_per_second: f64,
     /// Median latency of the last 1,000 interactive requests in milliseconds.
     pub latency_p50_ms: Option<f64>,
-    /// 95th percentile of the same.
+    /// 95th percentile of the latency of the last 1,000 interactive requests in milliseconds.
     pub latency_p95_ms: Option<f64>,
-    /// What keeps the engine off the network.
+    /// How the engine is kept off the network.
     pub network: String,
-    /// What keeps the engine off other files.
+    /// How the engine is kept off other files.
     pub files: String,
     /// [`VERSION`] of the engine.
     pub version: String,
@@ -361,7 +361,7 @@ pub struct EngineReport {
 pub struct LoadedModel {
     /// [`ModelSpec::digest`].
     pub digest: String,
-    /// Estimated memory in bytes: what the process grew by when it was loaded.
+    /// Estimated memory in bytes: the growth of the process when it was loaded.
     pub memory_bytes: u64,
     /// Start of its loading, in seconds since 1970.
     pub loaded_at: f64,
@@ -392,16 +392,16 @@ pub struct EngineSettings {
     pub onnxruntime_library: String,
 }
 
-/// What the supervisor says to the engine.
+/// A message from the supervisor to the engine.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub enum ToEngine {
-    /// Begin to serve.
+    /// Start serving.
     Start(EngineSettings),
-    /// Are you there?
+    /// Liveness check, answered by [`FromEngine::Pong`].
     Ping,
 }
 
-/// What the engine says to the supervisor.
+/// A message from the engine to the supervisor.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub enum FromEngine {
     /// The socket is open.
@@ -410,6 +410,6 @@ pub enum FromEngine {
     Pong,
     /// A line for the server log.
     Log(String),
-    /// The first message of all: its version. An engine of 0.1.0 sent none.
+    /// The version of the engine, its first message. Version 0.1.0 did not send it.
     Version(String),
 }

@@ -87,16 +87,16 @@ fn segments_are_built_searched_merged_and_sent_again() {
         }
         other => panic!("{other:?}"),
     }
-    let merge = Request::KeywordMerge { segments: both.to_vec(), dead: vec![4, 2] };
+    let merge = Request::KeywordMerge { segments: both.to_vec(), deleted: vec![4, 2] };
     let (_, merged) = segment(client.call(&merge));
     assert_eq!(merged.chunk_count, 2);
     assert_eq!(found(search(&mut client, &[merged.digest], "Sicherung")), [1, 3]);
-    let all_dead = Request::KeywordMerge { segments: vec![other.digest], dead: vec![3, 4] };
+    let all_dead = Request::KeywordMerge { segments: vec![other.digest], deleted: vec![3, 4] };
     assert_eq!(client.call(&all_dead), [Response::SegmentPart { bytes: Vec::new(), summary: None }]);
 
     let unknown = [7; 32];
     assert_eq!(search(&mut client, &[unknown, one.digest], "x"), Response::KeywordMissing(vec![unknown]));
-    let merge = Request::KeywordMerge { segments: vec![unknown], dead: Vec::new() };
+    let merge = Request::KeywordMerge { segments: vec![unknown], deleted: Vec::new() };
     assert_eq!(client.call(&merge), [Response::KeywordMissing(vec![unknown])]);
 
     // A new engine with an empty cache: the segment has to be sent again.

@@ -1,5 +1,5 @@
-//! ZIP archives, the container of Office documents and EPUB books. Every decompressed byte counts against the limit, whatever size
-//! the central directory declares.
+//! ZIP archives, the container of Office documents and EPUB books. Every decompressed byte counts against the limit,
+//! whatever size the central directory declares.
 
 use crate::limits::Limits;
 use socle_core::{Error, Kind, Result};
@@ -8,7 +8,8 @@ use std::io::{Cursor, Read};
 use zip::ZipArchive;
 use zip::result::ZipError;
 
-/// Maximum number of entries. The central directory is read at once, so this bounds memory before anything is decompressed.
+/// Maximum number of entries. The central directory is read at once, so this bounds memory before anything is
+/// decompressed.
 const MAX_ENTRIES: usize = 100_000;
 
 /// An archive in memory.
@@ -52,8 +53,8 @@ impl<'a> Archive<'a> {
             .ok_or_else(|| Error::new(Kind::DamagedDocument, format!("document has no part named \"{name}\"")))
     }
 
-    /// Decompresses entries whose lower-case name satisfies `is_wanted` and discards the data, to check that another reader of the
-    /// same entries stays within the limit.
+    /// Decompresses entries whose lower-case name satisfies `is_wanted` and discards the data, to check that another
+    /// reader of the same entries stays within the limit.
     ///
     /// # Errors
     /// As [`Self::read`].

@@ -1,5 +1,5 @@
-//! Builds blocks from nested structures: paragraphs that contain text boxes, tables in tables, notes that belong below the
-//! paragraph that refers to them. Completed blocks go to the [`Writer`].
+//! Builds blocks from nested structures: paragraphs that contain text boxes, tables in tables, notes that belong below
+//! the paragraph that refers to them. Completed blocks go to the [`Writer`].
 //!
 //! Each `begin` must have its `end`, as XML elements do. Nesting deeper than [`MAX_DEPTH`] is flattened.
 
@@ -201,8 +201,8 @@ impl<'w> BlockBuilder<'w> {
         Ok(())
     }
 
-    /// Aligns the cells of the innermost table to columns, given the right edges of the cells of each row: a cell as wide as two
-    /// of another row is followed by an empty one.
+    /// Aligns the cells of the innermost table to columns, given the right edges of the cells of each row: a cell as
+    /// wide as two of another row is followed by an empty one.
     pub fn align_columns(&mut self, edges: &[Vec<i32>]) {
         let mut columns: Vec<i32> = edges.iter().flatten().copied().collect();
         columns.sort_unstable();
@@ -439,7 +439,7 @@ impl<'w> BlockBuilder<'w> {
     }
 }
 
-/// The error for cells that are repeated so often that nobody reads them.
+/// The error for cells or rows with text that are repeated more than [`MAX_COPIES`] times.
 pub(crate) fn too_many_copies() -> Error {
     Error::new(Kind::InputTooLong, "table repeats a cell too often")
         .hint("It may be made to exhaust the server. If it is sound, delete the cells that are filled beyond its end.")

@@ -1,7 +1,8 @@
-//! Signed files (CMS, PKCS#7): reads the signed content. The signature is not verified. Encrypted envelopes and detached
-//! signatures are errors.
+//! Signed files (CMS, PKCS#7): reads the signed content. The signature is not verified. Encrypted envelopes and
+//! detached signatures are errors.
 //!
-//! Has its own minimal ASN.1 parser, because signers use indefinite lengths (BER), which parsers for certificates refuse.
+//! Has its own minimal ASN.1 parser, because signers use indefinite lengths (BER), which parsers for certificates
+//! refuse.
 
 use crate::archive::encrypted;
 use crate::media::{PKCS_7, SEQUENCE, envelope_from_base64};
@@ -112,7 +113,8 @@ fn after(bytes: &[u8], depth: usize) -> Option<&[u8]> {
     rest.get(2..)
 }
 
-/// The content type, by the last number of its identifier, and the content, which may be absent. Types outside PKCS#7 are 0.
+/// The content type, by the last number of its identifier, and the content, which may be absent. Types outside PKCS#7
+/// are 0.
 fn typed(bytes: &[u8]) -> Option<(u8, Option<&[u8]>)> {
     let inside = element(bytes)?.inside(SEQUENCE)?;
     let identifier = element(inside)?.inside(IDENTIFIER)?;

@@ -39,7 +39,8 @@ pub fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
     writer.table(&rows)
 }
 
-/// Detects the delimiter: the one that gives rows of equal length, or else the one with which most rows are as long as the first.
+/// Detects the delimiter: the one that gives rows of equal length, or else the one with which most rows are as long as
+/// the first.
 fn separator(text: &str) -> u8 {
     let end = (0..=SAMPLE.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
     let sample = text.get(..end).unwrap_or_default();

@@ -1,7 +1,7 @@
 //! Word (Office Open XML): the text with all tracked changes accepted, without comments, headers and footers.
 //!
-//! Heading levels come from styles (`style`), list numbers from counting (`numbering`), and pages from the breaks of the last
-//! layout, which are used only if their number agrees with the stated page count.
+//! Heading levels come from styles (`style`), list numbers from counting (`numbering`), and pages from the breaks of
+//! the last layout, which are used only if their number agrees with the stated page count.
 
 mod numbering;
 mod style;

@@ -13,7 +13,8 @@ use std::borrow::Cow;
 /// Number of bytes examined to detect UTF-16 and UTF-32.
 const SAMPLE: usize = 1 << 16;
 
-/// Decodes `bytes`. `declared`: label of the encoding that the document declares; ignored where the bytes contradict it.
+/// Decodes `bytes`. `declared`: label of the encoding that the document declares; ignored where the bytes contradict
+/// it.
 pub(crate) fn decode<'a>(bytes: &'a [u8], declared: Option<&str>) -> Cow<'a, str> {
     if let Some(text) = declared.and_then(|label| seven_bits(bytes, label)) {
         return text.into();
@@ -51,8 +52,8 @@ pub(crate) fn decode<'a>(bytes: &'a [u8], declared: Option<&str>) -> Cow<'a, str
     read_as(encoding, bytes)
 }
 
-/// Decodes in a known encoding. Tolerates escape sequences without text between them in ISO-2022-JP, which occur in mail and are
-/// errors for the WHATWG decoder.
+/// Decodes in a known encoding. Tolerates escape sequences without text between them in ISO-2022-JP, which occur in
+/// mail and are errors for the WHATWG decoder.
 fn read_as<'a>(encoding: &'static Encoding, bytes: &'a [u8]) -> Cow<'a, str> {
     let is_switch = |rest: &[u8]| matches!(rest, [0x1b, b'$' | b'(', b'@'..=b'J', ..]);
     if encoding != ISO_2022_JP || !bytes.windows(6).any(|six| is_switch(six) && six.get(3..).is_some_and(is_switch)) {
@@ -71,8 +72,8 @@ fn read_as<'a>(encoding: &'static Encoding, bytes: &'a [u8]) -> Cow<'a, str> {
     encoding.decode_without_bom_handling(&kept).0.into_owned().into()
 }
 
-/// Decodes a short text, as in a mail header, in its declared encoding; `None` if the label is unknown. Too short for detection,
-/// so the declaration is believed unless the bytes are invalid.
+/// Decodes a short text, as in a mail header, in its declared encoding; `None` if the label is unknown. Too short for
+/// detection, so the declaration is believed unless the bytes are invalid.
 pub(crate) fn stated(bytes: &[u8], label: &str) -> Option<String> {
     if let Some(text) = seven_bits(bytes, label) {
         return Some(text);
@@ -160,8 +161,8 @@ fn is_utf_16(sample: &[u8], encoding: &'static Encoding) -> bool {
         && private * 10 <= pairs.len()
 }
 
-/// Decodes UTF-8 with some invalid bytes, which are decoded as windows-1252, because such files are often concatenated from
-/// several sources; `None` if it is mostly invalid. Drops a truncated character at the end.
+/// Decodes UTF-8 with some invalid bytes, which are decoded as windows-1252, because such files are often concatenated
+/// from several sources; `None` if it is mostly invalid. Drops a truncated character at the end.
 fn broken_utf8(bytes: &[u8]) -> Option<String> {
     let bytes = match std::str::from_utf8(bytes) {
         Err(error) if error.error_len().is_none() => bytes.get(..error.valid_up_to()).unwrap_or(bytes),
@@ -184,8 +185,8 @@ fn broken_utf8(bytes: &[u8]) -> Option<String> {
     Some(text)
 }
 
-/// Whether Latin text is ISO-8859-15 and not windows-1252, from which it differs in eight characters: windows-1252 would have
-/// the rare currency sign, or fractions and accents inside words.
+/// Whether Latin text is ISO-8859-15 and not windows-1252, from which it differs in eight characters: windows-1252
+/// would have the rare currency sign, or fractions and accents inside words.
 fn is_latin_9(bytes: &[u8]) -> bool {
     if bytes.iter().any(|byte| matches!(byte, 0x80..=0x9f)) {
         return false;
@@ -226,8 +227,8 @@ pub(crate) fn is_unicode(bytes: &[u8]) -> bool {
         || wide(sample).is_some()
 }
 
-/// Whether a text of a detected encoding is noise: raw audio decoded as Latin letters has upper-case letters inside words,
-/// adjacent letters of different scripts, and symbols between letters.
+/// Whether a text of a detected encoding is noise: raw audio decoded as Latin letters has upper-case letters inside
+/// words, adjacent letters of different scripts, and symbols between letters.
 fn is_noise(text: &str) -> bool {
     /// Minimum number of pairs for a decision.
     const LEAST: usize = 64;

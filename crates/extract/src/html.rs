@@ -1,7 +1,7 @@
 //! Extracts the main text of HTML, parsed as browsers do, without navigation and scripts.
 //!
-//! Uses the WHATWG tokenizer and a simplified tree, because the tree construction of the standard takes quadratic time on deep
-//! nesting. Ignores style sheets: text hidden by a class is extracted.
+//! Uses the WHATWG tokenizer and a simplified tree, because the tree construction of the standard takes quadratic time
+//! on deep nesting. Ignores style sheets: text hidden by a class is extracted.
 
 mod boilerplate;
 mod metadata;

@@ -1,7 +1,8 @@
-//! Converts files to structured text: takes bytes, returns a [`Document`]. Does no file or network access and starts no threads.
+//! Converts files to structured text: takes bytes, returns a [`Document`]. Does no file or network access and starts no
+//! threads.
 //!
-//! Documents are untrusted input, and third-party parsers may panic, loop or exhaust memory on them. Call [`extract`] on bytes of
-//! unknown origin only in a process that may be killed.
+//! Documents are untrusted input, and third-party parsers may panic, loop or exhaust memory on them. Call [`extract`]
+//! on bytes of unknown origin only in a process that may be killed.
 
 mod archive;
 mod attachment;
@@ -39,11 +40,13 @@ use writer::Writer;
 
 /// Extracts the text and the metadata of a file.
 ///
-/// `media_type` and `name` are hints; they are used only where the content is ambiguous, as between HTML, CSV and plain text.
+/// `media_type` and `name` are hints; they are used only where the content is ambiguous, as between HTML, CSV and plain
+/// text.
 ///
 /// # Errors
 /// [`NotSupported`](socle_core::Kind::NotSupported) for unknown formats, for encrypted documents and for documents
-/// without text other than images; [`DamagedDocument`](socle_core::Kind::DamagedDocument) for bytes that violate their format; [`InputTooLong`](socle_core::Kind::InputTooLong) beyond the limits.
+/// without text other than images; [`DamagedDocument`](socle_core::Kind::DamagedDocument) for bytes that violate their
+/// format; [`InputTooLong`](socle_core::Kind::InputTooLong) beyond the limits.
 pub fn extract(bytes: &[u8], media_type: Option<&str>, name: Option<&str>, limits: Limits) -> Result<Document> {
     let document = || {
         let media = Media::detect(bytes, media_type, name)?;
@@ -65,8 +68,8 @@ fn without_nul(mut error: Error) -> Error {
     error
 }
 
-/// Writes a document, which may be embedded in another one. Readers of formats that contain documents call this recursively, as
-/// far as [`Limits::depth`] allows.
+/// Writes a document, which may be embedded in another one. Readers of formats that contain documents call this
+/// recursively, as far as [`Limits::depth`] allows.
 fn read(media: Media, bytes: &[u8], writer: &mut Writer) -> Result<()> {
     match media {
         Media::Plain | Media::Markdown | Media::Code(_) | Media::FictionBook => text::read(media, bytes, writer),

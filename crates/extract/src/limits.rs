@@ -12,8 +12,9 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// The value of [`Self::unpacked`] for a document of `length` bytes in a process with `memory` bytes: a quarter of the memory,
-    /// because parsed structures take several times the space of the data, and at most 200 times the length.
+    /// The value of [`Self::unpacked`] for a document of `length` bytes in a process with `memory` bytes: a quarter of
+    /// the memory, because parsed structures take several times the space of the data, and at most 200 times the
+    /// length.
     pub fn unpacked(memory: u64, length: u64) -> usize {
         /// Highest compression ratio accepted. Deflate reaches 1000 on zeros; XML of spreadsheets has 10 to 50.
         const MOST_PACKED: u64 = 200;

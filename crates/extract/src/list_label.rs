@@ -18,8 +18,8 @@ pub fn is_plain_decoration(text: &str) -> bool {
     text.chars().all(|c| matches!(c, '.' | ')' | '(' | ' '))
 }
 
-/// Formats a number; `format` is a name of Word (ST_NumberFormat). Unknown formats, and those that spell numbers in a language,
-/// give decimal digits.
+/// Formats a number; `format` is a name of Word (ST_NumberFormat). Unknown formats, and those that spell numbers in a
+/// language, give decimal digits.
 pub fn format_number(number: u64, format: &str) -> String {
     match format {
         "lowerLetter" => letters(number),

@@ -20,13 +20,14 @@ use message::{Body, MailMessage};
 use socle_core::{Error, Kind, Result};
 use std::borrow::Cow;
 
-/// Maximum number of parts of a mail, including those of nested mails: parsed parts take a multiple of their size in memory.
+/// Maximum number of parts of a mail, including those of nested mails: parsed parts take a multiple of their size in
+/// memory.
 const MAX_PARTS: usize = 100_000;
 /// Heading of a mail without a subject in a mailbox, which separates it from the previous mail.
 const NO_SUBJECT: &str = "(no subject)";
 
-/// Reads the document and writes it as Markdown. Each mail of a mailbox becomes a section with its subject as heading; a mail
-/// that cannot be read is replaced by a line with the reason.
+/// Reads the document and writes it as Markdown. Each mail of a mailbox becomes a section with its subject as heading;
+/// a mail that cannot be read is replaced by a line with the reason.
 ///
 /// # Errors
 /// As [`crate::extract`].

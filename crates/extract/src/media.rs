@@ -140,8 +140,8 @@ impl Media {
         }
     }
 
-    /// The text format indicated by the media type or else by the file name. `text/plain` is often sent for other formats, so a
-    /// file name takes precedence over it.
+    /// The text format indicated by the media type or else by the file name. `text/plain` is often sent for other
+    /// formats, so a file name takes precedence over it.
     fn hinted(media_type: &str, name: &str) -> Option<Self> {
         let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         let stated = match essence.as_str() {
@@ -189,8 +189,8 @@ impl Media {
     }
 }
 
-/// Whether `bytes` are a PDF. Other data may precede its header; a text that merely contains such a header has no line break
-/// after it and no objects below.
+/// Whether `bytes` are a PDF. Other data may precede its header; a text that merely contains such a header has no line
+/// break after it and no objects below.
 fn is_pdf(bytes: &[u8]) -> bool {
     let head = bytes.get(..PDF_HEAD).unwrap_or(bytes);
     let Some(start) = head.windows(5).position(|five| five == b"%PDF-") else { return false };

@@ -1,5 +1,5 @@
-//! OpenDocument texts and presentations, as an archive or as flat XML: the text with all tracked changes accepted, without
-//! comments, headers and footers. The cells of spreadsheets are read by [`sheet`].
+//! OpenDocument texts and presentations, as an archive or as flat XML: the text with all tracked changes accepted,
+//! without comments, headers and footers. The cells of spreadsheets are read by [`sheet`].
 
 mod reader;
 pub mod sheet;

@@ -1,5 +1,5 @@
-//! PDF. `hayro-syntax` parses the file and `hayro-font` its fonts; words, lines, columns, paragraphs, tables and headings are
-//! reconstructed here from the positions of characters. Images are not decoded.
+//! PDF. `hayro-syntax` parses the file and `hayro-font` its fonts; words, lines, columns, paragraphs, tables and
+//! headings are reconstructed here from the positions of characters. Images are not decoded.
 //!
 //! Not supported: reading order from structure tags, JavaScript, and text drawn as outlines.
 
@@ -50,8 +50,9 @@ enum Piece {
     Table(Vec<Vec<String>>),
 }
 
-/// Reads the document and writes it as Markdown. Pages whose text cannot be read, such as scans, are left out and counted in
-/// [`pages_without_text`](socle_core::document::Metadata::pages_without_text). If there are no others, that is an error.
+/// Reads the document and writes it as Markdown. Pages whose text cannot be read, such as scans, are left out and
+/// counted in [`pages_without_text`](socle_core::document::Metadata::pages_without_text). If there are no others, that
+/// is an error.
 ///
 /// # Errors
 /// As [`crate::extract`].

@@ -1,5 +1,5 @@
-//! PowerPoint (Office Open XML): each slide is a page with its title as heading, then its shapes from top to bottom, then the
-//! speaker notes. Headers, footers and comments are left out.
+//! PowerPoint (Office Open XML): each slide is a page with its title as heading, then its shapes from top to bottom,
+//! then the speaker notes. Headers, footers and comments are left out.
 
 mod bullet;
 

@@ -1,5 +1,5 @@
-//! Rich Text Format, read as a flat sequence of tokens with a stack of group states, as its specification recommends. List labels
-//! are part of the text; [`header`] reads fonts, styles and metadata.
+//! Rich Text Format, read as a flat sequence of tokens with a stack of group states, as its specification recommends.
+//! List labels are part of the text; [`header`] reads fonts, styles and metadata.
 
 mod encoding;
 mod header;

@@ -1,6 +1,7 @@
-//! Excel workbooks: each sheet is a page with its name as heading, and cells have their displayed values. Consecutive rows form a
-//! table; texts of boxes and chart titles follow the cells. calamine reads new workbooks; the old binary format has a reader of
-//! its own, because calamine allocates the rectangle around the cells. Hidden sheets are read; macros and comments are not.
+//! Excel workbooks: each sheet is a page with its name as heading, and cells have their displayed values. Consecutive
+//! rows form a table; texts of boxes and chart titles follow the cells. calamine reads new workbooks; the old binary
+//! format has a reader of its own, because calamine allocates the rectangle around the cells. Hidden sheets are read;
+//! macros and comments are not.
 
 mod biff;
 mod drawing;

@@ -1,5 +1,5 @@
-//! Plain text and Markdown in any common encoding. Source code and JSON become code blocks, Jupyter notebooks their text and
-//! code, XML the text of its elements and attributes.
+//! Plain text and Markdown in any common encoding. Source code and JSON become code blocks, Jupyter notebooks their
+//! text and code, XML the text of its elements and attributes.
 
 mod fictionbook;
 mod markdown;

@@ -1,7 +1,7 @@
 //! Times in the metadata of documents.
 
-/// Converts an ISO 8601 time to RFC 3339; `None` for any other text. A time without an offset is taken for UTC, a date without
-/// a time is returned as it is.
+/// Converts an ISO 8601 time to RFC 3339; `None` for any other text. A time without an offset is taken for UTC, a date
+/// without a time is returned as it is.
 pub(crate) fn rfc_3339(text: &str) -> Option<String> {
     let text = text.trim();
     let date = text.get(..10)?;

@@ -1,5 +1,5 @@
-//! Writes Markdown block by block and records the byte range of each block. Used by the readers of all formats, so that the same
-//! structure always has the same form.
+//! Writes Markdown block by block and records the byte range of each block. Used by the readers of all formats, so that
+//! the same structure always has the same form.
 
 use crate::limits::Limits;
 use crate::media::Media;
@@ -110,7 +110,8 @@ impl Writer {
         result
     }
 
-    /// Writes the document inside a wrapper, such as a signed envelope, as the document itself. Counts as a level of nesting.
+    /// Writes the document inside a wrapper, such as a signed envelope, as the document itself. Counts as a level of
+    /// nesting.
     ///
     /// # Errors
     /// As [`Self::nested`].
@@ -164,7 +165,8 @@ impl Writer {
         self.block(BlockKind::Paragraph, &lines.join("\n"))
     }
 
-    /// Writes a list item; `depth` counts from 0, `number` is `None` in bulleted lists. Consecutive items form one block.
+    /// Writes a list item; `depth` counts from 0, `number` is `None` in bulleted lists. Consecutive items form one
+    /// block.
     ///
     /// # Errors
     /// As [`Self::heading`].
@@ -198,8 +200,9 @@ impl Writer {
         Ok(())
     }
 
-    /// Writes a table whose first row is the header. Rows may differ in length. Trailing rows and cells without text are left out,
-    /// so that one wide row does not widen all others. A table of nearly only empty cells is written as a line per row instead.
+    /// Writes a table whose first row is the header. Rows may differ in length. Trailing rows and cells without text
+    /// are left out, so that one wide row does not widen all others. A table of nearly only empty cells is written as a
+    /// line per row instead.
     ///
     /// # Errors
     /// As [`Self::heading`].
@@ -327,8 +330,8 @@ impl Writer {
         self.in_list = false;
     }
 
-    /// The finished document, which may be empty. Cleans the metadata of all formats, so that it has no character that PostgreSQL
-    /// cannot store.
+    /// The finished document, which may be empty. Cleans the metadata of all formats, so that it has no character that
+    /// PostgreSQL cannot store.
     pub fn finish(mut self) -> Document {
         self.end_page();
         let Metadata { title, author, language, created, modified, .. } = &mut self.document.metadata;
@@ -360,7 +363,8 @@ fn has_text(text: &str) -> bool {
     text.chars().any(|c| !c.is_whitespace() && !is_unwanted(c))
 }
 
-/// Whether a character is removed: control characters, which PostgreSQL may not be able to store, byte order marks, soft hyphens.
+/// Whether a character is removed: control characters, which PostgreSQL may not be able to store, byte order marks,
+/// soft hyphens.
 fn is_unwanted(c: char) -> bool {
     (c.is_control() && !matches!(c, '\n' | '\t')) || matches!(c, '\u{feff}' | '\u{ad}')
 }

@@ -1,5 +1,6 @@
-//! A pull parser that reads XML as a flat sequence of start tags, end tags and text. It does not recurse, loads no external
-//! entities and resolves only predefined entities and character references, so that entity bombs have no effect.
+//! A pull parser that reads XML as a flat sequence of start tags, end tags and text. It does not recurse, loads no
+//! external entities and resolves only predefined entities and character references, so that entity bombs have no
+//! effect.
 
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};

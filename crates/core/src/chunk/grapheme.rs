@@ -1,7 +1,7 @@
 //! Boundaries of extended grapheme clusters (Unicode Standard Annex 29): the only positions at which a text is cut.
 //!
-//! Answers for any byte offset, because other segmentations propose offsets inside clusters: the sentences and words of ICU
-//! follow another version of Unicode, and Markdown elements may end between a letter and its accent.
+//! Answers for any byte offset, because other segmentations propose offsets inside clusters: the sentences and words of
+//! ICU follow another version of Unicode, and Markdown elements may end between a letter and its accent.
 
 use super::slice;
 use std::ops::Range;

@@ -1,4 +1,5 @@
-//! Extracts the visible text of HTML with the WHATWG tokenizer, as browsers do, and leaves out markup and hidden elements.
+//! Extracts the visible text of HTML with the WHATWG tokenizer, as browsers do, and leaves out markup and hidden
+//! elements.
 //!
 //! Builds no tree, so that nesting costs nothing and wrong nesting does no harm. Ignores attributes, and thereby style:
 //! text hidden by CSS is text. Where a browser reads raw text that is seen (`<xmp>`, `<plaintext>`), reads markup.
@@ -109,8 +110,8 @@ impl Reader<'_> {
         }
     }
 
-    /// Whether `text`, as the tokenizer emitted it, is the source in `range` itself and not the value of a character reference.
-    /// The tokenizer turns CR and CR LF into LF.
+    /// Whether `text`, as the tokenizer emitted it, is the source in `range` itself and not the value of a character
+    /// reference. The tokenizer turns CR and CR LF into LF.
     fn is_literal(&self, text: &[u8], range: &Range<usize>) -> bool {
         let bytes = self.source.as_bytes().get(range.clone()).unwrap_or_default();
         let after_cr = range.start.checked_sub(1).and_then(|before| self.source.as_bytes().get(before)) == Some(&b'\r');
@@ -126,8 +127,8 @@ fn heading_level(name: &[u8]) -> Option<u8> {
     }
 }
 
-/// Adds the separator that a start or end tag implies. `starts_heading`: a heading begins, which gets a wider separator, so
-/// that it stays with its section if that fits into a chunk.
+/// Adds the separator that a start or end tag implies. `starts_heading`: a heading begins, which gets a wider
+/// separator, so that it stays with its section if that fits into a chunk.
 fn separate(html: &mut HtmlText<'_>, name: &[u8], starts_heading: bool) {
     match name {
         b"hr" => html.block(3),

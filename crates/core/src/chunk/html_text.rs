@@ -1,8 +1,8 @@
 //! The visible text of an HTML document, with the source position of each character.
 //!
-//! White space collapses and blocks are separated approximately as in CSS. The separator between two words depends only on the
-//! markup between them and not on the elements around them, except for `<pre>`, so that a part of the markup alone gives the
-//! same text. Element names are known to `html.rs` only.
+//! White space collapses and blocks are separated approximately as in CSS. The separator between two words depends only
+//! on the markup between them and not on the elements around them, except for `<pre>`, so that a part of the markup
+//! alone gives the same text. Element names are known to `html.rs` only.
 
 use super::grapheme::form_one_cluster;
 use super::outline::Outline;

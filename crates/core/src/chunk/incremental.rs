@@ -1,8 +1,9 @@
-//! Incremental chunking: finds the chunks of the previous version of a text that remain valid, so that an edit changes few.
+//! Incremental chunking: finds the chunks of the previous version of a text that remain valid, so that an edit changes
+//! few.
 //!
-//! Chunk boundaries depend on those before them, so an edit would move all that follow it. Therefore the chunks at both ends of
-//! the text that still occur there are reused, and only the text between them is cut again, including the neighbours of the
-//! change: a text that grows by one sentence at a time must not end up with one chunk per sentence.
+//! Chunk boundaries depend on those before them, so an edit would move all that follow it. Therefore the chunks at both
+//! ends of the text that still occur there are reused, and only the text between them is cut again, including the
+//! neighbours of the change: a text that grows by one sentence at a time must not end up with one chunk per sentence.
 
 use super::slice;
 use std::ops::Range;
@@ -91,7 +92,8 @@ fn last_character_length(text: &str, at: usize) -> usize {
     slice(text, 0..at).chars().next_back().map_or(0, char::len_utf8)
 }
 
-/// Whether both ends are grapheme cluster boundaries: a combining mark inserted after a chunk changes its last character.
+/// Whether both ends are grapheme cluster boundaries: a combining mark inserted after a chunk changes its last
+/// character.
 fn is_at_cluster_boundaries(text: &str, range: &Range<usize>) -> bool {
     [range.start, range.end]
         .into_iter()

@@ -1,7 +1,7 @@
 //! Reads the headings of a Markdown document and the offsets at which parsing can be restarted in the middle of it.
 //!
-//! One pass over the whole document, in sections, because the tree of pulldown-cmark takes up to a hundred times the memory
-//! of its text. The document is cut by text-splitter.
+//! One pass over the whole document, in sections, because the tree of pulldown-cmark takes up to a hundred times the
+//! memory of its text. The document is cut by text-splitter.
 
 use super::markdown_limits::{catch_parser_panic, has_oversized_tables, is_nested_too_deeply, limit_nesting};
 use super::outline::{Checkpoint, Outline};
@@ -26,7 +26,8 @@ pub(super) struct Markdown {
 pub(super) struct Structure {
     /// Starts of top-level blocks and of the items of top-level lists, ascending.
     restart_points: Vec<usize>,
-    /// Fenced code and front matter, where parsing must not be restarted: the closing fence would be taken for an opening one.
+    /// Fenced code and front matter, where parsing must not be restarted: the closing fence would be taken for an
+    /// opening one.
     fences: Vec<Range<usize>>,
 }
 
@@ -42,8 +43,8 @@ impl Structure {
         self.fences.get(next).filter(|fence| fence.start < at).map(|fence| fence.end)
     }
 
-    /// The offset at which to restart after the parser stopped at `end` inside a block: the next line, or the line after the end
-    /// of fenced code, whose range is then corrected.
+    /// The offset at which to restart after the parser stopped at `end` inside a block: the next line, or the line
+    /// after the end of fenced code, whose range is then corrected.
     fn resume(&mut self, text: &str, end: usize) -> usize {
         let after =
             |at: usize| slice(text, at..text.len()).find(['\n', '\r']).map_or(text.len(), |newline| at + newline + 1);
@@ -65,7 +66,8 @@ impl Structure {
         line
     }
 
-    /// Whether `window` can be parsed as Markdown: it does not start in fenced code and does not exceed the limits of the parser.
+    /// Whether `window` can be parsed as Markdown: it does not start in fenced code and does not exceed the limits of
+    /// the parser.
     pub(super) fn applies(&self, text: &str, window: &Range<usize>) -> bool {
         let part = slice(text, window.clone());
         self.end_of_fence(window.start).is_none() && !has_oversized_tables(part) && !is_nested_too_deeply(part)
@@ -184,8 +186,8 @@ impl Reading {
 
     /// Reads `section` of `text`; adds nothing if the parser panics.
     fn section(&mut self, text: &str, section: &Range<usize>) {
-        // Smart punctuation would change quotation marks. Metadata blocks in the middle would swallow the headings between two
-        // thematic breaks.
+        // Smart punctuation would change quotation marks. Metadata blocks in the middle would swallow the headings
+        // between two thematic breaks.
         let mut options = Options::all()
             - Options::ENABLE_SMART_PUNCTUATION
             - Options::ENABLE_YAML_STYLE_METADATA_BLOCKS

@@ -1,22 +1,22 @@
-//! Limits on what is given to pulldown-cmark: recognises Markdown that would take it more than linear time or memory, and
-//! catches its panics. Only counts markers, does not parse.
+//! Limits on what is given to pulldown-cmark: recognises Markdown that would take it more than linear time or memory,
+//! and catches its panics. Only counts markers, does not parse.
 
 use super::slice;
 use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Nested block quotes and lists that one line may open. pulldown-cmark walks all of them for each continuation line of a
-/// paragraph inside: 85 s for 1 MB at a depth of 100,000.
+/// Nested block quotes and lists that one line may open. pulldown-cmark walks all of them for each continuation line of
+/// a paragraph inside: 85 s for 1 MB at a depth of 100,000.
 const MAX_NESTING: usize = 100;
 
-/// The result of `parse`, `None` if it panics: pulldown-cmark 0.13.6 does for "- [ ] \\\n  - ", and every version had such cases
-/// (its issues 921 and 963). After a panic, the caller must discard the state that `parse` changed.
+/// The result of `parse`, `None` if it panics: pulldown-cmark 0.13.6 does for "- [ ] \\\n  - ", and every version had
+/// such cases (its issues 921 and 963). After a panic, the caller must discard the state that `parse` changed.
 pub(super) fn catch_parser_panic<T>(parse: impl FnOnce() -> T) -> Option<T> {
     catch_unwind(AssertUnwindSafe(parse)).ok()
 }
 
-/// Whether the tables of `text` would have more than four times as many cells as it has bytes: pulldown-cmark gives each row all
-/// columns of its table, however short the row is. An upper estimate.
+/// Whether the tables of `text` would have more than four times as many cells as it has bytes: pulldown-cmark gives
+/// each row all columns of its table, however short the row is. An upper estimate.
 pub(super) fn has_oversized_tables(text: &str) -> bool {
     let mut columns = 0;
     let mut cells = 0;
@@ -37,8 +37,8 @@ pub(super) fn is_nested_too_deeply(text: &str) -> bool {
     lines(text).any(|line| end_of_allowed_markers(line).is_some())
 }
 
-/// `text` with the excess markers of lines that open more than [`MAX_NESTING`] block quotes and lists replaced by `x`, so that
-/// byte offsets stay the same.
+/// `text` with the excess markers of lines that open more than [`MAX_NESTING`] block quotes and lists replaced by `x`,
+/// so that byte offsets stay the same.
 pub(super) fn limit_nesting(text: &str) -> Cow<'_, str> {
     if !is_nested_too_deeply(text) {
         return Cow::Borrowed(text);

@@ -1,8 +1,8 @@
 //! Cuts a document into chunks of whole sentences, paragraphs and sections as far as they fit, in any language.
 //!
-//! A chunk never starts or ends inside a grapheme cluster, never exceeds its maximum size as the sizer measures it, and has the
-//! exact character offsets of its source. Time and memory are linear in the length of the document. The format is not guessed
-//! and text is not normalised: `plain` and `markdown` return the text of the document unchanged.
+//! A chunk never starts or ends inside a grapheme cluster, never exceeds its maximum size as the sizer measures it, and
+//! has the exact character offsets of its source. Time and memory are linear in the length of the document. The format
+//! is not guessed and text is not normalised: `plain` and `markdown` return the text of the document unchanged.
 
 mod grapheme;
 mod html;
@@ -118,14 +118,14 @@ pub struct Chunk {
     pub size: usize,
 }
 
-/// Maximum length of a heading in a path, in characters. Longer headings are cut at a grapheme cluster boundary, because every
-/// chunk carries its path and an unclosed `<h1>` may contain megabytes.
+/// Maximum length of a heading in a path, in characters. Longer headings are cut at a grapheme cluster boundary,
+/// because every chunk carries its path and an unclosed `<h1>` may contain megabytes.
 pub const MAX_HEADING_CHARACTERS: usize = 500;
 
 /// Measures text, for example in tokens of a model, and is called regularly to allow cancellation.
 pub trait Sizer {
-    /// The size of `text`. The result must depend on `text` alone; it need not grow with the text, nor be the sum of the
-    /// sizes of its parts. Also called with the empty text every few milliseconds, only so that it can cancel.
+    /// The size of `text`. The result must depend on `text` alone; it need not grow with the text, nor be the sum of
+    /// the sizes of its parts. Also called with the empty text every few milliseconds, only so that it can cancel.
     ///
     /// # Errors
     /// Any error ends the chunking at once, [`Kind::Cancelled`] for example.
@@ -142,8 +142,8 @@ impl Sizer for Characters {
     }
 }
 
-/// Passes the chunks of `text` to `emit` in document order. Only white space between chunks is left out; a text of white
-/// space alone has no chunks. Deterministic.
+/// Passes the chunks of `text` to `emit` in document order. Only white space between chunks is left out; a text of
+/// white space alone has no chunks. Deterministic.
 ///
 /// # Errors
 /// [`Kind::InvalidArgument`] for a rule that [`ChunkRule::new`] would refuse; the errors of `sizer` and `emit`, after
@@ -152,8 +152,8 @@ pub fn chunk(text: &str, rule: &ChunkRule, sizer: &dyn Sizer, emit: &mut dyn FnM
     rechunk(text, &[], rule, sizer, emit)
 }
 
-/// As [`chunk`], for a text whose previous version had the chunks `previous`, cut by the same rule. Chunks at both ends of the
-/// text that are still valid are reused, so that an edit changes few. Deterministic.
+/// As [`chunk`], for a text whose previous version had the chunks `previous`, cut by the same rule. Chunks at both ends
+/// of the text that are still valid are reused, so that an edit changes few. Deterministic.
 ///
 /// # Errors
 /// As [`chunk`].

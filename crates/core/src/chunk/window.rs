@@ -1,8 +1,8 @@
-//! Runs text-splitter over a text in windows, because it visits all of the remaining text for each chunk, which takes time
-//! quadratic in the length of its input.
+//! Runs text-splitter over a text in windows, because it visits all of the remaining text for each chunk, which takes
+//! time quadratic in the length of its input.
 //!
-//! A window contains about [`WINDOW_CHUNKS`] chunks. All but the last are emitted; the last might continue, so the next window
-//! starts with it. Independent of the format but for the optional [`Structure`] of Markdown.
+//! A window contains about [`WINDOW_CHUNKS`] chunks. All but the last are emitted; the last might continue, so the next
+//! window starts with it. Independent of the format but for the optional [`Structure`] of Markdown.
 
 use super::grapheme::form_one_cluster;
 use super::incremental::Unchanged;
@@ -27,8 +27,8 @@ const MAX_MARKDOWN_WINDOW: usize = 1 << 20;
 
 /// A chunk of at most 1/8 of the maximum size is sparse: the text after it may be cut to fill it.
 const SPARSE_FRACTION: usize = 8;
-/// A run of more white space characters other than U+0020 ends a chunk, even if it has few tokens: text-splitter takes each for a
-/// word, and each of them in turn for the start of an overlap.
+/// A run of more white space characters other than U+0020 ends a chunk, even if it has few tokens: text-splitter takes
+/// each for a word, and each of them in turn for the start of an overlap.
 const MAX_GAP: usize = 16;
 /// A run of more white space of any kind, in bytes, ends a chunk, too.
 const MAX_SPACES: usize = 1024;
@@ -150,8 +150,8 @@ impl<'a> Windows<'a> {
         }
     }
 
-    /// If `range` starts inside fenced code, the first heading after that code: until there, text-splitter cannot recognise
-    /// headings.
+    /// If `range` starts inside fenced code, the first heading after that code: until there, text-splitter cannot
+    /// recognise headings.
     fn heading_after_fence(&self, range: Range<usize>) -> Option<usize> {
         let fence = self.structure?.end_of_fence(range.start)?;
         let heading = self.outline.first_in(&(fence..range.end))?;
@@ -226,8 +226,8 @@ impl<'a> Windows<'a> {
 
     /// Where `span`, which is not the last of `window`, should end.
     ///
-    /// A heading belongs to the text after it, so it must neither end a chunk nor be one by itself. More generally, text-splitter
-    /// would rather leave a title, "For example:" or "```rust" alone than cut the text after it.
+    /// A heading belongs to the text after it, so it must neither end a chunk nor be one by itself. More generally,
+    /// text-splitter would rather leave a title, "For example:" or "```rust" alone than cut the text after it.
     fn better_end(&self, sizer: &WindowSizer<'_>, span: &Range<usize>, window: &Window) -> Result<End> {
         let range = sizer.trim(span.clone());
         let body = sizer.floor(self.outline.without_last_headings(self.text, &range));
@@ -257,7 +257,8 @@ impl<'a> Windows<'a> {
         Ok(if fits { End::At(end) } else { End::Same })
     }
 
-    /// Emits `range` as one chunk, or as several if it is too large, without the part of the last chunk that it must not repeat.
+    /// Emits `range` as one chunk, or as several if it is too large, without the part of the last chunk that it must
+    /// not repeat.
     fn emit_span(&mut self, sizer: &WindowSizer<'_>, mut range: Range<usize>, emit: EmitRange<'_>) -> Result<()> {
         let last = self.last.clone();
         if range.end <= last.end {

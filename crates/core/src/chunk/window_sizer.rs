@@ -1,8 +1,8 @@
-//! Adapter between text-splitter and the sizer of the caller. Every candidate range is moved to grapheme cluster boundaries and
-//! trimmed before it is measured, so that text-splitter measures exactly the chunks that are emitted.
+//! Adapter between text-splitter and the sizer of the caller. Every candidate range is moved to grapheme cluster
+//! boundaries and trimmed before it is measured, so that text-splitter measures exactly the chunks that are emitted.
 //!
-//! A single grapheme cluster is always reported to fit, which keeps text-splitter from splitting it into characters. Sizes that
-//! are returned to the caller are never estimated.
+//! A single grapheme cluster is always reported to fit, which keeps text-splitter from splitting it into characters.
+//! Sizes that are returned to the caller are never estimated.
 
 use super::grapheme::Clusters;
 use super::{ChunkRule, Sizer, slice};
@@ -25,7 +25,8 @@ pub(super) struct WindowSizer<'a> {
 }
 
 impl<'a> WindowSizer<'a> {
-    /// A sizer for `window` of `text`. With `indentation`, trimming keeps the indentation of the first of several lines.
+    /// A sizer for `window` of `text`. With `indentation`, trimming keeps the indentation of the first of several
+    /// lines.
     pub(super) fn new(
         text: &'a str,
         window: Range<usize>,
@@ -78,8 +79,8 @@ impl<'a> WindowSizer<'a> {
         Ok(size)
     }
 
-    /// The longest prefix of `range` that fits, at least one grapheme cluster. Usually all of it; but text-splitter does not
-    /// measure a text that has no more bytes than the maximum size has tokens.
+    /// The longest prefix of `range` that fits, at least one grapheme cluster. Usually all of it; but text-splitter
+    /// does not measure a text that has no more bytes than the maximum size has tokens.
     pub(super) fn longest(&self, range: &Range<usize>) -> Result<Range<usize>> {
         let fits = |end: usize| -> Result<bool> {
             let part = self.trim(range.start..end);
@@ -135,8 +136,8 @@ impl<'a> WindowSizer<'a> {
         Ok(size)
     }
 
-    /// A sizer for text at `next` that is appended to `start..next`, and the remaining size, which is at least 1; `None` if nothing
-    /// remains.
+    /// A sizer for text at `next` that is appended to `start..next`, and the remaining size, which is at least 1;
+    /// `None` if nothing remains.
     pub(super) fn continuation(&self, start: usize, next: usize) -> Result<Option<(ContinuationSizer<'_>, usize)>> {
         let used = self.size(start..next)?;
         let room = self.rule.max_size.checked_sub(used).filter(|&room| room > 0);

@@ -1,21 +1,20 @@
-//! Which chunks of a document changed: what stays, what moves, what goes, what is new.
+//! Difference between the stored and the current chunks of a document.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 
-/// The difference between the stored chunks of a document and those it has now. Numbers are positions in the two lists
-/// that were compared.
+/// The difference between the stored and the current chunks of a document, as indexes into the two lists.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Diff {
-    /// Stored chunks and the new ones that are the same, in rising order of the new.
+    /// Pairs of stored and current chunks that are equal, ascending by the latter.
     pub kept: Vec<(usize, usize)>,
-    /// Stored chunks that the document no longer has.
+    /// Stored chunks that the document no longer has, ascending.
     pub removed: Vec<usize>,
-    /// Chunks that were not stored.
+    /// Current chunks that are not stored, ascending.
     pub added: Vec<usize>,
 }
 
-/// Compares by `hash`. Equal chunks are paired in their order, so that a chunk that repeats keeps its places.
+/// Compares chunks by hash. Repeated chunks are paired in order, so that they keep their positions.
 pub fn diff<H: Eq + Hash>(stored: &[H], now: &[H]) -> Diff {
     let mut places: HashMap<&H, Vec<usize>> = HashMap::new();
     for (at, hash) in stored.iter().enumerate().rev() {

@@ -1,16 +1,16 @@
-//! Keys whose type changes.
+//! Changes of the type of key columns.
 
-/// What it takes to keep the values of one type under another.
+/// The cost of a type change that preserves all values.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Widening {
-    /// They stay as they are stored.
+    /// Stored values are binary compatible.
     Free,
-    /// They are stored anew.
+    /// Stored values have to be rewritten.
     Rewrite,
 }
 
-/// Whether every value of type `old` is the same value of type `new`, and equal values of the one are those of the other. Types
-/// as Postgres writes them (`format_type`), with a collation if they have one of their own.
+/// Whether changing a column from type `old` to `new` preserves all values and their equality; `None` if not. Types are
+/// as `format_type` gives them, with ` COLLATE ` and the collation if they have a non-default one.
 pub fn widens(old: &str, new: &str) -> Option<Widening> {
     let ((old, old_collation), (new, new_collation)) = (collated(old), collated(new));
     if old_collation != new_collation {
@@ -35,18 +35,19 @@ pub fn widens(old: &str, new: &str) -> Option<Widening> {
     }
 }
 
+/// A type and its collation, empty for the default.
 fn collated(definition: &str) -> (&str, &str) {
     definition.split_once(" COLLATE ").unwrap_or((definition, ""))
 }
 
-/// A type and the numbers in its parentheses.
+/// A type and its modifiers; `None` if they are not numbers.
 fn limited(name: &str) -> Option<(&str, Vec<i64>)> {
     let Some((name, limits)) = name.split_once('(') else { return Some((name, Vec::new())) };
     let limits = limits.strip_suffix(')')?.split(',').map(|limit| limit.trim().parse().ok());
     Some((name, limits.collect::<Option<_>>()?))
 }
 
-/// No limit at all, or one that is not smaller.
+/// Whether the new length limit is absent or not smaller than the old one.
 fn at_least(new: &[i64], old: &[i64]) -> bool {
     match (new.first(), old.first()) {
         (None, _) => true,

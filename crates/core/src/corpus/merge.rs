@@ -1,26 +1,27 @@
-//! Which segments of a keyword index become one: levels of sizes ten apart, as log-structured merge trees have them.
+//! Merge policy of the keyword index: levels of segments by powers of ten, as in log-structured merge trees.
 //!
-//! Every chunk is rewritten once for each level, and an index of a million chunks has some thirty segments.
+//! Each chunk is rewritten once per level, and an index of a million chunks has about thirty segments.
 
-/// Segments of one level that become one.
+/// Number of segments of one level that are merged.
 const FAN_OUT: usize = 10;
 
-/// Most chunks in a segment that is made from others: merging more takes too long and too much memory at a time.
+/// Maximum number of chunks in a merged segment, which bounds time and memory of a merge.
 pub const MAX_MERGED: u64 = 1_000_000;
 
-/// Segments that may still become one up to which nothing else is done; nine of each level may stay, which can be more.
+/// Number of mergeable segments above which the smallest are merged even if no level is full.
 const MAX_SEGMENTS: usize = 40;
 
-/// Chunks below which a segment is not worth being made anew alone: it soon becomes one with others.
+/// Minimum number of chunks of a segment that is rewritten alone; smaller ones are soon merged.
 const MIN_REWRITTEN: u32 = 1_000;
 
-/// How many more of a segment's chunks have to be deleted, which `dead` are, before it is made anew alone; `None` for one too
-/// small. Three tenths: what deleted chunks cost in searches against what writing the others again does.
-pub fn deletions_until_rewrite(count: u32, dead: u64) -> Option<u64> {
-    (count >= MIN_REWRITTEN).then(|| (u64::from(count) * 3).div_ceil(10).saturating_sub(dead))
+/// Number of further deletions after which a segment of `count` chunks, of which `deleted` are deleted, is rewritten
+/// alone: at three tenths, a balance between the cost of deleted chunks in searches and of rewriting. `None` for a
+/// segment that is too small.
+pub fn deletions_until_rewrite(count: u32, deleted: u64) -> Option<u64> {
+    (count >= MIN_REWRITTEN).then(|| (u64::from(count) * 3).div_ceil(10).saturating_sub(deleted))
 }
 
-/// The positions of the segments that are to become one, given the number of chunks in each; `None` when all is well.
+/// Indexes of the segments to merge, given the number of chunks in each; `None` if there is nothing to merge.
 pub fn segments_to_merge(chunk_counts: &[u32]) -> Option<Vec<usize>> {
     let level = |count: u32| count.max(1).ilog10();
     let mut order: Vec<usize> = (0..chunk_counts.len()).collect();
@@ -40,7 +41,7 @@ pub fn segments_to_merge(chunk_counts: &[u32]) -> Option<Vec<usize>> {
     if small > MAX_SEGMENTS { within_limit(chunk_counts, &order[..FAN_OUT]) } else { None }
 }
 
-/// The first of some segments, as many as may become one. Two that are as large as may be stay two.
+/// The longest prefix of `segments` with at most [`MAX_MERGED`] chunks; `None` if that is fewer than two.
 fn within_limit(chunk_counts: &[u32], segments: &[usize]) -> Option<Vec<usize>> {
     let mut total = 0;
     let fits = |at: &usize| {

@@ -1,5 +1,4 @@
-//! What keeping a corpus true needs to know without a database: what is put before a chunk, which chunks of a document
-//! changed, and when a failed change is tried again.
+//! Database-independent logic of corpora: templates, chunk differences, retries, key types, merge policy.
 
 pub mod diff;
 pub mod key;
@@ -10,8 +9,8 @@ pub mod template;
 
 use sha2::{Digest, Sha256};
 
-/// Identity of what is embedded for a chunk: SHA-256 over the length of what stands before it in bytes, as 64 bits
-/// little-endian, that text, and the chunk.
+/// Hash of the embedded text of a chunk: SHA-256 over the length of its context in bytes, as 64-bit little-endian, the
+/// context, and the content.
 pub fn chunk_hash(head: &str, content: &str) -> [u8; 32] {
     let mut hash = Sha256::new();
     hash.update((head.len() as u64).to_le_bytes());
@@ -20,7 +19,7 @@ pub fn chunk_hash(head: &str, content: &str) -> [u8; 32] {
     hash.finalize().into()
 }
 
-/// A `text[]` as Postgres reads it: every element in quotation marks.
+/// A `text[]` literal with all elements quoted.
 pub fn array_literal(elements: &[String]) -> String {
     let mut literal = String::from("{");
     for (at, element) in elements.iter().enumerate() {

@@ -1,10 +1,10 @@
-//! Names of columns that are made from names of others.
+//! Names of key columns in the tables of a corpus.
 
-/// Longest identifier in bytes (`NAMEDATALEN - 1`). PostgreSQL cuts longer ones.
+/// Maximum length of an identifier in bytes (`NAMEDATALEN - 1`). PostgreSQL truncates longer ones.
 const MAX_BYTES: usize = 63;
 
-/// What the key columns of a source are called in the tables of a corpus: `source_` and the name, cut at a character so that
-/// PostgreSQL does not cut it, and with a number at its end where another has that name already.
+/// The names of the key columns of a source in the tables of a corpus: `source_` and the name, truncated to
+/// [`MAX_BYTES`], with a numeric suffix if that name is already taken.
 pub fn key_names<'a>(columns: impl IntoIterator<Item = &'a str>) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for column in columns {
@@ -21,7 +21,7 @@ pub fn key_names<'a>(columns: impl IntoIterator<Item = &'a str>) -> Vec<String> 
     names
 }
 
-/// The beginning of a text, of at most so many bytes and of whole characters.
+/// The longest prefix of whole characters with at most `bytes` bytes.
 fn cut(text: &str, bytes: usize) -> &str {
     &text[..text.floor_char_boundary(bytes)]
 }

@@ -1,14 +1,14 @@
-//! When a change that failed is tried again.
+//! Retry delays of failed changes.
 
 use std::time::Duration;
 
-/// Time before the second attempt.
+/// Delay before the second attempt.
 const FIRST: Duration = Duration::from_secs(5);
 
-/// Longest time between two attempts: long enough for an administrator to act, short enough to be found working again.
+/// Maximum delay between two attempts.
 const LONGEST: Duration = Duration::from_secs(300);
 
-/// Time before the attempt that follows `attempts` failed ones, at least 1: 5 s, doubled each time, at most 5 min.
+/// Delay after `attempts` failed attempts, at least 1: 5 s, doubled each time, at most 5 min.
 pub fn backoff(attempts: u32) -> Duration {
     let factor = 1_u32.checked_shl(attempts.saturating_sub(1)).unwrap_or(u32::MAX);
     FIRST.saturating_mul(factor).min(LONGEST)

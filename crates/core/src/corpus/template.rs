@@ -1,8 +1,8 @@
-//! What is put before a chunk when it is embedded, without becoming part of it: a title, headings, columns of the source.
+//! Templates for the context that precedes a chunk when it is embedded: title, headings, columns of the source.
 
 use crate::{Error, Kind, Result};
 
-/// Stands between the headings of a path.
+/// Separator of the headings of a path.
 const HEADING_SEPARATOR: &str = " › ";
 
 /// A template such as `{title}\n{heading}\n{content}`.
@@ -19,11 +19,12 @@ enum Piece {
 }
 
 impl Template {
-    /// Reads a template: `{heading}` is the heading path of the chunk, `{title}` the title column if there is one, any
-    /// other `{name}` a column of the source; `{{` and `}}` stand for braces. It ends with `{content}`, the chunk.
+    /// Parses a template: `{heading}` is the heading path of the chunk, `{title}` the title column if there is one, any
+    /// other `{name}` a column of the source; `{{` and `}}` are literal braces. It must end with `{content}`, the
+    /// chunk.
     ///
     /// # Errors
-    /// [`Kind::InvalidArgument`] for unbalanced braces, and when `{content}` does not stand at the end alone.
+    /// [`Kind::InvalidArgument`] for unbalanced braces, and unless `{content}` occurs once, at the end.
     pub fn parse(text: &str, title: Option<&str>) -> Result<Self> {
         let invalid = |message: &str| {
             Error::new(Kind::InvalidArgument, message)
@@ -60,12 +61,12 @@ impl Template {
         Err(invalid("template must end with {content}"))
     }
 
-    /// The template that is used when none is given: title and headings, each on a line of its own.
+    /// The default template: title and headings, each on a line of its own.
     pub fn default_for(title: Option<&str>) -> &'static str {
         if title.is_some() { "{title}\n{heading}\n{content}" } else { "{heading}\n{content}" }
     }
 
-    /// The columns of the source that it names, each once.
+    /// The columns of the source that it refers to, without duplicates.
     pub fn columns(&self) -> Vec<&str> {
         let mut columns: Vec<&str> = Vec::new();
         for piece in &self.pieces {
@@ -78,8 +79,8 @@ impl Template {
         columns
     }
 
-    /// What stands before a chunk under `headings`. `value` gives the value of a column, NULL being empty. Lines that
-    /// are left without a word are left out.
+    /// The context of a chunk under `headings`. `value` returns the value of a column; NULL is empty. Blank lines are
+    /// removed.
     pub fn head<'a>(&self, headings: &[String], value: impl Fn(&str) -> Option<&'a str>) -> String {
         let mut text = String::new();
         for piece in &self.pieces {

@@ -1,5 +1,5 @@
-//! Messages from sessions and workers to the supervisor, as datagrams of fixed size. Encoding does not allocate: it runs after
-//! commit and in signal handlers, where failure is not an option.
+//! Messages from sessions and workers to the supervisor, as datagrams of fixed size. Encoding does not allocate: it
+//! runs after commit and in signal handlers, where failure is not an option.
 
 use std::time::Duration;
 
@@ -73,8 +73,8 @@ impl Message {
         bytes
     }
 
-    /// The OID of the database and the message; `None` for anything that is not a message. Of the messages of version 0.1.0,
-    /// which sessions with the old library still send, those that report work are understood.
+    /// The OID of the database and the message; `None` for anything that is not a message. Of the messages of version
+    /// 0.1.0, which sessions with the old library still send, those that report work are understood.
     #[must_use]
     pub fn decode(bytes: &[u8]) -> Option<(u32, Self)> {
         let small = |at: usize| bytes.get(at..at + 4)?.try_into().ok().map(u32::from_le_bytes);

@@ -164,7 +164,7 @@ fn what_nobody_has_seen_is_looked_at_and_what_waits_comes_back_in_time() {
     assert_eq!(queue.work_available(1, ms(50)), [started[0].0]);
     leave(&mut queue, started[0].0, 40, None, 60);
     let (again, _) = step(&mut queue, TWO, 60);
-    assert_eq!(again.len(), 1, "work_at after it had looked for the last time");
+    assert_eq!(again.len(), 1, "woken after it had looked for the last time");
     leave(&mut queue, again[0].0, 100, Some(ms(5_000)), 110);
     assert!(step(&mut queue, TWO, 5_000).0.is_empty());
     assert_eq!(step(&mut queue, TWO, 5_110).0.len(), 1);
@@ -194,7 +194,7 @@ fn builds_count_for_themselves_and_have_somebody_beside_them() {
         [1, 2, 2],
         "each database in turn, and a worker for 2"
     );
-    // The one that is_beside_build over the build stays, and keeps nobody from anything.
+    // The worker beside the build stays, and takes no slot from other databases.
     queue.work_available(3, ms(20));
     let (third, asked) = step(&mut queue, one, 5_000);
     assert_eq!((third[0].1, asked), (3, vec![]));

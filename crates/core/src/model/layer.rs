@@ -1,10 +1,9 @@
-//! What a model does to a vector after pooling (Sentence-Transformers, `base/modules` and
-//! `sentence_transformer/modules`).
+//! Layers after pooling (Sentence-Transformers, `base/modules` and `sentence_transformer/modules`).
 
 use super::ModelFile;
 use serde::{Deserialize, Serialize};
 
-/// A step between pooling and the vector of the text.
+/// A layer between pooling and the resulting vector.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Layer {
@@ -12,13 +11,13 @@ pub enum Layer {
     Dense {
         /// File of the weights.
         weights: ModelFile,
-        /// Length of the vectors it takes.
+        /// Length of its input vectors.
         inputs: u32,
-        /// Length of the vectors it gives.
+        /// Length of its output vectors.
         outputs: u32,
         /// Whether a bias is added.
         bias: bool,
-        /// What each number goes through.
+        /// Activation function.
         activation: Activation,
     },
     /// `torch.nn.LayerNorm`, weights in a file of the model.
@@ -30,20 +29,20 @@ pub enum Layer {
     },
     /// Scales the vector to length 1.
     Normalize,
-    /// Keeps the first numbers alone.
+    /// Keeps the first dimensions only.
     Truncate {
-        /// Length of the vectors it takes.
+        /// Length of its input vectors.
         inputs: u32,
-        /// Length of the vectors it gives.
+        /// Length of its output vectors.
         dimensions: u32,
     },
 }
 
-/// What a dense layer puts each number through.
+/// Activation function of a dense layer.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Activation {
-    /// Nothing.
+    /// `x`.
     Identity,
     /// Hyperbolic tangent.
     Tanh,
@@ -56,7 +55,7 @@ pub enum Activation {
 }
 
 impl Layer {
-    /// The length of the vectors it takes, if it takes only one.
+    /// Length of its input vectors; `None` if it is arbitrary.
     pub fn inputs(&self) -> Option<u32> {
         match self {
             Self::Dense { inputs, .. } | Self::Truncate { inputs, .. } => Some(*inputs),
@@ -65,7 +64,7 @@ impl Layer {
         }
     }
 
-    /// The length of the vectors it gives for those of a length.
+    /// Length of its output vectors for inputs of length `inputs`.
     pub fn outputs(&self, inputs: u32) -> u32 {
         match self {
             Self::Dense { outputs, .. } => *outputs,
@@ -82,7 +81,7 @@ impl Layer {
         }
     }
 
-    /// All of it that changes a vector, as text for the digest of the model.
+    /// All parameters that affect results, as text for the digest of the model.
     pub(super) fn identity(&self) -> String {
         match self {
             Self::Dense { weights, inputs, outputs, bias, activation } => {

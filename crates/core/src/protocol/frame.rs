@@ -1,16 +1,16 @@
-//! Messages as bytes, and a stream of bytes as messages.
+//! Encoding of messages as frames, and splitting of a byte stream into frames.
 
 use super::MAX_FRAME;
 use crate::{Error, Kind, Result};
 use serde::{Deserialize, Serialize};
 
-/// Bytes before the message of a frame: length of the message, number of the request, flags.
+/// Size of a frame header in bytes: length of the message, number of the request, flags.
 const HEADER: usize = 4 + 4 + 1;
 
 /// A message with its number and flags.
 #[derive(Debug, PartialEq)]
 pub struct Frame<'a> {
-    /// Number of the request, given by the backend. 0 is the connection itself.
+    /// Number of the request, assigned by the backend; 0 for the connection itself.
     pub id: u32,
     /// [`FLAG_SUSPECT`] or 0.
     pub flags: u8,
@@ -18,29 +18,29 @@ pub struct Frame<'a> {
 }
 
 impl<'a> Frame<'a> {
-    /// Bytes of the message.
+    /// Length of the message in bytes.
     pub fn len(&self) -> usize {
         self.message.len()
     }
 
-    /// There is no message.
+    /// Whether the message is empty.
     pub fn is_empty(&self) -> bool {
         self.message.is_empty()
     }
 
-    /// The message.
+    /// Decodes the message.
     ///
     /// # Errors
-    /// Kind `Bug` when the bytes are not a message of type `T`.
+    /// Kind `Bug` if the bytes are not a message of type `T`.
     pub fn message<T: Deserialize<'a>>(&self) -> Result<T> {
         postcard::from_bytes(self.message).map_err(|error| malformed(&error.to_string()))
     }
 }
 
-/// A frame as bytes.
+/// Encodes a frame.
 ///
 /// # Errors
-/// Kind `InputTooLong` when the message exceeds [`MAX_FRAME`], `OutOfMemory` when there is no room for it.
+/// Kind `InputTooLong` if the message exceeds [`MAX_FRAME`], `OutOfMemory` if memory is exhausted.
 pub fn encode<T: Serialize>(id: u32, flags: u8, message: &T) -> Result<Vec<u8>> {
     let broken = |error: postcard::Error| malformed(&error.to_string());
     let length = postcard::experimental::serialized_size(message).map_err(broken)?;
@@ -57,17 +57,17 @@ pub fn encode<T: Serialize>(id: u32, flags: u8, message: &T) -> Result<Vec<u8>> 
     Ok(frame)
 }
 
-/// Cuts a stream of bytes into frames. Memory grows with the bytes that came, not with the length that is claimed.
+/// Splits a byte stream into frames. Memory grows with the bytes received, not with the declared length.
 #[derive(Debug, Default)]
 pub struct FrameBuffer {
     bytes: Vec<u8>,
     consumed: usize,
-    /// Bytes that are thrown away as they come.
+    /// Number of bytes to discard as they arrive.
     unwanted: usize,
 }
 
 impl FrameBuffer {
-    /// Adds what was read from the socket.
+    /// Appends bytes read from the socket.
     pub fn extend(&mut self, bytes: &[u8]) {
         self.bytes.drain(..self.consumed);
         self.consumed = 0;
@@ -76,7 +76,7 @@ impl FrameBuffer {
         self.bytes.extend_from_slice(&bytes[unwanted..]);
     }
 
-    /// Makes room for that many bytes more, so that [`Self::extend`] does not fail for want of it.
+    /// Reserves memory for `count` bytes, so that [`Self::extend`] cannot fail.
     ///
     /// # Errors
     /// Kind `OutOfMemory`.
@@ -84,14 +84,15 @@ impl FrameBuffer {
         crate::memory::reserve(&mut self.bytes, count)
     }
 
-    /// The number of the next frame and how many bytes it claims to have, header included; `None` until that is there.
+    /// Request number and declared length, including the header, of the next frame; `None` until its header has
+    /// arrived.
     pub fn next_header(&self) -> Option<(u32, usize)> {
         let [l0, l1, l2, l3, i0, i1, i2, i3, _] = *self.bytes[self.consumed..].first_chunk::<HEADER>()?;
         let length = u32::from_le_bytes([l0, l1, l2, l3]) as usize;
         Some((u32::from_le_bytes([i0, i1, i2, i3]), HEADER + length))
     }
 
-    /// Throws the next frame away: what has come of it now, and the rest as it comes.
+    /// Discards the next frame: the bytes received so far, and the rest as they arrive.
     pub fn skip_frame(&mut self) {
         let Some((_, length)) = self.next_header() else { return };
         let come = length.min(self.len());
@@ -99,10 +100,11 @@ impl FrameBuffer {
         self.unwanted = length - come;
     }
 
-    /// The next complete frame, or `None` until more bytes are there.
+    /// The next complete frame; `None` until it has arrived.
     ///
     /// # Errors
-    /// Kind `Bug` when a frame claims more than `limit` bytes: the stream is lost and the connection has to end.
+    /// Kind `Bug` if a frame declares more than `limit` bytes: the stream is unusable and the connection has to be
+    /// closed.
     pub fn next_frame(&mut self, limit: usize) -> Result<Option<Frame<'_>>> {
         let rest = &self.bytes[self.consumed..];
         let Some((header, rest)) = rest.split_first_chunk::<HEADER>() else { return Ok(None) };
@@ -116,17 +118,17 @@ impl FrameBuffer {
         Ok(Some(Frame { id: u32::from_le_bytes([i0, i1, i2, i3]), flags, message }))
     }
 
-    /// Bytes held, read or not.
+    /// Number of bytes buffered.
     pub fn len(&self) -> usize {
         self.bytes.len() - self.consumed
     }
 
-    /// Nothing is held.
+    /// Whether the buffer is empty.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Gives memory back after a large frame.
+    /// Frees memory after a large frame.
     pub fn shrink(&mut self) {
         if self.is_empty() && self.bytes.capacity() > (64 << 10) {
             *self = Self::default();

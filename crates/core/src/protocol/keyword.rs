@@ -1,81 +1,81 @@
-//! What the messages about the keyword index are made of.
+//! Types and limits of the messages about the keyword index.
 //!
-//! A segment is an immutable part of the index, one blob of bytes that the engine builds and PostgreSQL keeps. Its name
-//! is the digest of its bytes, so that a segment the engine has cached can never be the wrong one.
+//! A segment is an immutable part of the index, a blob that the engine builds and PostgreSQL stores. It is identified
+//! by the digest of its bytes, so that a cached segment can never be the wrong one.
 
 use serde::{Deserialize, Serialize};
 
-/// Name of a segment: SHA-256 of its bytes.
+/// Identifier of a segment: SHA-256 of its bytes.
 pub type SegmentDigest = [u8; 32];
 
-/// Format of the segments that this version writes and reads. Raised when the layout of a segment or the analysis of
-/// text changes, either of which makes older segments useless: they are built anew.
+/// Segment format of this version. Incremented when the layout of a segment or the analysis of text changes, after
+/// which older segments are rebuilt.
 pub const KEYWORD_FORMAT: u32 = 1;
 
-/// Longest part of a segment in bytes.
+/// Maximum length of a part of a segment in bytes.
 pub const SEGMENT_PART: usize = 1_000_000;
 
-/// Different words of a query that are looked up.
+/// Maximum number of distinct words of a query that are looked up.
 pub const MAX_QUERY_WORDS: usize = 4_096;
 
-/// Words of a query that are searched for: the rarest of those that stand somewhere.
+/// Maximum number of words of a query that are scored: the rarest of those that occur in the index.
 pub const MAX_COUNTED_WORDS: usize = 64;
 
-/// Phrases, prefixes and exclusions of a query, each, that count.
+/// Maximum number of phrases, of prefixes and of exclusions of a query.
 pub const MAX_OPERATORS: usize = 32;
 
-/// Words of a phrase that are compared.
+/// Maximum number of words of a phrase.
 pub const MAX_PHRASE_WORDS: usize = 64;
 
-/// Words that a prefix stands for: the most common ones.
+/// Maximum number of words that a prefix expands to: the most common ones.
 pub const MAX_PREFIX_WORDS: usize = 100;
 
-/// Hits in one answer; longer lists are read in pages.
+/// Maximum number of hits in a response; longer lists are read in pages.
 pub const MAX_HITS: u32 = 1_000_000;
 
 /// A chunk as it is indexed: head, line feed and content are one text.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
 pub struct KeywordChunk<'a> {
-    /// What hits are given as.
+    /// Identifier in hits.
     pub chunk_id: i64,
-    /// Its language as [`crate::language`] has it; `None` lets the engine detect it, if the request names none either.
+    /// Canonical name of its language (see [`crate::language`]); `None` if the request determines it.
     pub language: Option<&'a str>,
-    /// What stands before the content when it is embedded: title and headings. May be empty.
+    /// Context before the content when it is embedded: title and headings. May be empty.
     pub head: &'a str,
     /// The text.
     pub content: &'a str,
 }
 
-/// What is known of a segment without reading it.
+/// Properties of a segment.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct SegmentSummary {
-    /// Its name.
+    /// Its identifier.
     pub digest: SegmentDigest,
-    /// Chunks in it.
+    /// Number of chunks.
     pub chunk_count: u32,
-    /// Bytes of the blob.
+    /// Length in bytes.
     pub byte_count: u64,
     /// [`KEYWORD_FORMAT`] of the engine that wrote it.
     pub format: u32,
 }
 
-/// What of a query was not searched for.
+/// Numbers of elements of a query that were not searched for, because they exceed limits.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct LeftOut {
-    /// Different words after the first [`MAX_QUERY_WORDS`].
+    /// Distinct words after the first [`MAX_QUERY_WORDS`].
     pub words: u32,
-    /// Words that stand somewhere and are more common than the [`MAX_COUNTED_WORDS`] rarest.
+    /// Words that occur in the index and are more common than the [`MAX_COUNTED_WORDS`] rarest.
     pub common_words: u32,
     /// Phrases, prefixes and exclusions after the first [`MAX_OPERATORS`] of each.
     pub operators: u32,
     /// Words of phrases after the first [`MAX_PHRASE_WORDS`] of each.
     pub phrase_words: u32,
-    /// Words that a prefix may stand for and that are less common than [`MAX_PREFIX_WORDS`] others.
+    /// Words that a prefix could expand to and that are less common than [`MAX_PREFIX_WORDS`] others.
     pub prefix_words: u32,
 }
 
 impl LeftOut {
-    /// What it is in words; `None` where nothing was left out.
+    /// A description for users; `None` if nothing was left out.
     pub fn describe(self) -> Option<String> {
         let parts = [
             (self.words, format!("words after the first {MAX_QUERY_WORDS}")),

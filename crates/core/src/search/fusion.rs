@@ -1,50 +1,50 @@
-//! Makes one ranking of two: that of the vectors and that of the words.
+//! Rank fusion of vector search and keyword search, the two legs of hybrid search.
 //!
 //! Each candidate should come with the scores of both legs, wherever it was found. Normalisation looks at the best
-//! [`REFERENCE_DEPTH`] scores of a leg alone, so that a ranking does not depend on how many hits were asked for. Refuses
-//! to tune itself to a data set: the constants hold for all.
+//! [`REFERENCE_DEPTH`] scores of a leg alone, so that a ranking does not depend on how many hits were asked for.
+//! Refuses to tune itself to a data set: the constants hold for all.
 
 use crate::{Error, Kind, Result};
 use std::fmt;
 use std::str::FromStr;
 
-/// How many of the best scores of a leg normalisation looks at. More of them are left out.
+/// Number of best scores per leg that normalisation uses; others are ignored.
 pub const REFERENCE_DEPTH: usize = 100;
 
-/// How many of the best scores say how far the first stands out. Fewer hits of words are taken to be followed by zeros.
+/// Number of best scores from which the gap is computed. Fewer keyword scores are padded with zeros.
 const GAP_DEPTH: usize = 10;
 
-/// What a leg counts even if its first hit does not stand out.
+/// Weight of a leg whose first hit has no gap.
 const BASE_WEIGHT: f64 = 2.0;
 
-/// Keeps the first ranks of reciprocal rank fusion from deciding alone. The value of Cormack et al. 2009.
+/// The constant k of reciprocal rank fusion, as in Cormack et al. 2009; reduces the influence of the first ranks.
 const RRF_K: f64 = 60.0;
 
-/// Spread below which scores are taken to be equal, relative to the largest.
+/// Relative standard deviation up to which scores count as equal.
 const EQUAL: f64 = 1e-9;
 
-/// How two rankings become one. In the formulas, K is the leg of the words, D that of the vectors, w the keyword weight,
-/// and s₁ ≥ s₂ ≥ … are the reference scores of a leg.
+/// How two rankings become one. In the formulas, K is the leg of the words, D that of the vectors, w the keyword
+/// weight, and s₁ ≥ s₂ ≥ … are the reference scores of a leg.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Fusion {
     /// `w·(2 + gap(K))·z(K) + (2 + gap(D))·z(D)`, w ≥ 0, default 1.15.
     ///
-    /// `z = (s − mean) / std`, with mean and population standard deviation of the reference scores;
-    /// `gap = (s₁ − mean(s₂ … s₁₀)) / std`: the leg whose first hit stands out counts more. Fewer than 10 hits of words are
-    /// followed by zeros up to 10; a leg without hits, or whose scores are all equal, does not count. Where that is so of both,
+    /// `z = (s − mean) / std`, with mean and population standard deviation of the reference scores; `gap = (s₁ −
+    /// mean(s₂ … s₁₀)) / std`: the leg whose first hit stands out counts more. Fewer than 10 hits of words are followed
+    /// by zeros up to 10; a leg without hits, or whose scores are all equal, does not count. Where that is so of both,
     /// as with a single document, the score is the similarity, and w more where a word matches. Standard scores as in
-    /// Renda and Straccia, Web metasearch: rank vs. score based rank aggregation methods (2003); the weight by the gap is
-    /// our own, the best of eight on seven test sets.
+    /// Renda and Straccia, Web metasearch: rank vs. score based rank aggregation methods (2003); the weight by the gap
+    /// is our own, the best of eight on seven test sets.
     #[default]
     Adaptive,
-    /// `w/(60 + rank(K)) + 1/(60 + rank(D))`, w ≥ 0, default 1. Equal scores share the better rank; what is not among the
-    /// reference scores of a leg gets nothing from it. Cormack, Clarke and Büttcher, Reciprocal rank fusion outperforms
-    /// Condorcet and individual rank learning methods (2009).
+    /// `w/(60 + rank(K)) + 1/(60 + rank(D))`, w ≥ 0, default 1. Equal scores share the better rank; what is not among
+    /// the reference scores of a leg gets nothing from it. Cormack, Clarke and Büttcher, Reciprocal rank fusion
+    /// outperforms Condorcet and individual rank learning methods (2009).
     Rrf,
-    /// `w·m(K) + (1 − w)·m(D)`, w from 0 to 1, default 0.5, with `m = (s − min) / (max − min)` over the reference scores,
-    /// at least 0 and at most 1; where all are equal, 1 for those that reach them. Fewer than [`REFERENCE_DEPTH`] hits of
-    /// words are all there are, so that their min is 0. Convex combination as in Bruch, Gai and Ingber, An analysis of
-    /// fusion functions for hybrid retrieval (2022).
+    /// `w·m(K) + (1 − w)·m(D)`, w from 0 to 1, default 0.5, with `m = (s − min) / (max − min)` over the reference
+    /// scores, at least 0 and at most 1; where all are equal, 1 for those that reach them. Fewer than
+    /// [`REFERENCE_DEPTH`] hits of words are all there are, so that their min is 0. Convex combination as in Bruch, Gai
+    /// and Ingber, An analysis of fusion functions for hybrid retrieval (2022).
     MinMax,
 }
 
@@ -101,24 +101,24 @@ impl FromStr for Fusion {
     }
 }
 
-/// Something that at least one leg has found.
+/// A chunk found by at least one leg.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Candidate {
-    /// Which chunk it is.
+    /// Identifier of the chunk.
     pub chunk_id: i64,
-    /// Similarity to the query, greater is better. Missing, or NaN as for a vector of zeros: taken to be as bad as the last
-    /// reference score.
+    /// Similarity to the query, greater is better. Missing, or NaN as for a vector of zeros: taken to be as bad as the
+    /// last reference score.
     pub vector: Option<f64>,
     /// BM25 score. Missing: taken to be 0, no word of the query occurs.
     pub keyword: Option<f64>,
 }
 
-/// A candidate with its place in the one ranking.
+/// A candidate with its fused score.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Fused {
-    /// Which chunk it is.
+    /// Identifier of the chunk.
     pub chunk_id: i64,
-    /// What the ranking goes by, greater is better. Its range depends on the fusion.
+    /// Fused score, greater is better. Its range depends on the fusion.
     pub score: f64,
     /// The similarity after normalisation, before weights: z, 1/(60 + rank) or m. `None` if the leg found nothing.
     pub vector: Option<f64>,
@@ -126,9 +126,9 @@ pub struct Fused {
     pub keyword: Option<f64>,
 }
 
-/// Ranks candidates, best first, equal ones by rising `chunk_id`. `vector_reference` and `keyword_reference` are the best
-/// scores of each leg, the same numbers as those of the candidates; their order does not matter. `keyword_weight` is that
-/// of the [`Fusion`], its default if `None`.
+/// Ranks candidates, best first, equal ones by rising `chunk_id`. `vector_reference` and `keyword_reference` are the
+/// best scores of each leg, the same numbers as those of the candidates; their order does not matter. `keyword_weight`
+/// is that of the [`Fusion`], its default if `None`.
 ///
 /// # Errors
 /// [`Kind::InvalidArgument`] if the weight is out of the range of the fusion.
@@ -169,8 +169,8 @@ pub fn fuse(
     Ok(fused)
 }
 
-/// How many standard deviations each score is above the mean of all; 0 where all are equal. What is not a number counts as
-/// the least.
+/// Standard scores: the number of standard deviations above the mean; 0 if all scores are equal. Scores that are not
+/// finite count as the minimum.
 pub fn standard_scores(scores: &[f64]) -> Vec<f64> {
     let least = scores.iter().copied().filter(|score| score.is_finite()).fold(f64::INFINITY, f64::min);
     let known: Vec<f64> = scores
@@ -188,12 +188,12 @@ pub fn standard_scores(scores: &[f64]) -> Vec<f64> {
     known.iter().map(|score| (score - mean) / scale + 0.0).collect()
 }
 
-/// What the scores of a leg are measured against.
+/// Normalisation of the scores of a leg.
 struct Leg {
     scale: Scale,
-    /// How much the leg counts by itself.
+    /// Weight of the leg.
     weight: f64,
-    /// The last reference score.
+    /// The lowest reference score.
     worst: f64,
 }
 
@@ -204,8 +204,8 @@ enum Scale {
 }
 
 impl Leg {
-    /// `None` if there is nothing to measure against. Fewer than `padding` scores are followed by zeros where the fusion
-    /// wants that.
+    /// The normalisation by reference scores; `None` if there are none. Fewer than `padding` scores are padded with
+    /// zeros if the fusion requires it.
     fn new(fusion: Fusion, reference: &[f64], padding: usize) -> Option<Self> {
         let mut scores: Vec<f64> = reference.iter().copied().filter(|score| score.is_finite()).collect();
         scores.sort_by(|a, b| b.total_cmp(a));
@@ -235,7 +235,7 @@ impl Leg {
         Some(Self { scale, weight, worst })
     }
 
-    /// All scores are equal, and the fusion goes by their differences.
+    /// Whether all scores are equal and the fusion depends on their differences.
     fn is_even(&self) -> bool {
         matches!(self.scale, Scale::Standard { deviation, .. } if deviation.is_infinite())
     }
@@ -255,7 +255,7 @@ impl Leg {
     }
 }
 
-/// 0 for none.
+/// Arithmetic mean; 0 of nothing.
 fn mean(scores: &[f64]) -> f64 {
     scores.iter().fold(0.0, |sum, score| sum + score) / scores.len().max(1) as f64
 }

@@ -1,12 +1,12 @@
-//! Marks what was found in a text.
+//! Highlights matches in a text.
 
 use std::ops::Range;
 
 /// The text with `start` before and `stop` after each of `ranges`, which are in bytes, in any order; those that overlap
 /// or touch become one. Ranges that are empty, reach beyond the text or cut a character are left out.
 ///
-/// With `escape_html`, `&`, `<`, `>`, `"` and `'` of the text are replaced by references, so that the result can stand in
-/// a page whatever the text says. Without it the result is as unsafe there as that of `ts_headline`, which escapes
+/// With `escape_html`, `&`, `<`, `>`, `"` and `'` of the text are replaced by references, so that the result can stand
+/// in a page whatever the text says. Without it the result is as unsafe there as that of `ts_headline`, which escapes
 /// nothing either. `start` and `stop` are never changed.
 pub fn highlight(text: &str, ranges: &[Range<usize>], start: &str, stop: &str, escape_html: bool) -> String {
     let mut ranges: Vec<&Range<usize>> =

@@ -1,6 +1,6 @@
-//! How good a ranking is, by judgments: the measures that published results are given in, as `trec_eval` calculates them.
+//! Retrieval metrics by relevance judgments, as `trec_eval` computes them.
 //!
-//! Refuses to guess about documents that nobody judged: they count as irrelevant.
+//! Unjudged documents count as irrelevant.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
@@ -8,21 +8,22 @@ use std::hash::Hash;
 /// Measures of one query, or their means over many. All from 0 to 1, greater is better.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Quality {
-    /// Normalised discounted cumulative gain: the grade of each document by the binary logarithm of its rank + 1, against
-    /// the best order of all judged documents. Järvelin and Kekäläinen, Cumulated gain-based evaluation of IR techniques
-    /// (2002), with the grade itself as gain.
+    /// Normalised discounted cumulative gain: the grade of each document by the binary logarithm of its rank + 1,
+    /// against the best order of all judged documents. Järvelin and Kekäläinen, Cumulated gain-based evaluation of IR
+    /// techniques (2002), with the grade itself as gain.
     pub ndcg: f64,
-    /// Part of the relevant documents that was found.
+    /// Fraction of the relevant documents that was found.
     pub recall: f64,
-    /// 1 by the rank of the first relevant document, 0 if none was found.
+    /// Reciprocal of the rank of the first relevant document; 0 if none was found.
     pub reciprocal_rank: f64,
 }
 
-/// Measures the first `k` documents of a ranking, best first. A document that occurs again, as it does when several of its
-/// chunks are hits, counts where it occurs first. `grades` are the judgments of the query; 0 and less is irrelevant.
+/// Measures the first `k` documents of a ranking, best first. A document that occurs again, as it does when several of
+/// its chunks are hits, counts where it occurs first. `grades` are the judgments of the query; 0 and less is
+/// irrelevant.
 ///
-/// `None` without any judgment: such a query is left out of means. One whose judged documents are all irrelevant has 0 in
-/// everything.
+/// `None` without any judgment: such a query is left out of means. One whose judged documents are all irrelevant has 0
+/// in everything.
 pub fn measure<D: Eq + Hash>(ranking: &[D], grades: &HashMap<D, i32>, k: usize) -> Option<Quality> {
     if grades.is_empty() {
         return None;

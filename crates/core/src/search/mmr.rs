@@ -1,15 +1,17 @@
-//! Spreads hits over what they say, so that ten copies of a paragraph do not fill a list of ten.
+//! Diversification of results by maximal marginal relevance (MMR), so that near-duplicates do not fill a list.
 
 use crate::{Error, Kind, Result};
 
-/// Chooses up to `limit` candidates by maximal marginal relevance (Carbonell and Goldstein, The use of MMR, diversity-based
-/// reranking for reordering documents and producing summaries, 1998) and returns their positions in the order of choice.
+/// Chooses up to `limit` candidates by maximal marginal relevance (Carbonell and Goldstein, The use of MMR,
+/// diversity-based reranking for reordering documents and producing summaries, 1998) and returns their positions in the
+/// order of choice.
 ///
-/// Each time the one with the greatest `(1 − diversity) · relevance − diversity · s` is taken, s being its greatest cosine
-/// similarity to those already taken, 0 for the first; relevance is brought to 0..1 by its least and greatest value, all 1
-/// if they are equal. `diversity` is 1 − λ of the paper: 0 orders by relevance alone, 1 does not look at relevance after
-/// the first. Equal ones keep the order of the input. Vectors need not have length 1; one of zeros is like no other.
-/// Takes time in proportion to `limit` · candidates · dimensions, and calls `between` before each choice, which may end it.
+/// Each time the one with the greatest `(1 − diversity) · relevance − diversity · s` is taken, s being its greatest
+/// cosine similarity to those already taken, 0 for the first; relevance is brought to 0..1 by its least and greatest
+/// value, all 1 if they are equal. `diversity` is 1 − λ of the paper: 0 orders by relevance alone, 1 does not look at
+/// relevance after the first. Equal ones keep the order of the input. Vectors need not have length 1; one of zeros is
+/// like no other. Takes time in proportion to `limit` · candidates · dimensions, and calls `between` before each
+/// choice, which may end it.
 ///
 /// # Errors
 /// [`Kind::InvalidArgument`] if `diversity` is not between 0 and 1 or there are not as many vectors as relevances,
@@ -63,7 +65,7 @@ pub fn diversify(
     Ok(chosen)
 }
 
-/// What is not a finite number counts as the least.
+/// Scales relevance to 0..1. Values that are not finite count as the minimum.
 fn normalised(relevance: &[f64]) -> Vec<f64> {
     let finite = || relevance.iter().copied().filter(|value| value.is_finite());
     let least = finite().fold(f64::INFINITY, f64::min);

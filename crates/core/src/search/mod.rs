@@ -1,5 +1,5 @@
-//! What a search needs to know without a database: how two rankings become one, what a filter means in SQL, which hits say
-//! the same, what a hit looks like, and how good a ranking is.
+//! Database-independent logic of search: rank fusion, filters, diversification, passages, highlighting, and quality
+//! metrics.
 
 pub mod filter;
 pub mod fusion;

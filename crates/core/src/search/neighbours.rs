@@ -1,15 +1,14 @@
-//! Makes passages of hits and the chunks around them, in which no text stands twice.
+//! Expands hits to passages with the adjacent chunks, without repeating text that chunks share.
 //!
-//! Works on the chunks of one document, which begin with the end of the last if the corpus has an overlap. Refuses to
-//! bridge a chunk that is not there, and to guess the white space that no chunk holds: a line break, or an empty line
-//! where there was more.
+//! Works on the chunks of one document, which overlap if the corpus has an overlap. A passage never spans a missing
+//! chunk. White space that no chunk contains becomes a line break, or an empty line if it had more than one character.
 
 use std::ops::Range;
 
-/// A chunk of the document. Offsets are in characters (Unicode scalar values), from any base; `end` is the position after
-/// the last.
+/// A chunk of the document. Offsets are in characters (Unicode scalar values), from any base; `end` is the position
+/// after the last.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Part<'a> {
+pub struct ContextChunk<'a> {
     /// Its number in the document.
     pub ordinal: i32,
     /// First character in the document.
@@ -25,11 +24,11 @@ pub struct Part<'a> {
 pub struct Hit {
     /// Its number in the document.
     pub ordinal: i32,
-    /// How good it is, greater is better.
+    /// Relevance, greater is better.
     pub score: f64,
 }
 
-/// Hits with what stands around them.
+/// Hits with the text around them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Passage {
     /// Positions in the list of hits, best first, equal ones by rising ordinal. Never empty.
@@ -46,14 +45,14 @@ pub struct Passage {
     pub content: String,
 }
 
-/// Widens each hit by up to `reach` chunks on both sides; with a `reach` of at least 1, what overlaps or follows each other
-/// becomes one passage with the score of its best hit. Returns the passages best first, equal ones in the order of the
-/// document.
+/// Expands each hit by up to `reach` chunks on both sides; with a `reach` of at least 1, passages that overlap or are
+/// adjacent are merged and have the score of their best hit. Returns the passages best first, equal ones in document
+/// order.
 ///
-/// `parts` are chunks of the document in any order. A passage ends where one is missing; a hit that is not among them is
-/// left out.
-pub fn passages(hits: &[Hit], parts: &[Part<'_>], reach: u32) -> Vec<Passage> {
-    let mut parts: Vec<&Part<'_>> = parts.iter().collect();
+/// `parts` are chunks of the document in any order. A passage ends where one is missing; a hit that is not among them
+/// is left out.
+pub fn passages(hits: &[Hit], parts: &[ContextChunk<'_>], reach: u32) -> Vec<Passage> {
+    let mut parts: Vec<&ContextChunk<'_>> = parts.iter().collect();
     parts.sort_by_key(|part| part.ordinal);
     parts.dedup_by_key(|part| part.ordinal);
     let mut places: Vec<(usize, usize)> = hits
@@ -68,7 +67,7 @@ pub fn passages(hits: &[Hit], parts: &[Part<'_>], reach: u32) -> Vec<Passage> {
     for (place, hit) in places {
         let window = window(&parts, place, reach as usize);
         match windows.last_mut() {
-            Some((last, hits)) if touch(&parts, last, &window, reach) => {
+            Some((last, hits)) if are_mergeable(&parts, last, &window, reach) => {
                 last.end = window.end;
                 hits.push(hit);
             }
@@ -82,7 +81,7 @@ pub fn passages(hits: &[Hit], parts: &[Part<'_>], reach: u32) -> Vec<Passage> {
 }
 
 /// Up to `reach` chunks on both sides of number `place` that follow each other without a gap.
-fn window(parts: &[&Part<'_>], place: usize, reach: usize) -> Range<usize> {
+fn window(parts: &[&ContextChunk<'_>], place: usize, reach: usize) -> Range<usize> {
     let mut window = place..place + 1;
     while window.end - place <= reach && window.end < parts.len() && follows(parts, window.end) {
         window.end += 1;
@@ -94,15 +93,15 @@ fn window(parts: &[&Part<'_>], place: usize, reach: usize) -> Range<usize> {
 }
 
 /// Whether chunk number `at`, at least 1, is the next after the one before.
-fn follows(parts: &[&Part<'_>], at: usize) -> bool {
+fn follows(parts: &[&ContextChunk<'_>], at: usize) -> bool {
     parts[at - 1].ordinal.checked_add(1) == Some(parts[at].ordinal)
 }
 
-fn touch(parts: &[&Part<'_>], last: &Range<usize>, next: &Range<usize>, reach: u32) -> bool {
+fn are_mergeable(parts: &[&ContextChunk<'_>], last: &Range<usize>, next: &Range<usize>, reach: u32) -> bool {
     next.start < last.end || reach > 0 && next.start == last.end && follows(parts, next.start)
 }
 
-fn passage(hits: &[Hit], parts: &[&Part<'_>], mut found: Vec<usize>) -> Option<Passage> {
+fn passage(hits: &[Hit], parts: &[&ContextChunk<'_>], mut found: Vec<usize>) -> Option<Passage> {
     let (first, last) = (parts.first()?, parts.last()?);
     // They come by rising ordinal, and the sort is stable.
     found.sort_by(|a, b| hits[*b].score.total_cmp(&hits[*a].score));
@@ -117,7 +116,7 @@ fn passage(hits: &[Hit], parts: &[&Part<'_>], mut found: Vec<usize>) -> Option<P
 }
 
 /// Appends what `part` adds to a text that ends at `end` of the document.
-fn append(text: &mut String, part: &Part<'_>, end: i32) {
+fn append(text: &mut String, part: &ContextChunk<'_>, end: i32) {
     let known = match i64::from(part.start) - i64::from(end) {
         repeated @ ..0 => overlap(text, part.content, repeated.unsigned_abs()),
         gap => {
@@ -132,9 +131,9 @@ fn append(text: &mut String, part: &Part<'_>, end: i32) {
     text.push_str(&part.content[known..]);
 }
 
-/// How much of the start of `content` the text ends with, in bytes, if `repeated` characters of the document are in both.
-/// That many are, unless the content is what a reader sees of markup: then fewer, and as many as agree. Where such a text
-/// repeats itself that may be too many, and a repetition is lost.
+/// Length in bytes of the overlap between the end of `text` and the start of `content`, which share `repeated`
+/// characters of the document. For the visible text of markup, that is an upper bound, and the longest match is taken;
+/// where such a text repeats itself, the match may be too long and a repetition is lost.
 fn overlap(text: &str, content: &str, repeated: u64) -> usize {
     let ends = content.char_indices().map(|(at, character)| at + character.len_utf8());
     let ends: Vec<usize> = ends.take(usize::try_from(repeated).unwrap_or(usize::MAX)).collect();
@@ -147,8 +146,8 @@ mod tests {
     use crate::chunk::{self, Characters, Chunk, ChunkRule, Format};
     use proptest::prelude::*;
 
-    fn part(ordinal: i32, start: i32, content: &str) -> Part<'_> {
-        Part { ordinal, start, end: start + content.chars().count() as i32, content }
+    fn part(ordinal: i32, start: i32, content: &str) -> ContextChunk<'_> {
+        ContextChunk { ordinal, start, end: start + content.chars().count() as i32, content }
     }
 
     fn hits(found: &[(i32, f64)]) -> Vec<Hit> {
@@ -185,15 +184,15 @@ mod tests {
     fn what_a_reader_sees_overlaps_as_far_as_it_agrees() {
         // "one <b>two</b>" and "<b>two</b> three": ten characters of the markup are in both, three of the text.
         let parts = [
-            Part { ordinal: 1, start: 1, end: 15, content: "one two" },
-            Part { ordinal: 2, start: 5, end: 21, content: "two three" },
+            ContextChunk { ordinal: 1, start: 1, end: 15, content: "one two" },
+            ContextChunk { ordinal: 2, start: 5, end: 21, content: "two three" },
         ];
         assert_eq!(contents(&passages(&hits(&[(1, 1.0)]), &parts, 1)), ["one two three"]);
     }
 
     #[test]
     fn neighbourhoods_that_touch_are_one_passage_scored_by_the_better() {
-        let parts: Vec<Part<'_>> = (1..=9).map(|ordinal| part(ordinal, ordinal, "x")).collect();
+        let parts: Vec<ContextChunk<'_>> = (1..=9).map(|ordinal| part(ordinal, ordinal, "x")).collect();
         let found = hits(&[(2, 0.1), (5, 0.9), (9, 0.5)]);
         let passages = passages(&found, &parts, 1);
         let summary: Vec<_> =
@@ -237,8 +236,8 @@ mod tests {
                 chunks
             };
             let chunks = cut(overlap);
-            let parts: Vec<Part<'_>> = chunks.iter().zip(1..).map(|(chunk, ordinal)| {
-                Part { ordinal, start: chunk.start as i32 + 1, end: chunk.end as i32 + 1, content: &chunk.content }
+            let parts: Vec<ContextChunk<'_>> = chunks.iter().zip(1..).map(|(chunk, ordinal)| {
+                ContextChunk { ordinal, start: chunk.start as i32 + 1, end: chunk.end as i32 + 1, content: &chunk.content }
             }).collect();
             let letters = |text: &str| text.split_whitespace().collect::<String>();
             let whole: String = cut(0).iter().map(|chunk| letters(&chunk.content)).collect();

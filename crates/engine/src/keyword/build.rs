@@ -100,18 +100,18 @@ fn fill(directory: &RamDirectory, chunks: &[(&Chunk, Language)], is_cancelled: &
     writer.finalize().map_err(|error| build_failed(&error))
 }
 
-/// Merges segments, leaving out the `dead` chunks, and writes the result to `into`. `None` when no chunk is left.
+/// Merges segments, leaving out the `deleted` chunks, and writes the result to `into`. `None` when no chunk is left.
 ///
 /// # Errors
 /// `InvalidArgument` for no segments, `DamagedIndex`, `Cancelled`.
 pub fn merge(
     segments: &[Arc<Segment>],
-    dead: &[i64],
+    deleted: &[i64],
     is_cancelled: &dyn Fn() -> bool,
     into: &mut impl Write,
 ) -> Result<Option<SegmentSummary>> {
-    let mut dead = dead.to_vec();
-    dead.sort_unstable();
+    let mut deleted = deleted.to_vec();
+    deleted.sort_unstable();
     let mut counts = BTreeMap::new();
     let mut alive = Vec::new();
     let mut parts = Vec::new();
@@ -122,7 +122,7 @@ pub fn merge(
         for (language, count) in &segment.header().languages {
             *counts.entry(language.clone()).or_insert(0) += *count;
         }
-        let gone = segment.documents(&dead);
+        let gone = segment.documents(&deleted);
         if gone.len() == segment.chunk_count() as usize {
             continue;
         }

@@ -11,7 +11,7 @@ pub enum KeywordTask {
     /// See [`protocol::Request::KeywordBuild`].
     Build { language: Option<String>, chunks: Vec<Chunk> },
     /// See [`protocol::Request::KeywordMerge`].
-    Merge { segments: Vec<SegmentDigest>, dead: Vec<i64> },
+    Merge { segments: Vec<SegmentDigest>, deleted: Vec<i64> },
     /// See [`protocol::Request::KeywordList`].
     List { segment: SegmentDigest },
     /// See [`protocol::Request::KeywordStore`].
@@ -36,7 +36,7 @@ impl KeywordTask {
                 };
                 Self::Build { language: owned(language), chunks: chunks.into_iter().map(chunk).collect() }
             }
-            protocol::Request::KeywordMerge { segments, dead } => Self::Merge { segments, dead },
+            protocol::Request::KeywordMerge { segments, deleted } => Self::Merge { segments, deleted },
             protocol::Request::KeywordList { segment } => Self::List { segment },
             protocol::Request::KeywordStore { digest, byte_count, offset, bytes } => {
                 Self::Store { digest, byte_count, offset, bytes: bytes.to_vec() }

@@ -26,11 +26,11 @@ pub fn answer(cache: &SegmentCache, responses: &ResponseQueue, request: &Request
             let summary = build(language.as_deref(), chunks, &is_cancelled, &mut parts);
             parts.finish(cache, summary)?
         }
-        KeywordTask::Merge { segments, dead } => match cache.acquire(segments)? {
+        KeywordTask::Merge { segments, deleted } => match cache.acquire(segments)? {
             Acquired::Missing(missing) => Response::KeywordMissing(missing),
             Acquired::All(open) => {
                 let mut parts = SegmentWriter::new(cache, responses, request);
-                let merged = merge(&open, dead, &is_cancelled, &mut parts);
+                let merged = merge(&open, deleted, &is_cancelled, &mut parts);
                 match merged {
                     Ok(None) => Response::SegmentPart { bytes: Vec::new(), summary: None },
                     Err(error) if error.kind == Kind::DamagedIndex => damaged(cache, &open, error)?,

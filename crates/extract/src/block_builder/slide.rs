@@ -40,8 +40,8 @@ impl Slide {
         }
     }
 
-    /// The blocks in reading order: headings first, then from top to bottom and from left to right. Shapes without a position
-    /// follow the shape before them.
+    /// The blocks in reading order: headings first, then from top to bottom and from left to right. Shapes without a
+    /// position follow the shape before them.
     pub(super) fn in_order(self) -> impl Iterator<Item = Block> {
         let mut figures = self.0;
         figures.retain(|figure| !figure.blocks.is_empty());

@@ -101,8 +101,8 @@ impl Numbering {
         Ok(numbering)
     }
 
-    /// Counts one list paragraph and returns its label; `None` if the list does not exist. `list_of_style` returns the list of a
-    /// style.
+    /// Counts one list paragraph and returns its label; `None` if the list does not exist. `list_of_style` returns the
+    /// list of a style.
     pub fn next(&mut self, id: &str, at: usize, list_of_style: impl Fn(&str) -> Option<String>) -> Option<Label> {
         let at = at.min(LEVELS - 1);
         let list = self.lists.get_mut(id)?;

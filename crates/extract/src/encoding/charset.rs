@@ -1,5 +1,5 @@
-//! Labels of encodings, and the 7-bit encodings UTF-7, HZ and ISO-2022, which mails still use and the WHATWG standard lacks. They
-//! cannot be detected, only declared.
+//! Labels of encodings, and the 7-bit encodings UTF-7, HZ and ISO-2022, which mails still use and the WHATWG standard
+//! lacks. They cannot be detected, only declared.
 
 use encoding_rs::{EUC_KR, Encoding, GBK};
 

@@ -3,7 +3,8 @@
 /// Bytes in which a document declares its encoding.
 const PROLOG: usize = 4096;
 
-/// The encoding that an XML declaration or a `<meta>` element in the first [`PROLOG`] bytes names; `None` if there is none.
+/// The encoding that an XML declaration or a `<meta>` element in the first [`PROLOG`] bytes names; `None` if there is
+/// none.
 pub(crate) fn declared(bytes: &[u8]) -> Option<String> {
     let prolog = String::from_utf8_lossy(bytes.get(..PROLOG).unwrap_or(bytes)).to_ascii_lowercase();
     let label = |text: &str, mark: &str| {

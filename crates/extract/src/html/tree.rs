@@ -1,7 +1,8 @@
-//! The document as a flat list of nodes in document order, each with the index of its end. Missing and misnested end tags are
-//! handled as in browsers, as far as they affect the text.
+//! The document as a flat list of nodes in document order, each with the index of its end. Missing and misnested end
+//! tags are handled as in browsers, as far as they affect the text.
 //!
-//! Each tag takes constant time at any depth: open elements are found by an index per kind and never by searching the stack.
+//! Each tag takes constant time at any depth: open elements are found by an index per kind and never by searching the
+//! stack.
 
 use super::boilerplate::{is_boilerplate, is_hidden, value};
 use super::metadata::PageMetadata;

@@ -1,5 +1,5 @@
-//! Rewrites encoded words (RFC 2047) in mail headers as UTF-8. Adjacent words are joined before they are decoded, because many
-//! programs split a character between two words.
+//! Rewrites encoded words (RFC 2047) in mail headers as UTF-8. Adjacent words are joined before they are decoded,
+//! because many programs split a character between two words.
 
 use super::transfer_encoding;
 use crate::encoding::stated;

@@ -1,5 +1,5 @@
-//! Converts the headers of a mail and of its parts to UTF-8. Some mails are in UTF-16, and some have names of people and files in
-//! a legacy encoding, declared or not.
+//! Converts the headers of a mail and of its parts to UTF-8. Some mails are in UTF-16, and some have names of people
+//! and files in a legacy encoding, declared or not.
 
 use super::{encoded_word, parameter};
 use crate::encoding::decode;

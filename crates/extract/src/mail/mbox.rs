@@ -11,8 +11,8 @@ pub(super) fn mails(bytes: &[u8]) -> Option<Vec<&[u8]>> {
     }
     let (mut starts, mut at, mut is_after_empty) = (Vec::new(), 0, true);
     for line in bytes.split_inclusive(|byte| *byte == b'\n') {
-        // The text of a mail may contain "From ", too: only a line with a time, after an empty line and before a header,
-        // separates mails.
+        // The text of a mail may contain "From ", too: only a line with a time, after an empty line and before a
+        // header, separates mails.
         if is_after_empty && bytes.get(at..).is_some_and(is_mbox_separator) {
             starts.push((at, at + line.len()));
         }

@@ -1,4 +1,5 @@
-//! Writes a mail as a document, for MIME and Outlook messages alike: the subject as heading, addresses and date, then the text.
+//! Writes a mail as a document, for MIME and Outlook messages alike: the subject as heading, addresses and date, then
+//! the text.
 
 use crate::{Media, Writer, html};
 use socle_core::Result;
@@ -29,8 +30,8 @@ pub(crate) enum Body<'a> {
 }
 
 impl MailMessage<'_> {
-    /// Writes the mail and sets the metadata. Returns whether it has any text. A text that consists of pictures counts as a page
-    /// without text.
+    /// Writes the mail and sets the metadata. Returns whether it has any text. A text that consists of pictures counts
+    /// as a page without text.
     pub(crate) fn write(&self, writer: &mut Writer) -> Result<bool> {
         let metadata = writer.metadata();
         metadata.title = self.subject.clone();

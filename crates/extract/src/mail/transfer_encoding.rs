@@ -1,5 +1,5 @@
-//! Content transfer encodings of mail (RFC 2045). Invalid input is skipped rather than rejected, because mails get damaged in
-//! transit.
+//! Content transfer encodings of mail (RFC 2045). Invalid input is skipped rather than rejected, because mails get
+//! damaged in transit.
 
 use crate::base64;
 use std::borrow::Cow;

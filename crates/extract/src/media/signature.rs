@@ -110,7 +110,8 @@ fn is_mpeg(bytes: &[u8]) -> bool {
     matches!(bytes.get(length..), Some([0xff, 0xfa | 0xfb, ..]))
 }
 
-/// Whether `bytes` are less common MPEG audio: lower sampling rates, other layers, or AAC, whose frames state their length.
+/// Whether `bytes` are less common MPEG audio: lower sampling rates, other layers, or AAC, whose frames state their
+/// length.
 fn is_other_mpeg(bytes: &[u8]) -> bool {
     let [0xff, second, third, fourth, fifth, sixth, ..] = bytes else { return false };
     let is_frame = |rest: &[u8]| matches!(rest, [0xff, other, ..] if other == second);

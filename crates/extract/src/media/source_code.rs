@@ -1,7 +1,7 @@
 //! Source code and configuration files, recognised by file name, media type, or the first line of a script.
 
-/// Languages with their file extensions and their media subtypes without `x-`. The empty name stands for preformatted text in no
-/// language.
+/// Languages with their file extensions and their media subtypes without `x-`. The empty name stands for preformatted
+/// text in no language.
 const LANGUAGES: &[(&str, &[&str], &[&str])] = &[
     (
         "",

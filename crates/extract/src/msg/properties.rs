@@ -1,5 +1,5 @@
-//! The properties of a message, a recipient or an attachment (MS-OXMSG): fixed-length properties in one stream, each of the
-//! others in a stream named after it.
+//! The properties of a message, a recipient or an attachment (MS-OXMSG): fixed-length properties in one stream, each of
+//! the others in a stream named after it.
 
 use crate::archive::unpacks_to_too_much;
 use crate::encoding::{code_page, decode};
@@ -68,7 +68,8 @@ pub(super) struct Properties {
 }
 
 impl Properties {
-    /// Reads the properties of the storage `path`. `head`: size of the header in bytes, which depends on the kind of storage.
+    /// Reads the properties of the storage `path`. `head`: size of the header in bytes, which depends on the kind of
+    /// storage.
     pub(super) fn read(store: &mut Store<'_>, path: &str, head: usize, charset: Option<String>) -> Result<Self> {
         let fixed = store.stream(&join(path, "__properties_version1.0"))?.unwrap_or_default();
         if fixed.len() > MAX_FIXED {

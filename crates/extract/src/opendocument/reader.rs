@@ -21,8 +21,8 @@ enum Context {
     Apart,
 }
 
-/// A context with the number of lists around it up to the nearest independent context; stored, because searching for them would
-/// take quadratic time.
+/// A context with the number of lists around it up to the nearest independent context; stored, because searching for
+/// them would take quadratic time.
 struct Place {
     context: Context,
     depth: usize,
@@ -391,8 +391,8 @@ impl<'w> Reader<'w> {
     }
 }
 
-/// Whether an element is skipped with its content: comments, deleted text, note numbers, ruby text, descriptions of pictures,
-/// index templates.
+/// Whether an element is skipped with its content: comments, deleted text, note numbers, ruby text, descriptions of
+/// pictures, index templates.
 fn is_left_out(name: &str) -> bool {
     matches!(
         name,

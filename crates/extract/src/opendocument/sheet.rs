@@ -1,5 +1,5 @@
-//! OpenDocument spreadsheets. The displayed text of a cell is stored beside its value; only dates and times are taken from the
-//! value, because their text is localised.
+//! OpenDocument spreadsheets. The displayed text of a cell is stored beside its value; only dates and times are taken
+//! from the value, because their text is localised.
 
 use super::File;
 use super::reader::Charts;

@@ -1,5 +1,5 @@
-//! Annotations: form fields and free text. Without an appearance stream, the value is placed into the rectangle. Comments and
-//! other markup annotations are left out.
+//! Annotations: form fields and free text. Without an appearance stream, the value is placed into the rectangle.
+//! Comments and other markup annotations are left out.
 
 use super::content::Run;
 use super::metadata::text_string;

@@ -1,6 +1,6 @@
-//! Arabic and Hebrew: converts visual order, from left to right, to logical order. Inverts the Unicode bidirectional algorithm
-//! (UAX #9), which keeps words of other scripts and numbers from left to right; as it is not invertible in general, this covers
-//! ordinary text.
+//! Arabic and Hebrew: converts visual order, from left to right, to logical order. Inverts the Unicode bidirectional
+//! algorithm (UAX #9), which keeps words of other scripts and numbers from left to right; as it is not invertible in
+//! general, this covers ordinary text.
 
 use super::glyph::Glyph;
 use std::borrow::Cow;
@@ -19,8 +19,8 @@ pub(super) fn has_rtl(text: &str) -> bool {
     text.chars().any(is_rtl)
 }
 
-/// Sorts the glyphs of right-to-left lines from left to right, whatever their drawing order, and puts marks before their base
-/// letters.
+/// Sorts the glyphs of right-to-left lines from left to right, whatever their drawing order, and puts marks before
+/// their base letters.
 pub(super) fn left_to_right(glyphs: Vec<Glyph>) -> Vec<Glyph> {
     if !glyphs.iter().any(|glyph| is_rtl(glyph.c)) {
         return glyphs;

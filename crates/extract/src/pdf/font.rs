@@ -1,5 +1,5 @@
-//! Fonts: the characters and the width of each code, and whether the font is bold or monospaced. Outlines are not drawn, and
-//! system fonts are not used.
+//! Fonts: the characters and the width of each code, and whether the font is bold or monospaced. Outlines are not
+//! drawn, and system fonts are not used.
 
 use super::unicode::Unicode;
 use super::{bidi, tex_encoding};

@@ -1,6 +1,7 @@
 //! The raw content of a page: glyphs with positions, and rules.
 
-/// A glyph. Positions are in points relative to its writing direction: `x` increases along the line, `y` from line to line.
+/// A glyph. Positions are in points relative to its writing direction: `x` increases along the line, `y` from line to
+/// line.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Glyph {
     pub(super) c: char,

@@ -12,7 +12,8 @@ const LARGER: f32 = 1.12;
 const MAX_LINES: usize = 4;
 const MAX_LETTERS: usize = 200;
 const MAX_BOLD_LETTERS: usize = 120;
-/// Maximum length of a heading that ends like a sentence, and minimum relative font size of a longer one, which is a title.
+/// Maximum length of a heading that ends like a sentence, and minimum relative font size of a longer one, which is a
+/// title.
 const MAX_SENTENCE: usize = 40;
 const TITLE: f32 = 1.4;
 /// Maximum number of outline entries, and maximum depth.
@@ -34,7 +35,8 @@ pub(super) struct Headings {
 }
 
 impl Headings {
-    /// Determines the levels from all paragraphs of a document; the arguments include the number of characters in tables.
+    /// Determines the levels from all paragraphs of a document; the arguments include the number of characters in
+    /// tables.
     pub(super) fn find<'p>(
         pdf: &Pdf,
         body: f32,

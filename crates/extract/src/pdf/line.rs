@@ -6,15 +6,15 @@ use super::list;
 use super::word::{WORD_GAP, Word, without_doubles, words};
 use std::collections::HashMap;
 
-/// Maximum gap between words of a line, as a multiple of the font size, which justified text seldom exceeds; and the same for
-/// source code.
+/// Maximum gap between words of a line, as a multiple of the font size, which justified text seldom exceeds; and the
+/// same for source code.
 const LINE_GAP: f32 = 0.9;
 const CODE_GAP: f32 = 20.0;
 /// Maximum distance of a list item from its marker, as a multiple of the font size.
 const MARK_GAP: f32 = 4.0;
 
-/// Limits per page or line, which bound the time on hostile pages: more vertical rules are a drawing, more markers, pieces side
-/// by side or words are not lists or lines.
+/// Limits per page or line, which bound the time on hostile pages: more vertical rules are a drawing, more markers,
+/// pieces side by side or words are not lists or lines.
 const MAX_RULES: usize = 2_000;
 const MAX_MARKS: usize = 2_000;
 const MAX_BESIDE: usize = 64;
@@ -78,7 +78,8 @@ impl Line {
         self.y + 0.25 * self.size
     }
 
-    /// Its text in logical order. Small raised digits become superscript characters, so that they do not merge with words.
+    /// Its text in logical order. Small raised digits become superscript characters, so that they do not merge with
+    /// words.
     pub(super) fn text(&self) -> String {
         let mut text = String::new();
         let mut before: Option<&Word> = None;
@@ -211,7 +212,8 @@ fn is_wide(last: &Word, word: &Word) -> bool {
     word.x0 - last.end > widest * last.size.max(word.size) || (last.spaces > 3 && !last.mono)
 }
 
-/// Whether wide gaps are due to justification: each has a space, and all are alike, or the line ends where its neighbours do.
+/// Whether wide gaps are due to justification: each has a space, and all are alike, or the line ends where its
+/// neighbours do.
 fn is_justified(row: &[Word], around: &[(f32, f32)]) -> bool {
     let (Some(first), Some(last)) = (row.first(), row.last()) else { return false };
     let mut gaps = Vec::new();

@@ -1,5 +1,5 @@
-//! Joins lines to paragraphs and paragraphs to text: finds ends of paragraphs, intended line breaks, and hyphens that are due to
-//! line breaking.
+//! Joins lines to paragraphs and paragraphs to text: finds ends of paragraphs, intended line breaks, and hyphens that
+//! are due to line breaking.
 
 use super::line::Line;
 use super::list::{self, Mark};
@@ -179,7 +179,7 @@ fn hyphen(text: &str, line: &str, words: &Words) -> Hyphen {
     }
     let word = first.trim_end_matches(|c: char| !c.is_alphanumeric());
     let hung = HUNG.contains(&word) || word.starts_with("t-");
-    // "state-of-" goes on with a hyphen, and so does "x-".
+    // "state-of-" continues a compound word, and so does "x-".
     let chain = part.chars().count() <= if stem.contains('-') { 3 } else { 1 };
     if hung || chain || words.knows(&format!("{stem}-{first}")) { Hyphen::Keep } else { Hyphen::Drop }
 }

@@ -130,7 +130,8 @@ fn neighbours(lines: &[Line], at: usize) -> Vec<usize> {
     found
 }
 
-/// Orders blocks by recursive cuts: into columns at gutters between running text, and into the bands above and below them.
+/// Orders blocks by recursive cuts: into columns at gutters between running text, and into the bands above and below
+/// them.
 fn cut(mut blocks: Vec<Block>, depth: usize, out: &mut Vec<Part>) {
     if blocks.len() > MAX_BLOCKS {
         return uncut(blocks, out);

@@ -1,5 +1,5 @@
-//! Removes running headers, running footers and page numbers: lines in the margins that repeat on many pages, apart from the page
-//! number. The first occurrence of a running header or footer is kept.
+//! Removes running headers, running footers and page numbers: lines in the margins that repeat on many pages, apart
+//! from the page number. The first occurrence of a running header or footer is kept.
 
 use super::Sheet;
 use super::line::Line;
@@ -16,8 +16,8 @@ const MARGIN_STEP: f32 = 1.6;
 const MARGIN_STEP_FACTOR: f32 = 1.25;
 /// Maximum line step of text, as a multiple of the font size.
 const MAX_LINE_STEP: f32 = 2.4;
-/// Font size of a header relative to that of the text: up to the first factor it is small and must repeat on 3 pages, up to the
-/// second it may be text and must repeat on 5. A header that the document tags as such must repeat on 2.
+/// Font size of a header relative to that of the text: up to the first factor it is small and must repeat on 3 pages,
+/// up to the second it may be text and must repeat on 5. A header that the document tags as such must repeat on 2.
 const SMALL_FACTOR: f32 = 0.97;
 const LARGE_FACTOR: f32 = 1.05;
 /// Upper bound for a page number with a label such as "Page", relative to the font size of the text.

@@ -1,12 +1,13 @@
-//! The T1 (Cork) encoding of TeX, for bitmap fonts, whose glyph names are `a` and the code and carry no other information. The
-//! older OT1 encoding has the same letters.
+//! The T1 (Cork) encoding of TeX, for bitmap fonts, whose glyph names are `a` and the code and carry no other
+//! information. The older OT1 encoding has the same letters.
 
 use hayro_syntax::object::{Array, Dict, Name, Object};
 
 /// Codes from 128 on, as far as they differ from Latin-1.
 const UPPER: &str = "ĂĄĆČĎĚĘĞĹĽŁŃŇŊŐŔŘŚŠŞŤŢŰŮŸŹŽŻĲİđ§ăąćčďěęğĺľłńňŋőŕřśšşťţűůÿźžżĳ¡¿£";
 
-/// Whether a font is a TeX bitmap font with original codes. Some programs renumber glyphs from 0, which makes codes meaningless.
+/// Whether a font is a TeX bitmap font with original codes. Some programs renumber glyphs from 0, which makes codes
+/// meaningless.
 pub(super) fn is_bitmap(font: &Dict<'_>) -> bool {
     if font.get::<Name<'_>>("Subtype").is_none_or(|subtype| subtype.as_ref() != b"Type3") {
         return false;

@@ -1,5 +1,5 @@
-//! Unicode mappings of fonts that `hayro-font` does not support: character collections of CJK fonts, predefined ToUnicode CMaps,
-//! and malformed ones.
+//! Unicode mappings of fonts that `hayro-font` does not support: character collections of CJK fonts, predefined
+//! ToUnicode CMaps, and malformed ones.
 
 use hayro_cmap::{BfString, CMap, CMapName, CidFamily, load_embedded};
 use hayro_syntax::object::{Array, Dict, Object, Stream, String as PdfString};
@@ -71,8 +71,8 @@ impl<'a> Unicode<'a> {
     }
 }
 
-/// Whether the codes of a font whose ToUnicode map is `Identity` can be UTF-16: a font with a CIDToGIDMap does not use glyph
-/// numbers as codes.
+/// Whether the codes of a font whose ToUnicode map is `Identity` can be UTF-16: a font with a CIDToGIDMap does not use
+/// glyph numbers as codes.
 fn is_of_characters(font: &Dict<'_>) -> bool {
     let Some(descendant) = descendant(font) else { return false };
     let embedded = descendant.get::<Dict<'_>>("FontDescriptor").is_some_and(|descriptor| {

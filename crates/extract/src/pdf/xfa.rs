@@ -1,5 +1,5 @@
-//! Dynamic XFA forms, which only Adobe software renders: the page is a placeholder, and the values are in XML (XFA specification
-//! 3.3, chapter 4).
+//! Dynamic XFA forms, which only Adobe software renders: the page is a placeholder, and the values are in XML (XFA
+//! specification 3.3, chapter 4).
 
 use super::{Sheet, decompress, metadata};
 use crate::Writer;

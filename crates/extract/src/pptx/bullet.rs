@@ -1,5 +1,5 @@
-//! Inherited bullets and positions of PowerPoint text boxes. Properties that a paragraph lacks come from its box, the placeholder
-//! in the slide layout, and the slide master, in this order.
+//! Inherited bullets and positions of PowerPoint text boxes. Properties that a paragraph lacks come from its box, the
+//! placeholder in the slide layout, and the slide master, in this order.
 
 use crate::list_label::{Label, format_number};
 use crate::xml::{Element, Token, Xml};

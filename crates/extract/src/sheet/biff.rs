@@ -1,4 +1,5 @@
-//! Records of old workbooks (BIFF 5 and 8) and the strings in them. Lengths are not trusted: data beyond the end reads as empty.
+//! Records of old workbooks (BIFF 5 and 8) and the strings in them. Lengths are not trusted: data beyond the end reads
+//! as empty.
 
 use crate::encoding::code_page;
 use encoding_rs::{Encoding, WINDOWS_1252};

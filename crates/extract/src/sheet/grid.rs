@@ -1,7 +1,8 @@
-//! Collects the cells of a sheet and writes them as tables. Cells come row by row; only one table is held, with its texts in one
-//! string, so that a million cells take little more than their text.
+//! Collects the cells of a sheet and writes them as tables. Cells come row by row; only one table is held, with its
+//! texts in one string, so that a million cells take little more than their text.
 //!
-//! Empty rows end a table, except for up to [`MAX_GAP`] of them before a row with numbers, which may separate headers from data.
+//! Empty rows end a table, except for up to [`MAX_GAP`] of them before a row with numbers, which may separate headers
+//! from data.
 
 use crate::Writer;
 use socle_core::Result;

@@ -1,5 +1,5 @@
-//! Number formats of spreadsheets, as far as they carry meaning: decimals, per cent and currency. Independent of the locale:
-//! without digit grouping and with a decimal point.
+//! Number formats of spreadsheets, as far as they carry meaning: decimals, per cent and currency. Independent of the
+//! locale: without digit grouping and with a decimal point.
 
 /// A parsed number format.
 #[derive(Clone, Debug, Default)]

@@ -1,5 +1,5 @@
-//! Excel workbooks before 2007 (BIFF 5 and 8 in a compound file, MS-XLS). Cells are read in sequence, so that distant cells need
-//! no more memory than others. Of drawings, texts and chart titles are read.
+//! Excel workbooks before 2007 (BIFF 5 and 8 in a compound file, MS-XLS). Cells are read in sequence, so that distant
+//! cells need no more memory than others. Of drawings, texts and chart titles are read.
 
 use super::biff::{Record, Records, encoding, long, number};
 use super::grid::SheetDrawings;
@@ -208,7 +208,8 @@ impl Book {
         self.narrow(record.content(), 18, length)
     }
 
-    /// Writes the cells of a record. Returns the position of a formula cell whose string result is in a following record.
+    /// Writes the cells of a record. Returns the position of a formula cell whose string result is in a following
+    /// record.
     fn cell(&self, record: &Record<'_>, grid: &mut Grid<'_>) -> Result<Option<(u32, u32)>> {
         let bytes = record.content();
         let (row, column) = (u32::from(number(bytes, 0)), u32::from(number(bytes, 2)));

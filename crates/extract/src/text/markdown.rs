@@ -1,5 +1,5 @@
-//! Splits Markdown into its top-level blocks, otherwise unchanged. Works line by line instead of with pulldown-cmark, which panics
-//! on some documents and takes quadratic time on others.
+//! Splits Markdown into its top-level blocks, otherwise unchanged. Works line by line instead of with pulldown-cmark,
+//! which panics on some documents and takes quadratic time on others.
 
 use crate::Writer;
 use socle_core::Result;
@@ -102,8 +102,8 @@ fn front_matter(lines: &[&str], metadata: &mut Metadata) -> usize {
     end + 2
 }
 
-/// Whether the lines between two delimiters are front matter and not text between two thematic breaks: each must be plausible
-/// YAML (`yaml`) or TOML. In doubt, they are text, so that none is lost.
+/// Whether the lines between two delimiters are front matter and not text between two thematic breaks: each must be
+/// plausible YAML (`yaml`) or TOML. In doubt, they are text, so that none is lost.
 fn is_metadata(lines: &[&str], yaml: bool) -> bool {
     let has_key = |line: &str| {
         let Some((name, value)) = line.split_once(if yaml { ':' } else { '=' }) else { return false };

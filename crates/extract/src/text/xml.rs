@@ -1,5 +1,6 @@
-//! XML of any vocabulary: the text of elements and the values of attributes, without names. An element with children becomes a
-//! paragraph, its children lines. Entities defined by the document are not resolved, and Base64 data is left out.
+//! XML of any vocabulary: the text of elements and the values of attributes, without names. An element with children
+//! becomes a paragraph, its children lines. Entities defined by the document are not resolved, and Base64 data is left
+//! out.
 
 use crate::Writer;
 use crate::html::body;

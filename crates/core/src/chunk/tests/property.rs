@@ -225,8 +225,8 @@ proptest! {
     /// Reading a document piece by piece finds the same blocks and headings as reading it at once.
     #[test]
     fn markdown_sections(text in text(&[WORDS, SPACES, MARKDOWN, MARKDOWN], 120), section in 1..200_usize) {
-        // Without colons: what stands under the definition of a link, with no empty line between, and paragraphs between
-        // definitions may become other blocks. It does no harm.
+        // Without colons: what stands under the definition of a link, with no empty line between, and paragraphs
+        // between definitions may become other blocks. It does no harm.
         let text = text.replace(':', "");
         let whole = super::super::markdown::read_sections(&text, &Characters, usize::MAX, usize::MAX).unwrap();
         let parts = super::super::markdown::read_sections(&text, &Characters, section, usize::MAX).unwrap();

@@ -2,7 +2,7 @@
 
 use crate::{Error, Kind, Result};
 
-/// How many names an error lists.
+/// Maximum number of column names in a hint.
 const MAX_NAMES: usize = 30;
 
 /// How a column is compared.
@@ -16,8 +16,8 @@ pub enum ColumnKind {
     Json,
 }
 
-/// The operators of a type as they stand in SQL, e.g. `OPERATOR(pg_catalog.<=)`. Types of extensions have their own, and
-/// some types have none.
+/// The operators of a type as they stand in SQL, e.g. `OPERATOR(pg_catalog.<=)`. Types of extensions have their own,
+/// and some types have none.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Operators {
     /// `=`
@@ -34,7 +34,7 @@ pub struct Operators {
     pub greater_or_equal: Option<String>,
     /// `LIKE` with a pattern of type text, where the type has one of its own.
     pub like: Option<String>,
-    /// The same for `ILIKE`.
+    /// `ILIKE` with a pattern of type text, where the type has one of its own.
     pub ilike: Option<String>,
 }
 
@@ -76,12 +76,12 @@ impl FilterColumn {
         })
     }
 
-    /// The column in SQL.
+    /// The qualified column in SQL.
     pub(super) fn of(&self, alias: &str) -> String {
         format!("{alias}.{}", quoted(&self.name))
     }
 
-    /// That values of this kind cannot be compared with the column by this operator, and what can.
+    /// The error for an operand that the operator does not accept on this column.
     pub(super) fn mismatch(&self, operator: &str, value: &str, hint: &str) -> Error {
         let message = format!("filter \"{operator}\" on column \"{}\" cannot take {value}", self.name);
         Error::new(Kind::WrongColumnType, message)
@@ -89,7 +89,7 @@ impl FilterColumn {
             .hint(hint.to_string())
     }
 
-    /// That the type of the column does not have this operator.
+    /// The error for an operator that the type of the column does not have.
     pub(super) fn unsupported(&self, operator: &str) -> Error {
         let hint = match self.kind {
             ColumnKind::Scalar => "Compare a column of another type; a generated column can cast this one.",
@@ -101,7 +101,7 @@ impl FilterColumn {
     }
 }
 
-/// An identifier in quotation marks, whatever it is made of.
+/// A quoted identifier.
 pub(super) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }

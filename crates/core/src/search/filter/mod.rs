@@ -1,4 +1,4 @@
-//! The language of filters: conditions on the columns of the source, as JSON, made into SQL with parameters.
+//! The filter language: conditions on columns of the source as JSON, compiled to SQL with parameters.
 //!
 //! ```json
 //! {"lang": "fr", "year": {">=": 2020, "<": 2024}, "or": [{"tags": {"contains": "dba"}}, {"not": {"draft": true}}]}
@@ -13,7 +13,7 @@
 //!   null. Else NULL is as in SQL: neither a comparison with it nor the `not` of one holds.
 //! - `{}` and `{"and": []}` hold always, `{"or": []}` and `{"lang": []}` never.
 //!
-//! Nothing of a filter becomes part of the SQL: values are parameters, and names and operators those of the catalog.
+//! No part of a filter is copied into the SQL: values are parameters, names and operators come from the catalog.
 
 mod column;
 #[cfg(test)]
@@ -27,13 +27,13 @@ use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use value::{Json, array, elements, invalid, parse, scalar, whole};
 
-/// How deep `and`, `or` and `not` may be nested, the outermost object included.
+/// Maximum nesting of `and`, `or` and `not`, including the outermost object.
 pub const MAX_DEPTH: usize = 32;
 
-/// How many comparisons a filter may have.
+/// Maximum number of comparisons of a filter.
 pub const MAX_CONDITIONS: usize = 1_000;
 
-/// Types of Postgres: how they stand in SQL, and their OIDs.
+/// PostgreSQL types: qualified name and OID.
 const TEXT: (&str, u32) = ("pg_catalog.text", 25);
 const JSONB: (&str, u32) = ("pg_catalog.jsonb", 3802);
 
@@ -50,11 +50,11 @@ pub struct Condition {
     pub parameters: Vec<Parameter>,
 }
 
-/// A value of a filter. That it has the form of its type is for the input function of the type to say, and the name of the
-/// column belongs into that error. A cast from text is nothing to be relied on: it may be anybody's.
+/// A value of a filter. It is converted by the input function of its type, whose errors should name the column, and not
+/// by a cast from text, which may be user-defined.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Parameter {
-    /// The column that it is compared with.
+    /// Name of the column that it is compared with.
     pub column: String,
     /// The OID of its type.
     pub type_id: u32,
@@ -62,12 +62,13 @@ pub struct Parameter {
     pub value: String,
 }
 
-/// Makes SQL of the JSON text `filter`. `columns` are those of the source, `alias` is the source row as it stands in SQL, and
-/// the parameters are numbered from `first_parameter`.
+/// Compiles the JSON text `filter` to SQL. `columns` are those of the source, `alias` is the source row as it stands in
+/// SQL, and the parameters are numbered from `first_parameter`.
 ///
 /// # Errors
-/// [`Kind::InvalidArgument`] for what is not a filter and for one that is too deep or too long; [`Kind::UnknownColumn`];
-/// [`Kind::WrongColumnType`] for an operator or a value that the type of the column does not have.
+/// [`Kind::InvalidArgument`] for what is not a filter and for one that is too deep or too long;
+/// [`Kind::UnknownColumn`]; [`Kind::WrongColumnType`] for an operator or a value that the type of the column does not
+/// have.
 pub fn compile(filter: &str, columns: &[FilterColumn], alias: &str, first_parameter: usize) -> Result<Condition> {
     let filter: &RawValue = serde_json::from_str(filter).map_err(|error| invalid(&error))?;
     let mut compiler = Compiler { columns, alias, first_parameter, parameters: Vec::new(), conditions: 0 };
@@ -193,7 +194,7 @@ impl Compiler<'_> {
         Ok(format!("({} {sql} {parameter})", column.of(self.alias)))
     }
 
-    /// Arrays and JSON have an order that nobody means.
+    /// Ordering comparison. Arrays and JSON are excluded, because their order is rarely intended.
     fn order(
         &mut self,
         column: &FilterColumn,
@@ -224,8 +225,8 @@ impl Compiler<'_> {
         Ok(format!("({row} {equal} ANY ({parameter}){null})"))
     }
 
-    /// By the operator of the type, as `citext` has one that is blind to case; else as text, since types of extensions that are
-    /// like text need not have these operators.
+    /// By the operator of the type, as `citext` has one that is blind to case; else as text, since types of extensions
+    /// that are like text need not have these operators.
     fn like(
         &mut self,
         column: &FilterColumn,
@@ -263,7 +264,7 @@ impl Compiler<'_> {
         }
     }
 
-    /// `json` has no operators of its own.
+    /// A comparison as `jsonb`, because `json` has no operators.
     fn jsonb(&mut self, column: &FilterColumn, sql: &str, value: String) -> String {
         let parameter = self.bind(column, JSONB, value);
         format!("(({})::pg_catalog.jsonb {sql} {parameter})", column.of(self.alias))

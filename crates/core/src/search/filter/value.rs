@@ -1,11 +1,11 @@
-//! Values of a filter, in the form in which Postgres reads them. Numbers keep all of their digits.
+//! Values of a filter in the text form of PostgreSQL. Numbers keep all of their digits.
 
 use super::column::{ColumnKind, FilterColumn};
 use crate::corpus::array_literal;
 use crate::{Error, Kind, Result};
 use serde_json::value::RawValue;
 
-/// A JSON value that has been looked at from outside.
+/// A JSON value, parsed one level deep.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Json<'a> {
     Null,
@@ -28,7 +28,7 @@ impl<'a> Json<'a> {
         }
     }
 
-    /// What it is, for people.
+    /// The type of the value with an article, for messages.
     pub(super) fn noun(self) -> &'static str {
         match self {
             Self::Null => "null",
@@ -41,7 +41,7 @@ impl<'a> Json<'a> {
     }
 }
 
-/// The elements of a list, any value alone being a list of one.
+/// The elements of a list; any other value counts as a list of one.
 pub(super) fn elements(value: &RawValue) -> Result<Vec<&RawValue>> {
     match Json::of(value) {
         Json::List(list) => parse(list),
@@ -49,12 +49,12 @@ pub(super) fn elements(value: &RawValue) -> Result<Vec<&RawValue>> {
     }
 }
 
-/// Reads one level of JSON.
+/// Parses one level of JSON.
 pub(super) fn parse<'a, T: serde::Deserialize<'a>>(value: &'a RawValue) -> Result<T> {
     serde_json::from_str(value.get()).map_err(|error| invalid(&error))
 }
 
-/// That something is not JSON.
+/// The error for invalid JSON.
 pub(super) fn invalid(error: &serde_json::Error) -> Error {
     Error::new(Kind::InvalidArgument, "filter is not valid JSON").detail(format!("{error}."))
 }
@@ -81,7 +81,7 @@ pub(super) fn scalar(column: &FilterColumn, operator: &str, value: &RawValue) ->
     }
 }
 
-/// Many values as an array.
+/// Several values as an array literal.
 ///
 /// # Errors
 /// As [`scalar`], for each.
@@ -90,7 +90,7 @@ pub(super) fn array(column: &FilterColumn, operator: &str, values: &[&RawValue])
     Ok(array_literal(&texts?))
 }
 
-/// What a column is compared with as a whole.
+/// The operand of a comparison with a whole column.
 ///
 /// # Errors
 /// As [`scalar`]; an array needs a list.
@@ -105,7 +105,7 @@ pub(super) fn whole(column: &FilterColumn, operator: &str, value: &RawValue) -> 
     }
 }
 
-/// Postgres has no text with the character 0.
+/// Rejects U+0000, which PostgreSQL text cannot contain.
 fn printable(column: &FilterColumn, text: String) -> Result<String> {
     if text.contains('\0') {
         let message = format!("filter value of column \"{}\" contains the character U+0000", column.name);

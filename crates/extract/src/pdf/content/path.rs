@@ -44,8 +44,8 @@ impl Run<'_, '_> {
         self.last = to;
     }
 
-    /// Adds the straight lines of the path. A thin filled rectangle is a line; the edges of others are lines, because table cells
-    /// may be filled.
+    /// Adds the straight lines of the path. A thin filled rectangle is a line; the edges of others are lines, because
+    /// table cells may be filled.
     fn draw(&mut self, filled: bool) {
         let path = std::mem::take(&mut self.path);
         for four in path.chunks(if filled { 4 } else { 1 }) {
