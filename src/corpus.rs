@@ -7,7 +7,7 @@ mod alter;
 mod binding_check;
 mod create;
 mod ddl_command;
-pub mod ddl_events;
+mod ddl_events;
 mod lifecycle;
 mod options;
 mod rekey;

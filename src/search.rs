@@ -12,7 +12,7 @@ mod omission;
 mod passage;
 mod prefetch;
 mod rank;
-pub mod request;
+mod request;
 mod scope;
 mod select;
 mod trace;

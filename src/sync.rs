@@ -7,11 +7,11 @@
 //! Vector indexes are built by index workers.
 
 mod batch_size;
-pub mod claim;
+mod claim;
 mod content;
-pub mod corpora;
-pub mod document;
-pub mod main_loop;
+mod corpora;
+mod document;
+mod main_loop;
 mod write;
 
 use crate::catalog::CorpusSpec;
