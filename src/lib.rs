@@ -38,8 +38,6 @@ pgrx::pg_module_magic!(name, version);
 /// calls a function. Defines settings and nothing that could fail.
 #[pg_guard]
 pub extern "C-unwind" fn _PG_init() {
-    // Without the memory reserve, nothing is worse than before.
-    let _ = pg::allocator::restock();
     pg::gucs::define();
     supervisor::register_at_start();
 }

@@ -8,8 +8,9 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-/// Never touched, and so only address space.
-const RESERVE: Layout = match Layout::from_size_align(4 << 20, 16) {
+/// Never touched, so it takes address space only, and counts where the kernel does not overcommit memory: sessions that
+/// do not use socle have none.
+const RESERVE: Layout = match Layout::from_size_align(1 << 20, 16) {
     Ok(layout) => layout,
     Err(_) => panic!("a power of two"),
 };
