@@ -107,13 +107,7 @@ fn who_has_pg_monitor_sees_numbers_and_no_data_and_runs_nothing_of_an_owner() {
         assert_eq!(watcher.query_one(&sql, &[]).unwrap().get::<_, i64>(0), 0, "{view}");
     }
 
-    let mut author = as_role(&cluster, "author");
-    let mut transaction = author.transaction().unwrap();
-    transaction.batch_execute("LOCK TABLE shelf.handbook_change").unwrap();
-    let sql = "SELECT state_reason FROM socle.corpus_status WHERE name = 'handbook'";
-    let reason: String = watcher.query_one(sql, &[]).unwrap().get(0);
-    assert!(reason.starts_with("shelf.handbook_change is locked by the transaction of process "), "{reason}");
-    transaction.rollback().unwrap();
+    a_lock_is_the_reason(&cluster, &mut watcher);
 
     cluster.connect().batch_execute(TRAPS).unwrap();
     cluster.connect().batch_execute(FOREIGN_TYPE).unwrap();
@@ -133,6 +127,16 @@ fn who_has_pg_monitor_sees_numbers_and_no_data_and_runs_nothing_of_an_owner() {
     assert_eq!(numbers(&mut watcher, "handbook"), (None, None, None, None, None));
     transaction.rollback().unwrap();
     exporter_reads_numbers(&cluster);
+}
+
+fn a_lock_is_the_reason(cluster: &Cluster, watcher: &mut Client) {
+    let mut author = as_role(cluster, "author");
+    let mut transaction = author.transaction().unwrap();
+    transaction.batch_execute("LOCK TABLE shelf.handbook_change").unwrap();
+    let sql = "SELECT state_reason FROM socle.corpus_status WHERE name = 'handbook'";
+    let reason: String = watcher.query_one(sql, &[]).unwrap().get(0);
+    assert!(reason.starts_with("shelf.handbook_change is locked by the transaction of process "), "{reason}");
+    transaction.rollback().unwrap();
 }
 
 /// As the README has it.
