@@ -37,7 +37,7 @@ GRANT EXECUTE ON FUNCTION socle._unheard(text, oid) TO PUBLIC;
 CREATE FUNCTION socle._corpus_obstacles() RETURNS TABLE (corpus text, reason text)
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 10000 ROWS 10 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'corpus_obstacles_wrapper';
-COMMENT ON FUNCTION socle._corpus_obstacles() IS 'what work waits for on the corpora whose change log the caller may read';
+COMMENT ON FUNCTION socle._corpus_obstacles() IS 'what work waits for on the corpora whose tables the caller may read, or may count as a member of pg_read_all_stats';
 GRANT EXECUTE ON FUNCTION socle._corpus_obstacles() TO PUBLIC;
 
 CREATE VIEW socle.corpus_status AS

@@ -38,7 +38,7 @@ pub struct Output {
 /// An output of a graph.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct OutputInfo {
-    /// Its name.
+    /// Name of the output, as the graph has it.
     pub name: String,
     /// Number of its dimensions.
     pub rank: usize,
