@@ -13,4 +13,4 @@ SELECT EXISTS (
                                c.key_columns || c.content_columns || c.template_columns || c.title_column || c.language_column)
                 AS n (number, name)
             JOIN pg_attribute a ON a.attrelid = b.source AND a.attnum = n.number
-            WHERE a.attname <> n.name))
+            WHERE a.attname <> n.name AND NOT a.attisdropped))
