@@ -63,7 +63,7 @@ fn not_a_trigger() {
 unsafe fn note(log: &Rc<ChangeLog>, data: &pg_sys::TriggerData) {
     let operation = data.tg_event & pg_sys::TRIGGER_EVENT_OPMASK;
     if operation == pg_sys::TRIGGER_EVENT_TRUNCATE {
-        return pending::note_sweep(log);
+        return pending::request_resync(log);
     }
     let (first, second) = (data.tg_trigslot, data.tg_newslot);
     // SAFETY: row triggers have the row in the first slot, and after an update its successor in the second.
@@ -79,7 +79,7 @@ unsafe fn note(log: &Rc<ChangeLog>, data: &pg_sys::TriggerData) {
         log.read(second);
         log.check_object(relation, second, Some(first));
         if !log.takes_keys() {
-            pending::note_sweep(log);
+            pending::request_resync(log);
         } else if !log.same_key(first, second) {
             pending::note(log, first);
             pending::note(log, second);

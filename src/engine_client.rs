@@ -77,14 +77,14 @@ pub fn exchange_as_made<'a>(
             Ok(()) => IDLE.with(|idle| idle.replace(Some(connection))),
             Err(Lost::Left) => None,
             Err(Lost::Died { alone: true }) => {
-                return Err(Error::new(Kind::InferenceFailed, "the socle engine died of this request")
-                    .detail("It ran with no other request beside it. The server log may say more.")
-                    .hint("Find the text among those of the statement by halving, or try another model."));
+                return Err(Error::new(Kind::InferenceFailed, "the socle engine crashed on this request")
+                    .detail("No other request was running. The server log may have details.")
+                    .hint("Find the text by bisecting those of the statement, or try another model."));
             }
             Err(Lost::Died { alone: false }) => {
                 deaths += 1;
                 if deaths == MAX_DEATHS {
-                    return Err(unavailable(&format!("The engine died {deaths} times during this statement.")));
+                    return Err(unavailable(&format!("The engine crashed {deaths} times during this statement.")));
                 }
                 None
             }
@@ -128,7 +128,7 @@ pub fn report() -> Result<Option<EngineReport>> {
 
 /// The error for an answer of the wrong kind.
 pub fn unexpected() -> Error {
-    Error::new(Kind::Bug, "the socle engine gave an answer that does not belong to the question")
+    Error::new(Kind::Bug, "the socle engine sent a response of an unexpected type")
 }
 
 /// The connection of an earlier statement, if its engine is still alive.
@@ -167,7 +167,7 @@ fn connect() -> Result<Connection> {
             }
         }
         if begun.elapsed() > START_PATIENCE {
-            return Err(unavailable(&format!("It did not come up within {} s.", START_PATIENCE.as_secs())));
+            return Err(unavailable(&format!("It did not start within {} s.", START_PATIENCE.as_secs())));
         }
         wait::wait_for_time(RETRY);
     }
@@ -181,5 +181,5 @@ pub fn failure() -> Option<String> {
 fn unavailable(detail: &str) -> Error {
     Error::new(Kind::EngineUnavailable, "the socle engine is not available")
         .detail(detail)
-        .hint("The server log says what became of it; it is started again by itself.")
+        .hint("The server log has details; the engine is restarted automatically.")
 }

@@ -81,7 +81,7 @@ fn import_directory(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
 fn import(call: pg_sys::FunctionCallInfo) -> Result<()> {
     if !may_commit(call) {
         let message = "CALL socle.import_directory() cannot run inside a transaction block";
-        return Err(Error::new(Kind::ActiveTransaction, message).detail("It commits as it goes."));
+        return Err(Error::new(Kind::ActiveTransaction, message).detail("It commits while it runs."));
     }
     let options = options(Arguments::new(call))?;
     let counts = with_transactions(|transactions| take(&options, transactions))?;
@@ -150,7 +150,7 @@ fn remove(
     listing: &Listing,
 ) -> Result<usize> {
     if listing.incomplete {
-        pgrx::warning!("removing nothing: a part of the directory cannot be looked at");
+        pgrx::warning!("removing nothing: a part of the directory cannot be read");
         return Ok(0);
     }
     if listing.empty {
@@ -202,7 +202,7 @@ fn target(table: pg_sys::Oid) -> Result<Target> {
         };
         let columns: Vec<String> = COLUMNS.iter().map(|(column, wanted)| format!("{column} {wanted}")).collect();
         let columns = columns.join(", ").replacen("text", "text PRIMARY KEY", 1);
-        return Err(error.hint(format!("A table that takes files has at least ({columns}).")));
+        return Err(error.hint(format!("A table for files needs at least the columns ({columns}).")));
     }
     found.into_iter().next().map(|(target, ..)| target).ok_or_else(unknown)
 }

@@ -82,7 +82,7 @@ fn require(spec: ModelSpec, kind: ModelKind) -> Result<ModelSpec> {
 }
 
 fn no_model(setting: &str) -> Error {
-    Error::new(Kind::InvalidArgument, "no model is given")
+    Error::new(Kind::InvalidArgument, "no model specified")
         .hint(format!("Pass the argument model, or set {setting}. {}", known_models().unwrap_or_default()))
 }
 

@@ -41,7 +41,7 @@ use socle_core::array::array_elements;
 use socle_core::{Error, Kind, Result};
 use trace::Trace;
 
-const UNHEARD: &str = "SELECT socle._unheard($1, $2)";
+const WHY_NOT_CAPTURED: &str = "SELECT socle._why_not_captured($1, $2)";
 
 /// Factor by which the number of candidates grows while they are of too few documents.
 const FURTHER: usize = 8;
@@ -113,7 +113,7 @@ fn search_in(names: &[String], arguments: Arguments) -> Result<Vec<Passage>> {
     }
     let Some(request) = SearchRequest::read(arguments)? else { return Ok(Vec::new()) };
     let found = with_corpora(names, |corpora| run(corpora, &request, &mut Trace::default()))?;
-    found.say();
+    found.report();
     Ok(found.passages)
 }
 
@@ -177,7 +177,7 @@ fn open(names: &[String]) -> Result<Vec<CorpusSpec>> {
         privileges::check_types(&corpus)?;
         corpora.push(corpus);
     }
-    corpora.iter().try_for_each(say)?;
+    corpora.iter().try_for_each(report_state)?;
     Ok(corpora)
 }
 
@@ -195,7 +195,10 @@ impl<'a> CorpusSearch<'a> {
         if request.mode.has_keyword() || request.shown {
             let complete;
             (scope.segments, complete) = segments::segments(corpus)?;
-            if request.mode.has_keyword() && corpus.state == "active" && !(complete && corpus.keyword_gap == 0) {
+            if request.mode.has_keyword()
+                && corpus.progress.state == "active"
+                && !(complete && corpus.progress.keyword_missing_count == 0)
+            {
                 pgrx::notice!("the keyword index of corpus \"{}\" is not complete yet", corpus.name);
             }
         }
@@ -250,7 +253,7 @@ fn ranked(searched: &mut [CorpusSearch<'_>], request: &SearchRequest, trace: &mu
         }
         let there = trace.places(&ranked);
         let documents = select::one_of_each_document(&scopes, ranked)?;
-        trace.lost(&there, &documents, || "another chunk of its document is better".into());
+        trace.lost(&there, &documents, || "another chunk of its document ranks higher".into());
         if documents.len() < request.limit && !more && rankings.iter().any(|ranking| ranking.more) {
             let count = documents.len();
             pgrx::notice!(
@@ -283,54 +286,62 @@ fn in_one<'a>(rankings: &'a [Ranking], of: impl Fn(&'a Ranking) -> &'a Vec<Ranke
 
 /// Refuses a corpus whose tables are gone, or whose chunks are not known by their keys.
 fn check(corpus: &CorpusSpec) -> Result<()> {
-    if corpus.chunk.is_none() || corpus.source.is_none() || corpus.change.is_none() || corpus.document.is_none() {
+    if corpus.tables.chunk.is_none()
+        || corpus.tables.source.is_none()
+        || corpus.tables.change.is_none()
+        || corpus.tables.document.is_none()
+    {
         return Err(Error::new(Kind::NotInState, format!("corpus \"{}\" lacks a table", corpus.name))
             .hint("See socle.corpus_status for the reason."));
     }
-    if !corpus.key_holds {
+    if !corpus.progress.key_holds {
         let error = Error::new(Kind::NotInState, format!("corpus \"{}\" is broken", corpus.name));
-        let reason = corpus.state_reason.as_deref().unwrap_or("its chunks are not known by the key of their row");
-        return Err(error.detail(format!("Nothing of it is shown: {reason}.")).hint("See socle.resume_corpus()."));
+        let reason =
+            corpus.progress.state_reason.as_deref().unwrap_or("its chunks no longer match the key of its source");
+        return Err(error
+            .detail(format!("None of its chunks are returned: {reason}."))
+            .hint("See socle.resume_corpus()."));
     }
     Ok(())
 }
 
 /// Reports what the results do not show: that a corpus is not complete, or does not follow its source.
-fn say(corpus: &CorpusSpec) -> Result<()> {
+fn report_state(corpus: &CorpusSpec) -> Result<()> {
     let name = &corpus.name;
-    let reason = corpus.state_reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
-    match corpus.state.as_str() {
+    let reason = corpus.progress.state_reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    match corpus.progress.state.as_str() {
         "filling" if is_filled(corpus)? => {
             pgrx::notice!("the vector index of corpus \"{name}\" is still being built: every vector is compared");
         }
         "filling" => pgrx::notice!("corpus \"{name}\" is still being filled"),
         "paused" | "broken" => {
-            pgrx::notice!("corpus \"{name}\" is {} and may be out of date{reason}", corpus.state);
+            pgrx::notice!("corpus \"{name}\" is {} and may be out of date{reason}", corpus.progress.state);
             return Ok(());
         }
         _ => {}
     }
-    if let Some(reason) = unheard(corpus)? {
+    if let Some(reason) = why_not_captured(corpus)? {
         pgrx::notice!("corpus \"{name}\" may be out of date: {reason}");
     }
     Ok(())
 }
 
 /// Why changes of the source go unnoticed at the moment, if they do.
-fn unheard(corpus: &CorpusSpec) -> Result<Option<String>> {
-    let source = pg_sys::Oid::from(corpus.source.unwrap_or_default());
-    let found =
-        plan_cache::rows(UNHEARD, &[corpus.name.as_str().into(), source.into()], 1, |row| row.get::<String>(1))?;
+fn why_not_captured(corpus: &CorpusSpec) -> Result<Option<String>> {
+    let source = pg_sys::Oid::from(corpus.tables.source.unwrap_or_default());
+    let found = plan_cache::rows(WHY_NOT_CAPTURED, &[corpus.name.as_str().into(), source.into()], 1, |row| {
+        row.get::<String>(1)
+    })?;
     Ok(found.into_iter().flatten().next())
 }
 
 /// Whether a corpus has all of its chunks and only waits for its vector index.
 fn is_filled(corpus: &CorpusSpec) -> Result<bool> {
     let index = vector_index::index_name(corpus);
-    let chunk = pg_sys::Oid::from(corpus.chunk.unwrap_or_default());
+    let chunk = pg_sys::Oid::from(corpus.tables.chunk.unwrap_or_default());
     let found = plan_cache::rows(vector_index::VECTOR_INDEX, &[chunk.into(), index.as_str().into()], 1, |row| {
         row.get::<String>(1)
     })?;
     let begun = found.into_iter().flatten().any(|state| state == "invalid");
-    Ok(begun || (corpus.keyword_gap == 0 && heap_counts::any_pending(corpus) == Some(false)))
+    Ok(begun || (corpus.progress.keyword_missing_count == 0 && heap_counts::any_pending(corpus) == Some(false)))
 }

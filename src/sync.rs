@@ -93,10 +93,10 @@ fn work(name: &str, batch_size: &mut BatchSize) -> Result<Progress, WorkerError>
     let Some(corpus) = transaction(|| Ok(CorpusSpec::try_find(name)?))? else {
         return Ok(Progress::Idle { waiting: false });
     };
-    if !corpus.bound || !matches!(corpus.state.as_str(), "filling" | "active") {
+    if !corpus.progress.bound || !matches!(corpus.progress.state.as_str(), "filling" | "active") {
         return Ok(Progress::Idle { waiting: false });
     }
-    let (Some(_), Some(change), Some(_)) = (corpus.chunk, corpus.change, corpus.source) else {
+    let (Some(_), Some(change), Some(_)) = (corpus.tables.chunk, corpus.tables.change, corpus.tables.source) else {
         return Err(Error::new(Kind::NotInState, "a table of the corpus does not exist").into());
     };
     match claim::claim(&corpus, change.into(), batch_size.documents())? {
@@ -119,18 +119,18 @@ fn work(name: &str, batch_size: &mut BatchSize) -> Result<Progress, WorkerError>
                 give_back(&corpus.name, lease, &rest);
                 return Ok(Progress::Worked { full: true });
             }
-            if corpus.state_reason.is_some() {
+            if corpus.progress.state_reason.is_some() {
                 corpus_state::set_reason(&corpus.name, change, None, false)?;
             }
-            match corpus.state.as_str() {
-                "active" if corpus.keyword_gap == 0 => merge::merge(&corpus, change.into())?,
-                "filling" if corpus.keyword_gap < build::FULL_SEGMENT as i64 => {}
+            match corpus.progress.state.as_str() {
+                "active" if corpus.progress.keyword_missing_count == 0 => merge::merge(&corpus, change.into())?,
+                "filling" if corpus.progress.keyword_missing_count < build::FULL_SEGMENT as i64 => {}
                 _ => {
                     build::complete(&corpus, change.into())?;
                 }
             }
             // With writers that are as fast as the workers, every claim is full.
-            if !full || corpus.state == "filling" || corpus.replaces.is_some() {
+            if !full || corpus.progress.state == "filling" || corpus.replaces.is_some() {
                 advance(&corpus, change.into())?;
             }
             Ok(Progress::Worked { full })
@@ -144,28 +144,31 @@ fn advance(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<StepOutcome, Work
     let Some(corpus) = &transaction(|| Ok(CorpusSpec::try_find(&corpus.name)?))? else {
         return Ok(StepOutcome::Nothing);
     };
-    if !corpus.bound || corpus.change != Some(change.into()) || !matches!(corpus.state.as_str(), "filling" | "active") {
+    if !corpus.progress.bound
+        || corpus.tables.change != Some(change.into())
+        || !matches!(corpus.progress.state.as_str(), "filling" | "active")
+    {
         return Ok(StepOutcome::Nothing);
     }
-    if corpus.state == "active" && corpus.keyword_gap > 0 {
+    if corpus.progress.state == "active" && corpus.progress.keyword_missing_count > 0 {
         return build::complete(corpus, change);
     }
-    if corpus.state == "active" && corpus.replaces.is_none() {
+    if corpus.progress.state == "active" && corpus.replaces.is_none() {
         return Ok(StepOutcome::Nothing);
     }
     let behind = corpus.sql(FILL_INCOMPLETE);
-    let filled_to = [corpus.filled_to.as_str().into()];
+    let filled_to = [corpus.progress.filled_to.as_str().into()];
     if transaction(|| as_corpus_owner(corpus, || Ok(spi::query_bool(&behind, &filled_to)?)))? {
         return Ok(StepOutcome::Nothing);
     }
-    if corpus.state == "filling" {
-        if corpus.keyword_gap > 0 && build::complete(corpus, change)? == StepOutcome::Elsewhere {
+    if corpus.progress.state == "filling" {
+        if corpus.progress.keyword_missing_count > 0 && build::complete(corpus, change)? == StepOutcome::Elsewhere {
             return Ok(StepOutcome::Elsewhere);
         }
         return vector_index::finish_filling(corpus, change);
     }
     if let Some(old) = &corpus.replaces {
-        session::show(&format!("putting corpus {} in the place of {old}", corpus.name));
+        session::show(&format!("swapping in corpus {} for {old}", corpus.name));
         transaction(|| replace(old, corpus))?;
     }
     Ok(StepOutcome::Done)
@@ -173,7 +176,8 @@ fn advance(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<StepOutcome, Work
 
 /// Swaps a corpus that is filled with the one it replaces, unless another worker is doing that, or has done it.
 fn replace(old: &str, new: &CorpusSpec) -> Result<(), WorkerError> {
-    let free = |corpus: &CorpusSpec| corpus.change.is_some_and(|change| corpus_lock::try_lock_claims(change.into()));
+    let free =
+        |corpus: &CorpusSpec| corpus.tables.change.is_some_and(|change| corpus_lock::try_lock_claims(change.into()));
     if !free(new) || corpus_lock::state(&new.name)?.as_deref() != Some("active") {
         return Ok(());
     }
@@ -183,7 +187,7 @@ fn replace(old: &str, new: &CorpusSpec) -> Result<(), WorkerError> {
 
 fn job(corpus: &CorpusSpec, lease: Uuid) -> Result<Job, WorkerError> {
     transaction(|| {
-        let chunk = pg_sys::Oid::from(corpus.chunk.unwrap_or_default());
+        let chunk = pg_sys::Oid::from(corpus.tables.chunk.unwrap_or_default());
         let vector = Spi::connect(|client| {
             client.select(VECTOR_OID, Some(1), &[chunk.into()])?.first().get_one::<pg_sys::Oid>()
         })?;
@@ -229,7 +233,7 @@ fn work_on(job: &Job, claims: Vec<Claim>, batch_size: &mut BatchSize) -> Result<
         if !rest.is_empty() && main_loop::extension_is_due() {
             claim::extend(&job.corpus, job.lease, &rest)?;
         }
-        if let ("filling", Some(change)) = (job.corpus.state.as_str(), job.corpus.change) {
+        if let ("filling", Some(change)) = (job.corpus.progress.state.as_str(), job.corpus.tables.change) {
             vector_index::make_way(change.into());
         }
         let begun = Instant::now();
@@ -271,7 +275,7 @@ fn work_on_slice(job: &Job, claims: &[Claim]) -> Result<(), Failure> {
     let vectors = document::embed(job, &documents, &known)?;
     let numbered = write::number_chunks(job, &documents).map_err(Failure::in_step("write"))?;
     // The first fill leaves its keywords to larger segments, built later.
-    let segment = if job.corpus.state == "active" {
+    let segment = if job.corpus.progress.state == "active" {
         build::build(&job.corpus, &numbered.indexed(&documents)).map_err(Failure::in_step("index"))?
     } else {
         None
@@ -284,7 +288,7 @@ fn work_on_slice(job: &Job, claims: &[Claim]) -> Result<(), Failure> {
 fn give_back(name: &str, lease: Uuid, claims: &[Claim]) {
     let attempt = || -> Result<(), WorkerError> {
         let Some(corpus) = transaction(|| Ok(CorpusSpec::try_find(name)?))? else { return Ok(()) };
-        let (Some(_), Some(_)) = (corpus.chunk, corpus.change) else { return Ok(()) };
+        let (Some(_), Some(_)) = (corpus.tables.chunk, corpus.tables.change) else { return Ok(()) };
         claim::release(&corpus, lease, claims)
     };
     for _ in 0..GIVE_BACK_ATTEMPTS {

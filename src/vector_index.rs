@@ -113,7 +113,7 @@ fn is_waiting(change: pg_sys::Oid) -> Result<bool, WorkerError> {
 }
 
 fn state_of_index(corpus: &CorpusSpec) -> Result<Option<String>, WorkerError> {
-    let chunk = pg_sys::Oid::from(corpus.chunk.unwrap_or_default());
+    let chunk = pg_sys::Oid::from(corpus.tables.chunk.unwrap_or_default());
     let name = index_name(corpus);
     transaction(|| Ok(spi::query_text(VECTOR_INDEX, &[chunk.into(), name.as_str().into()])?))
 }
@@ -165,7 +165,7 @@ fn build_if_missing(corpus: &CorpusSpec, patience: Duration) -> Result<(), Worke
     let name = index_name(corpus);
     let state = state_of_index(corpus)?;
     if state.as_deref() == Some("invalid") {
-        let sql = format!("DROP INDEX {}.{}", identifier(&corpus.chunk_schema), identifier(&name));
+        let sql = format!("DROP INDEX {}.{}", identifier(&corpus.tables.chunk_schema), identifier(&name));
         transaction(|| as_corpus_owner(corpus, || Ok(spi::run(&sql, &[])?)))?;
     }
     if state.as_deref() == Some("valid") {
@@ -183,8 +183,8 @@ fn build(corpus: &CorpusSpec, name: &str, patience: Duration) -> Result<(), Work
         &[
             ("index_name", identifier(name).as_str()),
             ("index_expression", &expression),
-            ("hnsw_m", &corpus.hnsw_m.to_string()),
-            ("hnsw_ef_construction", &corpus.hnsw_ef_construction.to_string()),
+            ("hnsw_m", &corpus.options.hnsw_m.to_string()),
+            ("hnsw_ef_construction", &corpus.options.hnsw_ef_construction.to_string()),
         ],
     );
     let sql = CString::new(sql).unwrap_or_default();
@@ -239,7 +239,7 @@ fn build(corpus: &CorpusSpec, name: &str, patience: Duration) -> Result<(), Work
 /// `pg_index` that is being updated, and an error ("tuple concurrently updated").
 fn hold(corpus: &CorpusSpec) -> Result<pg_sys::LockRelId, WorkerError> {
     let database = backend::my_database();
-    let mut table = pg_sys::LockRelId { relId: corpus.chunk.unwrap_or_default().into(), dbId: database };
+    let mut table = pg_sys::LockRelId { relId: corpus.tables.chunk.unwrap_or_default().into(), dbId: database };
     transaction(|| {
         // SAFETY: inside a transaction; the structure outlives the call.
         unsafe { pg_sys::LockRelationIdForSession(&mut table, HOLD) };
@@ -276,15 +276,15 @@ pub const VECTOR_INDEX: &str = include_str!("../sql/corpus/vector_index.sql");
 
 /// Name of the vector index of a corpus.
 pub fn index_name(corpus: &CorpusSpec) -> String {
-    format!("{}_embedding_idx", corpus.chunk_table)
+    format!("{}_embedding_idx", corpus.tables.chunk_table)
 }
 
 /// The expression and operator class of the vector index.
 pub fn index_expression(corpus: &CorpusSpec) -> socle_core::Result<String> {
     let schema = identifier(&spi::query_text(VECTOR_SCHEMA, &[])?.unwrap_or_default());
-    Ok(if is_indexed_whole(corpus.dimensions) {
+    Ok(if is_indexed_whole(corpus.options.dimensions) {
         format!("embedding {schema}.vector_cosine_ops")
     } else {
-        format!("(embedding::{schema}.halfvec({})) {schema}.halfvec_cosine_ops", corpus.dimensions)
+        format!("(embedding::{schema}.halfvec({})) {schema}.halfvec_cosine_ops", corpus.options.dimensions)
     })
 }

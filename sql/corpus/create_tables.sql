@@ -31,5 +31,5 @@ CREATE TABLE {document} (
     synced_at timestamptz NOT NULL,
     PRIMARY KEY ({key_names})
 );
-COMMENT ON TABLE {change} IS 'changes of the source that wait for the sync worker; written by socle alone';
-COMMENT ON TABLE {document} IS 'documents of the source and the hash their chunks were made from; written by socle alone';
+COMMENT ON TABLE {change} IS 'pending changes of the source; written only by socle';
+COMMENT ON TABLE {document} IS 'documents of the source and the hash of what their chunks were created from; written only by socle';

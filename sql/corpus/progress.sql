@@ -2,5 +2,5 @@
 SELECT (SELECT count(*) FROM {change} c WHERE c.next_attempt_at < 'infinity')
            + (SELECT count(*) FROM socle.missed_change m WHERE m.corpus = $1)
            + (SELECT count(*) FROM socle.corpus c WHERE (c.name = $1 AND c.state = 'filling') OR c.replaces = $1)
-           + (SELECT count(*) FROM socle.corpus_binding b WHERE b.corpus = $1 AND b.keyword_gap > 0),
+           + (SELECT count(*) FROM socle.corpus_binding b WHERE b.corpus = $1 AND b.keyword_missing_count > 0),
        (SELECT count(*) FROM {document})

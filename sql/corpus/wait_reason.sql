@@ -12,12 +12,12 @@ session AS (
                         THEN format(', open for %s', to_char(clock_timestamp() - a.xact_start, 'HH24:MI:SS')) ELSE '' END AS named,
            coalesce(a.backend_type IN ('socle sync', 'socle index'), false) AS works
     FROM pg_stat_activity a),
-obstacle (rank, since, reason) AS (
+wait_reason (rank, since, reason) AS (
     SELECT 1, s.xact_start, format('%s is locked by the transaction of %s', l.relation::regclass, s.named)
     FROM here h
     JOIN pg_locks l ON l.locktype = 'relation' AND l.granted AND l.database = h.database
         AND (l.relation = h.source AND l.mode = 'AccessExclusiveLock'
-             OR l.relation IN (h.chunk, h.change, h.document, 'socle.corpus'::regclass, 'socle.corpus_binding'::regclass, 'socle.keyword_file'::regclass)
+             OR l.relation IN (h.chunk, h.change, h.document, 'socle.corpus'::regclass, 'socle.corpus_binding'::regclass, 'socle.keyword_segment_part'::regclass)
                 AND l.mode IN ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock'))
     JOIN session s ON s.pid = l.pid AND NOT s.works AND s.pid <> pg_backend_pid()
     UNION ALL
@@ -41,4 +41,4 @@ obstacle (rank, since, reason) AS (
     FROM here h
     JOIN pg_locks l ON l.locktype = 'relation' AND l.granted AND l.database = h.database AND l.relation IN (h.chunk, h.change)
     JOIN session s ON s.pid = l.pid AND s.works AND s.backend_type = 'socle sync' AND s.xact_start < clock_timestamp() - interval '3 seconds')
-SELECT o.reason FROM obstacle o ORDER BY o.rank, o.since LIMIT 1
+SELECT o.reason FROM wait_reason o ORDER BY o.rank, o.since LIMIT 1

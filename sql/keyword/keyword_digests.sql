@@ -1,1 +1,1 @@
-SELECT DISTINCT f.digest FROM socle.keyword_file f WHERE f.corpus = $1
+SELECT DISTINCT f.digest FROM socle.keyword_segment_part f WHERE f.corpus = $1

@@ -1,4 +1,4 @@
 -- Has the segments $2 of corpus $1 rebuilt. The gap is increased, so that a worker that is completing the index does
 -- not reset it to 0.
-WITH old AS (DELETE FROM socle.keyword_file f WHERE f.corpus = $1 AND f.digest = ANY ($2))
-UPDATE socle.corpus_binding b SET keyword_gap = b.keyword_gap + 1 WHERE b.corpus = $1
+WITH old AS (DELETE FROM socle.keyword_segment_part f WHERE f.corpus = $1 AND f.digest = ANY ($2))
+UPDATE socle.corpus_binding b SET keyword_missing_count = b.keyword_missing_count + 1 WHERE b.corpus = $1

@@ -1,1 +1,1 @@
-DELETE FROM socle.keyword_file f WHERE f.corpus = $1 AND f.format <> $2
+DELETE FROM socle.keyword_segment_part f WHERE f.corpus = $1 AND f.format <> $2

@@ -36,7 +36,7 @@ CREATE TABLE socle.model (
     CONSTRAINT model_name_key PRIMARY KEY (name)
 );
 COMMENT ON TABLE socle.model IS 'registered models; written by socle.register_model and socle.drop_model';
-COMMENT ON COLUMN socle.model.name IS 'name by which functions are given the model';
+COMMENT ON COLUMN socle.model.name IS 'name of the model in arguments and settings';
 COMMENT ON COLUMN socle.model.kind IS 'embedding: a vector for a text; reranker: a score for a query and a document';
 COMMENT ON COLUMN socle.model.dimensions IS 'length of the vectors; NULL for a reranker';
 COMMENT ON COLUMN socle.model.max_tokens IS 'longest input in tokens, special tokens and prefix included';
@@ -57,7 +57,7 @@ COMMENT ON COLUMN socle.model.similarity IS 'how vectors are meant to be compare
 COMMENT ON COLUMN socle.model.pool_prefix IS 'the tokens of the prefix are pooled with those of the text';
 COMMENT ON COLUMN socle.model.lower_case IS 'texts are put into lower case before they become tokens';
 COMMENT ON COLUMN socle.model.first_position IS 'position of the first token, for a graph that is given positions';
-COMMENT ON COLUMN socle.model.layers IS 'what is done to a vector after pooling, in order';
+COMMENT ON COLUMN socle.model.layers IS 'layers applied to a vector after pooling, in order';
 GRANT SELECT ON socle.model TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('socle.model', '');
 
@@ -82,12 +82,10 @@ CREATE FUNCTION socle.register_model(
 )
 LANGUAGE c VOLATILE PARALLEL UNSAFE COST 100000 ROWS 1 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'register_model_wrapper';
-COMMENT ON FUNCTION socle.register_model(text, text, text, integer, integer, text, boolean, text, text, text, text, text, text) IS
-    'reads, checks and tries the model in a directory below socle.model_directory and registers it; arguments after the second overrule its files';
-REVOKE ALL ON FUNCTION socle.register_model(text, text, text, integer, integer, text, boolean, text, text, text, text, text, text) FROM PUBLIC;
+COMMENT ON FUNCTION socle.register_model IS
+    'checks, tries and registers the model in a directory below socle.model_directory; arguments after the second override its files';
 
 CREATE FUNCTION socle.drop_model(name text) RETURNS void
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 100 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'drop_model_wrapper';
-COMMENT ON FUNCTION socle.drop_model(text) IS 'removes a model from the registry; its files stay';
-REVOKE ALL ON FUNCTION socle.drop_model(text) FROM PUBLIC;
+COMMENT ON FUNCTION socle.drop_model IS 'removes a model from the registry; its files stay';

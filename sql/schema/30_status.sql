@@ -3,14 +3,12 @@
 CREATE FUNCTION socle.version() RETURNS text
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1
 AS 'MODULE_PATHNAME', 'version_wrapper';
-COMMENT ON FUNCTION socle.version() IS 'version of the library that is loaded';
-GRANT EXECUTE ON FUNCTION socle.version() TO PUBLIC;
+COMMENT ON FUNCTION socle.version IS 'version of the library that is loaded';
 
 CREATE FUNCTION socle.engine_report() RETURNS jsonb
 LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED COST 1000
 AS 'MODULE_PATHNAME', 'engine_report_wrapper';
-COMMENT ON FUNCTION socle.engine_report() IS 'state of the engine as one JSON object, as shown by the status views; starts no engine';
-GRANT EXECUTE ON FUNCTION socle.engine_report() TO PUBLIC;
+COMMENT ON FUNCTION socle.engine_report IS 'state of the engine as one JSON object, as shown by the status views; starts no engine';
 
 CREATE VIEW socle.engine_status AS
 SELECT e.state,
@@ -67,7 +65,7 @@ COMMENT ON COLUMN socle.engine_status.latency_p95_ms IS '95th percentile of the 
 COMMENT ON COLUMN socle.engine_status.network IS 'what keeps the engine off the network';
 COMMENT ON COLUMN socle.engine_status.files IS 'what keeps the engine off other files';
 COMMENT ON COLUMN socle.engine_status.version IS 'version of the engine, which is that of the library: see socle.version()';
-COMMENT ON COLUMN socle.engine_status.state_reason IS 'why there is no engine, where that is not for want of work';
+COMMENT ON COLUMN socle.engine_status.state_reason IS 'why the engine is unavailable';
 COMMENT ON COLUMN socle.engine_status.oom_policy IS 'what systemd does to the whole service when the kernel kills the engine for want of memory: continue, stop or kill; none outside of a service; unknown where no unit file tells';
 GRANT SELECT ON socle.engine_status TO PUBLIC;
 

@@ -9,8 +9,7 @@ CREATE FUNCTION socle._corpus_report() RETURNS TABLE (
 )
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 10000 ROWS 10 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'corpus_report_wrapper';
-COMMENT ON FUNCTION socle._corpus_report() IS 'counts of the corpora whose tables the caller may read, or may count as a member of pg_read_all_stats';
-GRANT EXECUTE ON FUNCTION socle._corpus_report() TO PUBLIC;
+COMMENT ON FUNCTION socle._corpus_report IS 'counts of the corpora whose tables the caller may read, or may count as a member of pg_read_all_stats';
 
 CREATE FUNCTION socle._failure_report() RETURNS TABLE (
     corpus text, source_key jsonb, attempt_count integer, next_attempt_at timestamp with time zone, parked boolean,
@@ -18,10 +17,9 @@ CREATE FUNCTION socle._failure_report() RETURNS TABLE (
 )
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 10000 ROWS 10 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'failure_report_wrapper';
-COMMENT ON FUNCTION socle._failure_report() IS 'failed changes of the corpora whose tables the caller may read; without keys and messages for members of pg_read_all_stats';
-GRANT EXECUTE ON FUNCTION socle._failure_report() TO PUBLIC;
+COMMENT ON FUNCTION socle._failure_report IS 'failed changes of the corpora whose tables the caller may read; without keys and messages for members of pg_read_all_stats';
 
-CREATE FUNCTION socle._unheard(corpus text, source oid) RETURNS text
+CREATE FUNCTION socle._why_not_captured(corpus text, source oid) RETURNS text
 LANGUAGE sql STABLE STRICT PARALLEL SAFE COST 100 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT format('its trigger is disabled on %s: changes there are found when it is enabled again', min(g.tgrelid::regclass::text))
@@ -31,20 +29,18 @@ AS $$
       AND g.tgenabled IN ('D', 'R')
     HAVING count(*) > 0
 $$;
-COMMENT ON FUNCTION socle._unheard(text, oid) IS 'why changes of a source are not noticed at the moment';
-GRANT EXECUTE ON FUNCTION socle._unheard(text, oid) TO PUBLIC;
+COMMENT ON FUNCTION socle._why_not_captured IS 'why changes of a source are not captured at the moment';
 
-CREATE FUNCTION socle._corpus_obstacles() RETURNS TABLE (corpus text, reason text)
+CREATE FUNCTION socle._wait_reasons() RETURNS TABLE (corpus text, reason text)
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 10000 ROWS 10 SET search_path = pg_catalog, pg_temp
-AS 'MODULE_PATHNAME', 'corpus_obstacles_wrapper';
-COMMENT ON FUNCTION socle._corpus_obstacles() IS 'what work waits for on the corpora whose tables the caller may read, or may count as a member of pg_read_all_stats';
-GRANT EXECUTE ON FUNCTION socle._corpus_obstacles() TO PUBLIC;
+AS 'MODULE_PATHNAME', 'wait_reasons_wrapper';
+COMMENT ON FUNCTION socle._wait_reasons IS 'what work waits for on the corpora whose tables the caller may read, or may count as a member of pg_read_all_stats';
 
 CREATE VIEW socle.corpus_status AS
 SELECT c.name,
        CASE WHEN b.corpus IS NULL THEN 'paused' ELSE c.state END AS state,
        CASE WHEN b.corpus IS NULL THEN 'restored from a dump: check it and call socle.resume_corpus()'
-            ELSE coalesce(c.state_reason, socle._unheard(c.name, b.source), o.reason) END
+            ELSE coalesce(c.state_reason, socle._why_not_captured(c.name, b.source), o.reason) END
            AS state_reason,
        pg_catalog.format('%I.%I', c.source_schema, c.source_table) AS source,
        pg_catalog.format('%I.%I', c.chunk_schema, c.chunk_table) AS chunk_table,
@@ -67,7 +63,7 @@ SELECT c.name,
 FROM socle.corpus AS c
 LEFT JOIN socle.corpus_binding AS b ON b.corpus OPERATOR(pg_catalog.=) c.name
 LEFT JOIN socle._corpus_report() AS r ON r.corpus OPERATOR(pg_catalog.=) c.name
-LEFT JOIN socle._corpus_obstacles() AS o ON o.corpus OPERATOR(pg_catalog.=) c.name;
+LEFT JOIN socle._wait_reasons() AS o ON o.corpus OPERATOR(pg_catalog.=) c.name;
 COMMENT ON VIEW socle.corpus_status IS 'corpora: what they consist of, what waits, how fast it goes';
 COMMENT ON COLUMN socle.corpus_status.name IS 'name of the corpus';
 COMMENT ON COLUMN socle.corpus_status.state IS 'filling: first fill, no vector index yet; active; paused; broken';
@@ -76,15 +72,15 @@ COMMENT ON COLUMN socle.corpus_status.source IS 'table whose rows are the docume
 COMMENT ON COLUMN socle.corpus_status.chunk_table IS 'table of the chunks';
 COMMENT ON COLUMN socle.corpus_status.model IS 'model that chunks are embedded with';
 COMMENT ON COLUMN socle.corpus_status.model_digest IS 'identity of its vectors';
-COMMENT ON COLUMN socle.corpus_status.document_count IS 'rows of the source whose chunks are there; NULL, like the next four, for who may neither read the tables of the corpus nor has pg_monitor, and while somebody locks them';
+COMMENT ON COLUMN socle.corpus_status.document_count IS 'rows of the source whose chunks are there; NULL, like the next four, for a role that can neither read the tables of the corpus nor has pg_monitor, and while another session locks them';
 COMMENT ON COLUMN socle.corpus_status.chunk_count IS 'chunks';
-COMMENT ON COLUMN socle.corpus_status.pending_count IS 'changes that wait, those to be tried again included';
-COMMENT ON COLUMN socle.corpus_status.failed_count IS 'changes that have failed for good: see socle.job_failure';
-COMMENT ON COLUMN socle.corpus_status.lag IS 'age of the oldest change that waits; 0 when none does';
+COMMENT ON COLUMN socle.corpus_status.pending_count IS 'pending changes, including those to be retried';
+COMMENT ON COLUMN socle.corpus_status.failed_count IS 'changes that have failed permanently: see socle.job_failure';
+COMMENT ON COLUMN socle.corpus_status.lag IS 'age of the oldest pending change; 0 if there is none';
 COMMENT ON COLUMN socle.corpus_status.embedded_count IS 'chunks that were embedded since the corpus was created or restored';
 COMMENT ON COLUMN socle.corpus_status.reused_count IS 'chunks that kept their vector or took that of an equal one';
 COMMENT ON COLUMN socle.corpus_status.documents_per_second IS 'recent rate; 0 before the first';
-COMMENT ON COLUMN socle.corpus_status.estimated_completion_at IS 'when nothing waits any more, at that rate';
+COMMENT ON COLUMN socle.corpus_status.estimated_completion_at IS 'estimated time when nothing is pending any more, at that rate';
 COMMENT ON COLUMN socle.corpus_status.worked_at IS 'last time that a batch was finished';
 GRANT SELECT ON socle.corpus_status TO PUBLIC;
 
@@ -92,12 +88,12 @@ CREATE VIEW socle.job_failure AS
 SELECT r.corpus, r.source_key, r.attempt_count, r.next_attempt_at, r.parked, r.failed_at, r.failed_step, r.error_sqlstate,
        r.error_message
 FROM socle._failure_report() AS r;
-COMMENT ON VIEW socle.job_failure IS 'documents whose last attempt failed, to be tried again or parked';
+COMMENT ON VIEW socle.job_failure IS 'documents whose last attempt failed, to be retried or set aside';
 COMMENT ON COLUMN socle.job_failure.corpus IS 'name of the corpus';
-COMMENT ON COLUMN socle.job_failure.source_key IS 'primary key of the row of the source; NULL, like error_message, for who has pg_monitor but may not read the tables of the corpus';
+COMMENT ON COLUMN socle.job_failure.source_key IS 'primary key of the row of the source; NULL, like error_message, for a role that has pg_monitor but cannot read the tables of the corpus';
 COMMENT ON COLUMN socle.job_failure.attempt_count IS 'attempts so far';
-COMMENT ON COLUMN socle.job_failure.next_attempt_at IS 'time of the next one; NULL when it is parked';
-COMMENT ON COLUMN socle.job_failure.parked IS 'not tried again until socle.retry_failed() or another change of the row';
+COMMENT ON COLUMN socle.job_failure.next_attempt_at IS 'time of the next attempt; NULL if it is set aside';
+COMMENT ON COLUMN socle.job_failure.parked IS 'set aside: not retried until socle.retry_failed() or another change of the row';
 COMMENT ON COLUMN socle.job_failure.failed_at IS 'last failure';
 COMMENT ON COLUMN socle.job_failure.failed_step IS 'read, extract, chunk, embed, index or write';
 COMMENT ON COLUMN socle.job_failure.error_sqlstate IS 'SQLSTATE of the error';

@@ -2,26 +2,26 @@
 
 -- The rows that a snapshot sees are the index. A segment is written and replaced as a whole, never changed; the engine
 -- builds and reads it. Not dumped: it is rebuilt from the chunks.
-CREATE TABLE socle.keyword_file (
-    corpus text NOT NULL CONSTRAINT keyword_file_corpus_fkey REFERENCES socle.corpus (name) ON DELETE CASCADE,
+CREATE TABLE socle.keyword_segment_part (
+    corpus text NOT NULL CONSTRAINT keyword_segment_part_corpus_fkey REFERENCES socle.corpus (name) ON DELETE CASCADE,
     digest bytea NOT NULL,
     part_number integer NOT NULL,
     chunk_count integer NOT NULL,
     byte_count bigint NOT NULL,
     format integer NOT NULL,
     bytes bytea NOT NULL,
-    CONSTRAINT keyword_file_corpus_digest_part_number_key PRIMARY KEY (corpus, digest, part_number)
+    CONSTRAINT keyword_segment_part_corpus_digest_part_number_key PRIMARY KEY (corpus, digest, part_number)
 );
-ALTER TABLE socle.keyword_file ALTER COLUMN bytes SET STORAGE EXTERNAL;
-COMMENT ON TABLE socle.keyword_file IS 'segments of the keyword index of each corpus, in parts; not dumped, made anew from the chunks';
-COMMENT ON COLUMN socle.keyword_file.corpus IS 'name of the corpus';
-COMMENT ON COLUMN socle.keyword_file.digest IS 'SHA-256 of the whole segment';
-COMMENT ON COLUMN socle.keyword_file.part_number IS 'position of the part in the segment, from 1';
-COMMENT ON COLUMN socle.keyword_file.chunk_count IS 'chunks in the segment, those included that have been deleted since';
-COMMENT ON COLUMN socle.keyword_file.byte_count IS 'bytes of the segment';
-COMMENT ON COLUMN socle.keyword_file.format IS 'format of the index and analysis of the text; another one is made anew';
-COMMENT ON COLUMN socle.keyword_file.bytes IS 'at most 1 MB';
-REVOKE ALL ON socle.keyword_file FROM PUBLIC;
+ALTER TABLE socle.keyword_segment_part ALTER COLUMN bytes SET STORAGE EXTERNAL;
+COMMENT ON TABLE socle.keyword_segment_part IS 'segments of the keyword index of each corpus, in parts; not dumped, rebuilt from the chunks';
+COMMENT ON COLUMN socle.keyword_segment_part.corpus IS 'name of the corpus';
+COMMENT ON COLUMN socle.keyword_segment_part.digest IS 'SHA-256 of the whole segment';
+COMMENT ON COLUMN socle.keyword_segment_part.part_number IS 'position of the part in the segment, from 1';
+COMMENT ON COLUMN socle.keyword_segment_part.chunk_count IS 'chunks in the segment, those included that have been deleted since';
+COMMENT ON COLUMN socle.keyword_segment_part.byte_count IS 'bytes of the segment';
+COMMENT ON COLUMN socle.keyword_segment_part.format IS 'format of the index and analysis of the text; a segment of another format is rebuilt';
+COMMENT ON COLUMN socle.keyword_segment_part.bytes IS 'at most 1 MB';
+REVOKE ALL ON socle.keyword_segment_part FROM PUBLIC;
 
 CREATE FUNCTION socle.search(
     corpus text,
@@ -50,9 +50,8 @@ CREATE FUNCTION socle.search(
     rerank_score double precision, fresh_at timestamp with time zone, stale boolean)
 LANGUAGE c STABLE PARALLEL RESTRICTED COST 1000000 ROWS 10 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'search_wrapper';
-COMMENT ON FUNCTION socle.search(text, text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text) IS
+COMMENT ON FUNCTION socle.search IS
     'the best passages of a corpus for a query, by meaning and by words, among those that the caller may see';
-GRANT EXECUTE ON FUNCTION socle.search(text, text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text) TO PUBLIC;
 
 CREATE FUNCTION socle.search(
     corpora text[],
@@ -82,8 +81,7 @@ CREATE FUNCTION socle.search(
 LANGUAGE c STABLE PARALLEL RESTRICTED COST 1000000 ROWS 10 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'search_many_wrapper';
 COMMENT ON FUNCTION socle.search(text[], text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text) IS
-    'the same over several corpora, each of which is ranked by itself';
-GRANT EXECUTE ON FUNCTION socle.search(text[], text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text) TO PUBLIC;
+    'the same over several corpora, each ranked separately';
 
 CREATE FUNCTION socle.explain_search(
     corpus text,
@@ -109,9 +107,8 @@ CREATE FUNCTION socle.explain_search(
 ) RETURNS TABLE (step text, milliseconds double precision, detail text)
 LANGUAGE c VOLATILE PARALLEL RESTRICTED COST 1000000 ROWS 10 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'explain_search_wrapper';
-COMMENT ON FUNCTION socle.explain_search(text, text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, bigint) IS
-    'what socle.search does for the same arguments, step by step, and where one chunk is won or lost';
-GRANT EXECUTE ON FUNCTION socle.explain_search(text, text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, bigint) TO PUBLIC;
+COMMENT ON FUNCTION socle.explain_search IS
+    'what socle.search does for the same arguments, step by step, and at which step one chunk is kept or dropped';
 
 CREATE FUNCTION socle.explain_search(
     corpora text[],
@@ -139,7 +136,6 @@ LANGUAGE c VOLATILE PARALLEL RESTRICTED COST 1000000 ROWS 10 SET search_path = p
 AS 'MODULE_PATHNAME', 'explain_search_many_wrapper';
 COMMENT ON FUNCTION socle.explain_search(text[], text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, bigint) IS
     'the same over several corpora, each step by corpus';
-GRANT EXECUTE ON FUNCTION socle.explain_search(text[], text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, bigint) TO PUBLIC;
 
 CREATE FUNCTION socle.evaluate(
     corpus text,
@@ -159,6 +155,5 @@ CREATE FUNCTION socle.evaluate(
     index_recall double precision, median_milliseconds double precision)
 LANGUAGE c VOLATILE PARALLEL RESTRICTED COST 1000000000 ROWS 3 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'evaluate_wrapper';
-COMMENT ON FUNCTION socle.evaluate(text, regclass, regclass, integer, text[], text, double precision, jsonb, text, integer, double precision, text) IS
+COMMENT ON FUNCTION socle.evaluate IS
     'how good the first k documents of a search are in each mode, by a table of queries (id, text) and one of judgments (query id, source key, grade)';
-GRANT EXECUTE ON FUNCTION socle.evaluate(text, regclass, regclass, integer, text[], text, double precision, jsonb, text, integer, double precision, text) TO PUBLIC;

@@ -4,6 +4,14 @@
 -- All at once and in the order in which triggers and workers take them, so that nobody waits for another who waits.
 LOCK TABLE socle.corpus, socle.corpus_binding, socle.keyword_file, socle.model IN ACCESS EXCLUSIVE MODE;
 
+-- Names.
+ALTER TABLE socle.corpus_binding RENAME COLUMN keyword_gap TO keyword_missing_count;
+ALTER TABLE socle.corpus_binding RENAME COLUMN keyword_dead TO keyword_deleted_count;
+ALTER TABLE socle.keyword_file RENAME TO keyword_segment_part;
+ALTER TABLE socle.keyword_segment_part RENAME CONSTRAINT keyword_file_corpus_fkey TO keyword_segment_part_corpus_fkey;
+ALTER TABLE socle.keyword_segment_part
+    RENAME CONSTRAINT keyword_file_corpus_digest_part_number_key TO keyword_segment_part_corpus_digest_part_number_key;
+
 -- Documents: characters that a font does not tell are counted, and what is incomplete is said.
 COMMENT ON FUNCTION socle.document_metadata(bytea, text, text) IS
     'what a file says about itself: media_type, title, author, language, created, modified, page_count, pages_without_text, unknown_characters, incomplete';
@@ -73,7 +81,7 @@ CREATE FUNCTION socle.search(
 LANGUAGE c STABLE PARALLEL RESTRICTED COST 1000000 ROWS 10 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'search_many_wrapper';
 COMMENT ON FUNCTION socle.search(text[], text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text) IS
-    'the same over several corpora, each of which is ranked by itself';
+    'the same over several corpora, each ranked separately';
 GRANT EXECUTE ON FUNCTION socle.search(text[], text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text) TO PUBLIC;
 
 CREATE FUNCTION socle.explain_search(
@@ -101,7 +109,7 @@ CREATE FUNCTION socle.explain_search(
 LANGUAGE c VOLATILE PARALLEL RESTRICTED COST 1000000 ROWS 10 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'explain_search_wrapper';
 COMMENT ON FUNCTION socle.explain_search(text, text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, bigint) IS
-    'what socle.search does for the same arguments, step by step, and where one chunk is won or lost';
+    'what socle.search does for the same arguments, step by step, and at which step one chunk is kept or dropped';
 GRANT EXECUTE ON FUNCTION socle.explain_search(text, text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, bigint) TO PUBLIC;
 
 CREATE FUNCTION socle.explain_search(
@@ -203,7 +211,7 @@ LEFT JOIN pg_catalog.jsonb_to_recordset(socle.engine_report() OPERATOR(pg_catalo
     digest text, memory_bytes bigint, loaded_at double precision, used_at double precision, text_count bigint)
     ON l.digest OPERATOR(pg_catalog.=) m.digest;
 -- What corpora and workers wait for.
-CREATE FUNCTION socle._unheard(corpus text, source oid) RETURNS text
+CREATE FUNCTION socle._why_not_captured(corpus text, source oid) RETURNS text
 LANGUAGE sql STABLE STRICT PARALLEL SAFE COST 100 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT format('its trigger is disabled on %s: changes there are found when it is enabled again', min(g.tgrelid::regclass::text))
@@ -213,19 +221,19 @@ AS $$
       AND g.tgenabled IN ('D', 'R')
     HAVING count(*) > 0
 $$;
-COMMENT ON FUNCTION socle._unheard(text, oid) IS 'why changes of a source are not noticed at the moment';
-GRANT EXECUTE ON FUNCTION socle._unheard(text, oid) TO PUBLIC;
+COMMENT ON FUNCTION socle._why_not_captured(text, oid) IS 'why changes of a source are not captured at the moment';
+GRANT EXECUTE ON FUNCTION socle._why_not_captured(text, oid) TO PUBLIC;
 
-CREATE FUNCTION socle._corpus_obstacles() RETURNS TABLE (corpus text, reason text)
+CREATE FUNCTION socle._wait_reasons() RETURNS TABLE (corpus text, reason text)
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 10000 ROWS 10 SET search_path = pg_catalog, pg_temp
-AS 'MODULE_PATHNAME', 'corpus_obstacles_wrapper';
-COMMENT ON FUNCTION socle._corpus_obstacles() IS 'what work waits for on the corpora whose tables the caller may read, or may count as a member of pg_read_all_stats';
-GRANT EXECUTE ON FUNCTION socle._corpus_obstacles() TO PUBLIC;
+AS 'MODULE_PATHNAME', 'wait_reasons_wrapper';
+COMMENT ON FUNCTION socle._wait_reasons() IS 'what work waits for on the corpora whose tables the caller may read, or may count as a member of pg_read_all_stats';
+GRANT EXECUTE ON FUNCTION socle._wait_reasons() TO PUBLIC;
 CREATE OR REPLACE VIEW socle.corpus_status AS
 SELECT c.name,
        CASE WHEN b.corpus IS NULL THEN 'paused' ELSE c.state END AS state,
        CASE WHEN b.corpus IS NULL THEN 'restored from a dump: check it and call socle.resume_corpus()'
-            ELSE coalesce(c.state_reason, socle._unheard(c.name, b.source), o.reason) END
+            ELSE coalesce(c.state_reason, socle._why_not_captured(c.name, b.source), o.reason) END
            AS state_reason,
        pg_catalog.format('%I.%I', c.source_schema, c.source_table) AS source,
        pg_catalog.format('%I.%I', c.chunk_schema, c.chunk_table) AS chunk_table,
@@ -248,39 +256,39 @@ SELECT c.name,
 FROM socle.corpus AS c
 LEFT JOIN socle.corpus_binding AS b ON b.corpus OPERATOR(pg_catalog.=) c.name
 LEFT JOIN socle._corpus_report() AS r ON r.corpus OPERATOR(pg_catalog.=) c.name
-LEFT JOIN socle._corpus_obstacles() AS o ON o.corpus OPERATOR(pg_catalog.=) c.name;
+LEFT JOIN socle._wait_reasons() AS o ON o.corpus OPERATOR(pg_catalog.=) c.name;
 COMMENT ON COLUMN socle.engine_status.state IS 'running, starting, stopped (it starts when it is needed), or unavailable';
 COMMENT ON COLUMN socle.engine_status.version IS 'version of the engine, which is that of the library: see socle.version()';
-COMMENT ON COLUMN socle.engine_status.state_reason IS 'why there is no engine, where that is not for want of work';
+COMMENT ON COLUMN socle.engine_status.state_reason IS 'why the engine is unavailable';
 COMMENT ON COLUMN socle.engine_status.oom_policy IS 'what systemd does to the whole service when the kernel kills the engine for want of memory: continue, stop or kill; none outside of a service; unknown where no unit file tells';
 COMMENT ON FUNCTION socle._corpus_report() IS 'counts of the corpora whose tables the caller may read, or may count as a member of pg_read_all_stats';
 COMMENT ON FUNCTION socle._failure_report() IS 'failed changes of the corpora whose tables the caller may read; without keys and messages for members of pg_read_all_stats';
-COMMENT ON COLUMN socle.corpus_status.document_count IS 'rows of the source whose chunks are there; NULL, like the next four, for who may neither read the tables of the corpus nor has pg_monitor, and while somebody locks them';
-COMMENT ON COLUMN socle.corpus_status.lag IS 'age of the oldest change that waits; 0 when none does';
+COMMENT ON COLUMN socle.corpus_status.document_count IS 'rows of the source whose chunks are there; NULL, like the next four, for a role that can neither read the tables of the corpus nor has pg_monitor, and while another session locks them';
+COMMENT ON COLUMN socle.corpus_status.lag IS 'age of the oldest pending change; 0 if there is none';
 COMMENT ON COLUMN socle.corpus_status.documents_per_second IS 'recent rate; 0 before the first';
-COMMENT ON VIEW socle.job_failure IS 'documents whose last attempt failed, to be tried again or parked';
-COMMENT ON COLUMN socle.job_failure.source_key IS 'primary key of the row of the source; NULL, like error_message, for who has pg_monitor but may not read the tables of the corpus';
+COMMENT ON VIEW socle.job_failure IS 'documents whose last attempt failed, to be retried or set aside';
+COMMENT ON COLUMN socle.job_failure.source_key IS 'primary key of the row of the source; NULL, like error_message, for a role that has pg_monitor but cannot read the tables of the corpus';
 
 -- Dumps restored by the owner of a database.
 CREATE FUNCTION socle._check_restored() RETURNS trigger
 LANGUAGE c VOLATILE PARALLEL UNSAFE COST 100 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'check_restored';
-COMMENT ON FUNCTION socle._check_restored() IS 'lets whoever restores a dump add corpora over tables of his own, and leaves out models that are registered';
+COMMENT ON FUNCTION socle._check_restored() IS 'lets a role that restores a dump add corpora over its own tables, and skips models that are registered already';
 REVOKE ALL ON FUNCTION socle._check_restored() FROM PUBLIC;
 
 CREATE TRIGGER check_restored BEFORE INSERT ON socle.model FOR EACH ROW EXECUTE FUNCTION socle._check_restored();
 ALTER TABLE socle.model ENABLE ALWAYS TRIGGER check_restored;
-COMMENT ON TRIGGER check_restored ON socle.model IS 'leaves out what somebody inserts who is no superuser: models are registered by socle.register_model';
+COMMENT ON TRIGGER check_restored ON socle.model IS 'skips rows inserted by a role that is not superuser: models are registered by socle.register_model';
 GRANT INSERT ON socle.model TO PUBLIC;
 
 CREATE TRIGGER check_restored BEFORE INSERT ON socle.corpus FOR EACH ROW EXECUTE FUNCTION socle._check_restored();
 ALTER TABLE socle.corpus ENABLE ALWAYS TRIGGER check_restored;
-COMMENT ON TRIGGER check_restored ON socle.corpus IS 'refuses what somebody inserts who is no superuser, but for corpora over tables of his own';
+COMMENT ON TRIGGER check_restored ON socle.corpus IS 'refuses rows inserted by a role that is not superuser, except corpora over its own tables';
 GRANT INSERT ON socle.corpus TO PUBLIC;
 
 -- Keys: what becomes of the key of a source, and of changes that cannot be logged.
 ALTER TABLE socle.corpus_binding ADD COLUMN key_holds boolean NOT NULL DEFAULT true;
-COMMENT ON COLUMN socle.corpus_binding.key_holds IS 'chunks are known by the key of their row; false: the key of the source has changed, and nothing is shown until socle.resume_corpus()';
+COMMENT ON COLUMN socle.corpus_binding.key_holds IS 'chunks match rows of the source by key; false: the key of the source has changed, and searches return nothing until socle.resume_corpus()';
 
 CREATE TABLE socle.missed_change (
     corpus text NOT NULL,
@@ -366,7 +374,7 @@ COMMENT ON COLUMN socle.worker_status.blocked_by IS 'processes whose locks or tr
 CREATE FUNCTION socle._after_update() RETURNS void
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 100 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'after_update_wrapper';
-COMMENT ON FUNCTION socle._after_update() IS 'has every corpus compared with its source: writers may have met a library of another version than the extension';
+COMMENT ON FUNCTION socle._after_update() IS 'requests a comparison of every corpus with its source: writers may have used a library of another version than the extension';
 REVOKE ALL ON FUNCTION socle._after_update() FROM PUBLIC;
 
 -- Models: what their files say beyond what 0.1.0 read.
@@ -386,7 +394,7 @@ COMMENT ON COLUMN socle.model.similarity IS 'how vectors are meant to be compare
 COMMENT ON COLUMN socle.model.pool_prefix IS 'the tokens of the prefix are pooled with those of the text';
 COMMENT ON COLUMN socle.model.lower_case IS 'texts are put into lower case before they become tokens';
 COMMENT ON COLUMN socle.model.first_position IS 'position of the first token, for a graph that is given positions';
-COMMENT ON COLUMN socle.model.layers IS 'what is done to a vector after pooling, in order';
+COMMENT ON COLUMN socle.model.layers IS 'layers applied to a vector after pooling, in order';
 
 DROP FUNCTION socle.register_model(text, text, text, integer, integer, text, boolean, text, text, text, text);
 CREATE FUNCTION socle.register_model(
@@ -410,8 +418,54 @@ CREATE FUNCTION socle.register_model(
 LANGUAGE c VOLATILE PARALLEL UNSAFE COST 100000 ROWS 1 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'register_model_wrapper';
 COMMENT ON FUNCTION socle.register_model(text, text, text, integer, integer, text, boolean, text, text, text, text, text, text) IS
-    'reads, checks and tries the model in a directory below socle.model_directory and registers it; arguments after the second overrule its files';
+    'checks, tries and registers the model in a directory below socle.model_directory; arguments after the second override its files';
 REVOKE ALL ON FUNCTION socle.register_model(text, text, text, integer, integer, text, boolean, text, text, text, text, text, text) FROM PUBLIC;
+
+-- Comments that say the same in other words.
+COMMENT ON COLUMN socle.model.name IS 'name of the model in arguments and settings';
+COMMENT ON FUNCTION socle.embed_query(text, text) IS
+    'vector of a search query, computed before bulk work; differs from socle.embed() for models with prefixes';
+COMMENT ON PROCEDURE socle.import_directory(regclass, text, text, boolean) IS
+    'imports new and changed files of a directory below socle.import_directories into a table, and commits while it runs; pattern: * and ? within a name, ** across directories; only a dot matches a leading dot';
+COMMENT ON TABLE socle.corpus IS 'corpora; written only by functions of socle';
+COMMENT ON COLUMN socle.corpus.replaces IS 'the corpus that this one replaces once it is filled: see socle.alter_corpus';
+COMMENT ON COLUMN socle.corpus.language IS 'language of the documents for keyword search; auto: detected per chunk';
+COMMENT ON COLUMN socle.corpus.change_table IS 'log of pending changes, in the same schema';
+COMMENT ON COLUMN socle.corpus.document_table IS 'one row for each document that was processed, in the same schema';
+COMMENT ON COLUMN socle.corpus.max_attempts IS 'attempts after which a failing change is set aside until socle.retry_failed()';
+COMMENT ON TABLE socle.corpus_binding IS
+    'OIDs of the tables and numbers of the columns of each corpus in this database, and counters; not dumped';
+COMMENT ON COLUMN socle.corpus_binding.keyword_missing_count IS 'chunks that are not in the keyword index yet; 0: it is complete';
+COMMENT ON FUNCTION socle.create_corpus(text, regclass, name[], name, text, name, text, integer, integer, text, text, name, integer, integer, integer, boolean, name, name, name) IS
+    'creates a corpus over the text columns or a column of files of a table, and keeps chunks and vectors in sync with it; returns the chunk table';
+COMMENT ON FUNCTION socle.alter_corpus(text, name, text, name, text, integer, integer, text, text, integer, integer, integer) IS
+    'changes the options that are not NULL: at once, or by filling new chunks beside the old ones and then replacing these; returns the corpus to watch in socle.corpus_status';
+COMMENT ON FUNCTION socle.drop_corpus(text, boolean) IS
+    'removes a corpus and its chunks, or keeps these as an ordinary table; the source is not changed';
+COMMENT ON FUNCTION socle.pause_corpus(text) IS 'pauses a corpus; changes are still logged';
+COMMENT ON FUNCTION socle.resume_corpus(text) IS
+    'resumes a corpus that is paused, broken or restored from a dump, after checking its tables';
+COMMENT ON FUNCTION socle.retry_failed(text) IS 'retries every failed change of a corpus at once; returns their number';
+COMMENT ON FUNCTION socle.wait_for_corpus(text, interval) IS
+    'waits until every change committed before the call is in the chunks; false on timeout or if changes have failed permanently';
+COMMENT ON PROCEDURE socle.sync_corpus(text) IS
+    'waits, showing progress, until nothing of a corpus is pending any more: changes, its vector index, the swap of alter_corpus';
+COMMENT ON FUNCTION socle.verify_corpus(text, boolean) IS
+    'compares source, chunks and keyword index: documents that are missing, stale, orphan or damaged, without those of pending changes; repair queues them';
+COMMENT ON FUNCTION socle._capture_change() IS 'logs which rows of a source change';
+COMMENT ON FUNCTION socle._follow_drop() IS
+    'removes corpora whose tables are dropped, and marks those that lose a column as broken';
+COMMENT ON EVENT TRIGGER socle_follow_drop IS
+    'removes corpora whose tables are dropped, and marks those that lose a column as broken';
+COMMENT ON COLUMN socle.corpus_status.pending_count IS 'pending changes, including those to be retried';
+COMMENT ON COLUMN socle.corpus_status.failed_count IS 'changes that have failed permanently: see socle.job_failure';
+COMMENT ON COLUMN socle.corpus_status.estimated_completion_at IS 'estimated time when nothing is pending any more, at that rate';
+COMMENT ON COLUMN socle.job_failure.next_attempt_at IS 'time of the next attempt; NULL if it is set aside';
+COMMENT ON COLUMN socle.job_failure.parked IS 'set aside: not retried until socle.retry_failed() or another change of the row';
+COMMENT ON TABLE socle.keyword_segment_part IS
+    'segments of the keyword index of each corpus, in parts; not dumped, rebuilt from the chunks';
+COMMENT ON COLUMN socle.keyword_segment_part.format IS
+    'format of the index and analysis of the text; a segment of another format is rebuilt';
 
 -- Keep this last: other parts of this script stand before it.
 SELECT socle._after_update();

@@ -39,7 +39,7 @@ thread_local! {
 pub unsafe fn note(log: &Rc<ChangeLog>, slot: *mut pg_sys::TupleTableSlot) {
     // SAFETY: see above.
     if !log.takes_keys() || log.key.iter().any(|column| unsafe { column.value(slot) }.is_none()) {
-        return note_sweep(log);
+        return request_resync(log);
     }
     let full = with_batch(log, |batch| {
         // SAFETY: the context exists as long as the transaction. See above for the slot.
@@ -58,7 +58,7 @@ pub unsafe fn note(log: &Rc<ChangeLog>, slot: *mut pg_sys::TupleTableSlot) {
 }
 
 /// Records that every row may have changed: requests a resync.
-pub fn note_sweep(log: &Rc<ChangeLog>) {
+pub fn request_resync(log: &Rc<ChangeLog>) {
     with_batch(log, |batch| batch.resync = true);
 }
 

@@ -71,7 +71,7 @@ pub struct Failure {
 /// Counts the rows of a corpus. `None` when one of its tables is not as socle created it, or locked longer than
 /// `PATIENCE`.
 pub fn counts(corpus: &CorpusSpec) -> Option<Counts> {
-    let document = Table::open(corpus.document?.into())?;
+    let document = Table::open(corpus.tables.document?.into())?;
     let chunks = document.column("chunk_count", pg_sys::INT4OID)?;
     let mut counts = Counts { backlog: backlog(corpus, NEVER)?, ..Counts::default() };
     document.for_each(|row| {
@@ -84,7 +84,7 @@ pub fn counts(corpus: &CorpusSpec) -> Option<Counts> {
 
 /// Scans the change log of a corpus; changes up to `filled_to` belong to its first fill. `None` as for [`counts`].
 pub fn backlog(corpus: &CorpusSpec, filled_to: i64) -> Option<Backlog> {
-    let change = Table::open(corpus.change?.into())?;
+    let change = Table::open(corpus.tables.change?.into())?;
     let log = Log::of(&change, corpus)?;
     let now = backend::now();
     let mut backlog = Backlog::default();
@@ -116,7 +116,7 @@ pub fn backlog(corpus: &CorpusSpec, filled_to: i64) -> Option<Backlog> {
 
 /// Whether any change is pending; the scan ends at the first. `None` as for [`counts`].
 pub fn any_pending(corpus: &CorpusSpec) -> Option<bool> {
-    let change = Table::open(corpus.change?.into())?;
+    let change = Table::open(corpus.tables.change?.into())?;
     let next_attempt = change.column("next_attempt_at", pg_sys::TIMESTAMPTZOID)?;
     let mut pending = false;
     change.for_each(|row| {
@@ -132,7 +132,7 @@ pub fn failures(corpus: &CorpusSpec) -> Vec<Failure> {
 }
 
 fn last_failures(corpus: &CorpusSpec) -> Option<Vec<Failure>> {
-    let change = Table::open(corpus.change?.into())?;
+    let change = Table::open(corpus.tables.change?.into())?;
     let log = Log::of(&change, corpus)?;
     let step = change.column("failed_step", pg_sys::TEXTOID)?;
     let sqlstate = change.column("error_sqlstate", pg_sys::TEXTOID)?;
@@ -181,7 +181,7 @@ impl Log {
             attempts: table.column("attempt_count", pg_sys::INT4OID)?,
             compared: table.column("compared", pg_sys::BOOLOID)?,
             batch: table.array_column("batch_1")?,
-            key: corpus.chunk_key_columns.iter().map(|name| table.any_column(name)).collect::<Option<_>>()?,
+            key: corpus.tables.chunk_key_columns.iter().map(|name| table.any_column(name)).collect::<Option<_>>()?,
             hasher: RandomState::new(),
         })
     }

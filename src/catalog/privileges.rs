@@ -34,8 +34,8 @@ const VECTOR: &str = "embedding";
 /// `SnapshotTooOld` when one of the tables is another one by now.
 pub fn hold(corpus: &CorpusSpec) -> Result<()> {
     let tables = [
-        (&corpus.source_schema, &corpus.source_table, corpus.source),
-        (&corpus.chunk_schema, &corpus.chunk_table, corpus.chunk),
+        (&corpus.tables.source_schema, &corpus.tables.source_table, corpus.tables.source),
+        (&corpus.tables.chunk_schema, &corpus.tables.chunk_table, corpus.tables.chunk),
     ];
     for (schema, table, known) in tables {
         let name = |text: &str| CString::new(text).unwrap_or_default();
@@ -51,9 +51,9 @@ pub fn hold(corpus: &CorpusSpec) -> Result<()> {
         if Some(found.to_u32()) != known || !b"rp".contains(&kind.cast_unsigned()) {
             return Err(Error::new(
                 Kind::SnapshotTooOld,
-                format!("corpus \"{}\" was made anew meanwhile", corpus.name),
+                format!("corpus \"{}\" was recreated concurrently", corpus.name),
             )
-            .detail("The snapshot of this transaction still has what it was before.")
+            .detail("The snapshot of this transaction still shows the former one.")
             .hint("Run the transaction again."));
         }
     }
@@ -64,16 +64,16 @@ pub fn hold(corpus: &CorpusSpec) -> Result<()> {
 /// from. Raises the error of Postgres. The tables must be locked.
 pub fn require_privileges(corpus: &CorpusSpec) {
     require_chunks(corpus);
-    let source = corpus.source.unwrap_or_default().into();
-    let keys = corpus.key_columns.iter().map(String::as_str);
-    require_select(source, corpus.read_columns().into_iter().chain(corpus.title_column.as_deref()).chain(keys));
+    let source = corpus.tables.source.unwrap_or_default().into();
+    let keys = corpus.tables.key_columns.iter().map(String::as_str);
+    require_select(source, corpus.read_columns().into_iter().chain(corpus.options.title_column.as_deref()).chain(keys));
 }
 
 /// Like [`require_privileges`], for the chunk table alone.
 pub fn require_chunks(corpus: &CorpusSpec) {
     let own = COLUMNS.iter().map(|(name, _)| *name).filter(|name| *name != "content_hash").chain([VECTOR]);
-    let keys = corpus.chunk_key_columns.iter().map(String::as_str);
-    require_select(corpus.chunk.unwrap_or_default().into(), own.chain(keys));
+    let keys = corpus.tables.chunk_key_columns.iter().map(String::as_str);
+    require_select(corpus.tables.chunk.unwrap_or_default().into(), own.chain(keys));
 }
 
 fn require_select<'a>(relation: pg_sys::Oid, mut columns: impl Iterator<Item = &'a str>) {
@@ -108,13 +108,14 @@ fn require_select<'a>(relation: pg_sys::Oid, mut columns: impl Iterator<Item = &
 /// # Errors
 /// `NotInState` when a column was changed.
 pub fn check_types(corpus: &CorpusSpec) -> Result<()> {
-    let (source, chunk) = (corpus.source.unwrap_or_default().into(), corpus.chunk.unwrap_or_default().into());
+    let (source, chunk) =
+        (corpus.tables.source.unwrap_or_default().into(), corpus.tables.chunk.unwrap_or_default().into());
     for (column, wanted) in COLUMNS {
         if value::column_type(chunk, column) != Some(wanted) {
             return Err(changed(corpus, column));
         }
     }
-    for (theirs, own) in corpus.key_columns.iter().zip(&corpus.chunk_key_columns) {
+    for (theirs, own) in corpus.tables.key_columns.iter().zip(&corpus.tables.chunk_key_columns) {
         let types = (value::column_type(source, theirs), value::column_type(chunk, own));
         let (Some(theirs), Some(ours)) = types else { return Err(changed(corpus, own)) };
         let built_in = value::is_built_in(theirs) && value::is_built_in(ours);
@@ -127,9 +128,9 @@ pub fn check_types(corpus: &CorpusSpec) -> Result<()> {
 
 /// The error for a chunk table whose `column` is missing or has another type.
 pub fn changed(corpus: &CorpusSpec, column: &str) -> Error {
-    let message = format!("column \"{column}\" of chunk table \"{}\" was changed", corpus.chunk_table);
+    let message = format!("column \"{column}\" of chunk table \"{}\" was changed", corpus.tables.chunk_table);
     Error::new(Kind::NotInState, message)
-        .hint("Drop the corpus with socle.drop_corpus() and create it again, or give the column its type back.")
+        .hint("Drop the corpus with socle.drop_corpus() and create it again, or change the column back to its type.")
 }
 
 /// Checks that the vectors are of type `wanted`, which is pgvector's.
@@ -137,14 +138,14 @@ pub fn changed(corpus: &CorpusSpec, column: &str) -> Error {
 /// # Errors
 /// `NotInState`, as for [`check_types`].
 pub fn check_vector(corpus: &CorpusSpec, wanted: pg_sys::Oid) -> Result<()> {
-    let found = value::column_type(corpus.chunk.unwrap_or_default().into(), VECTOR);
+    let found = value::column_type(corpus.tables.chunk.unwrap_or_default().into(), VECTOR);
     if found == Some(wanted) { Ok(()) } else { Err(changed(corpus, VECTOR)) }
 }
 
 /// Reads tables of a corpus as the caller, a superuser as the owner; see the head of this file.
 pub fn as_reader<T>(corpus: &CorpusSpec, work: impl FnOnce() -> T) -> T {
     const UNFILTERED: (&CStr, &CStr) = (c"row_security", c"off");
-    match corpus.owner {
+    match corpus.tables.owner {
         // As for the sync worker, rows that row security would hide are an error.
         Some(owner) if run_as::is_superuser() => as_log_owner(owner.into(), || gucs::with_gucs(&[UNFILTERED], work)),
         _ => as_self(work),

@@ -33,24 +33,29 @@ pub enum Role {
 }
 
 /// A row of `socle.corpus`, joined with the current state of its relations in the system catalogs.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub struct CorpusSpec {
     /// Name of the corpus.
     pub name: String,
     /// Name of the corpus that this one is to replace.
     pub replaces: Option<String>,
-    /// Schema of the source.
-    pub source_schema: String,
-    /// Name of the source.
-    pub source_table: String,
-    /// Whether the source is partitioned.
-    pub partitioned: bool,
-    /// Columns of the primary key of the source.
-    pub key_columns: Vec<String>,
-    /// Equality operators of the key columns, as SQL.
-    pub key_operators: Vec<String>,
-    /// Names of the key columns in the tables of the corpus.
-    pub chunk_key_columns: Vec<String>,
+    /// What a corpus is made from and how: the options of `socle.create_corpus`.
+    #[serde(flatten)]
+    pub options: CorpusOptions,
+    /// The source and the tables of a corpus: their names and keys, and what the system catalogs have of them now.
+    #[serde(flatten)]
+    pub tables: CorpusTables,
+    /// How far a corpus is, and whether it can be worked on.
+    #[serde(flatten)]
+    pub progress: CorpusProgress,
+    /// Columns of the source whose types are not built in.
+    #[serde(skip)]
+    pub foreign_columns: Vec<String>,
+}
+
+/// What a corpus is made from and how: the options of `socle.create_corpus`.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+pub struct CorpusOptions {
     /// Columns of the source that make up a document.
     pub content_columns: Vec<String>,
     /// Roles of the content columns.
@@ -65,14 +70,6 @@ pub struct CorpusSpec {
     pub template: String,
     /// Columns of the source that the template names.
     pub template_columns: Vec<String>,
-    /// Schema of chunk table, change log and document table.
-    pub chunk_schema: String,
-    /// Name of the chunk table.
-    pub chunk_table: String,
-    /// Name of the change log.
-    pub change_table: String,
-    /// Name of the document table.
-    pub document_table: String,
     /// Name of the model.
     pub model: String,
     /// Digest of the model that computed the vectors.
@@ -91,33 +88,60 @@ pub struct CorpusSpec {
     pub hnsw_m: i32,
     /// Parameter `ef_construction` of pgvector's HNSW index.
     pub hnsw_ef_construction: i32,
-    /// Counts chunks that may be missing in the keyword index; 0 when it is complete.
-    pub keyword_gap: i64,
-    /// `filling`, `active`, `paused` or `broken`.
-    pub state: String,
-    /// Why it is paused or broken, or what hinders it at the moment.
-    pub state_reason: Option<String>,
-    /// Changes up to this time belong to the first fill: its creation, later the end of that fill.
-    pub filled_to: String,
+}
+
+/// The source and the tables of a corpus: their names and keys, and what the system catalogs have of them now.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+pub struct CorpusTables {
+    /// Schema of the source.
+    pub source_schema: String,
+    /// Name of the source.
+    pub source_table: String,
+    /// Whether the source is partitioned.
+    pub partitioned: bool,
+    /// Columns of the primary key of the source.
+    pub key_columns: Vec<String>,
+    /// Equality operators of the key columns, as SQL.
+    pub key_operators: Vec<String>,
+    /// Names of the key columns in the tables of the corpus.
+    pub chunk_key_columns: Vec<String>,
+    /// Schema of chunk table, change log and document table.
+    pub chunk_schema: String,
+    /// Name of the chunk table.
+    pub chunk_table: String,
+    /// Name of the change log.
+    pub change_table: String,
+    /// Name of the document table.
+    pub document_table: String,
+    /// OID of the source, if it exists.
+    pub source: Option<u32>,
     /// OID of the chunk table, if it exists.
     pub chunk: Option<u32>,
     /// OID of the change log, if it exists.
     pub change: Option<u32>,
     /// OID of the document table, if it exists.
     pub document: Option<u32>,
-    /// OID of the source, if it exists.
-    pub source: Option<u32>,
     /// OID of the owner of the chunk table.
     pub owner: Option<u32>,
+    /// Chunk table of the corpus to be replaced, if that has vectors of the same model.
+    pub donor: Option<String>,
+}
+
+/// How far a corpus is, and whether it can be worked on.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+pub struct CorpusProgress {
+    /// `filling`, `active`, `paused` or `broken`.
+    pub state: String,
+    /// Why it is paused or broken, or what hinders it at the moment.
+    pub state_reason: Option<String>,
+    /// Changes up to this time belong to the first fill: its creation, later the end of that fill.
+    pub filled_to: String,
+    /// Counts chunks that may be missing in the keyword index; 0 when it is complete.
+    pub keyword_missing_count: i64,
     /// Whether `socle.corpus_binding` has a row for it.
     pub bound: bool,
     /// Whether the key still tells which row a chunk belongs to.
     pub key_holds: bool,
-    /// Chunk table of the corpus to be replaced, if that has vectors of the same model.
-    pub donor: Option<String>,
-    /// Columns of the source whose types are not built in.
-    #[serde(skip)]
-    pub foreign_columns: Vec<String>,
 }
 
 impl CorpusSpec {
@@ -159,13 +183,13 @@ impl CorpusSpec {
     }
 
     fn columns_of_foreign_types(&self) -> Vec<String> {
-        let Some(source) = self.source else { return Vec::new() };
+        let Some(source) = self.tables.source else { return Vec::new() };
         let is_foreign = |column: &&str| {
             value::column_type(source.into(), column).is_some_and(|column_type| !value::is_built_in(column_type))
         };
         self.read_columns()
             .into_iter()
-            .chain(self.language_column.as_deref())
+            .chain(self.options.language_column.as_deref())
             .filter(is_foreign)
             .map(str::to_string)
             .collect()
@@ -181,13 +205,13 @@ impl CorpusSpec {
 
     /// The language of all documents; `None` where it is detected for each chunk or read from a column.
     pub fn only_language(&self) -> Option<&'static str> {
-        language::canonical(&self.language).ok().filter(|_| self.language_column.is_none())
+        language::canonical(&self.options.language).ok().filter(|_| self.options.language_column.is_none())
     }
 
     /// Columns of the source that chunks depend on, without duplicates.
     pub fn read_columns(&self) -> Vec<&str> {
         let mut columns: Vec<&str> = Vec::new();
-        for column in self.content_columns.iter().chain(&self.template_columns) {
+        for column in self.options.content_columns.iter().chain(&self.options.template_columns) {
             if !columns.contains(&column.as_str()) {
                 columns.push(column);
             }
@@ -197,13 +221,13 @@ impl CorpusSpec {
 
     /// Whether documents are files.
     pub fn has_files(&self) -> bool {
-        self.content_roles.first().is_some_and(|role| *role != Role::Text)
+        self.options.content_roles.first().is_some_and(|role| *role != Role::Text)
     }
 
     /// The first content column with that role.
     pub fn content_column(&self, wanted: Role) -> Option<&str> {
-        let at = self.content_roles.iter().position(|role| *role == wanted)?;
-        self.content_columns.get(at).map(String::as_str)
+        let at = self.options.content_roles.iter().position(|role| *role == wanted)?;
+        self.options.content_columns.get(at).map(String::as_str)
     }
 
     /// The template, parsed.
@@ -211,7 +235,7 @@ impl CorpusSpec {
     /// # Errors
     /// Those of [`Template::parse`].
     pub fn parsed_template(&self) -> Result<Template> {
-        Template::parse(&self.template, self.title_column.as_deref())
+        Template::parse(&self.options.template, self.options.title_column.as_deref())
     }
 
     /// The format, parsed.
@@ -219,7 +243,7 @@ impl CorpusSpec {
     /// # Errors
     /// `InvalidArgument` when the row was changed by hand.
     pub fn parsed_format(&self) -> Result<Format> {
-        self.format.parse()
+        self.options.format.parse()
     }
 
     /// Checks that the caller may act as the owner.
@@ -227,7 +251,7 @@ impl CorpusSpec {
     /// # Errors
     /// `NotPermitted`.
     pub fn require_owner(&self) -> Result<()> {
-        let owns = match self.owner {
+        let owns = match self.tables.owner {
             Some(owner) => run_as::may_act_as(owner.into()),
             None => run_as::is_superuser(),
         };
@@ -254,7 +278,7 @@ fn unknown(name: &str) -> Result<Error> {
     let names = spi::query_texts(NAMES, &[])?;
     let error = Error::new(Kind::UnknownCorpus, format!("corpus \"{name}\" does not exist"));
     if names.is_empty() {
-        return Ok(error.hint("There is none: see socle.create_corpus()."));
+        return Ok(error.hint("No corpus exists: see socle.create_corpus()."));
     }
     let more = if names.len() > MAX_NAMES { ", …" } else { "" };
     let quoted: Vec<String> = names.iter().take(MAX_NAMES).map(|name| format!("\"{name}\"")).collect();
@@ -266,14 +290,14 @@ fn unknown(name: &str) -> Result<Error> {
 /// # Errors
 /// Those of [`model::find`]; `NotInState` when a model of another digest has its name.
 pub fn model_of(corpus: &CorpusSpec) -> Result<ModelSpec> {
-    let spec = model::find(&corpus.model)?;
-    if spec.digest() == corpus.model_digest {
+    let spec = model::find(&corpus.options.model)?;
+    if spec.digest() == corpus.options.model_digest {
         return Ok(spec);
     }
     Err(Error::new(
         Kind::NotInState,
-        format!("model \"{}\" is not the one that corpus \"{}\" was made with", corpus.model, corpus.name),
+        format!("model \"{}\" is not the model that corpus \"{}\" was created with", corpus.options.model, corpus.name),
     )
-    .detail(format!("Its digest is {}, that of the vectors {}.", spec.digest(), corpus.model_digest))
+    .detail(format!("Its digest is {}, that of the vectors {}.", spec.digest(), corpus.options.model_digest))
     .hint("Register the model of that digest under this name again."))
 }

@@ -63,24 +63,28 @@ fn qualified(schema: &str, table: &str) -> String {
 fn fragment(name: &str, corpus: &CorpusSpec, extra: &[(&str, &str)]) -> String {
     let mut words = name.split(' ');
     let (word, first, second) = (words.next().unwrap_or_default(), words.next(), words.next());
-    let own = |table: &str| qualified(&corpus.chunk_schema, table);
+    let own = |table: &str| qualified(&corpus.tables.chunk_schema, table);
     match (word, first, second) {
-        ("source", None, None) if corpus.partitioned => qualified(&corpus.source_schema, &corpus.source_table),
-        ("source", None, None) => format!("ONLY {}", qualified(&corpus.source_schema, &corpus.source_table)),
-        ("source_table", None, None) => qualified(&corpus.source_schema, &corpus.source_table),
-        ("chunk", None, None) => own(&corpus.chunk_table),
-        ("change", None, None) => own(&corpus.change_table),
-        ("document", None, None) => own(&corpus.document_table),
-        ("donor", None, None) => own(corpus.donor.as_ref().unwrap_or(&corpus.chunk_table)),
+        ("source", None, None) if corpus.tables.partitioned => {
+            qualified(&corpus.tables.source_schema, &corpus.tables.source_table)
+        }
+        ("source", None, None) => {
+            format!("ONLY {}", qualified(&corpus.tables.source_schema, &corpus.tables.source_table))
+        }
+        ("source_table", None, None) => qualified(&corpus.tables.source_schema, &corpus.tables.source_table),
+        ("chunk", None, None) => own(&corpus.tables.chunk_table),
+        ("change", None, None) => own(&corpus.tables.change_table),
+        ("document", None, None) => own(&corpus.tables.document_table),
+        ("donor", None, None) => own(corpus.tables.donor.as_ref().unwrap_or(&corpus.tables.chunk_table)),
         ("name", None, None) => literal(&corpus.name),
-        ("key_names", None, None) => list(corpus.chunk_key_columns.iter().map(|column| identifier(column))),
+        ("key_names", None, None) => list(corpus.tables.chunk_key_columns.iter().map(|column| identifier(column))),
         ("first_key_name", None, None) => {
-            corpus.chunk_key_columns.first().map(|column| identifier(column)).unwrap_or_default()
+            corpus.tables.chunk_key_columns.first().map(|column| identifier(column)).unwrap_or_default()
         }
         ("keys", Some(alias), None) => list(keys(corpus, alias)),
         ("first_key", Some(alias), None) => keys(corpus, alias).next().unwrap_or_default(),
         ("batches", Some(alias), None) => {
-            list((0..corpus.key_columns.len()).map(|at| format!("{alias}.{}", batch_name(at))))
+            list((0..corpus.tables.key_columns.len()).map(|at| format!("{alias}.{}", batch_name(at))))
         }
         ("same", Some(left), Some(right)) => same(corpus, left, right),
         ("text", Some(limit), None) => text(corpus, limit),
@@ -90,11 +94,11 @@ fn fragment(name: &str, corpus: &CorpusSpec, extra: &[(&str, &str)]) -> String {
         ("file_name", None, None) => hint(corpus, Role::FileName),
         ("hash", Some(limit), None) => hash(corpus, limit),
         ("template_values", None, None) => {
-            let values = corpus.template_columns.iter().map(|column| as_text(corpus, column));
+            let values = corpus.options.template_columns.iter().map(|column| as_text(corpus, column));
             format!("ARRAY[{}]::text[]", list(values))
         }
         ("language", None, None) => {
-            corpus.language_column.as_deref().map_or("NULL".into(), |column| as_text(corpus, column))
+            corpus.options.language_column.as_deref().map_or("NULL".into(), |column| as_text(corpus, column))
         }
         ("read_columns", None, None) => list(corpus.read_columns().into_iter().map(of_source)),
         _ => extra.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_string()).unwrap_or_default(),
@@ -121,16 +125,16 @@ fn as_text(corpus: &CorpusSpec, column: &str) -> String {
 
 /// The key columns; `self` is the chunk table under its own name, as in a policy, which gives it no alias.
 fn keys<'a>(corpus: &'a CorpusSpec, alias: &'a str) -> Box<dyn Iterator<Item = String> + 'a> {
-    let own = corpus.chunk_key_columns.iter();
+    let own = corpus.tables.chunk_key_columns.iter();
     match alias {
-        "s" => Box::new(corpus.key_columns.iter().map(|column| of_source(column))),
-        "self" => Box::new(own.map(|column| qualified(&corpus.chunk_table, column))),
+        "s" => Box::new(corpus.tables.key_columns.iter().map(|column| of_source(column))),
+        "self" => Box::new(own.map(|column| qualified(&corpus.tables.chunk_table, column))),
         alias => Box::new(own.map(move |column| format!("{alias}.{}", identifier(column)))),
     }
 }
 
 fn same(corpus: &CorpusSpec, left: &str, right: &str) -> String {
-    let sides = keys(corpus, left).zip(keys(corpus, right)).zip(&corpus.key_operators);
+    let sides = keys(corpus, left).zip(keys(corpus, right)).zip(&corpus.tables.key_operators);
     sides.map(|((left, right), operator)| format!("{left} {operator} {right}")).collect::<Vec<_>>().join(" AND ")
 }
 
@@ -140,7 +144,8 @@ fn size(corpus: &CorpusSpec) -> String {
     if corpus.content_column(Role::LargeObject).is_some() {
         return format!("{}::bigint", i32::MAX);
     }
-    let sizes = corpus.content_columns.iter().map(|column| format!("coalesce(octet_length({}), 0)", of_source(column)));
+    let sizes =
+        corpus.options.content_columns.iter().map(|column| format!("coalesce(octet_length({}), 0)", of_source(column)));
     format!("({})::bigint", sizes.collect::<Vec<_>>().join(" + "))
 }
 
@@ -190,7 +195,7 @@ fn text(corpus: &CorpusSpec, limit: &str) -> String {
     if let Some(file) = file(corpus, limit) {
         return format!("coalesce({}, '')", file.bytes);
     }
-    match corpus.content_columns.as_slice() {
+    match corpus.options.content_columns.as_slice() {
         [column] => format!("coalesce({}, '')", as_text(corpus, column)),
         columns => {
             let columns = columns.iter().map(|column| format!("nullif({}, '')", as_text(corpus, column)));
@@ -204,7 +209,7 @@ fn hash(corpus: &CorpusSpec, limit: &str) -> String {
     let file = file(corpus, limit).map(|file| format!("coalesce({}, '-')", file.identity));
     // The file column is left out: its text depends on settings of the session, such as bytea_output.
     let texts = corpus.read_columns().into_iter().skip(usize::from(file.is_some()));
-    let columns = texts.chain(corpus.language_column.as_deref()).map(|column| {
+    let columns = texts.chain(corpus.options.language_column.as_deref()).map(|column| {
         let text = as_text(corpus, column);
         format!("coalesce(octet_length({text})::text, '-'), ':', {text}")
     });

@@ -35,25 +35,25 @@ fn alter(arguments: Arguments) -> Result<String> {
     old.require_owner()?;
     check_state(&old)?;
     let new = altered(&old, arguments)?;
-    if new.max_attempts != old.max_attempts {
-        let arguments = [old.name.as_str().into(), new.max_attempts.into()];
+    if new.options.max_attempts != old.options.max_attempts {
+        let arguments = [old.name.as_str().into(), new.options.max_attempts.into()];
         as_superuser(|| spi::run(SET_MAX_ATTEMPTS, &arguments))?;
     }
     if makes_same_chunks(&old, &new) {
         return Ok(old.name);
     }
     swap::check_dependents(&old)?;
-    let source = Source::read(old.source.unwrap_or_default().into())?;
-    if let Some(title) = &new.title_column {
+    let source = Source::read(old.tables.source.unwrap_or_default().into())?;
+    if let Some(title) = &new.options.title_column {
         source.require_text(title, "The argument title")?;
     }
-    if let Some(column) = &new.language_column {
+    if let Some(column) = &new.options.language_column {
         source.require_text(column, "The argument language_column")?;
     }
-    for column in &new.template_columns {
+    for column in &new.options.template_columns {
         source.require_column(column, "The template")?;
     }
-    let model = model::embedding_model(Some(new.model.clone()))?;
+    let model = model::embedding_model(Some(new.options.model.clone()))?;
     Ok(create_objects(&new, &source, &model)?.name)
 }
 
@@ -61,14 +61,14 @@ fn alter(arguments: Arguments) -> Result<String> {
 fn check_state(corpus: &CorpusSpec) -> Result<()> {
     let state = |what: &str| Error::new(Kind::NotInState, format!("corpus \"{}\" {what}", corpus.name));
     if corpus.replaces.is_some() {
-        return Err(state("is itself a change under way"));
+        return Err(state("is itself being filled by socle.alter_corpus()"));
     }
     if let Some(successor) = corpus.successor()? {
-        let hint = format!("Wait for it, or give it up with socle.drop_corpus('{}').", successor.name);
-        return Err(state("is being changed already").hint(hint));
+        let hint = format!("Wait for it, or cancel it with socle.drop_corpus('{}').", successor.name);
+        return Err(state("is already being changed").hint(hint));
     }
-    if corpus.state == "broken" || !corpus.bound || corpus.source.is_none() {
-        return Err(state("is broken").hint("See socle.corpus_status for the reason; socle.resume_corpus() goes on."));
+    if corpus.progress.state == "broken" || !corpus.progress.bound || corpus.tables.source.is_none() {
+        return Err(state("is broken").hint("See socle.corpus_status for the reason; socle.resume_corpus() continues."));
     }
     Ok(())
 }
@@ -85,44 +85,48 @@ fn altered(old: &CorpusSpec, arguments: Arguments) -> Result<CorpusSpec> {
     let mut new = old.clone();
     new.name = free_name(old)?;
     new.replaces = Some(old.name.clone());
-    new.chunk_table = format!("{}_chunk", new.name);
-    new.change_table = format!("{}_change", new.name);
-    new.document_table = format!("{}_document", new.name);
-    new.state = "filling".into();
+    new.tables.chunk_table = format!("{}_chunk", new.name);
+    new.tables.change_table = format!("{}_change", new.name);
+    new.tables.document_table = format!("{}_document", new.name);
+    new.progress.state = "filling".into();
     if let Some(title) = arguments.name(1) {
-        if old.title_column.is_none() && old.template == Template::default_for(None) {
-            new.template = Template::default_for(Some(&title)).to_string();
+        if old.options.title_column.is_none() && old.options.template == Template::default_for(None) {
+            new.options.template = Template::default_for(Some(&title)).to_string();
         }
-        new.title_column = Some(title);
+        new.options.title_column = Some(title);
     }
     if let Some(language) = arguments.short_text(2, "language")? {
-        new.language = parsed_language(&language)?;
+        new.options.language = parsed_language(&language)?;
     }
-    new.language_column = arguments.name(3).or(new.language_column);
-    new.template = arguments.short_text(8, "template")?.unwrap_or(new.template);
-    let template = Template::parse(&new.template, new.title_column.as_deref())?;
-    new.template_columns = template.columns().into_iter().map(str::to_string).collect();
+    new.options.language_column = arguments.name(3).or(new.options.language_column);
+    new.options.template = arguments.short_text(8, "template")?.unwrap_or(new.options.template);
+    let template = Template::parse(&new.options.template, new.options.title_column.as_deref())?;
+    new.options.template_columns = template.columns().into_iter().map(str::to_string).collect();
     let wanted = arguments.short_text(4, "model")?;
-    let model = model::embedding_model(Some(wanted.clone().unwrap_or_else(|| old.model.clone())))?;
+    let model = model::embedding_model(Some(wanted.clone().unwrap_or_else(|| old.options.model.clone())))?;
     check_dimensions(&model)?;
-    (new.model, new.model_digest, new.dimensions) = (model.name.clone(), model.digest(), model.dimensions);
+    (new.options.model, new.options.model_digest, new.options.dimensions) =
+        (model.name.clone(), model.digest(), model.dimensions);
     // The default depends on the window of the model.
-    let tokens = if wanted.is_some() { default_tokens(&model, &new.template) } else { old.max_tokens };
-    new.max_tokens = at_least(5, "max_tokens", 1, number(tokens))?.unsigned_abs();
-    new.overlap_tokens = at_least(6, "overlap_tokens", 0, number(old.overlap_tokens))?.unsigned_abs();
-    check_overlap(new.max_tokens, new.overlap_tokens)?;
+    let tokens = if wanted.is_some() { default_tokens(&model, &new.options.template) } else { old.options.max_tokens };
+    new.options.max_tokens = at_least(5, "max_tokens", 1, number(tokens))?.unsigned_abs();
+    new.options.overlap_tokens = at_least(6, "overlap_tokens", 0, number(old.options.overlap_tokens))?.unsigned_abs();
+    check_overlap(new.options.max_tokens, new.options.overlap_tokens)?;
     if let Some(format) = arguments.short_text(7, "format")? {
         if old.has_files() {
             return Err(
                 Error::new(Kind::InvalidArgument, "format belongs to content").detail("The text of files is markdown.")
             );
         }
-        new.format = format.parse::<Format>()?.name().to_string();
+        new.options.format = format.parse::<Format>()?.name().to_string();
     }
-    new.max_attempts = at_least(9, "max_attempts", 1, old.max_attempts)?;
-    new.hnsw_m = at_least(10, "hnsw_m", 2, old.hnsw_m)?;
-    new.hnsw_ef_construction = at_least(11, "hnsw_ef_construction", 4, old.hnsw_ef_construction)?;
-    if new.hnsw_m > 100 || new.hnsw_ef_construction > 1000 || new.hnsw_ef_construction < 2 * new.hnsw_m {
+    new.options.max_attempts = at_least(9, "max_attempts", 1, old.options.max_attempts)?;
+    new.options.hnsw_m = at_least(10, "hnsw_m", 2, old.options.hnsw_m)?;
+    new.options.hnsw_ef_construction = at_least(11, "hnsw_ef_construction", 4, old.options.hnsw_ef_construction)?;
+    if new.options.hnsw_m > 100
+        || new.options.hnsw_ef_construction > 1000
+        || new.options.hnsw_ef_construction < 2 * new.options.hnsw_m
+    {
         return Err(Error::new(Kind::InvalidArgument, "hnsw_m and hnsw_ef_construction do not fit")
             .detail("hnsw_m is 100 at most, hnsw_ef_construction 1000 at most and at least twice hnsw_m."));
     }
@@ -134,18 +138,36 @@ fn free_name(old: &CorpusSpec) -> Result<String> {
     let suffixes = std::iter::once(String::new()).chain((2..=MAX_NAMES_TRIED).map(|number| number.to_string()));
     for suffix in suffixes {
         let name = format!("{}{SHADOW}next{suffix}", old.name);
-        if !spi::query_bool(NAME_TAKEN, &[name.as_str().into(), old.chunk_schema.as_str().into()])? {
+        if !spi::query_bool(NAME_TAKEN, &[name.as_str().into(), old.tables.chunk_schema.as_str().into()])? {
             return Ok(name);
         }
     }
-    Err(Error::new(Kind::AlreadyExists, format!("there is no name for what is to replace corpus \"{}\"", old.name))
-        .detail(format!("Tables \"{}{SHADOW}next…\" are in the way in schema \"{}\".", old.name, old.chunk_schema)))
+    Err(Error::new(Kind::AlreadyExists, format!("no name is free for the replacement of corpus \"{}\"", old.name))
+        .detail(format!(
+            "Tables \"{}{SHADOW}next…\" already exist in schema \"{}\".",
+            old.name, old.tables.chunk_schema
+        )))
 }
 
 fn makes_same_chunks(old: &CorpusSpec, new: &CorpusSpec) -> bool {
-    (&old.template, &old.title_column, &old.model_digest, &old.model, &old.format)
-        == (&new.template, &new.title_column, &new.model_digest, &new.model, &new.format)
-        && (&old.language, &old.language_column) == (&new.language, &new.language_column)
-        && (old.max_tokens, old.overlap_tokens, old.hnsw_m, old.hnsw_ef_construction)
-            == (new.max_tokens, new.overlap_tokens, new.hnsw_m, new.hnsw_ef_construction)
+    (
+        &old.options.template,
+        &old.options.title_column,
+        &old.options.model_digest,
+        &old.options.model,
+        &old.options.format,
+    ) == (
+        &new.options.template,
+        &new.options.title_column,
+        &new.options.model_digest,
+        &new.options.model,
+        &new.options.format,
+    ) && (&old.options.language, &old.options.language_column) == (&new.options.language, &new.options.language_column)
+        && (old.options.max_tokens, old.options.overlap_tokens, old.options.hnsw_m, old.options.hnsw_ef_construction)
+            == (
+                new.options.max_tokens,
+                new.options.overlap_tokens,
+                new.options.hnsw_m,
+                new.options.hnsw_ef_construction,
+            )
 }

@@ -71,7 +71,7 @@ pub fn read(names: &[String]) -> Result<Vec<BindingCheck>> {
     rows.iter()
         .map(|row| {
             serde_json::from_str(row).map_err(|error| {
-                Error::new(Kind::Bug, "could not read what a corpus stands on").detail(error.to_string())
+                Error::new(Kind::Bug, "could not read the tables and columns of a corpus").detail(error.to_string())
             })
         })
         .collect()
@@ -86,7 +86,7 @@ pub fn follow(names: &[String], command: &Command) -> Result<()> {
         let Some(corpus) = CorpusSpec::try_find(&binding.name)? else { continue };
         if let Err(code) = attempt(|| binding.settle(&corpus, command)) {
             let reason = format!(
-                "a command on its source could not be followed ({code}): socle.resume_corpus() tries again and says why"
+                "a DDL command on its source could not be processed ({code}): socle.resume_corpus() retries and reports why"
             );
             lose_key(&corpus, &reason)?;
         }
@@ -97,22 +97,22 @@ pub fn follow(names: &[String], command: &Command) -> Result<()> {
 impl BindingCheck {
     /// Why the key no longer tells which row a chunk belongs to; `None` where it does.
     fn lost(&self, corpus: &CorpusSpec, command: &Command) -> Option<String> {
-        let key = corpus.key_columns.join(", ");
-        if corpus.key_columns.iter().any(|column| command.rewritten.contains(column)) {
-            return Some(format!("its key ({key}) was written anew: socle.resume_corpus() takes the new values"));
+        let key = corpus.tables.key_columns.join(", ");
+        if corpus.tables.key_columns.iter().any(|column| command.rewritten.contains(column)) {
+            return Some(format!("its key ({key}) was rewritten: socle.resume_corpus() adopts the new values"));
         }
         if !self.told_apart {
             return Some(match &self.primary_key {
                 Some(now) => format!(
-                    "rows of its source are not told apart by ({key}) any more, but by ({now}): socle.resume_corpus() takes that key"
+                    "the primary key of its source is no longer ({key}) but ({now}): socle.resume_corpus() adopts it"
                 ),
                 None => format!(
-                    "rows of its source are not told apart by ({key}) any more: add a primary key and call socle.resume_corpus()"
+                    "its source no longer has the primary key ({key}): add a primary key and call socle.resume_corpus()"
                 ),
             });
         }
         (self.types() == Types::Other)
-            .then(|| format!("its key ({key}) has another type: socle.resume_corpus() takes the new values"))
+            .then(|| format!("its key ({key}) has another type: socle.resume_corpus() adopts the new values"))
     }
 
     /// Compares the key types of the source with those in the tables of the corpus.
@@ -177,7 +177,9 @@ impl BindingCheck {
     }
 
     fn settle(&self, corpus: &CorpusSpec, command: &Command) -> Result<()> {
-        let (Some(owner), Some(_), Some(_)) = (corpus.owner, corpus.change, corpus.source) else { return Ok(()) };
+        let (Some(owner), Some(_), Some(_)) = (corpus.tables.owner, corpus.tables.change, corpus.tables.source) else {
+            return Ok(());
+        };
         match self.lost(corpus, command) {
             Some(reason) if self.key_holds => return lose_key(corpus, &reason),
             Some(reason) => return lifecycle::set_state(&corpus.name, "broken", Some(&reason)),
@@ -198,7 +200,11 @@ impl BindingCheck {
                 &format!("it {}: ALTER TABLE … NO INHERIT, then socle.resume_corpus()", inherits(heir)),
             )?;
         } else if !self.has_trigger {
-            broken(corpus, &self.state, "the trigger on its source was dropped: socle.resume_corpus() puts it back")?;
+            broken(
+                corpus,
+                &self.state,
+                "the trigger on its source was dropped: socle.resume_corpus() creates it again",
+            )?;
         }
         as_owner(owner.into(), || self.turn_triggers())?;
         let compare = command.compare || !self.turned.is_empty();
@@ -222,7 +228,7 @@ fn inherits(heir: &str) -> String {
 /// # Errors
 /// `Bug` when the tables of socle cannot be written.
 pub fn after_widening(corpus: &CorpusSpec, types: Types) -> Result<()> {
-    if types == Types::Wider(Widening::Rewrite) && corpus.state == "active" {
+    if types == Types::Wider(Widening::Rewrite) && corpus.progress.state == "active" {
         lifecycle::set_state(&corpus.name, "filling", None)?;
     }
     invalidate(corpus);
@@ -258,9 +264,9 @@ pub fn adopt_key(corpus: &CorpusSpec) -> Result<()> {
     let name = corpus.name.as_str();
     let key = [
         name.into(),
-        corpus.key_columns.clone().into(),
-        corpus.key_operators.clone().into(),
-        corpus.chunk_key_columns.clone().into(),
+        corpus.tables.key_columns.clone().into(),
+        corpus.tables.key_operators.clone().into(),
+        corpus.tables.chunk_key_columns.clone().into(),
     ];
     as_superuser(|| spi::run(SET_KEY, &key))?;
     create::bind(name)?;
@@ -276,5 +282,5 @@ fn broken(corpus: &CorpusSpec, state: &str, reason: &str) -> Result<()> {
 }
 
 fn invalidate(corpus: &CorpusSpec) {
-    corpus.change.into_iter().for_each(|change| capture::invalidate(change.into()));
+    corpus.tables.change.into_iter().for_each(|change| capture::invalidate(change.into()));
 }

@@ -16,7 +16,6 @@ use crate::vector_index;
 use crate::{engine_client, model};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
-use serde_json::json;
 use socle_core::model::ModelSpec;
 use socle_core::protocol::{Request, Response};
 use socle_core::{Error, Kind, Result};
@@ -54,12 +53,12 @@ fn create(arguments: Arguments) -> Result<pg_sys::Oid> {
                 .hint("Choose another name, or drop it first with socle.drop_corpus()."));
         }
         pgrx::notice!("corpus \"{}\" already exists, skipping", options.name);
-        return Ok(existing.chunk.unwrap_or_default().into());
+        return Ok(existing.tables.chunk.unwrap_or_default().into());
     }
     let source = Source::read(options.source)?;
     let spec = model::embedding_model(options.model.clone())?;
     let corpus = create_objects(&options.corpus(&source, &spec)?, &source, &spec)?;
-    Ok(corpus.chunk.unwrap_or_default().into())
+    Ok(corpus.tables.chunk.unwrap_or_default().into())
 }
 
 /// Creates a corpus whose options have been checked.
@@ -83,15 +82,15 @@ pub fn check_dimensions(model: &ModelSpec) -> Result<()> {
     if !model.is_cosine() {
         let (name, similarity) = (&model.name, model.similarity.name());
         return Err(Error::new(Kind::NotSupported, format!("model \"{name}\" compares vectors by {similarity}"))
-            .detail("A corpus compares vectors by cosine, which would put them into another order.")
-            .hint("Register the model with normalized => true, where that is what you want, or use another one."));
+            .detail("A corpus compares vectors by cosine, which would order them differently.")
+            .hint("Register the model with normalized => true if that is acceptable, or use another model."));
     }
     let limit = vector_index::MAX_INDEX_DIMENSIONS[1];
     if model.dimensions <= limit {
         return Ok(());
     }
     Err(Error::new(Kind::NotSupported, format!("model \"{}\" has {} dimensions", model.name, model.dimensions))
-        .detail(format!("An HNSW index of pgvector takes {limit} at most.")))
+        .detail(format!("An HNSW index of pgvector allows at most {limit}.")))
 }
 
 /// Raises `InvalidArgument` unless chunks are longer than their overlap.
@@ -114,8 +113,8 @@ pub fn default_tokens(model: &ModelSpec, template: &str) -> u32 {
 fn try_chunking(corpus: &CorpusSpec, model: &ModelSpec) -> Result<()> {
     let request = Request::Chunk {
         model: Some(model.clone()),
-        max_size: Some(corpus.max_tokens),
-        overlap: corpus.overlap_tokens,
+        max_size: Some(corpus.options.max_tokens),
+        overlap: corpus.options.overlap_tokens,
         format: corpus.parsed_format()?,
         previous: Vec::new(),
         content: "a",
@@ -143,7 +142,7 @@ fn make(corpus: &CorpusSpec, source: &Source, model: &ModelSpec) -> Result<()> {
     spi::execute(&expand(TABLES, corpus, &extra))?;
     if !adopt(corpus, source, &vector)? {
         spi::execute(&expand(CHUNK_TABLE, corpus, &extra))?;
-        if corpus.dimensions <= MAX_INLINE_DIMENSIONS {
+        if corpus.options.dimensions <= MAX_INLINE_DIMENSIONS {
             spi::execute(&corpus.sql(INLINE))?;
         }
     }
@@ -161,13 +160,17 @@ pub fn protect(corpus: &CorpusSpec) -> Result<()> {
 pub fn chunk_comment(corpus: &CorpusSpec) -> String {
     format!(
         "chunks of corpus \"{}\", source {}.{}; vectors of model \"{}\", digest {}",
-        corpus.name, corpus.source_schema, corpus.source_table, corpus.model, corpus.model_digest
+        corpus.name,
+        corpus.tables.source_schema,
+        corpus.tables.source_table,
+        corpus.options.model,
+        corpus.options.model_digest
     )
 }
 
 /// Adopts a chunk table with the same columns, left by an earlier corpus or extension; false if there is none.
 fn adopt(corpus: &CorpusSpec, source: &Source, vector: &str) -> Result<bool> {
-    let names = [corpus.chunk_schema.as_str().into(), corpus.chunk_table.as_str().into()];
+    let names = [corpus.tables.chunk_schema.as_str().into(), corpus.tables.chunk_table.as_str().into()];
     let found = Spi::connect(|client| {
         let rows = client.select(CHUNK_COLUMNS, Some(1), &names)?;
         if rows.is_empty() {
@@ -195,18 +198,18 @@ fn adopt(corpus: &CorpusSpec, source: &Source, vector: &str) -> Result<bool> {
     wanted.extend(rest.map(str::to_string));
     wanted.push(format!("embedding {vector}"));
     wanted.sort_unstable();
-    let taken = Error::new(Kind::AlreadyExists, format!("relation \"{}\" already exists", corpus.chunk_table));
+    let taken = Error::new(Kind::AlreadyExists, format!("relation \"{}\" already exists", corpus.tables.chunk_table));
     if owner != Some(source.owner) || columns.as_deref() != Some(wanted.join(", ").as_str()) {
         return Err(taken.hint(
             "It is not a chunk table of this source and model: rename or drop it, or name the corpus differently.",
         ));
     }
-    if !comment.unwrap_or_default().ends_with(&format!("digest {}", corpus.model_digest)) {
+    if !comment.unwrap_or_default().ends_with(&format!("digest {}", corpus.options.model_digest)) {
         return Err(taken
             .detail("Its comment does not say that its vectors are of this model.")
             .hint("Drop it, or name the corpus differently."));
     }
-    pgrx::notice!("adopting the chunk table \"{}\"", corpus.chunk_table);
+    pgrx::notice!("adopting the chunk table \"{}\"", corpus.tables.chunk_table);
     let sql = expand(
         "DROP POLICY IF EXISTS socle_source_row ON {chunk}; COMMENT ON TABLE {chunk} IS {comment}",
         corpus,
@@ -218,19 +221,8 @@ fn adopt(corpus: &CorpusSpec, source: &Source, vector: &str) -> Result<bool> {
 
 /// Inserts the row of `socle.corpus` and binds it.
 fn register(corpus: &CorpusSpec) -> Result<CorpusSpec> {
-    let row = json!({
-        "name": corpus.name, "replaces": corpus.replaces, "source_schema": corpus.source_schema, "source_table": corpus.source_table,
-        "key_columns": corpus.key_columns, "key_operators": corpus.key_operators,
-        "chunk_key_columns": corpus.chunk_key_columns,
-        "content_columns": corpus.content_columns, "content_roles": corpus.content_roles, "title_column": corpus.title_column,
-        "language": corpus.language, "language_column": corpus.language_column, "template": corpus.template,
-        "template_columns": corpus.template_columns, "chunk_schema": corpus.chunk_schema,
-        "chunk_table": corpus.chunk_table, "change_table": corpus.change_table,
-        "document_table": corpus.document_table, "model": corpus.model, "model_digest": corpus.model_digest,
-        "dimensions": corpus.dimensions, "max_tokens": corpus.max_tokens, "overlap_tokens": corpus.overlap_tokens,
-        "format": corpus.format, "max_attempts": corpus.max_attempts, "hnsw_m": corpus.hnsw_m,
-        "hnsw_ef_construction": corpus.hnsw_ef_construction, "state": corpus.state,
-    });
+    let row = serde_json::to_value(corpus)
+        .map_err(|error| Error::new(Kind::Bug, "could not encode a corpus").detail(error.to_string()))?;
     run_as::as_superuser(|| spi::run(INSERT, &[pgrx::JsonB(row).into()]))?;
     bind(&corpus.name)?;
     CorpusSpec::find(&corpus.name)
@@ -247,7 +239,10 @@ pub fn bind(name: &str) -> Result<bool> {
             // Sessions may have cached that there is nothing to record for it.
             backend::invalidate_relation(relation);
         }
-        [corpus.change, corpus.document].into_iter().flatten().for_each(|table| depend_on_extension(table.into()));
+        [corpus.tables.change, corpus.tables.document]
+            .into_iter()
+            .flatten()
+            .for_each(|table| depend_on_extension(table.into()));
     }
     Ok(bound)
 }

@@ -189,7 +189,11 @@ fn after_update() -> Result<(), ErrorReport> {
     let started = || -> Result<()> {
         for name in spi::query_texts(BOUND, &[])? {
             let Some(corpus) = CorpusSpec::try_find(&name)? else { continue };
-            let (Some(owner), Some(change), Some(_)) = (corpus.owner, corpus.change, corpus.source) else { continue };
+            let (Some(owner), Some(change), Some(_)) =
+                (corpus.tables.owner, corpus.tables.change, corpus.tables.source)
+            else {
+                continue;
+            };
             as_owner(owner.into(), || lifecycle::start(&corpus, true))?;
             for relation in lifecycle::tree(&corpus)? {
                 // Sessions may have cached what they found in the tables of the previous version.
@@ -216,7 +220,7 @@ fn follow(command: &Command) -> Result<()> {
     match concerned {
         Ok(names) => binding_check::follow(&names, command),
         Err(code) => {
-            pgrx::warning!("corpora may not have followed this command ({code}): see socle.resume_corpus()");
+            pgrx::warning!("corpora may not reflect this command ({code}): see socle.resume_corpus()");
             Ok(())
         }
     }
@@ -234,7 +238,7 @@ fn make_way(relation: pg_sys::Oid, columns: Vec<String>) -> Result<()> {
     let _suppressed = SuppressDdlEvents::begin();
     for name in names {
         let Some(corpus) = CorpusSpec::try_find(&name)? else { continue };
-        if corpus.chunk.is_some() && corpus.change.is_some() && corpus.document.is_some() {
+        if corpus.tables.chunk.is_some() && corpus.tables.change.is_some() && corpus.tables.document.is_some() {
             as_superuser(|| gucs::with_gucs(&[gucs::QUIET], || spi::run(&corpus.sql(CLOSE), &[])))?;
         }
     }
@@ -253,7 +257,9 @@ fn dropped() -> Result<()> {
         match part.as_deref() {
             Some("table") => end(&corpus)?,
             Some("trigger") => {
-                if let (Some(owner), Some(_), Some(_)) = (corpus.owner, corpus.change, corpus.source) {
+                if let (Some(owner), Some(_), Some(_)) =
+                    (corpus.tables.owner, corpus.tables.change, corpus.tables.source)
+                {
                     as_owner(owner.into(), || lifecycle::start(&corpus, true))?;
                     wake::at_commit();
                 }
@@ -290,12 +296,12 @@ fn end(corpus: &CorpusSpec) -> Result<()> {
         end(&successor)?;
     }
     as_superuser(|| spi::run(DELETE, &[corpus.name.as_str().into()]))?;
-    let chunk: Option<pg_sys::Oid> = corpus.chunk.map(Into::into);
+    let chunk: Option<pg_sys::Oid> = corpus.tables.chunk.map(Into::into);
     let needed = match chunk {
         Some(chunk) => spi::query_bool(HAS_DEPENDENTS, &[chunk.into()])?,
         None => true,
     };
-    match corpus.owner {
+    match corpus.tables.owner {
         Some(owner) => as_owner(owner.into(), || lifecycle::remove(corpus, needed)),
         None => as_superuser(|| lifecycle::remove_rest(corpus)),
     }

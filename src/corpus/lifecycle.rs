@@ -49,14 +49,14 @@ pub fn complete(corpus: &CorpusSpec) -> Result<pg_sys::Oid> {
         Error::new(Kind::NotInState, format!("the {what} of corpus \"{}\" does not exist", corpus.name))
             .hint("Drop the corpus with socle.drop_corpus() and create it again.")
     };
-    corpus.source.ok_or_else(|| missing("source"))?;
-    corpus.change.ok_or_else(|| missing("change log"))?;
-    corpus.owner.map(Into::into).ok_or_else(|| missing("chunk table"))
+    corpus.tables.source.ok_or_else(|| missing("source"))?;
+    corpus.tables.change.ok_or_else(|| missing("change log"))?;
+    corpus.tables.owner.map(Into::into).ok_or_else(|| missing("chunk table"))
 }
 
 /// OIDs of the source and its partitions.
 pub fn tree(corpus: &CorpusSpec) -> Result<Vec<pg_sys::Oid>> {
-    let source = pg_sys::Oid::from(corpus.source.unwrap_or_default());
+    let source = pg_sys::Oid::from(corpus.tables.source.unwrap_or_default());
     Spi::connect(|client| {
         let rows = client.select(TREE, None, &[source.into()])?;
         rows.map(|row| Ok(row.get(1)?.unwrap_or(pg_sys::InvalidOid))).collect::<pgrx::spi::Result<_>>()
@@ -67,7 +67,7 @@ pub fn tree(corpus: &CorpusSpec) -> Result<Vec<pg_sys::Oid>> {
 /// Creates the truncate triggers that are missing on the source and its partitions; with `compare`, requests a resync.
 /// To be called as the owner.
 pub fn start(corpus: &CorpusSpec, compare: bool) -> Result<()> {
-    let Some(source) = corpus.source else { return Ok(()) };
+    let Some(source) = corpus.tables.source else { return Ok(()) };
     let trigger = format!("socle_truncate_{}", corpus.name);
     let arguments = [pg_sys::Oid::from(source).into(), trigger.as_str().into()];
     let _suppressed = ddl_events::SuppressDdlEvents::begin();
@@ -96,7 +96,7 @@ fn drop_corpus(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
 }
 
 fn as_owner_of(corpus: &CorpusSpec, work: impl FnOnce() -> Result<()>) -> Result<()> {
-    match corpus.owner {
+    match corpus.tables.owner {
         Some(owner) => as_owner(owner.into(), work),
         None => work(),
     }
@@ -105,7 +105,7 @@ fn as_owner_of(corpus: &CorpusSpec, work: impl FnOnce() -> Result<()>) -> Result
 /// Drops triggers and tables. To be called as the owner.
 pub fn remove(corpus: &CorpusSpec, keep_chunks: bool) -> Result<()> {
     let _suppressed = ddl_events::SuppressDdlEvents::begin();
-    if let Some(change) = corpus.change {
+    if let Some(change) = corpus.tables.change {
         as_superuser(|| vector_index::cancel(change.into(), true))?;
     }
     remove_triggers(corpus)?;
@@ -122,7 +122,7 @@ pub fn remove(corpus: &CorpusSpec, keep_chunks: bool) -> Result<()> {
 pub fn remove_rest(corpus: &CorpusSpec) -> Result<()> {
     let _suppressed = ddl_events::SuppressDdlEvents::begin();
     remove_triggers(corpus)?;
-    for table in [corpus.change, corpus.document].into_iter().flatten() {
+    for table in [corpus.tables.change, corpus.tables.document].into_iter().flatten() {
         if let Some(table) = spi::query_text(LEFT_TABLE, &[pg_sys::Oid::from(table).into()])? {
             spi::run(&format!("DROP TABLE {table}"), &[])?;
         }
@@ -133,7 +133,7 @@ pub fn remove_rest(corpus: &CorpusSpec) -> Result<()> {
 /// Locks the chunk table before it is dropped. An index build that has begun since builds were cancelled would wait for
 /// this transaction, and this transaction for the build.
 fn take_from_builder(corpus: &CorpusSpec) -> Result<()> {
-    let (Some(chunk), Some(change)) = (corpus.chunk, corpus.change) else { return Ok(()) };
+    let (Some(chunk), Some(change)) = (corpus.tables.chunk, corpus.tables.change) else { return Ok(()) };
     for _ in 0..LOCK_ATTEMPTS {
         if backend::try_lock_exclusively(chunk.into()) {
             break;
@@ -147,7 +147,7 @@ fn take_from_builder(corpus: &CorpusSpec) -> Result<()> {
 
 /// Drops the triggers on the source. To be called as its owner.
 pub fn remove_triggers(corpus: &CorpusSpec) -> Result<()> {
-    let Some(source) = corpus.source else { return Ok(()) };
+    let Some(source) = corpus.tables.source else { return Ok(()) };
     let _suppressed = ddl_events::SuppressDdlEvents::begin();
     let capture = identifier(&format!("socle_capture_{}", corpus.name));
     spi::run(&expand("DROP TRIGGER IF EXISTS {trigger} ON {source_table}", corpus, &[("trigger", &capture)]), &[])?;
@@ -165,7 +165,7 @@ fn pause_corpus(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
         backend::prevent_if_read_only(c"socle.pause_corpus()");
         let corpus = own_corpus(call, "name")?;
         set_state(&corpus.name, "paused", Some("socle.pause_corpus() was called"))?;
-        corpus.change.into_iter().for_each(|change| capture::invalidate(change.into()));
+        corpus.tables.change.into_iter().for_each(|change| capture::invalidate(change.into()));
         Ok(())
     };
     paused().map_err(report)
@@ -194,10 +194,10 @@ fn resume_corpus(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
             spi::run(&corpus.sql(FORGET_LEASES), &[])?;
             start(&corpus, true)
         })?;
-        let chunk = [pg_sys::Oid::from(corpus.chunk.unwrap_or_default()).into()];
+        let chunk = [pg_sys::Oid::from(corpus.tables.chunk.unwrap_or_default()).into()];
         let indexed = spi::query_bool(HAS_VECTOR_INDEX, &chunk)?;
         set_state(&corpus.name, if indexed { "active" } else { "filling" }, None)?;
-        corpus.change.into_iter().for_each(|change| capture::invalidate(change.into()));
+        corpus.tables.change.into_iter().for_each(|change| capture::invalidate(change.into()));
         wake::at_commit();
         Ok(())
     };
@@ -211,7 +211,7 @@ fn mend(corpus: CorpusSpec, owner: pg_sys::Oid) -> Result<CorpusSpec> {
     binding.check()?;
     let lost = binding.has_lost_key();
     let corpus = if lost {
-        let source = as_owner(owner, || Source::read(corpus.source.unwrap_or_default().into()))?;
+        let source = as_owner(owner, || Source::read(corpus.tables.source.unwrap_or_default().into()))?;
         binding_check::close(&corpus)?;
         let corpus = as_owner(owner, || rekey::rekey(&corpus, &source))?;
         binding_check::adopt_key(&corpus)?;

@@ -3,7 +3,7 @@
 use super::create::{DETECTED, check_dimensions, check_overlap, default_tokens, parsed_language};
 use super::source::Source;
 use crate::catalog::CorpusSpec;
-use crate::catalog::spec::Role;
+use crate::catalog::spec::{CorpusOptions, CorpusProgress, CorpusTables, Role};
 use crate::pg::arguments::Arguments;
 use pgrx::pg_sys;
 use socle_core::array::array_elements;
@@ -66,11 +66,11 @@ impl CreateCorpusOptions {
         }
         if array_elements(&name).is_some() {
             return Err(invalid(&format!("name of a corpus must not be a list, as \"{name}\" is"))
-                .detail("Lists of corpora come as such texts from clients that do not say their type."));
+                .detail("Clients that do not declare parameter types send lists of corpora in this form."));
         }
         if name.contains(SHADOW) {
             return Err(invalid(&format!("name of a corpus must not contain \"{SHADOW}\""))
-                .detail("Names with it are for what socle.alter_corpus() fills beside a corpus."));
+                .detail("Such names are reserved for corpora that socle.alter_corpus() fills."));
         }
         let max_tokens = arguments.i32(7);
         if max_tokens.is_some_and(|size| size < 1) {
@@ -110,12 +110,14 @@ impl CreateCorpusOptions {
     fn check_contents(&self) -> Result<()> {
         match (self.content.is_empty(), &self.document) {
             (true, None) => Err(invalid("content must name at least one column")
-                .hint("Or name a column with files by the argument document.")),
-            (false, Some(_)) => Err(invalid("content and document cannot be given together")
-                .detail("Documents are texts, or they are files.")),
+                .hint("Alternatively, name a column that holds files with the argument document.")),
+            (false, Some(_)) => {
+                Err(invalid("content and document are mutually exclusive")
+                    .detail("A document is either text or a file."))
+            }
             (false, None) if self.media_type.is_some() || self.file_name.is_some() => {
-                Err(invalid("media_type and file_name belong to files")
-                    .hint("Name the column with the files by the argument document."))
+                Err(invalid("media_type and file_name require files")
+                    .hint("Name the column that holds the files with the argument document."))
             }
             (true, Some(_)) if self.format.is_some_and(|format| format != Format::Markdown) => {
                 Err(invalid("format belongs to content").detail("The text of files is markdown."))
@@ -170,33 +172,38 @@ impl CreateCorpusOptions {
         let format = if self.document.is_some() { Format::Markdown } else { self.format.unwrap_or(Format::Plain) };
         Ok(CorpusSpec {
             name: self.name.clone(),
-            source_schema: source.schema.clone(),
-            source_table: source.table.clone(),
-            partitioned: source.partitioned,
-            key_columns: source.key.iter().map(|column| column.name.clone()).collect(),
-            key_operators: source.key.iter().map(|column| column.operator.clone()).collect(),
-            chunk_key_columns: source.key_names(),
-            content_columns,
-            content_roles,
-            title_column: self.title.clone(),
-            language: self.language.clone(),
-            language_column: self.language_column.clone(),
-            template_columns: template.columns().into_iter().map(str::to_string).collect(),
-            template: text,
-            chunk_schema: self.chunk_schema.clone().unwrap_or_else(|| source.schema.clone()),
-            chunk_table: format!("{}_chunk", self.name),
-            change_table: format!("{}_change", self.name),
-            document_table: format!("{}_document", self.name),
-            model: model.name.clone(),
-            model_digest: model.digest(),
-            dimensions: model.dimensions,
-            max_tokens,
-            overlap_tokens: self.overlap_tokens.unsigned_abs(),
-            format: format.name().to_string(),
-            max_attempts: self.max_attempts,
-            hnsw_m: self.hnsw_m,
-            hnsw_ef_construction: self.hnsw_ef_construction,
-            state: "filling".into(),
+            options: CorpusOptions {
+                content_columns,
+                content_roles,
+                title_column: self.title.clone(),
+                language: self.language.clone(),
+                language_column: self.language_column.clone(),
+                template_columns: template.columns().into_iter().map(str::to_string).collect(),
+                model: model.name.clone(),
+                model_digest: model.digest(),
+                dimensions: model.dimensions,
+                max_tokens,
+                overlap_tokens: self.overlap_tokens.unsigned_abs(),
+                format: format.name().to_string(),
+                max_attempts: self.max_attempts,
+                hnsw_m: self.hnsw_m,
+                hnsw_ef_construction: self.hnsw_ef_construction,
+                template: text,
+            },
+            tables: CorpusTables {
+                source_schema: source.schema.clone(),
+                source_table: source.table.clone(),
+                partitioned: source.partitioned,
+                key_columns: source.key.iter().map(|column| column.name.clone()).collect(),
+                key_operators: source.key.iter().map(|column| column.operator.clone()).collect(),
+                chunk_key_columns: source.key_names(),
+                chunk_schema: self.chunk_schema.clone().unwrap_or_else(|| source.schema.clone()),
+                chunk_table: format!("{}_chunk", self.name),
+                change_table: format!("{}_change", self.name),
+                document_table: format!("{}_document", self.name),
+                ..CorpusTables::default()
+            },
+            progress: CorpusProgress { state: "filling".into(), ..CorpusProgress::default() },
             ..CorpusSpec::default()
         })
     }

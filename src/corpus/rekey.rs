@@ -29,7 +29,7 @@ pub fn widen(corpus: &CorpusSpec, binding: &BindingCheck) -> Result<()> {
         });
         changed.collect::<Vec<_>>().join(", ")
     };
-    let keys = columns(corpus.chunk_key_columns.iter().map(|name| identifier(name)).collect(), "", true);
+    let keys = columns(corpus.tables.chunk_key_columns.iter().map(|name| identifier(name)).collect(), "", true);
     let batches = columns((0..types.len()).map(batch_name).collect(), "[]", false);
     // The policy depends on the column as well.
     spi::execute(&corpus.sql("DROP POLICY IF EXISTS socle_source_row ON {chunk}"))?;
@@ -50,20 +50,20 @@ pub fn widen(corpus: &CorpusSpec, binding: &BindingCheck) -> Result<()> {
 pub fn rekey(corpus: &CorpusSpec, source: &Source) -> Result<CorpusSpec> {
     if let Some(successor) = corpus.successor()? {
         return Err(Error::new(Kind::NotInState, format!("corpus \"{}\" is being changed", corpus.name))
-            .hint(format!("Give that up first with socle.drop_corpus('{}').", successor.name)));
+            .hint(format!("Cancel that first with socle.drop_corpus('{}').", successor.name)));
     }
     let _suppressed = ddl_events::SuppressDdlEvents::begin();
     let mut new = corpus.clone();
-    new.key_columns = source.key.iter().map(|column| column.name.clone()).collect();
-    new.key_operators = source.key.iter().map(|column| column.operator.clone()).collect();
-    new.chunk_key_columns = source.key_names();
+    new.tables.key_columns = source.key.iter().map(|column| column.name.clone()).collect();
+    new.tables.key_operators = source.key.iter().map(|column| column.operator.clone()).collect();
+    new.tables.chunk_key_columns = source.key_names();
     let room = |at: usize| format!("rekey_{}", at + 1);
     let all = |form: &dyn Fn(usize) -> String| (0..source.key.len()).map(form).collect::<Vec<_>>().join(", ");
     let definition = |at: usize| source.key.get(at).map(|column| column.definition.clone()).unwrap_or_default();
-    let own = |at: usize| new.chunk_key_columns.get(at).map(|name| identifier(name)).unwrap_or_default();
+    let own = |at: usize| new.tables.chunk_key_columns.get(at).map(|name| identifier(name)).unwrap_or_default();
     let drops =
         |names: Vec<String>| names.iter().map(|name| format!("DROP COLUMN {name}")).collect::<Vec<_>>().join(", ");
-    let old_batches = (0..corpus.chunk_key_columns.len()).map(batch_name).collect();
+    let old_batches = (0..corpus.tables.chunk_key_columns.len()).map(batch_name).collect();
     let renames = [new.sql("{chunk}"), new.sql("{document}")];
     let renames = renames.iter().flat_map(|table| {
         let rename = |at| format!("ALTER TABLE {table} RENAME COLUMN {} TO {};\n", room(at), own(at));
@@ -77,7 +77,7 @@ pub fn rekey(corpus: &CorpusSpec, source: &Source) -> Result<CorpusSpec> {
         ("row_names", all(&|at| format!("r.{}", room(at)))),
         ("document_names", all(&|at| format!("d.{}", room(at)))),
         ("new_keys", new.sql("{keys s}")),
-        ("drop_columns", drops(corpus.chunk_key_columns.iter().map(|name| identifier(name)).collect())),
+        ("drop_columns", drops(corpus.tables.chunk_key_columns.iter().map(|name| identifier(name)).collect())),
         ("drop_batches", drops(old_batches)),
         ("rename_columns", renames),
         ("set_not_null", all(&|at| format!("ALTER COLUMN {} SET NOT NULL", own(at)))),
@@ -101,6 +101,6 @@ pub fn rekey(corpus: &CorpusSpec, source: &Source) -> Result<CorpusSpec> {
 /// Drops the vector index: every row that is rewritten would be inserted into it one by one.
 fn drop_vector_index(corpus: &CorpusSpec) -> Result<()> {
     let name = identifier(&vector_index::index_name(corpus));
-    let sql = format!("DROP INDEX IF EXISTS {}.{name}", identifier(&corpus.chunk_schema));
+    let sql = format!("DROP INDEX IF EXISTS {}.{name}", identifier(&corpus.tables.chunk_schema));
     gucs::with_gucs(&[gucs::QUIET], || spi::execute(&sql))
 }

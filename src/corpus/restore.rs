@@ -70,7 +70,7 @@ fn is_wanted_model(row: DatumWithOid<'_>) -> Result<bool> {
             "a model of the dump is not registered in this database",
             pgrx::function_name!(),
         )
-        .set_hint("Have a superuser register it with socle.register_model(); corpora that need it say so when they are resumed.")
+        .set_hint("Have a superuser register it with socle.register_model(); corpora that need it report that when they are resumed.")
         .report(PgLogLevel::WARNING);
     }
     Ok(false)
@@ -80,16 +80,16 @@ fn is_own_corpus(row: DatumWithOid<'_>) -> Result<bool> {
     extension_version::require_own_version()?;
     if let Some(problem) = spi::query_text(PROBLEM, std::slice::from_ref(&row))? {
         return Err(Error::new(Kind::NotPermitted, "permission denied to add this corpus").detail(problem)
-            .hint("Corpora are made by socle.create_corpus(). From a dump, one can be restored by who owns its tables, after these."));
+            .hint("Corpora are created by socle.create_corpus(). The owner of its tables can restore a corpus from a dump, after these."));
     }
     let text = Spi::get_one_with_args::<String>(ROW, &[row]).map_err(spi)?.unwrap_or_default();
     let corpus = CorpusSpec::parse("restored", &text)?;
     corpus.parsed_template()?;
     corpus.parsed_format()?;
-    create::parsed_language(&corpus.language)?;
+    create::parsed_language(&corpus.options.language)?;
     if let Some(replaced) = corpus.replaces {
         pgrx::warning!(
-            "the change of corpus \"{replaced}\" that was under way is left out: call socle.alter_corpus() again"
+            "the unfinished change of corpus \"{replaced}\" is not restored: call socle.alter_corpus() again"
         );
         return Ok(false);
     }

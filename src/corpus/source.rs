@@ -142,7 +142,7 @@ impl Source {
             _ => {
                 let message = format!("column \"{name}\" of table \"{}\" does not hold files", self.table);
                 Err(Error::new(Kind::WrongColumnType, message).hint(
-                    "Files are read from columns of type bytea, or oid for large objects; text belongs into content.",
+                    "Files are read from columns of type bytea, or oid for large objects; pass columns of text as content.",
                 ))
             }
         }
@@ -221,7 +221,7 @@ fn columns(table: pg_sys::Oid) -> pgrx::spi::Result<Vec<Column>> {
 fn check_key(source: &Source) -> Result<()> {
     if source.key.is_empty() {
         return Err(Error::new(Kind::WrongRelationKind, format!("table \"{}\" has no primary key", source.table))
-            .hint("A corpus tells documents apart by it: add one with ALTER TABLE … ADD PRIMARY KEY."));
+            .hint("A corpus identifies documents by it: add one with ALTER TABLE … ADD PRIMARY KEY."));
     }
     if let Some(column) = source.key.iter().find(|column| !column.has_array) {
         let message = format!("primary key column \"{}\" has type {}", column.name, column.type_name);
@@ -229,8 +229,9 @@ fn check_key(source: &Source) -> Result<()> {
     }
     if let Some(column) = source.key.iter().find(|column| column.is_composite) {
         let message = format!("primary key column \"{}\" has composite type {}", column.name, column.type_name);
-        return Err(Error::new(Kind::NotSupported, message)
-            .hint("Make its parts columns of their own, which a primary key may have several of."));
+        return Err(
+            Error::new(Kind::NotSupported, message).hint("Use its attributes as separate columns of the primary key.")
+        );
     }
     if let Some(column) = source.key.iter().find(|column| column.is_enum_domain) {
         let message = format!("type of primary key column \"{}\" is a domain over an enum", column.name);

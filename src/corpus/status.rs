@@ -40,7 +40,7 @@ fn time(microseconds: i64) -> Option<TimestampWithTimeZone> {
 /// Reads the log and the documents of a corpus as its owner, so that what the owner has put on them runs as the owner.
 /// The caller's right to do so has been checked before.
 fn as_owner_of_log<T>(corpus: &CorpusSpec, read: impl FnOnce() -> Result<Vec<T>>) -> Result<Vec<T>> {
-    match (corpus.owner, corpus.change, corpus.document) {
+    match (corpus.tables.owner, corpus.tables.change, corpus.tables.document) {
         (Some(owner), Some(_), Some(_)) => as_log_owner(owner.into(), read),
         _ => Ok(Vec::new()),
     }
@@ -135,7 +135,7 @@ fn failure_report() -> Result<Failures, ErrorReport> {
             let sql = corpus.sql(FAILURES);
             all.extend(as_owner_of_log(&corpus, || {
                 plan_cache::rows(&sql, &[], 0, |row| {
-                    let key = Some(row.key(8, &corpus.key_columns));
+                    let key = Some(row.key(8, &corpus.tables.key_columns));
                     let name = corpus.name.clone();
                     (name, key, row.get(1), row.get(2), row.get(3), row.get(4), row.get(5), row.get(6), row.get(7))
                 })

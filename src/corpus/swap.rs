@@ -33,9 +33,9 @@ pub fn check_dependents(corpus: &CorpusSpec) -> Result<()> {
     if names.is_empty() {
         return Ok(());
     }
-    Err(Error::new(Kind::NotInState, format!("chunk table \"{}\" cannot be replaced", corpus.chunk_table))
+    Err(Error::new(Kind::NotInState, format!("chunk table \"{}\" cannot be replaced", corpus.tables.chunk_table))
         .detail(format!("It is used by {}.", names.join(", ")))
-        .hint("Drop these first and make them anew afterwards, or create another corpus."))
+        .hint("Drop these first and create them again afterwards, or create another corpus."))
 }
 
 /// Replaces `old` by `new`. To be called in a transaction of its own.
@@ -44,9 +44,9 @@ pub fn check_dependents(corpus: &CorpusSpec) -> Result<()> {
 /// `NotInState` when an object has come to depend on the old chunk table meanwhile; what Postgres raises, a lock
 /// timeout above all.
 pub fn swap(old: &CorpusSpec, new: &CorpusSpec) -> Result<()> {
-    let owner = pg_sys::Oid::from(old.owner.unwrap_or_default());
+    let owner = pg_sys::Oid::from(old.tables.owner.unwrap_or_default());
     as_owner(owner, || {
-        let (old_chunk, new_chunk) = (table(old, &old.chunk_table), table(new, &new.chunk_table));
+        let (old_chunk, new_chunk) = (table(old, &old.tables.chunk_table), table(new, &new.tables.chunk_table));
         spi::execute(&expand(LOCK, new, &[("old_chunk", &old_chunk)]))?;
         check_dependents(old)?;
         let policies = spi::query_texts(POLICIES, &[chunk_of(old).into(), old_chunk.as_str().into()])?;
@@ -79,9 +79,9 @@ pub fn swap(old: &CorpusSpec, new: &CorpusSpec) -> Result<()> {
 fn rename(old: &CorpusSpec, new: &CorpusSpec) -> Result<()> {
     let _suppressed = super::ddl_events::SuppressDdlEvents::begin();
     for (from, to) in [
-        (&new.chunk_table, &old.chunk_table),
-        (&new.change_table, &old.change_table),
-        (&new.document_table, &old.document_table),
+        (&new.tables.chunk_table, &old.tables.chunk_table),
+        (&new.tables.change_table, &old.tables.change_table),
+        (&new.tables.document_table, &old.tables.document_table),
     ] {
         spi::execute(&expand(RENAME, new, &[("from", &table(new, from)), ("to", &identifier(to))]))?;
     }
@@ -90,9 +90,9 @@ fn rename(old: &CorpusSpec, new: &CorpusSpec) -> Result<()> {
 }
 
 fn table(corpus: &CorpusSpec, name: &str) -> String {
-    format!("{}.{}", identifier(&corpus.chunk_schema), identifier(name))
+    format!("{}.{}", identifier(&corpus.tables.chunk_schema), identifier(name))
 }
 
 fn chunk_of(corpus: &CorpusSpec) -> pg_sys::Oid {
-    corpus.chunk.unwrap_or_default().into()
+    corpus.tables.chunk.unwrap_or_default().into()
 }

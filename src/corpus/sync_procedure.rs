@@ -34,17 +34,16 @@ fn sync(call: pg_sys::FunctionCallInfo) -> Result<()> {
             Kind::ActiveTransaction,
             "CALL socle.sync_corpus() cannot run inside a transaction block",
         )
-        .detail("Work that is waited for would wait for this transaction.")
-        .hint("socle.wait_for_corpus() waits for changes, and no more, wherever it is called."));
+        .detail("The work would wait for this transaction to end.")
+        .hint("socle.wait_for_corpus() waits for changes alone and can be called anywhere."));
     }
     let name = Arguments::new(call)
         .short_text(0, "corpus")?
         .ok_or_else(|| Error::new(Kind::InvalidArgument, "corpus must not be null"))?;
     with_pinned_search_path(|| CorpusSpec::find(&name)?.require_owner())?;
     if gucs::sync_workers() == 0 {
-        return Err(
-            Error::new(Kind::NotInState, "socle.sync_workers is 0").hint("Without sync workers nothing is done.")
-        );
+        return Err(Error::new(Kind::NotInState, "socle.sync_workers is 0")
+            .hint("Without sync workers no change is processed."));
     }
     with_transactions(|transactions| wait_until_done(&name, transactions))
 }
@@ -65,7 +64,7 @@ fn wait_until_done(name: &str, transactions: &Transactions) -> Result<()> {
             said = Instant::now();
             let reason = with_pinned_search_path(|| why(name))?.map(|reason| format!("; {reason}")).unwrap_or_default();
             transactions.commit();
-            pgrx::notice!("corpus \"{name}\": {documents} documents are done, {waiting} changes wait{reason}");
+            pgrx::notice!("corpus \"{name}\": {documents} documents done, {waiting} changes pending{reason}");
         }
         wait::wait_for_time(LONGEST_POLL);
     }
@@ -88,6 +87,6 @@ fn look(name: &str) -> Result<(i64, i64)> {
         }
         rest(&successor.name, state)?;
     }
-    let owner = corpus.owner.ok_or_else(|| broken(name))?;
+    let owner = corpus.tables.owner.ok_or_else(|| broken(name))?;
     as_log_owner(owner.into(), || counts(&corpus.sql(PROGRESS), name))
 }

@@ -40,7 +40,7 @@ fn verify_corpus(call: pg_sys::FunctionCallInfo) -> Result<Problems, ErrorReport
         let problems = as_owner(owner, || -> Result<Vec<_>> {
             let damaged = corpus.sql(DAMAGED);
             let sql = expand(VERIFY, &corpus, &[("damaged", &damaged)]);
-            let problems = gucs::with_gucs(&gucs::RENDERING, || problems(&sql, &corpus.key_columns))?;
+            let problems = gucs::with_gucs(&gucs::RENDERING, || problems(&sql, &corpus.tables.key_columns))?;
             if repair && !problems.is_empty() {
                 spi::run(&expand(FORGET_DAMAGED, &corpus, &[("damaged", &damaged)]), &[])?;
                 spi::run(&corpus.sql(DELETE_STRAYS), &[])?;
@@ -80,7 +80,7 @@ fn keyword_problems(corpus: &CorpusSpec, owner: pg_sys::Oid) -> Result<Vec<Strin
     }
     // In the snapshot of the calling statement, like everything else here.
     let now = CorpusSpec::find_to_read(&corpus.name)?;
-    if now.keyword_gap > 0 || now.state == "filling" {
+    if now.progress.keyword_missing_count > 0 || now.progress.state == "filling" {
         return Ok(Vec::new());
     }
     let mut covered: HashSet<i64> = HashSet::new();

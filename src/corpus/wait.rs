@@ -1,6 +1,6 @@
 //! `socle.wait_for_corpus`: waits until committed changes are in the chunks.
 
-use super::wait_reason::obstacle;
+use super::wait_reason::wait_reason;
 use crate::capture;
 use crate::catalog::CorpusSpec;
 use crate::catalog::privileges::require_chunks;
@@ -32,7 +32,7 @@ fn wait_for(arguments: Arguments) -> Result<bool> {
     let timeout = arguments.seconds(1).unwrap_or_default();
     let timeout = Duration::try_from_secs_f64(timeout)
         .map_err(|_| Error::new(Kind::InvalidArgument, "timeout must not be negative or infinite"))?;
-    let (Some(_), Some(change), Some(owner)) = (corpus.chunk, corpus.change, corpus.owner) else {
+    let (Some(_), Some(change), Some(owner)) = (corpus.tables.chunk, corpus.tables.change, corpus.tables.owner) else {
         return Err(broken(&corpus.name));
     };
     // A role that may read the chunks may wait for them.
@@ -40,7 +40,7 @@ fn wait_for(arguments: Arguments) -> Result<bool> {
     check_transaction(&corpus, change.into(), owner.into())?;
     if backend::is_in_recovery() {
         return Err(Error::new(Kind::NotInState, "recovery is in progress")
-            .detail("What a standby shows follows the primary: wait there."));
+            .detail("A standby follows the primary: wait there."));
     }
     wake::now();
     let snapshot = spi::query_text("SELECT pg_current_snapshot()::text", &[])?.unwrap_or_default();
@@ -56,12 +56,15 @@ fn wait_for(arguments: Arguments) -> Result<bool> {
             return Ok(failed == 0);
         }
         if let Some(state) = resting(&corpus.name)? {
-            pgrx::notice!("corpus \"{}\" is {state}: {waiting} changes wait for socle.resume_corpus()", corpus.name);
+            pgrx::notice!(
+                "corpus \"{}\" is {state}: {waiting} changes pending until socle.resume_corpus()",
+                corpus.name
+            );
             return Ok(false);
         }
         let rest = timeout.saturating_sub(begun.elapsed());
         if rest.is_zero() {
-            say_obstacle(&corpus.name)?;
+            report_wait_reason(&corpus.name)?;
             return Ok(false);
         }
         wait::wait_for_time(poll.min(rest));
@@ -70,7 +73,7 @@ fn wait_for(arguments: Arguments) -> Result<bool> {
 }
 
 /// Reports what a corpus waits for, if it is known.
-fn say_obstacle(name: &str) -> Result<()> {
+fn report_wait_reason(name: &str) -> Result<()> {
     if let Some(reason) = why(name)? {
         pgrx::notice!("corpus \"{name}\" waits: {reason}");
     }
@@ -80,7 +83,7 @@ fn say_obstacle(name: &str) -> Result<()> {
 /// What a corpus waits for: what workers have recorded, else what can be determined now.
 pub fn why(name: &str) -> Result<Option<String>> {
     let Some(corpus) = in_new_snapshot(|| CorpusSpec::try_find(name))? else { return Ok(None) };
-    if corpus.state_reason.is_some() { Ok(corpus.state_reason) } else { obstacle(&corpus) }
+    if corpus.progress.state_reason.is_some() { Ok(corpus.progress.state_reason) } else { wait_reason(&corpus) }
 }
 
 /// What [`resting`] returns for a corpus that does not exist.
@@ -89,13 +92,15 @@ pub const DROPPED: &str = "dropped";
 /// The keywords of a first fill are indexed once its chunks are there.
 fn keyword_index_pending(name: &str) -> Result<bool> {
     let corpus = in_new_snapshot(|| CorpusSpec::try_find(name))?;
-    Ok(corpus.is_some_and(|corpus| corpus.state == "filling" && corpus.keyword_gap > 0))
+    Ok(corpus.is_some_and(|corpus| corpus.progress.state == "filling" && corpus.progress.keyword_missing_count > 0))
 }
 
 /// The state of a corpus that no worker works on; `None` for any other.
 pub fn resting(name: &str) -> Result<Option<String>> {
     Ok(match in_new_snapshot(|| CorpusSpec::try_find(name))? {
-        Some(corpus) if corpus.bound => Some(corpus.state).filter(|state| state == "paused" || state == "broken"),
+        Some(corpus) if corpus.progress.bound => {
+            Some(corpus.progress.state).filter(|state| state == "paused" || state == "broken")
+        }
         Some(_) => Some("restored from a dump".to_string()),
         None => Some(DROPPED.to_string()),
     })
@@ -122,7 +127,7 @@ fn check_transaction(corpus: &CorpusSpec, change: pg_sys::Oid, owner: pg_sys::Oi
     });
     if capture::has_pending(change) || own.map_err(spi)? == Some(true) {
         return Err(Error::new(Kind::ActiveTransaction, "this transaction has changed the source itself")
-            .detail("Its changes are worked on after it has committed.")
+            .detail("Its changes are processed after it commits.")
             .hint("Call socle.wait_for_corpus() in a transaction of its own."));
     }
     Ok(())

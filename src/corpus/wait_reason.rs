@@ -26,11 +26,11 @@ const READ_ONLY_FILE: &str = include_str!("../../sql/corpus/read_only_file.sql")
 type Report = TableIterator<'static, (name!(corpus, String), name!(reason, String))>;
 
 #[pg_extern(sql = false)]
-fn corpus_obstacles() -> Result<Report, ErrorReport> {
+fn wait_reasons() -> Result<Report, ErrorReport> {
     let rows = || -> Result<Vec<(String, String)>> {
         let mut rows = Vec::new();
         for (corpus, _) in watched()? {
-            if let Some(reason) = obstacle(&corpus)? {
+            if let Some(reason) = wait_reason(&corpus)? {
                 rows.push((corpus.name, reason));
             }
         }
@@ -44,9 +44,9 @@ fn corpus_obstacles() -> Result<Report, ErrorReport> {
 ///
 /// # Errors
 /// Whatever Postgres raises.
-pub fn obstacle(corpus: &CorpusSpec) -> Result<Option<String>> {
-    let filling = corpus.state == "filling";
-    if !corpus.bound || corpus.chunk.is_none() || !(filling || corpus.state == "active") {
+pub fn wait_reason(corpus: &CorpusSpec) -> Result<Option<String>> {
+    let filling = corpus.progress.state == "filling";
+    if !corpus.progress.bound || corpus.tables.chunk.is_none() || !(filling || corpus.progress.state == "active") {
         return Ok(None);
     }
     // While another session has locked the log, its contents are not known, but the session is.
@@ -58,7 +58,7 @@ pub fn obstacle(corpus: &CorpusSpec) -> Result<Option<String>> {
     let (overdue, filled, again) = backlog
         .map_or((false, false, None), |backlog| (backlog.overdue, filling && !backlog.behind, backlog.next_attempt));
     if gucs::sync_workers() == 0 {
-        return Ok(Some("socle.sync_workers is 0: nothing is done".to_string()));
+        return Ok(Some("socle.sync_workers is 0: no change is processed".to_string()));
     }
     if let Some(reason) = as_superuser(|| in_new_snapshot(read_only))? {
         return Ok(Some(reason));
@@ -76,15 +76,16 @@ pub fn obstacle(corpus: &CorpusSpec) -> Result<Option<String>> {
         (0, _, _) if waits && Path::new(RUNTIME_DIRECTORY).join(WORKERS_FILE).exists() => {
             Some("no background worker can be started: all of max_worker_processes are in use".to_string())
         }
-        (0, _, _) if waits && !supervisor::is_running() => {
-            Some("no supervisor runs: the next write to a source, or call that needs the engine, starts it".to_string())
-        }
+        (0, _, _) if waits && !supervisor::is_running() => Some(
+            "no supervisor is running: the next write to a source, or call that needs the engine, starts it"
+                .to_string(),
+        ),
         (0, all @ 1.., _) if waits => {
-            Some(format!("waits for its turn: all {all} sync workers are in other databases"))
+            Some(format!("waits for a sync worker: all {all} are working in other databases"))
         }
         (_, _, Some(at)) if !overdue => {
             let seconds = (at - backend::now()).max(0) as f64 / 1e6;
-            Some(format!("changes that failed are tried again in {seconds:.0} s: see socle.job_failure"))
+            Some(format!("failed changes are retried in {seconds:.0} s: see socle.job_failure"))
         }
         _ => None,
     })
@@ -92,7 +93,7 @@ pub fn obstacle(corpus: &CorpusSpec) -> Result<Option<String>> {
 
 /// Changes up to this time belong to the first fill; in microseconds since 2000-01-01.
 fn filled_to(corpus: &CorpusSpec) -> Result<i64> {
-    let text = corpus.filled_to.as_str().into();
+    let text = corpus.progress.filled_to.as_str().into();
     let time =
         Spi::connect(|client| client.select(FILLED_TO, Some(1), &[text])?.first().get_one::<TimestampWithTimeZone>());
     Ok(time.map_err(spi)?.map_or(i64::MIN, i64::from))
@@ -111,6 +112,7 @@ fn read_only() -> Result<Option<String>> {
         _ => false,
     };
     Ok(is_on.then(|| {
-        "the database is read-only: default_transaction_read_only is on; changes wait until it is off".to_string()
+        "the database is read-only: default_transaction_read_only is on; changes stay pending until it is off"
+            .to_string()
     }))
 }

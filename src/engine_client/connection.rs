@@ -165,7 +165,7 @@ impl Connection {
             }
             if begun.elapsed() > SILENCE {
                 return Err(Lost::Failed(super::unavailable(&format!(
-                    "It has been silent for {} s.",
+                    "It has sent nothing for {} s.",
                     SILENCE.as_secs()
                 ))));
             }

@@ -47,11 +47,10 @@ fn check_is_one(content: &str) -> Result<()> {
     if array_elements(content).is_none() {
         return Ok(());
     }
-    Err(Error::new(Kind::InvalidArgument, "content is a list that came as one text")
-        .detail("A value without a type is taken for a text, and this one reads as an array.")
+    Err(Error::new(Kind::InvalidArgument, "content is an array literal passed as one text")
+        .detail("A parameter without a type is resolved as text, and this value is a valid array literal.")
         .hint(
-            "Say that it is a list: socle.embed($1::text[]). \
-             One text that looks like a list is embedded by (socle.embed(ARRAY[$1]))[1].",
+            "Cast a list: socle.embed($1::text[]). For one text that looks like an array: (socle.embed(ARRAY[$1]))[1].",
         ))
 }
 

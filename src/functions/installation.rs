@@ -34,6 +34,6 @@ fn check_vector() -> Result<()> {
         return Ok(());
     }
     Err(Error::new(Kind::NotSupported, "the type \"vector\" is not that of the extension \"vector\"")
-        .detail("A type of that name stands before it in the search path.")
+        .detail("Another type of that name precedes it in the search path.")
         .hint("Create the extension with a search_path that holds only the schema of pgvector."))
 }

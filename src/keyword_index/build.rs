@@ -24,9 +24,9 @@ const INSERT: &str = include_str!("../../sql/keyword/keyword_insert.sql");
 const OUTDATED: &str = include_str!("../../sql/keyword/keyword_outdated.sql");
 const SIZES: &str = include_str!("../../sql/keyword/keyword_sizes.sql");
 const DROP: &str = include_str!("../../sql/keyword/keyword_drop.sql");
-const GAP: &str = include_str!("../../sql/keyword/keyword_gap.sql");
-const GAPS: &str = include_str!("../../sql/keyword/keyword_gaps.sql");
-const CLOSED: &str = include_str!("../../sql/keyword/keyword_closed.sql");
+const MISSING: &str = include_str!("../../sql/keyword/keyword_missing.sql");
+const MARK_OUTDATED: &str = include_str!("../../sql/keyword/keyword_mark_outdated.sql");
+const MISSING_WRITTEN: &str = include_str!("../../sql/keyword/keyword_missing_written.sql");
 const ALL_CHUNKS: &str = include_str!("../../sql/corpus/all_chunks.sql");
 const CHUNKS: &str = include_str!("../../sql/keyword/keyword_chunks.sql");
 
@@ -62,7 +62,7 @@ pub struct Indexed {
 /// # Errors
 /// Whatever Postgres raises.
 pub fn find_outdated() -> Result<(), WorkerError> {
-    transaction(|| Ok(spi::run(GAPS, &[KEYWORD_FORMAT.cast_signed().into()])?))
+    transaction(|| Ok(spi::run(MARK_OUTDATED, &[KEYWORD_FORMAT.cast_signed().into()])?))
 }
 
 /// Has those segments of a corpus rebuilt whose rows are not those that were written.
@@ -85,10 +85,7 @@ pub fn drop_damaged(name: &str) -> Result<(), WorkerError> {
     if damaged.is_empty() {
         return Ok(());
     }
-    pgrx::log!(
-        "socle sync: {} damaged segments of the keyword index of corpus \"{name}\" are made anew",
-        damaged.len()
-    );
+    pgrx::log!("socle sync: {} damaged segments of the keyword index of corpus \"{name}\" are rebuilt", damaged.len());
     transaction(|| Ok(spi::run(DROP, &[name.into(), damaged.clone().into()])?))
 }
 
@@ -106,8 +103,10 @@ pub fn build(corpus: &CorpusSpec, chunks: &[Indexed]) -> Result<Option<Segment>,
         head: &chunk.head,
         content: &chunk.content,
     });
-    let request =
-        Request::KeywordBuild { language: language::canonical(&corpus.language).ok(), chunks: chunks.collect() };
+    let request = Request::KeywordBuild {
+        language: language::canonical(&corpus.options.language).ok(),
+        chunks: chunks.collect(),
+    };
     segment(engine_client::ask(request)?)
 }
 
@@ -164,7 +163,9 @@ pub fn complete(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<StepOutcome,
         transaction(|| Ok(spi::run(OUTDATED, &[corpus.name.as_str().into(), KEYWORD_FORMAT.cast_signed().into()])?))?;
         // In this order: chunks that are written meanwhile without keywords are counted afterwards.
         let gap = transaction(|| {
-            Ok(plan_cache::rows(GAP, &[corpus.name.as_str().into()], 1, |row| row.get::<i64>(1).unwrap_or_default())?)
+            Ok(plan_cache::rows(MISSING, &[corpus.name.as_str().into()], 1, |row| {
+                row.get::<i64>(1).unwrap_or_default()
+            })?)
         })?;
         let gap = gap.into_iter().next().unwrap_or_default();
         if gap == 0 {
@@ -191,7 +192,7 @@ pub fn complete(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<StepOutcome,
         }
         write(corpus, &batch)?;
         let closed = [corpus.name.as_str().into(), gap.into()];
-        transaction(|| Ok(spi::run(CLOSED, &closed)?))
+        transaction(|| Ok(spi::run(MISSING_WRITTEN, &closed)?))
     })?;
     if done.is_none() {
         return Ok(StepOutcome::Elsewhere);
@@ -218,7 +219,7 @@ fn texts(corpus: &CorpusSpec, chunks: &[i64]) -> Result<Vec<Indexed>, WorkerErro
                     row.get::<Vec<Option<String>>>(2).unwrap_or_default().into_iter().flatten().collect();
                 let values = row.get::<Vec<Option<String>>>(4).unwrap_or_default();
                 let value = |name: &str| {
-                    let at = corpus.template_columns.iter().position(|column| column == name)?;
+                    let at = corpus.options.template_columns.iter().position(|column| column == name)?;
                     values.get(at)?.as_deref()
                 };
                 Indexed {

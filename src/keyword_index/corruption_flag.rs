@@ -45,10 +45,9 @@ fn is_damage(code: i32) -> bool {
 /// The hint for a session that meets corruption.
 pub fn hint() -> &'static str {
     if backend::is_in_recovery() {
-        "Search the corpus on the primary: what is damaged there is made anew, and comes here. Damage of this standby alone \
-         is made good once it is promoted, or by a new base backup."
+        "Search the corpus on the primary: a segment damaged there is rebuilt and replicated. Damage on this standby alone is repaired after promotion, or by a new base backup."
     } else {
-        "The sync worker makes the damaged segment anew: try again soon."
+        "The sync worker rebuilds the damaged segment: retry shortly."
     }
 }
 

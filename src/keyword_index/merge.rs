@@ -17,8 +17,8 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 
 const DELETE: &str = include_str!("../../sql/keyword/keyword_delete.sql");
-const DEAD: &str = include_str!("../../sql/keyword/keyword_dead.sql");
-const BURIED: &str = include_str!("../../sql/keyword/keyword_buried.sql");
+const DELETED: &str = include_str!("../../sql/keyword/keyword_deleted.sql");
+const DELETED_MERGED: &str = include_str!("../../sql/keyword/keyword_deleted_merged.sql");
 const GONE_CHUNKS: &str = include_str!("../../sql/keyword/gone_chunks.sql");
 
 thread_local! {
@@ -51,9 +51,9 @@ pub fn merge(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<(), WorkerError
             })?;
             // Fewer: the index was rebuilt meanwhile, and this is of the old one.
             if there != Some(segments.len() as i64) {
-                return Err(WorkerError::serialization_failure("the keyword index was made anew meanwhile"));
+                return Err(WorkerError::serialization_failure("the keyword index was rebuilt concurrently"));
             }
-            spi::run(BURIED, &[corpus.name.as_str().into(), buried.into()])?;
+            spi::run(DELETED_MERGED, &[corpus.name.as_str().into(), buried.into()])?;
             merged.map_or(Ok(()), |merged| store(corpus, merged))
         })
     })
@@ -73,7 +73,7 @@ fn due(corpus: &CorpusSpec) -> Result<Option<Vec<SegmentDigest>>, WorkerError> {
 /// corpus may suffice, and not again before they may.
 fn worn(corpus: &CorpusSpec, sizes: &[(SegmentDigest, u32)]) -> Result<Option<Vec<SegmentDigest>>, WorkerError> {
     let all = transaction(|| {
-        Ok(plan_cache::rows(DEAD, &[corpus.name.as_str().into()], 1, |row| row.get::<i64>(1).unwrap_or_default())?)
+        Ok(plan_cache::rows(DELETED, &[corpus.name.as_str().into()], 1, |row| row.get::<i64>(1).unwrap_or_default())?)
     })?;
     let all = all.into_iter().next().unwrap_or_default().unsigned_abs();
     for (digest, count) in sizes {

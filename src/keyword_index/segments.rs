@@ -8,7 +8,7 @@ use crate::engine_client;
 use crate::pg::plan_cache;
 use crate::pg::run_as::as_superuser;
 use sha2::{Digest, Sha256};
-use socle_core::protocol::{KEYWORD_FORMAT, LeftOut, Request, Response, SegmentDigest};
+use socle_core::protocol::{KEYWORD_FORMAT, QueryTruncation, Request, Response, SegmentDigest};
 use socle_core::{Error, Kind, Result};
 
 const SEGMENTS: &str = include_str!("../../sql/keyword/keyword_segments.sql");
@@ -59,7 +59,7 @@ pub struct Hits {
     /// There may be more hits.
     pub more: bool,
     /// Parts of the query that were not searched for.
-    pub left_out: LeftOut,
+    pub left_out: QueryTruncation,
 }
 
 impl Question {
@@ -202,7 +202,7 @@ pub fn with_segments(engine_request: &Request<'_>, source: &mut Source<'_>) -> R
             None => return Err(engine_client::unexpected()),
         }
     }
-    Err(Error::new(Kind::EngineUnavailable, "the socle engine keeps losing segments of the keyword index")
+    Err(Error::new(Kind::EngineUnavailable, "the socle engine repeatedly lost segments of the keyword index")
         .hint("The server log may say why; the disk of the data directory may be full."))
 }
 
@@ -236,5 +236,5 @@ fn send(digest: &SegmentDigest, source: &mut Source<'_>) -> Result<()> {
 
 fn damaged(corpus: &CorpusSpec) -> Error {
     Error::new(Kind::DamagedIndex, format!("the keyword index of corpus \"{}\" is damaged", corpus.name))
-        .detail("A part of a segment is missing in socle.keyword_file.")
+        .detail("A part of a segment is missing in socle.keyword_segment_part.")
 }

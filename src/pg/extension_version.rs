@@ -39,9 +39,9 @@ fn other_version(installed: &str) -> Error {
     let hint = if number(installed) < number(VERSION) {
         "Call ALTER EXTENSION socle UPDATE in this database."
     } else if backend::is_preloaded() {
-        "Restart the server: it holds the library that it was started with."
+        "Restart the server: it still uses the library that it was started with."
     } else {
-        "Reconnect: this session has loaded the library before it was updated."
+        "Reconnect: this session loaded the library before the update."
     };
     Error::new(Kind::OtherVersion, message).hint(hint)
 }

@@ -43,15 +43,15 @@ pub fn define() {
 fn define_for_users() {
     GucRegistry::define_string_guc(
         c"socle.default_model",
-        c"Sets the model that functions use when none is given.",
-        c"Empty by default, so that nobody embeds with a model they did not choose.",
+        c"Sets the model that functions use when no model is specified.",
+        c"Empty by default, so that no text is embedded with a model that was not chosen.",
         &DEFAULT_MODEL,
         GucContext::Userset,
         GucFlags::default(),
     );
     GucRegistry::define_string_guc(
         c"socle.default_rerank_model",
-        c"Sets the model that socle.rerank uses when none is given.",
+        c"Sets the model that socle.rerank uses when no model is specified.",
         c"When empty, socle.default_model is used.",
         &DEFAULT_RERANK_MODEL,
         GucContext::Userset,
@@ -92,7 +92,7 @@ fn define_for_documents() {
     GucRegistry::define_int_guc(
         c"socle.extract_timeout",
         c"Sets the longest time that reading one document may take.",
-        c"A thousand pages take some seconds. Whoever takes longer has met a file that was made to keep servers busy.",
+        c"A thousand pages take some seconds. A file that takes longer may be crafted to keep the server busy.",
         &EXTRACT_TIMEOUT,
         1,
         3600,
@@ -102,7 +102,7 @@ fn define_for_documents() {
     GucRegistry::define_int_guc(
         c"socle.extract_memory_limit",
         c"Sets the memory that reading one document may take.",
-        c"Of the process that is started for it and ends with it, and no less than 64 MB: the program itself has its part.",
+        c"Applies to the process that is started for each document. At least 64 MB, because the program itself takes part of it.",
         &EXTRACT_MEMORY_LIMIT,
         64,
         1 << 20,
@@ -122,7 +122,7 @@ fn define_for_documents() {
 fn define_for_engine() {
     GucRegistry::define_string_guc(
         c"socle.model_directory",
-        c"Sets the directory below which the directories of models are.",
+        c"Sets the directory that contains the directories of models.",
         c"$sharedir stands for the server's directory of shared data, where \"make install-models\" puts models.",
         &MODEL_DIRECTORY,
         GucContext::Sighup,
@@ -172,9 +172,8 @@ fn define_for_engine() {
 fn define_for_sync() {
     GucRegistry::define_int_guc(
         c"socle.sync_workers",
-        c"Sets the number of background workers that keep corpora true, over all databases.",
-        c"Two, so that one writes while the engine works for the other. 0 stops the work; changes go on being logged. Each \
-          takes one of max_worker_processes. The supervisor starts them, so a reload suffices.",
+        c"Sets the number of background workers that keep corpora in sync, over all databases.",
+        c"With two, one writes while the engine works for the other. 0 stops the work; changes are still logged. Each takes one of max_worker_processes. The supervisor starts them, so a reload suffices.",
         &SYNC_WORKERS,
         0,
         64,
@@ -183,9 +182,8 @@ fn define_for_sync() {
     );
     GucRegistry::define_int_guc(
         c"socle.sync_timeout",
-        c"Sets how long a transaction of a sync worker may run what the owner of a corpus has put on its tables.",
-        c"Triggers, defaults, checks. Beyond it the worker ends and the corpus is broken, until it is resumed. The time holds for \
-          10,000 rows; more may take as much longer. 0 means no limit: then a trigger that does not end keeps a worker.",
+        c"Sets how long a transaction of a sync worker may run code that the owner of a corpus attached to its tables.",
+        c"Triggers, defaults and check constraints. Beyond it the worker ends and the corpus is broken until it is resumed. The time applies per 10,000 rows. 0 means no limit: a trigger that does not end then occupies a worker.",
         &SYNC_TIMEOUT,
         0,
         1 << 20,

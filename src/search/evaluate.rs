@@ -122,7 +122,7 @@ fn measured(
     let waiting: usize = tallies.iter().map(|tally| tally.waiting).sum();
     if waiting > 0 {
         notice(
-            &format!("{waiting} results were left out: changes of their documents wait to be worked on"),
+            &format!("{waiting} results were left out: changes of their documents are pending"),
             "Evaluate again after CALL socle.sync_corpus(…).",
         );
     }
@@ -215,13 +215,14 @@ fn grades(corpus: &CorpusSpec, judgments: pg_sys::Oid) -> Result<HashMap<String,
     let (table, columns) = columns(judgments, "judgments", &wanted)?;
     let (id, document, grade) = (&columns[0].0, &columns[1].0, &columns[2].0);
     let is_json = columns[1].1;
-    if !is_json && corpus.key_columns.len() != 1 {
+    if !is_json && corpus.tables.key_columns.len() != 1 {
         return Err(Error::new(Kind::WrongColumnType, format!("column {document} of {table} must be of type jsonb"))
             .detail(format!("The key of a document of corpus \"{}\" has several columns.", corpus.name))
             .hint("Write it as socle.search does in its column source_key."));
     }
-    let source = pg_sys::Oid::from(corpus.source.unwrap_or_default());
+    let source = pg_sys::Oid::from(corpus.tables.source.unwrap_or_default());
     let types: Vec<pg_sys::Oid> = corpus
+        .tables
         .key_columns
         .iter()
         .map(|column| value::column_type(source, column).map_or(pg_sys::TEXTOID, value::base_type))
@@ -231,11 +232,11 @@ fn grades(corpus: &CorpusSpec, judgments: pg_sys::Oid) -> Result<HashMap<String,
     let key = |text: String| -> Result<Key> {
         let (written, values) = if is_json {
             let written = value::canonical(&text);
-            let values = key_values(&written, &corpus.key_columns);
+            let values = key_values(&written, &corpus.tables.key_columns);
             (written, values)
         } else {
             let json = types.first().map_or_else(|| value::string(&text), |key_type| value::json_of(&text, *key_type));
-            (value::key(&corpus.key_columns, std::iter::once(Some(json))), Some(vec![text]))
+            (value::key(&corpus.tables.key_columns, std::iter::once(Some(json))), Some(vec![text]))
         };
         let found = values.map(|values| key_in_source(corpus, &types, &values)).transpose()?.flatten();
         Ok(found.unwrap_or(written))
@@ -269,13 +270,14 @@ fn key_in_source(corpus: &CorpusSpec, types: &[pg_sys::Oid], values: &[String]) 
     if !types.iter().all(|key_type| value::is_read_without_checks(*key_type)) {
         return Ok(None);
     }
-    let same = corpus.key_columns.iter().zip(&corpus.key_operators).enumerate();
+    let same = corpus.tables.key_columns.iter().zip(&corpus.tables.key_operators).enumerate();
     let same: Vec<String> =
         same.map(|(at, (column, operator))| format!("s.{} {operator} ${}", identifier(column), at + 1)).collect();
     let sql = expand("SELECT {keys s} FROM {source} s WHERE {same}", corpus, &[("same", &same.join(" AND "))]);
     let parameters: Vec<DatumWithOid<'_>> =
         types.iter().zip(values).map(|(key_type, text)| value::parameter(text, *key_type)).collect();
-    let found = as_reader(corpus, || plan_cache::rows(&sql, &parameters, 1, |row| row.key(1, &corpus.key_columns)))?;
+    let found =
+        as_reader(corpus, || plan_cache::rows(&sql, &parameters, 1, |row| row.key(1, &corpus.tables.key_columns)))?;
     Ok(found.into_iter().next())
 }
 

@@ -34,11 +34,11 @@ fn explain(names: &[String], arguments: Arguments) -> Result<Explained> {
     let mut trace = Trace::explained(arguments.i64(CHUNK));
     let begun = Instant::now();
     let found = with_corpora(names, |corpora| run(corpora, &request, &mut trace))?;
-    found.say();
+    found.report();
     trace.took(("total", ""), begun.elapsed().as_secs_f64() * 1e3);
     let waiting = match found.waiting() {
         0 => String::new(),
-        waiting => format!(", {waiting} left out because their documents wait"),
+        waiting => format!(", {waiting} left out because changes of their documents are pending"),
     };
     trace.note(("total", ""), || format!("{} results{waiting}", found.passages.len()));
     let lines = trace.into_lines().map(|(step, milliseconds, detail)| (step.to_string(), milliseconds, detail));

@@ -7,7 +7,7 @@ use super::request::SearchRequest;
 use super::scope::Scope;
 use crate::keyword_index::segments::{self, Question};
 use socle_core::Result;
-use socle_core::protocol::{LeftOut, MAX_HITS};
+use socle_core::protocol::{MAX_HITS, QueryTruncation};
 use std::collections::{HashMap, HashSet};
 
 const VISIBLE: &str = include_str!("../../sql/search/visible.sql");
@@ -36,7 +36,7 @@ pub struct KeywordCandidates {
     /// The query has a required phrase: only hits can be results.
     pub has_phrases: bool,
     /// Parts of the query that were not searched for.
-    pub left_out: LeftOut,
+    pub left_out: QueryTruncation,
 }
 
 /// The question of the first pass.

@@ -8,7 +8,7 @@ use super::{in_one, select};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use socle_core::Result;
-use socle_core::protocol::LeftOut;
+use socle_core::protocol::QueryTruncation;
 
 /// What was left out of the results of one corpus.
 #[derive(Clone, Copy, Debug, Default)]
@@ -16,7 +16,7 @@ pub struct Omission {
     /// Results whose documents have changed since.
     pub waiting: usize,
     /// Parts of the query.
-    pub words: LeftOut,
+    pub words: QueryTruncation,
 }
 
 /// The outcome of a search.
@@ -35,19 +35,19 @@ impl Outcome {
     }
 
     /// Reports what was left out.
-    pub fn say(&self) {
+    pub fn report(&self) {
         for (corpus, omission) in &self.omissions {
             let count = omission.waiting;
             if count > 0 {
                 let what = if count == 1 { "1 result" } else { &format!("{count} results") };
                 notice(
-                    &format!("{what} of corpus \"{corpus}\" left out: changes of the documents wait to be worked on"),
-                    "stale => 'show' shows them as they were before; socle.corpus_status says what the work waits for.",
+                    &format!("{what} of corpus \"{corpus}\" left out: changes of their documents are pending"),
+                    "stale => 'show' returns them as they were before the change; socle.corpus_status shows what the work waits for.",
                 );
             }
             if let Some(words) = omission.words.describe() {
                 notice(
-                    &format!("not all of the query was searched for in corpus \"{corpus}\": left out are {words}"),
+                    &format!("only a part of the query was searched for in corpus \"{corpus}\": left out are {words}"),
                     "Shorter queries are searched for as a whole; vectors are compared with all that fits the model.",
                 );
             }

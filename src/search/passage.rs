@@ -85,7 +85,7 @@ pub fn contents(scopes: &[Scope<'_>], ranked: &[(usize, Ranked)]) -> Result<Opti
     {
         let found = scopes[at].rows(CONTENTS, &chunks, 0, |row| {
             let content = Content {
-                key: row.key(9, &scopes[at].corpus.key_columns),
+                key: row.key(9, &scopes[at].corpus.tables.key_columns),
                 title: row.text(2),
                 heading_path: row.get::<Vec<Option<String>>>(3).unwrap_or_default().into_iter().flatten().collect(),
                 content: row.get(4).unwrap_or_default(),
@@ -161,7 +161,7 @@ fn expand_context(scopes: &[Scope<'_>], results: Vec<(usize, i32, Passage)>, rea
             continue;
         }
         scope.rows(NEIGHBOURS, &chunks, reach as usize, |row| {
-            let key = row.key(5, &scope.corpus.key_columns);
+            let key = row.key(5, &scope.corpus.tables.key_columns);
             around.entry((at, key)).or_default().push(Around {
                 ordinal: row.get(1).unwrap_or_default(),
                 start: row.get(2).unwrap_or_default(),

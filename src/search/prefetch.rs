@@ -4,6 +4,7 @@
 use super::CorpusSearch;
 use super::keyword_retriever::first_question;
 use super::request::{Mode, SearchRequest};
+use super::scope::Scope;
 use super::trace::Trace;
 use crate::catalog::{CorpusSpec, model_of};
 use crate::engine_client;
@@ -58,24 +59,28 @@ pub fn embed_and_prefetch<'a>(
     trace: &mut Trace,
     open: &dyn Fn(&mut Trace) -> Result<Vec<CorpusSearch<'a>>>,
 ) -> Result<Vec<CorpusSearch<'a>>> {
-    let mut meanings: Vec<QueryEmbedding<'_>> = Vec::new();
+    let mut query_embeddings: Vec<QueryEmbedding<'_>> = Vec::new();
     for corpus in corpora {
-        if !meanings.iter().any(|meaning| meaning.digest == corpus.model_digest) {
+        if !query_embeddings.iter().any(|query_embedding| query_embedding.digest == corpus.options.model_digest) {
             let (model, vector) = (model_of(corpus), Err(engine_client::unexpected()));
-            meanings.push(QueryEmbedding { digest: &corpus.model_digest, model, vector });
+            query_embeddings.push(QueryEmbedding { digest: &corpus.options.model_digest, model, vector });
         }
     }
-    let mut searched = converse(corpora, request, &mut meanings, trace, open)?;
+    let mut searched = embed_and_retrieve_keywords(corpora, request, &mut query_embeddings, trace, open)?;
     for CorpusSearch { scope, .. } in &mut searched {
         let corpus = scope.corpus;
-        let Some(meaning) = meanings.iter().find(|meaning| meaning.digest == corpus.model_digest) else { continue };
-        match meaning.model.as_ref().map(|_| ()).and(meaning.vector.as_ref()) {
+        let Some(query_embedding) =
+            query_embeddings.iter().find(|query_embedding| query_embedding.digest == corpus.options.model_digest)
+        else {
+            continue;
+        };
+        match query_embedding.model.as_ref().map(|_| ()).and(query_embedding.vector.as_ref()) {
             Ok(vector) => scope.compare_with(vector.clone()),
             Err(error) if request.vector_optional && request.mode == Mode::Hybrid => {
-                pgrx::warning!("corpus \"{}\" is searched by words alone: {error}", corpus.name);
+                pgrx::warning!("corpus \"{}\" is searched by keyword only: {error}", corpus.name);
             }
             Err(error) if error.hint.is_none() && request.mode == Mode::Hybrid => {
-                let hint = "vector_optional => true searches by words alone when the model cannot be used.";
+                let hint = "vector_optional => true searches by keyword only when the model cannot be used.";
                 return Err(error.clone().hint(hint));
             }
             Err(error) => return Err(error.clone()),
@@ -86,17 +91,17 @@ pub fn embed_and_prefetch<'a>(
 
 /// Has the query embedded, and meanwhile opens the corpora, searches their keyword indexes, and reads the chunks of the
 /// hits.
-fn converse<'a>(
+fn embed_and_retrieve_keywords<'a>(
     corpora: &'a [CorpusSpec],
     request: &SearchRequest,
-    meanings: &mut [QueryEmbedding<'_>],
+    query_embeddings: &mut [QueryEmbedding<'_>],
     trace: &mut Trace,
     open: &dyn Fn(&mut Trace) -> Result<Vec<CorpusSearch<'a>>>,
 ) -> Result<Vec<CorpusSearch<'a>>> {
-    let models: Vec<(usize, ModelSpec)> = meanings
+    let models: Vec<(usize, ModelSpec)> = query_embeddings
         .iter()
         .enumerate()
-        .filter_map(|(at, meaning)| Some((at, meaning.model.as_ref().ok()?.clone())))
+        .filter_map(|(at, query_embedding)| Some((at, query_embedding.model.as_ref().ok()?.clone())))
         .collect();
     let (begun, beside) = (Instant::now(), Cell::new(0.0));
     let (trace, opened, asked) = (RefCell::new(trace), OnceCell::new(), RefCell::new(HashMap::new()));
@@ -114,8 +119,7 @@ fn converse<'a>(
         let Some(CorpusSearch { scope, .. }) = opened.get().and_then(|searched| searched.get(at)) else {
             return Ok(None);
         };
-        // `halfvec` is compared by Postgres alone, so that all similarities are computed alike.
-        if request.mode != Mode::Hybrid || scope.segments.is_empty() || !is_indexed_whole(scope.corpus.dimensions) {
+        if !is_prefetched(scope, request) {
             return Ok(None);
         }
         let question = first_question(scope, request, request.depth());
@@ -124,12 +128,12 @@ fn converse<'a>(
         Ok(Some(engine_request))
     };
     let mut found: Vec<(usize, Ahead)> = Vec::new();
-    let conversed =
+    let outcome =
         engine_client::exchange_as_made(models.len() + corpora.len(), &engine_request, &mut |number, mut answers| {
             let Some(answer) = answers.pop() else { return Err(engine_client::unexpected()) };
             let Some(at) = number.checked_sub(models.len()) else {
                 let (at, model) = &models[number];
-                meanings[*at].vector = embedded(answer, model).map(Rc::from);
+                query_embeddings[*at].vector = embedded(answer, model).map(Rc::from);
                 return Ok(());
             };
             let begun = Instant::now();
@@ -148,14 +152,20 @@ fn converse<'a>(
     for (at, ahead) in found {
         searched[at].scope.ahead = Some(ahead);
     }
-    match conversed {
+    match outcome {
         // It is not known which model failed.
         Err(error) if request.vector_optional && request.mode == Mode::Hybrid => {
-            meanings.iter_mut().for_each(|meaning| meaning.vector = Err(error.clone()));
+            query_embeddings.iter_mut().for_each(|query_embedding| query_embedding.vector = Err(error.clone()));
         }
-        conversed => conversed?,
+        outcome => outcome?,
     }
     Ok(searched)
+}
+
+/// Whether the keyword index is searched while the query is embedded. `halfvec` is compared by PostgreSQL alone, so that
+/// all similarities are computed alike.
+fn is_prefetched(scope: &Scope<'_>, request: &SearchRequest) -> bool {
+    request.mode == Mode::Hybrid && !scope.segments.is_empty() && is_indexed_whole(scope.corpus.options.dimensions)
 }
 
 /// Reads the hits that pass, with their vectors.

@@ -6,7 +6,7 @@ use super::scope::{Scope, Stale};
 use super::trace::Trace;
 use super::vector_retriever;
 use socle_core::Result;
-use socle_core::protocol::LeftOut;
+use socle_core::protocol::QueryTruncation;
 use socle_core::search::fusion::{Candidate, REFERENCE_DEPTH, fuse};
 use std::collections::HashMap;
 
@@ -54,21 +54,21 @@ pub struct Ranking {
     /// There may be more candidates.
     pub more: bool,
     /// Parts of the query that the keyword index was not searched for.
-    pub left_out: LeftOut,
+    pub left_out: QueryTruncation,
 }
 
 /// Chunks and scores, best first.
-type Leg = Vec<(i64, f64)>;
+type ScoredChunks = Vec<(i64, f64)>;
 
 /// What both retrievers have found in one corpus, without what must not be returned.
 #[derive(Debug, Default)]
 struct Retrieved {
-    vector: Leg,
+    vector: ScoredChunks,
     keyword: KeywordCandidates,
     /// Chunks of documents that have changed since.
     stale: Stale,
     /// Both lists with candidates whose changes are pending, where those are left out.
-    with_waiting: Option<(Leg, Leg)>,
+    with_waiting: Option<(ScoredChunks, ScoredChunks)>,
     /// A retriever has lost candidates, and too few are left.
     lacking: bool,
 }
@@ -89,10 +89,7 @@ pub fn rank(scope: &Scope<'_>, request: &SearchRequest, trace: &mut Trace) -> Re
         retrieved = retrieve(scope, request, (wanted, depth), trace)?;
     }
     if retrieved.lacking && !(retrieved.stale.waiting.is_empty() && retrieved.stale.gone.is_empty()) {
-        pgrx::notice!(
-            "most chunks of corpus \"{}\" wait for changes of their documents to be worked on",
-            scope.corpus.name
-        );
+        pgrx::notice!("changes of the documents of most chunks of corpus \"{}\" are pending", scope.corpus.name);
     }
     let ranked = merged(&mut retrieved, request)?;
     trace.candidates(&scope.corpus.name, &ranked, (&retrieved.stale, &retrieved.keyword.refused));

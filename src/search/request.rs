@@ -200,7 +200,7 @@ impl SearchRequest {
     pub fn check(&self) -> Result<()> {
         let contradiction = |what: &str, mode: &str| {
             Err(Error::new(Kind::InvalidArgument, format!("{what} has no meaning in mode \"{mode}\""))
-                .hint("Leave it out, or choose mode \"hybrid\"."))
+                .hint("Omit it, or choose mode \"hybrid\"."))
         };
         match self.mode {
             Mode::Vector if self.keyword_weight.is_some() => contradiction("keyword_weight", "vector"),

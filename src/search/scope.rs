@@ -82,7 +82,7 @@ impl<'a> Scope<'a> {
     /// # Errors
     /// Errors of the filter; missing privileges of the caller are raised.
     pub fn new(corpus: &'a CorpusSpec, request: &SearchRequest) -> Result<Self> {
-        let source = pg_sys::Oid::from(corpus.source.unwrap_or_default());
+        let source = pg_sys::Oid::from(corpus.tables.source.unwrap_or_default());
         let (condition, parameters) = match &request.filter {
             Some(filter) => {
                 let compiled = filter::compile(filter, &columns(source)?, "s", FIRST_PARAMETER)?;
@@ -189,8 +189,12 @@ impl<'a> Scope<'a> {
         } else {
             expand(PASSES, self.corpus, &[("condition", &self.condition)])
         };
-        let title =
-            self.corpus.title_column.as_deref().map_or("NULL::text".into(), |title| format!("s.{}", identifier(title)));
+        let title = self
+            .corpus
+            .options
+            .title_column
+            .as_deref()
+            .map_or("NULL::text".into(), |title| format!("s.{}", identifier(title)));
         let limit = limit.to_string();
         let extra = [
             ("condition", self.condition.as_str()),
@@ -233,8 +237,8 @@ impl<'a> Scope<'a> {
     /// Those of [`plan_cache::rows`].
     pub fn stale(&self, chunks: Vec<i64>) -> Result<Stale> {
         let mut stale = Stale::default();
-        let Some(owner) = self.corpus.owner else { return Ok(stale) };
-        let pending = capture::has_pending(self.corpus.change.unwrap_or_default().into());
+        let Some(owner) = self.corpus.tables.owner else { return Ok(stale) };
+        let pending = capture::has_pending(self.corpus.tables.change.unwrap_or_default().into());
         if !pending && !self.freshness.1 {
             return Ok(stale);
         }
@@ -266,7 +270,7 @@ impl<'a> Scope<'a> {
 
 /// [`Scope::fresh_at`], and whether there are changes that are not in the chunks.
 fn freshness(corpus: &CorpusSpec) -> Result<Freshness> {
-    let Some(owner) = corpus.owner else { return Ok((None, false)) };
+    let Some(owner) = corpus.tables.owner else { return Ok((None, false)) };
     let sql = expand(FRESH, corpus, &[]);
     let found = as_log_owner(owner.into(), || {
         plan_cache::rows(&sql, &[], 1, |row| (row.get(1), row.get::<bool>(2) == Some(true)))
@@ -276,10 +280,10 @@ fn freshness(corpus: &CorpusSpec) -> Result<Freshness> {
 
 /// Distance of a chunk from the query as SQL, in the form that the vector index is built for.
 fn distance(corpus: &CorpusSpec, schema: &str) -> String {
-    if is_indexed_whole(corpus.dimensions) {
+    if is_indexed_whole(corpus.options.dimensions) {
         return format!("k.embedding OPERATOR({schema}.<=>) $1");
     }
-    let half = format!("{schema}.halfvec({})", corpus.dimensions);
+    let half = format!("{schema}.halfvec({})", corpus.options.dimensions);
     format!("k.embedding::{half} OPERATOR({schema}.<=>) $1::{half}")
 }
 

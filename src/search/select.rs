@@ -46,7 +46,7 @@ pub fn select(
     let there = trace.places(&ranked);
     if request.diversity > 0.0 {
         ranked = diversify_passages(scopes, ranked, request)?;
-        trace.lost(&there, &ranked, || "too much like better ones".into());
+        trace.lost(&there, &ranked, || "too similar to better results".into());
     }
     let there = trace.places(&ranked);
     ranked.truncate(request.limit);
@@ -86,7 +86,7 @@ pub fn one_of_each_document(scopes: &[&Scope<'_>], ranked: Vec<(usize, Ranked)>)
     for (at, chunks) in
         by_corpus(scopes.len(), &ranked).into_iter().enumerate().filter(|(_, chunks)| !chunks.is_empty())
     {
-        let columns = scopes[at].corpus.key_columns.len();
+        let columns = scopes[at].corpus.tables.key_columns.len();
         let found = scopes[at].rows(KEYS, &chunks, 0, |row| {
             (row.get::<i64>(1).unwrap_or_default(), (2..).take(columns).map(|column| row.text(column)).collect())
         })?;
@@ -170,9 +170,7 @@ fn diversify_passages(
     let order =
         diversify(&relevance, &of, request.diversity, request.limit, &mut between).map_err(|error| {
             match error.kind {
-                Kind::DimensionMismatch => {
-                    Error::new(Kind::InvalidArgument, "diversity cannot be asked for over corpora of different models")
-                }
+                Kind::DimensionMismatch => Error::new(Kind::InvalidArgument, "diversity requires corpora of one model"),
                 _ => error,
             }
         })?;

@@ -113,7 +113,7 @@ impl Trace {
         self.fate.clear();
     }
 
-    fn tell(&mut self, corpus: &str, detail: String) {
+    fn record(&mut self, corpus: &str, detail: String) {
         self.fate.push(Line { step: "chunk", corpus: corpus.to_string(), milliseconds: None, detail });
     }
 
@@ -122,7 +122,7 @@ impl Trace {
         let still = self.places(after);
         for at in before.iter().filter(|at| !still.contains(at)) {
             let corpus = self.corpora.get(*at).cloned().unwrap_or_default();
-            self.tell(&corpus, format!("lost: {}", reason()));
+            self.record(&corpus, format!("lost: {}", reason()));
         }
     }
 
@@ -140,7 +140,7 @@ impl Trace {
         for (at, (corpus, found)) in ranked.iter().enumerate() {
             let corpus = self.corpora.get(*corpus).cloned().unwrap_or_default();
             if Some(found.chunk_id) == self.chunk {
-                self.tell(&corpus, format!("result number {}", at + 1));
+                self.record(&corpus, format!("result number {}", at + 1));
             }
             if at >= MAX_LINES {
                 continue;
@@ -148,8 +148,9 @@ impl Trace {
             let rerank = found.rerank.map(|score| format!("; reranked {score:.4}")).unwrap_or_default();
             let stale = if found.stale { "; stale: its document has changed since" } else { "" };
             let (number, chunk, score) = (at + 1, found.chunk_id, found.score);
-            let legs = format!("vector: {}; keyword: {}", describe_score(found.vector), describe_score(found.keyword));
-            let detail = format!("{number}: chunk {chunk} with score {score:.4}; {legs}{rerank}{stale}");
+            let scores =
+                format!("vector: {}; keyword: {}", describe_score(found.vector), describe_score(found.keyword));
+            let detail = format!("{number}: chunk {chunk} with score {score:.4}; {scores}{rerank}{stale}");
             self.lines.push(Line { step: RESULT, corpus, milliseconds: None, detail });
         }
     }
@@ -173,16 +174,19 @@ impl Trace {
         let Some(chunk) = self.chunk else { return };
         let at = ranked.iter().position(|ranked| ranked.chunk_id == chunk);
         if at.is_none() && (stale.waiting.contains(&chunk) || stale.gone.contains(&chunk)) {
-            self.tell(corpus, "left out: its document has changed since".into());
+            self.record(corpus, "left out: its document has changed since".into());
         } else if refused.contains(&chunk) {
-            self.tell(corpus, "left out: an operator of the query forbids it".into());
+            self.record(corpus, "left out: excluded by an operator of the query".into());
         } else if let Some(at) = at {
             let found = &ranked[at];
-            self.tell(corpus, format!("vector: {}", describe_score(found.vector)));
-            self.tell(corpus, format!("keyword: {}", describe_score(found.keyword)));
-            self.tell(corpus, format!("rank {} with score {:.4}", at + 1, found.score));
+            self.record(corpus, format!("vector: {}", describe_score(found.vector)));
+            self.record(corpus, format!("keyword: {}", describe_score(found.keyword)));
+            self.record(corpus, format!("rank {} with score {:.4}", at + 1, found.score));
         } else {
-            self.tell(corpus, "no candidate: neither retriever has it among its best, or it may not be seen".into());
+            self.record(
+                corpus,
+                "no candidate: neither retriever ranks it among its best, or the caller may not see it".into(),
+            );
         }
     }
 }

@@ -36,8 +36,8 @@ impl ScanMethod {
             Self::Listed => "each of the few chunks that pass compared".into(),
             Self::Indexed => "by the vector index where the planner takes it".into(),
             Self::Index(name) => format!("by index \"{name}\""),
-            Self::NoIndex => "without a vector index, as the planner thought best".into(),
-            Self::Exact => "the index gave too few: everything that passes compared".into(),
+            Self::NoIndex => "without a vector index, as the planner chose".into(),
+            Self::Exact => "the index returned too few: every chunk that passes compared".into(),
         }
     }
 }
@@ -73,7 +73,7 @@ pub fn nearest(scope: &Scope<'_>, count: usize, explained: bool) -> Result<(Vec<
 
 /// The vector indexes, and how often this transaction has scanned each.
 fn scans(scope: &Scope<'_>) -> Result<Vec<(String, i64)>> {
-    let chunk = pg_sys::Oid::from(scope.corpus.chunk.unwrap_or_default());
+    let chunk = pg_sys::Oid::from(scope.corpus.tables.chunk.unwrap_or_default());
     plan_cache::rows(INDEX_SCANS, &[chunk.into()], 0, |row| {
         (row.get::<String>(1).unwrap_or_default(), row.get::<i64>(2).unwrap_or_default())
     })

@@ -74,7 +74,9 @@ pub enum Claimed {
 /// Whatever Postgres raises.
 pub fn claim(corpus: &CorpusSpec, change: pg_sys::Oid, documents: i64) -> Result<Claimed, WorkerError> {
     transaction(|| {
-        if corpus_lock::state(&corpus.name)?.as_ref() != Some(&corpus.state) || !corpus_lock::try_lock_claims(change) {
+        if corpus_lock::state(&corpus.name)?.as_ref() != Some(&corpus.progress.state)
+            || !corpus_lock::try_lock_claims(change)
+        {
             return Ok(Claimed::Nothing { waiting: true });
         }
         let missed = Spi::connect_mut(|client| {
@@ -96,7 +98,7 @@ pub fn claim(corpus: &CorpusSpec, change: pg_sys::Oid, documents: i64) -> Result
 
 /// Estimated number of rows of the source, by the last ANALYZE.
 fn source_rows(corpus: &CorpusSpec) -> u64 {
-    let source = pg_sys::Oid::from(corpus.source.unwrap_or_default());
+    let source = pg_sys::Oid::from(corpus.tables.source.unwrap_or_default());
     // SAFETY: a catalog lookup inside a transaction; the row is read before it is released.
     unsafe {
         let row = pg_sys::SearchSysCache1(pg_sys::SysCacheIdentifier::RELOID as i32, source.into());
@@ -194,7 +196,7 @@ pub fn fail(
     step: &str,
     trouble: &WorkerError,
 ) -> Result<(), WorkerError> {
-    let again = (claim.attempt < corpus.max_attempts && !trouble.is_final())
+    let again = (claim.attempt < corpus.options.max_attempts && !trouble.is_final())
         .then(|| backoff(claim.attempt.unsigned_abs()).as_secs_f64());
     let message: String = trouble.message.chars().filter(|character| *character != '\0').take(MAX_MESSAGE).collect();
     update(corpus, FAIL, || {

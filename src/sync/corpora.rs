@@ -170,7 +170,9 @@ impl Corpora {
             // Its state keeps it from being worked on until its owner has acted, and then there is nothing to wait for.
             Ok(()) if broken => drop(self.troubled.remove(&change)),
             Ok(()) => {}
-            Err(trouble) => pgrx::log!("socle sync: corpus \"{name}\": could not note its state: {}", trouble.message),
+            Err(trouble) => {
+                pgrx::log!("socle sync: corpus \"{name}\": could not record its state: {}", trouble.message)
+            }
         }
     }
 }

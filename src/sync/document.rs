@@ -155,8 +155,8 @@ pub fn chunk(job: &Job, documents: &mut [Document]) -> Result<(), Failure> {
     content::check_sizes(documents, &changed, gucs::max_input_bytes())?;
     let request = |number: usize| Request::Chunk {
         model: Some(job.model.clone()),
-        max_size: Some(job.corpus.max_tokens),
-        overlap: job.corpus.overlap_tokens,
+        max_size: Some(job.corpus.options.max_tokens),
+        overlap: job.corpus.options.overlap_tokens,
         format,
         previous: documents[changed[number]].stored.iter().map(|chunk| chunk.content.as_str()).collect(),
         content: documents[changed[number]].content.as_ref().map_or("", Content::text),
@@ -182,7 +182,7 @@ pub fn chunk(job: &Job, documents: &mut [Document]) -> Result<(), Failure> {
         let document = &mut documents[at];
         // The text may be megabytes, and is no longer needed.
         let pages = document.content.replace(Content::default()).map(Content::pages).unwrap_or_default();
-        let columns = &job.corpus.template_columns;
+        let columns = &job.corpus.options.template_columns;
         let value = |name: &str| {
             let at = columns.iter().position(|column| column == name)?;
             document.values.get(at)?.as_deref()

@@ -131,7 +131,7 @@ impl Worker {
                 Err(trouble) => {
                     self.failed_looks += 1;
                     if self.failed_looks == FAILED_LOOKS || asked_to_leave() {
-                        pgrx::log!("socle sync: {}; another worker is going to look", trouble.message);
+                        pgrx::log!("socle sync: {}; another worker will retry", trouble.message);
                         return Exit::Failed;
                     }
                     session::sleep(SHORT_POLL);
@@ -223,7 +223,8 @@ fn is_pending(here: &[CorpusRef]) -> bool {
     let pending = |name: &str| -> Result<bool, WorkerError> {
         let Some(corpus) = transaction(|| Ok(CorpusSpec::try_find(name)?))? else { return Ok(false) };
         let sql = corpus.sql(ANY_PENDING);
-        Ok(corpus.state == "filling" || transaction(|| as_corpus_owner(&corpus, || Ok(spi::query_bool(&sql, &[])?)))?)
+        Ok(corpus.progress.state == "filling"
+            || transaction(|| as_corpus_owner(&corpus, || Ok(spi::query_bool(&sql, &[])?)))?)
     };
     here.iter().any(|corpus| pending(&corpus.name).unwrap_or(true))
 }
@@ -234,8 +235,7 @@ fn over_the_limit(here: &[CorpusRef], change: u32) -> bool {
     let Some(corpus) = here.iter().find(|corpus| corpus.change == change) else { return true };
     let seconds = gucs::sync_timeout().as_secs();
     let reason = format!(
-        "what its owner has put on its tables (a trigger, a default, a check) took longer than socle.sync_timeout, {seconds} s: \
-         put an end to that and call socle.resume_corpus()"
+        "code that its owner attached to its tables (a trigger, a default, a check) took longer than socle.sync_timeout, {seconds} s: correct it and call socle.resume_corpus()"
     );
     pgrx::log!("socle sync: corpus \"{}\": {reason}", corpus.name);
     corpus_state::set_reason(&corpus.name, change, Some(&reason), true).is_ok()
@@ -245,7 +245,7 @@ fn over_the_limit(here: &[CorpusRef], change: u32) -> bool {
 fn look_for_damage(here: &[CorpusRef]) {
     for CorpusRef { name, .. } in here {
         if let Err(trouble) = build::drop_damaged(name) {
-            pgrx::log!("socle sync: corpus \"{name}\": could not look for damage: {}", trouble.message);
+            pgrx::log!("socle sync: corpus \"{name}\": could not check for corruption: {}", trouble.message);
         }
     }
 }

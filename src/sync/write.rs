@@ -73,7 +73,7 @@ pub fn number_chunks(job: &Job, documents: &[Document]) -> Result<Numbered, Work
     if places.is_empty() {
         return Ok(Numbered(HashMap::new()));
     }
-    let chunk = pg_sys::Oid::from(job.corpus.chunk.unwrap_or_default());
+    let chunk = pg_sys::Oid::from(job.corpus.tables.chunk.unwrap_or_default());
     let numbers: Vec<i64> = transaction(|| {
         as_corpus_owner(&job.corpus, || {
             Spi::connect_mut(|client| {

@@ -15,7 +15,7 @@ const NOTE_TROUBLE: &str = include_str!("../../sql/sync/note_trouble.sql");
 pub fn set_reason(name: &str, change: u32, reason: Option<&str>, broken: bool) -> Result<(), WorkerError> {
     transaction(|| {
         spi::run(NOTE_TROUBLE, &[name.into(), reason.into(), broken.into(), pg_sys::Oid::from(change).into()])?;
-        if broken && let Some(change) = CorpusSpec::try_find(name)?.and_then(|corpus| corpus.change) {
+        if broken && let Some(change) = CorpusSpec::try_find(name)?.and_then(|corpus| corpus.tables.change) {
             capture::invalidate(change.into());
         }
         Ok(())

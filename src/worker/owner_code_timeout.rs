@@ -70,7 +70,7 @@ pub fn prepare(number: u64) {
 /// Starts the limit, which ends with [`end`], for code that touches about so many rows. The first in a transaction
 /// counts.
 pub fn begin(corpus: &CorpusSpec, rows: u64) {
-    let (Some(timers), Some(change)) = (TIMERS.get(), corpus.change) else { return };
+    let (Some(timers), Some(change)) = (TIMERS.get(), corpus.tables.change) else { return };
     if RUNNING.replace(true) {
         return;
     }

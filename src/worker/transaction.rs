@@ -120,7 +120,7 @@ pub fn transaction<T>(work: impl FnOnce() -> Result<T, WorkerError>) -> Result<T
 /// others, and within a time limit.
 ///
 /// # Errors
-/// What `work` returns; a serialization failure when the chunk table is gone.
+/// What `work` returns; a serialization failure when the chunk table was dropped.
 pub fn as_corpus_owner<T>(
     corpus: &CorpusSpec,
     work: impl FnOnce() -> Result<T, WorkerError>,
@@ -145,13 +145,13 @@ pub fn as_corpus_owner_over<T>(
 /// The current owner of the chunk table: what a new owner has put on it must not run as the role that gave it away
 /// since the corpus was looked up. Without a lock, which users would have to wait for.
 fn owner_now(corpus: &CorpusSpec) -> Result<pg_sys::Oid, WorkerError> {
-    let chunk = pg_sys::Oid::from(corpus.chunk.unwrap_or_default());
+    let chunk = pg_sys::Oid::from(corpus.tables.chunk.unwrap_or_default());
     // SAFETY: catalog lookups inside a transaction; the row is read before it is released.
     unsafe {
         pg_sys::AcceptInvalidationMessages();
         let row = pg_sys::SearchSysCache1(pg_sys::SysCacheIdentifier::RELOID as i32, chunk.into());
         if row.is_null() {
-            return Err(WorkerError::serialization_failure("the chunk table is gone"));
+            return Err(WorkerError::serialization_failure("the chunk table was dropped"));
         }
         let owner = (*pg_sys::GETSTRUCT(row).cast::<pg_sys::FormData_pg_class>()).relowner;
         pg_sys::ReleaseSysCache(row);

@@ -144,7 +144,7 @@ fn a_request_that_kills_fails_alone_while_innocent_ones_are_answered() {
         });
         signal(second, libc::SIGKILL);
         let (sqlstate, message, _, hint) = error_of(&guilty.join().unwrap());
-        assert_eq!((sqlstate.as_str(), message.as_str()), ("38000", "the socle engine died of this request"));
+        assert_eq!((sqlstate.as_str(), message.as_str()), ("38000", "the socle engine crashed on this request"));
         assert!(!hint.is_empty());
         let before = answered.load(Ordering::Relaxed);
         eventually("the innocent go on", || (answered.load(Ordering::Relaxed) > before + 10).then_some(()));

@@ -28,7 +28,8 @@ SELECT 'column', r.oid::regclass || ' ' || row_number() OVER (PARTITION BY r.oid
 FROM relation r JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
 LEFT JOIN pg_attrdef d ON d.adrelid = r.oid AND d.adnum = a.attnum
 UNION ALL
-SELECT 'constraint', r.oid::regclass || ' ' || c.conname,
+-- PostgreSQL 18 names NOT NULL constraints after the first name of their table.
+SELECT 'constraint', r.oid::regclass || ' ' || CASE WHEN c.contype = 'n' THEN pg_get_constraintdef(c.oid) ELSE c.conname END,
        concat_ws(E'\n', pg_get_constraintdef(c.oid), c.convalidated, obj_description(c.oid, 'pg_constraint'))
 FROM relation r JOIN pg_constraint c ON c.conrelid = r.oid
 UNION ALL

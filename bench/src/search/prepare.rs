@@ -114,7 +114,7 @@ pub fn corpus(client: &mut Client, model: &str, documents: &Documents) -> Option
     client.batch_execute("CHECKPOINT").unwrap();
     let sizes = "SELECT pg_relation_size('bench_chunk_embedding_idx'), pg_relation_size('bench_words_idx'),
                  (SELECT sum(pg_column_size(words)) FROM bench_words), sum(octet_length(bytes)), count(DISTINCT digest)
-                 FROM socle.keyword_file WHERE corpus = 'bench'";
+                 FROM socle.keyword_segment_part WHERE corpus = 'bench'";
     let sizes = client.query_one(sizes, &[]).unwrap();
     let bytes = |at: usize| sizes.get::<_, i64>(at) / documents.pairs.len() as i64;
     println!(

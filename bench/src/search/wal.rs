@@ -16,7 +16,7 @@ const BYTES: &str = "SELECT coalesce(sum(bytes), 0)::bigint FROM (
     FROM pg_get_wal_block_info($1::text::pg_lsn, pg_current_wal_flush_lsn())
     WHERE relfilenode IN (
         SELECT c.relfilenode FROM pg_class k LEFT JOIN pg_index i ON i.indrelid IN (k.oid, k.reltoastrelid)
-        JOIN pg_class c ON c.oid IN (k.oid, k.reltoastrelid, i.indexrelid) WHERE k.oid = 'socle.keyword_file'::regclass)
+        JOIN pg_class c ON c.oid IN (k.oid, k.reltoastrelid, i.indexrelid) WHERE k.oid = 'socle.keyword_segment_part'::regclass)
     GROUP BY start_lsn) AS r";
 
 /// The current position in the log, after a checkpoint.
@@ -56,7 +56,7 @@ pub fn measure(client: &mut Client, documents: &Documents, filled: Option<i64>) 
 fn settle(client: &mut Client) {
     let mut before = -1;
     loop {
-        let now = "SELECT count(*) FROM socle.keyword_file WHERE corpus = 'bench'";
+        let now = "SELECT count(*) FROM socle.keyword_segment_part WHERE corpus = 'bench'";
         let now: i64 = client.query_one(now, &[]).unwrap().get(0);
         if now == before {
             return;

@@ -12,8 +12,8 @@ use crate::document::{Document, ExtractLimits};
 use crate::model::{Inspection, ModelOverrides, ModelSpec};
 pub use frame::{Frame, FrameBuffer, encode};
 pub use keyword::{
-    KEYWORD_FORMAT, KeywordChunk, LeftOut, MAX_COUNTED_WORDS, MAX_HITS, MAX_OPERATORS, MAX_PHRASE_WORDS,
-    MAX_PREFIX_WORDS, MAX_QUERY_WORDS, SEGMENT_PART, SegmentDigest, SegmentSummary,
+    KEYWORD_FORMAT, KeywordChunk, MAX_COUNTED_WORDS, MAX_HITS, MAX_OPERATORS, MAX_PHRASE_WORDS, MAX_PREFIX_WORDS,
+    MAX_QUERY_WORDS, QueryTruncation, SEGMENT_PART, SegmentDigest, SegmentSummary,
 };
 use serde::{Deserialize, Serialize};
 
@@ -281,7 +281,7 @@ pub enum Response {
         /// Whether there may be more hits.
         more: bool,
         /// The part of the query that was not searched for.
-        left_out: LeftOut,
+        left_out: QueryTruncation,
     },
     /// For each text, the matching byte ranges, in order and without overlap.
     Highlights(Vec<Vec<(u32, u32)>>),

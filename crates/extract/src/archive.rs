@@ -83,8 +83,8 @@ impl<'a> Archive<'a> {
 
 /// The error for a document that decompresses to more than its limit.
 pub fn unpacks_to_too_much() -> Error {
-    Error::new(Kind::InputTooLong, "document unpacks to more than it should")
-        .hint("It may be made to exhaust the server. If it is sound, save it anew or print it to a PDF.")
+    Error::new(Kind::InputTooLong, "document decompresses to more data than is allowed")
+        .hint("It may be crafted to exhaust the server. If it is genuine, save it again or print it to a PDF.")
 }
 
 /// The error for a document that needs a password or a licence.
@@ -142,7 +142,7 @@ pub mod tests {
         let error = archive.required("b", &mut limits).unwrap_err();
         assert_eq!(
             (error.kind, error.message.as_str()),
-            (Kind::InputTooLong, "document unpacks to more than it should")
+            (Kind::InputTooLong, "document decompresses to more data than is allowed")
         );
         assert_eq!(archive.measure(|name| name == "b", &mut limits).unwrap_err().kind, Kind::InputTooLong);
     }

@@ -441,6 +441,7 @@ impl<'w> BlockBuilder<'w> {
 
 /// The error for cells or rows with text that are repeated more than [`MAX_COPIES`] times.
 pub(crate) fn too_many_copies() -> Error {
-    Error::new(Kind::InputTooLong, "table repeats a cell too often")
-        .hint("It may be made to exhaust the server. If it is sound, delete the cells that are filled beyond its end.")
+    Error::new(Kind::InputTooLong, "table repeats a cell too often").hint(
+        "It may be crafted to exhaust the server. If it is genuine, delete the cells that are filled beyond its end.",
+    )
 }

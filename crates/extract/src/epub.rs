@@ -65,7 +65,7 @@ fn package_name(container: &str) -> Result<String> {
             return Ok(path);
         }
     }
-    Err(Error::new(Kind::DamagedDocument, "book does not say what its parts are"))
+    Err(Error::new(Kind::DamagedDocument, "book does not list its parts"))
 }
 
 #[derive(Default)]

@@ -133,7 +133,7 @@ fn contents_of(sheet: Sheet, body: Body) -> Contents {
 fn open(bytes: &[u8]) -> Result<Pdf> {
     let damaged = || {
         Error::new(Kind::DamagedDocument, "PDF is damaged")
-            .hint("Open it in a program that repairs such files, and save it anew.")
+            .hint("Open it in a program that repairs such files, and save it again.")
     };
     let pdf = Pdf::new(bytes.to_vec()).map_err(|error| match error {
         LoadPdfError::Decryption(DecryptionError::PasswordProtected) => {
@@ -141,7 +141,7 @@ fn open(bytes: &[u8]) -> Result<Pdf> {
                 .hint("Remove its password, for example by printing it to a new PDF.")
         }
         LoadPdfError::Decryption(DecryptionError::UnsupportedAlgorithm) => {
-            Error::new(Kind::NotSupported, "document is encrypted in a way that is not known")
+            Error::new(Kind::NotSupported, "document is encrypted by an unknown method")
                 .hint("Remove its encryption, for example by printing it to a new PDF.")
         }
         LoadPdfError::Decryption(_) | LoadPdfError::Invalid => damaged(),
@@ -200,7 +200,7 @@ fn pages(pdf: &Pdf, limits: &mut Limits) -> Result<Pages> {
     }
     // Tolerates symbols without Unicode mapping, as in sheet music and formulas.
     if known * 4 < pages.unknown {
-        return Err(Error::new(Kind::NotSupported, "document does not say which characters its fonts show")
+        return Err(Error::new(Kind::NotSupported, "fonts of the document do not map to characters")
             .hint("Run it through a program that recognizes text (OCR) first."));
     }
     Ok(pages)

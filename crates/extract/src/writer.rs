@@ -117,7 +117,7 @@ impl Writer {
     /// As [`Self::nested`].
     pub fn unwrapped(&mut self, write: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
         let Some(depth) = self.limits.depth.checked_sub(1) else {
-            return Err(Error::new(Kind::NotSupported, "documents lie in each other too deeply"));
+            return Err(Error::new(Kind::NotSupported, "documents are nested too deeply"));
         };
         self.limits.depth = depth;
         let result = write(self);

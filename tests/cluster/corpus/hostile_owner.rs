@@ -13,8 +13,8 @@ const HOOKS: &str = include_str!("hostile_hooks.sql");
 /// What calls each function of the schema, by its name, on the corpus of the hostile owner where it takes one. The last ones
 /// change it.
 const CALLS: [(&str, &str); 41] = [
-    ("_corpus_obstacles", "SELECT * FROM socle._corpus_obstacles()"),
-    ("_unheard", "SELECT socle._unheard(corpus, source) FROM socle.corpus_binding"),
+    ("_wait_reasons", "SELECT * FROM socle._wait_reasons()"),
+    ("_why_not_captured", "SELECT socle._why_not_captured(corpus, source) FROM socle.corpus_binding"),
     ("_column_type", "SELECT socle._column_type(source, 1::smallint) FROM socle.corpus_binding"),
     ("version", "SELECT socle.version()"),
     ("engine_report", "SELECT socle.engine_report()"),

@@ -148,7 +148,7 @@ fn a_wider_key_is_followed_by_alter_table_alone() {
 fn values_that_change_are_not_followed(client: &mut Client) {
     let before = counts(client).0;
     client.batch_execute("ALTER TABLE article ALTER COLUMN id TYPE bigint USING (id::bigint + 1)").unwrap();
-    broken(client, "written anew");
+    broken(client, "was rewritten");
     client.batch_execute("INSERT INTO article VALUES (-1, '', 'meanwhile')").unwrap();
     resume(client);
     client
@@ -169,7 +169,7 @@ fn what_stands_in_the_way_is_said(client: &mut Client) {
             "CREATE VIEW keys AS SELECT source_id FROM handbook_chunk; ALTER TABLE article ALTER COLUMN id TYPE bigint",
         )
         .unwrap();
-    broken(client, "could not be followed (0A000)");
+    broken(client, "could not be processed (0A000)");
     client.batch_execute("INSERT INTO article VALUES (5000000000, '', 'written all the same')").unwrap();
     let refused = client.batch_execute("SELECT socle.resume_corpus('handbook')").unwrap_err();
     assert_eq!(error_of(&refused).0, "2BP01");

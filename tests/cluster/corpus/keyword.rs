@@ -18,7 +18,7 @@ fn try_found(client: &mut Client, query: &str) -> Result<usize, String> {
 }
 
 fn segments(client: &mut Client) -> i64 {
-    value(client, "SELECT count(*) FROM socle.keyword_file WHERE part_number = 1")
+    value(client, "SELECT count(*) FROM socle.keyword_segment_part WHERE part_number = 1")
 }
 
 #[test]
@@ -51,7 +51,7 @@ fn words_of_a_first_fill_are_waited_for() {
         )
         .unwrap();
     // No segment is written before this is over.
-    client.batch_execute("BEGIN; LOCK TABLE socle.keyword_file IN SHARE MODE").unwrap();
+    client.batch_execute("BEGIN; LOCK TABLE socle.keyword_segment_part IN SHARE MODE").unwrap();
     other.batch_execute("SELECT socle.create_corpus('handbook', 'article', ARRAY['body'], model => 'minilm')").unwrap();
     let waits = |client: &mut Client, time: &str| -> bool {
         value(client, &format!("SELECT socle.wait_for_corpus('handbook', '{time}')"))
@@ -89,7 +89,7 @@ fn many_single_changes_leave_few_segments() {
 fn rows_that_follow_each_other_share_segments() {
     let (_cluster, mut client) = with_corpus(1);
     client.batch_execute("CALL socle.sync_corpus('handbook')").unwrap();
-    let written = "SELECT pg_stat_force_next_flush(), n_tup_ins FROM pg_stat_all_tables WHERE relid = 'socle.keyword_file'::regclass";
+    let written = "SELECT pg_stat_force_next_flush(), n_tup_ins FROM pg_stat_all_tables WHERE relid = 'socle.keyword_segment_part'::regclass";
     let written = |client: &mut Client| client.query_one(written, &[]).unwrap().get::<_, i64>(1);
     let before = written(&mut client);
     for id in 2..=60 {
@@ -109,7 +109,7 @@ fn rows_that_follow_each_other_share_segments() {
 fn a_segment_that_has_lost_much_is_made_anew_alone() {
     let (_cluster, mut client) = with_corpus(1200);
     client.batch_execute("CALL socle.sync_corpus('handbook')").unwrap();
-    let counts = "SELECT string_agg(chunk_count::text, ' ') FROM socle.keyword_file WHERE part_number = 1";
+    let counts = "SELECT string_agg(chunk_count::text, ' ') FROM socle.keyword_segment_part WHERE part_number = 1";
     assert_eq!(value::<String>(&mut client, counts), "1200");
     client.batch_execute("DELETE FROM article WHERE id <= 300").unwrap();
     wait(&mut client);
@@ -121,7 +121,7 @@ fn a_segment_that_has_lost_much_is_made_anew_alone() {
         let left: i64 = value::<String>(&mut client, counts).parse().unwrap();
         (left <= 840).then_some(left)
     });
-    let dead = "SELECT keyword_dead FROM socle.corpus_binding";
+    let dead = "SELECT keyword_deleted_count FROM socle.corpus_binding";
     assert_eq!(left - value::<i64>(&mut client, dead), 800, "what is deleted and still there is counted");
     assert_eq!(found(&mut client, "400"), Vec::<i32>::new());
     assert_eq!(found(&mut client, "401"), [401]);
@@ -172,9 +172,13 @@ fn a_segment_of_several_parts_is_stored_and_sent_whole() {
         .unwrap();
     wait(&mut client);
     // Workers take turns, and each turn writes a segment. Rebuilt, all of it is one.
-    client.batch_execute("DELETE FROM socle.keyword_file; UPDATE socle.corpus_binding SET keyword_gap = 60").unwrap();
+    client
+        .batch_execute(
+            "DELETE FROM socle.keyword_segment_part; UPDATE socle.corpus_binding SET keyword_missing_count = 60",
+        )
+        .unwrap();
     client.batch_execute("CALL socle.sync_corpus('handbook')").unwrap();
-    let parts: i32 = value(&mut client, "SELECT max(part_number) FROM socle.keyword_file");
+    let parts: i32 = value(&mut client, "SELECT max(part_number) FROM socle.keyword_segment_part");
     assert!(parts > 1, "{parts}");
     forget_cache(&cluster);
     let last: String = value(&mut client, "SELECT md5('60a180') || md5('60b180') || md5('60c180') || md5('60d180')");
@@ -197,11 +201,11 @@ fn damaged_rows_are_an_error_once_and_made_anew() {
     client.batch_execute(other).unwrap();
     client.batch_execute("CALL socle.sync_corpus('other')").unwrap();
     let untouched =
-        "SELECT string_agg(digest::text, ' ' ORDER BY digest) FROM socle.keyword_file WHERE corpus = 'other'";
+        "SELECT string_agg(digest::text, ' ' ORDER BY digest) FROM socle.keyword_segment_part WHERE corpus = 'other'";
     let segments_of_other: String = value(&mut client, untouched);
     client.batch_execute("CREATE ROLE reader; GRANT SELECT ON article, handbook_chunk TO reader").unwrap();
     client
-        .batch_execute("UPDATE socle.keyword_file SET bytes = set_byte(bytes, 200, 255 - get_byte(bytes, 200)) WHERE corpus = 'handbook'")
+        .batch_execute("UPDATE socle.keyword_segment_part SET bytes = set_byte(bytes, 200, 255 - get_byte(bytes, 200)) WHERE corpus = 'handbook'")
         .unwrap();
     forget_cache(&cluster);
     // Any session that meets it: not the owner, and in a transaction that may not write.
@@ -220,7 +224,8 @@ fn damaged_rows_are_an_error_once_and_made_anew() {
 fn rows_that_postgres_cannot_read_are_made_anew() {
     let (cluster, mut client) = with_corpus(100);
     client.batch_execute("CALL socle.sync_corpus('handbook')").unwrap();
-    let file = "SELECT pg_relation_filepath(reltoastrelid) FROM pg_class WHERE oid = 'socle.keyword_file'::regclass";
+    let file =
+        "SELECT pg_relation_filepath(reltoastrelid) FROM pg_class WHERE oid = 'socle.keyword_segment_part'::regclass";
     let file = cluster.data().join(value::<String>(&mut client, file));
     cluster.stop("fast");
     let bytes = std::fs::metadata(&file).unwrap().len();
@@ -239,7 +244,7 @@ fn damage_that_nobody_searches_is_found_and_repaired_by_verification() {
     let (_cluster, mut client) = with_corpus(20);
     client.batch_execute("CALL socle.sync_corpus('handbook')").unwrap();
     client
-        .batch_execute("UPDATE socle.keyword_file SET bytes = set_byte(bytes, 200, 255 - get_byte(bytes, 200))")
+        .batch_execute("UPDATE socle.keyword_segment_part SET bytes = set_byte(bytes, 200, 255 - get_byte(bytes, 200))")
         .unwrap();
     let problem: String = value(&mut client, "SELECT problem FROM socle.verify_corpus('handbook', repair => true)");
     assert_eq!(problem, "keywords");
@@ -256,7 +261,7 @@ fn another_corpus_takes_its_keywords_along() {
     client.batch_execute("CALL socle.sync_corpus('handbook')").unwrap();
     assert_eq!(found(&mut client, "zebra").len(), 20);
     assert_eq!(found(&mut client, "title"), Vec::<i32>::new());
-    let corpora: String = value(&mut client, "SELECT string_agg(DISTINCT corpus, ' ') FROM socle.keyword_file");
+    let corpora: String = value(&mut client, "SELECT string_agg(DISTINCT corpus, ' ') FROM socle.keyword_segment_part");
     assert_eq!(corpora, "handbook");
     settle(&mut client);
     client.batch_execute("SELECT socle.drop_corpus('handbook')").unwrap();
@@ -295,7 +300,7 @@ fn segments_of_another_version_are_made_anew() {
     client.batch_execute("CALL socle.sync_corpus('handbook')").unwrap();
     client
         .batch_execute(
-            "UPDATE socle.keyword_file SET format = 0;
+            "UPDATE socle.keyword_segment_part SET format = 0;
              SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'socle sync'",
         )
         .unwrap();

@@ -182,8 +182,8 @@ fn what_does_not_fit_together_is_refused() {
         assert_eq!((error.0.as_str(), error.1.as_str()), (state, message), "{arguments}");
     };
     refused("title => 'name'", "22023", "content must name at least one column");
-    refused("content => '{name}', document => 'data'", "22023", "content and document cannot be given together");
-    refused("content => '{name}', media_type => 'name'", "22023", "media_type and file_name belong to files");
+    refused("content => '{name}', document => 'data'", "22023", "content and document are mutually exclusive");
+    refused("content => '{name}', media_type => 'name'", "22023", "media_type and file_name require files");
     refused("document => 'name'", "42804", "column \"name\" of table \"file\" does not hold files");
     refused("document => 'nothing'", "42703", "column \"nothing\" of table \"file\" does not exist");
     refused("document => 'data', media_type => 'data'", "42804", "column \"data\" of table \"file\" is not text");

@@ -182,9 +182,10 @@ fn a_hot_standby_searches() {
     assert!(whole > 0);
     client.batch_execute("CALL socle.sync_corpus('paper')").unwrap();
     client
-        .batch_execute("UPDATE socle.keyword_file SET bytes = set_byte(bytes, 200, 255 - get_byte(bytes, 200))")
+        .batch_execute("UPDATE socle.keyword_segment_part SET bytes = set_byte(bytes, 200, 255 - get_byte(bytes, 200))")
         .unwrap();
-    let same = "SELECT coalesce(string_agg(md5(bytes), ' ' ORDER BY digest, part_number), '') FROM socle.keyword_file";
+    let same =
+        "SELECT coalesce(string_agg(md5(bytes), ' ' ORDER BY digest, part_number), '') FROM socle.keyword_segment_part";
     let catch_up = |client: &mut Client, reader: &mut Client| {
         eventually("the standby has the same rows", || {
             (value::<String>(reader, same) == value::<String>(client, same)).then_some(())

@@ -26,7 +26,7 @@ fn a_corpus_that_is_not_complete_answers_and_says_so() {
     listener.batch_execute("ROLLBACK").unwrap();
     listener
         .batch_execute(
-            "BEGIN; UPDATE socle.corpus SET state = 'active'; UPDATE socle.corpus_binding SET keyword_gap = 1",
+            "BEGIN; UPDATE socle.corpus SET state = 'active'; UPDATE socle.corpus_binding SET keyword_missing_count = 1",
         )
         .unwrap();
     found(&mut listener, "'fox'");
@@ -61,7 +61,7 @@ fn words_are_found_without_the_model_when_the_caller_allows_it() {
         assert_eq!(found(&mut listener, "'fox', mode => 'keyword'"), words);
         assert_eq!(drain(&told), "");
         assert_eq!(found(&mut listener, "'fox', vector_optional => true, keyword_weight => 2"), words);
-        assert!(drain(&told).starts_with("corpus \"paper\" is searched by words alone: "));
+        assert!(drain(&told).starts_with("corpus \"paper\" is searched by keyword only: "));
         if state == "58P01" {
             client.batch_execute("SELECT socle.drop_model('minilm')").unwrap();
         }

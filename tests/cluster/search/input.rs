@@ -153,7 +153,7 @@ fn every_word_of_a_long_query_counts_or_is_said_not_to() {
     assert_eq!(ask(&mut listener, &words(4_096)), Vec::<i32>::new());
     let said = super::drain(&told);
     assert!(
-        said.contains("not all of the query was searched for")
+        said.contains("only a part of the query was searched for")
             && said.contains("left out are words after the first 4096 (1)"),
         "{said}"
     );

@@ -301,7 +301,7 @@ fn random_cases(client: &mut Client) {
     let papers = client.query("SELECT id, title, body FROM paper", &[]).unwrap();
     let papers: HashMap<String, (String, String)> =
         papers.iter().map(|row| (format!("{{\"id\": {}}}", row.get::<_, i32>(0)), (row.get(1), row.get(2)))).collect();
-    let indexed: bool = value(client, "SELECT EXISTS (SELECT FROM socle.keyword_file)");
+    let indexed: bool = value(client, "SELECT EXISTS (SELECT FROM socle.keyword_segment_part)");
     let words = client.query("SELECT chunk_id, content FROM paper_chunk WHERE $1", &[&indexed]).unwrap();
     let words: HashMap<i64, String> = words.iter().map(|row| (row.get(0), row.get(1))).collect();
     client.batch_execute("SET app.tenant = 2").unwrap();

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Whether the keyword index has anything: without segments keywords find nothing.
 fn indexed(client: &mut Client) -> bool {
-    value(client, "SELECT EXISTS (SELECT FROM socle.keyword_file)")
+    value(client, "SELECT EXISTS (SELECT FROM socle.keyword_segment_part)")
 }
 
 /// In every mode and for both roles: none of these, and as many as were asked for.
@@ -134,7 +134,7 @@ fn a_snapshot_older_than_the_corpus_mixes_nothing() {
     });
     let sql = "SELECT * FROM socle.search('paper', 'fox', mode => 'keyword')";
     let (code, message, ..) = socle_tests::error_of(&old.query(sql, &[]).unwrap_err());
-    assert_eq!((code.as_str(), message.as_str()), ("40001", "corpus \"paper\" was made anew meanwhile"));
+    assert_eq!((code.as_str(), message.as_str()), ("40001", "corpus \"paper\" was recreated concurrently"));
     old.batch_execute("ROLLBACK").unwrap();
     assert_eq!(old.query(sql, &[]).unwrap().len(), client.query(sql, &[]).unwrap().len());
 }
@@ -230,7 +230,7 @@ fn what_explains_it(listener: &mut Client, query: &str) {
         value::<String>(client, &sql)
     };
     let words = explained(listener, "");
-    assert!(words.contains("total: 10 results, 2 left out because their documents wait"), "{words}");
+    assert!(words.contains("total: 10 results, 2 left out because changes of their documents are pending"), "{words}");
     let words = explained(listener, ", stale => 'show'");
     assert!(
         words.contains("; stale: its document has changed since") && words.contains("2 stale ones among the ranked"),

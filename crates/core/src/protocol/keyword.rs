@@ -61,7 +61,7 @@ pub struct SegmentSummary {
 
 /// Numbers of elements of a query that were not searched for, because they exceed limits.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
-pub struct LeftOut {
+pub struct QueryTruncation {
     /// Distinct words after the first [`MAX_QUERY_WORDS`].
     pub words: u32,
     /// Words that occur in the index and are more common than the [`MAX_COUNTED_WORDS`] rarest.
@@ -74,7 +74,7 @@ pub struct LeftOut {
     pub prefix_words: u32,
 }
 
-impl LeftOut {
+impl QueryTruncation {
     /// A description for users; `None` if nothing was left out.
     pub fn describe(self) -> Option<String> {
         let parts = [
@@ -99,8 +99,8 @@ mod tests {
 
     #[test]
     fn what_is_left_out_is_said_part_by_part() {
-        assert_eq!(LeftOut::default().describe(), None);
-        let left_out = LeftOut { words: 904, phrase_words: 2, ..LeftOut::default() };
+        assert_eq!(QueryTruncation::default().describe(), None);
+        let left_out = QueryTruncation { words: 904, phrase_words: 2, ..QueryTruncation::default() };
         assert_eq!(
             left_out.describe().unwrap(),
             "words after the first 4096 (904), words of phrases after the first 64 (2)"

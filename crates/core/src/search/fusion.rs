@@ -1,20 +1,20 @@
 //! Rank fusion of vector search and keyword search, the two legs of hybrid search.
 //!
 //! Each candidate should come with the scores of both legs, wherever it was found. Normalisation looks at the best
-//! [`REFERENCE_DEPTH`] scores of a leg alone, so that a ranking does not depend on how many hits were asked for.
+//! [`REFERENCE_DEPTH`] scores of a retriever alone, so that a ranking does not depend on how many hits were asked for.
 //! Refuses to tune itself to a data set: the constants hold for all.
 
 use crate::{Error, Kind, Result};
 use std::fmt;
 use std::str::FromStr;
 
-/// Number of best scores per leg that normalisation uses; others are ignored.
+/// Number of best scores per retriever that normalisation uses; others are ignored.
 pub const REFERENCE_DEPTH: usize = 100;
 
 /// Number of best scores from which the gap is computed. Fewer keyword scores are padded with zeros.
 const GAP_DEPTH: usize = 10;
 
-/// Weight of a leg whose first hit has no gap.
+/// Weight of a retriever whose first hit has no gap.
 const BASE_WEIGHT: f64 = 2.0;
 
 /// The constant k of reciprocal rank fusion, as in Cormack et al. 2009; reduces the influence of the first ranks.
@@ -23,22 +23,22 @@ const RRF_K: f64 = 60.0;
 /// Relative standard deviation up to which scores count as equal.
 const EQUAL: f64 = 1e-9;
 
-/// How two rankings become one. In the formulas, K is the leg of the words, D that of the vectors, w the keyword
-/// weight, and s₁ ≥ s₂ ≥ … are the reference scores of a leg.
+/// How two rankings become one. In the formulas, K is the scores by keyword, D those by vector, w the keyword
+/// weight, and s₁ ≥ s₂ ≥ … are the reference scores of a retriever.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Fusion {
     /// `w·(2 + gap(K))·z(K) + (2 + gap(D))·z(D)`, w ≥ 0, default 1.15.
     ///
     /// `z = (s − mean) / std`, with mean and population standard deviation of the reference scores; `gap = (s₁ −
-    /// mean(s₂ … s₁₀)) / std`: the leg whose first hit stands out counts more. Fewer than 10 hits of words are followed
-    /// by zeros up to 10; a leg without hits, or whose scores are all equal, does not count. Where that is so of both,
+    /// mean(s₂ … s₁₀)) / std`: the retriever whose first hit stands out counts more. Fewer than 10 hits of words are followed
+    /// by zeros up to 10; a retriever without hits, or whose scores are all equal, does not count. Where that is so of both,
     /// as with a single document, the score is the similarity, and w more where a word matches. Standard scores as in
     /// Renda and Straccia, Web metasearch: rank vs. score based rank aggregation methods (2003); the weight by the gap
     /// is our own, the best of eight on seven test sets.
     #[default]
     Adaptive,
     /// `w/(60 + rank(K)) + 1/(60 + rank(D))`, w ≥ 0, default 1. Equal scores share the better rank; what is not among
-    /// the reference scores of a leg gets nothing from it. Cormack, Clarke and Büttcher, Reciprocal rank fusion
+    /// the reference scores of a retriever gets nothing from it. Cormack, Clarke and Büttcher, Reciprocal rank fusion
     /// outperforms Condorcet and individual rank learning methods (2009).
     Rrf,
     /// `w·m(K) + (1 − w)·m(D)`, w from 0 to 1, default 0.5, with `m = (s − min) / (max − min)` over the reference
@@ -101,7 +101,7 @@ impl FromStr for Fusion {
     }
 }
 
-/// A chunk found by at least one leg.
+/// A chunk found by at least one retriever.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Candidate {
     /// Identifier of the chunk.
@@ -120,14 +120,14 @@ pub struct Fused {
     pub chunk_id: i64,
     /// Fused score, greater is better. Its range depends on the fusion.
     pub score: f64,
-    /// The similarity after normalisation, before weights: z, 1/(60 + rank) or m. `None` if the leg found nothing.
+    /// The similarity after normalisation, before weights: z, 1/(60 + rank) or m. `None` if the retriever found nothing.
     pub vector: Option<f64>,
-    /// The BM25 score after normalisation, before weights. `None` if the leg found nothing.
+    /// The BM25 score after normalisation, before weights. `None` if the retriever found nothing.
     pub keyword: Option<f64>,
 }
 
 /// Ranks candidates, best first, equal ones by rising `chunk_id`. `vector_reference` and `keyword_reference` are the
-/// best scores of each leg, the same numbers as those of the candidates; their order does not matter. `keyword_weight`
+/// best scores of each retriever, the same numbers as those of the candidates; their order does not matter. `keyword_weight`
 /// is that of the [`Fusion`], its default if `None`.
 ///
 /// # Errors
@@ -141,24 +141,24 @@ pub fn fuse(
 ) -> Result<Vec<Fused>> {
     let weight = keyword_weight.unwrap_or_else(|| fusion.default_keyword_weight());
     fusion.check_keyword_weight(weight)?;
-    let vector_leg = Leg::new(fusion, vector_reference, 0);
-    let keyword_leg = Leg::new(fusion, keyword_reference, GAP_DEPTH);
+    let vector_scale = ScoreScale::new(fusion, vector_reference, 0);
+    let keyword_scale = ScoreScale::new(fusion, keyword_reference, GAP_DEPTH);
     let vector_weight = if fusion == Fusion::MinMax { 1.0 - weight } else { 1.0 };
-    let nothing_to_compare = [&vector_leg, &keyword_leg].into_iter().flatten().all(Leg::is_even);
+    let nothing_to_compare = [&vector_scale, &keyword_scale].into_iter().flatten().all(ScoreScale::is_even);
     let mut fused: Vec<Fused> = candidates
         .iter()
         .map(|candidate| {
-            let vector = vector_leg.as_ref().map(|leg| leg.normalise(candidate.vector.unwrap_or(f64::NAN)));
-            let keyword = keyword_leg.as_ref().map(|leg| leg.normalise(candidate.keyword.unwrap_or(0.0)));
-            let part = |leg: &Option<Leg>, score: Option<f64>, weight: f64| {
-                leg.as_ref().zip(score).map_or(0.0, |(leg, score)| weight * leg.weight * score)
+            let vector = vector_scale.as_ref().map(|scale| scale.normalise(candidate.vector.unwrap_or(f64::NAN)));
+            let keyword = keyword_scale.as_ref().map(|scale| scale.normalise(candidate.keyword.unwrap_or(0.0)));
+            let part = |scale: &Option<ScoreScale>, score: Option<f64>, weight: f64| {
+                scale.as_ref().zip(score).map_or(0.0, |(scale, score)| weight * scale.weight * score)
             };
             let score = if nothing_to_compare {
                 let matched = candidate.keyword.is_some_and(|score| score > 0.0);
-                let vector = vector_leg.as_ref().map_or(0.0, |leg| leg.worst);
-                vector + if keyword_leg.is_some() && matched { weight } else { 0.0 }
+                let vector = vector_scale.as_ref().map_or(0.0, |scale| scale.worst);
+                vector + if keyword_scale.is_some() && matched { weight } else { 0.0 }
             } else {
-                part(&keyword_leg, keyword, weight) + part(&vector_leg, vector, vector_weight)
+                part(&keyword_scale, keyword, weight) + part(&vector_scale, vector, vector_weight)
             };
             // -0 becomes 0.
             let score = score + 0.0;
@@ -188,10 +188,10 @@ pub fn standard_scores(scores: &[f64]) -> Vec<f64> {
     known.iter().map(|score| (score - mean) / scale + 0.0).collect()
 }
 
-/// Normalisation of the scores of a leg.
-struct Leg {
+/// Normalisation of the scores of a retriever.
+struct ScoreScale {
     scale: Scale,
-    /// Weight of the leg.
+    /// Weight of the retriever.
     weight: f64,
     /// The lowest reference score.
     worst: f64,
@@ -203,7 +203,7 @@ enum Scale {
     Range { least: f64, greatest: f64 },
 }
 
-impl Leg {
+impl ScoreScale {
     /// The normalisation by reference scores; `None` if there are none. Fewer than `padding` scores are padded with
     /// zeros if the fusion requires it.
     fn new(fusion: Fusion, reference: &[f64], padding: usize) -> Option<Self> {

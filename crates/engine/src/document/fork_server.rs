@@ -75,14 +75,14 @@ impl ReaderExit {
         let late = || {
             failed("reading the document took too long")
                 .detail(format!("It was ended after {seconds} s."))
-                .hint("If the document is what it should be, have a superuser raise socle.extract_timeout.")
+                .hint("If the document is genuine, have a superuser raise socle.extract_timeout.")
         };
         match self {
             Self::TimedOut | Self::Signalled(libc::SIGXCPU) => late(),
             // Rust aborts a process that cannot allocate (std::alloc::handle_alloc_error) or overflows its stack.
             Self::Signalled(libc::SIGABRT) => failed("reading the document takes too much memory")
                 .detail(format!("It was ended at {} MB, or at the end of its stack.", limits.memory_bytes >> 20))
-                .hint("If the document is what it should be, have a superuser raise socle.extract_memory_limit."),
+                .hint("If the document is genuine, have a superuser raise socle.extract_memory_limit."),
             Self::Signalled(signal) => {
                 failed("reading the document crashed").detail(format!("Its process was ended by signal {signal}."))
             }

@@ -93,7 +93,7 @@ impl IncomingSegment {
             let path = std::mem::take(path);
             let known = hash(file, self.written);
             let result = match known {
-                Ok(known) if known != *digest => Err(damaged("its bytes are not those of its digest")),
+                Ok(known) if known != *digest => Err(damaged("its bytes do not match its digest")),
                 Ok(_) => Ok(file.sync_all().and_then(|()| std::fs::rename(&path, directory.join(hex(digest))))),
                 Err(error) => Ok(Err(error)),
             };
@@ -108,7 +108,7 @@ impl IncomingSegment {
         }
         let Backing::Memory(memory) = &mut self.backing else { return Err(no_space()) };
         if Sha256::digest(&*memory)[..] != digest[..] {
-            return Err(damaged("its bytes are not those of its digest"));
+            return Err(damaged("its bytes do not match its digest"));
         }
         Ok(Finished::Memory(std::mem::take(memory)))
     }

@@ -4,7 +4,7 @@
 //! `AND`, `OR` and parentheses included, is text. One pass, without recursion.
 
 use super::words::{for_each_word, normalize};
-use socle_core::protocol::{LeftOut, MAX_OPERATORS, MAX_PHRASE_WORDS, MAX_QUERY_WORDS};
+use socle_core::protocol::{MAX_OPERATORS, MAX_PHRASE_WORDS, MAX_QUERY_WORDS, QueryTruncation};
 use std::collections::HashMap;
 
 /// Shortest prefix, in characters. The asterisk after a shorter one is ignored.
@@ -22,7 +22,7 @@ pub struct ParsedQuery {
     /// Excluded words and phrases, each a list of normalized words.
     pub excluded: Vec<Vec<String>>,
     /// Number of words and operators that were left out because the query exceeds a limit.
-    pub left_out: LeftOut,
+    pub left_out: QueryTruncation,
 }
 
 /// A word of a query.
@@ -111,7 +111,7 @@ fn add_words(parsed: &mut ParsedQuery, known: &mut HashMap<String, usize>, run: 
 }
 
 /// Adds a phrase. Identifiers are given by their pieces only.
-fn add_phrase(list: &mut Vec<Vec<String>>, phrase: &str, left_out: &mut LeftOut) {
+fn add_phrase(list: &mut Vec<Vec<String>>, phrase: &str, left_out: &mut QueryTruncation) {
     let mut pieces = Vec::new();
     for_each_word(phrase, &mut |word| match pieces.len() {
         _ if word.is_identifier => {}
@@ -177,13 +177,13 @@ mod tests {
     #[test]
     fn what_is_beyond_the_limits_is_counted() {
         let many: String = (0..MAX_QUERY_WORDS).map(|number| format!("w{number} ")).collect();
-        assert_eq!(parse(&many).left_out, LeftOut::default());
+        assert_eq!(parse(&many).left_out, QueryTruncation::default());
         let more = format!("{many} w0 w1 zebra yak zebra");
-        assert_eq!(parse(&more).left_out, LeftOut { words: 2, ..LeftOut::default() });
+        assert_eq!(parse(&more).left_out, QueryTruncation { words: 2, ..QueryTruncation::default() });
         let operators: String =
             (0..=MAX_OPERATORS).map(|number| format!("\"a b{number}\" -c{number} dd{number}* ")).collect();
-        assert_eq!(parse(&operators).left_out, LeftOut { operators: 3, ..LeftOut::default() });
+        assert_eq!(parse(&operators).left_out, QueryTruncation { operators: 3, ..QueryTruncation::default() });
         let phrase = format!("\"{}\" -\"{}\"", "a ".repeat(MAX_PHRASE_WORDS + 1), "b ".repeat(MAX_PHRASE_WORDS + 2));
-        assert_eq!(parse(&phrase).left_out, LeftOut { phrase_words: 3, ..LeftOut::default() });
+        assert_eq!(parse(&phrase).left_out, QueryTruncation { phrase_words: 3, ..QueryTruncation::default() });
     }
 }

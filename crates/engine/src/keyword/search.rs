@@ -14,7 +14,7 @@ use super::score::{DocumentScorer, WeightedGroup, keep_rarest, weigh};
 use super::segment::{Segment, catch_damage};
 use super::statistics::{CollectionStatistics, TermTable};
 use super::top_hits::{Hit, TopHits};
-use socle_core::protocol::{LeftOut, MAX_HITS};
+use socle_core::protocol::{MAX_HITS, QueryTruncation};
 use socle_core::{Error, Kind, Result};
 use std::cmp::Reverse;
 use std::collections::HashSet;
@@ -69,7 +69,7 @@ pub struct SearchResult {
     /// There may be more hits.
     pub more: bool,
     /// Number of words and operators that were left out because the query exceeds a limit.
-    pub left_out: LeftOut,
+    pub left_out: QueryTruncation,
 }
 
 /// A query with the weights of its terms in a set of segments.
@@ -79,7 +79,7 @@ struct CompiledQuery<'a> {
     required: Vec<Box<dyn Weight>>,
     excluded: Vec<Box<dyn Weight>>,
     statistics: CollectionStatistics,
-    left_out: LeftOut,
+    left_out: QueryTruncation,
     is_cancelled: &'a dyn Fn() -> bool,
 }
 

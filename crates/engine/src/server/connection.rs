@@ -198,7 +198,7 @@ impl Connection {
 }
 
 fn overloaded(held: usize) -> Error {
-    Error::new(Kind::OutOfMemory, "too many requests wait for the socle engine")
+    Error::new(Kind::OutOfMemory, "too many requests are queued for the socle engine")
         .detail(format!("They take {} MB, the limit is {} MB.", held >> 20, MAX_QUEUE_BYTES >> 20))
         .hint("Try again later, or with smaller texts.")
 }

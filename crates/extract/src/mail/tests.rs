@@ -92,7 +92,7 @@ fn mails_in_mails_end_somewhere() {
     }
     let text = mail(&bytes).unwrap().markdown;
     assert!(text.contains("# level 7") && !text.contains("# level 9"), "{text}");
-    assert!(text.contains("documents lie in each other too deeply"), "{text}");
+    assert!(text.contains("documents are nested too deeply"), "{text}");
 }
 
 #[test]

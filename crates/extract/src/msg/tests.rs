@@ -93,7 +93,7 @@ fn people_texts_and_files_are_found() {
     assert_eq!(message(&bytes, few).unwrap_err().kind, Kind::InputTooLong);
     // Too deep for the inner message alone.
     let text = message(&bytes, Limits { depth: 0, ..LIMITS }).unwrap().markdown;
-    assert!(text.ends_with("attachment without a name: documents lie in each other too deeply"), "{text}");
+    assert!(text.ends_with("attachment without a name: documents are nested too deeply"), "{text}");
 }
 
 /// The examples of MS-OXRTFCP.

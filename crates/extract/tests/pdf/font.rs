@@ -135,7 +135,7 @@ fn what_nobody_knows_is_said() {
     let error = unknown("").unwrap_err();
     assert_eq!(
         (error.kind, error.message.as_str()),
-        (Kind::NotSupported, "document does not say which characters its fonts show")
+        (Kind::NotSupported, "fonts of the document do not map to characters")
     );
     // Beside a line of another font: 14 characters are missing, on a page that says more than that.
     let document = unknown(&text(72.0, 760.0, 11.0, "Order of 4 May, for Mr Sample, to be sent by rail")).unwrap();

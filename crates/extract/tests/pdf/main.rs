@@ -257,7 +257,7 @@ fn forms_and_fonts_that_harm() {
     );
     let contents = stream("", b"BT /G 12 Tf 50 700 Td (Hello harbour) Tj ET");
     let result = extract(&page(contents, "/Font <</G 5 0 R>>", &[font, wide]), None, None, LIMITS);
-    assert_eq!(result.unwrap_err().message, "document does not say which characters its fonts show");
+    assert_eq!(result.unwrap_err().message, "fonts of the document do not map to characters");
     // Far away, and very large.
     let far = format!("1{}", "0".repeat(30));
     let contents = format!("BT /F 12 Tf {far} -{far} Td (a) Tj {far} 0 0 {far} 0 0 Tm (b) Tj ET 0 0 m {far} {far} l S");

@@ -2,7 +2,7 @@
 
 use super::*;
 use socle_core::Kind;
-use socle_core::protocol::LeftOut;
+use socle_core::protocol::QueryTruncation;
 use unicode_normalization::UnicodeNormalization;
 
 fn hits(segments: &[Arc<Segment>], request: &SearchRequest) -> Vec<(i64, f32)> {
@@ -305,10 +305,13 @@ fn what_is_not_searched_for_is_counted() {
     let (words, beginnings) = (many("w", 70), many("pre", 101));
     let segments = [segment(Some("english"), &[(1, &words), (2, "w0 w1 w2 w3 w4 w5"), (3, &beginnings)])];
     let found = ask(&segments, &request(&words));
-    assert_eq!(found.left_out, LeftOut { common_words: 6, ..LeftOut::default() });
+    assert_eq!(found.left_out, QueryTruncation { common_words: 6, ..QueryTruncation::default() });
     assert_eq!(found.hits.iter().map(|hit| hit.0).collect::<Vec<_>>(), [1], "the rarest count");
-    assert_eq!(ask(&segments, &request("w0 w1 w70 w71")).left_out, LeftOut::default());
-    assert_eq!(ask(&segments, &request("pre*")).left_out, LeftOut { prefix_words: 1, ..LeftOut::default() });
+    assert_eq!(ask(&segments, &request("w0 w1 w70 w71")).left_out, QueryTruncation::default());
+    assert_eq!(
+        ask(&segments, &request("pre*")).left_out,
+        QueryTruncation { prefix_words: 1, ..QueryTruncation::default() }
+    );
     // Wherever a word stands that is looked up at all.
     let late = many("x", 4_095) + "w69";
     assert_eq!(ids(&segments, &late), [1]);

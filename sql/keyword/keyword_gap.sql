@@ -1,1 +1,0 @@
-SELECT b.keyword_gap FROM socle.corpus_binding b WHERE b.corpus = $1

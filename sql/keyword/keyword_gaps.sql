@@ -1,3 +1,0 @@
--- Has segments rebuilt that this version cannot read.
-UPDATE socle.corpus_binding b SET keyword_gap = 1
-WHERE b.keyword_gap = 0 AND EXISTS (SELECT FROM socle.keyword_file f WHERE f.corpus = b.corpus AND f.part_number = 1 AND f.format <> $1)
