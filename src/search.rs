@@ -67,6 +67,7 @@ type Found = TableIterator<
         name!(rerank_score, Option<f64>),
         name!(fresh_at, Option<TimestampWithTimeZone>),
         name!(stale, bool),
+        name!(snippet, Option<String>),
     ),
 >;
 
@@ -140,6 +141,7 @@ fn rows(passages: Vec<Passage>) -> Found {
             passage.ranked.rerank,
             passage.fresh_at,
             passage.ranked.stale,
+            passage.snippet,
         )
     }))
 }

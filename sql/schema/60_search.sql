@@ -42,12 +42,17 @@ CREATE FUNCTION socle.search(
     language text DEFAULT NULL,
     score_statistics text DEFAULT 'corpus',
     vector_optional boolean DEFAULT false,
-    stale text DEFAULT 'omit'
+    stale text DEFAULT 'omit',
+    query_syntax text DEFAULT 'natural',
+    result_offset integer DEFAULT 0,
+    min_similarity double precision DEFAULT NULL,
+    min_rerank double precision DEFAULT NULL,
+    snippet_length integer DEFAULT 300
 ) RETURNS TABLE (
     corpus_name text, chunk_id bigint, source_key jsonb, title text, heading_path text[], page integer, content text,
     highlighted text, start_offset integer, end_offset integer, score double precision,
     vector_rank integer, vector_score double precision, keyword_rank integer, keyword_score double precision,
-    rerank_score double precision, fresh_at timestamp with time zone, stale boolean)
+    rerank_score double precision, fresh_at timestamp with time zone, stale boolean, snippet text)
 LANGUAGE c STABLE PARALLEL RESTRICTED COST 1000000 ROWS 10 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'search_wrapper';
 COMMENT ON FUNCTION socle.search IS
@@ -72,15 +77,20 @@ CREATE FUNCTION socle.search(
     language text DEFAULT NULL,
     score_statistics text DEFAULT 'corpus',
     vector_optional boolean DEFAULT false,
-    stale text DEFAULT 'omit'
+    stale text DEFAULT 'omit',
+    query_syntax text DEFAULT 'natural',
+    result_offset integer DEFAULT 0,
+    min_similarity double precision DEFAULT NULL,
+    min_rerank double precision DEFAULT NULL,
+    snippet_length integer DEFAULT 300
 ) RETURNS TABLE (
     corpus_name text, chunk_id bigint, source_key jsonb, title text, heading_path text[], page integer, content text,
     highlighted text, start_offset integer, end_offset integer, score double precision,
     vector_rank integer, vector_score double precision, keyword_rank integer, keyword_score double precision,
-    rerank_score double precision, fresh_at timestamp with time zone, stale boolean)
+    rerank_score double precision, fresh_at timestamp with time zone, stale boolean, snippet text)
 LANGUAGE c STABLE PARALLEL RESTRICTED COST 1000000 ROWS 10 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'search_many_wrapper';
-COMMENT ON FUNCTION socle.search(text[], text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text) IS
+COMMENT ON FUNCTION socle.search(text[], text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer) IS
     'the same over several corpora, each ranked separately';
 
 CREATE FUNCTION socle.explain_search(
@@ -103,6 +113,11 @@ CREATE FUNCTION socle.explain_search(
     score_statistics text DEFAULT 'corpus',
     vector_optional boolean DEFAULT false,
     stale text DEFAULT 'omit',
+    query_syntax text DEFAULT 'natural',
+    result_offset integer DEFAULT 0,
+    min_similarity double precision DEFAULT NULL,
+    min_rerank double precision DEFAULT NULL,
+    snippet_length integer DEFAULT 300,
     chunk_id bigint DEFAULT NULL
 ) RETURNS TABLE (step text, milliseconds double precision, detail text)
 LANGUAGE c VOLATILE PARALLEL RESTRICTED COST 1000000 ROWS 10 SET search_path = pg_catalog, pg_temp
@@ -130,11 +145,16 @@ CREATE FUNCTION socle.explain_search(
     score_statistics text DEFAULT 'corpus',
     vector_optional boolean DEFAULT false,
     stale text DEFAULT 'omit',
+    query_syntax text DEFAULT 'natural',
+    result_offset integer DEFAULT 0,
+    min_similarity double precision DEFAULT NULL,
+    min_rerank double precision DEFAULT NULL,
+    snippet_length integer DEFAULT 300,
     chunk_id bigint DEFAULT NULL
 ) RETURNS TABLE (step text, milliseconds double precision, detail text)
 LANGUAGE c VOLATILE PARALLEL RESTRICTED COST 1000000 ROWS 10 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'explain_search_many_wrapper';
-COMMENT ON FUNCTION socle.explain_search(text[], text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, bigint) IS
+COMMENT ON FUNCTION socle.explain_search(text[], text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer, bigint) IS
     'the same over several corpora, each step by corpus';
 
 CREATE FUNCTION socle.evaluate(
@@ -149,7 +169,8 @@ CREATE FUNCTION socle.evaluate(
     rerank_model text DEFAULT NULL,
     rerank_count integer DEFAULT 20,
     rerank_weight double precision DEFAULT 0.5,
-    language text DEFAULT NULL
+    language text DEFAULT NULL,
+    query_syntax text DEFAULT 'natural'
 ) RETURNS TABLE (
     mode text, query_count integer, ndcg double precision, recall double precision, reciprocal_rank double precision,
     index_recall double precision, median_milliseconds double precision)

@@ -41,17 +41,22 @@ CREATE FUNCTION socle.search(
     language text DEFAULT NULL,
     score_statistics text DEFAULT 'corpus',
     vector_optional boolean DEFAULT false,
-    stale text DEFAULT 'omit'
+    stale text DEFAULT 'omit',
+    query_syntax text DEFAULT 'natural',
+    result_offset integer DEFAULT 0,
+    min_similarity double precision DEFAULT NULL,
+    min_rerank double precision DEFAULT NULL,
+    snippet_length integer DEFAULT 300
 ) RETURNS TABLE (
     corpus_name text, chunk_id bigint, source_key jsonb, title text, heading_path text[], page integer, content text,
     highlighted text, start_offset integer, end_offset integer, score double precision,
     vector_rank integer, vector_score double precision, keyword_rank integer, keyword_score double precision,
-    rerank_score double precision, fresh_at timestamp with time zone, stale boolean)
+    rerank_score double precision, fresh_at timestamp with time zone, stale boolean, snippet text)
 LANGUAGE c STABLE PARALLEL RESTRICTED COST 1000000 ROWS 10 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'search_wrapper';
-COMMENT ON FUNCTION socle.search(text, text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text) IS
+COMMENT ON FUNCTION socle.search(text, text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer) IS
     'the best passages of a corpus for a query, by meaning and by words, among those that the caller may see';
-GRANT EXECUTE ON FUNCTION socle.search(text, text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION socle.search(text, text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer) TO PUBLIC;
 
 CREATE FUNCTION socle.search(
     corpora text[],
@@ -72,17 +77,22 @@ CREATE FUNCTION socle.search(
     language text DEFAULT NULL,
     score_statistics text DEFAULT 'corpus',
     vector_optional boolean DEFAULT false,
-    stale text DEFAULT 'omit'
+    stale text DEFAULT 'omit',
+    query_syntax text DEFAULT 'natural',
+    result_offset integer DEFAULT 0,
+    min_similarity double precision DEFAULT NULL,
+    min_rerank double precision DEFAULT NULL,
+    snippet_length integer DEFAULT 300
 ) RETURNS TABLE (
     corpus_name text, chunk_id bigint, source_key jsonb, title text, heading_path text[], page integer, content text,
     highlighted text, start_offset integer, end_offset integer, score double precision,
     vector_rank integer, vector_score double precision, keyword_rank integer, keyword_score double precision,
-    rerank_score double precision, fresh_at timestamp with time zone, stale boolean)
+    rerank_score double precision, fresh_at timestamp with time zone, stale boolean, snippet text)
 LANGUAGE c STABLE PARALLEL RESTRICTED COST 1000000 ROWS 10 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'search_many_wrapper';
-COMMENT ON FUNCTION socle.search(text[], text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text) IS
+COMMENT ON FUNCTION socle.search(text[], text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer) IS
     'the same over several corpora, each ranked separately';
-GRANT EXECUTE ON FUNCTION socle.search(text[], text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION socle.search(text[], text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer) TO PUBLIC;
 
 CREATE FUNCTION socle.explain_search(
     corpus text,
@@ -104,13 +114,18 @@ CREATE FUNCTION socle.explain_search(
     score_statistics text DEFAULT 'corpus',
     vector_optional boolean DEFAULT false,
     stale text DEFAULT 'omit',
+    query_syntax text DEFAULT 'natural',
+    result_offset integer DEFAULT 0,
+    min_similarity double precision DEFAULT NULL,
+    min_rerank double precision DEFAULT NULL,
+    snippet_length integer DEFAULT 300,
     chunk_id bigint DEFAULT NULL
 ) RETURNS TABLE (step text, milliseconds double precision, detail text)
 LANGUAGE c VOLATILE PARALLEL RESTRICTED COST 1000000 ROWS 10 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'explain_search_wrapper';
-COMMENT ON FUNCTION socle.explain_search(text, text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, bigint) IS
+COMMENT ON FUNCTION socle.explain_search(text, text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer, bigint) IS
     'what socle.search does for the same arguments, step by step, and at which step one chunk is kept or dropped';
-GRANT EXECUTE ON FUNCTION socle.explain_search(text, text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, bigint) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION socle.explain_search(text, text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer, bigint) TO PUBLIC;
 
 CREATE FUNCTION socle.explain_search(
     corpora text[],
@@ -132,13 +147,18 @@ CREATE FUNCTION socle.explain_search(
     score_statistics text DEFAULT 'corpus',
     vector_optional boolean DEFAULT false,
     stale text DEFAULT 'omit',
+    query_syntax text DEFAULT 'natural',
+    result_offset integer DEFAULT 0,
+    min_similarity double precision DEFAULT NULL,
+    min_rerank double precision DEFAULT NULL,
+    snippet_length integer DEFAULT 300,
     chunk_id bigint DEFAULT NULL
 ) RETURNS TABLE (step text, milliseconds double precision, detail text)
 LANGUAGE c VOLATILE PARALLEL RESTRICTED COST 1000000 ROWS 10 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'explain_search_many_wrapper';
-COMMENT ON FUNCTION socle.explain_search(text[], text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, bigint) IS
+COMMENT ON FUNCTION socle.explain_search(text[], text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer, bigint) IS
     'the same over several corpora, each step by corpus';
-GRANT EXECUTE ON FUNCTION socle.explain_search(text[], text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, bigint) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION socle.explain_search(text[], text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer, bigint) TO PUBLIC;
 
 DO $$
 DECLARE
@@ -420,6 +440,31 @@ AS 'MODULE_PATHNAME', 'register_model_wrapper';
 COMMENT ON FUNCTION socle.register_model(text, text, text, integer, integer, text, boolean, text, text, text, text, text, text) IS
     'checks, tries and registers the model in a directory below socle.model_directory; arguments after the second override its files';
 REVOKE ALL ON FUNCTION socle.register_model(text, text, text, integer, integer, text, boolean, text, text, text, text, text, text) FROM PUBLIC;
+
+-- Evaluation reads queries like a search.
+DROP FUNCTION socle.evaluate(text, regclass, regclass, integer, text[], text, double precision, jsonb, text, integer, double precision, text);
+CREATE FUNCTION socle.evaluate(
+    corpus text,
+    queries regclass,
+    judgments regclass,
+    k integer DEFAULT 10,
+    modes text[] DEFAULT '{vector,keyword,hybrid}',
+    fusion text DEFAULT 'adaptive',
+    keyword_weight double precision DEFAULT NULL,
+    filter jsonb DEFAULT NULL,
+    rerank_model text DEFAULT NULL,
+    rerank_count integer DEFAULT 20,
+    rerank_weight double precision DEFAULT 0.5,
+    language text DEFAULT NULL,
+    query_syntax text DEFAULT 'natural'
+) RETURNS TABLE (
+    mode text, query_count integer, ndcg double precision, recall double precision, reciprocal_rank double precision,
+    index_recall double precision, median_milliseconds double precision)
+LANGUAGE c VOLATILE PARALLEL RESTRICTED COST 1000000000 ROWS 3 SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'evaluate_wrapper';
+COMMENT ON FUNCTION socle.evaluate(text, regclass, regclass, integer, text[], text, double precision, jsonb, text, integer, double precision, text, text) IS
+    'how good the first k documents of a search are in each mode, by a table of queries (id, text) and one of judgments (query id, source key, grade)';
+GRANT EXECUTE ON FUNCTION socle.evaluate(text, regclass, regclass, integer, text[], text, double precision, jsonb, text, integer, double precision, text, text) TO PUBLIC;
 
 -- Comments that say the same in other words.
 COMMENT ON COLUMN socle.model.name IS 'name of the model in arguments and settings';

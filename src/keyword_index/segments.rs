@@ -8,7 +8,7 @@ use crate::engine_client;
 use crate::pg::plan_cache;
 use crate::pg::run_as::as_superuser;
 use sha2::{Digest, Sha256};
-use socle_core::protocol::{KEYWORD_FORMAT, QueryTruncation, Request, Response, SegmentDigest};
+use socle_core::protocol::{KEYWORD_FORMAT, QuerySyntax, QueryTruncation, Request, Response, SegmentDigest};
 use socle_core::{Error, Kind, Result};
 
 const SEGMENTS: &str = include_str!("../../sql/keyword/keyword_segments.sql");
@@ -26,6 +26,8 @@ const MAX_ATTEMPTS: usize = 4;
 pub struct KeywordQuery<'a> {
     /// The text as it was typed.
     pub text: &'a str,
+    /// How it is read.
+    pub syntax: QuerySyntax,
     /// Its language, or `None` to detect it.
     pub language: Option<&'static str>,
     /// Statistics are those of the chunks visible to the caller.
@@ -60,6 +62,8 @@ pub struct Hits {
     pub more: bool,
     /// Parts of the query that were not searched for.
     pub left_out: QueryTruncation,
+    /// Words of the query that the index does not have, and what was searched for instead.
+    pub corrections: Vec<(String, Vec<String>)>,
 }
 
 impl Question {
@@ -68,6 +72,7 @@ impl Question {
         Request::KeywordSearch {
             segments: segments.to_vec(),
             query: query.text,
+            syntax: query.syntax,
             language: query.language,
             limit: self.limit,
             after: self.after,
@@ -82,8 +87,8 @@ impl Hits {
     /// Converts an answer, if it is one of hits.
     pub fn read(answer: Response) -> Option<Self> {
         match answer {
-            Response::KeywordHits { hits, scores, refused, has_phrases, more, left_out } => {
-                Some(Self { hits, scores, refused, has_phrases, more, left_out })
+            Response::KeywordHits { hits, scores, refused, has_phrases, more, left_out, corrections } => {
+                Some(Self { hits, scores, refused, has_phrases, more, left_out, corrections })
             }
             _ => None,
         }

@@ -23,6 +23,7 @@ use pgrx::datum::DatumWithOid;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use serde_json::value::RawValue;
+use socle_core::protocol::QuerySyntax;
 use socle_core::search::metrics::{Quality, mean, measure};
 use socle_core::{Error, Kind, Result, language};
 use std::collections::HashMap;
@@ -142,6 +143,8 @@ fn tallies(arguments: Arguments) -> Result<Vec<Tally>> {
     request.rerank_count = request::rerank_count(arguments, 9)?.unwrap_or(request.rerank_count).max(k);
     request.rerank_weight = request::rerank_weight(arguments, 10)?.unwrap_or(request.rerank_weight);
     request.language = arguments.short_text(11, "language")?.map(|name| language::canonical(&name)).transpose()?;
+    request.syntax =
+        arguments.short_text(12, "query_syntax")?.map_or(Ok(request.syntax), |name| QuerySyntax::named(&name))?;
     request.group_by_document = true;
     request.shown = false;
     let mut modes: Vec<Mode> = Vec::new();

@@ -37,6 +37,8 @@ pub struct KeywordCandidates {
     pub has_phrases: bool,
     /// Parts of the query that were not searched for.
     pub left_out: QueryTruncation,
+    /// Words of the query that the index does not have, and what was searched for instead.
+    pub corrections: Vec<(String, Vec<String>)>,
 }
 
 /// The question of the first pass.
@@ -67,6 +69,7 @@ pub fn hits(
         visible.extend(ahead.visible(scope.vector().unwrap_or_default()));
         (hits, more) = (ahead.hits.hits.clone(), ahead.hits.more);
         candidates.left_out = ahead.hits.left_out;
+        candidates.corrections.clone_from(&ahead.hits.corrections);
         looked.extend(hits.iter().map(|(chunk, _)| *chunk));
         candidates.scores = hits.iter().map(|(chunk, score)| (*chunk, f64::from(*score))).collect();
         question.score.retain(|chunk| !looked.contains(chunk));
@@ -78,6 +81,7 @@ pub fn hits(
         candidates.refused = answer.refused.into_iter().collect();
         candidates.has_phrases = answer.has_phrases;
         candidates.left_out = answer.left_out;
+        candidates.corrections = answer.corrections;
         if ahead.is_none() {
             (hits, more) = (answer.hits, answer.more);
         }

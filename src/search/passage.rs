@@ -12,6 +12,7 @@ use socle_core::Result;
 use socle_core::protocol::{Request, Response};
 use socle_core::search::highlight::highlight;
 use socle_core::search::neighbours::{ContextChunk, Hit, passages};
+use socle_core::search::snippet::{ELLIPSIS, fragments};
 use std::collections::HashMap;
 use std::ops::Range;
 
@@ -64,6 +65,8 @@ pub struct Passage {
     pub content: String,
     /// The same text as HTML, with the words of the query marked.
     pub highlighted: String,
+    /// Its best fragments as HTML, with the words of the query marked.
+    pub snippet: Option<String>,
     /// Position of the first character in the document, from 1.
     pub start: i32,
     /// Position after the last character.
@@ -126,6 +129,7 @@ pub fn read(
             page: content.page,
             content: content.content,
             highlighted: String::new(),
+            snippet: None,
             start: content.start,
             end: content.end,
             fresh_at: scopes[at].fresh_at(),
@@ -221,7 +225,7 @@ fn mark(scopes: &[Scope<'_>], results: &mut [Passage], request: &SearchRequest) 
         let language = request.language.or_else(|| scope.corpus.only_language());
         let segments = if language.is_some() { Vec::new() } else { scope.segments.clone() };
         let contents = of_corpus.iter().map(|passage| passage.content.as_str()).collect();
-        Request::Highlight { query: &request.query, language, segments, contents }
+        Request::Highlight { query: &request.query, syntax: request.syntax, language, segments, contents }
     };
     let mut marks: Vec<Vec<Vec<(u32, u32)>>> = vec![Vec::new(); of_corpora.len()];
     engine_client::exchange(of_corpora.len(), &engine_request, &mut |number, mut answers| match answers.pop() {
@@ -236,7 +240,35 @@ fn mark(scopes: &[Scope<'_>], results: &mut [Passage], request: &SearchRequest) 
         for (passage, ranges) in of_corpus.iter_mut().zip(ranges) {
             let ranges: Vec<Range<usize>> = ranges.into_iter().map(|(from, to)| from as usize..to as usize).collect();
             passage.highlighted = highlight(&passage.content, &ranges, MARKS.0, MARKS.1, true);
+            passage.snippet = snippet(&passage.content, &ranges, request.snippet_length);
         }
     }
     Ok(())
+}
+
+/// The snippet of a text, with its marks, in HTML; `None` where none is wanted.
+fn snippet(content: &str, matches: &[Range<usize>], length: usize) -> Option<String> {
+    if length == 0 {
+        return None;
+    }
+    let mut snippet = String::new();
+    let mut done = 0;
+    for fragment in fragments(content, matches, length) {
+        let text = &content[fragment.clone()];
+        let within = matches.iter().filter(|range| range.start >= fragment.start && range.end <= fragment.end);
+        let within: Vec<Range<usize>> =
+            within.map(|range| range.start - fragment.start..range.end - fragment.start).collect();
+        if !content[done..fragment.start].trim().is_empty() {
+            snippet.push_str(if snippet.is_empty() { "" } else { " " });
+            snippet.push_str(ELLIPSIS);
+        }
+        snippet.push_str(if snippet.is_empty() { "" } else { " " });
+        snippet.push_str(&highlight(text, &within, MARKS.0, MARKS.1, true));
+        done = fragment.end;
+    }
+    if !content[done..].trim().is_empty() {
+        snippet.push(' ');
+        snippet.push_str(ELLIPSIS);
+    }
+    Some(snippet)
 }

@@ -4,6 +4,7 @@ use crate::keyword_index::segments::KeywordQuery;
 use crate::model;
 use crate::pg::arguments::Arguments;
 use socle_core::model::ModelSpec;
+use socle_core::protocol::QuerySyntax;
 use socle_core::search::fusion::{Fusion, REFERENCE_DEPTH};
 use socle_core::{Error, Kind, Result, language};
 use std::ops::RangeInclusive;
@@ -14,6 +15,8 @@ const MAX_RESULTS: i32 = 10_000;
 pub const MAX_CANDIDATES: usize = 100_000;
 const MAX_RERANKED: i32 = 1_000;
 const MAX_NEIGHBOURS: i32 = 100;
+/// Longest snippet, in characters.
+const MAX_SNIPPET: i32 = 10_000;
 
 /// The retrievers that a search uses.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -64,8 +67,10 @@ impl Mode {
 pub struct SearchRequest {
     /// Text of the query.
     pub query: Rc<String>,
-    /// Most results.
+    /// Most results, those of earlier pages included.
     pub limit: usize,
+    /// Results of earlier pages, which are left out.
+    pub offset: usize,
     /// The retrievers.
     pub mode: Mode,
     /// Filter as JSON, see [`socle_core::search::filter`].
@@ -84,12 +89,18 @@ pub struct SearchRequest {
     pub rerank_weight: f64,
     /// Results with a lower score are left out.
     pub min_score: Option<f64>,
+    /// Results with a lower cosine similarity are left out.
+    pub min_similarity: Option<f64>,
+    /// Results with a lower score by the cross-encoder are left out.
+    pub min_rerank: Option<f64>,
     /// One result for each document.
     pub group_by_document: bool,
     /// Weight of diversity: 0 by score alone, 1 by difference from better results alone.
     pub diversity: f64,
     /// Number of chunks on each side of a hit that become one passage with it.
     pub neighbours: u32,
+    /// How the query is read by the keyword retriever.
+    pub syntax: QuerySyntax,
     /// Language of the query; `None` to detect it.
     pub language: Option<&'static str>,
     /// BM25 statistics are those of the chunks visible to the caller.
@@ -100,12 +111,19 @@ pub struct SearchRequest {
     pub stale_shown: bool,
     /// Contents are returned: the words of the query are marked in them.
     pub shown: bool,
+    /// Most characters of a snippet; 0 for none.
+    pub snippet_length: usize,
 }
 
 impl SearchRequest {
     /// The query of the keyword index.
     pub fn keyword_query(&self) -> KeywordQuery<'_> {
-        KeywordQuery { text: &self.query, language: self.language, visible_statistics: self.visible_statistics }
+        KeywordQuery {
+            text: &self.query,
+            syntax: self.syntax,
+            language: self.language,
+            visible_statistics: self.visible_statistics,
+        }
     }
 
     /// A search with default options.
@@ -113,6 +131,7 @@ impl SearchRequest {
         Self {
             query: Rc::new(query),
             limit: 10,
+            offset: 0,
             mode: Mode::Hybrid,
             filter: None,
             fusion: Fusion::Adaptive,
@@ -122,14 +141,18 @@ impl SearchRequest {
             rerank_count: 20,
             rerank_weight: 0.5,
             min_score: None,
+            min_similarity: None,
+            min_rerank: None,
             group_by_document: false,
             diversity: 0.0,
             neighbours: 0,
+            syntax: QuerySyntax::Natural,
             language: None,
             visible_statistics: false,
             vector_optional: false,
             stale_shown: false,
             shown: true,
+            snippet_length: 300,
         }
     }
 
@@ -144,6 +167,8 @@ impl SearchRequest {
         }
         let mut request = Self::new(query);
         request.limit = number(arguments, 2, "result_limit", 0..=MAX_RESULTS)?.unwrap_or(request.limit);
+        request.offset = number(arguments, 20, "result_offset", 0..=MAX_RESULTS)?.unwrap_or_default();
+        request.limit += request.offset;
         request.mode = arguments.short_text(3, "mode")?.map_or(Ok(request.mode), |name| Mode::parse(&name))?;
         request.filter = arguments.json(4);
         request.fusion = arguments.short_text(5, "fusion")?.map_or(Ok(request.fusion), |name| name.parse())?;
@@ -152,7 +177,15 @@ impl SearchRequest {
         request.candidate_count = candidates.unwrap_or(request.candidate_count).max(request.limit);
         request.reranker =
             arguments.short_text(8, "rerank_model")?.map(|name| model::rerank_model(Some(name))).transpose()?;
-        request.rerank_count = rerank_count(arguments, 9)?.unwrap_or(request.rerank_count).max(request.limit);
+        request.rerank_count = rerank_count(arguments, 9)?.unwrap_or(request.rerank_count);
+        if request.offset == 0 {
+            request.rerank_count = request.rerank_count.max(request.limit);
+        } else if request.reranker.is_some() && request.rerank_count < request.limit {
+            // Otherwise each page would be of another ranking.
+            let message = format!("result_offset and result_limit reach beyond rerank_count, {}", request.rerank_count);
+            return Err(Error::new(Kind::InvalidArgument, message)
+                .hint("Pass the same rerank_count for every page, as large as the last result of the last one."));
+        }
         if request.reranker.is_some() && request.rerank_count > MAX_RERANKED as usize {
             let message = format!("result_limit must be at most {MAX_RERANKED} with a rerank_model");
             return Err(Error::new(Kind::InvalidArgument, message));
@@ -167,23 +200,15 @@ impl SearchRequest {
         let neighbours = number(arguments, 14, "neighbours", 0..=MAX_NEIGHBOURS)?.unwrap_or_default();
         request.neighbours = u32::try_from(neighbours).unwrap_or_default();
         request.language = arguments.short_text(15, "language")?.map(|name| language::canonical(&name)).transpose()?;
-        request.visible_statistics = match arguments.short_text(16, "score_statistics")?.as_deref() {
-            None | Some("corpus") => false,
-            Some("visible") => true,
-            Some(name) => {
-                let message = format!("score_statistics \"{name}\" does not exist");
-                return Err(Error::new(Kind::InvalidArgument, message).hint("It is \"corpus\" or \"visible\"."));
-            }
-        };
+        request.visible_statistics = second_of(arguments, 16, "score_statistics", ["corpus", "visible"])?;
         request.vector_optional = arguments.boolean(17).unwrap_or_default();
-        request.stale_shown = match arguments.short_text(18, "stale")?.as_deref() {
-            None | Some("omit") => false,
-            Some("show") => true,
-            Some(name) => {
-                let message = format!("stale \"{name}\" does not exist");
-                return Err(Error::new(Kind::InvalidArgument, message).hint("It is \"omit\" or \"show\"."));
-            }
-        };
+        request.stale_shown = second_of(arguments, 18, "stale", ["omit", "show"])?;
+        request.min_similarity = arguments.f64(21);
+        request.min_rerank = arguments.f64(22);
+        let length = number(arguments, 23, "snippet_length", 0..=MAX_SNIPPET)?;
+        request.snippet_length = length.unwrap_or(request.snippet_length);
+        request.syntax =
+            arguments.short_text(19, "query_syntax")?.map_or(Ok(request.syntax), |name| QuerySyntax::named(&name))?;
         request.check()?;
         Ok(Some(request))
     }
@@ -206,14 +231,28 @@ impl SearchRequest {
             Mode::Vector if self.keyword_weight.is_some() => contradiction("keyword_weight", "vector"),
             Mode::Vector if self.visible_statistics => contradiction("score_statistics", "vector"),
             Mode::Keyword if self.keyword_weight.is_some() => contradiction("keyword_weight", "keyword"),
+            Mode::Keyword if self.min_similarity.is_some() => contradiction("min_similarity", "keyword"),
+            _ if self.min_rerank.is_some() && self.reranker.is_none() => {
+                Err(Error::new(Kind::InvalidArgument, "min_rerank needs a rerank_model"))
+            }
             _ if self.keyword_weight.is_some_and(|weight| !(weight.is_finite() && weight >= 0.0)) => {
                 Err(Error::new(Kind::InvalidArgument, "keyword_weight must be a number of at least 0"))
             }
-            _ if self.min_score.is_some_and(f64::is_nan) => {
-                Err(Error::new(Kind::InvalidArgument, "min_score must be a number"))
+            _ if [self.min_score, self.min_similarity, self.min_rerank].into_iter().flatten().any(f64::is_nan) => {
+                Err(Error::new(Kind::InvalidArgument, "min_score, min_similarity and min_rerank must be numbers"))
             }
             _ => Ok(()),
         }
+    }
+}
+
+/// Whether an argument is the second of two words; the first is the default.
+fn second_of(arguments: Arguments, at: usize, name: &str, words: [&str; 2]) -> Result<bool> {
+    match arguments.short_text(at, name)?.as_deref() {
+        None => Ok(false),
+        Some(word) if words.contains(&word) => Ok(word == words[1]),
+        Some(word) => Err(Error::new(Kind::InvalidArgument, format!("{name} \"{word}\" does not exist"))
+            .hint(format!("It is \"{}\" or \"{}\".", words[0], words[1]))),
     }
 }
 

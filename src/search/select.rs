@@ -43,6 +43,16 @@ pub fn select(
         ranked.retain(|(_, ranked)| ranked.rerank.unwrap_or(ranked.score) >= least);
         trace.lost(&there, &ranked, || format!("its score is below min_score, {least}"));
     }
+    if let Some(least) = request.min_similarity {
+        let there = trace.places(&ranked);
+        ranked.retain(|(_, ranked)| ranked.vector.is_some_and(|vector| vector.score >= least));
+        trace.lost(&there, &ranked, || format!("its vector_score is below min_similarity, {least}"));
+    }
+    if let Some(least) = request.min_rerank {
+        let there = trace.places(&ranked);
+        ranked.retain(|(_, ranked)| ranked.rerank.is_some_and(|score| score >= least));
+        trace.lost(&there, &ranked, || format!("its rerank_score is below min_rerank, {least}"));
+    }
     let there = trace.places(&ranked);
     if request.diversity > 0.0 {
         ranked = diversify_passages(scopes, ranked, request)?;
@@ -51,6 +61,9 @@ pub fn select(
     let there = trace.places(&ranked);
     ranked.truncate(request.limit);
     trace.lost(&there, &ranked, || format!("not among the best {}", request.limit));
+    let there = trace.places(&ranked);
+    ranked.drain(..request.offset.min(ranked.len()));
+    trace.lost(&there, &ranked, || format!("among the first {} results, before result_offset", request.offset));
     trace.results(&ranked);
     Ok(Some(ranked))
 }

@@ -13,13 +13,13 @@ use crate::model::{Inspection, ModelOverrides, ModelSpec};
 pub use frame::{Frame, FrameBuffer, encode};
 pub use keyword::{
     KEYWORD_FORMAT, KeywordChunk, MAX_COUNTED_WORDS, MAX_HITS, MAX_OPERATORS, MAX_PHRASE_WORDS, MAX_PREFIX_WORDS,
-    MAX_QUERY_WORDS, QueryTruncation, SEGMENT_PART, SegmentDigest, SegmentSummary,
+    MAX_QUERY_WORDS, QuerySyntax, QueryTruncation, SEGMENT_PART, SegmentDigest, SegmentSummary,
 };
 use serde::{Deserialize, Serialize};
 
 /// Incremented with every change of a message. A backend and an engine of different versions disconnect (see
 /// [`Request::Hello`]).
-pub const PROTOCOL_VERSION: u32 = 7;
+pub const PROTOCOL_VERSION: u32 = 8;
 
 /// Version of library and engine. A supervisor does not use an engine of another version: the two only exchange
 /// [`VERSION_VARIABLE`], [`EXIT_OTHER_VERSION`] and [`FromEngine::Version`], which never change.
@@ -190,8 +190,10 @@ pub enum Request<'a> {
     KeywordSearch {
         /// The segments that are searched.
         segments: Vec<SegmentDigest>,
-        /// Plain words, `"phrases"`, `-exclusions` and `prefixes*`; never a syntax error.
+        /// The text; never a syntax error.
         query: &'a str,
+        /// How it is read.
+        syntax: QuerySyntax,
         /// Language of the query; `None` tries all languages of the segments.
         language: Option<&'a str>,
         /// Maximum number of hits, at most [`MAX_HITS`]; 0 if only `score` is wanted.
@@ -210,6 +212,8 @@ pub enum Request<'a> {
     Highlight {
         /// As in `KeywordSearch`.
         query: &'a str,
+        /// As in `KeywordSearch`.
+        syntax: QuerySyntax,
         /// Language of the query and the texts; `None` has it detected for each text.
         language: Option<&'a str>,
         /// The index of the texts: each is of one of its languages, as far as these segments are open.
@@ -282,6 +286,8 @@ pub enum Response {
         more: bool,
         /// The part of the query that was not searched for.
         left_out: QueryTruncation,
+        /// Words of the query that the index does not have, each with the words that were searched for instead.
+        corrections: Vec<(String, Vec<String>)>,
     },
     /// For each text, the matching byte ranges, in order and without overlap.
     Highlights(Vec<Vec<(u32, u32)>>),

@@ -5,8 +5,8 @@ mod support;
 
 use socle_core::Kind;
 use socle_core::protocol::{
-    KEYWORD_DIRECTORY, KEYWORD_FORMAT, KeywordChunk, RUNTIME_DIRECTORY, Request, Response, SEGMENT_PART, SegmentDigest,
-    SegmentSummary,
+    KEYWORD_DIRECTORY, KEYWORD_FORMAT, KeywordChunk, QuerySyntax, RUNTIME_DIRECTORY, Request, Response, SEGMENT_PART,
+    SegmentDigest, SegmentSummary,
 };
 use support::{Client, Engine};
 
@@ -45,6 +45,7 @@ fn search(client: &mut Client, segments: &[SegmentDigest], query: &str) -> Respo
     let request = Request::KeywordSearch {
         segments: segments.to_vec(),
         query,
+        syntax: QuerySyntax::Natural,
         language: None,
         limit: 10,
         after: None,
@@ -127,6 +128,7 @@ fn large_segments_come_in_parts_and_words_are_marked() {
     assert_eq!(found(search(&mut client, &[summary.digest], "wort91000"))[0], 7000);
     let highlight = |language, segments| Request::Highlight {
         query: "kapiteln",
+        syntax: QuerySyntax::Natural,
         language,
         segments,
         contents: vec!["Das Kapitel", ""],

@@ -190,7 +190,7 @@ fn a_key_that_moves(client: &mut Client) {
              INSERT INTO article (id, body) VALUES (6000000000, 'written after the migration')",
         )
         .unwrap();
-    broken(client, "but by (id)");
+    broken(client, "but (id)");
     resume(client);
     assert_eq!(counts(client).0, before + 1);
     client.batch_execute("ALTER TABLE article DROP COLUMN old_id").unwrap();

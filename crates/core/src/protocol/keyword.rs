@@ -3,6 +3,7 @@
 //! A segment is an immutable part of the index, a blob that the engine builds and PostgreSQL stores. It is identified
 //! by the digest of its bytes, so that a cached segment can never be the wrong one.
 
+use crate::{Error, Kind, Result};
 use serde::{Deserialize, Serialize};
 
 /// Identifier of a segment: SHA-256 of its bytes.
@@ -10,7 +11,7 @@ pub type SegmentDigest = [u8; 32];
 
 /// Segment format of this version. Incremented when the layout of a segment or the analysis of text changes, after
 /// which older segments are rebuilt.
-pub const KEYWORD_FORMAT: u32 = 1;
+pub const KEYWORD_FORMAT: u32 = 2;
 
 /// Maximum length of a part of a segment in bytes.
 pub const SEGMENT_PART: usize = 1_000_000;
@@ -32,6 +33,36 @@ pub const MAX_PREFIX_WORDS: usize = 100;
 
 /// Maximum number of hits in a response; longer lists are read in pages.
 pub const MAX_HITS: u32 = 1_000_000;
+
+/// How the text of a query is read.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub enum QuerySyntax {
+    /// As people write: a quoted phrase raises the score, and is required where it is the whole query; words at the end
+    /// that begin with a hyphen are excluded; `prefix*`. Everything else is text.
+    #[default]
+    Natural,
+    /// As in a search box with operators: `"required phrase"`, `+required`, `-excluded`, `-"excluded phrase"`, `prefix*`.
+    Operators,
+    /// As text alone.
+    Plain,
+}
+
+impl QuerySyntax {
+    /// All, by name.
+    pub const ALL: [(&str, Self); 3] =
+        [("natural", Self::Natural), ("operators", Self::Operators), ("plain", Self::Plain)];
+
+    /// The syntax of a name.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for an unknown one.
+    pub fn named(name: &str) -> Result<Self> {
+        Self::ALL.iter().find(|(known, _)| *known == name).map(|(_, syntax)| *syntax).ok_or_else(|| {
+            Error::new(Kind::InvalidArgument, format!("query_syntax \"{name}\" does not exist"))
+                .hint("It is \"natural\", \"operators\" or \"plain\".")
+        })
+    }
+}
 
 /// A chunk as it is indexed: head, line feed and content are one text.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]

@@ -1,4 +1,4 @@
-//! Database-independent logic of search: rank fusion, filters, diversification, passages, highlighting, and quality
+//! Database-independent logic of search: rank fusion, filters, diversification, passages, highlighting, snippets, and quality
 //! metrics.
 
 pub mod filter;
@@ -7,3 +7,4 @@ pub mod highlight;
 pub mod metrics;
 pub mod mmr;
 pub mod neighbours;
+pub mod snippet;

@@ -48,9 +48,9 @@ pub struct FieldTerms {
 /// The forms of a word in a language.
 #[derive(Debug)]
 struct Forms {
-    /// `None` for a stop word.
-    stem: Option<String>,
+    stem: String,
     unaccented: Option<String>,
+    is_stop_word: bool,
 }
 
 /// Analyses texts, with a cache of the forms of words.
@@ -83,19 +83,21 @@ impl Analyser {
             if folded != word.text {
                 put(&folded, false);
             }
-            if word.is_identifier {
+            if word.is_identifier() {
                 add(&mut terms.stem, &folded);
                 return;
             }
             if !known.contains_key(&*word.text) {
-                let stem = (!language.is_stop_word(&word.text)).then(|| language.stem(&word.text));
-                let unaccented = stem.as_ref().and_then(|stem| unaccented_stem(language, &word.text, stem));
-                known.insert(word.text.to_string(), Forms { stem, unaccented });
+                let stem = language.stem(&word.text);
+                let unaccented = unaccented_stem(language, &word.text, &stem);
+                let is_stop_word = language.is_stop_word(&word.text);
+                known.insert(word.text.to_string(), Forms { stem, unaccented, is_stop_word });
             }
-            let Some(forms) = known.get(&*word.text) else { return };
-            if let Some(stem) = &forms.stem {
-                add(&mut terms.stem, stem);
-            }
+            let Some(forms) = known.get(&*word.text).filter(|forms| !(forms.is_stop_word && word.may_be_stop_word))
+            else {
+                return;
+            };
+            add(&mut terms.stem, &forms.stem);
             if let Some(unaccented) = &forms.unaccented {
                 put(unaccented, true);
             }
@@ -180,15 +182,23 @@ mod tests {
         assert_eq!(stems("simple", "The Données"), ["the", "donnees"]);
         assert_eq!(
             stems("english", "the max_connections of ERR-4042"),
-            ["max_connections", "max", "connect", "err-4042", "err", "4042"]
+            ["max_connections", "maxconnect", "max", "connect", "err-4042", "err4042", "err", "4042"]
         );
     }
 
     #[test]
     fn words_keep_their_places() {
         let (_, word) = terms("french", "les données, err-1");
-        let expected =
-            [(0, "les"), (1, "données"), (1, "donnees"), (1, "\u{1}donne"), (2, "err-1"), (2, "err"), (3, "1")];
+        let expected = [
+            (0, "les"),
+            (1, "données"),
+            (1, "donnees"),
+            (1, "\u{1}donne"),
+            (2, "err-1"),
+            (2, "err1"),
+            (2, "err"),
+            (3, "1"),
+        ];
         assert_eq!(word, expected.map(|(position, term)| (position, term.to_string())));
     }
 }

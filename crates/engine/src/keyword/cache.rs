@@ -6,7 +6,7 @@
 use super::incoming_segment::{Finished, IncomingSegment, PARTIAL_EXTENSION, hash};
 use super::language::Language;
 use super::lru::Lru;
-use super::query_plan::languages;
+use super::query_plan::QueryLanguages;
 use super::schema::Fields;
 use super::segment::Segment;
 use super::segment_file::hex;
@@ -117,7 +117,7 @@ impl SegmentCache {
     pub fn languages(&self, digests: &[SegmentDigest]) -> Vec<Language> {
         let mut open = lock(&self.open);
         let segments: Vec<Arc<Segment>> = digests.iter().filter_map(|digest| open.get(digest)).collect();
-        languages(None, &segments)
+        QueryLanguages::new(None, &segments).all()
     }
 
     /// Verifies segments whose use failed, removes those whose bytes have changed from the cache, and returns their digests.

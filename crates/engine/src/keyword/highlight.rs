@@ -6,8 +6,9 @@ use super::analysis::unaccented_stem;
 use super::fold::fold;
 use super::language::{Language, LanguageDetector, SIMPLE};
 use super::query_parser::{ParsedQuery, QueryWord, parse};
-use super::words::{Word, for_each_word};
+use super::words::{Word, WordForm, for_each_word};
 use socle_core::Result;
+use socle_core::protocol::QuerySyntax;
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 
@@ -34,14 +35,14 @@ thread_local! {
 /// # Errors
 /// `InvalidArgument` for an unknown language.
 pub fn highlight(
-    query: &str,
+    (query, syntax): (&str, QuerySyntax),
     language: Option<&str>,
     languages: &[Language],
     contents: &[String],
 ) -> Result<Vec<Vec<Range>>> {
     let given = language.map(Language::named).transpose()?;
     let detector = LanguageDetector::new(languages);
-    let parsed = parse(query);
+    let parsed = parse(query, syntax);
     let mut known: HashMap<Language, Stems> = HashMap::new();
     let ranges = contents.iter().map(|content| {
         let language = given.unwrap_or_else(|| detector.detect(content));
@@ -53,12 +54,12 @@ pub fn highlight(
 
 /// The stems and identifiers of a query. Stop words are left out unless there is nothing else.
 fn stems_of(query: &[QueryWord], language: Language) -> Stems {
-    let is_content_word = |word: &&QueryWord| word.is_identifier || !language.is_stop_word(&word.text);
+    let is_content_word = |word: &&QueryWord| !word.may_be_stop_word || !language.is_stop_word(&word.text);
     let all: Vec<&QueryWord> = query.iter().collect();
     let some: Vec<&QueryWord> = query.iter().filter(is_content_word).collect();
     let mut stems = Stems::new();
     for word in if some.is_empty() { all } else { some } {
-        if word.is_identifier {
+        if word.form == WordForm::Identifier {
             stems.insert(fold(&word.text).into_owned());
         } else {
             stems.extend(forms(&word.text, language).into_iter().flatten());
@@ -78,6 +79,7 @@ fn forms(word: &str, language: Language) -> Forms {
 fn marked(parsed: &ParsedQuery, stems: &Stems, language: Language, content: &str) -> Vec<Range> {
     let mut ranges = Vec::new();
     let mut pieces: Vec<Word<'_>> = Vec::new();
+    let has_phrases = !parsed.phrases.is_empty() || !parsed.preferred.is_empty();
     let begins = |word: &str| {
         let begins = |prefix: &String| word.starts_with(prefix) || fold(word).starts_with(prefix);
         parsed.prefixes.iter().any(begins)
@@ -88,7 +90,7 @@ fn marked(parsed: &ParsedQuery, stems: &Stems, language: Language, content: &str
         }
         let known = known.entry(language).or_default();
         for_each_word(content, &mut |word| {
-            let found = if word.is_identifier {
+            let found = if word.is_identifier() {
                 stems.contains(&*fold(&word.text))
             } else {
                 begins(&word.text) || cached_forms(known, &word.text, language).any(|form| stems.contains(form))
@@ -96,12 +98,12 @@ fn marked(parsed: &ParsedQuery, stems: &Stems, language: Language, content: &str
             if found {
                 ranges.extend(range(word.start, word.end));
             }
-            if !word.is_identifier && !parsed.phrases.is_empty() {
+            if word.is_piece() && has_phrases {
                 pieces.push(word);
             }
         });
     });
-    for phrase in &parsed.phrases {
+    for phrase in parsed.phrases.iter().chain(&parsed.preferred) {
         for window in pieces.windows(phrase.len()) {
             let same = |(word, wanted): (&Word<'_>, &String)| word.text == *wanted || fold(&word.text) == *wanted;
             if let (Some(first), Some(last)) = (window.first(), window.last())
@@ -148,7 +150,8 @@ mod tests {
     use super::*;
 
     fn marks<'a>(query: &str, language: Option<&str>, content: &'a str) -> Vec<&'a str> {
-        let ranges = highlight(query, language, &[], &[content.to_string()]).unwrap().remove(0);
+        let ranges =
+            highlight((query, QuerySyntax::Operators), language, &[], &[content.to_string()]).unwrap().remove(0);
         assert!(ranges.is_sorted_by(|one, next| one.1 <= next.0));
         ranges.into_iter().map(|(start, end)| &content[start as usize..end as usize]).collect()
     }
@@ -169,7 +172,11 @@ mod tests {
         let contents =
             ["Les chevaux sont dans la prairie".to_string(), "Der Schlüssel liegt unter der Treppe".to_string()];
         let marks = |languages: &[Language]| {
-            highlight("cheval schluessel", None, languages, &contents).unwrap().iter().map(Vec::len).collect::<Vec<_>>()
+            highlight(("cheval schluessel", QuerySyntax::Natural), None, languages, &contents)
+                .unwrap()
+                .iter()
+                .map(Vec::len)
+                .collect::<Vec<_>>()
         };
         assert_eq!(marks(&[french]), [1, 0], "in French, ue is no ü");
         assert_eq!(marks(&[german]), [0, 1]);
@@ -192,6 +199,6 @@ mod tests {
     fn odd_texts_have_no_marks() {
         assert_eq!(marks("", None, "text"), Vec::<&str>::new());
         assert_eq!(marks("((((", None, ""), Vec::<&str>::new());
-        assert!(highlight("a", Some("klingon"), &[], &[]).is_err());
+        assert!(highlight(("a", QuerySyntax::Natural), Some("klingon"), &[], &[]).is_err());
     }
 }

@@ -39,12 +39,60 @@ const ELIDED: [(&str, &str); 3] = [
     ("french", "l m t qu n s j d c jusqu quoiqu lorsqu puisqu"),
 ];
 
+/// A script, as far as it tells which languages a word can be of.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Script {
+    /// Latin.
+    Latin,
+    /// Cyrillic.
+    Cyrillic,
+    /// Greek.
+    Greek,
+    /// Arabic and Persian.
+    Arabic,
+    /// Hebrew and Yiddish.
+    Hebrew,
+    /// Armenian.
+    Armenian,
+    /// Devanagari.
+    Devanagari,
+    /// Those of which whatlang and the stemmers know one language each, or that have no spaces.
+    Asian,
+    /// None, as that of digits, or one of any language.
+    Other,
+}
+
+impl Script {
+    /// The script of the first letter of a word.
+    pub fn of(word: &str) -> Self {
+        let letter = word.chars().find(|sign| sign.is_alphabetic()).map_or(0, u32::from);
+        match letter {
+            0x41..=0x24f | 0x1e00..=0x1eff => Self::Latin,
+            0x370..=0x3ff | 0x1f00..=0x1fff => Self::Greek,
+            0x400..=0x52f => Self::Cyrillic,
+            0x530..=0x58f => Self::Armenian,
+            0x590..=0x5ff => Self::Hebrew,
+            0x600..=0x77f | 0xfb50..=0xfdff | 0xfe70..=0xfeff => Self::Arabic,
+            0x900..=0x97f => Self::Devanagari,
+            0 => Self::Other,
+            _ => Self::Asian,
+        }
+    }
+}
+
 /// Stemmer and stop words of a language.
 struct Rules {
     stemmer: Option<Stemmer>,
     stop_words: HashSet<String>,
     german: bool,
-    turkish: bool,
+    before: Before,
+}
+
+/// What is done to a word before its stem is taken.
+enum Before {
+    Nothing,
+    Turkish,
+    English,
 }
 
 static RULES: [OnceLock<Rules>; LANGUAGES.len()] = [const { OnceLock::new() }; LANGUAGES.len()];
@@ -74,7 +122,11 @@ impl Language {
     /// The stem, without accents, of a word in lower case and normal form NFKC.
     pub fn stem(self, word: &str) -> String {
         let rules = self.rules();
-        let word = if rules.turkish { Cow::Owned(word.replace("i\u{307}", "i")) } else { Cow::Borrowed(word) };
+        let word = match rules.before {
+            Before::Nothing => Cow::Borrowed(word),
+            Before::Turkish => Cow::Owned(word.replace("i\u{307}", "i")),
+            Before::English => super::english::normalized(word),
+        };
         let stem = rules.stemmer.as_ref().map_or(Cow::Borrowed(&*word), |stemmer| stemmer.stem(&word));
         let folded = fold(&stem);
         if rules.german { fold_umlauts(&folded) } else { folded.into_owned() }
@@ -83,6 +135,23 @@ impl Language {
     /// Whether a normalized word is a stop word.
     pub fn is_stop_word(self, word: &str) -> bool {
         self.rules().stop_words.contains(word)
+    }
+
+    /// The script that the language is written in.
+    pub fn script(self) -> Script {
+        match self.name() {
+            "simple" => Script::Other,
+            "bulgarian" | "russian" | "ukrainian" => Script::Cyrillic,
+            // In both.
+            "serbian" => Script::Other,
+            "greek" => Script::Greek,
+            "arabic" | "persian" => Script::Arabic,
+            "hebrew" | "yiddish" => Script::Hebrew,
+            "armenian" => Script::Armenian,
+            "hindi" | "nepali" => Script::Devanagari,
+            "chinese" | "japanese" | "korean" | "tamil" | "thai" => Script::Asian,
+            _ => Script::Latin,
+        }
     }
 
     fn of(name: &str) -> Option<Self> {
@@ -105,7 +174,12 @@ impl Language {
             let plain = words.iter().filter(|word| !word.contains('\'')).map(|word| super::words::normalize(word));
             let stop_words = plain.flat_map(|word| [fold(&word).into_owned(), word.into_owned()]).collect();
             let stemmer = Algorithm::from_name(name).ok().map(Stemmer::new);
-            Rules { stemmer, stop_words, german: name == "german", turkish: name == "turkish" }
+            let before = match name {
+                "turkish" => Before::Turkish,
+                "english" => Before::English,
+                _ => Before::Nothing,
+            };
+            Rules { stemmer, stop_words, german: name == "german", before }
         })
     }
 }

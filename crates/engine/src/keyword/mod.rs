@@ -1,8 +1,8 @@
 //! The keyword index: BM25 over immutable segments that PostgreSQL keeps as rows.
 //!
-//! A request names the segments that are visible to its snapshot; together they are the index. `words`, `fold`, `language`
-//! and `analysis` turn text into terms; `segment_file`, `storage` and `segment` read a segment; `build` writes one;
-//! `query_parser`, `query_plan` and `search` answer queries, with `exhaustive`, `score` and `top_hits`; `cache` keeps
+//! A request names the segments that are visible to its snapshot; together they are the index. `words`, `spelling`, `fold`,
+//! `language`, `english` and `analysis` turn text into terms; `segment_file`, `storage` and `segment` read a segment; `build` writes one;
+//! `query_parser`, `query_plan`, `vocabulary`, `compound`, `compile` and `search` answer queries, with `exhaustive`, `score` and `top_hits`; `cache` keeps
 //! segments. Damaged segments and those of another format are refused.
 //!
 //! Outside of this module a segment is bytes with a digest: nothing else names tantivy.
@@ -10,6 +10,9 @@
 pub mod analysis;
 pub mod build;
 pub mod cache;
+mod compile;
+mod compound;
+mod english;
 pub mod exhaustive;
 pub mod fold;
 pub mod highlight;
@@ -24,10 +27,12 @@ pub mod score;
 pub mod search;
 pub mod segment;
 pub mod segment_file;
+mod spelling;
 pub mod statistics;
 pub mod storage;
 pub mod task;
 pub mod top_hits;
+mod vocabulary;
 pub mod words;
 
 #[cfg(test)]

@@ -1,8 +1,7 @@
 //! The operators of a query: prefixes, required phrases, exclusions.
 
-use super::language::Language;
 use super::query_parser::ParsedQuery;
-use super::query_plan::{FieldTerm, TermGroup, TextField};
+use super::query_plan::{FieldTerm, QueryLanguages, TermGroup, TextField};
 use super::schema::Fields;
 use super::segment::{Segment, catch_damage};
 use super::statistics::{CollectionStatistics, count, field};
@@ -10,9 +9,12 @@ use socle_core::Result;
 use socle_core::protocol::MAX_PREFIX_WORDS;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use tantivy::query::{BooleanQuery, EmptyQuery, EnableScoring, PhraseQuery, Query, TermQuery, Weight};
+use tantivy::query::{BooleanQuery, BoostQuery, EmptyQuery, EnableScoring, PhraseQuery, Query, TermQuery, Weight};
 use tantivy::schema::IndexRecordOption;
 use tantivy::{DocId, Term};
+
+/// Factor of the score of a phrase that is not required, which comes on top of that of its words.
+const PHRASE_BOOST: f32 = 0.5;
 
 /// Largest number of words of a segment that a prefix is expanded to.
 const MAX_EXPANSIONS: usize = 10_000;
@@ -63,14 +65,35 @@ pub fn expand_prefix(
     let alternatives: Vec<FieldTerm> = here.into_iter().map(|(word, _)| (TextField::Word, word.clone())).collect();
     // The document frequency without the restriction, so that scores do not depend on it.
     let prefix_doc_freq = within.map(|_| common(|counts| counts.1).0.iter().map(|(_, count)| count).sum());
-    let group = TermGroup { alternatives, exact: None, boost: 1.0, is_prefix: true, prefix_doc_freq };
+    let word = prefix.to_string();
+    let variants = Vec::new();
+    let group = TermGroup {
+        word,
+        alternatives,
+        variants,
+        literal: None,
+        exact: None,
+        boost: 1.0,
+        is_prefix: true,
+        prefix_doc_freq,
+    };
     Ok(((!group.alternatives.is_empty()).then_some(group), left_out))
 }
 
-/// The weights of required phrases, and those of exclusions.
-type Operators = (Vec<Box<dyn Weight>>, Vec<Box<dyn Weight>>);
+/// The operators of a query, with weights.
+#[derive(Default)]
+pub struct Operators {
+    /// Phrases and words that a document must have.
+    pub required: Vec<Box<dyn Weight>>,
+    /// Phrases that raise the score of a document.
+    pub preferred: Vec<Box<dyn Weight>>,
+    /// The same without weights.
+    pub preferred_queries: Vec<Box<dyn Query>>,
+    /// Words and phrases that a document must not have.
+    pub excluded: Vec<Box<dyn Weight>>,
+}
 
-/// The phrases and exclusions of a query, with weights by these statistics.
+/// The operators of a query, with weights by these statistics.
 ///
 /// # Errors
 /// `DamagedIndex`.
@@ -78,10 +101,10 @@ pub fn operators(
     segments: &[Arc<Segment>],
     fields: &Fields,
     parsed: &ParsedQuery,
-    languages: &[Language],
+    languages: &QueryLanguages,
     statistics: &CollectionStatistics,
 ) -> Result<Operators> {
-    let Some(first) = segments.first() else { return Ok((Vec::new(), Vec::new())) };
+    let Some(first) = segments.first() else { return Ok(Operators::default()) };
     let scoring = EnableScoring::enabled_from_statistics_provider(statistics, first.searcher());
     let phrase = |words: &[String]| -> Box<dyn Query> {
         let terms: Vec<Term> = words.iter().map(|word| Term::from_field_text(fields.word, word)).collect();
@@ -91,8 +114,8 @@ pub fn operators(
             _ => Box::new(PhraseQuery::new(terms)),
         }
     };
-    let excluded = |words: &Vec<String>| -> Box<dyn Query> {
-        let [word] = words.as_slice() else { return phrase(words) };
+    let any_form = |words: &[String]| -> Box<dyn Query> {
+        let [word] = words else { return phrase(words) };
         // All documents that the word would match in a query, inflected forms included.
         let group = super::query_plan::group_of_text(word, languages);
         let terms = group.alternatives.iter().map(|(text_field, text)| {
@@ -101,10 +124,20 @@ pub fn operators(
         });
         Box::new(BooleanQuery::union(terms.chain([phrase(words)]).collect()))
     };
+    let weights = |queries: &mut dyn Iterator<Item = Box<dyn Query>>| {
+        queries.map(|query| query.weight(scoring)).collect::<tantivy::Result<Vec<_>>>()
+    };
     catch_damage(|| {
-        let required = parsed.phrases.iter().map(|words| phrase(words).weight(scoring));
-        let required = required.collect::<tantivy::Result<Vec<_>>>()?;
-        let excluded = parsed.excluded.iter().map(|words| excluded(words).weight(scoring));
-        Ok((required, excluded.collect::<tantivy::Result<Vec<_>>>()?))
+        let required = parsed.phrases.iter().map(|words| phrase(words));
+        let words = parsed.required.iter().map(|word| any_form(std::slice::from_ref(word)));
+        let preferred = parsed.preferred.iter().map(|words| phrase(words));
+        let preferred_queries: Vec<Box<dyn Query>> =
+            preferred.map(|phrase| Box::new(BoostQuery::new(phrase, PHRASE_BOOST)) as Box<dyn Query>).collect();
+        Ok(Operators {
+            required: weights(&mut required.chain(words))?,
+            preferred: weights(&mut preferred_queries.iter().map(|query| query.box_clone()))?,
+            preferred_queries,
+            excluded: weights(&mut parsed.excluded.iter().map(|words| any_form(words)))?,
+        })
     })
 }

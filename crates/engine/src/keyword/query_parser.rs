@@ -1,14 +1,15 @@
-//! Parses query text into words, phrases, prefixes and exclusions. Every text is a valid query.
-//!
-//! `"exact phrase"` and `-excluded` are operators at the beginning of a word only, `prefix*` at its end. Everything else,
-//! `AND`, `OR` and parentheses included, is text. One pass, without recursion.
+//! Parses query text into words, phrases, prefixes, requirements and exclusions, by a [`QuerySyntax`]. Every text is a
+//! valid query, and whatever is no operator is text. One pass, without recursion.
 
-use super::words::{for_each_word, normalize};
-use socle_core::protocol::{MAX_OPERATORS, MAX_PHRASE_WORDS, MAX_QUERY_WORDS, QueryTruncation};
+use super::words::{WordForm, for_each_word, normalize};
+use socle_core::protocol::{MAX_OPERATORS, MAX_PHRASE_WORDS, MAX_QUERY_WORDS, QuerySyntax, QueryTruncation};
 use std::collections::HashMap;
 
 /// Shortest prefix, in characters. The asterisk after a shorter one is ignored.
 const MIN_PREFIX: usize = 2;
+
+/// Shortest word that natural syntax excludes, in letters. What is shorter is an option of a command: `tar -xzf`.
+const MIN_EXCLUDED: usize = 4;
 
 /// A parsed query.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -17,6 +18,10 @@ pub struct ParsedQuery {
     pub words: Vec<QueryWord>,
     /// Required phrases, each a list of normalized words.
     pub phrases: Vec<Vec<String>>,
+    /// Phrases that raise the score; their words are in `words`, too.
+    pub preferred: Vec<Vec<String>>,
+    /// Required words, of which any inflected form will do; they are in `words`, too.
+    pub required: Vec<String>,
     /// Prefixes of words.
     pub prefixes: Vec<String>,
     /// Excluded words and phrases, each a list of normalized words.
@@ -30,91 +35,221 @@ pub struct ParsedQuery {
 pub struct QueryWord {
     /// See [`super::words::Word::text`].
     pub text: String,
-    /// See [`super::words::Word::is_identifier`].
-    pub is_identifier: bool,
+    /// See [`super::words::Word::form`].
+    pub form: WordForm,
+    /// See [`super::words::Word::may_be_stop_word`].
+    pub may_be_stop_word: bool,
     /// Number of its occurrences in the query.
     pub count: u32,
 }
 
-/// Parses a query.
-pub fn parse(query: &str) -> ParsedQuery {
-    let mut parsed = ParsedQuery::default();
-    let mut known = HashMap::new();
-    let mut rest = query;
-    // False once a quote has no closing one: the rest is not searched again for each further quote.
-    let mut closed = true;
-    let mut begins = true;
-    while let Some(first) = rest.chars().next() {
-        if first.is_whitespace() {
-            rest = &rest[first.len_utf8()..];
-            begins = true;
-            continue;
-        }
-        let excluded = begins
-            && rest
-                .strip_prefix('-')
-                .is_some_and(|next| next.starts_with(|sign: char| sign.is_alphabetic() || sign == '"'));
-        let text = if excluded { &rest[1..] } else { rest };
-        let inside = text.strip_prefix('"').filter(|_| closed);
-        if let Some((phrase, after)) = inside.and_then(|inside| inside.split_once('"')) {
-            let list = if excluded { &mut parsed.excluded } else { &mut parsed.phrases };
-            add_phrase(list, phrase, &mut parsed.left_out);
-            rest = after;
-            begins = false;
-            continue;
-        }
-        closed &= inside.is_none();
-        let end = text.char_indices().skip(1).find(|(_, sign)| sign.is_whitespace() || (closed && *sign == '"'));
-        let end = end.map_or(text.len(), |(at, _)| at);
-        let run = &text[..end];
-        rest = &text[end..];
-        begins = false;
-        if excluded {
-            add_phrase(&mut parsed.excluded, run, &mut parsed.left_out);
-        } else {
-            add_words(&mut parsed, &mut known, run);
-        }
+impl QueryWord {
+    /// A single word, as a piece.
+    pub fn piece(text: &str) -> Self {
+        Self { text: text.to_string(), form: WordForm::Piece, may_be_stop_word: true, count: 1 }
     }
-    parsed
 }
 
-/// Adds the words of a run of text without white space.
-fn add_words(parsed: &mut ParsedQuery, known: &mut HashMap<String, usize>, run: &str) {
-    let starred = run.strip_suffix('*').filter(|body| body.ends_with(char::is_alphanumeric));
-    for_each_word(starred.unwrap_or(run), &mut |word| {
-        let last = starred.is_some_and(|body| word.end == body.len());
-        if last && !word.is_identifier && word.text.chars().count() >= MIN_PREFIX {
-            let is_known = parsed.prefixes.iter().any(|known| *known == word.text);
-            match parsed.prefixes.len() {
-                _ if is_known => {}
-                0..MAX_OPERATORS => parsed.prefixes.push(word.text.into_owned()),
-                _ => parsed.left_out.operators += 1,
-            }
-        } else if let Some(at) = known.get(&*word.text) {
-            if let Some(word) = parsed.words.get_mut(*at) {
-                word.count = word.count.saturating_add(1);
-            }
-        } else if !(last && word.is_identifier) {
-            // The index of a word beyond the limit is that of no entry of `words`.
-            known.insert(word.text.to_string(), parsed.words.len());
-            if parsed.words.len() < MAX_QUERY_WORDS {
-                parsed.words.push(QueryWord {
-                    text: word.text.into_owned(),
-                    is_identifier: word.is_identifier,
-                    count: 1,
-                });
-            } else {
-                parsed.left_out.words += 1;
-            }
+/// Parses a query.
+pub fn parse(query: &str, syntax: QuerySyntax) -> ParsedQuery {
+    let mut parser = Parser { parsed: ParsedQuery::default(), known: HashMap::new() };
+    match syntax {
+        QuerySyntax::Plain => parser.add_words(query, false),
+        QuerySyntax::Natural => parser.natural(query),
+        QuerySyntax::Operators => parser.operators(query),
+    }
+    parser.parsed
+}
+
+struct Parser {
+    parsed: ParsedQuery,
+    /// The index of each word in `words`; that of a word beyond the limit is of none.
+    known: HashMap<String, usize>,
+}
+
+impl Parser {
+    fn natural(&mut self, query: &str) {
+        let whole = query.trim();
+        if let Some((phrase, rest)) = quoted(whole)
+            && rest.is_empty()
+        {
+            add_phrase(&mut self.parsed.phrases, phrase, &mut self.parsed.left_out);
+            return;
         }
-    });
+        let (text, excluded) = exclusions(query);
+        for word in excluded.split_whitespace() {
+            add_phrase(&mut self.parsed.excluded, &word[1..], &mut self.parsed.left_out);
+        }
+        // False once a quotation mark has no closing one: the rest is not searched again for each further mark.
+        let mut closed = true;
+        let mut begins = true;
+        // Where the words begin that were not added yet.
+        let mut from = 0;
+        let mut at = 0;
+        while let Some(sign) = text[at..].chars().next() {
+            let rest = &text[at..];
+            let is_excluded = begins && rest.starts_with('-') && rest[1..].starts_with(is_quotation_mark);
+            let quote = &rest[usize::from(is_excluded)..];
+            if begins && closed && quote.starts_with(is_quotation_mark) {
+                match quoted(quote) {
+                    Some((phrase, after)) if is_excluded => {
+                        self.add_words(&text[from..at], true);
+                        add_phrase(&mut self.parsed.excluded, phrase, &mut self.parsed.left_out);
+                        at = text.len() - after.len();
+                        from = at;
+                    }
+                    Some((phrase, after)) => {
+                        add_phrase(&mut self.parsed.preferred, phrase, &mut self.parsed.left_out);
+                        at = text.len() - after.len();
+                    }
+                    None => {
+                        closed = false;
+                        at += sign.len_utf8();
+                    }
+                }
+                begins = false;
+                continue;
+            }
+            begins = sign.is_whitespace() || matches!(sign, '(' | '[' | '{');
+            at += sign.len_utf8();
+        }
+        self.add_words(&text[from..], true);
+    }
+
+    fn operators(&mut self, query: &str) {
+        let mut closed = true;
+        let mut begins = true;
+        let mut from = 0;
+        let mut at = 0;
+        while let Some(sign) = query[at..].chars().next() {
+            let rest = &query[at..];
+            let operator = (begins && matches!(sign, '-' | '+'))
+                .then(|| &rest[1..])
+                .filter(|next| next.starts_with(|next: char| next.is_alphabetic() || is_quotation_mark(next)));
+            let text = operator.unwrap_or(rest);
+            let phrase = if closed && text.starts_with(is_quotation_mark) { quoted(text) } else { None };
+            closed &= phrase.is_some() || !text.starts_with(is_quotation_mark);
+            begins = sign.is_whitespace();
+            if phrase.is_none() && operator.is_none() {
+                at += sign.len_utf8();
+                continue;
+            }
+            self.add_words(&query[from..at], true);
+            let end = text.find(char::is_whitespace).unwrap_or(text.len());
+            let (inside, after) = phrase.unwrap_or((&text[..end], &text[end..]));
+            match operator {
+                Some(_) if sign == '-' => add_phrase(&mut self.parsed.excluded, inside, &mut self.parsed.left_out),
+                Some(_) if phrase.is_none() => {
+                    self.require(inside);
+                    self.add_words(inside, false);
+                }
+                _ => add_phrase(&mut self.parsed.phrases, inside, &mut self.parsed.left_out),
+            }
+            at = query.len() - after.len();
+            from = at;
+        }
+        self.add_words(&query[from..], true);
+    }
+
+    /// Requires each piece of a run of text.
+    fn require(&mut self, run: &str) {
+        let ParsedQuery { required, left_out, .. } = &mut self.parsed;
+        for_each_word(run, &mut |word| {
+            if word.is_piece() && !required.iter().any(|known| *known == word.text) {
+                match required.len() {
+                    0..MAX_OPERATORS => required.push(word.text.into_owned()),
+                    _ => left_out.operators += 1,
+                }
+            }
+        });
+    }
+
+    /// Adds the words of a text. An asterisk after a word makes it a prefix if `has_prefixes`.
+    fn add_words(&mut self, text: &str, has_prefixes: bool) {
+        let Self { parsed, known } = self;
+        let is_prefix = |end: usize| {
+            let after = text[end..].strip_prefix('*').filter(|_| has_prefixes);
+            after.is_some_and(|after| after.chars().next().is_none_or(char::is_whitespace))
+        };
+        for_each_word(text, &mut |word| {
+            let starred = is_prefix(word.end);
+            if starred && !word.is_piece() {
+                return;
+            }
+            if starred && word.text.chars().count() >= MIN_PREFIX {
+                let is_known = parsed.prefixes.iter().any(|known| *known == word.text);
+                match parsed.prefixes.len() {
+                    _ if is_known => {}
+                    0..MAX_OPERATORS => parsed.prefixes.push(word.text.into_owned()),
+                    _ => parsed.left_out.operators += 1,
+                }
+            } else if let Some(at) = known.get(&*word.text) {
+                if let Some(word) = parsed.words.get_mut(*at) {
+                    word.count = word.count.saturating_add(1);
+                }
+            } else {
+                known.insert(word.text.to_string(), parsed.words.len());
+                if parsed.words.len() < MAX_QUERY_WORDS {
+                    parsed.words.push(QueryWord {
+                        text: word.text.into_owned(),
+                        form: word.form,
+                        may_be_stop_word: word.may_be_stop_word,
+                        count: 1,
+                    });
+                } else {
+                    parsed.left_out.words += 1;
+                }
+            }
+        });
+    }
 }
 
-/// Adds a phrase. Identifiers are given by their pieces only.
+/// Splits a query into its text and the words at its end that natural syntax excludes: `-word`, of letters alone, after at
+/// least one word and no other one with a hyphen before it.
+fn exclusions(query: &str) -> (&str, &str) {
+    let mut text = query.trim_end();
+    loop {
+        let begin =
+            text.rfind(char::is_whitespace).map_or(0, |at| at + text[at..].chars().next().map_or(1, char::len_utf8));
+        let is_excluded = text[begin..]
+            .strip_prefix('-')
+            .is_some_and(|word| word.chars().count() >= MIN_EXCLUDED && word.chars().all(char::is_alphabetic));
+        if !is_excluded || begin == 0 {
+            break;
+        }
+        text = text[..begin].trim_end();
+    }
+    let mut words = text.split_whitespace();
+    let is_plain = words.clone().next().is_some() && !words.any(|word| word.starts_with('-'));
+    if is_plain { query.split_at(text.len()) } else { (query, "") }
+}
+
+fn is_quotation_mark(sign: char) -> bool {
+    matches!(sign, '"' | '\u{201c}'..='\u{201f}' | '«' | '»')
+}
+
+/// The text between a quotation mark at the beginning and the one that closes it, and the text after that. The closing
+/// mark is not followed by a letter or digit.
+fn quoted(text: &str) -> Option<(&str, &str)> {
+    let open = text.chars().next().filter(|sign| is_quotation_mark(*sign))?;
+    let inside = &text[open.len_utf8()..];
+    let closes = |sign: char| match open {
+        '"' => sign == '"',
+        '«' => sign == '»',
+        '»' => sign == '«',
+        _ => matches!(sign, '"' | '\u{201c}'..='\u{201f}'),
+    };
+    let mut marks = inside.char_indices().filter(|(_, sign)| closes(*sign));
+    let (end, mark) =
+        marks.find(|(at, mark)| !inside[at + mark.len_utf8()..].chars().next().is_some_and(char::is_alphanumeric))?;
+    Some((&inside[..end], &inside[end + mark.len_utf8()..]))
+}
+
+/// Adds a phrase.
 fn add_phrase(list: &mut Vec<Vec<String>>, phrase: &str, left_out: &mut QueryTruncation) {
     let mut pieces = Vec::new();
     for_each_word(phrase, &mut |word| match pieces.len() {
-        _ if word.is_identifier => {}
+        _ if !word.is_piece() => {}
         0..MAX_PHRASE_WORDS => pieces.push(normalize(&word.text).into_owned()),
         _ => left_out.phrase_words += 1,
     });
@@ -133,57 +268,120 @@ mod tests {
         texts.iter().map(|text| (*text).to_string()).collect()
     }
 
-    fn word_texts(query: &str) -> Vec<String> {
-        parse(query).words.into_iter().map(|word| word.text).collect()
+    fn natural(query: &str) -> ParsedQuery {
+        parse(query, QuerySyntax::Natural)
+    }
+
+    fn operators(query: &str) -> ParsedQuery {
+        parse(query, QuerySyntax::Operators)
+    }
+
+    fn word_texts(parsed: ParsedQuery) -> Vec<String> {
+        parsed.words.into_iter().map(|word| word.text).collect()
     }
 
     #[test]
     fn operators_are_read() {
-        let parsed = parse("restaurer \"Point de Reprise\" -brouillon -\"très vieux\" sauve*");
-        assert_eq!(parsed.words.len(), 1);
+        let parsed = operators("restaurer \"Point de Reprise\" -brouillon -\"très vieux\" sauve* +Serveurs");
+        assert_eq!(word_texts(parsed.clone()), ["restaurer", "serveurs"]);
         assert_eq!(parsed.phrases, [list(&["point", "de", "reprise"])]);
         assert_eq!(parsed.excluded, [list(&["brouillon"]), list(&["très", "vieux"])]);
         assert_eq!(parsed.prefixes, ["sauve"]);
+        assert_eq!(parsed.required, ["serveurs"]);
+        assert_eq!(operators("a «b c»").phrases, [list(&["b", "c"])]);
+    }
+
+    #[test]
+    fn a_phrase_within_a_natural_query_is_preferred() {
+        let parsed = natural("what is the \"state of the art\" of disks");
+        assert_eq!(parsed.preferred, [list(&["state", "of", "the", "art"])]);
+        assert!(parsed.phrases.is_empty() && parsed.words.iter().any(|word| word.text == "art"));
+        for whole in ["\"state of the art\"", " “state of the art” ", "„state of the art“", "«state of the art»"]
+        {
+            assert_eq!(natural(whole).phrases, [list(&["state", "of", "the", "art"])], "{whole}");
+        }
+        for inches in ["5\" disk or 3\" disk", "a 5\" disk", "rock 'n' roll \"open"] {
+            assert_eq!((natural(inches).preferred, natural(inches).phrases), (vec![], vec![]), "{inches}");
+        }
+    }
+
+    #[test]
+    fn only_words_at_the_end_of_a_natural_query_are_excluded() {
+        assert_eq!(natural("backup -windows").excluded, [list(&["windows"])]);
+        assert_eq!(natural("backup -windows -macos ").excluded, [list(&["windows"]), list(&["macos"])]);
+        assert_eq!(natural("backup -\"old disks\" of servers").excluded, [list(&["old", "disks"])]);
+        for text in [
+            "java -Xmx512m",
+            "tar -xzf agent.tar.gz",
+            "git commit --amend",
+            "Error: -ERR-1234",
+            "C++ -C#",
+            "-windows",
+            "rm -rf",
+            "find -name report",
+            "-10 °C",
+            "a - b",
+        ] {
+            assert_eq!(natural(text).excluded, Vec::<Vec<String>>::new(), "{text}");
+        }
+        assert_eq!(word_texts(natural("tar -xzf")), ["tar", "xzf"]);
+    }
+
+    #[test]
+    fn plain_text_has_no_operators() {
+        let parsed = parse("\"point de reprise\" -brouillon sauve*", QuerySyntax::Plain);
+        assert_eq!(word_texts(parsed.clone()), ["point", "de", "reprise", "brouillon", "sauve"]);
+        assert!(parsed.phrases.is_empty() && parsed.excluded.is_empty() && parsed.prefixes.is_empty());
     }
 
     #[test]
     fn everything_else_is_text() {
-        assert_eq!(word_texts("a:b AND (c OR NOT d*)"), ["a:b", "a", "b", "and", "c", "or", "not", "d"]);
-        assert_eq!(word_texts("e-mail - x -5 \"open"), ["e", "mail", "x", "5", "open"]);
-        assert_eq!(parse("well-known").excluded, Vec::<Vec<String>>::new());
-        assert_eq!(parse("* ** -* \"\" -\"\" \"!\" - -").words, []);
-        assert!(parse("\"\" -\"-\" ''").phrases.is_empty());
+        for parse in [natural, operators] {
+            assert_eq!(word_texts(parse("a:b AND (c OR NOT d*)")), ["a:b", "a", "b", "and", "c", "or", "not", "d"]);
+            assert_eq!(word_texts(parse("e-mail - x -5 \"open")), ["email", "e", "mail", "x", "5", "open"]);
+            assert_eq!(parse("well-known").excluded, Vec::<Vec<String>>::new());
+            assert_eq!(parse("* ** -* \"\" -\"\" \"!\" - -").words, []);
+            assert!(parse("\"\" -\"-\" ''").phrases.is_empty());
+        }
     }
 
     #[test]
     fn words_are_counted_once() {
-        let parsed = parse("wal wal WAL log");
+        let parsed = natural("wal wal WAL log");
         assert_eq!(parsed.words.iter().map(|word| word.count).collect::<Vec<_>>(), [3, 1]);
     }
 
     #[test]
     fn hostile_queries_are_bounded() {
-        assert_eq!(parse(&"(".repeat(10_000)), ParsedQuery::default());
-        assert_eq!(word_texts(&"NOT ".repeat(10_000)), ["not"]);
-        assert!(word_texts(&"\"".repeat(100_000)).is_empty());
-        assert!(parse(&"\"a ".repeat(100_000)).phrases.len() <= MAX_OPERATORS);
-        assert!(parse(&"-\"a ".repeat(100_000)).excluded.len() <= MAX_OPERATORS);
-        assert!(parse(&"ab* ".repeat(100_000)).prefixes == ["ab"]);
-        let many: String = (0..150_000).map(|number| format!("w{number} ")).collect();
-        assert_eq!(parse(&many).words.len(), MAX_QUERY_WORDS);
-        assert_eq!(parse(&format!("\"{}\"", "a ".repeat(500_000))).phrases[0].len(), MAX_PHRASE_WORDS);
+        for parse in [natural, operators] {
+            assert_eq!(parse(&"(".repeat(10_000)), ParsedQuery::default());
+            assert_eq!(word_texts(parse(&"NOT ".repeat(10_000))), ["not"]);
+            assert!(word_texts(parse(&"\"".repeat(100_000))).is_empty());
+            let quotes = parse(&"\"a ".repeat(100_000));
+            assert!(quotes.phrases.len() <= MAX_OPERATORS && quotes.preferred.len() <= MAX_OPERATORS);
+            assert!(parse(&"-\"a ".repeat(100_000)).excluded.len() <= MAX_OPERATORS);
+            assert!(parse(&"x -windows".repeat(100_000)).excluded.len() <= MAX_OPERATORS);
+            assert!(parse(&"ab* ".repeat(100_000)).prefixes == ["ab"]);
+            let many: String = (0..150_000).map(|number| format!("w{number} ")).collect();
+            assert_eq!(parse(&many).words.len(), MAX_QUERY_WORDS);
+            assert_eq!(parse(&format!("\"{}\"", "a ".repeat(500_000))).phrases[0].len(), MAX_PHRASE_WORDS);
+        }
     }
 
     #[test]
     fn what_is_beyond_the_limits_is_counted() {
-        let many: String = (0..MAX_QUERY_WORDS).map(|number| format!("w{number} ")).collect();
-        assert_eq!(parse(&many).left_out, QueryTruncation::default());
-        let more = format!("{many} w0 w1 zebra yak zebra");
-        assert_eq!(parse(&more).left_out, QueryTruncation { words: 2, ..QueryTruncation::default() });
+        let name =
+            |number: usize| char::from(b'a' + u8::try_from(number % 26).unwrap()).to_string().repeat(1 + number / 26);
+        let many: String = (0..MAX_QUERY_WORDS).map(|number| format!("{} ", name(number))).collect();
+        let left_out = |query: &str| operators(query).left_out;
+        // Words of more than 64 letters are cut, so that there are fewer.
+        let count = operators(&many).words.len();
+        let more: String = (0..=MAX_QUERY_WORDS).map(|number| format!("{number}é{number} ")).collect();
+        assert!(count <= MAX_QUERY_WORDS && left_out(&more).words > 0);
         let operators: String =
             (0..=MAX_OPERATORS).map(|number| format!("\"a b{number}\" -c{number} dd{number}* ")).collect();
-        assert_eq!(parse(&operators).left_out, QueryTruncation { operators: 3, ..QueryTruncation::default() });
+        assert_eq!(left_out(&operators).operators, 3);
         let phrase = format!("\"{}\" -\"{}\"", "a ".repeat(MAX_PHRASE_WORDS + 1), "b ".repeat(MAX_PHRASE_WORDS + 2));
-        assert_eq!(parse(&phrase).left_out, QueryTruncation { phrase_words: 3, ..QueryTruncation::default() });
+        assert_eq!(left_out(&phrase), QueryTruncation { phrase_words: 3, ..QueryTruncation::default() });
     }
 }

@@ -1,20 +1,27 @@
 //! Chooses the terms that a query is searched by, and their languages.
 //!
-//! Each word becomes a group of terms: its stems in all languages of the query, of which the best in a document counts.
-//! Stop words are left out unless there is nothing else.
+//! Each word becomes a group of terms: its stems in all languages that it may be of, of which the best in a document
+//! counts. Stop words are left out unless there is nothing else. Words that are one in the index and two in the query, or
+//! the other way round, become further groups, and a word that the index does not have is corrected.
 
 use super::analysis::{unaccented_stem, unaccented_term};
+use super::compound;
 use super::fold::fold;
-use super::language::{Language, SIMPLE};
+use super::language::{Language, SIMPLE, Script};
 use super::query_parser::{ParsedQuery, QueryWord};
 use super::segment::Segment;
+use super::spelling::is_date;
+use super::vocabulary::Vocabulary;
+use super::words::WordForm;
+use socle_core::Result;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Largest number of languages that a query without a language is searched in.
 const MAX_LANGUAGES: usize = 8;
 
-/// Queries without a language are searched in a language that at least one in so many chunks is of.
+/// Queries without a language are searched in a language that at least one in so many chunks is of. Words in the script
+/// of a rarer one are searched in that, too.
 const MAX_LANGUAGE_RATIO: u32 = 200;
 
 /// Largest factor for a word that is repeated in the query.
@@ -24,6 +31,21 @@ const MAX_BOOST: u32 = 4;
 /// nDCG@10 was 0.8017 without it and 0.8052, 0.8069, 0.8043 with 0.1, 0.25, 0.5. Words without accents have no exact form,
 /// because it would double the posting lists of every English query.
 const EXACT_WEIGHT: f32 = 0.25;
+
+/// Factor of the score of a part of a word: of a code, of a name in camel case, of a compound.
+const PART_BOOST: f32 = 0.5;
+
+/// Factor of the score of a date, whose parts are numbers that other dates have, too.
+const DATE_BOOST: f32 = 2.0;
+
+/// Factor of the score of compounds of which a word of the query is the first part.
+const FIRST_PART_BOOST: f32 = 0.4;
+
+/// Factors of the score of a word to which one of the query was corrected, by their distance.
+const CORRECTION_BOOSTS: [f32; 3] = [1.0, 0.8, 0.6];
+
+/// Most words of a query that are corrected.
+const MAX_CORRECTIONS: usize = 4;
 
 /// A text field of the index.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -40,8 +62,15 @@ pub type FieldTerm = (TextField, String);
 /// The terms for one word of a query.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TermGroup {
+    /// The normalized word.
+    pub word: String,
     /// Terms of which the highest score counts.
     pub alternatives: Vec<FieldTerm>,
+    /// Further alternatives, which count as much as the most frequent of the others at most: compounds with the word.
+    pub variants: Vec<FieldTerm>,
+    /// The word as it stands, which is one more alternative where more chunks have it than any of the others: chunks of
+    /// languages that the query is not searched in, and those in which it is a stop word.
+    pub literal: Option<FieldTerm>,
     /// A term whose score is added, and its weight.
     pub exact: Option<(FieldTerm, f32)>,
     /// Factor of the score.
@@ -52,44 +81,193 @@ pub struct TermGroup {
     pub prefix_doc_freq: Option<u64>,
 }
 
-/// The languages that a query is searched in: the given one, or the most common ones of the segments; `simple` besides if
-/// any chunk is of it.
-pub fn languages(given: Option<Language>, segments: &[Arc<Segment>]) -> Vec<Language> {
-    let mut counts: BTreeMap<Language, u32> = BTreeMap::new();
-    let mut total = 0_u32;
-    for (language, count) in segments.iter().flat_map(|segment| segment.languages()) {
-        let sum = counts.entry(language).or_default();
-        *sum = sum.saturating_add(count);
-        total = total.saturating_add(count);
-    }
-    // Chunks whose language could not be detected may be of any.
-    let simple = counts.contains_key(&SIMPLE);
-    let mut languages: Vec<Language> = match given {
-        Some(language) => vec![language],
-        None => {
-            let mut common: Vec<(Language, u32)> =
-                counts.into_iter().filter(|(_, count)| *count >= total / MAX_LANGUAGE_RATIO).collect();
-            common.sort_by_key(|(language, count)| (std::cmp::Reverse(*count), *language));
-            common.into_iter().take(MAX_LANGUAGES).map(|(language, _)| language).collect()
+/// The languages that a query is searched in.
+#[derive(Clone, Debug, Default)]
+pub struct QueryLanguages {
+    /// The given one, or the most common ones of the segments; `simple` besides if any chunk is of it.
+    pub common: Vec<Language>,
+    /// The others of the segments, for words in their script.
+    rare: Vec<Language>,
+    is_given: bool,
+}
+
+impl QueryLanguages {
+    /// The languages for a query of the `given` language, or of an unknown one.
+    pub fn new(given: Option<Language>, segments: &[Arc<Segment>]) -> Self {
+        let mut counts: BTreeMap<Language, u32> = BTreeMap::new();
+        let mut total = 0_u32;
+        for (language, count) in segments.iter().flat_map(|segment| segment.languages()) {
+            let sum = counts.entry(language).or_default();
+            *sum = sum.saturating_add(count);
+            total = total.saturating_add(count);
         }
-    };
-    if simple && !languages.contains(&SIMPLE) {
-        languages.push(SIMPLE);
+        // Chunks whose language could not be detected may be of any.
+        let simple = counts.contains_key(&SIMPLE);
+        let mut languages = Self { is_given: given.is_some(), ..Self::default() };
+        if let Some(language) = given {
+            languages.common.push(language);
+        } else {
+            let mut all: Vec<(Language, u32)> = counts.into_iter().collect();
+            all.sort_by_key(|(language, count)| (std::cmp::Reverse(*count), *language));
+            for (language, count) in all {
+                let is_common = count >= total / MAX_LANGUAGE_RATIO && languages.common.len() < MAX_LANGUAGES;
+                if is_common { &mut languages.common } else { &mut languages.rare }.push(language);
+            }
+        }
+        if simple && !languages.common.contains(&SIMPLE) {
+            languages.common.push(SIMPLE);
+        }
+        languages
     }
-    languages
+
+    /// All languages of the segments, the most common ones first.
+    pub fn all(mut self) -> Vec<Language> {
+        self.common.append(&mut self.rare);
+        self.common
+    }
+
+    /// The languages that a word may be of: those of its script.
+    fn of_word<'a>(&'a self, word: &str) -> impl Iterator<Item = Language> + 'a {
+        let script = if self.is_given { Script::Other } else { Script::of(word) };
+        let is_possible = move |language: &&Language| {
+            script == Script::Other || language.script() == script || language.script() == Script::Other
+        };
+        let rare = self.rare.iter().filter(move |_| !matches!(script, Script::Latin | Script::Other));
+        self.common.iter().chain(rare).filter(is_possible).copied()
+    }
 }
 
 /// The groups of the words of a query.
-pub fn groups(parsed: &ParsedQuery, languages: &[Language]) -> Vec<TermGroup> {
-    let language = query_language(&parsed.words, languages);
-    let is_stop =
-        |word: &QueryWord| !word.is_identifier && language.is_some_and(|language| language.is_stop_word(&word.text));
-    let telling: Vec<TermGroup> =
-        parsed.words.iter().filter(|word| !is_stop(word)).map(|word| group(word, languages)).collect();
+pub fn groups(parsed: &ParsedQuery, languages: &QueryLanguages) -> Vec<TermGroup> {
+    let telling = telling(parsed, languages);
     if telling.is_empty() && parsed.phrases.is_empty() && parsed.prefixes.is_empty() {
         return parsed.words.iter().map(literal_group).collect();
     }
-    telling
+    // A stop word of another language than that of the query is found as it stands if there is nothing else.
+    let is_stop = |word: &QueryWord| {
+        word.may_be_stop_word
+            && languages.common.iter().chain(&languages.rare).any(|language| language.is_stop_word(&word.text))
+    };
+    let has_others = !telling.iter().all(|word| is_stop(word));
+    let mut groups: Vec<TermGroup> = Vec::new();
+    for word in telling.iter().filter(|word| pieces_of(word, &telling).is_none()) {
+        let mut group = group(word, languages);
+        if has_others && is_stop(word) {
+            group.literal = None;
+        }
+        groups.push(group);
+    }
+    for word in &telling {
+        if let Some(pieces) = pieces_of(word, &telling) {
+            add_variant(&mut groups, pieces, &word.text, languages);
+        }
+    }
+    groups
+}
+
+/// The two words of a query that a joined word of letters consists of.
+fn pieces_of<'a>(word: &QueryWord, words: &[&'a QueryWord]) -> Option<[&'a str; 2]> {
+    if word.form != WordForm::Joined || !word.text.chars().all(char::is_alphabetic) {
+        return None;
+    }
+    let is_piece = |text: &str| words.iter().find(|other| other.form == WordForm::Piece && other.text == text);
+    words.iter().filter(|first| first.form == WordForm::Piece).find_map(|first| {
+        let second = is_piece(word.text.strip_prefix(first.text.as_str())?)?;
+        Some([first.text.as_str(), second.text.as_str()])
+    })
+}
+
+/// Makes a compound a variant of both its words.
+fn add_variant(groups: &mut [TermGroup], words: [&str; 2], compound: &str, languages: &QueryLanguages) {
+    let TermGroup { alternatives, literal, .. } = group(&QueryWord::piece(compound), languages);
+    let terms: Vec<FieldTerm> = alternatives.into_iter().chain(literal).collect();
+    for group in groups.iter_mut().filter(|group| words.contains(&group.word.as_str())) {
+        for term in &terms {
+            if !group.alternatives.contains(term) && !group.variants.contains(term) {
+                group.variants.push(term.clone());
+            }
+        }
+    }
+}
+
+/// The words of a query that are no stop words.
+fn telling<'a>(parsed: &'a ParsedQuery, languages: &QueryLanguages) -> Vec<&'a QueryWord> {
+    let language = query_language(&parsed.words, &languages.common);
+    let is_stop =
+        |word: &&QueryWord| word.may_be_stop_word && language.is_some_and(|language| language.is_stop_word(&word.text));
+    parsed.words.iter().filter(|word| !is_stop(word)).collect()
+}
+
+/// Adds words that the index spells as one and the query as two, or the other way round.
+///
+/// # Errors
+/// `DamagedIndex`.
+pub fn add_compounds(
+    groups: &mut Vec<TermGroup>,
+    parsed: &ParsedQuery,
+    languages: &QueryLanguages,
+    vocabulary: &Vocabulary<'_>,
+) -> Result<()> {
+    let words = telling(parsed, languages);
+    let is_known = |text: &str| parsed.words.iter().any(|word| word.text == text);
+    for (pair, compound) in compound::join(&words, &languages.common, vocabulary)? {
+        if !is_known(&compound) {
+            add_variant(groups, pair, &compound, languages);
+        }
+    }
+    for word in words.iter().filter(|word| word.form == WordForm::Piece) {
+        let parts = compound::split(&word.text, &languages.common, vocabulary)?;
+        for part in parts.into_iter().flatten().filter(|part| !is_known(part)) {
+            groups.push(TermGroup { boost: PART_BOOST, ..group(&QueryWord::piece(&part), languages) });
+        }
+    }
+    Ok(())
+}
+
+/// The words of a query of which compounds are looked for that begin with them, and the factor of their score.
+pub fn first_parts<'a>(parsed: &'a ParsedQuery, languages: &QueryLanguages) -> (Vec<&'a str>, f32) {
+    let words = telling(parsed, languages).into_iter();
+    let words = words.filter(|word| compound::is_first_part(word, &languages.common));
+    (words.map(|word| word.text.as_str()).collect(), FIRST_PART_BOOST)
+}
+
+/// A word of a query that the index does not have, and what was searched for instead.
+pub type Correction = (String, Vec<String>);
+
+/// Groups of words that the index has, for words of the query that it does not have. `is_unknown` says of which groups no
+/// term occurs.
+///
+/// # Errors
+/// `DamagedIndex`.
+pub fn correct(
+    parsed: &ParsedQuery,
+    languages: &QueryLanguages,
+    vocabulary: &Vocabulary<'_>,
+    is_unknown: &dyn Fn(&TermGroup) -> Result<bool>,
+) -> Result<(Vec<TermGroup>, Vec<Correction>)> {
+    let (mut groups, mut corrections) = (Vec::new(), Vec::new());
+    for word in telling(parsed, languages) {
+        let own = group(word, languages);
+        if word.form != WordForm::Piece || corrections.len() == MAX_CORRECTIONS || !is_unknown(&own)? {
+            continue;
+        }
+        let (neighbours, distance) = vocabulary.neighbours(&word.text)?;
+        let mut alternatives: Vec<FieldTerm> = Vec::new();
+        for neighbour in &neighbours {
+            let TermGroup { alternatives: terms, literal, .. } = group(&QueryWord::piece(neighbour), languages);
+            for term in terms.into_iter().chain(literal) {
+                if !alternatives.contains(&term) {
+                    alternatives.push(term);
+                }
+            }
+        }
+        if !alternatives.is_empty() {
+            let boost = own.boost * CORRECTION_BOOSTS[usize::from(distance).min(2)];
+            groups.push(TermGroup { alternatives, literal: None, exact: None, boost, ..own });
+            corrections.push((word.text.clone(), neighbours));
+        }
+    }
+    Ok((groups, corrections))
 }
 
 /// The language of which the query has the most stop words. With several languages, one stop word is not enough: it may be
@@ -102,7 +280,7 @@ fn query_language(words: &[QueryWord], languages: &[Language]) -> Option<Languag
     (hits(&best) > usize::from(real > 1)).then_some(best)
 }
 
-fn group(word: &QueryWord, languages: &[Language]) -> TermGroup {
+fn group(word: &QueryWord, languages: &QueryLanguages) -> TermGroup {
     let text = &word.text;
     let folded = fold(text);
     let mut alternatives: Vec<FieldTerm> = Vec::new();
@@ -112,34 +290,55 @@ fn group(word: &QueryWord, languages: &[Language]) -> TermGroup {
             alternatives.push(term);
         }
     };
-    if word.is_identifier {
+    let is_identifier = word.form == WordForm::Identifier;
+    if is_identifier {
         add(TextField::Stem, folded.clone().into_owned());
     } else {
-        for language in languages {
+        for language in languages.of_word(text) {
             let stem = language.stem(text);
-            if let Some(unaccented) = unaccented_stem(*language, text, &stem) {
+            if let Some(unaccented) = unaccented_stem(language, text, &stem) {
                 add(TextField::Stem, unaccented);
             }
-            if folded == *text && *language != SIMPLE {
+            if folded == *text && language != SIMPLE {
                 add(TextField::Word, unaccented_term(&stem));
             }
             add(TextField::Stem, stem);
         }
     }
-    let exact = (folded != *text).then(|| ((TextField::Word, text.clone()), EXACT_WEIGHT));
-    TermGroup { alternatives, exact, boost: word.count.min(MAX_BOOST) as f32, is_prefix: false, prefix_doc_freq: None }
+    let word_term = (TextField::Word, text.clone());
+    let exact = (folded != *text).then(|| (word_term.clone(), EXACT_WEIGHT));
+    let literal = (!is_identifier && !alternatives.contains(&word_term)).then_some(word_term);
+    let factor = match word.form {
+        WordForm::Part => PART_BOOST,
+        WordForm::Identifier if is_date(text) => DATE_BOOST,
+        _ => 1.0,
+    };
+    let boost = word.count.min(MAX_BOOST) as f32 * factor;
+    TermGroup {
+        word: text.clone(),
+        alternatives,
+        variants: Vec::new(),
+        literal,
+        exact,
+        boost,
+        is_prefix: false,
+        prefix_doc_freq: None,
+    }
 }
 
 /// The group of a single normalized word.
-pub fn group_of_text(word: &str, languages: &[Language]) -> TermGroup {
-    group(&QueryWord { text: word.to_string(), is_identifier: false, count: 1 }, languages)
+pub fn group_of_text(word: &str, languages: &QueryLanguages) -> TermGroup {
+    group(&QueryWord::piece(word), languages)
 }
 
 /// The group of a word in its exact form, for queries of stop words only.
 fn literal_group(word: &QueryWord) -> TermGroup {
     let alternatives = vec![(TextField::Word, word.text.clone())];
     TermGroup {
+        word: word.text.clone(),
         alternatives,
+        variants: Vec::new(),
+        literal: None,
         exact: None,
         boost: word.count.min(MAX_BOOST) as f32,
         is_prefix: false,

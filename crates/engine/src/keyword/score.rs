@@ -44,27 +44,43 @@ impl WeightedGroup {
     }
 }
 
-/// The weights of a group. Terms that occur nowhere are left out. `alternatives` and `exact` are the numbers of its terms.
-pub fn weigh(
-    group: &TermGroup,
-    alternatives: &[usize],
-    exact: Option<usize>,
-    terms: &TermTable,
-    statistics: &CollectionStatistics,
-) -> WeightedGroup {
-    let doc_freqs = alternatives.iter().filter_map(|number| terms.all.get(*number)).map(|term| term.doc_freq);
-    let prefix_doc_freq = group.prefix_doc_freq.unwrap_or_else(|| doc_freqs.sum());
-    let weigh = |number: usize, boost: f32| {
+/// A [`TermGroup`] with the numbers of its terms.
+#[derive(Debug)]
+pub struct NumberedGroup<'a> {
+    /// The group.
+    pub group: &'a TermGroup,
+    /// Numbers of its alternatives.
+    pub alternatives: Vec<usize>,
+    /// Numbers of its variants.
+    pub variants: Vec<usize>,
+    /// Number of the word as it stands.
+    pub literal: Option<usize>,
+    /// Number of the exact form.
+    pub exact: Option<usize>,
+}
+
+/// The weights of a group. Terms that occur nowhere are left out.
+pub fn weigh(numbered: &NumberedGroup<'_>, terms: &TermTable, statistics: &CollectionStatistics) -> WeightedGroup {
+    let group = numbered.group;
+    let doc_freq = |number: &usize| terms.all.get(*number).map(|term| term.doc_freq);
+    let doc_freqs = || numbered.alternatives.iter().filter_map(doc_freq);
+    let most = doc_freqs().max().unwrap_or_default();
+    let shared = if group.is_prefix { group.prefix_doc_freq.unwrap_or_else(|| doc_freqs().sum()) } else { 0 };
+    let weigh = |number: usize, boost: f32, shared: u64| {
         let known = terms.all.get(number).filter(|known| known.doc_freq > 0)?;
-        let doc_freq = if group.is_prefix { prefix_doc_freq } else { known.doc_freq }.min(statistics.chunks);
+        let doc_freq = if group.is_prefix { shared } else { shared.max(known.doc_freq) }.min(statistics.chunks);
         let mean = statistics.mean_length(known.term.field());
         let weight = Bm25Weight::for_one_term_without_explain(doc_freq, statistics.chunks, mean).boost_by(boost);
         Some(WeightedTerm { term: known.term.clone(), infos: known.infos.clone(), weight, doc_freq, boost })
     };
-    let exact = exact.zip(group.exact.as_ref());
+    let literal = numbered.literal.filter(|number| doc_freq(number).is_some_and(|count| count > most));
+    let alternatives = numbered.alternatives.iter().copied().chain(literal);
+    let alternatives = alternatives.filter_map(|number| weigh(number, group.boost, shared));
+    let variants = numbered.variants.iter().filter_map(|number| weigh(*number, group.boost, most));
+    let exact = numbered.exact.zip(group.exact.as_ref());
     WeightedGroup {
-        alternatives: alternatives.iter().filter_map(|number| weigh(*number, group.boost)).collect(),
-        exact: exact.and_then(|(number, (_, weight))| weigh(number, group.boost * weight)),
+        alternatives: alternatives.chain(variants).collect(),
+        exact: exact.and_then(|(number, (_, weight))| weigh(number, group.boost * weight, shared)),
     }
 }
 
@@ -108,8 +124,10 @@ struct GroupCursor<'a> {
 /// Scores documents of one segment.
 pub struct DocumentScorer<'a> {
     groups: Vec<GroupCursor<'a>>,
-    /// Required phrases.
+    /// Required phrases and words.
     required: Vec<Box<dyn Scorer>>,
+    /// Phrases that raise the score.
+    preferred: Vec<Box<dyn Scorer>>,
     /// Excluded words and phrases.
     excluded: Vec<Box<dyn Scorer>>,
 }
@@ -123,8 +141,7 @@ impl<'a> DocumentScorer<'a> {
         segment: &'a Arc<Segment>,
         number: usize,
         groups: &'a [WeightedGroup],
-        required: Vec<Box<dyn Scorer>>,
-        excluded: Vec<Box<dyn Scorer>>,
+        [required, preferred, excluded]: [Vec<Box<dyn Scorer>>; 3],
     ) -> tantivy::Result<Self> {
         let cursor = |term: &'a WeightedTerm| -> tantivy::Result<Option<Cursor<'a>>> {
             let Some(Some(info)) = term.infos.get(number) else { return Ok(None) };
@@ -141,7 +158,7 @@ impl<'a> DocumentScorer<'a> {
             let exact = group.exact.as_ref().map(cursor).transpose()?.flatten();
             cursors.push(GroupCursor { alternatives, exact });
         }
-        Ok(Self { groups: cursors, required, excluded })
+        Ok(Self { groups: cursors, required, preferred, excluded })
     }
 
     /// The score of a document; `None` when it does not match.
@@ -154,6 +171,12 @@ impl<'a> DocumentScorer<'a> {
             }
             sum += phrase.score();
             matched = true;
+        }
+        for phrase in &mut self.preferred {
+            if matches_at(phrase, doc) {
+                sum += phrase.score();
+                matched = true;
+            }
         }
         for group in &mut self.groups {
             let best = group.alternatives.iter_mut().filter_map(|cursor| cursor.score(doc)).reduce(Score::max);

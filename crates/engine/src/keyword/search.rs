@@ -4,26 +4,19 @@
 //! whose sum of scores is an upper bound of the score of [`DocumentScorer`]; exhaustively, where posting lists are short;
 //! by the documents of a required phrase; or by the list of chunks that the search is restricted to.
 
+use super::compile::CompiledQuery;
 use super::exhaustive::{ExhaustiveScorer, is_short};
 use super::language::Language;
-use super::operator::{expand_prefix, operators};
-use super::query_parser::parse;
-use super::query_plan::{FieldTerm, TextField, groups, languages};
-use super::schema::Fields;
-use super::score::{DocumentScorer, WeightedGroup, keep_rarest, weigh};
+use super::score::{DocumentScorer, WeightedGroup};
 use super::segment::{Segment, catch_damage};
-use super::statistics::{CollectionStatistics, TermTable};
 use super::top_hits::{Hit, TopHits};
-use socle_core::protocol::{MAX_HITS, QueryTruncation};
+use socle_core::protocol::{MAX_HITS, QuerySyntax, QueryTruncation};
 use socle_core::{Error, Kind, Result};
 use std::cmp::Reverse;
 use std::collections::HashSet;
 use std::sync::Arc;
-use tantivy::query::{
-    Bm25StatisticsProvider, BooleanQuery, BoostQuery, EnableScoring, Query, Scorer, TermQuery, Weight,
-};
-use tantivy::schema::IndexRecordOption;
-use tantivy::{DocId, TERMINATED, Term};
+use tantivy::query::{Scorer, Weight};
+use tantivy::{DocId, TERMINATED};
 
 /// Least ratio of the chunks in the segments to those of the list that a search is restricted to, for which each chunk of
 /// the list is scored. Below it, the segments are searched and hits are looked up in the list.
@@ -53,6 +46,8 @@ pub struct SearchRequest {
     pub score: Vec<i64>,
     /// Statistics are taken of the chunks in `restrict` only.
     pub visible_statistics: bool,
+    /// How `query` is read.
+    pub syntax: QuerySyntax,
 }
 
 /// The result of a search.
@@ -70,21 +65,9 @@ pub struct SearchResult {
     pub more: bool,
     /// Number of words and operators that were left out because the query exceeds a limit.
     pub left_out: QueryTruncation,
+    /// Words of the query that the index does not have, and what was searched for instead.
+    pub corrections: Vec<(String, Vec<String>)>,
 }
-
-/// A query with the weights of its terms in a set of segments.
-struct CompiledQuery<'a> {
-    segments: &'a [Arc<Segment>],
-    groups: Vec<WeightedGroup>,
-    required: Vec<Box<dyn Weight>>,
-    excluded: Vec<Box<dyn Weight>>,
-    statistics: CollectionStatistics,
-    left_out: QueryTruncation,
-    is_cancelled: &'a dyn Fn() -> bool,
-}
-
-/// Documents of each segment; `None` for all.
-type Documents<'a> = Option<&'a [Vec<DocId>]>;
 
 /// Takes a hit, or none, and returns the least score that a further hit has to have.
 type HitSink<'a> = &'a mut dyn FnMut(Option<(DocId, f32)>) -> Option<f32>;
@@ -139,54 +122,12 @@ pub fn search(
     }
     let (hits, more) = top.into_sorted();
     let hits = hits.into_iter().map(|hit| (hit.chunk_id, hit.score)).collect();
-    Ok(SearchResult { hits, scores, refused, has_phrases: !query.required.is_empty(), more, left_out: query.left_out })
+    let has_phrases = !query.required.is_empty();
+    let CompiledQuery { left_out, corrections, .. } = query;
+    Ok(SearchResult { hits, scores, refused, has_phrases, more, left_out, corrections })
 }
 
-impl<'a> CompiledQuery<'a> {
-    fn new(
-        segments: &'a [Arc<Segment>],
-        fields: &Fields,
-        request: &SearchRequest,
-        language: Option<Language>,
-        (within, visible): (Documents<'_>, Documents<'_>),
-        is_cancelled: &'a dyn Fn() -> bool,
-    ) -> Result<Self> {
-        let parsed = parse(&request.query);
-        let languages = languages(language, segments);
-        let mut plan = groups(&parsed, &languages);
-        let mut left_out = parsed.left_out;
-        for prefix in &parsed.prefixes {
-            let (mut group, beyond) = expand_prefix(prefix, segments, fields, within)?;
-            left_out.prefix_words = left_out.prefix_words.saturating_add(beyond);
-            if let (Some(group), Some(_)) = (&mut group, visible) {
-                // Its frequency is that among the visible chunks, like that of every other word.
-                group.prefix_doc_freq = None;
-            }
-            plan.extend(group);
-        }
-        let mut terms = TermTable::default();
-        let mut number = |term: &FieldTerm| terms.number(term, segments, fields);
-        let mut numbered = Vec::new();
-        for group in &plan {
-            let alternatives = group.alternatives.iter().map(&mut number).collect::<Result<Vec<usize>>>()?;
-            let exact = group.exact.as_ref().map(|(term, _)| number(term)).transpose()?;
-            numbered.push((group, alternatives, exact));
-        }
-        for word in parsed.phrases.iter().chain(&parsed.excluded).flatten() {
-            number(&(TextField::Word, word.clone()))?;
-        }
-        let statistics = match visible {
-            Some(documents) => CollectionStatistics::of_documents(segments, documents, &mut terms, fields)?,
-            None => CollectionStatistics::of_segments(segments, &terms, fields),
-        };
-        let mut weighted: Vec<WeightedGroup> =
-            numbered.iter().map(|(group, all, exact)| weigh(group, all, *exact, &terms, &statistics)).collect();
-        weighted.retain(|group| group.terms().next().is_some());
-        left_out.common_words = keep_rarest(&mut weighted);
-        let (required, excluded) = operators(segments, fields, &parsed, &languages, &statistics)?;
-        Ok(Self { segments, groups: weighted, required, excluded, statistics, left_out, is_cancelled })
-    }
-
+impl CompiledQuery<'_> {
     fn chunk_count(&self) -> u64 {
         self.segments.iter().map(|segment| u64::from(segment.chunk_count())).sum()
     }
@@ -196,7 +137,9 @@ impl<'a> CompiledQuery<'a> {
         let open = |weights: &[Box<dyn Weight>]| -> tantivy::Result<Vec<Box<dyn Scorer>>> {
             weights.iter().map(|weight| weight.scorer(segment.reader(), 1.0)).collect()
         };
-        DocumentScorer::new(segment, number, &self.groups, open(&self.required)?, open(&self.excluded)?)
+        let operators = [&self.required, &self.preferred, &self.excluded].map(|weights| open(weights));
+        let [required, preferred, excluded] = operators;
+        DocumentScorer::new(segment, number, &self.groups, [required?, preferred?, excluded?])
     }
 
     /// Scores the given documents of each segment.
@@ -270,8 +213,10 @@ impl<'a> CompiledQuery<'a> {
                 continue;
             }
             match self.postings(number) {
-                None => {}
-                Some((lists, documents)) if is_short(lists, documents) && self.excluded.is_empty() => {
+                None if self.preferred.is_empty() => {}
+                Some((lists, documents))
+                    if is_short(lists, documents) && self.excluded.is_empty() && self.preferred.is_empty() =>
+                {
                     let least = take(None).unwrap_or(f32::MIN);
                     let mut take = |doc, score| take(Some((doc, score))).unwrap_or(f32::MIN);
                     catch_damage(|| scorer.run((segment, number), &self.groups, least, &mut take))?;
@@ -301,7 +246,8 @@ impl<'a> CompiledQuery<'a> {
     fn search_wand(&self, number: usize, weight: &dyn Weight, ascending: bool, take: HitSink<'_>) -> Result<()> {
         let segment = &self.segments[number];
         let terms = self.groups.iter().flat_map(WeightedGroup::terms);
-        let single = terms.filter(|term| matches!(term.infos.get(number), Some(Some(_)))).count() == 1;
+        let single = self.preferred.is_empty()
+            && terms.filter(|term| matches!(term.infos.get(number), Some(Some(_)))).count() == 1;
         let threshold = |least: Option<f32>| match least {
             None => f32::MIN,
             // Of equal scores, the lower identifier wins.
@@ -360,21 +306,9 @@ impl<'a> CompiledQuery<'a> {
         })
     }
 
-    /// A query whose score of a document is never below that of [`DocumentScorer`].
-    fn upper_bound(&self) -> Result<Box<dyn Weight>> {
-        let Some(first) = self.segments.first() else { return Err(cancelled()) };
-        let terms = self.groups.iter().flat_map(WeightedGroup::terms).map(|term| {
-            let query: Box<dyn Query> = Box::new(TermQuery::new(term.term.clone(), IndexRecordOption::WithFreqs));
-            if term.boost == 1.0 { query } else { Box::new(BoostQuery::new(query, term.boost)) }
-        });
-        let query = BooleanQuery::union(terms.collect());
-        let statistics = UpperBoundStatistics { statistics: &self.statistics, groups: &self.groups };
-        catch_damage(|| query.weight(EnableScoring::enabled_from_statistics_provider(&statistics, first.searcher())))
-    }
-
     /// Whether a segment may have hits.
     fn is_found_in(&self, number: usize) -> bool {
-        !self.required.is_empty() || self.postings(number).is_some()
+        !self.required.is_empty() || !self.preferred.is_empty() || self.postings(number).is_some()
     }
 
     fn stop_if_cancelled(&self) -> Result<()> {
@@ -382,27 +316,6 @@ impl<'a> CompiledQuery<'a> {
     }
 }
 
-fn cancelled() -> Error {
+pub(super) fn cancelled() -> Error {
     Error::new(Kind::Cancelled, "the search was cancelled")
-}
-
-/// Statistics by which every term scores at least what it scores in any of its groups.
-struct UpperBoundStatistics<'a> {
-    statistics: &'a CollectionStatistics,
-    groups: &'a [WeightedGroup],
-}
-
-impl Bm25StatisticsProvider for UpperBoundStatistics<'_> {
-    fn total_num_tokens(&self, field: tantivy::schema::Field) -> tantivy::Result<u64> {
-        self.statistics.total_num_tokens(field)
-    }
-
-    fn total_num_docs(&self) -> tantivy::Result<u64> {
-        self.statistics.total_num_docs()
-    }
-
-    fn doc_freq(&self, term: &Term) -> tantivy::Result<u64> {
-        let doc_freqs = self.groups.iter().flat_map(WeightedGroup::terms).filter(|known| known.term == *term);
-        Ok(doc_freqs.map(|known| known.doc_freq).min().unwrap_or_default())
-    }
 }

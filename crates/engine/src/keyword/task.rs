@@ -2,7 +2,7 @@
 
 use super::build::Chunk;
 use super::search::SearchRequest;
-use socle_core::protocol::{self, SegmentDigest};
+use socle_core::protocol::{self, QuerySyntax, SegmentDigest};
 
 /// A request about the keyword index: a [`protocol::Request`] that owns its data.
 #[derive(Debug)]
@@ -19,7 +19,13 @@ pub enum KeywordTask {
     /// See [`protocol::Request::KeywordSearch`].
     Search { segments: Vec<SegmentDigest>, query: SearchRequest },
     /// See [`protocol::Request::Highlight`].
-    Highlight { query: String, language: Option<String>, segments: Vec<SegmentDigest>, contents: Vec<String> },
+    Highlight {
+        query: String,
+        syntax: QuerySyntax,
+        language: Option<String>,
+        segments: Vec<SegmentDigest>,
+        contents: Vec<String>,
+    },
 }
 
 impl KeywordTask {
@@ -44,6 +50,7 @@ impl KeywordTask {
             protocol::Request::KeywordSearch {
                 segments,
                 query,
+                syntax,
                 language,
                 limit,
                 after,
@@ -52,11 +59,13 @@ impl KeywordTask {
                 visible_statistics,
             } => {
                 let (query, language) = (query.to_string(), owned(language));
-                let query = SearchRequest { query, language, limit, after, restrict, score, visible_statistics };
+                let query =
+                    SearchRequest { query, language, limit, after, restrict, score, visible_statistics, syntax };
                 Self::Search { segments, query }
             }
-            protocol::Request::Highlight { query, language, segments, contents } => Self::Highlight {
+            protocol::Request::Highlight { query, syntax, language, segments, contents } => Self::Highlight {
                 query: query.to_string(),
+                syntax,
                 language: owned(language),
                 segments,
                 contents: contents.into_iter().map(str::to_string).collect(),

@@ -1,8 +1,12 @@
 //! Splits a text into words, in the same way for every language: at Unicode word boundaries, and into pairs of characters
-//! (bigrams) where a script has no spaces. Identifiers such as `ERR-4042` are words besides their pieces.
+//! (bigrams) where a script has no spaces. A word that can be spelt in several ways has its other spellings besides: see
+//! [`WordForm`] and the module `spelling`.
 //!
 //! Words are split at apostrophes, so that elided articles can be stop words. Never fails and never recurses.
 
+use super::spelling::{
+    Numbers, is_elided, is_in_capitals, is_name_after_apostrophe, joined, name_of_symbol, parts, symbol, version,
+};
 use std::borrow::Cow;
 use unicode_normalization::char::is_combining_mark;
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfkc_quick};
@@ -14,6 +18,19 @@ const MAX_CHARACTERS: usize = 64;
 /// Largest number of pieces of an identifier. What has more is a path or a sentence.
 const MAX_PIECES: usize = 8;
 
+/// How a word stands in the text.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum WordForm {
+    /// As a piece between two separators. Every other form is a spelling of one or more pieces.
+    Piece,
+    /// As a name or code with its separators, such as `ERR-4042`, `C++` or a date in ISO 8601. It is never stemmed.
+    Identifier,
+    /// As pieces that can be written together: `wifi` for `Wi-Fi`, `12500` for `12,500`.
+    Joined,
+    /// As a part of a piece: `user` for `getUserById`, `iso` for `ISO27001`.
+    Part,
+}
+
 /// A word of a text.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Word<'a> {
@@ -23,15 +40,36 @@ pub struct Word<'a> {
     pub start: usize,
     /// Offset of the byte after its last.
     pub end: usize,
-    /// Position among the pieces of the text, from 0. An identifier has that of its first piece.
+    /// Position among the pieces of the text, from 0. Another spelling has that of one of its pieces.
     pub position: u32,
-    /// It consists of several pieces, such as `ERR-4042`; the pieces follow as words of their own.
-    pub is_identifier: bool,
+    /// How it stands in the text.
+    pub form: WordForm,
+    /// Whether it may be a stop word: an acronym such as `IT` and a letter on its own are none.
+    pub may_be_stop_word: bool,
+}
+
+impl Word<'_> {
+    /// Whether it is a piece of the text.
+    pub fn is_piece(&self) -> bool {
+        self.form == WordForm::Piece
+    }
+
+    /// Whether it is an identifier.
+    pub fn is_identifier(&self) -> bool {
+        self.form == WordForm::Identifier
+    }
 }
 
 /// Calls `take` with the words of a text, by ascending position.
 pub fn for_each_word<'a>(text: &'a str, take: &mut impl FnMut(Word<'a>)) {
-    let mut buffer = PieceBuffer { text, pieces: Vec::new(), position: 0 };
+    let mut buffer = PieceBuffer {
+        text,
+        pieces: Vec::new(),
+        position: 0,
+        numbers: Numbers::default(),
+        last: 0..0,
+        after_capitals: false,
+    };
     let mut characters: Vec<(usize, usize)> = Vec::new();
     for (at, run) in runs(text) {
         for (from, to) in pieces_of_run(run) {
@@ -51,6 +89,7 @@ pub fn for_each_word<'a>(text: &'a str, take: &mut impl FnMut(Word<'a>)) {
     }
     buffer.flush_pairs(&mut characters, take);
     buffer.flush(take);
+    buffer.flush_numbers(take);
 }
 
 /// A word in lower case and normal form NFKC, truncated to `MAX_CHARACTERS`.
@@ -89,9 +128,21 @@ fn runs(text: &str) -> impl Iterator<Item = (usize, &str)> {
 
 /// The pieces of a run, as byte ranges. An ASCII run needs no Unicode rules: adjacent letters and digits are one piece.
 fn pieces_of_run(run: &str) -> impl Iterator<Item = (usize, usize)> {
-    let (plain, words) = if run.is_ascii() { (Some(run), None) } else { (None, Some(run.unicode_word_indices())) };
-    let in_word = |(at, word)| pieces(word).map(move |(from, to)| (at + from, at + to));
-    plain.into_iter().flat_map(ascii_pieces).chain(words.into_iter().flatten().flat_map(in_word))
+    let (plain, words) = if run.is_ascii() { (Some(run), None) } else { (None, Some(run.split_word_bound_indices())) };
+    plain.into_iter().flat_map(ascii_pieces).chain(words.into_iter().flatten().flat_map(pieces_of_segment))
+}
+
+/// The pieces of a segment between two word boundaries.
+fn pieces_of_segment((at, segment): (usize, &str)) -> impl Iterator<Item = (usize, usize)> {
+    let symbol = is_emoji(segment).then_some((at, at + segment.len()));
+    symbol.into_iter().chain(pieces(segment).map(move |(from, to)| (at + from, at + to)))
+}
+
+/// Whether a segment is an emoji, which is a word of its own.
+fn is_emoji(segment: &str) -> bool {
+    let first = segment.chars().next().map_or(0, u32::from);
+    // Without the colours of skin, which belong to the sign before.
+    matches!(first, 0x2600..=0x27bf | 0x2b50 | 0x2b55 | 0x1f000..=0x1f3fa | 0x1f400..=0x1faff)
 }
 
 fn ascii_pieces(run: &str) -> impl Iterator<Item = (usize, usize)> {
@@ -125,7 +176,7 @@ fn pieces(word: &str) -> impl Iterator<Item = (usize, usize)> {
 
 /// Invisible characters that occur inside words: soft hyphen, joiners, byte order mark.
 fn is_format(character: char) -> bool {
-    matches!(character, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}')
+    matches!(character, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{fe0e}' | '\u{fe0f}' | '\u{feff}')
 }
 
 /// Whether a character is of a script without spaces between words, or Hangul, whose words include particles.
@@ -154,6 +205,12 @@ struct PieceBuffer<'a> {
     text: &'a str,
     pieces: Vec<(usize, usize)>,
     position: u32,
+    /// Numbers that stand beside each other.
+    numbers: Numbers,
+    /// The last piece.
+    last: std::ops::Range<usize>,
+    /// The last piece is written in capital letters.
+    after_capitals: bool,
 }
 
 impl<'a> PieceBuffer<'a> {
@@ -168,26 +225,102 @@ impl<'a> PieceBuffer<'a> {
 
     fn flush(&mut self, take: &mut impl FnMut(Word<'a>)) {
         let text = self.text;
-        if let (Some((start, _)), Some((_, end))) = (self.pieces.first().copied(), self.pieces.last().copied())
-            && (2..=MAX_PIECES).contains(&self.pieces.len())
-            && looks_like_identifier(&text[start..end])
+        if let (Some((start, first_end)), Some((_, end))) = (self.pieces.first().copied(), self.pieces.last().copied())
         {
-            take(Word { text: normalize(&text[start..end]), start, end, position: self.position, is_identifier: true });
+            if !self.numbers.follows(text, start, first_end) {
+                self.flush_numbers(take);
+            }
+            let whole = &text[start..end];
+            if (2..=MAX_PIECES).contains(&self.pieces.len()) {
+                if looks_like_identifier(whole) {
+                    self.spell(normalize(whole), (start, end), WordForm::Identifier, take);
+                    if let Some(version) = version(whole) {
+                        self.spell(normalize(version), (start, end), WordForm::Identifier, take);
+                    }
+                }
+                if let Some(joined) = joined(text, &self.pieces) {
+                    self.spell(Cow::Owned(normalize(&joined).into_owned()), (start, end), WordForm::Joined, take);
+                }
+            }
         }
-        for (start, end) in self.pieces.drain(..) {
+        let mut pieces = std::mem::take(&mut self.pieces);
+        for (start, end) in pieces.drain(..) {
+            self.piece(start, end, take);
+        }
+        self.pieces = pieces;
+    }
+
+    /// Emits a piece and the spellings that it has.
+    fn piece(&mut self, start: usize, end: usize, take: &mut impl FnMut(Word<'a>)) {
+        let text = self.text;
+        let raw = &text[start..end];
+        if !self.numbers.follows(text, start, end) {
+            self.flush_numbers(take);
+        }
+        let word = normalize(raw);
+        let (capitals, after_capitals) = (is_in_capitals(raw), self.after_capitals);
+        let is_letter = matches!(&*word, "c" | "d" | "j" | "l" | "m" | "n" | "q" | "s" | "t");
+        let may_be_stop_word = (!capitals || after_capitals) && (!is_letter || is_elided(text, start, end));
+        let position = self.position;
+        take(Word { text: word, start, end, position, form: WordForm::Piece, may_be_stop_word });
+        self.position += 1;
+        if let Some((from, to)) = symbol(text, start, end) {
+            let whole = normalize(&text[from..to]);
+            if let Some(name) = name_of_symbol(&whole) {
+                self.spell(Cow::Borrowed(name), (from, to), WordForm::Joined, take);
+            }
+            self.spell(whole, (from, to), WordForm::Identifier, take);
+        }
+        if is_name_after_apostrophe(text, &self.last, start) {
+            let name = format!("{}{raw}", &text[self.last.clone()]);
+            let range = (self.last.start, end);
+            self.spell(Cow::Owned(normalize(&name).into_owned()), range, WordForm::Joined, take);
+        }
+        for part in parts(raw) {
+            let (from, to) = (start + part.start, start + part.end);
+            self.spell(normalize(&text[from..to]), (from, to), WordForm::Part, take);
+        }
+        let dates = self.numbers.push(text, start, end);
+        for (from, date) in dates {
+            self.spell(Cow::Owned(date), (from, end), WordForm::Identifier, take);
+        }
+        (self.last, self.after_capitals) = (start..end, capitals);
+    }
+
+    /// Emits another spelling at the position of the last piece, or of the next one where there is none.
+    fn spell(
+        &mut self,
+        text: Cow<'a, str>,
+        (start, end): (usize, usize),
+        form: WordForm,
+        take: &mut impl FnMut(Word<'a>),
+    ) {
+        // Spellings of connected pieces come before these, all others after theirs.
+        let position = if self.pieces.is_empty() { self.position.saturating_sub(1) } else { self.position };
+        take(Word { text, start, end, position, form, may_be_stop_word: false });
+    }
+
+    fn flush_numbers(&mut self, take: &mut impl FnMut(Word<'a>)) {
+        let range = self.numbers.range();
+        for number in self.numbers.take(self.text) {
+            let position = self.position.saturating_sub(1);
+            let (start, end) = range;
             take(Word {
-                text: normalize(&text[start..end]),
+                text: Cow::Owned(number),
                 start,
                 end,
-                position: self.position,
-                is_identifier: false,
+                position,
+                form: WordForm::Joined,
+                may_be_stop_word: false,
             });
-            self.position += 1;
         }
     }
 
     /// Emits the pairs of a run of characters, or its only character.
     fn flush_pairs(&mut self, run: &mut Vec<(usize, usize)>, take: &mut impl FnMut(Word<'a>)) {
+        if !run.is_empty() {
+            self.flush_numbers(take);
+        }
         let last = run.len().saturating_sub(1);
         for (at, (start, end)) in run.iter().copied().enumerate() {
             if at == last && last > 0 {
@@ -199,7 +332,8 @@ impl<'a> PieceBuffer<'a> {
                 start,
                 end,
                 position: self.position,
-                is_identifier: false,
+                form: WordForm::Piece,
+                may_be_stop_word: true,
             });
             self.position += 1;
         }
@@ -208,94 +342,14 @@ impl<'a> PieceBuffer<'a> {
 }
 
 fn is_connector(between: &str) -> bool {
-    matches!(between, "-" | "_" | "." | ":" | "::" | "/" | "@" | "\u{2010}" | "\u{2011}")
+    matches!(between, "-" | "_" | "." | ":" | "::" | "/" | "@" | "&" | "\u{2010}" | "\u{2011}")
 }
 
 /// Whether connected pieces are a name or code rather than a hyphenated word: they have a digit, or a connector that does
 /// not occur in prose.
 fn looks_like_identifier(text: &str) -> bool {
-    text.chars().any(|character| character.is_numeric() || matches!(character, '_' | '.' | ':' | '@'))
+    text.chars().any(|character| character.is_numeric() || matches!(character, '_' | '.' | ':' | '@' | '&'))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn texts(text: &str) -> Vec<String> {
-        let mut found = Vec::new();
-        for_each_word(text, &mut |word| found.push(word.text.into_owned()));
-        found
-    }
-
-    #[test]
-    fn identifiers_are_kept_whole_and_in_parts() {
-        assert_eq!(texts("see ERR-4042!"), ["see", "err-4042", "err", "4042"]);
-        assert_eq!(texts("max_connections=100"), ["max_connections", "max", "connections", "100"]);
-        assert_eq!(texts("foo.bar()"), ["foo.bar", "foo", "bar"]);
-        assert_eq!(texts("v1.2.3"), ["v1.2.3", "v1", "2", "3"]);
-        assert_eq!(texts("std::io a@b.eu"), ["std::io", "std", "io", "a@b.eu", "a", "b", "eu"]);
-        assert_eq!(texts("state-of-the-art"), ["state", "of", "the", "art"]);
-        assert_eq!(texts("a/b/c/d/e/f/g/h/i/1").len(), 10);
-    }
-
-    #[test]
-    fn apostrophes_part_words() {
-        assert_eq!(texts("l'été d’Été dell’arte"), ["l", "été", "d", "été", "dell", "arte"]);
-    }
-
-    #[test]
-    fn composed_and_decomposed_texts_have_the_same_words() {
-        for text in ["Données chiffrées", "ガイド한국어", "Żółć ÄÖÜ", "ﬁn ｆｕｌｌ"] {
-            let decomposed: String = text.nfd().collect();
-            assert_eq!(texts(text), texts(&decomposed), "{text}");
-        }
-    }
-
-    #[test]
-    fn scripts_without_spaces_give_pairs() {
-        assert_eq!(texts("東京都 の API"), ["東京", "京都", "の", "api"]);
-        assert_eq!(texts("データ"), ["デー", "ータ"]);
-        assert_eq!(texts("PostgreSQL入門"), ["postgresql", "入門"]);
-    }
-
-    #[test]
-    fn ranges_and_positions_are_those_of_the_text() {
-        let text = "Élan vital: ERR-1 東京都";
-        let mut last = 0;
-        for_each_word(text, &mut |word| {
-            assert_eq!(normalize(&text[word.start..word.end]), word.text);
-            assert!(word.position == last || word.position == last + 1);
-            last = word.position;
-        });
-        assert_eq!(last, 5);
-    }
-
-    #[test]
-    fn short_cuts_change_nothing() {
-        let alphabet: Vec<char> =
-            "aZ9 _-.':,;!@/\t\n\u{0b}é\u{301}ﬁ²\u{200d}\u{ad}\u{a0}\u{3000}א\"东カか한ก👩🏽\u{2028}".chars().collect();
-        let mut seed = 1_u32;
-        for length in (0..60).cycle().take(60_000) {
-            let text: String = (0..length)
-                .map(|_| {
-                    seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                    alphabet[(seed >> 16) as usize % alphabet.len()]
-                })
-                .collect();
-            let all = text.unicode_word_indices();
-            let whole: Vec<(usize, usize)> =
-                all.flat_map(|(at, word)| pieces(word).map(move |(from, to)| (at + from, at + to))).collect();
-            let by_runs: Vec<(usize, usize)> = runs(&text)
-                .flat_map(|(at, run)| pieces_of_run(run).map(move |(from, to)| (at + from, at + to)))
-                .collect();
-            assert_eq!(by_runs, whole, "{text:?}");
-        }
-    }
-
-    #[test]
-    fn a_word_is_bounded() {
-        assert_eq!(texts(&"é".repeat(100_000))[0].chars().count(), MAX_CHARACTERS);
-        assert_eq!(texts(&"a.".repeat(100_000)).len(), 100_000);
-        assert!(texts("… — !? \u{0} \u{300}").is_empty());
-    }
-}
+mod tests;

@@ -9,7 +9,7 @@ use super::schema::Fields;
 use super::search::{SearchRequest, SearchResult, search};
 use super::segment::Segment;
 use super::storage::Storage;
-use socle_core::protocol::SegmentDigest;
+use socle_core::protocol::{QuerySyntax, SegmentDigest};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -41,7 +41,7 @@ fn segment(language: Option<&str>, texts: &[(i64, &str)]) -> Arc<Segment> {
 }
 
 fn request(query: &str) -> SearchRequest {
-    SearchRequest { query: query.to_string(), limit: 10, ..SearchRequest::default() }
+    SearchRequest { query: query.to_string(), limit: 10, syntax: QuerySyntax::Operators, ..SearchRequest::default() }
 }
 
 fn ask(segments: &[Arc<Segment>], request: &SearchRequest) -> SearchResult {

@@ -99,6 +99,99 @@ fn operators_work() {
     assert_eq!(ids(&segments, "\"write ahead\" \"ahead log\" -log"), Vec::<i64>::new());
 }
 
+fn natural(segments: &[Arc<Segment>], query: &str) -> Vec<i64> {
+    let request = SearchRequest { syntax: QuerySyntax::Natural, ..request(query) };
+    ask(segments, &request).hits.into_iter().map(|(chunk_id, _)| chunk_id).collect()
+}
+
+#[test]
+fn quotation_marks_and_hyphens_of_natural_queries_hide_nothing() {
+    let segments = [segment(
+        Some("english"),
+        &[
+            (1, "write ahead log"),
+            (2, "ahead of the log they write"),
+            (3, "a log of disks"),
+            (4, "a 5 inch disk of java"),
+        ],
+    )];
+    assert_eq!(natural(&segments, "log \"write ahead\"")[0], 1);
+    assert_eq!(natural(&segments, "\"ahead of the log\" write").len(), 3, "a phrase is preferred");
+    assert_eq!(natural(&segments, "\"ahead of the log\" write")[0], 2);
+    assert_eq!(natural(&segments, "“write ahead log”"), [1]);
+    assert_eq!(natural(&segments, "5\" disk or 3\" disk")[0], 4);
+    assert_eq!(natural(&segments, "java -Xmx512m"), [4]);
+    assert_eq!(natural(&segments, "log -ahead"), [3]);
+    let preferred = SearchRequest { syntax: QuerySyntax::Natural, limit: 1, ..request("disk \"log of disks\"") };
+    assert_eq!(ask(&segments, &preferred).hits[0].0, 3);
+}
+
+#[test]
+fn a_word_is_found_whatever_its_language() {
+    let mut texts: Vec<(i64, String)> =
+        (0..500).map(|id| (id, format!("the connections of server number {id}"))).collect();
+    texts.push((1000, "Die Rechnungen liegen im Schrank, und der Schlüssel hängt daneben an der Wand".into()));
+    texts.push((1001, "Книги лежат на столе, потому что читатель ещё не вернулся из города домой".into()));
+    let texts: Vec<(i64, &str)> = texts.iter().map(|(id, text)| (*id, text.as_str())).collect();
+    let segments = [segment(None, &texts)];
+    assert_eq!(natural(&segments, "Rechnungen"), [1000]);
+    assert_eq!(natural(&segments, "Книги"), [1001]);
+    assert_eq!(natural(&segments, "книг"), [1001], "in the language of its script");
+    assert_eq!(natural(&segments, "und"), [1000], "a stop word of that language");
+}
+
+#[test]
+fn stop_words_alone_are_found() {
+    let texts =
+        [(1, "Our IT answers calls"), (2, "is it late"), (3, "vitamin D in winter"), (4, "vitamin C"), (5, "l'été")];
+    let segments = [segment(Some("english"), &texts[..4]), segment(Some("french"), &texts[4..])];
+    assert_eq!(natural(&segments, "IT")[0], 1);
+    assert_eq!(natural(&segments, "vitamin D")[0], 3);
+    assert_eq!(natural(&segments, "été"), [5]);
+}
+
+#[test]
+fn misspelt_words_are_corrected_and_known_ones_left_alone() {
+    let texts = [
+        (1, "restore a backup"),
+        (2, "the maintenance window"),
+        (3, "a cable"),
+        (4, "many tables"),
+        (5, "hidden restoration"),
+    ];
+    let segments = [segment(Some("english"), &texts)];
+    assert_eq!(natural(&segments, "restroe")[0], 1);
+    assert_eq!(natural(&segments, "maintenence"), [2]);
+    assert_eq!(natural(&segments, "table"), [4]);
+    assert_eq!(natural(&segments, "qzx wxyz 12345"), Vec::<i64>::new());
+    let found = ask(&segments, &request("restroe tables"));
+    assert_eq!(found.corrections, [("restroe".to_string(), vec!["restore".to_string()])]);
+    // Words of chunks that may not be hits are not named.
+    let mine = SearchRequest { restrict: Some(vec![2, 3]), ..request("restroe") };
+    assert_eq!(ask(&segments, &mine).corrections, []);
+}
+
+#[test]
+fn compounds_and_their_parts_find_each_other() {
+    let texts = [
+        (1, "Die Prüfung der Rechnung dauert lange"),
+        (2, "Die Rechnungsprüfung dauert lange"),
+        (3, "Der Datenbankserver steht im Keller"),
+        (4, "Die Krankenversicherungskarte liegt dort"),
+        (5, "Das Wetter bleibt schön"),
+    ];
+    let segments = [segment(Some("german"), &texts)];
+    let sorted = |query: &str| {
+        let mut found = natural(&segments, query);
+        found.sort_unstable();
+        found
+    };
+    assert_eq!(sorted("Rechnungsprüfung"), [1, 2]);
+    assert_eq!(sorted("Prüfung Rechnung"), [1, 2]);
+    assert_eq!(sorted("Datenbank Server"), [3]);
+    assert_eq!(sorted("Krankenversicherung"), [4]);
+}
+
 #[test]
 fn odd_queries_are_no_errors() {
     let segments = [segment(Some("english"), &[(1, "the quick brown fox")])];
@@ -301,18 +394,21 @@ fn words_of_chunks_that_are_left_out_do_not_crowd_out_a_prefix() {
 
 #[test]
 fn what_is_not_searched_for_is_counted() {
-    let many = |start: &str, count: u32| (0..count).map(|number| format!("{start}{number} ")).collect::<String>();
+    let letter = |number: u32| char::from(b'a' + u8::try_from(number % 20).unwrap());
+    let name =
+        |start: &str, number: u32| format!("{start}{}{}{} ", letter(number / 400), letter(number / 20), letter(number));
+    let many = |start: &str, count: u32| (0..count).map(|number| name(start, number)).collect::<String>();
     let (words, beginnings) = (many("w", 70), many("pre", 101));
-    let segments = [segment(Some("english"), &[(1, &words), (2, "w0 w1 w2 w3 w4 w5"), (3, &beginnings)])];
+    let segments = [segment(Some("simple"), &[(1, &words), (2, &many("w", 6)), (3, &beginnings)])];
     let found = ask(&segments, &request(&words));
     assert_eq!(found.left_out, QueryTruncation { common_words: 6, ..QueryTruncation::default() });
     assert_eq!(found.hits.iter().map(|hit| hit.0).collect::<Vec<_>>(), [1], "the rarest count");
-    assert_eq!(ask(&segments, &request("w0 w1 w70 w71")).left_out, QueryTruncation::default());
+    assert_eq!(ask(&segments, &request(&many("w", 72))).left_out.words, 0);
     assert_eq!(
         ask(&segments, &request("pre*")).left_out,
         QueryTruncation { prefix_words: 1, ..QueryTruncation::default() }
     );
     // Wherever a word stands that is looked up at all.
-    let late = many("x", 4_095) + "w69";
+    let late = many("zzzzzz", 4_095) + &name("w", 69);
     assert_eq!(ids(&segments, &late), [1]);
 }

@@ -1,0 +1,186 @@
+//! Compiles a query for a set of segments: its terms, their weights, and its operators.
+
+use super::language::Language;
+use super::operator::{Operators, expand_prefix, operators};
+use super::query_parser::{ParsedQuery, parse};
+use super::query_plan::{
+    Correction, FieldTerm, QueryLanguages, TermGroup, TextField, add_compounds, correct, first_parts, groups,
+};
+use super::schema::Fields;
+use super::score::{NumberedGroup, WeightedGroup, keep_rarest, weigh};
+use super::search::{SearchRequest, cancelled};
+use super::segment::{Segment, catch_damage};
+use super::statistics::{CollectionStatistics, TermTable};
+use super::vocabulary::Vocabulary;
+use socle_core::Result;
+use socle_core::protocol::QueryTruncation;
+use std::sync::Arc;
+use tantivy::query::{Bm25StatisticsProvider, BooleanQuery, BoostQuery, EnableScoring, Query, TermQuery, Weight};
+use tantivy::schema::IndexRecordOption;
+use tantivy::{DocId, Term};
+
+/// A query with the weights of its terms in a set of segments.
+pub struct CompiledQuery<'a> {
+    /// The segments.
+    pub segments: &'a [Arc<Segment>],
+    /// Its words.
+    pub groups: Vec<WeightedGroup>,
+    /// Phrases and words that a document must have.
+    pub required: Vec<Box<dyn Weight>>,
+    /// Phrases that raise the score of a document.
+    pub preferred: Vec<Box<dyn Weight>>,
+    /// Words and phrases that a document must not have.
+    pub excluded: Vec<Box<dyn Weight>>,
+    /// Number of words and operators that were left out because the query exceeds a limit.
+    pub left_out: QueryTruncation,
+    /// Words that the index does not have, and what is searched for instead.
+    pub corrections: Vec<Correction>,
+    /// Tells whether nobody waits for the result any more.
+    pub is_cancelled: &'a dyn Fn() -> bool,
+    statistics: CollectionStatistics,
+    preferred_queries: Vec<Box<dyn Query>>,
+}
+
+/// Documents of each segment; `None` for all.
+type Documents<'a> = Option<&'a [Vec<DocId>]>;
+
+impl<'a> CompiledQuery<'a> {
+    /// Compiles the query of a request. `within` are the documents that may be hits, `visible` those that statistics are
+    /// taken of.
+    ///
+    /// # Errors
+    /// `DamagedIndex`.
+    pub fn new(
+        segments: &'a [Arc<Segment>],
+        fields: &Fields,
+        request: &SearchRequest,
+        language: Option<Language>,
+        (within, visible): (Documents<'_>, Documents<'_>),
+        is_cancelled: &'a dyn Fn() -> bool,
+    ) -> Result<Self> {
+        let parsed = parse(&request.query, request.syntax);
+        let languages = QueryLanguages::new(language, segments);
+        let mut left_out = parsed.left_out;
+        let mut plan = groups(&parsed, &languages);
+        let prefixed = |prefix: &str, boost: f32| -> Result<(Option<TermGroup>, u32)> {
+            let (group, beyond) = expand_prefix(prefix, segments, fields, within)?;
+            // With visible statistics, its frequency is that among the visible chunks, like that of every other word.
+            let group = group.map(|group| TermGroup {
+                boost,
+                prefix_doc_freq: group.prefix_doc_freq.filter(|_| visible.is_none()),
+                ..group
+            });
+            Ok((group, beyond))
+        };
+        for prefix in &parsed.prefixes {
+            let (group, beyond) = prefixed(prefix, 1.0)?;
+            left_out.prefix_words = left_out.prefix_words.saturating_add(beyond);
+            plan.extend(group);
+        }
+        let (words, boost) = first_parts(&parsed, &languages);
+        for word in words {
+            plan.extend(prefixed(word, boost)?.0);
+        }
+        add_compounds(&mut plan, &parsed, &languages, &Vocabulary::new(segments, fields, visible))?;
+        let mut terms = TermTable::default();
+        let corrections = Self::correct(&parsed, &languages, (segments, fields), (within, visible), &mut plan)?;
+        let mut number = |term: &FieldTerm| terms.number(term, segments, fields);
+        let mut numbered = Vec::new();
+        for group in &plan {
+            let alternatives = group.alternatives.iter().map(&mut number).collect::<Result<Vec<usize>>>()?;
+            let variants = group.variants.iter().map(&mut number).collect::<Result<Vec<usize>>>()?;
+            let literal = group.literal.as_ref().map(&mut number).transpose()?;
+            let exact = group.exact.as_ref().map(|(term, _)| number(term)).transpose()?;
+            numbered.push(NumberedGroup { group, alternatives, variants, literal, exact });
+        }
+        for word in parsed.phrases.iter().chain(&parsed.preferred).chain(&parsed.excluded).flatten() {
+            number(&(TextField::Word, word.clone()))?;
+        }
+        let statistics = match visible {
+            Some(documents) => CollectionStatistics::of_documents(segments, documents, &mut terms, fields)?,
+            None => CollectionStatistics::of_segments(segments, &terms, fields),
+        };
+        let mut weighted: Vec<WeightedGroup> = numbered.iter().map(|group| weigh(group, &terms, &statistics)).collect();
+        weighted.retain(|group| group.terms().next().is_some());
+        left_out.common_words = keep_rarest(&mut weighted);
+        let Operators { required, preferred, preferred_queries, excluded } =
+            operators(segments, fields, &parsed, &languages, &statistics)?;
+        Ok(Self {
+            segments,
+            groups: weighted,
+            required,
+            preferred,
+            excluded,
+            left_out,
+            corrections,
+            is_cancelled,
+            statistics,
+            preferred_queries,
+        })
+    }
+
+    /// Adds groups for the words that the index does not have. Words are unknown by the chunks that statistics are taken
+    /// of, so that scores do not depend on others; they are corrected to words of chunks that may be hits.
+    fn correct(
+        parsed: &ParsedQuery,
+        languages: &QueryLanguages,
+        (segments, fields): (&[Arc<Segment>], &Fields),
+        (within, visible): (Documents<'_>, Documents<'_>),
+        plan: &mut Vec<TermGroup>,
+    ) -> Result<Vec<Correction>> {
+        let known = Vocabulary::new(segments, fields, visible);
+        let is_unknown = |group: &TermGroup| -> Result<bool> {
+            for (field, text) in group.alternatives.iter().chain(&group.variants).chain(&group.literal) {
+                let frequency = match field {
+                    TextField::Stem => known.stem_frequency(text),
+                    TextField::Word => known.word_frequency(text),
+                };
+                if frequency? > 0 {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
+        };
+        let (groups, corrections) =
+            correct(parsed, languages, &Vocabulary::new(segments, fields, within), &is_unknown)?;
+        plan.extend(groups);
+        Ok(corrections)
+    }
+
+    /// A query whose score of a document is never below that of [`super::score::DocumentScorer`].
+    ///
+    /// # Errors
+    /// `DamagedIndex`.
+    pub fn upper_bound(&self) -> Result<Box<dyn Weight>> {
+        let Some(first) = self.segments.first() else { return Err(cancelled()) };
+        let terms = self.groups.iter().flat_map(WeightedGroup::terms).map(|term| {
+            let query: Box<dyn Query> = Box::new(TermQuery::new(term.term.clone(), IndexRecordOption::WithFreqs));
+            if term.boost == 1.0 { query } else { Box::new(BoostQuery::new(query, term.boost)) }
+        });
+        let phrases = self.preferred_queries.iter().map(|query| query.box_clone());
+        let query = BooleanQuery::union(terms.chain(phrases).collect());
+        let statistics = UpperBoundStatistics { statistics: &self.statistics, groups: &self.groups };
+        catch_damage(|| query.weight(EnableScoring::enabled_from_statistics_provider(&statistics, first.searcher())))
+    }
+}
+
+/// Statistics by which every term scores at least what it scores in any of its groups.
+struct UpperBoundStatistics<'a> {
+    statistics: &'a CollectionStatistics,
+    groups: &'a [WeightedGroup],
+}
+
+impl Bm25StatisticsProvider for UpperBoundStatistics<'_> {
+    fn total_num_tokens(&self, field: tantivy::schema::Field) -> tantivy::Result<u64> {
+        self.statistics.total_num_tokens(field)
+    }
+
+    fn total_num_docs(&self) -> tantivy::Result<u64> {
+        self.statistics.total_num_docs()
+    }
+
+    fn doc_freq(&self, term: &Term) -> tantivy::Result<u64> {
+        let doc_freqs = self.groups.iter().flat_map(WeightedGroup::terms).filter(|known| known.term == *term);
+        Ok(doc_freqs.map(|known| known.doc_freq).min().unwrap_or_default())
+    }
+}
