@@ -6,6 +6,7 @@ mod fault;
 mod input;
 mod key;
 mod oracle;
+mod page;
 mod result;
 mod spelling;
 mod stale;

@@ -31,7 +31,7 @@ pub enum Fusion {
     ///
     /// `z = (s − mean) / std`, with mean and population standard deviation of the reference scores; `gap = (s₁ −
     /// mean(s₂ … s₁₀)) / std`: the retriever whose first hit stands out counts more. Fewer than 10 hits of words are followed
-    /// by zeros up to 10; a retriever without hits, or whose scores are all equal, does not count. Where that is so of both,
+    /// by zeros up to 10, and more up to 100 if all of them are equal; a retriever without hits, or whose scores are all equal, does not count. Where that is so of both,
     /// as with a single document, the score is the similarity, and w more where a word matches. Standard scores as in
     /// Renda and Straccia, Web metasearch: rank vs. score based rank aggregation methods (2003); the weight by the gap
     /// is our own, the best of eight on seven test sets.
@@ -214,6 +214,10 @@ impl ScoreScale {
         let (scale, weight) = match fusion {
             Fusion::Adaptive => {
                 scores.resize(scores.len().max(padding), 0.0);
+                if padding > 0 && scores.iter().all(|score| *score == greatest) {
+                    // What matches no word is below all that match, and that is all that is known.
+                    scores.resize(REFERENCE_DEPTH.max(scores.len() + 1), 0.0);
+                }
                 let mean = mean(&scores);
                 let variance = scores.iter().map(|score| (score - mean).powi(2)).sum::<f64>() / scores.len() as f64;
                 let deviation = variance.sqrt();

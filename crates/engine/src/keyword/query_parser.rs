@@ -11,6 +11,9 @@ const MIN_PREFIX: usize = 2;
 /// Shortest word that natural syntax excludes, in letters. What is shorter is an option of a command: `tar -xzf`.
 const MIN_EXCLUDED: usize = 4;
 
+/// Largest number of words with their other spellings.
+const MAX_SPELLINGS: usize = 4 * MAX_QUERY_WORDS;
+
 /// A parsed query.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct ParsedQuery {
@@ -52,7 +55,7 @@ impl QueryWord {
 
 /// Parses a query.
 pub fn parse(query: &str, syntax: QuerySyntax) -> ParsedQuery {
-    let mut parser = Parser { parsed: ParsedQuery::default(), known: HashMap::new() };
+    let mut parser = Parser { parsed: ParsedQuery::default(), known: HashMap::new(), pieces: 0 };
     match syntax {
         QuerySyntax::Plain => parser.add_words(query, false),
         QuerySyntax::Natural => parser.natural(query),
@@ -63,8 +66,10 @@ pub fn parse(query: &str, syntax: QuerySyntax) -> ParsedQuery {
 
 struct Parser {
     parsed: ParsedQuery,
-    /// The index of each word in `words`; that of a word beyond the limit is of none.
+    /// The index of each word in `words`; `usize::MAX` for one beyond the limit.
     known: HashMap<String, usize>,
+    /// Number of different words without their other spellings.
+    pieces: usize,
 }
 
 impl Parser {
@@ -166,7 +171,7 @@ impl Parser {
 
     /// Adds the words of a text. An asterisk after a word makes it a prefix if `has_prefixes`.
     fn add_words(&mut self, text: &str, has_prefixes: bool) {
-        let Self { parsed, known } = self;
+        let Self { parsed, known, pieces } = self;
         let is_prefix = |end: usize| {
             let after = text[end..].strip_prefix('*').filter(|_| has_prefixes);
             after.is_some_and(|after| after.chars().next().is_none_or(char::is_whitespace))
@@ -188,8 +193,11 @@ impl Parser {
                     word.count = word.count.saturating_add(1);
                 }
             } else {
-                known.insert(word.text.to_string(), parsed.words.len());
-                if parsed.words.len() < MAX_QUERY_WORDS {
+                let is_piece = word.is_piece();
+                *pieces += usize::from(is_piece);
+                let is_kept = *pieces <= MAX_QUERY_WORDS && parsed.words.len() < MAX_SPELLINGS;
+                known.insert(word.text.to_string(), if is_kept { parsed.words.len() } else { usize::MAX });
+                if is_kept {
                     parsed.words.push(QueryWord {
                         text: word.text.into_owned(),
                         form: word.form,
@@ -197,7 +205,7 @@ impl Parser {
                         count: 1,
                     });
                 } else {
-                    parsed.left_out.words += 1;
+                    parsed.left_out.words += u32::from(is_piece);
                 }
             }
         });
@@ -363,7 +371,9 @@ mod tests {
             assert!(parse(&"x -windows".repeat(100_000)).excluded.len() <= MAX_OPERATORS);
             assert!(parse(&"ab* ".repeat(100_000)).prefixes == ["ab"]);
             let many: String = (0..150_000).map(|number| format!("w{number} ")).collect();
-            assert_eq!(parse(&many).words.len(), MAX_QUERY_WORDS);
+            let words = parse(&many).words;
+            assert_eq!(words.iter().filter(|word| word.form == WordForm::Piece).count(), MAX_QUERY_WORDS);
+            assert!(words.len() <= MAX_SPELLINGS);
             assert_eq!(parse(&format!("\"{}\"", "a ".repeat(500_000))).phrases[0].len(), MAX_PHRASE_WORDS);
         }
     }

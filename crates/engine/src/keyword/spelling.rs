@@ -7,6 +7,9 @@ use std::ops::Range;
 /// Longest word that is made by joining, in bytes.
 const MAX_JOINED: usize = 34;
 
+/// Shortest part of a piece, in bytes; a number is longer.
+const MIN_PART: usize = 2;
+
 /// Most parts of a piece; what has more is a digest or a key.
 const MAX_PARTS: usize = 5;
 
@@ -100,7 +103,12 @@ pub fn parts(piece: &str) -> Vec<Range<usize>> {
     if !is_split {
         return Vec::new();
     }
-    bounds.windows(2).map(|pair| pair[0]..pair[1]).collect()
+    // A letter, or a number that many codes have, says nothing without the rest.
+    let tells = |part: &Range<usize>| {
+        part.len() >= MIN_PART
+            && (part.len() > MIN_PART || !piece[part.clone()].bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    bounds.windows(2).map(|pair| pair[0]..pair[1]).filter(tells).collect()
 }
 
 /// A version number without the letter before it.
@@ -156,12 +164,15 @@ impl Numbers {
 
     fn is_group(&self, text: &str, start: usize, end: usize) -> bool {
         let group = &text.as_bytes()[start..end];
-        let has_digit = group.iter().any(u8::is_ascii_digit);
+        let is_number = group.iter().all(u8::is_ascii_digit);
+        // After the country, an IBAN has letters and digits.
+        let first = self.groups.first().map(|(start, end)| &text.as_bytes()[*start..*end]);
+        let is_account = first.map_or(is_country(group), is_country) && group.iter().any(u8::is_ascii_digit);
         // The bank in an IBAN is four letters.
         let is_bank = group.len() == 4
             && group.iter().all(u8::is_ascii_uppercase)
             && matches!(self.groups.as_slice(), [(first, first_end)] if is_country(&text.as_bytes()[*first..*first_end]));
-        group.len() <= MAX_GROUP && group.is_ascii() && (has_digit || is_bank)
+        group.len() <= MAX_GROUP && group.is_ascii() && (is_number || is_account || is_bank)
     }
 
     /// Adds a piece. Returns the dates that end with it in ISO 8601, with the offset at which they begin.

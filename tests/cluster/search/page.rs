@@ -1,0 +1,131 @@
+//! Pages of a ranking, thresholds, snippets, and how queries are read.
+
+use super::{MODES, found, value, with_papers};
+use crate::sqlstate;
+
+#[test]
+fn pages_are_parts_of_one_ranking() {
+    let (_cluster, mut client) = with_papers(120);
+    for mode in MODES {
+        for more in ["", ", group_by_document => true", ", diversity => 0.2", ", filter => '{\"level\": [1, 2]}'"] {
+            let query = format!("'a fox hunts beside the river', mode => '{mode}'{more}");
+            let whole = found(&mut client, &format!("{query}, result_limit => 30"));
+            let mut pages = Vec::new();
+            for offset in [0, 7, 14, 21, 28] {
+                pages.extend(found(&mut client, &format!("{query}, result_limit => 7, result_offset => {offset}")));
+            }
+            pages.truncate(whole.len());
+            assert_eq!(pages, whole, "{query}");
+        }
+    }
+    assert!(found(&mut client, "'fox', result_offset => 10000").is_empty());
+    assert!(found(&mut client, "'fox', result_limit => 0, result_offset => 3").is_empty());
+    let refused = |client: &mut postgres::Client, arguments: &str| {
+        assert_eq!(sqlstate(client.batch_execute(&format!("SELECT socle.search('paper', {arguments})"))), "22023");
+    };
+    refused(&mut client, "'fox', result_offset => -1");
+    refused(&mut client, "'fox', result_offset => 15, rerank_model => 'reranker'");
+    let reranked = "'fox', mode => 'keyword', rerank_model => 'reranker', rerank_count => 12";
+    let whole = found(&mut client, &format!("{reranked}, result_limit => 12"));
+    let mut pages = found(&mut client, &format!("{reranked}, result_limit => 6"));
+    pages.extend(found(&mut client, &format!("{reranked}, result_limit => 6, result_offset => 6")));
+    assert_eq!(pages, whole);
+    let skipped = "SELECT string_agg(detail, E'\n') FROM socle.explain_search('paper', 'fox', mode => 'keyword', result_offset => 3,
+                       chunk_id => (SELECT chunk_id FROM socle.search('paper', 'fox', mode => 'keyword', result_limit => 1)))";
+    let skipped: String = value(&mut client, skipped);
+    assert!(skipped.contains("before result_offset"), "{skipped}");
+}
+
+#[test]
+fn what_is_below_a_threshold_is_left_out() {
+    let (_cluster, mut client) = with_papers(60);
+    let least = "SELECT coalesce(min(vector_score) >= 0.5, true) AND count(*) < 60
+                 FROM socle.search('paper', 'a wolf hunts', result_limit => 60, min_similarity => 0.5)";
+    assert!(value::<bool>(&mut client, least));
+    assert!(found(&mut client, "'a wolf hunts', min_similarity => 1").is_empty());
+    assert!(found(&mut client, "'how do I cook lasagne', mode => 'vector', min_similarity => 0.5").is_empty());
+    assert!(found(&mut client, "'how do I cook lasagne', rerank_model => 'reranker', min_rerank => 0").is_empty());
+    assert!(
+        !found(&mut client, "'the wolf hunts beside the oak', rerank_model => 'reranker', min_rerank => 0").is_empty()
+    );
+    for refused in [
+        "'wolf', mode => 'keyword', min_similarity => 0.5",
+        "'wolf', min_rerank => 0",
+        "'wolf', min_similarity => 'NaN'",
+        "'wolf', query_syntax => 'lucene'",
+        "'wolf', snippet_length => -1",
+    ] {
+        let sql = format!("SELECT socle.search('paper', {refused})");
+        assert_eq!(sqlstate(client.batch_execute(&sql)), "22023", "{refused}");
+    }
+}
+
+#[test]
+fn snippets_are_marked_and_safe_in_a_page() {
+    let (_cluster, mut client) = with_papers(5);
+    client
+        .batch_execute(
+            "CREATE TABLE note (id int PRIMARY KEY, body text);
+             INSERT INTO note VALUES (1, repeat('Nothing is said here. ', 6) || 'The <b>fox</b> & the badger hunt. ' || repeat('All is quiet. ', 8));
+             SELECT socle.create_corpus('note', 'note', ARRAY['body'], language => 'en', model => 'minilm')",
+        )
+        .unwrap();
+    client.batch_execute("CALL socle.sync_corpus('note')").unwrap();
+    let snippet = |client: &mut postgres::Client, arguments: &str| -> Option<String> {
+        client.query_one(&format!("SELECT snippet FROM socle.search('note', {arguments})"), &[]).unwrap().get(0)
+    };
+    assert_eq!(
+        snippet(&mut client, "'badger foxes', snippet_length => 50").unwrap(),
+        "… The &lt;b&gt;<mark>fox</mark>&lt;/b&gt; &amp; the <mark>badger</mark> hunt. …"
+    );
+    assert_eq!(snippet(&mut client, "'badger', snippet_length => 0"), None);
+    let beginning = snippet(&mut client, "'zebra', mode => 'vector', snippet_length => 30").unwrap();
+    assert_eq!(beginning, "Nothing is said here. …");
+    assert!(snippet(&mut client, "'badger'").unwrap().chars().count() < 400);
+}
+
+#[test]
+fn queries_are_read_as_people_write_them_unless_operators_are_asked_for() {
+    let (_cluster, mut client) = with_papers(60);
+    let keyword = "mode => 'keyword', result_limit => 60";
+    let all = found(&mut client, &format!("'fox hunts river', {keyword}"));
+    let quoted = found(&mut client, &format!("'\"fox hunts\" river', {keyword}"));
+    assert_eq!(quoted.len(), all.len(), "a phrase within a query leaves nothing out");
+    let body = |client: &mut postgres::Client, id: i32| -> String {
+        value(client, &format!("SELECT body FROM paper WHERE id = {id}"))
+    };
+    assert!(body(&mut client, quoted[0]).contains("fox hunts"));
+    let strict = found(&mut client, &format!("'\"fox hunts\" river', {keyword}, query_syntax => 'operators'"));
+    assert_eq!(strict.len(), 4);
+    let required = found(&mut client, &format!("'+rivers fox', {keyword}, query_syntax => 'operators'"));
+    assert_eq!(required.len(), 15, "each beside the river");
+    let hybrid = found(&mut client, "'fox +rivers', result_limit => 60, query_syntax => 'operators'");
+    assert_eq!(hybrid.len(), 15, "what an operator requires, both retrievers obey");
+    assert!(found(&mut client, &format!("'fox -hunts', {keyword}")).len() < all.len());
+    assert_eq!(
+        found(&mut client, &format!("'fox -hunts', {keyword}, query_syntax => 'plain'")),
+        found(&mut client, &format!("'fox hunts', {keyword}"))
+    );
+}
+
+#[test]
+fn misspelt_words_are_corrected_and_named_only_to_who_may_see_them() {
+    let (_cluster, mut client) = with_papers(60);
+    assert_eq!(
+        found(&mut client, "'glaceir badgers', mode => 'keyword'"),
+        found(&mut client, "'glacier badgers', mode => 'keyword'")
+    );
+    let explained =
+        "SELECT string_agg(detail, E'\n') FROM socle.explain_search('paper', 'ravenn zzzzzz', mode => 'keyword')";
+    let told: String = value(&mut client, explained);
+    assert!(told.contains("corrected: ravenn as raven"), "{told}");
+    client
+        .batch_execute(
+            "CREATE ROLE narrow; GRANT SELECT ON paper, paper_chunk TO narrow; ALTER TABLE paper ENABLE ROW LEVEL SECURITY;
+             CREATE POLICY few ON paper TO narrow USING (body LIKE '%wolf%'); SET ROLE narrow",
+        )
+        .unwrap();
+    let told: String = value(&mut client, explained);
+    assert!(!told.contains("as raven"), "{told}");
+    assert!(found(&mut client, "'ravenn', mode => 'keyword'").is_empty());
+}
