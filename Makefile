@@ -142,13 +142,15 @@ stop:
 	$(use_server)
 	$(CLUSTER) stop demo "$$pg_config"
 
-## lint: formatting, clippy with warnings denied, pgspot, spelling; shellcheck and known faults of crates where they are installed
+## lint: formatting, clippy and rustdoc with warnings denied, pgspot, spelling; shellcheck and known faults of crates where they are installed
 lint:
 	$(SETUP) packages
 	$(use_server)
 	cargo fmt --check
 	PGRX_PG_CONFIG_PATH="$$pg_config" cargo clippy --release --locked --workspace --all-targets \
 		--no-default-features --features socle/pg$$major -- --deny warnings
+	PGRX_PG_CONFIG_PATH="$$pg_config" RUSTDOCFLAGS='--deny warnings' cargo doc --quiet --release --locked --workspace --no-deps \
+		--document-private-items --no-default-features --features socle/pg$$major
 	$(MAKE) lint-sql-and-words
 	if command -v shellcheck >/dev/null; then
 		shellcheck --external-sources pgrx-config/*.sh demo/*.sh .ci/run

@@ -1,7 +1,7 @@
 //! `make bench`: socle through SQL, a bare ONNX Runtime loop and fastembed, in turns on the same texts and model, so
 //! that other load on the machine affects all of them. Prints a table in Markdown; asserts nothing.
 //!
-//! usage: socle-bench MODELS_DIRECTORY ONNXRUNTIME FASTEMBED_SCRIPT [BEIR_DIRECTORY], with PGHOST and PGUSER set.
+//! usage: socle-bench MODELS_DIRECTORY ONNXRUNTIME FASTEMBED_SCRIPT and optionally BEIR_DIRECTORY, with PGHOST and PGUSER set.
 //! SOCLE_BENCH=throughput, query, corpus, turns, search, document or quality measures that part alone.
 #![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
 

@@ -4,7 +4,7 @@
 const MAX_BYTES: usize = 63;
 
 /// The names of the key columns of a source in the tables of a corpus: `source_` and the name, truncated to
-/// [`MAX_BYTES`], with a numeric suffix if that name is already taken.
+/// `MAX_BYTES`, with a numeric suffix if that name is already taken.
 pub fn key_names<'a>(columns: impl IntoIterator<Item = &'a str>) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for column in columns {

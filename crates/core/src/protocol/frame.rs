@@ -12,7 +12,7 @@ const HEADER: usize = 4 + 4 + 1;
 pub struct Frame<'a> {
     /// Number of the request, assigned by the backend; 0 for the connection itself.
     pub id: u32,
-    /// [`FLAG_SUSPECT`] or 0.
+    /// [`super::FLAG_SUSPECT`] or 0.
     pub flags: u8,
     message: &'a [u8],
 }
