@@ -105,6 +105,7 @@ fn work(name: &str, batch_size: &mut BatchSize) -> Result<Progress, WorkerError>
             let advanced = advance(&corpus, change.into())?;
             Ok(match advanced {
                 StepOutcome::Done => Progress::Worked { full: false },
+                StepOutcome::Partly => Progress::Worked { full: true },
                 StepOutcome::Nothing => Progress::Idle { waiting },
                 StepOutcome::Later => Progress::Idle { waiting: true },
                 StepOutcome::Elsewhere => Progress::Watching,
@@ -162,8 +163,11 @@ fn advance(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<StepOutcome, Work
         return Ok(StepOutcome::Nothing);
     }
     if corpus.progress.state == "filling" {
-        if corpus.progress.keyword_missing_count > 0 && build::complete(corpus, change)? == StepOutcome::Elsewhere {
-            return Ok(StepOutcome::Elsewhere);
+        if corpus.progress.keyword_missing_count > 0 {
+            let completed = build::complete(corpus, change)?;
+            if completed != StepOutcome::Done {
+                return Ok(completed);
+            }
         }
         return vector_index::finish_filling(corpus, change);
     }

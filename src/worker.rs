@@ -12,6 +12,8 @@ pub mod transaction;
 pub enum StepOutcome {
     /// Something was done.
     Done,
+    /// A part was done; other databases wait for the worker.
+    Partly,
     /// Nothing was to be done.
     Nothing,
     /// Another worker is doing it.

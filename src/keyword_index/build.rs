@@ -31,11 +31,16 @@ const ALL_CHUNKS: &str = include_str!("../../sql/corpus/all_chunks.sql");
 const CHUNKS: &str = include_str!("../../sql/keyword/keyword_chunks.sql");
 
 /// Chunks in a segment that is built from many at once, and bytes of their text.
+/// Chunks without keywords from which a fill writes segments for them.
 pub const FULL_SEGMENT: usize = 20_000;
-const FULL_BYTES: usize = 32 << 20;
+
+/// Largest segment that is built at once, in chunks and in bytes of text: less than a second of work, after which the
+/// worker can make room for another database. Merges make larger ones of them.
+const BATCH_CHUNKS: usize = 5_000;
+const BATCH_BYTES: usize = 8 << 20;
 
 /// Chunks whose text is read by one statement.
-const READ_CHUNKS: usize = 2_000;
+const READ_CHUNKS: usize = 1_000;
 
 /// A segment that is not stored yet.
 #[derive(Debug)]
@@ -103,8 +108,10 @@ pub fn build(corpus: &CorpusSpec, chunks: &[Indexed]) -> Result<Option<Segment>,
         head: &chunk.head,
         content: &chunk.content,
     });
+    let language = language::canonical(&corpus.options.language).ok();
     let request = Request::KeywordBuild {
-        language: language::canonical(&corpus.options.language).ok(),
+        language,
+        segments: if language.is_some() { Vec::new() } else { transaction(|| Ok(digests(corpus)?))? },
         chunks: chunks.collect(),
     };
     segment(engine_client::ask(request)?)
@@ -153,7 +160,8 @@ pub fn store(corpus: &CorpusSpec, segment: Segment) -> Result<(), WorkerError> {
     Ok(())
 }
 
-/// Writes segments for all chunks that are in none.
+/// Writes segments for all chunks that are in none, at least one; ends after any of them when other databases wait for
+/// the worker.
 ///
 /// # Errors
 /// Those of the engine and of Postgres; segments written by then stay.
@@ -169,7 +177,7 @@ pub fn complete(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<StepOutcome,
         })?;
         let gap = gap.into_iter().next().unwrap_or_default();
         if gap == 0 {
-            return Ok(());
+            return Ok(true);
         }
         let sql = corpus.sql(ALL_CHUNKS);
         let all = transaction(|| {
@@ -186,19 +194,26 @@ pub fn complete(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<StepOutcome,
         for chunks in missing.chunks(READ_CHUNKS) {
             batch.extend(texts(corpus, chunks)?);
             let bytes: usize = batch.iter().map(|chunk| chunk.content.len() + chunk.head.len()).sum();
-            if batch.len() >= FULL_SEGMENT || bytes >= FULL_BYTES {
+            if batch.len() >= BATCH_CHUNKS || bytes >= BATCH_BYTES {
                 write(corpus, &std::mem::take(&mut batch))?;
+                if session::asked_to_leave() {
+                    return Ok(false);
+                }
             }
         }
         write(corpus, &batch)?;
         let closed = [corpus.name.as_str().into(), gap.into()];
-        transaction(|| Ok(spi::run(MISSING_WRITTEN, &closed)?))
+        transaction(|| Ok(spi::run(MISSING_WRITTEN, &closed)?))?;
+        Ok(true)
     })?;
-    if done.is_none() {
-        return Ok(StepOutcome::Elsewhere);
+    match done {
+        None => Ok(StepOutcome::Elsewhere),
+        Some(false) => Ok(StepOutcome::Partly),
+        Some(true) => {
+            merge::merge(corpus, change)?;
+            Ok(StepOutcome::Done)
+        }
     }
-    merge::merge(corpus, change)?;
-    Ok(StepOutcome::Done)
 }
 
 fn write(corpus: &CorpusSpec, chunks: &[Indexed]) -> Result<(), WorkerError> {

@@ -33,7 +33,7 @@ pub fn measure(documents: &Documents) {
     let built = timed(|| {
         for chunks in chunks.chunks(SEGMENT) {
             let mut bytes = Vec::new();
-            let summary = build(Some(LANGUAGE), chunks, &|| false, &mut bytes).unwrap();
+            let summary = build(Some(LANGUAGE), &[], chunks, &|| false, &mut bytes).unwrap();
             segments.push(open(summary.digest, bytes));
         }
     });

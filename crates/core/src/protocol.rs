@@ -157,6 +157,8 @@ pub enum Request<'a> {
     KeywordBuild {
         /// Language of chunks that state none; `None` detects it.
         language: Option<&'a str>,
+        /// The segments that the corpus has: the languages of those that are cached are likely.
+        segments: Vec<SegmentDigest>,
         /// The chunks, in any order, each identifier once.
         #[serde(borrow)]
         chunks: Vec<KeywordChunk<'a>>,

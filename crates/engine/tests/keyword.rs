@@ -38,7 +38,7 @@ fn build(client: &mut Client, texts: &[(i64, &str)]) -> (Vec<u8>, SegmentSummary
     let texts: Vec<(i64, &'static str)> =
         texts.iter().map(|(id, text)| (*id, &*String::leak((*text).to_string()))).collect();
     let chunks = texts.iter().map(chunk).collect();
-    segment(client.call(&Request::KeywordBuild { language: Some("de"), chunks }))
+    segment(client.call(&Request::KeywordBuild { language: Some("de"), segments: Vec::new(), chunks }))
 }
 
 fn search(client: &mut Client, segments: &[SegmentDigest], query: &str) -> Response {

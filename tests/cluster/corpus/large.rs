@@ -46,8 +46,8 @@ fn a_large_document_is_handled_in_bounded_memory() {
     assert!(u64::from(bytes.unsigned_abs()) > MEGABYTES * 1_000_000, "{bytes}");
     assert!(value::<bool>(&mut client, "SELECT socle.wait_for_corpus('big', '5 min')"));
     let kilobytes = |per_byte: u64| MEGABYTES * 1_000 * per_byte;
-    let worker_grown = worker_peak(&mut client) - worker_before;
-    let engine_grown = peak(cluster.wait_for_engine()).unwrap() - engine_before;
+    let worker_grown = worker_peak(&mut client).saturating_sub(worker_before);
+    let engine_grown = peak(cluster.wait_for_engine()).unwrap().saturating_sub(engine_before);
     assert!(worker_grown < kilobytes(20), "the worker has grown by {worker_grown} kB");
     assert!(engine_grown < kilobytes(6), "the engine has grown by {engine_grown} kB");
     let chunks: i64 = value(&mut client, "SELECT count(*) FROM big_chunk");

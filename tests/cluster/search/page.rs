@@ -75,7 +75,7 @@ fn snippets_are_marked_and_safe_in_a_page() {
         client.query_one(&format!("SELECT snippet FROM socle.search('note', {arguments})"), &[]).unwrap().get(0)
     };
     assert_eq!(
-        snippet(&mut client, "'badger foxes', snippet_length => 50").unwrap(),
+        snippet(&mut client, "'badger foxes', snippet_length => 42").unwrap(),
         "… The &lt;b&gt;<mark>fox</mark>&lt;/b&gt; &amp; the <mark>badger</mark> hunt. …"
     );
     assert_eq!(snippet(&mut client, "'badger', snippet_length => 0"), None);

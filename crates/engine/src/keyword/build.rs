@@ -37,17 +37,18 @@ pub struct Chunk {
 }
 
 /// Builds a segment from chunks and writes it to `into`. `language` is that of chunks without one; the languages of
-/// chunks are detected where both are `None`.
+/// chunks are detected where both are `None`. `known` are the languages of other chunks of the corpus, with their numbers.
 ///
 /// # Errors
 /// `InvalidArgument` for an unknown language, a duplicate identifier, or no chunks; `Cancelled`.
 pub fn build(
     language: Option<&str>,
+    known: &[(Language, u32)],
     chunks: &[Chunk],
     is_cancelled: &dyn Fn() -> bool,
     into: &mut impl Write,
 ) -> Result<SegmentSummary> {
-    let languages = languages(language, chunks)?;
+    let languages = languages(language, known, chunks)?;
     let mut order: Vec<(&Chunk, Language)> = chunks.iter().zip(languages).collect();
     order.sort_by_key(|(chunk, _)| chunk.chunk_id);
     let ids: Vec<i64> = order.iter().map(|(chunk, _)| chunk.chunk_id).collect();
@@ -64,7 +65,7 @@ pub fn build(
     Err(Error::new(Kind::InvalidArgument, "a segment must not have two chunks of the same identifier"))
 }
 
-fn languages(language: Option<&str>, chunks: &[Chunk]) -> Result<Vec<Language>> {
+fn languages(language: Option<&str>, known: &[(Language, u32)], chunks: &[Chunk]) -> Result<Vec<Language>> {
     let default = language.map(Language::named).transpose()?;
     let given: Vec<Option<Language>> = chunks
         .iter()
@@ -74,7 +75,7 @@ fn languages(language: Option<&str>, chunks: &[Chunk]) -> Result<Vec<Language>> 
         return Ok(given.into_iter().flatten().collect());
     }
     let texts: Vec<&str> = chunks.iter().map(|chunk| chunk.content.as_str()).collect();
-    Ok(given.into_iter().zip(detect_all(&texts)).map(|(given, detected)| given.unwrap_or(detected)).collect())
+    Ok(given.into_iter().zip(detect_all(&texts, known)).map(|(given, detected)| given.unwrap_or(detected)).collect())
 }
 
 fn fill(directory: &RamDirectory, chunks: &[(&Chunk, Language)], is_cancelled: &dyn Fn() -> bool) -> Result<Index> {

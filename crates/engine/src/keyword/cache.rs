@@ -120,6 +120,18 @@ impl SegmentCache {
         QueryLanguages::new(None, &segments).all()
     }
 
+    /// The languages of the segments, and the number of chunks of each, as far as they are cached.
+    pub fn language_counts(&self, digests: &[SegmentDigest]) -> Vec<(Language, u32)> {
+        let segments = match self.acquire(digests) {
+            Ok(Acquired::All(segments)) => segments,
+            _ => {
+                let mut open = lock(&self.open);
+                digests.iter().filter_map(|digest| open.get(digest)).collect()
+            }
+        };
+        segments.iter().flat_map(|segment| segment.languages()).collect()
+    }
+
     /// Verifies segments whose use failed, removes those whose bytes have changed from the cache, and returns their digests.
     pub fn forget_damaged(&self, segments: &[Arc<Segment>]) -> Vec<SegmentDigest> {
         let intact = |segment: &Segment| match segment.storage.as_ref() {

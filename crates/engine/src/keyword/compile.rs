@@ -88,10 +88,11 @@ impl<'a> CompiledQuery<'a> {
         let mut numbered = Vec::new();
         for group in &plan {
             let alternatives = group.alternatives.iter().map(&mut number).collect::<Result<Vec<usize>>>()?;
+            let all_of = group.all_of.iter().map(&mut number).collect::<Result<Vec<usize>>>()?;
             let variants = group.variants.iter().map(&mut number).collect::<Result<Vec<usize>>>()?;
             let literal = group.literal.as_ref().map(&mut number).transpose()?;
             let exact = group.exact.as_ref().map(|(term, _)| number(term)).transpose()?;
-            numbered.push(NumberedGroup { group, alternatives, variants, literal, exact });
+            numbered.push(NumberedGroup { group, alternatives, all_of, variants, literal, exact });
         }
         for word in parsed.phrases.iter().chain(&parsed.preferred).chain(&parsed.excluded).flatten() {
             number(&(TextField::Word, word.clone()))?;

@@ -54,7 +54,9 @@ impl ExhaustiveScorer {
         take: HitSink<'_>,
     ) -> tantivy::Result<()> {
         let mut terms = groups.iter().flat_map(WeightedGroup::terms).filter(|term| info(term, number).is_some());
-        if let (Some(only), None) = (terms.next(), terms.next()) {
+        if let (Some(only), None) = (terms.next(), terms.next())
+            && groups.iter().all(|group| group.all_of.is_empty())
+        {
             return for_each_posting((segment, number), only, &mut |doc, score| {
                 if score >= least {
                     least = take(doc, score);
@@ -73,8 +75,12 @@ impl ExhaustiveScorer {
             if let Some(exact) = &group.exact {
                 self.add((segment, number), exact, |best, exact| best + exact)?;
             }
+            self.add_all((segment, number), &group.all_of)?;
             for doc in self.grouped.drain(..) {
                 let Some(scores) = self.scores.get_mut(doc as usize) else { continue };
+                if scores.group == 0.0 {
+                    continue;
+                }
                 if scores.total == 0.0 {
                     self.touched.push(doc);
                 }
@@ -86,6 +92,33 @@ impl ExhaustiveScorer {
             let score = std::mem::take(&mut scores.total);
             if score >= least {
                 least = take(doc, score);
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds the scores of terms of which a document must have all; no alternative is in the same group.
+    fn add_all(&mut self, segment: (&Segment, usize), terms: &[WeightedTerm]) -> tantivy::Result<()> {
+        let mut sums: Vec<(DocId, f32)> = Vec::new();
+        for (at, term) in terms.iter().enumerate() {
+            let mut scores: Vec<(DocId, f32)> = Vec::new();
+            for_each_posting(segment, term, &mut |doc, score| {
+                scores.push((doc, score));
+                Ok(())
+            })?;
+            if at == 0 {
+                sums = scores;
+                continue;
+            }
+            let of = |doc: DocId| scores.binary_search_by_key(&doc, |(doc, _)| *doc).ok().map(|at| scores[at].1);
+            sums = sums.iter().filter_map(|(doc, sum)| Some((*doc, sum + of(*doc)?))).collect();
+        }
+        for (doc, sum) in sums {
+            if let Some(scores) = self.scores.get_mut(doc as usize) {
+                if scores.group == 0.0 {
+                    self.grouped.push(doc);
+                }
+                scores.group += sum;
             }
         }
         Ok(())

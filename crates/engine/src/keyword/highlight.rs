@@ -46,14 +46,15 @@ pub fn highlight(
     let mut known: HashMap<Language, Stems> = HashMap::new();
     let ranges = contents.iter().map(|content| {
         let language = given.unwrap_or_else(|| detector.detect(content));
-        let stems = known.entry(language).or_insert_with(|| stems_of(&parsed.words, language));
+        let stems = known.entry(language).or_insert_with(|| stems_of(&parsed, language));
         merged(marked(&parsed, stems, language, content))
     });
     Ok(ranges.collect())
 }
 
 /// The stems and identifiers of a query. Stop words are left out unless there is nothing else.
-fn stems_of(query: &[QueryWord], language: Language) -> Stems {
+fn stems_of(parsed: &ParsedQuery, language: Language) -> Stems {
+    let query = &parsed.words;
     let is_content_word = |word: &&QueryWord| !word.may_be_stop_word || !language.is_stop_word(&word.text);
     let all: Vec<&QueryWord> = query.iter().collect();
     let some: Vec<&QueryWord> = query.iter().filter(is_content_word).collect();
@@ -65,6 +66,7 @@ fn stems_of(query: &[QueryWord], language: Language) -> Stems {
             stems.extend(forms(&word.text, language).into_iter().flatten());
         }
     }
+    stems.extend(parsed.split.iter().flatten().map(|part| fold(part).into_owned()));
     stems
 }
 

@@ -8,7 +8,7 @@ use frostem::{Algorithm, Stemmer};
 use socle_core::Result;
 use socle_core::language::{LANGUAGES, canonical};
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::{LazyLock, OnceLock};
 use whatlang::{Detector, Info, Lang};
 
@@ -21,6 +21,15 @@ pub const SIMPLE: Language = Language(0);
 
 /// Bytes at the beginning of a text from which its language is detected.
 const DETECTED_BYTES: usize = 600;
+
+/// Texts of a source are taken to be of the languages that at least one in so many has, where detection is not reliable.
+const COMMON_RATIO: u64 = 20;
+
+/// A language that fewer than one in so many texts have is not believed of a short text.
+const RARE_RATIO: u64 = 200;
+
+/// Longest text that is short, in bytes.
+const SHORT_BYTES: usize = 200;
 
 /// Least confidence of a detection that is used at all (0 to 1).
 const MIN_CONFIDENCE: f64 = 0.1;
@@ -209,27 +218,29 @@ pub fn detect(text: &str) -> (Language, bool) {
     (if info.confidence() < MIN_CONFIDENCE { SIMPLE } else { language }, info.is_reliable())
 }
 
-/// The languages of texts of one source. Texts whose detection is not reliable get the most likely of the languages that
-/// at least one in twenty of the others have.
-pub fn detect_all(texts: &[&str]) -> Vec<Language> {
+/// The languages of texts of one source, of which other texts are `known`: their languages, and how many there are of each.
+/// Texts whose detection is not reliable get the most likely of the languages that at least one in twenty of the others
+/// have; so do short ones whose language hardly any other has.
+pub fn detect_all(texts: &[&str], known: &[(Language, u32)]) -> Vec<Language> {
     let detected: Vec<(Language, bool)> = texts.iter().map(|text| detect(text)).collect();
-    let certain: Vec<Language> =
-        detected.iter().filter(|(_, certain)| *certain).map(|(language, _)| *language).collect();
-    let is_common = |language: Language| {
-        let count = certain.iter().filter(|other| **other == language).count();
-        count > 0 && count * 20 >= certain.len()
-    };
-    if !certain.iter().copied().any(is_common) {
+    let mut counts: HashMap<Language, u64> = HashMap::new();
+    let certain = detected.iter().filter(|(_, certain)| *certain).map(|(language, _)| (*language, 1));
+    for (language, count) in known.iter().copied().chain(certain).filter(|(language, _)| *language != SIMPLE) {
+        *counts.entry(language).or_default() += u64::from(count);
+    }
+    let all: u64 = counts.values().sum();
+    let is_one_in = |ratio: u64, language: Language| counts.get(&language).is_some_and(|count| count * ratio >= all);
+    let is_common = |language: Language| is_one_in(COMMON_RATIO, language);
+    if !counts.keys().copied().any(is_common) {
         return detected.into_iter().map(|(language, _)| language).collect();
     }
     let detector = detector(is_common);
     let guesses = texts.iter().zip(detected);
     guesses
-        .map(
-            |(text, (language, certain))| {
-                if certain { language } else { detect_with(&detector, text).unwrap_or(language) }
-            },
-        )
+        .map(|(text, (language, certain))| {
+            let is_believed = certain && (text.len() > SHORT_BYTES || is_one_in(RARE_RATIO, language));
+            if is_believed { language } else { detect_with(&detector, text).unwrap_or(language) }
+        })
         .collect()
 }
 
@@ -337,7 +348,7 @@ mod tests {
             "PostgreSQL",
         ];
         let french = Language::named("fr").unwrap();
-        assert_eq!(detect_all(&texts), [french, french, french]);
+        assert_eq!(detect_all(&texts, &[]), [french, french, french]);
         assert_eq!(
             detect("Baza danych przechowuje wszystkie informacje o klientach oraz ich zamówieniach.").0.name(),
             "polish"
@@ -348,6 +359,20 @@ mod tests {
         );
         assert_eq!(detect("12345 !!"), (SIMPLE, false));
         assert_eq!(detect("これは日本語の文章です。").0.name(), "japanese");
+    }
+
+    #[test]
+    fn a_short_text_follows_the_others_of_its_corpus() {
+        let [english, german, polish] = ["en", "de", "pl"].map(|code| Language::named(code).unwrap());
+        let known = [(english, 900), (german, 95), (polish, 1)];
+        for text in ["Restore a backup", "PostgreSQL", "Disk full", "VACUUM ANALYZE"] {
+            assert_eq!(detect_all(&[text], &known), [english], "{text}");
+        }
+        assert_eq!(detect_all(&["Die Sicherung wird jede Nacht geschrieben"], &known), [german]);
+        let long = "Kopie zapasowe są wykonywane każdej nocy, a administrator sprawdza rano, czy wszystkie pliki zostały \
+                    zapisane w archiwum, ponieważ bez nich nie można odtworzyć bazy danych po awarii serwera w nocy.";
+        assert_eq!(detect_all(&[long], &known), [polish], "a long text is what it is");
+        assert_eq!(detect_all(&["12345"], &[(SIMPLE, 50)]), [SIMPLE]);
     }
 
     #[test]

@@ -66,17 +66,7 @@ pub fn expand_prefix(
     // The document frequency without the restriction, so that scores do not depend on it.
     let prefix_doc_freq = within.map(|_| common(|counts| counts.1).0.iter().map(|(_, count)| count).sum());
     let word = prefix.to_string();
-    let variants = Vec::new();
-    let group = TermGroup {
-        word,
-        alternatives,
-        variants,
-        literal: None,
-        exact: None,
-        boost: 1.0,
-        is_prefix: true,
-        prefix_doc_freq,
-    };
+    let group = TermGroup { word, alternatives, boost: 1.0, is_prefix: true, prefix_doc_freq, ..TermGroup::default() };
     Ok(((!group.alternatives.is_empty()).then_some(group), left_out))
 }
 

@@ -25,6 +25,8 @@ pub struct ParsedQuery {
     pub preferred: Vec<Vec<String>>,
     /// Required words, of which any inflected form will do; they are in `words`, too.
     pub required: Vec<String>,
+    /// The parts of words that are written as one (`iso` and `27001` of `ISO27001`), which a document must all have.
+    pub split: Vec<Vec<String>>,
     /// Prefixes of words.
     pub prefixes: Vec<String>,
     /// Excluded words and phrases, each a list of normalized words.
@@ -176,11 +178,24 @@ impl Parser {
             let after = text[end..].strip_prefix('*').filter(|_| has_prefixes);
             after.is_some_and(|after| after.chars().next().is_none_or(char::is_whitespace))
         };
+        let mut parts: Vec<String> = Vec::new();
+        let mut whole = String::new();
         for_each_word(text, &mut |word| {
             let starred = is_prefix(word.end);
             if starred && !word.is_piece() {
                 return;
             }
+            if word.form == WordForm::Part {
+                parts.push(word.text.into_owned());
+                // Where a part was left out because it tells nothing, the others would match too much.
+                if parts.concat() == whole && parsed.split.len() < MAX_OPERATORS && !parsed.split.contains(&parts) {
+                    parsed.split.push(std::mem::take(&mut parts));
+                }
+                return;
+            }
+            parts.clear();
+            whole.clear();
+            whole.push_str(&word.text);
             if starred && word.text.chars().count() >= MIN_PREFIX {
                 let is_known = parsed.prefixes.iter().any(|known| *known == word.text);
                 match parsed.prefixes.len() {

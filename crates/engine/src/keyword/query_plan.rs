@@ -60,12 +60,14 @@ pub enum TextField {
 pub type FieldTerm = (TextField, String);
 
 /// The terms for one word of a query.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct TermGroup {
     /// The normalized word.
     pub word: String,
     /// Terms of which the highest score counts.
     pub alternatives: Vec<FieldTerm>,
+    /// Terms that a document must all have, whose scores are added; instead of alternatives.
+    pub all_of: Vec<FieldTerm>,
     /// Further alternatives, which count as much as the most frequent of the others at most: compounds with the word.
     pub variants: Vec<FieldTerm>,
     /// The word as it stands, which is one more alternative where more chunks have it than any of the others: chunks of
@@ -156,6 +158,10 @@ pub fn groups(parsed: &ParsedQuery, languages: &QueryLanguages) -> Vec<TermGroup
             group.literal = None;
         }
         groups.push(group);
+    }
+    for parts in &parsed.split {
+        let all_of = parts.iter().map(|part| (TextField::Word, part.clone())).collect();
+        groups.push(TermGroup { all_of, boost: PART_BOOST, ..TermGroup::default() });
     }
     for word in &telling {
         if let Some(pieces) = pieces_of(word, &telling) {
@@ -309,7 +315,6 @@ fn group(word: &QueryWord, languages: &QueryLanguages) -> TermGroup {
     let exact = (folded != *text).then(|| (word_term.clone(), EXACT_WEIGHT));
     let literal = (!is_identifier && !alternatives.contains(&word_term)).then_some(word_term);
     let factor = match word.form {
-        WordForm::Part => PART_BOOST,
         WordForm::Identifier if is_date(text) => DATE_BOOST,
         _ => 1.0,
     };
@@ -317,6 +322,7 @@ fn group(word: &QueryWord, languages: &QueryLanguages) -> TermGroup {
     TermGroup {
         word: text.clone(),
         alternatives,
+        all_of: Vec::new(),
         variants: Vec::new(),
         literal,
         exact,
@@ -337,6 +343,7 @@ fn literal_group(word: &QueryWord) -> TermGroup {
     TermGroup {
         word: word.text.clone(),
         alternatives,
+        all_of: Vec::new(),
         variants: Vec::new(),
         literal: None,
         exact: None,

@@ -35,12 +35,14 @@ pub struct WeightedGroup {
     pub alternatives: Vec<WeightedTerm>,
     /// A term whose score is added.
     pub exact: Option<WeightedTerm>,
+    /// Terms that a document must all have, whose scores are added.
+    pub all_of: Vec<WeightedTerm>,
 }
 
 impl WeightedGroup {
     /// All terms.
     pub fn terms(&self) -> impl Iterator<Item = &WeightedTerm> {
-        self.alternatives.iter().chain(&self.exact)
+        self.alternatives.iter().chain(&self.exact).chain(&self.all_of)
     }
 }
 
@@ -51,6 +53,8 @@ pub struct NumberedGroup<'a> {
     pub group: &'a TermGroup,
     /// Numbers of its alternatives.
     pub alternatives: Vec<usize>,
+    /// Numbers of the terms that a document must all have.
+    pub all_of: Vec<usize>,
     /// Numbers of its variants.
     pub variants: Vec<usize>,
     /// Number of the word as it stands.
@@ -78,7 +82,10 @@ pub fn weigh(numbered: &NumberedGroup<'_>, terms: &TermTable, statistics: &Colle
     let alternatives = alternatives.filter_map(|number| weigh(number, group.boost, shared));
     let variants = numbered.variants.iter().filter_map(|number| weigh(*number, group.boost, most));
     let exact = numbered.exact.zip(group.exact.as_ref());
+    let all_of: Vec<WeightedTerm> =
+        numbered.all_of.iter().filter_map(|number| weigh(*number, group.boost, shared)).collect();
     WeightedGroup {
+        all_of: if all_of.len() == numbered.all_of.len() { all_of } else { Vec::new() },
         alternatives: alternatives.chain(variants).collect(),
         exact: exact.and_then(|(number, (_, weight))| weigh(number, group.boost * weight, shared)),
     }
@@ -119,6 +126,8 @@ impl Cursor<'_> {
 struct GroupCursor<'a> {
     alternatives: Vec<Cursor<'a>>,
     exact: Option<Cursor<'a>>,
+    /// Empty where the segment lacks one of the terms.
+    all_of: Vec<Cursor<'a>>,
 }
 
 /// Scores documents of one segment.
@@ -156,7 +165,8 @@ impl<'a> DocumentScorer<'a> {
                 alternatives.extend(cursor(term)?);
             }
             let exact = group.exact.as_ref().map(cursor).transpose()?.flatten();
-            cursors.push(GroupCursor { alternatives, exact });
+            let all_of = group.all_of.iter().map(cursor).collect::<tantivy::Result<Option<Vec<_>>>>()?;
+            cursors.push(GroupCursor { alternatives, exact, all_of: all_of.unwrap_or_default() });
         }
         Ok(Self { groups: cursors, required, preferred, excluded })
     }
@@ -181,8 +191,10 @@ impl<'a> DocumentScorer<'a> {
         for group in &mut self.groups {
             let best = group.alternatives.iter_mut().filter_map(|cursor| cursor.score(doc)).reduce(Score::max);
             let exact = group.exact.as_mut().and_then(|cursor| cursor.score(doc));
-            matched |= best.is_some() || exact.is_some();
-            sum += best.unwrap_or(0.0) + exact.unwrap_or(0.0);
+            let all = group.all_of.iter_mut().try_fold(0.0, |sum, cursor| Some(sum + cursor.score(doc)?));
+            let all = all.filter(|_| !group.all_of.is_empty());
+            matched |= best.is_some() || exact.is_some() || all.is_some();
+            sum += best.unwrap_or(0.0) + exact.unwrap_or(0.0) + all.unwrap_or(0.0);
         }
         (matched && !self.excluded.iter_mut().any(|phrase| matches_at(phrase, doc))).then_some(sum)
     }

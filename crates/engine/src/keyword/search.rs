@@ -247,6 +247,7 @@ impl CompiledQuery<'_> {
         let segment = &self.segments[number];
         let terms = self.groups.iter().flat_map(WeightedGroup::terms);
         let single = self.preferred.is_empty()
+            && self.groups.iter().all(|group| group.all_of.is_empty())
             && terms.filter(|term| matches!(term.infos.get(number), Some(Some(_)))).count() == 1;
         let threshold = |least: Option<f32>| match least {
             None => f32::MIN,

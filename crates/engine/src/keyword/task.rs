@@ -9,7 +9,7 @@ use socle_core::protocol::{self, QuerySyntax, SegmentDigest};
 #[allow(missing_docs, reason = "the fields are those of the message that each variant names")]
 pub enum KeywordTask {
     /// See [`protocol::Request::KeywordBuild`].
-    Build { language: Option<String>, chunks: Vec<Chunk> },
+    Build { language: Option<String>, segments: Vec<SegmentDigest>, chunks: Vec<Chunk> },
     /// See [`protocol::Request::KeywordMerge`].
     Merge { segments: Vec<SegmentDigest>, deleted: Vec<i64> },
     /// See [`protocol::Request::KeywordList`].
@@ -33,14 +33,14 @@ impl KeywordTask {
     pub fn new(request: protocol::Request<'_>) -> Option<Self> {
         let owned = |text: Option<&str>| text.map(str::to_string);
         Some(match request {
-            protocol::Request::KeywordBuild { language, chunks } => {
+            protocol::Request::KeywordBuild { language, segments, chunks } => {
                 let chunk = |chunk: protocol::KeywordChunk<'_>| Chunk {
                     chunk_id: chunk.chunk_id,
                     language: owned(chunk.language),
                     head: chunk.head.to_string(),
                     content: chunk.content.to_string(),
                 };
-                Self::Build { language: owned(language), chunks: chunks.into_iter().map(chunk).collect() }
+                Self::Build { language: owned(language), segments, chunks: chunks.into_iter().map(chunk).collect() }
             }
             protocol::Request::KeywordMerge { segments, deleted } => Self::Merge { segments, deleted },
             protocol::Request::KeywordList { segment } => Self::List { segment },

@@ -21,9 +21,10 @@ use std::io::{self, Write};
 pub fn answer(cache: &SegmentCache, responses: &ResponseQueue, request: &Request, task: &KeywordTask) -> Result<()> {
     let is_cancelled = || request.is_cancelled();
     let answer = match task {
-        KeywordTask::Build { language, chunks } => {
+        KeywordTask::Build { language, segments, chunks } => {
+            let known = cache.language_counts(segments);
             let mut parts = SegmentWriter::new(cache, responses, request);
-            let summary = build(language.as_deref(), chunks, &is_cancelled, &mut parts);
+            let summary = build(language.as_deref(), &known, chunks, &is_cancelled, &mut parts);
             parts.finish(cache, summary)?
         }
         KeywordTask::Merge { segments, deleted } => match cache.acquire(segments)? {

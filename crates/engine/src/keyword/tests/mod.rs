@@ -24,7 +24,7 @@ fn segment_bytes(language: Option<&str>, texts: &[(i64, &str)]) -> (SegmentDiges
     };
     let chunks: Vec<Chunk> = texts.iter().map(chunk).collect();
     let mut bytes = Vec::new();
-    let summary = build(language, &chunks, &|| false, &mut bytes).unwrap();
+    let summary = build(language, &[], &chunks, &|| false, &mut bytes).unwrap();
     assert_eq!(summary.byte_count, bytes.len() as u64);
     assert_eq!(summary.chunk_count as usize, texts.len());
     (summary.digest, bytes)

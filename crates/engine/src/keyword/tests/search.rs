@@ -141,6 +141,31 @@ fn a_word_is_found_whatever_its_language() {
 }
 
 #[test]
+fn a_code_finds_its_other_spellings_and_no_other_code() {
+    let texts = [
+        (1, "ISO 27001 holds"),
+        (2, "the ISO27001 audit"),
+        (3, "ISO 9001 holds"),
+        (4, "iso27002"),
+        (5, "word59 word60"),
+    ];
+    let (apart, whole): (Vec<_>, Vec<_>) =
+        (texts.iter().map(|text| segment(Some("english"), &[*text])).collect(), vec![segment(Some("english"), &texts)]);
+    for segments in [apart, whole] {
+        let sorted = |query: &str| {
+            let mut found = natural(&segments, query);
+            found.sort_unstable();
+            found
+        };
+        assert_eq!(sorted("ISO27001"), [1, 2]);
+        assert_eq!(natural(&segments, "ISO 27001")[..2].iter().copied().max(), Some(2));
+        assert_eq!(sorted("iso27003"), Vec::<i64>::new());
+        assert_eq!(sorted("word59"), [5]);
+        assert_eq!(sorted("word61"), Vec::<i64>::new());
+    }
+}
+
+#[test]
 fn stop_words_alone_are_found() {
     let texts =
         [(1, "Our IT answers calls"), (2, "is it late"), (3, "vitamin D in winter"), (4, "vitamin C"), (5, "l'été")];
@@ -345,13 +370,13 @@ fn a_merge_is_as_if_built_at_once_without_the_dead() {
 #[test]
 fn building_refuses_what_is_no_segment() {
     let chunk = Chunk { chunk_id: 1, content: "a".into(), ..Chunk::default() };
-    let kind = |language, chunks: &[Chunk]| build(language, chunks, &|| false, &mut Vec::new()).unwrap_err().kind;
+    let kind = |language, chunks: &[Chunk]| build(language, &[], chunks, &|| false, &mut Vec::new()).unwrap_err().kind;
     assert_eq!(kind(None, &[]), Kind::InvalidArgument);
     assert_eq!(kind(None, &[chunk.clone(), chunk.clone()]), Kind::InvalidArgument);
     assert_eq!(kind(Some("klingon"), std::slice::from_ref(&chunk)), Kind::InvalidArgument);
     let own = Chunk { language: Some("xx".into()), ..chunk.clone() };
     assert_eq!(kind(Some("en"), &[own]), Kind::InvalidArgument);
-    assert_eq!(build(None, &[chunk], &|| true, &mut Vec::new()).unwrap_err().kind, Kind::Cancelled);
+    assert_eq!(build(None, &[], &[chunk], &|| true, &mut Vec::new()).unwrap_err().kind, Kind::Cancelled);
 }
 
 #[test]
