@@ -16,15 +16,20 @@ const MIN_FRAGMENT: usize = 60;
 ///
 /// A fragment consists of whole sentences unless one alone is too long: of that, whole words.
 pub fn fragments(text: &str, matches: &[Range<usize>], length: usize) -> Vec<Range<usize>> {
-    let units = units(text, matches, length);
-    let Some(first) = best(text, matches, &units, length, &HashSet::new()) else { return Vec::new() };
+    let all = units(text, matches, length);
+    let Some(first) = best(text, matches, &all, length, &HashSet::new()) else { return Vec::new() };
     let room = length.saturating_sub(characters(text, &first));
     let known = words(text, matches, &first);
-    let others: Vec<Range<usize>> =
-        units.into_iter().filter(|unit| unit.end <= first.start || unit.start >= first.end).collect();
+    let apart = |unit: &&Range<usize>| unit.end <= first.start || unit.start >= first.end;
+    let others: Vec<Range<usize>> = all.iter().filter(apart).cloned().collect();
     let second = if room < MIN_FRAGMENT { None } else { best(text, matches, &others, room, &known) };
     // A second fragment that has no further word tells nothing more.
     let second = second.filter(|range| words(text, matches, range).iter().any(|word| !known.contains(word)));
+    if second.is_none() {
+        // What follows, for the room is there.
+        let following: Vec<Range<usize>> = all.into_iter().filter(|unit| unit.start >= first.start).collect();
+        return runs(text, &following, first.start, length).pop().into_iter().collect();
+    }
     let mut fragments: Vec<Range<usize>> = [Some(first), second].into_iter().flatten().collect();
     fragments.sort_by_key(|range| range.start);
     fragments
@@ -73,7 +78,7 @@ fn cut(text: &str, sentence: Range<usize>, matches: &[Range<usize>], length: usi
 }
 
 /// The run of units of at most `length` characters with most words that are not `known`; of equals, the one with more
-/// matches, then the first.
+/// matches, then the first and shortest.
 fn best(
     text: &str,
     matches: &[Range<usize>],
@@ -83,27 +88,28 @@ fn best(
 ) -> Option<Range<usize>> {
     let mut best: Option<((usize, usize), Range<usize>)> = None;
     for (at, unit) in units.iter().enumerate() {
-        let mut range = unit.clone();
-        for next in &units[at..] {
-            let longer = range.start..next.end;
-            if next.start > range.end && text[range.end..next.start].trim() != "" {
-                break;
+        for range in runs(text, &units[at..], unit.start, length) {
+            let new = words(text, matches, &range).into_iter().filter(|word| !known.contains(word)).count();
+            let all = matches.iter().filter(|one| one.start >= range.start && one.end <= range.end).count();
+            if best.as_ref().is_none_or(|(score, _)| (new, all) > *score) {
+                best = Some(((new, all), range));
             }
-            if characters(text, &longer) > length {
-                break;
-            }
-            range = longer;
-        }
-        if characters(text, &range) > length {
-            continue;
-        }
-        let new = words(text, matches, &range).into_iter().filter(|word| !known.contains(word)).count();
-        let all = matches.iter().filter(|one| one.start >= range.start && one.end <= range.end).count();
-        if best.as_ref().is_none_or(|(score, _)| (new, all) > *score) {
-            best = Some(((new, all), range));
         }
     }
     best.map(|(_, range)| range)
+}
+
+/// The runs of the first units, from `start`, that have at most `length` characters, the shortest first.
+fn runs(text: &str, units: &[Range<usize>], start: usize, length: usize) -> Vec<Range<usize>> {
+    let mut runs: Vec<Range<usize>> = Vec::new();
+    for unit in units {
+        let is_apart = runs.last().is_some_and(|run| !text[run.end..unit.start].trim().is_empty());
+        if is_apart || characters(text, &(start..unit.end)) > length {
+            break;
+        }
+        runs.push(start..unit.end);
+    }
+    runs
 }
 
 fn words(text: &str, matches: &[Range<usize>], within: &Range<usize>) -> HashSet<String> {

@@ -66,8 +66,8 @@ pub fn split(word: &str, languages: &[Language], vocabulary: &Vocabulary<'_>) ->
     Ok(best.map(|(_, parts)| parts))
 }
 
-/// The compounds that the index has of two words of a query, with these words: of adjacent words in every language, of any two in a language
-/// that writes compounds as one word.
+/// The compounds that the index has of two words of a query, with these words: of adjacent words in every language, of any
+/// two in a language that writes compounds as one word.
 ///
 /// # Errors
 /// `DamagedIndex`.

@@ -44,7 +44,11 @@ const FIRST_PART_BOOST: f32 = 0.4;
 /// Factors of the score of a word to which one of the query was corrected, by their distance.
 const CORRECTION_BOOSTS: [f32; 3] = [1.0, 0.8, 0.6];
 
-/// Most words of a query that are corrected.
+/// Most words of a query for which the index is asked about compounds and corrections. What is longer is a text, of which
+/// enough is found without.
+const MAX_REFINED_WORDS: usize = 32;
+
+/// Most words of a query for which similar ones are looked for; each may take a millisecond.
 const MAX_CORRECTIONS: usize = 4;
 
 /// A text field of the index.
@@ -173,7 +177,7 @@ pub fn groups(parsed: &ParsedQuery, languages: &QueryLanguages) -> Vec<TermGroup
 
 /// The two words of a query that a joined word of letters consists of.
 fn pieces_of<'a>(word: &QueryWord, words: &[&'a QueryWord]) -> Option<[&'a str; 2]> {
-    if word.form != WordForm::Joined || !word.text.chars().all(char::is_alphabetic) {
+    if word.form != WordForm::Joined || words.len() > MAX_REFINED_WORDS || !word.text.chars().all(char::is_alphabetic) {
         return None;
     }
     let is_piece = |text: &str| words.iter().find(|other| other.form == WordForm::Piece && other.text == text);
@@ -215,6 +219,9 @@ pub fn add_compounds(
     vocabulary: &Vocabulary<'_>,
 ) -> Result<()> {
     let words = telling(parsed, languages);
+    if words.len() > MAX_REFINED_WORDS {
+        return Ok(());
+    }
     let is_known = |text: &str| parsed.words.iter().any(|word| word.text == text);
     for (pair, compound) in compound::join(&words, &languages.common, vocabulary)? {
         if !is_known(&compound) {
@@ -232,7 +239,8 @@ pub fn add_compounds(
 
 /// The words of a query of which compounds are looked for that begin with them, and the factor of their score.
 pub fn first_parts<'a>(parsed: &'a ParsedQuery, languages: &QueryLanguages) -> (Vec<&'a str>, f32) {
-    let words = telling(parsed, languages).into_iter();
+    let words = telling(parsed, languages);
+    let words = if words.len() > MAX_REFINED_WORDS { Vec::new() } else { words }.into_iter();
     let words = words.filter(|word| compound::is_first_part(word, &languages.common));
     (words.map(|word| word.text.as_str()).collect(), FIRST_PART_BOOST)
 }
@@ -252,11 +260,17 @@ pub fn correct(
     is_unknown: &dyn Fn(&TermGroup) -> Result<bool>,
 ) -> Result<(Vec<TermGroup>, Vec<Correction>)> {
     let (mut groups, mut corrections) = (Vec::new(), Vec::new());
-    for word in telling(parsed, languages) {
+    let words = telling(parsed, languages);
+    if words.len() > MAX_REFINED_WORDS {
+        return Ok((groups, corrections));
+    }
+    let mut looked_for = 0;
+    for word in words {
         let own = group(word, languages);
-        if word.form != WordForm::Piece || corrections.len() == MAX_CORRECTIONS || !is_unknown(&own)? {
+        if word.form != WordForm::Piece || looked_for == MAX_CORRECTIONS || !is_unknown(&own)? {
             continue;
         }
+        looked_for += 1;
         let (neighbours, distance) = vocabulary.neighbours(&word.text)?;
         let mut alternatives: Vec<FieldTerm> = Vec::new();
         for neighbour in &neighbours {

@@ -191,6 +191,8 @@ fn misspelt_words_are_corrected_and_known_ones_left_alone() {
     assert_eq!(natural(&segments, "qzx wxyz 12345"), Vec::<i64>::new());
     let found = ask(&segments, &request("restroe tables"));
     assert_eq!(found.corrections, [("restroe".to_string(), vec!["restore".to_string()])]);
+    let long = (0..40).fold("restroe".to_string(), |query, number| format!("{query} unknown{number}"));
+    assert_eq!(ask(&segments, &request(&long)).corrections, [], "a text is not corrected");
     // Words of chunks that may not be hits are not named.
     let mine = SearchRequest { restrict: Some(vec![2, 3]), ..request("restroe") };
     assert_eq!(ask(&segments, &mine).corrections, []);
