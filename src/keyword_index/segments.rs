@@ -45,6 +45,8 @@ pub struct Question {
     pub restrict: Option<Vec<i64>>,
     /// Chunks whose scores are returned in any case.
     pub score: Vec<i64>,
+    /// Row security hides no word of the index from the caller, or `restrict` has what it shows.
+    pub use_vocabulary: bool,
 }
 
 /// The answer to a keyword query.
@@ -79,6 +81,7 @@ impl Question {
             restrict: self.restrict.clone(),
             score: self.score.clone(),
             visible_statistics: query.visible_statistics && self.restrict.is_some(),
+            use_vocabulary: self.use_vocabulary,
         }
     }
 }

@@ -45,7 +45,9 @@ pub struct KeywordCandidates {
 pub fn first_question(scope: &Scope<'_>, request: &SearchRequest, wanted: usize) -> Question {
     let first = if scope.restricted { (FIRST_PASS.0 * request.limit).max(FIRST_PASS.1).max(wanted) } else { wanted };
     let limit = u32::try_from(first).unwrap_or(u32::MAX);
-    Question { limit, after: None, restrict: scope.listed().cloned(), score: Vec::new() }
+    let restrict = scope.listed().cloned();
+    let use_vocabulary = !scope.secured || restrict.is_some();
+    Question { limit, after: None, restrict, score: Vec::new(), use_vocabulary }
 }
 
 /// The best `wanted` hits that pass, and the keyword scores of the chunks that the vector retriever has `found`.

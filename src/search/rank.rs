@@ -122,16 +122,12 @@ fn merged(retrieved: &mut Retrieved, request: &SearchRequest) -> Result<Vec<Rank
     Ok(ranked)
 }
 
-/// The corrections of the query, for `socle.explain_search`. The words that were found instead are named only where they
-/// are known to be in chunks that pass.
-fn corrections(scope: &Scope<'_>, corrections: &[(String, Vec<String>)]) -> String {
-    let named = !scope.restricted || scope.listed().is_some();
-    let describe = |(word, found): &(String, Vec<String>)| {
-        if named { format!("{word} as {}", found.join(", ")) } else { word.clone() }
-    };
+/// The corrections of the query, for `socle.explain_search`.
+fn corrections(corrections: &[(String, Vec<String>)]) -> String {
     if corrections.is_empty() {
         return String::new();
     }
+    let describe = |(word, found): &(String, Vec<String>)| format!("{word} as {}", found.join(", "));
     format!("; corrected: {}", corrections.iter().map(describe).collect::<Vec<_>>().join("; "))
 }
 
@@ -155,7 +151,7 @@ fn retrieve(
         retrieved.keyword = trace.timed(step, || keyword_retriever::hits(scope, request, wanted, &retrieved.vector))?;
         let (hits, segments) = (retrieved.keyword.hits.len(), scope.segments.len());
         let left_out = retrieved.keyword.left_out.describe().map(|words| format!("; not searched for: {words}"));
-        let corrections = corrections(scope, &retrieved.keyword.corrections);
+        let corrections = corrections(&retrieved.keyword.corrections);
         trace.note(step, || {
             format!("{hits} candidates in {segments} segments{}{corrections}", left_out.unwrap_or_default())
         });

@@ -59,7 +59,9 @@ pub struct Scope<'a> {
     pub segments: Vec<SegmentDigest>,
     /// Every chunk that passes, ascending; `None` when there are many, or nothing restricts them.
     pub eligible: Option<Vec<i64>>,
-    /// Whether something restricts the chunks that pass.
+    /// Whether row security applies to the caller.
+    pub secured: bool,
+    /// Whether something restricts the chunks that pass: row security or a filter.
     pub restricted: bool,
     /// [`Self::fresh_at`], and whether there are changes that are not in the chunks.
     freshness: Freshness,
@@ -103,6 +105,7 @@ impl<'a> Scope<'a> {
             corpus,
             segments: Vec::new(),
             eligible: None,
+            secured: secured == Some(true),
             restricted: request.filter.is_some() || secured == Some(true),
             freshness: freshness(corpus)?,
             ahead: None,

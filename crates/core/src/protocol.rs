@@ -209,6 +209,9 @@ pub enum Request<'a> {
         score: Vec<i64>,
         /// Whether term frequencies and lengths are computed over `restrict` alone instead of the segments.
         visible_statistics: bool,
+        /// Whether the words of the index may tell where a compound can be split and what is misspelt: those of `restrict`, if
+        /// it is given. Not where other chunks than those that the caller may see would tell.
+        use_vocabulary: bool,
     },
     /// Finds the words of a query in texts, answered by [`Response::Highlights`].
     Highlight {

@@ -52,6 +52,7 @@ fn search(client: &mut Client, segments: &[SegmentDigest], query: &str) -> Respo
         restrict: None,
         score: vec![2],
         visible_statistics: false,
+        use_vocabulary: true,
     };
     client.call(&request).pop().unwrap()
 }

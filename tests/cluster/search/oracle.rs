@@ -65,7 +65,8 @@ const QUERIES: [(&str, &str, &str); 7] = [
     ("le renard dort au bord de la rivière", "", "true"),
     ("wolf -rivers", "wolf", "body NOT LIKE '%river%'"),
     ("badg* otter", "badger|otter", "true"),
-    ("wolff", "wolf", "true"),
+    // Corrected where the words that the reader may see are few enough to be looked at.
+    ("wolff", "", "true"),
 ];
 
 /// Further arguments, none of which changes how many results there are.

@@ -1,9 +1,8 @@
 //! Snippets: the one or two fragments of a passage in which most words of the query stand together, cut at the ends of
 //! sentences.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::ops::Range;
-use unicode_segmentation::UnicodeSegmentation;
 
 /// Stands where text is left out.
 pub const ELLIPSIS: &str = "…";
@@ -11,54 +10,116 @@ pub const ELLIPSIS: &str = "…";
 /// Least room in characters for which a second fragment is looked for.
 const MIN_FRAGMENT: usize = 60;
 
+/// A sentence or line, without the white space around it, or the part of a long one that is shown.
+#[derive(Clone, Debug)]
+struct Unit {
+    range: Range<usize>,
+    /// Characters of the text before its first and after its last.
+    characters: Range<usize>,
+    /// The different words of the query in it, one bit each.
+    words: u64,
+    matches: usize,
+    /// Text that is left out stands between it and the unit before.
+    is_apart: bool,
+}
+
 /// The fragments of `text` for a snippet of at most `length` characters, in the order of the text. `matches` are the words
 /// of the query in it, as byte ranges that ascend without overlap. Without a match, the beginning of the text.
 ///
 /// A fragment consists of whole sentences unless one alone is too long: of that, whole words.
 pub fn fragments(text: &str, matches: &[Range<usize>], length: usize) -> Vec<Range<usize>> {
-    let all = units(text, matches, length);
-    let Some(first) = best(text, matches, &all, length, &HashSet::new()) else { return Vec::new() };
-    let room = length.saturating_sub(characters(text, &first));
-    let known = words(text, matches, &first);
-    let apart = |unit: &&Range<usize>| unit.end <= first.start || unit.start >= first.end;
-    let others: Vec<Range<usize>> = all.iter().filter(apart).cloned().collect();
-    let second = if room < MIN_FRAGMENT { None } else { best(text, matches, &others, room, &known) };
-    // A second fragment that has no further word tells nothing more.
-    let second = second.filter(|range| words(text, matches, range).iter().any(|word| !known.contains(word)));
-    if second.is_none() {
+    let units = units(text, matches, length);
+    let Some((first, known)) = best(&units, length, 0) else { return Vec::new() };
+    let room = length - characters(&units[first.clone()]);
+    let (before, after) = (&units[..first.start], &units[first.end..]);
+    let second = [(before, 0), (after, first.end)].into_iter().filter_map(|(others, from)| {
+        let (second, words) = best(others, room, known)?;
+        Some(((words & !known).count_ones(), from + second.start..from + second.end))
+    });
+    // A second fragment that has no further word tells nothing more. Of equals, the first.
+    let second = second.filter(|(new, _)| room >= MIN_FRAGMENT && *new > 0).rev().max_by_key(|(new, _)| *new);
+    let Some((_, second)) = second else {
         // What follows, for the room is there.
-        let following: Vec<Range<usize>> = all.into_iter().filter(|unit| unit.start >= first.start).collect();
-        return runs(text, &following, first.start, length).pop().into_iter().collect();
-    }
-    let mut fragments: Vec<Range<usize>> = [Some(first), second].into_iter().flatten().collect();
+        let count = runs(&units[first.start..], length).count();
+        return bytes(&units, &(first.start..first.start + count)).into_iter().collect();
+    };
+    let mut fragments: Vec<Range<usize>> = [first, second].iter().filter_map(|run| bytes(&units, run)).collect();
     fragments.sort_by_key(|range| range.start);
     fragments
 }
 
-/// Sentences and lines, without the white space around them. One that is longer than `length` is cut to the words around
-/// its matches.
-fn units(text: &str, matches: &[Range<usize>], length: usize) -> Vec<Range<usize>> {
-    let mut units = Vec::new();
-    for (at, sentence) in text.split_sentence_bound_indices() {
-        let mut start = at;
-        for line in sentence.split_inclusive('\n') {
-            let begin = start + (line.len() - line.trim_start().len());
-            let end = begin + line.trim().len();
-            start += line.len();
-            if begin < end && characters(text, &(begin..end)) > length {
-                units.extend(cut(text, begin..end, matches, length));
-            } else if begin < end {
-                units.push(begin..end);
+/// The bytes from the first to the last of some units.
+fn bytes(units: &[Unit], run: &Range<usize>) -> Option<Range<usize>> {
+    let run = units.get(run.clone())?;
+    Some(run.first()?.range.start..run.last()?.range.end)
+}
+
+/// Sentences and lines. One that is longer than `length` is cut to the words around its first match.
+fn units(text: &str, matches: &[Range<usize>], length: usize) -> Vec<Unit> {
+    let mut units: Vec<Unit> = Vec::new();
+    let mut bits: HashMap<String, u32> = HashMap::new();
+    let mut matches = matches.iter().filter(|range| text.get((*range).clone()).is_some()).peekable();
+    // Bytes and characters that were counted, and the end of the unit before.
+    let (mut counted, mut count, mut last) = (0, 0, 0);
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        for sentence in sentences(line) {
+            let begin = start + (sentence.len() - sentence.trim_start().len());
+            let whole = begin..begin + sentence.trim().len();
+            start += sentence.len();
+            while matches.next_if(|range| range.start < whole.start).is_some() {}
+            let first = matches.peek().map(|range| range.start).filter(|first| *first < whole.end);
+            let Some(range) = cut(text, whole.clone(), first, length) else { continue };
+            let mut unit = Unit { range, characters: 0..0, words: 0, matches: 0, is_apart: false };
+            while let Some(range) = matches.next_if(|range| range.end <= unit.range.end) {
+                let next = u32::try_from(bits.len()).unwrap_or(u32::MAX).min(u64::BITS - 1);
+                let bit = *bits.entry(text[range.clone()].to_lowercase()).or_insert(next);
+                unit.words |= 1 << bit;
+                unit.matches += 1;
             }
+            unit.is_apart = whole.start < unit.range.start
+                || units.last().is_some_and(|_| text[last..unit.range.start].trim() != "");
+            count += text[counted..unit.range.start].chars().count();
+            let length = text[unit.range.clone()].chars().count();
+            (unit.characters, counted, last) = (count..count + length, unit.range.end, unit.range.end);
+            count += length;
+            units.push(unit);
         }
     }
     units
 }
 
-/// The words of a sentence that stand in at most `length` characters, from a little before its first match.
-fn cut(text: &str, sentence: Range<usize>, matches: &[Range<usize>], length: usize) -> Option<Range<usize>> {
-    let first = matches.iter().find(|range| range.start >= sentence.start && range.end <= sentence.end);
-    let wanted = first.map_or(sentence.start, |range| range.start);
+/// The sentences of a line: up to a full stop and white space, or to one of Chinese or Japanese. Simpler than the rules of
+/// Unicode (UAX 29), which take more time than the whole rest and stop at abbreviations as well.
+fn sentences(line: &str) -> impl Iterator<Item = &str> {
+    let mut rest = line;
+    std::iter::from_fn(move || {
+        let mut signs = rest.char_indices().peekable();
+        let mut end = rest.len();
+        while let Some((at, sign)) = signs.next() {
+            let is_end = match sign {
+                '.' | '!' | '?' | '…' => signs.peek().is_some_and(|(_, next)| next.is_whitespace()),
+                '。' | '！' | '？' => true,
+                _ => false,
+            };
+            if is_end {
+                end = at + sign.len_utf8();
+                break;
+            }
+        }
+        let (sentence, after) = rest.split_at(end);
+        rest = after;
+        (!sentence.is_empty()).then_some(sentence)
+    })
+}
+
+/// A sentence, or the words of one that is too long that stand in at most `length` characters, from a little before its
+/// first match.
+fn cut(text: &str, sentence: Range<usize>, first: Option<usize>, length: usize) -> Option<Range<usize>> {
+    if sentence.is_empty() || text[sentence.clone()].chars().nth(length).is_none() {
+        return (!sentence.is_empty()).then_some(sentence);
+    }
+    let wanted = first.unwrap_or(sentence.start);
     // A quarter of the room is for what leads to the match.
     let before = &text[sentence.start..wanted];
     let lead = before.char_indices().rev().take(length / 4).last().map_or(0, |(at, _)| at);
@@ -70,55 +131,39 @@ fn cut(text: &str, sentence: Range<usize>, matches: &[Range<usize>], length: usi
     let end = after.char_indices().nth(length).map_or(after.len(), |(limit, _)| {
         after[..limit].rfind(char::is_whitespace).filter(|at| start + at > wanted).unwrap_or(limit)
     });
-    let end = start + end;
-    let cut = text.get(start..end)?;
+    let cut = &after[..end];
     let begin = start + (cut.len() - cut.trim_start().len());
     let range = begin..begin + cut.trim().len();
     (!range.is_empty()).then_some(range)
 }
 
-/// The run of units of at most `length` characters with most words that are not `known`; of equals, the one with more
-/// matches, then the first and shortest.
-fn best(
-    text: &str,
-    matches: &[Range<usize>],
-    units: &[Range<usize>],
-    length: usize,
-    known: &HashSet<String>,
-) -> Option<Range<usize>> {
-    let mut best: Option<((usize, usize), Range<usize>)> = None;
-    for (at, unit) in units.iter().enumerate() {
-        for range in runs(text, &units[at..], unit.start, length) {
-            let new = words(text, matches, &range).into_iter().filter(|word| !known.contains(word)).count();
-            let all = matches.iter().filter(|one| one.start >= range.start && one.end <= range.end).count();
-            if best.as_ref().is_none_or(|(score, _)| (new, all) > *score) {
-                best = Some(((new, all), range));
+/// The run of units of at most `length` characters with most words that are not `known`, and its words; of equals, the one
+/// with more matches, then the first and shortest.
+fn best(units: &[Unit], length: usize, known: u64) -> Option<(Range<usize>, u64)> {
+    let mut best: Option<((u32, usize), Range<usize>, u64)> = None;
+    for start in 0..units.len() {
+        let (mut words, mut matches) = (0, 0);
+        for (at, unit) in runs(&units[start..], length).enumerate() {
+            words |= unit.words;
+            matches += unit.matches;
+            let score = ((words & !known).count_ones(), matches);
+            if best.as_ref().is_none_or(|(best, ..)| score > *best) {
+                best = Some((score, start..start + at + 1, words));
             }
         }
     }
-    best.map(|(_, range)| range)
+    best.map(|(_, run, words)| (run, words))
 }
 
-/// The runs of the first units, from `start`, that have at most `length` characters, the shortest first.
-fn runs(text: &str, units: &[Range<usize>], start: usize, length: usize) -> Vec<Range<usize>> {
-    let mut runs: Vec<Range<usize>> = Vec::new();
-    for unit in units {
-        let is_apart = runs.last().is_some_and(|run| !text[run.end..unit.start].trim().is_empty());
-        if is_apart || characters(text, &(start..unit.end)) > length {
-            break;
-        }
-        runs.push(start..unit.end);
-    }
-    runs
+/// The first units, as far as they stand together and have at most `length` characters.
+fn runs(units: &[Unit], length: usize) -> impl Iterator<Item = &Unit> {
+    let start = units.first().map_or(0, |unit| unit.characters.start);
+    let fits = move |(at, unit): &(usize, &Unit)| (*at == 0 || !unit.is_apart) && unit.characters.end - start <= length;
+    units.iter().enumerate().take_while(fits).map(|(_, unit)| unit)
 }
 
-fn words(text: &str, matches: &[Range<usize>], within: &Range<usize>) -> HashSet<String> {
-    let inside = matches.iter().filter(|range| range.start >= within.start && range.end <= within.end);
-    inside.filter_map(|range| text.get(range.clone())).map(str::to_lowercase).collect()
-}
-
-fn characters(text: &str, range: &Range<usize>) -> usize {
-    text.get(range.clone()).map_or(0, |part| part.chars().count())
+fn characters(units: &[Unit]) -> usize {
+    units.first().zip(units.last()).map_or(0, |(first, last)| last.characters.end - first.characters.start)
 }
 
 #[cfg(test)]

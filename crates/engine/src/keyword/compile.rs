@@ -2,9 +2,10 @@
 
 use super::language::Language;
 use super::operator::{Operators, expand_prefix, operators};
-use super::query_parser::{ParsedQuery, parse};
+use super::query_parser::{QueryWord, parse};
 use super::query_plan::{
-    Correction, FieldTerm, QueryLanguages, TermGroup, TextField, add_compounds, correct, first_parts, groups,
+    Correction, FIRST_PART_BOOST, FieldTerm, MAX_CORRECTIONS, MAX_REFINED_WORDS, QueryLanguages, TermGroup, TextField,
+    add_compounds, corrected, first_parts, groups, telling,
 };
 use super::schema::Fields;
 use super::score::{NumberedGroup, WeightedGroup, keep_rarest, weigh};
@@ -12,6 +13,7 @@ use super::search::{SearchRequest, cancelled};
 use super::segment::{Segment, catch_damage};
 use super::statistics::{CollectionStatistics, TermTable};
 use super::vocabulary::Vocabulary;
+use super::words::WordForm;
 use socle_core::Result;
 use socle_core::protocol::QueryTruncation;
 use std::sync::Arc;
@@ -58,10 +60,13 @@ impl<'a> CompiledQuery<'a> {
         (within, visible): (Documents<'_>, Documents<'_>),
         is_cancelled: &'a dyn Fn() -> bool,
     ) -> Result<Self> {
-        let parsed = parse(&request.query, request.syntax);
+        let mut parsed = parse(&request.query, request.syntax);
+        let vocabulary = Vocabulary::new(segments, fields, within);
+        parsed.settle_exclusions(&|option| Ok(request.use_vocabulary && vocabulary.word_frequency(option)? > 0))?;
         let languages = QueryLanguages::new(language, segments);
         let mut left_out = parsed.left_out;
-        let mut plan = groups(&parsed, &languages);
+        let telling = telling(&parsed, &languages);
+        let mut plan = groups(&parsed, &telling, &languages);
         let prefixed = |prefix: &str, boost: f32| -> Result<(Option<TermGroup>, u32)> {
             let (group, beyond) = expand_prefix(prefix, segments, fields, within)?;
             // With visible statistics, its frequency is that among the visible chunks, like that of every other word.
@@ -77,23 +82,17 @@ impl<'a> CompiledQuery<'a> {
             left_out.prefix_words = left_out.prefix_words.saturating_add(beyond);
             plan.extend(group);
         }
-        let (words, boost) = first_parts(&parsed, &languages);
-        for word in words {
-            plan.extend(prefixed(word, boost)?.0);
-        }
-        add_compounds(&mut plan, &parsed, &languages, &Vocabulary::new(segments, fields, visible))?;
         let mut terms = TermTable::default();
-        let corrections = Self::correct(&parsed, &languages, (segments, fields), (within, visible), &mut plan)?;
-        let mut number = |term: &FieldTerm| terms.number(term, segments, fields);
-        let mut numbered = Vec::new();
-        for group in &plan {
-            let alternatives = group.alternatives.iter().map(&mut number).collect::<Result<Vec<usize>>>()?;
-            let all_of = group.all_of.iter().map(&mut number).collect::<Result<Vec<usize>>>()?;
-            let variants = group.variants.iter().map(&mut number).collect::<Result<Vec<usize>>>()?;
-            let literal = group.literal.as_ref().map(&mut number).transpose()?;
-            let exact = group.exact.as_ref().map(|(term, _)| number(term)).transpose()?;
-            numbered.push(NumberedGroup { group, alternatives, all_of, variants, literal, exact });
+        let mut corrections = Vec::new();
+        if request.use_vocabulary && telling.len() <= MAX_REFINED_WORDS {
+            add_compounds(&mut plan, &telling, &languages, &vocabulary)?;
+            corrections = correct(&mut plan, &telling, &languages, &vocabulary, &mut terms)?;
+            for word in first_parts(&telling, &languages) {
+                plan.extend(prefixed(word, FIRST_PART_BOOST)?.0);
+            }
         }
+        let mut number = |term: &FieldTerm| terms.number(term, segments, fields);
+        let numbered = plan.iter().map(|group| numbered(group, &mut number)).collect::<Result<Vec<_>>>()?;
         for word in parsed.phrases.iter().chain(&parsed.preferred).chain(&parsed.excluded).flatten() {
             number(&(TextField::Word, word.clone()))?;
         }
@@ -120,34 +119,6 @@ impl<'a> CompiledQuery<'a> {
         })
     }
 
-    /// Adds groups for the words that the index does not have. Words are unknown by the chunks that statistics are taken
-    /// of, so that scores do not depend on others; they are corrected to words of chunks that may be hits.
-    fn correct(
-        parsed: &ParsedQuery,
-        languages: &QueryLanguages,
-        (segments, fields): (&[Arc<Segment>], &Fields),
-        (within, visible): (Documents<'_>, Documents<'_>),
-        plan: &mut Vec<TermGroup>,
-    ) -> Result<Vec<Correction>> {
-        let known = Vocabulary::new(segments, fields, visible);
-        let is_unknown = |group: &TermGroup| -> Result<bool> {
-            for (field, text) in group.alternatives.iter().chain(&group.variants).chain(&group.literal) {
-                let frequency = match field {
-                    TextField::Stem => known.stem_frequency(text),
-                    TextField::Word => known.word_frequency(text),
-                };
-                if frequency? > 0 {
-                    return Ok(false);
-                }
-            }
-            Ok(true)
-        };
-        let (groups, corrections) =
-            correct(parsed, languages, &Vocabulary::new(segments, fields, within), &is_unknown)?;
-        plan.extend(groups);
-        Ok(corrections)
-    }
-
     /// A query whose score of a document is never below that of [`super::score::DocumentScorer`].
     ///
     /// # Errors
@@ -163,6 +134,51 @@ impl<'a> CompiledQuery<'a> {
         let statistics = UpperBoundStatistics { statistics: &self.statistics, groups: &self.groups };
         catch_damage(|| query.weight(EnableScoring::enabled_from_statistics_provider(&statistics, first.searcher())))
     }
+}
+
+/// A group with the numbers of its terms.
+fn numbered<'a>(
+    group: &'a TermGroup,
+    number: &mut dyn FnMut(&FieldTerm) -> Result<usize>,
+) -> Result<NumberedGroup<'a>> {
+    let mut all = |terms: &[FieldTerm]| terms.iter().map(&mut *number).collect::<Result<Vec<usize>>>();
+    let (alternatives, all_of, variants) = (all(&group.alternatives)?, all(&group.all_of)?, all(&group.variants)?);
+    let literal = group.literal.as_ref().map(&mut *number).transpose()?;
+    let exact = group.exact.as_ref().map(|(term, _)| number(term)).transpose()?;
+    Ok(NumberedGroup { group, alternatives, all_of, variants, literal, exact })
+}
+
+/// Adds groups of similar words for the words that the index does not have, and returns both.
+fn correct(
+    plan: &mut Vec<TermGroup>,
+    telling: &[&QueryWord],
+    languages: &QueryLanguages,
+    vocabulary: &Vocabulary<'_>,
+    terms: &mut TermTable,
+) -> Result<Vec<Correction>> {
+    let mut is_known = |group: &TermGroup| -> Result<bool> {
+        for term in group.alternatives.iter().chain(&group.variants).chain(&group.literal) {
+            if vocabulary.has(term, terms)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    };
+    let mut unknown = Vec::new();
+    for word in telling.iter().filter(|word| word.form == WordForm::Piece) {
+        let Some(group) = plan.iter().find(|group| group.word == word.text) else { continue };
+        if unknown.len() < MAX_CORRECTIONS && !is_known(group)? {
+            unknown.push(group.clone());
+        }
+    }
+    let mut corrections = Vec::new();
+    for group in unknown {
+        if let Some((group, correction)) = corrected(&group, languages, vocabulary)? {
+            plan.push(group);
+            corrections.push(correction);
+        }
+    }
+    Ok(corrections)
 }
 
 /// Statistics by which every term scores at least what it scores in any of its groups.

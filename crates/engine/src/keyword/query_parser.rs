@@ -1,7 +1,9 @@
 //! Parses query text into words, phrases, prefixes, requirements and exclusions, by a [`QuerySyntax`]. Every text is a
 //! valid query, and whatever is no operator is text. One pass, without recursion.
 
+use super::spelling::option_term;
 use super::words::{WordForm, for_each_word, normalize};
+use socle_core::Result;
 use socle_core::protocol::{MAX_OPERATORS, MAX_PHRASE_WORDS, MAX_QUERY_WORDS, QuerySyntax, QueryTruncation};
 use std::collections::HashMap;
 
@@ -31,6 +33,8 @@ pub struct ParsedQuery {
     pub prefixes: Vec<String>,
     /// Excluded words and phrases, each a list of normalized words.
     pub excluded: Vec<Vec<String>>,
+    /// Words at the end of a natural query that are excluded, unless the index has them as options of a command.
+    pub excluded_unless_option: Vec<String>,
     /// Number of words and operators that were left out because the query exceeds a limit.
     pub left_out: QueryTruncation,
 }
@@ -52,6 +56,27 @@ impl QueryWord {
     /// A single word, as a piece.
     pub fn piece(text: &str) -> Self {
         Self { text: text.to_string(), form: WordForm::Piece, may_be_stop_word: true, count: 1 }
+    }
+}
+
+impl ParsedQuery {
+    /// Decides about the words at the end that are excluded unless `is_option`, in which case they are words like others.
+    ///
+    /// # Errors
+    /// That of `is_option`.
+    pub fn settle_exclusions(&mut self, is_option: &dyn Fn(&str) -> Result<bool>) -> Result<()> {
+        for word in std::mem::take(&mut self.excluded_unless_option) {
+            let option = option_term(&word);
+            if !is_option(&option)? {
+                self.excluded.push(vec![word]);
+                continue;
+            }
+            if !self.words.iter().any(|known| known.text == word) {
+                self.words.push(QueryWord::piece(&word));
+            }
+            self.words.push(QueryWord { form: WordForm::Identifier, ..QueryWord::piece(&option) });
+        }
+        Ok(())
     }
 }
 
@@ -85,7 +110,10 @@ impl Parser {
         }
         let (text, excluded) = exclusions(query);
         for word in excluded.split_whitespace() {
-            add_phrase(&mut self.parsed.excluded, &word[1..], &mut self.parsed.left_out);
+            match self.parsed.excluded_unless_option.len() {
+                0..MAX_OPERATORS => self.parsed.excluded_unless_option.push(normalize(&word[1..]).into_owned()),
+                _ => self.parsed.left_out.operators += 1,
+            }
         }
         // False once a quotation mark has no closing one: the rest is not searched again for each further mark.
         let mut closed = true;
@@ -330,8 +358,8 @@ mod tests {
 
     #[test]
     fn only_words_at_the_end_of_a_natural_query_are_excluded() {
-        assert_eq!(natural("backup -windows").excluded, [list(&["windows"])]);
-        assert_eq!(natural("backup -windows -macos ").excluded, [list(&["windows"]), list(&["macos"])]);
+        assert_eq!(natural("backup -windows").excluded_unless_option, ["windows"]);
+        assert_eq!(natural("backup -windows -macos ").excluded_unless_option, ["windows", "macos"]);
         assert_eq!(natural("backup -\"old disks\" of servers").excluded, [list(&["old", "disks"])]);
         for text in [
             "java -Xmx512m",
@@ -345,15 +373,16 @@ mod tests {
             "-10 °C",
             "a - b",
         ] {
-            assert_eq!(natural(text).excluded, Vec::<Vec<String>>::new(), "{text}");
+            let parsed = natural(text);
+            assert!(parsed.excluded.is_empty() && parsed.excluded_unless_option.is_empty(), "{text}");
         }
-        assert_eq!(word_texts(natural("tar -xzf")), ["tar", "xzf"]);
+        assert_eq!(word_texts(natural("tar -xzf")), ["tar", "xzf", "-xzf"]);
     }
 
     #[test]
     fn plain_text_has_no_operators() {
         let parsed = parse("\"point de reprise\" -brouillon sauve*", QuerySyntax::Plain);
-        assert_eq!(word_texts(parsed.clone()), ["point", "de", "reprise", "brouillon", "sauve"]);
+        assert_eq!(word_texts(parsed.clone()), ["point", "de", "reprise", "brouillon", "-brouillon", "sauve"]);
         assert!(parsed.phrases.is_empty() && parsed.excluded.is_empty() && parsed.prefixes.is_empty());
     }
 
@@ -384,6 +413,9 @@ mod tests {
             assert!(quotes.phrases.len() <= MAX_OPERATORS && quotes.preferred.len() <= MAX_OPERATORS);
             assert!(parse(&"-\"a ".repeat(100_000)).excluded.len() <= MAX_OPERATORS);
             assert!(parse(&"x -windows".repeat(100_000)).excluded.len() <= MAX_OPERATORS);
+            assert!(
+                parse(&("x".to_string() + &" -windows".repeat(100_000))).excluded_unless_option.len() <= MAX_OPERATORS
+            );
             assert!(parse(&"ab* ".repeat(100_000)).prefixes == ["ab"]);
             let many: String = (0..150_000).map(|number| format!("w{number} ")).collect();
             let words = parse(&many).words;

@@ -39,17 +39,17 @@ const PART_BOOST: f32 = 0.5;
 const DATE_BOOST: f32 = 2.0;
 
 /// Factor of the score of compounds of which a word of the query is the first part.
-const FIRST_PART_BOOST: f32 = 0.4;
+pub const FIRST_PART_BOOST: f32 = 0.4;
 
 /// Factors of the score of a word to which one of the query was corrected, by their distance.
 const CORRECTION_BOOSTS: [f32; 3] = [1.0, 0.8, 0.6];
 
 /// Most words of a query for which the index is asked about compounds and corrections. What is longer is a text, of which
 /// enough is found without.
-const MAX_REFINED_WORDS: usize = 32;
+pub const MAX_REFINED_WORDS: usize = 32;
 
 /// Most words of a query for which similar ones are looked for; each may take a millisecond.
-const MAX_CORRECTIONS: usize = 4;
+pub const MAX_CORRECTIONS: usize = 4;
 
 /// A text field of the index.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -143,9 +143,8 @@ impl QueryLanguages {
     }
 }
 
-/// The groups of the words of a query.
-pub fn groups(parsed: &ParsedQuery, languages: &QueryLanguages) -> Vec<TermGroup> {
-    let telling = telling(parsed, languages);
+/// The groups of the words of a query, of which `telling` are no stop words.
+pub fn groups(parsed: &ParsedQuery, telling: &[&QueryWord], languages: &QueryLanguages) -> Vec<TermGroup> {
     if telling.is_empty() && parsed.phrases.is_empty() && parsed.prefixes.is_empty() {
         return parsed.words.iter().map(literal_group).collect();
     }
@@ -156,7 +155,7 @@ pub fn groups(parsed: &ParsedQuery, languages: &QueryLanguages) -> Vec<TermGroup
     };
     let has_others = !telling.iter().all(|word| is_stop(word));
     let mut groups: Vec<TermGroup> = Vec::new();
-    for word in telling.iter().filter(|word| pieces_of(word, &telling).is_none()) {
+    for word in telling.iter().filter(|word| pieces_of(word, telling).is_none()) {
         let mut group = group(word, languages);
         if has_others && is_stop(word) {
             group.literal = None;
@@ -167,8 +166,8 @@ pub fn groups(parsed: &ParsedQuery, languages: &QueryLanguages) -> Vec<TermGroup
         let all_of = parts.iter().map(|part| (TextField::Word, part.clone())).collect();
         groups.push(TermGroup { all_of, boost: PART_BOOST, ..TermGroup::default() });
     }
-    for word in &telling {
-        if let Some(pieces) = pieces_of(word, &telling) {
+    for word in telling {
+        if let Some(pieces) = pieces_of(word, telling) {
             add_variant(&mut groups, pieces, &word.text, languages);
         }
     }
@@ -201,7 +200,7 @@ fn add_variant(groups: &mut [TermGroup], words: [&str; 2], compound: &str, langu
 }
 
 /// The words of a query that are no stop words.
-fn telling<'a>(parsed: &'a ParsedQuery, languages: &QueryLanguages) -> Vec<&'a QueryWord> {
+pub fn telling<'a>(parsed: &'a ParsedQuery, languages: &QueryLanguages) -> Vec<&'a QueryWord> {
     let language = query_language(&parsed.words, &languages.common);
     let is_stop =
         |word: &&QueryWord| word.may_be_stop_word && language.is_some_and(|language| language.is_stop_word(&word.text));
@@ -214,16 +213,12 @@ fn telling<'a>(parsed: &'a ParsedQuery, languages: &QueryLanguages) -> Vec<&'a Q
 /// `DamagedIndex`.
 pub fn add_compounds(
     groups: &mut Vec<TermGroup>,
-    parsed: &ParsedQuery,
+    words: &[&QueryWord],
     languages: &QueryLanguages,
     vocabulary: &Vocabulary<'_>,
 ) -> Result<()> {
-    let words = telling(parsed, languages);
-    if words.len() > MAX_REFINED_WORDS {
-        return Ok(());
-    }
-    let is_known = |text: &str| parsed.words.iter().any(|word| word.text == text);
-    for (pair, compound) in compound::join(&words, &languages.common, vocabulary)? {
+    let is_known = |text: &str| words.iter().any(|word| word.text == text);
+    for (pair, compound) in compound::join(words, &languages.common, vocabulary)? {
         if !is_known(&compound) {
             add_variant(groups, pair, &compound, languages);
         }
@@ -237,57 +232,37 @@ pub fn add_compounds(
     Ok(())
 }
 
-/// The words of a query of which compounds are looked for that begin with them, and the factor of their score.
-pub fn first_parts<'a>(parsed: &'a ParsedQuery, languages: &QueryLanguages) -> (Vec<&'a str>, f32) {
-    let words = telling(parsed, languages);
-    let words = if words.len() > MAX_REFINED_WORDS { Vec::new() } else { words }.into_iter();
-    let words = words.filter(|word| compound::is_first_part(word, &languages.common));
-    (words.map(|word| word.text.as_str()).collect(), FIRST_PART_BOOST)
+/// The words of a query of which compounds are looked for that begin with them.
+pub fn first_parts<'a>(words: &[&'a QueryWord], languages: &QueryLanguages) -> impl Iterator<Item = &'a str> {
+    let words = words.iter().filter(|word| compound::is_first_part(word, &languages.common));
+    words.map(|word| word.text.as_str())
 }
 
-/// A word of a query that the index does not have, and what was searched for instead.
+/// A word of a query that the index does not have, and what is searched for instead.
 pub type Correction = (String, Vec<String>);
 
-/// Groups of words that the index has, for words of the query that it does not have. `is_unknown` says of which groups no
-/// term occurs.
+/// The group of the words that the index has instead of one that it does not have, and these words.
 ///
 /// # Errors
 /// `DamagedIndex`.
-pub fn correct(
-    parsed: &ParsedQuery,
+pub fn corrected(
+    group: &TermGroup,
     languages: &QueryLanguages,
     vocabulary: &Vocabulary<'_>,
-    is_unknown: &dyn Fn(&TermGroup) -> Result<bool>,
-) -> Result<(Vec<TermGroup>, Vec<Correction>)> {
-    let (mut groups, mut corrections) = (Vec::new(), Vec::new());
-    let words = telling(parsed, languages);
-    if words.len() > MAX_REFINED_WORDS {
-        return Ok((groups, corrections));
-    }
-    let mut looked_for = 0;
-    for word in words {
-        let own = group(word, languages);
-        if word.form != WordForm::Piece || looked_for == MAX_CORRECTIONS || !is_unknown(&own)? {
-            continue;
-        }
-        looked_for += 1;
-        let (neighbours, distance) = vocabulary.neighbours(&word.text)?;
-        let mut alternatives: Vec<FieldTerm> = Vec::new();
-        for neighbour in &neighbours {
-            let TermGroup { alternatives: terms, literal, .. } = group(&QueryWord::piece(neighbour), languages);
-            for term in terms.into_iter().chain(literal) {
-                if !alternatives.contains(&term) {
-                    alternatives.push(term);
-                }
+) -> Result<Option<(TermGroup, Correction)>> {
+    let (neighbours, distance) = vocabulary.neighbours(&group.word)?;
+    let mut alternatives: Vec<FieldTerm> = Vec::new();
+    for neighbour in &neighbours {
+        let TermGroup { alternatives: terms, literal, .. } = group_of_text(neighbour, languages);
+        for term in terms.into_iter().chain(literal) {
+            if !alternatives.contains(&term) {
+                alternatives.push(term);
             }
         }
-        if !alternatives.is_empty() {
-            let boost = own.boost * CORRECTION_BOOSTS[usize::from(distance).min(2)];
-            groups.push(TermGroup { alternatives, literal: None, exact: None, boost, ..own });
-            corrections.push((word.text.clone(), neighbours));
-        }
     }
-    Ok((groups, corrections))
+    let boost = group.boost * CORRECTION_BOOSTS[usize::from(distance).min(2)];
+    let group = TermGroup { word: group.word.clone(), alternatives, boost, ..TermGroup::default() };
+    Ok((!neighbours.is_empty()).then(|| (group.clone(), (group.word, neighbours))))
 }
 
 /// The language of which the query has the most stop words. With several languages, one stop word is not enough: it may be
@@ -333,17 +308,7 @@ fn group(word: &QueryWord, languages: &QueryLanguages) -> TermGroup {
         _ => 1.0,
     };
     let boost = word.count.min(MAX_BOOST) as f32 * factor;
-    TermGroup {
-        word: text.clone(),
-        alternatives,
-        all_of: Vec::new(),
-        variants: Vec::new(),
-        literal,
-        exact,
-        boost,
-        is_prefix: false,
-        prefix_doc_freq: None,
-    }
+    TermGroup { word: text.clone(), alternatives, literal, exact, boost, ..TermGroup::default() }
 }
 
 /// The group of a single normalized word.
@@ -354,15 +319,6 @@ pub fn group_of_text(word: &str, languages: &QueryLanguages) -> TermGroup {
 /// The group of a word in its exact form, for queries of stop words only.
 fn literal_group(word: &QueryWord) -> TermGroup {
     let alternatives = vec![(TextField::Word, word.text.clone())];
-    TermGroup {
-        word: word.text.clone(),
-        alternatives,
-        all_of: Vec::new(),
-        variants: Vec::new(),
-        literal: None,
-        exact: None,
-        boost: word.count.min(MAX_BOOST) as f32,
-        is_prefix: false,
-        prefix_doc_freq: None,
-    }
+    let boost = word.count.min(MAX_BOOST) as f32;
+    TermGroup { word: word.text.clone(), alternatives, boost, ..TermGroup::default() }
 }

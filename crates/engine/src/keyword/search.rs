@@ -48,6 +48,8 @@ pub struct SearchRequest {
     pub visible_statistics: bool,
     /// How `query` is read.
     pub syntax: QuerySyntax,
+    /// The words of the index tell where a compound can be split and what is misspelt: those of `restrict`, if it is given.
+    pub use_vocabulary: bool,
 }
 
 /// The result of a search.

@@ -50,7 +50,8 @@ pub fn joined(text: &str, pieces: &[(usize, usize)]) -> Option<String> {
         .then(|| pieces.iter().map(|(start, end)| &text[*start..*end]).collect())
 }
 
-/// The letter, or the name after a point, with the signs that belong to it: `C++`, `C#`, `.NET`.
+/// The letter, or the name after a point, with the signs that belong to it (`C++`, `C#`, `.NET`), or an option of a command
+/// (`-version`, also of `--version`).
 pub fn symbol(text: &str, start: usize, end: usize) -> Option<(usize, usize)> {
     let rest = &text[end..];
     let is_letter = end - start == 1 && text[start..end].bytes().all(|byte| byte.is_ascii_alphabetic());
@@ -60,9 +61,28 @@ pub fn symbol(text: &str, start: usize, end: usize) -> Option<(usize, usize)> {
     if is_letter && rest.starts_with('#') {
         return Some((start, end + 1));
     }
+    if is_option(text, start, end) {
+        return Some((start - 1, end));
+    }
     let before = text[..start].strip_suffix('.')?;
     let begins = before.chars().next_back().is_none_or(|last| !last.is_alphanumeric() && last != '.');
     (begins && text[start..end].starts_with(char::is_alphabetic)).then_some((start - 1, end))
+}
+
+/// Whether a piece of letters follows one or two hyphens before which no word stands.
+fn is_option(text: &str, start: usize, end: usize) -> bool {
+    let Some(before) = text[..start].strip_suffix('-') else { return false };
+    let before = before.strip_suffix('-').unwrap_or(before);
+    let begins = before
+        .chars()
+        .next_back()
+        .is_none_or(|last| last.is_whitespace() || matches!(last, '`' | '\'' | '"' | '(' | '['));
+    begins && text[start..end].chars().all(char::is_alphabetic)
+}
+
+/// The term of an option of a command.
+pub fn option_term(name: &str) -> String {
+    format!("-{name}")
 }
 
 /// The name by which people write a word with signs that are lost elsewhere.
@@ -80,6 +100,10 @@ pub fn name_of_symbol(symbol: &str) -> Option<&'static str> {
 /// first letter (`getUserById`) or of at least three parts (`NullPointerException`), for names such as `PostgreSQL` are one
 /// word. Empty where it has no parts.
 pub fn parts(piece: &str) -> Vec<Range<usize>> {
+    // Most words are of small letters.
+    if !piece.bytes().any(|byte| byte.is_ascii_digit()) && !piece.chars().skip(1).any(char::is_uppercase) {
+        return Vec::new();
+    }
     let mut bounds = vec![0];
     let mut has_digits = false;
     let signs: Vec<(usize, char)> =

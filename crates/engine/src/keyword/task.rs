@@ -57,10 +57,20 @@ impl KeywordTask {
                 restrict,
                 score,
                 visible_statistics,
+                use_vocabulary,
             } => {
                 let (query, language) = (query.to_string(), owned(language));
-                let query =
-                    SearchRequest { query, language, limit, after, restrict, score, visible_statistics, syntax };
+                let query = SearchRequest {
+                    query,
+                    language,
+                    limit,
+                    after,
+                    restrict,
+                    score,
+                    visible_statistics,
+                    syntax,
+                    use_vocabulary,
+                };
                 Self::Search { segments, query }
             }
             protocol::Request::Highlight { query, syntax, language, segments, contents } => Self::Highlight {

@@ -1,9 +1,10 @@
 //! The words of an index: which there are, and which resemble a word that is not among them.
 
 use super::analysis::UNACCENTED;
+use super::query_plan::FieldTerm;
 use super::schema::Fields;
 use super::segment::{Segment, catch_damage};
-use super::statistics::count;
+use super::statistics::{TermTable, count, field};
 use levenshtein_automata::{DFA, Distance, LevenshteinAutomatonBuilder, SINK_STATE};
 use socle_core::Result;
 use std::collections::BTreeMap;
@@ -59,6 +60,17 @@ impl<'a> Vocabulary<'a> {
     /// `DamagedIndex`.
     pub fn stem_frequency(&self, stem: &str) -> Result<u64> {
         self.frequency(self.fields.stem, stem)
+    }
+
+    /// Whether a chunk has a term, which is looked up in `terms`.
+    ///
+    /// # Errors
+    /// `DamagedIndex`.
+    pub fn has(&self, term: &FieldTerm, terms: &mut TermTable) -> Result<bool> {
+        let number = terms.number(term, self.segments, self.fields)?;
+        let is_somewhere = terms.all.get(number).is_some_and(|known| known.doc_freq > 0);
+        let field = field(self.fields, term.0);
+        Ok(is_somewhere && (self.within.is_none() || self.frequency(field, &term.1)? > 0))
     }
 
     fn frequency(&self, field: Field, text: &str) -> Result<u64> {

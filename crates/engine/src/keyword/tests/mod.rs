@@ -2,6 +2,7 @@
 
 mod cache;
 mod damage;
+mod query;
 mod search;
 
 use super::build::{Chunk, build, merge};
@@ -41,7 +42,13 @@ fn segment(language: Option<&str>, texts: &[(i64, &str)]) -> Arc<Segment> {
 }
 
 fn request(query: &str) -> SearchRequest {
-    SearchRequest { query: query.to_string(), limit: 10, syntax: QuerySyntax::Operators, ..SearchRequest::default() }
+    SearchRequest {
+        query: query.to_string(),
+        limit: 10,
+        syntax: QuerySyntax::Operators,
+        use_vocabulary: true,
+        ..SearchRequest::default()
+    }
 }
 
 fn ask(segments: &[Arc<Segment>], request: &SearchRequest) -> SearchResult {
