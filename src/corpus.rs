@@ -19,3 +19,4 @@ mod sync_procedure;
 mod verify;
 mod wait;
 mod wait_reason;
+mod word_rules;

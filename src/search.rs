@@ -17,6 +17,7 @@ mod scope;
 mod select;
 mod trace;
 mod vector_retriever;
+mod word_rules;
 
 use crate::catalog::CorpusSpec;
 use crate::catalog::heap_counts;
@@ -197,6 +198,7 @@ impl<'a> CorpusSearch<'a> {
         if request.mode.has_keyword() || request.shown {
             let complete;
             (scope.segments, complete) = segments::segments(corpus)?;
+            scope.rules = word_rules::word_rules(corpus, &request.query)?;
             if request.mode.has_keyword()
                 && corpus.progress.state == "active"
                 && !(complete && corpus.progress.keyword_missing_count == 0)

@@ -15,3 +15,8 @@ CREATE TRIGGER check_restored BEFORE INSERT ON socle.corpus FOR EACH ROW EXECUTE
 ALTER TABLE socle.corpus ENABLE ALWAYS TRIGGER check_restored;
 COMMENT ON TRIGGER check_restored ON socle.corpus IS 'refuses rows inserted by a role that is not superuser, except corpora over its own tables';
 GRANT INSERT ON socle.corpus TO PUBLIC;
+
+CREATE TRIGGER check_restored BEFORE INSERT ON socle.corpus_word_rule FOR EACH ROW EXECUTE FUNCTION socle._check_restored();
+ALTER TABLE socle.corpus_word_rule ENABLE ALWAYS TRIGGER check_restored;
+COMMENT ON TRIGGER check_restored ON socle.corpus_word_rule IS 'refuses rows inserted by a role that is not superuser, except rules of its own corpora';
+GRANT INSERT ON socle.corpus_word_rule TO PUBLIC;

@@ -1,4 +1,4 @@
-//! The trigger on `socle.corpus` and `socle.model` that lets a role other than a superuser restore a dump: the owner of
+//! The trigger on `socle.corpus`, `socle.corpus_word_rule` and `socle.model` that lets a role other than a superuser restore a dump: the owner of
 //! a database whose extension and models a superuser has set up. A row that it admits becomes a corpus when
 //! `socle.resume_corpus` has checked and bound it.
 
@@ -15,6 +15,7 @@ use std::ffi::CStr;
 
 const PROBLEM: &str = include_str!("../../sql/corpus/check_restored.sql");
 const ROW: &str = include_str!("../../sql/corpus/restored_row.sql");
+const RULED: &str = "SELECT ($1).corpus";
 const KNOWN: &str = include_str!("../../sql/corpus/model_is_known.sql");
 
 /// The trigger function `socle._check_restored()`.
@@ -38,7 +39,12 @@ pub unsafe extern "C-unwind" fn check_restored(call: pg_sys::FunctionCallInfo) -
         let row = pg_sys::heap_copy_tuple_as_datum(data.tg_trigtuple, relation.rd_att);
         let row = DatumWithOid::new(row, (*relation.rd_rel).reltype);
         let name = CStr::from_ptr((&raw const (*relation.rd_rel).relname.data).cast());
-        match if name == c"model" { is_wanted_model(row) } else { is_own_corpus(row) } {
+        let is_wanted = match name.to_bytes() {
+            b"model" => is_wanted_model(row),
+            b"corpus_word_rule" => is_rule_of_own_corpus(row),
+            _ => is_own_corpus(row),
+        };
+        match is_wanted {
             Ok(true) => tuple,
             Ok(false) => pg_sys::Datum::null(),
             Err(error) => {
@@ -74,6 +80,13 @@ fn is_wanted_model(row: DatumWithOid<'_>) -> Result<bool> {
         .report(PgLogLevel::WARNING);
     }
     Ok(false)
+}
+
+fn is_rule_of_own_corpus(row: DatumWithOid<'_>) -> Result<bool> {
+    extension_version::require_own_version()?;
+    let corpus = spi::query_text(RULED, &[row])?.unwrap_or_default();
+    CorpusSpec::find(&corpus)?.require_owner()?;
+    Ok(true)
 }
 
 fn is_own_corpus(row: DatumWithOid<'_>) -> Result<bool> {

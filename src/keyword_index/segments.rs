@@ -8,7 +8,7 @@ use crate::engine_client;
 use crate::pg::plan_cache;
 use crate::pg::run_as::as_superuser;
 use sha2::{Digest, Sha256};
-use socle_core::protocol::{KEYWORD_FORMAT, QuerySyntax, QueryTruncation, Request, Response, SegmentDigest};
+use socle_core::protocol::{KEYWORD_FORMAT, QuerySyntax, QueryTruncation, Request, Response, SegmentDigest, WordRule};
 use socle_core::{Error, Kind, Result};
 
 const SEGMENTS: &str = include_str!("../../sql/keyword/keyword_segments.sql");
@@ -32,6 +32,8 @@ pub struct KeywordQuery<'a> {
     pub language: Option<&'static str>,
     /// Statistics are those of the chunks visible to the caller.
     pub visible_statistics: bool,
+    /// Rules of the corpus that the text may have the terms of.
+    pub rules: &'a [WordRule],
 }
 
 /// What to return for a query.
@@ -66,6 +68,8 @@ pub struct Hits {
     pub left_out: QueryTruncation,
     /// Words of the query that the index does not have, and what was searched for instead.
     pub corrections: Vec<(String, Vec<String>)>,
+    /// Terms of the query that have synonyms, and these.
+    pub synonyms: Vec<(String, Vec<String>)>,
 }
 
 impl Question {
@@ -82,6 +86,7 @@ impl Question {
             score: self.score.clone(),
             visible_statistics: query.visible_statistics && self.restrict.is_some(),
             use_vocabulary: self.use_vocabulary,
+            rules: query.rules.to_vec(),
         }
     }
 }
@@ -90,8 +95,8 @@ impl Hits {
     /// Converts an answer, if it is one of hits.
     pub fn read(answer: Response) -> Option<Self> {
         match answer {
-            Response::KeywordHits { hits, scores, refused, has_phrases, more, left_out, corrections } => {
-                Some(Self { hits, scores, refused, has_phrases, more, left_out, corrections })
+            Response::KeywordHits { hits, scores, refused, has_phrases, more, left_out, corrections, synonyms } => {
+                Some(Self { hits, scores, refused, has_phrases, more, left_out, corrections, synonyms })
             }
             _ => None,
         }

@@ -39,6 +39,8 @@ pub struct KeywordCandidates {
     pub left_out: QueryTruncation,
     /// Words of the query that the index does not have, and what was searched for instead.
     pub corrections: Vec<(String, Vec<String>)>,
+    /// Terms of the query that have synonyms, and these.
+    pub synonyms: Vec<(String, Vec<String>)>,
 }
 
 /// The question of the first pass.
@@ -72,18 +74,20 @@ pub fn hits(
         (hits, more) = (ahead.hits.hits.clone(), ahead.hits.more);
         candidates.left_out = ahead.hits.left_out;
         candidates.corrections.clone_from(&ahead.hits.corrections);
+        candidates.synonyms.clone_from(&ahead.hits.synonyms);
         looked.extend(hits.iter().map(|(chunk, _)| *chunk));
         candidates.scores = hits.iter().map(|(chunk, score)| (*chunk, f64::from(*score))).collect();
         question.score.retain(|chunk| !looked.contains(chunk));
         question.limit = 0;
     }
     if question.limit > 0 || !question.score.is_empty() {
-        let answer = segments::ask(scope.corpus, &scope.segments, request.keyword_query(), &question)?;
+        let answer = segments::ask(scope.corpus, &scope.segments, request.keyword_query(&scope.rules), &question)?;
         candidates.scores.extend(answer.scores.iter().map(|(chunk, score)| (*chunk, f64::from(*score))));
         candidates.refused = answer.refused.into_iter().collect();
         candidates.has_phrases = answer.has_phrases;
         candidates.left_out = answer.left_out;
         candidates.corrections = answer.corrections;
+        candidates.synonyms = answer.synonyms;
         if ahead.is_none() {
             (hits, more) = (answer.hits, answer.more);
         }
@@ -106,7 +110,8 @@ pub fn hits(
                 let limit = question.limit.saturating_mul(LATER_PASS).min(MAX_HITS);
                 question = Question { limit, after: Some((*score, *chunk)), score: Vec::new(), ..question };
                 looked.clear();
-                let answer = segments::ask(scope.corpus, &scope.segments, request.keyword_query(), &question)?;
+                let answer =
+                    segments::ask(scope.corpus, &scope.segments, request.keyword_query(&scope.rules), &question)?;
                 (hits, more) = (answer.hits, answer.more);
             }
             _ => break,

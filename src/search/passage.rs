@@ -225,7 +225,14 @@ fn mark(scopes: &[Scope<'_>], results: &mut [Passage], request: &SearchRequest) 
         let language = request.language.or_else(|| scope.corpus.only_language());
         let segments = if language.is_some() { Vec::new() } else { scope.segments.clone() };
         let contents = of_corpus.iter().map(|passage| passage.content.as_str()).collect();
-        Request::Highlight { query: &request.query, syntax: request.syntax, language, segments, contents }
+        Request::Highlight {
+            query: &request.query,
+            syntax: request.syntax,
+            rules: scope.rules.clone(),
+            language,
+            segments,
+            contents,
+        }
     };
     let mut marks: Vec<Vec<Vec<(u32, u32)>>> = vec![Vec::new(); of_corpora.len()];
     engine_client::exchange(of_corpora.len(), &engine_request, &mut |number, mut answers| match answers.pop() {

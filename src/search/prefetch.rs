@@ -123,7 +123,7 @@ fn embed_and_retrieve_keywords<'a>(
             return Ok(None);
         }
         let question = first_question(scope, request, request.depth());
-        let engine_request = question.request(&scope.segments, request.keyword_query());
+        let engine_request = question.request(&scope.segments, request.keyword_query(&scope.rules));
         asked.borrow_mut().insert(at, question.limit);
         Ok(Some(engine_request))
     };

@@ -131,6 +131,12 @@ fn corrections(corrections: &[(String, Vec<String>)]) -> String {
     format!("; corrected: {}", corrections.iter().map(describe).collect::<Vec<_>>().join("; "))
 }
 
+/// The synonyms of the query, for `socle.explain_search`.
+fn synonyms(synonyms: &[(String, Vec<String>)]) -> String {
+    let describe = |(term, others): &(String, Vec<String>)| format!("; {term} finds {}", others.join(", "));
+    synonyms.iter().map(describe).collect()
+}
+
 /// Asks both retrievers for the best `wanted` candidates, of which `depth` have to be left.
 fn retrieve(
     scope: &Scope<'_>,
@@ -152,8 +158,9 @@ fn retrieve(
         let (hits, segments) = (retrieved.keyword.hits.len(), scope.segments.len());
         let left_out = retrieved.keyword.left_out.describe().map(|words| format!("; not searched for: {words}"));
         let corrections = corrections(&retrieved.keyword.corrections);
+        let synonyms = synonyms(&retrieved.keyword.synonyms);
         trace.note(step, || {
-            format!("{hits} candidates in {segments} segments{}{corrections}", left_out.unwrap_or_default())
+            format!("{hits} candidates in {segments} segments{}{corrections}{synonyms}", left_out.unwrap_or_default())
         });
     }
     let mut all: Vec<i64> = retrieved.vector.iter().chain(&retrieved.keyword.hits).map(|(chunk, _)| *chunk).collect();

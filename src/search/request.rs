@@ -4,7 +4,7 @@ use crate::keyword_index::segments::KeywordQuery;
 use crate::model;
 use crate::pg::arguments::Arguments;
 use socle_core::model::ModelSpec;
-use socle_core::protocol::QuerySyntax;
+use socle_core::protocol::{QuerySyntax, WordRule};
 use socle_core::search::fusion::{Fusion, REFERENCE_DEPTH};
 use socle_core::{Error, Kind, Result, language};
 use std::ops::RangeInclusive;
@@ -116,13 +116,14 @@ pub struct SearchRequest {
 }
 
 impl SearchRequest {
-    /// The query of the keyword index.
-    pub fn keyword_query(&self) -> KeywordQuery<'_> {
+    /// The query of the keyword index of a corpus with these rules.
+    pub fn keyword_query<'a>(&'a self, rules: &'a [WordRule]) -> KeywordQuery<'a> {
         KeywordQuery {
             text: &self.query,
             syntax: self.syntax,
             language: self.language,
             visible_statistics: self.visible_statistics,
+            rules,
         }
     }
 

@@ -14,7 +14,7 @@ use crate::pg::{gucs, value, vector};
 use crate::vector_index::is_indexed_whole;
 use pgrx::datum::{DatumWithOid, TimestampWithTimeZone};
 use pgrx::prelude::*;
-use socle_core::protocol::SegmentDigest;
+use socle_core::protocol::{SegmentDigest, WordRule};
 use socle_core::search::filter::{self, ColumnKind, FilterColumn, Operators, Parameter};
 use socle_core::{Error, Kind, Result};
 use std::collections::HashSet;
@@ -57,6 +57,8 @@ pub struct Scope<'a> {
     pub corpus: &'a CorpusSpec,
     /// The segments of its keyword index that the snapshot sees, once they are looked up.
     pub segments: Vec<SegmentDigest>,
+    /// Rules about words that the query may have.
+    pub rules: Vec<WordRule>,
     /// Every chunk that passes, ascending; `None` when there are many, or nothing restricts them.
     pub eligible: Option<Vec<i64>>,
     /// Whether row security applies to the caller.
@@ -104,6 +106,7 @@ impl<'a> Scope<'a> {
         let mut scope = Self {
             corpus,
             segments: Vec::new(),
+            rules: Vec::new(),
             eligible: None,
             secured: secured == Some(true),
             restricted: request.filter.is_some() || secured == Some(true),

@@ -10,6 +10,7 @@ mod page;
 mod result;
 mod spelling;
 mod stale;
+mod word_rule;
 
 use postgres::{Client, NoTls};
 use socle_tests::Cluster;

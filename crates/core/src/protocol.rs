@@ -13,13 +13,14 @@ use crate::model::{Inspection, ModelOverrides, ModelSpec};
 pub use frame::{Frame, FrameBuffer, encode};
 pub use keyword::{
     KEYWORD_FORMAT, KeywordChunk, MAX_COUNTED_WORDS, MAX_HITS, MAX_OPERATORS, MAX_PHRASE_WORDS, MAX_PREFIX_WORDS,
-    MAX_QUERY_WORDS, QuerySyntax, QueryTruncation, SEGMENT_PART, SegmentDigest, SegmentSummary,
+    MAX_QUERY_WORDS, MAX_RULE_CHARACTERS, QuerySyntax, QueryTruncation, SEGMENT_PART, SegmentDigest, SegmentSummary,
+    WordRule, WordRuleKind, word_rule_key, word_rule_keys,
 };
 use serde::{Deserialize, Serialize};
 
 /// Incremented with every change of a message. A backend and an engine of different versions disconnect (see
 /// [`Request::Hello`]).
-pub const PROTOCOL_VERSION: u32 = 8;
+pub const PROTOCOL_VERSION: u32 = 9;
 
 /// Version of library and engine. A supervisor does not use an engine of another version: the two only exchange
 /// [`VERSION_VARIABLE`], [`EXIT_OTHER_VERSION`] and [`FromEngine::Version`], which never change.
@@ -212,6 +213,8 @@ pub enum Request<'a> {
         /// Whether the words of the index may tell where a compound can be split and what is misspelt: those of `restrict`, if
         /// it is given. Not where other chunks than those that the caller may see would tell.
         use_vocabulary: bool,
+        /// Rules that the query may have the terms of.
+        rules: Vec<WordRule>,
     },
     /// Finds the words of a query in texts, answered by [`Response::Highlights`].
     Highlight {
@@ -219,6 +222,8 @@ pub enum Request<'a> {
         query: &'a str,
         /// As in `KeywordSearch`.
         syntax: QuerySyntax,
+        /// As in `KeywordSearch`.
+        rules: Vec<WordRule>,
         /// Language of the query and the texts; `None` has it detected for each text.
         language: Option<&'a str>,
         /// The index of the texts: each is of one of its languages, as far as these segments are open.
@@ -293,6 +298,8 @@ pub enum Response {
         left_out: QueryTruncation,
         /// Words of the query that the index does not have, each with the words that were searched for instead.
         corrections: Vec<(String, Vec<String>)>,
+        /// Terms of the query that have synonyms, each with them.
+        synonyms: Vec<(String, Vec<String>)>,
     },
     /// For each text, the matching byte ranges, in order and without overlap.
     Highlights(Vec<Vec<(u32, u32)>>),

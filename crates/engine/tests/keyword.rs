@@ -53,6 +53,7 @@ fn search(client: &mut Client, segments: &[SegmentDigest], query: &str) -> Respo
         score: vec![2],
         visible_statistics: false,
         use_vocabulary: true,
+        rules: Vec::new(),
     };
     client.call(&request).pop().unwrap()
 }
@@ -130,6 +131,7 @@ fn large_segments_come_in_parts_and_words_are_marked() {
     let highlight = |language, segments| Request::Highlight {
         query: "kapiteln",
         syntax: QuerySyntax::Natural,
+        rules: Vec::new(),
         language,
         segments,
         contents: vec!["Das Kapitel", ""],

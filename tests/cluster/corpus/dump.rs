@@ -70,7 +70,10 @@ fn dropping_the_extension_leaves_chunks_and_source_and_its_return_adopts_them() 
 fn the_owner_of_a_database_restores_its_corpora() {
     let (cluster, mut client) = with_corpus(20);
     client
-        .batch_execute("CREATE ROLE tenant LOGIN CREATEDB; CREATE ROLE stranger LOGIN; GRANT tenant TO postgres")
+        .batch_execute(
+            "CREATE ROLE tenant LOGIN CREATEDB; CREATE ROLE stranger LOGIN; GRANT tenant TO postgres;
+                        SELECT socle.create_synonyms('handbook', ARRAY['essay', 'article'])",
+        )
         .unwrap();
     let host = format!("--host={}", cluster.directory().display());
     let file = |name: &str| cluster.directory().join(name);
@@ -111,6 +114,9 @@ fn the_owner_of_a_database_restores_its_corpora() {
         tenant.batch_execute("CALL socle.sync_corpus('handbook')").unwrap();
         let found: i64 = value(&mut tenant, "SELECT count(*) FROM socle.search('handbook', 'article', 100)");
         assert_eq!(found, 20);
+        let found: i64 =
+            value(&mut tenant, "SELECT count(*) FROM socle.search('handbook', 'essay', 100, mode => 'keyword')");
+        assert_eq!(found, 19, "synonyms are kept; one row has changed");
     }
     only_who_owns_the_tables(&cluster);
 }

@@ -12,7 +12,7 @@ const HOOKS: &str = include_str!("hostile_hooks.sql");
 
 /// What calls each function of the schema, by its name, on the corpus of the hostile owner where it takes one. The last ones
 /// change it.
-const CALLS: [(&str, &str); 41] = [
+const CALLS: [(&str, &str); 46] = [
     ("_wait_reasons", "SELECT * FROM socle._wait_reasons()"),
     ("_why_not_captured", "SELECT socle._why_not_captured(corpus, source) FROM socle.corpus_binding"),
     ("_column_type", "SELECT socle._column_type(source, 1::smallint) FROM socle.corpus_binding"),
@@ -49,6 +49,11 @@ const CALLS: [(&str, &str); 41] = [
     ("search", "SELECT * FROM socle.search(ARRAY['atk'], 'alpha')"),
     ("explain_search", "SELECT * FROM socle.explain_search('atk', 'alpha')"),
     ("explain_search", "SELECT * FROM socle.explain_search(ARRAY['atk'], 'alpha', mode => 'keyword')"),
+    ("create_synonyms", "SELECT socle.create_synonyms('atk', ARRAY['alpha', 'x1'])"),
+    ("create_protected_words", "SELECT socle.create_protected_words('atk', ARRAY['x1'])"),
+    ("create_stop_words", "SELECT socle.create_stop_words('atk', ARRAY['x1'])"),
+    ("search", "SELECT * FROM socle.search('atk', 'alpha x1')"),
+    ("drop_word_rules", "SELECT socle.drop_word_rules('atk')"),
     ("evaluate", "SELECT * FROM socle.evaluate('atk', 'query', 'judgment')"),
     ("evaluate", "SELECT * FROM socle.evaluate('atk', 'query', 'judgment_json')"),
     ("wait_for_corpus", "SELECT socle.wait_for_corpus('atk', '1s')"),
@@ -121,6 +126,7 @@ fn call_all(client: &mut Client, role: &str, calls: &[(&str, &str)]) -> BTreeSet
         "corpus",
         "corpus_binding",
         "model",
+        "word_rule",
     ];
     let before = session(client);
     for (name, sql) in views

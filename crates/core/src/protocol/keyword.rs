@@ -5,6 +5,7 @@
 
 use crate::{Error, Kind, Result};
 use serde::{Deserialize, Serialize};
+use unicode_normalization::UnicodeNormalization;
 
 /// Identifier of a segment: SHA-256 of its bytes.
 pub type SegmentDigest = [u8; 32];
@@ -62,6 +63,75 @@ impl QuerySyntax {
                 .hint("It is \"natural\", \"operators\" or \"plain\".")
         })
     }
+}
+
+/// What a rule about words of queries does.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub enum WordRuleKind {
+    /// A query with the term finds the replacements, too.
+    Synonym,
+    /// The term is a word that is searched for as it stands: no stem, no compound, no correction.
+    Protected,
+    /// The term is a word that is not searched for, unless the query has no other.
+    StopWord,
+}
+
+impl WordRuleKind {
+    /// All, by name.
+    pub const ALL: [(&str, Self); 3] =
+        [("synonym", Self::Synonym), ("protected", Self::Protected), ("stop_word", Self::StopWord)];
+
+    /// The kind of a name.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for an unknown one.
+    pub fn named(name: &str) -> Result<Self> {
+        Self::ALL.iter().find(|(known, _)| *known == name).map(|(_, kind)| *kind).ok_or_else(|| {
+            Error::new(Kind::InvalidArgument, format!("kind \"{name}\" does not exist"))
+                .hint("It is \"synonym\", \"protected\" or \"stop_word\".")
+        })
+    }
+}
+
+/// A rule about a word, or several words in a row, of queries.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct WordRule {
+    /// What it does.
+    pub kind: WordRuleKind,
+    /// Canonical name of the language that a query must be searched in; `None` for all queries.
+    pub language: Option<String>,
+    /// The words of the query.
+    pub term: String,
+    /// What is searched for besides, for synonyms.
+    pub replacements: Vec<String>,
+}
+
+/// Length of the key of a term, in characters.
+const KEY_LENGTH: usize = 3;
+
+/// Characters of a query that rules are looked up for: what is longer is a text.
+pub const MAX_RULE_CHARACTERS: usize = 2_000;
+
+/// The key by which the rules for a query are looked up: the first characters of a term.
+pub fn word_rule_key(term: &str) -> String {
+    folded(term).take(KEY_LENGTH).collect()
+}
+
+/// The keys of all terms that a query may have.
+pub fn word_rule_keys(query: &str) -> Vec<String> {
+    let characters: Vec<char> = folded(query).take(MAX_RULE_CHARACTERS).collect();
+    let ends = |start: usize| start + 1..=(start + KEY_LENGTH).min(characters.len());
+    let keys = (0..characters.len()).flat_map(|start| ends(start).map(move |end| (start, end)));
+    let mut keys: Vec<String> = keys.map(|(start, end)| characters[start..end].iter().collect()).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    keys
+}
+
+/// The letters and digits of a text in lower case, without accents: words that are the same to a search have the same key
+/// wherever they are separated.
+fn folded(text: &str) -> impl Iterator<Item = char> {
+    text.nfkd().filter(|character| character.is_alphanumeric()).flat_map(char::to_lowercase)
 }
 
 /// A chunk as it is indexed: head, line feed and content are one text.
@@ -127,6 +197,23 @@ impl QueryTruncation {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_key_of_a_term_is_among_those_of_a_query_that_has_it() {
+        for (term, query) in [
+            (".NET", "asp.net core"),
+            ("Wi-Fi", "the WIFI here"),
+            ("C", "programs in c"),
+            ("Élève", "un eleve"),
+            ("東京都", "私は東京都に住む"),
+            ("single sign-on", "what is Single Sign On"),
+        ] {
+            assert!(word_rule_keys(query).contains(&word_rule_key(term)), "{term} in {query}");
+        }
+        assert!(!word_rule_keys("other words").contains(&word_rule_key("Wi-Fi")));
+        assert_eq!((word_rule_keys("- !"), word_rule_key("...")), (Vec::new(), String::new()));
+        assert!(word_rule_keys(&"äöü".repeat(1_000_000)).len() <= 9);
+    }
 
     #[test]
     fn what_is_left_out_is_said_part_by_part() {

@@ -13,6 +13,7 @@ use super::search::{SearchRequest, cancelled};
 use super::segment::{Segment, catch_damage};
 use super::statistics::{CollectionStatistics, TermTable};
 use super::vocabulary::Vocabulary;
+use super::word_rule;
 use super::words::WordForm;
 use socle_core::Result;
 use socle_core::protocol::QueryTruncation;
@@ -37,6 +38,8 @@ pub struct CompiledQuery<'a> {
     pub left_out: QueryTruncation,
     /// Words that the index does not have, and what is searched for instead.
     pub corrections: Vec<Correction>,
+    /// Terms that have synonyms, and these.
+    pub synonyms: Vec<(String, Vec<String>)>,
     /// Tells whether nobody waits for the result any more.
     pub is_cancelled: &'a dyn Fn() -> bool,
     statistics: CollectionStatistics,
@@ -65,8 +68,11 @@ impl<'a> CompiledQuery<'a> {
         parsed.settle_exclusions(&|option| Ok(request.use_vocabulary && vocabulary.word_frequency(option)? > 0))?;
         let languages = QueryLanguages::new(language, segments);
         let mut left_out = parsed.left_out;
-        let telling = telling(&parsed, &languages);
+        parsed.apply(&request.rules, &languages.common);
+        let mut telling = telling(&parsed, &languages);
         let mut plan = groups(&parsed, &telling, &languages);
+        word_rule::apply(&mut plan, &parsed, &languages);
+        telling.retain(|word| !parsed.is_ruled(&word.text));
         let prefixed = |prefix: &str, boost: f32| -> Result<(Option<TermGroup>, u32)> {
             let (group, beyond) = expand_prefix(prefix, segments, fields, within)?;
             // With visible statistics, its frequency is that among the visible chunks, like that of every other word.
@@ -113,6 +119,7 @@ impl<'a> CompiledQuery<'a> {
             excluded,
             left_out,
             corrections,
+            synonyms: parsed.synonym_texts(),
             is_cancelled,
             statistics,
             preferred_queries,

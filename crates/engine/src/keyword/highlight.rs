@@ -8,7 +8,7 @@ use super::language::{Language, LanguageDetector, SIMPLE};
 use super::query_parser::{ParsedQuery, QueryWord, parse};
 use super::words::{Word, WordForm, for_each_word};
 use socle_core::Result;
-use socle_core::protocol::QuerySyntax;
+use socle_core::protocol::{QuerySyntax, WordRule};
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 
@@ -35,7 +35,7 @@ thread_local! {
 /// # Errors
 /// `InvalidArgument` for an unknown language.
 pub fn highlight(
-    (query, syntax): (&str, QuerySyntax),
+    (query, syntax, rules): (&str, QuerySyntax, &[WordRule]),
     language: Option<&str>,
     languages: &[Language],
     contents: &[String],
@@ -46,7 +46,11 @@ pub fn highlight(
     let mut known: HashMap<Language, Stems> = HashMap::new();
     let ranges = contents.iter().map(|content| {
         let language = given.unwrap_or_else(|| detector.detect(content));
-        let stems = known.entry(language).or_insert_with(|| stems_of(&parsed, language));
+        let stems = known.entry(language).or_insert_with(|| {
+            let mut parsed = parsed.clone();
+            parsed.apply(rules, &[language]);
+            stems_of(&parsed, language)
+        });
         merged(marked(&parsed, stems, language, content))
     });
     Ok(ranges.collect())
@@ -55,16 +59,24 @@ pub fn highlight(
 /// The stems and identifiers of a query. Stop words are left out unless there is nothing else.
 fn stems_of(parsed: &ParsedQuery, language: Language) -> Stems {
     let query = &parsed.words;
-    let is_content_word = |word: &&QueryWord| !word.may_be_stop_word || !language.is_stop_word(&word.text);
+    let is_content_word = |word: &&QueryWord| {
+        !parsed.stop_words.contains(&word.text) && (!word.may_be_stop_word || !language.is_stop_word(&word.text))
+    };
     let all: Vec<&QueryWord> = query.iter().collect();
     let some: Vec<&QueryWord> = query.iter().filter(is_content_word).collect();
     let mut stems = Stems::new();
     for word in if some.is_empty() { all } else { some } {
-        if word.form == WordForm::Identifier {
+        if word.form == WordForm::Identifier || parsed.protected.contains(&word.text) {
             stems.insert(fold(&word.text).into_owned());
         } else {
             stems.extend(forms(&word.text, language).into_iter().flatten());
         }
+    }
+    for text in parsed.synonyms.iter().flat_map(|synonym| &synonym.replacements) {
+        stems.extend(text.whole.iter().map(|whole| fold(&whole.text).into_owned()));
+        let pieces = text.pieces.iter().filter(|piece| text.pieces.len() == 1 || !language.is_stop_word(piece));
+        let is_identifier = text.whole.as_ref().is_some_and(|whole| whole.form == WordForm::Identifier);
+        stems.extend(pieces.filter(|_| !is_identifier).flat_map(|piece| forms(piece, language)).flatten());
     }
     stems.extend(parsed.split.iter().flatten().map(|part| fold(part).into_owned()));
     stems
@@ -153,7 +165,7 @@ mod tests {
 
     fn marks<'a>(query: &str, language: Option<&str>, content: &'a str) -> Vec<&'a str> {
         let ranges =
-            highlight((query, QuerySyntax::Operators), language, &[], &[content.to_string()]).unwrap().remove(0);
+            highlight((query, QuerySyntax::Operators, &[]), language, &[], &[content.to_string()]).unwrap().remove(0);
         assert!(ranges.is_sorted_by(|one, next| one.1 <= next.0));
         ranges.into_iter().map(|(start, end)| &content[start as usize..end as usize]).collect()
     }
@@ -174,7 +186,7 @@ mod tests {
         let contents =
             ["Les chevaux sont dans la prairie".to_string(), "Der Schlüssel liegt unter der Treppe".to_string()];
         let marks = |languages: &[Language]| {
-            highlight(("cheval schluessel", QuerySyntax::Natural), None, languages, &contents)
+            highlight(("cheval schluessel", QuerySyntax::Natural, &[]), None, languages, &contents)
                 .unwrap()
                 .iter()
                 .map(Vec::len)
@@ -201,6 +213,6 @@ mod tests {
     fn odd_texts_have_no_marks() {
         assert_eq!(marks("", None, "text"), Vec::<&str>::new());
         assert_eq!(marks("((((", None, ""), Vec::<&str>::new());
-        assert!(highlight(("a", QuerySyntax::Natural), Some("klingon"), &[], &[]).is_err());
+        assert!(highlight(("a", QuerySyntax::Natural, &[]), Some("klingon"), &[], &[]).is_err());
     }
 }

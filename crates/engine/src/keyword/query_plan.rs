@@ -199,12 +199,17 @@ fn add_variant(groups: &mut [TermGroup], words: [&str; 2], compound: &str, langu
     }
 }
 
-/// The words of a query that are no stop words.
+/// The words of a query that are no stop words. Those by rule are left out unless there are no others.
 pub fn telling<'a>(parsed: &'a ParsedQuery, languages: &QueryLanguages) -> Vec<&'a QueryWord> {
     let language = query_language(&parsed.words, &languages.common);
     let is_stop =
         |word: &&QueryWord| word.may_be_stop_word && language.is_some_and(|language| language.is_stop_word(&word.text));
-    parsed.words.iter().filter(|word| !is_stop(word)).collect()
+    let mut telling: Vec<&QueryWord> = parsed.words.iter().filter(|word| !is_stop(word)).collect();
+    let is_kept = |word: &&QueryWord| !parsed.stop_words.contains(&word.text);
+    if telling.iter().any(is_kept) {
+        telling.retain(is_kept);
+    }
+    telling
 }
 
 /// Adds words that the index spells as one and the query as two, or the other way round.
@@ -275,7 +280,8 @@ fn query_language(words: &[QueryWord], languages: &[Language]) -> Option<Languag
     (hits(&best) > usize::from(real > 1)).then_some(best)
 }
 
-fn group(word: &QueryWord, languages: &QueryLanguages) -> TermGroup {
+/// The group of a word: its stems in all languages that it may be of.
+pub fn group(word: &QueryWord, languages: &QueryLanguages) -> TermGroup {
     let text = &word.text;
     let folded = fold(text);
     let mut alternatives: Vec<FieldTerm> = Vec::new();

@@ -10,7 +10,7 @@ use super::language::Language;
 use super::score::{DocumentScorer, WeightedGroup};
 use super::segment::{Segment, catch_damage};
 use super::top_hits::{Hit, TopHits};
-use socle_core::protocol::{MAX_HITS, QuerySyntax, QueryTruncation};
+use socle_core::protocol::{MAX_HITS, QuerySyntax, QueryTruncation, WordRule};
 use socle_core::{Error, Kind, Result};
 use std::cmp::Reverse;
 use std::collections::HashSet;
@@ -50,6 +50,8 @@ pub struct SearchRequest {
     pub syntax: QuerySyntax,
     /// The words of the index tell where a compound can be split and what is misspelt: those of `restrict`, if it is given.
     pub use_vocabulary: bool,
+    /// Rules that the query may have the terms of.
+    pub rules: Vec<WordRule>,
 }
 
 /// The result of a search.
@@ -69,6 +71,8 @@ pub struct SearchResult {
     pub left_out: QueryTruncation,
     /// Words of the query that the index does not have, and what was searched for instead.
     pub corrections: Vec<(String, Vec<String>)>,
+    /// Terms of the query that have synonyms, and these.
+    pub synonyms: Vec<(String, Vec<String>)>,
 }
 
 /// Takes a hit, or none, and returns the least score that a further hit has to have.
@@ -125,8 +129,8 @@ pub fn search(
     let (hits, more) = top.into_sorted();
     let hits = hits.into_iter().map(|hit| (hit.chunk_id, hit.score)).collect();
     let has_phrases = !query.required.is_empty();
-    let CompiledQuery { left_out, corrections, .. } = query;
-    Ok(SearchResult { hits, scores, refused, has_phrases, more, left_out, corrections })
+    let CompiledQuery { left_out, corrections, synonyms, .. } = query;
+    Ok(SearchResult { hits, scores, refused, has_phrases, more, left_out, corrections, synonyms })
 }
 
 impl CompiledQuery<'_> {

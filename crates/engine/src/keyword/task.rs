@@ -2,7 +2,7 @@
 
 use super::build::Chunk;
 use super::search::SearchRequest;
-use socle_core::protocol::{self, QuerySyntax, SegmentDigest};
+use socle_core::protocol::{self, QuerySyntax, SegmentDigest, WordRule};
 
 /// A request about the keyword index: a [`protocol::Request`] that owns its data.
 #[derive(Debug)]
@@ -22,6 +22,7 @@ pub enum KeywordTask {
     Highlight {
         query: String,
         syntax: QuerySyntax,
+        rules: Vec<WordRule>,
         language: Option<String>,
         segments: Vec<SegmentDigest>,
         contents: Vec<String>,
@@ -58,6 +59,7 @@ impl KeywordTask {
                 score,
                 visible_statistics,
                 use_vocabulary,
+                rules,
             } => {
                 let (query, language) = (query.to_string(), owned(language));
                 let query = SearchRequest {
@@ -70,12 +72,14 @@ impl KeywordTask {
                     visible_statistics,
                     syntax,
                     use_vocabulary,
+                    rules,
                 };
                 Self::Search { segments, query }
             }
-            protocol::Request::Highlight { query, syntax, language, segments, contents } => Self::Highlight {
+            protocol::Request::Highlight { query, syntax, rules, language, segments, contents } => Self::Highlight {
                 query: query.to_string(),
                 syntax,
+                rules,
                 language: owned(language),
                 segments,
                 contents: contents.into_iter().map(str::to_string).collect(),

@@ -59,16 +59,16 @@ pub fn answer(cache: &SegmentCache, responses: &ResponseQueue, request: &Request
         KeywordTask::Search { segments, query } => match cache.acquire(segments)? {
             Acquired::Missing(missing) => Response::KeywordMissing(missing),
             Acquired::All(open) => match search(&open, query, &is_cancelled) {
-                Ok(SearchResult { hits, scores, refused, has_phrases, more, left_out, corrections }) => {
-                    Response::KeywordHits { hits, scores, refused, has_phrases, more, left_out, corrections }
+                Ok(SearchResult { hits, scores, refused, has_phrases, more, left_out, corrections, synonyms }) => {
+                    Response::KeywordHits { hits, scores, refused, has_phrases, more, left_out, corrections, synonyms }
                 }
                 Err(error) if error.kind == Kind::DamagedIndex => damaged(cache, &open, error)?,
                 Err(error) => return Err(error),
             },
         },
-        KeywordTask::Highlight { query, syntax, language, segments, contents } => {
+        KeywordTask::Highlight { query, syntax, rules, language, segments, contents } => {
             let languages = cache.languages(segments);
-            Response::Highlights(highlight((query, *syntax), language.as_deref(), &languages, contents)?)
+            Response::Highlights(highlight((query, *syntax, rules), language.as_deref(), &languages, contents)?)
         }
     };
     responses.answer(request, &answer);

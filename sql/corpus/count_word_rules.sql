@@ -1,0 +1,1 @@
+SELECT count(*) FROM socle.corpus_word_rule WHERE corpus = $1
