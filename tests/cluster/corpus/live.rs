@@ -248,3 +248,40 @@ fn a_row_does_not_wait_for_the_backlog_of_others() {
         value(&mut busy, "SELECT coalesce(max(attempt_count), 0)::bigint FROM large_change WHERE lease_id IS NULL");
     assert_eq!(counted, 0, "what was handed back was no attempt");
 }
+
+/// As the supervisor asks it to where another database waits: by the same signal.
+#[test]
+fn a_worker_that_is_asked_to_leave_leaves_a_keyword_index_half_written() {
+    let cluster = Cluster::with_models("");
+    let mut client = cluster.connect();
+    // Equal texts are embedded once.
+    client
+        .batch_execute(
+            "CREATE TABLE large (id int PRIMARY KEY, body text);
+             INSERT INTO large SELECT i, 'Text ' || i % 20 || ' of many that are alike: ' || repeat('write ahead log; ', 10)
+                 FROM generate_series(1, 25000) i;
+             SELECT socle.create_corpus('large', 'large', ARRAY['body'], model => 'minilm')",
+        )
+        .unwrap();
+    client.batch_execute("CALL socle.sync_corpus('large')").unwrap();
+    // As after an update that changes the format: a search has the whole index written again.
+    client
+        .batch_execute(
+            "UPDATE socle.keyword_segment_part SET format = 0;
+             SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'socle sync'",
+        )
+        .unwrap();
+    let indexed = "SELECT coalesce(sum(chunk_count) FILTER (WHERE part_number = 1), 0)::bigint
+                   FROM socle.keyword_segment_part WHERE format > 0";
+    let worker: i32 = eventually("the keyword index is being written", || {
+        client.batch_execute("SELECT socle.search('large', 'log', mode => 'keyword')").unwrap();
+        let pid = "SELECT max(pid) FROM pg_stat_activity WHERE query = 'completing the keyword index of corpus large'";
+        value::<Option<i32>>(&mut client, pid).filter(|_| value::<i64>(&mut client, indexed) > 0)
+    });
+    socle_tests::signal(worker.cast_unsigned(), libc::SIGUSR2);
+    let is_there = format!("SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pid = {worker})");
+    eventually("the worker leaves", || (!value::<bool>(&mut client, &is_there)).then_some(()));
+    let done: i64 = value(&mut client, indexed);
+    assert!(done < 25_000, "it left when all was done");
+    eventually("another worker goes on", || (value::<i64>(&mut client, indexed) == 25_000).then_some(()));
+}
