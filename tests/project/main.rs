@@ -22,55 +22,20 @@ const LICENCES: [&str; 12] = [
     "Zlib",
 ];
 
-/// Files whose every unsafe block is explained, and outside of which there is none.
-const UNSAFE: [&str; 47] = [
-    "crates/engine/src/control.rs",
-    "crates/engine/src/document/fork_server.rs",
-    "crates/engine/src/model/runtime.rs",
-    "crates/engine/src/model/session.rs",
-    "crates/engine/src/process.rs",
-    "src/capture.rs",
-    "src/capture/change_log.rs",
-    "src/capture/pending.rs",
-    "src/catalog/heap_counts.rs",
-    "src/catalog/privileges.rs",
-    "src/corpus/create.rs",
-    "src/corpus/ddl_command.rs",
-    "src/corpus/ddl_events.rs",
-    "src/corpus/restore.rs",
-    "src/engine_client/connection.rs",
-    "src/functions/embed.rs",
-    "src/functions/extract.rs",
-    "src/functions/installation.rs",
-    "src/pg/allocator.rs",
-    "src/pg/arguments.rs",
-    "src/pg/backend.rs",
-    "src/pg/extension_version.rs",
-    "src/pg/gucs.rs",
-    "src/pg/jsonb_key.rs",
-    "src/pg/lock.rs",
-    "src/pg/plan_cache.rs",
-    "src/pg/procedure.rs",
-    "src/pg/run_as.rs",
-    "src/pg/subtransaction.rs",
-    "src/pg/value.rs",
-    "src/pg/vector.rs",
-    "src/pg/version.rs",
-    "src/pg/wait.rs",
-    "src/search/vector_retriever.rs",
-    "src/supervisor.rs",
-    "src/supervisor/assignment.rs",
-    "src/supervisor/child.rs",
-    "src/supervisor/launcher.rs",
-    "src/supervisor/wake.rs",
-    "src/supervisor/workers.rs",
-    "src/sync/claim.rs",
-    "src/sync/write.rs",
-    "src/vector_index.rs",
-    "src/worker/owner_code_timeout.rs",
-    "src/worker/session.rs",
-    "src/worker/transaction.rs",
-    "tests/src/lib.rs",
+/// Files with unsafe code outside of `src/pg/`, where functions of PostgreSQL are called behind safe ones, and the reason
+/// why it can be nowhere else.
+const UNSAFE: [(&str, &str); 11] = [
+    ("crates/engine/src/control.rs", "the control socket is an inherited descriptor"),
+    ("crates/engine/src/document/fork_server.rs", "fork"),
+    ("crates/engine/src/model/runtime.rs", "functions of ONNX Runtime"),
+    ("crates/engine/src/model/session.rs", "functions and tensors of ONNX Runtime"),
+    ("crates/engine/src/process.rs", "system calls and signal handlers of a process"),
+    ("src/capture.rs", "PostgreSQL calls the row trigger"),
+    ("src/corpus/ddl_events.rs", "PostgreSQL calls the event triggers"),
+    ("src/corpus/restore.rs", "PostgreSQL calls the trigger on the registry"),
+    ("src/functions/extract.rs", "rows refer to a document that PostgreSQL frees with the call"),
+    ("src/worker/owner_code_timeout.rs", "PostgreSQL calls the handlers of timers"),
+    ("tests/src/lib.rs", "system calls of the tests"),
 ];
 
 /// Lines beyond which a file is hard to hold in the head.
@@ -242,14 +207,15 @@ fn versions_of_postgres_differ_in_one_file() {
 
 #[test]
 fn unsafe_stays_where_it_is() {
-    let uses: Vec<String> = ["src/", "crates/", "tests/src/"]
+    let uses: BTreeSet<String> = ["src/", "crates/", "tests/src/"]
         .into_iter()
         .flat_map(rust)
         .filter(|(_, text)| text.lines().any(|line| !line.trim_start().starts_with("//") && line.contains("unsafe ")))
         .map(|(name, _)| name)
-        .filter(|name| !UNSAFE.contains(&name.as_str()) && !name.contains("/tests/"))
+        .filter(|name| !name.starts_with("src/pg/") && !name.contains("/tests/"))
         .collect();
-    assert_eq!(uses, Vec::<String>::new());
+    // Both ways: a file that needs unsafe code no longer leaves the list.
+    assert_eq!(uses, UNSAFE.iter().map(|(name, _)| (*name).to_string()).collect());
 }
 
 #[test]
