@@ -48,7 +48,8 @@ pub fn note(log: &Rc<ChangeLog>, row: Row<'_>) {
         return request_resync(log);
     }
     let full = with_batch(log, |batch| {
-        batch.columns.iter_mut().for_each(|values| values.push(row));
+        // Partitions may have the columns of the key in other places.
+        log.key.iter().zip(&mut batch.columns).for_each(|(column, values)| values.push(row, column));
         batch.count() >= MAX_PENDING
     });
     if full {

@@ -59,7 +59,8 @@ impl Registration {
             PgMemoryContexts::TopMemoryContext
                 .switch_to(|_| pg_sys::RegisterDynamicBackgroundWorker(&mut self.0, &mut handle))
         };
-        registered.then_some(Worker(handle))
+        // Only then there is a handle to be freed.
+        registered.then(|| Worker(handle))
     }
 }
 

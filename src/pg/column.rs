@@ -5,7 +5,7 @@ use pgrx::pg_sys;
 use std::ffi::{CStr, CString, c_char};
 
 /// A column of a table as it was looked up.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug)]
 pub struct Column {
     /// Position in a row, from 0.
     pub(super) index: usize,

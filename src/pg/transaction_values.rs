@@ -26,13 +26,14 @@ impl TransactionValues {
         self.values.len()
     }
 
-    /// Adds the value of a row; NULL is not added.
-    pub fn push(&mut self, row: Row<'_>) {
+    /// Adds the value that a row has in a column of the same type; NULL is not added.
+    pub fn push(&mut self, row: Row<'_>, column: &Column) {
         self.require_transaction();
+        require(column.type_oid == self.column.type_oid, "values of two types are kept together");
         // SAFETY: the context exists as long as the transaction. After an error, Postgres switches back itself.
         let value = unsafe {
             let before = pg_sys::MemoryContextSwitchTo(pg_sys::TopTransactionContext);
-            let value = row.copy(&self.column);
+            let value = row.copy(column);
             pg_sys::MemoryContextSwitchTo(before);
             value
         };

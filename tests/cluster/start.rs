@@ -71,18 +71,18 @@ fn no_process_of_postgres_ever_loads_onnxruntime() {
 fn each_process_of_postgres_has_one_thread_only() {
     let cluster = Cluster::with_models("shared_preload_libraries = 'socle'");
     let mut client = cluster.connect();
-    client
-        .batch_execute(
-            "CREATE TABLE article (id int PRIMARY KEY, body text);
-             INSERT INTO article SELECT i, 'body ' || i FROM generate_series(1, 50) i;
-             SELECT socle.create_corpus('handbook', 'article', ARRAY['body'], model => 'minilm');
-             SELECT socle.wait_for_corpus('handbook', '2 minutes');
-             INSERT INTO article VALUES (51, 'another body');
-             SELECT socle.wait_for_corpus('handbook', '2 minutes');
-             SELECT * FROM socle.search('handbook', 'another body');
-             SELECT socle.embed('one text', 'minilm'), socle.chunk('a text to cut', model => 'minilm')",
-        )
-        .unwrap();
+    for statement in [
+        "CREATE TABLE article (id int PRIMARY KEY, body text)",
+        "INSERT INTO article SELECT i, 'body ' || i FROM generate_series(1, 50) i",
+        "SELECT socle.create_corpus('handbook', 'article', ARRAY['body'], model => 'minilm')",
+        "SELECT socle.wait_for_corpus('handbook', '2 minutes')",
+        "INSERT INTO article VALUES (51, 'another body')",
+        "SELECT socle.wait_for_corpus('handbook', '2 minutes')",
+        "SELECT * FROM socle.search('handbook', 'another body')",
+        "SELECT socle.embed('one text', 'minilm'), socle.chunk('a text to cut', model => 'minilm')",
+    ] {
+        client.batch_execute(statement).unwrap();
+    }
     let worker: i32 = client.query_one("SELECT min(pid) FROM socle.worker_status", &[]).unwrap().get(0);
     let backend: i32 = client.query_one("SELECT pg_backend_pid()", &[]).unwrap().get(0);
     let postmaster = cluster.postmaster_pid();

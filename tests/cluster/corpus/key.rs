@@ -177,6 +177,23 @@ fn what_stands_in_the_way_is_said(client: &mut Client) {
     resume(client);
 }
 
+#[test]
+fn a_transaction_writes_before_and_after_its_key_gets_another_type() {
+    let (_cluster, mut client) = with_corpus(3);
+    client
+        .batch_execute(
+            "BEGIN; INSERT INTO article VALUES (10, '', 'an integer');
+             ALTER TABLE article ALTER COLUMN id TYPE bigint;
+             INSERT INTO article VALUES (30000000000, '', 'beyond all integers');
+             ALTER TABLE article ALTER COLUMN id TYPE numeric;
+             INSERT INTO article VALUES (30000000000.5, '', 'between two integers'); COMMIT",
+        )
+        .unwrap();
+    settle(&mut client);
+    wait_for_state(&mut client, "active");
+    assert_eq!(value::<i64>(&mut client, "SELECT count(*) FROM handbook_chunk"), 6);
+}
+
 /// The usual migration without a long lock: a new column is filled, and takes the name of the old one.
 fn a_key_that_moves(client: &mut Client) {
     let before = counts(client).0;
