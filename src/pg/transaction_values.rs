@@ -73,6 +73,7 @@ impl TransactionValues {
     }
 
     fn require_transaction(&self) {
-        require(self.transaction == local_transaction(), "values of a transaction are used in another one");
+        let same = self.transaction != 0 && self.transaction == local_transaction();
+        require(same, "values of a transaction are used in another one");
     }
 }

@@ -1,6 +1,7 @@
 //! Utility commands that end transactions while they run, such as `CREATE INDEX CONCURRENTLY`: run as a command of a
 //! worker, not through SPI.
 
+use super::error::require;
 use pgrx::prelude::*;
 use pgrx::{PgMemoryContexts, pg_sys};
 use std::ffi::CString;
@@ -36,6 +37,8 @@ impl UtilityCommand {
     /// Runs the command in the current transaction, which has one active snapshot. The command ends both; afterwards
     /// another transaction is under way, with a new active snapshot. Raises an error inside a transaction block.
     pub fn run(&self) {
+        // SAFETY: reads a variable of this process.
+        require(unsafe { pg_sys::IsTransactionState() }, "a utility command is run in no transaction");
         // SAFETY: the parse tree lives in the context. What the command allocates has to outlive its transactions.
         // Afterwards a transaction is under way, so that its context exists.
         unsafe {
@@ -72,7 +75,7 @@ fn planned(sql: &CString) -> *mut pg_sys::PlannedStmt {
     unsafe {
         let parsed = pg_sys::pg_parse_query(sql.as_ptr());
         let count = parsed.as_ref().map_or(0, |list| list.length);
-        super::error::require(count == 1, "a utility command is not one statement");
+        require(count == 1, "a utility command is not one statement");
         let raw = (*(*parsed).elements).ptr_value.cast::<pg_sys::RawStmt>();
         let mut planned = PgBox::<pg_sys::PlannedStmt>::alloc_node(pg_sys::NodeTag::T_PlannedStmt);
         planned.commandType = pg_sys::CmdType::CMD_UTILITY;
