@@ -14,6 +14,7 @@ mod pending;
 pub use change_log::invalidate;
 
 use crate::pg::allocator;
+use crate::pg::trigger_call::{TriggerCall, TriggerEvent};
 use change_log::ChangeLog;
 use pending::PENDING;
 use pgrx::pg_sys;
@@ -30,17 +31,13 @@ const MAX_PENDING: usize = 1_000;
 pub unsafe extern "C-unwind" fn capture_change(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
     // A writer does not fail for want of the memory reserve.
     let _ = allocator::restock();
-    // SAFETY: Postgres calls this function; in a trigger call the context is a TriggerData, as its node tag says.
-    let data = unsafe {
-        let context = (*call).context;
-        if context.is_null() || (*context).type_ != pg_sys::NodeTag::T_TriggerData {
-            not_a_trigger();
-        }
-        &*context.cast::<pg_sys::TriggerData>()
+    // SAFETY: Postgres is calling this function.
+    let Some(call) = (unsafe { TriggerCall::of(call) }) else {
+        not_a_trigger();
+        return pg_sys::Datum::null();
     };
-    if let Some(log) = change_log::find(data) {
-        // SAFETY: as above.
-        unsafe { note(&log, data) };
+    if let Some(log) = change_log::find(call) {
+        note(&log, call);
     }
     pg_sys::Datum::null()
 }
@@ -58,34 +55,25 @@ fn not_a_trigger() {
         .report(PgLogLevel::ERROR);
 }
 
-/// # Safety
-/// `data` is that of the trigger being fired.
-unsafe fn note(log: &Rc<ChangeLog>, data: &pg_sys::TriggerData) {
-    let operation = data.tg_event & pg_sys::TRIGGER_EVENT_OPMASK;
-    if operation == pg_sys::TRIGGER_EVENT_TRUNCATE {
-        return pending::request_resync(log);
-    }
-    let (first, second) = (data.tg_trigslot, data.tg_newslot);
-    // SAFETY: row triggers have the row in the first slot, and after an update its successor in the second.
-    unsafe {
-        let relation = (*data.tg_relation).rd_id;
-        log.read(first);
-        if operation != pg_sys::TRIGGER_EVENT_UPDATE {
-            if operation == pg_sys::TRIGGER_EVENT_INSERT {
-                log.check_object(relation, first, None);
-            }
-            return pending::note(log, first);
+fn note(log: &Rc<ChangeLog>, call: TriggerCall<'_>) {
+    // A trigger for a statement has no row: TRUNCATE.
+    let Some(first) = call.row() else { return pending::request_resync(log) };
+    log.read(first);
+    let Some(second) = call.new_row() else {
+        if call.event() == TriggerEvent::Insert {
+            log.check_object(call.relation(), first, None);
         }
-        log.read(second);
-        log.check_object(relation, second, Some(first));
-        if !log.takes_keys() {
-            pending::request_resync(log);
-        } else if !log.same_key(first, second) {
-            pending::note(log, first);
-            pending::note(log, second);
-        } else if !log.same_content(first, second) {
-            pending::note(log, second);
-        }
+        return pending::note(log, first);
+    };
+    log.read(second);
+    log.check_object(call.relation(), second, Some(first));
+    if !log.takes_keys() {
+        pending::request_resync(log);
+    } else if !log.same_key(first, second) {
+        pending::note(log, first);
+        pending::note(log, second);
+    } else if !log.same_content(first, second) {
+        pending::note(log, second);
     }
 }
 

@@ -28,7 +28,7 @@ use crate::pg::backend;
 use crate::pg::error::report;
 use crate::pg::jsonb_key::Key;
 use crate::pg::plan_cache;
-use crate::pg::run_as::in_new_snapshot;
+use crate::pg::snapshot::in_new_snapshot;
 use crate::vector_index;
 use omission::{Omission, Outcome, omissions};
 use passage::Passage;

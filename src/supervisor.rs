@@ -8,13 +8,13 @@ pub mod assignment;
 mod child;
 mod launcher;
 pub mod wake;
+mod wake_socket;
 mod workers;
 
-use crate::pg::backend;
-use crate::pg::version::set_signal_handler;
-use crate::pg::{gucs, wait};
+use crate::pg::background_worker::Registration;
+use crate::pg::worker_process::{self, Reaction};
+use crate::pg::{backend, gucs, wait};
 use child::{Child, Ended};
-use pgrx::pg_sys;
 use pgrx::prelude::*;
 use rustix::event::epoll;
 use socle_core::protocol::{EngineSettings, FAILURE_FILE, RUNTIME_DIRECTORY, SUPERVISOR_LOCK};
@@ -52,9 +52,7 @@ const SHORTEST: Duration = Duration::from_millis(10);
 /// Registers the supervisor with the postmaster, if it is preloading this library.
 pub fn register_at_start() {
     if backend::is_preloading() {
-        let mut worker = registration_of(NAME, "socle_supervisor_main");
-        // SAFETY: called in the postmaster while it preloads libraries, as the function demands.
-        unsafe { pg_sys::RegisterBackgroundWorker(&mut worker) };
+        registration().at_server_start();
     }
 }
 
@@ -73,14 +71,10 @@ pub fn take_turn() -> std::io::Result<Option<File>> {
 /// # Errors
 /// `NoWorkerSlot` when `max_worker_processes` are in use.
 pub fn register_now() -> Result<()> {
-    let mut worker = registration_of(NAME, "socle_supervisor_main");
-    // SAFETY: reads a variable of this process. Its database may have pending work.
-    worker.bgw_main_arg = pg_sys::Datum::from(unsafe { pg_sys::MyDatabaseId }.to_u32());
-    let mut handle = std::ptr::null_mut();
-    // SAFETY: the structure is complete, and this process is attached to shared memory.
-    let registered = unsafe { pg_sys::RegisterDynamicBackgroundWorker(&mut worker, &mut handle) };
+    // The database of this process may have pending work.
+    let registered = registration().with_argument(backend::my_database().to_u32()).start();
     // Another session may just have started one.
-    if registered || is_running() {
+    if registered.is_some() || is_running() {
         return Ok(());
     }
     Err(Error::new(Kind::NoWorkerSlot, "could not start the socle supervisor")
@@ -95,43 +89,15 @@ pub fn is_running() -> bool {
     lock.try_lock_shared().is_err()
 }
 
-fn registration_of(name: &str, function: &str) -> pg_sys::BackgroundWorker {
-    let mut worker = pg_sys::BackgroundWorker {
-        bgw_flags: pg_sys::BGWORKER_SHMEM_ACCESS as i32,
-        // Not "recovery finished": queries are embedded on standbys too.
-        bgw_start_time: pg_sys::BgWorkerStartTime::BgWorkerStart_ConsistentState,
-        bgw_restart_time: 1,
-        ..Default::default()
-    };
-    write_name(&mut worker.bgw_name, name);
-    write_name(&mut worker.bgw_type, name);
-    write_name(&mut worker.bgw_library_name, "$libdir/socle");
-    write_name(&mut worker.bgw_function_name, function);
-    worker
-}
-
-fn write_name(field: &mut [std::ffi::c_char], name: &str) {
-    for (place, byte) in field.iter_mut().zip(name.bytes()) {
-        *place = byte.cast_signed();
-    }
-}
-
-unsafe extern "C-unwind" {
-    // interrupt.h. Through `pg_sys` they would run inside pgrx's guard, which is not for signal handlers.
-    fn SignalHandlerForShutdownRequest(signal: i32);
-    fn SignalHandlerForConfigReload(signal: i32);
+fn registration() -> Registration {
+    Registration::new(NAME, "socle_supervisor_main")
 }
 
 /// Entry point of the supervisor process.
 #[pg_guard]
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn socle_supervisor_main(database: pg_sys::Datum) {
-    // SAFETY: the handlers only set flags and the latch; signals are blocked until the next line.
-    unsafe {
-        set_signal_handler(libc::SIGTERM, SignalHandlerForShutdownRequest);
-        set_signal_handler(libc::SIGHUP, SignalHandlerForConfigReload);
-        pg_sys::BackgroundWorkerUnblockSignals();
-    }
+    worker_process::handle_signals(&[(libc::SIGTERM, Reaction::Leave), (libc::SIGHUP, Reaction::Reload)]);
     match take_lock() {
         Ok(Some(_lock)) => {
             let mut supervisor = Supervisor::new();
@@ -146,8 +112,7 @@ pub extern "C-unwind" fn socle_supervisor_main(database: pg_sys::Datum) {
         Err(error) => pgrx::log!("{NAME}: {error}"),
     }
     // Exit code 0: the postmaster does not start this worker again, a session does when it needs it.
-    // SAFETY: ends this process the way Postgres processes end.
-    unsafe { pg_sys::proc_exit(0) };
+    worker_process::end();
 }
 
 /// The lock that only one supervisor of this cluster can hold; `None` when another one does.
@@ -166,11 +131,6 @@ fn take_lock() -> std::io::Result<Option<File>> {
 fn open_lock(name: &str) -> std::io::Result<File> {
     DirBuilder::new().recursive(true).mode(0o700).create(RUNTIME_DIRECTORY)?;
     File::create(Path::new(RUNTIME_DIRECTORY).join(name))
-}
-
-fn shutdown_requested() -> bool {
-    // SAFETY: a flag that only this process's signal handler and main thread touch.
-    unsafe { std::ptr::read_volatile(&raw const pg_sys::ShutdownRequestPending) != 0 }
 }
 
 /// The file of this library, by device and inode, to tell whether it was replaced.
@@ -218,7 +178,7 @@ impl Supervisor {
 
     fn run(&mut self) {
         self.explain(None);
-        while !shutdown_requested() {
+        while !worker_process::asked_to_leave() {
             self.reload_if_asked();
             if self.engine.is_none() && self.next_start.is_none_or(|at| at <= Instant::now()) {
                 if self.library.was_replaced() {
@@ -246,11 +206,8 @@ impl Supervisor {
 
     /// Ends in favour of a supervisor that runs the current library. Without a free slot a session starts it.
     fn make_way(&mut self) {
-        let mut worker = registration_of(NAME, "socle_supervisor_main");
         // For no database in particular: it looks into all of them.
-        worker.bgw_main_arg = pg_sys::Datum::from(0_usize);
-        // SAFETY: the structure is complete, and this process is attached to shared memory.
-        unsafe { pg_sys::RegisterDynamicBackgroundWorker(&mut worker, std::ptr::null_mut()) };
+        let _ = registration().with_argument(0).start();
     }
 
     fn start(&mut self) {
@@ -331,14 +288,8 @@ impl Supervisor {
     }
 
     fn reload_if_asked(&mut self) {
-        // SAFETY: a flag that only this process's signal handler and main thread touch, and reading the configuration
-        // at the top of the main loop, as Postgres's own workers do.
-        unsafe {
-            if std::ptr::read_volatile(&raw const pg_sys::ConfigReloadPending) == 0 {
-                return;
-            }
-            std::ptr::write_volatile(&raw mut pg_sys::ConfigReloadPending, 0);
-            pg_sys::ProcessConfigFile(pg_sys::GucContext::PGC_SIGHUP);
+        if !worker_process::reload_if_asked() {
+            return;
         }
         // A setting may have kept the engine from starting.
         self.next_start = None;
@@ -374,11 +325,9 @@ fn both(first: Option<BorrowedFd<'_>>, second: Option<BorrowedFd<'_>>) -> rustix
 }
 
 fn settings(restart_count: u32) -> EngineSettings {
-    // SAFETY: set at the start of the postmaster and inherited.
-    let postmaster = unsafe { pg_sys::PostmasterPid };
     EngineSettings {
         supervisor_pid: std::process::id(),
-        postmaster_pid: postmaster.unsigned_abs(),
+        postmaster_pid: backend::postmaster_pid(),
         restart_count,
         threads: gucs::engine_threads(),
         memory_limit_bytes: gucs::engine_memory_limit(),

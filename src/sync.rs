@@ -20,6 +20,7 @@ use crate::keyword_index::{build, merge};
 use crate::pg::backend;
 use crate::pg::spi;
 use crate::pg::wait;
+use crate::pg::worker_process;
 use crate::supervisor::assignment::Assignment;
 use crate::vector_index;
 use crate::worker::StepOutcome;
@@ -312,7 +313,7 @@ pub extern "C-unwind" fn socle_sync_main(database: pg_sys::Datum) {
     session::begin(pg_sys::Oid::from(u32::try_from(database.value()).unwrap_or_default()), c"socle sync");
     main_loop::run(Assignment::mine());
     // The supervisor starts another worker when there is work.
-    backend::end_worker();
+    worker_process::end();
 }
 
 /// Entry point of an index worker; the argument is the OID of the database.
@@ -321,5 +322,5 @@ pub extern "C-unwind" fn socle_sync_main(database: pg_sys::Datum) {
 pub extern "C-unwind" fn socle_build_main(database: pg_sys::Datum) {
     session::begin(pg_sys::Oid::from(u32::try_from(database.value()).unwrap_or_default()), c"socle index");
     vector_index::run(Assignment::mine());
-    backend::end_worker();
+    worker_process::end();
 }

@@ -12,9 +12,10 @@
 
 use crate::catalog::CorpusSpec;
 use crate::catalog::sql_template::{expand, identifier};
-use crate::pg::backend;
 use crate::pg::lock::Purpose;
+use crate::pg::relation::SessionLock;
 use crate::pg::spi;
+use crate::pg::utility::UtilityCommand;
 use crate::pg::wait;
 use crate::supervisor::assignment::Assignment;
 use crate::supervisor::wake;
@@ -23,12 +24,10 @@ use crate::worker::corpus_lock;
 use crate::worker::corpus_state;
 use crate::worker::session;
 use crate::worker::transaction::{WorkerError, as_corpus_owner, transaction};
-use pgrx::PgMemoryContexts;
 use pgrx::prelude::*;
 use socle_core::fair_queue::message::Message;
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::ffi::CString;
 use std::time::{Duration, Instant};
 
 const ACTIVATE: &str = include_str!("../sql/sync/activate_corpus.sql");
@@ -58,9 +57,6 @@ pub const MAX_INDEX_DIMENSIONS: [u32; 2] = [2_000, 4_000];
 
 /// Query for the schema of pgvector.
 pub const VECTOR_SCHEMA: &str = include_str!("../sql/corpus/vector_schema.sql");
-
-/// The mode in which the table is locked during a build, besides the locks of the build itself.
-const HOLD: pg_sys::LOCKMODE = pg_sys::AccessShareLock as pg_sys::LOCKMODE;
 
 /// Cancels the build by another worker: `at_once`, or only if a session waits for it.
 ///
@@ -187,83 +183,27 @@ fn build(corpus: &CorpusSpec, name: &str, patience: Duration) -> Result<(), Work
             ("hnsw_ef_construction", &corpus.options.hnsw_ef_construction.to_string()),
         ],
     );
-    let sql = CString::new(sql).unwrap_or_default();
-    let mut table = hold(corpus)?;
-    // SAFETY: the context is this function's own and outlives the transactions of the command; its parse tree is in it.
-    let (context, command) = unsafe {
-        let context = pg_sys::AllocSetContextCreateExtended(
-            pg_sys::TopMemoryContext,
-            c"socle index build".as_ptr(),
-            pg_sys::ALLOCSET_DEFAULT_MINSIZE as usize,
-            pg_sys::ALLOCSET_DEFAULT_INITSIZE as usize,
-            pg_sys::ALLOCSET_DEFAULT_MAXSIZE as usize,
-        );
-        (context, PgMemoryContexts::For(context).switch_to(|_| command(&sql)))
-    };
-    // It waits for writers and for old snapshots, and fails where that takes too long.
+    let table = hold(corpus)?;
+    let command = UtilityCommand::parse(&sql);
+    // It waits for writers and for old snapshots, and fails where that takes too long. It runs as the superuser that the
+    // worker is, and Postgres itself evaluates what the index needs as the owner of the table (DefineIndex, indexcmds.c).
     let run = || {
         transaction(|| {
-            // SAFETY: the worker is in the one transaction that has just begun, with one active snapshot, as the
-            // command expects; it ends both and leaves a transaction without one. What it allocates has to outlive its
-            // transactions. It runs as the superuser that the worker is, and Postgres itself evaluates what the index
-            // needs as the owner of the table (DefineIndex, indexcmds.c).
-            unsafe {
-                pg_sys::MemoryContextSwitchTo(context);
-                pg_sys::ProcessUtility(
-                    command,
-                    sql.as_ptr(),
-                    false,
-                    pg_sys::ProcessUtilityContext::PROCESS_UTILITY_TOPLEVEL,
-                    std::ptr::null_mut(),
-                    std::ptr::null_mut(),
-                    pg_sys::None_Receiver,
-                    std::ptr::null_mut(),
-                );
-                pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot());
-            }
+            command.run();
             Ok(())
         })
     };
-    let built = session::waiting_for_locks(patience, run);
-    if built.is_ok() {
-        // SAFETY: the lock is held: no transaction has failed since.
-        unsafe { pg_sys::UnlockRelationIdForSession(&mut table, HOLD) };
-    }
-    // SAFETY: nothing in the context is used any more.
-    unsafe { pg_sys::MemoryContextDelete(context) };
-    built
+    session::waiting_for_locks(patience, run)?;
+    // No transaction has failed since, so the lock is held.
+    table.release();
+    Ok(())
 }
 
 /// Locks the chunk table at session level, until it is unlocked or a transaction fails. `CREATE INDEX CONCURRENTLY`
 /// releases its own lock before its last transaction commits: a session that drops the table in between meets a row of
 /// `pg_index` that is being updated, and an error ("tuple concurrently updated").
-fn hold(corpus: &CorpusSpec) -> Result<pg_sys::LockRelId, WorkerError> {
-    let database = backend::my_database();
-    let mut table = pg_sys::LockRelId { relId: corpus.tables.chunk.unwrap_or_default().into(), dbId: database };
-    transaction(|| {
-        // SAFETY: inside a transaction; the structure outlives the call.
-        unsafe { pg_sys::LockRelationIdForSession(&mut table, HOLD) };
-        Ok(())
-    })?;
-    Ok(table)
-}
-
-/// A utility command in the form that the server runs, in the current memory context.
-///
-/// # Safety
-/// To be called on the main thread of a Postgres process.
-unsafe fn command(sql: &CString) -> *mut pg_sys::PlannedStmt {
-    // SAFETY: the grammar needs no transaction, and returns a list of one statement for the one that is in the text.
-    unsafe {
-        let parsed = pg_sys::pg_parse_query(sql.as_ptr());
-        let raw = (*(*parsed).elements).ptr_value.cast::<pg_sys::RawStmt>();
-        let mut planned = PgBox::<pg_sys::PlannedStmt>::alloc_node(pg_sys::NodeTag::T_PlannedStmt);
-        planned.commandType = pg_sys::CmdType::CMD_UTILITY;
-        planned.canSetTag = true;
-        planned.utilityStmt = (*raw).stmt;
-        planned.stmt_location = -1;
-        planned.into_pg()
-    }
+fn hold(corpus: &CorpusSpec) -> Result<SessionLock, WorkerError> {
+    transaction(|| Ok(SessionLock::take(corpus.tables.chunk.unwrap_or_default().into())))
 }
 
 /// Whether vectors with this number of dimensions are indexed as `vector`, and not as `halfvec`.

@@ -3,10 +3,13 @@
 
 use super::MAX_PENDING;
 use super::change_log::{self, ChangeLog, Inserts};
-use crate::pg::error;
 use crate::pg::run_as::{as_log_owner, as_superuser};
-use crate::pg::spi;
+use crate::pg::snapshot::in_new_snapshot;
 use crate::pg::subtransaction::attempt;
+use crate::pg::transaction::with_writes_allowed;
+use crate::pg::transaction_values::TransactionValues;
+use crate::pg::trigger_call::Row;
+use crate::pg::{callback, error, spi};
 use crate::supervisor::wake;
 use pgrx::datum::DatumWithOid;
 use pgrx::pg_sys;
@@ -21,9 +24,16 @@ pub struct Batch {
     /// The log that they are appended to.
     pub log: Rc<ChangeLog>,
     subtransaction: pg_sys::SubTransactionId,
-    /// The values of each key column, in TopTransactionContext.
-    columns: Vec<Vec<pg_sys::Datum>>,
+    /// The values of each key column.
+    columns: Vec<TransactionValues>,
     resync: bool,
+}
+
+impl Batch {
+    /// Number of keys.
+    fn count(&self) -> usize {
+        self.columns.first().map_or(0, TransactionValues::len)
+    }
 }
 
 thread_local! {
@@ -33,24 +43,14 @@ thread_local! {
 }
 
 /// Records the key of a row. A row without one, as where its constraint was dropped, requests a resync.
-///
-/// # Safety
-/// The slot was read by [`ChangeLog::read`].
-pub unsafe fn note(log: &Rc<ChangeLog>, slot: *mut pg_sys::TupleTableSlot) {
-    // SAFETY: see above.
-    if !log.takes_keys() || log.key.iter().any(|column| unsafe { column.value(slot) }.is_none()) {
+pub fn note(log: &Rc<ChangeLog>, row: Row<'_>) {
+    if !log.takes_keys() || log.key.iter().any(|column| row.is_null(column)) {
         return request_resync(log);
     }
     let full = with_batch(log, |batch| {
-        // SAFETY: the context exists as long as the transaction. See above for the slot.
-        unsafe {
-            let before = pg_sys::MemoryContextSwitchTo(pg_sys::TopTransactionContext);
-            for (column, values) in log.key.iter().zip(&mut batch.columns) {
-                values.extend(column.value(slot).map(|value| column.copy(value)));
-            }
-            pg_sys::MemoryContextSwitchTo(before);
-        }
-        batch.columns.first().is_some_and(|values| values.len() >= MAX_PENDING)
+        // Partitions may have the columns of the key in other places.
+        log.key.iter().zip(&mut batch.columns).for_each(|(column, values)| values.push(row, column));
+        batch.count() >= MAX_PENDING
     });
     if full {
         flush_current();
@@ -64,21 +64,16 @@ pub fn request_resync(log: &Rc<ChangeLog>) {
 
 fn with_batch<T>(log: &Rc<ChangeLog>, work: impl FnOnce(&mut Batch) -> T) -> T {
     if !REGISTERED.replace(true) {
-        // SAFETY: the callbacks live as long as the process.
-        unsafe {
-            pg_sys::RegisterXactCallback(Some(transaction_event), std::ptr::null_mut());
-            pg_sys::RegisterSubXactCallback(Some(subtransaction_event), std::ptr::null_mut());
-        }
+        callback::at_transaction_events(transaction_event);
+        callback::at_subtransaction_events(subtransaction_event);
     }
-    // SAFETY: reads a variable of this process.
-    let subtransaction = unsafe { pg_sys::GetCurrentSubTransactionId() };
+    let subtransaction = callback::current_subtransaction();
     PENDING.with_borrow_mut(|pending| {
         let same = |batch: &Batch| {
-            let known = batch.log.relation == log.relation && batch.log.takes_keys() == log.takes_keys();
-            batch.subtransaction == subtransaction && known && batch.log.corpus == log.corpus
+            batch.subtransaction == subtransaction && (Rc::ptr_eq(&batch.log, log) || batch.log.takes_the_same(log))
         };
         let at = pending.iter().rposition(same).unwrap_or_else(|| {
-            let columns = vec![Vec::new(); log.key.len()];
+            let columns = log.key.iter().map(|column| TransactionValues::new(*column)).collect();
             pending.push(Batch { log: log.clone(), subtransaction, columns, resync: false });
             pending.len() - 1
         });
@@ -88,31 +83,19 @@ fn with_batch<T>(log: &Rc<ChangeLog>, work: impl FnOnce(&mut Batch) -> T) -> T {
 
 /// Appends the pending changes of the current subtransaction.
 fn flush_current() {
-    // SAFETY: reads a variable of this process.
-    let current = unsafe { pg_sys::GetCurrentSubTransactionId() };
+    let current = callback::current_subtransaction();
     flush(|batch| batch.subtransaction == current);
 }
 
 fn flush(wanted: impl Fn(&Batch) -> bool) {
-    let batches: Vec<Batch> =
+    let mut batches: Vec<Batch> =
         PENDING.with_borrow_mut(|pending| pending.extract_if(.., |batch| wanted(batch)).collect());
     if batches.is_empty() {
         return;
     }
-    // The user may set a transaction read only after it has written; that does not apply to the log. An error ends it.
-    // SAFETY: a variable of this process.
-    let read_only = unsafe {
-        let before = pg_sys::XactReadOnly;
-        pg_sys::XactReadOnly = false;
-        before
-    };
-    // SAFETY: inside a transaction. SPI needs a snapshot where no query has one any more, as before a commit.
-    unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot()) };
-    batches.iter().for_each(put);
-    // SAFETY: pushed above; an error ends the transaction, and the snapshot with it.
-    unsafe { pg_sys::PopActiveSnapshot() };
-    // SAFETY: as above.
-    unsafe { pg_sys::XactReadOnly = read_only };
+    // The user may set a transaction read only after it has written; that does not apply to the log. SPI needs a
+    // snapshot where no query has one any more, as before a commit.
+    with_writes_allowed(|| in_new_snapshot(|| batches.iter_mut().for_each(put)));
     // A paused or broken corpus wakes no worker. It may have been resumed since the first of these changes.
     if change_log::is_stale() || batches.iter().any(|batch| !batch.log.resting) {
         wake::at_commit();
@@ -121,8 +104,8 @@ fn flush(wanted: impl Fn(&Batch) -> bool) {
 
 /// Writes a batch: to the log or, where that refuses it, as a request to resync the corpus. Objects that the owner of a
 /// log has put on it run as the owner, and in a subtransaction, so that the writer does not fail.
-fn put(batch: &Batch) {
-    let log = &batch.log;
+fn put(batch: &mut Batch) {
+    let log = Rc::clone(&batch.log);
     let appended = match &log.inserts {
         Some(inserts) if log.is_open() => {
             as_log_owner(log.owner, || append(batch, inserts));
@@ -138,35 +121,14 @@ fn put(batch: &Batch) {
         None => false,
     };
     if !appended && let Err(error) = as_superuser(|| spi::run(MISSED, &[log.corpus.as_str().into()])) {
-        error::report(error).report(PgLogLevel::ERROR);
+        error::raise(error);
     }
 }
 
 /// An error fails the writer: what cannot be logged must not be committed.
-fn append(batch: &Batch, inserts: &Inserts) {
-    let log = &batch.log;
-    let count = batch.columns.first().map_or(0, Vec::len);
-    let arguments: Vec<DatumWithOid<'_>> = log
-        .key
-        .iter()
-        .zip(&batch.columns)
-        .map(|(column, values)| match values.as_slice() {
-            // SAFETY: a value of the type of its column.
-            [value] => unsafe { DatumWithOid::new(*value, column.type_oid) },
-            // SAFETY: an array of such values, which Postgres copies.
-            values => unsafe {
-                let array = pg_sys::construct_array(
-                    values.as_ptr().cast_mut(),
-                    i32::try_from(values.len()).unwrap_or(i32::MAX),
-                    column.type_oid,
-                    i32::from(column.length),
-                    column.by_value,
-                    column.align,
-                );
-                DatumWithOid::new(pg_sys::Datum::from(array), column.array_oid)
-            },
-        })
-        .collect();
+fn append(batch: &mut Batch, inserts: &Inserts) {
+    let count = batch.count();
+    let arguments: Vec<DatumWithOid<'_>> = batch.columns.iter().map(TransactionValues::parameter).collect();
     let result = Spi::connect_mut(|client| {
         if count == 1 {
             client.update(&inserts.one, None, &arguments)?;
@@ -179,18 +141,12 @@ fn append(batch: &Batch, inserts: &Inserts) {
         Ok(())
     });
     if let Err(error) = result {
-        error::report(error::spi(error)).report(PgLogLevel::ERROR);
+        error::raise(error::spi(error));
     }
-    for (column, values) in log.key.iter().zip(&batch.columns) {
-        if !column.by_value {
-            // SAFETY: copies made by `Column::copy`, not used again.
-            values.iter().for_each(|value| unsafe { pg_sys::pfree(value.cast_mut_ptr()) });
-        }
-    }
+    batch.columns.iter_mut().for_each(TransactionValues::free);
 }
 
-#[pg_guard]
-unsafe extern "C-unwind" fn transaction_event(event: pg_sys::XactEvent::Type, _argument: *mut std::ffi::c_void) {
+fn transaction_event(event: pg_sys::XactEvent::Type) {
     match event {
         pg_sys::XactEvent::XACT_EVENT_PRE_COMMIT | pg_sys::XactEvent::XACT_EVENT_PRE_PREPARE => flush(|_| true),
         pg_sys::XactEvent::XACT_EVENT_ABORT => forget(|_| true),
@@ -198,12 +154,10 @@ unsafe extern "C-unwind" fn transaction_event(event: pg_sys::XactEvent::Type, _a
     }
 }
 
-#[pg_guard]
-unsafe extern "C-unwind" fn subtransaction_event(
+fn subtransaction_event(
     event: pg_sys::SubXactEvent::Type,
     current: pg_sys::SubTransactionId,
     parent: pg_sys::SubTransactionId,
-    _argument: *mut std::ffi::c_void,
 ) {
     match event {
         pg_sys::SubXactEvent::SUBXACT_EVENT_PRE_COMMIT_SUB => {

@@ -7,11 +7,12 @@
 //! rights.
 
 use super::CorpusSpec;
+use crate::pg::privilege::require_select;
 use crate::pg::run_as::{self, as_log_owner, as_self};
-use crate::pg::{gucs, value, version};
+use crate::pg::{gucs, relation, value};
 use pgrx::pg_sys;
 use socle_core::{Error, Kind, Result};
-use std::ffi::{CStr, CString, c_char};
+use std::ffi::CStr;
 
 /// Columns of the chunk table that a search reads besides the key, with the types that socle gave them. The type of the
 /// vectors is checked by [`check_vector`].
@@ -38,17 +39,9 @@ pub fn hold(corpus: &CorpusSpec) -> Result<()> {
         (&corpus.tables.chunk_schema, &corpus.tables.chunk_table, corpus.tables.chunk),
     ];
     for (schema, table, known) in tables {
-        let name = |text: &str| CString::new(text).unwrap_or_default();
-        let (schema, table) = (name(schema), name(table));
-        // SAFETY: both names are copied before they are dropped, and a name without privileges gives nothing but a lock
-        // that every reader takes. The kind of a locked relation does not change.
-        let (found, kind) = unsafe {
-            let table = pg_sys::makeRangeVar(pg_sys::pstrdup(schema.as_ptr()), pg_sys::pstrdup(table.as_ptr()), -1);
-            let (lock, missing) = (pg_sys::AccessShareLock.cast_signed(), pg_sys::RVROption::RVR_MISSING_OK);
-            let found = pg_sys::RangeVarGetRelidExtended(table, lock, missing, None, std::ptr::null_mut());
-            (found, pg_sys::get_rel_relkind(found))
-        };
-        if Some(found.to_u32()) != known || !b"rp".contains(&kind.cast_unsigned()) {
+        let found = relation::find_and_lock(schema, table);
+        // The kind of a locked relation does not change.
+        if Some(found.to_u32()) != known || !relation::is_table(found) {
             return Err(Error::new(
                 Kind::SnapshotTooOld,
                 format!("corpus \"{}\" was recreated concurrently", corpus.name),
@@ -74,32 +67,6 @@ pub fn require_chunks(corpus: &CorpusSpec) {
     let own = COLUMNS.iter().map(|(name, _)| *name).filter(|name| *name != "content_hash").chain([VECTOR]);
     let keys = corpus.tables.chunk_key_columns.iter().map(String::as_str);
     require_select(corpus.tables.chunk.unwrap_or_default().into(), own.chain(keys));
-}
-
-fn require_select<'a>(relation: pg_sys::Oid, mut columns: impl Iterator<Item = &'a str>) {
-    let (user, right) = (run_as::current_user(), pg_sys::ACL_SELECT as pg_sys::AclMode);
-    // SAFETY: catalog lookups inside a transaction, about a relation that exists; aclcheck_error copies the names.
-    unsafe {
-        let schema = pg_sys::get_rel_namespace(relation);
-        let usage = version::schema_usage(schema, user);
-        if usage != pg_sys::AclResult::ACLCHECK_OK {
-            let name: *const c_char = pg_sys::get_namespace_name(schema);
-            pg_sys::aclcheck_error(usage, pg_sys::ObjectType::OBJECT_SCHEMA, name);
-        }
-        if pg_sys::pg_class_aclcheck(relation, user, right) == pg_sys::AclResult::ACLCHECK_OK {
-            return;
-        }
-        let readable = |column: &str| {
-            let name = CString::new(column).unwrap_or_default();
-            let number = pg_sys::get_attnum(relation, name.as_ptr());
-            number != 0
-                && pg_sys::pg_attribute_aclcheck(relation, number, user, right) == pg_sys::AclResult::ACLCHECK_OK
-        };
-        if !columns.all(readable) {
-            let name: *const c_char = pg_sys::get_rel_name(relation);
-            pg_sys::aclcheck_error(pg_sys::AclResult::ACLCHECK_NO_PRIV, pg_sys::ObjectType::OBJECT_TABLE, name);
-        }
-    }
 }
 
 /// Refuses a chunk table whose columns have other types than socle gave them: values would be compared through casts

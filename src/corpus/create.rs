@@ -10,7 +10,7 @@ use crate::pg::arguments::Arguments;
 use crate::pg::backend;
 use crate::pg::error::{report, spi};
 use crate::pg::run_as;
-use crate::pg::{gucs, spi};
+use crate::pg::{gucs, relation, spi};
 use crate::supervisor::wake;
 use crate::vector_index;
 use crate::{engine_client, model};
@@ -235,43 +235,16 @@ pub fn bind(name: &str) -> Result<bool> {
     });
     let bound = bound.map_err(spi)? > 0;
     if bound && let Some(corpus) = CorpusSpec::try_find(name)? {
-        for relation in lifecycle::tree(&corpus)? {
+        for table in lifecycle::tree(&corpus)? {
             // Sessions may have cached that there is nothing to record for it.
-            backend::invalidate_relation(relation);
+            backend::invalidate_relation(table);
         }
         [corpus.tables.change, corpus.tables.document]
             .into_iter()
             .flatten()
-            .for_each(|table| depend_on_extension(table.into()));
+            .for_each(|table| relation::depend_on_extension(table.into()));
     }
     Ok(bound)
-}
-
-/// Makes a table depend on the extension, so that both are dropped together. Unlike a member of the extension it is
-/// dumped.
-fn depend_on_extension(table: pg_sys::Oid) {
-    // SAFETY: catalog lookups and changes inside a transaction.
-    unsafe {
-        let extension = pg_sys::get_extension_oid(c"socle".as_ptr(), true);
-        let of = |class: pg_sys::Oid, object: pg_sys::Oid| pg_sys::ObjectAddress {
-            classId: class,
-            objectId: object,
-            objectSubId: 0,
-        };
-        let relation = pg_sys::RelationRelationId;
-        let class = pg_sys::ExtensionRelationId;
-        pg_sys::deleteDependencyRecordsForClass(
-            relation,
-            table,
-            class,
-            pg_sys::DependencyType::DEPENDENCY_AUTO as std::ffi::c_char,
-        );
-        pg_sys::recordDependencyOn(
-            &of(relation, table),
-            &of(class, extension),
-            pg_sys::DependencyType::DEPENDENCY_AUTO,
-        );
-    }
 }
 
 /// The type of pgvector with schema and dimensions, as SQL.

@@ -7,8 +7,10 @@ use super::ddl_command::{self, Command};
 use super::{binding_check, lifecycle};
 use crate::catalog::CorpusSpec;
 use crate::pg::backend;
-use crate::pg::error::{report, spi};
+use crate::pg::error::{raise, report, spi};
+use crate::pg::event_trigger::EventTriggerCall;
 use crate::pg::run_as::{as_owner, as_superuser, current_user};
+use crate::pg::snapshot::before_the_command;
 use crate::pg::subtransaction::attempt;
 use crate::pg::{extension_version, gucs, plan_cache, spi};
 use crate::supervisor::wake;
@@ -50,8 +52,8 @@ pub unsafe extern "C-unwind" fn follow_ddl(call: pg_sys::FunctionCallInfo) -> pg
         return finish(refuse_if_concerned(CONCERNED_BY_DDL));
     }
     // SAFETY: Postgres is calling this function.
-    let command = unsafe { ddl_command::read(call) };
-    finish(follow(&command))
+    let call = unsafe { EventTriggerCall::of(call) };
+    finish(follow(&ddl_command::read(call)))
 }
 
 /// The event trigger function `socle._prepare_ddl()`.
@@ -59,12 +61,12 @@ pub unsafe extern "C-unwind" fn follow_ddl(call: pg_sys::FunctionCallInfo) -> pg
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn prepare_ddl(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
     // SAFETY: Postgres is calling this function.
-    let retyped = unsafe { ddl_command::read(call) }.retyped;
+    let call = unsafe { EventTriggerCall::of(call) };
+    let retyped = ddl_command::read(call).retyped;
     if DDL_EVENTS_SUPPRESSED.get() || retyped.is_empty() || !extension_version::is_of_own_version() {
         return pg_sys::Datum::null();
     }
-    // SAFETY: as above; it is a command that gives columns another type.
-    let relation = unsafe { ddl_command::altered_relation(call) };
+    let relation = ddl_command::altered_relation(call);
     finish(gucs::with_gucs(&[gucs::PINNED_SEARCH_PATH], || make_way(relation, retyped)))
 }
 
@@ -123,8 +125,7 @@ impl Drop for SuppressDdlEvents {
 
 fn finish(result: Result<()>) -> pg_sys::Datum {
     if let Err(error) = result {
-        let report: ErrorReport = report(error);
-        report.report(PgLogLevel::ERROR);
+        raise(error);
     }
     pg_sys::Datum::null()
 }
@@ -270,24 +271,6 @@ fn dropped() -> Result<()> {
     // The constraint that made the key unique may have been dropped with it.
     let bound = attempt(|| as_superuser(|| spi::query_texts(UNKEYED, &[]))).unwrap_or_default();
     binding_check::follow(&bound, &Command { only_dropped: true, ..Command::default() })
-}
-
-/// Runs `work`, which only reads, in a snapshot that sees what others have committed by now, and of this transaction
-/// what came before the command whose event this is.
-fn before_the_command<T>(work: impl FnOnce() -> T) -> T {
-    // SAFETY: a command has an active snapshot, taken before it began, if it has one at all; ours is a copy, which
-    // lives until it is popped, or until an error ends the transaction.
-    unsafe {
-        let begun = pg_sys::ActiveSnapshotSet().then(|| (*pg_sys::GetActiveSnapshot()).curcid);
-        pg_sys::PushCopiedSnapshot(pg_sys::GetLatestSnapshot());
-        if let Some(begun) = begun {
-            (*pg_sys::GetActiveSnapshot()).curcid = begun;
-        }
-    }
-    let result = work();
-    // SAFETY: pushed above.
-    unsafe { pg_sys::PopActiveSnapshot() };
-    result
 }
 
 /// Removes the rest of a corpus whose source or chunk table is gone. A chunk table that other objects depend on stays.

@@ -7,10 +7,9 @@ use crate::catalog::CorpusSpec;
 use crate::catalog::spec;
 use crate::catalog::sql_template::{expand, identifier};
 use crate::pg::arguments::Arguments;
-use crate::pg::backend;
 use crate::pg::error::{report, spi};
 use crate::pg::run_as::{as_log_owner, as_owner, as_superuser};
-use crate::pg::{spi, wait};
+use crate::pg::{backend, relation, spi, wait};
 use crate::supervisor::wake;
 use crate::vector_index;
 use pgrx::pg_sys::panic::ErrorReport;
@@ -135,7 +134,7 @@ pub fn remove_rest(corpus: &CorpusSpec) -> Result<()> {
 fn take_from_builder(corpus: &CorpusSpec) -> Result<()> {
     let (Some(chunk), Some(change)) = (corpus.tables.chunk, corpus.tables.change) else { return Ok(()) };
     for _ in 0..LOCK_ATTEMPTS {
-        if backend::try_lock_exclusively(chunk.into()) {
+        if relation::try_lock_exclusively(chunk.into()) {
             break;
         }
         as_superuser(|| vector_index::cancel(change.into(), true))?;

@@ -1,17 +1,17 @@
-//! The trigger on `socle.corpus`, `socle.corpus_word_rule` and `socle.model` that lets a role other than a superuser restore a dump: the owner of
-//! a database whose extension and models a superuser has set up. A row that it admits becomes a corpus when
-//! `socle.resume_corpus` has checked and bound it.
+//! The trigger on `socle.corpus`, `socle.corpus_word_rule` and `socle.model` that lets a role other than a superuser restore
+//! a dump: the owner of a database whose extension and models a superuser has set up. A row of `socle.corpus` that it
+//! admits becomes a corpus when `socle.resume_corpus` has checked and bound it.
 
 use super::create;
 use crate::catalog::CorpusSpec;
-use crate::pg::error::{report, spi};
+use crate::pg::error::{raise, spi};
 use crate::pg::run_as;
+use crate::pg::trigger_call::TriggerCall;
 use crate::pg::{extension_version, spi};
 use pgrx::datum::DatumWithOid;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use socle_core::{Error, Kind, Result};
-use std::ffi::CStr;
 
 const PROBLEM: &str = include_str!("../../sql/corpus/check_restored.sql");
 const ROW: &str = include_str!("../../sql/corpus/restored_row.sql");
@@ -22,37 +22,26 @@ const KNOWN: &str = include_str!("../../sql/corpus/model_is_known.sql");
 #[pg_guard]
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn check_restored(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
-    // SAFETY: Postgres calls this function; in a trigger call the context is a TriggerData, as its node tag says, which
-    // lives as long as the call. A BEFORE INSERT trigger has the row in `tg_trigtuple`.
-    unsafe {
-        let context = (*call).context;
-        if context.is_null() || (*context).type_ != pg_sys::NodeTag::T_TriggerData {
-            refuse(&Error::new(Kind::NotSupported, "socle._check_restored() must be called as a trigger"));
-            return pg_sys::Datum::null();
-        }
-        let data = &*context.cast::<pg_sys::TriggerData>();
-        let tuple = pg_sys::Datum::from(data.tg_trigtuple);
-        if run_as::is_superuser() {
-            return tuple;
-        }
-        let relation = &*data.tg_relation;
-        let row = pg_sys::heap_copy_tuple_as_datum(data.tg_trigtuple, relation.rd_att);
-        let row = DatumWithOid::new(row, (*relation.rd_rel).reltype);
-        let name = CStr::from_ptr((&raw const (*relation.rd_rel).relname.data).cast());
-        let is_wanted = match name.to_bytes() {
-            b"model" => is_wanted_model(row),
-            b"corpus_word_rule" => is_rule_of_own_corpus(row),
-            _ => is_own_corpus(row),
-        };
-        match is_wanted {
-            Ok(true) => tuple,
-            Ok(false) => pg_sys::Datum::null(),
-            Err(error) => {
-                refuse(&error);
-                pg_sys::Datum::null()
-            }
-        }
+    // SAFETY: Postgres is calling this function.
+    let Some(call) = (unsafe { TriggerCall::of(call) }) else {
+        raise(Error::new(Kind::NotSupported, "socle._check_restored() must be called as a trigger"));
+        return pg_sys::Datum::null();
+    };
+    if run_as::is_superuser() {
+        return call.unchanged();
     }
+    let Some(row) = call.row_parameter() else { return pg_sys::Datum::null() };
+    let is_wanted = match call.relation_name().to_bytes() {
+        b"model" => is_wanted_model(row),
+        b"corpus_word_rule" => is_rule_of_own_corpus(row),
+        _ => is_own_corpus(row),
+    };
+    match is_wanted {
+        Ok(true) => return call.unchanged(),
+        Ok(false) => {}
+        Err(error) => raise(error),
+    }
+    pg_sys::Datum::null()
 }
 
 /// The fmgr info record of [`check_restored`]: calling convention version 1.
@@ -60,11 +49,6 @@ pub unsafe extern "C-unwind" fn check_restored(call: pg_sys::FunctionCallInfo) -
 pub extern "C" fn pg_finfo_check_restored() -> &'static pg_sys::Pg_finfo_record {
     const V1: pg_sys::Pg_finfo_record = pg_sys::Pg_finfo_record { api_version: 1 };
     &V1
-}
-
-fn refuse(error: &Error) {
-    let report: ErrorReport = report(error.clone());
-    report.report(PgLogLevel::ERROR);
 }
 
 /// Always false: a model is files on the server, which only a superuser registers. Warns if it is not registered.

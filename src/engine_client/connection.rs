@@ -1,8 +1,7 @@
 //! One socket to one engine, from the greeting to the last answer.
 
 use super::{Pending, unexpected};
-use crate::pg::{allocator, wait};
-use pgrx::pg_sys;
+use crate::pg::{allocator, backend, wait};
 use rustix::net::{AddressFamily, SendFlags, SocketAddrUnix, SocketFlags, SocketType, connect, send, socket_with};
 use socle_core::protocol::{
     FLAG_SUSPECT, Frame, FrameBuffer, MAX_FRAME, PROTOCOL_VERSION, RUNTIME_DIRECTORY, Request, Response, SOCKET_NAME,
@@ -244,8 +243,7 @@ fn take_frame(
 fn open_socket() -> Result<Option<UnixStream>> {
     static RESERVED: Once = Once::new();
     // One descriptor for the life of this session, counted against max_files_per_process like those of Postgres.
-    // SAFETY: the function only counts.
-    RESERVED.call_once(|| unsafe { pg_sys::ReserveExternalFD() });
+    RESERVED.call_once(backend::reserve_descriptor);
     let failed = |errno: rustix::io::Errno| {
         Error::new(Kind::EngineUnavailable, "could not connect to the socle engine").detail(errno.to_string())
     };

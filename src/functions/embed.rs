@@ -6,7 +6,6 @@ use crate::pg::error::report;
 use crate::pg::gucs;
 use crate::pg::vector::{self, VectorDatum};
 use crate::{engine_client, model};
-use pgrx::fcinfo::pg_func_extra;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use socle_core::array::array_elements;
@@ -63,8 +62,8 @@ fn one(call: pg_sys::FunctionCallInfo, role: Role, name: &str) -> Result<Option<
     }
     let spec = model::embedding_model(arguments.short_text(1, "model")?)?;
     let (digest, truncate) = (spec.digest(), gucs::truncate_input());
-    // SAFETY: Postgres is calling this function, and nothing else uses its fn_extra.
-    let mut memo = unsafe { pg_func_extra(call, Memo::default) };
+    let memo = arguments.memory_of_call_site::<Memo>();
+    let mut memo = memo.borrow_mut();
     if memo.digest != digest || memo.truncate != truncate || memo.content != content {
         let vector = vectors(&spec, role, &[&content], None)?.pop().unwrap_or_default();
         *memo = Memo { digest, truncate, content, vector };

@@ -1,5 +1,6 @@
 //! Checks that the install script makes before it creates anything.
 
+use crate::pg::database;
 use crate::pg::error::{report, spi};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
@@ -15,14 +16,7 @@ fn check_installation() -> Result<(), ErrorReport> {
 
 /// Requires UTF8: offsets count characters, and tokenizers read UTF-8.
 fn check_encoding() -> Result<()> {
-    // SAFETY: a session is connected to a database; the name is a static C string.
-    let (encoding, name) = unsafe {
-        let encoding = pg_sys::GetDatabaseEncoding();
-        (encoding, std::ffi::CStr::from_ptr(pg_sys::GetDatabaseEncodingName()).to_string_lossy())
-    };
-    if encoding == pg_sys::pg_enc::PG_UTF8 as i32 {
-        return Ok(());
-    }
+    let Some(name) = database::other_encoding() else { return Ok(()) };
     Err(Error::new(Kind::NotSupported, format!("socle needs a database with encoding UTF8, not {name}"))
         .hint("Create a database with CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0."))
 }

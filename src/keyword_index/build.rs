@@ -10,6 +10,7 @@ use crate::catalog::CorpusSpec;
 use crate::engine_client;
 use crate::pg::lock::Purpose;
 use crate::pg::value;
+use crate::pg::worker_process;
 use crate::pg::{plan_cache, spi};
 use crate::worker::StepOutcome;
 use crate::worker::corpus_lock;
@@ -196,7 +197,7 @@ pub fn complete(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<StepOutcome,
             let bytes: usize = batch.iter().map(|chunk| chunk.content.len() + chunk.head.len()).sum();
             if batch.len() >= BATCH_CHUNKS || bytes >= BATCH_BYTES {
                 write(corpus, &std::mem::take(&mut batch))?;
-                if session::asked_to_leave() {
+                if worker_process::asked_to_leave() {
                     return Ok(false);
                 }
             }

@@ -3,12 +3,15 @@
 //!
 //! The one place that reads the datums of arguments.
 
-use super::error::report;
+use super::error::{report, require};
 use super::{allocator, extension_version, gucs};
 use pgrx::pg_sys;
-use pgrx::{FromDatum, fcinfo};
+use pgrx::{FromDatum, PgMemoryContexts, fcinfo};
 use socle_core::{Error, Kind, Result, memory};
+use std::any::TypeId;
+use std::cell::RefCell;
 use std::ffi::CStr;
+use std::rc::Rc;
 
 /// Largest name, prefix or format, in bytes.
 const MAX_WORD_BYTES: usize = 10_000;
@@ -29,6 +32,13 @@ pub struct Texts {
     pub dimensions: Vec<i32>,
     /// First subscript of each dimension.
     pub lower_bounds: Vec<i32>,
+}
+
+/// What [`Arguments::memory_of_call_site`] keeps.
+#[repr(C)]
+struct CallSiteMemory<T> {
+    type_id: TypeId,
+    value: Rc<RefCell<T>>,
 }
 
 impl Arguments {
@@ -167,6 +177,24 @@ impl Arguments {
                 }
                 _ => false,
             }
+        }
+    }
+
+    /// A value that lives as long as the call site, e.g. for all rows of a statement; at first the default. A function asks
+    /// for one type only, and returns no set.
+    pub fn memory_of_call_site<T: Default + 'static>(self) -> Rc<RefCell<T>> {
+        // SAFETY: Postgres sets flinfo for every call through fmgr. Its fn_extra is used by functions that return sets, and
+        // here; a value is dropped with fn_mcxt, and has the same layout for each type.
+        unsafe {
+            let info = &mut *(*self.0).flinfo;
+            require(!info.fn_retset, "a function that returns a set keeps something for its call site");
+            if info.fn_extra.is_null() {
+                let memory = CallSiteMemory::<T> { type_id: TypeId::of::<T>(), value: Rc::default() };
+                info.fn_extra = PgMemoryContexts::For(info.fn_mcxt).leak_and_drop_on_delete(memory).cast();
+            }
+            let memory = &*info.fn_extra.cast::<CallSiteMemory<T>>();
+            require(memory.type_id == TypeId::of::<T>(), "a function keeps values of two types for its call site");
+            Rc::clone(&memory.value)
         }
     }
 

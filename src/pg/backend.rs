@@ -27,6 +27,24 @@ pub fn my_database() -> pg_sys::Oid {
     unsafe { pg_sys::MyDatabaseId }
 }
 
+/// The process number of the postmaster.
+pub fn postmaster_pid() -> u32 {
+    // SAFETY: set at the start of the postmaster and inherited.
+    unsafe { pg_sys::PostmasterPid }.unsigned_abs()
+}
+
+/// `max_worker_processes`.
+pub fn worker_slots() -> i32 {
+    // SAFETY: reads a variable that is set at the start of the server.
+    unsafe { pg_sys::max_worker_processes }
+}
+
+/// Counts a descriptor that this process keeps open against `max_files_per_process`, like those of Postgres.
+pub fn reserve_descriptor() {
+    // SAFETY: the function only counts.
+    unsafe { pg_sys::ReserveExternalFD() };
+}
+
 /// Whether this server is a standby, or in crash recovery.
 pub fn is_in_recovery() -> bool {
     // SAFETY: reads shared memory that every process is attached to.
@@ -57,13 +75,6 @@ pub fn invalidate_relation(relation: pg_sys::Oid) {
     unsafe { pg_sys::CacheInvalidateRelcacheByRelid(relation) };
 }
 
-/// Locks a table in ACCESS EXCLUSIVE mode until the transaction ends, or returns false at once when another session
-/// holds a conflicting lock.
-pub fn try_lock_exclusively(relation: pg_sys::Oid) -> bool {
-    // SAFETY: inside a transaction.
-    unsafe { pg_sys::ConditionalLockRelationOid(relation, pg_sys::AccessExclusiveLock.cast_signed()) }
-}
-
 /// Raises 25006 on a standby and in a read-only transaction.
 pub fn prevent_if_read_only(command: &CStr) {
     // SAFETY: the name is a C string, and the function only checks and raises.
@@ -84,11 +95,4 @@ pub fn random_bytes<const COUNT: usize>() -> Option<[u8; COUNT]> {
     let mut bytes = [0; COUNT];
     // SAFETY: writes that many bytes.
     unsafe { pg_sys::pg_strong_random(bytes.as_mut_ptr().cast(), bytes.len()) }.then_some(bytes)
-}
-
-/// Ends a background worker with exit code 0: the postmaster does not start it again.
-pub fn end_worker() -> ! {
-    // SAFETY: ends this process the way PostgreSQL processes end.
-    unsafe { pg_sys::proc_exit(0) };
-    unreachable!("proc_exit does not return")
 }

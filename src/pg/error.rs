@@ -65,3 +65,15 @@ pub fn spi(error: pgrx::spi::Error) -> Error {
 pub fn sqlstate_text(code: i32) -> String {
     (0..5).map(|at| char::from(b'0' + ((code >> (6 * at)) & 0x3f) as u8)).collect()
 }
+
+/// Raises an error in place of returning it, for callbacks that PostgreSQL calls.
+pub fn raise(error: Error) {
+    report(error).report(pgrx::PgLogLevel::ERROR);
+}
+
+/// Raises an error of kind `Bug` unless a condition holds without which memory could be misread.
+pub fn require(holds: bool, what: &str) {
+    if !holds {
+        raise(Error::new(Kind::Bug, what));
+    }
+}

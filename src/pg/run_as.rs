@@ -8,6 +8,7 @@
 //! session are refused.
 
 use super::gucs;
+use super::snapshot::in_new_snapshot;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 use std::cell::Cell;
@@ -137,27 +138,6 @@ fn become_user<T>(user: pg_sys::Oid, context: u32, work: impl FnOnce() -> T) -> 
 /// transactions and so cannot have settings of its own.
 pub fn with_pinned_search_path<T>(work: impl FnOnce() -> T) -> T {
     in_new_snapshot(|| gucs::with_gucs(&[gucs::PINNED_SEARCH_PATH], work))
-}
-
-/// Runs `work` in a snapshot of its own, under the search_path of the caller of a procedure that ends transactions.
-pub fn in_new_snapshot<T>(work: impl FnOnce() -> T) -> T {
-    // SAFETY: inside a transaction; an error ends it, and the snapshot with it.
-    unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot()) };
-    let result = work();
-    // SAFETY: pushed above.
-    unsafe { pg_sys::PopActiveSnapshot() };
-    result
-}
-
-/// Runs `work`, which reads catalogs, in the latest snapshot, so that it sees the current state of what is locked. A
-/// catalog snapshot, because one can be taken beside a parallel plan, too.
-pub fn in_latest_catalog_snapshot<T>(work: impl FnOnce() -> T) -> T {
-    // SAFETY: as above; what is pushed is a copy.
-    unsafe { pg_sys::PushCopiedSnapshot(pg_sys::GetCatalogSnapshot(pg_sys::AttributeRelationId)) };
-    let result = work();
-    // SAFETY: pushed above.
-    unsafe { pg_sys::PopActiveSnapshot() };
-    result
 }
 
 /// The current user.

@@ -79,6 +79,17 @@ pub fn parameter(text: &str, type_oid: pg_sys::Oid) -> DatumWithOid<'static> {
     unsafe { DatumWithOid::new(read(text, type_oid), type_oid) }
 }
 
+/// Loads the library with the input function of a type, wherever that is.
+pub fn load_library(type_oid: pg_sys::Oid) {
+    let (mut function, mut parameter) = (pg_sys::InvalidOid, pg_sys::InvalidOid);
+    let mut info = pg_sys::FmgrInfo::default();
+    // SAFETY: catalog lookups inside a transaction; the function is not called.
+    unsafe {
+        pg_sys::getTypeInputInfo(type_oid, &mut function, &mut parameter);
+        pg_sys::fmgr_info(function, &mut info);
+    }
+}
+
 /// Whether the input of this type runs code of superusers alone: it contains no domain, whose checks would run. A
 /// composite type may come to contain one at any time.
 pub fn is_read_without_checks(type_oid: pg_sys::Oid) -> bool {

@@ -108,13 +108,15 @@ pub fn array(call: Arguments, vectors: &[Option<Vec<f32>>], like: &Texts) -> Res
     shaped_array(element, &vectors, like.dimensions.clone(), like.lower_bounds.clone()).map(VectorDatum)
 }
 
-/// A `vector[]` of one dimension as a bare datum; `element` is the type `vector`.
+/// A `vector[]` of one dimension as a parameter of a statement; `element` is the type `vector`.
 ///
 /// # Errors
 /// Those of [`datum`].
-pub fn plain_array(element: pg_sys::Oid, vectors: &[Option<&[f32]>]) -> Result<pg_sys::Datum> {
+pub fn plain_array(element: pg_sys::Oid, vectors: &[Option<&[f32]>]) -> Result<DatumWithOid<'static>> {
     let length = i32::try_from(vectors.len()).unwrap_or(i32::MAX);
-    shaped_array(element, vectors, vec![length], vec![1])
+    let array = shaped_array(element, vectors, vec![length], vec![1])?;
+    // SAFETY: an array of elements of this type, in the memory context of the call.
+    Ok(unsafe { DatumWithOid::new(array, pg_sys::get_array_type(element)) })
 }
 
 fn shaped_array(

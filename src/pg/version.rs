@@ -22,21 +22,45 @@ pub unsafe fn set_signal_handler(signal: i32, handler: unsafe extern "C-unwind" 
     };
 }
 
-/// Checks whether a role has USAGE on a schema.
+/// The answer of Postgres to whether a role has USAGE on a schema. To be called inside a transaction.
+pub fn schema_usage(schema: pg_sys::Oid, role: pg_sys::Oid) -> pg_sys::AclResult::Type {
+    let right = pg_sys::ACL_USAGE as pg_sys::AclMode;
+    // SAFETY: a catalog lookup inside a transaction.
+    #[cfg(not(feature = "pg15"))]
+    let usage = unsafe { pg_sys::object_aclcheck(pg_sys::NamespaceRelationId, schema, role, right) };
+    // SAFETY: as above.
+    #[cfg(feature = "pg15")]
+    let usage = unsafe { pg_sys::pg_namespace_aclcheck(schema, role, right) };
+    usage
+}
+
+/// The number of the current transaction in this process; 0 once it has ended, or begun to end after its commit or
+/// abort was recorded.
+pub fn local_transaction() -> pg_sys::LocalTransactionId {
+    // SAFETY: the entry of this process in shared memory, which it has as long as it runs transactions.
+    unsafe {
+        let Some(process) = pg_sys::MyProc.as_ref() else { return 0 };
+        #[cfg(any(feature = "pg17", feature = "pg18"))]
+        let transaction = process.vxid.lxid;
+        #[cfg(not(any(feature = "pg17", feature = "pg18")))]
+        let transaction = process.lxid;
+        transaction
+    }
+}
+
+/// The type of a column in the description of a row; `None` beyond the last column.
 ///
 /// # Safety
-/// To be called inside a transaction.
-pub unsafe fn schema_usage(schema: pg_sys::Oid, role: pg_sys::Oid) -> pg_sys::AclResult::Type {
-    let right = pg_sys::ACL_USAGE as pg_sys::AclMode;
-    #[cfg(feature = "pg15")]
-    // SAFETY: the caller's guarantee.
+/// The description is one of Postgres.
+pub unsafe fn column_type(description: pg_sys::TupleDesc, index: usize) -> Option<pg_sys::Oid> {
+    // SAFETY: the caller's guarantee. From 18 on, the full descriptions of columns follow the compact ones (tupdesc.h).
     unsafe {
-        pg_sys::pg_namespace_aclcheck(schema, role, right)
-    }
-    #[cfg(not(feature = "pg15"))]
-    // SAFETY: the caller's guarantee.
-    unsafe {
-        pg_sys::object_aclcheck(pg_sys::NamespaceRelationId, schema, role, right)
+        let count = usize::try_from((*description).natts).unwrap_or_default();
+        #[cfg(feature = "pg18")]
+        let columns = (*description).compact_attrs.as_ptr().add(count).cast::<pg_sys::FormData_pg_attribute>();
+        #[cfg(not(feature = "pg18"))]
+        let columns = (*description).attrs.as_ptr();
+        (index < count).then(|| (*columns.add(index)).atttypid)
     }
 }
 
@@ -85,16 +109,4 @@ pub fn sets_expression(part: pg_sys::AlterTableType::Type) -> bool {
         let _ = part;
         false
     }
-}
-
-/// Whether a role has USAGE on a schema.
-pub fn may_use_schema(schema: pg_sys::Oid, role: pg_sys::Oid) -> bool {
-    let right = pg_sys::ACL_USAGE as pg_sys::AclMode;
-    // SAFETY: a catalog lookup inside a transaction.
-    #[cfg(not(feature = "pg15"))]
-    let allowed = unsafe { pg_sys::object_aclcheck(pg_sys::NamespaceRelationId, schema, role, right) };
-    // SAFETY: as above.
-    #[cfg(feature = "pg15")]
-    let allowed = unsafe { pg_sys::pg_namespace_aclcheck(schema, role, right) };
-    allowed == pg_sys::AclResult::ACLCHECK_OK
 }

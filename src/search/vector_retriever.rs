@@ -1,7 +1,7 @@
 //! The vector retriever: the nearest chunks among those that pass, by the vector index or by comparing all.
 
 use super::scope::Scope;
-use crate::pg::{gucs, plan_cache};
+use crate::pg::{gucs, plan_cache, value};
 use pgrx::pg_sys;
 use socle_core::Result;
 use std::ffi::{CStr, CString};
@@ -103,13 +103,7 @@ fn with_settings<T>(scope: &Scope<'_>, count: usize, further: &CStr, work: impl 
     let width = CString::new(count.clamp(EF_SEARCH.0, EF_SEARCH.1).to_string()).unwrap_or_default();
     let settings: [(&CStr, &CStr); 3] =
         [(c"hnsw.ef_search", &width), (c"hnsw.iterative_scan", further), (c"jit", c"off")];
-    // SAFETY: looks up a function of pgvector, which loads its library wherever that is: before that, its settings do
-    // not exist.
-    unsafe {
-        let (mut function, mut parameter) = (pg_sys::InvalidOid, pg_sys::InvalidOid);
-        pg_sys::getTypeInputInfo(scope.vector_type(), &mut function, &mut parameter);
-        let mut info = pg_sys::FmgrInfo::default();
-        pg_sys::fmgr_info(function, &mut info);
-    }
+    // Before the library of pgvector is loaded, its settings do not exist.
+    value::load_library(scope.vector_type());
     gucs::with_gucs(&settings, work)
 }

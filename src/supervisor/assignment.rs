@@ -1,6 +1,6 @@
 //! The arguments that the supervisor passes to a worker, besides the database.
 
-use pgrx::pg_sys;
+use crate::pg::background_worker;
 use std::time::Duration;
 
 const BYTES: usize = 24;
@@ -17,7 +17,7 @@ pub struct Assignment {
 }
 
 impl Assignment {
-    /// The form in `bgw_extra`.
+    /// The form in which a worker is registered with it.
     pub fn encode(self) -> [u8; BYTES] {
         let mut bytes = [0; BYTES];
         bytes[..8].copy_from_slice(&self.number.to_le_bytes());
@@ -28,12 +28,7 @@ impl Assignment {
 
     /// The assignment of this process.
     pub fn mine() -> Self {
-        // SAFETY: set at the start of a background worker, and not changed.
-        let Some(worker) = (unsafe { pg_sys::MyBgworkerEntry.as_ref() }) else { return Self::default() };
-        let mut bytes = [0; BYTES];
-        for (place, byte) in bytes.iter_mut().zip(worker.bgw_extra) {
-            *place = byte.cast_unsigned();
-        }
+        let Some(bytes) = background_worker::my_extra::<BYTES>() else { return Self::default() };
         let (number, rest) = bytes.split_at(8);
         let (corpus, patience) = rest.split_at(8);
         let large = |bytes: &[u8]| bytes.try_into().map(u64::from_le_bytes).unwrap_or_default();

@@ -1,6 +1,7 @@
 //! The engine as a child process of the supervisor, with a control socket on its standard input.
 
 use crate::pg::gucs;
+use rustix::process::{Pid, Signal, kill_process};
 use socle_core::protocol::{
     EXIT_OTHER_VERSION, EngineSettings, FrameBuffer, FromEngine, MAX_FIRST_FRAME, ToEngine, VERSION, VERSION_VARIABLE,
     encode,
@@ -166,13 +167,13 @@ impl Child {
         let current = EngineSettings { restart_count: settings.restart_count, ..self.settings.clone() };
         if current != *settings {
             self.leaving = true;
-            self.signal(libc::SIGTERM);
+            self.signal(Signal::TERM);
         }
     }
 
     /// Ends the engine with the server.
     pub fn stop(mut self) {
-        self.signal(libc::SIGTERM);
+        self.signal(Signal::TERM);
         if self.wait_at_most(FAREWELL).is_none() {
             self.kill();
         }
@@ -229,9 +230,9 @@ impl Child {
         let _ = encode(0, 0, message).map(|frame| self.control.write_all(&frame));
     }
 
-    fn signal(&self, signal: i32) {
-        // SAFETY: a plain system call. The process has not been waited for, so its pid is still its own.
-        unsafe { libc::kill(self.process.id().cast_signed(), signal) };
+    fn signal(&self, signal: Signal) {
+        // The process has not been waited for, so its pid is still its own.
+        let _ = kill_process(Pid::from_child(&self.process), signal);
     }
 
     fn kill(&mut self) {

@@ -3,15 +3,15 @@
 //! Everything that can fail is done before the commit; after it there is one `sendto`, whose failure costs the time
 //! until the next poll. An error there would be a PANIC: nothing allocates, nothing raises.
 
-use crate::pg::backend;
+use super::wake_socket::WakeSocket;
+use crate::pg::{backend, callback};
 use crate::supervisor;
 use pgrx::pg_sys;
-use pgrx::prelude::*;
 use socle_core::fair_queue::message::Message;
 use socle_core::protocol::{RUNTIME_DIRECTORY, WAKE_SOCKET};
 use std::cell::Cell;
-use std::os::fd::IntoRawFd;
-use std::os::unix::net::UnixDatagram;
+use std::path::Path;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 /// Time for which a supervisor that was seen is assumed to run. A check costs a few system calls in every transaction.
@@ -21,16 +21,16 @@ thread_local! {
     static WANTED: Cell<bool> = const { Cell::new(false) };
     static REGISTERED: Cell<bool> = const { Cell::new(false) };
     static SEEN: Cell<Option<Instant>> = const { Cell::new(None) };
-    static SOCKET: Cell<i32> = const { Cell::new(-1) };
-    static ADDRESS: Cell<Option<libc::sockaddr_un>> = const { Cell::new(None) };
 }
+
+/// Opened by the first message, and kept until the process ends.
+static SOCKET: OnceLock<WakeSocket> = OnceLock::new();
 
 /// Wakes the sync worker of this database when the transaction has committed. Never fails: work that no worker is woken
 /// for is found by a later one.
 pub fn at_commit() {
     if !REGISTERED.get() {
-        // SAFETY: the callback lives as long as the process.
-        unsafe { pg_sys::RegisterXactCallback(Some(transaction_ends), std::ptr::null_mut()) };
+        callback::at_transaction_events(transaction_ends);
         REGISTERED.set(true);
     }
     prepare();
@@ -68,43 +68,22 @@ fn prepare() {
         }
         SEEN.set(Some(Instant::now()));
     }
-    if SOCKET.get() < 0
-        && let Ok(socket) = UnixDatagram::unbound()
+    if SOCKET.get().is_none()
+        && let Ok(socket) = WakeSocket::open(&Path::new(RUNTIME_DIRECTORY).join(WAKE_SOCKET))
     {
-        // SAFETY: the function only counts; the descriptor lives as long as the process.
-        unsafe { pg_sys::ReserveExternalFD() };
-        SOCKET.set(socket.into_raw_fd());
-        ADDRESS.set(Some(address()));
+        backend::reserve_descriptor();
+        let _ = SOCKET.set(socket);
     }
-}
-
-fn address() -> libc::sockaddr_un {
-    let mut address = libc::sockaddr_un { sun_family: libc::AF_UNIX as libc::sa_family_t, sun_path: [0; 108] };
-    let path = format!("{RUNTIME_DIRECTORY}/{WAKE_SOCKET}");
-    for (place, byte) in address.sun_path.iter_mut().zip(path.bytes()) {
-        *place = byte.cast_signed();
-    }
-    address
 }
 
 fn send(database: pg_sys::Oid, message: Message) {
-    let Some(address) = ADDRESS.get() else { return };
-    let message = message.encode(database.to_u32());
-    // SAFETY: plain system call with a message and an address of these sizes.
-    unsafe {
-        libc::sendto(
-            SOCKET.get(),
-            message.as_ptr().cast(),
-            message.len(),
-            libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL,
-            (&raw const address).cast(),
-            size_of::<libc::sockaddr_un>() as libc::socklen_t,
-        );
+    if let Some(socket) = SOCKET.get() {
+        socket.send(&message.encode(database.to_u32()));
     }
 }
 
-#[pg_guard]
-unsafe extern "C-unwind" fn transaction_ends(event: pg_sys::XactEvent::Type, _argument: *mut std::ffi::c_void) {
+/// Neither this nor what it calls at a commit may allocate or raise.
+fn transaction_ends(event: pg_sys::XactEvent::Type) {
     if event == pg_sys::XactEvent::XACT_EVENT_COMMIT && WANTED.replace(false) {
         send(backend::my_database(), Message::WorkAvailable);
     } else if event == pg_sys::XactEvent::XACT_EVENT_ABORT || event == pg_sys::XactEvent::XACT_EVENT_PREPARE {

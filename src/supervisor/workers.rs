@@ -1,10 +1,10 @@
 //! The background workers that the supervisor starts and wakes: sync workers, at most `socle.sync_workers` in the
 //! cluster, databases in turns, and besides them index workers. [`socle_core::fair_queue`] decides; this module acts.
 
-use super::registration_of;
-use crate::pg::gucs;
-use pgrx::pg_sys;
+use crate::pg::background_worker::{Registration, Worker, WorkerState};
+use crate::pg::{backend, gucs};
 use rustix::net::{AddressFamily, RecvFlags, SocketAddrUnix, SocketFlags, SocketType, bind, recv, socket_with};
+use rustix::process::{Pid, Signal, kill_process};
 use rustix::time::{ClockId, clock_gettime};
 use socle_core::fair_queue::message::{MESSAGE_BYTES, Message};
 use socle_core::fair_queue::{Action, FairQueue, Limits, Task};
@@ -31,18 +31,12 @@ const LOOK_AGAIN: Duration = Duration::from_secs(3);
 pub struct Workers {
     socket: Option<OwnedFd>,
     queue: FairQueue,
-    running: HashMap<u64, *mut pg_sys::BackgroundWorkerHandle>,
+    running: HashMap<u64, Worker>,
     again: Option<(Duration, u32)>,
     due: Option<Duration>,
     /// Workers that were still starting when they were to be asked to exit.
     to_ask: Vec<u64>,
     without_slot: bool,
-}
-
-enum State {
-    Starting,
-    Running(i32),
-    Ended,
 }
 
 /// Time since the machine was started, the same in all processes.
@@ -120,29 +114,27 @@ impl Workers {
         };
         // The handler of a connected process only checks for messages and sets the latch.
         for worker in there {
-            self.signal(worker, libc::SIGUSR1);
+            self.signal(worker, Signal::USR1);
         }
     }
 
     /// Signals a worker; false for one that is still starting.
-    fn signal(&self, worker: u64, signal: i32) -> bool {
-        match self.running.get(&worker).map(|handle| state(*handle)) {
-            Some(State::Running(pid)) => {
-                // SAFETY: plain system call on a process that the postmaster says is this worker, which handles the signal.
-                unsafe { libc::kill(pid, signal) };
+    fn signal(&self, worker: u64, signal: Signal) -> bool {
+        match self.running.get(&worker).map(Worker::state) {
+            Some(WorkerState::Running(pid)) => {
+                // The postmaster says that this process is the worker, which handles the signal.
+                let _ = Pid::from_raw(pid).map(|pid| kill_process(pid, signal));
                 true
             }
-            Some(State::Starting) => false,
-            Some(State::Ended) | None => true,
+            Some(WorkerState::Starting) => false,
+            Some(WorkerState::Ended) | None => true,
         }
     }
 
     fn forget_ended(&mut self) {
-        let ended = self.running.extract_if(|_, handle| matches!(state(*handle), State::Ended));
-        for (worker, handle) in ended.collect::<Vec<_>>() {
-            // SAFETY: the handle was allocated by the registration, and is not used again.
-            unsafe { pg_sys::pfree(handle.cast()) };
-            self.queue.worker_ended(worker, now());
+        let ended = self.running.extract_if(|_, worker| worker.state() == WorkerState::Ended);
+        for (number, _) in ended.collect::<Vec<_>>() {
+            self.queue.worker_ended(number, now());
         }
     }
 
@@ -158,8 +150,8 @@ impl Workers {
                     if !exists(database) {
                         self.queue.worker_not_started(worker);
                         self.queue.remove_database(database);
-                    } else if let Some(handle) = start(worker, database, task, max_wait) {
-                        self.running.insert(worker, handle);
+                    } else if let Some(started) = start(worker, database, task, max_wait) {
+                        self.running.insert(worker, started);
                     } else {
                         without_slot = true;
                         self.queue.worker_not_started(worker);
@@ -168,7 +160,7 @@ impl Workers {
             }
         }
         let to_ask = std::mem::take(&mut self.to_ask);
-        self.to_ask = to_ask.into_iter().filter(|worker| !self.signal(*worker, libc::SIGUSR2)).collect();
+        self.to_ask = to_ask.into_iter().filter(|worker| !self.signal(*worker, Signal::USR2)).collect();
         self.explain(without_slot);
     }
 
@@ -186,9 +178,7 @@ impl Workers {
 
 /// Number of workers that may build indexes at a time.
 fn builders() -> usize {
-    // SAFETY: reads a variable that is set at the start of the server.
-    let slots = unsafe { pg_sys::max_worker_processes };
-    usize::try_from(slots / SHARE).unwrap_or_default().clamp(1, MOST_BUILDERS)
+    usize::try_from(backend::worker_slots() / SHARE).unwrap_or_default().clamp(1, MOST_BUILDERS)
 }
 
 /// Whether a database has a directory, in whichever tablespace.
@@ -201,46 +191,20 @@ fn exists(database: u32) -> bool {
     versions.into_iter().any(|version| version.path().join(database.to_string()).exists())
 }
 
-fn state(handle: *mut pg_sys::BackgroundWorkerHandle) -> State {
-    let mut pid = 0;
-    // SAFETY: the handle was returned by the registration.
-    match unsafe { pg_sys::GetBackgroundWorkerPid(handle, &mut pid) } {
-        pg_sys::BgwHandleStatus::BGWH_STARTED => State::Running(pid),
-        pg_sys::BgwHandleStatus::BGWH_NOT_YET_STARTED => State::Starting,
-        _ => State::Ended,
-    }
-}
-
 /// Has every database checked once, as soon as the server takes writes.
 pub fn launch() {
-    let mut worker = registration_of("socle launcher", "socle_launcher_main");
-    worker.bgw_flags |= pg_sys::BGWORKER_BACKEND_DATABASE_CONNECTION as i32;
-    worker.bgw_start_time = pg_sys::BgWorkerStartTime::BgWorkerStart_RecoveryFinished;
-    worker.bgw_restart_time = pg_sys::BGW_NEVER_RESTART;
-    // SAFETY: the structure is complete, and this process is attached to shared memory.
-    if !unsafe { pg_sys::RegisterDynamicBackgroundWorker(&mut worker, std::ptr::null_mut()) } {
+    if Registration::new("socle launcher", "socle_launcher_main").connected().start().is_none() {
         pgrx::log!("socle supervisor: no background worker slot is free to look for work: raise max_worker_processes");
     }
 }
 
-fn start(number: u64, database: u32, task: Task, patience: Duration) -> Option<*mut pg_sys::BackgroundWorkerHandle> {
+fn start(number: u64, database: u32, task: Task, patience: Duration) -> Option<Worker> {
     let (name, function, corpus) = match task {
         Task::Sync => (SYNC, "socle_sync_main", 0),
         Task::Build(corpus) => (BUILD, "socle_build_main", corpus),
     };
-    let mut worker = registration_of(name, function);
-    worker.bgw_flags |= pg_sys::BGWORKER_BACKEND_DATABASE_CONNECTION as i32;
-    worker.bgw_start_time = pg_sys::BgWorkerStartTime::BgWorkerStart_RecoveryFinished;
-    worker.bgw_restart_time = pg_sys::BGW_NEVER_RESTART;
-    worker.bgw_main_arg = pg_sys::Datum::from(database);
     let assignment = super::assignment::Assignment { number, corpus, patience };
-    for (place, byte) in worker.bgw_extra.iter_mut().zip(assignment.encode()) {
-        *place = byte.cast_signed();
-    }
-    let mut handle = std::ptr::null_mut();
-    // SAFETY: the structure is complete, and this process is attached to shared memory.
-    let registered = unsafe { pg_sys::RegisterDynamicBackgroundWorker(&mut worker, &mut handle) };
-    registered.then_some(handle)
+    Registration::new(name, function).connected().with_argument(database).with_extra(&assignment.encode()).start()
 }
 
 fn open_socket() -> rustix::io::Result<OwnedFd> {

@@ -1,7 +1,7 @@
 //! How much of a corpus is claimed at once: about as much as fits into a turn, by the speed of the last turns, so that
 //! other corpora have theirs soon.
 
-use crate::worker::session::asked_to_leave;
+use crate::pg::worker_process::asked_to_leave;
 use std::time::{Duration, Instant};
 
 /// Time that a claim should take, and a slice of it, the smallest part after which a worker may exit.

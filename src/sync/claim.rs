@@ -3,7 +3,7 @@
 use crate::catalog::CorpusSpec;
 use crate::pg::backend;
 use crate::pg::lock::{self, Purpose, Until};
-use crate::pg::{gucs, spi};
+use crate::pg::{gucs, relation, spi};
 use crate::worker::corpus_lock;
 use crate::worker::transaction::{WorkerError, as_corpus_owner, as_corpus_owner_over, transaction};
 use pgrx::Uuid;
@@ -86,7 +86,8 @@ pub fn claim(corpus: &CorpusSpec, change: pg_sys::Oid, documents: i64) -> Result
         let life = [i32::from(Purpose::Life as i16).into()];
         let alive = Spi::connect(|client| client.select(ALIVE, Some(1), &life)?.first().get_one::<Vec<i32>>())?;
         // It may be a resync, which compares all of the source.
-        let rows = source_rows(corpus) / COMPARED_ROWS;
+        let source = pg_sys::Oid::from(corpus.tables.source.unwrap_or_default());
+        let rows = relation::estimated_rows(source) / COMPARED_ROWS;
         as_corpus_owner_over(corpus, rows, || {
             for xid in missed.iter().flatten() {
                 spi::run(&corpus.sql(ASK_FOR), &[xid.as_str().into()])?;
@@ -94,21 +95,6 @@ pub fn claim(corpus: &CorpusSpec, change: pg_sys::Oid, documents: i64) -> Result
             take(corpus, documents, alive.unwrap_or_default())
         })
     })
-}
-
-/// Estimated number of rows of the source, by the last ANALYZE.
-fn source_rows(corpus: &CorpusSpec) -> u64 {
-    let source = pg_sys::Oid::from(corpus.tables.source.unwrap_or_default());
-    // SAFETY: a catalog lookup inside a transaction; the row is read before it is released.
-    unsafe {
-        let row = pg_sys::SearchSysCache1(pg_sys::SysCacheIdentifier::RELOID as i32, source.into());
-        if row.is_null() {
-            return 0;
-        }
-        let rows = (*pg_sys::GETSTRUCT(row).cast::<pg_sys::FormData_pg_class>()).reltuples;
-        pg_sys::ReleaseSysCache(row);
-        rows.max(0.0) as u64
-    }
 }
 
 /// `alive`: the numbers of the workers whose leases are valid.

@@ -3,8 +3,8 @@
 use super::batch_size::BatchSize;
 use super::{Progress, work};
 use crate::keyword_index::corruption_flag;
+use crate::pg::worker_process;
 use crate::worker::corpus_state;
-use crate::worker::session;
 use crate::worker::transaction::WorkerError;
 use socle_core::Kind;
 use socle_core::corpus::retry::backoff;
@@ -86,7 +86,7 @@ impl Corpora {
             (0..here.len()).filter_map(turned).partition(|corpus| self.long.contains(&corpus.change));
         for corpus in short {
             self.turn(corpus, &mut round);
-            if session::asked_to_leave() && round.worked {
+            if worker_process::asked_to_leave() && round.worked {
                 return round;
             }
         }

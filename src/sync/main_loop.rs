@@ -5,12 +5,13 @@ use super::{Assignment, claim};
 use crate::catalog::CorpusSpec;
 use crate::keyword_index::build;
 use crate::keyword_index::corruption_flag;
+use crate::pg::worker_process::{self, asked_to_leave, report_statistics};
 use crate::pg::{extension_version, gucs, spi};
 use crate::supervisor::clock;
 use crate::supervisor::wake;
 use crate::worker::corpus_state;
 use crate::worker::owner_code_timeout;
-use crate::worker::session::{self, Writing, asked_to_leave, report_statistics};
+use crate::worker::session::{self, Writing};
 use crate::worker::transaction::{WorkerError, as_corpus_owner, transaction};
 use pgrx::prelude::*;
 use socle_core::fair_queue::message::Message;
@@ -116,7 +117,7 @@ impl Worker {
             return Exit::Failed;
         }
         loop {
-            session::reload_if_asked();
+            worker_process::reload_if_asked();
             self.looked_at = clock();
             let here = match corpora_here() {
                 Ok(here) => here,

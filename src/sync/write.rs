@@ -8,7 +8,6 @@ use crate::keyword_index::build::{self, Indexed, Segment};
 use crate::pg::value;
 use crate::pg::vector;
 use crate::worker::transaction::{WorkerError, as_corpus_owner, as_corpus_owner_over, transaction};
-use pgrx::datum::DatumWithOid;
 use pgrx::prelude::*;
 use pgrx::spi::SpiClient;
 use std::collections::{HashMap, HashSet};
@@ -180,8 +179,7 @@ fn insert(job: &Job, documents: &[&Document], ready: &Ready, client: &mut SpiCli
             rows.iter().map(|(.., new)| value::position(new.chunk.end)).collect::<Vec<i32>>().into(),
             rows.iter().map(|(.., new)| value::count(new.chunk.size)).collect::<Vec<i32>>().into(),
             rows.iter().map(|(.., new)| new.hash.to_vec()).collect::<Vec<Vec<u8>>>().into(),
-            // SAFETY: an array of the type of the column, in memory of this transaction.
-            unsafe { DatumWithOid::new(embeddings, pg_sys::get_array_type(job.vector_oid)) },
+            embeddings,
             rows.iter()
                 .map(|(job_id, at, _)| ready.numbered.0.get(&(*job_id, *at)).copied())
                 .collect::<Vec<_>>()

@@ -7,14 +7,17 @@
 //! told that this worker is held up, so that another takes over the rest.
 
 use crate::catalog::CorpusSpec;
-use crate::pg::backend;
-use crate::pg::gucs;
+use crate::pg::timeout::Timer;
+use crate::pg::{backend, gucs};
 use crate::supervisor::wake;
 use pgrx::pg_sys;
+use rustix::fs::{Mode, OFlags, open};
+use rustix::io::write;
+use rustix::process::{Signal, getpid, kill_process};
 use socle_core::fair_queue::message::Message;
 use socle_core::protocol::RUNTIME_DIRECTORY;
 use std::cell::Cell;
-use std::ffi::c_int;
+use std::ffi::CStr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -24,21 +27,10 @@ const HELD_UP: Duration = Duration::from_secs(3);
 /// Rows that may be read or written within `socle.sync_timeout`; each further so many extend the limit by as much.
 const ROWS: u64 = 10_000;
 
-/// Above the ids of all timeouts of Postgres itself: registration assigns the next free one.
-const ANY_FREE: c_int = 1_000;
-
-unsafe extern "C-unwind" {
-    // timeout.h, for which pgrx has no bindings. They run no code of users, and end the process where there are too
-    // many.
-    fn RegisterTimeout(id: c_int, handler: Option<unsafe extern "C-unwind" fn()>) -> c_int;
-    fn enable_timeout_after(id: c_int, delay_ms: c_int);
-    fn disable_timeout(id: c_int, keep_indicator: bool);
-}
-
 #[derive(Clone, Copy)]
 struct Timers {
-    held_up: c_int,
-    over: c_int,
+    held_up: Timer,
+    over: Timer,
 }
 
 /// What the handler writes, and to which file. Prepared beforehand, since a handler must not allocate.
@@ -60,10 +52,9 @@ thread_local! {
 /// Registers the timers of this worker, which the supervisor knows by `number`.
 pub fn prepare(number: u64) {
     NUMBER.set(number);
-    // SAFETY: once in the life of a worker, after it has connected.
-    let timers = unsafe {
-        Timers { held_up: RegisterTimeout(ANY_FREE, Some(held_up)), over: RegisterTimeout(ANY_FREE, Some(over)) }
-    };
+    // SAFETY: a worker that is connected. The handlers read thread-local cells that need no initialization, make system
+    // calls, and set flags.
+    let timers = unsafe { Timers { held_up: Timer::register(held_up), over: Timer::register(over) } };
     TIMERS.set(Some(timers));
 }
 
@@ -75,13 +66,11 @@ pub fn begin(corpus: &CorpusSpec, rows: u64) {
         return;
     }
     NOTE.set(note(change.into()));
-    // SAFETY: timers of this process.
-    unsafe { enable_timeout_after(timers.held_up, milliseconds(HELD_UP)) };
+    timers.held_up.start(HELD_UP);
     let limit = gucs::sync_timeout();
     if !limit.is_zero() {
         let factor = u32::try_from(1 + rows / ROWS).unwrap_or(u32::MAX);
-        // SAFETY: as above.
-        unsafe { enable_timeout_after(timers.over, milliseconds(limit.saturating_mul(factor))) };
+        timers.over.start(limit.saturating_mul(factor));
     }
 }
 
@@ -91,19 +80,12 @@ pub fn end() {
         return;
     }
     if let Some(timers) = TIMERS.get() {
-        // SAFETY: timers of this process.
-        unsafe {
-            disable_timeout(timers.held_up, false);
-            disable_timeout(timers.over, false);
-        }
+        timers.held_up.stop();
+        timers.over.stop();
     }
     if HELD.replace(false) {
         wake::notify(Message::WorkerUnblocked(NUMBER.get()));
     }
-}
-
-fn milliseconds(time: Duration) -> c_int {
-    c_int::try_from(time.as_millis()).unwrap_or(c_int::MAX)
 }
 
 unsafe extern "C-unwind" fn held_up() {
@@ -112,20 +94,18 @@ unsafe extern "C-unwind" fn held_up() {
 }
 
 unsafe extern "C-unwind" fn over() {
-    if let Some(note) = NOTE.get() {
-        let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_APPEND | libc::O_CLOEXEC;
-        // SAFETY: system calls that a signal handler may make, with a C string and bytes that live as long.
-        unsafe {
-            let file = libc::open(note.path.as_ptr().cast(), flags, 0o600);
-            if file >= 0 {
-                libc::write(file, note.line.as_ptr().cast(), note.length);
-                libc::close(file);
-            }
+    if let Some(note) = NOTE.get()
+        && let Ok(path) = CStr::from_bytes_until_nul(&note.path)
+    {
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::APPEND | OFlags::CLOEXEC;
+        // System calls that a signal handler may make; nothing is allocated for a C string.
+        if let Ok(file) = open(path, flags, Mode::RUSR | Mode::WUSR) {
+            let _ = write(&file, note.line.get(..note.length).unwrap_or_default());
         }
     }
     wake::notify_from_signal_handler(Message::WorkAvailable);
-    // SAFETY: plain system call. The handler records that the process is to end, at the next point where it may.
-    unsafe { libc::raise(libc::SIGTERM) };
+    // The handler of that signal records that the process is to end, at the next point where it may.
+    let _ = kill_process(getpid(), Signal::TERM);
 }
 
 fn note(change: pg_sys::Oid) -> Option<Note> {

@@ -2,7 +2,8 @@
 
 use super::transaction::{WorkerError, transaction};
 use crate::pg::backend;
-use crate::pg::version::{set_signal_handler, transaction_timeout};
+use crate::pg::version::transaction_timeout;
+use crate::pg::worker_process::{self, Reaction, set};
 use crate::pg::{gucs, spi, wait};
 use pgrx::prelude::*;
 use std::ffi::{CStr, CString};
@@ -24,32 +25,17 @@ const SETTINGS: [(&CStr, &CStr); 7] = [
 ];
 const LOCK_TIMEOUT: (&CStr, &CStr) = (c"lock_timeout", c"200ms");
 
-unsafe extern "C-unwind" {
-    // Signal handlers of Postgres. Through `pg_sys` they would run inside pgrx's guard, which is not for signal handlers.
-    fn die(signal: i32);
-    fn SignalHandlerForConfigReload(signal: i32);
-    fn SignalHandlerForShutdownRequest(signal: i32);
-}
-
 /// Connects to the database, with `name` as application name.
 pub fn begin(database: pg_sys::Oid, name: &CStr) {
-    // SAFETY: the start of a background worker, as Postgres's own do it: handlers, signals, connection.
-    unsafe {
-        set_signal_handler(libc::SIGTERM, die);
-        set_signal_handler(libc::SIGHUP, SignalHandlerForConfigReload);
+    worker_process::handle_signals(&[
+        (libc::SIGTERM, Reaction::Die),
+        (libc::SIGHUP, Reaction::Reload),
         // From the supervisor: another database has no worker, this one is to exit.
-        set_signal_handler(libc::SIGUSR2, SignalHandlerForShutdownRequest);
-        pg_sys::BackgroundWorkerUnblockSignals();
-        pg_sys::BackgroundWorkerInitializeConnectionByOid(database, pg_sys::InvalidOid, 0);
-        pg_sys::pgstat_report_appname(name.as_ptr());
-    }
+        (libc::SIGUSR2, Reaction::Leave),
+    ]);
+    worker_process::connect(database);
+    worker_process::show_name(name);
     SETTINGS.into_iter().chain(transaction_timeout()).for_each(set);
-}
-
-fn set((name, value): (&CStr, &CStr)) {
-    let (context, source) = (pg_sys::GucContext::PGC_SUSET, pg_sys::GucSource::PGC_S_OVERRIDE);
-    // SAFETY: settings of this process, by C strings.
-    unsafe { pg_sys::SetConfigOption(name.as_ptr(), value.as_ptr(), context, source) };
 }
 
 /// Runs `work`, waiting so long for each lock, instead of no longer than users can wait for this worker.
@@ -91,37 +77,11 @@ pub fn writing() -> Result<Writing, WorkerError> {
 /// Shows in `pg_stat_activity` what this worker does.
 pub fn show(what: &str) {
     let what = CString::new(what.replace('\0', "")).unwrap_or_default();
-    // SAFETY: the function copies the string.
-    unsafe { pg_sys::pgstat_report_activity(pg_sys::BackendState::STATE_RUNNING, what.as_ptr()) };
-}
-
-/// Reports statistics of written tables, for autovacuum: at most once a second, or now.
-pub fn report_statistics(now: bool) {
-    // SAFETY: in no transaction, as Postgres's own workers do between two.
-    unsafe { pg_sys::pgstat_report_stat(now) };
+    worker_process::show_activity(&what);
 }
 
 /// Waits for work, shown as idle.
 pub fn sleep(timeout: Duration) {
-    // SAFETY: the function only writes to this worker's own entry.
-    unsafe { pg_sys::pgstat_report_activity(pg_sys::BackendState::STATE_IDLE, std::ptr::null()) };
+    worker_process::show_idle();
     wait::wait_for_work(timeout);
-}
-
-/// Whether the supervisor has asked this worker to exit.
-pub fn asked_to_leave() -> bool {
-    // SAFETY: a flag that only this process's signal handler and main thread touch.
-    unsafe { std::ptr::read_volatile(&raw const pg_sys::ShutdownRequestPending) != 0 }
-}
-
-/// Reads the configuration if it has changed.
-pub fn reload_if_asked() {
-    // SAFETY: a flag that only this process's signal handler and main thread touch, and reading the configuration at the
-    // top of the main loop, as Postgres's own workers do.
-    unsafe {
-        if std::ptr::read_volatile(&raw const pg_sys::ConfigReloadPending) != 0 {
-            std::ptr::write_volatile(&raw mut pg_sys::ConfigReloadPending, 0);
-            pg_sys::ProcessConfigFile(pg_sys::GucContext::PGC_SIGHUP);
-        }
-    }
 }

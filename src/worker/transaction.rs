@@ -4,13 +4,13 @@ use super::owner_code_timeout;
 use crate::catalog::CorpusSpec;
 use crate::pg::error::{spi, sqlstate, sqlstate_text};
 use crate::pg::run_as::as_owner;
-use crate::pg::{extension_version, gucs};
+use crate::pg::transaction as pg_transaction;
+use crate::pg::{extension_version, gucs, relation};
 use pgrx::pg_sys;
 use pgrx::pg_sys::panic::CaughtError;
 use pgrx::prelude::*;
 use socle_core::{Error, Kind};
 use std::ffi::CStr;
-use std::panic::AssertUnwindSafe;
 
 /// Settings for everything that touches tables of users. Rows that row security filters would look deleted.
 const SETTINGS: [(&CStr, &CStr); 2] = [gucs::PINNED_SEARCH_PATH, (c"row_security", c"off")];
@@ -87,33 +87,11 @@ fn reason(code: PgSqlErrorCode, sqlstate: &str, file: &str, message: &str) -> St
 /// # Errors
 /// What `work` returns or raises.
 pub fn transaction<T>(work: impl FnOnce() -> Result<T, WorkerError>) -> Result<T, WorkerError> {
-    // SAFETY: the worker is connected and in no transaction; this is how Postgres's own workers run one.
-    unsafe {
-        pg_sys::SetCurrentStatementStartTimestamp();
-        pg_sys::StartTransactionCommand();
-    }
-    let attempt = AssertUnwindSafe(|| -> Result<T, WorkerError> {
-        // SAFETY: the transaction has just begun. Errors while it commits are caught like all others.
-        unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot()) };
+    let checked = || {
         extension_version::require_own_version()?;
-        let result = work()?;
-        // SAFETY: see above.
-        unsafe {
-            pg_sys::PopActiveSnapshot();
-            pg_sys::CommitTransactionCommand();
-        }
-        Ok(result)
-    });
-    let result = PgTryBuilder::new(attempt)
-        .catch_others(|error| Err(caught(error)))
-        .catch_rust_panic(|error| Err(caught(error)))
-        .execute();
-    owner_code_timeout::end();
-    if result.is_err() {
-        // SAFETY: ends whatever is left of the transaction; harmless when nothing is.
-        unsafe { pg_sys::AbortCurrentTransaction() };
-    }
-    result
+        work()
+    };
+    pg_transaction::run(checked, caught, owner_code_timeout::end)
 }
 
 /// Runs `work` inside a transaction as the owner of a corpus, under settings that nothing of the owner's can change for
@@ -146,17 +124,7 @@ pub fn as_corpus_owner_over<T>(
 /// since the corpus was looked up. Without a lock, which users would have to wait for.
 fn owner_now(corpus: &CorpusSpec) -> Result<pg_sys::Oid, WorkerError> {
     let chunk = pg_sys::Oid::from(corpus.tables.chunk.unwrap_or_default());
-    // SAFETY: catalog lookups inside a transaction; the row is read before it is released.
-    unsafe {
-        pg_sys::AcceptInvalidationMessages();
-        let row = pg_sys::SearchSysCache1(pg_sys::SysCacheIdentifier::RELOID as i32, chunk.into());
-        if row.is_null() {
-            return Err(WorkerError::serialization_failure("the chunk table was dropped"));
-        }
-        let owner = (*pg_sys::GETSTRUCT(row).cast::<pg_sys::FormData_pg_class>()).relowner;
-        pg_sys::ReleaseSysCache(row);
-        Ok(owner)
-    }
+    relation::current_owner(chunk).ok_or_else(|| WorkerError::serialization_failure("the chunk table was dropped"))
 }
 
 impl WorkerError {

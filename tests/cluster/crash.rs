@@ -43,7 +43,7 @@ fn thirty_kills_under_load_lose_no_session_and_no_statement_wrongly() {
                     };
                     match result {
                         Ok(()) => answered.fetch_add(1, Ordering::Relaxed),
-                        // Killed again while it ran alone: indistinguishable from a request that kills.
+                        // Killed again while the request ran alone: the same as a request that kills the engine.
                         Err(error) if error_of(&error).0 == "38000" => failed.fetch_add(1, Ordering::Relaxed),
                         Err(error) => panic!("{error:?}"),
                     };
@@ -116,7 +116,7 @@ fn a_request_that_kills_fails_alone_while_innocent_ones_are_answered() {
             let row = witness.0.query_one("SELECT bulk_queue FROM socle.engine_status", &[]).unwrap();
             row.get::<_, Option<i32>>(0).unwrap_or_default()
         };
-        // What a hostile model would do, done to it from outside: whenever the slow text runs, its engine dies.
+        // The effect of a hostile model, caused from outside: whenever the slow text runs, the engine is killed.
         let guilty = scope.spawn(|| {
             let mut client = cluster.connect();
             client.execute("SELECT socle.embed('slow', 'slow')", &[]).unwrap_err()
@@ -134,7 +134,7 @@ fn a_request_that_kills_fails_alone_while_innocent_ones_are_answered() {
         let first = cluster.engine_pid().unwrap();
         signal(first, libc::SIGKILL);
         let second = eventually("there is a new engine", || cluster.engine_pid().filter(|pid| *pid != first));
-        // The innocent run before it; then it is alone, and they wait.
+        // The other requests run before the request that kills; then that request runs alone, and the others wait.
         let mut before = usize::MAX;
         eventually("the guilty one runs alone", || {
             std::thread::sleep(Duration::from_millis(1500));

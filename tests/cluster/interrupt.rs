@@ -82,7 +82,7 @@ fn termination_ends_the_session_and_the_work() {
         let begun = Instant::now();
         observer.execute("SELECT pg_terminate_backend($1)", &[&pid]).unwrap();
         let error = statement.join().unwrap();
-        // The client may find its connection closed before it has read why.
+        // The client may find the connection closed before the client has read the error.
         assert!(error.is_closed() || error_of(&error).0 == "57P01", "{error:?}");
         assert!(begun.elapsed() < PATIENCE);
         wait_for_queue(&mut observer, |length| length == 0);
@@ -97,7 +97,7 @@ fn a_client_that_vanishes_frees_the_engine() {
         .args(["--username=postgres", "--command=SELECT socle.embed('slow', 'slow')"])
         .arg(format!("--host={}", cluster.directory().display()))
         .spawn();
-    // The server of version 17 under test brings a psql that is not its own; any client will do.
+    // The server of version 17 under test comes with a psql of another version; the test needs any client.
     let mut psql = psql.unwrap();
     wait_for_queue(&mut observer, |length| length > 0);
     psql.kill().unwrap();

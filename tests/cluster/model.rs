@@ -11,18 +11,18 @@ mod onnx;
 #[path = "../../crates/engine/tests/support/table.rs"]
 mod table;
 
-/// Rounds that no processor is done with while a test waits: about forty minutes on one core.
+/// Rounds that take longer than any test waits, on any processor: about forty minutes on one core.
 const ENDLESS: u64 = 100_000_000;
 
 /// Rounds that tell how fast this processor is.
 const SAMPLE: u64 = 2_000;
 
-/// Registers a model, under the name "slow", that is never done with its word "slow".
+/// Registers a model, under the name "slow", that never ends its work on the word "slow".
 pub fn register_endless(cluster: &Cluster) {
     register_slow(cluster, ENDLESS);
 }
 
-/// The same for a model that takes about this long for its word on this machine, as busy as it is now.
+/// Like [`register_endless`], for a model that works on the word for about this long on this machine under its load.
 pub fn register_lasting(cluster: &Cluster, time: Duration) {
     register_slow(cluster, SAMPLE);
     let mut client = cluster.connect();

@@ -26,7 +26,7 @@ const CHANGE: &str = "
     CREATE TRIGGER refuse BEFORE INSERT ON shelf.handbook_chunk FOR EACH ROW EXECUTE FUNCTION shelf.refuse();
     INSERT INTO shelf.article VALUES ('secret poison', 'secret poison'), ('secret food', 'secret food');";
 
-/// What an owner can make a session run that plans or runs a statement over the tables of its corpus.
+/// What an owner can have a session run that plans or runs a statement over the tables of the corpus.
 const TRAPS: &str = "
     SET ROLE author;
     CREATE FUNCTION shelf.canary(anyelement) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$
@@ -40,7 +40,7 @@ const TRAPS: &str = "
     CREATE TABLE shelf.child () INHERITS (shelf.handbook_document);
     INSERT INTO shelf.child SELECT * FROM ONLY shelf.handbook_document;";
 
-/// A type of the owner's, with a cast, where a count of socle's was.
+/// A type that belongs to the owner, with a cast, in place of the type that socle gave to a count.
 const FOREIGN_TYPE: &str = "
     SET ROLE author;
     CREATE TYPE shelf.amount AS (value integer);
@@ -139,7 +139,7 @@ fn a_lock_is_the_reason(cluster: &Cluster, watcher: &mut Client) {
     transaction.rollback().unwrap();
 }
 
-/// As the README has it.
+/// The query of the README.
 fn queries() -> String {
     let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md")).unwrap();
     let block = readme.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next());
@@ -155,10 +155,10 @@ impl Drop for Exporter {
     }
 }
 
-/// The real one, under a role that has pg_monitor and nothing else.
+/// The real exporter, under a role that has the privileges of pg_monitor and no others.
 fn exporter_reads_numbers(cluster: &Cluster) {
     let Some(program) = std::env::var("SOCLE_EXPORTER").ok().filter(|path| !path.is_empty()) else {
-        // Past what catches the output of tests that pass.
+        // Written to standard error itself, because the output of tests that pass is not shown.
         let _ = writeln!(std::io::stderr(), "SKIPPED: the exporter for Prometheus, which set-up could not get");
         return;
     };
@@ -200,7 +200,7 @@ fn exporter_reads_numbers(cluster: &Cluster) {
     assert!(metric("socle_engine_up") == 1.0 && metric("socle_engine_memory_bytes") > 1e6, "{ours:#?}");
     assert!(metric("socle_failure_count") == 1.0, "{ours:#?}");
     let unknown: Vec<&&str> = ours.iter().filter(|line| line.contains("NaN") && !line.contains("paused")).collect();
-    // Its own queries may be older than the server.
+    // The queries of the exporter may be older than the server.
     let complaints: Vec<&str> = said.lines().filter(|line| line.contains("socle")).collect();
     assert!(unknown.is_empty() && complaints.is_empty(), "{unknown:#?} {complaints:#?}");
 }

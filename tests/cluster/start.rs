@@ -68,6 +68,39 @@ fn no_process_of_postgres_ever_loads_onnxruntime() {
 }
 
 #[test]
+fn each_process_of_postgres_has_one_thread_only() {
+    let cluster = Cluster::with_models("shared_preload_libraries = 'socle'");
+    let mut client = cluster.connect();
+    for statement in [
+        "CREATE TABLE article (id int PRIMARY KEY, body text)",
+        "INSERT INTO article SELECT i, 'body ' || i FROM generate_series(1, 50) i",
+        "SELECT socle.create_corpus('handbook', 'article', ARRAY['body'], model => 'minilm')",
+        "SELECT socle.wait_for_corpus('handbook', '2 minutes')",
+        "INSERT INTO article VALUES (51, 'another body')",
+        "SELECT socle.wait_for_corpus('handbook', '2 minutes')",
+        "SELECT * FROM socle.search('handbook', 'another body')",
+        "SELECT socle.embed('one text', 'minilm'), socle.chunk('a text to cut', model => 'minilm')",
+    ] {
+        client.batch_execute(statement).unwrap();
+    }
+    let worker: i32 = client.query_one("SELECT min(pid) FROM socle.worker_status", &[]).unwrap().get(0);
+    let backend: i32 = client.query_one("SELECT pg_backend_pid()", &[]).unwrap().get(0);
+    let postmaster = cluster.postmaster_pid();
+    let children = std::fs::read_to_string(format!("/proc/{postmaster}/task/{postmaster}/children")).unwrap();
+    let mut processes: Vec<u32> = children.split_whitespace().map(|pid| pid.parse().unwrap()).collect();
+    processes.push(postmaster);
+    for known in [worker.cast_unsigned(), backend.cast_unsigned(), cluster.supervisor_pid().unwrap()] {
+        assert!(processes.contains(&known), "{known} {processes:?}");
+    }
+    // A process may have ended since.
+    let threads = |pid: u32| std::fs::read_dir(format!("/proc/{pid}/task")).map_or(1, Iterator::count);
+    let several: Vec<u32> = processes.into_iter().filter(|pid| threads(*pid) != 1).collect();
+    assert_eq!(several, Vec::<u32>::new());
+    // The engine has threads, so they are counted.
+    assert!(threads(cluster.engine_pid().unwrap()) > 1);
+}
+
+#[test]
 fn without_a_worker_slot_the_error_says_which_setting_to_raise() {
     let cluster = Cluster::with_models("max_worker_processes = 0\nmax_logical_replication_workers = 0");
     let mut client = cluster.connect();
@@ -137,7 +170,7 @@ fn an_engine_that_ends_before_it_is_ready_is_not_started_over_and_over() {
         let starts = fs::read_to_string(cluster.data().join("starts")).unwrap().lines().count();
         assert!(starts < 5, "{script}: {starts} starts");
     }
-    // An engine that was killed once is no reason to report that there is none.
+    // An engine that was killed once is not reported as an engine that does not start.
     replace_engine(&server, "[ -e \"$1/killed\" ] || { : >\"$1/killed\"; kill -9 $$; }; exec \"$0.real\" \"$1\"");
     let cluster = Cluster::with_models("");
     cluster.stop("fast");

@@ -16,7 +16,7 @@ fn objects(client: &mut Client) -> BTreeMap<(String, String), String> {
     rows.iter().map(|row| ((row.get(0), row.get(1)), row.get(2))).collect()
 }
 
-/// A server that knows 0.1.0, too.
+/// A copy of the server in which version 0.1.0 is installed as well.
 fn server_with_both(cluster: &Cluster) -> Option<ServerCopy> {
     let server = ServerCopy::new()?;
     std::fs::write(server.extensions.join("socle--0.1.0.sql"), OLD_SCRIPT).unwrap();
@@ -78,7 +78,7 @@ fn a_corpus_of_an_older_version_is_kept_true_through_the_update() {
     client.batch_execute("CREATE EXTENSION socle VERSION '0.1.0' CASCADE").unwrap();
     load(&cluster, OLD_CORPUS);
 
-    // The new library with the old extension: what would go wrong says what to do, and writers go on.
+    // The new library with the old extension: calls that cannot work raise an error with a hint, and writers continue.
     let mut client = cluster.connect();
     for call in CALLS {
         let (code, message, _, hint) = error_of(&client.batch_execute(call).unwrap_err());

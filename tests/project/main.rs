@@ -1,6 +1,8 @@
 //! The project about itself: directions between its parts, licences of what it links, promises that a text scan keeps.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
+mod process;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -22,58 +24,23 @@ const LICENCES: [&str; 12] = [
     "Zlib",
 ];
 
-/// Files whose every unsafe block is explained, and outside of which there is none.
-const UNSAFE: [&str; 47] = [
-    "crates/engine/src/control.rs",
-    "crates/engine/src/document/fork_server.rs",
-    "crates/engine/src/model/runtime.rs",
-    "crates/engine/src/model/session.rs",
-    "crates/engine/src/process.rs",
-    "src/capture.rs",
-    "src/capture/change_log.rs",
-    "src/capture/pending.rs",
-    "src/catalog/heap_counts.rs",
-    "src/catalog/privileges.rs",
-    "src/corpus/create.rs",
-    "src/corpus/ddl_command.rs",
-    "src/corpus/ddl_events.rs",
-    "src/corpus/restore.rs",
-    "src/engine_client/connection.rs",
-    "src/functions/embed.rs",
-    "src/functions/extract.rs",
-    "src/functions/installation.rs",
-    "src/pg/allocator.rs",
-    "src/pg/arguments.rs",
-    "src/pg/backend.rs",
-    "src/pg/extension_version.rs",
-    "src/pg/gucs.rs",
-    "src/pg/jsonb_key.rs",
-    "src/pg/lock.rs",
-    "src/pg/plan_cache.rs",
-    "src/pg/procedure.rs",
-    "src/pg/run_as.rs",
-    "src/pg/subtransaction.rs",
-    "src/pg/value.rs",
-    "src/pg/vector.rs",
-    "src/pg/version.rs",
-    "src/pg/wait.rs",
-    "src/search/vector_retriever.rs",
-    "src/supervisor.rs",
-    "src/supervisor/assignment.rs",
-    "src/supervisor/child.rs",
-    "src/supervisor/launcher.rs",
-    "src/supervisor/wake.rs",
-    "src/supervisor/workers.rs",
-    "src/sync/claim.rs",
-    "src/sync/write.rs",
-    "src/vector_index.rs",
-    "src/worker/owner_code_timeout.rs",
-    "src/worker/session.rs",
-    "src/worker/transaction.rs",
-    "tests/src/lib.rs",
+/// Files with unsafe code outside of `src/pg/`, where functions of PostgreSQL are called behind safe ones, and the reason
+/// why it can be nowhere else.
+const UNSAFE: [(&str, &str); 11] = [
+    ("crates/engine/src/control.rs", "the control socket is an inherited descriptor"),
+    ("crates/engine/src/document/fork_server.rs", "fork"),
+    ("crates/engine/src/model/runtime.rs", "functions of ONNX Runtime"),
+    ("crates/engine/src/model/session.rs", "functions and tensors of ONNX Runtime"),
+    ("crates/engine/src/process.rs", "system calls and signal handlers of a process"),
+    ("src/capture.rs", "PostgreSQL calls the row trigger"),
+    ("src/corpus/ddl_events.rs", "PostgreSQL calls the event triggers"),
+    ("src/corpus/restore.rs", "PostgreSQL calls the trigger on the registry"),
+    ("src/functions/extract.rs", "rows refer to a document that PostgreSQL frees with the call"),
+    ("src/worker/owner_code_timeout.rs", "PostgreSQL calls the handlers of timers"),
+    ("tests/src/lib.rs", "system calls of the tests"),
 ];
 
-/// Lines beyond which a file is hard to hold in the head.
+/// Most lines of a file.
 const MAX_LINES: usize = 450;
 
 fn root() -> PathBuf {
@@ -109,14 +76,19 @@ fn rust(below: &str) -> Vec<(String, String)> {
     files().into_iter().filter(|(name, _)| name.starts_with(below) && name.ends_with(".rs")).collect()
 }
 
-#[test]
-fn every_dependency_has_a_licence_that_fits() {
+/// All packages, and which of them depend on which.
+fn metadata() -> serde_json::Value {
     let output = Command::new(env!("CARGO"))
         .args(["metadata", "--format-version=1", "--locked", "--all-features"])
         .current_dir(root())
         .output()
         .unwrap();
-    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn every_dependency_has_a_licence_that_fits() {
+    let metadata = metadata();
     let packages = metadata["packages"].as_array().unwrap();
     assert!(packages.len() > 100);
     let mut refused = BTreeSet::new();
@@ -190,6 +162,13 @@ fn rooms_use_only_those_below_them() {
     assert_eq!(wrong, Vec::<String>::new());
 }
 
+/// The paths that `a/{b,c}.sql` stands for; a path without braces itself.
+fn alternatives(path: &str) -> Vec<String> {
+    let parts = path.split_once('{').and_then(|(before, rest)| Some((before, rest.split_once('}')?)));
+    let Some((before, (names, after))) = parts else { return vec![path.to_string()] };
+    names.split(',').map(|name| format!("{before}{name}{after}")).collect()
+}
+
 #[test]
 fn papers_name_tests_and_files_that_exist() {
     let sources: String = rust("").into_iter().map(|(_, text)| text).collect();
@@ -205,12 +184,9 @@ fn papers_name_tests_and_files_that_exist() {
             }
             let is_path =
                 ["src/", "sql/", "crates/", "tests/", "bench/"].iter().any(|folder| quoted.starts_with(folder));
-            if is_path
-                && !quoted.contains(['{', '*', ' ', '<', ':'])
-                && !quoted.contains("OLD")
-                && !root().join(quoted).exists()
-            {
-                missing.push(format!("{paper}: {quoted}"));
+            if is_path && !quoted.contains(['*', ' ', '<', ':']) && !quoted.contains("OLD") {
+                let lost = alternatives(quoted).into_iter().filter(|path| !root().join(path).exists());
+                missing.extend(lost.map(|path| format!("{paper}: {path}")));
             }
         }
     }
@@ -242,14 +218,15 @@ fn versions_of_postgres_differ_in_one_file() {
 
 #[test]
 fn unsafe_stays_where_it_is() {
-    let uses: Vec<String> = ["src/", "crates/", "tests/src/"]
+    let uses: BTreeSet<String> = ["src/", "crates/", "tests/src/"]
         .into_iter()
         .flat_map(rust)
         .filter(|(_, text)| text.lines().any(|line| !line.trim_start().starts_with("//") && line.contains("unsafe ")))
         .map(|(name, _)| name)
-        .filter(|name| !UNSAFE.contains(&name.as_str()) && !name.contains("/tests/"))
+        .filter(|name| !name.starts_with("src/pg/") && !name.contains("/tests/"))
         .collect();
-    assert_eq!(uses, Vec::<String>::new());
+    // Both ways: a file that needs unsafe code no longer leaves the list.
+    assert_eq!(uses, UNSAFE.iter().map(|(name, _)| (*name).to_string()).collect());
 }
 
 #[test]

@@ -71,7 +71,7 @@ fn what_is_rolled_back_leaves_nothing() {
         .unwrap();
     let keys = logged_keys(&mut client);
     assert_eq!(keys, [1, 4]);
-    // A thousand in a savepoint are flushed, and go with it all the same.
+    // A thousand keys in a savepoint are appended to the log, and are rolled back with the savepoint all the same.
     client
         .batch_execute(
             "BEGIN; SAVEPOINT a; INSERT INTO article SELECT i, 't', 'x' FROM generate_series(1000, 5000) i; ROLLBACK TO a; COMMIT;
@@ -125,7 +125,7 @@ fn isolation_levels_and_prepared_transactions_lose_nothing() {
     client.batch_execute("BEGIN; INSERT INTO article VALUES (50, 't', 'prepared'); PREPARE TRANSACTION 'p'").unwrap();
     check(&mut client);
     client.batch_execute("COMMIT PREPARED 'p'").unwrap();
-    // No worker is woken by that; the next poll finds it.
+    // That change wakes no worker; the next poll finds the change.
     settle(&mut client);
     client.batch_execute("BEGIN; INSERT INTO article VALUES (51, 't', 'given up'); PREPARE TRANSACTION 'q'").unwrap();
     client.batch_execute("ROLLBACK PREPARED 'q'").unwrap();

@@ -10,7 +10,7 @@ fn an_existing_corpus_is_not_made_twice() {
     assert_eq!(crate::sqlstate(client.batch_execute(&format!("{again})"))), "42710");
     let table: String = value(&mut client, &format!("{again}, if_not_exists => true)::text"));
     assert_eq!(table, "handbook_chunk");
-    // Several corpora on one source, all of which are kept in sync.
+    // Several corpora on one source, all of them kept in sync.
     client.batch_execute("SELECT socle.create_corpus('second', 'article', ARRAY['title', 'body'], model => 'bge', max_tokens => 100)").unwrap();
     client.batch_execute("INSERT INTO article VALUES (10, 'both', 'of them')").unwrap();
     settle(&mut client);

@@ -40,7 +40,7 @@ fn renames_are_followed() {
 #[test]
 fn a_dropped_column_breaks_the_corpus_and_nobody_else() {
     let (cluster, mut client) = with_corpus(3);
-    // The policy on the chunks names it, so that it does not go unnoticed.
+    // The policy on the chunks names the column, so that a change of the column is noticed.
     assert_eq!(sqlstate(client.batch_execute("ALTER TABLE article DROP COLUMN body")), "2BP01");
     client.batch_execute("ALTER TABLE article DROP COLUMN title CASCADE").unwrap();
     let reason = wait_for_state(&mut client, "broken");
@@ -66,7 +66,7 @@ fn a_dropped_source_takes_the_corpus_along() {
         "SELECT (SELECT count(*) FROM socle.corpus) + (SELECT count(*) FROM pg_class WHERE relname LIKE 'handbook%')",
     );
     assert_eq!(left, 0);
-    // A chunk table that others need stays.
+    // A chunk table that other objects depend on stays.
     client
         .batch_execute(
             "CREATE TABLE article (id int PRIMARY KEY, title text, body text); INSERT INTO article VALUES (1, 't', 'b');
@@ -146,8 +146,8 @@ fn writing_to_the_source_of_a_paused_corpus_starts_nobody() {
     client
         .batch_execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'socle sync'")
         .unwrap();
-    // One that ends shortly after it was woken has a successor, which finds nothing to do; and three seconds after it was
-    // started, the supervisor looks again.
+    // A worker that ends shortly after it was woken has a successor, which finds nothing to do. Three seconds after the
+    // supervisor was started, the supervisor checks the database again.
     let before = eventually("the last worker leaves, and has no successor", || {
         let before = started();
         std::thread::sleep(std::time::Duration::from_secs(4));
@@ -169,7 +169,7 @@ fn writing_to_the_source_of_a_paused_corpus_starts_nobody() {
         std::thread::sleep(std::time::Duration::from_secs(6));
         (value::<i64>(&mut client, workers) == 0).then_some(())
     });
-    // Of a transaction that began to write while the corpus was paused.
+    // Keys of a transaction that began to write while the corpus was paused.
     let before = started();
     late.batch_execute("COMMIT").unwrap();
     eventually("a worker comes", || (started() > before).then_some(()));

@@ -1,4 +1,4 @@
-//! Whatever dies in the middle, the corpus is in sync in the end.
+//! Whatever process ends while it works, the corpus is in sync in the end.
 
 use super::{check, settle, status, value, wait, wait_for_state, with_corpus};
 use crate::model::register_lasting;
@@ -106,7 +106,7 @@ fn locks_of_users_are_respected() {
             .unwrap();
         settle(&mut client);
     }
-    // Definitions change while much is being done.
+    // Definitions change while many documents are being processed.
     client.batch_execute(FILL).unwrap();
     for _ in 0..5 {
         client.batch_execute("SET lock_timeout = '30s'; ALTER TABLE article ADD COLUMN extra int; ALTER TABLE article DROP COLUMN extra; ALTER TABLE handbook_chunk ADD COLUMN extra int; ALTER TABLE handbook_chunk DROP COLUMN extra").unwrap();
@@ -144,7 +144,7 @@ fn an_engine_that_is_missing_delays_and_a_model_that_is_missing_says_so() {
     assert_eq!(crate::sqlstate(refused), "55000", "a model of another digest is another model");
     client.batch_execute("SELECT socle.drop_model('minilm'); SELECT socle.register_model('minilm', 'all-minilm-l6-v2'); SELECT socle.resume_corpus('handbook')").unwrap();
     settle(&mut client);
-    // The library is not there: the corpus waits, and goes on by itself.
+    // The library is missing: the corpus waits, and is filled when the library is back.
     cluster.configure("socle.onnxruntime_library = '/nonexistent/libonnxruntime.so'");
     cluster.reload();
     eventually("the library is missing", || client.execute("SELECT socle.embed('x', 'minilm')", &[]).err().map(drop));
@@ -254,7 +254,7 @@ impl SmallDisk {
         if disk.mount(&format!("size={megabytes}m")) {
             return Some(disk);
         }
-        // Past what catches the output of tests that pass.
+        // Written to standard error itself, because the output of tests that pass is not shown.
         let _ = std::io::Write::write_all(&mut std::io::stderr(), b"SKIPPED: only root can make a disk that is full\n");
         None
     }

@@ -113,7 +113,7 @@ fn session_of(cluster: &Cluster, role: &str) -> Client {
     client
 }
 
-/// Calls everything, and looks after each call what it has left. Returns the names of what succeeded.
+/// Calls every function, and checks what the session holds after each call. Returns the names of calls that succeeded.
 fn call_all(client: &mut Client, role: &str, calls: &[(&str, &str)]) -> BTreeSet<String> {
     let mut succeeded = BTreeSet::new();
     let views = [
@@ -215,7 +215,7 @@ fn what_an_owner_has_made_runs_as_the_owner_and_leaves_nothing() {
     assert!(!superuser);
 }
 
-/// A function that no test here calls would be one that was never checked.
+/// Fails for a function that this file does not call, because the function would not be checked.
 fn every_function_is_called(client: &mut Client) {
     let sql = "SELECT p.proname::text FROM pg_proc p
                WHERE p.pronamespace = 'socle'::regnamespace AND p.prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype)
@@ -229,7 +229,7 @@ fn every_function_is_called(client: &mut Client) {
     assert_eq!(value::<i64>(client, private), 0);
 }
 
-/// The owner's own call runs as the owner, and yet what its tables run is confined.
+/// A call by the owner runs as the owner, and what the tables of the owner run is confined all the same.
 fn the_owner_himself(cluster: &Cluster) {
     let mut session = session_of(cluster, "mallory");
     assert!(call_all(&mut session, "mallory", &CALLS[..CALLS.len() - 4]).contains("search"));

@@ -31,7 +31,7 @@ fn create(client: &mut Client, reader: &mut Client) {
         .unwrap();
 }
 
-/// The process that builds.
+/// The process that builds an index, once the build waits for old snapshots.
 fn building(client: &mut Client) -> i32 {
     eventually("the index is being built", || {
         let sql = "SELECT pid FROM pg_stat_progress_create_index WHERE phase = 'waiting for old snapshots'";
@@ -130,7 +130,7 @@ fn who_waits_in_the_foreground_is_in_nobodys_way() {
     assert_eq!(sqlstate(client.batch_execute("CALL socle.sync_corpus('handbook')")), "57014");
     client.batch_execute("RESET statement_timeout").unwrap();
     reader.batch_execute("COMMIT").unwrap();
-    // Its own snapshots would keep the index from ever being complete.
+    // The snapshots of the worker that builds the index would keep the index from ever being complete.
     client.batch_execute("CALL socle.sync_corpus('handbook')").unwrap();
     assert!(is_valid(&mut client));
     client.batch_execute("SELECT socle.alter_corpus('handbook', max_tokens => 50)").unwrap();
@@ -142,10 +142,10 @@ fn who_waits_in_the_foreground_is_in_nobodys_way() {
 
 #[test]
 fn commands_on_the_chunk_table_come_before_its_index() {
-    // The only worker there may be gets another beside it that watches.
+    // Beside the only sync worker that is allowed, a worker is started that watches the build.
     for configuration in ["", "socle.sync_workers = 1"] {
         let (_cluster, mut client, mut reader) = while_its_index_is_built(configuration);
-        // Each has a snapshot that the build would wait for, and a lock that it holds.
+        // Each session has a snapshot that the build would wait for, and waits for a lock that the build holds.
         for command in ["ALTER TABLE handbook_chunk SET (autovacuum_enabled = false)", "LOCK TABLE handbook_chunk"] {
             building(&mut client);
             client.batch_execute(&format!("SET statement_timeout = '60 s'; {command}")).unwrap();

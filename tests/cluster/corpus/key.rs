@@ -44,7 +44,7 @@ fn chunks_are_shown_to_nobody_as_soon_as_two_rows_may_have_their_key() {
              ALTER TABLE article ENABLE ROW LEVEL SECURITY; CREATE POLICY own ON article TO reader USING (tenant = 'B')",
         )
         .unwrap();
-    // In the very transaction, and before anything else.
+    // In the transaction that alters the key, and before anything else in that transaction.
     client
         .batch_execute(
             "BEGIN; ALTER TABLE article DROP CONSTRAINT article_pkey, ADD PRIMARY KEY (tenant, id);
@@ -62,14 +62,14 @@ fn chunks_are_shown_to_nobody_as_soon_as_two_rows_may_have_their_key() {
     assert_eq!(counts(&mut client).0, before + 2, "what was new, and nothing else");
     let key: String = value(&mut client, "SELECT source_key::text FROM socle.search('handbook', 'tenant B', 1)");
     assert_eq!(key, r#"{"id": 1, "tenant": "B"}"#);
-    // Another change of the corpus takes the key along.
+    // Another change of the corpus makes the corpus follow the key as well.
     client.batch_execute("SELECT socle.alter_corpus('handbook', max_tokens => 50)").unwrap();
     socle_tests::eventually("the change is complete", || {
         (value::<i64>(&mut client, "SELECT count(*) FROM socle.corpus WHERE replaces IS NOT NULL") == 0).then_some(())
     });
     settle(&mut client);
     assert_eq!(seen(&mut client), ["text of tenant B"]);
-    // No key at all, and rows that only the text tells apart.
+    // No key at all, and rows that differ in the text only.
     client
         .batch_execute(
             "ALTER TABLE article DROP CONSTRAINT article_pkey; INSERT INTO article VALUES (1, '', 'whales', 'A')",
@@ -87,7 +87,7 @@ fn chunks_are_shown_to_nobody_as_soon_as_two_rows_may_have_their_key() {
     resume(&mut client);
     let content: String = value(&mut client, "SELECT content FROM socle.search('handbook', 'whales', 1)");
     assert_eq!(content, "whales");
-    // A unique index is as good as the constraint, until it goes.
+    // A unique index serves as the constraint does, until the index is dropped.
     client
         .batch_execute(
             "CREATE UNIQUE INDEX another ON article (tenant, id); ALTER TABLE article DROP CONSTRAINT article_pkey",
@@ -175,6 +175,23 @@ fn what_stands_in_the_way_is_said(client: &mut Client) {
     assert_eq!(error_of(&refused).0, "2BP01");
     client.batch_execute("DROP VIEW keys").unwrap();
     resume(client);
+}
+
+#[test]
+fn a_transaction_writes_before_and_after_its_key_gets_another_type() {
+    let (_cluster, mut client) = with_corpus(3);
+    client
+        .batch_execute(
+            "BEGIN; INSERT INTO article VALUES (10, '', 'an integer');
+             ALTER TABLE article ALTER COLUMN id TYPE bigint;
+             INSERT INTO article VALUES (30000000000, '', 'beyond all integers');
+             ALTER TABLE article ALTER COLUMN id TYPE numeric;
+             INSERT INTO article VALUES (30000000000.5, '', 'between two integers'); COMMIT",
+        )
+        .unwrap();
+    settle(&mut client);
+    wait_for_state(&mut client, "active");
+    assert_eq!(value::<i64>(&mut client, "SELECT count(*) FROM handbook_chunk"), 6);
 }
 
 /// The usual migration without a long lock: a new column is filled, and takes the name of the old one.

@@ -115,7 +115,7 @@ fn a_segment_that_has_lost_much_is_made_anew_alone() {
     wait(&mut client);
     assert_eq!(value::<String>(&mut client, counts), "1200", "a quarter is not enough");
     client.batch_execute("DELETE FROM article WHERE id <= 400").unwrap();
-    // Three tenths are, which may be reached before the last of them: changes are worked on some at a time.
+    // Three tenths are enough, and may be reached before the last change: changes are processed some at a time.
     wait(&mut client);
     let left = eventually("a third is", || {
         let left: i64 = value::<String>(&mut client, counts).parse().unwrap();
@@ -208,7 +208,7 @@ fn damaged_rows_are_an_error_once_and_made_anew() {
         .batch_execute("UPDATE socle.keyword_segment_part SET bytes = set_byte(bytes, 200, 255 - get_byte(bytes, 200)) WHERE corpus = 'handbook'")
         .unwrap();
     forget_cache(&cluster);
-    // Any session that meets it: not the owner, and in a transaction that may not write.
+    // Any session that finds the damage: a role that is not the owner, in a transaction that may not write.
     client.batch_execute("BEGIN READ ONLY; SET LOCAL ROLE reader").unwrap();
     let damaged = client.query("SELECT FROM socle.search('handbook', 'article', mode => 'keyword')", &[]).map(drop);
     assert_eq!(crate::sqlstate(damaged), "XX002");

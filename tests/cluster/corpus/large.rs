@@ -53,7 +53,7 @@ fn a_large_document_is_handled_in_bounded_memory() {
     let chunks: i64 = value(&mut client, "SELECT count(*) FROM big_chunk");
     assert!(chunks > 8_000, "{chunks}");
     assert_eq!(client.query("SELECT * FROM socle.verify_corpus('big')", &[]).unwrap().len(), 0);
-    // An edit at its end.
+    // A change at the end of the document.
     let before = value::<i64>(&mut client, "SELECT embedded_count FROM socle.corpus_status");
     client.batch_execute("UPDATE big SET body = body || ' The end.'").unwrap();
     assert!(value::<bool>(&mut client, "SELECT socle.wait_for_corpus('big', '5 min')"));

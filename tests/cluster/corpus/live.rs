@@ -1,4 +1,4 @@
-//! Nothing stops the work on other corpora: not an old snapshot, a lock, a trigger without end, a neighbour's backlog,
+//! Nothing stops the work on other corpora: not an old snapshot, a lock, a trigger that never ends, the backlog of another,
 //! a worker that died. And a session that waits sees why.
 
 use super::{settle, status, value, with_corpus};
@@ -48,7 +48,7 @@ fn an_old_snapshot_holds_up_vector_indexes_and_nothing_else() {
     for corpus in ["a", "b", "c", "d", "e"] {
         wait_for(&mut client, corpus);
     }
-    // What was waited for is there, though some of the indexes have not even been begun.
+    // The documents that were waited for are there, although the build of some indexes has not begun.
     let (mut searcher, heard) = cluster.connect_and_listen();
     for corpus in ["a", "b", "c", "d", "e"] {
         searcher.batch_execute(&format!("SELECT count(*) FROM socle.search('{corpus}', 'article')")).unwrap();
@@ -92,7 +92,7 @@ fn a_worker_that_ended_is_replaced_whatever_ended_it() {
              SELECT socle.create_corpus('handbook', 'article', ARRAY['body'], title => 'title', model => 'minilm')",
         )
         .unwrap();
-    // No session writes, and none waits: that would have a worker started.
+    // No session writes, and no session waits, because either would have a worker started.
     let done = |client: &mut Client| value::<i64>(client, "SELECT count(*) FROM handbook_document");
     let goes_on = |client: &mut Client, why: &str| {
         let before = done(client);
@@ -142,7 +142,7 @@ fn a_worker_that_ended_is_replaced_whatever_ended_it() {
 fn a_lease_ends_with_its_worker_though_its_process_number_lives() {
     let (_cluster, mut client) = with_corpus(3);
     let pid = eventually("there is a worker", || workers(&mut client).first().copied());
-    // As it comes from another server, or from before the container was started anew.
+    // A lease as another server has left it, or this one before its container was restarted.
     let sql = "INSERT INTO handbook_change (source_id, lease_id, lease_pid, lease_until)
                VALUES (1, gen_random_uuid(), $1, now() + interval '1 hour')";
     client.execute(sql, &[&pid]).unwrap();
@@ -153,7 +153,7 @@ fn a_lease_ends_with_its_worker_though_its_process_number_lives() {
 fn a_database_that_cannot_be_written_says_so_and_goes_on_by_itself() {
     let (_cluster, mut client) = with_corpus(2);
     super::wait_for_state(&mut client, "active");
-    // A worker that lives on does not keep what was set when it began.
+    // A worker that goes on running does not keep the default that was set when it was started.
     eventually("there is a worker", || workers(&mut client).first().copied());
     client.batch_execute("ALTER DATABASE postgres SET default_transaction_read_only = on").unwrap();
     eventually("it has left", || workers(&mut client).is_empty().then_some(()));

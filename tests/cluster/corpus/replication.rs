@@ -32,7 +32,7 @@ fn a_subscriber_keeps_its_chunks_true() {
         .unwrap();
     let cluster = Cluster::with_models("");
     let mut subscriber = cluster.connect();
-    // Partitioned here and not there: rows are routed to leaves, and TRUNCATE goes to all of them.
+    // Partitioned on the subscriber only: rows are routed to leaf partitions, and TRUNCATE reaches all of them.
     subscriber
         .batch_execute(
             "CREATE TABLE article (id int PRIMARY KEY, title text, body text) PARTITION BY RANGE (id);
@@ -55,7 +55,7 @@ fn a_subscriber_keeps_its_chunks_true() {
         "UPDATE article SET title = 'of another kind' WHERE id = 2",
         "UPDATE article SET id = 200 WHERE id = 3",
         "DELETE FROM article WHERE id BETWEEN 4 AND 10",
-        // More than decoding keeps in memory, with what is rolled back in between: streamed before its commit.
+        // More changes than decoding keeps in memory, some of them rolled back: streamed before the commit.
         "BEGIN; INSERT INTO article SELECT i, 't', 'streamed ' || i FROM generate_series(1000, 3499) i; SAVEPOINT a;
          INSERT INTO article SELECT i, 't', 'lost ' || i FROM generate_series(5000, 6999) i; ROLLBACK TO a;
          UPDATE article SET body = 'streamed, too' WHERE id = 1; COMMIT",
@@ -67,6 +67,6 @@ fn a_subscriber_keeps_its_chunks_true() {
         wait_without_a_word(&mut subscriber);
         settle(&mut subscriber);
     }
-    // The publisher has to be left before it goes.
+    // The subscription has to be dropped before the publisher is stopped.
     subscriber.batch_execute("DROP SUBSCRIPTION everything").unwrap();
 }

@@ -204,7 +204,7 @@ fn nobody_holds_up_or_pushes_aside_the_corpus_of_another() {
         )
         .unwrap();
     other.batch_execute("SET SESSION AUTHORIZATION other").unwrap();
-    // By a trigger of that name, on a table of one's own and on one that is not a partition.
+    // By a trigger of that name, on a table of the role's own and on a table that is not a partition.
     other
         .batch_execute(
             "CREATE TABLE other.own (id int, title text, body text);
@@ -229,7 +229,7 @@ fn nobody_holds_up_or_pushes_aside_the_corpus_of_another() {
         .unwrap();
     client.batch_execute("INSERT INTO article VALUES (4, 'four', 'while others hold locks')").unwrap();
     settle(&mut client);
-    // By the names of what alter_corpus makes.
+    // By the names of corpora and relations that alter_corpus creates.
     other.batch_execute("CREATE TABLE other.m (id int PRIMARY KEY, body text)").unwrap();
     for name in ["handbook~next", "~", "a~b"] {
         let create = format!("SELECT socle.create_corpus('{name}', 'other.m', '{{body}}', model => 'minilm')");
@@ -270,7 +270,7 @@ fn count(client: &mut Client, sql: &str) -> i64 {
 #[test]
 fn what_everybody_may_read_of_a_corpus_says_nothing_of_data() {
     let (_cluster, mut client) = with_corpus(2);
-    // The worker meets this before it knows which document it is about.
+    // The worker gets this error before the worker knows which document is the cause.
     client
         .batch_execute(
             "CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'secret of %', NEW.change_id USING ERRCODE = '42501', DETAIL = 'secret'; END $$;

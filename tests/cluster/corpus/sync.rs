@@ -72,7 +72,7 @@ fn an_edit_in_a_long_document_embeds_few_chunks() {
          FROM handbook_chunk JOIN article ON id = source_id WHERE id = 10",
     );
     assert!(exact);
-    // A paragraph that goes.
+    // A paragraph is removed.
     let (embedded, _) = counts(&mut client);
     text.remove(300);
     store(&mut client, 10, &text.join("\n\n"));
@@ -180,7 +180,7 @@ fn a_document_that_fails_is_parked_while_its_neighbours_proceed() {
     assert_eq!((failures[4].2.as_str(), failures[4].3.as_str()), ("read", "54000"));
     let waited: bool = value(&mut client, "SELECT socle.wait_for_corpus('handbook')");
     assert!(!waited, "a reader is told that something is missing");
-    // A new change of the row is a new chance, and so is the request to try again.
+    // After a new change of the row, and after a request to try again, the document is processed again.
     client.batch_execute("UPDATE article SET body = 'cured' WHERE id = 100").unwrap();
     eventually("it is cured", || {
         (value::<i64>(&mut client, "SELECT failed_count FROM socle.corpus_status") == 4).then_some(())
@@ -214,7 +214,7 @@ fn verify_finds_and_repairs_what_was_done_behind_its_back() {
             "SELECT concat_ws(' ', problem, source_key->>'id') FROM socle.verify_corpus('handbook', $1) ORDER BY 1";
         client.query(sql, &[&repair]).unwrap().iter().map(|row| row.get(0)).collect()
     };
-    // What was put in by hand is in no segment either.
+    // A chunk that was inserted by hand is in no segment.
     let all = ["damaged 3", "damaged 5", "keywords", "missing 50", "orphan 2", "stale 1", "stray 999"];
     assert_eq!(found(&mut client, false), all);
     assert_eq!(found(&mut client, true), all);

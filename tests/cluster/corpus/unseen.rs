@@ -148,7 +148,7 @@ fn the_answer_is_the_same_for_everybody(client: &mut Client) {
     ] {
         client.batch_execute(&format!("SET {setting}")).unwrap();
         no_problem(client, setting);
-        // What waits is compared by a search as well: for it everything is to be compared here.
+        // A search compares documents with pending changes as well: all documents, because a resync is pending here.
         client.batch_execute("BEGIN; SAVEPOINT s; TRUNCATE article; ROLLBACK TO s").unwrap();
         client.batch_execute("COMMIT; RESET ALL").unwrap();
     }

@@ -82,7 +82,7 @@ fn nothing_that_is_done_to_a_corpus_fails_a_writer() {
         let missed: i64 = value(&mut client, "SELECT count(*) FROM socle.missed_change");
         assert_eq!(missed, 0, "{obstacle}: {}", status(&mut client));
     }
-    // What it was for: a reader that waits is not told too early that everything is there.
+    // The purpose of the record: a session that waits for the corpus is not told too early that the corpus is in sync.
     client.batch_execute("SELECT socle.pause_corpus('handbook'); REVOKE INSERT ON handbook_change FROM owner").unwrap();
     write(&mut client, 1000);
     let pending: i64 = value(&mut client, "SELECT pending_count FROM socle.corpus_status");

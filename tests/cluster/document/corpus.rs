@@ -98,7 +98,7 @@ fn files_that_cannot_be_read_cost_the_others_nothing() {
         value::<i64>(&mut client, "SELECT count(*) FROM socle.job_failure WHERE parked AND attempt_count = 1"),
         40
     );
-    // Each was read once: were all read again for every one that fails, there would be 820.
+    // Each document was read once: if all were read again for each that fails, there would be 820 reads.
     let asked = value::<i64>(&mut client, requests) - before;
     assert!((40..80).contains(&asked), "{asked}");
 }
@@ -147,7 +147,7 @@ fn large_objects_are_read() {
         .unwrap();
     settle(&mut client);
     assert_eq!(chunks(&mut client, 1).last().unwrap().0, ["Backups", "Restoring"]);
-    // Bytes that change under the same number fire no trigger.
+    // A change of the bytes of a large object fires no trigger, because its OID in the row stays.
     client
         .batch_execute("SELECT lo_put(object, 0, convert_to('<h1>Changed</h1>', 'UTF8')) FROM file WHERE id = 1")
         .unwrap();

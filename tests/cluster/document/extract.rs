@@ -62,7 +62,7 @@ fn interrupted(cluster: &Cluster, mut client: Client, interrupt: impl FnOnce()) 
             (error, client)
         });
         let reader = eventually("a reader", || readers(cluster).first().copied());
-        // However fast the machine is, this one will not be through.
+        // However fast the machine is, this document is not read completely by then.
         socle_tests::signal(reader, STOP);
         interrupt();
         let (error, client) = statement.join().unwrap();
@@ -82,7 +82,7 @@ fn whoever_waits_for_a_reader_can_be_cancelled_timed_out_and_terminated() {
     let token = client.cancel_token();
     let begun = Instant::now();
     let (error, mut client) = interrupted(&cluster, client, || token.cancel_query(NoTls).unwrap());
-    // Long enough for a reader to be there by then, on this machine, as busy as it is now.
+    // Long enough for a reader to exist by then, on this machine under its present load.
     let patience = begun.elapsed().as_millis() * 3 + 1000;
     assert_eq!(error_of(&error).0, "57014");
     assert_eq!(value::<String>(&mut client, "SELECT socle.extract_text('the session goes on')"), "the session goes on");
@@ -97,7 +97,7 @@ fn whoever_waits_for_a_reader_can_be_cancelled_timed_out_and_terminated() {
     let (error, _) = interrupted(&cluster, client, || {
         observer.execute("SELECT pg_terminate_backend($1)", &[&pid]).unwrap();
     });
-    // The client may find its connection closed before it has read why.
+    // The client may find the connection closed before the client has read the error.
     assert!(error.is_closed() || error_of(&error).0 == "57P01", "{error:?}");
 }
 

@@ -145,7 +145,7 @@ fn only_directories_that_a_superuser_named_are_opened_and_no_link_leads_out() {
     other.write("secret.txt", "secret");
     symlink(other.path().join("secret.txt"), files.path().join("link.txt")).unwrap();
     symlink(other.path(), files.path().join("linked")).unwrap();
-    // A process that opened it would wait for a writer.
+    // A process that opened the FIFO would wait for a writer.
     let pipe = files.path().join("pipe.txt");
     assert!(std::process::Command::new("mkfifo").arg(pipe).status().unwrap().success());
     let (cluster, mut client) = open(&files, "");
@@ -221,12 +221,12 @@ fn what_another_directory_brought_stays_and_so_does_all_of_one_without_files() {
     assert_eq!(names(&mut client), all, "files of the same name stay apart");
     let name = value::<String>(&mut client, "SELECT file_name FROM file ORDER BY 1 LIMIT 1");
     assert_eq!(Path::new(&name), contracts.join("index.html"));
-    // As when its file system is not mounted.
+    // An empty directory, as when its file system is not mounted, removes nothing.
     std::fs::remove_dir_all(&contracts).unwrap();
     std::fs::create_dir(&contracts).unwrap();
     call(&mut client, &contracts, ", remove_missing => true").unwrap();
     assert_eq!(names(&mut client), all);
-    // The same names, written differently and seen from above.
+    // The same names, written differently and relative to the parent directory.
     std::fs::remove_file(handbook.join("old.html")).unwrap();
     call(&mut client, &files.path().join("./handbook//"), ", remove_missing => true").unwrap();
     assert_eq!(names(&mut client), all[..3]);
@@ -240,7 +240,7 @@ fn data_that_somebody_changed_in_the_table_is_put_right() {
     files.write("guide.md", "# Guide");
     let (_cluster, mut client) = open(&files, "");
     call(&mut client, files.path(), "").unwrap();
-    // Of the same size; the hash is left.
+    // The contents have the same size; only the hash differs.
     client.batch_execute("UPDATE file SET data = '# Wrong', modified_at = NULL").unwrap();
     call(&mut client, files.path(), "").unwrap();
     assert_eq!(rows(&mut client)[0].1, "# Guide");

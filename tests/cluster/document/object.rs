@@ -37,7 +37,7 @@ fn a_file_beyond_the_limit_is_never_fetched() {
     assert_eq!(failures(&mut client).len(), 1);
     assert_eq!(failures(&mut client)[0].1, "54000");
     assert_eq!(value::<String>(&mut client, "SELECT string_agg(content, ' ') FROM files_chunk"), "small");
-    // Looks at it again, and counts what is fetched.
+    // Compares the source again, and counts the bytes that are fetched.
     let fetched = "SELECT toast_blks_read + toast_blks_hit FROM pg_statio_user_tables WHERE relname = 'file'";
     client.batch_execute("SELECT pg_stat_force_next_flush()").unwrap();
     let before: i64 = value(&mut client, fetched);
@@ -102,11 +102,11 @@ fn nobody_reads_a_large_object_of_another_through_a_corpus() {
     let denied = "permission denied for large object 4711";
     refused(&mut bob, "INSERT INTO file VALUES (2, 4711)", "42501", denied);
     refused(&mut bob, "INSERT INTO file VALUES (2, 4712)", "42704", "large object 4712 does not exist");
-    // A role may show its own; what Alice may not read is an error of that row, and of no other.
+    // A role may use its own large objects; one that Alice may not read is an error of that row, and of no other.
     bob.batch_execute("INSERT INTO file VALUES (2, lo_from_bytea(4713, 'from Bob')), (4, NULL)").unwrap();
     refused(&mut bob, "UPDATE file SET data = 4711 WHERE id = 2", "42501", denied);
     refused(&mut bob, "INSERT INTO file VALUES (4) ON CONFLICT (id) DO UPDATE SET data = 4711", "42501", denied);
-    // What another role has chosen may stay in a row that changes otherwise.
+    // A large object that another role has set may stay in a row whose other columns change.
     bob.batch_execute("UPDATE file SET id = 5 WHERE id = 1").unwrap();
     assert!(!waits(&mut client));
     let [(id, state, _)] = failures(&mut client).try_into().unwrap();

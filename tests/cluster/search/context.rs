@@ -1,4 +1,4 @@
-//! Where a search may be in SQL, and that it then does what it does anywhere: once, in the snapshot of its statement.
+//! Where a search may stand in SQL; everywhere it runs once, in the snapshot of its statement.
 
 use super::{found, value, with_papers};
 use crate::sqlstate;
@@ -31,7 +31,7 @@ fn a_search_stands_wherever_a_table_may() {
     transaction.batch_execute("DELETE FROM paper WHERE id % 2 = 0").unwrap();
     ids.extend(transaction.query("FETCH ALL FROM c", &[]).unwrap().iter().map(|row| row.get::<_, i32>(0)));
     assert_eq!(ids, expected);
-    // The same transaction sees what it has done.
+    // A transaction sees its own changes.
     let rows = transaction
         .query("SELECT (source_key->>'id')::int FROM socle.search('paper', 'fox river', mode => 'vector')", &[])
         .unwrap();

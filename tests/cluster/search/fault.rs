@@ -19,7 +19,7 @@ fn a_corpus_that_is_not_complete_answers_and_says_so() {
     client
         .batch_execute("INSERT INTO paper SELECT i, 'more', sentence(i), 1, 1 FROM generate_series(100, 199) i")
         .unwrap();
-    // Where no worker sees it and goes on with the fill.
+    // In an open transaction, so that no worker sees the state and continues the fill.
     listener.batch_execute("BEGIN; UPDATE socle.corpus SET state = 'filling'").unwrap();
     assert_eq!(found(&mut listener, "'fox', mode => 'vector'").len(), 10);
     assert_eq!(drain(&told), "corpus \"paper\" is still being filled");
@@ -44,7 +44,7 @@ fn words_are_found_without_the_model_when_the_caller_allows_it() {
     let (cluster, mut client) = with_papers(40);
     client.batch_execute("CALL socle.sync_corpus('paper')").unwrap();
     let words = found(&mut client, "'fox', mode => 'keyword'");
-    // Its files are gone, and then it is, too.
+    // The files of the model are removed, and then the model is dropped.
     let away = cluster.directory().join("nothing");
     std::fs::create_dir(&away).unwrap();
     cluster.configure(&format!("socle.model_directory = '{}'", away.display()));
@@ -84,7 +84,7 @@ fn an_engine_that_is_killed_loses_no_search() {
                 while !done.load(Ordering::Relaxed) {
                     match try_found(&mut client, &format!("'fox', mode => '{mode}'")) {
                         Ok(ids) => assert_eq!(&ids, expected, "{mode}"),
-                        // Killed again while it ran alone: indistinguishable from a request that kills.
+                        // Killed again while the request ran alone: the same as a request that kills the engine.
                         Err(error) => assert_eq!(error_of(&error).0, "38000", "{error:?}"),
                     }
                     answered.fetch_add(1, Ordering::Relaxed);

@@ -110,11 +110,11 @@ fn any_text_is_plain_words() {
             let sql = "SELECT chunk_id FROM socle.search('paper', $1, mode => $2, result_limit => 5)";
             let rows = listener.query(sql, &[query, &mode]);
             let rows = rows.unwrap_or_else(|error| panic!("{mode}, {}: {error:?}", &query[..query.len().min(40)]));
-            // By vectors, anything is near something.
+            // A search by vectors finds the nearest chunks whatever the query is.
             assert!(mode == "keyword" || rows.len() == 5, "{mode}, {}", query.chars().take(40).collect::<String>());
         }
     }
-    // What is not looked up of the longest is said, once for each mode with words, and of nothing else.
+    // A notice names the words of the longest query that are not looked up, once for each mode with words.
     let said = super::drain(&told);
     let said: Vec<&str> = said.lines().collect();
     assert!(
@@ -158,7 +158,7 @@ fn every_word_of_a_long_query_counts_or_is_said_not_to() {
         "{said}"
     );
 
-    // The rarest count, wherever they stand in the query.
+    // The rarest words of the query are used, whatever their positions are.
     let known: String = (1..=80).map(|number| format!("z{number} ")).collect();
     assert_eq!(ask(&mut listener, &known), [100]);
     assert!(super::drain(&told).contains("more common words than the 64 rarest (16)"));

@@ -29,7 +29,7 @@ const POLICIES: [&str; 12] = [
     "seen_at < '2024-01-05' OR 'odd' = ANY (tags)",
 ];
 
-/// As JSON, as SQL, and whether they name a column that the clerk may not read.
+/// Filters as JSON, as SQL, and whether they name a column that the clerk may not read.
 const FILTERS: [(&str, &str, bool); 16] = [
     ("{}", "true", false),
     (r#"{"tenant": 5}"#, "tenant = 5", false),
@@ -137,7 +137,7 @@ fn library() -> (Cluster, Client) {
     (cluster, client)
 }
 
-/// Moves the vectors apart: real ones of so many different texts take too long, and equal ones would hide mistakes.
+/// Makes the vectors differ: to embed so many different texts takes too long, and equal vectors would hide mistakes.
 fn spread(client: &mut Client) {
     client.batch_execute("CALL socle.sync_corpus('paper')").unwrap();
     let index = client
@@ -167,11 +167,11 @@ fn spread(client: &mut Client) {
     wait(client);
 }
 
-/// One search and who does it.
+/// A search and the role that runs it.
 #[derive(Clone)]
 struct Case {
     role: &'static str,
-    /// What it may see, as SQL.
+    /// The condition for the chunks that the role may see, as SQL.
     visible: String,
     filter: (&'static str, &'static str, bool),
     /// Number of the query.
@@ -237,7 +237,7 @@ fn check(client: &mut Client, case: &Case, papers: &HashMap<String, (String, Str
         assert_eq!((row.get::<_, &str>(2), &content), (title.as_str(), body), "{}", case.words());
         let plain = row.get::<_, String>(4).replace("<mark>", "").replace("</mark>", "");
         assert_eq!(plain, content, "{}", case.words());
-        // Whichever retriever has found it.
+        // A chunk with a word of the query has a score of words, whichever retriever has found it.
         if case.mode != "vector"
             && QUERIES[case.query].1.split('|').any(|word| !word.is_empty() && content.contains(word))
         {

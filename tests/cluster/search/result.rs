@@ -119,7 +119,7 @@ fn documents_that_are_gone_without_a_trigger_leave_no_gap() {
         };
         let left = keys(more);
         assert!(left.len() == 10 || more == "mode => 'keyword'", "{more}: {left:?}");
-        // As if those that are left had been asked for.
+        // The same results as of a search for the remaining documents only.
         assert_eq!(left, keys(&format!(r#"{more}, filter => '{{"id": {{">": 45}}}}'"#)), "{more}");
     }
     let results = "SELECT count(*) FROM socle.explain_search('paper', 'fox') WHERE step = 'result'";
@@ -172,7 +172,7 @@ fn several_corpora_are_ranked_each_by_itself() {
 fn variety_a_least_score_and_a_second_opinion_change_what_is_returned() {
     let (_cluster, mut client) = with_papers(300);
     let query = "'a fox that sleeps beside the river', mode => 'vector'";
-    // Every sentence is there five times: by score alone they stand side by side.
+    // Every sentence exists five times: by score alone its copies follow one another.
     let kinds = |client: &mut Client, more: &str| -> i64 {
         value(
             client,
@@ -203,7 +203,7 @@ fn variety_a_least_score_and_a_second_opinion_change_what_is_returned() {
     for (row, reranked) in rows.iter().zip(&reranked) {
         assert!((reranked - f64::from(row.get::<_, f32>(2))).abs() < 1e-4);
     }
-    // By the cross-encoder alone, and not at all.
+    // Ranked by the cross-encoder only, and not reranked.
     let weighted = format!("socle.search('paper', {query}, rerank_model => 'reranker', rerank_weight => $1)");
     let by = |client: &mut Client, weight: f64, column: &str| -> Vec<f64> {
         let sql = format!("SELECT {column}::float8 FROM {weighted}");

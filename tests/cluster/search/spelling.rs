@@ -35,7 +35,7 @@ fn equal_is_equal_however_it_is_written() {
         keys_are_shown_as_they_are_written_now(&mut client);
         judgments_may_write_keys_as_they_like(&mut client);
     } else {
-        // Past what catches the output of tests that pass.
+        // Written to standard error itself, because the output of tests that pass is not shown.
         let _ =
             writeln!(std::io::stderr(), "SKIPPED: keys and filters of type citext, which this server does not have");
     }
@@ -67,7 +67,7 @@ fn patterns_match_as_in_sql(client: &mut Client) {
             }
         }
     }
-    // A role that may create operators cannot have its own taken for that of a type.
+    // A role that may create operators cannot have its own operator used in place of the operator of a type.
     client
         .batch_execute(
             "CREATE FUNCTION never(citext, text) RETURNS boolean LANGUAGE sql AS 'SELECT false';

@@ -12,7 +12,7 @@ fn indexed(client: &mut Client) -> bool {
     value(client, "SELECT EXISTS (SELECT FROM socle.keyword_segment_part)")
 }
 
-/// In every mode and for both roles: none of these, and as many as were asked for.
+/// Checks in every mode and for both roles: none of these documents, and as many results as were asked for.
 fn check(client: &mut Client, changed: impl Fn(i32) -> bool, left: usize, what: &str) {
     let indexed = indexed(client);
     for role in ["postgres", "reader"] {
@@ -42,7 +42,7 @@ fn what_has_changed_is_not_returned_until_it_has_been_worked_on() {
         .unwrap();
     check(&mut client, |_| false, 600, "nothing has changed");
 
-    // The first statement is not committed: its own session knows.
+    // The first statement is not committed: the session that ran it sees its own change.
     client.batch_execute("BEGIN; UPDATE paper SET body = 'all about tax law' WHERE id % 3 = 0").unwrap();
     check(&mut client, |id| id % 3 == 0, 400, "updated in this transaction");
     let mut other = cluster.connect();
@@ -116,7 +116,7 @@ fn a_snapshot_older_than_the_corpus_mixes_nothing() {
     old.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT").unwrap();
     assert_eq!(value::<i32>(&mut old, "SELECT 1"), 1);
     let all: i64 = value(&mut client, "SELECT count(*) FROM socle.search('paper', 'fox', mode => 'keyword')");
-    // Its snapshot is taken before, and what it searches in is looked up after it has waited for the lock.
+    // The snapshot of the search is taken before the lock is waited for; the tables are looked up afterwards.
     let late = "SELECT count(*) FROM pg_advisory_lock(7) l, LATERAL socle.search('paper', 'fox' || l::text, mode => 'keyword')";
     client.batch_execute("SELECT pg_advisory_lock(7)").unwrap();
     std::thread::scope(|scope| {
@@ -279,7 +279,7 @@ fn what_is_left_out_is_said_and_shown_to_those_who_ask_for_it() {
         assert_eq!(results.iter().find(|(id, ..)| *id == changed).unwrap().2, text, "as it was");
         assert!(!drain(&told).contains("left out"), "{mode}");
     }
-    // What would not be among the results is not reported.
+    // A changed document that would not be among the results is not reported.
     shown(
         &mut listener,
         "'the fox beside the river', result_limit => 10, filter => '{\"id\": {\"<>\": CHANGED}}', mode => 'vector'"
@@ -290,7 +290,7 @@ fn what_is_left_out_is_said_and_shown_to_those_who_ask_for_it() {
     shown(&mut listener, "'the fox beside the river', filter => '{\"body\": {\"like\": \"The %\"}}'");
     assert!(!drain(&told).contains("left out"), "the filter sees the rows as they are");
 
-    // Rows as they are now decide who sees what they were.
+    // The present rows decide which roles see the earlier text.
     client.batch_execute("SET ROLE reader").unwrap();
     let seen = shown(&mut client, "'the fox beside the river', stale => 'show', result_limit => 60");
     assert!(seen.iter().all(|(id, ..)| *id != moved && *id != deleted), "{seen:?}");
@@ -341,7 +341,7 @@ fn a_search_does_not_read_the_log_however_long_it_is() {
     }
     check(&mut client, |id| id <= 300, 300, "a long log");
 
-    // What is touched and has not changed is returned, and so is what has changed back.
+    // A document is returned if an update did not change its text, and if it has got its former text back.
     client
         .batch_execute("UPDATE paper SET level = level + 1; UPDATE paper SET body = sentence(id) WHERE id <= 100")
         .unwrap();

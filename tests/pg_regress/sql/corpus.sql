@@ -38,7 +38,7 @@ SELECT name, state, state_reason, source, chunk_table, model, model_digest = (SE
        document_count, chunk_count, pending_count, failed_count, lag, embedded_count, reused_count, documents_per_second > 0 AS has_rate,
        estimated_completion_at, worked_at <= now() AS has_worked
 FROM socle.corpus_status;
--- Paused, with something to do.
+-- Paused, with pending changes.
 SELECT socle.pause_corpus('handbook');
 INSERT INTO library.article VALUES ('en', 4, 'New', NULL, 'Something new.');
 DELETE FROM library.article WHERE lang = 'pl';
@@ -54,7 +54,7 @@ SELECT document_count, chunk_count, pending_count, embedded_count FROM socle.cor
 SELECT * FROM socle.job_failure;
 SELECT * FROM socle.worker_status LIMIT 0;
 
--- Others see that it is there, and what they are allowed to.
+-- Other roles see that the corpus exists, and what they have the privileges for.
 RESET ROLE;
 SET ROLE regress_socle_reader;
 SELECT name, state, document_count, chunk_count, pending_count, failed_count, lag FROM socle.corpus_status;

@@ -74,12 +74,12 @@ SELECT * FROM refused($$'c', 'article', '{body}', model => 'minilm'$$);
 RESET ROLE;
 SELECT count(*) AS left_behind FROM pg_class WHERE relname ~ '_(chunk|change|document)$' AND relname <> 'taken_chunk' AND relnamespace <> 'socle'::regnamespace;
 
--- There is none: the same error everywhere.
+-- There is no such corpus: the same error everywhere.
 SELECT DISTINCT e.*
 FROM unnest(ARRAY[$$alter_corpus('c')$$, $$drop_corpus('c')$$, $$pause_corpus('c')$$, $$resume_corpus('c')$$, $$retry_failed('c')$$,
                   $$wait_for_corpus('c')$$, $$verify_corpus('c')$$]) AS f (call), error_of('SELECT socle.' || f.call) AS e;
 
--- With one that there is.
+-- With a corpus that exists.
 SELECT socle.create_corpus('handbook', 'article', '{body}', title => 'title', model => 'minilm');
 SELECT socle.wait_for_corpus('handbook', '60 s');
 SELECT * FROM refused($$'handbook', 'article', '{title}', model => 'minilm'$$);
@@ -102,7 +102,7 @@ SELECT * FROM unaltered($$'handbook', max_attempts => 0$$);
 SELECT * FROM unaltered($$'handbook', hnsw_m => 101$$);
 SELECT * FROM unaltered($$'handbook', hnsw_m => 40, hnsw_ef_construction => 79$$);
 SELECT name, replaces FROM socle.corpus;
--- One after the other.
+-- Corpora one after another.
 BEGIN;
 SELECT socle.alter_corpus('handbook', max_tokens => 10);
 SELECT * FROM unaltered($$'handbook', max_tokens => 20$$);
@@ -113,7 +113,7 @@ CREATE VIEW named AS SELECT content FROM handbook_chunk;
 SELECT * FROM unaltered($$'handbook', max_tokens => 10$$);
 DROP VIEW named;
 SELECT * FROM error_of($$SELECT socle.wait_for_corpus('handbook', '-1 s')$$);
--- Those who do not own it.
+-- Roles that do not own the corpus.
 SET ROLE regress_socle_other;
 SELECT f.call, e.*
 FROM unnest(ARRAY[$$alter_corpus('handbook')$$, $$drop_corpus('handbook')$$, $$pause_corpus('handbook')$$, $$resume_corpus('handbook')$$,

@@ -29,7 +29,7 @@ FROM together t, sentence s ORDER BY t.name, s.id;
 SELECT name, socle.embed_query('how to restore', name) <-> socle.embed(query_prefix || 'how to restore', name) < 1e-6 AS prefixed
 FROM socle.model WHERE kind = 'embedding' ORDER BY name;
 
--- What is near in meaning is near.
+-- Texts of similar meaning have similar vectors.
 SELECT a.id, b.id AS nearest FROM sentence a, LATERAL (
     SELECT id FROM sentence b WHERE b.id <> a.id
     ORDER BY socle.embed(b.content, 'multilingual') <=> socle.embed(a.content, 'multilingual') LIMIT 1) AS b

@@ -10,7 +10,7 @@ SELECT * FROM socle.rerank('query', NULL, 'reranker');
 SELECT ordinal FROM socle.rerank('query', ARRAY[''], 'reranker');
 -- Many documents, few at a time in the engine, one statement.
 SELECT count(*), count(DISTINCT ordinal), max(ordinal) FROM socle.rerank('query', array_fill('a short document'::text, ARRAY[150]), 'reranker');
--- The default is its own, or the general one.
+-- The default is the default for reranking, or else the general default.
 SET socle.default_model = 'reranker';
 SELECT count(*) FROM socle.rerank('query', ARRAY['document']);
 SET socle.default_model = 'minilm';

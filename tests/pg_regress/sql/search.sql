@@ -1,4 +1,4 @@
--- What all of it is for: passages by meaning, across languages, through an index, then reranked.
+-- Passages by meaning, across languages, through an index, then reranked.
 CREATE TABLE passage (id int PRIMARY KEY, language text, content text, embedding vector(512));
 INSERT INTO passage (id, language, content) VALUES
     (1, 'en', 'To restore a backup, stop the server and replay the write-ahead log.'),

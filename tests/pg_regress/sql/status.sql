@@ -1,4 +1,4 @@
--- What the status views show of all that.
+-- What the status views show after the tests before this one.
 SELECT state, pid > 0 AS pid, started_at < now() AS started, restart_count, onnxruntime_version ~ '^1\.' AS onnxruntime,
        thread_count > 0 AS threads, memory_bytes BETWEEN 1e7 AND 4e9 AS memory, memory_limit_bytes, model_count > 0 AS models,
        connection_count > 0 AS connections, interactive_queue, bulk_queue, request_count > 100 AS requests,
