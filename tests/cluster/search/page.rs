@@ -101,6 +101,11 @@ fn queries_are_read_as_people_write_them_unless_operators_are_asked_for() {
     assert_eq!(required.len(), 15, "each beside the river");
     let hybrid = found(&mut client, "'fox +rivers', result_limit => 60, query_syntax => 'operators'");
     assert_eq!(hybrid.len(), 15, "what an operator requires, both retrievers obey");
+    let either = found(&mut client, "'raven OR \"the otter\" river', result_limit => 60, query_syntax => 'operators'");
+    assert_eq!(either.len(), 24, "one of both, for both retrievers");
+    let near = found(&mut client, &format!("'\"sleeps river\"~2', {keyword}, query_syntax => 'operators'"));
+    assert_eq!(near.len(), 5);
+    assert!(found(&mut client, &format!("'\"sleeps river\"~1', {keyword}, query_syntax => 'operators'")).is_empty());
     assert!(found(&mut client, &format!("'fox -hunts', {keyword}")).len() < all.len());
     assert_eq!(
         found(&mut client, &format!("'fox -hunts', {keyword}, query_syntax => 'plain'")),

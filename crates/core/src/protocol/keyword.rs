@@ -42,7 +42,8 @@ pub enum QuerySyntax {
     /// that begin with a hyphen are excluded; `prefix*`. Everything else is text.
     #[default]
     Natural,
-    /// As in a search box with operators: `"required phrase"`, `+required`, `-excluded`, `-"excluded phrase"`, `prefix*`.
+    /// As in a search box with operators: `"required phrase"`, `"near words"~3`, `+required`, `one OR other`, `-excluded`,
+    /// `-"excluded phrase"`, `prefix*`.
     Operators,
     /// As text alone.
     Plain,

@@ -99,7 +99,7 @@ impl<'a> CompiledQuery<'a> {
         }
         let mut number = |term: &FieldTerm| terms.number(term, segments, fields);
         let numbered = plan.iter().map(|group| numbered(group, &mut number)).collect::<Result<Vec<_>>>()?;
-        for word in parsed.phrases.iter().chain(&parsed.preferred).chain(&parsed.excluded).flatten() {
+        for word in parsed.operator_words() {
             number(&(TextField::Word, word.clone()))?;
         }
         let statistics = match visible {

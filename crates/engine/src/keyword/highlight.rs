@@ -5,7 +5,7 @@
 use super::analysis::unaccented_stem;
 use super::fold::fold;
 use super::language::{Language, LanguageDetector, SIMPLE};
-use super::query_parser::{ParsedQuery, QueryWord, parse};
+use super::query_parser::{Clause, ParsedQuery, QueryWord, parse};
 use super::words::{Word, WordForm, for_each_word};
 use socle_core::Result;
 use socle_core::protocol::{QuerySyntax, WordRule};
@@ -93,7 +93,13 @@ fn forms(word: &str, language: Language) -> Forms {
 fn marked(parsed: &ParsedQuery, stems: &Stems, language: Language, content: &str) -> Vec<Range> {
     let mut ranges = Vec::new();
     let mut pieces: Vec<Word<'_>> = Vec::new();
-    let has_phrases = !parsed.phrases.is_empty() || !parsed.preferred.is_empty();
+    // The words of a phrase may stand apart, where that is allowed: these are not marked.
+    let clauses = parsed.any_of.iter().flatten().filter(|clause| matches!(clause, Clause::Phrase(..)));
+    let phrases = || {
+        let clauses = clauses.clone().map(Clause::words);
+        parsed.phrases.iter().chain(&parsed.preferred).map(Vec::as_slice).chain(clauses)
+    };
+    let has_phrases = phrases().next().is_some();
     let begins = |word: &str| {
         let begins = |prefix: &String| word.starts_with(prefix) || fold(word).starts_with(prefix);
         parsed.prefixes.iter().any(begins)
@@ -117,7 +123,7 @@ fn marked(parsed: &ParsedQuery, stems: &Stems, language: Language, content: &str
             }
         });
     });
-    for phrase in parsed.phrases.iter().chain(&parsed.preferred) {
+    for phrase in phrases().filter(|phrase| !phrase.is_empty()) {
         for window in pieces.windows(phrase.len()) {
             let same = |(word, wanted): (&Word<'_>, &String)| word.text == *wanted || fold(&word.text) == *wanted;
             if let (Some(first), Some(last)) = (window.first(), window.last())

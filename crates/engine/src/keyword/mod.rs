@@ -2,7 +2,7 @@
 //!
 //! A request names the segments that are visible to its snapshot; together they are the index. `words`, `spelling`, `fold`,
 //! `language`, `english` and `analysis` turn text into terms; `segment_file`, `storage` and `segment` read a segment; `build` writes one;
-//! `query_parser`, `query_plan`, `word_rule`, `vocabulary`, `compound`, `compile` and `search` answer queries, with `exhaustive`, `score` and `top_hits`; `cache` keeps
+//! `query_unit`, `query_parser`, `query_plan`, `word_rule`, `vocabulary`, `compound`, `compile` and `search` answer queries, with `exhaustive`, `score` and `top_hits`; `cache` keeps
 //! segments. Damaged segments and those of another format are refused.
 //!
 //! Outside of this module a segment is bytes with a digest: nothing else names tantivy.
@@ -22,6 +22,7 @@ pub mod lru;
 mod operator;
 pub mod query_parser;
 pub mod query_plan;
+mod query_unit;
 pub mod schema;
 pub mod score;
 pub mod search;

@@ -1,6 +1,6 @@
 //! The operators of a query: prefixes, required phrases, exclusions.
 
-use super::query_parser::ParsedQuery;
+use super::query_parser::{Clause, ParsedQuery};
 use super::query_plan::{FieldTerm, QueryLanguages, TermGroup, TextField};
 use super::schema::Fields;
 use super::segment::{Segment, catch_damage};
@@ -96,14 +96,15 @@ pub fn operators(
 ) -> Result<Operators> {
     let Some(first) = segments.first() else { return Ok(Operators::default()) };
     let scoring = EnableScoring::enabled_from_statistics_provider(statistics, first.searcher());
-    let phrase = |words: &[String]| -> Box<dyn Query> {
+    let near = |words: &[String], slop: u32| -> Box<dyn Query> {
         let terms: Vec<Term> = words.iter().map(|word| Term::from_field_text(fields.word, word)).collect();
         match terms.as_slice() {
             [] => Box::new(EmptyQuery),
             [term] => Box::new(TermQuery::new(term.clone(), IndexRecordOption::WithFreqs)),
-            _ => Box::new(PhraseQuery::new(terms)),
+            _ => Box::new(PhraseQuery::new_with_offset_and_slop(terms.into_iter().enumerate().collect(), slop)),
         }
     };
+    let phrase = |words: &[String]| near(words, 0);
     let any_form = |words: &[String]| -> Box<dyn Query> {
         let [word] = words else { return phrase(words) };
         // All documents that the word would match in a query, inflected forms included.
@@ -113,6 +114,18 @@ pub fn operators(
             Box::new(TermQuery::new(term, IndexRecordOption::WithFreqs)) as Box<dyn Query>
         });
         Box::new(BooleanQuery::union(terms.chain([phrase(words)]).collect()))
+    };
+    let clause = |clause: &Clause| -> Box<dyn Query> {
+        match clause {
+            Clause::Phrase(words, slop) => near(words, *slop),
+            Clause::Words(words) => {
+                let words = words.iter().map(|word| any_form(std::slice::from_ref(word)));
+                Box::new(BooleanQuery::intersection(words.collect()))
+            }
+        }
+    };
+    let any_of = |clauses: &Vec<Clause>| -> Box<dyn Query> {
+        Box::new(BooleanQuery::union(clauses.iter().map(clause).collect()))
     };
     let weights = |queries: &mut dyn Iterator<Item = Box<dyn Query>>| {
         queries.map(|query| query.weight(scoring)).collect::<tantivy::Result<Vec<_>>>()
@@ -124,7 +137,7 @@ pub fn operators(
         let preferred_queries: Vec<Box<dyn Query>> =
             preferred.map(|phrase| Box::new(BoostQuery::new(phrase, PHRASE_BOOST)) as Box<dyn Query>).collect();
         Ok(Operators {
-            required: weights(&mut required.chain(words))?,
+            required: weights(&mut required.chain(words).chain(parsed.any_of.iter().map(any_of)))?,
             preferred: weights(&mut preferred_queries.iter().map(|query| query.box_clone()))?,
             preferred_queries,
             excluded: weights(&mut parsed.excluded.iter().map(|words| any_form(words)))?,

@@ -1,6 +1,7 @@
 //! Parses query text into words, phrases, prefixes, requirements and exclusions, by a [`QuerySyntax`]. Every text is a
 //! valid query, and whatever is no operator is text. One pass, without recursion.
 
+use super::query_unit::{Unit, units};
 use super::spelling::option_term;
 use super::word_rule::Synonym;
 use super::words::{WordForm, for_each_word, normalize};
@@ -26,6 +27,8 @@ pub struct ParsedQuery {
     pub phrases: Vec<Vec<String>>,
     /// Phrases that raise the score; their words are in `words`, too.
     pub preferred: Vec<Vec<String>>,
+    /// Lists of which a document must have one clause each.
+    pub any_of: Vec<Vec<Clause>>,
     /// Required words, of which any inflected form will do; they are in `words`, too.
     pub required: Vec<String>,
     /// The parts of words that are written as one (`iso` and `27001` of `ISO27001`), which a document must all have.
@@ -46,6 +49,24 @@ pub struct ParsedQuery {
     pub synonyms: Vec<Synonym>,
     /// Number of words and operators that were left out because the query exceeds a limit.
     pub left_out: QueryTruncation,
+}
+
+/// What a document may be required to have.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Clause {
+    /// Words in a row, or at most that far from it.
+    Phrase(Vec<String>, u32),
+    /// All of these words, of which any inflected form will do.
+    Words(Vec<String>),
+}
+
+impl Clause {
+    /// Its words.
+    pub fn words(&self) -> &[String] {
+        match self {
+            Self::Phrase(words, _) | Self::Words(words) => words,
+        }
+    }
 }
 
 /// A word of a query.
@@ -69,6 +90,12 @@ impl QueryWord {
 }
 
 impl ParsedQuery {
+    /// The words of phrases, of exclusions and of what one of several is required of.
+    pub fn operator_words(&self) -> impl Iterator<Item = &String> {
+        let clauses = self.any_of.iter().flatten().flat_map(Clause::words);
+        self.phrases.iter().chain(&self.preferred).chain(&self.excluded).flatten().chain(clauses)
+    }
+
     /// Decides about the words at the end that are excluded unless `is_option`, in which case they are words like others.
     ///
     /// # Errors
@@ -161,38 +188,68 @@ impl Parser {
     }
 
     fn operators(&mut self, query: &str) {
-        let mut closed = true;
-        let mut begins = true;
+        let units = units(query);
+        let operand = |at: usize| units.get(at).filter(|unit| unit.is_operand());
+        let joins = |at: usize| units.get(at).is_some_and(Unit::is_or) && operand(at + 1).is_some();
+        // Where the text begins that was not added yet.
         let mut from = 0;
         let mut at = 0;
-        while let Some(sign) = query[at..].chars().next() {
-            let rest = &query[at..];
-            let operator = (begins && matches!(sign, '-' | '+'))
-                .then(|| &rest[1..])
-                .filter(|next| next.starts_with(|next: char| next.is_alphabetic() || is_quotation_mark(next)));
-            let text = operator.unwrap_or(rest);
-            let phrase = if closed && text.starts_with(is_quotation_mark) { quoted(text) } else { None };
-            closed &= phrase.is_some() || !text.starts_with(is_quotation_mark);
-            begins = sign.is_whitespace();
-            if phrase.is_none() && operator.is_none() {
-                at += sign.len_utf8();
+        while let Some(unit) = units.get(at) {
+            let mut next = at + 1;
+            if unit.is_operand() {
+                while joins(next) {
+                    next += 2;
+                }
+            }
+            if next == at + 1 && unit.sign.is_none() && unit.slop.is_none() {
+                at = next;
                 continue;
             }
-            self.add_words(&query[from..at], true);
-            let end = text.find(char::is_whitespace).unwrap_or(text.len());
-            let (inside, after) = phrase.unwrap_or((&text[..end], &text[end..]));
-            match operator {
-                Some(_) if sign == '-' => add_phrase(&mut self.parsed.excluded, inside, &mut self.parsed.left_out),
-                Some(_) if phrase.is_none() => {
-                    self.require(inside);
-                    self.add_words(inside, false);
-                }
-                _ => add_phrase(&mut self.parsed.phrases, inside, &mut self.parsed.left_out),
+            self.add_words(&query[from..unit.start], true);
+            if next > at + 1 {
+                self.require_any(units[at..next].iter().step_by(2));
+            } else {
+                self.unit(unit);
             }
-            at = query.len() - after.len();
-            from = at;
+            from = units[next - 1].end;
+            at = next;
         }
         self.add_words(&query[from..], true);
+    }
+
+    /// Adds a phrase, or a run with a sign.
+    fn unit(&mut self, unit: &Unit<'_>) {
+        let ParsedQuery { phrases, excluded, left_out, .. } = &mut self.parsed;
+        match (unit.sign, unit.slop) {
+            (Some('-'), _) => add_phrase(excluded, unit.text, left_out),
+            (_, Some(0)) => add_phrase(phrases, unit.text, left_out),
+            (_, Some(_)) => self.require_any(std::iter::once(unit)),
+            (_, None) => {
+                self.require(unit.text);
+                self.add_words(unit.text, false);
+            }
+        }
+    }
+
+    /// Requires one of several phrases or runs.
+    fn require_any<'a>(&mut self, units: impl Iterator<Item = &'a Unit<'a>>) {
+        let mut alternatives = Vec::new();
+        for unit in units {
+            let mut pieces = Vec::new();
+            add_phrase(&mut pieces, unit.text, &mut self.parsed.left_out);
+            let words = pieces.pop().unwrap_or_default();
+            alternatives.push(
+                unit.slop.map_or_else(|| Clause::Words(words.clone()), |slop| Clause::Phrase(words.clone(), slop)),
+            );
+            if unit.slop.is_none() {
+                self.add_words(unit.text, false);
+            }
+        }
+        alternatives.truncate(MAX_OPERATORS);
+        match self.parsed.any_of.len() {
+            0..MAX_OPERATORS => self.parsed.any_of.push(alternatives),
+            _ => self.parsed.left_out.operators += 1,
+        }
     }
 
     /// Requires each piece of a run of text.
@@ -291,13 +348,14 @@ fn exclusions(query: &str) -> (&str, &str) {
     if is_plain { query.split_at(text.len()) } else { (query, "") }
 }
 
-fn is_quotation_mark(sign: char) -> bool {
+/// Whether a sign opens or closes a phrase.
+pub fn is_quotation_mark(sign: char) -> bool {
     matches!(sign, '"' | '\u{201c}'..='\u{201f}' | '«' | '»')
 }
 
 /// The text between a quotation mark at the beginning and the one that closes it, and the text after that. The closing
 /// mark is not followed by a letter or digit.
-fn quoted(text: &str) -> Option<(&str, &str)> {
+pub fn quoted(text: &str) -> Option<(&str, &str)> {
     let open = text.chars().next().filter(|sign| is_quotation_mark(*sign))?;
     let inside = &text[open.len_utf8()..];
     let closes = |sign: char| match open {

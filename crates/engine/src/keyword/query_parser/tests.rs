@@ -76,7 +76,7 @@ fn plain_text_has_no_operators() {
 #[test]
 fn everything_else_is_text() {
     for parse in [natural, operators] {
-        assert_eq!(word_texts(parse("a:b AND (c OR NOT d*)")), ["a:b", "a", "b", "and", "c", "or", "not", "d"]);
+        assert_eq!(word_texts(parse("a:b AND (c or NOT d*)")), ["a:b", "a", "b", "and", "c", "or", "not", "d"]);
         assert_eq!(word_texts(parse("e-mail - x -5 \"open")), ["email", "e", "mail", "x", "5", "open"]);
         assert_eq!(parse("well-known").excluded, Vec::<Vec<String>>::new());
         assert_eq!(parse("* ** -* \"\" -\"\" \"!\" - -").words, []);
@@ -125,4 +125,22 @@ fn what_is_beyond_the_limits_is_counted() {
     assert_eq!(left_out(&operators).operators, 3);
     let phrase = format!("\"{}\" -\"{}\"", "a ".repeat(MAX_PHRASE_WORDS + 1), "b ".repeat(MAX_PHRASE_WORDS + 2));
     assert_eq!(left_out(&phrase), QueryTruncation { phrase_words: 3, ..QueryTruncation::default() });
+}
+
+#[test]
+fn one_of_several_can_be_required() {
+    let words = |texts: &[&str]| Clause::Words(list(texts));
+    let phrase = |texts: &[&str], slop| Clause::Phrase(list(texts), slop);
+    let parsed = operators("backup (WAL OR \"point in time\" OR e-mail) -old");
+    assert_eq!(parsed.any_of, [[words(&["wal"]), phrase(&["point", "in", "time"], 0), words(&["e", "mail"])]]);
+    assert_eq!(parsed.excluded, [list(&["old"])]);
+    assert_eq!(word_texts(parsed), ["backup", "wal", "email", "e", "mail"]);
+    assert_eq!(operators("\"base backup\"~4").any_of, [[phrase(&["base", "backup"], 4)]]);
+    assert_eq!(operators("a OR b c OR d").any_of.len(), 2);
+    for text in ["OR", "a OR", "OR b", "a OR -b", "a OR b*", "a or b", "a OR ("] {
+        assert_eq!(operators(text).any_of, Vec::<Vec<Clause>>::new(), "{text}");
+    }
+    assert!(natural("a OR b").any_of.is_empty());
+    assert!(operators(&"a OR ".repeat(100_000)).any_of[0].len() <= MAX_OPERATORS);
+    assert!(operators(&"a OR b ".repeat(100_000)).any_of.len() <= MAX_OPERATORS);
 }

@@ -97,6 +97,22 @@ fn operators_work() {
     assert_eq!(ids(&segments, "\"the who\""), [4]);
     assert_eq!(ids(&segments, "the who")[0], 4);
     assert_eq!(ids(&segments, "\"write ahead\" \"ahead log\" -log"), Vec::<i64>::new());
+    let sorted = |query: &str| {
+        let mut found = ids(&segments, query);
+        found.sort_unstable();
+        found
+    };
+    assert_eq!(sorted("write ahead OR who"), [1, 2, 4], "chunk 3 has neither");
+    assert_eq!(sorted("(\"write ahead\" OR \"the who\")"), [1, 4]);
+    assert_eq!(sorted("\"write ahead\" OR logging"), [1, 2, 3], "an inflected form");
+    assert_eq!(sorted("ahead OR who log OR it -of"), [1]);
+    assert_eq!(sorted("\"ahead log\"~1"), [1]);
+    assert_eq!(sorted("\"ahead log\"~2"), [1, 2]);
+    assert_eq!(sorted("nothing OR nowhere"), Vec::<i64>::new());
+    let restricted = SearchRequest { restrict: Some(vec![2, 3, 4]), score: vec![1, 3, 4], ..request("ahead OR who") };
+    let answer = ask(&segments, &restricted);
+    assert_eq!(answer.hits.iter().map(|(id, _)| *id).collect::<std::collections::BTreeSet<_>>(), [2, 4].into());
+    assert_eq!((answer.refused, answer.has_phrases), (vec![3], true));
 }
 
 #[test]
