@@ -17,6 +17,7 @@ mod prefetch;
 mod rank;
 mod request;
 mod scope;
+mod search_function;
 mod select;
 mod source_columns;
 mod trace;
