@@ -5,8 +5,11 @@
 //! privileges and row security; the segments of the keyword index, which only yield ids of chunks, as superuser, and
 //! the change log as the owner of the corpus.
 
+mod boost;
+mod candidates;
 mod evaluate;
 mod explain;
+mod group;
 mod keyword_retriever;
 mod omission;
 mod passage;
@@ -14,7 +17,9 @@ mod prefetch;
 mod rank;
 mod request;
 mod scope;
+mod search_function;
 mod select;
+mod source_columns;
 mod trace;
 mod vector_retriever;
 mod word_rules;
@@ -30,22 +35,18 @@ use crate::pg::jsonb_key::Key;
 use crate::pg::plan_cache;
 use crate::pg::snapshot::in_new_snapshot;
 use crate::vector_index;
-use omission::{Omission, Outcome, omissions};
-use passage::Passage;
+use omission::Outcome;
 use pgrx::datum::TimestampWithTimeZone;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
-use rank::{Ranked, Ranking};
-use request::{MAX_CANDIDATES, SearchRequest};
+use request::{Mode, SearchRequest};
 use scope::Scope;
+use select::Selection;
 use socle_core::array::array_elements;
 use socle_core::{Error, Kind, Result};
 use trace::Trace;
 
 const WHY_NOT_CAPTURED: &str = "SELECT socle._why_not_captured($1, $2)";
-
-/// Factor by which the number of candidates grows while they are of too few documents.
-const FURTHER: usize = 8;
 
 type Found = TableIterator<
     'static,
@@ -69,6 +70,7 @@ type Found = TableIterator<
         name!(fresh_at, Option<TimestampWithTimeZone>),
         name!(stale, bool),
         name!(snippet, Option<String>),
+        name!(total_count, Option<i64>),
     ),
 >;
 
@@ -109,19 +111,20 @@ fn each_once(names: Vec<Option<String>>) -> Vec<String> {
     known
 }
 
-fn search_in(names: &[String], arguments: Arguments) -> Result<Vec<Passage>> {
+fn search_in(names: &[String], arguments: Arguments) -> Result<Outcome> {
     if names.is_empty() {
-        return Ok(Vec::new());
+        return Ok(Outcome::default());
     }
-    let Some(request) = SearchRequest::read(arguments)? else { return Ok(Vec::new()) };
+    let Some(request) = SearchRequest::read(arguments)? else { return Ok(Outcome::default()) };
     let found = with_corpora(names, |corpora| run(corpora, &request, &mut Trace::default()))?;
     found.report();
-    Ok(found.passages)
+    Ok(found)
 }
 
-fn rows(passages: Vec<Passage>) -> Found {
+fn rows(found: Outcome) -> Found {
+    let total = found.total.and_then(|total| i64::try_from(total).ok());
     let number = |rank: Option<usize>| rank.and_then(|rank| i32::try_from(rank).ok());
-    TableIterator::new(passages.into_iter().map(move |passage| {
+    TableIterator::new(found.passages.into_iter().map(move |passage| {
         let (vector, keyword) = (passage.ranked.vector, passage.ranked.keyword);
         (
             passage.corpus,
@@ -143,6 +146,7 @@ fn rows(passages: Vec<Passage>) -> Found {
             passage.fresh_at,
             passage.ranked.stale,
             passage.snippet,
+            total,
         )
     }))
 }
@@ -223,69 +227,29 @@ pub fn run(corpora: &[CorpusSpec], request: &SearchRequest, trace: &mut Trace) -
         open(trace)?
     };
     loop {
-        let (ranked, omissions) = ranked(&mut searched, request, trace)?;
+        let found = candidates::find(&mut searched, request, trace)?;
+        // Every chunk is similar to some degree, and what is reranked is all there is: only matches of words are counted.
+        let is_counted = request.count_total && request.mode == Mode::Keyword && request.reranker.is_none();
+        let counted = if is_counted && !found.complete {
+            Some(trace.timed(("count", ""), || candidates::count(&searched, request))?)
+        } else {
+            None
+        };
         let mut scopes: Vec<Scope<'_>> = searched.into_iter().map(|searched| searched.scope).collect();
-        if let Some(chosen) = select::select(&scopes, ranked, request, trace)?
+        if let Some(Selection { chosen, total }) = select::select(&scopes, found.ranked, request, trace)?
             && let Some(passages) = trace.timed(("contents", ""), || passage::read(&scopes, chosen, request))?
         {
+            let total = request.count_total.then(|| counted.unwrap_or(total));
+            if let Some(total) = total {
+                trace.note(("count", ""), || format!("{total} results on all pages"));
+            }
             let names = corpora.iter().map(|corpus| corpus.name.clone());
-            return Ok(Outcome { passages, omissions: names.zip(omissions).collect() });
+            return Ok(Outcome { passages, omissions: names.zip(found.omissions).collect(), total });
         }
         // Documents were deleted without a trigger: searches again, for the others.
         scopes.iter_mut().for_each(Scope::look_at_documents);
         searched = scopes.into_iter().map(|scope| CorpusSearch { scope, request: request.clone() }).collect();
     }
-}
-
-/// Candidates with the index of their corpus, best first, and what is left out of each corpus.
-type RankedOfAll = (Vec<(usize, Ranked)>, Vec<Omission>);
-
-/// The candidates of all corpora, best first, and what is left out of each. With one result for each document, looks
-/// further until there are enough documents, or all.
-fn ranked(searched: &mut [CorpusSearch<'_>], request: &SearchRequest, trace: &mut Trace) -> Result<RankedOfAll> {
-    let mut enough: Option<usize> = None;
-    loop {
-        trace.forget_results();
-        let rankings = searched.iter().map(|corpus| rank::rank(&corpus.scope, &corpus.request, trace));
-        let rankings = rankings.collect::<Result<Vec<Ranking>>>()?;
-        let may_widen = |corpus: &CorpusSearch<'_>| corpus.request.candidate_count < MAX_CANDIDATES;
-        let more = rankings.iter().zip(searched.iter()).any(|(ranking, corpus)| ranking.more && may_widen(corpus));
-        let scopes: Vec<&Scope<'_>> = searched.iter().map(|searched| &searched.scope).collect();
-        let ranked = in_one(&rankings, |ranking| &ranking.ranked);
-        if !request.group_by_document {
-            return Ok((ranked, omissions(&scopes, &rankings, request)?));
-        }
-        let there = trace.places(&ranked);
-        let documents = select::one_of_each_document(&scopes, ranked)?;
-        trace.lost(&there, &documents, || "another chunk of its document ranks higher".into());
-        if documents.len() < request.limit && !more && rankings.iter().any(|ranking| ranking.more) {
-            let count = documents.len();
-            pgrx::notice!(
-                "the best {MAX_CANDIDATES} candidates of each retriever are of {count} documents: there may be more"
-            );
-        }
-        let wanted = match enough {
-            _ if documents.len() >= request.limit || !more => 0,
-            Some(all) => all,
-            None => select::documents(&scopes, request.limit)?,
-        };
-        if documents.len() >= wanted {
-            return Ok((documents, omissions(&scopes, &rankings, request)?));
-        }
-        enough = Some(wanted);
-        for corpus in searched.iter_mut() {
-            corpus.request.candidate_count = (corpus.request.candidate_count * FURTHER).min(MAX_CANDIDATES);
-        }
-    }
-}
-
-/// Merges the rankings of all corpora, best first.
-fn in_one<'a>(rankings: &'a [Ranking], of: impl Fn(&'a Ranking) -> &'a Vec<Ranked>) -> Vec<(usize, Ranked)> {
-    let of_corpus = |(at, ranking)| of(ranking).iter().map(move |ranked| (at, ranked.clone()));
-    let mut ranked: Vec<(usize, Ranked)> = rankings.iter().enumerate().flat_map(of_corpus).collect();
-    let place = |of: &(usize, Ranked)| (of.0, of.1.chunk_id);
-    ranked.sort_by(|a, b| b.1.score.total_cmp(&a.1.score).then_with(|| place(a).cmp(&place(b))));
-    ranked
 }
 
 /// Refuses a corpus whose tables are gone, or whose chunks are not known by their keys.

@@ -47,12 +47,17 @@ CREATE FUNCTION socle.search(
     result_offset integer DEFAULT 0,
     min_similarity double precision DEFAULT NULL,
     min_rerank double precision DEFAULT NULL,
-    snippet_length integer DEFAULT 300
+    snippet_length integer DEFAULT 300,
+    boost jsonb DEFAULT NULL,
+    group_by text DEFAULT NULL,
+    group_size integer DEFAULT 1,
+    count_total boolean DEFAULT false
 ) RETURNS TABLE (
     corpus_name text, chunk_id bigint, source_key jsonb, title text, heading_path text[], page integer, content text,
     highlighted text, start_offset integer, end_offset integer, score double precision,
     vector_rank integer, vector_score double precision, keyword_rank integer, keyword_score double precision,
-    rerank_score double precision, fresh_at timestamp with time zone, stale boolean, snippet text)
+    rerank_score double precision, fresh_at timestamp with time zone, stale boolean, snippet text,
+    total_count bigint)
 LANGUAGE c STABLE PARALLEL RESTRICTED COST 1000000 ROWS 10 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'search_wrapper';
 COMMENT ON FUNCTION socle.search IS
@@ -82,15 +87,20 @@ CREATE FUNCTION socle.search(
     result_offset integer DEFAULT 0,
     min_similarity double precision DEFAULT NULL,
     min_rerank double precision DEFAULT NULL,
-    snippet_length integer DEFAULT 300
+    snippet_length integer DEFAULT 300,
+    boost jsonb DEFAULT NULL,
+    group_by text DEFAULT NULL,
+    group_size integer DEFAULT 1,
+    count_total boolean DEFAULT false
 ) RETURNS TABLE (
     corpus_name text, chunk_id bigint, source_key jsonb, title text, heading_path text[], page integer, content text,
     highlighted text, start_offset integer, end_offset integer, score double precision,
     vector_rank integer, vector_score double precision, keyword_rank integer, keyword_score double precision,
-    rerank_score double precision, fresh_at timestamp with time zone, stale boolean, snippet text)
+    rerank_score double precision, fresh_at timestamp with time zone, stale boolean, snippet text,
+    total_count bigint)
 LANGUAGE c STABLE PARALLEL RESTRICTED COST 1000000 ROWS 10 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'search_many_wrapper';
-COMMENT ON FUNCTION socle.search(text[], text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer) IS
+COMMENT ON FUNCTION socle.search(text[], text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer, jsonb, text, integer, boolean) IS
     'the same over several corpora, each ranked separately';
 
 CREATE FUNCTION socle.explain_search(
@@ -118,6 +128,10 @@ CREATE FUNCTION socle.explain_search(
     min_similarity double precision DEFAULT NULL,
     min_rerank double precision DEFAULT NULL,
     snippet_length integer DEFAULT 300,
+    boost jsonb DEFAULT NULL,
+    group_by text DEFAULT NULL,
+    group_size integer DEFAULT 1,
+    count_total boolean DEFAULT false,
     chunk_id bigint DEFAULT NULL
 ) RETURNS TABLE (step text, milliseconds double precision, detail text)
 LANGUAGE c VOLATILE PARALLEL RESTRICTED COST 1000000 ROWS 10 SET search_path = pg_catalog, pg_temp
@@ -150,11 +164,15 @@ CREATE FUNCTION socle.explain_search(
     min_similarity double precision DEFAULT NULL,
     min_rerank double precision DEFAULT NULL,
     snippet_length integer DEFAULT 300,
+    boost jsonb DEFAULT NULL,
+    group_by text DEFAULT NULL,
+    group_size integer DEFAULT 1,
+    count_total boolean DEFAULT false,
     chunk_id bigint DEFAULT NULL
 ) RETURNS TABLE (step text, milliseconds double precision, detail text)
 LANGUAGE c VOLATILE PARALLEL RESTRICTED COST 1000000 ROWS 10 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'explain_search_many_wrapper';
-COMMENT ON FUNCTION socle.explain_search(text[], text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer, bigint) IS
+COMMENT ON FUNCTION socle.explain_search(text[], text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer, jsonb, text, integer, boolean, bigint) IS
     'the same over several corpora, each step by corpus';
 
 CREATE FUNCTION socle.evaluate(

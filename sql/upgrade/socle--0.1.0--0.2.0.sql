@@ -46,17 +46,22 @@ CREATE FUNCTION socle.search(
     result_offset integer DEFAULT 0,
     min_similarity double precision DEFAULT NULL,
     min_rerank double precision DEFAULT NULL,
-    snippet_length integer DEFAULT 300
+    snippet_length integer DEFAULT 300,
+    boost jsonb DEFAULT NULL,
+    group_by text DEFAULT NULL,
+    group_size integer DEFAULT 1,
+    count_total boolean DEFAULT false
 ) RETURNS TABLE (
     corpus_name text, chunk_id bigint, source_key jsonb, title text, heading_path text[], page integer, content text,
     highlighted text, start_offset integer, end_offset integer, score double precision,
     vector_rank integer, vector_score double precision, keyword_rank integer, keyword_score double precision,
-    rerank_score double precision, fresh_at timestamp with time zone, stale boolean, snippet text)
+    rerank_score double precision, fresh_at timestamp with time zone, stale boolean, snippet text,
+    total_count bigint)
 LANGUAGE c STABLE PARALLEL RESTRICTED COST 1000000 ROWS 10 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'search_wrapper';
-COMMENT ON FUNCTION socle.search(text, text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer) IS
+COMMENT ON FUNCTION socle.search(text, text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer, jsonb, text, integer, boolean) IS
     'the best passages of a corpus for a query, by meaning and by words, among those that the caller may see';
-GRANT EXECUTE ON FUNCTION socle.search(text, text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION socle.search(text, text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer, jsonb, text, integer, boolean) TO PUBLIC;
 
 CREATE FUNCTION socle.search(
     corpora text[],
@@ -82,17 +87,22 @@ CREATE FUNCTION socle.search(
     result_offset integer DEFAULT 0,
     min_similarity double precision DEFAULT NULL,
     min_rerank double precision DEFAULT NULL,
-    snippet_length integer DEFAULT 300
+    snippet_length integer DEFAULT 300,
+    boost jsonb DEFAULT NULL,
+    group_by text DEFAULT NULL,
+    group_size integer DEFAULT 1,
+    count_total boolean DEFAULT false
 ) RETURNS TABLE (
     corpus_name text, chunk_id bigint, source_key jsonb, title text, heading_path text[], page integer, content text,
     highlighted text, start_offset integer, end_offset integer, score double precision,
     vector_rank integer, vector_score double precision, keyword_rank integer, keyword_score double precision,
-    rerank_score double precision, fresh_at timestamp with time zone, stale boolean, snippet text)
+    rerank_score double precision, fresh_at timestamp with time zone, stale boolean, snippet text,
+    total_count bigint)
 LANGUAGE c STABLE PARALLEL RESTRICTED COST 1000000 ROWS 10 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'search_many_wrapper';
-COMMENT ON FUNCTION socle.search(text[], text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer) IS
+COMMENT ON FUNCTION socle.search(text[], text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer, jsonb, text, integer, boolean) IS
     'the same over several corpora, each ranked separately';
-GRANT EXECUTE ON FUNCTION socle.search(text[], text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION socle.search(text[], text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer, jsonb, text, integer, boolean) TO PUBLIC;
 
 CREATE FUNCTION socle.explain_search(
     corpus text,
@@ -119,13 +129,17 @@ CREATE FUNCTION socle.explain_search(
     min_similarity double precision DEFAULT NULL,
     min_rerank double precision DEFAULT NULL,
     snippet_length integer DEFAULT 300,
+    boost jsonb DEFAULT NULL,
+    group_by text DEFAULT NULL,
+    group_size integer DEFAULT 1,
+    count_total boolean DEFAULT false,
     chunk_id bigint DEFAULT NULL
 ) RETURNS TABLE (step text, milliseconds double precision, detail text)
 LANGUAGE c VOLATILE PARALLEL RESTRICTED COST 1000000 ROWS 10 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'explain_search_wrapper';
-COMMENT ON FUNCTION socle.explain_search(text, text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer, bigint) IS
+COMMENT ON FUNCTION socle.explain_search(text, text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer, jsonb, text, integer, boolean, bigint) IS
     'what socle.search does for the same arguments, step by step, and at which step one chunk is kept or dropped';
-GRANT EXECUTE ON FUNCTION socle.explain_search(text, text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer, bigint) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION socle.explain_search(text, text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer, jsonb, text, integer, boolean, bigint) TO PUBLIC;
 
 CREATE FUNCTION socle.explain_search(
     corpora text[],
@@ -152,13 +166,17 @@ CREATE FUNCTION socle.explain_search(
     min_similarity double precision DEFAULT NULL,
     min_rerank double precision DEFAULT NULL,
     snippet_length integer DEFAULT 300,
+    boost jsonb DEFAULT NULL,
+    group_by text DEFAULT NULL,
+    group_size integer DEFAULT 1,
+    count_total boolean DEFAULT false,
     chunk_id bigint DEFAULT NULL
 ) RETURNS TABLE (step text, milliseconds double precision, detail text)
 LANGUAGE c VOLATILE PARALLEL RESTRICTED COST 1000000 ROWS 10 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'explain_search_many_wrapper';
-COMMENT ON FUNCTION socle.explain_search(text[], text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer, bigint) IS
+COMMENT ON FUNCTION socle.explain_search(text[], text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer, jsonb, text, integer, boolean, bigint) IS
     'the same over several corpora, each step by corpus';
-GRANT EXECUTE ON FUNCTION socle.explain_search(text[], text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer, bigint) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION socle.explain_search(text[], text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer, jsonb, text, integer, boolean, bigint) TO PUBLIC;
 
 DO $$
 DECLARE
@@ -440,6 +458,14 @@ AS 'MODULE_PATHNAME', 'register_model_wrapper';
 COMMENT ON FUNCTION socle.register_model(text, text, text, integer, integer, text, boolean, text, text, text, text, text, text) IS
     'checks, tries and registers the model in a directory below socle.model_directory; arguments after the second override its files';
 REVOKE ALL ON FUNCTION socle.register_model(text, text, text, integer, integer, text, boolean, text, text, text, text, text, text) FROM PUBLIC;
+
+-- Search functions of users.
+CREATE FUNCTION socle.create_search_function(corpus text, name name, schema name DEFAULT NULL) RETURNS regprocedure
+LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000 SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'create_search_function_wrapper';
+COMMENT ON FUNCTION socle.create_search_function(text, name, name) IS
+    'creates a function that searches a corpus as its caller, with the arguments of socle.search after the corpus, and returns the key of the source in columns of its names and types; by default in the schema of the source';
+GRANT EXECUTE ON FUNCTION socle.create_search_function(text, name, name) TO PUBLIC;
 
 -- Evaluation reads queries like a search.
 DROP FUNCTION socle.evaluate(text, regclass, regclass, integer, text[], text, double precision, jsonb, text, integer, double precision, text);

@@ -4,7 +4,7 @@
 //! The one place that reads the datums of arguments.
 
 use super::error::{report, require};
-use super::{allocator, extension_version, gucs};
+use super::{allocator, extension_version, gucs, value};
 use pgrx::pg_sys;
 use pgrx::{FromDatum, PgMemoryContexts, fcinfo};
 use socle_core::{Error, Kind, Result, memory};
@@ -133,17 +133,10 @@ impl Arguments {
         })
     }
 
-    /// An interval in seconds, a month having 30 days; infinity for an infinite one (PostgreSQL 17 and later).
+    /// An interval in seconds, as [`value::seconds`].
     pub fn seconds(self, at: usize) -> Option<f64> {
         // SAFETY: the SQL declaration makes this argument an interval, which is passed as a pointer.
-        self.datum(at).map(|datum| unsafe {
-            let interval = &*datum.cast_mut_ptr::<pg_sys::Interval>();
-            if (interval.month, interval.day, interval.time) == (i32::MAX, i32::MAX, i64::MAX) {
-                return f64::INFINITY;
-            }
-            let days = f64::from(interval.month) * 30.0 + f64::from(interval.day);
-            days * 86_400.0 + interval.time as f64 / 1e6
-        })
+        self.datum(at).map(|datum| unsafe { value::seconds(&*datum.cast_mut_ptr()) })
     }
 
     /// An array of texts, each limited as in [`Self::content`], and all together by [`MAX_ARRAY_BYTES`], checked before

@@ -20,8 +20,9 @@ use std::ffi::{CStr, CString, c_long};
 /// Most plans of one session; a further one discards all of them.
 const MAX_PLANS: usize = 200;
 
-/// By user, as row security is part of a plan, by search path, as Postgres replans where that differs, and by text.
-type Plans = HashMap<(pg_sys::Oid, CString, String), pg_sys::SPIPlanPtr>;
+/// By user, as row security is part of a plan, by search path, as Postgres replans where that differs, by text, and by
+/// the types of the parameters: a plan reads as many values as it was made for, used in the text or not.
+type Plans = HashMap<(pg_sys::Oid, CString, String, Vec<pg_sys::Oid>), pg_sys::SPIPlanPtr>;
 
 thread_local! {
     static PLANS: RefCell<Plans> = RefCell::default();
@@ -214,13 +215,13 @@ fn plan(sql: &str, parameters: &[DatumWithOid<'_>], planned: PlanMode) -> Result
     follow_roles();
     // SAFETY: reads variables of this process; the search path is a setting, which always has a text.
     let (user, path) = unsafe { (pg_sys::GetUserId(), CStr::from_ptr(pg_sys::namespace_search_path)) };
-    let key = (user, path.to_owned(), sql.to_string());
+    let mut types: Vec<pg_sys::Oid> = parameters.iter().map(DatumWithOid::oid).collect();
+    let key = (user, path.to_owned(), sql.to_string(), types.clone());
     if let Some(plan) = PLANS.with_borrow(|plans| plans.get(&key).copied()) {
         return Ok(plan);
     }
     let refused = |detail: String| Error::new(Kind::Bug, "could not plan a statement").detail(detail);
     let statement = CString::new(sql).map_err(|error| refused(error.to_string()))?;
-    let mut types: Vec<pg_sys::Oid> = parameters.iter().map(DatumWithOid::oid).collect();
     let options = if planned == PlanMode::Custom { pg_sys::CURSOR_OPT_CUSTOM_PLAN.cast_signed() } else { 0 };
     // SAFETY: SPI is connected; statement and types are what the function reads. A plan that is kept lives until it is
     // freed, and is rebuilt by Postgres when what it depends on changes.

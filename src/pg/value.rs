@@ -73,6 +73,21 @@ pub fn read(text: &str, type_oid: pg_sys::Oid) -> pg_sys::Datum {
     }
 }
 
+/// The seconds of an interval, a month having 30 days; infinity for an infinite one (PostgreSQL 17 and later).
+pub fn seconds(interval: &pg_sys::Interval) -> f64 {
+    if (interval.month, interval.day, interval.time) == (i32::MAX, i32::MAX, i64::MAX) {
+        return f64::INFINITY;
+    }
+    let days = f64::from(interval.month) * 30.0 + f64::from(interval.day);
+    days * 86_400.0 + interval.time as f64 / 1e6
+}
+
+/// [`seconds`] of the interval that a text stands for; raises the errors of its input function.
+pub fn interval_seconds(text: &str) -> f64 {
+    // SAFETY: an interval, as its type says, which is passed as a pointer.
+    unsafe { seconds(&*read(text, pg_sys::INTERVALOID).cast_mut_ptr()) }
+}
+
 /// Like [`read`], as a parameter of a statement.
 pub fn parameter(text: &str, type_oid: pg_sys::Oid) -> DatumWithOid<'static> {
     // SAFETY: a value of this type, in memory of the call.

@@ -1,10 +1,11 @@
 //! What a search leaves out although it might be a result: counted, and reported.
 
+use super::candidates::in_one;
+use super::group;
 use super::passage::Passage;
 use super::rank::Ranking;
 use super::request::SearchRequest;
 use super::scope::Scope;
-use super::{in_one, select};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use socle_core::Result;
@@ -20,12 +21,14 @@ pub struct Omission {
 }
 
 /// The outcome of a search.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Outcome {
     /// The results, best first.
     pub passages: Vec<Passage>,
     /// What was left out of each corpus, by its name.
     pub omissions: Vec<(String, Omission)>,
+    /// Number of results of all pages, if it was asked for.
+    pub total: Option<usize>,
 }
 
 impl Outcome {
@@ -74,8 +77,8 @@ pub fn omissions(scopes: &[&Scope<'_>], rankings: &[Ranking], request: &SearchRe
         return Ok(omissions);
     }
     let mut all = in_one(rankings, |ranking| ranking.with_waiting.as_ref().unwrap_or(&ranking.ranked));
-    if request.group_by_document {
-        all = select::one_of_each_document(scopes, all)?;
+    if request.is_grouped() {
+        all = group::best(scopes, all, request)?;
     }
     if let (Some(least), None) = (request.min_score, &request.reranker) {
         all.retain(|(_, ranked)| ranked.score >= least);

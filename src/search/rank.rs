@@ -7,7 +7,8 @@ use super::trace::Trace;
 use super::vector_retriever;
 use socle_core::Result;
 use socle_core::protocol::QueryTruncation;
-use socle_core::search::fusion::{Candidate, REFERENCE_DEPTH, fuse};
+use socle_core::search::boost;
+use socle_core::search::fusion::{self, Candidate, REFERENCE_DEPTH, fuse};
 use std::collections::HashMap;
 
 /// Most rounds that make up for candidates that are left out by looking further: up to 25,600 of each retriever.
@@ -27,6 +28,15 @@ pub struct RetrieverScore {
     pub normalised: Option<f64>,
 }
 
+/// What a boost has done to a score.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Boosted {
+    /// What the score above the floor was multiplied by.
+    pub factor: f64,
+    /// The score before.
+    pub relevance: f64,
+}
+
 /// A chunk with its scores.
 #[derive(Clone, Debug)]
 pub struct Ranked {
@@ -40,8 +50,23 @@ pub struct Ranked {
     pub keyword: Option<RetrieverScore>,
     /// Score of the cross-encoder.
     pub rerank: Option<f64>,
+    /// The boost in `score`.
+    pub boost: Option<Boosted>,
     /// Its document has changed since it was chunked.
     pub stale: bool,
+}
+
+impl Ranked {
+    /// The score without boost.
+    pub fn relevance(&self) -> f64 {
+        self.boost.map_or(self.score, |boost| boost.relevance)
+    }
+
+    /// Multiplies the part of the score above `floor`.
+    pub fn multiply(&mut self, factor: f64, floor: f64) {
+        self.boost = Some(Boosted { factor, relevance: self.score });
+        self.score = boost::boosted(self.score, floor, factor);
+    }
 }
 
 /// The ranked candidates of one corpus.
@@ -91,21 +116,26 @@ pub fn rank(scope: &Scope<'_>, request: &SearchRequest, trace: &mut Trace) -> Re
     if retrieved.lacking && !(retrieved.stale.waiting.is_empty() && retrieved.stale.gone.is_empty()) {
         pgrx::notice!("changes of the documents of most chunks of corpus \"{}\" are pending", scope.corpus.name);
     }
-    let ranked = merged(&mut retrieved, request)?;
+    let ranked = merged(scope, &mut retrieved, request, trace)?;
     trace.candidates(&scope.corpus.name, &ranked, (&retrieved.stale, &retrieved.keyword.refused));
     let more = retrieved.vector.len() >= depth || retrieved.keyword.hits.len() >= depth;
     let with_waiting = match retrieved.with_waiting.take() {
         Some((vector, hits)) => {
             (retrieved.vector, retrieved.keyword.hits) = (vector, hits);
-            Some(merged(&mut retrieved, request)?)
+            Some(merged(scope, &mut retrieved, request, &mut Trace::default())?)
         }
         None => None,
     };
     Ok(Ranking { ranked, with_waiting, more, left_out: retrieved.keyword.left_out })
 }
 
-/// Merges both lists into one ranking.
-fn merged(retrieved: &mut Retrieved, request: &SearchRequest) -> Result<Vec<Ranked>> {
+/// Merges both lists into one ranking, with boosts.
+fn merged(
+    scope: &Scope<'_>,
+    retrieved: &mut Retrieved,
+    request: &SearchRequest,
+    trace: &mut Trace,
+) -> Result<Vec<Ranked>> {
     retrieved.vector.truncate(request.depth());
     retrieved.keyword.hits.truncate(request.depth());
     let first = |list: &[(i64, f64)]| list.len().min(request.candidate_count);
@@ -119,7 +149,25 @@ fn merged(retrieved: &mut Retrieved, request: &SearchRequest) -> Result<Vec<Rank
     for ranked in &mut ranked {
         ranked.stale = retrieved.stale.waiting.contains(&ranked.chunk_id);
     }
+    if let Some(boosts) = &scope.boosts {
+        super::boost::apply(scope, boosts, floor(retrieved, request), &mut ranked, trace)?;
+    }
     Ok(ranked)
+}
+
+/// The score from which boosts count: that of a chunk without any of the words, or less than that of the best hits.
+fn floor(retrieved: &Retrieved, request: &SearchRequest) -> f64 {
+    let (vector, keyword) = (reference(&retrieved.vector), reference(&retrieved.keyword.hits));
+    match request.mode {
+        Mode::Keyword => 0.0,
+        Mode::Vector => boost::floor(&vector),
+        Mode::Hybrid => fusion::floor(request.fusion, request.keyword_weight, &vector, &keyword),
+    }
+}
+
+/// The scores that normalisation looks at.
+fn reference(list: &[(i64, f64)]) -> Vec<f64> {
+    list.iter().take(REFERENCE_DEPTH).map(|(_, score)| *score).collect()
 }
 
 /// The corrections of the query, for `socle.explain_search`.
@@ -196,7 +244,7 @@ fn single(
         .enumerate()
         .map(|(at, (chunk_id, score))| {
             let (vector, keyword) = place(RetrieverScore { rank: Some(at + 1), score: *score, normalised: None });
-            Ranked { chunk_id: *chunk_id, score: *score, vector, keyword, rerank: None, stale: false }
+            Ranked { chunk_id: *chunk_id, score: *score, vector, keyword, rerank: None, boost: None, stale: false }
         })
         .collect()
 }
@@ -226,8 +274,6 @@ fn fused(retrieved: &Retrieved, request: &SearchRequest) -> Result<Vec<Ranked>> 
                 .or_else(|| retrieved.keyword.scores.get(&chunk_id).copied()),
         })
         .collect();
-    let reference =
-        |list: &[(i64, f64)]| list.iter().take(REFERENCE_DEPTH).map(|(_, score)| *score).collect::<Vec<_>>();
     let fused = fuse(
         request.fusion,
         request.keyword_weight,
@@ -251,6 +297,7 @@ fn fused(retrieved: &Retrieved, request: &SearchRequest) -> Result<Vec<Ranked>> 
                 vector: standing(&vector, raw.vector, fused.vector),
                 keyword: standing(&keyword, raw.keyword, fused.keyword),
                 rerank: None,
+                boost: None,
                 stale: false,
             })
         })

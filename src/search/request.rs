@@ -10,9 +10,10 @@ use socle_core::{Error, Kind, Result, language};
 use std::ops::RangeInclusive;
 use std::rc::Rc;
 
-/// Most results, candidates, reranked candidates and neighbours.
+/// Most results and candidates; candidates by default; most reranked candidates and neighbours.
 const MAX_RESULTS: i32 = 10_000;
 pub const MAX_CANDIDATES: usize = 100_000;
+const DEFAULT_CANDIDATES: usize = 100;
 const MAX_RERANKED: i32 = 1_000;
 const MAX_NEIGHBOURS: i32 = 100;
 /// Longest snippet, in characters.
@@ -93,8 +94,16 @@ pub struct SearchRequest {
     pub min_similarity: Option<f64>,
     /// Results with a lower score by the cross-encoder are left out.
     pub min_rerank: Option<f64>,
-    /// One result for each document.
+    /// Boosts as JSON, see [`socle_core::search::boost`].
+    pub boost: Option<String>,
+    /// As many results for each document as a group may have.
     pub group_by_document: bool,
+    /// As many results as a group may have for each value in this column of the source.
+    pub group_by: Option<String>,
+    /// Most results of a group.
+    pub group_size: usize,
+    /// The results of all pages are counted.
+    pub count_total: bool,
     /// Weight of diversity: 0 by score alone, 1 by difference from better results alone.
     pub diversity: f64,
     /// Number of chunks on each side of a hit that become one passage with it.
@@ -137,14 +146,18 @@ impl SearchRequest {
             filter: None,
             fusion: Fusion::Adaptive,
             keyword_weight: None,
-            candidate_count: 100,
+            candidate_count: DEFAULT_CANDIDATES,
             reranker: None,
             rerank_count: 20,
             rerank_weight: 0.5,
             min_score: None,
             min_similarity: None,
             min_rerank: None,
+            boost: None,
             group_by_document: false,
+            group_by: None,
+            group_size: 1,
+            count_total: false,
             diversity: 0.0,
             neighbours: 0,
             syntax: QuerySyntax::Natural,
@@ -181,15 +194,6 @@ impl SearchRequest {
         request.rerank_count = rerank_count(arguments, 9)?.unwrap_or(request.rerank_count);
         if request.offset == 0 {
             request.rerank_count = request.rerank_count.max(request.limit);
-        } else if request.reranker.is_some() && request.rerank_count < request.limit {
-            // Otherwise each page would be of another ranking.
-            let message = format!("result_offset and result_limit reach beyond rerank_count, {}", request.rerank_count);
-            return Err(Error::new(Kind::InvalidArgument, message)
-                .hint("Pass the same rerank_count for every page, as large as the last result of the last one."));
-        }
-        if request.reranker.is_some() && request.rerank_count > MAX_RERANKED as usize {
-            let message = format!("result_limit must be at most {MAX_RERANKED} with a rerank_model");
-            return Err(Error::new(Kind::InvalidArgument, message));
         }
         request.rerank_weight = rerank_weight(arguments, 10)?.unwrap_or(request.rerank_weight);
         request.min_score = arguments.f64(11);
@@ -210,13 +214,50 @@ impl SearchRequest {
         request.snippet_length = length.unwrap_or(request.snippet_length);
         request.syntax =
             arguments.short_text(19, "query_syntax")?.map_or(Ok(request.syntax), |name| QuerySyntax::named(&name))?;
+        request.boost = arguments.json(24);
+        request.group_by = arguments.short_text(25, "group_by")?;
+        request.group_size = number(arguments, 26, "group_size", 1..=MAX_RESULTS)?.unwrap_or(request.group_size);
+        request.count_total = arguments.boolean(27).unwrap_or_default();
         request.check()?;
+        request.check_pages(candidates)?;
         Ok(Some(request))
     }
 
     /// Number of candidates asked of each retriever: never fewer than normalisation looks at.
     pub fn depth(&self) -> usize {
         self.candidate_count.max(REFERENCE_DEPTH)
+    }
+
+    /// Whether results are grouped.
+    pub fn is_grouped(&self) -> bool {
+        self.group_by_document || self.group_by.is_some()
+    }
+
+    /// What a group is called.
+    pub fn group_noun(&self) -> &'static str {
+        if self.group_by.is_some() { "group" } else { "document" }
+    }
+
+    /// Checks that every page is one of the same ranking, whatever its number; `candidates` is the argument.
+    fn check_pages(&self, candidates: Option<usize>) -> Result<()> {
+        let same = |name: &str, count: usize| {
+            let message = format!("result_offset and result_limit reach beyond {name}, {count}");
+            let hint = format!("Pass the same {name} for every page, as large as the last result of the last one.");
+            Err(Error::new(Kind::InvalidArgument, message).hint(hint))
+        };
+        let candidates = candidates.unwrap_or(DEFAULT_CANDIDATES);
+        if self.reranker.is_some() && self.rerank_count < self.limit {
+            return same("rerank_count", self.rerank_count);
+        }
+        // A boost reorders the candidates, so that more of them are another ranking.
+        if self.boost.is_some() && self.offset > 0 && candidates < self.limit {
+            return same("candidate_count", candidates);
+        }
+        if self.reranker.is_some() && self.rerank_count > MAX_RERANKED as usize {
+            let message = format!("result_limit must be at most {MAX_RERANKED} with a rerank_model");
+            return Err(Error::new(Kind::InvalidArgument, message));
+        }
+        Ok(())
     }
 
     /// Checks that the options fit each other.
@@ -233,6 +274,12 @@ impl SearchRequest {
             Mode::Vector if self.visible_statistics => contradiction("score_statistics", "vector"),
             Mode::Keyword if self.keyword_weight.is_some() => contradiction("keyword_weight", "keyword"),
             Mode::Keyword if self.min_similarity.is_some() => contradiction("min_similarity", "keyword"),
+            _ if self.group_by.is_some() && self.group_by_document => {
+                Err(Error::new(Kind::InvalidArgument, "group_by and group_by_document exclude each other"))
+            }
+            _ if self.group_size > 1 && !self.is_grouped() => {
+                Err(Error::new(Kind::InvalidArgument, "group_size needs group_by or group_by_document"))
+            }
             _ if self.min_rerank.is_some() && self.reranker.is_none() => {
                 Err(Error::new(Kind::InvalidArgument, "min_rerank needs a rerank_model"))
             }

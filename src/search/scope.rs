@@ -3,20 +3,20 @@
 
 use super::prefetch::Ahead;
 use super::request::SearchRequest;
+use super::source_columns::{self, Compiled};
 use crate::capture;
 use crate::catalog::CorpusSpec;
 use crate::catalog::privileges;
 use crate::catalog::sql_template::{expand, identifier};
-use crate::pg::error::sqlstate_text;
 use crate::pg::plan_cache::{self, PlanMode};
 use crate::pg::run_as::as_log_owner;
-use crate::pg::snapshot::in_latest_catalog_snapshot;
 use crate::pg::{gucs, value, vector};
 use crate::vector_index::is_indexed_whole;
 use pgrx::datum::{DatumWithOid, TimestampWithTimeZone};
 use pgrx::prelude::*;
 use socle_core::protocol::{SegmentDigest, WordRule};
-use socle_core::search::filter::{self, ColumnKind, FilterColumn, Operators, Parameter};
+use socle_core::search::boost::Boosts;
+use socle_core::search::filter::{Condition, Parameter};
 use socle_core::{Error, Kind, Result};
 use std::collections::HashSet;
 use std::rc::Rc;
@@ -25,7 +25,6 @@ const MANY: &str = include_str!("../../sql/search/many.sql");
 const ELIGIBLE: &str = include_str!("../../sql/search/eligible.sql");
 const STALE: &str = include_str!("../../sql/search/stale.sql");
 const FRESH: &str = include_str!("../../sql/search/fresh.sql");
-const FILTER_COLUMNS: &str = include_str!("../../sql/search/filter_columns.sql");
 const TYPES: &str = include_str!("../../sql/search/search_types.sql");
 
 /// Condition that the document of a chunk passes; a sub-select, as in the policy of the chunk table.
@@ -76,8 +75,11 @@ pub struct Scope<'a> {
     looks_at_documents: bool,
     vector: Option<Rc<[f32]>>,
     vector_type: pg_sys::Oid,
-    condition: String,
-    parameters: Vec<Parameter>,
+    filter: Condition,
+    /// What scores are multiplied by.
+    pub boosts: Option<Boosts>,
+    /// The column that results are grouped by, as SQL.
+    pub group: Option<String>,
     distance: String,
 }
 
@@ -88,14 +90,7 @@ impl<'a> Scope<'a> {
     /// Errors of the filter; missing privileges of the caller are raised.
     pub fn new(corpus: &'a CorpusSpec, request: &SearchRequest) -> Result<Self> {
         let source = pg_sys::Oid::from(corpus.tables.source.unwrap_or_default());
-        let (condition, parameters) = match &request.filter {
-            Some(filter) => {
-                let compiled = filter::compile(filter, &columns(source)?, "s", FIRST_PARAMETER)?;
-                check_values(&compiled.parameters)?;
-                (compiled.sql, compiled.parameters)
-            }
-            None => ("true".to_string(), Vec::new()),
-        };
+        let Compiled { filter, boosts, group } = source_columns::compile(corpus, request, FIRST_PARAMETER)?;
         let types = plan_cache::rows(TYPES, &[source.into()], 1, |row| {
             (row.get::<String>(1), row.get::<pg_sys::Oid>(2), row.get::<bool>(3))
         })?;
@@ -117,8 +112,9 @@ impl<'a> Scope<'a> {
             looks_at_documents: false,
             vector: None,
             vector_type,
-            condition,
-            parameters,
+            filter,
+            boosts,
+            group,
             distance: distance(corpus, &schema),
         };
         // Whether there are too many is known from the documents as a rule, which costs a tenth of a join.
@@ -191,10 +187,26 @@ impl<'a> Scope<'a> {
         limit: usize,
         read: impl FnMut(plan_cache::Row) -> T,
     ) -> Result<Vec<T>> {
-        let passes = if self.condition == "true" && !self.looks_at_documents {
+        self.rows_with(statement, &[], &[], chunks, limit, read)
+    }
+
+    /// Like [`Self::rows`], with `more` names in braces, and `further` values after those of the filter.
+    ///
+    /// # Errors
+    /// Those of [`plan_cache::rows`].
+    pub fn rows_with<T>(
+        &self,
+        statement: &str,
+        more: &[(&str, &str)],
+        further: &[Parameter],
+        chunks: &[i64],
+        limit: usize,
+        read: impl FnMut(plan_cache::Row) -> T,
+    ) -> Result<Vec<T>> {
+        let passes = if self.filter.sql == "true" && !self.looks_at_documents {
             "true".to_string()
         } else {
-            expand(PASSES, self.corpus, &[("condition", &self.condition)])
+            expand(PASSES, self.corpus, &[("condition", &self.filter.sql)])
         };
         let title = self
             .corpus
@@ -204,7 +216,7 @@ impl<'a> Scope<'a> {
             .map_or("NULL::text".into(), |title| format!("s.{}", identifier(title)));
         let limit = limit.to_string();
         let extra = [
-            ("condition", self.condition.as_str()),
+            ("condition", self.filter.sql.as_str()),
             ("passes k", &passes),
             ("distance", if self.vector.is_some() { &self.distance } else { "NULL" }),
             ("title", &title),
@@ -212,13 +224,12 @@ impl<'a> Scope<'a> {
             // The statements that read the neighbours of a chunk have no other limit.
             ("reach", &limit),
         ];
-        let sql = expand(statement, self.corpus, &extra);
+        let sql = expand(statement, self.corpus, &[&extra, more].concat());
         let mut parameters = vec![self.vector_parameter()?, chunks.to_vec().into()];
-        parameters.extend(
-            self.parameters.iter().map(|parameter| value::parameter(&parameter.value, parameter.type_id.into())),
-        );
+        let values = self.filter.parameters.iter().chain(further);
+        parameters.extend(values.map(|parameter| value::parameter(&parameter.value, parameter.type_id.into())));
         // The number of rows that pass a filter depends on its values.
-        let planned = if self.parameters.is_empty() { PlanMode::Generic } else { PlanMode::Custom };
+        let planned = if self.filter.parameters.is_empty() { PlanMode::Generic } else { PlanMode::Custom };
         privileges::as_reader(self.corpus, || plan_cache::planned_rows(&sql, &parameters, 0, planned, read))
     }
 
@@ -292,62 +303,4 @@ fn distance(corpus: &CorpusSpec, schema: &str) -> String {
     }
     let half = format!("{schema}.halfvec({})", corpus.options.dimensions);
     format!("k.embedding::{half} OPERATOR({schema}.<=>) $1::{half}")
-}
-
-fn columns(source: pg_sys::Oid) -> Result<Vec<FilterColumn>> {
-    let text = |row: &plan_cache::Row, at: i32| row.get::<String>(at);
-    let number = |row: &plan_cache::Row, at: i32| row.get::<pg_sys::Oid>(at).map_or(0, |oid| oid.to_u32());
-    let column = |row: plan_cache::Row| FilterColumn {
-        name: text(&row, 1).unwrap_or_default(),
-        type_id: number(&row, 14),
-        array_id: number(&row, 15),
-        type_name: text(&row, 2).unwrap_or_default(),
-        type_sql: text(&row, 3).unwrap_or_default(),
-        kind: match text(&row, 4).as_deref() {
-            Some("array") => ColumnKind::Array,
-            Some("json") => ColumnKind::Json,
-            _ => ColumnKind::Scalar,
-        },
-        category: text(&row, 5).and_then(|category| category.chars().next()).unwrap_or('U'),
-        operators: Operators {
-            equal: text(&row, 6),
-            not_equal: text(&row, 7),
-            less: text(&row, 8),
-            less_or_equal: text(&row, 9),
-            greater: text(&row, 10),
-            greater_or_equal: text(&row, 11),
-            like: text(&row, 12),
-            ilike: text(&row, 13),
-        },
-    };
-    // The source is locked: its current columns count, whatever the snapshot says.
-    let mut columns = in_latest_catalog_snapshot(|| plan_cache::rows(FILTER_COLUMNS, &[source.into()], 0, column))?;
-    // A value for such a column would be read by code of the owner of a domain. IS NULL still works.
-    for column in columns.iter_mut().filter(|column| !value::is_read_without_checks(column.type_id.into())) {
-        (column.kind, column.category, column.operators) = (ColumnKind::Scalar, 'U', Operators::default());
-    }
-    Ok(columns)
-}
-
-/// Has Postgres check the values now, so that an error names the column.
-fn check_values(parameters: &[Parameter]) -> Result<()> {
-    for parameter in parameters {
-        let attempt = std::panic::AssertUnwindSafe(|| {
-            value::read(&parameter.value, parameter.type_id.into());
-            Ok(())
-        });
-        PgTryBuilder::new(attempt)
-            .catch_others(|error| match error {
-                // Data exceptions, checks of domains, and names of objects that do not exist, as for a regclass.
-                pg_sys::panic::CaughtError::PostgresError(report)
-                    if ["22", "23", "42"].contains(&&sqlstate_text(report.sql_error_code() as i32)[..2]) =>
-                {
-                    let message = format!("filter on column \"{}\": {}", parameter.column, report.message());
-                    Err(Error::new(Kind::InvalidArgument, message))
-                }
-                other => other.rethrow(),
-            })
-            .execute()?;
-    }
-    Ok(())
 }

@@ -1,5 +1,4 @@
-//! Selects results from the candidates: one for each document if requested, reranked by a cross-encoder, above the
-//! minimum score, diverse.
+//! Selects results from the candidates: reranked by a cross-encoder, above the minimum scores, diverse.
 
 use super::passage;
 use super::rank::Ranked;
@@ -10,16 +9,23 @@ use crate::engine_client;
 use crate::engine_client::batch;
 use socle_core::model::ModelSpec;
 use socle_core::protocol::{Request, Response};
+use socle_core::search::boost;
 use socle_core::search::fusion::standard_scores;
 use socle_core::search::mmr::diversify;
 use socle_core::{Error, Kind, Result};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
-const DOCUMENTS: &str = include_str!("../../sql/search/documents.sql");
-const KEYS: &str = include_str!("../../sql/search/keys.sql");
 const VECTORS: &str = include_str!("../../sql/search/vectors.sql");
 
-/// Chosen candidates with the index of their corpus, best first; `None` as for [`passage::contents`].
+/// What was selected of the candidates.
+pub struct Selection {
+    /// The results with the index of their corpus, best first.
+    pub chosen: Vec<(usize, Ranked)>,
+    /// Number of results of all pages, if there are no more candidates.
+    pub total: usize,
+}
+
+/// The results of one page; `None` as for [`passage::contents`].
 ///
 /// # Errors
 /// Those of [`Scope::rows`] and of `socle.rerank`.
@@ -28,7 +34,7 @@ pub fn select(
     mut ranked: Vec<(usize, Ranked)>,
     request: &SearchRequest,
     trace: &mut Trace,
-) -> Result<Option<Vec<(usize, Ranked)>>> {
+) -> Result<Option<Selection>> {
     if let Some(model) = &request.reranker {
         let there = trace.places(&ranked);
         ranked.truncate(request.rerank_count);
@@ -38,6 +44,29 @@ pub fn select(
         ranked = reranked;
         trace.note(("rerank", ""), || format!("{} candidates", ranked.len()));
     }
+    ranked = above_thresholds(ranked, request, trace);
+    let total = ranked.len();
+    let there = trace.places(&ranked);
+    if request.diversity > 0.0 {
+        ranked = diversify_passages(scopes, ranked, request)?;
+        trace.lost(&there, &ranked, || "too similar to better results".into());
+    }
+    let there = trace.places(&ranked);
+    ranked.truncate(request.limit);
+    trace.lost(&there, &ranked, || format!("not among the best {}", request.limit));
+    let there = trace.places(&ranked);
+    ranked.drain(..request.offset.min(ranked.len()));
+    trace.lost(&there, &ranked, || format!("among the first {} results, before result_offset", request.offset));
+    trace.results(&ranked);
+    Ok(Some(Selection { chosen: ranked, total }))
+}
+
+/// Those of the candidates whose scores reach the minimum.
+pub fn above_thresholds(
+    mut ranked: Vec<(usize, Ranked)>,
+    request: &SearchRequest,
+    trace: &mut Trace,
+) -> Vec<(usize, Ranked)> {
     if let Some(least) = request.min_score {
         let there = trace.places(&ranked);
         ranked.retain(|(_, ranked)| ranked.rerank.unwrap_or(ranked.score) >= least);
@@ -53,19 +82,7 @@ pub fn select(
         ranked.retain(|(_, ranked)| ranked.rerank.is_some_and(|score| score >= least));
         trace.lost(&there, &ranked, || format!("its rerank_score is below min_rerank, {least}"));
     }
-    let there = trace.places(&ranked);
-    if request.diversity > 0.0 {
-        ranked = diversify_passages(scopes, ranked, request)?;
-        trace.lost(&there, &ranked, || "too similar to better results".into());
-    }
-    let there = trace.places(&ranked);
-    ranked.truncate(request.limit);
-    trace.lost(&there, &ranked, || format!("not among the best {}", request.limit));
-    let there = trace.places(&ranked);
-    ranked.drain(..request.offset.min(ranked.len()));
-    trace.lost(&there, &ranked, || format!("among the first {} results, before result_offset", request.offset));
-    trace.results(&ranked);
-    Ok(Some(ranked))
+    ranked
 }
 
 /// The ids of the chunks of each corpus.
@@ -75,41 +92,6 @@ pub fn by_corpus(corpora: usize, ranked: &[(usize, Ranked)]) -> Vec<Vec<i64>> {
         chunks[*at].push(ranked.chunk_id);
     }
     chunks
-}
-
-/// Number of documents that can be found, counted up to `limit` in each corpus.
-///
-/// # Errors
-/// Those of [`Scope::rows`].
-pub fn documents(scopes: &[&Scope<'_>], limit: usize) -> Result<usize> {
-    let mut all = 0;
-    for scope in scopes {
-        let count = scope.ids(DOCUMENTS, &[], limit)?.into_iter().next().unwrap_or_default();
-        all += usize::try_from(count).unwrap_or_default();
-    }
-    Ok(all)
-}
-
-/// The best candidate of each document.
-///
-/// # Errors
-/// Those of [`Scope::rows`].
-pub fn one_of_each_document(scopes: &[&Scope<'_>], ranked: Vec<(usize, Ranked)>) -> Result<Vec<(usize, Ranked)>> {
-    let mut keys: HashMap<(usize, i64), Vec<Option<String>>> = HashMap::new();
-    for (at, chunks) in
-        by_corpus(scopes.len(), &ranked).into_iter().enumerate().filter(|(_, chunks)| !chunks.is_empty())
-    {
-        let columns = scopes[at].corpus.tables.key_columns.len();
-        let found = scopes[at].rows(KEYS, &chunks, 0, |row| {
-            (row.get::<i64>(1).unwrap_or_default(), (2..).take(columns).map(|column| row.text(column)).collect())
-        })?;
-        keys.extend(found.into_iter().map(|(chunk, key)| ((at, chunk), key)));
-    }
-    let mut seen: HashSet<(usize, Vec<Option<String>>)> = HashSet::new();
-    Ok(ranked
-        .into_iter()
-        .filter(|(at, ranked)| keys.get(&(*at, ranked.chunk_id)).is_some_and(|key| seen.insert((*at, key.clone()))))
-        .collect())
 }
 
 /// Combines the scores of a cross-encoder with those of the first ranking, both as standard scores: together they rank
@@ -146,15 +128,23 @@ fn rerank(
         Some(Response::Failed { error, .. }) => Err(error),
         _ => Err(engine_client::unexpected()),
     })?;
-    let first: Vec<f64> = ranked.iter().map(|(_, ranked)| ranked.score).collect();
+    let first: Vec<f64> = ranked.iter().map(|(_, ranked)| ranked.relevance()).collect();
     let anew: Vec<f64> = ranked.iter().map(|(_, ranked)| ranked.rerank.unwrap_or(f64::NAN)).collect();
     let (first, anew) = (standard_scores(&first), standard_scores(&anew));
     // A single candidate, or equal ones, keep their scores.
     if first.iter().chain(&anew).all(|score| *score == 0.0) {
         return Ok(Some(ranked));
     }
-    for ((_, ranked), (first, anew)) in ranked.iter_mut().zip(first.into_iter().zip(anew)) {
-        ranked.score = (1.0 - request.rerank_weight) * first + request.rerank_weight * anew;
+    let both = first.into_iter().zip(anew);
+    let both = both.map(|(first, anew)| (1.0 - request.rerank_weight) * first + request.rerank_weight * anew);
+    let both: Vec<f64> = both.collect();
+    let floor = boost::floor(&both);
+    for ((_, ranked), score) in ranked.iter_mut().zip(both) {
+        let factor = ranked.boost.map(|boost| boost.factor);
+        ranked.score = score;
+        if let Some(factor) = factor {
+            ranked.multiply(factor, floor);
+        }
     }
     ranked.sort_by(|a, b| b.1.score.total_cmp(&a.1.score));
     Ok(Some(ranked))

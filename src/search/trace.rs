@@ -1,6 +1,6 @@
 //! Trace of a search for `socle.explain_search`: time of each step, and where one chunk was found or lost.
 
-use super::rank::{Ranked, RetrieverScore};
+use super::rank::{Boosted, Ranked, RetrieverScore};
 use super::scope::Stale;
 use std::collections::HashSet;
 use std::time::Instant;
@@ -146,11 +146,12 @@ impl Trace {
                 continue;
             }
             let rerank = found.rerank.map(|score| format!("; reranked {score:.4}")).unwrap_or_default();
+            let boost = found.boost.map(describe_boost).unwrap_or_default();
             let stale = if found.stale { "; stale: its document has changed since" } else { "" };
             let (number, chunk, score) = (at + 1, found.chunk_id, found.score);
             let scores =
                 format!("vector: {}; keyword: {}", describe_score(found.vector), describe_score(found.keyword));
-            let detail = format!("{number}: chunk {chunk} with score {score:.4}; {scores}{rerank}{stale}");
+            let detail = format!("{number}: chunk {chunk} with score {score:.4}; {scores}{rerank}{boost}{stale}");
             self.lines.push(Line { step: RESULT, corpus, milliseconds: None, detail });
         }
     }
@@ -181,7 +182,8 @@ impl Trace {
             let found = &ranked[at];
             self.record(corpus, format!("vector: {}", describe_score(found.vector)));
             self.record(corpus, format!("keyword: {}", describe_score(found.keyword)));
-            self.record(corpus, format!("rank {} with score {:.4}", at + 1, found.score));
+            let boost = found.boost.map(describe_boost).unwrap_or_default();
+            self.record(corpus, format!("rank {} with score {:.4}{boost}", at + 1, found.score));
         } else {
             self.record(
                 corpus,
@@ -189,6 +191,11 @@ impl Trace {
             );
         }
     }
+}
+
+/// Describes what a boost has done to a score.
+fn describe_boost(boost: Boosted) -> String {
+    format!("; {:.4} before the boost by factor {:.4}", boost.relevance, boost.factor)
 }
 
 /// Describes rank and score of a chunk in one retriever.

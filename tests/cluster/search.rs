@@ -1,8 +1,11 @@
 //! Searches on real clusters. One file for each subject; this one has what they share.
 
+mod boost;
 mod context;
 mod evaluate;
 mod fault;
+mod function;
+mod group;
 mod input;
 mod key;
 mod oracle;

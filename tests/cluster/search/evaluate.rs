@@ -29,7 +29,7 @@ fn expected(client: &mut Client, mode: &str, k: i32) -> (f64, f64, f64) {
             FROM question q
             CROSS JOIN LATERAL socle.search('paper', q.words, mode => $1, result_limit => $2, group_by_document => true)
                 WITH ORDINALITY AS s (corpus_name, chunk_id, source_key, title, heading_path, page, content, highlighted, start_offset, end_offset,
-                                      score, vector_rank, vector_score, keyword_rank, keyword_score, rerank_score, fresh_at, stale, snippet, rank)
+                                      score, vector_rank, vector_score, keyword_rank, keyword_score, rerank_score, fresh_at, stale, snippet, total_count, rank)
             LEFT JOIN judged j ON j.question = q.\"the id\" AND j.paper = s.source_key->>'id'
             WHERE q.\"the id\" IN (1, 2, 5)),
         ideal AS (SELECT question, grade, row_number() OVER (PARTITION BY question ORDER BY grade DESC) AS rank FROM judged),

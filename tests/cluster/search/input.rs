@@ -2,7 +2,17 @@
 
 use super::{MODES, found, listening, value, with_papers};
 use crate::sqlstate;
+use postgres::Client;
 use socle_tests::error_of;
+
+/// Both functions refuse these arguments, with this state and these words.
+fn refused(client: &mut Client, arguments: &str, (state, words): (&str, &str)) {
+    for function in ["search", "explain_search"] {
+        let error = client.query(&format!("SELECT * FROM socle.{function}({arguments})"), &[]).err();
+        let (code, message, ..) = error_of(&error.unwrap_or_else(|| panic!("{function}({arguments}) succeeds")));
+        assert!(code == state && message.contains(words), "{function}({arguments}): {code} {message}");
+    }
+}
 
 #[test]
 fn what_cannot_be_meant_is_refused_by_name() {
@@ -57,15 +67,66 @@ fn what_cannot_be_meant_is_refused_by_name() {
         ("'paper', 'fox', repeat('x', 20000)", "42883", "does not exist"),
         ("'paper', 'fox', mode => repeat('x', 20000)", "54000", "mode has 20000 bytes"),
     ] {
-        for function in ["search", "explain_search"] {
-            let error = client.query(&format!("SELECT * FROM socle.{function}({arguments})"), &[]).err();
-            let (code, message, ..) = error_of(&error.unwrap_or_else(|| panic!("{function}({arguments}) succeeds")));
-            assert!(code == state && message.contains(words), "{function}({arguments}): {code} {message}");
-        }
+        refused(&mut client, arguments, (state, words));
     }
     let deep = format!("{}{{}}{}", "{\"not\": ".repeat(5_000), "}".repeat(5_000));
     let sql = "SELECT * FROM socle.search('paper', 'fox', filter => $1::text::jsonb)";
     assert_eq!(sqlstate(client.query(sql, &[&deep])), "22023");
+}
+
+#[test]
+fn boosts_and_groups_that_cannot_be_meant_are_refused_by_name() {
+    let (_cluster, mut client) = with_papers(30);
+    client.batch_execute("ALTER TABLE paper ADD day date").unwrap();
+    for (arguments, state, words) in [
+        ("'paper', 'fox', boost => '7'", "22023", "boost must be an object or a list of objects"),
+        ("'paper', 'fox', boost => 'null'", "22023", "boost must be an object or a list of objects"),
+        ("'paper', 'fox', boost => '{\"column\": \"level\"}'", "22023", "needs either \"decay\" or \"function\""),
+        ("'paper', 'fox', boost => '{\"column\": \"level\", \"colour\": 1}'", "22023", "boost is not valid"),
+        (
+            "'paper', 'fox', boost => '{\"column\": \"colour\", \"function\": \"logarithm\"}'",
+            "42703",
+            "boost column \"colour\" does not exist",
+        ),
+        (
+            "'paper', 'fox', boost => '{\"column\": \"title\", \"function\": \"logarithm\"}'",
+            "42804",
+            "boost is not possible on column \"title\"",
+        ),
+        (
+            "'paper', 'fox', boost => '{\"column\": \"level\", \"decay\": \"linear\", \"origin\": \"now\", \"scale\": 1}'",
+            "42804",
+            "\"origin\" of the boost on column \"level\" must be a number",
+        ),
+        (
+            "'paper', 'fox', boost => '{\"column\": \"day\", \"decay\": \"linear\", \"scale\": \"soon\"}'",
+            "22023",
+            "boost on column \"day\": invalid input syntax for type interval",
+        ),
+        (
+            "'paper', 'fox', boost => '{\"column\": \"day\", \"decay\": \"linear\", \"origin\": \"once\", \"scale\": \"1 day\"}'",
+            "22023",
+            "boost on column \"day\": invalid input syntax for type date",
+        ),
+        (
+            "'paper', 'fox', boost => '{\"column\": \"day\", \"decay\": \"linear\", \"scale\": \"-1 day\"}'",
+            "22023",
+            "must have a finite \"scale\" greater than 0",
+        ),
+        (
+            "'paper', 'fox', boost => '{\"column\": \"level\", \"function\": \"logarithm\"}', result_offset => 95",
+            "22023",
+            "result_offset and result_limit reach beyond candidate_count, 100",
+        ),
+        ("'paper', 'fox', group_by => 'colour'", "42703", "group_by column \"colour\" does not exist"),
+        ("'paper', 'fox', group_by => ''", "42703", "group_by column \"\" does not exist"),
+        ("'paper', 'fox', group_by => 'level', group_by_document => true", "22023", "exclude each other"),
+        ("'paper', 'fox', group_size => 2", "22023", "group_size needs group_by or group_by_document"),
+        ("'paper', 'fox', group_by => 'level', group_size => 0", "22023", "group_size must be between 1 and"),
+        ("'paper', 'fox', group_by => repeat('x', 20000)", "54000", "group_by has 20000 bytes"),
+    ] {
+        refused(&mut client, arguments, (state, words));
+    }
 }
 
 #[test]
@@ -76,9 +137,10 @@ fn what_is_null_or_nothing_finds_nothing_or_is_the_default() {
         let count: i64 = value(&mut client, &format!("SELECT count(*) FROM socle.search({arguments})"));
         assert_eq!(count, 0, "{arguments}");
     }
-    let everything = "NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL";
+    let everything = ["NULL"; 26].join(", ");
     assert_eq!(found(&mut client, &format!("'fox', {everything}")), found(&mut client, "'fox'"));
     assert_eq!(found(&mut client, "'fox', filter => '{}'").len(), 10);
+    assert_eq!(found(&mut client, "'fox', boost => '[]'"), found(&mut client, "'fox'"));
     let plan = "SELECT count(*) FROM socle.explain_search('paper', NULL)";
     assert_eq!(value::<i64>(&mut client, plan), 0);
 }

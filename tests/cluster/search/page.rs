@@ -7,7 +7,15 @@ use crate::sqlstate;
 fn pages_are_parts_of_one_ranking() {
     let (_cluster, mut client) = with_papers(120);
     for mode in MODES {
-        for more in ["", ", group_by_document => true", ", diversity => 0.2", ", filter => '{\"level\": [1, 2]}'"] {
+        for more in [
+            "",
+            ", group_by_document => true",
+            ", diversity => 0.2",
+            ", filter => '{\"level\": [1, 2]}'",
+            ", boost => '{\"column\": \"level\", \"decay\": \"linear\", \"origin\": 2, \"scale\": 3}'",
+            ", group_by => 'tenant', group_size => 3",
+            ", group_by => 'tenant', group_size => 3, boost => '{\"column\": \"id\", \"function\": \"logarithm\"}'",
+        ] {
             let query = format!("'a fox hunts beside the river', mode => '{mode}'{more}");
             let whole = found(&mut client, &format!("{query}, result_limit => 30"));
             let mut pages = Vec::new();

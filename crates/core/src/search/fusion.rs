@@ -169,6 +169,24 @@ pub fn fuse(
     Ok(fused)
 }
 
+/// The score from which a boost counts ([`crate::search::boost::boosted`]). For standard scores that of a candidate which
+/// is, in each retriever, one standard deviation below the lowest reference score, padding included; else 0, below which
+/// no score is. Depends on the reference scores alone, as the fused scores do.
+pub fn floor(fusion: Fusion, keyword_weight: Option<f64>, vector_reference: &[f64], keyword_reference: &[f64]) -> f64 {
+    if fusion != Fusion::Adaptive {
+        return 0.0;
+    }
+    let weight = keyword_weight.unwrap_or_else(|| fusion.default_keyword_weight());
+    let of = |reference: &[f64], padding: usize, weight: f64| {
+        let scale = ScoreScale::new(fusion, reference, padding).filter(|scale| !scale.is_even())?;
+        let lowest = if reference.len() < padding { scale.worst.min(0.0) } else { scale.worst };
+        Some(weight * scale.weight * (scale.normalise(lowest) - 1.0))
+    };
+    let vector = of(vector_reference, 0, 1.0);
+    let keyword = of(keyword_reference, GAP_DEPTH, weight);
+    vector.into_iter().chain(keyword).sum()
+}
+
 /// Standard scores: the number of standard deviations above the mean; 0 if all scores are equal. Scores that are not
 /// finite count as the minimum.
 pub fn standard_scores(scores: &[f64]) -> Vec<f64> {

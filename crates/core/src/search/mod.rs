@@ -1,6 +1,7 @@
-//! Database-independent logic of search: rank fusion, filters, diversification, passages, highlighting, snippets, and quality
+//! Database-independent logic of search: rank fusion, filters, boosts, diversification, passages, highlighting, snippets, and quality
 //! metrics.
 
+pub mod boost;
 pub mod filter;
 pub mod fusion;
 pub mod highlight;

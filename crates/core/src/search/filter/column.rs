@@ -5,6 +5,9 @@ use crate::{Error, Kind, Result};
 /// Maximum number of column names in a hint.
 const MAX_NAMES: usize = 30;
 
+/// OID of json, which is compared as jsonb in a filter and has no operators of its own.
+const JSON: u32 = 114;
+
 /// How a column is compared.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum ColumnKind {
@@ -60,25 +63,40 @@ pub struct FilterColumn {
 }
 
 impl FilterColumn {
-    /// The column `name`.
+    /// The column `name`; `what` says in errors what names it.
     ///
     /// # Errors
     /// [`Kind::UnknownColumn`] if there is none.
-    pub(super) fn find<'a>(columns: &'a [Self], name: &str) -> Result<&'a Self> {
+    pub(in crate::search) fn find<'a>(columns: &'a [Self], name: &str, what: &str) -> Result<&'a Self> {
         columns.iter().find(|column| column.name == name).ok_or_else(|| {
             let mut names: Vec<String> =
                 columns.iter().take(MAX_NAMES).map(|column| format!("\"{}\"", column.name)).collect();
             if columns.len() > MAX_NAMES {
                 names.push("…".to_string());
             }
-            Error::new(Kind::UnknownColumn, format!("filter column \"{name}\" does not exist"))
+            Error::new(Kind::UnknownColumn, format!("{what} column \"{name}\" does not exist"))
                 .hint(format!("Columns of the source are {}.", names.join(", ")))
         })
     }
 
     /// The qualified column in SQL.
-    pub(super) fn of(&self, alias: &str) -> String {
+    pub(in crate::search) fn of(&self, alias: &str) -> String {
         format!("{alias}.{}", quoted(&self.name))
+    }
+
+    /// The qualified column `name` in SQL, for results to be grouped by.
+    ///
+    /// # Errors
+    /// [`Kind::UnknownColumn`]; [`Kind::WrongColumnType`] for a type whose values are not compared.
+    pub fn to_group_by(columns: &[Self], name: &str, alias: &str) -> Result<String> {
+        let column = Self::find(columns, name, "group_by")?;
+        if column.operators.equal.is_none() || column.type_id == JSON {
+            let message = format!("group_by is not possible on column \"{name}\"");
+            return Err(Error::new(Kind::WrongColumnType, message)
+                .detail(format!("The column has type {}.", column.type_name))
+                .hint("Group by a column of another type; a generated column can cast this one."));
+        }
+        Ok(column.of(alias))
     }
 
     /// The error for an operand that the operator does not accept on this column.

@@ -117,7 +117,7 @@ impl Compiler<'_> {
     }
 
     fn column(&mut self, name: &str, value: &RawValue) -> Result<String> {
-        let column = FilterColumn::find(self.columns, name)?;
+        let column = FilterColumn::find(self.columns, name, "filter")?;
         match Json::of(value) {
             Json::Object(object) => {
                 let comparisons = parse::<BTreeMap<String, &RawValue>>(object)?;

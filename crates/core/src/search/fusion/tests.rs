@@ -216,6 +216,22 @@ proptest! {
 }
 
 #[test]
+fn boosts_count_from_below_every_reference_score() {
+    for keyword in [KEYWORD.as_slice(), &VECTOR, &[]] {
+        let floor = floor(Fusion::Adaptive, None, &VECTOR, keyword);
+        let worst = VECTOR.iter().zip(keyword.iter().chain(std::iter::repeat(&0.0)));
+        let worst: Vec<(f64, f64)> = worst.map(|(vector, keyword)| (*vector, *keyword)).collect();
+        let fused = fuse(Fusion::Adaptive, None, &candidates(&worst), &VECTOR, keyword).unwrap();
+        // A standard deviation of each retriever counts at least twice.
+        assert!(fused.iter().all(|fused| fused.score >= floor + 2.0), "{floor}: {fused:?}");
+    }
+    for fusion in [Fusion::Rrf, Fusion::MinMax] {
+        assert_eq!(floor(fusion, None, &VECTOR, &KEYWORD), 0.0);
+    }
+    assert_eq!(floor(Fusion::Adaptive, None, &[0.7, 0.7], &[]), 0.0, "nothing to compare");
+}
+
+#[test]
 fn many_equal_hits_of_words_count() {
     // Fifteen tickets have the number that was asked for, with equal scores; none of them is near in meaning.
     for count in [15, 100, 150] {
