@@ -1,6 +1,7 @@
-//! Database-independent logic of search: rank fusion, filters, diversification, passages, highlighting, snippets, and quality
+//! Database-independent logic of search: rank fusion, filters and facets, mean directions, diversification, passages, highlighting, snippets, and quality
 //! metrics.
 
+pub mod direction;
 pub mod filter;
 pub mod fusion;
 pub mod highlight;

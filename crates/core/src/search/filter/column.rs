@@ -60,18 +60,18 @@ pub struct FilterColumn {
 }
 
 impl FilterColumn {
-    /// The column `name`.
+    /// The column `name`, which a `part` of the arguments names.
     ///
     /// # Errors
     /// [`Kind::UnknownColumn`] if there is none.
-    pub(super) fn find<'a>(columns: &'a [Self], name: &str) -> Result<&'a Self> {
+    pub(super) fn find<'a>(columns: &'a [Self], name: &str, part: &str) -> Result<&'a Self> {
         columns.iter().find(|column| column.name == name).ok_or_else(|| {
             let mut names: Vec<String> =
                 columns.iter().take(MAX_NAMES).map(|column| format!("\"{}\"", column.name)).collect();
             if columns.len() > MAX_NAMES {
                 names.push("…".to_string());
             }
-            Error::new(Kind::UnknownColumn, format!("filter column \"{name}\" does not exist"))
+            Error::new(Kind::UnknownColumn, format!("{part} column \"{name}\" does not exist"))
                 .hint(format!("Columns of the source are {}.", names.join(", ")))
         })
     }
