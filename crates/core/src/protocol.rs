@@ -13,13 +13,14 @@ use crate::model::{Inspection, ModelOverrides, ModelSpec};
 pub use frame::{Frame, FrameBuffer, encode};
 pub use keyword::{
     KEYWORD_FORMAT, KeywordChunk, MAX_COUNTED_WORDS, MAX_HITS, MAX_OPERATORS, MAX_PHRASE_WORDS, MAX_PREFIX_WORDS,
-    MAX_QUERY_WORDS, QuerySyntax, QueryTruncation, SEGMENT_PART, SegmentDigest, SegmentSummary,
+    MAX_QUERY_WORDS, QuerySyntax, QueryTruncation, SEGMENT_PART, SegmentDigest, SegmentSummary, SuggestQuery,
+    SuggestedTitle, SuggestedWord, Suggestions,
 };
 use serde::{Deserialize, Serialize};
 
 /// Incremented with every change of a message. A backend and an engine of different versions disconnect (see
 /// [`Request::Hello`]).
-pub const PROTOCOL_VERSION: u32 = 8;
+pub const PROTOCOL_VERSION: u32 = 9;
 
 /// Version of library and engine. A supervisor does not use an engine of another version: the two only exchange
 /// [`VERSION_VARIABLE`], [`EXIT_OTHER_VERSION`] and [`FromEngine::Version`], which never change.
@@ -227,6 +228,8 @@ pub enum Request<'a> {
         #[serde(borrow)]
         contents: Vec<&'a str>,
     },
+    /// Completes a text that is being typed, answered by [`Response::KeywordSuggestions`] or [`Response::KeywordMissing`].
+    KeywordSuggest(#[serde(borrow)] SuggestQuery<'a>),
     /// Requests the state of the engine, answered by [`Response::Report`].
     Report,
 }
@@ -296,6 +299,8 @@ pub enum Response {
     },
     /// For each text, the matching byte ranges, in order and without overlap.
     Highlights(Vec<Vec<(u32, u32)>>),
+    /// What may complete a text.
+    KeywordSuggestions(Suggestions),
     /// The model as it can be registered.
     Inspected(Box<Inspection>),
     /// The state of the engine.

@@ -4,6 +4,7 @@ mod cache;
 mod damage;
 mod query;
 mod search;
+mod suggest;
 
 use super::build::{Chunk, build, merge};
 use super::schema::Fields;
