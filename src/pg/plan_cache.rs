@@ -20,8 +20,9 @@ use std::ffi::{CStr, CString, c_long};
 /// Most plans of one session; a further one discards all of them.
 const MAX_PLANS: usize = 200;
 
-/// By user, as row security is part of a plan, by search path, as Postgres replans where that differs, and by text.
-type Plans = HashMap<(pg_sys::Oid, CString, String), pg_sys::SPIPlanPtr>;
+/// By user, as row security is part of a plan, by search path, as Postgres replans where that differs, by text, and by the
+/// types of the parameters, which a table of the same name may have changed.
+type Plans = HashMap<(pg_sys::Oid, CString, String, Vec<pg_sys::Oid>), pg_sys::SPIPlanPtr>;
 
 thread_local! {
     static PLANS: RefCell<Plans> = RefCell::default();
@@ -111,6 +112,13 @@ impl Row {
         let text = datum.map(|datum| unsafe { value::text(datum, type_oid) })?;
         let padded = value::base_type(type_oid) == pg_sys::BPCHAROID;
         Some(if padded { text.trim_end_matches(' ').to_string() } else { text })
+    }
+
+    /// A column of any type as JSON; `None` for NULL.
+    pub fn json(&self, column: i32) -> Option<Key> {
+        let (datum, type_oid) = self.datum(column);
+        // SAFETY: the value is of the type of its column.
+        datum.map(|datum| Key(unsafe { value::json(datum, type_oid) }))
     }
 
     /// A column with a vector; empty for NULL.
@@ -214,13 +222,13 @@ fn plan(sql: &str, parameters: &[DatumWithOid<'_>], planned: PlanMode) -> Result
     follow_roles();
     // SAFETY: reads variables of this process; the search path is a setting, which always has a text.
     let (user, path) = unsafe { (pg_sys::GetUserId(), CStr::from_ptr(pg_sys::namespace_search_path)) };
-    let key = (user, path.to_owned(), sql.to_string());
+    let mut types: Vec<pg_sys::Oid> = parameters.iter().map(DatumWithOid::oid).collect();
+    let key = (user, path.to_owned(), sql.to_string(), types.clone());
     if let Some(plan) = PLANS.with_borrow(|plans| plans.get(&key).copied()) {
         return Ok(plan);
     }
     let refused = |detail: String| Error::new(Kind::Bug, "could not plan a statement").detail(detail);
     let statement = CString::new(sql).map_err(|error| refused(error.to_string()))?;
-    let mut types: Vec<pg_sys::Oid> = parameters.iter().map(DatumWithOid::oid).collect();
     let options = if planned == PlanMode::Custom { pg_sys::CURSOR_OPT_CUSTOM_PLAN.cast_signed() } else { 0 };
     // SAFETY: SPI is connected; statement and types are what the function reads. A plan that is kept lives until it is
     // freed, and is rebuilt by Postgres when what it depends on changes.
