@@ -1,5 +1,5 @@
 //! `socle.search`: the best passages of corpora for a query, by vectors and by keywords, among those visible to the
-//! caller.
+//! caller; and what else reads a corpus as a search does: `similar`, `suggest`, `facets`.
 //!
 //! Runs as the caller and in the snapshot of the calling statement. Source and chunks are read under the caller's
 //! privileges and row security; the segments of the keyword index, which only yield ids of chunks, as superuser, and
@@ -7,6 +7,7 @@
 
 mod evaluate;
 mod explain;
+mod facets;
 mod keyword_retriever;
 mod omission;
 mod passage;
@@ -15,6 +16,9 @@ mod rank;
 mod request;
 mod scope;
 mod select;
+mod similar;
+mod source_key;
+mod suggest;
 mod trace;
 mod vector_retriever;
 
@@ -215,11 +219,24 @@ impl<'a> CorpusSearch<'a> {
 pub fn run(corpora: &[CorpusSpec], request: &SearchRequest, trace: &mut Trace) -> Result<Outcome> {
     trace.begin(corpora.iter().map(|corpus| corpus.name.as_str()));
     let open = |trace: &mut Trace| corpora.iter().map(|corpus| CorpusSearch::open(corpus, request, trace)).collect();
-    let mut searched = if request.mode.has_vectors() {
+    let searched = if request.mode.has_vectors() {
         prefetch::embed_and_prefetch(corpora, request, trace, &open)?
     } else {
         open(trace)?
     };
+    results_of(corpora, searched, request, trace)
+}
+
+/// The results of a search whose corpora are opened, and whose query has its vector.
+///
+/// # Errors
+/// Those of [`run`].
+fn results_of(
+    corpora: &[CorpusSpec],
+    mut searched: Vec<CorpusSearch<'_>>,
+    request: &SearchRequest,
+    trace: &mut Trace,
+) -> Result<Outcome> {
     loop {
         let (ranked, omissions) = ranked(&mut searched, request, trace)?;
         let mut scopes: Vec<Scope<'_>> = searched.into_iter().map(|searched| searched.scope).collect();

@@ -30,6 +30,9 @@ const TYPES: &str = include_str!("../../sql/search/search_types.sql");
 /// Condition that the document of a chunk passes; a sub-select, as in the policy of the chunk table.
 const PASSES: &str = "(SELECT {condition} FROM {source} s WHERE {same s k})";
 
+/// Value of a key column of the document of a chunk, read once.
+const KEY_OF_CHUNK: &str = "(SELECT x.{column} FROM {chunk} x WHERE x.chunk_id = {number})";
+
 /// Most chunks that are listed once and compared one by one, without an index.
 const MAX_LISTED: usize = 5_000;
 
@@ -85,14 +88,20 @@ impl<'a> Scope<'a> {
     /// Errors of the filter; missing privileges of the caller are raised.
     pub fn new(corpus: &'a CorpusSpec, request: &SearchRequest) -> Result<Self> {
         let source = pg_sys::Oid::from(corpus.tables.source.unwrap_or_default());
-        let (condition, parameters) = match &request.filter {
+        let (mut condition, mut parameters) = match &request.filter {
             Some(filter) => {
                 let compiled = filter::compile(filter, &columns(source)?, "s", FIRST_PARAMETER)?;
-                check_values(&compiled.parameters)?;
+                check_values("filter on", &compiled.parameters)?;
                 (compiled.sql, compiled.parameters)
             }
             None => ("true".to_string(), Vec::new()),
         };
+        if let Some(chunk) = request.except_document_of {
+            let number = format!("${}", FIRST_PARAMETER + parameters.len());
+            condition = format!("({condition} AND NOT ({}))", is_document_of(corpus, &number));
+            let (column, type_id) = ("chunk_id".to_string(), pg_sys::INT8OID.to_u32());
+            parameters.push(Parameter { column, type_id, value: chunk.to_string() });
+        }
         let types = plan_cache::rows(TYPES, &[source.into()], 1, |row| {
             (row.get::<String>(1), row.get::<pg_sys::Oid>(2), row.get::<bool>(3))
         })?;
@@ -106,7 +115,7 @@ impl<'a> Scope<'a> {
             segments: Vec::new(),
             eligible: None,
             secured: secured == Some(true),
-            restricted: request.filter.is_some() || secured == Some(true),
+            restricted: condition != "true" || secured == Some(true),
             freshness: freshness(corpus)?,
             ahead: None,
             counted: None,
@@ -125,19 +134,32 @@ impl<'a> Scope<'a> {
                 scope.eligible = Some(eligible);
             }
         }
-        if request.visible_statistics && scope.restricted && scope.eligible.is_none() {
-            let all = scope.ids(ELIGIBLE, &[], MAX_COUNTED + 1)?;
-            if all.len() > MAX_COUNTED {
-                return Err(Error::new(
-                    Kind::InputTooLong,
-                    format!("score_statistics => 'visible' counts words in at most {MAX_COUNTED} chunks"),
-                )
-                .detail(format!("More chunks of corpus \"{}\" pass.", corpus.name))
-                .hint("Use score_statistics => 'corpus', or a filter."));
-            }
-            scope.counted = Some(all);
+        if request.visible_statistics && !scope.list_all(MAX_COUNTED)? {
+            return Err(Error::new(
+                Kind::InputTooLong,
+                format!("score_statistics => 'visible' counts words in at most {MAX_COUNTED} chunks"),
+            )
+            .detail(format!("More chunks of corpus \"{}\" pass.", corpus.name))
+            .hint("Use score_statistics => 'corpus', or a filter."));
         }
         Ok(scope)
+    }
+
+    /// Lists every chunk that passes, for [`Self::listed`], where something restricts them. False if they are more than
+    /// `limit`.
+    ///
+    /// # Errors
+    /// Those of [`Self::rows`].
+    pub fn list_all(&mut self, limit: usize) -> Result<bool> {
+        if !self.restricted || self.eligible.is_some() {
+            return Ok(true);
+        }
+        let all = self.ids(ELIGIBLE, &[], limit + 1)?;
+        if all.len() > limit {
+            return Ok(false);
+        }
+        self.counted = Some(all);
+        Ok(true)
     }
 
     /// From now on, excludes chunks without a document.
@@ -187,6 +209,21 @@ impl<'a> Scope<'a> {
         limit: usize,
         read: impl FnMut(plan_cache::Row) -> T,
     ) -> Result<Vec<T>> {
+        self.rows_with(statement, chunks, limit, (&[], &[]), read)
+    }
+
+    /// Like [`Self::rows`], with further names for the statement, and further parameters from [`Self::next_parameter`] on.
+    ///
+    /// # Errors
+    /// Those of [`plan_cache::rows`].
+    pub fn rows_with<T>(
+        &self,
+        statement: &str,
+        chunks: &[i64],
+        limit: usize,
+        (names, further): (&[(&str, &str)], &[Parameter]),
+        read: impl FnMut(plan_cache::Row) -> T,
+    ) -> Result<Vec<T>> {
         let passes = if self.condition == "true" && !self.looks_at_documents {
             "true".to_string()
         } else {
@@ -199,7 +236,7 @@ impl<'a> Scope<'a> {
             .as_deref()
             .map_or("NULL::text".into(), |title| format!("s.{}", identifier(title)));
         let limit = limit.to_string();
-        let extra = [
+        let own = [
             ("condition", self.condition.as_str()),
             ("passes k", &passes),
             ("distance", if self.vector.is_some() { &self.distance } else { "NULL" }),
@@ -208,14 +245,22 @@ impl<'a> Scope<'a> {
             // The statements that read the neighbours of a chunk have no other limit.
             ("reach", &limit),
         ];
-        let sql = expand(statement, self.corpus, &extra);
+        let sql = expand(statement, self.corpus, &[&own[..], names].concat());
         let mut parameters = vec![self.vector_parameter()?, chunks.to_vec().into()];
         parameters.extend(
-            self.parameters.iter().map(|parameter| value::parameter(&parameter.value, parameter.type_id.into())),
+            self.parameters
+                .iter()
+                .chain(further)
+                .map(|parameter| value::parameter(&parameter.value, parameter.type_id.into())),
         );
         // The number of rows that pass a filter depends on its values.
         let planned = if self.parameters.is_empty() { PlanMode::Generic } else { PlanMode::Custom };
         privileges::as_reader(self.corpus, || plan_cache::planned_rows(&sql, &parameters, 0, planned, read))
+    }
+
+    /// Number of the first parameter that a statement may have besides those of the scope.
+    pub fn next_parameter(&self) -> usize {
+        FIRST_PARAMETER + self.parameters.len()
     }
 
     /// Describes the scope for an explanation.
@@ -290,7 +335,21 @@ fn distance(corpus: &CorpusSpec, schema: &str) -> String {
     format!("k.embedding::{half} OPERATOR({schema}.<=>) $1::{half}")
 }
 
-fn columns(source: pg_sys::Oid) -> Result<Vec<FilterColumn>> {
+/// The condition that a row of the source is the document of the chunk in parameter `number`.
+fn is_document_of(corpus: &CorpusSpec, number: &str) -> String {
+    let keys = corpus.tables.key_columns.iter().zip(&corpus.tables.chunk_key_columns);
+    let same = keys.zip(&corpus.tables.key_operators).map(|((theirs, own), operator)| {
+        let value = expand(KEY_OF_CHUNK, corpus, &[("column", &identifier(own)), ("number", number)]);
+        format!("s.{} {operator} {value}", identifier(theirs))
+    });
+    same.collect::<Vec<_>>().join(" AND ")
+}
+
+/// The columns of a source that a filter may name. The source must be locked.
+///
+/// # Errors
+/// Those of [`plan_cache::rows`].
+pub fn columns(source: pg_sys::Oid) -> Result<Vec<FilterColumn>> {
     let text = |row: &plan_cache::Row, at: i32| row.get::<String>(at);
     let number = |row: &plan_cache::Row, at: i32| row.get::<pg_sys::Oid>(at).map_or(0, |oid| oid.to_u32());
     let column = |row: plan_cache::Row| FilterColumn {
@@ -325,8 +384,11 @@ fn columns(source: pg_sys::Oid) -> Result<Vec<FilterColumn>> {
     Ok(columns)
 }
 
-/// Has Postgres check the values now, so that an error names the column.
-fn check_values(parameters: &[Parameter]) -> Result<()> {
+/// Has Postgres check the values now, so that an error names the column, and the `part` of the arguments.
+///
+/// # Errors
+/// `InvalidArgument`.
+pub fn check_values(part: &str, parameters: &[Parameter]) -> Result<()> {
     for parameter in parameters {
         let attempt = std::panic::AssertUnwindSafe(|| {
             value::read(&parameter.value, parameter.type_id.into());
@@ -338,7 +400,7 @@ fn check_values(parameters: &[Parameter]) -> Result<()> {
                 pg_sys::panic::CaughtError::PostgresError(report)
                     if ["22", "23", "42"].contains(&&sqlstate_text(report.sql_error_code() as i32)[..2]) =>
                 {
-                    let message = format!("filter on column \"{}\": {}", parameter.column, report.message());
+                    let message = format!("{part} column \"{}\": {}", parameter.column, report.message());
                     Err(Error::new(Kind::InvalidArgument, message))
                 }
                 other => other.rethrow(),
