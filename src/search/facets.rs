@@ -12,7 +12,7 @@ use super::trace::Trace;
 use super::{CorpusSearch, each_once, prefetch, rank, with_corpora};
 use crate::catalog::CorpusSpec;
 use crate::catalog::sql_template::expand;
-use crate::keyword_index::segments::{self, Question};
+use crate::keyword_index::segments::{self, KeywordQuery, Question};
 use crate::pg::arguments::Arguments;
 use crate::pg::error::report;
 use crate::pg::jsonb_key::Key;
@@ -28,6 +28,9 @@ const RANGES: &str = include_str!("../../sql/search/facet_ranges.sql");
 
 /// Condition that a document has one of the chunks `$2`.
 const MATCHES: &str = "EXISTS (SELECT FROM {chunk} k WHERE k.chunk_id = ANY ($2) AND {same k s})";
+
+/// Most visible chunks that are listed where row security applies.
+const MAX_LISTED: usize = 100_000;
 
 /// Most values of a column.
 const MAX_VALUES: i32 = 10_000;
@@ -111,7 +114,7 @@ fn count(corpora: &[CorpusSpec], request: &SearchRequest, wanted: &Wanted) -> Re
     let Some(corpus) = corpora.first() else { return Ok((Vec::new(), Vec::new())) };
     let mut trace = Trace::default();
     let open = |trace: &mut Trace| Ok(vec![CorpusSearch::open(corpus, request, trace)?]);
-    let scopes = if !wanted.has_query {
+    let mut scopes: Vec<Scope<'_>> = if !wanted.has_query {
         vec![Scope::new(corpus, request)?]
     } else {
         let searched = if request.mode.has_vectors() {
@@ -121,7 +124,7 @@ fn count(corpora: &[CorpusSpec], request: &SearchRequest, wanted: &Wanted) -> Re
         };
         searched.into_iter().map(|searched| searched.scope).collect()
     };
-    let Some(scope) = scopes.first() else { return Ok((Vec::new(), Vec::new())) };
+    let Some(scope) = scopes.first_mut() else { return Ok((Vec::new(), Vec::new())) };
     let source = pg_sys::Oid::from(corpus.tables.source.unwrap_or_default());
     let ranges = wanted.ranges.as_deref();
     let facets = filter::facets(&wanted.columns, ranges, &columns(source)?, "s", scope.next_parameter())?;
@@ -140,13 +143,18 @@ fn count(corpora: &[CorpusSpec], request: &SearchRequest, wanted: &Wanted) -> Re
     Ok((counts, vec![(corpus.name.clone(), matches.left_out)]))
 }
 
-/// Every chunk that a keyword query matches, but those whose documents have changed since.
-fn every_match(scope: &Scope<'_>, request: &SearchRequest) -> Result<Matches> {
+/// Every chunk that a keyword query matches, but those whose documents have changed since. Where row security applies, the
+/// index is asked about visible chunks alone, so that others do not decide which words a prefix stands for.
+fn every_match(scope: &mut Scope<'_>, request: &SearchRequest) -> Result<Matches> {
     let mut question = first_question(scope, request, MAX_HITS as usize);
+    if scope.secured && scope.list_all(MAX_LISTED)? {
+        question.restrict = scope.listed().cloned();
+    }
+    let query = KeywordQuery { visible_statistics: scope.secured, ..request.keyword_query() };
     let mut chunks: Vec<i64> = Vec::new();
     let mut left_out = Omission::default();
     loop {
-        let answer = segments::ask(scope.corpus, &scope.segments, request.keyword_query(), &question)?;
+        let answer = segments::ask(scope.corpus, &scope.segments, query, &question)?;
         left_out.words = answer.left_out;
         chunks.extend(answer.hits.iter().map(|(chunk, _)| *chunk));
         match answer.hits.last() {

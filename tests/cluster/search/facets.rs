@@ -1,6 +1,6 @@
 //! Facets are exact: for every column, query, filter and role they are what SQL counts.
 
-use super::{as_role, drain, listening, texts, value, wait};
+use super::{as_role, drain, listening, texts, value, wait, with_papers};
 use crate::sqlstate;
 use postgres::Client;
 use socle_tests::Cluster;
@@ -181,4 +181,29 @@ fn rights_and_changes(cluster: &Cluster, client: &mut Client) {
     assert_eq!(value::<i64>(client, sql), 2);
     assert_eq!(value::<i64>(client, "SELECT document_count FROM socle.facets('young', 'fox', NULL)"), 0);
     client.batch_execute("ROLLBACK").unwrap();
+}
+
+/// A prefix stands for the 100 most common words: of those that the reader may see, who sees more than are listed for a search.
+#[test]
+fn hidden_words_do_not_crowd_out_those_of_a_prefix() {
+    let (_cluster, mut client) = with_papers(6_000);
+    client
+        .batch_execute(
+            "CREATE ROLE reader; GRANT SELECT ON paper, paper_chunk TO reader; CREATE POLICY seen ON paper TO reader USING (tenant <> 9);
+             ALTER TABLE paper ENABLE ROW LEVEL SECURITY;
+             INSERT INTO paper SELECT 10000 + i, 'word', 'zab' || translate(i::text, '0123456789', 'abcdefghij'), 1, 1 FROM generate_series(1, 100) i",
+        )
+        .unwrap();
+    wait(&mut client);
+    let sql = "SELECT document_count FROM socle.facets('paper', 'zab*', NULL)";
+    let seen = |client: &mut Client| as_role(client, "reader", |client| value::<i64>(client, sql));
+    assert_eq!(seen(&mut client), 100);
+    client
+        .batch_execute(
+            "INSERT INTO paper SELECT 20000 + i, 'hidden', 'zabx' || translate((i % 70)::text, '0123456789', 'abcdefghij'), 9, 1 FROM generate_series(1, 210) i",
+        )
+        .unwrap();
+    wait(&mut client);
+    assert_eq!(seen(&mut client), 100);
+    assert!(value::<i64>(&mut client, sql) < 310, "the test would see it");
 }
