@@ -1,5 +1,5 @@
 //! `socle.search`: the best passages of corpora for a query, by vectors and by keywords, among those visible to the
-//! caller.
+//! caller; and what else reads a corpus as a search does: `similar`, `suggest`, `facets`.
 //!
 //! Runs as the caller and in the snapshot of the calling statement. Source and chunks are read under the caller's
 //! privileges and row security; the segments of the keyword index, which only yield ids of chunks, as superuser, and
@@ -9,6 +9,7 @@ mod boost;
 mod candidates;
 mod evaluate;
 mod explain;
+mod facets;
 mod group;
 mod keyword_retriever;
 mod omission;
@@ -19,7 +20,10 @@ mod request;
 mod scope;
 mod search_function;
 mod select;
+mod similar;
 mod source_columns;
+mod source_key;
+mod suggest;
 mod trace;
 mod vector_retriever;
 mod word_rules;
@@ -221,11 +225,24 @@ impl<'a> CorpusSearch<'a> {
 pub fn run(corpora: &[CorpusSpec], request: &SearchRequest, trace: &mut Trace) -> Result<Outcome> {
     trace.begin(corpora.iter().map(|corpus| corpus.name.as_str()));
     let open = |trace: &mut Trace| corpora.iter().map(|corpus| CorpusSearch::open(corpus, request, trace)).collect();
-    let mut searched = if request.mode.has_vectors() {
+    let searched = if request.mode.has_vectors() {
         prefetch::embed_and_prefetch(corpora, request, trace, &open)?
     } else {
         open(trace)?
     };
+    results_of(corpora, searched, request, trace)
+}
+
+/// The results of a search whose corpora are opened, and whose query has its vector.
+///
+/// # Errors
+/// Those of [`run`].
+fn results_of(
+    corpora: &[CorpusSpec],
+    mut searched: Vec<CorpusSearch<'_>>,
+    request: &SearchRequest,
+    trace: &mut Trace,
+) -> Result<Outcome> {
     loop {
         let found = candidates::find(&mut searched, request, trace)?;
         // Every chunk is similar to some degree, and what is reranked is all there is: only matches of words are counted.

@@ -492,6 +492,56 @@ COMMENT ON FUNCTION socle.evaluate(text, regclass, regclass, integer, text[], te
     'how good the first k documents of a search are in each mode, by a table of queries (id, text) and one of judgments (query id, source key, grade)';
 GRANT EXECUTE ON FUNCTION socle.evaluate(text, regclass, regclass, integer, text[], text, double precision, jsonb, text, integer, double precision, text, text) TO PUBLIC;
 
+-- Similar documents, suggestions, facets.
+CREATE FUNCTION socle.similar(
+    corpus text,
+    source_key jsonb DEFAULT NULL,
+    chunk_id bigint DEFAULT NULL,
+    result_limit integer DEFAULT 10,
+    filter jsonb DEFAULT NULL,
+    min_similarity double precision DEFAULT NULL,
+    group_by_document boolean DEFAULT true,
+    stale text DEFAULT 'omit',
+    result_offset integer DEFAULT 0
+) RETURNS TABLE (
+    corpus_name text, chunk_id bigint, source_key jsonb, title text, heading_path text[], page integer, content text,
+    start_offset integer, end_offset integer, score double precision, fresh_at timestamp with time zone, stale boolean)
+LANGUAGE c STABLE PARALLEL RESTRICTED COST 1000000 ROWS 10 SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'similar_wrapper';
+COMMENT ON FUNCTION socle.similar(text, jsonb, bigint, integer, jsonb, double precision, boolean, text, integer) IS
+    'the documents of a corpus most similar to one of them, or to a chunk, by stored vectors, among those that the caller may see';
+GRANT EXECUTE ON FUNCTION socle.similar(text, jsonb, bigint, integer, jsonb, double precision, boolean, text, integer) TO PUBLIC;
+
+CREATE FUNCTION socle.suggest(
+    corpus text,
+    prefix text,
+    suggestion_limit integer DEFAULT 10
+) RETURNS TABLE (suggestion text, kind text, score double precision)
+LANGUAGE c STABLE PARALLEL RESTRICTED COST 100000 ROWS 10 SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'suggest_wrapper';
+COMMENT ON FUNCTION socle.suggest(text, text, integer) IS
+    'what a text that is being typed may become: words, corrections, titles and headings of chunks that the caller may see';
+GRANT EXECUTE ON FUNCTION socle.suggest(text, text, integer) TO PUBLIC;
+
+CREATE FUNCTION socle.facets(
+    corpus text,
+    query text,
+    columns text[],
+    value_limit integer DEFAULT 10,
+    mode text DEFAULT 'keyword',
+    filter jsonb DEFAULT NULL,
+    query_syntax text DEFAULT 'natural',
+    language text DEFAULT NULL,
+    ranges jsonb DEFAULT NULL,
+    candidate_count integer DEFAULT NULL,
+    min_similarity double precision DEFAULT NULL
+) RETURNS TABLE (column_name text, value jsonb, lower_bound jsonb, upper_bound jsonb, document_count bigint)
+LANGUAGE c STABLE PARALLEL RESTRICTED COST 1000000 ROWS 10 SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'facets_wrapper';
+COMMENT ON FUNCTION socle.facets(text, text, text[], integer, text, jsonb, text, text, jsonb, integer, double precision) IS
+    'number of documents that match a query and that the caller may see: first of all of them, then for each value and range of columns of the source';
+GRANT EXECUTE ON FUNCTION socle.facets(text, text, text[], integer, text, jsonb, text, text, jsonb, integer, double precision) TO PUBLIC;
+
 -- Comments that say the same in other words.
 COMMENT ON COLUMN socle.model.name IS 'name of the model in arguments and settings';
 COMMENT ON FUNCTION socle.embed_query(text, text) IS

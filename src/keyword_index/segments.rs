@@ -8,7 +8,9 @@ use crate::engine_client;
 use crate::pg::plan_cache;
 use crate::pg::run_as::as_superuser;
 use sha2::{Digest, Sha256};
-use socle_core::protocol::{KEYWORD_FORMAT, QuerySyntax, QueryTruncation, Request, Response, SegmentDigest, WordRule};
+use socle_core::protocol::{
+    KEYWORD_FORMAT, QuerySyntax, QueryTruncation, Request, Response, SegmentDigest, SuggestQuery, Suggestions, WordRule,
+};
 use socle_core::{Error, Kind, Result};
 
 const SEGMENTS: &str = include_str!("../../sql/keyword/keyword_segments.sql");
@@ -164,17 +166,32 @@ pub fn ask(
     if segments.is_empty() {
         return Ok(Hits::default());
     }
-    let engine_request = question.request(segments, query);
+    answer(corpus, &question.request(segments, query))?.and_then(Hits::read).ok_or_else(engine_client::unexpected)
+}
+
+/// Has the engine complete a text.
+///
+/// # Errors
+/// Those of [`ask`].
+pub fn suggest(corpus: &CorpusSpec, query: SuggestQuery<'_>) -> Result<Suggestions> {
+    match answer(corpus, &Request::KeywordSuggest(query))? {
+        Some(Response::KeywordSuggestions(suggestions)) => Ok(suggestions),
+        _ => Err(engine_client::unexpected()),
+    }
+}
+
+/// The first answer to a request about segments of the corpus. If one is damaged, says how it is repaired.
+fn answer(corpus: &CorpusSpec, engine_request: &Request<'_>) -> Result<Option<Response>> {
     let mut source = |digest: &SegmentDigest, numbers| {
         let parts = parts(corpus, digest, numbers)?;
         if parts.is_empty() { Err(damaged(corpus)) } else { Ok(parts) }
     };
-    let answer =
-        corruption_flag::guard(|| with_segments(&engine_request, &mut source)).map_err(|error| match error.kind {
+    let answers =
+        corruption_flag::guard(|| with_segments(engine_request, &mut source)).map_err(|error| match error.kind {
             Kind::DamagedIndex => error.hint(corruption_flag::hint()),
             _ => error,
         })?;
-    answer.into_iter().next().and_then(Hits::read).ok_or_else(engine_client::unexpected)
+    Ok(answers.into_iter().next())
 }
 
 /// A part of a segment, and the size of the whole in bytes.

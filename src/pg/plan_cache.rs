@@ -21,7 +21,8 @@ use std::ffi::{CStr, CString, c_long};
 const MAX_PLANS: usize = 200;
 
 /// By user, as row security is part of a plan, by search path, as Postgres replans where that differs, by text, and by
-/// the types of the parameters: a plan reads as many values as it was made for, used in the text or not.
+/// the types of the parameters: a plan reads as many values as it was made for, used in the text or not, and a table of
+/// the same name may have columns of other types.
 type Plans = HashMap<(pg_sys::Oid, CString, String, Vec<pg_sys::Oid>), pg_sys::SPIPlanPtr>;
 
 thread_local! {
@@ -112,6 +113,13 @@ impl Row {
         let text = datum.map(|datum| unsafe { value::text(datum, type_oid) })?;
         let padded = value::base_type(type_oid) == pg_sys::BPCHAROID;
         Some(if padded { text.trim_end_matches(' ').to_string() } else { text })
+    }
+
+    /// A column of any type as JSON; `None` for NULL.
+    pub fn json(&self, column: i32) -> Option<Key> {
+        let (datum, type_oid) = self.datum(column);
+        // SAFETY: the value is of the type of its column.
+        datum.map(|datum| Key(unsafe { value::json(datum, type_oid) }))
     }
 
     /// A column with a vector; empty for NULL.

@@ -7,11 +7,11 @@ use super::omission::notice;
 use super::prefetch::embed;
 use super::request::{self, Mode, SearchRequest};
 use super::scope::Scope;
+use super::source_key;
 use super::trace::Trace;
 use super::vector_retriever;
 use super::{run, with_corpora};
-use crate::catalog::privileges::as_reader;
-use crate::catalog::sql_template::{expand, identifier};
+use crate::catalog::sql_template::identifier;
 use crate::catalog::{CorpusSpec, model_of};
 use crate::model;
 use crate::pg::arguments::Arguments;
@@ -19,10 +19,8 @@ use crate::pg::error::report;
 use crate::pg::jsonb_key::Key;
 use crate::pg::run_as::as_self;
 use crate::pg::{plan_cache, value};
-use pgrx::datum::DatumWithOid;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
-use serde_json::value::RawValue;
 use socle_core::protocol::QuerySyntax;
 use socle_core::search::metrics::{Quality, mean, measure};
 use socle_core::{Error, Kind, Result, language};
@@ -223,25 +221,19 @@ fn grades(corpus: &CorpusSpec, judgments: pg_sys::Oid) -> Result<HashMap<String,
             .detail(format!("The key of a document of corpus \"{}\" has several columns.", corpus.name))
             .hint("Write it as socle.search does in its column source_key."));
     }
-    let source = pg_sys::Oid::from(corpus.tables.source.unwrap_or_default());
-    let types: Vec<pg_sys::Oid> = corpus
-        .tables
-        .key_columns
-        .iter()
-        .map(|column| value::column_type(source, column).map_or(pg_sys::TEXTOID, value::base_type))
-        .collect();
+    let types = source_key::types(corpus);
     // As the source writes it, which is how results have it; a document that is missing, or not visible, matches no
     // result.
     let key = |text: String| -> Result<Key> {
         let (written, values) = if is_json {
             let written = value::canonical(&text);
-            let values = key_values(&written, &corpus.tables.key_columns);
+            let values = source_key::values(&written, &corpus.tables.key_columns);
             (written, values)
         } else {
             let json = types.first().map_or_else(|| value::string(&text), |key_type| value::json_of(&text, *key_type));
             (value::key(&corpus.tables.key_columns, std::iter::once(Some(json))), Some(vec![text]))
         };
-        let found = values.map(|values| key_in_source(corpus, &types, &values)).transpose()?.flatten();
+        let found = values.map(|values| source_key::in_source(corpus, &types, &values)).transpose()?.flatten();
         Ok(found.unwrap_or(written))
     };
     let sql = format!(
@@ -256,32 +248,6 @@ fn grades(corpus: &CorpusSpec, judgments: pg_sys::Oid) -> Result<HashMap<String,
         *known = grade.max(*known);
     }
     Ok(grades)
-}
-
-/// The values of the key columns, as texts, in a key that is JSON.
-fn key_values(key: &Key, columns: &[String]) -> Option<Vec<String>> {
-    let object: HashMap<String, &RawValue> = serde_json::from_str(&key.0).ok()?;
-    let value = |column: &String| {
-        let value = object.get(column)?.get();
-        if value.starts_with('"') { serde_json::from_str(value).ok() } else { Some(value.to_string()) }
-    };
-    columns.iter().map(value).collect()
-}
-
-/// The key of the document with these values, as the source writes it, if the caller may read it.
-fn key_in_source(corpus: &CorpusSpec, types: &[pg_sys::Oid], values: &[String]) -> Result<Option<Key>> {
-    if !types.iter().all(|key_type| value::is_read_without_checks(*key_type)) {
-        return Ok(None);
-    }
-    let same = corpus.tables.key_columns.iter().zip(&corpus.tables.key_operators).enumerate();
-    let same: Vec<String> =
-        same.map(|(at, (column, operator))| format!("s.{} {operator} ${}", identifier(column), at + 1)).collect();
-    let sql = expand("SELECT {keys s} FROM {source} s WHERE {same}", corpus, &[("same", &same.join(" AND "))]);
-    let parameters: Vec<DatumWithOid<'_>> =
-        types.iter().zip(values).map(|(key_type, text)| value::parameter(text, *key_type)).collect();
-    let found =
-        as_reader(corpus, || plan_cache::rows(&sql, &parameters, 1, |row| row.key(1, &corpus.tables.key_columns)))?;
-    Ok(found.into_iter().next())
 }
 
 /// A grade of any numeric type.

@@ -11,7 +11,7 @@ use std::ops::RangeInclusive;
 use std::rc::Rc;
 
 /// Most results and candidates; candidates by default; most reranked candidates and neighbours.
-const MAX_RESULTS: i32 = 10_000;
+pub const MAX_RESULTS: i32 = 10_000;
 pub const MAX_CANDIDATES: usize = 100_000;
 const DEFAULT_CANDIDATES: usize = 100;
 const MAX_RERANKED: i32 = 1_000;
@@ -76,6 +76,8 @@ pub struct SearchRequest {
     pub mode: Mode,
     /// Filter as JSON, see [`socle_core::search::filter`].
     pub filter: Option<String>,
+    /// The document of this chunk is left out.
+    pub except_document_of: Option<i64>,
     /// How the lists of the retrievers become one ranking.
     pub fusion: Fusion,
     /// Weight of the keyword retriever; `None` for that of the fusion.
@@ -144,6 +146,7 @@ impl SearchRequest {
             offset: 0,
             mode: Mode::Hybrid,
             filter: None,
+            except_document_of: None,
             fusion: Fusion::Adaptive,
             keyword_weight: None,
             candidate_count: DEFAULT_CANDIDATES,
@@ -295,7 +298,10 @@ impl SearchRequest {
 }
 
 /// Whether an argument is the second of two words; the first is the default.
-fn second_of(arguments: Arguments, at: usize, name: &str, words: [&str; 2]) -> Result<bool> {
+///
+/// # Errors
+/// `InvalidArgument` for any other word.
+pub fn second_of(arguments: Arguments, at: usize, name: &str, words: [&str; 2]) -> Result<bool> {
     match arguments.short_text(at, name)?.as_deref() {
         None => Ok(false),
         Some(word) if words.contains(&word) => Ok(word == words[1]),

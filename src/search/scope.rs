@@ -105,7 +105,7 @@ impl<'a> Scope<'a> {
             rules: Vec::new(),
             eligible: None,
             secured: secured == Some(true),
-            restricted: request.filter.is_some() || secured == Some(true),
+            restricted: filter.sql != "true" || secured == Some(true),
             freshness: freshness(corpus)?,
             ahead: None,
             counted: None,
@@ -125,19 +125,32 @@ impl<'a> Scope<'a> {
                 scope.eligible = Some(eligible);
             }
         }
-        if request.visible_statistics && scope.restricted && scope.eligible.is_none() {
-            let all = scope.ids(ELIGIBLE, &[], MAX_COUNTED + 1)?;
-            if all.len() > MAX_COUNTED {
-                return Err(Error::new(
-                    Kind::InputTooLong,
-                    format!("score_statistics => 'visible' counts words in at most {MAX_COUNTED} chunks"),
-                )
-                .detail(format!("More chunks of corpus \"{}\" pass.", corpus.name))
-                .hint("Use score_statistics => 'corpus', or a filter."));
-            }
-            scope.counted = Some(all);
+        if request.visible_statistics && !scope.list_all(MAX_COUNTED)? {
+            return Err(Error::new(
+                Kind::InputTooLong,
+                format!("score_statistics => 'visible' counts words in at most {MAX_COUNTED} chunks"),
+            )
+            .detail(format!("More chunks of corpus \"{}\" pass.", corpus.name))
+            .hint("Use score_statistics => 'corpus', or a filter."));
         }
         Ok(scope)
+    }
+
+    /// Lists every chunk that passes, for [`Self::listed`], where something restricts them. False if they are more than
+    /// `limit`.
+    ///
+    /// # Errors
+    /// Those of [`Self::rows`].
+    pub fn list_all(&mut self, limit: usize) -> Result<bool> {
+        if !self.restricted || self.eligible.is_some() {
+            return Ok(true);
+        }
+        let all = self.ids(ELIGIBLE, &[], limit + 1)?;
+        if all.len() > limit {
+            return Ok(false);
+        }
+        self.counted = Some(all);
+        Ok(true)
     }
 
     /// From now on, excludes chunks without a document.
@@ -190,7 +203,8 @@ impl<'a> Scope<'a> {
         self.rows_with(statement, &[], &[], chunks, limit, read)
     }
 
-    /// Like [`Self::rows`], with `more` names in braces, and `further` values after those of the filter.
+    /// Like [`Self::rows`], with `more` names in braces, and `further` values from
+    /// [`Self::next_parameter`] on.
     ///
     /// # Errors
     /// Those of [`plan_cache::rows`].
@@ -231,6 +245,11 @@ impl<'a> Scope<'a> {
         // The number of rows that pass a filter depends on its values.
         let planned = if self.filter.parameters.is_empty() { PlanMode::Generic } else { PlanMode::Custom };
         privileges::as_reader(self.corpus, || plan_cache::planned_rows(&sql, &parameters, 0, planned, read))
+    }
+
+    /// Number of the first parameter that a statement may have besides those of the scope.
+    pub fn next_parameter(&self) -> usize {
+        FIRST_PARAMETER + self.filter.parameters.len()
     }
 
     /// Describes the scope for an explanation.

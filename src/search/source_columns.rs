@@ -3,6 +3,7 @@
 
 use super::request::SearchRequest;
 use crate::catalog::CorpusSpec;
+use crate::catalog::sql_template::{expand, identifier};
 use crate::pg::error::sqlstate_text;
 use crate::pg::snapshot::in_latest_catalog_snapshot;
 use crate::pg::{plan_cache, value};
@@ -12,6 +13,9 @@ use socle_core::search::filter::{self, ColumnKind, Condition, FilterColumn, Oper
 use socle_core::{Error, Kind, Result};
 
 const FILTER_COLUMNS: &str = include_str!("../../sql/search/filter_columns.sql");
+
+/// Value of a key column of the document of a chunk, read once.
+const KEY_OF_CHUNK: &str = "(SELECT x.{column} FROM {chunk} x WHERE x.chunk_id = {number})";
 
 /// The source as it stands in SQL.
 const ALIAS: &str = "s";
@@ -34,13 +38,20 @@ pub struct Compiled {
 /// that their types refuse.
 pub fn compile(corpus: &CorpusSpec, request: &SearchRequest, first_parameter: usize) -> Result<Compiled> {
     let mut filter = Condition { sql: "true".to_string(), parameters: Vec::new() };
-    if request.filter.is_none() && request.boost.is_none() && request.group_by.is_none() {
+    let names_columns = request.filter.is_some() || request.boost.is_some() || request.group_by.is_some();
+    if !names_columns && request.except_document_of.is_none() {
         return Ok(Compiled { filter, boosts: None, group: None });
     }
     let columns = columns(pg_sys::Oid::from(corpus.tables.source.unwrap_or_default()))?;
     if let Some(written) = &request.filter {
         filter = filter::compile(written, &columns, ALIAS, first_parameter)?;
-        check_values(&filter.parameters, "filter")?;
+        check_values("filter on", &filter.parameters)?;
+    }
+    if let Some(chunk) = request.except_document_of {
+        let number = format!("${}", first_parameter + filter.parameters.len());
+        filter.sql = format!("({} AND NOT ({}))", filter.sql, is_document_of(corpus, &number));
+        let (column, type_id) = ("chunk_id".to_string(), pg_sys::INT8OID.to_u32());
+        filter.parameters.push(Parameter { column, type_id, value: chunk.to_string() });
     }
     let next = first_parameter + filter.parameters.len();
     // Of several corpora, one may lack the column.
@@ -51,14 +62,28 @@ pub fn compile(corpus: &CorpusSpec, request: &SearchRequest, first_parameter: us
     let boost = |written: &String| Boosts::compile(written, &columns, ALIAS, next, &seconds).map_err(named);
     let boosts = request.boost.as_ref().map(boost).transpose()?.flatten();
     if let Some(boosts) = &boosts {
-        check_values(&boosts.parameters, "boost")?;
+        check_values("boost on", &boosts.parameters)?;
     }
     let group_by = |column: &String| FilterColumn::to_group_by(&columns, column, ALIAS).map_err(named);
     let group = request.group_by.as_ref().map(group_by).transpose()?;
     Ok(Compiled { filter, boosts, group })
 }
 
-fn columns(source: pg_sys::Oid) -> Result<Vec<FilterColumn>> {
+/// The condition that a row of the source is the document of the chunk in parameter `number`.
+fn is_document_of(corpus: &CorpusSpec, number: &str) -> String {
+    let keys = corpus.tables.key_columns.iter().zip(&corpus.tables.chunk_key_columns);
+    let same = keys.zip(&corpus.tables.key_operators).map(|((theirs, own), operator)| {
+        let value = expand(KEY_OF_CHUNK, corpus, &[("column", &identifier(own)), ("number", number)]);
+        format!("s.{} {operator} {value}", identifier(theirs))
+    });
+    same.collect::<Vec<_>>().join(" AND ")
+}
+
+/// The columns of a source that a filter may name. The source must be locked.
+///
+/// # Errors
+/// Those of [`plan_cache::rows`].
+pub fn columns(source: pg_sys::Oid) -> Result<Vec<FilterColumn>> {
     let text = |row: &plan_cache::Row, at: i32| row.get::<String>(at);
     let number = |row: &plan_cache::Row, at: i32| row.get::<pg_sys::Oid>(at).map_or(0, |oid| oid.to_u32());
     let column = |row: plan_cache::Row| FilterColumn {
@@ -95,12 +120,15 @@ fn columns(source: pg_sys::Oid) -> Result<Vec<FilterColumn>> {
 
 /// The seconds of an interval of a boost.
 fn seconds(parameter: &Parameter) -> Result<f64> {
-    check_values(std::slice::from_ref(parameter), "boost")?;
+    check_values("boost on", std::slice::from_ref(parameter))?;
     Ok(value::interval_seconds(&parameter.value))
 }
 
-/// Has Postgres check the values now, so that an error names the column; `what` says what they belong to.
-fn check_values(parameters: &[Parameter], what: &str) -> Result<()> {
+/// Has Postgres check the values now, so that an error names the column, and the `part` of the arguments.
+///
+/// # Errors
+/// `InvalidArgument`.
+pub fn check_values(part: &str, parameters: &[Parameter]) -> Result<()> {
     for parameter in parameters {
         let attempt = std::panic::AssertUnwindSafe(|| {
             value::read(&parameter.value, parameter.type_id.into());
@@ -112,7 +140,7 @@ fn check_values(parameters: &[Parameter], what: &str) -> Result<()> {
                 pg_sys::panic::CaughtError::PostgresError(report)
                     if ["22", "23", "42"].contains(&&sqlstate_text(report.sql_error_code() as i32)[..2]) =>
                 {
-                    let message = format!("{what} on column \"{}\": {}", parameter.column, report.message());
+                    let message = format!("{part} column \"{}\": {}", parameter.column, report.message());
                     Err(Error::new(Kind::InvalidArgument, message))
                 }
                 other => other.rethrow(),

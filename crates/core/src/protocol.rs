@@ -14,7 +14,7 @@ pub use frame::{Frame, FrameBuffer, encode};
 pub use keyword::{
     KEYWORD_FORMAT, KeywordChunk, MAX_COUNTED_WORDS, MAX_HITS, MAX_OPERATORS, MAX_PHRASE_WORDS, MAX_PREFIX_WORDS,
     MAX_QUERY_WORDS, MAX_RULE_CHARACTERS, QuerySyntax, QueryTruncation, SEGMENT_PART, SegmentDigest, SegmentSummary,
-    WordRule, WordRuleKind, word_rule_key, word_rule_keys,
+    SuggestQuery, SuggestedTitle, SuggestedWord, Suggestions, WordRule, WordRuleKind, word_rule_key, word_rule_keys,
 };
 use serde::{Deserialize, Serialize};
 
@@ -232,6 +232,8 @@ pub enum Request<'a> {
         #[serde(borrow)]
         contents: Vec<&'a str>,
     },
+    /// Completes a text that is being typed, answered by [`Response::KeywordSuggestions`] or [`Response::KeywordMissing`].
+    KeywordSuggest(#[serde(borrow)] SuggestQuery<'a>),
     /// Requests the state of the engine, answered by [`Response::Report`].
     Report,
 }
@@ -303,6 +305,8 @@ pub enum Response {
     },
     /// For each text, the matching byte ranges, in order and without overlap.
     Highlights(Vec<Vec<(u32, u32)>>),
+    /// What may complete a text.
+    KeywordSuggestions(Suggestions),
     /// The model as it can be registered.
     Inspected(Box<Inspection>),
     /// The state of the engine.

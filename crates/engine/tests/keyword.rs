@@ -6,7 +6,7 @@ mod support;
 use socle_core::Kind;
 use socle_core::protocol::{
     KEYWORD_DIRECTORY, KEYWORD_FORMAT, KeywordChunk, QuerySyntax, RUNTIME_DIRECTORY, Request, Response, SEGMENT_PART,
-    SegmentDigest, SegmentSummary,
+    SegmentDigest, SegmentSummary, SuggestQuery,
 };
 use support::{Client, Engine};
 
@@ -90,6 +90,17 @@ fn segments_are_built_searched_merged_and_sent_again() {
         }
         other => panic!("{other:?}"),
     }
+    let suggest = |segments: &[SegmentDigest]| {
+        let (segments, titles) = (segments.to_vec(), vec!["Prüfung", "Die Sicherung"]);
+        Request::KeywordSuggest(SuggestQuery { segments, text: "die sich", limit: 1, restrict: None, titles })
+    };
+    match client.call(&suggest(&both)).pop() {
+        Some(Response::KeywordSuggestions(found)) => {
+            assert_eq!((found.start, found.words[0].word.as_str(), found.titles[0].number), (4, "sicherungen", 1));
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(client.call(&suggest(&[[7; 32]])), [Response::KeywordMissing(vec![[7; 32]])]);
     let merge = Request::KeywordMerge { segments: both.to_vec(), deleted: vec![4, 2] };
     let (_, merged) = segment(client.call(&merge));
     assert_eq!(merged.chunk_count, 2);

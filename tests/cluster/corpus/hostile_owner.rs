@@ -12,7 +12,7 @@ const HOOKS: &str = include_str!("hostile_hooks.sql");
 
 /// What calls each function of the schema, by its name, on the corpus of the hostile owner where it takes one. The last ones
 /// change it.
-const CALLS: [(&str, &str); 51] = [
+const CALLS: [(&str, &str); 58] = [
     ("_wait_reasons", "SELECT * FROM socle._wait_reasons()"),
     ("_why_not_captured", "SELECT socle._why_not_captured(corpus, source) FROM socle.corpus_binding"),
     ("_column_type", "SELECT socle._column_type(source, 1::smallint) FROM socle.corpus_binding"),
@@ -70,6 +70,16 @@ const CALLS: [(&str, &str); 51] = [
     ("drop_word_rules", "SELECT socle.drop_word_rules('atk')"),
     ("evaluate", "SELECT * FROM socle.evaluate('atk', 'query', 'judgment')"),
     ("evaluate", "SELECT * FROM socle.evaluate('atk', 'query', 'judgment_json')"),
+    ("similar", "SELECT * FROM socle.similar('atk', '{\"id\": \"x2\"}', filter => '{\"kind\": \"x1\"}')"),
+    ("similar", "SELECT * FROM socle.similar('atk', chunk_id => 1)"),
+    ("suggest", "SELECT * FROM socle.suggest('atk', 'alp')"),
+    ("suggest", "SELECT * FROM socle.suggest('atk', 'beat')"),
+    (
+        "facets",
+        "SELECT * FROM socle.facets('atk', 'alpha', '{kind,kinds,tenant,made}', ranges => '{\"tenant\": [1, 2], \"kind\": [\"x2\"]}')",
+    ),
+    ("facets", "SELECT * FROM socle.facets('atk', NULL, '{id,kind,kinds}', filter => '{\"kind\": \"x1\"}')"),
+    ("facets", "SELECT * FROM socle.facets('atk', 'alpha', '{tenant}', mode => 'hybrid')"),
     ("wait_for_corpus", "SELECT socle.wait_for_corpus('atk', '1s')"),
     ("_corpus_report", "SELECT * FROM socle._corpus_report()"),
     ("_failure_report", "SELECT * FROM socle._failure_report()"),
@@ -85,10 +95,13 @@ const CALLS: [(&str, &str); 51] = [
 ];
 
 /// Calls that have to succeed for a superuser: else they would show nothing.
-const MUST_SUCCEED: [&str; 10] = [
+const MUST_SUCCEED: [&str; 13] = [
     "search",
     "create_search_function",
     "search_function",
+    "similar",
+    "suggest",
+    "facets",
     "explain_search",
     "evaluate",
     "wait_for_corpus",

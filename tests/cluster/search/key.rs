@@ -57,10 +57,14 @@ fn keys_of_every_kind_are_searched_and_found_stale() {
     for (table, rows, second, first_key) in kinds {
         with_source(&mut client, table, rows);
         assert_eq!(search(&mut client, "").len(), 2, "{table}");
+        let similar = "SELECT source_key::text FROM socle.similar('thing', $1::text::jsonb)";
+        let found = client.query(similar, &[&first_key]).unwrap();
+        assert!(found.len() == 1 && found[0].get::<_, &str>(0) != first_key, "{table}: {found:?}");
         client
             .batch_execute(&format!("CREATE POLICY p ON thing TO reader USING (NOT ({second})); SET ROLE reader"))
             .unwrap();
         assert_eq!(search(&mut client, ""), [first_key]);
+        assert_eq!(client.query(similar, &[&first_key]).unwrap().len(), 0, "the other one is hidden");
         assert_eq!(search(&mut client, ", filter => '{\"body\": \"a wolf\"}'"), Vec::<String>::new());
         assert_eq!(search(&mut client, ", group_by_document => true, neighbours => 2, diversity => 0.2"), [first_key]);
         client

@@ -161,6 +161,53 @@ pub struct SegmentSummary {
     pub format: u32,
 }
 
+/// A text that is being typed, and what may complete it: see [`super::Request::KeywordSuggest`].
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct SuggestQuery<'a> {
+    /// The segments whose words are suggested.
+    pub segments: Vec<SegmentDigest>,
+    /// The text.
+    pub text: &'a str,
+    /// Maximum number of words.
+    pub limit: u32,
+    /// The chunks whose words count, in any order; `None` for all of the segments.
+    pub restrict: Option<Vec<i64>>,
+    /// Titles and headings that may have the words of the text.
+    #[serde(borrow)]
+    pub titles: Vec<&'a str>,
+}
+
+/// Suggestions for a text that is being typed.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Suggestions {
+    /// Offset of the first byte of the last word of the text; the length of the text if that is complete.
+    pub start: u32,
+    /// Words that may stand there, the most common ones first.
+    pub words: Vec<SuggestedWord>,
+    /// No word begins like the last word: the words are similar ones.
+    pub corrected: bool,
+    /// The titles that have the words of the text, in the order of the request.
+    pub titles: Vec<SuggestedTitle>,
+}
+
+/// A word that an index has.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct SuggestedWord {
+    /// The word.
+    pub word: String,
+    /// Some chunks that have it; all if they are few.
+    pub chunks: Vec<i64>,
+}
+
+/// A title that has all words of a text.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct SuggestedTitle {
+    /// Position in the request, from 0.
+    pub number: u32,
+    /// Whether it begins with them.
+    pub at_start: bool,
+}
+
 /// Numbers of elements of a query that were not searched for, because they exceed limits.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct QueryTruncation {

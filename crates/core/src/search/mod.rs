@@ -1,7 +1,8 @@
-//! Database-independent logic of search: rank fusion, filters, boosts, diversification, passages, highlighting, snippets, and quality
-//! metrics.
+//! Database-independent logic of search: rank fusion, filters and facets, boosts, mean directions, diversification, passages,
+//! highlighting, snippets, and quality metrics.
 
 pub mod boost;
+pub mod direction;
 pub mod filter;
 pub mod fusion;
 pub mod highlight;

@@ -193,6 +193,11 @@ impl Language {
     }
 }
 
+/// Whether a normalized word is a stop word in any language.
+pub fn is_stop_word_of_any(word: &str) -> bool {
+    LANGUAGES.iter().filter_map(|(name, _)| Language::of(name)).any(|language| language.is_stop_word(word))
+}
+
 /// Folds umlauts written as two letters like those that lost their accents: `ae`, `oe`, and `ue` unless a vowel or q
 /// precedes it (as in `neue`, `quer`), as in the German2 variant of Snowball.
 fn fold_umlauts(word: &str) -> String {

@@ -2,7 +2,8 @@
 //!
 //! A request names the segments that are visible to its snapshot; together they are the index. `words`, `spelling`, `fold`,
 //! `language`, `english` and `analysis` turn text into terms; `segment_file`, `storage` and `segment` read a segment; `build` writes one;
-//! `query_unit`, `query_parser`, `query_plan`, `word_rule`, `vocabulary`, `compound`, `compile` and `search` answer queries, with `exhaustive`, `score` and `top_hits`; `cache` keeps
+//! `query_unit`, `query_parser`, `query_plan`, `word_rule`, `vocabulary`, `compound`, `compile` and `search` answer queries,
+//! with `exhaustive`, `score` and `top_hits`; `suggest` and `folded_prefix` complete what is being typed; `cache` keeps
 //! segments. Damaged segments and those of another format are refused.
 //!
 //! Outside of this module a segment is bytes with a digest: nothing else names tantivy.
@@ -15,6 +16,7 @@ mod compound;
 mod english;
 pub mod exhaustive;
 pub mod fold;
+mod folded_prefix;
 pub mod highlight;
 pub mod incoming_segment;
 pub mod language;
@@ -31,6 +33,7 @@ pub mod segment_file;
 mod spelling;
 pub mod statistics;
 pub mod storage;
+pub mod suggest;
 pub mod task;
 pub mod top_hits;
 mod vocabulary;

@@ -132,18 +132,43 @@ impl CollectionStatistics {
 /// # Errors
 /// What reading the posting list fails with.
 pub fn count(segment: &Segment, field: Field, info: &TermInfo, documents: &[DocId]) -> tantivy::Result<u64> {
+    let mut count = 0;
+    for_each_of(segment, field, info, Some(documents), &mut |_| count += 1)?;
+    Ok(count)
+}
+
+/// Calls `take` with each document that has a term, or with those of `documents`, which have to ascend.
+///
+/// # Errors
+/// What reading the posting list fails with.
+pub fn for_each_of(
+    segment: &Segment,
+    field: Field,
+    info: &TermInfo,
+    documents: Option<&[DocId]>,
+    take: &mut impl FnMut(DocId),
+) -> tantivy::Result<()> {
     let mut postings = segment.inverted(field).read_postings_from_terminfo(info, IndexRecordOption::Basic)?;
-    let (mut count, mut at) = (0, 0);
+    let Some(documents) = documents else {
+        while postings.doc() != TERMINATED {
+            take(postings.doc());
+            postings.advance();
+        }
+        return Ok(());
+    };
+    let mut at = 0;
     // Skips alternately in the list and in the postings.
     while let Some(doc) = documents.get(at).filter(|_| postings.doc() != TERMINATED) {
         if postings.doc() < *doc {
             postings.seek(*doc);
         } else {
-            count += u64::from(postings.doc() == *doc);
+            if postings.doc() == *doc {
+                take(*doc);
+            }
             at += documents[at..].partition_point(|other| *other < postings.doc()).max(1);
         }
     }
-    Ok(count)
+    Ok(())
 }
 
 impl Bm25StatisticsProvider for CollectionStatistics {

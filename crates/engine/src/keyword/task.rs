@@ -2,6 +2,7 @@
 
 use super::build::Chunk;
 use super::search::SearchRequest;
+use super::suggest::SuggestRequest;
 use socle_core::protocol::{self, QuerySyntax, SegmentDigest, WordRule};
 
 /// A request about the keyword index: a [`protocol::Request`] that owns its data.
@@ -18,6 +19,8 @@ pub enum KeywordTask {
     Store { digest: SegmentDigest, byte_count: u64, offset: u64, bytes: Vec<u8> },
     /// See [`protocol::Request::KeywordSearch`].
     Search { segments: Vec<SegmentDigest>, query: SearchRequest },
+    /// See [`protocol::Request::KeywordSuggest`].
+    Suggest { segments: Vec<SegmentDigest>, query: SuggestRequest },
     /// See [`protocol::Request::Highlight`].
     Highlight {
         query: String,
@@ -75,6 +78,10 @@ impl KeywordTask {
                     rules,
                 };
                 Self::Search { segments, query }
+            }
+            protocol::Request::KeywordSuggest(protocol::SuggestQuery { segments, text, limit, restrict, titles }) => {
+                let titles = titles.into_iter().map(str::to_string).collect();
+                Self::Suggest { segments, query: SuggestRequest { text: text.to_string(), limit, restrict, titles } }
             }
             protocol::Request::Highlight { query, syntax, rules, language, segments, contents } => Self::Highlight {
                 query: query.to_string(),

@@ -6,13 +6,15 @@ use crate::keyword::highlight::highlight;
 use crate::keyword::incoming_segment::IncomingSegment;
 use crate::keyword::search::{SearchResult, search};
 use crate::keyword::segment::Segment;
+use crate::keyword::suggest::suggest;
 use crate::keyword::task::KeywordTask;
 use crate::request::Request;
 use crate::response_queue::ResponseQueue;
 use crate::streamed_response::StreamedResponse;
-use socle_core::protocol::{Response, SEGMENT_PART, SegmentSummary};
+use socle_core::protocol::{Response, SEGMENT_PART, SegmentDigest, SegmentSummary};
 use socle_core::{Error, Kind, Result};
 use std::io::{self, Write};
+use std::sync::Arc;
 
 /// Performs a task and answers its request.
 ///
@@ -40,14 +42,11 @@ pub fn answer(cache: &SegmentCache, responses: &ResponseQueue, request: &Request
                 }
             }
         },
-        KeywordTask::List { segment } => match cache.acquire(&[*segment])? {
-            Acquired::Missing(missing) => Response::KeywordMissing(missing),
-            Acquired::All(open) => {
-                let chunks =
-                    |segment: &Segment| (0..segment.chunk_count()).map(|doc| segment.chunk_id(doc)).collect::<Vec<_>>();
-                Response::KeywordChunks(open.iter().flat_map(|segment| chunks(segment)).collect())
-            }
-        },
+        KeywordTask::List { segment } => with_segments(cache, &[*segment], |open| {
+            let chunks =
+                |segment: &Segment| (0..segment.chunk_count()).map(|doc| segment.chunk_id(doc)).collect::<Vec<_>>();
+            Ok(Response::KeywordChunks(open.iter().flat_map(|segment| chunks(segment)).collect()))
+        })?,
         KeywordTask::Store { digest, byte_count, offset, bytes } => {
             let complete = cache.store(request.connection, *digest, *byte_count, *offset, bytes)?;
             if request.is_cancelled() {
@@ -56,16 +55,14 @@ pub fn answer(cache: &SegmentCache, responses: &ResponseQueue, request: &Request
             }
             Response::KeywordStored { complete }
         }
-        KeywordTask::Search { segments, query } => match cache.acquire(segments)? {
-            Acquired::Missing(missing) => Response::KeywordMissing(missing),
-            Acquired::All(open) => match search(&open, query, &is_cancelled) {
-                Ok(SearchResult { hits, scores, refused, has_phrases, more, left_out, corrections, synonyms }) => {
-                    Response::KeywordHits { hits, scores, refused, has_phrases, more, left_out, corrections, synonyms }
-                }
-                Err(error) if error.kind == Kind::DamagedIndex => damaged(cache, &open, error)?,
-                Err(error) => return Err(error),
-            },
-        },
+        KeywordTask::Search { segments, query } => with_segments(cache, segments, |open| {
+            let SearchResult { hits, scores, refused, has_phrases, more, left_out, corrections, synonyms } =
+                search(open, query, &is_cancelled)?;
+            Ok(Response::KeywordHits { hits, scores, refused, has_phrases, more, left_out, corrections, synonyms })
+        })?,
+        KeywordTask::Suggest { segments, query } => with_segments(cache, segments, |open| {
+            Ok(Response::KeywordSuggestions(suggest(open, query, &is_cancelled)?))
+        })?,
         KeywordTask::Highlight { query, syntax, rules, language, segments, contents } => {
             let languages = cache.languages(segments);
             Response::Highlights(highlight((query, *syntax, rules), language.as_deref(), &languages, contents)?)
@@ -75,9 +72,24 @@ pub fn answer(cache: &SegmentCache, responses: &ResponseQueue, request: &Request
     Ok(())
 }
 
+/// The response to a request that reads segments: that of `work`, or that some are missing or damaged in the cache.
+fn with_segments(
+    cache: &SegmentCache,
+    segments: &[SegmentDigest],
+    work: impl FnOnce(&[Arc<Segment>]) -> Result<Response>,
+) -> Result<Response> {
+    match cache.acquire(segments)? {
+        Acquired::Missing(missing) => Ok(Response::KeywordMissing(missing)),
+        Acquired::All(open) => match work(&open) {
+            Err(error) if error.kind == Kind::DamagedIndex => damaged(cache, &open, error),
+            answer => answer,
+        },
+    }
+}
+
 /// The response to a request that found `open` damaged. Segments whose cached bytes have changed are requested again from
 /// the backend; where none has, PostgreSQL holds the damaged bytes and `error` is returned.
-fn damaged(cache: &SegmentCache, open: &[std::sync::Arc<Segment>], error: Error) -> Result<Response> {
+fn damaged(cache: &SegmentCache, open: &[Arc<Segment>], error: Error) -> Result<Response> {
     let changed = cache.forget_damaged(open);
     if changed.is_empty() { Err(error) } else { Ok(Response::KeywordMissing(changed)) }
 }

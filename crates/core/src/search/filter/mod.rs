@@ -16,11 +16,13 @@
 //! No part of a filter is copied into the SQL: values are parameters, names and operators come from the catalog.
 
 mod column;
+mod facet;
 #[cfg(test)]
 mod tests;
 mod value;
 
 pub use column::{ColumnKind, FilterColumn, Operators};
+pub use facet::{Bounds, Facet, MAX_BOUNDS, MAX_FACETS, facets};
 
 use crate::{Error, Kind, Result};
 use serde_json::value::RawValue;

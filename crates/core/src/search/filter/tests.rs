@@ -310,3 +310,68 @@ proptest! {
         prop_assert_eq!(numbers, condition.parameters.len());
     }
 }
+
+fn facets_of(names: &[&str], ranges: Option<&str>) -> Result<Vec<Facet>> {
+    let names: Vec<String> = names.iter().map(|name| (*name).to_string()).collect();
+    facets(&names, ranges, &columns(), "s", 5)
+}
+
+#[test]
+fn facets_are_values_elements_and_ranges() {
+    let found = facets_of(&["lang", "meta", "lang", "a\" OR 1=1 --"], None).unwrap();
+    let values: Vec<&str> = found.iter().map(|facet| facet.value.as_str()).collect();
+    assert_eq!(values, [r#"s."lang""#, r#"(s."meta")::pg_catalog.jsonb"#, r#"s."a"" OR 1=1 --""#]);
+    assert!(found.iter().all(|facet| facet.join.is_empty() && facet.bounds.is_none()));
+
+    let tags = facets_of(&["tags"], None).unwrap().remove(0);
+    assert_eq!((tags.column.as_str(), tags.value.as_str()), ("tags", "v.element"));
+    assert_eq!(
+        tags.join,
+        " CROSS JOIN LATERAL (SELECT DISTINCT u.element FROM pg_catalog.unnest(coalesce(s.\"tags\", \
+         (ARRAY[NULL])::pg_catalog._text)) AS u (element)) AS v"
+    );
+
+    let ranges = facets_of(&[], Some(r#"{"year": [2020, 2000], "at": ["2024-01-01"]}"#)).unwrap();
+    let bounds: Vec<&Bounds> = ranges.iter().filter_map(|facet| facet.bounds.as_ref()).collect();
+    assert_eq!(
+        (bounds[0].sql.as_str(), bounds[0].parameter.value.as_str()),
+        ("($5)::pg_catalog.timestamptz[]", r#"{"2024-01-01"}"#)
+    );
+    assert_eq!(
+        (bounds[1].sql.as_str(), bounds[1].parameter.value.as_str()),
+        ("($5)::pg_catalog.int4[]", r#"{"2020","2000"}"#)
+    );
+    assert_eq!((bounds[1].parameter.column.as_str(), bounds[1].parameter.type_id), ("year", 1_000));
+    // As in a filter, a column that is named like an operator may be quoted.
+    assert_eq!(facets_of(&["or"], Some(r#"{"\"or\"": ["m"]}"#)).unwrap().len(), 2);
+}
+
+#[test]
+fn what_cannot_be_a_facet_is_refused_by_name() {
+    let many = format!(r#"{{"year": [{}0]}}"#, "1, ".repeat(MAX_BOUNDS));
+    for (names, ranges, kind, words) in [
+        (&["colour"][..], None, Kind::UnknownColumn, "facet column \"colour\" does not exist"),
+        (&["place"], None, Kind::WrongColumnType, "facets are not possible on column \"place\""),
+        (&[], Some(r#"{"colour": [1]}"#), Kind::UnknownColumn, "range column \"colour\" does not exist"),
+        (&[], Some(r#"{"place": ["(0,0)"]}"#), Kind::WrongColumnType, "ranges are not possible on column \"place\""),
+        (&[], Some(r#"{"tags": ["a"]}"#), Kind::WrongColumnType, "ranges are not possible on column \"tags\""),
+        (&[], Some(r#"{"meta": [1]}"#), Kind::WrongColumnType, "ranges are not possible on column \"meta\""),
+        (&[], Some("[1]"), Kind::InvalidArgument, "ranges must be an object, not a list"),
+        (&[], Some("null"), Kind::InvalidArgument, "ranges must be an object, not null"),
+        (&[], Some(r#"{"year": 1}"#), Kind::InvalidArgument, "must be a list, not a number"),
+        (&[], Some(r#"{"year": []}"#), Kind::InvalidArgument, "must have 1 to"),
+        (&[], Some(many.as_str()), Kind::InvalidArgument, "must have 1 to"),
+        (&[], Some(r#"{"year": [1, null]}"#), Kind::InvalidArgument, "must be a value, not null"),
+        (&[], Some(r#"{"year": [[1]]}"#), Kind::InvalidArgument, "must be a value, not a list"),
+        (&[], Some(r#"{"at": [2024]}"#), Kind::WrongColumnType, "\"at\" cannot take a number"),
+    ] {
+        let error = facets_of(names, ranges).expect_err(words);
+        assert!(error.kind == kind && error.message.contains(words), "{words}: {error}");
+    }
+    let names: Vec<FilterColumn> = (0..=MAX_FACETS)
+        .map(|number| column(&format!("c{number}"), "text", ColumnKind::Scalar, 'S', "pg_catalog"))
+        .collect();
+    let all: Vec<String> = names.iter().map(|column| column.name.clone()).collect();
+    assert_eq!(facets(&all, None, &names, "s", 3).expect_err("too many").kind, Kind::InvalidArgument);
+    assert_eq!(facets(&all[1..], None, &names, "s", 3).unwrap().len(), MAX_FACETS);
+}

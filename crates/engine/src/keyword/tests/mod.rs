@@ -4,6 +4,7 @@ mod cache;
 mod damage;
 mod query;
 mod search;
+mod suggest;
 mod word_rule;
 
 use super::build::{Chunk, build, merge};
