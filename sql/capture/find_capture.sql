@@ -2,18 +2,21 @@
 -- as a table that inherits from it, whose rows no log takes. Attribute numbers in that table of the key, of the columns
 -- that chunks are built from (for a virtual generated column, those that it is computed from), and of the OIDs of large
 -- objects. Without a log, or with one that cannot take the key as it is, changes are logged for the corpus as a whole.
-SELECT jsonb_build_object('log', coalesce(l.oid, 0)::bigint, 'owner', coalesce(l.relowner, 0)::bigint, 'schema', coalesce(n.oid, 0)::bigint,
+SELECT jsonb_build_object('log', coalesce(l.oid, 0)::bigint, 'owner', coalesce(l.relowner, 0)::bigint,
+                          'schema', coalesce(n.oid, 0)::bigint,
                           'name', format('%I.%I', n.nspname, l.relname),
                           'key', k.numbers, 'key_names', k.names, 'content', w.numbers, 'object', w.object,
                           'resting', c.state IN ('paused', 'broken'),
                           'own_key', k.own_numbers,
-                          'complete', coalesce(l.oid IS NOT NULL AND p.part AND array_position(k.numbers || k.own_numbers, NULL) IS NULL, false))::text
+                          'complete', coalesce(l.oid IS NOT NULL AND p.part
+                              AND array_position(k.numbers || k.own_numbers, NULL) IS NULL, false))::text
 FROM socle.corpus c
 JOIN socle.corpus_binding b ON b.corpus = c.name
 LEFT JOIN pg_class l ON l.oid = b.change
 LEFT JOIN pg_namespace n ON n.oid = l.relnamespace
 CROSS JOIN LATERAL (
-    SELECT b.source = $2::oid OR EXISTS (SELECT FROM pg_partition_ancestors($2::oid) AS a (relid) WHERE a.relid = b.source) AS part,
+    SELECT b.source = $2::oid OR EXISTS (SELECT FROM pg_partition_ancestors($2::oid) AS a (relid)
+        WHERE a.relid = b.source) AS part,
            EXISTS (WITH RECURSIVE above (relid) AS (
                        SELECT h.inhparent FROM pg_inherits h WHERE h.inhrelid = $2::oid
                        UNION SELECT h.inhparent FROM above u JOIN pg_inherits h ON h.inhrelid = u.relid)

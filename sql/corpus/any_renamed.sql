@@ -5,7 +5,8 @@ SELECT EXISTS (
     JOIN socle.corpus_binding b ON b.corpus = c.name
     WHERE EXISTS (
             SELECT FROM (VALUES (b.source, c.source_schema, c.source_table), (b.chunk, c.chunk_schema, c.chunk_table),
-                                (b.change, NULL, c.change_table), (b.document, NULL, c.document_table)) AS n (relation, schema, name)
+                                (b.change, NULL, c.change_table),
+                                (b.document, NULL, c.document_table)) AS n (relation, schema, name)
             JOIN pg_class r ON r.oid = n.relation JOIN pg_namespace s ON s.oid = r.relnamespace
             WHERE (s.nspname, r.relname) <> (n.schema, n.name))
        OR EXISTS (

@@ -17,6 +17,7 @@ CROSS JOIN LATERAL (
 WHERE c.name = $1
 ON CONFLICT (corpus) DO UPDATE
 SET source = excluded.source, chunk = excluded.chunk, change = excluded.change, document = excluded.document,
-    key_numbers = excluded.key_numbers, content_numbers = excluded.content_numbers, title_number = excluded.title_number, language_number = excluded.language_number,
+    key_numbers = excluded.key_numbers, content_numbers = excluded.content_numbers,
+    title_number = excluded.title_number, language_number = excluded.language_number,
     template_numbers = excluded.template_numbers
 RETURNING b.corpus

@@ -31,7 +31,8 @@ SELECT jsonb_build_object(
     'document_types', socle._column_types(b.document, socle._column_numbers(b.document, c.chunk_key_columns)),
     'heir', (SELECT min(h.inhrelid::regclass::text) FROM pg_inherits h JOIN pg_class s ON s.oid = h.inhparent
              WHERE h.inhparent = b.source AND s.relkind = 'r'),
-    'has_trigger', EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = b.source AND g.tgfoid = 'socle._capture_change()'::regprocedure
+    'has_trigger', EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = b.source
+        AND g.tgfoid = 'socle._capture_change()'::regprocedure
                            AND g.tgtype & 1 = 1 AND g.tgargs = convert_to(c.name, 'UTF8') || '\x00'),
     'turned', (SELECT coalesce(array_agg(format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', g.tgrelid::regclass, g.tgname)), '{}')
                FROM (SELECT relid FROM pg_partition_tree(b.source) UNION SELECT b.source) AS t

@@ -1,5 +1,6 @@
 -- What users have put on a chunk table, as statements for table $2: privileges, storage options, forced row security.
-SELECT format('GRANT %s ON %s TO %s%s', a.privilege_type, $2, CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END,
+SELECT format('GRANT %s ON %s TO %s%s', a.privilege_type, $2,
+              CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END,
               CASE WHEN a.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END)
 FROM pg_class c CROSS JOIN LATERAL aclexplode(c.relacl) AS a
 WHERE c.oid = $1 AND a.grantee <> c.relowner

@@ -1,5 +1,6 @@
 -- The columns of a table ordered by name, its comment, its owner.
-SELECT string_agg(d.column_definition, ', ' ORDER BY d.column_definition COLLATE "C"), obj_description(c.oid, 'pg_class'), c.relowner
+SELECT string_agg(d.column_definition, ', ' ORDER BY d.column_definition COLLATE "C"),
+    obj_description(c.oid, 'pg_class'), c.relowner
 FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN LATERAL (

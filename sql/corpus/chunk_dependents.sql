@@ -5,4 +5,5 @@ WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = $1 AND d.deptype = 'n
 UNION
 SELECT format('trigger %I', t.tgname) FROM pg_trigger t WHERE t.tgrelid = $1 AND NOT t.tgisinternal
 UNION
-SELECT format('publication %I', p.pubname) FROM pg_publication_rel x JOIN pg_publication p ON p.oid = x.prpubid WHERE x.prrelid = $1
+SELECT format('publication %I', p.pubname) FROM pg_publication_rel x JOIN pg_publication p ON p.oid = x.prpubid
+    WHERE x.prrelid = $1

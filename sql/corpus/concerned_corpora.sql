@@ -16,7 +16,8 @@ below (relid) AS (
 made_of (type) AS MATERIALIZED (
     SELECT t.oid FROM touched o
     JOIN pg_class c ON c.oid = o.objid AND o.classid = 'pg_class'::regclass JOIN pg_type t ON t.oid = c.reltype
-    WHERE EXISTS (SELECT FROM pg_depend d WHERE d.refclassid = 'pg_type'::regclass AND d.refobjid IN (t.oid, t.typarray) AND d.deptype = 'n')
+    WHERE EXISTS (SELECT FROM pg_depend d WHERE d.refclassid = 'pg_type'::regclass
+        AND d.refobjid IN (t.oid, t.typarray) AND d.deptype = 'n')
     UNION
     SELECT o.objid FROM touched o WHERE o.classid = 'pg_type'::regclass)
 SELECT b.corpus FROM socle.corpus_binding b
@@ -33,7 +34,8 @@ WHERE b.source IN (SELECT u.relid FROM above u UNION ALL SELECT u.relid FROM bel
                 SELECT x.type FROM used u JOIN pg_type t ON t.oid = u.type
                 CROSS JOIN LATERAL (
                     SELECT t.typbasetype UNION ALL SELECT t.typelem
-                    UNION ALL SELECT a.atttypid FROM pg_attribute a WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
+                    UNION ALL SELECT a.atttypid FROM pg_attribute a WHERE a.attrelid = t.typrelid AND a.attnum > 0
+                        AND NOT a.attisdropped
                     UNION ALL SELECT r.rngsubtype FROM pg_range r WHERE r.rngtypid = t.oid) AS x (type)
                 WHERE x.type <> 0)
             SELECT FROM used u JOIN made_of m ON m.type = u.type))

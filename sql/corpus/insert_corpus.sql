@@ -1,8 +1,11 @@
 INSERT INTO socle.corpus (name, replaces, source_schema, source_table, key_columns, key_operators, chunk_key_columns,
-                          content_columns, content_roles, title_column, language, language_column, template, template_columns, chunk_schema, chunk_table, change_table,
-                          document_table, model, model_digest, dimensions, max_tokens, overlap_tokens, format, max_attempts, hnsw_m,
+                          content_columns, content_roles, title_column, language, language_column, template,
+                          template_columns, chunk_schema, chunk_table, change_table,
+                          document_table, model, model_digest, dimensions, max_tokens, overlap_tokens, format,
+                          max_attempts, hnsw_m,
                           hnsw_ef_construction, state)
-SELECT name, replaces, source_schema, source_table, key_columns, key_operators, chunk_key_columns, content_columns, content_roles, title_column, language,
+SELECT name, replaces, source_schema, source_table, key_columns, key_operators, chunk_key_columns, content_columns,
+    content_roles, title_column, language,
        language_column, template, template_columns, chunk_schema, chunk_table, change_table, document_table, model,
        model_digest, dimensions, max_tokens, overlap_tokens, format, max_attempts, hnsw_m,
        hnsw_ef_construction, state

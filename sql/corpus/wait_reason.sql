@@ -9,7 +9,8 @@ WITH here AS (
 session AS (
     SELECT a.*, format('process %s', a.pid)
                 || CASE WHEN pg_has_role($2, 'pg_read_all_stats', 'USAGE') OR a.usesysid = $2
-                        THEN format(', open for %s', to_char(clock_timestamp() - a.xact_start, 'HH24:MI:SS')) ELSE '' END AS named,
+                        THEN format(', open for %s', to_char(clock_timestamp() - a.xact_start, 'HH24:MI:SS'))
+                            ELSE '' END AS named,
            coalesce(a.backend_type IN ('socle sync', 'socle index'), false) AS works
     FROM pg_stat_activity a),
 wait_reason (rank, since, reason) AS (
@@ -17,7 +18,8 @@ wait_reason (rank, since, reason) AS (
     FROM here h
     JOIN pg_locks l ON l.locktype = 'relation' AND l.granted AND l.database = h.database
         AND (l.relation = h.source AND l.mode = 'AccessExclusiveLock'
-             OR l.relation IN (h.chunk, h.change, h.document, 'socle.corpus'::regclass, 'socle.corpus_binding'::regclass, 'socle.keyword_segment_part'::regclass)
+             OR l.relation IN (h.chunk, h.change, h.document, 'socle.corpus'::regclass,
+                 'socle.corpus_binding'::regclass, 'socle.keyword_segment_part'::regclass)
                 AND l.mode IN ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock'))
     JOIN session s ON s.pid = l.pid AND NOT s.works AND s.pid <> pg_backend_pid()
     UNION ALL
@@ -40,5 +42,6 @@ wait_reason (rank, since, reason) AS (
     SELECT 5, s.xact_start, format('what its owner has put on its tables (a trigger, a default, a check) takes long in process %s', s.pid)
     FROM here h
     JOIN pg_locks l ON l.locktype = 'relation' AND l.granted AND l.database = h.database AND l.relation IN (h.chunk, h.change)
-    JOIN session s ON s.pid = l.pid AND s.works AND s.backend_type = 'socle sync' AND s.xact_start < clock_timestamp() - interval '3 seconds')
+    JOIN session s ON s.pid = l.pid AND s.works AND s.backend_type = 'socle sync'
+        AND s.xact_start < clock_timestamp() - interval '3 seconds')
 SELECT o.reason FROM wait_reason o ORDER BY o.rank, o.since LIMIT 1

@@ -1,4 +1,4 @@
--- What else reads a corpus as a search does: similar documents, suggestions while somebody types, and facets.
+-- What else reads a corpus as a search does: similar documents, completions of a text that is being typed, and facets.
 
 CREATE FUNCTION socle.similar(
     corpus text,

@@ -27,7 +27,8 @@ waiting AS MATERIALIZED (
     WHERE k.chunk_id = ANY ($1)
       AND CASE WHEN {first_key s} IS NULL THEN true
                -- The greatest age means no transaction id, as in rows of a foreign table.
-               WHEN t.everything OR age(s.xmin) <= t.age OR age(s.xmin) = 2147483647 THEN d.document_hash IS DISTINCT FROM {hash $3}
+               WHEN t.everything OR age(s.xmin) <= t.age OR age(s.xmin) = 2147483647 THEN d.document_hash IS DISTINCT
+                   FROM {hash $3}
                ELSE false END)
 SELECT k.chunk_id, (SELECT true FROM {source} s WHERE {same s k})
 FROM {chunk} k WHERE k.chunk_id = ANY (ARRAY(SELECT w.chunk_id FROM waiting w))

@@ -1,1 +1,2 @@
-CREATE INDEX CONCURRENTLY {index_name} ON {chunk} USING hnsw ({index_expression}) WITH (m = {hnsw_m}, ef_construction = {hnsw_ef_construction})
+CREATE INDEX CONCURRENTLY {index_name} ON {chunk} USING hnsw ({index_expression}) WITH (m = {hnsw_m},
+    ef_construction = {hnsw_ef_construction})

@@ -28,7 +28,7 @@ pub fn apply(scope: &Scope<'_>, boosts: &Boosts, floor: f64, ranked: &mut [Ranke
         let values: Vec<Option<f64>> = texts.iter().zip(2..).map(number).collect();
         (row.get::<i64>(1).unwrap_or_default(), boosts.factor(&values))
     };
-    // Without candidates, too: whoever may not read the columns is refused whether there are any or not.
+    // Without candidates, too: a caller that may not read it is refused whether there are any or not.
     let found =
         trace.timed(step, || scope.rows_with(VALUES, &[("values", &sql)], &boosts.parameters, &chunks, 0, read))?;
     let factors: HashMap<i64, f64> = found.into_iter().collect();

@@ -38,7 +38,7 @@ pub fn best(
     let mut numbers: HashMap<Group, usize> = HashMap::new();
     let mut groups: HashMap<(usize, i64), usize> = HashMap::new();
     for (at, chunks) in by_corpus(scopes.len(), &ranked).into_iter().enumerate() {
-        // Without candidates, too: whoever may not read the column is refused whether there are any or not.
+        // Without candidates, too: a caller that may not read it is refused whether there are any or not.
         if chunks.is_empty() && scopes[at].group.is_none() {
             continue;
         }
