@@ -73,7 +73,7 @@ pub fn exchange_as_made<'a>(
     let mut deaths = 0;
     while !pending.is_empty() {
         let mut connection = connect()?;
-        match connection.converse(&mut pending, request, answer) {
+        match connection.pipeline(&mut pending, request, answer) {
             Ok(()) => IDLE.with(|idle| idle.replace(Some(connection))),
             Err(Lost::Left) => None,
             Err(Lost::Died { alone: true }) => {
@@ -143,7 +143,7 @@ fn connect() -> Result<Connection> {
     }
     let begun = Instant::now();
     let mut asked: Option<Instant> = None;
-    let mut turn = None;
+    let mut start_lock = None;
     loop {
         if let Some(connection) = Connection::open()? {
             return Ok(connection);
@@ -153,11 +153,11 @@ fn connect() -> Result<Connection> {
                 return Err(unavailable(&reason));
             }
         } else if asked.is_none_or(|asked| asked.elapsed() > ASK_AGAIN) {
-            if turn.is_none() {
+            if start_lock.is_none() {
                 let unusable = |error| unavailable(&format!("Its runtime directory cannot be used: {error}."));
-                turn = supervisor::take_turn().map_err(unusable)?;
+                start_lock = supervisor::try_start_lock().map_err(unusable)?;
             }
-            if turn.is_some() {
+            if start_lock.is_some() {
                 match supervisor::register_now() {
                     Ok(()) => asked = Some(Instant::now()),
                     // One that was requested before may still be starting.

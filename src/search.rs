@@ -142,10 +142,10 @@ fn rows(found: Outcome) -> Found {
             passage.start,
             passage.end,
             passage.ranked.score,
-            vector.and_then(|standing| number(standing.rank)),
-            vector.map(|standing| standing.score).filter(|score| !score.is_nan()),
-            keyword.and_then(|standing| number(standing.rank)),
-            keyword.map(|standing| standing.score),
+            vector.and_then(|retrieved| number(retrieved.rank)),
+            vector.map(|retrieved| retrieved.score).filter(|score| !score.is_nan()),
+            keyword.and_then(|retrieved| number(retrieved.rank)),
+            keyword.map(|retrieved| retrieved.score),
             passage.ranked.rerank,
             passage.fresh_at,
             passage.ranked.stale,
@@ -202,7 +202,7 @@ impl<'a> CorpusSearch<'a> {
     fn open(corpus: &'a CorpusSpec, request: &SearchRequest, trace: &mut Trace) -> Result<Self> {
         let step = ("filter", corpus.name.as_str());
         let mut scope = trace.timed(step, || Scope::new(corpus, request))?;
-        trace.note(step, || scope.words());
+        trace.note(step, || scope.describe());
         if request.mode.has_keyword() || request.shown {
             let complete;
             (scope.segments, complete) = segments::segments(corpus)?;

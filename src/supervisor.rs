@@ -56,12 +56,12 @@ pub fn register_at_start() {
     }
 }
 
-/// The turn to call [`register_now`], as long as the file is open; `None` while another session has it. Sessions that
+/// The lock to call [`register_now`] under, as long as the file is open; `None` while another session has it. Sessions that
 /// all registered a supervisor would each take a worker slot, and the last would find none.
 ///
 /// # Errors
 /// Those of the file system.
-pub fn take_turn() -> std::io::Result<Option<File>> {
+pub fn try_start_lock() -> std::io::Result<Option<File>> {
     let lock = open_lock(STARTING_LOCK)?;
     Ok(lock.try_lock().is_ok().then_some(lock))
 }

@@ -6,7 +6,7 @@ SELECT jsonb_build_object('log', coalesce(l.oid, 0)::bigint, 'owner', coalesce(l
                           'schema', coalesce(n.oid, 0)::bigint,
                           'name', format('%I.%I', n.nspname, l.relname),
                           'key', k.numbers, 'key_names', k.names, 'content', w.numbers, 'object', w.object,
-                          'resting', c.state IN ('paused', 'broken'),
+                          'inactive', c.state IN ('paused', 'broken'),
                           'own_key', k.own_numbers,
                           'complete', coalesce(l.oid IS NOT NULL AND p.part
                               AND array_position(k.numbers || k.own_numbers, NULL) IS NULL, false))::text

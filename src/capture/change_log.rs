@@ -27,7 +27,7 @@ pub struct ChangeLog {
     pub owner: pg_sys::Oid,
     schema: pg_sys::Oid,
     /// The corpus is paused or broken: no worker works on it.
-    pub resting: bool,
+    pub inactive: bool,
     /// Key columns in the table that the trigger is on.
     pub key: Vec<Column>,
     /// Columns that chunks are built from.
@@ -136,7 +136,7 @@ struct Found {
     key_names: String,
     content: Vec<i16>,
     object: Option<i16>,
-    resting: bool,
+    inactive: bool,
     /// All key columns exist, and the log is that of this table.
     complete: bool,
 }
@@ -161,7 +161,7 @@ fn prepare(corpus: &str, found: Found, table: pg_sys::Oid) -> pgrx::spi::Result<
         relation: log,
         owner,
         schema,
-        resting: found.resting,
+        inactive: found.inactive,
         last: i32::try_from(last).unwrap_or(i32::MAX),
         key,
         content,
@@ -195,7 +195,7 @@ impl ChangeLog {
             relation: pg_sys::InvalidOid,
             owner: pg_sys::InvalidOid,
             schema: pg_sys::InvalidOid,
-            resting: false,
+            inactive: false,
             key: Vec::new(),
             content: Vec::new(),
             object: None,

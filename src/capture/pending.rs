@@ -97,7 +97,7 @@ fn flush(wanted: impl Fn(&Batch) -> bool) {
     // snapshot where no query has one any more, as before a commit.
     with_writes_allowed(|| in_new_snapshot(|| batches.iter_mut().for_each(put)));
     // A paused or broken corpus wakes no worker. It may have been resumed since the first of these changes.
-    if change_log::is_stale() || batches.iter().any(|batch| !batch.log.resting) {
+    if change_log::is_stale() || batches.iter().any(|batch| !batch.log.inactive) {
         wake::at_commit();
     }
 }

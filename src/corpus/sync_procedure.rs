@@ -3,7 +3,7 @@
 //! A procedure, because the vector index and the swap of `socle.alter_corpus` wait for old snapshots and for
 //! transactions that have read the chunk table: each look is a transaction of its own, and no lock is held in between.
 
-use super::wait::{DROPPED, LONGEST_POLL, broken, counts, resting, why};
+use super::wait::{DROPPED, LONGEST_POLL, broken, counts, inactive_state, why};
 use crate::catalog::CorpusSpec;
 use crate::pg::arguments::Arguments;
 use crate::pg::error::report;
@@ -72,20 +72,20 @@ fn wait_until_done(name: &str, transactions: &Transactions) -> Result<()> {
 
 /// What is pending for a corpus and its replacement, and how many documents are done.
 fn look(name: &str) -> Result<(i64, i64)> {
-    let rest = |name: &str, state: Option<String>| match state {
+    let require_active = |name: &str, state: Option<String>| match state {
         Some(state) => Err(Error::new(Kind::NotInState, format!("corpus \"{name}\" is {state}"))
             .hint("See socle.corpus_status; socle.resume_corpus() goes on.")),
         None => Ok(()),
     };
-    rest(name, resting(name)?)?;
+    require_active(name, inactive_state(name)?)?;
     let corpus = CorpusSpec::find(name)?;
     if let Some(successor) = corpus.successor()? {
-        let state = resting(&successor.name)?;
+        let state = inactive_state(&successor.name)?;
         if state.as_deref() == Some(DROPPED) {
             // It has just replaced the corpus: the next look finds what is left.
             return Ok((1, 0));
         }
-        rest(&successor.name, state)?;
+        require_active(&successor.name, state)?;
     }
     let owner = corpus.tables.owner.ok_or_else(|| broken(name))?;
     as_log_owner(owner.into(), || counts(&corpus.sql(PROGRESS), name))

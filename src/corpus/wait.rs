@@ -56,7 +56,7 @@ fn wait_for(arguments: Arguments) -> Result<bool> {
             }
             return Ok(failed == 0);
         }
-        if let Some(state) = resting(&corpus.name)? {
+        if let Some(state) = inactive_state(&corpus.name)? {
             pgrx::notice!(
                 "corpus \"{}\" is {state}: {waiting} changes pending until socle.resume_corpus()",
                 corpus.name
@@ -87,7 +87,7 @@ pub fn why(name: &str) -> Result<Option<String>> {
     if corpus.progress.state_reason.is_some() { Ok(corpus.progress.state_reason) } else { wait_reason(&corpus) }
 }
 
-/// What [`resting`] returns for a corpus that does not exist.
+/// What [`inactive_state`] returns for a corpus that does not exist.
 pub const DROPPED: &str = "dropped";
 
 /// The keywords of a first fill are indexed once its chunks are there.
@@ -97,7 +97,7 @@ fn keyword_index_pending(name: &str) -> Result<bool> {
 }
 
 /// The state of a corpus that no worker works on; `None` for any other.
-pub fn resting(name: &str) -> Result<Option<String>> {
+pub fn inactive_state(name: &str) -> Result<Option<String>> {
     Ok(match in_new_snapshot(|| CorpusSpec::try_find(name))? {
         Some(corpus) if corpus.progress.bound => {
             Some(corpus.progress.state).filter(|state| state == "paused" || state == "broken")

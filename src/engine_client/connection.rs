@@ -84,7 +84,7 @@ impl Connection {
 
     /// Sends what is pending and passes on the answers. Requests leave `pending` when they are answered; those that
     /// were sent when the connection was lost are put back.
-    pub fn converse<'a>(
+    pub fn pipeline<'a>(
         &mut self,
         pending: &mut VecDeque<Pending>,
         request: &dyn Fn(usize) -> Result<Option<Request<'a>>>,

@@ -68,13 +68,13 @@ pub fn hits(
     let mut looked: HashSet<i64> = HashSet::new();
     let (mut hits, mut more) = (Vec::new(), true);
     question.score = found.iter().map(|(chunk, _)| *chunk).collect();
-    let ahead = scope.ahead.as_ref().filter(|ahead| ahead.limit == question.limit);
-    if let Some(ahead) = ahead {
-        visible.extend(ahead.visible(scope.vector().unwrap_or_default()));
-        (hits, more) = (ahead.hits.hits.clone(), ahead.hits.more);
-        candidates.left_out = ahead.hits.left_out;
-        candidates.corrections.clone_from(&ahead.hits.corrections);
-        candidates.synonyms.clone_from(&ahead.hits.synonyms);
+    let prefetched = scope.prefetched.as_ref().filter(|prefetched| prefetched.limit == question.limit);
+    if let Some(prefetched) = prefetched {
+        visible.extend(prefetched.visible(scope.vector().unwrap_or_default()));
+        (hits, more) = (prefetched.hits.hits.clone(), prefetched.hits.more);
+        candidates.left_out = prefetched.hits.left_out;
+        candidates.corrections.clone_from(&prefetched.hits.corrections);
+        candidates.synonyms.clone_from(&prefetched.hits.synonyms);
         looked.extend(hits.iter().map(|(chunk, _)| *chunk));
         candidates.scores = hits.iter().map(|(chunk, score)| (*chunk, f64::from(*score))).collect();
         question.score.retain(|chunk| !looked.contains(chunk));
@@ -88,11 +88,11 @@ pub fn hits(
         candidates.left_out = answer.left_out;
         candidates.corrections = answer.corrections;
         candidates.synonyms = answer.synonyms;
-        if ahead.is_none() {
+        if prefetched.is_none() {
             (hits, more) = (answer.hits, answer.more);
         }
     }
-    question.limit = ahead.map_or(question.limit, |ahead| ahead.limit);
+    question.limit = prefetched.map_or(question.limit, |prefetched| prefetched.limit);
     loop {
         for slice in hits.chunks(SLICE) {
             let unknown = |chunk: &i64| !visible.contains_key(chunk) && !looked.contains(chunk);

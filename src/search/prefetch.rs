@@ -25,7 +25,7 @@ const LANES: usize = 8;
 
 /// The first hits of the keyword index.
 #[derive(Debug)]
-pub struct Ahead {
+pub struct PrefetchedHits {
     /// Number of hits asked for.
     pub limit: u32,
     /// The hits.
@@ -34,7 +34,7 @@ pub struct Ahead {
     pub vectors: HashMap<i64, Vec<f32>>,
 }
 
-impl Ahead {
+impl PrefetchedHits {
     /// The hits that pass, with their cosine similarities.
     pub fn visible(&self, query: &[f32]) -> HashMap<i64, f64> {
         self.vectors.iter().map(|(chunk, vector)| (*chunk, similarity(query, vector))).collect()
@@ -127,7 +127,7 @@ fn embed_and_retrieve_keywords<'a>(
         asked.borrow_mut().insert(at, question.limit);
         Ok(Some(engine_request))
     };
-    let mut found: Vec<(usize, Ahead)> = Vec::new();
+    let mut found: Vec<(usize, PrefetchedHits)> = Vec::new();
     let outcome =
         engine_client::exchange_as_made(models.len() + corpora.len(), &engine_request, &mut |number, mut answers| {
             let Some(answer) = answers.pop() else { return Err(engine_client::unexpected()) };
@@ -149,8 +149,8 @@ fn embed_and_retrieve_keywords<'a>(
     let trace = trace.into_inner();
     trace.took(("embed", ""), begun.elapsed().as_secs_f64() * 1e3 - beside.get());
     let mut searched = opened.into_inner().map_or_else(|| open(trace), Ok)?;
-    for (at, ahead) in found {
-        searched[at].scope.ahead = Some(ahead);
+    for (at, prefetched) in found {
+        searched[at].scope.prefetched = Some(prefetched);
     }
     match outcome {
         // It is not known which model failed.
@@ -169,12 +169,12 @@ fn is_prefetched(scope: &Scope<'_>, request: &SearchRequest) -> bool {
 }
 
 /// Reads the hits that pass, with their vectors.
-fn read(searched: &CorpusSearch<'_>, limit: u32, hits: Hits) -> Result<Ahead> {
+fn read(searched: &CorpusSearch<'_>, limit: u32, hits: Hits) -> Result<PrefetchedHits> {
     let chunks: Vec<i64> = hits.hits.iter().map(|(chunk, _)| *chunk).collect();
     let rows = searched
         .scope
         .rows(VISIBLE_VECTORS, &chunks, 0, |row| (row.get::<i64>(1).unwrap_or_default(), row.vector(2)))?;
-    Ok(Ahead { limit, hits, vectors: rows.into_iter().collect() })
+    Ok(PrefetchedHits { limit, hits, vectors: rows.into_iter().collect() })
 }
 
 /// A query longer than the window of the model is truncated, as the rest still counts for the keyword retriever.

@@ -140,10 +140,8 @@ fn merged(
     retrieved.keyword.hits.truncate(request.depth());
     let first = |list: &[(i64, f64)]| list.len().min(request.candidate_count);
     let mut ranked = match request.mode {
-        Mode::Vector => single(&retrieved.vector[..first(&retrieved.vector)], |standing| (Some(standing), None)),
-        Mode::Keyword => {
-            single(&retrieved.keyword.hits[..first(&retrieved.keyword.hits)], |standing| (None, Some(standing)))
-        }
+        Mode::Vector => single(&retrieved.vector[..first(&retrieved.vector)], |score| (Some(score), None)),
+        Mode::Keyword => single(&retrieved.keyword.hits[..first(&retrieved.keyword.hits)], |score| (None, Some(score))),
         Mode::Hybrid => fused(retrieved, request)?,
     };
     for ranked in &mut ranked {
@@ -287,15 +285,15 @@ fn fused(retrieved: &Retrieved, request: &SearchRequest) -> Result<Vec<Ranked>> 
         .into_iter()
         .filter_map(|fused| {
             let raw = raw.get(&fused.chunk_id)?;
-            let standing = |places: &HashMap<i64, (usize, f64)>, score: Option<f64>, normalised: Option<f64>| {
+            let retrieved = |places: &HashMap<i64, (usize, f64)>, score: Option<f64>, normalised: Option<f64>| {
                 let rank = places.get(&fused.chunk_id).map(|place| place.0);
                 score.map(|score| RetrieverScore { rank, score, normalised })
             };
             Some(Ranked {
                 chunk_id: fused.chunk_id,
                 score: fused.score,
-                vector: standing(&vector, raw.vector, fused.vector),
-                keyword: standing(&keyword, raw.keyword, fused.keyword),
+                vector: retrieved(&vector, raw.vector, fused.vector),
+                keyword: retrieved(&keyword, raw.keyword, fused.keyword),
                 rerank: None,
                 boost: None,
                 stale: false,

@@ -1,7 +1,7 @@
 //! The chunks of a corpus that one search may return: statements with the filter of the search, run as the caller, and
 //! pending changes, read as the owner.
 
-use super::prefetch::Ahead;
+use super::prefetch::PrefetchedHits;
 use super::request::SearchRequest;
 use super::source_columns::{self, Compiled};
 use crate::capture;
@@ -68,7 +68,7 @@ pub struct Scope<'a> {
     /// [`Self::fresh_at`], and whether there are changes that are not in the chunks.
     freshness: Freshness,
     /// The first keyword hits, found while the query was embedded.
-    pub ahead: Option<Ahead>,
+    pub prefetched: Option<PrefetchedHits>,
     /// Every chunk that passes, where BM25 statistics are those of these chunks.
     counted: Option<Vec<i64>>,
     /// Documents are checked although no filter needs it, as some are gone.
@@ -107,7 +107,7 @@ impl<'a> Scope<'a> {
             secured: secured == Some(true),
             restricted: filter.sql != "true" || secured == Some(true),
             freshness: freshness(corpus)?,
-            ahead: None,
+            prefetched: None,
             counted: None,
             looks_at_documents: false,
             vector: None,
@@ -155,7 +155,7 @@ impl<'a> Scope<'a> {
 
     /// From now on, excludes chunks without a document.
     pub fn look_at_documents(&mut self) {
-        (self.looks_at_documents, self.restricted, self.ahead) = (true, true, None);
+        (self.looks_at_documents, self.restricted, self.prefetched) = (true, true, None);
     }
 
     /// Whether chunks without a document are excluded.
@@ -253,7 +253,7 @@ impl<'a> Scope<'a> {
     }
 
     /// Describes the scope for an explanation.
-    pub fn words(&self) -> String {
+    pub fn describe(&self) -> String {
         match &self.eligible {
             Some(eligible) => format!("{} chunks pass", eligible.len()),
             None if self.restricted => format!("more than {MAX_LISTED} chunks pass"),
