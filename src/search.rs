@@ -50,6 +50,9 @@ use socle_core::array::array_elements;
 use socle_core::{Error, Kind, Result};
 use trace::Trace;
 
+/// Most chunks that are listed where row security applies, so that others decide about no word.
+const MAX_LISTED: usize = 100_000;
+
 const WHY_NOT_CAPTURED: &str = "SELECT socle._why_not_captured($1, $2)";
 
 type Found = TableIterator<
@@ -216,6 +219,22 @@ impl<'a> CorpusSearch<'a> {
         }
         Ok(Self { scope, request: request.clone() })
     }
+
+    /// Lists the visible chunks for a query with a prefix where row security applies: words of other chunks must not decide
+    /// which words the prefix stands for.
+    ///
+    /// # Errors
+    /// `InputTooLong` for too many chunks.
+    fn listed_for_prefixes(mut self) -> Result<Self> {
+        let (scope, request) = (&mut self.scope, &self.request);
+        if request.mode.has_keyword() && request.has_prefix() && scope.secured && !scope.list_all(MAX_LISTED)? {
+            let message = format!("a prefix is looked up in at most {MAX_LISTED} chunks where row security applies");
+            return Err(Error::new(Kind::InputTooLong, message)
+                .detail(format!("More chunks of corpus \"{}\" pass.", scope.corpus.name))
+                .hint("Use a filter, or omit the asterisk."));
+        }
+        Ok(self)
+    }
 }
 
 /// Runs a search.
@@ -224,7 +243,10 @@ impl<'a> CorpusSearch<'a> {
 /// `EngineUnavailable`; errors of the filter. Missing privileges of the caller are raised.
 pub fn run(corpora: &[CorpusSpec], request: &SearchRequest, trace: &mut Trace) -> Result<Outcome> {
     trace.begin(corpora.iter().map(|corpus| corpus.name.as_str()));
-    let open = |trace: &mut Trace| corpora.iter().map(|corpus| CorpusSearch::open(corpus, request, trace)).collect();
+    let open = |trace: &mut Trace| {
+        let open = |corpus| CorpusSearch::open(corpus, request, trace)?.listed_for_prefixes();
+        corpora.iter().map(open).collect()
+    };
     let searched = if request.mode.has_vectors() {
         prefetch::embed_and_prefetch(corpora, request, trace, &open)?
     } else {

@@ -33,11 +33,11 @@ SELECT jsonb_build_object(
              WHERE h.inhparent = b.source AND s.relkind = 'r'),
     'has_trigger', EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = b.source
         AND g.tgfoid = 'socle._capture_change()'::regprocedure
-                           AND g.tgtype & 1 = 1 AND g.tgargs = convert_to(c.name, 'UTF8') || '\x00'),
+                           AND g.tgtype & 1 = 1 AND g.tgargs = convert_to(c.name, 'UTF8') || decode('00', 'hex')),
     'turned', (SELECT coalesce(array_agg(format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', g.tgrelid::regclass, g.tgname)), '{}')
                FROM (SELECT relid FROM pg_partition_tree(b.source) UNION SELECT b.source) AS t
                JOIN pg_trigger g ON g.tgrelid = t.relid
-               WHERE g.tgfoid = 'socle._capture_change()'::regprocedure AND g.tgargs = convert_to(c.name, 'UTF8') || '\x00'
+               WHERE g.tgfoid = 'socle._capture_change()'::regprocedure AND g.tgargs = convert_to(c.name, 'UTF8') || decode('00', 'hex')
                  AND g.tgenabled = 'O'))::text
 FROM socle.corpus_binding b JOIN socle.corpus c ON c.name = b.corpus
 WHERE b.corpus = ANY ($1) ORDER BY b.corpus

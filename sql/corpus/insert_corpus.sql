@@ -1,3 +1,5 @@
+-- A new corpus has no rules about words, whatever a restore has left under its name.
+WITH ruled AS (DELETE FROM socle.corpus_word_rule WHERE corpus = $1 ->> 'name')
 INSERT INTO socle.corpus (name, replaces, source_schema, source_table, key_columns, key_operators, chunk_key_columns,
                           content_columns, content_roles, title_column, language, language_column, template,
                           template_columns, chunk_schema, chunk_table, change_table,

@@ -25,7 +25,7 @@ AS $$
     SELECT format('its trigger is disabled on %s: changes there are found when it is enabled again', min(g.tgrelid::regclass::text))
     FROM (SELECT p.relid FROM pg_partition_tree(source) AS p UNION SELECT source) AS t
     JOIN pg_trigger g ON g.tgrelid = t.relid
-    WHERE g.tgfoid = 'socle._capture_change()'::regprocedure AND g.tgargs = convert_to(corpus, 'UTF8') || '\x00'
+    WHERE g.tgfoid = 'socle._capture_change()'::regprocedure AND g.tgargs = convert_to(corpus, 'UTF8') || decode('00', 'hex')
       AND g.tgenabled IN ('D', 'R')
     HAVING count(*) > 0
 $$;

@@ -1,8 +1,9 @@
 -- Rules about words of queries, which the owner of a corpus makes: synonyms, protected words, stop words. They are looked up
 -- when a query is searched, and the keyword index knows nothing of them.
 
+-- No foreign key: a parallel restore may load the rules before their corpora.
 CREATE TABLE socle.corpus_word_rule (
-    corpus text NOT NULL CONSTRAINT corpus_word_rule_corpus_fkey REFERENCES socle.corpus (name) ON DELETE CASCADE,
+    corpus text NOT NULL,
     key text NOT NULL,
     kind text NOT NULL
         CONSTRAINT corpus_word_rule_kind_check CHECK (kind OPERATOR(pg_catalog.=) ANY (ARRAY['synonym', 'protected', 'stop_word'])),
@@ -12,7 +13,7 @@ CREATE TABLE socle.corpus_word_rule (
         CONSTRAINT corpus_word_rule_replacements_check CHECK (pg_catalog.array_position(replacements, NULL) IS NULL),
     CONSTRAINT corpus_word_rule_pkey PRIMARY KEY (corpus, key, kind, language, term)
 );
-COMMENT ON TABLE socle.corpus_word_rule IS 'synonyms, protected words and stop words of corpora; written only by functions of socle';
+COMMENT ON TABLE socle.corpus_word_rule IS 'synonyms, protected words and stop words of corpora; written only by functions of socle and by a restore';
 COMMENT ON COLUMN socle.corpus_word_rule.corpus IS 'name of the corpus';
 COMMENT ON COLUMN socle.corpus_word_rule.key IS 'first letters of the term, by which the rules for a query are looked up';
 COMMENT ON COLUMN socle.corpus_word_rule.kind IS 'synonym, protected or stop_word';

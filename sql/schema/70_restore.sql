@@ -18,5 +18,5 @@ GRANT INSERT ON socle.corpus TO PUBLIC;
 
 CREATE TRIGGER check_restored BEFORE INSERT ON socle.corpus_word_rule FOR EACH ROW EXECUTE FUNCTION socle._check_restored();
 ALTER TABLE socle.corpus_word_rule ENABLE ALWAYS TRIGGER check_restored;
-COMMENT ON TRIGGER check_restored ON socle.corpus_word_rule IS 'refuses rows inserted by a role that is not superuser, except rules of its own corpora';
+COMMENT ON TRIGGER check_restored ON socle.corpus_word_rule IS 'refuses rows inserted by a role that is not superuser, except rules of its own corpora and, for the owner of the database, of corpora that are not there yet';
 GRANT INSERT ON socle.corpus_word_rule TO PUBLIC;

@@ -255,7 +255,7 @@ AS $$
     SELECT format('its trigger is disabled on %s: changes there are found when it is enabled again', min(g.tgrelid::regclass::text))
     FROM (SELECT p.relid FROM pg_partition_tree(source) AS p UNION SELECT source) AS t
     JOIN pg_trigger g ON g.tgrelid = t.relid
-    WHERE g.tgfoid = 'socle._capture_change()'::regprocedure AND g.tgargs = convert_to(corpus, 'UTF8') || '\x00'
+    WHERE g.tgfoid = 'socle._capture_change()'::regprocedure AND g.tgargs = convert_to(corpus, 'UTF8') || decode('00', 'hex')
       AND g.tgenabled IN ('D', 'R')
     HAVING count(*) > 0
 $$;
@@ -591,8 +591,9 @@ COMMENT ON COLUMN socle.keyword_segment_part.format IS
 -- Rules about words of queries, which the owner of a corpus makes: synonyms, protected words, stop words. They are looked up
 -- when a query is searched, and the keyword index knows nothing of them.
 
+-- No foreign key: a parallel restore may load the rules before their corpora.
 CREATE TABLE socle.corpus_word_rule (
-    corpus text NOT NULL CONSTRAINT corpus_word_rule_corpus_fkey REFERENCES socle.corpus (name) ON DELETE CASCADE,
+    corpus text NOT NULL,
     key text NOT NULL,
     kind text NOT NULL
         CONSTRAINT corpus_word_rule_kind_check CHECK (kind OPERATOR(pg_catalog.=) ANY (ARRAY['synonym', 'protected', 'stop_word'])),
@@ -602,7 +603,7 @@ CREATE TABLE socle.corpus_word_rule (
         CONSTRAINT corpus_word_rule_replacements_check CHECK (pg_catalog.array_position(replacements, NULL) IS NULL),
     CONSTRAINT corpus_word_rule_pkey PRIMARY KEY (corpus, key, kind, language, term)
 );
-COMMENT ON TABLE socle.corpus_word_rule IS 'synonyms, protected words and stop words of corpora; written only by functions of socle';
+COMMENT ON TABLE socle.corpus_word_rule IS 'synonyms, protected words and stop words of corpora; written only by functions of socle and by a restore';
 COMMENT ON COLUMN socle.corpus_word_rule.corpus IS 'name of the corpus';
 COMMENT ON COLUMN socle.corpus_word_rule.key IS 'first letters of the term, by which the rules for a query are looked up';
 COMMENT ON COLUMN socle.corpus_word_rule.kind IS 'synonym, protected or stop_word';
@@ -659,7 +660,7 @@ GRANT EXECUTE ON FUNCTION socle.drop_word_rules(text, text[], text) TO PUBLIC;
 
 CREATE TRIGGER check_restored BEFORE INSERT ON socle.corpus_word_rule FOR EACH ROW EXECUTE FUNCTION socle._check_restored();
 ALTER TABLE socle.corpus_word_rule ENABLE ALWAYS TRIGGER check_restored;
-COMMENT ON TRIGGER check_restored ON socle.corpus_word_rule IS 'refuses rows inserted by a role that is not superuser, except rules of its own corpora';
+COMMENT ON TRIGGER check_restored ON socle.corpus_word_rule IS 'refuses rows inserted by a role that is not superuser, except rules of its own corpora and, for the owner of the database, of corpora that are not there yet';
 GRANT INSERT ON socle.corpus_word_rule TO PUBLIC;
 
 -- Keep this last: other parts of this script stand before it.

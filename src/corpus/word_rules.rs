@@ -24,6 +24,9 @@ const MAX_RULES: i64 = 10_000;
 /// Most terms of one call.
 const MAX_TERMS: usize = 1_000;
 
+/// Most terms that are synonyms of each other, or replacements of a term: each is searched for with each query.
+const MAX_SYNONYMS: usize = 100;
+
 /// Longest term, in characters.
 const MAX_TERM: usize = 200;
 
@@ -51,6 +54,10 @@ fn create_synonym_rules(call: pg_sys::FunctionCallInfo) -> Result<()> {
             terms.iter().map(|term| (term, others(term))).collect()
         }
     };
+    if rules.iter().any(|(_, replacements)| replacements.len() >= MAX_SYNONYMS) {
+        return Err(Error::new(Kind::InvalidArgument, format!("a term can have at most {MAX_SYNONYMS} synonyms"))
+            .hint("Each of them is searched for with every query that has the term."));
+    }
     insert(&corpus, WordRuleKind::Synonym, language, &rules)
 }
 

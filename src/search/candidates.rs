@@ -66,8 +66,9 @@ pub fn find(searched: &mut [CorpusSearch<'_>], request: &SearchRequest, trace: &
             return Ok(Candidates { ranked: grouped, omissions: omissions(&scopes, &rankings, request)?, complete });
         }
         enough = Some(wanted);
-        // A boost may raise what is found later above all that was found before: every page has to have the same order.
-        before = if request.boost.is_some() { grouped } else { Vec::new() };
+        // What is found later may rank above what was found before, by a boost or as a fusion sees more candidates: every
+        // page has to have the same order.
+        before = grouped;
         for corpus in searched.iter_mut() {
             corpus.request.candidate_count = (corpus.request.candidate_count * FURTHER).min(MAX_CANDIDATES);
         }

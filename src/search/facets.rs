@@ -4,6 +4,7 @@
 //! Mode "keyword" counts every match, the other modes the candidates of a search. Columns are read as the caller; values
 //! become JSON by `pg::value`.
 
+use super::MAX_LISTED;
 use super::keyword_retriever::first_question;
 use super::omission::{Omission, Outcome, omissions};
 use super::request::{self, MAX_CANDIDATES, Mode, SearchRequest};
@@ -29,9 +30,6 @@ const RANGES: &str = include_str!("../../sql/search/facet_ranges.sql");
 
 /// Condition that a document has one of the chunks `$2`.
 const MATCHES: &str = "EXISTS (SELECT FROM {chunk} k WHERE k.chunk_id = ANY ($2) AND {same k s})";
-
-/// Most visible chunks that are listed where row security applies.
-const MAX_LISTED: usize = 100_000;
 
 /// Most values of a column.
 const MAX_VALUES: i32 = 10_000;
@@ -114,7 +112,7 @@ type Counts = (Vec<Count>, Vec<(String, Omission)>);
 fn count(corpora: &[CorpusSpec], request: &SearchRequest, wanted: &Wanted) -> Result<Counts> {
     let Some(corpus) = corpora.first() else { return Ok((Vec::new(), Vec::new())) };
     let mut trace = Trace::default();
-    let open = |trace: &mut Trace| Ok(vec![CorpusSearch::open(corpus, request, trace)?]);
+    let open = |trace: &mut Trace| Ok(vec![CorpusSearch::open(corpus, request, trace)?.listed_for_prefixes()?]);
     let mut scopes: Vec<Scope<'_>> = if !wanted.has_query {
         vec![Scope::new(corpus, request)?]
     } else {

@@ -226,6 +226,12 @@ impl SearchRequest {
         Ok(Some(request))
     }
 
+    /// Whether the query may have prefixes, such as `back*`.
+    pub fn has_prefix(&self) -> bool {
+        let is_prefix = |word: &str| word.ends_with('*') && word.contains(char::is_alphanumeric);
+        self.syntax != QuerySyntax::Plain && self.query.split_whitespace().any(is_prefix)
+    }
+
     /// Number of candidates asked of each retriever: never fewer than normalisation looks at.
     pub fn depth(&self) -> usize {
         self.candidate_count.max(REFERENCE_DEPTH)
@@ -252,9 +258,15 @@ impl SearchRequest {
         if self.reranker.is_some() && self.rerank_count < self.limit {
             return same("rerank_count", self.rerank_count);
         }
-        // A boost reorders the candidates, so that more of them are another ranking.
-        if self.boost.is_some() && self.offset > 0 && candidates < self.limit {
+        // What orders the candidates anew makes another ranking of more of them.
+        let reorders = self.boost.is_some() || self.mode == Mode::Hybrid || self.diversity > 0.0;
+        if reorders && self.offset > 0 && candidates < self.limit {
             return same("candidate_count", candidates);
+        }
+        if self.diversity > 0.0 && self.is_grouped() && self.offset > 0 {
+            let message = "result_offset has no meaning with diversity and groups";
+            return Err(Error::new(Kind::InvalidArgument, message)
+                .hint("Which results differ from each other depends on their number: ask for all pages at once."));
         }
         if self.reranker.is_some() && self.rerank_count > MAX_RERANKED as usize {
             let message = format!("result_limit must be at most {MAX_RERANKED} with a rerank_model");
@@ -290,7 +302,7 @@ impl SearchRequest {
                 Err(Error::new(Kind::InvalidArgument, "keyword_weight must be a number of at least 0"))
             }
             _ if [self.min_score, self.min_similarity, self.min_rerank].into_iter().flatten().any(f64::is_nan) => {
-                Err(Error::new(Kind::InvalidArgument, "min_score, min_similarity and min_rerank must be numbers"))
+                Err(Error::new(Kind::InvalidArgument, "a least score must be a number, not NaN"))
             }
             _ => Ok(()),
         }

@@ -90,8 +90,9 @@ impl<'a> Scope<'a> {
     /// Errors of the filter; missing privileges of the caller are raised.
     pub fn new(corpus: &'a CorpusSpec, request: &SearchRequest) -> Result<Self> {
         let source = pg_sys::Oid::from(corpus.tables.source.unwrap_or_default());
+        let chunk = pg_sys::Oid::from(corpus.tables.chunk.unwrap_or_default());
         let Compiled { filter, boosts, group } = source_columns::compile(corpus, request, FIRST_PARAMETER)?;
-        let types = plan_cache::rows(TYPES, &[source.into()], 1, |row| {
+        let types = plan_cache::rows(TYPES, &[source.into(), chunk.into()], 1, |row| {
             (row.get::<String>(1), row.get::<pg_sys::Oid>(2), row.get::<bool>(3))
         })?;
         let Some((Some(schema), Some(vector_type), secured)) = types.into_iter().next() else {

@@ -1,9 +1,9 @@
 //! `socle.create_search_function`: a function of the user that searches one corpus and returns the key of its source in
 //! columns of their own types.
 //!
-//! The function belongs to the caller, runs as whoever calls it, and holds no code of the owner of the source: values
-//! become of their types by input functions, which only superusers can create, and types whose input runs checks are
-//! refused. Replaces nothing.
+//! The function belongs to the caller, runs as the role that calls it, and holds no code of the owner of the source: the
+//! types of the key have to be built in, because the owner of another type may give its name to a type with checks later.
+//! Replaces nothing.
 
 use super::check;
 use crate::catalog::CorpusSpec;
@@ -52,6 +52,10 @@ fn create(arguments: Arguments) -> Result<pg_sys::Oid> {
     let corpus = CorpusSpec::find_to_read(&corpus)?;
     check(&corpus)?;
     let schema = arguments.name(2).unwrap_or_else(|| corpus.tables.source_schema.clone());
+    if schema.is_empty() || schema.starts_with("pg_temp") {
+        return Err(Error::new(Kind::InvalidArgument, format!("a search function cannot be in schema \"{schema}\""))
+            .hint("Name a schema that lasts."));
+    }
     let function = format!("{}.{}", identifier(&schema), identifier(&name));
     let there = || {
         let names = [schema.as_str().into(), name.as_str().into()];
@@ -111,14 +115,12 @@ fn statement(corpus: &CorpusSpec, function: &str) -> Result<String> {
 fn key_columns(corpus: &CorpusSpec) -> Result<Vec<KeyColumn<'_>>> {
     let source = pg_sys::Oid::from(corpus.tables.source.unwrap_or_default());
     let column = |name: &'_ String| {
-        // A domain counts as its base type, whose input runs no checks of its owner.
+        // A domain counts as its base type.
         let base = value::column_type(source, name).map_or(pg_sys::InvalidOid, value::base_type);
-        if !value::is_read_without_checks(base) {
+        if !value::is_built_in(base) {
             let (name, type_name) = (name.clone(), backend::type_name(base));
             return Err(Error::new(Kind::NotSupported, format!("key column \"{name}\" cannot be returned as it is"))
-                .detail(format!(
-                    "Values of type {type_name} are checked by code of the owner of a type when they are read."
-                ))
+                .detail(format!("Type {type_name} is not built in: its owner could give the name to another type."))
                 .hint("Use socle.search() and its column source_key."));
         }
         let type_sql = plan_cache::rows(TYPE_NAME, &[base.into()], 1, |row| row.get::<String>(1))?;

@@ -4,6 +4,7 @@
 //! Words come from the keyword index, and count where a visible chunk has them. Where row security applies, the index is
 //! asked about visible chunks alone, so that neither suggestions nor their order depend on others.
 
+use super::MAX_LISTED;
 use super::omission::notice;
 use super::request::{self, Mode, SearchRequest};
 use super::scope::{Scope, Stale};
@@ -24,9 +25,6 @@ const TITLES: &str = include_str!("../../sql/search/titles.sql");
 /// Most suggestions.
 const MAX_SUGGESTIONS: i32 = 100;
 const DEFAULT_SUGGESTIONS: usize = 10;
-
-/// Most chunks that are listed where row security applies.
-const MAX_LISTED: usize = 100_000;
 
 /// Number of hits whose titles and headings are read.
 const HITS: usize = 1_000;

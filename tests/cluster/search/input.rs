@@ -34,7 +34,7 @@ fn what_cannot_be_meant_is_refused_by_name() {
         ("'paper', 'fox', neighbours => -1", "22023", "neighbours must be between 0 and"),
         ("'paper', 'fox', diversity => 'NaN'", "22023", "diversity must be between 0 and 1"),
         ("'paper', 'fox', diversity => 1.5", "22023", "diversity must be between 0 and 1"),
-        ("'paper', 'fox', min_score => 'NaN'", "22023", "min_score, min_similarity and min_rerank must be numbers"),
+        ("'paper', 'fox', min_score => 'NaN'", "22023", "a least score must be a number, not NaN"),
         ("'paper', 'fox', mode => 'telepathy'", "22023", "mode \"telepathy\" does not exist"),
         ("'paper', 'fox', fusion => 'cold'", "22023", "fusion \"cold\" does not exist"),
         ("'paper', 'fox', language => 'klingon'", "22023", "klingon"),

@@ -26,12 +26,19 @@ fn pages_are_parts_of_one_ranking() {
             assert_eq!(pages, whole, "{query}");
         }
     }
-    assert!(found(&mut client, "'fox', result_offset => 10000").is_empty());
+    assert!(found(&mut client, "'fox', mode => 'keyword', result_offset => 10000").is_empty());
+    client.batch_execute("SET standard_conforming_strings = off").unwrap();
+    assert_eq!(found(&mut client, "'fox', result_limit => 1").len(), 1);
+    client.batch_execute("RESET standard_conforming_strings").unwrap();
     assert!(found(&mut client, "'fox', result_limit => 0, result_offset => 3").is_empty());
     let refused = |client: &mut postgres::Client, arguments: &str| {
         assert_eq!(sqlstate(client.batch_execute(&format!("SELECT socle.search('paper', {arguments})"))), "22023");
     };
     refused(&mut client, "'fox', result_offset => -1");
+    refused(&mut client, "'fox', result_offset => 95");
+    refused(&mut client, "'fox', mode => 'keyword', diversity => 0.1, result_offset => 95");
+    refused(&mut client, "'fox', diversity => 0.1, group_by_document => true, result_offset => 5");
+    assert_eq!(found(&mut client, "'fox', result_offset => 95, candidate_count => 105").len(), 10);
     refused(&mut client, "'fox', result_offset => 15, rerank_model => 'reranker'");
     let reranked = "'fox', mode => 'keyword', rerank_model => 'reranker', rerank_count => 12";
     let whole = found(&mut client, &format!("{reranked}, result_limit => 12"));
@@ -153,4 +160,15 @@ fn misspelt_words_are_corrected_and_named_only_to_who_may_see_them() {
     super::wait(&mut client);
     client.batch_execute("SET ROLE narrow").unwrap();
     assert_eq!(calls.map(|call| found(&mut client, call)), before);
+    // Likewise where the owner has put the policy on the chunks, and only there.
+    client
+        .batch_execute(
+            "RESET ROLE; ALTER TABLE paper DISABLE ROW LEVEL SECURITY;
+             CREATE POLICY few ON paper_chunk AS RESTRICTIVE TO narrow USING (content LIKE '%wolf %'); SET ROLE narrow",
+        )
+        .unwrap();
+    let told: String = value(&mut client, explained);
+    assert!(!told.contains("as raven"), "{told}");
+    assert!(found(&mut client, "'rav*', mode => 'keyword'").is_empty());
+    assert!(!found(&mut client, "'wol*', mode => 'keyword'").is_empty());
 }

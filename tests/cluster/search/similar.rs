@@ -135,7 +135,7 @@ fn what_is_no_document_is_refused_by_name() {
         ("'paper', '{\"id\": [1]}'", "22023", "source_key, column \"id\""),
         ("'paper', '{\"id\": -1}', filter => '{\"colour\": 1}'", "42703", "colour"),
         ("'paper', '{\"id\": 1}', result_limit => -1", "22023", "result_limit must be between 0 and"),
-        ("'paper', '{\"id\": 1}', min_similarity => 'NaN'", "22023", "must be numbers"),
+        ("'paper', '{\"id\": 1}', min_similarity => 'NaN'", "22023", "must be a number, not NaN"),
         ("'paper', '{\"id\": 1}', stale => 'hide'", "22023", "stale \"hide\" does not exist"),
     ] {
         let error = client.query(&format!("SELECT * FROM socle.similar({arguments})"), &[]).err();

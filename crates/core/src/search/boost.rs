@@ -193,17 +193,19 @@ impl Boosts {
 
 /// The boosts in a JSON text: a list of objects, or one object.
 fn written(boost: &str) -> Result<Vec<Written>> {
-    let parsed = match boost.trim_start().as_bytes().first() {
-        Some(b'[') => serde_json::from_str(boost),
-        Some(b'{') => serde_json::from_str(boost).map(|one| vec![one]),
-        _ => {
-            let message = "boost must be an object or a list of objects";
-            return Err(Error::new(Kind::InvalidArgument, message).hint(EXAMPLE));
-        }
+    let invalid = |error: serde_json::Error| {
+        let detail = format!("{error}.").replace("f64", "a number");
+        Error::new(Kind::InvalidArgument, "boost is not valid").detail(detail).hint(EXAMPLE)
     };
-    parsed.map_err(|error| {
-        Error::new(Kind::InvalidArgument, "boost is not valid").detail(format!("{error}.")).hint(EXAMPLE)
-    })
+    let objects = match serde_json::from_str(boost).map_err(invalid)? {
+        serde_json::Value::Array(list) => list,
+        other => vec![other],
+    };
+    if !objects.iter().all(serde_json::Value::is_object) {
+        let message = "boost must be an object or a list of objects";
+        return Err(Error::new(Kind::InvalidArgument, message).hint(EXAMPLE));
+    }
+    objects.into_iter().map(|object| serde_json::from_value(object).map_err(invalid)).collect()
 }
 
 fn of_number(written: &Written, column: &FilterColumn, alias: &str) -> Result<Term> {

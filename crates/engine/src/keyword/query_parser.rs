@@ -1,7 +1,7 @@
 //! Parses query text into words, phrases, prefixes, requirements and exclusions, by a [`QuerySyntax`]. Every text is a
 //! valid query, and whatever is no operator is text. One pass, without recursion.
 
-use super::query_unit::{Unit, units};
+use super::query_unit::{Unit, excluded_group, units};
 use super::spelling::option_term;
 use super::word_rule::Synonym;
 use super::words::{WordForm, for_each_word, normalize};
@@ -195,6 +195,15 @@ impl Parser {
         let mut from = 0;
         let mut at = 0;
         while let Some(unit) = units.get(at) {
+            if let Some(group) = excluded_group(&units[at..]) {
+                self.add_words(&query[from..unit.start], true);
+                for unit in group.iter().filter(|unit| !unit.is_or()) {
+                    add_phrase(&mut self.parsed.excluded, unit.text, &mut self.parsed.left_out);
+                }
+                at += group.len();
+                from = units[at - 1].end;
+                continue;
+            }
             let mut next = at + 1;
             if unit.is_operand() {
                 while joins(next) {
@@ -237,13 +246,19 @@ impl Parser {
         for unit in units {
             let mut pieces = Vec::new();
             add_phrase(&mut pieces, unit.text, &mut self.parsed.left_out);
-            let words = pieces.pop().unwrap_or_default();
-            alternatives.push(
-                unit.slop.map_or_else(|| Clause::Words(words.clone()), |slop| Clause::Phrase(words.clone(), slop)),
-            );
+            let Some(words) = pieces.pop() else { continue };
+            // Two equal words of a phrase would both be found in one place.
+            let is_repeated = (1..words.len()).any(|at| words[..at].contains(&words[at]));
+            alternatives.push(match unit.slop {
+                None => Clause::Words(words),
+                Some(slop) => Clause::Phrase(words, if is_repeated { 0 } else { slop }),
+            });
             if unit.slop.is_none() {
                 self.add_words(unit.text, false);
             }
+        }
+        if alternatives.is_empty() {
+            return;
         }
         alternatives.truncate(MAX_OPERATORS);
         match self.parsed.any_of.len() {

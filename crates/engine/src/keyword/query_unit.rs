@@ -34,6 +34,17 @@ impl Unit<'_> {
     }
 }
 
+/// Most units of an excluded group.
+const MAX_GROUP: usize = 64;
+
+/// The units of a group in parentheses that is excluded as a whole, if `units` begin with one: `-(one OR "another phrase")`.
+pub fn excluded_group<'a, 'b>(units: &'b [Unit<'a>]) -> Option<&'b [Unit<'a>]> {
+    units.first().filter(|unit| unit.slop.is_none() && unit.sign.is_none() && unit.text.starts_with("-("))?;
+    let is_last = |unit: &Unit<'_>| unit.slop.is_none() && unit.text.ends_with(')');
+    let last = units.iter().take(MAX_GROUP).position(is_last)?;
+    Some(&units[..=last])
+}
+
 /// The units of a query, in order.
 pub fn units(query: &str) -> Vec<Unit<'_>> {
     let mut units = Vec::new();

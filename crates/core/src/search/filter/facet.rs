@@ -90,7 +90,7 @@ fn of_values(column: &FilterColumn, alias: &str) -> Result<Facet> {
         ColumnKind::Json => (format!("({row})::pg_catalog.jsonb"), String::new()),
         // NULL, unlike an empty array, is a value.
         ColumnKind::Array => {
-            let array = format!("coalesce({row}, (ARRAY[NULL])::{})", column.type_sql);
+            let array = format!("coalesce({row}, pg_catalog.array_append({row}, NULL))");
             let elements = format!("SELECT DISTINCT u.element FROM pg_catalog.unnest({array}) AS u (element)");
             ("v.element".to_string(), format!(" CROSS JOIN LATERAL ({elements}) AS v"))
         }
@@ -101,11 +101,12 @@ fn of_values(column: &FilterColumn, alias: &str) -> Result<Facet> {
 /// The ranges between bounds, in any order, of the values of a column.
 fn of_ranges(column: &FilterColumn, bounds: &RawValue, alias: &str, parameter: usize) -> Result<Facet> {
     let name = &column.name;
-    if column.kind != ColumnKind::Scalar || column.operators.less.is_none() {
+    // Bounds of texts would be sorted by another collation than that of the column.
+    if column.kind != ColumnKind::Scalar || column.operators.less.is_none() || column.category == 'S' {
         return Err(unsupported(
             column,
             "ranges",
-            "Ranges are for columns whose type has an order, as numbers and times.",
+            "Ranges are for columns of numbers, dates, times, and of other types with an order that are no texts.",
         ));
     }
     let Json::List(list) = Json::of(bounds) else {
@@ -127,7 +128,7 @@ fn of_ranges(column: &FilterColumn, bounds: &RawValue, alias: &str, parameter: u
         )));
     }
     let value = array(column, "ranges", &bounds)?;
-    let sql = format!("(${parameter})::{}[]", column.type_sql);
+    let sql = format!("${parameter}");
     let parameter = Parameter { column: name.clone(), type_id: column.array_id, value };
     let bounds = Some(Bounds { sql, parameter });
     Ok(Facet { column: name.clone(), value: column.of(alias), join: String::new(), bounds })

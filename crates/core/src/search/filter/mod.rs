@@ -35,6 +35,9 @@ pub const MAX_DEPTH: usize = 32;
 /// Maximum number of comparisons of a filter.
 pub const MAX_CONDITIONS: usize = 1_000;
 
+/// First OID of types that are not built in (`FirstNormalObjectId` of PostgreSQL).
+pub(crate) const FIRST_USER_OID: u32 = 16_384;
+
 /// PostgreSQL types: qualified name and OID.
 const TEXT: (&str, u32) = ("pg_catalog.text", 25);
 const JSONB: (&str, u32) = ("pg_catalog.jsonb", 3802);
@@ -272,11 +275,12 @@ impl Compiler<'_> {
         format!("(({})::pg_catalog.jsonb {sql} {parameter})", column.of(self.alias))
     }
 
-    /// Adds a parameter of a type, given by name and OID, and returns it as it stands in SQL.
+    /// Adds a parameter of a type, given by name and OID, and returns it as it stands in SQL. The parameter is of the type
+    /// without a cast, too: the name of a type that is not built in may by now be that of another, with checks.
     fn bind(&mut self, column: &FilterColumn, (type_sql, type_id): (&str, u32), value: String) -> String {
         let number = self.first_parameter + self.parameters.len();
         self.parameters.push(Parameter { column: column.name.clone(), type_id, value });
-        format!("(${number})::{type_sql}")
+        if type_id < FIRST_USER_OID { format!("(${number})::{type_sql}") } else { format!("${number}") }
     }
 }
 

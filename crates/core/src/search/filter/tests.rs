@@ -328,22 +328,14 @@ fn facets_are_values_elements_and_ranges() {
     assert_eq!(
         tags.join,
         " CROSS JOIN LATERAL (SELECT DISTINCT u.element FROM pg_catalog.unnest(coalesce(s.\"tags\", \
-         (ARRAY[NULL])::pg_catalog._text)) AS u (element)) AS v"
+         pg_catalog.array_append(s.\"tags\", NULL))) AS u (element)) AS v"
     );
 
     let ranges = facets_of(&[], Some(r#"{"year": [2020, 2000], "at": ["2024-01-01"]}"#)).unwrap();
     let bounds: Vec<&Bounds> = ranges.iter().filter_map(|facet| facet.bounds.as_ref()).collect();
-    assert_eq!(
-        (bounds[0].sql.as_str(), bounds[0].parameter.value.as_str()),
-        ("($5)::pg_catalog.timestamptz[]", r#"{"2024-01-01"}"#)
-    );
-    assert_eq!(
-        (bounds[1].sql.as_str(), bounds[1].parameter.value.as_str()),
-        ("($5)::pg_catalog.int4[]", r#"{"2020","2000"}"#)
-    );
+    assert_eq!((bounds[0].sql.as_str(), bounds[0].parameter.value.as_str()), ("$5", r#"{"2024-01-01"}"#));
+    assert_eq!((bounds[1].sql.as_str(), bounds[1].parameter.value.as_str()), ("$5", r#"{"2020","2000"}"#));
     assert_eq!((bounds[1].parameter.column.as_str(), bounds[1].parameter.type_id), ("year", 1_000));
-    // As in a filter, a column that is named like an operator may be quoted.
-    assert_eq!(facets_of(&["or"], Some(r#"{"\"or\"": ["m"]}"#)).unwrap().len(), 2);
 }
 
 #[test]
@@ -355,6 +347,8 @@ fn what_cannot_be_a_facet_is_refused_by_name() {
         (&[], Some(r#"{"colour": [1]}"#), Kind::UnknownColumn, "range column \"colour\" does not exist"),
         (&[], Some(r#"{"place": ["(0,0)"]}"#), Kind::WrongColumnType, "ranges are not possible on column \"place\""),
         (&[], Some(r#"{"tags": ["a"]}"#), Kind::WrongColumnType, "ranges are not possible on column \"tags\""),
+        // As in a filter, a column that is named like an operator may be quoted.
+        (&["or"], Some(r#"{"\"or\"": ["m"]}"#), Kind::WrongColumnType, "ranges are not possible on column \"or\""),
         (&[], Some(r#"{"meta": [1]}"#), Kind::WrongColumnType, "ranges are not possible on column \"meta\""),
         (&[], Some("[1]"), Kind::InvalidArgument, "ranges must be an object, not a list"),
         (&[], Some("null"), Kind::InvalidArgument, "ranges must be an object, not null"),

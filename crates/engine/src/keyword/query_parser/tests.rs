@@ -140,6 +140,15 @@ fn one_of_several_can_be_required() {
     for text in ["OR", "a OR", "OR b", "a OR -b", "a OR b*", "a or b", "a OR ("] {
         assert_eq!(operators(text).any_of, Vec::<Vec<Clause>>::new(), "{text}");
     }
+    let parsed = operators("alpha -(one OR \"two three\" OR four) beta");
+    assert_eq!(parsed.excluded, [list(&["one"]), list(&["two", "three"]), list(&["four"])]);
+    assert!(parsed.any_of.is_empty() && word_texts(parsed) == ["alpha", "beta"]);
+    assert_eq!(operators("alpha -(gamma)").excluded, [list(&["gamma"])]);
+    assert_eq!(operators("alpha -(gamma OR").excluded, Vec::<Vec<String>>::new());
+    assert_eq!(operators("\"cat cat\"~5").any_of, [[phrase(&["cat", "cat"], 0)]]);
+    for empty in ["\"\"~3 gamma", "\"!!!\"~3 gamma"] {
+        assert_eq!((operators(empty).any_of, word_texts(operators(empty))), (vec![], list(&["gamma"])), "{empty}");
+    }
     assert!(natural("a OR b").any_of.is_empty());
     assert!(operators(&"a OR ".repeat(100_000)).any_of[0].len() <= MAX_OPERATORS);
     assert!(operators(&"a OR b ".repeat(100_000)).any_of.len() <= MAX_OPERATORS);
