@@ -12,7 +12,7 @@ const HOOKS: &str = include_str!("hostile_hooks.sql");
 
 /// What calls each function of the schema, by its name, on the corpus of the hostile owner where it takes one. The last ones
 /// change it.
-const CALLS: [(&str, &str); 58] = [
+const CALLS: [(&str, &str); 59] = [
     ("_wait_reasons", "SELECT * FROM socle._wait_reasons()"),
     ("_why_not_captured", "SELECT socle._why_not_captured(corpus, source) FROM socle.corpus_binding"),
     ("_column_type", "SELECT socle._column_type(source, 1::smallint) FROM socle.corpus_binding"),
@@ -58,9 +58,11 @@ const CALLS: [(&str, &str); 58] = [
     ("search", "SELECT * FROM socle.search(ARRAY['atk'], 'alpha')"),
     (
         "create_search_function",
-        "DROP FUNCTION IF EXISTS public.find; SELECT socle.create_search_function('atk', 'find', 'public')",
+        "DROP FUNCTION IF EXISTS public.find; SELECT socle.create_search_function('note', 'find', 'public')",
     ),
-    ("search_function", "SELECT * FROM public.find('alpha')"),
+    // Refused: its key has a type of the owner.
+    ("create_search_function", "SELECT socle.create_search_function('atk', 'find_atk', 'public')"),
+    ("search_function", "SELECT * FROM public.find('omega')"),
     ("explain_search", "SELECT * FROM socle.explain_search('atk', 'alpha')"),
     ("explain_search", "SELECT * FROM socle.explain_search(ARRAY['atk'], 'alpha', mode => 'keyword')"),
     ("create_synonyms", "SELECT socle.create_synonyms('atk', ARRAY['alpha', 'x1'])"),
