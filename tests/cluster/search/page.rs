@@ -172,3 +172,26 @@ fn misspelt_words_are_corrected_and_named_only_to_who_may_see_them() {
     assert!(found(&mut client, "'rav*', mode => 'keyword'").is_empty());
     assert!(!found(&mut client, "'wol*', mode => 'keyword'").is_empty());
 }
+
+#[test]
+fn a_prefix_stands_for_words_of_visible_chunks_alone() {
+    let (_cluster, mut client) = with_papers(1);
+    // More visible chunks than are listed for every search, and more hidden words than a prefix stands for.
+    client
+        .batch_execute(
+            "INSERT INTO paper SELECT i, 'bread', 'bake bread backup', 1, 1 FROM generate_series(10, 5210) i;
+             INSERT INTO paper SELECT i, 'other', 'ba' || chr(97 + i % 26) || chr(97 + i / 26 % 6) || 'q', 2, 1 FROM generate_series(6000, 6311) i;
+             CREATE ROLE reader; GRANT SELECT ON paper, paper_chunk TO reader; ALTER TABLE paper ENABLE ROW LEVEL SECURITY;
+             CREATE POLICY own ON paper TO reader USING (tenant = 1 AND id > 1)",
+        )
+        .unwrap();
+    super::wait(&mut client);
+    client.batch_execute("SET ROLE reader").unwrap();
+    for query in ["ba*", "backup"] {
+        let sql = format!(
+            "SELECT max(total_count) FROM socle.search('paper', '{query}', mode => 'keyword', count_total => true)"
+        );
+        assert_eq!(value::<i64>(&mut client, &sql), 5_201, "{query}");
+    }
+    assert_eq!(value::<i64>(&mut client, "SELECT document_count FROM socle.facets('paper', 'ba*', '{}')"), 5_201);
+}
