@@ -24,7 +24,7 @@ const MAX_RULES: i64 = 10_000;
 /// Most terms of one call.
 const MAX_TERMS: usize = 1_000;
 
-/// Most terms that are synonyms of each other, or replacements of a term: each is searched for with each query.
+/// Most synonyms that one call gives a term: each is searched for with every query that has the term.
 const MAX_SYNONYMS: usize = 100;
 
 /// Longest term, in characters.
@@ -54,10 +54,14 @@ fn create_synonym_rules(call: pg_sys::FunctionCallInfo) -> Result<()> {
             terms.iter().map(|term| (term, others(term))).collect()
         }
     };
-    if rules.iter().any(|(_, replacements)| replacements.len() >= MAX_SYNONYMS) {
-        return Err(Error::new(Kind::InvalidArgument, format!("a term can have at most {MAX_SYNONYMS} synonyms"))
-            .hint("Each of them is searched for with every query that has the term."));
+    if rules.iter().any(|(_, replacements)| replacements.len() > MAX_SYNONYMS) {
+        return Err(Error::new(
+            Kind::InvalidArgument,
+            format!("a term can be given at most {MAX_SYNONYMS} synonyms at once"),
+        )
+        .hint("Each of them is searched for with every query that has the term."));
     }
+    backend::prevent_if_read_only(c"socle.create_synonyms()");
     insert(&corpus, WordRuleKind::Synonym, language, &rules)
 }
 
@@ -75,6 +79,11 @@ fn create_words(call: pg_sys::FunctionCallInfo, kind: WordRuleKind) -> Result<()
     let arguments = Arguments::new(call);
     let corpus = own_corpus(call, "corpus")?;
     let words = terms(arguments, 1, "words")?.unwrap_or_default();
+    backend::prevent_if_read_only(if kind == WordRuleKind::Protected {
+        c"socle.create_protected_words()"
+    } else {
+        c"socle.create_stop_words()"
+    });
     let rules: Vec<(&String, Vec<String>)> = words.iter().map(|word| (word, Vec::new())).collect();
     insert(&corpus, kind, language_of(arguments, 2)?, &rules)
 }
@@ -102,7 +111,6 @@ fn drop_rules(call: pg_sys::FunctionCallInfo) -> Result<i64> {
 
 /// Inserts rules, ordered by their keys so that two sessions do not wait for each other in a circle.
 fn insert(corpus: &CorpusSpec, kind: WordRuleKind, language: &str, rules: &[(&String, Vec<String>)]) -> Result<()> {
-    backend::prevent_if_read_only(c"a rule about words");
     let name = WordRuleKind::ALL.iter().find(|(_, known)| *known == kind).map_or("", |(name, _)| name);
     let mut rules: Vec<(String, &(&String, Vec<String>))> =
         rules.iter().map(|rule| (word_rule_key(rule.0), rule)).collect();

@@ -13,8 +13,8 @@ use crate::model::{Inspection, ModelOverrides, ModelSpec};
 pub use frame::{Frame, FrameBuffer, encode};
 pub use keyword::{
     KEYWORD_FORMAT, KeywordChunk, MAX_COUNTED_WORDS, MAX_HITS, MAX_OPERATORS, MAX_PHRASE_WORDS, MAX_PREFIX_WORDS,
-    MAX_QUERY_WORDS, MAX_RULE_CHARACTERS, QuerySyntax, QueryTruncation, SEGMENT_PART, SegmentDigest, SegmentSummary,
-    SuggestQuery, SuggestedTitle, SuggestedWord, Suggestions, WordRule, WordRuleKind, word_rule_key, word_rule_keys,
+    MAX_QUERY_WORDS, QuerySyntax, QueryTruncation, SEGMENT_PART, SegmentDigest, SegmentSummary, SuggestQuery,
+    SuggestedTitle, SuggestedWord, Suggestions, WordRule, WordRuleKind, word_rule_key, word_rule_keys,
 };
 use serde::{Deserialize, Serialize};
 

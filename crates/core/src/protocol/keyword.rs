@@ -111,7 +111,7 @@ pub struct WordRule {
 const KEY_LENGTH: usize = 3;
 
 /// Characters of a query that rules are looked up for: what is longer is a text.
-pub const MAX_RULE_CHARACTERS: usize = 2_000;
+const MAX_RULE_CHARACTERS: usize = 2_000;
 
 /// The key by which the rules for a query are looked up: the first characters of a term.
 pub fn word_rule_key(term: &str) -> String {
