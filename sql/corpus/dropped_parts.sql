@@ -1,7 +1,8 @@
--- What the command has dropped of corpora: a relation of theirs, a column they read, a trigger of theirs. The name of a
--- trigger proves nothing, as any role can use that name: it has to be on the source or a partition of it, and call our
--- function. Runs in a snapshot from before the command, in which what was dropped still exists.
-SELECT DISTINCT b.corpus, w.part, o.object_identity
+-- What the command has dropped of corpora: a relation of theirs, a column they read, a trigger of theirs; and the change
+-- logs of these corpora. The name of a trigger proves nothing, as any role can use that name: it has to be on the source or
+-- a partition of it, and call our function. Runs in a snapshot from before the command, in which what was dropped still
+-- exists.
+SELECT DISTINCT b.corpus, w.part, o.object_identity, b.change
 FROM pg_event_trigger_dropped_objects() AS o
 JOIN socle.corpus_binding b ON true
 CROSS JOIN LATERAL (SELECT CASE

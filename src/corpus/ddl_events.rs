@@ -14,6 +14,7 @@ use crate::pg::snapshot::before_the_command;
 use crate::pg::subtransaction::attempt;
 use crate::pg::{extension_version, gucs, plan_cache, spi};
 use crate::supervisor::wake;
+use crate::vector_index;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use serde_json::Value;
@@ -250,8 +251,10 @@ fn dropped() -> Result<()> {
     if none_is_concerned()? {
         return Ok(());
     }
-    let row = |row: plan_cache::Row| (row.get::<String>(1), row.get::<String>(2), row.get::<String>(3));
-    for (name, part, identity) in before_the_command(|| plan_cache::rows(DROPPED, &[], 0, row))? {
+    let row = |row: plan_cache::Row| {
+        (row.get::<String>(1), row.get::<String>(2), row.get::<String>(3), row.get::<pg_sys::Oid>(4))
+    };
+    for (name, part, identity, change) in before_the_command(|| plan_cache::rows(DROPPED, &[], 0, row))? {
         let name = name.unwrap_or_default();
         let Some(corpus) = CorpusSpec::try_find(&name)? else { continue };
         let identity = identity.unwrap_or_default();
@@ -265,7 +268,14 @@ fn dropped() -> Result<()> {
                     wake::at_commit();
                 }
             }
-            _ => lifecycle::set_state(&name, "broken", Some(&format!("{identity} was dropped")))?,
+            part => {
+                lifecycle::set_state(&name, "broken", Some(&format!("{identity} was dropped")))?;
+                if let (Some("log"), Some(change)) = (part, change) {
+                    // Sync workers, which cancel the build of an index that a session waits for, wait for this transaction
+                    // from now on. If it went on to wait for the build, that would be a deadlock.
+                    as_superuser(|| vector_index::cancel(change, true))?;
+                }
+            }
         }
     }
     // The constraint that made the key unique may have been dropped with it.

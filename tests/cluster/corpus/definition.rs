@@ -229,9 +229,6 @@ fn the_language_of_a_document_is_followed_like_its_text() {
 #[test]
 fn a_table_that_has_the_name_of_a_dropped_log_by_now_stays() {
     let (_cluster, mut client) = with_corpus(1);
-    // Until the vector index is there, CREATE INDEX CONCURRENTLY and a transaction that drops one table after the other can
-    // wait for each other: the sync worker, which cancels a build that a session waits for, waits for the dropped log.
-    client.batch_execute("CALL socle.sync_corpus('handbook')").unwrap();
     client
         .batch_execute(
             "DROP TABLE handbook_change; CREATE ROLE other; CREATE TABLE handbook_change (mine int);

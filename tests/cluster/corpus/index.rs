@@ -75,6 +75,17 @@ fn dropping_the_corpus_does_not_wait_for_its_index() {
 }
 
 #[test]
+fn who_drops_the_log_and_then_the_chunks_does_not_wait_for_the_index() {
+    // No worker can make way for the second command: each waits for the log that the first has dropped.
+    let (_cluster, mut client, mut reader) = while_its_index_is_built("");
+    let drop =
+        "SET lock_timeout = '10 s'; BEGIN; DROP TABLE handbook_change; DROP TABLE handbook_chunk CASCADE; COMMIT";
+    client.batch_execute(drop).unwrap();
+    assert_eq!(value::<i64>(&mut client, "SELECT count(*) FROM socle.corpus"), 0);
+    reader.batch_execute("COMMIT").unwrap();
+}
+
+#[test]
 fn a_source_that_is_dropped_as_the_index_is_complete_meets_no_error() {
     // A commit takes some time.
     let (_cluster, mut client, mut reader) =
