@@ -10,5 +10,5 @@ SELECT l.relkind = 'r' AND NOT (l.relhastriggers OR l.relhasrules OR l.relispart
                        'pg_current_xact_id()', 'now()', 'false', '0', '''-infinity''::timestamp with time zone'))
 FROM pg_class l
 CROSS JOIN LATERAL (SELECT coalesce(max(format('((batch_1 IS NULL) AND (%I IS NULL))', c.chunk_key_columns[1])), '') AS predicate
-                    FROM socle.corpus_binding b JOIN socle.corpus c ON c.name = b.corpus WHERE b.change = l.oid) AS k
+                    FROM socle.corpus c JOIN socle.corpus_binding b ON b.corpus = c.name WHERE b.change = l.oid) AS k
 WHERE l.oid = $1

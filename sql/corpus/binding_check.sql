@@ -39,5 +39,5 @@ SELECT jsonb_build_object(
                JOIN pg_trigger g ON g.tgrelid = t.relid
                WHERE g.tgfoid = 'socle._capture_change()'::regprocedure AND g.tgargs = convert_to(c.name, 'UTF8') || decode('00', 'hex')
                  AND g.tgenabled = 'O'))::text
-FROM socle.corpus_binding b JOIN socle.corpus c ON c.name = b.corpus
+FROM socle.corpus c JOIN socle.corpus_binding b ON b.corpus = c.name
 WHERE b.corpus = ANY ($1) ORDER BY b.corpus

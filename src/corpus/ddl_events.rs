@@ -35,7 +35,8 @@ const HAS_DEPENDENTS: &str = include_str!("../../sql/corpus/has_dependents.sql")
 const CONCERNED_BY_DDL: &str = include_str!("../../sql/corpus/concerned_by_ddl.sql");
 const CONCERNED_BY_DROP: &str = include_str!("../../sql/corpus/concerned_by_drop.sql");
 const BOUND: &str = "SELECT b.corpus FROM socle.corpus_binding b ORDER BY b.corpus";
-const ANY: &str = "SELECT EXISTS (SELECT FROM socle.corpus_binding)";
+/// Names both tables, so that they are locked in the order in which an update of the extension locks them.
+const ANY: &str = "SELECT EXISTS (SELECT FROM socle.corpus AS c JOIN socle.corpus_binding AS b ON b.corpus = c.name)";
 
 /// The event trigger function `socle._follow_ddl()`.
 #[pg_guard]
