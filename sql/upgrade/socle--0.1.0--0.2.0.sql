@@ -467,6 +467,13 @@ COMMENT ON FUNCTION socle.create_search_function(text, name, name) IS
     'creates a function that searches a corpus as its caller, with the arguments of socle.search after the corpus, and returns the key of the source in columns of its names and types; by default in the schema of the source';
 GRANT EXECUTE ON FUNCTION socle.create_search_function(text, name, name) TO PUBLIC;
 
+CREATE FUNCTION socle._key_column(source_key jsonb, name text) RETURNS jsonb
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 10 SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'key_column_wrapper';
+COMMENT ON FUNCTION socle._key_column(jsonb, text) IS
+    'value of a column of a key, for functions of socle.create_search_function; an error if the key has no such column';
+GRANT EXECUTE ON FUNCTION socle._key_column(jsonb, text) TO PUBLIC;
+
 -- Evaluation reads queries like a search.
 DROP FUNCTION socle.evaluate(text, regclass, regclass, integer, text[], text, double precision, jsonb, text, integer, double precision, text);
 CREATE FUNCTION socle.evaluate(

@@ -146,12 +146,17 @@ fn key_parameters(corpus: &CorpusSpec, key: &str) -> Result<Vec<DatumWithOid<'st
     const HINT: &str = "Write it as socle.search does in its column source_key, or pass chunk_id.";
     let columns = &corpus.tables.key_columns;
     let names = || columns.iter().map(|column| format!("\"{column}\"")).collect::<Vec<_>>().join(", ");
+    let types = source_key::types(corpus);
     let object: Option<BTreeMap<String, &RawValue>> = serde_json::from_str(key).ok();
     let is_key = |object: &BTreeMap<String, &RawValue>| {
-        object.len() == columns.len()
-            && columns.iter().all(|column| object.get(column).is_some_and(|value| value.get() != "null"))
+        // The JSON value null is a value of type jsonb.
+        let is_value = |value: &&RawValue, key_type| value.get() != "null" || key_type == pg_sys::JSONBOID;
+        let has = |(column, key_type): (&String, &pg_sys::Oid)| {
+            object.get(column).is_some_and(|value| is_value(value, *key_type))
+        };
+        object.len() == columns.len() && columns.iter().zip(&types).all(has)
     };
-    let values = source_key::values(&Key(key.to_string()), columns);
+    let values = source_key::values(&Key(key.to_string()), columns, &types);
     let (Some(_), Some(values)) = (object.filter(is_key), values) else {
         return Err(Error::new(
             Kind::InvalidArgument,
@@ -159,7 +164,6 @@ fn key_parameters(corpus: &CorpusSpec, key: &str) -> Result<Vec<DatumWithOid<'st
         )
         .hint(HINT));
     };
-    let types = source_key::types(corpus);
     if !source_key::are_read_without_checks(&types) {
         return Err(Error::new(Kind::WrongColumnType, "source_key is not possible: the type of the key has a domain")
             .hint("Pass chunk_id."));

@@ -12,7 +12,8 @@ const HOOKS: &str = include_str!("hostile_hooks.sql");
 
 /// What calls each function of the schema, by its name, on the corpus of the hostile owner where it takes one. The last ones
 /// change it.
-const CALLS: [(&str, &str); 59] = [
+const CALLS: [(&str, &str); 60] = [
+    ("_key_column", "SELECT socle._key_column('{\"id\": 1}', 'id')"),
     ("_wait_reasons", "SELECT * FROM socle._wait_reasons()"),
     ("_why_not_captured", "SELECT socle._why_not_captured(corpus, source) FROM socle.corpus_binding"),
     ("_column_type", "SELECT socle._column_type(source, 1::smallint) FROM socle.corpus_binding"),

@@ -195,3 +195,25 @@ fn a_prefix_stands_for_words_of_visible_chunks_alone() {
     }
     assert_eq!(value::<i64>(&mut client, "SELECT document_count FROM socle.facets('paper', 'ba*', '{}')"), 5_201);
 }
+
+/// Without row security, too: the index has the words of deleted chunks until their segment is rebuilt.
+#[test]
+fn words_of_deleted_rows_do_not_displace_those_of_a_prefix() {
+    let (_cluster, mut client) = with_papers(1_500);
+    let words = "'zu' || chr(97 + i % 26) || chr(97 + i / 26 % 26) || 'q'";
+    client
+        .batch_execute(&format!(
+            "INSERT INTO paper SELECT i, 'live', {words}, 1, 1 FROM generate_series(2000, 2059) i;
+             INSERT INTO paper SELECT i + 1000 * n, 'gone', {words}, 1, 1 FROM generate_series(3000, 3149) i, generate_series(1, 2) n"
+        ))
+        .unwrap();
+    super::wait(&mut client);
+    client.batch_execute("DELETE FROM paper WHERE title = 'gone'").unwrap();
+    super::wait(&mut client);
+    for more in ["", ", filter => '{\"level\": 1}'"] {
+        let live = found(&mut client, &format!("'zu*', mode => 'keyword', result_limit => 100{more}"));
+        assert_eq!(live.len(), 60, "{more}");
+    }
+    assert_eq!(value::<i64>(&mut client, "SELECT document_count FROM socle.facets('paper', 'zu*', '{}')"), 60);
+    assert_eq!(value::<i64>(&mut client, "SELECT count(*) FROM socle.suggest('paper', 'zu', 20)"), 20);
+}

@@ -149,7 +149,7 @@ fn what_is_no_document_is_refused_by_name() {
         (
             "'paper', 'fox', '{}', ranges => '{\"level\": [\"x\"]}'",
             "22023",
-            "ranges, column \"level\": invalid input syntax",
+            "ranges of column \"level\": invalid input syntax",
         ),
         ("'paper', 'fox', '{}', ranges => '[1]'", "22023", "ranges must be an object"),
         ("'paper', 'fox', '{}', value_limit => -1", "22023", "value_limit must be between 0 and"),
