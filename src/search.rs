@@ -20,6 +20,7 @@ mod request;
 mod scope;
 mod search_function;
 mod select;
+mod sentence;
 mod similar;
 mod source_columns;
 mod source_key;
