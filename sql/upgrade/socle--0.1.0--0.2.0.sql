@@ -517,15 +517,17 @@ CREATE FUNCTION socle.similar(
     min_similarity double precision DEFAULT NULL,
     group_by_document boolean DEFAULT true,
     stale text DEFAULT 'omit',
-    result_offset integer DEFAULT 0
+    result_offset integer DEFAULT 0,
+    texts text[] DEFAULT NULL,
+    embedding vector DEFAULT NULL
 ) RETURNS TABLE (
     corpus_name text, chunk_id bigint, source_key jsonb, title text, heading_path text[], page integer, content text,
     start_offset integer, end_offset integer, score double precision, fresh_at timestamp with time zone, stale boolean)
 LANGUAGE c STABLE PARALLEL RESTRICTED COST 1000000 ROWS 10 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'similar_wrapper';
-COMMENT ON FUNCTION socle.similar(text, jsonb, bigint, integer, jsonb, double precision, boolean, text, integer) IS
-    'the documents of a corpus most similar to one of them, or to a chunk, by stored vectors, among those that the caller may see';
-GRANT EXECUTE ON FUNCTION socle.similar(text, jsonb, bigint, integer, jsonb, double precision, boolean, text, integer) TO PUBLIC;
+COMMENT ON FUNCTION socle.similar(text, jsonb, bigint, integer, jsonb, double precision, boolean, text, integer, text[], vector) IS
+    'the documents of a corpus most similar to one of them, to a chunk, to some texts or to a vector, among those that the caller may see';
+GRANT EXECUTE ON FUNCTION socle.similar(text, jsonb, bigint, integer, jsonb, double precision, boolean, text, integer, text[], vector) TO PUBLIC;
 
 CREATE FUNCTION socle.suggest(
     corpus text,
@@ -677,6 +679,9 @@ CREATE TRIGGER check_restored BEFORE INSERT ON socle.corpus_word_rule FOR EACH R
 ALTER TABLE socle.corpus_word_rule ENABLE ALWAYS TRIGGER check_restored;
 COMMENT ON TRIGGER check_restored ON socle.corpus_word_rule IS 'refuses rows inserted by a role that is not superuser, except rules of its own corpora and, for the owner of the database, of corpora that are not there yet';
 GRANT INSERT ON socle.corpus_word_rule TO PUBLIC;
+
+-- The type "vector" of new arguments.
+SELECT socle._check_installation();
 
 -- Keep this last: other parts of this script stand before it.
 SELECT socle._after_update();
