@@ -6,6 +6,7 @@
 
 pub mod batch;
 mod connection;
+pub mod embedding;
 
 use crate::pg::wait;
 use crate::supervisor;

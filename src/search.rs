@@ -20,6 +20,7 @@ mod request;
 mod scope;
 mod search_function;
 mod select;
+mod sentence;
 mod similar;
 mod source_columns;
 mod source_key;
@@ -50,7 +51,7 @@ use socle_core::array::array_elements;
 use socle_core::{Error, Kind, Result};
 use trace::Trace;
 
-/// Most chunks that are listed where row security applies, so that others decide about no word.
+/// Most chunks that are listed so that others, hidden or deleted, decide about no word.
 const MAX_LISTED: usize = 100_000;
 
 const WHY_NOT_CAPTURED: &str = "SELECT socle._why_not_captured($1, $2)";
@@ -220,14 +221,23 @@ impl<'a> CorpusSearch<'a> {
         Ok(Self { scope, request: request.clone() })
     }
 
-    /// Lists the visible chunks for a query with a prefix where row security applies: words of other chunks must not decide
-    /// which words the prefix stands for.
+    /// Lists the visible chunks for a query with a prefix where row security applies, or where the prefix stands for more
+    /// words than are searched for: neither words of hidden chunks nor those of deleted ones must decide which these are.
     ///
     /// # Errors
-    /// `InputTooLong` for too many chunks.
+    /// `InputTooLong` for too many chunks where row security applies.
     fn listed_for_prefixes(mut self) -> Result<Self> {
         let (scope, request) = (&mut self.scope, &self.request);
-        if request.mode.has_keyword() && request.has_prefix() && scope.secured && !scope.list_all(MAX_LISTED)? {
+        if !request.mode.has_keyword() || !request.has_prefix() {
+            return Ok(self);
+        }
+        if !scope.secured {
+            if keyword_retriever::cuts_prefixes(scope, request)? {
+                scope.list_present(MAX_LISTED)?;
+            }
+            return Ok(self);
+        }
+        if !scope.list_all(MAX_LISTED)? {
             let message = format!("a prefix is looked up in at most {MAX_LISTED} chunks where row security applies");
             return Err(Error::new(Kind::InputTooLong, message)
                 .detail(format!("More chunks of corpus \"{}\" pass.", scope.corpus.name))

@@ -9,14 +9,16 @@ CREATE FUNCTION socle.similar(
     min_similarity double precision DEFAULT NULL,
     group_by_document boolean DEFAULT true,
     stale text DEFAULT 'omit',
-    result_offset integer DEFAULT 0
+    result_offset integer DEFAULT 0,
+    texts text[] DEFAULT NULL,
+    embedding vector DEFAULT NULL
 ) RETURNS TABLE (
     corpus_name text, chunk_id bigint, source_key jsonb, title text, heading_path text[], page integer, content text,
     start_offset integer, end_offset integer, score double precision, fresh_at timestamp with time zone, stale boolean)
 LANGUAGE c STABLE PARALLEL RESTRICTED COST 1000000 ROWS 10 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'similar_wrapper';
 COMMENT ON FUNCTION socle.similar IS
-    'the documents of a corpus most similar to one of them, or to a chunk, by stored vectors, among those that the caller may see';
+    'the documents of a corpus most similar to one of them, to a chunk, to some texts or to a vector, among those that the caller may see';
 
 CREATE FUNCTION socle.suggest(
     corpus text,

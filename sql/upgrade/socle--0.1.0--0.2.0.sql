@@ -50,7 +50,9 @@ CREATE FUNCTION socle.search(
     boost jsonb DEFAULT NULL,
     group_by text DEFAULT NULL,
     group_size integer DEFAULT 1,
-    count_total boolean DEFAULT false
+    count_total boolean DEFAULT false,
+    marks text[] DEFAULT '{<mark>,</mark>}',
+    snippet_by text DEFAULT 'words'
 ) RETURNS TABLE (
     corpus_name text, chunk_id bigint, source_key jsonb, title text, heading_path text[], page integer, content text,
     highlighted text, start_offset integer, end_offset integer, score double precision,
@@ -59,9 +61,9 @@ CREATE FUNCTION socle.search(
     total_count bigint)
 LANGUAGE c STABLE PARALLEL RESTRICTED COST 1000000 ROWS 10 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'search_wrapper';
-COMMENT ON FUNCTION socle.search(text, text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer, jsonb, text, integer, boolean) IS
+COMMENT ON FUNCTION socle.search(text, text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer, jsonb, text, integer, boolean, text[], text) IS
     'the best passages of a corpus for a query, by meaning and by words, among those that the caller may see';
-GRANT EXECUTE ON FUNCTION socle.search(text, text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer, jsonb, text, integer, boolean) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION socle.search(text, text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer, jsonb, text, integer, boolean, text[], text) TO PUBLIC;
 
 CREATE FUNCTION socle.search(
     corpora text[],
@@ -91,7 +93,9 @@ CREATE FUNCTION socle.search(
     boost jsonb DEFAULT NULL,
     group_by text DEFAULT NULL,
     group_size integer DEFAULT 1,
-    count_total boolean DEFAULT false
+    count_total boolean DEFAULT false,
+    marks text[] DEFAULT '{<mark>,</mark>}',
+    snippet_by text DEFAULT 'words'
 ) RETURNS TABLE (
     corpus_name text, chunk_id bigint, source_key jsonb, title text, heading_path text[], page integer, content text,
     highlighted text, start_offset integer, end_offset integer, score double precision,
@@ -100,9 +104,9 @@ CREATE FUNCTION socle.search(
     total_count bigint)
 LANGUAGE c STABLE PARALLEL RESTRICTED COST 1000000 ROWS 10 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'search_many_wrapper';
-COMMENT ON FUNCTION socle.search(text[], text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer, jsonb, text, integer, boolean) IS
+COMMENT ON FUNCTION socle.search(text[], text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer, jsonb, text, integer, boolean, text[], text) IS
     'the same over several corpora, each ranked separately';
-GRANT EXECUTE ON FUNCTION socle.search(text[], text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer, jsonb, text, integer, boolean) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION socle.search(text[], text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer, jsonb, text, integer, boolean, text[], text) TO PUBLIC;
 
 CREATE FUNCTION socle.explain_search(
     corpus text,
@@ -133,13 +137,15 @@ CREATE FUNCTION socle.explain_search(
     group_by text DEFAULT NULL,
     group_size integer DEFAULT 1,
     count_total boolean DEFAULT false,
+    marks text[] DEFAULT '{<mark>,</mark>}',
+    snippet_by text DEFAULT 'words',
     chunk_id bigint DEFAULT NULL
 ) RETURNS TABLE (step text, milliseconds double precision, detail text)
 LANGUAGE c VOLATILE PARALLEL RESTRICTED COST 1000000 ROWS 10 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'explain_search_wrapper';
-COMMENT ON FUNCTION socle.explain_search(text, text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer, jsonb, text, integer, boolean, bigint) IS
+COMMENT ON FUNCTION socle.explain_search(text, text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer, jsonb, text, integer, boolean, text[], text, bigint) IS
     'what socle.search does for the same arguments, step by step, and at which step one chunk is kept or dropped';
-GRANT EXECUTE ON FUNCTION socle.explain_search(text, text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer, jsonb, text, integer, boolean, bigint) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION socle.explain_search(text, text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer, jsonb, text, integer, boolean, text[], text, bigint) TO PUBLIC;
 
 CREATE FUNCTION socle.explain_search(
     corpora text[],
@@ -170,13 +176,15 @@ CREATE FUNCTION socle.explain_search(
     group_by text DEFAULT NULL,
     group_size integer DEFAULT 1,
     count_total boolean DEFAULT false,
+    marks text[] DEFAULT '{<mark>,</mark>}',
+    snippet_by text DEFAULT 'words',
     chunk_id bigint DEFAULT NULL
 ) RETURNS TABLE (step text, milliseconds double precision, detail text)
 LANGUAGE c VOLATILE PARALLEL RESTRICTED COST 1000000 ROWS 10 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'explain_search_many_wrapper';
-COMMENT ON FUNCTION socle.explain_search(text[], text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer, jsonb, text, integer, boolean, bigint) IS
+COMMENT ON FUNCTION socle.explain_search(text[], text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer, jsonb, text, integer, boolean, text[], text, bigint) IS
     'the same over several corpora, each step by corpus';
-GRANT EXECUTE ON FUNCTION socle.explain_search(text[], text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer, jsonb, text, integer, boolean, bigint) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION socle.explain_search(text[], text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer, jsonb, text, integer, boolean, text[], text, bigint) TO PUBLIC;
 
 DO $$
 DECLARE
@@ -467,6 +475,13 @@ COMMENT ON FUNCTION socle.create_search_function(text, name, name) IS
     'creates a function that searches a corpus as its caller, with the arguments of socle.search after the corpus, and returns the key of the source in columns of its names and types; by default in the schema of the source';
 GRANT EXECUTE ON FUNCTION socle.create_search_function(text, name, name) TO PUBLIC;
 
+CREATE FUNCTION socle._key_column(source_key jsonb, name text) RETURNS jsonb
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 10 SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'key_column_wrapper';
+COMMENT ON FUNCTION socle._key_column(jsonb, text) IS
+    'value of a column of a key, for functions of socle.create_search_function; an error if the key has no such column';
+GRANT EXECUTE ON FUNCTION socle._key_column(jsonb, text) TO PUBLIC;
+
 -- Evaluation reads queries like a search.
 DROP FUNCTION socle.evaluate(text, regclass, regclass, integer, text[], text, double precision, jsonb, text, integer, double precision, text);
 CREATE FUNCTION socle.evaluate(
@@ -502,15 +517,17 @@ CREATE FUNCTION socle.similar(
     min_similarity double precision DEFAULT NULL,
     group_by_document boolean DEFAULT true,
     stale text DEFAULT 'omit',
-    result_offset integer DEFAULT 0
+    result_offset integer DEFAULT 0,
+    texts text[] DEFAULT NULL,
+    embedding vector DEFAULT NULL
 ) RETURNS TABLE (
     corpus_name text, chunk_id bigint, source_key jsonb, title text, heading_path text[], page integer, content text,
     start_offset integer, end_offset integer, score double precision, fresh_at timestamp with time zone, stale boolean)
 LANGUAGE c STABLE PARALLEL RESTRICTED COST 1000000 ROWS 10 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'similar_wrapper';
-COMMENT ON FUNCTION socle.similar(text, jsonb, bigint, integer, jsonb, double precision, boolean, text, integer) IS
-    'the documents of a corpus most similar to one of them, or to a chunk, by stored vectors, among those that the caller may see';
-GRANT EXECUTE ON FUNCTION socle.similar(text, jsonb, bigint, integer, jsonb, double precision, boolean, text, integer) TO PUBLIC;
+COMMENT ON FUNCTION socle.similar(text, jsonb, bigint, integer, jsonb, double precision, boolean, text, integer, text[], vector) IS
+    'the documents of a corpus most similar to one of them, to a chunk, to some texts or to a vector, among those that the caller may see';
+GRANT EXECUTE ON FUNCTION socle.similar(text, jsonb, bigint, integer, jsonb, double precision, boolean, text, integer, text[], vector) TO PUBLIC;
 
 CREATE FUNCTION socle.suggest(
     corpus text,
@@ -662,6 +679,9 @@ CREATE TRIGGER check_restored BEFORE INSERT ON socle.corpus_word_rule FOR EACH R
 ALTER TABLE socle.corpus_word_rule ENABLE ALWAYS TRIGGER check_restored;
 COMMENT ON TRIGGER check_restored ON socle.corpus_word_rule IS 'refuses rows inserted by a role that is not superuser, except rules of its own corpora and, for the owner of the database, of corpora that are not there yet';
 GRANT INSERT ON socle.corpus_word_rule TO PUBLIC;
+
+-- The type "vector" of new arguments.
+SELECT socle._check_installation();
 
 -- Keep this last: other parts of this script stand before it.
 SELECT socle._after_update();

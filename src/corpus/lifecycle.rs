@@ -36,7 +36,8 @@ const LOCK_PAUSE: Duration = Duration::from_millis(50);
 
 /// The corpus that the first argument of a call names, if the caller owns it.
 pub fn own_corpus(call: pg_sys::FunctionCallInfo, argument: &str) -> Result<CorpusSpec> {
-    let name = Arguments::new(call).short_text(0, argument)?.unwrap_or_default();
+    let name = Arguments::new(call).short_text(0, argument)?;
+    let name = name.ok_or_else(|| Error::new(Kind::InvalidArgument, format!("{argument} must not be null")))?;
     let corpus = CorpusSpec::find(&name)?;
     corpus.require_owner()?;
     Ok(corpus)

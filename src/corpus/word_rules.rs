@@ -5,7 +5,7 @@ use super::lifecycle::own_corpus;
 use crate::catalog::CorpusSpec;
 use crate::pg::arguments::Arguments;
 use crate::pg::backend;
-use crate::pg::error::{report, spi};
+use crate::pg::error::{report, spi as spi_error};
 use crate::pg::run_as::as_superuser;
 use crate::pg::spi;
 use pgrx::pg_sys::panic::ErrorReport;
@@ -24,8 +24,8 @@ const MAX_RULES: i64 = 10_000;
 /// Most terms of one call.
 const MAX_TERMS: usize = 1_000;
 
-/// Most synonyms that one call gives a term: each is searched for with every query that has the term.
-const MAX_SYNONYMS: usize = 100;
+/// Most synonyms of a term in one language, or in all: each is searched for with every query that has the term.
+const MAX_SYNONYMS: i64 = 100;
 
 /// Longest term, in characters.
 const MAX_TERM: usize = 200;
@@ -54,13 +54,6 @@ fn create_synonym_rules(call: pg_sys::FunctionCallInfo) -> Result<()> {
             terms.iter().map(|term| (term, others(term))).collect()
         }
     };
-    if rules.iter().any(|(_, replacements)| replacements.len() > MAX_SYNONYMS) {
-        return Err(Error::new(
-            Kind::InvalidArgument,
-            format!("a term can be given at most {MAX_SYNONYMS} synonyms at once"),
-        )
-        .hint("Each of them is searched for with every query that has the term."));
-    }
     backend::prevent_if_read_only(c"socle.create_synonyms()");
     insert(&corpus, WordRuleKind::Synonym, language, &rules)
 }
@@ -103,7 +96,7 @@ fn drop_rules(call: pg_sys::FunctionCallInfo) -> Result<i64> {
     let arguments = [corpus.name.as_str().into(), words.into(), kind.into()];
     let count = |sql: &str| {
         let count = Spi::connect_mut(|client| client.update(sql, Some(1), &arguments)?.first().get_one::<i64>())
-            .map_err(spi)?;
+            .map_err(spi_error)?;
         Ok(count.unwrap_or_default())
     };
     as_superuser(|| Ok(count(DROP)? + count(DROP_REPLACEMENTS)?))
@@ -125,7 +118,13 @@ fn insert(corpus: &CorpusSpec, kind: WordRuleKind, language: &str, rules: &[(&St
                 term.as_str().into(),
                 replacements.clone().into(),
             ];
-            spi::run(INSERT, &arguments)?;
+            let count = Spi::get_one_with_args::<i64>(INSERT, &arguments).map_err(spi_error)?;
+            if count.unwrap_or_default() > MAX_SYNONYMS {
+                let message = format!("term \"{term}\" would have more than {MAX_SYNONYMS} synonyms");
+                return Err(Error::new(Kind::InvalidArgument, message)
+                    .detail("Each of them is searched for with every query that has the term.")
+                    .hint("Drop those that are not needed with socle.drop_word_rules()."));
+            }
         }
         if spi::query_count(COUNT, &corpus.name)? > MAX_RULES {
             let message = format!("corpus \"{}\" would have more than {MAX_RULES} rules about words", corpus.name);

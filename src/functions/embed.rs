@@ -1,6 +1,6 @@
 //! `socle.embed`, `socle.embed_query`, `socle.count_tokens`.
 
-use crate::engine_client::batch;
+use crate::engine_client::embedding::vectors;
 use crate::pg::arguments::{Arguments, Texts};
 use crate::pg::error::report;
 use crate::pg::gucs;
@@ -9,10 +9,8 @@ use crate::{engine_client, model};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use socle_core::array::array_elements;
-use socle_core::model::ModelSpec;
 use socle_core::protocol::{Request, Response, Role};
 use socle_core::{Error, Kind, Result, memory};
-use std::ops::Range;
 
 /// Memory in bytes that has to be left before an array of vectors is made.
 const SPARE_BYTES: usize = 1 << 20;
@@ -65,7 +63,7 @@ fn one(call: pg_sys::FunctionCallInfo, role: Role, name: &str) -> Result<Option<
     let memo = arguments.memory_of_call_site::<Memo>();
     let mut memo = memo.borrow_mut();
     if memo.digest != digest || memo.truncate != truncate || memo.content != content {
-        let vector = vectors(&spec, role, &[&content], None)?.pop().unwrap_or_default();
+        let vector = vectors(&spec, role, truncate, &[&content], None)?.pop().unwrap_or_default();
         *memo = Memo { digest, truncate, content, vector };
     }
     vector::datum(&memo.vector).map(Some)
@@ -92,7 +90,7 @@ fn many(arguments: Arguments) -> Result<Option<VectorDatum>> {
     vector::check_array_size(elements.len(), spec.dimensions as usize)?;
     // The vectors as they come, each as a datum, and all as one array. Errors need some memory, too.
     memory::ensure(elements.len().saturating_mul(3 * vector::size(spec.dimensions as usize)) + SPARE_BYTES)?;
-    let computed = vectors(&spec, Role::Passage, &present, Some(&positions))?;
+    let computed = vectors(&spec, Role::Passage, gucs::truncate_input(), &present, Some(("contents", &positions)))?;
     let mut all = memory::with_capacity(elements.len())?;
     all.resize(elements.len(), None);
     for (at, vector) in positions.into_iter().zip(computed) {
@@ -123,47 +121,4 @@ fn check_not_blank(text: &str, name: &str) -> Result<()> {
     }
     Err(Error::new(Kind::InvalidArgument, format!("{name} must not be empty or only white space"))
         .hint("Leave such texts out, or pass NULL, which gives NULL."))
-}
-
-/// One vector for each text. `positions` are those of the texts in the user's array, if there is one.
-fn vectors(spec: &ModelSpec, role: Role, texts: &[&str], positions: Option<&[usize]>) -> Result<Vec<Vec<f32>>> {
-    let width = spec.dimensions as usize;
-    let requests = batch::split(texts);
-    memory::ensure(texts.len().saturating_mul(width * size_of::<f32>() + size_of::<Vec<f32>>()))?;
-    let mut vectors = vec![Vec::new(); texts.len()];
-    let truncate = gucs::truncate_input();
-    let request = |number: usize| Request::Embed {
-        model: spec.clone(),
-        role,
-        truncate,
-        heads: Vec::new(),
-        contents: texts[requests[number].clone()].to_vec(),
-    };
-    engine_client::exchange(requests.len(), &request, &mut |number, mut answers| match answers.pop() {
-        Some(Response::Vectors(values)) if values.len() == requests[number].len() * width => {
-            for (place, vector) in vectors[requests[number].clone()].iter_mut().zip(values.chunks_exact(width)) {
-                *place = vector.to_vec();
-            }
-            Ok(())
-        }
-        Some(Response::Failed { error, item }) => Err(locate(error, &requests[number], item, positions, "contents")),
-        _ => Err(engine_client::unexpected()),
-    })?;
-    Ok(vectors)
-}
-
-/// Adds to an error which element of the user's array it is about.
-pub fn locate(
-    mut error: Error,
-    request: &Range<usize>,
-    item: Option<u32>,
-    positions: Option<&[usize]>,
-    array: &str,
-) -> Error {
-    if let (Some(item), Some(positions)) = (item, positions)
-        && let Some(position) = positions.get(request.start + item as usize)
-    {
-        error.message = format!("element {} of {array}: {}", position + 1, error.message);
-    }
-    error
 }

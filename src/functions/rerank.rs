@@ -1,7 +1,7 @@
 //! `socle.rerank`: scores documents for a query with a cross-encoder.
 
-use super::embed::locate;
 use crate::engine_client::batch;
+use crate::engine_client::embedding::locate;
 use crate::pg::arguments::Arguments;
 use crate::pg::error::report;
 use crate::pg::gucs;
@@ -44,7 +44,7 @@ fn ranked(arguments: Arguments) -> Result<Vec<(i32, f32)>> {
             Ok(())
         }
         Some(Response::Failed { error, item }) => {
-            Err(locate(error, &requests[number], item, Some(&positions), "documents"))
+            Err(locate(error, &requests[number], item, Some(("documents", &positions))))
         }
         _ => Err(engine_client::unexpected()),
     })?;

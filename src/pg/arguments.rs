@@ -4,6 +4,7 @@
 //! The one place that reads the datums of arguments.
 
 use super::error::{report, require};
+use super::vector::Values;
 use super::{allocator, extension_version, gucs, value};
 use pgrx::pg_sys;
 use pgrx::{FromDatum, PgMemoryContexts, fcinfo};
@@ -106,6 +107,12 @@ impl Arguments {
                 CStr::from_ptr(text).to_string_lossy().into_owned()
             }
         })
+    }
+
+    /// The numbers of a `vector` of pgvector.
+    pub fn vector(self, at: usize) -> Option<Vec<f32>> {
+        // SAFETY: the SQL declaration makes this argument a vector, which is copied.
+        self.datum(at).and_then(|datum| unsafe { Values::from_datum(datum, false) }).map(|values| values.0)
     }
 
     /// A boolean.

@@ -319,6 +319,13 @@ pub const RENDERING: [(&CStr, &CStr); 10] = [
     (c"lc_time", c"C"),
 ];
 
+/// Runs `work`, which makes texts of values, so that every number of floating point has all of its digits.
+pub fn with_all_digits<T>(work: impl FnOnce() -> T) -> T {
+    const ALL_DIGITS: (&CStr, &CStr) = (c"extra_float_digits", c"1");
+    // SAFETY: reads a variable of this process.
+    if unsafe { pg_sys::extra_float_digits } > 0 { work() } else { with_gucs(&[ALL_DIGITS], work) }
+}
+
 /// Runs `work` under these settings, which end with it, or with the (sub)transaction that an error ends.
 pub fn with_gucs<T>(settings: &[(&CStr, &CStr)], work: impl FnOnce() -> T) -> T {
     // SAFETY: inside a transaction, which restores the settings when it fails.

@@ -5,6 +5,7 @@
 //! error below a parallel plan ("cannot start commands during a parallel operation"). Here SPI is always read-only.
 
 use super::error::spi;
+use super::gucs;
 use super::jsonb_key::Key;
 use super::value;
 use super::vector::Values;
@@ -208,7 +209,9 @@ pub fn planned_rows<T>(
             let tuples = if count == 0 { &[] } else { std::slice::from_raw_parts(table.vals, count) };
             (tuples, table.tupdesc)
         };
-        Ok(tuples.iter().map(|tuple| read(Row { tuple: *tuple, description })).collect())
+        let rows = tuples.iter().map(|tuple| read(Row { tuple: *tuple, description }));
+        // A key is read again: it must be the one of its row.
+        Ok(gucs::with_all_digits(|| rows.collect()))
     })
 }
 

@@ -227,7 +227,7 @@ fn grades(corpus: &CorpusSpec, judgments: pg_sys::Oid) -> Result<HashMap<String,
     let key = |text: String| -> Result<Key> {
         let (written, values) = if is_json {
             let written = value::canonical(&text);
-            let values = source_key::values(&written, &corpus.tables.key_columns);
+            let values = source_key::values(&written, &corpus.tables.key_columns, &types);
             (written, values)
         } else {
             let json = types.first().map_or_else(|| value::string(&text), |key_type| value::json_of(&text, *key_type));

@@ -18,6 +18,8 @@ use crate::keyword_index::segments::{self, KeywordQuery, Question};
 use crate::pg::arguments::Arguments;
 use crate::pg::error::report;
 use crate::pg::jsonb_key::Key;
+use crate::pg::plan_cache::in_own_memory_context;
+use crate::pg::value;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use socle_core::protocol::{MAX_HITS, QuerySyntax};
@@ -34,6 +36,12 @@ const MATCHES: &str = "EXISTS (SELECT FROM {chunk} k WHERE k.chunk_id = ANY ($2)
 /// Most values of a column.
 const MAX_VALUES: i32 = 10_000;
 const DEFAULT_VALUES: usize = 10;
+
+/// Longest value that is shown as it is, in bytes of JSON.
+const MAX_VALUE_BYTES: usize = 10_000;
+
+/// Characters that are shown of a longer value.
+const SHOWN_CHARACTERS: usize = 1_000;
 
 /// A line of the result.
 #[derive(Default)]
@@ -129,7 +137,7 @@ fn count(corpora: &[CorpusSpec], request: &SearchRequest, wanted: &Wanted) -> Re
     let facets = filter::facets(&wanted.columns, ranges, &columns(source)?, "s", scope.next_parameter())?;
     let bounds: Vec<Parameter> =
         facets.iter().filter_map(|facet| Some(facet.bounds.as_ref()?.parameter.clone())).collect();
-    check_values("ranges,", &bounds)?;
+    check_values("ranges of", &bounds)?;
     let matches = match request.mode {
         _ if !wanted.has_query => Matches { chunks: None, left_out: Omission::default() },
         Mode::Keyword => every_match(scope, request)?,
@@ -202,7 +210,7 @@ fn of_facet(scope: &Scope<'_>, facet: &Facet, chunks: Option<&[i64]>, value_limi
     let Some(bounds) = &facet.bounds else {
         return scope.rows_with(VALUES, &names, &[], chunks, value_limit, |row| Count {
             column: column(),
-            value: row.json(1).or_else(null),
+            value: in_own_memory_context(|| row.json(1)).map(shown).or_else(null),
             documents: row.get(2).unwrap_or_default(),
             ..Count::default()
         });
@@ -216,6 +224,17 @@ fn of_facet(scope: &Scope<'_>, facet: &Facet, chunks: Option<&[i64]>, value_limi
         upper: row.json(3),
         documents: row.get(4).unwrap_or_default(),
     })
+}
+
+/// A value as it is shown: a long one as a text, the beginning of what it is in JSON.
+fn shown(value: Key) -> Key {
+    if value.0.len() <= MAX_VALUE_BYTES {
+        return value;
+    }
+    let text: Option<String> = serde_json::from_str(&value.0).ok();
+    let text = text.as_deref().unwrap_or(&value.0);
+    let beginning: String = text.chars().take(SHOWN_CHARACTERS).chain(['…']).collect();
+    Key(value::string(&beginning))
 }
 
 /// The condition that a document has one of the chunks, as SQL.

@@ -8,7 +8,8 @@ use super::request::SearchRequest;
 use super::scope::Scope;
 use super::select::by_corpus;
 use crate::catalog::sql_template::identifier;
-use crate::pg::plan_cache::Row;
+use crate::pg::plan_cache::{Row, in_own_memory_context};
+use sha2::{Digest, Sha256};
 use socle_core::Result;
 use std::collections::HashMap;
 
@@ -19,8 +20,8 @@ const DOCUMENTS: &str = include_str!("../../sql/search/documents.sql");
 /// What the chunks of a group have in common.
 #[derive(Eq, Hash, PartialEq)]
 enum Group {
-    /// A value, as text.
-    Value(String),
+    /// The hash of a value as text, which may be megabytes.
+    Value([u8; 32]),
     /// The index of a corpus, and the key of a document.
     Document(usize, Vec<Option<String>>),
 }
@@ -34,7 +35,6 @@ pub fn best(
     ranked: Vec<(usize, Ranked)>,
     request: &SearchRequest,
 ) -> Result<Vec<(usize, Ranked)>> {
-    // A value may be long: each is kept once.
     let mut numbers: HashMap<Group, usize> = HashMap::new();
     let mut groups: HashMap<(usize, i64), usize> = HashMap::new();
     for (at, chunks) in by_corpus(scopes.len(), &ranked).into_iter().enumerate() {
@@ -50,7 +50,8 @@ pub fn best(
         );
         let found = scopes[at].rows_with(GROUPS, &[("group", &value)], &[], &chunks, 0, |row| {
             let document = || Group::Document(at, (3..).take(columns).map(|column| row.text(column)).collect());
-            (row.get::<i64>(1).unwrap_or_default(), row.text(2).map_or_else(document, Group::Value))
+            let value = in_own_memory_context(|| row.text(2).map(|value| Sha256::digest(value).into()));
+            (row.get::<i64>(1).unwrap_or_default(), value.map_or_else(document, Group::Value))
         })?;
         for (chunk, group) in found {
             let next = numbers.len();

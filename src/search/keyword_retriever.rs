@@ -52,6 +52,16 @@ pub fn first_question(scope: &Scope<'_>, request: &SearchRequest, wanted: usize)
     Question { limit, after: None, restrict, score: Vec::new(), use_vocabulary }
 }
 
+/// Whether a prefix of the query stands for more words of the index than are searched for.
+///
+/// # Errors
+/// Those of [`segments::ask`].
+pub fn cuts_prefixes(scope: &Scope<'_>, request: &SearchRequest) -> Result<bool> {
+    let answer =
+        segments::ask(scope.corpus, &scope.segments, request.keyword_query(&scope.rules), &Question::default())?;
+    Ok(answer.left_out.prefix_words > 0)
+}
+
 /// The best `wanted` hits that pass, and the keyword scores of the chunks that the vector retriever has `found`.
 ///
 /// # Errors

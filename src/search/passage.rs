@@ -5,6 +5,7 @@ use super::rank::Ranked;
 use super::request::SearchRequest;
 use super::scope::Scope;
 use super::select::by_corpus;
+use super::sentence;
 use crate::engine_client;
 use crate::pg::jsonb_key::Key;
 use pgrx::datum::TimestampWithTimeZone;
@@ -18,9 +19,6 @@ use std::ops::Range;
 
 const CONTENTS: &str = include_str!("../../sql/search/contents.sql");
 const NEIGHBOURS: &str = include_str!("../../sql/search/neighbours.sql");
-
-/// HTML tags around the words of the query.
-const MARKS: (&str, &str) = ("<mark>", "</mark>");
 
 /// A chunk as the caller may read it.
 #[derive(Clone, Debug)]
@@ -243,26 +241,53 @@ fn mark(scopes: &[Scope<'_>], results: &mut [Passage], request: &SearchRequest) 
         Some(Response::Failed { error, .. }) => Err(error),
         _ => Err(engine_client::unexpected()),
     })?;
-    for ((_, of_corpus), ranges) in of_corpora.iter_mut().zip(marks) {
+    for ((scope, of_corpus), ranges) in of_corpora.iter_mut().zip(marks) {
+        let ranges = ranges.into_iter().map(|ranges| ranges.into_iter().map(|(from, to)| from as usize..to as usize));
+        let ranges: Vec<Vec<Range<usize>>> = ranges.map(Iterator::collect).collect();
+        let mut nearest = nearest_sentences(scope, of_corpus, &ranges, request)?.into_iter();
         for (passage, ranges) in of_corpus.iter_mut().zip(ranges) {
-            let ranges: Vec<Range<usize>> = ranges.into_iter().map(|(from, to)| from as usize..to as usize).collect();
-            passage.highlighted = highlight(&passage.content, &ranges, MARKS.0, MARKS.1, true);
-            passage.snippet = snippet(&passage.content, &ranges, request.snippet_length);
+            let [before, after] = &request.marks;
+            passage.highlighted = highlight(&passage.content, &ranges, before, after, true);
+            let sentence = if ranges.is_empty() { nearest.next().flatten() } else { None };
+            let of_interest = sentence.as_ref().map_or(ranges.as_slice(), std::slice::from_ref);
+            passage.snippet = snippet(&passage.content, of_interest, &ranges, request);
         }
     }
     Ok(())
 }
 
-/// The snippet of a text, with its marks, in HTML; `None` where none is wanted.
-fn snippet(content: &str, matches: &[Range<usize>], length: usize) -> Option<String> {
-    if length == 0 {
+/// The sentences for the snippets of the passages without words of the query, if they are wanted.
+fn nearest_sentences(
+    scope: &Scope<'_>,
+    passages: &[&mut Passage],
+    marks: &[Vec<Range<usize>>],
+    request: &SearchRequest,
+) -> Result<Vec<Option<Range<usize>>>> {
+    if !request.snippet_by_meaning || request.snippet_length == 0 {
+        return Ok(Vec::new());
+    }
+    let without = passages.iter().zip(marks).filter(|(_, marks)| marks.is_empty());
+    let texts: Vec<&str> = without.map(|(passage, _)| passage.content.as_str()).collect();
+    sentence::nearest(scope, &texts, request.snippet_length)
+}
+
+/// The snippet of a text in HTML: the fragments `of_interest`, with the words of the query, `marks`, marked; `None` where
+/// none is wanted.
+fn snippet(
+    content: &str,
+    of_interest: &[Range<usize>],
+    marks: &[Range<usize>],
+    request: &SearchRequest,
+) -> Option<String> {
+    if request.snippet_length == 0 {
         return None;
     }
+    let [before, after] = &request.marks;
     let mut snippet = String::new();
     let mut done = 0;
-    for fragment in fragments(content, matches, length) {
+    for fragment in fragments(content, of_interest, request.snippet_length) {
         let text = &content[fragment.clone()];
-        let within = matches.iter().filter(|range| range.start >= fragment.start && range.end <= fragment.end);
+        let within = marks.iter().filter(|range| range.start >= fragment.start && range.end <= fragment.end);
         let within: Vec<Range<usize>> =
             within.map(|range| range.start - fragment.start..range.end - fragment.start).collect();
         if !content[done..fragment.start].trim().is_empty() {
@@ -270,7 +295,7 @@ fn snippet(content: &str, matches: &[Range<usize>], length: usize) -> Option<Str
             snippet.push_str(ELLIPSIS);
         }
         snippet.push_str(if snippet.is_empty() { "" } else { " " });
-        snippet.push_str(&highlight(text, &within, MARKS.0, MARKS.1, true));
+        snippet.push_str(&highlight(text, &within, before, after, true));
         done = fragment.end;
     }
     if !content[done..].trim().is_empty() {

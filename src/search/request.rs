@@ -19,6 +19,9 @@ const MAX_NEIGHBOURS: i32 = 100;
 /// Longest snippet, in characters.
 const MAX_SNIPPET: i32 = 10_000;
 
+/// Longest mark, in bytes.
+const MAX_MARK: usize = 100;
+
 /// The retrievers that a search uses.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Mode {
@@ -124,6 +127,10 @@ pub struct SearchRequest {
     pub shown: bool,
     /// Most characters of a snippet; 0 for none.
     pub snippet_length: usize,
+    /// What stands before and after each word of the query in contents and snippets.
+    pub marks: [String; 2],
+    /// The snippet of a passage without words of the query is its nearest sentence.
+    pub snippet_by_meaning: bool,
 }
 
 impl SearchRequest {
@@ -170,6 +177,8 @@ impl SearchRequest {
             stale_shown: false,
             shown: true,
             snippet_length: 300,
+            marks: ["<mark>", "</mark>"].map(str::to_string),
+            snippet_by_meaning: false,
         }
     }
 
@@ -221,6 +230,8 @@ impl SearchRequest {
         request.group_by = arguments.short_text(25, "group_by")?;
         request.group_size = number(arguments, 26, "group_size", 1..=MAX_RESULTS)?.unwrap_or(request.group_size);
         request.count_total = arguments.boolean(27).unwrap_or_default();
+        request.marks = marks(arguments, 28)?.unwrap_or(request.marks);
+        request.snippet_by_meaning = second_of(arguments, 29, "snippet_by", ["words", "meaning"])?;
         request.check()?;
         request.check_pages(candidates)?;
         Ok(Some(request))
@@ -289,6 +300,7 @@ impl SearchRequest {
             Mode::Vector if self.visible_statistics => contradiction("score_statistics", "vector"),
             Mode::Keyword if self.keyword_weight.is_some() => contradiction("keyword_weight", "keyword"),
             Mode::Keyword if self.min_similarity.is_some() => contradiction("min_similarity", "keyword"),
+            Mode::Keyword if self.snippet_by_meaning => contradiction("snippet_by => 'meaning'", "keyword"),
             _ if self.group_by.is_some() && self.group_by_document => {
                 Err(Error::new(Kind::InvalidArgument, "group_by and group_by_document exclude each other"))
             }
@@ -306,6 +318,21 @@ impl SearchRequest {
             }
             _ => Ok(()),
         }
+    }
+}
+
+/// What stands before and after a word that is marked.
+///
+/// # Errors
+/// `InvalidArgument` for anything but two short texts.
+fn marks(arguments: Arguments, at: usize) -> Result<Option<[String; 2]>> {
+    let Some(marks) = arguments.limited_texts(at, "marks")? else { return Ok(None) };
+    match marks.elements.as_slice() {
+        [Some(before), Some(after)] if [before, after].iter().all(|mark| mark.len() <= MAX_MARK) => {
+            Ok(Some([before, after].map(|mark| (*mark).to_string())))
+        }
+        _ => Err(Error::new(Kind::InvalidArgument, format!("marks must be two texts of at most {MAX_MARK} bytes"))
+            .hint("They look like ARRAY['<b>', '</b>'], and stand before and after each word of the query.")),
     }
 }
 

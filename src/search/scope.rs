@@ -143,7 +143,15 @@ impl<'a> Scope<'a> {
     /// # Errors
     /// Those of [`Self::rows`].
     pub fn list_all(&mut self, limit: usize) -> Result<bool> {
-        if !self.restricted || self.eligible.is_some() {
+        if self.restricted { self.list_present(limit) } else { Ok(true) }
+    }
+
+    /// Like [`Self::list_all`], also where nothing restricts the chunks: the keyword index has deleted ones, too.
+    ///
+    /// # Errors
+    /// Those of [`Self::rows`].
+    pub fn list_present(&mut self, limit: usize) -> Result<bool> {
+        if self.listed().is_some() {
             return Ok(true);
         }
         let all = self.ids(ELIGIBLE, &[], limit + 1)?;

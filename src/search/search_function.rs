@@ -10,10 +10,13 @@ use crate::catalog::CorpusSpec;
 use crate::catalog::sql_template::{expand, identifier, literal};
 use crate::pg::arguments::Arguments;
 use crate::pg::error::{report, spi as spi_error};
+use crate::pg::jsonb_key::Key;
 use crate::pg::{backend, plan_cache, spi, value};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
+use serde_json::value::RawValue;
 use socle_core::{Error, Kind, Result};
+use std::collections::HashMap;
 
 const SIGNATURE: &str = include_str!("../../sql/search/signature.sql");
 const TYPE_NAME: &str = include_str!("../../sql/search/type_name.sql");
@@ -29,6 +32,8 @@ struct KeyColumn<'a> {
     name: &'a str,
     quoted: String,
     type_sql: String,
+    /// Whether it is of type jsonb.
+    is_json: bool,
 }
 
 /// An argument or a column of the result of `socle.search`, as SQL.
@@ -86,13 +91,18 @@ fn statement(corpus: &CorpusSpec, function: &str) -> Result<String> {
     });
     let passed = arguments.iter().zip(1..).map(|(argument, number)| format!("{} => ${number}", argument.name));
     let pair = |key: &KeyColumn<'_>| {
-        let path = literal(&format!("strict $.{}", value::string(key.name)));
-        format!("{}, jsonb_path_query_first(r.source_key, {path})", literal(key.name))
+        let name = literal(key.name);
+        format!("{name}, socle._key_column(r.source_key, {name})")
+    };
+    // The JSON value null is a value of type jsonb, and the record has NULL for it.
+    let result = |key: &KeyColumn<'_>| match key.is_json {
+        true => format!("coalesce(k.{}, 'null')", key.quoted),
+        false => format!("k.{}", key.quoted),
     };
     let typed = |key: &KeyColumn<'_>| format!("{} {}", key.quoted, key.type_sql);
     let of_keys = |write: &dyn Fn(&KeyColumn<'_>) -> String| keys.iter().map(write).collect::<Vec<_>>();
     let of_columns = |write: &dyn Fn(&&Parameter) -> String| columns.iter().map(write).collect::<Vec<_>>();
-    let results = [of_keys(&|key| format!("k.{}", key.quoted)), of_columns(&|column| format!("r.{}", column.name))];
+    let results = [of_keys(&result), of_columns(&|column| format!("r.{}", column.name))];
     let body = [
         ("results", results.concat().join(", ")),
         (
@@ -112,9 +122,9 @@ fn statement(corpus: &CorpusSpec, function: &str) -> Result<String> {
     Ok(expand(CREATE, corpus, &parts))
 }
 
-fn key_columns(corpus: &CorpusSpec) -> Result<Vec<KeyColumn<'_>>> {
+fn key_columns<'a>(corpus: &'a CorpusSpec) -> Result<Vec<KeyColumn<'a>>> {
     let source = pg_sys::Oid::from(corpus.tables.source.unwrap_or_default());
-    let column = |name: &'_ String| {
+    let column = |name: &'a String| {
         // A domain counts as its base type.
         let base = value::column_type(source, name).map_or(pg_sys::InvalidOid, value::base_type);
         if !value::is_built_in(base) {
@@ -124,14 +134,27 @@ fn key_columns(corpus: &CorpusSpec) -> Result<Vec<KeyColumn<'_>>> {
                 .hint("Use socle.search() and its column source_key."));
         }
         let type_sql = plan_cache::rows(TYPE_NAME, &[base.into()], 1, |row| row.get::<String>(1))?;
-        Ok((identifier(name), type_sql.into_iter().flatten().next().unwrap_or_default()))
+        let type_sql = type_sql.into_iter().flatten().next().unwrap_or_default();
+        Ok(KeyColumn { name, quoted: identifier(name), type_sql, is_json: base == pg_sys::JSONBOID })
     };
-    corpus
-        .tables
-        .key_columns
-        .iter()
-        .map(|name| column(name).map(|(quoted, type_sql)| KeyColumn { name, quoted, type_sql }))
-        .collect()
+    corpus.tables.key_columns.iter().map(column).collect()
+}
+
+/// The value of a column of a key that a search has returned.
+#[pg_extern(sql = false)]
+fn key_column(call: pg_sys::FunctionCallInfo) -> Result<Option<Key>, ErrorReport> {
+    column_of_key(Arguments::new(call)).map_err(report)
+}
+
+fn column_of_key(arguments: Arguments) -> Result<Option<Key>> {
+    let (Some(key), Some(name)) = (arguments.json(0), arguments.short_text(1, "name")?) else { return Ok(None) };
+    let columns: Option<HashMap<String, &RawValue>> = serde_json::from_str(&key).ok();
+    match columns.as_ref().and_then(|columns| columns.get(&name)) {
+        Some(value) => Ok(Some(Key(value.get().to_string()))),
+        None => Err(Error::new(Kind::UnknownColumn, format!("the key of the corpus has no column \"{name}\""))
+            .detail("The column was renamed after the search function had been created.")
+            .hint("Drop the search function and create it again with socle.create_search_function().")),
+    }
 }
 
 fn signature() -> Result<Vec<Parameter>> {

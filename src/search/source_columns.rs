@@ -62,7 +62,7 @@ pub fn compile(corpus: &CorpusSpec, request: &SearchRequest, first_parameter: us
     let boost = |written: &String| Boosts::compile(written, &columns, ALIAS, next, &seconds).map_err(named);
     let boosts = request.boost.as_ref().map(boost).transpose()?.flatten();
     if let Some(boosts) = &boosts {
-        check_values("boost on", &boosts.parameters)?;
+        check_boost(&boosts.parameters)?;
     }
     let group_by = |column: &String| FilterColumn::to_group_by(&columns, column, ALIAS).map_err(named);
     let group = request.group_by.as_ref().map(group_by).transpose()?;
@@ -120,8 +120,14 @@ pub fn columns(source: pg_sys::Oid) -> Result<Vec<FilterColumn>> {
 
 /// The seconds of an interval of a boost.
 fn seconds(parameter: &Parameter) -> Result<f64> {
-    check_values("boost on", std::slice::from_ref(parameter))?;
+    check_boost(std::slice::from_ref(parameter))?;
     Ok(value::interval_seconds(&parameter.value))
+}
+
+fn check_boost(parameters: &[Parameter]) -> Result<()> {
+    const HINT: &str =
+        "\"origin\" is \"now\" or a value of the column, \"scale\" and \"offset\" are intervals such as \"30 days\".";
+    check_values("boost on", parameters).map_err(|error| error.hint(HINT))
 }
 
 /// Has Postgres check the values now, so that an error names the column, and the `part` of the arguments.

@@ -24,14 +24,15 @@ pub fn are_read_without_checks(types: &[pg_sys::Oid]) -> bool {
     types.iter().all(|key_type| value::is_read_without_checks(*key_type))
 }
 
-/// The values of the key columns, as texts, in a key that is JSON.
-pub fn values(key: &Key, columns: &[String]) -> Option<Vec<String>> {
+/// The values of the key columns of these types, as texts that their input functions take, in a key that is JSON.
+pub fn values(key: &Key, columns: &[String], types: &[pg_sys::Oid]) -> Option<Vec<String>> {
     let object: HashMap<String, &RawValue> = serde_json::from_str(&key.0).ok()?;
-    let value = |column: &String| {
+    let value = |(column, key_type): (&String, &pg_sys::Oid)| {
         let value = object.get(column)?.get();
-        if value.starts_with('"') { serde_json::from_str(value).ok() } else { Some(value.to_string()) }
+        let is_text = value.starts_with('"') && *key_type != pg_sys::JSONBOID;
+        if is_text { serde_json::from_str(value).ok() } else { Some(value.to_string()) }
     };
-    columns.iter().map(value).collect()
+    columns.iter().zip(types).map(value).collect()
 }
 
 /// The condition that a row of the source has the key in the parameters from `$1` on.

@@ -107,17 +107,27 @@ fn suggestions(corpus: &CorpusSpec, text: &str, limit: usize) -> Result<Vec<Sugg
         return Ok(Vec::new());
     }
     request.visible_statistics = scope.listed().is_some();
-    let titles = titles(&scope, &request)?;
-    let query = SuggestQuery {
-        segments: scope.segments.clone(),
-        text,
-        // As many again may be words of deleted chunks alone.
-        limit: u32::try_from(2 * limit).unwrap_or(u32::MAX),
-        restrict: scope.listed().cloned(),
-        titles: titles.iter().map(|(title, _)| title.as_str()).collect(),
+    let (mut titles, is_cut) = self::titles(&scope, &request)?;
+    if is_cut && scope.listed().is_none() && scope.list_present(MAX_LISTED)? {
+        (titles, _) = self::titles(&scope, &request)?;
+    }
+    // As many again may be words of deleted chunks alone.
+    let most = 2 * limit;
+    let ask = |scope: &Scope<'_>| {
+        let query = SuggestQuery {
+            segments: scope.segments.clone(),
+            text,
+            limit: u32::try_from(most).unwrap_or(u32::MAX),
+            restrict: scope.listed().cloned(),
+            titles: titles.iter().map(|(title, _)| title.as_str()).collect(),
+        };
+        let found = segments::suggest(corpus, query)?;
+        visible_words(scope, &found).map(|words| (found, words))
     };
-    let found = segments::suggest(corpus, query)?;
-    let words = visible_words(&scope, &found)?;
+    let (mut found, mut words) = ask(&scope)?;
+    if words.len() < limit && found.words.len() >= most && scope.listed().is_none() && scope.list_present(MAX_LISTED)? {
+        (found, words) = ask(&scope)?;
+    }
     let kept = text.get(..found.start as usize).unwrap_or_default();
     let word = if found.corrected { Kind::Correction } else { Kind::Word };
     let words = words.into_iter().map(|text| (format!("{kept}{text}"), word));
@@ -128,10 +138,11 @@ fn suggestions(corpus: &CorpusSpec, text: &str, limit: usize) -> Result<Vec<Sugg
     Ok(ranked(words.chain(of_titles), limit))
 }
 
-/// The titles and headings of the best hits, each once.
-fn titles(scope: &Scope<'_>, request: &SearchRequest) -> Result<Vec<(String, Kind)>> {
-    let hits = keyword_retriever::hits(scope, request, HITS, &[])?.hits;
-    let chunks: Vec<i64> = hits.iter().map(|(chunk, _)| *chunk).collect();
+/// The titles and headings of the best hits, each once, and whether the last word, as a prefix, stands for more words of
+/// the index than are searched for.
+fn titles(scope: &Scope<'_>, request: &SearchRequest) -> Result<(Vec<(String, Kind)>, bool)> {
+    let found = keyword_retriever::hits(scope, request, HITS, &[])?;
+    let chunks: Vec<i64> = found.hits.iter().map(|(chunk, _)| *chunk).collect();
     let stale = scope.stale(chunks.clone())?;
     let mut of_chunks: HashMap<i64, Vec<(String, Kind)>> = HashMap::new();
     scope.rows(TITLES, &chunks, 0, |row| {
@@ -144,7 +155,8 @@ fn titles(scope: &Scope<'_>, request: &SearchRequest) -> Result<Vec<(String, Kin
     let mut known = HashSet::new();
     let fresh = chunks.iter().filter(|chunk| is_fresh(&stale, chunk));
     let titles = fresh.filter_map(|chunk| of_chunks.remove(chunk)).flatten();
-    Ok(titles.filter(|(text, _)| known.insert(text.clone())).collect())
+    let titles = titles.filter(|(text, _)| known.insert(text.clone())).collect();
+    Ok((titles, found.left_out.prefix_words > 0))
 }
 
 /// The words that a chunk has that the caller may see, and whose document has not changed since.

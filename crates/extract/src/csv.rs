@@ -58,6 +58,7 @@ fn separator(text: &str) -> u8 {
 mod tests {
     use super::*;
     use crate::{Limits, Media};
+    use socle_core::chunk::{Characters, ChunkRule, Format, chunk};
 
     fn markdown(bytes: &[u8], output: usize) -> Result<String> {
         let mut writer = Writer::new(Media::Csv, Limits { output, unpacked: 0, depth: 0 });
@@ -101,6 +102,22 @@ mod tests {
         let text = format!("a,b\n{}{}\n", "1,2\n".repeat(1000), "x,".repeat(2000));
         let markdown = markdown(text.as_bytes(), 1 << 16).unwrap();
         assert!(markdown.contains("\n| 1 | 2 |\n") && markdown.ends_with("| x | x |"), "{markdown}");
+    }
+
+    #[test]
+    fn chunks_of_rows_have_the_header_in_their_path() {
+        let rows: String = (0..500).map(|row| format!("screw {row};M{};{row},50\n", row % 9)).collect();
+        let text = markdown(format!("part;size;price\n{rows}").as_bytes(), 1 << 20).unwrap();
+        let rule = ChunkRule::new(300, 0, Format::Markdown).unwrap();
+        let mut count = 0;
+        chunk(&text, &rule, &Characters, &mut |chunk| {
+            let path: &[&str] = if count == 0 { &[] } else { &["part | size | price"] };
+            assert_eq!(chunk.heading_path, path, "{}", chunk.content);
+            count += 1;
+            Ok(())
+        })
+        .unwrap();
+        assert!(count > 30);
     }
 
     #[test]

@@ -12,7 +12,8 @@ const HOOKS: &str = include_str!("hostile_hooks.sql");
 
 /// What calls each function of the schema, by its name, on the corpus of the hostile owner where it takes one. The last ones
 /// change it.
-const CALLS: [(&str, &str); 59] = [
+const CALLS: [(&str, &str); 61] = [
+    ("_key_column", "SELECT socle._key_column('{\"id\": 1}', 'id')"),
     ("_wait_reasons", "SELECT * FROM socle._wait_reasons()"),
     ("_why_not_captured", "SELECT socle._why_not_captured(corpus, source) FROM socle.corpus_binding"),
     ("_column_type", "SELECT socle._column_type(source, 1::smallint) FROM socle.corpus_binding"),
@@ -74,6 +75,7 @@ const CALLS: [(&str, &str); 59] = [
     ("evaluate", "SELECT * FROM socle.evaluate('atk', 'query', 'judgment_json')"),
     ("similar", "SELECT * FROM socle.similar('atk', '{\"id\": \"x2\"}', filter => '{\"kind\": \"x1\"}')"),
     ("similar", "SELECT * FROM socle.similar('atk', chunk_id => 1)"),
+    ("similar", "SELECT * FROM socle.similar('atk', texts => ARRAY['fox'])"),
     ("suggest", "SELECT * FROM socle.suggest('atk', 'alp')"),
     ("suggest", "SELECT * FROM socle.suggest('atk', 'beat')"),
     (

@@ -92,8 +92,16 @@ fn nothing_is_replaced_and_rights_are_those_of_the_caller() {
         "25006"
     );
     client.batch_execute("ROLLBACK; ALTER TABLE paper RENAME id TO number").unwrap();
-    // Never a key of NULL.
-    assert_eq!(sqlstate(client.query("SELECT * FROM own.f('fox')", &[])), "2203A");
+    // Never a key of NULL, and the error says what to do.
+    let error = client.query("SELECT * FROM own.f('fox')", &[]).err().unwrap();
+    let (code, message, detail, hint) = error_of(&error);
+    assert_eq!((code.as_str(), message.as_str()), ("42703", "the key of the corpus has no column \"id\""), "{detail}");
+    assert!(hint.contains("create it again with socle.create_search_function()"), "{hint}");
+    client
+        .batch_execute(
+            "DROP FUNCTION own.f; SELECT socle.create_search_function('paper', 'f', 'own'); SELECT number FROM own.f('fox')",
+        )
+        .unwrap();
 }
 
 #[test]
@@ -117,6 +125,9 @@ fn keys_of_every_kind_keep_their_types() {
         ("id timestamptz PRIMARY KEY".into(), "'2024-02-29 12:00:00.123456+05'", "s.id = t.id".into(), "timestamptz"),
         ("id int4range PRIMARY KEY".into(), "'[1,5)'", "s.id = t.id".into(), "int4range"),
         ("id float8 PRIMARY KEY".into(), "'NaN'", "s.id = t.id".into(), "float8"),
+        ("id float4 PRIMARY KEY".into(), "1.0 / 3", "s.id = t.id".into(), "float4"),
+        ("id jsonb PRIMARY KEY".into(), "'\"5\"'", "s.id = t.id".into(), "jsonb"),
+        ("id jsonb PRIMARY KEY".into(), "'null'", "s.id = t.id".into(), "jsonb"),
     ] {
         client
             .batch_execute(&format!(

@@ -53,6 +53,25 @@ fn keys_of_every_kind_are_searched_and_found_stale() {
             "region = 'south'",
             r#"{"id": 1, "region": "north"}"#,
         ),
+        // Keys are read again with all of their digits, and the strings of jsonb as such.
+        (
+            "SET extra_float_digits = -15; CREATE TABLE thing (id float8 PRIMARY KEY, body text)",
+            "VALUES (0.1::float8 + 0.2, 'a fox'), (0.3, 'a wolf')",
+            "id = 0.3",
+            r#"{"id": 0.30000000000000004}"#,
+        ),
+        (
+            "CREATE TABLE thing (id jsonb PRIMARY KEY, body text)",
+            r#"VALUES ('"1"', 'a fox'), ('1', 'a wolf')"#,
+            "id = '1'",
+            r#"{"id": "1"}"#,
+        ),
+        (
+            "CREATE TABLE thing (id jsonb PRIMARY KEY, body text)",
+            r#"VALUES ('null', 'a fox'), ('[null]', 'a wolf')"#,
+            "id = '[null]'",
+            r#"{"id": null}"#,
+        ),
     ];
     for (table, rows, second, first_key) in kinds {
         with_source(&mut client, table, rows);

@@ -69,6 +69,11 @@ fn what_is_below_a_threshold_is_left_out() {
         "'wolf', min_similarity => 'NaN'",
         "'wolf', query_syntax => 'lucene'",
         "'wolf', snippet_length => -1",
+        "'wolf', marks => '{<b>}'",
+        "'wolf', marks => ARRAY['<b>', NULL]",
+        "'wolf', marks => ARRAY['<b>', repeat('x', 101)]",
+        "'wolf', snippet_by => 'magic'",
+        "'wolf', snippet_by => 'meaning', mode => 'keyword'",
     ] {
         let sql = format!("SELECT socle.search('paper', {refused})");
         assert_eq!(sqlstate(client.batch_execute(&sql)), "22023", "{refused}");
@@ -97,6 +102,46 @@ fn snippets_are_marked_and_safe_in_a_page() {
     let beginning = snippet(&mut client, "'zebra', mode => 'vector', snippet_length => 30").unwrap();
     assert_eq!(beginning, "Nothing is said here. …");
     assert!(snippet(&mut client, "'badger'").unwrap().chars().count() < 400);
+    // Marks are what the caller says, and are not escaped.
+    let marked = "'badger', snippet_length => 42, marks => ARRAY['[\"', '']";
+    assert_eq!(snippet(&mut client, marked).unwrap(), "… The &lt;b&gt;fox&lt;/b&gt; &amp; the [\"badger hunt. …");
+    let whole = "SELECT highlighted FROM socle.search('note', 'badger', marks => '{*,*}')";
+    assert!(value::<String>(&mut client, whole).contains("the *badger* hunt"));
+}
+
+/// Where no word of the query stands, the snippet is the nearest sentence; where one does, the sentences with the words.
+#[test]
+fn a_snippet_by_meaning_is_the_nearest_sentence() {
+    let (_cluster, mut client) = with_papers(5);
+    client
+        .batch_execute(
+            "CREATE TABLE note (id int PRIMARY KEY, body text);
+             INSERT INTO note VALUES (1, 'The station opens at noon. Trains to the coast leave every hour. A physician treats sick people in a clinic. Tickets are sold at the counter.'),
+                                     (2, 'Trains run late. The doctor is in.');
+             SELECT socle.create_corpus('note', 'note', ARRAY['body'], language => 'en', model => 'minilm')",
+        )
+        .unwrap();
+    client.batch_execute("CALL socle.sync_corpus('note')").unwrap();
+    let snippets = |client: &mut postgres::Client, arguments: &str| {
+        let sql = format!(
+            "SELECT snippet FROM socle.search('note', 'medical doctor', snippet_length => 60{arguments}) ORDER BY source_key ->> 'id'"
+        );
+        super::texts(client, &sql)
+    };
+    for mode in ["vector", "hybrid"] {
+        let by_meaning = format!(", mode => '{mode}', snippet_by => 'meaning'");
+        assert_eq!(
+            snippets(&mut client, &by_meaning),
+            ["… A physician treats sick people in a clinic. …", "Trains run late. The <mark>doctor</mark> is in."],
+            "{mode}"
+        );
+        assert_eq!(
+            snippets(&mut client, &format!(", mode => '{mode}'"))[0],
+            "The station opens at noon. …",
+            "the beginning, unless it is asked for"
+        );
+    }
+    assert_eq!(found(&mut client, "'a fox', snippet_by => 'meaning', snippet_length => 0, result_limit => 2").len(), 2);
 }
 
 #[test]
@@ -194,4 +239,26 @@ fn a_prefix_stands_for_words_of_visible_chunks_alone() {
         assert_eq!(value::<i64>(&mut client, &sql), 5_201, "{query}");
     }
     assert_eq!(value::<i64>(&mut client, "SELECT document_count FROM socle.facets('paper', 'ba*', '{}')"), 5_201);
+}
+
+/// Without row security, too: the index has the words of deleted chunks until their segment is rebuilt.
+#[test]
+fn words_of_deleted_rows_do_not_displace_those_of_a_prefix() {
+    let (_cluster, mut client) = with_papers(1_500);
+    let words = "'zu' || chr(97 + i % 26) || chr(97 + i / 26 % 26) || 'q'";
+    client
+        .batch_execute(&format!(
+            "INSERT INTO paper SELECT i, 'live', {words}, 1, 1 FROM generate_series(2000, 2059) i;
+             INSERT INTO paper SELECT i + 1000 * n, 'gone', {words}, 1, 1 FROM generate_series(3000, 3149) i, generate_series(1, 2) n"
+        ))
+        .unwrap();
+    super::wait(&mut client);
+    client.batch_execute("DELETE FROM paper WHERE title = 'gone'").unwrap();
+    super::wait(&mut client);
+    for more in ["", ", filter => '{\"level\": 1}'"] {
+        let live = found(&mut client, &format!("'zu*', mode => 'keyword', result_limit => 100{more}"));
+        assert_eq!(live.len(), 60, "{more}");
+    }
+    assert_eq!(value::<i64>(&mut client, "SELECT document_count FROM socle.facets('paper', 'zu*', '{}')"), 60);
+    assert_eq!(value::<i64>(&mut client, "SELECT count(*) FROM socle.suggest('paper', 'zu', 20)"), 20);
 }

@@ -120,13 +120,59 @@ fn a_document_of_several_chunks_is_compared_as_a_whole_and_never_found() {
     assert_eq!(similar(&mut client, "'{\"id\": 100}'"), Vec::<String>::new());
 }
 
+/// Texts are compared as documents of the corpus would be, a vector as it is, under the same rights.
+#[test]
+fn similar_to_texts_and_vectors_is_what_their_mean_is_nearest_to() {
+    let (_cluster, mut client) = with_papers(200);
+    client.batch_execute(ROLES).unwrap();
+    let mean = "(SELECT l2_normalize(l2_normalize(socle.embed('The fox hunts.', 'minilm')) + l2_normalize(socle.embed('An oak', 'minilm'))))";
+    for (role, seen) in [("postgres", "true"), ("reader", "p.tenant <> 3"), ("clerk", "p.tenant <> 3")] {
+        let nearest = format!(
+            "SELECT round((1 - (k.embedding <=> {mean}))::numeric, 4) FROM paper_chunk k JOIN paper p ON p.id = k.source_id
+             WHERE {seen} AND p.tenant < 5 ORDER BY k.embedding <=> {mean} LIMIT 10"
+        );
+        let wanted = texts(&mut client, &nearest);
+        as_role(&mut client, role, |client| {
+            for origin in
+                ["texts => ARRAY['The fox hunts.', NULL, 'An oak']".to_string(), format!("embedding => {mean}")]
+            {
+                let found = format!(
+                    "SELECT round(score::numeric, 4) FROM socle.similar('paper', {origin}, filter => '{{\"tenant\": {{\"<\": 5}}}}')"
+                );
+                assert_eq!(texts(client, &found), wanted, "{role}, {origin}");
+            }
+        });
+    }
+    // Nothing is left out, unlike the document that others are compared with.
+    let body: String = value(&mut client, "SELECT body FROM paper WHERE id = 36");
+    let same = format!("texts => ARRAY['{body}'], result_limit => 200, min_similarity => 0.999");
+    assert!(similar(&mut client, &same).contains(&"36".to_string()));
+    client.batch_execute("SET socle.truncate_input = on").unwrap();
+    assert_eq!(similar(&mut client, "texts => ARRAY[repeat('fox ', 1000)]").len(), 10);
+    let stranger =
+        |client: &mut Client| sqlstate(client.query("SELECT * FROM socle.similar('paper', texts => '{fox}')", &[]));
+    assert_eq!(as_role(&mut client, "stranger", stranger), "42501");
+}
+
 #[test]
 fn what_is_no_document_is_refused_by_name() {
     let (_cluster, mut client) = with_papers(30);
     for (arguments, state, words) in [
         ("'nowhere', '{\"id\": 1}'", "42704", "corpus \"nowhere\" does not exist"),
-        ("'paper'", "22023", "either source_key or chunk_id"),
-        ("'paper', '{\"id\": 1}', 1", "22023", "either source_key or chunk_id"),
+        ("'paper'", "22023", "exactly one of source_key, chunk_id, texts and embedding"),
+        ("'paper', '{\"id\": 1}', 1", "22023", "exactly one of source_key, chunk_id, texts and embedding"),
+        ("'paper', chunk_id => 1, texts => '{fox}'", "22023", "exactly one of source_key"),
+        ("'paper', texts => '{}'", "22023", "texts must not be empty"),
+        ("'paper', texts => '{NULL}'", "22023", "texts must not be empty"),
+        ("'paper', texts => ARRAY['fox', ' ']", "22023", "element 2 of texts must not be empty"),
+        ("'paper', texts => array_fill('fox'::text, ARRAY[1001])", "22023", "at most 1000 elements"),
+        ("'paper', texts => ARRAY[NULL, repeat('fox ', 1000)]", "54000", "element 2 of texts"),
+        (
+            "'paper', embedding => '[1,2,3]'",
+            "22023",
+            "embedding has 3 dimensions, the vectors of corpus \"paper\" have 384",
+        ),
+        ("'paper', embedding => array_fill(0, ARRAY[384])::vector", "22023", "embedding has no direction"),
         ("'paper', '1'", "22023", "source_key must be an object with the columns \"id\""),
         ("'paper', '{}'", "22023", "source_key must be an object with the columns \"id\""),
         ("'paper', '{\"id\": 1, \"tenant\": 2}'", "22023", "source_key must be an object with the columns \"id\""),
@@ -149,7 +195,7 @@ fn what_is_no_document_is_refused_by_name() {
         (
             "'paper', 'fox', '{}', ranges => '{\"level\": [\"x\"]}'",
             "22023",
-            "ranges, column \"level\": invalid input syntax",
+            "ranges of column \"level\": invalid input syntax",
         ),
         ("'paper', 'fox', '{}', ranges => '[1]'", "22023", "ranges must be an object"),
         ("'paper', 'fox', '{}', value_limit => -1", "22023", "value_limit must be between 0 and"),

@@ -3,6 +3,7 @@
 use super::{found, value, with_papers};
 use crate::sqlstate;
 use postgres::{Client, NoTls};
+use socle_tests::error_of;
 use std::collections::BTreeSet;
 
 /// The animals of the papers that a keyword search finds, by their numbers.
@@ -82,10 +83,22 @@ fn only_the_owner_makes_them(cluster: &socle_tests::Cluster, client: &mut Client
         ("create_stop_words('paper', ARRAY[repeat('a', 201)])", "22023"),
         ("create_stop_words('nowhere', ARRAY['a'])", "42704"),
         ("drop_word_rules('paper', kind => 'nonsense')", "22023"),
+        ("drop_word_rules(NULL)", "22023"),
+        ("create_synonyms(NULL, ARRAY['a', 'b'])", "22023"),
+        ("create_synonyms('paper', ARRAY['a'], ARRAY(SELECT 'w' || i FROM generate_series(1, 101) i))", "22023"),
         ("create_stop_words('paper', ARRAY(SELECT 'w' || i FROM generate_series(1, 1001) i))", "22023"),
     ] {
         assert_eq!(sqlstate(client.batch_execute(&format!("SELECT socle.{call}"))), code, "{call}");
     }
+    let hundred = |client: &mut Client, word: char| {
+        let replacements = format!("ARRAY(SELECT '{word}' || i FROM generate_series(1, 100) i)");
+        client.batch_execute(&format!("SELECT socle.create_synonyms('paper', ARRAY['hundred'], {replacements})"))
+    };
+    hundred(client, 'v').unwrap();
+    hundred(client, 'v').unwrap();
+    let (_, message, ..) = error_of(&hundred(client, 'w').unwrap_err());
+    assert_eq!(message, "term \"hundred\" would have more than 100 synonyms");
+    client.batch_execute("SELECT socle.drop_word_rules('paper', ARRAY['hundred'])").unwrap();
     let many = "SELECT count(socle.create_stop_words('paper', ARRAY(SELECT 'w' || i || 'x' || n FROM generate_series(1, 1000) i)))
                 FROM generate_series(1, 10) n";
     assert_eq!(sqlstate(client.batch_execute(many)), "22023", "more rules than a corpus may have");

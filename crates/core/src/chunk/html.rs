@@ -81,6 +81,9 @@ impl Reader<'_> {
             match name {
                 b"br" => self.html.line_break(),
                 b"pre" | b"listing" | b"xmp" => self.html.open_preformatted(),
+                b"table" => self.html.open_table(),
+                b"tr" => self.html.open_row(),
+                b"th" | b"td" => self.html.open_cell(name == b"th"),
                 _ => {}
             }
             if let Some(level) = heading {
@@ -105,6 +108,8 @@ impl Reader<'_> {
             match name {
                 b"br" => self.html.line_break(),
                 b"pre" | b"listing" | b"xmp" => self.html.close_preformatted(),
+                b"tr" | b"thead" => self.html.close_row(),
+                b"table" => self.html.close_table(),
                 _ => {}
             }
         }

@@ -30,6 +30,20 @@ struct OpenHeading {
     start: Option<usize>,
 }
 
+/// A table that has not ended.
+#[derive(Default)]
+struct OpenTable {
+    /// Start of the text of the row that may be the header row.
+    row: Option<usize>,
+    /// That row has a cell; all of its cells are headers.
+    has_cells: bool,
+    has_headers_only: bool,
+    /// The text of the header row; `None` if there is none.
+    header: Option<Range<usize>>,
+    /// The first row with cells has ended, or the table contains others and is there for the layout.
+    is_settled: bool,
+}
+
 /// The visible text while it is being built.
 pub(super) struct HtmlText<'a> {
     source: &'a str,
@@ -49,6 +63,7 @@ pub(super) struct HtmlText<'a> {
     /// Whether `<pre>` was just opened, where HTML ignores one line break.
     at_pre_start: bool,
     heading: Option<OpenHeading>,
+    tables: Vec<OpenTable>,
 }
 
 impl<'a> HtmlText<'a> {
@@ -65,6 +80,7 @@ impl<'a> HtmlText<'a> {
             preformatted: 0,
             at_pre_start: false,
             heading: None,
+            tables: Vec::new(),
         }
     }
 
@@ -147,9 +163,56 @@ impl<'a> HtmlText<'a> {
         }
     }
 
+    /// Starts a table. One that contains another has no header row.
+    pub(super) fn open_table(&mut self) {
+        if let Some(outer) = self.tables.last_mut() {
+            (outer.header, outer.is_settled) = (None, true);
+        }
+        self.tables.push(OpenTable::default());
+    }
+
+    /// Starts a row of a table.
+    pub(super) fn open_row(&mut self) {
+        self.close_row();
+        if let Some(table) = self.tables.last_mut().filter(|table| !table.is_settled) {
+            (table.row, table.has_cells, table.has_headers_only) = (Some(self.text.len()), false, true);
+        }
+    }
+
+    /// Starts a cell of a row, after the separator.
+    pub(super) fn open_cell(&mut self, is_header: bool) {
+        if let Some(table) = self.tables.last_mut().filter(|table| !table.is_settled) {
+            table.has_cells = true;
+            table.has_headers_only &= is_header;
+        }
+    }
+
+    /// Ends the row of a table, if one is open. The first one with cells is the header row if all of these are headers.
+    pub(super) fn close_row(&mut self) {
+        self.flush();
+        let Some(table) = self.tables.last_mut().filter(|table| !table.is_settled && table.has_cells) else { return };
+        if let Some(start) = table.row.take().filter(|_| table.has_headers_only) {
+            let row = slice(&self.text, start..self.text.len());
+            table.header = Some(self.text.len() - row.trim_start().len()..self.text.len());
+        }
+        table.is_settled = true;
+    }
+
+    /// Ends a table, if one is open.
+    pub(super) fn close_table(&mut self) {
+        self.close_row();
+        if let Some(header) = self.tables.pop().and_then(|table| table.header) {
+            let cells = slice(&self.text, header.clone()).split('\t');
+            self.outline.push_table(header.start..self.text.len(), cells);
+        }
+    }
+
     /// Ends the document.
     pub(super) fn finish(&mut self) {
         self.close_heading();
+        while !self.tables.is_empty() {
+            self.close_table();
+        }
     }
 
     /// The smallest source range that contains `range` of the text, which must not start or end with a separator.

@@ -110,6 +110,7 @@ pub(super) fn read_sections(text: &str, sizer: &dyn Sizer, section: usize, max_s
             }
             _ => {
                 start = reading.structure.resume(text, end);
+                reading.outline.extend_table(end, end_of_rows(text, start));
                 length = section;
             }
         }
@@ -139,6 +140,12 @@ fn front_matter(text: &str) -> usize {
     0
 }
 
+/// The end of the rows of a table that go on at `start`: the next line without a vertical bar.
+fn end_of_rows(text: &str, start: usize) -> usize {
+    let rows = slice(text, start..text.len()).split_inclusive(['\n', '\r']).take_while(|line| line.contains('|'));
+    start + rows.map(str::len).sum::<usize>()
+}
+
 /// The state of [`Reading`] before a block, to roll back to.
 #[derive(Clone, Copy, Default)]
 struct BlockStart {
@@ -159,6 +166,15 @@ struct Reading {
     /// For each open container (block quote, list item, …): the heading in force after it.
     containers: Vec<Option<usize>>,
     heading: Option<HeadingText>,
+    header: Option<TableHeader>,
+}
+
+/// The header row of the table being read.
+#[derive(Default)]
+struct TableHeader {
+    start: usize,
+    cells: Vec<String>,
+    is_read: bool,
 }
 
 /// The heading being read.
@@ -202,6 +218,7 @@ impl Reading {
             self.depth = 0;
             self.containers.clear();
             self.heading = None;
+            self.header = None;
             if catch_parser_panic(|| self.events(text, section, Parser::new_ext(&part, options))).is_some() {
                 return;
             }
@@ -238,6 +255,12 @@ impl Reading {
         match tag {
             Tag::Heading { .. } => self.heading = Some(HeadingText::default()),
             Tag::CodeBlock(CodeBlockKind::Fenced(_)) => self.structure.fences.push(range),
+            Tag::TableHead => self.header = Some(TableHeader { start: range.start, ..TableHeader::default() }),
+            Tag::TableCell => {
+                if let Some(header) = self.header.as_mut().filter(|header| !header.is_read) {
+                    header.cells.push(String::new());
+                }
+            }
             Tag::Item if self.depth == 1 => self.add_restart_point(text, range.start),
             Tag::Image { .. } => {
                 if let Some(heading) = &mut self.heading {
@@ -260,6 +283,12 @@ impl Reading {
                     self.outline.push(range.clone(), number(level), &heading.text, self.containers.is_empty());
                 }
             }
+            TagEnd::TableHead => self.header.iter_mut().for_each(|header| header.is_read = true),
+            TagEnd::Table => {
+                if let Some(header) = self.header.take() {
+                    self.outline.push_table(header.start..range.end, header.cells.iter().map(String::as_str));
+                }
+            }
             TagEnd::Image => {
                 if let Some(heading) = &mut self.heading {
                     heading.images = heading.images.saturating_sub(1);
@@ -275,6 +304,10 @@ impl Reading {
     }
 
     fn inline(&mut self, event: &Event<'_>) {
+        let cell = self.header.as_mut().filter(|header| !header.is_read).and_then(|header| header.cells.last_mut());
+        if let (Some(cell), Event::Text(text) | Event::Code(text) | Event::InlineMath(text)) = (cell, event) {
+            cell.push_str(text);
+        }
         let Some(heading) = self.heading.as_mut().filter(|heading| heading.images == 0) else { return };
         match event {
             Event::Text(text) | Event::Code(text) | Event::InlineMath(text) | Event::DisplayMath(text) => {

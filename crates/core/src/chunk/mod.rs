@@ -108,7 +108,8 @@ pub struct Chunk {
     /// The text: exactly the characters `start..end` of the document, or for [`Format::Html`] their visible text.
     pub content: String,
     /// The headings in force at the first character, outermost first, at most six, each of at most
-    /// [`MAX_HEADING_CHARACTERS`].
+    /// [`MAX_HEADING_CHARACTERS`]; then, for a chunk that begins within a table below the beginning of its header row,
+    /// the cells of that row, which is cut likewise.
     pub heading_path: Vec<String>,
     /// First character in the document, counted in Unicode scalar values from 0, as `substr` counts from 1.
     pub start: usize,

@@ -1,4 +1,4 @@
-//! The headings of a document and the path of headings in force at an offset, for all formats.
+//! The headings of a document, those of its tables included, and the path in force at an offset, for all formats.
 
 use super::{MAX_HEADING_CHARACTERS, slice};
 use std::ops::Range;
@@ -14,12 +14,25 @@ struct Heading {
     is_top_level: bool,
 }
 
-/// The headings of a text in their order, by byte offset.
+/// A table whose rows have a header row.
+struct Table {
+    /// From after the first byte of the header row to the end of the table.
+    below: Range<usize>,
+    /// The cells of the header row.
+    header: String,
+}
+
+/// Between the cells of a header row in a path.
+const CELL_SEPARATOR: &str = " | ";
+
+/// The headings and tables of a text in their order, by byte offset.
 #[derive(Default)]
 pub(super) struct Outline {
     headings: Vec<Heading>,
     /// The innermost heading from each offset on, ascending by offset.
     changes: Vec<(usize, Option<usize>)>,
+    /// No table contains another.
+    tables: Vec<Table>,
 }
 
 /// A state of an outline that [`Outline::truncate`] returns to.
@@ -27,6 +40,7 @@ pub(super) struct Outline {
 pub(super) struct Checkpoint {
     headings: usize,
     changes: usize,
+    tables: usize,
 }
 
 impl Outline {
@@ -47,6 +61,32 @@ impl Outline {
         self.headings.push(Heading { range, level, text, parent, is_top_level });
     }
 
+    /// Appends a table; `range` begins with its header row. Ignores one without text in the header row, and one within
+    /// the last.
+    pub(super) fn push_table<'t>(&mut self, range: Range<usize>, cells: impl Iterator<Item = &'t str>) {
+        let mut header = String::new();
+        for cell in cells {
+            // Enough for the maximum length of a heading.
+            if header.len() > 4 * MAX_HEADING_CHARACTERS {
+                break;
+            }
+            header.push_str(if header.is_empty() { "" } else { CELL_SEPARATOR });
+            header.push_str(cell.trim());
+        }
+        let header = title(&header);
+        let is_after = self.tables.last().is_none_or(|last| last.below.end <= range.start);
+        if is_after && header.contains(char::is_alphanumeric) {
+            self.tables.push(Table { below: range.start + 1..range.end, header });
+        }
+    }
+
+    /// Lets the last table, if it reaches `from`, reach `end`.
+    pub(super) fn extend_table(&mut self, from: usize, end: usize) {
+        if let Some(table) = self.tables.last_mut().filter(|table| table.below.end >= from) {
+            table.below.end = table.below.end.max(end);
+        }
+    }
+
     /// The innermost heading after the last change.
     pub(super) fn innermost(&self) -> Option<usize> {
         self.changes.last().and_then(|&(_, heading)| heading)
@@ -61,16 +101,17 @@ impl Outline {
 
     /// The current state.
     pub(super) fn checkpoint(&self) -> Checkpoint {
-        Checkpoint { headings: self.headings.len(), changes: self.changes.len() }
+        Checkpoint { headings: self.headings.len(), changes: self.changes.len(), tables: self.tables.len() }
     }
 
     /// Removes everything added since `checkpoint`.
     pub(super) fn truncate(&mut self, checkpoint: Checkpoint) {
         self.headings.truncate(checkpoint.headings);
         self.changes.truncate(checkpoint.changes);
+        self.tables.truncate(checkpoint.tables);
     }
 
-    /// The headings in force at `at`, outermost first.
+    /// The headings in force at `at`, outermost first; within a table, below its first byte, its header row comes last.
     pub(super) fn path(&self, at: usize) -> Vec<String> {
         let next = self.changes.partition_point(|&(from, _)| from <= at);
         let mut innermost = next.checked_sub(1).and_then(|last| self.changes.get(last)).and_then(|change| change.1);
@@ -80,6 +121,8 @@ impl Outline {
             innermost = heading.parent;
         }
         path.reverse();
+        let table = self.tables.partition_point(|table| table.below.end <= at);
+        path.extend(self.tables.get(table).filter(|table| table.below.contains(&at)).map(|table| table.header.clone()));
         path
     }
 

@@ -12,7 +12,7 @@ pub type SegmentDigest = [u8; 32];
 
 /// Segment format of this version. Incremented when the layout of a segment or the analysis of text changes, after
 /// which older segments are rebuilt.
-pub const KEYWORD_FORMAT: u32 = 2;
+pub const KEYWORD_FORMAT: u32 = 3;
 
 /// Maximum length of a part of a segment in bytes.
 pub const SEGMENT_PART: usize = 1_000_000;

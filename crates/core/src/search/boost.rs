@@ -121,7 +121,8 @@ impl Boosts {
     ) -> Result<Option<Self>> {
         let written = written(boost)?;
         if written.len() > MAX_BOOSTS {
-            return Err(Error::new(Kind::InvalidArgument, format!("boost has more than {MAX_BOOSTS} elements")));
+            return Err(Error::new(Kind::InvalidArgument, format!("boost has more than {MAX_BOOSTS} elements"))
+                .hint("A generated column can combine several columns."));
         }
         let mut boosts = Self { terms: Vec::new(), parameters: Vec::new() };
         for written in &written {
@@ -220,7 +221,9 @@ fn of_number(written: &Written, column: &FilterColumn, alias: &str) -> Result<Te
     let function = match written.curve()? {
         Some(curve) => {
             let Some(origin) = number("origin", &written.origin)? else {
-                return Err(written.error("needs an \"origin\""));
+                return Err(written
+                    .error("needs an \"origin\"")
+                    .hint("It is the number from which the distance of a value is measured."));
             };
             written.decay(curve, origin, number("scale", &written.scale)?, number("offset", &written.offset)?)?
         }
@@ -249,7 +252,9 @@ impl Written {
                     ("decay_at_scale", self.decay_at_scale.is_some()),
                 ];
                 match extra.into_iter().find(|(_, is_there)| *is_there) {
-                    Some((name, _)) => Err(self.error(&format!("has no \"{name}\" with \"logarithm\""))),
+                    Some((name, _)) => Err(self
+                        .error(&format!("has no \"{name}\" with \"logarithm\""))
+                        .hint(format!("Omit \"{name}\", or choose a \"decay\" instead of a \"function\"."))),
                     None => Ok(None),
                 }
             }
@@ -264,22 +269,31 @@ impl Written {
     fn decay(&self, curve: Curve, origin: f64, scale: Option<f64>, offset: Option<f64>) -> Result<Function> {
         let Some(scale) = scale else { return Err(self.error("needs a \"scale\"").hint(EXAMPLE)) };
         if !(scale.is_finite() && scale > 0.0) {
-            return Err(self.error("must have a finite \"scale\" greater than 0"));
+            return Err(self
+                .error("must have a finite \"scale\" greater than 0")
+                .hint("It is the distance from \"origin\" at which the decay is \"decay_at_scale\"."));
         }
         let offset = offset.unwrap_or_default();
         if !(offset.is_finite() && offset >= 0.0) {
-            return Err(self.error("must have a finite \"offset\" of at least 0"));
+            return Err(self
+                .error("must have a finite \"offset\" of at least 0")
+                .hint("It is the distance from \"origin\" up to which the decay is 1."));
         }
         let at_scale = self.decay_at_scale.unwrap_or(0.5);
         if !(at_scale > 0.0 && at_scale < 1.0) {
-            return Err(self.error("must have a \"decay_at_scale\" greater than 0 and less than 1"));
+            return Err(self
+                .error("must have a \"decay_at_scale\" greater than 0 and less than 1")
+                .hint("It is the decay of a value that is as far from \"origin\" as the \"scale\" says."));
         }
         Ok(Function::Decay { curve, origin, scale, offset, at_scale })
     }
 
     fn weight(&self) -> Result<f64> {
         let weight = self.weight.unwrap_or(1.0);
-        if (0.0..=1.0).contains(&weight) { Ok(weight) } else { Err(self.error("must have a \"weight\" from 0 to 1")) }
+        if (0.0..=1.0).contains(&weight) {
+            return Ok(weight);
+        }
+        Err(self.error("must have a \"weight\" from 0 to 1").hint("With 0, the boost has no effect; 1 is the default."))
     }
 
     fn error(&self, what: &str) -> Error {
@@ -288,7 +302,9 @@ impl Written {
 
     fn mismatch(&self, name: &str, wanted: &str, column: &FilterColumn) -> Error {
         let message = format!("\"{name}\" of the boost on column \"{}\" must be {wanted}", self.column);
-        Error::new(Kind::WrongColumnType, message).detail(format!("The column has type {}.", column.type_name))
+        Error::new(Kind::WrongColumnType, message)
+            .detail(format!("The column has type {}.", column.type_name))
+            .hint("Columns of numbers take numbers; dates and timestamps take texts, as SQL has them.")
     }
 }
 

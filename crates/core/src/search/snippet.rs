@@ -48,6 +48,12 @@ pub fn fragments(text: &str, matches: &[Range<usize>], length: usize) -> Vec<Ran
     fragments
 }
 
+/// The first `most` sentences of a text, of which one may become the snippet: of one that is longer than `length`
+/// characters, the first words.
+pub fn sentences(text: &str, length: usize, most: usize) -> Vec<Range<usize>> {
+    units(text, &[], length).into_iter().take(most).map(|unit| unit.range).collect()
+}
+
 /// The bytes from the first to the last of some units.
 fn bytes(units: &[Unit], run: &Range<usize>) -> Option<Range<usize>> {
     let run = units.get(run.clone())?;
@@ -63,7 +69,7 @@ fn units(text: &str, matches: &[Range<usize>], length: usize) -> Vec<Unit> {
     let (mut counted, mut count, mut last) = (0, 0, 0);
     let mut start = 0;
     for line in text.split_inclusive('\n') {
-        for sentence in sentences(line) {
+        for sentence in sentences_of(line) {
             let begin = start + (sentence.len() - sentence.trim_start().len());
             let whole = begin..begin + sentence.trim().len();
             start += sentence.len();
@@ -91,7 +97,7 @@ fn units(text: &str, matches: &[Range<usize>], length: usize) -> Vec<Unit> {
 
 /// The sentences of a line: up to a full stop and white space, or to one of Chinese or Japanese. Simpler than the rules of
 /// Unicode (UAX 29), which take more time than the whole rest and stop at abbreviations as well.
-fn sentences(line: &str) -> impl Iterator<Item = &str> {
+fn sentences_of(line: &str) -> impl Iterator<Item = &str> {
     let mut rest = line;
     std::iter::from_fn(move || {
         let mut signs = rest.char_indices().peekable();
@@ -191,6 +197,17 @@ mod tests {
         assert_eq!(snippet(TEXT, &["crash"], 30), ["It is read after a crash."]);
         assert_eq!(snippet(TEXT, &[], 30), ["The server writes a log."]);
         assert_eq!(snippet(TEXT, &["crash", "restored"], 120).len(), 2);
+    }
+
+    #[test]
+    fn a_sentence_that_is_chosen_is_the_snippet() {
+        let all: Vec<&str> = sentences(TEXT, 50, 3).into_iter().map(|range| &TEXT[range]).collect();
+        assert_eq!(
+            all,
+            ["The server writes a log.", "It is read after a crash.", "Backups are made each night by a job."]
+        );
+        let chosen = sentences(TEXT, 50, 10)[2].clone();
+        assert_eq!(fragments(TEXT, std::slice::from_ref(&chosen), 50), [chosen]);
     }
 
     #[test]

@@ -96,6 +96,7 @@ fn fill(directory: &RamDirectory, chunks: &[(&Chunk, Language)], is_cancelled: &
         document.add_i64(fields.chunk_id, chunk.chunk_id);
         document.add_text(fields.stem, &terms.stem);
         document.add_text(fields.word, &terms.word);
+        document.add_text(fields.language, language.name());
         writer.add_document(document).map_err(|error| build_failed(&error))?;
     }
     writer.finalize().map_err(|error| build_failed(&error))

@@ -66,7 +66,10 @@ impl<'a> CompiledQuery<'a> {
         let mut parsed = parse(&request.query, request.syntax);
         let vocabulary = Vocabulary::new(segments, fields, within);
         parsed.settle_exclusions(&|option| Ok(request.use_vocabulary && vocabulary.word_frequency(option)? > 0))?;
-        let languages = QueryLanguages::new(language, segments);
+        let languages = match visible {
+            Some(documents) => QueryLanguages::of_documents(language, segments, fields, documents)?,
+            None => QueryLanguages::new(language, segments),
+        };
         let mut left_out = parsed.left_out;
         parsed.apply(&request.rules, &languages.common);
         let mut telling = telling(&parsed, &languages);

@@ -4,6 +4,7 @@
 //! is `simple`.
 
 use super::fold::fold;
+use super::light_stemmer::{LightStemmer, light_stemmer};
 use frostem::{Algorithm, Stemmer};
 use socle_core::Result;
 use socle_core::language::{LANGUAGES, canonical};
@@ -89,9 +90,16 @@ impl Script {
     }
 }
 
+/// What takes the stem of a word.
+enum WordStemmer {
+    Snowball(Stemmer),
+    Light(LightStemmer),
+    None,
+}
+
 /// Stemmer and stop words of a language.
 struct Rules {
-    stemmer: Option<Stemmer>,
+    stemmer: WordStemmer,
     stop_words: HashSet<String>,
     german: bool,
     before: Before,
@@ -136,7 +144,11 @@ impl Language {
             Before::Turkish => Cow::Owned(word.replace("i\u{307}", "i")),
             Before::English => super::english::normalized(word),
         };
-        let stem = rules.stemmer.as_ref().map_or(Cow::Borrowed(&*word), |stemmer| stemmer.stem(&word));
+        let stem = match &rules.stemmer {
+            WordStemmer::Snowball(stemmer) => stemmer.stem(&word),
+            WordStemmer::Light(stem) => Cow::Owned(stem(&word)),
+            WordStemmer::None => Cow::Borrowed(&*word),
+        };
         let folded = fold(&stem);
         if rules.german { fold_umlauts(&folded) } else { folded.into_owned() }
     }
@@ -182,7 +194,11 @@ impl Language {
             // Words are split at apostrophes, and the lists have the part before it as an entry of its own.
             let plain = words.iter().filter(|word| !word.contains('\'')).map(|word| super::words::normalize(word));
             let stop_words = plain.flat_map(|word| [fold(&word).into_owned(), word.into_owned()]).collect();
-            let stemmer = Algorithm::from_name(name).ok().map(Stemmer::new);
+            let stemmer = match (Algorithm::from_name(name), light_stemmer(name)) {
+                (Ok(algorithm), _) => WordStemmer::Snowball(Stemmer::new(algorithm)),
+                (Err(_), Some(stem)) => WordStemmer::Light(stem),
+                (Err(_), None) => WordStemmer::None,
+            };
             let before = match name {
                 "turkish" => Before::Turkish,
                 "english" => Before::English,
@@ -327,6 +343,12 @@ mod tests {
             ("spanish", "canciones", "canción"),
             ("italian", "città", "citta"),
             ("polish", "bazami", "bazach"),
+            ("czech", "smlouvami", "smlouvy"),
+            ("czech", "serverem", "servery"),
+            ("ukrainian", "книги", "книгами"),
+            ("ukrainian", "договору", "договором"),
+            ("bulgarian", "езиците", "език"),
+            ("hebrew", "והמכתב", "מכתב"),
             ("russian", "книги", "книгами"),
         ] {
             let language = Language::named(language).unwrap();

@@ -1,7 +1,7 @@
 //! The keyword index: BM25 over immutable segments that PostgreSQL keeps as rows.
 //!
 //! A request names the segments that are visible to its snapshot; together they are the index. `words`, `spelling`, `fold`,
-//! `language`, `english` and `analysis` turn text into terms; `segment_file`, `storage` and `segment` read a segment; `build` writes one;
+//! `language`, `light_stemmer`, `english` and `analysis` turn text into terms; `segment_file`, `storage` and `segment` read a segment; `build` writes one;
 //! `query_unit`, `query_parser`, `query_plan`, `word_rule`, `vocabulary`, `compound`, `compile` and `search` answer queries,
 //! with `exhaustive`, `score` and `top_hits`; `suggest` and `folded_prefix` complete what is being typed; `cache` keeps
 //! segments. Damaged segments and those of another format are refused.
@@ -20,6 +20,7 @@ mod folded_prefix;
 pub mod highlight;
 pub mod incoming_segment;
 pub mod language;
+mod light_stemmer;
 pub mod lru;
 mod operator;
 pub mod query_parser;

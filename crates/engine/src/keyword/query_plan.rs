@@ -9,13 +9,16 @@ use super::compound;
 use super::fold::fold;
 use super::language::{Language, SIMPLE, Script};
 use super::query_parser::{ParsedQuery, QueryWord};
-use super::segment::Segment;
+use super::schema::Fields;
+use super::segment::{Segment, catch_damage};
 use super::spelling::is_date;
 use super::vocabulary::Vocabulary;
 use super::words::WordForm;
 use socle_core::Result;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use tantivy::schema::IndexRecordOption;
+use tantivy::{DocId, DocSet, Term};
 
 /// Largest number of languages that a query without a language is searched in.
 const MAX_LANGUAGES: usize = 8;
@@ -100,9 +103,33 @@ pub struct QueryLanguages {
 impl QueryLanguages {
     /// The languages for a query of the `given` language, or of an unknown one.
     pub fn new(given: Option<Language>, segments: &[Arc<Segment>]) -> Self {
+        Self::of_counts(given, segments.iter().flat_map(|segment| segment.languages()))
+    }
+
+    /// Like [`Self::new`], where the languages of these documents of each segment count, instead of those of all.
+    ///
+    /// # Errors
+    /// `DamagedIndex`.
+    pub fn of_documents(
+        given: Option<Language>,
+        segments: &[Arc<Segment>],
+        fields: &Fields,
+        documents: &[Vec<DocId>],
+    ) -> Result<Self> {
+        let mut counts: Vec<(Language, u32)> = Vec::new();
+        for (segment, documents) in segments.iter().zip(documents).filter(|(_, documents)| !documents.is_empty()) {
+            for (language, _) in segment.languages() {
+                let count = catch_damage(|| count_of_language(segment, fields, language, documents))?;
+                counts.extend((count > 0).then_some((language, count)));
+            }
+        }
+        Ok(Self::of_counts(given, counts.into_iter()))
+    }
+
+    fn of_counts(given: Option<Language>, chunks: impl Iterator<Item = (Language, u32)>) -> Self {
         let mut counts: BTreeMap<Language, u32> = BTreeMap::new();
         let mut total = 0_u32;
-        for (language, count) in segments.iter().flat_map(|segment| segment.languages()) {
+        for (language, count) in chunks {
             let sum = counts.entry(language).or_default();
             *sum = sum.saturating_add(count);
             total = total.saturating_add(count);
@@ -141,6 +168,28 @@ impl QueryLanguages {
         let rare = self.rare.iter().filter(move |_| !matches!(script, Script::Latin | Script::Other));
         self.common.iter().chain(rare).filter(is_possible).copied()
     }
+}
+
+/// How many of `documents`, which have to ascend, were analysed in a language.
+fn count_of_language(
+    segment: &Segment,
+    fields: &Fields,
+    language: Language,
+    documents: &[DocId],
+) -> tantivy::Result<u32> {
+    let inverted = segment.reader().inverted_index(fields.language)?;
+    let Some(info) = inverted.get_term_info(&Term::from_field_text(fields.language, language.name()))? else {
+        return Ok(0);
+    };
+    let mut postings = inverted.read_postings_from_terminfo(&info, IndexRecordOption::Basic)?;
+    let mut count = 0;
+    for document in documents {
+        if postings.doc() < *document {
+            postings.seek(*document);
+        }
+        count += u32::from(postings.doc() == *document);
+    }
+    Ok(count)
 }
 
 /// The groups of the words of a query, of which `telling` are no stop words.

@@ -24,6 +24,8 @@ pub struct Fields {
     pub stem: Field,
     /// Normalized words with positions, see [`super::analysis`].
     pub word: Field,
+    /// The name of the language that the chunk was analysed in.
+    pub language: Field,
 }
 
 impl Fields {
@@ -37,7 +39,10 @@ impl Fields {
         let chunk_id = builder.add_i64_field(CHUNK_ID, NumericOptions::default().set_fast());
         let stem = builder.add_text_field("stem", text(IndexRecordOption::WithFreqs));
         let word = builder.add_text_field("word", text(IndexRecordOption::WithFreqsAndPositions));
-        Self { schema: builder.build(), chunk_id, stem, word }
+        let name = TextFieldIndexing::default().set_tokenizer("raw").set_index_option(IndexRecordOption::Basic);
+        let language =
+            builder.add_text_field("language", TextOptions::default().set_indexing_options(name.set_fieldnorms(false)));
+        Self { schema: builder.build(), chunk_id, stem, word, language }
     }
 }
 

@@ -133,3 +133,33 @@ fn a_heading_has_a_limit() {
         assert_eq!(chunk.heading_path[0].chars().count(), MAX_HEADING_CHARACTERS - 1, "without the space at the cut");
     }
 }
+
+#[test]
+fn each_chunk_of_a_table_has_its_header_row_in_the_path() {
+    let rows: String = (0..300).map(|row| format!("<tr><td>screw {row}<td>M{}</td></tr>\n", row % 9)).collect();
+    for head in [
+        "<thead><tr><th>Part</th><th>Size<br>in &quot;M&quot;</th></tr></thead><tbody>",
+        "<caption>Parts</caption><tr></tr><tr><th>Part<th><b>Size</b> in \"M\"",
+    ] {
+        let markup = format!("<h1>Stock</h1><p>Before.</p><table>{head}{rows}</table><p>After.</p>");
+        let chunks = checked(&markup, &rule(200, 0, Format::Html), &Characters);
+        let rows: Vec<&Chunk> = chunks.iter().filter(|chunk| chunk.content.starts_with("screw")).collect();
+        assert!(rows.len() > 15);
+        for chunk in rows {
+            assert_eq!(chunk.heading_path, ["Stock", "Part | Size in \"M\""], "{}", chunk.content);
+        }
+        assert_eq!(chunks[0].heading_path, ["Stock"], "it has the header row itself");
+    }
+    // Headers of rows; no headers; a table for the layout, of which the inner one has a header.
+    for (markup, path) in [
+        ("<table><tr><th>a<td>1<tr><th>b<td>q</table>", ""),
+        ("<table><tr><td>a<td>1<tr><th>b<td>q</table>", ""),
+        ("<table><tr><th>a<tr><td><table><tr><th>b<tr><td>q</table></table>", "b"),
+        ("<table><tr><th>a<tr><td><table><tr><th>b<tr><td>c</table>q</table>", ""),
+        ("<table><tr><th>a<tr><td>1</table>q", ""),
+        ("<table><tr><th>a<tr><td>q", "a"),
+    ] {
+        let html = crate::chunk::html::read(markup, &Characters).unwrap();
+        assert_eq!(html.outline.path(html.text.find('q').unwrap()).join(" > "), path, "{markup}");
+    }
+}

@@ -110,7 +110,8 @@ fn long_blocks_are_read_in_parts() {
     let table = format!("|a|b|\n|-|-|\n{}\n", "|c|d|\n".repeat(100));
     let text = format!("# one\n\n{fence}\n## two\n\n{quote}\n## three\n\n{line}\n## four\n\n{table}\n## five\n\nend");
     let outline = read_sections(&text, &Characters, 64, 128).unwrap().outline;
-    for (word, path) in [("# code", "one"), ("> q", "one > two"), ("w w", "one > three"), ("|c|", "one > four")] {
+    for (word, path) in [("# code", "one"), ("> q", "one > two"), ("w w", "one > three"), ("|c|", "one > four > a | b")]
+    {
         assert_eq!(outline.path(text.rfind(word).unwrap()).join(" > "), path);
     }
     assert_eq!(outline.path(text.len()), ["one", "five"]);
@@ -125,4 +126,40 @@ fn a_panic_of_the_parser_costs_nothing() {
     assert_eq!(path_at(text, "end"), "one > two");
     let text = format!("{}{text}", "word ".repeat(100));
     checked(&text, &rule(10, 0, Format::Markdown), &Characters);
+}
+
+fn table(rows: usize) -> String {
+    let rows: String = (0..rows).map(|row| format!("| Schraube {row} | M{} | {row},50 € |\n", row % 9)).collect();
+    format!("| Artikel | *Größe* | `Preis` |\n| --- | --- | --- |\n{rows}")
+}
+
+#[test]
+fn each_chunk_of_a_table_has_its_header_row_in_the_path() {
+    let text = format!("# Lager\n\nEin Satz.\n\n{}\nNach der Tabelle.\n", table(400));
+    let chunks = checked(&text, &rule(300, 0, Format::Markdown), &Characters);
+    assert!(chunks.len() > 40);
+    for chunk in &chunks {
+        let has_header = chunk.content.contains("Artikel");
+        let path =
+            if has_header || chunk.content.starts_with("Nach") { "Lager" } else { "Lager > Artikel | Größe | Preis" };
+        assert_eq!(chunk.heading_path.join(" > "), path, "{}", chunk.content);
+    }
+    assert_eq!(chunks.iter().filter(|chunk| chunk.content.contains("Artikel")).count(), 1);
+    // A quoted table, two tables in a row, a table without a header, and what looks like a table in a block of code.
+    let text = "> | a | b |\n> |---|---|\n> | q1 | 2 |\n\n| c |\n|---|\n| q2 |\n\n|  |  |\n|--|--|\n| q3 | 4 |\n\n```\n| e |\n|---|\n| q4 |\n```\n";
+    for (word, path) in [("q1", "a | b"), ("q2", "c"), ("q3", ""), ("q4", "")] {
+        assert_eq!(path_at(text, word), path, "{word}");
+    }
+    assert_eq!(path_at("| a |\n|---|\n| 1 |\n", "| a"), "", "the header row itself");
+}
+
+#[test]
+fn a_table_longer_than_what_is_parsed_at_a_time_keeps_its_header() {
+    let text = format!("{}\n\nEnde mit | Strich.\n", table(300));
+    let markdown = read_sections(&text, &Characters, 1_000, 2_000).unwrap();
+    for row in [1, 100, 299] {
+        let at = text.find(&format!("| Schraube {row} ")).unwrap();
+        assert_eq!(markdown.outline.path(at), ["Artikel | Größe | Preis"], "{row}");
+    }
+    assert!(markdown.outline.path(text.find("Ende").unwrap()).is_empty());
 }

@@ -3,8 +3,9 @@
 //! Columns are looked up and values checked as for a filter; no part of the arguments is copied into the SQL.
 
 use super::column::{ColumnKind, FilterColumn};
-use super::value::{Json, array, invalid, parse};
+use super::value::{Json, invalid, parse, scalar};
 use super::{Parameter, column_name};
+use crate::corpus::array_literal;
 use crate::{Error, Kind, Result};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
@@ -119,15 +120,16 @@ fn of_ranges(column: &FilterColumn, bounds: &RawValue, alias: &str, parameter: u
     if !(1..=MAX_BOUNDS).contains(&bounds.len()) {
         return Err(not_ranges(&format!("ranges of column \"{name}\" must have 1 to {MAX_BOUNDS} bounds")));
     }
-    if let Some(other) =
-        bounds.iter().find(|bound| matches!(Json::of(bound), Json::Null | Json::List(_) | Json::Object(_)))
-    {
-        return Err(not_ranges(&format!(
-            "a bound of column \"{name}\" must be a value, not {}",
-            Json::of(other).noun()
-        )));
-    }
-    let value = array(column, "ranges", &bounds)?;
+    let text = |bound: &&RawValue| match Json::of(bound) {
+        other @ (Json::Null | Json::List(_) | Json::Object(_)) => {
+            Err(not_ranges(&format!("a bound of column \"{name}\" must be a value, not {}", other.noun())))
+        }
+        other => scalar(column, "", bound).map_err(|error| {
+            let message = format!("a bound of column \"{name}\" cannot be {}", other.noun());
+            Error { message, ..error }
+        }),
+    };
+    let value = array_literal(&bounds.iter().map(text).collect::<Result<Vec<String>>>()?);
     let sql = format!("${parameter}");
     let parameter = Parameter { column: name.clone(), type_id: column.array_id, value };
     let bounds = Some(Bounds { sql, parameter });

@@ -357,7 +357,8 @@ fn what_cannot_be_a_facet_is_refused_by_name() {
         (&[], Some(many.as_str()), Kind::InvalidArgument, "must have 1 to"),
         (&[], Some(r#"{"year": [1, null]}"#), Kind::InvalidArgument, "must be a value, not null"),
         (&[], Some(r#"{"year": [[1]]}"#), Kind::InvalidArgument, "must be a value, not a list"),
-        (&[], Some(r#"{"at": [2024]}"#), Kind::WrongColumnType, "\"at\" cannot take a number"),
+        (&[], Some(r#"{"at": [2024]}"#), Kind::WrongColumnType, "a bound of column \"at\" cannot be a number"),
+        (&[], Some(r#"{"year": [true]}"#), Kind::WrongColumnType, "a bound of column \"year\" cannot be a boolean"),
     ] {
         let error = facets_of(names, ranges).expect_err(words);
         assert!(error.kind == kind && error.message.contains(words), "{words}: {error}");

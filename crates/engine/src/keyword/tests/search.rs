@@ -246,6 +246,21 @@ fn visible_statistics_are_those_of_an_index_of_the_visible() {
     }
 }
 
+/// Which languages a word is tried in depends on the visible chunks alone, too.
+#[test]
+fn languages_are_those_of_the_visible_with_their_statistics() {
+    let english = segment(Some("english"), &[(1, "the rechnung of a guest"), (2, "a fox")]);
+    let german = segment(Some("german"), &[(3, "die Rechnung des Gastes"), (4, "ein Fuchs")]);
+    let segments = [merged(&[english.clone(), german.clone()], &[]).unwrap()];
+    let of_corpus = SearchRequest { restrict: Some(vec![1, 2]), use_vocabulary: false, ..request("rechnungen") };
+    assert_eq!(hits(&segments, &of_corpus).len(), 1, "by its German stem");
+    let of_visible = SearchRequest { visible_statistics: true, ..of_corpus };
+    assert_eq!(hits(&[english], &of_visible).len(), 0);
+    assert_eq!(hits(&segments, &of_visible).len(), 0);
+    let of_german = SearchRequest { restrict: Some(vec![3, 4]), ..of_visible };
+    assert_eq!(hits(&segments, &of_german).len(), 1);
+}
+
 #[test]
 fn a_merge_is_as_if_built_at_once_without_the_dead() {
     let (parts, _) = samples();
