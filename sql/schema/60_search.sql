@@ -51,7 +51,9 @@ CREATE FUNCTION socle.search(
     boost jsonb DEFAULT NULL,
     group_by text DEFAULT NULL,
     group_size integer DEFAULT 1,
-    count_total boolean DEFAULT false
+    count_total boolean DEFAULT false,
+    title_weight real DEFAULT 1,
+    heading_weight real DEFAULT 1
 ) RETURNS TABLE (
     corpus_name text, chunk_id bigint, source_key jsonb, title text, heading_path text[], page integer, content text,
     highlighted text, start_offset integer, end_offset integer, score double precision,
@@ -91,7 +93,9 @@ CREATE FUNCTION socle.search(
     boost jsonb DEFAULT NULL,
     group_by text DEFAULT NULL,
     group_size integer DEFAULT 1,
-    count_total boolean DEFAULT false
+    count_total boolean DEFAULT false,
+    title_weight real DEFAULT 1,
+    heading_weight real DEFAULT 1
 ) RETURNS TABLE (
     corpus_name text, chunk_id bigint, source_key jsonb, title text, heading_path text[], page integer, content text,
     highlighted text, start_offset integer, end_offset integer, score double precision,
@@ -100,7 +104,7 @@ CREATE FUNCTION socle.search(
     total_count bigint)
 LANGUAGE c STABLE PARALLEL RESTRICTED COST 1000000 ROWS 10 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'search_many_wrapper';
-COMMENT ON FUNCTION socle.search(text[], text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer, jsonb, text, integer, boolean) IS
+COMMENT ON FUNCTION socle.search(text[], text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer, jsonb, text, integer, boolean, real, real) IS
     'the same over several corpora, each ranked separately';
 
 CREATE FUNCTION socle.explain_search(
@@ -132,6 +136,8 @@ CREATE FUNCTION socle.explain_search(
     group_by text DEFAULT NULL,
     group_size integer DEFAULT 1,
     count_total boolean DEFAULT false,
+    title_weight real DEFAULT 1,
+    heading_weight real DEFAULT 1,
     chunk_id bigint DEFAULT NULL
 ) RETURNS TABLE (step text, milliseconds double precision, detail text)
 LANGUAGE c VOLATILE PARALLEL RESTRICTED COST 1000000 ROWS 10 SET search_path = pg_catalog, pg_temp
@@ -168,11 +174,13 @@ CREATE FUNCTION socle.explain_search(
     group_by text DEFAULT NULL,
     group_size integer DEFAULT 1,
     count_total boolean DEFAULT false,
+    title_weight real DEFAULT 1,
+    heading_weight real DEFAULT 1,
     chunk_id bigint DEFAULT NULL
 ) RETURNS TABLE (step text, milliseconds double precision, detail text)
 LANGUAGE c VOLATILE PARALLEL RESTRICTED COST 1000000 ROWS 10 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'explain_search_many_wrapper';
-COMMENT ON FUNCTION socle.explain_search(text[], text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer, jsonb, text, integer, boolean, bigint) IS
+COMMENT ON FUNCTION socle.explain_search(text[], text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer, jsonb, text, integer, boolean, real, real, bigint) IS
     'the same over several corpora, each step by corpus';
 
 CREATE FUNCTION socle.evaluate(
@@ -188,7 +196,9 @@ CREATE FUNCTION socle.evaluate(
     rerank_count integer DEFAULT 20,
     rerank_weight double precision DEFAULT 0.5,
     language text DEFAULT NULL,
-    query_syntax text DEFAULT 'natural'
+    query_syntax text DEFAULT 'natural',
+    title_weight real DEFAULT 1,
+    heading_weight real DEFAULT 1
 ) RETURNS TABLE (
     mode text, query_count integer, ndcg double precision, recall double precision, reciprocal_rank double precision,
     index_recall double precision, median_milliseconds double precision)

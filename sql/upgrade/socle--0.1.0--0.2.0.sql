@@ -50,7 +50,9 @@ CREATE FUNCTION socle.search(
     boost jsonb DEFAULT NULL,
     group_by text DEFAULT NULL,
     group_size integer DEFAULT 1,
-    count_total boolean DEFAULT false
+    count_total boolean DEFAULT false,
+    title_weight real DEFAULT 1,
+    heading_weight real DEFAULT 1
 ) RETURNS TABLE (
     corpus_name text, chunk_id bigint, source_key jsonb, title text, heading_path text[], page integer, content text,
     highlighted text, start_offset integer, end_offset integer, score double precision,
@@ -59,9 +61,9 @@ CREATE FUNCTION socle.search(
     total_count bigint)
 LANGUAGE c STABLE PARALLEL RESTRICTED COST 1000000 ROWS 10 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'search_wrapper';
-COMMENT ON FUNCTION socle.search(text, text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer, jsonb, text, integer, boolean) IS
+COMMENT ON FUNCTION socle.search(text, text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer, jsonb, text, integer, boolean, real, real) IS
     'the best passages of a corpus for a query, by meaning and by words, among those that the caller may see';
-GRANT EXECUTE ON FUNCTION socle.search(text, text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer, jsonb, text, integer, boolean) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION socle.search(text, text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer, jsonb, text, integer, boolean, real, real) TO PUBLIC;
 
 CREATE FUNCTION socle.search(
     corpora text[],
@@ -91,7 +93,9 @@ CREATE FUNCTION socle.search(
     boost jsonb DEFAULT NULL,
     group_by text DEFAULT NULL,
     group_size integer DEFAULT 1,
-    count_total boolean DEFAULT false
+    count_total boolean DEFAULT false,
+    title_weight real DEFAULT 1,
+    heading_weight real DEFAULT 1
 ) RETURNS TABLE (
     corpus_name text, chunk_id bigint, source_key jsonb, title text, heading_path text[], page integer, content text,
     highlighted text, start_offset integer, end_offset integer, score double precision,
@@ -100,9 +104,9 @@ CREATE FUNCTION socle.search(
     total_count bigint)
 LANGUAGE c STABLE PARALLEL RESTRICTED COST 1000000 ROWS 10 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'search_many_wrapper';
-COMMENT ON FUNCTION socle.search(text[], text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer, jsonb, text, integer, boolean) IS
+COMMENT ON FUNCTION socle.search(text[], text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer, jsonb, text, integer, boolean, real, real) IS
     'the same over several corpora, each ranked separately';
-GRANT EXECUTE ON FUNCTION socle.search(text[], text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer, jsonb, text, integer, boolean) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION socle.search(text[], text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer, jsonb, text, integer, boolean, real, real) TO PUBLIC;
 
 CREATE FUNCTION socle.explain_search(
     corpus text,
@@ -133,13 +137,15 @@ CREATE FUNCTION socle.explain_search(
     group_by text DEFAULT NULL,
     group_size integer DEFAULT 1,
     count_total boolean DEFAULT false,
+    title_weight real DEFAULT 1,
+    heading_weight real DEFAULT 1,
     chunk_id bigint DEFAULT NULL
 ) RETURNS TABLE (step text, milliseconds double precision, detail text)
 LANGUAGE c VOLATILE PARALLEL RESTRICTED COST 1000000 ROWS 10 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'explain_search_wrapper';
-COMMENT ON FUNCTION socle.explain_search(text, text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer, jsonb, text, integer, boolean, bigint) IS
+COMMENT ON FUNCTION socle.explain_search(text, text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer, jsonb, text, integer, boolean, real, real, bigint) IS
     'what socle.search does for the same arguments, step by step, and at which step one chunk is kept or dropped';
-GRANT EXECUTE ON FUNCTION socle.explain_search(text, text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer, jsonb, text, integer, boolean, bigint) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION socle.explain_search(text, text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer, jsonb, text, integer, boolean, real, real, bigint) TO PUBLIC;
 
 CREATE FUNCTION socle.explain_search(
     corpora text[],
@@ -170,13 +176,15 @@ CREATE FUNCTION socle.explain_search(
     group_by text DEFAULT NULL,
     group_size integer DEFAULT 1,
     count_total boolean DEFAULT false,
+    title_weight real DEFAULT 1,
+    heading_weight real DEFAULT 1,
     chunk_id bigint DEFAULT NULL
 ) RETURNS TABLE (step text, milliseconds double precision, detail text)
 LANGUAGE c VOLATILE PARALLEL RESTRICTED COST 1000000 ROWS 10 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'explain_search_many_wrapper';
-COMMENT ON FUNCTION socle.explain_search(text[], text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer, jsonb, text, integer, boolean, bigint) IS
+COMMENT ON FUNCTION socle.explain_search(text[], text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer, jsonb, text, integer, boolean, real, real, bigint) IS
     'the same over several corpora, each step by corpus';
-GRANT EXECUTE ON FUNCTION socle.explain_search(text[], text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer, jsonb, text, integer, boolean, bigint) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION socle.explain_search(text[], text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer, jsonb, text, integer, boolean, real, real, bigint) TO PUBLIC;
 
 DO $$
 DECLARE
@@ -482,15 +490,17 @@ CREATE FUNCTION socle.evaluate(
     rerank_count integer DEFAULT 20,
     rerank_weight double precision DEFAULT 0.5,
     language text DEFAULT NULL,
-    query_syntax text DEFAULT 'natural'
+    query_syntax text DEFAULT 'natural',
+    title_weight real DEFAULT 1,
+    heading_weight real DEFAULT 1
 ) RETURNS TABLE (
     mode text, query_count integer, ndcg double precision, recall double precision, reciprocal_rank double precision,
     index_recall double precision, median_milliseconds double precision)
 LANGUAGE c VOLATILE PARALLEL RESTRICTED COST 1000000000 ROWS 3 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'evaluate_wrapper';
-COMMENT ON FUNCTION socle.evaluate(text, regclass, regclass, integer, text[], text, double precision, jsonb, text, integer, double precision, text, text) IS
+COMMENT ON FUNCTION socle.evaluate(text, regclass, regclass, integer, text[], text, double precision, jsonb, text, integer, double precision, text, text, real, real) IS
     'how good the first k documents of a search are in each mode, by a table of queries (id, text) and one of judgments (query id, source key, grade)';
-GRANT EXECUTE ON FUNCTION socle.evaluate(text, regclass, regclass, integer, text[], text, double precision, jsonb, text, integer, double precision, text, text) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION socle.evaluate(text, regclass, regclass, integer, text[], text, double precision, jsonb, text, integer, double precision, text, text, real, real) TO PUBLIC;
 
 -- Similar documents, suggestions, facets.
 CREATE FUNCTION socle.similar(

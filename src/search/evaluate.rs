@@ -143,6 +143,7 @@ fn tallies(arguments: Arguments) -> Result<Vec<Tally>> {
     request.language = arguments.short_text(11, "language")?.map(|name| language::canonical(&name)).transpose()?;
     request.syntax =
         arguments.short_text(12, "query_syntax")?.map_or(Ok(request.syntax), |name| QuerySyntax::named(&name))?;
+    request.weights = request::weights(arguments, 13)?;
     request.group_by_document = true;
     request.shown = false;
     let mut modes: Vec<Mode> = Vec::new();

@@ -4,7 +4,7 @@ use crate::keyword_index::segments::KeywordQuery;
 use crate::model;
 use crate::pg::arguments::Arguments;
 use socle_core::model::ModelSpec;
-use socle_core::protocol::{QuerySyntax, WordRule};
+use socle_core::protocol::{FieldWeights, QuerySyntax, WordRule};
 use socle_core::search::fusion::{Fusion, REFERENCE_DEPTH};
 use socle_core::{Error, Kind, Result, language};
 use std::ops::RangeInclusive;
@@ -124,6 +124,8 @@ pub struct SearchRequest {
     pub shown: bool,
     /// Most characters of a snippet; 0 for none.
     pub snippet_length: usize,
+    /// What words count in each field.
+    pub weights: FieldWeights,
 }
 
 impl SearchRequest {
@@ -135,6 +137,7 @@ impl SearchRequest {
             language: self.language,
             visible_statistics: self.visible_statistics,
             rules,
+            weights: self.weights,
         }
     }
 
@@ -170,6 +173,7 @@ impl SearchRequest {
             stale_shown: false,
             shown: true,
             snippet_length: 300,
+            weights: FieldWeights::default(),
         }
     }
 
@@ -221,6 +225,7 @@ impl SearchRequest {
         request.group_by = arguments.short_text(25, "group_by")?;
         request.group_size = number(arguments, 26, "group_size", 1..=MAX_RESULTS)?.unwrap_or(request.group_size);
         request.count_total = arguments.boolean(27).unwrap_or_default();
+        request.weights = weights(arguments, 28)?;
         request.check()?;
         request.check_pages(candidates)?;
         Ok(Some(request))
@@ -328,6 +333,27 @@ pub fn second_of(arguments: Arguments, at: usize, name: &str, words: [&str; 2]) 
 /// Those of [`number`].
 pub fn rerank_count(arguments: Arguments, at: usize) -> Result<Option<usize>> {
     number(arguments, at, "rerank_count", 1..=MAX_RERANKED)
+}
+
+/// The weights of titles and headings, in this order from an argument on.
+///
+/// # Errors
+/// `InvalidArgument` outside 0 to [`FieldWeights::MAX`].
+pub fn weights(arguments: Arguments, at: usize) -> Result<FieldWeights> {
+    let weight = |at: usize, name: &str, default: f32| match arguments.f32(at) {
+        Some(weight) if !(0.0..=FieldWeights::MAX).contains(&weight) => {
+            let message = format!("{name} must be between 0 and {}", FieldWeights::MAX);
+            Err(Error::new(Kind::InvalidArgument, message)
+                .hint("It is in relation to the content, which has 1; 0 leaves the field out."))
+        }
+        weight => Ok(weight.unwrap_or(default)),
+    };
+    let default = FieldWeights::default();
+    Ok(FieldWeights {
+        content: 1.0,
+        title: weight(at, "title_weight", default.title)?,
+        headings: weight(at + 1, "heading_weight", default.headings)?,
+    })
 }
 
 /// Weight of a cross-encoder against the first ranking.

@@ -1,16 +1,19 @@
 //! The operators of a query: prefixes, required phrases, exclusions.
 
+use super::field_weight::SearchedParts;
 use super::query_parser::{Clause, ParsedQuery};
 use super::query_plan::{FieldTerm, QueryLanguages, TermGroup, TextField};
-use super::schema::Fields;
+use super::schema::{Fields, Part};
 use super::segment::{Segment, catch_damage};
-use super::statistics::{CollectionStatistics, count, field};
+use super::statistics::{CollectionStatistics, count};
 use socle_core::Result;
 use socle_core::protocol::MAX_PREFIX_WORDS;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use tantivy::query::{BooleanQuery, BoostQuery, EmptyQuery, EnableScoring, PhraseQuery, Query, TermQuery, Weight};
-use tantivy::schema::IndexRecordOption;
+use tantivy::query::{
+    BooleanQuery, BoostQuery, DisjunctionMaxQuery, EmptyQuery, EnableScoring, PhraseQuery, Query, TermQuery, Weight,
+};
+use tantivy::schema::{Field, IndexRecordOption};
 use tantivy::{DocId, Term};
 
 /// Factor of the score of a phrase that is not required, which comes on top of that of its words.
@@ -27,31 +30,17 @@ const MAX_EXPANSIONS: usize = 10_000;
 pub fn expand_prefix(
     prefix: &str,
     segments: &[Arc<Segment>],
-    fields: &Fields,
+    (fields, parts): (&Fields, &[Part]),
     within: Option<&[Vec<DocId>]>,
 ) -> Result<(Option<TermGroup>, u32)> {
-    // For each word, its document frequency among the documents of `within`, and among all.
+    // For each word, its document frequency among the documents of `within`, and among all: those in the part in which it
+    // is most frequent.
     let mut words: BTreeMap<String, (u64, u64)> = BTreeMap::new();
-    for (number, segment) in segments.iter().enumerate() {
-        let documents = within.map(|within| within[number].as_slice());
-        catch_damage(|| {
-            let mut stream = segment.inverted(fields.word).terms().range().ge(prefix.as_bytes()).into_stream()?;
-            let mut looked = 0;
-            while looked < MAX_EXPANSIONS && stream.advance() && stream.key().starts_with(prefix.as_bytes()) {
-                let all = u64::from(stream.value().doc_freq);
-                let here = match documents {
-                    None => all,
-                    Some([]) => 0,
-                    Some(documents) => count(segment, fields.word, stream.value(), documents)?,
-                };
-                looked += usize::from(here > 0 || documents.is_none());
-                if let Ok(word) = std::str::from_utf8(stream.key()) {
-                    let known = words.entry(word.to_string()).or_default();
-                    *known = (known.0 + here, known.1 + all);
-                }
-            }
-            Ok(())
-        })?;
+    for part in parts {
+        for (word, (here, all)) in with_prefix(prefix, segments, fields.of(*part, TextField::Word), within)? {
+            let known = words.entry(word).or_default();
+            *known = (known.0.max(here), known.1.max(all));
+        }
     }
     let common = |count: fn(&(u64, u64)) -> u64| {
         let mut words: Vec<(&String, u64)> = words.iter().map(|(word, counts)| (word, count(counts))).collect();
@@ -70,6 +59,39 @@ pub fn expand_prefix(
     Ok(((!group.alternatives.is_empty()).then_some(group), left_out))
 }
 
+/// The words of a field that begin with a prefix, with their document frequencies among the documents of `within`, and
+/// among all.
+fn with_prefix(
+    prefix: &str,
+    segments: &[Arc<Segment>],
+    field: Field,
+    within: Option<&[Vec<DocId>]>,
+) -> Result<BTreeMap<String, (u64, u64)>> {
+    let mut words: BTreeMap<String, (u64, u64)> = BTreeMap::new();
+    for (number, segment) in segments.iter().enumerate() {
+        let documents = within.map(|within| within[number].as_slice());
+        catch_damage(|| {
+            let mut stream = segment.inverted(field).terms().range().ge(prefix.as_bytes()).into_stream()?;
+            let mut looked = 0;
+            while looked < MAX_EXPANSIONS && stream.advance() && stream.key().starts_with(prefix.as_bytes()) {
+                let all = u64::from(stream.value().doc_freq);
+                let here = match documents {
+                    None => all,
+                    Some([]) => 0,
+                    Some(documents) => count(segment, field, stream.value(), documents)?,
+                };
+                looked += usize::from(here > 0 || documents.is_none());
+                if let Ok(word) = std::str::from_utf8(stream.key()) {
+                    let known = words.entry(word.to_string()).or_default();
+                    *known = (known.0 + here, known.1 + all);
+                }
+            }
+            Ok(())
+        })?;
+    }
+    Ok(words)
+}
+
 /// The operators of a query, with weights.
 #[derive(Default)]
 pub struct Operators {
@@ -83,26 +105,41 @@ pub struct Operators {
     pub excluded: Vec<Box<dyn Weight>>,
 }
 
+/// What `query` finds in any of the parts that are searched. A phrase stands in one of them; of several, that in which it
+/// scores most counts.
+fn in_any_part(searched: &SearchedParts, query: &dyn Fn(Part) -> Box<dyn Query>) -> Box<dyn Query> {
+    match searched.parts.as_slice() {
+        [] => return Box::new(EmptyQuery),
+        [only] => return query(*only),
+        _ => {}
+    }
+    let weighted = |part: &Part| -> Box<dyn Query> { Box::new(BoostQuery::new(query(*part), searched.weight(*part))) };
+    Box::new(DisjunctionMaxQuery::new(searched.parts.iter().map(weighted).collect()))
+}
+
 /// The operators of a query, with weights by these statistics.
 ///
 /// # Errors
 /// `DamagedIndex`.
 pub fn operators(
     segments: &[Arc<Segment>],
-    fields: &Fields,
+    (fields, searched): (&Fields, &SearchedParts),
     parsed: &ParsedQuery,
     languages: &QueryLanguages,
     statistics: &CollectionStatistics,
 ) -> Result<Operators> {
     let Some(first) = segments.first() else { return Ok(Operators::default()) };
     let scoring = EnableScoring::enabled_from_statistics_provider(statistics, first.searcher());
-    let near = |words: &[String], slop: u32| -> Box<dyn Query> {
-        let terms: Vec<Term> = words.iter().map(|word| Term::from_field_text(fields.word, word)).collect();
-        match terms.as_slice() {
-            [] => Box::new(EmptyQuery),
-            [term] => Box::new(TermQuery::new(term.clone(), IndexRecordOption::WithFreqs)),
-            _ => Box::new(PhraseQuery::new_with_offset_and_slop(terms.into_iter().enumerate().collect(), slop)),
-        }
+    let near = |words: &[String], slop: u32| {
+        in_any_part(searched, &|part| {
+            let field = fields.of(part, TextField::Word);
+            let terms: Vec<Term> = words.iter().map(|word| Term::from_field_text(field, word)).collect();
+            match terms.as_slice() {
+                [] => Box::new(EmptyQuery),
+                [term] => Box::new(TermQuery::new(term.clone(), IndexRecordOption::WithFreqs)),
+                _ => Box::new(PhraseQuery::new_with_offset_and_slop(terms.into_iter().enumerate().collect(), slop)),
+            }
+        })
     };
     let phrase = |words: &[String]| near(words, 0);
     let any_form = |words: &[String]| -> Box<dyn Query> {
@@ -110,8 +147,10 @@ pub fn operators(
         // All documents that the word would match in a query, inflected forms included.
         let group = super::query_plan::group_of_text(word, languages);
         let terms = group.alternatives.iter().map(|(text_field, text)| {
-            let term = Term::from_field_text(field(fields, *text_field), text);
-            Box::new(TermQuery::new(term, IndexRecordOption::WithFreqs)) as Box<dyn Query>
+            in_any_part(searched, &|part| {
+                let term = Term::from_field_text(fields.of(part, *text_field), text);
+                Box::new(TermQuery::new(term, IndexRecordOption::WithFreqs))
+            })
         });
         Box::new(BooleanQuery::union(terms.chain([phrase(words)]).collect()))
     };

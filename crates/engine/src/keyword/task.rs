@@ -41,7 +41,9 @@ impl KeywordTask {
                 let chunk = |chunk: protocol::KeywordChunk<'_>| Chunk {
                     chunk_id: chunk.chunk_id,
                     language: owned(chunk.language),
-                    head: chunk.head.to_string(),
+                    title: chunk.title.to_string(),
+                    headings: chunk.headings.to_string(),
+                    context: chunk.context.to_string(),
                     content: chunk.content.to_string(),
                 };
                 Self::Build { language: owned(language), segments, chunks: chunks.into_iter().map(chunk).collect() }
@@ -63,6 +65,7 @@ impl KeywordTask {
                 visible_statistics,
                 use_vocabulary,
                 rules,
+                weights,
             } => {
                 let (query, language) = (query.to_string(), owned(language));
                 let query = SearchRequest {
@@ -76,6 +79,7 @@ impl KeywordTask {
                     syntax,
                     use_vocabulary,
                     rules,
+                    weights,
                 };
                 Self::Search { segments, query }
             }
