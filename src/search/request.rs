@@ -126,6 +126,8 @@ pub struct SearchRequest {
     pub snippet_length: usize,
     /// What words count in each field.
     pub weights: FieldWeights,
+    /// The fields that words are looked for in, where they are named: `weights` leaves the others out.
+    pub has_fields: bool,
 }
 
 impl SearchRequest {
@@ -174,6 +176,7 @@ impl SearchRequest {
             shown: true,
             snippet_length: 300,
             weights: FieldWeights::default(),
+            has_fields: false,
         }
     }
 
@@ -226,6 +229,7 @@ impl SearchRequest {
         request.group_size = number(arguments, 26, "group_size", 1..=MAX_RESULTS)?.unwrap_or(request.group_size);
         request.count_total = arguments.boolean(27).unwrap_or_default();
         request.weights = weights(arguments, 28)?;
+        (request.weights, request.has_fields) = only_fields(arguments, 30, request.weights)?;
         request.check()?;
         request.check_pages(candidates)?;
         Ok(Some(request))
@@ -292,6 +296,7 @@ impl SearchRequest {
         match self.mode {
             Mode::Vector if self.keyword_weight.is_some() => contradiction("keyword_weight", "vector"),
             Mode::Vector if self.visible_statistics => contradiction("score_statistics", "vector"),
+            Mode::Vector if self.has_fields => contradiction("fields", "vector"),
             Mode::Keyword if self.keyword_weight.is_some() => contradiction("keyword_weight", "keyword"),
             Mode::Keyword if self.min_similarity.is_some() => contradiction("min_similarity", "keyword"),
             _ if self.group_by.is_some() && self.group_by_document => {
@@ -354,6 +359,31 @@ pub fn weights(arguments: Arguments, at: usize) -> Result<FieldWeights> {
         title: weight(at, "title_weight", default.title)?,
         headings: weight(at + 1, "heading_weight", default.headings)?,
     })
+}
+
+/// Names of the fields of the keyword index.
+const FIELDS: [&str; 3] = ["content", "title", "headings"];
+
+/// Leaves out the fields that an argument does not name. Returns the weights as they are, and false, without the argument.
+///
+/// # Errors
+/// `InvalidArgument` for an unknown field, and where no field is left.
+pub fn only_fields(arguments: Arguments, at: usize, weights: FieldWeights) -> Result<(FieldWeights, bool)> {
+    let Some(names) = arguments.limited_texts(at, "fields")? else { return Ok((weights, false)) };
+    let names: Vec<&str> = names.elements.iter().copied().flatten().collect();
+    let refused = |message: String| {
+        Err(Error::new(Kind::InvalidArgument, message)
+            .hint("Fields are \"title\", \"headings\" and \"content\". A field of weight 0 is left out."))
+    };
+    if let Some(unknown) = names.iter().find(|name| !FIELDS.contains(name)) {
+        return refused(format!("field \"{unknown}\" does not exist"));
+    }
+    let [content, title, headings] = FIELDS.map(|name| if names.contains(&name) { 1.0 } else { 0.0 });
+    let weights = FieldWeights { content, title: title * weights.title, headings: headings * weights.headings };
+    if weights.content + weights.title + weights.headings == 0.0 {
+        return refused("fields must name a field that is searched".into());
+    }
+    Ok((weights, true))
 }
 
 /// Weight of a cross-encoder against the first ranking.

@@ -146,7 +146,6 @@ fn large_segments_come_in_parts_and_words_are_marked() {
         query: "kapiteln",
         syntax: QuerySyntax::Natural,
         rules: Vec::new(),
-        weights: FieldWeights::default(),
         language,
         segments,
         contents: vec!["Das Kapitel", ""],

@@ -67,6 +67,53 @@ fn titles_and_headings_count_by_argument() {
 }
 
 #[test]
+fn a_search_is_restricted_to_fields_as_a_whole_or_word_by_word() {
+    let (_cluster, mut client) = with_guides();
+    let mut sorted = |arguments: &str| {
+        let mut found = found(&mut client, arguments);
+        found.sort();
+        found.join(" ")
+    };
+    for (arguments, expected) in [
+        ("'backup', mode => 'keyword', fields => '{title}'", "1"),
+        ("'backup', mode => 'keyword', fields => '{headings}'", "2"),
+        ("'backup', mode => 'keyword', fields => '{title,headings}'", "1 2"),
+        ("'\"a tape\" server', mode => 'keyword', fields => '{title}'", "2 3"),
+        ("'backup', mode => 'keyword', fields => NULL", "1 2 3"),
+        // As text, the name of a field is a word that no chunk has.
+        ("'title:backup', mode => 'keyword', fields => '{title}'", "1"),
+        ("'tape title:backup', mode => 'keyword', query_syntax => 'operators'", "1"),
+        ("'tape -heading:backup', mode => 'keyword', query_syntax => 'operators'", "1 3"),
+        ("'title:server -content:\"write backups\"', mode => 'keyword', query_syntax => 'operators'", "2"),
+        ("'title:back*', mode => 'keyword', query_syntax => 'operators'", "1"),
+        // In both retrievers.
+        ("'title:backup', query_syntax => 'operators'", "1"),
+        ("'cats -title:server', query_syntax => 'operators'", "1 4"),
+        ("'title:backup', mode => 'keyword', fields => '{content}', query_syntax => 'operators'", ""),
+    ] {
+        assert_eq!(sorted(arguments), expected, "{arguments}");
+    }
+    // Vectors find chunks by their meaning besides.
+    assert_eq!(sorted("'backup', fields => '{title}'"), "1 2 3 4");
+    let keyword =
+        "SELECT source_key ->> 'id' FROM socle.search('guide', 'backup', fields => '{title}') WHERE keyword_rank > 0";
+    assert_eq!(texts(&mut client, keyword), ["1"]);
+    let counted = "SELECT document_count FROM socle.facets('guide', 'backup', '{}', fields => '{title}')";
+    assert_eq!(texts(&mut client, counted), ["1"]);
+    client
+        .batch_execute(
+            "CREATE TABLE question (id int, question text); CREATE TABLE grade (question int, id int, grade int);
+             INSERT INTO question VALUES (1, 'backups'); INSERT INTO grade VALUES (1, 2, 1)",
+        )
+        .unwrap();
+    let evaluated = "SELECT mode, round(recall::numeric, 2) FROM socle.evaluate('guide', 'question', 'grade', k => 1,
+                     modes => '{keyword,vector}', fields => '{headings}')";
+    let rows = format!("SELECT array_agg(t ORDER BY mode) FROM ({evaluated}) AS t");
+    let measured = texts(&mut client, &rows);
+    assert!(measured[0].contains("(keyword,1.00)") && measured[0].contains("(vector,"), "{measured:?}");
+}
+
+#[test]
 fn nothing_is_found_of_a_title_that_one_may_not_read() {
     let (_cluster, mut client) = with_guides();
     client
@@ -76,10 +123,15 @@ fn nothing_is_found_of_a_title_that_one_may_not_read() {
              ALTER TABLE guide ENABLE ROW LEVEL SECURITY; CREATE POLICY own ON guide TO clerk USING (tenant = 2)",
         )
         .unwrap();
-    let weights = ["", ", title_weight => 0", ", title_weight => 50"];
-    for (query, weights) in ["backup", "archives"].iter().flat_map(|query| weights.map(|weights| (query, weights))) {
+    let weights =
+        ["", ", title_weight => 0", ", title_weight => 50", ", fields => '{title}'", ", fields => '{content}'"];
+    for (query, weights) in
+        ["backup", "title:archives"].iter().flat_map(|query| weights.map(|weights| (query, weights)))
+    {
         for function in ["search", "explain_search"] {
-            let sql = format!("SELECT * FROM socle.{function}('guide', '{query}', mode => 'keyword'{weights})");
+            let sql = format!(
+                "SELECT * FROM socle.{function}('guide', '{query}', mode => 'keyword', query_syntax => 'operators'{weights})"
+            );
             let error = as_role(&mut client, "untitled", |client| client.query(&sql, &[]).err());
             assert_eq!(error_of(&error.unwrap()).0, "42501", "{sql}");
         }

@@ -9,7 +9,7 @@ use super::runs;
 use super::schema::{Fields, Part, settings, tokenizers};
 use super::segment::{Segment, build_failed, catch_damage};
 use super::segment_file::{Header, LENGTHS, write};
-use socle_core::protocol::SegmentSummary;
+use socle_core::protocol::{KeywordChunk, SegmentSummary};
 use socle_core::{Error, Kind, Result};
 use std::collections::BTreeMap;
 use std::io::{Cursor, Read, Write};
@@ -40,6 +40,19 @@ pub struct Chunk {
     pub context: String,
     /// Its text.
     pub content: String,
+}
+
+impl From<KeywordChunk<'_>> for Chunk {
+    fn from(chunk: KeywordChunk<'_>) -> Self {
+        Self {
+            chunk_id: chunk.chunk_id,
+            language: chunk.language.map(str::to_string),
+            title: chunk.title.to_string(),
+            headings: chunk.headings.to_string(),
+            context: chunk.context.to_string(),
+            content: chunk.content.to_string(),
+        }
+    }
 }
 
 /// Builds a segment from chunks and writes it to `into`. `language` is that of chunks without one; the languages of

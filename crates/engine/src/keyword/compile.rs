@@ -5,8 +5,8 @@ use super::language::Language;
 use super::operator::{Operators, expand_prefix, operators};
 use super::query_parser::{QueryWord, parse};
 use super::query_plan::{
-    Correction, FIRST_PART_BOOST, FieldTerm, MAX_CORRECTIONS, MAX_REFINED_WORDS, QueryLanguages, TermGroup, TextField,
-    add_compounds, corrected, first_parts, groups, telling,
+    Correction, FIRST_PART_BOOST, FieldTerm, MAX_CORRECTIONS, MAX_REFINED_WORDS, QueryLanguages, TermGroup,
+    add_compounds, corrected, first_parts, groups, operator_terms, telling,
 };
 use super::schema::{Fields, Part};
 use super::score::{NumberedGroup, WeightedGroup, WeightedPlaces, WeightedTerm, keep_rarest, weigh};
@@ -101,20 +101,17 @@ impl<'a> CompiledQuery<'a> {
         }
         let mut number = |term: &FieldTerm| terms.number(term, segments, fields);
         let numbered = plan.iter().map(|group| numbered(group, &mut number)).collect::<Result<Vec<_>>>()?;
-        for word in parsed.operator_words() {
-            number(&(TextField::Word, word.clone()))?;
-        }
+        operator_terms(&parsed, &languages).iter().try_for_each(|term| number(term).map(drop))?;
         let statistics = match visible {
             Some(documents) => CollectionStatistics::of_documents(segments, documents, &mut terms, fields)?,
             None => CollectionStatistics::of_segments(segments, &terms, fields),
         };
         let factors = FieldFactors::new(&searched, &statistics, fields);
         let weighted = numbered.iter().map(|group| weigh(group, &terms, &statistics, &factors));
-        let mut weighted: Vec<WeightedGroup> = weighted.collect();
-        weighted.retain(|group| group.terms().next().is_some());
+        let mut weighted: Vec<WeightedGroup> = weighted.filter(|group| group.terms().next().is_some()).collect();
         left_out.common_words = keep_rarest(&mut weighted);
         let Operators { required, preferred, preferred_queries, excluded } =
-            operators(segments, (fields, &searched), &parsed, &languages, &statistics)?;
+            operators(segments, (fields, &searched), (&parsed, &languages), (&statistics, within), &mut left_out)?;
         Ok(Self {
             segments,
             groups: weighted,

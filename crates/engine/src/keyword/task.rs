@@ -38,15 +38,8 @@ impl KeywordTask {
         let owned = |text: Option<&str>| text.map(str::to_string);
         Some(match request {
             protocol::Request::KeywordBuild { language, segments, chunks } => {
-                let chunk = |chunk: protocol::KeywordChunk<'_>| Chunk {
-                    chunk_id: chunk.chunk_id,
-                    language: owned(chunk.language),
-                    title: chunk.title.to_string(),
-                    headings: chunk.headings.to_string(),
-                    context: chunk.context.to_string(),
-                    content: chunk.content.to_string(),
-                };
-                Self::Build { language: owned(language), segments, chunks: chunks.into_iter().map(chunk).collect() }
+                let chunks = chunks.into_iter().map(Chunk::from).collect();
+                Self::Build { language: owned(language), segments, chunks }
             }
             protocol::Request::KeywordMerge { segments, deleted } => Self::Merge { segments, deleted },
             protocol::Request::KeywordList { segment } => Self::List { segment },

@@ -39,14 +39,13 @@ fn letters(text: &str) -> String {
 fn rows(count: i64) -> Vec<(i64, [String; 3])> {
     let [contents, titles, headings] = [7, 11, 13]
         .map(|seed| texts(count, seed).into_iter().map(|(id, text)| (id, letters(&text))).collect::<Vec<_>>());
-    let parts = contents.into_iter().zip(titles).zip(headings);
-    let row = |(((chunk_id, content), (_, title)), (_, headings)): (((i64, String), (i64, String)), (i64, String))| {
-        let first = |text: &str, count: usize| text.split(' ').take(count).collect::<Vec<_>>().join(" ");
-        let title = if chunk_id % 3 == 0 { String::new() } else { first(&title, 4) };
-        let headings = if chunk_id % 5 == 0 { first(&headings, 5) } else { String::new() };
-        (chunk_id, [title, headings, content])
+    let first = |text: &str, count: usize| text.split(' ').take(count).collect::<Vec<_>>().join(" ");
+    let row = |(at, (chunk_id, content)): (usize, &(i64, String))| {
+        let title = if at % 3 == 0 { String::new() } else { first(&titles[at].1, 4) };
+        let headings = if at % 5 == 0 { first(&headings[at].1, 5) } else { String::new() };
+        (*chunk_id, [title, headings, content.clone()])
     };
-    parts.map(row).collect()
+    contents.iter().enumerate().map(row).collect()
 }
 
 fn of(all: &[(i64, [String; 3])], keep: impl Fn(i64) -> bool) -> Arc<Segment> {
@@ -231,4 +230,74 @@ fn fields_that_are_empty_take_no_room() {
     let files = Contents::read(bytes.len(), |range| Ok(bytes[range].to_vec())).unwrap().files;
     let (_, lengths) = files.into_iter().find(|(extension, _)| extension == LENGTHS).unwrap();
     assert!(lengths.len() < 2 * 2_000 + 300, "a byte for each of two fields of six, not {}", lengths.len());
+}
+
+fn named(query: &str) -> Vec<i64> {
+    let segments = [
+        fielded(
+            Some("english"),
+            &[
+                (1, ["Backups of servers", "", "how to restore a tape, slowly"]),
+                (2, ["Servers", "Backups", "restoring tapes: backups are copied back again"]),
+                (3, ["Clients", "Old backups of clients", "how to restore a client"]),
+            ],
+        ),
+        fielded(Some("simple"), &[(4, ["", "", "http://title server std::vector restore"])]),
+    ];
+    let mut found = ids_by(&segments, &weighted(query, 2.0, 1.5));
+    found.sort_unstable();
+    found
+}
+
+#[test]
+fn a_query_names_the_field_of_a_word() {
+    for (query, expected) in [
+        ("title:backup", &[1][..]),
+        ("heading:backup", &[2, 3]),
+        ("headings:backups", &[2, 3]),
+        ("content:backup", &[2]),
+        ("restore title:server", &[1, 2]),
+        ("restore -title:server", &[3, 4]),
+        ("title:backup OR content:client", &[1, 3]),
+        ("(title:client OR heading:\"old backups\") restore", &[3]),
+        ("title:\"backups of servers\"", &[1]),
+        ("heading:\"backups of servers\"", &[]),
+        ("heading:\"old clients\"~2", &[3]),
+        ("title:serv*", &[1, 2]),
+        ("restore -title:serv* -content:vector", &[3]),
+        ("restore -(title:server OR content:vector)", &[3]),
+        ("title:server title:backup", &[1]),
+        ("title:nowhere", &[]),
+        // Whatever names no field is text.
+        ("http://title", &[4]),
+        ("std::vector", &[4]),
+        ("author:client", &[3]),
+    ] {
+        assert_eq!(named(query), expected, "{query}");
+    }
+}
+
+#[test]
+fn a_search_in_some_fields_finds_nothing_of_the_others() {
+    let all = rows(900);
+    let segments = [of(&all, |id| id < 300), of(&all, |id| id >= 300)];
+    let titles: Vec<(i64, [String; 3])> =
+        all.iter().map(|(id, [title, ..])| (*id, [String::new(), String::new(), title.clone()])).collect();
+    let titles = [of(&titles, |_| true)];
+    let in_titles = FieldWeights { content: 0.0, title: 1.0, headings: 0.0 };
+    for query in ["wa", "wd wca wh", "wb*", "\"wa wb\"", "+wa -wb", "wa OR wb"] {
+        let only = SearchRequest { weights: in_titles, limit: 1_000, ..request(query) };
+        let found: BTreeSet<i64> = ids_by(&segments, &only).into_iter().collect();
+        let whole = SearchRequest { limit: 1_000, ..request(query) };
+        let expected: BTreeSet<i64> = ids_by(&titles, &whole).into_iter().collect();
+        assert_eq!(found, expected, "{query}");
+        assert!(!found.is_empty() && found.len() < 600, "{query}");
+        let pruned = SearchRequest { limit: 10, ..only.clone() };
+        let pruned = SearchRequest { query: format!("{query} -nowhere"), ..pruned };
+        assert_eq!(ids_by(&segments, &pruned), ids_by(&segments, &only)[..found.len().min(10)], "{query}");
+    }
+    // Nowhere is a field that no chunk has.
+    let contents = [fielded(None, &[(1, ["", "", "wa wb"])])];
+    let only = SearchRequest { weights: in_titles, ..request("wa \"wb\" w*") };
+    assert_eq!(ids_by(&contents, &only), Vec::<i64>::new());
 }
