@@ -53,7 +53,10 @@ CREATE FUNCTION socle.search(
     group_size integer DEFAULT 1,
     count_total boolean DEFAULT false,
     marks text[] DEFAULT '{<mark>,</mark>}',
-    snippet_by text DEFAULT 'words'
+    snippet_by text DEFAULT 'words',
+    title_weight real DEFAULT 1,
+    heading_weight real DEFAULT 1,
+    fields text[] DEFAULT NULL
 ) RETURNS TABLE (
     corpus_name text, chunk_id bigint, source_key jsonb, title text, heading_path text[], page integer, content text,
     highlighted text, start_offset integer, end_offset integer, score double precision,
@@ -95,7 +98,10 @@ CREATE FUNCTION socle.search(
     group_size integer DEFAULT 1,
     count_total boolean DEFAULT false,
     marks text[] DEFAULT '{<mark>,</mark>}',
-    snippet_by text DEFAULT 'words'
+    snippet_by text DEFAULT 'words',
+    title_weight real DEFAULT 1,
+    heading_weight real DEFAULT 1,
+    fields text[] DEFAULT NULL
 ) RETURNS TABLE (
     corpus_name text, chunk_id bigint, source_key jsonb, title text, heading_path text[], page integer, content text,
     highlighted text, start_offset integer, end_offset integer, score double precision,
@@ -104,7 +110,7 @@ CREATE FUNCTION socle.search(
     total_count bigint)
 LANGUAGE c STABLE PARALLEL RESTRICTED COST 1000000 ROWS 10 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'search_many_wrapper';
-COMMENT ON FUNCTION socle.search(text[], text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer, jsonb, text, integer, boolean, text[], text) IS
+COMMENT ON FUNCTION socle.search(text[], text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer, jsonb, text, integer, boolean, text[], text, real, real, text[]) IS
     'the same over several corpora, each ranked separately';
 
 CREATE FUNCTION socle.explain_search(
@@ -138,6 +144,9 @@ CREATE FUNCTION socle.explain_search(
     count_total boolean DEFAULT false,
     marks text[] DEFAULT '{<mark>,</mark>}',
     snippet_by text DEFAULT 'words',
+    title_weight real DEFAULT 1,
+    heading_weight real DEFAULT 1,
+    fields text[] DEFAULT NULL,
     chunk_id bigint DEFAULT NULL
 ) RETURNS TABLE (step text, milliseconds double precision, detail text)
 LANGUAGE c VOLATILE PARALLEL RESTRICTED COST 1000000 ROWS 10 SET search_path = pg_catalog, pg_temp
@@ -176,11 +185,14 @@ CREATE FUNCTION socle.explain_search(
     count_total boolean DEFAULT false,
     marks text[] DEFAULT '{<mark>,</mark>}',
     snippet_by text DEFAULT 'words',
+    title_weight real DEFAULT 1,
+    heading_weight real DEFAULT 1,
+    fields text[] DEFAULT NULL,
     chunk_id bigint DEFAULT NULL
 ) RETURNS TABLE (step text, milliseconds double precision, detail text)
 LANGUAGE c VOLATILE PARALLEL RESTRICTED COST 1000000 ROWS 10 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'explain_search_many_wrapper';
-COMMENT ON FUNCTION socle.explain_search(text[], text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer, jsonb, text, integer, boolean, text[], text, bigint) IS
+COMMENT ON FUNCTION socle.explain_search(text[], text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer, jsonb, text, integer, boolean, text[], text, real, real, text[], bigint) IS
     'the same over several corpora, each step by corpus';
 
 CREATE FUNCTION socle.evaluate(
@@ -196,7 +208,10 @@ CREATE FUNCTION socle.evaluate(
     rerank_count integer DEFAULT 20,
     rerank_weight double precision DEFAULT 0.5,
     language text DEFAULT NULL,
-    query_syntax text DEFAULT 'natural'
+    query_syntax text DEFAULT 'natural',
+    title_weight real DEFAULT 1,
+    heading_weight real DEFAULT 1,
+    fields text[] DEFAULT NULL
 ) RETURNS TABLE (
     mode text, query_count integer, ndcg double precision, recall double precision, reciprocal_rank double precision,
     index_recall double precision, median_milliseconds double precision)

@@ -41,7 +41,8 @@ CREATE FUNCTION socle.facets(
     language text DEFAULT NULL,
     ranges jsonb DEFAULT NULL,
     candidate_count integer DEFAULT NULL,
-    min_similarity double precision DEFAULT NULL
+    min_similarity double precision DEFAULT NULL,
+    fields text[] DEFAULT NULL
 ) RETURNS TABLE (column_name text, value jsonb, lower_bound jsonb, upper_bound jsonb, document_count bigint)
 LANGUAGE c STABLE PARALLEL RESTRICTED COST 1000000 ROWS 10 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'facets_wrapper';

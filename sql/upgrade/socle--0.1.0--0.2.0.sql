@@ -52,7 +52,10 @@ CREATE FUNCTION socle.search(
     group_size integer DEFAULT 1,
     count_total boolean DEFAULT false,
     marks text[] DEFAULT '{<mark>,</mark>}',
-    snippet_by text DEFAULT 'words'
+    snippet_by text DEFAULT 'words',
+    title_weight real DEFAULT 1,
+    heading_weight real DEFAULT 1,
+    fields text[] DEFAULT NULL
 ) RETURNS TABLE (
     corpus_name text, chunk_id bigint, source_key jsonb, title text, heading_path text[], page integer, content text,
     highlighted text, start_offset integer, end_offset integer, score double precision,
@@ -61,9 +64,9 @@ CREATE FUNCTION socle.search(
     total_count bigint)
 LANGUAGE c STABLE PARALLEL RESTRICTED COST 1000000 ROWS 10 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'search_wrapper';
-COMMENT ON FUNCTION socle.search(text, text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer, jsonb, text, integer, boolean, text[], text) IS
+COMMENT ON FUNCTION socle.search(text, text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer, jsonb, text, integer, boolean, text[], text, real, real, text[]) IS
     'the best passages of a corpus for a query, by meaning and by words, among those that the caller may see';
-GRANT EXECUTE ON FUNCTION socle.search(text, text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer, jsonb, text, integer, boolean, text[], text) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION socle.search(text, text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer, jsonb, text, integer, boolean, text[], text, real, real, text[]) TO PUBLIC;
 
 CREATE FUNCTION socle.search(
     corpora text[],
@@ -95,7 +98,10 @@ CREATE FUNCTION socle.search(
     group_size integer DEFAULT 1,
     count_total boolean DEFAULT false,
     marks text[] DEFAULT '{<mark>,</mark>}',
-    snippet_by text DEFAULT 'words'
+    snippet_by text DEFAULT 'words',
+    title_weight real DEFAULT 1,
+    heading_weight real DEFAULT 1,
+    fields text[] DEFAULT NULL
 ) RETURNS TABLE (
     corpus_name text, chunk_id bigint, source_key jsonb, title text, heading_path text[], page integer, content text,
     highlighted text, start_offset integer, end_offset integer, score double precision,
@@ -104,9 +110,9 @@ CREATE FUNCTION socle.search(
     total_count bigint)
 LANGUAGE c STABLE PARALLEL RESTRICTED COST 1000000 ROWS 10 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'search_many_wrapper';
-COMMENT ON FUNCTION socle.search(text[], text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer, jsonb, text, integer, boolean, text[], text) IS
+COMMENT ON FUNCTION socle.search(text[], text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer, jsonb, text, integer, boolean, text[], text, real, real, text[]) IS
     'the same over several corpora, each ranked separately';
-GRANT EXECUTE ON FUNCTION socle.search(text[], text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer, jsonb, text, integer, boolean, text[], text) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION socle.search(text[], text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer, jsonb, text, integer, boolean, text[], text, real, real, text[]) TO PUBLIC;
 
 CREATE FUNCTION socle.explain_search(
     corpus text,
@@ -139,13 +145,16 @@ CREATE FUNCTION socle.explain_search(
     count_total boolean DEFAULT false,
     marks text[] DEFAULT '{<mark>,</mark>}',
     snippet_by text DEFAULT 'words',
+    title_weight real DEFAULT 1,
+    heading_weight real DEFAULT 1,
+    fields text[] DEFAULT NULL,
     chunk_id bigint DEFAULT NULL
 ) RETURNS TABLE (step text, milliseconds double precision, detail text)
 LANGUAGE c VOLATILE PARALLEL RESTRICTED COST 1000000 ROWS 10 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'explain_search_wrapper';
-COMMENT ON FUNCTION socle.explain_search(text, text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer, jsonb, text, integer, boolean, text[], text, bigint) IS
+COMMENT ON FUNCTION socle.explain_search(text, text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer, jsonb, text, integer, boolean, text[], text, real, real, text[], bigint) IS
     'what socle.search does for the same arguments, step by step, and at which step one chunk is kept or dropped';
-GRANT EXECUTE ON FUNCTION socle.explain_search(text, text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer, jsonb, text, integer, boolean, text[], text, bigint) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION socle.explain_search(text, text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer, jsonb, text, integer, boolean, text[], text, real, real, text[], bigint) TO PUBLIC;
 
 CREATE FUNCTION socle.explain_search(
     corpora text[],
@@ -178,13 +187,16 @@ CREATE FUNCTION socle.explain_search(
     count_total boolean DEFAULT false,
     marks text[] DEFAULT '{<mark>,</mark>}',
     snippet_by text DEFAULT 'words',
+    title_weight real DEFAULT 1,
+    heading_weight real DEFAULT 1,
+    fields text[] DEFAULT NULL,
     chunk_id bigint DEFAULT NULL
 ) RETURNS TABLE (step text, milliseconds double precision, detail text)
 LANGUAGE c VOLATILE PARALLEL RESTRICTED COST 1000000 ROWS 10 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'explain_search_many_wrapper';
-COMMENT ON FUNCTION socle.explain_search(text[], text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer, jsonb, text, integer, boolean, text[], text, bigint) IS
+COMMENT ON FUNCTION socle.explain_search(text[], text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer, jsonb, text, integer, boolean, text[], text, real, real, text[], bigint) IS
     'the same over several corpora, each step by corpus';
-GRANT EXECUTE ON FUNCTION socle.explain_search(text[], text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer, jsonb, text, integer, boolean, text[], text, bigint) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION socle.explain_search(text[], text, integer, text, jsonb, text, double precision, integer, text, integer, double precision, double precision, boolean, double precision, integer, text, text, boolean, text, text, integer, double precision, double precision, integer, jsonb, text, integer, boolean, text[], text, real, real, text[], bigint) TO PUBLIC;
 
 DO $$
 DECLARE
@@ -497,15 +509,18 @@ CREATE FUNCTION socle.evaluate(
     rerank_count integer DEFAULT 20,
     rerank_weight double precision DEFAULT 0.5,
     language text DEFAULT NULL,
-    query_syntax text DEFAULT 'natural'
+    query_syntax text DEFAULT 'natural',
+    title_weight real DEFAULT 1,
+    heading_weight real DEFAULT 1,
+    fields text[] DEFAULT NULL
 ) RETURNS TABLE (
     mode text, query_count integer, ndcg double precision, recall double precision, reciprocal_rank double precision,
     index_recall double precision, median_milliseconds double precision)
 LANGUAGE c VOLATILE PARALLEL RESTRICTED COST 1000000000 ROWS 3 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'evaluate_wrapper';
-COMMENT ON FUNCTION socle.evaluate(text, regclass, regclass, integer, text[], text, double precision, jsonb, text, integer, double precision, text, text) IS
+COMMENT ON FUNCTION socle.evaluate(text, regclass, regclass, integer, text[], text, double precision, jsonb, text, integer, double precision, text, text, real, real, text[]) IS
     'how good the first k documents of a search are in each mode, by a table of queries (id, text) and one of judgments (query id, source key, grade)';
-GRANT EXECUTE ON FUNCTION socle.evaluate(text, regclass, regclass, integer, text[], text, double precision, jsonb, text, integer, double precision, text, text) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION socle.evaluate(text, regclass, regclass, integer, text[], text, double precision, jsonb, text, integer, double precision, text, text, real, real, text[]) TO PUBLIC;
 
 -- Similar documents, suggestions, facets.
 CREATE FUNCTION socle.similar(
@@ -551,13 +566,14 @@ CREATE FUNCTION socle.facets(
     language text DEFAULT NULL,
     ranges jsonb DEFAULT NULL,
     candidate_count integer DEFAULT NULL,
-    min_similarity double precision DEFAULT NULL
+    min_similarity double precision DEFAULT NULL,
+    fields text[] DEFAULT NULL
 ) RETURNS TABLE (column_name text, value jsonb, lower_bound jsonb, upper_bound jsonb, document_count bigint)
 LANGUAGE c STABLE PARALLEL RESTRICTED COST 1000000 ROWS 10 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'facets_wrapper';
-COMMENT ON FUNCTION socle.facets(text, text, text[], integer, text, jsonb, text, text, jsonb, integer, double precision) IS
+COMMENT ON FUNCTION socle.facets(text, text, text[], integer, text, jsonb, text, text, jsonb, integer, double precision, text[]) IS
     'number of documents that match a query and that the caller may see: first of all of them, then for each value and range of columns of the source';
-GRANT EXECUTE ON FUNCTION socle.facets(text, text, text[], integer, text, jsonb, text, text, jsonb, integer, double precision) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION socle.facets(text, text, text[], integer, text, jsonb, text, text, jsonb, integer, double precision, text[]) TO PUBLIC;
 
 -- Comments that say the same in other words.
 COMMENT ON COLUMN socle.model.name IS 'name of the model in arguments and settings';

@@ -17,6 +17,7 @@ use crate::worker::corpus_lock;
 use crate::worker::session;
 use crate::worker::transaction::{WorkerError, as_corpus_owner, transaction};
 use pgrx::prelude::*;
+use socle_core::corpus::template::ContextFields;
 use socle_core::protocol::{KEYWORD_FORMAT, KeywordChunk, Request, Response, SegmentDigest, SegmentSummary};
 use socle_core::{Error, Kind, language};
 use std::collections::HashSet;
@@ -56,7 +57,7 @@ pub struct Indexed {
     /// Its `chunk_id`.
     pub chunk_id: i64,
     /// What the template puts before it when it is embedded.
-    pub head: String,
+    pub context: ContextFields,
     /// Its text.
     pub content: String,
     /// Language of its document, if it is known.
@@ -106,7 +107,9 @@ pub fn build(corpus: &CorpusSpec, chunks: &[Indexed]) -> Result<Option<Segment>,
     let chunks = chunks.iter().map(|chunk| KeywordChunk {
         chunk_id: chunk.chunk_id,
         language: chunk.language.as_deref().and_then(|name| language::canonical(name).ok()),
-        head: &chunk.head,
+        title: &chunk.context.title,
+        headings: &chunk.context.headings,
+        context: &chunk.context.rest,
         content: &chunk.content,
     });
     let language = language::canonical(&corpus.options.language).ok();
@@ -194,7 +197,7 @@ pub fn complete(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<StepOutcome,
         let mut batch: Vec<Indexed> = Vec::new();
         for chunks in missing.chunks(READ_CHUNKS) {
             batch.extend(texts(corpus, chunks)?);
-            let bytes: usize = batch.iter().map(|chunk| chunk.content.len() + chunk.head.len()).sum();
+            let bytes: usize = batch.iter().map(|chunk| chunk.content.len() + chunk.context.len()).sum();
             if batch.len() >= BATCH_CHUNKS || bytes >= BATCH_BYTES {
                 write(corpus, &std::mem::take(&mut batch))?;
                 if worker_process::asked_to_leave() {
@@ -240,7 +243,7 @@ fn texts(corpus: &CorpusSpec, chunks: &[i64]) -> Result<Vec<Indexed>, WorkerErro
                 };
                 Indexed {
                     chunk_id: row.get(1).unwrap_or_default(),
-                    head: template.head(&headings, value),
+                    context: template.fields(&headings, value),
                     content: row.get(3).unwrap_or_default(),
                     language: row.get(5),
                 }

@@ -9,7 +9,8 @@ use crate::pg::plan_cache;
 use crate::pg::run_as::as_superuser;
 use sha2::{Digest, Sha256};
 use socle_core::protocol::{
-    KEYWORD_FORMAT, QuerySyntax, QueryTruncation, Request, Response, SegmentDigest, SuggestQuery, Suggestions, WordRule,
+    FieldWeights, KEYWORD_FORMAT, QuerySyntax, QueryTruncation, Request, Response, SegmentDigest, SuggestQuery,
+    Suggestions, WordRule,
 };
 use socle_core::{Error, Kind, Result};
 
@@ -36,6 +37,8 @@ pub struct KeywordQuery<'a> {
     pub visible_statistics: bool,
     /// Rules of the corpus that the text may have the terms of.
     pub rules: &'a [WordRule],
+    /// What words count in each field.
+    pub weights: FieldWeights,
 }
 
 /// What to return for a query.
@@ -89,6 +92,7 @@ impl Question {
             visible_statistics: query.visible_statistics && self.restrict.is_some(),
             use_vocabulary: self.use_vocabulary,
             rules: query.rules.to_vec(),
+            weights: query.weights,
         }
     }
 }

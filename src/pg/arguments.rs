@@ -98,6 +98,12 @@ impl Arguments {
         self.datum(at).and_then(|datum| unsafe { f64::from_datum(datum, false) })
     }
 
+    /// A `real`.
+    pub fn f32(self, at: usize) -> Option<f32> {
+        // SAFETY: the SQL declaration makes this argument a real.
+        self.datum(at).and_then(|datum| unsafe { f32::from_datum(datum, false) })
+    }
+
     /// A `jsonb` as text, with every digit of its numbers.
     pub fn json(self, at: usize) -> Option<String> {
         self.datum(at).map(|datum| {

@@ -143,6 +143,8 @@ fn tallies(arguments: Arguments) -> Result<Vec<Tally>> {
     request.language = arguments.short_text(11, "language")?.map(|name| language::canonical(&name)).transpose()?;
     request.syntax =
         arguments.short_text(12, "query_syntax")?.map_or(Ok(request.syntax), |name| QuerySyntax::named(&name))?;
+    let (weights, has_fields) = request::only_fields(arguments, 15, request::weights(arguments, 13)?)?;
+    request.weights = weights;
     request.group_by_document = true;
     request.shown = false;
     let mut modes: Vec<Mode> = Vec::new();
@@ -160,7 +162,9 @@ fn tallies(arguments: Arguments) -> Result<Vec<Tally>> {
     let mut tallies = Vec::with_capacity(modes.len());
     for mode in modes {
         let keyword_weight = if mode == Mode::Hybrid { arguments.f64(6) } else { None };
-        let request = SearchRequest { mode, keyword_weight, ..request.clone() };
+        // What words are looked for in says nothing to vectors, which are beside the others for comparison.
+        let has_fields = has_fields && mode.has_keyword();
+        let request = SearchRequest { mode, keyword_weight, has_fields, ..request.clone() };
         request.check()?;
         tallies.push(Tally { request, qualities: Vec::new(), milliseconds: Vec::new(), waiting: 0 });
     }

@@ -12,7 +12,7 @@ use socle_core::Result;
 use std::time::Instant;
 
 /// Position of the argument that follows those of `socle.search`.
-const CHUNK: usize = 30;
+const CHUNK: usize = 33;
 
 type Explained = TableIterator<'static, (name!(step, String), name!(milliseconds, Option<f64>), name!(detail, String))>;
 

@@ -108,6 +108,7 @@ fn counted(arguments: Arguments) -> Result<Vec<Count>> {
     request.candidate_count = candidates.unwrap_or(request.candidate_count);
     request.limit = request.candidate_count;
     request.min_similarity = arguments.f64(10);
+    (request.weights, request.has_fields) = request::only_fields(arguments, 11, request.weights)?;
     request.check()?;
     let (counts, left_out) = with_corpora(&[name], |corpora| count(corpora, &request, &wanted))?;
     Outcome { omissions: left_out, ..Outcome::default() }.report();

@@ -6,7 +6,7 @@ use super::scope::{Scope, Stale};
 use super::trace::Trace;
 use super::vector_retriever;
 use socle_core::Result;
-use socle_core::protocol::QueryTruncation;
+use socle_core::protocol::{FieldWeights, QueryTruncation};
 use socle_core::search::boost;
 use socle_core::search::fusion::{self, Candidate, REFERENCE_DEPTH, fuse};
 use std::collections::HashMap;
@@ -183,6 +183,11 @@ fn synonyms(synonyms: &[(String, Vec<String>)]) -> String {
     synonyms.iter().map(describe).collect()
 }
 
+/// The weights of fields, for `socle.explain_search`.
+fn weights(FieldWeights { content, title, headings }: FieldWeights) -> String {
+    format!("content counts {content}, titles {title}, headings {headings}")
+}
+
 /// Asks both retrievers for the best `wanted` candidates, of which `depth` have to be left.
 fn retrieve(
     scope: &Scope<'_>,
@@ -205,8 +210,10 @@ fn retrieve(
         let left_out = retrieved.keyword.left_out.describe().map(|words| format!("; not searched for: {words}"));
         let corrections = corrections(&retrieved.keyword.corrections);
         let synonyms = synonyms(&retrieved.keyword.synonyms);
+        let weights = weights(request.weights);
         trace.note(step, || {
-            format!("{hits} candidates in {segments} segments{}{corrections}{synonyms}", left_out.unwrap_or_default())
+            let left_out = left_out.unwrap_or_default();
+            format!("{hits} candidates in {segments} segments; {weights}{left_out}{corrections}{synonyms}")
         });
     }
     let mut all: Vec<i64> = retrieved.vector.iter().chain(&retrieved.keyword.hits).map(|(chunk, _)| *chunk).collect();

@@ -4,7 +4,7 @@ use crate::keyword_index::segments::KeywordQuery;
 use crate::model;
 use crate::pg::arguments::Arguments;
 use socle_core::model::ModelSpec;
-use socle_core::protocol::{QuerySyntax, WordRule};
+use socle_core::protocol::{FieldWeights, QuerySyntax, WordRule};
 use socle_core::search::fusion::{Fusion, REFERENCE_DEPTH};
 use socle_core::{Error, Kind, Result, language};
 use std::ops::RangeInclusive;
@@ -131,6 +131,10 @@ pub struct SearchRequest {
     pub marks: [String; 2],
     /// The snippet of a passage without words of the query is its nearest sentence.
     pub snippet_by_meaning: bool,
+    /// What words count in each field.
+    pub weights: FieldWeights,
+    /// The fields that words are looked for in, where they are named: `weights` leaves the others out.
+    pub has_fields: bool,
 }
 
 impl SearchRequest {
@@ -142,6 +146,7 @@ impl SearchRequest {
             language: self.language,
             visible_statistics: self.visible_statistics,
             rules,
+            weights: self.weights,
         }
     }
 
@@ -179,6 +184,8 @@ impl SearchRequest {
             snippet_length: 300,
             marks: ["<mark>", "</mark>"].map(str::to_string),
             snippet_by_meaning: false,
+            weights: FieldWeights::default(),
+            has_fields: false,
         }
     }
 
@@ -232,6 +239,8 @@ impl SearchRequest {
         request.count_total = arguments.boolean(27).unwrap_or_default();
         request.marks = marks(arguments, 28)?.unwrap_or(request.marks);
         request.snippet_by_meaning = second_of(arguments, 29, "snippet_by", ["words", "meaning"])?;
+        request.weights = weights(arguments, 30)?;
+        (request.weights, request.has_fields) = only_fields(arguments, 32, request.weights)?;
         request.check()?;
         request.check_pages(candidates)?;
         Ok(Some(request))
@@ -298,6 +307,7 @@ impl SearchRequest {
         match self.mode {
             Mode::Vector if self.keyword_weight.is_some() => contradiction("keyword_weight", "vector"),
             Mode::Vector if self.visible_statistics => contradiction("score_statistics", "vector"),
+            Mode::Vector if self.has_fields => contradiction("fields", "vector"),
             Mode::Keyword if self.keyword_weight.is_some() => contradiction("keyword_weight", "keyword"),
             Mode::Keyword if self.min_similarity.is_some() => contradiction("min_similarity", "keyword"),
             Mode::Keyword if self.snippet_by_meaning => contradiction("snippet_by => 'meaning'", "keyword"),
@@ -355,6 +365,52 @@ pub fn second_of(arguments: Arguments, at: usize, name: &str, words: [&str; 2]) 
 /// Those of [`number`].
 pub fn rerank_count(arguments: Arguments, at: usize) -> Result<Option<usize>> {
     number(arguments, at, "rerank_count", 1..=MAX_RERANKED)
+}
+
+/// The weights of titles and headings, in this order from an argument on.
+///
+/// # Errors
+/// `InvalidArgument` outside 0 to [`FieldWeights::MAX`].
+pub fn weights(arguments: Arguments, at: usize) -> Result<FieldWeights> {
+    let weight = |at: usize, name: &str, default: f32| match arguments.f32(at) {
+        Some(weight) if !(0.0..=FieldWeights::MAX).contains(&weight) => {
+            let message = format!("{name} must be between 0 and {}", FieldWeights::MAX);
+            Err(Error::new(Kind::InvalidArgument, message)
+                .hint("It is in relation to the content, which has 1; 0 leaves the field out."))
+        }
+        weight => Ok(weight.unwrap_or(default)),
+    };
+    let default = FieldWeights::default();
+    Ok(FieldWeights {
+        content: 1.0,
+        title: weight(at, "title_weight", default.title)?,
+        headings: weight(at + 1, "heading_weight", default.headings)?,
+    })
+}
+
+/// Names of the fields of the keyword index.
+const FIELDS: [&str; 3] = ["content", "title", "headings"];
+
+/// Leaves out the fields that an argument does not name. Returns the weights as they are, and false, without the argument.
+///
+/// # Errors
+/// `InvalidArgument` for an unknown field, and where no field is left.
+pub fn only_fields(arguments: Arguments, at: usize, weights: FieldWeights) -> Result<(FieldWeights, bool)> {
+    let Some(names) = arguments.limited_texts(at, "fields")? else { return Ok((weights, false)) };
+    let names: Vec<&str> = names.elements.iter().copied().flatten().collect();
+    let refused = |message: String| {
+        Err(Error::new(Kind::InvalidArgument, message)
+            .hint("Fields are \"title\", \"headings\" and \"content\". A field of weight 0 is left out."))
+    };
+    if let Some(unknown) = names.iter().find(|name| !FIELDS.contains(name)) {
+        return refused(format!("field \"{unknown}\" does not exist"));
+    }
+    let [content, title, headings] = FIELDS.map(|name| if names.contains(&name) { 1.0 } else { 0.0 });
+    let weights = FieldWeights { content, title: title * weights.title, headings: headings * weights.headings };
+    if weights.content + weights.title + weights.headings == 0.0 {
+        return refused("fields must name a field that is searched".into());
+    }
+    Ok((weights, true))
 }
 
 /// Weight of a cross-encoder against the first ranking.

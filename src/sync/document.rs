@@ -12,6 +12,7 @@ use crate::worker::transaction::{WorkerError, as_corpus_owner, transaction};
 use pgrx::prelude::*;
 use socle_core::chunk::Chunk;
 use socle_core::corpus::diff::{Diff, diff};
+use socle_core::corpus::template::ContextFields;
 use socle_core::corpus::{array_literal, chunk_hash};
 use socle_core::protocol::{Request, Response, Role};
 use std::collections::{HashMap, HashSet};
@@ -54,7 +55,9 @@ pub struct NewChunk {
     pub chunk: Chunk,
     /// What the template puts before it when it is embedded.
     pub head: String,
-    /// Hash of both.
+    /// The same by fields of the keyword index.
+    pub context: ContextFields,
+    /// Hash of chunk and head.
     pub hash: [u8; 32],
     /// Its headings as an array literal of Postgres.
     pub heading_literal: String,
@@ -191,9 +194,10 @@ pub fn chunk(job: &Job, documents: &mut [Document]) -> Result<(), Failure> {
             .into_iter()
             .map(|chunk| {
                 let head = job.template.head(&chunk.heading_path, value);
+                let context = job.template.fields(&chunk.heading_path, value);
                 let hash = chunk_hash(&head, &chunk.content);
                 let page = pages.at(chunk.start).map(u32::cast_signed);
-                NewChunk { hash, head, heading_literal: array_literal(&chunk.heading_path), page, chunk }
+                NewChunk { hash, head, context, heading_literal: array_literal(&chunk.heading_path), page, chunk }
             })
             .collect();
         // Nor is the text of stored chunks.

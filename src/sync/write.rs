@@ -40,7 +40,7 @@ impl Numbered {
                 let new = &document.chunks[at];
                 Some(Indexed {
                     chunk_id: *self.0.get(&(document.claim.job_id, at))?,
-                    head: new.head.clone(),
+                    context: new.context.clone(),
                     content: new.chunk.content.clone(),
                     language: document.language.clone(),
                 })

@@ -5,6 +5,7 @@ mod context;
 mod evaluate;
 mod facets;
 mod fault;
+mod field;
 mod function;
 mod group;
 mod input;

@@ -12,15 +12,16 @@ use crate::document::{Document, ExtractLimits};
 use crate::model::{Inspection, ModelOverrides, ModelSpec};
 pub use frame::{Frame, FrameBuffer, encode};
 pub use keyword::{
-    KEYWORD_FORMAT, KeywordChunk, MAX_COUNTED_WORDS, MAX_HITS, MAX_OPERATORS, MAX_PHRASE_WORDS, MAX_PREFIX_WORDS,
-    MAX_QUERY_WORDS, QuerySyntax, QueryTruncation, SEGMENT_PART, SegmentDigest, SegmentSummary, SuggestQuery,
-    SuggestedTitle, SuggestedWord, Suggestions, WordRule, WordRuleKind, word_rule_key, word_rule_keys,
+    DEFAULT_HEADING_WEIGHT, DEFAULT_TITLE_WEIGHT, FieldWeights, KEYWORD_FORMAT, KeywordChunk, MAX_COUNTED_WORDS,
+    MAX_HITS, MAX_OPERATORS, MAX_PHRASE_WORDS, MAX_PREFIX_WORDS, MAX_QUERY_WORDS, QuerySyntax, QueryTruncation,
+    SEGMENT_PART, SegmentDigest, SegmentSummary, SuggestQuery, SuggestedTitle, SuggestedWord, Suggestions, WordRule,
+    WordRuleKind, word_rule_key, word_rule_keys,
 };
 use serde::{Deserialize, Serialize};
 
 /// Incremented with every change of a message. A backend and an engine of different versions disconnect (see
 /// [`Request::Hello`]).
-pub const PROTOCOL_VERSION: u32 = 9;
+pub const PROTOCOL_VERSION: u32 = 10;
 
 /// Version of library and engine. A supervisor does not use an engine of another version: the two only exchange
 /// [`VERSION_VARIABLE`], [`EXIT_OTHER_VERSION`] and [`FromEngine::Version`], which never change.
@@ -215,6 +216,8 @@ pub enum Request<'a> {
         use_vocabulary: bool,
         /// Rules that the query may have the terms of.
         rules: Vec<WordRule>,
+        /// What words count in each field.
+        weights: FieldWeights,
     },
     /// Finds the words of a query in texts, answered by [`Response::Highlights`].
     Highlight {

@@ -5,8 +5,8 @@ mod support;
 
 use socle_core::Kind;
 use socle_core::protocol::{
-    KEYWORD_DIRECTORY, KEYWORD_FORMAT, KeywordChunk, QuerySyntax, RUNTIME_DIRECTORY, Request, Response, SEGMENT_PART,
-    SegmentDigest, SegmentSummary, SuggestQuery,
+    FieldWeights, KEYWORD_DIRECTORY, KEYWORD_FORMAT, KeywordChunk, QuerySyntax, RUNTIME_DIRECTORY, Request, Response,
+    SEGMENT_PART, SegmentDigest, SegmentSummary, SuggestQuery,
 };
 use support::{Client, Engine};
 
@@ -32,7 +32,9 @@ fn build(client: &mut Client, texts: &[(i64, &str)]) -> (Vec<u8>, SegmentSummary
     let chunk = |(chunk_id, content): &(i64, &'static str)| KeywordChunk {
         chunk_id: *chunk_id,
         language: None,
-        head: "Handbuch",
+        title: "Handbuch",
+        headings: "",
+        context: "",
         content,
     };
     let texts: Vec<(i64, &'static str)> =
@@ -54,6 +56,7 @@ fn search(client: &mut Client, segments: &[SegmentDigest], query: &str) -> Respo
         visible_statistics: false,
         use_vocabulary: true,
         rules: Vec::new(),
+        weights: FieldWeights::default(),
     };
     client.call(&request).pop().unwrap()
 }

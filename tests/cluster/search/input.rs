@@ -15,6 +15,24 @@ fn refused(client: &mut Client, arguments: &str, (state, words): (&str, &str)) {
 }
 
 #[test]
+fn fields_that_cannot_be_searched_are_refused_by_name() {
+    let (_cluster, mut client) = with_papers(5);
+    for (arguments, state, words) in [
+        ("'paper', 'fox', title_weight => -0.1", "22023", "title_weight must be between 0 and 100"),
+        ("'paper', 'fox', title_weight => 101", "22023", "title_weight must be between 0 and 100"),
+        ("'paper', 'fox', heading_weight => 'NaN'", "22023", "heading_weight must be between 0 and 100"),
+        ("'paper', 'fox', fields => '{title,body}'", "22023", "field \"body\" does not exist"),
+        ("'paper', 'fox', fields => '{}'", "22023", "fields must name a field"),
+        ("'paper', 'fox', fields => '{NULL}'", "22023", "fields must name a field"),
+        ("'paper', 'fox', fields => '{title}', title_weight => 0", "22023", "fields must name a field"),
+        ("'paper', 'fox', fields => '{title}', mode => 'vector'", "22023", "fields has no meaning in mode"),
+        ("'paper', 'fox', heading_weight => 'Infinity'", "22023", "heading_weight must be between 0 and 100"),
+    ] {
+        refused(&mut client, arguments, (state, words));
+    }
+}
+
+#[test]
 fn what_cannot_be_meant_is_refused_by_name() {
     let (_cluster, mut client) = with_papers(30);
     for (arguments, state, words) in [

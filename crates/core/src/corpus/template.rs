@@ -9,6 +9,19 @@ const HEADING_SEPARATOR: &str = " › ";
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Template {
     pieces: Vec<Piece>,
+    /// Name of the column that is the title, whether or not there is one.
+    title: String,
+}
+
+/// What the context of a chunk consists of, as the keyword index has it: a field each, the rest with the content.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct ContextFields {
+    /// The value of the title column.
+    pub title: String,
+    /// The headings, each on a line of its own.
+    pub headings: String,
+    /// All else: words of the template and values of other columns.
+    pub rest: String,
 }
 
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -30,6 +43,7 @@ impl Template {
             Error::new(Kind::InvalidArgument, message)
                 .hint("A template looks like \"{title}: {heading}: {content}\"; {{ and }} stand for braces.")
         };
+        let title = title.unwrap_or("title").to_string();
         let mut pieces = Vec::new();
         let mut literal = String::new();
         let mut rest = text;
@@ -50,10 +64,10 @@ impl Template {
                 pieces.push(Piece::Literal(std::mem::take(&mut literal)));
             }
             match name {
-                "content" if after.is_empty() => return Ok(Self { pieces }),
+                "content" if after.is_empty() => return Ok(Self { pieces, title }),
                 "content" => return Err(invalid("template must end with {content}")),
                 "heading" => pieces.push(Piece::Heading),
-                "title" => pieces.push(Piece::Column(title.unwrap_or("title").to_string())),
+                "title" => pieces.push(Piece::Column(title.clone())),
                 column => pieces.push(Piece::Column(column.to_string())),
             }
             rest = after;
@@ -90,8 +104,45 @@ impl Template {
                 Piece::Column(name) => text.push_str(value(name).unwrap_or_default().trim()),
             }
         }
-        text.split_inclusive('\n').filter(|line| !line.trim().is_empty()).collect()
+        without_blank_lines(&text)
     }
+
+    /// The same context by fields of the keyword index. A field that the template does not name is empty.
+    pub fn fields<'a>(&self, headings: &[String], value: impl Fn(&str) -> Option<&'a str>) -> ContextFields {
+        let mut fields = ContextFields::default();
+        for piece in &self.pieces {
+            match piece {
+                Piece::Literal(literal) => fields.rest.push_str(literal),
+                Piece::Heading => fields.headings = headings.join("\n"),
+                Piece::Column(name) => {
+                    let value = value(name).unwrap_or_default().trim();
+                    if *name == self.title {
+                        fields.title = value.to_string();
+                    } else {
+                        fields.rest.push_str(value);
+                    }
+                }
+            }
+        }
+        fields.rest = without_blank_lines(&fields.rest);
+        fields
+    }
+}
+
+impl ContextFields {
+    /// Its length in bytes.
+    pub fn len(&self) -> usize {
+        self.title.len() + self.headings.len() + self.rest.len()
+    }
+
+    /// Whether it has no text.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+fn without_blank_lines(text: &str) -> String {
+    text.split_inclusive('\n').filter(|line| !line.trim().is_empty()).collect()
 }
 
 #[cfg(test)]
@@ -116,6 +167,25 @@ mod tests {
     #[test]
     fn words_and_braces_are_kept() {
         assert_eq!(head("{{{title}}} / {heading}: {content}", &["A"], "T"), "{T} / A: ");
+    }
+
+    #[test]
+    fn each_part_of_the_context_is_in_one_field() {
+        let fields = |template: &str| {
+            let value = |column: &str| match column {
+                "name" => Some(" Handbook "),
+                "author" => Some("Ann"),
+                _ => None,
+            };
+            let headings = ["Guide".to_string(), "Install".to_string()];
+            let found = Template::parse(template, Some("name")).unwrap().fields(&headings, value);
+            (found.title, found.headings, found.rest)
+        };
+        let all = |title: &str, headings: &str, rest: &str| (title.into(), headings.into(), rest.into());
+        assert_eq!(fields(Template::default_for(Some("name"))), all("Handbook", "Guide\nInstall", ""));
+        assert_eq!(fields("{name} by {author}\n{content}"), all("Handbook", "", " by Ann\n"));
+        assert_eq!(fields("{content}"), all("", "", ""));
+        assert_eq!(fields("{missing}{heading}: {content}"), all("", "Guide\nInstall", ": "));
     }
 
     #[test]

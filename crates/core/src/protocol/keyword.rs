@@ -35,6 +35,33 @@ pub const MAX_PREFIX_WORDS: usize = 100;
 /// Maximum number of hits in a response; longer lists are read in pages.
 pub const MAX_HITS: u32 = 1_000_000;
 
+/// Weights that a search has by default, as SQL declares them. On sets with titles, see "Quality" in `bench/README.md`.
+pub const DEFAULT_TITLE_WEIGHT: f32 = 1.0;
+/// See [`DEFAULT_TITLE_WEIGHT`].
+pub const DEFAULT_HEADING_WEIGHT: f32 = 1.0;
+
+/// How much an occurrence of a word counts in each field of a chunk. 0 leaves a field out: its words are not found.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
+pub struct FieldWeights {
+    /// In the content: 1, or 0.
+    pub content: f32,
+    /// In the title.
+    pub title: f32,
+    /// In the headings.
+    pub headings: f32,
+}
+
+impl FieldWeights {
+    /// Largest weight. Beyond it, a title with any word of the query ranks before all others anyway.
+    pub const MAX: f32 = 100.0;
+}
+
+impl Default for FieldWeights {
+    fn default() -> Self {
+        Self { content: 1.0, title: DEFAULT_TITLE_WEIGHT, headings: DEFAULT_HEADING_WEIGHT }
+    }
+}
+
 /// How the text of a query is read.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub enum QuerySyntax {
@@ -135,16 +162,20 @@ fn folded(text: &str) -> impl Iterator<Item = char> {
     text.nfkd().filter(|character| character.is_alphanumeric()).flat_map(char::to_lowercase)
 }
 
-/// A chunk as it is indexed: head, line feed and content are one text.
+/// A chunk as it is indexed, by fields.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
 pub struct KeywordChunk<'a> {
     /// Identifier in hits.
     pub chunk_id: i64,
     /// Canonical name of its language (see [`crate::language`]); `None` if the request determines it.
     pub language: Option<&'a str>,
-    /// Context before the content when it is embedded: title and headings. May be empty.
-    pub head: &'a str,
-    /// The text.
+    /// The title of its document. May be empty, as any field.
+    pub title: &'a str,
+    /// The headings that it stands under.
+    pub headings: &'a str,
+    /// Other context that it is embedded with.
+    pub context: &'a str,
+    /// The text. Context, line feed and content are one field.
     pub content: &'a str,
 }
 

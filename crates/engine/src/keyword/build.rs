@@ -4,10 +4,12 @@
 
 use super::analysis::{Analyser, FieldTerms};
 use super::language::{Language, detect_all};
-use super::schema::{Fields, settings, tokenizers};
+use super::query_plan::TextField;
+use super::runs;
+use super::schema::{Fields, Part, settings, tokenizers};
 use super::segment::{Segment, build_failed, catch_damage};
-use super::segment_file::{Header, write};
-use socle_core::protocol::SegmentSummary;
+use super::segment_file::{Header, LENGTHS, write};
+use socle_core::protocol::{KeywordChunk, SegmentSummary};
 use socle_core::{Error, Kind, Result};
 use std::collections::BTreeMap;
 use std::io::{Cursor, Read, Write};
@@ -30,10 +32,27 @@ pub struct Chunk {
     pub chunk_id: i64,
     /// Name or code of its language; `None` to use the default or detect it.
     pub language: Option<String>,
-    /// Title and headings, which are indexed with the text.
-    pub head: String,
+    /// The title of its document.
+    pub title: String,
+    /// The headings that it stands under.
+    pub headings: String,
+    /// Other context, which is indexed with the text.
+    pub context: String,
     /// Its text.
     pub content: String,
+}
+
+impl From<KeywordChunk<'_>> for Chunk {
+    fn from(chunk: KeywordChunk<'_>) -> Self {
+        Self {
+            chunk_id: chunk.chunk_id,
+            language: chunk.language.map(str::to_string),
+            title: chunk.title.to_string(),
+            headings: chunk.headings.to_string(),
+            context: chunk.context.to_string(),
+            content: chunk.content.to_string(),
+        }
+    }
 }
 
 /// Builds a segment from chunks and writes it to `into`. `language` is that of chunks without one; the languages of
@@ -88,14 +107,18 @@ fn fill(directory: &RamDirectory, chunks: &[(&Chunk, Language)], is_cancelled: &
         if at % CANCEL_INTERVAL == 0 && is_cancelled() {
             return Err(cancelled());
         }
-        let mut terms = FieldTerms::default();
-        // The line feed keeps the last word of the head apart from the first of the text.
-        let text = format!("{}\n{}", chunk.head, chunk.content);
-        analyser.analyse(*language, &text, &mut terms);
+        // The line feed keeps the last word of the context apart from the first of the text.
+        let content = format!("{}\n{}", chunk.context, chunk.content);
         let mut document = TantivyDocument::new();
         document.add_i64(fields.chunk_id, chunk.chunk_id);
-        document.add_text(fields.stem, &terms.stem);
-        document.add_text(fields.word, &terms.word);
+        for (part, text) in Part::ALL.into_iter().zip([&content, &chunk.title, &chunk.headings]) {
+            if part == Part::Content || !text.is_empty() {
+                let mut terms = FieldTerms::default();
+                analyser.analyse(*language, text, &mut terms);
+                document.add_text(fields.of(part, TextField::Stem), &terms.stem);
+                document.add_text(fields.of(part, TextField::Word), &terms.word);
+            }
+        }
         document.add_text(fields.language, language.name());
         writer.add_document(document).map_err(|error| build_failed(&error))?;
     }
@@ -173,6 +196,8 @@ fn finish(
         // The list includes files that this segment does not have.
         if let (Some(extension), Ok(file)) = (extension, directory.open_read(&path)) {
             let bytes = file.read_bytes().map_err(|error| build_failed(&error.into()))?;
+            // Most chunks have no title and no headings, or those of their neighbours.
+            let bytes = if extension == LENGTHS { OwnedBytes::new(runs::encode(&bytes)) } else { bytes };
             files.push((extension, bytes));
         }
     }

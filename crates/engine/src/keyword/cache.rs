@@ -38,8 +38,8 @@ const SMALL_FILE_BYTES: usize = 1 << 20;
 /// Estimated memory of an open segment without its chunks, in bytes: readers, dictionary, descriptor.
 const OPEN_SEGMENT_BYTES: u64 = 64 << 10;
 
-/// Estimated memory for each chunk of an open segment, in bytes: identifier and two lengths.
-const OPEN_CHUNK_BYTES: u64 = 8;
+/// Estimated memory for each chunk of an open segment, in bytes: identifier and six lengths.
+const OPEN_CHUNK_BYTES: u64 = 12;
 
 /// The cache. Shared by all worker threads.
 pub struct SegmentCache {

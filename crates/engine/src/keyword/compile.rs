@@ -1,14 +1,15 @@
 //! Compiles a query for a set of segments: its terms, their weights, and its operators.
 
+use super::field_weight::{FieldFactors, SearchedParts, TO_THE_LIMIT};
 use super::language::Language;
 use super::operator::{Operators, expand_prefix, operators};
 use super::query_parser::{QueryWord, parse};
 use super::query_plan::{
-    Correction, FIRST_PART_BOOST, FieldTerm, MAX_CORRECTIONS, MAX_REFINED_WORDS, QueryLanguages, TermGroup, TextField,
-    add_compounds, corrected, first_parts, groups, telling,
+    Correction, FIRST_PART_BOOST, FieldTerm, MAX_CORRECTIONS, MAX_REFINED_WORDS, QueryLanguages, TermGroup,
+    add_compounds, corrected, first_parts, groups, operator_terms, telling,
 };
-use super::schema::Fields;
-use super::score::{NumberedGroup, WeightedGroup, keep_rarest, weigh};
+use super::schema::{Fields, Part};
+use super::score::{NumberedGroup, WeightedGroup, WeightedPlaces, WeightedTerm, keep_rarest, weigh};
 use super::search::{SearchRequest, cancelled};
 use super::segment::{Segment, catch_damage};
 use super::statistics::{CollectionStatistics, TermTable};
@@ -19,7 +20,7 @@ use socle_core::Result;
 use socle_core::protocol::QueryTruncation;
 use std::sync::Arc;
 use tantivy::query::{Bm25StatisticsProvider, BooleanQuery, BoostQuery, EnableScoring, Query, TermQuery, Weight};
-use tantivy::schema::IndexRecordOption;
+use tantivy::schema::{Field, IndexRecordOption};
 use tantivy::{DocId, Term};
 
 /// A query with the weights of its terms in a set of segments.
@@ -64,7 +65,8 @@ impl<'a> CompiledQuery<'a> {
         is_cancelled: &'a dyn Fn() -> bool,
     ) -> Result<Self> {
         let mut parsed = parse(&request.query, request.syntax);
-        let vocabulary = Vocabulary::new(segments, fields, within);
+        let searched = SearchedParts::new(request.weights, segments);
+        let vocabulary = Vocabulary::new(segments, fields, &searched.parts, within);
         parsed.settle_exclusions(&|option| Ok(request.use_vocabulary && vocabulary.word_frequency(option)? > 0))?;
         let languages = match visible {
             Some(documents) => QueryLanguages::of_documents(language, segments, fields, documents)?,
@@ -77,7 +79,7 @@ impl<'a> CompiledQuery<'a> {
         word_rule::apply(&mut plan, &parsed, &languages);
         telling.retain(|word| !parsed.is_ruled(&word.text));
         let prefixed = |prefix: &str, boost: f32| -> Result<(Option<TermGroup>, u32)> {
-            let (group, beyond) = expand_prefix(prefix, segments, fields, within)?;
+            let (group, beyond) = expand_prefix(prefix, segments, (fields, &searched.parts), within)?;
             // With visible statistics, its frequency is that among the visible chunks, like that of every other word.
             let group = group.map(|group| TermGroup {
                 boost,
@@ -91,7 +93,7 @@ impl<'a> CompiledQuery<'a> {
             left_out.prefix_words = left_out.prefix_words.saturating_add(beyond);
             plan.extend(group);
         }
-        let mut terms = TermTable::default();
+        let mut terms = TermTable::new(&searched.parts);
         let mut corrections = Vec::new();
         if request.use_vocabulary && telling.len() <= MAX_REFINED_WORDS {
             add_compounds(&mut plan, &telling, &languages, &vocabulary)?;
@@ -102,18 +104,17 @@ impl<'a> CompiledQuery<'a> {
         }
         let mut number = |term: &FieldTerm| terms.number(term, segments, fields);
         let numbered = plan.iter().map(|group| numbered(group, &mut number)).collect::<Result<Vec<_>>>()?;
-        for word in parsed.operator_words() {
-            number(&(TextField::Word, word.clone()))?;
-        }
+        operator_terms(&parsed, &languages).iter().try_for_each(|term| number(term).map(drop))?;
         let statistics = match visible {
             Some(documents) => CollectionStatistics::of_documents(segments, documents, &mut terms, fields)?,
             None => CollectionStatistics::of_segments(segments, &terms, fields),
         };
-        let mut weighted: Vec<WeightedGroup> = numbered.iter().map(|group| weigh(group, &terms, &statistics)).collect();
-        weighted.retain(|group| group.terms().next().is_some());
+        let factors = FieldFactors::new(&searched, &statistics, fields);
+        let weighted = numbered.iter().map(|group| weigh(group, &terms, &statistics, &factors));
+        let mut weighted: Vec<WeightedGroup> = weighted.filter(|group| group.terms().next().is_some()).collect();
         left_out.common_words = keep_rarest(&mut weighted);
         let Operators { required, preferred, preferred_queries, excluded } =
-            operators(segments, fields, &parsed, &languages, &statistics)?;
+            operators(segments, (fields, &searched), (&parsed, &languages), (&statistics, within), &mut left_out)?;
         Ok(Self {
             segments,
             groups: weighted,
@@ -135,9 +136,15 @@ impl<'a> CompiledQuery<'a> {
     /// `DamagedIndex`.
     pub fn upper_bound(&self) -> Result<Box<dyn Weight>> {
         let Some(first) = self.segments.first() else { return Err(cancelled()) };
-        let terms = self.groups.iter().flat_map(WeightedGroup::terms).map(|term| {
-            let query: Box<dyn Query> = Box::new(TermQuery::new(term.term.clone(), IndexRecordOption::WithFreqs));
-            if term.boost == 1.0 { query } else { Box::new(BoostQuery::new(query, term.boost)) }
+        let list = |term: &Term, boost: f32| {
+            let query: Box<dyn Query> = Box::new(TermQuery::new(term.clone(), IndexRecordOption::WithFreqs));
+            if boost == 1.0 { query } else { Box::new(BoostQuery::new(query, boost)) }
+        };
+        let terms = self.groups.iter().flat_map(WeightedGroup::terms).flat_map(|term| {
+            term.all_places().map(move |WeightedPlaces { places, .. }| match places.part {
+                Part::Content => list(&places.term, term.boost),
+                _ => list(&places.term, term.boost * TO_THE_LIMIT),
+            })
         });
         let phrases = self.preferred_queries.iter().map(|query| query.box_clone());
         let query = BooleanQuery::union(terms.chain(phrases).collect());
@@ -164,7 +171,7 @@ fn correct(
     telling: &[&QueryWord],
     languages: &QueryLanguages,
     vocabulary: &Vocabulary<'_>,
-    terms: &mut TermTable,
+    terms: &mut TermTable<'_>,
 ) -> Result<Vec<Correction>> {
     let mut is_known = |group: &TermGroup| -> Result<bool> {
         for term in group.alternatives.iter().chain(&group.variants).chain(&group.literal) {
@@ -191,6 +198,9 @@ fn correct(
     Ok(corrections)
 }
 
+/// Number of terms of titles and headings by which their scores are bounded.
+const UNLIMITED_TERMS: u64 = 1 << 60;
+
 /// Statistics by which every term scores at least what it scores in any of its groups.
 struct UpperBoundStatistics<'a> {
     statistics: &'a CollectionStatistics,
@@ -198,8 +208,9 @@ struct UpperBoundStatistics<'a> {
 }
 
 impl Bm25StatisticsProvider for UpperBoundStatistics<'_> {
-    fn total_num_tokens(&self, field: tantivy::schema::Field) -> tantivy::Result<u64> {
-        self.statistics.total_num_tokens(field)
+    fn total_num_tokens(&self, field: Field) -> tantivy::Result<u64> {
+        // Any title is short beside such a mean, so that its length does not lower the bound.
+        if Fields::is_content(field) { self.statistics.total_num_tokens(field) } else { Ok(UNLIMITED_TERMS) }
     }
 
     fn total_num_docs(&self) -> tantivy::Result<u64> {
@@ -207,7 +218,8 @@ impl Bm25StatisticsProvider for UpperBoundStatistics<'_> {
     }
 
     fn doc_freq(&self, term: &Term) -> tantivy::Result<u64> {
-        let doc_freqs = self.groups.iter().flat_map(WeightedGroup::terms).filter(|known| known.term == *term);
+        let has = |known: &&WeightedTerm| known.all_places().any(|WeightedPlaces { places, .. }| places.term == *term);
+        let doc_freqs = self.groups.iter().flat_map(WeightedGroup::terms).filter(has);
         Ok(doc_freqs.map(|known| known.doc_freq).min().unwrap_or_default())
     }
 }

@@ -3,9 +3,8 @@
 //!
 //! The scores are those of [`super::score::DocumentScorer`], to the last bit.
 
-use super::score::{WeightedGroup, WeightedTerm};
+use super::score::{WeightedGroup, WeightedPlaces, WeightedTerm};
 use super::segment::Segment;
-use tantivy::postings::TermInfo;
 use tantivy::schema::IndexRecordOption;
 use tantivy::{DocId, TantivyError};
 
@@ -25,6 +24,15 @@ pub struct ExhaustiveScorer {
     touched: Vec<DocId>,
     /// Documents that have a score in the current group.
     grouped: Vec<DocId>,
+    occurrences: Occurrences,
+}
+
+/// What the occurrences of a term in several parts of chunks count together, by document.
+#[derive(Debug, Default)]
+struct Occurrences {
+    sums: Vec<f32>,
+    /// Documents that have a sum.
+    touched: Vec<DocId>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -53,11 +61,12 @@ impl ExhaustiveScorer {
         mut least: f32,
         take: HitSink<'_>,
     ) -> tantivy::Result<()> {
-        let mut terms = groups.iter().flat_map(WeightedGroup::terms).filter(|term| info(term, number).is_some());
+        let has_term = |term: &&WeightedTerm| term.all_places().any(|places| places.info(number).is_some());
+        let mut terms = groups.iter().flat_map(WeightedGroup::terms).filter(has_term);
         if let (Some(only), None) = (terms.next(), terms.next())
             && groups.iter().all(|group| group.all_of.is_empty())
         {
-            return for_each_posting((segment, number), only, &mut |doc, score| {
+            return self.occurrences.for_each_score((segment, number), only, &mut |doc, score| {
                 if score >= least {
                     least = take(doc, score);
                 }
@@ -102,10 +111,11 @@ impl ExhaustiveScorer {
         let mut sums: Vec<(DocId, f32)> = Vec::new();
         for (at, term) in terms.iter().enumerate() {
             let mut scores: Vec<(DocId, f32)> = Vec::new();
-            for_each_posting(segment, term, &mut |doc, score| {
+            self.occurrences.for_each_score(segment, term, &mut |doc, score| {
                 scores.push((doc, score));
                 Ok(())
             })?;
+            scores.sort_unstable_by_key(|(doc, _)| *doc);
             if at == 0 {
                 sums = scores;
                 continue;
@@ -131,12 +141,11 @@ impl ExhaustiveScorer {
         term: &WeightedTerm,
         add: impl Fn(f32, f32) -> f32,
     ) -> tantivy::Result<()> {
-        for_each_posting(segment, term, &mut |doc, score| {
-            let Some(scores) = self.scores.get_mut(doc as usize) else {
-                return Err(TantivyError::InternalError("a posting list has a document beyond the last one".into()));
-            };
+        let Self { scores, grouped, occurrences, .. } = self;
+        occurrences.for_each_score(segment, term, &mut |doc, score| {
+            let Some(scores) = scores.get_mut(doc as usize) else { return Err(beyond_the_last()) };
             if scores.group == 0.0 {
-                self.grouped.push(doc);
+                grouped.push(doc);
             }
             scores.group = add(scores.group, score);
             Ok(())
@@ -144,22 +153,69 @@ impl ExhaustiveScorer {
     }
 }
 
-fn info(term: &WeightedTerm, number: usize) -> Option<&TermInfo> {
-    term.infos.get(number)?.as_ref()
+fn beyond_the_last() -> TantivyError {
+    TantivyError::InternalError("a posting list has a document beyond the last one".into())
 }
 
-/// Calls `take` with each document of a term and the score of the term in it.
+impl Occurrences {
+    /// Calls `take` with each document of a term and the score of the term in it, in no particular order.
+    fn for_each_score(
+        &mut self,
+        (segment, number): (&Segment, usize),
+        term: &WeightedTerm,
+        take: &mut impl FnMut(DocId, f32) -> tantivy::Result<()>,
+    ) -> tantivy::Result<()> {
+        let count = segment.chunk_count() as usize;
+        for places in term.others.iter().filter(|places| places.info(number).is_some()) {
+            if self.sums.len() < count {
+                self.sums.resize(count, 0.0);
+            }
+            for_each_posting((segment, number), places, &mut |doc, length, frequency| {
+                let Some(sum) = self.sums.get_mut(doc as usize) else { return Err(beyond_the_last()) };
+                if *sum == 0.0 {
+                    self.touched.push(doc);
+                }
+                *sum += places.count(length, frequency);
+                Ok(())
+            })?;
+        }
+        if let Some((places, weight)) = &term.content {
+            let has_others = !self.touched.is_empty();
+            for_each_posting((segment, number), places, &mut |doc, length, frequency| match self
+                .sums
+                .get_mut(doc as usize)
+                .filter(|sum| has_others && **sum > 0.0)
+            {
+                Some(sum) => {
+                    *sum += places.count(length, frequency);
+                    Ok(())
+                }
+                None => take(doc, weight.score(length, frequency)),
+            })?;
+        }
+        for doc in self.touched.drain(..) {
+            let Some(sum) = self.sums.get_mut(doc as usize).map(std::mem::take) else { continue };
+            if sum > 0.0 {
+                take(doc, term.score(sum))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Calls `take` with each document of a term, the length of the field and the number of occurrences.
 fn for_each_posting(
     (segment, number): (&Segment, usize),
-    term: &WeightedTerm,
-    take: &mut impl FnMut(DocId, f32) -> tantivy::Result<()>,
+    places: &WeightedPlaces,
+    take: &mut impl FnMut(DocId, u8, u32) -> tantivy::Result<()>,
 ) -> tantivy::Result<()> {
-    let Some(info) = info(term, number) else { return Ok(()) };
-    let (inverted, lengths) = (segment.inverted(term.term.field()), segment.lengths(term.term.field()));
+    let Some(info) = places.info(number) else { return Ok(()) };
+    let field = places.places.term.field();
+    let (inverted, lengths) = (segment.inverted(field), segment.lengths(field));
     let mut postings = inverted.read_block_postings_from_terminfo(info, IndexRecordOption::WithFreqs)?;
     while !postings.docs().is_empty() {
         for (doc, frequency) in postings.docs().iter().zip(postings.freqs()) {
-            take(*doc, term.weight.score(lengths.fieldnorm_id(*doc), *frequency))?;
+            take(*doc, lengths.fieldnorm_id(*doc), *frequency)?;
         }
         postings.advance();
     }

@@ -5,7 +5,8 @@
 use super::analysis::unaccented_stem;
 use super::fold::fold;
 use super::language::{Language, LanguageDetector, SIMPLE};
-use super::query_parser::{Clause, ParsedQuery, QueryWord, parse};
+use super::query_parser::{Clause, ClauseForm, ParsedQuery, QueryWord, parse};
+use super::schema::Part;
 use super::words::{Word, WordForm, for_each_word};
 use socle_core::Result;
 use socle_core::protocol::{QuerySyntax, WordRule};
@@ -79,7 +80,17 @@ fn stems_of(parsed: &ParsedQuery, language: Language) -> Stems {
         stems.extend(pieces.filter(|_| !is_identifier).flat_map(|piece| forms(piece, language)).flatten());
     }
     stems.extend(parsed.split.iter().flatten().map(|part| fold(part).into_owned()));
+    let words =
+        of_contents(parsed, ClauseForm::Words).filter(|clause| clause.part.is_some()).flat_map(|clause| &clause.words);
+    stems.extend(words.flat_map(|word| forms(word, language)).flatten());
     stems
+}
+
+/// The clauses of a form that the content of a chunk may have.
+fn of_contents(parsed: &ParsedQuery, form: ClauseForm) -> impl Iterator<Item = &Clause> + Clone {
+    let has_form = move |clause: &&Clause| std::mem::discriminant(&clause.form) == std::mem::discriminant(&form);
+    let clauses = parsed.any_of.iter().flatten().filter(has_form);
+    clauses.filter(|clause| clause.part.is_none_or(|part| part == Part::Content))
 }
 
 fn forms(word: &str, language: Language) -> Forms {
@@ -94,15 +105,16 @@ fn marked(parsed: &ParsedQuery, stems: &Stems, language: Language, content: &str
     let mut ranges = Vec::new();
     let mut pieces: Vec<Word<'_>> = Vec::new();
     // The words of a phrase may stand apart, where that is allowed: these are not marked.
-    let clauses = parsed.any_of.iter().flatten().filter(|clause| matches!(clause, Clause::Phrase(..)));
+    let clauses = of_contents(parsed, ClauseForm::Phrase(0));
     let phrases = || {
-        let clauses = clauses.clone().map(Clause::words);
+        let clauses = clauses.clone().map(|clause| clause.words.as_slice());
         parsed.phrases.iter().chain(&parsed.preferred).map(Vec::as_slice).chain(clauses)
     };
     let has_phrases = phrases().next().is_some();
     let begins = |word: &str| {
         let begins = |prefix: &String| word.starts_with(prefix) || fold(word).starts_with(prefix);
-        parsed.prefixes.iter().any(begins)
+        let clauses = of_contents(parsed, ClauseForm::Prefix).flat_map(|clause| &clause.words);
+        parsed.prefixes.iter().chain(clauses).any(begins)
     };
     FORMS.with_borrow_mut(|known| {
         if known.values().map(HashMap::len).sum::<usize>() > MAX_CACHED_WORDS {

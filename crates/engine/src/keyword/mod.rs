@@ -1,9 +1,9 @@
 //! The keyword index: BM25 over immutable segments that PostgreSQL keeps as rows.
 //!
 //! A request names the segments that are visible to its snapshot; together they are the index. `words`, `spelling`, `fold`,
-//! `language`, `light_stemmer`, `english` and `analysis` turn text into terms; `segment_file`, `storage` and `segment` read a segment; `build` writes one;
+//! `language`, `light_stemmer`, `english` and `analysis` turn text into terms; `segment_file`, `runs`, `storage` and `segment` read a segment; `build` writes one;
 //! `query_unit`, `query_parser`, `query_plan`, `word_rule`, `vocabulary`, `compound`, `compile` and `search` answer queries,
-//! with `exhaustive`, `score` and `top_hits`; `suggest` and `folded_prefix` complete what is being typed; `cache` keeps
+//! with `exhaustive`, `score`, `field_weight` and `top_hits`; `suggest` and `folded_prefix` complete what is being typed; `cache` keeps
 //! segments. Damaged segments and those of another format are refused.
 //!
 //! Outside of this module a segment is bytes with a digest: nothing else names tantivy.
@@ -15,6 +15,7 @@ mod compile;
 mod compound;
 mod english;
 pub mod exhaustive;
+pub mod field_weight;
 pub mod fold;
 mod folded_prefix;
 pub mod highlight;
@@ -26,6 +27,7 @@ mod operator;
 pub mod query_parser;
 pub mod query_plan;
 mod query_unit;
+mod runs;
 pub mod schema;
 pub mod score;
 pub mod search;

@@ -2,6 +2,7 @@
 //! valid query, and whatever is no operator is text. One pass, without recursion.
 
 use super::query_unit::{Unit, excluded_group, units};
+use super::schema::Part;
 use super::spelling::option_term;
 use super::word_rule::Synonym;
 use super::words::{WordForm, for_each_word, normalize};
@@ -37,6 +38,8 @@ pub struct ParsedQuery {
     pub prefixes: Vec<String>,
     /// Excluded words and phrases, each a list of normalized words.
     pub excluded: Vec<Vec<String>>,
+    /// What is excluded in one part of chunks.
+    pub excluded_in_part: Vec<Clause>,
     /// Words at the end of a natural query that are excluded, unless the index has them as options of a command.
     pub excluded_unless_option: Vec<String>,
     /// The pieces of each stretch of text, in order, in which terms of several words are looked for.
@@ -53,20 +56,24 @@ pub struct ParsedQuery {
 
 /// What a document may be required to have.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Clause {
-    /// Words in a row, or at most that far from it.
-    Phrase(Vec<String>, u32),
-    /// All of these words, of which any inflected form will do.
-    Words(Vec<String>),
+pub struct Clause {
+    /// How its words are found.
+    pub form: ClauseForm,
+    /// Its words.
+    pub words: Vec<String>,
+    /// The part of the chunk in which they are, if it is given.
+    pub part: Option<Part>,
 }
 
-impl Clause {
-    /// Its words.
-    pub fn words(&self) -> &[String] {
-        match self {
-            Self::Phrase(words, _) | Self::Words(words) => words,
-        }
-    }
+/// How the words of a [`Clause`] are found.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum ClauseForm {
+    /// In a row, or at most that far from it.
+    Phrase(u32),
+    /// All of them, in any inflected form.
+    Words,
+    /// The only one as the beginning of others.
+    Prefix,
 }
 
 /// A word of a query.
@@ -92,8 +99,15 @@ impl QueryWord {
 impl ParsedQuery {
     /// The words of phrases, of exclusions and of what one of several is required of.
     pub fn operator_words(&self) -> impl Iterator<Item = &String> {
-        let clauses = self.any_of.iter().flatten().flat_map(Clause::words);
+        let clauses = self.any_of.iter().flatten().chain(&self.excluded_in_part);
+        let clauses = clauses.filter(|clause| clause.form != ClauseForm::Prefix).flat_map(|clause| &clause.words);
         self.phrases.iter().chain(&self.preferred).chain(&self.excluded).flatten().chain(clauses)
+    }
+
+    /// The words that are looked for in one part of chunks, in any inflected form.
+    pub fn words_in_part(&self) -> impl Iterator<Item = &String> {
+        let in_part = |clause: &&Clause| clause.part.is_some() && clause.form == ClauseForm::Words;
+        self.any_of.iter().flatten().filter(in_part).flat_map(|clause| &clause.words)
     }
 
     /// Decides about the words at the end that are excluded unless `is_option`, in which case they are words like others.
@@ -198,7 +212,7 @@ impl Parser {
             if let Some(group) = excluded_group(&units[at..]) {
                 self.add_words(&query[from..unit.start], true);
                 for unit in group.iter().filter(|unit| !unit.is_or()) {
-                    add_phrase(&mut self.parsed.excluded, unit.text, &mut self.parsed.left_out);
+                    self.exclude(unit);
                 }
                 at += group.len();
                 from = units[at - 1].end;
@@ -210,7 +224,7 @@ impl Parser {
                     next += 2;
                 }
             }
-            if next == at + 1 && unit.sign.is_none() && unit.slop.is_none() {
+            if next == at + 1 && unit.is_text() {
                 at = next;
                 continue;
             }
@@ -228,9 +242,10 @@ impl Parser {
 
     /// Adds a phrase, or a run with a sign.
     fn unit(&mut self, unit: &Unit<'_>) {
-        let ParsedQuery { phrases, excluded, left_out, .. } = &mut self.parsed;
+        let ParsedQuery { phrases, left_out, .. } = &mut self.parsed;
         match (unit.sign, unit.slop) {
-            (Some('-'), _) => add_phrase(excluded, unit.text, left_out),
+            (Some('-'), _) => self.exclude(unit),
+            _ if unit.part.is_some() => self.require_any(std::iter::once(unit)),
             (_, Some(0)) => add_phrase(phrases, unit.text, left_out),
             (_, Some(_)) => self.require_any(std::iter::once(unit)),
             (_, None) => {
@@ -244,16 +259,8 @@ impl Parser {
     fn require_any<'a>(&mut self, units: impl Iterator<Item = &'a Unit<'a>>) {
         let mut alternatives = Vec::new();
         for unit in units {
-            let mut pieces = Vec::new();
-            add_phrase(&mut pieces, unit.text, &mut self.parsed.left_out);
-            let Some(words) = pieces.pop() else { continue };
-            // Two equal words of a phrase would both be found in one place.
-            let is_repeated = (1..words.len()).any(|at| words[..at].contains(&words[at]));
-            alternatives.push(match unit.slop {
-                None => Clause::Words(words),
-                Some(slop) => Clause::Phrase(words, if is_repeated { 0 } else { slop }),
-            });
-            if unit.slop.is_none() {
+            alternatives.extend(clause(unit, &mut self.parsed.left_out));
+            if unit.slop.is_none() && unit.part.is_none() {
                 self.add_words(unit.text, false);
             }
         }
@@ -264,6 +271,20 @@ impl Parser {
         match self.parsed.any_of.len() {
             0..MAX_OPERATORS => self.parsed.any_of.push(alternatives),
             _ => self.parsed.left_out.operators += 1,
+        }
+    }
+
+    /// Excludes a phrase or a run.
+    fn exclude(&mut self, unit: &Unit<'_>) {
+        let ParsedQuery { excluded, excluded_in_part, left_out, .. } = &mut self.parsed;
+        if unit.part.is_none() {
+            add_phrase(excluded, unit.text, left_out);
+            return;
+        }
+        let Some(clause) = clause(unit, left_out) else { return };
+        match excluded_in_part.len() {
+            0..MAX_OPERATORS => excluded_in_part.push(clause),
+            _ => left_out.operators += 1,
         }
     }
 
@@ -383,6 +404,24 @@ pub fn quoted(text: &str) -> Option<(&str, &str)> {
     let (end, mark) =
         marks.find(|(at, mark)| !inside[at + mark.len_utf8()..].chars().next().is_some_and(char::is_alphanumeric))?;
     Some((&inside[..end], &inside[end + mark.len_utf8()..]))
+}
+
+/// The clause of a phrase or a run; `None` for one without words.
+fn clause(unit: &Unit<'_>, left_out: &mut QueryTruncation) -> Option<Clause> {
+    let mut pieces = Vec::new();
+    add_phrase(&mut pieces, unit.text, left_out);
+    let words = pieces.pop()?;
+    // Two equal words of a phrase would both be found in one place.
+    let is_repeated = (1..words.len()).any(|at| words[..at].contains(&words[at]));
+    let form = match (unit.slop, unit.prefix()) {
+        (Some(_), _) if is_repeated => ClauseForm::Phrase(0),
+        (Some(slop), _) => ClauseForm::Phrase(slop),
+        (None, Some(prefix)) if words.len() == 1 && prefix.chars().count() >= MIN_PREFIX => ClauseForm::Prefix,
+        // An excluded code is its pieces in a row, as without a field.
+        (None, _) if unit.sign == Some('-') && words.len() > 1 => ClauseForm::Phrase(0),
+        (None, _) => ClauseForm::Words,
+    };
+    Some(Clause { form, words, part: unit.part })
 }
 
 /// Adds a phrase.

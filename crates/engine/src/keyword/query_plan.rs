@@ -286,6 +286,12 @@ pub fn add_compounds(
     Ok(())
 }
 
+/// The terms of the operators of a query, which are scored by how rare they are.
+pub fn operator_terms(parsed: &ParsedQuery, languages: &QueryLanguages) -> Vec<FieldTerm> {
+    let words = parsed.operator_words().map(|word| (TextField::Word, word.clone()));
+    words.chain(parsed.words_in_part().flat_map(|word| group_of_text(word, languages).alternatives)).collect()
+}
+
 /// The words of a query of which compounds are looked for that begin with them.
 pub fn first_parts<'a>(words: &[&'a QueryWord], languages: &QueryLanguages) -> impl Iterator<Item = &'a str> {
     let words = words.iter().filter(|word| compound::is_first_part(word, &languages.common));

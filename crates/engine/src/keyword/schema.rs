@@ -1,6 +1,7 @@
 //! The schema of a segment. A change here or in the analysis needs another `KEYWORD_FORMAT`.
 
 use super::analysis::TermTokenizer;
+use super::query_plan::TextField;
 use tantivy::schema::{Field, IndexRecordOption, NumericOptions, Schema, TextFieldIndexing, TextOptions};
 use tantivy::store::Compressor;
 use tantivy::tokenizer::TokenizerManager;
@@ -13,6 +14,25 @@ pub const CHUNK_ID: &str = "chunk_id";
 /// Name of [`TermTokenizer`] in the schema.
 const TOKENIZER: &str = "encoded";
 
+/// A part of a chunk, which is a field of its own to a search.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Part {
+    /// Its text.
+    Content,
+    /// The title of its document.
+    Title,
+    /// The headings that it stands under.
+    Headings,
+}
+
+impl Part {
+    /// All parts.
+    pub const ALL: [Self; 3] = [Self::Content, Self::Title, Self::Headings];
+}
+
+/// Number of text fields: two for each part.
+pub const TEXT_FIELDS: usize = 2 * Part::ALL.len();
+
 /// The schema and its fields.
 #[derive(Clone, Debug)]
 pub struct Fields {
@@ -20,10 +40,10 @@ pub struct Fields {
     pub schema: Schema,
     /// The field [`CHUNK_ID`].
     pub chunk_id: Field,
-    /// Folded stems, see [`super::analysis`].
-    pub stem: Field,
-    /// Normalized words with positions, see [`super::analysis`].
-    pub word: Field,
+    /// Folded stems of each part, see [`super::analysis`].
+    stems: [Field; 3],
+    /// Normalized words of each part with positions, see [`super::analysis`].
+    words: [Field; 3],
     /// The name of the language that the chunk was analysed in.
     pub language: Field,
 }
@@ -37,12 +57,45 @@ impl Fields {
         };
         let mut builder = Schema::builder();
         let chunk_id = builder.add_i64_field(CHUNK_ID, NumericOptions::default().set_fast());
-        let stem = builder.add_text_field("stem", text(IndexRecordOption::WithFreqs));
-        let word = builder.add_text_field("word", text(IndexRecordOption::WithFreqsAndPositions));
+        let mut fields = |prefix: &str| {
+            let stem = builder.add_text_field(&format!("{prefix}stem"), text(IndexRecordOption::WithFreqs));
+            let word = builder.add_text_field(&format!("{prefix}word"), text(IndexRecordOption::WithFreqsAndPositions));
+            (stem, word)
+        };
+        let [content, title, headings] = ["", "title_", "headings_"].map(&mut fields);
+        // After the text fields, which are numbered.
         let name = TextFieldIndexing::default().set_tokenizer("raw").set_index_option(IndexRecordOption::Basic);
         let language =
             builder.add_text_field("language", TextOptions::default().set_indexing_options(name.set_fieldnorms(false)));
-        Self { schema: builder.build(), chunk_id, stem, word, language }
+        let stems = [content.0, title.0, headings.0];
+        let words = [content.1, title.1, headings.1];
+        Self { schema: builder.build(), chunk_id, stems, words, language }
+    }
+
+    /// A field of a part.
+    pub fn of(&self, part: Part, field: TextField) -> Field {
+        match field {
+            TextField::Stem => self.stems[part as usize],
+            TextField::Word => self.words[part as usize],
+        }
+    }
+
+    /// The text fields, in the order of [`Self::number`].
+    pub fn texts(&self) -> [Field; TEXT_FIELDS] {
+        let [content, title, headings] = self.stems;
+        let [content_word, title_word, headings_word] = self.words;
+        [content, content_word, title, title_word, headings, headings_word]
+    }
+
+    /// Whether a text field is of the contents.
+    pub fn is_content(field: Field) -> bool {
+        Self::number(field) < 2
+    }
+
+    /// The number of a text field, less than [`TEXT_FIELDS`].
+    pub fn number(field: Field) -> usize {
+        // The identifier is the field before them.
+        (field.field_id() as usize).saturating_sub(1).min(TEXT_FIELDS - 1)
     }
 }
 

@@ -1,31 +1,91 @@
 //! The score of a document, which is the same however the document was found.
 //!
-//! It is the sum over the words of the query, in their order, of the best score among each word's alternatives (BM25).
+//! It is the sum over the words of the query, in their order, of the best score among each word's alternatives (BM25F, see
+//! [`super::field_weight`]).
 //! Documents have to be scored in ascending order.
 
+use super::field_weight::{FieldFactors, LengthFactors, saturated, scale};
 use super::query_plan::TermGroup;
+use super::schema::Part;
 use super::segment::Segment;
-use super::statistics::{CollectionStatistics, TermTable};
+use super::statistics::{CollectionStatistics, TermPlaces, TermStatistics, TermTable};
 use socle_core::protocol::MAX_COUNTED_WORDS;
 use std::sync::Arc;
+use tantivy::fieldnorm::FieldNormReader;
 use tantivy::postings::{Postings, SegmentPostings, TermInfo};
 use tantivy::query::{Bm25Weight, Scorer};
 use tantivy::schema::IndexRecordOption;
-use tantivy::{DocId, DocSet, Score, Term};
+use tantivy::{DocId, DocSet, Score};
 
 /// A term and its weight.
 #[derive(Clone)]
 pub struct WeightedTerm {
-    /// The term.
-    pub term: Term,
-    /// Its dictionary entry in each segment that has it.
-    pub infos: Arc<[Option<TermInfo>]>,
-    /// Computes the score from term frequency and length.
-    pub weight: Bm25Weight,
-    /// Document frequency that `weight` was made with.
+    /// Its occurrences in contents, with the weight by which they count where it occurs nowhere else in a chunk.
+    pub content: Option<(WeightedPlaces, Bm25Weight)>,
+    /// Its occurrences in titles and headings.
+    pub others: Vec<WeightedPlaces>,
+    /// Limit of its score.
+    scale: Score,
+    /// Document frequency that the weights were made with.
     pub doc_freq: u64,
-    /// Factor that `weight` includes.
+    /// Factor that the weights include.
     pub boost: Score,
+}
+
+/// Occurrences of a term in one part of chunks.
+#[derive(Clone)]
+pub struct WeightedPlaces {
+    /// Where they are.
+    pub places: TermPlaces,
+    /// What each counts; `None` for contents where nothing else is searched.
+    factors: Option<LengthFactors>,
+}
+
+impl WeightedPlaces {
+    /// Its dictionary entry in a segment.
+    pub fn info(&self, number: usize) -> Option<&TermInfo> {
+        self.places.infos.get(number)?.as_ref()
+    }
+
+    /// What occurrences count in a field of this length.
+    pub fn count(&self, length: u8, frequency: u32) -> Score {
+        self.factors.as_ref().map_or(0.0, |factors| factors[usize::from(length)] * frequency as Score)
+    }
+}
+
+impl WeightedTerm {
+    fn new(
+        known: &TermStatistics,
+        statistics: &CollectionStatistics,
+        factors: &FieldFactors,
+        doc_freq: u64,
+        boost: f32,
+    ) -> Self {
+        let (mut content, mut others) = (None, Vec::new());
+        for places in &known.places {
+            let field = places.term.field();
+            let weighted = WeightedPlaces { places: places.clone(), factors: factors.of(field) };
+            if places.part == Part::Content {
+                let mean = statistics.mean_length(Part::Content, field);
+                let weight =
+                    Bm25Weight::for_one_term_without_explain(doc_freq, statistics.chunks, mean).boost_by(boost);
+                content = Some((weighted, weight));
+            } else {
+                others.push(weighted);
+            }
+        }
+        Self { content, others, scale: scale(doc_freq, statistics.chunks) * boost, doc_freq, boost }
+    }
+
+    /// The places of all parts.
+    pub fn all_places(&self) -> impl Iterator<Item = &WeightedPlaces> {
+        self.content.iter().map(|(places, _)| places).chain(&self.others)
+    }
+
+    /// The score for what the occurrences in several parts count together.
+    pub fn score(&self, occurrences: Score) -> Score {
+        saturated(self.scale, occurrences)
+    }
 }
 
 /// A [`TermGroup`] with weights.
@@ -64,7 +124,12 @@ pub struct NumberedGroup<'a> {
 }
 
 /// The weights of a group. Terms that occur nowhere are left out.
-pub fn weigh(numbered: &NumberedGroup<'_>, terms: &TermTable, statistics: &CollectionStatistics) -> WeightedGroup {
+pub fn weigh(
+    numbered: &NumberedGroup<'_>,
+    terms: &TermTable<'_>,
+    statistics: &CollectionStatistics,
+    factors: &FieldFactors,
+) -> WeightedGroup {
     let group = numbered.group;
     let doc_freq = |number: &usize| terms.all.get(*number).map(|term| term.doc_freq);
     let doc_freqs = || numbered.alternatives.iter().filter_map(doc_freq);
@@ -73,9 +138,7 @@ pub fn weigh(numbered: &NumberedGroup<'_>, terms: &TermTable, statistics: &Colle
     let weigh = |number: usize, boost: f32, shared: u64| {
         let known = terms.all.get(number).filter(|known| known.doc_freq > 0)?;
         let doc_freq = if group.is_prefix { shared } else { shared.max(known.doc_freq) }.min(statistics.chunks);
-        let mean = statistics.mean_length(known.term.field());
-        let weight = Bm25Weight::for_one_term_without_explain(doc_freq, statistics.chunks, mean).boost_by(boost);
-        Some(WeightedTerm { term: known.term.clone(), infos: known.infos.clone(), weight, doc_freq, boost })
+        Some(WeightedTerm::new(known, statistics, factors, doc_freq, boost))
     };
     let literal = numbered.literal.filter(|number| doc_freq(number).is_some_and(|count| count > most));
     let alternatives = numbered.alternatives.iter().copied().chain(literal);
@@ -106,20 +169,66 @@ pub fn keep_rarest(groups: &mut Vec<WeightedGroup>) -> u32 {
     u32::try_from(left_out).unwrap_or(u32::MAX)
 }
 
-/// The posting list of a term in one segment.
-struct Cursor<'a> {
+/// A posting list in one segment.
+struct ListCursor<'a> {
     postings: SegmentPostings,
-    weight: &'a Bm25Weight,
-    lengths: &'a tantivy::fieldnorm::FieldNormReader,
+    lengths: &'a FieldNormReader,
+    places: &'a WeightedPlaces,
 }
 
-impl Cursor<'_> {
-    fn score(&mut self, doc: DocId) -> Option<Score> {
+impl<'a> ListCursor<'a> {
+    fn open(segment: &'a Segment, number: usize, places: &'a WeightedPlaces) -> tantivy::Result<Option<Self>> {
+        let Some(info) = places.info(number) else { return Ok(None) };
+        let field = places.places.term.field();
+        let postings = segment.inverted(field).read_postings_from_terminfo(info, IndexRecordOption::WithFreqs)?;
+        Ok(Some(Self { postings, lengths: segment.lengths(field), places }))
+    }
+
+    /// Length of the field and number of occurrences in a document that has the term.
+    fn find(&mut self, doc: DocId) -> Option<(u8, u32)> {
         let mut at = self.postings.doc();
         if at < doc {
             at = self.postings.seek(doc);
         }
-        (at == doc).then(|| self.weight.score(self.lengths.fieldnorm_id(doc), self.postings.term_freq()))
+        (at == doc).then(|| (self.lengths.fieldnorm_id(doc), self.postings.term_freq()))
+    }
+}
+
+/// The posting lists of a term in one segment.
+struct Cursor<'a> {
+    term: &'a WeightedTerm,
+    content: Option<(ListCursor<'a>, &'a Bm25Weight)>,
+    others: Vec<ListCursor<'a>>,
+}
+
+impl<'a> Cursor<'a> {
+    fn open(segment: &'a Segment, number: usize, term: &'a WeightedTerm) -> tantivy::Result<Option<Self>> {
+        let mut content = None;
+        if let Some((places, weight)) = &term.content {
+            content = ListCursor::open(segment, number, places)?.map(|list| (list, weight));
+        }
+        let mut others = Vec::new();
+        for places in &term.others {
+            others.extend(ListCursor::open(segment, number, places)?);
+        }
+        Ok((content.is_some() || !others.is_empty()).then_some(Self { term, content, others }))
+    }
+
+    fn score(&mut self, doc: DocId) -> Option<Score> {
+        let mut occurrences = 0.0;
+        for list in &mut self.others {
+            if let Some((length, frequency)) = list.find(doc) {
+                occurrences += list.places.count(length, frequency);
+            }
+        }
+        let content = self.content.as_mut().and_then(|(list, weight)| Some((list.find(doc)?, list.places, weight)));
+        match content {
+            Some(((length, frequency), _, weight)) if occurrences == 0.0 => Some(weight.score(length, frequency)),
+            Some(((length, frequency), places, _)) => {
+                Some(self.term.score(occurrences + places.count(length, frequency)))
+            }
+            None => (occurrences > 0.0).then(|| self.term.score(occurrences)),
+        }
     }
 }
 
@@ -142,7 +251,7 @@ pub struct DocumentScorer<'a> {
 }
 
 impl<'a> DocumentScorer<'a> {
-    /// A scorer for `segment`, whose number is its index in [`WeightedTerm::infos`].
+    /// A scorer for `segment`, whose number is its index in [`TermPlaces::infos`].
     ///
     /// # Errors
     /// What reading the posting lists fails with.
@@ -152,12 +261,7 @@ impl<'a> DocumentScorer<'a> {
         groups: &'a [WeightedGroup],
         [required, preferred, excluded]: [Vec<Box<dyn Scorer>>; 3],
     ) -> tantivy::Result<Self> {
-        let cursor = |term: &'a WeightedTerm| -> tantivy::Result<Option<Cursor<'a>>> {
-            let Some(Some(info)) = term.infos.get(number) else { return Ok(None) };
-            let inverted = segment.inverted(term.term.field());
-            let postings = inverted.read_postings_from_terminfo(info, IndexRecordOption::WithFreqs)?;
-            Ok(Some(Cursor { postings, weight: &term.weight, lengths: segment.lengths(term.term.field()) }))
-        };
+        let cursor = |term| Cursor::open(segment, number, term);
         let mut cursors = Vec::with_capacity(groups.len());
         for group in groups {
             let mut alternatives = Vec::with_capacity(group.alternatives.len());

@@ -7,14 +7,16 @@
 use super::compile::CompiledQuery;
 use super::exhaustive::{ExhaustiveScorer, is_short};
 use super::language::Language;
-use super::score::{DocumentScorer, WeightedGroup};
+use super::schema::Part;
+use super::score::{DocumentScorer, WeightedGroup, WeightedTerm};
 use super::segment::{Segment, catch_damage};
 use super::top_hits::{Hit, TopHits};
-use socle_core::protocol::{MAX_HITS, QuerySyntax, QueryTruncation, WordRule};
+use socle_core::protocol::{FieldWeights, MAX_HITS, QuerySyntax, QueryTruncation, WordRule};
 use socle_core::{Error, Kind, Result};
 use std::cmp::Reverse;
 use std::collections::HashSet;
 use std::sync::Arc;
+use tantivy::postings::TermInfo;
 use tantivy::query::{Scorer, Weight};
 use tantivy::{DocId, TERMINATED};
 
@@ -52,6 +54,8 @@ pub struct SearchRequest {
     pub use_vocabulary: bool,
     /// Rules that the query may have the terms of.
     pub rules: Vec<WordRule>,
+    /// What words count in each field.
+    pub weights: FieldWeights,
 }
 
 /// The result of a search.
@@ -239,10 +243,15 @@ impl CompiledQuery<'_> {
         self.stop_if_cancelled()
     }
 
+    /// The posting lists of a segment for this query.
+    fn lists(&self, number: usize) -> impl Iterator<Item = (Part, &TermInfo)> {
+        let places = self.groups.iter().flat_map(WeightedGroup::terms).flat_map(WeightedTerm::all_places);
+        places.filter_map(move |places| Some((places.places.part, places.info(number)?)))
+    }
+
     /// Number of the posting lists of a segment for this query, and of all documents in them; `None` when it has no term.
     fn postings(&self, number: usize) -> Option<(u64, u64)> {
-        let terms = self.groups.iter().flat_map(WeightedGroup::terms);
-        let counts = terms.filter_map(|term| Some(u64::from(term.infos.get(number)?.as_ref()?.doc_freq)));
+        let counts = self.lists(number).map(|(_, info)| u64::from(info.doc_freq));
         let (lists, documents) = counts.fold((0, 0), |(lists, sum), count| (lists + 1, sum + count));
         (lists > 0).then_some((lists, documents))
     }
@@ -251,10 +260,11 @@ impl CompiledQuery<'_> {
     /// of the segment are higher than all before.
     fn search_wand(&self, number: usize, weight: &dyn Weight, ascending: bool, take: HitSink<'_>) -> Result<()> {
         let segment = &self.segments[number];
-        let terms = self.groups.iter().flat_map(WeightedGroup::terms);
+        let mut lists = self.lists(number);
+        // The bound of a content is its score; that of a title is not.
         let single = self.preferred.is_empty()
             && self.groups.iter().all(|group| group.all_of.is_empty())
-            && terms.filter(|term| matches!(term.infos.get(number), Some(Some(_)))).count() == 1;
+            && matches!((lists.next(), lists.next()), (Some((Part::Content, _)), None));
         let threshold = |least: Option<f32>| match least {
             None => f32::MIN,
             // Of equal scores, the lower identifier wins.

@@ -4,7 +4,8 @@
 
 use super::analysis::UNACCENTED;
 use super::language::Language;
-use super::schema::{CHUNK_ID, Fields};
+use super::query_plan::TextField;
+use super::schema::{CHUNK_ID, Fields, Part, TEXT_FIELDS};
 use super::segment_file::{Contents, Header, damaged};
 use super::storage::{SegmentDirectory, Storage};
 use crate::panic_message;
@@ -30,15 +31,17 @@ pub struct Segment {
     searcher: Searcher,
     chunk_ids: Arc<dyn ColumnValues<i64>>,
     languages: Vec<(Language, u32)>,
-    /// The fields `stem` and `word`.
-    texts: [TextField; 2],
+    /// By [`Fields::number`].
+    texts: [TextIndex; TEXT_FIELDS],
     has_unaccented: bool,
 }
 
 /// The readers of a text field, which are kept open.
-struct TextField {
+struct TextIndex {
     lengths: FieldNormReader,
     inverted: Arc<InvertedIndexReader>,
+    /// Number of chunks that have any term in it.
+    filled: u32,
 }
 
 impl std::fmt::Debug for Segment {
@@ -57,20 +60,30 @@ impl Segment {
         let [n0, n1, n2, n3, n4, n5, n6, n7, ..] = digest;
         let name = u64::from_le_bytes([n0, n1, n2, n3, n4, n5, n6, n7]);
         catch_damage(|| {
-            let index = Index::open(SegmentDirectory::new(storage.clone(), contents.clone(), name))?;
+            let index = Index::open(SegmentDirectory::new(storage.clone(), contents.clone(), name)?)?;
             let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).doc_store_cache_num_blocks(1);
             let searcher = reader.try_into()?.searcher();
             let segment = searcher.segment_reader(0);
             let missing = || TantivyError::InternalError("the segment lacks a column".into());
             let chunk_ids = segment.fast_fields().i64(CHUNK_ID)?.values;
-            let text = |field: Field| -> tantivy::Result<TextField> {
+            let count = segment.max_doc();
+            let text = |field: Field| -> tantivy::Result<TextIndex> {
                 let lengths = segment.fieldnorms_readers().get_field(field)?.ok_or_else(missing)?;
-                Ok(TextField { lengths, inverted: segment.inverted_index(field)? })
+                let inverted = segment.inverted_index(field)?;
+                let filled = match inverted.total_num_tokens() {
+                    0 => 0,
+                    _ => (0..count).map(|doc| u32::from(lengths.fieldnorm_id(doc) > 0)).sum(),
+                };
+                Ok(TextIndex { lengths, inverted, filled })
             };
-            let texts = [text(fields.stem)?, text(fields.word)?];
-            let mut words = texts[1].inverted.terms().stream()?;
-            let has_unaccented =
-                words.advance() && words.key().starts_with(UNACCENTED.encode_utf8(&mut [0; 4]).as_bytes());
+            let [one, two, three, four, five, six] = fields.texts().map(text);
+            let texts = [one?, two?, three?, four?, five?, six?];
+            let mut has_unaccented = false;
+            for part in Part::ALL {
+                let mut words = texts[Fields::number(fields.of(part, TextField::Word))].inverted.terms().stream()?;
+                has_unaccented |=
+                    words.advance() && words.key().starts_with(UNACCENTED.encode_utf8(&mut [0; 4]).as_bytes());
+            }
             Ok((index, searcher.clone(), chunk_ids, texts, has_unaccented))
         })
         .and_then(|(index, searcher, chunk_ids, texts, has_unaccented)| {
@@ -133,8 +146,18 @@ impl Segment {
         self.has_unaccented
     }
 
-    fn text(&self, field: Field) -> &TextField {
-        &self.texts[usize::from(field == self.fields.word)]
+    /// Number of chunks that have any term in a text field.
+    pub fn filled(&self, field: Field) -> u32 {
+        self.text(field).filled
+    }
+
+    /// Whether any chunk has words in a part.
+    pub fn has(&self, part: Part) -> bool {
+        self.filled(self.fields.of(part, TextField::Word)) > 0
+    }
+
+    fn text(&self, field: Field) -> &TextIndex {
+        &self.texts[Fields::number(field)]
     }
 
     /// The documents of the chunks with these identifiers, as far as it has them. `chunk_ids` have to ascend; the result

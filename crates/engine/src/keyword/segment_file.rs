@@ -1,7 +1,7 @@
 //! The format of a segment as one file, which PostgreSQL stores in rows and the cache as a file.
 //!
 //! Magic, format, length of the header, header, then the files of one tantivy segment as tantivy writes them, footers
-//! included. Equal input gives equal bytes. Other formats and damaged files are refused.
+//! included; that of the lengths of fields is encoded by [`super::runs`]. Equal input gives equal bytes. Other formats and damaged files are refused.
 
 use super::language::Language;
 use serde::{Deserialize, Serialize};
@@ -13,6 +13,9 @@ use std::ops::Range;
 
 /// First bytes of a segment.
 const MAGIC: [u8; 8] = *b"socle-kw";
+
+/// Extension of the file with the lengths of fields, a byte for each chunk and field.
+pub const LENGTHS: &str = "fieldnorm";
 
 /// Size of magic, format and length of the header, in bytes.
 const PREFIX_BYTES: usize = 8 + 4 + 4;

@@ -1,8 +1,8 @@
 //! Document frequencies and lengths, from which BM25 is computed, and the positions of terms in the dictionaries.
 
 use super::analysis::UNACCENTED;
-use super::query_plan::{FieldTerm, TextField};
-use super::schema::Fields;
+use super::query_plan::FieldTerm;
+use super::schema::{Fields, Part, TEXT_FIELDS};
 use super::segment::{Segment, catch_damage};
 use socle_core::Result;
 use std::collections::HashMap;
@@ -13,9 +13,11 @@ use tantivy::schema::{Field, IndexRecordOption};
 use tantivy::{DocId, DocSet, TERMINATED, Term};
 
 /// The terms of a query, numbered in the order in which they are looked up.
-#[derive(Debug, Default)]
-pub struct TermTable {
+#[derive(Debug)]
+pub struct TermTable<'a> {
     numbers: HashMap<FieldTerm, usize>,
+    /// The parts of chunks that are searched.
+    parts: &'a [Part],
     /// The terms by number.
     pub all: Vec<TermStatistics>,
 }
@@ -23,15 +25,30 @@ pub struct TermTable {
 /// A term of a query.
 #[derive(Debug)]
 pub struct TermStatistics {
-    /// The term.
-    pub term: Term,
-    /// Its dictionary entry in each segment that has it.
-    pub infos: Arc<[Option<TermInfo>]>,
-    /// Number of chunks that have it, among those that statistics are taken of.
+    /// Where it occurs, by part of the chunk.
+    pub places: Vec<TermPlaces>,
+    /// Number of chunks that have it in the part in which most have it, among those that statistics are taken of: as in
+    /// Lucene's `CombinedFieldQuery`. The number of those that have it in any part is not known without reading them.
     pub doc_freq: u64,
 }
 
-impl TermTable {
+/// Where a term occurs in one part of chunks.
+#[derive(Clone, Debug)]
+pub struct TermPlaces {
+    /// The part.
+    pub part: Part,
+    /// The term of the index.
+    pub term: Term,
+    /// Its dictionary entry in each segment that has it.
+    pub infos: Arc<[Option<TermInfo>]>,
+}
+
+impl<'a> TermTable<'a> {
+    /// A table of terms in these parts of chunks.
+    pub fn new(parts: &'a [Part]) -> Self {
+        Self { numbers: HashMap::new(), parts, all: Vec::new() }
+    }
+
     /// The number of a term. A new one is looked up in the segments.
     ///
     /// # Errors
@@ -40,26 +57,27 @@ impl TermTable {
         if let Some(number) = self.numbers.get(term) {
             return Ok(*number);
         }
-        let known = Term::from_field_text(field(fields, term.0), &term.1);
         let is_unaccented = term.1.starts_with(UNACCENTED);
-        let info = |segment: &Arc<Segment>| match is_unaccented && !segment.has_unaccented() {
-            true => Ok(None),
-            false => catch_damage(|| Ok(segment.inverted(known.field()).get_term_info(&known)?)),
-        };
-        let infos: Arc<[Option<TermInfo>]> = segments.iter().map(info).collect::<Result<_>>()?;
-        let doc_freq = infos.iter().flatten().map(|info| u64::from(info.doc_freq)).sum();
+        let mut places = Vec::new();
+        let mut doc_freq = 0;
+        for part in self.parts {
+            let known = Term::from_field_text(fields.of(*part, term.0), &term.1);
+            let info =
+                |segment: &Arc<Segment>| match !segment.has(*part) || (is_unaccented && !segment.has_unaccented()) {
+                    true => Ok(None),
+                    false => catch_damage(|| Ok(segment.inverted(known.field()).get_term_info(&known)?)),
+                };
+            let infos: Arc<[Option<TermInfo>]> = segments.iter().map(info).collect::<Result<_>>()?;
+            let found: u64 = infos.iter().flatten().map(|info| u64::from(info.doc_freq)).sum();
+            if found > 0 {
+                places.push(TermPlaces { part: *part, term: known, infos });
+                doc_freq = found.max(doc_freq);
+            }
+        }
         let number = self.all.len();
-        self.all.push(TermStatistics { term: known, infos, doc_freq });
+        self.all.push(TermStatistics { places, doc_freq });
         self.numbers.insert(term.clone(), number);
         Ok(number)
-    }
-}
-
-/// The field of the schema.
-pub fn field(fields: &Fields, field: TextField) -> Field {
-    match field {
-        TextField::Stem => fields.stem,
-        TextField::Word => fields.word,
     }
 }
 
@@ -68,26 +86,33 @@ pub fn field(fields: &Fields, field: TextField) -> Field {
 pub struct CollectionStatistics {
     /// Number of chunks.
     pub chunks: u64,
-    /// Number of terms in field `stem`, repetitions included.
-    stem_terms: u64,
-    /// Number of terms in field `word`, repetitions included.
-    word_terms: u64,
+    /// Of each field, by [`Fields::number`].
+    fields: [FieldStatistics; TEXT_FIELDS],
     doc_freqs: HashMap<Term, u64>,
-    /// Field `stem`.
-    stem: Option<Field>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct FieldStatistics {
+    /// Number of terms, repetitions included.
+    terms: u64,
+    /// Number of chunks that have any.
+    filled: u64,
 }
 
 impl CollectionStatistics {
     /// The statistics of all chunks of the segments.
-    pub fn of_segments(segments: &[Arc<Segment>], terms: &TermTable, fields: &Fields) -> Self {
-        let total = |field: Field| segments.iter().map(|segment| segment.inverted(field).total_num_tokens()).sum();
-        Self {
+    pub fn of_segments(segments: &[Arc<Segment>], terms: &TermTable<'_>, fields: &Fields) -> Self {
+        let of = |field: Field| FieldStatistics {
+            terms: segments.iter().map(|segment| segment.inverted(field).total_num_tokens()).sum(),
+            filled: segments.iter().map(|segment| u64::from(segment.filled(field))).sum(),
+        };
+        let mut counts = Self {
             chunks: segments.iter().map(|segment| u64::from(segment.chunk_count())).sum(),
-            stem_terms: total(fields.stem),
-            word_terms: total(fields.word),
-            doc_freqs: terms.all.iter().map(|term| (term.term.clone(), term.doc_freq)).collect(),
-            stem: Some(fields.stem),
-        }
+            fields: fields.texts().map(of),
+            doc_freqs: HashMap::new(),
+        };
+        counts.take_doc_freqs(terms);
+        counts
     }
 
     /// The statistics of some documents of each segment. Sets the document frequencies of `terms` accordingly.
@@ -97,33 +122,49 @@ impl CollectionStatistics {
     pub fn of_documents(
         segments: &[Arc<Segment>],
         documents: &[Vec<DocId>],
-        terms: &mut TermTable,
+        terms: &mut TermTable<'_>,
         fields: &Fields,
     ) -> Result<Self> {
-        let mut counts = Self { stem: Some(fields.stem), ..Self::default() };
+        let mut counts = Self::default();
         for (segment, documents) in segments.iter().zip(documents) {
             counts.chunks += documents.len() as u64;
-            for doc in documents {
-                counts.stem_terms += u64::from(segment.lengths(fields.stem).fieldnorm(*doc));
-                counts.word_terms += u64::from(segment.lengths(fields.word).fieldnorm(*doc));
+            for (field, counts) in fields.texts().into_iter().zip(&mut counts.fields) {
+                let lengths = segment.lengths(field);
+                for doc in documents.iter().filter(|_| segment.filled(field) > 0) {
+                    let length = u64::from(lengths.fieldnorm(*doc));
+                    counts.terms += length;
+                    counts.filled += u64::from(length > 0);
+                }
             }
         }
         for known in &mut terms.all {
             known.doc_freq = 0;
-            for (at, (segment, documents)) in segments.iter().zip(documents).enumerate() {
-                if let Some(Some(info)) = known.infos.get(at) {
-                    known.doc_freq += catch_damage(|| count(segment, known.term.field(), info, documents))?;
+            for places in &known.places {
+                let mut found = 0;
+                for (at, (segment, documents)) in segments.iter().zip(documents).enumerate() {
+                    if let Some(Some(info)) = places.infos.get(at) {
+                        found += catch_damage(|| count(segment, places.term.field(), info, documents))?;
+                    }
                 }
+                known.doc_freq = known.doc_freq.max(found);
             }
-            counts.doc_freqs.insert(known.term.clone(), known.doc_freq);
         }
+        counts.take_doc_freqs(terms);
         Ok(counts)
     }
 
-    /// Mean length of a field in terms; at least one term and one chunk are assumed.
-    pub fn mean_length(&self, field: Field) -> f32 {
-        let terms = if Some(field) == self.stem { self.stem_terms } else { self.word_terms };
-        terms.max(1) as f32 / self.chunks.max(1) as f32
+    fn take_doc_freqs(&mut self, terms: &TermTable<'_>) {
+        for known in &terms.all {
+            self.doc_freqs.extend(known.places.iter().map(|places| (places.term.clone(), known.doc_freq)));
+        }
+    }
+
+    /// Mean length of a field in terms: of the contents of all chunks, of the titles and headings of those that have any.
+    /// At least one term and one chunk are assumed.
+    pub fn mean_length(&self, part: Part, field: Field) -> f32 {
+        let FieldStatistics { terms, filled } = self.fields[Fields::number(field)];
+        let chunks = if part == Part::Content { self.chunks } else { filled };
+        terms.max(1) as f32 / chunks.max(1) as f32
     }
 }
 
@@ -173,7 +214,7 @@ pub fn for_each_of(
 
 impl Bm25StatisticsProvider for CollectionStatistics {
     fn total_num_tokens(&self, field: Field) -> tantivy::Result<u64> {
-        Ok(if Some(field) == self.stem { self.stem_terms } else { self.word_terms }.max(1))
+        Ok(self.fields[Fields::number(field)].terms.max(1))
     }
 
     fn total_num_docs(&self) -> tantivy::Result<u64> {

@@ -3,8 +3,9 @@
 //! Files are read with pread(2): with a memory map, truncation of the file by another process would be a SIGBUS.
 
 use super::lru::Lru;
-use super::schema::{Fields, settings};
-use super::segment_file::Contents;
+use super::runs;
+use super::schema::{Fields, TEXT_FIELDS, settings};
+use super::segment_file::{Contents, LENGTHS};
 use serde_json::json;
 use std::fs::File;
 use std::io;
@@ -150,11 +151,26 @@ pub struct SegmentDirectory {
     /// Name of the files without extension.
     name: String,
     meta: Vec<u8>,
+    /// The file with the lengths of fields, decoded.
+    lengths: OwnedBytes,
 }
+
+/// Most bytes that the file with the lengths has besides these: table of contents and footer.
+const LENGTHS_OVERHEAD: usize = 4_096;
 
 impl SegmentDirectory {
     /// The directory of a segment. `name` has to differ among segments that are merged.
-    pub fn new(storage: Arc<Storage>, contents: Arc<Contents>, name: u64) -> Self {
+    ///
+    /// # Errors
+    /// What reading fails with; `InvalidData` for lengths that are no encoding.
+    pub fn new(storage: Arc<Storage>, contents: Arc<Contents>, name: u64) -> io::Result<Self> {
+        let lengths = match contents.files.iter().find(|(extension, _)| extension == LENGTHS) {
+            Some((_, range)) => {
+                let limit = TEXT_FIELDS * contents.header.chunk_count as usize + LENGTHS_OVERHEAD;
+                runs::decode(&storage.read(range.clone())?, limit).ok_or(io::ErrorKind::InvalidData)?
+            }
+            None => Vec::new(),
+        };
         let name = format!("{name:032x}");
         let segment = json!({
             "segment_id": format!("{}-{}-{}-{}-{}", &name[..8], &name[8..12], &name[12..16], &name[16..20], &name[20..]),
@@ -164,7 +180,8 @@ impl SegmentDirectory {
         let meta = json!({
             "index_settings": settings(), "segments": [segment], "schema": Fields::new().schema, "opstamp": 0,
         });
-        Self { storage, contents, name, meta: meta.to_string().into_bytes() }
+        let (meta, lengths) = (meta.to_string().into_bytes(), OwnedBytes::new(lengths));
+        Ok(Self { storage, contents, name, meta, lengths })
     }
 
     fn part(&self, path: &Path) -> Option<FileRange> {
@@ -185,6 +202,9 @@ fn is_meta(path: &Path) -> bool {
 impl Directory for SegmentDirectory {
     fn get_file_handle(&self, path: &Path) -> Result<Arc<dyn FileHandle>, OpenReadError> {
         let part = self.part(path).ok_or_else(|| OpenReadError::FileDoesNotExist(path.to_path_buf()))?;
+        if path.extension().is_some_and(|extension| extension == LENGTHS) {
+            return Ok(Arc::new(self.lengths.clone()));
+        }
         Ok(Arc::new(part))
     }
 

@@ -7,7 +7,8 @@ use super::analysis::UNACCENTED;
 use super::fold::fold;
 use super::folded_prefix::FoldedPrefix;
 use super::language::is_stop_word_of_any;
-use super::schema::Fields;
+use super::query_plan::TextField;
+use super::schema::{Fields, Part};
 use super::search::cancelled;
 use super::segment::{Segment, catch_damage};
 use super::statistics::{count, for_each_of};
@@ -17,6 +18,7 @@ use socle_core::Result;
 use socle_core::protocol::{SuggestedTitle, SuggestedWord, Suggestions};
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
+use tantivy::schema::Field;
 use tantivy::{DocId, Term};
 
 /// Most words of a segment that are looked at: those of a single letter.
@@ -145,11 +147,22 @@ impl Index<'_> {
     fn completions(&self, prefix: &str) -> Result<Counts> {
         let automaton = FoldedPrefix::new(prefix);
         let mut words = Counts::new();
-        for (number, segment) in self.segments.iter().enumerate() {
+        for part in Part::ALL {
+            for (word, frequency) in self.completions_in(self.fields.of(part, TextField::Word), &automaton)? {
+                let known = words.entry(word).or_default();
+                *known = frequency.max(*known);
+            }
+        }
+        Ok(words)
+    }
+
+    fn completions_in(&self, field: Field, automaton: &FoldedPrefix) -> Result<Counts> {
+        let mut words = Counts::new();
+        for (number, segment) in self.segments.iter().enumerate().filter(|(_, segment)| segment.filled(field) > 0) {
             let documents = self.documents(number);
             let mut stopped = false;
             catch_damage(|| {
-                let mut stream = segment.inverted(self.fields.word).terms().search(&automaton).into_stream()?;
+                let mut stream = segment.inverted(field).terms().search(automaton).into_stream()?;
                 for looked in 0..MAX_LOOKED_AT {
                     stopped = looked % CANCEL_INTERVAL == 0 && (self.is_cancelled)();
                     if stopped || !stream.advance() {
@@ -158,7 +171,7 @@ impl Index<'_> {
                     let frequency = match documents {
                         None => u64::from(stream.value().doc_freq),
                         Some([]) => 0,
-                        Some(documents) => count(segment, self.fields.word, stream.value(), documents)?,
+                        Some(documents) => count(segment, field, stream.value(), documents)?,
                     };
                     if let Ok(word) = std::str::from_utf8(stream.key())
                         && frequency > 0
@@ -177,7 +190,7 @@ impl Index<'_> {
 
     /// The words that are most similar to one that the index does not have.
     fn corrections(&self, word: &str) -> Result<Counts> {
-        let vocabulary = Vocabulary::new(self.segments, self.fields, self.within);
+        let vocabulary = self.vocabulary();
         let mut words = Counts::new();
         for similar in vocabulary.neighbours(word)?.0 {
             let folded = fold(&similar);
@@ -211,25 +224,31 @@ impl Index<'_> {
         spelt.into_iter().take(limit).map(|(.., word)| word).collect()
     }
 
+    fn vocabulary(&self) -> Vocabulary<'_> {
+        Vocabulary::new(self.segments, self.fields, &Part::ALL, self.within)
+    }
+
     /// Identifiers of some chunks that have a word, spread over all of them; of all, if there are few.
     fn sample(&self, word: &str) -> Result<Vec<i64>> {
-        let field = self.fields.word;
-        let term = Term::from_field_text(field, word);
-        let step =
-            Vocabulary::new(self.segments, self.fields, self.within).word_frequency(word)?.div_ceil(SAMPLE).max(1);
+        let step = self.vocabulary().word_frequency(word)?.div_ceil(SAMPLE).max(1);
         let mut chunks = Vec::new();
-        for (number, segment) in self.segments.iter().enumerate() {
-            catch_damage(|| {
-                let Some(info) = segment.inverted(field).get_term_info(&term)? else { return Ok(()) };
-                let mut seen = 0_u64;
-                for_each_of(segment, field, &info, self.documents(number), &mut |doc| {
-                    if seen.is_multiple_of(step) {
-                        chunks.push(segment.chunk_id(doc));
-                    }
-                    seen += 1;
-                })
-            })?;
+        for field in Part::ALL.map(|part| self.fields.of(part, TextField::Word)) {
+            let term = Term::from_field_text(field, word);
+            for (number, segment) in self.segments.iter().enumerate() {
+                catch_damage(|| {
+                    let Some(info) = segment.inverted(field).get_term_info(&term)? else { return Ok(()) };
+                    let mut seen = 0_u64;
+                    for_each_of(segment, field, &info, self.documents(number), &mut |doc| {
+                        if seen.is_multiple_of(step) {
+                            chunks.push(segment.chunk_id(doc));
+                        }
+                        seen += 1;
+                    })
+                })?;
+            }
         }
+        chunks.sort_unstable();
+        chunks.dedup();
         Ok(chunks)
     }
 }

@@ -38,13 +38,8 @@ impl KeywordTask {
         let owned = |text: Option<&str>| text.map(str::to_string);
         Some(match request {
             protocol::Request::KeywordBuild { language, segments, chunks } => {
-                let chunk = |chunk: protocol::KeywordChunk<'_>| Chunk {
-                    chunk_id: chunk.chunk_id,
-                    language: owned(chunk.language),
-                    head: chunk.head.to_string(),
-                    content: chunk.content.to_string(),
-                };
-                Self::Build { language: owned(language), segments, chunks: chunks.into_iter().map(chunk).collect() }
+                let chunks = chunks.into_iter().map(Chunk::from).collect();
+                Self::Build { language: owned(language), segments, chunks }
             }
             protocol::Request::KeywordMerge { segments, deleted } => Self::Merge { segments, deleted },
             protocol::Request::KeywordList { segment } => Self::List { segment },
@@ -63,6 +58,7 @@ impl KeywordTask {
                 visible_statistics,
                 use_vocabulary,
                 rules,
+                weights,
             } => {
                 let (query, language) = (query.to_string(), owned(language));
                 let query = SearchRequest {
@@ -76,6 +72,7 @@ impl KeywordTask {
                     syntax,
                     use_vocabulary,
                     rules,
+                    weights,
                 };
                 Self::Search { segments, query }
             }

@@ -1,10 +1,10 @@
 //! The words of an index: which there are, and which resemble a word that is not among them.
 
 use super::analysis::UNACCENTED;
-use super::query_plan::FieldTerm;
-use super::schema::Fields;
+use super::query_plan::{FieldTerm, TextField};
+use super::schema::{Fields, Part};
 use super::segment::{Segment, catch_damage};
-use super::statistics::{TermTable, count, field};
+use super::statistics::{TermTable, count};
 use levenshtein_automata::{DFA, Distance, LevenshteinAutomatonBuilder, SINK_STATE};
 use socle_core::Result;
 use std::collections::BTreeMap;
@@ -37,46 +37,59 @@ static AUTOMATA: LazyLock<[LevenshteinAutomatonBuilder; 2]> =
 pub struct Vocabulary<'a> {
     segments: &'a [Arc<Segment>],
     fields: &'a Fields,
+    parts: &'a [Part],
     within: Option<&'a [Vec<DocId>]>,
 }
 
 impl<'a> Vocabulary<'a> {
-    /// The words of all chunks of the segments, or of these documents of each segment only.
-    pub fn new(segments: &'a [Arc<Segment>], fields: &'a Fields, within: Option<&'a [Vec<DocId>]>) -> Self {
-        Self { segments, fields, within }
+    /// The words in these parts of all chunks of the segments, or of these documents of each segment only.
+    pub fn new(
+        segments: &'a [Arc<Segment>],
+        fields: &'a Fields,
+        parts: &'a [Part],
+        within: Option<&'a [Vec<DocId>]>,
+    ) -> Self {
+        Self { segments, fields, parts, within }
     }
 
-    /// Number of chunks that have a normalized word.
+    /// Number of chunks that have a normalized word, in the part in which most have it.
     ///
     /// # Errors
     /// `DamagedIndex`.
     pub fn word_frequency(&self, word: &str) -> Result<u64> {
-        self.frequency(self.fields.word, word)
+        self.frequency(TextField::Word, word)
     }
 
-    /// Number of chunks that have a folded stem.
+    /// The same of a folded stem.
     ///
     /// # Errors
     /// `DamagedIndex`.
     pub fn stem_frequency(&self, stem: &str) -> Result<u64> {
-        self.frequency(self.fields.stem, stem)
+        self.frequency(TextField::Stem, stem)
     }
 
     /// Whether a chunk has a term, which is looked up in `terms`.
     ///
     /// # Errors
     /// `DamagedIndex`.
-    pub fn has(&self, term: &FieldTerm, terms: &mut TermTable) -> Result<bool> {
+    pub fn has(&self, term: &FieldTerm, terms: &mut TermTable<'_>) -> Result<bool> {
         let number = terms.number(term, self.segments, self.fields)?;
         let is_somewhere = terms.all.get(number).is_some_and(|known| known.doc_freq > 0);
-        let field = field(self.fields, term.0);
-        Ok(is_somewhere && (self.within.is_none() || self.frequency(field, &term.1)? > 0))
+        Ok(is_somewhere && (self.within.is_none() || self.frequency(term.0, &term.1)? > 0))
     }
 
-    fn frequency(&self, field: Field, text: &str) -> Result<u64> {
+    fn frequency(&self, field: TextField, text: &str) -> Result<u64> {
+        let mut most = 0;
+        for part in self.parts {
+            most = most.max(self.frequency_in(*part, self.fields.of(*part, field), text)?);
+        }
+        Ok(most)
+    }
+
+    fn frequency_in(&self, part: Part, field: Field, text: &str) -> Result<u64> {
         let term = Term::from_field_text(field, text);
         let mut sum = 0;
-        for (number, segment) in self.segments.iter().enumerate() {
+        for (number, segment) in self.segments.iter().enumerate().filter(|(_, segment)| segment.has(part)) {
             sum += catch_damage(|| {
                 let Some(info) = segment.inverted(field).get_term_info(&term)? else { return Ok(0) };
                 match self.within.map(|within| within[number].as_slice()) {
@@ -110,16 +123,30 @@ impl<'a> Vocabulary<'a> {
 
     fn within_distance(&self, dfa: &DFA) -> Result<Vec<String>> {
         let mut words: BTreeMap<String, u64> = BTreeMap::new();
-        for (number, segment) in self.segments.iter().enumerate() {
+        for part in self.parts {
+            for (word, frequency) in self.within_distance_in(self.fields.of(*part, TextField::Word), dfa)? {
+                let known = words.entry(word).or_default();
+                *known = frequency.max(*known);
+            }
+        }
+        let mut words: Vec<(String, u64)> = words.into_iter().collect();
+        words.sort_by(|one, other| other.1.cmp(&one.1).then_with(|| one.0.cmp(&other.0)));
+        words.truncate(MAX_NEIGHBOURS);
+        Ok(words.into_iter().map(|(word, _)| word).collect())
+    }
+
+    fn within_distance_in(&self, field: Field, dfa: &DFA) -> Result<BTreeMap<String, u64>> {
+        let mut words: BTreeMap<String, u64> = BTreeMap::new();
+        for (number, segment) in self.segments.iter().enumerate().filter(|(_, segment)| segment.filled(field) > 0) {
             let documents = self.within.map(|within| within[number].as_slice());
             catch_damage(|| {
-                let mut stream = segment.inverted(self.fields.word).terms().search(Similar(dfa)).into_stream()?;
+                let mut stream = segment.inverted(field).terms().search(Similar(dfa)).into_stream()?;
                 let mut looked = 0;
                 while looked < MAX_LOOKED_AT && stream.advance() {
                     looked += 1;
                     let frequency = match documents {
                         None => u64::from(stream.value().doc_freq),
-                        Some(documents) => count(segment, self.fields.word, stream.value(), documents)?,
+                        Some(documents) => count(segment, field, stream.value(), documents)?,
                     };
                     if let Ok(word) = std::str::from_utf8(stream.key())
                         && !word.starts_with(UNACCENTED)
@@ -131,10 +158,7 @@ impl<'a> Vocabulary<'a> {
                 Ok(())
             })?;
         }
-        let mut words: Vec<(String, u64)> = words.into_iter().collect();
-        words.sort_by(|one, other| other.1.cmp(&one.1).then_with(|| one.0.cmp(&other.0)));
-        words.truncate(MAX_NEIGHBOURS);
-        Ok(words.into_iter().map(|(word, _)| word).collect())
+        Ok(words)
     }
 }
 

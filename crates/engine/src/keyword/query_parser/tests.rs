@@ -129,8 +129,8 @@ fn what_is_beyond_the_limits_is_counted() {
 
 #[test]
 fn one_of_several_can_be_required() {
-    let words = |texts: &[&str]| Clause::Words(list(texts));
-    let phrase = |texts: &[&str], slop| Clause::Phrase(list(texts), slop);
+    let words = |texts: &[&str]| Clause { form: ClauseForm::Words, words: list(texts), part: None };
+    let phrase = |texts: &[&str], slop| Clause { form: ClauseForm::Phrase(slop), words: list(texts), part: None };
     let parsed = operators("backup (WAL OR \"point in time\" OR e-mail) -old");
     assert_eq!(parsed.any_of, [[words(&["wal"]), phrase(&["point", "in", "time"], 0), words(&["e", "mail"])]]);
     assert_eq!(parsed.excluded, [list(&["old"])]);
@@ -152,4 +152,32 @@ fn one_of_several_can_be_required() {
     assert!(natural("a OR b").any_of.is_empty());
     assert!(operators(&"a OR ".repeat(100_000)).any_of[0].len() <= MAX_OPERATORS);
     assert!(operators(&"a OR b ".repeat(100_000)).any_of.len() <= MAX_OPERATORS);
+}
+
+#[test]
+fn words_and_phrases_can_be_required_in_one_part() {
+    let clause = |form, texts: &[&str], part| Clause { form, words: list(texts), part: Some(part) };
+    let title = |texts: &[&str]| clause(ClauseForm::Words, texts, Part::Title);
+    let parsed = operators("tape title:backup heading:\"two words\"~3 -content:old title:ba*");
+    let near = clause(ClauseForm::Phrase(3), &["two", "words"], Part::Headings);
+    let prefix = clause(ClauseForm::Prefix, &["ba"], Part::Title);
+    assert_eq!(parsed.any_of, [vec![title(&["backup"])], vec![near], vec![prefix]]);
+    assert_eq!(parsed.excluded_in_part, [clause(ClauseForm::Words, &["old"], Part::Content)]);
+    assert!(parsed.excluded.is_empty() && parsed.required.is_empty() && parsed.prefixes.is_empty());
+    assert_eq!(word_texts(parsed), ["tape"], "what is looked for in one part counts there alone");
+    let either = Clause { form: ClauseForm::Words, words: list(&["b"]), part: None };
+    assert_eq!(operators("(title:a OR b)").any_of, [[title(&["a"]), either]]);
+    let parsed = operators("x -(title:a OR \"b c\") -title:e-mail");
+    let code = clause(ClauseForm::Phrase(0), &["e", "mail"], Part::Title);
+    assert_eq!(parsed.excluded_in_part, [title(&["a"]), code]);
+    assert_eq!((parsed.excluded.clone(), word_texts(parsed)), (vec![list(&["b", "c"])], list(&["x"])));
+    // Shorter than a prefix may be, the word alone.
+    assert_eq!(operators("title:b*").any_of, [[title(&["b"])]]);
+    for text in ["http://title", "std::vector", "title:", "subject:a", "title: a", "title::a"] {
+        let parsed = operators(text);
+        assert!(parsed.any_of.is_empty() && !parsed.words.is_empty(), "{text}");
+    }
+    assert!(natural("title:a").any_of.is_empty());
+    assert!(operators(&"title:a ".repeat(100_000)).any_of.len() <= MAX_OPERATORS);
+    assert!(operators(&"-title:a ".repeat(100_000)).excluded_in_part.len() <= MAX_OPERATORS);
 }

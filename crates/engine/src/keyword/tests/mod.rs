@@ -2,6 +2,7 @@
 
 mod cache;
 mod damage;
+mod field;
 mod query;
 mod search;
 mod suggest;
