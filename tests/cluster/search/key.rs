@@ -21,59 +21,61 @@ fn with_source(client: &mut Client, table: &str, rows: &str) {
     assert!(value::<bool>(client, "SELECT socle.wait_for_corpus('thing', '30 seconds')"));
 }
 
+/// Sources of two rows: the table, its rows, the condition of the second, and the key of the first.
+const KINDS: [(&str, &str, &str, &str); 8] = [
+    ("CREATE TABLE thing (\"the key\" text PRIMARY KEY, body text)", "VALUES ('é\"''', 'a fox'), ('b', 'a wolf')", "\"the key\" = 'b'", r#"{"the key": "é\"'"}"#),
+    (
+        "CREATE TABLE thing (id uuid PRIMARY KEY, body text)",
+        "VALUES ('00000000-0000-0000-0000-000000000001', 'a fox'), ('00000000-0000-0000-0000-000000000002', 'a wolf')",
+        "id = '00000000-0000-0000-0000-000000000002'",
+        r#"{"id": "00000000-0000-0000-0000-000000000001"}"#,
+    ),
+    (
+        "CREATE TABLE thing (id numeric PRIMARY KEY, body text)",
+        "VALUES (12345678901234567890123.50, 'a fox'), (12345678901234567890124, 'a wolf')",
+        "id = 12345678901234567890124",
+        r#"{"id": 12345678901234567890123.50}"#,
+    ),
+    (
+        "CREATE TABLE thing (a int, b date, body text, c text COLLATE \"C\", PRIMARY KEY (c, a, b))",
+        "VALUES (1, '2024-02-29', 'a fox', 'x'), (1, '2024-03-01', 'a wolf', 'x')",
+        "b = '2024-03-01'",
+        r#"{"a": 1, "b": "2024-02-29", "c": "x"}"#,
+    ),
+    (
+        "CREATE TABLE thing (id int, region text, body text, PRIMARY KEY (region, id)) PARTITION BY LIST (region);
+         CREATE TABLE thing_north PARTITION OF thing FOR VALUES IN ('north'); CREATE TABLE thing_south PARTITION OF thing FOR VALUES IN ('south')",
+        "VALUES (1, 'north', 'a fox'), (1, 'south', 'a wolf')",
+        "region = 'south'",
+        r#"{"id": 1, "region": "north"}"#,
+    ),
+    // Keys are read again with all of their digits, and the strings of jsonb as such.
+    (
+        "SET extra_float_digits = -15; CREATE TABLE thing (id float8 PRIMARY KEY, body text)",
+        "VALUES (0.1::float8 + 0.2, 'a fox'), (0.3, 'a wolf')",
+        "id = 0.3",
+        r#"{"id": 0.30000000000000004}"#,
+    ),
+    (
+        "CREATE TABLE thing (id jsonb PRIMARY KEY, body text)",
+        r#"VALUES ('"1"', 'a fox'), ('1', 'a wolf')"#,
+        "id = '1'",
+        r#"{"id": "1"}"#,
+    ),
+    (
+        "CREATE TABLE thing (id jsonb PRIMARY KEY, body text)",
+        r#"VALUES ('null', 'a fox'), ('[null]', 'a wolf')"#,
+        "id = '[null]'",
+        r#"{"id": null}"#,
+    ),
+];
+
 #[test]
 fn keys_of_every_kind_are_searched_and_found_stale() {
     let cluster = Cluster::with_models("");
     let mut client = cluster.connect();
     client.batch_execute("CREATE ROLE reader").unwrap();
-    let kinds = [
-        ("CREATE TABLE thing (\"the key\" text PRIMARY KEY, body text)", "VALUES ('é\"''', 'a fox'), ('b', 'a wolf')", "\"the key\" = 'b'", r#"{"the key": "é\"'"}"#),
-        (
-            "CREATE TABLE thing (id uuid PRIMARY KEY, body text)",
-            "VALUES ('00000000-0000-0000-0000-000000000001', 'a fox'), ('00000000-0000-0000-0000-000000000002', 'a wolf')",
-            "id = '00000000-0000-0000-0000-000000000002'",
-            r#"{"id": "00000000-0000-0000-0000-000000000001"}"#,
-        ),
-        (
-            "CREATE TABLE thing (id numeric PRIMARY KEY, body text)",
-            "VALUES (12345678901234567890123.50, 'a fox'), (12345678901234567890124, 'a wolf')",
-            "id = 12345678901234567890124",
-            r#"{"id": 12345678901234567890123.50}"#,
-        ),
-        (
-            "CREATE TABLE thing (a int, b date, body text, c text COLLATE \"C\", PRIMARY KEY (c, a, b))",
-            "VALUES (1, '2024-02-29', 'a fox', 'x'), (1, '2024-03-01', 'a wolf', 'x')",
-            "b = '2024-03-01'",
-            r#"{"a": 1, "b": "2024-02-29", "c": "x"}"#,
-        ),
-        (
-            "CREATE TABLE thing (id int, region text, body text, PRIMARY KEY (region, id)) PARTITION BY LIST (region);
-             CREATE TABLE thing_north PARTITION OF thing FOR VALUES IN ('north'); CREATE TABLE thing_south PARTITION OF thing FOR VALUES IN ('south')",
-            "VALUES (1, 'north', 'a fox'), (1, 'south', 'a wolf')",
-            "region = 'south'",
-            r#"{"id": 1, "region": "north"}"#,
-        ),
-        // Keys are read again with all of their digits, and the strings of jsonb as such.
-        (
-            "SET extra_float_digits = -15; CREATE TABLE thing (id float8 PRIMARY KEY, body text)",
-            "VALUES (0.1::float8 + 0.2, 'a fox'), (0.3, 'a wolf')",
-            "id = 0.3",
-            r#"{"id": 0.30000000000000004}"#,
-        ),
-        (
-            "CREATE TABLE thing (id jsonb PRIMARY KEY, body text)",
-            r#"VALUES ('"1"', 'a fox'), ('1', 'a wolf')"#,
-            "id = '1'",
-            r#"{"id": "1"}"#,
-        ),
-        (
-            "CREATE TABLE thing (id jsonb PRIMARY KEY, body text)",
-            r#"VALUES ('null', 'a fox'), ('[null]', 'a wolf')"#,
-            "id = '[null]'",
-            r#"{"id": null}"#,
-        ),
-    ];
-    for (table, rows, second, first_key) in kinds {
+    for (table, rows, second, first_key) in KINDS {
         with_source(&mut client, table, rows);
         assert_eq!(search(&mut client, "").len(), 2, "{table}");
         let similar = "SELECT source_key::text FROM socle.similar('thing', $1::text::jsonb)";

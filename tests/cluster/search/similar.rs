@@ -154,36 +154,39 @@ fn similar_to_texts_and_vectors_is_what_their_mean_is_nearest_to() {
     assert_eq!(as_role(&mut client, "stranger", stranger), "42501");
 }
 
+/// Arguments that `similar` refuses, the SQLSTATE, and words of the message.
+const REFUSED: [(&str, &str, &str); 21] = [
+    ("'nowhere', '{\"id\": 1}'", "42704", "corpus \"nowhere\" does not exist"),
+    ("'paper'", "22023", "exactly one of source_key, chunk_id, texts and embedding"),
+    ("'paper', '{\"id\": 1}', 1", "22023", "exactly one of source_key, chunk_id, texts and embedding"),
+    ("'paper', chunk_id => 1, texts => '{fox}'", "22023", "exactly one of source_key"),
+    ("'paper', texts => '{}'", "22023", "texts must not be empty"),
+    ("'paper', texts => '{NULL}'", "22023", "texts must not be empty"),
+    ("'paper', texts => ARRAY['fox', ' ']", "22023", "element 2 of texts must not be empty"),
+    ("'paper', texts => array_fill('fox'::text, ARRAY[1001])", "22023", "at most 1000 elements"),
+    ("'paper', texts => ARRAY[NULL, repeat('fox ', 1000)]", "54000", "element 2 of texts"),
+    (
+        "'paper', embedding => '[1,2,3]'",
+        "22023",
+        "embedding has 3 dimensions, the vectors of corpus \"paper\" have 384",
+    ),
+    ("'paper', embedding => array_fill(0, ARRAY[384])::vector", "22023", "embedding has no direction"),
+    ("'paper', '1'", "22023", "source_key must be an object with the columns \"id\""),
+    ("'paper', '{}'", "22023", "source_key must be an object with the columns \"id\""),
+    ("'paper', '{\"id\": 1, \"tenant\": 2}'", "22023", "source_key must be an object with the columns \"id\""),
+    ("'paper', '{\"id\": null}'", "22023", "source_key must be an object with the columns \"id\""),
+    ("'paper', '{\"id\": \"one\"}'", "22023", "source_key, column \"id\": invalid input syntax"),
+    ("'paper', '{\"id\": [1]}'", "22023", "source_key, column \"id\""),
+    ("'paper', '{\"id\": -1}', filter => '{\"colour\": 1}'", "42703", "colour"),
+    ("'paper', '{\"id\": 1}', result_limit => -1", "22023", "result_limit must be between 0 and"),
+    ("'paper', '{\"id\": 1}', min_similarity => 'NaN'", "22023", "must be a number, not NaN"),
+    ("'paper', '{\"id\": 1}', stale => 'hide'", "22023", "stale \"hide\" does not exist"),
+];
+
 #[test]
 fn what_is_no_document_is_refused_by_name() {
     let (_cluster, mut client) = with_papers(30);
-    for (arguments, state, words) in [
-        ("'nowhere', '{\"id\": 1}'", "42704", "corpus \"nowhere\" does not exist"),
-        ("'paper'", "22023", "exactly one of source_key, chunk_id, texts and embedding"),
-        ("'paper', '{\"id\": 1}', 1", "22023", "exactly one of source_key, chunk_id, texts and embedding"),
-        ("'paper', chunk_id => 1, texts => '{fox}'", "22023", "exactly one of source_key"),
-        ("'paper', texts => '{}'", "22023", "texts must not be empty"),
-        ("'paper', texts => '{NULL}'", "22023", "texts must not be empty"),
-        ("'paper', texts => ARRAY['fox', ' ']", "22023", "element 2 of texts must not be empty"),
-        ("'paper', texts => array_fill('fox'::text, ARRAY[1001])", "22023", "at most 1000 elements"),
-        ("'paper', texts => ARRAY[NULL, repeat('fox ', 1000)]", "54000", "element 2 of texts"),
-        (
-            "'paper', embedding => '[1,2,3]'",
-            "22023",
-            "embedding has 3 dimensions, the vectors of corpus \"paper\" have 384",
-        ),
-        ("'paper', embedding => array_fill(0, ARRAY[384])::vector", "22023", "embedding has no direction"),
-        ("'paper', '1'", "22023", "source_key must be an object with the columns \"id\""),
-        ("'paper', '{}'", "22023", "source_key must be an object with the columns \"id\""),
-        ("'paper', '{\"id\": 1, \"tenant\": 2}'", "22023", "source_key must be an object with the columns \"id\""),
-        ("'paper', '{\"id\": null}'", "22023", "source_key must be an object with the columns \"id\""),
-        ("'paper', '{\"id\": \"one\"}'", "22023", "source_key, column \"id\": invalid input syntax"),
-        ("'paper', '{\"id\": [1]}'", "22023", "source_key, column \"id\""),
-        ("'paper', '{\"id\": -1}', filter => '{\"colour\": 1}'", "42703", "colour"),
-        ("'paper', '{\"id\": 1}', result_limit => -1", "22023", "result_limit must be between 0 and"),
-        ("'paper', '{\"id\": 1}', min_similarity => 'NaN'", "22023", "must be a number, not NaN"),
-        ("'paper', '{\"id\": 1}', stale => 'hide'", "22023", "stale \"hide\" does not exist"),
-    ] {
+    for (arguments, state, words) in REFUSED {
         let error = client.query(&format!("SELECT * FROM socle.similar({arguments})"), &[]).err();
         let (code, message, ..) = error_of(&error.unwrap_or_else(|| panic!("similar({arguments}) succeeds")));
         assert!(code == state && message.contains(words), "similar({arguments}): {code} {message}");

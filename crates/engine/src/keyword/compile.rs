@@ -68,10 +68,7 @@ impl<'a> CompiledQuery<'a> {
         let searched = SearchedParts::new(request.weights, segments);
         let vocabulary = Vocabulary::new(segments, fields, &searched.parts, within);
         parsed.settle_exclusions(&|option| Ok(request.use_vocabulary && vocabulary.word_frequency(option)? > 0))?;
-        let languages = match visible {
-            Some(documents) => QueryLanguages::of_documents(language, segments, fields, documents)?,
-            None => QueryLanguages::new(language, segments),
-        };
+        let languages = QueryLanguages::of_documents(language, segments, fields, visible)?;
         let mut left_out = parsed.left_out;
         parsed.apply(&request.rules, &languages.common);
         let mut telling = telling(&parsed, &languages);

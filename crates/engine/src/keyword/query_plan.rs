@@ -106,7 +106,7 @@ impl QueryLanguages {
         Self::of_counts(given, segments.iter().flat_map(|segment| segment.languages()))
     }
 
-    /// Like [`Self::new`], where the languages of these documents of each segment count, instead of those of all.
+    /// Like [`Self::new`], where the languages of these documents of each segment count, if they are given.
     ///
     /// # Errors
     /// `DamagedIndex`.
@@ -114,8 +114,9 @@ impl QueryLanguages {
         given: Option<Language>,
         segments: &[Arc<Segment>],
         fields: &Fields,
-        documents: &[Vec<DocId>],
+        documents: Option<&[Vec<DocId>]>,
     ) -> Result<Self> {
+        let Some(documents) = documents else { return Ok(Self::new(given, segments)) };
         let mut counts: Vec<(Language, u32)> = Vec::new();
         for (segment, documents) in segments.iter().zip(documents).filter(|(_, documents)| !documents.is_empty()) {
             for (language, _) in segment.languages() {
