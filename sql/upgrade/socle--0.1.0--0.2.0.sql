@@ -51,8 +51,8 @@ CREATE FUNCTION socle.search(
     group_by text DEFAULT NULL,
     group_size integer DEFAULT 1,
     count_total boolean DEFAULT false,
-    title_weight real DEFAULT 1,
-    heading_weight real DEFAULT 1,
+    title_weight real DEFAULT 3,
+    heading_weight real DEFAULT 3,
     fields text[] DEFAULT NULL
 ) RETURNS TABLE (
     corpus_name text, chunk_id bigint, source_key jsonb, title text, heading_path text[], page integer, content text,
@@ -95,8 +95,8 @@ CREATE FUNCTION socle.search(
     group_by text DEFAULT NULL,
     group_size integer DEFAULT 1,
     count_total boolean DEFAULT false,
-    title_weight real DEFAULT 1,
-    heading_weight real DEFAULT 1,
+    title_weight real DEFAULT 3,
+    heading_weight real DEFAULT 3,
     fields text[] DEFAULT NULL
 ) RETURNS TABLE (
     corpus_name text, chunk_id bigint, source_key jsonb, title text, heading_path text[], page integer, content text,
@@ -139,8 +139,8 @@ CREATE FUNCTION socle.explain_search(
     group_by text DEFAULT NULL,
     group_size integer DEFAULT 1,
     count_total boolean DEFAULT false,
-    title_weight real DEFAULT 1,
-    heading_weight real DEFAULT 1,
+    title_weight real DEFAULT 3,
+    heading_weight real DEFAULT 3,
     fields text[] DEFAULT NULL,
     chunk_id bigint DEFAULT NULL
 ) RETURNS TABLE (step text, milliseconds double precision, detail text)
@@ -179,8 +179,8 @@ CREATE FUNCTION socle.explain_search(
     group_by text DEFAULT NULL,
     group_size integer DEFAULT 1,
     count_total boolean DEFAULT false,
-    title_weight real DEFAULT 1,
-    heading_weight real DEFAULT 1,
+    title_weight real DEFAULT 3,
+    heading_weight real DEFAULT 3,
     fields text[] DEFAULT NULL,
     chunk_id bigint DEFAULT NULL
 ) RETURNS TABLE (step text, milliseconds double precision, detail text)
@@ -495,8 +495,8 @@ CREATE FUNCTION socle.evaluate(
     rerank_weight double precision DEFAULT 0.5,
     language text DEFAULT NULL,
     query_syntax text DEFAULT 'natural',
-    title_weight real DEFAULT 1,
-    heading_weight real DEFAULT 1,
+    title_weight real DEFAULT 3,
+    heading_weight real DEFAULT 3,
     fields text[] DEFAULT NULL
 ) RETURNS TABLE (
     mode text, query_count integer, ndcg double precision, recall double precision, reciprocal_rank double precision,
