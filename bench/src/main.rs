@@ -2,7 +2,7 @@
 //! that other load on the machine affects all of them. Prints a table in Markdown; asserts nothing.
 //!
 //! usage: socle-bench MODELS_DIRECTORY ONNXRUNTIME FASTEMBED_SCRIPT and optionally BEIR_DIRECTORY, with PGHOST and PGUSER set.
-//! SOCLE_BENCH=throughput, query, corpus, turns, search, document or quality measures that part alone.
+//! SOCLE_BENCH=throughput, query, corpus, turns, search, index, document or quality measures that part alone; index is a part of search.
 #![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
 
 mod bare;
@@ -65,6 +65,9 @@ fn main() {
     }
     if wanted("search") {
         search::measure(MODELS[0], &texts);
+    }
+    if only == "index" {
+        search::measure_index(&texts);
     }
     if wanted("document") {
         document::measure(&Path::new(script).with_file_name("pypdf_run.py"));

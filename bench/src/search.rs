@@ -26,9 +26,17 @@ const CLIENT_TIME: Duration = Duration::from_secs(5);
 
 const MODES: [&str; 3] = ["hybrid", "vector", "keyword"];
 
+/// The keyword index alone.
+pub fn measure_index(texts: &[String]) {
+    bare::measure(&documents(texts));
+}
+
+fn documents(texts: &[String]) -> Documents {
+    Documents::new(texts, std::env::var("SOCLE_BENCH_CHUNKS").map_or(CHUNKS, |count| count.parse().unwrap()))
+}
+
 pub fn measure(model: &str, texts: &[String]) {
-    let count = std::env::var("SOCLE_BENCH_CHUNKS").map_or(CHUNKS, |count| count.parse().unwrap());
-    let documents = Documents::new(texts, count);
+    let documents = documents(texts);
     let mut client = crate::connect();
     let filled = prepare::corpus(&mut client, model, &documents);
     latency(&mut client, model, &documents);

@@ -53,8 +53,8 @@ CREATE FUNCTION socle.search(
     count_total boolean DEFAULT false,
     marks text[] DEFAULT '{<mark>,</mark>}',
     snippet_by text DEFAULT 'words',
-    title_weight real DEFAULT 1,
-    heading_weight real DEFAULT 1,
+    title_weight real DEFAULT 3,
+    heading_weight real DEFAULT 3,
     fields text[] DEFAULT NULL
 ) RETURNS TABLE (
     corpus_name text, chunk_id bigint, source_key jsonb, title text, heading_path text[], page integer, content text,
@@ -99,8 +99,8 @@ CREATE FUNCTION socle.search(
     count_total boolean DEFAULT false,
     marks text[] DEFAULT '{<mark>,</mark>}',
     snippet_by text DEFAULT 'words',
-    title_weight real DEFAULT 1,
-    heading_weight real DEFAULT 1,
+    title_weight real DEFAULT 3,
+    heading_weight real DEFAULT 3,
     fields text[] DEFAULT NULL
 ) RETURNS TABLE (
     corpus_name text, chunk_id bigint, source_key jsonb, title text, heading_path text[], page integer, content text,
@@ -145,8 +145,8 @@ CREATE FUNCTION socle.explain_search(
     count_total boolean DEFAULT false,
     marks text[] DEFAULT '{<mark>,</mark>}',
     snippet_by text DEFAULT 'words',
-    title_weight real DEFAULT 1,
-    heading_weight real DEFAULT 1,
+    title_weight real DEFAULT 3,
+    heading_weight real DEFAULT 3,
     fields text[] DEFAULT NULL,
     chunk_id bigint DEFAULT NULL
 ) RETURNS TABLE (step text, milliseconds double precision, detail text)
@@ -187,8 +187,8 @@ CREATE FUNCTION socle.explain_search(
     count_total boolean DEFAULT false,
     marks text[] DEFAULT '{<mark>,</mark>}',
     snippet_by text DEFAULT 'words',
-    title_weight real DEFAULT 1,
-    heading_weight real DEFAULT 1,
+    title_weight real DEFAULT 3,
+    heading_weight real DEFAULT 3,
     fields text[] DEFAULT NULL,
     chunk_id bigint DEFAULT NULL
 ) RETURNS TABLE (step text, milliseconds double precision, detail text)
@@ -510,8 +510,8 @@ CREATE FUNCTION socle.evaluate(
     rerank_weight double precision DEFAULT 0.5,
     language text DEFAULT NULL,
     query_syntax text DEFAULT 'natural',
-    title_weight real DEFAULT 1,
-    heading_weight real DEFAULT 1,
+    title_weight real DEFAULT 3,
+    heading_weight real DEFAULT 3,
     fields text[] DEFAULT NULL
 ) RETURNS TABLE (
     mode text, query_count integer, ndcg double precision, recall double precision, reciprocal_rank double precision,

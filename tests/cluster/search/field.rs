@@ -50,7 +50,7 @@ fn titles_and_headings_count_by_argument() {
     let explained =
         "SELECT detail FROM socle.explain_search('guide', 'tape', title_weight => 2.5) WHERE step = 'keyword'";
     let detail: String = value(&mut client, explained);
-    assert!(detail.contains("content counts 1, titles 2.5, headings 1"), "{detail}");
+    assert!(detail.contains("content counts 1, titles 2.5, headings 3"), "{detail}");
     client
         .batch_execute(
             "CREATE TABLE question (id int, question text); CREATE TABLE grade (question int, id int, grade int);

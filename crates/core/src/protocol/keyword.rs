@@ -36,9 +36,9 @@ pub const MAX_PREFIX_WORDS: usize = 100;
 pub const MAX_HITS: u32 = 1_000_000;
 
 /// Weights that a search has by default, as SQL declares them. On sets with titles, see "Quality" in `bench/README.md`.
-pub const DEFAULT_TITLE_WEIGHT: f32 = 1.0;
+pub const DEFAULT_TITLE_WEIGHT: f32 = 3.0;
 /// See [`DEFAULT_TITLE_WEIGHT`].
-pub const DEFAULT_HEADING_WEIGHT: f32 = 1.0;
+pub const DEFAULT_HEADING_WEIGHT: f32 = 3.0;
 
 /// How much an occurrence of a word counts in each field of a chunk. 0 leaves a field out: its words are not found.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
