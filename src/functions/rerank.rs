@@ -1,4 +1,4 @@
-//! `socle.rerank`: scores documents for a query with a cross-encoder.
+//! `socle.rerank`: scores documents for a query with a reranker.
 
 use super::embed::locate;
 use crate::engine_client::batch;
