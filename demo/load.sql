@@ -9,6 +9,7 @@ CREATE EXTENSION IF NOT EXISTS socle CASCADE;
 SELECT name, kind, dimensions, max_tokens FROM socle.register_model('multilingual', 'use-multilingual-v3', license => 'Apache-2.0');
 SELECT name, kind, dimensions, max_tokens FROM socle.register_model('english', 'bge-small-en-v1.5', license => 'MIT');
 SELECT name, kind, dimensions, max_tokens FROM socle.register_model('reranker', 'ms-marco-minilm-l12-v2', license => 'Apache-2.0');
+SELECT name, kind, dimensions, max_tokens FROM socle.register_model('colbert', 'answerai-colbert-small-v1', license => 'Apache-2.0');
 
 \echo '\n=== The documents: the Debian Administrator''s Handbook, as a server file each ===\n'
 CREATE TABLE page (

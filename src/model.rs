@@ -41,7 +41,8 @@ pub fn embedding_model(name: Option<String>) -> Result<ModelSpec> {
 /// Those of [`embedding_model`].
 pub fn rerank_model(name: Option<String>) -> Result<ModelSpec> {
     let name = name.or_else(gucs::default_rerank_model).ok_or_else(|| no_model("socle.default_rerank_model"))?;
-    require(find(&name)?, ModelKind::Reranker)
+    let spec = find(&name)?;
+    if spec.kind.is_reranking() { Ok(spec) } else { require(spec, ModelKind::Reranker) }
 }
 
 /// The model passed, or the default one, of any kind.
@@ -76,7 +77,9 @@ fn require(spec: ModelSpec, kind: ModelKind) -> Result<ModelSpec> {
     let (name, is, needed) = (&spec.name, spec.kind.name(), kind.name());
     let hint = match kind {
         ModelKind::Embedding => "Use socle.rerank() with a reranker, and an embedding model here.",
-        ModelKind::Reranker => "Use socle.embed() with an embedding model, and a reranker here.",
+        ModelKind::Reranker | ModelKind::LateInteraction => {
+            "Use socle.embed() with an embedding model, and a reranker here."
+        }
     };
     Err(Error::new(Kind::WrongModelKind, format!("model \"{name}\" is of kind {is}, not {needed}")).hint(hint))
 }
@@ -114,6 +117,8 @@ fn spec(row: &Value) -> Option<(ModelSpec, String)> {
     let similarity = text("similarity").map_or(Some(Similarity::Cosine), |name| Similarity::parse(&name));
     let layers: Vec<Layer> =
         row.get("layers").map_or(Some(Vec::new()), |layers| serde_json::from_value(layers.clone()).ok())?;
+    let late_interaction = row.get("late_interaction").filter(|settings| !settings.is_null());
+    let late_interaction = late_interaction.map(|settings| serde_json::from_value(settings.clone()));
     let spec = ModelSpec {
         name: text("name")?,
         directory: text("directory")?,
@@ -135,6 +140,7 @@ fn spec(row: &Value) -> Option<(ModelSpec, String)> {
         lower_case: boolean("lower_case").unwrap_or(false),
         first_position: number("first_position").unwrap_or_default(),
         layers,
+        late_interaction: late_interaction.transpose().ok()?,
     };
     Some((spec, text("digest")?))
 }
@@ -213,11 +219,11 @@ fn register(arguments: Arguments) -> Result<Registered> {
 
 #[allow(clippy::type_complexity, reason = "the columns of the result")]
 fn row(spec: ModelSpec) -> (String, String, Option<i32>, i32, String, bool, bool, String, String, String, String) {
-    let digest = spec.digest();
+    let (digest, dimensions) = (spec.digest(), dimensions(&spec));
     (
         spec.name,
         spec.kind.name().to_string(),
-        (spec.kind == ModelKind::Embedding).then_some(spec.dimensions.cast_signed()),
+        dimensions,
         spec.max_tokens.cast_signed(),
         spec.pooling.name().to_string(),
         spec.normalize,
@@ -229,18 +235,24 @@ fn row(spec: ModelSpec) -> (String, String, Option<i32>, i32, String, bool, bool
     )
 }
 
+/// The length of the vectors, of texts or of their tokens; a cross-encoder has none.
+fn dimensions(spec: &ModelSpec) -> Option<i32> {
+    (spec.kind != ModelKind::Reranker).then_some(spec.dimensions.cast_signed())
+}
+
 fn exists(name: &str) -> Result<bool> {
     let rows = Spi::connect(|client| client.select(FIND, Some(1), &[name.into()]).map(|rows| rows.len()));
     rows.map(|rows| rows > 0).map_err(spi)
 }
 
 fn insert(spec: &ModelSpec, license: Option<String>) -> Result<()> {
-    let layers = serde_json::to_value(&spec.layers).map_err(|error| Error::new(Kind::Bug, error.to_string()))?;
-    let dimensions = (spec.kind == ModelKind::Embedding).then_some(spec.dimensions.cast_signed());
+    let json = |value: serde_json::Result<Value>| value.map_err(|error| Error::new(Kind::Bug, error.to_string()));
+    let layers = json(serde_json::to_value(&spec.layers))?;
+    let late_interaction = spec.late_interaction.as_ref().map(|settings| json(serde_json::to_value(settings)));
     let arguments = [
         spec.name.as_str().into(),
         spec.kind.name().into(),
-        dimensions.into(),
+        dimensions(spec).into(),
         spec.max_tokens.cast_signed().into(),
         spec.pooling.name().into(),
         spec.normalize.into(),
@@ -258,6 +270,7 @@ fn insert(spec: &ModelSpec, license: Option<String>) -> Result<()> {
         spec.lower_case.into(),
         spec.first_position.cast_signed().into(),
         pgrx::JsonB(layers).into(),
+        late_interaction.transpose()?.map(pgrx::JsonB).into(),
     ];
     Spi::connect_mut(|client| client.update(INSERT, None, &arguments).map(drop)).map_err(spi)
 }

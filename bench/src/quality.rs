@@ -1,6 +1,6 @@
 //! Quality of searches on a set of judged queries in the BEIR layout: `corpus.jsonl`, `queries.jsonl`, and `qrels.tsv`
-//! with a header line. `SOCLE_BENCH_MODEL` is the directory of another embedding model; the cross-encoder, which is for
-//! English, is only measured with the English one.
+//! with a header line. `SOCLE_BENCH_MODEL` is the directory of another embedding model; the rerankers, which are for
+//! English, are only measured with the English one.
 
 use postgres::Client;
 use std::fs;
@@ -11,7 +11,9 @@ const MODEL: &str = "bge-small-en-v1.5";
 /// Query prefix according to the model card of bge. Other models here have none.
 const BGE_PREFIX: &str = "Represent this sentence for searching relevant passages: ";
 
-const RERANK_MODEL: &str = "ms-marco-minilm-l12-v2";
+/// Rerankers, and how many candidates each reranks.
+const RERANKERS: [(&str, &[i32]); 2] =
+    [("ms-marco-minilm-l12-v2", &[20]), ("answerai-colbert-small-v1", &[20, 50, 100])];
 
 const FUSIONS: [&str; 3] = ["adaptive", "rrf", "minmax"];
 
@@ -31,8 +33,10 @@ pub fn measure(directory: &Path) {
     evaluate(&mut client, "{keyword,vector}", FUSIONS[0], None);
     FUSIONS.iter().for_each(|fusion| evaluate(&mut client, "{hybrid}", fusion, None));
     if is_english {
-        client.execute("SELECT socle.register_model('rerank', $1)", &[&RERANK_MODEL]).unwrap();
-        evaluate(&mut client, "{hybrid}", FUSIONS[0], Some("rerank"));
+        for (model, counts) in RERANKERS {
+            client.execute("SELECT socle.register_model($1, $1)", &[&model]).unwrap();
+            counts.iter().for_each(|count| evaluate(&mut client, "{hybrid}", FUSIONS[0], Some((model, *count))));
+        }
     }
     client.batch_execute("DROP TABLE judged_text CASCADE; DROP TABLE judged_query, judged_grade").unwrap();
 }
@@ -58,17 +62,18 @@ fn load(client: &mut Client, directory: &Path) {
     client.execute(grades, &[&lines("qrels.tsv").split_off(1)]).unwrap();
 }
 
-fn evaluate(client: &mut Client, modes: &str, fusion: &str, rerank: Option<&str>) {
+fn evaluate(client: &mut Client, modes: &str, fusion: &str, rerank: Option<(&str, i32)>) {
     let sql = "SELECT mode, query_count, ndcg, recall, reciprocal_rank, index_recall, median_milliseconds
                FROM socle.evaluate('judged', 'judged_query', 'judged_grade', modes => $1::text::text[], fusion => $2,
-                                   rerank_model => $3)";
-    for row in client.query(sql, &[&modes, &fusion, &rerank]).unwrap() {
+                                   rerank_model => $3, rerank_count => $4)";
+    let (model, count) = rerank.unzip();
+    for row in client.query(sql, &[&modes, &fusion, &model, &count]).unwrap() {
         let mut mode: String = row.get(0);
         if mode == "hybrid" {
             mode += &format!(", {fusion}");
         }
-        if rerank.is_some() {
-            mode += ", the best 20 reranked";
+        if let Some((model, count)) = rerank {
+            mode += &format!(", the best {count} reranked by {model}");
         }
         let [ndcg, recall, rank, milliseconds] =
             [2, 3, 4, 6].map(|at| row.get::<_, Option<f64>>(at).unwrap_or(f64::NAN));

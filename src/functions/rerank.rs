@@ -1,4 +1,4 @@
-//! `socle.rerank`: scores documents for a query with a cross-encoder.
+//! `socle.rerank`: scores documents for a query with a reranker.
 
 use crate::engine_client::batch;
 use crate::engine_client::embedding::locate;

@@ -21,10 +21,11 @@ pub struct Cluster {
 }
 
 /// Names that [`Cluster::with_models`] registers models under, and the directories of these models.
-pub const MODELS: [(&str, &str); 4] = [
+pub const MODELS: [(&str, &str); 5] = [
     ("minilm", "all-minilm-l6-v2"),
     ("bge", "bge-small-en-v1.5"),
     ("reranker", "ms-marco-minilm-l12-v2"),
+    ("colbert", "answerai-colbert-small-v1"),
     ("multilingual", "use-multilingual-v3"),
 ];
 

@@ -1,7 +1,9 @@
 //! The description of a model: the row of `socle.model`, sent to the engine with every request.
 
+mod late_interaction;
 mod layer;
 
+pub use late_interaction::LateInteraction;
 pub use layer::{Activation, Layer};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -14,6 +16,16 @@ pub enum ModelKind {
     Embedding,
     /// One relevance score for a pair of query and document (a cross-encoder).
     Reranker,
+    /// A vector for each token. The score of a document is the sum, over the tokens of the query, of the greatest
+    /// similarity to one of its own. Khattab and Zaharia, ColBERT (2020); Santhanam et al., ColBERTv2 (2022).
+    LateInteraction,
+}
+
+impl ModelKind {
+    /// Whether it scores documents for a query.
+    pub fn is_reranking(self) -> bool {
+        self != Self::Embedding
+    }
 }
 
 /// How the vectors of the tokens become the vector of the text
@@ -71,7 +83,7 @@ macro_rules! sql_names {
     };
 }
 
-sql_names!(ModelKind, Embedding => "embedding", Reranker => "reranker");
+sql_names!(ModelKind, Embedding => "embedding", Reranker => "reranker", LateInteraction => "late_interaction");
 sql_names!(
     Pooling,
     Mean => "mean", Cls => "cls", Last => "last", None => "none", Max => "max", MeanSqrtLen => "mean_sqrt_len",
@@ -107,7 +119,7 @@ pub struct ModelSpec {
     /// The configuration files read at registration. Their contents are in the fields below; they must not change
     /// nevertheless.
     pub configuration: Vec<ModelFile>,
-    /// Embedding model or reranker.
+    /// What it computes.
     pub kind: ModelKind,
     /// Length of the vectors; 1 for a reranker.
     pub dimensions: u32,
@@ -137,6 +149,8 @@ pub struct ModelSpec {
     pub first_position: u32,
     /// Layers applied after pooling, in order.
     pub layers: Vec<Layer>,
+    /// How queries and documents become tokens for a model of late interaction.
+    pub late_interaction: Option<LateInteraction>,
 }
 
 /// Properties stated by the caller of `register_model`, which take precedence over the files.
@@ -200,6 +214,7 @@ impl ModelSpec {
         fields.extend(self.lower_case.then(|| "lower case".to_string()));
         fields.extend((self.first_position > 0).then(|| format!("positions from {}", self.first_position)));
         fields.extend(self.layers.iter().map(Layer::identity));
+        fields.extend(self.late_interaction.as_ref().map(LateInteraction::identity));
         for field in fields {
             // Length prefixes distinguish ("ab", "c") from ("a", "bc").
             hash.update((field.len() as u64).to_le_bytes());
@@ -255,7 +270,21 @@ mod tests {
             lower_case: false,
             first_position: 0,
             layers: vec![],
+            late_interaction: None,
         }
+    }
+
+    fn late(change: impl FnOnce(&mut LateInteraction)) -> ModelSpec {
+        let mut late = LateInteraction {
+            query_marker: 1,
+            document_marker: 2,
+            mask: 103,
+            query_tokens: 32,
+            attends_to_masks: false,
+            skips_punctuation: true,
+        };
+        change(&mut late);
+        ModelSpec { late_interaction: Some(late), ..spec() }
     }
 
     fn dense(outputs: u32, activation: Activation, sha256: &str) -> Layer {
@@ -294,6 +323,14 @@ mod tests {
             ModelSpec { layers: vec![dense(384, Activation::Tanh, "cd")], ..spec() },
             ModelSpec { layers: vec![dense(384, Activation::Tanh, "cc"), Layer::Normalize], ..spec() },
             ModelSpec { layers: vec![Layer::Normalize, dense(384, Activation::Tanh, "cc")], ..spec() },
+            ModelSpec { kind: ModelKind::LateInteraction, ..spec() },
+            late(|_| ()),
+            late(|late| late.query_marker = 3),
+            late(|late| late.document_marker = 3),
+            late(|late| late.mask = 104),
+            late(|late| late.query_tokens = 31),
+            late(|late| late.attends_to_masks = true),
+            late(|late| late.skips_punctuation = false),
         ];
         let mut digests: Vec<String> = changed.iter().map(ModelSpec::digest).chain([base]).collect();
         digests.sort();

@@ -15,6 +15,8 @@ pub struct PendingResponse {
     pub model: Arc<ModelSpec>,
     /// [`ModelSpec::digest`] of the model.
     pub digest: Arc<str>,
+    /// Vectors of the tokens of the query that its texts are compared with, for a model of late interaction.
+    pub query: Option<Vec<f32>>,
     /// Numbers of each result: the dimensions of a vector, or 1 for a score.
     width: usize,
     /// Results in the order of the texts.
@@ -25,10 +27,16 @@ pub struct PendingResponse {
 
 impl PendingResponse {
     /// A response that lacks `texts` results of `width` numbers each.
-    pub fn new(request: Arc<Request>, model: Arc<ModelSpec>, texts: usize, width: usize) -> Self {
+    pub fn new(
+        request: Arc<Request>,
+        model: Arc<ModelSpec>,
+        texts: usize,
+        width: usize,
+        query: Option<Vec<f32>>,
+    ) -> Self {
         let digest = model.digest().into();
         let values = Mutex::new(vec![0.0; texts * width]);
-        Self { request, model, digest, width, values, missing: AtomicUsize::new(texts) }
+        Self { request, model, digest, query, width, values, missing: AtomicUsize::new(texts) }
     }
 
     /// Stores the result of the text at `index`. Returns all results, in order, when it was the last one missing.

@@ -154,6 +154,10 @@ impl Worker {
                     }
                 })
             }
+            Job::Rerank { model: spec, truncate, documents, .. } if spec.kind == ModelKind::LateInteraction => self
+                .tokenize(request, spec, ModelKind::LateInteraction, documents, 1, |model, _, document| {
+                    model.marked_document(document, *truncate)
+                }),
             Job::Rerank { model: spec, truncate, query, documents } => {
                 self.tokenize(request, spec, ModelKind::Reranker, documents, 1, |model, _, document| {
                     model.pair(query, document, *truncate)
@@ -207,7 +211,13 @@ impl Worker {
         let model = self.resources.store.checked(spec, &|| request.is_cancelled())?;
         let model = model.model()?;
         model.require(kind)?;
-        let response = Arc::new(PendingResponse::new(request.clone(), spec.clone(), texts.len(), width));
+        let query = match &request.job {
+            Job::Rerank { query, truncate, .. } if kind == ModelKind::LateInteraction && !texts.is_empty() => {
+                Some(self.query_vectors(request, model, query, *truncate)?)
+            }
+            _ => None,
+        };
+        let response = Arc::new(PendingResponse::new(request.clone(), spec.clone(), texts.len(), width, query));
         let mut items = Vec::with_capacity(texts.len());
         for (index, text) in texts.iter().enumerate() {
             if request.is_cancelled() {
@@ -220,6 +230,14 @@ impl Worker {
             self.responses.answer(request, &results(kind, Vec::new()));
         }
         Ok(items)
+    }
+
+    /// The vectors of the tokens of a query, in a run of its own.
+    fn query_vectors(&self, request: &Arc<Request>, model: &Model, query: &str, truncate: bool) -> Result<Vec<f32>> {
+        let tokens = model.marked_query(query, truncate)?;
+        let options = self.resources.store.run_options()?;
+        let _run = self.scheduler.begin_run(&options, vec![request.clone()]);
+        model.run(&[&tokens], &options)
     }
 
     /// Runs a batch of one model and distributes the results. Cancelled requests are left out.
@@ -252,7 +270,11 @@ impl Worker {
         let tokens: Vec<&Tokens> = batch.iter().map(|item| &item.tokens).collect();
         let requests = batch.iter().map(|item| item.response.request.clone()).collect();
         let run = self.scheduler.begin_run(&options, requests);
-        let result = model.run(&tokens, &options);
+        let queries: Option<Vec<&[f32]>> = batch.iter().map(|item| item.response.query.as_deref()).collect();
+        let result = match queries {
+            Some(queries) => model.compare(&queries, &tokens, &options),
+            None => model.run(&tokens, &options),
+        };
         drop(run);
         if result.is_ok() {
             lease.count_texts(batch.len());
@@ -276,7 +298,7 @@ impl Worker {
 fn results(kind: ModelKind, values: Vec<f32>) -> Response {
     match kind {
         ModelKind::Embedding => Response::Vectors(values),
-        ModelKind::Reranker => Response::Scores(values),
+        ModelKind::Reranker | ModelKind::LateInteraction => Response::Scores(values),
     }
 }
 

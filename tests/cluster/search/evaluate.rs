@@ -72,7 +72,7 @@ fn measures_are_those_that_sql_calculates_from_the_results() {
         }
         assert!(rows[0].get::<_, f64>("ndcg") > 0.3, "the vectors know what a fox is");
     }
-    // Keys as socle.search shows them; a filter; a cross-encoder.
+    // Keys as socle.search shows them; a filter; rerankers.
     client
         .batch_execute(
             "CREATE VIEW shown AS SELECT question, jsonb_build_object('id', paper::int), grade FROM judgment WHERE paper IS NOT NULL",
@@ -85,11 +85,15 @@ fn measures_are_those_that_sql_calculates_from_the_results() {
         evaluate(&mut client, "'question', 'judgment', modes => '{vector,vector}', filter => '{\"id\": {\"<\": 0}}'");
     assert_eq!(rows.len(), 1);
     assert_eq!((rows[0].get::<_, f64>("recall"), rows[0].get::<_, Option<f64>>("index_recall")), (0.0, None));
-    let rows = evaluate(
-        &mut client,
-        "'question', 'judgment', modes => '{hybrid}', rerank_model => 'reranker', keyword_weight => 0.5, fusion => 'minmax'",
-    );
-    assert!(rows[0].get::<_, f64>("ndcg") > 0.3);
+    for model in ["reranker", "colbert"] {
+        let rows = evaluate(
+            &mut client,
+            &format!(
+                "'question', 'judgment', modes => '{{hybrid}}', rerank_model => '{model}', keyword_weight => 0.5, fusion => 'minmax'"
+            ),
+        );
+        assert!(rows[0].get::<_, f64>("ndcg") > 0.3, "{model}");
+    }
 }
 
 #[test]

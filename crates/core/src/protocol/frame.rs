@@ -255,6 +255,7 @@ mod tests {
             lower_case: true,
             first_position: 2,
             layers: vec![crate::model::Layer::Normalize],
+            late_interaction: None,
         }
     }
 }

@@ -221,7 +221,7 @@ fn only(tensors: &Tensors<'_>, expected: &[&str]) -> Result<(), String> {
 }
 
 /// The dot product. Eight partial sums, so that the compiler can use vector instructions.
-fn dot(a: &[f32], b: &[f32]) -> f32 {
+pub fn dot(a: &[f32], b: &[f32]) -> f32 {
     let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
     let mut sums = [0.0_f32; 8];
     for (a, b) in a.iter().zip(b) {

@@ -4,6 +4,7 @@ use super::configuration::unsupported;
 use super::directory::{ModelRoot, ReadFile, Stamp};
 use super::graph::{self, GraphFacts};
 use super::head::{self, Head};
+use super::late_interaction::METADATA;
 use super::layout::{Layout, places};
 use super::loaded::Model;
 use super::prompt::Prefixes;
@@ -13,7 +14,9 @@ use super::runtime::Runtime;
 use super::session::{OutputInfo, Session};
 use super::tokenizer::{MAX_TOKENIZER_BYTES, Tokenizer, Tokens};
 use ort::session::RunOptions;
-use socle_core::model::{Inspection, Layer, ModelFile, ModelKind, ModelOverrides, ModelSpec, Pooling, Similarity};
+use socle_core::model::{
+    Inspection, LateInteraction, Layer, ModelFile, ModelKind, ModelOverrides, ModelSpec, Pooling, Similarity,
+};
 use socle_core::protocol::Role;
 use socle_core::{Error, Kind, Result};
 
@@ -88,7 +91,9 @@ pub fn inspect_with(
     let (prefixes, mut notices) = layout.prompts.choose(kind, overrides)?;
     let (output, pooling) = output(&layout, &session.outputs(), kind, overrides)?;
     let pool_prefix = pool_prefix(&layout, pooling, &prefixes, overrides)?;
-    let normalize = overrides.normalize.or(layout.modules.normalizes()).unwrap_or(true) && is_embedding;
+    let stated = layout.modules.normalizes().filter(|_| is_embedding);
+    let normalize = overrides.normalize.or(stated).unwrap_or(true) && kind != ModelKind::Reranker;
+    let late_interaction = late_interaction(&layout, kind, &tokenizer)?;
     let spec = ModelSpec {
         name: name.to_string(),
         directory: directory.to_string(),
@@ -110,6 +115,7 @@ pub fn inspect_with(
         lower_case: layout.lower_case && is_embedding,
         first_position: if session.takes_positions() { layout.first_position } else { 0 },
         layers: Vec::new(),
+        late_interaction,
     };
     let mut model = Model::new(spec, tokenizer, session, Head::default())?;
     let width = trial_dimensions(&model, options)?;
@@ -119,6 +125,7 @@ pub fn inspect_with(
         notices.extend(similarity_notice(&model.spec));
     } else {
         model.set_layers(Vec::new(), width, Head::default());
+        check_token_vectors(&layout, &model.spec)?;
     }
     let alone = run_alone(&model, options)?;
     trial_ids(&model, model.spec.max_tokens, options)?;
@@ -140,6 +147,31 @@ fn check_modules(layout: &Layout, tokenizer: &Tokenizer, overrides: &ModelOverri
             .hint("Save the tokenizer again with a template that adds the token, as \"post_processor\"."));
     }
     Ok(())
+}
+
+/// How the texts of a model of late interaction become tokens.
+fn late_interaction(layout: &Layout, kind: ModelKind, tokenizer: &Tokenizer) -> Result<Option<LateInteraction>> {
+    if kind != ModelKind::LateInteraction {
+        return Ok(None);
+    }
+    let missing = |file: &str, what: &str| {
+        Error::new(Kind::InvalidArgument, format!("the files of the model do not say {what}"))
+            .hint(format!("Late interaction requires {file}, as it is published with the model."))
+    };
+    let settings = layout.late_interaction.as_ref().ok_or_else(|| missing(METADATA, "how it marks texts"))?;
+    let mask = layout.mask_token.as_ref().ok_or_else(|| missing("tokenizer_config.json", "what fills queries"))?;
+    settings.with_ids(tokenizer, mask).map(Some)
+}
+
+/// Checks the length of the vectors of tokens. Exports often lack the last layer of such a model, which shortens them.
+fn check_token_vectors(layout: &Layout, spec: &ModelSpec) -> Result<()> {
+    let stated = layout.late_interaction.as_ref().and_then(|settings| settings.dimensions);
+    match stated.filter(|stated| spec.late_interaction.is_some() && *stated != spec.dimensions) {
+        None => Ok(()),
+        Some(stated) => Err(mismatch(stated, spec.dimensions)
+            .detail(format!("{METADATA} states the former, the graph returns the latter."))
+            .hint("Export the whole model: its last layer, which shortens the vectors, may be missing.")),
+    }
 }
 
 /// Whether the tokens of a prefix are pooled with those of the text.
@@ -308,7 +340,9 @@ fn output(
     }
     let (flat, tokens) = (of_rank(outputs, 2), of_rank(outputs, 3));
     let pooled = flat.iter().find(|output| output.name == "sentence_embedding");
+    let is_late = kind == ModelKind::LateInteraction;
     let pooling = match overrides.pooling {
+        _ if is_late => Pooling::None,
         Some(pooling) => pooling,
         None if pooled.is_some() || (tokens.is_empty() && !flat.is_empty()) => Pooling::None,
         None => layout.pooling.clone().unwrap_or_else(|| {
@@ -316,7 +350,7 @@ fn output(
                 .hint("Pass pooling => 'mean', 'cls' or 'last', as the model card states it."))
         })?,
     };
-    let (among, known, what) = if pooling == Pooling::None {
+    let (among, known, what) = if pooling == Pooling::None && !is_late {
         (flat, ["sentence_embedding", "text_embeds"], "one vector for each text")
     } else {
         (tokens, ["last_hidden_state", "token_embeddings"], "one vector for each token")
@@ -354,6 +388,8 @@ fn trial_tokens(model: &Model) -> Result<Vec<Tokens>> {
     all.map(|text| match model.spec.kind {
         ModelKind::Embedding => model.tokens(Role::Passage, text, true),
         ModelKind::Reranker => model.pair(short, text, true),
+        ModelKind::LateInteraction if text == short => model.marked_query(text, true),
+        ModelKind::LateInteraction => model.marked_document(text, true),
     })
     .collect()
 }

@@ -5,6 +5,7 @@
 
 use super::configuration::{MAX_JSON_BYTES, flag, number, unsupported};
 use super::directory::{ModelRoot, ReadFile, Stamp};
+use super::late_interaction::{METADATA, Settings};
 use super::modules::Modules;
 use super::position;
 use super::prompt::Prompts;
@@ -28,7 +29,7 @@ const SENTENCE_CONFIGURATIONS: [&str; 7] = [
 pub struct Layout {
     /// The configuration files that were read.
     pub files: Vec<(ModelFile, Stamp)>,
-    /// Kind of the model, by the architecture in `config.json`.
+    /// Kind of the model, by the architecture in `config.json` or the presence of settings of late interaction.
     pub kind: Option<ModelKind>,
     /// Pooling, by the configuration of the pooling module. The error for an unsupported one is raised only if it is needed.
     pub pooling: Option<Result<Pooling>>,
@@ -54,6 +55,10 @@ pub struct Layout {
     pub prompts: Prompts,
     /// The modules of `modules.json`.
     pub modules: Modules,
+    /// Settings of late interaction, in `artifact.metadata`.
+    pub late_interaction: Option<Settings>,
+    /// `mask_token` of `tokenizer_config.json`.
+    pub mask_token: Option<String>,
 }
 
 /// Reads the configuration files of one model.
@@ -105,6 +110,7 @@ impl Layout {
         let tokenizer = reader.first(&transformer, &["tokenizer_config.json"])?;
         let sentence = reader.first(&transformer, &SENTENCE_CONFIGURATIONS)?;
         let whole = reader.json("config_sentence_transformers.json")?;
+        let late_interaction = reader.json(METADATA)?.as_ref().map(Settings::read).transpose()?;
         let pooling_path = format!("{}/config.json", modules.pooling.as_deref().unwrap_or("1_Pooling"));
         // With a modules.json, only the modules that it lists are part of the model.
         let pooling = if modules.stated && modules.pooling.is_none() { None } else { reader.json(&pooling_path)? };
@@ -125,6 +131,12 @@ impl Layout {
         }
         layout.adds_end_token =
             tokenizer.as_ref().and_then(|tokenizer| flag(tokenizer, "add_eos_token")).unwrap_or(false);
+        layout.mask_token = tokenizer.as_ref().and_then(mask_token);
+        if let Some(settings) = late_interaction {
+            layout.kind = Some(ModelKind::LateInteraction);
+            layout.max_tokens = layout.max_tokens.into_iter().chain(settings.document_tokens).min();
+            layout.late_interaction = Some(settings);
+        }
         if let Some(pooling) = &pooling {
             layout.pooling = Some(pooling_mode(&pooling_path, pooling));
             layout.dimensions =
@@ -179,6 +191,12 @@ fn kind(config: &Value) -> Result<Option<ModelKind>> {
         return Err(unsupported(&what, "config.json").detail("A reranker has one label."));
     }
     Ok(Some(ModelKind::Reranker))
+}
+
+/// The mask token, which is stated as a text or as an object.
+fn mask_token(tokenizer: &Value) -> Option<String> {
+    let token = tokenizer.get("mask_token")?;
+    token.as_str().or_else(|| token.get("content")?.as_str()).map(str::to_string)
 }
 
 /// Checks `transformer_task`, which newer files of the transformer module have.

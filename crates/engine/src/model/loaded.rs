@@ -4,13 +4,15 @@
 //! does not depend on the batch.
 
 use super::head::Head;
+use super::late_interaction;
 use super::pooling;
 use super::session::{InputDefaults, Output, Session};
 use super::tokenizer::{Tokenizer, Tokens};
 use ort::session::{NoSelectedOutputs, RunOptions};
-use socle_core::model::{Layer, ModelKind, ModelSpec};
+use socle_core::model::{LateInteraction, Layer, ModelKind, ModelSpec};
 use socle_core::protocol::Role;
 use socle_core::{Error, Kind, Result};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// Bytes of a text for each token of the window that are tokenized at most when the text is truncated. Typical tokens have
@@ -38,9 +40,13 @@ struct SharedParts {
     tokenizer: Tokenizer,
     session: Session,
     head: Head,
+    /// Number of special tokens at the beginning of every input.
+    start_length: usize,
     /// Number of special tokens at the end of every input.
     suffix_length: usize,
     skipped: PrefixLengths,
+    /// Tokens of documents that take no part in late interaction.
+    uncompared: HashSet<u32>,
 }
 
 impl Model {
@@ -49,8 +55,11 @@ impl Model {
     /// # Errors
     /// `InferenceFailed` when the tokenizer fails on a single letter or a prefix.
     pub fn new(spec: ModelSpec, tokenizer: Tokenizer, session: Session, head: Head) -> Result<Self> {
-        let (_, suffix_length) = tokenizer.frame()?;
-        let parts = SharedParts { tokenizer, session, head, suffix_length, skipped: PrefixLengths::default() };
+        let (start_length, suffix_length) = tokenizer.frame()?;
+        let skips = spec.late_interaction.as_ref().is_some_and(|late| late.skips_punctuation);
+        let uncompared = if skips { late_interaction::punctuation(&tokenizer, start_length)? } else { HashSet::new() };
+        let skipped = PrefixLengths::default();
+        let parts = SharedParts { tokenizer, session, head, start_length, suffix_length, skipped, uncompared };
         let mut model = Self { spec, parts: Arc::new(parts) };
         if !model.spec.pool_prefix {
             let skipped = PrefixLengths {
@@ -121,7 +130,8 @@ impl Model {
     /// # Errors
     /// `InferenceFailed` when the tokenizer fails.
     pub fn count(&self, passage: &str) -> Result<usize> {
-        Ok(self.encode(&self.spec.passage_prefix, passage)?.len())
+        let marker = usize::from(self.spec.late_interaction.is_some());
+        Ok(self.encode(&self.spec.passage_prefix, passage)?.len() + marker)
     }
 
     /// The tokens of a text with its prefix. With `truncate`, they are cut to the window.
@@ -171,7 +181,63 @@ impl Model {
         self.fit(tokens, truncate, "query and document together have")
     }
 
-    /// The vectors or scores of a batch, one after the other.
+    /// The tokens of a query for late interaction: marked, and filled with masks. With `truncate`, it is cut to the window.
+    ///
+    /// # Errors
+    /// `InputTooLong` when it exceeds the window and `truncate` is false.
+    pub fn marked_query(&self, query: &str, truncate: bool) -> Result<Tokens> {
+        let late = self.late_interaction()?;
+        let tokens = self.marked(late.query_marker, query, truncate, "query has")?;
+        Ok(late_interaction::filled(tokens, late, self.window()))
+    }
+
+    /// The tokens of a document for late interaction. With `truncate`, its end is cut.
+    ///
+    /// # Errors
+    /// `InputTooLong` when they exceed the window and `truncate` is false.
+    pub fn marked_document(&self, document: &str, truncate: bool) -> Result<Tokens> {
+        self.marked(self.late_interaction()?.document_marker, document, truncate, "text has")
+    }
+
+    fn marked(&self, marker: u32, text: &str, truncate: bool, what: &str) -> Result<Tokens> {
+        let text = if truncate { self.beginning(text) } else { text };
+        let mut tokens = self.encode("", text)?;
+        let at = self.parts.start_length.min(tokens.len());
+        tokens.type_ids.insert(at, tokens.type_ids.first().copied().unwrap_or_default());
+        tokens.ids.insert(at, marker);
+        self.fit(tokens, truncate, what)
+    }
+
+    fn late_interaction(&self) -> Result<&LateInteraction> {
+        let missing = || Error::new(Kind::Bug, "the model has no late interaction");
+        self.spec.late_interaction.as_ref().ok_or_else(missing)
+    }
+
+    /// The scores of documents by late interaction, each compared with the vectors of its query that [`Self::run`] has
+    /// returned.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub fn compare(
+        &self,
+        queries: &[&[f32]],
+        documents: &[&Tokens],
+        options: &RunOptions<NoSelectedOutputs>,
+    ) -> Result<Vec<f32>> {
+        let width = self.spec.dimensions as usize;
+        let vectors = self.run(documents, options)?;
+        let mut rest = vectors.as_slice();
+        let scores = queries.iter().zip(documents).map(|(query, document)| {
+            let (own, others) = rest.split_at((document.len() * width).min(rest.len()));
+            rest = others;
+            let tokens = document.ids.iter().zip(own.chunks_exact(width));
+            let compared = tokens.filter(|(id, _)| !self.parts.uncompared.contains(id)).map(|(_, vector)| vector);
+            late_interaction::max_sim(query, &compared.collect::<Vec<_>>(), width)
+        });
+        Ok(scores.collect())
+    }
+
+    /// The vectors or scores of a batch, one after the other; those of all tokens for late interaction.
     ///
     /// # Errors
     /// As [`Session::run`], [`pooling::pool`] and [`pooling::finish`].
@@ -179,6 +245,12 @@ impl Model {
         let output = self.output(batch, options)?;
         match self.spec.kind {
             ModelKind::Reranker => pooling::scores(&output, batch.len()),
+            ModelKind::LateInteraction => {
+                let lengths: Vec<usize> = batch.iter().map(|tokens| tokens.len()).collect();
+                let width = self.spec.dimensions as usize;
+                let vectors = late_interaction::token_vectors(&output, width, &lengths)?;
+                pooling::finish(vectors, self.spec.normalize, width)
+            }
             ModelKind::Embedding => {
                 let texts: Vec<_> = batch.iter().map(|tokens| tokens.skipped.min(tokens.len())..tokens.len()).collect();
                 let pooled_dimensions = self.spec.pooled_dimensions() as usize;

@@ -12,6 +12,7 @@ pub mod float16;
 pub mod graph;
 pub mod head;
 pub mod inspect;
+pub mod late_interaction;
 pub mod layout;
 pub mod loaded;
 pub mod modules;

@@ -65,7 +65,7 @@ impl Prompts {
     /// # Errors
     /// `InvalidArgument` for any prefix of a reranker, an unknown name, or both a text and a name.
     pub fn choose(&self, kind: ModelKind, overrides: &ModelOverrides) -> Result<(Prefixes, Vec<String>)> {
-        if kind == ModelKind::Reranker {
+        if kind.is_reranking() {
             return self.for_reranker(overrides);
         }
         let query = PromptRole {

@@ -233,7 +233,7 @@ fn tensor(batch: &[&Tokens], length: usize, defaults: InputDefaults, input: &Inp
         match input.role {
             InputRole::Ids => values.extend(tokens.ids.iter().map(|id| i64::from(*id))),
             InputRole::TypeIds => values.extend(tokens.type_ids.iter().map(|id| i64::from(*id))),
-            InputRole::Mask => values.extend(std::iter::repeat_n(1, tokens.len())),
+            InputRole::Mask => values.extend(std::iter::repeat_n(1, tokens.len().saturating_sub(tokens.unattended))),
             InputRole::Positions if first > 0 => values.extend(first..first + filled),
             InputRole::Positions => values.extend(0..length as i64),
         }

@@ -26,6 +26,8 @@ pub struct Tokens {
     pub type_ids: Vec<u32>,
     /// Number of tokens at the beginning that are not pooled, because they are those of a prefix.
     pub skipped: usize,
+    /// Number of tokens at the end that the others do not attend to.
+    pub unattended: usize,
 }
 
 impl Tokens {
@@ -79,6 +81,11 @@ impl Tokenizer {
         self.tokens(|tokenizer| tokenizer.encode_fast((query, document), true))
     }
 
+    /// The id of a token; `None` if there is no such token.
+    pub fn id(&self, token: &str) -> Option<u32> {
+        self.inner.token_to_id(token)
+    }
+
     /// The number of special tokens before and after a text.
     ///
     /// # Errors
@@ -96,7 +103,7 @@ impl Tokenizer {
         encode: impl FnOnce(&tokenizers::Tokenizer) -> tokenizers::Result<tokenizers::Encoding>,
     ) -> Result<Tokens> {
         let encoding = catch_panic(|| encode(&self.inner)).map_err(failed)?;
-        Ok(Tokens { ids: encoding.get_ids().to_vec(), type_ids: encoding.get_type_ids().to_vec(), skipped: 0 })
+        Ok(Tokens { ids: encoding.get_ids().to_vec(), type_ids: encoding.get_type_ids().to_vec(), ..Tokens::default() })
     }
 }
 

@@ -45,6 +45,7 @@ pub fn eventually<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
 pub const MINILM: &str = "all-minilm-l6-v2";
 pub const BGE: &str = "bge-small-en-v1.5";
 pub const RERANKER: &str = "ms-marco-minilm-l12-v2";
+pub const COLBERT: &str = "answerai-colbert-small-v1";
 pub const MULTILINGUAL: &str = "use-multilingual-v3";
 
 /// A directory that is removed when it is dropped.
