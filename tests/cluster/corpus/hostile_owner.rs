@@ -12,7 +12,7 @@ const HOOKS: &str = include_str!("hostile_hooks.sql");
 
 /// What calls each function of the schema, by its name, on the corpus of the hostile owner where it takes one. The last ones
 /// change it.
-const CALLS: [(&str, &str); 59] = [
+const CALLS: [(&str, &str); 62] = [
     ("_wait_reasons", "SELECT * FROM socle._wait_reasons()"),
     ("_why_not_captured", "SELECT socle._why_not_captured(corpus, source) FROM socle.corpus_binding"),
     ("_column_type", "SELECT socle._column_type(source, 1::smallint) FROM socle.corpus_binding"),
@@ -82,6 +82,12 @@ const CALLS: [(&str, &str); 59] = [
     ),
     ("facets", "SELECT * FROM socle.facets('atk', NULL, '{id,kind,kinds}', filter => '{\"kind\": \"x1\"}')"),
     ("facets", "SELECT * FROM socle.facets('atk', 'alpha', '{tenant}', mode => 'hybrid')"),
+    (
+        "context_passages",
+        "SELECT * FROM socle.context_passages('atk', 'alpha', filter => '{\"kind\": \"x1\"}', neighbours => 1)",
+    ),
+    ("context_passages", "SELECT * FROM socle.context_passages(ARRAY['atk'], 'alpha', passage_order => 'document')"),
+    ("context", "SELECT socle.context('atk', 'alpha')"),
     ("wait_for_corpus", "SELECT socle.wait_for_corpus('atk', '1s')"),
     ("_corpus_report", "SELECT * FROM socle._corpus_report()"),
     ("_failure_report", "SELECT * FROM socle._failure_report()"),
@@ -97,13 +103,15 @@ const CALLS: [(&str, &str); 59] = [
 ];
 
 /// Calls that have to succeed for a superuser: else they would show nothing.
-const MUST_SUCCEED: [&str; 13] = [
+const MUST_SUCCEED: [&str; 15] = [
     "search",
     "create_search_function",
     "search_function",
     "similar",
     "suggest",
     "facets",
+    "context_passages",
+    "context",
     "explain_search",
     "evaluate",
     "wait_for_corpus",
