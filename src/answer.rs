@@ -4,5 +4,12 @@
 //! Everything is found by a search, with the rights and the row security of the caller. Nothing is written but prompt
 //! templates, and nothing leaves the server.
 
+mod cite;
 mod context;
+mod document;
+mod evaluate;
+mod extractive;
 mod options;
+mod prompt;
+mod sentences;
+mod words;

@@ -158,14 +158,7 @@ impl Context {
     /// # Errors
     /// `InvalidArgument` where not even one word of the best result fits; those of the models whose tokens are counted.
     pub fn new(corpora: &[CorpusSpec], hits: &[Hit], size: &ContextSize) -> Result<Self> {
-        let mut documents: HashMap<(&str, &Key), usize> = HashMap::new();
-        let mut found = Vec::with_capacity(hits.len());
-        for hit in hits {
-            let next = documents.len();
-            let document = *documents.entry((hit.corpus.as_str(), &hit.key)).or_insert(next);
-            let Hit { ordinals, start, end, content, .. } = hit;
-            found.push(Found { document, ordinals: *ordinals, start: *start, end: *end, content });
-        }
+        let found = found(hits);
         let mut counted: HashMap<&str, ModelSpec> = HashMap::new();
         for corpus in corpora {
             let model = size.token_model.clone().map_or_else(|| model_of(corpus), Ok)?;
@@ -188,9 +181,20 @@ impl Context {
             let first = |document: usize| found.iter().position(|hit| hit.document == document);
             passages.sort_by_key(|passage| (first(found[passage.hits[0]].document), passage.start));
         }
-        let passages =
-            passages.into_iter().map(|passage| NumberedPassage { best: hits[passage.hits[0]].clone(), passage });
-        Ok(Self { passages: passages.collect() })
+        Ok(Self::of(passages, hits))
+    }
+
+    /// All passages of search results, the best first.
+    ///
+    /// # Errors
+    /// None, as nothing is counted.
+    pub fn whole(hits: &[Hit]) -> Result<Self> {
+        Ok(Self::of(pack(&found(hits), usize::MAX, &mut |_, _| Ok(0))?, hits))
+    }
+
+    fn of(passages: Vec<Passage>, hits: &[Hit]) -> Self {
+        let numbered = |passage: Passage| NumberedPassage { best: hits[passage.hits[0]].clone(), passage };
+        Self { passages: passages.into_iter().map(numbered).collect() }
     }
 
     /// The passages as one text, each after its number; `None` without one.
@@ -203,15 +207,32 @@ impl Context {
     }
 }
 
+/// Search results as they are packed.
+fn found(hits: &[Hit]) -> Vec<Found<'_>> {
+    let mut documents: HashMap<(&str, &Key), usize> = HashMap::new();
+    let found = hits.iter().map(|hit| {
+        let next = documents.len();
+        let document = *documents.entry((hit.corpus.as_str(), &hit.key)).or_insert(next);
+        Found { document, ordinals: hit.ordinals, start: hit.start, end: hit.end, content: &hit.content }
+    });
+    found.collect()
+}
+
 /// The line before a passage: its number, title and headings.
 fn head(number: usize, hit: &Hit) -> String {
+    let heading = heading(hit);
+    if heading.is_empty() { format!("[{number}]\n") } else { format!("[{number}] {heading}") }
+}
+
+/// Title and headings of a search result as a line, with its end; empty without any.
+pub fn heading(hit: &Hit) -> String {
     let mut parts: Vec<&str> = Vec::new();
     for part in hit.title.as_deref().into_iter().chain(hit.heading_path.iter().map(String::as_str)) {
         if !part.trim().is_empty() && parts.last() != Some(&part) {
             parts.push(part);
         }
     }
-    format!("[{number}] {}\n", parts.join(" › "))
+    if parts.is_empty() { String::new() } else { format!("{}\n", parts.join(" › ")) }
 }
 
 /// Number of tokens of a text as `socle.count_tokens` counts them.

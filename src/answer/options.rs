@@ -41,7 +41,7 @@ pub fn options(arguments: Arguments, first: usize, question: String) -> Result<S
     request.filter = arguments.json(first + 1);
     let named = arguments.short_text(first + 2, "rerank_model")?;
     request.reranker =
-        named.or_else(gucs::default_rerank_model).map(|name| model::rerank_model(Some(name))).transpose()?;
+        named.or_else(gucs::own_default_rerank_model).map(|name| model::rerank_model(Some(name))).transpose()?;
     request.rerank_count = request::rerank_count(arguments, first + 3)?.unwrap_or(request.rerank_count);
     let neighbours = request::number(arguments, first + 4, "neighbours", 0..=MAX_NEIGHBOURS)?.unwrap_or_default();
     request.neighbours = u32::try_from(neighbours).unwrap_or_default();

@@ -201,7 +201,7 @@ pub fn embed(model: &ModelSpec, query: &str) -> Result<Vec<f32>> {
 }
 
 /// Cosine similarity as pgvector computes it: NaN where one vector is all zeros or of another length.
-fn similarity(one: &[f32], other: &[f32]) -> f64 {
+pub fn similarity(one: &[f32], other: &[f32]) -> f64 {
     if one.len() != other.len() {
         return f64::NAN;
     }

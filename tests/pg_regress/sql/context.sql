@@ -28,6 +28,10 @@ SELECT count(DISTINCT source_key) FROM socle.context_passages(ARRAY['manual', 'm
 SELECT source_key FROM socle.context_passages('manual', 'cats', 100, filter => '{"id": [3, 4]}', mode => 'keyword');
 SELECT count(*) FROM socle.context_passages('manual', 'cats', passage_limit => 1);
 SELECT source_key, rerank_score > 0 AS relevant FROM socle.context_passages('manual', 'how long do cats sleep', rerank_model => 'reranker', min_rerank => 0);
+-- The default model of other functions is no cross-encoder.
+SET socle.default_model = 'minilm';
+SELECT count(*) FROM socle.context_passages('manual', 'coffee', mode => 'keyword');
+RESET socle.default_model;
 -- Nothing for NULL; what makes no sense is refused.
 SELECT count(*), socle.context('manual', NULL) IS NULL AND socle.context(NULL::text, 'cats') IS NULL AS nothing FROM socle.context_passages(NULL::text[], 'cats');
 SELECT socle.context('manual', 'unfindable', mode => 'keyword') IS NULL AS nothing;

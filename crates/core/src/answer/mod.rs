@@ -3,7 +3,11 @@
 //!
 //! Decides on texts and numbers alone. Searching, models and the keyword index are the callers' part.
 
+pub mod choose;
+pub mod citation;
 pub mod context;
+pub mod prompt;
+pub mod quality;
 pub mod sentence;
 
 use sha2::{Digest, Sha256};

@@ -21,6 +21,26 @@ const ABBREVIATIONS: [&str; 36] = [
     "z.b",
 ];
 
+/// First words that refer to the sentence before, in lower case. Those that often do not, such as `it`, are left out.
+const BACK_REFERENCES: [&str; 16] = [
+    "they",
+    "these",
+    "those",
+    "this",
+    "ils",
+    "elles",
+    "cela",
+    "ceci",
+    "celui-ci",
+    "celle-ci",
+    "ceux-ci",
+    "celles-ci",
+    "dies",
+    "diese",
+    "dieser",
+    "dieses",
+];
+
 /// A sentence of a passage.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Sentence {
@@ -60,6 +80,28 @@ pub fn sentences(text: &str, lines_are_blocks: bool) -> Vec<Sentence> {
     sentences.retain(|sentence| !sentence.range.is_empty());
     let joined = joined(text, sentences);
     joined.into_iter().flat_map(|sentence| short_enough(text, sentence)).collect()
+}
+
+/// The sentences as they can be read by themselves: one that refers to the sentence before comes with it, if both stand in
+/// one paragraph. The sentence before comes alone, too.
+pub fn self_contained(text: &str, sentences: Vec<Sentence>) -> Vec<Sentence> {
+    let mut complete: Vec<Sentence> = Vec::with_capacity(sentences.len());
+    for (at, sentence) in sentences.iter().enumerate() {
+        let before = at.checked_sub(1).map(|before| &sentences[before]).filter(|before| {
+            !before.is_heading
+                && refers_back(&text[sentence.range.clone()])
+                && !text[before.range.end..sentence.range.start].contains('\n')
+                && sentence.range.end - before.range.start <= MAX_BYTES
+        });
+        let start = before.map_or(sentence.range.start, |before| before.range.start);
+        complete.push(Sentence { range: start..sentence.range.end, is_heading: sentence.is_heading });
+    }
+    complete
+}
+
+fn refers_back(sentence: &str) -> bool {
+    let first = sentence.split(|sign: char| !(sign.is_alphanumeric() || sign == '-')).next().unwrap_or_default();
+    BACK_REFERENCES.contains(&first.to_lowercase().as_str())
 }
 
 /// The blocks of a text: paragraphs, list items, rows of tables, headings, code between fences.
@@ -239,6 +281,22 @@ mod tests {
         assert!(found[0].is_heading && &text[found[0].range.clone()] == "## Restore");
         assert_eq!(&text[found[1].range.clone()], "To restore a backup, run:\n\n```\npg_restore -d db. File\ntwo\n```");
         assert_eq!(&text[found[2].range.clone()], "Then go on.");
+    }
+
+    #[test]
+    fn what_refers_to_the_sentence_before_comes_with_it() {
+        let text = "Cats sleep. They hunt at night. This is long.\n\nThese are not cats.";
+        let found = self_contained(text, sentences(text, false));
+        let texts: Vec<&str> = found.into_iter().map(|sentence| &text[sentence.range]).collect();
+        assert_eq!(
+            texts,
+            [
+                "Cats sleep.",
+                "Cats sleep. They hunt at night.",
+                "They hunt at night. This is long.",
+                "These are not cats."
+            ]
+        );
     }
 
     #[test]
