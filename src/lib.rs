@@ -13,8 +13,9 @@
 //! that keeps the corpora of one database in sync · *index worker* the background worker that builds one vector index.
 //!
 //! Each module uses only those before it in this list: pg, supervisor, engine_client, model, catalog, capture, worker,
-//! keyword_index, vector_index, corpus, sync, search, import, functions.
+//! keyword_index, vector_index, corpus, sync, search, answer, import, functions.
 
+mod answer;
 mod capture;
 mod catalog;
 mod corpus;

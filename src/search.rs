@@ -11,23 +11,23 @@ mod evaluate;
 mod explain;
 mod facets;
 mod group;
-mod keyword_retriever;
-mod omission;
-mod passage;
-mod prefetch;
+pub mod keyword_retriever;
+pub mod omission;
+pub mod passage;
+pub mod prefetch;
 mod rank;
-mod request;
-mod scope;
+pub mod request;
+pub mod scope;
 mod search_function;
 mod select;
 mod sentence;
-mod similar;
+pub mod similar;
 mod source_columns;
-mod source_key;
+pub mod source_key;
 mod suggest;
-mod trace;
+pub mod trace;
 mod vector_retriever;
-mod word_rules;
+pub mod word_rules;
 
 use crate::catalog::CorpusSpec;
 use crate::catalog::heap_counts;
@@ -96,7 +96,10 @@ fn search_many(call: pg_sys::FunctionCallInfo) -> Result<Found, ErrorReport> {
 
 /// The names in a corpus argument. A list that a client has sent without its type comes as one text, and is read as the
 /// list that it is: no corpus has such a name.
-fn name_of_one(arguments: Arguments) -> Result<Vec<String>> {
+///
+/// # Errors
+/// `InputTooLong`.
+pub fn name_of_one(arguments: Arguments) -> Result<Vec<String>> {
     let Some(name) = arguments.short_text(0, "corpus")? else { return Ok(Vec::new()) };
     Ok(match array_elements(&name) {
         Some(names) => each_once(names),
@@ -104,7 +107,11 @@ fn name_of_one(arguments: Arguments) -> Result<Vec<String>> {
     })
 }
 
-fn names_of_many(arguments: Arguments) -> Result<Vec<String>> {
+/// The names in an argument that is a list of corpora, each once.
+///
+/// # Errors
+/// `InputTooLong`.
+pub fn names_of_many(arguments: Arguments) -> Result<Vec<String>> {
     let names = arguments.limited_texts(0, "corpora")?.map(|names| names.elements).unwrap_or_default();
     Ok(each_once(names.into_iter().map(|name| name.map(str::to_string)).collect()))
 }
@@ -197,13 +204,19 @@ fn open(names: &[String]) -> Result<Vec<CorpusSpec>> {
 }
 
 /// One corpus of a search, and the request as it applies there.
-struct CorpusSearch<'a> {
-    scope: Scope<'a>,
-    request: SearchRequest,
+pub struct CorpusSearch<'a> {
+    /// What may be returned of it.
+    pub scope: Scope<'a>,
+    /// The request.
+    pub request: SearchRequest,
 }
 
 impl<'a> CorpusSearch<'a> {
-    fn open(corpus: &'a CorpusSpec, request: &SearchRequest, trace: &mut Trace) -> Result<Self> {
+    /// Opens a corpus for a request.
+    ///
+    /// # Errors
+    /// Those of [`Scope::new`].
+    pub fn open(corpus: &'a CorpusSpec, request: &SearchRequest, trace: &mut Trace) -> Result<Self> {
         let step = ("filter", corpus.name.as_str());
         let mut scope = trace.timed(step, || Scope::new(corpus, request))?;
         trace.note(step, || scope.describe());

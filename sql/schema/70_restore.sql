@@ -20,3 +20,8 @@ CREATE TRIGGER check_restored BEFORE INSERT ON socle.corpus_word_rule FOR EACH R
 ALTER TABLE socle.corpus_word_rule ENABLE ALWAYS TRIGGER check_restored;
 COMMENT ON TRIGGER check_restored ON socle.corpus_word_rule IS 'refuses rows inserted by a role that is not superuser, except rules of its own corpora and, for the owner of the database, of corpora that are not there yet';
 GRANT INSERT ON socle.corpus_word_rule TO PUBLIC;
+
+CREATE TRIGGER check_restored BEFORE INSERT ON socle.prompt_template FOR EACH ROW EXECUTE FUNCTION socle._check_restored();
+ALTER TABLE socle.prompt_template ENABLE ALWAYS TRIGGER check_restored;
+COMMENT ON TRIGGER check_restored ON socle.prompt_template IS 'skips rows inserted by a role that is not superuser: templates are created by socle.create_prompt_template';
+GRANT INSERT ON socle.prompt_template TO PUBLIC;

@@ -704,6 +704,332 @@ ALTER TABLE socle.corpus_word_rule ENABLE ALWAYS TRIGGER check_restored;
 COMMENT ON TRIGGER check_restored ON socle.corpus_word_rule IS 'refuses rows inserted by a role that is not superuser, except rules of its own corpora and, for the owner of the database, of corpora that are not there yet';
 GRANT INSERT ON socle.corpus_word_rule TO PUBLIC;
 
+-- Answers: passages within a number of tokens, the sentences that answer a question, and citations.
+
+CREATE FUNCTION socle.context_passages(
+    corpus text,
+    question text,
+    max_tokens integer DEFAULT 2000,
+    passage_order text DEFAULT 'relevance',
+    token_model text DEFAULT NULL,
+    mode text DEFAULT 'hybrid',
+    filter jsonb DEFAULT NULL,
+    rerank_model text DEFAULT NULL,
+    rerank_count integer DEFAULT 20,
+    neighbours integer DEFAULT 0,
+    language text DEFAULT NULL,
+    query_syntax text DEFAULT 'natural',
+    min_similarity double precision DEFAULT NULL,
+    min_rerank double precision DEFAULT NULL,
+    boost jsonb DEFAULT NULL,
+    vector_optional boolean DEFAULT false,
+    passage_limit integer DEFAULT 20
+) RETURNS TABLE (
+    number integer, corpus_name text, source_key jsonb, title text, heading_path text[], page integer, start_offset integer,
+    end_offset integer, content text, content_sha256 text, score double precision, vector_score double precision,
+    keyword_score double precision, rerank_score double precision, token_count integer)
+LANGUAGE c STABLE PARALLEL RESTRICTED COST 1000000 ROWS 10 SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'context_passages_wrapper';
+COMMENT ON FUNCTION socle.context_passages IS
+    'the best passages for a question that have at most max_tokens together, numbered; no text twice, chunks that follow each other as one';
+
+CREATE FUNCTION socle.context_passages(
+    corpora text[],
+    question text,
+    max_tokens integer DEFAULT 2000,
+    passage_order text DEFAULT 'relevance',
+    token_model text DEFAULT NULL,
+    mode text DEFAULT 'hybrid',
+    filter jsonb DEFAULT NULL,
+    rerank_model text DEFAULT NULL,
+    rerank_count integer DEFAULT 20,
+    neighbours integer DEFAULT 0,
+    language text DEFAULT NULL,
+    query_syntax text DEFAULT 'natural',
+    min_similarity double precision DEFAULT NULL,
+    min_rerank double precision DEFAULT NULL,
+    boost jsonb DEFAULT NULL,
+    vector_optional boolean DEFAULT false,
+    passage_limit integer DEFAULT 20
+) RETURNS TABLE (
+    number integer, corpus_name text, source_key jsonb, title text, heading_path text[], page integer, start_offset integer,
+    end_offset integer, content text, content_sha256 text, score double precision, vector_score double precision,
+    keyword_score double precision, rerank_score double precision, token_count integer)
+LANGUAGE c STABLE PARALLEL RESTRICTED COST 1000000 ROWS 10 SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'context_passages_many_wrapper';
+COMMENT ON FUNCTION socle.context_passages(text[], text, integer, text, text, text, jsonb, text, integer, integer, text, text, double precision, double precision, jsonb, boolean, integer) IS
+    'the same from several corpora';
+
+CREATE FUNCTION socle.context(
+    corpus text,
+    question text,
+    max_tokens integer DEFAULT 2000,
+    passage_order text DEFAULT 'relevance',
+    token_model text DEFAULT NULL,
+    mode text DEFAULT 'hybrid',
+    filter jsonb DEFAULT NULL,
+    rerank_model text DEFAULT NULL,
+    rerank_count integer DEFAULT 20,
+    neighbours integer DEFAULT 0,
+    language text DEFAULT NULL,
+    query_syntax text DEFAULT 'natural',
+    min_similarity double precision DEFAULT NULL,
+    min_rerank double precision DEFAULT NULL,
+    boost jsonb DEFAULT NULL,
+    vector_optional boolean DEFAULT false,
+    passage_limit integer DEFAULT 20
+) RETURNS text
+LANGUAGE c STABLE PARALLEL RESTRICTED COST 1000000 SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'context_wrapper';
+COMMENT ON FUNCTION socle.context IS
+    'the passages of socle.context_passages as one text, each after its number, title and headings';
+
+CREATE FUNCTION socle.context(
+    corpora text[],
+    question text,
+    max_tokens integer DEFAULT 2000,
+    passage_order text DEFAULT 'relevance',
+    token_model text DEFAULT NULL,
+    mode text DEFAULT 'hybrid',
+    filter jsonb DEFAULT NULL,
+    rerank_model text DEFAULT NULL,
+    rerank_count integer DEFAULT 20,
+    neighbours integer DEFAULT 0,
+    language text DEFAULT NULL,
+    query_syntax text DEFAULT 'natural',
+    min_similarity double precision DEFAULT NULL,
+    min_rerank double precision DEFAULT NULL,
+    boost jsonb DEFAULT NULL,
+    vector_optional boolean DEFAULT false,
+    passage_limit integer DEFAULT 20
+) RETURNS text
+LANGUAGE c STABLE PARALLEL RESTRICTED COST 1000000 SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'context_many_wrapper';
+COMMENT ON FUNCTION socle.context(text[], text, integer, text, text, text, jsonb, text, integer, integer, text, text, double precision, double precision, jsonb, boolean, integer) IS
+    'the same from several corpora';
+
+CREATE FUNCTION socle.answer(
+    corpus text,
+    question text,
+    max_sentences integer DEFAULT 3,
+    min_relevance double precision DEFAULT NULL,
+    mode text DEFAULT 'hybrid',
+    filter jsonb DEFAULT NULL,
+    rerank_model text DEFAULT NULL,
+    rerank_count integer DEFAULT 20,
+    neighbours integer DEFAULT 0,
+    language text DEFAULT NULL,
+    query_syntax text DEFAULT 'natural',
+    min_similarity double precision DEFAULT NULL,
+    min_rerank double precision DEFAULT NULL,
+    boost jsonb DEFAULT NULL,
+    vector_optional boolean DEFAULT false,
+    passage_limit integer DEFAULT 20
+) RETURNS TABLE (
+    answer text, declined boolean, reason text, grounded double precision, relevance double precision,
+    coverage double precision, citations jsonb, unmatched_words text[])
+LANGUAGE c STABLE PARALLEL RESTRICTED COST 10000000 ROWS 1 SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'answer_wrapper';
+COMMENT ON FUNCTION socle.answer IS
+    'the sentences of a corpus that answer a question, each with a citation, or the reason why it has no answer; without any language model';
+
+CREATE FUNCTION socle.answer(
+    corpora text[],
+    question text,
+    max_sentences integer DEFAULT 3,
+    min_relevance double precision DEFAULT NULL,
+    mode text DEFAULT 'hybrid',
+    filter jsonb DEFAULT NULL,
+    rerank_model text DEFAULT NULL,
+    rerank_count integer DEFAULT 20,
+    neighbours integer DEFAULT 0,
+    language text DEFAULT NULL,
+    query_syntax text DEFAULT 'natural',
+    min_similarity double precision DEFAULT NULL,
+    min_rerank double precision DEFAULT NULL,
+    boost jsonb DEFAULT NULL,
+    vector_optional boolean DEFAULT false,
+    passage_limit integer DEFAULT 20
+) RETURNS TABLE (
+    answer text, declined boolean, reason text, grounded double precision, relevance double precision,
+    coverage double precision, citations jsonb, unmatched_words text[])
+LANGUAGE c STABLE PARALLEL RESTRICTED COST 10000000 ROWS 1 SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'answer_many_wrapper';
+COMMENT ON FUNCTION socle.answer(text[], text, integer, double precision, text, jsonb, text, integer, integer, text, text, double precision, double precision, jsonb, boolean, integer) IS
+    'the same from several corpora';
+
+CREATE FUNCTION socle.cite(citation jsonb)
+RETURNS TABLE (state text, content text, title text, start_offset integer, end_offset integer)
+LANGUAGE c STABLE PARALLEL RESTRICTED COST 100000 ROWS 1 SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'cite_wrapper';
+COMMENT ON FUNCTION socle.cite IS
+    'whether a citation of socle.answer still holds (valid, moved, changed, gone; hidden without the right to read the source), and the text that stands there now';
+
+CREATE FUNCTION socle.evaluate_answers(
+    corpus text,
+    questions regclass,
+    max_sentences integer DEFAULT 3,
+    min_relevance double precision DEFAULT NULL,
+    mode text DEFAULT 'hybrid',
+    filter jsonb DEFAULT NULL,
+    rerank_model text DEFAULT NULL,
+    rerank_count integer DEFAULT 20,
+    neighbours integer DEFAULT 0,
+    language text DEFAULT NULL,
+    query_syntax text DEFAULT 'natural',
+    min_similarity double precision DEFAULT NULL,
+    min_rerank double precision DEFAULT NULL,
+    boost jsonb DEFAULT NULL,
+    vector_optional boolean DEFAULT false,
+    passage_limit integer DEFAULT 20
+) RETURNS TABLE (
+    question_count integer, answerable_count integer, contained double precision, token_f1 double precision,
+    declined_wrongly integer, unanswerable_count integer, declined_rightly integer, median_milliseconds double precision)
+LANGUAGE c VOLATILE PARALLEL RESTRICTED COST 1000000000 ROWS 1 SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'evaluate_answers_wrapper';
+COMMENT ON FUNCTION socle.evaluate_answers IS
+    'how good the answers of socle.answer are, by a table of questions (question, reference as text or text[], NULL where the corpus has no answer)';
+
+CREATE FUNCTION socle.calibrate(
+    corpus text,
+    questions regclass,
+    max_sentences integer DEFAULT 3,
+    mode text DEFAULT 'hybrid',
+    filter jsonb DEFAULT NULL,
+    rerank_model text DEFAULT NULL,
+    rerank_count integer DEFAULT 20,
+    neighbours integer DEFAULT 0,
+    language text DEFAULT NULL,
+    query_syntax text DEFAULT 'natural',
+    min_similarity double precision DEFAULT NULL,
+    min_rerank double precision DEFAULT NULL,
+    boost jsonb DEFAULT NULL,
+    vector_optional boolean DEFAULT false,
+    passage_limit integer DEFAULT 20
+) RETURNS TABLE (
+    min_relevance double precision, is_best boolean, answered_rightly integer, answered_wrongly integer,
+    declined_wrongly integer, declined_rightly integer, unanswerable_answered integer)
+LANGUAGE c VOLATILE PARALLEL RESTRICTED COST 1000000000 ROWS 50 SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'calibrate_wrapper';
+COMMENT ON FUNCTION socle.calibrate IS
+    'what becomes of the questions of a table, as for socle.evaluate_answers, with each min_relevance that makes a difference, and which is best';
+
+GRANT EXECUTE ON FUNCTION socle.context_passages(text, text, integer, text, text, text, jsonb, text, integer, integer, text, text, double precision, double precision, jsonb, boolean, integer) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION socle.context_passages(text[], text, integer, text, text, text, jsonb, text, integer, integer, text, text, double precision, double precision, jsonb, boolean, integer) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION socle.context(text, text, integer, text, text, text, jsonb, text, integer, integer, text, text, double precision, double precision, jsonb, boolean, integer) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION socle.context(text[], text, integer, text, text, text, jsonb, text, integer, integer, text, text, double precision, double precision, jsonb, boolean, integer) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION socle.answer(text, text, integer, double precision, text, jsonb, text, integer, integer, text, text, double precision, double precision, jsonb, boolean, integer) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION socle.answer(text[], text, integer, double precision, text, jsonb, text, integer, integer, text, text, double precision, double precision, jsonb, boolean, integer) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION socle.cite(jsonb) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION socle.evaluate_answers(text, regclass, integer, double precision, text, jsonb, text, integer, integer, text, text, double precision, double precision, jsonb, boolean, integer) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION socle.calibrate(text, regclass, integer, text, jsonb, text, integer, integer, text, text, double precision, double precision, jsonb, boolean, integer) TO PUBLIC;
+
+-- Prompts for language models elsewhere: templates, and the messages that are made from them and from passages.
+
+CREATE TABLE socle.prompt_template (
+    name text NOT NULL CONSTRAINT prompt_template_name_check CHECK (name OPERATOR(pg_catalog.<>) ''),
+    system text NOT NULL,
+    question_template text NOT NULL,
+    example_context text,
+    example_question text,
+    example_answer text,
+    created_at timestamp with time zone NOT NULL DEFAULT pg_catalog.now(),
+    created_by name NOT NULL DEFAULT SESSION_USER,
+    CONSTRAINT prompt_template_example_check
+        CHECK (pg_catalog.num_nulls(example_context, example_question, example_answer) OPERATOR(pg_catalog.=) ANY (ARRAY[0, 3])),
+    CONSTRAINT prompt_template_name_key PRIMARY KEY (name)
+);
+COMMENT ON TABLE socle.prompt_template IS 'templates of socle.prompt besides the built-in one; written by socle.create_prompt_template and socle.drop_prompt_template';
+COMMENT ON COLUMN socle.prompt_template.name IS 'name of the template in arguments';
+COMMENT ON COLUMN socle.prompt_template.system IS 'instructions: the first message';
+COMMENT ON COLUMN socle.prompt_template.question_template IS 'message with {context} and {question}';
+COMMENT ON COLUMN socle.prompt_template.example_context IS 'passages of the worked example; NULL: there is no example';
+COMMENT ON COLUMN socle.prompt_template.example_question IS 'question of the worked example';
+COMMENT ON COLUMN socle.prompt_template.example_answer IS 'answer of the worked example';
+COMMENT ON COLUMN socle.prompt_template.created_at IS 'time of creation';
+COMMENT ON COLUMN socle.prompt_template.created_by IS 'session user that created the template';
+GRANT SELECT ON socle.prompt_template TO PUBLIC;
+SELECT pg_catalog.pg_extension_config_dump('socle.prompt_template', '');
+
+-- SECURITY DEFINER: a role that is granted EXECUTE can create templates without being able to write the table itself.
+CREATE FUNCTION socle.create_prompt_template(
+    name text,
+    system text,
+    question_template text DEFAULT E'{context}\n\n{question}',
+    example_context text DEFAULT NULL,
+    example_question text DEFAULT NULL,
+    example_answer text DEFAULT NULL
+) RETURNS void
+LANGUAGE c VOLATILE PARALLEL UNSAFE COST 100 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'create_prompt_template_wrapper';
+COMMENT ON FUNCTION socle.create_prompt_template IS
+    'creates a template of socle.prompt: instructions, the message with {context} and {question}, and a worked example';
+
+CREATE FUNCTION socle.drop_prompt_template(name text) RETURNS void
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 100 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'drop_prompt_template_wrapper';
+COMMENT ON FUNCTION socle.drop_prompt_template IS 'drops a template of socle.prompt';
+
+CREATE FUNCTION socle.prompt(
+    corpus text,
+    question text,
+    template text DEFAULT NULL,
+    max_tokens integer DEFAULT 2000,
+    passage_order text DEFAULT 'relevance',
+    token_model text DEFAULT NULL,
+    mode text DEFAULT 'hybrid',
+    filter jsonb DEFAULT NULL,
+    rerank_model text DEFAULT NULL,
+    rerank_count integer DEFAULT 20,
+    neighbours integer DEFAULT 0,
+    language text DEFAULT NULL,
+    query_syntax text DEFAULT 'natural',
+    min_similarity double precision DEFAULT NULL,
+    min_rerank double precision DEFAULT NULL,
+    boost jsonb DEFAULT NULL,
+    vector_optional boolean DEFAULT false,
+    passage_limit integer DEFAULT 20
+) RETURNS jsonb
+LANGUAGE c STABLE PARALLEL RESTRICTED COST 1000000 SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'prompt_wrapper';
+COMMENT ON FUNCTION socle.prompt IS
+    'the messages for a language model that is to answer a question from a corpus, as jsonb: instructions, a worked example, passages and question; NULL if nothing is found';
+
+CREATE FUNCTION socle.prompt(
+    corpora text[],
+    question text,
+    template text DEFAULT NULL,
+    max_tokens integer DEFAULT 2000,
+    passage_order text DEFAULT 'relevance',
+    token_model text DEFAULT NULL,
+    mode text DEFAULT 'hybrid',
+    filter jsonb DEFAULT NULL,
+    rerank_model text DEFAULT NULL,
+    rerank_count integer DEFAULT 20,
+    neighbours integer DEFAULT 0,
+    language text DEFAULT NULL,
+    query_syntax text DEFAULT 'natural',
+    min_similarity double precision DEFAULT NULL,
+    min_rerank double precision DEFAULT NULL,
+    boost jsonb DEFAULT NULL,
+    vector_optional boolean DEFAULT false,
+    passage_limit integer DEFAULT 20
+) RETURNS jsonb
+LANGUAGE c STABLE PARALLEL RESTRICTED COST 1000000 SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'prompt_many_wrapper';
+COMMENT ON FUNCTION socle.prompt(text[], text, text, integer, text, text, text, jsonb, text, integer, integer, text, text, double precision, double precision, jsonb, boolean, integer) IS
+    'the same from several corpora';
+
+REVOKE ALL ON FUNCTION socle.create_prompt_template(text, text, text, text, text, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION socle.drop_prompt_template(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION socle.prompt(text, text, text, integer, text, text, text, jsonb, text, integer, integer, text, text, double precision, double precision, jsonb, boolean, integer) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION socle.prompt(text[], text, text, integer, text, text, text, jsonb, text, integer, integer, text, text, double precision, double precision, jsonb, boolean, integer) TO PUBLIC;
+
+CREATE TRIGGER check_restored BEFORE INSERT ON socle.prompt_template FOR EACH ROW EXECUTE FUNCTION socle._check_restored();
+ALTER TABLE socle.prompt_template ENABLE ALWAYS TRIGGER check_restored;
+COMMENT ON TRIGGER check_restored ON socle.prompt_template IS 'skips rows inserted by a role that is not superuser: templates are created by socle.create_prompt_template';
+GRANT INSERT ON socle.prompt_template TO PUBLIC;
+
 -- The type "vector" of new arguments.
 SELECT socle._check_installation();
 

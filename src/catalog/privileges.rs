@@ -34,23 +34,29 @@ const VECTOR: &str = "embedding";
 /// # Errors
 /// `SnapshotTooOld` when one of the tables is another one by now.
 pub fn hold(corpus: &CorpusSpec) -> Result<()> {
-    let tables = [
-        (&corpus.tables.source_schema, &corpus.tables.source_table, corpus.tables.source),
-        (&corpus.tables.chunk_schema, &corpus.tables.chunk_table, corpus.tables.chunk),
-    ];
-    for (schema, table, known) in tables {
-        let found = relation::find_and_lock(schema, table);
-        // The kind of a locked relation does not change.
-        if Some(found.to_u32()) != known || !relation::is_table(found) {
-            return Err(Error::new(
-                Kind::SnapshotTooOld,
-                format!("corpus \"{}\" was recreated concurrently", corpus.name),
-            )
-            .detail("The snapshot of this transaction still shows the former one.")
-            .hint("Run the transaction again."));
-        }
+    hold_source(corpus)?;
+    let tables = &corpus.tables;
+    hold_table(corpus, (&tables.chunk_schema, &tables.chunk_table, tables.chunk))
+}
+
+/// Like [`hold`], for the source alone.
+///
+/// # Errors
+/// Those of [`hold`].
+pub fn hold_source(corpus: &CorpusSpec) -> Result<()> {
+    let tables = &corpus.tables;
+    hold_table(corpus, (&tables.source_schema, &tables.source_table, tables.source))
+}
+
+fn hold_table(corpus: &CorpusSpec, (schema, table, known): (&str, &str, Option<u32>)) -> Result<()> {
+    let found = relation::find_and_lock(schema, table);
+    // The kind of a locked relation does not change.
+    if Some(found.to_u32()) == known && relation::is_table(found) {
+        return Ok(());
     }
-    Ok(())
+    Err(Error::new(Kind::SnapshotTooOld, format!("corpus \"{}\" was recreated concurrently", corpus.name))
+        .detail("The snapshot of this transaction still shows the former one.")
+        .hint("Run the transaction again."))
 }
 
 /// Refuses a caller that may not read the chunks and every column that they, or what is shown of their documents, come

@@ -1,6 +1,6 @@
-//! The trigger on `socle.corpus`, `socle.corpus_word_rule` and `socle.model` that lets a role other than a superuser restore
-//! a dump: the owner of a database whose extension and models a superuser has set up. A row of `socle.corpus` that it
-//! admits becomes a corpus when `socle.resume_corpus` has checked and bound it.
+//! The trigger on `socle.corpus`, `socle.corpus_word_rule`, `socle.prompt_template` and `socle.model` that lets a role other
+//! than a superuser restore a dump: the owner of a database whose extension, models and templates a superuser has set up. A
+//! row of `socle.corpus` that it admits becomes a corpus when `socle.resume_corpus` has checked and bound it.
 
 use super::create;
 use crate::catalog::CorpusSpec;
@@ -16,6 +16,7 @@ use socle_core::{Error, Kind, Result};
 const PROBLEM: &str = include_str!("../../sql/corpus/check_restored.sql");
 const ROW: &str = include_str!("../../sql/corpus/restored_row.sql");
 const RULED: &str = include_str!("../../sql/corpus/is_rule_of_own_corpus.sql");
+const TEMPLATE_KNOWN: &str = include_str!("../../sql/corpus/template_is_known.sql");
 const KNOWN: &str = include_str!("../../sql/corpus/model_is_known.sql");
 
 /// The trigger function `socle._check_restored()`.
@@ -34,6 +35,7 @@ pub unsafe extern "C-unwind" fn check_restored(call: pg_sys::FunctionCallInfo) -
     let is_wanted = match call.relation_name().to_bytes() {
         b"model" => is_wanted_model(row),
         b"corpus_word_rule" => is_rule_of_own_corpus(row),
+        b"prompt_template" => is_wanted_template(row),
         _ => is_own_corpus(row),
     };
     match is_wanted {
@@ -61,6 +63,21 @@ fn is_wanted_model(row: DatumWithOid<'_>) -> Result<bool> {
             pgrx::function_name!(),
         )
         .set_hint("Have a superuser register it with socle.register_model(); corpora that need it report that when they are resumed.")
+        .report(PgLogLevel::WARNING);
+    }
+    Ok(false)
+}
+
+/// Always false: templates are made by superusers, and roles to which they grant that. Warns if it is not there.
+fn is_wanted_template(row: DatumWithOid<'_>) -> Result<bool> {
+    extension_version::require_own_version()?;
+    if !spi::query_bool(TEMPLATE_KNOWN, &[row])? {
+        ErrorReport::new(
+            PgSqlErrorCode::ERRCODE_WARNING,
+            "a prompt template of the dump is not in this database",
+            pgrx::function_name!(),
+        )
+        .set_hint("Have a superuser create it with socle.create_prompt_template().")
         .report(PgLogLevel::WARNING);
     }
     Ok(false)

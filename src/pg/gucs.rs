@@ -204,7 +204,12 @@ pub fn default_model() -> Option<String> {
 
 /// `socle.default_rerank_model`, or else `socle.default_model`.
 pub fn default_rerank_model() -> Option<String> {
-    text(&DEFAULT_RERANK_MODEL).or_else(default_model)
+    own_default_rerank_model().or_else(default_model)
+}
+
+/// `socle.default_rerank_model`; `None` when empty.
+pub fn own_default_rerank_model() -> Option<String> {
+    text(&DEFAULT_RERANK_MODEL)
 }
 
 /// `socle.truncate_input`.

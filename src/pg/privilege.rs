@@ -26,28 +26,38 @@ pub fn may_read_large_object(object: pg_sys::Oid) -> bool {
 }
 
 /// Raises the error of Postgres unless the current user may read these columns of a relation, which must exist.
-pub fn require_select<'a>(relation: pg_sys::Oid, mut columns: impl Iterator<Item = &'a str>) {
-    let (user, right) = (run_as::current_user(), pg_sys::ACL_SELECT as pg_sys::AclMode);
+pub fn require_select<'a>(relation: pg_sys::Oid, columns: impl Iterator<Item = &'a str>) {
     // SAFETY: catalog lookups inside a transaction; aclcheck_error copies the names.
     unsafe {
         let schema = pg_sys::get_rel_namespace(relation);
-        let usage = schema_usage(schema, user);
+        let usage = schema_usage(schema, run_as::current_user());
         if usage != pg_sys::AclResult::ACLCHECK_OK {
             let name: *const c_char = pg_sys::get_namespace_name(schema);
             pg_sys::aclcheck_error(usage, pg_sys::ObjectType::OBJECT_SCHEMA, name);
         }
-        if pg_sys::pg_class_aclcheck(relation, user, right) == pg_sys::AclResult::ACLCHECK_OK {
-            return;
+        if !may_select(relation, columns) {
+            let name: *const c_char = pg_sys::get_rel_name(relation);
+            pg_sys::aclcheck_error(pg_sys::AclResult::ACLCHECK_NO_PRIV, pg_sys::ObjectType::OBJECT_TABLE, name);
         }
-        let readable = |column: &str| {
+    }
+}
+
+/// Whether the current user may use the schema of a relation, which must exist, and read these columns of it.
+pub fn may_select<'a>(relation: pg_sys::Oid, mut columns: impl Iterator<Item = &'a str>) -> bool {
+    let (user, right) = (run_as::current_user(), pg_sys::ACL_SELECT as pg_sys::AclMode);
+    // SAFETY: catalog lookups inside a transaction.
+    unsafe {
+        if schema_usage(pg_sys::get_rel_namespace(relation), user) != pg_sys::AclResult::ACLCHECK_OK {
+            return false;
+        }
+        if pg_sys::pg_class_aclcheck(relation, user, right) == pg_sys::AclResult::ACLCHECK_OK {
+            return true;
+        }
+        columns.all(|column| {
             let name = CString::new(column).unwrap_or_default();
             let number = pg_sys::get_attnum(relation, name.as_ptr());
             number != 0
                 && pg_sys::pg_attribute_aclcheck(relation, number, user, right) == pg_sys::AclResult::ACLCHECK_OK
-        };
-        if !columns.all(readable) {
-            let name: *const c_char = pg_sys::get_rel_name(relation);
-            pg_sys::aclcheck_error(pg_sys::AclResult::ACLCHECK_NO_PRIV, pg_sys::ObjectType::OBJECT_TABLE, name);
-        }
+        })
     }
 }

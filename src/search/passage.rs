@@ -45,7 +45,7 @@ impl Content {
 }
 
 /// A search result.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Passage {
     /// Name of its corpus.
     pub corpus: String,
@@ -69,6 +69,8 @@ pub struct Passage {
     pub start: i32,
     /// Position after the last character.
     pub end: i32,
+    /// Numbers of its first and its last chunk in the document.
+    pub ordinals: (i32, i32),
     /// [`Scope::fresh_at`] of its corpus.
     pub fresh_at: Option<TimestampWithTimeZone>,
 }
@@ -130,6 +132,7 @@ pub fn read(
             snippet: None,
             start: content.start,
             end: content.end,
+            ordinals: (content.ordinal, content.ordinal),
             fresh_at: scopes[at].fresh_at(),
         };
         results.push((at, content.ordinal, passage));
@@ -204,6 +207,7 @@ fn expand_context(scopes: &[Scope<'_>], results: Vec<(usize, i32, Passage)>, rea
         .filter_map(|(number, (.., mut result))| {
             let passage = wide.remove(&number)?;
             (result.content, result.start, result.end) = (passage.content, passage.start, passage.end);
+            result.ordinals = passage.ordinals;
             Some(result)
         })
         .collect())

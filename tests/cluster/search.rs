@@ -1,5 +1,6 @@
 //! Searches on real clusters. One file for each subject; this one has what they share.
 
+mod answer;
 mod boost;
 mod context;
 mod evaluate;

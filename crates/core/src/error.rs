@@ -12,7 +12,7 @@ pub enum Kind {
     DimensionMismatch,
     /// A text is longer than a limit (54000).
     InputTooLong,
-    /// No model of that name is registered (42704).
+    /// No model or prompt template of that name is registered (42704).
     UnknownModel,
     /// No corpus of that name exists (42704).
     UnknownCorpus,

@@ -3,6 +3,7 @@
 //! Independent of PostgreSQL and ONNX Runtime and without input or output, so that everything here can be tested and
 //! fuzzed without a server.
 
+pub mod answer;
 pub mod array;
 pub mod chunk;
 pub mod corpus;

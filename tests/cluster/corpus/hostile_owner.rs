@@ -12,7 +12,7 @@ const HOOKS: &str = include_str!("hostile_hooks.sql");
 
 /// What calls each function of the schema, by its name, on the corpus of the hostile owner where it takes one. The last ones
 /// change it.
-const CALLS: [(&str, &str); 61] = [
+const CALLS: [(&str, &str); 71] = [
     ("_key_column", "SELECT socle._key_column('{\"id\": 1}', 'id')"),
     ("_wait_reasons", "SELECT * FROM socle._wait_reasons()"),
     ("_why_not_captured", "SELECT socle._why_not_captured(corpus, source) FROM socle.corpus_binding"),
@@ -84,6 +84,26 @@ const CALLS: [(&str, &str); 61] = [
     ),
     ("facets", "SELECT * FROM socle.facets('atk', NULL, '{id,kind,kinds}', filter => '{\"kind\": \"x1\"}')"),
     ("facets", "SELECT * FROM socle.facets('atk', 'alpha', '{tenant}', mode => 'hybrid')"),
+    (
+        "context_passages",
+        "SELECT * FROM socle.context_passages('atk', 'alpha', filter => '{\"kind\": \"x1\"}', neighbours => 1)",
+    ),
+    ("context_passages", "SELECT * FROM socle.context_passages(ARRAY['atk'], 'alpha', passage_order => 'document')"),
+    ("context", "SELECT socle.context('atk', 'alpha')"),
+    (
+        "answer",
+        "SELECT * FROM socle.answer('atk', 'alpha', min_relevance => -100, filter => '{\"kind\": \"x1\"}', mode => 'keyword')",
+    ),
+    ("answer", "SELECT * FROM socle.answer(ARRAY['atk'], 'alpha', min_relevance => -100)"),
+    (
+        "cite",
+        "SELECT * FROM socle.cite('{\"corpus\": \"atk\", \"source_key\": {\"id\": \"x1\"}, \"start_offset\": 1, \"end_offset\": 5, \"content_sha256\": \"0\"}')",
+    ),
+    ("evaluate_answers", "SELECT * FROM socle.evaluate_answers('atk', 'asked')"),
+    ("calibrate", "SELECT * FROM socle.calibrate('atk', 'asked')"),
+    ("prompt", "SELECT socle.prompt('atk', 'alpha')"),
+    ("create_prompt_template", "SELECT socle.create_prompt_template('atk', 'system')"),
+    ("drop_prompt_template", "SELECT socle.drop_prompt_template('atk')"),
     ("wait_for_corpus", "SELECT socle.wait_for_corpus('atk', '1s')"),
     ("_corpus_report", "SELECT * FROM socle._corpus_report()"),
     ("_failure_report", "SELECT * FROM socle._failure_report()"),
@@ -99,13 +119,20 @@ const CALLS: [(&str, &str); 61] = [
 ];
 
 /// Calls that have to succeed for a superuser: else they would show nothing.
-const MUST_SUCCEED: [&str; 13] = [
+const MUST_SUCCEED: [&str; 20] = [
     "search",
     "create_search_function",
     "search_function",
     "similar",
     "suggest",
     "facets",
+    "context_passages",
+    "context",
+    "answer",
+    "cite",
+    "evaluate_answers",
+    "calibrate",
+    "prompt",
     "explain_search",
     "evaluate",
     "wait_for_corpus",
@@ -160,6 +187,7 @@ fn call_all(client: &mut Client, role: &str, calls: &[(&str, &str)]) -> BTreeSet
         "corpus_binding",
         "model",
         "word_rule",
+        "prompt_template",
     ];
     let before = session(client);
     for (name, sql) in views
@@ -196,7 +224,8 @@ fn what_an_owner_has_made_runs_as_the_owner_and_leaves_nothing() {
              CREATE TABLE query (id text, query text); INSERT INTO query VALUES ('q', 'alpha');
              CREATE TABLE judgment (query_id text, id text, grade int); INSERT INTO judgment VALUES ('q', 'x1', 1);
              CREATE TABLE judgment_json (query_id text, id jsonb, grade numeric); INSERT INTO judgment_json VALUES ('q', '{\"id\": \"x1\"}', 1.2);
-             GRANT SELECT ON query, judgment, judgment_json TO PUBLIC",
+             CREATE TABLE asked (question text, reference text); INSERT INTO asked VALUES ('alpha', 'alpha'), ('omega', NULL);
+             GRANT SELECT ON query, judgment, judgment_json, asked TO PUBLIC",
         )
         .unwrap();
     every_function_is_called(&mut client);

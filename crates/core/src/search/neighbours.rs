@@ -115,8 +115,8 @@ fn passage(hits: &[Hit], parts: &[&ContextChunk<'_>], mut found: Vec<usize>) -> 
     Some(Passage { hits: found, score, ordinals: (first.ordinal, last.ordinal), start: first.start, end, content })
 }
 
-/// Appends what `part` adds to a text that ends at `end` of the document.
-fn append(text: &mut String, part: &ContextChunk<'_>, end: i32) {
+/// Appends what `part` adds to a text that ends at `end` of the document. Returns how many bytes of it were there already.
+pub(crate) fn append(text: &mut String, part: &ContextChunk<'_>, end: i32) -> usize {
     let known = match i64::from(part.start) - i64::from(end) {
         repeated @ ..0 => overlap(text, part.content, repeated.unsigned_abs()),
         gap => {
@@ -129,6 +129,7 @@ fn append(text: &mut String, part: &ContextChunk<'_>, end: i32) {
         }
     };
     text.push_str(&part.content[known..]);
+    known
 }
 
 /// Length in bytes of the overlap between the end of `text` and the start of `content`, which share `repeated`

@@ -1,0 +1,233 @@
+//! Chooses the sentences that answer a question, and decides whether anything answers it.
+//!
+//! No signal is enough alone: a cross-encoder knows words and not the collection, a cosine has another scale with every
+//! model, and words in common say little about a question of few words. Numbers come from the measurement in
+//! `bench/README.md`.
+
+use super::on_one_line;
+use crate::search::fusion::standard_scores;
+use std::collections::HashSet;
+use std::ops::Range;
+
+/// Weight of the rank of the passage against the other signals, which count alike.
+const RANK_WEIGHT: f64 = 0.5;
+
+/// What a sentence without an end loses, in standard deviations of a signal: it is a caption or a cell as a rule.
+const UNFINISHED: f64 = 1.0;
+
+/// Weight of the coverage against the score of a cross-encoder, whose range is about -11 to 10.
+const COVERAGE_WEIGHT: f64 = 10.0;
+
+/// Least relevance by default, with a cross-encoder and without.
+const MIN_RELEVANCE: (f64, f64) = (7.0, 6.0);
+
+/// Least score of a cross-encoder by default: there a passage is as likely as not to be relevant.
+const MIN_RERANKED: f64 = 0.0;
+
+/// A word of a question.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Word {
+    /// The word as it stands in the question.
+    pub text: String,
+    /// How much it tells: the rarer, the more.
+    pub weight: f64,
+    /// Whether it is a number, a code or a name.
+    pub is_name: bool,
+}
+
+/// The share of the weight of `words` that is `held`, which has an element for each: 0 to 1. 1 without words.
+pub fn coverage(words: &[Word], held: &[bool]) -> f64 {
+    let all: f64 = words.iter().map(|word| word.weight).sum();
+    let part: f64 = words.iter().zip(held).filter(|(_, held)| **held).map(|(word, _)| word.weight).sum();
+    // A sum of nothing is -0.
+    if all > 0.0 { part / all + 0.0 } else { 1.0 }
+}
+
+/// The words that are not `held`: numbers and names first, then those that tell most.
+pub fn unmatched(words: &[Word], held: &[bool]) -> Vec<Word> {
+    let mut missing: Vec<Word> =
+        words.iter().zip(held).filter(|(_, held)| !**held).map(|(word, _)| word.clone()).collect();
+    missing.sort_by(|a, b| b.is_name.cmp(&a.is_name).then(b.weight.total_cmp(&a.weight)));
+    missing
+}
+
+/// Whether a word is a number, a code or a name: it has a digit, or a capital letter that no sentence begins with.
+/// `follows` says that it does not stand at the beginning of a sentence, and `nouns_are_lower` that the language writes
+/// ordinary nouns in lower case.
+pub fn is_name(word: &str, follows: bool, nouns_are_lower: bool) -> bool {
+    let mut letters = word.chars();
+    let first = letters.next().is_some_and(char::is_uppercase);
+    word.chars().any(char::is_numeric) || letters.any(char::is_uppercase) || (first && follows && nouns_are_lower)
+}
+
+/// What is known of the passages for a question.
+#[derive(Clone, Copy, Debug)]
+pub struct Evidence {
+    /// The best score of a cross-encoder.
+    pub reranked: Option<f64>,
+    /// See [`coverage`], of the best passages.
+    pub coverage: f64,
+}
+
+impl Evidence {
+    /// How relevant the passages are: comparable between questions, for one cross-encoder, or without one.
+    pub fn relevance(&self) -> f64 {
+        self.reranked.unwrap_or_default() + COVERAGE_WEIGHT * self.coverage
+    }
+
+    /// Why the passages do not answer the question; `None` if they may. `least` is the relevance that is asked for, or
+    /// `None` for the default; `missing` are the words that no passage has.
+    pub fn refusal(&self, least: Option<f64>, missing: &[Word]) -> Option<String> {
+        let names: Vec<String> =
+            missing.iter().filter(|word| word.is_name).map(|word| format!("\"{}\"", word.text)).collect();
+        if !names.is_empty() {
+            return Some(format!("no passage has {}", names.join(", ")));
+        }
+        let default = if self.reranked.is_some() { MIN_RELEVANCE.0 } else { MIN_RELEVANCE.1 };
+        let wanted = least.unwrap_or(default);
+        if self.relevance() < wanted {
+            return Some(format!(
+                "the relevance of the best passages is {:.1}, and {wanted:.1} is needed",
+                self.relevance()
+            ));
+        }
+        match self.reranked {
+            Some(score) if least.is_none() && score < MIN_RERANKED => {
+                Some(format!("the best score by the cross-encoder is {score:.1}, and {MIN_RERANKED:.1} is needed"))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// A sentence that may answer a question.
+#[derive(Clone, Debug)]
+pub struct Candidate<'a> {
+    /// Its text.
+    pub text: &'a str,
+    /// Position of its passage in the ranking, from 0.
+    pub rank: usize,
+    /// Its bytes in the passage.
+    pub range: Range<usize>,
+    /// The share of the question that it has, see [`coverage`].
+    pub overlap: f64,
+    /// Score by a cross-encoder.
+    pub reranked: Option<f64>,
+    /// Cosine similarity with the question.
+    pub similarity: Option<f64>,
+}
+
+/// The positions of the best sentences, at most `count`, best first, each with its score. Of sentences with the same
+/// text, and of those that share text, the best comes alone.
+pub fn choose(candidates: &[Candidate<'_>], count: usize) -> Vec<(usize, f64)> {
+    let mut scores = vec![0.0; candidates.len()];
+    let mut add = |weight: f64, signal: &dyn Fn(&Candidate<'_>) -> Option<f64>| {
+        let values: Option<Vec<f64>> =
+            candidates.iter().map(|candidate| signal(candidate).filter(|value| value.is_finite())).collect();
+        for (score, value) in scores.iter_mut().zip(values.map(|values| standard_scores(&values)).unwrap_or_default()) {
+            *score += weight * value;
+        }
+    };
+    add(1.0, &|candidate| candidate.reranked);
+    add(1.0, &|candidate| candidate.similarity);
+    add(1.0, &|candidate| Some(candidate.overlap));
+    add(RANK_WEIGHT, &|candidate| Some(1.0 / (candidate.rank as f64 + 2.0)));
+    for (score, candidate) in scores.iter_mut().zip(candidates) {
+        *score -= if is_finished(candidate.text) { 0.0 } else { UNFINISHED };
+    }
+    let mut order: Vec<usize> = (0..candidates.len()).collect();
+    order.sort_by(|a, b| scores[*b].total_cmp(&scores[*a]));
+    let mut known: HashSet<String> = HashSet::new();
+    let mut chosen: Vec<(usize, f64)> = Vec::new();
+    for at in order {
+        let candidate = &candidates[at];
+        let shares_text = |(other, _): &(usize, f64)| {
+            let other = &candidates[*other];
+            other.rank == candidate.rank
+                && other.range.start < candidate.range.end
+                && candidate.range.start < other.range.end
+        };
+        if chosen.len() < count
+            && !chosen.iter().any(shares_text)
+            && known.insert(on_one_line(candidate.text).to_lowercase())
+        {
+            chosen.push((at, scores[at]));
+        }
+    }
+    chosen
+}
+
+/// Whether a text ends as a sentence does, or as the code that a sentence introduces.
+fn is_finished(text: &str) -> bool {
+    let end = text.trim_end_matches(['"', '\'', '”', '’', '»', ')', ']', ' ', '*', '_']);
+    end.ends_with(['.', '!', '?', '…', ':', ';', '。', '！', '？']) || text.contains(":\n") || text.ends_with("```")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn word(text: &str, weight: f64, is_name: bool) -> Word {
+        Word { text: text.into(), weight, is_name }
+    }
+
+    #[test]
+    fn rare_words_count_more_and_names_are_named_first() {
+        let words = [word("restore", 1.0, false), word("server", 0.5, false), word("PG17", 2.5, true)];
+        assert!((coverage(&words, &[true, true, false]) - 0.375).abs() < 1e-9);
+        assert_eq!(coverage(&[], &[]), 1.0);
+        let missing: Vec<String> = unmatched(&words, &[false, true, false]).into_iter().map(|word| word.text).collect();
+        assert_eq!(missing, ["PG17", "restore"]);
+    }
+
+    #[test]
+    fn names_are_told_by_capitals_and_digits() {
+        for (text, follows, lower, expected) in [
+            ("RIPv2", false, false, true),
+            ("17", false, false, true),
+            ("Cisco", true, true, true),
+            ("Which", false, true, false),
+            ("Sicherung", true, false, false),
+            ("backup", true, true, false),
+        ] {
+            assert_eq!(is_name(text, follows, lower), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_relevant_enough_or_lacks_a_name_is_refused() {
+        let evidence = |reranked, coverage| Evidence { reranked, coverage };
+        assert_eq!(evidence(Some(2.0), 0.6).refusal(None, &[]), None);
+        assert!(evidence(Some(2.0), 0.4).refusal(None, &[]).unwrap().contains("is 6.0"));
+        assert!(evidence(Some(-1.0), 1.0).refusal(None, &[]).unwrap().contains("cross-encoder"));
+        assert_eq!(evidence(Some(-1.0), 1.0).refusal(Some(8.5), &[]), None, "the caller's own threshold stands alone");
+        assert_eq!(evidence(None, 0.7).refusal(None, &[]), None);
+        assert!(evidence(None, 0.5).refusal(None, &[word("x", 1.0, false)]).is_some());
+        assert_eq!(
+            evidence(Some(9.0), 1.0).refusal(None, &[word("Cisco", 1.0, true)]).unwrap(),
+            "no passage has \"Cisco\""
+        );
+    }
+
+    #[test]
+    fn the_sentence_that_most_signals_prefer_comes_first_and_no_text_twice() {
+        let candidate = |text: &'static str, rank, overlap, reranked| Candidate {
+            text,
+            rank,
+            range: 0..text.len(),
+            overlap,
+            reranked: Some(reranked),
+            similarity: None,
+        };
+        let candidates = [
+            candidate("A caption", 3, 0.9, 1.0),
+            candidate("It runs each night.", 1, 0.2, 3.0),
+            candidate("The backup runs each night.", 0, 0.9, 4.0),
+            candidate("the backup  runs each night.", 2, 0.9, 4.0),
+            candidate("The backup runs", 0, 0.9, 3.9),
+        ];
+        let chosen: Vec<usize> = choose(&candidates, 3).into_iter().map(|(at, _)| at).collect();
+        assert_eq!(chosen, [2, 1, 0]);
+        assert_eq!(choose(&[], 3), []);
+    }
+}

@@ -1,0 +1,1 @@
+SELECT t.name FROM socle.prompt_template t ORDER BY 1

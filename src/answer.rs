@@ -1,0 +1,15 @@
+//! Answers from corpora: passages that fit a number of tokens, the sentences that answer a question, prompts for models
+//! elsewhere, and whether a citation still holds.
+//!
+//! Everything is found by a search, with the rights and the row security of the caller. Nothing is written but prompt
+//! templates, and nothing leaves the server.
+
+mod cite;
+mod context;
+mod document;
+mod evaluate;
+mod extractive;
+mod options;
+mod prompt;
+mod sentences;
+mod words;

@@ -1,0 +1,245 @@
+//! `socle.context_passages` and `socle.context`: the best passages for a question within a number of tokens, numbered, as
+//! rows and as one text.
+
+use super::options;
+use crate::catalog::{CorpusSpec, model_of};
+use crate::engine_client;
+use crate::model;
+use crate::pg::arguments::Arguments;
+use crate::pg::error::report;
+use crate::pg::jsonb_key::Key;
+use crate::pg::value;
+use crate::search::omission::Outcome;
+use crate::search::passage::Passage as Hit;
+use crate::search::request;
+use crate::search::trace::Trace;
+use crate::search::{name_of_one, names_of_many, run, with_corpora};
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::prelude::*;
+use socle_core::answer::content_hash;
+use socle_core::answer::context::{Found, Passage, pack};
+use socle_core::model::ModelSpec;
+use socle_core::protocol::{Request, Response};
+use socle_core::{Error, Kind, Result};
+use std::collections::HashMap;
+
+/// Number of tokens: by default, and at most.
+const DEFAULT_TOKENS: usize = 2_000;
+const MAX_TOKENS: i32 = 1_000_000;
+
+/// Number of the first option of the search among the arguments.
+const FIRST_OPTION: usize = 5;
+
+type Passages = TableIterator<
+    'static,
+    (
+        name!(number, i32),
+        name!(corpus_name, String),
+        name!(source_key, Key),
+        name!(title, Option<String>),
+        name!(heading_path, Vec<String>),
+        name!(page, Option<i32>),
+        name!(start_offset, i32),
+        name!(end_offset, i32),
+        name!(content, String),
+        name!(content_sha256, String),
+        name!(score, f64),
+        name!(vector_score, Option<f64>),
+        name!(keyword_score, Option<f64>),
+        name!(rerank_score, Option<f64>),
+        name!(token_count, i32),
+    ),
+>;
+
+/// A passage and the search result that it is best known by.
+#[derive(Debug)]
+pub struct NumberedPassage {
+    /// Its best search result.
+    pub best: Hit,
+    /// Its text, and where that stands.
+    pub passage: Passage,
+}
+
+/// The passages for a question, in the order of their numbers, which begin with 1.
+#[derive(Debug, Default)]
+pub struct Context {
+    /// The passages.
+    pub passages: Vec<NumberedPassage>,
+}
+
+/// How large a context is, and in which order.
+#[derive(Debug)]
+pub struct ContextSize {
+    /// Most tokens, heads included.
+    pub max_tokens: usize,
+    /// Passages of one document stand together, in its order.
+    pub in_document_order: bool,
+    /// Model whose tokens are counted; `None` for that of each corpus.
+    pub token_model: Option<ModelSpec>,
+}
+
+#[pg_extern(sql = false)]
+fn context_passages(call: pg_sys::FunctionCallInfo) -> Result<Passages, ErrorReport> {
+    let arguments = Arguments::new(call);
+    name_of_one(arguments).and_then(|names| context_of(&names, arguments)).map(rows).map_err(report)
+}
+
+#[pg_extern(sql = false)]
+fn context_passages_many(call: pg_sys::FunctionCallInfo) -> Result<Passages, ErrorReport> {
+    let arguments = Arguments::new(call);
+    names_of_many(arguments).and_then(|names| context_of(&names, arguments)).map(rows).map_err(report)
+}
+
+#[pg_extern(sql = false)]
+fn context(call: pg_sys::FunctionCallInfo) -> Result<Option<String>, ErrorReport> {
+    let arguments = Arguments::new(call);
+    name_of_one(arguments).and_then(|names| context_of(&names, arguments)).map(|found| found.text()).map_err(report)
+}
+
+#[pg_extern(sql = false)]
+fn context_many(call: pg_sys::FunctionCallInfo) -> Result<Option<String>, ErrorReport> {
+    let arguments = Arguments::new(call);
+    names_of_many(arguments).and_then(|names| context_of(&names, arguments)).map(|found| found.text()).map_err(report)
+}
+
+fn context_of(names: &[String], arguments: Arguments) -> Result<Context> {
+    let Some(request) = options::read(arguments, FIRST_OPTION)? else { return Ok(Context::default()) };
+    let size = ContextSize::read(arguments, 2)?;
+    if names.is_empty() {
+        return Ok(Context::default());
+    }
+    let (context, outcome) = with_corpora(names, |corpora| {
+        let outcome = run(corpora, &request, &mut Trace::default())?;
+        Ok((Context::new(corpora, &outcome.passages, &size)?, Outcome { passages: Vec::new(), ..outcome }))
+    })?;
+    outcome.report();
+    Ok(context)
+}
+
+fn rows(context: Context) -> Passages {
+    TableIterator::new(context.passages.into_iter().enumerate().map(|(at, NumberedPassage { best, passage })| {
+        (
+            value::position(at),
+            best.corpus,
+            best.key,
+            best.title,
+            best.heading_path,
+            best.page,
+            passage.start,
+            passage.end,
+            passage.content.clone(),
+            content_hash(&passage.content),
+            best.ranked.score,
+            best.ranked.vector.map(|retrieved| retrieved.score).filter(|score| !score.is_nan()),
+            best.ranked.keyword.map(|retrieved| retrieved.score),
+            best.ranked.rerank,
+            value::count(passage.tokens),
+        )
+    }))
+}
+
+impl ContextSize {
+    /// Reads the number of tokens, the order and the model from argument number `at` on.
+    ///
+    /// # Errors
+    /// `InvalidArgument`; `UnknownModel`.
+    pub fn read(arguments: Arguments, at: usize) -> Result<Self> {
+        Ok(Self {
+            max_tokens: request::number(arguments, at, "max_tokens", 1..=MAX_TOKENS)?.unwrap_or(DEFAULT_TOKENS),
+            in_document_order: request::second_of(arguments, at + 1, "passage_order", ["relevance", "document"])?,
+            token_model: arguments.short_text(at + 2, "token_model")?.map(|name| model::find(&name)).transpose()?,
+        })
+    }
+}
+
+impl Context {
+    /// The passages that fit, of search results, the best first.
+    ///
+    /// # Errors
+    /// `InvalidArgument` where not even one word of the best result fits; those of the models whose tokens are counted.
+    pub fn new(corpora: &[CorpusSpec], hits: &[Hit], size: &ContextSize) -> Result<Self> {
+        let found = found(hits);
+        let mut counted: HashMap<&str, ModelSpec> = HashMap::new();
+        for corpus in corpora {
+            let model = size.token_model.clone().map_or_else(|| model_of(corpus), Ok)?;
+            counted.insert(corpus.name.as_str(), model);
+        }
+        let mut count = |best: usize, content: &str| {
+            let model = counted.get(hits[best].corpus.as_str()).cloned().ok_or_else(engine_client::unexpected)?;
+            tokens(model, &format!("{}{content}", head(found.len(), &hits[best])))
+        };
+        let mut passages = pack(&found, size.max_tokens, &mut count)?;
+        if passages.is_empty() && !hits.is_empty() {
+            return Err(Error::new(
+                Kind::InvalidArgument,
+                format!("max_tokens {} is too small for a passage", size.max_tokens),
+            )
+            .detail("Title and headings of a passage count.")
+            .hint("Pass at least 100."));
+        }
+        if size.in_document_order {
+            let first = |document: usize| found.iter().position(|hit| hit.document == document);
+            passages.sort_by_key(|passage| (first(found[passage.hits[0]].document), passage.start));
+        }
+        Ok(Self::of(passages, hits))
+    }
+
+    /// All passages of search results, the best first.
+    ///
+    /// # Errors
+    /// None, as nothing is counted.
+    pub fn whole(hits: &[Hit]) -> Result<Self> {
+        Ok(Self::of(pack(&found(hits), usize::MAX, &mut |_, _| Ok(0))?, hits))
+    }
+
+    fn of(passages: Vec<Passage>, hits: &[Hit]) -> Self {
+        let numbered = |passage: Passage| NumberedPassage { best: hits[passage.hits[0]].clone(), passage };
+        Self { passages: passages.into_iter().map(numbered).collect() }
+    }
+
+    /// The passages as one text, each after its number; `None` without one.
+    pub fn text(&self) -> Option<String> {
+        let texts = self.passages.iter().zip(1..);
+        let texts =
+            texts.map(|(passage, number)| format!("{}{}", head(number, &passage.best), passage.passage.content));
+        let texts: Vec<String> = texts.collect();
+        (!texts.is_empty()).then(|| texts.join("\n\n"))
+    }
+}
+
+/// Search results as they are packed.
+fn found(hits: &[Hit]) -> Vec<Found<'_>> {
+    let mut documents: HashMap<(&str, &Key), usize> = HashMap::new();
+    let found = hits.iter().map(|hit| {
+        let next = documents.len();
+        let document = *documents.entry((hit.corpus.as_str(), &hit.key)).or_insert(next);
+        Found { document, ordinals: hit.ordinals, start: hit.start, end: hit.end, content: &hit.content }
+    });
+    found.collect()
+}
+
+/// The line before a passage: its number, title and headings.
+fn head(number: usize, hit: &Hit) -> String {
+    let heading = heading(hit);
+    if heading.is_empty() { format!("[{number}]\n") } else { format!("[{number}] {heading}") }
+}
+
+/// Title and headings of a search result as a line, with its end; empty without any.
+pub fn heading(hit: &Hit) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in hit.title.as_deref().into_iter().chain(hit.heading_path.iter().map(String::as_str)) {
+        if !part.trim().is_empty() && parts.last() != Some(&part) {
+            parts.push(part);
+        }
+    }
+    if parts.is_empty() { String::new() } else { format!("{}\n", parts.join(" › ")) }
+}
+
+/// Number of tokens of a text as `socle.count_tokens` counts them.
+fn tokens(model: ModelSpec, content: &str) -> Result<usize> {
+    match engine_client::ask(Request::CountTokens { model, content })?.pop() {
+        Some(Response::Count(count)) => Ok(count as usize),
+        Some(Response::Failed { error, .. }) => Err(error),
+        _ => Err(engine_client::unexpected()),
+    }
+}

@@ -1,0 +1,217 @@
+//! `socle.evaluate_answers` and `socle.calibrate`: how good the answers of a corpus are, and the threshold that declines
+//! best, by questions and references in a table of the user, which is read as the caller.
+
+use super::extractive::{Answer, Wanted, answered, min_relevance};
+use super::options;
+use crate::catalog::CorpusSpec;
+use crate::catalog::sql_template::identifier;
+use crate::pg::arguments::Arguments;
+use crate::pg::error::report;
+use crate::pg::run_as::as_self;
+use crate::pg::{plan_cache, value};
+use crate::search::omission::notice;
+use crate::search::request::{self, SearchRequest};
+use crate::search::with_corpora;
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::prelude::*;
+use socle_core::answer::quality::{Judged, Match, best_threshold, compare, thresholds};
+use socle_core::{Error, Kind, Result};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+const COLUMNS: &str = include_str!("../../sql/answer/question_columns.sql");
+
+/// Sentences of an answer: by default, and at most.
+const DEFAULT_SENTENCES: usize = 3;
+const MAX_SENTENCES: i32 = 20;
+
+/// Time between two progress notices.
+const SAY_EVERY: Duration = Duration::from_secs(5);
+
+type Evaluated = TableIterator<
+    'static,
+    (
+        name!(question_count, i32),
+        name!(answerable_count, i32),
+        name!(contained, Option<f64>),
+        name!(token_f1, Option<f64>),
+        name!(declined_wrongly, i32),
+        name!(unanswerable_count, i32),
+        name!(declined_rightly, i32),
+        name!(median_milliseconds, Option<f64>),
+    ),
+>;
+
+type Calibrated = TableIterator<
+    'static,
+    (
+        name!(min_relevance, f64),
+        name!(is_best, bool),
+        name!(answered_rightly, i32),
+        name!(answered_wrongly, i32),
+        name!(declined_wrongly, i32),
+        name!(declined_rightly, i32),
+        name!(unanswerable_answered, i32),
+    ),
+>;
+
+/// A question with its references; without any, the corpus is to have no answer.
+struct Question {
+    text: String,
+    references: Vec<String>,
+}
+
+/// What became of a question.
+struct Outcome {
+    is_answerable: bool,
+    answer: Answer,
+    quality: Match,
+    milliseconds: f64,
+}
+
+#[pg_extern(sql = false)]
+fn evaluate_answers(call: pg_sys::FunctionCallInfo) -> Result<Evaluated, ErrorReport> {
+    evaluated(Arguments::new(call)).map(TableIterator::new).map_err(report)
+}
+
+#[pg_extern(sql = false)]
+fn calibrate(call: pg_sys::FunctionCallInfo) -> Result<Calibrated, ErrorReport> {
+    calibrated(Arguments::new(call)).map(TableIterator::new).map_err(report)
+}
+
+/// A row of each function.
+type Row = (i32, i32, Option<f64>, Option<f64>, i32, i32, i32, Option<f64>);
+type Threshold = (f64, bool, i32, i32, i32, i32, i32);
+
+fn evaluated(arguments: Arguments) -> Result<Vec<Row>> {
+    let wanted =
+        Wanted { sentences: sentences(arguments)?, min_relevance: min_relevance(arguments, 3)?, always: false };
+    let Some(outcomes) = outcomes(arguments, 4, wanted)? else { return Ok(Vec::new()) };
+    let (answerable, others): (Vec<&Outcome>, Vec<&Outcome>) =
+        outcomes.iter().partition(|outcome| outcome.is_answerable);
+    let mean = |measure: &dyn Fn(&Outcome) -> f64| {
+        let sum: f64 = answerable.iter().map(|outcome| measure(outcome)).sum();
+        (!answerable.is_empty()).then(|| sum / answerable.len() as f64)
+    };
+    let declined = |outcomes: &[&Outcome]| outcomes.iter().filter(|outcome| outcome.answer.refusal.is_some()).count();
+    let mut milliseconds: Vec<f64> = outcomes.iter().map(|outcome| outcome.milliseconds).collect();
+    milliseconds.sort_unstable_by(f64::total_cmp);
+    Ok(vec![(
+        value::count(outcomes.len()),
+        value::count(answerable.len()),
+        mean(&|outcome| f64::from(u8::from(outcome.quality.contained))),
+        mean(&|outcome| outcome.quality.f1),
+        value::count(declined(&answerable)),
+        value::count(others.len()),
+        value::count(declined(&others)),
+        milliseconds.get(milliseconds.len() / 2).copied(),
+    )])
+}
+
+fn calibrated(arguments: Arguments) -> Result<Vec<Threshold>> {
+    let wanted = Wanted { sentences: sentences(arguments)?, min_relevance: None, always: true };
+    let Some(outcomes) = outcomes(arguments, 3, wanted)? else { return Ok(Vec::new()) };
+    let judged: Vec<Judged> = outcomes
+        .iter()
+        .map(|outcome| Judged {
+            relevance: outcome.answer.relevance,
+            is_answerable: outcome.is_answerable,
+            is_right: outcome.quality.contained,
+            is_refused: outcome.answer.lacks_name || outcome.answer.text.is_none(),
+        })
+        .collect();
+    let best = best_threshold(&judged);
+    let mut all: Vec<_> = thresholds(&judged).into_iter().map(|outcome| (outcome, false)).collect();
+    all.extend(best.map(|best| (best, true)));
+    all.sort_by(|a, b| a.0.threshold.total_cmp(&b.0.threshold).then(b.1.cmp(&a.1)));
+    all.dedup_by(|next, kept| next.0.threshold == kept.0.threshold);
+    Ok(all
+        .into_iter()
+        .map(|(outcome, is_best)| {
+            (
+                outcome.threshold,
+                is_best,
+                value::count(outcome.right),
+                value::count(outcome.wrong),
+                value::count(outcome.declined_wrongly),
+                value::count(outcome.declined_rightly),
+                value::count(outcome.answered_wrongly),
+            )
+        })
+        .collect())
+}
+
+fn sentences(arguments: Arguments) -> Result<usize> {
+    Ok(request::number(arguments, 2, "max_sentences", 1..=MAX_SENTENCES)?.unwrap_or(DEFAULT_SENTENCES))
+}
+
+/// Answers all questions; `first` is the number of the first option of the search. `None` without a corpus or a table.
+fn outcomes(arguments: Arguments, first: usize, wanted: Wanted) -> Result<Option<Vec<Outcome>>> {
+    let (Some(name), Some(table)) = (arguments.short_text(0, "corpus")?, arguments.oid(1)) else { return Ok(None) };
+    let request = options::options(arguments, first, String::new())?;
+    with_corpora(&[name], |corpora| answers(corpora, &request, &questions(table)?, wanted)).map(Some)
+}
+
+fn answers(
+    corpora: &[CorpusSpec],
+    request: &SearchRequest,
+    questions: &[Question],
+    wanted: Wanted,
+) -> Result<Vec<Outcome>> {
+    let (mut outcomes, mut waiting, mut said) = (Vec::with_capacity(questions.len()), 0, Instant::now());
+    for question in questions {
+        pgrx::check_for_interrupts!();
+        if said.elapsed() > SAY_EVERY {
+            said = Instant::now();
+            pgrx::notice!("{} of {} questions are answered", outcomes.len(), questions.len());
+        }
+        let request = SearchRequest { query: Rc::new(question.text.clone()), ..request.clone() };
+        let begun = Instant::now();
+        let (answer, found) = plan_cache::in_own_memory_context(|| answered(corpora, &request, wanted))?;
+        let milliseconds = begun.elapsed().as_secs_f64() * 1e3;
+        waiting += found.waiting();
+        let references: Vec<&str> = question.references.iter().map(String::as_str).collect();
+        let quality = compare(answer.text.as_deref().unwrap_or_default(), &references);
+        outcomes.push(Outcome { is_answerable: !references.is_empty(), answer, quality, milliseconds });
+    }
+    if waiting > 0 {
+        notice(
+            &format!("{waiting} results were left out: changes of their documents are pending"),
+            "Evaluate again after CALL socle.sync_corpus(…).",
+        );
+    }
+    Ok(outcomes)
+}
+
+/// The questions of a table, in its order.
+fn questions(table: pg_sys::Oid) -> Result<Vec<Question>> {
+    let found = plan_cache::rows(COLUMNS, &[table.into()], 0, |row| {
+        (row.get::<String>(1), row.get::<String>(2), row.get::<bool>(3) == Some(true))
+    })?;
+    let name = found.first().and_then(|column| column.0.clone()).unwrap_or_else(|| format!("with OID {table}"));
+    let [(_, Some(question), _), (_, Some(reference), is_list)] = found.as_slice() else {
+        return Err(Error::new(
+            Kind::InvalidArgument,
+            format!("table {name} of questions must have at least 2 columns"),
+        )
+        .detail("They are the question and its reference, a text or a list of texts.")
+        .hint("A question without a reference is one that the corpus does not answer."));
+    };
+    let sql = format!("SELECT q.{}, q.{} FROM {name} q", identifier(question), identifier(reference));
+    let rows = as_self(|| {
+        plan_cache::rows(&sql, &[], 0, |row| {
+            let references = if *is_list {
+                row.get::<Vec<Option<String>>>(2).unwrap_or_default().into_iter().flatten().collect()
+            } else {
+                row.text(2).into_iter().collect()
+            };
+            (row.text(1), references)
+        })
+    })?;
+    let asked = rows.into_iter().filter_map(|(text, references): (Option<String>, Vec<String>)| {
+        let text = text.filter(|text| !text.trim().is_empty())?;
+        let references = references.into_iter().filter(|reference| !reference.trim().is_empty()).collect();
+        Some(Question { text, references })
+    });
+    Ok(asked.collect())
+}
