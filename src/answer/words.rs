@@ -17,7 +17,7 @@ use crate::search::trace::Trace;
 use crate::search::word_rules;
 use socle_core::Result;
 use socle_core::answer::choose::{Word, is_name};
-use socle_core::protocol::{QuerySyntax, Request, Response};
+use socle_core::protocol::{FieldWeights, QuerySyntax, Request, Response};
 use std::ops::Range;
 
 const CHUNK_COUNT: &str = include_str!("../../sql/answer/chunk_count.sql");
@@ -149,6 +149,8 @@ impl<'a> OpenCorpus<'a> {
                 language: request.language,
                 visible_statistics: true,
                 rules: &rules,
+                // In each field alike: the weight of a word does not depend on where it stands.
+                weights: FieldWeights { content: 1.0, title: 1.0, headings: 1.0 },
             };
             let restrict = self.scope.listed().filter(|_| self.scope.secured).cloned();
             let question = Question { limit: 1, restrict, use_vocabulary: true, ..Question::default() };
