@@ -13,13 +13,13 @@ const SETUP: &str = "
         (3, 'Servers', E'# Tapes\n\nHow to write backups to a tape, and the next backups.', 2),
         (4, NULL, 'Cats sleep for most of the day.', 2);
     SELECT socle.create_corpus('guide', 'guide', ARRAY['body'], title => 'title', format => 'markdown', language => 'en',
-                               model => 'minilm');
-    CALL socle.sync_corpus('guide')";
+                               model => 'minilm')";
 
 fn with_guides() -> (Cluster, Client) {
     let cluster = Cluster::with_models("");
     let mut client = cluster.connect();
     client.batch_execute(SETUP).unwrap();
+    client.batch_execute("CALL socle.sync_corpus('guide')").unwrap();
     (cluster, client)
 }
 
