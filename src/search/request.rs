@@ -246,9 +246,13 @@ impl SearchRequest {
         Ok(Some(request))
     }
 
-    /// Whether the query may have prefixes, such as `back*`.
+    /// Whether the query may have prefixes, such as `back*`. In the syntax `operators` something else may follow at once.
     pub fn has_prefix(&self) -> bool {
-        let is_prefix = |word: &str| word.ends_with('*') && word.contains(char::is_alphanumeric);
+        let ends = |word: &str| match self.syntax {
+            QuerySyntax::Operators => word.contains('*'),
+            _ => word.ends_with('*'),
+        };
+        let is_prefix = |word: &str| ends(word) && word.contains(char::is_alphanumeric);
         self.syntax != QuerySyntax::Plain && self.query.split_whitespace().any(is_prefix)
     }
 

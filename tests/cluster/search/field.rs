@@ -13,14 +13,20 @@ const SETUP: &str = "
         (3, 'Servers', E'# Tapes\n\nHow to write backups to a tape, and the next backups.', 2),
         (4, NULL, 'Cats sleep for most of the day.', 2);
     SELECT socle.create_corpus('guide', 'guide', ARRAY['body'], title => 'title', format => 'markdown', language => 'en',
-                               model => 'minilm');
-    CALL socle.sync_corpus('guide')";
+                               model => 'minilm')";
 
 fn with_guides() -> (Cluster, Client) {
     let cluster = Cluster::with_models("");
     let mut client = cluster.connect();
     client.batch_execute(SETUP).unwrap();
+    client.batch_execute("CALL socle.sync_corpus('guide')").unwrap();
     (cluster, client)
+}
+
+/// Runs a statement, and waits until its changes are searched.
+fn changed(client: &mut Client, sql: &str) {
+    client.batch_execute(sql).unwrap();
+    assert!(value::<bool>(client, "SELECT socle.wait_for_corpus('guide', '2 minutes')"));
 }
 
 /// The documents that are found, in order; `arguments` are those after the corpus.
@@ -42,9 +48,7 @@ fn titles_and_headings_count_by_argument() {
     assert_eq!(found(&mut client, of_null), found(&mut client, "'backup', mode => 'keyword'"));
     assert!(found(&mut client, "'backup', title_weight => 3").contains(&"1".to_string()));
     // A title that is changed is found by its new words alone.
-    client
-        .batch_execute("UPDATE guide SET title = 'Archives' WHERE id = 1; SELECT socle.wait_for_corpus('guide')")
-        .unwrap();
+    changed(&mut client, "UPDATE guide SET title = 'Archives' WHERE id = 1");
     assert_eq!(found(&mut client, "'archive', mode => 'keyword', title_weight => 5"), ["1"]);
     assert!(!found(&mut client, "'backup', mode => 'keyword'").contains(&"1".to_string()));
     let explained =
@@ -142,7 +146,7 @@ fn nothing_is_found_of_a_title_that_one_may_not_read() {
                 mode => 'keyword', title_weight => 5, score_statistics => 'visible')";
     let rows = format!("SELECT array_agg(t ORDER BY t) FROM ({mine}) AS t");
     let seen = as_role(&mut client, "clerk", |client| texts(client, &rows));
-    client.batch_execute("DELETE FROM guide WHERE tenant = 1; SELECT socle.wait_for_corpus('guide')").unwrap();
+    changed(&mut client, "DELETE FROM guide WHERE tenant = 1");
     assert_eq!(as_role(&mut client, "clerk", |client| texts(client, &rows)), seen);
     assert!(seen[0].contains("(3,1,"), "{seen:?}");
 }
