@@ -139,7 +139,7 @@ fn tallies(arguments: Arguments) -> Result<Vec<Tally>> {
     request.reranker =
         arguments.short_text(8, "rerank_model")?.map(|name| model::rerank_model(Some(name))).transpose()?;
     request.rerank_count = request::rerank_count(arguments, 9)?.unwrap_or(request.rerank_count).max(k);
-    request.rerank_weight = request::rerank_weight(arguments, 10)?.unwrap_or(request.rerank_weight);
+    request.rerank_weight = request::rerank_weight(arguments, 10)?;
     request.language = arguments.short_text(11, "language")?.map(|name| language::canonical(&name)).transpose()?;
     request.syntax =
         arguments.short_text(12, "query_syntax")?.map_or(Ok(request.syntax), |name| QuerySyntax::named(&name))?;

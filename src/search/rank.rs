@@ -48,7 +48,7 @@ pub struct Ranked {
     pub vector: Option<RetrieverScore>,
     /// Rank and score in the keyword retriever.
     pub keyword: Option<RetrieverScore>,
-    /// Score of the cross-encoder.
+    /// Score of the reranker.
     pub rerank: Option<f64>,
     /// The boost in `score`.
     pub boost: Option<Boosted>,

@@ -87,17 +87,17 @@ pub struct SearchRequest {
     pub keyword_weight: Option<f64>,
     /// Number of candidates of each retriever.
     pub candidate_count: usize,
-    /// Cross-encoder that reranks the first candidates.
+    /// Model that reranks the first candidates.
     pub reranker: Option<ModelSpec>,
     /// Number of candidates that are reranked.
     pub rerank_count: usize,
-    /// Weight of the cross-encoder: 0 not at all, 1 alone.
-    pub rerank_weight: f64,
+    /// Weight of the reranker: 0 not at all, 1 alone; `None` to choose it by model and query.
+    pub rerank_weight: Option<f64>,
     /// Results with a lower score are left out.
     pub min_score: Option<f64>,
     /// Results with a lower cosine similarity are left out.
     pub min_similarity: Option<f64>,
-    /// Results with a lower score by the cross-encoder are left out.
+    /// Results with a lower score by the reranker are left out.
     pub min_rerank: Option<f64>,
     /// Boosts as JSON, see [`socle_core::search::boost`].
     pub boost: Option<String>,
@@ -164,7 +164,7 @@ impl SearchRequest {
             candidate_count: DEFAULT_CANDIDATES,
             reranker: None,
             rerank_count: 20,
-            rerank_weight: 0.5,
+            rerank_weight: None,
             min_score: None,
             min_similarity: None,
             min_rerank: None,
@@ -214,7 +214,7 @@ impl SearchRequest {
         if request.offset == 0 {
             request.rerank_count = request.rerank_count.max(request.limit);
         }
-        request.rerank_weight = rerank_weight(arguments, 10)?.unwrap_or(request.rerank_weight);
+        request.rerank_weight = rerank_weight(arguments, 10)?;
         request.min_score = arguments.f64(11);
         request.group_by_document = arguments.boolean(12).unwrap_or_default();
         request.diversity = arguments.f64(13).unwrap_or_default();
@@ -363,7 +363,7 @@ pub fn second_of(arguments: Arguments, at: usize, name: &str, words: [&str; 2]) 
     }
 }
 
-/// Number of candidates that a cross-encoder reranks.
+/// Number of candidates that are reranked.
 ///
 /// # Errors
 /// Those of [`number`].
@@ -417,7 +417,7 @@ pub fn only_fields(arguments: Arguments, at: usize, weights: FieldWeights) -> Re
     Ok((weights, true))
 }
 
-/// Weight of a cross-encoder against the first ranking.
+/// Weight of a reranker against the first ranking.
 ///
 /// # Errors
 /// `InvalidArgument` outside 0 to 1.

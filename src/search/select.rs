@@ -1,4 +1,4 @@
-//! Selects results from the candidates: reranked by a cross-encoder, above the minimum scores, diverse.
+//! Selects results from the candidates: reranked by a model, above the minimum scores, diverse.
 
 use super::passage;
 use super::rank::Ranked;
@@ -12,6 +12,7 @@ use socle_core::protocol::{Request, Response};
 use socle_core::search::boost;
 use socle_core::search::fusion::standard_scores;
 use socle_core::search::mmr::diversify;
+use socle_core::search::rerank::default_weight;
 use socle_core::{Error, Kind, Result};
 use std::collections::HashMap;
 
@@ -42,7 +43,9 @@ pub fn select(
         let reranked = trace.timed(("rerank", ""), || rerank(scopes, ranked, request, model))?;
         let Some(reranked) = reranked else { return Ok(None) };
         ranked = reranked;
-        trace.note(("rerank", ""), || format!("{} candidates", ranked.len()));
+        trace.note(("rerank", ""), || {
+            format!("{} candidates, {} with weight {:.2}", ranked.len(), model.name, weight(request, model))
+        });
     }
     ranked = above_thresholds(ranked, request, trace);
     let total = ranked.len();
@@ -94,8 +97,14 @@ pub fn by_corpus(corpora: usize, ranked: &[(usize, Ranked)]) -> Vec<Vec<i64>> {
     chunks
 }
 
-/// Combines the scores of a cross-encoder with those of the first ranking, both as standard scores: together they rank
-/// better than a small cross-encoder alone, which knows nothing of the collection.
+/// Weight of the reranker relative to the first ranking.
+fn weight(request: &SearchRequest, model: &ModelSpec) -> f64 {
+    request.rerank_weight.unwrap_or_else(|| default_weight(model.kind, &request.query))
+}
+
+/// Combines the scores of a reranker with those of the first ranking, both as standard scores: together they rank
+/// better than a small model alone, which knows nothing of the collection. Standard scores have no unit, so that logits and
+/// sums of similarities are treated alike.
 fn rerank(
     scopes: &[Scope<'_>],
     ranked: Vec<(usize, Ranked)>,
@@ -136,7 +145,8 @@ fn rerank(
         return Ok(Some(ranked));
     }
     let both = first.into_iter().zip(anew);
-    let both = both.map(|(first, anew)| (1.0 - request.rerank_weight) * first + request.rerank_weight * anew);
+    let weight = weight(request, model);
+    let both = both.map(|(first, anew)| (1.0 - weight) * first + weight * anew);
     let both: Vec<f64> = both.collect();
     let floor = boost::floor(&both);
     for ((_, ranked), score) in ranked.iter_mut().zip(both) {

@@ -169,7 +169,7 @@ fn several_corpora_are_ranked_each_by_itself() {
 }
 
 #[test]
-fn variety_a_least_score_and_a_second_opinion_change_what_is_returned() {
+fn variety_and_a_least_score_change_what_is_returned() {
     let (_cluster, mut client) = with_papers(300);
     let query = "'a fox that sleeps beside the river', mode => 'vector'";
     // Every sentence exists five times: by score alone its copies follow one another.
@@ -191,10 +191,14 @@ fn variety_a_least_score_and_a_second_opinion_change_what_is_returned() {
     let sql = format!("SELECT chunk_id FROM socle.search('paper', {query}, result_limit => 40, min_score => $1)");
     assert_eq!(client.query(&sql, &[&least]).unwrap().len(), kept);
     assert_eq!(client.query(&sql, &[&2.0]).unwrap().len(), 0);
+}
 
+/// What holds for a reranker of either kind.
+fn reranks(client: &mut Client, model: &str) {
+    let query = "'a fox that sleeps beside the river'";
     let sql = format!(
-        "SELECT s.score, s.rerank_score, r.score FROM socle.search('paper', {query}, rerank_model => 'reranker', group_by_document => true) s,
-             LATERAL socle.rerank('a fox that sleeps beside the river', ARRAY[s.title || E'\\n' || s.content], 'reranker') r"
+        "SELECT s.score, s.rerank_score, r.score FROM socle.search('paper', {query}, rerank_model => '{model}', group_by_document => true) s,
+             LATERAL socle.rerank({query}, ARRAY[s.title || E'\\n' || s.content], '{model}') r"
     );
     let rows = client.query(&sql, &[]).unwrap();
     assert_eq!(rows.len(), 10);
@@ -203,23 +207,52 @@ fn variety_a_least_score_and_a_second_opinion_change_what_is_returned() {
     for (row, reranked) in rows.iter().zip(&reranked) {
         assert!((reranked - f64::from(row.get::<_, f32>(2))).abs() < 1e-4);
     }
-    // Ranked by the cross-encoder only, and not reranked.
-    let weighted = format!("socle.search('paper', {query}, rerank_model => 'reranker', rerank_weight => $1)");
-    let by = |client: &mut Client, weight: f64, column: &str| -> Vec<f64> {
+    // Ranked by the reranker only, and not reranked.
+    let weighted = format!("socle.search('paper', {query}, rerank_model => '{model}', rerank_weight => $1)");
+    let by = |client: &mut Client, weight: Option<f64>, column: &str| -> Vec<f64> {
         let sql = format!("SELECT {column}::float8 FROM {weighted}");
         client.query(&sql, &[&weight]).unwrap().iter().map(|row| row.get(0)).collect()
     };
-    let alone = by(&mut client, 1.0, "rerank_score");
+    let alone = by(client, Some(1.0), "rerank_score");
     assert!(alone.len() == 10 && alone.is_sorted_by(|a, b| a >= b), "{alone:?}");
-    assert!(!by(&mut client, 0.0, "rerank_score").is_sorted_by(|a, b| a >= b), "the first ranking is another");
+    assert!(!by(client, Some(0.0), "rerank_score").is_sorted_by(|a, b| a >= b), "the first ranking is another");
     let first = format!("SELECT chunk_id::float8 FROM socle.search('paper', {query})");
     let first: Vec<f64> = client.query(&first, &[]).unwrap().iter().map(|row| row.get(0)).collect();
-    assert_eq!(by(&mut client, 0.0, "chunk_id"), first);
+    assert_eq!(by(client, Some(0.0), "chunk_id"), first);
+    // Without a weight, that of a short query.
+    assert_eq!(by(client, None, "score"), by(client, Some(0.3), "score"));
 
-    let sql = format!(
-        "SELECT rerank_score FROM socle.search('paper', {query}, rerank_model => 'reranker', group_by_document => true, min_score => $1)"
-    );
     let best = reranked.iter().copied().fold(f64::MIN, f64::max);
-    let kept = client.query(&sql, &[&best]).unwrap();
-    assert!(!kept.is_empty() && kept.iter().all(|row| row.get::<_, f64>(0) >= best), "by the cross-encoder");
+    for least in ["min_score", "min_rerank"] {
+        let sql = format!(
+            "SELECT rerank_score FROM socle.search('paper', {query}, rerank_model => '{model}', group_by_document => true, {least} => $1)"
+        );
+        let kept = client.query(&sql, &[&best]).unwrap();
+        assert!(!kept.is_empty() && kept.iter().all(|row| row.get::<_, f64>(0) >= best), "{least}: by the reranker");
+    }
+    let explained = format!(
+        "SELECT detail FROM socle.explain_search('paper', {query}, rerank_model => '{model}') WHERE step = 'rerank'"
+    );
+    assert_eq!(value::<String>(client, &explained), format!("20 candidates, {model} with weight 0.30"));
+}
+
+#[test]
+fn a_reranker_of_either_kind_reorders_the_best() {
+    let (_cluster, mut client) = with_papers(40);
+    for model in ["reranker", "colbert"] {
+        reranks(&mut client, model);
+    }
+    // A long query leaves the order of the retrievers to a cross-encoder, not to late interaction.
+    let long = "'a fox that sleeps beside the river while the hounds of the hunters run through the dark forest in search of it'";
+    let same = |model: &str| {
+        format!(
+            "SELECT (SELECT array_agg(chunk_id) FROM socle.search('paper', {long}, rerank_model => '{model}'))
+                  = (SELECT array_agg(chunk_id) FROM socle.search('paper', {long}))"
+        )
+    };
+    assert!(value::<bool>(&mut client, &same("reranker")));
+    let weight = format!(
+        "SELECT detail FROM socle.explain_search('paper', {long}, rerank_model => 'colbert') WHERE step = 'rerank'"
+    );
+    assert_eq!(value::<String>(&mut client, &weight), "20 candidates, colbert with weight 0.30");
 }

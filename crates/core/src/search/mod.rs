@@ -1,5 +1,5 @@
-//! Database-independent logic of search: rank fusion, filters and facets, boosts, mean directions, diversification, passages,
-//! highlighting, snippets, and quality metrics.
+//! Database-independent logic of search: rank fusion, filters and facets, boosts, weights of rerankers, mean directions, diversification,
+//! passages, highlighting, snippets, and quality metrics.
 
 pub mod boost;
 pub mod direction;
@@ -9,4 +9,5 @@ pub mod highlight;
 pub mod metrics;
 pub mod mmr;
 pub mod neighbours;
+pub mod rerank;
 pub mod snippet;
