@@ -223,8 +223,7 @@ fn what_an_owner_has_made_runs_as_the_owner_and_leaves_nothing() {
              CREATE SCHEMA other AUTHORIZATION other;
              CREATE TABLE query (id text, query text); INSERT INTO query VALUES ('q', 'alpha');
              CREATE TABLE judgment (query_id text, id text, grade int); INSERT INTO judgment VALUES ('q', 'x1', 1);
-             CREATE TABLE judgment_json (query_id text, id jsonb, grade numeric); INSERT INTO judgment_json VALUES ('q', '{\"id\": \"x1\"}', 1.2);
-             CREATE TABLE asked (question text, reference text); INSERT INTO asked VALUES ('alpha', 'alpha'), ('omega', NULL);
+             CREATE TABLE judgment_json (query_id text, id jsonb, grade numeric); INSERT INTO judgment_json VALUES ('q', '{\"id\": \"x1\"}', 1.2); CREATE TABLE asked (question text, reference text); INSERT INTO asked VALUES ('alpha', 'alpha'), ('omega', NULL);
              GRANT SELECT ON query, judgment, judgment_json, asked TO PUBLIC",
         )
         .unwrap();

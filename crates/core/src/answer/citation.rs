@@ -123,7 +123,7 @@ mod tests {
         let text = "é one  two. x one two.";
         let letters = Letters::new(text).unwrap();
         assert_eq!(letters.occurrences("one two.", 0), [2..11, 14..22]);
-        assert_eq!(letters.occurrences("é", 9), [0..1]);
+        assert_eq!(letters.occurrences("é", 9).first(), Some(&(0..1)));
         let nearest = |text: &str, near| nearest(text, "one two.", &content_hash("one two."), near).unwrap();
         assert_eq!((nearest(text, 20), nearest(text, 3)), (Some(14..22), Some(2..11)));
         assert_eq!(nearest("on etwo.", 0), None, "other words");
@@ -143,8 +143,8 @@ mod tests {
         let mut letters = Letters::default();
         letters.extend("one t", &(3..20));
         letters.extend("wo é", &(20..40));
-        assert_eq!(letters.occurrences("one", 0), [3..20]);
-        assert_eq!(letters.occurrences("two é", 0), [3..40]);
+        assert_eq!(letters.occurrences("one", 0).first(), Some(&(3..20)));
+        assert_eq!(letters.occurrences("two é", 0).first(), Some(&(3..40)));
     }
 
     #[test]
