@@ -1,7 +1,7 @@
 //! The format of a segment as one file, which PostgreSQL stores in rows and the cache as a file.
 //!
 //! Magic, format, length of the header, header, then the files of one tantivy segment as tantivy writes them, footers
-//! included; that of the lengths of fields is encoded by [`super::runs`]. Equal input gives equal bytes. Other formats and damaged files are refused.
+//! included; that of the lengths of fields is encoded by `runs`. Equal input gives equal bytes. Other formats and damaged files are refused.
 
 use super::language::Language;
 use serde::{Deserialize, Serialize};
