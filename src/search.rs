@@ -49,6 +49,7 @@ use scope::Scope;
 use select::Selection;
 use socle_core::array::array_elements;
 use socle_core::{Error, Kind, Result};
+use std::collections::HashSet;
 use trace::Trace;
 
 /// Most chunks that are listed so that others, hidden or deleted, decide about no word.
@@ -117,13 +118,8 @@ pub fn names_of_many(arguments: Arguments) -> Result<Vec<String>> {
 }
 
 fn each_once(names: Vec<Option<String>>) -> Vec<String> {
-    let mut known: Vec<String> = Vec::new();
-    for name in names.into_iter().flatten() {
-        if !known.contains(&name) {
-            known.push(name);
-        }
-    }
-    known
+    let mut known = HashSet::new();
+    names.into_iter().flatten().filter(|name| known.insert(name.clone())).collect()
 }
 
 fn search_in(names: &[String], arguments: Arguments) -> Result<Outcome> {
@@ -324,6 +320,14 @@ fn check(corpus: &CorpusSpec) -> Result<()> {
         return Err(Error::new(Kind::NotInState, format!("corpus \"{}\" lacks a table", corpus.name))
             .hint("See socle.corpus_status for the reason."));
     }
+    require_key(corpus)
+}
+
+/// Refuses a corpus whose key no longer tells which row a document is.
+///
+/// # Errors
+/// `NotInState`.
+pub fn require_key(corpus: &CorpusSpec) -> Result<()> {
     if !corpus.progress.key_holds {
         let error = Error::new(Kind::NotInState, format!("corpus \"{}\" is broken", corpus.name));
         let reason =

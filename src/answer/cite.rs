@@ -10,6 +10,7 @@ use crate::pg::arguments::Arguments;
 use crate::pg::error::report;
 use crate::pg::privilege::may_select;
 use crate::pg::value;
+use crate::search;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use serde::Deserialize;
@@ -79,13 +80,15 @@ fn state_of(json: &str) -> Result<State> {
         Err(error) => return Err(error),
     };
     let Some(source) = corpus.tables.source else { return Ok(gone) };
-    privileges::hold_source(&corpus)?;
     let keys = corpus.tables.key_columns.iter().map(String::as_str);
     let mut columns = corpus.read_columns().into_iter().chain(corpus.options.title_column.as_deref()).chain(keys);
     // Known before any row is read: it says nothing of rows.
     if !may_select(source.into(), columns.clone()) {
         return Ok(State { name: "hidden", ..State::default() });
     }
+    // Not before: a role without privileges would stand in the owner's way.
+    privileges::hold_source(&corpus)?;
+    search::require_key(&corpus)?;
     if columns.any(|column| value::column_type(source.into(), column).is_none()) {
         return Ok(gone);
     }

@@ -16,10 +16,9 @@ use crate::search::trace::Trace;
 use crate::search::{name_of_one, names_of_many, run, with_corpora};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
-use socle_core::answer::content_hash;
 use socle_core::answer::context::{Found, Passage, pack};
+use socle_core::answer::{content_hash, on_one_line};
 use socle_core::model::ModelSpec;
-use socle_core::protocol::{Request, Response};
 use socle_core::{Error, Kind, Result};
 use std::collections::HashMap;
 
@@ -166,7 +165,7 @@ impl Context {
         }
         let mut count = |best: usize, content: &str| {
             let model = counted.get(hits[best].corpus.as_str()).cloned().ok_or_else(engine_client::unexpected)?;
-            tokens(model, &format!("{}{content}", head(found.len(), &hits[best])))
+            options::tokens(model, &format!("{}{content}", head(found.len(), &hits[best])))
         };
         let mut passages = pack(&found, size.max_tokens, &mut count)?;
         if passages.is_empty() && !hits.is_empty() {
@@ -226,20 +225,13 @@ fn head(number: usize, hit: &Hit) -> String {
 
 /// Title and headings of a search result as a line, with its end; empty without any.
 pub fn heading(hit: &Hit) -> String {
-    let mut parts: Vec<&str> = Vec::new();
+    let mut parts: Vec<String> = Vec::new();
     for part in hit.title.as_deref().into_iter().chain(hit.heading_path.iter().map(String::as_str)) {
-        if !part.trim().is_empty() && parts.last() != Some(&part) {
+        // A title with line feeds could else be read as a passage of its own.
+        let part = on_one_line(part);
+        if !part.is_empty() && parts.last() != Some(&part) {
             parts.push(part);
         }
     }
     if parts.is_empty() { String::new() } else { format!("{}\n", parts.join(" › ")) }
-}
-
-/// Number of tokens of a text as `socle.count_tokens` counts them.
-fn tokens(model: ModelSpec, content: &str) -> Result<usize> {
-    match engine_client::ask(Request::CountTokens { model, content })?.pop() {
-        Some(Response::Count(count)) => Ok(count as usize),
-        Some(Response::Failed { error, .. }) => Err(error),
-        _ => Err(engine_client::unexpected()),
-    }
 }

@@ -165,7 +165,8 @@ fn answers(
             said = Instant::now();
             pgrx::notice!("{} of {} questions are answered", outcomes.len(), questions.len());
         }
-        let request = SearchRequest { query: Rc::new(question.text.clone()), ..request.clone() };
+        let mut request = SearchRequest { query: Rc::new(question.text.clone()), ..request.clone() };
+        options::spare_reranker(&mut request)?;
         let begun = Instant::now();
         let (answer, found) = plan_cache::in_own_memory_context(|| answered(corpora, &request, wanted))?;
         let milliseconds = begun.elapsed().as_secs_f64() * 1e3;

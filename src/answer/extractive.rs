@@ -22,6 +22,7 @@ use pgrx::prelude::*;
 use socle_core::answer::choose::{Evidence, choose, coverage, unmatched};
 use socle_core::answer::citation::compose;
 use socle_core::answer::content_hash;
+use socle_core::model::ModelKind;
 use socle_core::{Error, Kind, Result};
 
 /// Sentences of an answer: by default, and at most.
@@ -143,18 +144,23 @@ fn rows(answer: Option<Answer>) -> Answers {
 /// Those of the search, the engine and the models.
 pub fn answered(corpora: &[CorpusSpec], request: &SearchRequest, wanted: Wanted) -> Result<(Answer, Outcome)> {
     let outcome = run(corpora, request, &mut Trace::default())?;
-    let reranked = outcome.passages.iter().filter_map(|passage| passage.ranked.rerank).reduce(f64::max);
+    // The scores of late interaction grow with the question and have no scale of their own.
+    let is_cross_encoder = request.reranker.as_ref().is_some_and(|model| model.kind == ModelKind::Reranker);
+    let scores = outcome.passages.iter().filter(|_| is_cross_encoder).filter_map(|passage| passage.ranked.rerank);
+    let reranked = scores.reduce(f64::max);
     let context = Context::whole(&outcome.passages)?;
     let words = QuestionWords::find(corpora, request, &context.passages)?;
     let evidence = Evidence { reranked, coverage: coverage(&words.words, &words.held(0..COVERED_BY)) };
     let missing = unmatched(&words.words, &words.held(0..context.passages.len()));
     let refusal = if context.passages.is_empty() {
         Some("no passage was found".to_string())
+    } else if words.words.is_empty() {
+        Some("the question has no word that can be looked for".to_string())
     } else {
         evidence.refusal(wanted.min_relevance, &missing)
     };
     let mut answer = Answer {
-        lacks_name: context.passages.is_empty() || missing.iter().any(|word| word.is_name),
+        lacks_name: context.passages.is_empty() || words.words.is_empty() || missing.iter().any(|word| word.is_name),
         relevance: if context.passages.is_empty() { 0.0 } else { evidence.relevance() },
         coverage: if context.passages.is_empty() { 0.0 } else { evidence.coverage },
         unmatched: missing.into_iter().map(|word| word.text).collect(),

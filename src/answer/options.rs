@@ -1,11 +1,13 @@
 //! The question and the options of its search, which the functions of this room share.
 
+use crate::engine_client;
 use crate::model;
 use crate::pg::arguments::Arguments;
 use crate::pg::gucs;
 use crate::search::omission::notice;
 use crate::search::request::{self, Mode, SearchRequest};
-use socle_core::protocol::QuerySyntax;
+use socle_core::model::ModelSpec;
+use socle_core::protocol::{QuerySyntax, Request, Response};
 use socle_core::{Error, Kind, Result, language};
 
 /// Search results that passages are made from: by default, and at most.
@@ -15,19 +17,19 @@ const MAX_PASSAGES: i32 = 100;
 /// Most chunks on each side of a result that become one passage with it.
 const MAX_NEIGHBOURS: i32 = 100;
 
-/// Longest question that a cross-encoder reads, in bytes: question and passage share its window, 512 tokens as a rule.
-const MAX_RERANKED_QUESTION: usize = 1_000;
-
 /// Reads a question, and the options of its search from argument number `first` on. `None` without a question.
 ///
 /// # Errors
-/// `InvalidArgument` for what is outside its range or contradicts itself, `UnknownModel` for a reranker.
+/// `InvalidArgument` for what is outside its range or contradicts itself, `UnknownModel` for a reranker; those of the
+/// engine.
 pub fn read(arguments: Arguments, first: usize) -> Result<Option<SearchRequest>> {
     let Some(question) = arguments.content(1, "question")? else { return Ok(None) };
     if question.trim().is_empty() {
         return Err(Error::new(Kind::InvalidArgument, "question must not be empty or only white space"));
     }
-    options(arguments, first, question).map(Some)
+    let mut request = options(arguments, first, question)?;
+    spare_reranker(&mut request)?;
+    Ok(Some(request))
 }
 
 /// Reads the options of a search.
@@ -57,13 +59,45 @@ pub fn options(arguments: Arguments, first: usize, question: String) -> Result<S
     request.limit = limit.unwrap_or(DEFAULT_PASSAGES);
     request.candidate_count = request.candidate_count.max(request.limit);
     request.rerank_count = request.rerank_count.max(request.limit);
-    if request.reranker.is_some() && request.query.len() > MAX_RERANKED_QUESTION {
-        (request.reranker, request.min_rerank) = (None, None);
-        notice(
-            &format!("the question has more than {MAX_RERANKED_QUESTION} bytes: its passages are not reranked"),
-            "A cross-encoder reads question and passage together. Ask for one thing in one sentence.",
-        );
-    }
     request.check()?;
     Ok(request)
+}
+
+/// Leaves out the reranker for a question that takes more than half of its window, which question and passage share.
+///
+/// # Errors
+/// `InvalidArgument` where a least score by the reranker is asked for; those of the engine.
+pub fn spare_reranker(request: &mut SearchRequest) -> Result<()> {
+    let Some(model) = &request.reranker else { return Ok(()) };
+    let most = model.max_tokens as usize / 2;
+    // A token has at least one byte.
+    if request.query.len() <= most || tokens(model.clone(), &request.query)? <= most {
+        return Ok(());
+    }
+    if request.min_rerank.is_some() {
+        return Err(Error::new(
+            Kind::InvalidArgument,
+            "min_rerank is not possible: the question is too long to rerank",
+        )
+        .detail(format!("It has more than {most} tokens, half of the window of model \"{}\".", model.name))
+        .hint("Ask for one thing in one sentence, or omit min_rerank."));
+    }
+    notice(
+        &format!("the question has more than {most} tokens: its passages are not reranked"),
+        "A reranker reads question and passage together. Ask for one thing in one sentence.",
+    );
+    request.reranker = None;
+    Ok(())
+}
+
+/// Number of tokens of a text as `socle.count_tokens` counts them.
+///
+/// # Errors
+/// Those of the engine.
+pub fn tokens(model: ModelSpec, content: &str) -> Result<usize> {
+    match engine_client::ask(Request::CountTokens { model, content })?.pop() {
+        Some(Response::Count(count)) => Ok(count as usize),
+        Some(Response::Failed { error, .. }) => Err(error),
+        _ => Err(engine_client::unexpected()),
+    }
 }

@@ -57,7 +57,9 @@ impl QuestionWords {
         }
         let mut words: Vec<Word> = Vec::new();
         for corpus in &searched {
-            for word in corpus.words(request)? {
+            let of_corpus = |passage: &&NumberedPassage| passage.best.corpus == corpus.scope.corpus.name;
+            let best = passages.iter().find(of_corpus).map_or("", |passage| &passage.passage.content);
+            for word in corpus.words(request, best)? {
                 let same = |known: &Word| known.text.to_lowercase() == word.text.to_lowercase();
                 match words.iter().position(same) {
                     Some(known) => words[known].is_name &= word.is_name,
@@ -116,19 +118,29 @@ impl<'a> OpenCorpus<'a> {
         Ok(Self { scope, language, is_open })
     }
 
-    /// The words of the question that are no stop words: what is marked in the question itself.
-    fn words(&self, request: &SearchRequest) -> Result<Vec<Word>> {
+    /// The words of the question that are no stop words, and that it does not exclude: what is marked in the question
+    /// itself. `best` is the content of the best passage, which tells the language where others must not.
+    fn words(&self, request: &SearchRequest, best: &str) -> Result<Vec<Word>> {
         let question = request.query.as_str();
-        let marks = self.highlights(&[question], &[question.to_string()])?;
+        let text = if self.scope.secured { format!("{question}\n{best}") } else { question.to_string() };
+        let marks = self.highlights(&[question], request.syntax, &[text])?;
+        let is_in_capitals = !question.contains(char::is_lowercase);
         let nouns_are_lower = self.language.is_some_and(|language| !CAPITAL_NOUNS.contains(&language));
         let ranges = marks.into_iter().flatten().flatten();
         Ok(ranges
             .filter_map(|range| {
+                // Beyond the question is the passage.
                 let text = question.get(range.clone())?;
+                if request.syntax != QuerySyntax::Plain && question[range.end..].starts_with('*') {
+                    // The beginning of words, which are not known.
+                    return None;
+                }
+                // In a question that is written in capitals, they tell nothing.
+                let written = if is_in_capitals { text.to_lowercase() } else { text.to_string() };
                 let before = question[..range.start]
                     .trim_end_matches(|sign: char| !sign.is_alphanumeric() && !".!?:".contains(sign));
                 let follows = before.ends_with(char::is_alphanumeric);
-                Some(Word { text: text.to_string(), weight: 1.0, is_name: is_name(text, follows, nouns_are_lower) })
+                Some(Word { text: text.to_string(), weight: 1.0, is_name: is_name(&written, follows, nouns_are_lower) })
             })
             .collect())
     }
@@ -191,7 +203,7 @@ impl<'a> OpenCorpus<'a> {
         let texts = of_corpus.iter().zip(&heads).map(|(at, head)| format!("{head}{}", passages[*at].passage.content));
         let texts: Vec<String> = texts.collect();
         let words: Vec<&str> = searched_for.iter().map(String::as_str).collect();
-        let marks = self.highlights(&words, &texts)?;
+        let marks = self.highlights(&words, QuerySyntax::Plain, &texts)?;
         let split = |(ranges, head): (Vec<Range<usize>>, &String)| {
             let (in_head, in_content): (Vec<_>, Vec<_>) =
                 ranges.into_iter().partition(|range| range.start < head.len());
@@ -202,17 +214,27 @@ impl<'a> OpenCorpus<'a> {
     }
 
     /// For each query, for each text, the byte ranges that match.
-    fn highlights(&self, queries: &[&str], texts: &[String]) -> Result<Vec<Vec<Vec<Range<usize>>>>> {
+    fn highlights(
+        &self,
+        queries: &[&str],
+        syntax: QuerySyntax,
+        texts: &[String],
+    ) -> Result<Vec<Vec<Vec<Range<usize>>>>> {
         let mut rules = Vec::with_capacity(queries.len());
         for query in queries {
             rules.push(word_rules::word_rules(self.scope.corpus, query)?);
         }
         let engine_request = |number: usize| Request::Highlight {
             query: queries[number],
-            syntax: QuerySyntax::Plain,
+            syntax,
             rules: rules[number].clone(),
             language: self.language,
-            segments: if self.language.is_some() { Vec::new() } else { self.scope.segments.clone() },
+            // Segments tell the languages of all chunks, hidden ones included.
+            segments: if self.language.is_some() || self.scope.secured {
+                Vec::new()
+            } else {
+                self.scope.segments.clone()
+            },
             contents: texts.iter().map(String::as_str).collect(),
         };
         let mut marks = vec![Vec::new(); queries.len()];

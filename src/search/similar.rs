@@ -213,7 +213,7 @@ fn check_vector(corpus: &CorpusSpec, vector: &[f32]) -> Result<()> {
 /// # Errors
 /// `InvalidArgument` for what is no key of the source; `WrongColumnType` where its type has a domain.
 pub fn key_parameters(corpus: &CorpusSpec, key: &str) -> Result<Vec<DatumWithOid<'static>>> {
-    const HINT: &str = "Write it as socle.search does in its column source_key, or pass chunk_id.";
+    const HINT: &str = "Write it as socle.search does in its column source_key.";
     let columns = &corpus.tables.key_columns;
     let names = || columns.iter().map(|column| format!("\"{column}\"")).collect::<Vec<_>>().join(", ");
     let types = source_key::types(corpus);
