@@ -45,7 +45,7 @@ impl Outcome {
                 let what = if count == 1 { "1 result" } else { &format!("{count} results") };
                 notice(
                     &format!("{what} of corpus \"{corpus}\" left out: changes of their documents are pending"),
-                    "stale => 'show' returns them as they were before the change; socle.corpus_status shows what the work waits for.",
+                    "socle.search returns them with stale => 'show' as they were before the change; socle.corpus_status shows what the work waits for.",
                 );
             }
             if let Some(words) = omission.words.describe() {

@@ -225,7 +225,9 @@ fn mark(scopes: &[Scope<'_>], results: &mut [Passage], request: &SearchRequest) 
     let engine_request = |number: usize| {
         let (scope, of_corpus) = &of_corpora[number];
         let language = request.language.or_else(|| scope.corpus.only_language());
-        let segments = if language.is_some() { Vec::new() } else { scope.segments.clone() };
+        // Segments tell the languages of all chunks, hidden ones included.
+        let knows_language = language.is_some() || request.visible_statistics;
+        let segments = if knows_language { Vec::new() } else { scope.segments.clone() };
         let contents = of_corpus.iter().map(|passage| passage.content.as_str()).collect();
         Request::Highlight {
             query: &request.query,
