@@ -1,7 +1,7 @@
 //! `socle.evaluate_answers` and `socle.calibrate`: how good the answers of a corpus are, and the threshold that declines
 //! best, by questions and references in a table of the user, which is read as the caller.
 
-use super::extractive::{Answer, Wanted, answered, min_relevance};
+use super::extractive::{Answer, Wanted, answered, max_sentences, min_relevance};
 use super::options;
 use crate::catalog::CorpusSpec;
 use crate::catalog::sql_template::identifier;
@@ -10,7 +10,7 @@ use crate::pg::error::report;
 use crate::pg::run_as::as_self;
 use crate::pg::{plan_cache, value};
 use crate::search::omission::notice;
-use crate::search::request::{self, SearchRequest};
+use crate::search::request::SearchRequest;
 use crate::search::with_corpora;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
@@ -20,10 +20,6 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 const COLUMNS: &str = include_str!("../../sql/answer/question_columns.sql");
-
-/// Sentences of an answer: by default, and at most.
-const DEFAULT_SENTENCES: usize = 3;
-const MAX_SENTENCES: i32 = 20;
 
 /// Time between two progress notices.
 const SAY_EVERY: Duration = Duration::from_secs(5);
@@ -85,7 +81,7 @@ type Threshold = (f64, bool, i32, i32, i32, i32, i32);
 
 fn evaluated(arguments: Arguments) -> Result<Vec<Row>> {
     let wanted =
-        Wanted { sentences: sentences(arguments)?, min_relevance: min_relevance(arguments, 3)?, always: false };
+        Wanted { sentences: max_sentences(arguments)?, min_relevance: min_relevance(arguments, 3)?, always: false };
     let Some(outcomes) = outcomes(arguments, 4, wanted)? else { return Ok(Vec::new()) };
     let (answerable, others): (Vec<&Outcome>, Vec<&Outcome>) =
         outcomes.iter().partition(|outcome| outcome.is_answerable);
@@ -109,7 +105,7 @@ fn evaluated(arguments: Arguments) -> Result<Vec<Row>> {
 }
 
 fn calibrated(arguments: Arguments) -> Result<Vec<Threshold>> {
-    let wanted = Wanted { sentences: sentences(arguments)?, min_relevance: None, always: true };
+    let wanted = Wanted { sentences: max_sentences(arguments)?, min_relevance: None, always: true };
     let Some(outcomes) = outcomes(arguments, 3, wanted)? else { return Ok(Vec::new()) };
     let judged: Vec<Judged> = outcomes
         .iter()
@@ -139,10 +135,6 @@ fn calibrated(arguments: Arguments) -> Result<Vec<Threshold>> {
             )
         })
         .collect())
-}
-
-fn sentences(arguments: Arguments) -> Result<usize> {
-    Ok(request::number(arguments, 2, "max_sentences", 1..=MAX_SENTENCES)?.unwrap_or(DEFAULT_SENTENCES))
 }
 
 /// Answers all questions; `first` is the number of the first option of the search. `None` without a corpus or a table.
@@ -198,7 +190,9 @@ fn questions(table: pg_sys::Oid) -> Result<Vec<Question>> {
         .detail("They are the question and its reference, a text or a list of texts.")
         .hint("A question without a reference is one that the corpus does not answer."));
     };
-    let sql = format!("SELECT q.{}, q.{} FROM {name} q", identifier(question), identifier(reference));
+    // Between built-in types, no role can define a cast.
+    let cast = if *is_list { "::pg_catalog.text[]" } else { "" };
+    let sql = format!("SELECT q.{}, q.{}{cast} FROM {name} q", identifier(question), identifier(reference));
     let rows = as_self(|| {
         plan_cache::rows(&sql, &[], 0, |row| {
             let references = if *is_list {

@@ -96,17 +96,22 @@ fn answer_many(call: pg_sys::FunctionCallInfo) -> Result<Answers, ErrorReport> {
 
 fn answer_of(names: &[String], arguments: Arguments) -> Result<Option<Answer>> {
     let Some(request) = options::read(arguments, FIRST_OPTION)? else { return Ok(None) };
-    let wanted = Wanted {
-        sentences: request::number(arguments, 2, "max_sentences", 1..=MAX_SENTENCES)?.unwrap_or(DEFAULT_SENTENCES),
-        min_relevance: min_relevance(arguments, 3)?,
-        always: false,
-    };
+    let wanted =
+        Wanted { sentences: max_sentences(arguments)?, min_relevance: min_relevance(arguments, 3)?, always: false };
     if names.is_empty() {
         return Ok(None);
     }
     let (answer, outcome) = with_corpora(names, |corpora| answered(corpora, &request, wanted))?;
     outcome.report();
     Ok(Some(answer))
+}
+
+/// Most sentences of an answer.
+///
+/// # Errors
+/// `InvalidArgument` outside 1 to [`MAX_SENTENCES`].
+pub fn max_sentences(arguments: Arguments) -> Result<usize> {
+    Ok(request::number(arguments, 2, "max_sentences", 1..=MAX_SENTENCES)?.unwrap_or(DEFAULT_SENTENCES))
 }
 
 /// The least relevance of an answer.

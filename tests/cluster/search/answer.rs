@@ -120,7 +120,7 @@ fn operators_capitals_and_signs_of_a_question_are_no_words_of_it() {
 }
 
 #[test]
-fn a_question_beyond_the_window_is_not_reranked() {
+fn questions_of_a_table_are_treated_like_one_and_none_beyond_the_window_is_reranked() {
     let (_cluster, mut client) = with_guides();
     client
         .batch_execute(
@@ -129,6 +129,14 @@ fn a_question_beyond_the_window_is_not_reranked() {
         .unwrap();
     let count: i32 = value(&mut client, "SELECT question_count FROM socle.evaluate_answers('guide', 'asked')");
     assert_eq!(count, 1);
+    // Each element of a list is a reference of its own.
+    client
+        .batch_execute(
+            "CREATE TABLE listed (question text, reference varchar[]); INSERT INTO listed VALUES ('When is a backup made?', '{never,each night}')",
+        )
+        .unwrap();
+    let contained: f64 = value(&mut client, "SELECT contained FROM socle.evaluate_answers('guide', 'listed')");
+    assert_eq!(contained, 1.0);
     // Fewer bytes than others that fit.
     client.batch_execute("SELECT socle.answer('guide', repeat('a.b-', 240))").unwrap();
     let least = client.query("SELECT socle.context('guide', repeat('a.b-', 240), min_rerank => 1)", &[]);
