@@ -55,6 +55,7 @@ use trace::Trace;
 /// Most chunks that are listed so that others, hidden or deleted, decide about no word.
 const MAX_LISTED: usize = 100_000;
 
+const MAY_MISS_CHANGES: &str = include_str!("../sql/search/may_miss_changes.sql");
 const WHY_NOT_CAPTURED: &str = "SELECT socle._why_not_captured($1, $2)";
 
 type Found = TableIterator<
@@ -363,6 +364,12 @@ fn report_state(corpus: &CorpusSpec) -> Result<()> {
 /// Why changes of the source go unnoticed at the moment, if they do.
 fn why_not_captured(corpus: &CorpusSpec) -> Result<Option<String>> {
     let source = pg_sys::Oid::from(corpus.tables.source.unwrap_or_default());
+    // PostgreSQL plans a function in SQL anew for each statement that calls it.
+    let partitioned = corpus.tables.partitioned;
+    let may = plan_cache::rows(MAY_MISS_CHANGES, &[source.into(), partitioned.into()], 1, |row| row.get::<bool>(1))?;
+    if may != [Some(true)] {
+        return Ok(None);
+    }
     let found = plan_cache::rows(WHY_NOT_CAPTURED, &[corpus.name.as_str().into(), source.into()], 1, |row| {
         row.get::<String>(1)
     })?;

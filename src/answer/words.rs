@@ -235,6 +235,7 @@ impl<'a> OpenCorpus<'a> {
             } else {
                 self.scope.segments.clone()
             },
+            chunk_ids: Vec::new(),
             contents: texts.iter().map(String::as_str).collect(),
         };
         let mut marks = vec![Vec::new(); queries.len()];

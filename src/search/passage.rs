@@ -235,6 +235,7 @@ fn mark(scopes: &[Scope<'_>], results: &mut [Passage], request: &SearchRequest) 
             rules: scope.rules.clone(),
             language,
             segments,
+            chunk_ids: of_corpus.iter().map(|passage| passage.ranked.chunk_id).collect(),
             contents,
         }
     };

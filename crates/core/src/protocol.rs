@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 /// Incremented with every change of a message. A backend and an engine of different versions disconnect (see
 /// [`Request::Hello`]).
-pub const PROTOCOL_VERSION: u32 = 10;
+pub const PROTOCOL_VERSION: u32 = 11;
 
 /// Version of library and engine. A supervisor does not use an engine of another version: the two only exchange
 /// [`VERSION_VARIABLE`], [`EXIT_OTHER_VERSION`] and [`FromEngine::Version`], which never change.
@@ -227,10 +227,12 @@ pub enum Request<'a> {
         syntax: QuerySyntax,
         /// As in `KeywordSearch`.
         rules: Vec<WordRule>,
-        /// Language of the query and the texts; `None` has it detected for each text.
+        /// Language of the query and the texts; `None` takes that of each chunk, or has it detected.
         language: Option<&'a str>,
         /// The index of the texts: each is of one of its languages, as far as these segments are open.
         segments: Vec<SegmentDigest>,
+        /// The chunk of each text, in the same order; empty if the texts are not chunks of the segments.
+        chunk_ids: Vec<i64>,
         /// The texts.
         #[serde(borrow)]
         contents: Vec<&'a str>,

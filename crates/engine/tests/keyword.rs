@@ -142,16 +142,19 @@ fn large_segments_come_in_parts_and_words_are_marked() {
     let (segment, summary) = build(&mut client, &texts);
     assert!(segment.len() > SEGMENT_PART);
     assert_eq!(found(search(&mut client, &[summary.digest], "wort91000"))[0], 7000);
-    let highlight = |language, segments| Request::Highlight {
+    let highlight = |language, segments, chunk_ids| Request::Highlight {
         query: "kapiteln",
         syntax: QuerySyntax::Natural,
         rules: Vec::new(),
         language,
         segments,
+        chunk_ids,
         contents: vec!["Das Kapitel", ""],
     };
     let marks = [Response::Highlights(vec![vec![(4, 11)], vec![]])];
-    assert_eq!(client.call(&highlight(Some("de"), Vec::new())), marks);
-    assert_eq!(client.call(&highlight(None, vec![[7; 32], summary.digest])), marks, "the index is German");
-    assert_eq!(engine.report().request_count, 4);
+    assert_eq!(client.call(&highlight(Some("de"), Vec::new(), Vec::new())), marks);
+    assert_eq!(client.call(&highlight(None, vec![[7; 32], summary.digest], Vec::new())), marks, "the index is German");
+    let of_chunks = highlight(None, vec![summary.digest], vec![29_999, 40_000]);
+    assert_eq!(client.call(&of_chunks), marks, "the language of the first chunk is in the index");
+    assert_eq!(engine.report().request_count, 5);
 }

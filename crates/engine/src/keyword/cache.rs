@@ -6,7 +6,6 @@
 use super::incoming_segment::{Finished, IncomingSegment, PARTIAL_EXTENSION, hash};
 use super::language::Language;
 use super::lru::Lru;
-use super::query_plan::QueryLanguages;
 use super::schema::Fields;
 use super::segment::Segment;
 use super::segment_file::hex;
@@ -113,21 +112,17 @@ impl SegmentCache {
         Ok(if missing.is_empty() { Acquired::All(segments) } else { Acquired::Missing(missing) })
     }
 
-    /// The languages of those of the segments that are open.
-    pub fn languages(&self, digests: &[SegmentDigest]) -> Vec<Language> {
+    /// Those of the segments that are open.
+    pub fn those_open(&self, digests: &[SegmentDigest]) -> Vec<Arc<Segment>> {
         let mut open = lock(&self.open);
-        let segments: Vec<Arc<Segment>> = digests.iter().filter_map(|digest| open.get(digest)).collect();
-        QueryLanguages::new(None, &segments).all()
+        digests.iter().filter_map(|digest| open.get(digest)).collect()
     }
 
     /// The languages of the segments, and the number of chunks of each, as far as they are cached.
     pub fn language_counts(&self, digests: &[SegmentDigest]) -> Vec<(Language, u32)> {
         let segments = match self.acquire(digests) {
             Ok(Acquired::All(segments)) => segments,
-            _ => {
-                let mut open = lock(&self.open);
-                digests.iter().filter_map(|digest| open.get(digest)).collect()
-            }
+            _ => self.those_open(digests),
         };
         segments.iter().flat_map(|segment| segment.languages()).collect()
     }

@@ -68,7 +68,7 @@ impl<'a> CompiledQuery<'a> {
         let searched = SearchedParts::new(request.weights, segments);
         let vocabulary = Vocabulary::new(segments, fields, &searched.parts, within);
         parsed.settle_exclusions(&|option| Ok(request.use_vocabulary && vocabulary.word_frequency(option)? > 0))?;
-        let languages = QueryLanguages::of_documents(language, segments, fields, visible)?;
+        let languages = QueryLanguages::of_documents(language, segments, visible)?;
         let mut left_out = parsed.left_out;
         parsed.apply(&request.rules, &languages.common);
         let mut telling = telling(&parsed, &languages);

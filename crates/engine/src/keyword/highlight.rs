@@ -8,9 +8,8 @@ use super::language::{Language, LanguageDetector, SIMPLE};
 use super::query_parser::{Clause, ClauseForm, ParsedQuery, QueryWord, parse};
 use super::schema::Part;
 use super::words::{Word, WordForm, for_each_word};
-use socle_core::Result;
 use socle_core::protocol::{QuerySyntax, WordRule};
-use std::cell::RefCell;
+use std::cell::{LazyCell, RefCell};
 use std::collections::{HashMap, HashSet};
 
 /// First byte of a match, and the byte after its last.
@@ -30,23 +29,29 @@ thread_local! {
     static FORMS: RefCell<HashMap<Language, HashMap<String, Forms>>> = RefCell::default();
 }
 
-/// The matches in each text, ascending and without overlap. Without `language`, that of each text is detected among
-/// `languages`, or among all if there are none.
-///
-/// # Errors
-/// `InvalidArgument` for an unknown language.
+/// What is known of the languages of texts.
+#[derive(Debug, Default)]
+pub struct TextLanguages {
+    /// The language of all texts.
+    pub given: Option<Language>,
+    /// The language of each text, in order. What is missing is detected.
+    pub of_texts: Vec<Option<Language>>,
+    /// Languages that a text may be of; any if there are none.
+    pub possible: Vec<Language>,
+}
+
+/// The matches in each text, ascending and without overlap.
 pub fn highlight(
     (query, syntax, rules): (&str, QuerySyntax, &[WordRule]),
-    language: Option<&str>,
-    languages: &[Language],
+    languages: &TextLanguages,
     contents: &[String],
-) -> Result<Vec<Vec<Range>>> {
-    let given = language.map(Language::named).transpose()?;
-    let detector = LanguageDetector::new(languages);
+) -> Vec<Vec<Range>> {
+    let detector = LazyCell::new(|| LanguageDetector::new(&languages.possible));
     let parsed = parse(query, syntax);
     let mut known: HashMap<Language, Stems> = HashMap::new();
-    let ranges = contents.iter().map(|content| {
-        let language = given.unwrap_or_else(|| detector.detect(content));
+    let ranges = contents.iter().enumerate().map(|(number, content)| {
+        let own = languages.given.or_else(|| languages.of_texts.get(number).copied().flatten());
+        let language = own.unwrap_or_else(|| detector.detect(content));
         let stems = known.entry(language).or_insert_with(|| {
             let mut parsed = parsed.clone();
             parsed.apply(rules, &[language]);
@@ -54,7 +59,7 @@ pub fn highlight(
         });
         merged(marked(&parsed, stems, language, content))
     });
-    Ok(ranges.collect())
+    ranges.collect()
 }
 
 /// The stems and identifiers of a query. Stop words are left out unless there is nothing else.
@@ -182,8 +187,9 @@ mod tests {
     use super::*;
 
     fn marks<'a>(query: &str, language: Option<&str>, content: &'a str) -> Vec<&'a str> {
-        let ranges =
-            highlight((query, QuerySyntax::Operators, &[]), language, &[], &[content.to_string()]).unwrap().remove(0);
+        let given = language.map(|name| Language::named(name).unwrap());
+        let languages = TextLanguages { given, ..TextLanguages::default() };
+        let ranges = highlight((query, QuerySyntax::Operators, &[]), &languages, &[content.to_string()]).remove(0);
         assert!(ranges.is_sorted_by(|one, next| one.1 <= next.0));
         ranges.into_iter().map(|(start, end)| &content[start as usize..end as usize]).collect()
     }
@@ -203,17 +209,20 @@ mod tests {
         let [french, german] = ["fr", "de"].map(|code| Language::named(code).unwrap());
         let contents =
             ["Les chevaux sont dans la prairie".to_string(), "Der Schlüssel liegt unter der Treppe".to_string()];
-        let marks = |languages: &[Language]| {
-            highlight(("cheval schluessel", QuerySyntax::Natural, &[]), None, languages, &contents)
-                .unwrap()
-                .iter()
-                .map(Vec::len)
-                .collect::<Vec<_>>()
+        let marks_of = |languages: &TextLanguages| {
+            let marks = highlight(("cheval schluessel", QuerySyntax::Natural, &[]), languages, &contents);
+            marks.iter().map(Vec::len).collect::<Vec<_>>()
+        };
+        let marks = |possible: &[Language]| {
+            marks_of(&TextLanguages { possible: possible.to_vec(), ..TextLanguages::default() })
         };
         assert_eq!(marks(&[french]), [1, 0], "in French, ue is no ü");
         assert_eq!(marks(&[german]), [0, 1]);
         assert_eq!(marks(&[german, french, SIMPLE]), [1, 1], "each in its own");
         assert_eq!(marks(&[SIMPLE]), [0, 0]);
+        let of_texts = vec![None, Some(SIMPLE)];
+        let some_known = TextLanguages { of_texts, possible: vec![german, french, SIMPLE], given: None };
+        assert_eq!(marks_of(&some_known), [1, 0], "that of the second text is known");
     }
 
     #[test]
@@ -231,6 +240,5 @@ mod tests {
     fn odd_texts_have_no_marks() {
         assert_eq!(marks("", None, "text"), Vec::<&str>::new());
         assert_eq!(marks("((((", None, ""), Vec::<&str>::new());
-        assert!(highlight(("a", QuerySyntax::Natural, &[]), Some("klingon"), &[], &[]).is_err());
     }
 }

@@ -1,7 +1,7 @@
 //! The keyword index: BM25 over immutable segments that PostgreSQL keeps as rows.
 //!
 //! A request names the segments that are visible to its snapshot; together they are the index. `words`, `spelling`, `fold`,
-//! `language`, `light_stemmer`, `english` and `analysis` turn text into terms; `segment_file`, `runs`, `storage` and `segment` read a segment; `build` writes one;
+//! `language`, `light_stemmer`, `english` and `analysis` turn text into terms; `segment_file`, `runs`, `storage`, `segment` and `chunk_language` read a segment; `build` writes one;
 //! `query_unit`, `query_parser`, `query_plan`, `word_rule`, `vocabulary`, `compound`, `compile` and `search` answer queries,
 //! with `exhaustive`, `score`, `field_weight` and `top_hits`; `suggest` and `folded_prefix` complete what is being typed; `cache` keeps
 //! segments. Damaged segments and those of another format are refused.
@@ -11,6 +11,7 @@
 pub mod analysis;
 pub mod build;
 pub mod cache;
+pub mod chunk_language;
 mod compile;
 mod compound;
 mod english;

@@ -5,20 +5,19 @@
 //! the other way round, become further groups, and a word that the index does not have is corrected.
 
 use super::analysis::{unaccented_stem, unaccented_term};
+use super::chunk_language;
 use super::compound;
 use super::fold::fold;
 use super::language::{Language, SIMPLE, Script};
 use super::query_parser::{ParsedQuery, QueryWord};
-use super::schema::Fields;
-use super::segment::{Segment, catch_damage};
+use super::segment::Segment;
 use super::spelling::is_date;
 use super::vocabulary::Vocabulary;
 use super::words::WordForm;
 use socle_core::Result;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use tantivy::schema::IndexRecordOption;
-use tantivy::{DocId, DocSet, Term};
+use tantivy::DocId;
 
 /// Largest number of languages that a query without a language is searched in.
 const MAX_LANGUAGES: usize = 8;
@@ -113,14 +112,13 @@ impl QueryLanguages {
     pub fn of_documents(
         given: Option<Language>,
         segments: &[Arc<Segment>],
-        fields: &Fields,
         documents: Option<&[Vec<DocId>]>,
     ) -> Result<Self> {
         let Some(documents) = documents else { return Ok(Self::new(given, segments)) };
         let mut counts: Vec<(Language, u32)> = Vec::new();
         for (segment, documents) in segments.iter().zip(documents).filter(|(_, documents)| !documents.is_empty()) {
             for (language, _) in segment.languages() {
-                let count = catch_damage(|| count_of_language(segment, fields, language, documents))?;
+                let count = chunk_language::count(segment, language, documents)?;
                 counts.extend((count > 0).then_some((language, count)));
             }
         }
@@ -169,28 +167,6 @@ impl QueryLanguages {
         let rare = self.rare.iter().filter(move |_| !matches!(script, Script::Latin | Script::Other));
         self.common.iter().chain(rare).filter(is_possible).copied()
     }
-}
-
-/// How many of `documents`, which have to ascend, were analysed in a language.
-fn count_of_language(
-    segment: &Segment,
-    fields: &Fields,
-    language: Language,
-    documents: &[DocId],
-) -> tantivy::Result<u32> {
-    let inverted = segment.reader().inverted_index(fields.language)?;
-    let Some(info) = inverted.get_term_info(&Term::from_field_text(fields.language, language.name()))? else {
-        return Ok(0);
-    };
-    let mut postings = inverted.read_postings_from_terminfo(&info, IndexRecordOption::Basic)?;
-    let mut count = 0;
-    for document in documents {
-        if postings.doc() < *document {
-            postings.seek(*document);
-        }
-        count += u32::from(postings.doc() == *document);
-    }
-    Ok(count)
 }
 
 /// The groups of the words of a query, of which `telling` are no stop words.

@@ -28,6 +28,7 @@ pub enum KeywordTask {
         rules: Vec<WordRule>,
         language: Option<String>,
         segments: Vec<SegmentDigest>,
+        chunk_ids: Vec<i64>,
         contents: Vec<String>,
     },
 }
@@ -80,14 +81,17 @@ impl KeywordTask {
                 let titles = titles.into_iter().map(str::to_string).collect();
                 Self::Suggest { segments, query: SuggestRequest { text: text.to_string(), limit, restrict, titles } }
             }
-            protocol::Request::Highlight { query, syntax, rules, language, segments, contents } => Self::Highlight {
-                query: query.to_string(),
-                syntax,
-                rules,
-                language: owned(language),
-                segments,
-                contents: contents.into_iter().map(str::to_string).collect(),
-            },
+            protocol::Request::Highlight { query, syntax, rules, language, segments, chunk_ids, contents } => {
+                Self::Highlight {
+                    query: query.to_string(),
+                    syntax,
+                    rules,
+                    language: owned(language),
+                    segments,
+                    chunk_ids,
+                    contents: contents.into_iter().map(str::to_string).collect(),
+                }
+            }
             _ => return None,
         })
     }

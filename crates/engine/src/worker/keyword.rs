@@ -2,8 +2,11 @@
 
 use crate::keyword::build::{build, merge};
 use crate::keyword::cache::{Acquired, SegmentCache};
-use crate::keyword::highlight::highlight;
+use crate::keyword::chunk_language;
+use crate::keyword::highlight::{TextLanguages, highlight};
 use crate::keyword::incoming_segment::IncomingSegment;
+use crate::keyword::language::Language;
+use crate::keyword::query_plan::QueryLanguages;
 use crate::keyword::search::{SearchResult, search};
 use crate::keyword::segment::Segment;
 use crate::keyword::suggest::suggest;
@@ -63,13 +66,22 @@ pub fn answer(cache: &SegmentCache, responses: &ResponseQueue, request: &Request
         KeywordTask::Suggest { segments, query } => with_segments(cache, segments, |open| {
             Ok(Response::KeywordSuggestions(suggest(open, query, &is_cancelled)?))
         })?,
-        KeywordTask::Highlight { query, syntax, rules, language, segments, contents } => {
-            let languages = cache.languages(segments);
-            Response::Highlights(highlight((query, *syntax, rules), language.as_deref(), &languages, contents)?)
+        KeywordTask::Highlight { query, syntax, rules, language, segments, chunk_ids, contents } => {
+            let languages = match language {
+                Some(name) => TextLanguages { given: Some(Language::named(name)?), ..TextLanguages::default() },
+                None => languages_of(&cache.those_open(segments), chunk_ids)?,
+            };
+            Response::Highlights(highlight((query, *syntax, rules), &languages, contents))
         }
     };
     responses.answer(request, &answer);
     Ok(())
+}
+
+/// What segments tell of the languages of the chunks of texts.
+fn languages_of(segments: &[Arc<Segment>], chunk_ids: &[i64]) -> Result<TextLanguages> {
+    let of_texts = chunk_language::of_chunks(segments, chunk_ids)?;
+    Ok(TextLanguages { given: None, of_texts, possible: QueryLanguages::new(None, segments).all() })
 }
 
 /// The response to a request that reads segments: that of `work`, or that some are missing or damaged in the cache.

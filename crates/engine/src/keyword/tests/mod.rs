@@ -9,6 +9,8 @@ mod suggest;
 mod word_rule;
 
 use super::build::{Chunk, build, merge};
+use super::chunk_language;
+use super::language::Language;
 use super::schema::Fields;
 use super::search::{SearchRequest, SearchResult, search};
 use super::segment::Segment;

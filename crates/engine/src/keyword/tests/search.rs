@@ -262,6 +262,18 @@ fn languages_are_those_of_the_visible_with_their_statistics() {
 }
 
 #[test]
+fn a_segment_knows_the_language_of_each_chunk() {
+    let [english, german, simple] = ["english", "german", "simple"].map(|name| Language::named(name).unwrap());
+    let one = segment(Some("english"), &[(1, "a fox"), (9, "a goose")]);
+    let two = segment(Some("german"), &[(3, "ein Fuchs"), (4, "eine Gans")]);
+    let three = segment(Some("simple"), &[(5, "x")]);
+    let expected = [Some(german), Some(english), None, Some(english), Some(simple), Some(german)];
+    for segments in [vec![one.clone(), two.clone(), three.clone()], vec![merged(&[one, two, three], &[]).unwrap()]] {
+        assert_eq!(chunk_language::of_chunks(&segments, &[4, 9, 7, 1, 5, 4]).unwrap(), expected);
+    }
+}
+
+#[test]
 fn a_merge_is_as_if_built_at_once_without_the_dead() {
     let (parts, _) = samples();
     let dead: Vec<i64> = (0..3000).rev().filter(|id| id % 7 == 0 || (200..900).contains(id)).collect();
