@@ -1,6 +1,14 @@
 -- From 0.1.0 to 0.2.0. What sql/schema creates anew, an existing installation gets here; a test compares both.
 \echo Use "ALTER EXTENSION socle UPDATE" to load this file. \quit
 
+-- Views before tables, as those lock who read them. LOCK TABLE would lock the tables of each view with it; none of the views
+-- has the option that is reset.
+ALTER VIEW socle.engine_status RESET (security_barrier);
+ALTER VIEW socle.model_status RESET (security_barrier);
+ALTER VIEW socle.corpus_status RESET (security_barrier);
+ALTER VIEW socle.job_failure RESET (security_barrier);
+ALTER VIEW socle.worker_status RESET (security_barrier);
+
 -- All at once and in the order in which triggers and workers take them, so that nobody waits for another who waits.
 LOCK TABLE socle.corpus, socle.corpus_binding, socle.keyword_file, socle.model IN ACCESS EXCLUSIVE MODE;
 

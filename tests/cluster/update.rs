@@ -128,6 +128,29 @@ fn a_corpus_of_an_older_version_is_kept_true_through_the_update() {
     assert_eq!(client.query_one(found, &[]).unwrap().get::<_, String>(0), "5");
 }
 
+/// Who reads a view has locked the view before the tables below it.
+#[test]
+fn the_update_and_a_reader_of_a_view_do_not_wait_for_each_other() {
+    let cluster = Cluster::new("");
+    let Some(_server) = server_with_both(&cluster) else { return };
+    cluster.connect().batch_execute("CREATE EXTENSION socle VERSION '0.1.0' CASCADE").unwrap();
+    let mut holder = cluster.connect();
+    let mut transaction = holder.transaction().unwrap();
+    transaction.query_one("SELECT state FROM socle.engine_status", &[]).unwrap();
+    let mut watcher = cluster.connect();
+    let waiting = "SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted";
+    let mut are_waiting = |count: i64| watcher.query_one(waiting, &[]).unwrap().get::<_, i64>(0) >= count;
+    std::thread::scope(|scope| {
+        let update = scope.spawn(|| cluster.connect().batch_execute("ALTER EXTENSION socle UPDATE"));
+        eventually("the update waits", || are_waiting(1).then_some(()));
+        let reader = scope.spawn(|| cluster.connect().query_one("SELECT count(*) FROM socle.model_status", &[]));
+        eventually("the reader has read, or waits", || (reader.is_finished() || are_waiting(2)).then_some(()));
+        transaction.commit().unwrap();
+        assert_eq!(reader.join().unwrap().unwrap().get::<_, i64>(0), 0);
+        update.join().unwrap().unwrap();
+    });
+}
+
 /// Replaces a file by a copy, as an update does: its name has another file, and processes that run the old one go on.
 fn renew(file: &Path) {
     let new = file.with_extension("new");
