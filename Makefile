@@ -17,14 +17,16 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)/release
 use_server = pg_config=$${PG_CONFIG:-$$($(SETUP) postgres $(PG))}; \
 	major=$$("$$pg_config" --version | sed -E 's/^PostgreSQL ([0-9]+).*/\1/'); \
 	case $$major in 15|16|17|18) ;; *) echo "socle needs PostgreSQL 15 to 18, not $$("$$pg_config" --version)" >&2; exit 1;; esac
-# Sets $$share and $$lib, the server's directories.
-use_directories = $(use_server); share=$(DESTDIR)$$("$$pg_config" --sharedir); lib=$(DESTDIR)$$("$$pg_config" --pkglibdir)
+# Sets $$share and $$lib, the server's directories, or those that a package has them in.
+use_directories = $(use_server); share=$(DESTDIR)$(or $(SHAREDIR),$$("$$pg_config" --sharedir)); \
+	lib=$(DESTDIR)$(or $(PKGLIBDIR),$$("$$pg_config" --pkglibdir))
 
 .PHONY: all install install-models uninstall installcheck clean demo psql stop test test-all bench lint help
 
 ## all: builds the extension and the engine
 all:
-	$(SETUP) packages
+	# Nothing is installed into a system with a server of its own unasked.
+	$(if $(PG_CONFIG),$(SETUP) missing "$(PG_CONFIG)",$(SETUP) packages)
 	$(use_server)
 	PGRX_PG_CONFIG_PATH="$$pg_config" cargo build --release --locked --package socle --package socle-engine --no-default-features --features socle/pg$$major
 
@@ -124,6 +126,18 @@ test-all: install install-models test-units
 test-long: test-all
 	taskset --cpu-list 0 $(MAKE) test-server
 	$(MAKE) fuzz
+
+## package: builds the Debian packages postgresql-NN-socle (with its debug symbols) and socle-models into target/package
+.PHONY: package
+package: all
+	$(use_server)
+	stage=$$(realpath -m $(TARGET)/../package)/stage
+	rm -rf "$$stage"
+	$(MAKE) install DESTDIR="$$stage/server" SHAREDIR=/usr/share/postgresql/$$major PKGLIBDIR=/usr/lib/postgresql/$$major/lib
+	$(MAKE) install-models DESTDIR="$$stage/models" SHAREDIR=/usr/share
+	packaging/build.sh $$major $(VERSION) "$$stage"
+	rmdir "$$stage"
+	ls -l "$$(dirname "$$stage")"
 
 ## demo: from nothing to answers out of real documents, in French and English
 demo: install install-models

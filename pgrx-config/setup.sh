@@ -24,6 +24,7 @@ usage() {
 usage: setup.sh COMMAND
 
   packages               what building needs; as root it is installed, otherwise it is named
+  missing PG_CONFIG      names what building for that server needs and this machine lacks; installs nothing
   postgres 15|16|17|18   a server with pgvector             prints the path of its pg_config
   onnxruntime            ONNX Runtime                       prints the path of libonnxruntime.so
   models                 the models of demo and tests       prints the directory that holds them
@@ -114,6 +115,24 @@ packages() {
   ((${#missing[@]} == 0)) || die "still missing after the installation: ${missing[*]}"
   command -v cargo >/dev/null || die "cargo is not on the PATH: install Rust (https://rustup.rs), then run this again"
   say "packages: complete"
+}
+
+# For an existing server: names all that is missing before anything is compiled.
+missing_for() {
+  local pg_config=$1 version major vector
+  version=$("$pg_config" --version) || die "$pg_config is no pg_config that can be run"
+  major=$(sed -E 's/^PostgreSQL ([0-9]+).*/\1/' <<<"$version")
+  find_missing
+  [ -e "$("$pg_config" --includedir-server)/postgres.h" ] || missing+=("postgresql-server-dev-$major")
+  command -v cargo >/dev/null || say "cargo is not on the PATH: install Rust (https://rustup.rs)"
+  vector=$("$pg_config" --sharedir)/extension/vector.control
+  [ -e "$vector" ] || say "CREATE EXTENSION socle will need pgvector, which this server lacks: postgresql-$major-pgvector"
+  if ((${#missing[@]} > 0)); then
+    say "missing, by Debian's names; ask the administrator to run"
+    printf '\n    %s\n\n' "apt-get install --no-install-recommends ${missing[*]}"
+    exit 1
+  fi
+  command -v cargo >/dev/null || exit 1
 }
 
 documents() {
@@ -213,6 +232,7 @@ case "$#:${1-}" in
     open_cache
     "$1"
     ;;
+  2:missing) missing_for "$2" ;;
   2:postgres)
     open_cache
     postgres "$2"

@@ -307,3 +307,11 @@ fn the_changelog_knows_this_version() {
     let changelog = fs::read_to_string(root().join("CHANGELOG.md")).unwrap();
     assert!(changelog.contains(&format!("## {}", env!("CARGO_PKG_VERSION"))));
 }
+
+#[test]
+fn the_metadata_for_pgxn_is_of_this_version() {
+    let meta: serde_json::Value = serde_json::from_slice(&fs::read(root().join("META.json")).unwrap()).unwrap();
+    for version in [&meta["version"], &meta["provides"]["socle"]["version"]] {
+        assert_eq!(version, env!("CARGO_PKG_VERSION"));
+    }
+}
