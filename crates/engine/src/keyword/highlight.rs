@@ -6,6 +6,7 @@ use super::analysis::unaccented_stem;
 use super::fold::fold;
 use super::language::{Language, LanguageDetector, SIMPLE};
 use super::query_parser::{Clause, ClauseForm, ParsedQuery, QueryWord, parse};
+use super::query_plan::stop_word_language;
 use super::schema::Part;
 use super::words::{Word, WordForm, for_each_word};
 use socle_core::protocol::{QuerySyntax, WordRule};
@@ -55,7 +56,7 @@ pub fn highlight(
         let stems = known.entry(language).or_insert_with(|| {
             let mut parsed = parsed.clone();
             parsed.apply(rules, &[language]);
-            stems_of(&parsed, language)
+            stems_of(&parsed, language, languages.given.is_some())
         });
         merged(marked(&parsed, stems, language, content))
     });
@@ -63,10 +64,12 @@ pub fn highlight(
 }
 
 /// The stems and identifiers of a query. Stop words are left out unless there is nothing else.
-fn stems_of(parsed: &ParsedQuery, language: Language) -> Stems {
+fn stems_of(parsed: &ParsedQuery, language: Language, is_given: bool) -> Stems {
     let query = &parsed.words;
+    let stop_words = stop_word_language(query, &[language], is_given);
+    let is_stop_word = |word: &str| stop_words.is_some_and(|language| language.is_stop_word(word));
     let is_content_word = |word: &&QueryWord| {
-        !parsed.stop_words.contains(&word.text) && (!word.may_be_stop_word || !language.is_stop_word(&word.text))
+        !parsed.stop_words.contains(&word.text) && (!word.may_be_stop_word || !is_stop_word(&word.text))
     };
     let all: Vec<&QueryWord> = query.iter().collect();
     let some: Vec<&QueryWord> = query.iter().filter(is_content_word).collect();
@@ -223,6 +226,20 @@ mod tests {
         let of_texts = vec![None, Some(SIMPLE)];
         let some_known = TextLanguages { of_texts, possible: vec![german, french, SIMPLE], given: None };
         assert_eq!(marks_of(&some_known), [1, 0], "that of the second text is known");
+    }
+
+    #[test]
+    fn stop_words_are_those_of_the_query_where_the_text_is_of_another_language() {
+        let question = "How do I restore a backup?";
+        let content = "Restore one? I do: a backup.";
+        for language in ["simple", "french"] {
+            let languages =
+                TextLanguages { of_texts: vec![Some(Language::named(language).unwrap())], ..TextLanguages::default() };
+            let ranges = highlight((question, QuerySyntax::Natural, &[]), &languages, &[content.to_string()]).remove(0);
+            let marks: Vec<&str> = ranges.into_iter().map(|(from, to)| &content[from as usize..to as usize]).collect();
+            assert_eq!(marks, ["Restore", "backup"], "{language}");
+        }
+        assert_eq!(marks(question, Some("simple"), content).len(), 5, "without stop words, as it was stated");
     }
 
     #[test]

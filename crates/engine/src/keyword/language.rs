@@ -175,6 +175,11 @@ impl Language {
         }
     }
 
+    /// All languages, `simple` among them.
+    pub fn all() -> impl DoubleEndedIterator<Item = Self> {
+        LANGUAGES.iter().filter_map(|(name, _)| Self::of(name))
+    }
+
     fn of(name: &str) -> Option<Self> {
         let at = LANGUAGES.iter().position(|(known, _)| *known == name)?;
         u8::try_from(at).ok().map(Self)
@@ -211,7 +216,7 @@ impl Language {
 
 /// Whether a normalized word is a stop word in any language.
 pub fn is_stop_word_of_any(word: &str) -> bool {
-    LANGUAGES.iter().filter_map(|(name, _)| Language::of(name)).any(|language| language.is_stop_word(word))
+    Language::all().any(|language| language.is_stop_word(word))
 }
 
 /// Folds umlauts written as two letters like those that lost their accents: `ae`, `oe`, and `ue` unless a vowel or q

@@ -227,7 +227,7 @@ fn add_variant(groups: &mut [TermGroup], words: [&str; 2], compound: &str, langu
 
 /// The words of a query that are no stop words. Those by rule are left out unless there are no others.
 pub fn telling<'a>(parsed: &'a ParsedQuery, languages: &QueryLanguages) -> Vec<&'a QueryWord> {
-    let language = query_language(&parsed.words, &languages.common);
+    let language = stop_word_language(&parsed.words, &languages.common, languages.is_given);
     let is_stop =
         |word: &&QueryWord| word.may_be_stop_word && language.is_some_and(|language| language.is_stop_word(&word.text));
     let mut telling: Vec<&QueryWord> = parsed.words.iter().filter(|word| !is_stop(word)).collect();
@@ -300,6 +300,19 @@ pub fn corrected(
     let boost = group.boost * CORRECTION_BOOSTS[usize::from(distance).min(2)];
     let group = TermGroup { word: group.word.clone(), alternatives, boost, ..TermGroup::default() };
     Ok((!neighbours.is_empty()).then(|| (group.clone(), (group.word, neighbours))))
+}
+
+/// The language whose stop words a query has: one of `languages`, or, if these have one of its words at most and none is given,
+/// any other that has two and half of them. A question may be in another language than the texts, and the language of few
+/// short texts is not known.
+pub fn stop_word_language(words: &[QueryWord], languages: &[Language], is_given: bool) -> Option<Language> {
+    let hits = |language: &Language| words.iter().filter(|word| language.is_stop_word(&word.text)).count();
+    let own = query_language(words, languages);
+    if is_given || own.is_some_and(|own| hits(&own) > 1) {
+        return own;
+    }
+    let other = Language::all().rev().max_by_key(hits);
+    other.filter(|other| hits(other) >= 2 && hits(other) * 2 >= words.len()).or(own)
 }
 
 /// The language of which the query has the most stop words. With several languages, one stop word is not enough: it may be
