@@ -42,6 +42,24 @@ const POLISH: &str = "a aby albo ale ani aż bardzo bez bo bowiem być byli był
     nad nam nas nawet nich nie niego niej nim niż no o od ona one oni oraz po pod ponieważ poza przed przez przy są się \
     skąd swoje ta tak taka taki także tam te tego tej ten też to tu tych tylko tym u w we więc wszystko wy z za zaś ze że";
 
+/// Words that ask, as far as the crate `stop_words` does not have them: what is asked for stands in the texts, and they do not.
+const INTERROGATIVES: [(&str, &str); 8] = [
+    ("danish", "hvad hvem hvor hvordan hvorfor hvornår hvilken hvilket hvilke"),
+    ("dutch", "wie wat waar wanneer waarom welk welke hoe hoeveel waarmee waarvan"),
+    (
+        "french",
+        "comment combien lequel laquelle lesquels lesquelles où pourquoi quand quel quelle quelles quels qui quoi",
+    ),
+    (
+        "german",
+        "wann warum wer wem wen weshalb wessen wie wieso wieviel wo wodurch woher wohin womit wozu was welche welcher welches",
+    ),
+    ("italian", "chi che come cosa dove perché quale quali quando quanta quante quanti quanto"),
+    ("portuguese", "como onde porque porquê quais qual quando quanta quantas quanto quantos quem"),
+    ("spanish", "adónde cómo cuál cuáles cuándo cuánta cuántas cuánto cuántos dónde qué quién quiénes"),
+    ("swedish", "hur vad vem var varför när vilken vilket vilka"),
+];
+
 /// Words elided before an apostrophe, of which the crate `stop_words` has the full forms only.
 const ELIDED: [(&str, &str); 3] = [
     ("italian", "c l un m t s v d all dall dell nell sull coll pell gl agl dagl degl negl sugl quell quest sant"),
@@ -190,9 +208,8 @@ impl Language {
         RULES[at].get_or_init(|| {
             let (name, code) = LANGUAGES[at];
             let mut words: Vec<&str> = stop_words::lookup(code).unwrap_or_default().to_vec();
-            words.extend(
-                ELIDED.iter().filter(|(language, _)| *language == name).flat_map(|(_, words)| words.split(' ')),
-            );
+            let more = ELIDED.iter().chain(&INTERROGATIVES).filter(|(language, _)| *language == name);
+            words.extend(more.flat_map(|(_, words)| words.split(' ')));
             if name == "polish" {
                 words.extend(POLISH.split_whitespace());
             }
@@ -368,6 +385,7 @@ mod tests {
     fn stop_words_hold_elided_articles() {
         let stop = |language: &str, word: &str| Language::named(language).unwrap().is_stop_word(word);
         assert!(stop("french", "l") && stop("french", "qu") && stop("french", "à") && stop("italian", "dell"));
+        assert!(stop("french", "comment") && stop("german", "warum") && stop("spanish", "donde"));
         assert!(stop("english", "the") && stop("polish", "się") && stop("german", "für"));
         assert!(!stop("english", "computer") && !stop("simple", "the"));
     }
