@@ -14,10 +14,12 @@ fn with_stored(papers: i32) -> (Cluster, Client) {
         .batch_execute(
             "SELECT socle.create_corpus('stored', 'paper', ARRAY['body'], title => 'title', language => 'en', model => 'minilm',
                                         token_model => 'colbert');
-             SELECT socle.create_corpus('bare', 'paper', ARRAY['body'], title => 'title', language => 'en', model => 'minilm');
-             CALL socle.sync_corpus('stored'); CALL socle.sync_corpus('bare')",
+             SELECT socle.create_corpus('bare', 'paper', ARRAY['body'], title => 'title', language => 'en', model => 'minilm')",
         )
         .unwrap();
+    for corpus in ["stored", "bare"] {
+        client.batch_execute(&format!("CALL socle.sync_corpus('{corpus}')")).unwrap();
+    }
     (cluster, client)
 }
 
