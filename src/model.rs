@@ -45,6 +45,14 @@ pub fn rerank_model(name: Option<String>) -> Result<ModelSpec> {
     if spec.kind.is_reranking() { Ok(spec) } else { require(spec, ModelKind::Reranker) }
 }
 
+/// A model of late interaction.
+///
+/// # Errors
+/// Those of [`find`]; `WrongModelKind`.
+pub fn token_model(name: &str) -> Result<ModelSpec> {
+    require(find(name)?, ModelKind::LateInteraction)
+}
+
 /// The model passed, or the default one, of any kind.
 ///
 /// # Errors
@@ -77,9 +85,8 @@ fn require(spec: ModelSpec, kind: ModelKind) -> Result<ModelSpec> {
     let (name, is, needed) = (&spec.name, spec.kind.name(), kind.name());
     let hint = match kind {
         ModelKind::Embedding => "Use socle.rerank() with a reranker, and an embedding model here.",
-        ModelKind::Reranker | ModelKind::LateInteraction => {
-            "Use socle.embed() with an embedding model, and a reranker here."
-        }
+        ModelKind::Reranker => "Use socle.embed() with an embedding model, and a reranker here.",
+        ModelKind::LateInteraction => "Only a model of late interaction (ColBERT) has vectors of tokens.",
     };
     Err(Error::new(Kind::WrongModelKind, format!("model \"{name}\" is of kind {is}, not {needed}")).hint(hint))
 }

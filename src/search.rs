@@ -17,6 +17,7 @@ pub mod passage;
 pub mod prefetch;
 mod rank;
 pub mod request;
+mod reranker;
 pub mod scope;
 mod search_function;
 mod select;

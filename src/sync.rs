@@ -12,6 +12,7 @@ mod content;
 mod corpora;
 mod document;
 mod main_loop;
+mod token_vectors;
 mod write;
 
 use crate::catalog::CorpusSpec;
@@ -49,6 +50,8 @@ const GIVE_BACK_PAUSE: Duration = Duration::from_millis(200);
 pub struct Job {
     corpus: CorpusSpec,
     model: ModelSpec,
+    /// The model of token vectors, where they are stored.
+    token_model: Option<ModelSpec>,
     template: Template,
     lease: Uuid,
     /// The type of pgvector as SQL; `vector_oid` is its OID.
@@ -201,6 +204,7 @@ fn job(corpus: &CorpusSpec, lease: Uuid) -> Result<Job, WorkerError> {
         Ok(Job {
             corpus: corpus.clone(),
             model: crate::catalog::model_of(corpus)?,
+            token_model: crate::catalog::token_model_of(corpus)?,
             template: corpus.parsed_template()?,
             lease,
             vector_type,
@@ -277,7 +281,8 @@ fn work_on_slice(job: &Job, claims: &[Claim]) -> Result<(), Failure> {
     }
     document::chunk(job, &mut documents)?;
     let known = document::compare(job, &mut documents).map_err(Failure::in_step("read"))?;
-    let vectors = document::embed(job, &documents, &known)?;
+    let vectors = document::embed(job, &documents, &known.vectors)?;
+    let token_vectors = token_vectors::compute(job, &documents, &known.token_vectors)?;
     let numbered = write::number_chunks(job, &documents).map_err(Failure::in_step("write"))?;
     // The first fill leaves its keywords to larger segments, built later.
     let segment = if job.corpus.progress.state == "active" {
@@ -285,7 +290,7 @@ fn work_on_slice(job: &Job, claims: &[Claim]) -> Result<(), Failure> {
     } else {
         None
     };
-    let ready = write::Ready { vectors, numbered, segment };
+    let ready = write::Ready { vectors, token_vectors, numbered, segment };
     write::write(job, &documents, ready, begun.elapsed()).map_err(Failure::in_step("write"))
 }
 

@@ -36,6 +36,8 @@ CREATE TABLE socle.corpus (
     state_reason text,
     created_at timestamp with time zone NOT NULL DEFAULT pg_catalog.now(),
     filled_at timestamp with time zone,
+    token_model text,
+    token_model_digest text,
     CONSTRAINT corpus_name_key PRIMARY KEY (name)
 );
 COMMENT ON TABLE socle.corpus IS 'corpora; written only by functions of socle';
@@ -70,6 +72,8 @@ COMMENT ON COLUMN socle.corpus.state IS 'filling: first fill, no vector index ye
 COMMENT ON COLUMN socle.corpus.state_reason IS 'why it is paused or broken';
 COMMENT ON COLUMN socle.corpus.created_at IS 'time of creation';
 COMMENT ON COLUMN socle.corpus.filled_at IS 'time when its first fill was complete, vector index included';
+COMMENT ON COLUMN socle.corpus.token_model IS 'model of late interaction whose token vectors are stored with the chunks; NULL: none are';
+COMMENT ON COLUMN socle.corpus.token_model_digest IS 'identity of these vectors';
 GRANT SELECT ON socle.corpus TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('socle.corpus', '');
 
@@ -144,7 +148,8 @@ CREATE FUNCTION socle.create_corpus(
     if_not_exists boolean DEFAULT false,
     document name DEFAULT NULL,
     media_type name DEFAULT NULL,
-    file_name name DEFAULT NULL
+    file_name name DEFAULT NULL,
+    token_model text DEFAULT NULL
 ) RETURNS regclass
 LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'create_corpus_wrapper';
@@ -163,7 +168,8 @@ CREATE FUNCTION socle.alter_corpus(
     template text DEFAULT NULL,
     max_attempts integer DEFAULT NULL,
     hnsw_m integer DEFAULT NULL,
-    hnsw_ef_construction integer DEFAULT NULL
+    hnsw_ef_construction integer DEFAULT NULL,
+    token_model text DEFAULT NULL
 ) RETURNS text
 LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'alter_corpus_wrapper';

@@ -59,7 +59,8 @@ SELECT c.name,
             THEN pg_catalog.clock_timestamp() OPERATOR(pg_catalog.+)
                  pg_catalog.make_interval(secs => r.pending_count OPERATOR(pg_catalog./) b.documents_per_second) END
            AS estimated_completion_at,
-       b.worked_at
+       b.worked_at,
+       c.token_model
 FROM socle.corpus AS c
 LEFT JOIN socle.corpus_binding AS b ON b.corpus OPERATOR(pg_catalog.=) c.name
 LEFT JOIN socle._corpus_report() AS r ON r.corpus OPERATOR(pg_catalog.=) c.name
@@ -82,6 +83,7 @@ COMMENT ON COLUMN socle.corpus_status.reused_count IS 'chunks that kept their ve
 COMMENT ON COLUMN socle.corpus_status.documents_per_second IS 'recent rate; 0 before the first';
 COMMENT ON COLUMN socle.corpus_status.estimated_completion_at IS 'estimated time when nothing is pending any more, at that rate';
 COMMENT ON COLUMN socle.corpus_status.worked_at IS 'last time that a batch was finished';
+COMMENT ON COLUMN socle.corpus_status.token_model IS 'model of late interaction whose token vectors are stored with the chunks';
 GRANT SELECT ON socle.corpus_status TO PUBLIC;
 
 CREATE VIEW socle.job_failure AS

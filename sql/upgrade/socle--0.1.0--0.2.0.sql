@@ -295,6 +295,7 @@ LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 10000 ROWS 10 SET search_path = 
 AS 'MODULE_PATHNAME', 'wait_reasons_wrapper';
 COMMENT ON FUNCTION socle._wait_reasons() IS 'what work waits for on the corpora whose tables the caller may read, or may count as a member of pg_read_all_stats';
 GRANT EXECUTE ON FUNCTION socle._wait_reasons() TO PUBLIC;
+ALTER TABLE socle.corpus ADD COLUMN token_model text, ADD COLUMN token_model_digest text;
 CREATE OR REPLACE VIEW socle.corpus_status AS
 SELECT c.name,
        CASE WHEN b.corpus IS NULL THEN 'paused' ELSE c.state END AS state,
@@ -318,7 +319,8 @@ SELECT c.name,
             THEN pg_catalog.clock_timestamp() OPERATOR(pg_catalog.+)
                  pg_catalog.make_interval(secs => r.pending_count OPERATOR(pg_catalog./) b.documents_per_second) END
            AS estimated_completion_at,
-       b.worked_at
+       b.worked_at,
+       c.token_model
 FROM socle.corpus AS c
 LEFT JOIN socle.corpus_binding AS b ON b.corpus OPERATOR(pg_catalog.=) c.name
 LEFT JOIN socle._corpus_report() AS r ON r.corpus OPERATOR(pg_catalog.=) c.name
@@ -606,10 +608,6 @@ COMMENT ON COLUMN socle.corpus.max_attempts IS 'attempts after which a failing c
 COMMENT ON TABLE socle.corpus_binding IS
     'OIDs of the tables and numbers of the columns of each corpus in this database, and counters; not dumped';
 COMMENT ON COLUMN socle.corpus_binding.keyword_missing_count IS 'chunks that are not in the keyword index yet; 0: it is complete';
-COMMENT ON FUNCTION socle.create_corpus(text, regclass, name[], name, text, name, text, integer, integer, text, text, name, integer, integer, integer, boolean, name, name, name) IS
-    'creates a corpus over the text columns or a column of files of a table, and keeps chunks and vectors in sync with it; returns the chunk table';
-COMMENT ON FUNCTION socle.alter_corpus(text, name, text, name, text, integer, integer, text, text, integer, integer, integer) IS
-    'changes the options that are not NULL: at once, or by filling new chunks beside the old ones and then replacing these; returns the corpus to watch in socle.corpus_status';
 COMMENT ON FUNCTION socle.drop_corpus(text, boolean) IS
     'removes a corpus and its chunks, or keeps these as an ordinary table; the source is not changed';
 COMMENT ON FUNCTION socle.pause_corpus(text) IS 'pauses a corpus; changes are still logged';
@@ -1037,6 +1035,62 @@ CREATE TRIGGER check_restored BEFORE INSERT ON socle.prompt_template FOR EACH RO
 ALTER TABLE socle.prompt_template ENABLE ALWAYS TRIGGER check_restored;
 COMMENT ON TRIGGER check_restored ON socle.prompt_template IS 'skips rows inserted by a role that is not superuser: templates are created by socle.create_prompt_template';
 GRANT INSERT ON socle.prompt_template TO PUBLIC;
+
+-- Token vectors.
+COMMENT ON COLUMN socle.corpus.token_model IS 'model of late interaction whose token vectors are stored with the chunks; NULL: none are';
+COMMENT ON COLUMN socle.corpus.token_model_digest IS 'identity of these vectors';
+COMMENT ON COLUMN socle.corpus_status.token_model IS 'model of late interaction whose token vectors are stored with the chunks';
+DROP FUNCTION socle.create_corpus(text, regclass, name[], name, text, name, text, integer, integer, text, text, name, integer, integer, integer, boolean, name, name, name);
+DROP FUNCTION socle.alter_corpus(text, name, text, name, text, integer, integer, text, text, integer, integer, integer);
+
+CREATE FUNCTION socle.create_corpus(
+    name text,
+    source regclass,
+    content name[] DEFAULT NULL,
+    title name DEFAULT NULL,
+    language text DEFAULT 'auto',
+    language_column name DEFAULT NULL,
+    model text DEFAULT NULL,
+    max_tokens integer DEFAULT NULL,
+    overlap_tokens integer DEFAULT 0,
+    format text DEFAULT NULL,
+    template text DEFAULT NULL,
+    chunk_schema name DEFAULT NULL,
+    max_attempts integer DEFAULT 5,
+    hnsw_m integer DEFAULT 16,
+    hnsw_ef_construction integer DEFAULT 128,
+    if_not_exists boolean DEFAULT false,
+    document name DEFAULT NULL,
+    media_type name DEFAULT NULL,
+    file_name name DEFAULT NULL,
+    token_model text DEFAULT NULL
+) RETURNS regclass
+LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000 SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'create_corpus_wrapper';
+COMMENT ON FUNCTION socle.create_corpus(text, regclass, name[], name, text, name, text, integer, integer, text, text, name, integer, integer, integer, boolean, name, name, name, text) IS
+    'creates a corpus over the text columns or a column of files of a table, and keeps chunks and vectors in sync with it; returns the chunk table';
+
+CREATE FUNCTION socle.alter_corpus(
+    name text,
+    title name DEFAULT NULL,
+    language text DEFAULT NULL,
+    language_column name DEFAULT NULL,
+    model text DEFAULT NULL,
+    max_tokens integer DEFAULT NULL,
+    overlap_tokens integer DEFAULT NULL,
+    format text DEFAULT NULL,
+    template text DEFAULT NULL,
+    max_attempts integer DEFAULT NULL,
+    hnsw_m integer DEFAULT NULL,
+    hnsw_ef_construction integer DEFAULT NULL,
+    token_model text DEFAULT NULL
+) RETURNS text
+LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000 SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'alter_corpus_wrapper';
+COMMENT ON FUNCTION socle.alter_corpus(text, name, text, name, text, integer, integer, text, text, integer, integer, integer, text) IS
+    'changes the options that are not NULL: at once, or by filling new chunks beside the old ones and then replacing these; returns the corpus to watch in socle.corpus_status';
+GRANT EXECUTE ON FUNCTION socle.create_corpus(text, regclass, name[], name, text, name, text, integer, integer, text, text, name, integer, integer, integer, boolean, name, name, name, text) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION socle.alter_corpus(text, name, text, name, text, integer, integer, text, text, integer, integer, integer, text) TO PUBLIC;
 
 -- The type "vector" of new arguments.
 SELECT socle._check_installation();

@@ -7,7 +7,7 @@
 //! rights.
 
 use super::CorpusSpec;
-use crate::pg::privilege::require_select;
+use crate::pg::privilege::{may_select, require_select};
 use crate::pg::run_as::{self, as_log_owner, as_self};
 use crate::pg::{gucs, relation, value};
 use pgrx::pg_sys;
@@ -27,6 +27,8 @@ const COLUMNS: [(&str, pg_sys::Oid); 8] = [
     ("content_hash", pg_sys::BYTEAOID),
 ];
 const VECTOR: &str = "embedding";
+/// Column with the token vectors, in the corpora that store them. A search does without what the caller may not read of it.
+const TOKEN_VECTORS: &str = "token_vectors";
 
 /// Locks source and chunk table of a corpus until the transaction ends. The row of the corpus in the snapshot, and its
 /// keyword index, must belong to these tables, whatever relations have their names by now.
@@ -75,6 +77,12 @@ pub fn require_chunks(corpus: &CorpusSpec) {
     require_select(corpus.tables.chunk.unwrap_or_default().into(), own.chain(keys));
 }
 
+/// Whether who reads the corpus, see [`as_reader`], may read its token vectors.
+pub fn may_read_token_vectors(corpus: &CorpusSpec) -> bool {
+    let chunk = corpus.tables.chunk.unwrap_or_default().into();
+    as_reader(corpus, || may_select(chunk, std::iter::once(TOKEN_VECTORS)))
+}
+
 /// Refuses a chunk table whose columns have other types than socle gave them: values would be compared through casts
 /// that the owner of a type may define. The tables must be locked.
 ///
@@ -87,6 +95,9 @@ pub fn check_types(corpus: &CorpusSpec) -> Result<()> {
         if value::column_type(chunk, column) != Some(wanted) {
             return Err(changed(corpus, column));
         }
+    }
+    if corpus.options.token_model.is_some() && value::column_type(chunk, TOKEN_VECTORS) != Some(pg_sys::BYTEAOID) {
+        return Err(changed(corpus, TOKEN_VECTORS));
     }
     for (theirs, own) in corpus.tables.key_columns.iter().zip(&corpus.tables.chunk_key_columns) {
         let types = (value::column_type(source, theirs), value::column_type(chunk, own));

@@ -88,6 +88,10 @@ pub struct CorpusOptions {
     pub hnsw_m: i32,
     /// Parameter `ef_construction` of pgvector's HNSW index.
     pub hnsw_ef_construction: i32,
+    /// Name of the model of late interaction whose token vectors are stored, if any are.
+    pub token_model: Option<String>,
+    /// Digest of that model.
+    pub token_model_digest: Option<String>,
 }
 
 /// The source and the tables of a corpus: their names and keys, and what the system catalogs have of them now.
@@ -125,6 +129,8 @@ pub struct CorpusTables {
     pub owner: Option<u32>,
     /// Chunk table of the corpus to be replaced, if that has vectors of the same model.
     pub donor: Option<String>,
+    /// Chunk table of the corpus to be replaced, if that has token vectors of the same model.
+    pub token_donor: Option<String>,
 }
 
 /// How far a corpus is, and whether it can be worked on.
@@ -290,14 +296,27 @@ fn unknown(name: &str) -> Result<Error> {
 /// # Errors
 /// Those of [`model::find`]; `NotInState` when a model of another digest has its name.
 pub fn model_of(corpus: &CorpusSpec) -> Result<ModelSpec> {
-    let spec = model::find(&corpus.options.model)?;
-    if spec.digest() == corpus.options.model_digest {
+    registered(corpus, &corpus.options.model, &corpus.options.model_digest)
+}
+
+/// The model of the token vectors of a corpus, if it has any, as it is registered now.
+///
+/// # Errors
+/// Those of [`model_of`].
+pub fn token_model_of(corpus: &CorpusSpec) -> Result<Option<ModelSpec>> {
+    match (&corpus.options.token_model, &corpus.options.token_model_digest) {
+        (Some(name), Some(digest)) => registered(corpus, name, digest).map(Some),
+        _ => Ok(None),
+    }
+}
+
+fn registered(corpus: &CorpusSpec, name: &str, digest: &str) -> Result<ModelSpec> {
+    let spec = model::find(name)?;
+    if spec.digest() == digest {
         return Ok(spec);
     }
-    Err(Error::new(
-        Kind::NotInState,
-        format!("model \"{}\" is not the model that corpus \"{}\" was created with", corpus.options.model, corpus.name),
-    )
-    .detail(format!("Its digest is {}, that of the vectors {}.", spec.digest(), corpus.options.model_digest))
-    .hint("Register the model of that digest under this name again."))
+    let message = format!("model \"{name}\" is not the model that corpus \"{}\" was created with", corpus.name);
+    Err(Error::new(Kind::NotInState, message)
+        .detail(format!("Its digest is {}, that of the vectors {digest}.", spec.digest()))
+        .hint("Register the model of that digest under this name again."))
 }

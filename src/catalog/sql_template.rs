@@ -14,7 +14,8 @@ pub const UNREADABLE: &str = "unreadable";
 /// Expands a statement for a corpus. `{name}` stands for:
 ///
 /// - `source`, `source_table`, `chunk`, `change`, `document`: relations, the first with `ONLY` where the source has no
-///   partitions; `donor`: the other table to look for vectors of equal chunks in, `chunk` if there is none;
+///   partitions; `donor`, `token_donor`: the other table to look for vectors of equal chunks and of their tokens in, `chunk`
+///   if there is none;
 /// - `keys x`, `first_key x`: the key columns of a table with alias `x`, where `s` is the source and any other alias a
 ///   table of the corpus; `key_names`, `first_key_name`: their names in the tables of the corpus;
 /// - `batches x`: the columns of a change log that hold many keys at once;
@@ -76,6 +77,7 @@ fn fragment(name: &str, corpus: &CorpusSpec, extra: &[(&str, &str)]) -> String {
         ("change", None, None) => own(&corpus.tables.change_table),
         ("document", None, None) => own(&corpus.tables.document_table),
         ("donor", None, None) => own(corpus.tables.donor.as_ref().unwrap_or(&corpus.tables.chunk_table)),
+        ("token_donor", None, None) => own(corpus.tables.token_donor.as_ref().unwrap_or(&corpus.tables.chunk_table)),
         ("name", None, None) => literal(&corpus.name),
         ("key_names", None, None) => list(corpus.tables.chunk_key_columns.iter().map(|column| identifier(column))),
         ("first_key_name", None, None) => {

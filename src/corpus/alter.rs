@@ -16,6 +16,7 @@ use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use socle_core::chunk::Format;
 use socle_core::corpus::template::Template;
+use socle_core::model::ModelSpec;
 use socle_core::{Error, Kind, Result};
 
 const NAME_TAKEN: &str = include_str!("../../sql/corpus/name_taken.sql");
@@ -123,6 +124,7 @@ fn altered(old: &CorpusSpec, arguments: Arguments) -> Result<CorpusSpec> {
     new.options.max_attempts = at_least(9, "max_attempts", 1, old.options.max_attempts)?;
     new.options.hnsw_m = at_least(10, "hnsw_m", 2, old.options.hnsw_m)?;
     new.options.hnsw_ef_construction = at_least(11, "hnsw_ef_construction", 4, old.options.hnsw_ef_construction)?;
+    set_token_model(&mut new, arguments)?;
     if new.options.hnsw_m > 100
         || new.options.hnsw_ef_construction > 1000
         || new.options.hnsw_ef_construction < 2 * new.options.hnsw_m
@@ -131,6 +133,16 @@ fn altered(old: &CorpusSpec, arguments: Arguments) -> Result<CorpusSpec> {
             .detail("hnsw_m is 100 at most, hnsw_ef_construction 1000 at most and at least twice hnsw_m."));
     }
     Ok(new)
+}
+
+/// Sets the model of token vectors; an empty name switches them off.
+fn set_token_model(new: &mut CorpusSpec, arguments: Arguments) -> Result<()> {
+    let wanted = arguments.short_text(12, "token_model")?.or_else(|| new.options.token_model.take());
+    let wanted = wanted.filter(|name| !name.is_empty());
+    let model = wanted.map(|name| model::token_model(&name)).transpose()?;
+    new.options.token_model_digest = model.as_ref().map(ModelSpec::digest);
+    new.options.token_model = model.map(|model| model.name);
+    Ok(())
 }
 
 /// A free name for the corpus that replaces another. Any role that may create tables in the schema may have taken one.
@@ -163,6 +175,8 @@ fn makes_same_chunks(old: &CorpusSpec, new: &CorpusSpec) -> bool {
         &new.options.model,
         &new.options.format,
     ) && (&old.options.language, &old.options.language_column) == (&new.options.language, &new.options.language_column)
+        && (&old.options.token_model, &old.options.token_model_digest)
+            == (&new.options.token_model, &new.options.token_model_digest)
         && (old.options.max_tokens, old.options.overlap_tokens, old.options.hnsw_m, old.options.hnsw_ef_construction)
             == (
                 new.options.max_tokens,

@@ -5,6 +5,7 @@ use super::lifecycle;
 use super::options::CreateCorpusOptions;
 use super::source::Source;
 use crate::catalog::CorpusSpec;
+use crate::catalog::spec::CorpusOptions;
 use crate::catalog::sql_template::{expand, identifier, literal};
 use crate::pg::arguments::Arguments;
 use crate::pg::backend;
@@ -25,6 +26,7 @@ const BIND: &str = include_str!("../../sql/corpus/bind_corpus.sql");
 const TABLES: &str = include_str!("../../sql/corpus/create_tables.sql");
 const CHUNK_TABLE: &str = include_str!("../../sql/corpus/create_chunk_table.sql");
 const INLINE: &str = "ALTER TABLE {chunk} ALTER COLUMN embedding SET STORAGE PLAIN";
+const TOKEN_COLUMN: &str = include_str!("../../sql/corpus/create_token_column.sql");
 const CHUNK_COLUMNS: &str = include_str!("../../sql/corpus/chunk_columns.sql");
 const PROTECT: &str = include_str!("../../sql/corpus/protect_chunks.sql");
 const TRIGGERS: &str = include_str!("../../sql/corpus/create_triggers.sql");
@@ -57,7 +59,8 @@ fn create(arguments: Arguments) -> Result<pg_sys::Oid> {
     }
     let source = Source::read(options.source)?;
     let spec = model::embedding_model(options.model.clone())?;
-    let corpus = create_objects(&options.corpus(&source, &spec)?, &source, &spec)?;
+    let token_model = options.token_model.as_deref().map(model::token_model).transpose()?;
+    let corpus = create_objects(&options.corpus(&source, &spec, token_model.as_ref())?, &source, &spec)?;
     Ok(corpus.tables.chunk.unwrap_or_default().into())
 }
 
@@ -145,6 +148,9 @@ fn make(corpus: &CorpusSpec, source: &Source, model: &ModelSpec) -> Result<()> {
         if corpus.options.dimensions <= MAX_INLINE_DIMENSIONS {
             spi::execute(&corpus.sql(INLINE))?;
         }
+        if corpus.options.token_model.is_some() {
+            spi::execute(&corpus.sql(TOKEN_COLUMN))?;
+        }
     }
     protect(corpus)?;
     let capture = identifier(&format!("socle_capture_{}", corpus.name));
@@ -158,14 +164,22 @@ pub fn protect(corpus: &CorpusSpec) -> Result<()> {
 
 /// Comment on the chunk table, for readers without socle, and for adoption.
 pub fn chunk_comment(corpus: &CorpusSpec) -> String {
+    let CorpusOptions { model, token_model, .. } = &corpus.options;
+    let of_tokens = token_model.as_deref().map(|model| format!(", of tokens of \"{model}\"")).unwrap_or_default();
     format!(
-        "chunks of corpus \"{}\", source {}.{}; vectors of model \"{}\", digest {}",
+        "chunks of corpus \"{}\", source {}.{}; vectors of model \"{model}\"{of_tokens}, {}",
         corpus.name,
         corpus.tables.source_schema,
         corpus.tables.source_table,
-        corpus.options.model,
-        corpus.options.model_digest
+        digests(corpus)
     )
+}
+
+/// The end of [`chunk_comment`]: what the vectors are.
+fn digests(corpus: &CorpusSpec) -> String {
+    let of_tokens = corpus.options.token_model_digest.as_deref();
+    let of_tokens = of_tokens.map(|digest| format!(", of tokens {digest}")).unwrap_or_default();
+    format!("digest {}{of_tokens}", corpus.options.model_digest)
 }
 
 /// Adopts a chunk table with the same columns, left by an earlier corpus or extension; false if there is none.
@@ -197,6 +211,7 @@ fn adopt(corpus: &CorpusSpec, source: &Source, vector: &str) -> Result<bool> {
     wanted.extend(key);
     wanted.extend(rest.map(str::to_string));
     wanted.push(format!("embedding {vector}"));
+    wanted.extend(corpus.options.token_model.iter().map(|_| "token_vectors bytea".to_string()));
     wanted.sort_unstable();
     let taken = Error::new(Kind::AlreadyExists, format!("relation \"{}\" already exists", corpus.tables.chunk_table));
     if owner != Some(source.owner) || columns.as_deref() != Some(wanted.join(", ").as_str()) {
@@ -204,7 +219,7 @@ fn adopt(corpus: &CorpusSpec, source: &Source, vector: &str) -> Result<bool> {
             "It is not a chunk table of this source and model: rename or drop it, or name the corpus differently.",
         ));
     }
-    if !comment.unwrap_or_default().ends_with(&format!("digest {}", corpus.options.model_digest)) {
+    if !comment.unwrap_or_default().ends_with(&digests(corpus)) {
         return Err(taken
             .detail("Its comment does not say that its vectors are of this model.")
             .hint("Drop it, or name the corpus differently."));

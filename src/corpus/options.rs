@@ -41,6 +41,8 @@ pub struct CreateCorpusOptions {
     max_attempts: i32,
     hnsw_m: i32,
     hnsw_ef_construction: i32,
+    /// Name of the model of token vectors, if any are to be stored.
+    pub token_model: Option<String>,
     /// Leaves an existing corpus as it is.
     pub if_not_exists: bool,
 }
@@ -100,6 +102,7 @@ impl CreateCorpusOptions {
             hnsw_m,
             hnsw_ef_construction,
             if_not_exists: arguments.boolean(15).unwrap_or_default(),
+            token_model: arguments.short_text(19, "token_model")?.filter(|name| !name.is_empty()),
             name,
         };
         options.check_contents()?;
@@ -153,7 +156,7 @@ impl CreateCorpusOptions {
     ///
     /// # Errors
     /// `UnknownColumn`, `WrongColumnType`; `InvalidArgument` for what does not fit the model.
-    pub fn corpus(&self, source: &Source, model: &ModelSpec) -> Result<CorpusSpec> {
+    pub fn corpus(&self, source: &Source, model: &ModelSpec, token_model: Option<&ModelSpec>) -> Result<CorpusSpec> {
         let (content_columns, content_roles) = self.contents(source)?.into_iter().unzip();
         if let Some(title) = &self.title {
             source.require_text(title, "The argument title")?;
@@ -189,6 +192,8 @@ impl CreateCorpusOptions {
                 hnsw_m: self.hnsw_m,
                 hnsw_ef_construction: self.hnsw_ef_construction,
                 template: text,
+                token_model: token_model.map(|model| model.name.clone()),
+                token_model_digest: token_model.map(ModelSpec::digest),
             },
             tables: CorpusTables {
                 source_schema: source.schema.clone(),

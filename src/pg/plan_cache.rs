@@ -133,6 +133,27 @@ impl Row {
         values.unwrap_or_default().0
     }
 
+    /// What `read` makes of a value of type `bytea`, which it gets unless that has more than `most` bytes or another type;
+    /// `None` for NULL. The value is freed at once: there may be many.
+    pub fn with_bytes<T>(&self, column: i32, most: usize, read: impl FnOnce(Option<&[u8]>) -> T) -> Option<T> {
+        let (datum, type_oid) = self.datum(column);
+        let datum = datum?;
+        // SAFETY: the value is a varlena, as its type says, and lives as long as the row. A copy of it is made by this
+        // function alone, and is freed when `read` has returned.
+        unsafe {
+            if type_oid != pg_sys::BYTEAOID || pg_sys::toast_raw_datum_size(datum) > most + pg_sys::VARHDRSZ {
+                return Some(read(None));
+            }
+            let stored: *mut pg_sys::varlena = datum.cast_mut_ptr();
+            let value = pg_sys::pg_detoast_datum_packed(stored);
+            let made = read(Some(pgrx::varlena::varlena_to_byte_slice(value)));
+            if value != stored {
+                pg_sys::pfree(value.cast());
+            }
+            Some(made)
+        }
+    }
+
     /// The key whose columns, named `columns`, begin with column `first`.
     pub fn key(&self, first: i32, columns: &[String]) -> Key {
         value::key(

@@ -1,14 +1,11 @@
 //! Selects results from the candidates: reranked by a model, above the minimum scores, diverse.
 
-use super::passage;
 use super::rank::Ranked;
 use super::request::SearchRequest;
+use super::reranker;
 use super::scope::Scope;
 use super::trace::Trace;
-use crate::engine_client;
-use crate::engine_client::batch;
 use socle_core::model::ModelSpec;
-use socle_core::protocol::{Request, Response};
 use socle_core::search::boost;
 use socle_core::search::fusion::standard_scores;
 use socle_core::search::mmr::diversify;
@@ -26,7 +23,7 @@ pub struct Selection {
     pub total: usize,
 }
 
-/// The results of one page; `None` as for [`passage::contents`].
+/// The results of one page; `None` as for [`reranker::score`].
 ///
 /// # Errors
 /// Those of [`Scope::rows`] and of `socle.rerank`.
@@ -40,11 +37,16 @@ pub fn select(
         let there = trace.places(&ranked);
         ranked.truncate(request.rerank_count);
         trace.lost(&there, &ranked, || format!("not among the best {} that are reranked", request.rerank_count));
-        let reranked = trace.timed(("rerank", ""), || rerank(scopes, ranked, request, model))?;
-        let Some(reranked) = reranked else { return Ok(None) };
-        ranked = reranked;
+        let scored = trace.timed(("rerank", ""), || reranker::score(scopes, ranked, &request.query, model))?;
+        let Some(scored) = scored else { return Ok(None) };
+        let weight = weight(request, model);
+        ranked = combine(scored.ranked, weight);
         trace.note(("rerank", ""), || {
-            format!("{} candidates, {} with weight {:.2}", ranked.len(), model.name, weight(request, model))
+            let stored = match scored.stored {
+                0 => String::new(),
+                stored => format!("; token vectors of {stored} were stored"),
+            };
+            format!("{} candidates, {} with weight {weight:.2}{stored}", ranked.len(), model.name)
         });
     }
     ranked = above_thresholds(ranked, request, trace);
@@ -105,47 +107,15 @@ fn weight(request: &SearchRequest, model: &ModelSpec) -> f64 {
 /// Combines the scores of a reranker with those of the first ranking, both as standard scores: together they rank
 /// better than a small model alone, which knows nothing of the collection. Standard scores have no unit, so that logits and
 /// sums of similarities are treated alike.
-fn rerank(
-    scopes: &[Scope<'_>],
-    ranked: Vec<(usize, Ranked)>,
-    request: &SearchRequest,
-    model: &ModelSpec,
-) -> Result<Option<Vec<(usize, Ranked)>>> {
-    let Some(contents) = passage::contents(scopes, &ranked)? else { return Ok(None) };
-    let (mut ranked, texts): (Vec<(usize, Ranked)>, Vec<String>) = ranked
-        .into_iter()
-        .filter_map(|(at, ranked)| {
-            let text = contents.get(&(at, ranked.chunk_id))?.with_title();
-            Some(((at, ranked), text))
-        })
-        .unzip();
-    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-    let requests = batch::split(&texts);
-    let engine_request = |number: usize| Request::Rerank {
-        model: model.clone(),
-        truncate: true,
-        query: &request.query,
-        documents: texts[requests[number].clone()].to_vec(),
-    };
-    engine_client::exchange(requests.len(), &engine_request, &mut |number, mut answers| match answers.pop() {
-        Some(Response::Scores(scores)) if scores.len() == requests[number].len() => {
-            for ((_, ranked), score) in ranked[requests[number].clone()].iter_mut().zip(scores) {
-                ranked.rerank = Some(f64::from(score));
-            }
-            Ok(())
-        }
-        Some(Response::Failed { error, .. }) => Err(error),
-        _ => Err(engine_client::unexpected()),
-    })?;
+fn combine(mut ranked: Vec<(usize, Ranked)>, weight: f64) -> Vec<(usize, Ranked)> {
     let first: Vec<f64> = ranked.iter().map(|(_, ranked)| ranked.relevance()).collect();
     let anew: Vec<f64> = ranked.iter().map(|(_, ranked)| ranked.rerank.unwrap_or(f64::NAN)).collect();
     let (first, anew) = (standard_scores(&first), standard_scores(&anew));
     // A single candidate, or equal ones, keep their scores.
     if first.iter().chain(&anew).all(|score| *score == 0.0) {
-        return Ok(Some(ranked));
+        return ranked;
     }
     let both = first.into_iter().zip(anew);
-    let weight = weight(request, model);
     let both = both.map(|(first, anew)| (1.0 - weight) * first + weight * anew);
     let both: Vec<f64> = both.collect();
     let floor = boost::floor(&both);
@@ -157,7 +127,7 @@ fn rerank(
         }
     }
     ranked.sort_by(|a, b| b.1.score.total_cmp(&a.1.score));
-    Ok(Some(ranked))
+    ranked
 }
 
 fn diversify_passages(

@@ -22,6 +22,7 @@ const SIZE: &str = include_str!("../../sql/sync/size.sql");
 const READ: &str = include_str!("../../sql/sync/read.sql");
 const STORED: &str = include_str!("../../sql/sync/stored.sql");
 const KNOWN: &str = include_str!("../../sql/sync/known.sql");
+const KNOWN_TOKENS: &str = include_str!("../../sql/sync/known_tokens.sql");
 
 /// A claimed document, as far as it has to be processed.
 #[derive(Debug)]
@@ -239,8 +240,17 @@ pub fn stored(job: &Job, documents: &mut [Document]) -> Result<(), WorkerError> 
     })
 }
 
-/// Compares new with stored chunks, and returns the hashes of added ones that have a vector in the corpus already.
-pub fn compare(job: &Job, documents: &mut [Document]) -> Result<HashSet<Vec<u8>>, WorkerError> {
+/// Hashes of added chunks that need not be computed: an equal chunk of the corpus has the same.
+#[derive(Debug, Default)]
+pub struct Known {
+    /// Vectors.
+    pub vectors: HashSet<Vec<u8>>,
+    /// Vectors of their tokens.
+    pub token_vectors: HashSet<Vec<u8>>,
+}
+
+/// Compares new with stored chunks, and returns what is known of added ones.
+pub fn compare(job: &Job, documents: &mut [Document]) -> Result<Known, WorkerError> {
     let mut added: HashSet<Vec<u8>> = HashSet::new();
     for document in documents.iter_mut().filter(|document| document.is_changed()) {
         let stored: Vec<&[u8]> = document.stored.iter().map(|chunk| chunk.hash.as_slice()).collect();
@@ -254,18 +264,55 @@ pub fn compare(job: &Job, documents: &mut [Document]) -> Result<HashSet<Vec<u8>>
         added.extend(document.diff.added.iter().map(|at| document.chunks[*at].hash.to_vec()));
     }
     if added.is_empty() {
-        return Ok(added);
+        return Ok(Known::default());
     }
     let added: Vec<Vec<u8>> = added.into_iter().collect();
-    let sql = job.corpus.sql(KNOWN);
+    let known = |statement: &str| -> Result<HashSet<Vec<u8>>, WorkerError> {
+        Spi::connect(|client| {
+            let rows = client.select(job.corpus.sql(statement).as_str(), None, &[added.clone().into()])?;
+            rows.map(|row| Ok(row.get::<Vec<u8>>(1)?.unwrap_or_default())).collect()
+        })
+    };
     transaction(|| {
         as_corpus_owner(&job.corpus, || {
-            Spi::connect(|client| {
-                let rows = client.select(sql.as_str(), None, &[added.clone().into()])?;
-                rows.map(|row| Ok(row.get::<Vec<u8>>(1)?.unwrap_or_default())).collect()
-            })
+            let token_vectors = if job.token_model.is_some() { known(KNOWN_TOKENS)? } else { HashSet::new() };
+            Ok(Known { vectors: known(KNOWN)?, token_vectors })
         })
     })
+}
+
+/// The added chunks whose hashes are not known, each text once, with their documents.
+pub fn unknown<'a>(documents: &'a [Document], known: &HashSet<Vec<u8>>) -> Vec<(&'a Document, &'a NewChunk)> {
+    let mut seen: HashSet<[u8; 32]> = HashSet::new();
+    let added = documents.iter().flat_map(|document| document.diff.added.iter().map(move |at| (document, *at)));
+    added
+        .map(|(document, at)| (document, &document.chunks[at]))
+        .filter(|(_, chunk)| !known.contains(chunk.hash.as_slice()) && seen.insert(chunk.hash))
+        .collect()
+}
+
+/// Extends the lease on documents while the engine works on them.
+pub struct LeaseExtension<'a> {
+    job: &'a Job,
+    claims: Vec<Claim>,
+    extended: Instant,
+}
+
+impl<'a> LeaseExtension<'a> {
+    /// For documents whose lease has been taken or extended just now.
+    pub fn begin(job: &'a Job, documents: &[Document]) -> Self {
+        let claims = documents.iter().map(|document| document.claim.clone()).collect();
+        Self { job, claims, extended: Instant::now() }
+    }
+
+    /// Extends the lease if that is due.
+    pub fn extend_if_due(&mut self) {
+        if self.extended.elapsed() > Duration::from_secs_f64(LEASE_SECONDS / 4.0) {
+            self.extended = Instant::now();
+            // A lease that could not be extended is noticed when the result is written.
+            let _ = claim::extend(&self.job.corpus, self.job.lease, &self.claims);
+        }
+    }
 }
 
 /// Embeds every text that has no vector yet, once.
@@ -274,22 +321,13 @@ pub fn embed(
     documents: &[Document],
     known: &HashSet<Vec<u8>>,
 ) -> Result<HashMap<[u8; 32], Vec<f32>>, Failure> {
-    let mut seen: HashSet<[u8; 32]> = HashSet::new();
-    let mut texts: Vec<(&Document, &NewChunk)> = Vec::new();
-    for document in documents {
-        for chunk in document.diff.added.iter().map(|at| &document.chunks[*at]) {
-            if !known.contains(chunk.hash.as_slice()) && seen.insert(chunk.hash) {
-                texts.push((document, chunk));
-            }
-        }
-    }
+    let texts = unknown(documents, known);
     let contents: Vec<&str> = texts.iter().map(|(_, chunk)| chunk.chunk.content.as_str()).collect();
     let requests = batch::split(&contents);
     let width = job.model.dimensions as usize;
     let mut vectors = HashMap::with_capacity(texts.len());
     let mut culprit = None;
-    let mut extended = Instant::now();
-    let claims: Vec<Claim> = documents.iter().map(|document| document.claim.clone()).collect();
+    let mut lease = LeaseExtension::begin(job, documents);
     let request = |number: usize| Request::Embed {
         model: job.model.clone(),
         role: Role::Passage,
@@ -310,11 +348,7 @@ pub fn embed(
             }
             _ => return Err(engine_client::unexpected()),
         }
-        if extended.elapsed() > Duration::from_secs_f64(LEASE_SECONDS / 4.0) {
-            extended = Instant::now();
-            // A lease that could not be extended is noticed when the result is written.
-            let _ = claim::extend(&job.corpus, job.lease, &claims);
-        }
+        lease.extend_if_due();
         Ok(())
     })
     .map_err(|error| match culprit {

@@ -2,7 +2,8 @@
 
 use super::Job;
 use super::claim::{Claim, changes};
-use super::document::Document;
+use super::document::{Document, NewChunk};
+use super::token_vectors::TokenVectors;
 use crate::catalog::sql_template;
 use crate::keyword_index::build::{self, Indexed, Segment};
 use crate::pg::value;
@@ -15,6 +16,7 @@ use std::time::Duration;
 
 const FENCE: &str = include_str!("../../sql/sync/fence.sql");
 const INSERT_CHUNKS: &str = include_str!("../../sql/sync/insert_chunks.sql");
+const TOKEN_VECTORS: &str = include_str!("../../sql/sync/token_vectors.sql");
 const MOVE_CHUNKS: &str = include_str!("../../sql/sync/move_chunks.sql");
 const DELETE_CHUNKS: &str = include_str!("../../sql/sync/delete_chunks.sql");
 const STORE_DOCUMENTS: &str = include_str!("../../sql/sync/store_documents.sql");
@@ -24,8 +26,9 @@ const FINISH: &str = include_str!("../../sql/sync/finish.sql");
 const NUMBERS: &str = include_str!("../../sql/sync/chunk_numbers.sql");
 const COUNT_PROGRESS: &str = include_str!("../../sql/sync/count_progress.sql");
 
-/// Chunks inserted by one INSERT: some megabytes of vectors.
+/// Chunks inserted by one INSERT: some megabytes of vectors, or of token vectors.
 const INSERT_ROWS: usize = 1_000;
+const INSERT_ROWS_WITH_TOKENS: usize = 100;
 
 /// Ids of the new chunks, by job id of the document and index in it.
 #[derive(Debug)]
@@ -54,6 +57,8 @@ impl Numbered {
 pub struct Ready {
     /// The computed vectors, by chunk hash.
     pub vectors: HashMap<[u8; 32], Vec<f32>>,
+    /// The computed token vectors, by chunk hash.
+    pub token_vectors: TokenVectors,
     /// The ids of new chunks.
     pub numbered: Numbered,
     /// The segment with their keywords, unless these are indexed later.
@@ -158,19 +163,33 @@ fn replace(
     Ok(Counts { embedded: ready.vectors.len() as i64, reused: reused + kept, deleted, done: documents.len() })
 }
 
+/// The statement that inserts new chunks, with or without token vectors.
+fn insertion(job: &Job) -> String {
+    let value = if job.token_model.is_some() { format!(", {}", job.corpus.sql(TOKEN_VECTORS)) } else { String::new() };
+    let [name, array] = if value.is_empty() { ["", ""] } else { [", token_vectors", ", $12::bytea[]"] };
+    let extra = [
+        ("vector_type", job.vector_type.as_str()),
+        ("token_vectors", &value),
+        ("token_vectors_name", name),
+        ("token_vectors_array", array),
+    ];
+    sql_template::expand(INSERT_CHUNKS, &job.corpus, &extra)
+}
+
 /// Inserts new chunks. Returns how many got the vector of an equal one.
 fn insert(job: &Job, documents: &[&Document], ready: &Ready, client: &mut SpiClient<'_>) -> Result<i64, WorkerError> {
     let vectors = &ready.vectors;
-    let added: Vec<(i64, usize, &super::document::NewChunk)> = documents
+    let added: Vec<(i64, usize, &NewChunk)> = documents
         .iter()
         .flat_map(|document| document.diff.added.iter().map(|at| (document.claim.job_id, *at, &document.chunks[*at])))
         .collect();
-    let sql = sql_template::expand(INSERT_CHUNKS, &job.corpus, &[("vector_type", job.vector_type.as_str())]);
-    for rows in added.chunks(INSERT_ROWS) {
+    let has_tokens = job.token_model.is_some();
+    let sql = insertion(job);
+    for rows in added.chunks(if has_tokens { INSERT_ROWS_WITH_TOKENS } else { INSERT_ROWS }) {
         let embeddings: Vec<Option<&[f32]>> =
             rows.iter().map(|(.., new)| vectors.get(&new.hash).map(Vec::as_slice)).collect();
         let embeddings = vector::plain_array(job.vector_oid, &embeddings)?;
-        let arguments = [
+        let mut arguments = vec![
             rows.iter().map(|(job_id, ..)| *job_id).collect::<Vec<i64>>().into(),
             rows.iter().map(|(_, at, _)| value::position(*at)).collect::<Vec<i32>>().into(),
             rows.iter().map(|(.., new)| new.chunk.content.clone()).collect::<Vec<String>>().into(),
@@ -186,6 +205,10 @@ fn insert(job: &Job, documents: &[&Document], ready: &Ready, client: &mut SpiCli
                 .into(),
             rows.iter().map(|(.., new)| new.page).collect::<Vec<Option<i32>>>().into(),
         ];
+        if has_tokens {
+            let of_row = |(.., new): &(_, _, &NewChunk)| ready.token_vectors.get(&new.hash).cloned();
+            arguments.push(rows.iter().map(of_row).collect::<Vec<Option<Vec<u8>>>>().into());
+        }
         client.update(sql.as_str(), None, &arguments)?;
     }
     let mut first: HashSet<[u8; 32]> = HashSet::new();

@@ -15,6 +15,7 @@ mod live;
 mod replication;
 mod security;
 mod sync;
+mod token_vectors;
 mod unseen;
 mod writer;
 

@@ -18,6 +18,7 @@ mod similar;
 mod spelling;
 mod stale;
 mod suggest;
+mod token_vectors;
 mod word_rule;
 
 use postgres::{Client, NoTls};

@@ -18,6 +18,10 @@ pub enum Job {
     Embed { model: Arc<ModelSpec>, role: Role, truncate: bool, heads: Vec<String>, contents: Vec<String> },
     /// See [`protocol::Request::Rerank`].
     Rerank { model: Arc<ModelSpec>, truncate: bool, query: String, documents: Vec<String> },
+    /// See [`protocol::Request::QueryTokens`].
+    QueryTokens { model: Arc<ModelSpec>, query: String },
+    /// See [`protocol::Request::DocumentTokens`].
+    DocumentTokens { model: Arc<ModelSpec>, documents: Vec<String> },
     /// See [`protocol::Request::CountTokens`].
     CountTokens { model: Arc<ModelSpec>, content: String },
     /// See [`protocol::Request::Chunk`].
@@ -48,6 +52,12 @@ impl Job {
             protocol::Request::Rerank { model, truncate, query, documents } => {
                 Self::Rerank { model: Arc::new(model), truncate, query: query.into(), documents: owned(documents) }
             }
+            protocol::Request::QueryTokens { model, query } => {
+                Self::QueryTokens { model: Arc::new(model), query: query.into() }
+            }
+            protocol::Request::DocumentTokens { model, documents } => {
+                Self::DocumentTokens { model: Arc::new(model), documents: owned(documents) }
+            }
             protocol::Request::CountTokens { model, content } => {
                 Self::CountTokens { model: Arc::new(model), content: content.into() }
             }
@@ -69,7 +79,7 @@ impl Job {
     /// The lane whose workers serve it.
     pub fn lane(&self) -> Lane {
         match self {
-            Self::Embed { role: Role::Query, .. } | Self::Rerank { .. } => Lane::Interactive,
+            Self::Embed { role: Role::Query, .. } | Self::Rerank { .. } | Self::QueryTokens { .. } => Lane::Interactive,
             Self::Keyword(KeywordTask::Build { .. } | KeywordTask::Merge { .. }) => Lane::Bulk,
             Self::Keyword(_) => Lane::Keyword,
             Self::Extract { bulk: true, .. } => Lane::BulkDocument,

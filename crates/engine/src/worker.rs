@@ -12,7 +12,7 @@ use crate::model::loaded::Model;
 use crate::model::store::ModelStore;
 use crate::model::tokenizer::Tokens;
 use crate::panic_message;
-use crate::pending_response::{PendingResponse, QueuedText};
+use crate::pending_response::{PendingResponse, QueuedText, TextResult};
 use crate::process;
 use crate::request::{Job, Request};
 use crate::response_queue::ResponseQueue;
@@ -146,8 +146,7 @@ impl Worker {
     fn try_prepare(&self, request: &Arc<Request>) -> Result<Vec<QueuedText>, Failure> {
         match &request.job {
             Job::Embed { model: spec, role, truncate, heads, contents } => {
-                let width = spec.dimensions as usize;
-                self.tokenize(request, spec, ModelKind::Embedding, contents, width, |model, at, text| {
+                self.tokenize(request, spec, ModelKind::Embedding, contents, |model, at, text| {
                     match heads.get(at).filter(|head| !head.is_empty()) {
                         Some(head) => model.tokens_with_head(*role, head, text, *truncate),
                         None => model.tokens(*role, text, *truncate),
@@ -155,13 +154,26 @@ impl Worker {
                 })
             }
             Job::Rerank { model: spec, truncate, documents, .. } if spec.kind == ModelKind::LateInteraction => self
-                .tokenize(request, spec, ModelKind::LateInteraction, documents, 1, |model, _, document| {
+                .tokenize(request, spec, ModelKind::LateInteraction, documents, |model, _, document| {
                     model.marked_document(document, *truncate)
                 }),
             Job::Rerank { model: spec, truncate, query, documents } => {
-                self.tokenize(request, spec, ModelKind::Reranker, documents, 1, |model, _, document| {
+                self.tokenize(request, spec, ModelKind::Reranker, documents, |model, _, document| {
                     model.pair(query, document, *truncate)
                 })
+            }
+            Job::DocumentTokens { model: spec, documents } => {
+                self.tokenize(request, spec, ModelKind::LateInteraction, documents, |model, _, document| {
+                    model.marked_document(document, true)
+                })
+            }
+            Job::QueryTokens { model, query } => {
+                let model = self.resources.store.checked(model, &|| request.is_cancelled())?;
+                let model = model.model()?;
+                model.require(ModelKind::LateInteraction)?;
+                let vectors = self.query_vectors(request, model, query, true)?;
+                self.responses.answer(request, &Response::Vectors(vectors));
+                Ok(Vec::new())
             }
             Job::CountTokens { model, content } => {
                 let count = self.resources.store.checked(model, &|| request.is_cancelled())?.model()?.count(content)?;
@@ -205,7 +217,6 @@ impl Worker {
         spec: &Arc<ModelSpec>,
         kind: ModelKind,
         texts: &[String],
-        width: usize,
         tokens: impl Fn(&Model, usize, &str) -> Result<Tokens>,
     ) -> Result<Vec<QueuedText>, Failure> {
         let model = self.resources.store.checked(spec, &|| request.is_cancelled())?;
@@ -217,7 +228,7 @@ impl Worker {
             }
             _ => None,
         };
-        let response = Arc::new(PendingResponse::new(request.clone(), spec.clone(), texts.len(), width, query));
+        let response = Arc::new(PendingResponse::new(request.clone(), spec.clone(), texts.len(), query));
         let mut items = Vec::with_capacity(texts.len());
         for (index, text) in texts.iter().enumerate() {
             if request.is_cancelled() {
@@ -227,7 +238,7 @@ impl Worker {
             items.push(QueuedText { response: response.clone(), index, tokens });
         }
         if texts.is_empty() {
-            self.responses.answer(request, &results(kind, Vec::new()));
+            self.responses.answer(request, &response.response(std::iter::empty()));
         }
         Ok(items)
     }
@@ -246,7 +257,7 @@ impl Worker {
         let result = catch_unwind(AssertUnwindSafe(|| self.try_run(&batch)))
             .unwrap_or_else(|panic| Err(internal_error(&panic_message(panic.as_ref()))));
         match result {
-            Ok(values) => self.distribute(&batch, &values),
+            Ok(results) => self.distribute(&batch, results),
             // One text may have failed the whole batch.
             Err(error) if error.kind == Kind::InferenceFailed && batch.len() > 1 => {
                 batch.into_iter().for_each(|item| self.run(vec![item]));
@@ -259,7 +270,7 @@ impl Worker {
         }
     }
 
-    fn try_run(&self, batch: &[QueuedText]) -> Result<Vec<f32>> {
+    fn try_run(&self, batch: &[QueuedText]) -> Result<Vec<TextResult>> {
         let Some(first) = batch.first() else { return Ok(Vec::new()) };
         let lease = self
             .resources
@@ -270,10 +281,13 @@ impl Worker {
         let tokens: Vec<&Tokens> = batch.iter().map(|item| &item.tokens).collect();
         let requests = batch.iter().map(|item| item.response.request.clone()).collect();
         let run = self.scheduler.begin_run(&options, requests);
-        let queries: Option<Vec<&[f32]>> = batch.iter().map(|item| item.response.query.as_deref()).collect();
-        let result = match queries {
-            Some(queries) => model.compare(&queries, &tokens, &options),
-            None => model.run(&tokens, &options),
+        let result = if model.spec.kind == ModelKind::LateInteraction {
+            let queries: Vec<Option<&[f32]>> = batch.iter().map(|item| item.response.query.as_deref()).collect();
+            model.compare(&queries, &tokens, &options)
+        } else {
+            let width = if model.spec.kind == ModelKind::Reranker { 1 } else { model.spec.dimensions as usize };
+            let values = model.run(&tokens, &options);
+            values.map(|values| values.chunks_exact(width).map(|values| TextResult::Numbers(values.to_vec())).collect())
         };
         drop(run);
         if result.is_ok() {
@@ -284,21 +298,12 @@ impl Worker {
     }
 
     /// Stores results, and answers the requests that are complete.
-    fn distribute(&self, batch: &[QueuedText], values: &[f32]) {
-        let Some(width) = batch.first().map(|item| item.response.width()) else { return };
-        for (item, value) in batch.iter().zip(values.chunks_exact(width)) {
-            if let Some(all) = item.response.fill(item.index, value) {
-                let kind = item.response.model.kind;
-                self.responses.answer(&item.response.request, &results(kind, all));
+    fn distribute(&self, batch: &[QueuedText], results: Vec<TextResult>) {
+        for (item, result) in batch.iter().zip(results) {
+            if let Some(response) = item.response.fill(item.index, result) {
+                self.responses.answer(&item.response.request, &response);
             }
         }
-    }
-}
-
-fn results(kind: ModelKind, values: Vec<f32>) -> Response {
-    match kind {
-        ModelKind::Embedding => Response::Vectors(values),
-        ModelKind::Reranker | ModelKind::LateInteraction => Response::Scores(values),
     }
 }
 

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use socle_core::Kind;
 use socle_core::model::{ModelKind, ModelOverrides, ModelSpec};
 use socle_core::protocol::{EngineSettings, Request, Response};
+use socle_core::search::token_vectors::{self, Query, TokenVectors};
 use support::table::{self, Shape, WIDTH, row};
 use support::{COLBERT, Client, Engine, Scratch, max_difference, settings};
 
@@ -88,6 +89,63 @@ fn scores_are_sums_over_the_query_and_do_not_depend_on_company() {
     });
 }
 
+/// The vectors of the tokens of a query.
+fn query_tokens(client: &mut Client, model: &ModelSpec, query: &str) -> Vec<f32> {
+    match client.call(&Request::QueryTokens { model: model.clone(), query }).pop() {
+        Some(Response::Vectors(vectors)) => vectors,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The stored vectors of the tokens of documents.
+fn document_tokens(client: &mut Client, model: &ModelSpec, documents: &[&str]) -> Vec<Vec<u8>> {
+    let request = Request::DocumentTokens { model: model.clone(), documents: documents.to_vec() };
+    match client.call(&request).pop() {
+        Some(Response::TokenVectors(stored)) => stored,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn token_vectors_are_those_that_scores_are_made_of() {
+    let directory = Scratch::new();
+    table::write(&directory.0, "late", Shape::default(), &files(metadata()));
+    let engine = engine(&directory);
+    let mut client = engine.connect();
+    let model = client.model("late");
+    let query = query_tokens(&mut client, &model, QUERY);
+    let mut of_query = marked(9, QUERY);
+    of_query.resize(8, 11);
+    assert!(max_difference(&query, &vectors(&of_query).concat()) < 1e-5);
+    let stored = document_tokens(&mut client, &model, &DOCUMENTS);
+    for (document, stored) in DOCUMENTS.iter().zip(&stored) {
+        // Without what is not compared, and as the vectors of the table are stored.
+        let compared: Vec<usize> = marked(10, document).into_iter().filter(|id| ![1, 12].contains(id)).collect();
+        let own = vectors(&compared);
+        let own: Vec<&[f32]> = own.iter().map(Vec::as_slice).collect();
+        assert_eq!(*stored, token_vectors::pack(&own, WIDTH).unwrap(), "{document}");
+        assert_eq!(document_tokens(&mut client, &model, &[document]), [stored.clone()], "{document}: alone");
+    }
+    let long = "alpha ".repeat(20);
+    assert_eq!(
+        document_tokens(&mut client, &model, &[&long]),
+        document_tokens(&mut client, &model, &[&"alpha ".repeat(9)])
+    );
+    assert_eq!(query_tokens(&mut client, &model, &long).len(), 12 * WIDTH, "cut to the window");
+    assert!(document_tokens(&mut client, &model, &[]).is_empty());
+    table::write(&directory.0, "embedding", Shape::default(), &[]);
+    let embedding = client.model("embedding");
+    for request in [
+        Request::QueryTokens { model: embedding.clone(), query: QUERY },
+        Request::DocumentTokens { model: embedding.clone(), documents: vec![QUERY] },
+    ] {
+        match client.call(&request).pop() {
+            Some(Response::Failed { error, .. }) => assert_eq!(error.kind, Kind::WrongModelKind),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
 #[test]
 fn texts_beyond_the_window_are_errors_or_cut() {
     let directory = Scratch::new();
@@ -165,6 +223,12 @@ fn the_model_of_set_up_puts_the_answer_first() {
     assert!(scores[1] > scores[0] && scores.iter().all(|score| score.abs() <= 11.0), "{scores:?}");
     for (document, score) in documents.iter().zip(&scores) {
         assert!((client.rerank(&model, query, &[document])[0] - score).abs() < 1e-5);
+    }
+    let of_query = query_tokens(&mut client, &model, query);
+    let stored = document_tokens(&mut client, &model, &documents);
+    for (stored, score) in stored.iter().zip(&scores) {
+        let found = TokenVectors::read(stored, 384, 300).unwrap().max_sim(&Query::new(of_query.clone(), 384)).unwrap();
+        assert!((found - score).abs() < 0.05 * score, "{found}, not {score}");
     }
     assert_eq!(client.embed(&model, &["text"]).unwrap_err().kind, Kind::WrongModelKind);
 }

@@ -1,5 +1,6 @@
 -- Once the corpus is filled: on its own tables.
 INSERT INTO trap.atk_change (source_id, next_attempt_at, failed_at, failed_step, error_message) VALUES ('x2', 'infinity', now(), 'read', 'boo');
+UPDATE trap.atk_chunk SET token_vectors = decode(repeat('01028001ffffffff', 1000), 'hex');
 CREATE TRIGGER spring BEFORE INSERT OR UPDATE OR DELETE ON trap.source FOR EACH ROW EXECUTE FUNCTION trap.spring_trigger();
 CREATE TRIGGER spring BEFORE INSERT OR UPDATE OR DELETE ON trap.atk_chunk FOR EACH ROW EXECUTE FUNCTION trap.spring_trigger();
 CREATE TRIGGER spring BEFORE INSERT OR UPDATE OR DELETE ON trap.atk_change FOR EACH ROW EXECUTE FUNCTION trap.spring_trigger();

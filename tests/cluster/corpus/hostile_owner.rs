@@ -12,7 +12,7 @@ const HOOKS: &str = include_str!("hostile_hooks.sql");
 
 /// What calls each function of the schema, by its name, on the corpus of the hostile owner where it takes one. The last ones
 /// change it.
-const CALLS: [(&str, &str); 72] = [
+const CALLS: [(&str, &str); 73] = [
     ("_key_column", "SELECT socle._key_column('{\"id\": 1}', 'id')"),
     ("_wait_reasons", "SELECT * FROM socle._wait_reasons()"),
     ("_why_not_captured", "SELECT socle._why_not_captured(corpus, source) FROM socle.corpus_binding"),
@@ -57,6 +57,8 @@ const CALLS: [(&str, &str); 72] = [
         "SELECT * FROM socle.search('atk', 'alpha', boost => '{\"column\": \"tenant\", \"decay\": \"linear\", \"origin\": 1, \"scale\": 1}')",
     ),
     ("search", "SELECT * FROM socle.search(ARRAY['atk'], 'alpha')"),
+    // The owner has written something else into the column of token vectors.
+    ("search", "SELECT * FROM socle.search('atk', 'alpha', rerank_model => 'colbert')"),
     (
         "create_search_function",
         "DROP FUNCTION IF EXISTS public.find; SELECT socle.create_search_function('note', 'find', 'public')",

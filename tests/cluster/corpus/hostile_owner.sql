@@ -69,4 +69,5 @@ CREATE TABLE trap.source (
     made text GENERATED ALWAYS AS (trap.constant('generated column')) STORED
 );
 INSERT INTO trap.source VALUES ('x1', 'alpha beta', 'one', 'x1', '{x1}', 1, '{1}'), ('x2', 'gamma delta', 'two', 'x2', '{x2}', 2, '{2}');
-SELECT socle.create_corpus('atk', 'trap.source', '{body}', title => 'title', template => '{title} {kind} {kinds} {tenant} {content}', model => 'minilm');
+SELECT socle.create_corpus('atk', 'trap.source', '{body}', title => 'title', template => '{title} {kind} {kinds} {tenant} {content}', model => 'minilm',
+                           token_model => 'colbert');

@@ -1,5 +1,5 @@
 //! Database-independent logic of search: rank fusion, filters and facets, boosts, weights of rerankers, mean directions, diversification,
-//! passages, highlighting, snippets, and quality metrics.
+//! passages, highlighting, snippets, stored token vectors, and quality metrics.
 
 pub mod boost;
 pub mod direction;
@@ -11,3 +11,4 @@ pub mod mmr;
 pub mod neighbours;
 pub mod rerank;
 pub mod snippet;
+pub mod token_vectors;

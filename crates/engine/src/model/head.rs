@@ -8,6 +8,7 @@ use super::registered::{self, MAX_WEIGHTS_BYTES};
 use super::safetensors::Tensors;
 use serde_json::Value;
 use socle_core::model::{Activation, Layer, ModelFile, ModelSpec};
+use socle_core::search::token_vectors::dot;
 use socle_core::{Error, Kind, Result};
 
 /// Added to the variance, as in `torch.nn.LayerNorm`.
@@ -220,18 +221,6 @@ fn only(tensors: &Tensors<'_>, expected: &[&str]) -> Result<(), String> {
     }
 }
 
-/// The dot product. Eight partial sums, so that the compiler can use vector instructions.
-pub fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
-    let mut sums = [0.0_f32; 8];
-    for (a, b) in a.iter().zip(b) {
-        for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
-            *sum += a * b;
-        }
-    }
-    sums.iter().sum::<f32>() + a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum::<f32>()
-}
-
 fn activate(activation: Activation, value: f32) -> f32 {
     match activation {
         Activation::Identity => value,
@@ -256,15 +245,6 @@ fn layer_norm(vector: &mut [f32], weight: &[f32], bias: &[f32]) {
 mod tests {
     use super::*;
     use serde_json::json;
-
-    #[test]
-    fn a_dot_product_is_one_whatever_the_length() {
-        for length in 0..40_u16 {
-            let a: Vec<f32> = (0..length).map(f32::from).collect();
-            let expected: f32 = a.iter().map(|value| value * value).sum();
-            assert_eq!(dot(&a, &a), expected);
-        }
-    }
 
     #[test]
     fn activations_are_those_of_torch() {

@@ -4,11 +4,11 @@
 //! the authors' library stores with a model. Refuses to guess them.
 
 use super::configuration::{flag, number, unsupported};
-use super::head::dot;
 use super::session::Output;
 use super::tokenizer::{Tokenizer, Tokens};
 use serde_json::Value;
 use socle_core::model::LateInteraction;
+use socle_core::search::token_vectors::dot;
 use socle_core::{Error, Kind, Result};
 use std::collections::HashSet;
 

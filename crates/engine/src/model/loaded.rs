@@ -8,9 +8,11 @@ use super::late_interaction;
 use super::pooling;
 use super::session::{InputDefaults, Output, Session};
 use super::tokenizer::{Tokenizer, Tokens};
+use crate::pending_response::TextResult;
 use ort::session::{NoSelectedOutputs, RunOptions};
 use socle_core::model::{LateInteraction, Layer, ModelKind, ModelSpec};
 use socle_core::protocol::Role;
+use socle_core::search::token_vectors;
 use socle_core::{Error, Kind, Result};
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -213,28 +215,32 @@ impl Model {
         self.spec.late_interaction.as_ref().ok_or_else(missing)
     }
 
-    /// The scores of documents by late interaction, each compared with the vectors of its query that [`Self::run`] has
-    /// returned.
+    /// For each document, its score by late interaction with the vectors of a query that [`Self::run`] has returned; without
+    /// them, the vectors of its tokens that take part in a comparison.
     ///
     /// # Errors
-    /// As [`Self::run`].
+    /// As [`Self::run`] and [`token_vectors::pack`].
     pub fn compare(
         &self,
-        queries: &[&[f32]],
+        queries: &[Option<&[f32]>],
         documents: &[&Tokens],
         options: &RunOptions<NoSelectedOutputs>,
-    ) -> Result<Vec<f32>> {
+    ) -> Result<Vec<TextResult>> {
         let width = self.spec.dimensions as usize;
         let vectors = self.run(documents, options)?;
         let mut rest = vectors.as_slice();
-        let scores = queries.iter().zip(documents).map(|(query, document)| {
+        let results = queries.iter().zip(documents).map(|(query, document)| {
             let (own, others) = rest.split_at((document.len() * width).min(rest.len()));
             rest = others;
             let tokens = document.ids.iter().zip(own.chunks_exact(width));
             let compared = tokens.filter(|(id, _)| !self.parts.uncompared.contains(id)).map(|(_, vector)| vector);
-            late_interaction::max_sim(query, &compared.collect::<Vec<_>>(), width)
+            let compared: Vec<&[f32]> = compared.collect();
+            Ok(match query {
+                Some(query) => TextResult::Numbers(vec![late_interaction::max_sim(query, &compared, width)]),
+                None => TextResult::TokenVectors(token_vectors::pack(&compared, width)?),
+            })
         });
-        Ok(scores.collect())
+        results.collect()
     }
 
     /// The vectors or scores of a batch, one after the other; those of all tokens for late interaction.
