@@ -17,6 +17,7 @@ use crate::search::trace::Trace;
 use crate::search::word_rules;
 use socle_core::Result;
 use socle_core::answer::choose::{Word, is_name};
+use socle_core::answer::particular::{Particular, normalized};
 use socle_core::protocol::{FieldWeights, QuerySyntax, Request, Response};
 use std::ops::Range;
 
@@ -75,8 +76,12 @@ impl QuestionWords {
                 (0..passages.len()).filter(|at| passages[*at].best.corpus == corpus.scope.corpus.name).collect();
             let searched_for = corpus.weigh(request, &words, &mut weights)?;
             for (word, found) in corpus.places(&searched_for, passages, &of_corpus)?.into_iter().enumerate() {
+                let whole = Particular::hyphenated_name(&words[word].text, corpus.nouns_are_lower());
                 for (at, found) in of_corpus.iter().zip(found) {
-                    places[*at][word] = found;
+                    // The index finds a name by any of its parts, too.
+                    if whole.as_ref().is_none_or(|name| name.is_in(&normalized(&whole_text(&passages[*at])))) {
+                        places[*at][word] = found;
+                    }
                 }
             }
         }
@@ -98,6 +103,11 @@ impl QuestionWords {
         let within = |found: &Range<usize>| found.start >= range.start && found.end <= range.end;
         self.places[passage].iter().map(|(_, places)| places.iter().any(within)).collect()
     }
+}
+
+/// A passage with its title and headings.
+fn whole_text(passage: &NumberedPassage) -> String {
+    format!("{}{}", heading(&passage.best), passage.passage.content)
 }
 
 /// A corpus whose words are compared.
@@ -125,7 +135,7 @@ impl<'a> OpenCorpus<'a> {
         let text = if self.scope.secured { format!("{question}\n{best}") } else { question.to_string() };
         let marks = self.highlights(&[question], request.syntax, &[text])?;
         let is_in_capitals = !question.contains(char::is_lowercase);
-        let nouns_are_lower = self.language.is_some_and(|language| !CAPITAL_NOUNS.contains(&language));
+        let nouns_are_lower = self.nouns_are_lower();
         let ranges = marks.into_iter().flatten().flatten();
         Ok(ranges
             .filter_map(|range| {
@@ -143,6 +153,11 @@ impl<'a> OpenCorpus<'a> {
                 Some(Word { text: text.to_string(), weight: 1.0, is_name: is_name(&written, follows, nouns_are_lower) })
             })
             .collect())
+    }
+
+    /// Whether its language writes ordinary nouns in lower case, as far as it is known.
+    fn nouns_are_lower(&self) -> bool {
+        self.language.is_some_and(|language| !CAPITAL_NOUNS.contains(&language))
     }
 
     /// Sets the weights of words by the score of the best chunk that has each, and returns what is searched for: each word
@@ -200,8 +215,7 @@ impl<'a> OpenCorpus<'a> {
             return Ok(Vec::new());
         }
         let heads: Vec<String> = of_corpus.iter().map(|at| heading(&passages[*at].best)).collect();
-        let texts = of_corpus.iter().zip(&heads).map(|(at, head)| format!("{head}{}", passages[*at].passage.content));
-        let texts: Vec<String> = texts.collect();
+        let texts: Vec<String> = of_corpus.iter().map(|at| whole_text(&passages[*at])).collect();
         let words: Vec<&str> = searched_for.iter().map(String::as_str).collect();
         let marks = self.highlights(&words, QuerySyntax::Plain, &texts)?;
         let split = |(ranges, head): (Vec<Range<usize>>, &String)| {

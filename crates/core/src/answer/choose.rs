@@ -86,8 +86,10 @@ impl Evidence {
         let default = if self.reranked.is_some() { MIN_RELEVANCE.0 } else { MIN_RELEVANCE.1 };
         let wanted = least.unwrap_or(default);
         if self.relevance() < wanted {
+            // Comparable with a threshold for the other scale it is not.
+            let scale = if self.reranked.is_some() { "" } else { ", from 0 to 10 without a cross-encoder" };
             return Some(format!(
-                "the relevance of the best passages is {:.1}, and {wanted:.1} is needed",
+                "the relevance of the best passages is {:.1}, and {wanted:.1} is needed{scale}",
                 self.relevance()
             ));
         }
