@@ -5,6 +5,7 @@ mod corpus;
 mod crash;
 mod database;
 mod document;
+mod generator;
 mod interrupt;
 mod memory;
 mod model;
