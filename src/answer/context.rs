@@ -1,9 +1,10 @@
 //! `socle.context_passages` and `socle.context`: the best passages for a question within a number of tokens, numbered, as
 //! rows and as one text.
 
-use super::options;
+use super::options::{self, Places};
 use crate::catalog::{CorpusSpec, model_of};
 use crate::engine_client;
+use crate::generator_client;
 use crate::model;
 use crate::pg::arguments::Arguments;
 use crate::pg::error::report;
@@ -18,6 +19,7 @@ use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use socle_core::answer::context::{Found, Passage, pack};
 use socle_core::answer::{content_hash, on_one_line};
+use socle_core::generator::GeneratorSpec;
 use socle_core::model::ModelSpec;
 use socle_core::{Error, Kind, Result};
 use std::collections::HashMap;
@@ -26,8 +28,9 @@ use std::collections::HashMap;
 const DEFAULT_TOKENS: usize = 2_000;
 const MAX_TOKENS: i32 = 1_000_000;
 
-/// Number of the first option of the search among the arguments.
-const FIRST_OPTION: usize = 5;
+/// Where the options of the search stand among the arguments, and the conversation.
+const PLACES: Places = Places::together(5);
+const CONVERSATION: usize = 17;
 
 type Passages = TableIterator<
     'static,
@@ -71,10 +74,23 @@ pub struct Context {
 pub struct ContextSize {
     /// Most tokens, heads included.
     pub max_tokens: usize,
+    /// Name of the argument that says so.
+    pub argument: &'static str,
     /// Passages of one document stand together, in its order.
     pub in_document_order: bool,
-    /// Model whose tokens are counted; `None` for that of each corpus.
-    pub token_model: Option<ModelSpec>,
+    /// Whose tokens are counted.
+    pub counted: Counted,
+}
+
+/// Whose tokens are counted.
+#[derive(Debug)]
+pub enum Counted {
+    /// Those of the model of each corpus.
+    OfCorpus,
+    /// Those of one model.
+    OfModel(Box<ModelSpec>),
+    /// Those of a generator.
+    OfGenerator(Box<GeneratorSpec>),
 }
 
 #[pg_extern(sql = false)]
@@ -102,7 +118,7 @@ fn context_many(call: pg_sys::FunctionCallInfo) -> Result<Option<String>, ErrorR
 }
 
 fn context_of(names: &[String], arguments: Arguments) -> Result<Context> {
-    let Some(request) = options::read(arguments, FIRST_OPTION)? else { return Ok(Context::default()) };
+    let Some(request) = options::read(arguments, PLACES, CONVERSATION)? else { return Ok(Context::default()) };
     let size = ContextSize::read(arguments, 2)?;
     if names.is_empty() {
         return Ok(Context::default());
@@ -143,10 +159,20 @@ impl ContextSize {
     /// # Errors
     /// `InvalidArgument`; `UnknownModel`.
     pub fn read(arguments: Arguments, at: usize) -> Result<Self> {
+        let counted = match arguments.short_text(at + 2, "token_model")? {
+            None => Counted::OfCorpus,
+            Some(name) => match model::find(&name) {
+                Err(error) if error.kind == Kind::UnknownModel && generator_client::is_registered(&name)? => {
+                    Counted::OfGenerator(Box::new(generator_client::find(Some(name))?))
+                }
+                found => Counted::OfModel(Box::new(found?)),
+            },
+        };
         Ok(Self {
             max_tokens: request::number(arguments, at, "max_tokens", 1..=MAX_TOKENS)?.unwrap_or(DEFAULT_TOKENS),
+            argument: "max_tokens",
             in_document_order: request::second_of(arguments, at + 1, "passage_order", ["relevance", "document"])?,
-            token_model: arguments.short_text(at + 2, "token_model")?.map(|name| model::find(&name)).transpose()?,
+            counted,
         })
     }
 }
@@ -158,20 +184,27 @@ impl Context {
     /// `InvalidArgument` where not even one word of the best result fits; those of the models whose tokens are counted.
     pub fn new(corpora: &[CorpusSpec], hits: &[Hit], size: &ContextSize) -> Result<Self> {
         let found = found(hits);
-        let mut counted: HashMap<&str, ModelSpec> = HashMap::new();
-        for corpus in corpora {
-            let model = size.token_model.clone().map_or_else(|| model_of(corpus), Ok)?;
-            counted.insert(corpus.name.as_str(), model);
+        let mut models: HashMap<&str, ModelSpec> = HashMap::new();
+        for corpus in corpora.iter().filter(|_| matches!(size.counted, Counted::OfCorpus)) {
+            models.insert(corpus.name.as_str(), model_of(corpus)?);
         }
         let mut count = |best: usize, content: &str| {
-            let model = counted.get(hits[best].corpus.as_str()).cloned().ok_or_else(engine_client::unexpected)?;
-            options::tokens(model, &format!("{}{content}", head(found.len(), &hits[best])))
+            let text = format!("{}{content}", head(found.len(), &hits[best]));
+            match &size.counted {
+                Counted::OfGenerator(generator) => options::generator_tokens(generator, &text),
+                Counted::OfModel(model) => options::tokens((**model).clone(), &text),
+                Counted::OfCorpus => {
+                    let model =
+                        models.get(hits[best].corpus.as_str()).cloned().ok_or_else(engine_client::unexpected)?;
+                    options::tokens(model, &text)
+                }
+            }
         };
         let mut passages = pack(&found, size.max_tokens, &mut count)?;
         if passages.is_empty() && !hits.is_empty() {
             return Err(Error::new(
                 Kind::InvalidArgument,
-                format!("max_tokens {} is too small for a passage", size.max_tokens),
+                format!("{} {} is too small for a passage", size.argument, size.max_tokens),
             )
             .detail("Title and headings of a passage count.")
             .hint("Pass at least 100."));

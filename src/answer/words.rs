@@ -47,11 +47,16 @@ pub struct QuestionWords {
 }
 
 impl QuestionWords {
-    /// Reads the words of the question and finds them in passages.
+    /// Reads the words of the question and finds them in passages, with corrections of misspelt ones if `may_correct`.
     ///
     /// # Errors
     /// Those of the engine.
-    pub fn find(corpora: &[CorpusSpec], request: &SearchRequest, passages: &[NumberedPassage]) -> Result<Self> {
+    pub fn find(
+        corpora: &[CorpusSpec],
+        request: &SearchRequest,
+        passages: &[NumberedPassage],
+        may_correct: bool,
+    ) -> Result<Self> {
         let mut searched = Vec::with_capacity(corpora.len());
         for corpus in corpora {
             searched.push(OpenCorpus::new(corpus, request)?);
@@ -74,7 +79,7 @@ impl QuestionWords {
         for corpus in &mut searched {
             let of_corpus: Vec<usize> =
                 (0..passages.len()).filter(|at| passages[*at].best.corpus == corpus.scope.corpus.name).collect();
-            let searched_for = corpus.weigh(request, &words, &mut weights)?;
+            let searched_for = corpus.weigh(request, &words, &mut weights, may_correct)?;
             for (word, found) in corpus.places(&searched_for, passages, &of_corpus)?.into_iter().enumerate() {
                 let whole = Particular::hyphenated_name(&words[word].text, corpus.nouns_are_lower());
                 for (at, found) in of_corpus.iter().zip(found) {
@@ -98,11 +103,23 @@ impl QuestionWords {
         (0..self.words.len()).map(has).collect()
     }
 
+    /// For each word, whether a range of bytes of a passage has it, or the title or a heading.
+    pub fn in_part(&self, passage: usize, range: &Range<usize>) -> Vec<bool> {
+        let in_head = self.places[passage].iter().map(|(in_head, _)| *in_head);
+        self.in_range(passage, range).into_iter().zip(in_head).map(|(inside, in_head)| inside || in_head).collect()
+    }
+
     /// For each word, whether a range of bytes of a passage has it.
     pub fn in_range(&self, passage: usize, range: &Range<usize>) -> Vec<bool> {
         let within = |found: &Range<usize>| found.start >= range.start && found.end <= range.end;
         self.places[passage].iter().map(|(_, places)| places.iter().any(within)).collect()
     }
+}
+
+/// Whether a capital letter makes a word a name, as far as the languages of the corpora are known.
+pub fn capitals_are_names(corpora: &[CorpusSpec], request: &SearchRequest) -> bool {
+    let language = |corpus: &CorpusSpec| request.language.or_else(|| corpus.only_language());
+    !corpora.iter().filter_map(language).any(|language| CAPITAL_NOUNS.contains(&language))
 }
 
 /// A passage with its title and headings.
@@ -162,7 +179,13 @@ impl<'a> OpenCorpus<'a> {
 
     /// Sets the weights of words by the score of the best chunk that has each, and returns what is searched for: each word
     /// with its corrections. Of several corpora the one counts where a word is most common.
-    fn weigh(&self, request: &SearchRequest, words: &[Word], weights: &mut [Option<f64>]) -> Result<Vec<String>> {
+    fn weigh(
+        &self,
+        request: &SearchRequest,
+        words: &[Word],
+        weights: &mut [Option<f64>],
+        may_correct: bool,
+    ) -> Result<Vec<String>> {
         let mut searched_for: Vec<String> = words.iter().map(|word| word.text.clone()).collect();
         if !self.is_open || self.scope.segments.is_empty() {
             return Ok(searched_for);
@@ -180,7 +203,7 @@ impl<'a> OpenCorpus<'a> {
                 weights: FieldWeights { content: 1.0, title: 1.0, headings: 1.0 },
             };
             let restrict = self.scope.listed().filter(|_| self.scope.secured).cloned();
-            let question = Question { limit: 1, restrict, use_vocabulary: true, ..Question::default() };
+            let question = Question { limit: 1, restrict, use_vocabulary: may_correct, ..Question::default() };
             let found = segments::ask(self.scope.corpus, &self.scope.segments, query, &question)?;
             // Inverse document frequency, as the scores have it, of a word in no chunk.
             let unknown = REPETITION * (1.0 + (chunks + 0.5) / 0.5).ln();

@@ -2,7 +2,7 @@
 
 use super::unexpected;
 use crate::child_client::{self, Channel, Greeting, Lost, Outgoing};
-use crate::pg::{allocator, backend};
+use crate::pg::{allocator, backend, client};
 use crate::supervisor::program::GENERATOR;
 use socle_core::protocol::{Frame, GENERATOR_PROTOCOL_VERSION, GeneratorRequest, GeneratorResponse, encode};
 use socle_core::{Error, Kind, Result, memory};
@@ -140,6 +140,8 @@ fn receive(channel: &mut Channel, outgoing: &mut Outgoing) -> Result<GeneratorRe
             }
         }
         channel.transfer(outgoing)?;
+        // Nobody reads what is written for a client that is gone.
+        client::require_connected();
     }
 }
 

@@ -12,7 +12,7 @@ const HOOKS: &str = include_str!("hostile_hooks.sql");
 
 /// What calls each function of the schema, by its name, on the corpus of the hostile owner where it takes one. The last ones
 /// change it.
-const CALLS: [(&str, &str); 79] = [
+const CALLS: [(&str, &str); 80] = [
     ("_key_column", "SELECT socle._key_column('{\"id\": 1}', 'id')"),
     ("_wait_reasons", "SELECT * FROM socle._wait_reasons()"),
     ("_why_not_captured", "SELECT socle._why_not_captured(corpus, source) FROM socle.corpus_binding"),
@@ -102,7 +102,11 @@ const CALLS: [(&str, &str); 79] = [
     ("context", "SELECT socle.context('atk', 'alpha')"),
     (
         "answer",
-        "SELECT * FROM socle.answer('atk', 'alpha', min_relevance => -100, filter => '{\"kind\": \"x1\"}', mode => 'keyword')",
+        "SELECT * FROM socle.answer('atk', 'alpha', min_relevance => -100, filter => '{\"kind\": \"x1\"}', search_mode => 'keyword')",
+    ),
+    (
+        "answer_stream",
+        "SELECT socle.answer_stream('atk', 'alpha', min_relevance => -100, conversation => '[{\"role\": \"user\", \"content\": \"fox\"}]')",
     ),
     ("answer", "SELECT * FROM socle.answer(ARRAY['atk'], 'alpha', min_relevance => -100)"),
     (
@@ -129,7 +133,7 @@ const CALLS: [(&str, &str); 79] = [
 ];
 
 /// Calls that have to succeed for a superuser: else they would show nothing.
-const MUST_SUCCEED: [&str; 20] = [
+const MUST_SUCCEED: [&str; 21] = [
     "search",
     "create_search_function",
     "search_function",
@@ -139,6 +143,7 @@ const MUST_SUCCEED: [&str; 20] = [
     "context_passages",
     "context",
     "answer",
+    "answer_stream",
     "cite",
     "evaluate_answers",
     "calibrate",

@@ -4,6 +4,7 @@
 //! most of its words, denies or does not deny as it does, and if a cross-encoder, where there is one, finds that both say
 //! the same. This says that passages support a sentence, not that it is true.
 
+use super::choose::Word;
 use super::context::Passage;
 use super::on_one_line;
 use super::particular::{Particular, normalized, particulars};
@@ -235,6 +236,17 @@ impl Claim {
     }
 }
 
+/// A word that may be a name and that a part of a passage does not have in any form, though its capital letter alone does
+/// not make it one: at the beginning of a sentence, if no passage has it anywhere; in a language that writes all nouns with
+/// capital letters, anywhere. The arguments have an element for each word.
+pub fn missing_name(words: &[Word], part: &[bool], anywhere: &[bool], capitals_are_names: bool) -> Option<String> {
+    let is_missing = |at: &usize| {
+        let is_absent = !part[*at] && !(capitals_are_names && anywhere[*at]);
+        is_absent && words[*at].text.starts_with(char::is_uppercase)
+    };
+    (0..words.len()).find(is_missing).map(|at| words[at].text.clone())
+}
+
 /// The position of the best of the candidates by the scores of a cross-encoder, which has one for each.
 ///
 /// # Errors
@@ -350,6 +362,16 @@ mod tests {
         found.iter_mut().for_each(|overlap| overlap.missing = Some("Server".into()));
         assert!(claim.candidates(&parts, &found, true).unwrap_err().contains("\"Server\""));
         assert!(claim.candidates(&[], &[], true).is_err());
+    }
+
+    #[test]
+    fn a_word_with_a_capital_must_be_somewhere_or_in_the_part() {
+        let words: Vec<Word> =
+            ["Paris", "Run", "server"].map(|text| Word { text: text.into(), weight: 1.0, is_name: false }).into();
+        let missing = |part: [bool; 3], anywhere: [bool; 3], names| missing_name(&words, &part, &anywhere, names);
+        assert_eq!(missing([false, false, true], [false, true, true], true).as_deref(), Some("Paris"));
+        assert_eq!(missing([true, false, false], [true, true, false], true), None);
+        assert_eq!(missing([true, false, false], [true, true, false], false).as_deref(), Some("Run"));
     }
 
     proptest! {
