@@ -12,4 +12,5 @@ mod extractive;
 mod options;
 mod prompt;
 mod sentences;
+mod token_counter;
 mod words;

@@ -2,9 +2,9 @@
 //! rows and as one text.
 
 use super::options;
+use super::token_counter::TokenCounter;
 use crate::catalog::{CorpusSpec, model_of};
 use crate::engine_client;
-use crate::model;
 use crate::pg::arguments::Arguments;
 use crate::pg::error::report;
 use crate::pg::jsonb_key::Key;
@@ -18,7 +18,6 @@ use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use socle_core::answer::context::{Found, Passage, pack};
 use socle_core::answer::{content_hash, on_one_line};
-use socle_core::model::ModelSpec;
 use socle_core::{Error, Kind, Result};
 use std::collections::HashMap;
 
@@ -73,8 +72,8 @@ pub struct ContextSize {
     pub max_tokens: usize,
     /// Passages of one document stand together, in its order.
     pub in_document_order: bool,
-    /// Model whose tokens are counted; `None` for that of each corpus.
-    pub token_model: Option<ModelSpec>,
+    /// What counts tokens; `None` for the model of each corpus.
+    pub token_counter: Option<TokenCounter>,
 }
 
 #[pg_extern(sql = false)]
@@ -143,10 +142,11 @@ impl ContextSize {
     /// # Errors
     /// `InvalidArgument`; `UnknownModel`.
     pub fn read(arguments: Arguments, at: usize) -> Result<Self> {
+        let name = arguments.short_text(at + 2, "token_model")?;
         Ok(Self {
             max_tokens: request::number(arguments, at, "max_tokens", 1..=MAX_TOKENS)?.unwrap_or(DEFAULT_TOKENS),
             in_document_order: request::second_of(arguments, at + 1, "passage_order", ["relevance", "document"])?,
-            token_model: arguments.short_text(at + 2, "token_model")?.map(|name| model::find(&name)).transpose()?,
+            token_counter: name.map(|name| TokenCounter::find(&name)).transpose()?,
         })
     }
 }
@@ -158,14 +158,14 @@ impl Context {
     /// `InvalidArgument` where not even one word of the best result fits; those of the models whose tokens are counted.
     pub fn new(corpora: &[CorpusSpec], hits: &[Hit], size: &ContextSize) -> Result<Self> {
         let found = found(hits);
-        let mut counted: HashMap<&str, ModelSpec> = HashMap::new();
+        let mut counters: HashMap<&str, TokenCounter> = HashMap::new();
         for corpus in corpora {
-            let model = size.token_model.clone().map_or_else(|| model_of(corpus), Ok)?;
-            counted.insert(corpus.name.as_str(), model);
+            let of_corpus = || model_of(corpus).map(TokenCounter::Model);
+            counters.insert(corpus.name.as_str(), size.token_counter.clone().map_or_else(of_corpus, Ok)?);
         }
         let mut count = |best: usize, content: &str| {
-            let model = counted.get(hits[best].corpus.as_str()).cloned().ok_or_else(engine_client::unexpected)?;
-            options::tokens(model, &format!("{}{content}", head(found.len(), &hits[best])))
+            let counter = counters.get(hits[best].corpus.as_str()).ok_or_else(engine_client::unexpected)?;
+            counter.count(&format!("{}{content}", head(found.len(), &hits[best])))
         };
         let mut passages = pack(&found, size.max_tokens, &mut count)?;
         if passages.is_empty() && !hits.is_empty() {
