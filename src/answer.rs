@@ -17,5 +17,6 @@ mod options;
 mod prompt;
 mod sentences;
 mod stream;
+mod token_counter;
 mod words;
 mod writing;

@@ -2,10 +2,9 @@
 //! rows and as one text.
 
 use super::options::{self, Places};
+use super::token_counter::TokenCounter;
 use crate::catalog::{CorpusSpec, model_of};
 use crate::engine_client;
-use crate::generator_client;
-use crate::model;
 use crate::pg::arguments::Arguments;
 use crate::pg::error::report;
 use crate::pg::jsonb_key::Key;
@@ -19,8 +18,6 @@ use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use socle_core::answer::context::{Found, Passage, pack};
 use socle_core::answer::{content_hash, on_one_line};
-use socle_core::generator::GeneratorSpec;
-use socle_core::model::ModelSpec;
 use socle_core::{Error, Kind, Result};
 use std::collections::HashMap;
 
@@ -78,19 +75,8 @@ pub struct ContextSize {
     pub argument: &'static str,
     /// Passages of one document stand together, in its order.
     pub in_document_order: bool,
-    /// Whose tokens are counted.
-    pub counted: Counted,
-}
-
-/// Whose tokens are counted.
-#[derive(Debug)]
-pub enum Counted {
-    /// Those of the model of each corpus.
-    OfCorpus,
-    /// Those of one model.
-    OfModel(Box<ModelSpec>),
-    /// Those of a generator.
-    OfGenerator(Box<GeneratorSpec>),
+    /// What counts tokens; `None` for the model of each corpus.
+    pub token_counter: Option<TokenCounter>,
 }
 
 #[pg_extern(sql = false)]
@@ -159,20 +145,12 @@ impl ContextSize {
     /// # Errors
     /// `InvalidArgument`; `UnknownModel`.
     pub fn read(arguments: Arguments, at: usize) -> Result<Self> {
-        let counted = match arguments.short_text(at + 2, "token_model")? {
-            None => Counted::OfCorpus,
-            Some(name) => match model::find(&name) {
-                Err(error) if error.kind == Kind::UnknownModel && generator_client::is_registered(&name)? => {
-                    Counted::OfGenerator(Box::new(generator_client::find(Some(name))?))
-                }
-                found => Counted::OfModel(Box::new(found?)),
-            },
-        };
+        let name = arguments.short_text(at + 2, "token_model")?;
         Ok(Self {
             max_tokens: request::number(arguments, at, "max_tokens", 1..=MAX_TOKENS)?.unwrap_or(DEFAULT_TOKENS),
             argument: "max_tokens",
             in_document_order: request::second_of(arguments, at + 1, "passage_order", ["relevance", "document"])?,
-            counted,
+            token_counter: name.map(|name| TokenCounter::find(&name)).transpose()?,
         })
     }
 }
@@ -184,21 +162,14 @@ impl Context {
     /// `InvalidArgument` where not even one word of the best result fits; those of the models whose tokens are counted.
     pub fn new(corpora: &[CorpusSpec], hits: &[Hit], size: &ContextSize) -> Result<Self> {
         let found = found(hits);
-        let mut models: HashMap<&str, ModelSpec> = HashMap::new();
-        for corpus in corpora.iter().filter(|_| matches!(size.counted, Counted::OfCorpus)) {
-            models.insert(corpus.name.as_str(), model_of(corpus)?);
+        let mut counters: HashMap<&str, TokenCounter> = HashMap::new();
+        for corpus in corpora {
+            let of_corpus = || model_of(corpus).map(TokenCounter::Model);
+            counters.insert(corpus.name.as_str(), size.token_counter.clone().map_or_else(of_corpus, Ok)?);
         }
         let mut count = |best: usize, content: &str| {
-            let text = format!("{}{content}", head(found.len(), &hits[best]));
-            match &size.counted {
-                Counted::OfGenerator(generator) => options::generator_tokens(generator, &text),
-                Counted::OfModel(model) => options::tokens((**model).clone(), &text),
-                Counted::OfCorpus => {
-                    let model =
-                        models.get(hits[best].corpus.as_str()).cloned().ok_or_else(engine_client::unexpected)?;
-                    options::tokens(model, &text)
-                }
-            }
+            let counter = counters.get(hits[best].corpus.as_str()).ok_or_else(engine_client::unexpected)?;
+            counter.count(&format!("{}{content}", head(found.len(), &hits[best])))
         };
         let mut passages = pack(&found, size.max_tokens, &mut count)?;
         if passages.is_empty() && !hits.is_empty() {

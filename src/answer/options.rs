@@ -1,14 +1,12 @@
 //! The question and the options of its search, which the functions of this room share.
 
 use crate::engine_client;
-use crate::generator_client;
 use crate::model;
 use crate::pg::arguments::Arguments;
 use crate::pg::gucs;
 use crate::search::omission::notice;
 use crate::search::request::{self, Mode, SearchRequest};
 use socle_core::answer::conversation::{self, Turn};
-use socle_core::generator::{GeneratorSpec, Message, MessageRole};
 use socle_core::model::ModelSpec;
 use socle_core::protocol::{QuerySyntax, Request, Response};
 use socle_core::{Error, Kind, Result, language};
@@ -151,13 +149,4 @@ pub fn tokens(model: ModelSpec, content: &str) -> Result<usize> {
         Some(Response::Failed { error, .. }) => Err(error),
         _ => Err(engine_client::unexpected()),
     }
-}
-
-/// Number of tokens of a text in a message of its own to a generator: a few more than it has as a part of one.
-///
-/// # Errors
-/// Those of the generator.
-pub fn generator_tokens(generator: &GeneratorSpec, content: &str) -> Result<usize> {
-    let message = Message { role: MessageRole::User, content };
-    Ok(generator_client::count_tokens(generator, &[message])? as usize)
 }

@@ -3,8 +3,9 @@
 
 use super::asked::Writer;
 use super::attribution::Attribution;
-use super::context::{Context, ContextSize, Counted};
+use super::context::{Context, ContextSize};
 use super::judged::{CitedSentence, Judged};
+use super::token_counter::TokenCounter;
 use crate::catalog::CorpusSpec;
 use crate::generator_client::{self, Generated, Generation, Options};
 use crate::search::request::SearchRequest;
@@ -118,7 +119,7 @@ fn prompt_that_fits(
         max_tokens: wanted,
         argument: "context_tokens",
         in_document_order: false,
-        counted: Counted::OfGenerator(Box::new(generator.clone())),
+        token_counter: Some(TokenCounter::of_generator(generator.clone())?),
     };
     for _ in 0..ATTEMPTS {
         let context = Context::new(corpora, &judged.hits, &size)?;
