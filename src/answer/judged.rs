@@ -56,10 +56,11 @@ impl Judged {
     /// # Errors
     /// Those of the search, the engine and the models.
     pub fn new(corpora: &[CorpusSpec], request: &SearchRequest, wanted: &Wanted) -> Result<(Self, Outcome)> {
-        let outcome = run(corpora, request, &mut Trace::default())?;
-        let scores = outcome.passages.iter().filter(|_| has_cross_encoder(request));
+        let mut outcome = run(corpora, request, &mut Trace::default())?;
+        let hits = std::mem::take(&mut outcome.passages);
+        let scores = hits.iter().filter(|_| has_cross_encoder(request));
         let reranked = scores.filter_map(|passage| passage.ranked.rerank).reduce(f64::max);
-        let context = Context::whole(&outcome.passages)?;
+        let context = Context::whole(&hits)?;
         let words = QuestionWords::find(corpora, request, &context.passages, true)?;
         let evidence = Evidence { reranked, coverage: coverage(&words.words, &words.held(0..COVERED_BY)) };
         let missing = unmatched(&words.words, &words.held(0..context.passages.len()));
@@ -77,11 +78,11 @@ impl Judged {
             coverage: if is_empty { 0.0 } else { evidence.coverage },
             unmatched: missing.into_iter().map(|word| word.text).collect(),
             refusal,
-            hits: outcome.passages.clone(),
+            hits,
             context,
             words,
         };
-        Ok((judged, Outcome { passages: Vec::new(), ..outcome }))
+        Ok((judged, outcome))
     }
 
     /// The sentences of the passages that answer the question best, at most `count`, each cited where it stands.
