@@ -49,7 +49,6 @@ SELECT declined, reason, unmatched_words FROM socle.answer('manual', 'Do virtual
 SELECT reason FROM socle.answer('manual', 'Under what do virtual machines run?', min_relevance => 11);
 
 -- A follow-up question is asked with the words of the question before.
-SELECT declined FROM socle.answer('manual', 'How long?');
 SELECT answer, declined FROM socle.answer('manual', 'How long?', max_sentences => 1, conversation =>
     '[{"role": "user", "content": "Do cats sleep in the day?"}, {"role": "assistant", "content": "They do."}]');
 SELECT source_key FROM socle.context_passages('manual', 'And at night?', passage_limit => 1, conversation => '[{"role": "user", "content": "What do cats hunt?"}]');
