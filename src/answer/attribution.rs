@@ -109,9 +109,12 @@ impl Attribution {
             None => (candidates[0], overlaps[candidates[0]].share),
             Some(model) => {
                 let texts: Vec<String> = candidates.iter().map(|at| self.text(&self.parts[*at])).collect();
-                let scores: Vec<f64> = reranked(model, &claim.text, &texts)?.into_iter().map(f64::from).collect();
-                match best(&scores) {
-                    Ok(best) => (candidates[best], scores[best]),
+                let scores = |query: &str| -> Result<Vec<f64>> {
+                    Ok(reranked(model, query, &texts)?.into_iter().map(f64::from).collect())
+                };
+                let for_sentence = scores(&claim.text)?;
+                match best(&for_sentence, &scores(&self.request.query)?) {
+                    Ok(best) => (candidates[best], for_sentence[best]),
                     Err(reason) => return Ok(Err(reason)),
                 }
             }

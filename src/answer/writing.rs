@@ -10,9 +10,10 @@ use crate::catalog::CorpusSpec;
 use crate::generator_client::{self, Generated, Generation, Options};
 use crate::search::request::SearchRequest;
 use socle_core::answer::attribution::{Claim, complete};
+use socle_core::answer::choose::is_finished;
 use socle_core::answer::conversation::{self, Turn};
 use socle_core::answer::prompt;
-use socle_core::generator::{Constraint, GeneratorSpec, Message, MessageRole};
+use socle_core::generator::{Constraint, Finish, GeneratorSpec, Message, MessageRole};
 use socle_core::{Error, Kind, Result};
 use std::collections::VecDeque;
 
@@ -48,7 +49,8 @@ impl Writing {
             max_tokens: writer.max_tokens,
             temperature: writer.temperature,
             seed: writer.seed,
-            stop: Vec::new(),
+            // A small model goes on with the mark of the passages.
+            stop: vec!["</passages", "<passages"],
             constraint: Constraint::None,
         };
         let generation = Generation::start(&writer.generator, &borrowed(&messages), &options)?;
@@ -74,7 +76,14 @@ impl Writing {
             }
             let rest = &self.text[self.cut..];
             let end = if self.is_written { rest.len() } else { complete(rest) };
-            self.claims.extend(self.attribution.claims(&rest[..end]));
+            let mut claims = self.attribution.claims(&rest[..end]);
+            if self.is_written
+                && self.generation.generated(String::new())?.finish == Finish::Length
+                && !is_finished(rest.trim())
+            {
+                claims.last_mut().into_iter().for_each(|claim| claim.is_cut = true);
+            }
+            self.claims.extend(claims);
             self.cut += end;
         }
     }

@@ -51,7 +51,7 @@ fn an_order_in_a_passage_changes_neither_what_is_read_nor_what_is_cited() {
         for citation in answered["citations"].as_array().unwrap() {
             assert_ne!(citation["source_key"]["id"], 2, "{answered}");
         }
-        assert!(!answered["answer"].as_str().unwrap().contains("swordfish is"), "{answered}");
+        assert!(!answered["answer"].as_str().unwrap().contains("4711"), "{answered}");
     }
     assert_eq!(drain(&told), "");
     assert_eq!(value::<i64>(&mut client, "SELECT count(*) FROM guide WHERE id < 10"), 6);

@@ -26,6 +26,10 @@ const MIN_OVERLAP: (f64, f64) = (0.5, 0.75);
 /// Least score of a cross-encoder. Below it, a passage is rather not about the same.
 const MIN_RERANKED: f64 = 0.0;
 
+/// Least score of a part of a passage for the question by a cross-encoder: what answers a part of it has -8 to 10, what is about
+/// something else has -11. A passage may order a model to write of something else.
+const MIN_RELATED: f64 = -8.0;
+
 /// Parts of passages that a cross-encoder compares with a sentence.
 const MAX_COMPARED: usize = 4;
 
@@ -43,6 +47,8 @@ pub struct Claim {
     /// See [`particulars`].
     particulars: Vec<Particular>,
     denies: bool,
+    /// The model had no tokens left to complete it.
+    pub is_cut: bool,
 }
 
 /// A part of a passage: one or more sentences that follow each other.
@@ -86,7 +92,7 @@ fn claim(sentence: &str, capitals_are_names: bool, known: &HashSet<String>) -> O
     let particulars = particulars(&text, capitals_are_names, known);
     let text = on_one_line(&text);
     let denies = denies(&text);
-    text.contains(char::is_alphanumeric).then_some(Claim { text, particulars, denies })
+    text.contains(char::is_alphanumeric).then_some(Claim { text, particulars, denies, is_cut: false })
 }
 
 /// A sentence without the number or the sign of a list item.
@@ -184,6 +190,9 @@ impl Claim {
     /// # Errors
     /// Why no part supports it.
     pub fn candidates(&self, parts: &[Part], overlaps: &[Overlap], has_reranker: bool) -> Result<Vec<usize>, String> {
+        if self.is_cut {
+            return Err("it is cut off".to_string());
+        }
         let unknown = |particular: &&Particular| !parts.iter().any(|part| part.has(particular));
         if let Some(particular) = self.particulars.iter().find(unknown) {
             return Err(format!("no passage has \"{}\"", on_one_line(&particular.text)));
@@ -247,19 +256,25 @@ pub fn missing_name(words: &[Word], part: &[bool], anywhere: &[bool], capitals_a
     (0..words.len()).find(is_missing).map(|at| words[at].text.clone())
 }
 
-/// The position of the best of the candidates by the scores of a cross-encoder, which has one for each.
+/// The position of the best of the candidates by the scores of a cross-encoder, which has two for each: for the sentence, and
+/// for the question.
 ///
 /// # Errors
 /// Why none is good enough.
-pub fn best(scores: &[f64]) -> Result<usize, String> {
-    let best = (0..scores.len()).max_by(|a, b| scores[*a].total_cmp(&scores[*b]).then(b.cmp(a)));
-    match best.filter(|best| scores[*best] >= MIN_RERANKED) {
-        Some(best) => Ok(best),
-        None => {
-            let score = best.map_or(f64::NEG_INFINITY, |best| scores[best]);
-            Err(format!("the best score by the cross-encoder is {score:.1}, and {MIN_RERANKED:.1} is needed"))
-        }
+pub fn best(for_sentence: &[f64], for_question: &[f64]) -> Result<usize, String> {
+    let needed = |what: &str, scores: &mut dyn Iterator<Item = f64>, least: f64| {
+        let score = scores.fold(f64::NEG_INFINITY, f64::max);
+        format!("{what}: the best score by the cross-encoder is {score:.1}, and {least:.1} is needed")
+    };
+    let said: Vec<usize> = (0..for_sentence.len()).filter(|at| for_sentence[*at] >= MIN_RERANKED).collect();
+    if said.is_empty() {
+        return Err(needed("no passage says it", &mut for_sentence.iter().copied(), MIN_RERANKED));
     }
+    let related = said.iter().copied().filter(|at| for_question[*at] >= MIN_RELATED);
+    let better = |a: &usize, b: &usize| for_sentence[*a].total_cmp(&for_sentence[*b]).then(b.cmp(a));
+    related
+        .max_by(better)
+        .ok_or_else(|| needed("it is about something else", &mut said.iter().map(|at| for_question[*at]), MIN_RELATED))
 }
 
 #[cfg(test)]
@@ -350,9 +365,22 @@ mod tests {
 
     #[test]
     fn a_cross_encoder_decides_between_parts_and_against_all() {
-        assert_eq!(best(&[0.5, 3.0, 3.0]), Ok(1));
-        assert!(best(&[-0.1, -4.0]).unwrap_err().contains("is -0.1"));
-        assert!(best(&[]).is_err());
+        assert_eq!(best(&[0.5, 3.0, 3.0], &[1.0, -7.0, 1.0]), Ok(1));
+        assert_eq!(best(&[0.5, 3.0], &[1.0, -11.0]), Ok(0));
+        assert!(
+            best(&[-0.1, -4.0], &[9.0, 9.0])
+                .unwrap_err()
+                .contains("says it: the best score by the cross-encoder is -0.1")
+        );
+        assert!(
+            best(&[9.0, -4.0], &[-11.0, 9.0])
+                .unwrap_err()
+                .contains("something else: the best score by the cross-encoder is -11.0")
+        );
+        assert!(best(&[], &[]).is_err());
+        let mut cut = claims("The server listens on port", true, &HashSet::new()).remove(0);
+        cut.is_cut = true;
+        assert_eq!(cut.candidates(&[], &[], true), Err("it is cut off".to_string()));
         let claim = &claims("The server listens on port 5432.", true, &HashSet::new())[0];
         let parts = parts(0, &passage(PASSAGE), "", false);
         let mut found = overlaps(claim, &parts);

@@ -160,7 +160,7 @@ pub fn choose(candidates: &[Candidate<'_>], count: usize) -> Vec<(usize, f64)> {
 }
 
 /// Whether a text ends as a sentence does, or as the code that a sentence introduces.
-fn is_finished(text: &str) -> bool {
+pub fn is_finished(text: &str) -> bool {
     let end = text.trim_end_matches(['"', '\'', '”', '’', '»', ')', ']', ' ', '*', '_']);
     end.ends_with(['.', '!', '?', '…', ':', ';', '。', '！', '？']) || text.contains(":\n") || text.ends_with("```")
 }

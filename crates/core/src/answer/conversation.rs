@@ -206,15 +206,18 @@ pub fn rewriting(question: &str, turns: &[Turn]) -> Vec<(MessageRole, String)> {
     ]
 }
 
-/// A question that a generator has written instead of another, if it is of use: one line that is not too long, without a
-/// number, name or code that was not said.
+/// A question that a generator has written instead of another, if it is of use: one line that is not too long, with the words
+/// of the question and one at least of what was said before, without a number, name or code that was not said.
 pub fn checked(written: &str, question: &str, turns: &[Turn]) -> Option<String> {
     let written = written.trim().trim_matches('"');
-    if written.is_empty()
-        || written.contains('\n')
-        || written.len() > MAX_QUESTION
-        || words(written).all(|word| !is_content(word))
-    {
+    if written.is_empty() || written.contains('\n') || written.len() > MAX_QUESTION {
+        return None;
+    }
+    let content =
+        |text: &str| -> HashSet<String> { words(text).filter(|word| is_content(word)).map(normalized).collect() };
+    let (new, own) = (content(written), content(question));
+    let is_known = |word: &String| turns.iter().any(|turn| content(&turn.content).contains(word));
+    if !own.is_subset(&new) || !new.difference(&own).any(is_known) {
         return None;
     }
     let said = turns.iter().map(|turn| turn.content.as_str()).chain([question]).collect::<Vec<_>>().join("\n");
@@ -326,9 +329,15 @@ mod tests {
             check(" \"How do I restore PostgreSQL 17 on Debian?\"\n").unwrap(),
             "How do I restore PostgreSQL 17 on Debian?"
         );
-        for written in
-            ["", "One line\nand another.", "How do I restore PostgreSQL 16?", "How is Oracle restored?", "What is it?"]
-        {
+        for written in [
+            "",
+            "One line\nand another.",
+            "How do I restore PostgreSQL 16 on Debian?",
+            "How is Oracle restored on Debian?",
+            "How do I restore PostgreSQL?",
+            "And on Debian?",
+            "What is it?",
+        ] {
             assert_eq!(check(written), None, "{written}");
         }
         assert_eq!(check(&"word ".repeat(100)), None);
