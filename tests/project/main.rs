@@ -26,12 +26,16 @@ const LICENCES: [&str; 12] = [
 
 /// Files with unsafe code outside of `src/pg/`, where functions of PostgreSQL are called behind safe ones, and the reason
 /// why it can be nowhere else.
-const UNSAFE: [(&str, &str); 11] = [
+const UNSAFE: [(&str, &str); 15] = [
     ("crates/child/src/control.rs", "the control socket is an inherited descriptor"),
     ("crates/child/src/fork_server.rs", "fork"),
     ("crates/child/src/process.rs", "system calls and signal handlers of a process"),
     ("crates/engine/src/model/runtime.rs", "functions of ONNX Runtime"),
     ("crates/engine/src/model/session.rs", "functions and tensors of ONNX Runtime"),
+    ("crates/generator/src/llama/context.rs", "functions of llama.cpp"),
+    ("crates/generator/src/llama/declarations.rs", "functions of llama.cpp"),
+    ("crates/generator/src/llama/library.rs", "functions of llama.cpp"),
+    ("crates/generator/src/llama/model.rs", "functions of llama.cpp"),
     ("src/capture.rs", "PostgreSQL calls the row trigger"),
     ("src/corpus/ddl_events.rs", "PostgreSQL calls the event triggers"),
     ("src/corpus/restore.rs", "PostgreSQL calls the trigger on the registry"),

@@ -6,6 +6,7 @@
 pub mod control;
 pub mod directory;
 pub mod fork_server;
+pub mod library;
 pub mod process;
 pub mod sandbox;
 pub mod startup;
