@@ -102,7 +102,7 @@ fn generator_start(restart_count: u32) -> Result<Vec<u8>> {
         threads: gucs::generator_threads(),
         memory_limit_bytes: gucs::generator_memory_limit(),
         model_directory: gucs::model_directory().to_string_lossy().into_owned(),
-        library_directory: directory().to_string_lossy().into_owned(),
+        library_directory: directory().join("llama").to_string_lossy().into_owned(),
         idle_timeout_seconds: gucs::generator_idle_timeout(),
     };
     encode(0, 0, &ToGenerator::Start(settings))

@@ -120,8 +120,13 @@ fn dependencies_point_one_way() {
         assert_eq!(found, Vec::<&str>::new(), "{path}");
     };
     names("crates/core/Cargo.toml", &["pgrx", "ort", "tokenizers", "mio", "libc", "socle-engine"]);
-    names("crates/engine/Cargo.toml", &["pgrx"]);
-    names("Cargo.toml", &["ort =", "tokenizers", "ndarray", "tantivy", "socle-engine"]);
+    names("crates/engine/Cargo.toml", &["pgrx", "socle-generator"]);
+    names("crates/generator/Cargo.toml", &["pgrx", "ort =", "tokenizers", "socle-engine", "socle-extract"]);
+    names("crates/child/Cargo.toml", &["pgrx", "ort =", "tokenizers", "tantivy", "socle-engine", "socle-generator"]);
+    names(
+        "Cargo.toml",
+        &["ort =", "tokenizers", "ndarray", "tantivy", "socle-engine", "socle-child", "socle-generator"],
+    );
 }
 
 /// The rooms of `src/`, each of which uses only those before it.

@@ -94,7 +94,7 @@ impl Connection {
     ///
     /// # Errors
     /// [`Closed`].
-    pub fn next(&mut self) -> Result<Option<(u32, Result<Received>)>, Closed> {
+    pub fn receive(&mut self) -> Result<Option<(u32, Result<Received>)>, Closed> {
         if self.request.is_some() {
             return Ok(None);
         }

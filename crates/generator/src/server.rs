@@ -139,7 +139,7 @@ impl Server {
 
     fn advance_one(&self, number: u64, connection: &mut Connection, others: &mut Connections) -> Result<(), Closed> {
         connection.read()?;
-        while let Some((id, received)) = connection.next()? {
+        while let Some((id, received)) = connection.receive()? {
             match received {
                 Err(error) => connection.reject(id, error),
                 Ok(received) => self.receive((number, id), connection, others, received)?,

@@ -133,7 +133,8 @@ fn files_that_are_no_models_are_refused_and_one_that_changes_is_an_error_that_na
 fn a_dump_keeps_generators() {
     let cluster = cluster("");
     let mut client = cluster.connect();
-    client.batch_execute("CREATE ROLE tenant LOGIN; CREATE DATABASE restored TEMPLATE template0").unwrap();
+    client.batch_execute("CREATE ROLE tenant LOGIN").unwrap();
+    client.batch_execute("CREATE DATABASE restored TEMPLATE template0").unwrap();
     client.batch_execute("CREATE DATABASE owned OWNER tenant TEMPLATE template0").unwrap();
     let host = format!("--host={}", cluster.directory().display());
     let file = cluster.directory().join("dump");

@@ -33,7 +33,7 @@ fn texts_are_as_they_were_asked_for() {
     }
     assert_eq!(heard.try_iter().count(), 0, "nothing was cut off");
 
-    let schema = "{\"type\": \"object\", \"properties\": {\"name\": {\"type\": \"string\", \"maxLength\": 20},
+    let schema = "{\"type\": \"object\", \"properties\": {\"name\": {\"enum\": [\"Ann\", \"Bob\"]},
         \"age\": {\"type\": \"integer\"}}, \"required\": [\"name\", \"age\"], \"additionalProperties\": false}";
     let sql = format!(
         "SELECT jsonb_typeof(j->'name') || ' ' || jsonb_typeof(j->'age') FROM
@@ -126,6 +126,12 @@ fn a_prompt_from_a_corpus_is_written_to() {
     client.execute("SELECT socle.wait_for_corpus('handbook', '1 minute')", &[]).unwrap();
     let sql = "SELECT socle.generate(socle.prompt('handbook', 'When does the library open?'), max_tokens => 20)";
     assert!(!text(&mut client, sql).is_empty());
+    // Its tokens can measure the passages, without the chat template.
+    let sql =
+        "SELECT token_count FROM socle.context_passages('handbook', 'When does the library open?', token_model => $1)";
+    let count: i32 = client.query_one(sql, &[&"smol"]).unwrap().get(0);
+    assert!((8..16).contains(&count), "{count}");
+    assert_eq!(sqlstate(client.query(sql, &[&"nowhere"])), "42704");
     let nothing: Option<String> = client.query_one("SELECT socle.generate(NULL::jsonb)", &[]).unwrap().get(0);
     assert_eq!(nothing, None);
     // In a transaction that only reads, and in a function that catches errors.

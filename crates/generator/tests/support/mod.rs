@@ -249,6 +249,20 @@ impl Client {
         }
     }
 
+    /// The error of a request that was refused, if it is here already.
+    pub fn try_failure(&mut self) -> Option<socle_core::Error> {
+        let mut bytes = [0; 65536];
+        if let Ok(count) = self.stream.read(&mut bytes) {
+            self.incoming.extend(&bytes[..count]);
+        }
+        while let Some(frame) = self.incoming.next_frame(MAX_GENERATOR_FRAME).unwrap() {
+            if let GeneratorResponse::Failed { error } = frame.message().unwrap() {
+                return Some(error);
+            }
+        }
+        None
+    }
+
     /// All responses to a request except for keep-alives.
     pub fn call(&mut self, request: &GeneratorRequest<'_>) -> Vec<GeneratorResponse> {
         let id = self.send(request);
