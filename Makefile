@@ -23,21 +23,26 @@ use_directories = $(use_server); share=$(DESTDIR)$(or $(SHAREDIR),$$("$$pg_confi
 
 .PHONY: all install install-models uninstall installcheck clean demo psql stop test test-all bench lint help
 
-## all: builds the extension and the engine
+## all: builds the extension, the engine and the generator
 all:
 	# Nothing is installed into a system with a server of its own unasked.
 	$(if $(PG_CONFIG),$(SETUP) missing "$(PG_CONFIG)",$(SETUP) packages)
 	$(use_server)
-	PGRX_PG_CONFIG_PATH="$$pg_config" cargo build --release --locked --package socle --package socle-engine --no-default-features --features socle/pg$$major
+	PGRX_PG_CONFIG_PATH="$$pg_config" cargo build --release --locked --package socle --package socle-engine --package socle-generator --no-default-features --features socle/pg$$major
 
-## install: puts them, and ONNX Runtime, into the server (PG_CONFIG=…/pg_config for your own)
+## install: puts them, ONNX Runtime and llama.cpp into the server (PG_CONFIG=…/pg_config for your own)
 install: all
 	$(use_directories)
 	onnxruntime=$$($(SETUP) onnxruntime)
-	install -d "$$lib/socle" "$$share/extension"
+	llama=$$($(SETUP) llama)
+	install -d "$$lib/socle/llama" "$$share/extension"
 	install -m 755 $(TARGET)/libsocle.so "$$lib/socle.so"
-	install -m 755 $(TARGET)/socle-engine "$$onnxruntime" "$$lib/socle/"
+	install -m 755 $(TARGET)/socle-engine $(TARGET)/socle-generator "$$onnxruntime" "$$lib/socle/"
 	install -m 644 "$$(dirname "$$onnxruntime")"/{LICENSE,ThirdPartyNotices.txt} "$$lib/socle/"
+	# Before the files of another version are mixed with these.
+	rm -f "$$lib/socle/llama"/*
+	install -m 755 "$$llama"/*.so "$$lib/socle/llama/"
+	install -m 644 "$$llama"/LICENSE.* "$$lib/socle/llama/"
 	sed 's/@VERSION@/$(VERSION)/' socle.control >$(TARGET)/socle.control
 	cat sql/schema/*.sql >"$(TARGET)/socle--$(VERSION).sql"
 	install -m 644 $(TARGET)/socle.control "$(TARGET)/socle--$(VERSION).sql" sql/upgrade/*.sql "$$share/extension/"
@@ -99,8 +104,10 @@ test: install install-models test-units test-server
 test-units:
 	models=$$($(SETUP) models)
 	onnxruntime=$$($(SETUP) onnxruntime)
-	export SOCLE_MODELS=$$models SOCLE_ONNXRUNTIME=$$onnxruntime
-	cargo test --release --locked --package socle-core --package socle-extract --package socle-engine
+	llama=$$($(SETUP) llama)
+	export SOCLE_MODELS=$$models SOCLE_ONNXRUNTIME=$$onnxruntime SOCLE_LLAMA=$$llama
+	cargo test --release --locked --package socle-core --package socle-child --package socle-extract --package socle-engine \
+		--package socle-generator
 	cargo test --release --locked --package socle-tests --test project
 
 # Everything that needs one: SQL on a throw-away server, then servers that crash.

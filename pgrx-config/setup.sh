@@ -27,6 +27,7 @@ usage: setup.sh COMMAND
   missing PG_CONFIG      names what building for that server needs and this machine lacks; installs nothing
   postgres 15|16|17|18   a server with pgvector             prints the path of its pg_config
   onnxruntime            ONNX Runtime                       prints the path of libonnxruntime.so
+  llama                  llama.cpp                          prints the directory of its libraries
   models                 the models of demo and tests       prints the directory that holds them
   documents              the demo's documents, fr and en    prints the directory that holds them
   python test|bench|lint what these run in Python           prints the directory for PYTHONPATH
@@ -216,7 +217,7 @@ clean_cache() {
   take_lock
   running=$(readlink /proc/[0-9]*/exe 2>/dev/null | grep -F "$cache/" | sort -u || true)
   [ -z "$running" ] || die "still running, stop it first: $running"
-  rm -rf "$cache"/{download,postgres-*,onnxruntime-*,models-*,documents-*,python-*,exporter,tmp.*}
+  rm -rf "$cache"/{download,postgres-*,onnxruntime-*,llama-*,models-*,documents-*,python-*,exporter,tmp.*}
   say "$cache: emptied"
 }
 
@@ -228,7 +229,7 @@ case "$#:${1-}" in
     open_cache
     echo "$cache" >&3
     ;;
-  1:onnxruntime | 1:models | 1:documents | 1:exporter)
+  1:onnxruntime | 1:llama | 1:models | 1:documents | 1:exporter)
     open_cache
     "$1"
     ;;

@@ -8,27 +8,13 @@ pub mod batch;
 mod connection;
 pub mod embedding;
 
-use crate::pg::wait;
-use crate::supervisor;
-use connection::{Connection, Lost};
-use socle_core::protocol::{EngineReport, FAILURE_FILE, RUNTIME_DIRECTORY, Request, Response};
+use crate::child_client::{self, Lost, unavailable};
+use crate::supervisor::program::ENGINE;
+use connection::Connection;
+use socle_core::protocol::{EngineReport, Request, Response};
 use socle_core::{Error, Kind, Result};
 use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::path::Path;
-use std::time::{Duration, Instant};
-
-/// Longest wait for an engine to come up.
-const START_PATIENCE: Duration = Duration::from_secs(15);
-
-/// Time between two attempts to connect.
-const RETRY: Duration = Duration::from_millis(10);
-
-/// Time after which a supervisor that was requested and has not started is requested again.
-const ASK_AGAIN: Duration = Duration::from_secs(2);
-
-/// Longest wait for a free worker slot: parallel workers come and go.
-const SLOT_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Engine deaths after which a statement fails, though it is not known to have caused one. The engine dies at most
 /// about once a second.
@@ -77,15 +63,16 @@ pub fn exchange_as_made<'a>(
         match connection.pipeline(&mut pending, request, answer) {
             Ok(()) => IDLE.with(|idle| idle.replace(Some(connection))),
             Err(Lost::Left) => None,
-            Err(Lost::Died { alone: true }) => {
+            Err(Lost::Died) if connection.died_alone() => {
                 return Err(Error::new(Kind::InferenceFailed, "the socle engine crashed on this request")
                     .detail("No other request was running. The server log may have details.")
                     .hint("Find the text by bisecting those of the statement, or try another model."));
             }
-            Err(Lost::Died { alone: false }) => {
+            Err(Lost::Died) => {
                 deaths += 1;
                 if deaths == MAX_DEATHS {
-                    return Err(unavailable(&format!("The engine crashed {deaths} times during this statement.")));
+                    let crashed = format!("The engine crashed {deaths} times during this statement.");
+                    return Err(unavailable(&ENGINE, &crashed));
                 }
                 None
             }
@@ -129,7 +116,7 @@ pub fn report() -> Result<Option<EngineReport>> {
 
 /// The error for an answer of the wrong kind.
 pub fn unexpected() -> Error {
-    Error::new(Kind::Bug, "the socle engine sent a response of an unexpected type")
+    child_client::unexpected(&ENGINE)
 }
 
 /// The connection of an earlier statement, if its engine is still alive.
@@ -142,45 +129,10 @@ fn connect() -> Result<Connection> {
     if let Some(connection) = idle() {
         return Ok(connection);
     }
-    let begun = Instant::now();
-    let mut asked: Option<Instant> = None;
-    let mut start_lock = None;
-    loop {
-        if let Some(connection) = Connection::open()? {
-            return Ok(connection);
-        }
-        if supervisor::is_running() {
-            if let Some(reason) = failure() {
-                return Err(unavailable(&reason));
-            }
-        } else if asked.is_none_or(|asked| asked.elapsed() > ASK_AGAIN) {
-            if start_lock.is_none() {
-                let unusable = |error| unavailable(&format!("Its runtime directory cannot be used: {error}."));
-                start_lock = supervisor::try_start_lock().map_err(unusable)?;
-            }
-            if start_lock.is_some() {
-                match supervisor::register_now() {
-                    Ok(()) => asked = Some(Instant::now()),
-                    // One that was requested before may still be starting.
-                    Err(error) if asked.is_none() && begun.elapsed() > SLOT_PATIENCE => return Err(error),
-                    Err(_) => {}
-                }
-            }
-        }
-        if begun.elapsed() > START_PATIENCE {
-            return Err(unavailable(&format!("It did not start within {} s.", START_PATIENCE.as_secs())));
-        }
-        wait::wait_for_time(RETRY);
-    }
+    child_client::connect(&ENGINE, &mut Connection::open)
 }
 
 /// Why the supervisor cannot start an engine.
 pub fn failure() -> Option<String> {
-    std::fs::read_to_string(Path::new(RUNTIME_DIRECTORY).join(FAILURE_FILE)).ok().filter(|reason| !reason.is_empty())
-}
-
-fn unavailable(detail: &str) -> Error {
-    Error::new(Kind::EngineUnavailable, "the socle engine is not available")
-        .detail(detail)
-        .hint("The server log has details; the engine is restarted automatically.")
+    ENGINE.failure().map(|(reason, _)| reason)
 }

@@ -4,23 +4,27 @@
 //! Terms, each with one meaning throughout:
 //! *source* a table of the user · *document* what one row or file holds · *chunk* a piece of a document that fits a
 //! model · *embedding* the vector of a text · *model* a registered graph with its tokenizer and parameters · *digest*
-//! the identity of a model · *corpus* a source with its chunks, kept in sync · *change log* the queue of a corpus: one
-//! row for each pending change · *job* one such change · *batch* many keys in one row of the change log · *lease* the
-//! time for which a worker has claimed a job · *resync* a comparison of source and chunks as a whole · *segment* an
-//! immutable part of the keyword index · *retriever* what finds candidates, by vectors or by keywords · *scope* the
-//! chunks that a search may return · *engine* the process that holds models · *lane* a queue of the engine, interactive
-//! or bulk · *supervisor* the background worker that keeps the engine running · *sync worker* the background worker
-//! that keeps the corpora of one database in sync · *index worker* the background worker that builds one vector index.
+//! the identity of a model · *generator* a registered language model, and the process that holds it · *corpus* a source
+//! with its chunks, kept in sync · *change log* the queue of a corpus: one row for each pending change · *job* one such
+//! change · *batch* many keys in one row of the change log · *lease* the time for which a worker has claimed a job ·
+//! *resync* a comparison of source and chunks as a whole · *segment* an immutable part of the keyword index ·
+//! *retriever* what finds candidates, by vectors or by keywords · *scope* the chunks that a search may return ·
+//! *engine* the process that holds models · *lane* a queue of the engine, interactive or bulk · *supervisor* the
+//! background worker that runs the engine and the generator · *sync worker* the background worker that keeps the corpora
+//! of one database in sync · *index worker* the background worker that builds one vector index.
 //!
-//! Each module uses only those before it in this list: pg, supervisor, engine_client, model, catalog, capture, worker,
-//! keyword_index, vector_index, corpus, sync, search, answer, import, functions.
+//! Each module uses only those before it in this list: pg, supervisor, child_client, engine_client, generator_client,
+//! model, generator, catalog, capture, worker, keyword_index, vector_index, corpus, sync, search, answer, import, functions.
 
 mod answer;
 mod capture;
 mod catalog;
+mod child_client;
 mod corpus;
 mod engine_client;
 mod functions;
+mod generator;
+mod generator_client;
 mod import;
 mod keyword_index;
 mod model;

@@ -10,6 +10,7 @@ pub mod arguments;
 pub mod backend;
 pub mod background_worker;
 pub mod callback;
+pub mod client;
 pub mod column;
 pub mod database;
 pub mod error;

@@ -170,7 +170,24 @@ fn rows(found: Outcome) -> Found {
 /// # Errors
 /// `UnknownCorpus`; `NotInState` for a corpus whose tables are gone; `SnapshotTooOld` where the transaction keeps its
 /// snapshot.
-pub fn with_corpora<T>(names: &[String], mut work: impl FnMut(&[CorpusSpec]) -> Result<T>) -> Result<T> {
+pub fn with_corpora<T>(names: &[String], work: impl FnMut(&[CorpusSpec]) -> Result<T>) -> Result<T> {
+    with_opened(names, &|corpora| corpora.iter().try_for_each(report_state), work)
+}
+
+/// Like [`with_corpora`], for a statement that has reported what is not complete.
+///
+/// # Errors
+/// Those of [`with_corpora`].
+pub fn with_corpora_again<T>(names: &[String], work: impl FnMut(&[CorpusSpec]) -> Result<T>) -> Result<T> {
+    with_opened(names, &|_| Ok(()), work)
+}
+
+fn with_opened<T>(
+    names: &[String],
+    report: &dyn Fn(&[CorpusSpec]) -> Result<()>,
+    mut work: impl FnMut(&[CorpusSpec]) -> Result<T>,
+) -> Result<T> {
+    let open = |names: &[String]| open(names).and_then(|corpora| report(&corpora).map(|()| corpora));
     let mut opened = open(names);
     let may_look_again = !backend::keeps_its_snapshot();
     for _ in names {
@@ -197,7 +214,6 @@ fn open(names: &[String]) -> Result<Vec<CorpusSpec>> {
         privileges::check_types(&corpus)?;
         corpora.push(corpus);
     }
-    corpora.iter().try_for_each(report_state)?;
     Ok(corpora)
 }
 

@@ -1,4 +1,4 @@
-//! How long a statement that embeds in bulk continues after it is cancelled or has timed out.
+//! How long a statement that embeds in bulk, or has a text generated, continues after it is cancelled or has timed out.
 
 use postgres::error::SqlState;
 use postgres::{Client, NoTls};
@@ -22,9 +22,28 @@ pub fn measure(model: &str, texts: &[String]) {
     // Twenty copies, so that it would take minutes.
     let sql =
         format!("SELECT socle.embed(array_agg(content), '{model}') IS NULL FROM interrupted, generate_series(1, 20)");
-    let mut cancelled = cancels(&mut client, &sql);
-    let mut timed_out = timeouts(&mut client, &sql);
-    println!("\n### {model}: end of a statement that is interrupted, {ROUNDS} times each\n");
+    report(&mut client, model, &sql);
+}
+
+/// The same for a generator, in long prompts and in texts.
+pub fn measure_generator() {
+    let mut client = crate::connect();
+    let register = "SELECT socle.register_generator('interrupted', 'smollm2-135m-instruct/model.gguf')";
+    client.simple_query(register).unwrap();
+    let generate = |prompt: &str, options: &str| {
+        format!("SELECT socle.generate({prompt}, 'interrupted', {options}) FROM generate_series(1, 1000) AS i")
+    };
+    client.simple_query("SELECT socle.generate('warm', 'interrupted', 1)").unwrap();
+    report(&mut client, "SmolLM2-135M, in the prompt", &generate("i || repeat(' word', 7000)", "1"));
+    report(&mut client, "SmolLM2-135M, in the text", &generate("'Tell me story ' || i", "500, 1"));
+    client.simple_query("SELECT socle.drop_generator('interrupted')").unwrap();
+}
+
+fn report(client: &mut Client, name: &str, sql: &str) {
+    let mut cancelled = cancels(client, sql);
+    let mut timed_out = timeouts(client, sql);
+    client.batch_execute("RESET statement_timeout").unwrap();
+    println!("\n### {name}: end of a statement that is interrupted, {ROUNDS} times each\n");
     println!("| | p50 | p95 | slowest | target for p95 |");
     println!("|---|---|---|---|---|");
     for (name, values) in [("cancel", &mut cancelled), ("`statement_timeout`, beyond its time", &mut timed_out)] {

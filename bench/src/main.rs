@@ -2,7 +2,7 @@
 //! that other load on the machine affects all of them. Prints a table in Markdown; asserts nothing.
 //!
 //! usage: socle-bench MODELS_DIRECTORY ONNXRUNTIME FASTEMBED_SCRIPT and optionally BEIR_DIRECTORY, with PGHOST and PGUSER set.
-//! SOCLE_BENCH=throughput, query, corpus, turns, search, index, document or quality measures that part alone; index is a part of search.
+//! SOCLE_BENCH=throughput, query, generator, corpus, turns, search, index, document or quality measures that part alone; index is a part of search.
 #![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
 
 mod bare;
@@ -56,6 +56,9 @@ fn main() {
         query::measure(MODELS[0], &texts);
         interrupt::measure(MODELS[1], &texts);
         memory::measure(MODELS[0]);
+    }
+    if wanted("generator") {
+        interrupt::measure_generator();
     }
     if wanted("corpus") {
         corpus::measure(MODELS[0], &texts);

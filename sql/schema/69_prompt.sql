@@ -62,7 +62,8 @@ CREATE FUNCTION socle.prompt(
     min_rerank double precision DEFAULT NULL,
     boost jsonb DEFAULT NULL,
     vector_optional boolean DEFAULT false,
-    passage_limit integer DEFAULT 20
+    passage_limit integer DEFAULT 20,
+    conversation jsonb DEFAULT NULL
 ) RETURNS jsonb
 LANGUAGE c STABLE PARALLEL RESTRICTED COST 1000000 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'prompt_wrapper';
@@ -87,9 +88,10 @@ CREATE FUNCTION socle.prompt(
     min_rerank double precision DEFAULT NULL,
     boost jsonb DEFAULT NULL,
     vector_optional boolean DEFAULT false,
-    passage_limit integer DEFAULT 20
+    passage_limit integer DEFAULT 20,
+    conversation jsonb DEFAULT NULL
 ) RETURNS jsonb
 LANGUAGE c STABLE PARALLEL RESTRICTED COST 1000000 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'prompt_many_wrapper';
-COMMENT ON FUNCTION socle.prompt(text[], text, text, integer, text, text, text, jsonb, text, integer, integer, text, text, double precision, double precision, jsonb, boolean, integer) IS
+COMMENT ON FUNCTION socle.prompt(text[], text, text, integer, text, text, text, jsonb, text, integer, integer, text, text, double precision, double precision, jsonb, boolean, integer, jsonb) IS
     'the same from several corpora';

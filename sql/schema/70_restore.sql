@@ -1,5 +1,5 @@
 -- The rows of a dump. A role that restores one without being superuser, as the owner of a database does, may add
--- corpora over its own tables, and no models.
+-- corpora over its own tables, and no models or generators.
 
 CREATE FUNCTION socle._check_restored() RETURNS trigger
 LANGUAGE c VOLATILE PARALLEL UNSAFE COST 100 SET search_path = pg_catalog, pg_temp
@@ -25,3 +25,8 @@ CREATE TRIGGER check_restored BEFORE INSERT ON socle.prompt_template FOR EACH RO
 ALTER TABLE socle.prompt_template ENABLE ALWAYS TRIGGER check_restored;
 COMMENT ON TRIGGER check_restored ON socle.prompt_template IS 'skips rows inserted by a role that is not superuser: templates are created by socle.create_prompt_template';
 GRANT INSERT ON socle.prompt_template TO PUBLIC;
+
+CREATE TRIGGER check_restored BEFORE INSERT ON socle.generator FOR EACH ROW EXECUTE FUNCTION socle._check_restored();
+ALTER TABLE socle.generator ENABLE ALWAYS TRIGGER check_restored;
+COMMENT ON TRIGGER check_restored ON socle.generator IS 'skips rows inserted by a role that is not superuser: generators are registered by socle.register_generator';
+GRANT INSERT ON socle.generator TO PUBLIC;

@@ -5,6 +5,8 @@ GRANT EXECUTE ON ALL ROUTINES IN SCHEMA socle TO PUBLIC;
 
 REVOKE ALL ON FUNCTION socle.register_model FROM PUBLIC;
 REVOKE ALL ON FUNCTION socle.drop_model FROM PUBLIC;
+REVOKE ALL ON FUNCTION socle.register_generator FROM PUBLIC;
+REVOKE ALL ON FUNCTION socle.drop_generator FROM PUBLIC;
 REVOKE ALL ON FUNCTION socle.create_prompt_template FROM PUBLIC;
 REVOKE ALL ON FUNCTION socle.drop_prompt_template FROM PUBLIC;
 REVOKE ALL ON PROCEDURE socle.import_directory FROM PUBLIC;

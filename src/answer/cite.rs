@@ -70,6 +70,9 @@ fn state_of(json: &str) -> Result<State> {
     if citation.start_offset < 1 || citation.end_offset < citation.start_offset {
         return Err(Error::new(Kind::InvalidArgument, "start_offset must be at least 1, and end_offset not before it"));
     }
+    if !citation.source_key.get().starts_with('{') {
+        return Err(Error::new(Kind::InvalidArgument, "source_key of a citation must be an object"));
+    }
     if citation.quote.as_ref().is_some_and(|quote| content_hash(quote) != citation.content_sha256) {
         return Err(Error::new(Kind::InvalidArgument, "the quote of the citation is not that of its content_sha256"));
     }
@@ -92,9 +95,16 @@ fn state_of(json: &str) -> Result<State> {
     if columns.any(|column| value::column_type(source.into(), column).is_none()) {
         return Ok(gone);
     }
-    match Document::of_key(&corpus, citation.source_key.get())? {
-        Some(document) => state_in(&document, &citation),
-        None => Ok(gone),
+    match Document::of_key(&corpus, citation.source_key.get()) {
+        Ok(Some(document)) => state_in(&document, &citation),
+        Ok(None) => Ok(gone),
+        // A key of other columns, since one was renamed, or of another type is that of no document.
+        Err(error) if error.kind == Kind::InvalidArgument => Ok(gone),
+        // A file without a text any longer does not have the one that was cited.
+        Err(error) if matches!(error.kind, Kind::DamagedDocument | Kind::NotSupported) => {
+            Ok(State { name: "changed", ..State::default() })
+        }
+        Err(error) => Err(error),
     }
 }
 
@@ -119,5 +129,6 @@ fn state_in(document: &Document, citation: &Citation<'_>) -> Result<State> {
         let moved = (offset(place.start), offset(place.end));
         return Ok(state("moved", document.part(place)?, moved));
     }
+    let there = if document.is_markup() { document.seen_within(start..end)? } else { there };
     Ok(state("changed", there, (citation.start_offset, citation.end_offset)))
 }

@@ -1,10 +1,10 @@
 //! `socle.context_passages` and `socle.context`: the best passages for a question within a number of tokens, numbered, as
 //! rows and as one text.
 
-use super::options;
+use super::options::{self, Places};
+use super::token_counter::TokenCounter;
 use crate::catalog::{CorpusSpec, model_of};
 use crate::engine_client;
-use crate::model;
 use crate::pg::arguments::Arguments;
 use crate::pg::error::report;
 use crate::pg::jsonb_key::Key;
@@ -18,7 +18,6 @@ use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use socle_core::answer::context::{Found, Passage, pack};
 use socle_core::answer::{content_hash, on_one_line};
-use socle_core::model::ModelSpec;
 use socle_core::{Error, Kind, Result};
 use std::collections::HashMap;
 
@@ -26,8 +25,9 @@ use std::collections::HashMap;
 const DEFAULT_TOKENS: usize = 2_000;
 const MAX_TOKENS: i32 = 1_000_000;
 
-/// Number of the first option of the search among the arguments.
-const FIRST_OPTION: usize = 5;
+/// Where the options of the search stand among the arguments, and the conversation.
+const PLACES: Places = Places::together(5);
+const CONVERSATION: usize = 17;
 
 type Passages = TableIterator<
     'static,
@@ -71,10 +71,12 @@ pub struct Context {
 pub struct ContextSize {
     /// Most tokens, heads included.
     pub max_tokens: usize,
+    /// Name of the argument that says so.
+    pub argument: &'static str,
     /// Passages of one document stand together, in its order.
     pub in_document_order: bool,
-    /// Model whose tokens are counted; `None` for that of each corpus.
-    pub token_model: Option<ModelSpec>,
+    /// What counts tokens; `None` for the model of each corpus.
+    pub token_counter: Option<TokenCounter>,
 }
 
 #[pg_extern(sql = false)]
@@ -102,7 +104,7 @@ fn context_many(call: pg_sys::FunctionCallInfo) -> Result<Option<String>, ErrorR
 }
 
 fn context_of(names: &[String], arguments: Arguments) -> Result<Context> {
-    let Some(request) = options::read(arguments, FIRST_OPTION)? else { return Ok(Context::default()) };
+    let Some(request) = options::read(arguments, PLACES, CONVERSATION)? else { return Ok(Context::default()) };
     let size = ContextSize::read(arguments, 2)?;
     if names.is_empty() {
         return Ok(Context::default());
@@ -143,10 +145,12 @@ impl ContextSize {
     /// # Errors
     /// `InvalidArgument`; `UnknownModel`.
     pub fn read(arguments: Arguments, at: usize) -> Result<Self> {
+        let name = arguments.short_text(at + 2, "token_model")?;
         Ok(Self {
             max_tokens: request::number(arguments, at, "max_tokens", 1..=MAX_TOKENS)?.unwrap_or(DEFAULT_TOKENS),
+            argument: "max_tokens",
             in_document_order: request::second_of(arguments, at + 1, "passage_order", ["relevance", "document"])?,
-            token_model: arguments.short_text(at + 2, "token_model")?.map(|name| model::find(&name)).transpose()?,
+            token_counter: name.map(|name| TokenCounter::find(&name)).transpose()?,
         })
     }
 }
@@ -158,20 +162,20 @@ impl Context {
     /// `InvalidArgument` where not even one word of the best result fits; those of the models whose tokens are counted.
     pub fn new(corpora: &[CorpusSpec], hits: &[Hit], size: &ContextSize) -> Result<Self> {
         let found = found(hits);
-        let mut counted: HashMap<&str, ModelSpec> = HashMap::new();
+        let mut counters: HashMap<&str, TokenCounter> = HashMap::new();
         for corpus in corpora {
-            let model = size.token_model.clone().map_or_else(|| model_of(corpus), Ok)?;
-            counted.insert(corpus.name.as_str(), model);
+            let of_corpus = || model_of(corpus).map(TokenCounter::Model);
+            counters.insert(corpus.name.as_str(), size.token_counter.clone().map_or_else(of_corpus, Ok)?);
         }
         let mut count = |best: usize, content: &str| {
-            let model = counted.get(hits[best].corpus.as_str()).cloned().ok_or_else(engine_client::unexpected)?;
-            options::tokens(model, &format!("{}{content}", head(found.len(), &hits[best])))
+            let counter = counters.get(hits[best].corpus.as_str()).ok_or_else(engine_client::unexpected)?;
+            counter.count(&format!("{}{content}", head(found.len(), &hits[best])))
         };
         let mut passages = pack(&found, size.max_tokens, &mut count)?;
         if passages.is_empty() && !hits.is_empty() {
             return Err(Error::new(
                 Kind::InvalidArgument,
-                format!("max_tokens {} is too small for a passage", size.max_tokens),
+                format!("{} {} is too small for a passage", size.argument, size.max_tokens),
             )
             .detail("Title and headings of a passage count.")
             .hint("Pass at least 100."));

@@ -110,6 +110,26 @@ impl Document {
         Ok(parts.into_iter().map(|chunk| chunk.content).collect::<Vec<_>>().join("\n"))
     }
 
+    /// The visible text of markup in a range of characters that may begin or end inside a tag.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub fn seen_within(&self, range: Range<usize>) -> Result<String> {
+        let is_within = |place: &Range<usize>| place.start < range.end && range.start < place.end;
+        let (mut first, mut last) = (usize::MAX, 0);
+        // Where a part begins and ends, text is seen: what stands between can be read by itself.
+        for part in visible(&self.text, PART)?.into_iter().map(|part| part.start..part.end).filter(is_within) {
+            for sign in visible(characters(&self.text, part.clone()), 1)? {
+                let sign = sign.start + part.start..sign.end + part.start;
+                if range.start <= sign.start && sign.end <= range.end {
+                    first = first.min(sign.start);
+                    last = last.max(sign.end);
+                }
+            }
+        }
+        if first < last { self.part(first..last) } else { Ok(String::new()) }
+    }
+
     /// Where a quote of this hash stands, nearest to `near`.
     ///
     /// # Errors

@@ -1,8 +1,9 @@
 //! `socle.evaluate_answers` and `socle.calibrate`: how good the answers of a corpus are, and the threshold that declines
 //! best, by questions and references in a table of the user, which is read as the caller.
 
-use super::extractive::{Answer, Wanted, answered, max_sentences, min_relevance};
-use super::options;
+use super::answered::{Answer, UNSUPPORTED, answered};
+use super::asked::{AnswerPlaces, Wanted, max_sentences};
+use super::options::{self, Places};
 use crate::catalog::CorpusSpec;
 use crate::catalog::sql_template::identifier;
 use crate::pg::arguments::Arguments;
@@ -34,6 +35,8 @@ type Evaluated = TableIterator<
         name!(declined_wrongly, i32),
         name!(unanswerable_count, i32),
         name!(declined_rightly, i32),
+        name!(generated_count, i32),
+        name!(grounded, Option<f64>),
         name!(median_milliseconds, Option<f64>),
     ),
 >;
@@ -76,13 +79,13 @@ fn calibrate(call: pg_sys::FunctionCallInfo) -> Result<Calibrated, ErrorReport> 
 }
 
 /// A row of each function.
-type Row = (i32, i32, Option<f64>, Option<f64>, i32, i32, i32, Option<f64>);
+type Row = (i32, i32, Option<f64>, Option<f64>, i32, i32, i32, i32, Option<f64>, Option<f64>);
 type Threshold = (f64, bool, i32, i32, i32, i32, i32);
 
 fn evaluated(arguments: Arguments) -> Result<Vec<Row>> {
-    let wanted =
-        Wanted { sentences: max_sentences(arguments)?, min_relevance: min_relevance(arguments, 3)?, always: false };
-    let Some(outcomes) = outcomes(arguments, 4, wanted)? else { return Ok(Vec::new()) };
+    let places = AnswerPlaces::WITHOUT;
+    let wanted = Wanted::read(arguments, places)?;
+    let Some(outcomes) = outcomes(arguments, places.search(), &wanted)? else { return Ok(Vec::new()) };
     let (answerable, others): (Vec<&Outcome>, Vec<&Outcome>) =
         outcomes.iter().partition(|outcome| outcome.is_answerable);
     let mean = |measure: &dyn Fn(&Outcome) -> f64| {
@@ -92,6 +95,8 @@ fn evaluated(arguments: Arguments) -> Result<Vec<Row>> {
     let declined = |outcomes: &[&Outcome]| outcomes.iter().filter(|outcome| outcome.answer.refusal.is_some()).count();
     let mut milliseconds: Vec<f64> = outcomes.iter().map(|outcome| outcome.milliseconds).collect();
     milliseconds.sort_unstable_by(f64::total_cmp);
+    let generated = outcomes.iter().filter_map(|outcome| outcome.answer.generation.as_ref());
+    let grounded: Vec<f64> = outcomes.iter().filter_map(|outcome| outcome.answer.grounded).collect();
     Ok(vec![(
         value::count(outcomes.len()),
         value::count(answerable.len()),
@@ -100,13 +105,16 @@ fn evaluated(arguments: Arguments) -> Result<Vec<Row>> {
         value::count(declined(&answerable)),
         value::count(others.len()),
         value::count(declined(&others)),
+        value::count(generated.filter(|generation| generation.finish != UNSUPPORTED).count()),
+        (!grounded.is_empty()).then(|| grounded.iter().sum::<f64>() / grounded.len() as f64),
         milliseconds.get(milliseconds.len() / 2).copied(),
     )])
 }
 
 fn calibrated(arguments: Arguments) -> Result<Vec<Threshold>> {
-    let wanted = Wanted { sentences: max_sentences(arguments)?, min_relevance: None, always: true };
-    let Some(outcomes) = outcomes(arguments, 3, wanted)? else { return Ok(Vec::new()) };
+    let wanted = Wanted { sentences: max_sentences(arguments, 2)?, min_relevance: None, always: true, writer: None };
+    let places = Places { mode: "search_mode", ..Places::together(3) };
+    let Some(outcomes) = outcomes(arguments, places, &wanted)? else { return Ok(Vec::new()) };
     let judged: Vec<Judged> = outcomes
         .iter()
         .map(|outcome| Judged {
@@ -137,10 +145,10 @@ fn calibrated(arguments: Arguments) -> Result<Vec<Threshold>> {
         .collect())
 }
 
-/// Answers all questions; `first` is the number of the first option of the search. `None` without a corpus or a table.
-fn outcomes(arguments: Arguments, first: usize, wanted: Wanted) -> Result<Option<Vec<Outcome>>> {
+/// Answers all questions. `None` without a corpus or a table.
+fn outcomes(arguments: Arguments, places: Places, wanted: &Wanted) -> Result<Option<Vec<Outcome>>> {
     let (Some(name), Some(table)) = (arguments.short_text(0, "corpus")?, arguments.oid(1)) else { return Ok(None) };
-    let request = options::options(arguments, first, String::new())?;
+    let request = options::options(arguments, places, String::new())?;
     with_corpora(&[name], |corpora| answers(corpora, &request, &questions(table)?, wanted)).map(Some)
 }
 
@@ -148,7 +156,7 @@ fn answers(
     corpora: &[CorpusSpec],
     request: &SearchRequest,
     questions: &[Question],
-    wanted: Wanted,
+    wanted: &Wanted,
 ) -> Result<Vec<Outcome>> {
     let (mut outcomes, mut waiting, mut said) = (Vec::with_capacity(questions.len()), 0, Instant::now());
     for question in questions {

@@ -3,7 +3,7 @@
 //! Templates are rows that superusers write, and roles to which they grant the functions, as for models.
 
 use super::context::{Context, ContextSize};
-use super::options;
+use super::options::{self, Places};
 use crate::catalog::CorpusSpec;
 use crate::pg::arguments::Arguments;
 use crate::pg::backend;
@@ -23,8 +23,9 @@ const NAMES: &str = include_str!("../../sql/answer/template_names.sql");
 const INSERT: &str = include_str!("../../sql/answer/insert_template.sql");
 const DELETE: &str = include_str!("../../sql/answer/delete_template.sql");
 
-/// Number of the first option of the search among the arguments.
-const FIRST_OPTION: usize = 6;
+/// Where the options of the search stand among the arguments, and the conversation.
+const PLACES: Places = Places::together(6);
+const CONVERSATION: usize = 18;
 
 #[pg_extern(sql = false)]
 fn prompt(call: pg_sys::FunctionCallInfo) -> Result<Option<Key>, ErrorReport> {
@@ -40,7 +41,7 @@ fn prompt_many(call: pg_sys::FunctionCallInfo) -> Result<Option<Key>, ErrorRepor
 
 /// The messages as JSON; `None` where no passage is found.
 fn messages(names: &[String], arguments: Arguments) -> Result<Option<Key>> {
-    let Some(request) = options::read(arguments, FIRST_OPTION)? else { return Ok(None) };
+    let Some(request) = options::read(arguments, PLACES, CONVERSATION)? else { return Ok(None) };
     let size = ContextSize::read(arguments, 3)?;
     let template = template(arguments.short_text(2, "template")?)?;
     if names.is_empty() {
@@ -62,7 +63,10 @@ fn messages(names: &[String], arguments: Arguments) -> Result<Option<Key>> {
 }
 
 /// The template of a name, or the built-in one.
-fn template(name: Option<String>) -> Result<Template> {
+///
+/// # Errors
+/// `UnknownModel`, with the names that there are.
+pub fn template(name: Option<String>) -> Result<Template> {
     let Some(name) = name.filter(|name| name != DEFAULT_NAME) else { return Ok(Template::default()) };
     let found = plan_cache::rows(FIND, &[name.as_str().into()], 1, |row| {
         let example = [3, 4, 5].map(|column| row.get::<String>(column));

@@ -97,9 +97,8 @@ pub fn compared(
 fn cut(corpora: &[CorpusSpec], passages: &[NumberedPassage], words: &QuestionWords) -> Vec<Sentence> {
     let mut found = Vec::new();
     for (number, NumberedPassage { best, passage }) in passages.iter().enumerate().take(PASSAGES) {
-        let corpus = corpora.iter().find(|corpus| corpus.name == best.corpus);
-        let is_html = corpus.is_some_and(|corpus| !corpus.has_files() && corpus.options.format == Format::Html.name());
-        let complete = self_contained(&passage.content, sentences(&passage.content, is_html));
+        let lines_are_blocks = has_lines_as_blocks(corpora, &best.corpus);
+        let complete = self_contained(&passage.content, sentences(&passage.content, lines_are_blocks));
         for sentence in complete.into_iter().filter(|sentence| !sentence.is_heading) {
             for range in passage.within_pieces(&sentence.range) {
                 let text = &passage.content[range.clone()];
@@ -114,8 +113,17 @@ fn cut(corpora: &[CorpusSpec], passages: &[NumberedPassage], words: &QuestionWor
     found
 }
 
+/// Whether each line of the passages of a corpus is a block, as in the visible text of HTML.
+pub fn has_lines_as_blocks(corpora: &[CorpusSpec], name: &str) -> bool {
+    let corpus = corpora.iter().find(|corpus| corpus.name == name);
+    corpus.is_some_and(|corpus| !corpus.has_files() && corpus.options.format == Format::Html.name())
+}
+
 /// The score of each text by a cross-encoder.
-fn reranked(model: &ModelSpec, question: &str, texts: &[String]) -> Result<Vec<f32>> {
+///
+/// # Errors
+/// Those of the engine.
+pub fn reranked(model: &ModelSpec, question: &str, texts: &[String]) -> Result<Vec<f32>> {
     let documents: Vec<&str> = texts.iter().map(String::as_str).collect();
     let requests = batch::split(&documents);
     let mut all = vec![0.0; texts.len()];

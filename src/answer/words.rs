@@ -17,6 +17,7 @@ use crate::search::trace::Trace;
 use crate::search::word_rules;
 use socle_core::Result;
 use socle_core::answer::choose::{Word, is_name};
+use socle_core::answer::particular::{Particular, normalized};
 use socle_core::protocol::{FieldWeights, QuerySyntax, Request, Response};
 use std::ops::Range;
 
@@ -46,11 +47,16 @@ pub struct QuestionWords {
 }
 
 impl QuestionWords {
-    /// Reads the words of the question and finds them in passages.
+    /// Reads the words of the question and finds them in passages, with corrections of misspelt ones if `may_correct`.
     ///
     /// # Errors
     /// Those of the engine.
-    pub fn find(corpora: &[CorpusSpec], request: &SearchRequest, passages: &[NumberedPassage]) -> Result<Self> {
+    pub fn find(
+        corpora: &[CorpusSpec],
+        request: &SearchRequest,
+        passages: &[NumberedPassage],
+        may_correct: bool,
+    ) -> Result<Self> {
         let mut searched = Vec::with_capacity(corpora.len());
         for corpus in corpora {
             searched.push(OpenCorpus::new(corpus, request)?);
@@ -73,10 +79,14 @@ impl QuestionWords {
         for corpus in &mut searched {
             let of_corpus: Vec<usize> =
                 (0..passages.len()).filter(|at| passages[*at].best.corpus == corpus.scope.corpus.name).collect();
-            let searched_for = corpus.weigh(request, &words, &mut weights)?;
+            let searched_for = corpus.weigh(request, &words, &mut weights, may_correct)?;
             for (word, found) in corpus.places(&searched_for, passages, &of_corpus)?.into_iter().enumerate() {
+                let whole = Particular::hyphenated_name(&words[word].text, corpus.nouns_are_lower());
                 for (at, found) in of_corpus.iter().zip(found) {
-                    places[*at][word] = found;
+                    // The index finds a name by any of its parts, too.
+                    if whole.as_ref().is_none_or(|name| name.is_in(&normalized(&whole_text(&passages[*at])))) {
+                        places[*at][word] = found;
+                    }
                 }
             }
         }
@@ -93,11 +103,28 @@ impl QuestionWords {
         (0..self.words.len()).map(has).collect()
     }
 
+    /// For each word, whether a range of bytes of a passage has it, or the title or a heading.
+    pub fn in_part(&self, passage: usize, range: &Range<usize>) -> Vec<bool> {
+        let in_head = self.places[passage].iter().map(|(in_head, _)| *in_head);
+        self.in_range(passage, range).into_iter().zip(in_head).map(|(inside, in_head)| inside || in_head).collect()
+    }
+
     /// For each word, whether a range of bytes of a passage has it.
     pub fn in_range(&self, passage: usize, range: &Range<usize>) -> Vec<bool> {
         let within = |found: &Range<usize>| found.start >= range.start && found.end <= range.end;
         self.places[passage].iter().map(|(_, places)| places.iter().any(within)).collect()
     }
+}
+
+/// Whether a capital letter makes a word a name, as far as the languages of the corpora are known.
+pub fn capitals_are_names(corpora: &[CorpusSpec], request: &SearchRequest) -> bool {
+    let language = |corpus: &CorpusSpec| request.language.or_else(|| corpus.only_language());
+    !corpora.iter().filter_map(language).any(|language| CAPITAL_NOUNS.contains(&language))
+}
+
+/// A passage with its title and headings.
+fn whole_text(passage: &NumberedPassage) -> String {
+    format!("{}{}", heading(&passage.best), passage.passage.content)
 }
 
 /// A corpus whose words are compared.
@@ -125,7 +152,7 @@ impl<'a> OpenCorpus<'a> {
         let text = if self.scope.secured { format!("{question}\n{best}") } else { question.to_string() };
         let marks = self.highlights(&[question], request.syntax, &[text])?;
         let is_in_capitals = !question.contains(char::is_lowercase);
-        let nouns_are_lower = self.language.is_some_and(|language| !CAPITAL_NOUNS.contains(&language));
+        let nouns_are_lower = self.nouns_are_lower();
         let ranges = marks.into_iter().flatten().flatten();
         Ok(ranges
             .filter_map(|range| {
@@ -145,9 +172,20 @@ impl<'a> OpenCorpus<'a> {
             .collect())
     }
 
+    /// Whether its language writes ordinary nouns in lower case, as far as it is known.
+    fn nouns_are_lower(&self) -> bool {
+        self.language.is_some_and(|language| !CAPITAL_NOUNS.contains(&language))
+    }
+
     /// Sets the weights of words by the score of the best chunk that has each, and returns what is searched for: each word
     /// with its corrections. Of several corpora the one counts where a word is most common.
-    fn weigh(&self, request: &SearchRequest, words: &[Word], weights: &mut [Option<f64>]) -> Result<Vec<String>> {
+    fn weigh(
+        &self,
+        request: &SearchRequest,
+        words: &[Word],
+        weights: &mut [Option<f64>],
+        may_correct: bool,
+    ) -> Result<Vec<String>> {
         let mut searched_for: Vec<String> = words.iter().map(|word| word.text.clone()).collect();
         if !self.is_open || self.scope.segments.is_empty() {
             return Ok(searched_for);
@@ -165,7 +203,7 @@ impl<'a> OpenCorpus<'a> {
                 weights: FieldWeights { content: 1.0, title: 1.0, headings: 1.0 },
             };
             let restrict = self.scope.listed().filter(|_| self.scope.secured).cloned();
-            let question = Question { limit: 1, restrict, use_vocabulary: true, ..Question::default() };
+            let question = Question { limit: 1, restrict, use_vocabulary: may_correct, ..Question::default() };
             let found = segments::ask(self.scope.corpus, &self.scope.segments, query, &question)?;
             // Inverse document frequency, as the scores have it, of a word in no chunk.
             let unknown = REPETITION * (1.0 + (chunks + 0.5) / 0.5).ln();
@@ -200,8 +238,7 @@ impl<'a> OpenCorpus<'a> {
             return Ok(Vec::new());
         }
         let heads: Vec<String> = of_corpus.iter().map(|at| heading(&passages[*at].best)).collect();
-        let texts = of_corpus.iter().zip(&heads).map(|(at, head)| format!("{head}{}", passages[*at].passage.content));
-        let texts: Vec<String> = texts.collect();
+        let texts: Vec<String> = of_corpus.iter().map(|at| whole_text(&passages[*at])).collect();
         let words: Vec<&str> = searched_for.iter().map(String::as_str).collect();
         let marks = self.highlights(&words, QuerySyntax::Plain, &texts)?;
         let split = |(ranges, head): (Vec<Range<usize>>, &String)| {

@@ -1,6 +1,7 @@
-//! The trigger on `socle.corpus`, `socle.corpus_word_rule`, `socle.prompt_template` and `socle.model` that lets a role other
-//! than a superuser restore a dump: the owner of a database whose extension, models and templates a superuser has set up. A
-//! row of `socle.corpus` that it admits becomes a corpus when `socle.resume_corpus` has checked and bound it.
+//! The trigger on `socle.corpus`, `socle.corpus_word_rule`, `socle.prompt_template`, `socle.model` and `socle.generator` that
+//! lets a role other than a superuser restore a dump: the owner of a database whose extension, models, generators and
+//! templates a superuser has set up. A row of `socle.corpus` that it admits becomes a corpus when `socle.resume_corpus` has
+//! checked and bound it.
 
 use super::create;
 use crate::catalog::CorpusSpec;
@@ -18,6 +19,7 @@ const ROW: &str = include_str!("../../sql/corpus/restored_row.sql");
 const RULED: &str = include_str!("../../sql/corpus/is_rule_of_own_corpus.sql");
 const TEMPLATE_KNOWN: &str = include_str!("../../sql/corpus/template_is_known.sql");
 const KNOWN: &str = include_str!("../../sql/corpus/model_is_known.sql");
+const GENERATOR_KNOWN: &str = include_str!("../../sql/corpus/generator_is_known.sql");
 
 /// The trigger function `socle._check_restored()`.
 #[pg_guard]
@@ -36,6 +38,7 @@ pub unsafe extern "C-unwind" fn check_restored(call: pg_sys::FunctionCallInfo) -
         b"model" => is_wanted_model(row),
         b"corpus_word_rule" => is_rule_of_own_corpus(row),
         b"prompt_template" => is_wanted_template(row),
+        b"generator" => is_wanted_generator(row),
         _ => is_own_corpus(row),
     };
     match is_wanted {
@@ -55,30 +58,29 @@ pub extern "C" fn pg_finfo_check_restored() -> &'static pg_sys::Pg_finfo_record 
 
 /// Always false: a model is files on the server, which only a superuser registers. Warns if it is not registered.
 fn is_wanted_model(row: DatumWithOid<'_>) -> Result<bool> {
-    extension_version::require_own_version()?;
-    if !spi::query_bool(KNOWN, &[row])? {
-        ErrorReport::new(
-            PgSqlErrorCode::ERRCODE_WARNING,
-            "a model of the dump is not registered in this database",
-            pgrx::function_name!(),
-        )
-        .set_hint("Have a superuser register it with socle.register_model(); corpora that need it report that when they are resumed.")
-        .report(PgLogLevel::WARNING);
-    }
-    Ok(false)
+    let hint = "Have a superuser register it with socle.register_model(); corpora that need it report that when they are resumed.";
+    skip(row, KNOWN, "a model of the dump is not registered in this database", hint)
 }
 
 /// Always false: templates are made by superusers, and roles to which they grant that. Warns if it is not there.
 fn is_wanted_template(row: DatumWithOid<'_>) -> Result<bool> {
+    let hint = "Have a superuser create it with socle.create_prompt_template().";
+    skip(row, TEMPLATE_KNOWN, "a prompt template of the dump is not in this database", hint)
+}
+
+/// Always false, as for a model.
+fn is_wanted_generator(row: DatumWithOid<'_>) -> Result<bool> {
+    let hint = "Have a superuser register it with socle.register_generator().";
+    skip(row, GENERATOR_KNOWN, "a generator of the dump is not registered in this database", hint)
+}
+
+/// False, with a warning where the statement `known` does not find the row.
+fn skip(row: DatumWithOid<'_>, known: &str, warning: &'static str, hint: &str) -> Result<bool> {
     extension_version::require_own_version()?;
-    if !spi::query_bool(TEMPLATE_KNOWN, &[row])? {
-        ErrorReport::new(
-            PgSqlErrorCode::ERRCODE_WARNING,
-            "a prompt template of the dump is not in this database",
-            pgrx::function_name!(),
-        )
-        .set_hint("Have a superuser create it with socle.create_prompt_template().")
-        .report(PgLogLevel::WARNING);
+    if !spi::query_bool(known, &[row])? {
+        ErrorReport::new(PgSqlErrorCode::ERRCODE_WARNING, warning, pgrx::function_name!())
+            .set_hint(hint)
+            .report(PgLogLevel::WARNING);
     }
     Ok(false)
 }

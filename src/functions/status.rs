@@ -1,14 +1,14 @@
-//! `socle.version`, and the state of the engine for the status views.
+//! `socle.version`, and the states of the engine and the generator for the status views.
 
 use crate::pg::error::report;
-use crate::{engine_client, supervisor};
+use crate::{engine_client, generator_client, supervisor};
 use pgrx::JsonB;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use serde_json::json;
 use socle_core::oom::{self, Files};
-use socle_core::protocol::EngineReport;
-use socle_core::{Kind, Result};
+use socle_core::protocol::{EngineReport, GeneratorReport};
+use socle_core::{Error, Kind, Result};
 
 #[pg_extern(sql = false)]
 fn version() -> &'static str {
@@ -37,8 +37,7 @@ fn engine_report() -> Result<JsonB, ErrorReport> {
             Ok(report) => report,
             // The view shows why, and everything else that is known.
             Err(error) if matches!(error.kind, Kind::EngineUnavailable | Kind::OtherVersion) => {
-                let reason = [Some(error.to_string()), error.hint].into_iter().flatten().collect::<Vec<_>>().join(". ");
-                return Ok(JsonB(json!({"state": "unavailable", "state_reason": reason, "models": []})));
+                return Ok(JsonB(json!({"state": "unavailable", "state_reason": reason(error), "models": []})));
             }
             Err(error) => return Err(error),
         };
@@ -69,6 +68,84 @@ fn engine_report() -> Result<JsonB, ErrorReport> {
         JsonB(state)
     };
     read().map(with_service).map_err(report)
+}
+
+/// An error as the reason of a state.
+fn reason(error: Error) -> String {
+    [Some(error.to_string()), error.hint].into_iter().flatten().collect::<Vec<_>>().join(". ")
+}
+
+/// The state of the generator as one JSON object. Never starts a generator.
+#[pg_extern(sql = false)]
+fn generator_report() -> Result<JsonB, ErrorReport> {
+    let stopped = |state: &str, reason: Option<String>| {
+        // Counts are 0, not NULL, as above.
+        json!({
+            "state": state,
+            "state_reason": reason,
+            "generators": [],
+            "connection_count": 0,
+            "running": 0,
+            "queued": 0,
+            "request_count": 0,
+            "prompt_token_count": 0,
+            "answer_token_count": 0,
+            "tokens_per_second": 0,
+            "memory_bytes": 0,
+        })
+    };
+    let state = match generator_client::report() {
+        Ok(Some(report)) => writing(&report),
+        Ok(None) if generator_client::is_starting() => stopped("starting", None),
+        Ok(None) => {
+            let failure = generator_client::failure();
+            stopped(if failure.is_some() { "unavailable" } else { "stopped" }, failure)
+        }
+        // The view shows why, and everything else that is known.
+        Err(error) if matches!(error.kind, Kind::EngineUnavailable | Kind::OtherVersion) => {
+            stopped("unavailable", Some(reason(error)))
+        }
+        Err(error) => return Err(report(error)),
+    };
+    Ok(JsonB(state))
+}
+
+/// The state of a running generator.
+fn writing(report: &GeneratorReport) -> serde_json::Value {
+    let generators: Vec<_> = report
+        .generators
+        .iter()
+        .map(|generator| {
+            json!({
+                "digest": generator.digest,
+                "memory_bytes": generator.memory_bytes,
+                "loaded_at": generator.loaded_at,
+                "used_at": generator.used_at,
+            })
+        })
+        .collect();
+    json!({
+        "state": "running",
+        "pid": report.pid,
+        "started_at": report.started_at,
+        "restart_count": report.restart_count,
+        "library_version": report.library_version,
+        "thread_count": report.thread_count,
+        "memory_bytes": report.memory_bytes,
+        "memory_limit_bytes": report.memory_limit_bytes,
+        "generators": generators,
+        "connection_count": report.connection_count,
+        "running": report.running,
+        "queued": report.queued,
+        "request_count": report.request_count,
+        "prompt_token_count": report.prompt_token_count,
+        "answer_token_count": report.answer_token_count,
+        "tokens_per_second": report.tokens_per_second,
+        "first_token_p50_ms": report.first_token_p50_ms,
+        "network": report.network,
+        "files": report.files,
+        "version": report.version,
+    })
 }
 
 /// The state of a running engine.

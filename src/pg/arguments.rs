@@ -104,6 +104,17 @@ impl Arguments {
         self.datum(at).and_then(|datum| unsafe { f32::from_datum(datum, false) })
     }
 
+    /// A `jsonb` whose size is limited by `socle.max_input_bytes`, as [`Self::json`].
+    ///
+    /// # Errors
+    /// `InputTooLong`.
+    pub fn limited_json(self, at: usize, name: &str) -> Result<Option<String>> {
+        let Some(datum) = self.datum(at) else { return Ok(None) };
+        check_size(datum, name, gucs::max_input_bytes())
+            .map_err(|error| error.hint("A superuser can raise socle.max_input_bytes."))?;
+        Ok(self.json(at))
+    }
+
     /// A `jsonb` as text, with every digit of its numbers.
     pub fn json(self, at: usize) -> Option<String> {
         self.datum(at).map(|datum| {

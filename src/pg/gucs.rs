@@ -1,8 +1,8 @@
 //! All settings, with their defaults and the reason for their contexts.
 //!
-//! SIGHUP and superuser-only: what the supervisor passes to the engine; a change restarts the engine. SUSET: a limit
-//! that protects the server. USERSET: what only changes the caller's own results. Nothing is POSTMASTER, because that
-//! cannot be defined once the server runs, and socle needs no preloading.
+//! SIGHUP and superuser-only: what the supervisor passes to the engine or the generator; a change restarts it. SUSET: a
+//! limit that protects the server. USERSET: what only changes the caller's own results. Nothing is POSTMASTER, because
+//! that cannot be defined once the server runs, and socle needs no preloading.
 
 use pgrx::guc::{GucContext, GucFlags, GucRegistry, GucSetting};
 use pgrx::pg_sys;
@@ -29,12 +29,17 @@ static ENGINE_MEMORY_LIMIT: GucSetting<i32> = GucSetting::<i32>::new(2048);
 static SYNC_WORKERS: GucSetting<i32> = GucSetting::<i32>::new(2);
 static SYNC_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(300);
 static ENGINE_BATCH_TOKENS: GucSetting<i32> = GucSetting::<i32>::new(1024);
+static DEFAULT_GENERATOR: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
+static GENERATOR_THREADS: GucSetting<i32> = GucSetting::<i32>::new(0);
+static GENERATOR_MEMORY_LIMIT: GucSetting<i32> = GucSetting::<i32>::new(4096);
+static GENERATOR_IDLE_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(600);
 
 /// Defines the settings.
 pub fn define() {
     define_for_users();
     define_for_documents();
     define_for_engine();
+    define_for_generator();
     define_for_sync();
     // SAFETY: called from `_PG_init`, with a C string that lives forever.
     unsafe { pg_sys::MarkGUCPrefixReserved(c"socle".as_ptr()) };
@@ -169,6 +174,47 @@ fn define_for_engine() {
     );
 }
 
+fn define_for_generator() {
+    GucRegistry::define_string_guc(
+        c"socle.default_generator",
+        c"Sets the generator that functions use when no generator is specified.",
+        c"Empty by default, so that no text is written by a language model that was not chosen.",
+        &DEFAULT_GENERATOR,
+        GucContext::Userset,
+        GucFlags::default(),
+    );
+    GucRegistry::define_int_guc(
+        c"socle.generator_threads",
+        c"Sets the number of threads the generator computes with.",
+        c"0 means half of the processors, at least one: its threads wait for each other without sleeping, so that more than there are idle processors make it slower.",
+        &GENERATOR_THREADS,
+        0,
+        1024,
+        GucContext::Sighup,
+        GucFlags::SUPERUSER_ONLY,
+    );
+    GucRegistry::define_int_guc(
+        c"socle.generator_memory_limit",
+        c"Sets the memory that loaded generators and their contexts may take.",
+        c"When a further one needs room, the least recently used one that is idle is dropped from memory.",
+        &GENERATOR_MEMORY_LIMIT,
+        16,
+        i32::MAX,
+        GucContext::Sighup,
+        GucFlags::SUPERUSER_ONLY | GucFlags::UNIT_MB,
+    );
+    GucRegistry::define_int_guc(
+        c"socle.generator_idle_timeout",
+        c"Sets the time without a request after which the generator ends.",
+        c"It starts again when it is needed, and loads the model then. 0 means that it never ends for that.",
+        &GENERATOR_IDLE_TIMEOUT,
+        0,
+        i32::MAX,
+        GucContext::Sighup,
+        GucFlags::SUPERUSER_ONLY | GucFlags::UNIT_S,
+    );
+}
+
 fn define_for_sync() {
     GucRegistry::define_int_guc(
         c"socle.sync_workers",
@@ -265,6 +311,26 @@ pub fn engine_memory_limit() -> u64 {
 /// `socle.engine_batch_tokens`.
 pub fn engine_batch_tokens() -> u32 {
     ENGINE_BATCH_TOKENS.get().unsigned_abs()
+}
+
+/// `socle.default_generator`; `None` when empty.
+pub fn default_generator() -> Option<String> {
+    text(&DEFAULT_GENERATOR)
+}
+
+/// `socle.generator_threads`.
+pub fn generator_threads() -> u32 {
+    GENERATOR_THREADS.get().unsigned_abs()
+}
+
+/// `socle.generator_memory_limit` in bytes.
+pub fn generator_memory_limit() -> u64 {
+    u64::from(GENERATOR_MEMORY_LIMIT.get().unsigned_abs()) << 20
+}
+
+/// `socle.generator_idle_timeout` in seconds; 0 for never.
+pub fn generator_idle_timeout() -> u32 {
+    GENERATOR_IDLE_TIMEOUT.get().unsigned_abs()
 }
 
 /// `socle.sync_workers`.

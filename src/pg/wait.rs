@@ -6,14 +6,14 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use std::time::Duration;
 
 /// Waits until the socket can be read (or, if asked for, written), the timeout has passed, or this process is
-/// signalled.
+/// signalled; `event` is the wait event, one of those of [`version`].
 /// Raises what interrupts raise: cancel, `statement_timeout`, termination. Ends the process when the postmaster dies.
-pub fn wait_for_socket(socket: BorrowedFd<'_>, writable: bool, timeout: Duration) {
+pub fn wait_for_socket(socket: BorrowedFd<'_>, writable: bool, timeout: Duration, event: u32) {
     let mut events = pg_sys::WL_SOCKET_READABLE;
     if writable {
         events |= pg_sys::WL_SOCKET_WRITEABLE;
     }
-    wait(events, socket.as_raw_fd(), timeout, version::engine_wait_event());
+    wait(events, socket.as_raw_fd(), timeout, event);
 }
 
 /// Waits until the timeout has passed or this process is signalled; otherwise like [`wait_for_socket`].

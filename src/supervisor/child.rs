@@ -1,12 +1,10 @@
-//! The engine as a child process of the supervisor, with a control socket on its standard input.
+//! The engine or the generator as a child process of the supervisor, with a control socket on its standard input.
 
-use crate::pg::gucs;
+use super::program::Program;
 use rustix::process::{Pid, Signal, kill_process};
 use socle_core::protocol::{
-    EXIT_OTHER_VERSION, EngineSettings, FrameBuffer, FromEngine, MAX_FIRST_FRAME, ToEngine, VERSION, VERSION_VARIABLE,
-    encode,
+    EXIT_OTHER_VERSION, FrameBuffer, FromEngine, MAX_FIRST_FRAME, ToChild, VERSION, VERSION_VARIABLE, encode,
 };
-use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
@@ -17,19 +15,22 @@ use std::time::{Duration, Instant};
 /// Time between two pings.
 const PING_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Silence after which the engine counts as hung and is killed.
+/// Silence after which a child counts as hung and is killed.
 const HUNG: Duration = Duration::from_secs(10);
 
-/// Time that an engine has to exit when it is told to.
+/// Time that a child has to exit when it is told to.
 const FAREWELL: Duration = Duration::from_millis(500);
 
-/// A running engine.
+/// A running child.
 #[derive(Debug)]
 pub struct Child {
+    program: &'static Program,
     process: std::process::Child,
     control: UnixStream,
     incoming: FrameBuffer,
-    settings: EngineSettings,
+    /// The number of others before it that it was told, and the frame that told it, with its settings.
+    restart_count: u32,
+    start_frame: Vec<u8>,
     started: Instant,
     ready: bool,
     leaving: bool,
@@ -42,7 +43,7 @@ pub struct Child {
     last_ping: Instant,
 }
 
-/// How an engine ended.
+/// How a child ended.
 #[derive(Debug)]
 pub enum Ended {
     /// It was told to, or exited in favour of a newer executable.
@@ -60,48 +61,51 @@ impl Ended {
     pub fn is_by_signal(&self) -> bool {
         matches!(self, Self::Died(status) if status.signal().is_some())
     }
-}
 
-impl fmt::Display for Ended {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// A sentence about the program, without a full stop.
+    pub fn describe(&self, program: &Program) -> String {
+        let name = program.name;
         match self {
-            Self::OnPurpose => write!(f, "the engine left"),
-            Self::OtherVersion => write!(f, "the engine is not of version {VERSION}, as the library is"),
-            Self::Hung => write!(f, "the engine did not answer for {} s and was killed", HUNG.as_secs()),
+            Self::OnPurpose => format!("the {name} left"),
+            Self::OtherVersion => format!("the {name} is not of version {VERSION}, as the library is"),
+            Self::Hung => format!("the {name} did not answer for {} s and was killed", HUNG.as_secs()),
             Self::Died(status) => match status.signal() {
-                Some(signal) => write!(f, "the engine was ended by signal {signal}"),
-                None => write!(f, "the engine exited with code {}", status.code().unwrap_or_default()),
+                Some(signal) => format!("the {name} was ended by signal {signal}"),
+                None => format!("the {name} exited with code {}", status.code().unwrap_or_default()),
             },
         }
     }
 }
 
 impl Child {
-    /// Starts an engine.
+    /// Starts a child, which has that number of others before it.
     ///
     /// # Errors
     /// An error that names the executable, if it is missing or cannot be run.
-    pub fn start(settings: &EngineSettings) -> io::Result<Self> {
-        let path = gucs::library_directory().join("socle").join("socle-engine");
+    pub fn start(program: &'static Program, restart_count: u32) -> io::Result<Self> {
+        let start_frame = (program.start_frame)(restart_count).map_err(|error| io::Error::other(error.to_string()))?;
+        let path = program.path();
         let (ours, theirs) = UnixStream::pair()?;
         let data_directory = std::env::current_dir()?;
-        // Forked by the only thread of this process: the engine asks to die with the thread that forked it. It closes
+        // Forked by the only thread of this process: a child asks to die with the thread that forked it. It closes
         // inherited descriptors itself, first thing.
         let process = Command::new(&path)
-            .arg0("socle-engine")
+            .arg0(program.executable)
             .arg(data_directory)
             .env_clear()
-            .env("TOKENIZERS_PARALLELISM", "false")
+            .envs(program.environment.iter().copied())
             .env(VERSION_VARIABLE, VERSION)
             .stdin(OwnedFd::from(theirs))
             .stdout(Stdio::null())
             .spawn()
             .map_err(|error| io::Error::new(error.kind(), format!("could not run \"{}\": {error}", path.display())))?;
         let mut child = Self {
+            program,
             process,
             control: ours,
             incoming: FrameBuffer::default(),
-            settings: settings.clone(),
+            restart_count,
+            start_frame,
             started: Instant::now(),
             ready: false,
             leaving: false,
@@ -111,7 +115,8 @@ impl Child {
             last_ping: Instant::now(),
         };
         child.control.set_nonblocking(true)?;
-        child.send(&ToEngine::Start(settings.clone()));
+        // If it is lost, the silence that follows ends this child.
+        let _ = child.control.write_all(&child.start_frame);
         child.unanswered = Some(Instant::now());
         Ok(child)
     }
@@ -121,17 +126,17 @@ impl Child {
         self.control.as_fd()
     }
 
-    /// Whether the engine has opened its socket.
+    /// Whether the child has opened its socket.
     pub fn is_ready(&self) -> bool {
         self.ready
     }
 
-    /// Time since the engine was started.
+    /// Time since the child was started.
     pub fn age(&self) -> Duration {
         self.started.elapsed()
     }
 
-    /// Reads messages of the engine, pings it when due, and returns how it ended if it did.
+    /// Reads messages of the child, pings it when due, and returns how it ended if it did.
     pub fn look(&mut self) -> Option<Ended> {
         let connected = self.read();
         // A process closes its descriptors a moment before it can be waited for.
@@ -140,7 +145,7 @@ impl Child {
             if status.code() == Some(EXIT_OTHER_VERSION) {
                 return Some(Ended::OtherVersion);
             }
-            // Only an engine that was ready exits with 0 of its own accord; another program may well do so at once.
+            // Only a child that was ready exits with 0 of its own accord; another program may well do so at once.
             let left = self.leaving || self.ready && status.code() == Some(0);
             return Some(if left { Ended::OnPurpose } else { Ended::Died(status) });
         }
@@ -157,23 +162,26 @@ impl Child {
         if self.last_ping.elapsed() >= PING_INTERVAL {
             self.last_ping = Instant::now();
             self.unanswered.get_or_insert_with(Instant::now);
-            self.send(&ToEngine::Ping);
+            self.ping();
         }
         None
     }
 
-    /// Has the engine exit in favour of one with these settings, if they differ.
-    pub fn restart_if_changed(&mut self, settings: &EngineSettings) {
-        let current = EngineSettings { restart_count: settings.restart_count, ..self.settings.clone() };
-        if current != *settings {
+    /// Has the child exit in favour of one with the current settings, if they differ from its own.
+    pub fn restart_if_changed(&mut self) {
+        if (self.program.start_frame)(self.restart_count).is_ok_and(|frame| frame != self.start_frame) {
             self.leaving = true;
             self.signal(Signal::TERM);
         }
     }
 
-    /// Ends the engine with the server.
-    pub fn stop(mut self) {
+    /// Tells the child to end with the server.
+    pub fn begin_stop(&self) {
         self.signal(Signal::TERM);
+    }
+
+    /// Ends the child, which was told to.
+    pub fn end_stop(mut self) {
         if self.wait_at_most(FAREWELL).is_none() {
             self.kill();
         }
@@ -191,7 +199,7 @@ impl Child {
         }
     }
 
-    /// Reads messages; false when the engine has closed its end.
+    /// Reads messages; false when the child has closed its end.
     fn read(&mut self) -> bool {
         let mut bytes = [0; 4096];
         loop {
@@ -217,17 +225,17 @@ impl Child {
                         self.unanswered = None;
                     }
                     FromEngine::Pong => self.unanswered = None,
-                    FromEngine::Log(line) => pgrx::log!("socle engine: {line}"),
+                    FromEngine::Log(line) => pgrx::log!("socle {}: {line}", self.program.name),
                 },
-                // This is not a message of our engine.
+                // This is not a message of our program.
                 _ => return false,
             }
         }
     }
 
-    fn send(&mut self, message: &ToEngine) {
-        // If it is lost, the silence that follows ends this engine.
-        let _ = encode(0, 0, message).map(|frame| self.control.write_all(&frame));
+    fn ping(&mut self) {
+        // The settings have no part in this message. If it is lost, the silence that follows ends this child.
+        let _ = encode(0, 0, &ToChild::<()>::Ping).map(|frame| self.control.write_all(&frame));
     }
 
     fn signal(&self, signal: Signal) {

@@ -37,6 +37,7 @@ pub struct Workers {
     /// Workers that were still starting when they were to be asked to exit.
     to_ask: Vec<u64>,
     without_slot: bool,
+    generator_wanted: bool,
 }
 
 /// Time since the machine was started, the same in all processes.
@@ -61,6 +62,7 @@ impl Workers {
             due: None,
             to_ask: Vec::new(),
             without_slot: true,
+            generator_wanted: false,
         };
         workers.explain(false);
         workers
@@ -99,6 +101,11 @@ impl Workers {
         self.act();
     }
 
+    /// Whether a session has asked for the generator since this was last called.
+    pub fn take_generator_wanted(&mut self) -> bool {
+        std::mem::take(&mut self.generator_wanted)
+    }
+
     fn take(&mut self, database: u32, message: Message) {
         let now = now();
         let there = match message {
@@ -108,6 +115,10 @@ impl Workers {
             Message::WorkerIdle(worker) => return self.queue.worker_idle(worker),
             Message::WorkerBlocked(worker) => return self.queue.worker_blocked(worker),
             Message::WorkerUnblocked(worker) => return self.queue.worker_unblocked(worker),
+            Message::GeneratorWanted => {
+                self.generator_wanted = true;
+                return;
+            }
             Message::WorkerLeaving { worker, last_checked_at, next_check_in, did_work } => {
                 return self.queue.worker_leaving(worker, last_checked_at, next_check_in, did_work, now);
             }

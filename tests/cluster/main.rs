@@ -1,10 +1,12 @@
 //! socle on real clusters: processes, crashes, interrupts, roles, standbys. One file for each subject.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod answer;
 mod corpus;
 mod crash;
 mod database;
 mod document;
+mod generator;
 mod interrupt;
 mod memory;
 mod model;

@@ -60,18 +60,18 @@ fn try_found(client: &mut Client, arguments: &str) -> Result<Vec<i32>, postgres:
 }
 
 /// One value of one row.
-fn value<T: for<'a> postgres::types::FromSql<'a>>(client: &mut Client, sql: &str) -> T {
+pub fn value<T: for<'a> postgres::types::FromSql<'a>>(client: &mut Client, sql: &str) -> T {
     client.query_one(sql, &[]).unwrap_or_else(|error| panic!("{sql}: {error:?}")).get(0)
 }
 
 /// One column of each row, as text.
-fn texts(client: &mut Client, sql: &str) -> Vec<String> {
+pub fn texts(client: &mut Client, sql: &str) -> Vec<String> {
     let rows = client.query(&format!("SELECT x::text FROM ({sql}) AS t (x)"), &[]);
     rows.unwrap_or_else(|error| panic!("{sql}: {error:?}")).iter().map(|row| row.get(0)).collect()
 }
 
 /// What `work` returns with the rights of a role.
-fn as_role<T>(client: &mut Client, role: &str, work: impl FnOnce(&mut Client) -> T) -> T {
+pub fn as_role<T>(client: &mut Client, role: &str, work: impl FnOnce(&mut Client) -> T) -> T {
     client.batch_execute(&format!("SET ROLE {role}")).unwrap();
     let result = work(client);
     client.batch_execute("RESET ROLE").unwrap();

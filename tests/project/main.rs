@@ -26,12 +26,16 @@ const LICENCES: [&str; 12] = [
 
 /// Files with unsafe code outside of `src/pg/`, where functions of PostgreSQL are called behind safe ones, and the reason
 /// why it can be nowhere else.
-const UNSAFE: [(&str, &str); 11] = [
-    ("crates/engine/src/control.rs", "the control socket is an inherited descriptor"),
-    ("crates/engine/src/document/fork_server.rs", "fork"),
+const UNSAFE: [(&str, &str); 15] = [
+    ("crates/child/src/control.rs", "the control socket is an inherited descriptor"),
+    ("crates/child/src/fork_server.rs", "fork"),
+    ("crates/child/src/process.rs", "system calls and signal handlers of a process"),
     ("crates/engine/src/model/runtime.rs", "functions of ONNX Runtime"),
     ("crates/engine/src/model/session.rs", "functions and tensors of ONNX Runtime"),
-    ("crates/engine/src/process.rs", "system calls and signal handlers of a process"),
+    ("crates/generator/src/llama/context.rs", "functions of llama.cpp"),
+    ("crates/generator/src/llama/declarations.rs", "functions of llama.cpp"),
+    ("crates/generator/src/llama/library.rs", "functions of llama.cpp"),
+    ("crates/generator/src/llama/model.rs", "functions of llama.cpp"),
     ("src/capture.rs", "PostgreSQL calls the row trigger"),
     ("src/corpus/ddl_events.rs", "PostgreSQL calls the event triggers"),
     ("src/corpus/restore.rs", "PostgreSQL calls the trigger on the registry"),
@@ -116,16 +120,24 @@ fn dependencies_point_one_way() {
         assert_eq!(found, Vec::<&str>::new(), "{path}");
     };
     names("crates/core/Cargo.toml", &["pgrx", "ort", "tokenizers", "mio", "libc", "socle-engine"]);
-    names("crates/engine/Cargo.toml", &["pgrx"]);
-    names("Cargo.toml", &["ort =", "tokenizers", "ndarray", "tantivy", "socle-engine"]);
+    names("crates/engine/Cargo.toml", &["pgrx", "socle-generator"]);
+    names("crates/generator/Cargo.toml", &["pgrx", "ort =", "tokenizers", "socle-engine", "socle-extract"]);
+    names("crates/child/Cargo.toml", &["pgrx", "ort =", "tokenizers", "tantivy", "socle-engine", "socle-generator"]);
+    names(
+        "Cargo.toml",
+        &["ort =", "tokenizers", "ndarray", "tantivy", "socle-engine", "socle-child", "socle-generator"],
+    );
 }
 
 /// The rooms of `src/`, each of which uses only those before it.
-const ROOMS: [&str; 15] = [
+const ROOMS: [&str; 18] = [
     "pg",
     "supervisor",
+    "child_client",
     "engine_client",
+    "generator_client",
     "model",
+    "generator",
     "catalog",
     "capture",
     "worker",

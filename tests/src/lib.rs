@@ -336,11 +336,19 @@ impl Cluster {
     /// The engine of this cluster: the process that was started with this data directory as its argument, and none of
     /// those that it has forked to read documents, which have other names.
     pub fn engine_pid(&self) -> Option<u32> {
-        let wanted = format!("socle-engine\0{}\0", self.data().display());
-        let is = |pid: &u32, file: &str, wanted: &[u8]| {
-            fs::read(format!("/proc/{pid}/{file}")).is_ok_and(|content| content == wanted)
+        self.child_pid("socle-engine")
+    }
+
+    pub fn generator_pid(&self) -> Option<u32> {
+        self.child_pid("socle-generator")
+    }
+
+    fn child_pid(&self, name: &str) -> Option<u32> {
+        let is = |pid: &u32, file: &str, wanted: String| {
+            fs::read(format!("/proc/{pid}/{file}")).is_ok_and(|content| content == wanted.as_bytes())
         };
-        processes().find(|pid| is(pid, "cmdline", wanted.as_bytes()) && is(pid, "comm", b"socle-engine\n"))
+        let arguments = || format!("{name}\0{}\0", self.data().display());
+        processes().find(|pid| is(pid, "cmdline", arguments()) && is(pid, "comm", format!("{name}\n")))
     }
 
     pub fn supervisor_pid(&self) -> Option<u32> {
@@ -363,13 +371,10 @@ impl Drop for Cluster {
             let tail: Vec<&str> = log.lines().rev().take(40).collect();
             eprintln_all(tail.into_iter().rev());
         }
-        if let Some(engine) = self.engine_pid() {
-            signal(engine, libc::SIGCONT);
-        }
-        if self.data().join("postmaster.pid").exists()
-            && let Some(supervisor) = self.supervisor_pid()
-        {
-            signal(supervisor, libc::SIGCONT);
+        let running = self.data().join("postmaster.pid").exists();
+        let supervisor = running.then(|| self.supervisor_pid()).flatten();
+        for stopped in [self.engine_pid(), self.generator_pid(), supervisor].into_iter().flatten() {
+            signal(stopped, libc::SIGCONT);
         }
         let _ = self.pg_ctl().arg("--mode=immediate").arg("stop").output();
         let _ = fs::remove_dir_all(&self.directory);

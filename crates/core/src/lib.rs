@@ -10,6 +10,7 @@ pub mod corpus;
 pub mod document;
 pub mod error;
 pub mod fair_queue;
+pub mod generator;
 pub mod language;
 pub mod memory;
 pub mod model;

@@ -82,6 +82,7 @@ macro_rules! sql_names {
         }
     };
 }
+pub(crate) use sql_names;
 
 sql_names!(ModelKind, Embedding => "embedding", Reranker => "reranker", LateInteraction => "late_interaction");
 sql_names!(
@@ -239,7 +240,8 @@ pub fn sha256(bytes: &[u8]) -> String {
     hexadecimal(&Sha256::digest(bytes))
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
+/// Bytes as hexadecimal digits.
+pub fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

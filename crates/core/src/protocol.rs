@@ -1,9 +1,12 @@
-//! The protocol between backends and the engine, and between supervisor and engine.
+//! The protocol between backends and the engine, and between the supervisor and its child processes: the engine and the
+//! generator.
 //!
 //! A frame consists of a length, the number of its request, flags, and a message in postcard encoding. A backend may
 //! have several requests in progress; responses come in any order. This module does no socket input or output.
 
+mod control;
 mod frame;
+mod generator;
 mod keyword;
 mod report;
 
@@ -11,7 +14,12 @@ use crate::Error;
 use crate::chunk::{Chunk, Format};
 use crate::document::{Document, ExtractLimits};
 use crate::model::{Inspection, ModelOverrides, ModelSpec};
+pub use control::{EngineSettings, FromEngine, ToChild, ToEngine, ToGenerator};
 pub use frame::{Frame, FrameBuffer, encode};
+pub use generator::{
+    GENERATOR_FAILURE_FILE, GENERATOR_LOCK, GENERATOR_PROTOCOL_VERSION, GENERATOR_SOCKET, GeneratorReport,
+    GeneratorRequest, GeneratorResponse, GeneratorSettings, LoadedGenerator, MAX_GENERATOR_FRAME,
+};
 pub use keyword::{
     DEFAULT_HEADING_WEIGHT, DEFAULT_TITLE_WEIGHT, FieldWeights, KEYWORD_FORMAT, KeywordChunk, MAX_COUNTED_WORDS,
     MAX_HITS, MAX_OPERATORS, MAX_PHRASE_WORDS, MAX_PREFIX_WORDS, MAX_QUERY_WORDS, QuerySyntax, QueryTruncation,
@@ -353,47 +361,4 @@ impl Response {
             _ => true,
         }
     }
-}
-
-/// First message of the supervisor to the engine, over the control socket.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-pub struct EngineSettings {
-    /// Process id of the supervisor, the parent of the engine.
-    pub supervisor_pid: u32,
-    /// Process id of the postmaster.
-    pub postmaster_pid: u32,
-    /// How many engines ran before this one.
-    pub restart_count: u32,
-    /// `socle.engine_threads`; 0 means one for each core.
-    pub threads: u32,
-    /// `socle.engine_memory_limit` in bytes.
-    pub memory_limit_bytes: u64,
-    /// `socle.engine_batch_tokens`.
-    pub batch_tokens: u32,
-    /// `socle.model_directory`, absolute.
-    pub model_directory: String,
-    /// `socle.onnxruntime_library`, absolute.
-    pub onnxruntime_library: String,
-}
-
-/// A message from the supervisor to the engine.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-pub enum ToEngine {
-    /// Start serving.
-    Start(EngineSettings),
-    /// Liveness check, answered by [`FromEngine::Pong`].
-    Ping,
-}
-
-/// A message from the engine to the supervisor.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-pub enum FromEngine {
-    /// The socket is open.
-    Ready,
-    /// Answer to [`ToEngine::Ping`].
-    Pong,
-    /// A line for the server log.
-    Log(String),
-    /// The version of the engine, its first message. Version 0.1.0 did not send it.
-    Version(String),
 }

@@ -1,21 +1,20 @@
 //! Extracts documents in child processes, so that a parser that crashes costs one document and not the engine.
 //!
-//! A fork server (`fork_server`, a zygote) is forked before the engine has threads; it forks one reader process for each
+//! A fork server (a zygote) is forked before the engine has threads; it forks one reader process for each
 //! document. A reader (`reader`) has limited memory and processor time, and a socket to the worker thread that waits
 //! here. The engine itself never parses a document.
 
-mod fork_server;
 mod reader;
+mod reader_exit;
 
 use crate::request::Request;
 use reader::ExtractTask;
-use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
+use socle_child::fork_server::{self, ReaderExit};
 use socle_core::document::{Document, ExtractLimits};
 use socle_core::{Error, Kind, Result};
-use std::io::{self, IoSlice, Read, Write};
-use std::mem::MaybeUninit;
+use std::io::{self, Read, Write};
 use std::net::Shutdown;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::BorrowedFd;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
@@ -47,7 +46,7 @@ pub struct File<'a> {
 /// The engine's end of the socket to the fork server.
 #[derive(Debug)]
 pub struct ForkServer {
-    socket: OwnedFd,
+    server: fork_server::ForkServer,
 }
 
 impl ForkServer {
@@ -57,12 +56,12 @@ impl ForkServer {
     /// # Errors
     /// Whatever socketpair(2) or fork(2) fails with.
     pub fn start() -> io::Result<Self> {
-        fork_server::start().map(|socket| Self { socket })
+        fork_server::ForkServer::start(c"socle documents", reader::run).map(|server| Self { server })
     }
 
     /// The socket, which becomes readable when the fork server has ended: no document can be read from then on.
     pub fn socket(&self) -> BorrowedFd<'_> {
-        self.socket.as_fd()
+        self.server.socket()
     }
 
     /// Extracts a document in a reader process and returns its text. Blocks until the reader has ended.
@@ -77,10 +76,10 @@ impl ForkServer {
             std::thread::sleep(SHUTDOWN_TIMEOUT);
             return Err(failed("the fork server for document readers has ended"));
         };
-        match fork_server::ReaderExit::from_bytes(*end) {
-            fork_server::ReaderExit::Exited(0) => postcard::from_bytes::<Result<Document>>(answer)
+        match ReaderExit::from_bytes(*end) {
+            ReaderExit::Exited(0) => postcard::from_bytes::<Result<Document>>(answer)
                 .map_err(|error| failed("the document reader sent an invalid answer").detail(error.to_string()))?,
-            ended => Err(ended.error(file.limits)),
+            ended => Err(reader_exit::error(ended, file.limits)),
         }
     }
 
@@ -90,7 +89,7 @@ impl ForkServer {
         let (mut engine_end, reader_end) = UnixStream::pair().map_err(broken)?;
         engine_end.set_read_timeout(Some(CANCEL_INTERVAL)).map_err(broken)?;
         engine_end.set_write_timeout(Some(CANCEL_INTERVAL)).map_err(broken)?;
-        if self.send(&reader_end, limits).is_err() {
+        if self.server.spawn(&reader_end, limits.seconds, limits.memory_bytes).is_err() {
             return Ok(Vec::new());
         }
         drop(reader_end);
@@ -112,16 +111,6 @@ impl ForkServer {
         let _ = engine_end.shutdown(Shutdown::Write);
         let max_bytes = limits.text_bytes.saturating_mul(ANSWER_RATIO).max(MIN_ANSWER_BYTES);
         read_all(&mut engine_end, max_bytes, request)
-    }
-
-    fn send(&self, reader_end: &UnixStream, limits: ExtractLimits) -> io::Result<()> {
-        let descriptors = [reader_end.as_fd()];
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-        let mut control = SendAncillaryBuffer::new(&mut space);
-        control.push(SendAncillaryMessage::ScmRights(&descriptors));
-        let limits = fork_server::encode(limits);
-        sendmsg(&self.socket, &[IoSlice::new(&limits)], &mut control, SendFlags::NOSIGNAL)?;
-        Ok(())
     }
 }
 

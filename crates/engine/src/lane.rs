@@ -4,7 +4,7 @@
 const MIN_DOCUMENT_WORKERS: usize = 4;
 
 /// Largest number of workers of a document lane. There are two such lanes; the fork server runs as many readers as both
-/// have workers (`document::fork_server::MAX_READERS`).
+/// have workers (`MAX_READERS` of the fork server).
 const MAX_DOCUMENT_WORKERS: usize = 32;
 
 /// Which workers serve a request.

@@ -3,26 +3,25 @@
 
 use mio::net::UnixStream;
 use mio::{Poll, Waker};
+use socle_child::control::{self, Control};
+use socle_child::{process, sandbox, seconds_since_1970, startup};
 use socle_core::protocol::{
     ENGINE_LOCK, EXIT_OTHER_VERSION, EngineReport, EngineSettings, KEYWORD_DIRECTORY, RUNTIME_DIRECTORY, SOCKET_NAME,
     VERSION,
 };
-use socle_engine::control::{self, Control};
 use socle_engine::document::ForkServer;
 use socle_engine::keyword::cache::SegmentCache;
 use socle_engine::model::runtime::Runtime;
 use socle_engine::model::store::{EVICTION_TIMEOUT, ModelStore};
+use socle_engine::old_supervisor;
 use socle_engine::response_queue::ResponseQueue;
 use socle_engine::scheduler::Scheduler;
 use socle_engine::server::{RESPONSES, Server};
 use socle_engine::statistics::Statistics;
 use socle_engine::worker::{self, Resources};
-use socle_engine::{process, sandbox, seconds_since_1970};
 use std::error::Error;
-use std::fs::File;
 use std::io::Write;
 use std::os::unix::fs::DirBuilderExt;
-use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -33,7 +32,7 @@ fn main() {
             "socle engine: this is version {VERSION}, its supervisor of version {version}: where shared_preload_libraries \
              names socle, the server has to be restarted"
         );
-        control::end_supervisor_of(&version);
+        old_supervisor::end_supervisor_of(&version);
         process::exit_now(EXIT_OTHER_VERSION);
     }
     let result = serve();
@@ -48,20 +47,14 @@ fn serve() -> Result<(), Box<dyn Error>> {
     process::prepare()?;
     // Before there are threads, and descriptors that a document reader must not inherit.
     let fork_server = Arc::new(ForkServer::start()?);
-    let (stream, settings) = control::connect()?;
+    let (stream, settings): (_, EngineSettings) = control::connect()?;
     if !process::is_child_of(settings.supervisor_pid) {
         return Err("the supervisor has ended".into());
     }
     let runtime_directory = Path::new(RUNTIME_DIRECTORY);
-    let lock = File::create(runtime_directory.join(ENGINE_LOCK))?;
-    // Held by the previous engine until its process ends. The parent-death signal ends this wait if the supervisor dies.
-    lock.lock()?;
-    // The kernel releases the lock when the process ends.
-    std::mem::forget(lock);
-    let listener = listen(&runtime_directory.join(SOCKET_NAME))?;
-    let (termination, signalled) = std::os::unix::net::UnixStream::pair()?;
-    signal_hook::low_level::pipe::register(libc::SIGTERM, signalled)?;
-    termination.set_nonblocking(true)?;
+    startup::take_lock(&runtime_directory.join(ENGINE_LOCK))?;
+    let listener = startup::listen(&runtime_directory.join(SOCKET_NAME))?;
+    let termination = startup::termination()?;
 
     let library = Path::new(&settings.onnxruntime_library);
     // Before the sandbox, because available_parallelism() reads the CPU quota from the files of the control group.
@@ -69,8 +62,12 @@ fn serve() -> Result<(), Box<dyn Error>> {
     let keyword_directory = runtime_directory.join(KEYWORD_DIRECTORY);
     // Without the directory, segments are kept in memory.
     let _ = std::fs::DirBuilder::new().mode(0o700).recursive(true).create(&keyword_directory);
-    let sandbox = sandbox::enter(Path::new(&settings.model_directory), library, &keyword_directory);
-    let control = Control::start(stream, &settings)?;
+    // The library may be a symbolic link into another directory.
+    let target = library.canonicalize().ok();
+    let libraries = [Some(library), target.as_deref()].into_iter().flatten().filter_map(Path::parent);
+    let read: Vec<&Path> = [Path::new(&settings.model_directory)].into_iter().chain(libraries).collect();
+    let sandbox = sandbox::enter(&read, Some(&keyword_directory));
+    let control = Control::start(stream, settings.postmaster_pid, || true)?;
     control.log(format!("network {}; files {}", sandbox.network, sandbox.files));
     let poll = Poll::new()?;
     let statistics = Arc::new(Statistics::default());
@@ -106,16 +103,6 @@ fn serve() -> Result<(), Box<dyn Error>> {
     };
     server.run()?;
     Ok(())
-}
-
-fn listen(socket: &Path) -> std::io::Result<UnixListener> {
-    match std::fs::remove_file(socket) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let listener = UnixListener::bind(socket)?;
-    listener.set_nonblocking(true)?;
-    Ok(listener)
 }
 
 fn threads(settings: &EngineSettings) -> usize {

@@ -5,9 +5,7 @@
 
 mod connection;
 
-use crate::control::Control;
 use crate::lane::Lane;
-use crate::process;
 use crate::request::{Job, Request};
 use crate::response_queue::{ResponseQueue, frame};
 use crate::scheduler::Scheduler;
@@ -17,6 +15,8 @@ use connection::{Connection, Message, Received};
 use mio::net::{UnixListener, UnixStream};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
+use socle_child::control::Control;
+use socle_child::process;
 use socle_core::protocol::{ALIVE_INTERVAL_SECONDS, EngineReport, FLAG_SUSPECT, PROTOCOL_VERSION, Response};
 use socle_core::{Error, Kind};
 use std::collections::HashMap;
@@ -228,7 +228,7 @@ impl Server {
         };
         EngineReport {
             onnxruntime_version: self.resources.store.runtime_version(),
-            memory_bytes: crate::resident_bytes(),
+            memory_bytes: socle_child::resident_bytes(),
             models: self.resources.store.report(),
             connection_count: all().count() as u32,
             interactive_queue: queue(Lane::Interactive),

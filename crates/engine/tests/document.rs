@@ -44,7 +44,9 @@ fn children(parent: u32, name: &str) -> Vec<u32> {
 }
 
 fn fork_server(engine: &Engine) -> u32 {
-    children(engine.process.id(), "socle documents")[0]
+    // It has its name a moment after the engine may be ready.
+    let found = || children(engine.process.id(), "socle documents").first().copied();
+    support::eventually("a fork server", found)
 }
 
 fn reader(engine: &Engine) -> u32 {

@@ -79,7 +79,7 @@ fn a_reader_has_memory_and_its_socket_and_nothing_else() {
     let (mut ours, mut theirs) = UnixStream::pair().unwrap();
     // The filter applies to the calling thread only.
     let reader = std::thread::spawn(move || {
-        socle_engine::sandbox::enter_reader().unwrap();
+        socle_child::sandbox::enter_reader().unwrap();
         let denied = |error: std::io::Error| assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{error}");
         denied(std::fs::read("/etc/passwd").unwrap_err());
         denied(std::fs::write("/tmp/socle-reader", "x").unwrap_err());

@@ -12,7 +12,7 @@ const HOOKS: &str = include_str!("hostile_hooks.sql");
 
 /// What calls each function of the schema, by its name, on the corpus of the hostile owner where it takes one. The last ones
 /// change it.
-const CALLS: [(&str, &str); 73] = [
+const CALLS: [(&str, &str); 81] = [
     ("_key_column", "SELECT socle._key_column('{\"id\": 1}', 'id')"),
     ("_wait_reasons", "SELECT * FROM socle._wait_reasons()"),
     ("_why_not_captured", "SELECT socle._why_not_captured(corpus, source) FROM socle.corpus_binding"),
@@ -31,6 +31,16 @@ const CALLS: [(&str, &str); 73] = [
     ("import_directory", "CALL socle.import_directory('trap.source', '/nowhere')"),
     ("register_model", "SELECT * FROM socle.register_model('another', 'nowhere')"),
     ("drop_model", "SELECT socle.drop_model('nowhere')"),
+    ("register_generator", "SELECT * FROM socle.register_generator('another', 'nowhere.gguf')"),
+    ("drop_generator", "SELECT socle.drop_generator('nowhere')"),
+    ("generator_report", "SELECT socle.generator_report()"),
+    ("generate", "SELECT socle.generate('alpha', 'nowhere')"),
+    ("generate", "SELECT socle.generate('[{\"role\": \"user\", \"content\": \"alpha\"}]'::jsonb, 'nowhere')"),
+    ("count_generator_tokens", "SELECT socle.count_generator_tokens('alpha', 'nowhere')"),
+    (
+        "count_generator_tokens",
+        "SELECT socle.count_generator_tokens('[{\"role\": \"user\", \"content\": \"alpha\"}]'::jsonb, 'nowhere')",
+    ),
     ("search", "SELECT * FROM socle.search('atk', 'alpha')"),
     ("search", "SELECT * FROM socle.search('atk', 'alpha', mode => 'keyword')"),
     ("search", "SELECT * FROM socle.search('atk', 'alpha', filter => '{\"kind\": \"x1\"}', neighbours => 1)"),
@@ -94,7 +104,11 @@ const CALLS: [(&str, &str); 73] = [
     ("context", "SELECT socle.context('atk', 'alpha')"),
     (
         "answer",
-        "SELECT * FROM socle.answer('atk', 'alpha', min_relevance => -100, filter => '{\"kind\": \"x1\"}', mode => 'keyword')",
+        "SELECT * FROM socle.answer('atk', 'alpha', min_relevance => -100, filter => '{\"kind\": \"x1\"}', search_mode => 'keyword')",
+    ),
+    (
+        "answer_stream",
+        "SELECT socle.answer_stream('atk', 'alpha', min_relevance => -100, conversation => '[{\"role\": \"user\", \"content\": \"fox\"}]')",
     ),
     ("answer", "SELECT * FROM socle.answer(ARRAY['atk'], 'alpha', min_relevance => -100)"),
     (
@@ -121,7 +135,7 @@ const CALLS: [(&str, &str); 73] = [
 ];
 
 /// Calls that have to succeed for a superuser: else they would show nothing.
-const MUST_SUCCEED: [&str; 20] = [
+const MUST_SUCCEED: [&str; 21] = [
     "search",
     "create_search_function",
     "search_function",
@@ -131,6 +145,7 @@ const MUST_SUCCEED: [&str; 20] = [
     "context_passages",
     "context",
     "answer",
+    "answer_stream",
     "cite",
     "evaluate_answers",
     "calibrate",

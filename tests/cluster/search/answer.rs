@@ -38,7 +38,7 @@ fn cite(client: &mut Client, citation: &str) -> String {
 }
 
 fn citation(client: &mut Client, question: &str) -> String {
-    value(client, &format!("SELECT (citations->0)::text FROM socle.answer('guide', '{question}', 1)"))
+    value(client, &format!("SELECT (citations->0)::text FROM socle.answer('guide', '{question}', max_sentences => 1)"))
 }
 
 #[test]
@@ -46,9 +46,9 @@ fn what_is_hidden_is_in_no_answer_and_changes_none() {
     let (_cluster, mut client) = with_guides();
     const QUESTIONS: [&str; 4] = [
         "'What is the password of the vault?'",
-        "'When is a backup made?', 2",
+        "'When is a backup made?', max_sentences => 2",
         "'In which room stands the vault?', min_relevance => -100",
-        "'password swordfish', mode => 'keyword'",
+        "'password swordfish', search_mode => 'keyword'",
     ];
     assert!(answer(&mut client, QUESTIONS[0]).contains("swordfish"));
     let seen = as_role(&mut client, "reader", |client| QUESTIONS.map(|question| answer(client, question)));
@@ -198,7 +198,7 @@ fn what_a_passage_orders_changes_nothing_but_its_rank() {
     let rows = listener
         .query(
             "SELECT c->>'quote', substr(g.body, (c->>'start_offset')::int, (c->>'end_offset')::int - (c->>'start_offset')::int), k.state
-             FROM socle.answer('guide', 'When is a backup made?', 5), jsonb_array_elements(citations) AS c, guide g, socle.cite(c) k
+             FROM socle.answer('guide', 'When is a backup made?', max_sentences => 5), jsonb_array_elements(citations) AS c, guide g, socle.cite(c) k
              WHERE g.id = (c->'source_key'->>'id')::int",
             &[],
         )
@@ -224,7 +224,7 @@ fn what_a_passage_orders_changes_nothing_but_its_rank() {
 #[test]
 fn a_corpus_in_any_state_answers_or_says_why_not() {
     let (cluster, mut client) = with_guides();
-    const BACKUP: &str = "'When is a backup made?', 1";
+    const BACKUP: &str = "'When is a backup made?', max_sentences => 1";
     client
         .batch_execute(
             "CREATE TABLE empty (id int PRIMARY KEY, body text);
@@ -272,7 +272,10 @@ fn a_standby_answers_and_cites() {
     let standby = Cluster::standby_of(&cluster);
     standby.start();
     let mut reader = standby.connect();
-    assert!(answer(&mut reader, "'When is a backup made?', 1").contains("A backup is made each night. [1]"));
+    assert!(
+        answer(&mut reader, "'When is a backup made?', max_sentences => 1")
+            .contains("A backup is made each night. [1]")
+    );
     assert_eq!(cite(&mut reader, &kept), "valid: A backup is made each night.");
     assert!(value::<bool>(&mut reader, "SELECT socle.context('guide', 'backup') LIKE '[1] Backups%'"));
     assert!(value::<bool>(&mut reader, "SELECT jsonb_array_length(socle.prompt('guide', 'backup')) = 4"));

@@ -86,8 +86,10 @@ impl Evidence {
         let default = if self.reranked.is_some() { MIN_RELEVANCE.0 } else { MIN_RELEVANCE.1 };
         let wanted = least.unwrap_or(default);
         if self.relevance() < wanted {
+            // Comparable with a threshold for the other scale it is not.
+            let scale = if self.reranked.is_some() { "" } else { ", from 0 to 10 without a cross-encoder" };
             return Some(format!(
-                "the relevance of the best passages is {:.1}, and {wanted:.1} is needed",
+                "the relevance of the best passages is {:.1}, and {wanted:.1} is needed{scale}",
                 self.relevance()
             ));
         }
@@ -158,7 +160,7 @@ pub fn choose(candidates: &[Candidate<'_>], count: usize) -> Vec<(usize, f64)> {
 }
 
 /// Whether a text ends as a sentence does, or as the code that a sentence introduces.
-fn is_finished(text: &str) -> bool {
+pub fn is_finished(text: &str) -> bool {
     let end = text.trim_end_matches(['"', '\'', '”', '’', '»', ')', ']', ' ', '*', '_']);
     end.ends_with(['.', '!', '?', '…', ':', ';', '。', '！', '？']) || text.contains(":\n") || text.ends_with("```")
 }

@@ -1,5 +1,6 @@
 //! Finds a quote in a text by its characters other than white space, at its old place or elsewhere.
 
+use super::attribution::mark;
 use super::{content_hash, on_one_line};
 use crate::{Result, memory};
 use std::ops::Range;
@@ -108,10 +109,30 @@ pub fn nearest(text: &str, quote: &str, hash: &str, near: usize) -> Result<Optio
     Ok(occurrences.into_iter().find(|range| content_hash(characters(text, range.clone())) == hash))
 }
 
-/// The sentences of an answer as one text, each after its number.
+/// The sentences of an answer as one text, each with its number after it.
 pub fn compose<'a>(sentences: impl Iterator<Item = (usize, &'a str)>) -> String {
-    let marked = sentences.map(|(number, text)| format!("{} [{number}]", on_one_line(text)));
-    marked.collect::<Vec<_>>().join(" ")
+    sentences.map(|(number, text)| format!("{} [{number}]", readable(text))).collect::<Vec<_>>().join(" ")
+}
+
+/// A sentence of a document on one line, with its own references, such as `[3]`, in round brackets: in an answer, square
+/// ones are citations. Code stays as it is.
+pub fn readable(text: &str) -> String {
+    let text = on_one_line(text);
+    let mut readable = String::with_capacity(text.len());
+    for (at, part) in text.split('`').enumerate() {
+        if at > 0 {
+            readable.push('`');
+        }
+        let mut rest = part;
+        while let Some(range) = mark(rest).filter(|_| at % 2 == 0) {
+            readable.push_str(&rest[..range.start]);
+            let inside = rest[range.clone()].trim_matches(['[', ']', '【', '】']);
+            readable.push_str(&format!("({inside})"));
+            rest = &rest[range.end..];
+        }
+        readable.push_str(rest);
+    }
+    readable
 }
 
 #[cfg(test)]
@@ -158,5 +179,9 @@ mod tests {
     #[test]
     fn an_answer_has_a_number_after_each_sentence() {
         assert_eq!(compose([(1, "One\nline."), (2, "Two.")].into_iter()), "One line. [1] Two. [2]");
+        assert_eq!(
+            compose([(1, "See [3]. And【4, 5】in `a[1]`, or [x].")].into_iter()),
+            "See (3). And(4, 5)in `a[1]`, or [x]. [1]"
+        );
     }
 }

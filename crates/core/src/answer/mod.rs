@@ -3,9 +3,12 @@
 //!
 //! Decides on texts and numbers alone. Searching, models and the keyword index are the callers' part.
 
+pub mod attribution;
 pub mod choose;
 pub mod citation;
 pub mod context;
+pub mod conversation;
+pub mod particular;
 pub mod prompt;
 pub mod quality;
 pub mod sentence;

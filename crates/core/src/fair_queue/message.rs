@@ -12,7 +12,7 @@ const OLD_BYTES: usize = 5;
 /// Encoding of `next_check_in: None`.
 const NEVER: u32 = u32::MAX;
 
-/// An event in one database.
+/// An event in one database, or a request.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Message {
     /// The database has work.
@@ -38,6 +38,8 @@ pub enum Message {
         /// Whether it did any work.
         did_work: bool,
     },
+    /// A session waits for the generator to be started.
+    GeneratorWanted,
 }
 
 impl Message {
@@ -51,6 +53,7 @@ impl Message {
             Self::WorkerIdle(worker) => (5, worker, 0, 0, 0),
             Self::WorkerBlocked(worker) => (6, worker, 0, 0, 0),
             Self::WorkerUnblocked(worker) => (7, worker, 0, 0, 0),
+            Self::GeneratorWanted => (9, 0, 0, 0, 0),
             Self::WorkerLeaving { worker, last_checked_at, next_check_in, did_work } => {
                 let next_check_in = next_check_in
                     .map_or(NEVER, |next_check_in| u32::try_from(next_check_in.as_millis()).unwrap_or(NEVER - 1));
@@ -102,6 +105,7 @@ impl Message {
                     .map(|next_check_in| Duration::from_millis(next_check_in.into())),
                 did_work: detail == 1,
             },
+            9 => Self::GeneratorWanted,
             _ => return None,
         };
         Some((database, message))
@@ -130,6 +134,7 @@ mod tests {
             leaving(None),
             leaving(Some(Duration::ZERO)),
             leaving(Some(Duration::from_millis(1_500))),
+            Message::GeneratorWanted,
         ];
         for message in all {
             assert_eq!(Message::decode(&message.encode(16_384)), Some((16_384, message)));

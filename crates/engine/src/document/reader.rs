@@ -1,8 +1,8 @@
 //! A process that extracts one document: drops all rights but memory and its socket, receives the document, sends the
-//! text or an error, exits. Forked by `fork_server`.
+//! text or an error, exits. Forked by the fork server.
 
-use crate::{panic_message, process, sandbox};
 use serde::{Deserialize, Serialize};
+use socle_child::{panic_message, process, sandbox};
 use socle_core::document::Document;
 use socle_core::{Error, Kind, Result};
 use socle_extract::Limits;
@@ -43,7 +43,7 @@ pub fn run(socket: OwnedFd, fork_server_pid: u32, timeout: Duration, memory: u64
 }
 
 fn serve(socket: OwnedFd, fork_server_pid: u32, timeout: Duration, memory: u64) -> io::Result<()> {
-    let mut stream: UnixStream = process::become_reader(socket, timeout, memory)?;
+    let mut stream: UnixStream = process::become_reader(c"socle reader", socket, timeout, memory)?;
     if !process::is_child_of(fork_server_pid) {
         return Ok(());
     }

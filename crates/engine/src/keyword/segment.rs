@@ -8,7 +8,7 @@ use super::query_plan::TextField;
 use super::schema::{CHUNK_ID, Fields, Part, TEXT_FIELDS};
 use super::segment_file::{Contents, Header, damaged};
 use super::storage::{SegmentDirectory, Storage};
-use crate::panic_message;
+use socle_child::panic_message;
 use socle_core::protocol::SegmentDigest;
 use socle_core::{Error, Kind, Result};
 use std::panic::{AssertUnwindSafe, catch_unwind};

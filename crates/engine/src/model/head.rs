@@ -1,12 +1,12 @@
 //! The layers of a model after pooling: reads their configuration and weights, and applies them to vectors.
 
 use super::configuration::{flag, number, unsupported};
-use super::directory::{ModelRoot, ReadFile};
 use super::modules::{Module, ModuleKind};
 use super::pooling::{self, MIN_NORM};
 use super::registered::{self, MAX_WEIGHTS_BYTES};
 use super::safetensors::Tensors;
 use serde_json::Value;
+use socle_child::directory::{ModelRoot, ReadFile};
 use socle_core::model::{Activation, Layer, ModelFile, ModelSpec};
 use socle_core::search::token_vectors::dot;
 use socle_core::{Error, Kind, Result};

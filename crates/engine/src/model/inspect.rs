@@ -1,7 +1,6 @@
 //! Registration of a model: reads its files, determines its properties, and verifies them by trial runs.
 
 use super::configuration::unsupported;
-use super::directory::{ModelRoot, ReadFile, Stamp};
 use super::graph::{self, GraphFacts};
 use super::head::{self, Head};
 use super::late_interaction::METADATA;
@@ -14,6 +13,7 @@ use super::runtime::Runtime;
 use super::session::{OutputInfo, Session};
 use super::tokenizer::{MAX_TOKENIZER_BYTES, Tokenizer, Tokens};
 use ort::session::RunOptions;
+use socle_child::directory::{ModelRoot, ReadFile, Stamp};
 use socle_core::model::{
     Inspection, LateInteraction, Layer, ModelFile, ModelKind, ModelOverrides, ModelSpec, Pooling, Similarity,
 };

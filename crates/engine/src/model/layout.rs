@@ -4,12 +4,12 @@
 //! error here rather than a wrong vector later.
 
 use super::configuration::{MAX_JSON_BYTES, flag, number, unsupported};
-use super::directory::{ModelRoot, ReadFile, Stamp};
 use super::late_interaction::{METADATA, Settings};
 use super::modules::Modules;
 use super::position;
 use super::prompt::Prompts;
 use serde_json::Value;
+use socle_child::directory::{ModelRoot, ReadFile, Stamp};
 use socle_core::model::{ModelFile, ModelKind, Pooling, Similarity};
 use socle_core::{Error, Kind, Result};
 

@@ -1,13 +1,12 @@
 //! Models: registration, loading, tokenizing, inference and pooling. The files of a model are untrusted input.
 //!
-//! `directory` opens files; `layout` reads their configuration, with `configuration`, `modules`, `prompt` and `position`;
+//! `layout` reads the configuration in their files, with `configuration`, `modules`, `prompt` and `position`;
 //! `graph` checks the ONNX file before ONNX Runtime loads it; `runtime`, `session` and `tokenizer` wrap the libraries;
 //! `pooling` and `head` compute vectors, the latter with weights that `safetensors` and `float16` read; `loaded` is a model
 //! of these. `inspect` registers a model, `registered` detects later changes of its files, and `store` keeps the `resident`
 //! models within the memory limit.
 
 pub mod configuration;
-pub mod directory;
 pub mod float16;
 pub mod graph;
 pub mod head;

@@ -3,8 +3,8 @@
 //! They are read and hashed once for each directory they are in; later, their stamps show whether they may have changed.
 
 use super::configuration::MAX_JSON_BYTES;
-use super::directory::{ModelRoot, ReadFile, Stamp};
 use super::tokenizer::MAX_TOKENIZER_BYTES;
+use socle_child::directory::{ModelRoot, ReadFile, Stamp};
 use socle_core::model::{Layer, ModelFile, ModelSpec};
 use socle_core::{Error, Kind, Result};
 use std::path::{Path, PathBuf};

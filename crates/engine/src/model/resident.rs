@@ -1,8 +1,8 @@
 //! A model that is resident in memory, with the files it was loaded from and the counters that the store keeps of it.
 
-use super::directory::Stamp;
 use super::loaded::Model;
 use super::registered::VerifiedFile;
+use socle_child::directory::Stamp;
 use socle_core::model::ModelFile;
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -30,7 +30,7 @@ pub struct ResidentModel {
 impl ResidentModel {
     /// A model that was just loaded from these files. `memory_bytes` is 0 until it is measured.
     pub fn new(model: Model, files: impl IntoIterator<Item = (ModelFile, Stamp)>) -> Self {
-        let now = crate::seconds_since_1970();
+        let now = socle_child::seconds_since_1970();
         let verified =
             files.into_iter().map(|(file, stamp)| VerifiedFile::new(&model.spec.directory, &file, stamp)).collect();
         Self {

@@ -6,8 +6,8 @@
 use ort::environment::Environment;
 use ort::logging::LogLevel;
 use ort::session::RunOptions;
+use socle_child::library::check_owner;
 use socle_core::{Error, Kind, Result};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -82,19 +82,6 @@ impl Runtime {
         let loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         loaded.as_ref().map(|loaded| loaded.version.clone())
     }
-}
-
-/// Checks that only root or the server's user can write the library, whose code the engine runs.
-fn check_owner(library: &Path) -> Result<(), String> {
-    let file = library.metadata().map_err(|error| error.to_string())?;
-    let owner = rustix::process::geteuid().as_raw();
-    if file.uid() != 0 && file.uid() != owner {
-        return Err(format!("\"{}\" belongs neither to root nor to the server's user.", library.display()));
-    }
-    if file.mode() & 0o022 != 0 {
-        return Err(format!("\"{}\" can be written by others than its owner.", library.display()));
-    }
-    Ok(())
 }
 
 /// The version of a library that is already loaded.

@@ -5,7 +5,6 @@
 //! that a replaced or missing file is an error even while the model is in memory.
 
 use super::configuration::MAX_JSON_BYTES;
-use super::directory::ModelRoot;
 use super::head::Head;
 use super::inspect;
 use super::loaded::Model;
@@ -15,6 +14,7 @@ use super::runtime::Runtime;
 use super::session::Session;
 use super::tokenizer::{MAX_TOKENIZER_BYTES, Tokenizer};
 use ort::session::RunOptions;
+use socle_child::directory::ModelRoot;
 use socle_core::model::{Inspection, Layer, ModelOverrides, ModelSpec};
 use socle_core::protocol::LoadedModel;
 use socle_core::{Error, Kind, Result};
@@ -137,7 +137,7 @@ impl ModelStore {
     }
 
     fn lease(&self, spec: &ModelSpec, digest: &str, loaded: &ResidentModel) -> ModelLease<'_> {
-        loaded.used_at.store(crate::seconds_since_1970().to_bits(), Relaxed);
+        loaded.used_at.store(socle_child::seconds_since_1970().to_bits(), Relaxed);
         ModelLease { store: self, digest: digest.to_string(), model: Some(loaded.model.registered_as(spec)) }
     }
 
@@ -353,6 +353,6 @@ fn memory_of(spec: &ModelSpec, before: u64) -> u64 {
 }
 
 fn resident_bytes_after_trim() -> u64 {
-    crate::process::release_memory();
-    crate::resident_bytes()
+    socle_child::process::release_memory();
+    socle_child::resident_bytes()
 }

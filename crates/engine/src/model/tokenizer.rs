@@ -115,6 +115,6 @@ fn failed(why: String) -> Error {
 fn catch_panic<T>(work: impl FnOnce() -> tokenizers::Result<T>) -> Result<T, String> {
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(result) => result.map_err(|error| error.to_string()),
-        Err(panic) => Err(crate::panic_message(panic.as_ref())),
+        Err(panic) => Err(socle_child::panic_message(panic.as_ref())),
     }
 }

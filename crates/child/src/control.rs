@@ -1,11 +1,10 @@
-//! The socket to the supervisor: settings come in, answers to pings and log lines go out. When it closes, the engine exits.
+//! The socket to the supervisor: settings come in, answers to pings and log lines go out. When it closes, the process exits.
 
 use crate::process;
 use rustix::event::{PollFd, PollFlags, poll};
 use serde::Serialize;
-use socle_core::protocol::{
-    EngineSettings, FrameBuffer, FromEngine, MAX_FIRST_FRAME, ToEngine, VERSION, VERSION_VARIABLE, encode,
-};
+use serde::de::DeserializeOwned;
+use socle_core::protocol::{FrameBuffer, FromEngine, MAX_FIRST_FRAME, ToChild, VERSION, VERSION_VARIABLE, encode};
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, FromRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
@@ -13,61 +12,34 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// The only version whose supervisor does not set [`VERSION_VARIABLE`].
-const UNANNOUNCED_VERSION: &str = "0.1.0";
+pub const UNANNOUNCED_VERSION: &str = "0.1.0";
 
 /// Longest wait for the settings after the start of the process.
 const SETTINGS_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The engine's end of the control socket.
+/// This process's end of the control socket.
 #[derive(Clone, Debug)]
 pub struct Control {
     writer: Arc<Mutex<UnixStream>>,
 }
 
-/// The version of the supervisor, if it differs from that of this engine.
+/// The version of the supervisor, if it differs from that of this program.
 pub fn other_version() -> Option<String> {
     let version = std::env::var(VERSION_VARIABLE).unwrap_or_else(|_| UNANNOUNCED_VERSION.into());
     (version != VERSION).then_some(version)
-}
-
-/// Terminates a supervisor of version 0.1.0, which knows no versions and would start this engine again and again. The next
-/// session starts a supervisor from the installed library. Does nothing where the postmaster has loaded the old library
-/// (`shared_preload_libraries`), because it would start the same supervisor again.
-pub fn end_supervisor_of(version: &str) {
-    if version != UNANNOUNCED_VERSION {
-        return;
-    }
-    let parent_of = |pid: u32| {
-        let line = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        // The program name is in parentheses and may itself contain spaces and parentheses (proc_pid_stat(5)).
-        line.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse::<u32>().ok()
-    };
-    let own = std::process::id();
-    let Some((supervisor, postmaster)) = parent_of(own).and_then(|pid| Some((pid, parent_of(pid)?))) else { return };
-    let has_loaded = |pid: u32| {
-        let maps = std::fs::read_to_string(format!("/proc/{pid}/maps")).unwrap_or_default();
-        maps.lines().any(|line| line.contains("/socle.so"))
-    };
-    // The parent may be a shell from which this program was started by hand.
-    if has_loaded(supervisor)
-        && !has_loaded(postmaster)
-        && let Some(supervisor) = rustix::process::Pid::from_raw(supervisor.cast_signed())
-    {
-        let _ = rustix::process::kill_process(supervisor, rustix::process::Signal::TERM);
-    }
 }
 
 /// Reads the settings from standard input, which is a socket to the supervisor. Returns the socket and the settings.
 ///
 /// # Errors
 /// Whatever reading fails with; also for a malformed frame, the end of the stream, or no settings in time.
-pub fn connect() -> io::Result<(UnixStream, EngineSettings)> {
+pub fn connect<S: DeserializeOwned>() -> io::Result<(UnixStream, S)> {
     // SAFETY: descriptor 0 is open (it was inherited) and used nowhere else in this process.
     let mut stream = unsafe { UnixStream::from_raw_fd(0) };
     stream.set_read_timeout(Some(SETTINGS_TIMEOUT))?;
     let mut buffer = FrameBuffer::default();
     loop {
-        if let Some(ToEngine::Start(settings)) = next(&mut buffer)? {
+        if let Some(ToChild::Start(settings)) = next(&mut buffer)? {
             stream.set_read_timeout(None)?;
             return Ok((stream, settings));
         }
@@ -76,24 +48,29 @@ pub fn connect() -> io::Result<(UnixStream, EngineSettings)> {
 }
 
 impl Control {
-    /// Starts the thread that answers the supervisor. It exits the process when the supervisor or the postmaster ends.
+    /// Starts the thread that answers the supervisor. It exits the process when the supervisor or the postmaster ends. Pings
+    /// are answered while `is_alive`: the supervisor kills a process that does not answer.
     ///
     /// # Errors
     /// When the socket cannot be duplicated or no thread started.
-    pub fn start(stream: UnixStream, settings: &EngineSettings) -> io::Result<Self> {
+    pub fn start(
+        stream: UnixStream,
+        postmaster_pid: u32,
+        is_alive: impl Fn() -> bool + Send + 'static,
+    ) -> io::Result<Self> {
         let control = Self { writer: Arc::new(Mutex::new(stream.try_clone()?)) };
         control.send(&FromEngine::Version(VERSION.into()));
-        let postmaster = process::open_pidfd(settings.postmaster_pid);
+        let postmaster = process::open_pidfd(postmaster_pid);
         let own = control.clone();
         std::thread::Builder::new().name("socle control".into()).spawn(move || {
             // Returns only when the supervisor or the postmaster has ended, or the socket failed.
-            let _ = own.serve(stream, postmaster);
+            let _ = own.serve(stream, postmaster, is_alive);
             process::exit_now(1)
         })?;
         Ok(control)
     }
 
-    /// Tells the supervisor that the engine accepts connections.
+    /// Tells the supervisor that this process accepts connections.
     pub fn ready(&self) {
         self.send(&FromEngine::Ready);
     }
@@ -103,7 +80,12 @@ impl Control {
         self.send(&FromEngine::Log(line.into()));
     }
 
-    fn serve(&self, mut stream: UnixStream, postmaster: Option<OwnedFd>) -> io::Result<()> {
+    fn serve(
+        &self,
+        mut stream: UnixStream,
+        postmaster: Option<OwnedFd>,
+        is_alive: impl Fn() -> bool,
+    ) -> io::Result<()> {
         let mut buffer = FrameBuffer::default();
         loop {
             let mut watched = vec![PollFd::new(&stream, PollFlags::IN)];
@@ -113,8 +95,8 @@ impl Control {
                 return Ok(());
             }
             read(&mut stream, &mut buffer)?;
-            while let Some(message) = next(&mut buffer)? {
-                if message == ToEngine::Ping {
+            while let Some(message) = next::<()>(&mut buffer)? {
+                if matches!(message, ToChild::Ping) && is_alive() {
                     self.send(&FromEngine::Pong);
                 }
             }
@@ -128,7 +110,7 @@ impl Control {
     }
 }
 
-fn next(buffer: &mut FrameBuffer) -> io::Result<Option<ToEngine>> {
+fn next<S: DeserializeOwned>(buffer: &mut FrameBuffer) -> io::Result<Option<ToChild<S>>> {
     let message = buffer.next_frame(MAX_FIRST_FRAME).and_then(|frame| frame.map(|frame| frame.message()).transpose());
     message.map_err(|error| io::Error::other(error.to_string()))
 }

@@ -1,6 +1,6 @@
-//! The sandboxes of the engine and of document readers, made of Landlock and seccomp.
+//! The sandboxes of the engine, the generator and document readers, made of Landlock and seccomp.
 //!
-//! Models and documents are untrusted input to large libraries. Code that takes over the engine through a model can read
+//! Models and documents are untrusted input to large libraries. Code that takes over a process through a model can read
 //! models, compute and answer the connections it has; it can open no socket, run no program and reach no other process or
 //! file. Code that takes over a reader through a document can compute and write to its one socket.
 
@@ -14,7 +14,7 @@ use seccompiler::{
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// System calls that return EPERM in the engine. The listening socket is open by then, and accept(2) needs none of them.
+/// System calls that return EPERM in engine and generator. The listening socket is open by then, and accept(2) needs none of them.
 const DENIED_SYSCALLS: [i64; 10] = [
     libc::SYS_socket,
     libc::SYS_connect,
@@ -32,7 +32,7 @@ const DENIED_SYSCALLS: [i64; 10] = [
 /// (`arch/x86/entry/syscalls/syscall_64.tbl`).
 const X32_BIT: i64 = 0x4000_0000;
 
-/// Paths that the dynamic loader and ONNX Runtime read: libraries, and the description of the processor.
+/// Paths that the dynamic loader, ONNX Runtime and llama.cpp read: libraries, and the description of the processor.
 const SYSTEM_PATHS: [&str; 9] = [
     "/usr/lib",
     "/usr/lib64",
@@ -84,7 +84,7 @@ const READER_SYSCALLS: [i64; 30] = [
     libc::SYS_uname,
 ];
 
-/// The state of the sandbox, as the view `socle.engine_status` shows it.
+/// The state of the sandbox, as the views of the state of engine and generator show it.
 #[derive(Clone, Debug)]
 pub struct Sandbox {
     /// Whether sockets are refused, or why not.
@@ -95,17 +95,15 @@ pub struct Sandbox {
     pub missing: Vec<PathBuf>,
 }
 
-/// Enters the sandbox of the engine: reads models and libraries, reads and writes files in `keyword_directory`. To be
-/// called once, before any thread is started; applies to all threads of the process.
-pub fn enter(model_directory: &Path, onnxruntime_library: &Path, keyword_directory: &Path) -> Sandbox {
-    let files = restrict_files(model_directory, onnxruntime_library, keyword_directory)
-        .unwrap_or_else(|error| format!("open: Landlock failed: {error}"));
+/// Enters the sandbox of engine or generator: reads the directories `read`, which hold models and libraries, and reads and
+/// writes files in `cache`. To be called once, before any thread is started; applies to all threads of the process.
+pub fn enter(read: &[&Path], cache: Option<&Path>) -> Sandbox {
+    let files = restrict_files(read, cache).unwrap_or_else(|error| format!("open: Landlock failed: {error}"));
     let network = restrict_syscalls().map_or_else(
         |error| format!("open: seccomp failed: {error}"),
         |()| "closed: seccomp refuses every new socket".to_string(),
     );
-    let wanted = [Some(model_directory), onnxruntime_library.parent()].into_iter().flatten();
-    let missing = wanted.filter(|path| !path.exists()).map(Path::to_path_buf).collect();
+    let missing = read.iter().filter(|path| !path.exists()).map(|path| path.to_path_buf()).collect();
     Sandbox { network, files, missing }
 }
 
@@ -150,13 +148,9 @@ fn restrict_syscalls() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-fn restrict_files(
-    model_directory: &Path,
-    library: &Path,
-    keyword_directory: &Path,
-) -> Result<String, Box<dyn std::error::Error>> {
+fn restrict_files(read: &[&Path], cache: Option<&Path>) -> Result<String, Box<dyn std::error::Error>> {
     let abi = ABI::V6;
-    let read = AccessFs::from_read(abi);
+    let reading = AccessFs::from_read(abi);
     // Regular files may be created and removed, but no directories, links or sockets, and nothing executed.
     let cached = AccessFs::ReadFile
         | AccessFs::ReadDir
@@ -164,18 +158,14 @@ fn restrict_files(
         | AccessFs::Truncate
         | AccessFs::MakeReg
         | AccessFs::RemoveFile;
-    // The library may be a symbolic link into another directory.
-    let target = library.canonicalize().ok();
-    let libraries = [Some(library), target.as_deref()].into_iter().flatten().filter_map(Path::parent);
     let status = Ruleset::default()
         .handle_access(AccessFs::from_all(abi))?
         .handle_access(AccessNet::from_all(abi))?
         .scope(Scope::from_all(abi))?
         .create()?
-        .add_rules(path_beneath_rules(SYSTEM_PATHS, read))?
-        .add_rules(path_beneath_rules([model_directory], read))?
-        .add_rules(path_beneath_rules(libraries, read))?
-        .add_rules(path_beneath_rules([keyword_directory], cached))?
+        .add_rules(path_beneath_rules(SYSTEM_PATHS, reading))?
+        .add_rules(path_beneath_rules(read, reading))?
+        .add_rules(path_beneath_rules(cache, cached))?
         .restrict_self()?;
     Ok(match status.ruleset {
         RulesetStatus::FullyEnforced => "closed: Landlock allows reading models and libraries".to_string(),

@@ -1,32 +1,31 @@
-//! The fork server: a process with a single thread that forks a reader for each document, kills readers that exceed their
-//! time or whose request was cancelled, and reports how each ended.
+//! The fork server: a process with a single thread that forks a process for each piece of untrusted input (a document, a
+//! model that is tried), kills those that exceed their time or whose request was cancelled, and reports how each ended.
 //!
-//! Started by the engine before anything else; ends with the engine. A process of several threads must not fork without
+//! Started before anything else by the process that it ends with. A process of several threads must not fork without
 //! exec, because the child would find locks held by threads that it does not have.
 
-use super::reader;
 use crate::process;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{
-    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendFlags, SocketFlags, SocketType, recvmsg,
-    send, socketpair,
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
+    SendFlags, SocketFlags, SocketType, recvmsg, send, sendmsg, socketpair,
 };
 use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, kill_process, pidfd_open, waitpid};
-use socle_core::document::ExtractLimits;
-use socle_core::{Error, Kind};
-use std::io::{self, IoSliceMut};
+use std::ffi::CStr;
+use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 /// Size of a spawn request in bytes: 4 of seconds, 8 of the memory limit. See [`encode`].
 const SPAWN_REQUEST_BYTES: usize = 12;
 
-/// Size of an encoded [`ReaderExit`] in bytes. It follows what the reader itself has written.
+/// Size of an encoded [`ReaderExit`] in bytes. It follows what the process itself has written.
 pub const EXIT_BYTES: usize = 5;
 
 /// Reader processes that run at the same time; further spawn requests wait in the socket. At least the number of worker
-/// threads of the two document lanes (`lane::MAX_DOCUMENT_WORKERS`).
+/// threads of the two document lanes of the engine (`lane::MAX_DOCUMENT_WORKERS`).
 const MAX_READERS: usize = 64;
 
 /// Added to the timeout of poll(2), so that the deadline has passed when it returns.
@@ -67,44 +66,13 @@ impl ReaderExit {
             _ => Self::SpawnFailed(code),
         }
     }
-
-    /// The error of the document whose reader ended like this.
-    pub fn error(self, limits: ExtractLimits) -> Error {
-        let failed = |message: &str| Error::new(Kind::ExtractionFailed, message);
-        let seconds = limits.seconds;
-        let late = || {
-            failed("reading the document took too long")
-                .detail(format!("It was ended after {seconds} s."))
-                .hint("If the document is genuine, have a superuser raise socle.extract_timeout.")
-        };
-        match self {
-            Self::TimedOut | Self::Signalled(libc::SIGXCPU) => late(),
-            // Rust aborts a process that cannot allocate (std::alloc::handle_alloc_error) or overflows its stack.
-            Self::Signalled(libc::SIGABRT) => failed("reading the document takes too much memory")
-                .detail(format!("It was ended at {} MB, or at the end of its stack.", limits.memory_bytes >> 20))
-                .hint("If the document is genuine, have a superuser raise socle.extract_memory_limit."),
-            Self::Signalled(signal) => {
-                failed("reading the document crashed").detail(format!("Its process was ended by signal {signal}."))
-            }
-            Self::Exited(reader::EXIT_NO_SANDBOX) => {
-                Error::new(Kind::NotSupported, "documents cannot be read on this system").detail(
-                    "The kernel has no seccomp, without which a malicious document could take over more than its reader process.",
-                )
-            }
-            Self::Exited(status) => {
-                failed("reading the document failed").detail(format!("Its process ended with status {status}."))
-            }
-            Self::SpawnFailed(error) => failed("could not start a process to read the document")
-                .detail(io::Error::from_raw_os_error(error).to_string()),
-        }
-    }
 }
 
 /// Encodes the limits as a spawn request.
-pub fn encode(limits: ExtractLimits) -> [u8; SPAWN_REQUEST_BYTES] {
+fn encode(seconds: u32, memory: u64) -> [u8; SPAWN_REQUEST_BYTES] {
     let mut request = [0; SPAWN_REQUEST_BYTES];
-    request[..4].copy_from_slice(&limits.seconds.to_le_bytes());
-    request[4..].copy_from_slice(&limits.memory_bytes.to_le_bytes());
+    request[..4].copy_from_slice(&seconds.to_le_bytes());
+    request[4..].copy_from_slice(&memory.to_le_bytes());
     request
 }
 
@@ -114,7 +82,7 @@ fn decode(request: [u8; SPAWN_REQUEST_BYTES]) -> (Duration, u64) {
     (Duration::from_secs(u32::from_le_bytes([a, b, c, d]).into()), u64::from_le_bytes(rest))
 }
 
-/// A reader process.
+/// A forked process.
 struct Reader {
     pid: Pid,
     /// Readable once the process has ended.
@@ -136,28 +104,60 @@ enum State {
     Done,
 }
 
-/// Forks the fork server and returns the engine's end of the socket. Does not return in the child.
-///
-/// # Errors
-/// Whatever socketpair(2) or fork(2) fails with.
-pub fn start() -> io::Result<OwnedFd> {
-    let (engine_end, server_end) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
-    let parent = std::process::id();
-    // SAFETY: this process has a single thread, so that the new one finds no lock held.
-    match unsafe { libc::fork() } {
-        -1 => Err(io::Error::last_os_error()),
-        0 => {
-            drop(engine_end);
-            // An error ends the process like the end of the engine does.
-            let _ = serve(&server_end, parent);
-            process::exit_now(0)
+/// What a forked process does: it has the socket, the process id of the fork server, the limit of its processor time, and
+/// that of its memory in bytes.
+pub type Run = fn(OwnedFd, u32, Duration, u64) -> !;
+
+/// The other end of the socket to the fork server.
+#[derive(Debug)]
+pub struct ForkServer {
+    socket: OwnedFd,
+}
+
+impl ForkServer {
+    /// Forks the fork server, a process called `name`. To be called while this process has a single thread and no descriptor
+    /// open that the forked processes must not inherit. Does not return in the child.
+    ///
+    /// # Errors
+    /// Whatever socketpair(2) or fork(2) fails with.
+    pub fn start(name: &CStr, run: Run) -> io::Result<Self> {
+        let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
+        let parent = std::process::id();
+        // SAFETY: this process has a single thread, so that the new one finds no lock held.
+        match unsafe { libc::fork() } {
+            -1 => Err(io::Error::last_os_error()),
+            0 => {
+                drop(ours);
+                // An error ends the process like the end of its parent does.
+                let _ = serve(&theirs, parent, name, run);
+                process::exit_now(0)
+            }
+            _ => Ok(Self { socket: ours }),
         }
-        _ => Ok(engine_end),
+    }
+
+    /// The socket, which becomes readable when the fork server has ended: no process is forked from then on.
+    pub fn socket(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+
+    /// Has a process forked, whose socket is `theirs`. What it writes is followed by a [`ReaderExit`].
+    ///
+    /// # Errors
+    /// Whatever sendmsg(2) fails with, when the fork server has ended.
+    pub fn spawn(&self, theirs: &UnixStream, seconds: u32, memory: u64) -> io::Result<()> {
+        let descriptors = [theirs.as_fd()];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut control = SendAncillaryBuffer::new(&mut space);
+        control.push(SendAncillaryMessage::ScmRights(&descriptors));
+        let request = encode(seconds, memory);
+        sendmsg(&self.socket, &[IoSlice::new(&request)], &mut control, SendFlags::NOSIGNAL)?;
+        Ok(())
     }
 }
 
-fn serve(socket: &OwnedFd, parent: u32) -> io::Result<()> {
-    process::become_fork_server()?;
+fn serve(socket: &OwnedFd, parent: u32, name: &CStr, run: Run) -> io::Result<()> {
+    process::become_fork_server(name)?;
     if !process::is_child_of(parent) {
         return Ok(());
     }
@@ -170,7 +170,7 @@ fn serve(socket: &OwnedFd, parent: u32) -> io::Result<()> {
         readers.retain(|reader| reader.state != State::Done);
         if has_request {
             match receive(socket)? {
-                Some((socket, timeout, memory)) => readers.extend(Reader::start(socket, timeout, memory)),
+                Some((socket, timeout, memory)) => readers.extend(Reader::start(run, socket, timeout, memory)),
                 None => return Ok(()),
             }
         }
@@ -203,7 +203,7 @@ fn wait(socket: &OwnedFd, readers: &[Reader]) -> io::Result<(bool, Vec<(PollFlag
     Ok((has_request, events.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect()))
 }
 
-/// The next spawn request, or `None` when the engine has ended.
+/// The next spawn request, or `None` when the parent has ended.
 fn receive(socket: &OwnedFd) -> io::Result<Option<(OwnedFd, Duration, u64)>> {
     let mut request = [0; SPAWN_REQUEST_BYTES];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
@@ -220,11 +220,11 @@ fn receive(socket: &OwnedFd) -> io::Result<Option<(OwnedFd, Duration, u64)>> {
 
 impl Reader {
     /// Forks a reader. A failure is reported through `socket`.
-    fn start(socket: OwnedFd, timeout: Duration, memory: u64) -> Option<Self> {
+    fn start(run: Run, socket: OwnedFd, timeout: Duration, memory: u64) -> Option<Self> {
         let fork_server_pid = std::process::id();
         // SAFETY: this process has a single thread.
         let pid = match unsafe { libc::fork() } {
-            0 => reader::run(socket, fork_server_pid, timeout, memory),
+            0 => run(socket, fork_server_pid, timeout, memory),
             pid => Pid::from_raw(pid).filter(|_| pid > 0),
         };
         let spawned = pid.ok_or_else(io::Error::last_os_error).and_then(|pid| {
@@ -254,13 +254,13 @@ impl Reader {
             if pidfd.contains(PollFlags::IN) {
                 self.state = State::Ended(self.reap().to_bytes());
             } else if self.deadline <= Instant::now() || socket.contains(PollFlags::HUP) {
-                // The deadline has passed, or the engine has closed its end because the request was cancelled.
+                // The deadline has passed, or the other end was closed because the request was cancelled.
                 self.killed = true;
                 let _ = kill_process(self.pid, Signal::KILL);
             }
         }
         if let State::Ended(exit) = self.state {
-            // EAGAIN: the answer of the reader fills the socket buffer until the engine reads it.
+            // EAGAIN: the answer of the reader fills the socket buffer until it is read.
             match send(&self.socket, &exit, SendFlags::NOSIGNAL | SendFlags::DONTWAIT) {
                 Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => {}
                 _ => self.state = State::Done,

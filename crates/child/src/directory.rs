@@ -5,7 +5,8 @@
 
 use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, Stat};
 use rustix::io::Errno;
-use socle_core::model::{ModelFile, sha256};
+use sha2::{Digest, Sha256};
+use socle_core::model::{ModelFile, hexadecimal, sha256};
 use socle_core::{Error, Kind, Result};
 use std::fs::File;
 use std::io::Read;
@@ -28,6 +29,43 @@ pub struct ReadFile {
     pub bytes: Vec<u8>,
     /// Its stamp at the time of reading, by which later changes are detected.
     pub stamp: Stamp,
+}
+
+/// A file that is open for reading.
+#[derive(Debug)]
+pub struct OpenFile {
+    /// The descriptor, at the beginning of the file.
+    pub file: File,
+    /// Size in bytes.
+    pub bytes: u64,
+    /// Its stamp at the time of opening.
+    pub stamp: Stamp,
+    shown: PathBuf,
+}
+
+impl OpenFile {
+    /// The SHA-256 of the file. `go_on` is asked again and again, and ends the reading when it is false.
+    ///
+    /// # Errors
+    /// `UnreadableFile`, `Cancelled`, or `DamagedModelFile` when the size of the file changes meanwhile.
+    pub fn sha256(&mut self, go_on: &dyn Fn() -> bool) -> Result<String> {
+        let mut hash = Sha256::new();
+        let mut part = vec![0; 1 << 20];
+        let mut total = 0;
+        while go_on() {
+            let count = self.file.read(&mut part).map_err(|error| {
+                Error::new(Kind::UnreadableFile, format!("could not read model file \"{}\"", self.shown.display()))
+                    .detail(error.to_string())
+            })?;
+            if count == 0 {
+                let changed = || refused(&self.shown, "its size changed while it was read");
+                return if total == self.bytes { Ok(hexadecimal(&hash.finalize())) } else { Err(changed()) };
+            }
+            total += count as u64;
+            hash.update(part.get(..count).unwrap_or_default());
+        }
+        Err(Error::new(Kind::Cancelled, "reading a model file was cancelled"))
+    }
 }
 
 /// Device, inode, size, modification and change time of a file. Equal stamps are taken to mean equal bytes.
@@ -73,6 +111,16 @@ impl ModelRoot {
         }
         let file = ModelFile { path: path.to_string(), bytes, sha256: sha256(&content) };
         Ok(ReadFile { file, bytes: content, stamp: stamp(&stat) })
+    }
+
+    /// Opens the file at `path`, for what is too large to be read at once.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn open_file(&self, path: &str) -> Result<OpenFile> {
+        let (fd, stat) = self.open_regular("", path)?;
+        let bytes = u64::try_from(stat.st_size).unwrap_or_default();
+        Ok(OpenFile { file: File::from(fd), bytes, stamp: stamp(&stat), shown: self.path.join(path) })
     }
 
     /// Reads a file if it exists.
@@ -155,7 +203,8 @@ impl ModelRoot {
 fn join(directory: &str, path: &str) -> Result<PathBuf> {
     let joined = Path::new(directory).join(path);
     let ordinary = |component: Component<'_>| matches!(component, Component::Normal(_));
-    if directory.is_empty() || directory.contains('\0') || path.contains('\0') || !joined.components().all(ordinary) {
+    let is_empty = joined.as_os_str().is_empty();
+    if is_empty || directory.contains('\0') || path.contains('\0') || !joined.components().all(ordinary) {
         return Err(Error::new(
             Kind::InvalidArgument,
             format!("\"{}\" is not a path below the model directory", joined.display()),

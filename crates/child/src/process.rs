@@ -1,15 +1,16 @@
-//! Process attributes of the engine and its children: parent-death signal, OOM score, inherited descriptors, resource
+//! Process attributes of the engine, the generator and their children: parent-death signal, OOM score, inherited descriptors, resource
 //! limits, priorities.
 //!
 //! Functions are called on the main thread before there is any other, unless their documentation says otherwise.
 
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, setrlimit};
+use std::ffi::CStr;
 use std::io;
 use std::os::fd::{FromRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-/// Nice value of bulk workers and document readers. At 10, a thread has about a tenth of the weight of one at 0 (sched(7),
+/// Nice value of bulk workers, of threads that generate text, and of processes for untrusted input. At 10, a thread has about a tenth of the weight of one at 0 (sched(7),
 /// kernel/sched/core.c).
 const BULK_NICE: i32 = 10;
 
@@ -20,7 +21,7 @@ const MMAP_THRESHOLD: i32 = 256 << 20;
 /// Free memory at the top of the heap that malloc(3) keeps, in bytes.
 const TRIM_THRESHOLD: i32 = 64 << 20;
 
-/// Sets the process attributes of the engine: closes inherited descriptors, ignores signals that are not meant for it,
+/// Sets the process attributes of a child of the supervisor: closes inherited descriptors, ignores signals that are not meant for it,
 /// dies with the supervisor, and is the first process that the kernel kills when memory runs out.
 ///
 /// # Errors
@@ -30,7 +31,7 @@ pub fn prepare() -> io::Result<()> {
     unsafe { libc::close_range(3, libc::c_uint::MAX, 0) };
     for signal in [libc::SIGINT, libc::SIGHUP, libc::SIGUSR1, libc::SIGUSR2, libc::SIGALRM, libc::SIGURG] {
         // SAFETY: SIG_IGN is a valid disposition. The postmaster signals the whole process group, and only SIGTERM and
-        // SIGQUIT are meant for the engine.
+        // SIGQUIT are meant for this one.
         unsafe { libc::signal(signal, libc::SIG_IGN) };
     }
     // SAFETY: the handler only calls _exit, which is async-signal-safe.
@@ -47,16 +48,16 @@ pub fn prepare() -> io::Result<()> {
     Ok(())
 }
 
-/// Sets the process attributes of the fork server, in the process that was just forked: it dies with the engine, ignores
+/// Sets the process attributes of the fork server, in the process that was just forked: it dies with its parent, ignores
 /// SIGTERM to the postmaster's process group, and has /dev/null as its standard descriptors.
 ///
 /// # Errors
 /// Whatever the system calls fail with.
-pub fn become_fork_server() -> io::Result<()> {
+pub fn become_fork_server(name: &CStr) -> io::Result<()> {
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
     // SAFETY: SIG_IGN is a valid disposition.
     unsafe { libc::signal(libc::SIGTERM, libc::SIG_IGN) };
-    rustix::thread::set_name(c"socle documents")?;
+    rustix::thread::set_name(name)?;
     let dev_null = std::fs::OpenOptions::new().read(true).write(true).open("/dev/null")?;
     rustix::stdio::dup2_stdin(&dev_null)?;
     rustix::stdio::dup2_stdout(&dev_null)?;
@@ -64,15 +65,15 @@ pub fn become_fork_server() -> io::Result<()> {
     Ok(())
 }
 
-/// Sets the process attributes of a document reader, in the process that was just forked: no descriptor but `socket`,
+/// Sets the process attributes of a process for untrusted input that was just forked: no descriptor but `socket`,
 /// low priority, `timeout` of processor time (whole seconds, at least 1), `memory` bytes of address space. It dies with
 /// the fork server. Returns the socket.
 ///
 /// # Errors
 /// Whatever the system calls fail with.
-pub fn become_reader(socket: OwnedFd, timeout: Duration, memory: u64) -> io::Result<UnixStream> {
+pub fn become_reader(name: &CStr, socket: OwnedFd, timeout: Duration, memory: u64) -> io::Result<UnixStream> {
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
-    rustix::thread::set_name(c"socle reader")?;
+    rustix::thread::set_name(name)?;
     rustix::stdio::dup2_stdin(&socket)?;
     drop(socket);
     // SAFETY: nothing but the three standard descriptors is used from here on.

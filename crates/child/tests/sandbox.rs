@@ -11,13 +11,12 @@ fn the_sandbox_leaves_reading_models_and_nothing_else() {
     let models = std::env::temp_dir().join(format!("socle-sandbox-{}", std::process::id()));
     std::fs::create_dir_all(&models).unwrap();
     std::fs::write(models.join("model"), "bytes").unwrap();
-    let library = models.join("libonnxruntime.so");
     let missing = models.join("elsewhere/models");
 
     let cache = models.join("cache");
     std::fs::create_dir(&cache).unwrap();
 
-    let sandbox = socle_engine::sandbox::enter(&models, &library, &cache);
+    let sandbox = socle_child::sandbox::enter(&[&models], Some(&cache));
     assert!(sandbox.network.starts_with("closed"), "{}", sandbox.network);
     let denied = |error: std::io::Error| assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{error}");
     denied(TcpStream::connect("127.0.0.1:1").unwrap_err());
@@ -43,5 +42,5 @@ fn the_sandbox_leaves_reading_models_and_nothing_else() {
     assert_eq!(std::fs::read(cache.join("segment")).unwrap(), b"segment");
     std::fs::remove_file(cache.join("segment")).unwrap();
     assert!(sandbox.missing.is_empty());
-    assert_eq!(socle_engine::sandbox::enter(&missing, &library, &cache).missing, [missing]);
+    assert_eq!(socle_child::sandbox::enter(&[&missing, &models], Some(&cache)).missing, [missing]);
 }

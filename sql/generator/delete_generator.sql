@@ -1,0 +1,1 @@
+DELETE FROM socle.generator AS g WHERE g.name OPERATOR(pg_catalog.=) $1

@@ -1,0 +1,84 @@
+//! How functions find a registered generator.
+
+use crate::pg::{gucs, plan_cache};
+use serde_json::Value;
+use socle_core::generator::GeneratorSpec;
+use socle_core::model::ModelFile;
+use socle_core::{Error, Kind, Result};
+use std::ffi::c_long;
+
+const FIND: &str = include_str!("../../sql/generator/find_generator.sql");
+const NAMES: &str = include_str!("../../sql/generator/generator_names.sql");
+
+/// Most names listed by a hint.
+const MAX_NAMES: usize = 10;
+
+/// The first column as text.
+fn text(row: plan_cache::Row) -> String {
+    row.get(1).unwrap_or_default()
+}
+
+/// The generator passed to a function, or the default one.
+///
+/// # Errors
+/// `InvalidArgument` when there is neither; `UnknownModel`, with the registered names; `DamagedModelFile` when its row was
+/// changed by hand.
+pub fn find(name: Option<String>) -> Result<GeneratorSpec> {
+    let Some(name) = name.or_else(gucs::default_generator) else {
+        return Err(Error::new(Kind::InvalidArgument, "no generator specified")
+            .hint(format!("Pass the argument generator, or set socle.default_generator. {}", known()?)));
+    };
+    let Some(row) = row(&name)? else { return Err(unknown(&name)?) };
+    let damaged =
+        || Error::new(Kind::DamagedModelFile, format!("the row of generator \"{name}\" in socle.generator is damaged"));
+    let spec = serde_json::from_str(&row).ok().and_then(|row| spec(&row)).ok_or_else(damaged)?;
+    if GeneratorSpec::digest_of(&spec.file.sha256, &spec.template, spec.context_tokens) != spec.digest {
+        return Err(damaged()
+            .detail("Its digest does not belong to its other columns.")
+            .hint("Drop the generator with socle.drop_generator() and register it again."));
+    }
+    Ok(spec)
+}
+
+/// Whether there is a generator of this name.
+///
+/// # Errors
+/// Those of SPI.
+pub fn is_registered(name: &str) -> Result<bool> {
+    Ok(row(name)?.is_some())
+}
+
+/// The error for a name that no generator has.
+///
+/// # Errors
+/// Those of SPI.
+pub fn unknown(name: &str) -> Result<Error> {
+    Ok(Error::new(Kind::UnknownModel, format!("generator \"{name}\" does not exist")).hint(known()?))
+}
+
+fn row(name: &str) -> Result<Option<String>> {
+    Ok(plan_cache::rows(FIND, &[name.into()], 1, text)?.pop())
+}
+
+fn known() -> Result<String> {
+    let names = plan_cache::rows(NAMES, &[], MAX_NAMES as c_long + 1, text)?;
+    if names.is_empty() {
+        return Ok("No generator is registered: see socle.register_generator().".to_string());
+    }
+    let more = if names.len() > MAX_NAMES { ", …" } else { "" };
+    let quoted: Vec<String> = names.iter().take(MAX_NAMES).map(|name| format!("\"{name}\"")).collect();
+    Ok(format!("Registered generators are {}{more}.", quoted.join(", ")))
+}
+
+/// Reads a row of `socle.generator` that is JSON.
+fn spec(row: &Value) -> Option<GeneratorSpec> {
+    let text = |key: &str| row.get(key)?.as_str().map(str::to_string);
+    let number = |key: &str| row.get(key)?.as_u64();
+    Some(GeneratorSpec {
+        name: text("name")?,
+        file: ModelFile { path: text("file")?, bytes: number("file_bytes")?, sha256: text("file_sha256")? },
+        template: text("template")?,
+        context_tokens: number("context_tokens").and_then(|number| u32::try_from(number).ok())?,
+        digest: text("digest")?,
+    })
+}
