@@ -24,6 +24,10 @@ const MIN_RELEVANCE: (f64, f64) = (7.0, 6.0);
 /// Least score of a cross-encoder by default: there a passage is as likely as not to be relevant.
 const MIN_RERANKED: f64 = 0.0;
 
+/// A sentence that has no word of the question, and that a cross-encoder does not find relevant either, is left out of an answer
+/// that has a better one if its score is below this, in standard deviations of the signals together.
+const MIN_SCORE: f64 = -1.0;
+
 /// A word of a question.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Word {
@@ -120,7 +124,8 @@ pub struct Candidate<'a> {
 }
 
 /// The positions of the best sentences, at most `count`, best first, each with its score. Of sentences with the same
-/// text, and of those that share text, the best comes alone.
+/// text, and of those that share text, the best comes alone. What nothing but the want of better ones speaks for is left out,
+/// but for the first.
 pub fn choose(candidates: &[Candidate<'_>], count: usize) -> Vec<(usize, f64)> {
     let mut scores = vec![0.0; candidates.len()];
     let mut add = |weight: f64, signal: &dyn Fn(&Candidate<'_>) -> Option<f64>| {
@@ -149,7 +154,11 @@ pub fn choose(candidates: &[Candidate<'_>], count: usize) -> Vec<(usize, f64)> {
                 && other.range.start < candidate.range.end
                 && candidate.range.start < other.range.end
         };
+        let is_related = candidate.overlap > 0.0
+            || candidate.reranked.is_some_and(|score| score >= MIN_RERANKED)
+            || scores[at] >= MIN_SCORE;
         if chosen.len() < count
+            && (chosen.is_empty() || is_related)
             && !chosen.iter().any(shares_text)
             && known.insert(on_one_line(candidate.text).to_lowercase())
         {
@@ -231,5 +240,8 @@ mod tests {
         let chosen: Vec<usize> = choose(&candidates, 3).into_iter().map(|(at, _)| at).collect();
         assert_eq!(chosen, [2, 1, 0]);
         assert_eq!(choose(&[], 3), []);
+        let unrelated = [candidates[2].clone(), candidate("Cats sleep.", 1, 0.0, -11.0)];
+        assert_eq!(choose(&unrelated, 3).len(), 1);
+        assert_eq!(choose(&unrelated[1..], 3).len(), 1, "the only one is no answer, but it is what there is");
     }
 }
