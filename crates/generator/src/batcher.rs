@@ -87,7 +87,7 @@ impl Batcher {
             let watched = seen.lock().unwrap_or_else(PoisonError::into_inner);
             !watched.is_empty() && watched.iter().all(Request::is_cancelled)
         };
-        let size = ContextSize { tokens, sequences: SEQUENCES as u32, threads };
+        let size = ContextSize { tokens, sequences: SEQUENCES as u32, batch: schedule::MAX_RUN_TOKENS as u32, threads };
         let context = Context::new(model, size, Box::new(watch))?;
         let slots = Slots::new(context.size());
         let keeps_beginnings = model.keeps_beginnings();

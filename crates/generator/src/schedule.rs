@@ -15,6 +15,9 @@ pub const SEQUENCES: usize = 2 * MAX_RUNNING;
 /// Most tokens of prompts in one run: a cancelled request ends within a run.
 const MAX_SLICE: usize = 64;
 
+/// Most tokens of one run.
+pub const MAX_RUN_TOKENS: usize = MAX_SLICE + MAX_RUNNING;
+
 /// Fewest tokens of prompts in one run.
 const MIN_SLICE: usize = MAX_RUNNING;
 

@@ -11,7 +11,7 @@ use crate::progress::Progress;
 use crate::prompt::mark_token;
 use crate::schedule::SEQUENCES;
 use crate::template::Template;
-use socle_child::directory::{ModelRoot, Stamp};
+use socle_child::directory::{ModelRoot, OpenFile, Stamp};
 use socle_child::seconds_since_1970;
 use socle_core::generator::GeneratorSpec;
 use socle_core::protocol::LoadedGenerator;
@@ -34,6 +34,9 @@ const EVICTION_TIMEOUT: Duration = Duration::from_secs(60);
 /// Interval at which a wait looks again.
 const WAIT_INTERVAL: Duration = Duration::from_millis(50);
 
+/// Path of a file below `socle.model_directory`, and its stamp when it was hashed.
+type VerifiedFile = (String, Stamp);
+
 /// A model in memory.
 #[derive(Debug)]
 pub struct LoadedModel {
@@ -45,8 +48,8 @@ pub struct LoadedModel {
     pub batcher: Mutex<Batcher>,
     /// [`GeneratorSpec::digest`].
     digest: String,
-    /// Path and stamp of the file that was loaded.
-    file: (String, Stamp),
+    /// Paths and stamps of the files that were verified to be this model: it may be in several places.
+    files: Mutex<Vec<VerifiedFile>>,
     memory_bytes: u64,
     loaded_at: f64,
     /// Time of last use in seconds since 1970, as the bits of an `f64`.
@@ -113,7 +116,7 @@ impl Store {
     pub fn get(&self, spec: &GeneratorSpec, cancelled: &dyn Fn() -> bool) -> Result<Arc<LoadedModel>> {
         let root = ModelRoot::open(&self.directory)?;
         let file = (spec.file.path.clone(), root.open_file(&spec.file.path)?.stamp);
-        if let Some(model) = self.find(spec, &file) {
+        if let Some(model) = self.find(spec).filter(|loaded| loaded.is_of(&file)) {
             return Ok(model);
         }
         let _loading = loop {
@@ -126,10 +129,17 @@ impl Store {
                 }
             }
         };
-        if let Some(model) = self.find(spec, &file) {
+        let found = self.find(spec);
+        if let Some(model) = found.as_ref().filter(|loaded| loaded.is_of(&file)) {
+            return Ok(model.clone());
+        }
+        let opened = open_verified(&root, spec, cancelled)?;
+        if let Some(model) = found {
+            // The file has another stamp or is in another place, and is the same model.
+            model.verified().push((file.0, opened.stamp));
             return Ok(model);
         }
-        let loaded = Arc::new(self.load(&root, spec, cancelled)?);
+        let loaded = Arc::new(self.load(&opened, spec, cancelled)?);
         self.lock().push(loaded.clone());
         Ok(loaded)
     }
@@ -148,30 +158,18 @@ impl Store {
         report
     }
 
-    fn find(&self, spec: &GeneratorSpec, file: &(String, Stamp)) -> Option<Arc<LoadedModel>> {
-        let mut models = self.lock();
-        // A file that was replaced is read again. The requests in progress keep what they have.
-        models.retain(|loaded| loaded.digest != spec.digest || loaded.file == *file);
+    fn find(&self, spec: &GeneratorSpec) -> Option<Arc<LoadedModel>> {
+        let models = self.lock();
         let found = models.iter().find(|loaded| loaded.digest == spec.digest)?;
         found.used_at.store(seconds_since_1970().to_bits(), Relaxed);
         Some(found.clone())
     }
 
-    fn load(&self, root: &ModelRoot, spec: &GeneratorSpec, cancelled: &dyn Fn() -> bool) -> Result<LoadedModel> {
+    fn load(&self, opened: &OpenFile, spec: &GeneratorSpec, cancelled: &dyn Fn() -> bool) -> Result<LoadedModel> {
         let go_on = || !cancelled();
         let functions = library::load(&self.libraries)?;
         let template = Template::parse(&spec.template)
             .ok_or_else(|| Error::new(Kind::Bug, format!("there is no chat template \"{}\"", spec.template)))?;
-        let mut opened = root.open_file(&spec.file.path)?;
-        let sha256 = opened.sha256(&go_on)?;
-        if sha256 != spec.file.sha256 {
-            return Err(Error::new(
-                Kind::DamagedModelFile,
-                format!("model file \"{}\" has changed since registration", spec.file.path),
-            )
-            .detail(format!("Its SHA-256 is {sha256}, registered is {}.", spec.file.sha256))
-            .hint("Restore the file, or register the new file under another name."));
-        }
         // The weights alone, before they are read.
         self.make_room(&spec.name, spec.file.bytes + BUFFER_BYTES, cancelled)?;
         let model = Model::load(functions, opened.file.as_fd(), false, &go_on)
@@ -194,7 +192,7 @@ impl Store {
             template,
             batcher: Mutex::new(batcher),
             digest: spec.digest.clone(),
-            file: (spec.file.path.clone(), opened.stamp),
+            files: Mutex::new(vec![(spec.file.path.clone(), opened.stamp)]),
             memory_bytes: memory.with_tokens(tokens.into()),
             loaded_at: now,
             used_at: AtomicU64::new(now.to_bits()),
@@ -232,6 +230,31 @@ impl Store {
     fn lock(&self) -> MutexGuard<'_, Vec<Arc<LoadedModel>>> {
         self.models.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+impl LoadedModel {
+    fn is_of(&self, file: &VerifiedFile) -> bool {
+        self.verified().contains(file)
+    }
+
+    fn verified(&self) -> MutexGuard<'_, Vec<VerifiedFile>> {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Opens the file of a generator and verifies its hash.
+fn open_verified(root: &ModelRoot, spec: &GeneratorSpec, cancelled: &dyn Fn() -> bool) -> Result<OpenFile> {
+    let mut opened = root.open_file(&spec.file.path)?;
+    let sha256 = opened.sha256(&|| !cancelled())?;
+    if sha256 != spec.file.sha256 {
+        return Err(Error::new(
+            Kind::DamagedModelFile,
+            format!("model file \"{}\" has changed since registration", spec.file.path),
+        )
+        .detail(format!("Its SHA-256 is {sha256}, registered is {}.", spec.file.sha256))
+        .hint("Restore the file, or register the new file under another name."));
+    }
+    Ok(opened)
 }
 
 /// The error of a file that llama.cpp does not load.

@@ -40,6 +40,9 @@ const DEFAULT_CONTEXT_TOKENS: u32 = 8192;
 /// Shortest context.
 const MIN_CONTEXT_TOKENS: u32 = 128;
 
+/// Most tokens of one run of a trial: more than a greeting has.
+const TRIAL_BATCH: u32 = 512;
+
 /// Tokens that a trial generates.
 const TRIAL_TOKENS: usize = 4;
 
@@ -237,7 +240,7 @@ fn context_tokens(trained: u32, stated: Option<u32>) -> Result<u32> {
 
 /// Generates a few tokens.
 fn generate(model: &Arc<Model>, template: Template, context_tokens: u32, threads: u32) -> Result<(), String> {
-    let size = ContextSize { tokens: context_tokens, sequences: 1, threads };
+    let size = ContextSize { tokens: context_tokens, sequences: 1, batch: TRIAL_BATCH, threads };
     let mut context = Context::new(model, size, Box::new(|| false))?;
     let greeting = Message { role: MessageRole::User, content: "Hello" };
     let mut tokens = prompt::tokens(&**model, &template.write(&[greeting])).tokens;

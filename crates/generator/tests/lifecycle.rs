@@ -202,6 +202,23 @@ fn a_file_that_changes_is_noticed() {
 }
 
 #[test]
+fn a_model_in_two_places_is_loaded_once() {
+    let (scratch, settings) = copied();
+    std::fs::copy(scratch.0.join("model.gguf"), scratch.0.join("copy.gguf")).unwrap();
+    let generator = Generator::start_with(&settings);
+    let mut client = generator.connect();
+    let mut loaded = Vec::new();
+    for file in ["model.gguf", "copy.gguf", "model.gguf"] {
+        let spec = client.inspect(file, GeneratorOverrides::default()).unwrap().spec;
+        client.ask(&spec, &Question::new("Hello", 1)).unwrap();
+        let report = generator.report();
+        assert_eq!(report.generators.len(), 1);
+        loaded.push(report.generators[0].loaded_at.to_bits());
+    }
+    assert!(loaded.iter().all(|time| *time == loaded[0]));
+}
+
+#[test]
 fn a_trial_that_nobody_waits_for_ends_and_a_missing_library_is_named() {
     let generator = Generator::start();
     let trials = || {

@@ -9,9 +9,6 @@ use std::fmt;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
-/// Most tokens of one run.
-pub const MAX_BATCH_TOKENS: usize = 80;
-
 /// Number of a sequence in a context.
 pub type Sequence = usize;
 
@@ -22,6 +19,8 @@ pub struct ContextSize {
     pub tokens: u32,
     /// Number of sequences, which is the most tokens of a run whose next token is wanted.
     pub sequences: u32,
+    /// Most tokens of one run.
+    pub batch: u32,
     /// Threads that compute.
     pub threads: u32,
 }
@@ -97,8 +96,8 @@ impl Context {
         let raw = unsafe {
             let mut params = (functions.llama_context_default_params)();
             params.n_ctx = size.tokens;
-            params.n_batch = MAX_BATCH_TOKENS as u32;
-            params.n_ubatch = MAX_BATCH_TOKENS as u32;
+            params.n_batch = size.batch;
+            params.n_ubatch = size.batch;
             params.n_seq_max = size.sequences;
             params.n_outputs_max = size.sequences;
             params.n_threads = size.threads as i32;
@@ -124,7 +123,7 @@ impl Context {
         unsafe { (self.functions.llama_n_ctx)(self.raw.as_ptr()) as usize }
     }
 
-    /// Runs tokens, at most [`MAX_BATCH_TOKENS`].
+    /// Runs tokens, at most [`ContextSize::batch`].
     ///
     /// # Errors
     /// Sequences of the inputs are in no certain state after an error other than `Full`, and have to be removed.
