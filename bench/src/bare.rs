@@ -3,7 +3,7 @@
 use ort::session::RunOptions;
 use socle_core::model::ModelOverrides;
 use socle_core::protocol::Role;
-use socle_engine::model::directory::ModelRoot;
+use socle_child::directory::ModelRoot;
 use socle_engine::model::inspect::inspect;
 use socle_engine::model::loaded::Model;
 use socle_engine::model::runtime::Runtime;

@@ -123,7 +123,10 @@ fn dependencies_point_one_way() {
     names("crates/engine/Cargo.toml", &["pgrx", "socle-generator"]);
     names("crates/generator/Cargo.toml", &["pgrx", "ort =", "tokenizers", "socle-engine", "socle-extract"]);
     names("crates/child/Cargo.toml", &["pgrx", "ort =", "tokenizers", "tantivy", "socle-engine", "socle-generator"]);
-    names("Cargo.toml", &["ort =", "tokenizers", "ndarray", "tantivy", "socle-engine", "socle-child", "socle-generator"]);
+    names(
+        "Cargo.toml",
+        &["ort =", "tokenizers", "ndarray", "tantivy", "socle-engine", "socle-child", "socle-generator"],
+    );
 }
 
 /// The rooms of `src/`, each of which uses only those before it.
