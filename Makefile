@@ -208,7 +208,8 @@ bench: install install-models
 	# Room for the indexes of the search corpus, and for its log until that is measured.
 	host=$$($(CLUSTER) start bench "$$pg_config" -c shared_buffers=1GB -c wal_keep_size=8GB)
 	trap '$(CLUSTER) stop bench "$$pg_config"' EXIT
-	export PGHOST=$$host PYTHONPATH=$$python SOCLE_DOCUMENTS=$$documents
+	llama=$$($(SETUP) llama)
+	export PGHOST=$$host PYTHONPATH=$$python SOCLE_DOCUMENTS=$$documents SOCLE_LLAMA=$$llama
 	$(TARGET)/socle-bench "$$models" "$$onnxruntime" bench/fastembed_run.py $(DATA)
 
 ## fuzz: reads damaged documents, ten minutes for each format (SECONDS=60 FORMAT=pdf SEED=7), and keeps what ended its reader

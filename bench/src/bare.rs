@@ -1,9 +1,9 @@
 //! Upper bound of the hardware: the same sessions, threads and batches as the engine, without sockets, queues or SQL.
 
 use ort::session::RunOptions;
+use socle_child::directory::ModelRoot;
 use socle_core::model::ModelOverrides;
 use socle_core::protocol::Role;
-use socle_engine::model::directory::ModelRoot;
 use socle_engine::model::inspect::inspect;
 use socle_engine::model::loaded::Model;
 use socle_engine::model::runtime::Runtime;

@@ -2,13 +2,14 @@
 //! that other load on the machine affects all of them. Prints a table in Markdown; asserts nothing.
 //!
 //! usage: socle-bench MODELS_DIRECTORY ONNXRUNTIME FASTEMBED_SCRIPT and optionally BEIR_DIRECTORY, with PGHOST and PGUSER set.
-//! SOCLE_BENCH=throughput, query, generator, corpus, turns, search, index, document or quality measures that part alone; index is a part of search.
+//! SOCLE_BENCH=throughput, query, interrupt, corpus, turns, search, index, document, generator or quality measures that part alone; index is a part of search.
 #![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
 
 mod bare;
 mod corpus;
 mod document;
 mod fastembed;
+mod generator;
 mod interrupt;
 mod memory;
 mod quality;
@@ -33,6 +34,14 @@ fn main() {
         println!("usage: socle-bench MODELS_DIRECTORY ONNXRUNTIME FASTEMBED_SCRIPT [BEIR_DIRECTORY]");
         return;
     };
+    let only = std::env::var("SOCLE_BENCH").unwrap_or_default();
+    let wanted = |part: &str| only.is_empty() || only == part;
+    if wanted("generator") {
+        generator::measure(Path::new(models));
+    }
+    if only == "generator" {
+        return;
+    }
     let mut client = connect();
     client.batch_execute("DROP EXTENSION IF EXISTS socle CASCADE; CREATE EXTENSION socle CASCADE").unwrap();
     for model in MODELS {
@@ -44,8 +53,6 @@ fn main() {
         None => texts::stored(&mut client),
     };
     println!("{} texts, {} processors, {}", texts.len(), processors(), version(&mut client));
-    let only = std::env::var("SOCLE_BENCH").unwrap_or_default();
-    let wanted = |part: &str| only.is_empty() || only == part;
     if wanted("throughput") {
         let runtime = Runtime::new(Path::new(onnxruntime));
         for model in MODELS {
@@ -57,7 +64,7 @@ fn main() {
         interrupt::measure(MODELS[1], &texts);
         memory::measure(MODELS[0]);
     }
-    if wanted("generator") {
+    if wanted("interrupt") {
         interrupt::measure_generator();
     }
     if wanted("corpus") {

@@ -12,7 +12,7 @@ pub enum Kind {
     DimensionMismatch,
     /// A text is longer than a limit (54000).
     InputTooLong,
-    /// No model or prompt template of that name is registered (42704).
+    /// No model, generator or prompt template of that name is registered (42704).
     UnknownModel,
     /// No corpus of that name exists (42704).
     UnknownCorpus,
@@ -32,7 +32,7 @@ pub enum Kind {
     AlreadyExists,
     /// The model is of another kind than the function needs, e.g. a reranker asked for embeddings (42809).
     WrongModelKind,
-    /// The engine cannot be reached or does not answer (57P03).
+    /// The engine or the generator cannot be reached or does not answer (57P03).
     EngineUnavailable,
     /// A running request was cancelled, by its client or because its client disconnected (57014).
     Cancelled,
@@ -52,7 +52,7 @@ pub enum Kind {
     DamagedDocument,
     /// The process that read a document crashed, took too long or too much memory (38000).
     ExtractionFailed,
-    /// There is not enough memory, or the memory limit of the engine is reached (53200).
+    /// There is not enough memory, the memory limit of engine or generator is reached, or its queue is full (53200).
     OutOfMemory,
     /// The caller lacks a privilege (42501).
     NotPermitted,
