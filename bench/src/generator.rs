@@ -24,7 +24,7 @@ use std::time::Instant;
 const MODEL: &str = "smollm2-135m-instruct/model.gguf";
 
 /// Rounds of each contender.
-const ROUNDS: usize = 7;
+const ROUNDS: usize = 3;
 
 /// Tokens of each answer.
 const ANSWER: u32 = 64;

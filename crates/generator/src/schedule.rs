@@ -21,7 +21,7 @@ pub const MAX_RUN_TOKENS: usize = MAX_SLICE + MAX_RUNNING;
 /// Fewest tokens of prompts in one run.
 const MIN_SLICE: usize = MAX_RUNNING;
 
-/// Time that a run should take.
+/// Processor time that a run should take.
 const RUN_TIME: Duration = Duration::from_millis(150);
 
 /// Shortest beginning that is worth sharing, in tokens.
