@@ -74,6 +74,14 @@ fn only_superusers_and_whom_they_allow_register_generators() {
                             context_tokens, architecture, parameter_count, quantization, license, digest FROM socle.generator")
         .unwrap();
     assert_eq!(sqlstate(application.execute("SELECT socle.generate('Hi', 'own')", &[])), "42704");
+    // Whoever may not read the registry uses no generator, and learns no name.
+    superuser
+        .batch_execute("REVOKE SELECT ON socle.generator FROM PUBLIC; GRANT SELECT ON socle.generator TO application")
+        .unwrap();
+    generate(&mut application, "Hi").unwrap();
+    let mut refused = connect("refused");
+    assert_eq!(sqlstate(generate(&mut refused, "Hi")), "42501");
+    assert_eq!(sqlstate(refused.execute("SELECT socle.count_generator_tokens('Hi', 'no such')", &[])), "42501");
     superuser.execute("UPDATE socle.generator SET context_tokens = 100", &[]).unwrap();
     assert_eq!(sqlstate(generate(&mut superuser, "Hi")), "XX001");
 }
