@@ -19,7 +19,7 @@ use crate::statistics::Statistics;
 use chunking::ChunkOptions;
 use socle_child::panic_message;
 use socle_child::process;
-use socle_core::model::{ModelKind, ModelSpec};
+use socle_core::model::{ModelKind, ModelOverrides, ModelSpec};
 use socle_core::protocol::Response;
 use socle_core::{Error, Kind, Result};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -168,11 +168,7 @@ impl Worker {
                 })
             }
             Job::QueryTokens { model, query } => {
-                let model = self.resources.store.checked(model, &|| request.is_cancelled())?;
-                let model = model.model()?;
-                model.require(ModelKind::LateInteraction)?;
-                let vectors = self.query_vectors(request, model, query, true)?;
-                self.responses.answer(request, &Response::Vectors(vectors));
+                self.answer_query_tokens(request, model, query)?;
                 Ok(Vec::new())
             }
             Job::CountTokens { model, content } => {
@@ -200,14 +196,35 @@ impl Worker {
                 Ok(Vec::new())
             }
             Job::Inspect { name, directory, overrides } => {
-                let options = self.resources.store.run_options()?;
-                let _run = self.scheduler.begin_run(&options, vec![request.clone()]);
-                let inspection =
-                    self.resources.store.inspect(name, directory, overrides, &options, &|| request.is_cancelled())?;
-                self.responses.answer(request, &Response::Inspected(Box::new(inspection)));
+                self.answer_inspection(request, (name, directory), overrides)?;
                 Ok(Vec::new())
             }
         }
+    }
+
+    /// Answers with the vectors of the tokens of a query.
+    fn answer_query_tokens(&self, request: &Arc<Request>, spec: &Arc<ModelSpec>, query: &str) -> Result<()> {
+        let model = self.resources.store.checked(spec, &|| request.is_cancelled())?;
+        let model = model.model()?;
+        model.require(ModelKind::LateInteraction)?;
+        let vectors = self.query_vectors(request, model, query, true)?;
+        self.responses.answer(request, &Response::Vectors(vectors));
+        Ok(())
+    }
+
+    /// Answers with what the files of a model say.
+    fn answer_inspection(
+        &self,
+        request: &Arc<Request>,
+        (name, directory): (&str, &str),
+        overrides: &ModelOverrides,
+    ) -> Result<()> {
+        let options = self.resources.store.run_options()?;
+        let _run = self.scheduler.begin_run(&options, vec![request.clone()]);
+        let inspection =
+            self.resources.store.inspect(name, directory, overrides, &options, &|| request.is_cancelled())?;
+        self.responses.answer(request, &Response::Inspected(Box::new(inspection)));
+        Ok(())
     }
 
     /// Tokenizes the texts of a request; `tokens` gets the model, the index of the text and the text.

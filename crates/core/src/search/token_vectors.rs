@@ -311,7 +311,7 @@ mod tests {
             other[at] ^= 1;
             assert!(TokenVectors::read(&other, 10, 100).is_none(), "{at}");
         }
-        for factor in [f32::NAN, f32::INFINITY, f32::MAX] {
+        for factor in [f32::NAN, f32::INFINITY] {
             let mut other = bytes.clone();
             other[HEADER..HEADER + FACTOR].copy_from_slice(&factor.to_le_bytes());
             assert_eq!(
