@@ -140,7 +140,8 @@ impl Attribution {
         let overlap = |part: &Part| {
             let held = words.in_part(part.passage, &part.range);
             Overlap {
-                share: coverage(&words.words, &held),
+                // A sentence without a word of its own says nothing that a passage could.
+                share: if words.words.is_empty() { 0.0 } else { coverage(&words.words, &held) },
                 missing: missing_name(&words.words, &held, &anywhere, self.capitals_are_names),
             }
         };

@@ -193,6 +193,9 @@ impl Claim {
         if self.is_cut {
             return Err("it is cut off".to_string());
         }
+        if self.text.ends_with('?') {
+            return Err("it is a question".to_string());
+        }
         let unknown = |particular: &&Particular| !parts.iter().any(|part| part.has(particular));
         if let Some(particular) = self.particulars.iter().find(unknown) {
             return Err(format!("no passage has \"{}\"", on_one_line(&particular.text)));
@@ -354,6 +357,7 @@ mod tests {
             ("The server listens on port 543.", "no passage has \"543\""),
             ("Stop the server with Webmin before you restore a backup.", "no passage has \"Webmin\""),
             ("Unpack the archive with `tar -c`.", "no passage has \"tar -c\""),
+            ("Does the server listen on port 5432?", "it is a question"),
             ("Coffee costs money in every kitchen.", "a passage has 0 % of its words"),
             ("The server does not listen on port 5432.", "it denies what a passage with its words does not"),
             ("The server does listen on port 80.", "it does not deny what a passage with its words does"),
