@@ -2,7 +2,7 @@
 //! and their comparison with those of a query.
 //!
 //! Vectors are turned first, all alike, which changes no product: models give a few numbers of every vector more weight than
-//! all others, and after the turn each number is a sum over many. Of each number [`BITS`] bits are kept: the nearest of the
+//! all others, and after the turn each number is a sum over many. Of each number `BITS` bits are kept: the nearest of the
 //! levels that Lloyd and Max computed for normally distributed numbers (Max, Quantizing for minimum distortion, 1960). Each
 //! vector has a factor besides, by which its product with itself is what it was: scores are on the same scale as those of the
 //! model. Turn and factor are those of RaBitQ (Gao and Long, 2024).
