@@ -77,6 +77,9 @@ pub fn measure(models: &Path) {
     sessions(&mut generator, &spec);
 }
 
+/// Tokens by the second of time, and of processor time.
+type Rates = (f64, f64);
+
 /// Tokens per second of one session and of four at once, in turns.
 fn sessions(generator: &mut Generator, spec: &GeneratorSpec) {
     let mut rounds = Vec::new();
@@ -91,7 +94,7 @@ fn sessions(generator: &mut Generator, spec: &GeneratorSpec) {
         });
         rounds.extend((round > 0).then_some((one, four)));
     }
-    let column = |of: &dyn Fn(&((f64, f64), (f64, f64))) -> f64| median(rounds.iter().map(of).collect());
+    let column = |of: &dyn Fn(&(Rates, Rates)) -> f64| median(rounds.iter().map(of).collect());
     println!("\n| sessions | tokens/s together | ratio by the clock | ratio by processor time |");
     println!("|---|---|---|---|");
     println!("| 1 | {:.1} | 1 | 1 |", column(&|(one, _)| one.0));
@@ -245,7 +248,7 @@ impl Client {
         self.tell(&GeneratorRequest::Inspect { name: "smollm2", file: MODEL, overrides });
         match self.next() {
             GeneratorResponse::Inspected(inspection) => inspection.spec,
-            other => panic!("{other:?}"),
+            other => unreachable!("{other:?}"),
         }
     }
 
@@ -277,7 +280,7 @@ impl Client {
             match self.next() {
                 GeneratorResponse::Text(_) => {}
                 GeneratorResponse::Generated { answer_tokens, .. } => return answer_tokens,
-                other => panic!("{other:?}"),
+                other => unreachable!("{other:?}"),
             }
         }
     }
