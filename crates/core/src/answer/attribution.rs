@@ -252,10 +252,8 @@ impl Claim {
 /// not make it one: at the beginning of a sentence, if no passage has it anywhere; in a language that writes all nouns with
 /// capital letters, anywhere. The arguments have an element for each word.
 pub fn missing_name(words: &[Word], part: &[bool], anywhere: &[bool], capitals_are_names: bool) -> Option<String> {
-    let is_missing = |at: &usize| {
-        let is_absent = !part[*at] && !(capitals_are_names && anywhere[*at]);
-        is_absent && words[*at].text.starts_with(char::is_uppercase)
-    };
+    let is_held = |at: usize| part[at] || (capitals_are_names && anywhere[at]);
+    let is_missing = |at: &usize| words[*at].text.starts_with(char::is_uppercase) && !is_held(*at);
     (0..words.len()).find(is_missing).map(|at| words[at].text.clone())
 }
 

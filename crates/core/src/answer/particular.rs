@@ -151,21 +151,21 @@ impl Particular {
         let inside =
             |sign: Option<char>, signs: &str| sign.is_some_and(|sign| sign.is_alphanumeric() || signs.contains(sign));
         let digit = |sign: Option<char>| sign.is_some_and(char::is_numeric);
-        match self.form {
-            Form::Name => !inside(last, "") && !inside(first, ""),
+        let goes_on = match self.form {
+            Form::Name => inside(last, "") || inside(first, ""),
             Form::Number => {
                 let decimal = |sign: Option<char>, signs: &str| sign.is_some_and(|sign| signs.contains(sign));
-                !inside(last, "")
-                    && !inside(first, "")
-                    && !(decimal(last, ".,") && digit(before.chars().rev().nth(1)))
-                    && !(decimal(first, ".,:") && digit(second))
+                inside(last, "")
+                    || inside(first, "")
+                    || (decimal(last, ".,") && digit(before.chars().rev().nth(1)))
+                    || (decimal(first, ".,:") && digit(second))
             }
             Form::Exact => {
-                !inside(last, "-_")
-                    && !inside(first, "-_")
-                    && !(first == Some('.') && second.is_some_and(char::is_alphanumeric))
+                let is_suffix = first == Some('.') && second.is_some_and(char::is_alphanumeric);
+                inside(last, "-_") || inside(first, "-_") || is_suffix
             }
-        }
+        };
+        !goes_on
     }
 }
 
