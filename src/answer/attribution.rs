@@ -43,7 +43,7 @@ impl Attribution {
     pub fn new(corpora: &[CorpusSpec], request: &SearchRequest, context: Context) -> Self {
         let mut all = Vec::new();
         for (number, NumberedPassage { best, passage }) in context.passages.iter().enumerate() {
-            all.extend(parts(number, passage, &heading(best), has_lines_as_blocks(corpora, &best.corpus)));
+            all.extend(parts(number, passage, has_lines_as_blocks(corpora, &best.corpus)));
         }
         let texts = context.passages.iter().flat_map(|passage| {
             let title = passage.best.title.as_deref().into_iter();

@@ -59,7 +59,6 @@ pub struct Part {
     /// Its bytes in the passage.
     pub range: Range<usize>,
     text: String,
-    head: String,
     /// Whether its sentences deny something; `None` if some do and others do not.
     denies: Option<bool>,
 }
@@ -150,15 +149,14 @@ fn denies(text: &str) -> bool {
 }
 
 /// The parts of a passage that can support a sentence: each sentence, and up to [`MAX_SENTENCES`] that follow each other.
-/// `head` is its title and headings; each line is a sentence where `lines_are_blocks`, as in the text of HTML.
-pub fn parts(number: usize, passage: &Passage, head: &str, lines_are_blocks: bool) -> Vec<Part> {
+/// Each line is a sentence where `lines_are_blocks`, as in the text of HTML.
+pub fn parts(number: usize, passage: &Passage, lines_are_blocks: bool) -> Vec<Part> {
     let single: Vec<Range<usize>> = sentences(&passage.content, lines_are_blocks)
         .into_iter()
         .filter(|sentence| !sentence.is_heading)
         .map(|sentence| sentence.range)
         .collect();
     let denies: Vec<bool> = single.iter().map(|range| denies(&passage.content[range.clone()])).collect();
-    let head = normalized(head);
     let mut parts = Vec::new();
     for (first, start) in single.iter().enumerate() {
         for (last, end) in single.iter().enumerate().skip(first).take(MAX_SENTENCES) {
@@ -170,16 +168,17 @@ pub fn parts(number: usize, passage: &Passage, head: &str, lines_are_blocks: boo
             let text = normalized(&passage.content[range.clone()]);
             let alike = denies[first..=last].iter().all(|other| *other == denies[first]);
             let denies = alike.then_some(denies[first]);
-            parts.push(Part { passage: number, range, text, head: head.clone(), denies });
+            parts.push(Part { passage: number, range, text, denies });
         }
     }
     parts
 }
 
 impl Part {
-    /// Whether it has a particular; what is no number may stand in the title or a heading.
+    /// Whether it has a particular. A name in the title or a heading does not count: what stands below "Debian" may be about
+    /// something else.
     fn has(&self, particular: &Particular) -> bool {
-        particular.is_in(&self.text) || (!particular.is_number() && particular.is_in(&self.head))
+        particular.is_in(&self.text)
     }
 }
 
@@ -312,7 +311,7 @@ mod tests {
 
     fn judge(sentence: &str) -> Result<String, String> {
         let (passage, none) = (passage(PASSAGE), HashSet::new());
-        let parts = parts(0, &passage, "PostgreSQL › Backups", false);
+        let parts = parts(0, &passage, false);
         let claims = claims(sentence, true, &none);
         assert_eq!(claims.len(), 1, "{sentence}");
         let found = claims[0].candidates(&parts, &overlaps(&claims[0], &parts), true)?;
@@ -339,8 +338,9 @@ mod tests {
     fn a_sentence_is_supported_by_the_smallest_part_with_its_words_and_particulars() {
         assert_eq!(judge("The server listens on port 5432 [9].").unwrap(), "The server listens on port 5432.");
         assert_eq!(
-            judge("Stop the server before you restore PostgreSQL.").unwrap(),
-            "Stop the server before you restore a backup."
+            judge("Stop the server before you restore PostgreSQL.").unwrap_err(),
+            "no passage has \"PostgreSQL\"",
+            "whatever stands in the headings"
         );
         assert_eq!(
             judge("Stop the server and unpack the archive with -x.").unwrap(),
@@ -384,7 +384,7 @@ mod tests {
         cut.is_cut = true;
         assert_eq!(cut.candidates(&[], &[], true), Err("it is cut off".to_string()));
         let claim = &claims("The server listens on port 5432.", true, &HashSet::new())[0];
-        let parts = parts(0, &passage(PASSAGE), "", false);
+        let parts = parts(0, &passage(PASSAGE), false);
         let mut found = overlaps(claim, &parts);
         assert!(claim.candidates(&parts, &found, true).unwrap().len() <= MAX_COMPARED);
         found.iter_mut().for_each(|overlap| overlap.share *= 0.6);

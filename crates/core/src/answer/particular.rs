@@ -130,11 +130,6 @@ impl Particular {
         (parts.len() > 1 && parts.iter().all(|part| is_name(part))).then(|| Self::new(word, Form::Name))
     }
 
-    /// Whether it is a number without any letter.
-    pub fn is_number(&self) -> bool {
-        self.form == Form::Number
-    }
-
     /// Whether a text has it; the text is [`normalized`].
     pub fn is_in(&self, text: &str) -> bool {
         let stands = |spelling: &String| {
