@@ -87,6 +87,10 @@ fn write(arguments: Arguments, messages: &[Message<'_>]) -> Result<String> {
         }
     };
     let is_free = constraint == Constraint::None;
+    if !is_free && !stop.is_empty() {
+        return Err(Error::new(Kind::InvalidArgument, "stop is not possible with choices or json_schema")
+            .detail("The text would end before it is one of the choices, or JSON that the schema describes."));
+    }
     let options = Options {
         max_tokens,
         temperature: temperature as f32,

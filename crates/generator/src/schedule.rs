@@ -47,7 +47,7 @@ pub fn slices(remaining: &[usize], budget: usize, turn: usize) -> Vec<usize> {
     }
 }
 
-/// How many tokens of prompts a run has, so that it takes about [`RUN_TIME`].
+/// How many tokens of prompts a run has, so that it takes about `RUN_TIME`.
 #[derive(Debug, Default)]
 pub struct Pace {
     seconds_per_token: f64,

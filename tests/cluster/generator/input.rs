@@ -21,6 +21,7 @@ fn what_cannot_be_generated_is_refused_by_name() {
         ("'Hi', choices => '{}'", "22023", "choices must not be an empty array"),
         ("'Hi', choices => '{a,NULL}'", "22023", "choices must not contain NULL"),
         ("'Hi', choices => '{a}', json_schema => '{}'", "22023", "choices and json_schema exclude each other"),
+        ("'Hi', choices => '{yes}', stop => '{e}'", "22023", "stop is not possible with choices or json_schema"),
         ("'Hi', json_schema => '[]'", "22023", ""),
         ("'Hi', json_schema => '{\"type\": \"nothing\"}'", "22023", ""),
         ("'{}'::jsonb", "22023", "messages must be an array"),

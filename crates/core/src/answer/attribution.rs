@@ -148,7 +148,7 @@ fn denies(text: &str) -> bool {
     text.contains("n't") || text.split(|sign: char| !sign.is_alphanumeric()).any(|word| DENIALS.contains(&word))
 }
 
-/// The parts of a passage that can support a sentence: each sentence, and up to [`MAX_SENTENCES`] that follow each other.
+/// The parts of a passage that can support a sentence: each sentence, and up to `MAX_SENTENCES` that follow each other.
 /// Each line is a sentence where `lines_are_blocks`, as in the text of HTML.
 pub fn parts(number: usize, passage: &Passage, lines_are_blocks: bool) -> Vec<Part> {
     let single: Vec<Range<usize>> = sentences(&passage.content, lines_are_blocks)
@@ -183,7 +183,7 @@ impl Part {
 }
 
 impl Claim {
-    /// The positions of the parts of passages that may support the claim, the best first, at most [`MAX_COMPARED`].
+    /// The positions of the parts of passages that may support the claim, the best first, at most `MAX_COMPARED`.
     /// `overlaps` has an element for each of `parts`.
     ///
     /// # Errors

@@ -21,7 +21,7 @@ const MAX_PROPERTIES: usize = 64;
 const MAX_VALUES: usize = 256;
 
 /// Keywords that describe and do not restrict.
-const ANNOTATIONS: [&str; 6] = ["title", "description", "$schema", "$id", "$comment", "examples"];
+const ANNOTATIONS: [&str; 7] = ["title", "description", "$schema", "$id", "$comment", "examples", "default"];
 
 /// Keywords that are enforced.
 const KEYWORDS: [&str; 7] = ["type", "properties", "required", "items", "enum", "const", "additionalProperties"];
@@ -54,11 +54,8 @@ fn value_pattern(schema: &Value, depth: usize) -> Result<Pattern> {
         return Err(invalid(format!("the JSON schema has the keyword \"{unknown}\", which is not supported"))
             .detail(format!("Supported are {}.", KEYWORDS.join(", "))));
     }
-    if let Some(value) = schema.get("const") {
-        return literal(value);
-    }
-    if let Some(values) = schema.get("enum") {
-        return enumeration(values);
+    if schema.contains_key("const") || schema.contains_key("enum") {
+        return enumeration(schema);
     }
     match schema.get("type") {
         Some(Value::String(name)) => typed(name, schema, depth),
@@ -89,14 +86,43 @@ fn typed(name: &str, schema: &Map<String, Value>, depth: usize) -> Result<Patter
     }
 }
 
-fn enumeration(values: &Value) -> Result<Pattern> {
-    match values {
-        Value::Array(values) if !values.is_empty() && values.len() <= MAX_VALUES => {
-            Ok(Pattern::OneOf(values.iter().map(literal).collect::<Result<_>>()?))
+/// The values that `enum` and `const` state, as far as both have them and they are of a type that is stated.
+fn enumeration(schema: &Map<String, Value>) -> Result<Pattern> {
+    let listed = match schema.get("enum") {
+        None => None,
+        Some(Value::Array(values)) if !values.is_empty() && values.len() <= MAX_VALUES => Some(values.as_slice()),
+        Some(_) => {
+            return Err(invalid(format!(
+                "the keyword \"enum\" of a JSON schema must be an array of 1 to {MAX_VALUES} values"
+            )));
         }
-        _ => {
-            Err(invalid(format!("the keyword \"enum\" of a JSON schema must be an array of 1 to {MAX_VALUES} values")))
-        }
+    };
+    let only = schema.get("const").map(std::slice::from_ref);
+    let values = only.or(listed).unwrap_or_default().iter();
+    let is_listed = |value: &&Value| listed.is_none_or(|listed| listed.contains(value));
+    let has_type = |value: &&Value| match schema.get("type") {
+        None => true,
+        Some(Value::Array(names)) => names.iter().any(|name| is_of_type(value, name)),
+        Some(name) => is_of_type(value, name),
+    };
+    let patterns = values.filter(is_listed).filter(has_type).map(literal).collect::<Result<Vec<_>>>()?;
+    if patterns.is_empty() {
+        return Err(invalid("no value satisfies the JSON schema")
+            .detail("None of the values of \"enum\" and \"const\" is in both, and of a stated type."));
+    }
+    Ok(Pattern::OneOf(patterns))
+}
+
+fn is_of_type(value: &Value, name: &Value) -> bool {
+    match name.as_str().unwrap_or_default() {
+        "object" => value.is_object(),
+        "array" => value.is_array(),
+        "string" => value.is_string(),
+        "number" => value.is_number(),
+        "integer" => value.is_i64() || value.is_u64() || value.as_f64().is_some_and(|number| number.fract() == 0.0),
+        "boolean" => value.is_boolean(),
+        "null" => value.is_null(),
+        _ => false,
     }
 }
 
@@ -251,6 +277,12 @@ mod tests {
         check(r#"{"type":"number"}"#, &["0", "-1.5", "1e-3", "120.25E+10"], &[".5", "1.", "+1", "1e", "NaN"]);
         check(r#"{"type":["string","null"]}"#, &["null", "\"\""], &["1"]);
         check(r#"{"enum":["a", 1, null]}"#, &["\"a\"", "1", "null"], &["a", "2"]);
+        check(
+            r#"{"type":["integer","string"],"enum":["a", 1, null, 2.5, 3.0]}"#,
+            &["\"a\"", "1", "3.0"],
+            &["null", "2.5"],
+        );
+        check(r#"{"enum":["a", "b"],"const":"b","default":"b"}"#, &["\"b\""], &["\"a\""]);
         check(r#"{"const":{"a":[1]}}"#, &[r#"{"a":[1]}"#], &["{}"]);
     }
 
@@ -290,6 +322,9 @@ mod tests {
         assert!(message(r#"{"type":"string","pattern":"a"}"#).contains("\"pattern\""));
         assert!(message(r#"{"$ref":"x"}"#).contains("\"$ref\""));
         assert!(message(r#"{"type":"text"}"#).contains("\"text\""));
+        for nothing in [r#"{"type":"integer","enum":["a"]}"#, r#"{"enum":[1],"const":2}"#] {
+            assert_eq!(message(nothing), "no value satisfies the JSON schema");
+        }
         assert!(
             message(r#"{"type":"object","properties":{},"additionalProperties":true}"#)
                 .contains("additionalProperties")
