@@ -56,7 +56,7 @@ impl ReaderExit {
         [kind, a, b, c, d]
     }
 
-    /// Decodes what [`Self::to_bytes`] has encoded.
+    /// Decodes what `to_bytes` has encoded.
     pub fn from_bytes([kind, a, b, c, d]: [u8; EXIT_BYTES]) -> Self {
         let code = i32::from_le_bytes([a, b, c, d]);
         match kind {
