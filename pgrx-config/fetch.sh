@@ -76,19 +76,23 @@ fetch_wheel() {
   verify "$wheel" "$2"
 }
 
-# fetch_npm PACKAGE VERSION SHA256: sets $tarball to the verified file of a package of npm, which need not be installed.
-# Another registry is named as for npm, by npm_config_registry.
+# fetch_npm PACKAGE VERSION SHA256: sets $tarball to the verified file of a package of npm. Takes it with npm, which knows its
+# registry, or without npm from the one that npm_config_registry names.
 fetch_npm() {
   local name=${1##*/} part=$cache/tmp.$$.download
   tarball=$cache/download/$name-$2.tgz
   if [ ! -e "$tarball" ]; then
     say "downloading $1 $2"
     mkdir -p "$cache/download" "$part"
-    python3 -c 'import shutil, sys, urllib.request
+    if command -v npm >/dev/null; then
+      (cd "$part" && npm pack --silent "$1@$2" && mv ./*.tgz "$name-$2.tgz") || die "$1 $2 could not be downloaded"
+    else
+      [ -n "${npm_config_registry:-}" ] || die "npm is missing: install it, or set npm_config_registry to the registry to take $1 from"
+      python3 -c 'import shutil, sys, urllib.request
 with urllib.request.urlopen(sys.argv[1], timeout=60) as source, open(sys.argv[2], "wb") as target:
-    shutil.copyfileobj(source, target)' \
-      "${npm_config_registry:-https://registry.npmjs.org}/$1/-/$name-$2.tgz" "$part/$name-$2.tgz" ||
-      die "$1 $2 could not be downloaded"
+    shutil.copyfileobj(source, target)' "${npm_config_registry%/}/$1/-/$name-$2.tgz" "$part/$name-$2.tgz" ||
+        die "$1 $2 could not be downloaded"
+    fi
     mv "$part/$name-$2.tgz" "$tarball"
   fi
   verify "$tarball" "$3"

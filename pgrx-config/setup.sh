@@ -107,6 +107,7 @@ find_missing() {
   python3 -c 'import sys, zipfile, zlib; sys.exit(sys.version_info < (3, 9))' 2>/dev/null || missing+=(python3)
   python3 -c 'import pip' 2>/dev/null || missing+=(python3-pip)
   [ -d /etc/ssl/certs ] || missing+=(ca-certificates) # for pip and cargo
+  [ -n "${npm_config_registry:-}" ] || command -v npm >/dev/null || missing+=(npm) # for llama.cpp
 }
 
 packages() {
