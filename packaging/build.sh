@@ -46,6 +46,9 @@ gzip -9nc "$root/CHANGELOG.md" >"$doc/NEWS.gz"
 # Licences are no part of the library directory of a server.
 mv "$lib/ThirdPartyNotices.txt" "$doc/onnxruntime-ThirdPartyNotices.txt"
 mv "$lib/LICENSE" "$doc/onnxruntime-LICENSE"
+for licence in "$lib"/llama/LICENSE.*; do
+  mv "$licence" "$doc/${licence##*/LICENSE.}-LICENSE"
+done
 python3 "$here/components.py" "$root" "$version" "$doc"
 # The models that socle looks for by default are those of the package socle-models.
 mkdir -p "$server/usr/share/postgresql/$major/socle"

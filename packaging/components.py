@@ -38,9 +38,9 @@ def linked_crates(root):
                   key=lambda crate: (crate["name"], crate["version"]))
 
 
-def onnxruntime_version(root):
+def version_of(root, variable):
     versions = (root / "pgrx-config/versions.env").read_text()
-    return re.search(r"^ONNXRUNTIME_VERSION=(\S+)$", versions, re.MULTILINE)[1]
+    return re.search(rf"^{variable}=(\S+)$", versions, re.MULTILINE)[1]
 
 
 def bill_of_materials(root, version, crates):
@@ -50,8 +50,11 @@ def bill_of_materials(root, version, crates):
 
     components = [component(crate["name"], crate["version"], (crate["license"] or "").replace("/", " OR "),
                             f"pkg:cargo/{crate['name']}@{crate['version']}") for crate in crates]
-    version_of_runtime = onnxruntime_version(root)
-    components.append(component("onnxruntime", version_of_runtime, "MIT", f"pkg:pypi/onnxruntime@{version_of_runtime}"))
+    runtime, llama = version_of(root, "ONNXRUNTIME_VERSION"), version_of(root, "LLAMA_NPM_VERSION")
+    components.append(component("onnxruntime", runtime, "MIT", f"pkg:pypi/onnxruntime@{runtime}"))
+    package = version_of(root, "LLAMA_NPM_PACKAGE")
+    components.append(component("llama.cpp", version_of(root, "LLAMA_VERSION"), "MIT",
+                                f"pkg:npm/{package.replace('@', '%40')}@{llama}"))
     product = {"type": "application", "name": "socle", "version": version, "licenses": [{"expression": "PostgreSQL"}]}
     return {"bomFormat": "CycloneDX", "specVersion": "1.5", "version": 1, "metadata": {"component": product},
             "components": components}
