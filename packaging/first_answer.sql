@@ -23,3 +23,5 @@ BEGIN
 END
 $$;
 SELECT answer FROM socle.answer('handbook', 'How do I restore a backup?');
+SELECT name FROM socle.register_generator('smol', 'smollm2-135m-instruct/model.gguf', license => 'Apache-2.0');
+SELECT length(socle.generate('Say hello.', 'smol', max_tokens => 8)) > 0 AS has_text;
