@@ -77,7 +77,11 @@ fn a_generator_that_dies_or_a_corpus_that_is_not_ready_is_said() {
             let mut other = cluster.connect();
             let statement =
                 scope.spawn(move || other.simple_query(text).err().map(|error| socle_tests::error_of(&error).0));
-            std::thread::sleep(std::time::Duration::from_millis(700));
+            eventually("the generator is at work", || {
+                let running = "SELECT max(running_count) > 0 FROM socle.generator_status";
+                let works: Option<bool> = client.query_one(running, &[]).unwrap().get(0);
+                (works == Some(true) || statement.is_finished()).then_some(())
+            });
             signal(pid, 9);
             let state = statement.join().unwrap();
             assert!(state.is_none() || state.as_deref() == Some("38000"), "{state:?}");
