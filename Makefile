@@ -146,6 +146,16 @@ package: all
 	rmdir "$$stage"
 	ls -l "$$(dirname "$$stage")"
 
+## dist: the same as an archive for a server without network, with a script that installs it, in target/dist
+.PHONY: dist
+dist: all
+	$(use_server)
+	stage=$$(realpath -m $(TARGET)/../dist)/socle-$(VERSION)-postgresql-$$major-linux-x86_64
+	rm -rf "$$stage" "$$stage.tar.gz"
+	$(MAKE) install install-models DESTDIR="$$stage" SHAREDIR=/share PKGLIBDIR=/lib
+	packaging/dist.sh $$major $(VERSION) "$$stage"
+	ls -l "$$stage.tar.gz"
+
 ## demo: from nothing to answers out of real documents, in French and English
 demo: install install-models
 	$(use_server)
@@ -163,7 +173,7 @@ stop:
 	$(use_server)
 	$(CLUSTER) stop demo "$$pg_config"
 
-## lint: formatting, clippy and rustdoc with warnings denied, pgspot, spelling; shellcheck and known faults of crates where they are installed
+## lint: formatting, clippy and rustdoc with warnings denied, pgspot, spelling, shellcheck, hadolint; known faults of crates where cargo-deny is installed
 lint:
 	$(SETUP) packages
 	$(use_server)
@@ -172,12 +182,7 @@ lint:
 		--no-default-features --features socle/pg$$major -- --deny warnings
 	PGRX_PG_CONFIG_PATH="$$pg_config" RUSTDOCFLAGS='--deny warnings' cargo doc --quiet --release --locked --workspace --no-deps \
 		--document-private-items --no-default-features --features socle/pg$$major
-	$(MAKE) lint-sql-and-words
-	if command -v shellcheck >/dev/null; then
-		shellcheck --external-sources pgrx-config/*.sh demo/*.sh .ci/run
-	else
-		echo 'SKIPPED: shellcheck, which is not installed'
-	fi
+	$(MAKE) lint-without-cargo
 	if ! cargo deny --version >/dev/null 2>&1; then
 		echo 'SKIPPED: cargo deny check advisories, because cargo-deny is not installed (cargo install --locked cargo-deny)'
 	elif ! cargo deny fetch db; then
@@ -186,16 +191,18 @@ lint:
 		cargo deny check --disable-fetch advisories
 	fi
 
-# What the install script and those of updates let others do, and spelling.
-.PHONY: lint-sql-and-words
-lint-sql-and-words:
-	lint=$$($(SETUP) python lint) || { echo 'SKIPPED: pgspot and typos, which could not be installed'; exit 0; }
+# What the install script and those of updates let others do, spelling, and scripts.
+.PHONY: lint-without-cargo
+lint-without-cargo:
+	lint=$$($(SETUP) python lint) || { echo 'SKIPPED: pgspot, typos, shellcheck and hadolint, which could not be installed'; exit 0; }
 	mkdir -p $(TARGET)
 	cat sql/schema/*.sql >$(TARGET)/lint.sql
 	PYTHONPATH=$$lint python3 "$$lint/bin/pgspot" $(TARGET)/lint.sql
 	# PS015, PS002: an update replaces functions and views; Postgres refuses to where they are not of this extension.
 	PYTHONPATH=$$lint python3 "$$lint/bin/pgspot" --ignore PS002 --ignore PS015 sql/upgrade/*.sql
 	"$$lint/bin/typos"
+	"$$lint/bin/shellcheck" --external-sources pgrx-config/*.sh demo/*.sh packaging/*.sh packaging/install.sh.in .ci/run
+	"$$lint/bin/hadolint" packaging/Dockerfile
 
 ## bench: measures throughput, latency, interrupts and memory (DATA=… for your own texts in the BEIR layout)
 bench: install install-models

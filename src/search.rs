@@ -57,7 +57,7 @@ use trace::Trace;
 const MAX_LISTED: usize = 100_000;
 
 const MAY_MISS_CHANGES: &str = include_str!("../sql/search/may_miss_changes.sql");
-const WHY_NOT_CAPTURED: &str = "SELECT socle._why_not_captured($1, $2)";
+const WHY_NOT_CAPTURED: &str = "SELECT socle_internal.why_not_captured($1, $2)";
 
 type Found = TableIterator<
     'static,

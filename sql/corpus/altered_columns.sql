@@ -3,6 +3,6 @@ SELECT b.corpus
 FROM pg_class r
 JOIN socle.corpus c ON true
 JOIN socle.corpus_binding b ON b.corpus = c.name
-    AND (b.source = r.oid OR EXISTS (SELECT FROM socle._ancestors(b.source) AS a (relid) WHERE a.relid = r.oid))
+    AND (b.source = r.oid OR EXISTS (SELECT FROM socle_internal.ancestors(b.source) AS a (relid) WHERE a.relid = r.oid))
 WHERE r.oid = $1 AND pg_has_role($3, r.relowner, 'USAGE')
   AND c.key_columns || c.content_columns || c.template_columns && $2

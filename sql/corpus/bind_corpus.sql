@@ -10,10 +10,10 @@ JOIN pg_class k ON k.relnamespace = cn.oid AND k.relname = c.chunk_table
 JOIN pg_class l ON l.relnamespace = cn.oid AND l.relname = c.change_table
 JOIN pg_class d ON d.relnamespace = cn.oid AND d.relname = c.document_table
 CROSS JOIN LATERAL (
-    SELECT socle._column_numbers(s.oid, c.key_columns) AS key, socle._column_numbers(s.oid, c.content_columns) AS content,
-           (socle._column_numbers(s.oid, ARRAY[c.title_column]))[1] AS title,
-           (socle._column_numbers(s.oid, ARRAY[c.language_column]))[1] AS language,
-           socle._column_numbers(s.oid, c.template_columns) AS template) AS n
+    SELECT socle_internal.column_numbers(s.oid, c.key_columns) AS key, socle_internal.column_numbers(s.oid, c.content_columns) AS content,
+           (socle_internal.column_numbers(s.oid, ARRAY[c.title_column]))[1] AS title,
+           (socle_internal.column_numbers(s.oid, ARRAY[c.language_column]))[1] AS language,
+           socle_internal.column_numbers(s.oid, c.template_columns) AS template) AS n
 WHERE c.name = $1
 ON CONFLICT (corpus) DO UPDATE
 SET source = excluded.source, chunk = excluded.chunk, change = excluded.change, document = excluded.document,

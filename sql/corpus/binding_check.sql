@@ -25,10 +25,10 @@ SELECT jsonb_build_object(
                     FROM pg_index i CROSS JOIN LATERAL unnest(i.indkey::smallint[]) WITH ORDINALITY AS k (attnum, position)
                     JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
                     WHERE i.indrelid = b.source AND i.indisprimary AND k.position <= i.indnkeyatts),
-    'types', socle._column_types(b.source, b.key_numbers),
-    'chunk_types', socle._column_types(b.chunk, socle._column_numbers(b.chunk, c.chunk_key_columns)),
-    'change_types', socle._column_types(b.change, socle._column_numbers(b.change, c.chunk_key_columns)),
-    'document_types', socle._column_types(b.document, socle._column_numbers(b.document, c.chunk_key_columns)),
+    'types', socle_internal.column_types(b.source, b.key_numbers),
+    'chunk_types', socle_internal.column_types(b.chunk, socle_internal.column_numbers(b.chunk, c.chunk_key_columns)),
+    'change_types', socle_internal.column_types(b.change, socle_internal.column_numbers(b.change, c.chunk_key_columns)),
+    'document_types', socle_internal.column_types(b.document, socle_internal.column_numbers(b.document, c.chunk_key_columns)),
     'heir', (SELECT min(h.inhrelid::regclass::text) FROM pg_inherits h JOIN pg_class s ON s.oid = h.inhparent
              WHERE h.inhparent = b.source AND s.relkind = 'r'),
     'has_trigger', EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = b.source

@@ -5,7 +5,7 @@ FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN LATERAL (
     SELECT format('%I %s', a.attname, y.definition) AS column_definition
-    FROM pg_attribute a CROSS JOIN LATERAL socle._column_type(a.attrelid, a.attnum) AS y
+    FROM pg_attribute a CROSS JOIN LATERAL socle_internal.column_type(a.attrelid, a.attnum) AS y
     WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS d ON true
 WHERE n.nspname = $1 AND c.relname = $2
 GROUP BY c.oid, c.relowner

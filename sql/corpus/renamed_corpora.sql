@@ -13,11 +13,11 @@ SELECT row_to_json(x)::text FROM (
     JOIN pg_class k ON k.oid = b.chunk JOIN pg_namespace kn ON kn.oid = k.relnamespace
     JOIN pg_class l ON l.oid = b.change
     JOIN pg_class d ON d.oid = b.document
-    CROSS JOIN LATERAL socle._column_names(b.source, b.key_numbers) AS key (names)
-    CROSS JOIN LATERAL socle._column_names(b.source, b.content_numbers) AS content (names)
-    CROSS JOIN LATERAL socle._column_names(b.source, ARRAY[b.title_number]) AS title (names)
-    CROSS JOIN LATERAL socle._column_names(b.source, ARRAY[b.language_number]) AS language (names)
-    CROSS JOIN LATERAL socle._column_names(b.source, b.template_numbers) AS template (names)) AS x
+    CROSS JOIN LATERAL socle_internal.column_names(b.source, b.key_numbers) AS key (names)
+    CROSS JOIN LATERAL socle_internal.column_names(b.source, b.content_numbers) AS content (names)
+    CROSS JOIN LATERAL socle_internal.column_names(b.source, ARRAY[b.title_number]) AS title (names)
+    CROSS JOIN LATERAL socle_internal.column_names(b.source, ARRAY[b.language_number]) AS language (names)
+    CROSS JOIN LATERAL socle_internal.column_names(b.source, b.template_numbers) AS template (names)) AS x
 JOIN socle.corpus c USING (name)
 WHERE (x.source_schema, x.source_table, x.chunk_schema, x.chunk_table, x.change_table, x.document_table, x.key_columns,
        x.content_columns, x.template_columns)

@@ -6,7 +6,7 @@ SELECT a.attname::text, a.attnum, y.name, y.definition,
 FROM pg_index i
 CROSS JOIN LATERAL unnest(i.indkey::smallint[], i.indclass::oid[]) WITH ORDINALITY AS k (attnum, opclass, position)
 JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
-CROSS JOIN LATERAL socle._column_type(a.attrelid, a.attnum) AS y (type, name, definition)
+CROSS JOIN LATERAL socle_internal.column_type(a.attrelid, a.attnum) AS y (type, name, definition)
 JOIN pg_type t ON t.oid = y.type
 JOIN pg_opclass c ON c.oid = k.opclass
 JOIN pg_am m ON m.oid = c.opcmethod AND m.amname = 'btree'

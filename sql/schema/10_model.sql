@@ -6,6 +6,12 @@ CREATE SCHEMA socle;
 COMMENT ON SCHEMA socle IS 'retrieval-augmented generation: models, embeddings, chunks, reranking';
 GRANT USAGE ON SCHEMA socle TO PUBLIC;
 
+-- Apart from the functions for users. Only socle._capture_change stays with those, because triggers of sources name it, also
+-- in dumps of 0.1.0.
+CREATE SCHEMA socle_internal;
+COMMENT ON SCHEMA socle_internal IS 'functions that socle itself calls';
+GRANT USAGE ON SCHEMA socle_internal TO PUBLIC;
+
 CREATE TABLE socle.model (
     name text NOT NULL CONSTRAINT model_name_check CHECK (name OPERATOR(pg_catalog.<>) ''),
     kind text NOT NULL CONSTRAINT model_kind_check CHECK (kind OPERATOR(pg_catalog.=) ANY (ARRAY['embedding', 'reranker', 'late_interaction'])),

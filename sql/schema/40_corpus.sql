@@ -226,35 +226,35 @@ AS 'MODULE_PATHNAME', 'capture_change';
 COMMENT ON FUNCTION socle._capture_change IS 'logs which rows of a source change';
 -- Granted, because a restored trigger is created by the owner of its table; it only works on the source of its corpus.
 
-CREATE FUNCTION socle._follow_ddl() RETURNS event_trigger
+CREATE FUNCTION socle_internal.follow_ddl() RETURNS event_trigger
 LANGUAGE c VOLATILE PARALLEL UNSAFE COST 100 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'follow_ddl';
-COMMENT ON FUNCTION socle._follow_ddl IS 'lets corpora follow renames, new partitions, other types and keys, and commands that change rows unseen';
+COMMENT ON FUNCTION socle_internal.follow_ddl IS 'lets corpora follow renames, new partitions, other types and keys, and commands that change rows unseen';
 
-CREATE FUNCTION socle._follow_drop() RETURNS event_trigger
+CREATE FUNCTION socle_internal.follow_drop() RETURNS event_trigger
 LANGUAGE c VOLATILE PARALLEL UNSAFE COST 100 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'follow_drop';
-COMMENT ON FUNCTION socle._follow_drop IS 'removes corpora whose tables are dropped, and marks those that lose a column as broken';
+COMMENT ON FUNCTION socle_internal.follow_drop IS 'removes corpora whose tables are dropped, and marks those that lose a column as broken';
 
-CREATE FUNCTION socle._column_numbers(relation oid, columns text[]) RETURNS smallint[]
+CREATE FUNCTION socle_internal.column_numbers(relation oid, columns text[]) RETURNS smallint[]
 LANGUAGE sql STABLE STRICT PARALLEL SAFE COST 10 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT coalesce(array_agg(a.attnum ORDER BY k.position), '{}')
     FROM unnest(columns) WITH ORDINALITY AS k (name, position)
     LEFT JOIN pg_attribute a ON a.attrelid = relation AND a.attname = k.name AND NOT a.attisdropped
 $$;
-COMMENT ON FUNCTION socle._column_numbers IS 'numbers of columns by name';
+COMMENT ON FUNCTION socle_internal.column_numbers IS 'numbers of columns by name';
 
-CREATE FUNCTION socle._column_names(relation oid, numbers smallint[]) RETURNS text[]
+CREATE FUNCTION socle_internal.column_names(relation oid, numbers smallint[]) RETURNS text[]
 LANGUAGE sql STABLE STRICT PARALLEL SAFE COST 10 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT CASE WHEN count(a.attname) = cardinality(numbers) THEN coalesce(array_agg(a.attname::text ORDER BY k.position), '{}') END
     FROM unnest(numbers) WITH ORDINALITY AS k (number, position)
     LEFT JOIN pg_attribute a ON a.attrelid = relation AND a.attnum = k.number AND NOT a.attisdropped
 $$;
-COMMENT ON FUNCTION socle._column_names IS 'names of columns by number; NULL when one of them was dropped';
+COMMENT ON FUNCTION socle_internal.column_names IS 'names of columns by number; NULL when one of them was dropped';
 
-CREATE FUNCTION socle._column_type(relation oid, number smallint, OUT type oid, OUT name text, OUT definition text)
+CREATE FUNCTION socle_internal.column_type(relation oid, number smallint, OUT type oid, OUT name text, OUT definition text)
 LANGUAGE sql STABLE STRICT PARALLEL SAFE COST 10 SET search_path = pg_catalog, pg_temp
 AS $$
     WITH RECURSIVE base (type, length, depth) AS (
@@ -269,17 +269,17 @@ AS $$
     LEFT JOIN pg_collation l ON l.oid = a.attcollation LEFT JOIN pg_namespace n ON n.oid = l.collnamespace
     ORDER BY b.depth DESC LIMIT 1
 $$;
-COMMENT ON FUNCTION socle._column_type IS 'the type that values of a column can be kept under: without a domain, with length and collation';
+COMMENT ON FUNCTION socle_internal.column_type IS 'the type that values of a column can be kept under: without a domain, with length and collation';
 
-CREATE FUNCTION socle._column_types(relation oid, numbers smallint[]) RETURNS text[]
+CREATE FUNCTION socle_internal.column_types(relation oid, numbers smallint[]) RETURNS text[]
 LANGUAGE sql STABLE STRICT PARALLEL SAFE COST 100 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT array_agg((SELECT y.definition FROM socle._column_type(relation, k.number) AS y) ORDER BY k.position)
+    SELECT array_agg((SELECT y.definition FROM socle_internal.column_type(relation, k.number) AS y) ORDER BY k.position)
     FROM unnest(numbers) WITH ORDINALITY AS k (number, position)
 $$;
-COMMENT ON FUNCTION socle._column_types IS 'the same of several columns, as it stands in SQL; NULL for one that was dropped';
+COMMENT ON FUNCTION socle_internal.column_types IS 'the same of several columns, as it stands in SQL; NULL for one that was dropped';
 
-CREATE FUNCTION socle._ancestors(relation oid) RETURNS SETOF oid
+CREATE FUNCTION socle_internal.ancestors(relation oid) RETURNS SETOF oid
 LANGUAGE sql STABLE STRICT PARALLEL SAFE COST 10 ROWS 1 SET search_path = pg_catalog, pg_temp
 AS $$
     WITH RECURSIVE above (relid) AS (
@@ -290,22 +290,22 @@ AS $$
     UNION
     SELECT t.typrelid FROM pg_class c JOIN pg_type t ON t.oid = c.reloftype WHERE c.oid = relation
 $$;
-COMMENT ON FUNCTION socle._ancestors IS 'the tables that a table inherits from, as a partition too, and the type that it is a table of';
+COMMENT ON FUNCTION socle_internal.ancestors IS 'the tables that a table inherits from, as a partition too, and the type that it is a table of';
 
 -- No SET: it has to resolve the name of the table as the command does. It pins the search_path itself.
-CREATE FUNCTION socle._prepare_ddl() RETURNS event_trigger
+CREATE FUNCTION socle_internal.prepare_ddl() RETURNS event_trigger
 LANGUAGE c VOLATILE PARALLEL UNSAFE COST 100
 AS 'MODULE_PATHNAME', 'prepare_ddl';
-COMMENT ON FUNCTION socle._prepare_ddl IS 'lets columns that a chunk depends on change their type';
+COMMENT ON FUNCTION socle_internal.prepare_ddl IS 'lets columns that a chunk depends on change their type';
 
 CREATE EVENT TRIGGER socle_prepare_ddl ON ddl_command_start
-    WHEN TAG IN ('ALTER TABLE', 'ALTER TYPE') EXECUTE FUNCTION socle._prepare_ddl();
+    WHEN TAG IN ('ALTER TABLE', 'ALTER TYPE') EXECUTE FUNCTION socle_internal.prepare_ddl();
 COMMENT ON EVENT TRIGGER socle_prepare_ddl IS 'lets columns that a chunk depends on change their type';
 
 CREATE EVENT TRIGGER socle_follow_ddl ON ddl_command_end
     WHEN TAG IN ('ALTER EXTENSION', 'ALTER INDEX', 'ALTER SCHEMA', 'ALTER TABLE', 'ALTER TYPE', 'CREATE SCHEMA', 'CREATE TABLE')
-    EXECUTE FUNCTION socle._follow_ddl();
+    EXECUTE FUNCTION socle_internal.follow_ddl();
 COMMENT ON EVENT TRIGGER socle_follow_ddl IS 'lets corpora follow renames, new partitions, other types and keys, and commands that change rows unseen';
 
-CREATE EVENT TRIGGER socle_follow_drop ON sql_drop EXECUTE FUNCTION socle._follow_drop();
+CREATE EVENT TRIGGER socle_follow_drop ON sql_drop EXECUTE FUNCTION socle_internal.follow_drop();
 COMMENT ON EVENT TRIGGER socle_follow_drop IS 'removes corpora whose tables are dropped, and marks those that lose a column as broken';

@@ -3,23 +3,23 @@
 -- documents; members of pg_read_all_stats, and so of pg_monitor, see how many rows there are and what failed, without
 -- keys and messages.
 
-CREATE FUNCTION socle._corpus_report() RETURNS TABLE (
+CREATE FUNCTION socle_internal.corpus_report() RETURNS TABLE (
     corpus text, document_count bigint, chunk_count bigint, pending_count bigint, failed_count bigint,
     oldest_pending_at timestamp with time zone
 )
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 10000 ROWS 10 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'corpus_report_wrapper';
-COMMENT ON FUNCTION socle._corpus_report IS 'counts of the corpora whose tables the caller may read, or may count as a member of pg_read_all_stats';
+COMMENT ON FUNCTION socle_internal.corpus_report IS 'counts of the corpora whose tables the caller may read, or may count as a member of pg_read_all_stats';
 
-CREATE FUNCTION socle._failure_report() RETURNS TABLE (
+CREATE FUNCTION socle_internal.failure_report() RETURNS TABLE (
     corpus text, source_key jsonb, attempt_count integer, next_attempt_at timestamp with time zone, parked boolean,
     failed_at timestamp with time zone, failed_step text, error_sqlstate text, error_message text
 )
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 10000 ROWS 10 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'failure_report_wrapper';
-COMMENT ON FUNCTION socle._failure_report IS 'failed changes of the corpora whose tables the caller may read; without keys and messages for members of pg_read_all_stats';
+COMMENT ON FUNCTION socle_internal.failure_report IS 'failed changes of the corpora whose tables the caller may read; without keys and messages for members of pg_read_all_stats';
 
-CREATE FUNCTION socle._why_not_captured(corpus text, source oid) RETURNS text
+CREATE FUNCTION socle_internal.why_not_captured(corpus text, source oid) RETURNS text
 LANGUAGE sql STABLE STRICT PARALLEL SAFE COST 100 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT format('its trigger is disabled on %s: changes there are found when it is enabled again', min(g.tgrelid::regclass::text))
@@ -29,18 +29,18 @@ AS $$
       AND g.tgenabled IN ('D', 'R')
     HAVING count(*) > 0
 $$;
-COMMENT ON FUNCTION socle._why_not_captured IS 'why changes of a source are not captured at the moment';
+COMMENT ON FUNCTION socle_internal.why_not_captured IS 'why changes of a source are not captured at the moment';
 
-CREATE FUNCTION socle._wait_reasons() RETURNS TABLE (corpus text, reason text)
+CREATE FUNCTION socle_internal.wait_reasons() RETURNS TABLE (corpus text, reason text)
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 10000 ROWS 10 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'wait_reasons_wrapper';
-COMMENT ON FUNCTION socle._wait_reasons IS 'what work waits for on the corpora whose tables the caller may read, or may count as a member of pg_read_all_stats';
+COMMENT ON FUNCTION socle_internal.wait_reasons IS 'what work waits for on the corpora whose tables the caller may read, or may count as a member of pg_read_all_stats';
 
 CREATE VIEW socle.corpus_status AS
 SELECT c.name,
        CASE WHEN b.corpus IS NULL THEN 'paused' ELSE c.state END AS state,
        CASE WHEN b.corpus IS NULL THEN 'restored from a dump: check it and call socle.resume_corpus()'
-            ELSE coalesce(c.state_reason, socle._why_not_captured(c.name, b.source), o.reason) END
+            ELSE coalesce(c.state_reason, socle_internal.why_not_captured(c.name, b.source), o.reason) END
            AS state_reason,
        pg_catalog.format('%I.%I', c.source_schema, c.source_table) AS source,
        pg_catalog.format('%I.%I', c.chunk_schema, c.chunk_table) AS chunk_table,
@@ -63,8 +63,8 @@ SELECT c.name,
        c.token_model
 FROM socle.corpus AS c
 LEFT JOIN socle.corpus_binding AS b ON b.corpus OPERATOR(pg_catalog.=) c.name
-LEFT JOIN socle._corpus_report() AS r ON r.corpus OPERATOR(pg_catalog.=) c.name
-LEFT JOIN socle._wait_reasons() AS o ON o.corpus OPERATOR(pg_catalog.=) c.name;
+LEFT JOIN socle_internal.corpus_report() AS r ON r.corpus OPERATOR(pg_catalog.=) c.name
+LEFT JOIN socle_internal.wait_reasons() AS o ON o.corpus OPERATOR(pg_catalog.=) c.name;
 COMMENT ON VIEW socle.corpus_status IS 'corpora: what they consist of, what waits, how fast it goes';
 COMMENT ON COLUMN socle.corpus_status.name IS 'name of the corpus';
 COMMENT ON COLUMN socle.corpus_status.state IS 'filling: first fill, no vector index yet; active; paused; broken';
@@ -89,7 +89,7 @@ GRANT SELECT ON socle.corpus_status TO PUBLIC;
 CREATE VIEW socle.job_failure AS
 SELECT r.corpus, r.source_key, r.attempt_count, r.next_attempt_at, r.parked, r.failed_at, r.failed_step, r.error_sqlstate,
        r.error_message
-FROM socle._failure_report() AS r;
+FROM socle_internal.failure_report() AS r;
 COMMENT ON VIEW socle.job_failure IS 'documents whose last attempt failed, to be retried or set aside';
 COMMENT ON COLUMN socle.job_failure.corpus IS 'name of the corpus';
 COMMENT ON COLUMN socle.job_failure.source_key IS 'primary key of the row of the source; NULL, like error_message, for a role that has pg_monitor but cannot read the tables of the corpus';

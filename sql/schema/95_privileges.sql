@@ -1,7 +1,7 @@
 -- Who may call what: everybody everything, for each function checks the rights of its caller itself, except what is for
 -- superusers and what socle alone calls. Comes last, because it covers what stands before it. Default privileges of the
 -- installing role have no effect here.
-GRANT EXECUTE ON ALL ROUTINES IN SCHEMA socle TO PUBLIC;
+GRANT EXECUTE ON ALL ROUTINES IN SCHEMA socle, socle_internal TO PUBLIC;
 
 REVOKE ALL ON FUNCTION socle.register_model FROM PUBLIC;
 REVOKE ALL ON FUNCTION socle.drop_model FROM PUBLIC;
@@ -12,13 +12,13 @@ REVOKE ALL ON FUNCTION socle.drop_prompt_template FROM PUBLIC;
 REVOKE ALL ON PROCEDURE socle.import_directory FROM PUBLIC;
 GRANT EXECUTE ON PROCEDURE socle.import_directory TO pg_read_server_files;
 
-REVOKE ALL ON FUNCTION socle._follow_ddl FROM PUBLIC;
-REVOKE ALL ON FUNCTION socle._follow_drop FROM PUBLIC;
-REVOKE ALL ON FUNCTION socle._prepare_ddl FROM PUBLIC;
-REVOKE ALL ON FUNCTION socle._column_numbers FROM PUBLIC;
-REVOKE ALL ON FUNCTION socle._column_names FROM PUBLIC;
-REVOKE ALL ON FUNCTION socle._column_types FROM PUBLIC;
-REVOKE ALL ON FUNCTION socle._ancestors FROM PUBLIC;
-REVOKE ALL ON FUNCTION socle._check_restored FROM PUBLIC;
-REVOKE ALL ON FUNCTION socle._check_installation FROM PUBLIC;
-REVOKE ALL ON FUNCTION socle._after_update FROM PUBLIC;
+REVOKE ALL ON FUNCTION socle_internal.follow_ddl FROM PUBLIC;
+REVOKE ALL ON FUNCTION socle_internal.follow_drop FROM PUBLIC;
+REVOKE ALL ON FUNCTION socle_internal.prepare_ddl FROM PUBLIC;
+REVOKE ALL ON FUNCTION socle_internal.column_numbers FROM PUBLIC;
+REVOKE ALL ON FUNCTION socle_internal.column_names FROM PUBLIC;
+REVOKE ALL ON FUNCTION socle_internal.column_types FROM PUBLIC;
+REVOKE ALL ON FUNCTION socle_internal.ancestors FROM PUBLIC;
+REVOKE ALL ON FUNCTION socle_internal.check_restored FROM PUBLIC;
+REVOKE ALL ON FUNCTION socle_internal.check_installation FROM PUBLIC;
+REVOKE ALL ON FUNCTION socle_internal.after_update FROM PUBLIC;

@@ -12,6 +12,26 @@ ALTER VIEW socle.worker_status RESET (security_barrier);
 -- All at once and in the order in which triggers and workers take them, so that nobody waits for another who waits.
 LOCK TABLE socle.corpus, socle.corpus_binding, socle.keyword_file, socle.model IN ACCESS EXCLUSIVE MODE;
 
+-- What socle alone calls has a schema of its own, so that a list of the functions of socle shows those for users. Triggers of
+-- sources name socle._capture_change, also in dumps of 0.1.0.
+CREATE SCHEMA socle_internal;
+COMMENT ON SCHEMA socle_internal IS 'functions that socle itself calls';
+GRANT USAGE ON SCHEMA socle_internal TO PUBLIC;
+ALTER FUNCTION socle._follow_ddl() RENAME TO follow_ddl;
+ALTER FUNCTION socle.follow_ddl() SET SCHEMA socle_internal;
+ALTER FUNCTION socle._follow_drop() RENAME TO follow_drop;
+ALTER FUNCTION socle.follow_drop() SET SCHEMA socle_internal;
+ALTER FUNCTION socle._column_numbers(oid, text[]) RENAME TO column_numbers;
+ALTER FUNCTION socle.column_numbers(oid, text[]) SET SCHEMA socle_internal;
+ALTER FUNCTION socle._column_names(oid, smallint[]) RENAME TO column_names;
+ALTER FUNCTION socle.column_names(oid, smallint[]) SET SCHEMA socle_internal;
+ALTER FUNCTION socle._corpus_report() RENAME TO corpus_report;
+ALTER FUNCTION socle.corpus_report() SET SCHEMA socle_internal;
+ALTER FUNCTION socle._failure_report() RENAME TO failure_report;
+ALTER FUNCTION socle.failure_report() SET SCHEMA socle_internal;
+ALTER FUNCTION socle._check_installation() RENAME TO check_installation;
+ALTER FUNCTION socle.check_installation() SET SCHEMA socle_internal;
+
 -- Names.
 ALTER TABLE socle.corpus_binding RENAME COLUMN keyword_gap TO keyword_missing_count;
 ALTER TABLE socle.corpus_binding RENAME COLUMN keyword_dead TO keyword_deleted_count;
@@ -277,7 +297,7 @@ LEFT JOIN pg_catalog.jsonb_to_recordset(socle.engine_report() OPERATOR(pg_catalo
     digest text, memory_bytes bigint, loaded_at double precision, used_at double precision, text_count bigint)
     ON l.digest OPERATOR(pg_catalog.=) m.digest;
 -- What corpora and workers wait for.
-CREATE FUNCTION socle._why_not_captured(corpus text, source oid) RETURNS text
+CREATE FUNCTION socle_internal.why_not_captured(corpus text, source oid) RETURNS text
 LANGUAGE sql STABLE STRICT PARALLEL SAFE COST 100 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT format('its trigger is disabled on %s: changes there are found when it is enabled again', min(g.tgrelid::regclass::text))
@@ -287,20 +307,20 @@ AS $$
       AND g.tgenabled IN ('D', 'R')
     HAVING count(*) > 0
 $$;
-COMMENT ON FUNCTION socle._why_not_captured(text, oid) IS 'why changes of a source are not captured at the moment';
-GRANT EXECUTE ON FUNCTION socle._why_not_captured(text, oid) TO PUBLIC;
+COMMENT ON FUNCTION socle_internal.why_not_captured(text, oid) IS 'why changes of a source are not captured at the moment';
+GRANT EXECUTE ON FUNCTION socle_internal.why_not_captured(text, oid) TO PUBLIC;
 
-CREATE FUNCTION socle._wait_reasons() RETURNS TABLE (corpus text, reason text)
+CREATE FUNCTION socle_internal.wait_reasons() RETURNS TABLE (corpus text, reason text)
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 10000 ROWS 10 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'wait_reasons_wrapper';
-COMMENT ON FUNCTION socle._wait_reasons() IS 'what work waits for on the corpora whose tables the caller may read, or may count as a member of pg_read_all_stats';
-GRANT EXECUTE ON FUNCTION socle._wait_reasons() TO PUBLIC;
+COMMENT ON FUNCTION socle_internal.wait_reasons() IS 'what work waits for on the corpora whose tables the caller may read, or may count as a member of pg_read_all_stats';
+GRANT EXECUTE ON FUNCTION socle_internal.wait_reasons() TO PUBLIC;
 ALTER TABLE socle.corpus ADD COLUMN token_model text, ADD COLUMN token_model_digest text;
 CREATE OR REPLACE VIEW socle.corpus_status AS
 SELECT c.name,
        CASE WHEN b.corpus IS NULL THEN 'paused' ELSE c.state END AS state,
        CASE WHEN b.corpus IS NULL THEN 'restored from a dump: check it and call socle.resume_corpus()'
-            ELSE coalesce(c.state_reason, socle._why_not_captured(c.name, b.source), o.reason) END
+            ELSE coalesce(c.state_reason, socle_internal.why_not_captured(c.name, b.source), o.reason) END
            AS state_reason,
        pg_catalog.format('%I.%I', c.source_schema, c.source_table) AS source,
        pg_catalog.format('%I.%I', c.chunk_schema, c.chunk_table) AS chunk_table,
@@ -323,14 +343,14 @@ SELECT c.name,
        c.token_model
 FROM socle.corpus AS c
 LEFT JOIN socle.corpus_binding AS b ON b.corpus OPERATOR(pg_catalog.=) c.name
-LEFT JOIN socle._corpus_report() AS r ON r.corpus OPERATOR(pg_catalog.=) c.name
-LEFT JOIN socle._wait_reasons() AS o ON o.corpus OPERATOR(pg_catalog.=) c.name;
+LEFT JOIN socle_internal.corpus_report() AS r ON r.corpus OPERATOR(pg_catalog.=) c.name
+LEFT JOIN socle_internal.wait_reasons() AS o ON o.corpus OPERATOR(pg_catalog.=) c.name;
 COMMENT ON COLUMN socle.engine_status.state IS 'running, starting, stopped (it starts when it is needed), or unavailable';
 COMMENT ON COLUMN socle.engine_status.version IS 'version of the engine, which is that of the library: see socle.version()';
 COMMENT ON COLUMN socle.engine_status.state_reason IS 'why the engine is unavailable';
 COMMENT ON COLUMN socle.engine_status.oom_policy IS 'what systemd does to the whole service when the kernel kills the engine for want of memory: continue, stop or kill; none outside of a service; unknown where no unit file tells';
-COMMENT ON FUNCTION socle._corpus_report() IS 'counts of the corpora whose tables the caller may read, or may count as a member of pg_read_all_stats';
-COMMENT ON FUNCTION socle._failure_report() IS 'failed changes of the corpora whose tables the caller may read; without keys and messages for members of pg_read_all_stats';
+COMMENT ON FUNCTION socle_internal.corpus_report() IS 'counts of the corpora whose tables the caller may read, or may count as a member of pg_read_all_stats';
+COMMENT ON FUNCTION socle_internal.failure_report() IS 'failed changes of the corpora whose tables the caller may read; without keys and messages for members of pg_read_all_stats';
 COMMENT ON COLUMN socle.corpus_status.document_count IS 'rows of the source whose chunks are there; NULL, like the next four, for a role that can neither read the tables of the corpus nor has pg_monitor, and while another session locks them';
 COMMENT ON COLUMN socle.corpus_status.lag IS 'age of the oldest pending change; 0 if there is none';
 COMMENT ON COLUMN socle.corpus_status.documents_per_second IS 'recent rate; 0 before the first';
@@ -338,18 +358,18 @@ COMMENT ON VIEW socle.job_failure IS 'documents whose last attempt failed, to be
 COMMENT ON COLUMN socle.job_failure.source_key IS 'primary key of the row of the source; NULL, like error_message, for a role that has pg_monitor but cannot read the tables of the corpus';
 
 -- Dumps restored by the owner of a database.
-CREATE FUNCTION socle._check_restored() RETURNS trigger
+CREATE FUNCTION socle_internal.check_restored() RETURNS trigger
 LANGUAGE c VOLATILE PARALLEL UNSAFE COST 100 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'check_restored';
-COMMENT ON FUNCTION socle._check_restored() IS 'lets a role that restores a dump add corpora over its own tables, and skips models that are registered already';
-REVOKE ALL ON FUNCTION socle._check_restored() FROM PUBLIC;
+COMMENT ON FUNCTION socle_internal.check_restored() IS 'lets a role that restores a dump add corpora over its own tables, and skips models that are registered already';
+REVOKE ALL ON FUNCTION socle_internal.check_restored() FROM PUBLIC;
 
-CREATE TRIGGER check_restored BEFORE INSERT ON socle.model FOR EACH ROW EXECUTE FUNCTION socle._check_restored();
+CREATE TRIGGER check_restored BEFORE INSERT ON socle.model FOR EACH ROW EXECUTE FUNCTION socle_internal.check_restored();
 ALTER TABLE socle.model ENABLE ALWAYS TRIGGER check_restored;
 COMMENT ON TRIGGER check_restored ON socle.model IS 'skips rows inserted by a role that is not superuser: models are registered by socle.register_model';
 GRANT INSERT ON socle.model TO PUBLIC;
 
-CREATE TRIGGER check_restored BEFORE INSERT ON socle.corpus FOR EACH ROW EXECUTE FUNCTION socle._check_restored();
+CREATE TRIGGER check_restored BEFORE INSERT ON socle.corpus FOR EACH ROW EXECUTE FUNCTION socle_internal.check_restored();
 ALTER TABLE socle.corpus ENABLE ALWAYS TRIGGER check_restored;
 COMMENT ON TRIGGER check_restored ON socle.corpus IS 'refuses rows inserted by a role that is not superuser, except corpora over its own tables';
 GRANT INSERT ON socle.corpus TO PUBLIC;
@@ -369,7 +389,7 @@ COMMENT ON COLUMN socle.missed_change.xid IS 'transaction that made the changes'
 COMMENT ON COLUMN socle.missed_change.missed_at IS 'when it began';
 GRANT SELECT ON socle.missed_change TO PUBLIC;
 
-CREATE FUNCTION socle._column_type(relation oid, number smallint, OUT type oid, OUT name text, OUT definition text)
+CREATE FUNCTION socle_internal.column_type(relation oid, number smallint, OUT type oid, OUT name text, OUT definition text)
 LANGUAGE sql STABLE STRICT PARALLEL SAFE COST 10 SET search_path = pg_catalog, pg_temp
 AS $$
     WITH RECURSIVE base (type, length, depth) AS (
@@ -384,19 +404,19 @@ AS $$
     LEFT JOIN pg_collation l ON l.oid = a.attcollation LEFT JOIN pg_namespace n ON n.oid = l.collnamespace
     ORDER BY b.depth DESC LIMIT 1
 $$;
-COMMENT ON FUNCTION socle._column_type(oid, smallint) IS 'the type that values of a column can be kept under: without a domain, with length and collation';
-GRANT EXECUTE ON FUNCTION socle._column_type(oid, smallint) TO PUBLIC;
+COMMENT ON FUNCTION socle_internal.column_type(oid, smallint) IS 'the type that values of a column can be kept under: without a domain, with length and collation';
+GRANT EXECUTE ON FUNCTION socle_internal.column_type(oid, smallint) TO PUBLIC;
 
-CREATE FUNCTION socle._column_types(relation oid, numbers smallint[]) RETURNS text[]
+CREATE FUNCTION socle_internal.column_types(relation oid, numbers smallint[]) RETURNS text[]
 LANGUAGE sql STABLE STRICT PARALLEL SAFE COST 100 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT array_agg((SELECT y.definition FROM socle._column_type(relation, k.number) AS y) ORDER BY k.position)
+    SELECT array_agg((SELECT y.definition FROM socle_internal.column_type(relation, k.number) AS y) ORDER BY k.position)
     FROM unnest(numbers) WITH ORDINALITY AS k (number, position)
 $$;
-COMMENT ON FUNCTION socle._column_types(oid, smallint[]) IS 'the same of several columns, as it stands in SQL; NULL for one that was dropped';
-REVOKE ALL ON FUNCTION socle._column_types(oid, smallint[]) FROM PUBLIC;
+COMMENT ON FUNCTION socle_internal.column_types(oid, smallint[]) IS 'the same of several columns, as it stands in SQL; NULL for one that was dropped';
+REVOKE ALL ON FUNCTION socle_internal.column_types(oid, smallint[]) FROM PUBLIC;
 
-CREATE FUNCTION socle._ancestors(relation oid) RETURNS SETOF oid
+CREATE FUNCTION socle_internal.ancestors(relation oid) RETURNS SETOF oid
 LANGUAGE sql STABLE STRICT PARALLEL SAFE COST 10 ROWS 1 SET search_path = pg_catalog, pg_temp
 AS $$
     WITH RECURSIVE above (relid) AS (
@@ -407,27 +427,27 @@ AS $$
     UNION
     SELECT t.typrelid FROM pg_class c JOIN pg_type t ON t.oid = c.reloftype WHERE c.oid = relation
 $$;
-COMMENT ON FUNCTION socle._ancestors(oid) IS 'the tables that a table inherits from, as a partition too, and the type that it is a table of';
-REVOKE ALL ON FUNCTION socle._ancestors(oid) FROM PUBLIC;
+COMMENT ON FUNCTION socle_internal.ancestors(oid) IS 'the tables that a table inherits from, as a partition too, and the type that it is a table of';
+REVOKE ALL ON FUNCTION socle_internal.ancestors(oid) FROM PUBLIC;
 
 -- No SET: it has to read the name of the table as the command does. It pins the names it uses itself.
-CREATE FUNCTION socle._prepare_ddl() RETURNS event_trigger
+CREATE FUNCTION socle_internal.prepare_ddl() RETURNS event_trigger
 LANGUAGE c VOLATILE PARALLEL UNSAFE COST 100
 AS 'MODULE_PATHNAME', 'prepare_ddl';
-COMMENT ON FUNCTION socle._prepare_ddl() IS 'lets columns that a chunk depends on change their type';
-REVOKE ALL ON FUNCTION socle._prepare_ddl() FROM PUBLIC;
+COMMENT ON FUNCTION socle_internal.prepare_ddl() IS 'lets columns that a chunk depends on change their type';
+REVOKE ALL ON FUNCTION socle_internal.prepare_ddl() FROM PUBLIC;
 
 DROP EVENT TRIGGER socle_follow_ddl;
 CREATE EVENT TRIGGER socle_prepare_ddl ON ddl_command_start
-    WHEN TAG IN ('ALTER TABLE', 'ALTER TYPE') EXECUTE FUNCTION socle._prepare_ddl();
+    WHEN TAG IN ('ALTER TABLE', 'ALTER TYPE') EXECUTE FUNCTION socle_internal.prepare_ddl();
 COMMENT ON EVENT TRIGGER socle_prepare_ddl IS 'lets columns that a chunk depends on change their type';
 
 CREATE EVENT TRIGGER socle_follow_ddl ON ddl_command_end
     WHEN TAG IN ('ALTER EXTENSION', 'ALTER INDEX', 'ALTER SCHEMA', 'ALTER TABLE', 'ALTER TYPE', 'CREATE SCHEMA', 'CREATE TABLE')
-    EXECUTE FUNCTION socle._follow_ddl();
+    EXECUTE FUNCTION socle_internal.follow_ddl();
 COMMENT ON EVENT TRIGGER socle_follow_ddl IS 'lets corpora follow renames, new partitions, other types and keys, and commands that change rows unseen';
 
-COMMENT ON FUNCTION socle._follow_ddl() IS 'lets corpora follow renames, new partitions, other types and keys, and commands that change rows unseen';
+COMMENT ON FUNCTION socle_internal.follow_ddl() IS 'lets corpora follow renames, new partitions, other types and keys, and commands that change rows unseen';
 
 COMMENT ON COLUMN socle.corpus_status.state_reason IS 'why it is paused or broken, or what work on it waits for at the moment';
 CREATE OR REPLACE VIEW socle.worker_status AS
@@ -439,11 +459,11 @@ COMMENT ON VIEW socle.worker_status IS 'sync workers of the cluster and workers 
 COMMENT ON COLUMN socle.worker_status.blocked_by IS 'processes whose locks or transactions it waits for';
 
 -- Updates.
-CREATE FUNCTION socle._after_update() RETURNS void
+CREATE FUNCTION socle_internal.after_update() RETURNS void
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 100 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'after_update_wrapper';
-COMMENT ON FUNCTION socle._after_update() IS 'requests a comparison of every corpus with its source: writers may have used a library of another version than the extension';
-REVOKE ALL ON FUNCTION socle._after_update() FROM PUBLIC;
+COMMENT ON FUNCTION socle_internal.after_update() IS 'requests a comparison of every corpus with its source: writers may have used a library of another version than the extension';
+REVOKE ALL ON FUNCTION socle_internal.after_update() FROM PUBLIC;
 
 -- Models: what their files say beyond what 0.1.0 read.
 ALTER TABLE socle.model DROP CONSTRAINT model_pooling_check;
@@ -505,12 +525,12 @@ COMMENT ON FUNCTION socle.create_search_function(text, name, name) IS
     'creates a function that searches a corpus as its caller, with the arguments of socle.search after the corpus, and returns the key of the source in columns of its names and types; by default in the schema of the source';
 GRANT EXECUTE ON FUNCTION socle.create_search_function(text, name, name) TO PUBLIC;
 
-CREATE FUNCTION socle._key_column(source_key jsonb, name text) RETURNS jsonb
+CREATE FUNCTION socle_internal.key_column(source_key jsonb, name text) RETURNS jsonb
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 10 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'key_column_wrapper';
-COMMENT ON FUNCTION socle._key_column(jsonb, text) IS
+COMMENT ON FUNCTION socle_internal.key_column(jsonb, text) IS
     'value of a column of a key, for functions of socle.create_search_function; an error if the key has no such column';
-GRANT EXECUTE ON FUNCTION socle._key_column(jsonb, text) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION socle_internal.key_column(jsonb, text) TO PUBLIC;
 
 -- Evaluation reads queries like a search.
 DROP FUNCTION socle.evaluate(text, regclass, regclass, integer, text[], text, double precision, jsonb, text, integer, double precision, text);
@@ -621,7 +641,7 @@ COMMENT ON PROCEDURE socle.sync_corpus(text) IS
 COMMENT ON FUNCTION socle.verify_corpus(text, boolean) IS
     'compares source, chunks and keyword index: documents that are missing, stale, orphan or damaged, without those of pending changes; repair queues them';
 COMMENT ON FUNCTION socle._capture_change() IS 'logs which rows of a source change';
-COMMENT ON FUNCTION socle._follow_drop() IS
+COMMENT ON FUNCTION socle_internal.follow_drop() IS
     'removes corpora whose tables are dropped, and marks those that lose a column as broken';
 COMMENT ON EVENT TRIGGER socle_follow_drop IS
     'removes corpora whose tables are dropped, and marks those that lose a column as broken';
@@ -705,7 +725,7 @@ GRANT EXECUTE ON FUNCTION socle.create_protected_words(text, text[], text) TO PU
 GRANT EXECUTE ON FUNCTION socle.create_stop_words(text, text[], text) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION socle.drop_word_rules(text, text[], text) TO PUBLIC;
 
-CREATE TRIGGER check_restored BEFORE INSERT ON socle.corpus_word_rule FOR EACH ROW EXECUTE FUNCTION socle._check_restored();
+CREATE TRIGGER check_restored BEFORE INSERT ON socle.corpus_word_rule FOR EACH ROW EXECUTE FUNCTION socle_internal.check_restored();
 ALTER TABLE socle.corpus_word_rule ENABLE ALWAYS TRIGGER check_restored;
 COMMENT ON TRIGGER check_restored ON socle.corpus_word_rule IS 'refuses rows inserted by a role that is not superuser, except rules of its own corpora and, for the owner of the database, of corpora that are not there yet';
 GRANT INSERT ON socle.corpus_word_rule TO PUBLIC;
@@ -1135,7 +1155,7 @@ REVOKE ALL ON FUNCTION socle.drop_prompt_template(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION socle.prompt(text, text, text, integer, text, text, text, jsonb, text, integer, integer, text, text, double precision, double precision, jsonb, boolean, integer, jsonb) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION socle.prompt(text[], text, text, integer, text, text, text, jsonb, text, integer, integer, text, text, double precision, double precision, jsonb, boolean, integer, jsonb) TO PUBLIC;
 
-CREATE TRIGGER check_restored BEFORE INSERT ON socle.prompt_template FOR EACH ROW EXECUTE FUNCTION socle._check_restored();
+CREATE TRIGGER check_restored BEFORE INSERT ON socle.prompt_template FOR EACH ROW EXECUTE FUNCTION socle_internal.check_restored();
 ALTER TABLE socle.prompt_template ENABLE ALWAYS TRIGGER check_restored;
 COMMENT ON TRIGGER check_restored ON socle.prompt_template IS 'skips rows inserted by a role that is not superuser: templates are created by socle.create_prompt_template';
 GRANT INSERT ON socle.prompt_template TO PUBLIC;
@@ -1376,13 +1396,13 @@ GRANT EXECUTE ON FUNCTION socle.count_generator_tokens(text, text) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION socle.count_generator_tokens(jsonb, text) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION socle.generator_report() TO PUBLIC;
 
-CREATE TRIGGER check_restored BEFORE INSERT ON socle.generator FOR EACH ROW EXECUTE FUNCTION socle._check_restored();
+CREATE TRIGGER check_restored BEFORE INSERT ON socle.generator FOR EACH ROW EXECUTE FUNCTION socle_internal.check_restored();
 ALTER TABLE socle.generator ENABLE ALWAYS TRIGGER check_restored;
 COMMENT ON TRIGGER check_restored ON socle.generator IS 'skips rows inserted by a role that is not superuser: generators are registered by socle.register_generator';
 GRANT INSERT ON socle.generator TO PUBLIC;
 
 -- The type "vector" of new arguments.
-SELECT socle._check_installation();
+SELECT socle_internal.check_installation();
 
 -- Keep this last: other parts of this script stand before it.
-SELECT socle._after_update();
+SELECT socle_internal.after_update();

@@ -38,7 +38,7 @@ const BOUND: &str = "SELECT b.corpus FROM socle.corpus_binding b ORDER BY b.corp
 /// Names both tables, so that they are locked in the order in which an update of the extension locks them.
 const ANY: &str = "SELECT EXISTS (SELECT FROM socle.corpus AS c JOIN socle.corpus_binding AS b ON b.corpus = c.name)";
 
-/// The event trigger function `socle._follow_ddl()`.
+/// The event trigger function `socle_internal.follow_ddl()`.
 #[pg_guard]
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn follow_ddl(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
@@ -58,7 +58,7 @@ pub unsafe extern "C-unwind" fn follow_ddl(call: pg_sys::FunctionCallInfo) -> pg
     finish(follow(&ddl_command::read(call)))
 }
 
-/// The event trigger function `socle._prepare_ddl()`.
+/// The event trigger function `socle_internal.prepare_ddl()`.
 #[pg_guard]
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn prepare_ddl(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
@@ -72,7 +72,7 @@ pub unsafe extern "C-unwind" fn prepare_ddl(call: pg_sys::FunctionCallInfo) -> p
     finish(gucs::with_gucs(&[gucs::PINNED_SEARCH_PATH], || make_way(relation, retyped)))
 }
 
-/// The event trigger function `socle._follow_drop()`.
+/// The event trigger function `socle_internal.follow_drop()`.
 #[pg_guard]
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn follow_drop(_call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
@@ -186,7 +186,7 @@ fn renamed_template(row: &Value) -> String {
     template
 }
 
-/// The function `socle._after_update()`: has every corpus resynced after an update of the extension.
+/// The function `socle_internal.after_update()`: has every corpus resynced after an update of the extension.
 #[pg_extern(sql = false)]
 fn after_update() -> Result<(), ErrorReport> {
     let started = || -> Result<()> {

@@ -21,13 +21,13 @@ const TEMPLATE_KNOWN: &str = include_str!("../../sql/corpus/template_is_known.sq
 const KNOWN: &str = include_str!("../../sql/corpus/model_is_known.sql");
 const GENERATOR_KNOWN: &str = include_str!("../../sql/corpus/generator_is_known.sql");
 
-/// The trigger function `socle._check_restored()`.
+/// The trigger function `socle_internal.check_restored()`.
 #[pg_guard]
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn check_restored(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
     // SAFETY: Postgres is calling this function.
     let Some(call) = (unsafe { TriggerCall::of(call) }) else {
-        raise(Error::new(Kind::NotSupported, "socle._check_restored() must be called as a trigger"));
+        raise(Error::new(Kind::NotSupported, "socle_internal.check_restored() must be called as a trigger"));
         return pg_sys::Datum::null();
     };
     if run_as::is_superuser() {

@@ -92,7 +92,7 @@ fn statement(corpus: &CorpusSpec, function: &str) -> Result<String> {
     let passed = arguments.iter().zip(1..).map(|(argument, number)| format!("{} => ${number}", argument.name));
     let pair = |key: &KeyColumn<'_>| {
         let name = literal(key.name);
-        format!("{name}, socle._key_column(r.source_key, {name})")
+        format!("{name}, socle_internal.key_column(r.source_key, {name})")
     };
     // The JSON value null is a value of type jsonb, and the record has NULL for it.
     let result = |key: &KeyColumn<'_>| match key.is_json {

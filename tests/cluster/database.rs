@@ -50,7 +50,9 @@ fn a_schema_that_somebody_prepared_is_not_adopted() {
     let mut client = cluster.connect();
     client.batch_execute("CREATE EXTENSION vector; CREATE SCHEMA socle").unwrap();
     assert_eq!(sqlstate(client.batch_execute("CREATE EXTENSION socle")), "42P06");
-    client.batch_execute("DROP SCHEMA socle; CREATE SCHEMA trap; CREATE TYPE trap.vector AS (x int)").unwrap();
+    client.batch_execute("DROP SCHEMA socle; CREATE SCHEMA socle_internal").unwrap();
+    assert_eq!(sqlstate(client.batch_execute("CREATE EXTENSION socle")), "42P06");
+    client.batch_execute("DROP SCHEMA socle_internal; CREATE SCHEMA trap; CREATE TYPE trap.vector AS (x int)").unwrap();
     client.batch_execute("SET search_path = trap, public").unwrap();
     // The script resolves "vector" by the search path that CREATE EXTENSION sets: the target schema first.
     assert_eq!(sqlstate(client.batch_execute("CREATE EXTENSION socle SCHEMA trap")), "0A000");

@@ -53,7 +53,7 @@ SELECT 'type', t.oid::regtype::text, concat_ws(E'\n', t.typtype, t.typacl::text,
 FROM member m JOIN pg_type t ON t.oid = m.objid AND m.classid = 'pg_type'::regclass
 UNION ALL
 SELECT 'schema', n.nspname, concat_ws(E'\n', n.nspowner::regrole, n.nspacl::text)
-FROM pg_namespace n WHERE n.nspname = 'socle'
+FROM pg_namespace n WHERE n.nspname IN ('socle', 'socle_internal')
 UNION ALL
 SELECT 'extension', x.extname, concat_ws(E'\n', x.extversion, x.extrelocatable, (SELECT string_agg(
            r.oid::regclass || ' where ' || x.extcondition[k.position], ', ' ORDER BY r.oid::regclass::text)

@@ -13,10 +13,10 @@ const HOOKS: &str = include_str!("hostile_hooks.sql");
 /// What calls each function of the schema, by its name, on the corpus of the hostile owner where it takes one. The last ones
 /// change it.
 const CALLS: [(&str, &str); 81] = [
-    ("_key_column", "SELECT socle._key_column('{\"id\": 1}', 'id')"),
-    ("_wait_reasons", "SELECT * FROM socle._wait_reasons()"),
-    ("_why_not_captured", "SELECT socle._why_not_captured(corpus, source) FROM socle.corpus_binding"),
-    ("_column_type", "SELECT socle._column_type(source, 1::smallint) FROM socle.corpus_binding"),
+    ("key_column", "SELECT socle_internal.key_column('{\"id\": 1}', 'id')"),
+    ("wait_reasons", "SELECT * FROM socle_internal.wait_reasons()"),
+    ("why_not_captured", "SELECT socle_internal.why_not_captured(corpus, source) FROM socle.corpus_binding"),
+    ("column_type", "SELECT socle_internal.column_type(source, 1::smallint) FROM socle.corpus_binding"),
     ("version", "SELECT socle.version()"),
     ("engine_report", "SELECT socle.engine_report()"),
     ("chunk", "SELECT * FROM socle.chunk('a b')"),
@@ -121,8 +121,8 @@ const CALLS: [(&str, &str); 81] = [
     ("create_prompt_template", "SELECT socle.create_prompt_template('atk', 'system')"),
     ("drop_prompt_template", "SELECT socle.drop_prompt_template('atk')"),
     ("wait_for_corpus", "SELECT socle.wait_for_corpus('atk', '1s')"),
-    ("_corpus_report", "SELECT * FROM socle._corpus_report()"),
-    ("_failure_report", "SELECT * FROM socle._failure_report()"),
+    ("corpus_report", "SELECT * FROM socle_internal.corpus_report()"),
+    ("failure_report", "SELECT * FROM socle_internal.failure_report()"),
     ("create_corpus", "SELECT socle.create_corpus('another', 'trap.source', '{body}', model => 'minilm')"),
     ("verify_corpus", "SELECT * FROM socle.verify_corpus('atk')"),
     ("verify_corpus", "SELECT * FROM socle.verify_corpus('atk', true)"),
@@ -153,8 +153,8 @@ const MUST_SUCCEED: [&str; 21] = [
     "explain_search",
     "evaluate",
     "wait_for_corpus",
-    "_corpus_report",
-    "_failure_report",
+    "corpus_report",
+    "failure_report",
     "pause_corpus",
     "drop_corpus",
 ];
@@ -296,14 +296,14 @@ fn what_an_owner_has_made_runs_as_the_owner_and_leaves_nothing() {
 /// Fails for a function that this file does not call, because the function would not be checked.
 fn every_function_is_called(client: &mut Client) {
     let sql = "SELECT p.proname::text FROM pg_proc p
-               WHERE p.pronamespace = 'socle'::regnamespace AND p.prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype)
-                 AND p.proname NOT IN ('_column_numbers', '_column_names', '_column_types', '_ancestors', '_check_installation', '_after_update')";
+               WHERE p.pronamespace IN ('socle'::regnamespace, 'socle_internal'::regnamespace) AND p.prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype)
+                 AND p.proname NOT IN ('column_numbers', 'column_names', 'column_types', 'ancestors', 'check_installation', 'after_update')";
     let there: BTreeSet<String> = client.query(sql, &[]).unwrap().iter().map(|row| row.get(0)).collect();
     let called = CALLS.iter().filter(|(name, _)| *name != "search_function");
     let called: BTreeSet<String> = called.map(|(name, _)| (*name).to_string()).collect();
     assert_eq!(there, called);
     let private =
-        "SELECT count(*) FROM pg_proc p WHERE p.proname IN ('_column_numbers', '_column_names', '_column_types', '_ancestors', '_check_installation', '_after_update')
+        "SELECT count(*) FROM pg_proc p WHERE p.pronamespace = 'socle_internal'::regnamespace AND p.proname IN ('column_numbers', 'column_names', 'column_types', 'ancestors', 'check_installation', 'after_update')
                    AND has_function_privilege('nobody', p.oid, 'EXECUTE')";
     assert_eq!(value::<i64>(client, private), 0);
 }

@@ -55,7 +55,7 @@ fn chunks_are_as_visible_as_their_rows() {
         "SELECT * FROM socle.verify_corpus('handbook')",
         "UPDATE socle.corpus SET state = 'paused'",
         "DELETE FROM socle.corpus_binding",
-        "SELECT socle._column_numbers(1, '{a}')",
+        "SELECT socle_internal.column_numbers(1, '{a}')",
     ] {
         assert_eq!(sqlstate(client.simple_query(sql)), "42501", "{sql}");
     }

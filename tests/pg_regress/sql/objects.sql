@@ -3,11 +3,11 @@
 SELECT p.oid::regprocedure AS function, p.provolatile AS volatile, p.proparallel AS parallel, p.proisstrict AS strict,
        p.prosecdef AS definer, p.procost AS cost, p.prorows AS rows, p.proconfig AS settings,
        coalesce(replace(array_to_string(p.proacl, ' '), current_user, 'owner'), 'PUBLIC by default') AS privileges
-FROM pg_proc p WHERE p.pronamespace = 'socle'::regnamespace ORDER BY p.oid::regprocedure::text COLLATE "C";
+FROM pg_proc p WHERE p.pronamespace IN ('socle'::regnamespace, 'socle_internal'::regnamespace) ORDER BY p.oid::regprocedure::text COLLATE "C";
 
 SELECT p.oid::regprocedure::text COLLATE "C" AS function, pg_get_function_arguments(p.oid) AS arguments,
        pg_get_function_result(p.oid) AS result
-FROM pg_proc p WHERE p.pronamespace = 'socle'::regnamespace ORDER BY 1;
+FROM pg_proc p WHERE p.pronamespace IN ('socle'::regnamespace, 'socle_internal'::regnamespace) ORDER BY 1;
 
 SELECT c.relname, c.relkind, c.relrowsecurity AS row_security,
        (SELECT string_agg(privilege_type, ' ') FROM aclexplode(c.relacl) WHERE grantee = 0) AS everybody_may,
@@ -19,7 +19,7 @@ FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
 WHERE c.relnamespace = 'socle'::regnamespace AND c.relkind IN ('r', 'v') AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY c.relname, a.attnum;
 
-SELECT nspacl::text LIKE '%=U/%' AS everybody_may_use_the_schema FROM pg_namespace WHERE nspname = 'socle';
+SELECT nspacl::text LIKE '%=U/%' AS everybody_may_use_the_schema FROM pg_namespace WHERE nspname IN ('socle', 'socle_internal');
 
 -- Objects without a comment: none.
 SELECT pg_describe_object(d.classid, d.objid, 0) AS without_comment
