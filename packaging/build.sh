@@ -42,6 +42,9 @@ mkdir -p "$doc" "$server/usr/lib/systemd/system/postgresql@$major-.service.d"
 # Of this major version alone, so that packages for several may be installed.
 cp "$here/debian/socle.conf" "$server/usr/lib/systemd/system/postgresql@$major-.service.d/socle.conf"
 cp "$root"/{README.md,SECURITY.md} "$doc"
+# The manual keeps its folder, so that its links and examples work.
+install -d "$doc/docs"
+cp "$root"/docs/* "$doc/docs"
 gzip -9nc "$root/CHANGELOG.md" >"$doc/NEWS.gz"
 # Licences are no part of the library directory of a server.
 mv "$lib/ThirdPartyNotices.txt" "$doc/onnxruntime-ThirdPartyNotices.txt"

@@ -139,11 +139,11 @@ fn a_lock_is_the_reason(cluster: &Cluster, watcher: &mut Client) {
     transaction.rollback().unwrap();
 }
 
-/// The query of the README.
+/// The queries of the manual.
 fn queries() -> String {
-    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md")).unwrap();
-    let block = readme.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next());
-    block.expect("the README shows queries for the exporter").to_string()
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/operate.md")).unwrap();
+    let block = page.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next());
+    block.expect("the page shows queries for the exporter").to_string()
 }
 
 struct Exporter(Child);

@@ -1,6 +1,7 @@
 //! The project about itself: directions between its parts, licences of what it links, promises that a text scan keeps.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
+mod paper;
 mod process;
 
 use std::collections::BTreeSet;
@@ -173,37 +174,6 @@ fn rooms_use_only_those_below_them() {
         }
     }
     assert_eq!(wrong, Vec::<String>::new());
-}
-
-/// The paths that `a/{b,c}.sql` stands for; a path without braces itself.
-fn alternatives(path: &str) -> Vec<String> {
-    let parts = path.split_once('{').and_then(|(before, rest)| Some((before, rest.split_once('}')?)));
-    let Some((before, (names, after))) = parts else { return vec![path.to_string()] };
-    names.split(',').map(|name| format!("{before}{name}{after}")).collect()
-}
-
-#[test]
-fn papers_name_tests_and_files_that_exist() {
-    let sources: String = rust("").into_iter().map(|(_, text)| text).collect();
-    let mut missing = Vec::new();
-    for paper in ["SECURITY.md", "docs/ARCHITECTURE.md", "docs/CONTRIBUTING.md", "docs/RELEASING.md"] {
-        let text = fs::read_to_string(root().join(paper)).unwrap();
-        for quoted in text.split('`').skip(1).step_by(2) {
-            let is_name =
-                quoted.chars().all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '_');
-            // Names of tests are sentences; nothing else has as many words.
-            if is_name && quoted.matches('_').count() >= 4 && !sources.contains(&format!("fn {quoted}(")) {
-                missing.push(format!("{paper}: {quoted}"));
-            }
-            let is_path =
-                ["src/", "sql/", "crates/", "tests/", "bench/"].iter().any(|folder| quoted.starts_with(folder));
-            if is_path && !quoted.contains(['*', ' ', '<', ':']) && !quoted.contains("OLD") {
-                let lost = alternatives(quoted).into_iter().filter(|path| !root().join(path).exists());
-                missing.extend(lost.map(|path| format!("{paper}: {path}")));
-            }
-        }
-    }
-    assert_eq!(missing, Vec::<String>::new());
 }
 
 #[test]
