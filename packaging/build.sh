@@ -41,7 +41,7 @@ END
 mkdir -p "$doc" "$server/usr/lib/systemd/system/postgresql@$major-.service.d"
 # Of this major version alone, so that packages for several may be installed.
 cp "$here/debian/socle.conf" "$server/usr/lib/systemd/system/postgresql@$major-.service.d/socle.conf"
-cp "$root"/{README.md,SECURITY.md} "$doc"
+cp -r "$root"/{README.md,SECURITY.md,docs} "$doc"
 # The manual keeps its folder, so that its links and examples work.
 install -d "$doc/docs"
 cp "$root"/docs/* "$doc/docs"

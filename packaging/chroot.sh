@@ -13,7 +13,7 @@ start_system() {
   step "a clean system with PostgreSQL $major"
   local packages="postgresql-$major,ca-certificates"
   if (($# > 0)); then packages+=$(printf ',%s' "$@"); fi
-  mmdebstrap --quiet --mode=root --variant=apt --include="$packages" "$suite" "$root"
+  mmdebstrap --quiet --mode=root --variant=apt --skip=cleanup/apt/lists --include="$packages" "$suite" "$root"
   mount -t proc proc "$root/proc"
   mount -t tmpfs -o mode=1777 tmpfs "$root/dev/shm" # shared memory of PostgreSQL
   cp /etc/resolv.conf /etc/hosts "$root/etc/"
