@@ -19,7 +19,7 @@ INSERT INTO article VALUES
     (6, 'Printers', 'If the printer shows error E-4042, open the rear door and take out the jammed paper.', 'Grace', '2025-11-02', 75),
     (7, 'Guest Wi-Fi', 'Visitors use the network guest. Its password changes every Monday.', 'Grace', '2025-12-01', 150),
     (8, 'Holidays', 'Ask your manager for leave at least two weeks in advance.', 'Alan', '2025-06-01', 520),
-    (9, 'Congés', 'Demandez vos congés à votre responsable au moins deux semaines à l''avance.', 'Chloé', '2025-06-03', 130),
+    (9, 'Congés', 'Demandez vos congés à votre chef au moins deux semaines avant leur début.', 'Chloé', '2025-06-03', 130),
     (10, 'Travel', 'Hotel bills of up to 120 euros a night are paid without a request.', 'Alan', '2025-09-17', 210),
     (11, 'Télétravail', 'Vous pouvez travailler à la maison deux jours par semaine.', 'Chloé', '2026-02-02', 340),
     (12, 'Sick leave', 'If you are ill, call before nine. A certificate is needed from the fourth day on.',

@@ -27,17 +27,32 @@ fn the_sql_of_the_manual_runs_as_written_and_prints_what_is_shown() {
     fs::create_dir(&folder).unwrap();
     fs::copy(root().join("docs/examples.sql"), folder.join("examples.sql")).unwrap();
     let mut client = cluster.connect();
-    let mut wrong = Vec::new();
     for page in &pages {
-        let blocks = blocks(page);
-        if blocks.is_empty() {
-            continue;
-        }
-        let database = page.file_stem().unwrap().to_string_lossy().to_lowercase();
-        client.batch_execute(&format!("CREATE DATABASE \"{database}\"")).unwrap();
-        wrong.extend(differences(&blocks, &outputs(&cluster, &folder, &database, &blocks)));
+        client.batch_execute(&format!("CREATE DATABASE \"{}\"", database(page))).unwrap();
     }
+    // Two at a time: much of a page is waiting.
+    let wrong: Vec<String> = std::thread::scope(|scope| {
+        let every_second = |first| {
+            let pages = pages.iter().skip(first).step_by(2);
+            let (cluster, folder) = (&cluster, &folder);
+            scope.spawn(move || pages.flat_map(|page| wrong(cluster, folder, page)).collect::<Vec<_>>())
+        };
+        [every_second(0), every_second(1)].into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+    });
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+fn database(page: &Path) -> String {
+    page.file_stem().unwrap().to_string_lossy().to_lowercase()
+}
+
+/// What a page shows and does not print.
+fn wrong(cluster: &Cluster, folder: &Path, page: &Path) -> Vec<String> {
+    let blocks = blocks(page);
+    if blocks.is_empty() {
+        return Vec::new();
+    }
+    differences(&blocks, &outputs(cluster, folder, &database(page), &blocks))
 }
 
 fn root() -> PathBuf {

@@ -12,12 +12,13 @@ const HOOKS: &str = include_str!("hostile_hooks.sql");
 
 /// What calls each function of the schema, by its name, on the corpus of the hostile owner where it takes one. The last ones
 /// change it.
-const CALLS: [(&str, &str); 81] = [
+const CALLS: [(&str, &str); 82] = [
     ("key_column", "SELECT socle_internal.key_column('{\"id\": 1}', 'id')"),
     ("wait_reasons", "SELECT * FROM socle_internal.wait_reasons()"),
     ("why_not_captured", "SELECT socle_internal.why_not_captured(corpus, source) FROM socle.corpus_binding"),
     ("column_type", "SELECT socle_internal.column_type(source, 1::smallint) FROM socle.corpus_binding"),
     ("version", "SELECT socle.version()"),
+    ("help", "SELECT * FROM socle.help('search')"),
     ("engine_report", "SELECT socle.engine_report()"),
     ("chunk", "SELECT * FROM socle.chunk('a b')"),
     ("count_tokens", "SELECT socle.count_tokens('a', 'minilm')"),
