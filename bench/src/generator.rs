@@ -1,5 +1,5 @@
 //! Generated text: the generator through its socket beside a bare loop over the same libraries of llama.cpp, in turns, with
-//! the same file, prompt and number of threads; and four sessions beside one.
+//! the same file, prompt and number of threads; and four sessions beside one, for both. SOCLE_BENCH_MODEL is another file.
 
 use serde::de::DeserializeOwned;
 use socle_core::generator::{Constraint, GeneratorOverrides, GeneratorSpec, Message, MessageRole};
@@ -39,13 +39,26 @@ struct Times {
     rest: (f64, f64),
 }
 
+/// What is asked in the measurement of sessions.
+const QUESTION: &str = "Write a long story of a cat.";
+
+/// With half of the processors, as by default, and with all.
 pub fn measure(models: &Path) {
-    let threads = (super::processors() / 2).max(1) as u32;
+    let file = std::env::var("SOCLE_BENCH_MODEL").unwrap_or_else(|_| MODEL.into());
+    let all = super::processors() as u32;
+    let half = (all / 2).max(1);
+    measure_with(models, &file, half);
+    if all > half {
+        measure_with(models, &file, all);
+    }
+}
+
+fn measure_with(models: &Path, file: &str, threads: u32) {
     let mut generator = Generator::start(models, threads);
     let mut client = generator.connect();
-    let spec = client.inspect();
-    let text = "A sentence of some length about nothing in particular. ".repeat(70) + "Write a long story of a cat.";
-    let mut bare = Bare::new(&models.join(MODEL), &text, threads);
+    let spec = client.inspect(file);
+    let text = "A sentence of some length about nothing in particular. ".repeat(70) + QUESTION;
+    let mut bare = Bare::new(&models.join(file), &text, threads);
     let mut rounds = Vec::new();
     for round in 0..=ROUNDS {
         let ours = client.ask(&generator.process, &spec, &text);
@@ -54,7 +67,7 @@ pub fn measure(models: &Path) {
         rounds.extend((round > 0).then_some((ours, theirs)));
     }
     println!(
-        "\n| {} tokens of prompt, {ANSWER} of answer, {threads} threads | first token | tokens/s | ratio by the clock | ratio by processor time |",
+        "\n| {file}: {} tokens of prompt, {ANSWER} of answer, threads: {threads} | first token | tokens/s | ratio by the clock | ratio by processor time |",
         bare.tokens.len()
     );
     println!("|---|---|---|---|---|");
@@ -74,36 +87,39 @@ pub fn measure(models: &Path) {
         column(&|(_, bare)| bare.first.0) * 1000.0,
         column(&|(_, bare)| rest / bare.rest.0),
     );
-    sessions(&mut generator, &spec);
+    sessions(&mut generator, &spec, &mut bare);
 }
 
 /// Tokens by the second of time, and of processor time.
 type Rates = (f64, f64);
 
-/// Tokens per second of one session and of four at once, in turns.
-fn sessions(generator: &mut Generator, spec: &GeneratorSpec) {
-    let mut rounds = Vec::new();
+/// Tokens per second of one session and of four at once, and of one and four sequences of the bare loop, in turns.
+fn sessions(generator: &mut Generator, spec: &GeneratorSpec, bare: &mut Bare) {
+    let mut rounds: Vec<[Rates; 4]> = Vec::new();
     for round in 0..=ROUNDS {
         let [one, four] = [1, 4].map(|count| {
             let mut clients: Vec<Client> = (0..count).map(|_| generator.connect()).collect();
             let (begun, used) = (Instant::now(), processor_seconds(generator.process.id()));
-            clients.iter_mut().for_each(|client| client.send(spec, "Write a long story of a cat."));
+            clients.iter_mut().for_each(|client| client.send(spec, QUESTION));
             let tokens: u32 = clients.iter_mut().map(Client::finish).sum();
             let used = processor_seconds(generator.process.id()) - used;
             (f64::from(tokens) / begun.elapsed().as_secs_f64(), f64::from(tokens) / used)
         });
-        rounds.extend((round > 0).then_some((one, four)));
+        rounds.extend((round > 0).then(|| [one, four, bare.run_sequences(1), bare.run_sequences(4)]));
     }
-    let column = |of: &dyn Fn(&(Rates, Rates)) -> f64| median(rounds.iter().map(of).collect());
-    println!("\n| sessions | tokens/s together | ratio by the clock | ratio by processor time |");
-    println!("|---|---|---|---|");
-    println!("| 1 | {:.1} | 1 | 1 |", column(&|(one, _)| one.0));
-    println!(
-        "| 4 | {:.1} | {:.2} | {:.2} |",
-        column(&|(_, four)| four.0),
-        column(&|(one, four)| four.0 / one.0),
-        column(&|(one, four)| four.1 / one.1)
-    );
+    let column = |of: &dyn Fn(&[Rates; 4]) -> f64| median(rounds.iter().map(of).collect());
+    println!("\n| contender | at once | tokens/s together | ratio to one, by the clock | ratio to one, by processor time |");
+    println!("|---|---|---|---|---|");
+    for (number, name, count) in
+        [(0, "`socle-generator`", 1), (1, "`socle-generator`", 4), (2, "bare loop", 1), (3, "bare loop", 4)]
+    {
+        println!(
+            "| {name} | {count} | {:.1} | {:.2} | {:.2} |",
+            column(&|rates| rates[number].0),
+            column(&|rates| rates[number].0 / rates[number / 2 * 2].0),
+            column(&|rates| rates[number].1 / rates[number / 2 * 2].1)
+        );
+    }
 }
 
 fn median(mut values: Vec<f64>) -> f64 {
@@ -124,6 +140,7 @@ fn processor_seconds(pid: u32) -> f64 {
 struct Bare {
     context: Context,
     tokens: Vec<i32>,
+    question: Vec<i32>,
 }
 
 impl Bare {
@@ -132,10 +149,40 @@ impl Bare {
         socle_child::process::lower_priority_of_thread();
         let functions = library::load(Path::new(&std::env::var("SOCLE_LLAMA").unwrap())).unwrap();
         let model = Arc::new(Model::load(functions, File::open(file).unwrap().as_fd(), false, &|| true).unwrap());
-        let message = Message { role: MessageRole::User, content: text };
-        let tokens = prompt::tokens(&*model, &Template::ChatMl.write(&[message])).tokens;
-        let size = ContextSize { tokens: 8192, sequences: 1, batch: BARE_BATCH, threads };
-        Self { context: Context::new(&model, size, Box::new(|| false)).unwrap(), tokens }
+        let tokens = |content| {
+            let message = Message { role: MessageRole::User, content };
+            prompt::tokens(&*model, &Template::ChatMl.write(&[message])).tokens
+        };
+        let size = ContextSize { tokens: 8192, sequences: 4, batch: BARE_BATCH, threads };
+        let context = Context::new(&model, size, Box::new(|| false)).unwrap();
+        Self { context, tokens: tokens(text), question: tokens(QUESTION) }
+    }
+
+    /// Answers the same question in several sequences at once.
+    fn run_sequences(&mut self, count: usize) -> Rates {
+        (0..count).for_each(|sequence| drop(self.context.remove(sequence, 0)));
+        let own = std::process::id();
+        let (begun, used) = (Instant::now(), processor_seconds(own));
+        let last = self.question.len() - 1;
+        let input = |sequence, (position, token): (usize, &i32)| Input {
+            sequence,
+            position,
+            token: *token,
+            output: position == last,
+        };
+        let prompts: Vec<Input> =
+            (0..count).flat_map(|at| self.question.iter().enumerate().map(move |one| input(at, one))).collect();
+        self.context.run(&prompts).unwrap();
+        let mut next: Vec<i32> = (0..count).map(|at| self.best((at + 1) * self.question.len() - 1)).collect();
+        for step in 0..ANSWER as usize - 1 {
+            let position = self.question.len() + step;
+            let input = |(sequence, token): (usize, &i32)| Input { sequence, position, token: *token, output: true };
+            let inputs: Vec<Input> = next.iter().enumerate().map(input).collect();
+            self.context.run(&inputs).unwrap();
+            next = (0..count).map(|at| self.best(at)).collect();
+        }
+        let tokens = f64::from(ANSWER) * count as f64;
+        (tokens / begun.elapsed().as_secs_f64(), tokens / (processor_seconds(own) - used))
     }
 
     fn run(&mut self) -> Times {
@@ -243,9 +290,9 @@ impl Client {
         }
     }
 
-    fn inspect(&mut self) -> GeneratorSpec {
+    fn inspect(&mut self, file: &str) -> GeneratorSpec {
         let overrides = GeneratorOverrides::default();
-        self.tell(&GeneratorRequest::Inspect { name: "smollm2", file: MODEL, overrides });
+        self.tell(&GeneratorRequest::Inspect { name: "measured", file, overrides });
         match self.next() {
             GeneratorResponse::Inspected(inspection) => inspection.spec,
             other => unreachable!("{other:?}"),

@@ -66,6 +66,7 @@ fn main() {
     }
     if wanted("interrupt") {
         interrupt::measure_generator();
+        query::measure_beside_generation(MODELS[0], &texts);
     }
     if wanted("corpus") {
         corpus::measure(MODELS[0], &texts);

@@ -100,7 +100,7 @@ LANGUAGE c VOLATILE PARALLEL RESTRICTED COST 10000
 AS 'MODULE_PATHNAME', 'count_generator_tokens_of_messages_wrapper';
 COMMENT ON FUNCTION socle.count_generator_tokens(jsonb, text) IS 'the same of a conversation';
 
--- Visible to all roles: nothing here depends on data.
+-- Visible to all roles: what others do with the generator is only told to members of pg_read_all_stats.
 CREATE FUNCTION socle.generator_report() RETURNS jsonb
 LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED COST 1000
 AS 'MODULE_PATHNAME', 'generator_report_wrapper';
@@ -147,14 +147,14 @@ COMMENT ON COLUMN socle.generator_status.name IS 'name of the generator';
 COMMENT ON COLUMN socle.generator_status.loaded IS 'in memory';
 COMMENT ON COLUMN socle.generator_status.memory_bytes IS 'memory that its weights and contexts take';
 COMMENT ON COLUMN socle.generator_status.loaded_at IS 'time of loading';
-COMMENT ON COLUMN socle.generator_status.used_at IS 'last use; the oldest goes first when memory runs short';
+COMMENT ON COLUMN socle.generator_status.used_at IS 'last use; the oldest goes first when memory runs short; NULL, like connection_count and the columns with counts and rates after it, for a role without pg_monitor';
 COMMENT ON COLUMN socle.generator_status.state IS 'of the process: running, starting, stopped (it starts when it is needed), or unavailable';
 COMMENT ON COLUMN socle.generator_status.state_reason IS 'why it is unavailable';
 COMMENT ON COLUMN socle.generator_status.pid IS 'its process id';
 COMMENT ON COLUMN socle.generator_status.started_at IS 'its start';
 COMMENT ON COLUMN socle.generator_status.restart_count IS 'processes before it that died under the same supervisor; ends of idle ones do not count';
 COMMENT ON COLUMN socle.generator_status.library_version IS 'version of llama.cpp; NULL until a model was loaded';
-COMMENT ON COLUMN socle.generator_status.thread_count IS 'threads that compute';
+COMMENT ON COLUMN socle.generator_status.thread_count IS 'most threads that compute; fewer do where other work takes the processors';
 COMMENT ON COLUMN socle.generator_status.process_memory_bytes IS 'resident memory of the process';
 COMMENT ON COLUMN socle.generator_status.memory_limit_bytes IS 'socle.generator_memory_limit, which loaded generators stay below';
 COMMENT ON COLUMN socle.generator_status.connection_count IS 'sessions connected to it';

@@ -278,11 +278,11 @@ CREATE FUNCTION socle.evaluate_answers(
 ) RETURNS TABLE (
     question_count integer, answerable_count integer, contained double precision, token_f1 double precision,
     declined_wrongly integer, unanswerable_count integer, declined_rightly integer, generated_count integer,
-    grounded double precision, median_milliseconds double precision)
+    grounded double precision, median_milliseconds double precision, judged_cited double precision)
 LANGUAGE c VOLATILE PARALLEL RESTRICTED COST 1000000000 ROWS 1 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'evaluate_answers_wrapper';
 COMMENT ON FUNCTION socle.evaluate_answers IS
-    'how good the answers of socle.answer are, by a table of questions (question, reference as text or text[], NULL where the corpus has no answer)';
+    'how good the answers of socle.answer are, by a table of questions (question, reference as text or text[], NULL where the corpus has no answer; a further column source_key names the documents that hold it)';
 
 CREATE FUNCTION socle.calibrate(
     corpus text,

@@ -101,7 +101,7 @@ impl Attribution {
     fn support(&self, corpora: &[CorpusSpec], claim: &Claim) -> Result<Result<String, String>> {
         let overlaps = self.overlaps(corpora, claim)?;
         let reranker = self.request.reranker.as_ref().filter(|_| has_cross_encoder(&self.request));
-        let candidates = match claim.candidates(&self.parts, &overlaps, reranker.is_some()) {
+        let candidates = match claim.candidates(&self.parts, &overlaps) {
             Ok(candidates) => candidates,
             Err(reason) => return Ok(Err(reason)),
         };

@@ -8,6 +8,7 @@ use crate::catalog::CorpusSpec;
 use crate::catalog::sql_template::identifier;
 use crate::pg::arguments::Arguments;
 use crate::pg::error::report;
+use crate::pg::jsonb_key::Key;
 use crate::pg::run_as::as_self;
 use crate::pg::{plan_cache, value};
 use crate::search::omission::notice;
@@ -15,7 +16,8 @@ use crate::search::request::SearchRequest;
 use crate::search::with_corpora;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
-use socle_core::answer::quality::{Judged, Match, best_threshold, compare, thresholds};
+use serde_json::Value;
+use socle_core::answer::quality::{Judged, Match, best_threshold, compare, is_key, thresholds};
 use socle_core::{Error, Kind, Result};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -38,6 +40,7 @@ type Evaluated = TableIterator<
         name!(generated_count, i32),
         name!(grounded, Option<f64>),
         name!(median_milliseconds, Option<f64>),
+        name!(judged_cited, Option<f64>),
     ),
 >;
 
@@ -58,6 +61,8 @@ type Calibrated = TableIterator<
 struct Question {
     text: String,
     references: Vec<String>,
+    /// The keys of the documents that are judged to hold the answer.
+    judged: Vec<Value>,
 }
 
 /// What became of a question.
@@ -65,6 +70,8 @@ struct Outcome {
     is_answerable: bool,
     answer: Answer,
     quality: Match,
+    /// Whether a document is cited that is judged to hold the answer; `None` without a judgment.
+    judged_cited: Option<bool>,
     milliseconds: f64,
 }
 
@@ -79,7 +86,7 @@ fn calibrate(call: pg_sys::FunctionCallInfo) -> Result<Calibrated, ErrorReport> 
 }
 
 /// A row of each function.
-type Row = (i32, i32, Option<f64>, Option<f64>, i32, i32, i32, i32, Option<f64>, Option<f64>);
+type Row = (i32, i32, Option<f64>, Option<f64>, i32, i32, i32, i32, Option<f64>, Option<f64>, Option<f64>);
 type Threshold = (f64, bool, i32, i32, i32, i32, i32);
 
 fn evaluated(arguments: Arguments) -> Result<Vec<Row>> {
@@ -96,7 +103,9 @@ fn evaluated(arguments: Arguments) -> Result<Vec<Row>> {
     let mut milliseconds: Vec<f64> = outcomes.iter().map(|outcome| outcome.milliseconds).collect();
     milliseconds.sort_unstable_by(f64::total_cmp);
     let generated = outcomes.iter().filter_map(|outcome| outcome.answer.generation.as_ref());
-    let grounded: Vec<f64> = outcomes.iter().filter_map(|outcome| outcome.answer.grounded).collect();
+    let grounded = outcomes.iter().filter_map(|outcome| outcome.answer.grounded);
+    let answered = outcomes.iter().filter(|outcome| outcome.answer.refusal.is_none());
+    let judged_cited = answered.filter_map(|outcome| outcome.judged_cited.map(|cited| f64::from(u8::from(cited))));
     Ok(vec![(
         value::count(outcomes.len()),
         value::count(answerable.len()),
@@ -106,9 +115,15 @@ fn evaluated(arguments: Arguments) -> Result<Vec<Row>> {
         value::count(others.len()),
         value::count(declined(&others)),
         value::count(generated.filter(|generation| generation.finish != UNSUPPORTED).count()),
-        (!grounded.is_empty()).then(|| grounded.iter().sum::<f64>() / grounded.len() as f64),
+        average(grounded),
         milliseconds.get(milliseconds.len() / 2).copied(),
+        average(judged_cited),
     )])
+}
+
+fn average(values: impl Iterator<Item = f64>) -> Option<f64> {
+    let (count, sum) = values.fold((0, 0.0), |(count, sum), value| (count + 1, sum + value));
+    (count > 0).then(|| sum / f64::from(count))
 }
 
 fn calibrated(arguments: Arguments) -> Result<Vec<Threshold>> {
@@ -173,7 +188,8 @@ fn answers(
         waiting += found.waiting();
         let references: Vec<&str> = question.references.iter().map(String::as_str).collect();
         let quality = compare(answer.text.as_deref().unwrap_or_default(), &references);
-        outcomes.push(Outcome { is_answerable: !references.is_empty(), answer, quality, milliseconds });
+        let judged_cited = (!question.judged.is_empty()).then(|| cites_one_of(&answer.citations, &question.judged));
+        outcomes.push(Outcome { is_answerable: !references.is_empty(), answer, quality, judged_cited, milliseconds });
     }
     if waiting > 0 {
         notice(
@@ -184,13 +200,19 @@ fn answers(
     Ok(outcomes)
 }
 
+/// Whether one of these citations is of one of these documents.
+fn cites_one_of(citations: &[String], judged: &[Value]) -> bool {
+    let key = |citation: &String| serde_json::from_str::<Value>(citation).ok()?.get_mut("source_key").map(Value::take);
+    citations.iter().filter_map(key).any(|cited| judged.iter().any(|judged| is_key(&cited, judged)))
+}
+
 /// The questions of a table, in its order.
 fn questions(table: pg_sys::Oid) -> Result<Vec<Question>> {
     let found = plan_cache::rows(COLUMNS, &[table.into()], 0, |row| {
         (row.get::<String>(1), row.get::<String>(2), row.get::<bool>(3) == Some(true))
     })?;
     let name = found.first().and_then(|column| column.0.clone()).unwrap_or_else(|| format!("with OID {table}"));
-    let [(_, Some(question), _), (_, Some(reference), is_list)] = found.as_slice() else {
+    let [(_, Some(question), _), (_, Some(reference), is_list), key @ ..] = found.as_slice() else {
         return Err(Error::new(
             Kind::InvalidArgument,
             format!("table {name} of questions must have at least 2 columns"),
@@ -200,7 +222,8 @@ fn questions(table: pg_sys::Oid) -> Result<Vec<Question>> {
     };
     // Between built-in types, no role can define a cast.
     let cast = if *is_list { "::pg_catalog.text[]" } else { "" };
-    let sql = format!("SELECT q.{}, q.{}{cast} FROM {name} q", identifier(question), identifier(reference));
+    let key = if key.is_empty() { "NULL::pg_catalog.text" } else { "q.source_key" };
+    let sql = format!("SELECT q.{}, q.{}{cast}, {key} FROM {name} q", identifier(question), identifier(reference));
     let rows = as_self(|| {
         plan_cache::rows(&sql, &[], 0, |row| {
             let references = if *is_list {
@@ -208,13 +231,18 @@ fn questions(table: pg_sys::Oid) -> Result<Vec<Question>> {
             } else {
                 row.text(2).into_iter().collect()
             };
-            (row.text(1), references)
+            (row.text(1), references, row.json(3))
         })
     })?;
-    let asked = rows.into_iter().filter_map(|(text, references): (Option<String>, Vec<String>)| {
+    let asked = rows.into_iter().filter_map(|(text, references, key): (Option<String>, Vec<String>, Option<Key>)| {
+        let judged = match key.and_then(|key| serde_json::from_str(&key.0).ok()) {
+            None | Some(Value::Null) => Vec::new(),
+            Some(Value::Array(keys)) => keys,
+            Some(key) => vec![key],
+        };
         let text = text.filter(|text| !text.trim().is_empty())?;
         let references = references.into_iter().filter(|reference| !reference.trim().is_empty()).collect();
-        Some(Question { text, references })
+        Some(Question { text, references, judged })
     });
     Ok(asked.collect())
 }

@@ -1,6 +1,7 @@
 //! `socle.version`, and the states of the engine and the generator for the status views.
 
 use crate::pg::error::report;
+use crate::pg::run_as::may_act_as;
 use crate::{engine_client, generator_client, supervisor};
 use pgrx::JsonB;
 use pgrx::pg_sys::panic::ErrorReport;
@@ -75,6 +76,29 @@ fn reason(error: Error) -> String {
     [Some(error.to_string()), error.hint].into_iter().flatten().collect::<Vec<_>>().join(". ")
 }
 
+/// Fields of the report that tell what others do with the generator: when, how much, and how long it took.
+const ACTIVITY: [&str; 8] = [
+    "connection_count",
+    "running",
+    "queued",
+    "request_count",
+    "prompt_token_count",
+    "answer_token_count",
+    "tokens_per_second",
+    "first_token_p50_ms",
+];
+
+/// The report without what only members of `pg_read_all_stats` may know.
+fn without_activity(mut state: serde_json::Value) -> serde_json::Value {
+    for field in ACTIVITY {
+        state[field] = serde_json::Value::Null;
+    }
+    for generator in state["generators"].as_array_mut().into_iter().flatten() {
+        generator["used_at"] = serde_json::Value::Null;
+    }
+    state
+}
+
 /// The state of the generator as one JSON object. Never starts a generator.
 #[pg_extern(sql = false)]
 fn generator_report() -> Result<JsonB, ErrorReport> {
@@ -107,7 +131,8 @@ fn generator_report() -> Result<JsonB, ErrorReport> {
         }
         Err(error) => return Err(report(error)),
     };
-    Ok(JsonB(state))
+    let sees_all = may_act_as(pg_sys::Oid::from(pg_sys::ROLE_PG_READ_ALL_STATS));
+    Ok(JsonB(if sees_all { state } else { without_activity(state) }))
 }
 
 /// The state of a running generator.

@@ -184,11 +184,15 @@ impl ModelRoot {
             .open_beneath(&join(directory, path)?, OFlags::RDONLY | OFlags::NONBLOCK)
             .map_err(|errno| failure(errno, "model file", &shown))?;
         let stat = rustix::fs::fstat(&fd).map_err(|errno| failure(errno, "model file", &shown))?;
-        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-            return Err(refused(&shown, "it is not a regular file"));
+        match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile => {}
+            FileType::Directory => {
+                return Err(refused(&shown, "it is a directory").hint("Name the file in it."));
+            }
+            _ => return Err(refused(&shown, "it is not a regular file")),
         }
         if stat.st_nlink != 1 {
-            return Err(refused(&shown, "it is also known under another name (a hard link)"));
+            return Err(refused(&shown, "it is also known under another name (a hard link)").hint(COPY));
         }
         Ok((fd, stat))
     }
@@ -205,14 +209,19 @@ fn join(directory: &str, path: &str) -> Result<PathBuf> {
     let ordinary = |component: Component<'_>| matches!(component, Component::Normal(_));
     let is_empty = joined.as_os_str().is_empty();
     if is_empty || directory.contains('\0') || path.contains('\0') || !joined.components().all(ordinary) {
+        // A model is a directory, a generator is a file.
+        let example = if directory.is_empty() { "smollm2-135m-instruct/model.gguf" } else { "bge-small-en-v1.5" };
         return Err(Error::new(
             Kind::InvalidArgument,
             format!("\"{}\" is not a path below the model directory", joined.display()),
         )
-        .hint("Give a relative path without \"..\", for example 'bge-small-en-v1.5'."));
+        .hint(format!("Give a path relative to socle.model_directory, without \"..\", for example '{example}'.")));
     }
     Ok(joined)
 }
+
+/// What to do about a file that is also in another place.
+const COPY: &str = "Copy the file itself into the model directory.";
 
 fn stamp(stat: &Stat) -> Stamp {
     Stamp([
@@ -230,9 +239,10 @@ fn failure(errno: Errno, what: &str, path: &Path) -> Error {
     let path = path.display();
     match errno {
         Errno::NOENT | Errno::NOTDIR => Error::new(Kind::MissingFile, format!("{what} \"{path}\" does not exist"))
-            .hint("Check socle.model_directory and the directory of the model."),
+            .hint("Check socle.model_directory, and the path, which is relative to it."),
         Errno::XDEV | Errno::LOOP => Error::new(Kind::DamagedModelFile, format!("{what} \"{path}\" is refused"))
-            .detail("A symbolic link leads out of the model directory."),
+            .detail("A symbolic link leads out of the model directory.")
+            .hint(COPY),
         _ => Error::new(Kind::UnreadableFile, format!("could not open {what} \"{path}\"")).detail(errno.to_string()),
     }
 }

@@ -9,13 +9,14 @@ use crate::request::{Answer, Request};
 use crate::sampler::Pieces;
 use crate::schedule::{self, Pace, SEQUENCES, Slots};
 use crate::statistics::Statistics;
+use crate::threads::Threads;
 use rustix::time::{ClockId, clock_gettime};
 use socle_core::generator::Finish;
 use socle_core::protocol::GeneratorResponse;
 use socle_core::{Error, Kind, Result};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A request whose prompt is ready to be computed.
 #[derive(Debug)]
@@ -61,6 +62,7 @@ pub struct Batcher {
     slots: Slots,
     running: Vec<Running>,
     pace: Pace,
+    threads: Threads,
     turn: usize,
     keeps_beginnings: bool,
     /// The token that ends an answer beside those that the vocabulary states.
@@ -90,9 +92,11 @@ impl Batcher {
         };
         let size = ContextSize { tokens, sequences: SEQUENCES as u32, batch: schedule::MAX_RUN_TOKENS as u32, threads };
         let context = Context::new(model, size, Box::new(watch))?;
+        let threads = Threads::new(threads);
         let slots = Slots::new(context.size());
         let keeps_beginnings = model.keeps_beginnings();
-        Ok(Self { context, slots, running: Vec::new(), pace: Pace::default(), turn: 0, keeps_beginnings, end, watched })
+        let (running, pace) = (Vec::new(), Pace::default());
+        Ok(Self { context, slots, running, pace, threads, turn: 0, keeps_beginnings, end, watched })
     }
 
     /// Number of requests in progress.
@@ -117,13 +121,16 @@ impl Batcher {
         }
         let requests = self.running.iter().map(|running| running.prepared.request.clone()).collect();
         *self.watched.lock().unwrap_or_else(PoisonError::into_inner) = requests;
+        self.context.set_threads(self.threads.count());
         // Of the processor, not of the clock: beside other load, smaller runs would only be slower.
-        let begun = processor_time();
+        let [begun, used] = CLOCKS.map(time);
+        let clock = Instant::now();
         let result = self.context.run(&inputs);
+        self.threads.record(clock.elapsed(), time(CLOCKS[1]).saturating_sub(used));
         self.watched.lock().unwrap_or_else(PoisonError::into_inner).clear();
         match result {
             Ok(()) => {
-                self.pace.record(inputs.len(), processor_time().saturating_sub(begun));
+                self.pace.record(inputs.len(), time(CLOCKS[0]).saturating_sub(begun));
                 self.advance(&inputs, statistics);
             }
             Err(error) => self.fail(error, statistics),
@@ -152,7 +159,7 @@ impl Batcher {
         }
         let remaining: Vec<usize> = self.running.iter().map(Running::remaining).collect();
         self.turn = self.turn.wrapping_add(1);
-        let slices = schedule::slices(&remaining, self.pace.slice(), self.turn);
+        let slices = schedule::slices(&remaining, self.pace.slice(!inputs.is_empty()), self.turn);
         for (running, slice) in self.running.iter().zip(slices) {
             let tokens = &running.prepared.prompt.tokens;
             for position in running.computed..running.computed + slice {
@@ -226,9 +233,11 @@ impl Batcher {
     }
 }
 
-/// Processor time of this thread.
-fn processor_time() -> Duration {
-    Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default()
+/// Processor time of this thread, and of all threads of the process.
+const CLOCKS: [ClockId; 2] = [ClockId::ThreadCPUTime, ClockId::ProcessCPUTime];
+
+fn time(clock: ClockId) -> Duration {
+    Duration::try_from(clock_gettime(clock)).unwrap_or_default()
 }
 
 impl Running {

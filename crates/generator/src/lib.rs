@@ -3,7 +3,7 @@
 //!
 //! A request (`request`) arrives at the thread that owns all connections (`server`, `connection`). A thread of its own
 //! (`service`) loads its model (`store`), writes its prompt (`template`, `prompt`), and hands it to the thread that computes
-//! (`decoder`), which runs all requests of a model together (`batcher`, `schedule`). Tokens are chosen by `sampler`, under a
+//! (`decoder`), which runs all requests of a model together (`batcher`, `schedule`), by as many `threads` as find a processor. Tokens are chosen by `sampler`, under a
 //! `constraint`, and become text in `stop`. Responses go back through `responses`. A model is tried before registration in a
 //! process of its own (`trial`). `llama` has the calls of llama.cpp.
 
@@ -24,4 +24,5 @@ pub mod statistics;
 pub mod stop;
 pub mod store;
 pub mod template;
+pub mod threads;
 pub mod trial;

@@ -68,7 +68,7 @@ impl Service {
         match task {
             Task::Inspect { name, file, overrides } => self.inspect(request, name, file, overrides),
             Task::Count { generator, messages } => {
-                check_size(&generator, &messages)?;
+                check_size(&generator, &messages).map_err(|error| too_large_to_count(&generator, error))?;
                 let loaded = self.store.get(&generator, &|| request.is_cancelled())?;
                 let count = write(&loaded.model, loaded.template, &messages).tokens.len();
                 self.statistics.record_response();
@@ -125,6 +125,14 @@ fn too_long(generator: &GeneratorSpec) -> Error {
     Error::new(Kind::InputTooLong, format!("the conversation is too long for generator \"{}\"", generator.name)).hint(
         "Shorten the conversation, allow the answer fewer tokens, or register the generator with more context_tokens.",
     )
+}
+
+/// The error of a conversation whose tokens are not counted.
+fn too_large_to_count(generator: &GeneratorSpec, error: Error) -> Error {
+    let most = generator.context_tokens as usize * MAX_BYTES_PER_TOKEN;
+    Error { message: "the text is too long for its tokens to be counted".into(), ..error }.hint(format!(
+        "It exceeds the context many times. Up to {most} bytes are counted for this generator: count its parts."
+    ))
 }
 
 /// Refuses at once what cannot fit, so that no megabytes are tokenized for nothing.

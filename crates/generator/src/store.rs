@@ -9,7 +9,7 @@ use crate::llama::library;
 use crate::llama::model::Model;
 use crate::progress::Progress;
 use crate::prompt::mark_token;
-use crate::schedule::SEQUENCES;
+use crate::schedule::{MAX_RUN_TOKENS, SEQUENCES};
 use crate::template::Template;
 use socle_child::directory::{ModelRoot, OpenFile, Stamp};
 use socle_child::seconds_since_1970;
@@ -24,6 +24,9 @@ use std::time::{Duration, Instant};
 
 /// Memory of a context beside its cache, in bytes, as far as it does not depend on the model.
 const BUFFER_BYTES: u64 = 64 << 20;
+
+/// Memory that says whether a token of a run sees one in the cache, in bytes: a number of 32 bits and a copy of 16.
+const MASK_BYTES: u64 = 6;
 
 /// How many sessions have room in the cache at the same time if all use the whole context and the memory limit permits it.
 const FULL_SESSIONS: u64 = 4;
@@ -83,7 +86,8 @@ impl Memory {
     pub fn of(model: &Model) -> Self {
         // The numbers that a run gives: one for each token of the vocabulary, for each sequence.
         let outputs = (SEQUENCES * model.vocabulary_size() * size_of::<f32>()) as u64;
-        Self { fixed: model.weight_bytes() + outputs + BUFFER_BYTES, per_token: model.bytes_per_token() }
+        let per_token = model.bytes_per_token() + MAX_RUN_TOKENS as u64 * MASK_BYTES;
+        Self { fixed: model.weight_bytes() + outputs + BUFFER_BYTES, per_token }
     }
 
     /// With a cache of this many tokens.

@@ -41,6 +41,17 @@ fn what_cannot_be_generated_is_refused_by_name() {
         assert!(error.1.contains(message) && error.1.starts_with(|letter: char| !letter.is_uppercase()), "{error:?}");
     }
     generate(&mut client, "the session goes on").unwrap();
+    // Far more than the context holds is not counted, and whatever might fit is.
+    let count = |client: &mut postgres::Client, words: i32| {
+        client
+            .query_one("SELECT socle.count_generator_tokens(repeat('word ', $1))", &[&words])
+            .map(|row| row.get::<_, i32>(0))
+            .map_err(|error| error_of(&error))
+    };
+    assert!(count(&mut client, 50_000).is_ok_and(|count| count > 50_000));
+    let error = count(&mut client, 60_000).unwrap_err();
+    assert_eq!((error.0.as_str(), error.1.as_str()), ("54000", "the text is too long for its tokens to be counted"));
+    assert!(error.2.contains("300000 bytes") && error.3.contains("Up to 262144 bytes"), "{error:?}");
     for null in ["NULL::text", "NULL::jsonb"] {
         let row = client.query_one(&format!("SELECT socle.generate({null}, 'nowhere')"), &[]).unwrap();
         assert_eq!(row.get::<_, Option<String>>(0), None);

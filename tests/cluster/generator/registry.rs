@@ -61,7 +61,20 @@ fn only_superusers_and_whom_they_allow_register_generators() {
         assert_eq!(sqlstate(application.execute(&format!("SET socle.{setting}"), &[])), "55P02", "{setting}");
     }
     generate(&mut application, "everybody uses one").unwrap();
-    application.execute("SELECT name, state, pid FROM socle.generator_status", &[]).unwrap();
+    let activity =
+        "connection_count, running_count, queued_count, request_count, prompt_token_count, answer_token_count, tokens_per_second, first_token_p50_ms, used_at";
+    let shown = |client: &mut postgres::Client| -> (String, bool, i32) {
+        let sql = format!("SELECT state, loaded, num_nonnulls({activity}) FROM socle.generator_status WHERE name = 'smol'");
+        let row = client.query_one(&sql, &[]).unwrap();
+        (row.get(0), row.get(1), row.get(2))
+    };
+    assert_eq!(shown(&mut application), ("running".into(), true, 0), "what others do with it is not told");
+    assert_eq!(shown(&mut superuser), ("running".into(), true, 9));
+    superuser.batch_execute("GRANT pg_monitor TO application").unwrap();
+    assert_eq!(shown(&mut application), ("running".into(), true, 9));
+    superuser.batch_execute("REVOKE pg_monitor FROM application").unwrap();
+    let report = "SELECT socle.generator_report() - 'generators' @> '{\"request_count\": null, \"prompt_token_count\": null}'";
+    assert!(application.query_one(report, &[]).unwrap().get::<_, bool>(0));
 
     librarian.execute(register, &[&FILE]).unwrap();
     let by = "SELECT registered_by::text FROM socle.generator WHERE name = 'mine'";
@@ -103,7 +116,19 @@ fn files_that_are_no_models_are_refused_and_one_that_changes_is_an_error_that_na
         let error = error_of(&client.execute("SELECT socle.register_generator('x', $1)", &[&name]).unwrap_err());
         assert!(["XX001", "58P01", "58030", "0A000", "22023"].contains(&error.0.as_str()), "{name}: {error:?}");
         let told = format!("{} {} {}", error.1, error.2, error.3);
-        assert!(told.contains(name), "{name}: {error:?}");
+        assert!(told.contains(name) && !error.3.is_empty(), "{name}: {error:?}");
+    }
+    let absolute = file.to_string_lossy().into_owned();
+    for (name, hint) in [
+        (absolute.as_str(), "relative to socle.model_directory"),
+        ("../models/model.gguf", "smollm2-135m-instruct/model.gguf"),
+        ("directory.gguf", "Name the file in it."),
+        ("link.gguf", "Copy the file itself"),
+        ("nowhere.gguf", "the path, which is relative to it"),
+        ("text.gguf", "format GGUF"),
+    ] {
+        let error = error_of(&client.execute("SELECT socle.register_generator('x', $1)", &[&name]).unwrap_err());
+        assert!(error.3.contains(hint), "{name}: {error:?}");
     }
     for arguments in
         ["NULL, 'model.gguf'", "'', 'model.gguf'", "'x', NULL", "'x', ''", "'x', 'model.gguf', 'no such template'"]
@@ -135,6 +160,18 @@ fn files_that_are_no_models_are_refused_and_one_that_changes_is_an_error_that_na
     fs::write(models.join("new"), &sound).unwrap();
     fs::rename(models.join("new"), &file).unwrap();
     generate(&mut client, "the file is back").unwrap();
+}
+
+#[test]
+fn a_generator_and_a_model_may_have_the_same_name() {
+    let cluster = cluster("");
+    let mut client = cluster.connect();
+    client.execute("SELECT socle.register_model('smol', 'all-minilm-l6-v2')", &[]).unwrap();
+    generate(&mut client, "Hi").unwrap();
+    client.execute("SELECT socle.embed('Hi', 'smol')", &[]).unwrap();
+    client.execute("SELECT socle.drop_model('smol')", &[]).unwrap();
+    generate(&mut client, "Hi").unwrap();
+    assert_eq!(sqlstate(client.execute("SELECT socle.embed('Hi', 'smol')", &[])), "42704");
 }
 
 #[test]

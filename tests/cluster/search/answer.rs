@@ -283,6 +283,34 @@ fn a_standby_answers_and_cites() {
 }
 
 #[test]
+fn evaluation_tells_whether_the_judged_documents_are_cited() {
+    let (_cluster, mut client) = with_guides();
+    // Of a question that is declined, and of one without a judgment, nothing is cited.
+    for (key_type, keys) in [
+        ("int", ["1", "2", "3", "1"]),
+        ("text", ["'1'", "'2'", "'4'", "'1'"]),
+        ("int[]", ["'{7,1}'", "'{2}'", "'{4,5}'", "'{1}'"]),
+        ("jsonb", ["'{\"id\": 1}'", "'[{\"id\": 2}]'", "'{\"id\": 30}'", "'1'"]),
+    ] {
+        let [backup, vault, cats, none] = keys;
+        client
+            .batch_execute(&format!(
+                "DROP TABLE IF EXISTS asked;
+                 CREATE TABLE asked (question text, reference text, note text DEFAULT '1', source_key {key_type});
+                 INSERT INTO asked (question, reference, source_key)
+                 VALUES ('When is a backup made?', 'each night', {backup}), ('What is the password of the vault?', 'swordfish', {vault}),
+                     ('How long do cats sleep?', 'most of the day', {cats}), ('How long do cats sleep?', 'most of the day', NULL),
+                     ('Who won the world cup?', NULL, {none})"
+            ))
+            .unwrap();
+        let found: f64 =
+            value(&mut client, "SELECT judged_cited FROM socle.evaluate_answers('guide', 'asked', max_sentences => 1)");
+        let expected = if key_type == "int" { 1.0 } else { 2.0 / 3.0 };
+        assert!((found - expected).abs() < 1e-9, "{key_type}: {found}");
+    }
+}
+
+#[test]
 fn evaluation_counts_what_each_answer_is() {
     let (_cluster, mut client) = with_guides();
     client
@@ -332,6 +360,7 @@ fn evaluation_counts_what_each_answer_is() {
     );
     assert_eq!(right, counted, "the threshold does what it says");
     assert_eq!(sqlstate(client.query("SELECT socle.evaluate_answers('guide', 'narrow')", &[])), "22023");
+    assert_eq!(value::<Option<f64>>(&mut client, "SELECT judged_cited FROM socle.evaluate_answers('guide', 'asked')"), None);
     assert_eq!(value::<i64>(&mut client, "SELECT count(*) FROM socle.calibrate('guide', NULL)"), 0);
     client.batch_execute("SET ROLE reader").unwrap();
     assert_eq!(sqlstate(client.query("SELECT socle.evaluate_answers('guide', 'asked')", &[])), "42501");

@@ -1,5 +1,6 @@
 //! How good an answer is against reference answers, and which threshold declines best.
 
+use serde_json::Value;
 use std::collections::HashMap;
 
 /// How an answer compares with the best of its references.
@@ -36,6 +37,14 @@ pub fn compare(answer: &str, references: &[&str]) -> Match {
         best.f1 = best.f1.max(2.0 * common / (answer.len() + reference.len()) as f64);
     }
     best
+}
+
+/// Whether the key of a document, a JSON object, is the one that a user states: as such an object, or as the value of its only
+/// column, as a text or as it is.
+pub fn is_key(key: &Value, stated: &Value) -> bool {
+    let plain = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_string);
+    let only = key.as_object().filter(|columns| columns.len() == 1).and_then(|columns| columns.values().next());
+    key == stated || only.is_some_and(|value| plain(value) == plain(stated))
 }
 
 /// A question with the relevance of its passages.
@@ -111,6 +120,18 @@ pub fn best_threshold(questions: &[Judged]) -> Option<Outcome> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_key_is_stated_by_its_only_value_or_as_a_whole() {
+        let is = |key: &str, stated: &str| {
+            is_key(&serde_json::from_str(key).unwrap(), &serde_json::from_str(stated).unwrap())
+        };
+        for stated in [r#"{"id": 2}"#, "2", r#""2""#] {
+            assert!(is(r#"{"id":2}"#, stated), "{stated}");
+        }
+        assert!(is(r#"{"path":"a/b"}"#, r#""a/b""#) && is(r#"{"b":"x","a":1}"#, r#"{"a":1,"b":"x"}"#));
+        assert!(!is(r#"{"id":2}"#, "3") && !is(r#"{"id":2}"#, r#"{"id":20}"#) && !is(r#"{"a":1,"b":2}"#, "1"));
+    }
 
     #[test]
     fn a_reference_is_contained_as_a_run_of_words() {

@@ -134,9 +134,11 @@ fn literal(value: &Value) -> Result<Pattern> {
 }
 
 fn object(schema: &Map<String, Value>, depth: usize) -> Result<Pattern> {
-    if !matches!(schema.get("additionalProperties"), None | Some(Value::Bool(false))) {
-        return Err(invalid("the keyword \"additionalProperties\" of a JSON schema must be false")
-            .hint("State every property under \"properties\"."));
+    // Where others are permitted, none is written either, so that true changes nothing.
+    if !matches!(schema.get("additionalProperties"), None | Some(Value::Bool(_))) {
+        return Err(invalid("the keyword \"additionalProperties\" of a JSON schema must be true or false")
+            .detail("Only the properties under \"properties\" are written.")
+            .hint("State every property there."));
     }
     let Some(Value::Object(properties)) = schema.get("properties") else {
         return Err(invalid("an object of the JSON schema has no \"properties\""));
@@ -306,6 +308,8 @@ mod tests {
             &good,
             &["{}", r#"{"a":1,"b":"x"}"#, r#"{"b":"x","a":1,"d":null,"c":null}"#, r#"{"b":"x","a":1,}"#],
         );
+        // Others may be permitted, and are not written.
+        check(&schema.replace("false", "true"), &good, &["{}", r#"{"b":"x","a":1,"e":null}"#]);
         let optional = r#"{"type":"object","properties":{"a":{"type":"null"},"b":{"type":"null"}}}"#;
         check(
             optional,
@@ -326,7 +330,7 @@ mod tests {
             assert_eq!(message(nothing), "no value satisfies the JSON schema");
         }
         assert!(
-            message(r#"{"type":"object","properties":{},"additionalProperties":true}"#)
+            message(r#"{"type":"object","properties":{},"additionalProperties":{"type":"string"}}"#)
                 .contains("additionalProperties")
         );
         assert!(message(r#"{"type":"object","properties":{},"required":["x"]}"#).contains("\"x\""));

@@ -123,6 +123,12 @@ impl Context {
         unsafe { (self.functions.llama_n_ctx)(self.raw.as_ptr()) as usize }
     }
 
+    /// Has the next runs computed by `threads` threads.
+    pub fn set_threads(&mut self, threads: u32) {
+        // SAFETY: the context exists, and no run is under way.
+        unsafe { (self.functions.llama_set_n_threads)(self.raw.as_ptr(), threads as i32, threads as i32) }
+    }
+
     /// Runs tokens, at most [`ContextSize::batch`].
     ///
     /// # Errors

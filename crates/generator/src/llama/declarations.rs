@@ -199,6 +199,7 @@ functions! {
         fn llama_init_from_model(*mut LlamaModel, ContextParams) -> *mut LlamaContext;
         fn llama_free(*mut LlamaContext);
         fn llama_n_ctx(*const LlamaContext) -> u32;
+        fn llama_set_n_threads(*mut LlamaContext, i32, i32);
         fn llama_get_memory(*const LlamaContext) -> *mut LlamaMemory;
         fn llama_memory_seq_rm(*mut LlamaMemory, i32, i32, i32) -> bool;
         fn llama_memory_seq_cp(*mut LlamaMemory, i32, i32, i32, i32);
