@@ -43,10 +43,11 @@ async def main() -> None:
     (best,) = await hits("grind beans", limit=1)
     print(f"join: {best['name']}, {best['category']}, {best['price']}")
 
-    # A cursor needs a transaction; prefetch=1 asks for one row at a time.
+    # A cursor needs a transaction; prefetch=1 asks for one row at a time. connection.cursor() would give the statement a
+    # name, and leave it in the session.
     async with connection.transaction():
-        question = "How long is the warranty of the refrigerator?"
-        async for row in connection.cursor(ANSWER, question, prefetch=1):
+        statement = await connection.prepare(ANSWER, name="")
+        async for row in statement.cursor("How long is the warranty of the refrigerator?", prefetch=1):
             if row["sentence"]:
                 print(f"answer {row['number']}: {row['sentence']}", flush=True)
             else:

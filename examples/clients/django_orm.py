@@ -21,7 +21,7 @@ django.setup()
 
 from django.db import connection, models, transaction  # noqa: E402
 
-# Django has no named parameters of lists and objects: JSON is passed as a text with a cast, lists with their type.
+# JSON is passed as a text with a cast.
 HITS = "SELECT s.source_key ->> 'id', s.score FROM socle.search('manual', %s, filter => %s::jsonb, result_limit => %s) AS s"
 # In the target list, where each row is sent before the next one is made.
 ANSWER = """

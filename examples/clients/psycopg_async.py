@@ -12,6 +12,9 @@ HITS = """
     JOIN product AS p ON p.id = (s.source_key ->> 'id')::bigint
     ORDER BY s.score DESC"""
 
+EMBED = "SELECT v::real[] AS vector FROM unnest(socle.embed(%s::text[])) WITH ORDINALITY AS u (v, n) ORDER BY n"
+
+# In the target list, where each row is sent before the next one is made; in FROM, all would be made first.
 ANSWER = """
     SELECT (a).number, (a).sentence, (a).declined
     FROM (SELECT socle.answer_stream('manual', %s, max_sentences => 2) AS a) AS answer"""
@@ -40,9 +43,10 @@ async def main() -> None:
     print("hostile filter:", len(hostile), "hits")
 
     async with await connect() as connection, connection.cursor() as cursor:
-        await cursor.execute("SELECT socle.embed(%s::text[])::text[] AS vectors", [["five years", "cinq ans"]])
-        vectors = (await cursor.fetchone()).vectors
-        print("list:", len(vectors), "vectors of", vectors[0].count(",") + 1, "numbers")
+        # A list with its type: without ::text[], PostgreSQL would take it for one text.
+        await cursor.execute(EMBED, [["five years", "cinq ans"]])
+        vectors = await cursor.fetchall()
+        print("list:", len(vectors), "vectors of", len(vectors[0].vector), "numbers")
         print(f"join: {joined[0].name}, {joined[0].category}, {joined[0].price}")
 
         async for row in cursor.stream(ANSWER, ["How long is the warranty of the refrigerator?"]):

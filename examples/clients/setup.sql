@@ -25,7 +25,7 @@ INSERT INTO product VALUES
         'Clean the grinder once a month with the brush.'),
     (3, 'Bouilloire Éclair', 'tea', 39.50, 'La bouilloire s''arrête quand l''eau bout. Pour la détartrer, faites bouillir du '
         'vinaigre, puis rincez deux fois.'),
-    (4, 'Nordlicht', 'lamp', 24.95, 'Die Lampe lässt sich dimmen. Drücken Sie dafür den Schalter länger als zwei Sekunden.'),
+    (4, 'Nordlicht', 'lamp', 24.95, 'Die Lampe lässt sich dimmen. Drücken Sie dafür den Schalter zwei Sekunden lang.'),
     (5, 'Lampka Biurkowa', 'lamp', 19.99, 'Żarówkę wymienia się po wyjęciu wtyczki z gniazdka.'),
     (6, 'Brise', 'fan', 59.00, 'Le ventilateur s''éteint tout seul après huit heures. Nettoyez la grille avec un chiffon sec.'),
     (7, 'Toast & Co', 'kitchen', 34.00, 'Crumbs are collected in a drawer below the toaster. Empty it every week.'),
