@@ -110,16 +110,31 @@ test-units:
 		--package socle-generator
 	cargo test --release --locked --package socle-tests --test project
 
+## test-clients: the integrations of clients/python with LangChain, LlamaIndex, Haystack and MCP, which are large (test-long runs it, too)
+.PHONY: test-clients
+test-clients: install install-models
+	$(use_server)
+	runner=$$($(SETUP) runner)
+	frameworks=$$($(SETUP) python frameworks)
+	export SOCLE_PG_CONFIG=$$pg_config SOCLE_RUNNER=$$runner SOCLE_PYTHON_FRAMEWORKS=$$frameworks
+	cargo test --release --locked --package socle-tests --test cluster -- --ignored clients::
+
 # Everything that needs one: SQL on a throw-away server, then servers that crash.
 .PHONY: test-server
 test-server:
 	$(use_server)
 	runner=$$($(SETUP) runner)
 	python=$$($(SETUP) python test)
-	# Without it, one test says that it is skipped.
-	exporter=$$($(SETUP) exporter) || exporter=
+	# Without one of these, what needs it says that it is skipped.
+	SOCLE_EXPORTER=$$($(SETUP) exporter) || SOCLE_EXPORTER=
+	SOCLE_PROMTOOL=$$($(SETUP) promtool) || SOCLE_PROMTOOL=
+	SOCLE_PYTHON_CLIENTS=$$($(SETUP) python clients) || SOCLE_PYTHON_CLIENTS=
+	SOCLE_PGBOUNCER=$$($(SETUP) pgbouncer) || SOCLE_PGBOUNCER=
+	SOCLE_JDBC=$$($(SETUP) jdbc) || SOCLE_JDBC=
+	SOCLE_NODE=$$($(SETUP) node) || SOCLE_NODE=
+	export SOCLE_EXPORTER SOCLE_PROMTOOL SOCLE_PYTHON_CLIENTS SOCLE_PGBOUNCER SOCLE_JDBC SOCLE_NODE
 	host=$$($(CLUSTER) start regress "$$pg_config" -c fsync=off -c max_prepared_transactions=5)
-	export PGHOST=$$host PGUSER=postgres SOCLE_PG_CONFIG=$$pg_config SOCLE_RUNNER=$$runner SOCLE_PYTHON=$$python SOCLE_EXPORTER=$$exporter
+	export PGHOST=$$host PGUSER=postgres SOCLE_PG_CONFIG=$$pg_config SOCLE_RUNNER=$$runner SOCLE_PYTHON=$$python
 	trap '$(CLUSTER) stop regress "$$pg_config"' EXIT
 	$(MAKE) installcheck || { cat $(TARGET)/pg_{regress,isolation_regress}/regression.diffs; exit 1; }
 	cargo test --release --locked --package socle-tests --test cluster -- --test-threads=2
@@ -131,6 +146,7 @@ test-all: install install-models test-units
 ## test-long: before a release: the same, then the servers' tests on one processor, and damaged documents (hours)
 .PHONY: test-long
 test-long: test-all
+	$(MAKE) test-clients
 	taskset --cpu-list 0 $(MAKE) test-server
 	$(MAKE) fuzz
 

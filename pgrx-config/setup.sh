@@ -30,8 +30,12 @@ usage: setup.sh COMMAND
   llama                  llama.cpp                          prints the directory of its libraries
   models                 the models of demo and tests       prints the directory that holds them
   documents              the demo's documents, fr and en    prints the directory that holds them
-  python test|bench|lint what these run in Python           prints the directory for PYTHONPATH
+  python NAME            packages of requirements-NAME.txt  prints the directory for PYTHONPATH
+  node                   what the example in Node.js needs  prints its node_modules
+  jdbc                   Debian's JDBC driver               prints the path of its jar
+  pgbouncer              Debian's pooler                    prints its path
   exporter               Debian's exporter for Prometheus   prints its path
+  promtool               what checks rules of Prometheus    prints its path
   cache                  where all of it is kept             prints the directory
   runner                 the user that servers run as       prints its name
   clean-cache            removes all of the above but packages and user
@@ -162,16 +166,70 @@ build_documents() {
 
 # What the tests read the views with, as Prometheus would.
 exporter() {
-  assemble "$cache/exporter" build_exporter
+  assemble "$cache/exporter" unpack_debian prometheus-postgres-exporter
   echo "$cache/exporter/usr/bin/prometheus-postgres-exporter" >&3
 }
 
-build_exporter() {
-  private_apt "$1/apt"
-  [ -n "$(apt_offers prometheus-postgres-exporter)" ] || die "apt offers no prometheus-postgres-exporter"
-  apt_fetch download prometheus-postgres-exporter
-  dpkg-deb -x "$1"/apt/files/*.deb "$1"
-  rm -rf "$1/apt"
+promtool() {
+  assemble "$cache/promtool" build_promtool
+  echo "$cache/promtool/promtool" >&3
+}
+
+build_promtool() {
+  unpack_debian prometheus "$1/all"
+  mv "$1/all/usr/bin/promtool" "$1"
+  rm -rf "$1/all"
+}
+
+jdbc() {
+  assemble "$cache/jdbc" unpack_debian libpostgresql-jdbc-java
+  echo "$cache/jdbc/usr/share/java/postgresql.jar" >&3
+}
+
+pgbouncer() {
+  assemble "$cache/pgbouncer" build_pgbouncer
+  echo "$cache/pgbouncer/pgbouncer" >&3
+}
+
+# Its package would start a service and bring a server: unpacked, with the two libraries that few systems have already.
+build_pgbouncer() {
+  unpack_debian pgbouncer "$1" 'libevent-.*|libc-?ares.*'
+  # shellcheck disable=SC2016 # expanded when it runs
+  printf '#!/bin/sh\nhere=$(dirname "$0")\nLD_LIBRARY_PATH=$(echo "$here"/usr/lib/*-linux-gnu*) exec "$here/usr/sbin/pgbouncer" "$@"\n' \
+    >"$1/pgbouncer"
+  chmod 755 "$1/pgbouncer"
+  "$1/pgbouncer" --version >/dev/null || die "pgbouncer does not run on this machine"
+}
+
+# unpack_debian PACKAGE DIRECTORY [DEPENDENCIES]: a package that is not installed, and those of its direct dependencies whose
+# names match the expression.
+unpack_debian() {
+  local file names=("$1")
+  private_apt "$2/apt"
+  [ -n "$(apt_offers "$1")" ] || die "apt offers no $1"
+  if [ -n "${3-}" ]; then
+    mapfile -t -O 1 names < <(apt-cache -c "$apt/apt.conf" depends "$1" | sed -n 's/^ *Depends: //p' | grep -xE "$3")
+  fi
+  apt_fetch download "${names[@]}"
+  for file in "$2"/apt/files/*.deb; do
+    dpkg-deb -x "$file" "$2"
+  done
+  rm -rf "$2/apt"
+}
+
+# The packages of the lock file in examples/clients/node, which states their hashes; npm knows its registry.
+node() {
+  local lock=$here/../examples/clients/node/package-lock.json digest
+  command -v npm >/dev/null || die "npm is missing"
+  digest=$(sha256sum "$lock")
+  assemble "$cache/node-${digest:0:12}" build_node "${lock%/*}"
+  echo "$cache/node-${digest:0:12}/node_modules" >&3
+}
+
+build_node() {
+  cp "$1"/package.json "$1"/package-lock.json "$2"
+  (cd "$2" && npm ci --ignore-scripts --no-audit --no-fund --cache "$2/cache") || die "the packages of $1 could not be installed"
+  rm -rf "$2/cache"
 }
 
 # python NAME: the packages of requirements-NAME.txt, for the Python that runs here.
@@ -218,7 +276,7 @@ clean_cache() {
   take_lock
   running=$(readlink /proc/[0-9]*/exe 2>/dev/null | grep -F "$cache/" | sort -u || true)
   [ -z "$running" ] || die "still running, stop it first: $running"
-  rm -rf "$cache"/{download,postgres-*,onnxruntime-*,llama-*,models-*,documents-*,python-*,exporter,tmp.*}
+  rm -rf "$cache"/{download,postgres-*,onnxruntime-*,llama-*,models-*,documents-*,python-*,node-*,jdbc,pgbouncer,promtool,exporter,tmp.*}
   say "$cache: emptied"
 }
 
@@ -230,7 +288,7 @@ case "$#:${1-}" in
     open_cache
     echo "$cache" >&3
     ;;
-  1:onnxruntime | 1:llama | 1:models | 1:documents | 1:exporter)
+  1:onnxruntime | 1:llama | 1:models | 1:documents | 1:node | 1:jdbc | 1:pgbouncer | 1:exporter | 1:promtool)
     open_cache
     "$1"
     ;;

@@ -1,11 +1,10 @@
 //! Roles that monitor the server see numbers of every corpus; neither data, nor anything that owners have put on their
 //! tables.
 
+mod exporter;
+
 use postgres::{Client, NoTls};
 use socle_tests::{Cluster, eventually};
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
 
 const CREATE: &str = "
     CREATE ROLE author LOGIN;
@@ -68,6 +67,7 @@ fn numbers(client: &mut Client, corpus: &str) -> Numbers {
 fn who_has_pg_monitor_sees_numbers_and_no_data_and_runs_nothing_of_an_owner() {
     let cluster = Cluster::with_models("");
     let mut client = cluster.connect();
+    cluster.connect().batch_execute(exporter::USE).unwrap();
     for sql in [CREATE, "CALL socle.sync_corpus('handbook')", "CALL socle.sync_corpus('paused')", CHANGE] {
         client.batch_execute(sql).unwrap();
     }
@@ -126,7 +126,7 @@ fn who_has_pg_monitor_sees_numbers_and_no_data_and_runs_nothing_of_an_owner() {
     transaction.batch_execute("LOCK TABLE shelf.handbook_change").unwrap();
     assert_eq!(numbers(&mut watcher, "handbook"), (None, None, None, None, None));
     transaction.rollback().unwrap();
-    exporter_reads_numbers(&cluster);
+    exporter::reads_numbers(&cluster);
 }
 
 fn a_lock_is_the_reason(cluster: &Cluster, watcher: &mut Client) {
@@ -137,70 +137,4 @@ fn a_lock_is_the_reason(cluster: &Cluster, watcher: &mut Client) {
     let reason: String = watcher.query_one(sql, &[]).unwrap().get(0);
     assert!(reason.starts_with("shelf.handbook_change is locked by the transaction of process "), "{reason}");
     transaction.rollback().unwrap();
-}
-
-/// The queries of the manual.
-fn queries() -> String {
-    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/operate.md")).unwrap();
-    let block = page.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next());
-    block.expect("the page shows queries for the exporter").to_string()
-}
-
-struct Exporter(Child);
-
-impl Drop for Exporter {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// The real exporter, under a role that has the privileges of pg_monitor and no others.
-fn exporter_reads_numbers(cluster: &Cluster) {
-    let Some(program) = std::env::var("SOCLE_EXPORTER").ok().filter(|path| !path.is_empty()) else {
-        // Written to standard error itself, because the output of tests that pass is not shown.
-        let _ = writeln!(std::io::stderr(), "SKIPPED: the exporter for Prometheus, which set-up could not get");
-        return;
-    };
-    let file = cluster.directory().join("queries.yaml");
-    std::fs::write(&file, queries()).unwrap();
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let child = Command::new(program)
-        .arg(format!("--web.listen-address={free}"))
-        .arg(format!("--extend.query-path={}", file.display()))
-        .args(["--disable-default-metrics", "--disable-settings-metrics", "--log.level=error"])
-        .env(
-            "DATA_SOURCE_NAME",
-            format!("host={} user=watcher dbname=postgres sslmode=disable", cluster.directory().display()),
-        )
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut exporter = Exporter(child);
-    let metrics = eventually("the exporter answers", || {
-        let mut stream = TcpStream::connect(free).ok()?;
-        stream.write_all(b"GET /metrics HTTP/1.0\r\nHost: localhost\r\n\r\n").ok()?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).ok()?;
-        answer.contains("socle_").then_some(answer)
-    });
-    let _ = exporter.0.kill();
-    let mut said = String::new();
-    exporter.0.stderr.take().unwrap().read_to_string(&mut said).unwrap();
-    let ours: Vec<&str> = metrics.lines().filter(|line| line.starts_with("socle_")).collect();
-    let metric = |name: &str| -> f64 {
-        let line = ours.iter().find(|line| line.starts_with(name) && !line.contains("paused"));
-        line.unwrap_or_else(|| panic!("no {name}: {ours:#?} {said}")).rsplit(' ').next().unwrap().parse().unwrap()
-    };
-    assert!((metric("socle_corpus_document_count"), metric("socle_corpus_failed_count")) == (21.0, 1.0), "{ours:#?}");
-    assert!(
-        metric("socle_corpus_lag_seconds") == 0.0 && metric("socle_corpus_documents_per_second") > 0.0,
-        "{ours:#?}"
-    );
-    assert!(metric("socle_engine_up") == 1.0 && metric("socle_engine_memory_bytes") > 1e6, "{ours:#?}");
-    assert!(metric("socle_failure_count") == 1.0, "{ours:#?}");
-    let unknown: Vec<&&str> = ours.iter().filter(|line| line.contains("NaN") && !line.contains("paused")).collect();
-    // The queries of the exporter may be older than the server.
-    let complaints: Vec<&str> = said.lines().filter(|line| line.contains("socle")).collect();
-    assert!(unknown.is_empty() && complaints.is_empty(), "{unknown:#?} {complaints:#?}");
 }

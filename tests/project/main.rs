@@ -291,6 +291,21 @@ fn the_changelog_knows_this_version() {
 }
 
 #[test]
+fn clients_and_examples_are_of_this_version() {
+    let version = env!("CARGO_PKG_VERSION");
+    for (file, statement) in [
+        ("clients/python/pyproject.toml", format!("\nversion = \"{version}\"\n")),
+        ("clients/python/src/socle_client/__init__.py", format!("\n__version__ = \"{version}\"\n")),
+        ("examples/clients/node/package.json", format!("\n  \"version\": \"{version}\",\n")),
+        ("examples/clients/node/package-lock.json", format!("\n  \"version\": \"{version}\",\n")),
+    ] {
+        let text = fs::read_to_string(root().join(file)).unwrap();
+        assert!(text.contains(&statement), "{file}");
+        assert!(!text.contains("\"resolved\""), "{file}: a lock file names no registry");
+    }
+}
+
+#[test]
 fn the_metadata_for_pgxn_is_of_this_version() {
     let meta: serde_json::Value = serde_json::from_slice(&fs::read(root().join("META.json")).unwrap()).unwrap();
     for version in [&meta["version"], &meta["provides"]["socle"]["version"]] {
