@@ -12,7 +12,7 @@ INSERT INTO article VALUES
     (2, 'Restoring', 'To restore a backup, stop the server, copy the files back, and start it again.', 'Ada', '2026-03-20', 310),
     (3, 'Sauvegardes', 'Pour restaurer une sauvegarde, arrêtez le serveur, copiez les fichiers, puis redémarrez-le.',
         'Chloé', '2026-03-21', 95),
-    (4, 'Passwords', 'A password that you have forgotten can be set anew on the login page. The link is valid for one hour.',
+    (4, 'Passwords', 'A forgotten password can be reset on the login page. The link is valid for one hour.',
         'Grace', '2026-01-10', 480),
     (5, 'Mots de passe', 'Choisissez un mot de passe de douze caractères au moins, et ne le donnez à personne.',
         'Chloé', '2026-01-12', 60),
