@@ -30,7 +30,10 @@ usage: setup.sh COMMAND
   llama                  llama.cpp                          prints the directory of its libraries
   models                 the models of demo and tests       prints the directory that holds them
   documents              the demo's documents, fr and en    prints the directory that holds them
-  python test|bench|lint what these run in Python           prints the directory for PYTHONPATH
+  python NAME            what NAME runs in Python: test,    prints the directory for PYTHONPATH
+                         bench, lint, web, browser
+  browser                Chromium, for the tests of the     prints its path
+                         example; as root it is installed
   exporter               Debian's exporter for Prometheus   prints its path
   cache                  where all of it is kept             prints the directory
   runner                 the user that servers run as       prints its name
@@ -200,6 +203,12 @@ build_python_packages() {
     die "the packages of ${1##*/} could not be installed"
 }
 
+# What the page of the example is tested in. Asked for by continuous integration, and never by "make test".
+browser() {
+  command -v chromium >/dev/null || need_packages chromium
+  command -v chromium >&3
+}
+
 # Root may not run a server. A user of its own can read nothing but what everyone can, and its data directories.
 runner() {
   if ((EUID != 0)); then
@@ -226,6 +235,7 @@ exec 3>&1 1>&2 # 3 is the answer; whatever tools print is progress
 case "$#:${1-}" in
   1:packages) packages ;;
   1:runner) runner ;;
+  1:browser) browser ;;
   1:cache)
     open_cache
     echo "$cache" >&3
