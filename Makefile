@@ -116,10 +116,14 @@ test-server:
 	$(use_server)
 	runner=$$($(SETUP) runner)
 	python=$$($(SETUP) python test)
-	# Without it, one test says that it is skipped.
+	web=$$($(SETUP) python web)
+	# Without one of these, a test says that it is skipped. Chromium is not installed for it.
 	exporter=$$($(SETUP) exporter) || exporter=
+	browser=
+	if command -v chromium >/dev/null; then browser=$$($(SETUP) python browser); fi
 	host=$$($(CLUSTER) start regress "$$pg_config" -c fsync=off -c max_prepared_transactions=5)
-	export PGHOST=$$host PGUSER=postgres SOCLE_PG_CONFIG=$$pg_config SOCLE_RUNNER=$$runner SOCLE_PYTHON=$$python SOCLE_EXPORTER=$$exporter
+	export PGHOST=$$host PGUSER=postgres SOCLE_PG_CONFIG=$$pg_config SOCLE_RUNNER=$$runner SOCLE_PYTHON=$$python SOCLE_EXPORTER=$$exporter \
+		SOCLE_PYTHON_WEB=$$web SOCLE_PYTHON_BROWSER=$$browser
 	trap '$(CLUSTER) stop regress "$$pg_config"' EXIT
 	$(MAKE) installcheck || { cat $(TARGET)/pg_{regress,isolation_regress}/regression.diffs; exit 1; }
 	cargo test --release --locked --package socle-tests --test cluster -- --test-threads=2

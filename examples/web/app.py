@@ -23,7 +23,7 @@ from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel, Field
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from database import Database, Unavailable, visible_error
+from database import Database, Unavailable, UnknownTenant, visible_error
 from dataset import DATASETS
 
 STATIC = Path(__file__).parent / "static"
@@ -45,14 +45,16 @@ HEADERS = {
 SEARCH = """
     SELECT source_key, title, heading_path, page, snippet, start_offset, end_offset, score, vector_rank, vector_score,
            keyword_rank, keyword_score, rerank_score, fresh_at, stale
-    FROM socle.search(%(corpus)s, %(question)s, result_limit => 8, group_by_document => true, group_size => 2,
-                      rerank_model => %(rerank_model)s, marks => ARRAY[%(mark)s, %(mark)s])"""
+    FROM socle.search(%(corpus)s, %(question)s, result_limit => 5, group_by_document => true, group_size => 2,
+                      rerank_model => %(rerank_model)s, marks => ARRAY[%(mark)s, %(mark)s])
+    -- The nearest passages may still be far away. Measured with this model: unrelated texts are below.
+    WHERE keyword_score IS NOT NULL OR vector_score > 0.1"""
 
 # In the target list, each row is sent before the next one is waited for.
 ANSWER = """
     SELECT (a).number, (a).sentence, (a).citation, (a).declined, (a).reason, (a).grounded, (a).removed, (a).generator
     FROM (SELECT socle.answer_stream(%(corpus)s, %(question)s, %(generator)s, mode => %(mode)s, max_tokens => 120,
-                                     context_tokens => 400, rerank_model => 'reranker') AS a) AS answer"""
+                                     context_tokens => 400, max_sentences => 2, rerank_model => 'reranker') AS a) AS answer"""
 
 FILES = """
     SELECT f.id, f.file_name, f.tenant IS NULL AS shared, octet_length(f.data) AS byte_count, e.error_message AS failure,
@@ -90,6 +92,7 @@ async def secure(request: Request, call_next):
 
 @app.exception_handler(psycopg.Error)
 @app.exception_handler(Unavailable)
+@app.exception_handler(UnknownTenant)
 async def failed(_, error):
     status, body = visible_error(error)
     return JSONResponse(body, status)
@@ -131,9 +134,17 @@ class Place(BaseModel):
     citation: dict | None = None
 
 
-def marked(html):
-    """A snippet as plain texts of which every second one is marked: the page puts no HTML of others into itself."""
-    return [unescape(part) for part in (html or "").split(MARK)]
+def marked(html, headings):
+    """A snippet as plain texts of which every second one is marked: the page puts no HTML of others into itself.
+
+    Headings of Markdown lose their signs; other lines that begin with such a sign, as in code, keep it.
+    """
+
+    def line(text):
+        heading = re.sub("^#{1,6} ", "", text)
+        return heading if unescape(heading.replace(MARK, "")) in headings else text
+
+    return [unescape(part) for part in "\n".join(map(line, (html or "").split("\n"))).split(MARK)]
 
 
 @app.get("/")
@@ -191,7 +202,7 @@ async def search(tenant: Tenant, asked: Question):
             },
         )
     for row in rows:
-        row["snippet"] = marked(row["snippet"])
+        row["snippet"] = marked(row["snippet"], row["heading_path"])
     return {"passages": rows, "notices": session.notices, "milliseconds": round((time.monotonic() - begun) * 1000)}
 
 
@@ -211,7 +222,7 @@ async def answer(tenant: Tenant, asked: Question):
             async with database.session(tenant) as session:
                 async for row in session.stream(ANSWER, parameters):
                     yield json.dumps(row) + "\n"
-        except (psycopg.Error, Unavailable) as error:
+        except (psycopg.Error, Unavailable, UnknownTenant) as error:
             # The status was sent before the first line.
             yield json.dumps({"error": visible_error(error)[1]}) + "\n"
 

@@ -43,6 +43,10 @@ class Unavailable(Exception):
     """The database cannot be reached."""
 
 
+class UnknownTenant(Exception):
+    """There is no such tenant."""
+
+
 class Session:
     """One transaction for one tenant, and the notices that it has received."""
 
@@ -101,14 +105,17 @@ class Database:
 
     @asynccontextmanager
     async def session(self, tenant):
-        """A transaction in which row security knows the tenant."""
+        """A transaction in which row security knows the tenant. The empty text is none: what is for everybody."""
         try:
             async with self.pool.connection() as connection:
                 session = Session(connection)
                 connection.add_notice_handler(session.notice)
                 try:
-                    # Local to the transaction: the next one on this connection starts without a tenant.
-                    await connection.execute("SELECT set_config('web.tenant', %s, true)", [tenant])
+                    if tenant:
+                        # Local to the transaction: the next one on this connection starts without a tenant.
+                        set_tenant = "SELECT set_config('web.tenant', name, true) FROM web.tenant WHERE name = %s"
+                        if await session.row(set_tenant, [tenant]) is None:
+                            raise UnknownTenant
                     yield session
                 finally:
                     connection.remove_notice_handler(session.notice)
@@ -118,6 +125,8 @@ class Database:
 
 def visible_error(error):
     """HTTP status and what is told of an error; the rest is logged."""
+    if isinstance(error, UnknownTenant):
+        return 403, {"message": "There is no such customer."}
     if isinstance(error, Unavailable):
         return 503, {"message": "The database cannot be reached.", "hint": "It may be starting. Try again in a moment."}
     sqlstate = getattr(error, "sqlstate", None)

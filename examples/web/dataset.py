@@ -76,7 +76,7 @@ DATASETS = {
             questions=(
                 "How can a disk be replaced in a software RAID?",
                 "Comment configurer un pare-feu ?",
-                "Which package does a file belong to?",
+                "How do I run a command every night?",
             ),
         ),
     )

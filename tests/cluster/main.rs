@@ -5,6 +5,7 @@ mod answer;
 mod corpus;
 mod crash;
 mod database;
+mod demo;
 mod document;
 mod generator;
 mod interrupt;
@@ -19,6 +20,7 @@ mod shutdown;
 mod standby;
 mod start;
 mod update;
+mod web;
 
 use postgres::Client;
 use socle_tests::error_of;

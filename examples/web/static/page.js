@@ -1,6 +1,6 @@
 // The page: what is asked, and how the replies are shown. Every text from a document goes in as text, never as HTML.
 
-import { ask, lines, reason, upload } from "./server.js";
+import { ask, lines, reason, sentence, upload } from "./server.js";
 
 const at = (id) => document.getElementById(id);
 const page = { datasets: [], asked: 0, running: null };
@@ -87,12 +87,12 @@ async function answer(question, signal) {
       at("footnotes").append(footnote(row));
     } else if (row.declined) {
       at("answer").replaceChildren(element("div", { className: "declined" },
-        element("p", {}, "The documents that you may see do not answer this."), element("p", { className: "quiet" }, row.reason ?? "")));
+        element("p", {}, "The documents that you may see do not answer this."), element("p", { className: "quiet" }, sentence(row.reason ?? ""))));
     } else {
       const dropped = row.removed?.length ?? 0;
       const notes = [row.generator && `Written by ${row.generator}; each sentence was compared with the passages.`,
         dropped ? `${dropped} ${dropped === 1 ? "sentence was" : "sentences were"} removed, because no passage supports ${dropped === 1 ? "it" : "them"}.` : null,
-        row.reason].filter(Boolean);
+        row.reason && sentence(row.reason)].filter(Boolean);
       if (notes.length) at("answer").append(element("p", { className: "removed" }, notes.join(" ")));
     }
   }
@@ -179,6 +179,7 @@ async function add() {
   }
   at("file").value = "";
   await state();
+  await submit();
 }
 
 function choose() {

@@ -1,8 +1,13 @@
 // Requests to the application. Each names the tenant in a header; a refusal becomes an Error with a text to show.
 
+// A message as a sentence: those of PostgreSQL begin with a small letter and have no full stop.
+export function sentence(text) {
+  return text && text[0].toUpperCase() + text.slice(1) + (/[.!?…]$/.test(text) ? "" : ".");
+}
+
 export function reason(body) {
   const text = body.message ?? (typeof body.detail === "string" ? body.detail : "The request was refused.");
-  return body.hint ? `${text} ${body.hint}` : text;
+  return [text, body.hint].filter(Boolean).map(sentence).join(" ");
 }
 
 async function reply(path, options) {
