@@ -11,7 +11,7 @@ GRANT USAGE ON SCHEMA demo TO PUBLIC;
 CREATE OR REPLACE FUNCTION demo.wrapped(html text, indent int) RETURNS text LANGUAGE sql IMMUTABLE AS $$
     SELECT rtrim(regexp_replace(regexp_replace(regexp_replace(
         replace(replace(replace(replace(replace(html, '&lt;', '<'), '&gt;', '>'), '&quot;', '"'), '&#39;', ''''), '&amp;', '&'),
-        '\s+', ' ', 'g'), '(^| )#{1,6} (?=[[:upper:]0-9])', '\1', 'g'),
+        '\s+', ' ', 'g'), '(^| )#{1,6} (?=(?:\*\*)?[[:upper:]0-9])', '\1', 'g'),
         format('(.{1,%1$s})(?: +|$)|(\S{%1$s})', 97 - indent), E'\\1\\2\n' || repeat(' ', indent), 'g'), E'\n ')
 $$;
 

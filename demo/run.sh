@@ -37,7 +37,7 @@ show() {
   local sql separator=$'\n'
   sql=$(cat)
   if [ "$1" = hit ]; then separator=$'\n\n'; fi
-  printf '%s%s;%s\n\n' "$dim" "$(sed 's/^/  /' <<<"$sql")" "$plain"
+  printf '%s%s;%s\n\n' "$dim" "  ${sql//$'\n'/$'\n'  }" "$plain"
   # Notices about a change that waits, or about a generator, belong to the result.
   "${psql[@]}" --record-separator="$separator" ${2:+--command="SET ROLE $2"} \
     --command="SELECT t FROM (SELECT demo.$1(to_jsonb(s), row_number() OVER ()) AS t FROM ($sql) AS s) AS f WHERE t IS NOT NULL" | marked

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # dim, plain and psql are run.sh's
 # The tour through the corpus: sourced by run.sh, which has "step", "show" and "query". Changes nothing that it does not
 # change back.
 

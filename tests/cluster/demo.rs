@@ -69,11 +69,11 @@ impl Demo {
     }
 }
 
-/// The part of the output from one step to the next.
-fn step<'a>(output: &'a str, number: u32) -> &'a str {
+/// The part of the output from one step to the next, on one line.
+fn step(output: &str, number: u32) -> String {
     let begin = output.find(&format!("\n{number}  ")).unwrap_or_else(|| panic!("step {number}: {output}"));
     let end = output.find(&format!("\n{}  ", number + 1)).unwrap_or(output.len());
-    &output[begin..end]
+    output[begin..end].split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[test]
@@ -101,8 +101,9 @@ fn the_demo_shows_each_step_and_can_be_run_again() {
             assert!(step(&output, number).contains(text), "step {number} has no {text:?}: {output}");
         }
     }
-    let (_, reader) = step(&output, 7).split_once("as demo_reader").unwrap();
-    assert!(!reader.contains("confidential") && !reader.contains("Umschlag"), "{reader}");
+    let as_both = step(&output, 7);
+    let (_, reader) = as_both.split_once("as demo_reader").unwrap();
+    assert!(!reader.contains("notfallplan") && !reader.contains("Umschlag"), "{reader}");
     let wide: Vec<&str> = output.lines().filter(|line| line.chars().count() > 100).collect();
     assert_eq!(wide, Vec::<&str>::new());
 
@@ -112,7 +113,7 @@ fn the_demo_shows_each_step_and_can_be_run_again() {
     let again = demo.run();
     let after = client.query_one(embedded, &[]).unwrap();
     assert_eq!(after.get::<_, i64>(0), before.get::<_, i64>(0) + 1, "the note of step 6 alone is embedded again");
-    assert_eq!(step(&again, 2), step(&output, 2));
+    assert!(step(&again, 10).contains("valid: en-US/advanced-administration.html"), "{again}");
     // What a session of "make psql" finds.
     let pasted = again.lines().map(str::trim).find(|line| line.starts_with("SELECT title, snippet")).unwrap();
     assert_eq!(client.query(pasted, &[]).unwrap().len(), 3);
