@@ -21,7 +21,7 @@ use_server = pg_config=$${PG_CONFIG:-$$($(SETUP) postgres $(PG))}; \
 use_directories = $(use_server); share=$(DESTDIR)$(or $(SHAREDIR),$$("$$pg_config" --sharedir)); \
 	lib=$(DESTDIR)$(or $(PKGLIBDIR),$$("$$pg_config" --pkglibdir))
 
-.PHONY: all install install-models uninstall installcheck clean demo psql stop test test-all bench lint help
+.PHONY: all install install-models uninstall installcheck clean demo demo-web psql stop test test-all bench lint help
 
 ## all: builds the extension, the engine and the generator
 all:
@@ -125,13 +125,17 @@ test-server:
 	$(use_server)
 	runner=$$($(SETUP) runner)
 	python=$$($(SETUP) python test)
-	# Without one of these, what needs it says that it is skipped.
+	# Without one of these, what needs it says that it is skipped. Chromium is not installed for it.
 	SOCLE_EXPORTER=$$($(SETUP) exporter) || SOCLE_EXPORTER=
 	SOCLE_PROMTOOL=$$($(SETUP) promtool) || SOCLE_PROMTOOL=
 	SOCLE_PYTHON_CLIENTS=$$($(SETUP) python clients) || SOCLE_PYTHON_CLIENTS=
 	SOCLE_PGBOUNCER=$$($(SETUP) pgbouncer) || SOCLE_PGBOUNCER=
 	SOCLE_JDBC=$$($(SETUP) jdbc) || SOCLE_JDBC=
 	SOCLE_NODE=$$($(SETUP) node) || SOCLE_NODE=
+	SOCLE_PYTHON_WEB=$$($(SETUP) python web) || SOCLE_PYTHON_WEB=
+	SOCLE_PYTHON_BROWSER=
+	if command -v chromium >/dev/null; then SOCLE_PYTHON_BROWSER=$$($(SETUP) python browser); fi
+	export SOCLE_PYTHON_WEB SOCLE_PYTHON_BROWSER
 	export SOCLE_EXPORTER SOCLE_PROMTOOL SOCLE_PYTHON_CLIENTS SOCLE_PGBOUNCER SOCLE_JDBC SOCLE_NODE
 	host=$$($(CLUSTER) start regress "$$pg_config" -c fsync=off -c max_prepared_transactions=5)
 	export PGHOST=$$host PGUSER=postgres SOCLE_PG_CONFIG=$$pg_config SOCLE_RUNNER=$$runner SOCLE_PYTHON=$$python
@@ -172,12 +176,27 @@ dist: all
 	packaging/dist.sh $$major $(VERSION) "$$stage"
 	ls -l "$$stage.tar.gz"
 
-## demo: from nothing to answers out of real documents, in French and English
+## demo: from nothing to answers out of real documents, in French, English and German
 demo: install install-models
 	$(use_server)
 	documents=$$($(SETUP) documents)
-	$(CLUSTER) start demo "$$pg_config" >/dev/null
-	demo/run.sh "$$pg_config" "$$documents"
+	host=$$($(CLUSTER) start demo "$$pg_config")
+	PGHOST=$$host PGUSER=postgres demo/run.sh "$$("$$pg_config" --bindir)/psql" "$$documents" "$$host/papers"
+
+## demo-web: shows the demo in a browser, at http://localhost:8080 (WEB_PORT=… for another port), until it is interrupted
+demo-web:
+	$(use_server)
+	python=$$($(SETUP) python web)
+	PGHOST=$$($(CLUSTER) start demo "$$pg_config")
+	export PGHOST PGDATABASE=demo PYTHONPATH=$$python
+	if [ -z "$$($(CLUSTER) psql demo "$$pg_config" --dbname=postgres -Atc "SELECT 1 FROM pg_database WHERE datname = 'demo'")" ]; then
+		echo 'There is no demo yet: run "make demo" first.' >&2
+		exit 1
+	fi
+	PGUSER=postgres python3 examples/web/load.py
+	echo 'Open http://localhost:$(or $(WEB_PORT),8080) in a browser. Ctrl+C ends it.'
+	cd examples/web
+	PGUSER=web_app exec python3 -m uvicorn app:app --host 127.0.0.1 --port $(or $(WEB_PORT),8080) --log-level warning
 
 ## psql: opens psql on the demo's server (ARGS="-c '…'" for one command)
 psql:

@@ -1,68 +1,81 @@
--- Loads the documents: from files to passages with vectors and an index, all by SQL.
+-- What the demo works with: models, a table of files, a corpus, a reader, questions with known answers. Each statement
+-- does only what is still missing, so that a demo that was broken off continues, and another run finds everything done.
+-- Expects the variables "handbook" and "papers": the directories of the handbook and of the PDF files.
 \set ON_ERROR_STOP on
-\set ECHO queries
-\pset footer off
-\timing on
+\set QUIET on
+\o /dev/null
+SET client_min_messages = warning;
 
-\echo '\n=== The extension, and the models it is to know ===\n'
 CREATE EXTENSION IF NOT EXISTS socle CASCADE;
-SELECT name, kind, dimensions, max_tokens FROM socle.register_model('multilingual', 'use-multilingual-v3', license => 'Apache-2.0');
-SELECT name, kind, dimensions, max_tokens FROM socle.register_model('english', 'bge-small-en-v1.5', license => 'MIT');
-SELECT name, kind, dimensions, max_tokens FROM socle.register_model('reranker', 'ms-marco-minilm-l12-v2', license => 'Apache-2.0');
-SELECT name, kind, dimensions, max_tokens FROM socle.register_model('colbert', 'answerai-colbert-small-v1', license => 'Apache-2.0');
+ALTER EXTENSION socle UPDATE;
 
-\echo '\n=== The documents: the Debian Administrator''s Handbook, as a server file each ===\n'
-CREATE TABLE page (
-    page_id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    language text NOT NULL,
-    file text NOT NULL,
-    html text NOT NULL
+SELECT socle.register_model('multilingual', 'use-multilingual-v3', license => 'Apache-2.0')
+WHERE NOT EXISTS (SELECT FROM socle.model WHERE name = 'multilingual');
+SELECT socle.register_model('reranker', 'ms-marco-minilm-l12-v2', license => 'Apache-2.0')
+WHERE NOT EXISTS (SELECT FROM socle.model WHERE name = 'reranker');
+
+-- For sessions that begin from now on, such as those of "make psql".
+ALTER DATABASE :"DBNAME" SET socle.default_model = 'multilingual';
+ALTER DATABASE :"DBNAME" SET socle.default_rerank_model = 'reranker';
+SET socle.default_model = 'multilingual';
+
+CREATE TABLE IF NOT EXISTS file (
+    file_name text PRIMARY KEY,
+    modified_at timestamptz,
+    content_hash bytea,
+    media_type text,
+    data bytea,
+    title text,
+    language text GENERATED ALWAYS AS (
+        CASE substring(file_name FROM '/(en|fr|de)(?:-[A-Z]{2})?/') WHEN 'en' THEN 'english' WHEN 'fr' THEN 'french' WHEN 'de' THEN 'german' END) STORED,
+    confidential boolean NOT NULL GENERATED ALWAYS AS (file_name LIKE '%/confidential/%') STORED
 );
-INSERT INTO page (language, file, html)
-SELECT split_part(directory, '-', 1), file,
-       -- Without the bars of navigation that every page carries.
-       regexp_replace(regexp_replace(pg_read_file(:'documents' || '/' || directory || '/' || file),
-                                     '<ul class="docnav.*?</ul>', '', 'g'), '<div id="banner">.*?</div>', '', 'g')
-FROM (VALUES ('en-US'), ('fr-FR')) AS d (directory), pg_ls_dir(:'documents' || '/' || directory) AS file
-ORDER BY directory, file;
-SELECT language, count(*) AS pages, pg_size_pretty(sum(length(html))) AS markup FROM page GROUP BY language;
 
-\echo '\n=== Chunks of at most 160 tokens of the model, each under its headings ===\n'
-CREATE TABLE passage (
-    passage_id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    page_id int NOT NULL REFERENCES page,
-    heading_path text[] NOT NULL,
-    content text NOT NULL,
-    start_offset int NOT NULL,
-    end_offset int NOT NULL,
-    embedding vector(512)
-);
-INSERT INTO passage (page_id, heading_path, content, start_offset, end_offset)
-SELECT p.page_id, c.heading_path, c.content, c.start_offset, c.end_offset
-FROM page p, socle.chunk(p.html, max_tokens => 160, format => 'html', model => 'multilingual') AS c;
-SELECT language, count(*) AS passages, round(avg(length(content))) AS characters_each
-FROM passage JOIN page USING (page_id) GROUP BY language;
+SELECT set_config('socle.import_directories', concat_ws(', ', :'handbook', :'papers'), false);
+-- Two fifths of the handbook, so that loading takes seconds. '*-*/*.html' is all of it.
+CALL socle.import_directory('file', :'handbook', '*-*/sect.[b-fp-t]*.html');
+CALL socle.import_directory('file', :'handbook', '*-*/advanced-administration.html');
+CALL socle.import_directory('file', :'papers', '**/*.pdf');
+UPDATE file SET title = socle.document_metadata(data, media_type, file_name) ->> 'title' WHERE title IS NULL;
 
-\echo '\n=== Their vectors, and an index over them ===\n'
-UPDATE passage SET embedding = e.embedding
-FROM (SELECT unnest(array_agg(passage_id)) AS passage_id,
-             unnest(socle.embed(array_agg(content), 'multilingual')) AS embedding
-      FROM passage) AS e
-WHERE passage.passage_id = e.passage_id;
-CREATE INDEX ON passage USING hnsw (embedding vector_cosine_ops);
-ANALYZE passage;
-
--- The twenty passages nearest in meaning, then in the order of the cross-encoder.
-CREATE FUNCTION ask(question text, passages_language text)
-RETURNS TABLE (rank bigint, score real, rank_before bigint, heading text, source text, passage text)
-LANGUAGE sql STABLE AS $$
-    WITH candidate AS (
-        SELECT row_number() OVER () AS before, c.* FROM (
-            SELECT p.heading_path, g.file, p.content
-            FROM passage p JOIN page g USING (page_id) WHERE g.language = passages_language
-            ORDER BY p.embedding <=> (SELECT socle.embed_query(question, 'multilingual')) LIMIT 20) AS c)
-    SELECT row_number() OVER (ORDER BY r.score DESC), r.score, c.before,
-           array_to_string(c.heading_path, ' › '), c.file, left(regexp_replace(c.content, '\s+', ' ', 'g'), 140) || '…'
-    FROM socle.rerank(question, (SELECT array_agg(content ORDER BY before) FROM candidate), 'reranker') AS r
-    JOIN candidate c ON c.before = r.ordinal
+-- Everybody may read what is not confidential. That holds for the chunks, too, without another word.
+ALTER TABLE file ENABLE ROW LEVEL SECURITY;
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_policy WHERE polrelid = 'file'::regclass) THEN
+        CREATE POLICY not_confidential ON file FOR SELECT USING (NOT confidential);
+    END IF;
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'demo_reader') THEN
+        CREATE ROLE demo_reader;
+    END IF;
+END
 $$;
+
+SELECT socle.create_corpus('handbook', source => 'file', document => 'data', media_type => 'media_type', file_name => 'file_name',
+    title => 'title', language_column => 'language', max_tokens => 100, if_not_exists => true);
+GRANT SELECT ON file, handbook_chunk TO demo_reader;
+
+-- Questions, and the pages that answer them.
+CREATE TABLE IF NOT EXISTS question (id int PRIMARY KEY, content text NOT NULL);
+CREATE TABLE IF NOT EXISTS judgment (question_id int, file_name text, grade int, PRIMARY KEY (question_id, file_name));
+INSERT INTO question VALUES
+    (1, 'Comment sauvegarder un serveur et restaurer ses données ?'),
+    (2, 'Comment configurer un pare-feu ?'),
+    (3, 'How can a disk be replaced in a software RAID?'),
+    (4, 'How do I run a command every night?'),
+    (5, 'Que faire si une machine est piratée ?'),
+    (6, 'How do I upgrade to the next release?'),
+    (7, 'Comment ajouter un utilisateur ?'),
+    (8, 'How do I set up a DHCP server?'),
+    (9, 'Comment accéder à une machine à distance ?'),
+    (10, 'How to save laptop battery?')
+ON CONFLICT DO NOTHING;
+INSERT INTO judgment
+SELECT j.id, f.file_name, 1
+FROM (VALUES
+    (1, 'fr-FR/sect.backup.html'), (2, 'fr-FR/sect.firewall-packet-filtering.html'), (3, 'en-US/advanced-administration.html'),
+    (4, 'en-US/sect.task-scheduling-cron-atd.html'), (5, 'fr-FR/sect.dealing-with-compromised-machine.html'),
+    (6, 'en-US/sect.dist-upgrade.html'), (7, 'fr-FR/sect.creating-accounts.html'), (8, 'en-US/sect.dhcp.html'),
+    (9, 'fr-FR/sect.remote-login.html'), (10, 'en-US/sect.power-management.html')) AS j (id, page)
+JOIN file f ON f.file_name LIKE '%/' || j.page
+ON CONFLICT DO NOTHING;

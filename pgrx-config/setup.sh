@@ -34,6 +34,7 @@ usage: setup.sh COMMAND
   node                   what the example in Node.js needs  prints its node_modules
   jdbc                   Debian's JDBC driver               prints the path of its jar
   pgbouncer              Debian's pooler                    prints its path
+  browser                Chromium, for tests of examples    prints its path; as root it is installed
   exporter               Debian's exporter for Prometheus   prints its path
   promtool               what checks rules of Prometheus    prints its path
   cache                  where all of it is kept             prints the directory
@@ -258,6 +259,12 @@ build_python_packages() {
     die "the packages of ${1##*/} could not be installed"
 }
 
+# What the page of the example is tested in. Asked for by continuous integration, and never by "make test".
+browser() {
+  command -v chromium >/dev/null || need_packages chromium
+  command -v chromium >&3
+}
+
 # Root may not run a server. A user of its own can read nothing but what everyone can, and its data directories.
 runner() {
   if ((EUID != 0)); then
@@ -284,6 +291,7 @@ exec 3>&1 1>&2 # 3 is the answer; whatever tools print is progress
 case "$#:${1-}" in
   1:packages) packages ;;
   1:runner) runner ;;
+  1:browser) browser ;;
   1:cache)
     open_cache
     echo "$cache" >&3

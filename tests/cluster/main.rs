@@ -6,6 +6,7 @@ mod clients;
 mod corpus;
 mod crash;
 mod database;
+mod demo;
 mod document;
 mod generator;
 mod interrupt;
@@ -20,6 +21,7 @@ mod shutdown;
 mod standby;
 mod start;
 mod update;
+mod web;
 
 use postgres::Client;
 use socle_tests::error_of;
