@@ -132,7 +132,7 @@ test-server:
 	SOCLE_PGBOUNCER=$$($(SETUP) pgbouncer) || SOCLE_PGBOUNCER=
 	SOCLE_JDBC=$$($(SETUP) jdbc) || SOCLE_JDBC=
 	SOCLE_NODE=$$($(SETUP) node) || SOCLE_NODE=
-	SOCLE_PYTHON_WEB=$$($(SETUP) python web) || SOCLE_PYTHON_WEB=
+	SOCLE_PYTHON_WEB=$$($(SETUP) python web)
 	SOCLE_PYTHON_BROWSER=
 	if command -v chromium >/dev/null; then SOCLE_PYTHON_BROWSER=$$($(SETUP) python browser); fi
 	export SOCLE_PYTHON_WEB SOCLE_PYTHON_BROWSER
