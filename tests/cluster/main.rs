@@ -6,6 +6,7 @@ mod corpus;
 mod crash;
 mod database;
 mod document;
+mod egress;
 mod generator;
 mod interrupt;
 mod memory;
