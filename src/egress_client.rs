@@ -7,7 +7,7 @@ mod generation;
 mod registered;
 
 pub use generation::Generation;
-pub use registered::{EndpointRow, find, row};
+pub use registered::{find, row};
 
 use crate::child_client::{self, Channel, Greeting, Lost, Outgoing};
 use crate::pg::{allocator, backend, client};
