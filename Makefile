@@ -118,8 +118,10 @@ test-server:
 	python=$$($(SETUP) python test)
 	# Without it, one test says that it is skipped.
 	exporter=$$($(SETUP) exporter) || exporter=
+	# Likewise.
+	server=$$($(SETUP) python server) || server=
 	host=$$($(CLUSTER) start regress "$$pg_config" -c fsync=off -c max_prepared_transactions=5)
-	export PGHOST=$$host PGUSER=postgres SOCLE_PG_CONFIG=$$pg_config SOCLE_RUNNER=$$runner SOCLE_PYTHON=$$python SOCLE_EXPORTER=$$exporter
+	export PGHOST=$$host PGUSER=postgres SOCLE_PG_CONFIG=$$pg_config SOCLE_RUNNER=$$runner SOCLE_PYTHON=$$python SOCLE_EXPORTER=$$exporter SOCLE_SERVER=$$server
 	trap '$(CLUSTER) stop regress "$$pg_config"' EXIT
 	$(MAKE) installcheck || { cat $(TARGET)/pg_{regress,isolation_regress}/regression.diffs; exit 1; }
 	cargo test --release --locked --package socle-tests --test cluster -- --test-threads=2

@@ -3,6 +3,7 @@
 
 mod corpus;
 mod process;
+mod real_server;
 mod registry;
 mod text;
 

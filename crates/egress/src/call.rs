@@ -158,11 +158,11 @@ fn addresses(
     target: &Target,
     deadline: Instant,
 ) -> Result<Vec<SocketAddr>> {
-    let servers = NameServers::find(&service.settings.name_servers)?;
+    // None is asked for a host that is an address.
+    let is_name = target.address.is_none();
+    let servers = if is_name { NameServers::find(&service.settings.name_servers)? } else { NameServers::default() };
     if service.restricts_ports {
-        // The name servers of an endpoint that needs none are no door either.
-        let of_servers = servers.ports().filter(|_| target.address.is_none());
-        let ports: Vec<u16> = of_servers.chain([target.port]).collect();
+        let ports: Vec<u16> = servers.ports().chain([target.port]).collect();
         sandbox::restrict_ports(&ports).map_err(|error| {
             Error::new(Kind::CannotConnect, "the kernel could not be asked to guard the connection")
                 .detail(error.to_string())

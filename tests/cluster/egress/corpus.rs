@@ -67,11 +67,16 @@ fn a_corpus_that_forbids_it_is_answered_by_no_endpoint_whatever_is_asked() {
         assert_eq!((code.as_str(), message.as_str()), ("42501", "corpus \"shut\" does not allow endpoint \"door\""));
         assert!(hint.contains("egress"), "{hint}");
     }
-    client.batch_execute("SET socle.default_generator = 'door'").unwrap();
+    client
+        .batch_execute(
+            "CREATE TABLE asked (question text, reference text); INSERT INTO asked VALUES ('When is a backup made?', 'at two');
+             SET socle.default_generator = 'door'",
+        )
+        .unwrap();
     for sql in [
         "SELECT socle.answer('shut', 'When is a backup made?')",
         "SELECT socle.answer_stream('shut', 'When is a backup made?')",
-        "SELECT * FROM socle.evaluate_answers('shut', '[{\"query\": \"When is a backup made?\", \"answers\": [\"at two\"]}]')",
+        "SELECT * FROM socle.evaluate_answers('shut', 'asked')",
     ] {
         assert_eq!(sqlstate(client.query(sql, &[])), "42501", "{sql}");
     }
