@@ -331,7 +331,7 @@ impl Exchange<'_> {
                 | std::io::ErrorKind::ConnectionReset
                 | std::io::ErrorKind::ConnectionAborted
                 | std::io::ErrorKind::BrokenPipe => self.lost("The server closed the connection."),
-                kind => self.unreachable(&format!("{}.", std::io::Error::from(kind))),
+                kind => self.unreachable(&format!("The system says: {}.", std::io::Error::from(kind))),
             }
         };
         match error {

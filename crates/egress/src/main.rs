@@ -19,7 +19,7 @@ fn main() {
     if let Some(version) = control::other_version() {
         let _ = writeln!(
             std::io::stderr(),
-            "socle egress: this is version {VERSION}, its supervisor of version {version}: where shared_preload_libraries \
+            "socle egress process: this is version {VERSION}, its supervisor of version {version}: where shared_preload_libraries \
              names socle, the server has to be restarted"
         );
         process::exit_now(EXIT_OTHER_VERSION);
@@ -29,7 +29,7 @@ fn main() {
     let result = serve();
     if let Err(error) = &result {
         // Goes to the server log: the supervisor left standard error open.
-        let _ = writeln!(std::io::stderr(), "socle egress: {error}");
+        let _ = writeln!(std::io::stderr(), "socle egress process: {error}");
     }
     process::exit_now(if result.is_ok() { 0 } else { 1 })
 }
