@@ -23,12 +23,12 @@ use_directories = $(use_server); share=$(DESTDIR)$(or $(SHAREDIR),$$("$$pg_confi
 
 .PHONY: all install install-models uninstall installcheck clean demo demo-web psql stop test test-all bench lint help
 
-## all: builds the extension, the engine and the generator
+## all: builds the extension, the engine, the generator and the egress process
 all:
 	# Nothing is installed into a system with a server of its own unasked.
 	$(if $(PG_CONFIG),$(SETUP) missing "$(PG_CONFIG)",$(SETUP) packages)
 	$(use_server)
-	PGRX_PG_CONFIG_PATH="$$pg_config" cargo build --release --locked --package socle --package socle-engine --package socle-generator --no-default-features --features socle/pg$$major
+	PGRX_PG_CONFIG_PATH="$$pg_config" cargo build --release --locked --package socle --package socle-engine --package socle-generator --package socle-egress --no-default-features --features socle/pg$$major
 
 ## install: puts them, ONNX Runtime and llama.cpp into the server (PG_CONFIG=…/pg_config for your own)
 install: all
@@ -37,7 +37,7 @@ install: all
 	llama=$$($(SETUP) llama)
 	install -d "$$lib/socle/llama" "$$share/extension"
 	install -m 755 $(TARGET)/libsocle.so "$$lib/socle.so"
-	install -m 755 $(TARGET)/socle-engine $(TARGET)/socle-generator "$$onnxruntime" "$$lib/socle/"
+	install -m 755 $(TARGET)/socle-engine $(TARGET)/socle-generator $(TARGET)/socle-egress "$$onnxruntime" "$$lib/socle/"
 	install -m 644 "$$(dirname "$$onnxruntime")"/{LICENSE,ThirdPartyNotices.txt} "$$lib/socle/"
 	# Before the files of another version are mixed with these.
 	rm -f "$$lib/socle/llama"/*
@@ -107,7 +107,7 @@ test-units:
 	llama=$$($(SETUP) llama)
 	export SOCLE_MODELS=$$models SOCLE_ONNXRUNTIME=$$onnxruntime SOCLE_LLAMA=$$llama
 	cargo test --release --locked --package socle-core --package socle-child --package socle-extract --package socle-engine \
-		--package socle-generator
+		--package socle-generator --package socle-egress
 	cargo test --release --locked --package socle-tests --test project
 
 ## test-clients: the integrations of clients/python with LangChain, LlamaIndex, Haystack and MCP, which are large (test-long runs it, too)
@@ -132,11 +132,12 @@ test-server:
 	SOCLE_PGBOUNCER=$$($(SETUP) pgbouncer) || SOCLE_PGBOUNCER=
 	SOCLE_JDBC=$$($(SETUP) jdbc) || SOCLE_JDBC=
 	SOCLE_NODE=$$($(SETUP) node) || SOCLE_NODE=
+	SOCLE_SERVER=$$($(SETUP) python server) || SOCLE_SERVER=
 	SOCLE_PYTHON_WEB=$$($(SETUP) python web)
 	SOCLE_PYTHON_BROWSER=
 	if command -v chromium >/dev/null; then SOCLE_PYTHON_BROWSER=$$($(SETUP) python browser); fi
 	export SOCLE_PYTHON_WEB SOCLE_PYTHON_BROWSER
-	export SOCLE_EXPORTER SOCLE_PROMTOOL SOCLE_PYTHON_CLIENTS SOCLE_PGBOUNCER SOCLE_JDBC SOCLE_NODE
+	export SOCLE_SERVER SOCLE_EXPORTER SOCLE_PROMTOOL SOCLE_PYTHON_CLIENTS SOCLE_PGBOUNCER SOCLE_JDBC SOCLE_NODE
 	host=$$($(CLUSTER) start regress "$$pg_config" -c fsync=off -c max_prepared_transactions=5)
 	export PGHOST=$$host PGUSER=postgres SOCLE_PG_CONFIG=$$pg_config SOCLE_RUNNER=$$runner SOCLE_PYTHON=$$python
 	trap '$(CLUSTER) stop regress "$$pg_config"' EXIT

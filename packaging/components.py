@@ -16,7 +16,7 @@ import subprocess
 import sys
 
 LICENCE_FILES = re.compile(r"(?i)(un)?licen[cs]e|copying|copyright|notice")
-PACKAGES = ("socle", "socle-engine", "socle-generator")
+PACKAGES = ("socle", "socle-egress", "socle-engine", "socle-generator")
 
 
 def cargo(root, *arguments):

@@ -1,4 +1,4 @@
-//! What a session does alike with the engine and with the generator: connecting to the program, having it started if there
+//! What a session does alike with the engine, the generator and the egress process: connecting to the program, having it started if there
 //! is none, and exchanging frames.
 
 mod channel;
@@ -8,7 +8,6 @@ pub use channel::{Channel, Greeting, Lost, Outgoing};
 use crate::pg::wait;
 use crate::supervisor::program::Program;
 use crate::supervisor::{self, wake};
-use socle_core::fair_queue::message::Message;
 use socle_core::{Error, Kind, Result};
 use std::time::{Duration, Instant};
 
@@ -47,12 +46,14 @@ pub fn connect<T>(program: &Program, open: &mut dyn FnMut() -> Result<Option<T>>
             return Ok(connection);
         }
         if supervisor::is_running() {
-            if program.on_demand && wanted.is_none_or(|wanted| wanted.elapsed() > WANT_AGAIN) {
+            if let Some(message) = program.wanted_by
+                && wanted.is_none_or(|wanted| wanted.elapsed() > WANT_AGAIN)
+            {
                 wanted = Some(Instant::now());
-                wake::notify(Message::GeneratorWanted);
+                wake::notify(message);
             }
             if let Some((reason, age)) = program.failure()
-                && (!program.on_demand || age < FAILURE_COUNTS)
+                && (!program.is_on_demand() || age < FAILURE_COUNTS)
             {
                 return Err(unavailable(program, &reason));
             }
@@ -79,7 +80,7 @@ pub fn connect<T>(program: &Program, open: &mut dyn FnMut() -> Result<Option<T>>
 
 /// The error for a program that cannot be used.
 pub fn unavailable(program: &Program, detail: &str) -> Error {
-    let hint = if program.on_demand {
+    let hint = if program.is_on_demand() {
         "The server log has details; it is started again when it is needed."
     } else {
         "The server log has details; the engine is restarted automatically."

@@ -2,6 +2,7 @@
 //! [`crate::generator_client`].
 
 use crate::generator_client;
+use crate::language_model;
 use crate::pg::arguments::Arguments;
 use crate::pg::backend;
 use crate::pg::error::{report, spi};
@@ -50,9 +51,8 @@ fn register(arguments: Arguments) -> Result<Registered> {
     };
     let overrides = GeneratorOverrides { template: arguments.short_text(2, "template")?, context_tokens };
     let license = arguments.short_text(4, "license")?;
-    if generator_client::is_registered(&name)? {
-        return Err(Error::new(Kind::AlreadyExists, format!("generator \"{name}\" already exists"))
-            .hint("Choose another name, or drop it first with socle.drop_generator()."));
+    if let Some(error) = language_model::name_taken(&name)? {
+        return Err(error);
     }
     let inspection = generator_client::inspect(&name, &file, overrides)?;
     let inspection = GeneratorInspection { license: license.or_else(|| inspection.license.clone()), ..inspection };

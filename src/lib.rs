@@ -4,7 +4,8 @@
 //! Terms, each with one meaning throughout:
 //! *source* a table of the user · *document* what one row or file holds · *chunk* a piece of a document that fits a
 //! model · *embedding* the vector of a text · *model* a registered graph with its tokenizer and parameters · *digest*
-//! the identity of a model · *generator* a registered language model, and the process that holds it · *corpus* a source
+//! the identity of a model · *generator* a registered language model, and the process that holds it · *endpoint* a registered
+//! server that text may be sent to · *egress process* the one that sends it · *corpus* a source
 //! with its chunks, kept in sync · *change log* the queue of a corpus: one row for each pending change · *job* one such
 //! change · *batch* many keys in one row of the change log · *lease* the time for which a worker has claimed a job ·
 //! *resync* a comparison of source and chunks as a whole · *segment* an immutable part of the keyword index ·
@@ -14,19 +15,22 @@
 //! of one database in sync · *index worker* the background worker that builds one vector index.
 //!
 //! Each module uses only those before it in this list: pg, supervisor, child_client, engine_client, generator_client,
-//! model, generator, catalog, capture, worker, keyword_index, vector_index, corpus, sync, search, answer, import, functions.
+//! egress_client, language_model, model, generator, endpoint, catalog, capture, worker, keyword_index, vector_index, corpus, sync, search, answer, import, functions.
 
 mod answer;
 mod capture;
 mod catalog;
 mod child_client;
 mod corpus;
+mod egress_client;
+mod endpoint;
 mod engine_client;
 mod functions;
 mod generator;
 mod generator_client;
 mod import;
 mod keyword_index;
+mod language_model;
 mod model;
 mod pg;
 mod search;

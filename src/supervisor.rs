@@ -1,5 +1,5 @@
-//! The supervisor: one background worker per cluster that keeps the engine running, and the generator when it is wanted.
-//! Neither holds up the other.
+//! The supervisor: one background worker per cluster that keeps the engine running, and generator and egress process when
+//! they are wanted. None holds up the others.
 //!
 //! Started by the postmaster where socle is preloaded, else by the first session that needs the engine; ends with the
 //! server. It has no database connection, so that it never blocks DROP DATABASE, and it needs no consistent catalog, so
@@ -19,7 +19,7 @@ use crate::pg::worker_process::{self, Reaction};
 use crate::pg::{backend, gucs, version, wait};
 use keeper::Keeper;
 use pgrx::prelude::*;
-use program::{ENGINE, GENERATOR};
+use program::{EGRESS, ENGINE, GENERATOR};
 use rustix::event::epoll;
 use socle_core::protocol::{RUNTIME_DIRECTORY, SUPERVISOR_LOCK};
 use socle_core::{Error, Kind, Result};
@@ -153,6 +153,7 @@ struct Supervisor {
     library: Library,
     engine: Keeper,
     generator: Keeper,
+    egress: Keeper,
     workers: Workers,
 }
 
@@ -162,6 +163,7 @@ impl Supervisor {
             library: Library::as_it_is(),
             engine: Keeper::new(&ENGINE),
             generator: Keeper::new(&GENERATOR),
+            egress: Keeper::new(&EGRESS),
             workers: Workers::new(),
         }
     }
@@ -171,7 +173,7 @@ impl Supervisor {
             if worker_process::reload_if_asked() {
                 self.keepers().into_iter().for_each(Keeper::reload);
             }
-            if self.engine.is_due() || self.generator.is_due() {
+            if self.keepers().iter().any(|keeper| keeper.is_due()) {
                 if self.library.was_replaced() {
                     pgrx::log!("{NAME}: the library was replaced; another supervisor takes over");
                     self.stop_children();
@@ -184,14 +186,17 @@ impl Supervisor {
             if self.workers.take_generator_wanted() {
                 self.generator.want();
             }
-            self.engine.look(&self.library);
-            self.generator.look(&self.library);
+            if self.workers.take_egress_wanted() {
+                self.egress.want();
+            }
+            let Self { library, engine, generator, egress, .. } = self;
+            [engine, generator, egress].into_iter().for_each(|keeper| keeper.look(library));
         }
         self.stop_children();
     }
 
-    fn keepers(&mut self) -> [&mut Keeper; 2] {
-        [&mut self.engine, &mut self.generator]
+    fn keepers(&mut self) -> [&mut Keeper; 3] {
+        [&mut self.engine, &mut self.generator, &mut self.egress]
     }
 
     /// Ends in favour of a supervisor that runs the current library. Without a free slot a session starts it.
@@ -201,19 +206,19 @@ impl Supervisor {
     }
 
     fn stop_children(&mut self) {
-        // Told first, both of them, so that neither waits for the other.
+        // Told first, all of them, so that none waits for another.
         self.keepers().into_iter().for_each(|keeper| keeper.begin_stop());
         self.keepers().into_iter().for_each(Keeper::end_stop);
     }
 
     /// Waits until a child, a session or a transaction has sent something, or something is due.
     fn wait(&self) {
-        let timeout = self.engine.until_due().min(self.generator.until_due());
+        let timeout = self.engine.until_due().min(self.generator.until_due()).min(self.egress.until_due());
         if timeout.is_zero() {
             return;
         }
         let timeout = self.workers.until_due().map_or(timeout, |due| due.clamp(SHORTEST, timeout.max(SHORTEST)));
-        match any_of([self.engine.socket(), self.generator.socket(), self.workers.socket()]) {
+        match any_of([self.engine.socket(), self.generator.socket(), self.egress.socket(), self.workers.socket()]) {
             Ok(sockets) => wait::wait_for_socket(sockets.as_fd(), false, timeout, version::engine_wait_event()),
             Err(_) => wait::wait_for_time(timeout.min(Duration::from_millis(100))),
         }

@@ -38,6 +38,7 @@ CREATE TABLE socle.corpus (
     filled_at timestamp with time zone,
     token_model text,
     token_model_digest text,
+    egress text[] NOT NULL DEFAULT '{}',
     CONSTRAINT corpus_name_key PRIMARY KEY (name)
 );
 COMMENT ON TABLE socle.corpus IS 'corpora; written only by functions of socle';
@@ -74,6 +75,7 @@ COMMENT ON COLUMN socle.corpus.created_at IS 'time of creation';
 COMMENT ON COLUMN socle.corpus.filled_at IS 'time when its first fill was complete, vector index included';
 COMMENT ON COLUMN socle.corpus.token_model IS 'model of late interaction whose token vectors are stored with the chunks; NULL: none are';
 COMMENT ON COLUMN socle.corpus.token_model_digest IS 'identity of these vectors';
+COMMENT ON COLUMN socle.corpus.egress IS 'endpoints that may be sent questions to the corpus and passages of it; empty: none';
 GRANT SELECT ON socle.corpus TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('socle.corpus', '');
 
@@ -149,7 +151,8 @@ CREATE FUNCTION socle.create_corpus(
     document name DEFAULT NULL,
     media_type name DEFAULT NULL,
     file_name name DEFAULT NULL,
-    token_model text DEFAULT NULL
+    token_model text DEFAULT NULL,
+    egress text[] DEFAULT NULL
 ) RETURNS regclass
 LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'create_corpus_wrapper';
@@ -169,7 +172,8 @@ CREATE FUNCTION socle.alter_corpus(
     max_attempts integer DEFAULT NULL,
     hnsw_m integer DEFAULT NULL,
     hnsw_ef_construction integer DEFAULT NULL,
-    token_model text DEFAULT NULL
+    token_model text DEFAULT NULL,
+    egress text[] DEFAULT NULL
 ) RETURNS text
 LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'alter_corpus_wrapper';

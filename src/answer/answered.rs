@@ -4,12 +4,13 @@
 //! that a passage supports. What a passage says has no influence on what is done, only on its rank and on what a generator
 //! writes.
 
-use super::asked::{AnswerPlaces, Wanted};
+use super::asked::{AnswerPlaces, Wanted, Writer};
 use super::attribution::Removed;
 use super::judged::{CitedSentence, Judged};
 use super::options;
 use super::writing::{Writing, understandable};
 use crate::catalog::CorpusSpec;
+use crate::language_model::LanguageModel;
 use crate::pg::arguments::Arguments;
 use crate::pg::error::report;
 use crate::pg::jsonb_key::Key;
@@ -21,6 +22,7 @@ use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use socle_core::Result;
 use socle_core::answer::citation::compose;
+use socle_core::endpoint::{self, CorpusPolicy};
 
 /// How a generated answer ended of which no sentence is left.
 pub const UNSUPPORTED: &str = "unsupported";
@@ -120,9 +122,22 @@ pub fn asked(names: &[String], arguments: Arguments) -> Result<Option<(SearchReq
     if names.is_empty() {
         return Ok(None);
     }
-    request.query = understandable((*request.query).clone(), &turns, wanted.writer.as_ref())?.into();
+    let policies = policies(names, wanted.writer.as_ref())?;
+    request.query = understandable((*request.query).clone(), &turns, &policies, wanted.writer.as_ref())?.into();
     options::spare_reranker(&mut request)?;
     Ok(Some((request, wanted)))
+}
+
+/// What the corpora say about endpoints, checked before anything of the question can leave: a question is as secret as what it
+/// is asked of. Nothing is read where nothing leaves.
+///
+/// # Errors
+/// `NotPermitted` where one of them does not allow the endpoint; `UnknownCorpus`.
+fn policies(names: &[String], writer: Option<&Writer>) -> Result<Vec<CorpusPolicy>> {
+    let Some(LanguageModel::Endpoint(endpoint)) = writer.map(|writer| &writer.generator) else { return Ok(Vec::new()) };
+    let policies = names.iter().map(|name| CorpusSpec::find_to_read(name).map(|corpus| corpus.policy()));
+    let policies = policies.collect::<Result<Vec<_>>>()?;
+    endpoint::refusal(&endpoint.name, &policies).map_or(Ok(policies), Err)
 }
 
 fn rows(answer: Option<Answer>) -> Answers {
@@ -229,14 +244,14 @@ impl Answer {
     ///
     /// # Errors
     /// `Bug` before it has ended.
-    pub fn finish(&mut self, writing: &mut Writing, generator: &socle_core::generator::GeneratorSpec) -> Result<()> {
+    pub fn finish(&mut self, writing: &mut Writing, generator: &LanguageModel) -> Result<()> {
         let (generated, attribution) = writing.end()?;
         let finish = if self.citations.is_empty() { UNSUPPORTED } else { generated.finish.name() };
         self.grounded = attribution.grounded();
         self.removed.clone_from(&attribution.removed);
         self.generation = Some(Generation {
-            generator: generator.name.clone(),
-            digest: generator.digest.clone(),
+            generator: generator.name().to_string(),
+            digest: generator.digest(),
             prompt_tokens: generated.prompt_tokens,
             answer_tokens: generated.answer_tokens,
             finish: finish.to_string(),

@@ -2,12 +2,11 @@
 
 use super::options::Places;
 use super::prompt;
-use crate::generator_client;
+use crate::language_model::{self, LanguageModel};
 use crate::pg::arguments::Arguments;
 use crate::pg::gucs;
 use crate::search::request;
 use socle_core::answer::prompt::Template;
-use socle_core::generator::GeneratorSpec;
 use socle_core::{Error, Kind, Result};
 
 /// Sentences of an extractive answer: by default, and at most.
@@ -40,8 +39,8 @@ pub struct Wanted {
 /// How an answer is generated.
 #[derive(Clone, Debug)]
 pub struct Writer {
-    /// The generator.
-    pub generator: GeneratorSpec,
+    /// The generator, or the endpoint in its place.
+    pub generator: LanguageModel,
     /// Most tokens of the answer.
     pub max_tokens: u32,
     /// See [`crate::generator_client::Options::temperature`].
@@ -121,7 +120,7 @@ fn writer(arguments: Arguments, seed: usize) -> Result<Option<Writer>> {
         return Ok(None);
     }
     Ok(Some(Writer {
-        generator: generator_client::find(named)?,
+        generator: language_model::find(named)?,
         max_tokens: u32::try_from(max_tokens).unwrap_or(u32::MAX),
         temperature: temperature as f32,
         seed: arguments.i64(seed).map(i64::cast_unsigned),

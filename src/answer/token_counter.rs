@@ -1,7 +1,9 @@
 //! What counts the tokens of a context: a model, or the generator that is going to read it.
 
 use super::options;
+use crate::language_model::LanguageModel;
 use crate::{generator_client, model};
+use socle_core::endpoint::estimated_tokens;
 use socle_core::generator::{GeneratorSpec, Message, MessageRole};
 use socle_core::model::ModelSpec;
 use socle_core::{Kind, Result};
@@ -16,6 +18,8 @@ pub enum TokenCounter {
     Model(ModelSpec),
     /// A generator. The tokens of its chat template, which a context has once, are not counted.
     Generator(GeneratorSpec, usize),
+    /// An estimate, for an endpoint.
+    Estimate,
 }
 
 impl TokenCounter {
@@ -42,6 +46,17 @@ impl TokenCounter {
         Ok(Self::Generator(generator, of_template))
     }
 
+    /// The tokens of what is going to read the context.
+    ///
+    /// # Errors
+    /// Those of the generator.
+    pub fn of_language_model(model: &LanguageModel) -> Result<Self> {
+        match model {
+            LanguageModel::Generator(generator) => Self::of_generator(generator.clone()),
+            LanguageModel::Endpoint(_) => Ok(Self::Estimate),
+        }
+    }
+
     /// Number of tokens of a text.
     ///
     /// # Errors
@@ -49,6 +64,7 @@ impl TokenCounter {
     pub fn count(&self, content: &str) -> Result<usize> {
         match self {
             Self::Model(model) => options::tokens(model.clone(), content),
+            Self::Estimate => Ok(estimated_tokens(content.len(), 0)),
             Self::Generator(generator, of_template) => Ok(count(generator, content)?.saturating_sub(*of_template)),
         }
     }

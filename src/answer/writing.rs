@@ -7,13 +7,15 @@ use super::context::{Context, ContextSize};
 use super::judged::{CitedSentence, Judged};
 use super::token_counter::TokenCounter;
 use crate::catalog::CorpusSpec;
-use crate::generator_client::{self, Generated, Generation, Options};
+use crate::generator_client::{Generated, Options};
+use crate::language_model::{Generation, LanguageModel};
 use crate::search::request::SearchRequest;
 use socle_core::answer::attribution::{Claim, complete};
 use socle_core::answer::choose::is_finished;
 use socle_core::answer::conversation::{self, Turn};
 use socle_core::answer::prompt;
-use socle_core::generator::{Constraint, Finish, GeneratorSpec, Message, MessageRole};
+use socle_core::endpoint::CorpusPolicy;
+use socle_core::generator::{Constraint, Finish, Message, MessageRole};
 use socle_core::{Error, Kind, Result};
 use std::collections::VecDeque;
 
@@ -53,7 +55,8 @@ impl Writing {
             stop: vec!["</passages", "<passages"],
             constraint: Constraint::None,
         };
-        let generation = Generation::start(&writer.generator, &borrowed(&messages), &options)?;
+        let policies: Vec<CorpusPolicy> = corpora.iter().map(CorpusSpec::policy).collect();
+        let generation = Generation::start(&writer.generator, &policies, &borrowed(&messages), &options)?;
         let attribution = Attribution::new(corpora, request, context);
         Ok(Self { generation, attribution, text: String::new(), cut: 0, claims: VecDeque::new(), is_written: false })
     }
@@ -115,11 +118,10 @@ fn prompt_that_fits(
 ) -> Result<(Context, Vec<prompt::Message>)> {
     let Writer { generator, max_tokens, context_tokens, template, .. } = writer;
     let messages = |context: &str| template.messages(context, &request.query, request.language);
-    let count = |messages: &[prompt::Message]| -> Result<usize> {
-        Ok(generator_client::count_tokens(generator, &borrowed(messages))? as usize)
-    };
+    let count =
+        |messages: &[prompt::Message]| -> Result<usize> { Ok(generator.count_tokens(&borrowed(messages))? as usize) };
     let besides = count(&messages(""))? + *max_tokens as usize;
-    let room = (generator.context_tokens as usize).saturating_sub(besides);
+    let room = (generator.context_tokens() as usize).saturating_sub(besides);
     let wanted = context_tokens.unwrap_or(DEFAULT_CONTEXT.min(room));
     if room < MIN_CONTEXT || wanted > room {
         return Err(too_large(generator, besides, context_tokens.unwrap_or(MIN_CONTEXT)));
@@ -128,13 +130,13 @@ fn prompt_that_fits(
         max_tokens: wanted,
         argument: "context_tokens",
         in_document_order: false,
-        token_counter: Some(TokenCounter::of_generator(generator.clone())?),
+        token_counter: Some(TokenCounter::of_language_model(generator)?),
     };
     for _ in 0..ATTEMPTS {
         let context = Context::new(corpora, &judged.hits, &size)?;
         let messages = messages(&context.text().unwrap_or_default());
         let tokens = count(&messages)? + *max_tokens as usize;
-        match tokens.checked_sub(generator.context_tokens as usize) {
+        match tokens.checked_sub(generator.context_tokens() as usize) {
             None | Some(0) => return Ok((context, messages)),
             Some(excess) => size.max_tokens = size.max_tokens.saturating_sub(excess).max(1),
         }
@@ -142,11 +144,11 @@ fn prompt_that_fits(
     Err(too_large(generator, besides, size.max_tokens))
 }
 
-fn too_large(generator: &GeneratorSpec, besides: usize, wanted: usize) -> Error {
+fn too_large(generator: &LanguageModel, besides: usize, wanted: usize) -> Error {
     Error::new(Kind::InvalidArgument, "the prompt does not fit the context of the generator")
         .detail(format!(
             "Instructions, question and answer have {besides} tokens, passages {wanted}, and generator \"{}\" has {} for all.",
-            generator.name, generator.context_tokens
+            generator.name(), generator.context_tokens()
         ))
         .hint("Ask a shorter question, lower max_tokens or context_tokens, or use a shorter template.")
 }
@@ -160,13 +162,18 @@ fn borrowed(messages: &[prompt::Message]) -> Vec<Message<'_>> {
 ///
 /// # Errors
 /// Those of the generator.
-pub fn understandable(question: String, turns: &[Turn], writer: Option<&Writer>) -> Result<String> {
+pub fn understandable(
+    question: String,
+    turns: &[Turn],
+    corpora: &[CorpusPolicy],
+    writer: Option<&Writer>,
+) -> Result<String> {
     let Some(by_rule) = conversation::by_rule(&question, turns) else { return Ok(question) };
     let Some(writer) = writer else { return Ok(by_rule) };
     let messages = conversation::rewriting(&question, turns);
     let messages: Vec<Message<'_>> = messages.iter().map(|(role, content)| Message { role: *role, content }).collect();
-    let fits = generator_client::count_tokens(&writer.generator, &messages)? + QUESTION_TOKENS;
-    if fits > writer.generator.context_tokens {
+    let fits = writer.generator.count_tokens(&messages)? + QUESTION_TOKENS;
+    if fits > writer.generator.context_tokens() {
         return Ok(by_rule);
     }
     let options = Options {
@@ -176,6 +183,6 @@ pub fn understandable(question: String, turns: &[Turn], writer: Option<&Writer>)
         stop: vec!["\n"],
         constraint: Constraint::None,
     };
-    let written = generator_client::generate(&writer.generator, &messages, &options, &mut |_| Ok(()))?.text;
+    let written = writer.generator.generate(corpora, &messages, &options)?.text;
     Ok(conversation::checked(&written, &question, turns).unwrap_or(by_rule))
 }

@@ -6,6 +6,7 @@ use crate::pg::{plan_cache, run_as, spi, value};
 use serde::{Deserialize, Serialize};
 use socle_core::chunk::Format;
 use socle_core::corpus::template::Template;
+use socle_core::endpoint::CorpusPolicy;
 use socle_core::model::ModelSpec;
 use socle_core::{Error, Kind, Result, language};
 
@@ -92,6 +93,8 @@ pub struct CorpusOptions {
     pub token_model: Option<String>,
     /// Digest of that model.
     pub token_model_digest: Option<String>,
+    /// Endpoints that may be sent its questions and passages.
+    pub egress: Vec<String>,
 }
 
 /// The source and the tables of a corpus: their names and keys, and what the system catalogs have of them now.
@@ -272,6 +275,11 @@ impl CorpusSpec {
         }
         Err(Error::new(Kind::NotPermitted, format!("must be owner of corpus \"{}\"", self.name))
             .detail("The owner of a corpus is the owner of its chunk table."))
+    }
+
+    /// What it says about endpoints.
+    pub fn policy(&self) -> CorpusPolicy {
+        CorpusPolicy { name: self.name.clone(), egress: self.options.egress.clone() }
     }
 
     /// SQL over the tables of this corpus; see [`sql_template::expand`].

@@ -2,7 +2,7 @@
 //! old one is filled, which replaces it when complete (see `swap`). Dropping that corpus cancels the change.
 
 use super::create::{check_dimensions, check_overlap, create_objects, default_tokens, parsed_language};
-use super::options::SHADOW;
+use super::options::{self, SHADOW};
 use super::source::Source;
 use super::swap;
 use crate::catalog::CorpusSpec;
@@ -20,7 +20,11 @@ use socle_core::model::ModelSpec;
 use socle_core::{Error, Kind, Result};
 
 const NAME_TAKEN: &str = include_str!("../../sql/corpus/name_taken.sql");
+const SET_EGRESS: &str = include_str!("../../sql/corpus/set_egress.sql");
 const SET_MAX_ATTEMPTS: &str = include_str!("../../sql/corpus/set_max_attempts.sql");
+
+/// Number of the argument `egress`, which comes last.
+const EGRESS: usize = 13;
 
 /// Names tried for the corpus that replaces another.
 const MAX_NAMES_TRIED: u32 = 100;
@@ -34,6 +38,11 @@ fn alter(arguments: Arguments) -> Result<String> {
     backend::prevent_if_read_only(c"socle.alter_corpus()");
     let old = CorpusSpec::find(&arguments.short_text(0, "name")?.unwrap_or_default())?;
     old.require_owner()?;
+    // In every state, and at once: a door that is to be shut does not wait for anything.
+    let old = set_egress(old, arguments)?;
+    if !alters_chunks(arguments) {
+        return Ok(old.name);
+    }
     check_state(&old)?;
     let new = altered(&old, arguments)?;
     if new.options.max_attempts != old.options.max_attempts {
@@ -56,6 +65,19 @@ fn alter(arguments: Arguments) -> Result<String> {
     }
     let model = model::embedding_model(Some(new.options.model.clone()))?;
     Ok(create_objects(&new, &source, &model)?.name)
+}
+
+/// Sets which endpoints the corpus allows, if that is asked for.
+fn set_egress(mut corpus: CorpusSpec, arguments: Arguments) -> Result<CorpusSpec> {
+    let Some(egress) = options::egress(arguments, EGRESS)? else { return Ok(corpus) };
+    as_superuser(|| spi::run(SET_EGRESS, &[corpus.name.as_str().into(), egress.clone().into()]))?;
+    corpus.options.egress = egress;
+    Ok(corpus)
+}
+
+/// Whether anything but the endpoints is to change; nothing at all is checked as if it were.
+fn alters_chunks(arguments: Arguments) -> bool {
+    arguments.is_null(EGRESS) || (1..EGRESS).any(|at| !arguments.is_null(at))
 }
 
 /// A corpus can be altered when it is complete, and once at a time.

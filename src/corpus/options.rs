@@ -4,7 +4,8 @@ use super::create::{DETECTED, check_dimensions, check_overlap, default_tokens, p
 use super::source::Source;
 use crate::catalog::CorpusSpec;
 use crate::catalog::spec::{CorpusOptions, CorpusProgress, CorpusTables, Role};
-use crate::pg::arguments::Arguments;
+use crate::endpoint;
+use crate::pg::arguments::{Arguments, Texts};
 use pgrx::pg_sys;
 use socle_core::array::array_elements;
 use socle_core::chunk::Format;
@@ -43,6 +44,8 @@ pub struct CreateCorpusOptions {
     hnsw_ef_construction: i32,
     /// Name of the model of token vectors, if any are to be stored.
     pub token_model: Option<String>,
+    /// Endpoints that may be sent its questions and passages.
+    pub egress: Vec<String>,
     /// Leaves an existing corpus as it is.
     pub if_not_exists: bool,
 }
@@ -103,6 +106,7 @@ impl CreateCorpusOptions {
             hnsw_ef_construction,
             if_not_exists: arguments.boolean(15).unwrap_or_default(),
             token_model: arguments.short_text(19, "token_model")?.filter(|name| !name.is_empty()),
+            egress: egress(arguments, 20)?.unwrap_or_default(),
             name,
         };
         options.check_contents()?;
@@ -194,6 +198,7 @@ impl CreateCorpusOptions {
                 template: text,
                 token_model: token_model.map(|model| model.name.clone()),
                 token_model_digest: token_model.map(ModelSpec::digest),
+                egress: self.egress.clone(),
             },
             tables: CorpusTables {
                 source_schema: source.schema.clone(),
@@ -212,6 +217,20 @@ impl CreateCorpusOptions {
             ..CorpusSpec::default()
         })
     }
+}
+
+/// The argument `egress`: names of endpoints that exist, each once.
+///
+/// # Errors
+/// `InvalidArgument` for NULL among them, `UnknownModel` for an endpoint that does not exist.
+pub fn egress(arguments: Arguments, at: usize) -> Result<Option<Vec<String>>> {
+    let Some(Texts { elements, .. }) = arguments.limited_texts(at, "egress")? else { return Ok(None) };
+    let names: Option<Vec<String>> = elements.into_iter().map(|name| name.map(str::to_string)).collect();
+    let mut names = names.ok_or_else(|| invalid("egress must not contain NULL"))?;
+    endpoint::require_all(&names)?;
+    names.sort();
+    names.dedup();
+    Ok(Some(names))
 }
 
 fn invalid(message: &str) -> Error {

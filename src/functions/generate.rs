@@ -3,6 +3,7 @@
 //! What a model writes is data: it is returned as text, and nothing here reads it.
 
 use crate::generator_client::{self, Generated, Options};
+use crate::language_model::{self, LanguageModel};
 use crate::pg::arguments::{Arguments, Texts};
 use crate::pg::error::report;
 use pgrx::pg_sys::panic::ErrorReport;
@@ -59,8 +60,16 @@ fn count_generator_tokens_of_messages(call: pg_sys::FunctionCallInfo) -> Result<
 }
 
 fn count(arguments: Arguments, messages: &[Message<'_>]) -> Result<i32> {
-    let generator = generator_client::find(arguments.short_text(1, "generator")?)?;
-    generator_client::count_tokens(&generator, messages).map(u32::cast_signed)
+    match language_model::find(arguments.short_text(1, "generator")?)? {
+        LanguageModel::Generator(generator) => {
+            generator_client::count_tokens(&generator, messages).map(u32::cast_signed)
+        }
+        LanguageModel::Endpoint(endpoint) => {
+            let message = format!("tokens of endpoint \"{}\" cannot be counted here", endpoint.name);
+            Err(Error::new(Kind::NotSupported, message)
+                .detail("Its tokenizer is not known, and nothing is sent to it for a count."))
+        }
+    }
 }
 
 /// The text for a conversation, with the options from argument number 1 on.
@@ -98,8 +107,8 @@ fn write(arguments: Arguments, messages: &[Message<'_>]) -> Result<String> {
         stop,
         constraint,
     };
-    let generator = generator_client::find(arguments.short_text(1, "generator")?)?;
-    let generated = generator_client::generate(&generator, messages, &options, &mut |_| Ok(()))?;
+    // The prompt is the caller's own: no corpus has a say in it.
+    let generated = language_model::find(arguments.short_text(1, "generator")?)?.generate(&[], messages, &options)?;
     complete(generated, is_free)
 }
 

@@ -1,14 +1,14 @@
-//! `socle.version`, and the states of the engine and the generator for the status views.
+//! `socle.version`, and the states of the engine, the generator and the egress process for the status views.
 
 use crate::pg::error::report;
 use crate::pg::run_as::may_act_as;
-use crate::{engine_client, generator_client, supervisor};
+use crate::{egress_client, engine_client, generator_client, supervisor};
 use pgrx::JsonB;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use serde_json::json;
 use socle_core::oom::{self, Files};
-use socle_core::protocol::{EngineReport, GeneratorReport};
+use socle_core::protocol::{EgressReport, EngineReport, GeneratorReport};
 use socle_core::{Error, Kind, Result};
 
 #[pg_extern(sql = false)]
@@ -167,6 +167,59 @@ fn writing(report: &GeneratorReport) -> serde_json::Value {
         "answer_token_count": report.answer_token_count,
         "tokens_per_second": report.tokens_per_second,
         "first_token_p50_ms": report.first_token_p50_ms,
+        "network": report.network,
+        "files": report.files,
+        "version": report.version,
+    })
+}
+
+/// The state of the egress process as one JSON object. Never starts one.
+#[pg_extern(sql = false)]
+fn endpoint_report() -> Result<JsonB, ErrorReport> {
+    let stopped = |state: &str, reason: Option<String>| {
+        // Counts are 0, not NULL, as above.
+        json!({"state": state, "state_reason": reason, "endpoints": [], "running": 0})
+    };
+    let state = match egress_client::report() {
+        Ok(Some(report)) => connecting(&report),
+        Ok(None) if egress_client::is_starting() => stopped("starting", None),
+        Ok(None) => {
+            let failure = egress_client::failure();
+            stopped(if failure.is_some() { "unavailable" } else { "stopped" }, failure)
+        }
+        // The view shows why, and everything else that is known.
+        Err(error) if matches!(error.kind, Kind::EngineUnavailable | Kind::OtherVersion) => {
+            stopped("unavailable", Some(reason(error)))
+        }
+        Err(error) => return Err(report(error)),
+    };
+    Ok(JsonB(state))
+}
+
+/// The state of a running egress process.
+fn connecting(report: &EgressReport) -> serde_json::Value {
+    let endpoints: Vec<_> = report
+        .endpoints
+        .iter()
+        .map(|endpoint| {
+            json!({
+                "name": endpoint.name,
+                "request_count": endpoint.request_count,
+                "failure_count": endpoint.failure_count,
+                "refusal_count": endpoint.refusal_count,
+                "sent_bytes": endpoint.sent_bytes,
+                "received_bytes": endpoint.received_bytes,
+                "used_at": endpoint.used_at,
+            })
+        })
+        .collect();
+    json!({
+        "state": "running",
+        "pid": report.pid,
+        "started_at": report.started_at,
+        "restart_count": report.restart_count,
+        "running": report.running,
+        "endpoints": endpoints,
         "network": report.network,
         "files": report.files,
         "version": report.version,

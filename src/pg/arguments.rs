@@ -215,6 +215,11 @@ impl Arguments {
         }
     }
 
+    /// Whether an argument is NULL, or one that an older declaration of the function does not have.
+    pub fn is_null(self, at: usize) -> bool {
+        self.datum(at).is_none()
+    }
+
     /// The OID of the function being called.
     pub fn function(self) -> pg_sys::Oid {
         // SAFETY: Postgres sets flinfo for every call through fmgr, and ours are never called otherwise.

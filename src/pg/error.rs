@@ -36,6 +36,11 @@ pub fn sqlstate(kind: Kind) -> PgSqlErrorCode {
         Kind::NotSupported => PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
         Kind::SnapshotTooOld => PgSqlErrorCode::ERRCODE_T_R_SERIALIZATION_FAILURE,
         Kind::Bug => PgSqlErrorCode::ERRCODE_INTERNAL_ERROR,
+        Kind::CannotConnect => PgSqlErrorCode::ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION,
+        Kind::ConnectionLost => PgSqlErrorCode::ERRCODE_CONNECTION_FAILURE,
+        Kind::MalformedAnswer => PgSqlErrorCode::ERRCODE_PROTOCOL_VIOLATION,
+        Kind::KeyRefused => PgSqlErrorCode::ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION,
+        Kind::EndpointFailed => PgSqlErrorCode::ERRCODE_EXTERNAL_ROUTINE_EXCEPTION,
     }
 }
 

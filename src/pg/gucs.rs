@@ -4,6 +4,9 @@
 //! limit that protects the server. USERSET: what only changes the caller's own results. Nothing is POSTMASTER, because
 //! that cannot be defined once the server runs, and socle needs no preloading.
 
+mod egress;
+
+pub use egress::{egress_key_directory, egress_name_servers};
 use pgrx::guc::{GucContext, GucFlags, GucRegistry, GucSetting};
 use pgrx::pg_sys;
 use socle_core::document::ExtractLimits;
@@ -40,6 +43,7 @@ pub fn define() {
     define_for_documents();
     define_for_engine();
     define_for_generator();
+    egress::define();
     define_for_sync();
     // SAFETY: called from `_PG_init`, with a C string that lives forever.
     unsafe { pg_sys::MarkGUCPrefixReserved(c"socle".as_ptr()) };

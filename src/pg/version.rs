@@ -92,6 +92,17 @@ pub fn generator_wait_event() -> u32 {
     pg_sys::PG_WAIT_EXTENSION
 }
 
+/// The wait event under which sessions wait for the egress process, likewise `Extension: SocleEgress`.
+pub fn egress_wait_event() -> u32 {
+    #[cfg(any(feature = "pg17", feature = "pg18"))]
+    {
+        static EVENT: OnceLock<u32> = OnceLock::new();
+        named(&EVENT, c"SocleEgress")
+    }
+    #[cfg(not(any(feature = "pg17", feature = "pg18")))]
+    pg_sys::PG_WAIT_EXTENSION
+}
+
 /// The wait event of a sync worker without work, likewise `Extension: SocleIdle`.
 pub fn idle_wait_event() -> u32 {
     #[cfg(any(feature = "pg17", feature = "pg18"))]

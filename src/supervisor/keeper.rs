@@ -74,7 +74,7 @@ impl Keeper {
 
     /// Time until there is something to do without a message.
     pub fn until_due(&self) -> Duration {
-        if self.child.is_some() || self.program.on_demand && self.wanted.is_none() {
+        if self.child.is_some() || self.program.is_on_demand() && self.wanted.is_none() {
             return TICK;
         }
         self.next_start.map_or(Duration::ZERO, |at| at.saturating_duration_since(Instant::now()).min(TICK))
@@ -83,7 +83,7 @@ impl Keeper {
     /// Starts the program.
     pub fn start(&mut self) {
         // One that is started on demand ends on purpose again and again, which is no restart.
-        let restart_count = if self.program.on_demand { self.deaths } else { self.started };
+        let restart_count = if self.program.is_on_demand() { self.deaths } else { self.started };
         match Child::start(self.program, restart_count) {
             Ok(child) => {
                 self.started += 1;
@@ -109,7 +109,7 @@ impl Keeper {
     /// Applies changed settings, and tries again where a setting may have kept the program from starting.
     pub fn reload(&mut self) {
         self.next_start = None;
-        if self.program.on_demand && self.child.is_none() {
+        if self.program.is_on_demand() && self.child.is_none() {
             // The next session waits for the next attempt.
             self.explain(None);
         }

@@ -1,13 +1,18 @@
-//! The programs that the supervisor runs as its children and that sessions connect to: the engine and the generator.
+//! The programs that the supervisor runs as its children and that sessions connect to: the engine, the generator and the
+//! egress process.
 
 use crate::pg::{backend, gucs, version};
 use socle_core::Result;
+use socle_core::fair_queue::message::Message;
 use socle_core::protocol::{
-    EngineSettings, FAILURE_FILE, GENERATOR_FAILURE_FILE, GENERATOR_SOCKET, GeneratorSettings, RUNTIME_DIRECTORY,
-    SOCKET_NAME, ToEngine, ToGenerator, encode,
+    EGRESS_FAILURE_FILE, EGRESS_SOCKET, EgressSettings, EngineSettings, FAILURE_FILE, GENERATOR_FAILURE_FILE,
+    GENERATOR_SOCKET, GeneratorSettings, RUNTIME_DIRECTORY, SOCKET_NAME, ToEgress, ToEngine, ToGenerator, encode,
 };
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+/// Seconds without a request after which the egress process ends: it holds nothing that is expensive to get again.
+const EGRESS_IDLE_SECONDS: u32 = 300;
 
 /// A program that the supervisor runs and that sessions connect to.
 #[derive(Debug)]
@@ -20,9 +25,9 @@ pub struct Program {
     pub socket: &'static str,
     /// Name of the file in [`RUNTIME_DIRECTORY`] that holds the reason while it does not start.
     pub failure_file: &'static str,
-    /// Whether it starts when a session asks for it, and stays away after it has exited of its own accord until one asks
-    /// again. Otherwise it runs as long as the supervisor.
-    pub on_demand: bool,
+    /// The message by which a session asks for it, if it starts when one does, and stays away after it has exited of its own
+    /// accord until one asks again. Otherwise it runs as long as the supervisor.
+    pub wanted_by: Option<Message>,
     /// Environment variables, besides the version.
     pub environment: &'static [(&'static str, &'static str)],
     /// The frame with its settings, for a process with that number of others before it.
@@ -37,7 +42,7 @@ pub static ENGINE: Program = Program {
     executable: "socle-engine",
     socket: SOCKET_NAME,
     failure_file: FAILURE_FILE,
-    on_demand: false,
+    wanted_by: None,
     environment: &[("TOKENIZERS_PARALLELISM", "false")],
     start_frame: engine_start,
     wait_event: version::engine_wait_event,
@@ -49,13 +54,30 @@ pub static GENERATOR: Program = Program {
     executable: "socle-generator",
     socket: GENERATOR_SOCKET,
     failure_file: GENERATOR_FAILURE_FILE,
-    on_demand: true,
+    wanted_by: Some(Message::GeneratorWanted),
     environment: &[],
     start_frame: generator_start,
     wait_event: version::generator_wait_event,
 };
 
+/// The egress process.
+pub static EGRESS: Program = Program {
+    name: "egress process",
+    executable: "socle-egress",
+    socket: EGRESS_SOCKET,
+    failure_file: EGRESS_FAILURE_FILE,
+    wanted_by: Some(Message::EgressWanted),
+    environment: &[],
+    start_frame: egress_start,
+    wait_event: version::egress_wait_event,
+};
+
 impl Program {
+    /// Whether it starts when a session asks for it.
+    pub fn is_on_demand(&self) -> bool {
+        self.wanted_by.is_some()
+    }
+
     /// Path of the executable.
     pub fn path(&self) -> PathBuf {
         directory().join(self.executable)
@@ -106,4 +128,16 @@ fn generator_start(restart_count: u32) -> Result<Vec<u8>> {
         idle_timeout_seconds: gucs::generator_idle_timeout(),
     };
     encode(0, 0, &ToGenerator::Start(settings))
+}
+
+fn egress_start(restart_count: u32) -> Result<Vec<u8>> {
+    let settings = EgressSettings {
+        supervisor_pid: std::process::id(),
+        postmaster_pid: backend::postmaster_pid(),
+        restart_count,
+        key_directory: gucs::egress_key_directory().to_string_lossy().into_owned(),
+        name_servers: gucs::egress_name_servers(),
+        idle_timeout_seconds: EGRESS_IDLE_SECONDS,
+    };
+    encode(0, 0, &ToEgress::Start(settings))
 }

@@ -38,6 +38,7 @@ pub struct Workers {
     to_ask: Vec<u64>,
     without_slot: bool,
     generator_wanted: bool,
+    egress_wanted: bool,
 }
 
 /// Time since the machine was started, the same in all processes.
@@ -63,6 +64,7 @@ impl Workers {
             to_ask: Vec::new(),
             without_slot: true,
             generator_wanted: false,
+            egress_wanted: false,
         };
         workers.explain(false);
         workers
@@ -106,6 +108,11 @@ impl Workers {
         std::mem::take(&mut self.generator_wanted)
     }
 
+    /// The same for the egress process.
+    pub fn take_egress_wanted(&mut self) -> bool {
+        std::mem::take(&mut self.egress_wanted)
+    }
+
     fn take(&mut self, database: u32, message: Message) {
         let now = now();
         let there = match message {
@@ -117,6 +124,10 @@ impl Workers {
             Message::WorkerUnblocked(worker) => return self.queue.worker_unblocked(worker),
             Message::GeneratorWanted => {
                 self.generator_wanted = true;
+                return;
+            }
+            Message::EgressWanted => {
+                self.egress_wanted = true;
                 return;
             }
             Message::WorkerLeaving { worker, last_checked_at, next_check_in, did_work } => {

@@ -11,7 +11,7 @@ use socle_tests::{Cluster, eventually, model_directory};
 use std::path::PathBuf;
 
 /// The model of the tests, below the model directory.
-const FILE: &str = "smollm2-135m-instruct/model.gguf";
+pub const FILE: &str = "smollm2-135m-instruct/model.gguf";
 
 /// A running cluster with all models and the generator "smol", which is the default.
 fn cluster(configuration: &str) -> Cluster {

@@ -8,6 +8,7 @@ mod crash;
 mod database;
 mod demo;
 mod document;
+mod egress;
 mod generator;
 mod interrupt;
 mod manual;

@@ -125,20 +125,41 @@ fn dependencies_point_one_way() {
     names("crates/generator/Cargo.toml", &["pgrx", "ort =", "tokenizers", "socle-engine", "socle-extract"]);
     names("crates/child/Cargo.toml", &["pgrx", "ort =", "tokenizers", "tantivy", "socle-engine", "socle-generator"]);
     names(
+        "crates/egress/Cargo.toml",
+        &["pgrx", "ort =", "tokenizers", "socle-engine", "socle-generator", "socle-extract"],
+    );
+    for without_network in ["child", "core", "engine", "extract", "generator"] {
+        names(&format!("crates/{without_network}/Cargo.toml"), &["ureq", "rustls", "hyper", "reqwest", "socle-egress"]);
+    }
+    names(
         "Cargo.toml",
-        &["ort =", "tokenizers", "ndarray", "tantivy", "socle-engine", "socle-child", "socle-generator"],
+        &[
+            "ort =",
+            "tokenizers",
+            "ndarray",
+            "tantivy",
+            "socle-engine",
+            "socle-child",
+            "socle-generator",
+            "ureq",
+            "rustls",
+            "= { path = \"crates/egress",
+        ],
     );
 }
 
 /// The rooms of `src/`, each of which uses only those before it.
-const ROOMS: [&str; 18] = [
+const ROOMS: [&str; 21] = [
     "pg",
     "supervisor",
     "child_client",
     "engine_client",
     "generator_client",
+    "egress_client",
+    "language_model",
     "model",
     "generator",
+    "endpoint",
     "catalog",
     "capture",
     "worker",

@@ -343,7 +343,7 @@ impl Cluster {
         self.child_pid("socle-generator")
     }
 
-    fn child_pid(&self, name: &str) -> Option<u32> {
+    pub fn child_pid(&self, name: &str) -> Option<u32> {
         let is = |pid: &u32, file: &str, wanted: String| {
             fs::read(format!("/proc/{pid}/{file}")).is_ok_and(|content| content == wanted.as_bytes())
         };

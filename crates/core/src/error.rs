@@ -64,6 +64,16 @@ pub enum Kind {
     SnapshotTooOld,
     /// An internal error: a state believed impossible (XX000).
     Bug,
+    /// No connection to an endpoint could be made: its name, its address, its certificate (08001).
+    CannotConnect,
+    /// The connection to an endpoint ended, or its time was up, before its answer was complete (08006).
+    ConnectionLost,
+    /// An endpoint answered what its dialect does not have (08P01).
+    MalformedAnswer,
+    /// An endpoint does not accept its key (28000).
+    KeyRefused,
+    /// An endpoint refused or failed (38000).
+    EndpointFailed,
 }
 
 /// An error on its way to the user: primary message in lower case without a full stop, factual detail, and a hint as a

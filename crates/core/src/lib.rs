@@ -8,6 +8,7 @@ pub mod array;
 pub mod chunk;
 pub mod corpus;
 pub mod document;
+pub mod endpoint;
 pub mod error;
 pub mod fair_queue;
 pub mod generator;

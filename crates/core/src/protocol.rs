@@ -5,6 +5,7 @@
 //! have several requests in progress; responses come in any order. This module does no socket input or output.
 
 mod control;
+mod egress;
 mod frame;
 mod generator;
 mod keyword;
@@ -14,7 +15,11 @@ use crate::Error;
 use crate::chunk::{Chunk, Format};
 use crate::document::{Document, ExtractLimits};
 use crate::model::{Inspection, ModelOverrides, ModelSpec};
-pub use control::{EngineSettings, FromEngine, ToChild, ToEngine, ToGenerator};
+pub use control::{EngineSettings, FromEngine, ToChild, ToEgress, ToEngine, ToGenerator};
+pub use egress::{
+    EGRESS_FAILURE_FILE, EGRESS_LOCK, EGRESS_PROTOCOL_VERSION, EGRESS_SOCKET, EgressReport, EgressRequest,
+    EgressResponse, EgressSettings, EndpointUse, MAX_EGRESS_FRAME,
+};
 pub use frame::{Frame, FrameBuffer, encode};
 pub use generator::{
     GENERATOR_FAILURE_FILE, GENERATOR_LOCK, GENERATOR_PROTOCOL_VERSION, GENERATOR_SOCKET, GeneratorReport,

@@ -40,6 +40,8 @@ pub enum Message {
     },
     /// A session waits for the generator to be started.
     GeneratorWanted,
+    /// A session waits for the egress process to be started.
+    EgressWanted,
 }
 
 impl Message {
@@ -54,6 +56,7 @@ impl Message {
             Self::WorkerBlocked(worker) => (6, worker, 0, 0, 0),
             Self::WorkerUnblocked(worker) => (7, worker, 0, 0, 0),
             Self::GeneratorWanted => (9, 0, 0, 0, 0),
+            Self::EgressWanted => (10, 0, 0, 0, 0),
             Self::WorkerLeaving { worker, last_checked_at, next_check_in, did_work } => {
                 let next_check_in = next_check_in
                     .map_or(NEVER, |next_check_in| u32::try_from(next_check_in.as_millis()).unwrap_or(NEVER - 1));
@@ -106,6 +109,7 @@ impl Message {
                 did_work: detail == 1,
             },
             9 => Self::GeneratorWanted,
+            10 => Self::EgressWanted,
             _ => return None,
         };
         Some((database, message))
@@ -135,6 +139,7 @@ mod tests {
             leaving(Some(Duration::ZERO)),
             leaving(Some(Duration::from_millis(1_500))),
             Message::GeneratorWanted,
+            Message::EgressWanted,
         ];
         for message in all {
             assert_eq!(Message::decode(&message.encode(16_384)), Some((16_384, message)));

@@ -1,6 +1,6 @@
 //! The messages between the supervisor and its child processes, over the control socket of each.
 
-use super::GeneratorSettings;
+use super::{EgressSettings, GeneratorSettings};
 use serde::{Deserialize, Serialize};
 
 /// First message of the supervisor to the engine, over the control socket.
@@ -39,7 +39,10 @@ pub type ToEngine = ToChild<EngineSettings>;
 /// A message from the supervisor to the generator.
 pub type ToGenerator = ToChild<GeneratorSettings>;
 
-/// A message from the engine or the generator to the supervisor.
+/// A message from the supervisor to the egress process.
+pub type ToEgress = ToChild<EgressSettings>;
+
+/// A message from a child process to the supervisor.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub enum FromEngine {
     /// The socket is open.

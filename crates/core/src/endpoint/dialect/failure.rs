@@ -1,0 +1,106 @@
+//! What an answer with another status than 200 means.
+//!
+//! The texts of such answers are never passed on: servers repeat the question in them, and parts of the key. Of their codes,
+//! those of a closed list are.
+
+use crate::{Error, Kind};
+use serde_json::Value;
+use std::time::Duration;
+
+/// Codes that say more than the status. What is not in this list is not shown.
+const CODES: [&str; 26] = [
+    "invalid_api_key",
+    "authentication_error",
+    "permission_error",
+    "insufficient_quota",
+    "billing_error",
+    "rate_limit_exceeded",
+    "rate_limit_error",
+    "overloaded_error",
+    "context_length_exceeded",
+    "exceed_context_size_error",
+    "request_too_large",
+    "model_not_found",
+    "not_found_error",
+    "DeploymentNotFound",
+    "content_filter",
+    "invalid_request_error",
+    "BadRequestError",
+    "unsupported_parameter",
+    "unsupported_value",
+    "api_error",
+    "server_error",
+    "timeout_error",
+    "RESOURCE_EXHAUSTED",
+    "INVALID_ARGUMENT",
+    "PERMISSION_DENIED",
+    "UNAVAILABLE",
+];
+
+/// An answer of another status than 200.
+#[derive(Clone, Copy, Debug)]
+pub struct Refusal {
+    /// The status.
+    pub status: u16,
+    /// The code in its body, if it is a known one.
+    pub code: Option<&'static str>,
+    /// When to ask again, if the server says so.
+    pub retry_after: Option<Duration>,
+}
+
+/// The known code of an error in JSON: an object with an error, or an array of such.
+pub fn code_of(body: &Value) -> Option<&'static str> {
+    let body = body.as_array().map_or(Some(body), |list| list.first())?;
+    let error = body.get("error").unwrap_or(body);
+    let candidates = ["code", "type", "status"].into_iter().filter_map(|name| error.get(name)?.as_str());
+    let texts: Vec<&str> = candidates.chain(error.as_str()).collect();
+    texts.into_iter().find_map(|text| CODES.into_iter().find(|code| *code == text))
+}
+
+/// The error for a refusal.
+pub fn failure(endpoint: &str, refusal: &Refusal) -> Error {
+    let Refusal { status, code, retry_after } = *refusal;
+    let answered = match code {
+        Some(code) => format!("It answered with status {status} and code {code}."),
+        None => format!("It answered with status {status}."),
+    };
+    let later = match retry_after {
+        Some(time) if time >= super::super::retry::LONGEST => "Try again in an hour or more, as it asks.".to_string(),
+        Some(time) => format!("Try again in {} s, as it asks.", time.as_secs_f64().ceil()),
+        None => "Try again later.".to_string(),
+    };
+    let error = |kind, message: &str, hint: &str| {
+        Error::new(kind, format!("endpoint \"{endpoint}\" {message}")).detail(answered.clone()).hint(hint)
+    };
+    match status {
+        300..=399 => error(
+            Kind::EndpointFailed,
+            "answered with a redirect, which is not followed",
+            "Register the endpoint with the URL that answers itself.",
+        ),
+        401 | 403 => error(
+            Kind::KeyRefused,
+            "does not accept its key",
+            "Check the file that key_file names, and what its key may do.",
+        ),
+        404 => error(
+            Kind::EndpointFailed,
+            "does not know the path or the model",
+            "The URL is the base URL, to which the dialect adds its path. Check it and the name of the model.",
+        ),
+        413 => error(Kind::InputTooLong, "refuses a request of this size", "Send less text."),
+        408 | 425 | 429 | 500 | 502..=504 | 529 => {
+            error(Kind::EngineUnavailable, "cannot answer at the moment", &later)
+        }
+        _ if matches!(code, Some("context_length_exceeded" | "exceed_context_size_error")) => error(
+            Kind::InputTooLong,
+            "has less room than the request needs",
+            "Send less text, or register the endpoint with fewer context_tokens.",
+        ),
+        _ => error(
+            Kind::EndpointFailed,
+            "refuses the request",
+            "Check dialect, model and extra_body: fields that are null in extra_body are left out of requests.",
+        ),
+    }
+}

@@ -1,0 +1,62 @@
+//! The egress process, started by the supervisor when a session needs it. Does in order what has to be done before there are
+//! threads: descriptors and signals, the settings, the lock, the socket, the sandbox.
+
+use socle_child::control::{self, Control};
+use socle_child::{process, seconds_since_1970, startup};
+use socle_core::protocol::{
+    EGRESS_LOCK, EGRESS_SOCKET, EXIT_OTHER_VERSION, EgressReport, EgressSettings, RUNTIME_DIRECTORY, VERSION,
+};
+use socle_egress::call::Service;
+use socle_egress::intent::Statistics;
+use socle_egress::sandbox;
+use socle_egress::server::Server;
+use std::error::Error;
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+
+fn main() {
+    if let Some(version) = control::other_version() {
+        let _ = writeln!(
+            std::io::stderr(),
+            "socle egress process: this is version {VERSION}, its supervisor of version {version}: where shared_preload_libraries \
+             names socle, the server has to be restarted"
+        );
+        process::exit_now(EXIT_OTHER_VERSION);
+    }
+    // What a panic says could hold text of a request.
+    std::panic::set_hook(Box::new(|_| {}));
+    let result = serve();
+    if let Err(error) = &result {
+        // Goes to the server log: the supervisor left standard error open.
+        let _ = writeln!(std::io::stderr(), "socle egress process: {error}");
+    }
+    process::exit_now(if result.is_ok() { 0 } else { 1 })
+}
+
+fn serve() -> Result<(), Box<dyn Error>> {
+    process::prepare()?;
+    let (stream, settings): (_, EgressSettings) = control::connect()?;
+    if !process::is_child_of(settings.supervisor_pid) {
+        return Err("the supervisor has ended".into());
+    }
+    let runtime_directory = Path::new(RUNTIME_DIRECTORY);
+    startup::take_lock(&runtime_directory.join(EGRESS_LOCK))?;
+    let listener = startup::listen(&runtime_directory.join(EGRESS_SOCKET))?;
+    let termination = startup::termination()?;
+    let (sandbox, accessible) = sandbox::enter(&settings.key_directory);
+    let control = Control::start(stream, settings.postmaster_pid, || true)?;
+    control.log(format!("network {}; files {}", sandbox.network, sandbox.files));
+    let report = EgressReport {
+        pid: std::process::id(),
+        started_at: seconds_since_1970(),
+        restart_count: settings.restart_count,
+        version: VERSION.into(),
+        network: sandbox.network,
+        files: sandbox.files,
+        ..EgressReport::default()
+    };
+    let service = Arc::new(Service { settings, statistics: Statistics::default(), restricts_ports: true });
+    Server { listener, termination, service, control, report, accessible }.run()?;
+    Ok(())
+}

@@ -1,0 +1,120 @@
+//! What a session asks of the egress process: text of an endpoint, its state.
+//!
+//! Each request has a connection of its own. Closing it, as an error or a cancel does, ends the request. No lock of ours is
+//! held while waiting. A request is never sent again by itself, because it may have left the machine.
+
+mod generation;
+mod registered;
+
+pub use generation::Generation;
+pub use registered::{find, row};
+
+use crate::child_client::{self, Channel, Greeting, Lost, Outgoing};
+use crate::pg::{allocator, backend, client};
+use crate::supervisor;
+use crate::supervisor::program::EGRESS;
+use socle_core::protocol::{
+    EGRESS_LOCK, EGRESS_PROTOCOL_VERSION, EgressReport, EgressRequest, EgressResponse, MAX_EGRESS_FRAME, encode,
+};
+use socle_core::{Error, Kind, Result, memory};
+use std::sync::Once;
+
+/// The state of the egress process, or `None` when none runs. Starts none.
+///
+/// # Errors
+/// `EngineUnavailable` when it runs and does not answer.
+pub fn report() -> Result<Option<EgressReport>> {
+    let Some(channel) = open()? else { return Ok(None) };
+    let mut exchange = Exchange::new(channel, &EgressRequest::Report)?;
+    match exchange.receive() {
+        Ok(EgressResponse::Report(report)) => Ok(Some(*report)),
+        Ok(EgressResponse::Failed { error }) | Err(Lost::Failed(error)) => Err(error),
+        Ok(_) => Err(unexpected()),
+        Err(Lost::Left | Lost::Died) => Ok(None),
+    }
+}
+
+/// Why the supervisor could not start it the last time that a session asked for it.
+pub fn failure() -> Option<String> {
+    EGRESS.failure().map(|(reason, _)| reason)
+}
+
+/// Whether it is about to listen.
+pub fn is_starting() -> bool {
+    supervisor::is_locked(EGRESS_LOCK)
+}
+
+/// A request under way. Dropping it ends the work on it.
+#[derive(Debug)]
+struct Exchange {
+    channel: Channel,
+    outgoing: Outgoing,
+}
+
+impl Exchange {
+    /// Sends a request, and has the egress process started if there is none.
+    fn start(request: &EgressRequest<'_>) -> Result<Self> {
+        Self::new(child_client::connect(&EGRESS, &mut open)?, request)
+    }
+
+    fn new(channel: Channel, request: &EgressRequest<'_>) -> Result<Self> {
+        let frame = encode(1, 0, request)?;
+        if frame.len() > MAX_EGRESS_FRAME {
+            return Err(Error::new(Kind::InputTooLong, "request is too large for an endpoint")
+                .detail(format!("It has {} bytes, the limit is {MAX_EGRESS_FRAME}.", frame.len())));
+        }
+        let mut exchange = Self { channel, outgoing: Outgoing::default() };
+        exchange.outgoing.add(frame)?;
+        exchange.channel.send(&mut exchange.outgoing);
+        Ok(exchange)
+    }
+
+    /// The next answer.
+    fn answer(&mut self) -> Result<EgressResponse> {
+        match self.receive() {
+            Ok(EgressResponse::Failed { error }) | Err(Lost::Failed(error)) => Err(error),
+            Ok(answer) => Ok(answer),
+            Err(Lost::Left | Lost::Died) => {
+                Err(Error::new(Kind::ConnectionLost, "the socle egress process ended before the answer was complete")
+                    .detail("The request may have been sent, so it was not sent again.")
+                    .hint("Try again. The server log has details."))
+            }
+        }
+    }
+
+    /// The next answer that is more than a sign of life.
+    fn receive(&mut self) -> Result<EgressResponse, Lost> {
+        loop {
+            while let Some(frame) = self.channel.next_frame()? {
+                // Decoding makes allocations, together as large as the frame.
+                allocator::restock()?;
+                memory::ensure(frame.len().saturating_mul(2))?;
+                match frame.message()? {
+                    EgressResponse::Alive => {}
+                    answer => return Ok(answer),
+                }
+            }
+            self.channel.transfer(&mut self.outgoing)?;
+            // Nobody reads what is written for a client that is gone.
+            client::require_connected();
+        }
+    }
+}
+
+fn open() -> Result<Option<Channel>> {
+    static RESERVED: Once = Once::new();
+    // One descriptor, counted against max_files_per_process like those of Postgres.
+    RESERVED.call_once(backend::reserve_descriptor);
+    let hello = encode(0, 0, &EgressRequest::Hello { protocol: EGRESS_PROTOCOL_VERSION })?;
+    Channel::open(&EGRESS, hello, &|frame| {
+        Ok(match frame.message()? {
+            EgressResponse::Welcome { .. } => Greeting::Welcome,
+            EgressResponse::Failed { error } => Greeting::Failed(error),
+            _ => Greeting::Unexpected,
+        })
+    })
+}
+
+fn unexpected() -> Error {
+    child_client::unexpected(&EGRESS)
+}

@@ -1,0 +1,74 @@
+//! How functions find a registered endpoint, and whether the caller may use it.
+
+use crate::pg::plan_cache;
+use serde::Deserialize;
+use socle_core::endpoint::{Dialect, EndpointSpec};
+use socle_core::{Error, Kind, Result};
+
+const FIND: &str = include_str!("../../sql/endpoint/find_endpoint.sql");
+
+/// A row of `socle.endpoint`, and whether the caller may use it.
+#[derive(Debug, Deserialize)]
+pub struct EndpointRow {
+    name: String,
+    url: String,
+    dialect: String,
+    model: String,
+    key_file: Option<String>,
+    ca_file: Option<String>,
+    allow_loopback: bool,
+    allow_private: bool,
+    timeout_seconds: u32,
+    max_response_bytes: u64,
+    context_tokens: u32,
+    extra_body: Option<Box<serde_json::value::RawValue>>,
+    /// Whether the caller is a superuser or a member of a role that was granted the endpoint.
+    pub may_use: bool,
+}
+
+impl EndpointRow {
+    fn spec(self) -> Option<EndpointSpec> {
+        Some(EndpointSpec {
+            dialect: Dialect::parse(&self.dialect)?,
+            name: self.name,
+            url: self.url,
+            model: self.model,
+            key_file: self.key_file,
+            ca_file: self.ca_file,
+            allow_loopback: self.allow_loopback,
+            allow_private: self.allow_private,
+            timeout_seconds: self.timeout_seconds,
+            max_response_bytes: self.max_response_bytes,
+            context_tokens: self.context_tokens,
+            extra_body: self.extra_body.map(|body| body.get().to_string()),
+        })
+    }
+}
+
+/// The row of an endpoint, if there is one of this name.
+///
+/// # Errors
+/// `Bug` when the tables of socle cannot be read.
+pub fn row(name: &str) -> Result<Option<EndpointRow>> {
+    let found = plan_cache::rows(FIND, &[name.into()], 1, |row| row.get::<String>(1).unwrap_or_default())?;
+    let Some(row) = found.first() else { return Ok(None) };
+    serde_json::from_str(row).map(Some).map_err(|_| damaged(name))
+}
+
+/// The endpoint of this name, if there is one, for the caller to use.
+///
+/// # Errors
+/// `NotPermitted`; `DamagedModelFile` when its row was changed by hand.
+pub fn find(name: &str) -> Result<Option<EndpointSpec>> {
+    let Some(row) = row(name)? else { return Ok(None) };
+    if !row.may_use {
+        return Err(Error::new(Kind::NotPermitted, format!("permission denied for endpoint \"{name}\""))
+            .hint("A superuser can grant its use with socle.grant_endpoint()."));
+    }
+    row.spec().map(Some).ok_or_else(|| damaged(name))
+}
+
+fn damaged(name: &str) -> Error {
+    Error::new(Kind::DamagedModelFile, format!("the row of endpoint \"{name}\" in socle.endpoint is damaged"))
+        .hint("Drop the endpoint with socle.drop_endpoint() and register it again.")
+}

@@ -1,0 +1,182 @@
+//! Registered endpoints: `socle.register_endpoint`, `socle.drop_endpoint`, `socle.grant_endpoint`, `socle.revoke_endpoint`.
+//! How other functions find one: [`crate::egress_client`].
+
+use crate::egress_client;
+use crate::language_model;
+use crate::pg::arguments::Arguments;
+use crate::pg::error::{report, spi};
+use crate::pg::{backend, run_as, spi as query};
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::prelude::*;
+use socle_core::endpoint::{Dialect, EndpointSpec};
+use socle_core::{Error, Kind, Result};
+use std::ffi::CStr;
+
+const INSERT: &str = include_str!("../sql/endpoint/insert_endpoint.sql");
+const DELETE: &str = include_str!("../sql/endpoint/delete_endpoint.sql");
+const NAMES: &str = include_str!("../sql/endpoint/endpoint_names.sql");
+const FIND_ROLE: &str = include_str!("../sql/endpoint/find_role.sql");
+const INSERT_GRANT: &str = include_str!("../sql/endpoint/insert_grant.sql");
+const DELETE_GRANT: &str = include_str!("../sql/endpoint/delete_grant.sql");
+
+/// Most seconds of a request.
+const MAX_TIMEOUT: i32 = 3_600;
+
+/// Most bytes of an answer.
+const MAX_RESPONSE: i64 = 64 << 20;
+
+/// The role that stands for everybody.
+const PUBLIC: &str = "public";
+
+#[pg_extern(sql = false)]
+fn register_endpoint(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
+    let registered = || -> Result<()> {
+        require_superuser(c"socle.register_endpoint()")?;
+        let endpoint = read(Arguments::new(call))?;
+        endpoint.check()?;
+        if let Some(error) = language_model::name_taken(&endpoint.name)? {
+            return Err(error);
+        }
+        insert(&endpoint)
+    };
+    registered().map_err(report)
+}
+
+#[pg_extern(sql = false)]
+fn drop_endpoint(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
+    let dropped = || -> Result<()> {
+        require_superuser(c"socle.drop_endpoint()")?;
+        let name = Arguments::new(call).short_text(0, "name")?.unwrap_or_default();
+        require(&name)?;
+        query::run(DELETE, &[name.as_str().into()])
+    };
+    dropped().map_err(report)
+}
+
+#[pg_extern(sql = false)]
+fn grant_endpoint(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
+    change_grant(call, c"socle.grant_endpoint()", INSERT_GRANT).map_err(report)
+}
+
+#[pg_extern(sql = false)]
+fn revoke_endpoint(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
+    change_grant(call, c"socle.revoke_endpoint()", DELETE_GRANT).map_err(report)
+}
+
+/// These functions are those of superusers, whoever may execute them.
+fn require_superuser(function: &CStr) -> Result<()> {
+    backend::prevent_if_read_only(function);
+    if run_as::is_superuser() {
+        return Ok(());
+    }
+    let function = function.to_string_lossy();
+    Err(Error::new(Kind::NotPermitted, format!("must be superuser to call {function}"))
+        .detail("Endpoints are doors of the server: text leaves through them."))
+}
+
+fn read(arguments: Arguments) -> Result<EndpointSpec> {
+    let invalid = |message: String| Error::new(Kind::InvalidArgument, message);
+    let needed = |at: usize, name: &str| {
+        let text = arguments.short_text(at, name)?.filter(|text| !text.is_empty());
+        text.ok_or_else(|| invalid(format!("{name} must not be null or empty")))
+    };
+    let dialect = needed(2, "dialect")?;
+    let dialect = Dialect::parse(&dialect).ok_or_else(|| {
+        invalid(format!("dialect \"{dialect}\" does not exist"))
+            .hint(format!("Dialects are {}.", Dialect::NAMES.join(", ")))
+    })?;
+    let timeout_seconds = match arguments.i32(8).unwrap_or(120) {
+        seconds @ 1..=MAX_TIMEOUT => seconds.unsigned_abs(),
+        _ => return Err(invalid(format!("timeout_seconds must be between 1 and {MAX_TIMEOUT}"))),
+    };
+    let max_response_bytes = match arguments.i64(9).unwrap_or(4 << 20) {
+        bytes @ 1..=MAX_RESPONSE => bytes.unsigned_abs(),
+        _ => return Err(invalid(format!("max_response_bytes must be between 1 and {MAX_RESPONSE}"))),
+    };
+    let context_tokens = match arguments.i32(10).unwrap_or(8192) {
+        tokens @ 1.. => tokens.unsigned_abs(),
+        _ => return Err(invalid("context_tokens must be at least 1".to_string())),
+    };
+    let file = |at: usize, name: &str| Ok(arguments.short_text(at, name)?.filter(|name| !name.is_empty()));
+    Ok(EndpointSpec {
+        name: needed(0, "name")?,
+        url: needed(1, "url")?,
+        dialect,
+        model: needed(3, "model")?,
+        key_file: file(4, "key_file")?,
+        ca_file: file(5, "ca_file")?,
+        allow_loopback: arguments.boolean(6).unwrap_or_default(),
+        allow_private: arguments.boolean(7).unwrap_or_default(),
+        timeout_seconds,
+        max_response_bytes,
+        context_tokens,
+        extra_body: arguments.limited_json(11, "extra_body")?,
+    })
+}
+
+fn insert(endpoint: &EndpointSpec) -> Result<()> {
+    let arguments = [
+        endpoint.name.as_str().into(),
+        endpoint.url.as_str().into(),
+        endpoint.dialect.name().into(),
+        endpoint.model.as_str().into(),
+        endpoint.key_file.clone().into(),
+        endpoint.ca_file.clone().into(),
+        endpoint.allow_loopback.into(),
+        endpoint.allow_private.into(),
+        endpoint.timeout_seconds.cast_signed().into(),
+        endpoint.max_response_bytes.cast_signed().into(),
+        endpoint.context_tokens.cast_signed().into(),
+        endpoint.extra_body.clone().into(),
+    ];
+    query::run(INSERT, &arguments)
+}
+
+fn change_grant(call: pg_sys::FunctionCallInfo, function: &CStr, change: &str) -> Result<()> {
+    require_superuser(function)?;
+    let arguments = Arguments::new(call);
+    let name = arguments.short_text(0, "name")?.unwrap_or_default();
+    require(&name)?;
+    let role = role(&arguments.short_text(1, "role")?.unwrap_or_default())?;
+    query::run(change, &[name.as_str().into(), role.into()])
+}
+
+/// Checks that there is an endpoint of this name.
+fn require(name: &str) -> Result<()> {
+    if egress_client::row(name)?.is_some() {
+        return Ok(());
+    }
+    Err(unknown(name)?)
+}
+
+/// The error for a name that no endpoint has.
+///
+/// # Errors
+/// Those of SPI.
+pub fn unknown(name: &str) -> Result<Error> {
+    let names: Vec<String> = query::query_texts(NAMES, &[])?.into_iter().map(|name| format!("\"{name}\"")).collect();
+    let hint = if names.is_empty() {
+        "No endpoint is registered: see socle.register_endpoint().".to_string()
+    } else {
+        format!("Registered endpoints are {}.", names.join(", "))
+    };
+    Ok(Error::new(Kind::UnknownModel, format!("endpoint \"{name}\" does not exist")).hint(hint))
+}
+
+/// Checks that there are endpoints of these names.
+///
+/// # Errors
+/// `UnknownModel` for the first of which there is none.
+pub fn require_all(names: &[String]) -> Result<()> {
+    names.iter().try_for_each(|name| require(name))
+}
+
+/// The OID of a role; 0 for everybody.
+fn role(name: &str) -> Result<i64> {
+    if name == PUBLIC {
+        return Ok(0);
+    }
+    let found =
+        Spi::connect(|client| client.select(FIND_ROLE, Some(1), &[name.into()])?.first().get_one::<i64>()).map_err(spi);
+    found?.ok_or_else(|| Error::new(Kind::UnknownModel, format!("role \"{name}\" does not exist")))
+}

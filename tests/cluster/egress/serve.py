@@ -1,0 +1,17 @@
+"""Serves a model in the form of OpenAI, with the server of llama.cpp, until standard input ends. Prints its address.
+
+serve.py MODEL
+"""
+import sys
+
+import xllamacpp
+
+params = xllamacpp.CommonParams()
+params.model.path = sys.argv[1]
+params.hostnames = ["127.0.0.1"]
+params.port = 0
+params.n_parallel = 1
+params.n_ctx = 2048
+server = xllamacpp.Server(params)
+print(server.listening_address, flush=True)
+sys.stdin.read()
