@@ -106,7 +106,7 @@ test-units:
 	onnxruntime=$$($(SETUP) onnxruntime)
 	llama=$$($(SETUP) llama)
 	export SOCLE_MODELS=$$models SOCLE_ONNXRUNTIME=$$onnxruntime SOCLE_LLAMA=$$llama
-	cargo test --release --locked --package socle-core --package socle-child --package socle-extract --package socle-engine \
+	cargo test --release --locked --package socle-core --package socle-archive --package socle-child --package socle-extract --package socle-engine \
 		--package socle-generator
 	cargo test --release --locked --package socle-tests --test project
 
@@ -116,10 +116,11 @@ test-server:
 	$(use_server)
 	runner=$$($(SETUP) runner)
 	python=$$($(SETUP) python test)
+	python_export=$$($(SETUP) python export)
 	# Without it, one test says that it is skipped.
 	exporter=$$($(SETUP) exporter) || exporter=
 	host=$$($(CLUSTER) start regress "$$pg_config" -c fsync=off -c max_prepared_transactions=5)
-	export PGHOST=$$host PGUSER=postgres SOCLE_PG_CONFIG=$$pg_config SOCLE_RUNNER=$$runner SOCLE_PYTHON=$$python SOCLE_EXPORTER=$$exporter
+	export PGHOST=$$host PGUSER=postgres SOCLE_PG_CONFIG=$$pg_config SOCLE_RUNNER=$$runner SOCLE_PYTHON=$$python SOCLE_PYTHON_EXPORT=$$python_export SOCLE_EXPORTER=$$exporter
 	trap '$(CLUSTER) stop regress "$$pg_config"' EXIT
 	$(MAKE) installcheck || { cat $(TARGET)/pg_{regress,isolation_regress}/regression.diffs; exit 1; }
 	cargo test --release --locked --package socle-tests --test cluster -- --test-threads=2

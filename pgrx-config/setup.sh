@@ -30,7 +30,8 @@ usage: setup.sh COMMAND
   llama                  llama.cpp                          prints the directory of its libraries
   models                 the models of demo and tests       prints the directory that holds them
   documents              the demo's documents, fr and en    prints the directory that holds them
-  python test|bench|lint what these run in Python           prints the directory for PYTHONPATH
+  python test|export|bench|lint
+                         what these run in Python           prints the directory for PYTHONPATH
   exporter               Debian's exporter for Prometheus   prints its path
   cache                  where all of it is kept             prints the directory
   runner                 the user that servers run as       prints its name

@@ -59,7 +59,8 @@ impl Group<'_> {
         let (mut start, mut end, mut tokens) = (self.numbers()?, self.numbers()?, self.numbers()?);
         let mut hash = self.plain::<ByteArrayType>()?;
         let mut embedding = self.lists::<FloatType>()?;
-        let mut token_vectors = if layout.token_vectors { self.optional::<ByteArrayType>()? } else { Vec::new().into_iter() };
+        let mut token_vectors =
+            if layout.token_vectors { self.optional::<ByteArrayType>()? } else { Vec::new().into_iter() };
         let short = || damaged("A column has fewer rows than another.");
         for _ in 0..self.count {
             let key: Option<Vec<KeyValue>> = keys.iter_mut().map(Iterator::next).collect();

@@ -163,7 +163,11 @@ impl Rows {
         self.token_vectors.push(chunk.token_vectors.map(Into::into));
     }
 
-    fn write<W: Write + Send>(&self, group: &mut SerializedRowGroupWriter<'_, W>, has_tokens: bool) -> ParquetResult<()> {
+    fn write<W: Write + Send>(
+        &self,
+        group: &mut SerializedRowGroupWriter<'_, W>,
+        has_tokens: bool,
+    ) -> ParquetResult<()> {
         for key in &self.keys {
             match key {
                 KeyColumn::Int32(values) => column::<Int32Type, W>(group, values, None, None)?,
