@@ -35,6 +35,7 @@ pub fn of(corpus: &CorpusSpec) -> Result<Definition> {
         max_tokens: options.max_tokens,
         overlap_tokens: options.overlap_tokens,
         format: options.format.clone(),
+        max_attempts: options.max_attempts,
         hnsw_m: options.hnsw_m,
         hnsw_ef_construction: options.hnsw_ef_construction,
         word_rules: plan_cache::rows(WORD_RULES, &[corpus.name.as_str().into()], 0, |row| ArchivedRule {
@@ -132,6 +133,7 @@ pub fn create_statement(definition: &Definition, model: &str, token_model: Optio
     let numbers = [
         ("max_tokens", i64::from(definition.max_tokens)),
         ("overlap_tokens", i64::from(definition.overlap_tokens)),
+        ("max_attempts", i64::from(definition.max_attempts)),
         ("hnsw_m", i64::from(definition.hnsw_m)),
         ("hnsw_ef_construction", i64::from(definition.hnsw_ef_construction)),
     ];

@@ -201,6 +201,7 @@ fn create_corpus(
         definition.hnsw_m.into(),
         definition.hnsw_ef_construction.into(),
         token_model.map(|model| model.name.clone()).into(),
+        definition.max_attempts.into(),
     ];
     spi::run(CREATE, &arguments)?;
     for rule in &definition.word_rules {

@@ -32,7 +32,9 @@ impl Shelf {
     /// A cluster that may use it, with models.
     fn cluster(&self) -> Cluster {
         let path = self.0.display();
-        Cluster::with_models(&format!("socle.export_directories = '/nowhere, {path}'\nsocle.import_directories = '{path}'"))
+        Cluster::with_models(&format!(
+            "socle.export_directories = '/nowhere, {path}'\nsocle.import_directories = '{path}'"
+        ))
     }
 
     /// The names in it.

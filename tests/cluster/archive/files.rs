@@ -21,7 +21,8 @@ fn an_export_has_a_manifest_with_checksums_and_parts_of_bounded_size() {
     assert_eq!(manifest["model"]["digest"], digest.as_str());
     assert_eq!(manifest["model"]["registered"]["files"][0]["sha256"].as_str().map(str::len), Some(64));
     assert!(manifest["model"]["registered"].get("registered_by").is_none(), "names of roles stay here");
-    let checked = Command::new("sha256sum").args(["--check", "--strict", "SHA256SUMS"]).current_dir(shelf.path().join("parts"));
+    let checked =
+        Command::new("sha256sum").args(["--check", "--strict", "SHA256SUMS"]).current_dir(shelf.path().join("parts"));
     let checked = { checked }.output().unwrap();
     assert!(checked.status.success(), "{checked:?}");
     assert_eq!(String::from_utf8(checked.stdout).unwrap().lines().count(), names.len() - 1);
@@ -38,7 +39,8 @@ fn nothing_that_exists_is_overwritten() {
     std::fs::write(shelf.path().join("file"), "kept").unwrap();
     std::os::unix::fs::symlink("/nowhere", shelf.path().join("link")).unwrap();
     for name in ["directory", "file", "link"] {
-        let (state, message, ..) = error_of(&export(&mut client, "handbook", &shelf.path().join(name), "").unwrap_err());
+        let (state, message, ..) =
+            error_of(&export(&mut client, "handbook", &shelf.path().join(name), "").unwrap_err());
         assert!(state == "42710" && message.ends_with("already exists"), "{state} {message}");
     }
     assert_eq!(std::fs::read_to_string(shelf.path().join("file")).unwrap(), "kept");
@@ -52,16 +54,23 @@ fn changes_that_are_pending_are_refused_or_left_out_and_said() {
     client.batch_execute("SELECT socle.pause_corpus('handbook')").unwrap();
     export(&mut client, "handbook", &shelf.path().join("paused"), "").unwrap();
     assert_eq!(shelf.manifest("paused")["complete"], true);
-    client.batch_execute("UPDATE article SET body = 'new words' WHERE id = 2; DELETE FROM article WHERE id = 3").unwrap();
-    let (state, message, detail, hint) = error_of(&export(&mut client, "handbook", &shelf.path().join("no"), "").unwrap_err());
+    client
+        .batch_execute("UPDATE article SET body = 'new words' WHERE id = 2; DELETE FROM article WHERE id = 3")
+        .unwrap();
+    let (state, message, detail, hint) =
+        error_of(&export(&mut client, "handbook", &shelf.path().join("no"), "").unwrap_err());
     assert_eq!((state.as_str(), message.as_str()), ("55000", "corpus \"handbook\" is not complete"));
     assert!(detail.contains("pending") && hint.contains("incomplete => true"), "{detail} {hint}");
     assert_eq!(crate::sqlstate(client.query("SELECT * FROM socle.export_corpus_rows('handbook')", &[])), "55000");
     export(&mut client, "handbook", &shelf.path().join("some"), ", incomplete => true").unwrap();
     let manifest = shelf.manifest("some");
-    assert_eq!((&manifest["complete"], &manifest["left_out_count"], &manifest["chunk_count"]), (&false.into(), &2.into(), &2.into()));
+    assert_eq!(
+        (&manifest["complete"], &manifest["left_out_count"], &manifest["chunk_count"]),
+        (&false.into(), &2.into(), &2.into())
+    );
     assert!(manifest["incomplete_because"][0].as_str().unwrap().contains("pending"));
-    let rows = "SELECT string_agg(source_key->>'id', ' ' ORDER BY source_key) FROM socle.export_corpus_rows('handbook', true)";
+    let rows =
+        "SELECT string_agg(source_key->>'id', ' ' ORDER BY source_key) FROM socle.export_corpus_rows('handbook', true)";
     assert_eq!(value::<String>(&mut client, rows), "1 4");
 
     client.batch_execute("ALTER TABLE article DISABLE TRIGGER USER; DELETE FROM article WHERE id = 4").unwrap();
@@ -122,7 +131,8 @@ fn an_error_in_the_middle_and_a_transaction_that_fails_later_are_told_apart() {
     let (_cluster, mut client) = with_handbook(&shelf, 300);
     // Not below socle: the table belongs to its owner.
     client.batch_execute("ALTER TABLE handbook_chunk ALTER embedding DROP NOT NULL; UPDATE handbook_chunk SET embedding = NULL WHERE source_id = 299").unwrap();
-    let (state, message, ..) = error_of(&export(&mut client, "handbook", &shelf.path().join("broken"), "").unwrap_err());
+    let (state, message, ..) =
+        error_of(&export(&mut client, "handbook", &shelf.path().join("broken"), "").unwrap_err());
     assert!(state == "55000" && message.contains("no vector"), "{state} {message}");
     assert_eq!(shelf.names(), Vec::<String>::new());
     // Files are no part of the transaction, as with COPY.

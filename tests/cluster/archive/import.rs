@@ -51,7 +51,10 @@ fn a_file_that_was_changed_or_is_missing_is_refused_by_name() {
     bytes[middle] ^= 1;
     fs::write(&part, &bytes).unwrap();
     let (state, message, detail) = refusal(&mut client, &path);
-    assert_eq!((state.as_str(), message.as_str()), ("22P03", "\"chunks-00001.parquet\" is not the file that was exported"));
+    assert_eq!(
+        (state.as_str(), message.as_str()),
+        ("22P03", "\"chunks-00001.parquet\" is not the file that was exported")
+    );
     assert!(detail.contains("SHA-256"), "{detail}");
 
     fs::remove_file(&part).unwrap();
@@ -81,7 +84,11 @@ fn a_manifest_that_lies_brings_no_code_and_ends_nothing() {
         ("dimensions", |m| m["model"]["dimensions"] = 383.into(), "22P03"),
         ("other-type", |m| m["corpus"]["key"][0]["type_name"] = "uuid".into(), "22P03"),
         ("name", |m| m["files"][0]["name"] = "../export/chunks-00001.parquet".into(), "22P03"),
-        ("collation", |m| m["corpus"]["key"][0]["collation"] = serde_json::json!(["x\"; DROP TABLE article; --", "y"]), "3F000"),
+        (
+            "collation",
+            |m| m["corpus"]["key"][0]["collation"] = serde_json::json!(["x\"; DROP TABLE article; --", "y"]),
+            "3F000",
+        ),
     ];
     for (name, change, wanted) in changes {
         let path = copy_of(&shelf, "export", name);
@@ -116,12 +123,18 @@ fn a_corpus_of_another_model_is_refused_and_its_vectors_are_kept_as_a_table() {
     export(&mut client, "handbook", &path, "").unwrap();
     let error = import(&mut client, &path, ", 'article', model => 'bge'").unwrap_err();
     let (state, message, _, hint) = error_of(&error);
-    assert_eq!((state.as_str(), message.as_str()), ("55000", "model \"bge\" is not the one that the vectors were made with"));
+    assert_eq!(
+        (state.as_str(), message.as_str()),
+        ("55000", "model \"bge\" is not the one that the vectors were made with")
+    );
     assert!(hint.contains("without a source"), "{hint}");
     client.batch_execute("SELECT socle.drop_corpus('handbook'); SELECT socle.drop_model('minilm')").unwrap();
     assert_eq!(error_of(&import(&mut client, &path, ", 'article'").unwrap_err()).0, "42704");
     import(&mut client, &path, "").unwrap();
     client.batch_execute("DROP EXTENSION socle").unwrap();
-    let nearest: i32 = value(&mut client, "SELECT source_id FROM copy_chunk ORDER BY embedding <=> (SELECT embedding FROM copy_chunk WHERE source_id = 2) LIMIT 1");
+    let nearest: i32 = value(
+        &mut client,
+        "SELECT source_id FROM copy_chunk ORDER BY embedding <=> (SELECT embedding FROM copy_chunk WHERE source_id = 2) LIMIT 1",
+    );
     assert_eq!(nearest, 2, "with pgvector alone");
 }

@@ -55,13 +55,17 @@ fn the_page_on_leaving_runs_as_written() {
     assert!(said.contains("Pour restaurer une sauvegarde, arrêtez le serveur."), "{said}");
     let mut client = cluster.connect_to("elsewhere");
     let same = |table: &str, key: &str| {
-        format!("SELECT count(*) FROM chunk JOIN {table} t ON t.{key} = chunk.article_id AND vector_send(t.embedding) = vector_send(chunk.embedding)")
+        format!(
+            "SELECT count(*) FROM chunk JOIN {table} t ON t.{key} = chunk.article_id AND vector_send(t.embedding) = vector_send(chunk.embedding)"
+        )
     };
-    for (table, key) in [("from_files", "article_id"), ("handbook_chunk", "source_id"), ("archive_chunk", "source_id")] {
+    for (table, key) in [("from_files", "article_id"), ("handbook_chunk", "source_id"), ("archive_chunk", "source_id")]
+    {
         assert_eq!(value::<i64>(&mut client, &same(table, key)), 2, "{table}: every vector arrives as it was");
     }
     assert_eq!(value::<i64>(&mut client, "SELECT embedded_count FROM socle.corpus_status"), 0);
     let mut client = cluster.connect();
-    let left: i64 = value(&mut client, "SELECT count(*) FROM pg_class WHERE relname LIKE 'handbook_%' AND relkind = 'r'");
+    let left: i64 =
+        value(&mut client, "SELECT count(*) FROM pg_class WHERE relname LIKE 'handbook_%' AND relkind = 'r'");
     assert_eq!(left, 1, "the chunk table alone stays");
 }

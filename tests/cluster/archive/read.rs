@@ -33,7 +33,12 @@ fn pandas_pyarrow_and_duckdb_read_the_files_as_they_are() {
     let packages =
         std::env::var("SOCLE_PYTHON_EXPORT").expect("run the tests with \"make test\", which sets SOCLE_PYTHON_EXPORT");
     // The files belong to the user of the server, and are read as whoever has copied them would.
-    let output = Command::new("python3").arg(script).arg(shelf.path().join("page")).env("PYTHONPATH", packages).output().unwrap();
+    let output = Command::new("python3")
+        .arg(script)
+        .arg(shelf.path().join("page"))
+        .env("PYTHONPATH", packages)
+        .output()
+        .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let found: Value = serde_json::from_slice(&output.stdout).unwrap();
     for reader in ["pandas", "pyarrow", "duckdb"] {

@@ -60,10 +60,14 @@ fn files_are_for_who_may_read_and_write_files_of_the_server_and_rows_for_who_rea
     assert_eq!(error_of(&import(&mut again, Path::new("/etc")).unwrap_err()).0, "42501");
     export(&mut again, "handbook", &shelf.path().join("reader"), "").unwrap();
     import(&mut again, &path).unwrap();
-    let owner: String = super::value(&mut client, "SELECT tableowner::text FROM pg_tables WHERE tablename = 'copy_chunk'");
+    let owner: String =
+        super::value(&mut client, "SELECT tableowner::text FROM pg_tables WHERE tablename = 'copy_chunk'");
     assert_eq!(owner, "reader");
-    let (state, message, ..) =
-        error_of(&again.batch_execute(&format!("SELECT socle.import_corpus('mine', '{}', 'article')", path.display())).unwrap_err());
+    let (state, message, ..) = error_of(
+        &again
+            .batch_execute(&format!("SELECT socle.import_corpus('mine', '{}', 'article')", path.display()))
+            .unwrap_err(),
+    );
     assert_eq!((state.as_str(), message.as_str()), ("42501", "must be owner of table \"article\""));
 }
 
@@ -92,7 +96,8 @@ fn what_cannot_be_meant_is_refused() {
              SELECT socle.create_corpus('odd', 'odd', '{body}', model => 'minilm'); SELECT socle.wait_for_corpus('odd', '1 minute')",
         )
         .unwrap();
-    let (state, message, _, hint) = error_of(&client.batch_execute(&format!("SELECT socle.export_corpus('odd', '{path}')")).unwrap_err());
+    let (state, message, _, hint) =
+        error_of(&client.batch_execute(&format!("SELECT socle.export_corpus('odd', '{path}')")).unwrap_err());
     assert!(state == "0A000" && message.contains("jsonb") && hint.contains("export_corpus_rows"), "{message}");
     let key: String = super::value(&mut client, "SELECT source_key::text FROM socle.export_corpus_rows('odd')");
     assert_eq!(key, "{\"id\": {\"a\": 1}}");

@@ -84,6 +84,8 @@ pub struct Definition {
     pub overlap_tokens: u32,
     /// Format of the documents.
     pub format: String,
+    /// Attempts until a change is set aside.
+    pub max_attempts: i32,
     /// Parameter `m` of pgvector's HNSW index.
     pub hnsw_m: i32,
     /// Parameter `ef_construction` of pgvector's HNSW index.
