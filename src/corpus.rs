@@ -5,14 +5,14 @@
 
 mod alter;
 mod binding_check;
-mod create;
+pub mod create;
 mod ddl_command;
 mod ddl_events;
 mod lifecycle;
-mod options;
+pub mod options;
 mod rekey;
 mod restore;
-mod source;
+pub mod source;
 mod status;
 pub mod swap;
 mod sync_procedure;

@@ -4,7 +4,7 @@
 //! The table is the caller's: its triggers and policies run as in the caller's own statements, under the caller's
 //! search_path.
 
-mod directory;
+pub mod directory;
 mod pattern;
 
 use crate::catalog::sql_template;

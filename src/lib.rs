@@ -15,9 +15,10 @@
 //! of one database in sync · *index worker* the background worker that builds one vector index.
 //!
 //! Each module uses only those before it in this list: pg, supervisor, child_client, engine_client, generator_client,
-//! egress_client, language_model, model, generator, endpoint, catalog, capture, worker, keyword_index, vector_index, corpus, sync, search, answer, import, functions.
+//! egress_client, language_model, model, generator, endpoint, catalog, capture, worker, keyword_index, vector_index, corpus, sync, search, answer, import, archive, functions.
 
 mod answer;
+mod archive;
 mod capture;
 mod catalog;
 mod child_client;

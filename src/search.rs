@@ -379,7 +379,10 @@ fn report_state(corpus: &CorpusSpec) -> Result<()> {
 }
 
 /// Why changes of the source go unnoticed at the moment, if they do.
-fn why_not_captured(corpus: &CorpusSpec) -> Result<Option<String>> {
+///
+/// # Errors
+/// Those of [`plan_cache::rows`].
+pub fn why_not_captured(corpus: &CorpusSpec) -> Result<Option<String>> {
     let source = pg_sys::Oid::from(corpus.tables.source.unwrap_or_default());
     // PostgreSQL plans a function in SQL anew for each statement that calls it.
     let partitioned = corpus.tables.partitioned;

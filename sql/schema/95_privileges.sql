@@ -15,6 +15,10 @@ REVOKE ALL ON FUNCTION socle.create_prompt_template FROM PUBLIC;
 REVOKE ALL ON FUNCTION socle.drop_prompt_template FROM PUBLIC;
 REVOKE ALL ON PROCEDURE socle.import_directory FROM PUBLIC;
 GRANT EXECUTE ON PROCEDURE socle.import_directory TO pg_read_server_files;
+REVOKE ALL ON FUNCTION socle.export_corpus FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION socle.export_corpus TO pg_write_server_files;
+REVOKE ALL ON FUNCTION socle.import_corpus FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION socle.import_corpus TO pg_read_server_files;
 
 REVOKE ALL ON FUNCTION socle_internal.follow_ddl FROM PUBLIC;
 REVOKE ALL ON FUNCTION socle_internal.follow_drop FROM PUBLIC;

@@ -1405,9 +1405,14 @@ WITH area (position, name, members) AS (VALUES
     (6, 'answers', '{answer,answer_stream,context,context_passages,cite,calibrate,evaluate_answers,prompt,create_prompt_template,
                      drop_prompt_template}'),
     (7, 'generators', '{register_generator,drop_generator,generate,count_generator_tokens,generator_status}'),
-    (8, 'operation', '{help,version,engine_status,engine_report,generator_report,worker_status}')),
+    (8, 'endpoints', '{register_endpoint,drop_endpoint,grant_endpoint,revoke_endpoint,endpoint_status}'),
+    (9, 'export', '{export_corpus,export_corpus_rows,import_corpus}'),
+    (10, 'operation', '{help,version,engine_status,engine_report,generator_report,endpoint_report,worker_status}')),
 meaning (argument, functions, text) AS (VALUES
-    ('boost', NULL::text[], 'raises or lowers scores by columns of the source'),
+    ('allow_loopback', NULL::text[], 'the server may be on this machine'),
+    ('allow_private', NULL, 'the server may be in a private network'),
+    ('boost', NULL, 'raises or lowers scores by columns of the source'),
+    ('ca_file', NULL, 'file in socle.egress_key_directory with the certificate authorities to trust; without it, those of the machine'),
     ('candidate_count', NULL, 'candidates of each retriever'),
     ('choices', NULL, 'the text is one of these'),
     ('chunk_id', NULL, 'a chunk, as the column of the same name has it'),
@@ -1418,22 +1423,27 @@ meaning (argument, functions, text) AS (VALUES
     ('content', '{create_corpus}', 'columns with text'),
     ('contents', NULL, 'texts'),
     ('context_tokens', NULL, 'most tokens of the passages in the prompt'),
-    ('context_tokens', '{register_generator}', 'room for prompt and text together'),
+    ('context_tokens', '{register_generator,register_endpoint}', 'room for prompt and text together'),
     ('conversation', NULL, 'earlier turns, from which a question takes its subject'),
     ('corpora', NULL, 'several corpora'),
     ('corpus', NULL, 'name of a corpus'),
     ('count_total', NULL, 'counts the results of all pages'),
+    ('dialect', NULL, 'how requests are written: openai, openai_legacy, mistral, gemini, azure or anthropic'),
     ('dimensions', NULL, 'length of the vectors, if it is to be shortened'),
     ('directory', NULL, 'directory below socle.model_directory'),
     ('directory', '{import_directory}', 'directory below socle.import_directories'),
+    ('directory', '{export_corpus}', 'new directory below socle.export_directories'),
+    ('directory', '{import_corpus}', 'directory that export_corpus has filled, below socle.import_directories'),
     ('diversity', NULL, '0: by score; towards 1: by difference from the results above'),
     ('document', NULL, 'bytes of a file'),
     ('document', '{create_corpus}', 'column with files, instead of content'),
     ('documents', NULL, 'texts to be scored'),
+    ('egress', NULL, 'endpoints that may be sent questions and passages; {}: none'),
     ('embedding', NULL, 'a vector of the model of the corpus'),
     ('example_answer', NULL, 'answer of the worked example'),
     ('example_context', NULL, 'passages of the worked example'),
     ('example_question', NULL, 'question of the worked example'),
+    ('extra_body', NULL, 'further fields of requests, as a JSON object; those that are null are left out'),
     ('fields', NULL, 'where words are looked for: title, headings, content'),
     ('file', NULL, 'file below socle.model_directory, in the format GGUF'),
     ('file_name', NULL, 'name of the file, a hint'),
@@ -1450,10 +1460,12 @@ meaning (argument, functions, text) AS (VALUES
     ('hnsw_ef_construction', NULL, 'candidates that are looked at when the vector index is built'),
     ('hnsw_m', NULL, 'connections of a node in the vector index'),
     ('if_not_exists', NULL, 'a notice instead of an error if it exists'),
+    ('incomplete', NULL, 'also where changes are pending'),
     ('json_schema', NULL, 'the text is JSON that this schema describes'),
     ('judgments', NULL, 'table of judgments: id of a query, key of a document, grade'),
     ('k', NULL, 'number of results that are looked at'),
     ('keep_chunks', NULL, 'leaves the chunks as an ordinary table'),
+    ('key_file', NULL, 'file in socle.egress_key_directory with the key'),
     ('keyword_weight', NULL, 'how much words count in the fusion'),
     ('kind', NULL, 'synonym, protected or stop_word; without it, all'),
     ('kind', '{register_model}', 'embedding, reranker or late_interaction, if the files do not say it'),
@@ -1469,6 +1481,7 @@ meaning (argument, functions, text) AS (VALUES
     ('max_tokens', '{chunk,create_corpus,alter_corpus}', 'largest chunk, in tokens'),
     ('max_tokens', '{context,context_passages,prompt}', 'most tokens of all passages together'),
     ('max_tokens', '{register_model}', 'longest input, if it is to be shorter than the files say'),
+    ('max_response_bytes', NULL, 'most bytes of an answer'),
     ('media_type', NULL, 'media type of the file, a hint'),
     ('media_type', '{create_corpus}', 'column with the media types of the files'),
     ('messages', NULL, 'a conversation, as socle.prompt returns it'),
@@ -1479,6 +1492,8 @@ meaning (argument, functions, text) AS (VALUES
     ('mode', NULL, 'hybrid, vector or keyword'),
     ('mode', '{answer,answer_stream,evaluate_answers}', 'extractive, generated, or auto: generated if a generator is named or set'),
     ('model', NULL, 'name of a model; without it, socle.default_model'),
+    ('model', '{register_endpoint}', 'name of the model, as the server knows it'),
+    ('model', '{import_corpus}', 'model of the corpus; without it, the one with the same digest'),
     ('model', '{rerank}', 'name of a reranker; without it, socle.default_rerank_model'),
     ('model', '{chunk}', 'model whose tokens are counted; without it, characters are'),
     ('modes', NULL, 'modes of the search that are measured'),
@@ -1486,6 +1501,7 @@ meaning (argument, functions, text) AS (VALUES
     ('neighbours', NULL, 'chunks before and after each hit that are joined with it'),
     ('normalized', NULL, 'whether vectors are brought to the length 1, if the files do not say it'),
     ('overlap_tokens', NULL, 'tokens of the end of a chunk that the next one repeats'),
+    ('part_megabytes', NULL, 'size after which another file begins'),
     ('passage_limit', NULL, 'search results that passages are made from'),
     ('passage_order', NULL, 'relevance, or document: those of a document together'),
     ('passage_prefix', NULL, 'text before each passage that is embedded'),
@@ -1511,6 +1527,7 @@ meaning (argument, functions, text) AS (VALUES
     ('rerank_weight', NULL, 'weight of the reranker, from 0 to 1'),
     ('result_limit', NULL, 'most results'),
     ('result_offset', NULL, 'results to skip'),
+    ('role', NULL, 'a role; public: everybody'),
     ('schema', NULL, 'schema of the function; without it, that of the source'),
     ('score_statistics', NULL, 'where rarity is counted: corpus, or visible chunks'),
     ('search_mode', NULL, 'mode of the search: hybrid, vector or keyword'),
@@ -1518,6 +1535,7 @@ meaning (argument, functions, text) AS (VALUES
     ('snippet_by', NULL, 'what a snippet without words of the query shows: words (its beginning) or meaning'),
     ('snippet_length', NULL, 'most characters of a snippet; 0: none'),
     ('source', NULL, 'table whose rows are the documents'),
+    ('source', '{import_corpus}', 'table whose rows are the documents; without it, only a table of chunks is made'),
     ('source_key', NULL, 'key of a document, as the column of the same name has it'),
     ('stale', NULL, 'chunks whose documents have changed: omit or show'),
     ('stop', NULL, 'texts before which it ends'),
@@ -1531,6 +1549,7 @@ meaning (argument, functions, text) AS (VALUES
     ('terms', NULL, 'words of queries'),
     ('texts', NULL, 'texts, which are compared together'),
     ('timeout', NULL, 'longest wait'),
+    ('timeout_seconds', NULL, 'longest time from the connection to the end of the answer'),
     ('title', NULL, 'column with the title'),
     ('title_weight', NULL, 'what a word counts in the title; in the content it counts 1'),
     ('token_model', NULL, 'model of late interaction whose token vectors are stored'),
@@ -1744,6 +1763,44 @@ GRANT EXECUTE ON FUNCTION socle.endpoint_report() TO PUBLIC;
 
 ALTER TABLE socle.corpus ADD COLUMN egress text[] NOT NULL DEFAULT '{}';
 COMMENT ON COLUMN socle.corpus.egress IS 'endpoints that may be sent questions to the corpus and passages of it; empty: none';
+
+-- Taking a corpus away: into open files, as rows, and into a database again.
+
+CREATE FUNCTION socle.export_corpus(
+    corpus text, directory text, incomplete boolean DEFAULT false, part_megabytes integer DEFAULT 64
+) RETURNS TABLE (file_name text, row_count bigint, byte_count bigint, sha256 text)
+LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 10 SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'export_corpus_wrapper';
+COMMENT ON FUNCTION socle.export_corpus IS
+    'writes the chunks of a corpus that the caller may read, with their vectors, as Parquet files into a new directory below socle.export_directories, with a manifest and checksums; incomplete: also where changes are pending';
+
+CREATE FUNCTION socle.export_corpus_rows(corpus text, incomplete boolean DEFAULT false)
+RETURNS TABLE (
+    source_key jsonb, ordinal integer, content text, heading_path text[], page integer, start_offset integer,
+    end_offset integer, token_count integer, content_hash bytea, embedding real[]
+)
+LANGUAGE c STABLE PARALLEL RESTRICTED COST 1000000 ROWS 1000 SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'export_corpus_rows_wrapper';
+COMMENT ON FUNCTION socle.export_corpus_rows IS
+    'the chunks of a corpus that the caller may read, with their vectors; incomplete: also where changes are pending';
+
+CREATE FUNCTION socle.import_corpus(
+    name text,
+    directory text,
+    source regclass DEFAULT NULL,
+    model text DEFAULT NULL,
+    chunk_schema name DEFAULT NULL
+) RETURNS regclass
+LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000000 SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'import_corpus_wrapper';
+COMMENT ON FUNCTION socle.import_corpus IS
+    'reads what socle.export_corpus has written, below socle.import_directories, into a chunk table; with a source, creates the corpus over it, which embeds only what differs; returns the chunk table';
+
+REVOKE ALL ON FUNCTION socle.export_corpus(text, text, boolean, integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION socle.export_corpus(text, text, boolean, integer) TO pg_write_server_files;
+REVOKE ALL ON FUNCTION socle.import_corpus(text, text, regclass, text, name) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION socle.import_corpus(text, text, regclass, text, name) TO pg_read_server_files;
+GRANT EXECUTE ON FUNCTION socle.export_corpus_rows(text, boolean) TO PUBLIC;
 
 -- The type "vector" of new arguments.
 SELECT socle_internal.check_installation();

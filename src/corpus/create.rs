@@ -130,31 +130,34 @@ fn try_chunking(corpus: &CorpusSpec, model: &ModelSpec) -> Result<()> {
 
 /// Creates the tables and triggers. To be called as the owner.
 fn make(corpus: &CorpusSpec, source: &Source, model: &ModelSpec) -> Result<()> {
-    let vector = vector_type(model)?;
+    let vector = vector_type(model.dimensions)?;
     let definitions = source.key_definitions("");
     let not_null = source.key_definitions(" NOT NULL");
     let batches = source.batch_definitions();
-    let comment = literal(&chunk_comment(corpus));
-    let extra = [
-        ("key_definitions", definitions.as_str()),
-        ("key_definitions_not_null", &not_null),
-        ("batch_definitions", &batches),
-        ("vector", &vector),
-        ("chunk_comment", &comment),
-    ];
+    let extra = [("key_definitions", definitions.as_str()), ("batch_definitions", &batches)];
     spi::execute(&expand(TABLES, corpus, &extra))?;
     if !adopt(corpus, source, &vector)? {
-        spi::execute(&expand(CHUNK_TABLE, corpus, &extra))?;
-        if corpus.options.dimensions <= MAX_INLINE_DIMENSIONS {
-            spi::execute(&corpus.sql(INLINE))?;
-        }
-        if corpus.options.token_model.is_some() {
-            spi::execute(&corpus.sql(TOKEN_COLUMN))?;
-        }
+        create_chunk_table(corpus, &not_null, &vector)?;
     }
     protect(corpus)?;
     let capture = identifier(&format!("socle_capture_{}", corpus.name));
     spi::execute(&expand(TRIGGERS, corpus, &[("capture_trigger", capture.as_str())]))
+}
+
+/// Creates the chunk table, without its policy. `key_definitions` are those of its key columns, `vector` the type of its
+/// vectors, as SQL.
+pub fn create_chunk_table(corpus: &CorpusSpec, key_definitions: &str, vector: &str) -> Result<()> {
+    let comment = literal(&chunk_comment(corpus));
+    let extra =
+        [("key_definitions_not_null", key_definitions), ("vector", vector), ("chunk_comment", comment.as_str())];
+    spi::execute(&expand(CHUNK_TABLE, corpus, &extra))?;
+    if corpus.options.dimensions <= MAX_INLINE_DIMENSIONS {
+        spi::execute(&corpus.sql(INLINE))?;
+    }
+    if corpus.options.token_model.is_some() {
+        spi::execute(&corpus.sql(TOKEN_COLUMN))?;
+    }
+    Ok(())
 }
 
 /// Creates the policy of the chunk table.
@@ -263,8 +266,8 @@ pub fn bind(name: &str) -> Result<bool> {
 }
 
 /// The type of pgvector with schema and dimensions, as SQL.
-fn vector_type(model: &ModelSpec) -> Result<String> {
+pub fn vector_type(dimensions: u32) -> Result<String> {
     let schema = spi::query_text(vector_index::VECTOR_SCHEMA, &[])?;
     let schema = schema.ok_or_else(|| Error::new(Kind::NotSupported, "the extension \"vector\" is not installed"))?;
-    Ok(format!("{}.vector({})", identifier(&schema), model.dimensions))
+    Ok(format!("{}.vector({dimensions})", identifier(&schema)))
 }

@@ -65,18 +65,7 @@ impl CreateCorpusOptions {
         };
         let name = arguments.short_text(0, "name")?.filter(|text| !text.is_empty());
         let name = name.ok_or_else(|| invalid("name must not be null or empty"))?;
-        if name.len() > MAX_NAME_BYTES {
-            return Err(invalid(&format!("name of a corpus has {} bytes, the limit is {MAX_NAME_BYTES}", name.len()))
-                .detail("Names of tables and triggers are made from it."));
-        }
-        if array_elements(&name).is_some() {
-            return Err(invalid(&format!("name of a corpus must not be a list, as \"{name}\" is"))
-                .detail("Clients that do not declare parameter types send lists of corpora in this form."));
-        }
-        if name.contains(SHADOW) {
-            return Err(invalid(&format!("name of a corpus must not contain \"{SHADOW}\""))
-                .detail("Such names are reserved for corpora that socle.alter_corpus() fills."));
-        }
+        check_name(&name)?;
         let max_tokens = arguments.i32(7);
         if max_tokens.is_some_and(|size| size < 1) {
             return Err(invalid("max_tokens must be at least 1"));
@@ -231,6 +220,26 @@ pub fn egress(arguments: Arguments, at: usize) -> Result<Option<Vec<String>>> {
     names.sort();
     names.dedup();
     Ok(Some(names))
+}
+
+/// Refuses a name that a corpus cannot have.
+///
+/// # Errors
+/// `InvalidArgument`.
+pub fn check_name(name: &str) -> Result<()> {
+    if name.len() > MAX_NAME_BYTES {
+        return Err(invalid(&format!("name of a corpus has {} bytes, the limit is {MAX_NAME_BYTES}", name.len()))
+            .detail("Names of tables and triggers are made from it."));
+    }
+    if array_elements(name).is_some() {
+        return Err(invalid(&format!("name of a corpus must not be a list, as \"{name}\" is"))
+            .detail("Clients that do not declare parameter types send lists of corpora in this form."));
+    }
+    if name.contains(SHADOW) {
+        return Err(invalid(&format!("name of a corpus must not contain \"{SHADOW}\""))
+            .detail("Such names are reserved for corpora that socle.alter_corpus() fills."));
+    }
+    Ok(())
 }
 
 fn invalid(message: &str) -> Error {

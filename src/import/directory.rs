@@ -178,7 +178,11 @@ impl Directory {
     }
 }
 
-fn open_below(root: &File, path: &Path, flags: OFlags) -> io::Result<File> {
+/// Opens what `path` leads to from an open directory, without leaving it and without following a link.
+///
+/// # Errors
+/// Those of the operating system.
+pub fn open_below(root: &File, path: &Path, flags: OFlags) -> io::Result<File> {
     let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
     let inside = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
     Ok(File::from(openat2(root, path, flags | OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty(), inside)?))

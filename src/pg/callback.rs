@@ -1,5 +1,5 @@
-//! Callbacks of PostgreSQL as plain functions: the end of transactions and subtransactions, changes of relations. A
-//! callback stays registered until the process ends.
+//! Callbacks of PostgreSQL as plain functions: the end of transactions and subtransactions, changes of relations, the end of
+//! the process. A callback stays registered until the process ends.
 
 use pgrx::pg_sys;
 use pgrx::prelude::*;
@@ -8,6 +8,7 @@ use std::ffi::c_void;
 type TransactionHandler = fn(pg_sys::XactEvent::Type);
 type SubtransactionHandler = fn(pg_sys::SubXactEvent::Type, pg_sys::SubTransactionId, pg_sys::SubTransactionId);
 type RelationHandler = fn(pg_sys::Oid);
+type ExitHandler = fn();
 
 /// Has `handler` called at each event of a transaction. What it does at `XACT_EVENT_COMMIT` must neither allocate nor
 /// raise: an error there is a PANIC.
@@ -27,6 +28,12 @@ pub fn at_subtransaction_events(handler: SubtransactionHandler) {
 pub fn at_relation_changes(handler: RelationHandler) {
     // SAFETY: as above, for `relation_changed`.
     unsafe { pg_sys::CacheRegisterRelcacheCallback(Some(relation_changed), pg_sys::Datum::from(handler as usize)) };
+}
+
+/// Has `handler` called when the process ends, also where a FATAL error ends it, which unwinds nothing. It must not raise.
+pub fn at_process_exit(handler: ExitHandler) {
+    // SAFETY: as above, for `process_exits`.
+    unsafe { pg_sys::on_proc_exit(Some(process_exits), pg_sys::Datum::from(handler as usize)) };
 }
 
 /// The number of the current subtransaction.
@@ -59,4 +66,11 @@ unsafe extern "C-unwind" fn relation_changed(handler: pg_sys::Datum, relation: p
     // SAFETY: registered with such a function.
     let handler = unsafe { std::mem::transmute::<usize, RelationHandler>(handler.value()) };
     handler(relation);
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn process_exits(_code: i32, handler: pg_sys::Datum) {
+    // SAFETY: registered with such a function.
+    let handler = unsafe { std::mem::transmute::<usize, ExitHandler>(handler.value()) };
+    handler();
 }

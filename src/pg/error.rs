@@ -24,6 +24,7 @@ pub fn sqlstate(kind: Kind) -> PgSqlErrorCode {
         Kind::EngineUnavailable => PgSqlErrorCode::ERRCODE_CANNOT_CONNECT_NOW,
         Kind::Cancelled => PgSqlErrorCode::ERRCODE_QUERY_CANCELED,
         Kind::MissingFile => PgSqlErrorCode::ERRCODE_UNDEFINED_FILE,
+        Kind::DiskFull => PgSqlErrorCode::ERRCODE_DISK_FULL,
         Kind::UnreadableFile => PgSqlErrorCode::ERRCODE_IO_ERROR,
         Kind::DamagedModelFile => PgSqlErrorCode::ERRCODE_DATA_CORRUPTED,
         Kind::DamagedIndex => PgSqlErrorCode::ERRCODE_INDEX_CORRUPTED,

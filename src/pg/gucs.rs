@@ -4,9 +4,12 @@
 //! limit that protects the server. USERSET: what only changes the caller's own results. Nothing is POSTMASTER, because
 //! that cannot be defined once the server runs, and socle needs no preloading.
 
+mod directories;
 mod egress;
 
+pub use directories::{export_directories, import_directories};
 pub use egress::{egress_key_directory, egress_name_servers};
+
 use pgrx::guc::{GucContext, GucFlags, GucRegistry, GucSetting};
 use pgrx::pg_sys;
 use socle_core::document::ExtractLimits;
@@ -22,7 +25,6 @@ static MAX_INPUT: GucSetting<i32> = GucSetting::<i32>::new(4 << 20);
 static MAX_DOCUMENT: GucSetting<i32> = GucSetting::<i32>::new(64 << 20);
 static EXTRACT_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(60);
 static EXTRACT_MEMORY_LIMIT: GucSetting<i32> = GucSetting::<i32>::new(1024);
-static IMPORT_DIRECTORIES: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
 static MODEL_DIRECTORY: GucSetting<Option<CString>> =
     GucSetting::<Option<CString>>::new(Some(c"$sharedir/socle/models"));
 static ONNXRUNTIME_LIBRARY: GucSetting<Option<CString>> =
@@ -41,6 +43,7 @@ static GENERATOR_IDLE_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(600);
 pub fn define() {
     define_for_users();
     define_for_documents();
+    directories::define();
     define_for_engine();
     define_for_generator();
     egress::define();
@@ -117,14 +120,6 @@ fn define_for_documents() {
         1 << 20,
         GucContext::Suset,
         GucFlags::UNIT_MB,
-    );
-    GucRegistry::define_string_guc(
-        c"socle.import_directories",
-        c"Sets the directories that socle.import_directory may read, separated by commas.",
-        c"Empty by default: no file of the server is read until a superuser names its directory.",
-        &IMPORT_DIRECTORIES,
-        GucContext::Suset,
-        GucFlags::SUPERUSER_ONLY,
     );
 }
 
@@ -284,12 +279,6 @@ pub fn extract_limits() -> ExtractLimits {
         memory_bytes: u64::from(EXTRACT_MEMORY_LIMIT.get().unsigned_abs()) << 20,
         text_bytes: max_input_bytes() as u64,
     }
-}
-
-/// The directories in `socle.import_directories`.
-pub fn import_directories() -> Vec<PathBuf> {
-    let names = text(&IMPORT_DIRECTORIES).unwrap_or_default();
-    names.split(',').map(str::trim).filter(|name| !name.is_empty()).map(PathBuf::from).collect()
 }
 
 /// `socle.model_directory` with `$sharedir` resolved. A relative path is relative to the data directory.

@@ -89,24 +89,15 @@ impl<'a> Scope<'a> {
     /// # Errors
     /// Errors of the filter; missing privileges of the caller are raised.
     pub fn new(corpus: &'a CorpusSpec, request: &SearchRequest) -> Result<Self> {
-        let source = pg_sys::Oid::from(corpus.tables.source.unwrap_or_default());
-        let chunk = pg_sys::Oid::from(corpus.tables.chunk.unwrap_or_default());
         let Compiled { filter, boosts, group } = source_columns::compile(corpus, request, FIRST_PARAMETER)?;
-        let types = plan_cache::rows(TYPES, &[source.into(), chunk.into()], 1, |row| {
-            (row.get::<String>(1), row.get::<pg_sys::Oid>(2), row.get::<bool>(3))
-        })?;
-        let Some((Some(schema), Some(vector_type), secured)) = types.into_iter().next() else {
-            return Err(Error::new(Kind::NotInState, format!("corpus \"{}\" has no vectors", corpus.name))
-                .hint("See socle.corpus_status for the reason."));
-        };
-        privileges::check_vector(corpus, vector_type)?;
+        let ReaderTypes { schema, vector: vector_type, secured } = reader_types(corpus)?;
         let mut scope = Self {
             corpus,
             segments: Vec::new(),
             rules: Vec::new(),
             eligible: None,
-            secured: secured == Some(true),
-            restricted: filter.sql != "true" || secured == Some(true),
+            secured,
+            restricted: filter.sql != "true" || secured,
             freshness: freshness(corpus)?,
             prefetched: None,
             counted: None,
@@ -282,30 +273,7 @@ impl<'a> Scope<'a> {
     /// # Errors
     /// Those of [`plan_cache::rows`].
     pub fn stale(&self, chunks: Vec<i64>) -> Result<Stale> {
-        let mut stale = Stale::default();
-        let Some(owner) = self.corpus.tables.owner else { return Ok(stale) };
-        let pending = capture::has_pending(self.corpus.tables.change.unwrap_or_default().into());
-        if !pending && !self.freshness.1 {
-            return Ok(stale);
-        }
-        let sql = expand(STALE, self.corpus, &[]);
-        let limit = gucs::max_document_bytes() as i64;
-        let arguments = [chunks.into(), pending.into(), limit.into()];
-        let found = gucs::with_gucs(&gucs::RENDERING, || {
-            as_log_owner(owner.into(), || {
-                plan_cache::rows(&sql, &arguments, 0, |row| {
-                    (row.get::<i64>(1).unwrap_or_default(), row.get::<bool>(2) == Some(true))
-                })
-            })
-        })?;
-        for (chunk, is_there) in found {
-            if is_there {
-                stale.waiting.insert(chunk)
-            } else {
-                stale.gone.insert(chunk)
-            };
-        }
-        Ok(stale)
+        stale_chunks(self.corpus, self.freshness.1, chunks)
     }
 
     /// The time up to which every change of the source is in the chunks.
@@ -314,8 +282,72 @@ impl<'a> Scope<'a> {
     }
 }
 
+/// Those of the chunks whose documents have changed since. `has_changes`: whether there are changes that are not in the
+/// chunks, see [`freshness`].
+///
+/// # Errors
+/// Those of [`plan_cache::rows`].
+pub fn stale_chunks(corpus: &CorpusSpec, has_changes: bool, chunks: Vec<i64>) -> Result<Stale> {
+    let mut stale = Stale::default();
+    let Some(owner) = corpus.tables.owner else { return Ok(stale) };
+    let pending = capture::has_pending(corpus.tables.change.unwrap_or_default().into());
+    if !pending && !has_changes {
+        return Ok(stale);
+    }
+    let sql = expand(STALE, corpus, &[]);
+    let limit = gucs::max_document_bytes() as i64;
+    let arguments = [chunks.into(), pending.into(), limit.into()];
+    let found = gucs::with_gucs(&gucs::RENDERING, || {
+        as_log_owner(owner.into(), || {
+            plan_cache::rows(&sql, &arguments, 0, |row| {
+                (row.get::<i64>(1).unwrap_or_default(), row.get::<bool>(2) == Some(true))
+            })
+        })
+    })?;
+    for (chunk, is_there) in found {
+        if is_there {
+            stale.waiting.insert(chunk)
+        } else {
+            stale.gone.insert(chunk)
+        };
+    }
+    Ok(stale)
+}
+
+/// The type of the vectors of a corpus, and whether row security applies to the caller.
+#[derive(Debug)]
+pub struct ReaderTypes {
+    /// Schema of pgvector, as SQL.
+    pub schema: String,
+    /// OID of the type of the vectors, which is checked.
+    pub vector: pg_sys::Oid,
+    /// Whether row security applies to the caller.
+    pub secured: bool,
+}
+
+/// What a statement over the chunks of a corpus has to know of types and of row security.
+///
+/// # Errors
+/// `NotInState` for a corpus without vectors, or whose column of vectors was changed.
+pub fn reader_types(corpus: &CorpusSpec) -> Result<ReaderTypes> {
+    let source = pg_sys::Oid::from(corpus.tables.source.unwrap_or_default());
+    let chunk = pg_sys::Oid::from(corpus.tables.chunk.unwrap_or_default());
+    let types = plan_cache::rows(TYPES, &[source.into(), chunk.into()], 1, |row| {
+        (row.get::<String>(1), row.get::<pg_sys::Oid>(2), row.get::<bool>(3))
+    })?;
+    let Some((Some(schema), Some(vector), secured)) = types.into_iter().next() else {
+        return Err(Error::new(Kind::NotInState, format!("corpus \"{}\" has no vectors", corpus.name))
+            .hint("See socle.corpus_status for the reason."));
+    };
+    privileges::check_vector(corpus, vector)?;
+    Ok(ReaderTypes { schema, vector, secured: secured == Some(true) })
+}
+
 /// [`Scope::fresh_at`], and whether there are changes that are not in the chunks.
-fn freshness(corpus: &CorpusSpec) -> Result<Freshness> {
+///
+/// # Errors
+/// Those of [`plan_cache::rows`].
+pub fn freshness(corpus: &CorpusSpec) -> Result<Freshness> {
     let Some(owner) = corpus.tables.owner else { return Ok((None, false)) };
     let sql = expand(FRESH, corpus, &[]);
     let found = as_log_owner(owner.into(), || {

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod answer;
+mod archive;
 mod clients;
 mod corpus;
 mod crash;

@@ -38,8 +38,10 @@ pub enum Kind {
     Cancelled,
     /// A model file or the ONNX Runtime library does not exist (58P01).
     MissingFile,
-    /// A file exists but cannot be read (58030).
+    /// A file exists but cannot be read, or one cannot be written (58030).
     UnreadableFile,
+    /// There is no room for a file (53100).
+    DiskFull,
     /// A model file cannot be used: malformed, changed since registration, or refused for safety (XX001).
     DamagedModelFile,
     /// A segment of the keyword index cannot be used: its bytes are not what was written (XX002).

@@ -13,6 +13,7 @@ mod report;
 
 use crate::Error;
 use crate::chunk::{Chunk, Format};
+use crate::corpus::archive::{ArchiveLayout, ArchivedChunk};
 use crate::document::{Document, ExtractLimits};
 use crate::model::{Inspection, ModelOverrides, ModelSpec};
 pub use control::{EngineSettings, FromEngine, ToChild, ToEgress, ToEngine, ToGenerator};
@@ -36,7 +37,7 @@ use serde::{Deserialize, Serialize};
 
 /// Incremented with every change of a message. A backend and an engine of different versions disconnect (see
 /// [`Request::Hello`]).
-pub const PROTOCOL_VERSION: u32 = 11;
+pub const PROTOCOL_VERSION: u32 = 12;
 
 /// Version of library and engine. A supervisor does not use an engine of another version: the two only exchange
 /// [`VERSION_VARIABLE`], [`EXIT_OTHER_VERSION`] and [`FromEngine::Version`], which never change.
@@ -157,6 +158,16 @@ pub enum Request<'a> {
         limits: ExtractLimits,
         /// Whether it runs in the bulk lane: no session waits for it.
         bulk: bool,
+        /// The file.
+        #[serde(borrow)]
+        bytes: &'a [u8],
+    },
+    /// The chunks of a file that an export has written, answered by [`Response::Archived`].
+    ReadArchive {
+        /// What the file has to look like.
+        layout: ArchiveLayout,
+        /// Resource limits.
+        limits: ExtractLimits,
         /// The file.
         #[serde(borrow)]
         bytes: &'a [u8],
@@ -355,6 +366,8 @@ pub enum Response {
     },
     /// For each document, the vectors of its tokens as [`crate::search::token_vectors`] stores them.
     TokenVectors(Vec<Vec<u8>>),
+    /// The chunks of an exported file, in order.
+    Archived(Vec<ArchivedChunk>),
 }
 
 impl Response {

@@ -1,4 +1,4 @@
-//! Extracts documents in child processes, so that a parser that crashes costs one document and not the engine.
+//! Reads documents, and exported files of chunks, in child processes, so that a parser that crashes costs one document and not the engine.
 //!
 //! A fork server (a zygote) is forked before the engine has threads; it forks one reader process for each
 //! document. A reader (`reader`) has limited memory and processor time, and a socket to the worker thread that waits
@@ -8,8 +8,10 @@ mod reader;
 mod reader_exit;
 
 use crate::request::Request;
-use reader::ExtractTask;
+use reader::{ReadTask, Reading};
+use serde::de::DeserializeOwned;
 use socle_child::fork_server::{self, ReaderExit};
+use socle_core::corpus::archive::{ArchiveLayout, ArchivedChunk};
 use socle_core::document::{Document, ExtractLimits};
 use socle_core::{Error, Kind, Result};
 use std::io::{self, Read, Write};
@@ -69,7 +71,35 @@ impl ForkServer {
     /// # Errors
     /// Those of the parser; `ExtractionFailed` when the reader crashed or reached a limit, `Cancelled` when the request was.
     pub fn read(&self, request: &Request, file: File<'_>) -> Result<Document> {
-        let answer = self.exchange(request, file)?;
+        let File { media_type, name, limits, bytes } = file;
+        let owned = |hint: Option<&str>| hint.map(str::to_string);
+        let reading =
+            Reading::Document { media_type: owned(media_type), name: owned(name), text_bytes: limits.text_bytes };
+        self.answer(request, reading, limits, bytes)
+    }
+
+    /// Reads the chunks of an exported file in a reader process, as [`Self::read`] does.
+    ///
+    /// # Errors
+    /// Those of [`Self::read`].
+    pub fn read_archive(
+        &self,
+        request: &Request,
+        layout: &ArchiveLayout,
+        limits: ExtractLimits,
+        bytes: &[u8],
+    ) -> Result<Vec<ArchivedChunk>> {
+        self.answer(request, Reading::Archive(layout.clone()), limits, bytes)
+    }
+
+    fn answer<T: DeserializeOwned>(
+        &self,
+        request: &Request,
+        reading: Reading,
+        limits: ExtractLimits,
+        bytes: &[u8],
+    ) -> Result<T> {
+        let answer = self.exchange(request, reading, limits, bytes)?;
         let Some((answer, end)) = answer.split_last_chunk() else {
             // The fork server has ended. The server thread shuts this process down meanwhile, and tells the backend to
             // send the request to the next engine.
@@ -77,14 +107,13 @@ impl ForkServer {
             return Err(failed("the fork server for document readers has ended"));
         };
         match ReaderExit::from_bytes(*end) {
-            ReaderExit::Exited(0) => postcard::from_bytes::<Result<Document>>(answer)
+            ReaderExit::Exited(0) => postcard::from_bytes::<Result<T>>(answer)
                 .map_err(|error| failed("the document reader sent an invalid answer").detail(error.to_string()))?,
-            ended => Err(reader_exit::error(ended, file.limits)),
+            ended => Err(reader_exit::error(ended, limits)),
         }
     }
 
-    fn exchange(&self, request: &Request, file: File<'_>) -> Result<Vec<u8>> {
-        let File { media_type, name, limits, bytes } = file;
+    fn exchange(&self, request: &Request, reading: Reading, limits: ExtractLimits, bytes: &[u8]) -> Result<Vec<u8>> {
         let broken = |error: io::Error| failed("could not start a document reader").detail(error.to_string());
         let (mut engine_end, reader_end) = UnixStream::pair().map_err(broken)?;
         engine_end.set_read_timeout(Some(CANCEL_INTERVAL)).map_err(broken)?;
@@ -93,13 +122,7 @@ impl ForkServer {
             return Ok(Vec::new());
         }
         drop(reader_end);
-        let owned = |hint: Option<&str>| hint.map(str::to_string);
-        let task = ExtractTask {
-            media_type: owned(media_type),
-            name: owned(name),
-            text_bytes: limits.text_bytes,
-            length: bytes.len() as u64,
-        };
+        let task = ReadTask { reading, length: bytes.len() as u64 };
         let task = postcard::to_stdvec(&task)
             .map_err(|error| failed("could not encode the task of a document reader").detail(error.to_string()))?;
         let length = (task.len() as u32).to_le_bytes();

@@ -3,6 +3,7 @@
 use crate::keyword::task::KeywordTask;
 use crate::lane::Lane;
 use socle_core::chunk::Format;
+use socle_core::corpus::archive::ArchiveLayout;
 use socle_core::document::ExtractLimits;
 use socle_core::model::{ModelOverrides, ModelSpec};
 use socle_core::protocol::{self, Role};
@@ -35,6 +36,8 @@ pub enum Job {
     },
     /// See [`protocol::Request::Extract`].
     Extract { media_type: Option<String>, name: Option<String>, limits: ExtractLimits, bulk: bool, bytes: Vec<u8> },
+    /// See [`protocol::Request::ReadArchive`].
+    ReadArchive { layout: ArchiveLayout, limits: ExtractLimits, bytes: Vec<u8> },
     /// A request about the keyword index.
     Keyword(KeywordTask),
     /// See [`protocol::Request::Inspect`].
@@ -69,6 +72,9 @@ impl Job {
                 let [media_type, name] = [media_type, name].map(|hint| hint.map(str::to_string));
                 Self::Extract { media_type, name, limits, bulk, bytes: bytes.to_vec() }
             }
+            protocol::Request::ReadArchive { layout, limits, bytes } => {
+                Self::ReadArchive { layout, limits, bytes: bytes.to_vec() }
+            }
             protocol::Request::Inspect { name, directory, overrides } => {
                 Self::Inspect { name: name.into(), directory: directory.into(), overrides }
             }
@@ -83,7 +89,7 @@ impl Job {
             Self::Keyword(KeywordTask::Build { .. } | KeywordTask::Merge { .. }) => Lane::Bulk,
             Self::Keyword(_) => Lane::Keyword,
             Self::Extract { bulk: true, .. } => Lane::BulkDocument,
-            Self::Extract { .. } => Lane::Document,
+            Self::Extract { .. } | Self::ReadArchive { .. } => Lane::Document,
             _ => Lane::Bulk,
         }
     }

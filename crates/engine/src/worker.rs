@@ -191,6 +191,11 @@ impl Worker {
                 self.responses.answer(request, &Response::Extracted(Box::new(document)));
                 Ok(Vec::new())
             }
+            Job::ReadArchive { layout, limits, bytes } => {
+                let chunks = self.resources.fork_server.read_archive(request, layout, *limits, bytes)?;
+                self.responses.answer(request, &Response::Archived(chunks));
+                Ok(Vec::new())
+            }
             Job::Keyword(task) => {
                 keyword::answer(&self.resources.keyword, &self.responses, request, task)?;
                 Ok(Vec::new())

@@ -12,7 +12,7 @@ const HOOKS: &str = include_str!("hostile_hooks.sql");
 
 /// What calls each function of the schema, by its name, on the corpus of the hostile owner where it takes one. The last ones
 /// change it.
-const CALLS: [(&str, &str); 87] = [
+const CALLS: [(&str, &str); 91] = [
     ("key_column", "SELECT socle_internal.key_column('{\"id\": 1}', 'id')"),
     ("wait_reasons", "SELECT * FROM socle_internal.wait_reasons()"),
     ("why_not_captured", "SELECT socle_internal.why_not_captured(corpus, source) FROM socle.corpus_binding"),
@@ -126,6 +126,10 @@ const CALLS: [(&str, &str); 87] = [
     ("prompt", "SELECT socle.prompt('atk', 'alpha')"),
     ("create_prompt_template", "SELECT socle.create_prompt_template('atk', 'system')"),
     ("drop_prompt_template", "SELECT socle.drop_prompt_template('atk')"),
+    ("export_corpus_rows", "SELECT * FROM socle.export_corpus_rows('atk', true)"),
+    ("export_corpus_rows", "SELECT * FROM socle.export_corpus_rows('note')"),
+    ("export_corpus", "SELECT * FROM socle.export_corpus('atk', '/nowhere/atk', true)"),
+    ("import_corpus", "SELECT socle.import_corpus('copy', '/nowhere/atk', 'trap.source')"),
     ("wait_for_corpus", "SELECT socle.wait_for_corpus('atk', '1s')"),
     ("corpus_report", "SELECT * FROM socle_internal.corpus_report()"),
     ("failure_report", "SELECT * FROM socle_internal.failure_report()"),

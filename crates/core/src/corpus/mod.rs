@@ -1,7 +1,9 @@
 //! Database-independent logic of corpora: templates, chunk differences, retries, key types, merge policy.
 
+pub mod archive;
 pub mod diff;
 pub mod key;
+pub mod manifest;
 pub mod merge;
 pub mod name;
 pub mod retry;

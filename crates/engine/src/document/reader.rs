@@ -1,9 +1,9 @@
-//! A process that extracts one document: drops all rights but memory and its socket, receives the document, sends the
-//! text or an error, exits. Forked by the fork server.
+//! A process that reads one file: drops all rights but memory and its socket, receives the file, sends the text of the
+//! document, the chunks of the export or an error, exits. Forked by the fork server.
 
 use serde::{Deserialize, Serialize};
 use socle_child::{panic_message, process, sandbox};
-use socle_core::document::Document;
+use socle_core::corpus::archive::ArchiveLayout;
 use socle_core::{Error, Kind, Result};
 use socle_extract::Limits;
 use std::io::{self, Read, Write};
@@ -18,20 +18,32 @@ const MAX_DEPTH: usize = 4;
 /// Exit status when the kernel offers no seccomp: a document is never parsed outside of a sandbox.
 pub const EXIT_NO_SANDBOX: i32 = 3;
 
-/// Longest [`ExtractTask`] in bytes.
+/// Longest [`ReadTask`] in bytes.
 const MAX_TASK_BYTES: u32 = 1 << 20;
 
-/// What the engine sends to a reader before the bytes of the document.
+/// What the engine sends to a reader before the bytes of the file.
 #[derive(Debug, Deserialize, Serialize)]
-pub struct ExtractTask {
-    /// Media type as the caller states it.
-    pub media_type: Option<String>,
-    /// File name.
-    pub name: Option<String>,
-    /// Upper limit of the extracted text in bytes.
-    pub text_bytes: u64,
-    /// Size of the document in bytes.
+pub struct ReadTask {
+    /// What is read from it.
+    pub reading: Reading,
+    /// Size of the file in bytes.
     pub length: u64,
+}
+
+/// What a reader makes of a file.
+#[derive(Debug, Deserialize, Serialize)]
+pub enum Reading {
+    /// Its text: a [`socle_core::document::Document`].
+    Document {
+        /// Media type as the caller states it.
+        media_type: Option<String>,
+        /// File name.
+        name: Option<String>,
+        /// Upper limit of the extracted text in bytes.
+        text_bytes: u64,
+    },
+    /// Its chunks: a list of [`socle_core::corpus::archive::ArchivedChunk`].
+    Archive(ArchiveLayout),
 }
 
 /// Runs the reader in the process that was just forked, and exits. `timeout` limits its processor time, `memory` its
@@ -54,20 +66,29 @@ fn serve(socket: OwnedFd, fork_server_pid: u32, timeout: Duration, memory: u64) 
     let mut length = [0; 4];
     stream.read_exact(&mut length)?;
     let task = read(&mut stream, u32::from_le_bytes(length).min(MAX_TASK_BYTES).into())?;
-    let task: ExtractTask = postcard::from_bytes(&task).map_err(io::Error::other)?;
-    let document = read(&mut stream, task.length)?;
-    let limits = Limits {
-        output: usize::try_from(task.text_bytes).unwrap_or(usize::MAX),
-        unpacked: Limits::unpacked(memory, task.length),
-        depth: MAX_DEPTH,
+    let task: ReadTask = postcard::from_bytes(&task).map_err(io::Error::other)?;
+    let file = read(&mut stream, task.length)?;
+    let answer = match task.reading {
+        Reading::Document { media_type, name, text_bytes } => {
+            let limits = Limits {
+                output: usize::try_from(text_bytes).unwrap_or(usize::MAX),
+                unpacked: Limits::unpacked(memory, task.length),
+                depth: MAX_DEPTH,
+            };
+            answer(|| socle_extract::extract(&file, media_type.as_deref(), name.as_deref(), limits))
+        }
+        Reading::Archive(layout) => answer(|| socle_archive::read(file, &layout)),
     };
-    let (media_type, name) = (task.media_type.as_deref(), task.name.as_deref());
-    let extract = || socle_extract::extract(&document, media_type, name, limits);
-    let result: Result<Document> = catch_unwind(AssertUnwindSafe(extract)).unwrap_or_else(|panic| {
+    stream.write_all(&answer?)
+}
+
+/// What is sent to the engine: a result, or the error that a panic becomes.
+fn answer<T: Serialize>(work: impl FnOnce() -> Result<T>) -> io::Result<Vec<u8>> {
+    let result = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
         let message = "reading the document failed unexpectedly";
         Err(Error::new(Kind::ExtractionFailed, message).detail(panic_message(panic.as_ref())))
     });
-    stream.write_all(&postcard::to_stdvec(&result).map_err(io::Error::other)?)
+    postcard::to_stdvec(&result).map_err(io::Error::other)
 }
 
 fn read(stream: &mut UnixStream, length: u64) -> io::Result<Vec<u8>> {

@@ -1,0 +1,181 @@
+//! Chunks on their way out of a database and into another: what a row of an exported file holds, and which types of keys
+//! can be written and read again.
+
+use crate::{Error, Kind, Result};
+use serde::{Deserialize, Serialize};
+
+/// How a key column is written.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub enum KeyKind {
+    /// A number of 32 bits: `smallint`, `integer`.
+    Int32,
+    /// A number of 64 bits: `bigint`.
+    Int64,
+    /// The text that PostgreSQL writes, with ISO dates in UTC.
+    Text,
+}
+
+/// A value of a key column.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub enum KeyValue {
+    /// Of [`KeyKind::Int32`] or [`KeyKind::Int64`].
+    Integer(i64),
+    /// Of [`KeyKind::Text`].
+    Text(String),
+}
+
+impl KeyValue {
+    /// The value as PostgreSQL reads it.
+    pub fn into_text(self) -> String {
+        match self {
+            Self::Integer(number) => number.to_string(),
+            Self::Text(text) => text,
+        }
+    }
+}
+
+/// What differs between the files of two corpora.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct ArchiveLayout {
+    /// The key columns: their names in the chunk table, and how they are written.
+    pub keys: Vec<(String, KeyKind)>,
+    /// Number of dimensions of each vector.
+    pub dimensions: u32,
+    /// Whether there is a column of token vectors.
+    pub token_vectors: bool,
+}
+
+/// A row of an exported file: a chunk, as its columns in the chunk table say.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct ArchivedChunk {
+    /// Key of its document, one value for each column of [`ArchiveLayout::keys`].
+    pub key: Vec<KeyValue>,
+    /// Position in the document, from 1.
+    pub ordinal: i32,
+    /// The text.
+    pub content: String,
+    /// Headings above it, outermost first.
+    pub heading_path: Vec<String>,
+    /// Page that it begins on, from 1.
+    pub page: Option<i32>,
+    /// First character in the document, from 1.
+    pub start_offset: i32,
+    /// Position after the last character.
+    pub end_offset: i32,
+    /// Size in tokens of the model.
+    pub token_count: i32,
+    /// SHA-256 of what was embedded.
+    pub content_hash: Vec<u8>,
+    /// The vector.
+    pub embedding: Vec<f32>,
+    /// Vectors of its tokens, see [`crate::search::token_vectors`].
+    pub token_vectors: Option<Vec<u8>>,
+}
+
+impl ArchivedChunk {
+    /// Size in bytes, about.
+    pub fn size(&self) -> usize {
+        let key = |value: &KeyValue| if let KeyValue::Text(text) = value { text.len() } else { 8 };
+        let headings: usize = self.heading_path.iter().map(|heading| heading.len() + 8).sum();
+        let tokens = self.token_vectors.as_ref().map_or(0, Vec::len);
+        let keys: usize = self.key.iter().map(key).sum();
+        keys + headings + tokens + self.content.len() + self.content_hash.len() + 4 * self.embedding.len() + 32
+    }
+}
+
+/// Types whose values can be read again from the text that PostgreSQL writes, as it names them. All of them are built in, so
+/// that nothing but PostgreSQL itself runs when a value is read.
+const TYPES: [&str; 26] = [
+    "bigint",
+    "bit",
+    "bit varying",
+    "boolean",
+    "bytea",
+    "character",
+    "character varying",
+    "cidr",
+    "date",
+    "double precision",
+    "inet",
+    "integer",
+    "interval",
+    "macaddr",
+    "macaddr8",
+    "name",
+    "numeric",
+    "oid",
+    "real",
+    "smallint",
+    "text",
+    "time with time zone",
+    "time without time zone",
+    "timestamp with time zone",
+    "timestamp without time zone",
+    "uuid",
+];
+
+/// How a key column is written whose type PostgreSQL calls `name`, as `numeric(10,2)`. A name that passes can stand in a
+/// statement as it is.
+///
+/// # Errors
+/// `NotSupported` for any other type than the built-in ones that are listed here.
+pub fn key_kind(name: &str) -> Result<KeyKind> {
+    let (before, rest) = name.split_once('(').unwrap_or((name, ""));
+    let (numbers, after) = rest.split_once(')').unwrap_or(("", rest));
+    let are_numbers = numbers.split(',').all(|number| number.len() <= 4 && number.bytes().all(|c| c.is_ascii_digit()));
+    let is_whole = rest.is_empty() || (rest.contains(')') && !numbers.is_empty());
+    if !are_numbers || !is_whole || !TYPES.contains(&format!("{before}{after}").as_str()) {
+        return Err(Error::new(Kind::NotSupported, format!("a key of type {name} cannot be exported"))
+            .detail("Only built-in types are read again as they were written.")
+            .hint("Use socle.export_corpus_rows(), which returns keys as JSON."));
+    }
+    Ok(match before {
+        "smallint" | "integer" => KeyKind::Int32,
+        "bigint" => KeyKind::Int64,
+        _ => KeyKind::Text,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn types_are_known_as_postgres_names_them() {
+        for (name, kind) in [
+            ("integer", KeyKind::Int32),
+            ("smallint", KeyKind::Int32),
+            ("bigint", KeyKind::Int64),
+            ("text", KeyKind::Text),
+            ("character varying(10)", KeyKind::Text),
+            ("numeric(10,2)", KeyKind::Text),
+            ("timestamp(3) with time zone", KeyKind::Text),
+            ("time without time zone", KeyKind::Text),
+        ] {
+            assert_eq!(key_kind(name).unwrap(), kind, "{name}");
+        }
+    }
+
+    #[test]
+    fn nothing_else_gets_into_a_statement() {
+        for name in [
+            "integer DEFAULT evil()",
+            "text)",
+            "text(",
+            "text()",
+            "text(1",
+            "numeric(10,2); DROP TABLE x",
+            "numeric(a)",
+            "numeric(10)(2)",
+            "public.integer",
+            "\"integer\"",
+            "mood",
+            "integer[]",
+            "",
+            "text(1)x",
+            "Integer",
+        ] {
+            assert_eq!(key_kind(name).unwrap_err().kind, Kind::NotSupported, "{name}");
+        }
+    }
+}
