@@ -83,6 +83,8 @@ class ClientTest(unittest.TestCase):
         stream = self.client.answer_stream(WARRANTY)
         next(stream)
         stream.close()
+        # If the rest was still being made, it was cancelled, and the transaction with it.
+        self.connection.rollback()
         self.assertEqual(len(self.client.embed_query("five years")), 512)
 
     def test_lists_of_texts_become_as_many_vectors(self) -> None:
