@@ -9,7 +9,7 @@ SELECT name FROM socle.register_model('reranker', 'ms-marco-minilm-l12-v2', lice
 -- transaction: what a client has set with SET would be lost for itself, and found by the next one.
 SELECT format('ALTER DATABASE %I SET %s', current_database(), setting) AS setting
 FROM unnest(ARRAY['socle.default_model = multilingual', 'socle.default_rerank_model = reranker',
-    'statement_timeout = ''20 s''']) AS setting \gexec
+    'statement_timeout = ''1 min''']) AS setting \gexec
 
 CREATE TABLE product (
     id bigint PRIMARY KEY,

@@ -8,9 +8,14 @@ from typing import Any
 import psycopg
 from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
-from socle_client import Answer, AsyncClient, Citation, Client, StreamedSentence, StreamEnd
+from socle_client import Answer, AnswerOptions, AsyncClient, Citation, Client, ContextOptions, SearchOptions, StreamedSentence, StreamEnd
+from socle_client.options import TYPE_OF
 
 WARRANTY = "How long is the warranty of the refrigerator?"
+ARGUMENTS = """
+    SELECT a.name, format_type(a.type, NULL)
+    FROM pg_proc AS p, unnest(p.proargnames[3:p.pronargs], (p.proargtypes::oid[])[2:p.pronargs]) AS a (name, type)
+    WHERE p.pronamespace::regnamespace || '.' || p.proname = %s AND p.proargnames[1] = 'corpus'"""
 YEARS = "The warranty of the refrigerator is five years."
 
 
@@ -50,6 +55,18 @@ class ClientTest(unittest.TestCase):
         with self.assertRaisesRegex(TypeError, "unknown option"):
             self.client.search("lamp", **options)
 
+    def test_options_are_the_arguments_of_the_functions(self) -> None:
+        for function, options in {
+            "search": SearchOptions,
+            "context": ContextOptions,
+            "context_passages": ContextOptions,
+            "answer": AnswerOptions,
+            "answer_stream": AnswerOptions,
+        }.items():
+            arguments = self.connection.execute(ARGUMENTS, [f"socle.{function}"]).fetchall()
+            known = {(name, TYPE_OF.get(name, "text")) for name in options.__annotations__}
+            self.assertEqual(set(arguments), known, function)
+
     def test_several_corpora_are_searched_together(self) -> None:
         self.assertEqual(Client(self.connection, ["manual"]).search(WARRANTY)[0].title, "Frost")
 
@@ -83,6 +100,8 @@ class ClientTest(unittest.TestCase):
         stream = self.client.answer_stream(WARRANTY)
         next(stream)
         stream.close()
+        # If the rest was still being made, it was cancelled, and the transaction with it.
+        self.connection.rollback()
         self.assertEqual(len(self.client.embed_query("five years")), 512)
 
     def test_lists_of_texts_become_as_many_vectors(self) -> None:

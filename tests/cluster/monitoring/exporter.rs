@@ -58,17 +58,22 @@ fn collect<'a>(value: &'a Value, key: &str, found: &mut Vec<&'a str>) {
     }
 }
 
+/// The expressions of the dashboard, and the queries of its variables.
+fn expressions(dashboard: &Value) -> Vec<&str> {
+    let mut expressions = Vec::new();
+    collect(&dashboard["panels"], "expr", &mut expressions);
+    collect(&dashboard["templating"], "definition", &mut expressions);
+    assert!(expressions.len() > 20, "{expressions:?}");
+    expressions
+}
+
 #[test]
 fn dashboard_and_alerts_use_metrics_that_there_are() {
     let declared = declared();
     let dashboard: Value = serde_json::from_str(&read("dashboard.json")).unwrap();
     assert!(dashboard["schemaVersion"].as_i64().unwrap() >= 37, "that of Grafana 10");
-    let mut expressions = Vec::new();
-    collect(&dashboard["panels"], "expr", &mut expressions);
-    collect(&dashboard["templating"], "definition", &mut expressions);
-    assert!(expressions.len() > 20, "{expressions:?}");
     let mut used = BTreeSet::new();
-    for expression in expressions {
+    for expression in expressions(&dashboard) {
         let names = named(expression);
         assert!(!names.is_empty() && names.is_subset(&declared), "{expression}");
         used.extend(names);
@@ -98,6 +103,30 @@ fn each_alert_is_raised_by_what_it_is_for() {
     for alert in read("alerts.yml").lines().filter_map(|line| line.trim().strip_prefix("- alert: ")) {
         assert!(tests.contains(&format!("alertname: {alert}")), "{alert} has no test");
     }
+}
+
+/// As rules, in which Grafana's variables have values.
+#[test]
+fn prometheus_can_read_the_expressions_of_the_dashboard() {
+    let Some(promtool) = found("SOCLE_PROMTOOL", "promtool, which reads the expressions of the dashboard") else {
+        return;
+    };
+    let dashboard: Value = serde_json::from_str(&read("dashboard.json")).unwrap();
+    let rules: String = expressions(&dashboard)
+        .into_iter()
+        .filter(|expression| !expression.starts_with("label_values"))
+        .map(|expression| {
+            let expression =
+                expression.replace("$__rate_interval", "5m").replace("$server", ".*").replace("$database", ".*");
+            assert!(!expression.contains('$'), "{expression}");
+            format!("      - {{record: a, expr: '{expression}'}}\n")
+        })
+        .collect();
+    let path = std::env::temp_dir().join(format!("socle-dashboard-{}.yml", std::process::id()));
+    std::fs::write(&path, format!("groups:\n  - name: dashboard\n    rules:\n{rules}")).unwrap();
+    let output = Command::new(&promtool).args(["check", "rules", "--lint=none"]).arg(&path).output().unwrap();
+    std::fs::remove_file(&path).unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 /// What set-up has found, or a line that says what is skipped: written to standard error itself, because the output of

@@ -61,7 +61,10 @@ class Client:
     def answer_stream(
         self, question: str, **options: Unpack[AnswerOptions]
     ) -> Iterator[StreamedSentence | StreamEnd]:
-        """Each sentence as soon as it is checked, then the end. Closing the iterator stops the answer."""
+        """Each sentence as soon as it is checked, then the end.
+
+        Closing the iterator early cancels the statement; a transaction of your own has to be rolled back then.
+        """
         statement = statements.answer_stream(self._corpora, question, options)
         with self._cursor(kwargs_row(streamed_of)) as cursor:
             yield from cursor.stream(statement.text, statement.parameters)
@@ -121,7 +124,7 @@ class AsyncClient:
     async def answer_stream(
         self, question: str, **options: Unpack[AnswerOptions]
     ) -> AsyncIterator[StreamedSentence | StreamEnd]:
-        """Each sentence as soon as it is checked, then the end."""
+        """Each sentence as soon as it is checked, then the end; closing it early is as in ``Client``."""
         statement = statements.answer_stream(self._corpora, question, options)
         async with self._cursor(kwargs_row(streamed_of)) as cursor:
             async for row in cursor.stream(statement.text, statement.parameters):
