@@ -41,7 +41,10 @@ fn papers_name_tests_and_files_that_exist() {
             let is_path =
                 ["src/", "sql/", "crates/", "tests/", "bench/"].iter().any(|folder| quoted.starts_with(folder));
             if is_path && !quoted.contains(['*', ' ', '<', ':']) && !quoted.contains("OLD") {
-                let lost = alternatives(quoted).into_iter().filter(|path| !root().join(path).exists());
+                // From the root of the project, or from the folder of the paper.
+                let folder = root().join(&paper).parent().unwrap().to_path_buf();
+                let there = |path: &String| root().join(path).exists() || folder.join(path).exists();
+                let lost = alternatives(quoted).into_iter().filter(|path| !there(path));
                 missing.extend(lost.map(|path| format!("{paper}: {path}")));
             }
         }
