@@ -10,7 +10,7 @@ umask 022 # the server reads the PDF files
 psql=${1:?path of psql} handbook=${2:?directory of the handbook} papers=${3:?directory for the PDF files of the demo}
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 export PGDATABASE=demo PGCLIENTENCODING=UTF8
-psql=("$psql" --no-psqlrc --quiet --no-align --tuples-only --set=ON_ERROR_STOP=1)
+psql=("$psql" --no-psqlrc --quiet --no-align --tuples-only --pset=pager=off --set=ON_ERROR_STOP=1)
 
 if [ -t 1 ] && [ "${TERM:-dumb}" != dumb ]; then
   interactive=1 bold=$'\e[1m' dim=$'\e[2m' plain=$'\e[0m'

@@ -19,12 +19,23 @@ async function reply(path, options) {
     throw new Error("The application cannot be reached. Is it running?");
   }
   if (response.ok) return response;
-  throw new Error(reason(await response.json().catch(() => ({ message: `The application answered with status ${response.status}.` }))));
+  throw new Error(
+    reason(
+      await response
+        .json()
+        .catch(() => ({ message: `The application answered with status ${response.status}.` })),
+    ),
+  );
 }
 
 function request(tenant, body, signal) {
   if (body === undefined) return { headers: { "X-Tenant": tenant } };
-  return { method: "POST", headers: { "X-Tenant": tenant, "Content-Type": "application/json" }, body: JSON.stringify(body), signal };
+  return {
+    method: "POST",
+    headers: { "X-Tenant": tenant, "Content-Type": "application/json" },
+    body: JSON.stringify(body),
+    signal,
+  };
 }
 
 export async function ask(path, tenant, body, signal) {
@@ -43,5 +54,11 @@ export async function* lines(path, tenant, body, signal) {
 }
 
 export async function upload(path, tenant, file) {
-  return (await reply(path, { method: "PUT", headers: { "X-Tenant": tenant, "Content-Type": "application/octet-stream" }, body: file })).json();
+  return (
+    await reply(path, {
+      method: "PUT",
+      headers: { "X-Tenant": tenant, "Content-Type": "application/octet-stream" },
+      body: file,
+    })
+  ).json();
 }
