@@ -12,6 +12,9 @@ params.hostnames = ["127.0.0.1"]
 params.port = 0
 params.n_parallel = 1
 params.n_ctx = 2048
+# Its threads wait for each other without sleeping: more than are idle make it slower.
+params.cpuparams.n_threads = 1
+params.cpuparams_batch.n_threads = 1
 server = xllamacpp.Server(params)
 print(server.listening_address, flush=True)
 sys.stdin.read()
