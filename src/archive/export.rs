@@ -72,9 +72,9 @@ fn options(arguments: Arguments) -> Result<ExportOptions> {
 fn export(corpus: &CorpusSpec, options: &ExportOptions) -> Result<Vec<ArchiveFile>> {
     let incomplete_because = read_chunks::check_complete(corpus, options.incomplete)?;
     let mut manifest = begun(corpus, incomplete_because)?;
+    let layout = manifest.layout()?;
     let directory = NewDirectory::begin(Path::new(&options.directory))?;
-    let mut export =
-        Export { corpus, directory: &directory, layout: manifest.layout()?, part_bytes: options.part_bytes };
+    let export = Export { corpus, directory: &directory, layout, part_bytes: options.part_bytes };
     export.write(&mut manifest)?;
     let text = serde_json::to_vec_pretty(&manifest)
         .map_err(|error| Error::new(Kind::Bug, "could not encode a manifest").detail(error.to_string()))?;
@@ -133,7 +133,7 @@ struct Export<'a> {
 
 impl Export<'_> {
     /// Writes all files with chunks, one at least, and counts what is in them.
-    fn write(&mut self, manifest: &mut Manifest) -> Result<()> {
+    fn write(&self, manifest: &mut Manifest) -> Result<()> {
         let kinds: Vec<KeyKind> = self.layout.keys.iter().map(|(_, kind)| *kind).collect();
         let mut position = Position::default();
         let mut part = self.begin_part(1)?;

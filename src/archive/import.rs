@@ -152,10 +152,14 @@ fn chunks_of(directory: &Directory, file: &ArchiveFile, layout: &ArchiveLayout) 
         Some(Response::Failed { error, .. }) => return Err(error),
         _ => return Err(engine_client::unexpected()),
     };
-    if chunks.len() as u64 == file.rows {
-        return Ok(chunks);
+    if chunks.len() as u64 != file.rows {
+        return Err(changed(format!("It has {} rows, the manifest counts {}.", chunks.len(), file.rows)));
     }
-    Err(changed(format!("It has {} rows, the manifest counts {}.", chunks.len(), file.rows)))
+    // pgvector stores no others, and vectors are made here without its input function.
+    if chunks.iter().any(|chunk| !chunk.embedding.iter().all(|number| number.is_finite())) {
+        return Err(changed("A vector has a number that is not finite.".to_string()));
+    }
+    Ok(chunks)
 }
 
 fn read(directory: &Directory, name: &str, limit: u64) -> Result<Vec<u8>> {

@@ -21,9 +21,9 @@ fn an_export_has_a_manifest_with_checksums_and_parts_of_bounded_size() {
     assert_eq!(manifest["model"]["digest"], digest.as_str());
     assert_eq!(manifest["model"]["registered"]["files"][0]["sha256"].as_str().map(str::len), Some(64));
     assert!(manifest["model"]["registered"].get("registered_by").is_none(), "names of roles stay here");
-    let checked =
-        Command::new("sha256sum").args(["--check", "--strict", "SHA256SUMS"]).current_dir(shelf.path().join("parts"));
-    let checked = { checked }.output().unwrap();
+    let mut check = Command::new("sha256sum");
+    check.args(["--check", "--strict", "SHA256SUMS"]).current_dir(shelf.path().join("parts"));
+    let checked = check.output().unwrap();
     assert!(checked.status.success(), "{checked:?}");
     assert_eq!(String::from_utf8(checked.stdout).unwrap().lines().count(), names.len() - 1);
     let mode = |path: &str| std::fs::metadata(shelf.path().join(path)).unwrap().permissions().mode() & 0o777;
