@@ -180,17 +180,17 @@ dist: all
 
 ## demo: from nothing to answers out of real documents, in French, English and German
 demo: install install-models
-	$(use_server)
+	@$(use_server)
 	documents=$$($(SETUP) documents)
 	host=$$($(CLUSTER) start demo "$$pg_config")
 	PGHOST=$$host PGUSER=postgres demo/run.sh "$$("$$pg_config" --bindir)/psql" "$$documents" "$$host/papers"
 
 ## demo-web: shows the demo in a browser, at http://localhost:8080 (WEB_PORT=… for another port), until it is interrupted
 demo-web:
-	$(use_server)
+	@$(use_server)
 	python=$$($(SETUP) python web)
 	PGHOST=$$($(CLUSTER) start demo "$$pg_config")
-	export PGHOST PGDATABASE=demo PYTHONPATH=$$python
+	export PGHOST PGDATABASE=demo PYTHONPATH=$$python PYTHONDONTWRITEBYTECODE=1
 	if [ -z "$$($(CLUSTER) psql demo "$$pg_config" --dbname=postgres -Atc "SELECT 1 FROM pg_database WHERE datname = 'demo'")" ]; then
 		echo 'There is no demo yet: run "make demo" first.' >&2
 		exit 1

@@ -111,7 +111,7 @@ ${bold}Done${plain}  after $((SECONDS - begun)) s, of which loading took $loaded
 
   make psql                        opens psql in this database; paste a line such as
 
-    SELECT title, snippet FROM socle.search('handbook', 'How do I share a printer?') LIMIT 3;
+    SELECT title, score FROM socle.search('handbook', 'How do I share a printer?') LIMIT 3;
 
   make demo-web                    shows the same in a browser: questions, passages, answers, files
   make stop                        stops the server

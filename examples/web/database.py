@@ -35,7 +35,7 @@ STATUS_OF_SQLSTATE = {
 # Row security does not apply to these, and neither do the policies of the example.
 UNSAFE_ROLE = """
     SELECT rolsuper OR rolbypassrls
-        OR EXISTS (SELECT FROM pg_class WHERE relnamespace = 'web'::regnamespace AND pg_has_role(relowner, 'USAGE'))
+        OR EXISTS (SELECT FROM pg_class WHERE relnamespace = 'web'::regnamespace AND pg_has_role(relowner, 'USAGE')) AS unsafe
     FROM pg_roles WHERE rolname = current_user"""
 
 
@@ -93,12 +93,16 @@ class Database:
 
     async def open(self):
         await self.pool.open()
-        async with self.session("") as session:
-            if list((await session.row(UNSAFE_ROLE)).values())[0]:
-                raise SystemExit(
-                    "row security does not apply to this role (superuser, BYPASSRLS, or owner of the tables): "
-                    "connect as web_app, with PGUSER=web_app"
-                )
+        try:
+            async with self.session("") as session:
+                unsafe = await session.row(UNSAFE_ROLE)
+        except Unavailable:
+            raise SystemExit("the database cannot be reached: see the messages above, and check PGHOST, PGDATABASE and PGUSER") from None
+        if unsafe["unsafe"]:
+            raise SystemExit(
+                "row security does not apply to this role (superuser, BYPASSRLS, or owner of the tables): "
+                "connect as web_app, with PGUSER=web_app"
+            )
 
     async def close(self):
         await self.pool.close()
