@@ -108,7 +108,9 @@ fn sessions(generator: &mut Generator, spec: &GeneratorSpec, bare: &mut Bare) {
         rounds.extend((round > 0).then(|| [one, four, bare.run_sequences(1), bare.run_sequences(4)]));
     }
     let column = |of: &dyn Fn(&[Rates; 4]) -> f64| median(rounds.iter().map(of).collect());
-    println!("\n| contender | at once | tokens/s together | ratio to one, by the clock | ratio to one, by processor time |");
+    println!(
+        "\n| contender | at once | tokens/s together | ratio to one, by the clock | ratio to one, by processor time |"
+    );
     println!("|---|---|---|---|---|");
     for (number, name, count) in
         [(0, "`socle-generator`", 1), (1, "`socle-generator`", 4), (2, "bare loop", 1), (3, "bare loop", 4)]

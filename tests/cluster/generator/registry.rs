@@ -61,10 +61,10 @@ fn only_superusers_and_whom_they_allow_register_generators() {
         assert_eq!(sqlstate(application.execute(&format!("SET socle.{setting}"), &[])), "55P02", "{setting}");
     }
     generate(&mut application, "everybody uses one").unwrap();
-    let activity =
-        "connection_count, running_count, queued_count, request_count, prompt_token_count, answer_token_count, tokens_per_second, first_token_p50_ms, used_at";
+    let activity = "connection_count, running_count, queued_count, request_count, prompt_token_count, answer_token_count, tokens_per_second, first_token_p50_ms, used_at";
     let shown = |client: &mut postgres::Client| -> (String, bool, i32) {
-        let sql = format!("SELECT state, loaded, num_nonnulls({activity}) FROM socle.generator_status WHERE name = 'smol'");
+        let sql =
+            format!("SELECT state, loaded, num_nonnulls({activity}) FROM socle.generator_status WHERE name = 'smol'");
         let row = client.query_one(&sql, &[]).unwrap();
         (row.get(0), row.get(1), row.get(2))
     };
@@ -73,7 +73,8 @@ fn only_superusers_and_whom_they_allow_register_generators() {
     superuser.batch_execute("GRANT pg_monitor TO application").unwrap();
     assert_eq!(shown(&mut application), ("running".into(), true, 9));
     superuser.batch_execute("REVOKE pg_monitor FROM application").unwrap();
-    let report = "SELECT socle.generator_report() - 'generators' @> '{\"request_count\": null, \"prompt_token_count\": null}'";
+    let report =
+        "SELECT socle.generator_report() - 'generators' @> '{\"request_count\": null, \"prompt_token_count\": null}'";
     assert!(application.query_one(report, &[]).unwrap().get::<_, bool>(0));
 
     librarian.execute(register, &[&FILE]).unwrap();

@@ -360,7 +360,10 @@ fn evaluation_counts_what_each_answer_is() {
     );
     assert_eq!(right, counted, "the threshold does what it says");
     assert_eq!(sqlstate(client.query("SELECT socle.evaluate_answers('guide', 'narrow')", &[])), "22023");
-    assert_eq!(value::<Option<f64>>(&mut client, "SELECT judged_cited FROM socle.evaluate_answers('guide', 'asked')"), None);
+    assert_eq!(
+        value::<Option<f64>>(&mut client, "SELECT judged_cited FROM socle.evaluate_answers('guide', 'asked')"),
+        None
+    );
     assert_eq!(value::<i64>(&mut client, "SELECT count(*) FROM socle.calibrate('guide', NULL)"), 0);
     client.batch_execute("SET ROLE reader").unwrap();
     assert_eq!(sqlstate(client.query("SELECT socle.evaluate_answers('guide', 'asked')", &[])), "42501");
