@@ -7,7 +7,7 @@ use crate::progress::Progress;
 use crate::prompt::{Prompt, Token};
 use crate::request::{Answer, Request};
 use crate::sampler::Pieces;
-use crate::schedule::{self, Pace, SEQUENCES, Slots};
+use crate::schedule::{self, MIN_SHARED, Pace, SEQUENCES, Slots};
 use crate::statistics::Statistics;
 use crate::threads::Threads;
 use rustix::time::{ClockId, clock_gettime};
@@ -50,8 +50,13 @@ struct Running {
 }
 
 impl Running {
+    /// Tokens of the prompt that may come into the next run: up to the end of the beginning that others share, whose slices are
+    /// then the same with and without a shared one.
     fn remaining(&self) -> usize {
-        self.prepared.prompt.tokens.len().saturating_sub(self.computed)
+        let Prompt { tokens, head } = &self.prepared.prompt;
+        let is_head = self.computed < *head && *head >= MIN_SHARED;
+        let end = if is_head { *head } else { tokens.len() };
+        end.saturating_sub(self.computed)
     }
 }
 

@@ -1,5 +1,6 @@
 //! How many threads compute. The threads of llama.cpp wait for each other some hundred times for each token, without
-//! pausing: if one of them has no processor, the others only waste theirs, and hardly anything is computed.
+//! pausing: if one of them has no processor, the others only waste theirs, and hardly anything is computed. As long as they have
+//! their processors, the number stays the same, because sums of another number of threads round otherwise.
 //!
 //! Knows no clock.
 
@@ -12,8 +13,8 @@ const SHORTEST: Duration = Duration::from_millis(1);
 /// room for more threads.
 const SHARES: (f64, f64) = (0.75, 0.9);
 
-/// Runs in a row with room for more threads after which there are more.
-const CALM_RUNS: u32 = 4;
+/// Runs in a row with room for more threads after which there are more again.
+const CALM_RUNS: u32 = 50;
 
 /// How many threads compute the next run.
 #[derive(Debug)]
@@ -24,9 +25,9 @@ pub struct Threads {
 }
 
 impl Threads {
-    /// At most `most`, of which there is one at first.
+    /// As many as `most`, and never more.
     pub fn new(most: u32) -> Self {
-        Self { most, count: 1, calm: 0 }
+        Self { most, count: most, calm: 0 }
     }
 
     /// The number for the next run.
@@ -69,15 +70,14 @@ mod tests {
     #[test]
     fn there_are_as_many_threads_as_find_a_processor() {
         let mut threads = Threads::new(6);
-        assert_eq!(threads.count(), 1);
+        assert_eq!(run(&mut threads, 1000, 0.8), 6, "they stay while it is enough");
+        threads.record(Duration::from_micros(10), Duration::ZERO);
+        assert_eq!(threads.count(), 6, "a short run tells nothing");
+        assert_eq!(run(&mut threads, 1, 0.5), 1);
+        assert_eq!(run(&mut threads, 1000, 0.8), 1, "one that is interrupted is not joined by others");
         assert_eq!(run(&mut threads, CALM_RUNS - 1, 1.0), 1);
         assert_eq!(run(&mut threads, 1, 1.0), 2);
         assert_eq!(run(&mut threads, 2 * CALM_RUNS, 0.95), 6, "never more than are permitted");
-        assert_eq!(run(&mut threads, 100, 0.8), 6, "and they stay while it is enough");
-        assert_eq!(run(&mut threads, 1, 0.5), 1);
-        assert_eq!(run(&mut threads, 100, 0.8), 1, "one that is interrupted is not joined by others");
-        threads.record(Duration::from_micros(10), Duration::ZERO);
-        assert_eq!(run(&mut threads, 100, 1.0), 6);
-        assert_eq!(run(&mut Threads::new(1), 100, 1.0), 1);
+        assert_eq!(run(&mut Threads::new(1), 1000, 1.0), 1);
     }
 }

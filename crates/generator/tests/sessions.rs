@@ -123,6 +123,29 @@ fn the_head_of_a_prompt_is_computed_once() {
 }
 
 #[test]
+fn a_prompt_has_the_same_answer_with_a_beginning_that_is_shared_and_without() {
+    let generator = Generator::start();
+    let mut client = generator.connect();
+    let spec = client.smollm2();
+    let instructions = "You answer questions about animals, briefly and in whole sentences. ".repeat(12);
+    let passages = "Cats sleep for most of the day and hunt at night. ".repeat(16);
+    let mut ask = |question: &str| {
+        let messages = vec![
+            Message { role: MessageRole::System, content: &instructions },
+            Message { role: MessageRole::User, content: question },
+        ];
+        // Drawn, so that a difference in rounding shows.
+        client
+            .ask(&spec, &Question { messages, temperature: 1.0, seed: Some(7), ..Question::new("", 24) })
+            .unwrap()
+            .text
+    };
+    let first = ask(&passages);
+    ask("What is a dog?");
+    assert_eq!(ask(&passages), first);
+}
+
+#[test]
 fn the_queue_is_bounded() {
     let generator = Generator::start();
     let mut client = generator.connect();

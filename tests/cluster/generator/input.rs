@@ -48,10 +48,10 @@ fn what_cannot_be_generated_is_refused_by_name() {
             .map(|row| row.get::<_, i32>(0))
             .map_err(|error| error_of(&error))
     };
-    assert!(count(&mut client, 50_000).is_ok_and(|count| count > 50_000));
-    let error = count(&mut client, 60_000).unwrap_err();
+    assert!(count(&mut client, 100_000).is_ok_and(|count| count > 100_000));
+    let error = count(&mut client, 110_000).unwrap_err();
     assert_eq!((error.0.as_str(), error.1.as_str()), ("54000", "the text is too long for its tokens to be counted"));
-    assert!(error.2.contains("300000 bytes") && error.3.contains("Up to 262144 bytes"), "{error:?}");
+    assert!(error.2.contains("550000 bytes") && error.3.contains("Up to 524288 bytes"), "{error:?}");
     for null in ["NULL::text", "NULL::jsonb"] {
         let row = client.query_one(&format!("SELECT socle.generate({null}, 'nowhere')"), &[]).unwrap();
         assert_eq!(row.get::<_, Option<String>>(0), None);
