@@ -92,7 +92,8 @@ fn the_owner_opens_and_shuts_a_corpus_at_once() {
     client
         .batch_execute(
             "CREATE ROLE owner LOGIN; CREATE ROLE reader LOGIN; GRANT SELECT ON guide, open_chunk TO reader;
-             ALTER TABLE shut_chunk OWNER TO owner; SELECT socle.grant_endpoint('door', 'public')",
+             ALTER TABLE guide OWNER TO owner; ALTER TABLE shut_chunk OWNER TO owner;
+             ALTER TABLE shut_change OWNER TO owner; ALTER TABLE shut_document OWNER TO owner; SELECT socle.grant_endpoint('door', 'public')",
         )
         .unwrap();
     let connect = |user: &str| cluster.configuration().user(user).connect(NoTls).unwrap();
