@@ -113,9 +113,8 @@ fn the_owner_opens_and_shuts_a_corpus_at_once() {
         .unwrap();
     assert_eq!(sqlstate(answer(&mut client, "'shut'", "")), "42501");
     // What is filled anew keeps what it allows.
-    client
-        .batch_execute("SELECT socle.alter_corpus('open', max_tokens => 60); CALL socle.sync_corpus('open')")
-        .unwrap();
+    client.batch_execute("SELECT socle.alter_corpus('open', max_tokens => 60)").unwrap();
+    client.batch_execute("CALL socle.sync_corpus('open')").unwrap();
     answer(&mut client, "'open'", "").unwrap();
     assert_eq!(server.request_count(), 3);
 }
