@@ -91,8 +91,9 @@ fn the_owner_opens_and_shuts_a_corpus_at_once() {
     let (cluster, mut client) = with_corpora(&server);
     client
         .batch_execute(
-            "CREATE ROLE owner LOGIN; CREATE ROLE reader LOGIN; GRANT SELECT ON guide, open_chunk TO reader;
-             ALTER TABLE shut_chunk OWNER TO owner; SELECT socle.grant_endpoint('door', 'public')",
+            "CREATE ROLE owner LOGIN; CREATE ROLE reader LOGIN; GRANT CREATE ON SCHEMA public TO owner; GRANT SELECT ON guide, open_chunk TO reader;
+             ALTER TABLE guide OWNER TO owner; ALTER TABLE shut_chunk OWNER TO owner;
+             ALTER TABLE shut_change OWNER TO owner; ALTER TABLE shut_document OWNER TO owner; SELECT socle.grant_endpoint('door', 'public')",
         )
         .unwrap();
     let connect = |user: &str| cluster.configuration().user(user).connect(NoTls).unwrap();
@@ -112,9 +113,8 @@ fn the_owner_opens_and_shuts_a_corpus_at_once() {
         .unwrap();
     assert_eq!(sqlstate(answer(&mut client, "'shut'", "")), "42501");
     // What is filled anew keeps what it allows.
-    client
-        .batch_execute("SELECT socle.alter_corpus('open', max_tokens => 60); CALL socle.sync_corpus('open')")
-        .unwrap();
+    client.batch_execute("SELECT socle.alter_corpus('open', max_tokens => 60)").unwrap();
+    client.batch_execute("CALL socle.sync_corpus('open')").unwrap();
     answer(&mut client, "'open'", "").unwrap();
     assert_eq!(server.request_count(), 3);
 }
