@@ -122,7 +122,9 @@ fn a_cancel_and_the_end_of_the_session_leave_nothing_behind() {
         let end = format!("SELECT count(pg_{how}_backend(pid)) FROM pg_stat_activity WHERE usename = 'reader'");
         assert_eq!(value::<i64>(&mut client, &end), 1);
         let error = export.join().unwrap();
-        assert_eq!(error_of(&error).0, if how == "cancel" { "57014" } else { "57P01" });
+        // Whether the client still reads the reason of its end is a race.
+        let state = if error.is_closed() { "57P01".to_string() } else { error_of(&error).0 };
+        assert_eq!(state, if how == "cancel" { "57014" } else { "57P01" });
         eventually("nothing is left", || shelf.names().is_empty().then_some(()));
     }
 }
