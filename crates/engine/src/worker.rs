@@ -19,6 +19,8 @@ use crate::statistics::Statistics;
 use chunking::ChunkOptions;
 use socle_child::panic_message;
 use socle_child::process;
+use socle_core::corpus::archive::ArchiveLayout;
+use socle_core::document::ExtractLimits;
 use socle_core::model::{ModelKind, ModelOverrides, ModelSpec};
 use socle_core::protocol::Response;
 use socle_core::{Error, Kind, Result};
@@ -192,8 +194,7 @@ impl Worker {
                 Ok(Vec::new())
             }
             Job::ReadArchive { layout, limits, bytes } => {
-                let chunks = self.resources.fork_server.read_archive(request, layout, *limits, bytes)?;
-                self.responses.answer(request, &Response::Archived(chunks));
+                self.answer_archive(request, layout, *limits, bytes)?;
                 Ok(Vec::new())
             }
             Job::Keyword(task) => {
@@ -214,6 +215,19 @@ impl Worker {
         model.require(ModelKind::LateInteraction)?;
         let vectors = self.query_vectors(request, model, query, true)?;
         self.responses.answer(request, &Response::Vectors(vectors));
+        Ok(())
+    }
+
+    /// Answers with the chunks of an exported file.
+    fn answer_archive(
+        &self,
+        request: &Arc<Request>,
+        layout: &ArchiveLayout,
+        limits: ExtractLimits,
+        bytes: &[u8],
+    ) -> Result<()> {
+        let chunks = self.resources.fork_server.read_archive(request, layout, limits, bytes)?;
+        self.responses.answer(request, &Response::Archived(chunks));
         Ok(())
     }
 

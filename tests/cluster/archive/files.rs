@@ -79,13 +79,15 @@ fn changes_that_are_pending_are_refused_or_left_out_and_said() {
     settle(&mut client, "handbook");
     let rows = rows.replace(", true", "");
     assert_eq!(value::<String>(&mut client, &rows), "1 2");
-    let (state, ..) = error_of(
-        &client.batch_execute("CREATE TABLE other (id int PRIMARY KEY, body text); INSERT INTO other SELECT i, 'text ' || i FROM generate_series(1, 50) i;
-             ALTER SYSTEM SET socle.sync_workers = 0; SELECT pg_reload_conf()").and_then(|()| {
-            client.batch_execute("SELECT socle.create_corpus('filling', 'other', '{body}', model => 'minilm')")?;
-            client.batch_execute("SELECT count(*) FROM socle.export_corpus_rows('filling')")
-        }).unwrap_err(),
-    );
+    // Not committed, so that no worker fills it meanwhile.
+    client
+        .batch_execute(
+            "BEGIN; CREATE TABLE other (id int PRIMARY KEY, body text); INSERT INTO other VALUES (1, 'text');
+             SELECT socle.create_corpus('filling', 'other', '{body}', model => 'minilm')",
+        )
+        .unwrap();
+    let (state, ..) = error_of(&client.query("SELECT * FROM socle.export_corpus_rows('filling')", &[]).unwrap_err());
+    client.batch_execute("ROLLBACK").unwrap();
     assert_eq!(state, "55000", "one that is being filled");
     assert_eq!(shelf.names(), ["paused", "some"]);
 }
@@ -120,7 +122,9 @@ fn a_cancel_and_the_end_of_the_session_leave_nothing_behind() {
         let end = format!("SELECT count(pg_{how}_backend(pid)) FROM pg_stat_activity WHERE usename = 'reader'");
         assert_eq!(value::<i64>(&mut client, &end), 1);
         let error = export.join().unwrap();
-        assert_eq!(error_of(&error).0, if how == "cancel" { "57014" } else { "57P01" });
+        // Whether the client still reads the reason of its end is a race.
+        let state = if error.is_closed() { "57P01".to_string() } else { error_of(&error).0 };
+        assert_eq!(state, if how == "cancel" { "57014" } else { "57P01" });
         eventually("nothing is left", || shelf.names().is_empty().then_some(()));
     }
 }

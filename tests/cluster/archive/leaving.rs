@@ -51,7 +51,7 @@ fn the_page_on_leaving_runs_as_written() {
         said += &String::from_utf8_lossy(&output.stdout);
         count += 1;
     }
-    assert!(count > 12, "{count} blocks");
+    assert!(count > 11, "{count} blocks");
     assert!(said.contains("Pour restaurer une sauvegarde, arrêtez le serveur."), "{said}");
     let mut client = cluster.connect_to("elsewhere");
     let same = |table: &str, key: &str| {

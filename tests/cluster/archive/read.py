@@ -42,7 +42,7 @@ table = pyarrow.parquet.ParquetDataset(files).read()
 pattern = str(directory / "chunks-*.parquet")
 relation = duckdb.sql(f"SELECT * FROM read_parquet('{pattern}')")
 names = relation.columns
-nearest = duckdb.sql(
+nearest = duckdb.execute(
     f"""
     WITH chunk AS (SELECT *, embedding::FLOAT[384] AS vector FROM read_parquet('{pattern}'))
     SELECT other.content FROM chunk, chunk AS other WHERE chunk.source_number = 2 AND chunk.source_site = 'عربي'

@@ -93,9 +93,10 @@ fn what_cannot_be_meant_is_refused() {
     client
         .batch_execute(
             "CREATE TABLE odd (id jsonb PRIMARY KEY, body text); INSERT INTO odd VALUES ('{\"a\": 1}', 'text');
-             SELECT socle.create_corpus('odd', 'odd', '{body}', model => 'minilm'); SELECT socle.wait_for_corpus('odd', '1 minute')",
+             SELECT socle.create_corpus('odd', 'odd', '{body}', model => 'minilm')",
         )
         .unwrap();
+    super::settle(&mut client, "odd");
     let (state, message, _, hint) =
         error_of(&client.batch_execute(&format!("SELECT socle.export_corpus('odd', '{path}')")).unwrap_err());
     assert!(state == "0A000" && message.contains("jsonb") && hint.contains("export_corpus_rows"), "{message}");

@@ -61,7 +61,7 @@ fn chunks_of_keys_of_every_kind_come_back_bit_by_bit() {
 fn with_filled_source(client: &mut Client) {
     client
         .batch_execute(
-            "UPDATE thing SET body = E'# Guide\\n\\n## Install\\n\\n' || repeat('Run it and wait. ', 60) || E'\\n\\n## Use\\n\\nAsk it.' WHERE body = 'a fox';
+            "UPDATE thing SET body = E'# Guide\\n\\n## Install\\n\\n' || (SELECT string_agg('Do step ' || i || ' and wait. ', '' ORDER BY i) FROM generate_series(1, 60) i) || E'\\n\\n## Use\\n\\nAsk it.' WHERE body = 'a fox';
              SELECT socle.create_corpus('thing', 'thing', ARRAY['body'], model => 'minilm', max_tokens => 60, overlap_tokens => 10, format => 'markdown')",
         )
         .unwrap();
@@ -103,11 +103,8 @@ fn a_corpus_that_comes_back_is_defined_as_it_was_and_follows_its_source() {
     assert_eq!(value::<String>(&mut client, definition), before.0);
     assert_eq!(value::<String>(&mut client, rules), before.1);
     assert_eq!(value::<i64>(&mut client, "SELECT embedded_count FROM socle.corpus_status"), 1, "only what has changed");
-    client
-        .batch_execute(
-            "UPDATE thing SET body = 'the fox runs' WHERE id = 1; SELECT socle.wait_for_corpus('thing', '1 minute')",
-        )
-        .unwrap();
+    client.batch_execute("UPDATE thing SET body = 'the fox runs' WHERE id = 1").unwrap();
+    settle(&mut client, "thing");
     assert_eq!(contents(&mut client, "thing_chunk"), before.2);
     let statement = shelf.manifest("thing")["create_corpus"].as_str().unwrap().to_string();
     client.batch_execute("SELECT socle.drop_corpus('thing', keep_chunks => true)").unwrap();
@@ -129,12 +126,12 @@ fn an_empty_corpus_and_rows_that_nobody_may_see_make_files_without_rows() {
     client
         .batch_execute(
             "INSERT INTO article SELECT i, 'title', 'body ' || i FROM generate_series(1, 4) i;
-             SELECT socle.wait_for_corpus('handbook', '1 minute');
              CREATE ROLE reader LOGIN; GRANT pg_write_server_files TO reader;
              GRANT SELECT ON article, handbook_chunk TO reader;
              ALTER TABLE article ENABLE ROW LEVEL SECURITY",
         )
         .unwrap();
+    settle(&mut client, "handbook");
     let mut reader = cluster.configuration().user("reader").connect(postgres::NoTls).unwrap();
     export(&mut reader, "handbook", &shelf.path().join("nothing"), "").unwrap();
     let manifest = shelf.manifest("nothing");
