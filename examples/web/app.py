@@ -47,7 +47,7 @@ SEARCH = """
            keyword_rank, keyword_score, rerank_score, fresh_at, stale
     FROM socle.search(%(corpus)s, %(question)s, result_limit => 5, group_by_document => true, group_size => 2,
                       rerank_model => %(rerank_model)s, marks => ARRAY[%(mark)s, %(mark)s])
-    -- The nearest passages may still be far away. Measured with this model: unrelated texts are below.
+    -- The nearest passages may still be far away: with this model and these texts, unrelated ones are below (seen, not measured).
     WHERE keyword_score IS NOT NULL OR vector_score > 0.1"""
 
 # In the target list, each row is sent before the next one is waited for.

@@ -42,7 +42,7 @@ impl Attribution {
     /// Sentences are compared with the passages of this context.
     pub fn new(corpora: &[CorpusSpec], request: &SearchRequest, context: Context) -> Self {
         let mut all = Vec::new();
-        for (number, NumberedPassage { best, passage }) in context.passages.iter().enumerate() {
+        for (number, NumberedPassage { best, passage, .. }) in context.passages.iter().enumerate() {
             all.extend(parts(number, passage, has_lines_as_blocks(corpora, &best.corpus)));
         }
         let texts = context.passages.iter().flat_map(|passage| {

@@ -26,7 +26,8 @@ impl Cited {
     /// # Errors
     /// Those of the engine.
     pub fn citation(&self, corpora: &[CorpusSpec], context: &Context, number: usize) -> Result<Option<String>> {
-        let (best, passage) = (&context.passages[self.passage].best, &context.passages[self.passage].passage);
+        let numbered = &context.passages[self.passage];
+        let (best, passage) = (&numbered.best, &numbered.passage);
         let Some(corpus) = corpora.iter().find(|corpus| corpus.name == best.corpus) else { return Ok(None) };
         let quote = passage.content.get(self.range.clone()).unwrap_or_default();
         let hash = content_hash(quote);
@@ -54,7 +55,7 @@ impl Cited {
             format!("\"support\":{:.3}", self.support),
         ];
         members.extend(best.title.as_ref().map(|title| format!("\"title\":{}", value::string(title))));
-        members.extend(best.page.map(|page| format!("\"page\":{page}")));
+        members.extend(numbered.page(start).map(|page| format!("\"page\":{page}")));
         Ok(Some(format!("{{{}}}", members.join(","))))
     }
 }

@@ -57,6 +57,22 @@ pub struct NumberedPassage {
     pub best: Hit,
     /// Its text, and where that stands.
     pub passage: Passage,
+    /// Where each of its search results begins in the document, and the page on which it does, in the order of the document.
+    pages: Vec<(i32, Option<i32>)>,
+}
+
+impl NumberedPassage {
+    fn new(passage: Passage, hits: &[Hit]) -> Self {
+        let mut pages: Vec<_> = passage.hits.iter().map(|hit| (hits[*hit].start, hits[*hit].page)).collect();
+        pages.sort_unstable();
+        Self { best: hits[passage.hits[0]].clone(), passage, pages }
+    }
+
+    /// The page on which the search result begins that has a character of the document; `None` in formats without pages.
+    pub fn page(&self, character: i32) -> Option<i32> {
+        let after = self.pages.partition_point(|(start, _)| *start <= character);
+        self.pages.get(after.saturating_sub(1)).and_then(|(_, page)| *page)
+    }
 }
 
 /// The passages for a question, in the order of their numbers, which begin with 1.
@@ -118,14 +134,16 @@ fn context_of(names: &[String], arguments: Arguments) -> Result<Context> {
 }
 
 fn rows(context: Context) -> Passages {
-    TableIterator::new(context.passages.into_iter().enumerate().map(|(at, NumberedPassage { best, passage })| {
+    TableIterator::new(context.passages.into_iter().enumerate().map(|(at, numbered)| {
+        let page = numbered.page(numbered.passage.start);
+        let NumberedPassage { best, passage, .. } = numbered;
         (
             value::position(at),
             best.corpus,
             best.key,
             best.title,
             best.heading_path,
-            best.page,
+            page,
             passage.start,
             passage.end,
             passage.content.clone(),
@@ -196,8 +214,7 @@ impl Context {
     }
 
     fn of(passages: Vec<Passage>, hits: &[Hit]) -> Self {
-        let numbered = |passage: Passage| NumberedPassage { best: hits[passage.hits[0]].clone(), passage };
-        Self { passages: passages.into_iter().map(numbered).collect() }
+        Self { passages: passages.into_iter().map(|passage| NumberedPassage::new(passage, hits)).collect() }
     }
 
     /// The passages as one text, each after its number; `None` without one.

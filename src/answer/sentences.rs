@@ -96,7 +96,7 @@ pub fn compared(
 /// The sentences that are no headings, with the share of the question that each has.
 fn cut(corpora: &[CorpusSpec], passages: &[NumberedPassage], words: &QuestionWords) -> Vec<Sentence> {
     let mut found = Vec::new();
-    for (number, NumberedPassage { best, passage }) in passages.iter().enumerate().take(PASSAGES) {
+    for (number, NumberedPassage { best, passage, .. }) in passages.iter().enumerate().take(PASSAGES) {
         let lines_are_blocks = has_lines_as_blocks(corpora, &best.corpus);
         let complete = self_contained(&passage.content, sentences(&passage.content, lines_are_blocks));
         for sentence in complete.into_iter().filter(|sentence| !sentence.is_heading) {

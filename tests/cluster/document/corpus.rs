@@ -132,6 +132,31 @@ fn a_hit_in_a_pdf_names_the_page() {
     assert_eq!(value::<i64>(&mut client, "SELECT embedded_count FROM socle.corpus_status"), embedded);
 }
 
+/// Neighbouring results are one passage, though they begin on different pages.
+#[test]
+fn a_citation_names_the_page_of_its_own_chunk() {
+    let (_cluster, mut client) = with_files(ALL);
+    let pdf =
+        std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../crates/extract/tests/files/handbook.pdf")).unwrap();
+    client.execute("UPDATE file SET data = $1, name = 'handbook.pdf', mime = 'application/pdf'", &[&pdf]).unwrap();
+    client.batch_execute("CALL socle.sync_corpus('files')").unwrap();
+    let merged = "SELECT count(*) FILTER (WHERE p.page <> k.page) AS wrong, max(last.page - k.page) AS pages
+        FROM socle.context_passages('files', 'archive', 4000, passage_limit => 50) AS p
+        CROSS JOIN LATERAL (SELECT page FROM files_chunk WHERE start_offset <= p.start_offset ORDER BY start_offset DESC LIMIT 1) AS k
+        CROSS JOIN LATERAL (SELECT page FROM files_chunk WHERE start_offset < p.end_offset ORDER BY start_offset DESC LIMIT 1) AS last";
+    let row = client.query_one(merged, &[]).unwrap();
+    assert_eq!(row.get::<_, i64>(0), 0);
+    assert!(row.get::<_, i32>(1) > 0, "no passage goes on on a further page");
+    let cited = "SELECT count(*) FILTER (WHERE (c->>'page')::int IS DISTINCT FROM k.page) AS wrong, count(DISTINCT k.page) AS pages
+        FROM socle.answer('files', 'archive', passage_limit => 50, max_sentences => 10) AS a
+        CROSS JOIN LATERAL jsonb_array_elements(a.citations) AS c
+        CROSS JOIN LATERAL (SELECT page FROM files_chunk
+                            WHERE start_offset <= (c->>'start_offset')::int ORDER BY start_offset DESC LIMIT 1) AS k";
+    let row = client.query_one(cited, &[]).unwrap();
+    assert_eq!(row.get::<_, i64>(0), 0);
+    assert!(row.get::<_, i64>(1) > 1, "all sentences are on one page");
+}
+
 #[test]
 fn large_objects_are_read() {
     let cluster = Cluster::with_models("");
