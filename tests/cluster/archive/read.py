@@ -42,13 +42,13 @@ table = pyarrow.parquet.ParquetDataset(files).read()
 pattern = str(directory / "chunks-*.parquet")
 relation = duckdb.sql(f"SELECT * FROM read_parquet('{pattern}')")
 names = relation.columns
-nearest = duckdb.execute(
+nearest = duckdb.sql(
     f"""
     WITH chunk AS (SELECT *, embedding::FLOAT[384] AS vector FROM read_parquet('{pattern}'))
     SELECT other.content FROM chunk, chunk AS other WHERE chunk.source_number = 2 AND chunk.source_site = 'عربي'
     ORDER BY array_cosine_distance(chunk.vector, other.vector) LIMIT 1
     """
-).fetchone()[0]
+).fetchall()[0][0]
 result = {
     "pandas": rows(frame.to_dict("records")),
     "pyarrow": rows(table.to_pylist()),
