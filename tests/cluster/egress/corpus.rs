@@ -91,8 +91,8 @@ fn the_owner_opens_and_shuts_a_corpus_at_once() {
     let (cluster, mut client) = with_corpora(&server);
     client
         .batch_execute(
-            "CREATE ROLE owner LOGIN; CREATE ROLE reader LOGIN; GRANT CREATE ON SCHEMA public TO owner; GRANT SELECT ON guide, open_chunk TO reader;
-             ALTER TABLE guide OWNER TO owner; ALTER TABLE shut_chunk OWNER TO owner;
+            "CREATE ROLE owner LOGIN; CREATE ROLE reader LOGIN; GRANT SELECT ON guide, open_chunk TO reader;
+             GRANT SELECT ON guide TO owner; ALTER TABLE shut_chunk OWNER TO owner;
              ALTER TABLE shut_change OWNER TO owner; ALTER TABLE shut_document OWNER TO owner; SELECT socle.grant_endpoint('door', 'public')",
         )
         .unwrap();
