@@ -1,7 +1,7 @@
 //! One socket to the engine or the generator: frames in both directions, every wait interruptible.
 
 use super::{unavailable, unexpected};
-use crate::pg::wait;
+use crate::pg::{client, wait};
 use crate::supervisor::program::Program;
 use rustix::net::{AddressFamily, SendFlags, SocketAddrUnix, SocketFlags, SocketType, connect, send, socket_with};
 use socle_core::protocol::{Frame, FrameBuffer, MAX_FRAME, RUNTIME_DIRECTORY};
@@ -14,6 +14,9 @@ use std::time::{Duration, Instant};
 /// Longest silence. Both programs send a keepalive every second while they work, and the supervisor ends one that hangs
 /// for ten.
 const SILENCE: Duration = Duration::from_secs(20);
+
+/// Time after which it is looked whether the client that the answer is for is still there.
+const CLIENT_CHECK: Duration = Duration::from_millis(200);
 
 const READ_BYTES: usize = 64 << 10;
 
@@ -115,6 +118,7 @@ impl Channel {
     pub fn transfer(&mut self, outgoing: &mut Outgoing) -> Result<(), Lost> {
         let begun = Instant::now();
         let mut bytes = [0; READ_BYTES];
+        let mut has_waited = false;
         loop {
             outgoing.send(&self.stream);
             match self.stream.read(&mut bytes) {
@@ -124,6 +128,8 @@ impl Channel {
                     self.incoming.extend(&bytes[..count]);
                     return Ok(());
                 }
+                // Nobody waits for an answer to a client that is gone.
+                Err(error) if error.kind() == ErrorKind::WouldBlock && has_waited => client::require_connected(),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(_) => return Err(Lost::Died),
@@ -133,7 +139,8 @@ impl Channel {
                 return Err(Lost::Failed(unavailable(self.program, &silent)));
             }
             let event = (self.program.wait_event)();
-            wait::wait_for_socket(self.stream.as_fd(), !outgoing.is_sent(), Duration::from_secs(1), event);
+            wait::wait_for_socket(self.stream.as_fd(), !outgoing.is_sent(), CLIENT_CHECK, event);
+            has_waited = true;
         }
     }
 }
