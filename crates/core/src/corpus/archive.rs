@@ -120,11 +120,15 @@ const TYPES: [&str; 26] = [
 /// # Errors
 /// `NotSupported` for any other type than the built-in ones that are listed here.
 pub fn key_kind(name: &str) -> Result<KeyKind> {
-    let (before, rest) = name.split_once('(').unwrap_or((name, ""));
-    let (numbers, after) = rest.split_once(')').unwrap_or(("", rest));
-    let are_numbers = numbers.split(',').all(|number| number.len() <= 4 && number.bytes().all(|c| c.is_ascii_digit()));
-    let is_whole = rest.is_empty() || (rest.contains(')') && !numbers.is_empty());
-    if !are_numbers || !is_whole || !TYPES.contains(&format!("{before}{after}").as_str()) {
+    let modified = name.split_once('(').map(|(before, rest)| (before, rest.split_once(')')));
+    let is_number =
+        |number: &str| (1..=4).contains(&number.len()) && number.bytes().all(|digit| digit.is_ascii_digit());
+    let (before, after, is_sound) = match modified {
+        None => (name, "", true),
+        Some((before, Some((numbers, after)))) => (before, after, numbers.split(',').all(is_number)),
+        Some((before, None)) => (before, "", false),
+    };
+    if !is_sound || !TYPES.contains(&format!("{before}{after}").as_str()) {
         return Err(Error::new(Kind::NotSupported, format!("a key of type {name} cannot be exported"))
             .detail("Only built-in types are read again as they were written.")
             .hint("Use socle.export_corpus_rows(), which returns keys as JSON."));
