@@ -167,8 +167,13 @@ fn shortened(mut passage: Passage, max_tokens: usize, count: Count<'_>) -> Resul
     let Some(end) = last else { return Ok(None) };
     passage.tokens = count(best, &content[..end])?;
     let range = passage.pieces.iter().rev().map(|piece| piece.at).find(|at| *at < end).unwrap_or_default()..end;
+    let last = passage.pieces.last().map_or(0, |piece| piece.at)..content.len();
     passage.content = content;
-    passage.end = passage.offsets(&range).1;
+    // The characters of markup are not those of its text: where the text that is left ends in it is not known, and offsets
+    // that are too wide are true.
+    if passage.offsets(&last).1 == passage.end {
+        passage.end = passage.offsets(&range).1;
+    }
     passage.content.truncate(end);
     passage.pieces.retain(|piece| piece.at < end);
     Ok(Some(passage))
@@ -230,6 +235,10 @@ mod tests {
         assert_eq!(contents(&found, 0), Vec::<String>::new());
         let cut = pack(&found, 4, &mut words).unwrap().remove(0);
         assert_eq!((cut.start, cut.end, cut.tokens), (1, 15, 3));
+        // Of markup, which is longer than its text.
+        let markup = [Found { end: 60, ..hit(1, 1, 1, "One two three. Four five six.") }];
+        let cut = pack(&markup, 4, &mut words).unwrap().remove(0);
+        assert_eq!((cut.start, cut.end, cut.content.as_str()), (1, 60, "One two three."));
     }
 
     #[test]
