@@ -43,6 +43,10 @@ class Unavailable(Exception):
     """The database cannot be reached."""
 
 
+class CannotStart(Exception):
+    """The application must not, or cannot, run as it was started."""
+
+
 class UnknownTenant(Exception):
     """There is no such tenant."""
 
@@ -96,13 +100,19 @@ class Database:
         try:
             async with self.session("") as session:
                 unsafe = await session.row(UNSAFE_ROLE)
+            if unsafe["unsafe"]:
+                raise CannotStart(
+                    "row security does not apply to this role (superuser, BYPASSRLS, or owner of the tables): "
+                    "connect as web_app, with PGUSER=web_app"
+                )
         except Unavailable:
-            raise SystemExit("the database cannot be reached: see the messages above, and check PGHOST, PGDATABASE and PGUSER") from None
-        if unsafe["unsafe"]:
-            raise SystemExit(
-                "row security does not apply to this role (superuser, BYPASSRLS, or owner of the tables): "
-                "connect as web_app, with PGUSER=web_app"
-            )
+            why = "the database cannot be reached: see the messages above, and check PGHOST, PGDATABASE and PGUSER"
+            await self.close()
+            raise CannotStart(why) from None
+        except BaseException:
+            # The tasks of a pool that is open would keep the process from ending.
+            await self.close()
+            raise
 
     async def close(self):
         await self.pool.close()

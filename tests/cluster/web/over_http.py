@@ -120,7 +120,11 @@ class Tenants(unittest.TestCase):
 
     def test_a_role_that_row_security_does_not_apply_to_is_refused(self):
         process = application.start("postgres", application.free_port())
-        _, said = process.communicate(timeout=application.PATIENCE)
+        try:
+            _, said = process.communicate(timeout=application.PATIENCE)
+        finally:
+            # What is left of it would keep the output of this test open.
+            process.kill()
         self.assertNotEqual(process.returncode, 0)
         self.assertIn("row security does not apply to this role", said)
 
