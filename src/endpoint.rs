@@ -5,7 +5,7 @@ use crate::egress_client;
 use crate::language_model;
 use crate::pg::arguments::Arguments;
 use crate::pg::error::{report, spi};
-use crate::pg::{backend, run_as, spi as query};
+use crate::pg::{backend, gucs, relation, run_as, snapshot, spi as query};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use socle_core::endpoint::{Dialect, EndpointSpec};
@@ -16,6 +16,7 @@ const INSERT: &str = include_str!("../sql/endpoint/insert_endpoint.sql");
 const DELETE: &str = include_str!("../sql/endpoint/delete_endpoint.sql");
 const NAMES: &str = include_str!("../sql/endpoint/endpoint_names.sql");
 const FIND_ROLE: &str = include_str!("../sql/endpoint/find_role.sql");
+const STILL_ALLOWED: &str = include_str!("../sql/endpoint/still_allowed.sql");
 const INSERT_GRANT: &str = include_str!("../sql/endpoint/insert_grant.sql");
 const DELETE_GRANT: &str = include_str!("../sql/endpoint/delete_grant.sql");
 
@@ -37,7 +38,9 @@ fn register_endpoint(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> 
         if let Some(error) = language_model::name_taken(&endpoint.name)? {
             return Err(error);
         }
-        insert(&endpoint)
+        insert(&endpoint)?;
+        [&endpoint.key_file, &endpoint.ca_file].into_iter().flatten().for_each(|file| warn_if_missing(file));
+        Ok(())
     };
     registered().map_err(report)
 }
@@ -47,8 +50,19 @@ fn drop_endpoint(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
     let dropped = || -> Result<()> {
         require_superuser(c"socle.drop_endpoint()")?;
         let name = Arguments::new(call).short_text(0, "name")?.unwrap_or_default();
+        // Whoever allows an endpoint is done, or waits and finds that it is gone.
+        relation::lock_against_inserts(table());
         require(&name)?;
-        query::run(DELETE, &[name.as_str().into()])
+        query::run(DELETE, &[name.as_str().into()])?;
+        let left = snapshot::in_latest_snapshot(|| query::query_texts(STILL_ALLOWED, &[name.as_str().into()]))?;
+        match left.first() {
+            None => Ok(()),
+            Some(corpus) => Err(Error::new(
+                Kind::SnapshotTooOld,
+                format!("corpus \"{corpus}\" has allowed endpoint \"{name}\" since this transaction began"),
+            )
+            .hint("Try again in a new transaction.")),
+        }
     };
     dropped().map_err(report)
 }
@@ -61,6 +75,16 @@ fn grant_endpoint(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
 #[pg_extern(sql = false)]
 fn revoke_endpoint(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
     change_grant(call, c"socle.revoke_endpoint()", DELETE_GRANT).map_err(report)
+}
+
+/// Warns of a file that is not there. Its name is not repeated: it may be a key, passed in the place of one.
+fn warn_if_missing(name: &str) {
+    let directory = gucs::egress_key_directory();
+    if directory.as_os_str().is_empty() || !directory.join(name).is_file() {
+        pgrx::warning!(
+            "key_file or ca_file names no file in socle.egress_key_directory at present; if it is a key itself, drop the endpoint, and have the key replaced"
+        );
+    }
 }
 
 /// These functions are those of superusers, whoever may execute them.
@@ -141,6 +165,11 @@ fn change_grant(call: pg_sys::FunctionCallInfo, function: &CStr, change: &str) -
     query::run(change, &[name.as_str().into(), role.into()])
 }
 
+/// The table of endpoints.
+fn table() -> pg_sys::Oid {
+    relation::find_and_lock("socle", "endpoint")
+}
+
 /// Checks that there is an endpoint of this name.
 fn require(name: &str) -> Result<()> {
     if egress_client::row(name)?.is_some() {
@@ -163,11 +192,14 @@ pub fn unknown(name: &str) -> Result<Error> {
     Ok(Error::new(Kind::UnknownModel, format!("endpoint \"{name}\" does not exist")).hint(hint))
 }
 
-/// Checks that there are endpoints of these names.
+/// Checks that there are endpoints of these names, and keeps them from being dropped until the transaction ends.
 ///
 /// # Errors
 /// `UnknownModel` for the first of which there is none.
 pub fn require_all(names: &[String]) -> Result<()> {
+    if !names.is_empty() {
+        relation::lock_for_insert(table());
+    }
     names.iter().try_for_each(|name| require(name))
 }
 
@@ -178,5 +210,8 @@ fn role(name: &str) -> Result<i64> {
     }
     let found =
         Spi::connect(|client| client.select(FIND_ROLE, Some(1), &[name.into()])?.first().get_one::<i64>()).map_err(spi);
-    found?.ok_or_else(|| Error::new(Kind::UnknownModel, format!("role \"{name}\" does not exist")))
+    found?.ok_or_else(|| {
+        let error = Error::new(Kind::UnknownModel, format!("role \"{name}\" does not exist"));
+        if name.eq_ignore_ascii_case(PUBLIC) { error.hint("Everybody is 'public', in small letters.") } else { error }
+    })
 }

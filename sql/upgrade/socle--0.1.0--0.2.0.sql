@@ -1702,7 +1702,7 @@ LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 100 SET search_path = pg_catalog
 AS 'MODULE_PATHNAME', 'revoke_endpoint_wrapper';
 COMMENT ON FUNCTION socle.revoke_endpoint IS 'takes back what socle.grant_endpoint gave';
 
--- Visible to all roles: numbers, and nothing of what was sent.
+-- Visible to all roles, counts to members of pg_read_all_stats; nothing of what was sent.
 CREATE FUNCTION socle.endpoint_report() RETURNS jsonb
 LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED COST 1000
 AS 'MODULE_PATHNAME', 'endpoint_report_wrapper';
@@ -1710,11 +1710,11 @@ COMMENT ON FUNCTION socle.endpoint_report IS 'state of the egress process as one
 
 CREATE VIEW socle.endpoint_status AS
 SELECT e.name,
-       coalesce(u.request_count, 0) AS request_count,
-       coalesce(u.failure_count, 0) AS failure_count,
-       coalesce(u.refusal_count, 0) AS refusal_count,
-       coalesce(u.sent_bytes, 0) AS sent_bytes,
-       coalesce(u.received_bytes, 0) AS received_bytes,
+       CASE WHEN p.endpoints IS NOT NULL THEN coalesce(u.request_count, 0) END AS request_count,
+       CASE WHEN p.endpoints IS NOT NULL THEN coalesce(u.failure_count, 0) END AS failure_count,
+       CASE WHEN p.endpoints IS NOT NULL THEN coalesce(u.refusal_count, 0) END AS refusal_count,
+       CASE WHEN p.endpoints IS NOT NULL THEN coalesce(u.sent_bytes, 0) END AS sent_bytes,
+       CASE WHEN p.endpoints IS NOT NULL THEN coalesce(u.received_bytes, 0) END AS received_bytes,
        pg_catalog.to_timestamp(u.used_at) AS used_at,
        p.state,
        p.state_reason,
@@ -1736,7 +1736,7 @@ LEFT JOIN LATERAL pg_catalog.jsonb_to_recordset(p.endpoints) AS u (
     ON u.name OPERATOR(pg_catalog.=) e.name;
 COMMENT ON VIEW socle.endpoint_status IS 'registered endpoints, and the process that connects to them, which is one for all and all databases: its columns are the same in each row';
 COMMENT ON COLUMN socle.endpoint_status.name IS 'name of the endpoint';
-COMMENT ON COLUMN socle.endpoint_status.request_count IS 'requests that may have left since the process started, of all endpoints of this name in all databases';
+COMMENT ON COLUMN socle.endpoint_status.request_count IS 'requests that may have left since the process started, of all endpoints of this name in all databases; NULL, like the columns to used_at and running_count, for a role without pg_monitor';
 COMMENT ON COLUMN socle.endpoint_status.failure_count IS 'those of them that failed or were cancelled';
 COMMENT ON COLUMN socle.endpoint_status.refusal_count IS 'requests that were refused before anything left';
 COMMENT ON COLUMN socle.endpoint_status.sent_bytes IS 'bytes of the bodies of requests';

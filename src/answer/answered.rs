@@ -169,7 +169,7 @@ pub type GenerationColumns = (Option<String>, Option<String>, Option<i32>, Optio
 /// The columns of a generation.
 pub fn parts(generation: Option<Generation>) -> GenerationColumns {
     let Some(generation) = generation else { return (None, None, None, None, None) };
-    let tokens = |count: u32| Some(count.cast_signed());
+    let tokens = |count: u32| Some(i32::try_from(count).unwrap_or(i32::MAX));
     (
         Some(generation.generator),
         Some(generation.digest),

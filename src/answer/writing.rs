@@ -13,7 +13,7 @@ use crate::search::request::SearchRequest;
 use socle_core::answer::attribution::{Claim, complete};
 use socle_core::answer::choose::is_finished;
 use socle_core::answer::conversation::{self, Turn};
-use socle_core::answer::prompt;
+use socle_core::answer::{printable, prompt};
 use socle_core::endpoint::CorpusPolicy;
 use socle_core::generator::{Constraint, Finish, Message, MessageRole};
 use socle_core::{Error, Kind, Result};
@@ -74,7 +74,7 @@ impl Writing {
                 return Ok(None);
             }
             match self.generation.next_text()? {
-                Some(piece) => self.text.push_str(&piece),
+                Some(piece) => self.text.push_str(&printable(&piece)),
                 None => self.is_written = true,
             }
             let rest = &self.text[self.cut..];

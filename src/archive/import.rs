@@ -19,6 +19,7 @@ use pgrx::prelude::*;
 use sha2::{Digest, Sha256};
 use socle_core::corpus::archive::{ArchiveLayout, ArchivedChunk};
 use socle_core::corpus::manifest::{ArchiveFile, ArchivedModel, Definition, MANIFEST, MAX_BYTES, Manifest};
+use socle_core::corpus::template::Template;
 use socle_core::document::ExtractLimits;
 use socle_core::protocol::{MAX_INPUT_BYTES, Request, Response};
 use socle_core::{Error, Kind, Result, memory};
@@ -119,11 +120,11 @@ fn fill(
     manifest: &Manifest,
     store: &mut dyn FnMut(Vec<ArchivedChunk>) -> Result<()>,
 ) -> Result<()> {
-    let layout = manifest.layout()?;
+    let (layout, template) = (manifest.layout()?, manifest.corpus.parsed_template()?);
     let (mut said, mut stored) = (Instant::now(), 0);
     for file in &manifest.files {
         pgrx::check_for_interrupts!();
-        let chunks = chunks_of(directory, file, &layout)?;
+        let chunks = chunks_of(directory, file, &layout, &template)?;
         stored += chunks.len();
         store(chunks)?;
         if said.elapsed() > SAY_EVERY {
@@ -134,8 +135,13 @@ fn fill(
     Ok(())
 }
 
-/// The chunks of a file, whose checksum is compared before anything of it is read.
-fn chunks_of(directory: &Directory, file: &ArchiveFile, layout: &ArchiveLayout) -> Result<Vec<ArchivedChunk>> {
+/// The chunks of a file, whose checksum is compared before anything of it is read, and each row with its own hash afterwards.
+fn chunks_of(
+    directory: &Directory,
+    file: &ArchiveFile,
+    layout: &ArchiveLayout,
+    template: &Template,
+) -> Result<Vec<ArchivedChunk>> {
     let changed = |detail: String| {
         Error::new(Kind::DamagedDocument, format!("\"{}\" is not the file that was exported", file.name)).detail(detail)
     };
@@ -155,9 +161,10 @@ fn chunks_of(directory: &Directory, file: &ArchiveFile, layout: &ArchiveLayout) 
     if chunks.len() as u64 != file.rows {
         return Err(changed(format!("It has {} rows, the manifest counts {}.", chunks.len(), file.rows)));
     }
-    // pgvector stores no others, and vectors are made here without its input function.
-    if chunks.iter().any(|chunk| !chunk.embedding.iter().all(|number| number.is_finite())) {
-        return Err(changed("A vector has a number that is not finite.".to_string()));
+    for (number, chunk) in (1_u64..).zip(&chunks) {
+        if let Some(damage) = chunk.damage(template) {
+            return Err(changed(format!("Row {number} is damaged. {damage}")));
+        }
     }
     Ok(chunks)
 }

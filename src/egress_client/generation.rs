@@ -1,6 +1,6 @@
 //! A text that an endpoint is writing, piece by piece.
 
-use super::{Exchange, unexpected};
+use super::{Exchange, registered::require_open, unexpected};
 use socle_core::Result;
 use socle_core::endpoint::{CorpusPolicy, EndpointSpec, estimated_tokens, refusal};
 use socle_core::generator::{Finish, Message};
@@ -39,6 +39,7 @@ impl Generation {
         if let Some(error) = refusal(&endpoint.name, corpora) {
             return Err(error);
         }
+        require_open(endpoint, corpora)?;
         let (max_tokens, temperature, seed) = options;
         let request = EgressRequest::Generate {
             endpoint: Box::new(endpoint.clone()),

@@ -1,11 +1,12 @@
 //! How functions find a registered endpoint, and whether the caller may use it.
 
-use crate::pg::plan_cache;
+use crate::pg::{plan_cache, snapshot};
 use serde::Deserialize;
-use socle_core::endpoint::{Dialect, EndpointSpec};
+use socle_core::endpoint::{CorpusPolicy, Dialect, EndpointSpec, refusal};
 use socle_core::{Error, Kind, Result};
 
 const FIND: &str = include_str!("../../sql/endpoint/find_endpoint.sql");
+const FIND_EGRESS: &str = include_str!("../../sql/endpoint/find_egress.sql");
 
 /// A row of `socle.endpoint`, and whether the caller may use it.
 #[derive(Debug, Deserialize)]
@@ -45,12 +46,14 @@ impl EndpointRow {
     }
 }
 
-/// The row of an endpoint, if there is one of this name.
+/// The row of an endpoint, if there is one of this name by now: what was closed since the transaction began is closed.
 ///
 /// # Errors
 /// `Bug` when the tables of socle cannot be read.
 pub fn row(name: &str) -> Result<Option<EndpointRow>> {
-    let found = plan_cache::rows(FIND, &[name.into()], 1, |row| row.get::<String>(1).unwrap_or_default())?;
+    let found = snapshot::in_latest_catalog_snapshot(|| {
+        plan_cache::rows(FIND, &[name.into()], 1, |row| row.get::<String>(1).unwrap_or_default())
+    })?;
     let Some(row) = found.first() else { return Ok(None) };
     serde_json::from_str(row).map(Some).map_err(|_| damaged(name))
 }
@@ -66,6 +69,23 @@ pub fn find(name: &str) -> Result<Option<EndpointSpec>> {
             .hint("A superuser can grant its use with socle.grant_endpoint()."));
     }
     row.spec().map(Some).ok_or_else(|| damaged(name))
+}
+
+/// Checks, before anything leaves, that by now the endpoint is still the one that was found, that the caller may still use it,
+/// and that each of the corpora still allows it, however old the snapshot of the transaction is.
+///
+/// # Errors
+/// `NotPermitted`; those of [`find`].
+pub fn require_open(endpoint: &EndpointSpec, corpora: &[CorpusPolicy]) -> Result<()> {
+    if find(&endpoint.name)?.as_ref() != Some(endpoint) {
+        return Err(Error::new(Kind::NotPermitted, format!("endpoint \"{}\" was dropped meanwhile", endpoint.name)));
+    }
+    let names: Vec<String> = corpora.iter().map(|corpus| corpus.name.clone()).collect();
+    let allowed = snapshot::in_latest_catalog_snapshot(|| {
+        plan_cache::rows(FIND_EGRESS, &[names.into()], 0, |row| row.get::<Vec<String>>(1).unwrap_or_default())
+    })?;
+    let by_now = corpora.iter().zip(allowed).map(|(corpus, egress)| CorpusPolicy { name: corpus.name.clone(), egress });
+    refusal(&endpoint.name, &by_now.collect::<Vec<_>>()).map_or(Ok(()), Err)
 }
 
 fn damaged(name: &str) -> Error {

@@ -29,6 +29,12 @@ pub fn lock_for_insert(relation: pg_sys::Oid) {
     unsafe { pg_sys::LockRelationOid(relation, pg_sys::RowExclusiveLock.cast_signed()) };
 }
 
+/// Takes a lock that each lock for an insert waits for, and readers do not.
+pub fn lock_against_inserts(relation: pg_sys::Oid) {
+    // SAFETY: inside a transaction.
+    unsafe { pg_sys::LockRelationOid(relation, pg_sys::ShareRowExclusiveLock.cast_signed()) };
+}
+
 /// Locks a relation in ACCESS EXCLUSIVE mode, or returns false at once when another session holds a conflicting lock.
 pub fn try_lock_exclusively(relation: pg_sys::Oid) -> bool {
     // SAFETY: inside a transaction.

@@ -86,6 +86,19 @@ impl Document {
     pub fn is_changed(&self) -> bool {
         self.present && self.content.is_some()
     }
+
+    /// Forgets the hashes of stored chunks whose text is another than theirs, so that they are replaced: an adopted table may
+    /// come from anywhere. The texts are not needed afterwards, and freed.
+    fn distrust_other_texts(&mut self) {
+        let now: HashMap<&[u8], &str> =
+            self.chunks.iter().map(|new| (new.hash.as_slice(), new.chunk.content.as_str())).collect();
+        for chunk in &mut self.stored {
+            let content = std::mem::take(&mut chunk.content);
+            if now.get(chunk.hash.as_slice()).is_some_and(|text| *text != content) {
+                chunk.hash.clear();
+            }
+        }
+    }
 }
 
 impl StoredChunk {
@@ -201,8 +214,7 @@ pub fn chunk(job: &Job, documents: &mut [Document]) -> Result<(), Failure> {
                 NewChunk { hash, head, context, heading_literal: array_literal(&chunk.heading_path), page, chunk }
             })
             .collect();
-        // Nor is the text of stored chunks.
-        document.stored.iter_mut().for_each(|chunk| chunk.content = String::new());
+        document.distrust_other_texts();
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use socle_core::endpoint::EndpointSpec;
 use socle_core::{Error, Kind, Result};
 use std::fs::File;
 use std::io::Read;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use ureq::tls::{Certificate, PemItem, parse_pem};
 
@@ -96,13 +96,19 @@ fn path(directory: &str, name: &str) -> Result<PathBuf> {
 }
 
 fn open(path: &Path) -> Result<File> {
-    File::open(path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => {
-            Error::new(Kind::MissingFile, format!("file \"{}\" does not exist", path.display()))
-                .hint("Files of endpoints are in socle.egress_key_directory.")
-        }
-        _ => unreadable(path, &error.to_string()),
-    })
+    // Opening a pipe would wait for who writes to it.
+    let file =
+        File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path).map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => {
+                Error::new(Kind::MissingFile, format!("file \"{}\" does not exist", path.display()))
+                    .hint("Files of endpoints are in socle.egress_key_directory.")
+            }
+            _ => unreadable(path, &error.to_string()),
+        })?;
+    match file.metadata() {
+        Ok(metadata) if metadata.is_file() => Ok(file),
+        _ => Err(unreadable(path, "It is not a regular file.")),
+    }
 }
 
 fn read(file: File, path: &Path, most: u64) -> Result<String> {
@@ -117,4 +123,23 @@ fn read(file: File, path: &Path, most: u64) -> Result<String> {
 
 fn unreadable(path: &Path, detail: &str) -> Error {
     Error::new(Kind::UnreadableFile, format!("could not read \"{}\"", path.display())).detail(detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pipe_is_no_file_and_is_not_waited_for() {
+        let directory = std::env::temp_dir().join(format!("socle-trust-{}", std::process::id()));
+        std::fs::create_dir_all(&directory).unwrap();
+        let pipe = directory.join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        for path in [&pipe, &directory] {
+            let error = open(path).unwrap_err();
+            assert_eq!(error.kind, Kind::UnreadableFile, "{error}");
+        }
+        assert_eq!(open(&directory.join("none")).unwrap_err().kind, Kind::MissingFile);
+        std::fs::remove_dir_all(&directory).unwrap();
+    }
 }

@@ -168,7 +168,7 @@ fn files_that_are_not_files_are_refused() {
     models.refused("link", Kind::DamagedModelFile, "symbolic link");
     models.refused("climb", Kind::DamagedModelFile, "symbolic link");
     models.refused("elsewhere", Kind::DamagedModelFile, "symbolic link");
-    models.refused("directory", Kind::DamagedModelFile, "not a regular file");
+    models.refused("directory", Kind::DamagedModelFile, "it is a directory");
     models.refused("fifo", Kind::DamagedModelFile, "not a regular file");
     models.refused("hardlink", Kind::DamagedModelFile, "hard link");
     models.refused("empty", Kind::DamagedModelFile, "holds no graph");

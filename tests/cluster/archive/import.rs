@@ -115,6 +115,67 @@ fn a_manifest_that_lies_brings_no_code_and_ends_nothing() {
     assert_eq!(value::<i64>(&mut client, "SELECT count(*) FROM article"), 20);
 }
 
+/// Replaces bytes of the first file, and its checksum in the manifest.
+fn forge(path: &Path, from: &str, to: &str) {
+    let part = path.join("chunks-00001.parquet");
+    let mut bytes = fs::read(&part).unwrap();
+    let at = bytes.windows(from.len()).position(|window| window == from.as_bytes()).expect("the text is there");
+    bytes[at..at + from.len()].copy_from_slice(to.as_bytes());
+    fs::write(&part, &bytes).unwrap();
+    let sum: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    change_manifest(path, |manifest| manifest["files"][0]["sha256"] = sum.as_str().into());
+}
+
+#[test]
+fn a_text_that_was_replaced_together_with_the_checksum_is_refused_by_its_row() {
+    let shelf = Shelf::new("forged");
+    let (_cluster, mut client) = with_handbook(&shelf, 2);
+    client.batch_execute("UPDATE article SET body = 'Backups are kept for 30 days.' WHERE id = 1").unwrap();
+    super::settle(&mut client, "handbook");
+    export(&mut client, "handbook", &shelf.path().join("export"), "").unwrap();
+    let path = copy_of(&shelf, "export", "forged");
+    import(&mut client, &path, "").unwrap();
+    client.batch_execute("DROP TABLE copy_chunk").unwrap();
+    forge(&path, "30 days", "99 days");
+    let row: i64 = value(
+        &mut client,
+        "SELECT number FROM (SELECT source_id, row_number() OVER (ORDER BY chunk_id) AS number FROM handbook_chunk) k
+         WHERE source_id = 1",
+    );
+    let (state, message, detail) = refusal(&mut client, &path);
+    assert_eq!(
+        (state.as_str(), message.as_str()),
+        ("22P03", "\"chunks-00001.parquet\" is not the file that was exported")
+    );
+    assert!(detail.starts_with(&format!("Row {row} is damaged.")) && !detail.contains("days"), "{detail}");
+    let (state, ..) = error_of(&import(&mut client, &path, ", 'article'").unwrap_err());
+    assert_eq!(state, "22P03", "with the source");
+    change_manifest(&path, |manifest| manifest["corpus"]["key"][0]["column"] = "a\0b".into());
+    assert_eq!(refusal(&mut client, &path).0, "22P03", "a zero byte");
+}
+
+/// The hash covers the title, which is not exported, so that the import cannot compare it.
+#[test]
+fn a_replaced_text_of_a_corpus_with_a_title_gives_way_to_that_of_the_source() {
+    let shelf = Shelf::new("forged-title");
+    let (_cluster, mut client) = with_handbook(&shelf, 2);
+    client
+        .batch_execute(
+            "UPDATE article SET body = 'Backups are kept for 30 days.' WHERE id = 1;
+             SELECT socle.create_corpus('titled', 'article', ARRAY['body'], title => 'title', model => 'minilm')",
+        )
+        .unwrap();
+    super::settle(&mut client, "titled");
+    export(&mut client, "titled", &shelf.path().join("export"), "").unwrap();
+    let path = copy_of(&shelf, "export", "forged");
+    forge(&path, "30 days", "99 days");
+    import(&mut client, &path, ", 'article'").unwrap();
+    super::settle(&mut client, "copy");
+    let found: String = value(&mut client, "SELECT content FROM copy_chunk WHERE source_id = 1");
+    assert_eq!(found, "Backups are kept for 30 days.");
+    assert_eq!(value::<i64>(&mut client, "SELECT count(*) FROM copy_chunk"), 2);
+}
+
 #[test]
 fn a_corpus_of_another_model_is_refused_and_its_vectors_are_kept_as_a_table() {
     let shelf = Shelf::new("model");

@@ -4,7 +4,7 @@ use super::{Server, cluster};
 use crate::sqlstate;
 use postgres::{Client, NoTls};
 use serde_json::Value;
-use socle_tests::{Cluster, error_of};
+use socle_tests::{Cluster, error_of, eventually};
 
 const ANSWER: &str = "A backup is made each night at two.";
 
@@ -117,4 +117,65 @@ fn the_owner_opens_and_shuts_a_corpus_at_once() {
     client.batch_execute("CALL socle.sync_corpus('open')").unwrap();
     answer(&mut client, "'open'", "").unwrap();
     assert_eq!(server.request_count(), 3);
+}
+
+/// Whoever has an old snapshot finds the door as it is now.
+#[test]
+fn a_door_that_was_shut_is_shut_for_older_snapshots_too() {
+    let server = Server::saying(ANSWER);
+    let (cluster, mut client) = with_corpora(&server);
+    client
+        .batch_execute(
+            "CREATE ROLE reader LOGIN; GRANT SELECT ON guide, open_chunk TO reader; SELECT socle.grant_endpoint('door', 'reader')",
+        )
+        .unwrap();
+    let begin = |sql: &str| {
+        let mut reader = cluster.configuration().user("reader").connect(NoTls).unwrap();
+        reader.batch_execute(&format!("BEGIN ISOLATION LEVEL {sql}; SELECT count(*) FROM guide")).unwrap();
+        reader
+    };
+    for (isolation, shut, open) in [
+        (
+            "REPEATABLE READ",
+            "SELECT socle.alter_corpus('open', egress => '{}')",
+            "SELECT socle.alter_corpus('open', egress => '{door}')",
+        ),
+        (
+            "SERIALIZABLE",
+            "SELECT socle.revoke_endpoint('door', 'reader')",
+            "SELECT socle.grant_endpoint('door', 'reader')",
+        ),
+        ("REPEATABLE READ", "SELECT socle.drop_endpoint('door')", ""),
+    ] {
+        let mut reader = begin(isolation);
+        client.batch_execute(shut).unwrap();
+        let code = sqlstate(answer(&mut reader, "'open'", ""));
+        assert!(["42501", "42704"].contains(&code.as_str()), "{shut}: {code}");
+        client.batch_execute(open).unwrap();
+    }
+    assert_eq!(server.request_count(), 0);
+}
+
+#[test]
+fn no_corpus_is_left_with_an_endpoint_that_is_dropped_at_the_same_time() {
+    let server = Server::saying(ANSWER);
+    let (cluster, mut client) = with_corpora(&server);
+    let mut other = cluster.connect();
+    let mut older = cluster.connect();
+    older.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM guide").unwrap();
+    client.batch_execute("SELECT socle.alter_corpus('shut', egress => '{door}')").unwrap();
+    assert_eq!(sqlstate(older.batch_execute("SELECT socle.drop_endpoint('door')")), "40001");
+    older.batch_execute("ROLLBACK; BEGIN; SELECT socle.drop_endpoint('door')").unwrap();
+    let pid: i32 = other.query_one("SELECT pg_backend_pid()", &[]).unwrap().get(0);
+    let allowing = std::thread::spawn(move || {
+        sqlstate(other.batch_execute("SELECT socle.alter_corpus('shut', egress => '{door}')"))
+    });
+    eventually("whoever allows the endpoint waits", || {
+        let waits = "SELECT wait_event_type = 'Lock' FROM pg_stat_activity WHERE pid = $1";
+        client.query_one(waits, &[&pid]).unwrap().get::<_, Option<bool>>(0).unwrap_or_default().then_some(())
+    });
+    older.batch_execute("COMMIT").unwrap();
+    assert_eq!(allowing.join().unwrap(), "42704");
+    let left = "SELECT count(*) FROM socle.corpus WHERE egress <> '{}'";
+    assert_eq!(client.query_one(left, &[]).unwrap().get::<_, i64>(0), 0);
 }

@@ -27,6 +27,13 @@ pub fn on_one_line(text: &str) -> String {
     line
 }
 
+/// A generated text without signs that no sentence has and that a terminal or a page may obey: control characters other than
+/// line feeds and tabs, and those that turn the direction of what follows.
+pub fn printable(text: &str) -> String {
+    let turns = |sign: char| matches!(sign, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.chars().filter(|sign| matches!(sign, '\n' | '\t') || !(sign.is_control() || turns(*sign))).collect()
+}
+
 /// SHA-256 of [`on_one_line`], in hexadecimal digits. White space is not compared, because the chunks of a document leave
 /// some out between them, and markup shows it in its own way.
 pub fn content_hash(text: &str) -> String {
@@ -36,6 +43,11 @@ pub fn content_hash(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_terminal_or_a_page_would_obey_is_left_out() {
+        assert_eq!(printable("a\u{1b}[2J\u{202e}b\u{202c}\0\u{9b}\tc\r\nd \u{200d}é"), "a[2Jb\tc\nd \u{200d}é");
+    }
 
     #[test]
     fn white_space_does_not_change_a_hash_and_words_do() {

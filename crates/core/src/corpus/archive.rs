@@ -1,6 +1,8 @@
 //! Chunks on their way out of a database and into another: what a row of an exported file holds, and which types of keys
 //! can be written and read again.
 
+use super::chunk_hash;
+use super::template::Template;
 use crate::{Error, Kind, Result};
 use serde::{Deserialize, Serialize};
 
@@ -81,7 +83,33 @@ impl ArchivedChunk {
         let keys: usize = self.key.iter().map(key).sum();
         keys + headings + tokens + self.content.len() + self.content_hash.len() + 4 * self.embedding.len() + 32
     }
+
+    /// What shows that no export has written this row, as a sentence. The text is compared with its hash if `template`,
+    /// that of its corpus, names no column: the values of columns are not among what is exported.
+    pub fn damage(&self, template: &Template) -> Option<&'static str> {
+        let is_positive = |number: i32| number >= 1;
+        if !is_positive(self.ordinal) || self.token_count < 0 || !self.page.is_none_or(is_positive) {
+            return Some("Its position, page or size is not one that a chunk has.");
+        }
+        if !is_positive(self.start_offset) || self.end_offset < self.start_offset {
+            return Some("Its offsets are not those of a chunk.");
+        }
+        if self.content_hash.len() != HASH_BYTES {
+            return Some("Its hash is not a SHA-256.");
+        }
+        // pgvector stores no others, and vectors are made without its input function.
+        if !self.embedding.iter().all(|number| number.is_finite()) {
+            return Some("Its vector has a number that is not finite.");
+        }
+        let is_alone = template.columns().is_empty();
+        let is_other =
+            || chunk_hash(&template.head(&self.heading_path, |_| None), &self.content)[..] != self.content_hash;
+        (is_alone && is_other()).then_some("Its text and headings are not those that its hash was made of.")
+    }
 }
+
+/// Bytes of a SHA-256.
+const HASH_BYTES: usize = 32;
 
 /// Types whose values can be read again from the text that PostgreSQL writes, as it names them. All of them are built in, so
 /// that nothing but PostgreSQL itself runs when a value is read.
@@ -181,5 +209,63 @@ mod tests {
         ] {
             assert_eq!(key_kind(name).unwrap_err().kind, Kind::NotSupported, "{name}");
         }
+    }
+
+    fn template(text: &str) -> Template {
+        Template::parse(text, None).unwrap()
+    }
+
+    fn chunk(template: &Template) -> ArchivedChunk {
+        let heading_path = vec!["Backups".to_string(), "Retention".to_string()];
+        let content = "Backups are kept for 30 days.".to_string();
+        let content_hash = chunk_hash(&template.head(&heading_path, |_| None), &content).to_vec();
+        let (ordinal, start_offset, end_offset) = (1, 1, 30);
+        let embedding = vec![0.5];
+        ArchivedChunk {
+            ordinal,
+            content,
+            heading_path,
+            start_offset,
+            end_offset,
+            content_hash,
+            embedding,
+            ..ArchivedChunk::default()
+        }
+    }
+
+    #[test]
+    fn a_text_that_was_changed_is_noticed_where_the_hash_covers_nothing_else() {
+        let headings = template("{heading}\n{content}");
+        let sound = chunk(&headings);
+        assert_eq!(sound.damage(&headings), None);
+        let forged = |text: &str| ArchivedChunk { content: text.into(), ..sound.clone() };
+        let found = forged("Backups are kept for 99 days.").damage(&headings).unwrap();
+        assert!(found.contains("hash") && !found.contains("99"), "{found}");
+        let other = ArchivedChunk { heading_path: vec!["Restore".into()], ..sound.clone() };
+        assert!(other.damage(&headings).is_some());
+        assert_eq!(forged("other").damage(&template("{title}\n{content}")), None, "the title is in the source alone");
+    }
+
+    #[test]
+    fn rows_that_no_export_writes_are_damaged() {
+        let headings = template("{heading}\n{content}");
+        let changes: [fn(&mut ArchivedChunk); 10] = [
+            |chunk| chunk.ordinal = 0,
+            |chunk| chunk.token_count = -1,
+            |chunk| chunk.page = Some(0),
+            |chunk| chunk.page = Some(-1),
+            |chunk| chunk.start_offset = 0,
+            |chunk| chunk.start_offset = 31,
+            |chunk| chunk.end_offset = -1,
+            |chunk| chunk.content_hash = vec![0; 10_000],
+            |chunk| chunk.content_hash.clear(),
+            |chunk| chunk.embedding[0] = f32::NAN,
+        ];
+        for (number, change) in changes.iter().enumerate() {
+            let mut changed = chunk(&headings);
+            change(&mut changed);
+            assert!(changed.damage(&headings).is_some(), "change {number}");
+        }
+        assert_eq!(ArchivedChunk { page: Some(1), ..chunk(&headings) }.damage(&headings), None);
     }
 }

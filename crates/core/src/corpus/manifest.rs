@@ -1,8 +1,11 @@
 //! The manifest of an exported corpus: what was exported, from what, made by which model, and the checksum of each file.
 
 use super::archive::{ArchiveLayout, key_kind};
+use super::template::Template;
+use crate::protocol::MAX_INPUT_BYTES;
 use crate::{Error, Kind, Result};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// Name of the file.
 pub const MANIFEST: &str = "manifest.json";
@@ -18,6 +21,15 @@ pub const FORMAT_VERSION: u32 = 1;
 
 /// Largest manifest in bytes: that of ten thousand files, with ample word rules.
 pub const MAX_BYTES: u64 = 16 << 20;
+
+/// Longest name of a column, table or schema in bytes.
+const MAX_NAME_BYTES: usize = 63;
+
+/// Longest name of a type in bytes: longer than that of any type that can be read.
+const MAX_TYPE_BYTES: usize = 100;
+
+/// Largest part of the file that the detail of an error repeats, in bytes.
+const MAX_QUOTED_BYTES: usize = 200;
 
 /// The manifest.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
@@ -167,31 +179,48 @@ impl Manifest {
     /// `DamagedDocument` for what is no manifest, or contradicts itself; `NotSupported` for one of a later version, or a key
     /// that cannot be read.
     pub fn parse(bytes: &[u8]) -> Result<Self> {
-        let damaged = |why: String| Error::new(Kind::DamagedDocument, format!("{MANIFEST} is damaged")).detail(why);
-        let manifest: Self = serde_json::from_slice(bytes).map_err(|error| damaged(error.to_string()))?;
+        let value: Value = serde_json::from_slice(bytes).map_err(|error| damaged(&error.to_string()))?;
+        if has_zero_byte(&value) {
+            return Err(damaged("A text has a zero byte."));
+        }
+        let manifest: Self = serde_json::from_value(value).map_err(|error| damaged(&error.to_string()))?;
         if manifest.format != FORMAT {
-            return Err(damaged(format!("It does not describe a corpus: its format is \"{}\".", manifest.format)));
+            return Err(damaged(&format!("It does not describe a corpus: its format is \"{}\".", manifest.format)));
         }
         if manifest.format_version > FORMAT_VERSION {
             return Err(Error::new(Kind::NotSupported, "the export was made by a later version of socle").detail(
                 format!("Its format has version {}, known are those up to {FORMAT_VERSION}.", manifest.format_version),
             ));
         }
-        let rows: u64 = manifest.files.iter().map(|file| file.rows).fold(0, u64::saturating_add);
-        if rows != manifest.chunk_count {
-            let counted = manifest.chunk_count;
-            return Err(damaged(format!("Its files have {rows} rows together, and it counts {counted} chunks.")));
-        }
-        for (at, file) in manifest.files.iter().enumerate() {
-            if file.name != part_name(at + 1) {
-                return Err(damaged(format!("File {} is named \"{}\".", at + 1, file.name)));
-            }
-        }
-        if manifest.corpus.key.is_empty() || manifest.model.dimensions == 0 {
-            return Err(damaged("Key or dimensions are missing.".into()));
+        manifest.check_files()?;
+        manifest.corpus.check()?;
+        if manifest.model.dimensions == 0 {
+            return Err(damaged("Dimensions are missing."));
         }
         manifest.layout()?;
         Ok(manifest)
+    }
+
+    /// Refuses files that no export writes.
+    fn check_files(&self) -> Result<()> {
+        let rows: u64 = self.files.iter().map(|file| file.rows).fold(0, u64::saturating_add);
+        if rows != self.chunk_count {
+            let counted = self.chunk_count;
+            return Err(damaged(&format!("Its files have {rows} rows together, and it counts {counted} chunks.")));
+        }
+        for (number, file) in (1..).zip(&self.files) {
+            let name = part_name(number);
+            if file.name != name {
+                return Err(damaged(&format!("File {number} is not named \"{name}\".")));
+            }
+            if file.bytes > MAX_INPUT_BYTES as u64 {
+                return Err(damaged(&format!("File {number} has more than {MAX_INPUT_BYTES} bytes.")));
+            }
+            if file.sha256.len() != 64 || !file.sha256.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+                return Err(damaged(&format!("File {number} has no SHA-256.")));
+            }
+        }
+        Ok(())
     }
 
     /// What the files look like.
@@ -214,17 +243,105 @@ impl Manifest {
     }
 }
 
+impl Definition {
+    /// The template.
+    ///
+    /// # Errors
+    /// `DamagedDocument` for a text that is none.
+    pub fn parsed_template(&self) -> Result<Template> {
+        Template::parse(&self.template, self.title_column.as_deref()).map_err(|error| damaged(&error.message))
+    }
+
+    /// Refuses what no corpus has.
+    fn check(&self) -> Result<()> {
+        if self.key.is_empty() {
+            return Err(damaged("The key is missing."));
+        }
+        let keys = self.key.iter().flat_map(|key| [&key.source_column, &key.column]);
+        let collations = self.key.iter().filter_map(|key| key.collation.as_ref());
+        let names = [&self.name, &self.source_schema, &self.source_table].into_iter();
+        let names = names.chain(keys).chain(collations.flat_map(|(schema, name)| [schema, name]));
+        let names = names.chain(self.content.iter().map(|content| &content.column));
+        let mut names = names.chain(&self.title_column).chain(&self.language_column);
+        if !names.all(|name| (1..=MAX_NAME_BYTES).contains(&name.len())) {
+            return Err(damaged(&format!("A name is empty or has more than {MAX_NAME_BYTES} bytes.")));
+        }
+        if self.key.iter().any(|key| key.type_name.len() > MAX_TYPE_BYTES) {
+            return Err(damaged(&format!("The name of a type has more than {MAX_TYPE_BYTES} bytes.")));
+        }
+        let roles = ["text", "document", "large_object", "media_type", "file_name"];
+        if !self.content.iter().all(|content| roles.contains(&content.role.as_str())) {
+            return Err(damaged("The role of a column does not exist."));
+        }
+        let kinds = ["synonym", "protected", "stop_word"];
+        if !self.word_rules.iter().all(|rule| kinds.contains(&rule.kind.as_str())) {
+            return Err(damaged("The kind of a rule about words does not exist."));
+        }
+        self.check_numbers()?;
+        self.parsed_template().map(drop)
+    }
+
+    fn check_numbers(&self) -> Result<()> {
+        let (m, ef_construction) = (self.hnsw_m, self.hnsw_ef_construction);
+        let is_sound = [
+            ("max_tokens", (1..=i32::MAX.unsigned_abs()).contains(&self.max_tokens)),
+            ("overlap_tokens", self.overlap_tokens < self.max_tokens),
+            ("max_attempts", self.max_attempts >= 1),
+            ("hnsw_m", (2..=100).contains(&m)),
+            ("hnsw_ef_construction", (4..=1000).contains(&ef_construction) && ef_construction >= 2 * m),
+        ];
+        match is_sound.iter().find(|(_, is_sound)| !is_sound) {
+            Some((name, _)) => Err(damaged(&format!("The value of {name} is not one that a corpus has."))),
+            None => Ok(()),
+        }
+    }
+}
+
+fn damaged(why: &str) -> Error {
+    let end = why.floor_char_boundary(MAX_QUOTED_BYTES);
+    let more = if end < why.len() { "…" } else { "" };
+    Error::new(Kind::DamagedDocument, format!("{MANIFEST} is damaged")).detail(format!("{}{more}", &why[..end]))
+}
+
+/// Whether any text has a zero byte, which PostgreSQL cannot store.
+fn has_zero_byte(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(elements) => elements.iter().any(has_zero_byte),
+        Value::Object(fields) => fields.iter().any(|(name, value)| name.contains('\0') || has_zero_byte(value)),
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn manifest() -> Manifest {
-        let key = ArchivedKey { column: "source_id".into(), type_name: "bigint".into(), ..ArchivedKey::default() };
-        let file = ArchiveFile { name: part_name(1), rows: 3, bytes: 10, sha256: "ab".into() };
+        let key = ArchivedKey {
+            source_column: "id".into(),
+            column: "source_id".into(),
+            type_name: "bigint".into(),
+            collation: None,
+        };
+        let corpus = Definition {
+            name: "handbook".into(),
+            source_schema: "public".into(),
+            source_table: "article".into(),
+            key: vec![key],
+            content: vec![ContentColumn { column: "body".into(), role: "text".into() }],
+            template: "{heading}\n{content}".into(),
+            max_tokens: 100,
+            max_attempts: 1,
+            hnsw_m: 16,
+            hnsw_ef_construction: 64,
+            ..Definition::default()
+        };
+        let file = ArchiveFile { name: part_name(1), rows: 3, bytes: 10, sha256: "ab".repeat(32) };
         Manifest {
             format: FORMAT.into(),
             format_version: 1,
-            corpus: Definition { key: vec![key], ..Definition::default() },
+            corpus,
             model: ArchivedModel { dimensions: 2, ..ArchivedModel::default() },
             chunk_count: 3,
             files: vec![file],
@@ -239,7 +356,8 @@ mod tests {
     #[test]
     fn a_manifest_is_read_as_it_was_written() {
         assert_eq!(parsed(&manifest()).unwrap(), manifest());
-        assert_eq!(manifest().checksums("cd"), "ab  chunks-00001.parquet\ncd  manifest.json\n");
+        let lines = format!("{}  chunks-00001.parquet\ncd  manifest.json\n", "ab".repeat(32));
+        assert_eq!(manifest().checksums("cd"), lines);
     }
 
     #[test]
@@ -258,5 +376,74 @@ mod tests {
         let evil = |manifest: &mut Manifest| manifest.corpus.key[0].type_name = "int DEFAULT evil()".into();
         assert_eq!(kind(&evil), Kind::NotSupported);
         assert_eq!(Manifest::parse(b"{}").unwrap_err().kind, Kind::DamagedDocument);
+    }
+
+    #[test]
+    fn a_zero_byte_in_any_text_is_damage() {
+        fn texts(value: &Value, path: &str) -> Vec<String> {
+            let below = |name: &dyn std::fmt::Display, value| texts(value, &format!("{path}/{name}"));
+            match value {
+                Value::String(_) => vec![path.to_string()],
+                Value::Array(all) => all.iter().enumerate().flat_map(|(at, value)| below(&at, value)).collect(),
+                Value::Object(all) => all.iter().flat_map(|(name, value)| below(name, value)).collect(),
+                _ => Vec::new(),
+            }
+        }
+        let mut whole = manifest();
+        whole.corpus.key[0].collation = Some(("pg_catalog".into(), "C".into()));
+        whole.corpus.word_rules = vec![ArchivedRule { kind: "stop_word".into(), ..ArchivedRule::default() }];
+        whole.model.registered = Some(serde_json::json!({"license": "MIT"}));
+        let value = serde_json::to_value(&whole).unwrap();
+        let found = texts(&value, "");
+        assert!(found.iter().any(|path| path == "/corpus/key/0/collation/1") && found.len() > 20, "{found:?}");
+        for path in found {
+            let mut changed = value.clone();
+            *changed.pointer_mut(&path).unwrap() = "a\0b".into();
+            let error = Manifest::parse(changed.to_string().as_bytes()).unwrap_err();
+            assert_eq!(
+                (error.kind, error.detail.as_deref()),
+                (Kind::DamagedDocument, Some("A text has a zero byte.")),
+                "{path}"
+            );
+        }
+        whole.corpus.template = "a \\u0000 {content}".into();
+        assert_eq!(parsed(&whole).unwrap(), whole, "a backslash before such letters is none");
+    }
+
+    #[test]
+    fn what_no_export_writes_is_damage_and_is_not_repeated_at_length() {
+        type Change = fn(&mut Manifest);
+        let changes: [Change; 19] = [
+            |manifest| manifest.files[0].bytes = 1 << 62,
+            |manifest| manifest.files[0].name = "x".repeat(5_000),
+            |manifest| manifest.files[0].sha256 = "x".repeat(64),
+            |manifest| manifest.files[0].sha256 = "ab".repeat(5_000),
+            |manifest| manifest.format = "x".repeat(5_000),
+            |manifest| manifest.corpus.name = String::new(),
+            |manifest| manifest.corpus.key[0].column = String::new(),
+            |manifest| manifest.corpus.key[0].column = "x".repeat(64),
+            |manifest| manifest.corpus.key[0].collation = Some(("x".repeat(5_000), "C".into())),
+            |manifest| manifest.corpus.key[0].type_name = "x".repeat(5_000),
+            |manifest| manifest.corpus.content[0].role = "x".repeat(5_000),
+            |manifest| manifest.corpus.template = "{content} and more".into(),
+            |manifest| manifest.corpus.max_tokens = 0,
+            |manifest| manifest.corpus.max_tokens = u32::MAX,
+            |manifest| manifest.corpus.overlap_tokens = 100,
+            |manifest| manifest.corpus.max_attempts = 0,
+            |manifest| manifest.corpus.hnsw_m = -7,
+            |manifest| manifest.corpus.hnsw_ef_construction = 31,
+            |manifest| {
+                manifest.corpus.word_rules = vec![ArchivedRule { kind: "other".into(), ..ArchivedRule::default() }]
+            },
+        ];
+        for (number, change) in changes.iter().enumerate() {
+            let mut changed = manifest();
+            change(&mut changed);
+            let error = parsed(&changed).unwrap_err();
+            assert_eq!(error.kind, Kind::DamagedDocument, "change {number}");
+            assert!(error.detail.unwrap().len() < 300, "change {number}");
+        }
+        let wrong = format!("{{\"format\": \"x\", \"format_version\": \"{}\"}}", "é".repeat(5_000));
+        assert!(Manifest::parse(wrong.as_bytes()).unwrap_err().detail.unwrap().len() < 300);
     }
 }
