@@ -5,7 +5,7 @@ use crate::egress_client;
 use crate::language_model;
 use crate::pg::arguments::Arguments;
 use crate::pg::error::{report, spi};
-use crate::pg::{backend, gucs, relation, run_as, snapshot, spi as query};
+use crate::pg::{backend, gucs, plan_cache, relation, run_as, snapshot, spi as query};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use socle_core::endpoint::{Dialect, EndpointSpec};
@@ -54,7 +54,10 @@ fn drop_endpoint(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
         relation::lock_against_inserts(table());
         require(&name)?;
         query::run(DELETE, &[name.as_str().into()])?;
-        let left = snapshot::in_latest_snapshot(|| query::query_texts(STILL_ALLOWED, &[name.as_str().into()]))?;
+        // What the snapshot of the transaction does not show, too.
+        let left = snapshot::in_latest_snapshot(|| {
+            plan_cache::rows(STILL_ALLOWED, &[name.as_str().into()], 1, |row| row.text(1).unwrap_or_default())
+        })?;
         match left.first() {
             None => Ok(()),
             Some(corpus) => Err(Error::new(

@@ -51,7 +51,7 @@ impl EndpointRow {
 /// # Errors
 /// `Bug` when the tables of socle cannot be read.
 pub fn row(name: &str) -> Result<Option<EndpointRow>> {
-    let found = snapshot::in_latest_catalog_snapshot(|| {
+    let found = snapshot::in_latest_snapshot_to_read(|| {
         plan_cache::rows(FIND, &[name.into()], 1, |row| row.get::<String>(1).unwrap_or_default())
     })?;
     let Some(row) = found.first() else { return Ok(None) };
@@ -81,7 +81,7 @@ pub fn require_open(endpoint: &EndpointSpec, corpora: &[CorpusPolicy]) -> Result
         return Err(Error::new(Kind::NotPermitted, format!("endpoint \"{}\" was dropped meanwhile", endpoint.name)));
     }
     let names: Vec<String> = corpora.iter().map(|corpus| corpus.name.clone()).collect();
-    let allowed = snapshot::in_latest_catalog_snapshot(|| {
+    let allowed = snapshot::in_latest_snapshot_to_read(|| {
         plan_cache::rows(FIND_EGRESS, &[names.into()], 0, |row| row.get::<Vec<String>>(1).unwrap_or_default())
     })?;
     let by_now = corpora.iter().zip(allowed).map(|(corpus, egress)| CorpusPolicy { name: corpus.name.clone(), egress });

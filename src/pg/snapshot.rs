@@ -25,6 +25,14 @@ pub fn in_latest_catalog_snapshot<T>(work: impl FnOnce() -> T) -> T {
     popping(work)
 }
 
+/// Runs `work`, which only reads ordinary tables, in a snapshot that shows what has been committed by now, beside a parallel
+/// plan, too. A catalog snapshot as above, but never one that was taken earlier: nothing says that ordinary tables have changed.
+pub fn in_latest_snapshot_to_read<T>(work: impl FnOnce() -> T) -> T {
+    // SAFETY: as above. No relation has this OID, so that none has caches whose invalidation would have ended the earlier one.
+    unsafe { pg_sys::PushCopiedSnapshot(pg_sys::GetCatalogSnapshot(pg_sys::InvalidOid)) };
+    popping(work)
+}
+
 /// Runs `work`, which only reads, in a snapshot that sees what others have committed by now, and of this transaction
 /// what came before the running command.
 pub fn before_the_command<T>(work: impl FnOnce() -> T) -> T {

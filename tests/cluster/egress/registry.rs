@@ -62,7 +62,12 @@ fn only_a_superuser_opens_a_door_and_says_who_may_use_it() {
     }
     let state =
         "SELECT name, request_count, failure_count, sent_bytes > 100, state, network FROM socle.endpoint_status";
-    let row = other.query_one(state, &[]).unwrap();
+    let others =
+        "SELECT state, request_count IS NULL AND sent_bytes IS NULL AND used_at IS NULL AND running_count IS NULL
+                  FROM socle.endpoint_status";
+    let row = other.query_one(others, &[]).unwrap();
+    assert!(row.get::<_, &str>(0) == "running" && row.get::<_, bool>(1), "counts are not for everybody: {row:?}");
+    let row = superuser.query_one(state, &[]).unwrap();
     assert_eq!((row.get::<_, &str>(0), row.get::<_, i64>(1), row.get::<_, i64>(2)), ("door", 2, 0));
     assert!(row.get::<_, bool>(3) && row.get::<_, &str>(4) == "running", "{row:?}");
     assert!(row.get::<_, &str>(5).contains("seccomp"), "{row:?}");
