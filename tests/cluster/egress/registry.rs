@@ -2,7 +2,7 @@
 
 use super::{Server, cluster, generate};
 use crate::sqlstate;
-use postgres::NoTls;
+use postgres::{Client, NoTls};
 use socle_tests::{Cluster, bin, command, error_of, run};
 
 #[test]
@@ -60,6 +60,10 @@ fn only_a_superuser_opens_a_door_and_says_who_may_use_it() {
     ] {
         assert_eq!(sqlstate(superuser.batch_execute(statement)), "42704", "{statement}");
     }
+    counts_are_for_those_who_monitor(&mut superuser, &mut other);
+}
+
+fn counts_are_for_those_who_monitor(superuser: &mut Client, other: &mut Client) {
     let state =
         "SELECT name, request_count, failure_count, sent_bytes > 100, state, network FROM socle.endpoint_status";
     let others =
