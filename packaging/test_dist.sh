@@ -24,8 +24,8 @@ ip link set lo up
 [ -z "$(ip route)" ]
 
 step "installation"
-tar -xzf "$archive" -C "$root/root"
-directory=/root/$(basename "$archive" .tar.gz)
+tar -xzf "$archive" -C "$root/srv"
+directory=/srv/$(basename "$archive" .tar.gz)
 pg_config=/usr/lib/postgresql/$major/bin/pg_config
 in_root "$directory/install.sh" "$pg_config"
 start_server

@@ -52,7 +52,7 @@ pub fn name_taken(name: &str) -> Result<Option<Error>> {
 }
 
 impl LanguageModel {
-    /// Its name.
+    /// The name that it was registered with, which is unique among generators and endpoints.
     pub fn name(&self) -> &str {
         match self {
             Self::Generator(generator) => &generator.name,

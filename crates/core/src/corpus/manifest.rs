@@ -122,7 +122,7 @@ pub struct ArchivedKey {
 /// A column of the source that is part of a document.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct ContentColumn {
-    /// Its name.
+    /// Name of the column in the source.
     pub column: String,
     /// `text`, `document`, `large_object`, `media_type` or `file_name`.
     pub role: String,
@@ -144,7 +144,7 @@ pub struct ArchivedRule {
 /// A model that vectors were made with.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct ArchivedModel {
-    /// Its name.
+    /// Name under which the exporting database has registered it.
     pub name: String,
     /// Its digest: the same digest gives the same vectors.
     pub digest: String,
@@ -157,7 +157,7 @@ pub struct ArchivedModel {
 /// A file with chunks.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct ArchiveFile {
-    /// Its name.
+    /// Name in the directory of the export, without a path.
     pub name: String,
     /// Number of rows.
     pub rows: u64,
