@@ -35,7 +35,8 @@ start_server() {
 
 # pgvector of the release, or the files in the directory PGVECTOR where it has none.
 install_pgvector() {
-  if in_root apt-cache show "postgresql-$major-pgvector" >/dev/null 2>&1; then
+  # Not "apt-cache show": it succeeds for a name that the package of socle recommends and nobody has.
+  if [[ $(in_root apt-cache policy "postgresql-$major-pgvector") == *"Candidate: "[0-9]* ]]; then
     apt install "postgresql-$major-pgvector"
   else
     echo "$suite has no postgresql-$major-pgvector: taking that of ${PGVECTOR:?}"
