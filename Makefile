@@ -12,6 +12,8 @@ CLUSTER := pgrx-config/cluster.sh
 PG ?= 18
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | sed -n 1p)
 TARGET := $(or $(CARGO_TARGET_DIR),target)/release
+# Another target within a recipe. "make -n" would run a whole recipe that names $(MAKE) itself.
+again = $(MAKE)
 
 # Sets $$pg_config and $$major in a recipe.
 use_server = pg_config=$${PG_CONFIG:-$$($(SETUP) postgres $(PG))}; \
@@ -142,19 +144,19 @@ test-server:
 	host=$$($(CLUSTER) start regress "$$pg_config" -c fsync=off -c max_prepared_transactions=5)
 	export PGHOST=$$host PGUSER=postgres SOCLE_PG_CONFIG=$$pg_config SOCLE_RUNNER=$$runner SOCLE_PYTHON=$$python
 	trap '$(CLUSTER) stop regress "$$pg_config"' EXIT
-	$(MAKE) installcheck || { cat $(TARGET)/pg_{regress,isolation_regress}/regression.diffs; exit 1; }
+	$(again) installcheck || { cat $(TARGET)/pg_{regress,isolation_regress}/regression.diffs; exit 1; }
 	cargo test --release --locked --package socle-tests --test cluster -- --test-threads=2
 
 ## test-all: the same on all four versions of PostgreSQL
 test-all: install install-models test-units
-	for pg in 15 16 17 18; do $(MAKE) PG=$$pg install install-models test-server; done
+	for pg in 15 16 17 18; do $(again) PG=$$pg install install-models test-server; done
 
 ## test-long: before a release: the same, then the servers' tests on one processor, and damaged documents (hours)
 .PHONY: test-long
 test-long: test-all
-	$(MAKE) test-clients
-	taskset --cpu-list 0 $(MAKE) test-server
-	$(MAKE) fuzz
+	$(again) test-clients
+	taskset --cpu-list 0 $(again) test-server
+	$(again) fuzz
 
 ## package: builds the Debian packages postgresql-NN-socle (with its debug symbols) and socle-models into target/package
 .PHONY: package
@@ -162,8 +164,8 @@ package: all
 	$(use_server)
 	stage=$$(realpath -m $(TARGET)/../package)/stage
 	rm -rf "$$stage"
-	$(MAKE) install DESTDIR="$$stage/server" SHAREDIR=/usr/share/postgresql/$$major PKGLIBDIR=/usr/lib/postgresql/$$major/lib
-	$(MAKE) install-models DESTDIR="$$stage/models" SHAREDIR=/usr/share
+	$(again) install DESTDIR="$$stage/server" SHAREDIR=/usr/share/postgresql/$$major PKGLIBDIR=/usr/lib/postgresql/$$major/lib
+	$(again) install-models DESTDIR="$$stage/models" SHAREDIR=/usr/share
 	packaging/build.sh $$major $(VERSION) "$$stage"
 	rmdir "$$stage"
 	ls -l "$$(dirname "$$stage")"
@@ -174,7 +176,7 @@ dist: all
 	$(use_server)
 	stage=$$(realpath -m $(TARGET)/../dist)/socle-$(VERSION)-postgresql-$$major-linux-x86_64
 	rm -rf "$$stage" "$$stage.tar.gz"
-	$(MAKE) install install-models DESTDIR="$$stage" SHAREDIR=/share PKGLIBDIR=/lib
+	$(again) install install-models DESTDIR="$$stage" SHAREDIR=/share PKGLIBDIR=/lib
 	packaging/dist.sh $$major $(VERSION) "$$stage"
 	ls -l "$$stage.tar.gz"
 
@@ -219,7 +221,7 @@ lint:
 		--no-default-features --features socle/pg$$major -- --deny warnings
 	PGRX_PG_CONFIG_PATH="$$pg_config" RUSTDOCFLAGS='--deny warnings' cargo doc --quiet --release --locked --workspace --no-deps \
 		--document-private-items --no-default-features --features socle/pg$$major
-	$(MAKE) lint-without-cargo
+	$(again) lint-without-cargo
 	if ! cargo deny --version >/dev/null 2>&1; then
 		echo 'SKIPPED: cargo deny check advisories, because cargo-deny is not installed (cargo install --locked cargo-deny)'
 	elif ! cargo deny fetch db; then
