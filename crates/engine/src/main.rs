@@ -4,6 +4,7 @@
 use mio::net::UnixStream;
 use mio::{Poll, Waker};
 use socle_child::control::{self, Control};
+use socle_child::directory::create_packages;
 use socle_child::{process, sandbox, seconds_since_1970, startup};
 use socle_core::protocol::{
     ENGINE_LOCK, EXIT_OTHER_VERSION, EngineReport, EngineSettings, KEYWORD_DIRECTORY, RUNTIME_DIRECTORY, SOCKET_NAME,
@@ -65,7 +66,8 @@ fn serve() -> Result<(), Box<dyn Error>> {
     // The library may be a symbolic link into another directory.
     let target = library.canonicalize().ok();
     let libraries = [Some(library), target.as_deref()].into_iter().flatten().filter_map(Path::parent);
-    let read: Vec<&Path> = [Path::new(&settings.model_directory)].into_iter().chain(libraries).collect();
+    let packages = create_packages();
+    let read: Vec<&Path> = [Path::new(&settings.model_directory), &packages].into_iter().chain(libraries).collect();
     let sandbox = sandbox::enter(&read, Some(&keyword_directory));
     let control = Control::start(stream, settings.postmaster_pid, || true)?;
     control.log(format!("network {}; files {}", sandbox.network, sandbox.files));
