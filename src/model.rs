@@ -279,6 +279,15 @@ pub fn require_known(name: &str) -> Result<()> {
     if exists(name)? { Ok(()) } else { Err(unknown(name)?) }
 }
 
+/// Refuses a model that was dropped since it was found.
+///
+/// # Errors
+/// `UnknownModel`.
+pub fn require_still(name: &str) -> Result<()> {
+    let found = snapshot::in_latest_snapshot_to_read(|| plan_cache::rows(FIND, &[name.into()], 1, |_| ()))?;
+    if found.is_empty() { Err(unknown(name)?) } else { Ok(()) }
+}
+
 /// The row of a model as JSON, if there is one of this name.
 ///
 /// # Errors

@@ -243,7 +243,8 @@ fn write_file(package: &str, number: usize, file: &PackageFile, target: &Path) -
         return Err(Error::new(Kind::DamagedModelFile, message)
             .hint("Drop the model, and import the package again with socle.import_model()."));
     }
-    let finished = out.sync_all().and_then(|()| fs::rename(&temporary, target)).and_then(|()| File::open(parent)?.sync_all());
+    let finished =
+        out.sync_all().and_then(|()| fs::rename(&temporary, target)).and_then(|()| File::open(parent)?.sync_all());
     finished.map_err(|error| unwritable(&error))
 }
 

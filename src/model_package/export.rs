@@ -97,7 +97,8 @@ fn exported(name: &str, source: Option<String>) -> Result<Exported> {
 fn of_package(package: &str, name: &str) -> Result<Exported> {
     model_files::ensure(package, std::iter::once((MANIFEST, u64::MAX)), &format!("\"{name}\""))?;
     let stored = model_files::find(package)?;
-    let stored = stored.ok_or_else(|| Error::new(Kind::MissingFile, format!("package {package} is not in this database")))?;
+    let stored =
+        stored.ok_or_else(|| Error::new(Kind::MissingFile, format!("package {package} is not in this database")))?;
     let manifest = Manifest::parse(stored.manifest.as_bytes())?;
     let (text, signature, package) = (stored.manifest, stored.signature, Some(package.to_string()));
     Ok(Exported { manifest, text, signature, package, directory: String::new() })
@@ -155,7 +156,8 @@ fn begun(name: String, kind: String, digest: String, license: Option<String>) ->
 /// Copies a file, and compares it with its checksum.
 fn copy(exported: &Exported, file: &PackageFile, out: &mut LargeObject) -> Result<()> {
     let unreadable = |error: io::Error| {
-        Error::new(Kind::UnreadableFile, format!("could not read model file \"{}\"", file.path)).detail(error.to_string())
+        Error::new(Kind::UnreadableFile, format!("could not read model file \"{}\"", file.path))
+            .detail(error.to_string())
     };
     let mut opened = match &exported.package {
         Some(package) => model_files::open(package, &file.path),

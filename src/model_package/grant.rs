@@ -42,8 +42,8 @@ fn change(call: pg_sys::FunctionCallInfo, function: &CStr, may: bool) -> Result<
 }
 
 fn oid_of(role: &str) -> Result<i64> {
-    let found =
-        Spi::connect(|client| client.select(FIND_ROLE, Some(1), &[role.into()])?.first().get_one::<i64>()).map_err(spi)?;
+    let found = Spi::connect(|client| client.select(FIND_ROLE, Some(1), &[role.into()])?.first().get_one::<i64>())
+        .map_err(spi)?;
     found.ok_or_else(|| {
         let error = Error::new(Kind::UnknownModel, format!("role \"{role}\" does not exist"));
         if role.eq_ignore_ascii_case(PUBLIC) { error.hint("Everybody is 'public', in small letters.") } else { error }

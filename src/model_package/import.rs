@@ -146,7 +146,8 @@ struct Stored<'a> {
 impl Store for Stored<'_> {
     fn begin(&mut self, manifest: &Manifest, bytes: &[u8]) -> Result<()> {
         self.package = sha256(bytes);
-        let text = String::from_utf8(bytes.to_vec()).map_err(|error| Error::new(Kind::DamagedDocument, error.to_string()))?;
+        let text =
+            String::from_utf8(bytes.to_vec()).map_err(|error| Error::new(Kind::DamagedDocument, error.to_string()))?;
         let arguments = [self.package.as_str().into(), text.into()];
         let inserted = run_as::as_superuser(|| {
             Spi::connect_mut(|client| client.update(INSERT_PACKAGE, None, &arguments).map(|rows| rows.len()))
@@ -216,7 +217,8 @@ fn register(name: &str, sha: &str, package: &Package) -> Result<()> {
 }
 
 fn register_model(name: &str, sha: &str, manifest: &Manifest, parameters: &ModelParameters) -> Result<String> {
-    let unknown = |what: &str, value: &str| Error::new(Kind::NotSupported, format!("{what} \"{value}\" is not known here"));
+    let unknown =
+        |what: &str, value: &str| Error::new(Kind::NotSupported, format!("{what} \"{value}\" is not known here"));
     let kind = ModelKind::parse(&manifest.kind).ok_or_else(|| unknown("kind", &manifest.kind))?;
     let pooling = Pooling::parse(&parameters.pooling).ok_or_else(|| unknown("pooling", &parameters.pooling))?;
     let common = ModelOverrides {

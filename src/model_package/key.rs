@@ -53,8 +53,9 @@ fn distrust_key(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
         let name = Arguments::new(call).short_text(0, "name")?.unwrap_or_default();
         let known = keys()?.into_iter().find(|known| known.name == name);
         let Some(known) = known else {
-            return Err(Error::new(Kind::UnknownModel, format!("no key \"{name}\" is trusted"))
-                .hint("See socle.trusted_key."));
+            return Err(
+                Error::new(Kind::UnknownModel, format!("no key \"{name}\" is trusted")).hint("See socle.trusted_key.")
+            );
         };
         query::run(DELETE, &[name.as_str().into()])?;
         ledger::record(Event::new(EventKind::DistrustKey).with("name", name).with("key_id", known.key.id));

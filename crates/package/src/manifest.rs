@@ -150,9 +150,8 @@ impl Manifest {
             }
         }
         // A file cannot be a directory as well.
-        let is_below = |path: &String| {
-            path.match_indices('/').any(|(end, _)| seen.contains(path.get(..end).unwrap_or_default()))
-        };
+        let is_below =
+            |path: &String| path.match_indices('/').any(|(end, _)| seen.contains(path.get(..end).unwrap_or_default()));
         if let Some(path) = seen.iter().find(|path| is_below(path)) {
             return Err(invalid(&format!("file \"{path}\" lies below another file")));
         }

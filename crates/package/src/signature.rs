@@ -52,9 +52,7 @@ pub fn check_signature(key: &PublicKey, bytes: &[u8], signature: &str) -> Result
         .map_err(|_| Error::new(Kind::DamagedDocument, "the text is not a signature of minisign"))?;
     let public = minisign_verify::PublicKey::from_base64(&key.text).map_err(|error| refused(error.to_string()))?;
     // Not the older form, which signs the bytes themselves: minisign has written it only when told to, since 2021.
-    public
-        .verify(bytes, &signature, false)
-        .map_err(|error| refused(format!("For key {}: {error}.", key.id)))?;
+    public.verify(bytes, &signature, false).map_err(|error| refused(format!("For key {}: {error}.", key.id)))?;
     Ok(signature.trusted_comment().chars().filter(|letter| !letter.is_control()).collect())
 }
 
