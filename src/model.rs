@@ -72,8 +72,10 @@ pub fn any_model(name: Option<String>) -> Result<ModelSpec> {
 /// # Errors
 /// `NotPermitted` where it is not public and was not granted; those of [`find_for_corpus`].
 pub fn find(name: &str) -> Result<ModelSpec> {
-    let spec = find_for_corpus(name)?;
-    require_use(name)?;
+    let (spec, is_public) = registered(name)?;
+    if !is_public {
+        require_use(name)?;
+    }
     Ok(spec)
 }
 
@@ -83,6 +85,11 @@ pub fn find(name: &str) -> Result<ModelSpec> {
 /// `UnknownModel`, with the registered names; `DamagedModelFile` when its row was changed by hand; `NotPermitted` for an
 /// unsigned model under `socle.require_signed_models`; those of [`model_files::ensure`].
 pub fn find_for_corpus(name: &str) -> Result<ModelSpec> {
+    registered(name).map(|(spec, _)| spec)
+}
+
+/// A model, and whether everybody may use it.
+fn registered(name: &str) -> Result<(ModelSpec, bool)> {
     let Some(row) = plan_cache::rows(FIND, &[name.into()], 1, text)?.pop() else { return Err(unknown(name)?) };
     let damaged =
         || Error::new(Kind::DamagedModelFile, format!("the row of model \"{name}\" in socle.model is damaged"));
@@ -102,7 +109,7 @@ pub fn find_for_corpus(name: &str) -> Result<ModelSpec> {
         model_files::ensure(package, files.map(|file| (file.path.as_str(), file.bytes)), &what)?;
         spec.directory = model_files::path_for_engine(&spec.directory);
     }
-    Ok(spec)
+    Ok((spec, row.get("public_use").and_then(Value::as_bool).unwrap_or(true)))
 }
 
 /// Refuses a model that the caller may not use.

@@ -1,5 +1,6 @@
 //! `socle.grant_model` and `socle.revoke_model`.
 
+use crate::ledger::{self, Event, EventKind};
 use crate::model;
 use crate::pg::arguments::Arguments;
 use crate::pg::error::{report, spi};
@@ -33,12 +34,15 @@ fn change(call: pg_sys::FunctionCallInfo, function: &CStr, may: bool) -> Result<
     let name = arguments.short_text(0, "name")?.unwrap_or_default();
     let role = arguments.short_text(1, "role")?.unwrap_or_default();
     model::require_known(&name)?;
-    let name = name.as_str();
     if role == PUBLIC {
-        return query::run(SET_PUBLIC, &[name.into(), may.into()]);
+        query::run(SET_PUBLIC, &[name.as_str().into(), may.into()])?;
+    } else {
+        let role = oid_of(&role)?;
+        query::run(if may { INSERT } else { DELETE }, &[name.as_str().into(), role.into()])?;
     }
-    let role = oid_of(&role)?;
-    query::run(if may { INSERT } else { DELETE }, &[name.into(), role.into()])
+    let kind = if may { EventKind::GrantModel } else { EventKind::RevokeModel };
+    ledger::record(Event::new(kind).with("name", name).with("role", role));
+    Ok(())
 }
 
 fn oid_of(role: &str) -> Result<i64> {

@@ -154,12 +154,13 @@ impl Store for Stored<'_> {
         });
         self.is_new = inserted.map_err(spi)? == 1;
         let arguments = [self.name.into(), self.package.as_str().into(), manifest.generator.is_some().into()];
-        self.is_known = self.is_new && query::query_bool(HAS_PACKAGE, &arguments)?;
+        let has_package = run_as::as_superuser(|| query::query_bool(HAS_PACKAGE, &arguments))?;
+        self.is_known = self.is_new && has_package;
         if self.is_known {
             return Ok(());
         }
         match manifest.generator {
-            Some(_) => language_model::name_taken(self.name)?.map_or(Ok(()), Err),
+            Some(_) => run_as::as_superuser(|| language_model::name_taken(self.name))?.map_or(Ok(()), Err),
             None => model::require_new(self.name),
         }
     }

@@ -28,6 +28,9 @@ const MAX_FILES: usize = 64;
 const MAX_PATH_BYTES: usize = 100;
 const MAX_PATH_PARTS: usize = 8;
 
+/// Longest text in bytes, as of arguments of functions.
+const MAX_TEXT_BYTES: usize = 10_000;
+
 /// Most bytes of all files together: 1 TB, far above any model, so that sums cannot overflow.
 const MAX_TOTAL_BYTES: u64 = 1 << 40;
 
@@ -133,6 +136,13 @@ impl Manifest {
         if self.name.is_empty() || self.kind.is_empty() || !is_sha256(&self.digest) {
             return Err(invalid("name, kind or digest is missing"));
         }
+        let model = self.model.iter().flat_map(|model| [&model.pooling, &model.query_prefix, &model.passage_prefix]);
+        let texts = [&self.name, &self.kind, &self.exported_at, &self.socle_version].into_iter();
+        let texts = texts.chain(&self.license).chain(&self.source).chain(model);
+        let mut texts = texts.chain(self.generator.iter().map(|generator| &generator.template));
+        if texts.any(|text| text.len() > MAX_TEXT_BYTES) {
+            return Err(invalid(&format!("a text has more than {MAX_TEXT_BYTES} bytes")));
+        }
         if self.model.is_some() == self.generator.is_some() || (self.kind == "generator") != self.generator.is_some() {
             return Err(invalid("it has to have the parameters of its kind, and no others"));
         }
@@ -143,7 +153,7 @@ impl Manifest {
         for file in &self.files {
             check_path(&file.path)?;
             if !is_sha256(&file.sha256) {
-                return Err(invalid(&format!("file \"{}\" has no SHA-256", file.path)));
+                return Err(invalid(&format!("file {:?} has no SHA-256", file.path)));
             }
             if !seen.insert(file.path.to_ascii_lowercase()) {
                 return Err(invalid(&format!("it lists file \"{}\" twice", file.path)));
@@ -176,7 +186,7 @@ fn check_path(path: &str) -> Result<()> {
     if is_sound {
         return Ok(());
     }
-    Err(invalid(&format!("\"{path}\" is not a path that a file of a model may have")))
+    Err(invalid(&format!("{path:?} is not a path that a file of a model may have")))
 }
 
 fn is_sha256(text: &str) -> bool {

@@ -64,25 +64,25 @@ pub fn read(read: impl FnMut(&mut [u8]) -> Result<usize>, store: &mut dyn Store)
         let at = manifest.files.iter().position(|file| file.path == *path);
         let file = at.and_then(|at| Some((at, manifest.files.get(at)?, is_there.get_mut(at)?)));
         let (at, file, seen) = file.ok_or_else(|| {
-            damaged(&format!("File \"{path}\" is not among those that the manifest lists, or comes twice."))
+            damaged(&format!("File {path:?} is not among those that the manifest lists, or comes twice."))
         })?;
         if std::mem::replace(seen, true) {
-            return Err(damaged(&format!("File \"{path}\" comes twice.")));
+            return Err(damaged(&format!("File {path:?} comes twice.")));
         }
         if entry.bytes != file.bytes {
             return Err(damaged(&format!(
-                "File \"{path}\" has {} bytes, the manifest says {}.",
+                "File {path:?} has {} bytes, the manifest says {}.",
                 entry.bytes, file.bytes
             )));
         }
         let found = pass_on(&mut tar, at, store)?;
         if found != file.sha256 {
-            return Err(damaged(&format!("File \"{path}\" has the SHA-256 {found}, the manifest says another.")));
+            return Err(damaged(&format!("File {path:?} has the SHA-256 {found}, the manifest says another.")));
         }
     }
     let missing = manifest.files.iter().zip(is_there).find(|(_, seen)| !seen);
     if let Some((file, _)) = missing {
-        return Err(damaged(&format!("File \"{}\" is missing.", file.path)));
+        return Err(damaged(&format!("File {:?} is missing.", file.path)));
     }
     Ok(Package { manifest, manifest_bytes, signature })
 }

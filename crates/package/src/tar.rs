@@ -117,7 +117,7 @@ impl<R: FnMut(&mut [u8]) -> Result<usize>> Tar<R> {
 /// `InvalidArgument` for a path of more than 100 bytes.
 pub fn header(path: &str, bytes: u64) -> Result<[u8; BLOCK]> {
     if path.len() > NAME.1 {
-        return Err(Error::new(Kind::InvalidArgument, format!("path \"{path}\" is too long for a package")));
+        return Err(Error::new(Kind::InvalidArgument, format!("path {path:?} is too long for a package")));
     }
     let mut block = [0; BLOCK];
     let mut put = |at: usize, text: &[u8]| {
@@ -183,11 +183,11 @@ fn entry(block: &[u8; BLOCK]) -> Result<Entry> {
                 Some(b'x' | b'g' | b'L' | b'K') => "an extension of the format",
                 _ => "no regular file",
             };
-            return Err(damaged(&format!("\"{path}\" is {what}; a package holds regular files alone."))
+            return Err(damaged(&format!("{path:?} is {what}; a package holds regular files alone."))
                 .hint("Make it with tar --format=ustar, and name each file."));
         }
     }
-    let bytes = size(field(SIZE)).ok_or_else(|| damaged(&format!("\"{path}\" has no size.")))?;
+    let bytes = size(field(SIZE)).ok_or_else(|| damaged(&format!("{path:?} has no size.")))?;
     Ok(Entry { path, bytes })
 }
 

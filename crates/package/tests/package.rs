@@ -217,6 +217,8 @@ fn a_manifest_that_no_export_writes_is_refused() {
         ("/files/0/bytes", json!(-1)),
         ("/files/0/bytes", json!(1_u64 << 62)),
         ("/model", Value::Null),
+        ("/license", json!("x".repeat(10_001))),
+        ("/model/query_prefix", json!("x".repeat(10_001))),
     ] {
         assert!(refusal(&changed(pointer, to.clone())).starts_with("manifest.json: "), "{pointer} {to}");
     }

@@ -28,16 +28,24 @@ fn a_standby_has_the_model_without_any_file_and_writes_its_own_copy() {
 }
 
 #[test]
-fn copies_that_are_gone_or_damaged_are_written_again() {
+fn copies_that_are_gone_or_cut_off_are_written_again() {
     let (cluster, mut client) = with_imported("");
     let before = vector(&mut client, "mine").unwrap();
     let there = files(&cluster);
-    std::fs::remove_dir_all(cluster.data().join("socle/pgsql_tmp/packages/5")).unwrap_or_default();
     for entry in std::fs::read_dir(cluster.data().join("socle/pgsql_tmp/packages")).unwrap() {
         std::fs::remove_dir_all(entry.unwrap().path()).unwrap();
     }
     assert_eq!(vector(&mut client, "mine").unwrap(), before);
     assert_eq!(files(&cluster), there);
+    for entry in std::fs::read_dir(cluster.data().join("socle/pgsql_tmp/packages")).unwrap() {
+        for package in std::fs::read_dir(entry.unwrap().path()).unwrap() {
+            let file = package.unwrap().path().join("tokenizer.json");
+            if let Ok(file) = std::fs::OpenOptions::new().write(true).open(file) {
+                file.set_len(100).unwrap();
+            }
+        }
+    }
+    assert_eq!(vector(&mut client, "mine").unwrap(), before);
     cluster.stop("immediate");
     std::fs::remove_dir_all(cluster.data().join("socle/pgsql_tmp/packages")).unwrap();
     cluster.start();
