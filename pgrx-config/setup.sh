@@ -37,6 +37,7 @@ usage: setup.sh COMMAND
   browser                Chromium, for tests of examples    prints its path; as root it is installed
   exporter               Debian's exporter for Prometheus   prints its path
   promtool               what checks rules of Prometheus    prints its path
+  minisign               what signs packages of models      prints its path
   cache                  where all of it is kept             prints the directory
   runner                 the user that servers run as       prints its name
   clean-cache            removes all of the above but packages and user
@@ -182,6 +183,22 @@ build_promtool() {
   rm -rf "$1/all"
 }
 
+# What the tests sign packages of models with.
+minisign() {
+  assemble "$cache/minisign" build_minisign
+  echo "$cache/minisign/minisign" >&3
+}
+
+# With the library that few systems have already.
+build_minisign() {
+  unpack_debian minisign "$1" 'libsodium.*'
+  # shellcheck disable=SC2016 # expanded when it runs
+  printf '#!/bin/sh\nhere=$(dirname "$0")\nLD_LIBRARY_PATH=$(echo "$here"/usr/lib/*-linux-gnu*) exec "$here/usr/bin/minisign" "$@"\n' \
+    >"$1/minisign"
+  chmod 755 "$1/minisign"
+  "$1/minisign" -v >/dev/null || die "minisign does not run on this machine"
+}
+
 jdbc() {
   assemble "$cache/jdbc" unpack_debian libpostgresql-jdbc-java
   echo "$cache/jdbc/usr/share/java/postgresql.jar" >&3
@@ -283,7 +300,7 @@ clean_cache() {
   take_lock
   running=$(readlink /proc/[0-9]*/exe 2>/dev/null | grep -F "$cache/" | sort -u || true)
   [ -z "$running" ] || die "still running, stop it first: $running"
-  rm -rf "$cache"/{download,postgres-*,onnxruntime-*,llama-*,models-*,documents-*,python-*,node-*,jdbc,pgbouncer,promtool,exporter,tmp.*}
+  rm -rf "$cache"/{download,postgres-*,onnxruntime-*,llama-*,models-*,documents-*,python-*,node-*,jdbc,pgbouncer,promtool,minisign,exporter,tmp.*}
   say "$cache: emptied"
 }
 
@@ -296,7 +313,7 @@ case "$#:${1-}" in
     open_cache
     echo "$cache" >&3
     ;;
-  1:onnxruntime | 1:llama | 1:models | 1:documents | 1:node | 1:jdbc | 1:pgbouncer | 1:exporter | 1:promtool)
+  1:onnxruntime | 1:llama | 1:models | 1:documents | 1:node | 1:jdbc | 1:pgbouncer | 1:exporter | 1:promtool | 1:minisign)
     open_cache
     "$1"
     ;;

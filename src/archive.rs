@@ -8,5 +8,6 @@ mod definition;
 mod export;
 mod import;
 mod new_directory;
+mod progress;
 mod read_chunks;
 mod rows;

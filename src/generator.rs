@@ -3,6 +3,8 @@
 
 use crate::generator_client;
 use crate::language_model;
+use crate::model;
+use crate::model_files;
 use crate::pg::arguments::Arguments;
 use crate::pg::backend;
 use crate::pg::error::{report, spi};
@@ -54,6 +56,8 @@ fn register(arguments: Arguments) -> Result<Registered> {
     if let Some(error) = language_model::name_taken(&name)? {
         return Err(error);
     }
+    model_files::require_signed(None, &format!("generator \"{name}\""))?;
+    model_files::refuse_name(&file)?;
     let inspection = generator_client::inspect(&name, &file, overrides)?;
     let inspection = GeneratorInspection { license: license.or_else(|| inspection.license.clone()), ..inspection };
     insert(&inspection)?;
@@ -80,7 +84,11 @@ fn row(
     )
 }
 
-fn insert(inspection: &GeneratorInspection) -> Result<()> {
+/// Adds a generator to the registry.
+///
+/// # Errors
+/// Those of SPI.
+pub fn insert(inspection: &GeneratorInspection) -> Result<()> {
     let spec = &inspection.spec;
     let arguments = [
         spec.name.as_str().into(),
@@ -103,9 +111,15 @@ fn drop_generator(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
     let dropped = || -> Result<()> {
         backend::prevent_if_read_only(c"socle.drop_generator()");
         let name = Arguments::new(call).short_text(0, "name")?.unwrap_or_default();
-        let rows =
-            Spi::connect_mut(|client| client.update(DELETE, None, &[name.as_str().into()]).map(|rows| rows.len()));
-        if rows.map_err(spi)? == 0 { Err(generator_client::unknown(&name)?) } else { Ok(()) }
+        let package = Spi::connect_mut(|client| {
+            let rows = client.update(DELETE, None, &[name.as_str().into()])?;
+            rows.map(|row| row.get::<String>(1)).next().transpose()
+        });
+        match package.map_err(spi)? {
+            None => Err(generator_client::unknown(&name)?),
+            Some(None) => Ok(()),
+            Some(Some(package)) => model::drop_package(&package),
+        }
     };
     dropped().map_err(report)
 }

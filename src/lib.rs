@@ -14,8 +14,9 @@
 //! background worker that runs the engine and the generator · *sync worker* the background worker that keeps the corpora
 //! of one database in sync · *index worker* the background worker that builds one vector index.
 //!
-//! Each module uses only those before it in this list: pg, supervisor, child_client, engine_client, generator_client,
-//! egress_client, language_model, model, generator, endpoint, catalog, capture, worker, keyword_index, vector_index, corpus, sync, search, answer, import, archive, functions.
+//! Each module uses only those before it in this list: pg, model_files, supervisor, child_client, engine_client, generator_client,
+//! egress_client, ledger, language_model, model, generator, endpoint, catalog, capture, worker, keyword_index, vector_index, corpus, sync, search, answer, import, archive,
+//! model_package, functions.
 
 mod answer;
 mod archive;
@@ -32,7 +33,10 @@ mod generator_client;
 mod import;
 mod keyword_index;
 mod language_model;
+mod ledger;
 mod model;
+mod model_files;
+mod model_package;
 mod pg;
 mod search;
 mod supervisor;

@@ -1,10 +1,16 @@
-//! Registered models: `socle.register_model`, `socle.drop_model`, and how other functions find one.
+//! Registered models: `socle.register_model`, `socle.drop_model`, and how other functions find one, for a caller who may use
+//! it.
+
+mod removal;
+
+pub use removal::drop_package;
 
 use crate::engine_client;
+use crate::model_files;
 use crate::pg::arguments::Arguments;
 use crate::pg::backend;
 use crate::pg::error::{report, spi};
-use crate::pg::{gucs, plan_cache};
+use crate::pg::{gucs, plan_cache, snapshot};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use serde_json::{Value, json};
@@ -15,8 +21,8 @@ use std::ffi::c_long;
 
 const FIND: &str = include_str!("../sql/model/find_model.sql");
 const INSERT: &str = include_str!("../sql/model/insert_model.sql");
-const DELETE: &str = include_str!("../sql/model/delete_model.sql");
 const NAMES: &str = include_str!("../sql/model/model_names.sql");
+const MAY_USE: &str = include_str!("../sql/model_package/may_use.sql");
 
 /// Most names listed by a hint.
 const MAX_NAMES: usize = 10;
@@ -61,21 +67,61 @@ pub fn any_model(name: Option<String>) -> Result<ModelSpec> {
     find(&name.or_else(gucs::default_model).ok_or_else(|| no_model("socle.default_model"))?)
 }
 
-/// Finds a model by name.
+/// Finds a model by name, for the caller to use.
 ///
 /// # Errors
-/// `UnknownModel`, with the registered names; `DamagedModelFile` when its row was changed by hand.
+/// `NotPermitted` where it is not public and was not granted; those of [`find_for_corpus`].
 pub fn find(name: &str) -> Result<ModelSpec> {
+    let (spec, is_public) = registered(name)?;
+    if !is_public {
+        require_use(name)?;
+    }
+    Ok(spec)
+}
+
+/// Finds a model by name, for a corpus that has it: whoever may read the corpus may search it.
+///
+/// # Errors
+/// `UnknownModel`, with the registered names; `DamagedModelFile` when its row was changed by hand; `NotPermitted` for an
+/// unsigned model under `socle.require_signed_models`; those of [`model_files::ensure`].
+pub fn find_for_corpus(name: &str) -> Result<ModelSpec> {
+    registered(name).map(|(spec, _)| spec)
+}
+
+/// A model, and whether everybody may use it.
+fn registered(name: &str) -> Result<(ModelSpec, bool)> {
     let Some(row) = plan_cache::rows(FIND, &[name.into()], 1, text)?.pop() else { return Err(unknown(name)?) };
     let damaged =
         || Error::new(Kind::DamagedModelFile, format!("the row of model \"{name}\" in socle.model is damaged"));
-    let (spec, digest) = serde_json::from_str(&row).ok().and_then(|row| spec(&row)).ok_or_else(damaged)?;
+    let row: Value = serde_json::from_str(&row).map_err(|_| damaged())?;
+    let package = row.get("package").and_then(Value::as_str);
+    let what = format!("model \"{name}\"");
+    model_files::require_signed(package, &what)?;
+    let (mut spec, digest) = spec(&row).ok_or_else(damaged)?;
     if spec.digest() != digest {
         return Err(damaged()
             .detail("Its digest does not belong to its other columns.")
             .hint("Drop the model with socle.drop_model() and register it again."));
     }
-    Ok(spec)
+    if let Some(package) = package {
+        let weights = spec.layers.iter().filter_map(Layer::weights);
+        let files = [&spec.graph, &spec.tokenizer].into_iter().chain(&spec.configuration).chain(weights);
+        model_files::ensure(package, files.map(|file| (file.path.as_str(), file.bytes)), &what)?;
+        spec.directory = model_files::path_for_engine(&spec.directory);
+    }
+    Ok((spec, row.get("public_use").and_then(Value::as_bool).unwrap_or(true)))
+}
+
+/// Refuses a model that the caller may not use.
+fn require_use(name: &str) -> Result<()> {
+    let may = snapshot::in_latest_snapshot_to_read(|| {
+        plan_cache::rows(MAY_USE, &[name.into()], 1, |row| row.get::<bool>(1) == Some(true))
+    })?;
+    if may.first() == Some(&true) {
+        return Ok(());
+    }
+    Err(Error::new(Kind::NotPermitted, format!("permission denied for model \"{name}\""))
+        .hint("Whoever registers models can grant its use with socle.grant_model()."))
 }
 
 fn require(spec: ModelSpec, kind: ModelKind) -> Result<ModelSpec> {
@@ -96,7 +142,11 @@ fn no_model(setting: &str) -> Error {
         .hint(format!("Pass the argument model, or set {setting}. {}", known_models().unwrap_or_default()))
 }
 
-fn unknown(name: &str) -> Result<Error> {
+/// The error for a name that no model has.
+///
+/// # Errors
+/// Those of SPI.
+pub fn unknown(name: &str) -> Result<Error> {
     Ok(Error::new(Kind::UnknownModel, format!("model \"{name}\" does not exist")).hint(known_models()?))
 }
 
@@ -207,21 +257,70 @@ fn register(arguments: Arguments) -> Result<Registered> {
         passage_prompt: arguments.short_text(12, "passage_prompt")?,
     };
     let license = arguments.short_text(10, "license")?;
-    if exists(&name)? {
+    model_files::require_signed(None, &format!("model \"{name}\""))?;
+    model_files::refuse_name(&directory)?;
+    require_new(&name)?;
+    let inspection = inspect(&name, &directory, overrides)?;
+    insert(&inspection.model, license)?;
+    tell(&inspection);
+    Ok(TableIterator::once(row(inspection.model)))
+}
+
+/// Refuses a name that a model has already.
+///
+/// # Errors
+/// `AlreadyExists`.
+pub fn require_new(name: &str) -> Result<()> {
+    if exists(name)? {
         return Err(Error::new(Kind::AlreadyExists, format!("model \"{name}\" already exists"))
             .hint("Choose another name, or drop it first with socle.drop_model()."));
     }
-    let request = Request::Inspect { name: &name, directory: &directory, overrides };
-    let Inspection { model: spec, notices } = match engine_client::ask(request)?.pop() {
-        Some(Response::Inspected(inspection)) => *inspection,
-        Some(Response::Failed { error, .. }) => return Err(error),
-        _ => return Err(engine_client::unexpected()),
-    };
-    insert(&spec, license)?;
-    for notice in notices {
-        pgrx::notice!("model \"{name}\": {notice}");
+    Ok(())
+}
+
+/// Refuses a name that no model has.
+///
+/// # Errors
+/// `UnknownModel`.
+pub fn require_known(name: &str) -> Result<()> {
+    if exists(name)? { Ok(()) } else { Err(unknown(name)?) }
+}
+
+/// Refuses a model that was dropped since it was found.
+///
+/// # Errors
+/// `UnknownModel`.
+pub fn require_still(name: &str) -> Result<()> {
+    let found = snapshot::in_latest_snapshot_to_read(|| plan_cache::rows(FIND, &[name.into()], 1, |_| ()))?;
+    if found.is_empty() { Err(unknown(name)?) } else { Ok(()) }
+}
+
+/// The row of a model as JSON, if there is one of this name.
+///
+/// # Errors
+/// Those of SPI.
+pub fn row_of(name: &str) -> Result<Option<Value>> {
+    let row = plan_cache::rows(FIND, &[name.into()], 1, text)?.pop();
+    Ok(row.and_then(|row| serde_json::from_str(&row).ok()))
+}
+
+/// Has the engine try the model in a directory.
+///
+/// # Errors
+/// Those of the engine.
+pub fn inspect(name: &str, directory: &str, overrides: ModelOverrides) -> Result<Inspection> {
+    match engine_client::ask(Request::Inspect { name, directory, overrides })?.pop() {
+        Some(Response::Inspected(inspection)) => Ok(*inspection),
+        Some(Response::Failed { error, .. }) => Err(error),
+        _ => Err(engine_client::unexpected()),
     }
-    Ok(TableIterator::once(row(spec)))
+}
+
+/// Passes on what the engine noticed.
+pub fn tell(inspection: &Inspection) {
+    for notice in &inspection.notices {
+        pgrx::notice!("model \"{}\": {notice}", inspection.model.name);
+    }
 }
 
 #[allow(clippy::type_complexity, reason = "the columns of the result")]
@@ -252,7 +351,11 @@ fn exists(name: &str) -> Result<bool> {
     rows.map(|rows| rows > 0).map_err(spi)
 }
 
-fn insert(spec: &ModelSpec, license: Option<String>) -> Result<()> {
+/// Adds a model to the registry.
+///
+/// # Errors
+/// Those of SPI.
+pub fn insert(spec: &ModelSpec, license: Option<String>) -> Result<()> {
     let json = |value: serde_json::Result<Value>| value.map_err(|error| Error::new(Kind::Bug, error.to_string()));
     let layers = json(serde_json::to_value(&spec.layers))?;
     let late_interaction = spec.late_interaction.as_ref().map(|settings| json(serde_json::to_value(settings)));
@@ -303,16 +406,4 @@ fn positive(arguments: Arguments, at: usize, name: &str) -> Result<Option<u32>> 
         Some(Ok(number @ 1..)) => Ok(Some(number)),
         Some(_) => Err(Error::new(Kind::InvalidArgument, format!("{name} must be at least 1"))),
     }
-}
-
-#[pg_extern(sql = false)]
-fn drop_model(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
-    let dropped = || -> Result<()> {
-        backend::prevent_if_read_only(c"socle.drop_model()");
-        let name = Arguments::new(call).short_text(0, "name")?.unwrap_or_default();
-        let rows =
-            Spi::connect_mut(|client| client.update(DELETE, None, &[name.as_str().into()]).map(|rows| rows.len()));
-        if rows.map_err(spi)? == 0 { Err(unknown(&name)?) } else { Ok(()) }
-    };
-    dropped().map_err(report)
 }

@@ -40,6 +40,8 @@ CREATE TABLE socle.model (
         CONSTRAINT model_first_position_check CHECK (first_position OPERATOR(pg_catalog.>=) 0),
     layers jsonb NOT NULL DEFAULT '[]',
     late_interaction jsonb,
+    public_use boolean NOT NULL DEFAULT true,
+    package text,
     CONSTRAINT model_name_key PRIMARY KEY (name)
 );
 COMMENT ON TABLE socle.model IS 'registered models; written by socle.register_model and socle.drop_model';
@@ -66,6 +68,8 @@ COMMENT ON COLUMN socle.model.lower_case IS 'texts are put into lower case befor
 COMMENT ON COLUMN socle.model.first_position IS 'position of the first token, for a graph that is given positions';
 COMMENT ON COLUMN socle.model.layers IS 'layers applied to a vector after pooling, in order';
 COMMENT ON COLUMN socle.model.late_interaction IS 'how queries and documents become tokens, for this kind of model: markers, masks, what is not compared';
+COMMENT ON COLUMN socle.model.public_use IS 'everybody may use the model; false: those in socle.model_grant';
+COMMENT ON COLUMN socle.model.package IS 'package that it was imported from, see socle.model_package; NULL: a directory of the server';
 GRANT SELECT ON socle.model TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('socle.model', '');
 
@@ -93,7 +97,7 @@ AS 'MODULE_PATHNAME', 'register_model_wrapper';
 COMMENT ON FUNCTION socle.register_model IS
     'checks, tries and registers the model in a directory below socle.model_directory; arguments after the second override its files';
 
-CREATE FUNCTION socle.drop_model(name text) RETURNS void
+CREATE FUNCTION socle.drop_model(name text, force boolean DEFAULT false) RETURNS void
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 100 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'drop_model_wrapper';
-COMMENT ON FUNCTION socle.drop_model IS 'removes a model from the registry; its files stay';
+COMMENT ON FUNCTION socle.drop_model IS 'removes a model from the registry, unless corpora use it; its files stay, but for those that were imported; force: also where corpora use it';

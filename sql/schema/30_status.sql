@@ -81,8 +81,13 @@ SELECT m.name,
        coalesce(l.memory_bytes, 0) AS memory_bytes,
        pg_catalog.to_timestamp(l.loaded_at) AS loaded_at,
        pg_catalog.to_timestamp(l.used_at) AS used_at,
-       coalesce(l.text_count, 0) AS text_count
+       coalesce(l.text_count, 0) AS text_count,
+       m.public_use,
+       m.package,
+       k.name AS vouched_by
 FROM socle.model AS m
+LEFT JOIN socle.model_package AS p ON p.sha256 OPERATOR(pg_catalog.=) m.package
+LEFT JOIN socle.trusted_key AS k ON k.public_key OPERATOR(pg_catalog.=) p.public_key
 LEFT JOIN pg_catalog.jsonb_to_recordset(socle.engine_report() OPERATOR(pg_catalog.->) 'models') AS l (
     digest text, memory_bytes bigint, loaded_at double precision, used_at double precision, text_count bigint)
     ON l.digest OPERATOR(pg_catalog.=) m.digest;
@@ -99,4 +104,7 @@ COMMENT ON COLUMN socle.model_status.memory_bytes IS 'memory it takes there, est
 COMMENT ON COLUMN socle.model_status.loaded_at IS 'time of loading';
 COMMENT ON COLUMN socle.model_status.used_at IS 'last use; the oldest goes first when memory runs short';
 COMMENT ON COLUMN socle.model_status.text_count IS 'texts and pairs run since it was loaded';
+COMMENT ON COLUMN socle.model_status.public_use IS 'everybody may use it; false: those in socle.model_grant';
+COMMENT ON COLUMN socle.model_status.package IS 'package that it was imported from; NULL: a directory of the server';
+COMMENT ON COLUMN socle.model_status.vouched_by IS 'name of the trusted key that has signed the package; NULL: nobody vouches for the model';
 GRANT SELECT ON socle.model_status TO PUBLIC;

@@ -15,6 +15,7 @@ CREATE TABLE socle.generator (
     digest text NOT NULL,
     registered_at timestamp with time zone NOT NULL DEFAULT pg_catalog.now(),
     registered_by name NOT NULL DEFAULT SESSION_USER,
+    package text,
     CONSTRAINT generator_name_key PRIMARY KEY (name)
 );
 COMMENT ON TABLE socle.generator IS 'registered language models; written by socle.register_generator and socle.drop_generator';
@@ -31,6 +32,7 @@ COMMENT ON COLUMN socle.generator.license IS 'licence of the weights, as stated 
 COMMENT ON COLUMN socle.generator.digest IS 'identity of what it writes: SHA-256 over file, template and context_tokens';
 COMMENT ON COLUMN socle.generator.registered_at IS 'time of registration';
 COMMENT ON COLUMN socle.generator.registered_by IS 'session user that registered the generator';
+COMMENT ON COLUMN socle.generator.package IS 'package that it was imported from, see socle.model_package; NULL: a file of the server';
 GRANT SELECT ON socle.generator TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('socle.generator', '');
 
@@ -53,7 +55,7 @@ COMMENT ON FUNCTION socle.register_generator IS
 CREATE FUNCTION socle.drop_generator(name text) RETURNS void
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 100 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'drop_generator_wrapper';
-COMMENT ON FUNCTION socle.drop_generator IS 'removes a generator from the registry; its file stays';
+COMMENT ON FUNCTION socle.drop_generator IS 'removes a generator from the registry; its file stays, unless it was imported';
 
 -- Functions that ask the generator. They run as their caller. VOLATILE: a text may differ at each call, and the planner
 -- must not write one to estimate a cost. RESTRICTED, not UNSAFE: they change nothing, and parallel workers would only queue

@@ -5,6 +5,13 @@ GRANT EXECUTE ON ALL ROUTINES IN SCHEMA socle, socle_internal TO PUBLIC;
 
 REVOKE ALL ON FUNCTION socle.register_model FROM PUBLIC;
 REVOKE ALL ON FUNCTION socle.drop_model FROM PUBLIC;
+REVOKE ALL ON FUNCTION socle.export_model FROM PUBLIC;
+REVOKE ALL ON FUNCTION socle.import_model(text, bytea, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION socle.import_model(text, oid, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION socle.trust_key FROM PUBLIC;
+REVOKE ALL ON FUNCTION socle.distrust_key FROM PUBLIC;
+REVOKE ALL ON FUNCTION socle.grant_model FROM PUBLIC;
+REVOKE ALL ON FUNCTION socle.revoke_model FROM PUBLIC;
 REVOKE ALL ON FUNCTION socle.register_generator FROM PUBLIC;
 REVOKE ALL ON FUNCTION socle.drop_generator FROM PUBLIC;
 REVOKE ALL ON FUNCTION socle.register_endpoint FROM PUBLIC;

@@ -1395,7 +1395,7 @@ RETURNS TABLE (area text, name text, type text, default_value text, description 
 LANGUAGE sql STABLE PARALLEL SAFE COST 10000 ROWS 20 SET search_path = pg_catalog, pg_temp
 AS $$
 WITH area (position, name, members) AS (VALUES
-    (1, 'models', '{register_model,drop_model,model_status}'::text[]),
+    (1, 'models', '{register_model,drop_model,export_model,import_model,trust_key,distrust_key,grant_model,revoke_model,model_status}'::text[]),
     (2, 'texts', '{chunk,count_tokens,embed,embed_query,rerank}'),
     (3, 'documents', '{extract,extract_text,document_metadata,import_directory}'),
     (4, 'corpora', '{create_corpus,alter_corpus,drop_corpus,wait_for_corpus,sync_corpus,pause_corpus,resume_corpus,retry_failed,verify_corpus,
@@ -1447,6 +1447,7 @@ meaning (argument, functions, text) AS (VALUES
     ('file_name', NULL, 'name of the file, a hint'),
     ('file_name', '{create_corpus}', 'column with the names of the files'),
     ('filter', NULL, 'conditions on the columns of the source'),
+    ('force', NULL, 'also where corpora use it'),
     ('format', NULL, 'plain, markdown or html'),
     ('fusion', NULL, 'how two rankings become one: adaptive, rrf or minmax'),
     ('generator', NULL, 'name of a generator; without it, socle.default_generator'),
@@ -1471,6 +1472,7 @@ meaning (argument, functions, text) AS (VALUES
     ('language', '{create_corpus,alter_corpus}', 'language of the documents; auto: detected for each chunk'),
     ('language', '{create_synonyms,create_protected_words,create_stop_words}', 'language of the queries that the rule holds for; without it, all'),
     ('language_column', NULL, 'column with the language of each document'),
+    ('large_object', NULL, 'large object with a package of a model'),
     ('license', NULL, 'licence, which is kept with the model'),
     ('marks', NULL, 'what stands before and after each word of the query'),
     ('max_attempts', NULL, 'attempts after which a document that fails is set aside'),
@@ -1499,6 +1501,7 @@ meaning (argument, functions, text) AS (VALUES
     ('neighbours', NULL, 'chunks before and after each hit that are joined with it'),
     ('normalized', NULL, 'whether vectors are brought to the length 1, if the files do not say it'),
     ('overlap_tokens', NULL, 'tokens of the end of a chunk that the next one repeats'),
+    ('package', NULL, 'package of a model'),
     ('part_megabytes', NULL, 'size of a file before compression, about'),
     ('passage_limit', NULL, 'search results that passages are made from'),
     ('passage_order', NULL, 'relevance, or document: those of a document together'),
@@ -1508,6 +1511,7 @@ meaning (argument, functions, text) AS (VALUES
     ('pooling', NULL, 'how vectors of tokens become one, if the files do not say it'),
     ('prefix', NULL, 'a text that is being typed'),
     ('prompt', NULL, 'what the model is asked'),
+    ('public_key', NULL, 'public key of minisign'),
     ('queries', NULL, 'table of queries: id, text'),
     ('query', NULL, 'what is searched for, in plain words'),
     ('query_prefix', NULL, 'text before each query that is embedded'),
@@ -1530,9 +1534,11 @@ meaning (argument, functions, text) AS (VALUES
     ('score_statistics', NULL, 'where rarity is counted: corpus, or visible chunks'),
     ('search_mode', NULL, 'mode of the search: hybrid, vector or keyword'),
     ('seed', NULL, 'makes a drawn text repeatable'),
+    ('signature', NULL, 'signature of the manifest by minisign, if the package does not hold it'),
     ('snippet_by', NULL, 'what a snippet without words of the query shows: words (its beginning) or meaning'),
     ('snippet_length', NULL, 'most characters of a snippet; 0: none'),
     ('source', NULL, 'table whose rows are the documents'),
+    ('source', '{export_model}', 'where the weights come from, which is kept with the package'),
     ('source_key', NULL, 'key of a document, as the column of the same name has it'),
     ('stale', NULL, 'chunks whose documents have changed: omit or show'),
     ('stop', NULL, 'texts before which it ends'),
@@ -1799,6 +1805,160 @@ GRANT EXECUTE ON FUNCTION socle.export_corpus(text, text, boolean, integer) TO p
 REVOKE ALL ON FUNCTION socle.import_corpus(text, text, regclass, text, name) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION socle.import_corpus(text, text, regclass, text, name) TO pg_read_server_files;
 GRANT EXECUTE ON FUNCTION socle.export_corpus_rows(text, boolean) TO PUBLIC;
+
+-- Models that come as one file: what was imported, its bytes, the keys that vouch for it, and who may use a model.
+
+ALTER TABLE socle.model ADD COLUMN public_use boolean NOT NULL DEFAULT true, ADD COLUMN package text;
+COMMENT ON COLUMN socle.model.public_use IS 'everybody may use the model; false: those in socle.model_grant';
+COMMENT ON COLUMN socle.model.package IS 'package that it was imported from, see socle.model_package; NULL: a directory of the server';
+ALTER TABLE socle.generator ADD COLUMN package text;
+COMMENT ON COLUMN socle.generator.package IS 'package that it was imported from, see socle.model_package; NULL: a file of the server';
+COMMENT ON FUNCTION socle.drop_generator(text) IS 'removes a generator from the registry; its file stays, unless it was imported';
+
+CREATE TABLE socle.model_package (
+    sha256 text NOT NULL,
+    manifest text NOT NULL,
+    signature text,
+    public_key text,
+    imported_at timestamp with time zone NOT NULL DEFAULT pg_catalog.now(),
+    imported_by name NOT NULL DEFAULT SESSION_USER,
+    CONSTRAINT model_package_sha256_key PRIMARY KEY (sha256)
+);
+COMMENT ON TABLE socle.model_package IS 'packages of models whose files are in this database; written by socle.import_model; not dumped';
+COMMENT ON COLUMN socle.model_package.sha256 IS 'SHA-256 of the manifest, which has the checksums of all files';
+COMMENT ON COLUMN socle.model_package.manifest IS 'the manifest, byte by byte as it was signed: JSON';
+COMMENT ON COLUMN socle.model_package.signature IS 'its signature, as minisign writes it; NULL: unsigned';
+COMMENT ON COLUMN socle.model_package.public_key IS 'trusted key whose signature was verified; it counts as long as the key is trusted';
+COMMENT ON COLUMN socle.model_package.imported_at IS 'time of the import';
+COMMENT ON COLUMN socle.model_package.imported_by IS 'session user that imported it';
+GRANT SELECT ON socle.model_package TO PUBLIC;
+
+CREATE TABLE socle.model_package_part (
+    package text NOT NULL CONSTRAINT model_package_part_package_fkey REFERENCES socle.model_package (sha256) ON DELETE CASCADE,
+    file_number integer NOT NULL,
+    part_number integer NOT NULL,
+    bytes bytea NOT NULL,
+    CONSTRAINT model_package_part_package_file_number_part_number_key PRIMARY KEY (package, file_number, part_number)
+);
+ALTER TABLE socle.model_package_part ALTER COLUMN bytes SET STORAGE EXTERNAL;
+COMMENT ON TABLE socle.model_package_part IS 'files of imported models, in parts; not dumped';
+COMMENT ON COLUMN socle.model_package_part.package IS 'the package';
+COMMENT ON COLUMN socle.model_package_part.file_number IS 'position of the file in the manifest, from 0';
+COMMENT ON COLUMN socle.model_package_part.part_number IS 'position of the part in the file, from 0';
+COMMENT ON COLUMN socle.model_package_part.bytes IS 'at most 1 MB';
+REVOKE ALL ON socle.model_package_part FROM PUBLIC;
+
+CREATE TABLE socle.trusted_key (
+    name text NOT NULL CONSTRAINT trusted_key_name_check CHECK (name OPERATOR(pg_catalog.<>) ''),
+    public_key text NOT NULL,
+    key_id text NOT NULL,
+    trusted_at timestamp with time zone NOT NULL DEFAULT pg_catalog.now(),
+    trusted_by name NOT NULL DEFAULT SESSION_USER,
+    CONSTRAINT trusted_key_name_key PRIMARY KEY (name),
+    CONSTRAINT trusted_key_public_key_key UNIQUE (public_key)
+);
+COMMENT ON TABLE socle.trusted_key IS 'keys whose signatures vouch for models; written by socle.trust_key and socle.distrust_key; not dumped';
+COMMENT ON COLUMN socle.trusted_key.name IS 'who vouches';
+COMMENT ON COLUMN socle.trusted_key.public_key IS 'public key, as minisign -P takes it';
+COMMENT ON COLUMN socle.trusted_key.key_id IS 'identity of the key, as minisign shows it';
+COMMENT ON COLUMN socle.trusted_key.trusted_at IS 'since when it is trusted';
+COMMENT ON COLUMN socle.trusted_key.trusted_by IS 'session user that trusts it';
+GRANT SELECT ON socle.trusted_key TO PUBLIC;
+
+CREATE TABLE socle.model_grant (
+    model text NOT NULL CONSTRAINT model_grant_model_fkey REFERENCES socle.model (name) ON DELETE CASCADE,
+    role regrole NOT NULL,
+    CONSTRAINT model_grant_model_role_key PRIMARY KEY (model, role)
+);
+COMMENT ON TABLE socle.model_grant IS 'who may use models that are not public; written by socle.grant_model and socle.revoke_model; not dumped';
+COMMENT ON COLUMN socle.model_grant.model IS 'name of the model';
+COMMENT ON COLUMN socle.model_grant.role IS 'role whose members may use it';
+GRANT SELECT ON socle.model_grant TO PUBLIC;
+
+-- They run as their caller, for the rights to the large object, and write the tables above as the owner of the extension.
+CREATE FUNCTION socle.export_model(name text, source text DEFAULT NULL) RETURNS oid
+LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000000 SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'export_model_wrapper';
+COMMENT ON FUNCTION socle.export_model IS
+    'writes a model, or a generator, with its manifest into a new large object of the caller, a tar file; source: where its weights come from; returns the large object';
+
+CREATE FUNCTION socle.import_model(name text, package bytea, signature text DEFAULT NULL)
+RETURNS TABLE (name text, kind text, digest text, file_count integer, byte_count bigint, license text, source text, vouched_by text)
+LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 1 SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'import_model_bytes_wrapper';
+COMMENT ON FUNCTION socle.import_model(text, bytea, text) IS
+    'stores a package that socle.export_model has written in this database, and registers its model; signature: that of its manifest, if the package does not hold it';
+
+CREATE FUNCTION socle.import_model(name text, large_object oid, signature text DEFAULT NULL)
+RETURNS TABLE (name text, kind text, digest text, file_count integer, byte_count bigint, license text, source text, vouched_by text)
+LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 1 SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'import_model_large_object_wrapper';
+COMMENT ON FUNCTION socle.import_model(text, oid, text) IS
+    'the same from a large object, which may be of any size: 1 MB of it is in memory at a time';
+
+-- They run as their caller, who has to be a superuser: a grant of EXECUTE makes nobody one who says whom to trust.
+CREATE FUNCTION socle.trust_key(name text, public_key text) RETURNS text
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 1000 SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'trust_key_wrapper';
+COMMENT ON FUNCTION socle.trust_key IS
+    'trusts a public key of minisign: what it has signed is vouched for, packages that were imported before included; returns the identity of the key';
+
+CREATE FUNCTION socle.distrust_key(name text) RETURNS void
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 100 SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'distrust_key_wrapper';
+COMMENT ON FUNCTION socle.distrust_key IS 'ends the trust in a key: what it alone has signed counts as unsigned from then on';
+
+-- SECURITY DEFINER, as socle.register_model.
+CREATE FUNCTION socle.grant_model(name text, role text) RETURNS void
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 100 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'grant_model_wrapper';
+COMMENT ON FUNCTION socle.grant_model IS 'lets the members of a role use a model; role public: everybody, as for each new model';
+
+CREATE FUNCTION socle.revoke_model(name text, role text) RETURNS void
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 100 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'revoke_model_wrapper';
+COMMENT ON FUNCTION socle.revoke_model IS 'takes back what socle.grant_model gave; corpora that use the model already go on';
+
+DROP FUNCTION socle.drop_model(text);
+CREATE FUNCTION socle.drop_model(name text, force boolean DEFAULT false) RETURNS void
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 100 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'drop_model_wrapper';
+COMMENT ON FUNCTION socle.drop_model IS 'removes a model from the registry, unless corpora use it; its files stay, but for those that were imported; force: also where corpora use it';
+
+CREATE OR REPLACE VIEW socle.model_status AS
+SELECT m.name,
+       m.kind,
+       m.dimensions,
+       m.max_tokens,
+       m.license,
+       m.digest,
+       m.registered_at,
+       (l.digest IS NOT NULL) AS loaded,
+       coalesce(l.memory_bytes, 0) AS memory_bytes,
+       pg_catalog.to_timestamp(l.loaded_at) AS loaded_at,
+       pg_catalog.to_timestamp(l.used_at) AS used_at,
+       coalesce(l.text_count, 0) AS text_count,
+       m.public_use,
+       m.package,
+       k.name AS vouched_by
+FROM socle.model AS m
+LEFT JOIN socle.model_package AS p ON p.sha256 OPERATOR(pg_catalog.=) m.package
+LEFT JOIN socle.trusted_key AS k ON k.public_key OPERATOR(pg_catalog.=) p.public_key
+LEFT JOIN pg_catalog.jsonb_to_recordset(socle.engine_report() OPERATOR(pg_catalog.->) 'models') AS l (
+    digest text, memory_bytes bigint, loaded_at double precision, used_at double precision, text_count bigint)
+    ON l.digest OPERATOR(pg_catalog.=) m.digest;
+COMMENT ON COLUMN socle.model_status.public_use IS 'everybody may use it; false: those in socle.model_grant';
+COMMENT ON COLUMN socle.model_status.package IS 'package that it was imported from; NULL: a directory of the server';
+COMMENT ON COLUMN socle.model_status.vouched_by IS 'name of the trusted key that has signed the package; NULL: nobody vouches for the model';
+
+REVOKE ALL ON FUNCTION socle.drop_model(text, boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION socle.export_model(text, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION socle.import_model(text, bytea, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION socle.import_model(text, oid, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION socle.trust_key(text, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION socle.distrust_key(text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION socle.grant_model(text, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION socle.revoke_model(text, text) FROM PUBLIC;
 
 -- The type "vector" of new arguments.
 SELECT socle_internal.check_installation();

@@ -1,13 +1,16 @@
 //! `socle.export_corpus`: the chunks of a corpus as Parquet files in a new directory, with a manifest and checksums. Reads
-//! some chunks at a time and holds one row group; the snapshot is that of the calling statement.
+//! some chunks at a time and holds one row group; the snapshot is that of the calling statement. What an interrupted call has
+//! written of the same chunks is not written again.
 
 use super::definition;
 use super::new_directory::{NewDirectory, NewFile};
-use super::read_chunks::{self, KeyForm, Position};
+use super::progress::{Identity, Progress, request};
+use super::read_chunks::{self, Columns, KeyForm, Position};
 use crate::catalog::{CorpusSpec, privileges};
+use crate::ledger::{self, Event, EventKind};
 use crate::pg::arguments::Arguments;
 use crate::pg::error::report;
-use crate::pg::{plan_cache, relation};
+use crate::pg::{plan_cache, relation, run_as};
 use crate::search::scope::reader_types;
 use crate::search::with_corpora;
 use pgrx::pg_sys::panic::ErrorReport;
@@ -74,7 +77,9 @@ fn export(corpus: &CorpusSpec, options: &ExportOptions) -> Result<Vec<ArchiveFil
     let mut manifest = begun(corpus, incomplete_because)?;
     let layout = manifest.layout()?;
     let directory = NewDirectory::begin(Path::new(&options.directory))?;
-    let export = Export { corpus, directory: &directory, layout, part_bytes: options.part_bytes };
+    let (part, who) = (options.part_bytes.to_string(), run_as::current_user().to_u32().to_string());
+    let request = request(&manifest, &[&part, &who]);
+    let export = Export { corpus, directory: &directory, layout, part_bytes: options.part_bytes, request };
     export.write(&mut manifest)?;
     let text = serde_json::to_vec_pretty(&manifest)
         .map_err(|error| Error::new(Kind::Bug, "could not encode a manifest").detail(error.to_string()))?;
@@ -87,6 +92,9 @@ fn export(corpus: &CorpusSpec, options: &ExportOptions) -> Result<Vec<ArchiveFil
     if manifest.row_security {
         pgrx::notice!("row security applies: rows that the caller may not see are not in the export");
     }
+    let event = Event::new(EventKind::ExportCorpus).with("corpus", corpus.name.clone());
+    let event = event.with("directory", options.directory.clone()).with("chunks", manifest.chunk_count);
+    ledger::record(event.with("manifest_sha256", own.sha256.clone()));
     Ok(manifest.files.into_iter().chain([own, sums]).collect())
 }
 
@@ -129,37 +137,92 @@ struct Export<'a> {
     directory: &'a NewDirectory,
     layout: ArchiveLayout,
     part_bytes: usize,
+    /// The identity of what is asked for.
+    request: String,
+}
+
+/// Where an export goes on.
+struct Begun {
+    identity: Identity,
+    files: Vec<ArchiveFile>,
+    position: Position,
 }
 
 impl Export<'_> {
     /// Writes all files with chunks, one at least, and counts what is in them.
     fn write(&self, manifest: &mut Manifest) -> Result<()> {
         let kinds: Vec<KeyKind> = self.layout.keys.iter().map(|(_, kind)| *kind).collect();
-        let mut position = Position::default();
-        let mut part = self.begin_part(1)?;
+        let keys = KeyForm::Columns(&kinds);
+        let Begun { mut identity, mut files, mut position } = self.begun(keys)?;
+        let columns = if self.layout.token_vectors { Columns::ContentAndTokens } else { Columns::Content };
+        let mut part = self.begin_part(files.len() + 1)?;
+        let mut last = 0;
         let mut said = Instant::now();
         while !position.at_end {
             pgrx::check_for_interrupts!();
-            let keys = KeyForm::Columns(&kinds);
-            for (chunk, _) in read_chunks::next(self.corpus, keys, self.layout.token_vectors, &mut position)? {
+            for keyed in read_chunks::next(self.corpus, keys, columns, &mut position)? {
                 if part.byte_count() >= self.part_bytes {
-                    manifest.files.push(self.finish_part(part)?);
-                    part = self.begin_part(manifest.files.len() + 1)?;
+                    files.push(self.finish_part(part)?);
+                    self.directory.keep(&Progress {
+                        request: self.request.clone(),
+                        after: last,
+                        chunks_sha256: identity.sha256(),
+                        files: files.clone(),
+                    })?;
+                    part = self.begin_part(files.len() + 1)?;
                 }
-                manifest.chunk_count += 1;
-                manifest.document_count += u64::from(chunk.ordinal == 1);
-                part.push(chunk)?;
+                identity.push(&keyed);
+                last = keyed.number;
+                part.push(keyed.chunk)?;
             }
             if said.elapsed() > SAY_EVERY {
                 said = Instant::now();
-                let all = relation::estimated_rows(self.corpus.tables.chunk.unwrap_or_default().into());
-                pgrx::notice!("{} of about {} chunks", manifest.chunk_count, all.max(manifest.chunk_count));
+                self.say(&identity);
             }
         }
-        manifest.files.push(self.finish_part(part)?);
+        files.push(self.finish_part(part)?);
+        manifest.files = files;
+        (manifest.chunk_count, manifest.document_count) = (identity.chunk_count, identity.document_count);
         manifest.left_out_count = position.left_out;
         manifest.complete &= position.left_out == 0;
         Ok(())
+    }
+
+    /// Where an interrupted call has stopped, if what it has written is of these chunks; otherwise the beginning.
+    fn begun(&self, keys: KeyForm<'_>) -> Result<Begun> {
+        let anew = || Begun { identity: Identity::default(), files: Vec::new(), position: Position::default() };
+        let Some(progress) = self.directory.progress()? else { return Ok(anew()) };
+        let mut identity = Identity::default();
+        let mut position = Position::between(0, progress.after);
+        let is_same_request = progress.request == self.request;
+        while is_same_request && !position.at_end {
+            pgrx::check_for_interrupts!();
+            let chunks = read_chunks::next(self.corpus, keys, Columns::Nothing, &mut position)?;
+            chunks.iter().for_each(|keyed| identity.push(keyed));
+        }
+        if !is_same_request || identity.sha256() != progress.chunks_sha256 {
+            let why = if is_same_request {
+                "chunks have changed since"
+            } else {
+                "it was another call, or another definition of the corpus"
+            };
+            pgrx::notice!("what an interrupted export has left is written anew: {why}");
+            self.directory.forget(&progress);
+            return Ok(anew());
+        }
+        pgrx::notice!(
+            "going on after {} chunks in {} files of an interrupted export",
+            identity.chunk_count,
+            progress.files.len()
+        );
+        let mut rest = Position::between(progress.after, i64::MAX);
+        rest.left_out = position.left_out;
+        Ok(Begun { identity, files: progress.files, position: rest })
+    }
+
+    fn say(&self, identity: &Identity) {
+        let all = relation::estimated_rows(self.corpus.tables.chunk.unwrap_or_default().into());
+        pgrx::notice!("{} of about {} chunks", identity.chunk_count, all.max(identity.chunk_count));
     }
 
     fn begin_part(&self, number: usize) -> Result<PartWriter<NewFile>> {

@@ -10,6 +10,7 @@ use crate::corpus::options::check_name;
 use crate::corpus::source::Source;
 use crate::engine_client;
 use crate::import::directory::Directory;
+use crate::ledger::{self, Event, EventKind};
 use crate::model;
 use crate::pg::arguments::Arguments;
 use crate::pg::error::report;
@@ -83,6 +84,9 @@ fn import(arguments: Arguments) -> Result<pg_sys::Oid> {
         }
     }
     let (schema, table) = table.name();
+    let event = Event::new(EventKind::ImportCorpus).with("table", format!("{schema}.{table}"));
+    let event = event.with("chunks", manifest.chunk_count).with("model_digest", manifest.model.digest.clone());
+    ledger::record(event.with("has_source", owner.is_some()));
     Ok(relation::find_and_lock(schema, table))
 }
 

@@ -1,23 +1,34 @@
-//! A directory that is written and appears under its name once it is complete. Nothing that exists is ever overwritten, and
-//! what is not complete is removed: after an error, after a cancel, and when the session is terminated in between.
+//! A directory that is written and appears under its name once it is complete. Nothing that exists is ever overwritten. After an
+//! error, after a cancel, and when the session is terminated in between, the files that are complete stay under another name,
+//! for the next call to go on with; without any, nothing stays.
 //!
 //! Only what is below a directory that a superuser named is written to, and below that no symbolic link is followed.
 
+use super::progress::{MAX_BYTES, PROGRESS, Progress};
 use crate::import::directory::open_below;
-use crate::pg::{backend, callback, gucs};
-use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags, fsync, mkdirat, openat, renameat, renameat_with, unlinkat};
+use crate::pg::{callback, gucs};
+use rustix::fs::{
+    AtFlags, Dir, FlockOperation, Mode, OFlags, RenameFlags, flock, fsync, mkdirat, openat, renameat, renameat_with,
+    unlinkat,
+};
 use rustix::io::Errno;
 use sha2::{Digest, Sha256};
-use socle_core::corpus::manifest::ArchiveFile;
+use socle_core::corpus::manifest::{ArchiveFile, CHECKSUMS, MANIFEST, part_name};
 use socle_core::{Error, Kind, Result};
 use std::cell::{Cell, RefCell};
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Component, Path, PathBuf};
 
 /// Modes before the server's umask, which takes away what its data directory has not either (initdb --allow-group-access).
 const FILE_MODE: u32 = 0o640;
 const DIRECTORY_MODE: u32 = 0o750;
+
+/// Name of the file with the progress while it is written.
+const NEW_PROGRESS: &str = "progress.json.new";
+
+/// Bytes of a part that are compared at a time.
+const BUFFER_BYTES: usize = 1 << 20;
 
 thread_local! {
     /// What has to be removed unless it is completed.
@@ -30,18 +41,23 @@ struct Unfinished {
     parent: File,
     name: String,
     opened: Option<File>,
+    /// Those that are not part of the progress that is on disk.
     files: Vec<String>,
+    /// Whether there is progress on disk, which the next call goes on with.
+    is_kept: bool,
 }
 
 impl Unfinished {
-    /// Removes everything, as far as that is possible.
+    /// Removes everything that is of no use, as far as that is possible.
     fn remove(&self) {
         for file in &self.files {
             if let Some(opened) = &self.opened {
                 let _ = unlinkat(opened, file.as_str(), AtFlags::empty());
             }
         }
-        let _ = unlinkat(&self.parent, self.name.as_str(), AtFlags::REMOVEDIR);
+        if !self.is_kept {
+            let _ = unlinkat(&self.parent, self.name.as_str(), AtFlags::REMOVEDIR);
+        }
     }
 }
 
@@ -71,26 +87,131 @@ impl NewDirectory {
         if rustix::fs::statat(&parent, name.as_str(), AtFlags::SYMLINK_NOFOLLOW).is_ok() {
             return Err(exists(&path));
         }
-        let number = backend::random_bytes::<8>().map(u64::from_ne_bytes).unwrap_or_default();
-        let temporary = format!("{name}.incomplete-{number:016x}");
+        let temporary = format!("{name}.incomplete");
         let failed = |error: Errno| cannot_write(&path, error.into());
-        mkdirat(&parent, temporary.as_str(), Mode::from_raw_mode(DIRECTORY_MODE)).map_err(failed)?;
+        let is_new = match mkdirat(&parent, temporary.as_str(), Mode::from_raw_mode(DIRECTORY_MODE)) {
+            Ok(()) => true,
+            Err(Errno::EXIST) => false,
+            Err(error) => return Err(failed(error)),
+        };
         if !FOLLOWED.replace(true) {
             callback::at_process_exit(remove_unfinished);
         }
         remove_unfinished();
-        let unfinished = Unfinished { parent, name: temporary.clone(), opened: None, files: Vec::new() };
-        let opened = openat(
-            &unfinished.parent,
-            temporary.as_str(),
-            OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC,
-            Mode::empty(),
-        );
-        UNFINISHED.set(Some(unfinished));
-        let new = Self { path: path.clone(), name };
-        let opened = File::from(opened.map_err(failed)?);
-        with_unfinished(|unfinished| unfinished.opened = Some(opened));
-        Ok(new)
+        let directory = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let opened = openat(&parent, temporary.as_str(), directory, Mode::empty());
+        let opened = match opened {
+            Ok(opened) => File::from(opened),
+            Err(Errno::NOTDIR | Errno::LOOP) => return Err(exists(&path.with_file_name(temporary))),
+            Err(error) => return Err(failed(error)),
+        };
+        // Ends with this process, however that ends.
+        if flock(&opened, FlockOperation::NonBlockingLockExclusive).is_err() {
+            return Err(Error::new(Kind::NotInState, format!("another session exports to \"{}\"", path.display()))
+                .hint("Wait for it, or name another directory."));
+        }
+        UNFINISHED.set(Some(Unfinished {
+            parent,
+            name: temporary,
+            opened: Some(opened),
+            files: Vec::new(),
+            is_kept: !is_new,
+        }));
+        Ok(Self { path, name })
+    }
+
+    /// What an earlier call has written, if its parts are still what they were. Everything else that it left is removed.
+    ///
+    /// # Errors
+    /// `AlreadyExists` for a file that no export has written.
+    pub fn progress(&self) -> Result<Option<Progress>> {
+        let names = with_unfinished(|unfinished| names(unfinished.opened.as_ref())).unwrap_or_default();
+        let parts: Vec<String> = (1..=names.len()).map(part_name).collect();
+        let is_own = |name: &String| {
+            [PROGRESS, NEW_PROGRESS, MANIFEST, CHECKSUMS].contains(&name.as_str()) || parts.contains(name)
+        };
+        if let Some(other) = names.iter().find(|name| !is_own(name)) {
+            let path = self.path.with_file_name(format!("{}.incomplete", self.name));
+            return Err(exists(&path.join(other)));
+        }
+        let found = self.read(PROGRESS, MAX_BYTES).and_then(|bytes| Progress::parse(&bytes));
+        let found = found.filter(|progress| progress.files.iter().all(|file| self.is_intact(file)));
+        let kept: Vec<&str> =
+            found.iter().flat_map(|progress| &progress.files).map(|file| file.name.as_str()).collect();
+        let surplus =
+            names.iter().filter(|name| !kept.contains(&name.as_str()) && (found.is_none() || *name != PROGRESS));
+        let surplus: Vec<String> = surplus.cloned().collect();
+        self.remove(&surplus, found.is_some());
+        Ok(found)
+    }
+
+    /// Removes the parts of an earlier call, to begin anew.
+    pub fn forget(&self, progress: &Progress) {
+        let names: Vec<String> =
+            progress.files.iter().map(|file| file.name.clone()).chain([PROGRESS.to_string()]).collect();
+        self.remove(&names, false);
+    }
+
+    fn remove(&self, names: &[String], is_kept: bool) {
+        with_unfinished(|unfinished| {
+            for name in names {
+                if let Some(opened) = &unfinished.opened {
+                    let _ = unlinkat(opened, name.as_str(), AtFlags::empty());
+                }
+            }
+            unfinished.is_kept = is_kept;
+        });
+    }
+
+    /// The bytes of a file, if there is one of at most that size.
+    fn read(&self, name: &str, limit: u64) -> Option<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.open(name)?.take(limit + 1).read_to_end(&mut bytes).ok()?;
+        (bytes.len() as u64 <= limit).then_some(bytes)
+    }
+
+    fn open(&self, name: &str) -> Option<File> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let opened = with_unfinished(|unfinished| openat(unfinished.opened.as_ref()?, name, flags, Mode::empty()).ok());
+        opened.flatten().map(File::from).filter(|file| file.metadata().is_ok_and(|metadata| metadata.is_file()))
+    }
+
+    /// Whether a part has the bytes that were written.
+    fn is_intact(&self, file: &ArchiveFile) -> bool {
+        let Some(mut opened) = self.open(&file.name) else { return false };
+        let (mut hash, mut buffer, mut total) = (Sha256::new(), vec![0; BUFFER_BYTES], 0);
+        loop {
+            pgrx::check_for_interrupts!();
+            match opened.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(count) => {
+                    total += count as u64;
+                    hash.update(buffer.get(..count).unwrap_or_default());
+                }
+                Err(_) => return false,
+            }
+        }
+        total == file.bytes && format!("{:x}", hash.finalize()) == file.sha256
+    }
+
+    /// Notes on disk how far the export has come: from then on its parts stay.
+    ///
+    /// # Errors
+    /// Those of [`Self::create_file`].
+    pub fn keep(&self, progress: &Progress) -> Result<()> {
+        let text = serde_json::to_vec(progress).map_err(|error| {
+            Error::new(Kind::Bug, "could not encode the progress of an export").detail(error.to_string())
+        })?;
+        self.write_file(NEW_PROGRESS, &text)?;
+        let renamed = with_unfinished(|unfinished| {
+            let opened = unfinished.opened.as_ref().ok_or(Errno::BADF)?;
+            renameat(opened, NEW_PROGRESS, opened, PROGRESS)?;
+            fsync(opened)?;
+            unfinished.files.clear();
+            unfinished.is_kept = true;
+            Ok(())
+        });
+        renamed.unwrap_or(Err(Errno::BADF)).map_err(|error: Errno| cannot_write(&self.path, error.into()))
     }
 
     /// Creates a file in it.
@@ -134,7 +255,10 @@ impl NewDirectory {
     /// Those of [`Self::begin`].
     pub fn complete(self) -> Result<()> {
         let renamed = with_unfinished(|unfinished| {
-            unfinished.opened.as_ref().map_or(Ok(()), fsync)?;
+            if let Some(opened) = &unfinished.opened {
+                let _ = unlinkat(opened, PROGRESS, AtFlags::empty());
+                fsync(opened)?;
+            }
             let (parent, name) = (&unfinished.parent, unfinished.name.as_str());
             match renameat_with(parent, name, parent, self.name.as_str(), RenameFlags::NOREPLACE) {
                 // A file system that does not know the flag, such as NFS: then only an empty directory would be replaced.
@@ -184,6 +308,13 @@ impl Write for NewFile {
 
 fn with_unfinished<T>(work: impl FnOnce(&mut Unfinished) -> T) -> Option<T> {
     UNFINISHED.with_borrow_mut(|unfinished| unfinished.as_mut().map(work))
+}
+
+/// Names in a directory.
+fn names(directory: Option<&File>) -> Vec<String> {
+    let entries = directory.and_then(|directory| Dir::read_from(directory).ok()).into_iter().flatten();
+    let names = entries.filter_map(|entry| Some(entry.ok()?.file_name().to_string_lossy().into_owned()));
+    names.filter(|name| name != "." && name != "..").collect()
 }
 
 /// Also runs when the process ends, where nothing may be raised.

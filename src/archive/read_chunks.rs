@@ -16,6 +16,9 @@ const CHUNKS: &str = include_str!("../../sql/archive/chunks.sql");
 /// Chunks that are read at a time: a megabyte or a few, as chunks fit into the window of a model.
 const LIMIT: i64 = 200;
 
+/// Chunks of which only the identity is read, at a time.
+const IDENTITIES: i64 = 5_000;
+
 /// Column of the first key column in [`CHUNKS`].
 const FIRST_KEY: i32 = 13;
 
@@ -28,17 +31,67 @@ pub enum KeyForm<'a> {
     Json,
 }
 
-/// A chunk, and its key as JSON if that was asked for.
-pub type KeyedChunk = (ArchivedChunk, Option<Key>);
+/// A chunk.
+#[derive(Clone, Debug)]
+pub struct KeyedChunk {
+    /// Its number in the chunk table.
+    pub number: i64,
+    /// What is exported of it.
+    pub chunk: ArchivedChunk,
+    /// Its key as JSON if that was asked for.
+    pub key: Option<Key>,
+}
+
+/// What of chunks is read, besides what identifies them.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Columns {
+    /// Texts and vectors.
+    Content,
+    /// These, and token vectors.
+    ContentAndTokens,
+    /// Nothing, which is much faster.
+    Nothing,
+}
+
+impl Columns {
+    fn sql(self) -> &'static str {
+        match self {
+            Self::Content => "c.content, c.heading_path, c.embedding, NULL::bytea AS token_vectors",
+            Self::ContentAndTokens => "c.content, c.heading_path, c.embedding, c.token_vectors",
+            Self::Nothing => {
+                "''::text AS content, '{}'::text[] AS heading_path, NULL::bytea AS embedding, NULL::bytea AS token_vectors"
+            }
+        }
+    }
+
+    fn limit(self) -> i64 {
+        if self == Self::Nothing { IDENTITIES } else { LIMIT }
+    }
+}
 
 /// Where reading has arrived.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Position {
     after: i64,
+    last: i64,
     /// Number of chunks that were left out because their documents have changed or are gone.
     pub left_out: u64,
     /// Whether all have been read.
     pub at_end: bool,
+}
+
+impl Position {
+    /// After chunk number `after`, to read up to number `last`.
+    pub fn between(after: i64, last: i64) -> Self {
+        Self { after, last, left_out: 0, at_end: false }
+    }
+}
+
+impl Default for Position {
+    fn default() -> Self {
+        // Chunks are numbered from 1.
+        Self::between(0, i64::MAX)
+    }
 }
 
 /// Why what is read of a corpus is not all that its source has; empty if it is.
@@ -71,29 +124,28 @@ pub fn check_complete(corpus: &CorpusSpec, incomplete: bool) -> Result<Vec<Strin
 pub fn next(
     corpus: &CorpusSpec,
     keys: KeyForm<'_>,
-    token_vectors: bool,
+    columns: Columns,
     position: &mut Position,
 ) -> Result<Vec<KeyedChunk>> {
     let form = if matches!(keys, KeyForm::Json) { "{keys s}" } else { "{keys k}" };
-    let limit = LIMIT.to_string();
     let extra = [
         ("archived_keys", expand(form, corpus, &[])),
-        ("token_vectors", if token_vectors { "k.token_vectors" } else { "NULL::bytea" }.to_string()),
-        ("token_vectors_column", if token_vectors { ", c.token_vectors" } else { "" }.to_string()),
-        ("limit", limit),
+        ("columns", columns.sql().to_string()),
+        ("limit", columns.limit().to_string()),
     ];
     let extra = extra.each_ref().map(|(name, sql)| (*name, sql.as_str()));
     let sql = expand(CHUNKS, corpus, &extra);
-    let parameters = [position.after.into()];
+    let parameters = [position.after.into(), position.last.into()];
     let found = privileges::as_reader(corpus, || {
         gucs::with_gucs(&gucs::RENDERING, || {
             plan_cache::rows(&sql, &parameters, 0, |row| {
                 let is_there = row.get::<bool>(2) == Some(true);
-                (row.get::<i64>(1).unwrap_or_default(), is_there.then(|| chunk(corpus, row, keys)))
+                let number = row.get::<i64>(1).unwrap_or_default();
+                (number, is_there.then(|| chunk(corpus, row, number, keys, columns)))
             })
         })
     })?;
-    position.at_end = (found.len() as i64) < LIMIT;
+    position.at_end = (found.len() as i64) < columns.limit();
     position.after = found.last().map_or(position.after, |(number, _)| *number);
     let there = found.iter().filter(|(_, chunk)| chunk.is_some()).map(|(number, _)| *number).collect();
     let stale = stale_chunks(corpus, freshness(corpus)?.1, there)?;
@@ -107,8 +159,14 @@ pub fn next(
     Ok(kept)
 }
 
-fn chunk(corpus: &CorpusSpec, row: plan_cache::Row, keys: KeyForm<'_>) -> Result<KeyedChunk> {
-    let number = |column| row.get::<i32>(column).unwrap_or_default();
+fn chunk(
+    corpus: &CorpusSpec,
+    row: plan_cache::Row,
+    number: i64,
+    keys: KeyForm<'_>,
+    columns: Columns,
+) -> Result<KeyedChunk> {
+    let integer = |column| row.get::<i32>(column).unwrap_or_default();
     let key = match keys {
         KeyForm::Json => Vec::new(),
         KeyForm::Columns(kinds) => {
@@ -118,19 +176,19 @@ fn chunk(corpus: &CorpusSpec, row: plan_cache::Row, keys: KeyForm<'_>) -> Result
     let json = matches!(keys, KeyForm::Json).then(|| row.key(FIRST_KEY, &corpus.tables.key_columns));
     let chunk = ArchivedChunk {
         key,
-        ordinal: number(3),
-        content: row.get(4).unwrap_or_default(),
-        heading_path: row.get(5).unwrap_or_default(),
-        page: row.get(6),
-        start_offset: number(7),
-        end_offset: number(8),
-        token_count: number(9),
-        content_hash: row.get(10).unwrap_or_default(),
-        embedding: row.vector(11),
+        ordinal: integer(3),
+        page: row.get(4),
+        start_offset: integer(5),
+        end_offset: integer(6),
+        token_count: integer(7),
+        content_hash: row.get(8).unwrap_or_default(),
+        content: row.get(9).unwrap_or_default(),
+        heading_path: row.get(10).unwrap_or_default(),
+        embedding: if columns == Columns::Nothing { Vec::new() } else { row.vector(11) },
         token_vectors: row.get(12),
     };
-    if chunk.embedding.len() == corpus.options.dimensions as usize {
-        return Ok((chunk, json));
+    if columns == Columns::Nothing || chunk.embedding.len() == corpus.options.dimensions as usize {
+        return Ok(KeyedChunk { number, chunk, key: json });
     }
     Err(Error::new(Kind::NotInState, format!("a chunk of corpus \"{}\" has no vector of its model", corpus.name))
         .hint("See socle.verify_corpus()."))

@@ -1,6 +1,6 @@
 //! `socle.export_corpus_rows`: the chunks of a corpus as rows, made some at a time.
 
-use super::read_chunks::{self, KeyForm, KeyedChunk, Position};
+use super::read_chunks::{self, Columns, KeyForm, KeyedChunk, Position};
 use crate::pg::arguments::Arguments;
 use crate::pg::error::report;
 use crate::pg::jsonb_key::Key;
@@ -55,7 +55,7 @@ impl Iterator for ChunkRows {
 
     fn next(&mut self) -> Option<Row> {
         loop {
-            if let Some((chunk, key)) = self.ready.next() {
+            if let Some(KeyedChunk { chunk, key, .. }) = self.ready.next() {
                 return Some((
                     key.unwrap_or_default(),
                     chunk.ordinal,
@@ -84,7 +84,7 @@ impl ChunkRows {
         pgrx::check_for_interrupts!();
         let position = &mut self.position;
         let found = with_corpora_again(&self.names, |corpora| match corpora.first() {
-            Some(corpus) => read_chunks::next(corpus, KeyForm::Json, false, position),
+            Some(corpus) => read_chunks::next(corpus, KeyForm::Json, Columns::Content, position),
             None => Ok(Vec::new()),
         })?;
         self.ready = found.into_iter();

@@ -302,7 +302,7 @@ fn unknown(name: &str) -> Result<Error> {
 /// The model that a corpus was created with, as it is registered now.
 ///
 /// # Errors
-/// Those of [`model::find`]; `NotInState` when a model of another digest has its name.
+/// Those of [`model::find_for_corpus`]; `NotInState` when a model of another digest has its name.
 pub fn model_of(corpus: &CorpusSpec) -> Result<ModelSpec> {
     registered(corpus, &corpus.options.model, &corpus.options.model_digest)
 }
@@ -319,7 +319,7 @@ pub fn token_model_of(corpus: &CorpusSpec) -> Result<Option<ModelSpec>> {
 }
 
 fn registered(corpus: &CorpusSpec, name: &str, digest: &str) -> Result<ModelSpec> {
-    let spec = model::find(name)?;
+    let spec = model::find_for_corpus(name)?;
     if spec.digest() == digest {
         return Ok(spec);
     }

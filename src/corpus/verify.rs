@@ -1,8 +1,9 @@
-//! `socle.verify_corpus`: compares source and chunks, and chunks and keyword index, and has differences repaired.
+//! `socle.verify_corpus`: compares source and chunks, and chunks and keyword index, looks whether stored token vectors can be
+//! read, and has differences repaired.
 
 use super::lifecycle::{REQUEST_RESYNC, complete, own_corpus};
-use crate::catalog::CorpusSpec;
 use crate::catalog::sql_template::expand;
+use crate::catalog::{CorpusSpec, token_model_of};
 use crate::engine_client;
 use crate::keyword_index::segments;
 use crate::pg::arguments::Arguments;
@@ -16,6 +17,7 @@ use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use socle_core::Result;
 use socle_core::protocol::{Request, Response};
+use socle_core::search::token_vectors::{self, TokenVectors};
 use std::collections::HashSet;
 
 const VERIFY: &str = include_str!("../../sql/corpus/verify.sql");
@@ -23,6 +25,8 @@ const DAMAGED: &str = include_str!("../../sql/corpus/corrupted.sql");
 const FORGET_DAMAGED: &str = include_str!("../../sql/corpus/forget_damaged.sql");
 const DELETE_STRAYS: &str = include_str!("../../sql/corpus/delete_strays.sql");
 const ALL_CHUNKS: &str = include_str!("../../sql/corpus/all_chunks.sql");
+const TOKEN_VECTORS: &str = include_str!("../../sql/corpus/token_vectors.sql");
+const DELETE_CHUNKS: &str = include_str!("../../sql/corpus/delete_chunks.sql");
 const KEYWORD_FORGET: &str = include_str!("../../sql/corpus/keyword_forget.sql");
 
 /// A row of the result of `socle.verify_corpus`.
@@ -40,8 +44,12 @@ fn verify_corpus(call: pg_sys::FunctionCallInfo) -> Result<Problems, ErrorReport
         let problems = as_owner(owner, || -> Result<Vec<_>> {
             let damaged = corpus.sql(DAMAGED);
             let sql = expand(VERIFY, &corpus, &[("damaged", &damaged)]);
-            let problems = gucs::with_gucs(&gucs::RENDERING, || problems(&sql, &corpus.tables.key_columns))?;
+            let mut problems = gucs::with_gucs(&gucs::RENDERING, || problems(&sql, &corpus.tables.key_columns))?;
+            let (chunks, unreadable) = token_problems(&corpus)?;
+            problems.extend(unreadable);
             if repair && !problems.is_empty() {
+                // Their documents are damaged then, and chunked again.
+                spi::run(&corpus.sql(DELETE_CHUNKS), &[chunks.into()])?;
                 spi::run(&expand(FORGET_DAMAGED, &corpus, &[("damaged", &damaged)]), &[])?;
                 spi::run(&corpus.sql(DELETE_STRAYS), &[])?;
                 spi::run(&corpus.sql(REQUEST_RESYNC), &[])?;
@@ -64,6 +72,31 @@ fn problems(sql: &str, keys: &[String]) -> Result<Vec<(String, Key, String)>> {
     plan_cache::rows(sql, &[(gucs::max_document_bytes() as i64).into()], 0, |row| {
         (row.get(1).unwrap_or_default(), row.key(3, keys), row.get(2).unwrap_or_default())
     })
+}
+
+/// Chunks whose token vectors are not what a model of this kind gives, and their documents. A chunk without any is none of
+/// them: the model scores it. Nothing is looked at while the model is not registered, which searches tell.
+fn token_problems(corpus: &CorpusSpec) -> Result<(Vec<i64>, Vec<(String, Key, String)>)> {
+    let Some((width, most)) = token_model_of(corpus).ok().flatten().map(|model| (model.dimensions, model.max_tokens))
+    else {
+        return Ok((Vec::new(), Vec::new()));
+    };
+    let (width, most) = (width as usize, most as usize);
+    let sql = corpus.sql(TOKEN_VECTORS);
+    let found = gucs::with_gucs(&gucs::RENDERING, || {
+        plan_cache::rows(&sql, &[], 0, |row| {
+            pgrx::check_for_interrupts!();
+            let is_sound = row.with_bytes(2, token_vectors::size(width, most), |bytes| {
+                bytes.is_some_and(|bytes| TokenVectors::read(bytes, width, most).is_some())
+            });
+            (is_sound == Some(false))
+                .then(|| (row.get::<i64>(1).unwrap_or_default(), row.key(3, &corpus.tables.key_columns)))
+        })
+    })?;
+    let (chunks, keys): (Vec<i64>, Vec<Key>) = found.into_iter().flatten().unzip();
+    let detail = |chunk: &i64| format!("the token vectors of chunk {chunk} cannot be read");
+    let problems = chunks.iter().zip(keys).map(|(chunk, key)| ("token_vectors".to_string(), key, detail(chunk)));
+    Ok((chunks.clone(), problems.collect()))
 }
 
 /// Problems of the keyword index; none while it is still being completed.

@@ -1,5 +1,6 @@
 //! How functions find a registered generator.
 
+use crate::model_files;
 use crate::pg::{gucs, plan_cache};
 use serde_json::Value;
 use socle_core::generator::GeneratorSpec;
@@ -31,11 +32,20 @@ pub fn find(name: Option<String>) -> Result<GeneratorSpec> {
     let Some(row) = row(&name)? else { return Err(unknown(&name)?) };
     let damaged =
         || Error::new(Kind::DamagedModelFile, format!("the row of generator \"{name}\" in socle.generator is damaged"));
-    let spec = serde_json::from_str(&row).ok().and_then(|row| spec(&row)).ok_or_else(damaged)?;
+    let row: Value = serde_json::from_str(&row).map_err(|_| damaged())?;
+    let package = row.get("package").and_then(Value::as_str);
+    let what = format!("generator \"{name}\"");
+    model_files::require_signed(package, &what)?;
+    let mut spec = spec(&row).ok_or_else(damaged)?;
     if GeneratorSpec::digest_of(&spec.file.sha256, &spec.template, spec.context_tokens) != spec.digest {
         return Err(damaged()
             .detail("Its digest does not belong to its other columns.")
             .hint("Drop the generator with socle.drop_generator() and register it again."));
+    }
+    if let Some(package) = package {
+        let name = spec.file.path.trim_start_matches(&model_files::directory_name(package)).trim_start_matches('/');
+        model_files::ensure(package, std::iter::once((name, spec.file.bytes)), &what)?;
+        spec.file.path = model_files::path_for_engine(&spec.file.path);
     }
     Ok(spec)
 }
@@ -54,6 +64,14 @@ pub fn is_registered(name: &str) -> Result<bool> {
 /// Those of SPI.
 pub fn unknown(name: &str) -> Result<Error> {
     Ok(Error::new(Kind::UnknownModel, format!("generator \"{name}\" does not exist")).hint(known()?))
+}
+
+/// The row of a generator as JSON, if there is one of this name.
+///
+/// # Errors
+/// Those of SPI.
+pub fn row_of(name: &str) -> Result<Option<Value>> {
+    Ok(row(name)?.and_then(|row| serde_json::from_str(&row).ok()))
 }
 
 fn row(name: &str) -> Result<Option<String>> {

@@ -72,6 +72,12 @@ impl Arguments {
         Ok(unsafe { <&[u8]>::from_datum(datum, false) })
     }
 
+    /// A `bytea` of any size, for superusers and those whom they trust: what it takes in memory is up to the caller.
+    pub fn bytes(self, at: usize) -> Option<&'static [u8]> {
+        // SAFETY: the SQL declaration makes this argument a bytea, which stays where Postgres holds it until the call ends.
+        self.datum(at).and_then(|datum| unsafe { <&[u8]>::from_datum(datum, false) })
+    }
+
     /// A short argument: a name, a prefix, a format.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ mod import;
 mod leaving;
 mod read;
 mod refused;
+mod resume;
 mod round_trip;
 
 use postgres::Client;

@@ -15,6 +15,7 @@ mod interrupt;
 mod manual;
 mod memory;
 mod model;
+mod model_package;
 mod monitoring;
 mod reference;
 mod search;

@@ -1,4 +1,5 @@
-//! Opens the files of a model: only regular files below `socle.model_directory`.
+//! Opens the files of a model: only regular files below `socle.model_directory`, or below the directory of those that were
+//! imported into a database.
 //!
 //! Refused are paths by which a name inside the directory could mean bytes outside of it (`..`, absolute paths, symbolic
 //! links that lead out, hard links), and what is no regular file (pipes, devices, directories).
@@ -6,18 +7,36 @@
 use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, Stat};
 use rustix::io::Errno;
 use sha2::{Digest, Sha256};
-use socle_core::model::{ModelFile, hexadecimal, sha256};
+use socle_core::model::{ModelFile, PACKAGE_PREFIX, hexadecimal, sha256};
+use socle_core::protocol::{PACKAGE_DIRECTORY, RUNTIME_DIRECTORY};
 use socle_core::{Error, Kind, Result};
 use std::fs::File;
 use std::io::Read;
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Component, Path, PathBuf};
 
 /// An open descriptor of `socle.model_directory`.
 #[derive(Debug)]
 pub struct ModelRoot {
-    fd: OwnedFd,
+    /// Or why it could not be opened: a model that was imported needs no such directory.
+    fd: rustix::io::Result<OwnedFd>,
+    /// [`packages`].
+    packages: rustix::io::Result<OwnedFd>,
     path: PathBuf,
+}
+
+/// The directory of models that were imported, relative to the data directory.
+pub fn packages() -> PathBuf {
+    Path::new(RUNTIME_DIRECTORY).join(PACKAGE_DIRECTORY)
+}
+
+/// Creates [`packages`], so that a sandbox can permit to read it.
+pub fn create_packages() -> PathBuf {
+    let path = packages();
+    // Without it, the first import tells why.
+    let _ = std::fs::DirBuilder::new().mode(0o700).recursive(true).create(&path);
+    path
 }
 
 /// A file that was read completely.
@@ -73,17 +92,19 @@ impl OpenFile {
 pub struct Stamp([i64; 7]);
 
 impl ModelRoot {
-    /// Opens `socle.model_directory`.
+    /// Opens `socle.model_directory`, and the directory of models that were imported.
     ///
     /// # Errors
-    /// `MissingFile` or `UnreadableFile` when it cannot be opened.
+    /// `MissingFile` or `UnreadableFile` when neither can be opened; if one can, what is below the other is missing.
     pub fn open(path: &Path) -> Result<Self> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let fd = rustix::fs::open(path, flags, Mode::empty()).map_err(|errno| {
-            failure(errno, "model directory", path)
-                .hint("Set socle.model_directory to a directory that the server's operating system user can read.")
-        })?;
-        Ok(Self { fd, path: path.to_path_buf() })
+        let open = |path: &Path| rustix::fs::open(path, flags, Mode::empty());
+        let (fd, packages) = (open(path), open(&packages()));
+        match &fd {
+            Err(errno) if packages.is_err() => Err(failure(*errno, "model directory", path)
+                .hint("Set socle.model_directory to a directory that the server's operating system user can read.")),
+            _ => Ok(Self { fd, packages, path: path.to_path_buf() }),
+        }
     }
 
     /// Reads the file at `path` in the directory of a model.
@@ -199,7 +220,10 @@ impl ModelRoot {
 
     fn open_beneath(&self, path: &Path, flags: OFlags) -> rustix::io::Result<OwnedFd> {
         let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
-        rustix::fs::openat2(&self.fd, path, flags | OFlags::CLOEXEC, Mode::empty(), resolve)
+        let below = path.to_str().and_then(|path| path.strip_prefix(PACKAGE_PREFIX)).map(Path::new);
+        let root = if below.is_some() { &self.packages } else { &self.fd };
+        let root = root.as_ref().map_err(|errno| *errno)?;
+        rustix::fs::openat2(root, below.unwrap_or(path), flags | OFlags::CLOEXEC, Mode::empty(), resolve)
     }
 }
 

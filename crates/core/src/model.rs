@@ -8,6 +8,10 @@ pub use layer::{Activation, Layer};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+/// What the directory of a model begins with whose files are in the database: the rest is a path below
+/// [`crate::protocol::PACKAGE_DIRECTORY`].
+pub const PACKAGE_PREFIX: &str = "package:";
+
 /// What a model computes.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]

@@ -54,6 +54,10 @@ pub const RUNTIME_DIRECTORY: &str = "socle/pgsql_tmp";
 pub const SOCKET_NAME: &str = "engine.sock";
 /// Datagram socket of the supervisor, which receives [`crate::fair_queue::message::Message`]s.
 pub const WAKE_SOCKET: &str = "wake.sock";
+/// Where sessions put the files of models that are in the database, for engine and generator to read, below
+/// [`RUNTIME_DIRECTORY`]. What is in it may be deleted at any time: the files are written again when they are needed.
+pub const PACKAGE_DIRECTORY: &str = "packages";
+
 /// Where the engine caches segments of the keyword index, below [`RUNTIME_DIRECTORY`]. Its files may be deleted at any
 /// time.
 pub const KEYWORD_DIRECTORY: &str = "keyword";

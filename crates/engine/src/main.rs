@@ -4,6 +4,7 @@
 use mio::net::UnixStream;
 use mio::{Poll, Waker};
 use socle_child::control::{self, Control};
+use socle_child::directory::create_packages;
 use socle_child::{process, sandbox, seconds_since_1970, startup};
 use socle_core::protocol::{
     ENGINE_LOCK, EXIT_OTHER_VERSION, EngineReport, EngineSettings, KEYWORD_DIRECTORY, RUNTIME_DIRECTORY, SOCKET_NAME,
@@ -62,10 +63,11 @@ fn serve() -> Result<(), Box<dyn Error>> {
     let keyword_directory = runtime_directory.join(KEYWORD_DIRECTORY);
     // Without the directory, segments are kept in memory.
     let _ = std::fs::DirBuilder::new().mode(0o700).recursive(true).create(&keyword_directory);
+    let packages = create_packages();
     // The library may be a symbolic link into another directory.
     let target = library.canonicalize().ok();
     let libraries = [Some(library), target.as_deref()].into_iter().flatten().filter_map(Path::parent);
-    let read: Vec<&Path> = [Path::new(&settings.model_directory)].into_iter().chain(libraries).collect();
+    let read: Vec<&Path> = [Path::new(&settings.model_directory), &packages].into_iter().chain(libraries).collect();
     let sandbox = sandbox::enter(&read, Some(&keyword_directory));
     let control = Control::start(stream, settings.postmaster_pid, || true)?;
     control.log(format!("network {}; files {}", sandbox.network, sandbox.files));

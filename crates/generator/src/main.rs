@@ -2,6 +2,7 @@
 //! and signals, the fork server, the settings, the lock, the socket, the sandbox.
 
 use socle_child::control::{self, Control};
+use socle_child::directory::create_packages;
 use socle_child::fork_server::ForkServer;
 use socle_child::{process, sandbox, seconds_since_1970, startup};
 use socle_core::protocol::{
@@ -52,7 +53,8 @@ fn serve() -> Result<(), Box<dyn Error>> {
     let termination = startup::termination()?;
     // Before the sandbox, because available_parallelism() reads the CPU quota from the files of the control group.
     let threads = threads(settings.threads);
-    let read = [Path::new(&settings.model_directory), Path::new(&settings.library_directory)];
+    let packages = create_packages();
+    let read = [Path::new(&settings.model_directory), Path::new(&settings.library_directory), &packages];
     let sandbox = sandbox::enter(&read, None);
     let progress = Arc::new(Progress::default());
     let observed = progress.clone();

@@ -145,7 +145,8 @@ fn try_and_answer(socket: OwnedFd, fork_server_pid: u32, timeout: Duration, memo
     let mut task = Vec::new();
     stream.read_to_end(&mut task)?;
     let trial: Trial = postcard::from_bytes(&task).map_err(io::Error::other)?;
-    sandbox::enter(&[Path::new(&trial.model_directory), Path::new(&trial.library_directory)], None);
+    let packages = socle_child::directory::packages();
+    sandbox::enter(&[Path::new(&trial.model_directory), Path::new(&trial.library_directory), &packages], None);
     std::panic::set_hook(Box::new(|_| {}));
     let result = catch_unwind(AssertUnwindSafe(|| inspect(&trial))).unwrap_or_else(|panic| {
         Err(Error::new(Kind::Bug, "trying the model failed").detail(panic_message(panic.as_ref())))

@@ -117,7 +117,7 @@ fn a_cancel_and_the_end_of_the_session_leave_nothing_behind() {
         let path = shelf.path().join(how);
         let export = std::thread::spawn(move || export(&mut reader, "handbook", &path, "").unwrap_err());
         eventually("the export has begun", || {
-            shelf.names().iter().any(|name| name.starts_with(&format!("{how}.incomplete-"))).then_some(())
+            shelf.names().iter().any(|name| *name == format!("{how}.incomplete")).then_some(())
         });
         let end = format!("SELECT count(pg_{how}_backend(pid)) FROM pg_stat_activity WHERE usename = 'reader'");
         assert_eq!(value::<i64>(&mut client, &end), 1);

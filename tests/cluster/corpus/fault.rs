@@ -135,14 +135,14 @@ fn without_a_worker_slot_writers_go_on() {
 fn an_engine_that_is_missing_delays_and_a_model_that_is_missing_says_so() {
     let (cluster, mut client) = with_corpus(3);
     client
-        .batch_execute("SELECT socle.drop_model('minilm'); UPDATE article SET body = 'without a model' WHERE id = 1")
+        .batch_execute("SELECT socle.drop_model('minilm', force => true); UPDATE article SET body = 'without a model' WHERE id = 1")
         .unwrap();
     let reason = wait_for_state(&mut client, "broken");
     assert!(reason.contains("model \"minilm\" does not exist"), "{reason}");
     client.batch_execute("SELECT socle.register_model('minilm', 'bge-small-en-v1.5')").unwrap();
     let refused = client.batch_execute("SELECT socle.resume_corpus('handbook')");
     assert_eq!(crate::sqlstate(refused), "55000", "a model of another digest is another model");
-    client.batch_execute("SELECT socle.drop_model('minilm'); SELECT socle.register_model('minilm', 'all-minilm-l6-v2'); SELECT socle.resume_corpus('handbook')").unwrap();
+    client.batch_execute("SELECT socle.drop_model('minilm', true); SELECT socle.register_model('minilm', 'all-minilm-l6-v2'); SELECT socle.resume_corpus('handbook')").unwrap();
     settle(&mut client);
     // The library is missing: the corpus waits, and is filled when the library is back.
     cluster.configure("socle.onnxruntime_library = '/nonexistent/libonnxruntime.so'");

@@ -12,7 +12,7 @@ const HOOKS: &str = include_str!("hostile_hooks.sql");
 
 /// What calls each function of the schema, by its name, on the corpus of the hostile owner where it takes one. The last ones
 /// change it.
-const CALLS: [(&str, &str); 91] = [
+const CALLS: [(&str, &str); 99] = [
     ("key_column", "SELECT socle_internal.key_column('{\"id\": 1}', 'id')"),
     ("wait_reasons", "SELECT * FROM socle_internal.wait_reasons()"),
     ("why_not_captured", "SELECT socle_internal.why_not_captured(corpus, source) FROM socle.corpus_binding"),
@@ -32,6 +32,14 @@ const CALLS: [(&str, &str); 91] = [
     ("import_directory", "CALL socle.import_directory('trap.source', '/nowhere')"),
     ("register_model", "SELECT * FROM socle.register_model('another', 'nowhere')"),
     ("drop_model", "SELECT socle.drop_model('nowhere')"),
+    ("export_model", "SELECT socle.export_model('nowhere')"),
+    ("import_model", "SELECT socle.import_model('another', ''::bytea)"),
+    ("import_model", "SELECT socle.import_model('another', 1::oid)"),
+    ("trust_key", "SELECT socle.trust_key('somebody', 'no key')"),
+    ("distrust_key", "SELECT socle.distrust_key('nobody')"),
+    ("grant_model", "SELECT socle.grant_model('minilm', 'public')"),
+    ("revoke_model", "SELECT socle.revoke_model('nowhere', 'public')"),
+    ("drop_model", "SELECT socle.drop_model('nowhere', force => true)"),
     ("register_generator", "SELECT * FROM socle.register_generator('another', 'nowhere.gguf')"),
     ("drop_generator", "SELECT socle.drop_generator('nowhere')"),
     ("generator_report", "SELECT socle.generator_report()"),

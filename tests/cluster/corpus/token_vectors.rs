@@ -155,7 +155,7 @@ fn a_missing_token_model_delays_and_says_so() {
     let (_cluster, mut client) = with_tokens(3);
     client
         .batch_execute(
-            "SELECT socle.drop_model('colbert'); INSERT INTO article VALUES (4, 'four', 'written without the model')",
+            "SELECT socle.drop_model('colbert', force => true); INSERT INTO article VALUES (4, 'four', 'written without the model')",
         )
         .unwrap();
     let reason = eventually("the reason is told", || {
@@ -228,4 +228,36 @@ fn a_restore_and_the_return_of_the_extension_compute_nothing_again() {
     check(&mut restored);
     assert_eq!(all(&mut restored), before);
     assert_eq!(runs(&mut restored), before_return);
+}
+
+#[test]
+fn verify_finds_token_vectors_that_cannot_be_read_and_has_them_made_again() {
+    let (_cluster, mut client) = with_tokens(5);
+    let before = all(&mut client);
+    let problems = "SELECT coalesce(string_agg(problem || source_key::text, ' ' ORDER BY source_key::text), '') FROM socle.verify_corpus('handbook')";
+    assert_eq!(value::<String>(&mut client, problems), "");
+    client
+        .batch_execute(
+            "UPDATE handbook_chunk SET token_vectors = 'not vectors' WHERE source_id = 2;
+             UPDATE handbook_chunk SET token_vectors = substr(token_vectors, 1, length(token_vectors) - 1) WHERE source_id = 3;
+             UPDATE handbook_chunk SET token_vectors = NULL WHERE source_id = 4",
+        )
+        .unwrap();
+    assert_eq!(
+        value::<String>(&mut client, problems),
+        "token_vectors{\"id\": 2} token_vectors{\"id\": 3}",
+        "a chunk without any is scored by the model"
+    );
+    let repaired: i64 = value(&mut client, "SELECT count(*) FROM socle.verify_corpus('handbook', repair => true)");
+    assert_eq!(repaired, 2);
+    settle(&mut client);
+    client.batch_execute("CALL socle.sync_corpus('handbook')").unwrap();
+    assert_eq!(value::<String>(&mut client, problems), "");
+    assert_eq!(lacking(&mut client), 1);
+    client
+        .batch_execute("DELETE FROM handbook_chunk WHERE source_id = 4; SELECT socle.verify_corpus('handbook', true)")
+        .unwrap();
+    settle(&mut client);
+    client.batch_execute("CALL socle.sync_corpus('handbook')").unwrap();
+    assert_eq!(all(&mut client), before);
 }

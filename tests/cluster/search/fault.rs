@@ -63,7 +63,7 @@ fn words_are_found_without_the_model_when_the_caller_allows_it() {
         assert_eq!(found(&mut listener, "'fox', vector_optional => true, keyword_weight => 2"), words);
         assert!(drain(&told).starts_with("corpus \"paper\" is searched by keyword only: "));
         if state == "58P01" {
-            client.batch_execute("SELECT socle.drop_model('minilm')").unwrap();
+            client.batch_execute("SELECT socle.drop_model('minilm', force => true)").unwrap();
         }
     }
 }

@@ -1,0 +1,1 @@
+DELETE FROM {chunk} k WHERE k.chunk_id = ANY ($1)

@@ -1,0 +1,1 @@
+SELECT d.oid::pg_catalog.text FROM pg_catalog.pg_database AS d

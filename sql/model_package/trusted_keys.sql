@@ -1,0 +1,1 @@
+SELECT k.name, k.public_key FROM socle.trusted_key AS k
