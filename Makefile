@@ -137,10 +137,11 @@ test-server:
 	SOCLE_NODE=$$($(SETUP) node) || SOCLE_NODE=
 	SOCLE_SERVER=$$($(SETUP) python server) || SOCLE_SERVER=
 	SOCLE_PYTHON_EXPORT=$$($(SETUP) python export)
+	SOCLE_PYTHON_LANCEDB=$$($(SETUP) python lancedb) || SOCLE_PYTHON_LANCEDB=
 	SOCLE_PYTHON_WEB=$$($(SETUP) python web)
 	SOCLE_PYTHON_BROWSER=
 	if command -v chromium >/dev/null; then SOCLE_PYTHON_BROWSER=$$($(SETUP) python browser); fi
-	export SOCLE_PYTHON_EXPORT SOCLE_PYTHON_WEB SOCLE_PYTHON_BROWSER
+	export SOCLE_PYTHON_EXPORT SOCLE_PYTHON_LANCEDB SOCLE_PYTHON_WEB SOCLE_PYTHON_BROWSER
 	export SOCLE_SERVER SOCLE_EXPORTER SOCLE_PROMTOOL SOCLE_PYTHON_CLIENTS SOCLE_PGBOUNCER SOCLE_MINISIGN SOCLE_JDBC SOCLE_NODE
 	host=$$($(CLUSTER) start regress "$$pg_config" -c fsync=off -c max_prepared_transactions=5)
 	export PGHOST=$$host PGUSER=postgres SOCLE_PG_CONFIG=$$pg_config SOCLE_RUNNER=$$runner SOCLE_PYTHON=$$python

@@ -8,7 +8,7 @@ static REQUIRE_SIGNED_MODELS: GucSetting<bool> = GucSetting::<bool>::new(false);
 pub fn define() {
     GucRegistry::define_bool_guc(
         c"socle.require_signed_models",
-        c"Refuses models and generators that no trusted key has signed.",
+        c"Sets whether models and generators that no trusted key has signed are refused.",
         c"At registration, at import, and at each use. Only superusers may change it, also for one database.",
         &REQUIRE_SIGNED_MODELS,
         GucContext::Suset,
