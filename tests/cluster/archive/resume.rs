@@ -8,7 +8,7 @@ use std::path::Path;
 
 const MORE: &str = ", part_megabytes => 1";
 
-/// A reader for whom each row takes as many milliseconds.
+/// A reader for whom each chunk after the first thousand takes as many milliseconds.
 fn reader(cluster: &Cluster, client: &mut Client, milliseconds: u32) -> Client {
     client
         .batch_execute(&format!(
@@ -17,8 +17,9 @@ fn reader(cluster: &Cluster, client: &mut Client, milliseconds: u32) -> Client {
                      CREATE ROLE reader LOGIN; GRANT pg_write_server_files TO reader;
                  END IF;
              END $$;
-             GRANT SELECT ON article, handbook_chunk TO reader; ALTER TABLE article ENABLE ROW LEVEL SECURITY;
-             DROP POLICY IF EXISTS slow ON article; CREATE POLICY slow ON article USING (pg_sleep({milliseconds} / 1000.0) IS NOT NULL)"
+             GRANT SELECT ON article, handbook_chunk TO reader; DROP POLICY IF EXISTS slow ON handbook_chunk;
+             CREATE POLICY slow ON handbook_chunk AS RESTRICTIVE
+                 USING (chunk_id <= 1000 OR pg_sleep({milliseconds} / 1000.0) IS NOT NULL)"
         ))
         .unwrap();
     cluster.configuration().user("reader").connect(NoTls).unwrap()
@@ -26,7 +27,7 @@ fn reader(cluster: &Cluster, client: &mut Client, milliseconds: u32) -> Client {
 
 /// Interrupts an export of the slow reader after its first part, as `how` does. Returns the file of that part.
 fn interrupt(shelf: &Shelf, cluster: &Cluster, client: &mut Client, how: &dyn Fn(&mut Client)) -> u64 {
-    let mut slow = reader(cluster, client, 5);
+    let mut slow = reader(cluster, client, 100);
     let path = shelf.path().join("out");
     let running = std::thread::spawn(move || export(&mut slow, "handbook", &path, MORE).unwrap_err());
     let directory = shelf.path().join("out.incomplete");

@@ -80,7 +80,7 @@ fn many_sessions_that_need_the_files_at_once_all_get_them() {
 #[test]
 fn a_dump_has_the_registry_without_the_files_and_the_package_brings_them_back() {
     let (cluster, mut client) = with_imported("");
-    let object = export(&mut client, "mine");
+    let object: u32 = value(&mut client, "SELECT socle.export_model('mine')");
     let package = super::bytes_of(&mut client, object);
     client.batch_execute("SELECT socle.revoke_model('mine', 'public')").unwrap();
     let host = format!("--host={}", cluster.directory().display());
