@@ -19,5 +19,6 @@ mod recorded;
 mod sentences;
 mod stream;
 mod token_counter;
+mod trace;
 mod words;
 mod writing;

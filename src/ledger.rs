@@ -3,11 +3,11 @@
 //!
 //! The egress process writes; a session reads the file itself, so that nobody has to run for that.
 
+mod entries;
 mod functions;
 mod texts;
-mod trace;
 
-pub use texts::erase_texts;
+pub use entries::{LedgerEntry, erase_texts, for_each, is_reader, require_reader};
 
 use crate::egress_client::ledger::{Appended, append};
 use crate::pg::error::report;
@@ -219,6 +219,14 @@ fn tell_or_fail(event: &Event) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// The keyed hash of a text, as the ledger has it.
+///
+/// # Errors
+/// `UnreadableFile` while there is no key: nothing was recorded then.
+pub fn keyed(text: &str) -> Result<String> {
+    Ok(hash::keyed(&key::read(Path::new(LEDGER_KEY)).map_err(error)?, text.as_bytes()))
 }
 
 /// Whether local events are recorded at all: not while a cluster is upgraded, where nothing of socle runs.

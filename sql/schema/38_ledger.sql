@@ -83,3 +83,23 @@ COMMENT ON COLUMN socle.ledger_status.chain_count IS 'chains on disk; those besi
 COMMENT ON COLUMN socle.ledger_status.segment_count IS 'files of all chains';
 COMMENT ON COLUMN socle.ledger_status.bytes IS 'their size';
 GRANT SELECT ON socle.ledger_status TO pg_monitor;
+
+-- From an answer, a citation or a vector to where it comes from, and to what was made of it. What the ledger has is for those who
+-- may read socle.ledger; a chunk, and whether a citation holds, for those who may read its row.
+CREATE FUNCTION socle.trace(answer text) RETURNS TABLE (step text, corpus_name text, source_key jsonb, detail jsonb)
+LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED COST 100000 ROWS 10 SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'trace_answer_wrapper';
+COMMENT ON FUNCTION socle.trace(text) IS
+    'finds an answer in the ledger by its text: who had it when, by which models, and whether what it cites still stands';
+
+CREATE FUNCTION socle.trace(citation jsonb) RETURNS TABLE (step text, corpus_name text, source_key jsonb, detail jsonb)
+LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED COST 100000 ROWS 10 SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'trace_citation_wrapper';
+COMMENT ON FUNCTION socle.trace(jsonb) IS
+    'whether a citation still stands, what its corpus is made with, and all answers of the ledger that cite the same document';
+
+CREATE FUNCTION socle.trace(corpus text, chunk_id bigint) RETURNS TABLE (step text, corpus_name text, source_key jsonb, detail jsonb)
+LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED COST 100000 ROWS 10 SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'trace_chunk_wrapper';
+COMMENT ON FUNCTION socle.trace(text, bigint) IS
+    'what the vector of a chunk was made of and with, and all answers of the ledger that cite the same document';

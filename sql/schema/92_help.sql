@@ -19,10 +19,11 @@ WITH area (position, name, members) AS (VALUES
     (7, 'generators', '{register_generator,drop_generator,generate,count_generator_tokens,generator_status,register_endpoint,
                         drop_endpoint,grant_endpoint,revoke_endpoint,endpoint_status}'),
     (8, 'operation', '{help,version,engine_status,engine_report,generator_report,endpoint_report,worker_status}'),
-    (9, 'ledger', '{ledger,ledger_status,verify_ledger,ledger_checkpoint,prune_ledger}')),
+    (9, 'ledger', '{ledger,ledger_status,verify_ledger,ledger_checkpoint,prune_ledger,trace}')),
 meaning (argument, functions, text) AS (VALUES
     ('allow_loopback', NULL::text[], 'the endpoint may be on this machine'),
     ('allow_private', NULL, 'the endpoint may have a private address'),
+    ('answer', NULL, 'text of an answer, as it was returned'),
     ('before', NULL, 'time up to which entries are removed'),
     ('boost', NULL, 'raises or lowers scores by columns of the source'),
     ('ca_file', NULL, 'file below socle.egress_key_directory with the only certificate authorities to trust'),

@@ -1407,10 +1407,11 @@ WITH area (position, name, members) AS (VALUES
     (7, 'generators', '{register_generator,drop_generator,generate,count_generator_tokens,generator_status,register_endpoint,
                         drop_endpoint,grant_endpoint,revoke_endpoint,endpoint_status}'),
     (8, 'operation', '{help,version,engine_status,engine_report,generator_report,endpoint_report,worker_status}'),
-    (9, 'ledger', '{ledger,ledger_status,verify_ledger,ledger_checkpoint,prune_ledger}')),
+    (9, 'ledger', '{ledger,ledger_status,verify_ledger,ledger_checkpoint,prune_ledger,trace}')),
 meaning (argument, functions, text) AS (VALUES
     ('allow_loopback', NULL::text[], 'the endpoint may be on this machine'),
     ('allow_private', NULL, 'the endpoint may have a private address'),
+    ('answer', NULL, 'text of an answer, as it was returned'),
     ('before', NULL, 'time up to which entries are removed'),
     ('boost', NULL, 'raises or lowers scores by columns of the source'),
     ('ca_file', NULL, 'file below socle.egress_key_directory with the only certificate authorities to trust'),
@@ -1889,11 +1890,34 @@ COMMENT ON COLUMN socle.ledger_status.segment_count IS 'files of all chains';
 COMMENT ON COLUMN socle.ledger_status.bytes IS 'their size';
 GRANT SELECT ON socle.ledger_status TO pg_monitor;
 
+-- From an answer, a citation or a vector to where it comes from, and to what was made of it. What the ledger has is for those who
+-- may read socle.ledger; a chunk, and whether a citation holds, for those who may read its row.
+CREATE FUNCTION socle.trace(answer text) RETURNS TABLE (step text, corpus_name text, source_key jsonb, detail jsonb)
+LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED COST 100000 ROWS 10 SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'trace_answer_wrapper';
+COMMENT ON FUNCTION socle.trace(text) IS
+    'finds an answer in the ledger by its text: who had it when, by which models, and whether what it cites still stands';
+
+CREATE FUNCTION socle.trace(citation jsonb) RETURNS TABLE (step text, corpus_name text, source_key jsonb, detail jsonb)
+LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED COST 100000 ROWS 10 SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'trace_citation_wrapper';
+COMMENT ON FUNCTION socle.trace(jsonb) IS
+    'whether a citation still stands, what its corpus is made with, and all answers of the ledger that cite the same document';
+
+CREATE FUNCTION socle.trace(corpus text, chunk_id bigint) RETURNS TABLE (step text, corpus_name text, source_key jsonb, detail jsonb)
+LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED COST 100000 ROWS 10 SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'trace_chunk_wrapper';
+COMMENT ON FUNCTION socle.trace(text, bigint) IS
+    'what the vector of a chunk was made of and with, and all answers of the ledger that cite the same document';
+
 REVOKE ALL ON FUNCTION socle.verify_ledger(text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION socle.ledger_checkpoint() FROM PUBLIC;
 REVOKE ALL ON FUNCTION socle.prune_ledger(timestamp with time zone) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION socle_internal.ledger_entries() TO PUBLIC;
 GRANT EXECUTE ON FUNCTION socle_internal.ledger_report() TO PUBLIC;
+GRANT EXECUTE ON FUNCTION socle.trace(text) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION socle.trace(jsonb) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION socle.trace(text, bigint) TO PUBLIC;
 
 -- The type "vector" of new arguments.
 SELECT socle_internal.check_installation();

@@ -8,6 +8,7 @@ use crate::search::request::SearchRequest;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
+use socle_core::protocol::VERSION;
 
 /// The corpora that are asked, by name and digest of their models.
 #[derive(Clone, Debug)]
@@ -36,6 +37,7 @@ struct Citation<'a> {
 pub fn tell(asked: &Asked, request: &SearchRequest, answer: &Answer) {
     let mut event = Event::new(EventKind::Answer)
         .with("corpora", asked.0.clone())
+        .with("socle_version", VERSION)
         .with("decision", if answer.refusal.is_some() { "declined" } else { "answered" })
         .with("reason", answer.reason())
         .with("citations", answer.citations.iter().filter_map(|json| cited(json)).collect::<Vec<_>>())

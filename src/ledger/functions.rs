@@ -1,12 +1,13 @@
 //! The functions by which the ledger is read, verified and pruned.
 
+use super::entries::{require_reader, who};
 use super::texts::{self, Texts};
 use super::{Event, EventKind, error, tell};
 use crate::egress_client;
 use crate::pg::arguments::Arguments;
+use crate::pg::backend;
 use crate::pg::error::report;
 use crate::pg::run_as::{is_superuser, may_act_as};
-use crate::pg::{backend, privilege, relation};
 use pgrx::JsonB;
 use pgrx::datum::TimestampWithTimeZone;
 use pgrx::pg_sys::panic::ErrorReport;
@@ -80,16 +81,6 @@ fn ledger_entries() -> Result<Rows, ErrorReport> {
             }
         }
     })))
-}
-
-/// Raises unless the caller may read the view that shows the entries.
-pub fn require_reader() {
-    privilege::require_select(relation::find_and_lock("socle", "ledger"), std::iter::once("entry"));
-}
-
-/// Who an entry is about.
-pub fn who(entry: &Entry, name: &str) -> Option<String> {
-    entry.fields.get("who")?.get(name)?.as_str().map(str::to_string)
 }
 
 fn row(origin: String, is_current: bool, entry: Entry) -> Row {

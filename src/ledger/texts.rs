@@ -1,12 +1,11 @@
 //! Texts of questions and answers, where `socle.ledger_text` has them kept: one file for each entry, beside the ledger. So they can
 //! be erased, and the ledger, in which nothing can be, has their keyed hashes only. The egress process cannot read them.
 
-use super::error;
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use socle_core::protocol::{LEDGER_DIRECTORY, LEDGER_TEXT_DIRECTORY};
+use socle_core::protocol::LEDGER_TEXT_DIRECTORY;
 use socle_core::{Error, Kind, Result};
-use socle_ledger::{Entry, json, read};
+use socle_ledger::{Entry, json};
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -53,33 +52,16 @@ pub fn find(entry: &Entry, origin: &str) -> Texts {
     serde_json::from_str(&text).unwrap_or_default()
 }
 
-/// Erases the texts of all entries that `cites` says yes to, and returns how many there were.
+/// Erases the texts of an entry. Returns whether there were any.
 ///
 /// # Errors
-/// `DamagedLedger`, `UnreadableFile`.
-pub fn erase_texts(cites: &mut dyn FnMut(&Entry) -> bool) -> Result<u64> {
-    let mut count = 0;
-    for chain in read::chains(Path::new(LEDGER_DIRECTORY)).map_err(error)? {
-        let origin = chain.origin.clone();
-        for entry in read::Entries::from(chain, 0) {
-            pgrx::check_for_interrupts!();
-            let entry = entry.map_err(error)?;
-            if !cites(&entry) {
-                continue;
-            }
-            let path = path(&origin, entry.stamp.number);
-            match std::fs::remove_file(&path) {
-                Ok(()) => count += 1,
-                Err(error) if error.kind() == ErrorKind::NotFound => {}
-                Err(error) => {
-                    return Err(Error::new(
-                        Kind::UnreadableFile,
-                        "the texts of an entry of the ledger cannot be erased",
-                    )
-                    .detail(format!("could not remove \"{}\": {error}", path.display())));
-                }
-            }
-        }
+/// `UnreadableFile`.
+pub fn erase(origin: &str, number: u64) -> Result<bool> {
+    let path = path(origin, number);
+    match std::fs::remove_file(&path) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(Error::new(Kind::UnreadableFile, "the texts of an entry of the ledger cannot be erased")
+            .detail(format!("could not remove \"{}\": {error}", path.display()))),
     }
-    Ok(count)
 }
