@@ -60,15 +60,21 @@ impl Exchange {
     }
 
     fn new(channel: Channel, request: &EgressRequest<'_>) -> Result<Self> {
+        let mut exchange = Self { channel, outgoing: Outgoing::default() };
+        exchange.send(request)?;
+        Ok(exchange)
+    }
+
+    /// Sends a further request, after the last answer.
+    fn send(&mut self, request: &EgressRequest<'_>) -> Result<()> {
         let frame = encode(1, 0, request)?;
         if frame.len() > MAX_EGRESS_FRAME {
             return Err(Error::new(Kind::InputTooLong, "request is too large for an endpoint")
                 .detail(format!("It has {} bytes, the limit is {MAX_EGRESS_FRAME}.", frame.len())));
         }
-        let mut exchange = Self { channel, outgoing: Outgoing::default() };
-        exchange.outgoing.add(frame)?;
-        exchange.channel.send(&mut exchange.outgoing);
-        Ok(exchange)
+        self.outgoing.add(frame)?;
+        self.channel.send(&mut self.outgoing);
+        Ok(())
     }
 
     /// The next answer.
