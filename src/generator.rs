@@ -3,6 +3,7 @@
 
 use crate::generator_client;
 use crate::language_model;
+use crate::ledger::{self, Event, EventKind};
 use crate::model;
 use crate::model_files;
 use crate::pg::arguments::Arguments;
@@ -61,6 +62,12 @@ fn register(arguments: Arguments) -> Result<Registered> {
     let inspection = generator_client::inspect(&name, &file, overrides)?;
     let inspection = GeneratorInspection { license: license.or_else(|| inspection.license.clone()), ..inspection };
     insert(&inspection)?;
+    ledger::record(
+        Event::new(EventKind::RegisterGenerator)
+            .with("generator", name)
+            .with("generator_digest", inspection.spec.digest.as_str())
+            .with("license", inspection.license.clone()),
+    );
     Ok(TableIterator::once(row(inspection)))
 }
 
@@ -116,10 +123,12 @@ fn drop_generator(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
             rows.map(|row| row.get::<String>(1)).next().transpose()
         });
         match package.map_err(spi)? {
-            None => Err(generator_client::unknown(&name)?),
-            Some(None) => Ok(()),
-            Some(Some(package)) => model::drop_package(&package),
+            None => return Err(generator_client::unknown(&name)?),
+            Some(None) => {}
+            Some(Some(package)) => model::drop_package(&package)?,
         }
+        ledger::record(Event::new(EventKind::DropGenerator).with("generator", name));
+        Ok(())
     };
     dropped().map_err(report)
 }

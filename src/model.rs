@@ -6,6 +6,7 @@ mod removal;
 pub use removal::drop_package;
 
 use crate::engine_client;
+use crate::ledger::{self, Event, EventKind};
 use crate::model_files;
 use crate::pg::arguments::Arguments;
 use crate::pg::backend;
@@ -261,7 +262,13 @@ fn register(arguments: Arguments) -> Result<Registered> {
     model_files::refuse_name(&directory)?;
     require_new(&name)?;
     let inspection = inspect(&name, &directory, overrides)?;
-    insert(&inspection.model, license)?;
+    insert(&inspection.model, license.clone())?;
+    ledger::record(
+        Event::new(EventKind::RegisterModel)
+            .with("model", name)
+            .with("model_digest", inspection.model.digest())
+            .with("license", license),
+    );
     tell(&inspection);
     Ok(TableIterator::once(row(inspection.model)))
 }

@@ -1,6 +1,7 @@
 //! `socle.drop_model`, and the end of a package that nothing has any more.
 
 use super::{text, unknown};
+use crate::ledger::{self, Event, EventKind};
 use crate::model_files;
 use crate::pg::arguments::Arguments;
 use crate::pg::backend;
@@ -28,10 +29,12 @@ fn drop_model(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
             rows.map(|row| row.get::<String>(1)).next().transpose()
         });
         match package.map_err(spi)? {
-            None => Err(unknown(&name)?),
-            Some(None) => Ok(()),
-            Some(Some(package)) => drop_package(&package),
+            None => return Err(unknown(&name)?),
+            Some(None) => {}
+            Some(Some(package)) => drop_package(&package)?,
         }
+        ledger::record(Event::new(EventKind::DropModel).with("model", name));
+        Ok(())
     };
     dropped().map_err(report)
 }

@@ -6,10 +6,12 @@
 
 mod directories;
 mod egress;
+mod ledger;
 mod signatures;
 
 pub use directories::{export_directories, import_directories};
 pub use egress::{egress_key_directory, egress_name_servers};
+pub use ledger::{ledger, ledger_search, ledger_text};
 pub use signatures::require_signed_models;
 
 use pgrx::guc::{GucContext, GucFlags, GucRegistry, GucSetting};
@@ -50,6 +52,7 @@ pub fn define() {
     define_for_generator();
     egress::define();
     signatures::define();
+    ledger::define();
     define_for_sync();
     // SAFETY: called from `_PG_init`, with a C string that lives forever.
     unsafe { pg_sys::MarkGUCPrefixReserved(c"socle".as_ptr()) };

@@ -12,6 +12,7 @@ mod document;
 mod egress;
 mod generator;
 mod interrupt;
+mod ledger;
 mod manual;
 mod memory;
 mod model;
