@@ -15,7 +15,7 @@
 //! of one database in sync · *index worker* the background worker that builds one vector index.
 //!
 //! Each module uses only those before it in this list: pg, supervisor, child_client, engine_client, generator_client,
-//! egress_client, language_model, model, generator, endpoint, catalog, capture, worker, keyword_index, vector_index, corpus, sync, search, answer, import, archive, functions.
+//! egress_client, language_model, model, generator, endpoint, catalog, capture, worker, keyword_index, vector_index, residue, corpus, sync, search, answer, import, archive, erasure, functions.
 
 mod answer;
 mod archive;
@@ -26,6 +26,7 @@ mod corpus;
 mod egress_client;
 mod endpoint;
 mod engine_client;
+mod erasure;
 mod functions;
 mod generator;
 mod generator_client;
@@ -34,6 +35,7 @@ mod keyword_index;
 mod language_model;
 mod model;
 mod pg;
+mod residue;
 mod search;
 mod supervisor;
 mod sync;

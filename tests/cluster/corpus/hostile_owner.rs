@@ -12,7 +12,7 @@ const HOOKS: &str = include_str!("hostile_hooks.sql");
 
 /// What calls each function of the schema, by its name, on the corpus of the hostile owner where it takes one. The last ones
 /// change it.
-const CALLS: [(&str, &str); 91] = [
+const CALLS: [(&str, &str); 94] = [
     ("key_column", "SELECT socle_internal.key_column('{\"id\": 1}', 'id')"),
     ("wait_reasons", "SELECT * FROM socle_internal.wait_reasons()"),
     ("why_not_captured", "SELECT socle_internal.why_not_captured(corpus, source) FROM socle.corpus_binding"),
@@ -141,6 +141,12 @@ const CALLS: [(&str, &str); 91] = [
     ("sync_corpus", "CALL socle.sync_corpus('atk')"),
     ("resume_corpus", "SELECT socle.resume_corpus('atk')"),
     ("alter_corpus", "SELECT socle.alter_corpus('atk', max_tokens => 77)"),
+    ("forget", "SELECT socle.forget('atk', filter => '{\"tenant\": 1}', delete_source => true)"),
+    (
+        "verify_erasure",
+        "SELECT * FROM socle.verify_erasure((SELECT socle.forget('atk', filter => '{\"tenant\": 1}', delete_source => true)), '{alpha}')",
+    ),
+    ("wait_for_erasure", "SELECT socle.wait_for_erasure('{}')"),
     ("drop_corpus", "SELECT socle.drop_corpus('atk')"),
 ];
 
@@ -216,6 +222,7 @@ fn call_all(client: &mut Client, role: &str, calls: &[(&str, &str)]) -> BTreeSet
         "model",
         "word_rule",
         "prompt_template",
+        "erasure_status",
     ];
     let before = session(client);
     for (name, sql) in views
@@ -277,7 +284,7 @@ fn what_an_owner_has_made_runs_as_the_owner_and_leaves_nothing() {
     );
     for role in ["postgres", "monitor", "other", "nobody"] {
         let mut session = session_of(&cluster, role);
-        let calls = if role == "postgres" { &CALLS[..CALLS.len() - 5] } else { &CALLS[..] };
+        let calls = if role == "postgres" { &CALLS[..CALLS.len() - 8] } else { &CALLS[..] };
         let succeeded = call_all(&mut session, role, calls);
         assert!(role != "nobody" || !succeeded.contains("search"), "a role without any right");
         assert!(role != "postgres" || succeeded.contains("search"));
@@ -322,7 +329,7 @@ fn every_function_is_called(client: &mut Client) {
 /// A call by the owner runs as the owner, and what the tables of the owner run is confined all the same.
 fn the_owner_himself(cluster: &Cluster) {
     let mut session = session_of(cluster, "mallory");
-    assert!(call_all(&mut session, "mallory", &CALLS[..CALLS.len() - 4]).contains("search"));
+    assert!(call_all(&mut session, "mallory", &CALLS[..CALLS.len() - 7]).contains("search"));
 }
 
 /// A reader of a table runs the policies on it, as in PostgreSQL itself; with nothing left in the session, and in no
