@@ -13,15 +13,18 @@ mod wait;
 
 use crate::catalog::CorpusSpec;
 use crate::catalog::privileges::hold_source;
+use crate::ledger::{self, Event, EventKind};
 use crate::pg::arguments::Arguments;
 use crate::pg::error::report;
 use crate::pg::jsonb_key::Key;
 use crate::pg::run_as::{as_superuser, current_user};
+use crate::pg::value::canonical;
 use crate::pg::{backend, spi};
 use crate::supervisor::wake;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use receipt::Receipt;
+use sha2::{Digest, Sha256};
 use socle_core::{Error, Kind, Result};
 
 const SAME_SOURCE: &str = include_str!("../sql/erasure/same_source.sql");
@@ -64,7 +67,25 @@ fn erase(arguments: Arguments) -> Result<Key> {
         }
     }
     wake::at_commit();
-    receipt.to_json().map(Key)
+    let json = receipt.to_json()?;
+    record(&receipt, &json);
+    Ok(Key(json))
+}
+
+/// Enters the erasure into the ledger: counts, and the hash of the receipt, which whoever holds it can compare.
+fn record(receipt: &Receipt, json: &str) {
+    let corpora: Vec<&str> = receipt.corpora.iter().map(|corpus| corpus.corpus.as_str()).collect();
+    let sum = |count: fn(&receipt::Erased) -> u64| receipt.corpora.iter().map(count).sum::<u64>();
+    let event = Event::new(EventKind::Erase)
+        .with("erasure", receipt.erasure.as_str())
+        .with("source", receipt.source.as_str())
+        .with("corpora", corpora)
+        .with("keys", receipt.keys.len())
+        .with("rows_deleted", receipt.rows_deleted)
+        .with("documents", sum(|corpus| corpus.documents))
+        .with("chunks", sum(|corpus| corpus.chunks))
+        .with("receipt_sha256", receipt::hex(&Sha256::digest(canonical(json).0.as_bytes())));
+    ledger::record(event);
 }
 
 /// Has a worker clear away what the deleted rows leave in a corpus, once this transaction has committed.

@@ -15,7 +15,8 @@
 //! of one database in sync · *index worker* the background worker that builds one vector index.
 //!
 //! Each module uses only those before it in this list: pg, supervisor, child_client, engine_client, generator_client,
-//! egress_client, language_model, model, generator, endpoint, catalog, capture, worker, keyword_index, vector_index, residue, corpus, sync, search, answer, import, archive, erasure, functions.
+//! egress_client, ledger, language_model, model, generator, endpoint, catalog, capture, worker, keyword_index, vector_index, residue,
+//! corpus, sync, search, answer, import, archive, erasure, functions.
 
 mod answer;
 mod archive;
@@ -33,6 +34,7 @@ mod generator_client;
 mod import;
 mod keyword_index;
 mod language_model;
+mod ledger;
 mod model;
 mod pg;
 mod residue;
