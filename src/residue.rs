@@ -35,7 +35,7 @@ const CORPUS: &str = include_str!("../sql/sync/corpus_of_log.sql");
 const OID: &str = "SELECT $1::regclass::oid::bigint::text";
 
 /// Tables of all corpora that hold texts, or samples of them.
-const SHARED: [&str; 2] = ["socle.keyword_segment_part", "pg_catalog.pg_statistic"];
+const SHARED: [&str; 3] = ["socle.keyword_segment_part", "pg_catalog.pg_statistic", "pg_catalog.pg_statistic_ext_data"];
 
 /// Pauses before the next attempt, in seconds: while something is about to end by itself, and after an error.
 const SOON: f64 = 1.0;
@@ -179,7 +179,7 @@ fn is_seen(stored: &[Stored], deleted_until: pg_sys::TransactionId) -> bool {
 /// of samples. Without truncation, which would have readers wait. What ANALYZE evaluates for an index of the owner has a time
 /// limit; VACUUM evaluates nothing.
 fn vacuum(corpus: &CorpusSpec, stored: &[Stored]) -> Result<(), WorkerError> {
-    let is_catalog = |table: &&Stored| table.name.ends_with("pg_statistic");
+    let is_catalog = |table: &&Stored| table.name.starts_with("pg_statistic");
     let tables = || stored.iter().filter(|relation| relation.kind == "table");
     for table in tables().filter(|table| !is_catalog(table)) {
         transaction(|| {
@@ -214,14 +214,17 @@ fn postpone(corpus: &CorpusSpec, reason: &str, seconds: f64) -> Result<(), Worke
 
 fn finish(corpus: &CorpusSpec, pending: &[String], cleared: Cleared) -> Result<(), WorkerError> {
     let count = |count: u64| count.cast_signed();
-    let arguments = [
-        corpus.name.as_str().into(),
-        pending.to_vec().into(),
-        count(cleared.segments).into(),
-        count(cleared.pages).into(),
-        count(cleared.files).into(),
-    ];
-    transaction(|| Ok(spi::run(FINISH, &arguments)?))
+    // The type of an array is looked up in the catalog, so that all of this is inside the transaction.
+    transaction(|| {
+        let arguments = [
+            corpus.name.as_str().into(),
+            pending.to_vec().into(),
+            count(cleared.segments).into(),
+            count(cleared.pages).into(),
+            count(cleared.files).into(),
+        ];
+        Ok(spi::run(FINISH, &arguments)?)
+    })
 }
 
 /// How long a session waits between two looks at an erasure.

@@ -69,11 +69,12 @@ AS 'MODULE_PATHNAME', 'forget_wrapper';
 COMMENT ON FUNCTION socle.forget IS
     'erases documents from all corpora over the same source, and with delete_source their rows; returns a receipt without their text; what deleted rows leave is cleared away after the commit: see socle.wait_for_erasure()';
 
-CREATE FUNCTION socle.wait_for_erasure(receipt jsonb, timeout interval DEFAULT '5 minutes') RETURNS boolean
-LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 1000 SET search_path = pg_catalog, pg_temp
+-- No SET: that would keep it from ending transactions. It pins the search_path itself.
+CREATE PROCEDURE socle.wait_for_erasure(receipt jsonb, timeout interval DEFAULT '5 minutes')
+LANGUAGE c
 AS 'MODULE_PATHNAME', 'wait_for_erasure_wrapper';
-COMMENT ON FUNCTION socle.wait_for_erasure IS
-    'waits until nothing of what socle.forget() has deleted is left in tables and files of socle; false on timeout, with a notice what it waits for';
+COMMENT ON PROCEDURE socle.wait_for_erasure IS
+    'waits until nothing of what socle.forget() has deleted is left in tables and files of socle; an error after the timeout says what it waits for';
 
 CREATE FUNCTION socle.verify_erasure(receipt jsonb, words text[] DEFAULT NULL)
 RETURNS TABLE (place text, finding text, occurrences bigint, is_residue boolean, remedy text)

@@ -1400,14 +1400,15 @@ WITH area (position, name, members) AS (VALUES
     (3, 'documents', '{extract,extract_text,document_metadata,import_directory}'),
     (4, 'corpora', '{create_corpus,alter_corpus,drop_corpus,wait_for_corpus,sync_corpus,pause_corpus,resume_corpus,retry_failed,verify_corpus,
                      export_corpus,export_corpus_rows,import_corpus,corpus_status,job_failure}'),
-    (9, 'erasure', '{forget,wait_for_erasure,verify_erasure,erasure_status}'),
-    (5, 'retrieval', '{search,explain_search,evaluate,similar,suggest,facets,create_search_function,create_synonyms,create_protected_words,
+    (5, 'erasure', '{forget,wait_for_erasure,verify_erasure,erasure_status}'),
+    (6, 'retrieval', '{search,explain_search,evaluate,similar,suggest,facets,create_search_function,create_synonyms,create_protected_words,
                        create_stop_words,drop_word_rules,word_rule}'),
-    (6, 'answers', '{answer,answer_stream,context,context_passages,cite,calibrate,evaluate_answers,prompt,create_prompt_template,
+    (7, 'answers', '{answer,answer_stream,context,context_passages,cite,calibrate,evaluate_answers,prompt,create_prompt_template,
                      drop_prompt_template}'),
-    (7, 'generators', '{register_generator,drop_generator,generate,count_generator_tokens,generator_status,register_endpoint,
+    (8, 'generators', '{register_generator,drop_generator,generate,count_generator_tokens,generator_status,register_endpoint,
                         drop_endpoint,grant_endpoint,revoke_endpoint,endpoint_status}'),
-    (8, 'operation', '{help,version,engine_status,engine_report,generator_report,endpoint_report,worker_status}')),
+    (9, 'operation', '{help,version,engine_status,engine_report,generator_report,endpoint_report,worker_status,sovereignty_report,
+                     sovereignty_findings,sovereignty_report_markdown}')),
 meaning (argument, functions, text) AS (VALUES
     ('allow_loopback', NULL::text[], 'the endpoint may be on this machine'),
     ('allow_private', NULL, 'the endpoint may have a private address'),
@@ -1878,11 +1879,12 @@ AS 'MODULE_PATHNAME', 'forget_wrapper';
 COMMENT ON FUNCTION socle.forget IS
     'erases documents from all corpora over the same source, and with delete_source their rows; returns a receipt without their text; what deleted rows leave is cleared away after the commit: see socle.wait_for_erasure()';
 
-CREATE FUNCTION socle.wait_for_erasure(receipt jsonb, timeout interval DEFAULT '5 minutes') RETURNS boolean
-LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 1000 SET search_path = pg_catalog, pg_temp
+-- No SET: that would keep it from ending transactions. It pins the search_path itself.
+CREATE PROCEDURE socle.wait_for_erasure(receipt jsonb, timeout interval DEFAULT '5 minutes')
+LANGUAGE c
 AS 'MODULE_PATHNAME', 'wait_for_erasure_wrapper';
-COMMENT ON FUNCTION socle.wait_for_erasure IS
-    'waits until nothing of what socle.forget() has deleted is left in tables and files of socle; false on timeout, with a notice what it waits for';
+COMMENT ON PROCEDURE socle.wait_for_erasure IS
+    'waits until nothing of what socle.forget() has deleted is left in tables and files of socle; an error after the timeout says what it waits for';
 
 CREATE FUNCTION socle.verify_erasure(receipt jsonb, words text[] DEFAULT NULL)
 RETURNS TABLE (place text, finding text, occurrences bigint, is_residue boolean, remedy text)
@@ -1891,7 +1893,163 @@ AS 'MODULE_PATHNAME', 'verify_erasure_wrapper';
 COMMENT ON FUNCTION socle.verify_erasure IS
     'looks for what is left of erased documents in tables and files, by the hashes of a receipt and byte by byte, and for words if some are given; says what it could not look at';
 GRANT EXECUTE ON FUNCTION socle.forget TO PUBLIC;
-GRANT EXECUTE ON FUNCTION socle.wait_for_erasure TO PUBLIC;
+GRANT EXECUTE ON PROCEDURE socle.wait_for_erasure TO PUBLIC;
 GRANT EXECUTE ON FUNCTION socle.verify_erasure TO PUBLIC;
+
+CREATE FUNCTION socle_internal.process_report() RETURNS TABLE (
+    pid integer, parent integer, name text, seccomp text, no_new_privileges boolean, internet_sockets bigint,
+    outgoing_connections bigint
+)
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 10000 ROWS 30 SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'process_report_wrapper';
+COMMENT ON FUNCTION socle_internal.process_report IS 'the processes of this server, as the kernel has them at the moment; for members of pg_read_all_stats';
+
+CREATE FUNCTION socle_internal.markdown_cell(value text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE COST 10 SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT regexp_replace(regexp_replace(coalesce(value, ''), '[\r\n\t]+', ' ', 'g'), '([\\|`*_<>\[\]])', '\\\1', 'g')
+$$;
+COMMENT ON FUNCTION socle_internal.markdown_cell IS 'a text that means nothing but itself in a cell of a table in Markdown';
+
+CREATE FUNCTION socle.sovereignty_findings() RETURNS TABLE (
+    area text, subject text, property text, value text, attention boolean
+)
+LANGUAGE sql VOLATILE PARALLEL UNSAFE COST 100000 ROWS 100 SET search_path = pg_catalog, pg_temp
+AS $$
+WITH process AS MATERIALIZED (SELECT * FROM socle_internal.process_report()),
+-- What the three processes say of themselves; their children are theirs.
+own (program, subject, report) AS MATERIALIZED (
+    VALUES ('socle-engine', 'engine', socle.engine_report()), ('socle-generator', 'generator', socle.generator_report()),
+           ('socle-egress', 'egress process', socle.endpoint_report())),
+confined AS (
+    SELECT o.subject || CASE WHEN p.pid = (o.report ->> 'pid')::integer THEN '' ELSE ', child ' || p.pid END AS subject, o.subject AS program,
+           o.report, p.*
+    FROM own o JOIN process p ON p.pid = (o.report ->> 'pid')::integer OR p.parent = (o.report ->> 'pid')::integer),
+granted AS (
+    SELECT g.endpoint, string_agg(CASE WHEN g.role = 0 THEN 'everybody' ELSE g.role::text END, ', ' ORDER BY g.role::text) AS roles
+    FROM socle.endpoint_grant g GROUP BY g.endpoint),
+found (position, area, subject, property, value, attention) AS (
+    SELECT 1, 'server', 'server', v.property, v.value, false
+    FROM (VALUES ('time', to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')),
+                 ('database', current_database()::text), ('asked by', session_user::text),
+                 ('PostgreSQL', current_setting('server_version')), ('socle', socle.version()),
+                 ('role', CASE WHEN pg_is_in_recovery() THEN 'standby' ELSE 'primary' END)) AS v (property, value)
+    UNION ALL
+    SELECT 1, 'server', 'settings', s.name, CASE WHEN s.setting = '' THEN '(none)' ELSE s.setting END, false
+    FROM pg_settings s WHERE s.name LIKE 'socle.%' AND s.name ~ '(director|ledger|signed|_keys)'
+    UNION ALL
+    SELECT 2, 'processes', o.subject, 'state', coalesce(o.report ->> 'state', 'unknown'), (o.report ->> 'state') = 'unavailable' FROM own o
+    UNION ALL
+    SELECT 2, 'processes', c.subject, v.property, v.value, v.attention
+    FROM confined c CROSS JOIN LATERAL (VALUES
+        ('process', c.pid::text, false),
+        ('system calls (kernel)', coalesce('seccomp: ' || c.seccomp, 'not readable'), c.seccomp IS DISTINCT FROM 'filter'),
+        ('new privileges (kernel)', CASE WHEN c.no_new_privileges THEN 'refused' WHEN NOT c.no_new_privileges THEN 'possible' ELSE 'not readable' END,
+         c.no_new_privileges IS NOT TRUE),
+        ('internet sockets (kernel)', coalesce(c.internet_sockets::text, 'not readable'),
+         c.internet_sockets IS NULL OR (c.program <> 'egress process' AND c.internet_sockets > 0)),
+        ('network (its own word)', c.report ->> 'network', c.program <> 'egress process' AND coalesce(c.report ->> 'network', '') !~ '^closed'),
+        ('files (its own word)', c.report ->> 'files', coalesce(c.report ->> 'files', '') ~ '^open')) AS v (property, value, attention)
+    UNION ALL
+    SELECT 2, 'processes', 'PostgreSQL and socle workers', v.property, v.value, false
+    FROM (SELECT count(*) AS processes, sum(p.internet_sockets) AS sockets, sum(p.outgoing_connections) AS outgoing,
+                 count(*) FILTER (WHERE p.internet_sockets IS NULL) AS unreadable
+          FROM process p WHERE p.pid NOT IN (SELECT c.pid FROM confined c)) AS s
+    CROSS JOIN LATERAL (VALUES ('processes', s.processes::text), ('internet sockets (kernel)', s.sockets::text),
+        ('outgoing connections (kernel)', s.outgoing::text), ('processes that cannot be read', s.unreadable::text)) AS v (property, value)
+    UNION ALL
+    SELECT 3, 'doors', '(none)', 'state', 'shut: no endpoint is registered in this database', false
+    WHERE NOT EXISTS (SELECT FROM socle.endpoint)
+    UNION ALL
+    SELECT 3, 'doors', e.name, v.property, v.value, v.attention
+    FROM socle.endpoint e LEFT JOIN granted g ON g.endpoint = e.name
+    LEFT JOIN socle.endpoint_status s ON s.name = e.name
+    CROSS JOIN LATERAL (VALUES
+        ('open to', e.url, true), ('model there', e.model, false),
+        ('may be used by', 'superusers' || coalesce(', ' || g.roles, ''), coalesce(g.roles LIKE '%everybody%', false)),
+        ('may be sent passages of', coalesce((SELECT string_agg(c.name, ', ' ORDER BY c.name) FROM socle.corpus c
+            WHERE e.name = ANY (c.egress)), 'no corpus'), false),
+        ('addresses', concat_ws(', ', 'public', CASE WHEN e.allow_private THEN 'private' END, CASE WHEN e.allow_loopback THEN 'this machine' END), false),
+        ('registered', format('%s by %s', to_char(e.registered_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), e.registered_by), false),
+        ('requests since its process started', s.request_count::text, false),
+        ('bytes sent since then', s.sent_bytes::text, false)) AS v (property, value, attention)
+    UNION ALL
+    SELECT 4, 'doors of others', x.extname, 'extension that can connect elsewhere or run programs', x.extversion, true
+    FROM pg_extension x
+    WHERE x.extname ~ '^(dblink|postgres_fdw|file_fdw|http|pg_net|plpython3u|plperlu|pltclu|plsh|.*_fdw)$'
+    UNION ALL
+    SELECT 4, 'doors of others', s.srvname, 'foreign server', coalesce(array_to_string(s.srvoptions, ', '), ''), true FROM pg_foreign_server s
+    UNION ALL
+    SELECT 4, 'doors of others', p.pubname, 'publication', CASE WHEN p.puballtables THEN 'all tables' ELSE 'some tables' END, true FROM pg_publication p
+    UNION ALL
+    SELECT 4, 'doors of others', s.slot_name, 'replication slot', concat_ws(', ', s.slot_type, s.plugin, CASE WHEN s.active THEN 'active' ELSE 'inactive' END), true
+    FROM pg_replication_slots s
+    UNION ALL
+    SELECT 5, 'models', m.name, v.property, v.value, v.attention
+    FROM (SELECT m.name, m.kind, m.license, m.digest, m.directory AS files, m.registered_at, m.registered_by FROM socle.model m
+          UNION ALL
+          SELECT g.name, 'generator', g.license, g.digest, g.file, g.registered_at, g.registered_by FROM socle.generator g) AS m
+    CROSS JOIN LATERAL (VALUES
+        ('kind', m.kind, false), ('licence', coalesce(m.license, 'not stated'), m.license IS NULL), ('digest', m.digest, false), ('files', m.files, false),
+        ('registered', format('%s by %s', to_char(m.registered_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), m.registered_by), false))
+        AS v (property, value, attention)
+    UNION ALL
+    SELECT 6, 'corpora', c.name, v.property, v.value, v.attention
+    FROM socle.corpus_status c JOIN socle.corpus d ON d.name = c.name
+    LEFT JOIN pg_namespace n ON n.nspname = d.chunk_schema
+    LEFT JOIN pg_class k ON k.relnamespace = n.oid AND k.relname = d.chunk_table
+    CROSS JOIN LATERAL (VALUES
+        ('owner', k.relowner::regrole::text, false), ('source', c.source, false),
+        ('state', concat_ws(': ', c.state, c.state_reason), c.state IN ('paused', 'broken')),
+        ('model', format('%s, digest %s', d.model, d.model_digest), NOT EXISTS (SELECT FROM socle.model m WHERE m.name = d.model AND m.digest = d.model_digest)),
+        ('may be sent to', coalesce(nullif(array_to_string(d.egress, ', '), ''), 'nobody'), d.egress <> '{}')) AS v (property, value, attention)
+    UNION ALL
+    SELECT 7, 'erasures', e.corpus, 'pending since ' || to_char(e.requested_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), e.state_reason, true
+    FROM socle.erasure_status e WHERE e.state = 'pending')
+SELECT f.area, f.subject, f.property, f.value, coalesce(f.attention, false) FROM found f
+ORDER BY f.position, f.subject, f.attention DESC, f.property
+$$;
+COMMENT ON FUNCTION socle.sovereignty_findings IS
+    'what leaves this server and to whom, what the kernel enforces for each process, models and corpora, with what deserves attention; for members of pg_read_all_stats';
+
+CREATE FUNCTION socle.sovereignty_report() RETURNS jsonb
+LANGUAGE sql VOLATILE PARALLEL UNSAFE COST 100000 SET search_path = pg_catalog, pg_temp
+AS $$
+WITH finding AS MATERIALIZED (SELECT * FROM socle.sovereignty_findings()),
+subject AS (
+    SELECT f.area, f.subject, jsonb_object_agg(f.property, f.value) AS properties FROM finding f GROUP BY f.area, f.subject),
+area AS (SELECT s.area, jsonb_object_agg(s.subject, s.properties) AS subjects FROM subject s GROUP BY s.area)
+SELECT jsonb_build_object(
+    'version', 1,
+    'areas', (SELECT jsonb_object_agg(a.area, a.subjects) FROM area a),
+    'attention', coalesce((SELECT jsonb_agg(jsonb_build_object('area', f.area, 'subject', f.subject, 'property', f.property, 'value', f.value))
+                           FROM finding f WHERE f.attention), '[]'))
+$$;
+COMMENT ON FUNCTION socle.sovereignty_report IS 'the findings of socle.sovereignty_findings() as JSON: by area and subject, and those that deserve attention';
+
+CREATE FUNCTION socle.sovereignty_report_markdown() RETURNS text
+LANGUAGE sql VOLATILE PARALLEL UNSAFE COST 100000 SET search_path = pg_catalog, pg_temp
+AS $$
+WITH finding AS MATERIALIZED (SELECT f.*, row_number() OVER () AS number FROM socle.sovereignty_findings() AS f),
+line AS (
+    SELECT f.area, min(f.number) OVER (PARTITION BY f.area) AS first, f.number,
+           format('| %s | %s | %s | %s |', socle_internal.markdown_cell(f.subject), socle_internal.markdown_cell(f.property),
+                  socle_internal.markdown_cell(f.value), CASE WHEN f.attention THEN '**!**' ELSE '' END) AS text
+    FROM finding f),
+section AS (
+    SELECT l.first, format(E'## %s\n\n| subject | property | value | attention |\n|---|---|---|---|\n%s',
+                           upper(left(l.area, 1)) || substr(l.area, 2), string_agg(l.text, E'\n' ORDER BY l.number)) AS text
+    FROM line l GROUP BY l.area, l.first)
+SELECT format(E'# Sovereignty report\n\nDatabase %s, %s. %s of %s findings deserve attention.\n\n%s\n',
+              socle_internal.markdown_cell(current_database()), to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI "UTC"'),
+              (SELECT count(*) FROM finding f WHERE f.attention), (SELECT count(*) FROM finding f),
+              (SELECT string_agg(s.text, E'\n\n' ORDER BY s.first) FROM section s))
+$$;
+COMMENT ON FUNCTION socle.sovereignty_report_markdown IS 'the same as a page in Markdown, to be kept or sent to an auditor';
+GRANT EXECUTE ON FUNCTION socle_internal.process_report TO PUBLIC;
+GRANT EXECUTE ON FUNCTION socle_internal.markdown_cell TO PUBLIC;
+GRANT EXECUTE ON FUNCTION socle.sovereignty_findings TO PUBLIC;
+GRANT EXECUTE ON FUNCTION socle.sovereignty_report TO PUBLIC;
+GRANT EXECUTE ON FUNCTION socle.sovereignty_report_markdown TO PUBLIC;
 
 SELECT socle_internal.after_update();

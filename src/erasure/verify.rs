@@ -27,7 +27,7 @@ const GONE: &str = include_str!("../../sql/keyword/gone_chunks.sql");
 const SEGMENTS: &str = include_str!("../../sql/residue/segments_of_all.sql");
 
 const AGAIN: &str = "call socle.forget() again";
-const WAIT: &str = "SELECT socle.wait_for_erasure(receipt)";
+const WAIT: &str = "CALL socle.wait_for_erasure(receipt)";
 
 /// Hits of a word in the keyword index that are looked at.
 const MAX_HITS: u32 = 10_000;
@@ -234,7 +234,8 @@ fn in_pages_and_files(wanted: &Wanted<'_>, tables: &[pg_sys::Oid], findings: &mu
             dead.push((relation.name, found.dead_rows));
         }
     }
-    let kept = as_superuser(|| plan_cache::rows(SEGMENTS, &[], 0, |row| row.get::<Vec<u8>>(1).map(|digest| hex(&digest))))?;
+    let kept =
+        as_superuser(|| plan_cache::rows(SEGMENTS, &[], 0, |row| row.get::<Vec<u8>>(1).map(|digest| hex(&digest))))?;
     let kept: HashSet<String> = kept.into_iter().flatten().collect();
     for (directory, is_erased, remedy) in DIRECTORIES {
         for path in files(directory) {

@@ -1,10 +1,14 @@
-//! `socle.wait_for_erasure`: waits until workers have cleared away what deleted rows have left.
+//! `CALL socle.wait_for_erasure(…)`: waits until workers have cleared away what deleted rows have left.
+//!
+//! A procedure, because deleted rows stay as long as any snapshot may see them, and that of a waiting query would: each look
+//! is a transaction of its own.
 
 use super::receipt::Receipt;
 use crate::pg::arguments::Arguments;
 use crate::pg::backend;
 use crate::pg::error::report;
-use crate::pg::run_as::as_superuser;
+use crate::pg::procedure::{may_commit, with_transactions};
+use crate::pg::run_as::with_pinned_search_path;
 use crate::pg::snapshot::in_latest_snapshot_to_read;
 use crate::pg::{plan_cache, spi, wait};
 use crate::residue::LOOK_EVERY;
@@ -15,49 +19,50 @@ use socle_core::{Error, Kind, Result};
 use std::time::{Duration, Instant};
 
 const STATES: &str = include_str!("../../sql/erasure/states.sql");
-const IS_OWN: &str = include_str!("../../sql/erasure/is_own.sql");
 const IS_KNOWN: &str = include_str!("../../sql/erasure/is_known.sql");
 
 #[pg_extern(sql = false)]
-fn wait_for_erasure(call: pg_sys::FunctionCallInfo) -> Result<bool, ErrorReport> {
-    wait_for(Arguments::new(call)).map_err(report)
+fn wait_for_erasure(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
+    wait_for(call).map_err(report)
 }
 
-fn wait_for(arguments: Arguments) -> Result<bool> {
-    let receipt = Receipt::parse(&arguments.limited_json(0, "receipt")?.unwrap_or_default())?;
-    let timeout = Duration::try_from_secs_f64(arguments.seconds(1).unwrap_or_default())
-        .map_err(|_| Error::new(Kind::InvalidArgument, "timeout must not be negative or infinite"))?;
+fn wait_for(call: pg_sys::FunctionCallInfo) -> Result<()> {
+    if !may_commit(call) {
+        return Err(Error::new(
+            Kind::ActiveTransaction,
+            "CALL socle.wait_for_erasure() cannot run inside a transaction block",
+        )
+        .detail("Deleted rows stay as long as a transaction may see them.")
+        .hint("Call it by itself, with autocommit, or look at socle.erasure_status."));
+    }
+    let arguments = Arguments::new(call);
+    let receipt = arguments.limited_json(0, "receipt")?;
+    let receipt = receipt.ok_or_else(|| Error::new(Kind::InvalidArgument, "receipt must not be null"))?;
+    let receipt = Receipt::parse(&receipt)?;
+    let timeout = Duration::try_from_secs_f64(arguments.seconds(1).unwrap_or(f64::MAX))
+        .map_err(|_| Error::new(Kind::InvalidArgument, "timeout must not be null, negative or infinite"))?;
     if backend::is_in_recovery() {
         return Err(Error::new(Kind::NotInState, "recovery is in progress")
             .detail("A standby follows the primary: wait there."));
     }
-    require_known(&receipt)?;
-    if as_superuser(|| spi::query_bool(IS_OWN, &[receipt.erasure.as_str().into()]))? {
-        return Err(Error::new(Kind::ActiveTransaction, "this transaction has called socle.forget() itself")
-            .detail("What deleted rows leave is cleared away after it has committed.")
-            .hint("Call socle.wait_for_erasure() in a transaction of its own."));
-    }
-    if backend::keeps_its_snapshot() {
-        return Err(Error::new(
-            Kind::ActiveTransaction,
-            "socle.wait_for_erasure() needs isolation level READ COMMITTED",
-        ));
-    }
+    with_pinned_search_path(|| require_known(&receipt))?;
     wake::now();
     let begun = Instant::now();
-    loop {
-        let pending = pending(&receipt)?;
-        if pending.is_empty() {
-            return Ok(true);
-        }
-        if begun.elapsed() >= timeout {
-            for (corpus, reason) in pending {
-                pgrx::notice!("the erasure in corpus \"{corpus}\" is pending: {reason}");
+    with_transactions(|transactions| {
+        loop {
+            // Neither a lock nor a snapshot is held until the next look.
+            transactions.commit();
+            let pending = with_pinned_search_path(|| pending(&receipt))?;
+            transactions.commit();
+            let Some((corpus, reason)) = pending.into_iter().next() else { return Ok(()) };
+            if begun.elapsed() >= timeout {
+                return Err(Error::new(Kind::NotInState, format!("the erasure in corpus \"{corpus}\" is pending"))
+                    .detail(reason)
+                    .hint("It goes on by itself: see socle.erasure_status."));
             }
-            return Ok(false);
+            wait::wait_for_time(LOOK_EVERY);
         }
-        wait::wait_for_time(LOOK_EVERY);
-    }
+    })
 }
 
 /// Refuses a receipt of another server, or of a transaction that has not committed.

@@ -1,11 +1,12 @@
 //! Documents are erased: from all tables and files of socle, and what is left is found. This file has what the subjects share.
 
 mod forget;
+mod report;
 mod residue;
 
 use postgres::Client;
 use serde_json::Value;
-use socle_tests::Cluster;
+use socle_tests::{Cluster, error_of};
 use std::path::{Path, PathBuf};
 
 /// Words that stand in the documents to be erased and nowhere else.
@@ -37,15 +38,15 @@ fn forget(client: &mut Client, arguments: &str) -> Value {
 
 /// Waits until nothing is pending of an erasure.
 fn wait_for(client: &mut Client, receipt: &Value) {
-    let sql = format!("SELECT socle.wait_for_erasure($${receipt}$$, '2 minutes')");
-    let done: bool = client.query_one(&sql, &[]).unwrap().get(0);
-    let status = "SELECT string_agg(row_to_json(s)::text, ' ') FROM socle.erasure_status s";
-    assert!(done, "{:?}", client.query_one(status, &[]).unwrap().get::<_, Option<String>>(0));
+    if let Err(error) = client.batch_execute(&format!("CALL socle.wait_for_erasure($${receipt}$$, '2 minutes')")) {
+        panic!("{:?}", error_of(&error));
+    }
 }
 
 /// What `socle.verify_erasure` calls a residue: place and finding.
 fn residues(client: &mut Client, receipt: &Value, words: &[&str]) -> Vec<(String, String)> {
-    let sql = format!("SELECT place, finding FROM socle.verify_erasure($${receipt}$$, $1) WHERE is_residue ORDER BY 1, 2");
+    let sql =
+        format!("SELECT place, finding FROM socle.verify_erasure($${receipt}$$, $1) WHERE is_residue ORDER BY 1, 2");
     client.query(&sql, &[&words]).unwrap().iter().map(|row| (row.get(0), row.get(1))).collect()
 }
 

@@ -12,7 +12,7 @@ const HOOKS: &str = include_str!("hostile_hooks.sql");
 
 /// What calls each function of the schema, by its name, on the corpus of the hostile owner where it takes one. The last ones
 /// change it.
-const CALLS: [(&str, &str); 94] = [
+const CALLS: [(&str, &str); 99] = [
     ("key_column", "SELECT socle_internal.key_column('{\"id\": 1}', 'id')"),
     ("wait_reasons", "SELECT * FROM socle_internal.wait_reasons()"),
     ("why_not_captured", "SELECT socle_internal.why_not_captured(corpus, source) FROM socle.corpus_binding"),
@@ -130,6 +130,11 @@ const CALLS: [(&str, &str); 94] = [
     ("export_corpus_rows", "SELECT * FROM socle.export_corpus_rows('note')"),
     ("export_corpus", "SELECT * FROM socle.export_corpus('atk', '/nowhere/atk', true)"),
     ("import_corpus", "SELECT socle.import_corpus('copy', '/nowhere/atk', 'trap.source')"),
+    ("process_report", "SELECT * FROM socle_internal.process_report()"),
+    ("markdown_cell", "SELECT socle_internal.markdown_cell('a')"),
+    ("sovereignty_findings", "SELECT * FROM socle.sovereignty_findings()"),
+    ("sovereignty_report", "SELECT socle.sovereignty_report()"),
+    ("sovereignty_report_markdown", "SELECT socle.sovereignty_report_markdown()"),
     ("wait_for_corpus", "SELECT socle.wait_for_corpus('atk', '1s')"),
     ("corpus_report", "SELECT * FROM socle_internal.corpus_report()"),
     ("failure_report", "SELECT * FROM socle_internal.failure_report()"),
@@ -146,7 +151,7 @@ const CALLS: [(&str, &str); 94] = [
         "verify_erasure",
         "SELECT * FROM socle.verify_erasure((SELECT socle.forget('atk', filter => '{\"tenant\": 1}', delete_source => true)), '{alpha}')",
     ),
-    ("wait_for_erasure", "SELECT socle.wait_for_erasure('{}')"),
+    ("wait_for_erasure", "CALL socle.wait_for_erasure('{}')"),
     ("drop_corpus", "SELECT socle.drop_corpus('atk')"),
 ];
 

@@ -31,11 +31,16 @@ fn what_would_come_back_or_cannot_be_meant_is_refused_by_name() {
         ("'handbook', filter => '{}'", "22023", "filter must have a condition"),
         ("'handbook', filter => '{\"nothing\": 1}'", "42703", "nothing"),
     ] {
-        let (found, message) = refused(&mut client, &format!("{arguments}, delete_source => true").replace("'handbook', delete", "'handbook', NULL, NULL, delete"));
+        let (found, message) = refused(
+            &mut client,
+            &format!("{arguments}, delete_source => true")
+                .replace("'handbook', delete", "'handbook', NULL, NULL, delete"),
+        );
         assert_eq!(found, state, "{arguments}: {message}");
         assert!(message.contains(words), "{arguments}: {message}");
     }
-    let mut other = client.build_transaction().isolation_level(postgres::IsolationLevel::RepeatableRead).start().unwrap();
+    let mut other =
+        client.build_transaction().isolation_level(postgres::IsolationLevel::RepeatableRead).start().unwrap();
     let error = other.query(r#"SELECT socle.forget('handbook', '{"id": 7}', delete_source => true)"#, &[]).unwrap_err();
     assert_eq!(error_of(&error).0, "25001");
     drop(other);
@@ -83,14 +88,19 @@ fn all_corpora_over_the_source_forget_it_and_those_of_others_are_named() {
     assert_eq!(state, "42501");
     let receipt = forget(&mut alice, r#"'handbook', filter => '{"id": [7, 8]}', delete_source => true"#);
     assert_eq!(receipt["rows_deleted"], 2);
-    let names: Vec<&str> = receipt["corpora"].as_array().unwrap().iter().map(|corpus| corpus["corpus"].as_str().unwrap()).collect();
+    let names: Vec<&str> =
+        receipt["corpora"].as_array().unwrap().iter().map(|corpus| corpus["corpus"].as_str().unwrap()).collect();
     assert_eq!(names, ["handbook", "titles"]);
     assert_eq!(receipt["left"][0]["corpus"], "theirs");
     wait_for(&mut alice, &receipt);
     let found = residues(&mut alice, &receipt, &[]);
     assert_eq!(found, [("corpus theirs".to_string(), "was left: the caller does not own it".to_string())]);
     for table in ["handbook_chunk", "titles_chunk"] {
-        assert_eq!(count(&mut client, &format!("SELECT count(*) FROM {table} WHERE source_id IN (7, 8)")), 0, "{table}");
+        assert_eq!(
+            count(&mut client, &format!("SELECT count(*) FROM {table} WHERE source_id IN (7, 8)")),
+            0,
+            "{table}"
+        );
     }
 }
 
@@ -100,11 +110,11 @@ fn what_is_rolled_back_is_not_forgotten_and_a_transaction_does_not_wait_for_itse
     let mut transaction = client.transaction().unwrap();
     let sql = r#"SELECT socle.forget('handbook', '{"id": 7}', delete_source => true)::text"#;
     let receipt: String = transaction.query_one(sql, &[]).unwrap().get(0);
-    let waited = format!("SELECT socle.wait_for_erasure($${receipt}$$)");
-    let error = transaction.query(&waited, &[]).unwrap_err();
+    let waited = format!("CALL socle.wait_for_erasure($${receipt}$$)");
+    let error = transaction.batch_execute(&waited).unwrap_err();
     assert_eq!(error_of(&error).0, "25001");
     transaction.rollback().unwrap();
-    assert_eq!(error_of(&client.query(&waited, &[]).unwrap_err()).0, "55000", "a receipt of what never happened");
+    assert_eq!(error_of(&client.batch_execute(&waited).unwrap_err()).0, "55000", "a receipt of what never happened");
     assert_eq!(count(&mut client, "SELECT count(*) FROM article WHERE id = 7"), 1);
     assert!(count(&mut client, "SELECT count(*) FROM handbook_chunk WHERE source_id = 7") > 0);
     assert_eq!(count(&mut client, "SELECT count(*) FROM socle.erasure"), 0);
@@ -124,7 +134,10 @@ fn changes_that_wait_and_those_that_failed_are_forgotten_too() {
              UPDATE handbook_change SET failed_at = now(), error_message = 'failed', next_attempt_at = 'infinity' WHERE source_id = 'alone'"
         ))
         .unwrap();
-    assert!(count(&mut client, "SELECT count(*) FROM handbook_change WHERE batch_1 IS NOT NULL") > 0, "no row with many keys");
+    assert!(
+        count(&mut client, "SELECT count(*) FROM handbook_change WHERE batch_1 IS NOT NULL") > 0,
+        "no row with many keys"
+    );
     let keys = format!(r#"[{{"id": "{SECRET}", "part": 3}}, {{"id": "alone", "part": 1}}]"#);
     let receipt = forget(&mut client, &format!("'handbook', '{keys}', delete_source => true"));
     assert_eq!(receipt["corpora"][0]["changes"], 1, "{receipt}");
