@@ -1918,13 +1918,13 @@ LANGUAGE sql VOLATILE PARALLEL UNSAFE COST 100000 ROWS 100 SET search_path = pg_
 AS $$
 WITH process AS MATERIALIZED (SELECT * FROM socle_internal.process_report()),
 -- What the three processes say of themselves; their children are theirs.
-own (program, subject, report) AS MATERIALIZED (
-    VALUES ('socle-engine', 'engine', socle.engine_report()), ('socle-generator', 'generator', socle.generator_report()),
-           ('socle-egress', 'egress process', socle.endpoint_report())),
+own (subject, report) AS MATERIALIZED (
+    VALUES ('engine', socle.engine_report()), ('generator', socle.generator_report()), ('egress process', socle.endpoint_report())),
 confined AS (
-    SELECT o.subject || CASE WHEN p.pid = (o.report ->> 'pid')::integer THEN '' ELSE ', child ' || p.pid END AS subject, o.subject AS program,
-           o.report, p.*
-    FROM own o JOIN process p ON p.pid = (o.report ->> 'pid')::integer OR p.parent = (o.report ->> 'pid')::integer),
+    SELECT o.subject || CASE WHEN p.pid = m.pid THEN '' ELSE format(', %s (%s)', p.name, p.pid) END AS subject, o.subject AS program,
+           p.pid = m.pid AS is_main, o.report, p.*
+    FROM own o CROSS JOIN LATERAL (SELECT (o.report ->> 'pid')::integer AS pid) AS m
+    JOIN process p ON p.pid = m.pid OR p.parent = m.pid OR p.parent IN (SELECT f.pid FROM process f WHERE f.parent = m.pid)),
 granted AS (
     SELECT g.endpoint, string_agg(CASE WHEN g.role = 0 THEN 'everybody' ELSE g.role::text END, ', ' ORDER BY g.role::text) AS roles
     FROM socle.endpoint_grant g GROUP BY g.endpoint),
@@ -1948,8 +1948,10 @@ found (position, area, subject, property, value, attention) AS (
          c.no_new_privileges IS NOT TRUE),
         ('internet sockets (kernel)', coalesce(c.internet_sockets::text, 'not readable'),
          c.internet_sockets IS NULL OR (c.program <> 'egress process' AND c.internet_sockets > 0)),
-        ('network (its own word)', c.report ->> 'network', c.program <> 'egress process' AND coalesce(c.report ->> 'network', '') !~ '^closed'),
-        ('files (its own word)', c.report ->> 'files', coalesce(c.report ->> 'files', '') ~ '^open')) AS v (property, value, attention)
+        ('network (its own word)', CASE WHEN c.is_main THEN c.report ->> 'network' END, c.is_main AND c.program <> 'egress process' AND coalesce(c.report ->> 'network', '') !~ '^closed'),
+        ('files (its own word)', CASE WHEN c.is_main THEN c.report ->> 'files' END, c.is_main AND coalesce(c.report ->> 'files', '') ~ '^open'))
+        AS v (property, value, attention)
+    WHERE c.is_main OR v.property !~ 'its own word'
     UNION ALL
     SELECT 2, 'processes', 'PostgreSQL and socle workers', v.property, v.value, false
     FROM (SELECT count(*) AS processes, sum(p.internet_sockets) AS sockets, sum(p.outgoing_connections) AS outgoing,

@@ -23,6 +23,11 @@ fn it_says_what_the_kernel_says_of_each_process() {
     assert_eq!(of(&mut client, "system calls (kernel)"), ("seccomp: filter".to_string(), false));
     assert_eq!(of(&mut client, "new privileges (kernel)"), ("refused".to_string(), false));
     assert_eq!(of(&mut client, "internet sockets (kernel)"), ("0".to_string(), false));
+    // The fork server, which the processes that read documents come from.
+    let unconfined = "SELECT count(*), count(*) FILTER (WHERE attention) FROM socle.sovereignty_findings()
+                      WHERE area = 'processes' AND subject LIKE 'engine, %'";
+    let row = client.query_one(unconfined, &[]).unwrap();
+    assert!(row.get::<_, i64>(0) >= 4 && row.get::<_, i64>(1) == 0, "{row:?}");
     // The same of a process that is known to have a socket of the internet: the postmaster listens, and a session is connected.
     let sql = "SELECT max(internet_sockets) FROM socle_internal.process_report() WHERE pid = $1";
     let session: i32 = client.query_one("SELECT pg_backend_pid()", &[]).unwrap().get(0);
