@@ -4,17 +4,19 @@
 //! held while waiting. A request is never sent again by itself, because it may have left the machine.
 
 mod generation;
+pub mod ledger;
 mod registered;
 
 pub use generation::Generation;
 pub use registered::{find, row};
 
 use crate::child_client::{self, Channel, Greeting, Lost, Outgoing};
-use crate::pg::{allocator, backend, client};
+use crate::pg::{allocator, backend, client, run_as};
 use crate::supervisor;
 use crate::supervisor::program::EGRESS;
 use socle_core::protocol::{
-    EGRESS_LOCK, EGRESS_PROTOCOL_VERSION, EgressReport, EgressRequest, EgressResponse, MAX_EGRESS_FRAME, encode,
+    EGRESS_LOCK, EGRESS_PROTOCOL_VERSION, EgressReport, EgressRequest, EgressResponse, MAX_EGRESS_FRAME, SessionName,
+    encode,
 };
 use socle_core::{Error, Kind, Result, memory};
 use std::sync::Once;
@@ -105,7 +107,8 @@ fn open() -> Result<Option<Channel>> {
     static RESERVED: Once = Once::new();
     // One descriptor, counted against max_files_per_process like those of Postgres.
     RESERVED.call_once(backend::reserve_descriptor);
-    let hello = encode(0, 0, &EgressRequest::Hello { protocol: EGRESS_PROTOCOL_VERSION })?;
+    let hello = EgressRequest::Hello { protocol: EGRESS_PROTOCOL_VERSION, session: session() };
+    let hello = encode(0, 0, &hello)?;
     Channel::open(&EGRESS, hello, &|frame| {
         Ok(match frame.message()? {
             EgressResponse::Welcome { .. } => Greeting::Welcome,
@@ -113,6 +116,24 @@ fn open() -> Result<Option<Channel>> {
             _ => Greeting::Unexpected,
         })
     })
+}
+
+/// Who this session is.
+fn session() -> SessionName {
+    SessionName {
+        database: backend::database_name(),
+        role: run_as::role_name(run_as::current_user()),
+        session_role: run_as::role_name(run_as::session_user()),
+        pid: std::process::id(),
+    }
+}
+
+/// Has the egress process started if there is none, and waits until it listens.
+///
+/// # Errors
+/// When it does not start.
+pub fn start() -> Result<()> {
+    child_client::connect(&EGRESS, &mut open).map(drop)
 }
 
 fn unexpected() -> Error {

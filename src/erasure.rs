@@ -66,10 +66,25 @@ fn erase(arguments: Arguments) -> Result<Key> {
             register(&receipt, &other)?;
         }
     }
+    receipt.ledger_texts = erase_texts(&receipt)?;
     wake::at_commit();
     let json = receipt.to_json()?;
     record(&receipt, &json);
     Ok(Key(json))
+}
+
+/// Erases the texts that the ledger keeps of answers that have cited one of the documents; returns how many. Files, and so gone
+/// even if the transaction is rolled back.
+fn erase_texts(receipt: &Receipt) -> Result<u64> {
+    ledger::erase_texts(&mut |data| {
+        let mut citations = data["citations"].as_array().into_iter().flatten();
+        citations.any(|citation| {
+            let corpus = citation["corpus"].as_str().unwrap_or_default();
+            let key = citation["source_key"].as_str().unwrap_or("null");
+            receipt.corpora.iter().any(|erased| erased.corpus == corpus)
+                && receipt.keys.contains(&receipt.hash(canonical(key).0.as_bytes()))
+        })
+    })
 }
 
 /// Enters the erasure into the ledger: counts, and the hash of the receipt, which whoever holds it can compare.
@@ -84,6 +99,7 @@ fn record(receipt: &Receipt, json: &str) {
         .with("rows_deleted", receipt.rows_deleted)
         .with("documents", sum(|corpus| corpus.documents))
         .with("chunks", sum(|corpus| corpus.chunks))
+        .with("ledger_texts", receipt.ledger_texts)
         .with("receipt_sha256", receipt::hex(&Sha256::digest(canonical(json).0.as_bytes())));
     ledger::record(event);
 }

@@ -111,7 +111,15 @@ found (position, area, subject, property, value, attention) AS (
         ('model', format('%s, digest %s', d.model, d.model_digest), NOT EXISTS (SELECT FROM socle.model m WHERE m.name = d.model AND m.digest = d.model_digest)),
         ('may be sent to', coalesce(nullif(array_to_string(d.egress, ', '), ''), 'nobody'), d.egress <> '{}')) AS v (property, value, attention)
     UNION ALL
-    SELECT 7, 'erasures', e.corpus, 'pending since ' || to_char(e.requested_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), e.state_reason, true
+    SELECT 7, 'ledger', 'ledger', v.property, coalesce(v.value, '(none)'), v.attention
+    FROM (SELECT socle_internal.ledger_report() AS report) AS l CROSS JOIN LATERAL (VALUES
+        ('state', concat_ws(': ', l.report ->> 'state', l.report ->> 'state_reason'), (l.report ->> 'state') = 'failed'),
+        ('recording (socle.ledger)', current_setting('socle.ledger', true), current_setting('socle.ledger', true) IS DISTINCT FROM 'on'),
+        ('texts of questions and answers (socle.ledger_text)', current_setting('socle.ledger_text', true), false),
+        ('chain', l.report ->> 'chain', false), ('entries', (l.report ->> 'first_number') || ' to ' || (l.report ->> 'last_number'), false),
+        ('last entry', l.report ->> 'last_at', false), ('bytes', l.report ->> 'bytes', false)) AS v (property, value, attention)
+    UNION ALL
+    SELECT 8, 'erasures', e.corpus, 'pending since ' || to_char(e.requested_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), e.state_reason, true
     FROM socle.erasure_status e WHERE e.state = 'pending')
 SELECT f.area, f.subject, f.property, f.value, coalesce(f.attention, false) FROM found f
 ORDER BY f.position, f.subject, f.attention DESC, f.property

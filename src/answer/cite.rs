@@ -43,8 +43,9 @@ struct Citation<'a> {
 
 /// What becomes of a citation.
 #[derive(Default)]
-struct State {
-    name: &'static str,
+pub struct State {
+    /// valid, moved, changed, gone or hidden.
+    pub name: &'static str,
     content: Option<String>,
     title: Option<String>,
     /// Offsets from 1.
@@ -61,7 +62,11 @@ fn cite(call: pg_sys::FunctionCallInfo) -> Result<Cited, ErrorReport> {
     })))
 }
 
-fn state_of(json: &str) -> Result<State> {
+/// The state of a citation.
+///
+/// # Errors
+/// `InvalidArgument` for what is none; those of the search and the engine.
+pub fn state_of(json: &str) -> Result<State> {
     let citation: Citation<'_> = serde_json::from_str(json).map_err(|error| {
         Error::new(Kind::InvalidArgument, "citation must be an object as socle.answer returns it")
             .detail(format!("{error}."))

@@ -23,7 +23,11 @@ const VERSION: u32 = 1;
 const SALT_BYTES: usize = 32;
 
 /// What socle does not erase, and what to do about it.
-const REMAINS: [(&str, &str); 8] = [
+const REMAINS: [(&str, &str); 9] = [
+    (
+        "the ledger, in which nothing can be erased: keys of cited documents, and hashes of what was cited",
+        "socle.prune_ledger() removes old entries",
+    ),
     ("files of tables, until the next checkpoint", "CHECKPOINT"),
     (
         "WAL, in pg_wal until its files are used again, and wherever it is archived",
@@ -67,6 +71,8 @@ pub struct Receipt {
     pub rows_deleted: u64,
     /// What was deleted from each corpus.
     pub corpora: Vec<Erased>,
+    /// Texts of answers that were erased beside the ledger.
+    pub ledger_texts: u64,
     /// Corpora over the same source that still have the documents, and why.
     pub left: Vec<Left>,
     /// What the hashes begin with, in hexadecimal digits.
@@ -128,6 +134,7 @@ impl Receipt {
             source: format!("{}.{}", corpus.tables.source_schema, corpus.tables.source_table),
             rows_deleted: 0,
             corpora: Vec::new(),
+            ledger_texts: 0,
             left: Vec::new(),
             salt,
             keys: BTreeSet::new(),

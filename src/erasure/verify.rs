@@ -15,7 +15,7 @@ use crate::pg::run_as::{as_log_owner, as_superuser, may_act_as};
 use crate::residue;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
-use socle_core::protocol::{FieldWeights, QuerySyntax};
+use socle_core::protocol::{FieldWeights, LEDGER_DIRECTORY, QuerySyntax};
 use socle_core::{Error, Kind, Result};
 use std::cell::Cell;
 use std::collections::HashSet;
@@ -241,7 +241,12 @@ fn in_pages_and_files(wanted: &Wanted<'_>, tables: &[pg_sys::Oid], findings: &mu
         for path in files(directory) {
             let found = wanted.in_file(&path);
             if found.is_something() {
-                add(&path.display().to_string(), found, is_erased && !is_former_segment(&path, &kept), remedy);
+                let (is_erased, remedy) = if path.starts_with(LEDGER_DIRECTORY) {
+                    (false, "socle.prune_ledger() removes old entries")
+                } else {
+                    (is_erased && !is_former_segment(&path, &kept), remedy)
+                };
+                add(&path.display().to_string(), found, is_erased, remedy);
             }
         }
     }

@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex};
 const SECRET: &str = "hunter2-4711";
 
 /// A server in the form of OpenAI, on this machine.
-struct Server {
+pub struct Server {
     port: u16,
     /// The requests that came, headers included.
     requests: Arc<Mutex<Vec<String>>>,
@@ -26,7 +26,7 @@ struct Server {
 
 impl Server {
     /// Answers each request with the text that this makes of it; `None` leaves it without an answer until the client goes.
-    fn new(answer: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
+    pub fn new(answer: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let requests = Arc::new(Mutex::new(Vec::new()));
@@ -49,7 +49,7 @@ impl Server {
     }
 
     /// Says the same to everybody.
-    fn saying(text: &'static str) -> Self {
+    pub fn saying(text: &'static str) -> Self {
         Self::new(move |_| Some(text.to_string()))
     }
 
@@ -58,11 +58,11 @@ impl Server {
         Self::new(|_| None)
     }
 
-    fn url(&self) -> String {
+    pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}/v1", self.port)
     }
 
-    fn request_count(&self) -> usize {
+    pub fn request_count(&self) -> usize {
         self.requests.lock().unwrap().len()
     }
 
@@ -117,7 +117,7 @@ fn write_answer(stream: &mut TcpStream, text: &str) {
 }
 
 /// A running cluster with all models, the endpoint "door" to a server, and a directory with the key of it.
-fn cluster(server: &Server, configuration: &str) -> (Cluster, Client) {
+pub fn cluster(server: &Server, configuration: &str) -> (Cluster, Client) {
     let cluster = Cluster::with_models(configuration);
     let mut client = cluster.connect();
     server.register(&mut client, "door", "");
@@ -143,6 +143,6 @@ fn use_key(cluster: &Cluster, client: &mut Client, key: &str) {
     });
 }
 
-fn generate(client: &mut Client, prompt: &str) -> Result<String, postgres::Error> {
+pub fn generate(client: &mut Client, prompt: &str) -> Result<String, postgres::Error> {
     client.query_one("SELECT socle.generate($1, 'door', max_tokens => 50)", &[&prompt]).map(|row| row.get(0))
 }

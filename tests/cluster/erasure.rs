@@ -23,10 +23,10 @@ fn with_secret() -> (Cluster, Client) {
              INSERT INTO article SELECT i, 'title ' || i, 'The body of article number ' || i || ' is about gardens.' FROM generate_series(1, 200) i;
              UPDATE article SET title = '{SECRET_TITLE}', body = 'The patient {SECRET} was here. ' || repeat('Nothing else was said of it. ', 60)
                  WHERE id = 7;
-             SELECT socle.create_corpus('handbook', 'article', ARRAY['body'], title => 'title', model => 'minilm');
-             CALL socle.sync_corpus('handbook')"
+             SELECT socle.create_corpus('handbook', 'article', ARRAY['body'], title => 'title', model => 'minilm')"
         ))
         .unwrap();
+    client.batch_execute("CALL socle.sync_corpus('handbook')").unwrap();
     (cluster, client)
 }
 

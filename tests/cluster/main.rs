@@ -13,6 +13,7 @@ mod egress;
 mod erasure;
 mod generator;
 mod interrupt;
+mod ledger;
 mod manual;
 mod memory;
 mod model;

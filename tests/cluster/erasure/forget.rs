@@ -29,6 +29,7 @@ fn what_would_come_back_or_cannot_be_meant_is_refused_by_name() {
         ("'handbook', '[]'", "22023", "an object or an array of objects"),
         ("'handbook', '7'", "22023", "must be an object with the columns"),
         ("'handbook', filter => '{}'", "22023", "filter must have a condition"),
+        ("'handbook', filter => '{\"and\": [{}]}'", "22023", "filter must have a condition"),
         ("'handbook', filter => '{\"nothing\": 1}'", "42703", "nothing"),
     ] {
         let (found, message) = refused(
@@ -52,7 +53,7 @@ fn what_would_come_back_or_cannot_be_meant_is_refused_by_name() {
 fn a_receipt_has_counts_and_hashes_and_neither_key_nor_text() {
     let (_cluster, mut client) = with_secret();
     client.batch_execute("DELETE FROM article WHERE id = 7").unwrap();
-    let receipt = forget(&mut client, r#"'handbook', '[{"id": 7}, {"id": 7.0}, {"id": 4711}]'"#);
+    let receipt = forget(&mut client, r#"'handbook', '[{"id": 7}, {"id": "7"}, {"id": 4711}]'"#);
     assert_eq!(receipt["keys"].as_array().unwrap().len(), 2, "one for each key: {receipt}");
     assert_eq!(receipt["rows_deleted"], 0);
     let text = receipt.to_string();
@@ -73,7 +74,6 @@ fn all_corpora_over_the_source_forget_it_and_those_of_others_are_named() {
         .batch_execute(
             "SELECT socle.create_corpus('titles', 'article', ARRAY['title'], model => 'minilm');
              SELECT socle.create_corpus('theirs', 'article', ARRAY['body'], model => 'minilm');
-             CALL socle.sync_corpus('titles'); CALL socle.sync_corpus('theirs');
              CREATE ROLE alice LOGIN; CREATE ROLE bob LOGIN; GRANT CREATE ON SCHEMA public TO alice, bob;
              ALTER TABLE article OWNER TO alice;
              ALTER TABLE handbook_chunk OWNER TO alice; ALTER TABLE handbook_change OWNER TO alice; ALTER TABLE handbook_document OWNER TO alice;
@@ -82,6 +82,9 @@ fn all_corpora_over_the_source_forget_it_and_those_of_others_are_named() {
              ALTER TABLE theirs_chunk OWNER TO bob; ALTER TABLE theirs_change OWNER TO bob; ALTER TABLE theirs_document OWNER TO bob",
         )
         .unwrap();
+    for corpus in ["titles", "theirs"] {
+        client.batch_execute(&format!("CALL socle.sync_corpus('{corpus}')")).unwrap();
+    }
     let mut alice = cluster.configuration().user("alice").connect(NoTls).unwrap();
     let mut bob = cluster.configuration().user("bob").connect(NoTls).unwrap();
     let (state, _) = refused(&mut bob, r#"'handbook', '{"id": 7}', delete_source => true"#);

@@ -237,8 +237,11 @@ pub fn service(directory: &Path, name_servers: &str) -> Service {
         key_directory: directory.to_string_lossy().into_owned(),
         name_servers: name_servers.into(),
         idle_timeout_seconds: 0,
+        system_identifier: 0,
+        timeline: 0,
     };
-    Service { settings, statistics: Statistics::default(), restricts_ports: false }
+    let ledger = LedgerWriter::start(directory.join("ledger"), Place::default(), SEGMENT_BYTES).unwrap();
+    Service { settings, statistics: Statistics::default(), ledger, restricts_ports: false }
 }
 
 /// What came of a call: the text and how it ended.
