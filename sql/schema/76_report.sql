@@ -30,6 +30,12 @@ confined AS (
            p.pid = m.pid AS is_main, o.report, p.*
     FROM own o CROSS JOIN LATERAL (SELECT (o.report ->> 'pid')::integer AS pid) AS m
     JOIN process p ON p.pid = m.pid OR p.parent = m.pid OR p.parent IN (SELECT f.pid FROM process f WHERE f.parent = m.pid)),
+-- The ledger, for those who may read it.
+reader AS (SELECT has_table_privilege('socle.ledger', 'SELECT') AS may_read),
+entry AS MATERIALIZED (
+    SELECT e.number, e.at, e.kind, e.role, e.body::jsonb -> 'data' ->> 'corpus' AS corpus
+    FROM reader r CROSS JOIN LATERAL (SELECT l.* FROM socle_internal.ledger_entries() AS l WHERE r.may_read) AS e
+    WHERE r.may_read AND e.is_current AND e.database = current_database()),
 granted AS (
     SELECT g.endpoint, string_agg(CASE WHEN g.role = 0 THEN 'everybody' ELSE g.role::text END, ', ' ORDER BY g.role::text) AS roles
     FROM socle.endpoint_grant g GROUP BY g.endpoint),
@@ -118,6 +124,23 @@ found (position, area, subject, property, value, attention) AS (
         ('texts of questions and answers (socle.ledger_text)', current_setting('socle.ledger_text', true), false),
         ('chain', l.report ->> 'chain', false), ('entries', (l.report ->> 'first_number') || ' to ' || (l.report ->> 'last_number'), false),
         ('last entry', l.report ->> 'last_at', false), ('bytes', l.report ->> 'bytes', false)) AS v (property, value, attention)
+    UNION ALL
+    SELECT 7, 'ledger', 'last entries', format('entry %s', e.number),
+           format('%s: %s by %s', to_char(e.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), e.kind, e.role), false
+    FROM (SELECT * FROM entry ORDER BY number DESC LIMIT 5) AS e
+    UNION ALL
+    SELECT 7, 'ledger', 'last entries', 'not shown', 'the caller has no SELECT on socle.ledger', true FROM reader r WHERE NOT r.may_read
+    UNION ALL
+    SELECT 9, 'unverified', c.name, 'compared with its source by socle.verify_corpus()',
+           CASE WHEN NOT r.may_read THEN 'not known: the caller has no SELECT on socle.ledger'
+                ELSE coalesce('last ' || to_char(v.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), 'never, as far as the ledger goes') END,
+           coalesce(v.at < clock_timestamp() - interval '30 days', true)
+    FROM socle.corpus c CROSS JOIN reader r
+    LEFT JOIN (SELECT e.corpus, max(e.at) AS at FROM entry e WHERE e.kind = 'verify_corpus' GROUP BY e.corpus) AS v ON v.corpus = c.name
+    UNION ALL
+    SELECT 9, 'unverified', e.corpus, 'imported', format('%s: vectors are believed to be of the model that the manifest names',
+        to_char(e.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')), true
+    FROM entry e WHERE e.kind = 'import_corpus' AND e.corpus IS NOT NULL
     UNION ALL
     SELECT 8, 'erasures', e.corpus, 'pending since ' || to_char(e.requested_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), e.state_reason, true
     FROM socle.erasure_status e WHERE e.state = 'pending')

@@ -15,7 +15,12 @@ const SECRET_TITLE: &str = "Xylophagidaean";
 
 /// A cluster with a corpus `handbook` over 200 articles, of which number 7 has the secret words.
 fn with_secret() -> (Cluster, Client) {
-    let cluster = Cluster::with_models("autovacuum = off\nwal_compression = off");
+    with_secret_and("")
+}
+
+/// The same, with further settings.
+fn with_secret_and(configuration: &str) -> (Cluster, Client) {
+    let cluster = Cluster::with_models(&format!("autovacuum = off\nwal_compression = off\n{configuration}"));
     let mut client = cluster.connect();
     client
         .batch_execute(&format!(

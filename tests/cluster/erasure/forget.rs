@@ -1,6 +1,6 @@
 //! What `socle.forget` deletes, refuses, and says in its receipt.
 
-use super::{SECRET, forget, residues, wait_for, with_secret};
+use super::{SECRET, files_with, forget, residues, wait_for, with_secret, with_secret_and};
 use postgres::{Client, NoTls};
 use socle_tests::{Cluster, error_of};
 
@@ -151,4 +151,31 @@ fn changes_that_wait_and_those_that_failed_are_forgotten_too() {
     };
     assert_eq!((logged(&mut client, SECRET, 3), logged(&mut client, "alone", 1)), (0, 0));
     assert_eq!(logged(&mut client, SECRET, 4), 1, "its neighbours in the same row still wait");
+}
+
+#[test]
+fn texts_that_the_ledger_keeps_go_with_the_documents_that_they_cite() {
+    let (cluster, mut client) = with_secret_and("socle.ledger_text = on");
+    let asked = |client: &mut Client, question: &str| {
+        let sql = "SELECT answer FROM socle.answer('handbook', $1, min_relevance => -100, max_sentences => 1)";
+        client.query_one(sql, &[&question]).unwrap().get::<_, Option<String>>(0).unwrap_or_default()
+    };
+    assert!(asked(&mut client, &format!("What is known of the patient {SECRET}?")).contains(SECRET));
+    assert!(asked(&mut client, "What is article number 8 about?").contains("gardens"));
+    let texts =
+        |words: &[&str]| files_with(&cluster, words).into_iter().filter(|file| file.contains("ledger_text")).count();
+    assert_eq!((texts(&[SECRET]), texts(&["gardens"])), (1, 1), "{:?}", files_with(&cluster, &[SECRET]));
+    let receipt = forget(&mut client, r#"'handbook', '{"id": 7}', delete_source => true"#);
+    assert_eq!(receipt["ledger_texts"], 1, "{receipt}");
+    assert_eq!((texts(&[SECRET]), texts(&["gardens"])), (0, 1));
+    wait_for(&mut client, &receipt);
+    assert_eq!(residues(&mut client, &receipt, &[SECRET]), []);
+    // The ledger still holds, and has the erasure.
+    let state: bool = client
+        .query_one("SELECT bool_and(cardinality(coalesce(problems, '{}')) = 0) FROM socle.verify_ledger()", &[])
+        .unwrap()
+        .get(0);
+    assert!(state);
+    let entry = "SELECT entry -> 'data' ->> 'erasure' FROM socle.ledger WHERE kind = 'erase'";
+    assert_eq!(client.query_one(entry, &[]).unwrap().get::<_, String>(0), receipt["erasure"].as_str().unwrap());
 }

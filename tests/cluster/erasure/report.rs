@@ -62,6 +62,13 @@ fn an_open_door_is_named_with_those_it_is_open_to() {
     assert_eq!(finding(&mut client, "doors", "door", "may be used by"), Some(("superusers, alice".to_string(), false)));
     assert_eq!(finding(&mut client, "doors", "door", "may be sent passages of"), Some(("handbook".to_string(), false)));
     assert_eq!(finding(&mut client, "corpora", "handbook", "may be sent to"), Some(("door".to_string(), true)));
+    let compared = |client: &mut Client| {
+        finding(client, "unverified", "handbook", "compared with its source by socle.verify_corpus()").unwrap()
+    };
+    assert_eq!(compared(&mut client), ("never, as far as the ledger goes".to_string(), true));
+    assert_eq!(client.query("SELECT FROM socle.verify_corpus('handbook')", &[]).unwrap().len(), 0);
+    let (value, attention) = compared(&mut client);
+    assert!(value.starts_with("last 2") && !attention, "{value}");
     let json = "SELECT count(*) FROM jsonb_array_elements(socle.sovereignty_report() -> 'attention') AS a WHERE a ->> 'subject' = 'door'";
     assert!(client.query_one(json, &[]).unwrap().get::<_, i64>(0) >= 1);
     let digest: String =

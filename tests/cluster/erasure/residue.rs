@@ -2,7 +2,7 @@
 
 use super::{SECRET, SECRET_TITLE, files_with, forget, residues, wait_for, with_secret};
 use postgres::NoTls;
-use socle_tests::{error_of, eventually};
+use socle_tests::{Cluster, error_of, eventually};
 
 #[test]
 fn nothing_of_an_erased_document_is_in_any_file_but_those_of_wal() {
@@ -127,4 +127,25 @@ fn an_owner_is_told_what_could_not_be_looked_at_and_others_nothing() {
     assert_eq!(bob.query("SELECT FROM socle.erasure_status", &[]).unwrap().len(), 0);
     assert_eq!(error_of(&bob.query("SELECT FROM socle.erasure", &[]).unwrap_err()).0, "42501");
     assert_eq!(alice.query("SELECT FROM socle.erasure_status", &[]).unwrap().len(), 1);
+}
+
+#[test]
+fn a_standby_is_cleared_by_following() {
+    let (primary, mut client) = with_secret();
+    client.batch_execute("CHECKPOINT").unwrap();
+    let standby = Cluster::standby_of(&primary);
+    standby.start();
+    let mut reader = standby.wait_for_connection();
+    assert!(!files_with(&standby, &[SECRET]).is_empty(), "the secret word is in no file to begin with");
+    let receipt = forget(&mut client, r#"'handbook', '{"id": 7}', delete_source => true"#);
+    wait_for(&mut client, &receipt);
+    client.batch_execute("CHECKPOINT").unwrap();
+    let written: String = client.query_one("SELECT pg_current_wal_flush_lsn()::text", &[]).unwrap().get(0);
+    eventually("the standby has followed", || {
+        let sql = format!("SELECT pg_last_wal_replay_lsn() >= '{written}'::pg_lsn");
+        reader.query_one(&sql, &[]).unwrap().get::<_, bool>(0).then_some(())
+    });
+    // Its own checkpoint, at that of the primary.
+    reader.batch_execute("CHECKPOINT").unwrap();
+    assert_eq!(files_with(&standby, &[SECRET, SECRET_TITLE]), Vec::<String>::new());
 }
