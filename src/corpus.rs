@@ -20,3 +20,5 @@ mod verify;
 mod wait;
 mod wait_reason;
 mod word_rules;
+
+pub use lifecycle::complete;

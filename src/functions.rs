@@ -6,5 +6,6 @@ pub mod embed;
 pub mod extract;
 pub mod generate;
 pub mod installation;
+pub mod processes;
 pub mod rerank;
 pub mod status;

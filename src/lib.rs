@@ -15,8 +15,8 @@
 //! of one database in sync · *index worker* the background worker that builds one vector index.
 //!
 //! Each module uses only those before it in this list: pg, model_files, supervisor, child_client, engine_client, generator_client,
-//! egress_client, ledger, language_model, model, generator, endpoint, catalog, capture, worker, keyword_index, vector_index, corpus, sync, search, answer, import, archive,
-//! model_package, functions.
+//! egress_client, ledger, language_model, model, generator, endpoint, catalog, capture, worker, keyword_index, vector_index, residue,
+//! corpus, sync, search, answer, import, archive, model_package, erasure, functions.
 
 mod answer;
 mod archive;
@@ -27,6 +27,7 @@ mod corpus;
 mod egress_client;
 mod endpoint;
 mod engine_client;
+mod erasure;
 mod functions;
 mod generator;
 mod generator_client;
@@ -38,6 +39,7 @@ mod model;
 mod model_files;
 mod model_package;
 mod pg;
+mod residue;
 mod search;
 mod supervisor;
 mod sync;

@@ -20,6 +20,7 @@ pub mod gucs;
 pub mod heap;
 pub mod jsonb_key;
 pub mod lock;
+pub mod page;
 pub mod plan_cache;
 pub mod privilege;
 pub mod procedure;

@@ -23,7 +23,7 @@ mod search_function;
 mod select;
 mod sentence;
 pub mod similar;
-mod source_columns;
+pub mod source_columns;
 pub mod source_key;
 mod suggest;
 pub mod trace;

@@ -22,6 +22,7 @@ use crate::pg::backend;
 use crate::pg::spi;
 use crate::pg::wait;
 use crate::pg::worker_process;
+use crate::residue;
 use crate::supervisor::assignment::Assignment;
 use crate::vector_index;
 use crate::worker::StepOutcome;
@@ -157,6 +158,11 @@ fn advance(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<StepOutcome, Work
     }
     if corpus.progress.state == "active" && corpus.progress.keyword_missing_count > 0 {
         return build::complete(corpus, change);
+    }
+    if corpus.progress.state == "active"
+        && let Some(outcome) = residue::ask_for_clearing(corpus, change)?
+    {
+        return Ok(outcome);
     }
     if corpus.progress.state == "active" && corpus.replaces.is_none() {
         return Ok(StepOutcome::Nothing);
@@ -326,6 +332,8 @@ pub extern "C-unwind" fn socle_sync_main(database: pg_sys::Datum) {
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn socle_build_main(database: pg_sys::Datum) {
     session::begin(pg_sys::Oid::from(u32::try_from(database.value()).unwrap_or_default()), c"socle index");
-    vector_index::run(Assignment::mine());
+    let assignment = Assignment::mine();
+    residue::clear(assignment);
+    vector_index::run(assignment);
     worker_process::end();
 }

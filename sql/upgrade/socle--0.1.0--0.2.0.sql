@@ -1400,14 +1400,16 @@ WITH area (position, name, members) AS (VALUES
     (3, 'documents', '{extract,extract_text,document_metadata,import_directory}'),
     (4, 'corpora', '{create_corpus,alter_corpus,drop_corpus,wait_for_corpus,sync_corpus,pause_corpus,resume_corpus,retry_failed,verify_corpus,
                      export_corpus,export_corpus_rows,import_corpus,corpus_status,job_failure}'),
-    (5, 'retrieval', '{search,explain_search,evaluate,similar,suggest,facets,create_search_function,create_synonyms,create_protected_words,
+    (5, 'erasure', '{forget,wait_for_erasure,verify_erasure,erasure_status}'),
+    (6, 'retrieval', '{search,explain_search,evaluate,similar,suggest,facets,create_search_function,create_synonyms,create_protected_words,
                        create_stop_words,drop_word_rules,word_rule}'),
-    (6, 'answers', '{answer,answer_stream,context,context_passages,cite,calibrate,evaluate_answers,prompt,create_prompt_template,
+    (7, 'answers', '{answer,answer_stream,context,context_passages,cite,calibrate,evaluate_answers,prompt,create_prompt_template,
                      drop_prompt_template}'),
-    (7, 'generators', '{register_generator,drop_generator,generate,count_generator_tokens,generator_status,register_endpoint,
+    (8, 'generators', '{register_generator,drop_generator,generate,count_generator_tokens,generator_status,register_endpoint,
                         drop_endpoint,grant_endpoint,revoke_endpoint,endpoint_status}'),
-    (8, 'operation', '{help,version,engine_status,engine_report,generator_report,endpoint_report,worker_status}'),
-    (9, 'ledger', '{ledger,ledger_status,verify_ledger,ledger_checkpoint,prune_ledger,trace}')),
+    (9, 'operation', '{help,version,engine_status,engine_report,generator_report,endpoint_report,worker_status,sovereignty_report,
+                     sovereignty_findings,sovereignty_report_markdown}'),
+    (10, 'ledger', '{ledger,ledger_status,verify_ledger,ledger_checkpoint,prune_ledger,trace}')),
 meaning (argument, functions, text) AS (VALUES
     ('allow_loopback', NULL::text[], 'the endpoint may be on this machine'),
     ('allow_private', NULL, 'the endpoint may have a private address'),
@@ -1431,6 +1433,7 @@ meaning (argument, functions, text) AS (VALUES
     ('corpora', NULL, 'several corpora'),
     ('corpus', NULL, 'name of a corpus'),
     ('count_total', NULL, 'counts the results of all pages'),
+    ('delete_source', NULL, 'deletes the rows of the documents from the source, too'),
     ('dialect', NULL, 'openai, openai_legacy, mistral, gemini, azure or anthropic'),
     ('dimensions', NULL, 'length of the vectors, if it is to be shortened'),
     ('directory', NULL, 'directory below socle.model_directory'),
@@ -1525,6 +1528,7 @@ meaning (argument, functions, text) AS (VALUES
     ('question_template', NULL, 'the message with {context} and {question}'),
     ('questions', NULL, 'table of questions, and the text of a right answer, or NULL where there is none'),
     ('ranges', NULL, 'columns with the bounds of ranges'),
+    ('receipt', NULL, 'what socle.forget returned'),
     ('remove_missing', NULL, 'removes rows of files that are gone'),
     ('repair', NULL, 'has what was found repaired'),
     ('replacements', NULL, 'words that terms find; without them, terms find each other'),
@@ -1544,6 +1548,7 @@ meaning (argument, functions, text) AS (VALUES
     ('source', NULL, 'table whose rows are the documents'),
     ('source', '{export_model}', 'where the weights come from, which is kept with the package'),
     ('source_key', NULL, 'key of a document, as the column of the same name has it'),
+    ('source_key', '{forget}', 'key of a document, or an array of keys, as the column of the same name has them'),
     ('stale', NULL, 'chunks whose documents have changed: omit or show'),
     ('stop', NULL, 'texts before which it ends'),
     ('suggestion_limit', NULL, 'most suggestions'),
@@ -1565,6 +1570,7 @@ meaning (argument, functions, text) AS (VALUES
     ('url', NULL, 'base URL, to which the dialect adds its path'),
     ('value_limit', NULL, 'most values of each column'),
     ('vector_optional', NULL, 'searches by words only, with a warning, if the model cannot be used'),
+    ('words', '{verify_erasure}', 'rare words of the documents, of at least four bytes'),
     ('words', NULL, 'words of queries; without them, all')),
 wanted (name) AS (SELECT regexp_replace(lower(topic), '^socle\.', '')),
 -- Of functions with the same name, the first one.
@@ -2082,4 +2088,279 @@ GRANT EXECUTE ON FUNCTION socle.trace(text, bigint) TO PUBLIC;
 SELECT socle_internal.check_installation();
 
 -- Keep this last: other parts of this script stand before it.
+-- Written in the transaction that deletes. It holds no key and no text: workers erase whatever deleted rows have left.
+CREATE TABLE socle.erasure (
+    erasure text NOT NULL,
+    corpus text NOT NULL,
+    requested_at timestamp with time zone NOT NULL DEFAULT pg_catalog.now(),
+    requested_by text NOT NULL,
+    xid xid8 NOT NULL DEFAULT pg_catalog.pg_current_xact_id(),
+    state text NOT NULL DEFAULT 'pending'
+        CONSTRAINT erasure_state_check CHECK (state OPERATOR(pg_catalog.=) ANY (ARRAY['pending', 'done'])),
+    state_reason text,
+    next_attempt_at timestamp with time zone NOT NULL DEFAULT '-infinity',
+    finished_at timestamp with time zone,
+    rewritten_segments bigint,
+    cleared_pages bigint,
+    removed_files bigint,
+    CONSTRAINT erasure_key PRIMARY KEY (erasure, corpus)
+);
+COMMENT ON TABLE socle.erasure IS 'erasures and how far they are; written only by socle, read through socle.erasure_status';
+COMMENT ON COLUMN socle.erasure.erasure IS 'identifier, as in the receipt';
+COMMENT ON COLUMN socle.erasure.corpus IS 'name of the corpus';
+COMMENT ON COLUMN socle.erasure.requested_at IS 'when socle.forget was called';
+COMMENT ON COLUMN socle.erasure.requested_by IS 'role that called it';
+COMMENT ON COLUMN socle.erasure.xid IS 'transaction that deleted the rows';
+COMMENT ON COLUMN socle.erasure.state IS 'pending, or done: nothing is left in tables and files of socle';
+COMMENT ON COLUMN socle.erasure.state_reason IS 'what it waits for';
+COMMENT ON COLUMN socle.erasure.next_attempt_at IS 'not before';
+COMMENT ON COLUMN socle.erasure.finished_at IS 'when it was done';
+COMMENT ON COLUMN socle.erasure.rewritten_segments IS 'segments of the keyword index that were written again without words of deleted chunks';
+COMMENT ON COLUMN socle.erasure.cleared_pages IS 'pages of tables and B-trees whose free space was overwritten';
+COMMENT ON COLUMN socle.erasure.removed_files IS 'files of former segments that were removed from the cache of the engine';
+
+CREATE VIEW socle.erasure_status AS
+SELECT e.erasure, e.corpus, e.requested_at, e.requested_by, e.state,
+       CASE WHEN e.state OPERATOR(pg_catalog.=) 'done' THEN NULL
+            WHEN c.name IS NULL THEN 'the corpus was dropped: its tables and files are gone'
+            WHEN b.corpus IS NULL OR c.state OPERATOR(pg_catalog.=) ANY (ARRAY['paused', 'broken', 'filling'])
+                THEN pg_catalog.format('the corpus is %s: it goes on once that is over', CASE WHEN b.corpus IS NULL THEN 'paused' ELSE c.state END)
+            ELSE coalesce(e.state_reason, 'a worker has not begun yet') END AS state_reason,
+       e.finished_at, e.rewritten_segments, e.cleared_pages, e.removed_files
+FROM socle.erasure e
+LEFT JOIN socle.corpus c ON c.name OPERATOR(pg_catalog.=) e.corpus
+LEFT JOIN socle.corpus_binding b ON b.corpus OPERATOR(pg_catalog.=) e.corpus
+WHERE pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE')
+   OR (SELECT pg_catalog.pg_has_role(r.oid, 'USAGE') FROM pg_catalog.pg_roles r
+       WHERE r.rolname OPERATOR(pg_catalog.=) (e.requested_by COLLATE pg_catalog."C"));
+COMMENT ON VIEW socle.erasure_status IS 'erasures that the caller may act for, and for members of pg_read_all_stats all: how far they are';
+COMMENT ON COLUMN socle.erasure_status.erasure IS 'identifier, as in the receipt';
+COMMENT ON COLUMN socle.erasure_status.corpus IS 'name of the corpus';
+COMMENT ON COLUMN socle.erasure_status.requested_at IS 'when socle.forget was called';
+COMMENT ON COLUMN socle.erasure_status.requested_by IS 'role that called it';
+COMMENT ON COLUMN socle.erasure_status.state IS 'pending, or done: nothing is left in tables and files of socle';
+COMMENT ON COLUMN socle.erasure_status.state_reason IS 'what it waits for';
+COMMENT ON COLUMN socle.erasure_status.finished_at IS 'when it was done';
+COMMENT ON COLUMN socle.erasure_status.rewritten_segments IS 'segments of the keyword index that were written again without words of deleted chunks';
+COMMENT ON COLUMN socle.erasure_status.cleared_pages IS 'pages of tables and B-trees whose free space was overwritten';
+COMMENT ON COLUMN socle.erasure_status.removed_files IS 'files of former segments that were removed from the cache of the engine';
+GRANT SELECT ON socle.erasure_status TO PUBLIC;
+
+CREATE FUNCTION socle.forget(
+    corpus text,
+    source_key jsonb DEFAULT NULL,
+    filter jsonb DEFAULT NULL,
+    delete_source boolean DEFAULT false
+) RETURNS jsonb
+LANGUAGE c VOLATILE PARALLEL UNSAFE COST 100000 SET search_path = pg_catalog, pg_temp SET row_security = off
+AS 'MODULE_PATHNAME', 'forget_wrapper';
+COMMENT ON FUNCTION socle.forget IS
+    'erases documents from all corpora over the same source, and with delete_source their rows; returns a receipt without their text; what deleted rows leave is cleared away after the commit: see socle.wait_for_erasure()';
+
+-- No SET: that would keep it from ending transactions. It pins the search_path itself.
+CREATE PROCEDURE socle.wait_for_erasure(receipt jsonb, timeout interval DEFAULT '5 minutes')
+LANGUAGE c
+AS 'MODULE_PATHNAME', 'wait_for_erasure_wrapper';
+COMMENT ON PROCEDURE socle.wait_for_erasure IS
+    'waits until nothing of what socle.forget() has deleted is left in tables and files of socle; an error after the timeout says what it waits for';
+
+CREATE FUNCTION socle.verify_erasure(receipt jsonb, words text[] DEFAULT NULL)
+RETURNS TABLE (place text, finding text, occurrences bigint, is_residue boolean, remedy text)
+LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 10 SET search_path = pg_catalog, pg_temp SET row_security = off
+AS 'MODULE_PATHNAME', 'verify_erasure_wrapper';
+COMMENT ON FUNCTION socle.verify_erasure IS
+    'looks for what is left of erased documents in tables and files, by the hashes of a receipt and byte by byte, and for words if some are given; says what it could not look at';
+GRANT EXECUTE ON FUNCTION socle.forget TO PUBLIC;
+GRANT EXECUTE ON PROCEDURE socle.wait_for_erasure TO PUBLIC;
+GRANT EXECUTE ON FUNCTION socle.verify_erasure TO PUBLIC;
+
+CREATE FUNCTION socle_internal.process_report() RETURNS TABLE (
+    pid integer, parent integer, name text, seccomp text, no_new_privileges boolean, internet_sockets bigint,
+    outgoing_connections bigint
+)
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 10000 ROWS 30 SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'process_report_wrapper';
+COMMENT ON FUNCTION socle_internal.process_report IS 'the processes of this server, as the kernel has them at the moment; for members of pg_read_all_stats';
+
+CREATE FUNCTION socle_internal.markdown_cell(value text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE COST 10 SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT regexp_replace(regexp_replace(coalesce(value, ''), '[\r\n\t]+', ' ', 'g'), '([\\|`*_<>\[\]])', '\\\1', 'g')
+$$;
+COMMENT ON FUNCTION socle_internal.markdown_cell IS 'a text that means nothing but itself in a cell of a table in Markdown';
+
+CREATE FUNCTION socle.sovereignty_findings() RETURNS TABLE (
+    area text, subject text, property text, value text, attention boolean
+)
+LANGUAGE sql VOLATILE PARALLEL UNSAFE COST 100000 ROWS 100 SET search_path = pg_catalog, pg_temp
+AS $$
+WITH process AS MATERIALIZED (SELECT * FROM socle_internal.process_report()),
+-- What the three processes say of themselves; their children are theirs.
+own (subject, report) AS MATERIALIZED (
+    VALUES ('engine', socle.engine_report()), ('generator', socle.generator_report()), ('egress process', socle.endpoint_report())),
+confined AS (
+    SELECT o.subject || CASE WHEN p.pid = m.pid THEN '' ELSE format(', %s (%s)', p.name, p.pid) END AS subject, o.subject AS program,
+           p.pid = m.pid AS is_main, o.report, p.*
+    FROM own o CROSS JOIN LATERAL (SELECT (o.report ->> 'pid')::integer AS pid) AS m
+    JOIN process p ON p.pid = m.pid OR p.parent = m.pid OR p.parent IN (SELECT f.pid FROM process f WHERE f.parent = m.pid)),
+-- The ledger, for those who may read it.
+reader AS (SELECT has_table_privilege('socle.ledger', 'SELECT') AS may_read),
+entry AS MATERIALIZED (
+    SELECT e.number, e.at, e.kind, e.role, e.body::jsonb -> 'data' ->> 'corpus' AS corpus
+    FROM reader r CROSS JOIN LATERAL (SELECT l.* FROM socle_internal.ledger_entries() AS l WHERE r.may_read) AS e
+    WHERE r.may_read AND e.is_current AND e.database = current_database()),
+granted AS (
+    SELECT g.endpoint, string_agg(CASE WHEN g.role = 0 THEN 'everybody' ELSE g.role::text END, ', ' ORDER BY g.role::text) AS roles
+    FROM socle.endpoint_grant g GROUP BY g.endpoint),
+found (position, area, subject, property, value, attention) AS (
+    SELECT 1, 'server', 'server', v.property, v.value, false
+    FROM (VALUES ('time', to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')),
+                 ('database', current_database()::text), ('asked by', session_user::text),
+                 ('PostgreSQL', current_setting('server_version')), ('socle', socle.version()),
+                 ('role', CASE WHEN pg_is_in_recovery() THEN 'standby' ELSE 'primary' END)) AS v (property, value)
+    UNION ALL
+    SELECT 1, 'server', 'settings', s.name, CASE WHEN s.setting = '' THEN '(none)' ELSE s.setting END, false
+    FROM pg_settings s WHERE s.name LIKE 'socle.%' AND s.name ~ '(director|ledger|signed|_keys)'
+    UNION ALL
+    SELECT 2, 'processes', o.subject, 'state', coalesce(o.report ->> 'state', 'unknown'), (o.report ->> 'state') = 'unavailable' FROM own o
+    UNION ALL
+    SELECT 2, 'processes', c.subject, v.property, v.value, v.attention
+    FROM confined c CROSS JOIN LATERAL (VALUES
+        ('process', c.pid::text, false),
+        ('system calls (kernel)', coalesce('seccomp: ' || c.seccomp, 'not readable'), c.seccomp IS DISTINCT FROM 'filter'),
+        ('new privileges (kernel)', CASE WHEN c.no_new_privileges THEN 'refused' WHEN NOT c.no_new_privileges THEN 'possible' ELSE 'not readable' END,
+         c.no_new_privileges IS NOT TRUE),
+        ('internet sockets (kernel)', coalesce(c.internet_sockets::text, 'not readable'),
+         c.internet_sockets IS NULL OR (c.program <> 'egress process' AND c.internet_sockets > 0)),
+        ('network (its own word)', CASE WHEN c.is_main THEN c.report ->> 'network' END, c.is_main AND c.program <> 'egress process' AND coalesce(c.report ->> 'network', '') !~ '^closed'),
+        ('files (its own word)', CASE WHEN c.is_main THEN c.report ->> 'files' END, c.is_main AND coalesce(c.report ->> 'files', '') ~ '^open'))
+        AS v (property, value, attention)
+    WHERE c.is_main OR v.property !~ 'its own word'
+    UNION ALL
+    SELECT 2, 'processes', 'PostgreSQL and socle workers', v.property, v.value, false
+    FROM (SELECT count(*) AS processes, sum(p.internet_sockets) AS sockets, sum(p.outgoing_connections) AS outgoing,
+                 count(*) FILTER (WHERE p.internet_sockets IS NULL) AS unreadable
+          FROM process p WHERE p.pid NOT IN (SELECT c.pid FROM confined c)) AS s
+    CROSS JOIN LATERAL (VALUES ('processes', s.processes::text), ('internet sockets (kernel)', s.sockets::text),
+        ('outgoing connections (kernel)', s.outgoing::text), ('processes that cannot be read', s.unreadable::text)) AS v (property, value)
+    UNION ALL
+    SELECT 3, 'doors', '(none)', 'state', 'shut: no endpoint is registered in this database', false
+    WHERE NOT EXISTS (SELECT FROM socle.endpoint)
+    UNION ALL
+    SELECT 3, 'doors', e.name, v.property, v.value, v.attention
+    FROM socle.endpoint e LEFT JOIN granted g ON g.endpoint = e.name
+    LEFT JOIN socle.endpoint_status s ON s.name = e.name
+    CROSS JOIN LATERAL (VALUES
+        ('open to', e.url, true), ('model there', e.model, false),
+        ('may be used by', 'superusers' || coalesce(', ' || g.roles, ''), coalesce(g.roles LIKE '%everybody%', false)),
+        ('may be sent passages of', coalesce((SELECT string_agg(c.name, ', ' ORDER BY c.name) FROM socle.corpus c
+            WHERE e.name = ANY (c.egress)), 'no corpus'), false),
+        ('addresses', concat_ws(', ', 'public', CASE WHEN e.allow_private THEN 'private' END, CASE WHEN e.allow_loopback THEN 'this machine' END), false),
+        ('registered', format('%s by %s', to_char(e.registered_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), e.registered_by), false),
+        ('requests since its process started', s.request_count::text, false),
+        ('bytes sent since then', s.sent_bytes::text, false)) AS v (property, value, attention)
+    UNION ALL
+    SELECT 4, 'doors of others', x.extname, 'extension that can connect elsewhere or run programs', x.extversion, true
+    FROM pg_extension x
+    WHERE x.extname ~ '^(dblink|postgres_fdw|file_fdw|http|pg_net|plpython3u|plperlu|pltclu|plsh|.*_fdw)$'
+    UNION ALL
+    SELECT 4, 'doors of others', s.srvname, 'foreign server', coalesce(array_to_string(s.srvoptions, ', '), ''), true FROM pg_foreign_server s
+    UNION ALL
+    SELECT 4, 'doors of others', p.pubname, 'publication', CASE WHEN p.puballtables THEN 'all tables' ELSE 'some tables' END, true FROM pg_publication p
+    UNION ALL
+    SELECT 4, 'doors of others', s.slot_name, 'replication slot', concat_ws(', ', s.slot_type, s.plugin, CASE WHEN s.active THEN 'active' ELSE 'inactive' END), true
+    FROM pg_replication_slots s
+    UNION ALL
+    SELECT 5, 'models', m.name, v.property, v.value, v.attention
+    FROM (SELECT m.name, m.kind, m.license, m.digest, m.directory AS files, m.registered_at, m.registered_by FROM socle.model m
+          UNION ALL
+          SELECT g.name, 'generator', g.license, g.digest, g.file, g.registered_at, g.registered_by FROM socle.generator g) AS m
+    CROSS JOIN LATERAL (VALUES
+        ('kind', m.kind, false), ('licence', coalesce(m.license, 'not stated'), m.license IS NULL), ('digest', m.digest, false), ('files', m.files, false),
+        ('registered', format('%s by %s', to_char(m.registered_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), m.registered_by), false))
+        AS v (property, value, attention)
+    UNION ALL
+    SELECT 6, 'corpora', c.name, v.property, v.value, v.attention
+    FROM socle.corpus_status c JOIN socle.corpus d ON d.name = c.name
+    LEFT JOIN pg_namespace n ON n.nspname = d.chunk_schema
+    LEFT JOIN pg_class k ON k.relnamespace = n.oid AND k.relname = d.chunk_table
+    CROSS JOIN LATERAL (VALUES
+        ('owner', k.relowner::regrole::text, false), ('source', c.source, false),
+        ('state', concat_ws(': ', c.state, c.state_reason), c.state IN ('paused', 'broken')),
+        ('model', format('%s, digest %s', d.model, d.model_digest), NOT EXISTS (SELECT FROM socle.model m WHERE m.name = d.model AND m.digest = d.model_digest)),
+        ('may be sent to', coalesce(nullif(array_to_string(d.egress, ', '), ''), 'nobody'), d.egress <> '{}')) AS v (property, value, attention)
+    UNION ALL
+    SELECT 7, 'ledger', 'ledger', v.property, coalesce(v.value, '(none)'), v.attention
+    FROM (SELECT socle_internal.ledger_report() AS report) AS l CROSS JOIN LATERAL (VALUES
+        ('state', concat_ws(': ', l.report ->> 'state', l.report ->> 'state_reason'), (l.report ->> 'state') = 'failed'),
+        ('recording (socle.ledger)', current_setting('socle.ledger', true), current_setting('socle.ledger', true) IS DISTINCT FROM 'on'),
+        ('texts of questions and answers (socle.ledger_text)', current_setting('socle.ledger_text', true), false),
+        ('chain', l.report ->> 'chain', false), ('entries', (l.report ->> 'first_number') || ' to ' || (l.report ->> 'last_number'), false),
+        ('last entry', l.report ->> 'last_at', false), ('bytes', l.report ->> 'bytes', false)) AS v (property, value, attention)
+    UNION ALL
+    SELECT 7, 'ledger', 'last entries', format('entry %s', e.number),
+           format('%s: %s by %s', to_char(e.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), e.kind, e.role), false
+    FROM (SELECT * FROM entry ORDER BY number DESC LIMIT 5) AS e
+    UNION ALL
+    SELECT 7, 'ledger', 'last entries', 'not shown', 'the caller has no SELECT on socle.ledger', true FROM reader r WHERE NOT r.may_read
+    UNION ALL
+    SELECT 9, 'unverified', c.name, 'compared with its source by socle.verify_corpus()',
+           CASE WHEN NOT r.may_read THEN 'not known: the caller has no SELECT on socle.ledger'
+                ELSE coalesce('last ' || to_char(v.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), 'never, as far as the ledger goes') END,
+           coalesce(v.at < clock_timestamp() - interval '30 days', true)
+    FROM socle.corpus c CROSS JOIN reader r
+    LEFT JOIN (SELECT e.corpus, max(e.at) AS at FROM entry e WHERE e.kind = 'verify_corpus' GROUP BY e.corpus) AS v ON v.corpus = c.name
+    UNION ALL
+    SELECT 9, 'unverified', e.corpus, 'imported', format('%s: vectors are believed to be of the model that the manifest names',
+        to_char(e.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')), true
+    FROM entry e WHERE e.kind = 'import_corpus' AND e.corpus IS NOT NULL
+    UNION ALL
+    SELECT 8, 'erasures', e.corpus, 'pending since ' || to_char(e.requested_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), e.state_reason, true
+    FROM socle.erasure_status e WHERE e.state = 'pending')
+SELECT f.area, f.subject, f.property, f.value, coalesce(f.attention, false) FROM found f
+ORDER BY f.position, f.subject, f.attention DESC, f.property
+$$;
+COMMENT ON FUNCTION socle.sovereignty_findings IS
+    'what leaves this server and to whom, what the kernel enforces for each process, models and corpora, with what deserves attention; for members of pg_read_all_stats';
+
+CREATE FUNCTION socle.sovereignty_report() RETURNS jsonb
+LANGUAGE sql VOLATILE PARALLEL UNSAFE COST 100000 SET search_path = pg_catalog, pg_temp
+AS $$
+WITH finding AS MATERIALIZED (SELECT * FROM socle.sovereignty_findings()),
+subject AS (
+    SELECT f.area, f.subject, jsonb_object_agg(f.property, f.value) AS properties FROM finding f GROUP BY f.area, f.subject),
+area AS (SELECT s.area, jsonb_object_agg(s.subject, s.properties) AS subjects FROM subject s GROUP BY s.area)
+SELECT jsonb_build_object(
+    'version', 1,
+    'areas', (SELECT jsonb_object_agg(a.area, a.subjects) FROM area a),
+    'attention', coalesce((SELECT jsonb_agg(jsonb_build_object('area', f.area, 'subject', f.subject, 'property', f.property, 'value', f.value))
+                           FROM finding f WHERE f.attention), '[]'))
+$$;
+COMMENT ON FUNCTION socle.sovereignty_report IS 'the findings of socle.sovereignty_findings() as JSON: by area and subject, and those that deserve attention';
+
+CREATE FUNCTION socle.sovereignty_report_markdown() RETURNS text
+LANGUAGE sql VOLATILE PARALLEL UNSAFE COST 100000 SET search_path = pg_catalog, pg_temp
+AS $$
+WITH finding AS MATERIALIZED (SELECT f.*, row_number() OVER () AS number FROM socle.sovereignty_findings() AS f),
+line AS (
+    SELECT f.area, min(f.number) OVER (PARTITION BY f.area) AS first, f.number,
+           format('| %s | %s | %s | %s |', socle_internal.markdown_cell(f.subject), socle_internal.markdown_cell(f.property),
+                  socle_internal.markdown_cell(f.value), CASE WHEN f.attention THEN '**!**' ELSE '' END) AS text
+    FROM finding f),
+section AS (
+    SELECT l.first, format(E'## %s\n\n| subject | property | value | attention |\n|---|---|---|---|\n%s',
+                           upper(left(l.area, 1)) || substr(l.area, 2), string_agg(l.text, E'\n' ORDER BY l.number)) AS text
+    FROM line l GROUP BY l.area, l.first)
+SELECT format(E'# Sovereignty report\n\nDatabase %s, %s. %s of %s findings deserve attention.\n\n%s\n',
+              socle_internal.markdown_cell(current_database()), to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI "UTC"'),
+              (SELECT count(*) FROM finding f WHERE f.attention), (SELECT count(*) FROM finding f),
+              (SELECT string_agg(s.text, E'\n\n' ORDER BY s.first) FROM section s))
+$$;
+COMMENT ON FUNCTION socle.sovereignty_report_markdown IS 'the same as a page in Markdown, to be kept or sent to an auditor';
+GRANT EXECUTE ON FUNCTION socle_internal.process_report TO PUBLIC;
+GRANT EXECUTE ON FUNCTION socle_internal.markdown_cell TO PUBLIC;
+GRANT EXECUTE ON FUNCTION socle.sovereignty_findings TO PUBLIC;
+GRANT EXECUTE ON FUNCTION socle.sovereignty_report TO PUBLIC;
+GRANT EXECUTE ON FUNCTION socle.sovereignty_report_markdown TO PUBLIC;
+
 SELECT socle_internal.after_update();

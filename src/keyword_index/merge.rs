@@ -41,23 +41,47 @@ pub fn merge(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<(), WorkerError
         let Some(segments) = due(corpus)? else { return Ok(()) };
         session::show(&format!("merging the keyword index of corpus {}", corpus.name));
         let dead = gone(corpus, &segments)?;
-        let buried = dead.len() as i64;
-        let request = Request::KeywordMerge { segments: segments.clone(), deleted: dead };
-        let merged = segment(ask(corpus, &request)?)?;
-        transaction(|| {
-            let digests: Vec<Vec<u8>> = segments.iter().map(|digest| digest.to_vec()).collect();
-            let there = Spi::connect_mut(|client| {
-                client.update(DELETE, Some(1), &[corpus.name.as_str().into(), digests.into()])?.first().get_one::<i64>()
-            })?;
-            // Fewer: the index was rebuilt meanwhile, and this is of the old one.
-            if there != Some(segments.len() as i64) {
-                return Err(WorkerError::serialization_failure("the keyword index was rebuilt concurrently"));
-            }
-            spi::run(DELETED_MERGED, &[corpus.name.as_str().into(), buried.into()])?;
-            merged.map_or(Ok(()), |merged| store(corpus, merged))
-        })
+        replace(corpus, &segments, dead)
     })
     .map(drop)
+}
+
+/// Rewrites each segment that has words of deleted chunks, without them; returns how many there were, or `None` while another
+/// worker has the index.
+///
+/// # Errors
+/// Those of the engine and of Postgres.
+pub fn rewrite_worn(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<Option<u64>, WorkerError> {
+    corpus_lock::exclusively(Purpose::KeywordIndex, change, || {
+        let mut rewritten = 0;
+        for (digest, _) in sizes(corpus)? {
+            let dead = gone(corpus, &[digest])?;
+            if !dead.is_empty() {
+                replace(corpus, &[digest], dead)?;
+                rewritten += 1;
+            }
+        }
+        Ok(rewritten)
+    })
+}
+
+/// Replaces segments by one without the chunks in `dead`.
+fn replace(corpus: &CorpusSpec, segments: &[SegmentDigest], dead: Vec<i64>) -> Result<(), WorkerError> {
+    let buried = dead.len() as i64;
+    let request = Request::KeywordMerge { segments: segments.to_vec(), deleted: dead };
+    let merged = segment(ask(corpus, &request)?)?;
+    transaction(|| {
+        let digests: Vec<Vec<u8>> = segments.iter().map(|digest| digest.to_vec()).collect();
+        let there = Spi::connect_mut(|client| {
+            client.update(DELETE, Some(1), &[corpus.name.as_str().into(), digests.into()])?.first().get_one::<i64>()
+        })?;
+        // Fewer: the index was rebuilt meanwhile, and this is of the old one.
+        if there != Some(segments.len() as i64) {
+            return Err(WorkerError::serialization_failure("the keyword index was rebuilt concurrently"));
+        }
+        spi::run(DELETED_MERGED, &[corpus.name.as_str().into(), buried.into()])?;
+        merged.map_or(Ok(()), |merged| store(corpus, merged))
+    })
 }
 
 fn due(corpus: &CorpusSpec) -> Result<Option<Vec<SegmentDigest>>, WorkerError> {

@@ -20,6 +20,8 @@ pub enum Purpose {
     /// Being a worker whose leases are valid. The object is a random number of the worker, not a change log: leases end
     /// with the worker, even where its process id is in use again, in a container or on a standby that was promoted.
     Life = 0x50c4,
+    /// Clearing away what is left of deleted rows.
+    Residue = 0x50c5,
 }
 
 /// How long a lock is held.

@@ -43,6 +43,8 @@ impl UtilityCommand {
         // Afterwards a transaction is under way, so that its context exists.
         unsafe {
             pg_sys::MemoryContextSwitchTo(self.context);
+            // Where VACUUM keeps what outlives its transactions.
+            pg_sys::PortalContext = self.context;
             pg_sys::ProcessUtility(
                 self.command,
                 self.sql.as_ptr(),
@@ -54,6 +56,7 @@ impl UtilityCommand {
                 pg_sys::None_Receiver,
                 std::ptr::null_mut(),
             );
+            pg_sys::PortalContext = std::ptr::null_mut();
             pg_sys::MemoryContextSwitchTo(pg_sys::TopTransactionContext);
             pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot());
         }

@@ -69,6 +69,17 @@ pub fn compile(corpus: &CorpusSpec, request: &SearchRequest, first_parameter: us
     Ok(Compiled { filter, boosts, group })
 }
 
+/// The condition of a filter by itself, over the source `s`, with parameters from number `first_parameter` on.
+///
+/// # Errors
+/// Those of [`compile`].
+pub fn condition(corpus: &CorpusSpec, written: &str, first_parameter: usize) -> Result<Condition> {
+    let columns = columns(pg_sys::Oid::from(corpus.tables.source.unwrap_or_default()))?;
+    let filter = filter::compile(written, &columns, ALIAS, first_parameter)?;
+    check_values("filter on", &filter.parameters)?;
+    Ok(filter)
+}
+
 /// The condition that a row of the source is the document of the chunk in parameter `number`.
 fn is_document_of(corpus: &CorpusSpec, number: &str) -> String {
     let keys = corpus.tables.key_columns.iter().zip(&corpus.tables.chunk_key_columns);

@@ -10,6 +10,7 @@ mod database;
 mod demo;
 mod document;
 mod egress;
+mod erasure;
 mod generator;
 mod interrupt;
 mod ledger;

@@ -4,7 +4,7 @@
 //! Started before anything else by the process that it ends with. A process of several threads must not fork without
 //! exec, because the child would find locks held by threads that it does not have.
 
-use crate::process;
+use crate::{process, sandbox};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
@@ -161,6 +161,8 @@ fn serve(socket: &OwnedFd, parent: u32, name: &CStr, run: Run) -> io::Result<()>
     if !process::is_child_of(parent) {
         return Ok(());
     }
+    // The processes that are forked begin with this, and confine themselves further.
+    sandbox::enter_fork_server();
     let mut readers: Vec<Reader> = Vec::new();
     loop {
         let (has_request, ready) = wait(socket, &readers)?;

@@ -107,6 +107,13 @@ pub fn enter(read: &[&Path], cache: Option<&Path>) -> Sandbox {
     Sandbox { network, files, missing }
 }
 
+/// Refuses new sockets, other programs and new privileges to the fork server, where the kernel has seccomp. It reads no
+/// document and no model.
+pub fn enter_fork_server() {
+    // Where this fails, that of the processes that it forks fails, too, and they do nothing without it or say so.
+    let _ = restrict_syscalls();
+}
+
 /// Enters the sandbox of a document reader: no files, no network, no other processes.
 ///
 /// # Errors

@@ -38,7 +38,7 @@ use serde::{Deserialize, Serialize};
 
 /// Incremented with every change of a message. A backend and an engine of different versions disconnect (see
 /// [`Request::Hello`]).
-pub const PROTOCOL_VERSION: u32 = 12;
+pub const PROTOCOL_VERSION: u32 = 13;
 
 /// Version of library and engine. A supervisor does not use an engine of another version: the two only exchange
 /// [`VERSION_VARIABLE`], [`EXIT_OTHER_VERSION`] and [`FromEngine::Version`], which never change.
@@ -208,6 +208,12 @@ pub enum Request<'a> {
         /// The segment.
         segment: SegmentDigest,
     },
+    /// Removes all segments but these from the cache, files included, answered by [`Response::KeywordRetained`]. Segments of
+    /// other databases are sent again when they are searched.
+    KeywordRetain {
+        /// The segments that stay.
+        segments: Vec<SegmentDigest>,
+    },
     /// Stores a part of a segment in the cache, answered by [`Response::KeywordStored`]. An incomplete segment is
     /// discarded when the connection ends.
     KeywordStore {
@@ -330,6 +336,11 @@ pub enum Response {
     KeywordStored {
         /// Whether all parts are present, so that the segment can be used.
         complete: bool,
+    },
+    /// All segments but some have been removed.
+    KeywordRetained {
+        /// Number of files that were removed.
+        removed: u64,
     },
     /// The identifiers of the chunks of a segment, ascending.
     KeywordChunks(Vec<i64>),

@@ -138,6 +138,11 @@ const CALLS: [(&str, &str); 99] = [
     ("export_corpus_rows", "SELECT * FROM socle.export_corpus_rows('note')"),
     ("export_corpus", "SELECT * FROM socle.export_corpus('atk', '/nowhere/atk', true)"),
     ("import_corpus", "SELECT socle.import_corpus('copy', '/nowhere/atk', 'trap.source')"),
+    ("process_report", "SELECT * FROM socle_internal.process_report()"),
+    ("markdown_cell", "SELECT socle_internal.markdown_cell('a')"),
+    ("sovereignty_findings", "SELECT * FROM socle.sovereignty_findings()"),
+    ("sovereignty_report", "SELECT socle.sovereignty_report()"),
+    ("sovereignty_report_markdown", "SELECT socle.sovereignty_report_markdown()"),
     ("wait_for_corpus", "SELECT socle.wait_for_corpus('atk', '1s')"),
     ("corpus_report", "SELECT * FROM socle_internal.corpus_report()"),
     ("failure_report", "SELECT * FROM socle_internal.failure_report()"),
@@ -149,6 +154,12 @@ const CALLS: [(&str, &str); 99] = [
     ("sync_corpus", "CALL socle.sync_corpus('atk')"),
     ("resume_corpus", "SELECT socle.resume_corpus('atk')"),
     ("alter_corpus", "SELECT socle.alter_corpus('atk', max_tokens => 77)"),
+    ("forget", "SELECT socle.forget('atk', filter => '{\"tenant\": 1}', delete_source => true)"),
+    (
+        "verify_erasure",
+        "SELECT * FROM socle.verify_erasure((SELECT socle.forget('atk', filter => '{\"tenant\": 1}', delete_source => true)), '{alpha}')",
+    ),
+    ("wait_for_erasure", "CALL socle.wait_for_erasure('{}')"),
     ("drop_corpus", "SELECT socle.drop_corpus('atk')"),
 ];
 
@@ -224,6 +235,7 @@ fn call_all(client: &mut Client, role: &str, calls: &[(&str, &str)]) -> BTreeSet
         "model",
         "word_rule",
         "prompt_template",
+        "erasure_status",
     ];
     let before = session(client);
     for (name, sql) in views
@@ -285,7 +297,7 @@ fn what_an_owner_has_made_runs_as_the_owner_and_leaves_nothing() {
     );
     for role in ["postgres", "monitor", "other", "nobody"] {
         let mut session = session_of(&cluster, role);
-        let calls = if role == "postgres" { &CALLS[..CALLS.len() - 5] } else { &CALLS[..] };
+        let calls = if role == "postgres" { &CALLS[..CALLS.len() - 8] } else { &CALLS[..] };
         let succeeded = call_all(&mut session, role, calls);
         assert!(role != "nobody" || !succeeded.contains("search"), "a role without any right");
         assert!(role != "postgres" || succeeded.contains("search"));
@@ -330,7 +342,7 @@ fn every_function_is_called(client: &mut Client) {
 /// A call by the owner runs as the owner, and what the tables of the owner run is confined all the same.
 fn the_owner_himself(cluster: &Cluster) {
     let mut session = session_of(cluster, "mallory");
-    assert!(call_all(&mut session, "mallory", &CALLS[..CALLS.len() - 4]).contains("search"));
+    assert!(call_all(&mut session, "mallory", &CALLS[..CALLS.len() - 7]).contains("search"));
 }
 
 /// A reader of a table runs the policies on it, as in PostgreSQL itself; with nothing left in the session, and in no

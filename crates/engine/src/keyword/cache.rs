@@ -207,6 +207,22 @@ impl SegmentCache {
         lock(&self.incoming).retain(|(other, _), _| *other != connection);
     }
 
+    /// Removes all segments but these, from memory and from the directory, and returns how many files were removed.
+    pub fn retain(&self, kept: &[SegmentDigest]) -> u64 {
+        lock(&self.open).retain(|digest| kept.contains(digest));
+        lock(&self.files).retain(|digest| kept.contains(digest));
+        // Whatever has been read of a file; where it is needed it is read again.
+        *lock(&self.ranges) = Lru::new(MAX_RANGE_BYTES);
+        let mut removed = 0;
+        for entry in std::fs::read_dir(&self.directory).into_iter().flatten().flatten() {
+            let digest = entry.file_name().to_str().and_then(parse_hex);
+            if digest.is_some_and(|digest| !kept.contains(&digest)) && std::fs::remove_file(entry.path()).is_ok() {
+                removed += 1;
+            }
+        }
+        removed
+    }
+
     fn get(&self, digest: &SegmentDigest) -> Result<Option<Arc<Segment>>> {
         let open = lock(&self.open).get(digest);
         if let Some(segment) = open {

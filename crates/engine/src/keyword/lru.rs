@@ -68,6 +68,14 @@ impl<K: Clone + Eq + Hash, V: Clone> Lru<K, V> {
         self.weight -= entry.weight;
         Some(entry.value)
     }
+
+    /// Removes the entries whose keys do not pass.
+    pub fn retain(&mut self, passes: impl Fn(&K) -> bool) {
+        let gone: Vec<K> = self.entries.keys().filter(|key| !passes(key)).cloned().collect();
+        for key in gone {
+            self.remove(&key);
+        }
+    }
 }
 
 #[cfg(test)]

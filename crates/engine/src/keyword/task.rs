@@ -15,6 +15,8 @@ pub enum KeywordTask {
     Merge { segments: Vec<SegmentDigest>, deleted: Vec<i64> },
     /// See [`protocol::Request::KeywordList`].
     List { segment: SegmentDigest },
+    /// See [`protocol::Request::KeywordRetain`].
+    Retain { segments: Vec<SegmentDigest> },
     /// See [`protocol::Request::KeywordStore`].
     Store { digest: SegmentDigest, byte_count: u64, offset: u64, bytes: Vec<u8> },
     /// See [`protocol::Request::KeywordSearch`].
@@ -44,6 +46,7 @@ impl KeywordTask {
             }
             protocol::Request::KeywordMerge { segments, deleted } => Self::Merge { segments, deleted },
             protocol::Request::KeywordList { segment } => Self::List { segment },
+            protocol::Request::KeywordRetain { segments } => Self::Retain { segments },
             protocol::Request::KeywordStore { digest, byte_count, offset, bytes } => {
                 Self::Store { digest, byte_count, offset, bytes: bytes.to_vec() }
             }

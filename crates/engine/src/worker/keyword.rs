@@ -50,6 +50,7 @@ pub fn answer(cache: &SegmentCache, responses: &ResponseQueue, request: &Request
                 |segment: &Segment| (0..segment.chunk_count()).map(|doc| segment.chunk_id(doc)).collect::<Vec<_>>();
             Ok(Response::KeywordChunks(open.iter().flat_map(|segment| chunks(segment)).collect()))
         })?,
+        KeywordTask::Retain { segments } => Response::KeywordRetained { removed: cache.retain(segments) },
         KeywordTask::Store { digest, byte_count, offset, bytes } => {
             let complete = cache.store(request.connection, *digest, *byte_count, *offset, bytes)?;
             if request.is_cancelled() {

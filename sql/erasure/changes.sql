@@ -1,0 +1,1 @@
+DELETE FROM {change} k WHERE {is_it} RETURNING k.change_id

@@ -1,0 +1,1 @@
+DELETE FROM {chunk} k WHERE {is_it} RETURNING k.content_hash

@@ -1,0 +1,1 @@
+DELETE FROM {document} k WHERE {is_it} RETURNING k.document_hash

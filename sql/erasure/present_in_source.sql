@@ -1,0 +1,1 @@
+SELECT {keys s} FROM {source} s

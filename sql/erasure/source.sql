@@ -1,0 +1,1 @@
+DELETE FROM {source} s WHERE {is_source}

@@ -1,0 +1,1 @@
+SELECT EXISTS (SELECT FROM {source} s WHERE {is_source})

@@ -1,0 +1,1 @@
+SELECT DISTINCT f.digest FROM socle.keyword_segment_part f
