@@ -1,13 +1,15 @@
-//! What a session asks of the egress process: text of an endpoint, its state.
+//! What a session asks of the egress process: texts, vectors and scores of an endpoint, its state.
 //!
 //! Each request has a connection of its own. Closing it, as an error or a cancel does, ends the request. No lock of ours is
 //! held while waiting. A request is never sent again by itself, because it may have left the machine.
 
+mod computation;
 mod generation;
 mod registered;
 
+pub use computation::Computation;
 pub use generation::Generation;
-pub use registered::{find, row};
+pub use registered::{find, registered, require_open, row};
 
 use crate::child_client::{self, Channel, Greeting, Lost, Outgoing};
 use crate::pg::{allocator, backend, client};

@@ -1,5 +1,7 @@
 //! Registered models: `socle.register_model`, `socle.drop_model`, and how other functions find one.
 
+mod served;
+
 use crate::engine_client;
 use crate::pg::arguments::Arguments;
 use crate::pg::backend;
@@ -67,15 +69,21 @@ pub fn any_model(name: Option<String>) -> Result<ModelSpec> {
 /// `UnknownModel`, with the registered names; `DamagedModelFile` when its row was changed by hand.
 pub fn find(name: &str) -> Result<ModelSpec> {
     let Some(row) = plan_cache::rows(FIND, &[name.into()], 1, text)?.pop() else { return Err(unknown(name)?) };
-    let damaged =
-        || Error::new(Kind::DamagedModelFile, format!("the row of model \"{name}\" in socle.model is damaged"));
-    let (spec, digest) = serde_json::from_str(&row).ok().and_then(|row| spec(&row)).ok_or_else(damaged)?;
+    let row: Value = serde_json::from_str(&row).map_err(|_| damaged(name))?;
+    let (spec, digest) = match row.get("endpoint") {
+        Some(Value::String(_)) => served::spec(name, &row)?,
+        _ => spec(&row).ok_or_else(|| damaged(name))?,
+    };
     if spec.digest() != digest {
-        return Err(damaged()
+        return Err(damaged(name)
             .detail("Its digest does not belong to its other columns.")
             .hint("Drop the model with socle.drop_model() and register it again."));
     }
     Ok(spec)
+}
+
+fn damaged(name: &str) -> Error {
+    Error::new(Kind::DamagedModelFile, format!("the row of model \"{name}\" in socle.model is damaged"))
 }
 
 fn require(spec: ModelSpec, kind: ModelKind) -> Result<ModelSpec> {
@@ -148,6 +156,7 @@ fn spec(row: &Value) -> Option<(ModelSpec, String)> {
         first_position: number("first_position").unwrap_or_default(),
         layers,
         late_interaction: late_interaction.transpose().ok()?,
+        served: None,
     };
     Some((spec, text("digest")?))
 }
@@ -256,6 +265,8 @@ fn insert(spec: &ModelSpec, license: Option<String>) -> Result<()> {
     let json = |value: serde_json::Result<Value>| value.map_err(|error| Error::new(Kind::Bug, error.to_string()));
     let layers = json(serde_json::to_value(&spec.layers))?;
     let late_interaction = spec.late_interaction.as_ref().map(|settings| json(serde_json::to_value(settings)));
+    let (endpoint, served) = served::columns(spec)?;
+    let files = if spec.has_no_files() { json!([]) } else { files(spec) };
     let arguments = [
         spec.name.as_str().into(),
         spec.kind.name().into(),
@@ -267,7 +278,7 @@ fn insert(spec: &ModelSpec, license: Option<String>) -> Result<()> {
         spec.passage_prefix.as_str().into(),
         license.into(),
         spec.directory.as_str().into(),
-        pgrx::JsonB(files(spec)).into(),
+        pgrx::JsonB(files).into(),
         spec.output.as_str().into(),
         spec.pad_id.cast_signed().into(),
         spec.batchable.into(),
@@ -278,6 +289,8 @@ fn insert(spec: &ModelSpec, license: Option<String>) -> Result<()> {
         spec.first_position.cast_signed().into(),
         pgrx::JsonB(layers).into(),
         late_interaction.transpose()?.map(pgrx::JsonB).into(),
+        endpoint.into(),
+        served.map(pgrx::JsonB).into(),
     ];
     Spi::connect_mut(|client| client.update(INSERT, None, &arguments).map(drop)).map_err(spi)
 }

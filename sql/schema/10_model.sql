@@ -40,6 +40,8 @@ CREATE TABLE socle.model (
         CONSTRAINT model_first_position_check CHECK (first_position OPERATOR(pg_catalog.>=) 0),
     layers jsonb NOT NULL DEFAULT '[]',
     late_interaction jsonb,
+    endpoint text,
+    served jsonb CONSTRAINT model_served_check CHECK ((served IS NULL) OPERATOR(pg_catalog.=) (endpoint IS NULL)),
     CONSTRAINT model_name_key PRIMARY KEY (name)
 );
 COMMENT ON TABLE socle.model IS 'registered models; written by socle.register_model and socle.drop_model';
@@ -66,6 +68,8 @@ COMMENT ON COLUMN socle.model.lower_case IS 'texts are put into lower case befor
 COMMENT ON COLUMN socle.model.first_position IS 'position of the first token, for a graph that is given positions';
 COMMENT ON COLUMN socle.model.layers IS 'layers applied to a vector after pooling, in order';
 COMMENT ON COLUMN socle.model.late_interaction IS 'how queries and documents become tokens, for this kind of model: markers, masks, what is not compared';
+COMMENT ON COLUMN socle.model.endpoint IS 'endpoint that the model runs on; NULL for one with files here';
+COMMENT ON COLUMN socle.model.served IS 'how it is served there: dialect, name of the model in requests and answers, what it made of the probe, model that counts its tokens';
 GRANT SELECT ON socle.model TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('socle.model', '');
 

@@ -304,7 +304,8 @@ fn unknown(name: &str) -> Result<Error> {
 /// # Errors
 /// Those of [`model::find`]; `NotInState` when a model of another digest has its name.
 pub fn model_of(corpus: &CorpusSpec) -> Result<ModelSpec> {
-    registered(corpus, &corpus.options.model, &corpus.options.model_digest)
+    let model = registered(corpus, &corpus.options.model, &corpus.options.model_digest)?;
+    Ok(model.of_corpora([corpus.policy()]))
 }
 
 /// The model of the token vectors of a corpus, if it has any, as it is registered now.

@@ -58,6 +58,15 @@ pub fn row(name: &str) -> Result<Option<EndpointRow>> {
     serde_json::from_str(row).map(Some).map_err(|_| damaged(name))
 }
 
+/// The endpoint of this name, if there is one, whether or not the caller may use it.
+///
+/// # Errors
+/// `DamagedModelFile` when its row was changed by hand.
+pub fn registered(name: &str) -> Result<Option<EndpointSpec>> {
+    let Some(row) = row(name)? else { return Ok(None) };
+    row.spec().map(Some).ok_or_else(|| damaged(name))
+}
+
 /// The endpoint of this name, if there is one, for the caller to use.
 ///
 /// # Errors

@@ -12,5 +12,6 @@ pub mod intent;
 pub mod resolver;
 pub mod sandbox;
 pub mod server;
+pub mod task;
 pub mod transport;
 pub mod trust;

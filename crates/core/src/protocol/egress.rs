@@ -5,12 +5,13 @@
 //! may have left the machine.
 
 use crate::Error;
+use crate::endpoint::dialect::numbers::{Scores, Vectors};
 use crate::endpoint::{CorpusPolicy, EndpointSpec};
 use crate::generator::{Finish, Message};
 use serde::{Deserialize, Serialize};
 
 /// Incremented with every change of a message, as [`super::PROTOCOL_VERSION`] is for the engine.
-pub const EGRESS_PROTOCOL_VERSION: u32 = 1;
+pub const EGRESS_PROTOCOL_VERSION: u32 = 2;
 
 /// Socket of the egress process, in [`super::RUNTIME_DIRECTORY`].
 pub const EGRESS_SOCKET: &str = "egress.sock";
@@ -49,6 +50,36 @@ pub enum EgressRequest<'a> {
         #[serde(borrow)]
         stop: Vec<&'a str>,
     },
+    /// The vectors of texts, answered by [`EgressResponse::Vectors`].
+    Embed {
+        /// Where it is sent.
+        endpoint: Box<EndpointSpec>,
+        /// The corpora that the texts are of, or questions to. Each has to allow the endpoint.
+        corpora: Vec<CorpusPolicy>,
+        /// Name of the model, as the server knows it.
+        model: &'a str,
+        /// Whether the server may cut texts to its window.
+        truncate: bool,
+        /// The texts, with their prefixes.
+        #[serde(borrow)]
+        texts: Vec<&'a str>,
+    },
+    /// The scores of documents for a query, answered by [`EgressResponse::Scores`].
+    Rerank {
+        /// Where it is sent.
+        endpoint: Box<EndpointSpec>,
+        /// The corpora that the documents are of. Each has to allow the endpoint.
+        corpora: Vec<CorpusPolicy>,
+        /// Name of the model, as the server knows it.
+        model: &'a str,
+        /// Whether the server may cut documents to its window.
+        truncate: bool,
+        /// The query.
+        query: &'a str,
+        /// The documents.
+        #[serde(borrow)]
+        documents: Vec<&'a str>,
+    },
     /// Requests the state of the egress process.
     Report,
 }
@@ -74,6 +105,10 @@ pub enum EgressResponse {
         /// Why it ended.
         finish: Finish,
     },
+    /// The vectors of the texts of a request.
+    Vectors(Vectors),
+    /// The scores of the documents of a request.
+    Scores(Scores),
     /// The state of the egress process.
     Report(Box<EgressReport>),
     /// The request failed.
@@ -172,6 +207,21 @@ mod tests {
         };
         vec![
             EgressRequest::Hello { protocol: EGRESS_PROTOCOL_VERSION },
+            EgressRequest::Embed {
+                endpoint: Box::new(endpoint.clone()),
+                corpora: vec![],
+                model: "m",
+                truncate: true,
+                texts: vec!["a", "é"],
+            },
+            EgressRequest::Rerank {
+                endpoint: Box::new(endpoint.clone()),
+                corpora: vec![],
+                model: "m",
+                truncate: false,
+                query: "q",
+                documents: vec!["d"],
+            },
             EgressRequest::Generate {
                 endpoint: Box::new(endpoint),
                 corpora: vec![CorpusPolicy { name: "c".into(), egress: vec!["e".into()] }],
@@ -199,6 +249,8 @@ mod tests {
             (EgressResponse::Alive, false),
             (EgressResponse::Text("é".into()), false),
             (EgressResponse::Generated { prompt_tokens: None, answer_tokens: Some(1), finish: Finish::Stop }, true),
+            (EgressResponse::Vectors(Vectors { model: None, dimensions: 2, values: vec![0.5, -1.0] }), true),
+            (EgressResponse::Scores(Scores { model: Some("m".into()), values: vec![0.5] }), true),
             (EgressResponse::Report(Box::new(EgressReport { endpoints: vec![used], ..Default::default() })), true),
             (EgressResponse::Failed { error: Error::new(crate::Kind::KeyRefused, "m").hint("h") }, true),
         ];
@@ -221,7 +273,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn damaged_messages_never_panic(which in 0usize..3, at in 9usize..400, value in any::<u8>()) {
+        fn damaged_messages_never_panic(which in 0usize..5, at in 9usize..400, value in any::<u8>()) {
             let mut bytes = encode(1, 0, &requests()[which]).unwrap();
             let at = at.min(bytes.len() - 1);
             bytes[at] = value;

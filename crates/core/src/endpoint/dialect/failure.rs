@@ -90,7 +90,8 @@ pub fn failure(endpoint: &str, refusal: &Refusal) -> Error {
         ),
         413 => error(Kind::InputTooLong, "refuses a request of this size", "Send less text."),
         408 | 425 | 429 | 500 | 502..=504 | 529 => {
-            error(Kind::EngineUnavailable, "cannot answer at the moment", &later)
+            let seconds = retry_after.map(|time| time.as_secs_f64().ceil() as u32);
+            Error { retry_after: seconds, ..error(Kind::EngineUnavailable, "cannot answer at the moment", &later) }
         }
         _ if matches!(code, Some("context_length_exceeded" | "exceed_context_size_error")) => error(
             Kind::InputTooLong,

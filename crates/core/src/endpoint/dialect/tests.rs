@@ -5,7 +5,7 @@ use crate::generator::Finish;
 use proptest::prelude::*;
 use std::time::Duration;
 
-fn endpoint(dialect: Dialect, extra: Option<&str>) -> EndpointSpec {
+pub(super) fn endpoint(dialect: Dialect, extra: Option<&str>) -> EndpointSpec {
     EndpointSpec {
         name: "e".into(),
         url: "https://api.example.org/v1".into(),
