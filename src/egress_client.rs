@@ -9,7 +9,7 @@ mod registered;
 
 pub use computation::Computation;
 pub use generation::Generation;
-pub use registered::{find, registered, require_open, row};
+pub use registered::{find, registered, require_open, require_unlabelled, row};
 
 use crate::child_client::{self, Channel, Greeting, Lost, Outgoing};
 use crate::pg::{allocator, backend, client};

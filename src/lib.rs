@@ -50,5 +50,6 @@ pgrx::pg_module_magic!(name, version);
 #[pg_guard]
 pub extern "C-unwind" fn _PG_init() {
     pg::gucs::define();
+    pg::label::define();
     supervisor::register_at_start();
 }

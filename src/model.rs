@@ -12,16 +12,12 @@ use pgrx::prelude::*;
 use serde_json::{Value, json};
 use socle_core::model::{Inspection, Layer, ModelFile, ModelKind, ModelOverrides, ModelSpec, Pooling, Similarity};
 use socle_core::protocol::{Request, Response};
-use socle_core::{Error, Kind, Result};
-use std::ffi::c_long;
+use socle_core::{Error, Kind, Result, hint};
 
 const FIND: &str = include_str!("../sql/model/find_model.sql");
 const INSERT: &str = include_str!("../sql/model/insert_model.sql");
 const DELETE: &str = include_str!("../sql/model/delete_model.sql");
 const NAMES: &str = include_str!("../sql/model/model_names.sql");
-
-/// Most names listed by a hint.
-const MAX_NAMES: usize = 10;
 
 /// The first column as text.
 fn text(row: plan_cache::Row) -> String {
@@ -101,21 +97,17 @@ fn require(spec: ModelSpec, kind: ModelKind) -> Result<ModelSpec> {
 
 fn no_model(setting: &str) -> Error {
     Error::new(Kind::InvalidArgument, "no model specified")
-        .hint(format!("Pass the argument model, or set {setting}. {}", known_models().unwrap_or_default()))
+        .hint(format!("Pass the argument model, or set {setting}. {}", known_models("").unwrap_or_default()))
 }
 
 fn unknown(name: &str) -> Result<Error> {
-    Ok(Error::new(Kind::UnknownModel, format!("model \"{name}\" does not exist")).hint(known_models()?))
+    Ok(Error::new(Kind::UnknownModel, format!("model \"{name}\" does not exist")).hint(known_models(name)?))
 }
 
-fn known_models() -> Result<String> {
-    let names = plan_cache::rows(NAMES, &[], MAX_NAMES as c_long + 1, text)?;
-    if names.is_empty() {
-        return Ok("No model is registered: see socle.register_model().".to_string());
-    }
-    let more = if names.len() > MAX_NAMES { ", …" } else { "" };
-    let quoted: Vec<String> = names.iter().take(MAX_NAMES).map(|name| format!("\"{name}\"")).collect();
-    Ok(format!("Registered models are {}{more}.", quoted.join(", ")))
+fn known_models(name: &str) -> Result<String> {
+    let names = plan_cache::rows(NAMES, &[], 0, text)?;
+    let none = "No model is registered: see socle.register_model().";
+    Ok(hint::for_name(name, &names, "Registered models are", none))
 }
 
 /// Parses a row of `socle.model` that is JSON: the model and its digest.

@@ -67,7 +67,7 @@ fn create(arguments: Arguments) -> Result<pg_sys::Oid> {
 
 /// Creates a corpus whose options have been checked.
 pub fn create_objects(corpus: &CorpusSpec, source: &Source, model: &ModelSpec) -> Result<CorpusSpec> {
-    require_egress(corpus, model)?;
+    require_egress(corpus, source, model)?;
     try_chunking(corpus, model)?;
     run_as::as_owner(source.owner, || make(corpus, source, model))?;
     let corpus = register(corpus)?;
@@ -76,9 +76,12 @@ pub fn create_objects(corpus: &CorpusSpec, source: &Source, model: &ModelSpec) -
     Ok(corpus)
 }
 
-/// Checks that the corpus allows the endpoint that its model runs on, if it does, and that the caller may use it: its texts and
+/// Checks that nothing of a corpus that allows endpoints is labelled as not to leave; that it allows the endpoint that its model runs on, if it does, and that the caller may use it: its texts and
 /// the questions to it are sent there.
-fn require_egress(corpus: &CorpusSpec, model: &ModelSpec) -> Result<()> {
+fn require_egress(corpus: &CorpusSpec, source: &Source, model: &ModelSpec) -> Result<()> {
+    if !corpus.options.egress.is_empty() {
+        egress_client::require_unlabelled(&corpus.name, source.oid.to_u32(), corpus.text_columns())?;
+    }
     let Some(served) = &model.served else { return Ok(()) };
     let endpoint = &served.endpoint.name;
     if let Some(error) = refusal(endpoint, &[corpus.policy()]) {

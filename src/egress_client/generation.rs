@@ -75,6 +75,9 @@ impl Generation {
             }
             EgressResponse::Generated { prompt_tokens, answer_tokens, finish } => {
                 self.warn_if_cut(prompt_tokens);
+                if self.received_bytes == 0 {
+                    pgrx::warning!("the endpoint has written no text: a model that thinks first may need more max_tokens");
+                }
                 let estimate = |bytes, messages| u32::try_from(estimated_tokens(bytes, messages)).unwrap_or(u32::MAX);
                 self.outcome = Some((
                     prompt_tokens.unwrap_or_else(|| estimate(self.sent_bytes, self.messages)),
