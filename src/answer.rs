@@ -15,6 +15,7 @@ mod evaluate;
 mod judged;
 mod options;
 mod prompt;
+mod recorded;
 mod sentences;
 mod stream;
 mod token_counter;

@@ -5,6 +5,7 @@
 
 mod computation;
 mod generation;
+pub mod ledger;
 mod registered;
 
 pub use computation::Computation;
@@ -12,13 +13,15 @@ pub use generation::Generation;
 pub use registered::{find, registered, require_open, require_unlabelled, row};
 
 use crate::child_client::{self, Channel, Greeting, Lost, Outgoing};
-use crate::pg::{allocator, backend, client};
+use crate::pg::{allocator, backend, client, run_as, transaction};
 use crate::supervisor;
 use crate::supervisor::program::EGRESS;
 use socle_core::protocol::{
-    EGRESS_LOCK, EGRESS_PROTOCOL_VERSION, EgressReport, EgressRequest, EgressResponse, MAX_EGRESS_FRAME, encode,
+    EGRESS_LOCK, EGRESS_PROTOCOL_VERSION, EgressReport, EgressRequest, EgressResponse, MAX_EGRESS_FRAME, SessionName,
+    encode,
 };
 use socle_core::{Error, Kind, Result, memory};
+use std::cell::RefCell;
 use std::sync::Once;
 
 /// The state of the egress process, or `None` when none runs. Starts none.
@@ -107,7 +110,8 @@ fn open() -> Result<Option<Channel>> {
     static RESERVED: Once = Once::new();
     // One descriptor, counted against max_files_per_process like those of Postgres.
     RESERVED.call_once(backend::reserve_descriptor);
-    let hello = encode(0, 0, &EgressRequest::Hello { protocol: EGRESS_PROTOCOL_VERSION })?;
+    let hello = EgressRequest::Hello { protocol: EGRESS_PROTOCOL_VERSION, session: session() };
+    let hello = encode(0, 0, &hello)?;
     Channel::open(&EGRESS, hello, &|frame| {
         Ok(match frame.message()? {
             EgressResponse::Welcome { .. } => Greeting::Welcome,
@@ -115,6 +119,37 @@ fn open() -> Result<Option<Channel>> {
             _ => Greeting::Unexpected,
         })
     })
+}
+
+thread_local! {
+    /// Who a worker is while no transaction is open: whose rights it had when it was last asked whether a door is open.
+    static REMEMBERED: RefCell<SessionName> = RefCell::default();
+}
+
+/// Remembers who this session is, inside a transaction.
+fn remember_session() {
+    REMEMBERED.replace(session());
+}
+
+/// Who this session is.
+fn session() -> SessionName {
+    if !transaction::is_open() {
+        return REMEMBERED.with_borrow(Clone::clone);
+    }
+    SessionName {
+        database: backend::database_name(),
+        role: run_as::role_name(run_as::current_user()),
+        session_role: run_as::role_name(run_as::session_user()),
+        pid: std::process::id(),
+    }
+}
+
+/// Has the egress process started if there is none, and waits until it listens.
+///
+/// # Errors
+/// When it does not start.
+pub fn start() -> Result<()> {
+    child_client::connect(&EGRESS, &mut open).map(drop)
 }
 
 fn unexpected() -> Error {

@@ -3,6 +3,7 @@
 
 use crate::egress_client;
 use crate::language_model;
+use crate::ledger::{self, Event, EventKind};
 use crate::pg::arguments::Arguments;
 use crate::pg::error::{report, spi};
 use crate::pg::{backend, gucs, plan_cache, relation, run_as, snapshot, spi as query};
@@ -39,6 +40,16 @@ fn register_endpoint(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> 
             return Err(error);
         }
         insert(&endpoint)?;
+        ledger::record(
+            Event::new(EventKind::RegisterEndpoint)
+                .with("endpoint", endpoint.name.as_str())
+                .with("url", endpoint.url.as_str())
+                .with("dialect", endpoint.dialect.name())
+                .with("model", endpoint.model.as_str())
+                .with("has_key", endpoint.key_file.is_some())
+                .with("allow_loopback", endpoint.allow_loopback)
+                .with("allow_private", endpoint.allow_private),
+        );
         [&endpoint.key_file, &endpoint.ca_file].into_iter().flatten().for_each(|file| warn_if_missing(file));
         Ok(())
     };
@@ -59,7 +70,10 @@ fn drop_endpoint(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
             plan_cache::rows(STILL_ALLOWED, &[name.as_str().into()], 1, |row| row.text(1).unwrap_or_default())
         })?;
         match left.first() {
-            None => Ok(()),
+            None => {
+                ledger::record(Event::new(EventKind::DropEndpoint).with("endpoint", name));
+                Ok(())
+            }
             Some(corpus) => Err(Error::new(
                 Kind::SnapshotTooOld,
                 format!("corpus \"{corpus}\" has allowed endpoint \"{name}\" since this transaction began"),
@@ -72,12 +86,12 @@ fn drop_endpoint(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
 
 #[pg_extern(sql = false)]
 fn grant_endpoint(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
-    change_grant(call, c"socle.grant_endpoint()", INSERT_GRANT).map_err(report)
+    change_grant(call, c"socle.grant_endpoint()", INSERT_GRANT, EventKind::GrantEndpoint).map_err(report)
 }
 
 #[pg_extern(sql = false)]
 fn revoke_endpoint(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
-    change_grant(call, c"socle.revoke_endpoint()", DELETE_GRANT).map_err(report)
+    change_grant(call, c"socle.revoke_endpoint()", DELETE_GRANT, EventKind::RevokeEndpoint).map_err(report)
 }
 
 /// Warns of a file that is not there. Its name is not repeated: it may be a key, passed in the place of one.
@@ -159,13 +173,16 @@ fn insert(endpoint: &EndpointSpec) -> Result<()> {
     query::run(INSERT, &arguments)
 }
 
-fn change_grant(call: pg_sys::FunctionCallInfo, function: &CStr, change: &str) -> Result<()> {
+fn change_grant(call: pg_sys::FunctionCallInfo, function: &CStr, change: &str, kind: EventKind) -> Result<()> {
     require_superuser(function)?;
     let arguments = Arguments::new(call);
     let name = arguments.short_text(0, "name")?.unwrap_or_default();
     require(&name)?;
-    let role = role(&arguments.short_text(1, "role")?.unwrap_or_default())?;
-    query::run(change, &[name.as_str().into(), role.into()])
+    let role_name = arguments.short_text(1, "role")?.unwrap_or_default();
+    let role = role(&role_name)?;
+    query::run(change, &[name.as_str().into(), role.into()])?;
+    ledger::record(Event::new(kind).with("endpoint", name).with("to_role", role_name));
+    Ok(())
 }
 
 /// The table of endpoints.

@@ -3,6 +3,7 @@
 
 use crate::generator_client;
 use crate::language_model;
+use crate::ledger::{self, Event, EventKind};
 use crate::pg::arguments::Arguments;
 use crate::pg::backend;
 use crate::pg::error::{report, spi};
@@ -63,6 +64,12 @@ fn register(arguments: Arguments) -> Result<Registered> {
         return Err(error);
     }
     insert(&inspection)?;
+    ledger::record(
+        Event::new(EventKind::RegisterGenerator)
+            .with("generator", name)
+            .with("generator_digest", inspection.spec.digest.as_str())
+            .with("license", inspection.license.clone()),
+    );
     Ok(TableIterator::once(row(inspection)))
 }
 
@@ -111,7 +118,11 @@ fn drop_generator(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
         let name = Arguments::new(call).short_text(0, "name")?.unwrap_or_default();
         let rows =
             Spi::connect_mut(|client| client.update(DELETE, None, &[name.as_str().into()]).map(|rows| rows.len()));
-        if rows.map_err(spi)? == 0 { Err(generator_client::unknown(&name)?) } else { Ok(()) }
+        if rows.map_err(spi)? == 0 {
+            return Err(generator_client::unknown(&name)?);
+        }
+        ledger::record(Event::new(EventKind::DropGenerator).with("generator", name));
+        Ok(())
     };
     dropped().map_err(report)
 }

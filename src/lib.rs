@@ -14,8 +14,8 @@
 //! background worker that runs the engine and the generator · *sync worker* the background worker that keeps the corpora
 //! of one database in sync · *index worker* the background worker that builds one vector index.
 //!
-//! Each module uses only those before it in this list: pg, supervisor, child_client, engine_client, generator_client,
-//! egress_client, ledger, language_model, model, generator, endpoint, catalog, capture, worker, keyword_index, vector_index, corpus, sync, search, answer, import, archive, functions.
+//! Each module uses only those before it in this list: pg, supervisor, child_client, egress_client, ledger,
+//! engine_client, generator_client, language_model, endpoint, model, generator, catalog, capture, worker, keyword_index, vector_index, corpus, sync, search, answer, import, archive, functions.
 
 mod answer;
 mod archive;

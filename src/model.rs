@@ -3,6 +3,7 @@
 mod served;
 
 use crate::engine_client;
+use crate::ledger::{self, Event, EventKind};
 use crate::pg::arguments::Arguments;
 use crate::pg::backend;
 use crate::pg::error::{report, spi};
@@ -218,7 +219,13 @@ fn register(arguments: Arguments) -> Result<Registered> {
         Some(Response::Failed { error, .. }) => return Err(error),
         _ => return Err(engine_client::unexpected()),
     };
-    insert(&spec, license)?;
+    insert(&spec, license.clone())?;
+    ledger::record(
+        Event::new(EventKind::RegisterModel)
+            .with("model", name.as_str())
+            .with("model_digest", spec.digest())
+            .with("license", license),
+    );
     for notice in notices {
         pgrx::notice!("model \"{name}\": {notice}");
     }
@@ -317,7 +324,11 @@ fn drop_model(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
         let name = Arguments::new(call).short_text(0, "name")?.unwrap_or_default();
         let rows =
             Spi::connect_mut(|client| client.update(DELETE, None, &[name.as_str().into()]).map(|rows| rows.len()));
-        if rows.map_err(spi)? == 0 { Err(unknown(&name)?) } else { Ok(()) }
+        if rows.map_err(spi)? == 0 {
+            return Err(unknown(&name)?);
+        }
+        ledger::record(Event::new(EventKind::DropModel).with("model", name));
+        Ok(())
     };
     dropped().map_err(report)
 }

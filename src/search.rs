@@ -34,9 +34,11 @@ use crate::catalog::CorpusSpec;
 use crate::catalog::heap_counts;
 use crate::catalog::privileges;
 use crate::keyword_index::segments;
+use crate::ledger::{self, Event, EventKind};
 use crate::pg::arguments::Arguments;
 use crate::pg::backend;
 use crate::pg::error::report;
+use crate::pg::gucs;
 use crate::pg::jsonb_key::Key;
 use crate::pg::plan_cache;
 use crate::pg::snapshot::in_new_snapshot;
@@ -131,6 +133,10 @@ fn search_in(names: &[String], arguments: Arguments) -> Result<Outcome> {
     let Some(request) = SearchRequest::read(arguments)? else { return Ok(Outcome::default()) };
     let found = with_corpora(names, |corpora| run(corpora, &request, &mut Trace::default()))?;
     found.report();
+    if gucs::ledger_search() {
+        let event = Event::new(EventKind::Search).with("corpora", names.to_vec()).with("results", found.passages.len());
+        ledger::tell(&event.with_text("question", Some(&request.query)));
+    }
     Ok(found)
 }
 

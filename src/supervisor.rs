@@ -155,6 +155,8 @@ struct Supervisor {
     generator: Keeper,
     egress: Keeper,
     workers: Workers,
+    /// Whether the server was a standby when that was last looked at.
+    was_in_recovery: bool,
 }
 
 impl Supervisor {
@@ -165,6 +167,7 @@ impl Supervisor {
             generator: Keeper::new(&GENERATOR),
             egress: Keeper::new(&EGRESS),
             workers: Workers::new(),
+            was_in_recovery: backend::is_in_recovery(),
         }
     }
 
@@ -172,6 +175,11 @@ impl Supervisor {
         while !worker_process::asked_to_leave() {
             if worker_process::reload_if_asked() {
                 self.keepers().into_iter().for_each(Keeper::reload);
+            }
+            // A standby that is promoted goes on in a chain of the ledger of its own.
+            if self.was_in_recovery && !backend::is_in_recovery() {
+                self.was_in_recovery = false;
+                self.egress.reload();
             }
             if self.keepers().iter().any(|keeper| keeper.is_due()) {
                 if self.library.was_replaced() {

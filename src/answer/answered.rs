@@ -8,6 +8,7 @@ use super::asked::{AnswerPlaces, Wanted, Writer};
 use super::attribution::Removed;
 use super::judged::{CitedSentence, Judged};
 use super::options;
+use super::recorded::{self, Asked};
 use super::writing::{Writing, understandable};
 use crate::catalog::CorpusSpec;
 use crate::language_model::LanguageModel;
@@ -104,8 +105,11 @@ fn answer_many(call: pg_sys::FunctionCallInfo) -> Result<Answers, ErrorReport> {
 
 fn answer_of(names: &[String], arguments: Arguments) -> Result<Option<Answer>> {
     let Some((request, wanted)) = asked(names, arguments)? else { return Ok(None) };
-    let (answer, outcome) = with_corpora(names, |corpora| answered(corpora, &request, &wanted))?;
+    let (answer, outcome, asked) = with_corpora(names, |corpora| {
+        answered(corpora, &request, &wanted).map(|(answer, outcome)| (answer, outcome, Asked::of(corpora)))
+    })?;
     outcome.report();
+    recorded::tell(&asked, &request, &answer);
     Ok(Some(answer))
 }
 

@@ -7,6 +7,7 @@
 use super::answered::{Answer, GenerationColumns, UNSUPPORTED, asked, parts, removed};
 use super::asked::Wanted;
 use super::judged::{CitedSentence, Judged};
+use super::recorded::{self, Asked};
 use super::writing::Writing;
 use crate::pg::arguments::Arguments;
 use crate::pg::client;
@@ -19,7 +20,7 @@ use crate::search::{name_of_one, names_of_many, with_corpora, with_corpora_again
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use socle_core::Result;
-use socle_core::answer::citation::readable;
+use socle_core::answer::citation::{compose, readable};
 use std::collections::VecDeque;
 
 type Row = (
@@ -68,6 +69,10 @@ struct Stream {
     wanted: Wanted,
     judged: Judged,
     answer: Answer,
+    /// What the ledger is told in the end, besides.
+    asked: Asked,
+    /// The sentences so far.
+    sentences: Vec<String>,
     /// `None` once there is nothing to wait for.
     writing: Option<Writing>,
     count: i32,
@@ -92,15 +97,16 @@ fn rows(stream: Option<Stream>) -> Rows {
 
 fn begun(names: Vec<String>, arguments: Arguments) -> Result<Option<Stream>> {
     let Some((request, wanted)) = asked(&names, arguments)? else { return Ok(None) };
-    let (judged, outcome, writing) = with_corpora(&names, |corpora| {
+    let (judged, outcome, writing, asked) = with_corpora(&names, |corpora| {
         let (judged, outcome) = Judged::new(corpora, &request, &wanted)?;
         let writer = wanted.writer.as_ref().filter(|_| judged.refusal.is_none());
         let writing = writer.map(|writer| Writing::begin(corpora, &request, &judged, writer)).transpose()?;
-        Ok((judged, outcome, writing))
+        Ok((judged, outcome, writing, Asked::of(corpora)))
     })?;
     outcome.report();
     let answer = Answer::of(&judged);
-    let mut stream = Stream { names, request, wanted, judged, answer, writing, count: 0, ready: VecDeque::new() };
+    let (sentences, ready) = (Vec::new(), VecDeque::new());
+    let mut stream = Stream { names, request, wanted, judged, answer, asked, sentences, writing, count: 0, ready };
     if stream.writing.is_none() {
         stream.extract()?;
     }
@@ -131,7 +137,6 @@ impl Stream {
         if let Some(claim) = writing.next_claim()? {
             let kept = with_corpora_again(&self.names, |corpora| writing.check(corpora, &claim))?;
             if let Some(sentence) = kept {
-                self.answer.citations.push(sentence.citation.clone());
                 self.push(sentence);
             }
             self.writing = Some(writing);
@@ -165,6 +170,8 @@ impl Stream {
 
     fn push(&mut self, sentence: CitedSentence) {
         self.count += 1;
+        self.answer.citations.push(sentence.citation.clone());
+        self.sentences.push(sentence.text.clone());
         let citation = value::canonical(&sentence.citation);
         let (number, text) = (Some(self.count), Some(readable(&sentence.text)));
         let none = (None, None, None, None, None);
@@ -173,7 +180,10 @@ impl Stream {
 
     /// The last row.
     fn end(&mut self) {
-        let answer = std::mem::take(&mut self.answer);
+        let mut answer = std::mem::take(&mut self.answer);
+        let numbered = self.sentences.iter().zip(1..).map(|(sentence, number)| (number, sentence.as_str()));
+        answer.text = (!self.sentences.is_empty()).then(|| compose(numbered));
+        recorded::tell(&self.asked, &self.request, &answer);
         let generation = answer.generation.clone();
         self.ready.push_back(row((None, None, None), Some(answer), parts(generation)));
     }

@@ -5,6 +5,7 @@ use super::definition;
 use super::new_directory::{NewDirectory, NewFile};
 use super::read_chunks::{self, KeyForm, Position};
 use crate::catalog::{CorpusSpec, privileges};
+use crate::ledger::{self, Event, EventKind};
 use crate::pg::arguments::Arguments;
 use crate::pg::error::report;
 use crate::pg::{plan_cache, relation};
@@ -81,6 +82,12 @@ fn export(corpus: &CorpusSpec, options: &ExportOptions) -> Result<Vec<ArchiveFil
     let own = directory.write_file(MANIFEST, &text)?;
     let sums = directory.write_file(CHECKSUMS, manifest.checksums(&own.sha256).as_bytes())?;
     directory.complete()?;
+    ledger::record(
+        Event::new(EventKind::ExportCorpus)
+            .with("corpus", corpus.name.as_str())
+            .with("directory", options.directory.as_str())
+            .with("manifest_sha256", own.sha256.as_str()),
+    );
     if manifest.left_out_count > 0 {
         pgrx::notice!("{} chunks left out: their documents have changed or are gone", manifest.left_out_count);
     }

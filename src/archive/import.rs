@@ -10,6 +10,7 @@ use crate::corpus::options::check_name;
 use crate::corpus::source::Source;
 use crate::engine_client;
 use crate::import::directory::Directory;
+use crate::ledger::{self, Event, EventKind};
 use crate::model;
 use crate::pg::arguments::Arguments;
 use crate::pg::error::report;
@@ -21,6 +22,7 @@ use socle_core::corpus::archive::{ArchiveLayout, ArchivedChunk};
 use socle_core::corpus::manifest::{ArchiveFile, ArchivedModel, Definition, MANIFEST, MAX_BYTES, Manifest};
 use socle_core::corpus::template::Template;
 use socle_core::document::ExtractLimits;
+use socle_core::model::hexadecimal;
 use socle_core::protocol::{MAX_INPUT_BYTES, Request, Response};
 use socle_core::{Error, Kind, Result, memory};
 use std::path::Path;
@@ -51,12 +53,14 @@ fn import(arguments: Arguments) -> Result<pg_sys::Oid> {
     let directory = directory.ok_or_else(|| Error::new(Kind::InvalidArgument, "directory must not be null"))?;
     let source = arguments.oid(2).map(Source::read).transpose()?;
     let directory = Directory::open(Path::new(&directory))?;
-    let manifest = Manifest::parse(&read(&directory, MANIFEST, MAX_BYTES)?)?;
+    let manifest_text = read(&directory, MANIFEST, MAX_BYTES)?;
+    let manifest = Manifest::parse(&manifest_text)?;
     let name = arguments
         .short_text(0, "name")?
         .filter(|name| !name.is_empty())
         .unwrap_or_else(|| manifest.corpus.name.clone());
     check_name(&name)?;
+    let corpus_name = name.clone();
     if source.is_some() && CorpusSpec::try_find(&name)?.is_some() {
         return Err(Error::new(Kind::AlreadyExists, format!("corpus \"{name}\" already exists"))
             .hint("Choose another name, or drop it first with socle.drop_corpus()."));
@@ -83,6 +87,12 @@ fn import(arguments: Arguments) -> Result<pg_sys::Oid> {
         }
     }
     let (schema, table) = table.name();
+    ledger::record(
+        Event::new(EventKind::ImportCorpus)
+            .with("corpus", corpus_name)
+            .with("chunk_table", format!("{schema}.{table}"))
+            .with("manifest_sha256", hexadecimal(&Sha256::digest(&manifest_text))),
+    );
     Ok(relation::find_and_lock(schema, table))
 }
 

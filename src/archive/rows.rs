@@ -1,6 +1,7 @@
 //! `socle.export_corpus_rows`: the chunks of a corpus as rows, made some at a time.
 
 use super::read_chunks::{self, KeyForm, KeyedChunk, Position};
+use crate::ledger::{self, Event, EventKind};
 use crate::pg::arguments::Arguments;
 use crate::pg::error::report;
 use crate::pg::jsonb_key::Key;
@@ -47,6 +48,8 @@ fn begun(arguments: Arguments) -> Result<ChunkRows> {
     with_corpora(&names, |corpora| {
         corpora.iter().try_for_each(|corpus| read_chunks::check_complete(corpus, incomplete).map(drop))
     })?;
+    let event = Event::new(EventKind::ExportCorpus).with("corpus", names[0].as_str());
+    ledger::tell(&event.with("form", "rows"));
     Ok(ChunkRows { names, position: Position::default(), ready: Vec::new().into_iter() })
 }
 

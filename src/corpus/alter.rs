@@ -7,6 +7,7 @@ use super::source::Source;
 use super::swap;
 use crate::catalog::CorpusSpec;
 use crate::egress_client;
+use crate::ledger::{self, Event, EventKind};
 use crate::model;
 use crate::pg::arguments::Arguments;
 use crate::pg::backend;
@@ -65,7 +66,14 @@ fn alter(arguments: Arguments) -> Result<String> {
         source.require_column(column, "The template")?;
     }
     let model = model::embedding_model(Some(new.options.model.clone()))?;
-    Ok(create_objects(&new, &source, &model)?.name)
+    let name = create_objects(&new, &source, &model)?.name;
+    ledger::record(
+        Event::new(EventKind::AlterCorpus)
+            .with("corpus", old.name)
+            .with("successor", name.as_str())
+            .with("model_digest", model.digest()),
+    );
+    Ok(name)
 }
 
 /// Sets which endpoints the corpus allows, if that is asked for.
@@ -75,7 +83,9 @@ fn set_egress(mut corpus: CorpusSpec, arguments: Arguments) -> Result<CorpusSpec
         egress_client::require_unlabelled(&corpus.name, source, corpus.text_columns())?;
     }
     as_superuser(|| spi::run(SET_EGRESS, &[corpus.name.as_str().into(), egress.clone().into()]))?;
-    corpus.options.egress = egress;
+    corpus.options.egress.clone_from(&egress);
+    let event = Event::new(EventKind::AlterCorpus).with("corpus", corpus.name.as_str()).with("egress", egress);
+    ledger::record(event.required());
     Ok(corpus)
 }
 

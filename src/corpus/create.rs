@@ -7,6 +7,7 @@ use super::source::Source;
 use crate::catalog::CorpusSpec;
 use crate::catalog::spec::CorpusOptions;
 use crate::catalog::sql_template::{expand, identifier, literal};
+use crate::ledger::{self, Event, EventKind};
 use crate::pg::arguments::Arguments;
 use crate::pg::backend;
 use crate::pg::error::{report, spi};
@@ -62,6 +63,12 @@ fn create(arguments: Arguments) -> Result<pg_sys::Oid> {
     let spec = model::embedding_model(options.model.clone())?;
     let token_model = options.token_model.as_deref().map(model::token_model).transpose()?;
     let corpus = create_objects(&options.corpus(&source, &spec, token_model.as_ref())?, &source, &spec)?;
+    let event = Event::new(EventKind::CreateCorpus)
+        .with("corpus", corpus.name.as_str())
+        .with("source", format!("{}.{}", corpus.tables.source_schema, corpus.tables.source_table))
+        .with("model_digest", corpus.options.model_digest.as_str())
+        .with("egress", corpus.options.egress.clone());
+    ledger::record(if corpus.options.egress.is_empty() { event } else { event.required() });
     Ok(corpus.tables.chunk.unwrap_or_default().into())
 }
 

@@ -6,6 +6,7 @@
 use super::ddl_command::{self, Command};
 use super::{binding_check, lifecycle};
 use crate::catalog::CorpusSpec;
+use crate::ledger::{self, Event, EventKind};
 use crate::pg::backend;
 use crate::pg::error::{raise, report, spi};
 use crate::pg::event_trigger::EventTriggerCall;
@@ -290,6 +291,8 @@ fn end(corpus: &CorpusSpec) -> Result<()> {
         end(&successor)?;
     }
     as_superuser(|| spi::run(DELETE, &[corpus.name.as_str().into()]))?;
+    let event = Event::new(EventKind::DropCorpus).with("corpus", corpus.name.as_str());
+    ledger::record(event.with("reason", "its source or chunk table was dropped"));
     let chunk: Option<pg_sys::Oid> = corpus.tables.chunk.map(Into::into);
     let needed = match chunk {
         Some(chunk) => spi::query_bool(HAS_DEPENDENTS, &[chunk.into()])?,

@@ -6,6 +6,7 @@ use crate::capture;
 use crate::catalog::CorpusSpec;
 use crate::catalog::spec;
 use crate::catalog::sql_template::{expand, identifier};
+use crate::ledger::{self, Event, EventKind};
 use crate::pg::arguments::Arguments;
 use crate::pg::error::{report, spi};
 use crate::pg::run_as::{as_log_owner, as_owner, as_superuser};
@@ -90,7 +91,11 @@ fn drop_corpus(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
         }
         // Tables before the row, in the lock order of workers.
         as_owner_of(&corpus, || remove(&corpus, keep_chunks))?;
-        as_superuser(|| spi::run(DELETE, &[corpus.name.as_str().into()]))
+        as_superuser(|| spi::run(DELETE, &[corpus.name.as_str().into()]))?;
+        ledger::record(
+            Event::new(EventKind::DropCorpus).with("corpus", corpus.name.as_str()).with("keeps_chunks", keep_chunks),
+        );
+        Ok(())
     };
     dropped().map_err(report)
 }

@@ -5,6 +5,7 @@ use crate::catalog::CorpusSpec;
 use crate::catalog::sql_template::expand;
 use crate::engine_client;
 use crate::keyword_index::segments;
+use crate::ledger::{self, Event, EventKind};
 use crate::pg::arguments::Arguments;
 use crate::pg::backend;
 use crate::pg::error::report;
@@ -55,7 +56,14 @@ fn verify_corpus(call: pg_sys::FunctionCallInfo) -> Result<Problems, ErrorReport
             wake::at_commit();
         }
         let words = words.into_iter().map(|detail| ("keywords".to_string(), Key("null".into()), detail));
-        Ok(TableIterator::new(problems.into_iter().chain(words).collect::<Vec<_>>()))
+        let problems: Vec<_> = problems.into_iter().chain(words).collect();
+        ledger::record(
+            Event::new(EventKind::VerifyCorpus)
+                .with("corpus", corpus.name.as_str())
+                .with("problems", problems.len())
+                .with("repair", repair),
+        );
+        Ok(TableIterator::new(problems))
     };
     verified().map_err(report)
 }

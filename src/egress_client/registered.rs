@@ -103,6 +103,7 @@ pub fn require_open(endpoint: &EndpointSpec, corpora: &[CorpusPolicy]) -> Result
     if let Some(error) = refusal(&endpoint.name, &by_now.collect::<Vec<_>>()) {
         return Err(error);
     }
+    super::remember_session();
     let labelled = corpora.iter().zip(labelled).find_map(|(corpus, column)| Some(kept_in(&corpus.name, &column?)));
     labelled.map_or(Ok(()), Err)
 }

@@ -4,6 +4,7 @@
 
 use crate::generator_client::{self, Generated, Options};
 use crate::language_model::{self, LanguageModel};
+use crate::ledger::{self, Event, EventKind};
 use crate::pg::arguments::{Arguments, Texts};
 use crate::pg::error::report;
 use pgrx::pg_sys::panic::ErrorReport;
@@ -108,8 +109,24 @@ fn write(arguments: Arguments, messages: &[Message<'_>]) -> Result<String> {
         constraint,
     };
     // The prompt is the caller's own: no corpus has a say in it.
-    let generated = language_model::find(arguments.short_text(1, "generator")?)?.generate(&[], messages, &options)?;
+    let generator = language_model::find(arguments.short_text(1, "generator")?)?;
+    let generated = generator.generate(&[], messages, &options)?;
+    tell(&generator, messages, &generated);
     complete(generated, is_free)
+}
+
+/// Tells the ledger of a text.
+fn tell(generator: &LanguageModel, messages: &[Message<'_>], generated: &Generated) {
+    let prompt: Vec<&str> = messages.iter().map(|message| message.content).collect();
+    let event = Event::new(EventKind::Generate)
+        .with("generator", generator.name())
+        .with("generator_digest", generator.digest())
+        .with("prompt_tokens", generated.prompt_tokens)
+        .with("answer_tokens", generated.answer_tokens)
+        .with("finish", generated.finish.name())
+        .with_text("question", Some(&prompt.join("\n")))
+        .with_text("answer", Some(&generated.text));
+    ledger::tell(&event);
 }
 
 /// The text, with a notice if it was cut off; what has to be one of several choices or JSON would not be that.

@@ -23,7 +23,7 @@ fn text(row: plan_cache::Row) -> String {
 pub fn find(name: Option<String>) -> Result<GeneratorSpec> {
     let Some(name) = name.or_else(gucs::default_generator) else {
         return Err(Error::new(Kind::InvalidArgument, "no generator specified")
-            .hint(format!("Pass the argument generator, or set socle.default_generator. {}", known()?)));
+            .hint(format!("Pass the argument generator, or set socle.default_generator. {}", known("")?)));
     };
     let Some(row) = row(&name)? else { return Err(unknown(&name)?) };
     let damaged =

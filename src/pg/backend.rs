@@ -75,6 +75,43 @@ pub fn invalidate_relation(relation: pg_sys::Oid) {
     unsafe { pg_sys::CacheInvalidateRelcacheByRelid(relation) };
 }
 
+/// Identifies the cluster; its standbys and copies have the same.
+pub fn system_identifier() -> u64 {
+    // SAFETY: reads shared memory that every process is attached to.
+    unsafe { pg_sys::GetSystemIdentifier() }
+}
+
+/// The timeline that this server writes; 0 on a standby, which follows those of its primary.
+pub fn timeline() -> u32 {
+    if is_in_recovery() {
+        return 0;
+    }
+    // SAFETY: reads shared memory; the timeline is known once recovery has ended.
+    unsafe { pg_sys::GetWALInsertionTimeLine() }
+}
+
+/// Whether background workers can run: not in a server of a single user, and not while pg_upgrade works.
+pub fn has_workers() -> bool {
+    // SAFETY: plain variables, set at the start of the process.
+    unsafe { pg_sys::IsUnderPostmaster && !pg_sys::IsBinaryUpgrade }
+}
+
+/// The number of the transaction, if it has one: it has written.
+pub fn transaction_number() -> Option<u64> {
+    // SAFETY: reads a variable of this process.
+    let number = unsafe { pg_sys::GetTopFullTransactionIdIfAny() }.value;
+    (number != 0).then_some(number)
+}
+
+/// The name of the database that this process is connected to. To be called inside a transaction.
+pub fn database_name() -> String {
+    // SAFETY: a catalog lookup, which returns a C string, or null for a database that is gone.
+    unsafe {
+        let name = pg_sys::get_database_name(my_database());
+        if name.is_null() { String::new() } else { CStr::from_ptr(name).to_string_lossy().into_owned() }
+    }
+}
+
 /// Raises 25006 on a standby and in a read-only transaction.
 pub fn prevent_if_read_only(command: &CStr) {
     // SAFETY: the name is a C string, and the function only checks and raises.

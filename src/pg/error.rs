@@ -26,7 +26,7 @@ pub fn sqlstate(kind: Kind) -> PgSqlErrorCode {
         Kind::MissingFile => PgSqlErrorCode::ERRCODE_UNDEFINED_FILE,
         Kind::DiskFull => PgSqlErrorCode::ERRCODE_DISK_FULL,
         Kind::UnreadableFile => PgSqlErrorCode::ERRCODE_IO_ERROR,
-        Kind::DamagedModelFile => PgSqlErrorCode::ERRCODE_DATA_CORRUPTED,
+        Kind::DamagedModelFile | Kind::DamagedLedger => PgSqlErrorCode::ERRCODE_DATA_CORRUPTED,
         Kind::DamagedIndex => PgSqlErrorCode::ERRCODE_INDEX_CORRUPTED,
         Kind::OutdatedIndex => PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
         Kind::InferenceFailed | Kind::ExtractionFailed => PgSqlErrorCode::ERRCODE_EXTERNAL_ROUTINE_EXCEPTION,

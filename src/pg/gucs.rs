@@ -6,9 +6,11 @@
 
 mod directories;
 mod egress;
+mod ledger;
 
 pub use directories::{export_directories, import_directories};
 pub use egress::{egress_key_directory, egress_name_servers};
+pub use ledger::{ledger, ledger_search, ledger_text};
 
 use pgrx::guc::{GucContext, GucFlags, GucRegistry, GucSetting};
 use pgrx::pg_sys;
@@ -47,6 +49,7 @@ pub fn define() {
     define_for_engine();
     define_for_generator();
     egress::define();
+    ledger::define();
     define_for_sync();
     // SAFETY: called from `_PG_init`, with a C string that lives forever.
     unsafe { pg_sys::MarkGUCPrefixReserved(c"socle".as_ptr()) };

@@ -140,6 +140,21 @@ pub fn with_pinned_search_path<T>(work: impl FnOnce() -> T) -> T {
     in_new_snapshot(|| gucs::with_gucs(&[gucs::PINNED_SEARCH_PATH], work))
 }
 
+/// The role that has logged in, or that a superuser has made this session one of.
+pub fn session_user() -> pg_sys::Oid {
+    // SAFETY: reads a variable of this process.
+    unsafe { pg_sys::GetSessionUserId() }
+}
+
+/// The name of a role; empty for one that is gone. To be called inside a transaction.
+pub fn role_name(role: pg_sys::Oid) -> String {
+    // SAFETY: a catalog lookup, which returns a C string, or null as it is asked to.
+    unsafe {
+        let name = pg_sys::GetUserNameFromId(role, true);
+        if name.is_null() { String::new() } else { CStr::from_ptr(name).to_string_lossy().into_owned() }
+    }
+}
+
 /// The current user.
 pub fn current_user() -> pg_sys::Oid {
     // SAFETY: reads a variable of this process.

@@ -138,6 +138,8 @@ fn egress_start(restart_count: u32) -> Result<Vec<u8>> {
         key_directory: gucs::egress_key_directory().to_string_lossy().into_owned(),
         name_servers: gucs::egress_name_servers(),
         idle_timeout_seconds: EGRESS_IDLE_SECONDS,
+        system_identifier: backend::system_identifier(),
+        timeline: backend::timeline(),
     };
     encode(0, 0, &ToEgress::Start(settings))
 }

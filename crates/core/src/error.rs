@@ -76,6 +76,8 @@ pub enum Kind {
     KeyRefused,
     /// An endpoint refused or failed (38000).
     EndpointFailed,
+    /// The ledger is not what was written (XX001).
+    DamagedLedger,
 }
 
 /// An error on its way to the user: primary message in lower case without a full stop, factual detail, and a hint as a

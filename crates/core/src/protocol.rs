@@ -19,7 +19,8 @@ use crate::model::{Inspection, ModelOverrides, ModelSpec};
 pub use control::{EngineSettings, FromEngine, ToChild, ToEgress, ToEngine, ToGenerator};
 pub use egress::{
     EGRESS_FAILURE_FILE, EGRESS_LOCK, EGRESS_PROTOCOL_VERSION, EGRESS_SOCKET, EgressReport, EgressRequest,
-    EgressResponse, EgressSettings, EndpointUse, MAX_EGRESS_FRAME,
+    EgressResponse, EgressSettings, EndpointUse, LEDGER_DIRECTORY, LEDGER_KEY, LEDGER_TEXT_DIRECTORY, MAX_EGRESS_FRAME,
+    SessionName,
 };
 pub use frame::{Frame, FrameBuffer, encode};
 pub use generator::{

@@ -1,7 +1,8 @@
 //! A request to an endpoint, from its checks to the last piece of its answer.
 
 use crate::caller::{Caller, Stopped};
-use crate::intent::{Intent, Statistics};
+use crate::intent::{Intent, Register, Statistics};
+use crate::ledger::LedgerWriter;
 use crate::resolver::NameServers;
 use crate::task::Task;
 use crate::transport::{Checked, Dial};
@@ -13,7 +14,7 @@ use socle_core::endpoint::stop::StopText;
 use socle_core::endpoint::url::Target;
 use socle_core::endpoint::{CorpusPolicy, EndpointSpec, address, refusal, retry};
 use socle_core::generator::Finish;
-use socle_core::protocol::{EgressRequest, EgressResponse, EgressSettings};
+use socle_core::protocol::{EgressRequest, EgressResponse, EgressSettings, SessionName};
 use socle_core::{Error, Kind, Result};
 use std::cell::Cell;
 use std::io::Read;
@@ -41,6 +42,8 @@ pub struct Service {
     pub settings: EgressSettings,
     /// What was done with each endpoint.
     pub statistics: Statistics,
+    /// Who writes the ledger.
+    pub ledger: LedgerWriter,
     /// Whether threads restrict themselves to the ports that they need, for good.
     pub restricts_ports: bool,
 }
@@ -69,18 +72,29 @@ impl Call {
 /// # Errors
 /// What is not allowed, cannot be reached, fails or takes too long. No error has the key, the conversation, or words of the
 /// server.
-pub fn serve(service: &Service, caller: &Arc<Caller>, id: u32, call: &Call) -> Result<EgressResponse> {
+pub fn serve(
+    service: &Service,
+    caller: &Arc<Caller>,
+    id: u32,
+    session: &SessionName,
+    call: &Call,
+) -> Result<EgressResponse> {
+    let register = Register {
+        statistics: &service.statistics,
+        ledger: &service.ledger,
+        session,
+        purpose: call.task.purpose(),
+    };
     let deadline = Instant::now() + Duration::from_secs(call.endpoint.timeout_seconds.into());
-    let prepared = prepare(service, caller, call, deadline).inspect_err(|_| {
-        service.statistics.refuse(&call.endpoint.name);
-    })?;
+    let prepared = prepare(service, caller, call, deadline)
+        .inspect_err(|error| register.refuse(&call.endpoint, &call.corpora, error))?;
     let Prepared { agent, request } = prepared;
-    let intent = Intent::record(&service.statistics, &call.endpoint, &call.corpora, request.body().len())?;
+    let intent = Intent::record(register, &call.endpoint, &call.corpora, request.body().len())?;
     let exchange = Exchange { call, caller, id, deadline, intent: &intent, has_text: Cell::new(false) };
-    let response = agent.run(request).map_err(|error| exchange.explain(&error))?;
-    let last = exchange.read(response)?;
-    intent.succeed();
-    Ok(last)
+    let response = agent.run(request).map_err(|error| exchange.explain(&error));
+    let last = response.and_then(|response| exchange.read(response));
+    intent.end(&last);
+    last
 }
 
 /// A request that is ready to be sent.
@@ -184,6 +198,7 @@ struct Exchange<'a> {
 impl Exchange<'_> {
     fn read(&self, response: Response<Body>) -> Result<EgressResponse> {
         let status = response.status().as_u16();
+        self.intent.answered(status);
         let headers = response.headers().clone();
         if text_of(&headers, "content-encoding").is_some_and(|encoding| encoding != "identity") {
             return Err(self.malformed("It is compressed, though that was not asked for."));

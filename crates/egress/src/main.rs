@@ -4,12 +4,15 @@
 use socle_child::control::{self, Control};
 use socle_child::{process, seconds_since_1970, startup};
 use socle_core::protocol::{
-    EGRESS_LOCK, EGRESS_SOCKET, EXIT_OTHER_VERSION, EgressReport, EgressSettings, RUNTIME_DIRECTORY, VERSION,
+    EGRESS_LOCK, EGRESS_SOCKET, EXIT_OTHER_VERSION, EgressReport, EgressSettings, LEDGER_DIRECTORY, LEDGER_KEY,
+    RUNTIME_DIRECTORY, VERSION,
 };
 use socle_egress::call::Service;
 use socle_egress::intent::Statistics;
+use socle_egress::ledger::{LedgerWriter, SEGMENT_BYTES};
 use socle_egress::sandbox;
 use socle_egress::server::Server;
+use socle_ledger::{Fault, Place};
 use std::error::Error;
 use std::io::Write;
 use std::path::Path;
@@ -44,8 +47,18 @@ fn serve() -> Result<(), Box<dyn Error>> {
     startup::take_lock(&runtime_directory.join(EGRESS_LOCK))?;
     let listener = startup::listen(&runtime_directory.join(EGRESS_SOCKET))?;
     let termination = startup::termination()?;
-    let (sandbox, accessible) = sandbox::enter(&settings.key_directory);
+    let ledger_directory = Path::new(LEDGER_DIRECTORY);
+    let prepared = prepare_ledger(ledger_directory);
+    let place = Place {
+        system: settings.system_identifier.to_string(),
+        timeline: settings.timeline,
+        machine: socle_ledger::place::machine(),
+    };
+    let (sandbox, accessible) = sandbox::enter(&settings.key_directory, ledger_directory);
     let control = Control::start(stream, settings.postmaster_pid, || true)?;
+    if let Err(error) = prepared {
+        control.log(format!("the ledger could not be prepared: {error}"));
+    }
     control.log(format!("network {}; files {}", sandbox.network, sandbox.files));
     let report = EgressReport {
         pid: std::process::id(),
@@ -56,7 +69,15 @@ fn serve() -> Result<(), Box<dyn Error>> {
         files: sandbox.files,
         ..EgressReport::default()
     };
-    let service = Arc::new(Service { settings, statistics: Statistics::default(), restricts_ports: true });
+    let ledger = LedgerWriter::start(ledger_directory.to_path_buf(), place, SEGMENT_BYTES)?;
+    let service = Arc::new(Service { settings, statistics: Statistics::default(), ledger, restricts_ports: true });
     Server { listener, termination, service, control, report, accessible }.run()?;
     Ok(())
+}
+
+/// Makes what the ledger needs and the sandbox does not let this process make: its directory, and the key beside it, which only
+/// sessions read.
+fn prepare_ledger(directory: &Path) -> Result<(), Fault> {
+    socle_ledger::key::make(Path::new(LEDGER_KEY))?;
+    socle_ledger::place::make(directory)
 }

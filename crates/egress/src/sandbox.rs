@@ -1,7 +1,7 @@
 //! The sandbox of the egress process, made of Landlock and seccomp.
 //!
 //! Answers are untrusted input. Code that takes over this process through one can read the key directory, the certificates of
-//! the machine and the files of its resolver; it can open TCP sockets and no others, cannot listen, run a program or reach
+//! the machine and the files of its resolver, and write the files of the ledger, which a checkpoint that is kept elsewhere shows; it can open TCP sockets and no others, cannot listen, run a program or reach
 //! another process. Each thread that serves a request can connect to the port of its endpoint and of name servers only, where
 //! the kernel has Landlock for networks (6.7 and later).
 
@@ -73,8 +73,10 @@ pub struct Sandbox {
 pub struct Accessible(Vec<(PathBuf, Option<(u64, u64)>)>);
 
 impl Accessible {
-    fn new(key_directory: &str) -> Self {
-        let paths = [RESOLVER_FILE, HOSTS_FILE, key_directory].into_iter().filter(|path| !path.is_empty());
+    fn new(key_directory: &str, ledger_directory: &Path) -> Self {
+        let ledger_directory = ledger_directory.to_str().unwrap_or_default();
+        let paths =
+            [RESOLVER_FILE, HOSTS_FILE, key_directory, ledger_directory].into_iter().filter(|path| !path.is_empty());
         Self(paths.map(|path| (PathBuf::from(path), identity(Path::new(path)))).collect())
     }
 
@@ -89,9 +91,10 @@ fn identity(path: &Path) -> Option<(u64, u64)> {
 }
 
 /// Enters the sandbox. To be called once, before any thread is started; applies to all threads of the process.
-pub fn enter(key_directory: &str) -> (Sandbox, Accessible) {
-    let accessible = Accessible::new(key_directory);
-    let files = restrict_files(key_directory).unwrap_or_else(|error| format!("open: Landlock failed: {error}"));
+pub fn enter(key_directory: &str, ledger_directory: &Path) -> (Sandbox, Accessible) {
+    let accessible = Accessible::new(key_directory, ledger_directory);
+    let files = restrict_files(key_directory, ledger_directory)
+        .unwrap_or_else(|error| format!("open: Landlock failed: {error}"));
     let network = restrict_syscalls().map_or_else(
         |error| format!("open: seccomp failed: {error}"),
         |()| "TCP connections of its own only: seccomp refuses all other sockets, and listening".to_string(),
@@ -112,7 +115,7 @@ pub fn restrict_ports(ports: &[u16]) -> Result<(), Box<dyn Error + Send + Sync>>
     Ok(())
 }
 
-fn restrict_files(key_directory: &str) -> Result<String, Box<dyn Error>> {
+fn restrict_files(key_directory: &str, ledger_directory: &Path) -> Result<String, Box<dyn Error>> {
     let abi = ABI::V6;
     let reading = AccessFs::from_read(abi);
     let keys = (!key_directory.is_empty()).then_some(key_directory);
@@ -123,8 +126,9 @@ fn restrict_files(key_directory: &str) -> Result<String, Box<dyn Error>> {
         .create()?
         .add_rules(path_beneath_rules(SYSTEM_PATHS, reading))?
         .add_rules(path_beneath_rules(keys, reading))?
+        .add_rules(path_beneath_rules([ledger_directory], AccessFs::from_all(abi)))?
         .restrict_self()?;
-    let readable = "Landlock allows reading keys, certificates and the files of the resolver";
+    let readable = "Landlock allows reading keys, certificates and the files of the resolver, writing the ledger";
     Ok(match status.ruleset {
         RulesetStatus::FullyEnforced => format!("closed: {readable}, and each request to connect to its own port"),
         RulesetStatus::PartiallyEnforced => format!("closed: {readable}; this kernel lacks its newest parts"),

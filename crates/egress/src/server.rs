@@ -4,12 +4,13 @@
 use crate::call::{self, Call, Service};
 use crate::caller::Caller;
 use crate::sandbox::Accessible;
+use crate::share::{MAX_REQUESTS, Shares};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use socle_child::control::Control;
 use socle_child::{panic_message, process};
 use socle_core::protocol::{
     EGRESS_PROTOCOL_VERSION, EgressReport, EgressRequest, EgressResponse, FrameBuffer, MAX_EGRESS_FRAME,
-    MAX_FIRST_FRAME,
+    MAX_FIRST_FRAME, SessionName,
 };
 use socle_core::{Error, Kind, Result};
 use std::io::{self, ErrorKind};
@@ -18,9 +19,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::{Duration, Instant};
-
-/// Most requests in progress. Each has a thread and a connection.
-pub const MAX_REQUESTS: usize = 64;
 
 /// Most connections: those beyond the requests are told so, or ask for the state.
 const MAX_CONNECTIONS: usize = 2 * MAX_REQUESTS;
@@ -42,27 +40,11 @@ pub struct Server {
     pub accessible: Accessible,
 }
 
-/// Counts the connections and the requests in progress.
+/// Counts the connections, and the requests in progress by role.
 #[derive(Debug, Default)]
 struct Load {
     connections: AtomicUsize,
-    requests: AtomicUsize,
-}
-
-/// One of a number, as long as it lives.
-struct Counted<'a>(&'a AtomicUsize);
-
-impl<'a> Counted<'a> {
-    fn new(count: &'a AtomicUsize) -> Self {
-        count.fetch_add(1, SeqCst);
-        Self(count)
-    }
-}
-
-impl Drop for Counted<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, SeqCst);
-    }
+    shares: Shares,
 }
 
 impl Server {
@@ -134,56 +116,106 @@ impl Server {
 fn converse(stream: UnixStream, service: &Service, load: &Load, report: EgressReport) -> io::Result<()> {
     let caller = Arc::new(Caller::new(stream)?);
     let mut buffer = FrameBuffer::default();
-    let mut is_greeted = false;
+    let mut session = None;
     let violated = |_: Error| io::Error::from(ErrorKind::InvalidData);
     loop {
-        let limit = if is_greeted { MAX_EGRESS_FRAME } else { MAX_FIRST_FRAME };
+        let limit = if session.is_some() { MAX_EGRESS_FRAME } else { MAX_FIRST_FRAME };
         let Some(frame) = buffer.next_frame(limit).map_err(violated)? else {
             caller.receive(&mut buffer)?;
             continue;
         };
         let (id, message) = (frame.id, frame.message::<EgressRequest<'_>>());
         let response = match message {
-            Ok(EgressRequest::Hello { protocol: EGRESS_PROTOCOL_VERSION }) => {
-                is_greeted = true;
+            Ok(EgressRequest::Hello { protocol: EGRESS_PROTOCOL_VERSION, session: name }) => {
+                session = Some(name);
                 EgressResponse::Welcome { pid: std::process::id() }
             }
-            Ok(EgressRequest::Hello { protocol }) => {
+            Ok(EgressRequest::Hello { protocol, .. }) => {
                 let message = "the egress process of socle and this session are of different versions";
                 let detail = format!("The process speaks protocol {EGRESS_PROTOCOL_VERSION}, the session {protocol}.");
                 let error = Error::new(Kind::EngineUnavailable, message).detail(detail);
                 EgressResponse::Failed { error: error.hint("Reconnect; if that does not help, restart the server.") }
             }
-            _ if !is_greeted => return Err(ErrorKind::InvalidData.into()),
-            Ok(EgressRequest::Report) => {
-                let running = load.requests.load(SeqCst) as u32;
-                let endpoints = service.statistics.report();
-                EgressResponse::Report(Box::new(EgressReport { running, endpoints, ..report.clone() }))
-            }
             Ok(request) => {
-                let Some(call) = Call::new(request) else { return Err(ErrorKind::InvalidData.into()) };
-                let last = answer(service, load, &caller, id, &call);
-                caller.finish(id, &last.unwrap_or_else(|error| EgressResponse::Failed { error }));
-                // One request for each connection: its thread is restricted to the port of its endpoint.
-                return Ok(());
+                let Some(session) = &session else { return Err(ErrorKind::InvalidData.into()) };
+                if let Some(response) = answer_here(service, load, &report, &request, session) {
+                    response
+                } else {
+                    let Some(call) = Call::new(request) else { return Err(ErrorKind::InvalidData.into()) };
+                    let last = answer(service, load, &caller, id, session, &call);
+                    caller.finish(id, &last.unwrap_or_else(|error| EgressResponse::Failed { error }));
+                    // One request for each connection: its thread is restricted to the port of its endpoint.
+                    return Ok(());
+                }
             }
+            Err(_) if session.is_none() => return Err(ErrorKind::InvalidData.into()),
             Err(error) => EgressResponse::Failed { error },
         };
         caller.finish(id, &response);
     }
 }
 
-fn answer(service: &Service, load: &Load, caller: &Arc<Caller>, id: u32, call: &Call) -> Result<EgressResponse> {
-    let _counted = Counted::new(&load.requests);
-    if load.requests.load(SeqCst) > MAX_REQUESTS {
-        return Err(Error::new(Kind::OutOfMemory, "too many requests to endpoints are in progress")
-            .detail(format!("The limit is {MAX_REQUESTS}."))
-            .hint("Try again later."));
-    }
-    let served = catch_unwind(AssertUnwindSafe(|| call::serve(service, caller, id, call)));
+/// The response to a request by which nothing leaves; `None` for others.
+fn answer_here(
+    service: &Service,
+    load: &Load,
+    report: &EgressReport,
+    request: &EgressRequest<'_>,
+    session: &SessionName,
+) -> Option<EgressResponse> {
+    let ledger = &service.ledger;
+    let response = match request {
+        EgressRequest::Report => {
+            let status = ledger.status();
+            let (ledger_origin, ledger_number) = status.last.unzip();
+            Ok(EgressResponse::Report(Box::new(EgressReport {
+                running: load.shares.taken() as u32,
+                endpoints: service.statistics.report(),
+                ledger_origin,
+                ledger_number: ledger_number.unwrap_or_default(),
+                ledger_failure: status.failure,
+                ..report.clone()
+            })))
+        }
+        EgressRequest::Append { kind, fields } => {
+            ledger.append_told(kind.clone(), fields, session).map(|written| EgressResponse::Appended {
+                origin: written.origin,
+                number: written.stamp.number,
+                hash: written.stamp.hash.to_string(),
+            })
+        }
+        EgressRequest::Prune { before } => ledger
+            .prune(before.clone(), session)
+            .map(|pruned| EgressResponse::Pruned { segments: pruned.segments, entries: pruned.entries }),
+        EgressRequest::Checkpoint => {
+            ledger.checkpoint().map(|checkpoint| EgressResponse::Checkpoint(checkpoint.to_string()))
+        }
+        EgressRequest::Hello { .. }
+        | EgressRequest::Generate { .. }
+        | EgressRequest::Embed { .. }
+        | EgressRequest::Rerank { .. } => return None,
+    };
+    Some(response.unwrap_or_else(|error| EgressResponse::Failed { error }))
+}
+
+fn answer(
+    service: &Service,
+    load: &Load,
+    caller: &Arc<Caller>,
+    id: u32,
+    session: &SessionName,
+    call: &Call,
+) -> Result<EgressResponse> {
+    let _place = load.shares.take(&session.role)?;
+    let served = catch_unwind(AssertUnwindSafe(|| call::serve(service, caller, id, session, call)));
     served.unwrap_or_else(|panic| {
         // What a panic says may hold anything; this goes to the log of nobody.
         drop(panic_message(panic.as_ref()));
         Err(Error::new(Kind::Bug, "the egress process failed"))
     })
+}
+
+/// What `work` returns; `None` if it panics. What a panic says may hold anything and goes to the log of nobody.
+pub fn panic_free<T>(work: impl FnOnce() -> T) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(work)).ok()
 }

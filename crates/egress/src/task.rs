@@ -64,7 +64,11 @@ impl Task {
                 let texts = Texts { model: model.to_string(), truncate, texts: owned(documents) };
                 Some((*endpoint, corpora, Self::Rerank(query.to_string(), texts)))
             }
-            EgressRequest::Hello { .. } | EgressRequest::Report => None,
+            EgressRequest::Hello { .. }
+            | EgressRequest::Append { .. }
+            | EgressRequest::Prune { .. }
+            | EgressRequest::Checkpoint
+            | EgressRequest::Report => None,
         }
     }
 

@@ -9,8 +9,8 @@ use socle_core::endpoint::EndpointSpec;
 use socle_core::generator::{Finish, Message, MessageRole};
 use socle_core::protocol::{
     EGRESS_PROTOCOL_VERSION, EGRESS_SOCKET, EXIT_OTHER_VERSION, EgressReport, EgressRequest, EgressResponse,
-    EgressSettings, FrameBuffer, FromEngine, MAX_EGRESS_FRAME, RUNTIME_DIRECTORY, ToEgress, VERSION, VERSION_VARIABLE,
-    encode,
+    EgressSettings, FrameBuffer, FromEngine, MAX_EGRESS_FRAME, RUNTIME_DIRECTORY, SessionName, ToEgress, VERSION,
+    VERSION_VARIABLE, encode,
 };
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
@@ -32,6 +32,8 @@ fn settings(scratch: &Scratch) -> EgressSettings {
         key_directory: scratch.0.join("keys").to_string_lossy().into_owned(),
         name_servers: String::new(),
         idle_timeout_seconds: 0,
+        system_identifier: 7,
+        timeline: 1,
     }
 }
 
@@ -98,7 +100,7 @@ impl Process {
 
     fn connect(&self) -> Client {
         let mut client = self.connect_raw();
-        client.send(&EgressRequest::Hello { protocol: EGRESS_PROTOCOL_VERSION });
+        client.send(&EgressRequest::Hello { protocol: EGRESS_PROTOCOL_VERSION, session: SessionName::default() });
         assert_eq!(client.receive(), Some(EgressResponse::Welcome { pid: self.process.id() }));
         client
     }
@@ -239,7 +241,7 @@ fn a_backend_that_breaks_the_protocol_is_left() {
     client.send(&EgressRequest::Report);
     assert_eq!(client.receive(), None, "before the greeting");
     let mut client = process.connect_raw();
-    client.send(&EgressRequest::Hello { protocol: EGRESS_PROTOCOL_VERSION + 1 });
+    client.send(&EgressRequest::Hello { protocol: EGRESS_PROTOCOL_VERSION + 1, session: SessionName::default() });
     assert!(
         matches!(client.receive(), Some(EgressResponse::Failed { error }) if error.kind == Kind::EngineUnavailable)
     );

@@ -55,6 +55,8 @@ pub enum Use {
     Rerank,
 }
 
+sql_names!(Use, Generate => "generate", Embed => "embed", Rerank => "rerank");
+
 /// A conversation whose next message is asked for.
 #[derive(Clone, Copy, Debug)]
 pub struct Conversation<'a> {

@@ -20,6 +20,13 @@ pub const EGRESS_LOCK: &str = "egress.lock";
 /// Contains the reason while there is no egress process.
 pub const EGRESS_FAILURE_FILE: &str = "egress.failure";
 
+/// Directory of the ledger, in the data directory. Beside the runtime directory, not in it: base backups have it.
+pub const LEDGER_DIRECTORY: &str = "socle/ledger";
+/// The key of the keyed hashes in the ledger. Not in its directory, which the egress process may read.
+pub const LEDGER_KEY: &str = "socle/ledger.key";
+/// Directory of the texts of questions and answers, where they are kept. The egress process may not read it either.
+pub const LEDGER_TEXT_DIRECTORY: &str = "socle/ledger_text";
+
 /// Maximum length of a frame to the egress process in bytes.
 pub const MAX_EGRESS_FRAME: usize = 16 << 20;
 
@@ -30,6 +37,8 @@ pub enum EgressRequest<'a> {
     Hello {
         /// [`EGRESS_PROTOCOL_VERSION`] of the backend.
         protocol: u32,
+        /// Who it is, for the ledger.
+        session: SessionName,
     },
     /// The next message of a conversation, answered by [`EgressResponse::Text`]s and an [`EgressResponse::Generated`].
     Generate {
@@ -80,8 +89,35 @@ pub enum EgressRequest<'a> {
         #[serde(borrow)]
         documents: Vec<&'a str>,
     },
+    /// Appends an entry to the ledger, answered by [`EgressResponse::Appended`].
+    Append {
+        /// What has happened.
+        kind: String,
+        /// All about it, as a JSON object.
+        fields: String,
+    },
+    /// Removes old entries from the ledger, answered by [`EgressResponse::Pruned`].
+    Prune {
+        /// Entries from before this time, as the ledger writes times.
+        before: String,
+    },
+    /// Requests the text of a checkpoint, answered by [`EgressResponse::Checkpoint`].
+    Checkpoint,
     /// Requests the state of the egress process.
     Report,
+}
+
+/// Who a session is.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct SessionName {
+    /// The database that it is connected to.
+    pub database: String,
+    /// The role whose rights it has at present.
+    pub role: String,
+    /// The role that has logged in.
+    pub session_role: String,
+    /// Its process.
+    pub pid: u32,
 }
 
 /// A response from the egress process to a backend.
@@ -109,6 +145,24 @@ pub enum EgressResponse {
     Vectors(Vectors),
     /// The scores of the documents of a request.
     Scores(Scores),
+    /// The entry is on disk.
+    Appended {
+        /// The chain that it is in.
+        origin: String,
+        /// Its number there.
+        number: u64,
+        /// Its hash in hexadecimal.
+        hash: String,
+    },
+    /// Old entries were removed.
+    Pruned {
+        /// Number of files.
+        segments: u64,
+        /// Number of entries.
+        entries: u64,
+    },
+    /// The text of a checkpoint.
+    Checkpoint(String),
     /// The state of the egress process.
     Report(Box<EgressReport>),
     /// The request failed.
@@ -144,6 +198,12 @@ pub struct EgressReport {
     pub network: String,
     /// What the kernel lets it read.
     pub files: String,
+    /// The chain of the ledger that it writes; `None` where it cannot.
+    pub ledger_origin: Option<String>,
+    /// Number of the last entry.
+    pub ledger_number: u64,
+    /// Why the ledger cannot be written.
+    pub ledger_failure: Option<String>,
 }
 
 /// What the egress process has done with an endpoint since it started.
@@ -180,6 +240,10 @@ pub struct EgressSettings {
     pub name_servers: String,
     /// Seconds without a request after which the process exits with status 0; 0 means never.
     pub idle_timeout_seconds: u32,
+    /// System identifier of the cluster.
+    pub system_identifier: u64,
+    /// Its timeline; 0 on a standby.
+    pub timeline: u32,
 }
 
 #[cfg(test)]
@@ -206,7 +270,7 @@ mod tests {
             extra_body: Some("{}".into()),
         };
         vec![
-            EgressRequest::Hello { protocol: EGRESS_PROTOCOL_VERSION },
+            EgressRequest::Hello { protocol: EGRESS_PROTOCOL_VERSION, session: SessionName::default() },
             EgressRequest::Embed {
                 endpoint: Box::new(endpoint.clone()),
                 corpora: vec![],
@@ -231,6 +295,9 @@ mod tests {
                 seed: Some(6),
                 stop: vec!["END"],
             },
+            EgressRequest::Append { kind: "k".into(), fields: "{}".into() },
+            EgressRequest::Prune { before: "2026".into() },
+            EgressRequest::Checkpoint,
             EgressRequest::Report,
         ]
     }
@@ -251,6 +318,9 @@ mod tests {
             (EgressResponse::Generated { prompt_tokens: None, answer_tokens: Some(1), finish: Finish::Stop }, true),
             (EgressResponse::Vectors(Vectors { model: None, dimensions: 2, values: vec![0.5, -1.0] }), true),
             (EgressResponse::Scores(Scores { model: Some("m".into()), values: vec![0.5] }), true),
+            (EgressResponse::Appended { origin: "o".into(), number: 1, hash: "h".into() }, true),
+            (EgressResponse::Pruned { segments: 1, entries: 2 }, true),
+            (EgressResponse::Checkpoint("c".into()), true),
             (EgressResponse::Report(Box::new(EgressReport { endpoints: vec![used], ..Default::default() })), true),
             (EgressResponse::Failed { error: Error::new(crate::Kind::KeyRefused, "m").hint("h") }, true),
         ];
@@ -266,6 +336,8 @@ mod tests {
             key_directory: "/k".into(),
             name_servers: "127.0.0.1".into(),
             idle_timeout_seconds: 4,
+            system_identifier: 5,
+            timeline: 6,
         });
         buffer.extend(&encode(0, 0, &settings).unwrap());
         assert_eq!(buffer.next_frame(MAX_EGRESS_FRAME).unwrap().unwrap().message::<ToEgress>().unwrap(), settings);
@@ -273,7 +345,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn damaged_messages_never_panic(which in 0usize..5, at in 9usize..400, value in any::<u8>()) {
+        fn damaged_messages_never_panic(which in 0usize..8, at in 9usize..400, value in any::<u8>()) {
             let mut bytes = encode(1, 0, &requests()[which]).unwrap();
             let at = at.min(bytes.len() - 1);
             bytes[at] = value;

@@ -5,7 +5,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use socle_core::endpoint::{CorpusPolicy, Dialect, EndpointSpec};
 use socle_core::generator::{Finish, MessageRole};
-use socle_core::protocol::{EgressResponse, EgressSettings, FrameBuffer, MAX_EGRESS_FRAME};
+use socle_core::protocol::{EgressResponse, EgressSettings, FrameBuffer, MAX_EGRESS_FRAME, SessionName};
 use socle_core::{Error, Kind};
 use socle_egress::call::{self, Call, Service};
 use socle_egress::caller::Caller;
@@ -245,7 +245,7 @@ pub fn rerank(endpoint: EndpointSpec) -> Result<EgressResponse, Error> {
 pub fn answered(call: &Call) -> Result<EgressResponse, Error> {
     let (_ours, theirs) = UnixStream::pair().unwrap();
     let scratch = Scratch::new();
-    call::serve(&service(&scratch.0, ""), &Arc::new(Caller::new(theirs).unwrap()), 1, call)
+    call::serve(&service(&scratch.0, ""), &Arc::new(Caller::new(theirs).unwrap()), 1, &SessionName::default(), call)
 }
 
 pub fn policy(egress: &[&str]) -> Vec<CorpusPolicy> {
@@ -260,8 +260,11 @@ pub fn service(directory: &Path, name_servers: &str) -> Service {
         key_directory: directory.to_string_lossy().into_owned(),
         name_servers: name_servers.into(),
         idle_timeout_seconds: 0,
+        system_identifier: 0,
+        timeline: 0,
     };
-    Service { settings, statistics: Statistics::default(), restricts_ports: false }
+    let ledger = LedgerWriter::start(directory.join("ledger"), Place::default(), SEGMENT_BYTES).unwrap();
+    Service { settings, statistics: Statistics::default(), ledger, restricts_ports: false }
 }
 
 /// What came of a call: the text and how it ended.
@@ -271,7 +274,7 @@ pub type Outcome = Result<(String, Option<u32>, Finish), Error>;
 pub fn outcome(service: &Service, call: &Call) -> Outcome {
     let (ours, theirs) = UnixStream::pair().unwrap();
     let caller = Arc::new(Caller::new(theirs).unwrap());
-    let result = call::serve(service, &caller, 1, call);
+    let result = call::serve(service, &caller, 1, &SessionName::default(), call);
     drop(caller);
     let (mut text, mut buffer) = (String::new(), FrameBuffer::default());
     let mut bytes = Vec::new();
