@@ -9,7 +9,7 @@ pub mod ledger;
 mod registered;
 
 pub use computation::Computation;
-pub use generation::Generation;
+pub use generation::{Generation, warn_if_cut};
 pub use registered::{find, registered, require_open, require_unlabelled, row};
 
 use crate::child_client::{self, Channel, Greeting, Lost, Outgoing};

@@ -4,7 +4,7 @@
 //! The probe of an embedding model comes with every request, and no vector is passed on unless it is that of the registration.
 //! That of a reranker is asked for once in a while.
 
-use crate::egress_client::Computation;
+use crate::egress_client::{self, Computation};
 use socle_core::endpoint::dialect::numbers::Vectors;
 use socle_core::endpoint::served::{PROBE_DOCUMENTS, PROBE_QUERY, PROBE_TEXT};
 use socle_core::endpoint::{ServedModel, estimated_tokens};
@@ -34,6 +34,8 @@ struct UnderWay {
     number: usize,
     model: ModelSpec,
     computation: Result<Computation, (Error, Option<u32>)>,
+    /// Bytes of its texts.
+    bytes: usize,
 }
 
 /// Requests of one exchange that are not for the engine.
@@ -53,12 +55,13 @@ impl Elsewhere {
             Request::Embed { model, role, truncate, heads, contents } if model.served.is_some() => {
                 self.make_room();
                 let computation = embed(&model, role, truncate, &heads, &contents);
-                self.under_way.push_back(UnderWay { number, model, computation });
+                let bytes = contents.iter().map(|content| content.len()).sum();
+                self.under_way.push_back(UnderWay { number, model, computation, bytes });
             }
             Request::Rerank { model, truncate, query, documents } if model.served.is_some() => {
                 self.make_room();
                 let computation = rerank(&model, truncate, query, documents).map_err(|error| (error, None));
-                self.under_way.push_back(UnderWay { number, model, computation });
+                self.under_way.push_back(UnderWay { number, model, computation, bytes: 0 });
             }
             Request::CountTokens { model, content } if model.served.is_some() => {
                 let Some(tokenizer) = tokenizer(&model) else {
@@ -105,9 +108,12 @@ impl Elsewhere {
 
 impl UnderWay {
     fn answer(self) -> (usize, Response) {
-        let Self { number, model, computation } = self;
-        let read = if model.kind == ModelKind::Embedding { vectors } else { scores };
-        let response = computation.and_then(|computation| read(&model, computation).map_err(|error| (error, None)));
+        let Self { number, model, computation, bytes } = self;
+        let read = |computation| match model.kind {
+            ModelKind::Embedding => vectors(&model, computation, bytes),
+            _ => scores(&model, computation),
+        };
+        let response = computation.and_then(|computation| read(computation).map_err(|error| (error, None)));
         (number, response.unwrap_or_else(|(error, item)| Response::Failed { error, item }))
     }
 }
@@ -177,8 +183,9 @@ fn fitted(model: &ModelSpec, prefix: &str, head: &str, content: &str, truncate: 
         .hint("Split the text with socle.chunk(), or SET socle.truncate_input = on."))
 }
 
-fn vectors(model: &ModelSpec, computation: Computation) -> Result<Response> {
-    let Vectors { model: answered, dimensions, mut values } = computation.vectors()?;
+fn vectors(model: &ModelSpec, computation: Computation, bytes: usize) -> Result<Response> {
+    let Vectors { model: answered, dimensions, mut values, token_count } = computation.vectors()?;
+    egress_client::warn_if_cut(bytes, token_count);
     let width = dimensions as usize;
     let probe = values.split_off(values.len().saturating_sub(width));
     served(model)?.check_vector(&model.name, answered.as_deref(), &probe)?;

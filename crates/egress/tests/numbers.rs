@@ -24,7 +24,7 @@ fn tei(status: &'static str, headers: &'static str, body: impl Into<String>) -> 
 #[test]
 fn good_numbers_are_understood() {
     let (server, endpoint) = tei("200 OK", "", "[[1,0.5],[-2e-3,4]]");
-    let expected = Vectors { model: None, dimensions: 2, values: vec![1.0, 0.5, -0.002, 4.0] };
+    let expected = Vectors { model: None, dimensions: 2, values: vec![1.0, 0.5, -0.002, 4.0], token_count: None };
     assert_eq!(embed(endpoint), Ok(EgressResponse::Vectors(expected)));
     let request = server.requests.lock().unwrap()[0].clone();
     assert!(request.starts_with("POST /embed HTTP/1.1\r\n") && request.contains("\"truncate\":false"), "{request}");

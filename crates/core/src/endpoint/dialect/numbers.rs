@@ -25,6 +25,8 @@ pub struct Vectors {
     pub dimensions: u32,
     /// Their numbers, which are finite.
     pub values: Vec<f32>,
+    /// Tokens of the texts, as the server counts them, if it does.
+    pub token_count: Option<u64>,
 }
 
 /// The scores of documents, in their order, as a server answered them.
@@ -39,6 +41,7 @@ pub struct Scores {
 #[derive(Deserialize)]
 struct EmbeddingList {
     model: Option<String>,
+    usage: Option<Value>,
     data: Vec<Embedding>,
 }
 
@@ -107,13 +110,14 @@ impl Dialect {
     /// # Errors
     /// `Malformed` where there are more or fewer, or they differ in length, or are none.
     pub fn read_vectors(self, body: &[u8], count: usize) -> Result<Vectors, Trouble> {
-        let (model, vectors) = match self {
-            Self::Tei => (None, serde_json::from_slice::<Vec<Vec<f32>>>(body).map_err(|_| Trouble::Malformed)?),
+        let (model, token_count, vectors) = match self {
+            Self::Tei => (None, None, serde_json::from_slice::<Vec<Vec<f32>>>(body).map_err(|_| Trouble::Malformed)?),
             _ => {
                 let list: EmbeddingList = serde_json::from_slice(body).map_err(|_| Trouble::Malformed)?;
                 let places = list.data.into_iter().enumerate();
                 let places = places.map(|(at, item)| (item.index.unwrap_or(at), item.embedding));
-                (list.model, in_order(places, count)?)
+                let token_count = list.usage.and_then(|usage| usage.get("prompt_tokens")?.as_u64());
+                (list.model, token_count, in_order(places, count)?)
             }
         };
         let dimensions = vectors.first().map(Vec::len).filter(|length| *length > 0).ok_or(Trouble::Malformed)?;
@@ -122,7 +126,7 @@ impl Dialect {
         }
         let values = finite(vectors.concat())?;
         let dimensions = u32::try_from(dimensions).map_err(|_| Trouble::Malformed)?;
-        Ok(Vectors { model: named(model)?, dimensions, values })
+        Ok(Vectors { model: named(model)?, dimensions, values, token_count })
     }
 
     /// Reads the scores of so many documents.
@@ -217,9 +221,10 @@ mod tests {
     #[test]
     fn answers_are_put_into_the_order_of_the_texts() {
         let body = br#"{"object": "list", "model": "m", "data": [
-            {"index": 1, "embedding": [3, 4.5], "object": "embedding"}, {"index": 0, "embedding": [1, 2]}], "usage": null}"#;
+            {"index": 1, "embedding": [3, 4.5], "object": "embedding"}, {"index": 0, "embedding": [1, 2]}], "usage": {"prompt_tokens": 7}}"#;
         let read = Dialect::Mistral.read_vectors(body, 2).unwrap();
-        assert_eq!(read, Vectors { model: Some("m".into()), dimensions: 2, values: vec![1.0, 2.0, 3.0, 4.5] });
+        let values = vec![1.0, 2.0, 3.0, 4.5];
+        assert_eq!(read, Vectors { model: Some("m".into()), dimensions: 2, values, token_count: Some(7) });
         assert_eq!(Dialect::Tei.read_vectors(b"[[1,2],[3,4]]", 2).unwrap().values, [1.0, 2.0, 3.0, 4.0]);
         let scores = br#"{"results": [{"index": 1, "relevance_score": 0.9, "document": {"text": "b"}}, {"index": 0, "relevance_score": 0.1}]}"#;
         assert_eq!(Dialect::OpenaiLegacy.read_scores(scores, 2).unwrap().values, [0.1, 0.9]);
