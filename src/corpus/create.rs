@@ -93,8 +93,14 @@ fn require_egress(corpus: &CorpusSpec, source: &Source, model: &ModelSpec) -> Re
     let endpoint = &served.endpoint.name;
     if let Some(error) = refusal(endpoint, &[corpus.policy()]) {
         return Err(error
-            .detail(format!("Model \"{}\" runs there, and would be sent all texts of the corpus and all questions to it.", model.name))
-            .hint(format!("Pass egress => ARRAY[{}] if that is intended, or a model on this machine.", literal(endpoint))));
+            .detail(format!(
+                "Model \"{}\" runs there, and would be sent all texts of the corpus and all questions to it.",
+                model.name
+            ))
+            .hint(format!(
+                "Pass egress => ARRAY[{}] if that is intended, or a model on this machine.",
+                literal(endpoint)
+            )));
     }
     egress_client::find(endpoint).map(drop)
 }

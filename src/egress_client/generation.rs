@@ -76,7 +76,9 @@ impl Generation {
             EgressResponse::Generated { prompt_tokens, answer_tokens, finish } => {
                 warn_if_cut(self.sent_bytes, prompt_tokens.map(u64::from));
                 if self.received_bytes == 0 {
-                    pgrx::warning!("the endpoint has written no text: a model that thinks first may need more max_tokens");
+                    pgrx::warning!(
+                        "the endpoint has written no text: a model that thinks first may need more max_tokens"
+                    );
                 }
                 let estimate = |bytes, messages| u32::try_from(estimated_tokens(bytes, messages)).unwrap_or(u32::MAX);
                 self.outcome = Some((

@@ -123,8 +123,11 @@ pub fn require_unlabelled(corpus: &str, source: u32, columns: Vec<String>) -> Re
 /// The error for text that must not leave; `*` is the whole source.
 fn kept_in(corpus: &str, column: &str) -> Error {
     let what = if column == "*" { "its source".to_string() } else { format!("column \"{column}\"") };
-    Error::new(Kind::NotPermitted, format!("nothing of corpus \"{corpus}\" may leave for an endpoint: {what} is labelled no_egress"))
-        .hint("Its owner has labelled it: see SECURITY LABEL FOR socle. Without egress, the corpus works on this machine.")
+    Error::new(
+        Kind::NotPermitted,
+        format!("nothing of corpus \"{corpus}\" may leave for an endpoint: {what} is labelled no_egress"),
+    )
+    .hint("Its owner has labelled it: see SECURITY LABEL FOR socle. Without egress, the corpus works on this machine.")
 }
 
 fn damaged(name: &str) -> Error {

@@ -13,8 +13,11 @@ const REQUEST_BYTES: usize = 16 << 10;
 /// The range of texts of each request to a model.
 pub fn split(model: &ModelSpec, texts: &[&str]) -> Vec<Range<usize>> {
     // The probe comes with the texts.
-    let (most_texts, most_bytes) =
-        if model.served.is_some() { (numbers::MAX_TEXTS - 1, numbers::MAX_BYTES) } else { (REQUEST_TEXTS, REQUEST_BYTES) };
+    let (most_texts, most_bytes) = if model.served.is_some() {
+        (numbers::MAX_TEXTS - 1, numbers::MAX_BYTES)
+    } else {
+        (REQUEST_TEXTS, REQUEST_BYTES)
+    };
     let mut requests: Vec<Range<usize>> = Vec::new();
     let mut bytes = 0;
     for (at, text) in texts.iter().enumerate() {

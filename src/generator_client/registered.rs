@@ -59,7 +59,8 @@ fn row(name: &str) -> Result<Option<String>> {
 
 /// Endpoints stand where generators do.
 fn known(name: &str) -> Result<String> {
-    let (generators, endpoints) = (plan_cache::rows(NAMES, &[], 0, text)?, plan_cache::rows(ENDPOINT_NAMES, &[], 0, text)?);
+    let (generators, endpoints) =
+        (plan_cache::rows(NAMES, &[], 0, text)?, plan_cache::rows(ENDPOINT_NAMES, &[], 0, text)?);
     let listed = match (generators.is_empty(), endpoints.is_empty()) {
         (_, true) => "Registered generators are",
         (true, false) => "Registered endpoints are",

@@ -239,7 +239,8 @@ fn probed(name: &str, mut served: ServedModel, kind: ModelKind) -> Result<Served
 }
 
 fn dimensions(probe: &Probe) -> Result<u32> {
-    let unusable = |detail: &str| Error::new(Kind::MalformedAnswer, "the vectors of the endpoint are not usable").detail(detail);
+    let unusable =
+        |detail: &str| Error::new(Kind::MalformedAnswer, "the vectors of the endpoint are not usable").detail(detail);
     if probe.0.len() > MAX_DIMENSIONS {
         return Err(unusable(&format!("They have more than {MAX_DIMENSIONS} dimensions.")));
     }

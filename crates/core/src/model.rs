@@ -3,9 +3,9 @@
 mod late_interaction;
 mod layer;
 
+use crate::endpoint::{CorpusPolicy, ServedModel};
 pub use late_interaction::LateInteraction;
 pub use layer::{Activation, Layer};
-use crate::endpoint::{CorpusPolicy, ServedModel};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 

@@ -79,12 +79,8 @@ pub fn serve(
     session: &SessionName,
     call: &Call,
 ) -> Result<EgressResponse> {
-    let register = Register {
-        statistics: &service.statistics,
-        ledger: &service.ledger,
-        session,
-        purpose: call.task.purpose(),
-    };
+    let register =
+        Register { statistics: &service.statistics, ledger: &service.ledger, session, purpose: call.task.purpose() };
     let deadline = Instant::now() + Duration::from_secs(call.endpoint.timeout_seconds.into());
     let prepared = prepare(service, caller, call, deadline)
         .inspect_err(|error| register.refuse(&call.endpoint, &call.corpora, error))?;
@@ -129,7 +125,8 @@ fn prepare(service: &Service, caller: &Arc<Caller>, call: &Call, deadline: Insta
     let allowed = (endpoint.allow_loopback, endpoint.allow_private);
     let dial = Dial { caller: caller.clone(), deadline, allowed };
     let agent = Agent::with_parts(config, dial.chain(RustlsConnector::default()), Checked(addresses));
-    let mut request = Request::post(target.url(endpoint.dialect.path(call.task.purpose()))).header("connection", "close");
+    let mut request =
+        Request::post(target.url(endpoint.dialect.path(call.task.purpose()))).header("connection", "close");
     for (name, value) in endpoint.dialect.headers(key.as_ref().map(trust::Key::reveal)) {
         request = request.header(name, value);
     }

@@ -70,7 +70,9 @@ impl<'a> Register<'a> {
     /// Notes a request that is refused before anything left. That it cannot be noted changes nothing.
     pub fn refuse(&self, endpoint: &EndpointSpec, corpora: &[CorpusPolicy], error: &Error) {
         self.statistics.refuse(&endpoint.name);
-        let refusal = described("refusal", endpoint, corpora).with("use", self.purpose.name()).with("reason", format!("{:?}", error.kind));
+        let refusal = described("refusal", endpoint, corpora)
+            .with("use", self.purpose.name())
+            .with("reason", format!("{:?}", error.kind));
         let _ = self.ledger.append(refusal, self.session);
     }
 }

@@ -42,7 +42,9 @@ impl Shares {
             return full(format!("Role \"{role}\" has {own} of them, which is the limit for one role."));
         }
         if taken >= MAX_REQUESTS || (own > 0 && taken >= MAX_REQUESTS - KEPT_FREE) {
-            return full(format!("There are {taken}; the limit is {MAX_REQUESTS}, and the last {KEPT_FREE} are for roles without one."));
+            return full(format!(
+                "There are {taken}; the limit is {MAX_REQUESTS}, and the last {KEPT_FREE} are for roles without one."
+            ));
         }
         all.insert(role.to_string(), own + 1);
         Ok(Place { shares: self, role })

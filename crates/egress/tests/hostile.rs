@@ -361,7 +361,13 @@ fn a_caller_that_goes_away_ends_the_request_before_the_server_answers() {
     let call = call_of(at(&server));
     let served = std::thread::spawn(move || {
         let scratch = Scratch::new();
-        call::serve(&service(&scratch.0, ""), &Arc::new(Caller::new(theirs).unwrap()), 1, &SessionName::default(), &call)
+        call::serve(
+            &service(&scratch.0, ""),
+            &Arc::new(Caller::new(theirs).unwrap()),
+            1,
+            &SessionName::default(),
+            &call,
+        )
     });
     has_begun.recv_timeout(PATIENCE).unwrap();
     drop(ours);

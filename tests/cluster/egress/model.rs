@@ -27,7 +27,9 @@ fn cluster(server: &ModelServer) -> (Cluster, Client) {
 }
 
 fn create(client: &mut Client, model: &str, egress: &str) {
-    let sql = format!("SELECT socle.create_corpus('notes', 'note', ARRAY['body'], model => '{model}', egress => '{{{egress}}}')");
+    let sql = format!(
+        "SELECT socle.create_corpus('notes', 'note', ARRAY['body'], model => '{model}', egress => '{{{egress}}}')"
+    );
     client.batch_execute(&sql).unwrap();
     client.batch_execute("CALL socle.sync_corpus('notes')").unwrap();
 }
@@ -57,12 +59,18 @@ fn a_server_embeds_and_reranks_for_the_same_functions() {
     let rows = client
         .query("SELECT kind, dimensions, endpoint FROM socle.model WHERE endpoint IS NOT NULL ORDER BY name", &[])
         .unwrap();
-    let rows: Vec<(String, Option<i32>, String)> = rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect();
+    let rows: Vec<(String, Option<i32>, String)> =
+        rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect();
     let row = |kind: &str, dimensions, endpoint: &str| (kind.to_string(), dimensions, endpoint.to_string());
     let length = i32::try_from(DIMENSIONS).ok();
     assert_eq!(
         rows,
-        [row("embedding", length, "tei"), row("embedding", length, "v1"), row("reranker", None, "tei"), row("reranker", None, "v1")]
+        [
+            row("embedding", length, "tei"),
+            row("embedding", length, "v1"),
+            row("reranker", None, "tei"),
+            row("reranker", None, "v1")
+        ]
     );
     let before = server.request_count();
     let sql = "SELECT cardinality(socle.embed(array_agg('text ' || n), 'remote')) FROM generate_series(1, 70) n";
@@ -74,7 +82,8 @@ fn a_server_embeds_and_reranks_for_the_same_functions() {
     assert!(server.requests().last().unwrap().contains("\"query: what?\""));
     for model in ["scorer", "scorer_v1"] {
         let sql = format!("SELECT ordinal, score::float8 FROM socle.rerank('a b', ARRAY['c', 'a b', 'b'], '{model}')");
-        let ranked: Vec<(i32, f64)> = client.query(&sql, &[]).unwrap().iter().map(|row| (row.get(0), row.get(1))).collect();
+        let ranked: Vec<(i32, f64)> =
+            client.query(&sql, &[]).unwrap().iter().map(|row| (row.get(0), row.get(1))).collect();
         let ordinals: Vec<i32> = ranked.iter().map(|(ordinal, _)| *ordinal).collect();
         assert_eq!(ordinals, [2, 3, 1], "{model}");
         // Probabilities become what the other form has.
@@ -84,7 +93,9 @@ fn a_server_embeds_and_reranks_for_the_same_functions() {
     assert_eq!(count, 2, "one for three bytes, by estimate");
     let error = client.query_one("SELECT socle.embed(repeat('word ', 400), 'remote')", &[]).unwrap_err();
     assert_eq!(error_of(&error).0, "54000");
-    for sql in ["SELECT socle.register_endpoint_model('x', 'tei', 'late_interaction')", "SELECT socle.generate('x', 'tei')"] {
+    for sql in
+        ["SELECT socle.register_endpoint_model('x', 'tei', 'late_interaction')", "SELECT socle.generate('x', 'tei')"]
+    {
         assert_eq!(sqlstate(client.query(sql, &[])), "0A000", "{sql}");
     }
 }
@@ -115,7 +126,8 @@ fn a_corpus_is_filled_and_searched_by_a_server_that_it_allows() {
         client.batch_execute(&format!("SELECT socle.alter_corpus('notes', model => '{model}')")).unwrap();
         client.batch_execute("CALL socle.sync_corpus('notes')").unwrap();
         eventually("it is swapped in", || {
-            let now: String = client.query_one("SELECT model FROM socle.corpus WHERE name = 'notes'", &[]).unwrap().get(0);
+            let now: String =
+                client.query_one("SELECT model FROM socle.corpus WHERE name = 'notes'", &[]).unwrap().get(0);
             (now == model).then_some(())
         });
         assert_eq!(found(&mut client, vector).unwrap(), ["A backup is made each night."], "{model}");
@@ -140,7 +152,10 @@ fn another_model_behind_an_endpoint_is_an_error_and_no_vector_of_it_is_kept() {
         let error = client.query_one("SELECT socle.embed_query('a', $1)", &[&model]).unwrap_err();
         let (code, message, detail, hint) = error_of(&error);
         assert_eq!(code, "55000", "{mood:?}");
-        assert!(message.contains(&format!("with another model than \"{model}\"")) && detail.contains(words), "{detail}");
+        assert!(
+            message.contains(&format!("with another model than \"{model}\"")) && detail.contains(words),
+            "{detail}"
+        );
         assert!(hint.contains("register_endpoint_model"), "{hint}");
     }
     server.set(Mood::Changed);
@@ -173,7 +188,9 @@ fn a_door_that_is_shut_stops_questions_and_texts() {
     assert_eq!(found(&mut client, ", mode => 'keyword'").unwrap().len(), 1, "words need no model");
     assert_eq!(server.request_count(), before, "nothing was sent");
     // What the endpoint is registered as counts, not what a session knows.
-    client.batch_execute("SELECT socle.alter_corpus('notes', egress => '{tei}'); SELECT socle.drop_endpoint('tei')").unwrap();
+    client
+        .batch_execute("SELECT socle.alter_corpus('notes', egress => '{tei}'); SELECT socle.drop_endpoint('tei')")
+        .unwrap();
     let (code, message, ..) = error_of(&client.query_one("SELECT socle.embed('a', 'remote')", &[]).unwrap_err());
     assert_eq!(code, "42704");
     assert_eq!(message, "endpoint \"tei\", where model \"remote\" runs, does not exist");
@@ -211,7 +228,9 @@ fn who_may_not_use_the_endpoint_has_nothing_embedded_there() {
     assert_eq!(sqlstate(found(&mut reader, "")), "42501");
     assert_eq!(found(&mut writer, "").unwrap().len(), 2);
     // The worker works as the owner, whose grant counts.
-    client.batch_execute("SELECT socle.revoke_endpoint('tei', 'writer'); INSERT INTO note VALUES (3, 'Dogs bark.')").unwrap();
+    client
+        .batch_execute("SELECT socle.revoke_endpoint('tei', 'writer'); INSERT INTO note VALUES (3, 'Dogs bark.')")
+        .unwrap();
     wait_until_broken(&mut client, "permission denied for endpoint \"tei\"");
 }
 
@@ -231,7 +250,8 @@ fn a_server_that_is_busy_is_waited_for_and_holds_up_nobody() {
     assert!(!found(&mut client, ", vector_optional => true").unwrap().is_empty());
     server.set(Mood::Good);
     // It asked for an hour: only another worker, which does not know that, comes earlier.
-    let pid: i32 = client.query_one("SELECT pid FROM pg_stat_activity WHERE backend_type = 'socle sync'", &[]).unwrap().get(0);
+    let pid: i32 =
+        client.query_one("SELECT pid FROM pg_stat_activity WHERE backend_type = 'socle sync'", &[]).unwrap().get(0);
     client.execute("SELECT pg_terminate_backend($1)", &[&pid]).unwrap();
     client.batch_execute("INSERT INTO note VALUES (4, 'Birds sing.')").unwrap();
     eventually("all is embedded", || {
@@ -248,11 +268,16 @@ fn a_server_that_is_busy_is_waited_for_and_holds_up_nobody() {
     let held = "SELECT count(*) FROM pg_stat_activity
                 WHERE backend_type = 'socle sync' AND (xact_start IS NOT NULL OR backend_xmin IS NOT NULL)";
     eventually("nothing is held", || (client.query_one(held, &[]).unwrap().get::<_, i64>(0) == 0).then_some(()));
-    client.batch_execute("BEGIN; SET lock_timeout = '1s'; LOCK TABLE note, notes_chunk IN ACCESS EXCLUSIVE MODE; ROLLBACK").unwrap();
+    client
+        .batch_execute(
+            "BEGIN; SET lock_timeout = '1s'; LOCK TABLE note, notes_chunk IN ACCESS EXCLUSIVE MODE; ROLLBACK",
+        )
+        .unwrap();
     let mut session = cluster.connect();
     let pid: i32 = session.query_one("SELECT pg_backend_pid()", &[]).unwrap().get(0);
     let count = server.request_count();
-    let waiting = std::thread::spawn(move || sqlstate(session.query_one("SELECT socle.embed_query('a', 'remote')", &[])));
+    let waiting =
+        std::thread::spawn(move || sqlstate(session.query_one("SELECT socle.embed_query('a', 'remote')", &[])));
     server.wait_for_more_than(count);
     let begun = Instant::now();
     client.execute("SELECT pg_cancel_backend($1)", &[&pid]).unwrap();
@@ -306,11 +331,14 @@ fn what_is_labelled_leaves_for_no_endpoint() {
         assert_eq!(sqlstate(client.query(sql, &[])), code, "{sql}");
     }
     let before = server.request_count();
-    let of_secret = "SELECT socle.create_corpus('secrets', 'note', ARRAY['body', 'secret'], model => 'remote', egress => '{tei}')";
+    let of_secret =
+        "SELECT socle.create_corpus('secrets', 'note', ARRAY['body', 'secret'], model => 'remote', egress => '{tei}')";
     let (code, message, _, hint) = error_of(&client.query_one(of_secret, &[]).unwrap_err());
     assert_eq!((code.as_str(), message.contains("column \"secret\" is labelled")), ("42501", true), "{message}");
     assert!(hint.contains("SECURITY LABEL"), "{hint}");
-    client.batch_execute("SELECT socle.create_corpus('secrets', 'note', ARRAY['body', 'secret'], model => 'minilm')").unwrap();
+    client
+        .batch_execute("SELECT socle.create_corpus('secrets', 'note', ARRAY['body', 'secret'], model => 'minilm')")
+        .unwrap();
     client.batch_execute("CALL socle.sync_corpus('secrets')").unwrap();
     assert_eq!(sqlstate(client.query("SELECT socle.alter_corpus('secrets', egress => '{tei}')", &[])), "42501");
     assert_eq!(server.request_count(), before, "nothing was sent");

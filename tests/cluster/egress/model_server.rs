@@ -119,7 +119,8 @@ fn computed(path: &str, body: &Value, mood: Mood) -> Value {
         }
         "/v1/embeddings" => {
             let all = vectors("input").into_iter().enumerate().rev();
-            let data: Vec<Value> = all.map(|(index, embedding)| json!({"index": index, "embedding": embedding})).collect();
+            let data: Vec<Value> =
+                all.map(|(index, embedding)| json!({"index": index, "embedding": embedding})).collect();
             json!({"object": "list", "model": name, "data": data})
         }
         "/v1/rerank" => {

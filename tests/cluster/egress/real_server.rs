@@ -76,7 +76,10 @@ fn a_real_server_embeds_a_corpus() {
     let cluster = Cluster::with_models("");
     let mut client = cluster.connect();
     client
-        .execute("SELECT socle.register_endpoint('real', $1, 'openai_legacy', 'm', allow_loopback => true)", &[&format!("{address}/v1")])
+        .execute(
+            "SELECT socle.register_endpoint('real', $1, 'openai_legacy', 'm', allow_loopback => true)",
+            &[&format!("{address}/v1")],
+        )
         .unwrap();
     let sql = "SELECT dimensions, normalized FROM socle.register_endpoint_model('smol', 'real', max_tokens => 300)";
     let row = client.query_one(sql, &[]).unwrap();
@@ -99,7 +102,11 @@ fn a_real_server_embeds_a_corpus() {
     assert_eq!(client.query_one(found, &[]).unwrap().get::<_, &str>(0), "42");
     // Longer than a batch of the server: said as it is, and not tried for ever.
     let long = "SELECT socle.embed(repeat('1 ', 700), 'smol')";
-    client.batch_execute("SELECT socle.drop_model('smol'); SELECT socle.register_endpoint_model('smol', 'real', max_tokens => 4000)").unwrap();
+    client
+        .batch_execute(
+            "SELECT socle.drop_model('smol'); SELECT socle.register_endpoint_model('smol', 'real', max_tokens => 4000)",
+        )
+        .unwrap();
     let (code, message, ..) = error_of(&client.query_one(long, &[]).unwrap_err());
     assert_eq!((code.as_str(), message.as_str()), ("54000", "endpoint \"real\" has less room than the request needs"));
 }

@@ -153,7 +153,9 @@ fn a_dump_that_is_restored_elsewhere_opens_no_door() {
 fn two_that_register_one_name_at_a_time_do_not_both_get_it() {
     let cluster = Cluster::with_models("");
     let (mut first, mut watcher) = (cluster.connect(), cluster.connect());
-    first.batch_execute("BEGIN; SELECT socle.register_endpoint('smol', 'https://a.example/v1', 'openai', 'm')").unwrap();
+    first
+        .batch_execute("BEGIN; SELECT socle.register_endpoint('smol', 'https://a.example/v1', 'openai', 'm')")
+        .unwrap();
     let mut second = cluster.connect();
     let waiting = std::thread::spawn(move || {
         sqlstate(second.execute("SELECT socle.register_generator('smol', $1)", &[&crate::generator::FILE]))
@@ -195,9 +197,7 @@ fn a_role_that_was_dropped_has_no_grant_left() {
 fn one_role_leaves_places_to_others() {
     let server = Server::silent();
     let (cluster, mut superuser) = cluster(&server, "max_connections = 40");
-    superuser
-        .batch_execute("CREATE ROLE greedy LOGIN; SELECT socle.grant_endpoint('door', 'public')")
-        .unwrap();
+    superuser.batch_execute("CREATE ROLE greedy LOGIN; SELECT socle.grant_endpoint('door', 'public')").unwrap();
     let connect = || cluster.configuration().user("greedy").connect(NoTls).unwrap();
     let mut tokens = Vec::new();
     let mut waiting = Vec::new();

@@ -78,7 +78,9 @@ impl ServedModel {
         self.check_name(name, answered_model)?;
         if probe.len() != self.probe.0.len() {
             let (is, was) = (probe.len(), self.probe.0.len());
-            return Err(self.drifted(name, &format!("Its vectors have {is} dimensions, at registration they had {was}.")));
+            return Err(
+                self.drifted(name, &format!("Its vectors have {is} dimensions, at registration they had {was}."))
+            );
         }
         let cosine = cosine(&self.probe.0, probe);
         // NaN is no similarity either.

@@ -316,7 +316,15 @@ mod tests {
             (EgressResponse::Alive, false),
             (EgressResponse::Text("é".into()), false),
             (EgressResponse::Generated { prompt_tokens: None, answer_tokens: Some(1), finish: Finish::Stop }, true),
-            (EgressResponse::Vectors(Vectors { model: None, dimensions: 2, values: vec![0.5, -1.0], token_count: None }), true),
+            (
+                EgressResponse::Vectors(Vectors {
+                    model: None,
+                    dimensions: 2,
+                    values: vec![0.5, -1.0],
+                    token_count: None,
+                }),
+                true,
+            ),
             (EgressResponse::Scores(Scores { model: Some("m".into()), values: vec![0.5] }), true),
             (EgressResponse::Appended { origin: "o".into(), number: 1, hash: "h".into() }, true),
             (EgressResponse::Pruned { segments: 1, entries: 2 }, true),

@@ -78,7 +78,13 @@ impl Dialect {
     ///
     /// # Errors
     /// `InvalidArgument` for further fields that are no object.
-    pub fn embedding_body(self, endpoint: &EndpointSpec, model: &str, texts: &[&str], truncate: bool) -> Result<String> {
+    pub fn embedding_body(
+        self,
+        endpoint: &EndpointSpec,
+        model: &str,
+        texts: &[&str],
+        truncate: bool,
+    ) -> Result<String> {
         let body = match self {
             Self::Tei => json!({"inputs": texts, "truncate": truncate}),
             _ => json!({"model": model, "input": texts}),

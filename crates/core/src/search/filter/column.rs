@@ -67,8 +67,12 @@ impl FilterColumn {
     pub(in crate::search) fn find<'a>(columns: &'a [Self], name: &str, what: &str) -> Result<&'a Self> {
         columns.iter().find(|column| column.name == name).ok_or_else(|| {
             let names: Vec<String> = columns.iter().map(|column| column.name.clone()).collect();
-            Error::new(Kind::UnknownColumn, format!("{what} column \"{name}\" does not exist"))
-                .hint(hint::for_name(name, &names, "Columns of the source are", "The source has no columns."))
+            Error::new(Kind::UnknownColumn, format!("{what} column \"{name}\" does not exist")).hint(hint::for_name(
+                name,
+                &names,
+                "Columns of the source are",
+                "The source has no columns.",
+            ))
         })
     }
 
