@@ -1,17 +1,19 @@
-//! What a session asks of the egress process: text of an endpoint, its state.
+//! What a session asks of the egress process: texts, vectors and scores of an endpoint, its state.
 //!
 //! Each request has a connection of its own. Closing it, as an error or a cancel does, ends the request. No lock of ours is
 //! held while waiting. A request is never sent again by itself, because it may have left the machine.
 
+mod computation;
 mod generation;
 pub mod ledger;
 mod registered;
 
-pub use generation::Generation;
-pub use registered::{find, row};
+pub use computation::Computation;
+pub use generation::{Generation, warn_if_cut};
+pub use registered::{find, registered, require_open, require_unlabelled, row};
 
 use crate::child_client::{self, Channel, Greeting, Lost, Outgoing};
-use crate::pg::{allocator, backend, client, run_as};
+use crate::pg::{allocator, backend, client, run_as, transaction};
 use crate::supervisor;
 use crate::supervisor::program::EGRESS;
 use socle_core::protocol::{
@@ -19,6 +21,7 @@ use socle_core::protocol::{
     encode,
 };
 use socle_core::{Error, Kind, Result, memory};
+use std::cell::RefCell;
 use std::sync::Once;
 
 /// The state of the egress process, or `None` when none runs. Starts none.
@@ -124,8 +127,21 @@ fn open() -> Result<Option<Channel>> {
     })
 }
 
+thread_local! {
+    /// Who a worker is while no transaction is open: whose rights it had when it was last asked whether a door is open.
+    static REMEMBERED: RefCell<SessionName> = RefCell::default();
+}
+
+/// Remembers who this session is, inside a transaction.
+fn remember_session() {
+    REMEMBERED.replace(session());
+}
+
 /// Who this session is.
 fn session() -> SessionName {
+    if !transaction::is_open() {
+        return REMEMBERED.with_borrow(Clone::clone);
+    }
     SessionName {
         database: backend::database_name(),
         role: run_as::role_name(run_as::current_user()),

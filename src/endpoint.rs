@@ -10,7 +10,7 @@ use crate::pg::{backend, gucs, plan_cache, relation, run_as, snapshot, spi as qu
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use socle_core::endpoint::{Dialect, EndpointSpec};
-use socle_core::{Error, Kind, Result};
+use socle_core::{Error, Kind, Result, hint};
 use std::ffi::CStr;
 
 const INSERT: &str = include_str!("../sql/endpoint/insert_endpoint.sql");
@@ -203,12 +203,8 @@ fn require(name: &str) -> Result<()> {
 /// # Errors
 /// Those of SPI.
 pub fn unknown(name: &str) -> Result<Error> {
-    let names: Vec<String> = query::query_texts(NAMES, &[])?.into_iter().map(|name| format!("\"{name}\"")).collect();
-    let hint = if names.is_empty() {
-        "No endpoint is registered: see socle.register_endpoint().".to_string()
-    } else {
-        format!("Registered endpoints are {}.", names.join(", "))
-    };
+    let none = "No endpoint is registered: see socle.register_endpoint().";
+    let hint = hint::for_name(name, &query::query_texts(NAMES, &[])?, "Registered endpoints are", none);
     Ok(Error::new(Kind::UnknownModel, format!("endpoint \"{name}\" does not exist")).hint(hint))
 }
 

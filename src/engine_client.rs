@@ -6,11 +6,13 @@
 
 pub mod batch;
 mod connection;
+pub mod elsewhere;
 pub mod embedding;
 
 use crate::child_client::{self, Lost, unavailable};
 use crate::supervisor::program::ENGINE;
 use connection::Connection;
+use elsewhere::Elsewhere;
 use socle_core::protocol::{EngineReport, Request, Response};
 use socle_core::{Error, Kind, Result};
 use std::cell::RefCell;
@@ -47,11 +49,26 @@ pub fn exchange<'a>(
 }
 
 /// Like [`exchange`], with requests that take some time to make, or that turn out to be unnecessary (`None`). Each is
-/// sent before the next is made, so that the engine works on it meanwhile.
+/// sent before the next is made, so that the engine works on it meanwhile. A request whose model runs on an endpoint goes
+/// there, and is answered after those of the engine.
 ///
 /// # Errors
 /// Those of [`exchange`], and whatever `request` returns.
 pub fn exchange_as_made<'a>(
+    count: usize,
+    request: &dyn Fn(usize) -> Result<Option<Request<'a>>>,
+    answer: &mut dyn FnMut(usize, Vec<Response>) -> Result<()>,
+) -> Result<()> {
+    let elsewhere = RefCell::new(Elsewhere::default());
+    let of_engine = |number: usize| match request(number)? {
+        Some(request) => elsewhere.borrow_mut().take(number, request),
+        None => Ok(None),
+    };
+    exchange_with_engine(count, &of_engine, answer)?;
+    elsewhere.into_inner().finish(answer)
+}
+
+fn exchange_with_engine<'a>(
     count: usize,
     request: &dyn Fn(usize) -> Result<Option<Request<'a>>>,
     answer: &mut dyn FnMut(usize, Vec<Response>) -> Result<()>,

@@ -54,13 +54,19 @@ fn register(arguments: Arguments) -> Result<Registered> {
     };
     let overrides = GeneratorOverrides { template: arguments.short_text(2, "template")?, context_tokens };
     let license = arguments.short_text(4, "license")?;
-    if let Some(error) = language_model::name_taken(&name)? {
+    // Without a lock while the model is tried.
+    if generator_client::is_registered(&name)?
+        && let Some(error) = language_model::name_taken(&name)?
+    {
         return Err(error);
     }
     model_files::require_signed(None, &format!("generator \"{name}\""))?;
     model_files::refuse_name(&file)?;
     let inspection = generator_client::inspect(&name, &file, overrides)?;
     let inspection = GeneratorInspection { license: license.or_else(|| inspection.license.clone()), ..inspection };
+    if let Some(error) = language_model::name_taken(&name)? {
+        return Err(error);
+    }
     insert(&inspection)?;
     ledger::record(
         Event::new(EventKind::RegisterGenerator)

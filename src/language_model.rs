@@ -3,7 +3,7 @@
 
 use crate::egress_client;
 use crate::generator_client::{self, Generated, Options};
-use crate::pg::gucs;
+use crate::pg::{gucs, relation, snapshot};
 use socle_core::endpoint::{CorpusPolicy, EndpointSpec, estimated_tokens};
 use socle_core::generator::{Constraint, GeneratorSpec, Message};
 use socle_core::{Error, Kind, Result};
@@ -33,12 +33,15 @@ pub fn find(name: Option<String>) -> Result<LanguageModel> {
     generator_client::find(name).map(LanguageModel::Generator)
 }
 
-/// The error for a name that a generator or an endpoint has already, if one has.
+/// The error for a name that a generator or an endpoint has by now, if one has. Whoever registers another one meanwhile is
+/// waited for, or waits until the transaction ends.
 ///
 /// # Errors
 /// Those of SPI.
 pub fn name_taken(name: &str) -> Result<Option<Error>> {
-    let (what, drop) = if generator_client::is_registered(name)? {
+    relation::lock_against_inserts(relation::find_and_lock("socle", "endpoint"));
+    let is_generator = snapshot::in_latest_snapshot_to_read(|| generator_client::is_registered(name))?;
+    let (what, drop) = if is_generator {
         ("generator", "socle.drop_generator()")
     } else if egress_client::row(name)?.is_some() {
         ("endpoint", "socle.drop_endpoint()")

@@ -14,9 +14,9 @@
 //! background worker that runs the engine and the generator · *sync worker* the background worker that keeps the corpora
 //! of one database in sync · *index worker* the background worker that builds one vector index.
 //!
-//! Each module uses only those before it in this list: pg, model_files, supervisor, child_client, engine_client, generator_client,
-//! egress_client, ledger, language_model, model, generator, endpoint, catalog, capture, worker, keyword_index, vector_index, residue,
-//! corpus, sync, search, answer, import, archive, model_package, erasure, functions.
+//! Each module uses only those before it in this list: pg, model_files, supervisor, child_client, egress_client, ledger,
+//! engine_client, generator_client, language_model, endpoint, model, generator, catalog, capture, worker, keyword_index, vector_index,
+//! residue, corpus, sync, search, answer, import, archive, model_package, erasure, functions.
 
 mod answer;
 mod archive;
@@ -55,5 +55,6 @@ pgrx::pg_module_magic!(name, version);
 #[pg_guard]
 pub extern "C-unwind" fn _PG_init() {
     pg::gucs::define();
+    pg::label::define();
     supervisor::register_at_start();
 }

@@ -2,6 +2,7 @@
 //! it.
 
 mod removal;
+mod served;
 
 pub use removal::drop_package;
 
@@ -17,16 +18,12 @@ use pgrx::prelude::*;
 use serde_json::{Value, json};
 use socle_core::model::{Inspection, Layer, ModelFile, ModelKind, ModelOverrides, ModelSpec, Pooling, Similarity};
 use socle_core::protocol::{Request, Response};
-use socle_core::{Error, Kind, Result};
-use std::ffi::c_long;
+use socle_core::{Error, Kind, Result, hint};
 
 const FIND: &str = include_str!("../sql/model/find_model.sql");
 const INSERT: &str = include_str!("../sql/model/insert_model.sql");
 const NAMES: &str = include_str!("../sql/model/model_names.sql");
 const MAY_USE: &str = include_str!("../sql/model_package/may_use.sql");
-
-/// Most names listed by a hint.
-const MAX_NAMES: usize = 10;
 
 /// The first column as text.
 fn text(row: plan_cache::Row) -> String {
@@ -92,15 +89,16 @@ pub fn find_for_corpus(name: &str) -> Result<ModelSpec> {
 /// A model, and whether everybody may use it.
 fn registered(name: &str) -> Result<(ModelSpec, bool)> {
     let Some(row) = plan_cache::rows(FIND, &[name.into()], 1, text)?.pop() else { return Err(unknown(name)?) };
-    let damaged =
-        || Error::new(Kind::DamagedModelFile, format!("the row of model \"{name}\" in socle.model is damaged"));
-    let row: Value = serde_json::from_str(&row).map_err(|_| damaged())?;
+    let row: Value = serde_json::from_str(&row).map_err(|_| damaged(name))?;
     let package = row.get("package").and_then(Value::as_str);
     let what = format!("model \"{name}\"");
     model_files::require_signed(package, &what)?;
-    let (mut spec, digest) = spec(&row).ok_or_else(damaged)?;
+    let (mut spec, digest) = match row.get("endpoint") {
+        Some(Value::String(_)) => served::spec(name, &row)?,
+        _ => spec(&row).ok_or_else(|| damaged(name))?,
+    };
     if spec.digest() != digest {
-        return Err(damaged()
+        return Err(damaged(name)
             .detail("Its digest does not belong to its other columns.")
             .hint("Drop the model with socle.drop_model() and register it again."));
     }
@@ -125,6 +123,10 @@ fn require_use(name: &str) -> Result<()> {
         .hint("Whoever registers models can grant its use with socle.grant_model()."))
 }
 
+fn damaged(name: &str) -> Error {
+    Error::new(Kind::DamagedModelFile, format!("the row of model \"{name}\" in socle.model is damaged"))
+}
+
 fn require(spec: ModelSpec, kind: ModelKind) -> Result<ModelSpec> {
     if spec.kind == kind {
         return Ok(spec);
@@ -140,7 +142,7 @@ fn require(spec: ModelSpec, kind: ModelKind) -> Result<ModelSpec> {
 
 fn no_model(setting: &str) -> Error {
     Error::new(Kind::InvalidArgument, "no model specified")
-        .hint(format!("Pass the argument model, or set {setting}. {}", known_models().unwrap_or_default()))
+        .hint(format!("Pass the argument model, or set {setting}. {}", known_models("").unwrap_or_default()))
 }
 
 /// The error for a name that no model has.
@@ -148,17 +150,13 @@ fn no_model(setting: &str) -> Error {
 /// # Errors
 /// Those of SPI.
 pub fn unknown(name: &str) -> Result<Error> {
-    Ok(Error::new(Kind::UnknownModel, format!("model \"{name}\" does not exist")).hint(known_models()?))
+    Ok(Error::new(Kind::UnknownModel, format!("model \"{name}\" does not exist")).hint(known_models(name)?))
 }
 
-fn known_models() -> Result<String> {
-    let names = plan_cache::rows(NAMES, &[], MAX_NAMES as c_long + 1, text)?;
-    if names.is_empty() {
-        return Ok("No model is registered: see socle.register_model().".to_string());
-    }
-    let more = if names.len() > MAX_NAMES { ", …" } else { "" };
-    let quoted: Vec<String> = names.iter().take(MAX_NAMES).map(|name| format!("\"{name}\"")).collect();
-    Ok(format!("Registered models are {}{more}.", quoted.join(", ")))
+fn known_models(name: &str) -> Result<String> {
+    let names = plan_cache::rows(NAMES, &[], 0, text)?;
+    let none = "No model is registered: see socle.register_model().";
+    Ok(hint::for_name(name, &names, "Registered models are", none))
 }
 
 /// Parses a row of `socle.model` that is JSON: the model and its digest.
@@ -199,6 +197,7 @@ fn spec(row: &Value) -> Option<(ModelSpec, String)> {
         first_position: number("first_position").unwrap_or_default(),
         layers,
         late_interaction: late_interaction.transpose().ok()?,
+        served: None,
     };
     Some((spec, text("digest")?))
 }
@@ -366,6 +365,8 @@ pub fn insert(spec: &ModelSpec, license: Option<String>) -> Result<()> {
     let json = |value: serde_json::Result<Value>| value.map_err(|error| Error::new(Kind::Bug, error.to_string()));
     let layers = json(serde_json::to_value(&spec.layers))?;
     let late_interaction = spec.late_interaction.as_ref().map(|settings| json(serde_json::to_value(settings)));
+    let (endpoint, served) = served::columns(spec)?;
+    let files = if spec.has_no_files() { json!([]) } else { files(spec) };
     let arguments = [
         spec.name.as_str().into(),
         spec.kind.name().into(),
@@ -377,7 +378,7 @@ pub fn insert(spec: &ModelSpec, license: Option<String>) -> Result<()> {
         spec.passage_prefix.as_str().into(),
         license.into(),
         spec.directory.as_str().into(),
-        pgrx::JsonB(files(spec)).into(),
+        pgrx::JsonB(files).into(),
         spec.output.as_str().into(),
         spec.pad_id.cast_signed().into(),
         spec.batchable.into(),
@@ -388,6 +389,8 @@ pub fn insert(spec: &ModelSpec, license: Option<String>) -> Result<()> {
         spec.first_position.cast_signed().into(),
         pgrx::JsonB(layers).into(),
         late_interaction.transpose()?.map(pgrx::JsonB).into(),
+        endpoint.into(),
+        served.map(pgrx::JsonB).into(),
     ];
     Spi::connect_mut(|client| client.update(INSERT, None, &arguments).map(drop)).map_err(spi)
 }

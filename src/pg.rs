@@ -19,6 +19,7 @@ pub mod extension_version;
 pub mod gucs;
 pub mod heap;
 pub mod jsonb_key;
+pub mod label;
 pub mod lock;
 pub mod page;
 pub mod plan_cache;

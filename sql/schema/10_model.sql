@@ -42,6 +42,8 @@ CREATE TABLE socle.model (
     late_interaction jsonb,
     public_use boolean NOT NULL DEFAULT true,
     package text,
+    endpoint text,
+    served jsonb CONSTRAINT model_served_check CHECK ((served IS NULL) OPERATOR(pg_catalog.=) (endpoint IS NULL)),
     CONSTRAINT model_name_key PRIMARY KEY (name)
 );
 COMMENT ON TABLE socle.model IS 'registered models; written by socle.register_model and socle.drop_model';
@@ -70,6 +72,8 @@ COMMENT ON COLUMN socle.model.layers IS 'layers applied to a vector after poolin
 COMMENT ON COLUMN socle.model.late_interaction IS 'how queries and documents become tokens, for this kind of model: markers, masks, what is not compared';
 COMMENT ON COLUMN socle.model.public_use IS 'everybody may use the model; false: those in socle.model_grant';
 COMMENT ON COLUMN socle.model.package IS 'package that it was imported from, see socle.model_package; NULL: a directory of the server';
+COMMENT ON COLUMN socle.model.endpoint IS 'endpoint that the model runs on; NULL for one with files here';
+COMMENT ON COLUMN socle.model.served IS 'how it is served there: dialect, name of the model in requests and answers, what it made of the probe, model that counts its tokens';
 GRANT SELECT ON socle.model TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('socle.model', '');
 

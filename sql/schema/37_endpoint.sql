@@ -8,7 +8,7 @@ CREATE TABLE socle.endpoint (
     url text NOT NULL,
     dialect text NOT NULL
         CONSTRAINT endpoint_dialect_check
-        CHECK (dialect OPERATOR(pg_catalog.=) ANY (ARRAY['openai', 'openai_legacy', 'mistral', 'gemini', 'azure', 'anthropic'])),
+        CHECK (dialect OPERATOR(pg_catalog.=) ANY (ARRAY['openai', 'openai_legacy', 'mistral', 'gemini', 'azure', 'anthropic', 'tei'])),
     model text NOT NULL,
     key_file text,
     ca_file text,
@@ -71,6 +71,26 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE COST 100 SET search_path = pg_catalog, pg_te
 AS 'MODULE_PATHNAME', 'register_endpoint_wrapper';
 COMMENT ON FUNCTION socle.register_endpoint IS
     'registers a server that text may be sent to by those who are granted it, for corpora that allow it; sends nothing';
+
+-- A superuser has to call it, as what is embedded leaves the server.
+CREATE FUNCTION socle.register_endpoint_model(
+    name text,
+    endpoint text,
+    kind text DEFAULT 'embedding',
+    model text DEFAULT NULL,
+    max_tokens integer DEFAULT NULL,
+    query_prefix text DEFAULT NULL,
+    passage_prefix text DEFAULT NULL,
+    tokenizer text DEFAULT NULL,
+    license text DEFAULT NULL
+) RETURNS TABLE (
+    name text, kind text, dimensions integer, max_tokens integer, pooling text, normalized boolean, batchable boolean,
+    digest text, query_prefix text, passage_prefix text, similarity text
+)
+LANGUAGE c VOLATILE PARALLEL UNSAFE COST 100000 ROWS 1 SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'register_endpoint_model_wrapper';
+COMMENT ON FUNCTION socle.register_endpoint_model IS
+    'registers a model that runs on an endpoint, for embedding or reranking; sends the server a text that is always the same, and keeps what it makes of it';
 
 CREATE FUNCTION socle.drop_endpoint(name text) RETURNS void
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 100 SET search_path = pg_catalog, pg_temp

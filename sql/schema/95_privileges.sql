@@ -15,6 +15,7 @@ REVOKE ALL ON FUNCTION socle.revoke_model FROM PUBLIC;
 REVOKE ALL ON FUNCTION socle.register_generator FROM PUBLIC;
 REVOKE ALL ON FUNCTION socle.drop_generator FROM PUBLIC;
 REVOKE ALL ON FUNCTION socle.register_endpoint FROM PUBLIC;
+REVOKE ALL ON FUNCTION socle.register_endpoint_model FROM PUBLIC;
 REVOKE ALL ON FUNCTION socle.drop_endpoint FROM PUBLIC;
 REVOKE ALL ON FUNCTION socle.grant_endpoint FROM PUBLIC;
 REVOKE ALL ON FUNCTION socle.revoke_endpoint FROM PUBLIC;

@@ -480,7 +480,9 @@ ALTER TABLE socle.model
     ADD COLUMN first_position integer NOT NULL DEFAULT 0
         CONSTRAINT model_first_position_check CHECK (first_position OPERATOR(pg_catalog.>=) 0),
     ADD COLUMN layers jsonb NOT NULL DEFAULT '[]',
-    ADD COLUMN late_interaction jsonb;
+    ADD COLUMN late_interaction jsonb,
+    ADD COLUMN endpoint text,
+    ADD COLUMN served jsonb CONSTRAINT model_served_check CHECK ((served IS NULL) OPERATOR(pg_catalog.=) (endpoint IS NULL));
 COMMENT ON COLUMN socle.model.kind IS 'embedding: a vector for a text; reranker: a score for a query and a document; late_interaction: the same, by vectors of tokens';
 COMMENT ON COLUMN socle.model_status.kind IS 'embedding, reranker or late_interaction';
 COMMENT ON COLUMN socle.model.dimensions IS 'length of the vectors, of texts or of tokens; NULL for a reranker';
@@ -491,6 +493,8 @@ COMMENT ON COLUMN socle.model.lower_case IS 'texts are put into lower case befor
 COMMENT ON COLUMN socle.model.first_position IS 'position of the first token, for a graph that is given positions';
 COMMENT ON COLUMN socle.model.layers IS 'layers applied to a vector after pooling, in order';
 COMMENT ON COLUMN socle.model.late_interaction IS 'how queries and documents become tokens, for this kind of model: markers, masks, what is not compared';
+COMMENT ON COLUMN socle.model.endpoint IS 'endpoint that the model runs on; NULL for one with files here';
+COMMENT ON COLUMN socle.model.served IS 'how it is served there: dialect, name of the model in requests and answers, what it made of the probe, model that counts its tokens';
 
 DROP FUNCTION socle.register_model(text, text, text, integer, integer, text, boolean, text, text, text, text);
 CREATE FUNCTION socle.register_model(
@@ -1395,7 +1399,7 @@ RETURNS TABLE (area text, name text, type text, default_value text, description 
 LANGUAGE sql STABLE PARALLEL SAFE COST 10000 ROWS 20 SET search_path = pg_catalog, pg_temp
 AS $$
 WITH area (position, name, members) AS (VALUES
-    (1, 'models', '{register_model,drop_model,export_model,import_model,trust_key,distrust_key,grant_model,revoke_model,model_status}'::text[]),
+    (1, 'models', '{register_model,register_endpoint_model,drop_model,export_model,import_model,trust_key,distrust_key,grant_model,revoke_model,model_status}'::text[]),
     (2, 'texts', '{chunk,count_tokens,embed,embed_query,rerank}'),
     (3, 'documents', '{extract,extract_text,document_metadata,import_directory}'),
     (4, 'corpora', '{create_corpus,alter_corpus,drop_corpus,wait_for_corpus,sync_corpus,pause_corpus,resume_corpus,retry_failed,verify_corpus,
@@ -1434,7 +1438,7 @@ meaning (argument, functions, text) AS (VALUES
     ('corpus', NULL, 'name of a corpus'),
     ('count_total', NULL, 'counts the results of all pages'),
     ('delete_source', NULL, 'deletes the rows of the documents from the source, too'),
-    ('dialect', NULL, 'openai, openai_legacy, mistral, gemini, azure or anthropic'),
+    ('dialect', NULL, 'openai, openai_legacy, mistral, gemini, azure, anthropic or tei'),
     ('dimensions', NULL, 'length of the vectors, if it is to be shortened'),
     ('directory', NULL, 'directory below socle.model_directory'),
     ('directory', '{import_directory,import_corpus}', 'directory below socle.import_directories'),
@@ -1445,6 +1449,7 @@ meaning (argument, functions, text) AS (VALUES
     ('documents', NULL, 'texts to be scored'),
     ('egress', NULL, 'endpoints that may be sent questions to the corpus and passages of it'),
     ('embedding', NULL, 'a vector of the model of the corpus'),
+    ('endpoint', NULL, 'name of an endpoint'),
     ('example_answer', NULL, 'answer of the worked example'),
     ('example_context', NULL, 'passages of the worked example'),
     ('example_question', NULL, 'question of the worked example'),
@@ -1475,6 +1480,7 @@ meaning (argument, functions, text) AS (VALUES
     ('keyword_weight', NULL, 'how much words count in the fusion'),
     ('kind', NULL, 'synonym, protected or stop_word; without it, all'),
     ('kind', '{register_model}', 'embedding, reranker or late_interaction, if the files do not say it'),
+    ('kind', '{register_endpoint_model}', 'embedding or reranker'),
     ('language', NULL, 'language of the query; without it, detected'),
     ('language', '{create_corpus,alter_corpus}', 'language of the documents; auto: detected for each chunk'),
     ('language', '{create_synonyms,create_protected_words,create_stop_words}', 'language of the queries that the rule holds for; without it, all'),
@@ -1489,6 +1495,7 @@ meaning (argument, functions, text) AS (VALUES
     ('max_tokens', '{chunk,create_corpus,alter_corpus}', 'largest chunk, in tokens'),
     ('max_tokens', '{context,context_passages,prompt}', 'most tokens of all passages together'),
     ('max_tokens', '{register_model}', 'longest input, if it is to be shorter than the files say'),
+    ('max_tokens', '{register_endpoint_model}', 'longest input; without it, 512'),
     ('media_type', NULL, 'media type of the file, a hint'),
     ('media_type', '{create_corpus}', 'column with the media types of the files'),
     ('messages', NULL, 'a conversation, as socle.prompt returns it'),
@@ -1500,6 +1507,7 @@ meaning (argument, functions, text) AS (VALUES
     ('mode', '{answer,answer_stream,evaluate_answers}', 'extractive, generated, or auto: generated if a generator is named or set'),
     ('model', NULL, 'name of a model; without it, socle.default_model'),
     ('model', '{register_endpoint}', 'name of the model, as the endpoint knows it'),
+    ('model', '{register_endpoint_model}', 'name of the model, as the server knows it; without it, that of the endpoint'),
     ('model', '{import_corpus}', 'name of the model here; without it, the name in the manifest'),
     ('model', '{rerank}', 'name of a reranker; without it, socle.default_rerank_model'),
     ('model', '{chunk}', 'model whose tokens are counted; without it, characters are'),
@@ -1566,6 +1574,7 @@ meaning (argument, functions, text) AS (VALUES
     ('title_weight', NULL, 'what a word counts in the title; in the content it counts 1'),
     ('token_model', NULL, 'model of late interaction whose token vectors are stored'),
     ('token_model', '{context,context_passages,prompt}', 'model or generator whose tokens are counted'),
+    ('tokenizer', NULL, 'model on this machine whose tokenizer counts; without it, tokens are estimated'),
     ('topic', NULL, 'an area, a function or view, or a part of a name; without it, everything'),
     ('url', NULL, 'base URL, to which the dialect adds its path'),
     ('value_limit', NULL, 'most values of each column'),
@@ -1639,7 +1648,7 @@ CREATE TABLE socle.endpoint (
     url text NOT NULL,
     dialect text NOT NULL
         CONSTRAINT endpoint_dialect_check
-        CHECK (dialect OPERATOR(pg_catalog.=) ANY (ARRAY['openai', 'openai_legacy', 'mistral', 'gemini', 'azure', 'anthropic'])),
+        CHECK (dialect OPERATOR(pg_catalog.=) ANY (ARRAY['openai', 'openai_legacy', 'mistral', 'gemini', 'azure', 'anthropic', 'tei'])),
     model text NOT NULL,
     key_file text,
     ca_file text,
@@ -1702,6 +1711,26 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE COST 100 SET search_path = pg_catalog, pg_te
 AS 'MODULE_PATHNAME', 'register_endpoint_wrapper';
 COMMENT ON FUNCTION socle.register_endpoint IS
     'registers a server that text may be sent to by those who are granted it, for corpora that allow it; sends nothing';
+
+-- A superuser has to call it, as what is embedded leaves the server.
+CREATE FUNCTION socle.register_endpoint_model(
+    name text,
+    endpoint text,
+    kind text DEFAULT 'embedding',
+    model text DEFAULT NULL,
+    max_tokens integer DEFAULT NULL,
+    query_prefix text DEFAULT NULL,
+    passage_prefix text DEFAULT NULL,
+    tokenizer text DEFAULT NULL,
+    license text DEFAULT NULL
+) RETURNS TABLE (
+    name text, kind text, dimensions integer, max_tokens integer, pooling text, normalized boolean, batchable boolean,
+    digest text, query_prefix text, passage_prefix text, similarity text
+)
+LANGUAGE c VOLATILE PARALLEL UNSAFE COST 100000 ROWS 1 SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'register_endpoint_model_wrapper';
+COMMENT ON FUNCTION socle.register_endpoint_model IS
+    'registers a model that runs on an endpoint, for embedding or reranking; sends the server a text that is always the same, and keeps what it makes of it';
 
 CREATE FUNCTION socle.drop_endpoint(name text) RETURNS void
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 100 SET search_path = pg_catalog, pg_temp
@@ -1770,6 +1799,7 @@ COMMENT ON COLUMN socle.endpoint_status.version IS 'version of the process, whic
 GRANT SELECT ON socle.endpoint_status TO PUBLIC;
 
 REVOKE ALL ON FUNCTION socle.register_endpoint FROM PUBLIC;
+REVOKE ALL ON FUNCTION socle.register_endpoint_model FROM PUBLIC;
 REVOKE ALL ON FUNCTION socle.drop_endpoint FROM PUBLIC;
 REVOKE ALL ON FUNCTION socle.grant_endpoint FROM PUBLIC;
 REVOKE ALL ON FUNCTION socle.revoke_endpoint FROM PUBLIC;

@@ -110,7 +110,7 @@ impl Attribution {
             Some(model) => {
                 let texts: Vec<String> = candidates.iter().map(|at| self.text(&self.parts[*at])).collect();
                 let scores = |query: &str| -> Result<Vec<f64>> {
-                    Ok(reranked(model, query, &texts)?.into_iter().map(f64::from).collect())
+                    Ok(reranked(corpora, model, query, &texts)?.into_iter().map(f64::from).collect())
                 };
                 let for_sentence = scores(&claim.text)?;
                 match best(&for_sentence, &scores(&self.request.query)?) {

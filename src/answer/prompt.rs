@@ -16,7 +16,7 @@ use crate::search::{name_of_one, names_of_many, run, with_corpora};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use socle_core::answer::prompt::{DEFAULT_NAME, Message, Template};
-use socle_core::{Error, Kind, Result};
+use socle_core::{Error, Kind, Result, hint};
 
 const FIND: &str = include_str!("../../sql/answer/find_template.sql");
 const NAMES: &str = include_str!("../../sql/answer/template_names.sql");
@@ -82,10 +82,10 @@ pub fn template(name: Option<String>) -> Result<Template> {
 
 fn unknown(name: &str) -> Result<Error> {
     let names = plan_cache::rows(NAMES, &[], 0, |row| row.get::<String>(1).unwrap_or_default())?;
-    let names: Vec<String> =
-        [DEFAULT_NAME.to_string()].into_iter().chain(names).map(|name| format!("\"{name}\"")).collect();
+    let names: Vec<String> = [DEFAULT_NAME.to_string()].into_iter().chain(names).collect();
+    let hint = hint::for_name(name, &names, "Templates are", "");
     Ok(Error::new(Kind::UnknownModel, format!("prompt template \"{name}\" does not exist"))
-        .hint(format!("Templates are {}. See socle.create_prompt_template().", names.join(", "))))
+        .hint(format!("{hint} See socle.create_prompt_template().")))
 }
 
 #[pg_extern(sql = false)]

@@ -73,7 +73,7 @@ pub fn compared(
         .map(|sentence| format!("{}{}", heading(&passages[sentence.passage].best), sentence.text(passages)))
         .collect();
     if let Some(model) = &request.reranker {
-        let scores = reranked(model, &request.query, &texts)?;
+        let scores = reranked(corpora, model, &request.query, &texts)?;
         for (sentence, score) in found.iter_mut().zip(scores) {
             sentence.reranked = Some(f64::from(score));
         }
@@ -119,13 +119,14 @@ pub fn has_lines_as_blocks(corpora: &[CorpusSpec], name: &str) -> bool {
     corpus.is_some_and(|corpus| !corpus.has_files() && corpus.options.format == Format::Html.name())
 }
 
-/// The score of each text by a cross-encoder.
+/// The score of each text of these corpora by a cross-encoder.
 ///
 /// # Errors
 /// Those of the engine.
-pub fn reranked(model: &ModelSpec, question: &str, texts: &[String]) -> Result<Vec<f32>> {
+pub fn reranked(corpora: &[CorpusSpec], model: &ModelSpec, question: &str, texts: &[String]) -> Result<Vec<f32>> {
     let documents: Vec<&str> = texts.iter().map(String::as_str).collect();
-    let requests = batch::split(&documents);
+    let model = model.clone().of_corpora(corpora.iter().map(CorpusSpec::policy));
+    let requests = batch::split(&model, &documents);
     let mut all = vec![0.0; texts.len()];
     let engine_request = |number: usize| Request::Rerank {
         model: model.clone(),
@@ -162,7 +163,7 @@ fn similarities(
         let model = model_of(corpus)?;
         let question = embed(&model, &request.query)?;
         let contents: Vec<&str> = own.iter().map(|at| texts[*at].as_str()).collect();
-        let requests = batch::split(&contents);
+        let requests = batch::split(&model, &contents);
         let engine_request = |number: usize| Request::Embed {
             model: model.clone(),
             role: Role::Passage,

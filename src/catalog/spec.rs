@@ -8,14 +8,11 @@ use socle_core::chunk::Format;
 use socle_core::corpus::template::Template;
 use socle_core::endpoint::CorpusPolicy;
 use socle_core::model::ModelSpec;
-use socle_core::{Error, Kind, Result, language};
+use socle_core::{Error, Kind, Result, hint, language};
 
 const FIND: &str = include_str!("../../sql/corpus/find_corpus.sql");
 const SUCCESSOR: &str = include_str!("../../sql/corpus/successor.sql");
 const NAMES: &str = include_str!("../../sql/corpus/corpus_names.sql");
-
-/// Most names listed by a hint.
-const MAX_NAMES: usize = 10;
 
 /// What a content column holds.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -277,6 +274,12 @@ impl CorpusSpec {
             .detail("The owner of a corpus is the owner of its chunk table."))
     }
 
+    /// The columns of its source that its texts are taken from, with their titles and what its template names.
+    pub fn text_columns(&self) -> Vec<String> {
+        let CorpusOptions { content_columns, title_column, template_columns, .. } = &self.options;
+        content_columns.iter().chain(title_column).chain(template_columns).cloned().collect()
+    }
+
     /// What it says about endpoints.
     pub fn policy(&self) -> CorpusPolicy {
         CorpusPolicy { name: self.name.clone(), egress: self.options.egress.clone() }
@@ -291,12 +294,7 @@ impl CorpusSpec {
 fn unknown(name: &str) -> Result<Error> {
     let names = spi::query_texts(NAMES, &[])?;
     let error = Error::new(Kind::UnknownCorpus, format!("corpus \"{name}\" does not exist"));
-    if names.is_empty() {
-        return Ok(error.hint("No corpus exists: see socle.create_corpus()."));
-    }
-    let more = if names.len() > MAX_NAMES { ", …" } else { "" };
-    let quoted: Vec<String> = names.iter().take(MAX_NAMES).map(|name| format!("\"{name}\"")).collect();
-    Ok(error.hint(format!("Corpora are {}{more}.", quoted.join(", "))))
+    Ok(error.hint(hint::for_name(name, &names, "Corpora are", "No corpus exists: see socle.create_corpus().")))
 }
 
 /// The model that a corpus was created with, as it is registered now.
@@ -304,7 +302,8 @@ fn unknown(name: &str) -> Result<Error> {
 /// # Errors
 /// Those of [`model::find_for_corpus`]; `NotInState` when a model of another digest has its name.
 pub fn model_of(corpus: &CorpusSpec) -> Result<ModelSpec> {
-    registered(corpus, &corpus.options.model, &corpus.options.model_digest)
+    let model = registered(corpus, &corpus.options.model, &corpus.options.model_digest)?;
+    Ok(model.of_corpora([corpus.policy()]))
 }
 
 /// The model of the token vectors of a corpus, if it has any, as it is registered now.

@@ -6,6 +6,7 @@ use super::options::{self, SHADOW};
 use super::source::Source;
 use super::swap;
 use crate::catalog::CorpusSpec;
+use crate::egress_client;
 use crate::ledger::{self, Event, EventKind};
 use crate::model;
 use crate::pg::arguments::Arguments;
@@ -78,6 +79,9 @@ fn alter(arguments: Arguments) -> Result<String> {
 /// Sets which endpoints the corpus allows, if that is asked for.
 fn set_egress(mut corpus: CorpusSpec, arguments: Arguments) -> Result<CorpusSpec> {
     let Some(egress) = options::egress(arguments, EGRESS)? else { return Ok(corpus) };
+    if let (Some(source), false) = (corpus.tables.source, egress.is_empty()) {
+        egress_client::require_unlabelled(&corpus.name, source, corpus.text_columns())?;
+    }
     as_superuser(|| spi::run(SET_EGRESS, &[corpus.name.as_str().into(), egress.clone().into()]))?;
     corpus.options.egress.clone_from(&egress);
     let event = Event::new(EventKind::AlterCorpus).with("corpus", corpus.name.as_str()).with("egress", egress);

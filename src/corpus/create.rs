@@ -15,9 +15,10 @@ use crate::pg::run_as;
 use crate::pg::{gucs, relation, spi};
 use crate::supervisor::wake;
 use crate::vector_index;
-use crate::{engine_client, model};
+use crate::{egress_client, engine_client, model};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
+use socle_core::endpoint::refusal;
 use socle_core::model::ModelSpec;
 use socle_core::protocol::{Request, Response};
 use socle_core::{Error, Kind, Result};
@@ -73,6 +74,7 @@ fn create(arguments: Arguments) -> Result<pg_sys::Oid> {
 
 /// Creates a corpus whose options have been checked.
 pub fn create_objects(corpus: &CorpusSpec, source: &Source, model: &ModelSpec) -> Result<CorpusSpec> {
+    require_egress(corpus, source, model)?;
     try_chunking(corpus, model)?;
     run_as::as_owner(source.owner, || make(corpus, source, model))?;
     let corpus = register(corpus)?;
@@ -82,6 +84,28 @@ pub fn create_objects(corpus: &CorpusSpec, source: &Source, model: &ModelSpec) -
     run_as::as_owner(source.owner, || lifecycle::start(&corpus, true))?;
     wake::at_commit();
     Ok(corpus)
+}
+
+/// Checks that nothing of a corpus that allows endpoints is labelled as not to leave; that it allows the endpoint that its model runs on, if it does, and that the caller may use it: its texts and
+/// the questions to it are sent there.
+fn require_egress(corpus: &CorpusSpec, source: &Source, model: &ModelSpec) -> Result<()> {
+    if !corpus.options.egress.is_empty() {
+        egress_client::require_unlabelled(&corpus.name, source.oid.to_u32(), corpus.text_columns())?;
+    }
+    let Some(served) = &model.served else { return Ok(()) };
+    let endpoint = &served.endpoint.name;
+    if let Some(error) = refusal(endpoint, &[corpus.policy()]) {
+        return Err(error
+            .detail(format!(
+                "Model \"{}\" runs there, and would be sent all texts of the corpus and all questions to it.",
+                model.name
+            ))
+            .hint(format!(
+                "Pass egress => ARRAY[{}] if that is intended, or a model on this machine.",
+                literal(endpoint)
+            )));
+    }
+    egress_client::find(endpoint).map(drop)
 }
 
 /// The canonical name of a language, or [`DETECTED`].

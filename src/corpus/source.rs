@@ -6,7 +6,7 @@ use crate::pg::error::spi;
 use crate::pg::run_as;
 use pgrx::prelude::*;
 use socle_core::corpus::name::key_names;
-use socle_core::{Error, Kind, Result};
+use socle_core::{Error, Kind, Result, hint};
 
 const TABLE: &str = include_str!("../../sql/corpus/source_table.sql");
 const COLUMNS: &str = include_str!("../../sql/corpus/source_columns.sql");
@@ -15,6 +15,8 @@ const KEY: &str = include_str!("../../sql/corpus/source_key.sql");
 /// A table that can be a source.
 #[derive(Debug)]
 pub struct Source {
+    /// The table.
+    pub oid: pg_sys::Oid,
     /// Schema of the table.
     pub schema: String,
     /// Name of the table.
@@ -98,6 +100,7 @@ impl Source {
                 .hint("Use a partitioned table, or ALTER TABLE … NO INHERIT."));
         }
         let source = Self {
+            oid: table,
             partitioned: kind == "p",
             owner,
             key: key(table).map_err(spi)?,
@@ -151,10 +154,10 @@ impl Source {
     fn find(&self, name: &str, what: &str) -> Result<&Column> {
         let found = self.columns.iter().find(|column| column.name == name);
         found.ok_or_else(|| {
-            let names: Vec<String> = self.columns.iter().map(|column| format!("\"{}\"", column.name)).collect();
+            let names: Vec<String> = self.columns.iter().map(|column| column.name.clone()).collect();
             Error::new(Kind::UnknownColumn, format!("column \"{name}\" of table \"{}\" does not exist", self.table))
                 .detail(format!("{what} names it."))
-                .hint(format!("Columns are {}.", names.join(", ")))
+                .hint(hint::for_name(name, &names, "Columns are", "The table has no columns."))
         })
     }
 

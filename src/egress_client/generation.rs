@@ -74,7 +74,12 @@ impl Generation {
                 Ok(Some(piece.replace('\0', "\u{fffd}")))
             }
             EgressResponse::Generated { prompt_tokens, answer_tokens, finish } => {
-                self.warn_if_cut(prompt_tokens);
+                warn_if_cut(self.sent_bytes, prompt_tokens.map(u64::from));
+                if self.received_bytes == 0 {
+                    pgrx::warning!(
+                        "the endpoint has written no text: a model that thinks first may need more max_tokens"
+                    );
+                }
                 let estimate = |bytes, messages| u32::try_from(estimated_tokens(bytes, messages)).unwrap_or(u32::MAX);
                 self.outcome = Some((
                     prompt_tokens.unwrap_or_else(|| estimate(self.sent_bytes, self.messages)),
@@ -94,16 +99,14 @@ impl Generation {
     pub fn outcome(&self) -> Result<(u32, u32, Finish)> {
         self.outcome.ok_or_else(unexpected)
     }
+}
 
-    /// Some servers cut a prompt that is too long for them and say nothing.
-    fn warn_if_cut(&self, prompt_tokens: Option<u32>) {
-        let Some(read) = prompt_tokens else { return };
-        let least = self.sent_bytes / MAX_BYTES_PER_TOKEN;
-        if self.sent_bytes >= MIN_SUSPICIOUS_BYTES && (read as usize) < least {
-            pgrx::warning!(
-                "the server of the endpoint read {read} tokens of a prompt of {} bytes: it seems to have cut it, so give it a larger context or the endpoint fewer context_tokens",
-                self.sent_bytes
-            );
-        }
+/// Warns of a server that has read far fewer tokens than it was sent: some cut what is too long for them and say nothing.
+pub fn warn_if_cut(sent_bytes: usize, tokens: Option<u64>) {
+    let Some(read) = tokens else { return };
+    if sent_bytes >= MIN_SUSPICIOUS_BYTES && read < (sent_bytes / MAX_BYTES_PER_TOKEN) as u64 {
+        pgrx::warning!(
+            "the server of the endpoint read {read} tokens of {sent_bytes} bytes: it seems to have cut them, so give it a larger context, or the endpoint fewer context_tokens, its model fewer max_tokens"
+        );
     }
 }

@@ -19,7 +19,7 @@ pub fn vectors(
     array: Option<(&str, &[usize])>,
 ) -> Result<Vec<Vec<f32>>> {
     let width = spec.dimensions as usize;
-    let requests = batch::split(texts);
+    let requests = batch::split(spec, texts);
     memory::ensure(texts.len().saturating_mul(width * size_of::<f32>() + size_of::<Vec<f32>>()))?;
     let mut vectors = vec![Vec::new(); texts.len()];
     let request = |number: usize| Request::Embed {

@@ -58,7 +58,7 @@ fn one(call: pg_sys::FunctionCallInfo, role: Role, name: &str) -> Result<Option<
     if role == Role::Passage && arguments.is_written_out(0) {
         check_is_one(&content)?;
     }
-    let spec = model::embedding_model(arguments.short_text(1, "model")?)?;
+    let spec = model::embedding_model(arguments.short_text(1, "model")?)?.of_corpora([]);
     let (digest, truncate) = (spec.digest(), gucs::truncate_input());
     let memo = arguments.memory_of_call_site::<Memo>();
     let mut memo = memo.borrow_mut();
@@ -76,7 +76,7 @@ fn embed_array(call: pg_sys::FunctionCallInfo) -> SqlResult {
 
 fn many(arguments: Arguments) -> Result<Option<VectorDatum>> {
     let Some(texts) = arguments.limited_texts(0, "contents")? else { return Ok(None) };
-    let spec = model::embedding_model(arguments.short_text(1, "model")?)?;
+    let spec = model::embedding_model(arguments.short_text(1, "model")?)?.of_corpora([]);
     let Texts { elements, .. } = &texts;
     let mut present = memory::with_capacity(elements.len())?;
     let mut positions = memory::with_capacity(elements.len())?;

@@ -26,10 +26,10 @@ fn ranked(arguments: Arguments) -> Result<Vec<(i32, f32)>> {
     if query.trim().is_empty() {
         return Err(Error::new(Kind::InvalidArgument, "query must not be empty or only white space"));
     }
-    let spec = model::rerank_model(arguments.short_text(2, "model")?)?;
+    let spec = model::rerank_model(arguments.short_text(2, "model")?)?.of_corpora([]);
     let (positions, texts): (Vec<usize>, Vec<&str>) =
         documents.elements.iter().enumerate().filter_map(|(at, text)| Some((at, (*text)?))).unzip();
-    let requests = batch::split(&texts);
+    let requests = batch::split(&spec, &texts);
     let mut scores = vec![0.0; texts.len()];
     let truncate = gucs::truncate_input();
     let request = |number: usize| Request::Rerank {

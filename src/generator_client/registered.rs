@@ -5,14 +5,11 @@ use crate::pg::{gucs, plan_cache};
 use serde_json::Value;
 use socle_core::generator::GeneratorSpec;
 use socle_core::model::ModelFile;
-use socle_core::{Error, Kind, Result};
-use std::ffi::c_long;
+use socle_core::{Error, Kind, Result, hint};
 
 const FIND: &str = include_str!("../../sql/generator/find_generator.sql");
 const NAMES: &str = include_str!("../../sql/generator/generator_names.sql");
-
-/// Most names listed by a hint.
-const MAX_NAMES: usize = 10;
+const ENDPOINT_NAMES: &str = include_str!("../../sql/endpoint/endpoint_names.sql");
 
 /// The first column as text.
 fn text(row: plan_cache::Row) -> String {
@@ -27,7 +24,7 @@ fn text(row: plan_cache::Row) -> String {
 pub fn find(name: Option<String>) -> Result<GeneratorSpec> {
     let Some(name) = name.or_else(gucs::default_generator) else {
         return Err(Error::new(Kind::InvalidArgument, "no generator specified")
-            .hint(format!("Pass the argument generator, or set socle.default_generator. {}", known()?)));
+            .hint(format!("Pass the argument generator, or set socle.default_generator. {}", known("")?)));
     };
     let Some(row) = row(&name)? else { return Err(unknown(&name)?) };
     let damaged =
@@ -63,7 +60,7 @@ pub fn is_registered(name: &str) -> Result<bool> {
 /// # Errors
 /// Those of SPI.
 pub fn unknown(name: &str) -> Result<Error> {
-    Ok(Error::new(Kind::UnknownModel, format!("generator \"{name}\" does not exist")).hint(known()?))
+    Ok(Error::new(Kind::UnknownModel, format!("generator \"{name}\" does not exist")).hint(known(name)?))
 }
 
 /// The row of a generator as JSON, if there is one of this name.
@@ -78,14 +75,17 @@ fn row(name: &str) -> Result<Option<String>> {
     Ok(plan_cache::rows(FIND, &[name.into()], 1, text)?.pop())
 }
 
-fn known() -> Result<String> {
-    let names = plan_cache::rows(NAMES, &[], MAX_NAMES as c_long + 1, text)?;
-    if names.is_empty() {
-        return Ok("No generator is registered: see socle.register_generator().".to_string());
-    }
-    let more = if names.len() > MAX_NAMES { ", …" } else { "" };
-    let quoted: Vec<String> = names.iter().take(MAX_NAMES).map(|name| format!("\"{name}\"")).collect();
-    Ok(format!("Registered generators are {}{more}.", quoted.join(", ")))
+/// Endpoints stand where generators do.
+fn known(name: &str) -> Result<String> {
+    let (generators, endpoints) =
+        (plan_cache::rows(NAMES, &[], 0, text)?, plan_cache::rows(ENDPOINT_NAMES, &[], 0, text)?);
+    let listed = match (generators.is_empty(), endpoints.is_empty()) {
+        (_, true) => "Registered generators are",
+        (true, false) => "Registered endpoints are",
+        (false, false) => "Registered generators and endpoints are",
+    };
+    let none = "No generator is registered: see socle.register_generator().";
+    Ok(hint::for_name(name, &[generators, endpoints].concat(), listed, none))
 }
 
 /// Reads a row of `socle.generator` that is JSON.

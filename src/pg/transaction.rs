@@ -48,6 +48,12 @@ pub fn run<T, E>(
     result
 }
 
+/// Whether this process is in a transaction: a worker is not while a model works for it.
+pub fn is_open() -> bool {
+    // SAFETY: reads a variable of this process.
+    unsafe { pg_sys::IsTransactionState() }
+}
+
 /// Runs `work`, which writes, even if the transaction of the session has been set read only. An error in `work` ends the
 /// transaction, and the setting with it.
 pub fn with_writes_allowed<T>(work: impl FnOnce() -> T) -> T {

@@ -61,9 +61,13 @@ pub fn embed_and_prefetch<'a>(
 ) -> Result<Vec<CorpusSearch<'a>>> {
     let mut query_embeddings: Vec<QueryEmbedding<'_>> = Vec::new();
     for corpus in corpora {
-        if !query_embeddings.iter().any(|query_embedding| query_embedding.digest == corpus.options.model_digest) {
+        let digest = &corpus.options.model_digest;
+        if let Some(known) = query_embeddings.iter_mut().find(|query_embedding| query_embedding.digest == digest) {
+            // The question is put to this corpus, too.
+            known.model = known.model.clone().map(|model| model.of_corpora([corpus.policy()]));
+        } else {
             let (model, vector) = (model_of(corpus), Err(engine_client::unexpected()));
-            query_embeddings.push(QueryEmbedding { digest: &corpus.options.model_digest, model, vector });
+            query_embeddings.push(QueryEmbedding { digest, model, vector });
         }
     }
     let mut searched = embed_and_retrieve_keywords(corpora, request, &mut query_embeddings, trace, open)?;

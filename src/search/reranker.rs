@@ -52,7 +52,8 @@ pub fn score(
         scored.ranked.push((at, candidate));
     }
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-    for (place, score) in places.into_iter().zip(model_scores(&texts, query, model)?) {
+    let model = model.clone().of_corpora(scopes.iter().map(|scope| scope.corpus.policy()));
+    for (place, score) in places.into_iter().zip(model_scores(&texts, query, &model)?) {
         scored.ranked[place].1.rerank = Some(score);
     }
     Ok(Some(scored))
@@ -60,7 +61,7 @@ pub fn score(
 
 /// The scores that the model gives to texts.
 fn model_scores(texts: &[&str], query: &str, model: &ModelSpec) -> Result<Vec<f64>> {
-    let requests = batch::split(texts);
+    let requests = batch::split(model, texts);
     let engine_request = |number: usize| Request::Rerank {
         model: model.clone(),
         truncate: true,

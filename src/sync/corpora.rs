@@ -157,7 +157,7 @@ impl Corpora {
             return;
         }
         troubled.count += 1;
-        troubled.until = Instant::now() + backoff(troubled.count);
+        troubled.until = Instant::now() + backoff(troubled.count).max(trouble.retry_after.unwrap_or_default());
         if let Some(Kind::DamagedIndex | Kind::OutdatedIndex) = trouble.kind {
             corruption_flag::set();
         }

@@ -4,6 +4,7 @@
 use super::claim::{self, Claim, LEASE_SECONDS};
 use super::content::{self, Content};
 use super::{Failure, Job};
+use crate::egress_client;
 use crate::engine_client;
 use crate::engine_client::batch;
 use crate::pg::gucs;
@@ -15,6 +16,7 @@ use socle_core::corpus::diff::{Diff, diff};
 use socle_core::corpus::template::ContextFields;
 use socle_core::corpus::{array_literal, chunk_hash};
 use socle_core::protocol::{Request, Response, Role};
+use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
@@ -335,19 +337,29 @@ pub fn embed(
 ) -> Result<HashMap<[u8; 32], Vec<f32>>, Failure> {
     let texts = unknown(documents, known);
     let contents: Vec<&str> = texts.iter().map(|(_, chunk)| chunk.chunk.content.as_str()).collect();
-    let requests = batch::split(&contents);
+    let requests = batch::split(&job.model, &contents);
     let width = job.model.dimensions as usize;
     let mut vectors = HashMap::with_capacity(texts.len());
     let mut culprit = None;
-    let mut lease = LeaseExtension::begin(job, documents);
-    let request = |number: usize| Request::Embed {
-        model: job.model.clone(),
-        role: Role::Passage,
-        truncate: false,
-        heads: texts[requests[number].clone()].iter().map(|(_, chunk)| chunk.head.as_str()).collect(),
-        contents: contents[requests[number].clone()].to_vec(),
+    let lease = RefCell::new(LeaseExtension::begin(job, documents));
+    let shut = RefCell::new(None);
+    let request = |number: usize| {
+        // A door may have been shut since the last request.
+        require_open(job).map_err(|trouble| {
+            let error = engine_client::unexpected();
+            shut.replace(Some(trouble));
+            error
+        })?;
+        lease.borrow_mut().extend_if_due();
+        Ok(Some(Request::Embed {
+            model: job.model.clone(),
+            role: Role::Passage,
+            truncate: false,
+            heads: texts[requests[number].clone()].iter().map(|(_, chunk)| chunk.head.as_str()).collect(),
+            contents: contents[requests[number].clone()].to_vec(),
+        }))
     };
-    engine_client::exchange(requests.len(), &request, &mut |number, mut answers| {
+    engine_client::exchange_as_made(requests.len(), &request, &mut |number, mut answers| {
         match answers.pop() {
             Some(Response::Vectors(values)) if values.len() == requests[number].len() * width => {
                 let chunks = texts[requests[number].clone()].iter().map(|(_, chunk)| chunk.hash);
@@ -360,12 +372,21 @@ pub fn embed(
             }
             _ => return Err(engine_client::unexpected()),
         }
-        lease.extend_if_due();
+        lease.borrow_mut().extend_if_due();
         Ok(())
     })
-    .map_err(|error| match culprit {
-        Some(job_id) => Failure::of(job_id, "embed", error),
-        None => Failure::new("embed", error),
+    .map_err(|error| match (culprit, shut.take()) {
+        (_, Some(trouble)) => Failure::in_step("embed")(trouble),
+        (Some(job_id), _) => Failure::of(job_id, "embed", error),
+        (None, _) => Failure::new("embed", error),
     })?;
     Ok(vectors)
+}
+
+/// Checks that by now the owner of the corpus may use the endpoint that its model runs on, if it does, and that the corpus allows
+/// it. In a transaction of its own: none is open while a model works.
+fn require_open(job: &Job) -> Result<(), WorkerError> {
+    let Some(served) = &job.model.served else { return Ok(()) };
+    let policies = [job.corpus.policy()];
+    transaction(|| as_corpus_owner(&job.corpus, || Ok(egress_client::require_open(&served.endpoint, &policies)?)))
 }

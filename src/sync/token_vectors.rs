@@ -28,7 +28,7 @@ pub fn compute(job: &Job, documents: &[Document], known: &HashSet<Vec<u8>>) -> R
     let chunks = unknown(documents, known);
     let texts: Vec<String> = chunks.iter().map(|(_, chunk)| text(chunk)).collect();
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-    let requests = batch::split(&texts);
+    let requests = batch::split(model, &texts);
     let mut culprit = None;
     let mut lease = LeaseExtension::begin(job, documents);
     let mut room = MAX_BYTES;

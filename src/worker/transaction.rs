@@ -11,6 +11,7 @@ use pgrx::pg_sys::panic::CaughtError;
 use pgrx::prelude::*;
 use socle_core::{Error, Kind};
 use std::ffi::CStr;
+use std::time::Duration;
 
 /// Settings for everything that touches tables of users. Rows that row security filters would look deleted.
 const SETTINGS: [(&CStr, &CStr); 2] = [gucs::PINNED_SEARCH_PATH, (c"row_security", c"off")];
@@ -26,12 +27,15 @@ pub struct WorkerError {
     pub message: String,
     /// Text that any role may read: nothing in it comes from data.
     pub reason: String,
+    /// Time before which another attempt makes no sense, where an endpoint says so.
+    pub retry_after: Option<Duration>,
 }
 
 impl From<Error> for WorkerError {
     fn from(error: Error) -> Self {
         let sqlstate = sqlstate_text(sqlstate(error.kind) as i32);
-        Self { kind: Some(error.kind), sqlstate, message: error.to_string(), reason: error.to_string() }
+        let retry_after = error.retry_after.map(|seconds| Duration::from_secs(seconds.into()));
+        Self { kind: Some(error.kind), sqlstate, message: error.to_string(), reason: error.to_string(), retry_after }
     }
 }
 
@@ -44,7 +48,8 @@ impl From<pgrx::spi::Error> for WorkerError {
 impl WorkerError {
     /// Another session has changed what this transaction depends on: it is tried again soon, and not reported.
     pub fn serialization_failure(message: &str) -> Self {
-        Self { kind: None, sqlstate: "40001".into(), message: message.into(), reason: message.into() }
+        let (message, reason) = (message.into(), message.into());
+        Self { kind: None, sqlstate: "40001".into(), message, reason, retry_after: None }
     }
 
     /// Whether the same document would fail in the same way again.
@@ -59,11 +64,13 @@ fn caught(error: CaughtError) -> WorkerError {
             let detail = report.detail().map(|detail| format!(" ({detail})")).unwrap_or_default();
             let sqlstate = sqlstate_text(report.sql_error_code() as i32);
             let reason = reason(report.sql_error_code(), &sqlstate, report.file(), report.message());
-            WorkerError { kind: None, sqlstate, message: format!("{}{detail}", report.message()), reason }
+            let message = format!("{}{detail}", report.message());
+            WorkerError { kind: None, sqlstate, message, reason, retry_after: None }
         }
         CaughtError::RustPanic { ereport, .. } => {
             let message = ereport.message().to_string();
-            WorkerError { kind: Some(Kind::Bug), sqlstate: "XX000".into(), message, reason: "internal error".into() }
+            let (kind, sqlstate, reason) = (Some(Kind::Bug), "XX000".into(), "internal error".into());
+            WorkerError { kind, sqlstate, message, reason, retry_after: None }
         }
     }
 }
@@ -142,6 +149,10 @@ impl WorkerError {
                     | Kind::NotInState
                     | Kind::OutOfMemory
                     | Kind::NoWorkerSlot
+                    | Kind::CannotConnect
+                    | Kind::ConnectionLost
+                    | Kind::MalformedAnswer
+                    | Kind::KeyRefused
             )
         );
         // The memory that one document needs is its own fault. Otherwise: privileges, names, resources, operator

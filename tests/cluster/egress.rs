@@ -2,6 +2,8 @@
 //! grant, and the owner of the corpus. The servers of these tests are their own.
 
 mod corpus;
+mod model;
+mod model_server;
 mod process;
 mod real_server;
 mod registry;

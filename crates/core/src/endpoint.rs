@@ -5,9 +5,11 @@ pub mod address;
 pub mod dialect;
 pub mod lines;
 pub mod retry;
+pub mod served;
 mod spec;
 pub mod stop;
 pub mod url;
 
 pub use dialect::Dialect;
+pub use served::ServedModel;
 pub use spec::{CorpusPolicy, EndpointSpec, estimated_tokens, refusal};

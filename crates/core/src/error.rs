@@ -92,6 +92,8 @@ pub struct Error {
     pub detail: Option<String>,
     /// Advice to the user, in full sentences.
     pub hint: Option<String>,
+    /// Seconds before which another attempt makes no sense, where an endpoint says so. For workers; users see it in the hint.
+    pub retry_after: Option<u32>,
 }
 
 /// Result with [`Error`].
@@ -100,7 +102,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// An error without detail and hint.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), detail: None, hint: None }
+        Self { kind, message: message.into(), detail: None, hint: None, retry_after: None }
     }
 
     /// Sets the detail.

@@ -12,6 +12,7 @@ pub mod endpoint;
 pub mod error;
 pub mod fair_queue;
 pub mod generator;
+pub mod hint;
 pub mod language;
 pub mod memory;
 pub mod model;

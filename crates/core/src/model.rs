@@ -3,6 +3,7 @@
 mod late_interaction;
 mod layer;
 
+use crate::endpoint::{CorpusPolicy, ServedModel};
 pub use late_interaction::LateInteraction;
 pub use layer::{Activation, Layer};
 use serde::{Deserialize, Serialize};
@@ -156,6 +157,9 @@ pub struct ModelSpec {
     pub layers: Vec<Layer>,
     /// How queries and documents become tokens for a model of late interaction.
     pub late_interaction: Option<LateInteraction>,
+    /// How it is served, if it runs on an endpoint and has no files here. The engine does not get this.
+    #[serde(skip)]
+    pub served: Option<Box<ServedModel>>,
 }
 
 /// Properties stated by the caller of `register_model`, which take precedence over the files.
@@ -198,7 +202,7 @@ impl ModelSpec {
     pub fn digest(&self) -> String {
         let mut hash = Sha256::new();
         let mut fields: Vec<String> = [
-            "socle model 1",
+            if self.served.is_some() { "socle endpoint model 1" } else { "socle model 1" },
             &self.graph.sha256,
             &self.tokenizer.sha256,
             self.kind.name(),
@@ -220,12 +224,28 @@ impl ModelSpec {
         fields.extend((self.first_position > 0).then(|| format!("positions from {}", self.first_position)));
         fields.extend(self.layers.iter().map(Layer::identity));
         fields.extend(self.late_interaction.as_ref().map(LateInteraction::identity));
+        fields.extend(self.served.iter().flat_map(|served| served.identity()));
         for field in fields {
             // Length prefixes distinguish ("ab", "c") from ("a", "bc").
             hash.update((field.len() as u64).to_le_bytes());
             hash.update(field.as_bytes());
         }
         hexadecimal(&hash.finalize())
+    }
+
+    /// Whether it has no files on this machine, because it runs on an endpoint: its tokens are estimated.
+    pub fn has_no_files(&self) -> bool {
+        self.graph.path.is_empty()
+    }
+
+    /// The model, for texts of these corpora, or questions to them; for none, what the caller passes. That matters where it runs
+    /// on an endpoint, which each of them has to allow: it gets nothing until this was said.
+    #[must_use]
+    pub fn of_corpora(mut self, corpora: impl IntoIterator<Item = CorpusPolicy>) -> Self {
+        if let Some(served) = &mut self.served {
+            served.corpora.get_or_insert_default().extend(corpora);
+        }
+        self
     }
 
     /// The length of the vectors before [`Self::layers`].
@@ -277,6 +297,7 @@ mod tests {
             first_position: 0,
             layers: vec![],
             late_interaction: None,
+            served: None,
         }
     }
 

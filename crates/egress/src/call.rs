@@ -4,17 +4,19 @@ use crate::caller::{Caller, Stopped};
 use crate::intent::{Intent, Register, Statistics};
 use crate::ledger::LedgerWriter;
 use crate::resolver::NameServers;
+use crate::task::Task;
 use crate::transport::{Checked, Dial};
 use crate::{sandbox, trust};
 use rustls::crypto::ring;
-use socle_core::endpoint::dialect::{Answer, Conversation, Refusal, Trouble, code_of, failure};
+use socle_core::endpoint::dialect::{Answer, Refusal, Trouble, Use, code_of, failure};
 use socle_core::endpoint::lines::Events;
 use socle_core::endpoint::stop::StopText;
 use socle_core::endpoint::url::Target;
 use socle_core::endpoint::{CorpusPolicy, EndpointSpec, address, refusal, retry};
-use socle_core::generator::{Finish, Message, MessageRole};
+use socle_core::generator::Finish;
 use socle_core::protocol::{EgressRequest, EgressResponse, EgressSettings, SessionName};
 use socle_core::{Error, Kind, Result};
+use std::cell::Cell;
 use std::io::Read;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -46,35 +48,22 @@ pub struct Service {
     pub restricts_ports: bool,
 }
 
-/// A request for the next message of a conversation.
+/// A request to an endpoint.
 #[derive(Debug)]
 pub struct Call {
     /// Where it is sent.
     pub endpoint: EndpointSpec,
     /// The corpora that it has text of.
     pub corpora: Vec<CorpusPolicy>,
-    /// The conversation.
-    pub messages: Vec<(MessageRole, String)>,
-    /// Largest number of tokens of the answer.
-    pub max_tokens: u32,
-    /// 0 takes the most likely token each time.
-    pub temperature: f32,
-    /// Makes a drawn answer repeatable.
-    pub seed: Option<u64>,
-    /// Texts before which the answer ends.
-    pub stop: Vec<String>,
+    /// What it asks for.
+    pub task: Task,
 }
 
 impl Call {
     /// The call that a request asks for, if it is one.
     pub fn new(request: EgressRequest<'_>) -> Option<Self> {
-        let EgressRequest::Generate { endpoint, corpora, messages, max_tokens, temperature, seed, stop } = request
-        else {
-            return None;
-        };
-        let messages = messages.iter().map(|message| (message.role, message.content.to_string())).collect();
-        let stop = stop.into_iter().map(str::to_string).collect();
-        Some(Self { endpoint: *endpoint, corpora, messages, max_tokens, temperature, seed, stop })
+        let (endpoint, corpora, task) = Task::of(request)?;
+        Some(Self { endpoint, corpora, task })
     }
 }
 
@@ -90,13 +79,14 @@ pub fn serve(
     session: &SessionName,
     call: &Call,
 ) -> Result<EgressResponse> {
-    let register = Register { statistics: &service.statistics, ledger: &service.ledger, session };
+    let register =
+        Register { statistics: &service.statistics, ledger: &service.ledger, session, purpose: call.task.purpose() };
     let deadline = Instant::now() + Duration::from_secs(call.endpoint.timeout_seconds.into());
     let prepared = prepare(service, caller, call, deadline)
         .inspect_err(|error| register.refuse(&call.endpoint, &call.corpora, error))?;
     let Prepared { agent, request } = prepared;
     let intent = Intent::record(register, &call.endpoint, &call.corpora, request.body().len())?;
-    let exchange = Exchange { call, caller, id, deadline, intent: &intent };
+    let exchange = Exchange { call, caller, id, deadline, intent: &intent, has_text: Cell::new(false) };
     let response = agent.run(request).map_err(|error| exchange.explain(&error));
     let last = response.and_then(|response| exchange.read(response));
     intent.end(&last);
@@ -117,15 +107,7 @@ fn prepare(service: &Service, caller: &Arc<Caller>, call: &Call, deadline: Insta
     }
     endpoint.check()?;
     let target = endpoint.target()?;
-    let messages: Vec<Message<'_>> =
-        call.messages.iter().map(|(role, content)| Message { role: *role, content }).collect();
-    let conversation = Conversation {
-        messages: &messages,
-        max_tokens: call.max_tokens,
-        temperature: call.temperature,
-        seed: call.seed,
-    };
-    let body = endpoint.dialect.body(endpoint, &conversation)?;
+    let body = call.task.body(endpoint)?;
     let key = trust::key(&service.settings.key_directory, endpoint)?;
     let tls = tls(service, endpoint, &target)?;
     let addresses = addresses(service, caller, endpoint, &target, deadline)?;
@@ -143,7 +125,8 @@ fn prepare(service: &Service, caller: &Arc<Caller>, call: &Call, deadline: Insta
     let allowed = (endpoint.allow_loopback, endpoint.allow_private);
     let dial = Dial { caller: caller.clone(), deadline, allowed };
     let agent = Agent::with_parts(config, dial.chain(RustlsConnector::default()), Checked(addresses));
-    let mut request = Request::post(target.url(endpoint.dialect.path())).header("connection", "close");
+    let mut request =
+        Request::post(target.url(endpoint.dialect.path(call.task.purpose()))).header("connection", "close");
     for (name, value) in endpoint.dialect.headers(key.as_ref().map(trust::Key::reveal)) {
         request = request.header(name, value);
     }
@@ -205,6 +188,8 @@ struct Exchange<'a> {
     id: u32,
     deadline: Instant,
     intent: &'a Intent<'a>,
+    /// Whether text of the answer was passed on.
+    has_text: Cell<bool>,
 }
 
 impl Exchange<'_> {
@@ -219,9 +204,12 @@ impl Exchange<'_> {
         if status != 200 {
             return Err(self.refused(status, &headers, &mut body));
         }
+        if self.call.task.purpose() != Use::Generate {
+            return self.read_numbers(&mut body);
+        }
         let is_stream = text_of(&headers, "content-type").is_some_and(|media| media.starts_with("text/event-stream"));
         let mut answer = Answer::new(self.call.endpoint.dialect);
-        let mut text = StopText::new(self.call.stop.clone());
+        let mut text = StopText::new(self.call.task.stop().to_vec());
         if is_stream {
             self.read_stream(&mut body, &mut answer, &mut text)?;
         } else {
@@ -235,9 +223,19 @@ impl Exchange<'_> {
         self.pass_on(rest)?;
         let rest = text.end();
         self.pass_on(rest)?;
+        if answer.calls_a_tool && !self.has_text.get() {
+            return Err(self.troubled(Trouble::CallsATool));
+        }
         let finish = if text.is_ended { Finish::Stop } else { answer.finish.unwrap_or(Finish::Stop) };
         let (prompt_tokens, answer_tokens) = (answer.prompt_tokens, answer.answer_tokens);
         Ok(EgressResponse::Generated { prompt_tokens, answer_tokens, finish })
+    }
+
+    fn read_numbers(&self, body: &mut impl Read) -> Result<EgressResponse> {
+        let mut whole = Vec::new();
+        while self.read_piece(body, &mut whole)? {}
+        let numbers = self.call.task.numbers(&self.call.endpoint, &whole).unwrap_or(Err(Trouble::Malformed));
+        numbers.map_err(|trouble| self.troubled(trouble))
     }
 
     fn read_stream(&self, body: &mut impl Read, answer: &mut Answer, text: &mut StopText) -> Result<()> {
@@ -290,6 +288,7 @@ impl Exchange<'_> {
         if text.is_empty() {
             return Ok(());
         }
+        self.has_text.set(true);
         self.caller.send(self.id, &EgressResponse::Text(text), self.deadline).map_err(|why| self.ended(why))
     }
 
@@ -312,6 +311,11 @@ impl Exchange<'_> {
             Trouble::Malformed => self.malformed("It is not what its dialect has."),
             Trouble::Filtered => {
                 Error::new(Kind::EndpointFailed, format!("a filter of endpoint \"{name}\" ended the answer"))
+            }
+            Trouble::CallsATool => {
+                Error::new(Kind::EndpointFailed, format!("endpoint \"{name}\" answered with the call of a tool"))
+                    .detail("None was offered, and what a tool would have found is missing from its text.")
+                    .hint("Ask another way, or register the endpoint with an extra_body that switches tools off.")
             }
             Trouble::Failed(code) => {
                 let error =
@@ -369,7 +373,9 @@ impl Exchange<'_> {
 
     fn untrusted(&self, error: &rustls::Error) -> Error {
         let detail = match error {
-            rustls::Error::InvalidCertificate(reason) => format!("Its certificate is not trusted: {reason}."),
+            rustls::Error::InvalidCertificate(reason) => {
+                format!("Its certificate is not trusted: {}.", trust::distrust(reason))
+            }
             _ => "The other side does not speak TLS as it should.".to_string(),
         };
         self.unreachable(&detail).hint(

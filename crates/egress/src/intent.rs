@@ -4,6 +4,7 @@
 use crate::ledger::LedgerWriter;
 use serde_json::Value;
 use socle_child::seconds_since_1970;
+use socle_core::endpoint::dialect::Use;
 use socle_core::endpoint::{CorpusPolicy, EndpointSpec};
 use socle_core::protocol::{EndpointUse, SessionName};
 use socle_core::{Error, Result};
@@ -49,6 +50,8 @@ pub struct Register<'a> {
     pub ledger: &'a LedgerWriter,
     /// Who asks.
     pub session: &'a SessionName,
+    /// What for.
+    pub purpose: Use,
 }
 
 /// A request that is about to leave, or has left. Dropped without an outcome, it counts as failed.
@@ -67,7 +70,9 @@ impl<'a> Register<'a> {
     /// Notes a request that is refused before anything left. That it cannot be noted changes nothing.
     pub fn refuse(&self, endpoint: &EndpointSpec, corpora: &[CorpusPolicy], error: &Error) {
         self.statistics.refuse(&endpoint.name);
-        let refusal = described("refusal", endpoint, corpora).with("reason", format!("{:?}", error.kind));
+        let refusal = described("refusal", endpoint, corpora)
+            .with("use", self.purpose.name())
+            .with("reason", format!("{:?}", error.kind));
         let _ = self.ledger.append(refusal, self.session);
     }
 }
@@ -83,7 +88,7 @@ impl<'a> Intent<'a> {
         corpora: &[CorpusPolicy],
         bytes: usize,
     ) -> Result<Self> {
-        let request = described("request", endpoint, corpora).with("bytes", bytes);
+        let request = described("request", endpoint, corpora).with("use", register.purpose.name()).with("bytes", bytes);
         let noted = register.ledger.append(request, register.session);
         let written = noted.inspect_err(|_| register.statistics.refuse(&endpoint.name))?;
         register.statistics.change(&endpoint.name, |used| {

@@ -15,5 +15,7 @@ pub mod ledger;
 pub mod resolver;
 pub mod sandbox;
 pub mod server;
+pub mod share;
+pub mod task;
 pub mod transport;
 pub mod trust;

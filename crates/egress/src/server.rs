@@ -4,6 +4,7 @@
 use crate::call::{self, Call, Service};
 use crate::caller::Caller;
 use crate::sandbox::Accessible;
+use crate::share::{MAX_REQUESTS, Shares};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use socle_child::control::Control;
 use socle_child::{panic_message, process};
@@ -18,9 +19,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::time::{Duration, Instant};
-
-/// Most requests in progress. Each has a thread and a connection.
-pub const MAX_REQUESTS: usize = 64;
 
 /// Most connections: those beyond the requests are told so, or ask for the state.
 const MAX_CONNECTIONS: usize = 2 * MAX_REQUESTS;
@@ -42,29 +40,13 @@ pub struct Server {
     pub accessible: Accessible,
 }
 
-/// Counts the connections and the requests in progress.
+/// Counts the connections, and the requests in progress by role.
 #[derive(Debug, Default)]
 struct Load {
     connections: AtomicUsize,
-    requests: AtomicUsize,
+    shares: Shares,
     /// The process ends when nobody is connected any more, so that connections end with their next response.
     is_leaving: AtomicBool,
-}
-
-/// One of a number, as long as it lives.
-struct Counted<'a>(&'a AtomicUsize);
-
-impl<'a> Counted<'a> {
-    fn new(count: &'a AtomicUsize) -> Self {
-        count.fetch_add(1, SeqCst);
-        Self(count)
-    }
-}
-
-impl Drop for Counted<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, SeqCst);
-    }
 }
 
 impl Server {
@@ -196,7 +178,7 @@ fn answer_here(
             let status = ledger.status();
             let (ledger_origin, ledger_number) = status.last.unzip();
             Ok(EgressResponse::Report(Box::new(EgressReport {
-                running: load.requests.load(SeqCst) as u32,
+                running: load.shares.taken() as u32,
                 endpoints: service.statistics.report(),
                 ledger_origin,
                 ledger_number: ledger_number.unwrap_or_default(),
@@ -217,7 +199,10 @@ fn answer_here(
         EgressRequest::Checkpoint => {
             ledger.checkpoint().map(|checkpoint| EgressResponse::Checkpoint(checkpoint.to_string()))
         }
-        EgressRequest::Hello { .. } | EgressRequest::Generate { .. } => return None,
+        EgressRequest::Hello { .. }
+        | EgressRequest::Generate { .. }
+        | EgressRequest::Embed { .. }
+        | EgressRequest::Rerank { .. } => return None,
     };
     Some(response.unwrap_or_else(|error| EgressResponse::Failed { error }))
 }
@@ -230,12 +215,7 @@ fn answer(
     session: &SessionName,
     call: &Call,
 ) -> Result<EgressResponse> {
-    let _counted = Counted::new(&load.requests);
-    if load.requests.load(SeqCst) > MAX_REQUESTS {
-        return Err(Error::new(Kind::OutOfMemory, "too many requests to endpoints are in progress")
-            .detail(format!("The limit is {MAX_REQUESTS}."))
-            .hint("Try again later."));
-    }
+    let _place = load.shares.take(&session.role)?;
     let served = catch_unwind(AssertUnwindSafe(|| call::serve(service, caller, id, session, call)));
     served.unwrap_or_else(|panic| {
         // What a panic says may hold anything; this goes to the log of nobody.

@@ -1,6 +1,7 @@
 //! The keys of endpoints, and the certificates that are trusted. Read from files for each request, by this process alone, so
 //! that a key can be replaced at any time; never sent to a backend, never logged.
 
+use rustls::CertificateError;
 use socle_core::endpoint::EndpointSpec;
 use socle_core::{Error, Kind, Result};
 use std::fs::File;
@@ -34,6 +35,22 @@ impl Key {
 impl std::fmt::Debug for Key {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Key(…)")
+    }
+}
+
+/// Why a certificate is not trusted. In words of our own: what the library says repeats names that the server has chosen.
+pub fn distrust(error: &CertificateError) -> &'static str {
+    use CertificateError as Reason;
+    match error {
+        Reason::Expired | Reason::ExpiredContext { .. } => "it has expired",
+        Reason::NotValidYet | Reason::NotValidYetContext { .. } => "it is not valid yet",
+        Reason::Revoked => "it was revoked",
+        Reason::UnknownIssuer => "its authority is not known",
+        Reason::NotValidForName | Reason::NotValidForNameContext { .. } => "it is for other hosts",
+        Reason::InvalidPurpose | Reason::InvalidPurposeContext { .. } => "it is not one for servers",
+        Reason::BadSignature => "its signature is wrong",
+        Reason::BadEncoding => "it is damaged",
+        _ => "it is not one that can be checked",
     }
 }
 

@@ -8,6 +8,7 @@ use socle_core::endpoint::{Dialect, EndpointSpec};
 use socle_core::generator::Finish;
 use socle_egress::call;
 use socle_egress::caller::Caller;
+use socle_egress::task::Task;
 use std::io::Write;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
@@ -50,7 +51,8 @@ fn an_answer_ends_before_a_stop_text() {
     let server = Server::new(hello);
     let scratch = Scratch::new();
     let mut call = call_of(at(&server));
-    call.stop = vec!["o th".into()];
+    let Task::Generate(generation) = &mut call.task else { panic!("it asks for a text") };
+    generation.stop = vec!["o th".into()];
     let found = outcome(&service(&scratch.0, ""), &call).unwrap();
     assert_eq!((found.0.as_str(), found.2), ("Hell", Finish::Stop));
 }

@@ -12,7 +12,7 @@ const HOOKS: &str = include_str!("hostile_hooks.sql");
 
 /// What calls each function of the schema, by its name, on the corpus of the hostile owner where it takes one. The last ones
 /// change it.
-const CALLS: [(&str, &str); 99] = [
+const CALLS: [(&str, &str); 100] = [
     ("key_column", "SELECT socle_internal.key_column('{\"id\": 1}', 'id')"),
     ("wait_reasons", "SELECT * FROM socle_internal.wait_reasons()"),
     ("why_not_captured", "SELECT socle_internal.why_not_captured(corpus, source) FROM socle.corpus_binding"),
@@ -44,6 +44,7 @@ const CALLS: [(&str, &str); 99] = [
     ("drop_generator", "SELECT socle.drop_generator('nowhere')"),
     ("generator_report", "SELECT socle.generator_report()"),
     ("register_endpoint", "SELECT socle.register_endpoint('another', 'https://a.example', 'openai', 'm')"),
+    ("register_endpoint_model", "SELECT socle.register_endpoint_model('another', 'nowhere')"),
     ("grant_endpoint", "SELECT socle.grant_endpoint('nowhere', 'public')"),
     ("revoke_endpoint", "SELECT socle.revoke_endpoint('nowhere', 'public')"),
     ("drop_endpoint", "SELECT socle.drop_endpoint('nowhere')"),

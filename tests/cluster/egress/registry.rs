@@ -3,7 +3,7 @@
 use super::{Server, cluster, generate};
 use crate::sqlstate;
 use postgres::{Client, NoTls};
-use socle_tests::{Cluster, bin, command, error_of, run};
+use socle_tests::{Cluster, bin, command, error_of, eventually, run};
 
 #[test]
 fn only_a_superuser_opens_a_door_and_says_who_may_use_it() {
@@ -147,4 +147,73 @@ fn a_dump_that_is_restored_elsewhere_opens_no_door() {
     let dump = String::from_utf8(dump.stdout).unwrap();
     assert!(!dump.contains(&server.url()) && !dump.contains("COPY socle.endpoint"), "endpoints are not dumped");
     assert!(dump.contains("{door}"), "what a corpus allows is");
+}
+
+#[test]
+fn two_that_register_one_name_at_a_time_do_not_both_get_it() {
+    let cluster = Cluster::with_models("");
+    let (mut first, mut watcher) = (cluster.connect(), cluster.connect());
+    first
+        .batch_execute("BEGIN; SELECT socle.register_endpoint('smol', 'https://a.example/v1', 'openai', 'm')")
+        .unwrap();
+    let mut second = cluster.connect();
+    let waiting = std::thread::spawn(move || {
+        sqlstate(second.execute("SELECT socle.register_generator('smol', $1)", &[&crate::generator::FILE]))
+    });
+    eventually("the second waits for the first", || {
+        let sql = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'socle.endpoint'::regclass";
+        (watcher.query_one(sql, &[]).unwrap().get::<_, i64>(0) == 1).then_some(())
+    });
+    first.batch_execute("COMMIT").unwrap();
+    assert_eq!(waiting.join().unwrap(), "42710");
+    // A slip is told from a name that there is not; endpoints stand where generators do.
+    for (name, hint) in [
+        ("smoll", "Did you mean \"smol\"? Registered endpoints are \"smol\"."),
+        ("another", "Registered endpoints are \"smol\"."),
+    ] {
+        let error = first.query_one("SELECT socle.generate('x', $1)", &[&name]).unwrap_err();
+        assert_eq!(error_of(&error).3, hint);
+    }
+}
+
+#[test]
+fn a_role_that_was_dropped_has_no_grant_left() {
+    let server = Server::saying("Hello there.");
+    let (_cluster, mut client) = cluster(&server, "");
+    client
+        .batch_execute(
+            "CREATE ROLE gone; CREATE ROLE stays; SELECT socle.grant_endpoint('door', 'gone'), socle.grant_endpoint('door', 'public');
+             DROP ROLE gone; SELECT socle.grant_endpoint('door', 'stays')",
+        )
+        .unwrap();
+    let grants = "SELECT array_agg(role::text ORDER BY role::text) FROM socle.endpoint_grant";
+    assert_eq!(client.query_one(grants, &[]).unwrap().get::<_, Vec<String>>(0), ["-", "stays"]);
+    client.batch_execute("SELECT socle.revoke_endpoint('door', 'public'); DROP ROLE stays").unwrap();
+    client.batch_execute("SELECT socle.revoke_endpoint('door', 'public')").unwrap();
+    assert_eq!(client.query_one(grants, &[]).unwrap().get::<_, Option<Vec<String>>>(0), None);
+}
+
+#[test]
+fn one_role_leaves_places_to_others() {
+    let server = Server::silent();
+    let (cluster, mut superuser) = cluster(&server, "max_connections = 40");
+    superuser.batch_execute("CREATE ROLE greedy LOGIN; SELECT socle.grant_endpoint('door', 'public')").unwrap();
+    let connect = || cluster.configuration().user("greedy").connect(NoTls).unwrap();
+    let mut tokens = Vec::new();
+    let mut waiting = Vec::new();
+    for _ in 0..16 {
+        let mut session = connect();
+        tokens.push(session.cancel_token());
+        waiting.push(std::thread::spawn(move || sqlstate(generate(&mut session, "Hi"))));
+    }
+    server.wait_for_requests(16);
+    let (code, _, detail, hint) = error_of(&generate(&mut connect(), "Hi").unwrap_err());
+    assert_eq!((code.as_str(), hint.is_empty()), ("53200", false));
+    assert!(detail.contains("Role \"greedy\" has 16"), "{detail}");
+    let other = Server::saying("Hello there.");
+    other.register(&mut superuser, "other", "");
+    superuser.query_one("SELECT socle.generate('x', 'other')", &[]).unwrap();
+    assert_eq!(server.request_count(), 16);
+    tokens.iter().for_each(|token| token.cancel_query(NoTls).unwrap());
+    waiting.into_iter().for_each(|session| assert_eq!(session.join().unwrap(), "57014"));
 }

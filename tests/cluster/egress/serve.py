@@ -1,6 +1,6 @@
 """Serves a model in the form of OpenAI, with the server of llama.cpp, until standard input ends. Prints its address.
 
-serve.py MODEL
+serve.py MODEL [vectors]: with it, the model embeds texts, as the mean of its last layer, instead of writing them
 """
 import sys
 
@@ -15,6 +15,9 @@ params.n_ctx = 2048
 # Its threads wait for each other without sleeping: more than are idle make it slower.
 params.cpuparams.n_threads = 1
 params.cpuparams_batch.n_threads = 1
+if sys.argv[2:] == ["vectors"]:
+    params.embedding = True
+    params.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN
 server = xllamacpp.Server(params)
 print(server.listening_address, flush=True)
 sys.stdin.read()

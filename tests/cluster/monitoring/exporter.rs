@@ -9,11 +9,13 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-/// So that each value is there: a search, and a text of the generator.
+/// So that each value is there: a search, a text of the generator, and a request to an endpoint, which fails.
 pub const USE: &str = "
     SELECT socle.embed_query('anything', 'minilm');
     SELECT socle.register_generator('smol', 'smollm2-135m-instruct/model.gguf');
-    SELECT socle.generate('Hello', 'smol', max_tokens => 2);";
+    SELECT socle.generate('Hello', 'smol', max_tokens => 2);
+    SELECT socle.register_endpoint('gone', 'http://127.0.0.1:1', 'openai', 'm', allow_loopback => true);
+    DO $$ BEGIN PERFORM socle.generate('Hello', 'gone'); EXCEPTION WHEN connection_exception THEN NULL; END $$;";
 
 fn file(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../monitoring").join(name).canonicalize().unwrap()

@@ -3,6 +3,7 @@
 
 mod answer;
 mod failure;
+pub mod numbers;
 #[cfg(test)]
 mod tests;
 
@@ -33,13 +34,28 @@ pub enum Dialect {
     Azure,
     /// The Messages API of Anthropic.
     Anthropic,
+    /// Text embeddings inference: vectors and scores, no texts.
+    Tei,
 }
 
 sql_names!(
     Dialect,
     Openai => "openai", OpenaiLegacy => "openai_legacy", Mistral => "mistral", Gemini => "gemini", Azure => "azure",
-    Anthropic => "anthropic"
+    Anthropic => "anthropic", Tei => "tei"
 );
+
+/// What an endpoint is asked for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Use {
+    /// The next message of a conversation.
+    Generate,
+    /// The vectors of texts.
+    Embed,
+    /// The scores of documents.
+    Rerank,
+}
+
+sql_names!(Use, Generate => "generate", Embed => "embed", Rerank => "rerank");
 
 /// A conversation whose next message is asked for.
 #[derive(Clone, Copy, Debug)]
@@ -56,10 +72,13 @@ pub struct Conversation<'a> {
 
 impl Dialect {
     /// What follows the base URL.
-    pub fn path(self) -> &'static str {
-        match self {
-            Self::Anthropic => "/messages",
-            _ => "/chat/completions",
+    pub fn path(self, purpose: Use) -> &'static str {
+        match (purpose, self) {
+            (Use::Generate, Self::Anthropic) => "/messages",
+            (Use::Generate, _) => "/chat/completions",
+            (Use::Embed, Self::Tei) => "/embed",
+            (Use::Embed, _) => "/embeddings",
+            (Use::Rerank, _) => "/rerank",
         }
     }
 
@@ -84,6 +103,11 @@ impl Dialect {
     /// # Errors
     /// `NotSupported` for what the dialect cannot say; `InvalidArgument` for further fields that are no object.
     pub fn body(self, endpoint: &EndpointSpec, conversation: &Conversation<'_>) -> Result<String> {
+        if self == Self::Tei {
+            return Err(Error::new(Kind::NotSupported, format!("endpoint \"{}\" writes no texts", endpoint.name))
+                .detail("Its dialect \"tei\" has vectors and scores.")
+                .hint("Register a model of it with socle.register_endpoint_model()."));
+        }
         let mut body = Map::new();
         body.insert("model".into(), json!(endpoint.model));
         if self == Self::Anthropic {
@@ -111,7 +135,7 @@ impl Dialect {
             let name = match self {
                 Self::Openai | Self::OpenaiLegacy | Self::Azure => "seed",
                 Self::Mistral => "random_seed",
-                Self::Gemini | Self::Anthropic => {
+                Self::Gemini | Self::Anthropic | Self::Tei => {
                     return Err(Error::new(Kind::NotSupported, "the endpoint takes no seed")
                         .detail(format!("Its dialect is \"{}\".", self.name()))
                         .hint("Leave out the argument seed."));

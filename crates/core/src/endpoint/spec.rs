@@ -10,6 +10,13 @@ use sha2::{Digest, Sha256};
 /// Bytes of a token, at least: fewer than nearly every tokenizer needs on average, so that estimates are rather too high.
 const BYTES_PER_TOKEN: usize = 3;
 
+/// Paths that the dialects add to a base URL.
+const PATHS: [&str; 6] = ["/chat/completions", "/completions", "/messages", "/embeddings", "/embed", "/rerank"];
+
+/// Fields that socle itself writes.
+const RESERVED: [&str; 10] =
+    ["messages", "system", "model", "stream", "input", "inputs", "query", "documents", "texts", "encoding_format"];
+
 /// Tokens that a message costs besides its text.
 const TOKENS_PER_MESSAGE: usize = 8;
 
@@ -96,6 +103,12 @@ impl EndpointSpec {
                 .detail("Only dialect \"azure\" has one: its api-version.")
                 .hint("A key belongs into the file that key_file names."));
         }
+        if let Some(path) = PATHS.into_iter().find(|path| target.path.ends_with(path)) {
+            let base = self.url.split('?').next().unwrap_or_default().trim_end_matches('/').trim_end_matches(path);
+            return Err(invalid(&format!("the URL of an endpoint must not end in \"{path}\""))
+                .detail("It is the base URL, to which the dialect adds its path.")
+                .hint(format!("Register it with the URL {base}.")));
+        }
         for (name, file) in [("key_file", &self.key_file), ("ca_file", &self.ca_file)] {
             if let Some(file) = file
                 && !is_file_name(file)
@@ -120,7 +133,7 @@ impl EndpointSpec {
         let Ok(serde_json::Value::Object(extra)) = serde_json::from_str(text) else {
             return Err(invalid("extra_body must be a JSON object"));
         };
-        match ["messages", "system", "model", "stream"].into_iter().find(|name| extra.contains_key(*name)) {
+        match RESERVED.into_iter().find(|name| extra.contains_key(*name)) {
             Some(name) => Err(invalid(&format!("extra_body must not have the field \"{name}\""))),
             None => Ok(extra),
         }
@@ -209,6 +222,8 @@ mod tests {
                 ..endpoint()
             },
             EndpointSpec { url: "https://api.example.org/v1?key=secret".into(), ..endpoint() },
+            EndpointSpec { url: "https://api.example.org/v1/chat/completions/".into(), ..endpoint() },
+            EndpointSpec { url: "https://api.example.org/embed".into(), ..endpoint() },
             EndpointSpec { key_file: Some("../key".into()), ..endpoint() },
             EndpointSpec { key_file: Some("/etc/passwd".into()), ..endpoint() },
             EndpointSpec { key_file: Some(".hidden".into()), ..endpoint() },

@@ -5,6 +5,7 @@
 //! may have left the machine.
 
 use crate::Error;
+use crate::endpoint::dialect::numbers::{Scores, Vectors};
 use crate::endpoint::{CorpusPolicy, EndpointSpec};
 use crate::generator::{Finish, Message};
 use serde::{Deserialize, Serialize};
@@ -58,6 +59,36 @@ pub enum EgressRequest<'a> {
         #[serde(borrow)]
         stop: Vec<&'a str>,
     },
+    /// The vectors of texts, answered by [`EgressResponse::Vectors`].
+    Embed {
+        /// Where it is sent.
+        endpoint: Box<EndpointSpec>,
+        /// The corpora that the texts are of, or questions to. Each has to allow the endpoint.
+        corpora: Vec<CorpusPolicy>,
+        /// Name of the model, as the server knows it.
+        model: &'a str,
+        /// Whether the server may cut texts to its window.
+        truncate: bool,
+        /// The texts, with their prefixes.
+        #[serde(borrow)]
+        texts: Vec<&'a str>,
+    },
+    /// The scores of documents for a query, answered by [`EgressResponse::Scores`].
+    Rerank {
+        /// Where it is sent.
+        endpoint: Box<EndpointSpec>,
+        /// The corpora that the documents are of. Each has to allow the endpoint.
+        corpora: Vec<CorpusPolicy>,
+        /// Name of the model, as the server knows it.
+        model: &'a str,
+        /// Whether the server may cut documents to its window.
+        truncate: bool,
+        /// The query.
+        query: &'a str,
+        /// The documents.
+        #[serde(borrow)]
+        documents: Vec<&'a str>,
+    },
     /// Appends an entry to the ledger, answered by [`EgressResponse::Appended`].
     Append {
         /// What has happened.
@@ -110,6 +141,10 @@ pub enum EgressResponse {
         /// Why it ended.
         finish: Finish,
     },
+    /// The vectors of the texts of a request.
+    Vectors(Vectors),
+    /// The scores of the documents of a request.
+    Scores(Scores),
     /// The entry is on disk.
     Appended {
         /// The chain that it is in.
@@ -236,6 +271,21 @@ mod tests {
         };
         vec![
             EgressRequest::Hello { protocol: EGRESS_PROTOCOL_VERSION, session: SessionName::default() },
+            EgressRequest::Embed {
+                endpoint: Box::new(endpoint.clone()),
+                corpora: vec![],
+                model: "m",
+                truncate: true,
+                texts: vec!["a", "é"],
+            },
+            EgressRequest::Rerank {
+                endpoint: Box::new(endpoint.clone()),
+                corpora: vec![],
+                model: "m",
+                truncate: false,
+                query: "q",
+                documents: vec!["d"],
+            },
             EgressRequest::Generate {
                 endpoint: Box::new(endpoint),
                 corpora: vec![CorpusPolicy { name: "c".into(), egress: vec!["e".into()] }],
@@ -266,6 +316,16 @@ mod tests {
             (EgressResponse::Alive, false),
             (EgressResponse::Text("é".into()), false),
             (EgressResponse::Generated { prompt_tokens: None, answer_tokens: Some(1), finish: Finish::Stop }, true),
+            (
+                EgressResponse::Vectors(Vectors {
+                    model: None,
+                    dimensions: 2,
+                    values: vec![0.5, -1.0],
+                    token_count: None,
+                }),
+                true,
+            ),
+            (EgressResponse::Scores(Scores { model: Some("m".into()), values: vec![0.5] }), true),
             (EgressResponse::Appended { origin: "o".into(), number: 1, hash: "h".into() }, true),
             (EgressResponse::Pruned { segments: 1, entries: 2 }, true),
             (EgressResponse::Checkpoint("c".into()), true),
@@ -293,7 +353,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn damaged_messages_never_panic(which in 0usize..3, at in 9usize..400, value in any::<u8>()) {
+        fn damaged_messages_never_panic(which in 0usize..8, at in 9usize..400, value in any::<u8>()) {
             let mut bytes = encode(1, 0, &requests()[which]).unwrap();
             let at = at.min(bytes.len() - 1);
             bytes[at] = value;

@@ -8,7 +8,7 @@ use crate::generator::{Constraint, Finish, GeneratorInspection, GeneratorOverrid
 use serde::{Deserialize, Serialize};
 
 /// Incremented with every change of a message, as [`super::PROTOCOL_VERSION`] is for the engine.
-pub const GENERATOR_PROTOCOL_VERSION: u32 = 1;
+pub const GENERATOR_PROTOCOL_VERSION: u32 = 2;
 
 /// Socket of the generator, in [`super::RUNTIME_DIRECTORY`].
 pub const GENERATOR_SOCKET: &str = "generator.sock";

@@ -11,6 +11,7 @@ use socle_egress::call::{self, Call, Service};
 use socle_egress::caller::Caller;
 use socle_egress::intent::Statistics;
 use socle_egress::ledger::{LedgerWriter, SEGMENT_BYTES};
+use socle_egress::task::{Generation, Task, Texts};
 use socle_ledger::Place;
 use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
@@ -219,12 +220,34 @@ pub fn call(endpoint: EndpointSpec) -> Call {
     Call {
         endpoint,
         corpora: Vec::new(),
-        messages: vec![(MessageRole::User, format!("my password is {SECRET}"))],
-        max_tokens: 16,
-        temperature: 0.0,
-        seed: None,
-        stop: Vec::new(),
+        task: Task::Generate(Generation {
+            messages: vec![(MessageRole::User, format!("my password is {SECRET}"))],
+            max_tokens: 16,
+            temperature: 0.0,
+            seed: None,
+            stop: Vec::new(),
+        }),
     }
+}
+
+/// Asks for the vectors of two texts.
+pub fn embed(endpoint: EndpointSpec) -> Result<EgressResponse, Error> {
+    let texts = vec![format!("my password is {SECRET}"), "b".into()];
+    let task = Task::Embed(Texts { model: "m".into(), truncate: false, texts });
+    answered(&Call { endpoint, corpora: Vec::new(), task })
+}
+
+/// Asks for the scores of two documents.
+pub fn rerank(endpoint: EndpointSpec) -> Result<EgressResponse, Error> {
+    let texts = Texts { model: "m".into(), truncate: false, texts: vec!["a".into(), "b".into()] };
+    answered(&Call { endpoint, corpora: Vec::new(), task: Task::Rerank(SECRET.into(), texts) })
+}
+
+/// The last response to a call.
+pub fn answered(call: &Call) -> Result<EgressResponse, Error> {
+    let (_ours, theirs) = UnixStream::pair().unwrap();
+    let scratch = Scratch::new();
+    call::serve(&service(&scratch.0, ""), &Arc::new(Caller::new(theirs).unwrap()), 1, &SessionName::default(), call)
 }
 
 pub fn policy(egress: &[&str]) -> Vec<CorpusPolicy> {

@@ -116,6 +116,7 @@ pub fn inspect_with(
         first_position: if session.takes_positions() { layout.first_position } else { 0 },
         layers: Vec::new(),
         late_interaction,
+        served: None,
     };
     let mut model = Model::new(spec, tokenizer, session, Head::default())?;
     let width = trial_dimensions(&model, options)?;

@@ -6,6 +6,7 @@ use crate::request::Request;
 use crate::response_queue::ResponseQueue;
 use crate::streamed_response::StreamedResponse;
 use socle_core::chunk::{self, Characters, Chunk, ChunkRule, Format, Sizer};
+use socle_core::endpoint::estimated_tokens;
 use socle_core::model::ModelSpec;
 use socle_core::protocol::Response;
 use socle_core::{Error, Kind, Result};
@@ -52,9 +53,10 @@ pub fn answer(
     options: &ChunkOptions<'_>,
     content: &str,
 ) -> Result<()> {
-    let model = options.model.map(|spec| store.checked(spec, &|| request.is_cancelled())).transpose()?;
-    let model = model.as_ref().map(|model| model.model()).transpose()?;
-    let sizer = RequestSizer::new(request, model)?;
+    let loaded = options.model.filter(|spec| !spec.has_no_files());
+    let loaded = loaded.map(|spec| store.checked(spec, &|| request.is_cancelled())).transpose()?;
+    let loaded = loaded.as_ref().map(|model| model.model()).transpose()?;
+    let sizer = RequestSizer::new(request, options.model, loaded)?;
     let max_size = sizer.max_size(options.max_size)?;
     let rule = ChunkRule::new(max_size - sizer.overhead, options.overlap as usize, options.format)?;
     let mut writer = ChunkWriter::new(responses, request, content.len());
@@ -111,15 +113,21 @@ impl<'a> ChunkWriter<'a> {
 /// Measures chunks in tokens or characters, and fails once the request is cancelled.
 struct RequestSizer<'a> {
     request: &'a Request,
-    model: Option<&'a Model>,
+    model: Option<&'a ModelSpec>,
+    /// The model, unless it has no files here: its tokens are estimated.
+    loaded: Option<&'a Model>,
     /// Special tokens and those of the passage prefix, which the model adds to every chunk.
     overhead: usize,
 }
 
 impl<'a> RequestSizer<'a> {
-    fn new(request: &'a Request, model: Option<&'a Model>) -> Result<Self> {
-        let overhead = model.map(|model| model.count("")).transpose()?.unwrap_or_default();
-        Ok(Self { request, model, overhead })
+    fn new(request: &'a Request, model: Option<&'a ModelSpec>, loaded: Option<&'a Model>) -> Result<Self> {
+        let overhead = match (loaded, model) {
+            (Some(loaded), _) => loaded.count("")?,
+            (None, Some(model)) => estimated_tokens(model.passage_prefix.len(), 0),
+            (None, None) => 0,
+        };
+        Ok(Self { request, model, loaded, overhead })
     }
 
     /// Largest size of a chunk, overhead included.
@@ -128,7 +136,7 @@ impl<'a> RequestSizer<'a> {
         let Some(model) = self.model else {
             return Ok(wanted.unwrap_or(DEFAULT_CHUNK_CHARACTERS) as usize);
         };
-        let (name, window) = (&model.spec.name, model.spec.max_tokens);
+        let (name, window) = (&model.name, model.max_tokens);
         let wanted = wanted.unwrap_or(DEFAULT_CHUNK_TOKENS.min(window));
         if wanted > window {
             return Err(invalid(format!("max_tokens must not exceed {window}, the window of model \"{name}\""))
@@ -148,9 +156,10 @@ impl Sizer for RequestSizer<'_> {
         if self.request.is_cancelled() {
             return Err(Error::new(Kind::Cancelled, "chunking was cancelled"));
         }
-        match self.model {
-            Some(model) => Ok(model.count(text)?.saturating_sub(self.overhead)),
-            None => Characters.size(text),
+        match (self.loaded, self.model) {
+            (Some(loaded), _) => Ok(loaded.count(text)?.saturating_sub(self.overhead)),
+            (None, Some(_)) => Ok(estimated_tokens(text.len(), 0)),
+            (None, None) => Characters.size(text),
         }
     }
 }

@@ -17,6 +17,8 @@ pub enum Trouble {
     Failed(Option<&'static str>),
     /// A filter of the server has ended it.
     Filtered,
+    /// It has a call of a tool, though none was offered.
+    CallsATool,
 }
 
 /// What is known of an answer so far.
@@ -31,6 +33,8 @@ pub struct Answer {
     pub prompt_tokens: Option<u32>,
     /// Tokens of the answer, as the server counts them.
     pub answer_tokens: Option<u32>,
+    /// Whether it has a call of a tool, which nobody has offered: no part of the text.
+    pub calls_a_tool: bool,
     /// The text at the beginning, while it may still be the begin of a thought; `None` afterwards.
     held: Option<String>,
 }
@@ -39,7 +43,8 @@ impl Answer {
     /// An answer that has not begun.
     pub fn new(dialect: Dialect) -> Self {
         let held = Some(String::new());
-        Self { dialect, finish: None, is_complete: false, prompt_tokens: None, answer_tokens: None, held }
+        let (finish, prompt_tokens, answer_tokens) = (None, None, None);
+        Self { dialect, finish, is_complete: false, prompt_tokens, answer_tokens, calls_a_tool: false, held }
     }
 
     /// Reads an event of a stream. Returns the text that it adds.
@@ -103,6 +108,8 @@ impl Answer {
         // The last event may have none: it is for the usage.
         let Some(choice) = event.get("choices").and_then(|choices| choices.get(0)) else { return Ok(String::new()) };
         self.stopped(choice.get("finish_reason"))?;
+        let calls = choice.get(part).and_then(|part| part.get("tool_calls")).and_then(Value::as_array);
+        self.calls_a_tool |= calls.is_some_and(|calls| !calls.is_empty());
         // Fields such as reasoning, reasoning_content or thinking are not read.
         Ok(choice.get(part).and_then(|part| content(part.get("content"))).unwrap_or_default())
     }
@@ -111,6 +118,10 @@ impl Answer {
         match event.get("type").and_then(Value::as_str) {
             Some("message_start") => {
                 self.anthropic_usage(event.get("message").and_then(|message| message.get("usage")));
+            }
+            Some("content_block_start") => {
+                let block = event.get("content_block").and_then(|block| block.get("type"));
+                self.calls_a_tool |= block.and_then(Value::as_str) == Some("tool_use");
             }
             Some("content_block_delta") => {
                 let delta = event.get("delta").ok_or(Trouble::Malformed)?;

@@ -37,6 +37,13 @@ const CODES: [&str; 26] = [
     "UNAVAILABLE",
 ];
 
+/// The code of a text that is longer than the window of the model.
+const TOO_LONG: &str = "exceed_context_size_error";
+
+/// What the message of llama.cpp has for that, whose code says no more than that the server failed: the one message that is read,
+/// since a text that will never fit must not be sent again and again.
+const TOO_LONG_FOR_BATCH: &str = "is too large to process";
+
 /// An answer of another status than 200.
 #[derive(Clone, Copy, Debug)]
 pub struct Refusal {
@@ -53,6 +60,9 @@ pub fn code_of(body: &Value) -> Option<&'static str> {
     let body = body.as_array().map_or(Some(body), |list| list.first())?;
     let error = body.get("error").unwrap_or(body);
     let candidates = ["code", "type", "status"].into_iter().filter_map(|name| error.get(name)?.as_str());
+    if error.get("message").and_then(Value::as_str).is_some_and(|text| text.contains(TOO_LONG_FOR_BATCH)) {
+        return Some(TOO_LONG);
+    }
     let texts: Vec<&str> = candidates.chain(error.as_str()).collect();
     texts.into_iter().find_map(|text| CODES.into_iter().find(|code| *code == text))
 }
@@ -73,6 +83,11 @@ pub fn failure(endpoint: &str, refusal: &Refusal) -> Error {
         Error::new(kind, format!("endpoint \"{endpoint}\" {message}")).detail(answered.clone()).hint(hint)
     };
     match status {
+        _ if matches!(code, Some("context_length_exceeded" | TOO_LONG)) => error(
+            Kind::InputTooLong,
+            "has less room than the request needs",
+            "Send less text; or register the endpoint with fewer context_tokens, or its model with fewer max_tokens.",
+        ),
         300..=399 => error(
             Kind::EndpointFailed,
             "answered with a redirect, which is not followed",
@@ -89,14 +104,10 @@ pub fn failure(endpoint: &str, refusal: &Refusal) -> Error {
             "The URL is the base URL, to which the dialect adds its path. Check it and the name of the model.",
         ),
         413 => error(Kind::InputTooLong, "refuses a request of this size", "Send less text."),
-        408 | 425 | 429 | 500 | 502..=504 | 529 => {
-            error(Kind::EngineUnavailable, "cannot answer at the moment", &later)
+        408 | 424 | 425 | 429 | 500 | 502..=504 | 529 => {
+            let seconds = retry_after.map(|time| time.as_secs_f64().ceil() as u32);
+            Error { retry_after: seconds, ..error(Kind::EngineUnavailable, "cannot answer at the moment", &later) }
         }
-        _ if matches!(code, Some("context_length_exceeded" | "exceed_context_size_error")) => error(
-            Kind::InputTooLong,
-            "has less room than the request needs",
-            "Send less text, or register the endpoint with fewer context_tokens.",
-        ),
         _ => error(
             Kind::EndpointFailed,
             "refuses the request",

@@ -5,7 +5,7 @@ use crate::generator::Finish;
 use proptest::prelude::*;
 use std::time::Duration;
 
-fn endpoint(dialect: Dialect, extra: Option<&str>) -> EndpointSpec {
+pub(super) fn endpoint(dialect: Dialect, extra: Option<&str>) -> EndpointSpec {
     EndpointSpec {
         name: "e".into(),
         url: "https://api.example.org/v1".into(),
@@ -209,4 +209,15 @@ proptest! {
         let _ = Answer::new(dialect).event(&text);
         let _ = Answer::new(dialect).whole(&text);
     }
+}
+
+#[test]
+fn a_text_that_will_never_fit_is_told_from_a_server_that_is_down() {
+    let body = json!({"error": {"code": 500, "type": "server_error",
+        "message": "input (3001 tokens) is too large to process. increase the physical batch size (current batch size: 512)"}});
+    let error = failure("e", &Refusal { status: 500, code: code_of(&body), retry_after: None });
+    assert_eq!((error.kind, error.retry_after), (Kind::InputTooLong, None));
+    assert!(!error.to_string().contains("3001"), "no text of the server");
+    let later = Refusal { status: 429, code: None, retry_after: Some(Duration::from_millis(86_400_000)) };
+    assert_eq!((failure("e", &later).kind, failure("e", &later).retry_after), (Kind::EngineUnavailable, Some(86_400)));
 }

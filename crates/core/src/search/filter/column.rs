@@ -1,9 +1,6 @@
 //! The columns that a filter may name, as `sql/search/filter_columns.sql` finds them.
 
-use crate::{Error, Kind, Result};
-
-/// Maximum number of column names in a hint.
-const MAX_NAMES: usize = 30;
+use crate::{Error, Kind, Result, hint};
 
 /// OID of json, which is compared as jsonb in a filter and has no operators of its own.
 const JSON: u32 = 114;
@@ -69,13 +66,13 @@ impl FilterColumn {
     /// [`Kind::UnknownColumn`] if there is none.
     pub(in crate::search) fn find<'a>(columns: &'a [Self], name: &str, what: &str) -> Result<&'a Self> {
         columns.iter().find(|column| column.name == name).ok_or_else(|| {
-            let mut names: Vec<String> =
-                columns.iter().take(MAX_NAMES).map(|column| format!("\"{}\"", column.name)).collect();
-            if columns.len() > MAX_NAMES {
-                names.push("…".to_string());
-            }
-            Error::new(Kind::UnknownColumn, format!("{what} column \"{name}\" does not exist"))
-                .hint(format!("Columns of the source are {}.", names.join(", ")))
+            let names: Vec<String> = columns.iter().map(|column| column.name.clone()).collect();
+            Error::new(Kind::UnknownColumn, format!("{what} column \"{name}\" does not exist")).hint(hint::for_name(
+                name,
+                &names,
+                "Columns of the source are",
+                "The source has no columns.",
+            ))
         })
     }
 
