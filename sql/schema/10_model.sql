@@ -14,7 +14,7 @@ GRANT USAGE ON SCHEMA socle_internal TO PUBLIC;
 
 CREATE TABLE socle.model (
     name text NOT NULL CONSTRAINT model_name_check CHECK (name OPERATOR(pg_catalog.<>) ''),
-    kind text NOT NULL CONSTRAINT model_kind_check CHECK (kind OPERATOR(pg_catalog.=) ANY (ARRAY['embedding', 'reranker', 'late_interaction'])),
+    kind text NOT NULL CONSTRAINT model_kind_check CHECK (kind OPERATOR(pg_catalog.=) ANY (ARRAY['embedding', 'reranker', 'late_interaction', 'ocr'])),
     dimensions integer CONSTRAINT model_dimensions_check CHECK (dimensions OPERATOR(pg_catalog.>) 0),
     max_tokens integer NOT NULL CONSTRAINT model_max_tokens_check CHECK (max_tokens OPERATOR(pg_catalog.>) 0),
     pooling text NOT NULL
@@ -40,12 +40,13 @@ CREATE TABLE socle.model (
         CONSTRAINT model_first_position_check CHECK (first_position OPERATOR(pg_catalog.>=) 0),
     layers jsonb NOT NULL DEFAULT '[]',
     late_interaction jsonb,
+    missing_letters jsonb,
     CONSTRAINT model_name_key PRIMARY KEY (name)
 );
 COMMENT ON TABLE socle.model IS 'registered models; written by socle.register_model and socle.drop_model';
 COMMENT ON COLUMN socle.model.name IS 'name of the model in arguments and settings';
-COMMENT ON COLUMN socle.model.kind IS 'embedding: a vector for a text; reranker: a score for a query and a document; late_interaction: the same, by vectors of tokens';
-COMMENT ON COLUMN socle.model.dimensions IS 'length of the vectors, of texts or of tokens; NULL for a reranker';
+COMMENT ON COLUMN socle.model.kind IS 'embedding: a vector for a text; reranker: a score for a query and a document; late_interaction: the same, by vectors of tokens; ocr: the words of a picture';
+COMMENT ON COLUMN socle.model.dimensions IS 'length of the vectors, of texts or of tokens; NULL for models without vectors';
 COMMENT ON COLUMN socle.model.max_tokens IS 'longest input in tokens, special tokens and prefix included';
 COMMENT ON COLUMN socle.model.pooling IS 'how the vectors of tokens become one: mean, cls, last, max, mean_sqrt_len, weighted_mean, or none where the graph does it';
 COMMENT ON COLUMN socle.model.normalized IS 'vectors are scaled to length 1';
@@ -66,6 +67,7 @@ COMMENT ON COLUMN socle.model.lower_case IS 'texts are put into lower case befor
 COMMENT ON COLUMN socle.model.first_position IS 'position of the first token, for a graph that is given positions';
 COMMENT ON COLUMN socle.model.layers IS 'layers applied to a vector after pooling, in order';
 COMMENT ON COLUMN socle.model.late_interaction IS 'how queries and documents become tokens, for this kind of model: markers, masks, what is not compared';
+COMMENT ON COLUMN socle.model.missing_letters IS 'for a model of kind ocr: letters that it cannot write, by language; languages that it can write are not listed';
 GRANT SELECT ON socle.model TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('socle.model', '');
 

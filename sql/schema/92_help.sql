@@ -78,7 +78,7 @@ meaning (argument, functions, text) AS (VALUES
     ('key_file', NULL, 'file below socle.egress_key_directory with the key'),
     ('keyword_weight', NULL, 'how much words count in the fusion'),
     ('kind', NULL, 'synonym, protected or stop_word; without it, all'),
-    ('kind', '{register_model}', 'embedding, reranker or late_interaction, if the files do not say it'),
+    ('kind', '{register_model}', 'embedding, reranker, late_interaction or ocr, if the files do not say it'),
     ('language', NULL, 'language of the query; without it, detected'),
     ('language', '{create_corpus,alter_corpus}', 'language of the documents; auto: detected for each chunk'),
     ('language', '{create_synonyms,create_protected_words,create_stop_words}', 'language of the queries that the rule holds for; without it, all'),

@@ -471,7 +471,7 @@ ALTER TABLE socle.model ADD CONSTRAINT model_pooling_check
     CHECK (pooling OPERATOR(pg_catalog.=) ANY (ARRAY['mean', 'cls', 'last', 'none', 'max', 'mean_sqrt_len', 'weighted_mean']));
 ALTER TABLE socle.model DROP CONSTRAINT model_kind_check;
 ALTER TABLE socle.model ADD CONSTRAINT model_kind_check
-    CHECK (kind OPERATOR(pg_catalog.=) ANY (ARRAY['embedding', 'reranker', 'late_interaction']));
+    CHECK (kind OPERATOR(pg_catalog.=) ANY (ARRAY['embedding', 'reranker', 'late_interaction', 'ocr']));
 ALTER TABLE socle.model
     ADD COLUMN similarity text NOT NULL DEFAULT 'cosine' CONSTRAINT model_similarity_check
         CHECK (similarity OPERATOR(pg_catalog.=) ANY (ARRAY['cosine', 'dot', 'euclidean', 'manhattan'])),
@@ -480,10 +480,11 @@ ALTER TABLE socle.model
     ADD COLUMN first_position integer NOT NULL DEFAULT 0
         CONSTRAINT model_first_position_check CHECK (first_position OPERATOR(pg_catalog.>=) 0),
     ADD COLUMN layers jsonb NOT NULL DEFAULT '[]',
-    ADD COLUMN late_interaction jsonb;
-COMMENT ON COLUMN socle.model.kind IS 'embedding: a vector for a text; reranker: a score for a query and a document; late_interaction: the same, by vectors of tokens';
-COMMENT ON COLUMN socle.model_status.kind IS 'embedding, reranker or late_interaction';
-COMMENT ON COLUMN socle.model.dimensions IS 'length of the vectors, of texts or of tokens; NULL for a reranker';
+    ADD COLUMN late_interaction jsonb,
+    ADD COLUMN missing_letters jsonb;
+COMMENT ON COLUMN socle.model.kind IS 'embedding: a vector for a text; reranker: a score for a query and a document; late_interaction: the same, by vectors of tokens; ocr: the words of a picture';
+COMMENT ON COLUMN socle.model_status.kind IS 'embedding, reranker, late_interaction or ocr';
+COMMENT ON COLUMN socle.model.dimensions IS 'length of the vectors, of texts or of tokens; NULL for models without vectors';
 COMMENT ON COLUMN socle.model.pooling IS 'how the vectors of tokens become one: mean, cls, last, max, mean_sqrt_len, weighted_mean, or none where the graph does it';
 COMMENT ON COLUMN socle.model.similarity IS 'how vectors are meant to be compared; the same as cosine where they have length 1, but for manhattan';
 COMMENT ON COLUMN socle.model.pool_prefix IS 'the tokens of the prefix are pooled with those of the text';
@@ -491,6 +492,7 @@ COMMENT ON COLUMN socle.model.lower_case IS 'texts are put into lower case befor
 COMMENT ON COLUMN socle.model.first_position IS 'position of the first token, for a graph that is given positions';
 COMMENT ON COLUMN socle.model.layers IS 'layers applied to a vector after pooling, in order';
 COMMENT ON COLUMN socle.model.late_interaction IS 'how queries and documents become tokens, for this kind of model: markers, masks, what is not compared';
+COMMENT ON COLUMN socle.model.missing_letters IS 'for a model of kind ocr: letters that it cannot write, by language; languages that it can write are not listed';
 
 DROP FUNCTION socle.register_model(text, text, text, integer, integer, text, boolean, text, text, text, text);
 CREATE FUNCTION socle.register_model(
@@ -1466,7 +1468,7 @@ meaning (argument, functions, text) AS (VALUES
     ('key_file', NULL, 'file below socle.egress_key_directory with the key'),
     ('keyword_weight', NULL, 'how much words count in the fusion'),
     ('kind', NULL, 'synonym, protected or stop_word; without it, all'),
-    ('kind', '{register_model}', 'embedding, reranker or late_interaction, if the files do not say it'),
+    ('kind', '{register_model}', 'embedding, reranker, late_interaction or ocr, if the files do not say it'),
     ('language', NULL, 'language of the query; without it, detected'),
     ('language', '{create_corpus,alter_corpus}', 'language of the documents; auto: detected for each chunk'),
     ('language', '{create_synonyms,create_protected_words,create_stop_words}', 'language of the queries that the rule holds for; without it, all'),

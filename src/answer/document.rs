@@ -188,7 +188,7 @@ fn too_large(limit: usize, setting: &str) -> Error {
 }
 
 fn extracted(bytes: &[u8], media_type: Option<&str>, name: Option<&str>) -> Result<String> {
-    let request = Request::Extract { media_type, name, limits: gucs::extract_limits(), bulk: false, bytes };
+    let request = Request::Extract { media_type, name, limits: gucs::extract_limits(), bulk: false, ocr: None, bytes };
     match engine_client::ask(request)?.pop() {
         Some(Response::Extracted(document)) => Ok(document.markdown),
         Some(Response::Failed { error, .. }) => Err(error),

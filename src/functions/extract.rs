@@ -59,6 +59,7 @@ fn document(arguments: Arguments) -> Result<Option<Document>> {
         name: name.as_deref(),
         limits: gucs::extract_limits(),
         bulk: false,
+        ocr: None,
         bytes,
     };
     match engine_client::ask(request)?.pop() {

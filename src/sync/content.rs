@@ -136,7 +136,7 @@ pub fn extract(documents: &mut Vec<Document>) -> Result<Vec<(Claim, Error)>, Fai
     let request = |number: usize| {
         let (_, bytes, media_type, name) = files[number];
         let (media_type, name) = (media_type.as_deref(), name.as_deref());
-        Request::Extract { media_type, name, limits: gucs::extract_limits(), bulk: true, bytes }
+        Request::Extract { media_type, name, limits: gucs::extract_limits(), bulk: true, ocr: None, bytes }
     };
     engine_client::exchange(files.len(), &request, &mut |number, mut answers| {
         let result = match answers.pop() {

@@ -1,6 +1,9 @@
 //! An extracted document: Markdown, its blocks with page numbers, and metadata.
 
+mod ocr;
+
 use crate::chunk::heading_in_path;
+pub use ocr::{Ocr, OcrMode};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 

@@ -14,7 +14,7 @@ mod report;
 use crate::Error;
 use crate::chunk::{Chunk, Format};
 use crate::corpus::archive::{ArchiveLayout, ArchivedChunk};
-use crate::document::{Document, ExtractLimits};
+use crate::document::{Document, ExtractLimits, Ocr};
 use crate::model::{Inspection, ModelOverrides, ModelSpec};
 pub use control::{EngineSettings, FromEngine, ToChild, ToEgress, ToEngine, ToGenerator};
 pub use egress::{
@@ -37,7 +37,7 @@ use serde::{Deserialize, Serialize};
 
 /// Incremented with every change of a message. A backend and an engine of different versions disconnect (see
 /// [`Request::Hello`]).
-pub const PROTOCOL_VERSION: u32 = 12;
+pub const PROTOCOL_VERSION: u32 = 13;
 
 /// Version of library and engine. A supervisor does not use an engine of another version: the two only exchange
 /// [`VERSION_VARIABLE`], [`EXIT_OTHER_VERSION`] and [`FromEngine::Version`], which never change.
@@ -158,6 +158,8 @@ pub enum Request<'a> {
         limits: ExtractLimits,
         /// Whether it runs in the bulk lane: no session waits for it.
         bulk: bool,
+        /// How pictures are read; `None` leaves them out.
+        ocr: Option<Ocr>,
         /// The file.
         #[serde(borrow)]
         bytes: &'a [u8],

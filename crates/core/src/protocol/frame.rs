@@ -256,6 +256,7 @@ mod tests {
             first_position: 2,
             layers: vec![crate::model::Layer::Normalize],
             late_interaction: None,
+            ocr: None,
         }
     }
 }

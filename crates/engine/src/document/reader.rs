@@ -4,8 +4,10 @@
 use serde::{Deserialize, Serialize};
 use socle_child::{panic_message, process, sandbox};
 use socle_core::corpus::archive::ArchiveLayout;
+use socle_core::document::OcrMode;
 use socle_core::{Error, Kind, Result};
 use socle_extract::Limits;
+use socle_ocr::remote::ANSWER;
 use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
@@ -41,6 +43,8 @@ pub enum Reading {
         name: Option<String>,
         /// Upper limit of the extracted text in bytes.
         text_bytes: u64,
+        /// Which pictures the engine recognises for this reader; `None` if it recognises none.
+        ocr: Option<OcrMode>,
     },
     /// Its chunks: a list of [`socle_core::corpus::archive::ArchivedChunk`].
     Archive(ArchiveLayout),
@@ -69,7 +73,7 @@ fn serve(socket: OwnedFd, fork_server_pid: u32, timeout: Duration, memory: u64) 
     let task: ReadTask = postcard::from_bytes(&task).map_err(io::Error::other)?;
     let file = read(&mut stream, task.length)?;
     let answer = match task.reading {
-        Reading::Document { media_type, name, text_bytes } => {
+        Reading::Document { media_type, name, text_bytes, .. } => {
             let limits = Limits {
                 output: usize::try_from(text_bytes).unwrap_or(usize::MAX),
                 unpacked: Limits::unpacked(memory, task.length),
@@ -79,6 +83,7 @@ fn serve(socket: OwnedFd, fork_server_pid: u32, timeout: Duration, memory: u64) 
         }
         Reading::Archive(layout) => answer(|| socle_archive::read(file, &layout)),
     };
+    stream.write_all(&[ANSWER])?;
     stream.write_all(&answer?)
 }
 

@@ -116,6 +116,7 @@ pub fn inspect_with(
         first_position: if session.takes_positions() { layout.first_position } else { 0 },
         layers: Vec::new(),
         late_interaction,
+        ocr: None,
     };
     let mut model = Model::new(spec, tokenizer, session, Head::default())?;
     let width = trial_dimensions(&model, options)?;
@@ -388,6 +389,7 @@ fn trial_tokens(model: &Model) -> Result<Vec<Tokens>> {
     all.map(|text| match model.spec.kind {
         ModelKind::Embedding => model.tokens(Role::Passage, text, true),
         ModelKind::Reranker => model.pair(short, text, true),
+        ModelKind::Ocr => Err(Error::new(Kind::Bug, "a model for pictures was given a text")),
         ModelKind::LateInteraction if text == short => model.marked_query(text, true),
         ModelKind::LateInteraction => model.marked_document(text, true),
     })
