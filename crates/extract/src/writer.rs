@@ -3,7 +3,9 @@
 
 use crate::limits::Limits;
 use crate::media::Media;
-use socle_core::document::{Block, BlockKind, Document, Metadata};
+use crate::picture::PictureReference;
+use crate::recognition::{HINT, Ocr};
+use socle_core::document::{Block, BlockKind, Document, Metadata, RecognizedPage};
 use socle_core::{Error, Kind, Result};
 
 /// Maximum depth of lists; deeper items are written at this depth.
@@ -14,6 +16,7 @@ const MAX_LIST_DEPTH: usize = 8;
 pub struct Writer {
     document: Document,
     limits: Limits,
+    ocr: Ocr,
     page: Option<u32>,
     /// The last block is a list that the next item continues.
     in_list: bool,
@@ -21,25 +24,40 @@ pub struct Writer {
     columns: Vec<usize>,
     /// Number of levels by which headings are lowered in an embedded document.
     shift: u8,
+    /// The page that an embedded document is on.
+    outer_page: Option<u32>,
     /// Whether pictures were left out.
     has_picture: bool,
+    /// What refers to them, if they may be recognised.
+    pictures: Vec<PictureReference>,
+    /// Size of these references in bytes.
+    picture_bytes: usize,
     /// First byte of the current page, and whether it has pictures.
     page_begin: usize,
     page_has_picture: bool,
 }
 
 impl Writer {
-    /// An empty document.
+    /// An empty document, whose pictures are left out.
     pub fn new(media: Media, limits: Limits) -> Self {
+        Self::with_ocr(media, limits, Ocr::off())
+    }
+
+    /// An empty document, whose pictures are recognised as `ocr` says.
+    pub fn with_ocr(media: Media, limits: Limits, ocr: Ocr) -> Self {
         let metadata = Metadata { media_type: media.media_type().to_string(), ..Metadata::default() };
         Self {
             document: Document { metadata, ..Document::default() },
             limits,
+            ocr,
             page: None,
             in_list: false,
             columns: Vec::new(),
             shift: 0,
+            outer_page: None,
             has_picture: false,
+            pictures: Vec::new(),
+            picture_bytes: 0,
             page_begin: 0,
             page_has_picture: false,
         }
@@ -53,6 +71,26 @@ impl Writer {
     /// The remaining limits.
     pub fn limits(&mut self) -> &mut Limits {
         &mut self.limits
+    }
+
+    /// How pictures are recognised.
+    pub fn ocr(&mut self) -> &mut Ocr {
+        &mut self.ocr
+    }
+
+    /// Notes that text was recognised. In an embedded document, it counts for the page that this is on.
+    pub fn recognized(&mut self, mut page: RecognizedPage) {
+        if page.characters == 0 {
+            return;
+        }
+        if self.shift > 0 {
+            page.page = self.outer_page;
+        }
+        let recognized = &mut self.document.metadata.recognized;
+        match recognized.iter_mut().rev().find(|other| other.page == page.page) {
+            Some(other) => *other = RecognizedPage::all(&[*other, page]).unwrap_or(page),
+            None => recognized.push(page),
+        }
     }
 
     /// Begins a page, slide or sheet, counted from 1. Ignored in an embedded document.
@@ -78,6 +116,67 @@ impl Writer {
         (self.has_picture, self.page_has_picture) = (true, true);
     }
 
+    /// Notes a picture, and what refers to its bytes; see [`crate::picture::write_referenced`].
+    pub fn picture_at(&mut self, reference: &str) {
+        /// Most bytes that are noted: a reference may be a picture.
+        const MAX_BYTES: usize = 64 << 20;
+        self.picture();
+        if self.ocr.is_on() && self.picture_bytes + reference.len() < MAX_BYTES {
+            self.picture_bytes += reference.len();
+            self.pictures.push(PictureReference { page: self.page, reference: reference.to_string() });
+        }
+    }
+
+    /// The pictures that were noted since the last call.
+    pub(crate) fn take_pictures(&mut self) -> Vec<PictureReference> {
+        self.picture_bytes = 0;
+        std::mem::take(&mut self.pictures)
+    }
+
+    /// Number of characters without spaces that were written on a page since `begin`, a length.
+    pub(crate) fn text_on(&self, page: Option<u32>, begin: usize) -> usize {
+        let blocks = self.document.blocks.iter().rev().take_while(|block| block.start >= begin);
+        let texts = blocks.filter(|block| block.page == page || self.shift > 0);
+        let texts = texts.filter_map(|block| self.document.markdown.get(block.start..block.end));
+        texts.map(|text| text.chars().filter(|c| !c.is_whitespace()).count()).sum()
+    }
+
+    /// Whether a document inside another one is being written.
+    pub(crate) fn is_embedded(&self) -> bool {
+        self.shift > 0
+    }
+
+    /// Writes the text of a picture on a page, whatever pages it has of its own.
+    ///
+    /// # Errors
+    /// Those of `write`.
+    pub(crate) fn picture_text(
+        &mut self,
+        page: Option<u32>,
+        write: impl FnOnce(&mut Self) -> Result<()>,
+    ) -> Result<()> {
+        let (current, shift, outer_page) = (self.page, self.shift, self.outer_page);
+        if shift == 0 {
+            (self.page, self.outer_page) = (page, page);
+        }
+        self.shift = shift.saturating_add(1);
+        let result = write(self);
+        (self.page, self.shift, self.outer_page) = (current, shift, outer_page);
+        self.in_list = false;
+        result
+    }
+
+    /// Notes that the pictures of a page, which had `text` characters, were recognised: if it has ended, it may have been
+    /// counted as one without text.
+    pub(crate) fn recognized_page(&mut self, page: Option<u32>, text: usize) {
+        let is_read = self.document.metadata.recognized.iter().any(|read| read.page == page);
+        let has_ended = page.is_some() && page != self.page && self.shift == 0;
+        if is_read && has_ended && text == 0 {
+            let count = &mut self.document.metadata.pages_without_text;
+            *count = count.and_then(|count| count.checked_sub(1)).filter(|count| *count > 0);
+        }
+    }
+
     /// Whether pictures were left out.
     pub(crate) fn has_picture(&self) -> bool {
         self.has_picture
@@ -96,16 +195,22 @@ impl Writer {
         let (shift, page, metadata) = (self.shift, self.page.take(), self.document.metadata.clone());
         let (begin, has_picture) = (self.length(), std::mem::take(&mut self.has_picture));
         let on_page = (self.page_begin, self.page_has_picture);
+        let outer_page = self.outer_page;
+        if shift == 0 {
+            self.outer_page = page;
+        }
         self.shift = shift.saturating_add(levels.max(1));
         self.in_list = false;
         let result = self.unwrapped(write);
         let result = match result {
-            Ok(()) if self.has_picture && self.length() == begin => Err(no_text_but_pictures()),
+            Ok(()) if self.has_picture && self.length() == begin => Err(self.no_text_but_pictures()),
             result => result,
         };
+        self.outer_page = outer_page;
         self.has_picture = has_picture;
         (self.page_begin, self.page_has_picture) = on_page;
-        (self.shift, self.page, self.document.metadata) = (shift, page, metadata);
+        let recognized = std::mem::take(&mut self.document.metadata.recognized);
+        (self.shift, self.page, self.document.metadata) = (shift, page, Metadata { recognized, ..metadata });
         self.in_list = false;
         result
     }
@@ -345,17 +450,19 @@ impl Writer {
         self.fits(0)
     }
 
+    /// The error for a document whose pages are pictures that were not recognised, or in which nothing was.
+    pub(crate) fn no_text_but_pictures(&self) -> Error {
+        if self.ocr.is_on() {
+            return Error::new(Kind::NotSupported, "document has no text: nothing was recognized in its pictures");
+        }
+        Error::new(Kind::NotSupported, "document has no text: its pages are images").hint(HINT)
+    }
+
     /// The error for a document that exceeds [`Limits::output`].
     pub(crate) fn too_long(&self) -> Error {
         Error::new(Kind::InputTooLong, format!("document has more than {} bytes of text", self.limits.output))
             .hint("Split it, or have a superuser raise socle.max_input_bytes.")
     }
-}
-
-/// The error for a document whose pages are images.
-pub(crate) fn no_text_but_pictures() -> Error {
-    Error::new(Kind::NotSupported, "document has no text: its pages are images")
-        .hint("Run it through a program that recognizes text (OCR) first.")
 }
 
 /// Whether [`one_line`] would return any text.
