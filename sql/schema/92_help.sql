@@ -110,6 +110,7 @@ meaning (argument, functions, text) AS (VALUES
     ('name', NULL, 'its name'),
     ('neighbours', NULL, 'chunks before and after each hit that are joined with it'),
     ('normalized', NULL, 'whether vectors are brought to the length 1, if the files do not say it'),
+    ('ocr', NULL, 'which pictures of files are recognised: auto, those that hold the text; off; always'),
     ('overlap_tokens', NULL, 'tokens of the end of a chunk that the next one repeats'),
     ('part_megabytes', NULL, 'size of a file before compression, about'),
     ('passage_limit', NULL, 'search results that passages are made from'),

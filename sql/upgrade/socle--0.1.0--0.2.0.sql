@@ -1190,11 +1190,12 @@ CREATE FUNCTION socle.create_corpus(
     media_type name DEFAULT NULL,
     file_name name DEFAULT NULL,
     token_model text DEFAULT NULL,
-    egress text[] DEFAULT NULL
+    egress text[] DEFAULT NULL,
+    ocr text DEFAULT NULL
 ) RETURNS regclass
 LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'create_corpus_wrapper';
-COMMENT ON FUNCTION socle.create_corpus(text, regclass, name[], name, text, name, text, integer, integer, text, text, name, integer, integer, integer, boolean, name, name, name, text, text[]) IS
+COMMENT ON FUNCTION socle.create_corpus(text, regclass, name[], name, text, name, text, integer, integer, text, text, name, integer, integer, integer, boolean, name, name, name, text, text[], text) IS
     'creates a corpus over the text columns or a column of files of a table, and keeps chunks and vectors in sync with it; returns the chunk table';
 
 CREATE FUNCTION socle.alter_corpus(
@@ -1211,11 +1212,12 @@ CREATE FUNCTION socle.alter_corpus(
     hnsw_m integer DEFAULT NULL,
     hnsw_ef_construction integer DEFAULT NULL,
     token_model text DEFAULT NULL,
-    egress text[] DEFAULT NULL
+    egress text[] DEFAULT NULL,
+    ocr text DEFAULT NULL
 ) RETURNS text
 LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'alter_corpus_wrapper';
-COMMENT ON FUNCTION socle.alter_corpus(text, name, text, name, text, integer, integer, text, text, integer, integer, integer, text, text[]) IS
+COMMENT ON FUNCTION socle.alter_corpus(text, name, text, name, text, integer, integer, text, text, integer, integer, integer, text, text[], text) IS
     'changes the options that are not NULL: at once, or by filling new chunks beside the old ones and then replacing these; returns the corpus to watch in socle.corpus_status';
 GRANT EXECUTE ON FUNCTION socle.create_corpus(text, regclass, name[], name, text, name, text, integer, integer, text, text, name, integer, integer, integer, boolean, name, name, name, text, text[]) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION socle.alter_corpus(text, name, text, name, text, integer, integer, text, text, integer, integer, integer, text, text[]) TO PUBLIC;
@@ -1500,6 +1502,7 @@ meaning (argument, functions, text) AS (VALUES
     ('name', NULL, 'its name'),
     ('neighbours', NULL, 'chunks before and after each hit that are joined with it'),
     ('normalized', NULL, 'whether vectors are brought to the length 1, if the files do not say it'),
+    ('ocr', NULL, 'which pictures of files are recognised: auto, those that hold the text; off; always'),
     ('overlap_tokens', NULL, 'tokens of the end of a chunk that the next one repeats'),
     ('part_megabytes', NULL, 'size of a file before compression, about'),
     ('passage_limit', NULL, 'search results that passages are made from'),
@@ -1763,6 +1766,40 @@ GRANT EXECUTE ON FUNCTION socle.endpoint_report() TO PUBLIC;
 
 ALTER TABLE socle.corpus ADD COLUMN egress text[] NOT NULL DEFAULT '{}';
 COMMENT ON COLUMN socle.corpus.egress IS 'endpoints that may be sent questions to the corpus and passages of it; empty: none';
+
+-- Recognising the text of pictures.
+ALTER TABLE socle.corpus
+    ADD COLUMN ocr text NOT NULL DEFAULT 'auto'
+        CONSTRAINT corpus_ocr_check CHECK (ocr OPERATOR(pg_catalog.=) ANY (ARRAY['auto', 'off', 'always'])),
+    ADD COLUMN ocr_model text,
+    ADD COLUMN ocr_model_digest text;
+COMMENT ON COLUMN socle.corpus.ocr IS 'which pictures of files are recognised: auto: those that hold the text; off; always';
+COMMENT ON COLUMN socle.corpus.ocr_model IS 'model that recognises them; NULL: none does';
+COMMENT ON COLUMN socle.corpus.ocr_model_digest IS 'identity of the texts that it recognises';
+
+DROP FUNCTION socle.extract(bytea, text, text);
+DROP FUNCTION socle.extract_text(bytea, text, text);
+DROP FUNCTION socle.document_metadata(bytea, text, text);
+
+CREATE FUNCTION socle.extract(document bytea, media_type text DEFAULT NULL, file_name text DEFAULT NULL, ocr text DEFAULT NULL)
+RETURNS TABLE (ordinal integer, page integer, heading_path text[], kind text, content text)
+LANGUAGE c STABLE PARALLEL SAFE COST 100000 ROWS 100
+AS 'MODULE_PATHNAME', 'extract_wrapper';
+COMMENT ON FUNCTION socle.extract IS
+    'headings, paragraphs, lists, tables and code of a file as markdown, with the page, slide or sheet each begins on';
+
+CREATE FUNCTION socle.extract_text(document bytea, media_type text DEFAULT NULL, file_name text DEFAULT NULL, ocr text DEFAULT NULL)
+RETURNS text
+LANGUAGE c STABLE PARALLEL SAFE COST 100000
+AS 'MODULE_PATHNAME', 'extract_text_wrapper';
+COMMENT ON FUNCTION socle.extract_text IS 'the whole text of a file as markdown';
+
+CREATE FUNCTION socle.document_metadata(document bytea, media_type text DEFAULT NULL, file_name text DEFAULT NULL, ocr text DEFAULT NULL)
+RETURNS jsonb
+LANGUAGE c STABLE PARALLEL SAFE COST 100000
+AS 'MODULE_PATHNAME', 'document_metadata_wrapper';
+COMMENT ON FUNCTION socle.document_metadata IS
+    'what a file says about itself: media_type, title, author, language, created, modified, page_count, pages_without_text, unknown_characters, incomplete; and what was recognised in pictures: pages_recognized, recognition_confidence, unsure_pages, recognition_model';
 
 -- Taking a corpus away: into open files, as rows, and into a database again.
 
