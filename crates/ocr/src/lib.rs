@@ -6,13 +6,36 @@
 
 pub mod remote;
 
+mod alphabet;
+mod characters;
+mod line;
+mod page;
 mod picture;
+mod pixels;
 mod recognized;
+mod regions;
+mod shape;
+mod tensor;
 
-pub use picture::{Channels, MAX_PIXELS, MAX_SIDE, Picture};
+pub use alphabet::missing_letters;
+pub use characters::Characters;
+pub use line::{LONGEST_LINE, LineWord};
+pub use page::Page;
+pub use picture::{Channels, MAX_PIXELS, MAX_SIDE, Picture, check_size};
 pub use recognized::{Recognized, UprightWord, Word};
+pub use tensor::{Graphs, Tensor};
 
 use socle_core::Result;
+
+/// The words of a picture, one line after the other.
+///
+/// # Errors
+/// Those of [`Page::find`] and [`Page::read`].
+pub fn recognize(picture: Picture, graphs: &dyn Graphs, characters: &Characters) -> Result<Recognized> {
+    let page = Page::find(picture, graphs, characters)?;
+    let lines = (0..page.line_count()).map(|at| page.read(at, graphs, characters)).collect::<Result<_>>()?;
+    Ok(page.finish(lines))
+}
 
 /// Recognises the text of pictures.
 pub trait Recognizer {
