@@ -3,6 +3,8 @@
 
 mod decode;
 mod format;
+#[cfg(test)]
+mod tests;
 mod tiff;
 
 pub use format::Format;

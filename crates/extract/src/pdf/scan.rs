@@ -1,5 +1,8 @@
 //! Which pages are recognised, and what becomes of the text that they have already.
 
+#[cfg(test)]
+mod tests;
+
 use super::content::MAX_GLYPHS;
 use super::font::UNKNOWN;
 use super::glyph::{Glyph, Page as Found};
