@@ -94,9 +94,9 @@ fn a_corpus_of_scans_says_what_was_recognised_and_how_surely() {
         .unwrap();
     client.query("SELECT socle.wait_for_corpus('scans', '5 minutes')", &[]).unwrap();
     let recognised =
-        "SELECT count(*) FROM scans_chunk WHERE id = 1 AND recognition_confidence > 0.9 AND page IN (1, 2)";
+        "SELECT count(*) FROM scans_chunk WHERE source_id = 1 AND recognition_confidence > 0.9 AND page IN (1, 2)";
     assert!(value::<i64>(&mut client, recognised) >= 2);
-    let plain = "SELECT bool_and(recognition_confidence IS NULL) FROM scans_chunk WHERE id = 2";
+    let plain = "SELECT bool_and(recognition_confidence IS NULL) FROM scans_chunk WHERE source_id = 2";
     assert!(value::<bool>(&mut client, plain));
     // The damaged picture alone fails.
     let failed: Vec<i32> = client
@@ -121,8 +121,8 @@ fn a_corpus_of_scans_says_what_was_recognised_and_how_surely() {
     // Switched off, the files are read again beside the chunks.
     client.batch_execute("SELECT socle.alter_corpus('scans', ocr => 'off')").unwrap();
     client.batch_execute("CALL socle.sync_corpus('scans')").unwrap();
-    assert_eq!(value::<i64>(&mut client, "SELECT count(*) FROM scans_chunk WHERE id = 1"), 0);
-    assert_eq!(value::<i64>(&mut client, "SELECT count(*) FROM scans_chunk WHERE id = 2"), 1);
+    assert_eq!(value::<i64>(&mut client, "SELECT count(*) FROM scans_chunk WHERE source_id = 1"), 0);
+    assert_eq!(value::<i64>(&mut client, "SELECT count(*) FROM scans_chunk WHERE source_id = 2"), 1);
 }
 
 #[test]
