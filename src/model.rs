@@ -16,7 +16,10 @@ use crate::pg::{gucs, plan_cache, snapshot};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use serde_json::{Value, json};
-use socle_core::model::{Inspection, Layer, ModelFile, ModelKind, ModelOverrides, ModelSpec, Pooling, Similarity};
+use socle_core::document::{Ocr, OcrMode};
+use socle_core::model::{
+    Inspection, Layer, ModelFile, ModelKind, ModelOverrides, ModelSpec, OcrGraphs, Pooling, Similarity,
+};
 use socle_core::protocol::{Request, Response};
 use socle_core::{Error, Kind, Result, hint};
 
@@ -55,6 +58,56 @@ pub fn rerank_model(name: Option<String>) -> Result<ModelSpec> {
 /// Those of [`find`]; `WrongModelKind`.
 pub fn token_model(name: &str) -> Result<ModelSpec> {
     require(find(name)?, ModelKind::LateInteraction)
+}
+
+/// The model of `socle.ocr_model`, which reads pictures; `None` when the setting is empty.
+///
+/// # Errors
+/// Those of [`find`]; `WrongModelKind`.
+pub fn ocr_model() -> Result<Option<ModelSpec>> {
+    gucs::ocr_model().as_deref().map(ocr_model_named).transpose()
+}
+
+/// The model of a name, which reads pictures.
+///
+/// # Errors
+/// Those of [`find`]; `WrongModelKind`.
+pub fn ocr_model_named(name: &str) -> Result<ModelSpec> {
+    require(find(name)?, ModelKind::Ocr)
+}
+
+/// The value of an argument `ocr`; `None` if it is NULL.
+///
+/// # Errors
+/// `InvalidArgument`.
+pub fn ocr_mode(name: Option<String>) -> Result<Option<OcrMode>> {
+    let Some(name) = name else { return Ok(None) };
+    let mode = OcrMode::parse(&name).ok_or_else(|| {
+        Error::new(Kind::InvalidArgument, format!("ocr must not be \"{name}\""))
+            .hint(format!("Use one of {}.", OcrMode::NAMES.join(", ")))
+    });
+    mode.map(Some)
+}
+
+/// The error for pictures that are to be recognised without a model.
+pub fn no_ocr_model() -> Error {
+    Error::new(Kind::InvalidArgument, "no model recognizes pictures")
+        .hint("Register a model of kind ocr with socle.register_model(), and set socle.ocr_model to its name.")
+}
+
+/// How a session has the pictures of a file recognised: `mode`, or `auto`, by the model of `socle.ocr_model`.
+///
+/// # Errors
+/// Those of [`ocr_model`]; [`no_ocr_model`] for pictures that are all to be recognised.
+pub fn session_ocr(mode: Option<OcrMode>) -> Result<Option<Ocr>> {
+    if mode == Some(OcrMode::Off) {
+        return Ok(None);
+    }
+    match ocr_model()? {
+        Some(model) => Ok(Some(Ocr { mode: mode.unwrap_or_default(), model })),
+        None if mode == Some(OcrMode::Always) => Err(no_ocr_model()),
+        None => Ok(None),
+    }
 }
 
 /// The model passed, or the default one, of any kind.
@@ -136,6 +189,7 @@ fn require(spec: ModelSpec, kind: ModelKind) -> Result<ModelSpec> {
         ModelKind::Embedding => "Use socle.rerank() with a reranker, and an embedding model here.",
         ModelKind::Reranker => "Use socle.embed() with an embedding model, and a reranker here.",
         ModelKind::LateInteraction => "Only a model of late interaction (ColBERT) has vectors of tokens.",
+        ModelKind::Ocr => "socle.ocr_model names a model that was registered with kind => 'ocr'.",
     };
     Err(Error::new(Kind::WrongModelKind, format!("model \"{name}\" is of kind {is}, not {needed}")).hint(hint))
 }
@@ -168,6 +222,13 @@ fn spec(row: &Value) -> Option<(ModelSpec, String)> {
         let own = all.filter(|file| file.get("role").and_then(Value::as_str) == Some(role));
         own.filter_map(|file| serde_json::from_value(file.clone()).ok()).collect()
     };
+    let ocr_graphs = |missing: &Value| {
+        Some(Some(OcrGraphs {
+            detection: files("detection").pop()?,
+            direction: files("direction").pop(),
+            missing_letters: serde_json::from_value(missing.clone()).ok()?,
+        }))
+    };
     // Columns that 0.1.0 did not have are missing until ALTER EXTENSION UPDATE.
     let boolean = |key: &str| row.get(key).and_then(Value::as_bool);
     let similarity = text("similarity").map_or(Some(Similarity::Cosine), |name| Similarity::parse(&name));
@@ -198,6 +259,7 @@ fn spec(row: &Value) -> Option<(ModelSpec, String)> {
         layers,
         late_interaction: late_interaction.transpose().ok()?,
         served: None,
+        ocr: row.get("missing_letters").filter(|missing| !missing.is_null()).map_or(Some(None), ocr_graphs)?,
     };
     Some((spec, text("digest")?))
 }
@@ -206,8 +268,13 @@ fn files(spec: &ModelSpec) -> Value {
     let with_role = |role: &str, file: &ModelFile| json!({"role": role, "path": file.path, "bytes": file.bytes, "sha256": file.sha256});
     let configuration = spec.configuration.iter().map(|file| with_role("configuration", file));
     let weights = spec.layers.iter().filter_map(Layer::weights).map(|file| with_role("weights", file));
+    let ocr = spec.ocr.as_ref();
+    let detection = ocr.map(|graphs| with_role("detection", &graphs.detection));
+    let direction = ocr.and_then(|graphs| graphs.direction.as_ref()).map(|file| with_role("direction", file));
     [with_role("graph", &spec.graph), with_role("tokenizer", &spec.tokenizer)]
         .into_iter()
+        .chain(detection)
+        .chain(direction)
         .chain(configuration)
         .chain(weights)
         .collect()
@@ -347,9 +414,9 @@ fn row(spec: ModelSpec) -> (String, String, Option<i32>, i32, String, bool, bool
     )
 }
 
-/// The length of the vectors, of texts or of their tokens; a cross-encoder has none.
+/// The length of the vectors, of texts or of their tokens; other models have none.
 fn dimensions(spec: &ModelSpec) -> Option<i32> {
-    (spec.kind != ModelKind::Reranker).then_some(spec.dimensions.cast_signed())
+    spec.kind.has_vectors().then_some(spec.dimensions.cast_signed())
 }
 
 fn exists(name: &str) -> Result<bool> {
@@ -367,6 +434,7 @@ pub fn insert(spec: &ModelSpec, license: Option<String>) -> Result<()> {
     let late_interaction = spec.late_interaction.as_ref().map(|settings| json(serde_json::to_value(settings)));
     let (endpoint, served) = served::columns(spec)?;
     let files = if spec.has_no_files() { json!([]) } else { files(spec) };
+    let missing_letters = spec.ocr.as_ref().map(|graphs| json(serde_json::to_value(&graphs.missing_letters)));
     let arguments = [
         spec.name.as_str().into(),
         spec.kind.name().into(),
@@ -391,6 +459,7 @@ pub fn insert(spec: &ModelSpec, license: Option<String>) -> Result<()> {
         late_interaction.transpose()?.map(pgrx::JsonB).into(),
         endpoint.into(),
         served.map(pgrx::JsonB).into(),
+        missing_letters.transpose()?.map(pgrx::JsonB).into(),
     ];
     Spi::connect_mut(|client| client.update(INSERT, None, &arguments).map(drop)).map_err(spi)
 }

@@ -35,6 +35,7 @@ use claim::{Claim, Claimed};
 use pgrx::Uuid;
 use pgrx::prelude::*;
 use socle_core::corpus::template::Template;
+use socle_core::document::Ocr;
 use socle_core::model::ModelSpec;
 use socle_core::{Error, Kind};
 use std::time::{Duration, Instant};
@@ -53,6 +54,8 @@ pub struct Job {
     model: ModelSpec,
     /// The model of token vectors, where they are stored.
     token_model: Option<ModelSpec>,
+    /// How pictures of files are recognised, where they are.
+    ocr: Option<Ocr>,
     template: Template,
     lease: Uuid,
     /// The type of pgvector as SQL; `vector_oid` is its OID.
@@ -211,6 +214,7 @@ fn job(corpus: &CorpusSpec, lease: Uuid) -> Result<Job, WorkerError> {
             corpus: corpus.clone(),
             model: crate::catalog::model_of(corpus)?,
             token_model: crate::catalog::token_model_of(corpus)?,
+            ocr: crate::catalog::ocr_of(corpus)?,
             template: corpus.parsed_template()?,
             lease,
             vector_type,
@@ -282,7 +286,7 @@ fn work_on_slice(job: &Job, claims: &[Claim]) -> Result<(), Failure> {
     let begun = Instant::now();
     let mut documents = document::read(job, claims).map_err(Failure::in_step("read"))?;
     document::stored(job, &mut documents).map_err(Failure::in_step("read"))?;
-    for (claim, error) in content::extract(&mut documents)? {
+    for (claim, error) in content::extract(job, &mut documents)? {
         claim::fail(&job.corpus, job.lease, &claim, "extract", &error.into()).map_err(Failure::in_step("extract"))?;
     }
     document::chunk(job, &mut documents)?;

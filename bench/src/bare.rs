@@ -24,7 +24,7 @@ impl Loop {
     pub fn new(models: &Path, runtime: &Runtime, name: &str) -> Self {
         let root = ModelRoot::open(models).unwrap();
         let (_, loaded) = inspect(&root, runtime, name, name, &ModelOverrides::default()).unwrap();
-        Self { model: loaded.into_model() }
+        Self { model: loaded.into_model().unwrap() }
     }
 
     fn encode(&self, text: &str) -> Tokens {

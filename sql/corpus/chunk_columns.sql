@@ -1,4 +1,4 @@
--- The columns of a table ordered by name, its comment, its owner.
+-- The columns of a table ordered by name, without the one that only recognised files have; its comment, its owner.
 SELECT string_agg(d.column_definition, ', ' ORDER BY d.column_definition COLLATE "C"),
     obj_description(c.oid, 'pg_class'), c.relowner
 FROM pg_class c
@@ -6,6 +6,7 @@ JOIN pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN LATERAL (
     SELECT format('%I %s', a.attname, y.definition) AS column_definition
     FROM pg_attribute a CROSS JOIN LATERAL socle_internal.column_type(a.attrelid, a.attnum) AS y
-    WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS d ON true
+    WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+      AND NOT (a.attname = 'recognition_confidence' AND a.atttypid = 'pg_catalog.float4'::pg_catalog.regtype)) AS d ON true
 WHERE n.nspname = $1 AND c.relname = $2
 GROUP BY c.oid, c.relowner

@@ -4,6 +4,7 @@ SELECT row_to_json(x)::text FROM (
            c.language_column, c.template, c.template_columns, c.chunk_schema, c.chunk_table,
            c.change_table, c.document_table, c.model, c.model_digest, c.dimensions, c.max_tokens, c.overlap_tokens, c.format,
            c.max_attempts, c.hnsw_m, c.hnsw_ef_construction, c.token_model, c.token_model_digest, c.egress,
+           c.ocr, c.ocr_model, c.ocr_model_digest,
            coalesce(b.keyword_missing_count, 0) AS keyword_missing_count, c.state, c.state_reason,
            coalesce(c.filled_at, c.created_at) AS filled_to, k.oid::bigint AS chunk, l.oid::bigint AS change,
            d.oid::bigint AS document,

@@ -93,7 +93,7 @@ LEFT JOIN pg_catalog.jsonb_to_recordset(socle.engine_report() OPERATOR(pg_catalo
     ON l.digest OPERATOR(pg_catalog.=) m.digest;
 COMMENT ON VIEW socle.model_status IS 'registered models, and what the engine has of them in memory';
 COMMENT ON COLUMN socle.model_status.name IS 'name of the model';
-COMMENT ON COLUMN socle.model_status.kind IS 'embedding, reranker or late_interaction';
+COMMENT ON COLUMN socle.model_status.kind IS 'embedding, reranker, late_interaction or ocr';
 COMMENT ON COLUMN socle.model_status.dimensions IS 'length of its vectors';
 COMMENT ON COLUMN socle.model_status.max_tokens IS 'its longest input in tokens';
 COMMENT ON COLUMN socle.model_status.license IS 'licence of the weights, as stated at registration';

@@ -39,6 +39,10 @@ CREATE TABLE socle.corpus (
     token_model text,
     token_model_digest text,
     egress text[] NOT NULL DEFAULT '{}',
+    ocr text NOT NULL DEFAULT 'auto'
+        CONSTRAINT corpus_ocr_check CHECK (ocr OPERATOR(pg_catalog.=) ANY (ARRAY['auto', 'off', 'always'])),
+    ocr_model text,
+    ocr_model_digest text,
     CONSTRAINT corpus_name_key PRIMARY KEY (name)
 );
 COMMENT ON TABLE socle.corpus IS 'corpora; written only by functions of socle';
@@ -76,6 +80,9 @@ COMMENT ON COLUMN socle.corpus.filled_at IS 'time when its first fill was comple
 COMMENT ON COLUMN socle.corpus.token_model IS 'model of late interaction whose token vectors are stored with the chunks; NULL: none are';
 COMMENT ON COLUMN socle.corpus.token_model_digest IS 'identity of these vectors';
 COMMENT ON COLUMN socle.corpus.egress IS 'endpoints that may be sent questions to the corpus and passages of it; empty: none';
+COMMENT ON COLUMN socle.corpus.ocr IS 'which pictures of files are recognised: auto: those that hold the text; off; always';
+COMMENT ON COLUMN socle.corpus.ocr_model IS 'model that recognises them; NULL: none does';
+COMMENT ON COLUMN socle.corpus.ocr_model_digest IS 'identity of the texts that it recognises';
 GRANT SELECT ON socle.corpus TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('socle.corpus', '');
 
@@ -152,7 +159,8 @@ CREATE FUNCTION socle.create_corpus(
     media_type name DEFAULT NULL,
     file_name name DEFAULT NULL,
     token_model text DEFAULT NULL,
-    egress text[] DEFAULT NULL
+    egress text[] DEFAULT NULL,
+    ocr text DEFAULT NULL
 ) RETURNS regclass
 LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'create_corpus_wrapper';
@@ -173,7 +181,8 @@ CREATE FUNCTION socle.alter_corpus(
     hnsw_m integer DEFAULT NULL,
     hnsw_ef_construction integer DEFAULT NULL,
     token_model text DEFAULT NULL,
-    egress text[] DEFAULT NULL
+    egress text[] DEFAULT NULL,
+    ocr text DEFAULT NULL
 ) RETURNS text
 LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'alter_corpus_wrapper';

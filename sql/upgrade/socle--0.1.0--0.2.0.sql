@@ -471,7 +471,7 @@ ALTER TABLE socle.model ADD CONSTRAINT model_pooling_check
     CHECK (pooling OPERATOR(pg_catalog.=) ANY (ARRAY['mean', 'cls', 'last', 'none', 'max', 'mean_sqrt_len', 'weighted_mean']));
 ALTER TABLE socle.model DROP CONSTRAINT model_kind_check;
 ALTER TABLE socle.model ADD CONSTRAINT model_kind_check
-    CHECK (kind OPERATOR(pg_catalog.=) ANY (ARRAY['embedding', 'reranker', 'late_interaction']));
+    CHECK (kind OPERATOR(pg_catalog.=) ANY (ARRAY['embedding', 'reranker', 'late_interaction', 'ocr']));
 ALTER TABLE socle.model
     ADD COLUMN similarity text NOT NULL DEFAULT 'cosine' CONSTRAINT model_similarity_check
         CHECK (similarity OPERATOR(pg_catalog.=) ANY (ARRAY['cosine', 'dot', 'euclidean', 'manhattan'])),
@@ -482,10 +482,11 @@ ALTER TABLE socle.model
     ADD COLUMN layers jsonb NOT NULL DEFAULT '[]',
     ADD COLUMN late_interaction jsonb,
     ADD COLUMN endpoint text,
-    ADD COLUMN served jsonb CONSTRAINT model_served_check CHECK ((served IS NULL) OPERATOR(pg_catalog.=) (endpoint IS NULL));
-COMMENT ON COLUMN socle.model.kind IS 'embedding: a vector for a text; reranker: a score for a query and a document; late_interaction: the same, by vectors of tokens';
-COMMENT ON COLUMN socle.model_status.kind IS 'embedding, reranker or late_interaction';
-COMMENT ON COLUMN socle.model.dimensions IS 'length of the vectors, of texts or of tokens; NULL for a reranker';
+    ADD COLUMN served jsonb CONSTRAINT model_served_check CHECK ((served IS NULL) OPERATOR(pg_catalog.=) (endpoint IS NULL)),
+    ADD COLUMN missing_letters jsonb;
+COMMENT ON COLUMN socle.model.kind IS 'embedding: a vector for a text; reranker: a score for a query and a document; late_interaction: the same, by vectors of tokens; ocr: the words of a picture';
+COMMENT ON COLUMN socle.model_status.kind IS 'embedding, reranker, late_interaction or ocr';
+COMMENT ON COLUMN socle.model.dimensions IS 'length of the vectors, of texts or of tokens; NULL for models without vectors';
 COMMENT ON COLUMN socle.model.pooling IS 'how the vectors of tokens become one: mean, cls, last, max, mean_sqrt_len, weighted_mean, or none where the graph does it';
 COMMENT ON COLUMN socle.model.similarity IS 'how vectors are meant to be compared; the same as cosine where they have length 1, but for manhattan';
 COMMENT ON COLUMN socle.model.pool_prefix IS 'the tokens of the prefix are pooled with those of the text';
@@ -495,6 +496,7 @@ COMMENT ON COLUMN socle.model.layers IS 'layers applied to a vector after poolin
 COMMENT ON COLUMN socle.model.late_interaction IS 'how queries and documents become tokens, for this kind of model: markers, masks, what is not compared';
 COMMENT ON COLUMN socle.model.endpoint IS 'endpoint that the model runs on; NULL for one with files here';
 COMMENT ON COLUMN socle.model.served IS 'how it is served there: dialect, name of the model in requests and answers, what it made of the probe, model that counts its tokens';
+COMMENT ON COLUMN socle.model.missing_letters IS 'for a model of kind ocr: letters that it cannot write, by language; languages that it can write are not listed';
 
 DROP FUNCTION socle.register_model(text, text, text, integer, integer, text, boolean, text, text, text, text);
 CREATE FUNCTION socle.register_model(
@@ -1192,11 +1194,12 @@ CREATE FUNCTION socle.create_corpus(
     media_type name DEFAULT NULL,
     file_name name DEFAULT NULL,
     token_model text DEFAULT NULL,
-    egress text[] DEFAULT NULL
+    egress text[] DEFAULT NULL,
+    ocr text DEFAULT NULL
 ) RETURNS regclass
 LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'create_corpus_wrapper';
-COMMENT ON FUNCTION socle.create_corpus(text, regclass, name[], name, text, name, text, integer, integer, text, text, name, integer, integer, integer, boolean, name, name, name, text, text[]) IS
+COMMENT ON FUNCTION socle.create_corpus(text, regclass, name[], name, text, name, text, integer, integer, text, text, name, integer, integer, integer, boolean, name, name, name, text, text[], text) IS
     'creates a corpus over the text columns or a column of files of a table, and keeps chunks and vectors in sync with it; returns the chunk table';
 
 CREATE FUNCTION socle.alter_corpus(
@@ -1213,11 +1216,12 @@ CREATE FUNCTION socle.alter_corpus(
     hnsw_m integer DEFAULT NULL,
     hnsw_ef_construction integer DEFAULT NULL,
     token_model text DEFAULT NULL,
-    egress text[] DEFAULT NULL
+    egress text[] DEFAULT NULL,
+    ocr text DEFAULT NULL
 ) RETURNS text
 LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'alter_corpus_wrapper';
-COMMENT ON FUNCTION socle.alter_corpus(text, name, text, name, text, integer, integer, text, text, integer, integer, integer, text, text[]) IS
+COMMENT ON FUNCTION socle.alter_corpus(text, name, text, name, text, integer, integer, text, text, integer, integer, integer, text, text[], text) IS
     'changes the options that are not NULL: at once, or by filling new chunks beside the old ones and then replacing these; returns the corpus to watch in socle.corpus_status';
 GRANT EXECUTE ON FUNCTION socle.create_corpus(text, regclass, name[], name, text, name, text, integer, integer, text, text, name, integer, integer, integer, boolean, name, name, name, text, text[]) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION socle.alter_corpus(text, name, text, name, text, integer, integer, text, text, integer, integer, integer, text, text[]) TO PUBLIC;
@@ -1479,7 +1483,7 @@ meaning (argument, functions, text) AS (VALUES
     ('key_file', NULL, 'file below socle.egress_key_directory with the key'),
     ('keyword_weight', NULL, 'how much words count in the fusion'),
     ('kind', NULL, 'synonym, protected or stop_word; without it, all'),
-    ('kind', '{register_model}', 'embedding, reranker or late_interaction, if the files do not say it'),
+    ('kind', '{register_model}', 'embedding, reranker, late_interaction or ocr, if the files do not say it'),
     ('kind', '{register_endpoint_model}', 'embedding or reranker'),
     ('language', NULL, 'language of the query; without it, detected'),
     ('language', '{create_corpus,alter_corpus}', 'language of the documents; auto: detected for each chunk'),
@@ -1515,6 +1519,7 @@ meaning (argument, functions, text) AS (VALUES
     ('name', NULL, 'its name'),
     ('neighbours', NULL, 'chunks before and after each hit that are joined with it'),
     ('normalized', NULL, 'whether vectors are brought to the length 1, if the files do not say it'),
+    ('ocr', NULL, 'which pictures of files are recognised: auto, those that hold the text; off; always'),
     ('overlap_tokens', NULL, 'tokens of the end of a chunk that the next one repeats'),
     ('package', NULL, 'package of a model'),
     ('part_megabytes', NULL, 'size of a file before compression, about'),
@@ -1807,6 +1812,40 @@ GRANT EXECUTE ON FUNCTION socle.endpoint_report() TO PUBLIC;
 
 ALTER TABLE socle.corpus ADD COLUMN egress text[] NOT NULL DEFAULT '{}';
 COMMENT ON COLUMN socle.corpus.egress IS 'endpoints that may be sent questions to the corpus and passages of it; empty: none';
+
+-- Recognising the text of pictures.
+ALTER TABLE socle.corpus
+    ADD COLUMN ocr text NOT NULL DEFAULT 'auto'
+        CONSTRAINT corpus_ocr_check CHECK (ocr OPERATOR(pg_catalog.=) ANY (ARRAY['auto', 'off', 'always'])),
+    ADD COLUMN ocr_model text,
+    ADD COLUMN ocr_model_digest text;
+COMMENT ON COLUMN socle.corpus.ocr IS 'which pictures of files are recognised: auto: those that hold the text; off; always';
+COMMENT ON COLUMN socle.corpus.ocr_model IS 'model that recognises them; NULL: none does';
+COMMENT ON COLUMN socle.corpus.ocr_model_digest IS 'identity of the texts that it recognises';
+
+DROP FUNCTION socle.extract(bytea, text, text);
+DROP FUNCTION socle.extract_text(bytea, text, text);
+DROP FUNCTION socle.document_metadata(bytea, text, text);
+
+CREATE FUNCTION socle.extract(document bytea, media_type text DEFAULT NULL, file_name text DEFAULT NULL, ocr text DEFAULT NULL)
+RETURNS TABLE (ordinal integer, page integer, heading_path text[], kind text, content text)
+LANGUAGE c STABLE PARALLEL SAFE COST 100000 ROWS 100
+AS 'MODULE_PATHNAME', 'extract_wrapper';
+COMMENT ON FUNCTION socle.extract IS
+    'headings, paragraphs, lists, tables and code of a file as markdown, with the page, slide or sheet each begins on';
+
+CREATE FUNCTION socle.extract_text(document bytea, media_type text DEFAULT NULL, file_name text DEFAULT NULL, ocr text DEFAULT NULL)
+RETURNS text
+LANGUAGE c STABLE PARALLEL SAFE COST 100000
+AS 'MODULE_PATHNAME', 'extract_text_wrapper';
+COMMENT ON FUNCTION socle.extract_text IS 'the whole text of a file as markdown';
+
+CREATE FUNCTION socle.document_metadata(document bytea, media_type text DEFAULT NULL, file_name text DEFAULT NULL, ocr text DEFAULT NULL)
+RETURNS jsonb
+LANGUAGE c STABLE PARALLEL SAFE COST 100000
+AS 'MODULE_PATHNAME', 'document_metadata_wrapper';
+COMMENT ON FUNCTION socle.document_metadata IS
+    'what a file says about itself: media_type, title, author, language, created, modified, page_count, pages_without_text, unknown_characters, incomplete; and what was recognised in pictures: pages_recognized, recognition_confidence, unsure_pages, recognition_model';
 
 -- Taking a corpus away: into open files, as rows, and into a database again.
 

@@ -3,10 +3,13 @@
 use super::context::Context;
 use super::document::Document;
 use crate::catalog::CorpusSpec;
-use crate::pg::value;
+use crate::catalog::privileges::as_reader;
+use crate::pg::{plan_cache, value};
 use socle_core::Result;
 use socle_core::answer::content_hash;
 use std::ops::Range;
+
+const RECOGNITION: &str = include_str!("../../sql/answer/recognition.sql");
 
 /// What is cited.
 #[derive(Clone, Debug)]
@@ -56,6 +59,18 @@ impl Cited {
         ];
         members.extend(best.title.as_ref().map(|title| format!("\"title\":{}", value::string(title))));
         members.extend(numbered.page(start).map(|page| format!("\"page\":{page}")));
+        let confidence = recognition_confidence(corpus, best.ranked.chunk_id)?;
+        members.extend(confidence.map(|sure| format!("\"recognition_confidence\":{sure:.3}")));
         Ok(Some(format!("{{{}}}", members.join(","))))
     }
+}
+
+/// How sure the model was that recognised the text of a chunk in a picture, from 0 to 1; `None` for the text of the file.
+fn recognition_confidence(corpus: &CorpusSpec, chunk: i64) -> Result<Option<f32>> {
+    if corpus.options.ocr_model.is_none() {
+        return Ok(None);
+    }
+    let sql = corpus.sql(RECOGNITION);
+    let found = as_reader(corpus, || plan_cache::rows(&sql, &[chunk.into()], 1, |row| row.get::<f32>(1)))?;
+    Ok(found.into_iter().flatten().next())
 }

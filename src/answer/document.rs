@@ -4,9 +4,9 @@
 //! HTML is parsed by the engine alone. The visible text of a part of the markup is that of the part by itself, because
 //! what separates two words depends only on what stands between them.
 
-use crate::catalog::CorpusSpec;
 use crate::catalog::privileges::as_reader;
 use crate::catalog::sql_template::{UNREADABLE, expand, identifier};
+use crate::catalog::{self, CorpusSpec};
 use crate::engine_client;
 use crate::pg::{gucs, plan_cache};
 use crate::search::similar::key_parameters;
@@ -80,7 +80,7 @@ impl Document {
         let (text, format) = match (text, bytes) {
             (Some(text), _) => (text, corpus.parsed_format()?),
             (None, Some(bytes)) if refusal.is_none() && !bytes.is_empty() => {
-                (extracted(&bytes, media_type.as_deref(), name.as_deref())?, Format::Markdown)
+                (extracted(corpus, &bytes, media_type.as_deref(), name.as_deref())?, Format::Markdown)
             }
             (None, _) if !has_files => return Err(too_large(text_limit, "socle.max_input_bytes")),
             (None, _) if refusal.as_deref() == Some(UNREADABLE) => {
@@ -187,8 +187,9 @@ fn too_large(limit: usize, setting: &str) -> Error {
         .hint(format!("A superuser can raise {setting}."))
 }
 
-fn extracted(bytes: &[u8], media_type: Option<&str>, name: Option<&str>) -> Result<String> {
-    let request = Request::Extract { media_type, name, limits: gucs::extract_limits(), bulk: false, bytes };
+fn extracted(corpus: &CorpusSpec, bytes: &[u8], media_type: Option<&str>, name: Option<&str>) -> Result<String> {
+    let (limits, ocr) = (gucs::extract_limits(), catalog::ocr_of(corpus)?);
+    let request = Request::Extract { media_type, name, limits, bulk: false, ocr, bytes };
     match engine_client::ask(request)?.pop() {
         Some(Response::Extracted(document)) => Ok(document.markdown),
         Some(Response::Failed { error, .. }) => Err(error),

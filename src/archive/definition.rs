@@ -38,6 +38,7 @@ pub fn of(corpus: &CorpusSpec) -> Result<Definition> {
         max_attempts: options.max_attempts,
         hnsw_m: options.hnsw_m,
         hnsw_ef_construction: options.hnsw_ef_construction,
+        ocr: if corpus.has_files() { options.ocr.clone() } else { String::new() },
         word_rules: plan_cache::rows(WORD_RULES, &[corpus.name.as_str().into()], 0, |row| ArchivedRule {
             kind: row.get(1).unwrap_or_default(),
             language: row.get(2),
@@ -128,6 +129,7 @@ pub fn create_statement(definition: &Definition, model: &str, token_model: Optio
         ("format", (!is_file).then(|| definition.format.clone())),
         ("template", Some(definition.template.clone())),
         ("token_model", token_model.map(str::to_string)),
+        ("ocr", Some(definition.ocr.clone()).filter(|mode| is_file && !mode.is_empty())),
     ];
     let arguments = arguments.into_iter().filter_map(|(name, text)| Some(format!(", {name} => {}", literal(&text?))));
     let numbers = [

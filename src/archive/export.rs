@@ -124,6 +124,10 @@ fn begun(corpus: &CorpusSpec, incomplete_because: Vec<String>) -> Result<Manifes
         create_corpus,
         model: definition::model(&options.model, &options.model_digest, options.dimensions)?,
         token_model,
+        ocr_model: match (&options.ocr_model, &options.ocr_model_digest) {
+            (Some(name), Some(digest)) => Some(definition::model(name, digest, 0)?),
+            _ => None,
+        },
         complete: incomplete_because.is_empty(),
         incomplete_because,
         row_security: reader_types(corpus)?.secured,

@@ -193,6 +193,25 @@ fn read(directory: &Directory, name: &str, limit: u64) -> Result<Vec<u8>> {
     }
 }
 
+/// Which pictures are recognised, with the model of the session. Says so where that is not the one of the export.
+fn ocr(manifest: &Manifest) -> Option<&str> {
+    let here = model::ocr_model().ok().flatten();
+    if let Some(wanted) = &manifest.ocr_model
+        && here.as_ref().is_none_or(|model| model.digest() != wanted.digest)
+    {
+        pgrx::notice!(
+            "pictures were recognized by the model \"{}\" of digest {}, which socle.ocr_model does not name here: their text will differ",
+            wanted.name,
+            wanted.digest
+        );
+    }
+    match manifest.corpus.ocr.as_str() {
+        "off" => Some("off"),
+        "always" if here.is_some() => Some("always"),
+        _ => None,
+    }
+}
+
 /// Creates the corpus, as the caller, which adopts the chunk table of its name.
 fn create_corpus(
     name: &str,
@@ -226,6 +245,7 @@ fn create_corpus(
         definition.hnsw_ef_construction.into(),
         token_model.map(|model| model.name.clone()).into(),
         definition.max_attempts.into(),
+        ocr(manifest).into(),
     ];
     spi::run(CREATE, &arguments)?;
     for rule in &definition.word_rules {

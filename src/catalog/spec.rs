@@ -6,6 +6,7 @@ use crate::pg::{plan_cache, run_as, spi, value};
 use serde::{Deserialize, Serialize};
 use socle_core::chunk::Format;
 use socle_core::corpus::template::Template;
+use socle_core::document::{Ocr, OcrMode};
 use socle_core::endpoint::CorpusPolicy;
 use socle_core::model::ModelSpec;
 use socle_core::{Error, Kind, Result, hint, language};
@@ -92,6 +93,12 @@ pub struct CorpusOptions {
     pub token_model_digest: Option<String>,
     /// Endpoints that may be sent its questions and passages.
     pub egress: Vec<String>,
+    /// Name of the [`OcrMode`] of its files.
+    pub ocr: String,
+    /// Name of the model that recognises their pictures, if any does.
+    pub ocr_model: Option<String>,
+    /// Digest of that model.
+    pub ocr_model_digest: Option<String>,
 }
 
 /// The source and the tables of a corpus: their names and keys, and what the system catalogs have of them now.
@@ -313,6 +320,21 @@ pub fn model_of(corpus: &CorpusSpec) -> Result<ModelSpec> {
 pub fn token_model_of(corpus: &CorpusSpec) -> Result<Option<ModelSpec>> {
     match (&corpus.options.token_model, &corpus.options.token_model_digest) {
         (Some(name), Some(digest)) => registered(corpus, name, digest).map(Some),
+        _ => Ok(None),
+    }
+}
+
+/// How the pictures of the files of a corpus are recognised, if they are.
+///
+/// # Errors
+/// Those of [`model_of`].
+pub fn ocr_of(corpus: &CorpusSpec) -> Result<Option<Ocr>> {
+    let options = &corpus.options;
+    let mode = OcrMode::parse(&options.ocr).unwrap_or_default();
+    match (&options.ocr_model, &options.ocr_model_digest) {
+        (Some(name), Some(digest)) if mode != OcrMode::Off => {
+            registered(corpus, name, digest).map(|model| Some(Ocr { mode, model }))
+        }
         _ => Ok(None),
     }
 }

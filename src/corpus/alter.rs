@@ -2,7 +2,7 @@
 //! old one is filled, which replaces it when complete (see `swap`). Dropping that corpus cancels the change.
 
 use super::create::{check_dimensions, check_overlap, create_objects, default_tokens, parsed_language};
-use super::options::{self, SHADOW};
+use super::options::{self, OcrChoice, SHADOW};
 use super::source::Source;
 use super::swap;
 use crate::catalog::CorpusSpec;
@@ -25,8 +25,9 @@ const NAME_TAKEN: &str = include_str!("../../sql/corpus/name_taken.sql");
 const SET_EGRESS: &str = include_str!("../../sql/corpus/set_egress.sql");
 const SET_MAX_ATTEMPTS: &str = include_str!("../../sql/corpus/set_max_attempts.sql");
 
-/// Number of the argument `egress`, which comes last.
+/// Numbers of arguments: `egress`, and `ocr`, which comes last.
 const EGRESS: usize = 13;
+const OCR: usize = 14;
 
 /// Names tried for the corpus that replaces another.
 const MAX_NAMES_TRIED: u32 = 100;
@@ -91,7 +92,7 @@ fn set_egress(mut corpus: CorpusSpec, arguments: Arguments) -> Result<CorpusSpec
 
 /// Whether anything but the endpoints is to change; nothing at all is checked as if it were.
 fn alters_chunks(arguments: Arguments) -> bool {
-    arguments.is_null(EGRESS) || (1..EGRESS).any(|at| !arguments.is_null(at))
+    arguments.is_null(EGRESS) || (1..=OCR).any(|at| at != EGRESS && !arguments.is_null(at))
 }
 
 /// A corpus can be altered when it is complete, and once at a time.
@@ -161,6 +162,7 @@ fn altered(old: &CorpusSpec, arguments: Arguments) -> Result<CorpusSpec> {
     new.options.hnsw_m = at_least(10, "hnsw_m", 2, old.options.hnsw_m)?;
     new.options.hnsw_ef_construction = at_least(11, "hnsw_ef_construction", 4, old.options.hnsw_ef_construction)?;
     set_token_model(&mut new, arguments)?;
+    set_ocr(&mut new, arguments)?;
     if new.options.hnsw_m > 100
         || new.options.hnsw_ef_construction > 1000
         || new.options.hnsw_ef_construction < 2 * new.options.hnsw_m
@@ -178,6 +180,20 @@ fn set_token_model(new: &mut CorpusSpec, arguments: Arguments) -> Result<()> {
     let model = wanted.map(|name| model::token_model(&name)).transpose()?;
     new.options.token_model_digest = model.as_ref().map(ModelSpec::digest);
     new.options.token_model = model.map(|model| model.name);
+    Ok(())
+}
+
+/// Sets which pictures are recognised, by the model of the session; otherwise the model stays, as it is registered now.
+fn set_ocr(new: &mut CorpusSpec, arguments: Arguments) -> Result<()> {
+    let model = if arguments.is_null(OCR) {
+        new.options.ocr_model.as_deref().map(model::ocr_model_named).transpose()?
+    } else {
+        let OcrChoice { mode, model } = options::ocr(arguments, OCR, new.has_files())?;
+        new.options.ocr = mode.name().to_string();
+        model
+    };
+    new.options.ocr_model_digest = model.as_ref().map(ModelSpec::digest);
+    new.options.ocr_model = model.map(|model| model.name);
     Ok(())
 }
 
@@ -211,6 +227,8 @@ fn makes_same_chunks(old: &CorpusSpec, new: &CorpusSpec) -> bool {
         &new.options.model,
         &new.options.format,
     ) && (&old.options.language, &old.options.language_column) == (&new.options.language, &new.options.language_column)
+        && (&old.options.ocr, &old.options.ocr_model, &old.options.ocr_model_digest)
+            == (&new.options.ocr, &new.options.ocr_model, &new.options.ocr_model_digest)
         && (&old.options.token_model, &old.options.token_model_digest)
             == (&new.options.token_model, &new.options.token_model_digest)
         && (old.options.max_tokens, old.options.overlap_tokens, old.options.hnsw_m, old.options.hnsw_ef_construction)

@@ -29,6 +29,7 @@ const TABLES: &str = include_str!("../../sql/corpus/create_tables.sql");
 const CHUNK_TABLE: &str = include_str!("../../sql/corpus/create_chunk_table.sql");
 const INLINE: &str = "ALTER TABLE {chunk} ALTER COLUMN embedding SET STORAGE PLAIN";
 const TOKEN_COLUMN: &str = include_str!("../../sql/corpus/create_token_column.sql");
+const RECOGNITION_COLUMN: &str = include_str!("../../sql/corpus/create_recognition_column.sql");
 const CHUNK_COLUMNS: &str = include_str!("../../sql/corpus/chunk_columns.sql");
 const PROTECT: &str = include_str!("../../sql/corpus/protect_chunks.sql");
 const TRIGGERS: &str = include_str!("../../sql/corpus/create_triggers.sql");
@@ -62,7 +63,9 @@ fn create(arguments: Arguments) -> Result<pg_sys::Oid> {
     let source = Source::read(options.source)?;
     let spec = model::embedding_model(options.model.clone())?;
     let token_model = options.token_model.as_deref().map(model::token_model).transpose()?;
-    let corpus = create_objects(&options.corpus(&source, &spec, token_model.as_ref())?, &source, &spec)?;
+    let corpus = options.corpus(&source, &spec, token_model.as_ref())?;
+    options.note_missing_letters(&corpus);
+    let corpus = create_objects(&corpus, &source, &spec)?;
     let event = Event::new(EventKind::CreateCorpus)
         .with("corpus", corpus.name.as_str())
         .with("source", format!("{}.{}", corpus.tables.source_schema, corpus.tables.source_table))
@@ -191,6 +194,9 @@ pub fn create_chunk_table(corpus: &CorpusSpec, key_definitions: &str, vector: &s
     if corpus.options.token_model.is_some() {
         spi::execute(&corpus.sql(TOKEN_COLUMN))?;
     }
+    if corpus.options.ocr_model.is_some() {
+        spi::execute(&corpus.sql(RECOGNITION_COLUMN))?;
+    }
     Ok(())
 }
 
@@ -260,6 +266,9 @@ fn adopt(corpus: &CorpusSpec, source: &Source, vector: &str) -> Result<bool> {
         return Err(taken
             .detail("Its comment does not say that its vectors are of this model.")
             .hint("Drop it, or name the corpus differently."));
+    }
+    if corpus.options.ocr_model.is_some() {
+        spi::execute(&corpus.sql(RECOGNITION_COLUMN))?;
     }
     pgrx::notice!("adopting the chunk table \"{}\"", corpus.tables.chunk_table);
     let sql = expand(

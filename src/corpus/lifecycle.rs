@@ -190,6 +190,7 @@ fn resume_corpus(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
         let owner = complete(&corpus)?;
         spec::model_of(&corpus)?;
         spec::token_model_of(&corpus)?;
+        spec::ocr_of(&corpus)?;
         if !create::bind(&corpus.name)? {
             return Err(Error::new(Kind::NotInState, format!("tables of corpus \"{}\" are missing", corpus.name))
                 .hint("Drop the corpus with socle.drop_corpus(keep_chunks => true) and create it again."));

@@ -4,12 +4,13 @@ use super::create::{DETECTED, check_dimensions, check_overlap, default_tokens, p
 use super::source::Source;
 use crate::catalog::CorpusSpec;
 use crate::catalog::spec::{CorpusOptions, CorpusProgress, CorpusTables, Role};
-use crate::endpoint;
 use crate::pg::arguments::{Arguments, Texts};
+use crate::{endpoint, model};
 use pgrx::pg_sys;
 use socle_core::array::array_elements;
 use socle_core::chunk::Format;
 use socle_core::corpus::template::Template;
+use socle_core::document::OcrMode;
 use socle_core::model::ModelSpec;
 use socle_core::{Error, Kind, Result};
 
@@ -46,6 +47,8 @@ pub struct CreateCorpusOptions {
     pub token_model: Option<String>,
     /// Endpoints that may be sent its questions and passages.
     pub egress: Vec<String>,
+    /// Which pictures of its files are recognised, and by which model.
+    ocr: OcrChoice,
     /// Leaves an existing corpus as it is.
     pub if_not_exists: bool,
 }
@@ -96,6 +99,7 @@ impl CreateCorpusOptions {
             if_not_exists: arguments.boolean(15).unwrap_or_default(),
             token_model: arguments.short_text(19, "token_model")?.filter(|name| !name.is_empty()),
             egress: egress(arguments, 20)?.unwrap_or_default(),
+            ocr: ocr(arguments, 21, arguments.name(16).is_some())?,
             name,
         };
         options.check_contents()?;
@@ -119,6 +123,21 @@ impl CreateCorpusOptions {
                 Err(invalid("format belongs to content").detail("The text of files is markdown."))
             }
             _ => Ok(()),
+        }
+    }
+
+    /// Says which letters of the language of the corpus the model that recognises its pictures cannot write.
+    pub fn note_missing_letters(&self, corpus: &CorpusSpec) {
+        let Some((model, graphs)) = self.ocr.model.as_ref().and_then(|model| Some((model, model.ocr.as_ref()?))) else {
+            return;
+        };
+        let Some(language) = corpus.only_language() else { return };
+        let letters = graphs.missing_letters(language);
+        if !letters.is_empty() {
+            pgrx::notice!(
+                "model \"{}\" cannot write these letters of {language}, and recognizes others for them: {letters}",
+                model.name
+            );
         }
     }
 
@@ -188,6 +207,9 @@ impl CreateCorpusOptions {
                 token_model: token_model.map(|model| model.name.clone()),
                 token_model_digest: token_model.map(ModelSpec::digest),
                 egress: self.egress.clone(),
+                ocr: self.ocr.mode.name().to_string(),
+                ocr_model: self.ocr.model.as_ref().map(|model| model.name.clone()),
+                ocr_model_digest: self.ocr.model.as_ref().map(ModelSpec::digest),
             },
             tables: CorpusTables {
                 source_schema: source.schema.clone(),
@@ -206,6 +228,37 @@ impl CreateCorpusOptions {
             ..CorpusSpec::default()
         })
     }
+}
+
+/// Which pictures of files are recognised, and by which model, if any.
+#[derive(Debug, Default)]
+pub struct OcrChoice {
+    /// Which.
+    pub mode: OcrMode,
+    /// The model of `socle.ocr_model`, unless nothing is recognised.
+    pub model: Option<ModelSpec>,
+}
+
+/// The argument `ocr`, `auto` if it is NULL, with the model of the session.
+///
+/// # Errors
+/// `InvalidArgument`; those of [`model::ocr_model`].
+pub fn ocr(arguments: Arguments, at: usize, has_files: bool) -> Result<OcrChoice> {
+    let Some(mode) = model::ocr_mode(arguments.short_text(at, "ocr")?)? else {
+        // A model that the session names is used without being asked for.
+        let model = if has_files { model::ocr_model()? } else { None };
+        return Ok(OcrChoice { mode: OcrMode::Auto, model });
+    };
+    if !has_files {
+        return Err(
+            invalid("ocr requires files").hint("Name the column that holds the files with the argument document.")
+        );
+    }
+    let model = if mode == OcrMode::Off { None } else { model::ocr_model()? };
+    if mode == OcrMode::Always && model.is_none() {
+        return Err(model::no_ocr_model());
+    }
+    Ok(OcrChoice { mode, model })
 }
 
 /// The argument `egress`: names of endpoints that exist, each once.

@@ -1,16 +1,16 @@
 //! Text of files: `socle.extract`, `socle.extract_text` and `socle.document_metadata`. The bytes go to the engine,
 //! which reads each document in a process of its own that may die; nothing is parsed here.
 
-use crate::engine_client;
 use crate::pg::arguments::Arguments;
 use crate::pg::error::report;
 use crate::pg::gucs;
+use crate::{engine_client, model};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use pgrx::{JsonB, PgMemoryContexts};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use socle_core::Result;
-use socle_core::document::{Document, Metadata};
+use socle_core::document::{Document, Metadata, Ocr, RecognizedPage};
 use socle_core::protocol::{Request, Response};
 
 type Rows = TableIterator<
@@ -28,7 +28,8 @@ type Rows = TableIterator<
 /// be a thousand times as large as what they are made from. Postgres checks for interrupts between two rows.
 #[pg_extern(sql = false)]
 fn extract(call: pg_sys::FunctionCallInfo) -> Result<Rows, ErrorReport> {
-    let document = document(Arguments::new(call)).map_err(report)?.unwrap_or_default();
+    let extracted = document(Arguments::new(call)).map_err(report)?;
+    let document = extracted.map(|extracted| extracted.document).unwrap_or_default();
     // The wrapper of this function runs it in the multi-call memory context, which the iterator goes to as well, and
     // what came later is dropped first.
     let document = PgMemoryContexts::CurrentMemoryContext.leak_and_drop_on_delete(document);
@@ -42,34 +43,79 @@ fn extract(call: pg_sys::FunctionCallInfo) -> Result<Rows, ErrorReport> {
 
 #[pg_extern(sql = false)]
 fn extract_text(call: pg_sys::FunctionCallInfo) -> Result<Option<String>, ErrorReport> {
-    Ok(document(Arguments::new(call)).map_err(report)?.map(|document| document.markdown))
+    Ok(document(Arguments::new(call)).map_err(report)?.map(|extracted| extracted.document.markdown))
 }
 
 #[pg_extern(sql = false)]
 fn document_metadata(call: pg_sys::FunctionCallInfo) -> Result<Option<JsonB>, ErrorReport> {
-    Ok(document(Arguments::new(call)).map_err(report)?.map(|document| JsonB(json(document.metadata))))
+    Ok(document(Arguments::new(call)).map_err(report)?.map(|extracted| JsonB(metadata_json(extracted))))
 }
 
-/// Extracts from the arguments that the three functions share: the file, its media type, its name.
-fn document(arguments: Arguments) -> Result<Option<Document>> {
+/// A document, and how its pictures were recognised.
+struct Extracted {
+    document: Document,
+    ocr: Option<Ocr>,
+}
+
+/// Extracts from the arguments that the three functions share: the file, its media type, its name, which pictures are
+/// recognised.
+fn document(arguments: Arguments) -> Result<Option<Extracted>> {
     let Some(bytes) = arguments.document(0, "document")? else { return Ok(None) };
     let (media_type, name) = (arguments.short_text(1, "media_type")?, arguments.short_text(2, "file_name")?);
+    let ocr = model::session_ocr(model::ocr_mode(arguments.short_text(3, "ocr")?)?)?;
     let request = Request::Extract {
         media_type: media_type.as_deref(),
         name: name.as_deref(),
         limits: gucs::extract_limits(),
         bulk: false,
+        ocr: ocr.clone(),
         bytes,
     };
     match engine_client::ask(request)?.pop() {
-        Some(Response::Extracted(document)) => Ok(Some(*document)),
+        Some(Response::Extracted(document)) => {
+            note_unsure(&document.metadata.recognized);
+            Ok(Some(Extracted { document: *document, ocr }))
+        }
         Some(Response::Failed { error, .. }) => Err(error),
         _ => Err(engine_client::unexpected()),
     }
 }
 
+/// Says that a text was recognised and is not sure to be right.
+fn note_unsure(recognized: &[RecognizedPage]) {
+    let unsure = recognized.iter().filter(|page| page.is_unsure()).count();
+    if let Some(all) = RecognizedPage::all(recognized).filter(|_| unsure > 0) {
+        pgrx::notice!(
+            "the text of {unsure} of {} recognized pages is unsure, with a confidence of {:.2} over all",
+            recognized.len(),
+            all.confidence()
+        );
+    }
+}
+
+/// What was recognised as JSON: on how many pages, how sure the model was, on which pages it was not, and the model.
+fn recognition(recognized: &[RecognizedPage], ocr: Option<&Ocr>) -> Vec<(String, Value)> {
+    let Some(all) = RecognizedPage::all(recognized) else { return Vec::new() };
+    let unsure: Vec<Value> = recognized.iter().filter(|page| page.is_unsure()).map(|page| page.page.into()).collect();
+    let model = ocr.map(|ocr| json!({"name": ocr.model.name, "digest": ocr.model.digest()}));
+    [
+        ("pages_recognized", Some(recognized.len().into())),
+        ("recognition_confidence", Some(all.confidence().into())),
+        (
+            "unsure_pages",
+            Some(unsure.into()).filter(|pages: &Value| pages.as_array().is_some_and(|all| !all.is_empty())),
+        ),
+        ("recognition_model", model),
+    ]
+    .into_iter()
+    .filter_map(|(name, value)| Some((name.to_string(), value?)))
+    .collect()
+}
+
 /// Metadata as JSON, without what is unknown.
-fn json(metadata: Metadata) -> Value {
+fn metadata_json(Extracted { document, ocr }: Extracted) -> Value {
+    let metadata = document.metadata;
+    let recognized = recognition(&metadata.recognized, ocr.as_ref());
     let Metadata { media_type, title, author, language, created, modified, incomplete, .. } = metadata;
     let texts = [
         ("media_type", Some(media_type)),
@@ -88,6 +134,7 @@ fn json(metadata: Metadata) -> Value {
         ("unknown_characters", metadata.unknown_characters),
     ];
     object.extend(counts.into_iter().filter_map(|(name, count)| Some((name.to_string(), count?.into()))));
+    object.extend(recognized);
     Value::Object(object)
 }
 

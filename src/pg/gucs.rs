@@ -24,6 +24,7 @@ use std::time::Duration;
 
 static DEFAULT_MODEL: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
 static DEFAULT_RERANK_MODEL: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
+static OCR_MODEL: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
 static TRUNCATE_INPUT: GucSetting<bool> = GucSetting::<bool>::new(false);
 static MAX_INPUT: GucSetting<i32> = GucSetting::<i32>::new(4 << 20);
 static MAX_DOCUMENT: GucSetting<i32> = GucSetting::<i32>::new(64 << 20);
@@ -106,6 +107,14 @@ fn define_for_documents() {
         MAX_INPUT_BYTES as i32,
         GucContext::Suset,
         GucFlags::UNIT_BYTE,
+    );
+    GucRegistry::define_string_guc(
+        c"socle.ocr_model",
+        c"Sets the model that reads pictures of text in documents.",
+        c"Empty by default: pages that are pictures are counted and left out.",
+        &OCR_MODEL,
+        GucContext::Userset,
+        GucFlags::default(),
     );
     GucRegistry::define_int_guc(
         c"socle.extract_timeout",
@@ -261,6 +270,11 @@ pub fn default_rerank_model() -> Option<String> {
 /// `socle.default_rerank_model`; `None` when empty.
 pub fn own_default_rerank_model() -> Option<String> {
     text(&DEFAULT_RERANK_MODEL)
+}
+
+/// `socle.ocr_model`; `None` when empty.
+pub fn ocr_model() -> Option<String> {
+    text(&OCR_MODEL)
 }
 
 /// `socle.truncate_input`.

@@ -8,7 +8,7 @@ use crate::engine_client;
 use crate::pg::gucs;
 use crate::worker::transaction::WorkerError;
 use pgrx::spi::SpiHeapTupleData;
-use socle_core::document::Pages;
+use socle_core::document::{Pages, RecognizedPage};
 use socle_core::protocol::{Request, Response};
 use socle_core::{Error, Kind, memory};
 use std::collections::HashMap;
@@ -17,8 +17,8 @@ use std::fmt::Display;
 /// The content of a document.
 #[derive(Debug)]
 pub enum Content {
-    /// Text, and where its pages begin.
-    Text(String, Pages),
+    /// Text, and where it comes from.
+    Text(String, Origin),
     /// A file, from which the engine has to extract the text first.
     File {
         /// Its bytes.
@@ -32,9 +32,26 @@ pub enum Content {
     Refused(Error),
 }
 
+/// Where the text of a file comes from.
+#[derive(Debug, Default)]
+pub struct Origin {
+    /// Where its pages begin.
+    pub pages: Pages,
+    /// The pages that were recognised in pictures.
+    recognized: Vec<RecognizedPage>,
+}
+
+impl Origin {
+    /// How sure the model was that recognised the text of a page, from 0 to 1; `None` if it was not.
+    pub fn confidence(&self, page: Option<u32>) -> Option<f32> {
+        let recognized = self.recognized.iter().find(|recognized| recognized.page == page)?;
+        Some(recognized.confidence() as f32)
+    }
+}
+
 impl Default for Content {
     fn default() -> Self {
-        Self::Text(String::new(), Pages::default())
+        Self::Text(String::new(), Origin::default())
     }
 }
 
@@ -46,7 +63,7 @@ impl Content {
     pub fn read(job: &Job, row: &SpiHeapTupleData<'_>, limit: i64) -> Result<Self, WorkerError> {
         if !job.corpus.has_files() {
             let text = row.get::<&str>(5)?.unwrap_or_default();
-            return Ok(Content::Text(memory::copy(text).map_err(of_the_document)?, Pages::default()));
+            return Ok(Content::Text(memory::copy(text).map_err(of_the_document)?, Origin::default()));
         }
         if let Some(refusal) = row.get::<String>(11)? {
             return Ok(Content::Refused(refused(&refusal, limit)));
@@ -66,11 +83,11 @@ impl Content {
         }
     }
 
-    /// Where the pages of the text begin.
-    pub fn pages(self) -> Pages {
+    /// Where the text comes from.
+    pub fn origin(self) -> Origin {
         match self {
-            Self::Text(_, pages) => pages,
-            Self::File { .. } | Self::Refused(_) => Pages::default(),
+            Self::Text(_, origin) => origin,
+            Self::File { .. } | Self::Refused(_) => Origin::default(),
         }
     }
 
@@ -121,7 +138,7 @@ fn refused(refusal: &str, limit: i64) -> Error {
 ///
 /// # Errors
 /// When the engine does not answer.
-pub fn extract(documents: &mut Vec<Document>) -> Result<Vec<(Claim, Error)>, Failure> {
+pub fn extract(job: &Job, documents: &mut Vec<Document>) -> Result<Vec<(Claim, Error)>, Failure> {
     let mut results: HashMap<usize, Result<Content, Error>> = HashMap::new();
     let mut files = Vec::new();
     for (at, document) in documents.iter().enumerate() {
@@ -136,13 +153,13 @@ pub fn extract(documents: &mut Vec<Document>) -> Result<Vec<(Claim, Error)>, Fai
     let request = |number: usize| {
         let (_, bytes, media_type, name) = files[number];
         let (media_type, name) = (media_type.as_deref(), name.as_deref());
-        Request::Extract { media_type, name, limits: gucs::extract_limits(), bulk: true, bytes }
+        Request::Extract { media_type, name, limits: gucs::extract_limits(), bulk: true, ocr: job.ocr.clone(), bytes }
     };
     engine_client::exchange(files.len(), &request, &mut |number, mut answers| {
         let result = match answers.pop() {
             Some(Response::Extracted(document)) => {
-                let pages = Pages::of(&document);
-                Ok(Content::Text(document.markdown, pages))
+                let origin = Origin { pages: Pages::of(&document), recognized: document.metadata.recognized };
+                Ok(Content::Text(document.markdown, origin))
             }
             Some(Response::Failed { error, .. }) => Err(error),
             _ => return Err(engine_client::unexpected()),

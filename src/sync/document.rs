@@ -66,6 +66,8 @@ pub struct NewChunk {
     pub heading_literal: String,
     /// Page that it begins on, from 1.
     pub page: Option<i32>,
+    /// How sure the model was that recognised the text of that page, from 0 to 1, if it was.
+    pub recognition_confidence: Option<f32>,
 }
 
 /// A chunk in the chunk table.
@@ -200,7 +202,7 @@ pub fn chunk(job: &Job, documents: &mut [Document]) -> Result<(), Failure> {
     for (at, chunks) in changed.into_iter().zip(results) {
         let document = &mut documents[at];
         // The text may be megabytes, and is no longer needed.
-        let pages = document.content.replace(Content::default()).map(Content::pages).unwrap_or_default();
+        let origin = document.content.replace(Content::default()).map(Content::origin).unwrap_or_default();
         let columns = &job.corpus.options.template_columns;
         let value = |name: &str| {
             let at = columns.iter().position(|column| column == name)?;
@@ -212,8 +214,11 @@ pub fn chunk(job: &Job, documents: &mut [Document]) -> Result<(), Failure> {
                 let head = job.template.head(&chunk.heading_path, value);
                 let context = job.template.fields(&chunk.heading_path, value);
                 let hash = chunk_hash(&head, &chunk.content);
-                let page = pages.at(chunk.start).map(u32::cast_signed);
-                NewChunk { hash, head, context, heading_literal: array_literal(&chunk.heading_path), page, chunk }
+                let page = origin.pages.at(chunk.start);
+                let heading_literal = array_literal(&chunk.heading_path);
+                let recognition_confidence = origin.confidence(page);
+                let page = page.map(u32::cast_signed);
+                NewChunk { hash, head, context, heading_literal, page, recognition_confidence, chunk }
             })
             .collect();
         document.distrust_other_texts();

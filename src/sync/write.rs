@@ -18,6 +18,7 @@ const FENCE: &str = include_str!("../../sql/sync/fence.sql");
 const INSERT_CHUNKS: &str = include_str!("../../sql/sync/insert_chunks.sql");
 const TOKEN_VECTORS: &str = include_str!("../../sql/sync/token_vectors.sql");
 const MOVE_CHUNKS: &str = include_str!("../../sql/sync/move_chunks.sql");
+const UPDATE_RECOGNITION: &str = include_str!("../../sql/sync/update_recognition.sql");
 const DELETE_CHUNKS: &str = include_str!("../../sql/sync/delete_chunks.sql");
 const STORE_DOCUMENTS: &str = include_str!("../../sql/sync/store_documents.sql");
 const REMOVE_CHUNKS: &str = include_str!("../../sql/sync/remove_document_chunks.sql");
@@ -167,7 +168,15 @@ fn replace(
 fn insertion(job: &Job) -> String {
     let value = if job.token_model.is_some() { format!(", {}", job.corpus.sql(TOKEN_VECTORS)) } else { String::new() };
     let [name, array] = if value.is_empty() { ["", ""] } else { [", token_vectors", ", $12::bytea[]"] };
+    let number = if value.is_empty() { 12 } else { 13 };
+    let recognition = |text: String| if job.ocr.is_some() { text } else { String::new() };
+    let recognition_name = recognition(", recognition_confidence".into());
+    let recognition_array = recognition(format!(", ${number}::real[]"));
+    let recognition = recognition(", n.recognition_confidence".into());
     let extra = [
+        ("recognition_name", recognition_name.as_str()),
+        ("recognition_array", &recognition_array),
+        ("recognition", &recognition),
         ("vector_type", job.vector_type.as_str()),
         ("token_vectors", &value),
         ("token_vectors_name", name),
@@ -209,6 +218,10 @@ fn insert(job: &Job, documents: &[&Document], ready: &Ready, client: &mut SpiCli
             let of_row = |(.., new): &(_, _, &NewChunk)| ready.token_vectors.get(&new.hash).cloned();
             arguments.push(rows.iter().map(of_row).collect::<Vec<Option<Vec<u8>>>>().into());
         }
+        if job.ocr.is_some() {
+            arguments
+                .push(rows.iter().map(|(.., new)| new.recognition_confidence).collect::<Vec<Option<f32>>>().into());
+        }
         client.update(sql.as_str(), None, &arguments)?;
     }
     let mut first: HashSet<[u8; 32]> = HashSet::new();
@@ -240,6 +253,13 @@ fn rearrange(job: &Job, documents: &[&Document], client: &mut SpiClient<'_>) -> 
             moved.iter().map(|(.., new)| new.page).collect::<Vec<Option<i32>>>().into(),
         ];
         client.update(job.corpus.sql(MOVE_CHUNKS).as_str(), None, &arguments)?;
+    }
+    if job.ocr.is_some() {
+        let arguments = [
+            kept.clone().map(|(old, ..)| old.chunk_id).collect::<Vec<i64>>().into(),
+            kept.clone().map(|(.., new)| new.recognition_confidence).collect::<Vec<Option<f32>>>().into(),
+        ];
+        client.update(job.corpus.sql(UPDATE_RECOGNITION).as_str(), None, &arguments)?;
     }
     if !documents.is_empty() {
         let arguments = [

@@ -4,6 +4,7 @@ mod corpus;
 mod extract;
 mod import;
 mod object;
+mod ocr;
 
 use postgres::Client;
 

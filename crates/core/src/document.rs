@@ -1,6 +1,9 @@
 //! An extracted document: Markdown, its blocks with page numbers, and metadata.
 
+mod ocr;
+
 use crate::chunk::heading_in_path;
+pub use ocr::{Ocr, OcrMode};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -81,6 +84,47 @@ pub struct Metadata {
     pub unknown_characters: Option<u32>,
     /// Why the text is incomplete, if the file is truncated; `None` if it is complete.
     pub incomplete: Option<String>,
+    /// The pages whose text was recognised in pictures, in the order in which they were read.
+    pub recognized: Vec<RecognizedPage>,
+}
+
+/// Text that was recognised in pictures, of a page or of a document without pages.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct RecognizedPage {
+    /// See [`Block::page`].
+    pub page: Option<u32>,
+    /// Number of characters that were recognised.
+    pub characters: u32,
+    /// How sure the model is, from 0 to 1000: the mean over these characters.
+    pub permille: u16,
+}
+
+impl RecognizedPage {
+    /// Confidence below which a text is marked as unsure: of pages that people call well recognised, nine of ten characters
+    /// or more are right, and the model is that sure of them.
+    pub const UNSURE_PERMILLE: u16 = 850;
+
+    /// How sure the model is, from 0 to 1.
+    pub fn confidence(&self) -> f64 {
+        f64::from(self.permille) / 1000.0
+    }
+
+    /// Whether the text is to be read with care.
+    pub fn is_unsure(&self) -> bool {
+        self.permille < Self::UNSURE_PERMILLE
+    }
+
+    /// What several have in common: the mean over all their characters; `None` of none.
+    pub fn all(pages: &[Self]) -> Option<Self> {
+        let characters: u64 = pages.iter().map(|page| u64::from(page.characters)).sum();
+        let sure: u64 = pages.iter().map(|page| u64::from(page.characters) * u64::from(page.permille)).sum();
+        let page = pages.first()?.page;
+        Some(Self {
+            page: page.filter(|page| pages.iter().all(|other| other.page == Some(*page))),
+            characters: u32::try_from(characters).unwrap_or(u32::MAX),
+            permille: u16::try_from(sure / characters.max(1)).unwrap_or(u16::MAX),
+        })
+    }
 }
 
 /// Limits on extracting a document.

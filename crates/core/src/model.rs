@@ -2,10 +2,12 @@
 
 mod late_interaction;
 mod layer;
+mod ocr;
 
 use crate::endpoint::{CorpusPolicy, ServedModel};
 pub use late_interaction::LateInteraction;
 pub use layer::{Activation, Layer};
+pub use ocr::OcrGraphs;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -24,12 +26,19 @@ pub enum ModelKind {
     /// A vector for each token. The score of a document is the sum, over the tokens of the query, of the greatest
     /// similarity to one of its own. Khattab and Zaharia, ColBERT (2020); Santhanam et al., ColBERTv2 (2022).
     LateInteraction,
+    /// The words of a picture, with their places.
+    Ocr,
 }
 
 impl ModelKind {
     /// Whether it scores documents for a query.
     pub fn is_reranking(self) -> bool {
-        self != Self::Embedding
+        matches!(self, Self::Reranker | Self::LateInteraction)
+    }
+
+    /// Whether it makes vectors, of texts or of tokens.
+    pub fn has_vectors(self) -> bool {
+        matches!(self, Self::Embedding | Self::LateInteraction)
     }
 }
 
@@ -89,7 +98,10 @@ macro_rules! sql_names {
 }
 pub(crate) use sql_names;
 
-sql_names!(ModelKind, Embedding => "embedding", Reranker => "reranker", LateInteraction => "late_interaction");
+sql_names!(
+    ModelKind,
+    Embedding => "embedding", Reranker => "reranker", LateInteraction => "late_interaction", Ocr => "ocr"
+);
 sql_names!(
     Pooling,
     Mean => "mean", Cls => "cls", Last => "last", None => "none", Max => "max", MeanSqrtLen => "mean_sqrt_len",
@@ -160,6 +172,8 @@ pub struct ModelSpec {
     /// How it is served, if it runs on an endpoint and has no files here. The engine does not get this.
     #[serde(skip)]
     pub served: Option<Box<ServedModel>>,
+    /// The other graphs of a model of kind `ocr`.
+    pub ocr: Option<OcrGraphs>,
 }
 
 /// Properties stated by the caller of `register_model`, which take precedence over the files.
@@ -225,6 +239,7 @@ impl ModelSpec {
         fields.extend(self.layers.iter().map(Layer::identity));
         fields.extend(self.late_interaction.as_ref().map(LateInteraction::identity));
         fields.extend(self.served.iter().flat_map(|served| served.identity()));
+        fields.extend(self.ocr.as_ref().map(OcrGraphs::identity));
         for field in fields {
             // Length prefixes distinguish ("ab", "c") from ("a", "bc").
             hash.update((field.len() as u64).to_le_bytes());
@@ -298,6 +313,7 @@ mod tests {
             layers: vec![],
             late_interaction: None,
             served: None,
+            ocr: None,
         }
     }
 
@@ -312,6 +328,13 @@ mod tests {
         };
         change(&mut late);
         ModelSpec { late_interaction: Some(late), ..spec() }
+    }
+
+    fn ocr(change: impl FnOnce(&mut OcrGraphs)) -> ModelSpec {
+        let file = |sha256: &str| ModelFile { path: "detection.onnx".into(), bytes: 1, sha256: sha256.into() };
+        let mut graphs = OcrGraphs { detection: file("cc"), direction: Some(file("dd")), missing_letters: vec![] };
+        change(&mut graphs);
+        ModelSpec { kind: ModelKind::Ocr, ocr: Some(graphs), ..spec() }
     }
 
     fn dense(outputs: u32, activation: Activation, sha256: &str) -> Layer {
@@ -358,6 +381,9 @@ mod tests {
             late(|late| late.query_tokens = 31),
             late(|late| late.attends_to_masks = true),
             late(|late| late.skips_punctuation = false),
+            ocr(|_| ()),
+            ocr(|graphs| graphs.detection.sha256 = "ce".into()),
+            ocr(|graphs| graphs.direction = None),
         ];
         let mut digests: Vec<String> = changed.iter().map(ModelSpec::digest).chain([base]).collect();
         digests.sort();

@@ -14,7 +14,7 @@ mod report;
 use crate::Error;
 use crate::chunk::{Chunk, Format};
 use crate::corpus::archive::{ArchiveLayout, ArchivedChunk};
-use crate::document::{Document, ExtractLimits};
+use crate::document::{Document, ExtractLimits, Ocr};
 use crate::model::{Inspection, ModelOverrides, ModelSpec};
 pub use control::{EngineSettings, FromEngine, ToChild, ToEgress, ToEngine, ToGenerator};
 pub use egress::{
@@ -163,6 +163,8 @@ pub enum Request<'a> {
         limits: ExtractLimits,
         /// Whether it runs in the bulk lane: no session waits for it.
         bulk: bool,
+        /// How pictures are read; `None` leaves them out.
+        ocr: Option<Ocr>,
         /// The file.
         #[serde(borrow)]
         bytes: &'a [u8],

@@ -73,8 +73,12 @@ impl ForkServer {
     pub fn read(&self, request: &Request, file: File<'_>) -> Result<Document> {
         let File { media_type, name, limits, bytes } = file;
         let owned = |hint: Option<&str>| hint.map(str::to_string);
-        let reading =
-            Reading::Document { media_type: owned(media_type), name: owned(name), text_bytes: limits.text_bytes };
+        let reading = Reading::Document {
+            media_type: owned(media_type),
+            name: owned(name),
+            text_bytes: limits.text_bytes,
+            ocr: None,
+        };
         self.answer(request, reading, limits, bytes)
     }
 
@@ -107,7 +111,7 @@ impl ForkServer {
             return Err(failed("the fork server for document readers has ended"));
         };
         match ReaderExit::from_bytes(*end) {
-            ReaderExit::Exited(0) => postcard::from_bytes::<Result<T>>(answer)
+            ReaderExit::Exited(0) => postcard::from_bytes::<Result<T>>(answer.get(1..).unwrap_or_default())
                 .map_err(|error| failed("the document reader sent an invalid answer").detail(error.to_string()))?,
             ended => Err(reader_exit::error(ended, limits)),
         }

@@ -66,7 +66,8 @@ impl PendingResponse {
         }
         match self.model.kind {
             _ if matches!(self.request.job, Job::DocumentTokens { .. }) => Response::TokenVectors(vectors),
-            ModelKind::Embedding => Response::Vectors(numbers),
+            // No text is given to a model for pictures.
+            ModelKind::Embedding | ModelKind::Ocr => Response::Vectors(numbers),
             ModelKind::Reranker | ModelKind::LateInteraction => Response::Scores(numbers),
         }
     }

@@ -4,7 +4,7 @@ use crate::keyword::task::KeywordTask;
 use crate::lane::Lane;
 use socle_core::chunk::Format;
 use socle_core::corpus::archive::ArchiveLayout;
-use socle_core::document::ExtractLimits;
+use socle_core::document::{ExtractLimits, Ocr};
 use socle_core::model::{ModelOverrides, ModelSpec};
 use socle_core::protocol::{self, Role};
 use std::sync::Arc;
@@ -35,7 +35,14 @@ pub enum Job {
         content: String,
     },
     /// See [`protocol::Request::Extract`].
-    Extract { media_type: Option<String>, name: Option<String>, limits: ExtractLimits, bulk: bool, bytes: Vec<u8> },
+    Extract {
+        media_type: Option<String>,
+        name: Option<String>,
+        limits: ExtractLimits,
+        bulk: bool,
+        ocr: Option<Ocr>,
+        bytes: Vec<u8>,
+    },
     /// See [`protocol::Request::ReadArchive`].
     ReadArchive { layout: ArchiveLayout, limits: ExtractLimits, bytes: Vec<u8> },
     /// A request about the keyword index.
@@ -68,9 +75,9 @@ impl Job {
                 let (model, previous) = (model.map(Arc::new), owned(previous));
                 Self::Chunk { model, max_size, overlap, format, previous, content: content.into() }
             }
-            protocol::Request::Extract { media_type, name, limits, bulk, bytes } => {
+            protocol::Request::Extract { media_type, name, limits, bulk, ocr, bytes } => {
                 let [media_type, name] = [media_type, name].map(|hint| hint.map(str::to_string));
-                Self::Extract { media_type, name, limits, bulk, bytes: bytes.to_vec() }
+                Self::Extract { media_type, name, limits, bulk, ocr, bytes: bytes.to_vec() }
             }
             protocol::Request::ReadArchive { layout, limits, bytes } => {
                 Self::ReadArchive { layout, limits, bytes: bytes.to_vec() }

@@ -11,7 +11,7 @@ use support::{Client, Engine};
 const LIMITS: ExtractLimits = ExtractLimits { seconds: 60, memory_bytes: 1 << 30, text_bytes: 512 << 20 };
 
 fn request(bytes: &[u8], limits: ExtractLimits) -> Request<'_> {
-    Request::Extract { media_type: Some("text/plain"), name: None, limits, bulk: false, bytes }
+    Request::Extract { media_type: Some("text/plain"), name: None, limits, bulk: false, ocr: None, bytes }
 }
 
 fn answer(answers: Option<Response>) -> Result<Document> {

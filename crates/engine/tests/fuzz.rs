@@ -150,7 +150,7 @@ fn seeds() -> BTreeMap<String, Vec<Vec<u8>>> {
 /// The outcome of reading a document in a few words.
 fn read(client: &mut Client, name: &str, bytes: &[u8]) -> String {
     let begun = Instant::now();
-    let request = Request::Extract { media_type: None, name: Some(name), limits: LIMITS, bulk: true, bytes };
+    let request = Request::Extract { media_type: None, name: Some(name), limits: LIMITS, bulk: true, ocr: None, bytes };
     let answer = client.call(&request).pop();
     let longest = Duration::from_secs(LIMITS.seconds.into()) + SLACK;
     assert!(begun.elapsed() < longest, "reading took {:?}", begun.elapsed());

@@ -10,7 +10,7 @@ use crate::archive::Archive;
 use crate::attachment::write_unreadable;
 use crate::block_builder::{BlockBuilder, ParagraphKind};
 use crate::list_label::Label;
-use crate::ooxml::{Relation, main_part, metadata, relations};
+use crate::ooxml::{self, Relation, main_part, metadata, relations};
 use crate::ooxml_drawing::{Drawings, drawings};
 use crate::xml::{Element, Token, Xml, decoded};
 use crate::{Limits, Media, Writer};
@@ -24,6 +24,7 @@ use style::{Properties, Styles};
 /// # Errors
 /// As [`crate::extract`].
 pub fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
+    let begin = writer.length();
     let mut archive = Archive::open(bytes)?;
     let main = main_part(&mut archive, "word/document.xml", writer.limits())?;
     let document = archive.required(&main, writer.limits())?;
@@ -79,7 +80,8 @@ pub fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
         }
         reader.flow.finish()?;
     }
-    Ok(())
+    drop(reader);
+    ooxml::pictures(&mut archive, &parts, begin, writer)
 }
 
 /// Embedded files that are part of the text (altChunk), mostly HTML.
@@ -225,7 +227,11 @@ impl Reader<'_> {
                     drawing.write(&mut self.flow)?;
                 }
             }
-            "blip" | "imagedata" => self.flow.writer().picture(),
+            // The identifier of the picture among the relationships: of the drawing, or of the older form of one.
+            "blip" | "imagedata" => {
+                let id = element.get("embed").or_else(|| element.get("id")).unwrap_or_default();
+                self.flow.writer().picture_at(&id);
+            }
             "altChunk" => {
                 if let Some((name, bytes)) = element.get("id").and_then(|id| self.chunks.remove(&id)) {
                     self.chunk(&name, &bytes)?;

@@ -3,6 +3,7 @@
 use crate::Writer;
 use crate::archive::{Archive, encrypted};
 use crate::ooxml::resolved;
+use crate::picture::{of_data_url, write_referenced};
 use crate::xml::{Token, Xml, decoded};
 use socle_core::{Error, Kind, Result};
 use std::collections::HashMap;
@@ -27,8 +28,16 @@ pub fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
     let book = Book::read(&decoded(&text))?;
     let folder = package.rsplit_once('/').map_or("", |(folder, _)| folder);
     for chapter in book.chapters() {
-        let Some(bytes) = archive.read(&resolved(folder, &unescaped(chapter)), writer.limits())? else { continue };
+        let path = resolved(folder, &unescaped(chapter));
+        let Some(bytes) = archive.read(&path, writer.limits())? else { continue };
+        let begin = writer.length();
         crate::html::body(&decoded(&bytes), writer)?;
+        drop(bytes);
+        let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        write_referenced(begin, writer, &mut |address, writer| match of_data_url(address) {
+            Some(picture) => Ok(Some(picture)),
+            None => archive.read(&resolved(folder, &unescaped(address)), writer.limits()),
+        })?;
     }
     // The metadata of chapters does not describe the book.
     let metadata = writer.metadata();

@@ -16,6 +16,7 @@ mod white_space;
 
 use crate::Writer;
 use crate::encoding::{declared, decode};
+use crate::picture::{of_data_url, write_referenced};
 use name::Tag;
 use socle_core::Result;
 use std::ops::Range;
@@ -32,22 +33,36 @@ pub fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
     let source = decode(bytes, declared(bytes).as_deref());
     let mut tree = parse(&source);
     std::mem::take(&mut tree.head).write(writer.metadata());
-    if tree.has_picture {
-        writer.picture();
-    }
+    note_pictures(&tree, writer);
+    let begin = writer.length();
     let (title, range, keep) = choose(&tree);
     if let Some(title) = title {
         render::render(&tree, title, keep, writer)?;
     }
-    render::render(&tree, range, keep, writer)
+    render::render(&tree, range, keep, writer)?;
+    write_pictures(begin, writer)
 }
 
-/// Writes HTML that is not a web page, as in mails and books: all visible text, without removing boilerplate.
-pub(crate) fn body(html: &str, writer: &mut Writer) -> Result<()> {
-    let tree = parse(html);
+/// Writes the text of the pictures that the page contains itself.
+///
+/// # Errors
+/// As [`write_referenced`].
+pub(crate) fn write_pictures(begin: usize, writer: &mut Writer) -> Result<()> {
+    write_referenced(begin, writer, &mut |address, _| Ok(of_data_url(address)))
+}
+
+fn note_pictures(tree: &Tree, writer: &mut Writer) {
     if tree.has_picture {
         writer.picture();
     }
+    tree.pictures.iter().for_each(|address| writer.picture_at(address));
+}
+
+/// Writes HTML that is not a web page, as in mails and books: all visible text, without removing boilerplate. Its pictures
+/// are noted, and their text is left to the caller.
+pub(crate) fn body(html: &str, writer: &mut Writer) -> Result<()> {
+    let tree = parse(html);
+    note_pictures(&tree, writer);
     let all = 0..tree.nodes.len();
     let keep = if length(&tree, &all, Keep::Seen) > 0 { Keep::Seen } else { Keep::All };
     render::render(&tree, all, keep, writer)

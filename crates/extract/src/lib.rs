@@ -24,7 +24,9 @@ mod ooxml;
 mod ooxml_drawing;
 mod opendocument;
 mod pdf;
+mod picture;
 mod pptx;
+mod recognition;
 mod rtf;
 mod sheet;
 mod text;
@@ -34,6 +36,7 @@ mod xml;
 
 pub use limits::Limits;
 use media::Media;
+pub use recognition::Ocr;
 use socle_core::document::Document;
 use socle_core::{Error, Result};
 use writer::Writer;
@@ -48,12 +51,26 @@ use writer::Writer;
 /// without text other than images; [`DamagedDocument`](socle_core::Kind::DamagedDocument) for bytes that violate their
 /// format; [`InputTooLong`](socle_core::Kind::InputTooLong) beyond the limits.
 pub fn extract(bytes: &[u8], media_type: Option<&str>, name: Option<&str>, limits: Limits) -> Result<Document> {
+    extract_with_ocr(bytes, media_type, name, limits, Ocr::off())
+}
+
+/// As [`extract`], and recognises the text of pictures.
+///
+/// # Errors
+/// As [`extract`], and those of the recognizer.
+pub fn extract_with_ocr(
+    bytes: &[u8],
+    media_type: Option<&str>,
+    name: Option<&str>,
+    limits: Limits,
+    ocr: Ocr,
+) -> Result<Document> {
     let document = || {
         let media = Media::detect(bytes, media_type, name)?;
-        let mut writer = Writer::new(media, limits);
+        let mut writer = Writer::with_ocr(media, limits, ocr);
         read(media, bytes, &mut writer)?;
         if writer.is_only_pictures() {
-            return Err(writer::no_text_but_pictures());
+            return Err(writer.no_text_but_pictures());
         }
         Ok(writer.finish())
     };
@@ -86,6 +103,7 @@ fn read(media: Media, bytes: &[u8], writer: &mut Writer) -> Result<()> {
         Media::Mail => mail::read(bytes, writer),
         Media::Msg => msg::read(bytes, writer),
         Media::Signed => cms::read(bytes, writer),
+        Media::Picture(format) => picture::read(bytes, format, writer),
     }
 }
 

@@ -108,10 +108,13 @@ fn write(message: &Message<'_>, untitled: Option<&str>, writer: &mut Writer) -> 
     }
     let has_text = mail.write(writer)?;
     let is_picture = |part: &&MessagePart<'_>| part.content_type().is_some_and(|media| media.ctype() == "image");
-    if !has_text && !attached.is_empty() && attached.iter().all(is_picture) {
+    let is_scan = !has_text && !attached.is_empty() && attached.iter().all(is_picture);
+    let before = writer.metadata().recognized.len();
+    attached.into_iter().try_for_each(|part| attachment(message, part, writer))?;
+    if is_scan && writer.metadata().recognized.len() == before {
         writer.metadata().pages_without_text = Some(1);
     }
-    attached.into_iter().try_for_each(|part| attachment(message, part, writer))
+    Ok(())
 }
 
 /// The signed content of a mail that is signed as a whole (S/MIME), `None` for other mails.

@@ -9,6 +9,7 @@ mod source_code;
 mod tests;
 
 use crate::encoding::{decode, is_text, is_unicode};
+use crate::picture::Format;
 pub(crate) use envelope::{PKCS_7, SEQUENCE, envelope_from_base64, is_envelope};
 pub(crate) use sniff::{cells, delimiter, is_mbox_separator, root};
 use socle_core::{Error, Kind, Result};
@@ -61,6 +62,8 @@ pub enum Media {
     Msg,
     /// CMS (PKCS#7) envelope.
     Signed,
+    /// A picture, or several in one file.
+    Picture(Format),
 }
 
 impl Media {
@@ -86,6 +89,9 @@ impl Media {
         }
         if is_envelope(bytes) {
             return Ok(Self::Signed);
+        }
+        if let Some(format) = Format::of(bytes) {
+            return Ok(Self::Picture(format));
         }
         if let Some(what) = signature::recognise(bytes) {
             return Err(signature::unreadable(what));
@@ -185,6 +191,7 @@ impl Media {
             Self::Mail => "message/rfc822",
             Self::Msg => "application/vnd.ms-outlook",
             Self::Signed => "application/pkcs7-mime",
+            Self::Picture(format) => format.media_type(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The common base of Office Open XML documents: relationships between parts, and metadata.
 
 use crate::archive::Archive;
+use crate::picture::write_referenced;
 use crate::xml::{Token, Xml, decoded};
 use crate::{Limits, Writer};
 use socle_core::Result;
@@ -89,6 +90,17 @@ pub fn metadata(archive: &mut Archive<'_>, writer: &mut Writer) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Writes the text of the pictures that a part refers to; see [`crate::picture::write_referenced`].
+///
+/// # Errors
+/// Those of the recognizer and of [`crate::extract`].
+pub fn pictures(archive: &mut Archive<'_>, parts: &[Relation], begin: usize, writer: &mut Writer) -> Result<()> {
+    write_referenced(begin, writer, &mut |id, writer| {
+        let Some(part) = parts.iter().find(|part| part.id == id) else { return Ok(None) };
+        archive.read(&part.target, writer.limits())
+    })
 }
 
 /// Resolves a target relative to the folder of the referring part.

@@ -7,6 +7,7 @@ mod style;
 
 use crate::Writer;
 use crate::archive::{Archive, encrypted};
+use crate::picture::write_referenced;
 use crate::xml::{Token, Xml, decoded};
 use reader::{Charts, Reader};
 use socle_core::Result;
@@ -18,6 +19,7 @@ use style::Styles;
 /// # Errors
 /// As [`crate::extract`].
 pub fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
+    let begin = writer.length();
     let mut file = File::open(bytes, writer)?;
     let mut styles = Styles::default();
     if let Some(part) = file.part("styles.xml", writer)? {
@@ -33,7 +35,7 @@ pub fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
     if pages > 0 {
         writer.metadata().page_count = Some(pages);
     }
-    Ok(())
+    write_referenced(begin, writer, &mut |name, writer| file.part(name.trim_start_matches("./"), writer))
 }
 
 /// A document: an archive of parts, or flat XML.

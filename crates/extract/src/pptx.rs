@@ -7,7 +7,7 @@ use crate::Writer;
 use crate::archive::Archive;
 use crate::block_builder::{BlockBuilder, ParagraphKind, Slide};
 use crate::list_label::Label;
-use crate::ooxml::{Relation, main_part, metadata, relations};
+use crate::ooxml::{self, Relation, main_part, metadata, relations};
 use crate::ooxml_drawing::{Drawings, drawings};
 use crate::xml::{Element, Token, Xml, decoded};
 use bullet::{Bullet, Counters, Inherited, Levels};
@@ -35,11 +35,14 @@ pub fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
         let inherited = inherited(&mut archive, &parts, &mut layouts, &mut flow)?;
         let drawings = drawings(&mut archive, &parts, flow.writer().limits())?;
         flow.page(number)?;
+        let begin = flow.writer().length();
         flow.begin_slide();
         let mut reader = Reader::new(&mut flow, inherited, false);
         reader.drawings = drawings;
         reader.run(&decoded(&slide))?;
         flow.end_slide()?;
+        flow.finish()?;
+        ooxml::pictures(&mut archive, &parts, begin, flow.writer())?;
         if let Some(part) = parts.iter().find(|part| part.kind == "notesSlide")
             && let Some(notes) = archive.read(&part.target, flow.writer().limits())?
         {
@@ -206,7 +209,10 @@ impl<'f, 'w> Reader<'f, 'w> {
                     drawing.write(self.flow)?;
                 }
             }
-            "blip" if !self.is_notes => self.flow.writer().picture(),
+            "blip" if !self.is_notes => {
+                let id = element.get("embed").unwrap_or_default();
+                self.flow.writer().picture_at(&id);
+            }
             _ => self.own = bullet::bullet(element).or(self.own.take()),
         }
         Ok(())

@@ -1,8 +1,12 @@
 //! Writes Markdown block by block and records the byte range of each block. Used by the readers of all formats, so that
 //! the same structure always has the same form.
 
+mod pictures;
+
 use crate::limits::Limits;
 use crate::media::Media;
+use crate::picture::PictureReference;
+use crate::recognition::Ocr;
 use socle_core::document::{Block, BlockKind, Document, Metadata};
 use socle_core::{Error, Kind, Result};
 
@@ -14,6 +18,7 @@ const MAX_LIST_DEPTH: usize = 8;
 pub struct Writer {
     document: Document,
     limits: Limits,
+    ocr: Ocr,
     page: Option<u32>,
     /// The last block is a list that the next item continues.
     in_list: bool,
@@ -21,25 +26,40 @@ pub struct Writer {
     columns: Vec<usize>,
     /// Number of levels by which headings are lowered in an embedded document.
     shift: u8,
+    /// The page that an embedded document is on.
+    outer_page: Option<u32>,
     /// Whether pictures were left out.
     has_picture: bool,
+    /// What refers to them, if they may be recognised.
+    pictures: Vec<PictureReference>,
+    /// Size of these references in bytes.
+    picture_bytes: usize,
     /// First byte of the current page, and whether it has pictures.
     page_begin: usize,
     page_has_picture: bool,
 }
 
 impl Writer {
-    /// An empty document.
+    /// An empty document, whose pictures are left out.
     pub fn new(media: Media, limits: Limits) -> Self {
+        Self::with_ocr(media, limits, Ocr::off())
+    }
+
+    /// An empty document, whose pictures are recognised as `ocr` says.
+    pub fn with_ocr(media: Media, limits: Limits, ocr: Ocr) -> Self {
         let metadata = Metadata { media_type: media.media_type().to_string(), ..Metadata::default() };
         Self {
             document: Document { metadata, ..Document::default() },
             limits,
+            ocr,
             page: None,
             in_list: false,
             columns: Vec::new(),
             shift: 0,
+            outer_page: None,
             has_picture: false,
+            pictures: Vec::new(),
+            picture_bytes: 0,
             page_begin: 0,
             page_has_picture: false,
         }
@@ -73,21 +93,6 @@ impl Writer {
         (self.page_begin, self.page_has_picture) = (self.length(), false);
     }
 
-    /// Notes a picture, whose content is left out.
-    pub fn picture(&mut self) {
-        (self.has_picture, self.page_has_picture) = (true, true);
-    }
-
-    /// Whether pictures were left out.
-    pub(crate) fn has_picture(&self) -> bool {
-        self.has_picture
-    }
-
-    /// Whether the document has pictures and no text.
-    pub fn is_only_pictures(&self) -> bool {
-        self.has_picture && self.document.markdown.trim().is_empty()
-    }
-
     /// Writes an embedded document with its headings lowered by `levels`, at least 1. Its metadata is discarded.
     ///
     /// # Errors
@@ -96,16 +101,22 @@ impl Writer {
         let (shift, page, metadata) = (self.shift, self.page.take(), self.document.metadata.clone());
         let (begin, has_picture) = (self.length(), std::mem::take(&mut self.has_picture));
         let on_page = (self.page_begin, self.page_has_picture);
+        let outer_page = self.outer_page;
+        if shift == 0 {
+            self.outer_page = page;
+        }
         self.shift = shift.saturating_add(levels.max(1));
         self.in_list = false;
         let result = self.unwrapped(write);
         let result = match result {
-            Ok(()) if self.has_picture && self.length() == begin => Err(no_text_but_pictures()),
+            Ok(()) if self.has_picture && self.length() == begin => Err(self.no_text_but_pictures()),
             result => result,
         };
+        self.outer_page = outer_page;
         self.has_picture = has_picture;
         (self.page_begin, self.page_has_picture) = on_page;
-        (self.shift, self.page, self.document.metadata) = (shift, page, metadata);
+        let recognized = std::mem::take(&mut self.document.metadata.recognized);
+        (self.shift, self.page, self.document.metadata) = (shift, page, Metadata { recognized, ..metadata });
         self.in_list = false;
         result
     }
@@ -350,12 +361,6 @@ impl Writer {
         Error::new(Kind::InputTooLong, format!("document has more than {} bytes of text", self.limits.output))
             .hint("Split it, or have a superuser raise socle.max_input_bytes.")
     }
-}
-
-/// The error for a document whose pages are images.
-pub(crate) fn no_text_but_pictures() -> Error {
-    Error::new(Kind::NotSupported, "document has no text: its pages are images")
-        .hint("Run it through a program that recognizes text (OCR) first.")
 }
 
 /// Whether [`one_line`] would return any text.

@@ -52,6 +52,9 @@ pub struct Manifest {
     pub model: ArchivedModel,
     /// The model of the token vectors, if they were exported.
     pub token_model: Option<ArchivedModel>,
+    /// The model that recognised the text of pictures in files, if one did.
+    #[serde(default)]
+    pub ocr_model: Option<ArchivedModel>,
     /// Whether every chunk was exported that the snapshot and the row security of who exported show, and none of a document
     /// that has changed since.
     pub complete: bool,
@@ -102,6 +105,9 @@ pub struct Definition {
     pub hnsw_m: i32,
     /// Parameter `ef_construction` of pgvector's HNSW index.
     pub hnsw_ef_construction: i32,
+    /// Which pictures of files are recognised; empty for texts.
+    #[serde(default)]
+    pub ocr: String,
     /// Synonyms, protected words and stop words, for the owner of the corpus alone.
     pub word_rules: Vec<ArchivedRule>,
 }

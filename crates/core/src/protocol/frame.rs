@@ -257,6 +257,7 @@ mod tests {
             layers: vec![crate::model::Layer::Normalize],
             late_interaction: None,
             served: None,
+            ocr: None,
         }
     }
 }

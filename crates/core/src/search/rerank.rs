@@ -21,7 +21,7 @@ const LONG: f64 = 14.0;
 pub fn default_weight(kind: ModelKind, query: &str) -> f64 {
     match kind {
         ModelKind::LateInteraction => WEIGHT,
-        ModelKind::Embedding | ModelKind::Reranker => {
+        ModelKind::Embedding | ModelKind::Reranker | ModelKind::Ocr => {
             let words = query.unicode_words().count() as f64;
             WEIGHT * ((LONG - words) / (LONG - SHORT)).clamp(0.0, 1.0)
         }

@@ -4,12 +4,15 @@
 use serde::{Deserialize, Serialize};
 use socle_child::{panic_message, process, sandbox};
 use socle_core::corpus::archive::ArchiveLayout;
+use socle_core::document::OcrMode;
 use socle_core::{Error, Kind, Result};
-use socle_extract::Limits;
+use socle_extract::{Limits, Ocr};
+use socle_ocr::remote::{ANSWER, Remote};
 use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
 use std::time::Duration;
 
 /// Deepest nesting of documents in documents, as attachments of e-mails or members of archives.
@@ -41,6 +44,8 @@ pub enum Reading {
         name: Option<String>,
         /// Upper limit of the extracted text in bytes.
         text_bytes: u64,
+        /// Which pictures the engine recognises for this reader; `None` if it recognises none.
+        ocr: Option<OcrMode>,
     },
     /// Its chunks: a list of [`socle_core::corpus::archive::ArchivedChunk`].
     Archive(ArchiveLayout),
@@ -55,7 +60,7 @@ pub fn run(socket: OwnedFd, fork_server_pid: u32, timeout: Duration, memory: u64
 }
 
 fn serve(socket: OwnedFd, fork_server_pid: u32, timeout: Duration, memory: u64) -> io::Result<()> {
-    let mut stream: UnixStream = process::become_reader(c"socle reader", socket, timeout, memory)?;
+    let stream: UnixStream = process::become_reader(c"socle reader", socket, timeout, memory)?;
     if !process::is_child_of(fork_server_pid) {
         return Ok(());
     }
@@ -63,23 +68,49 @@ fn serve(socket: OwnedFd, fork_server_pid: u32, timeout: Duration, memory: u64) 
         process::exit_now(EXIT_NO_SANDBOX);
     }
     std::panic::set_hook(Box::new(|_| {}));
+    let stream = Rc::new(stream);
     let mut length = [0; 4];
-    stream.read_exact(&mut length)?;
-    let task = read(&mut stream, u32::from_le_bytes(length).min(MAX_TASK_BYTES).into())?;
+    (&*stream).read_exact(&mut length)?;
+    let task = read(&stream, u32::from_le_bytes(length).min(MAX_TASK_BYTES).into())?;
     let task: ReadTask = postcard::from_bytes(&task).map_err(io::Error::other)?;
-    let file = read(&mut stream, task.length)?;
+    let file = read(&stream, task.length)?;
     let answer = match task.reading {
-        Reading::Document { media_type, name, text_bytes } => {
+        Reading::Document { media_type, name, text_bytes, ocr } => {
             let limits = Limits {
                 output: usize::try_from(text_bytes).unwrap_or(usize::MAX),
                 unpacked: Limits::unpacked(memory, task.length),
                 depth: MAX_DEPTH,
             };
-            answer(|| socle_extract::extract(&file, media_type.as_deref(), name.as_deref(), limits))
+            let ocr = match ocr {
+                Some(mode) => Ocr::new(mode, Box::new(Remote::new(Shared(Rc::clone(&stream))))),
+                None => Ocr::off(),
+            };
+            answer(|| socle_extract::extract_with_ocr(&file, media_type.as_deref(), name.as_deref(), limits, ocr))
         }
         Reading::Archive(layout) => answer(|| socle_archive::read(file, &layout)),
     };
-    stream.write_all(&answer?)
+    (&*stream).write_all(&[ANSWER])?;
+    (&*stream).write_all(&answer?)
+}
+
+/// The socket, over which pictures are recognised while the document is read, and which then takes the answer. It cannot be
+/// duplicated: the sandbox allows no further descriptor.
+struct Shared(Rc<UnixStream>);
+
+impl Read for Shared {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        (&*self.0).read(buffer)
+    }
+}
+
+impl Write for Shared {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        (&*self.0).write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// What is sent to the engine: a result, or the error that a panic becomes.
@@ -91,7 +122,7 @@ fn answer<T: Serialize>(work: impl FnOnce() -> Result<T>) -> io::Result<Vec<u8>>
     postcard::to_stdvec(&result).map_err(io::Error::other)
 }
 
-fn read(stream: &mut UnixStream, length: u64) -> io::Result<Vec<u8>> {
+fn read(stream: &UnixStream, length: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     bytes.try_reserve_exact(usize::try_from(length).unwrap_or(usize::MAX))?;
     stream.take(length).read_to_end(&mut bytes)?;

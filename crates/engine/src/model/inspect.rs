@@ -3,12 +3,13 @@
 use super::configuration::unsupported;
 use super::graph::{self, GraphFacts};
 use super::head::{self, Head};
+use super::inspect_ocr;
 use super::late_interaction::METADATA;
 use super::layout::{Layout, places};
 use super::loaded::Model;
 use super::prompt::Prefixes;
 use super::registered::MAX_GRAPH_BYTES;
-use super::resident::ResidentModel;
+use super::resident::{AnyModel, ResidentModel};
 use super::runtime::Runtime;
 use super::session::{OutputInfo, Session};
 use super::tokenizer::{MAX_TOKENIZER_BYTES, Tokenizer, Tokens};
@@ -73,6 +74,9 @@ pub fn inspect_with(
 ) -> Result<(Inspection, ResidentModel)> {
     let options = conditions.options;
     root.check_directory(directory)?;
+    if inspect_ocr::reads_pictures(root, directory, overrides)? {
+        return inspect_ocr::inspect(conditions, root, runtime, name, directory, overrides);
+    }
     let layout = Layout::read(root, directory)?;
     let graph = read_graph(root, directory, &layout, overrides.graph.as_deref())?;
     let facts = check_graph(directory, &graph)?;
@@ -117,6 +121,7 @@ pub fn inspect_with(
         layers: Vec::new(),
         late_interaction,
         served: None,
+        ocr: None,
     };
     let mut model = Model::new(spec, tokenizer, session, Head::default())?;
     let width = trial_dimensions(&model, options)?;
@@ -131,7 +136,7 @@ pub fn inspect_with(
     let alone = run_alone(&model, options)?;
     trial_ids(&model, model.spec.max_tokens, options)?;
     model.spec.batchable = model.spec.batchable && is_reproducible(&model, &alone, options)?;
-    Ok((Inspection { model: model.spec.clone(), notices }, ResidentModel::new(model, files)))
+    Ok((Inspection { model: model.spec.clone(), notices }, ResidentModel::new(AnyModel::Text(model), files)))
 }
 
 /// Checks that the files of an embedding model ask for no module or end token that would be ignored.
@@ -291,7 +296,7 @@ fn read_graph(root: &ModelRoot, directory: &str, layout: &Layout, named: Option<
     }
 }
 
-fn check_graph(directory: &str, graph: &ReadFile) -> Result<GraphFacts> {
+pub(super) fn check_graph(directory: &str, graph: &ReadFile) -> Result<GraphFacts> {
     let shown = format!("{directory}/{}", graph.file.path);
     let refused =
         |why: String| Error::new(Kind::DamagedModelFile, format!("model file \"{shown}\" is refused")).detail(why);
@@ -389,6 +394,7 @@ fn trial_tokens(model: &Model) -> Result<Vec<Tokens>> {
     all.map(|text| match model.spec.kind {
         ModelKind::Embedding => model.tokens(Role::Passage, text, true),
         ModelKind::Reranker => model.pair(short, text, true),
+        ModelKind::Ocr => Err(Error::new(Kind::Bug, "a model for pictures was given a text")),
         ModelKind::LateInteraction if text == short => model.marked_query(text, true),
         ModelKind::LateInteraction => model.marked_document(text, true),
     })

@@ -264,6 +264,8 @@ impl Model {
                 let vectors = self.parts.head.apply(pooled, pooled_dimensions);
                 pooling::finish(vectors, self.spec.normalize, self.spec.dimensions as usize)
             }
+            // Loaded as another type.
+            ModelKind::Ocr => Err(Error::new(Kind::Bug, "a model for pictures was given a text")),
         }
     }
 

@@ -67,10 +67,31 @@ pub fn read(root: &ModelRoot, spec: &ModelSpec, file: &ModelFile, limit: u64) ->
     Ok(read)
 }
 
+/// The bytes of all graphs of a model.
+pub fn graph_bytes(spec: &ModelSpec) -> u64 {
+    spec.graph.bytes + other_graphs(spec).map(|file| file.bytes).sum::<u64>()
+}
+
+/// The bytes of what is kept in memory of the files of a model.
+pub fn all_bytes(spec: &ModelSpec) -> u64 {
+    let weights: u64 = spec.layers.iter().filter_map(Layer::weights).map(|file| file.bytes).sum();
+    let tokenizer = if spec.tokenizer.path == spec.graph.path { 0 } else { spec.tokenizer.bytes };
+    graph_bytes(spec) + tokenizer + weights
+}
+
+/// The graphs of a model for pictures besides the one that reads lines.
+fn other_graphs(spec: &ModelSpec) -> impl Iterator<Item = &ModelFile> {
+    spec.ocr.iter().flat_map(|graphs| [Some(&graphs.detection), graphs.direction.as_ref()]).flatten()
+}
+
 /// The files of a model and the largest size of each in bytes.
 fn files(spec: &ModelSpec) -> impl Iterator<Item = (&ModelFile, u64)> {
     let configuration = spec.configuration.iter().map(|file| (file, MAX_JSON_BYTES));
     let weights = spec.layers.iter().filter_map(Layer::weights).map(|file| (file, MAX_WEIGHTS_BYTES));
-    let parts = [(&spec.graph, MAX_GRAPH_BYTES), (&spec.tokenizer, MAX_TOKENIZER_BYTES)];
-    parts.into_iter().chain(configuration).chain(weights)
+    let graphs = other_graphs(spec).map(|file| (file, MAX_GRAPH_BYTES));
+    // The list of characters may be in the graph that reads lines.
+    let own = spec.tokenizer.path != spec.graph.path;
+    let tokenizer = own.then_some((&spec.tokenizer, MAX_TOKENIZER_BYTES));
+    let parts = [(&spec.graph, MAX_GRAPH_BYTES)].into_iter().chain(tokenizer);
+    parts.chain(configuration).chain(weights).chain(graphs)
 }

@@ -1,4 +1,4 @@
-//! A session of ONNX Runtime: runs a graph on token ids and returns one of its outputs.
+//! A session of ONNX Runtime: runs a graph on token ids, or on a picture, and returns one of its outputs.
 //!
 //! Calls the C interface of ONNX Runtime directly, because `ort` takes `&mut self` to run a session: some execution
 //! providers are not thread-safe. The CPU provider, the only one used here, is, and several threads have to share one copy
@@ -80,22 +80,7 @@ impl Session {
     /// # Errors
     /// `DamagedModelFile` when ONNX Runtime refuses the graph, or its inputs are not those of a text model.
     pub fn load(runtime: &Runtime, graph: &[u8]) -> Result<Self> {
-        let environment = runtime.environment()?;
-        let refused = |error: &dyn std::fmt::Display| {
-            Error::new(Kind::DamagedModelFile, "ONNX Runtime refuses the graph of the model").detail(error.to_string())
-        };
-        let session = (|| {
-            ort::session::Session::builder(&environment)?
-                .with_optimization_level(GraphOptimizationLevel::All)?
-                .with_intra_threads(1)?
-                .with_inter_threads(1)?
-                .with_intra_op_spinning(false)?
-                // The memory pattern and the arena keep memory for the largest shape so far; shapes vary with each batch.
-                .with_memory_pattern(false)?
-                .with_execution_providers([ort::ep::CPU::default().with_arena_allocator(false).build()])?
-                .commit_from_memory(graph)
-        })()
-        .map_err(|error: ort::Error| refused(&error))?;
+        let session = load(runtime, graph)?;
         let mut fixed_length = None;
         let mut single = false;
         let mut inputs = Vec::new();
@@ -155,38 +140,117 @@ impl Session {
             .map(|input| tensor(batch, length, defaults, input))
             .collect::<ort::Result<Vec<DynValue>>>()
             .map_err(|error| failed(&error))?;
-        let output = self.run_tensors(&tensors, &c_string(output)?, options).map_err(|error| failed(&error))?;
+        let names: Vec<&CString> = self.inputs.iter().map(|input| &input.name).collect();
+        let output = run(&self.session, &names, &tensors, &c_string(output)?, options);
+        let output = output.map_err(|error| failed(&error))?;
         floats(&output).map_err(|error| failed(&error))
     }
+}
 
-    fn run_tensors(
-        &self,
-        tensors: &[DynValue],
-        output: &CString,
-        options: &RunOptions<NoSelectedOutputs>,
-    ) -> ort::Result<DynValue> {
-        let names: Vec<_> = self.inputs.iter().map(|input| input.name.as_ptr()).collect();
-        let values: Vec<_> = tensors.iter().map(AsPointer::ptr).collect();
-        let mut result = std::ptr::null_mut();
-        // SAFETY: the session, the options, the names and the tensors live until the call returns, and names and values
-        // have the same length. ONNX Runtime documents InferenceSession::Run as safe to call from several threads
-        // (onnxruntime_cxx_api.h; inference_session.h: "Run ... is thread-safe"); no state of `ort` is touched.
-        ortsys![
-            unsafe Run(
-                self.session.ptr().cast_mut(),
-                options.ptr(),
-                names.as_ptr(),
-                values.as_ptr(),
-                values.len(),
-                &output.as_ptr(),
-                1,
-                &mut result
-            )?
-        ];
-        let result = NonNull::new(result).ok_or_else(|| ort::Error::new("the run returned nothing"))?;
-        // SAFETY: the caller of Run owns the value that it returns; `DynValue` releases it.
-        Ok(unsafe { DynValue::from_ptr(result, Some(self.session.allocator())) })
+/// A loaded graph that takes a picture: batch of one, three colours, rows, columns.
+#[derive(Debug)]
+pub struct PictureSession {
+    session: ort::session::Session,
+    input: CString,
+    output: CString,
+}
+
+impl PictureSession {
+    /// Loads a graph from memory, as [`Session::load`] does.
+    ///
+    /// # Errors
+    /// `DamagedModelFile` when ONNX Runtime refuses the graph, or it does not take a picture and nothing else.
+    pub fn load(runtime: &Runtime, graph: &[u8]) -> Result<Self> {
+        let session = load(runtime, graph)?;
+        let none = |why: &str| {
+            Error::new(Kind::DamagedModelFile, "the graph is not one for pictures that socle can run").detail(why)
+        };
+        let [input] = session.inputs() else { return Err(none("It has several inputs.")) };
+        match input.dtype() {
+            ValueType::Tensor { ty: TensorElementType::Float32, shape, .. } if shape.len() == 4 => {}
+            other => return Err(none(&format!("It takes {other}, not a table of colours, rows and columns."))),
+        }
+        let is_float = |outlet: &&ort::value::Outlet| matches!(outlet.dtype(), ValueType::Tensor { ty, .. } if FLOATS.contains(ty));
+        let output = session.outputs().iter().find(is_float).ok_or_else(|| none("It has no output of numbers."))?;
+        let (input, output) = (c_string(input.name())?, c_string(output.name())?);
+        Ok(Self { session, input, output })
     }
+
+    /// The text that the file of the graph has under this name.
+    pub fn metadata(&self, name: &str) -> Option<String> {
+        self.session.metadata().ok()?.custom(name)
+    }
+
+    /// Runs a picture and returns the first output. May be called by several threads at the same time. Another thread may
+    /// terminate the run through `options`.
+    ///
+    /// # Errors
+    /// `InferenceFailed` with the message of ONNX Runtime as detail.
+    pub fn run(
+        &self,
+        picture: socle_ocr::Tensor,
+        options: &RunOptions<NoSelectedOutputs>,
+    ) -> Result<socle_ocr::Tensor> {
+        let ran = || {
+            let tensor = Tensor::from_array((picture.shape, picture.values))?.into_dyn();
+            floats(&run(&self.session, &[&self.input], &[tensor], &self.output, options)?)
+        };
+        let Output { shape, values } = ran().map_err(|error| failed(&error))?;
+        Ok(socle_ocr::Tensor { shape, values })
+    }
+}
+
+/// Loads a graph from memory.
+fn load(runtime: &Runtime, graph: &[u8]) -> Result<ort::session::Session> {
+    let environment = runtime.environment()?;
+    (|| {
+        ort::session::Session::builder(&environment)?
+            .with_optimization_level(GraphOptimizationLevel::All)?
+            .with_intra_threads(1)?
+            .with_inter_threads(1)?
+            .with_intra_op_spinning(false)?
+            // The memory pattern and the arena keep memory for the largest shape so far; shapes vary with each batch.
+            .with_memory_pattern(false)?
+            .with_execution_providers([ort::ep::CPU::default().with_arena_allocator(false).build()])?
+            .commit_from_memory(graph)
+    })()
+    .map_err(|error: ort::Error| {
+        Error::new(Kind::DamagedModelFile, "ONNX Runtime refuses the graph of the model").detail(error.to_string())
+    })
+}
+
+/// Runs a graph on these inputs and returns the output of this name.
+fn run(
+    session: &ort::session::Session,
+    names: &[&CString],
+    tensors: &[DynValue],
+    output: &CString,
+    options: &RunOptions<NoSelectedOutputs>,
+) -> ort::Result<DynValue> {
+    let names: Vec<_> = names.iter().map(|name| name.as_ptr()).collect();
+    let values: Vec<_> = tensors.iter().map(AsPointer::ptr).collect();
+    if names.len() != values.len() {
+        return Err(ort::Error::new("a graph has another number of inputs"));
+    }
+    let mut result = std::ptr::null_mut();
+    // SAFETY: the session, the options, the names and the tensors live until the call returns, and names and values
+    // have the same length. ONNX Runtime documents InferenceSession::Run as safe to call from several threads
+    // (onnxruntime_cxx_api.h; inference_session.h: "Run ... is thread-safe"); no state of `ort` is touched.
+    ortsys![
+        unsafe Run(
+            session.ptr().cast_mut(),
+            options.ptr(),
+            names.as_ptr(),
+            values.as_ptr(),
+            values.len(),
+            &output.as_ptr(),
+            1,
+            &mut result
+        )?
+    ];
+    let result = NonNull::new(result).ok_or_else(|| ort::Error::new("the run returned nothing"))?;
+    // SAFETY: the caller of Run owns the value that it returns; `DynValue` releases it.
+    Ok(unsafe { DynValue::from_ptr(result, Some(session.allocator())) })
 }
 
 /// The numbers of a tensor of any type in [`FLOATS`], as 32-bit ones.

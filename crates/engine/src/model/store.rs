@@ -8,14 +8,15 @@ use super::configuration::MAX_JSON_BYTES;
 use super::head::Head;
 use super::inspect;
 use super::loaded::Model;
+use super::ocr::OcrModel;
 use super::registered::{self, MAX_GRAPH_BYTES};
-use super::resident::ResidentModel;
+use super::resident::{AnyModel, ResidentModel};
 use super::runtime::Runtime;
 use super::session::Session;
 use super::tokenizer::{MAX_TOKENIZER_BYTES, Tokenizer};
 use ort::session::RunOptions;
 use socle_child::directory::ModelRoot;
-use socle_core::model::{Inspection, Layer, ModelOverrides, ModelSpec};
+use socle_core::model::{Inspection, ModelOverrides, ModelSpec};
 use socle_core::protocol::LoadedModel;
 use socle_core::{Error, Kind, Result};
 use std::cell::Cell;
@@ -121,7 +122,7 @@ impl ModelStore {
                 return Ok(self.lease(spec, &digest, loaded));
             }
         }
-        let needed = self.lock().known_bytes.get(&digest).copied().unwrap_or(spec.graph.bytes);
+        let needed = self.lock().known_bytes.get(&digest).copied().unwrap_or_else(|| registered::graph_bytes(spec));
         self.make_room(&spec.name, needed, cancelled)?;
         let loaded = self.load(&root, spec)?;
         // Dropped before `_loading`, which locks the state itself.
@@ -253,6 +254,17 @@ impl ModelStore {
 
     fn load(&self, root: &ModelRoot, spec: &ModelSpec) -> Result<ResidentModel> {
         let before = resident_bytes_after_trim();
+        let mut loaded = if spec.ocr.is_some() {
+            let (model, files) = OcrModel::load(&self.runtime, root, spec)?;
+            ResidentModel::new(AnyModel::Ocr(model), files)
+        } else {
+            self.load_text(root, spec)?
+        };
+        loaded.memory_bytes = memory_of(spec, before);
+        Ok(loaded)
+    }
+
+    fn load_text(&self, root: &ModelRoot, spec: &ModelSpec) -> Result<ResidentModel> {
         let mut files = Vec::new();
         for file in &spec.configuration {
             let read = registered::read(root, spec, file, MAX_JSON_BYTES)?;
@@ -265,9 +277,7 @@ impl ModelStore {
         let model = Model::new(spec.clone(), Tokenizer::load(&tokenizer.bytes)?, session, head)?;
         files.extend(weights.into_iter().map(|read| (read.file, read.stamp)));
         files.extend([graph, tokenizer].map(|read| (read.file, read.stamp)));
-        let mut loaded = ResidentModel::new(model, files);
-        loaded.memory_bytes = memory_of(spec, before);
-        Ok(loaded)
+        Ok(ResidentModel::new(AnyModel::Text(model), files))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -299,15 +309,27 @@ pub struct ModelLease<'a> {
     store: &'a ModelStore,
     digest: String,
     /// `None` only while it is dropped.
-    model: Option<Model>,
+    model: Option<AnyModel>,
 }
 
 impl ModelLease<'_> {
-    /// The model.
+    /// The model, which takes texts.
     ///
     /// # Errors
-    /// `Bug`, which cannot happen: the alternative would be a panic.
+    /// `WrongModelKind`; `Bug`, which cannot happen: the alternative would be a panic.
     pub fn model(&self) -> Result<&Model> {
+        self.any()?.text()
+    }
+
+    /// The model, which takes pictures.
+    ///
+    /// # Errors
+    /// As [`Self::model`].
+    pub fn ocr(&self) -> Result<&OcrModel> {
+        self.any()?.ocr()
+    }
+
+    fn any(&self) -> Result<&AnyModel> {
         self.model.as_ref().ok_or_else(|| Error::new(Kind::Bug, "a model was released while in use"))
     }
 
@@ -347,8 +369,7 @@ fn total_bytes(state: &State) -> u64 {
 /// The memory of a model in bytes: the growth of the process, limited to once to four times the size of its files, because
 /// other threads allocate memory at the same time.
 fn memory_of(spec: &ModelSpec, before: u64) -> u64 {
-    let weights: u64 = spec.layers.iter().filter_map(Layer::weights).map(|file| file.bytes).sum();
-    let size = spec.graph.bytes + spec.tokenizer.bytes + weights;
+    let size = registered::all_bytes(spec);
     resident_bytes_after_trim().saturating_sub(before).clamp(size, 4 * size)
 }
 

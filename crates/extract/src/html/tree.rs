@@ -8,6 +8,7 @@ use super::boilerplate::{is_boilerplate, is_hidden, value};
 use super::metadata::PageMetadata;
 use super::name::{Raw, Tag};
 use super::token::{Attributes, Sink};
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ops::Range;
 
@@ -19,6 +20,8 @@ pub(super) struct Tree {
     pub(super) head: PageMetadata,
     /// Whether the document has pictures.
     pub(super) has_picture: bool,
+    /// The addresses of pictures.
+    pub(super) pictures: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -339,7 +342,10 @@ impl Sink for Builder {
             }
             Tag::Meta => return self.tree.head.meta(attributes),
             Tag::Image => {
-                self.tree.has_picture |= name == b"img";
+                if name == b"img" {
+                    self.tree.has_picture = true;
+                    self.tree.pictures.extend(value(attributes, "src").map(Cow::into_owned));
+                }
                 if let Some(alt) = value(attributes, "alt").filter(|_| !is_hidden(tag, attributes)) {
                     self.text(&format!(" {alt} "));
                 }
@@ -351,6 +357,10 @@ impl Sink for Builder {
                 return self.text(" ");
             }
             _ => {}
+        }
+        if name == b"image" {
+            let address = value(attributes, "href").or_else(|| value(attributes, "xlink:href"));
+            self.tree.pictures.extend(address.map(Cow::into_owned));
         }
         // Elements of SVG, and HTML inside of them.
         self.tree.has_picture |= matches!(name, b"svg" | b"image" | b"picture" | b"canvas" | b"object" | b"embed");

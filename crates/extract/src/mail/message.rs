@@ -49,6 +49,7 @@ impl MailMessage<'_> {
         writer.paragraph(&lines.join("\n"))?;
         let before = writer.length();
         self.write_text(writer)?;
+        html::write_pictures(before, writer)?;
         let has_text = writer.length() > before;
         if !has_text && writer.has_picture() {
             writer.metadata().pages_without_text = Some(1);

@@ -4,13 +4,6 @@ use socle_core::{Error, Kind};
 
 /// Signature, its offset, and the name of the format.
 const SIGNATURES: &[(&[u8], usize, &str)] = &[
-    (b"\x89PNG\r\n", 0, "PNG image"),
-    (b"\xff\xd8\xff", 0, "JPEG image"),
-    (b"GIF87a", 0, "GIF image"),
-    (b"GIF89a", 0, "GIF image"),
-    (b"WEBPVP8", 8, "WebP image"),
-    (b"II*\0", 0, "TIFF image"),
-    (b"MM\0*", 0, "TIFF image"),
     (b"8BPS\0\x01", 0, "Photoshop image"),
     (b"\0\0\x01\0", 0, "icon"),
     (b"\0\0\0\x0cjP  \r\n", 0, "JPEG 2000 image"),
@@ -81,13 +74,7 @@ const SIGNATURES: &[(&[u8], usize, &str)] = &[
 pub(super) fn recognise(bytes: &[u8]) -> Option<&'static str> {
     let at = |place: usize, signature: &[u8]| bytes.get(place..).is_some_and(|rest| rest.starts_with(signature));
     let found = SIGNATURES.iter().find(|(signature, place, _)| at(*place, signature)).map(|(_, _, what)| *what);
-    found
-        .or_else(|| is_program(bytes).then_some("executable file"))
-        .or_else(|| is_mpeg(bytes).then_some("audio file"))
-        .or_else(
-            // "BM" alone may start a text.
-            || (bytes.starts_with(b"BM") && at(6, b"\0\0\0\0") && bytes.len() > 26).then_some("BMP image"),
-        )
+    found.or_else(|| is_program(bytes).then_some("executable file")).or_else(|| is_mpeg(bytes).then_some("audio file"))
 }
 
 /// Whether `bytes` are a Windows executable. "MZ" alone may start a text.

@@ -256,7 +256,7 @@ fn hints_count_where_content_leaves_a_choice() {
 
 #[test]
 fn what_cannot_be_read_is_named() {
-    assert_eq!(refused(b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR"), "PNG image cannot be read");
+    assert_eq!(refused(b"8BPS\0\x01\0\0"), "Photoshop image cannot be read");
     assert_eq!(refused(b"\0\0\0\x18ftypmp42"), "video file cannot be read");
     assert_eq!(refused(b"\x7fELF\x02\x01"), "executable file cannot be read");
     assert_eq!(refused(b"\x1f\x8b\x08\0"), "gzip archive cannot be read");

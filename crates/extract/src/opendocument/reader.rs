@@ -161,7 +161,10 @@ impl<'w> Reader<'w> {
             "draw:text-box" if !matches!(self.context(), Some(Context::Title(_))) => {
                 self.push(Context::Apart, None);
             }
-            "draw:image" => self.flow.writer().picture(),
+            "draw:image" => {
+                let name = element.get("href").unwrap_or_default();
+                self.flow.writer().picture_at(&name);
+            }
             "draw:object" => {
                 let chart = element.get("href").and_then(|name| self.charts.remove(&name));
                 chart.map_or(Ok(()), |chart| self.chart(&chart))?;

@@ -1,6 +1,7 @@
 //! Interprets content streams as far as they place text and straight lines. Colours, images and clipping are ignored.
 //! Coordinates are in points from the upper left corner of the page.
 
+mod field;
 mod path;
 
 use super::bidi;
@@ -21,7 +22,7 @@ use std::rc::Rc;
 const MAX_FORMS: usize = 20;
 const MAX_STATES: usize = 512;
 /// Maximum number of glyphs and rules of a page: a page of a newspaper has 30,000 characters.
-const MAX_GLYPHS: usize = 1_000_000;
+pub(super) const MAX_GLYPHS: usize = 1_000_000;
 const MAX_RULES: usize = 20_000;
 /// Minimum character spacing that may separate words, as a multiple of the font size.
 const APART: f64 = 0.14;
@@ -29,10 +30,6 @@ const APART: f64 = 0.14;
 const FARTHEST: f64 = 100_000.0;
 /// Filled rectangles up to this thickness in points are rules.
 const THIN: f64 = 3.0;
-/// Default font size of fields in points, and usual character width as a multiple of it.
-const USUAL_SIZE: f64 = 11.0;
-const LETTER: f64 = 0.5;
-
 /// The graphics state, as far as it is used.
 #[derive(Clone)]
 struct State<'a> {
@@ -44,6 +41,8 @@ struct State<'a> {
     stretch: f64,
     leading: f64,
     rise: f64,
+    /// Whether text is not painted, as that which recognition has put over a scan.
+    invisible: bool,
 }
 
 /// Replacement text (`ActualText`) of a marked-content sequence, and where that starts.
@@ -89,6 +88,7 @@ impl<'r, 'a> Run<'r, 'a> {
             stretch: 1.0,
             leading: 0.0,
             rise: 0.0,
+            invisible: false,
         };
         Self {
             fonts,
@@ -137,7 +137,10 @@ impl<'r, 'a> Run<'r, 'a> {
                         self.object(&stream, resources)?;
                     }
                 }
-                Op::InlineImage(_) => self.page.images = true,
+                Op::InlineImage(_) => {
+                    self.page.images = true;
+                    self.page.picture_area += self.area_of_picture();
+                }
                 other => {
                     self.text_operation(&other, resources);
                     self.path_operation(&other);
@@ -161,6 +164,7 @@ impl<'r, 'a> Run<'r, 'a> {
         let dict = stream.dict();
         if dict.get::<Name<'_>>("Subtype").is_some_and(|subtype| subtype.as_ref() == b"Image") {
             self.page.images = true;
+            self.page.picture_area += self.area_of_picture();
             return Ok(());
         }
         if self.forms >= MAX_FORMS {
@@ -178,6 +182,12 @@ impl<'r, 'a> Run<'r, 'a> {
         self.state = before;
         (self.text, self.line) = (text, line);
         done
+    }
+
+    /// The area of a picture drawn now, in square points: it fills the unit square.
+    fn area_of_picture(&self) -> f64 {
+        let area = self.state.ctm.determinant().abs();
+        if area.is_finite() { area } else { 0.0 }
     }
 
     /// Draws the appearance stream of an annotation in its rectangle (ISO 32000-1, 12.5.5).
@@ -207,6 +217,7 @@ impl<'r, 'a> Run<'r, 'a> {
             Op::WordSpacing(n) => self.state.word_space = n.0.as_f64(),
             Op::HorizontalScaling(n) => self.state.stretch = n.0.as_f64() / 100.0,
             Op::TextLeading(n) => self.state.leading = n.0.as_f64(),
+            Op::TextRenderingMode(mode) => self.state.invisible = matches!(mode.0.as_i64(), 3 | 7),
             Op::TextRise(n) => self.state.rise = n.0.as_f64(),
             Op::TextFont(font) => {
                 let form = self.defaults;
@@ -337,6 +348,7 @@ impl<'r, 'a> Run<'r, 'a> {
             let (x0, x1) = (part(at), part(at + 1));
             let (y, size, vertical) = (y as f32, tall as f32, face.vertical());
             let (bold, mono, tagged) = (face.bold, face.mono, self.tagged());
+            self.page.invisible += usize::from(self.state.invisible);
             self.page.glyphs.push(Glyph { c, x0, x1, y, size, angle, bold, mono, vertical, tagged });
         }
     }
@@ -344,35 +356,6 @@ impl<'r, 'a> Run<'r, 'a> {
     /// Whether the current content is tagged as an artifact.
     fn tagged(&self) -> bool {
         self.marks.iter().any(|mark| mark.pagination)
-    }
-
-    /// Places text in a rectangle, in font size `size` if it fits; `wraps`: with line breaks.
-    pub(super) fn write(&mut self, text: &str, rect: [f64; 4], size: Option<f64>, wraps: bool) {
-        let place = self.state.ctm.transform_rect_bbox(Rect::new(rect[0], rect[1], rect[2], rect[3]));
-        let (width, height) = (place.width(), place.height());
-        let far = [place.x0, place.y0, place.x1, place.y1].into_iter().any(|n| n.is_nan() || n.abs() > FARTHEST);
-        if far || width < 1.0 || height < 1.0 {
-            return;
-        }
-        let size = size.unwrap_or(USUAL_SIZE).clamp(4.0, 40.0).min(0.9 * height);
-        let most = if wraps { (width / (size * LETTER)) as usize } else { usize::MAX };
-        let lines = wrapped(text, most.max(8));
-        let step = (1.2 * size).min(height / lines.len().max(1) as f64);
-        let size = size.min(0.85 * step);
-        let top = if wraps { place.y0 } else { place.center().y - 0.5 * step * lines.len() as f64 };
-        for (at, line) in lines.iter().enumerate() {
-            let letters = line.chars().count().max(1) as f64;
-            let letter = (LETTER * size).min((width - 1.0).max(0.5) / letters);
-            let y = (top + (at as f64 + 0.8) * step) as f32;
-            let room = MAX_GLYPHS.saturating_sub(self.page.glyphs.len());
-            for (at, c) in line.chars().enumerate().take(room) {
-                let x = |at: usize| (place.x0 + 0.5 + letter * at as f64) as f32;
-                let (x0, x1, size) = (x(at), x(at + 1), size as f32);
-                let look =
-                    Glyph { c, x0, x1, y, size, angle: 0, bold: false, mono: false, vertical: false, tagged: false };
-                self.page.glyphs.push(look);
-            }
-        }
     }
 
     /// Decompresses a stream; see [`unpack`].
@@ -412,29 +395,6 @@ impl<'r, 'a> Run<'r, 'a> {
             self.page.glyphs.push(Glyph { c, x0: part(at), x1: part(at + 1), ..first });
         }
     }
-}
-
-/// The lines of a text, wrapped between words at `most` characters.
-fn wrapped(text: &str, most: usize) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for whole in text.split(['\n', '\r']).map(str::trim).filter(|line| !line.is_empty()) {
-        let mut line = String::new();
-        let mut length = 0;
-        for word in whole.split_whitespace() {
-            let more = word.chars().count() + 1;
-            if length > 0 && length + more > most {
-                lines.push(std::mem::take(&mut line));
-                length = 0;
-            }
-            if length > 0 {
-                line.push(' ');
-            }
-            line.push_str(word);
-            length += more;
-        }
-        lines.push(line);
-    }
-    lines
 }
 
 fn affine(numbers: &[hayro_syntax::object::Number; 6]) -> Affine {

@@ -38,4 +38,12 @@ pub(super) struct Page {
     pub(super) rules: Vec<Rule>,
     /// Whether it has images.
     pub(super) images: bool,
+    /// The area that they cover in square points; what two of them cover counts twice.
+    pub(super) picture_area: f64,
+    /// Number of glyphs that are not painted.
+    pub(super) invisible: usize,
+    /// Number of curves that are drawn: of letters, if there is no text.
+    pub(super) curves: usize,
+    /// Its lower edge in points, if it is not that of the page: it was turned.
+    pub(super) bottom: Option<f32>,
 }

@@ -38,12 +38,12 @@ impl Headings {
     /// Determines the levels from all paragraphs of a document; the arguments include the number of characters in
     /// tables.
     pub(super) fn find<'p>(
-        pdf: &Pdf,
+        pdf: Option<&Pdf>,
         body: f32,
         tables: usize,
         paragraphs: impl Iterator<Item = &'p Paragraph>,
     ) -> Self {
-        let outline = outline(pdf);
+        let outline = pdf.map(outline).unwrap_or_default();
         let mut headings = Self { body, bold: false, outline, levels: BTreeMap::new() };
         let paragraphs: Vec<&Paragraph> = paragraphs.collect();
         let letters = |paragraph: &Paragraph| paragraph.lines.iter().map(|line| line.text().len()).sum::<usize>();

@@ -195,8 +195,8 @@ fn body(sheets: &[Sheet], edges: &[Edge]) -> f32 {
     let margins: BTreeSet<Position> = edges.iter().map(|edge| edge.place).collect();
     let lines =
         || sheets.iter().enumerate().flat_map(|(page, sheet)| (0..).map(move |at| (page, at)).zip(&sheet.lines));
-    let within = super::body(lines().filter(|(place, _)| !margins.contains(place)).map(|(_, line)| line));
-    within.or_else(|| super::body(lines().map(|(_, line)| line))).unwrap_or_default().size
+    let within = super::writing::body(lines().filter(|(place, _)| !margins.contains(place)).map(|(_, line)| line));
+    within.or_else(|| super::writing::body(lines().map(|(_, line)| line))).unwrap_or_default().size
 }
 
 /// Finds lines with the same text, apart from the page number, at the same height of several pages.

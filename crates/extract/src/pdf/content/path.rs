@@ -7,6 +7,7 @@ use hayro_syntax::content::ops::TypedInstruction as Op;
 
 impl Run<'_, '_> {
     pub(super) fn path_operation(&mut self, operation: &Op<'_, '_>) {
+        self.page.curves += usize::from(matches!(operation, Op::CubicTo(_) | Op::CubicStartTo(_) | Op::CubicEndTo(_)));
         match operation {
             Op::MoveTo(to) => {
                 self.start = Point::new(to.0.as_f64(), to.1.as_f64());

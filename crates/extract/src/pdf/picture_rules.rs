@@ -1,0 +1,136 @@
+//! Straight lines in a picture: the rules of tables and forms.
+
+use super::glyph::Rule;
+use crate::recognition::Ink;
+
+/// Length from which a row of dark pixels may be a rule, as a multiple of the size of the text: strokes of letters are
+/// shorter.
+const LEAST_LENGTH: f32 = 2.5;
+/// Thickness up to which it is one, as a multiple of the size of the text.
+const MOST_THICKNESS: f32 = 0.35;
+/// Longest break in a rule, in pixels: rules are thin, and scans drop pixels.
+const MOST_GAP: usize = 3;
+/// Most rules of a page; a picture with more is a drawing or a photograph.
+const MAX_RULES: usize = 600;
+/// Most runs that are looked at, which bounds the time on noise.
+const MAX_RUNS: usize = 200_000;
+
+/// A run of dark pixels: where it is across its direction, and from where to where along it.
+#[derive(Clone, Copy)]
+struct Run {
+    at: usize,
+    from: usize,
+    to: usize,
+}
+
+/// The rules of a picture whose text has this size, all in pixels.
+pub(super) fn rules(ink: &Ink, size: f32) -> Vec<Rule> {
+    let least = ((LEAST_LENGTH * size) as usize).max(16);
+    let thick = ((MOST_THICKNESS * size) as usize).max(3);
+    let mut rules = Vec::new();
+    for vertical in [false, true] {
+        let runs = runs(ink, vertical, least);
+        rules.extend(merged(&runs, thick).into_iter().map(|(at, from, to)| Rule { vertical, at, from, to }));
+    }
+    if rules.len() > MAX_RULES { Vec::new() } else { rules }
+}
+
+/// The long runs of all rows, or of all columns.
+fn runs(ink: &Ink, vertical: bool, least: usize) -> Vec<Run> {
+    let (across, along) = if vertical { (ink.width(), ink.height()) } else { (ink.height(), ink.width()) };
+    let mut runs = Vec::new();
+    for at in 0..across {
+        let mut open: Option<(usize, usize)> = None;
+        for place in 0..along {
+            let is_dark = if vertical { ink.at(at, place) } else { ink.at(place, at) };
+            match open {
+                Some((from, _)) if is_dark => open = Some((from, place + 1)),
+                Some((from, to)) if place - to > MOST_GAP => {
+                    if to - from >= least {
+                        runs.push(Run { at, from, to });
+                    }
+                    open = None;
+                }
+                None if is_dark => open = Some((place, place + 1)),
+                _ => {}
+            }
+        }
+        if let Some((from, to)) = open.filter(|(from, to)| to - from >= least) {
+            runs.push(Run { at, from, to });
+        }
+        if runs.len() > MAX_RUNS {
+            return Vec::new();
+        }
+    }
+    runs
+}
+
+/// Runs on neighbouring rows that overlap are one rule, if that is thin: where it is, and from where to where.
+fn merged(runs: &[Run], thick: usize) -> Vec<(f32, f32, f32)> {
+    /// Runs on consecutive rows.
+    struct Bar {
+        first: usize,
+        last: usize,
+        from: usize,
+        to: usize,
+    }
+    let mut open: Vec<Bar> = Vec::new();
+    let mut rules = Vec::new();
+    let mut close = |bar: &Bar| {
+        if bar.last - bar.first < thick {
+            rules.push(((bar.first + bar.last + 1) as f32 / 2.0, bar.from as f32, bar.to as f32));
+        }
+    };
+    for run in runs {
+        open.retain(|bar| {
+            let goes_on = run.at <= bar.last + 2;
+            if !goes_on {
+                close(bar);
+            }
+            goes_on
+        });
+        match open.iter_mut().find(|bar| run.from < bar.to && bar.from < run.to) {
+            Some(bar) => {
+                bar.last = run.at;
+                (bar.from, bar.to) = (bar.from.min(run.from), bar.to.max(run.to));
+            }
+            None => open.push(Bar { first: run.at, last: run.at, from: run.from, to: run.to }),
+        }
+    }
+    open.iter().for_each(close);
+    rules
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use socle_ocr::{Channels, Picture};
+
+    #[test]
+    fn thin_lines_are_rules_and_letters_and_boxes_are_not() {
+        let (width, height) = (200_usize, 120_usize);
+        let mut pixels = vec![255_u8; width * height];
+        let mut fill = |x: std::ops::Range<usize>, y: std::ops::Range<usize>| {
+            y.for_each(|y| x.clone().for_each(|x| pixels[y * width + x] = 0));
+        };
+        fill(10..190, 20..22);
+        fill(10..100, 60..62);
+        fill(104..190, 60..62);
+        fill(10..12, 20..100);
+        // A letter, and a filled box.
+        fill(30..38, 30..40);
+        fill(60..160, 70..110);
+        let picture =
+            Picture { width: width as u32, height: height as u32, channels: Channels::Grey, pixels, dpi: None };
+        let found = rules(&Ink::of(&picture), 12.0);
+        let of = |vertical: bool| {
+            found
+                .iter()
+                .filter(move |rule| rule.vertical == vertical)
+                .map(|rule| (rule.at, rule.from, rule.to))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(of(false), [(21.0, 10.0, 190.0), (61.0, 10.0, 100.0), (61.0, 104.0, 190.0)]);
+        assert_eq!(of(true), [(11.0, 20.0, 100.0)]);
+    }
+}

@@ -1,0 +1,320 @@
+//! From recognised words to glyphs and rules, which are then arranged as those of a PDF are.
+//!
+//! The boxes of a recognizer are rough: a line without descenders has a lower box than its neighbour, so that sizes and
+//! baselines would differ from line to line. Both are therefore measured where the picture is dark.
+
+use super::glyph::{Glyph, Rule};
+use super::picture_rules;
+use crate::recognition::{Ink, ReadPicture};
+use socle_core::document::RecognizedPage;
+use socle_ocr::{UprightWord, Word};
+
+/// Size of text in points whose resolution is not known.
+const USUAL_SIZE: f32 = 10.0;
+/// Sizes that differ by less than this factor are measured differences of one size.
+const SAME_SIZE: f32 = 1.12;
+/// Most words of a picture; more are noise.
+const MAX_WORDS: usize = 50_000;
+/// Gap between words of a line beyond which they may be in two columns, as a multiple of the size. Spaces of justified
+/// text are narrower.
+const WIDE_GAP: f32 = 1.3;
+/// Height of letters over the baseline and depth below it, as a multiple of the size: usual ones, those that reach up or
+/// down, capitals with accents, commas.
+const X_HEIGHT: f32 = 0.50;
+const CAP_HEIGHT: f32 = 0.71;
+const ACCENT_HEIGHT: f32 = 0.92;
+const DESCENT: f32 = 0.21;
+const COMMA_DESCENT: f32 = 0.13;
+
+/// The words of a page that was recognised.
+pub(super) struct Recognition {
+    lines: Vec<TextLine>,
+    rules: Vec<Rule>,
+    /// Height of the page put upright, in pixels.
+    height: f32,
+    /// Whether it was put upright by quarter turns.
+    is_turned: bool,
+    dpi: Option<f32>,
+    /// What the words are, and how sure.
+    pub(super) page: RecognizedPage,
+}
+
+/// A word with the ends of its ink.
+struct Placed {
+    text: String,
+    left: f32,
+    right: f32,
+}
+
+/// A line of words. Positions are in pixels along and across its direction.
+struct TextLine {
+    words: Vec<Placed>,
+    angle: i16,
+    baseline: f32,
+    size: f32,
+}
+
+impl Recognition {
+    /// The words of a picture.
+    pub(super) fn of(picture: &ReadPicture) -> Self {
+        let (width, height) = (picture.ink.width() as f32, picture.ink.height() as f32);
+        // The boxes refer to the picture before it was put upright.
+        let (before_width, before_height) =
+            if picture.words.rotation.is_multiple_of(2) { (width, height) } else { (height, width) };
+        let (boxes, ..) = picture.words.upright(before_width as u32, before_height as u32);
+        let words: Vec<(&Word, UprightWord, i16)> = picture
+            .words
+            .words
+            .iter()
+            .zip(boxes)
+            .take(MAX_WORDS)
+            .filter(|(word, _)| !word.text.trim().is_empty())
+            .map(|(word, place)| placed(word, place, picture.words.rotation))
+            .collect();
+        let mut lines = Vec::new();
+        for line in words.chunk_by(|a, b| a.0.line == b.0.line && a.2 == b.2) {
+            lines.extend(line_of(line, &picture.ink));
+        }
+        let body = usual(&lines).unwrap_or(height / 60.0);
+        let rules = picture_rules::rules(&picture.ink, body);
+        let characters = |word: &Word| word.text.chars().count() as u32;
+        let count: u32 = picture.words.words.iter().map(characters).sum();
+        let permille = (picture.words.confidence().unwrap_or_default() * 1000.0).round().clamp(0.0, 1000.0) as u16;
+        let page = RecognizedPage { page: None, characters: count, permille };
+        let is_turned = !picture.words.rotation.is_multiple_of(4);
+        Self { lines, rules, height, is_turned, dpi: picture.dpi, page }
+    }
+
+    /// The glyphs and rules of the page in points from its upper left corner, without words of which most characters are
+    /// at places that are `covered`.
+    pub(super) fn glyphs(&self, sizes: &Sizes, covered: &dyn Fn(f32, f32) -> bool) -> (Vec<Glyph>, Vec<Rule>) {
+        let scale = self.scale(sizes);
+        let mut glyphs = Vec::new();
+        for line in &self.lines {
+            let (size, y) = (sizes.same_as(line.size * scale), line.baseline * scale);
+            let mut before: Option<&Placed> = None;
+            for word in &line.words {
+                let count = word.text.chars().count().max(1);
+                let x = |at: f32| (word.left + (word.right - word.left) * at / count as f32) * scale;
+                let hidden = (0..count).filter(|at| covered(x(*at as f32 + 0.5), y - 0.3 * size)).count();
+                if line.angle == 0 && hidden * 2 > count {
+                    before = None;
+                    continue;
+                }
+                let gap = before.map_or(f32::MAX, |before| (word.left - before.right) * scale);
+                if let Some(before) = before.filter(|_| gap < WIDE_GAP * size) {
+                    let (x0, x1) = (before.right * scale, word.left.max(before.right) * scale);
+                    glyphs.push(glyph(' ', x0, x1, y, size, line.angle));
+                }
+                for (at, c) in word.text.chars().enumerate() {
+                    glyphs.push(glyph(c, x(at as f32), x(at as f32 + 1.0), y, size, line.angle));
+                }
+                before = Some(word);
+            }
+        }
+        let rules = self.rules.iter().map(|rule| Rule {
+            vertical: rule.vertical,
+            at: rule.at * scale,
+            from: rule.from * scale,
+            to: rule.to * scale,
+        });
+        (glyphs, rules.collect())
+    }
+
+    /// Whether the picture was upright and straight, so that its points are those of the page.
+    pub(super) fn is_upright(&self) -> bool {
+        !self.is_turned
+    }
+
+    /// The lower edge of the page in points.
+    pub(super) fn bottom(&self, sizes: &Sizes) -> f32 {
+        self.height * self.scale(sizes)
+    }
+
+    /// Points of a pixel.
+    fn scale(&self, sizes: &Sizes) -> f32 {
+        match self.dpi {
+            Some(dpi) => 72.0 / dpi,
+            None => USUAL_SIZE / sizes.pixels.unwrap_or(USUAL_SIZE).max(1.0),
+        }
+    }
+}
+
+fn glyph(c: char, x0: f32, x1: f32, y: f32, size: f32, angle: i16) -> Glyph {
+    Glyph { c, x0, x1, y, size, angle, bold: false, mono: false, vertical: false, tagged: false }
+}
+
+/// The sizes of the recognised text of a document.
+pub(super) struct Sizes {
+    /// Usual size in pixels of pages whose resolution is not known.
+    pixels: Option<f32>,
+    /// The sizes that occur, in points, those of most characters first.
+    common: Vec<f32>,
+}
+
+impl Sizes {
+    /// The sizes of these pages.
+    pub(super) fn of(pages: &[&Recognition]) -> Self {
+        let unknown = pages.iter().filter(|page| page.dpi.is_none()).flat_map(|page| &page.lines);
+        let mut sizes = Self { pixels: usual(unknown), common: Vec::new() };
+        let mut rest: Vec<(f32, usize)> = Vec::new();
+        for page in pages {
+            let scale = page.scale(&sizes);
+            rest.extend(page.lines.iter().map(|line| (line.size * scale, line.letters())));
+        }
+        while let Some(size) = most_common(&rest) {
+            rest.retain(|(other, _)| !is_same(size, *other));
+            sizes.common.push(size);
+        }
+        sizes
+    }
+
+    /// The common size that a measured one is meant to be.
+    fn same_as(&self, size: f32) -> f32 {
+        self.common.iter().copied().find(|common| is_same(*common, size)).unwrap_or(size)
+    }
+}
+
+impl TextLine {
+    fn letters(&self) -> usize {
+        self.words.iter().map(|word| word.text.chars().count()).sum()
+    }
+}
+
+fn is_same(a: f32, b: f32) -> bool {
+    a.max(b) <= a.min(b) * SAME_SIZE
+}
+
+/// The size of most characters.
+fn usual<'l>(lines: impl IntoIterator<Item = &'l TextLine>) -> Option<f32> {
+    most_common(&lines.into_iter().map(|line| (line.size, line.letters())).collect::<Vec<_>>())
+}
+
+/// The size that most characters are near to; of sizes that are as common, the smallest.
+fn most_common(sizes: &[(f32, usize)]) -> Option<f32> {
+    let mut sorted = sizes.to_vec();
+    sorted.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let (mut best, mut found): (usize, Option<f32>) = (0, None);
+    let (mut start, mut end, mut letters) = (0, 0, 0);
+    for at in 0..sorted.len() {
+        let size = sorted.get(at).map_or(0.0, |size| size.0);
+        while sorted.get(end).is_some_and(|next| next.0 <= size * SAME_SIZE) {
+            letters += sorted.get(end).map_or(0, |next| next.1);
+            end += 1;
+        }
+        while start < at {
+            letters -= sorted.get(start).map_or(0, |first| first.1);
+            start += 1;
+        }
+        if letters > best {
+            // The middle of the range by characters.
+            let mut half = letters / 2;
+            let middle = sorted.iter().take(end).skip(at).find(|(_, count)| {
+                let is_here = half < *count;
+                half = half.saturating_sub(*count);
+                is_here
+            });
+            (best, found) = (letters, middle.map(|middle| middle.0));
+        }
+    }
+    found.filter(|size| *size > 0.0)
+}
+
+/// A word with its box along and across its writing direction, and that direction on the upright page, in degrees clockwise
+/// by quarters.
+fn placed<'w>(word: &'w Word, upright: UprightWord, rotation: u8) -> (&'w Word, UprightWord, i16) {
+    let [a, b, ..] = word.quad;
+    let degrees = (b.1 - a.1).atan2(b.0 - a.0).to_degrees() + 90.0 * f32::from(rotation % 4);
+    let quarters = ((degrees / 90.0).round() as i32).rem_euclid(4);
+    let UprightWord { left, top, right, bottom } = upright;
+    let turned = match quarters {
+        0 => upright,
+        1 => UprightWord { left: top, right: bottom, top: -right, bottom: -left },
+        2 => UprightWord { left: -right, right: -left, top: -bottom, bottom: -top },
+        _ => UprightWord { left: -bottom, right: -top, top: left, bottom: right },
+    };
+    (word, turned, (quarters * 90) as i16)
+}
+
+/// A line with its size and baseline.
+fn line_of(words: &[(&Word, UprightWord, i16)], ink: &Ink) -> Option<TextLine> {
+    let (_, _, angle) = *words.first()?;
+    let top = words.iter().map(|(_, place, _)| place.top).fold(f32::MAX, f32::min);
+    let bottom = words.iter().map(|(_, place, _)| place.bottom).fold(f32::MIN, f32::max);
+    let text: String = words.iter().map(|(word, ..)| word.text.as_str()).collect();
+    let (above, below) = extent(&text);
+    // What is turned is not measured: margins and axes of charts need no exact size.
+    let ends = if angle == 0 { measured(words, ink) } else { None };
+    let (first, last) = ends.unwrap_or_else(|| {
+        // The boxes of the usual detectors are a fifth of their height larger than the letters, above and below.
+        let margin = 0.12 * (bottom - top);
+        (top + margin, bottom - margin)
+    });
+    let size = (last - first) / (above + below);
+    let mut placed: Vec<Placed> = Vec::with_capacity(words.len());
+    for (at, (word, place, _)) in words.iter().enumerate() {
+        let (mut left, mut right) = (place.left, place.right);
+        if angle == 0 {
+            let before = at.checked_sub(1).and_then(|at| words.get(at)).map_or(f32::MIN, |word| word.1.right);
+            let after = words.get(at + 1).map_or(f32::MAX, |word| word.1.left);
+            (left, right) = trimmed(ink, (left, right), (before, after), (first, last));
+        }
+        placed.push(Placed { text: word.text.clone(), left, right });
+    }
+    (size > 1.0).then(|| TextLine { words: placed, angle, baseline: last - below * size, size })
+}
+
+/// How far the letters of a text reach above the baseline and below it, as a multiple of the size.
+fn extent(text: &str) -> (f32, f32) {
+    let (mut above, mut below) = (X_HEIGHT, 0.0_f32);
+    for c in text.chars() {
+        let (up, down) = match c {
+            'g' | 'p' | 'q' | 'y' | 'ç' | 'ş' | 'ą' | 'ę' => (X_HEIGHT, DESCENT),
+            'j' | 'Q' | 'Ç' | 'þ' | 'ß' if c != 'ß' => (CAP_HEIGHT, DESCENT),
+            '(' | ')' | '[' | ']' | '{' | '}' | '|' | '/' | '@' | '§' => (CAP_HEIGHT, DESCENT),
+            ',' | ';' => (X_HEIGHT, COMMA_DESCENT),
+            'a' | 'c' | 'e' | 'm' | 'n' | 'o' | 'r' | 's' | 'u' | 'v' | 'w' | 'x' | 'z' | '.' | ':' | '-' | '–'
+            | '+' | '=' | '~' | '«' | '»' | '·' | '•' => (X_HEIGHT, 0.0),
+            c if c.is_uppercase() && !c.is_ascii() && c < '\u{250}' => (ACCENT_HEIGHT, 0.0),
+            // Han, kana and hangul fill their squares.
+            '\u{2e80}'..='\u{9fff}' | '\u{ac00}'..='\u{d7af}' | '\u{f900}'..='\u{faff}' => (0.86, 0.08),
+            _ => (CAP_HEIGHT, 0.0),
+        };
+        above = above.max(up);
+        below = below.max(down);
+    }
+    (above, below)
+}
+
+/// The first row of ink of a line, and the one after its last.
+fn measured(words: &[(&Word, UprightWord, i16)], ink: &Ink) -> Option<(f32, f32)> {
+    let top = words.iter().map(|(_, place, _)| place.top).fold(f32::MAX, f32::min);
+    let bottom = words.iter().map(|(_, place, _)| place.bottom).fold(f32::MIN, f32::max);
+    let rows = (top.max(0.0) as usize)..(bottom.max(0.0).ceil() as usize).min(ink.height());
+    let columns = |place: &UprightWord| (place.left.max(0.0) as usize)..(place.right.max(0.0).ceil() as usize);
+    let counts: Vec<usize> =
+        rows.clone().map(|y| words.iter().map(|(_, place, _)| ink.in_row(y, columns(place))).sum()).collect();
+    let most = counts.iter().copied().max().filter(|most| *most > 0)?;
+    // Single dark pixels are noise, and so is what reaches in from the lines above and below.
+    let least = (most / 50).max(1);
+    let middle = counts.len() / 2;
+    let is_ink = |count: &usize| *count > least || (*count >= 1 && most < 50);
+    let first = counts.iter().position(is_ink)?;
+    let last = counts.iter().rposition(is_ink)?;
+    if first > middle || last < middle || (last - first) * 3 < counts.len() {
+        return None;
+    }
+    Some(((rows.start + first) as f32, (rows.start + last + 1) as f32))
+}
+
+/// The ends of the ink of a word, between those of its neighbours.
+fn trimmed(ink: &Ink, place: (f32, f32), around: (f32, f32), rows: (f32, f32)) -> (f32, f32) {
+    let slack = 0.15 * (rows.1 - rows.0);
+    let from = (place.0 - slack).max((around.0 + place.0) / 2.0).max(0.0) as usize;
+    let to = ((place.1 + slack).min((around.1 + place.1) / 2.0).max(0.0) as usize).min(ink.width());
+    let rows = (rows.0.max(0.0) as usize)..(rows.1.max(0.0) as usize);
+    let least = 1.max(rows.len() / 16);
+    let is_ink = |x: &usize| ink.in_column(*x, rows.clone()) >= least;
+    let (Some(left), Some(right)) = ((from..to).find(is_ink), (from..to).rev().find(is_ink)) else { return place };
+    (left as f32, right as f32 + 1.0)
+}

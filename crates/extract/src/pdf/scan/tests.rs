@@ -1,0 +1,197 @@
+//! Scans of known pages: what their words become is compared with what becomes of the pages themselves. The words are given
+//! with the rough boxes that recognisers make; the pictures are real, because sizes and baselines are measured in them.
+
+use super::*;
+use crate::pdf::{Fonts, Form, line, open, run};
+use crate::{Limits, extract, extract_with_ocr};
+use socle_core::document::{BlockKind, Document, OcrMode};
+use socle_ocr::{Picture, Recognized, Recognizer, Word};
+use std::collections::VecDeque;
+use std::io::Write as _;
+
+const LIMITS: Limits = Limits { output: 1 << 24, unpacked: 1 << 28, depth: 4 };
+const PIXELS_OF_POINT: f32 = 200.0 / 72.0;
+
+/// Knows the words of each picture that comes.
+struct Known(VecDeque<Recognized>);
+
+impl Recognizer for Known {
+    fn begin(&mut self, picture: Picture) -> Result<()> {
+        picture.check()
+    }
+
+    fn finish(&mut self) -> Result<Recognized> {
+        Ok(self.0.pop_front().unwrap_or_default())
+    }
+
+    fn ahead(&self) -> usize {
+        2
+    }
+}
+
+fn file(name: &str) -> Vec<u8> {
+    std::fs::read(format!("{}/tests/files/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap()
+}
+
+/// The pictures of some pages, and the words on them with rough boxes.
+fn scanned(bytes: &[u8], count: usize) -> (Vec<Picture>, VecDeque<Recognized>) {
+    let pdf = open(bytes).unwrap();
+    let (mut fonts, form, renderer, mut limits) = (Fonts::new(), Form::of(&pdf), Renderer::new(), LIMITS);
+    let (mut pictures, mut words) = (Vec::new(), VecDeque::new());
+    for page in pdf.pages().iter().take(count) {
+        pictures.push(renderer.picture(page).unwrap());
+        let found = run(page, &mut fonts, &mut limits, &form).unwrap();
+        let lines = line::lines(&found.glyphs, &found.rules).into_iter().next().unwrap_or_default();
+        let mut recognized = Recognized::default();
+        for (number, line) in (0..).zip(lines) {
+            for word in &line.words {
+                let (left, right) = ((word.x0 - 0.5) * PIXELS_OF_POINT, (word.x1 + 0.5) * PIXELS_OF_POINT);
+                // Higher or lower from line to line, as boxes are.
+                let slack = 1.0 + (number % 3) as f32 * 0.4;
+                let top = (word.y - 0.85 * word.size - slack) * PIXELS_OF_POINT;
+                let bottom = (word.y + 0.25 * word.size + slack) * PIXELS_OF_POINT;
+                let quad = [(left, top), (right, top), (right, bottom), (left, bottom)];
+                recognized.words.push(Word { text: word.text.clone(), quad, confidence: 0.95, line: number });
+            }
+        }
+        words.push_back(recognized);
+    }
+    (pictures, words)
+}
+
+/// A PDF whose pages are these pictures, with a text over each, if there is any.
+fn of_pictures(pictures: &[Picture], text: &str) -> Vec<u8> {
+    let mut objects: Vec<Vec<u8>> = vec![b"<</Type /Catalog /Pages 2 0 R>>".to_vec()];
+    let kids: Vec<String> = (0..pictures.len()).map(|at| format!("{} 0 R", 3 + 3 * at)).collect();
+    objects.push(format!("<</Type /Pages /Kids [{}] /Count {}>>", kids.join(" "), pictures.len()).into_bytes());
+    let stream = |entries: &str, bytes: &[u8]| {
+        let mut packed = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
+        packed.write_all(bytes).unwrap();
+        let packed = packed.finish().unwrap();
+        let mut object = format!("<<{entries} /Filter /FlateDecode /Length {}>>\nstream\n", packed.len()).into_bytes();
+        object.extend(packed);
+        object.extend(b"\nendstream");
+        object
+    };
+    for (at, picture) in pictures.iter().enumerate() {
+        let (width, height) = (picture.width as f32 / PIXELS_OF_POINT, picture.height as f32 / PIXELS_OF_POINT);
+        let (contents, image) = (4 + 3 * at, 5 + 3 * at);
+        let font = "/Font <</F <</Type /Font /Subtype /Type1 /BaseFont /Helvetica>>>>";
+        objects.push(
+            format!(
+                "<</Type /Page /Parent 2 0 R /MediaBox [0 0 {width} {height}] /Contents {contents} 0 R \
+                 /Resources <<{font} /XObject <</I {image} 0 R>>>>>>"
+            )
+            .into_bytes(),
+        );
+        objects.push(stream("", format!("q {width} 0 0 {height} 0 0 cm /I Do Q {text}").as_bytes()));
+        let space = if picture.channels.bytes() == 1 { "/DeviceGray" } else { "/DeviceRGB" };
+        let entries = format!(
+            "/Type /XObject /Subtype /Image /Width {} /Height {} /BitsPerComponent 8 /ColorSpace {space}",
+            picture.width, picture.height
+        );
+        objects.push(stream(&entries, &picture.pixels));
+    }
+    let (mut pdf, mut places) = (b"%PDF-1.7\n".to_vec(), Vec::new());
+    for (at, object) in objects.iter().enumerate() {
+        places.push(pdf.len());
+        write!(pdf, "{} 0 obj\n", at + 1).unwrap();
+        pdf.extend_from_slice(object);
+        pdf.extend_from_slice(b"\nendobj\n");
+    }
+    let start = pdf.len();
+    write!(pdf, "xref\n0 {}\n0000000000 65535 f \n", places.len() + 1).unwrap();
+    places.iter().for_each(|place| writeln!(pdf, "{place:010} 00000 n ").unwrap());
+    write!(pdf, "trailer\n<</Size {} /Root 1 0 R>>\nstartxref\n{start}\n%%EOF\n", places.len() + 1).unwrap();
+    pdf
+}
+
+fn recognized(pdf: &[u8], mode: OcrMode, words: VecDeque<Recognized>) -> Document {
+    extract_with_ocr(pdf, None, None, LIMITS, Ocr::new(mode, Box::new(Known(words)))).unwrap()
+}
+
+fn headings(document: &Document, pages: usize) -> Vec<&str> {
+    let blocks = document.blocks.iter().filter(|block| block.page.is_some_and(|page| page as usize <= pages));
+    let headings = blocks.filter(|block| matches!(block.kind, BlockKind::Heading(_)));
+    headings.map(|block| document.markdown[block.start..block.end].trim_start_matches('#').trim()).collect()
+}
+
+fn words_of(document: &Document, pages: usize) -> Vec<&str> {
+    let blocks = document.blocks.iter().filter(|block| block.page.is_some_and(|page| page as usize <= pages));
+    blocks.flat_map(|block| document.markdown[block.start..block.end].split_whitespace()).collect()
+}
+
+/// Share of the words of `expected` that are in `found` in their order.
+fn in_order(expected: &[&str], found: &[&str]) -> f64 {
+    let mut best = vec![0_usize; found.len() + 1];
+    for word in expected {
+        let mut above_left = 0;
+        for at in 0..found.len() {
+            let above = best[at + 1];
+            best[at + 1] = if *word == found[at] { above_left + 1 } else { above.max(best[at]) };
+            above_left = above;
+        }
+    }
+    best[found.len()] as f64 / expected.len() as f64
+}
+
+#[test]
+fn a_scan_of_pages_has_their_words_in_their_order_and_their_headings() {
+    const PAGES: usize = 4;
+    for name in ["handbook.pdf", "columns.pdf", "pdf/groff-columns.pdf"] {
+        let pages = open(&file(name)).unwrap().pages().len().min(PAGES);
+        let printed = extract(&file(name), None, None, LIMITS).unwrap();
+        let (pictures, words) = scanned(&file(name), pages);
+        let scan = recognized(&of_pictures(&pictures, ""), OcrMode::Auto, words);
+        let (expected, found) = (words_of(&printed, pages), words_of(&scan, pages));
+        let share = in_order(&expected, &found);
+        assert!(share > 0.97, "{name}: {share}\n{}", scan.markdown);
+        let large: Vec<&str> = headings(&printed, 1);
+        let read = headings(&scan, 1);
+        assert!(large.first().is_none_or(|first| read.contains(first)), "{name}: {large:?} {read:?}");
+        assert_eq!(scan.metadata.recognized.len(), pages, "{name}");
+        assert_eq!(scan.metadata.pages_without_text, None);
+        assert_eq!(scan.metadata.recognized[0].permille, 950);
+    }
+}
+
+#[test]
+fn pages_with_text_are_not_recognised() {
+    let (_, words) = scanned(&file("handbook.pdf"), 1);
+    let untouched = recognized(&file("handbook.pdf"), OcrMode::Auto, words);
+    assert_eq!(untouched, extract(&file("handbook.pdf"), None, None, LIMITS).unwrap());
+}
+
+#[test]
+fn an_invisible_text_stays_if_it_is_good_and_is_replaced_if_it_is_not() {
+    let (pictures, words) = scanned(&file("handbook.pdf"), 1);
+    let good = "BT 3 Tr /F 10 Tf 40 700 Td (The whole of this invisible text over the picture of the page can be read by everybody who wants to) Tj ET";
+    let kept = recognized(&of_pictures(&pictures, good), OcrMode::Auto, words.clone());
+    assert!(kept.markdown.contains("invisible text over the picture"), "{}", kept.markdown);
+    assert!(kept.metadata.recognized.is_empty());
+    let bad = "BT 3 Tr /F 10 Tf 40 700 Td (Tbe wh0le 0f tb|s inv1s1ble tex~ 0ver tb3 p|ctur3 c^n n0t b3 r3ad by an~b0dy a1 a11) Tj ET";
+    let replaced = recognized(&of_pictures(&pictures, bad), OcrMode::Auto, words);
+    assert!(!replaced.markdown.contains("wh0le"), "{}", replaced.markdown);
+    assert_eq!(replaced.metadata.recognized.len(), 1);
+}
+
+#[test]
+fn a_stamp_on_a_scan_does_not_hide_its_text() {
+    let (pictures, words) = scanned(&file("handbook.pdf"), 1);
+    let expected = words_of(&extract(&file("handbook.pdf"), None, None, LIMITS).unwrap(), 1).len();
+    let stamp = "BT /F 8 Tf 40 5 Td (Received 12 May) Tj ET";
+    let read = recognized(&of_pictures(&pictures, stamp), OcrMode::Auto, words);
+    assert!(read.markdown.contains("Received 12 May"), "{}", read.markdown);
+    assert!(words_of(&read, 1).len() * 10 > expected * 9);
+}
+
+#[test]
+fn without_a_recognizer_a_scan_is_an_error_that_says_what_to_do() {
+    let (pictures, _) = scanned(&file("handbook.pdf"), 1);
+    let error = extract(&of_pictures(&pictures, ""), None, None, LIMITS).unwrap_err();
+    assert!(error.hint.unwrap().contains("socle.ocr_model"));
+    let blank = Picture { pixels: vec![255; pictures[0].pixels.len()], ..pictures[0].clone() };
+    let nothing = Ocr::new(OcrMode::Auto, Box::new(Known(VecDeque::new())));
+    let error = extract_with_ocr(&of_pictures(&[blank], ""), None, None, LIMITS, nothing).unwrap_err();
+    assert_eq!(error.message, "document has no text: nothing was recognized in its pictures");
+}

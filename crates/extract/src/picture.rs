@@ -1,0 +1,105 @@
+//! Pictures: files of their own, and those inside of documents. They are decoded here, within limits, and recognised by the
+//! [`Ocr`](crate::recognition::Ocr) of the document; without one, a picture cannot be read.
+
+mod decode;
+mod format;
+#[cfg(test)]
+mod tests;
+mod tiff;
+
+pub use format::Format;
+
+use crate::Writer;
+use crate::pdf::write_pictures;
+use crate::recognition::{HINT, ReadPicture};
+use socle_core::{Error, Kind, Result};
+use socle_ocr::Picture;
+
+/// Maximum number of pictures of a document, or of a slide or chapter, that are recognised.
+const MAX_PICTURES: usize = 500;
+/// Characters for each picture of a page, slide or document without pages below which the pictures hold the text.
+const LITTLE_TEXT: usize = 100;
+
+/// Reads a file of one or more pictures and writes it as Markdown.
+///
+/// # Errors
+/// As [`crate::extract`].
+pub fn read(bytes: &[u8], format: Format, writer: &mut Writer) -> Result<()> {
+    if !writer.ocr().is_on() {
+        return Err(Error::new(Kind::NotSupported, format!("{} cannot be read", format.name())).hint(HINT));
+    }
+    let pictures = if format == Format::Tiff {
+        tiff::recognize(bytes, writer)?
+    } else {
+        let picture = decode::picture(bytes, format)?;
+        if writer.is_embedded() && !writer.ocr().is_large_enough(picture.width, picture.height) {
+            return Err(Error::new(Kind::NotSupported, format!("{} is too small for text", format.name())));
+        }
+        one(picture, writer)?
+    };
+    if pictures.len() > 1 {
+        writer.metadata().page_count = u32::try_from(pictures.len()).ok();
+    }
+    writer.picture();
+    write_pictures(&pictures, writer)
+}
+
+fn one(picture: Picture, writer: &mut Writer) -> Result<Vec<ReadPicture>> {
+    let mut picture = Some(picture);
+    writer.ocr().recognize(1, &mut |_| picture.take().ok_or_else(|| Error::new(Kind::Bug, "a picture was read twice")))
+}
+
+/// A picture that a document refers to.
+#[derive(Debug)]
+pub(crate) struct PictureReference {
+    /// The page or slide that it is on.
+    pub(crate) page: Option<u32>,
+    /// What refers to it: the name of a part, or all of its bytes (`data:`).
+    pub(crate) reference: String,
+}
+
+/// Writes the text of the pictures that the writer has noted since the last call, below the text that was written since
+/// `begin`, a length: of a document, a slide or a chapter. `load` returns the bytes of a reference; what is no picture that can be read is left out.
+///
+/// # Errors
+/// Those of the recognizer and of [`crate::extract`].
+pub(crate) fn write_referenced(
+    begin: usize,
+    writer: &mut Writer,
+    load: &mut dyn FnMut(&str, &mut Writer) -> Result<Option<Vec<u8>>>,
+) -> Result<()> {
+    let references = writer.take_pictures();
+    let mut seen: Vec<&str> = Vec::new();
+    for pictures in references.chunk_by(|a, b| a.page == b.page) {
+        let Some(page) = pictures.first().map(|picture| picture.page).filter(|_| writer.ocr().is_on()) else {
+            return Ok(());
+        };
+        let text = writer.text_on(page, begin);
+        if !writer.ocr().is_always() && text >= LITTLE_TEXT * pictures.len() {
+            continue;
+        }
+        for PictureReference { reference, .. } in pictures {
+            if seen.contains(&reference.as_str()) || seen.len() == MAX_PICTURES {
+                continue;
+            }
+            seen.push(reference);
+            let Some(bytes) = load(reference, writer)? else { continue };
+            let Some(format) = Format::of(&bytes).filter(|format| *format != Format::Tiff) else { continue };
+            // A damaged picture is shown by no program either.
+            let Ok(picture) = decode::picture(&bytes, format) else { continue };
+            drop(bytes);
+            if writer.ocr().is_large_enough(picture.width, picture.height) {
+                let pictures = one(picture, writer)?;
+                writer.picture_text(page, |writer| write_pictures(&pictures, writer))?;
+            }
+        }
+        writer.recognized_page(page, text);
+    }
+    Ok(())
+}
+
+/// A picture that a document contains as Base64 (`data:image/png;base64,…`).
+pub(crate) fn of_data_url(url: &str) -> Option<Vec<u8>> {
+    let (head, data) = url.strip_prefix("data:")?.split_once(',')?;
+    (head.starts_with("image/") && head.ends_with(";base64")).then(|| crate::base64::decode(data.as_bytes()))
+}

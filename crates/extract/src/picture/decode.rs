@@ -1,0 +1,121 @@
+//! Decodes a picture to pixels. The size is checked before memory is allocated for it.
+
+use super::Format;
+use image::codecs::{bmp::BmpDecoder, gif::GifDecoder, jpeg::JpegDecoder, png::PngDecoder, webp::WebPDecoder};
+use image::{DynamicImage, ImageDecoder, ImageError, Limits};
+use socle_core::{Error, Kind, Result};
+use socle_ocr::{Channels, MAX_PIXELS, MAX_SIDE, Picture};
+use std::io::Cursor;
+
+/// Memory in bytes that a decoder may take beside the pixels.
+const MAX_DECODER_BYTES: u64 = 512 << 20;
+
+/// Decodes a picture that is no TIFF; of an animation, the first picture.
+///
+/// # Errors
+/// [`Kind::DamagedDocument`]; [`Kind::InputTooLong`] beyond the limits of [`Picture`].
+pub(super) fn picture(bytes: &[u8], format: Format) -> Result<Picture> {
+    let from = Cursor::new(bytes);
+    match format {
+        Format::Bmp => decoded(BmpDecoder::new(from), format),
+        Format::Gif => decoded(GifDecoder::new(from), format),
+        Format::Jpeg => decoded(JpegDecoder::new(from), format),
+        Format::Png => decoded(PngDecoder::with_limits(from, limits()), format),
+        Format::WebP => decoded(WebPDecoder::new(from), format),
+        Format::Tiff => Err(Error::new(Kind::Bug, "a TIFF has a decoder of its own")),
+    }
+}
+
+fn limits() -> Limits {
+    let mut limits = Limits::no_limits();
+    limits.max_alloc = Some(MAX_DECODER_BYTES);
+    limits
+}
+
+fn decoded<D: ImageDecoder>(decoder: std::result::Result<D, ImageError>, format: Format) -> Result<Picture> {
+    let failed = |error: ImageError| damaged(format.name(), &error);
+    let mut decoder = decoder.map_err(failed)?;
+    let (width, height) = decoder.dimensions();
+    check(width, height)?;
+    decoder.set_limits(limits()).map_err(failed)?;
+    let orientation = decoder.orientation().ok();
+    let mut image = DynamicImage::from_decoder(decoder).map_err(failed)?;
+    if let Some(orientation) = orientation {
+        image.apply_orientation(orientation);
+    }
+    Ok(of_image(image))
+}
+
+/// Refuses a picture that is larger than one may be.
+///
+/// # Errors
+/// [`Kind::InputTooLong`].
+pub(super) fn check(width: u32, height: u32) -> Result<()> {
+    let pixels = u64::from(width) * u64::from(height);
+    if width == 0 || height == 0 {
+        return Err(Error::new(Kind::DamagedDocument, "picture is empty"));
+    }
+    if width > MAX_SIDE || height > MAX_SIDE || pixels > MAX_PIXELS {
+        let most = MAX_PIXELS / 1_000_000;
+        return Err(Error::new(Kind::InputTooLong, format!("picture has {width} × {height} pixels"))
+            .detail(format!("At most {most} million pixels, and {MAX_SIDE} on a side, are read."))
+            .hint("Save it at a lower resolution."));
+    }
+    Ok(())
+}
+
+/// The error for a file that its decoder cannot read.
+pub(super) fn damaged(what: &str, error: &dyn std::fmt::Display) -> Error {
+    Error::new(Kind::DamagedDocument, format!("{what} is damaged")).detail(error.to_string())
+}
+
+/// The pixels of an image, laid on white.
+fn of_image(image: DynamicImage) -> Picture {
+    let (width, height) = (image.width(), image.height());
+    let is_grey = !image.color().has_color();
+    let (channels, pixels) = match (is_grey, image.color().has_alpha()) {
+        (true, false) => (Channels::Grey, image.into_luma8().into_raw()),
+        (false, false) => (Channels::Rgb, image.into_rgb8().into_raw()),
+        (true, true) => (Channels::Grey, on_white::<2>(image.into_luma_alpha8().as_raw())),
+        (false, true) => (Channels::Rgb, on_white::<4>(image.into_rgba8().as_raw())),
+    };
+    Picture { width, height, channels, pixels, dpi: None }
+}
+
+/// Pixels of `N` bytes, of which the last is the opacity, without it.
+pub(super) fn on_white<const N: usize>(pixels: &[u8]) -> Vec<u8> {
+    let mut opaque = Vec::with_capacity(pixels.len() / N * (N - 1));
+    for pixel in pixels.chunks_exact(N) {
+        let Some((opacity, colours)) = pixel.split_last() else { continue };
+        let opacity = u32::from(*opacity);
+        opaque
+            .extend(colours.iter().map(|colour| ((u32::from(*colour) * opacity + 255 * (255 - opacity)) / 255) as u8));
+    }
+    opaque
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_transparent_is_laid_on_white() {
+        assert_eq!(on_white::<4>(&[10, 20, 30, 255, 10, 20, 30, 0]), [10, 20, 30, 255, 255, 255]);
+        assert_eq!(on_white::<2>(&[0, 128]), [127]);
+    }
+
+    #[test]
+    fn pictures_that_are_too_large_are_refused_before_they_are_decoded() {
+        // The head of a PNG of 65,000 pixels by 65,000.
+        let mut head = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR".to_vec();
+        head.extend(65_000_u32.to_be_bytes());
+        head.extend(65_000_u32.to_be_bytes());
+        head.extend([8, 2, 0, 0, 0]);
+        head.extend([0; 4]);
+        let error = picture(&head, Format::Png).unwrap_err();
+        assert!(matches!(error.kind, Kind::InputTooLong | Kind::DamagedDocument), "{error:?}");
+        for (width, height) in [(65_000, 100), (100, 65_000), (20_000, 20_000)] {
+            assert_eq!(check(width, height).unwrap_err().kind, Kind::InputTooLong);
+        }
+    }
+}

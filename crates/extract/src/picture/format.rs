@@ -1,0 +1,53 @@
+//! The formats of pictures that are read, told by their first bytes.
+
+/// A format.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[allow(missing_docs, reason = "they are named as everybody names them")]
+pub enum Format {
+    Bmp,
+    Gif,
+    Jpeg,
+    Png,
+    Tiff,
+    WebP,
+}
+
+impl Format {
+    /// The format of `bytes`, if they are a picture.
+    pub fn of(bytes: &[u8]) -> Option<Self> {
+        match bytes {
+            [0x89, b'P', b'N', b'G', b'\r', b'\n', ..] => Some(Self::Png),
+            [0xff, 0xd8, 0xff, ..] => Some(Self::Jpeg),
+            [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => Some(Self::Gif),
+            [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', b'V', b'P', b'8', ..] => Some(Self::WebP),
+            [b'I', b'I', b'*' | b'+', 0, ..] | [b'M', b'M', 0, b'*' | b'+', ..] => Some(Self::Tiff),
+            // "BM" alone may start a text.
+            [b'B', b'M', _, _, _, _, 0, 0, 0, 0, ..] if bytes.len() > 26 => Some(Self::Bmp),
+            _ => None,
+        }
+    }
+
+    /// What messages call such a file.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Bmp => "BMP image",
+            Self::Gif => "GIF image",
+            Self::Jpeg => "JPEG image",
+            Self::Png => "PNG image",
+            Self::Tiff => "TIFF image",
+            Self::WebP => "WebP image",
+        }
+    }
+
+    /// The IANA media type.
+    pub fn media_type(self) -> &'static str {
+        match self {
+            Self::Bmp => "image/bmp",
+            Self::Gif => "image/gif",
+            Self::Jpeg => "image/jpeg",
+            Self::Png => "image/png",
+            Self::Tiff => "image/tiff",
+            Self::WebP => "image/webp",
+        }
+    }
+}

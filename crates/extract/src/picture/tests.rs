@@ -1,0 +1,167 @@
+//! Pictures of all formats, and pictures that were made to do harm.
+
+use super::*;
+use crate::recognition::Ocr;
+use crate::{Limits, extract_with_ocr};
+use ::tiff::encoder::{TiffEncoder, colortype};
+use image::{DynamicImage, GrayImage, ImageFormat};
+use socle_core::document::{Document, OcrMode};
+use socle_ocr::{Recognized, Recognizer, Word};
+use std::collections::VecDeque;
+use std::io::Cursor;
+
+const LIMITS: Limits = Limits { output: 1 << 20, unpacked: 1 << 26, depth: 4 };
+
+/// Says how large each picture is.
+#[derive(Default)]
+struct Measure(VecDeque<Picture>);
+
+impl Recognizer for Measure {
+    fn begin(&mut self, picture: Picture) -> Result<()> {
+        self.0.push_back(picture);
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<Recognized> {
+        let picture = self.0.pop_front().unwrap();
+        let text = format!("{}x{}", picture.width, picture.height);
+        let quad = [(10.0, 10.0), (110.0, 10.0), (110.0, 30.0), (10.0, 30.0)];
+        Ok(Recognized { words: vec![Word { text, quad, confidence: 0.5, line: 0 }], ..Recognized::default() })
+    }
+}
+
+fn read(bytes: &[u8], mode: OcrMode) -> Result<Document> {
+    extract_with_ocr(bytes, None, None, LIMITS, Ocr::new(mode, Box::new(Measure::default())))
+}
+
+/// A light picture with a dark line, in a format of `image`.
+fn picture(width: u32, height: u32, format: ImageFormat) -> Vec<u8> {
+    let grey = GrayImage::from_fn(width, height, |x, y| {
+        image::Luma([if (12..28).contains(&y) && (10..110).contains(&x) && x % 7 > 2 { 20 } else { 240 }])
+    });
+    let mut bytes = Cursor::new(Vec::new());
+    DynamicImage::ImageRgb8(DynamicImage::ImageLuma8(grey).into_rgb8()).write_to(&mut bytes, format).unwrap();
+    bytes.into_inner()
+}
+
+fn tiff(sizes: &[(u32, u32)]) -> Vec<u8> {
+    let mut bytes = Cursor::new(Vec::new());
+    let mut encoder = TiffEncoder::new(&mut bytes).unwrap();
+    for (width, height) in sizes {
+        let pixels = vec![200_u8; (width * height) as usize];
+        encoder.write_image::<colortype::Gray8>(*width, *height, &pixels).unwrap();
+    }
+    bytes.into_inner()
+}
+
+#[test]
+fn pictures_of_all_formats_are_recognised() {
+    let formats = [
+        (ImageFormat::Png, "image/png"),
+        (ImageFormat::Jpeg, "image/jpeg"),
+        (ImageFormat::Gif, "image/gif"),
+        (ImageFormat::Bmp, "image/bmp"),
+        (ImageFormat::WebP, "image/webp"),
+    ];
+    for (format, media_type) in formats {
+        let document = read(&picture(300, 200, format), OcrMode::Auto).unwrap();
+        assert_eq!((document.markdown.as_str(), document.metadata.media_type.as_str()), ("300x200", media_type));
+        assert_eq!(document.metadata.recognized.len(), 1);
+        assert!(document.metadata.recognized[0].is_unsure());
+    }
+}
+
+#[test]
+fn each_page_of_a_tiff_is_a_page() {
+    let document = read(&tiff(&[(300, 200), (400, 100), (250, 250)]), OcrMode::Auto).unwrap();
+    let pages: Vec<(Option<u32>, &str)> =
+        document.blocks.iter().map(|block| (block.page, &document.markdown[block.start..block.end])).collect();
+    assert_eq!(pages, [(Some(1), "300x200"), (Some(2), "400x100"), (Some(3), "250x250")]);
+    assert_eq!(document.metadata.page_count, Some(3));
+    assert_eq!(document.metadata.recognized.iter().map(|read| read.page).collect::<Vec<_>>(), [1, 2, 3].map(Some));
+}
+
+#[test]
+fn pictures_that_were_made_to_do_harm_cost_one_error() {
+    let wide = |width: u32, height: u32| {
+        // Only the head of a PNG is needed to refuse it; its checksum is right.
+        let mut head = b"IHDR".to_vec();
+        head.extend(width.to_be_bytes());
+        head.extend(height.to_be_bytes());
+        head.extend([8, 0, 0, 0, 0]);
+        let mut crc = flate2::Crc::new();
+        crc.update(&head);
+        let mut png = b"\x89PNG\r\n\x1a\n\0\0\0\r".to_vec();
+        png.extend(head);
+        png.extend(crc.sum().to_be_bytes());
+        png.extend(b"\0\0\0\x04IDAT\0\0\0\0\0\0\0\0");
+        png
+    };
+    for (bytes, kind) in [
+        (wide(65_000, 65_000), Kind::InputTooLong),
+        (wide(65_000, 10), Kind::InputTooLong),
+        (wide(0, 10), Kind::DamagedDocument),
+        (b"\xff\xd8\xff\xe0nothing of a picture follows here".to_vec(), Kind::DamagedDocument),
+        (b"GIF89a\xff\xff\xff\xff\x80\0\0".to_vec(), Kind::InputTooLong),
+        (b"II*\0\x08\0\0\0\x01\0".to_vec(), Kind::DamagedDocument),
+        (b"RIFF\xff\xff\xff\xffWEBPVP8L\xff\xff\xff\xff/\xff\xff\xff\xff".to_vec(), Kind::DamagedDocument),
+    ] {
+        let error = read(&bytes, OcrMode::Auto).unwrap_err();
+        assert_eq!(error.kind, kind, "{error:?}");
+    }
+    let formats = [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::Gif, ImageFormat::Bmp, ImageFormat::WebP];
+    for whole in formats.map(|format| picture(300, 200, format)).into_iter().chain([tiff(&[(300, 200), (300, 200)])]) {
+        for length in (20..whole.len()).step_by(whole.len() / 40 + 1) {
+            // No panic: a part of a picture, or an error.
+            let _ = read(&whole[..length], OcrMode::Auto);
+            let mut damaged = whole.clone();
+            damaged[length] ^= 0x55;
+            let _ = read(&damaged, OcrMode::Auto);
+        }
+    }
+}
+
+#[test]
+fn a_tiff_whose_pages_go_round_in_a_circle_ends() {
+    let mut bytes = tiff(&[(20, 20), (20, 20)]);
+    // The last offset of a next page is that of the first page then.
+    let first = u32::from_le_bytes(bytes[4..8].try_into().unwrap()) as usize;
+    let entries = |at: usize| u16::from_le_bytes(bytes[at..at + 2].try_into().unwrap()) as usize;
+    let end = |at: usize| at + 2 + 12 * entries(at);
+    let second = u32::from_le_bytes(bytes[end(first)..end(first) + 4].try_into().unwrap()) as usize;
+    let last = end(second);
+    bytes[last..last + 4].copy_from_slice(&(first as u32).to_le_bytes());
+    let error = read(&bytes, OcrMode::Auto).unwrap_err();
+    assert!(matches!(error.kind, Kind::DamagedDocument | Kind::InputTooLong), "{error:?}");
+}
+
+/// An HTML page with a text and a picture in it.
+fn page(text: &str, width: u32, height: u32) -> Vec<u8> {
+    let picture = crate::base64::encode(&picture(width, height, ImageFormat::Png));
+    format!("<!doctype html><p>{text}<p><img src=\"data:image/png;base64,{picture}\">").into_bytes()
+}
+
+#[test]
+fn pictures_in_documents_are_recognised_where_they_hold_the_text() {
+    let long = "These are some words of text that a page has beside its picture. ".repeat(4);
+    let markdown = |html: Vec<u8>, mode| read(&html, mode).unwrap().markdown;
+    assert_eq!(markdown(page("Scan:", 800, 300), OcrMode::Auto), "Scan:\n\n800x300");
+    // Too small, or not needed.
+    assert_eq!(markdown(page("Logo:", 120, 80), OcrMode::Auto), "Logo:");
+    assert!(!markdown(page(&long, 800, 300), OcrMode::Auto).contains("800x300"));
+    assert!(markdown(page(&long, 120, 80), OcrMode::Always).ends_with("120x80"));
+    assert!(!markdown(page(&long, 20, 10), OcrMode::Always).contains("20x10"));
+}
+
+#[test]
+fn a_picture_attached_to_a_mail_is_part_of_it() {
+    let packed = crate::base64::encode(&picture(800, 300, ImageFormat::Jpeg));
+    let mail = format!(
+        "From: a@b.c\nSubject: Scan\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=x\n\n--x\n\
+         Content-Type: text/plain\n\n\n--x\nContent-Type: image/jpeg; name=\"a.jpg\"\n\
+         Content-Transfer-Encoding: base64\n\n{packed}\n--x--\n"
+    );
+    let document = read(mail.as_bytes(), OcrMode::Auto).unwrap();
+    assert_eq!(document.markdown, "# Scan\n\nFrom: a@b.c\n\n## a.jpg\n\n800x300");
+    assert_eq!((document.metadata.pages_without_text, document.metadata.recognized.len()), (None, 1));
+}

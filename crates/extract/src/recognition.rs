@@ -1,0 +1,110 @@
+//! Whether and how the text of pictures is recognised (OCR) while a document is read.
+//!
+//! Nothing is recognised here: pictures are decoded or rendered, given to a [`Recognizer`], and its words are arranged as
+//! the characters of a PDF are.
+
+mod ink;
+
+pub(crate) use ink::Ink;
+
+use socle_core::document::OcrMode;
+use socle_core::{Error, Kind, Result};
+use socle_ocr::{Picture, Recognized, Recognizer};
+use std::collections::VecDeque;
+
+/// Sides below which a picture holds no text that a document needs, in pixels: shorter and longer side. In a document with
+/// text of its own, such pictures are logos, icons and photographs of people.
+const LEAST_SIDES: (u32, u32) = (150, 400);
+/// The same where all pictures are recognised: smaller ones have no letter that can be read.
+const LEAST_SIDES_ALWAYS: (u32, u32) = (16, 32);
+
+/// What a user can do about a text that was not recognised.
+pub(crate) const HINT: &str =
+    "Its text can be recognized (OCR): set socle.ocr_model to a model of kind ocr, and do not turn ocr off.";
+
+/// Which pictures are recognised, and by whom.
+pub struct Ocr {
+    mode: OcrMode,
+    recognizer: Option<Box<dyn Recognizer>>,
+}
+
+impl std::fmt::Debug for Ocr {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ocr").field("mode", &self.mode).field("is_on", &self.is_on()).finish()
+    }
+}
+
+/// A picture after recognition.
+pub(crate) struct ReadPicture {
+    /// Its words.
+    pub(crate) words: Recognized,
+    /// Where it is dark.
+    pub(crate) ink: Ink,
+    /// Pixels of an inch, if known.
+    pub(crate) dpi: Option<f32>,
+}
+
+impl Ocr {
+    /// Recognises nothing.
+    pub fn off() -> Self {
+        Self { mode: OcrMode::Off, recognizer: None }
+    }
+
+    /// Has pictures recognised as `mode` says.
+    pub fn new(mode: OcrMode, recognizer: Box<dyn Recognizer>) -> Self {
+        Self { mode, recognizer: Some(recognizer).filter(|_| mode != OcrMode::Off) }
+    }
+
+    /// Whether pictures are recognised.
+    pub(crate) fn is_on(&self) -> bool {
+        self.recognizer.is_some()
+    }
+
+    /// Whether all pictures are recognised that are large enough.
+    pub(crate) fn is_always(&self) -> bool {
+        self.is_on() && self.mode == OcrMode::Always
+    }
+
+    /// Whether a picture of these sides inside a document is large enough to hold text.
+    pub(crate) fn is_large_enough(&self, width: u32, height: u32) -> bool {
+        let (short, long) = if self.is_always() { LEAST_SIDES_ALWAYS } else { LEAST_SIDES };
+        width.min(height) >= short && width.max(height) >= long
+    }
+
+    /// Recognises pictures in their order; while one is recognised, the next are made. `picture` is called for each number
+    /// below `count`.
+    ///
+    /// # Errors
+    /// Those of `picture` and of the [`Recognizer`]: a document of which a page is missing would be incomplete in silence.
+    pub(crate) fn recognize(
+        &mut self,
+        count: usize,
+        picture: &mut dyn FnMut(usize) -> Result<Picture>,
+    ) -> Result<Vec<ReadPicture>> {
+        let off = || Error::new(Kind::Bug, "a picture was to be recognised without a recognizer");
+        let recognizer = self.recognizer.as_mut().ok_or_else(off)?;
+        let mut begun: VecDeque<(Ink, Option<f32>)> = VecDeque::new();
+        let mut read = Vec::with_capacity(count);
+        for at in 0..count {
+            let picture = picture(at)?;
+            picture.check()?;
+            let (ink, dpi) = (Ink::of(&picture), picture.dpi);
+            if begun.len() >= recognizer.ahead().max(1) {
+                read.extend(finish(recognizer.as_mut(), &mut begun)?);
+            }
+            recognizer.begin(picture)?;
+            begun.push_back((ink, dpi));
+        }
+        while !begun.is_empty() {
+            read.extend(finish(recognizer.as_mut(), &mut begun)?);
+        }
+        Ok(read)
+    }
+}
+
+fn finish(recognizer: &mut dyn Recognizer, begun: &mut VecDeque<(Ink, Option<f32>)>) -> Result<Option<ReadPicture>> {
+    let Some((ink, dpi)) = begun.pop_front() else { return Ok(None) };
+    let words = recognizer.finish()?;
+    let ink = ink.upright(words.rotation, words.skew_degrees);
+    Ok(Some(ReadPicture { words, ink, dpi }))
+}

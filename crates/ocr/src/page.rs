@@ -1,0 +1,325 @@
+//! A page: where its lines are, how it is turned, and its words once all lines are read.
+
+use crate::characters::Characters;
+use crate::line::{Line, LineWord};
+use crate::picture::Picture;
+use crate::pixels::{Pixels, Tones};
+use crate::recognized::{Recognized, Word};
+use crate::regions::{Region, regions};
+use crate::shape::{Point, Rectangle, turned, turned_back};
+use crate::tensor::Graphs;
+use socle_core::Result;
+
+/// Longest side of what the detection graph is given, in pixels. On A4, 10 points of type are then 17 pixels high.
+const MAX_DETECTION_SIDE: f32 = 1_408.0;
+
+/// Shortest length of the longer side of what the detection graph is given: smaller pictures are enlarged.
+const MIN_DETECTION_SIDE: f32 = 736.0;
+
+/// How much a picture is enlarged at most.
+const MAX_ENLARGEMENT: f32 = 3.0;
+
+/// The sides of what the detection graph is given are multiples of this.
+const DETECTION_STEP: f32 = 32.0;
+
+/// How much longer than high a region is that says something about the direction of lines.
+const LINE_RATIO: f32 = 1.5;
+
+/// How much longer than high a line is whose angle is exact.
+const LONG_LINE_RATIO: f32 = 5.0;
+
+/// Difference in radians from the angle of the page from which a long line has its own: 1.5 degrees.
+const OWN_ANGLE: f32 = 0.026;
+
+/// How much higher than wide a line is that is written upwards or downwards on an upright page.
+const UPRIGHT_RATIO: f32 = 2.5;
+
+/// How many lines say whether the page stands on its head.
+const VOTES: usize = 12;
+
+/// Mean vote from which the direction graph is believed: 1 is certainty. Otherwise, lines are read both ways.
+const CLEAR_VOTE: f32 = 0.5;
+
+/// How many lines are read both ways.
+const TRIALS: usize = 3;
+
+/// Mean confidence of a line below which it is no text; the value of PP-OCR.
+const MIN_CONFIDENCE: f32 = 0.5;
+
+/// A page whose lines have been found.
+#[derive(Debug)]
+pub struct Page {
+    picture: Picture,
+    tones: Tones,
+    /// The corners of each line in the picture, in the order of its writing.
+    lines: Vec<[Point; 4]>,
+    rotation: u8,
+    skew: f32,
+}
+
+impl Page {
+    /// Finds the lines of a picture.
+    ///
+    /// # Errors
+    /// `ExtractionFailed` when the picture is too large or not what it says; `InferenceFailed` and `Cancelled` as the graphs.
+    pub fn find(picture: Picture, graphs: &dyn Graphs, characters: &Characters) -> Result<Self> {
+        picture.check()?;
+        let tones = Tones::of(&picture);
+        let pixels = Pixels::new(&picture, &tones);
+        let (width, height) = pixels.size();
+        let (to_width, to_height) = detection_size(width, height);
+        let map = graphs.detect(pixels.scaled(to_height, to_width))?;
+        let mut regions = regions(&map, (width / to_width as f32, height / to_height as f32))?;
+        let quarters = u8::from(is_sideways(&regions));
+        for region in &mut regions {
+            region.hull.iter_mut().for_each(|point| *point = turned(*point, (width, height), quarters));
+        }
+        let skew = skew(&regions);
+        let rectangles = in_order(regions.iter().map(|region| rectangle(region, skew)).collect(), skew);
+        let usual = usual_height(&rectangles);
+        let mut page = Self { picture, tones, lines: Vec::new(), rotation: quarters, skew };
+        let back = |corners: [Point; 4]| corners.map(|point| turned_back(point, (width, height), quarters));
+        let mut lines: Vec<[Point; 4]> = Vec::with_capacity(rectangles.len());
+        for rectangle in &rectangles {
+            let corners = back(rectangle.corners());
+            lines.push(if rectangle.height > UPRIGHT_RATIO * rectangle.width.max(usual) {
+                page.upwards_or_downwards(corners, graphs)?
+            } else {
+                corners
+            });
+        }
+        if page.is_on_its_head(&lines, graphs, characters)? {
+            page.rotation = (quarters + 2) % 4;
+            lines.reverse();
+            lines.iter_mut().for_each(|corners| corners.rotate_left(2));
+        }
+        page.lines = lines;
+        Ok(page)
+    }
+
+    /// Number of lines that are to be read.
+    pub fn line_count(&self) -> usize {
+        self.lines.len()
+    }
+
+    /// A measure of the work of reading a line: its length in multiples of its height.
+    pub fn line_length(&self, at: usize) -> f32 {
+        self.lines.get(at).map_or(0.0, |corners| side(corners, 0, 1) / side(corners, 0, 3).max(1.0))
+    }
+
+    /// Bytes of its picture.
+    pub fn picture_bytes(&self) -> usize {
+        self.picture.pixels.len()
+    }
+
+    /// Reads a line. Lines may be read in any order, and by several threads.
+    ///
+    /// # Errors
+    /// As the recognition graph and [`Characters::read`].
+    pub fn read(&self, at: usize, graphs: &dyn Graphs, characters: &Characters) -> Result<Vec<LineWord>> {
+        match self.lines.get(at) {
+            Some(corners) => self.read_within(*corners, graphs, characters),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    fn read_within(&self, corners: [Point; 4], graphs: &dyn Graphs, characters: &Characters) -> Result<Vec<LineWord>> {
+        let mut words = Vec::new();
+        for mut line in Line::cut_out(&self.pixels(), corners) {
+            let output = graphs.recognize(line.take_pixels())?;
+            words.extend(line.words(&characters.read(&output)?));
+        }
+        Ok(words)
+    }
+
+    fn pixels(&self) -> Pixels<'_> {
+        Pixels::new(&self.picture, &self.tones)
+    }
+
+    /// The result, of the words of all lines in their order.
+    pub fn finish(self, lines: Vec<Vec<LineWord>>) -> Recognized {
+        let sure = lines.into_iter().filter(|words| confidence(words) >= MIN_CONFIDENCE);
+        let words = (0..).zip(sure).flat_map(|(line, words)| {
+            let word =
+                move |word: LineWord| Word { text: word.text, quad: word.quad, confidence: word.confidence, line };
+            words.into_iter().map(word)
+        });
+        Recognized { words: words.collect(), rotation: self.rotation, skew_degrees: self.skew.to_degrees() }
+    }
+
+    /// A line that is higher than wide, as it is read: from below, or from above where the direction graph says so.
+    fn upwards_or_downwards(&self, [a, b, c, d]: [Point; 4], graphs: &dyn Graphs) -> Result<[Point; 4]> {
+        let upwards = [d, a, b, c];
+        let line = Line::cut_out(&self.pixels(), upwards).into_iter().next();
+        let Some(line) = line else { return Ok(upwards) };
+        Ok(if vote(&line, graphs)?.is_some_and(|vote| vote > 0.0) { [b, c, d, a] } else { upwards })
+    }
+
+    /// Whether most of the longest lines stand on their heads.
+    fn is_on_its_head(&self, lines: &[[Point; 4]], graphs: &dyn Graphs, characters: &Characters) -> Result<bool> {
+        let mut longest: Vec<_> = lines.iter().filter(|corners| side(corners, 0, 1) > side(corners, 0, 3)).collect();
+        longest.sort_by(|a, b| side(b, 0, 1).total_cmp(&side(a, 0, 1)));
+        longest.truncate(VOTES);
+        let mut votes = Vec::new();
+        for corners in &longest {
+            let Some(line) = Line::cut_out(&self.pixels(), **corners).into_iter().next() else { continue };
+            match vote(&line, graphs)? {
+                Some(vote) => votes.push(vote),
+                None => return Ok(false),
+            }
+        }
+        let mean = votes.iter().sum::<f32>() / votes.len().max(1) as f32;
+        if mean.abs() >= CLEAR_VOTE {
+            return Ok(mean > 0.0);
+        }
+        let mut sure = [0.0, 0.0];
+        for corners in longest.into_iter().take(TRIALS) {
+            let mut on_its_head = *corners;
+            on_its_head.rotate_left(2);
+            sure[0] += confidence(&self.read_within(*corners, graphs, characters)?);
+            sure[1] += confidence(&self.read_within(on_its_head, graphs, characters)?);
+        }
+        Ok(sure[1] > sure[0])
+    }
+}
+
+/// From −1, where a line certainly stands upright, to 1, where it stands on its head; `None` without a direction graph.
+fn vote(line: &Line, graphs: &dyn Graphs) -> Result<Option<f32>> {
+    let output = graphs.direction(line.middle())?;
+    Ok(output.map(|output| match output.values.as_slice() {
+        [upright, on_its_head] => on_its_head - upright,
+        _ => 0.0,
+    }))
+}
+
+/// The mean confidence of words, each as often as it has characters.
+fn confidence(words: &[LineWord]) -> f32 {
+    let length = |word: &LineWord| word.text.chars().count() as f32;
+    let all: f32 = words.iter().map(length).sum();
+    words.iter().map(|word| word.confidence * length(word)).sum::<f32>() / all.max(1.0)
+}
+
+fn side(corners: &[Point; 4], from: usize, to: usize) -> f32 {
+    (corners[from].0 - corners[to].0).hypot(corners[from].1 - corners[to].1)
+}
+
+/// Width and height of what the detection graph is given for a picture of this size.
+fn detection_size(width: f32, height: f32) -> (usize, usize) {
+    let longest = width.max(height);
+    let scale = if longest < MIN_DETECTION_SIDE {
+        (MIN_DETECTION_SIDE / longest).min(MAX_ENLARGEMENT)
+    } else {
+        (MAX_DETECTION_SIDE / longest).min(1.0)
+    };
+    let rounded = |side: f32| ((side * scale / DETECTION_STEP).round().max(1.0) * DETECTION_STEP) as usize;
+    (rounded(width), rounded(height))
+}
+
+/// Whether lines run up or down the picture, so that the page was turned by a quarter.
+fn is_sideways(regions: &[Region]) -> bool {
+    let mut balance = 0.0;
+    for region in regions {
+        let Rectangle { width, height, .. } = region.smallest();
+        if height > LINE_RATIO * width {
+            balance += height;
+        } else if width > LINE_RATIO * height {
+            balance -= width;
+        }
+    }
+    balance > 0.0
+}
+
+/// The angle of the lines of a page in radians: the median over long lines, each as often as it is long.
+fn skew(regions: &[Region]) -> f32 {
+    let mut angles: Vec<(f32, f32)> = regions
+        .iter()
+        .map(Region::smallest)
+        .filter(|rectangle| rectangle.width > LONG_LINE_RATIO * rectangle.height)
+        .map(|rectangle| (rectangle.angle, rectangle.width))
+        .collect();
+    angles.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let half = angles.iter().map(|(_, width)| width).sum::<f32>() / 2.0;
+    let mut seen = 0.0;
+    let median = angles.iter().find(|(_, width)| {
+        seen += width;
+        seen >= half
+    });
+    median.map_or(0.0, |(angle, _)| *angle)
+}
+
+/// The rectangle of a line: along the page, unless it is long and runs otherwise.
+fn rectangle(region: &Region, skew: f32) -> Rectangle {
+    let own = region.smallest();
+    let differs = own.width > LONG_LINE_RATIO * own.height && (own.angle - skew).abs() > OWN_ANGLE;
+    if differs { own } else { region.line(skew) }
+}
+
+/// The median height of lines.
+fn usual_height(rectangles: &[Rectangle]) -> f32 {
+    let mut heights: Vec<f32> = rectangles.iter().map(|rectangle| rectangle.height.min(rectangle.width)).collect();
+    heights.sort_by(f32::total_cmp);
+    heights.get(heights.len() / 2).copied().unwrap_or_default()
+}
+
+/// Rectangles from top to bottom, those beside one another from left to right.
+fn in_order(mut rectangles: Vec<Rectangle>, skew: f32) -> Vec<Rectangle> {
+    let (sin, cos) = skew.sin_cos();
+    let across = |rectangle: &Rectangle| rectangle.center.1 * cos - rectangle.center.0 * sin;
+    let along = |rectangle: &Rectangle| rectangle.center.0 * cos + rectangle.center.1 * sin;
+    rectangles.sort_by(|a, b| across(a).total_cmp(&across(b)));
+    let is_beside = |a: &Rectangle, b: &Rectangle| across(b) - across(a) < a.height.min(b.height) / 2.0;
+    let mut rest = rectangles.as_mut_slice();
+    while let Some(first) = rest.first().copied() {
+        let beside = rest.iter().take_while(|rectangle| is_beside(&first, rectangle)).count().max(1);
+        let (row, below) = rest.split_at_mut(beside);
+        row.sort_by(|a, b| along(a).total_cmp(&along(b)));
+        rest = below;
+    }
+    rectangles
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_is_made_smaller_and_a_stamp_is_made_larger_for_detection() {
+        assert_eq!(detection_size(2480.0, 3508.0), (992, 1408));
+        assert_eq!(detection_size(827.0, 1169.0), (832, 1184));
+        assert_eq!(detection_size(200.0, 50.0), (608, 160));
+        assert_eq!(detection_size(30_000.0, 10.0), (1408, 32));
+    }
+
+    fn region(rectangle: Rectangle) -> Region {
+        Region { hull: rectangle.corners().to_vec() }
+    }
+
+    #[test]
+    fn the_angle_of_a_page_is_that_of_most_of_its_long_lines() {
+        let line = |angle: f32, width: f32| {
+            region(Rectangle { center: (500.0, 500.0), width, height: 10.0, angle: angle.to_radians() })
+        };
+        let regions = [line(2.0, 800.0), line(2.1, 700.0), line(1.9, 600.0), line(-30.0, 300.0), line(40.0, 20.0)];
+        assert!((skew(&regions).to_degrees() - 2.0).abs() < 0.01);
+        assert_eq!(skew(&[]), 0.0);
+        assert!(!is_sideways(&regions));
+        assert!((rectangle(&regions[3], skew(&regions)).angle.to_degrees() + 30.0).abs() < 0.01);
+        assert!((rectangle(&regions[4], skew(&regions)).angle.to_degrees() - 2.0).abs() < 0.01);
+    }
+
+    #[test]
+    fn lines_come_from_top_to_bottom_and_from_left_to_right_on_a_page_that_is_not_straight() {
+        let angle = 5.0_f32.to_radians();
+        let (sin, cos) = angle.sin_cos();
+        let at = |along: f32, across: f32| Rectangle {
+            center: (along * cos - across * sin, along * sin + across * cos),
+            width: 90.0,
+            height: 20.0,
+            angle,
+        };
+        let order = [at(0.0, 0.0), at(1000.0, 1.0), at(0.0, 30.0), at(500.0, 31.0), at(1000.0, 29.0), at(0.0, 60.0)];
+        let mut mixed = order.to_vec();
+        mixed.reverse();
+        assert_eq!(in_order(mixed, angle), order);
+    }
+}

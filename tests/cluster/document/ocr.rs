@@ -1,0 +1,137 @@
+//! Scans on a real cluster, recognised by the real model: `files/make.py` has drawn what they say.
+
+use super::value;
+use postgres::Client;
+use socle_tests::Cluster;
+
+const PNG: &[u8] = include_bytes!("files/harbour.png");
+const TIFF: &[u8] = include_bytes!("files/harbour.tif");
+const PDF: &[u8] = include_bytes!("files/harbour.pdf");
+
+/// A session that recognises pictures.
+fn session(cluster: &Cluster) -> Client {
+    let mut client = cluster.connect();
+    client
+        .batch_execute(
+            "SELECT socle.register_model('ocr', 'pp-ocrv6-small', license => 'Apache-2.0')
+             WHERE NOT EXISTS (SELECT FROM socle.model WHERE name = 'ocr'); SET socle.ocr_model = 'ocr'",
+        )
+        .unwrap();
+    client
+}
+
+fn metadata(client: &mut Client, document: &[u8], ocr: &str) -> serde_json::Value {
+    client.query_one("SELECT socle.document_metadata($1, ocr => $2)", &[&document, &ocr]).unwrap().get(0)
+}
+
+#[test]
+fn a_picture_of_a_page_becomes_heading_paragraphs_and_table() {
+    let cluster = Cluster::with_models("");
+    let mut client = session(&cluster);
+    for file in [PNG, TIFF, PDF] {
+        let text: String = client.query_one("SELECT socle.extract_text($1)", &[&file]).unwrap().get(0);
+        assert!(
+            text.starts_with("# Harbour Regulations\n\nShips that are longer than forty metres take a pilot"),
+            "{text}"
+        );
+        assert!(text.contains("\n\nThe fee for a berth is due on arrival."), "{text}");
+        assert!(text.contains("| Length | Fee per day | Deposit |\n"), "{text}");
+        assert!(text.contains("| up to 40 m | 61.00 | 250.00 |"), "{text}");
+    }
+    for file in [TIFF, PDF] {
+        let found = "SELECT count(*) FROM socle.extract($1) WHERE page = 2 AND content LIKE '%nuit jusqu_à l_aube.%'";
+        assert_eq!(client.query_one(found, &[&file]).unwrap().get::<_, i64>(0), 1);
+        let metadata = metadata(&mut client, file, "auto");
+        assert_eq!((&metadata["page_count"], &metadata["pages_recognized"]), (&2.into(), &2.into()), "{metadata}");
+        assert!(metadata["recognition_confidence"].as_f64().unwrap() > 0.9, "{metadata}");
+        assert_eq!(metadata["recognition_model"]["name"], "ocr");
+        let digest: String = value(&mut client, "SELECT digest FROM socle.model WHERE name = 'ocr'");
+        assert_eq!(metadata["recognition_model"]["digest"], digest.as_str());
+    }
+}
+
+#[test]
+fn pictures_are_read_only_if_that_is_wanted_and_possible() {
+    let cluster = Cluster::with_models("");
+    let mut client = session(&cluster);
+    let refused = |client: &mut Client, sql: &str| {
+        let error = client.query(sql, &[&PNG]).unwrap_err();
+        let error = error.as_db_error().unwrap();
+        (error.code().code().to_string(), format!("{} {}", error.message(), error.hint().unwrap_or_default()))
+    };
+    let (code, text) = refused(&mut client, "SELECT socle.extract_text($1, ocr => 'off')");
+    assert!(
+        code == "0A000" && text.starts_with("PNG image cannot be read") && text.contains("socle.ocr_model"),
+        "{text}"
+    );
+    let (code, text) = refused(&mut client, "SELECT socle.extract_text($1, ocr => 'sometimes')");
+    assert!(code == "22023" && text.contains("off, auto, always"), "{text}");
+    client.batch_execute("RESET socle.ocr_model").unwrap();
+    let (code, _) = refused(&mut client, "SELECT socle.extract_text($1)");
+    assert_eq!(code, "0A000");
+    let (code, text) = refused(&mut client, "SELECT socle.extract_text($1, ocr => 'always')");
+    assert!(code == "22023" && text.contains("register_model"), "{text}");
+    let wide = [b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\x01\0\0\0\x01\0\0\x08\0\0\0\0".as_slice(), &[0; 64]].concat();
+    client.batch_execute("SET socle.ocr_model = 'ocr'").unwrap();
+    assert!(client.query("SELECT socle.extract_text($1)", &[&wide]).is_err());
+    assert_eq!(metadata(&mut client, PNG, "auto")["pages_recognized"], 1);
+}
+
+#[test]
+fn a_corpus_of_scans_says_what_was_recognised_and_how_surely() {
+    let cluster = Cluster::with_models("");
+    let mut client = session(&cluster);
+    client.batch_execute("CREATE TABLE scan (id int PRIMARY KEY, bytes bytea)").unwrap();
+    client
+        .execute(
+            "INSERT INTO scan VALUES (1, $1), (2, convert_to('<p>Boats without a deck are left on the beach.', 'UTF8')),
+             (3, substr($2::bytea, 1, 2000))",
+            &[&PDF, &PNG],
+        )
+        .unwrap();
+    client
+        .batch_execute("SELECT socle.create_corpus('scans', source => 'scan', document => 'bytes', model => 'minilm')")
+        .unwrap();
+    client.query("SELECT socle.wait_for_corpus('scans', '5 minutes')", &[]).unwrap();
+    let recognised =
+        "SELECT count(*) FROM scans_chunk WHERE source_id = 1 AND recognition_confidence > 0.9 AND page IN (1, 2)";
+    assert!(value::<i64>(&mut client, recognised) >= 2);
+    let plain = "SELECT bool_and(recognition_confidence IS NULL) FROM scans_chunk WHERE source_id = 2";
+    assert!(value::<bool>(&mut client, plain));
+    // The damaged picture alone fails.
+    let failed: Vec<i32> = client
+        .query("SELECT (source_key ->> 'id')::int FROM socle.job_failure WHERE corpus = 'scans'", &[])
+        .unwrap()
+        .iter()
+        .map(|row| row.get(0))
+        .collect();
+    assert_eq!(failed, [3]);
+    let question = "SELECT citations -> 0 FROM socle.answer('scans', 'How long must a ship be to take a pilot?', max_sentences => 1, min_score => -100)";
+    if let Ok(row) = client.query_one(question, &[]) {
+        let citation: Option<serde_json::Value> = row.get(0);
+        assert!(citation.is_none_or(|citation| citation["recognition_confidence"].as_f64() > Some(0.9)));
+    }
+    let provenance = "SELECT ocr || ' ' || ocr_model || ' ' || (ocr_model_digest = (SELECT digest FROM socle.model WHERE name = 'ocr'))
+                      FROM socle.corpus WHERE name = 'scans'";
+    assert_eq!(value::<String>(&mut client, provenance), "auto ocr true");
+    assert_eq!(
+        value::<i64>(&mut client, "SELECT count(*) FROM socle.verify_corpus('scans') WHERE problem <> 'missing'"),
+        0
+    );
+    // Switched off, the files are read again beside the chunks.
+    client.batch_execute("SELECT socle.alter_corpus('scans', ocr => 'off')").unwrap();
+    client.batch_execute("CALL socle.sync_corpus('scans')").unwrap();
+    assert_eq!(value::<i64>(&mut client, "SELECT count(*) FROM scans_chunk WHERE source_id = 1"), 0);
+    assert_eq!(value::<i64>(&mut client, "SELECT count(*) FROM scans_chunk WHERE source_id = 2"), 1);
+}
+
+#[test]
+fn ocr_belongs_to_files() {
+    let cluster = Cluster::with_models("");
+    let mut client = session(&cluster);
+    client.batch_execute("CREATE TABLE note (id int PRIMARY KEY, body text)").unwrap();
+    let sql =
+        "SELECT socle.create_corpus('notes', source => 'note', content => '{body}', model => 'minilm', ocr => 'auto')";
+    let error = client.batch_execute(sql).unwrap_err();
+    assert_eq!(error.as_db_error().unwrap().message(), "ocr requires files");
+}
