@@ -157,7 +157,8 @@ fn registered(name: &str) -> Result<(ModelSpec, bool)> {
     }
     if let Some(package) = package {
         let weights = spec.layers.iter().filter_map(Layer::weights);
-        let files = [&spec.graph, &spec.tokenizer].into_iter().chain(&spec.configuration).chain(weights);
+        let ocr = spec.ocr.iter().flat_map(|graphs| [Some(&graphs.detection), graphs.direction.as_ref()]).flatten();
+        let files = [&spec.graph, &spec.tokenizer].into_iter().chain(&spec.configuration).chain(weights).chain(ocr);
         model_files::ensure(package, files.map(|file| (file.path.as_str(), file.bytes)), &what)?;
         spec.directory = model_files::path_for_engine(&spec.directory);
     }

@@ -134,6 +134,7 @@ impl Shape {
             first_position: 0,
             layers: Vec::new(),
             late_interaction: None,
+            ocr: None,
             served: Some(Box::new(served)),
         }
     }

@@ -88,6 +88,7 @@ pub fn inspect(
         first_position: 0,
         layers: Vec::new(),
         late_interaction: None,
+        served: None,
         ocr: Some(OcrGraphs {
             detection: files.detection.file.clone(),
             direction: files.direction.as_ref().map(|read| read.file.clone()),
