@@ -114,8 +114,9 @@ impl Exchange {
 
 fn open() -> Result<Option<Channel>> {
     static RESERVED: Once = Once::new();
-    // One descriptor, counted against max_files_per_process like those of Postgres.
-    RESERVED.call_once(backend::reserve_descriptor);
+    // Two descriptors, that of a request and the one that is kept for the ledger, counted against max_files_per_process like
+    // those of Postgres.
+    RESERVED.call_once(|| (0..2).for_each(|_| backend::reserve_descriptor()));
     let hello = EgressRequest::Hello { protocol: EGRESS_PROTOCOL_VERSION, session: session() };
     let hello = encode(0, 0, &hello)?;
     Channel::open(&EGRESS, hello, &|frame| {
