@@ -156,10 +156,9 @@ fn registered(name: &str) -> Result<(ModelSpec, bool)> {
             .hint("Drop the model with socle.drop_model() and register it again."));
     }
     if let Some(package) = package {
-        let weights = spec.layers.iter().filter_map(Layer::weights);
-        let ocr = spec.ocr.iter().flat_map(|graphs| [Some(&graphs.detection), graphs.direction.as_ref()]).flatten();
-        let files = [&spec.graph, &spec.tokenizer].into_iter().chain(&spec.configuration).chain(weights).chain(ocr);
-        model_files::ensure(package, files.map(|file| (file.path.as_str(), file.bytes)), &what)?;
+        let files = row.get("files").and_then(Value::as_array).into_iter().flatten();
+        let files = files.filter_map(|file| Some((file.get("path")?.as_str()?, file.get("bytes")?.as_u64()?)));
+        model_files::ensure(package, files, &what)?;
         spec.directory = model_files::path_for_engine(&spec.directory);
     }
     Ok((spec, row.get("public_use").and_then(Value::as_bool).unwrap_or(true)))

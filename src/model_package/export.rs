@@ -20,6 +20,7 @@ use socle_package::{
     END, FORMAT, FORMAT_VERSION, GeneratorParameters, MANIFEST, Manifest, ModelParameters, PART_BYTES, PackageFile,
     SIGNATURE, header, padding,
 };
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
@@ -118,7 +119,10 @@ fn of_model(row: &Value) -> Option<Manifest> {
         passage_prefix: text("passage_prefix")?,
         graph,
     };
-    let files: Vec<PackageFile> = files.into_iter().map(|(_, file)| file).collect();
+    // A file may have two roles.
+    let mut seen = HashSet::new();
+    let files: Vec<PackageFile> =
+        files.into_iter().map(|(_, file)| file).filter(|file| seen.insert(file.path.clone())).collect();
     (!files.is_empty()).then_some(())?;
     let (kind, digest) = (text("kind")?, text("digest")?);
     Some(Manifest { model: Some(parameters), files, ..begun(text("name")?, kind, digest, text("license")) })

@@ -222,23 +222,24 @@ fn register_model(name: &str, sha: &str, manifest: &Manifest, parameters: &Model
         |what: &str, value: &str| Error::new(Kind::NotSupported, format!("{what} \"{value}\" is not known here"));
     let kind = ModelKind::parse(&manifest.kind).ok_or_else(|| unknown("kind", &manifest.kind))?;
     let pooling = Pooling::parse(&parameters.pooling).ok_or_else(|| unknown("pooling", &parameters.pooling))?;
-    let common = ModelOverrides {
-        kind: Some(kind),
+    // As much as `socle.register_model` takes for the kind: models of pictures have files of fixed names and nothing else.
+    let of_kind = ModelOverrides { kind: Some(kind), ..ModelOverrides::default() };
+    let of_texts = || ModelOverrides {
         max_tokens: Some(parameters.max_tokens),
         graph: parameters.graph.clone(),
-        ..ModelOverrides::default()
+        ..of_kind.clone()
     };
-    let overrides = if kind == ModelKind::Embedding {
-        ModelOverrides {
+    let overrides = match kind.name() {
+        "ocr" => of_kind,
+        "embedding" => ModelOverrides {
             dimensions: parameters.dimensions,
             pooling: Some(pooling),
             normalize: Some(parameters.normalized),
             query_prefix: Some(parameters.query_prefix.clone()),
             passage_prefix: Some(parameters.passage_prefix.clone()),
-            ..common
-        }
-    } else {
-        common
+            ..of_texts()
+        },
+        _ => of_texts(),
     };
     let directory = model_files::directory_name(sha);
     let mut inspection = model::inspect(name, &model_files::path_for_engine(&directory), overrides)?;

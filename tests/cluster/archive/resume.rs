@@ -26,7 +26,7 @@ fn reader(cluster: &Cluster, client: &mut Client, milliseconds: u32) -> Client {
 }
 
 /// Interrupts an export of the slow reader after its first part, as `how` does. Returns the file of that part.
-fn interrupt(shelf: &Shelf, cluster: &Cluster, client: &mut Client, how: &dyn Fn(&mut Client)) -> u64 {
+fn interrupt(shelf: &Shelf, cluster: &Cluster, client: &mut Client, how: &dyn Fn(&mut Client)) -> (u64, i64, i64) {
     let mut slow = reader(cluster, client, 100);
     let path = shelf.path().join("out");
     let running = std::thread::spawn(move || export(&mut slow, "handbook", &path, MORE).unwrap_err());
@@ -34,7 +34,7 @@ fn interrupt(shelf: &Shelf, cluster: &Cluster, client: &mut Client, how: &dyn Fn
     eventually("a part is complete", || directory.join("progress.json").exists().then_some(()));
     how(client);
     running.join().unwrap();
-    inode(&directory.join("chunks-00001.parquet"))
+    version(&directory.join("chunks-00001.parquet"))
 }
 
 fn cancel(client: &mut Client) {
@@ -42,12 +42,14 @@ fn cancel(client: &mut Client) {
     assert!(value::<i64>(client, sql) > 0);
 }
 
-fn inode(file: &Path) -> u64 {
-    std::fs::metadata(file).unwrap().ino()
+/// Which file it is, and when it was written.
+fn version(file: &Path) -> (u64, i64, i64) {
+    let metadata = std::fs::metadata(file).unwrap();
+    (metadata.ino(), metadata.mtime(), metadata.mtime_nsec())
 }
 
 /// Goes on, and compares with an export that nothing interrupted. Returns the file of the first part.
-fn go_on(shelf: &Shelf, cluster: &Cluster, client: &mut Client) -> u64 {
+fn go_on(shelf: &Shelf, cluster: &Cluster, client: &mut Client) -> (u64, i64, i64) {
     let mut fast = reader(cluster, client, 0);
     export(&mut fast, "handbook", &shelf.path().join("out"), MORE).unwrap();
     export(&mut fast, "handbook", &shelf.path().join("whole"), MORE).unwrap();
@@ -56,7 +58,7 @@ fn go_on(shelf: &Shelf, cluster: &Cluster, client: &mut Client) -> u64 {
         assert_eq!(out[field], whole[field], "{field}");
     }
     assert_eq!(shelf.names(), ["out", "whole"]);
-    let first = inode(&shelf.path().join("out/chunks-00001.parquet"));
+    let first = version(&shelf.path().join("out/chunks-00001.parquet"));
     for name in shelf.names() {
         let mut files: Vec<String> = std::fs::read_dir(shelf.path().join(&name))
             .unwrap()
@@ -84,7 +86,10 @@ fn it_goes_on_after_a_cancel_and_after_a_crash() {
         signal(value::<i32>(client, sql).unsigned_abs(), libc::SIGKILL);
     };
     let first = interrupt(&shelf, &cluster, &mut client, &kill);
-    let mut client = eventually("the server is back", || cluster.try_connect().ok());
+    eventually("the server is back", || {
+        (cluster.log().matches("ready to accept connections").count() > 1).then_some(())
+    });
+    let mut client = cluster.connect();
     assert_eq!(go_on(&shelf, &cluster, &mut client), first);
 }
 
