@@ -60,15 +60,21 @@ impl Exchange {
     }
 
     fn new(channel: Channel, request: &EgressRequest<'_>) -> Result<Self> {
+        let mut exchange = Self { channel, outgoing: Outgoing::default() };
+        exchange.send(request)?;
+        Ok(exchange)
+    }
+
+    /// Sends a further request, after the last answer.
+    fn send(&mut self, request: &EgressRequest<'_>) -> Result<()> {
         let frame = encode(1, 0, request)?;
         if frame.len() > MAX_EGRESS_FRAME {
             return Err(Error::new(Kind::InputTooLong, "request is too large for an endpoint")
                 .detail(format!("It has {} bytes, the limit is {MAX_EGRESS_FRAME}.", frame.len())));
         }
-        let mut exchange = Self { channel, outgoing: Outgoing::default() };
-        exchange.outgoing.add(frame)?;
-        exchange.channel.send(&mut exchange.outgoing);
-        Ok(exchange)
+        self.outgoing.add(frame)?;
+        self.channel.send(&mut self.outgoing);
+        Ok(())
     }
 
     /// The next answer.
@@ -105,8 +111,9 @@ impl Exchange {
 
 fn open() -> Result<Option<Channel>> {
     static RESERVED: Once = Once::new();
-    // One descriptor, counted against max_files_per_process like those of Postgres.
-    RESERVED.call_once(backend::reserve_descriptor);
+    // Two descriptors, that of a request and the one that is kept for the ledger, counted against max_files_per_process like
+    // those of Postgres.
+    RESERVED.call_once(|| (0..2).for_each(|_| backend::reserve_descriptor()));
     let hello = EgressRequest::Hello { protocol: EGRESS_PROTOCOL_VERSION, session: session() };
     let hello = encode(0, 0, &hello)?;
     Channel::open(&EGRESS, hello, &|frame| {

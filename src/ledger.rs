@@ -7,7 +7,9 @@ mod entries;
 mod functions;
 mod texts;
 
-pub use entries::{LedgerEntry, erase_texts, for_each, is_reader, require_reader};
+#[allow(unused_imports, reason = "for what erases documents")]
+pub use entries::erase_texts;
+pub use entries::{LedgerEntry, for_each, is_reader, require_reader};
 
 use crate::egress_client::ledger::{Appended, append};
 use crate::pg::error::report;
@@ -22,6 +24,7 @@ use std::cell::{Cell, RefCell};
 use std::path::Path;
 
 /// What can happen. The names are those of the column `kind` of `socle.ledger`.
+#[allow(dead_code, reason = "what other parts of socle do and tell")]
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum EventKind {
     /// A model was registered, dropped, its use granted or taken back.

@@ -33,13 +33,12 @@ struct Citation<'a> {
     content_sha256: String,
 }
 
-/// Tells the ledger of an answer, or that a question was declined.
+/// Tells the ledger of an answer, or that a question was declined; not why, because that names words of the question.
 pub fn tell(asked: &Asked, request: &SearchRequest, answer: &Answer) {
     let mut event = Event::new(EventKind::Answer)
         .with("corpora", asked.0.clone())
         .with("socle_version", VERSION)
         .with("decision", if answer.refusal.is_some() { "declined" } else { "answered" })
-        .with("reason", answer.reason())
         .with("citations", answer.citations.iter().filter_map(|json| cited(json)).collect::<Vec<_>>())
         .with("removed_sentences", answer.removed.len())
         .with_text("question", Some(&request.query))

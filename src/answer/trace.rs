@@ -10,6 +10,7 @@ use crate::ledger::{self, LedgerEntry};
 use crate::pg::arguments::Arguments;
 use crate::pg::error::report;
 use crate::pg::jsonb_key::Key;
+use crate::pg::run_as::as_self;
 use crate::pg::{plan_cache, value};
 use crate::search::with_corpora;
 use pgrx::pg_sys::panic::ErrorReport;
@@ -73,8 +74,10 @@ fn trace_chunk(call: pg_sys::FunctionCallInfo) -> Result<Rows, ErrorReport> {
         let found = with_corpora(std::slice::from_ref(&name), |corpora| {
             let Some(corpus) = corpora.first() else { return Ok(None) };
             let keys = &corpus.tables.key_columns;
-            let found = plan_cache::rows(&corpus.sql(CHUNK), &[chunk.into()], 1, |row| {
-                (row.get::<String>(1).unwrap_or_default(), row.key(2, keys))
+            let found = as_self(|| {
+                plan_cache::rows(&corpus.sql(CHUNK), &[chunk.into()], 1, |row| {
+                    (row.get::<String>(1).unwrap_or_default(), row.key(2, keys))
+                })
             })?;
             Ok(found.into_iter().next().map(|(chunk, key)| (chunk, key, model(corpus))))
         })?;

@@ -3,8 +3,9 @@
 use super::{Exchange, unexpected};
 use crate::child_client::Lost;
 use crate::pg::wait;
-use socle_core::protocol::{EgressRequest, EgressResponse};
+use socle_core::protocol::{EgressRequest, EgressResponse, SessionName};
 use socle_core::{Error, Kind, Result};
+use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
 /// Longest time for which a process that takes no more connections, or leaves, is asked again.
@@ -60,13 +61,33 @@ pub fn checkpoint() -> Result<String> {
     }
 }
 
+thread_local! {
+    /// The connection of this session, and who it was opened for. The process closes it after some seconds without a request.
+    static KEPT: RefCell<Option<(SessionName, Exchange)>> = const { RefCell::new(None) };
+}
+
 /// The response to a request that may be sent twice: what that does is to say something twice.
 fn ask(request: &EgressRequest<'_>) -> Result<EgressResponse> {
-    let begun = Instant::now();
+    let (begun, session) = (Instant::now(), super::session());
     loop {
-        match Exchange::start(request)?.receive() {
-            Ok(EgressResponse::Failed { error }) | Err(Lost::Failed(error)) => return Err(error),
-            Ok(response) => return Ok(response),
+        // Taken out, so that an error or a cancel closes it: its response would be that to the next request.
+        let kept = KEPT.take().filter(|(kept, exchange)| *kept == session && exchange.channel.is_alive());
+        let mut exchange = match kept {
+            Some((_, mut exchange)) => {
+                exchange.send(request)?;
+                exchange
+            }
+            None => Exchange::start(request)?,
+        };
+        match exchange.receive() {
+            Err(Lost::Failed(error)) => return Err(error),
+            Ok(response) => {
+                KEPT.set(Some((session, exchange)));
+                return match response {
+                    EgressResponse::Failed { error } => Err(error),
+                    response => Ok(response),
+                };
+            }
             Err(Lost::Left | Lost::Died) if begun.elapsed() < PATIENCE => wait::wait_for_time(RETRY),
             Err(Lost::Left | Lost::Died) => {
                 return Err(Error::new(

@@ -72,6 +72,7 @@ pub fn for_each(work: &mut dyn FnMut(&LedgerEntry) -> Result<()>) -> Result<()> 
 ///
 /// # Errors
 /// `DamagedLedger`, `UnreadableFile`.
+#[allow(dead_code, reason = "for what erases documents")]
 pub fn erase_texts(concerns: &mut dyn FnMut(&Value) -> bool) -> Result<u64> {
     let (mut count, database) = (0, backend::database_name());
     for chain in read::chains(Path::new(LEDGER_DIRECTORY)).map_err(error)? {

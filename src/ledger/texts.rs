@@ -56,6 +56,7 @@ pub fn find(entry: &Entry, origin: &str) -> Texts {
 ///
 /// # Errors
 /// `UnreadableFile`.
+#[allow(dead_code, reason = "for what erases documents")]
 pub fn erase(origin: &str, number: u64) -> Result<bool> {
     let path = path(origin, number);
     match std::fs::remove_file(&path) {

@@ -1,21 +1,16 @@
-//! The one thread that writes the ledger. All who wait share one write and one sync, and each is answered when its entry is on
-//! disk.
+//! Writes the ledger. All who wait share one write and one sync, and each is answered when its entry is on disk.
 
 use crate::server::panic_free;
 use serde_json::{Map, Value};
 use socle_core::protocol::SessionName;
 use socle_core::{Error, Kind, Result};
 use socle_ledger::{Checkpoint, Draft, Fault, Ledger, Place, Pruned, Stamp};
-use std::io;
 use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Size from which on a segment is followed by another, in bytes: some ten thousand entries, which are read at each start.
 pub const SEGMENT_BYTES: u64 = 16 << 20;
-
-/// Most entries of one write.
-const MAX_BATCH: usize = 256;
 
 /// Kinds that only this process writes.
 const OWN_KINDS: [&str; 7] = ["chain", "segment", "torn", "prune", "request", "outcome", "refusal"];
@@ -29,14 +24,15 @@ pub struct Written {
     pub stamp: Stamp,
 }
 
-/// What the writer is asked, with where the answer goes.
+/// What is asked, with where the answer goes.
+#[derive(Debug)]
 enum Job {
     Append(Draft, Sender<Result<Written, Fault>>),
     Prune(String, Map<String, Value>, Sender<Result<Pruned, Fault>>),
     Checkpoint(Sender<Result<Checkpoint, Fault>>),
 }
 
-/// What is known of the ledger without asking the writer.
+/// What is known of the ledger.
 #[derive(Clone, Debug, Default)]
 pub struct Status {
     /// The chain that is written, and the number of its last entry.
@@ -45,24 +41,23 @@ pub struct Status {
     pub failure: Option<String>,
 }
 
-/// The writer, as all other threads know it.
+/// The ledger, as all threads know it. Who comes first writes for all who wait meanwhile.
 #[derive(Debug)]
 pub struct LedgerWriter {
-    jobs: Sender<Job>,
-    status: Arc<Mutex<Status>>,
+    jobs: Mutex<Vec<Job>>,
+    writing: Mutex<Writing>,
+    status: Mutex<Status>,
 }
 
 impl LedgerWriter {
-    /// Starts the thread. The directory has to be there.
-    ///
-    /// # Errors
-    /// When no thread can be started.
-    pub fn start(root: PathBuf, place: Place, segment_bytes: u64) -> io::Result<Self> {
-        let (jobs, receiver) = channel();
-        let status = Arc::new(Mutex::new(Status::default()));
-        let writing = Writing { root, place, segment_bytes, ledger: None, status: status.clone() };
-        std::thread::Builder::new().name("socle ledger".into()).spawn(move || writing.run(&receiver))?;
-        Ok(Self { jobs, status })
+    /// Opens the ledger in this directory, which has to be there. Where that fails, each request tries again.
+    pub fn new(root: PathBuf, place: Place, segment_bytes: u64) -> Self {
+        let mut writing = Writing { root, place, segment_bytes, ledger: None };
+        let opened = writing.open();
+        let status = Mutex::new(Status::default());
+        let writer = Self { jobs: Mutex::default(), writing: Mutex::new(writing), status };
+        writer.note(&lock(&writer.writing), opened.err());
+        writer
     }
 
     /// The state of the ledger.
@@ -112,9 +107,27 @@ impl LedgerWriter {
 
     fn ask<T>(&self, job: impl FnOnce(Sender<Result<T, Fault>>) -> Job) -> Result<T> {
         let (sender, answer) = channel();
-        let ended = || Error::new(Kind::Bug, "the thread that writes the ledger has ended");
-        self.jobs.send(job(sender)).map_err(|_| ended())?;
-        answer.recv().map_err(|_| ended())?.map_err(error)
+        lock(&self.jobs).push(job(sender));
+        let mut writing = lock(&self.writing);
+        // Those who came meanwhile are written with this one, and find their answers when it is their turn.
+        let answered = match answer.try_recv() {
+            Ok(answered) => answered,
+            Err(_) => {
+                let jobs = std::mem::take(&mut *lock(&self.jobs));
+                let fault = panic_free(|| writing.serve(jobs));
+                self.note(&writing, fault.unwrap_or_else(|| Some(Fault::refusal("the ledger could not be written"))));
+                answer.try_recv().map_err(|_| Error::new(Kind::Bug, "an entry of the ledger was not written"))?
+            }
+        };
+        answered.map_err(error)
+    }
+
+    fn note(&self, writing: &Writing, fault: Option<Fault>) {
+        let mut status = lock(&self.status);
+        if let Some(ledger) = &writing.ledger {
+            status.last = Some((ledger.origin().to_string(), ledger.checkpoint().size));
+        }
+        status.failure = fault.map(|fault| fault.reason);
     }
 }
 
@@ -141,54 +154,54 @@ fn error(fault: Fault) -> Error {
     )
 }
 
-/// The thread itself.
+/// What is written on.
+#[derive(Debug)]
 struct Writing {
     root: PathBuf,
     place: Place,
     segment_bytes: u64,
     /// `None` before it was opened, and after a failure that needs it to be opened again.
     ledger: Option<Ledger>,
-    status: Arc<Mutex<Status>>,
 }
 
 impl Writing {
-    fn run(mut self, jobs: &Receiver<Job>) {
-        // Opened at the start, so that the state is known; where that fails, each request tries again.
-        let _ = self.open();
-        while let Ok(job) = jobs.recv() {
-            let batch: Vec<Job> = std::iter::once(job).chain(jobs.try_iter().take(MAX_BATCH - 1)).collect();
-            let mut drafts = Vec::new();
-            let mut answers = Vec::new();
-            for job in batch {
-                match job {
-                    Job::Append(draft, answer) => {
-                        drafts.push(draft);
-                        answers.push(answer);
-                    }
-                    Job::Prune(before, fields, answer) => {
-                        let _ = answer.send(self.with_ledger(|ledger| ledger.prune(&before, &fields)));
-                    }
-                    Job::Checkpoint(answer) => {
-                        let _ = answer.send(self.with_ledger(|ledger| Ok(ledger.checkpoint())));
-                    }
+    /// Does these jobs, and returns what went wrong last.
+    fn serve(&mut self, jobs: Vec<Job>) -> Option<Fault> {
+        let (mut drafts, mut answers, mut fault) = (Vec::new(), Vec::new(), None);
+        for job in jobs {
+            match job {
+                Job::Append(draft, answer) => {
+                    drafts.push(draft);
+                    answers.push(answer);
+                }
+                Job::Prune(before, fields, answer) => {
+                    let pruned = self.with_ledger(|ledger| ledger.prune(&before, &fields));
+                    fault = pruned.as_ref().err().cloned();
+                    let _ = answer.send(pruned);
+                }
+                Job::Checkpoint(answer) => {
+                    let checkpoint = self.with_ledger(|ledger| Ok(ledger.checkpoint()));
+                    fault = checkpoint.as_ref().err().cloned();
+                    let _ = answer.send(checkpoint);
                 }
             }
-            if !drafts.is_empty() {
-                self.append(&drafts, answers);
-            }
         }
+        if drafts.is_empty() { fault } else { self.append(&drafts, answers) }
     }
 
-    fn append(&mut self, drafts: &[Draft], answers: Vec<Sender<Result<Written, Fault>>>) {
-        let written = self.with_ledger(|ledger| Ok((ledger.append(drafts)?, ledger.origin().to_string())));
-        match written {
+    fn append(&mut self, drafts: &[Draft], answers: Vec<Sender<Result<Written, Fault>>>) -> Option<Fault> {
+        match self.with_ledger(|ledger| Ok((ledger.append(drafts)?, ledger.origin().to_string()))) {
             Ok((stamps, origin)) => {
                 for (stamp, answer) in stamps.into_iter().zip(answers) {
                     // Whoever has gone away meanwhile has its entry all the same.
                     let _ = answer.send(stamp.map(|stamp| Written { origin: origin.clone(), stamp }));
                 }
+                None
             }
-            Err(fault) => answers.into_iter().for_each(|answer| drop(answer.send(Err(fault.clone())))),
+            Err(fault) => {
+                answers.into_iter().for_each(|answer| drop(answer.send(Err(fault.clone()))));
+                Some(fault)
+            }
         }
     }
 
@@ -196,9 +209,7 @@ impl Writing {
         let (root, place, segment_bytes) = (&self.root, &self.place, self.segment_bytes);
         let opened = panic_free(|| Ledger::open(root, place, segment_bytes));
         let opened = opened.unwrap_or_else(|| Err(Fault::damage("the ledger could not be opened")));
-        let result = opened.map(|ledger| self.ledger = Some(ledger));
-        self.note(result.as_ref().err());
-        result
+        opened.map(|ledger| self.ledger = Some(ledger))
     }
 
     fn with_ledger<T>(&mut self, work: impl FnOnce(&mut Ledger) -> Result<T, Fault>) -> Result<T, Fault> {
@@ -211,19 +222,10 @@ impl Writing {
         if ledger.broken().is_some() {
             self.ledger = None;
         }
-        self.note(result.as_ref().err());
         result
-    }
-
-    fn note(&self, fault: Option<&Fault>) {
-        let mut status = lock(&self.status);
-        if let Some(ledger) = &self.ledger {
-            status.last = Some((ledger.origin().to_string(), ledger.checkpoint().size));
-        }
-        status.failure = fault.map(|fault| fault.reason.clone());
     }
 }
 
-fn lock(status: &Mutex<Status>) -> MutexGuard<'_, Status> {
-    status.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -69,7 +69,7 @@ fn serve() -> Result<(), Box<dyn Error>> {
         files: sandbox.files,
         ..EgressReport::default()
     };
-    let ledger = LedgerWriter::start(ledger_directory.to_path_buf(), place, SEGMENT_BYTES)?;
+    let ledger = LedgerWriter::new(ledger_directory.to_path_buf(), place, SEGMENT_BYTES);
     let service = Arc::new(Service { settings, statistics: Statistics::default(), ledger, restricts_ports: true });
     Server { listener, termination, service, control, report, accessible }.run()?;
     Ok(())

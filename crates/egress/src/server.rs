@@ -16,7 +16,7 @@ use std::io::{self, ErrorKind};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
 /// Most requests in progress. Each has a thread and a connection.
@@ -47,6 +47,8 @@ pub struct Server {
 struct Load {
     connections: AtomicUsize,
     requests: AtomicUsize,
+    /// The process ends when nobody is connected any more, so that connections end with their next response.
+    is_leaving: AtomicBool,
 }
 
 /// One of a number, as long as it lives.
@@ -86,8 +88,11 @@ impl Server {
             }
             let is_idle = load.connections.load(SeqCst) == 0;
             // A backend whose connection has not been accepted yet tries the next process.
-            if is_idle && (self.accessible.is_outdated() || process::executable_was_replaced()) {
-                return Ok(());
+            if self.accessible.is_outdated() || process::executable_was_replaced() {
+                load.is_leaving.store(true, SeqCst);
+                if is_idle {
+                    return Ok(());
+                }
             }
             let accepted = self.accept(&load);
             if accepted || !is_idle {
@@ -170,6 +175,10 @@ fn converse(stream: UnixStream, service: &Service, load: &Load, report: EgressRe
             Err(error) => EgressResponse::Failed { error },
         };
         caller.finish(id, &response);
+        // A session keeps its connection for further entries of the ledger, unless there are too many of them.
+        if load.connections.load(SeqCst) > MAX_REQUESTS || load.is_leaving.load(SeqCst) {
+            return Ok(());
+        }
     }
 }
 

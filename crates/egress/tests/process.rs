@@ -274,3 +274,38 @@ fn silent_servers_hold_up_their_own_requests_only() {
     eventually("nothing is waited for", || (process.report().running == 0).then_some(()));
     assert_eq!(process.report().endpoints[0].failure_count, 20);
 }
+
+#[test]
+fn what_it_is_told_is_in_the_ledger_and_what_only_it_writes_nobody_tells() {
+    let process = Process::start();
+    let mut client = process.connect();
+    let tell = |kind: &str, fields: &str| EgressRequest::Append { kind: kind.into(), fields: fields.into() };
+    for number in 2..=3 {
+        client.send(&tell("answer", "{\"b\":1,\"a\":[\"x\"]}"));
+        match client.receive() {
+            Some(EgressResponse::Appended { number: found, .. }) => assert_eq!(found, number),
+            other => panic!("{other:?}"),
+        }
+    }
+    for (kind, fields) in [("request", "{}"), ("segment", "{}"), ("", "{}"), ("answer", "[]"), ("answer", "no JSON")] {
+        client.send(&tell(kind, fields));
+        match client.receive() {
+            Some(EgressResponse::Failed { error }) => assert_eq!(error.kind, Kind::InvalidArgument, "{kind} {fields}"),
+            other => panic!("{other:?}"),
+        }
+    }
+    let report = process.report();
+    let chain = process.scratch.0.join("socle/ledger").join(report.ledger_origin.unwrap());
+    let segment = std::fs::read_dir(chain).unwrap().next().unwrap().unwrap().path();
+    let text = std::fs::read_to_string(segment).unwrap();
+    assert_eq!((text.lines().count(), report.ledger_number, report.ledger_failure), (3, 3, None));
+    assert!(text.contains("\"data\":{\"a\":[\"x\"],\"b\":1}"), "{text}");
+    let key = process.scratch.0.join("socle/ledger.key");
+    let mode = std::os::unix::fs::MetadataExt::mode(&std::fs::metadata(key).unwrap());
+    assert_eq!(mode & 0o777, 0o600);
+    client.send(&EgressRequest::Checkpoint);
+    match client.receive() {
+        Some(EgressResponse::Checkpoint(text)) => assert!(text.contains("\n3\n"), "{text}"),
+        other => panic!("{other:?}"),
+    }
+}

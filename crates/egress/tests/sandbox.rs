@@ -33,9 +33,11 @@ fn it_has_tcp_connections_and_few_files() {
 #[ignore = "run by the other test, in a process of its own"]
 fn inside() {
     let keys = std::env::var(KEYS).unwrap();
+    let ledger = std::path::Path::new(&keys).join("ledger");
+    std::fs::create_dir(&ledger).unwrap();
     let listeners = [TcpListener::bind("127.0.0.1:0").unwrap(), TcpListener::bind("127.0.0.1:0").unwrap()];
     let [first, second] = listeners.each_ref().map(|listener| listener.local_addr().unwrap());
-    let (sandbox, accessible) = sandbox::enter(&keys);
+    let (sandbox, accessible) = sandbox::enter(&keys, &ledger);
     assert!(sandbox.network.starts_with("TCP connections"), "{sandbox:?}");
     assert!(!accessible.is_outdated());
     let is_refused = |result: std::io::Result<()>, what: &str| {
@@ -68,6 +70,7 @@ fn inside() {
         assert!(File::open(format!("{keys}/key")).is_ok() && File::open("/etc/hosts").is_ok());
         is_refused(File::open("/etc/passwd").map(drop), "another file");
         is_refused(std::fs::write(format!("{keys}/new"), "x"), "writing");
+        std::fs::write(ledger.join("new"), "x").unwrap();
     }
     if sandbox.files.contains("its own port") {
         sandbox::restrict_ports(&[first.port()]).unwrap();

@@ -1,5 +1,7 @@
 //! A ledger on disk: what is written is found, what was torn is cut off and said, and what was changed is found by verification.
 
+#![allow(clippy::unwrap_used, missing_docs)]
+
 use socle_ledger::verify::{Report, verify};
 use socle_ledger::{Checkpoint, Draft, Ledger, Place, read};
 use std::fs;
@@ -207,7 +209,9 @@ fn a_chain_that_was_rewritten_or_cut_as_a_whole_is_found_by_a_checkpoint_and_by_
     // As who has all rights would do it: another history under the same name.
     let other = Directory::new();
     let mut ledger = other.open();
-    (0..20).for_each(|number| drop(ledger.append_one(&entry(number + 1)).unwrap()));
+    for number in 1..21 {
+        ledger.append_one(&entry(number)).unwrap();
+    }
     let own = segments(&directory)[0].parent().unwrap().to_path_buf();
     let kept = other.0.join("kept");
     fs::rename(&own, &kept).unwrap();
@@ -276,7 +280,9 @@ fn what_was_pruned_is_said_and_the_rest_can_be_verified() {
     assert_eq!(reports[0].problems, Vec::<String>::new());
     assert!(early.size >= reports[0].first, "the checkpoint is within what is kept");
     assert_eq!(problems(&directory, Some(&early)), Vec::<String>::new());
-    (0..20).for_each(|number| drop(ledger.append_one(&entry(number)).unwrap()));
+    for number in 0..20 {
+        ledger.append_one(&entry(number)).unwrap();
+    }
     ledger.prune("2999-12-31T00:00:00.000000Z", &fields).unwrap();
     assert_eq!(problems(&directory, None), Vec::<String>::new());
     let found = problems(&directory, Some(&early));

@@ -12,7 +12,7 @@ const HOOKS: &str = include_str!("hostile_hooks.sql");
 
 /// What calls each function of the schema, by its name, on the corpus of the hostile owner where it takes one. The last ones
 /// change it.
-const CALLS: [(&str, &str); 99] = [
+const CALLS: [(&str, &str); 107] = [
     ("key_column", "SELECT socle_internal.key_column('{\"id\": 1}', 'id')"),
     ("wait_reasons", "SELECT * FROM socle_internal.wait_reasons()"),
     ("why_not_captured", "SELECT socle_internal.why_not_captured(corpus, source) FROM socle.corpus_binding"),
@@ -40,6 +40,11 @@ const CALLS: [(&str, &str); 99] = [
     ("revoke_endpoint", "SELECT socle.revoke_endpoint('nowhere', 'public')"),
     ("drop_endpoint", "SELECT socle.drop_endpoint('nowhere')"),
     ("endpoint_report", "SELECT socle.endpoint_report()"),
+    ("ledger_entries", "SELECT * FROM socle_internal.ledger_entries()"),
+    ("ledger_report", "SELECT socle_internal.ledger_report()"),
+    ("ledger_checkpoint", "SELECT socle.ledger_checkpoint()"),
+    ("verify_ledger", "SELECT * FROM socle.verify_ledger()"),
+    ("prune_ledger", "SELECT * FROM socle.prune_ledger('2000-01-01')"),
     ("generate", "SELECT socle.generate('alpha', 'nowhere')"),
     ("generate", "SELECT socle.generate('[{\"role\": \"user\", \"content\": \"alpha\"}]'::jsonb, 'nowhere')"),
     ("count_generator_tokens", "SELECT socle.count_generator_tokens('alpha', 'nowhere')"),
@@ -121,6 +126,12 @@ const CALLS: [(&str, &str); 99] = [
         "cite",
         "SELECT * FROM socle.cite('{\"corpus\": \"atk\", \"source_key\": {\"id\": \"x1\"}, \"start_offset\": 1, \"end_offset\": 5, \"content_sha256\": \"0\"}')",
     ),
+    ("trace", "SELECT * FROM socle.trace('alpha')"),
+    (
+        "trace",
+        "SELECT * FROM socle.trace('{\"corpus\": \"atk\", \"source_key\": {\"id\": \"x1\"}, \"start_offset\": 1, \"end_offset\": 5, \"content_sha256\": \"0\"}'::jsonb)",
+    ),
+    ("trace", "SELECT * FROM socle.trace('atk', 1)"),
     ("evaluate_answers", "SELECT * FROM socle.evaluate_answers('atk', 'asked')"),
     ("calibrate", "SELECT * FROM socle.calibrate('atk', 'asked')"),
     ("prompt", "SELECT socle.prompt('atk', 'alpha')"),

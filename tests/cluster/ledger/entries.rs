@@ -74,6 +74,24 @@ fn an_answer_is_told_with_its_sources_and_without_its_words() {
     }
     let key = std::fs::read_to_string(cluster.data().join("socle/ledger.key")).unwrap();
     assert!(!text.contains(key.trim()) && !cluster.log().contains(key.trim()));
+    // From the answer to its document, and from the document to its answers.
+    let steps = |client: &mut postgres::Client, arguments: &str| -> Vec<String> {
+        let rows = client.query(&format!("SELECT step FROM socle.trace({arguments})"), &[]).unwrap();
+        rows.into_iter().map(|row| row.get(0)).collect()
+    };
+    let quoted = answer.replace('\'', "''");
+    assert_eq!(steps(&mut client, &format!("'{quoted}'::text")), ["answer", "citation", "answer", "citation"]);
+    let citation = cited[0].to_string().replace('\'', "''");
+    assert_eq!(steps(&mut client, &format!("'{citation}'::jsonb")), ["citation", "model", "answer", "answer"]);
+    let chunk = |like: &str| format!("'handbook', (SELECT chunk_id FROM handbook_chunk WHERE content LIKE '{like}%')");
+    assert_eq!(steps(&mut client, &chunk("A backup")), ["vector", "model", "answer", "answer"]);
+    assert_eq!(steps(&mut client, &chunk("Cats")), ["vector", "model"]);
+    let state = format!("SELECT detail->>'state' FROM socle.trace('{quoted}'::text) WHERE step = 'citation' LIMIT 1");
+    assert_eq!(client.query_one(&state, &[]).unwrap().get::<_, String>(0), "valid");
+    client.batch_execute("UPDATE article SET body = 'Nothing.' WHERE id = 1").unwrap();
+    assert_eq!(client.query_one(&state, &[]).unwrap().get::<_, String>(0), "changed");
+    client.batch_execute("UPDATE article SET body = 'A backup is made each night at two.' WHERE id = 1").unwrap();
+    client.batch_execute("CALL socle.sync_corpus('handbook')").unwrap();
     // Texts are kept where somebody wants that, beside the ledger.
     client.batch_execute("SET socle.ledger_text = on; SET socle.ledger_search = on").unwrap();
     client.query_one(ask, &[&question]).unwrap();

@@ -10,11 +10,12 @@ fn only_those_who_were_granted_it_read_it_and_of_their_database_only() {
     let mut client = cluster.connect();
     client
         .batch_execute(
-            "CREATE DATABASE other; CREATE ROLE auditor LOGIN; CREATE ROLE stranger LOGIN;
+            "CREATE ROLE auditor LOGIN; CREATE ROLE stranger LOGIN;
              GRANT SELECT ON socle.ledger TO auditor; GRANT EXECUTE ON FUNCTION socle.verify_ledger TO auditor;
              SELECT socle.drop_model('bge')",
         )
         .unwrap();
+    client.batch_execute("CREATE DATABASE other").unwrap();
     let mut other = cluster.connect_to("other");
     other
         .batch_execute("CREATE EXTENSION socle CASCADE; SELECT socle.register_model('mine', 'all-minilm-l6-v2')")

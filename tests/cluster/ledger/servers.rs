@@ -69,3 +69,32 @@ fn a_server_that_starts_again_goes_on_with_its_chain() {
     assert_eq!(chains(&mut client), before);
     assert_eq!(problems(&mut client, Some(&kept)), Vec::<String>::new());
 }
+
+#[test]
+fn a_server_that_is_brought_back_to_an_earlier_time_begins_a_chain_and_lacks_what_came_later() {
+    let primary = Cluster::with_models("wal_level = replica");
+    let mut client = primary.connect();
+    let early = checkpoint(&mut client);
+    let own = chains(&mut client).pop().unwrap();
+    let restored = Cluster::standby_of(&primary);
+    client.batch_execute("SELECT socle.drop_model('bge'); SELECT pg_switch_wal()").unwrap();
+    let late = checkpoint(&mut client);
+    std::fs::remove_file(restored.data().join("standby.signal")).unwrap();
+    std::fs::write(restored.data().join("recovery.signal"), "").unwrap();
+    restored.configure(&format!(
+        "restore_command = 'cp \"{}/pg_wal/%f\" \"%p\"'\nrecovery_target = 'immediate'\nrecovery_target_action = 'promote'\nprimary_conninfo = ''",
+        primary.data().display()
+    ));
+    restored.start();
+    let mut reader = restored.wait_for_connection();
+    eventually("it has left recovery", || {
+        let recovering: bool = reader.query_one("SELECT pg_is_in_recovery()", &[]).unwrap().get(0);
+        (!recovering).then_some(())
+    });
+    reader.batch_execute("SELECT socle.drop_model('bge')").unwrap();
+    assert_ne!(chains(&mut reader).pop().unwrap(), own);
+    assert_eq!(problems(&mut reader, Some(&early)), Vec::<String>::new());
+    let found = problems(&mut reader, Some(&late));
+    assert!(found.len() == 1 && found[0].contains("but the checkpoint has"), "{found:?}");
+    assert_eq!(problems(&mut client, Some(&late)), Vec::<String>::new());
+}

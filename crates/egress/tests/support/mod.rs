@@ -5,11 +5,13 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use socle_core::endpoint::{CorpusPolicy, Dialect, EndpointSpec};
 use socle_core::generator::{Finish, MessageRole};
-use socle_core::protocol::{EgressResponse, EgressSettings, FrameBuffer, MAX_EGRESS_FRAME};
+use socle_core::protocol::{EgressResponse, EgressSettings, FrameBuffer, MAX_EGRESS_FRAME, SessionName};
 use socle_core::{Error, Kind};
 use socle_egress::call::{self, Call, Service};
 use socle_egress::caller::Caller;
 use socle_egress::intent::Statistics;
+use socle_egress::ledger::{LedgerWriter, SEGMENT_BYTES};
+use socle_ledger::Place;
 use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
@@ -240,7 +242,10 @@ pub fn service(directory: &Path, name_servers: &str) -> Service {
         system_identifier: 0,
         timeline: 0,
     };
-    let ledger = LedgerWriter::start(directory.join("ledger"), Place::default(), SEGMENT_BYTES).unwrap();
+    // Not where the test runs, if there is no directory.
+    let own = std::env::temp_dir().join(format!("socle-egress-ledger-{}", std::process::id()));
+    let root = if directory.as_os_str().is_empty() { own } else { directory.join("ledger") };
+    let ledger = LedgerWriter::new(root, Place::default(), SEGMENT_BYTES);
     Service { settings, statistics: Statistics::default(), ledger, restricts_ports: false }
 }
 
@@ -251,7 +256,7 @@ pub type Outcome = Result<(String, Option<u32>, Finish), Error>;
 pub fn outcome(service: &Service, call: &Call) -> Outcome {
     let (ours, theirs) = UnixStream::pair().unwrap();
     let caller = Arc::new(Caller::new(theirs).unwrap());
-    let result = call::serve(service, &caller, 1, call);
+    let result = call::serve(service, &caller, 1, &SessionName::default(), call);
     drop(caller);
     let (mut text, mut buffer) = (String::new(), FrameBuffer::default());
     let mut bytes = Vec::new();
