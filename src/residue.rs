@@ -19,7 +19,6 @@ use crate::worker::owner_code_timeout;
 use crate::worker::session;
 use crate::worker::transaction::{WorkerError, as_corpus_owner, transaction};
 use pgrx::prelude::*;
-use socle_core::Error;
 use socle_core::fair_queue::message::Message;
 use socle_core::protocol::{Request, Response, SegmentDigest};
 use std::time::Duration;
@@ -204,7 +203,7 @@ fn drop_former_segments() -> Result<u64, WorkerError> {
     match engine_client::ask(Request::KeywordRetain { segments })?.pop() {
         Some(Response::KeywordRetained { removed }) => Ok(removed),
         Some(Response::Failed { error, .. }) => Err(error.into()),
-        _ => Err(Error::from(engine_client::unexpected()).into()),
+        _ => Err(engine_client::unexpected().into()),
     }
 }
 

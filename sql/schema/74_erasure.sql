@@ -34,7 +34,7 @@ COMMENT ON COLUMN socle.erasure.removed_files IS 'files of former segments that 
 CREATE VIEW socle.erasure_status AS
 SELECT e.erasure, e.corpus, e.requested_at, e.requested_by, e.state,
        CASE WHEN e.state OPERATOR(pg_catalog.=) 'done' THEN NULL
-            WHEN c.name IS NULL THEN 'the corpus was dropped: its tables and files are gone'
+            WHEN c.name IS NULL THEN 'the corpus was dropped with its tables: what is left of its segments goes with the next erasure, or VACUUM FULL socle.keyword_segment_part'
             WHEN b.corpus IS NULL OR c.state OPERATOR(pg_catalog.=) ANY (ARRAY['paused', 'broken', 'filling'])
                 THEN pg_catalog.format('the corpus is %s: it goes on once that is over', CASE WHEN b.corpus IS NULL THEN 'paused' ELSE c.state END)
             ELSE coalesce(e.state_reason, 'a worker has not begun yet') END AS state_reason,

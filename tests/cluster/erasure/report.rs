@@ -39,7 +39,8 @@ fn it_says_what_the_kernel_says_of_each_process() {
     assert_eq!(before, Some(0), "a session by a Unix socket");
     cluster.stop("fast");
     cluster.start();
-    let mut client = cluster.wait_for_connection();
+    // Its Unix socket is named after the port.
+    let mut client = cluster.configuration().port(port).connect(NoTls).unwrap();
     let postmaster = i32::try_from(cluster.postmaster_pid()).unwrap();
     let listening: Option<i64> = client.query_one(sql, &[&postmaster]).unwrap().get(0);
     assert_eq!(listening, Some(1), "the postmaster listens on one port");
