@@ -250,9 +250,8 @@ fn a_server_that_is_busy_is_waited_for_and_holds_up_nobody() {
     assert!(!found(&mut client, ", vector_optional => true").unwrap().is_empty());
     server.set(Mood::Good);
     // It asked for an hour: only another worker, which does not know that, comes earlier.
-    let pid: i32 =
-        client.query_one("SELECT pid FROM pg_stat_activity WHERE backend_type = 'socle sync'", &[]).unwrap().get(0);
-    client.execute("SELECT pg_terminate_backend($1)", &[&pid]).unwrap();
+    let ended = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'socle sync'";
+    assert!(!client.query(ended, &[]).unwrap().is_empty());
     client.batch_execute("INSERT INTO note VALUES (4, 'Birds sing.')").unwrap();
     eventually("all is embedded", || {
         let chunks: i64 = client.query_one("SELECT count(*) FROM notes_chunk", &[]).unwrap().get(0);
