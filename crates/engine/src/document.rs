@@ -5,12 +5,14 @@
 //! here. The engine itself never parses a document.
 
 mod conversation;
+mod page_cache;
 mod reader;
 mod reader_exit;
 
 use crate::request::Request;
 use conversation::Conversation;
 pub use conversation::{Done, PictureMemory, PictureRoom, Pictures};
+pub use page_cache::{CachedPictures, PageCache};
 use reader::{ReadTask, Reading};
 use serde::de::DeserializeOwned;
 use socle_child::fork_server::{self, ReaderExit, ReaderLimits};

@@ -6,7 +6,7 @@ mod keyword;
 mod pictures;
 
 use crate::batch_queue::BatchQueue;
-use crate::document::{File, ForkServer};
+use crate::document::{File, ForkServer, PageCache};
 use crate::keyword::cache::SegmentCache;
 use crate::lane::Lane;
 use crate::model::loaded::Model;
@@ -43,6 +43,8 @@ pub struct Resources {
     pub store: Arc<ModelStore>,
     /// Open segments of the keyword index.
     pub keyword: Arc<SegmentCache>,
+    /// What was recognised in pictures.
+    pub pages: Arc<PageCache>,
     /// Starts the processes that read documents.
     pub fork_server: Arc<ForkServer>,
 }

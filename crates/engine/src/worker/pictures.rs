@@ -1,7 +1,7 @@
 //! Recognition of the pictures of documents, by the workers of the bulk lane.
 
 use super::{Worker, internal_error};
-use crate::document::{Done, File, PictureRoom, Pictures, Recognition};
+use crate::document::{CachedPictures, Done, File, PictureRoom, Pictures, Recognition};
 use crate::picture::{LineTask, PageInWork, PictureTask};
 use crate::request::Request;
 use socle_child::panic_message;
@@ -38,6 +38,11 @@ impl Worker {
         let of_document =
             |ocr: &Ocr| PicturesOf { worker: self, request: request.clone(), model: Arc::new(ocr.model.clone()) };
         let pictures = ocr.map(of_document);
+        let pictures = ocr.zip(pictures.as_ref()).map(|(ocr, pictures)| CachedPictures {
+            pictures,
+            cache: Arc::clone(&self.resources.pages),
+            model_digest: ocr.model.digest(),
+        });
         let recognition = ocr.zip(pictures.as_ref());
         let recognition = recognition.map(|(ocr, pictures)| Recognition { mode: ocr.mode, pictures });
         let document = self.resources.fork_server.read(request, file, recognition)?;
