@@ -25,7 +25,7 @@ PAGES = [
         "Règlement du port",
         [
             "Les navires de plus de quarante mètres prennent un pilote, et",
-            "l’attendent devant le port. La clôture de l’entrée nord dure de",
+            "restent devant le port. La clôture de l’entrée nord dure de",
             "novembre à mars, et chaque nuit jusqu’à l’aube.",
         ],
         [],
