@@ -18,8 +18,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-/// Size of a spawn request in bytes: 4 of seconds, 8 of the memory limit. See [`encode`].
-const SPAWN_REQUEST_BYTES: usize = 12;
+/// Size of a spawn request in bytes: 4 of seconds of processor time, 4 of seconds, 8 of the memory limit. See [`encode`].
+const SPAWN_REQUEST_BYTES: usize = 16;
 
 /// Size of an encoded [`ReaderExit`] in bytes. It follows what the process itself has written.
 pub const EXIT_BYTES: usize = 5;
@@ -68,18 +68,34 @@ impl ReaderExit {
     }
 }
 
+/// The limits of a forked process.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct ReaderLimits {
+    /// Processor time in seconds.
+    pub processor_seconds: u32,
+    /// Elapsed time in seconds, after which the fork server ends it.
+    pub seconds: u32,
+    /// Address space in bytes.
+    pub memory_bytes: u64,
+}
+
 /// Encodes the limits as a spawn request.
-fn encode(seconds: u32, memory: u64) -> [u8; SPAWN_REQUEST_BYTES] {
+fn encode(limits: ReaderLimits) -> [u8; SPAWN_REQUEST_BYTES] {
     let mut request = [0; SPAWN_REQUEST_BYTES];
-    request[..4].copy_from_slice(&seconds.to_le_bytes());
-    request[4..].copy_from_slice(&memory.to_le_bytes());
+    request[..4].copy_from_slice(&limits.processor_seconds.to_le_bytes());
+    request[4..8].copy_from_slice(&limits.seconds.to_le_bytes());
+    request[8..].copy_from_slice(&limits.memory_bytes.to_le_bytes());
     request
 }
 
-/// The time limit and the memory limit in bytes of a spawn request.
-fn decode(request: [u8; SPAWN_REQUEST_BYTES]) -> (Duration, u64) {
-    let [a, b, c, d, rest @ ..] = request;
-    (Duration::from_secs(u32::from_le_bytes([a, b, c, d]).into()), u64::from_le_bytes(rest))
+/// The limits of a spawn request.
+fn decode(request: [u8; SPAWN_REQUEST_BYTES]) -> ReaderLimits {
+    let [a, b, c, d, e, f, g, h, rest @ ..] = request;
+    ReaderLimits {
+        processor_seconds: u32::from_le_bytes([a, b, c, d]),
+        seconds: u32::from_le_bytes([e, f, g, h]),
+        memory_bytes: u64::from_le_bytes(rest),
+    }
 }
 
 /// A forked process.
@@ -145,12 +161,12 @@ impl ForkServer {
     ///
     /// # Errors
     /// Whatever sendmsg(2) fails with, when the fork server has ended.
-    pub fn spawn(&self, theirs: &UnixStream, seconds: u32, memory: u64) -> io::Result<()> {
+    pub fn spawn(&self, theirs: &UnixStream, limits: ReaderLimits) -> io::Result<()> {
         let descriptors = [theirs.as_fd()];
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut control = SendAncillaryBuffer::new(&mut space);
         control.push(SendAncillaryMessage::ScmRights(&descriptors));
-        let request = encode(seconds, memory);
+        let request = encode(limits);
         sendmsg(&self.socket, &[IoSlice::new(&request)], &mut control, SendFlags::NOSIGNAL)?;
         Ok(())
     }
@@ -172,7 +188,7 @@ fn serve(socket: &OwnedFd, parent: u32, name: &CStr, run: Run) -> io::Result<()>
         readers.retain(|reader| reader.state != State::Done);
         if has_request {
             match receive(socket)? {
-                Some((socket, timeout, memory)) => readers.extend(Reader::start(run, socket, timeout, memory)),
+                Some((socket, limits)) => readers.extend(Reader::start(run, socket, limits)),
                 None => return Ok(()),
             }
         }
@@ -206,7 +222,7 @@ fn wait(socket: &OwnedFd, readers: &[Reader]) -> io::Result<(bool, Vec<(PollFlag
 }
 
 /// The next spawn request, or `None` when the parent has ended.
-fn receive(socket: &OwnedFd) -> io::Result<Option<(OwnedFd, Duration, u64)>> {
+fn receive(socket: &OwnedFd) -> io::Result<Option<(OwnedFd, ReaderLimits)>> {
     let mut request = [0; SPAWN_REQUEST_BYTES];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
@@ -216,17 +232,17 @@ fn receive(socket: &OwnedFd) -> io::Result<Option<(OwnedFd, Duration, u64)>> {
         _ => None,
     });
     let socket = descriptors.next().and_then(|mut descriptors| descriptors.next());
-    let (timeout, memory) = decode(request);
-    Ok(socket.filter(|_| received.bytes == SPAWN_REQUEST_BYTES).map(|socket| (socket, timeout, memory)))
+    Ok(socket.filter(|_| received.bytes == SPAWN_REQUEST_BYTES).map(|socket| (socket, decode(request))))
 }
 
 impl Reader {
     /// Forks a reader. A failure is reported through `socket`.
-    fn start(run: Run, socket: OwnedFd, timeout: Duration, memory: u64) -> Option<Self> {
+    fn start(run: Run, socket: OwnedFd, limits: ReaderLimits) -> Option<Self> {
         let fork_server_pid = std::process::id();
+        let seconds = |seconds: u32| Duration::from_secs(seconds.into());
         // SAFETY: this process has a single thread.
         let pid = match unsafe { libc::fork() } {
-            0 => run(socket, fork_server_pid, timeout, memory),
+            0 => run(socket, fork_server_pid, seconds(limits.processor_seconds), limits.memory_bytes),
             pid => Pid::from_raw(pid).filter(|_| pid > 0),
         };
         let spawned = pid.ok_or_else(io::Error::last_os_error).and_then(|pid| {
@@ -239,7 +255,7 @@ impl Reader {
         });
         match spawned {
             Ok((pid, pidfd)) => {
-                let deadline = Instant::now() + timeout;
+                let deadline = Instant::now() + seconds(limits.seconds);
                 Some(Self { pid, pidfd, socket, deadline, killed: false, state: State::Reading })
             }
             Err(error) => {

@@ -4,18 +4,22 @@
 //! document. A reader (`reader`) has limited memory and processor time, and a socket to the worker thread that waits
 //! here. The engine itself never parses a document.
 
+mod conversation;
+mod page_cache;
 mod reader;
 mod reader_exit;
 
 use crate::request::Request;
+use conversation::Conversation;
+pub use conversation::{Done, PictureMemory, PictureRoom, Pictures};
+pub use page_cache::{CachedPictures, PageCache};
 use reader::{ReadTask, Reading};
 use serde::de::DeserializeOwned;
-use socle_child::fork_server::{self, ReaderExit};
+use socle_child::fork_server::{self, ReaderExit, ReaderLimits};
 use socle_core::corpus::archive::{ArchiveLayout, ArchivedChunk};
-use socle_core::document::{Document, ExtractLimits};
+use socle_core::document::{Document, ExtractLimits, OcrMode};
 use socle_core::{Error, Kind, Result};
-use std::io::{self, Read, Write};
-use std::net::Shutdown;
+use std::io::{self, Write};
 use std::os::fd::BorrowedFd;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
@@ -28,6 +32,10 @@ const ANSWER_RATIO: u64 = 8;
 
 /// Answer size that every document may have whatever its text limit, in bytes.
 const MIN_ANSWER_BYTES: u64 = 1 << 20;
+
+/// Seconds after which the fork server ends a reader whose pictures are recognised. The engine counts the time that it takes
+/// itself, and ends it earlier; this is for readers whose engine does not.
+const SECONDS_WITH_PICTURES: u32 = 24 * 60 * 60;
 
 /// Time that the server thread has to shut this process down after the fork server ended.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -45,10 +53,20 @@ pub struct File<'a> {
     pub bytes: &'a [u8],
 }
 
+/// The recognition of the pictures of a document.
+#[derive(Clone, Copy)]
+pub struct Recognition<'a> {
+    /// Which pictures the reader sends.
+    pub mode: OcrMode,
+    /// Who recognises them.
+    pub pictures: &'a dyn Pictures,
+}
+
 /// The engine's end of the socket to the fork server.
 #[derive(Debug)]
 pub struct ForkServer {
     server: fork_server::ForkServer,
+    memory: PictureMemory,
 }
 
 impl ForkServer {
@@ -58,7 +76,8 @@ impl ForkServer {
     /// # Errors
     /// Whatever socketpair(2) or fork(2) fails with.
     pub fn start() -> io::Result<Self> {
-        fork_server::ForkServer::start(c"socle documents", reader::run).map(|server| Self { server })
+        fork_server::ForkServer::start(c"socle documents", reader::run)
+            .map(|server| Self { server, memory: PictureMemory::default() })
     }
 
     /// The socket, which becomes readable when the fork server has ended: no document can be read from then on.
@@ -70,16 +89,16 @@ impl ForkServer {
     ///
     /// # Errors
     /// Those of the parser; `ExtractionFailed` when the reader crashed or reached a limit, `Cancelled` when the request was.
-    pub fn read(&self, request: &Request, file: File<'_>) -> Result<Document> {
+    pub fn read(&self, request: &Request, file: File<'_>, ocr: Option<Recognition<'_>>) -> Result<Document> {
         let File { media_type, name, limits, bytes } = file;
         let owned = |hint: Option<&str>| hint.map(str::to_string);
         let reading = Reading::Document {
             media_type: owned(media_type),
             name: owned(name),
             text_bytes: limits.text_bytes,
-            ocr: None,
+            ocr: ocr.map(|ocr| ocr.mode),
         };
-        self.answer(request, reading, limits, bytes)
+        self.answer(request, reading, limits, bytes, ocr)
     }
 
     /// Reads the chunks of an exported file in a reader process, as [`Self::read`] does.
@@ -93,7 +112,7 @@ impl ForkServer {
         limits: ExtractLimits,
         bytes: &[u8],
     ) -> Result<Vec<ArchivedChunk>> {
-        self.answer(request, Reading::Archive(layout.clone()), limits, bytes)
+        self.answer(request, Reading::Archive(layout.clone()), limits, bytes, None)
     }
 
     fn answer<T: DeserializeOwned>(
@@ -102,8 +121,9 @@ impl ForkServer {
         reading: Reading,
         limits: ExtractLimits,
         bytes: &[u8],
+        ocr: Option<Recognition<'_>>,
     ) -> Result<T> {
-        let answer = self.exchange(request, reading, limits, bytes)?;
+        let answer = self.exchange(request, reading, limits, bytes, ocr)?;
         let Some((answer, end)) = answer.split_last_chunk() else {
             // The fork server has ended. The server thread shuts this process down meanwhile, and tells the backend to
             // send the request to the next engine.
@@ -111,18 +131,26 @@ impl ForkServer {
             return Err(failed("the fork server for document readers has ended"));
         };
         match ReaderExit::from_bytes(*end) {
-            ReaderExit::Exited(0) => postcard::from_bytes::<Result<T>>(answer.get(1..).unwrap_or_default())
+            ReaderExit::Exited(0) => postcard::from_bytes::<Result<T>>(answer)
                 .map_err(|error| failed("the document reader sent an invalid answer").detail(error.to_string()))?,
             ended => Err(reader_exit::error(ended, limits)),
         }
     }
 
-    fn exchange(&self, request: &Request, reading: Reading, limits: ExtractLimits, bytes: &[u8]) -> Result<Vec<u8>> {
+    fn exchange(
+        &self,
+        request: &Request,
+        reading: Reading,
+        limits: ExtractLimits,
+        bytes: &[u8],
+        ocr: Option<Recognition<'_>>,
+    ) -> Result<Vec<u8>> {
         let broken = |error: io::Error| failed("could not start a document reader").detail(error.to_string());
         let (mut engine_end, reader_end) = UnixStream::pair().map_err(broken)?;
-        engine_end.set_read_timeout(Some(CANCEL_INTERVAL)).map_err(broken)?;
         engine_end.set_write_timeout(Some(CANCEL_INTERVAL)).map_err(broken)?;
-        if self.server.spawn(&reader_end, limits.seconds, limits.memory_bytes).is_err() {
+        let seconds = if ocr.is_some() { SECONDS_WITH_PICTURES } else { limits.seconds };
+        let (processor_seconds, memory_bytes) = (limits.seconds, limits.memory_bytes);
+        if self.server.spawn(&reader_end, ReaderLimits { processor_seconds, seconds, memory_bytes }).is_err() {
             return Ok(Vec::new());
         }
         drop(reader_end);
@@ -135,9 +163,10 @@ impl ForkServer {
                 break;
             }
         }
-        let _ = engine_end.shutdown(Shutdown::Write);
         let max_bytes = limits.text_bytes.saturating_mul(ANSWER_RATIO).max(MIN_ANSWER_BYTES);
-        read_all(&mut engine_end, max_bytes, request)
+        let pictures = ocr.map(|ocr| ocr.pictures);
+        let conversation = Conversation::new(request, limits, pictures, &self.memory).map_err(broken)?;
+        conversation.hold(&mut engine_end, max_bytes)
     }
 }
 
@@ -151,24 +180,6 @@ fn write_all(stream: &mut UnixStream, mut bytes: &[u8], request: &Request) -> Re
         }
     }
     Ok(true)
-}
-
-fn read_all(stream: &mut UnixStream, max_bytes: u64, request: &Request) -> Result<Vec<u8>> {
-    let mut answer = Vec::new();
-    let mut part = vec![0; 256 << 10];
-    loop {
-        match stream.read(&mut part) {
-            Ok(0) => return Ok(answer),
-            Ok(count) => answer.extend_from_slice(part.get(..count).unwrap_or_default()),
-            Err(error) if is_retryable(&error) => check_cancelled(request)?,
-            // ECONNRESET: the reader was killed with input unread.
-            Err(_) => return Ok(answer),
-        }
-        if answer.len() as u64 > max_bytes {
-            return Err(failed("the answer of the document reader is too large")
-                .detail(format!("The limit is {max_bytes} bytes.")));
-        }
-    }
 }
 
 fn is_retryable(error: &io::Error) -> bool {

@@ -12,6 +12,7 @@ pub mod lane;
 pub mod model;
 pub mod old_supervisor;
 pub mod pending_response;
+pub mod picture;
 pub mod request;
 pub mod response_queue;
 pub mod round_robin;

@@ -10,7 +10,7 @@ use socle_core::protocol::{
     ENGINE_LOCK, EXIT_OTHER_VERSION, EngineReport, EngineSettings, KEYWORD_DIRECTORY, RUNTIME_DIRECTORY, SOCKET_NAME,
     VERSION,
 };
-use socle_engine::document::ForkServer;
+use socle_engine::document::{ForkServer, PageCache};
 use socle_engine::keyword::cache::SegmentCache;
 use socle_engine::model::runtime::Runtime;
 use socle_engine::model::store::{EVICTION_TIMEOUT, ModelStore};
@@ -77,7 +77,9 @@ fn serve() -> Result<(), Box<dyn Error>> {
     let models = settings.model_directory.clone().into();
     let runtime = Arc::new(Runtime::new(library));
     let store = Arc::new(ModelStore::new(models, runtime, settings.memory_limit_bytes, EVICTION_TIMEOUT));
-    let resources = Resources { store, keyword: Arc::new(SegmentCache::new(&keyword_directory)), fork_server };
+    let keyword = Arc::new(SegmentCache::new(&keyword_directory));
+    let pages = Arc::new(PageCache::new(&keyword_directory));
+    let resources = Resources { store, keyword, pages, fork_server };
     let batch_tokens = settings.batch_tokens as usize;
     let scheduler = Arc::new(Scheduler::new(batch_tokens));
     worker::start(&scheduler, &resources, &responses, &statistics, threads)?;

@@ -9,6 +9,7 @@
 use crate::batch_queue::{BatchQueue, Budget};
 use crate::lane::Lane;
 use crate::pending_response::QueuedText;
+use crate::picture::{LineTask, PictureTask};
 use crate::request::Request;
 use crate::round_robin::RoundRobin;
 use ort::session::RunOptions;
@@ -35,6 +36,12 @@ struct State {
     lanes: [Queues; Lane::ALL.len()],
     /// Suspect requests of all lanes.
     suspects: VecDeque<Arc<Request>>,
+    /// Pictures whose lines are to be found. They and their lines are work of the bulk lane.
+    pictures: RoundRobin<PictureTask>,
+    /// Lines that are to be read.
+    lines: RoundRobin<LineTask>,
+    /// The next worker of the bulk lane looks for texts before it looks for pictures.
+    texts_first: bool,
     /// Tasks that workers have.
     busy: usize,
     /// One of them is [`Task::Isolated`].
@@ -58,6 +65,10 @@ pub enum Task {
     Request(Arc<Request>),
     /// Run texts through a model.
     Batch(Vec<QueuedText>),
+    /// Find the lines of a picture.
+    Picture(PictureTask),
+    /// Read a line.
+    Line(LineTask),
     /// Serve a suspect request completely; no other task runs meanwhile.
     Isolated(Arc<Request>),
 }
@@ -105,6 +116,22 @@ impl Scheduler {
         self.wake[lane as usize].notify_all();
     }
 
+    /// Queues a picture.
+    pub fn submit_picture(&self, picture: PictureTask) {
+        let mut state = self.lock();
+        state.pictures.push(picture.request.connection, picture);
+        self.wake[Lane::Bulk as usize].notify_one();
+    }
+
+    /// Queues the lines of a picture.
+    pub fn submit_lines(&self, lines: Vec<LineTask>) {
+        let mut state = self.lock();
+        for line in lines {
+            state.lines.push(line.page.request.connection, line);
+        }
+        self.wake[Lane::Bulk as usize].notify_all();
+    }
+
     /// Cancels the requests of a connection and terminates the runs that serve no other.
     pub fn cancel(&self, connection: u64, requests: impl Iterator<Item = Arc<Request>>) {
         requests.for_each(|request| request.cancel());
@@ -113,6 +140,8 @@ impl Scheduler {
             lane.requests.remove_connection(connection);
             lane.batches.remove_connection(connection);
         }
+        state.pictures.remove_connection(connection);
+        state.lines.remove_connection(connection);
         state.suspects.retain(|request| request.connection != connection);
         for (options, requests) in state.runs.values() {
             if requests.iter().all(|request| request.is_cancelled()) {
@@ -143,6 +172,19 @@ impl Scheduler {
             state.exclusive = true;
             return Some(Task::Isolated(request));
         }
+        if lane != Lane::Bulk {
+            return self.next_text(state, lane);
+        }
+        // In turns, so that neither a corpus of texts nor one of scans waits for the other.
+        state.texts_first = !state.texts_first;
+        if state.texts_first {
+            self.next_text(state, lane).or_else(|| next_picture(state))
+        } else {
+            next_picture(state).or_else(|| self.next_text(state, lane))
+        }
+    }
+
+    fn next_text(&self, state: &mut State, lane: Lane) -> Option<Task> {
         let Queues { requests, batches } = &mut state.lanes[lane as usize];
         if let Some(request) = requests.take(|connection| batches.tokens_of(connection) < MAX_QUEUED_TOKENS) {
             return Some(Task::Request(request));
@@ -184,4 +226,10 @@ impl Scheduler {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A line, or else a picture: pages that are begun are finished first, because they take memory.
+fn next_picture(state: &mut State) -> Option<Task> {
+    let line = state.lines.take(|_| true).map(Task::Line);
+    line.or_else(|| state.pictures.take(|_| true).map(Task::Picture))
 }

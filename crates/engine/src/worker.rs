@@ -3,9 +3,10 @@
 
 mod chunking;
 mod keyword;
+mod pictures;
 
 use crate::batch_queue::BatchQueue;
-use crate::document::{File, ForkServer};
+use crate::document::{File, ForkServer, PageCache};
 use crate::keyword::cache::SegmentCache;
 use crate::lane::Lane;
 use crate::model::loaded::Model;
@@ -42,6 +43,8 @@ pub struct Resources {
     pub store: Arc<ModelStore>,
     /// Open segments of the keyword index.
     pub keyword: Arc<SegmentCache>,
+    /// What was recognised in pictures.
+    pub pages: Arc<PageCache>,
     /// Starts the processes that read documents.
     pub fork_server: Arc<ForkServer>,
 }
@@ -111,6 +114,8 @@ impl Worker {
                     self.scheduler.submit_items(request.job.lane(), items);
                 }
                 Task::Batch(batch) => self.run(batch),
+                Task::Picture(picture) => self.find_lines(picture),
+                Task::Line(line) => self.read_line(&line),
                 Task::Isolated(request) => self.run_isolated(&request),
             }
             self.scheduler.finished();
@@ -186,11 +191,10 @@ impl Worker {
                 chunking::answer(&self.resources.store, &self.responses, request, &options, content)?;
                 Ok(Vec::new())
             }
-            Job::Extract { media_type, name, limits, bytes, .. } => {
+            Job::Extract { media_type, name, limits, ocr, bytes, .. } => {
                 let (media_type, name) = (media_type.as_deref(), name.as_deref());
-                let document =
-                    self.resources.fork_server.read(request, File { media_type, name, limits: *limits, bytes })?;
-                self.responses.answer(request, &Response::Extracted(Box::new(document)));
+                let file = File { media_type, name, limits: *limits, bytes };
+                self.answer_document(request, file, ocr.as_ref())?;
                 Ok(Vec::new())
             }
             Job::ReadArchive { layout, limits, bytes } => {

@@ -6,7 +6,7 @@ mod support;
 use socle_core::Kind;
 use socle_core::model::{ModelFile, ModelKind, ModelOverrides, ModelSpec, sha256};
 use socle_core::protocol::Role;
-use socle_engine::document::ForkServer;
+use socle_engine::document::{ForkServer, PageCache};
 use socle_engine::keyword::cache::SegmentCache;
 use socle_engine::model::runtime::Runtime;
 use socle_engine::model::store::{Cancelled, EVICTION_TIMEOUT, ModelStore};
@@ -217,6 +217,7 @@ fn a_run_that_begins_after_its_requests_were_cancelled_ends_at_once() {
     let resources = Resources {
         store: store.clone(),
         keyword: Arc::new(SegmentCache::new(&models.0)),
+        pages: Arc::new(PageCache::new(&models.0)),
         fork_server: Arc::new(ForkServer::start().unwrap()),
     };
     let scheduler = Arc::new(Scheduler::new(1024));

@@ -31,7 +31,7 @@ mod word;
 mod writing;
 mod xfa;
 
-use crate::recognition::{HINT, ReadPicture};
+use crate::recognition::HINT;
 use crate::{Limits, Writer};
 use annotation::Form;
 use content::Run;
@@ -42,7 +42,8 @@ use hayro_syntax::object::{Object, Stream};
 use hayro_syntax::page::{Page, Rotation};
 use hayro_syntax::{DecryptionError, LoadPdfError, Pdf};
 use line::Line;
-use recognized::{Recognition, Sizes};
+pub(crate) use recognized::Recognition;
+use recognized::Sizes;
 use scan::{Need, characters};
 use socle_core::document::RecognizedPage;
 use socle_core::{Error, Kind, Result};
@@ -77,11 +78,10 @@ pub fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
 ///
 /// # Errors
 /// As [`crate::extract`].
-pub(crate) fn write_pictures(pictures: &[ReadPicture], writer: &mut Writer) -> Result<()> {
-    let recognitions: Vec<Recognition> = pictures.iter().map(Recognition::of).collect();
-    let sizes = Sizes::of(&recognitions.iter().collect::<Vec<_>>());
+pub(crate) fn write_pictures(recognitions: &[Recognition], writer: &mut Writer) -> Result<()> {
+    let sizes = Sizes::of(recognitions);
     let mut sheets = Vec::with_capacity(recognitions.len());
-    for (number, recognition) in (1..).zip(&recognitions) {
+    for (number, recognition) in (1..).zip(recognitions) {
         let (glyphs, rules) = recognition.glyphs(&sizes, &|_, _| false);
         writer.recognized(RecognizedPage { page: Some(number), ..recognition.page });
         sheets.push(Sheet::of(Found { glyphs, rules, ..Found::default() }, recognition.bottom(&sizes)));

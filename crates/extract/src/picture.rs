@@ -10,8 +10,8 @@ mod tiff;
 pub use format::Format;
 
 use crate::Writer;
-use crate::pdf::write_pictures;
-use crate::recognition::{HINT, ReadPicture};
+use crate::pdf::{Recognition, write_pictures};
+use crate::recognition::HINT;
 use socle_core::{Error, Kind, Result};
 use socle_ocr::Picture;
 
@@ -44,9 +44,11 @@ pub fn read(bytes: &[u8], format: Format, writer: &mut Writer) -> Result<()> {
     write_pictures(&pictures, writer)
 }
 
-fn one(picture: Picture, writer: &mut Writer) -> Result<Vec<ReadPicture>> {
-    let mut picture = Some(picture);
-    writer.ocr().recognize(1, &mut |_| picture.take().ok_or_else(|| Error::new(Kind::Bug, "a picture was read twice")))
+fn one(picture: Picture, writer: &mut Writer) -> Result<Vec<Recognition>> {
+    let (mut picture, mut recognitions) = (Some(picture), Vec::new());
+    let mut only = |_| picture.take().ok_or_else(|| Error::new(Kind::Bug, "a picture was read twice"));
+    writer.ocr().recognize(1, &mut only, &mut |read| recognitions.push(Recognition::of(read)))?;
+    Ok(recognitions)
 }
 
 /// A picture that a document refers to.

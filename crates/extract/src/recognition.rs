@@ -72,7 +72,7 @@ impl Ocr {
     }
 
     /// Recognises pictures in their order; while one is recognised, the next are made. `picture` is called for each number
-    /// below `count`.
+    /// below `count`, and `take` with what was read, of which it should keep little.
     ///
     /// # Errors
     /// Those of `picture` and of the [`Recognizer`]: a document of which a page is missing would be incomplete in silence.
@@ -80,25 +80,25 @@ impl Ocr {
         &mut self,
         count: usize,
         picture: &mut dyn FnMut(usize) -> Result<Picture>,
-    ) -> Result<Vec<ReadPicture>> {
+        take: &mut dyn FnMut(&ReadPicture),
+    ) -> Result<()> {
         let off = || Error::new(Kind::Bug, "a picture was to be recognised without a recognizer");
         let recognizer = self.recognizer.as_mut().ok_or_else(off)?;
         let mut begun: VecDeque<(Ink, Option<f32>)> = VecDeque::new();
-        let mut read = Vec::with_capacity(count);
         for at in 0..count {
             let picture = picture(at)?;
             picture.check()?;
             let (ink, dpi) = (Ink::of(&picture), picture.dpi);
             if begun.len() >= recognizer.ahead().max(1) {
-                read.extend(finish(recognizer.as_mut(), &mut begun)?);
+                finish(recognizer.as_mut(), &mut begun)?.iter().for_each(&mut *take);
             }
             recognizer.begin(picture)?;
             begun.push_back((ink, dpi));
         }
         while !begun.is_empty() {
-            read.extend(finish(recognizer.as_mut(), &mut begun)?);
+            finish(recognizer.as_mut(), &mut begun)?.iter().for_each(&mut *take);
         }
-        Ok(read)
+        Ok(())
     }
 }
 

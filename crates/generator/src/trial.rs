@@ -9,7 +9,7 @@ use crate::store::{self, Memory};
 use crate::template::Template;
 use serde::{Deserialize, Serialize};
 use socle_child::directory::ModelRoot;
-use socle_child::fork_server::{EXIT_BYTES, ForkServer, ReaderExit};
+use socle_child::fork_server::{EXIT_BYTES, ForkServer, ReaderExit, ReaderLimits};
 use socle_child::{panic_message, process, sandbox};
 use socle_core::generator::{
     GeneratorInspection, GeneratorOverrides, GeneratorSpec, Message, MessageRole, TemplateSource,
@@ -79,7 +79,8 @@ pub fn run(fork_server: &ForkServer, trial: &Trial, cancelled: &dyn Fn() -> bool
     let (mut ours, theirs) = UnixStream::pair().map_err(|error| broken(&error))?;
     ours.set_read_timeout(Some(CANCEL_INTERVAL)).map_err(|error| broken(&error))?;
     let memory = trial.memory_limit_bytes.saturating_add(2 * bytes).saturating_add(ADDRESS_SPACE);
-    fork_server.spawn(&theirs, TIMEOUT_SECONDS, memory).map_err(|error| broken(&error))?;
+    let limits = ReaderLimits { processor_seconds: TIMEOUT_SECONDS, seconds: TIMEOUT_SECONDS, memory_bytes: memory };
+    fork_server.spawn(&theirs, limits).map_err(|error| broken(&error))?;
     drop(theirs);
     let task = postcard::to_stdvec(trial).map_err(|error| broken(&error))?;
     // An error means that the process has ended, which its exit tells.

@@ -137,7 +137,7 @@ impl Page {
     }
 
     /// The result, of the words of all lines in their order.
-    pub fn finish(self, lines: Vec<Vec<LineWord>>) -> Recognized {
+    pub fn finish(&self, lines: Vec<Vec<LineWord>>) -> Recognized {
         let sure = lines.into_iter().filter(|words| confidence(words) >= MIN_CONFIDENCE);
         let words = (0..).zip(sure).flat_map(|(line, words)| {
             let word =

@@ -10,11 +10,11 @@ use crate::{Recognized, Recognizer};
 use socle_core::{Error, Kind, Result};
 use std::io::{self, Read, Write};
 
-/// First byte of the answer about a document.
-pub const ANSWER: u8 = 0;
+/// First byte of the answer about a document. Other than those of how a process has ended, which the fork server writes.
+pub const ANSWER: u8 = b'A';
 
 /// First byte of a picture.
-pub const PICTURE: u8 = 1;
+pub const PICTURE: u8 = b'P';
 
 /// Most pictures that are begun and not finished: while one is recognised, the next is rendered and looked at.
 pub const AHEAD: usize = 3;

@@ -27,7 +27,7 @@ const DESCENT: f32 = 0.21;
 const COMMA_DESCENT: f32 = 0.13;
 
 /// The words of a page that was recognised.
-pub(super) struct Recognition {
+pub(crate) struct Recognition {
     lines: Vec<TextLine>,
     rules: Vec<Rule>,
     /// Height of the page put upright, in pixels.
@@ -56,7 +56,7 @@ struct TextLine {
 
 impl Recognition {
     /// The words of a picture.
-    pub(super) fn of(picture: &ReadPicture) -> Self {
+    pub(crate) fn of(picture: &ReadPicture) -> Self {
         let (width, height) = (picture.ink.width() as f32, picture.ink.height() as f32);
         // The boxes refer to the picture before it was put upright.
         let (before_width, before_height) =
@@ -154,7 +154,7 @@ pub(super) struct Sizes {
 
 impl Sizes {
     /// The sizes of these pages.
-    pub(super) fn of(pages: &[&Recognition]) -> Self {
+    pub(super) fn of(pages: &[Recognition]) -> Self {
         let unknown = pages.iter().filter(|page| page.dpi.is_none()).flat_map(|page| &page.lines);
         let mut sizes = Self { pixels: usual(unknown), common: Vec::new() };
         let mut rest: Vec<(f32, usize)> = Vec::new();

@@ -17,36 +17,31 @@ const MAX_SIDE: f32 = 20_000.0;
 /// Shortest side in pixels.
 const MIN_SIDE: f32 = 8.0;
 
-/// Renders pages of one document.
-pub(super) struct Renderer<'a> {
-    cache: RenderCache<'a>,
+/// Pixels of a point of a page; `None` if it is too small to show anything.
+pub(super) fn scale(page: &Page<'_>) -> Option<f32> {
+    let (width, height) = page.render_dimensions();
+    let (long, area) = (width.max(height).max(1.0), (width * height).max(1.0));
+    let scale = (DPI / 72.0).min(MAX_SIDE / long).min((MAX_PIXELS / area).sqrt());
+    (scale.is_finite() && width.min(height) * scale >= MIN_SIDE).then_some(scale)
 }
 
-impl<'a> Renderer<'a> {
-    pub(super) fn new() -> Self {
-        Self { cache: RenderCache::new() }
-    }
-
-    /// The picture of a page as it is displayed.
-    ///
-    /// # Errors
-    /// [`Kind::NotSupported`] for a page too small to show anything.
-    pub(super) fn picture(&self, page: &'a Page<'a>) -> Result<Picture> {
-        let (width, height) = page.render_dimensions();
-        let (long, area) = (width.max(height).max(1.0), (width * height).max(1.0));
-        let scale = (DPI / 72.0).min(MAX_SIDE / long).min((MAX_PIXELS / area).sqrt());
-        if !scale.is_finite() || width.min(height) * scale < MIN_SIDE {
-            return Err(Error::new(Kind::NotSupported, "a page is too small to be recognised"));
-        }
-        let settings = PixmapSettings { x_scale: scale, y_scale: scale, bg_color: WHITE };
-        let pixmap = render(page, &self.cache, &InterpreterSettings::default(), &RenderSettings::default(), &settings);
-        let (width, height) = (u32::from(pixmap.width()), u32::from(pixmap.height()));
-        let bytes = pixmap.data_as_u8_slice();
-        // Most pages are black and white or grey: a third of the bytes is enough then.
-        let is_grey =
-            bytes.chunks_exact(4).all(|pixel| matches!(pixel, [red, green, blue, _] if red == green && green == blue));
-        let channels = if is_grey { Channels::Grey } else { Channels::Rgb };
-        let pixels = bytes.chunks_exact(4).flat_map(|pixel| pixel.iter().copied().take(channels.bytes())).collect();
-        Ok(Picture { width, height, channels, pixels, dpi: Some(72.0 * scale) })
-    }
+/// The picture of a page as it is displayed. Nothing is kept from page to page: the pictures of a long scan would fill the
+/// memory.
+///
+/// # Errors
+/// [`Kind::NotSupported`] for a page too small to show anything.
+pub(super) fn picture<'a>(page: &'a Page<'a>) -> Result<Picture> {
+    let too_small = || Error::new(Kind::NotSupported, "a page is too small to be recognized");
+    let scale = scale(page).ok_or_else(too_small)?;
+    let settings = PixmapSettings { x_scale: scale, y_scale: scale, bg_color: WHITE };
+    let pixmap =
+        render(page, &RenderCache::new(), &InterpreterSettings::default(), &RenderSettings::default(), &settings);
+    let (width, height) = (u32::from(pixmap.width()), u32::from(pixmap.height()));
+    let bytes = pixmap.data_as_u8_slice();
+    // Most pages are black and white or grey: a third of the bytes is enough then.
+    let is_grey =
+        bytes.chunks_exact(4).all(|pixel| matches!(pixel, [red, green, blue, _] if red == green && green == blue));
+    let channels = if is_grey { Channels::Grey } else { Channels::Rgb };
+    let pixels = bytes.chunks_exact(4).flat_map(|pixel| pixel.iter().copied().take(channels.bytes())).collect();
+    Ok(Picture { width, height, channels, pixels, dpi: Some(72.0 * scale) })
 }

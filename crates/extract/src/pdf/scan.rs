@@ -8,7 +8,7 @@ use super::font::UNKNOWN;
 use super::glyph::{Glyph, Page as Found};
 use super::legibility::Legibility;
 use super::recognized::{Recognition, Sizes};
-use super::render::Renderer;
+use super::render;
 use crate::recognition::Ocr;
 use hayro_syntax::Pdf;
 use hayro_syntax::page::Page;
@@ -51,7 +51,7 @@ pub(super) fn characters(found: &Found) -> (usize, usize) {
 impl Need {
     /// What a page needs.
     pub(super) fn of(found: &Found, page: &Page<'_>, ocr: &Ocr) -> Self {
-        if !ocr.is_on() {
+        if !ocr.is_on() || render::scale(page).is_none() {
             return Self::No;
         }
         let (known, unknown) = characters(found);
@@ -85,14 +85,13 @@ pub(super) fn recognize(
         return Ok(Vec::new());
     }
     let pages = pdf.pages();
-    let renderer = Renderer::new();
-    let read = ocr.recognize(wanted.len(), &mut |at| {
+    let mut recognitions: Vec<Recognition> = Vec::with_capacity(wanted.len());
+    let mut picture = |at: usize| {
         let page = wanted.get(at).and_then(|(page, _)| pages.get(*page));
-        renderer.picture(page.ok_or_else(|| super::damaged())?)
-    })?;
-    let recognitions: Vec<Recognition> = read.iter().map(Recognition::of).collect();
-    drop(read);
-    let sizes = Sizes::of(&recognitions.iter().collect::<Vec<_>>());
+        render::picture(page.ok_or_else(|| super::damaged())?)
+    };
+    ocr.recognize(wanted.len(), &mut picture, &mut |read| recognitions.push(Recognition::of(read)))?;
+    let sizes = Sizes::of(&recognitions);
     let mut taken = Vec::new();
     for ((at, need), recognition) in wanted.iter().zip(&recognitions) {
         let Some(page) = found.get_mut(*at) else { continue };

@@ -2,7 +2,7 @@
 
 use super::decode::{check, damaged, on_white};
 use crate::Writer;
-use crate::recognition::ReadPicture;
+use crate::pdf::Recognition;
 use socle_core::{Error, Kind, Result};
 use socle_ocr::{Channels, MAX_PIXELS, Picture};
 use std::io::Cursor;
@@ -22,18 +22,21 @@ const CENTIMETRE: u16 = 3;
 ///
 /// # Errors
 /// [`Kind::DamagedDocument`], [`Kind::InputTooLong`], and those of the recognizer.
-pub(super) fn recognize(bytes: &[u8], writer: &mut Writer) -> Result<Vec<ReadPicture>> {
+pub(super) fn recognize(bytes: &[u8], writer: &mut Writer) -> Result<Vec<Recognition>> {
     let mut limits = Limits::default();
     limits.decoding_buffer_size = MAX_SAMPLE_BYTES;
     limits.intermediate_buffer_size = MAX_SAMPLE_BYTES;
     let mut decoder = Decoder::new(Cursor::new(bytes)).map_err(failed)?.with_limits(limits);
     let pages = pages(bytes)?;
-    writer.ocr().recognize(pages, &mut |at| {
+    let mut recognitions = Vec::with_capacity(pages);
+    let mut picture = |at: usize| {
         if at > 0 {
             decoder.next_image().map_err(failed)?;
         }
         page(&mut decoder)
-    })
+    };
+    writer.ocr().recognize(pages, &mut picture, &mut |read| recognitions.push(Recognition::of(read)))?;
+    Ok(recognitions)
 }
 
 /// The number of pages. A file whose pages follow one another in a circle is refused.

@@ -24,8 +24,8 @@ PAGES = [
     (
         "Règlement du port",
         [
-            "Les navires de plus de quarante mètres prennent un pilote à bord",
-            "avant d’entrer dans le port. La clôture de l’entrée nord dure de",
+            "Les navires de plus de quarante mètres prennent un pilote, et",
+            "restent devant le port. La clôture de l’entrée nord dure de",
             "novembre à mars, et chaque nuit jusqu’à l’aube.",
         ],
         [],

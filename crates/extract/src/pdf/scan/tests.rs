@@ -36,10 +36,10 @@ fn file(name: &str) -> Vec<u8> {
 /// The pictures of some pages, and the words on them with rough boxes.
 fn scanned(bytes: &[u8], count: usize) -> (Vec<Picture>, VecDeque<Recognized>) {
     let pdf = open(bytes).unwrap();
-    let (mut fonts, form, renderer, mut limits) = (Fonts::new(), Form::of(&pdf), Renderer::new(), LIMITS);
+    let (mut fonts, form, mut limits) = (Fonts::new(), Form::of(&pdf), LIMITS);
     let (mut pictures, mut words) = (Vec::new(), VecDeque::new());
     for page in pdf.pages().iter().take(count) {
-        pictures.push(renderer.picture(page).unwrap());
+        pictures.push(render::picture(page).unwrap());
         let found = run(page, &mut fonts, &mut limits, &form).unwrap();
         let lines = line::lines(&found.glyphs, &found.rules).into_iter().next().unwrap_or_default();
         let mut recognized = Recognized::default();

@@ -1,0 +1,103 @@
+//! Recognition of the pictures of documents, by the workers of the bulk lane.
+
+use super::{Worker, internal_error};
+use crate::document::{CachedPictures, Done, File, PictureRoom, Pictures, Recognition};
+use crate::picture::{LineTask, PageInWork, PictureTask};
+use crate::request::Request;
+use socle_child::panic_message;
+use socle_core::Result;
+use socle_core::document::Ocr;
+use socle_core::model::ModelSpec;
+use socle_core::protocol::Response;
+use socle_ocr::{LineWord, Page, Picture, Recognized};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+/// The pictures of one document.
+struct PicturesOf<'a> {
+    worker: &'a Worker,
+    request: Arc<Request>,
+    model: Arc<ModelSpec>,
+}
+
+impl Pictures for PicturesOf<'_> {
+    fn begin(&self, picture: Picture, room: PictureRoom, done: Done) {
+        let (request, model) = (self.request.clone(), self.model.clone());
+        if request.suspect {
+            // No other worker has a task until this request is served.
+            done(caught(|| self.worker.recognize(&request, &model, picture)));
+        } else {
+            self.worker.scheduler.submit_picture(PictureTask { request, model, picture, room, done });
+        }
+    }
+}
+
+impl Worker {
+    /// Answers with the text of a document, whose pictures are read if the request names a model.
+    pub(super) fn answer_document(&self, request: &Arc<Request>, file: File<'_>, ocr: Option<&Ocr>) -> Result<()> {
+        let of_document =
+            |ocr: &Ocr| PicturesOf { worker: self, request: request.clone(), model: Arc::new(ocr.model.clone()) };
+        let pictures = ocr.map(of_document);
+        let pictures = ocr.zip(pictures.as_ref()).map(|(ocr, pictures)| CachedPictures {
+            pictures,
+            cache: Arc::clone(&self.resources.pages),
+            model_digest: ocr.model.digest(),
+        });
+        let recognition = ocr.zip(pictures.as_ref());
+        let recognition = recognition.map(|(ocr, pictures)| Recognition { mode: ocr.mode, pictures });
+        let document = self.resources.fork_server.read(request, file, recognition)?;
+        self.responses.answer(request, &Response::Extracted(Box::new(document)));
+        Ok(())
+    }
+
+    /// Finds the lines of a picture and queues them.
+    pub(super) fn find_lines(&self, task: PictureTask) {
+        let PictureTask { request, model, picture, room, done } = task;
+        if request.is_cancelled() {
+            return;
+        }
+        match caught(|| self.try_find(&request, &model, picture)) {
+            Ok(page) => self.scheduler.submit_lines(PageInWork::begin(request, model, page, room, done)),
+            Err(error) => done(Err(error)),
+        }
+    }
+
+    fn try_find(&self, request: &Arc<Request>, model: &ModelSpec, picture: Picture) -> Result<Page> {
+        let lease = self.resources.store.checked(model, &|| request.is_cancelled())?;
+        let parts = lease.ocr()?.parts();
+        let options = self.resources.store.run_options()?;
+        let _run = self.scheduler.begin_run(&options, vec![request.clone()]);
+        Page::find(picture, &parts.graphs(&options), parts.characters())
+    }
+
+    /// Reads a line. The last of a page finishes it.
+    pub(super) fn read_line(&self, task: &LineTask) {
+        if task.page.is_wanted() {
+            task.page.fill(task.at, caught(|| self.try_read(task)));
+        }
+    }
+
+    fn try_read(&self, LineTask { page, at }: &LineTask) -> Result<Vec<LineWord>> {
+        let lease = self.resources.store.get(&page.model, &|| page.request.is_cancelled())?;
+        let parts = lease.ocr()?.parts();
+        let options = self.resources.store.run_options()?;
+        let _run = self.scheduler.begin_run(&options, vec![page.request.clone()]);
+        let words = page.page.read(*at, &parts.graphs(&options), parts.characters())?;
+        lease.count_texts(1);
+        Ok(words)
+    }
+
+    /// Recognises a picture on this thread.
+    fn recognize(&self, request: &Arc<Request>, model: &ModelSpec, picture: Picture) -> Result<Recognized> {
+        let lease = self.resources.store.checked(model, &|| request.is_cancelled())?;
+        let parts = lease.ocr()?.parts();
+        let options = self.resources.store.run_options()?;
+        let _run = self.scheduler.begin_run(&options, vec![request.clone()]);
+        socle_ocr::recognize(picture, &parts.graphs(&options), parts.characters())
+    }
+}
+
+/// The result of some work, or the error that a panic becomes.
+fn caught<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(internal_error(&panic_message(panic.as_ref()))))
+}
