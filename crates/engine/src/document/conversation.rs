@@ -300,3 +300,6 @@ fn fill<'b>(to: &mut Vec<u8>, length: usize, bytes: &'b [u8]) -> &'b [u8] {
     to.extend_from_slice(own);
     rest
 }
+
+#[cfg(test)]
+mod tests;
