@@ -108,7 +108,7 @@ test-units:
 	onnxruntime=$$($(SETUP) onnxruntime)
 	llama=$$($(SETUP) llama)
 	export SOCLE_MODELS=$$models SOCLE_ONNXRUNTIME=$$onnxruntime SOCLE_LLAMA=$$llama
-	cargo test --release --locked --package socle-core --package socle-archive --package socle-child --package socle-extract --package socle-engine \
+	cargo test --release --locked --package socle-core --package socle-archive --package socle-child --package socle-extract --package socle-ocr --package socle-engine \
 		--package socle-generator --package socle-egress
 	cargo test --release --locked --package socle-tests --test project
 

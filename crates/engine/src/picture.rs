@@ -81,9 +81,9 @@ impl PageInWork {
         (0..count).map(|at| LineTask { page: page.clone(), at }).collect()
     }
 
-    /// Whether its lines are still wanted: the request was not cancelled, and no other line of the page has failed.
+    /// Whether its lines are still wanted: somebody waits for the document, and no other line of the page has failed.
     pub fn is_wanted(&self) -> bool {
-        !self.request.is_cancelled() && self.results.lock().unwrap_or_else(PoisonError::into_inner).done.is_some()
+        !self.request.is_over() && self.results.lock().unwrap_or_else(PoisonError::into_inner).done.is_some()
     }
 
     /// Keeps the words of a line. The last one finishes the page.

@@ -146,6 +146,11 @@ impl Request {
         self.cancelled.load(Acquire)
     }
 
+    /// Whether nobody waits for it any more: it was cancelled or has its final response.
+    pub fn is_over(&self) -> bool {
+        self.is_cancelled() || self.answered.load(Acquire)
+    }
+
     /// True for the first call only. The caller sends the final response, of which a request has exactly one.
     pub fn claim_answer(&self) -> bool {
         !self.answered.swap(true, AcqRel)

@@ -165,8 +165,12 @@ impl Scheduler {
     }
 
     fn next_now(&self, state: &mut State, lane: Lane) -> Option<Task> {
-        if state.exclusive || (!state.suspects.is_empty() && state.busy > 0) {
+        if state.exclusive {
             return None;
+        }
+        if !state.suspects.is_empty() && state.busy > 0 {
+            // What is being read ends only if its pictures go on.
+            return if lane == Lane::Bulk { next_picture(state) } else { None };
         }
         if let Some(request) = state.suspects.pop_front() {
             state.exclusive = true;
@@ -232,4 +236,81 @@ impl Scheduler {
 fn next_picture(state: &mut State) -> Option<Task> {
     let line = state.lines.take(|_| true).map(Task::Line);
     line.or_else(|| state.pictures.take(|_| true).map(Task::Picture))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document::PictureMemory;
+    use crate::request::Job;
+    use socle_core::document::ExtractLimits;
+    use socle_core::model::{ModelFile, ModelKind, ModelSpec, Pooling, Similarity};
+    use socle_ocr::{Channels, Picture};
+
+    fn document(connection: u64, suspect: bool) -> Arc<Request> {
+        let limits = ExtractLimits { seconds: 60, memory_bytes: 1 << 30, text_bytes: 1 << 20 };
+        let (media_type, name, ocr, bytes) = (None, None, None, Vec::new());
+        let job = Job::Extract { media_type, name, limits, bulk: false, ocr, bytes };
+        Arc::new(Request::new(connection, 1, suspect, 0, job))
+    }
+
+    fn model() -> Arc<ModelSpec> {
+        let file = ModelFile { path: String::new(), bytes: 0, sha256: String::new() };
+        Arc::new(ModelSpec {
+            name: "m".into(),
+            directory: "m".into(),
+            graph: file.clone(),
+            tokenizer: file,
+            configuration: Vec::new(),
+            kind: ModelKind::Ocr,
+            dimensions: 1,
+            max_tokens: 1,
+            pooling: Pooling::None,
+            normalize: false,
+            query_prefix: String::new(),
+            passage_prefix: String::new(),
+            output: String::new(),
+            pad_id: 0,
+            batchable: false,
+            similarity: Similarity::Cosine,
+            pool_prefix: true,
+            lower_case: false,
+            first_position: 0,
+            layers: Vec::new(),
+            late_interaction: None,
+            ocr: None,
+        })
+    }
+
+    fn picture(request: &Arc<Request>) -> PictureTask {
+        let picture = Picture { width: 1, height: 1, channels: Channels::Grey, pixels: vec![0], dpi: None };
+        let room = PictureMemory::default().take(1).unwrap();
+        PictureTask { request: request.clone(), model: model(), picture, room, done: Box::new(drop) }
+    }
+
+    #[test]
+    fn pictures_of_a_document_are_read_while_a_suspect_request_waits_for_its_end() {
+        let scheduler = Scheduler::new(1024);
+        scheduler.submit(document(1, false));
+        let Task::Request(reading) = scheduler.next(Lane::Document) else { panic!("no document") };
+        scheduler.submit(document(2, true));
+        scheduler.submit_picture(picture(&reading));
+        assert!(matches!(scheduler.next(Lane::Bulk), Task::Picture(_)));
+        scheduler.finished();
+        assert!(scheduler.next_now(&mut scheduler.lock(), Lane::Document).is_none());
+        scheduler.finished();
+        assert!(matches!(scheduler.next(Lane::Keyword), Task::Isolated(_)));
+    }
+
+    #[test]
+    fn pictures_of_a_connection_that_is_closed_are_forgotten() {
+        let scheduler = Scheduler::new(1024);
+        let (closed, other) = (document(1, false), document(2, false));
+        scheduler.submit_picture(picture(&closed));
+        scheduler.submit_picture(picture(&other));
+        scheduler.cancel(1, std::iter::once(closed));
+        let Task::Picture(left) = scheduler.next(Lane::Bulk) else { panic!("no picture") };
+        assert_eq!(left.request.connection, 2);
+        assert!(scheduler.next_now(&mut scheduler.lock(), Lane::Bulk).is_none());
+    }
 }

@@ -12,7 +12,7 @@ const HOOKS: &str = include_str!("hostile_hooks.sql");
 
 /// What calls each function of the schema, by its name, on the corpus of the hostile owner where it takes one. The last ones
 /// change it.
-const CALLS: [(&str, &str); 100] = [
+const CALLS: [(&str, &str); 116] = [
     ("key_column", "SELECT socle_internal.key_column('{\"id\": 1}', 'id')"),
     ("wait_reasons", "SELECT * FROM socle_internal.wait_reasons()"),
     ("why_not_captured", "SELECT socle_internal.why_not_captured(corpus, source) FROM socle.corpus_binding"),

@@ -40,7 +40,7 @@ pub struct PictureRoom {
 }
 
 impl PictureMemory {
-    fn take(&self, bytes: usize) -> Option<PictureRoom> {
+    pub(crate) fn take(&self, bytes: usize) -> Option<PictureRoom> {
         let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if *taken > 0 && *taken + bytes > MAX_PICTURE_BYTES {
             return None;
@@ -92,6 +92,8 @@ pub struct Conversation<'a> {
     written: u64,
     /// Time that the reader has had for itself, without the time in which pictures of it are recognised.
     own_time: Duration,
+    /// Time since the last look at [`Self::own_time`] in which a picture was recognised on this thread.
+    lent_time: Duration,
 }
 
 impl<'a> Conversation<'a> {
@@ -110,7 +112,7 @@ impl<'a> Conversation<'a> {
         woken.set_nonblocking(true)?;
         let finished = Arc::new(Finished { results: Mutex::default(), wake });
         let (incoming, end, outgoing) = (Incoming::Kind, Vec::new(), Vec::new());
-        let (begun, written, own_time) = (0, 0, Duration::ZERO);
+        let (begun, written, own_time, lent_time) = (0, 0, Duration::ZERO, Duration::ZERO);
         Ok(Self {
             request,
             limits,
@@ -124,6 +126,7 @@ impl<'a> Conversation<'a> {
             begun,
             written,
             own_time,
+            lent_time,
         })
     }
 
@@ -155,8 +158,9 @@ impl<'a> Conversation<'a> {
                 }
             }
             if !waits {
-                self.own_time += begun.elapsed();
+                self.own_time += begun.elapsed().saturating_sub(self.lent_time);
             }
+            self.lent_time = Duration::ZERO;
             // Where pictures are recognised, the fork server leaves the reader far more time.
             if self.pictures.is_some() && self.own_time.as_secs() >= self.limits.seconds.into() {
                 return Err(reader_exit::error(ReaderExit::TimedOut, self.limits));
@@ -281,7 +285,9 @@ impl<'a> Conversation<'a> {
             let _ = (&finished.wake).write(&[0]);
         };
         if let Some(pictures) = self.pictures {
+            let begun = Instant::now();
             pictures.begin(Picture { width, height, channels, pixels, dpi }, room, Box::new(done));
+            self.lent_time += begun.elapsed();
         }
     }
 
@@ -300,3 +306,6 @@ fn fill<'b>(to: &mut Vec<u8>, length: usize, bytes: &'b [u8]) -> &'b [u8] {
     to.extend_from_slice(own);
     rest
 }
+
+#[cfg(test)]
+mod tests;

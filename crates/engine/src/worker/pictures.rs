@@ -53,7 +53,8 @@ impl Worker {
     /// Finds the lines of a picture and queues them.
     pub(super) fn find_lines(&self, task: PictureTask) {
         let PictureTask { request, model, picture, room, done } = task;
-        if request.is_cancelled() {
+        // The reader may have ended meanwhile.
+        if request.is_over() {
             return;
         }
         match caught(|| self.try_find(&request, &model, picture)) {
