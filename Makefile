@@ -106,8 +106,8 @@ test-units:
 	onnxruntime=$$($(SETUP) onnxruntime)
 	llama=$$($(SETUP) llama)
 	export SOCLE_MODELS=$$models SOCLE_ONNXRUNTIME=$$onnxruntime SOCLE_LLAMA=$$llama
-	cargo test --release --locked --package socle-core --package socle-archive --package socle-child --package socle-extract --package socle-engine \
-		--package socle-generator --package socle-egress --package socle-ledger
+	cargo test --release --locked --package socle-core --package socle-archive --package socle-ledger --package socle-child --package socle-extract --package socle-engine \
+		--package socle-generator --package socle-egress
 	cargo test --release --locked --package socle-tests --test project
 
 ## test-clients: the integrations of clients/python with LangChain, LlamaIndex, Haystack and MCP, which are large (test-long runs it, too)
