@@ -106,9 +106,10 @@ test-units:
 	onnxruntime=$$($(SETUP) onnxruntime)
 	llama=$$($(SETUP) llama)
 	export SOCLE_MODELS=$$models SOCLE_ONNXRUNTIME=$$onnxruntime SOCLE_LLAMA=$$llama
-	cargo test --release --locked --package socle-core --package socle-archive --package socle-ledger --package socle-child --package socle-extract --package socle-engine \
+	cargo test --release --locked --package socle-core --package socle-archive --package socle-child --package socle-extract --package socle-engine \
 		--package socle-generator --package socle-egress
 	cargo test --release --locked --package socle-tests --test project
+	cargo test --release --locked --package socle-ledger
 
 ## test-clients: the integrations of clients/python with LangChain, LlamaIndex, Haystack and MCP, which are large (test-long runs it, too)
 .PHONY: test-clients
