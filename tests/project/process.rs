@@ -163,8 +163,9 @@ fn the_commit_callback_sends_a_prepared_message_and_does_nothing_else() {
     let wake = &sources["src/supervisor/wake.rs"];
     assert_eq!(calls(wake, "transaction_ends"), BTreeSet::from(["my_database", "replace", "send", "set"]));
     assert_eq!(calls(wake, "send"), BTreeSet::from(["Some", "encode", "get", "send", "to_u32"]));
-    // The other handler of the end of a transaction has nothing for this event.
-    let pending = &sources["src/capture/pending.rs"];
-    assert_eq!(calls(pending, "transaction_event"), BTreeSet::from(["flush", "forget"]));
-    assert_eq!(sources.values().map(|text| text.matches("at_transaction_events(").count()).sum::<usize>(), 3);
+    // The other handlers of the end of a transaction have nothing for this event.
+    for other in ["src/capture/pending.rs", "src/ledger.rs"] {
+        assert_eq!(calls(&sources[other], "transaction_event"), BTreeSet::from(["flush", "forget"]));
+    }
+    assert_eq!(sources.values().map(|text| text.matches("at_transaction_events(").count()).sum::<usize>(), 4);
 }

@@ -6,6 +6,7 @@ mod support;
 use socle_core::Kind;
 use socle_core::endpoint::{Dialect, EndpointSpec};
 use socle_core::generator::Finish;
+use socle_core::protocol::SessionName;
 use socle_egress::call;
 use socle_egress::caller::Caller;
 use socle_egress::task::Task;
