@@ -74,7 +74,7 @@ fn collect(root: &Path, directory: &Path, words: &[&str], found: &mut Vec<String
         } else if kind.is_file() {
             let bytes = std::fs::read(&path).unwrap_or_default();
             let has = |word: &&str| bytes.windows(word.len()).any(|window| window == word.as_bytes());
-            if words.iter().any(|word| has(&word)) {
+            if words.iter().any(has) {
                 found.push(path.strip_prefix(root).unwrap().display().to_string());
             }
         }
