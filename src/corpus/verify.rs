@@ -30,6 +30,9 @@ const TOKEN_VECTORS: &str = include_str!("../../sql/corpus/token_vectors.sql");
 const DELETE_CHUNKS: &str = include_str!("../../sql/corpus/delete_chunks.sql");
 const KEYWORD_FORGET: &str = include_str!("../../sql/corpus/keyword_forget.sql");
 
+/// What is wrong, the key of the document, and more about it.
+type Problem = (String, Key, String);
+
 /// A row of the result of `socle.verify_corpus`.
 type Problems = TableIterator<'static, (name!(problem, String), name!(source_key, Key), name!(detail, String))>;
 
@@ -76,7 +79,7 @@ fn verify_corpus(call: pg_sys::FunctionCallInfo) -> Result<Problems, ErrorReport
     verified().map_err(report)
 }
 
-fn problems(sql: &str, keys: &[String]) -> Result<Vec<(String, Key, String)>> {
+fn problems(sql: &str, keys: &[String]) -> Result<Vec<Problem>> {
     plan_cache::rows(sql, &[(gucs::max_document_bytes() as i64).into()], 0, |row| {
         (row.get(1).unwrap_or_default(), row.key(3, keys), row.get(2).unwrap_or_default())
     })
@@ -84,7 +87,7 @@ fn problems(sql: &str, keys: &[String]) -> Result<Vec<(String, Key, String)>> {
 
 /// Chunks whose token vectors are not what a model of this kind gives, and their documents. A chunk without any is none of
 /// them: the model scores it. Nothing is looked at while the model is not registered, which searches tell.
-fn token_problems(corpus: &CorpusSpec) -> Result<(Vec<i64>, Vec<(String, Key, String)>)> {
+fn token_problems(corpus: &CorpusSpec) -> Result<(Vec<i64>, Vec<Problem>)> {
     let Some((width, most)) = token_model_of(corpus).ok().flatten().map(|model| (model.dimensions, model.max_tokens))
     else {
         return Ok((Vec::new(), Vec::new()));

@@ -48,7 +48,8 @@ fn the_page_on_leaving_runs_as_written() {
     let mut said = String::new();
     for (language, text) in blocks(&page) {
         if text.contains("lancedb") && lancedb().is_none() {
-            println!("SKIPPED: no LanceDB, which set-up could not get");
+            let _ =
+                std::io::Write::write_all(&mut std::io::stderr(), b"SKIPPED: no LanceDB, which set-up could not get\n");
             continue;
         }
         let output = run(&cluster, language, text);

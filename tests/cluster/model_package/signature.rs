@@ -17,7 +17,10 @@ impl Desk {
     /// `None`, said aloud, where set-up could not get `minisign`.
     fn new(cluster: &Cluster, package: &[u8]) -> Option<Self> {
         let Some(minisign) = std::env::var_os("SOCLE_MINISIGN").filter(|path| !path.is_empty()) else {
-            println!("SKIPPED: no minisign, which set-up could not get");
+            let _ = std::io::Write::write_all(
+                &mut std::io::stderr(),
+                b"SKIPPED: no minisign, which set-up could not get\n",
+            );
             return None;
         };
         let folder = cluster.directory().join("desk");
