@@ -10,7 +10,7 @@ use socle_engine::model::inspect::inspect;
 use socle_engine::model::ocr::OcrParts;
 use socle_engine::model::runtime::Runtime;
 use socle_ocr::{Channels, Picture, Recognized};
-use std::io::{self, BufRead, Read};
+use std::io::{self, BufRead};
 use std::path::Path;
 use std::sync::{Mutex, mpsc};
 use std::time::Instant;

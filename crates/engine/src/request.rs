@@ -40,7 +40,7 @@ pub enum Job {
         name: Option<String>,
         limits: ExtractLimits,
         bulk: bool,
-        ocr: Option<Ocr>,
+        ocr: Option<Box<Ocr>>,
         bytes: Vec<u8>,
     },
     /// See [`protocol::Request::ReadArchive`].
@@ -77,7 +77,7 @@ impl Job {
             }
             protocol::Request::Extract { media_type, name, limits, bulk, ocr, bytes } => {
                 let [media_type, name] = [media_type, name].map(|hint| hint.map(str::to_string));
-                Self::Extract { media_type, name, limits, bulk, ocr, bytes: bytes.to_vec() }
+                Self::Extract { media_type, name, limits, bulk, ocr: ocr.map(Box::new), bytes: bytes.to_vec() }
             }
             protocol::Request::ReadArchive { layout, limits, bytes } => {
                 Self::ReadArchive { layout, limits, bytes: bytes.to_vec() }

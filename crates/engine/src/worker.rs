@@ -194,7 +194,7 @@ impl Worker {
             Job::Extract { media_type, name, limits, ocr, bytes, .. } => {
                 let (media_type, name) = (media_type.as_deref(), name.as_deref());
                 let file = File { media_type, name, limits: *limits, bytes };
-                self.answer_document(request, file, ocr.as_ref())?;
+                self.answer_document(request, file, ocr.as_deref())?;
                 Ok(Vec::new())
             }
             Job::ReadArchive { layout, limits, bytes } => {

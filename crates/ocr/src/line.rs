@@ -278,7 +278,7 @@ mod tests {
 
     #[test]
     fn a_short_line_is_followed_by_background() {
-        let picture = bars(20, &[5..10]);
+        let picture = bars(20, std::slice::from_ref(&(5..10)));
         let line = &whole(&picture)[0];
         assert_eq!(line.pixels.shape, [1, 3, HEIGHT, MIN_WIDTH]);
         assert_eq!((line.pixels.values[7], line.pixels.values[MIN_WIDTH - 1]), (-1.0, 1.0));

@@ -42,7 +42,7 @@ impl Recognized {
     /// `height` are those of the picture.
     pub fn upright(&self, width: u32, height: u32) -> (Vec<UprightWord>, f32, f32) {
         let (width, height) = (width as f32, height as f32);
-        let (page_width, page_height) = if self.rotation % 2 == 0 { (width, height) } else { (height, width) };
+        let (page_width, page_height) = if self.rotation.is_multiple_of(2) { (width, height) } else { (height, width) };
         let turned = |(x, y): (f32, f32)| match self.rotation % 4 {
             0 => (x, y),
             1 => (height - y, x),
@@ -90,7 +90,7 @@ mod tests {
     fn a_page_turned_by_quarters_is_put_upright() {
         // A word at the top left of an upright page of 100 × 200, on the picture of that page turned three ways.
         let upright = UprightWord { left: 10.0, top: 20.0, right: 40.0, bottom: 30.0 };
-        let turned: [(u8, (u32, u32), [(f32, f32); 4]); 4] = [
+        let turned = [
             (0, (100, 200), [(10.0, 20.0), (40.0, 20.0), (40.0, 30.0), (10.0, 30.0)]),
             (1, (200, 100), [(20.0, 90.0), (20.0, 60.0), (30.0, 60.0), (30.0, 90.0)]),
             (2, (100, 200), [(90.0, 180.0), (60.0, 180.0), (60.0, 170.0), (90.0, 170.0)]),

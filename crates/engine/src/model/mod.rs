@@ -3,7 +3,7 @@
 //! `layout` reads the configuration in their files, with `configuration`, `modules`, `prompt` and `position`;
 //! `graph` checks the ONNX file before ONNX Runtime loads it; `runtime`, `session` and `tokenizer` wrap the libraries;
 //! `pooling` and `head` compute vectors, the latter with weights that `safetensors` and `float16` read; `loaded` is a model
-//! of these, and `ocr` one that reads pictures. `inspect` registers a model, `inspect_ocr` one of the latter, `registered` detects later changes of its files, and `store` keeps the `resident`
+//! of these, and `ocr` one that reads pictures. `inspect` registers a model, with `trial` runs, `inspect_ocr` one of the latter, `registered` detects later changes of its files, and `store` keeps the `resident`
 //! models within the memory limit.
 
 pub mod configuration;
@@ -27,3 +27,4 @@ pub mod safetensors;
 pub mod session;
 pub mod store;
 pub mod tokenizer;
+mod trial;
