@@ -11,7 +11,7 @@ const INVISIBLE_PERCENT: usize = 85;
 /// The same of visible text: names of parts, formulas and code are not words either.
 const VISIBLE_PERCENT: usize = 40;
 /// Letters of a row that are all consonants, or the same, do not occur in words.
-const MAX_CONSONANTS: usize = 6;
+const MAX_CONSONANTS: usize = 8;
 const MAX_REPEATED: usize = 3;
 
 /// The words of a page: how many there are, and how many of them are legible.
@@ -117,7 +117,7 @@ mod tests {
             "The invoice of 12.05.2024 amounts to 1,234.50 EUR (IBAN DE89 3704 0044 0532 0130 00), due in 30 days.",
             "Sauvegardez l’ensemble des données à 18h30 ; l’œuvre coûte 12 €.",
             "Źródło: Główny Urząd Statystyczny, ul. Niepodległości 208",
-            "Die Rechtschreibprüfung schlägt Straßenbahnhaltestelle nach.",
+            "Die Rechtschreibprüfung schlägt den Geschichtsschreiber nach.",
             "Программа сохраняет данные каждый день в полночь.",
             "東京都は 日本の 首都 である。",
         ];

@@ -294,14 +294,23 @@ fn measured(words: &[(&Word, UprightWord, i16)], ink: &Ink) -> Option<(f32, f32)
     let columns = |place: &UprightWord| (place.left.max(0.0) as usize)..(place.right.max(0.0).ceil() as usize);
     let counts: Vec<usize> =
         rows.clone().map(|y| words.iter().map(|(_, place, _)| ink.in_row(y, columns(place))).sum()).collect();
-    let most = counts.iter().copied().max().filter(|most| *most > 0)?;
-    // Single dark pixels are noise, and so is what reaches in from the lines above and below.
-    let least = (most / 50).max(1);
-    let middle = counts.len() / 2;
-    let is_ink = |count: &usize| *count > least || (*count >= 1 && most < 50);
-    let first = counts.iter().position(is_ink)?;
-    let last = counts.iter().rposition(is_ink)?;
-    if first > middle || last < middle || (last - first) * 3 < counts.len() {
+    // From the row with most ink, in the middle, up and down to the gaps between the lines: boxes reach into the lines above
+    // and below. Single dark pixels are noise, and the gap below an accent is narrow.
+    let (quarter, gap) = (counts.len() / 4, (counts.len() / 12).max(1));
+    let middle = (quarter..counts.len() - quarter).max_by_key(|row| counts.get(*row))?;
+    let end = |rows: &mut dyn Iterator<Item = usize>| {
+        let mut last = middle;
+        for row in rows {
+            if counts.get(row).is_some_and(|count| *count > 1) {
+                last = row;
+            } else if row.abs_diff(last) > gap {
+                break;
+            }
+        }
+        last
+    };
+    let (first, last) = (end(&mut (0..middle).rev()), end(&mut (middle..counts.len())));
+    if (last - first) * 3 < counts.len() {
         return None;
     }
     Some(((rows.start + first) as f32, (rows.start + last + 1) as f32))

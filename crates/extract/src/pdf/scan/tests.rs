@@ -165,7 +165,7 @@ fn pages_with_text_are_not_recognised() {
 #[test]
 fn an_invisible_text_stays_if_it_is_good_and_is_replaced_if_it_is_not() {
     let (pictures, words) = scanned(&file("handbook.pdf"), 1);
-    let good = "BT 3 Tr /F 10 Tf 40 700 Td (The whole of this invisible text over the picture of the page can be read by everybody who wants to) Tj ET";
+    let good = "BT 3 Tr /F 10 Tf 40 700 Td (The whole of this invisible text over the picture of the page can be read by everybody who wants to) Tj 0 -12 Td (and so it stays as it is, with all of its words) Tj ET";
     let kept = recognized(&of_pictures(&pictures, good), OcrMode::Auto, words.clone());
     assert!(kept.markdown.contains("invisible text over the picture"), "{}", kept.markdown);
     assert!(kept.metadata.recognized.is_empty());
