@@ -138,7 +138,7 @@ fn in_order(expected: &[&str], found: &[&str]) -> f64 {
 #[test]
 fn a_scan_of_pages_has_their_words_in_their_order_and_their_headings() {
     const PAGES: usize = 4;
-    for name in ["handbook.pdf", "columns.pdf", "pdf/groff-columns.pdf"] {
+    for name in ["handbook.pdf", "columns.pdf", "pdf/typst-columns.pdf"] {
         let pages = open(&file(name)).unwrap().pages().len().min(PAGES);
         let printed = extract(&file(name), None, None, LIMITS).unwrap();
         let (pictures, words) = scanned(&file(name), pages);
