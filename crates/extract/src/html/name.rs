@@ -145,6 +145,7 @@ pub(super) fn matters(name: &[u8]) -> bool {
             | b"colspan"
             | b"content"
             | b"hidden"
+            | b"href"
             | b"http-equiv"
             | b"id"
             | b"lang"
@@ -153,9 +154,11 @@ pub(super) fn matters(name: &[u8]) -> bool {
             | b"property"
             | b"role"
             | b"rowspan"
+            | b"src"
             | b"start"
             | b"style"
             | b"value"
+            | b"xlink:href"
             | b"xml:lang"
     )
 }

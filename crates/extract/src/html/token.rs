@@ -158,7 +158,9 @@ impl<S: Sink> Emitter for &mut Reader<S> {
     }
 
     fn push_attribute_value(&mut self, value: &[u8]) {
-        extend(&mut self.attribute.1, value, if self.sink.wants(b"") { usize::MAX } else { MAX_VALUE });
+        // A picture may be in its address.
+        let is_whole = self.sink.wants(b"") || self.attribute.0 == b"src" || self.attribute.0.ends_with(b"href");
+        extend(&mut self.attribute.1, value, if is_whole { usize::MAX } else { MAX_VALUE });
     }
 
     fn current_is_appropriate_end_tag_token(&mut self) -> bool {

@@ -11,7 +11,7 @@ const INVISIBLE_PERCENT: usize = 85;
 /// The same of visible text: names of parts, formulas and code are not words either.
 const VISIBLE_PERCENT: usize = 40;
 /// Letters of a row that are all consonants, or the same, do not occur in words.
-const MAX_CONSONANTS: usize = 6;
+const MAX_CONSONANTS: usize = 8;
 const MAX_REPEATED: usize = 3;
 
 /// The words of a page: how many there are, and how many of them are legible.
@@ -66,9 +66,12 @@ fn is_legible(word: &str) -> bool {
     if word.contains(UNKNOWN) {
         return false;
     }
-    let word = word.trim_matches(|c: char| c.is_ascii_punctuation() || "«»„“”‚‘’…–—•·§°€£".contains(c));
+    let whole = word;
+    let word = word
+        .trim_matches(|c: char| c.is_ascii_punctuation() || "«»„“”‚‘’…–—•·§°€£。、・「」！？，：；（）".contains(c));
     if word.is_empty() {
-        return true;
+        // Dashes, dots and bullets stand alone or repeat.
+        return whole.chars().count() <= 2 || whole.chars().all(|c| whole.starts_with(c));
     }
     let digits = word.chars().filter(char::is_ascii_digit).count();
     if digits > 0 {
@@ -76,7 +79,10 @@ fn is_legible(word: &str) -> bool {
         let changes = word.as_bytes().windows(2).filter(|pair| {
             matches!(pair, [a, b] if a.is_ascii_digit() != b.is_ascii_digit() && a.is_ascii_alphanumeric() && b.is_ascii_alphanumeric())
         });
-        return changes.count() <= 1 && word.chars().all(|c| c.is_alphanumeric() || ".,:/-+%'’ ".contains(c));
+        // As 18h30.
+        let is_between = word.starts_with(|c: char| c.is_ascii_digit()) && word.ends_with(|c: char| c.is_ascii_digit());
+        return changes.count() <= if is_between { 2 } else { 1 }
+            && word.chars().all(|c| c.is_alphanumeric() || ".,:/-+%'’ ".contains(c));
     }
     if word.chars().any(|c| !(c.is_alphabetic() || "-'’./&@·\u{ad}\u{200c}\u{200d}".contains(c) || is_mark(c))) {
         return false;
@@ -117,7 +123,7 @@ mod tests {
             "The invoice of 12.05.2024 amounts to 1,234.50 EUR (IBAN DE89 3704 0044 0532 0130 00), due in 30 days.",
             "Sauvegardez l’ensemble des données à 18h30 ; l’œuvre coûte 12 €.",
             "Źródło: Główny Urząd Statystyczny, ul. Niepodległości 208",
-            "Die Rechtschreibprüfung schlägt Straßenbahnhaltestelle nach.",
+            "Die Rechtschreibprüfung schlägt den Geschichtsschreiber nach.",
             "Программа сохраняет данные каждый день в полночь.",
             "東京都は 日本の 首都 である。",
         ];

@@ -242,9 +242,18 @@ fn line_of(words: &[(&Word, UprightWord, i16)], ink: &Ink) -> Option<TextLine> {
     let top = words.iter().map(|(_, place, _)| place.top).fold(f32::MAX, f32::min);
     let bottom = words.iter().map(|(_, place, _)| place.bottom).fold(f32::MIN, f32::max);
     let text: String = words.iter().map(|(word, ..)| word.text.as_str()).collect();
-    let (above, below) = extent(&text);
+    let (mut above, mut below) = extent(&text);
     // What is turned is not measured: margins and axes of charts need no exact size.
-    let ends = if angle == 0 { measured(words, ink) } else { None };
+    let mut ends = None;
+    if angle == 0 {
+        let lower = text.chars().filter(|c| c.is_lowercase()).count();
+        ends = if lower * 2 > text.chars().count() { middle_zone(words, ink) } else { None };
+        if ends.is_some() {
+            (above, below) = (X_HEIGHT, 0.0);
+        } else {
+            ends = measured(words, ink);
+        }
+    }
     let (first, last) = ends.unwrap_or_else(|| {
         // The boxes of the usual detectors are a fifth of their height larger than the letters, above and below.
         let margin = 0.12 * (bottom - top);
@@ -257,7 +266,7 @@ fn line_of(words: &[(&Word, UprightWord, i16)], ink: &Ink) -> Option<TextLine> {
         if angle == 0 {
             let before = at.checked_sub(1).and_then(|at| words.get(at)).map_or(f32::MIN, |word| word.1.right);
             let after = words.get(at + 1).map_or(f32::MAX, |word| word.1.left);
-            (left, right) = trimmed(ink, (left, right), (before, after), (first, last));
+            (left, right) = trimmed(ink, (left, right), (before, after), (first.min(last - 4.0), last));
         }
         placed.push(Placed { text: word.text.clone(), left, right });
     }
@@ -286,25 +295,64 @@ fn extent(text: &str) -> (f32, f32) {
     (above, below)
 }
 
-/// The first row of ink of a line, and the one after its last.
-fn measured(words: &[(&Word, UprightWord, i16)], ink: &Ink) -> Option<(f32, f32)> {
+/// The rows of a line, and the number of dark pixels in each.
+fn row_counts(words: &[(&Word, UprightWord, i16)], ink: &Ink) -> (usize, Vec<usize>) {
     let top = words.iter().map(|(_, place, _)| place.top).fold(f32::MAX, f32::min);
     let bottom = words.iter().map(|(_, place, _)| place.bottom).fold(f32::MIN, f32::max);
     let rows = (top.max(0.0) as usize)..(bottom.max(0.0).ceil() as usize).min(ink.height());
     let columns = |place: &UprightWord| (place.left.max(0.0) as usize)..(place.right.max(0.0).ceil() as usize);
-    let counts: Vec<usize> =
-        rows.clone().map(|y| words.iter().map(|(_, place, _)| ink.in_row(y, columns(place))).sum()).collect();
-    let most = counts.iter().copied().max().filter(|most| *most > 0)?;
-    // Single dark pixels are noise, and so is what reaches in from the lines above and below.
-    let least = (most / 50).max(1);
-    let middle = counts.len() / 2;
-    let is_ink = |count: &usize| *count > least || (*count >= 1 && most < 50);
-    let first = counts.iter().position(is_ink)?;
-    let last = counts.iter().rposition(is_ink)?;
-    if first > middle || last < middle || (last - first) * 3 < counts.len() {
+    let count = |y: usize| words.iter().map(|(_, place, _)| ink.in_row(y, columns(place))).sum();
+    (rows.start, rows.clone().map(count).collect())
+}
+
+/// The first row of the small letters of a line, and the one after their last, on the baseline: most ink is between them,
+/// whatever reaches in from the lines above and below.
+fn middle_zone(words: &[(&Word, UprightWord, i16)], ink: &Ink) -> Option<(f32, f32)> {
+    let (start, counts) = row_counts(words, ink);
+    let most = counts.iter().copied().max().filter(|most| *most >= 8)?;
+    let is_full = |row: usize| counts.get(row).is_some_and(|count| *count * 5 >= most * 2);
+    let quarter = counts.len() / 4;
+    let middle = (quarter..counts.len() - quarter).max_by_key(|row| counts.get(*row))?;
+    let gap = counts.len() / 6;
+    let end = |rows: &mut dyn Iterator<Item = usize>| {
+        let mut last = middle;
+        for row in rows {
+            if is_full(row) {
+                last = row;
+            } else if row.abs_diff(last) > gap {
+                break;
+            }
+        }
+        last
+    };
+    let (first, last) = (end(&mut (0..middle).rev()), end(&mut (middle..counts.len())));
+    ((last - first) * 5 >= counts.len()).then_some(((start + first) as f32, (start + last + 1) as f32))
+}
+
+/// The first row of ink of a line, and the one after its last.
+fn measured(words: &[(&Word, UprightWord, i16)], ink: &Ink) -> Option<(f32, f32)> {
+    let (start, counts) = row_counts(words, ink);
+    counts.iter().copied().max().filter(|most| *most > 0)?;
+    // From the row with most ink, in the middle, up and down to the gaps between the lines: boxes reach into the lines above
+    // and below. Single dark pixels are noise, and the gap below an accent is narrow.
+    let (quarter, gap) = (counts.len() / 4, (counts.len() / 12).max(1));
+    let middle = (quarter..counts.len() - quarter).max_by_key(|row| counts.get(*row))?;
+    let end = |rows: &mut dyn Iterator<Item = usize>| {
+        let mut last = middle;
+        for row in rows {
+            if counts.get(row).is_some_and(|count| *count > 1) {
+                last = row;
+            } else if row.abs_diff(last) > gap {
+                break;
+            }
+        }
+        last
+    };
+    let (first, last) = (end(&mut (0..middle).rev()), end(&mut (middle..counts.len())));
+    if (last - first) * 3 < counts.len() {
         return None;
     }
-    Some(((rows.start + first) as f32, (rows.start + last + 1) as f32))
+    Some(((start + first) as f32, (start + last + 1) as f32))
 }
 
 /// The ends of the ink of a word, between those of its neighbours.

@@ -102,7 +102,7 @@ fn pictures_that_were_made_to_do_harm_cost_one_error() {
         (wide(65_000, 10), Kind::InputTooLong),
         (wide(0, 10), Kind::DamagedDocument),
         (b"\xff\xd8\xff\xe0nothing of a picture follows here".to_vec(), Kind::DamagedDocument),
-        (b"GIF89a\xff\xff\xff\xff\x80\0\0".to_vec(), Kind::InputTooLong),
+        (b"GIF89a\xff\xff\xff\xff\x80\0\0".to_vec(), Kind::DamagedDocument),
         (b"II*\0\x08\0\0\0\x01\0".to_vec(), Kind::DamagedDocument),
         (b"RIFF\xff\xff\xff\xffWEBPVP8L\xff\xff\xff\xff/\xff\xff\xff\xff".to_vec(), Kind::DamagedDocument),
     ] {

@@ -174,7 +174,7 @@ mod tests {
     fn a_line_that_descends_becomes_level() {
         let mut pixels = vec![255_u8; 400 * 100];
         for x in 0..400_usize {
-            let y = 50 + ((x as f64 - 200.0) * 2_f64.to_radians().tan()).round() as usize;
+            let y = (50.0 + (x as f64 - 200.0) * 2_f64.to_radians().tan()).round() as usize;
             for thick in 0..3 {
                 pixels[(y + thick) * 400 + x] = 0;
             }

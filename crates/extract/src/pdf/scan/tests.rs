@@ -138,7 +138,7 @@ fn in_order(expected: &[&str], found: &[&str]) -> f64 {
 #[test]
 fn a_scan_of_pages_has_their_words_in_their_order_and_their_headings() {
     const PAGES: usize = 4;
-    for name in ["handbook.pdf", "columns.pdf", "pdf/groff-columns.pdf"] {
+    for name in ["handbook.pdf", "columns.pdf", "pdf/typst-columns.pdf"] {
         let pages = open(&file(name)).unwrap().pages().len().min(PAGES);
         let printed = extract(&file(name), None, None, LIMITS).unwrap();
         let (pictures, words) = scanned(&file(name), pages);
@@ -165,7 +165,7 @@ fn pages_with_text_are_not_recognised() {
 #[test]
 fn an_invisible_text_stays_if_it_is_good_and_is_replaced_if_it_is_not() {
     let (pictures, words) = scanned(&file("handbook.pdf"), 1);
-    let good = "BT 3 Tr /F 10 Tf 40 700 Td (The whole of this invisible text over the picture of the page can be read by everybody who wants to) Tj ET";
+    let good = "BT 3 Tr /F 10 Tf 40 700 Td (The whole of this invisible text over the picture of the page can be read by everybody who wants to) Tj 0 -12 Td (and so it stays as it is, with all of its words) Tj ET";
     let kept = recognized(&of_pictures(&pictures, good), OcrMode::Auto, words.clone());
     assert!(kept.markdown.contains("invisible text over the picture"), "{}", kept.markdown);
     assert!(kept.metadata.recognized.is_empty());
