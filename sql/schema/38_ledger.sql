@@ -23,13 +23,13 @@ SELECT e.chain,
                 AND b.xid OPERATOR(pg_catalog.<) pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())
                THEN pg_catalog.pg_xact_status(b.xid)
        END AS transaction_state,
-       e.body::jsonb AS entry,
+       e.body::pg_catalog.jsonb AS entry,
        e.question,
        e.answer,
        e.hash
 FROM socle_internal.ledger_entries() AS e
 CROSS JOIN LATERAL (
-    SELECT (e.body::jsonb OPERATOR(pg_catalog.->) 'data' OPERATOR(pg_catalog.->>) 'xid')::xid8 AS xid OFFSET 0) AS b;
+    SELECT (e.body::pg_catalog.jsonb OPERATOR(pg_catalog.->) 'data' OPERATOR(pg_catalog.->>) 'xid')::pg_catalog.xid8 AS xid OFFSET 0) AS b;
 COMMENT ON VIEW socle.ledger IS 'what has happened: entries of the ledger of the cluster, those of this database or, for a superuser, all; grant SELECT to whom it concerns';
 COMMENT ON COLUMN socle.ledger.chain IS 'chain that the entry is in; a standby, and a server that was promoted or restored, has its own';
 COMMENT ON COLUMN socle.ledger.number IS 'its number in the chain';

@@ -2063,13 +2063,13 @@ SELECT e.chain,
                 AND b.xid OPERATOR(pg_catalog.<) pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())
                THEN pg_catalog.pg_xact_status(b.xid)
        END AS transaction_state,
-       e.body::jsonb AS entry,
+       e.body::pg_catalog.jsonb AS entry,
        e.question,
        e.answer,
        e.hash
 FROM socle_internal.ledger_entries() AS e
 CROSS JOIN LATERAL (
-    SELECT (e.body::jsonb OPERATOR(pg_catalog.->) 'data' OPERATOR(pg_catalog.->>) 'xid')::xid8 AS xid OFFSET 0) AS b;
+    SELECT (e.body::pg_catalog.jsonb OPERATOR(pg_catalog.->) 'data' OPERATOR(pg_catalog.->>) 'xid')::pg_catalog.xid8 AS xid OFFSET 0) AS b;
 COMMENT ON VIEW socle.ledger IS 'what has happened: entries of the ledger of the cluster, those of this database or, for a superuser, all; grant SELECT to whom it concerns';
 COMMENT ON COLUMN socle.ledger.chain IS 'chain that the entry is in; a standby, and a server that was promoted or restored, has its own';
 COMMENT ON COLUMN socle.ledger.number IS 'its number in the chain';
@@ -2341,11 +2341,16 @@ found (position, area, subject, property, value, attention) AS (
     FROM pg_replication_slots s
     UNION ALL
     SELECT 5, 'models', m.name, v.property, v.value, v.attention
-    FROM (SELECT m.name, m.kind, m.license, m.digest, m.directory AS files, m.registered_at, m.registered_by FROM socle.model m
+    FROM (SELECT m.name, m.kind, m.license, m.digest, coalesce('none here: it runs on endpoint ' || m.endpoint, m.directory) AS files,
+                 m.package, m.registered_at, m.registered_by
+          FROM socle.model m
           UNION ALL
-          SELECT g.name, 'generator', g.license, g.digest, g.file, g.registered_at, g.registered_by FROM socle.generator g) AS m
+          SELECT g.name, 'generator', g.license, g.digest, g.file, g.package, g.registered_at, g.registered_by FROM socle.generator g) AS m
+    LEFT JOIN socle.model_package p ON p.sha256 = m.package
+    LEFT JOIN socle.trusted_key t ON t.public_key = p.public_key
     CROSS JOIN LATERAL (VALUES
         ('kind', m.kind, false), ('licence', coalesce(m.license, 'not stated'), m.license IS NULL), ('digest', m.digest, false), ('files', m.files, false),
+        ('signature', coalesce('vouched for by ' || t.name, 'nobody vouches for it'), t.name IS NULL AND current_setting('socle.require_signed_models') = 'on'),
         ('registered', format('%s by %s', to_char(m.registered_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), m.registered_by), false))
         AS v (property, value, attention)
     UNION ALL

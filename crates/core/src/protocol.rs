@@ -210,7 +210,8 @@ pub enum Request<'a> {
         /// The segment.
         segment: SegmentDigest,
     },
-    /// Removes all segments but these from the cache, files included, answered by [`Response::KeywordRetained`]. Segments of
+    /// Removes all segments but these from the cache, files included, and what was read of pictures, answered by
+    /// [`Response::KeywordRetained`]. Segments of
     /// other databases are sent again when they are searched.
     KeywordRetain {
         /// The segments that stay.
