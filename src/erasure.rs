@@ -26,6 +26,7 @@ use pgrx::prelude::*;
 use receipt::Receipt;
 use sha2::{Digest, Sha256};
 use socle_core::{Error, Kind, Result};
+use target::KeyForm;
 
 const SAME_SOURCE: &str = include_str!("../sql/erasure/same_source.sql");
 const INSERT: &str = include_str!("../sql/erasure/insert.sql");
@@ -50,9 +51,10 @@ fn erase(arguments: Arguments) -> Result<Key> {
     let documents =
         target::documents(&corpus, arguments.limited_json(1, "source_key")?, arguments.limited_json(2, "filter")?)?;
     let mut receipt = Receipt::new(&corpus)?;
+    let form = KeyForm::of(&corpus);
     let delete_source = arguments.boolean(3).unwrap_or_default();
     for document in &documents {
-        receipt.add_key(&document.key);
+        receipt.add_key(&form.canonical(&document.key));
         receipt.rows_deleted += delete::source_row(&corpus, document, delete_source)?;
     }
     for name in spi::query_texts(SAME_SOURCE, &[corpus.name.as_str().into()])? {
@@ -66,7 +68,7 @@ fn erase(arguments: Arguments) -> Result<Key> {
             register(&receipt, &other)?;
         }
     }
-    receipt.ledger_texts = erase_texts(&receipt)?;
+    receipt.ledger_texts = erase_texts(&receipt, &form)?;
     wake::at_commit();
     let json = receipt.to_json()?;
     record(&receipt, &json);
@@ -75,14 +77,14 @@ fn erase(arguments: Arguments) -> Result<Key> {
 
 /// Erases the texts that the ledger keeps of answers that have cited one of the documents; returns how many. Files, and so gone
 /// even if the transaction is rolled back.
-fn erase_texts(receipt: &Receipt) -> Result<u64> {
+fn erase_texts(receipt: &Receipt, form: &KeyForm) -> Result<u64> {
     ledger::erase_texts(&mut |data| {
         let mut citations = data["citations"].as_array().into_iter().flatten();
         citations.any(|citation| {
             let corpus = citation["corpus"].as_str().unwrap_or_default();
             let key = citation["source_key"].as_str().unwrap_or("null");
             receipt.corpora.iter().any(|erased| erased.corpus == corpus)
-                && receipt.keys.contains(&receipt.hash(canonical(key).0.as_bytes()))
+                && receipt.has_key(&form.canonical(&Key(key.to_string())))
         })
     })
 }

@@ -165,7 +165,10 @@ fn registered(name: &str) -> Result<(ModelSpec, bool)> {
 }
 
 /// Refuses a model that the caller may not use.
-fn require_use(name: &str) -> Result<()> {
+///
+/// # Errors
+/// `NotPermitted`.
+pub fn require_use(name: &str) -> Result<()> {
     let may = snapshot::in_latest_snapshot_to_read(|| {
         plan_cache::rows(MAY_USE, &[name.into()], 1, |row| row.get::<bool>(1) == Some(true))
     })?;

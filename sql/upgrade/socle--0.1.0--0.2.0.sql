@@ -2130,7 +2130,7 @@ CREATE FUNCTION socle.trace(answer text) RETURNS TABLE (step text, corpus_name t
 LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED COST 100000 ROWS 10 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'trace_answer_wrapper';
 COMMENT ON FUNCTION socle.trace(text) IS
-    'finds an answer in the ledger by its text: who had it when, by which models, and whether what it cites still stands';
+    'finds an answer in the ledger by its text: who had it when, by which models, and what it cites; socle.cite() says whether that still stands';
 
 CREATE FUNCTION socle.trace(citation jsonb) RETURNS TABLE (step text, corpus_name text, source_key jsonb, detail jsonb)
 LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED COST 100000 ROWS 10 SET search_path = pg_catalog, pg_temp

@@ -182,7 +182,7 @@ impl Context {
         let found = found(hits);
         let mut counters: HashMap<&str, TokenCounter> = HashMap::new();
         for corpus in corpora {
-            let of_corpus = || model_of(corpus).map(TokenCounter::Model);
+            let of_corpus = || model_of(corpus).map(|model| TokenCounter::Model(Box::new(model)));
             counters.insert(corpus.name.as_str(), size.token_counter.clone().map_or_else(of_corpus, Ok)?);
         }
         let mut count = |best: usize, content: &str| {

@@ -160,7 +160,8 @@ fn similarities(
         if own.is_empty() {
             continue;
         }
-        let model = model_of(corpus)?;
+        // The question is put to all of them.
+        let model = model_of(corpus)?.of_corpora(corpora.iter().map(CorpusSpec::policy));
         let question = embed(&model, &request.query)?;
         let contents: Vec<&str> = own.iter().map(|at| texts[*at].as_str()).collect();
         let requests = batch::split(&model, &contents);

@@ -15,7 +15,7 @@ const ONE_TOKEN: &str = "a";
 #[derive(Clone, Debug)]
 pub enum TokenCounter {
     /// A model.
-    Model(ModelSpec),
+    Model(Box<ModelSpec>),
     /// A generator. The tokens of its chat template, which a context has once, are not counted.
     Generator(GeneratorSpec, usize),
     /// An estimate, for an endpoint.
@@ -29,7 +29,7 @@ impl TokenCounter {
     /// `UnknownModel`; those of the generator.
     pub fn find(name: &str) -> Result<Self> {
         match model::find(name) {
-            Ok(model) => Ok(Self::Model(model)),
+            Ok(model) => Ok(Self::Model(Box::new(model))),
             Err(error) if error.kind == Kind::UnknownModel && generator_client::is_registered(name)? => {
                 Self::of_generator(generator_client::find(Some(name.to_string()))?)
             }
@@ -63,7 +63,7 @@ impl TokenCounter {
     /// Those of the engine or the generator.
     pub fn count(&self, content: &str) -> Result<usize> {
         match self {
-            Self::Model(model) => options::tokens(model.clone(), content),
+            Self::Model(model) => options::tokens(ModelSpec::clone(model), content),
             Self::Estimate => Ok(estimated_tokens(content.len(), 0)),
             Self::Generator(generator, of_template) => Ok(count(generator, content)?.saturating_sub(*of_template)),
         }

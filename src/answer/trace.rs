@@ -2,7 +2,8 @@
 //! answer that the ledger has of it.
 //!
 //! What the ledger has is shown to those who may read it. Of documents nothing is shown but whether the caller may see that a
-//! citation still holds.
+//! citation still holds, and that only of a citation that the caller has passed: to look it up runs policies of the source's owner as
+//! the caller, who may read the ledger. An answer is traced without reading any source.
 
 use super::cite;
 use crate::catalog::CorpusSpec;
@@ -55,7 +56,7 @@ fn trace_citation(call: pg_sys::FunctionCallInfo) -> Result<Rows, ErrorReport> {
         let Some(json) = Arguments::new(call).json(0) else { return Ok(Vec::new()) };
         let state = cite::state_of(&json)?.name;
         let citation: Citation<'_> = serde_json::from_str(&json).map_err(|_| damaged())?;
-        let mut rows = vec![citation.step(citation.source_key.get(), state)];
+        let mut rows = vec![citation.step(citation.source_key.get(), Some(state))];
         if let Some(corpus) = CorpusSpec::try_find(&citation.corpus)? {
             rows.push(model(&corpus));
         }
@@ -115,14 +116,16 @@ struct Citation<'a> {
 }
 
 impl Citation<'_> {
-    /// The step of a citation: where it stands, and whether it still does.
-    fn step(&self, key: &str, state: &str) -> Row {
-        let detail = json!({
-            "state": state,
+    /// The step of a citation: where it stands, and whether it still does, if that is known.
+    fn step(&self, key: &str, state: Option<&str>) -> Row {
+        let mut detail = json!({
             "start_offset": self.start_offset,
             "end_offset": self.end_offset,
             "content_sha256": self.content_sha256,
         });
+        if let Some(state) = state {
+            detail["state"] = state.into();
+        }
         let (corpus, key) = (Some(self.corpus.clone()), Some(value::canonical(key)));
         ("citation".to_string(), corpus, key, value::canonical(&detail.to_string()))
     }
@@ -153,9 +156,8 @@ impl Told {
             self.end_offset,
             value::string(&self.content_sha256)
         );
-        let state = cite::state_of(&json)?.name;
         let citation: Citation<'_> = serde_json::from_str(&json).map_err(|_| damaged())?;
-        Ok(citation.step(&self.source_key, state))
+        Ok(citation.step(&self.source_key, None))
     }
 }
 

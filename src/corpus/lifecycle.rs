@@ -7,6 +7,7 @@ use crate::catalog::CorpusSpec;
 use crate::catalog::spec;
 use crate::catalog::sql_template::{expand, identifier};
 use crate::ledger::{self, Event, EventKind};
+use crate::model;
 use crate::pg::arguments::Arguments;
 use crate::pg::error::{report, spi};
 use crate::pg::run_as::{as_log_owner, as_owner, as_superuser};
@@ -188,6 +189,12 @@ fn resume_corpus(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
         backend::prevent_if_read_only(c"socle.resume_corpus()");
         let corpus = own_corpus(call, "name")?;
         let owner = complete(&corpus)?;
+        if binding_check::read(std::slice::from_ref(&corpus.name))?.is_empty() {
+            // A row that was restored, or written by hand: whoever resumes it creates the corpus.
+            let options = &corpus.options;
+            let models = [Some(&options.model), options.token_model.as_ref(), options.ocr_model.as_ref()];
+            models.into_iter().flatten().try_for_each(|name| model::find(name).map(drop))?;
+        }
         spec::model_of(&corpus)?;
         spec::token_model_of(&corpus)?;
         spec::ocr_of(&corpus)?;

@@ -6,7 +6,6 @@
 use super::delete::Deleted;
 use crate::catalog::CorpusSpec;
 use crate::pg::backend;
-use crate::pg::jsonb_key::Key;
 use crate::pg::spi;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -23,10 +22,14 @@ const VERSION: u32 = 1;
 const SALT_BYTES: usize = 32;
 
 /// What socle does not erase, and what to do about it.
-const REMAINS: [(&str, &str); 9] = [
+const REMAINS: [(&str, &str); 10] = [
     (
         "the ledger, in which nothing can be erased: keys of cited documents, and hashes of what was cited",
         "socle.prune_ledger() removes old entries",
+    ),
+    (
+        "texts of searches and of socle.generate() that the ledger keeps under socle.ledger_text, whatever they quote",
+        "delete their files in socle/ledger_text of the data directory: the ledger can be verified without them",
     ),
     ("files of tables, until the next checkpoint", "CHECKPOINT"),
     (
@@ -165,9 +168,14 @@ impl Receipt {
         hex(&Sha256::new().chain_update(self.salt.as_bytes()).chain_update(bytes).finalize())
     }
 
-    /// Adds the key of a document.
-    pub fn add_key(&mut self, key: &Key) {
-        self.keys.insert(self.hash(key.0.as_bytes()));
+    /// Adds the key of a document, in its canonical form.
+    pub fn add_key(&mut self, key: &str) {
+        self.keys.insert(self.hash(key.as_bytes()));
+    }
+
+    /// Whether the document with this key, in its canonical form, was erased.
+    pub fn has_key(&self, key: &str) -> bool {
+        self.keys.contains(&self.hash(key.as_bytes()))
     }
 
     /// Adds what was deleted from a corpus.

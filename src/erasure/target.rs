@@ -7,11 +7,46 @@ use crate::pg::jsonb_key::Key;
 use crate::pg::{plan_cache, value};
 use crate::search::similar::key_parameters;
 use crate::search::{source_columns, source_key};
-use pgrx::datum::DatumWithOid;
+use pgrx::datum::{DatumWithOid, TimestampWithTimeZone};
+use pgrx::pg_sys;
+use serde_json::json;
 use serde_json::value::RawValue;
 use socle_core::{Error, Kind, Result};
+use std::str::FromStr;
 
 const KEYS: &str = include_str!("../../sql/erasure/keys.sql");
+
+/// How keys of a corpus are compared, whoever has written them: a time under another time zone, or a number with other zeros
+/// behind the point, is the same key.
+#[derive(Debug)]
+pub struct KeyForm {
+    columns: Vec<String>,
+    types: Vec<pg_sys::Oid>,
+}
+
+impl KeyForm {
+    /// That of the source of a corpus.
+    pub fn of(corpus: &CorpusSpec) -> Self {
+        Self { columns: corpus.tables.key_columns.clone(), types: source_key::types(corpus) }
+    }
+
+    /// A text that is the same for all ways to write a key.
+    pub fn canonical(&self, key: &Key) -> String {
+        let Some(values) = source_key::values(key, &self.columns, &self.types) else {
+            return value::canonical(&key.0).0;
+        };
+        let values = values.into_iter().zip(&self.types).map(|(text, key_type)| match *key_type {
+            pg_sys::TIMESTAMPTZOID => {
+                TimestampWithTimeZone::from_str(&text).map_or(text, |time| pg_sys::TimestampTz::from(time).to_string())
+            }
+            pg_sys::NUMERICOID if text.contains('.') && !text.contains(['e', 'E']) => {
+                text.trim_end_matches('0').trim_end_matches('.').to_string()
+            }
+            _ => text,
+        });
+        json!(values.collect::<Vec<_>>()).to_string()
+    }
+}
 
 /// Most documents of one call.
 const MAX_DOCUMENTS: usize = 10_000;

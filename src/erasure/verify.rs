@@ -3,6 +3,7 @@
 
 use super::page_search::{Found, Wanted, files, is_former_segment, segment_cache};
 use super::receipt::{Receipt, hex};
+use super::target::KeyForm;
 use super::wait;
 use crate::catalog::CorpusSpec;
 use crate::catalog::sql_template::expand;
@@ -15,7 +16,7 @@ use crate::pg::run_as::{as_log_owner, as_superuser, may_act_as};
 use crate::residue;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
-use socle_core::protocol::{FieldWeights, LEDGER_DIRECTORY, QuerySyntax};
+use socle_core::protocol::{FieldWeights, LEDGER_DIRECTORY, LEDGER_TEXT_DIRECTORY, QuerySyntax};
 use socle_core::{Error, Kind, Result};
 use std::cell::Cell;
 use std::collections::HashSet;
@@ -142,12 +143,12 @@ fn words(arguments: Arguments) -> Result<Vec<String>> {
 /// Rows with an erased key, or with the content of an erased chunk.
 fn in_rows(receipt: &Receipt, corpus: &CorpusSpec, findings: &mut Vec<Finding>) -> Result<()> {
     let owner = corpus::complete(corpus)?;
-    let keys = &corpus.tables.key_columns;
+    let (keys, form) = (&corpus.tables.key_columns, KeyForm::of(corpus));
     let count = |sql: &str| -> Result<u64> {
         let found = Cell::new(0);
         as_log_owner(owner, || {
             plan_cache::rows(sql, &[], 0, |row| {
-                let is_erased = receipt.keys.contains(&receipt.hash(row.key(1, keys).0.as_bytes()));
+                let is_erased = receipt.has_key(&form.canonical(&row.key(1, keys)));
                 found.set(found.get() + u64::from(is_erased));
             })
         })?;
@@ -243,6 +244,8 @@ fn in_pages_and_files(wanted: &Wanted<'_>, tables: &[pg_sys::Oid], findings: &mu
             if found.is_something() {
                 let (is_erased, remedy) = if path.starts_with(LEDGER_DIRECTORY) {
                     (false, "socle.prune_ledger() removes old entries")
+                } else if path.starts_with(LEDGER_TEXT_DIRECTORY) {
+                    (is_erased, "delete this file: the ledger can be verified without it")
                 } else {
                     (is_erased && !is_former_segment(&path, &kept), remedy)
                 };

@@ -69,7 +69,12 @@ fn export(arguments: Arguments) -> Result<pg_sys::Oid> {
 
 fn exported(name: &str, source: Option<String>) -> Result<Exported> {
     let (row, is_model) = match model::row_of(name)? {
-        Some(row) => (row, true),
+        Some(row) => {
+            if row.get("public_use").and_then(Value::as_bool) == Some(false) {
+                model::require_use(name)?;
+            }
+            (row, true)
+        }
         None => match generator_client::row_of(name)? {
             Some(row) => (row, false),
             None => return Err(model::unknown(name)?),

@@ -62,12 +62,10 @@ pub fn embed_and_prefetch<'a>(
     let mut query_embeddings: Vec<QueryEmbedding<'_>> = Vec::new();
     for corpus in corpora {
         let digest = &corpus.options.model_digest;
-        if let Some(known) = query_embeddings.iter_mut().find(|query_embedding| query_embedding.digest == digest) {
-            // The question is put to this corpus, too.
-            known.model = known.model.clone().map(|model| model.of_corpora([corpus.policy()]));
-        } else {
-            let (model, vector) = (model_of(corpus), Err(engine_client::unexpected()));
-            query_embeddings.push(QueryEmbedding { digest, model, vector });
+        if query_embeddings.iter().all(|query_embedding| query_embedding.digest != digest) {
+            // The question is put to all of them: it is as secret as the one of which the least may leave.
+            let model = model_of(corpus).map(|model| model.of_corpora(corpora.iter().map(CorpusSpec::policy)));
+            query_embeddings.push(QueryEmbedding { digest, model, vector: Err(engine_client::unexpected()) });
         }
     }
     let mut searched = embed_and_retrieve_keywords(corpora, request, &mut query_embeddings, trace, open)?;

@@ -78,6 +78,7 @@ mod tests {
     #[test]
     fn one_role_leaves_places_to_others() {
         let shares = Shares::default();
+        let names: Vec<String> = (0..KEPT_FREE).map(|number| format!("role {number}")).collect();
         let mut places: Vec<_> = (0..MAX_OF_ROLE).map(|_| shares.take("greedy").unwrap()).collect();
         assert_eq!(shares.take("greedy").unwrap_err().kind, Kind::OutOfMemory);
         for role in ["a", "b", "c"] {
@@ -87,7 +88,6 @@ mod tests {
         let newcomer = shares.take("newcomer").unwrap();
         assert!(shares.take("newcomer").is_err(), "which get one each");
         drop(newcomer);
-        let names: Vec<String> = (0..KEPT_FREE).map(|number| format!("role {number}")).collect();
         places.extend(names.iter().map(|name| shares.take(name).unwrap()));
         assert_eq!((shares.taken(), shares.take("last").is_err()), (MAX_REQUESTS, true));
         drop(places);

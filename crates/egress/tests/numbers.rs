@@ -9,7 +9,6 @@ use socle_core::endpoint::{Dialect, EndpointSpec};
 use socle_core::protocol::EgressResponse;
 use socle_egress::call::Call;
 use socle_egress::task::{Task, Texts};
-use std::io::Write;
 use std::time::Duration;
 use support::{PATIENCE, SECRET, Server, answered, embed, endpoint, policy, rerank, write};
 

@@ -278,6 +278,7 @@ mod tests {
             first_position: 0,
             layers: Vec::new(),
             late_interaction: None,
+            served: None,
             ocr: None,
         })
     }

@@ -8,7 +8,6 @@ mod pictures;
 use crate::batch_queue::BatchQueue;
 use crate::document::{File, ForkServer, PageCache};
 use crate::keyword::cache::SegmentCache;
-use crate::keyword::task::KeywordTask;
 use crate::lane::Lane;
 use crate::model::loaded::Model;
 use crate::model::store::ModelStore;
@@ -203,11 +202,7 @@ impl Worker {
                 Ok(Vec::new())
             }
             Job::Keyword(task) => {
-                // An erasure: what was read of pictures goes, too, whoever they belong to. They are read again when needed.
-                if matches!(task, KeywordTask::Retain { .. }) {
-                    self.resources.pages.clear();
-                }
-                keyword::answer(&self.resources.keyword, &self.responses, request, task)?;
+                keyword::answer(&self.resources, &self.responses, request, task)?;
                 Ok(Vec::new())
             }
             Job::Inspect { name, directory, overrides } => {

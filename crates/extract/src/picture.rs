@@ -60,16 +60,15 @@ pub(crate) struct PictureReference {
     pub(crate) reference: String,
 }
 
+/// Returns the bytes of a reference to a picture, if there are any.
+pub(crate) type LoadPicture<'a> = &'a mut dyn FnMut(&str, &mut Writer) -> Result<Option<Vec<u8>>>;
+
 /// Writes the text of the pictures that the writer has noted since the last call, below the text that was written since
 /// `begin`, a length: of a document, a slide or a chapter. `load` returns the bytes of a reference; what is no picture that can be read is left out.
 ///
 /// # Errors
 /// Those of the recognizer and of [`crate::extract`].
-pub(crate) fn write_referenced(
-    begin: usize,
-    writer: &mut Writer,
-    load: &mut dyn FnMut(&str, &mut Writer) -> Result<Option<Vec<u8>>>,
-) -> Result<()> {
+pub(crate) fn write_referenced(begin: usize, writer: &mut Writer, load: LoadPicture<'_>) -> Result<()> {
     let references = writer.take_pictures();
     let mut seen: Vec<&str> = Vec::new();
     for pictures in references.chunk_by(|a, b| a.page == b.page) {

@@ -108,7 +108,7 @@ fn a_corpus_of_scans_says_what_was_recognised_and_how_surely() {
         .collect();
     assert_eq!(failed, [3]);
     let question = "SELECT (citations -> 0 ->> 'recognition_confidence')::float8
-                    FROM socle.answer('scans', 'How long must a ship be to take a pilot?', max_sentences => 1, min_score => -100)";
+                    FROM socle.answer('scans', 'How long must a ship be to take a pilot?', max_sentences => 1, min_relevance => -100)";
     assert!(value::<f64>(&mut client, question) > 0.9);
     let provenance = "SELECT ocr || ' ' || ocr_model || ' ' || (ocr_model_digest = (SELECT digest FROM socle.model WHERE name = 'ocr'))
                       FROM socle.corpus WHERE name = 'scans'";

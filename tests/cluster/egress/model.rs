@@ -198,6 +198,27 @@ fn a_door_that_is_shut_stops_questions_and_texts() {
 }
 
 #[test]
+fn a_question_to_several_corpora_leaves_only_if_all_of_them_allow_it() {
+    let server = ModelServer::new();
+    let (_cluster, mut client) = cluster(&server);
+    create(&mut client, "remote", "tei");
+    client
+        .batch_execute("SELECT socle.create_corpus('closed', 'note', ARRAY['body'], model => 'bge'); SELECT socle.wait_for_corpus('closed')")
+        .unwrap();
+    let before = server.request_count();
+    for call in ["search", "answer", "explain_search", "context_passages"] {
+        let sql = format!("SELECT count(*) FROM socle.{call}(ARRAY['closed', 'notes'], 'When is the backup made?')");
+        let (code, message, ..) = error_of(&client.query(&sql, &[]).unwrap_err());
+        assert_eq!(
+            (code.as_str(), message.as_str()),
+            ("42501", "corpus \"closed\" does not allow endpoint \"tei\""),
+            "{call}"
+        );
+    }
+    assert_eq!(server.request_count(), before, "nothing was sent");
+}
+
+#[test]
 fn who_may_not_use_the_endpoint_has_nothing_embedded_there() {
     let server = ModelServer::new();
     let (cluster, mut client) = cluster(&server);

@@ -179,3 +179,26 @@ fn texts_that_the_ledger_keeps_go_with_the_documents_that_they_cite() {
     let entry = "SELECT entry -> 'data' ->> 'erasure' FROM socle.ledger WHERE kind = 'erase'";
     assert_eq!(client.query_one(entry, &[]).unwrap().get::<_, String>(0), receipt["erasure"].as_str().unwrap());
 }
+
+#[test]
+fn a_key_is_the_same_however_it_is_written() {
+    let (_cluster, mut client) = with_secret_and("socle.ledger_text = on");
+    client
+        .batch_execute(
+            "CREATE TABLE event (at timestamptz, number numeric, body text, PRIMARY KEY (at, number));
+             INSERT INTO event VALUES ('2026-03-01 08:00+00', 2.50, 'The quorblatt broke down in the cellar.');
+             SELECT socle.create_corpus('events', 'event', ARRAY['body']); CALL socle.sync_corpus('events')",
+        )
+        .unwrap();
+    let ask = "SELECT answer FROM socle.answer('events', 'Where did the quorblatt break down?', min_relevance => -100)";
+    assert!(client.query_one(ask, &[]).unwrap().get::<_, String>(0).contains("cellar"));
+    client.batch_execute("SET timezone = 'Asia/Tokyo'").unwrap();
+    let key = r#"'events', '{"at": "2026-03-01 17:00+09", "number": 2.5}', delete_source => true"#;
+    let receipt = forget(&mut client, key);
+    assert_eq!(receipt["ledger_texts"], 1, "{receipt}");
+    client.batch_execute("INSERT INTO event VALUES ('2026-03-01 03:00-05', 2.500, 'It is back.')").unwrap();
+    client.batch_execute("SET timezone = 'UTC'").unwrap();
+    let again = "SELECT count(*) FROM socle.verify_erasure($1::text::jsonb) WHERE finding = 'the source has rows of erased documents again'";
+    let found: i64 = client.query_one(again, &[&receipt.to_string()]).unwrap().get(0);
+    assert_eq!(found, 1);
+}

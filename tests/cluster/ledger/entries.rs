@@ -86,7 +86,11 @@ fn an_answer_is_told_with_its_sources_and_without_its_words() {
     let chunk = |like: &str| format!("'handbook', (SELECT chunk_id FROM handbook_chunk WHERE content LIKE '{like}%')");
     assert_eq!(steps(&mut client, &chunk("A backup")), ["vector", "model", "answer", "answer"]);
     assert_eq!(steps(&mut client, &chunk("Cats")), ["vector", "model"]);
-    let state = format!("SELECT detail->>'state' FROM socle.trace('{quoted}'::text) WHERE step = 'citation' LIMIT 1");
+    let state = format!(
+        "SELECT c.state FROM socle.trace('{quoted}'::text) AS t,
+         LATERAL socle.cite(jsonb_build_object('corpus', t.corpus_name, 'source_key', t.source_key) || t.detail) AS c
+         WHERE t.step = 'citation' LIMIT 1"
+    );
     assert_eq!(client.query_one(&state, &[]).unwrap().get::<_, String>(0), "valid");
     client.batch_execute("UPDATE article SET body = 'Nothing.' WHERE id = 1").unwrap();
     assert_eq!(client.query_one(&state, &[]).unwrap().get::<_, String>(0), "changed");

@@ -48,6 +48,41 @@ fn only_those_who_were_granted_it_read_it_and_of_their_database_only() {
     assert_eq!(sqlstate(stranger.query("SELECT * FROM socle.prune_ledger(now())", &[])), "42501");
 }
 
+/// Whoever may read the ledger lends that right to no owner of a table that an answer cites.
+#[test]
+fn an_answer_is_traced_without_running_policies_of_the_source() {
+    let cluster = Cluster::with_models("");
+    let mut client = cluster.connect();
+    client
+        .batch_execute(
+            "CREATE ROLE auditor LOGIN; GRANT SELECT ON socle.ledger TO auditor;
+             CREATE TABLE article (id int PRIMARY KEY, body text);
+             INSERT INTO article VALUES (1, 'A backup is made each night at two.'), (2, 'Cats sleep for fourteen hours a day.');
+             SELECT socle.create_corpus('handbook', 'article', ARRAY['body'], model => 'bge');
+             CALL socle.sync_corpus('handbook'); GRANT SELECT ON article TO auditor",
+        )
+        .unwrap();
+    let ask = "SELECT answer FROM socle.answer('handbook', 'When is a backup made?', min_relevance => -100, max_sentences => 1)";
+    let answer: String = client.query_one(ask, &[]).unwrap().get(0);
+    client
+        .batch_execute(
+            "CREATE FUNCTION spy() RETURNS boolean LANGUAGE plpgsql AS $$BEGIN RAISE EXCEPTION 'it ran'; END$$;
+             ALTER TABLE article ENABLE ROW LEVEL SECURITY; CREATE POLICY spy ON article USING (spy())",
+        )
+        .unwrap();
+    let mut auditor = cluster.configuration().user("auditor").connect(postgres::NoTls).unwrap();
+    let steps = auditor.query("SELECT step FROM socle.trace($1::text)", &[&answer]).unwrap();
+    assert_eq!(steps.iter().map(|row| row.get(0)).collect::<Vec<String>>(), ["answer", "citation"]);
+    let cited = "SELECT c.state FROM socle.trace($1::text) AS t,
+                 LATERAL socle.cite(jsonb_build_object('corpus', t.corpus_name, 'source_key', t.source_key) || t.detail) AS c
+                 WHERE t.step = 'citation'";
+    assert_eq!(
+        error_of(&auditor.query(cited, &[&answer]).unwrap_err()).1,
+        "it ran",
+        "who names a corpus reads its source"
+    );
+}
+
 #[test]
 fn a_checkpoint_that_is_none_is_refused_and_pruning_leaves_what_is_written() {
     let cluster = Cluster::with_models("");

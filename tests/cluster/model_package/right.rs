@@ -112,3 +112,32 @@ fn a_model_that_corpora_use_is_dropped_by_force_only() {
     }
     client.batch_execute("SELECT socle.drop_model('bge'), socle.drop_model('minilm', force => true)").unwrap();
 }
+
+/// Anybody may write a row of `socle.corpus`, as a restore of a dump does.
+#[test]
+fn a_corpus_that_was_restored_is_resumed_by_those_who_may_use_its_model() {
+    let cluster = Cluster::with_models("");
+    let mut client = cluster.connect();
+    client
+        .batch_execute(
+            "CREATE ROLE owner LOGIN; GRANT CREATE ON SCHEMA public TO owner; SET ROLE owner;
+             CREATE TABLE note (id int PRIMARY KEY, body text); INSERT INTO note VALUES (1, 'a fox');
+             SELECT socle.create_corpus('note', 'note', ARRAY['body'], model => 'minilm'); RESET ROLE",
+        )
+        .unwrap();
+    assert!(value::<bool>(&mut client, "SELECT socle.wait_for_corpus('note', '2 minutes')"));
+    client
+        .batch_execute(
+            "SELECT socle.revoke_model('minilm', 'public');
+             GRANT EXECUTE ON FUNCTION socle.export_model TO owner",
+        )
+        .unwrap();
+    let mut owner = cluster.configuration().user("owner").connect(NoTls).unwrap();
+    assert_eq!(sqlstate(owner.query("SELECT socle.export_model('minilm')", &[])), "42501");
+    owner.batch_execute("SELECT socle.pause_corpus('note'); SELECT socle.resume_corpus('note')").unwrap();
+    client.batch_execute("DELETE FROM socle.corpus_binding WHERE corpus = 'note'").unwrap();
+    let (state, message, ..) = error_of(&owner.batch_execute("SELECT socle.resume_corpus('note')").unwrap_err());
+    assert_eq!((state.as_str(), message.as_str()), ("42501", "permission denied for model \"minilm\""));
+    client.batch_execute("SELECT socle.grant_model('minilm', 'owner')").unwrap();
+    owner.batch_execute("SELECT socle.resume_corpus('note')").unwrap();
+}

@@ -1,5 +1,6 @@
 //! Serves requests about the keyword index.
 
+use super::Resources;
 use crate::keyword::build::{build, merge};
 use crate::keyword::cache::{Acquired, SegmentCache};
 use crate::keyword::chunk_language;
@@ -23,7 +24,8 @@ use std::sync::Arc;
 ///
 /// # Errors
 /// Those of building, merging, searching and the cache. The request is not answered then.
-pub fn answer(cache: &SegmentCache, responses: &ResponseQueue, request: &Request, task: &KeywordTask) -> Result<()> {
+pub fn answer(resources: &Resources, responses: &ResponseQueue, request: &Request, task: &KeywordTask) -> Result<()> {
+    let cache = &*resources.keyword;
     let is_cancelled = || request.is_cancelled();
     let answer = match task {
         KeywordTask::Build { language, segments, chunks } => {
@@ -50,7 +52,11 @@ pub fn answer(cache: &SegmentCache, responses: &ResponseQueue, request: &Request
                 |segment: &Segment| (0..segment.chunk_count()).map(|doc| segment.chunk_id(doc)).collect::<Vec<_>>();
             Ok(Response::KeywordChunks(open.iter().flat_map(|segment| chunks(segment)).collect()))
         })?,
-        KeywordTask::Retain { segments } => Response::KeywordRetained { removed: cache.retain(segments) },
+        KeywordTask::Retain { segments } => {
+            // What was read of pictures goes, too, whoever they belong to. They are read again when they are needed.
+            resources.pages.clear();
+            Response::KeywordRetained { removed: cache.retain(segments) }
+        }
         KeywordTask::Store { digest, byte_count, offset, bytes } => {
             let complete = cache.store(request.connection, *digest, *byte_count, *offset, bytes)?;
             if request.is_cancelled() {

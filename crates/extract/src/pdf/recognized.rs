@@ -222,7 +222,7 @@ fn most_common(sizes: &[(f32, usize)]) -> Option<f32> {
 
 /// A word with its box along and across its writing direction, and that direction on the upright page, in degrees clockwise
 /// by quarters.
-fn placed<'w>(word: &'w Word, upright: UprightWord, rotation: u8) -> (&'w Word, UprightWord, i16) {
+fn placed(word: &Word, upright: UprightWord, rotation: u8) -> (&Word, UprightWord, i16) {
     let [a, b, ..] = word.quad;
     let degrees = (b.1 - a.1).atan2(b.0 - a.0).to_degrees() + 90.0 * f32::from(rotation % 4);
     let quarters = ((degrees / 90.0).round() as i32).rem_euclid(4);
@@ -270,7 +270,7 @@ fn line_of(words: &[(&Word, UprightWord, i16)], ink: &Ink) -> Option<TextLine> {
         }
         placed.push(Placed { text: word.text.clone(), left, right });
     }
-    (size > 1.0).then(|| TextLine { words: placed, angle, baseline: last - below * size, size })
+    (size > 1.0).then_some(TextLine { words: placed, angle, baseline: last - below * size, size })
 }
 
 /// How far the letters of a text reach above the baseline and below it, as a multiple of the size.

@@ -88,7 +88,7 @@ pub(super) fn recognize(
     let mut recognitions: Vec<Recognition> = Vec::with_capacity(wanted.len());
     let mut picture = |at: usize| {
         let page = wanted.get(at).and_then(|(page, _)| pages.get(*page));
-        render::picture(page.ok_or_else(|| super::damaged())?)
+        render::picture(page.ok_or_else(super::damaged)?)
     };
     ocr.recognize(wanted.len(), &mut picture, &mut |read| recognitions.push(Recognition::of(read)))?;
     let sizes = Sizes::of(&recognitions);

@@ -95,7 +95,7 @@ fn of_pictures(pictures: &[Picture], text: &str) -> Vec<u8> {
     let (mut pdf, mut places) = (b"%PDF-1.7\n".to_vec(), Vec::new());
     for (at, object) in objects.iter().enumerate() {
         places.push(pdf.len());
-        write!(pdf, "{} 0 obj\n", at + 1).unwrap();
+        writeln!(pdf, "{} 0 obj", at + 1).unwrap();
         pdf.extend_from_slice(object);
         pdf.extend_from_slice(b"\nendobj\n");
     }
