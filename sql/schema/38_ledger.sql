@@ -73,8 +73,8 @@ CROSS JOIN LATERAL pg_catalog.jsonb_to_record(r.report) AS p (
     state text, state_reason text, chain text, first_number bigint, last_number bigint, last_at timestamp with time zone,
     chain_count integer, segment_count integer, bytes bigint);
 COMMENT ON VIEW socle.ledger_status IS 'state of the ledger of the cluster, for members of pg_monitor';
-COMMENT ON COLUMN socle.ledger_status.state IS 'writing; stopped (its process starts when it is needed); failed: nothing can be written, so nothing is sent to endpoints';
-COMMENT ON COLUMN socle.ledger_status.state_reason IS 'why it failed';
+COMMENT ON COLUMN socle.ledger_status.state IS 'writing; stopped (its process starts when it is needed); unreadable: something in its directory is not as it was written or does not belong there, and entries are written all the same; failed: nothing can be written, so nothing is sent to endpoints';
+COMMENT ON COLUMN socle.ledger_status.state_reason IS 'why it failed or cannot be read';
 COMMENT ON COLUMN socle.ledger_status.chain IS 'chain that is written';
 COMMENT ON COLUMN socle.ledger_status.first_number IS 'number of its first entry that is kept';
 COMMENT ON COLUMN socle.ledger_status.last_number IS 'number of its last entry';

@@ -137,6 +137,8 @@ COMMENT ON COLUMN socle.missed_change.corpus IS 'name of the corpus';
 COMMENT ON COLUMN socle.missed_change.xid IS 'transaction that made the changes';
 COMMENT ON COLUMN socle.missed_change.missed_at IS 'when it began';
 GRANT SELECT ON socle.missed_change TO PUBLIC;
+-- It has no key: without this, a publication of all tables would keep workers from deleting.
+ALTER TABLE socle.missed_change REPLICA IDENTITY FULL;
 
 CREATE FUNCTION socle.create_corpus(
     name text,

@@ -98,6 +98,16 @@ found (position, area, subject, property, value, attention) AS (
     SELECT 4, 'doors of others', s.slot_name, 'replication slot', concat_ws(', ', s.slot_type, s.plugin, CASE WHEN s.active THEN 'active' ELSE 'inactive' END), true
     FROM pg_replication_slots s
     UNION ALL
+    SELECT 4, 'doors of others', r.application_name, 'connection that receives WAL, and with it all texts',
+           concat_ws(', ', coalesce(host(r.client_addr), 'this machine'), r.state), true
+    FROM pg_stat_replication r
+    UNION ALL
+    SELECT 4, 'doors of others', s.subname, 'subscription, which connects to another server', CASE WHEN s.subenabled THEN 'enabled' ELSE 'disabled' END, true
+    FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid WHERE d.datname = current_database()
+    UNION ALL
+    SELECT 4, 'doors of others', s.name, 'program or library that receives WAL, and with it all texts', 'set', true
+    FROM pg_settings s WHERE s.name IN ('archive_command', 'archive_library') AND s.setting NOT IN ('', '(disabled)')
+    UNION ALL
     SELECT 5, 'models', m.name, v.property, v.value, v.attention
     FROM (SELECT m.name, m.kind, m.license, m.digest, coalesce('none here: it runs on endpoint ' || m.endpoint, m.directory) AS files,
                  m.package, m.registered_at, m.registered_by
@@ -124,7 +134,7 @@ found (position, area, subject, property, value, attention) AS (
     UNION ALL
     SELECT 7, 'ledger', 'ledger', v.property, coalesce(v.value, '(none)'), v.attention
     FROM (SELECT socle_internal.ledger_report() AS report) AS l CROSS JOIN LATERAL (VALUES
-        ('state', concat_ws(': ', l.report ->> 'state', l.report ->> 'state_reason'), (l.report ->> 'state') = 'failed'),
+        ('state', concat_ws(': ', l.report ->> 'state', l.report ->> 'state_reason'), (l.report ->> 'state') IN ('failed', 'unreadable')),
         ('recording (socle.ledger)', current_setting('socle.ledger', true), current_setting('socle.ledger', true) IS DISTINCT FROM 'on'),
         ('texts of questions and answers (socle.ledger_text)', current_setting('socle.ledger_text', true), false),
         ('chain', l.report ->> 'chain', false), ('entries', (l.report ->> 'first_number') || ' to ' || (l.report ->> 'last_number'), false),

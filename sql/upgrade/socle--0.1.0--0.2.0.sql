@@ -1223,8 +1223,8 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000 SET search_path = pg_catalog, pg_t
 AS 'MODULE_PATHNAME', 'alter_corpus_wrapper';
 COMMENT ON FUNCTION socle.alter_corpus(text, name, text, name, text, integer, integer, text, text, integer, integer, integer, text, text[], text) IS
     'changes the options that are not NULL: at once, or by filling new chunks beside the old ones and then replacing these; returns the corpus to watch in socle.corpus_status';
-GRANT EXECUTE ON FUNCTION socle.create_corpus(text, regclass, name[], name, text, name, text, integer, integer, text, text, name, integer, integer, integer, boolean, name, name, name, text, text[]) TO PUBLIC;
-GRANT EXECUTE ON FUNCTION socle.alter_corpus(text, name, text, name, text, integer, integer, text, text, integer, integer, integer, text, text[]) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION socle.create_corpus(text, regclass, name[], name, text, name, text, integer, integer, text, text, name, integer, integer, integer, boolean, name, name, name, text, text[], text) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION socle.alter_corpus(text, name, text, name, text, integer, integer, text, text, integer, integer, integer, text, text[], text) TO PUBLIC;
 
 -- Language models on this machine: the registry, text that they write, and the state of the process that holds them.
 
@@ -2113,8 +2113,8 @@ CROSS JOIN LATERAL pg_catalog.jsonb_to_record(r.report) AS p (
     state text, state_reason text, chain text, first_number bigint, last_number bigint, last_at timestamp with time zone,
     chain_count integer, segment_count integer, bytes bigint);
 COMMENT ON VIEW socle.ledger_status IS 'state of the ledger of the cluster, for members of pg_monitor';
-COMMENT ON COLUMN socle.ledger_status.state IS 'writing; stopped (its process starts when it is needed); failed: nothing can be written, so nothing is sent to endpoints';
-COMMENT ON COLUMN socle.ledger_status.state_reason IS 'why it failed';
+COMMENT ON COLUMN socle.ledger_status.state IS 'writing; stopped (its process starts when it is needed); unreadable: something in its directory is not as it was written or does not belong there, and entries are written all the same; failed: nothing can be written, so nothing is sent to endpoints';
+COMMENT ON COLUMN socle.ledger_status.state_reason IS 'why it failed or cannot be read';
 COMMENT ON COLUMN socle.ledger_status.chain IS 'chain that is written';
 COMMENT ON COLUMN socle.ledger_status.first_number IS 'number of its first entry that is kept';
 COMMENT ON COLUMN socle.ledger_status.last_number IS 'number of its last entry';
@@ -2152,6 +2152,9 @@ GRANT EXECUTE ON FUNCTION socle_internal.ledger_report() TO PUBLIC;
 GRANT EXECUTE ON FUNCTION socle.trace(text) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION socle.trace(jsonb) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION socle.trace(text, bigint) TO PUBLIC;
+
+-- It has no key: without this, a publication of all tables would keep workers from deleting.
+ALTER TABLE socle.missed_change REPLICA IDENTITY FULL;
 
 -- The type "vector" of new arguments.
 SELECT socle_internal.check_installation();
@@ -2340,6 +2343,16 @@ found (position, area, subject, property, value, attention) AS (
     SELECT 4, 'doors of others', s.slot_name, 'replication slot', concat_ws(', ', s.slot_type, s.plugin, CASE WHEN s.active THEN 'active' ELSE 'inactive' END), true
     FROM pg_replication_slots s
     UNION ALL
+    SELECT 4, 'doors of others', r.application_name, 'connection that receives WAL, and with it all texts',
+           concat_ws(', ', coalesce(host(r.client_addr), 'this machine'), r.state), true
+    FROM pg_stat_replication r
+    UNION ALL
+    SELECT 4, 'doors of others', s.subname, 'subscription, which connects to another server', CASE WHEN s.subenabled THEN 'enabled' ELSE 'disabled' END, true
+    FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid WHERE d.datname = current_database()
+    UNION ALL
+    SELECT 4, 'doors of others', s.name, 'program or library that receives WAL, and with it all texts', 'set', true
+    FROM pg_settings s WHERE s.name IN ('archive_command', 'archive_library') AND s.setting NOT IN ('', '(disabled)')
+    UNION ALL
     SELECT 5, 'models', m.name, v.property, v.value, v.attention
     FROM (SELECT m.name, m.kind, m.license, m.digest, coalesce('none here: it runs on endpoint ' || m.endpoint, m.directory) AS files,
                  m.package, m.registered_at, m.registered_by
@@ -2366,7 +2379,7 @@ found (position, area, subject, property, value, attention) AS (
     UNION ALL
     SELECT 7, 'ledger', 'ledger', v.property, coalesce(v.value, '(none)'), v.attention
     FROM (SELECT socle_internal.ledger_report() AS report) AS l CROSS JOIN LATERAL (VALUES
-        ('state', concat_ws(': ', l.report ->> 'state', l.report ->> 'state_reason'), (l.report ->> 'state') = 'failed'),
+        ('state', concat_ws(': ', l.report ->> 'state', l.report ->> 'state_reason'), (l.report ->> 'state') IN ('failed', 'unreadable')),
         ('recording (socle.ledger)', current_setting('socle.ledger', true), current_setting('socle.ledger', true) IS DISTINCT FROM 'on'),
         ('texts of questions and answers (socle.ledger_text)', current_setting('socle.ledger_text', true), false),
         ('chain', l.report ->> 'chain', false), ('entries', (l.report ->> 'first_number') || ' to ' || (l.report ->> 'last_number'), false),

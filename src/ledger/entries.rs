@@ -34,6 +34,11 @@ pub fn require_reader() {
     privilege::require_select(relation::find_and_lock("socle", "ledger"), std::iter::once(COLUMN));
 }
 
+/// Whether the caller may read a column of the view.
+pub fn may_read(column: &'static str) -> bool {
+    privilege::may_select(relation::find_and_lock("socle", "ledger"), std::iter::once(column))
+}
+
 /// Whether the caller may.
 pub fn is_reader() -> bool {
     privilege::may_select(relation::find_and_lock("socle", "ledger"), std::iter::once(COLUMN))
@@ -72,7 +77,6 @@ pub fn for_each(work: &mut dyn FnMut(&LedgerEntry) -> Result<()>) -> Result<()> 
 ///
 /// # Errors
 /// `DamagedLedger`, `UnreadableFile`.
-#[allow(dead_code, reason = "for what erases documents")]
 pub fn erase_texts(concerns: &mut dyn FnMut(&Value) -> bool) -> Result<u64> {
     let (mut count, database) = (0, backend::database_name());
     for chain in read::chains(Path::new(LEDGER_DIRECTORY)).map_err(error)? {

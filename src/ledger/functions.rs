@@ -1,6 +1,6 @@
 //! The functions by which the ledger is read, verified and pruned.
 
-use super::entries::{require_reader, who};
+use super::entries::{may_read, require_reader, who};
 use super::texts::{self, Texts};
 use super::{Event, EventKind, error, tell};
 use crate::egress_client;
@@ -62,6 +62,8 @@ type Rows = TableIterator<
 fn ledger_entries() -> Result<Rows, ErrorReport> {
     require_reader();
     let sees_all = is_superuser();
+    // Whoever may read some columns of the view only reads no others here.
+    let (sees_questions, sees_answers) = (may_read("question"), may_read("answer"));
     let database = backend::database_name();
     let chains = read::chains(Path::new(LEDGER_DIRECTORY)).map_err(error).map_err(report)?;
     let entries = chains.into_iter().flat_map(|chain| {
@@ -73,7 +75,11 @@ fn ledger_entries() -> Result<Rows, ErrorReport> {
         match entry {
             Ok(entry) => {
                 let is_seen = sees_all || who(&entry, "database").as_ref() == Some(&database);
-                is_seen.then(|| row(origin, is_current, entry))
+                is_seen.then(|| {
+                    let texts = texts::find(&entry, &origin);
+                    let question = texts.question.filter(|_| sees_questions);
+                    row(origin, is_current, entry, Texts { question, answer: texts.answer.filter(|_| sees_answers) })
+                })
             }
             Err(fault) => {
                 report(error(fault)).report(PgLogLevel::ERROR);
@@ -83,8 +89,7 @@ fn ledger_entries() -> Result<Rows, ErrorReport> {
     })))
 }
 
-fn row(origin: String, is_current: bool, entry: Entry) -> Row {
-    let texts = texts::find(&entry, &origin);
+fn row(origin: String, is_current: bool, entry: Entry, texts: Texts) -> Row {
     let (database, role, session_role) = (who(&entry, "database"), who(&entry, "role"), who(&entry, "session_role"));
     let (number, hash) = (count(entry.stamp.number), entry.stamp.hash.to_string());
     let Entry { at, kind, body, .. } = entry;
@@ -174,7 +179,9 @@ fn prune_ledger(
             return Err(Error::new(Kind::InvalidArgument, "before must not be null"));
         };
         let micros = before.saturating_add(EPOCH).clamp(0, LAST).unsigned_abs();
-        egress_client::ledger::prune(time::written(micros / 1_000_000, (micros % 1_000_000) as u32))
+        let pruned = egress_client::ledger::prune(time::written(micros / 1_000_000, (micros % 1_000_000) as u32))?;
+        texts::erase_pruned(&read::chains(Path::new(LEDGER_DIRECTORY)).map_err(error)?)?;
+        Ok(pruned)
     };
     let (segments, entries) = pruned().map_err(report)?;
     Ok(TableIterator::once((count(segments), count(entries))))
@@ -202,7 +209,12 @@ fn state() -> Result<Value> {
     let mut current = None;
     let chains = match read::chains(Path::new(LEDGER_DIRECTORY)) {
         Ok(chains) => chains,
-        Err(fault) => return Ok(json!({"state": "failed", "state_reason": fault.reason, "chain_count": 0})),
+        Err(fault) => {
+            // The writer knows its own chain: what else lies there does not stop it.
+            let state = if failure.is_some() { "failed" } else { "unreadable" };
+            let reason = failure.unwrap_or(fault.reason);
+            return Ok(json!({"state": state, "state_reason": reason, "chain_count": 0}));
+        }
     };
     for chain in &chains {
         segments += chain.segments.len();

@@ -5,6 +5,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use socle_core::protocol::LEDGER_TEXT_DIRECTORY;
 use socle_core::{Error, Kind, Result};
+use socle_ledger::read::Chain;
 use socle_ledger::{Entry, json};
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::{ErrorKind, Write};
@@ -52,11 +53,29 @@ pub fn find(entry: &Entry, origin: &str) -> Texts {
     serde_json::from_str(&text).unwrap_or_default()
 }
 
+/// Erases the texts of entries that are not there any more: of these chains those before the first segment, of others all.
+///
+/// # Errors
+/// `UnreadableFile`.
+pub fn erase_pruned(chains: &[Chain]) -> Result<()> {
+    for file in std::fs::read_dir(LEDGER_TEXT_DIRECTORY).into_iter().flatten().flatten() {
+        let name = file.file_name();
+        let parsed = name.to_str().and_then(|name| name.strip_suffix(".json")?.rsplit_once('-'));
+        let Some((origin, number)) = parsed.and_then(|(origin, number)| Some((origin, number.parse().ok()?))) else {
+            continue;
+        };
+        let chain = chains.iter().find(|chain| chain.origin == origin);
+        if chain.and_then(|chain| chain.segments.first()).is_none_or(|(first, _)| number < *first) {
+            erase(origin, number)?;
+        }
+    }
+    Ok(())
+}
+
 /// Erases the texts of an entry. Returns whether there were any.
 ///
 /// # Errors
 /// `UnreadableFile`.
-#[allow(dead_code, reason = "for what erases documents")]
 pub fn erase(origin: &str, number: u64) -> Result<bool> {
     let path = path(origin, number);
     match std::fs::remove_file(&path) {

@@ -65,10 +65,12 @@ fn files_with(cluster: &Cluster, words: &[&str]) -> Vec<String> {
 }
 
 fn collect(root: &Path, directory: &Path, words: &[&str], found: &mut Vec<String>) {
-    let mut entries: Vec<PathBuf> = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut entries: Vec<PathBuf> =
+        std::fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
     entries.sort();
     for path in entries {
-        let kind = std::fs::symlink_metadata(&path).unwrap().file_type();
+        // Files come and go while the server runs.
+        let Ok(kind) = std::fs::symlink_metadata(&path).map(|file| file.file_type()) else { continue };
         if kind.is_dir() && !path.ends_with("pg_wal") {
             collect(root, &path, words, found);
         } else if kind.is_file() {

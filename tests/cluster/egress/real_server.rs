@@ -104,7 +104,7 @@ fn a_real_server_embeds_a_corpus() {
     let long = "SELECT socle.embed(repeat('1 ', 700), 'smol')";
     client
         .batch_execute(
-            "SELECT socle.drop_model('smol'); SELECT socle.register_endpoint_model('smol', 'real', max_tokens => 4000)",
+            "SELECT socle.drop_model('smol', force => true); SELECT socle.register_endpoint_model('smol', 'real', max_tokens => 4000)",
         )
         .unwrap();
     let (code, message, ..) = error_of(&client.query_one(long, &[]).unwrap_err());

@@ -55,12 +55,13 @@ fn what_cannot_be_written_is_not_sent() {
     let server = Server::saying("Hello.");
     let (cluster, mut client) = cluster(&server, "");
     generate(&mut client, "Hi").unwrap();
-    end_writer(&cluster);
     let path = last_segment(&cluster);
     let mode = |mode: u32| {
         fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
     };
+    // Before it ends: another one may begin at once.
     mode(0o400);
+    end_writer(&cluster);
     let sent = server.request_count();
     let (state, message, detail, _) = error_of(&generate(&mut client, "Hi").unwrap_err());
     assert_eq!(

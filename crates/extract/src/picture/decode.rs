@@ -19,11 +19,20 @@ pub(super) fn picture(bytes: &[u8], format: Format) -> Result<Picture> {
     match format {
         Format::Bmp => decoded(BmpDecoder::new(from), format),
         Format::Gif => decoded(GifDecoder::new(from), format),
+        // The decoder fills up what is missing of a file that was cut off, and says nothing.
+        Format::Jpeg if !has_jpeg_end(bytes) => Err(damaged(format.name(), &"It ends in the middle.")),
         Format::Jpeg => decoded(JpegDecoder::new(from), format),
         Format::Png => decoded(PngDecoder::with_limits(from, limits()), format),
         Format::WebP => decoded(WebPDecoder::new(from), format),
         Format::Tiff => Err(Error::new(Kind::Bug, "a TIFF has a decoder of its own")),
     }
+}
+
+/// Whether the last scan of a JPEG is followed by the marker of its end. Neither marker can stand within a scan; a small
+/// picture in the metadata has both before.
+fn has_jpeg_end(bytes: &[u8]) -> bool {
+    let last = |marker: u8| bytes.windows(2).rposition(|pair| pair == [0xff, marker]);
+    last(0xd9) > last(0xda)
 }
 
 fn limits() -> Limits {

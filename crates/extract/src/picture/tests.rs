@@ -111,6 +111,8 @@ fn pictures_that_were_made_to_do_harm_cost_one_error() {
     }
     let formats = [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::Gif, ImageFormat::Bmp, ImageFormat::WebP];
     for whole in formats.map(|format| picture(300, 200, format)).into_iter().chain([tiff(&[(300, 200), (300, 200)])]) {
+        let half = read(&whole[..whole.len() / 2], OcrMode::Auto).map(|document| document.markdown);
+        assert_eq!(half.unwrap_err().kind, Kind::DamagedDocument, "{:?}", &whole[..4]);
         for length in (20..whole.len()).step_by(whole.len() / 40 + 1) {
             // No panic: a part of a picture, or an error.
             let _ = read(&whole[..length], OcrMode::Auto);
