@@ -111,7 +111,7 @@ test-units:
 	cargo test --release --locked --package socle-core --package socle-archive --package socle-child --package socle-extract --package socle-ocr --package socle-engine \
 		--package socle-generator --package socle-egress
 	cargo test --release --locked --package socle-tests --test project
-	cargo test --release --locked --package socle-ledger
+	cargo test --release --locked --package socle-ledger --package socle-package
 
 ## test-clients: the integrations of clients/python with LangChain, LlamaIndex, Haystack and MCP, which are large (test-long runs it, too)
 .PHONY: test-clients

@@ -40,11 +40,11 @@ CREATE TABLE socle.model (
         CONSTRAINT model_first_position_check CHECK (first_position OPERATOR(pg_catalog.>=) 0),
     layers jsonb NOT NULL DEFAULT '[]',
     late_interaction jsonb,
-    public_use boolean NOT NULL DEFAULT true,
-    package text,
     endpoint text,
     served jsonb CONSTRAINT model_served_check CHECK ((served IS NULL) OPERATOR(pg_catalog.=) (endpoint IS NULL)),
     missing_letters jsonb,
+    public_use boolean NOT NULL DEFAULT true,
+    package text,
     CONSTRAINT model_name_key PRIMARY KEY (name)
 );
 COMMENT ON TABLE socle.model IS 'registered models; written by socle.register_model and socle.drop_model';

@@ -202,9 +202,8 @@ fn a_question_to_several_corpora_leaves_only_if_all_of_them_allow_it() {
     let server = ModelServer::new();
     let (_cluster, mut client) = cluster(&server);
     create(&mut client, "remote", "tei");
-    client
-        .batch_execute("SELECT socle.create_corpus('closed', 'note', ARRAY['body'], model => 'bge'); SELECT socle.wait_for_corpus('closed')")
-        .unwrap();
+    client.batch_execute("SELECT socle.create_corpus('closed', 'note', ARRAY['body'], model => 'bge')").unwrap();
+    client.batch_execute("SELECT socle.wait_for_corpus('closed')").unwrap();
     let before = server.request_count();
     for call in ["search", "answer", "explain_search", "context_passages"] {
         let sql = format!("SELECT count(*) FROM socle.{call}(ARRAY['closed', 'notes'], 'When is the backup made?')");

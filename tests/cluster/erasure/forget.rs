@@ -187,9 +187,10 @@ fn a_key_is_the_same_however_it_is_written() {
         .batch_execute(
             "CREATE TABLE event (at timestamptz, number numeric, body text, PRIMARY KEY (at, number));
              INSERT INTO event VALUES ('2026-03-01 08:00+00', 2.50, 'The quorblatt broke down in the cellar.');
-             SELECT socle.create_corpus('events', 'event', ARRAY['body']); CALL socle.sync_corpus('events')",
+             SELECT socle.create_corpus('events', 'event', ARRAY['body'], model => 'minilm')",
         )
         .unwrap();
+    client.batch_execute("CALL socle.sync_corpus('events')").unwrap();
     let ask = "SELECT answer FROM socle.answer('events', 'Where did the quorblatt break down?', min_relevance => -100)";
     assert!(client.query_one(ask, &[]).unwrap().get::<_, String>(0).contains("cellar"));
     client.batch_execute("SET timezone = 'Asia/Tokyo'").unwrap();

@@ -1,0 +1,57 @@
+//! Which model reads pictures, and which pictures a session has it read.
+
+use super::{find, require};
+use crate::pg::gucs;
+use socle_core::document::{Ocr, OcrMode};
+use socle_core::model::{ModelKind, ModelSpec};
+use socle_core::{Error, Kind, Result};
+
+/// The model of `socle.ocr_model`, which reads pictures; `None` when the setting is empty.
+///
+/// # Errors
+/// Those of [`find`]; `WrongModelKind`.
+pub fn ocr_model() -> Result<Option<ModelSpec>> {
+    gucs::ocr_model().as_deref().map(ocr_model_named).transpose()
+}
+
+/// The model of a name, which reads pictures.
+///
+/// # Errors
+/// Those of [`find`]; `WrongModelKind`.
+pub fn ocr_model_named(name: &str) -> Result<ModelSpec> {
+    require(find(name)?, ModelKind::Ocr)
+}
+
+/// The value of an argument `ocr`; `None` if it is NULL.
+///
+/// # Errors
+/// `InvalidArgument`.
+pub fn ocr_mode(name: Option<String>) -> Result<Option<OcrMode>> {
+    let Some(name) = name else { return Ok(None) };
+    let mode = OcrMode::parse(&name).ok_or_else(|| {
+        Error::new(Kind::InvalidArgument, format!("ocr must not be \"{name}\""))
+            .hint(format!("Use one of {}.", OcrMode::NAMES.join(", ")))
+    });
+    mode.map(Some)
+}
+
+/// The error for pictures that are to be recognised without a model.
+pub fn no_ocr_model() -> Error {
+    Error::new(Kind::InvalidArgument, "no model recognizes pictures")
+        .hint("Register a model of kind ocr with socle.register_model(), and set socle.ocr_model to its name.")
+}
+
+/// How a session has the pictures of a file recognised: `mode`, or `auto`, by the model of `socle.ocr_model`.
+///
+/// # Errors
+/// Those of [`ocr_model`]; [`no_ocr_model`] for pictures that are all to be recognised.
+pub fn session_ocr(mode: Option<OcrMode>) -> Result<Option<Ocr>> {
+    if mode == Some(OcrMode::Off) {
+        return Ok(None);
+    }
+    match ocr_model()? {
+        Some(model) => Ok(Some(Ocr { mode: mode.unwrap_or_default(), model })),
+        None if mode == Some(OcrMode::Always) => Err(no_ocr_model()),
+        None => Ok(None),
+    }
+}
