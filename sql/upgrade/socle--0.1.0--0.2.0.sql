@@ -2153,6 +2153,10 @@ GRANT EXECUTE ON FUNCTION socle.trace(text) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION socle.trace(jsonb) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION socle.trace(text, bigint) TO PUBLIC;
 
+GRANT EXECUTE ON FUNCTION socle.extract(bytea, text, text, text) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION socle.extract_text(bytea, text, text, text) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION socle.document_metadata(bytea, text, text, text) TO PUBLIC;
+
 -- It has no key: without this, a publication of all tables would keep workers from deleting.
 ALTER TABLE socle.missed_change REPLICA IDENTITY FULL;
 

@@ -8,7 +8,7 @@ use super::receipt::Receipt;
 use crate::pg::page::{Pages, dead_rows};
 use memchr::{memchr_iter, memmem};
 use pgrx::pg_sys;
-use socle_core::protocol::{KEYWORD_DIRECTORY, RUNTIME_DIRECTORY};
+use socle_core::protocol::{KEYWORD_DIRECTORY, PACKAGE_DIRECTORY, RUNTIME_DIRECTORY};
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::Read;
@@ -111,6 +111,11 @@ pub fn files(directory: &str) -> Vec<PathBuf> {
     }
     found.sort();
     found
+}
+
+/// The copies of files of imported models, which are made of no document.
+pub fn copies_of_models() -> PathBuf {
+    Path::new(RUNTIME_DIRECTORY).join(PACKAGE_DIRECTORY)
 }
 
 /// The cache of segments of the engine.

@@ -1,7 +1,7 @@
 //! `socle.verify_erasure`: looks for what is left of erased documents, in the rows of tables, in the keyword index, in the
 //! pages of relations and in files, and says what it could not look at.
 
-use super::page_search::{Found, Wanted, files, is_former_segment, segment_cache};
+use super::page_search::{Found, Wanted, copies_of_models, files, is_former_segment, segment_cache};
 use super::receipt::{Receipt, hex};
 use super::target::KeyForm;
 use super::wait;
@@ -239,7 +239,7 @@ fn in_pages_and_files(wanted: &Wanted<'_>, tables: &[pg_sys::Oid], findings: &mu
         as_superuser(|| plan_cache::rows(SEGMENTS, &[], 0, |row| row.get::<Vec<u8>>(1).map(|digest| hex(&digest))))?;
     let kept: HashSet<String> = kept.into_iter().flatten().collect();
     for (directory, is_erased, remedy) in DIRECTORIES {
-        for path in files(directory) {
+        for path in files(directory).into_iter().filter(|path| !path.starts_with(copies_of_models())) {
             let found = wanted.in_file(&path);
             if found.is_something() {
                 let (is_erased, remedy) = if path.starts_with(LEDGER_DIRECTORY) {
