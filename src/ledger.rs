@@ -24,7 +24,6 @@ use std::cell::{Cell, RefCell};
 use std::path::Path;
 
 /// What can happen. The names are those of the column `kind` of `socle.ledger`.
-#[allow(dead_code, reason = "what other parts of socle do and tell")]
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum EventKind {
     /// A model was registered, dropped, its use granted or taken back.
@@ -32,11 +31,9 @@ pub enum EventKind {
     DropModel,
     GrantModel,
     RevokeModel,
-    /// A generator was registered, dropped, its use granted or taken back.
+    /// A generator was registered or dropped.
     RegisterGenerator,
     DropGenerator,
-    GrantGenerator,
-    RevokeGenerator,
     /// An endpoint was registered, dropped, its use granted or taken back.
     RegisterEndpoint,
     DropEndpoint,
@@ -54,9 +51,8 @@ pub enum EventKind {
     ImportModel,
     TrustKey,
     DistrustKey,
-    /// Documents were erased, and looked for afterwards.
+    /// Documents were erased.
     Erase,
-    VerifyErasure,
     /// A corpus was compared with its source.
     VerifyCorpus,
     /// A question was answered or declined; a text was generated; a search was made.
@@ -76,8 +72,6 @@ impl EventKind {
             Self::RevokeModel => "revoke_model",
             Self::RegisterGenerator => "register_generator",
             Self::DropGenerator => "drop_generator",
-            Self::GrantGenerator => "grant_generator",
-            Self::RevokeGenerator => "revoke_generator",
             Self::RegisterEndpoint => "register_endpoint",
             Self::DropEndpoint => "drop_endpoint",
             Self::GrantEndpoint => "grant_endpoint",
@@ -92,7 +86,6 @@ impl EventKind {
             Self::TrustKey => "trust_key",
             Self::DistrustKey => "distrust_key",
             Self::Erase => "erase",
-            Self::VerifyErasure => "verify_erasure",
             Self::VerifyCorpus => "verify_corpus",
             Self::Answer => "answer",
             Self::Generate => "generate",

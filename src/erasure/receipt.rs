@@ -91,7 +91,7 @@ pub struct Receipt {
 /// What was deleted from a corpus.
 #[derive(Debug, Deserialize, Serialize)]
 pub struct Erased {
-    /// Its name.
+    /// Name of the corpus that was erased from.
     pub corpus: String,
     /// Number of documents.
     pub documents: u64,
@@ -104,9 +104,9 @@ pub struct Erased {
 /// A corpus that still has the documents.
 #[derive(Debug, Deserialize, Serialize)]
 pub struct Left {
-    /// Its name.
+    /// Name of the corpus that was left alone.
     pub corpus: String,
-    /// Why.
+    /// Why it was.
     pub reason: String,
 }
 

@@ -14,7 +14,7 @@ use std::path::Path;
 /// What was found of a chain.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Report {
-    /// Its name.
+    /// Name of the chain, drawn at random: the origin of its checkpoints.
     pub origin: String,
     /// Whether it is the one that is written here.
     pub is_current: bool,
