@@ -46,6 +46,7 @@ impl Sentence {
             range: self.range.clone(),
             overlap: self.overlap,
             reranked: self.reranked,
+            passage_reranked: passages[self.passage].best.ranked.rerank,
             similarity: self.similarity,
         }
     }

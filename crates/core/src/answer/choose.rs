@@ -9,8 +9,16 @@ use crate::search::fusion::standard_scores;
 use std::collections::HashSet;
 use std::ops::Range;
 
-/// Weight of the rank of the passage against the other signals, which count alike.
-const RANK_WEIGHT: f64 = 0.5;
+/// Weight of the rank of the passage, and of its score by a cross-encoder, against the signals of the sentence itself, which
+/// count alike.
+const PASSAGE_WEIGHT: f64 = 0.5;
+
+/// What a sentence loses that says again what a chosen one says, if it has all of its words, in standard deviations of a signal
+/// (maximal marginal relevance, Carbonell and Goldstein 1998).
+const REPETITION: f64 = 1.0;
+
+/// Words shorter than this, in characters, are no sign that two sentences say the same.
+const MIN_REPEATED_CHARS: usize = 4;
 
 /// What a sentence without an end loses, in standard deviations of a signal: it is a caption or a cell as a rule.
 const UNFINISHED: f64 = 1.0;
@@ -119,14 +127,48 @@ pub struct Candidate<'a> {
     pub overlap: f64,
     /// Score by a cross-encoder.
     pub reranked: Option<f64>,
+    /// Score of its passage by a reranker.
+    pub passage_reranked: Option<f64>,
     /// Cosine similarity with the question.
     pub similarity: Option<f64>,
 }
 
 /// The positions of the best sentences, at most `count`, best first, each with its score. Of sentences with the same
-/// text, and of those that share text, the best comes alone. What nothing but the want of better ones speaks for is left out,
-/// but for the first.
+/// text, and of those that share text, the best comes alone, and what repeats the words of better ones comes later. What
+/// nothing but the want of better ones speaks for is left out, but for the first.
 pub fn choose(candidates: &[Candidate<'_>], count: usize) -> Vec<(usize, f64)> {
+    let scores = scores(candidates);
+    let words: Vec<HashSet<String>> = candidates.iter().map(|candidate| long_words(candidate.text)).collect();
+    let mut repetition = vec![0.0; candidates.len()];
+    let mut known: HashSet<String> = HashSet::new();
+    let mut chosen: Vec<(usize, f64)> = Vec::new();
+    let mut open: Vec<usize> = (0..candidates.len()).collect();
+    while chosen.len() < count {
+        let worth = |at: usize| scores[at] - REPETITION * repetition[at];
+        // Of equals the first.
+        let Some(best) = (0..open.len()).rev().max_by(|a, b| worth(open[*a]).total_cmp(&worth(open[*b]))) else {
+            break;
+        };
+        let at = open.remove(best);
+        let candidate = &candidates[at];
+        let is_related = candidate.overlap > 0.0
+            || candidate.reranked.is_some_and(|score| score >= MIN_RERANKED)
+            || scores[at] >= MIN_SCORE;
+        if (chosen.is_empty() || is_related)
+            && !chosen.iter().any(|(other, _)| candidates[*other].shares_text(candidate))
+            && known.insert(on_one_line(candidate.text).to_lowercase())
+        {
+            for &other in &open {
+                repetition[other] = f64::max(repetition[other], shared(&words[at], &words[other]));
+            }
+            chosen.push((at, scores[at]));
+        }
+    }
+    chosen
+}
+
+/// How well each sentence answers: the signals together, each in standard deviations.
+fn scores(candidates: &[Candidate<'_>]) -> Vec<f64> {
     let mut scores = vec![0.0; candidates.len()];
     let mut add = |weight: f64, signal: &dyn Fn(&Candidate<'_>) -> Option<f64>| {
         let values: Option<Vec<f64>> =
@@ -138,34 +180,30 @@ pub fn choose(candidates: &[Candidate<'_>], count: usize) -> Vec<(usize, f64)> {
     add(1.0, &|candidate| candidate.reranked);
     add(1.0, &|candidate| candidate.similarity);
     add(1.0, &|candidate| Some(candidate.overlap));
-    add(RANK_WEIGHT, &|candidate| Some(1.0 / (candidate.rank as f64 + 2.0)));
+    add(PASSAGE_WEIGHT, &|candidate| Some(1.0 / (candidate.rank as f64 + 2.0)));
+    // Passages beyond those that are reranked are no better than the worst of them.
+    let worst = candidates.iter().filter_map(|candidate| candidate.passage_reranked).reduce(f64::min);
+    add(PASSAGE_WEIGHT, &|candidate| candidate.passage_reranked.or(worst));
     for (score, candidate) in scores.iter_mut().zip(candidates) {
         *score -= if is_finished(candidate.text) { 0.0 } else { UNFINISHED };
     }
-    let mut order: Vec<usize> = (0..candidates.len()).collect();
-    order.sort_by(|a, b| scores[*b].total_cmp(&scores[*a]));
-    let mut known: HashSet<String> = HashSet::new();
-    let mut chosen: Vec<(usize, f64)> = Vec::new();
-    for at in order {
-        let candidate = &candidates[at];
-        let shares_text = |(other, _): &(usize, f64)| {
-            let other = &candidates[*other];
-            other.rank == candidate.rank
-                && other.range.start < candidate.range.end
-                && candidate.range.start < other.range.end
-        };
-        let is_related = candidate.overlap > 0.0
-            || candidate.reranked.is_some_and(|score| score >= MIN_RERANKED)
-            || scores[at] >= MIN_SCORE;
-        if chosen.len() < count
-            && (chosen.is_empty() || is_related)
-            && !chosen.iter().any(shares_text)
-            && known.insert(on_one_line(candidate.text).to_lowercase())
-        {
-            chosen.push((at, scores[at]));
-        }
+    scores
+}
+
+impl Candidate<'_> {
+    fn shares_text(&self, other: &Self) -> bool {
+        other.rank == self.rank && other.range.start < self.range.end && self.range.start < other.range.end
     }
-    chosen
+}
+
+fn long_words(text: &str) -> HashSet<String> {
+    let words = text.split(|sign: char| !sign.is_alphanumeric()).map(str::to_lowercase);
+    words.filter(|word| word.chars().count() >= MIN_REPEATED_CHARS).collect()
+}
+
+/// The share of the words of the smaller set that the other has, too.
+fn shared(one: &HashSet<String>, other: &HashSet<String>) -> f64 {
+    one.intersection(other).count() as f64 / one.len().min(other.len()).max(1) as f64
 }
 
 /// Whether a text ends as a sentence does, or as the code that a sentence introduces.
@@ -228,11 +266,12 @@ mod tests {
             range: 0..text.len(),
             overlap,
             reranked: Some(reranked),
+            passage_reranked: None,
             similarity: None,
         };
         let candidates = [
             candidate("A caption", 3, 0.9, 1.0),
-            candidate("It runs each night.", 1, 0.2, 3.0),
+            candidate("It starts at two.", 1, 0.2, 3.0),
             candidate("The backup runs each night.", 0, 0.9, 4.0),
             candidate("the backup  runs each night.", 2, 0.9, 4.0),
             candidate("The backup runs", 0, 0.9, 3.9),
@@ -243,5 +282,30 @@ mod tests {
         let unrelated = [candidates[2].clone(), candidate("Cats sleep.", 1, 0.0, -11.0)];
         assert_eq!(choose(&unrelated, 3).len(), 1);
         assert_eq!(choose(&unrelated[1..], 3).len(), 1, "the only one is no answer, but it is what there is");
+    }
+
+    #[test]
+    fn the_score_of_the_passage_counts_and_repeated_words_come_later() {
+        let candidate = |text: &'static str, rank, overlap, passage_reranked| Candidate {
+            text,
+            rank,
+            range: 0..text.len(),
+            overlap,
+            reranked: Some(0.0),
+            passage_reranked,
+            similarity: None,
+        };
+        let better = [candidate("It is kept.", 0, 0.5, Some(-4.0)), candidate("It is lost.", 0, 0.5, Some(4.0))];
+        assert_eq!(choose(&better, 1)[0].0, 1);
+        let some = [candidate("It is kept.", 0, 0.5, None), candidate("It is lost.", 1, 0.5, Some(4.0))];
+        assert_eq!(choose(&some, 1)[0].0, 0, "a passage that was not reranked is as good as the worst that was");
+        let repeated = [
+            candidate("Removal keeps the configuration files.", 0, 0.9, None),
+            candidate("The configuration files are kept by removal.", 1, 0.88, None),
+            candidate("Purging deletes these, too.", 2, 0.8, None),
+            candidate("Bread.", 3, 0.1, None),
+        ];
+        let chosen: Vec<usize> = choose(&repeated, 3).into_iter().map(|(at, _)| at).collect();
+        assert_eq!(chosen, [0, 2, 1]);
     }
 }
