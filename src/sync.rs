@@ -147,6 +147,9 @@ fn work(name: &str, batch_size: &mut BatchSize) -> Result<Progress, WorkerError>
             // With writers that are as fast as the workers, every claim is full.
             if !full || corpus.progress.state == "filling" || corpus.replaces.is_some() {
                 advance(&corpus, change.into())?;
+            } else {
+                // An erasure does not wait until they pause.
+                residue::ask_for_clearing(&corpus, change.into())?;
             }
             Ok(Progress::Worked { full })
         }
