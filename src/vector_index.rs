@@ -167,7 +167,7 @@ pub fn run(assignment: Assignment) -> bool {
         pgrx::log!("socle index: corpus \"{}\": {}", corpus.name, trouble.message);
         // If this fails, the next attempt records it again.
         let _ =
-            corpus_state::set_reason(&corpus.name, assignment.corpus, Some(&trouble.message), trouble.is_permanent());
+            corpus_state::set_reason(&corpus.name, assignment.corpus, Some(&trouble.reason), trouble.is_permanent());
     }
     matches!(built, Ok(Some(())))
 }

@@ -81,7 +81,8 @@ fn a_publication_of_all_tables_stops_no_worker_and_a_reason_goes_with_its_cause(
              SELECT socle.create_corpus('other', 'other', ARRAY['body'], model => 'minilm')",
         )
         .unwrap();
-    client.batch_execute("CALL socle.sync_corpus('other'); CREATE PUBLICATION everything FOR ALL TABLES").unwrap();
+    client.batch_execute("CALL socle.sync_corpus('other')").unwrap();
+    client.batch_execute("CREATE PUBLICATION everything FOR ALL TABLES").unwrap();
     client.batch_execute("INSERT INTO article VALUES (6, 'six', 'body'); DELETE FROM article WHERE id = 1").unwrap();
     settle(&mut client);
     let reasons = |client: &mut Client| -> Vec<Option<String>> {

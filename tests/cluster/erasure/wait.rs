@@ -28,7 +28,7 @@ fn neither_a_corpus_that_fails_nor_earlier_erasures_hold_it_up() {
             .query_one(sql, &[])
             .unwrap()
             .get::<_, Option<String>>(0)
-            .filter(|reason| reason.contains("no index today"))
+            .filter(|reason| reason.contains("SQLSTATE P0001"))
     });
     // Each would have waited for twice as long as the one before: the last for two minutes.
     for id in 1..=10 {
@@ -65,7 +65,11 @@ fn an_old_snapshot_is_named_with_its_process_and_what_keeps_all_workers_from_wor
     cluster.configure("socle.sync_workers = 2");
     cluster.reload();
     client.batch_execute("SELECT socle.pause_corpus('handbook')").unwrap();
-    assert_eq!(pending(&mut client, "handbook").as_deref(), Some("the corpus is paused: it goes on once that is over"));
+    let reason = pending(&mut client, "handbook").unwrap();
+    assert!(
+        reason.starts_with("the corpus is paused (") && reason.ends_with("it goes on once that is over"),
+        "{reason}"
+    );
     client.batch_execute("SELECT socle.resume_corpus('handbook')").unwrap();
     reader.batch_execute("COMMIT").unwrap();
     wait_for(&mut client, &receipt);
