@@ -7,9 +7,7 @@ mod entries;
 mod functions;
 mod texts;
 
-#[allow(unused_imports, reason = "for what erases documents")]
-pub use entries::erase_texts;
-pub use entries::{LedgerEntry, for_each, is_reader, require_reader};
+pub use entries::{LedgerEntry, erase_texts, for_each, is_reader, require_reader};
 
 use crate::egress_client::ledger::{Appended, append};
 use crate::pg::error::report;
@@ -51,8 +49,9 @@ pub enum EventKind {
     ImportModel,
     TrustKey,
     DistrustKey,
-    /// Documents were erased.
+    /// Documents were erased; it was looked for what is left of them.
     Erase,
+    VerifyErasure,
     /// A corpus was compared with its source.
     VerifyCorpus,
     /// A question was answered or declined; a text was generated; a search was made.
@@ -86,6 +85,7 @@ impl EventKind {
             Self::TrustKey => "trust_key",
             Self::DistrustKey => "distrust_key",
             Self::Erase => "erase",
+            Self::VerifyErasure => "verify_erasure",
             Self::VerifyCorpus => "verify_corpus",
             Self::Answer => "answer",
             Self::Generate => "generate",

@@ -29,6 +29,7 @@ const PENDING: &str = include_str!("../sql/residue/pending.sql");
 const BEING_PROCESSED: &str = include_str!("../sql/residue/being_processed.sql");
 const POSTPONE: &str = include_str!("../sql/residue/postpone.sql");
 const FINISH: &str = include_str!("../sql/residue/finish.sql");
+const SEEN_BY: &str = include_str!("../sql/residue/seen_by.sql");
 const SEGMENTS: &str = include_str!("../sql/residue/segments_of_all.sql");
 const CORPUS: &str = include_str!("../sql/sync/corpus_of_log.sql");
 const OID: &str = "SELECT $1::regclass::oid::bigint::text";
@@ -36,12 +37,13 @@ const OID: &str = "SELECT $1::regclass::oid::bigint::text";
 /// Tables of all corpora that hold texts, or samples of them.
 const SHARED: [&str; 3] = ["socle.keyword_segment_part", "pg_catalog.pg_statistic", "pg_catalog.pg_statistic_ext_data"];
 
-/// Pauses before the next attempt, in seconds: while something is about to end by itself, and after an error.
-const SOON: f64 = 1.0;
-const LATER: f64 = 10.0;
+/// Seconds until the next attempt, and the longest, as they are doubled while the reason is the same: while something is about
+/// to end by itself, and after an error.
+const SOON: [f64; 2] = [1.0, 10.0];
+const LATER: [f64; 2] = [10.0, 300.0];
 
 /// How often it is looked whether short transactions that were under way have ended, before a later worker looks again.
-const LOOKS: usize = 50;
+const LOOKS: usize = 10;
 
 /// Rows that ANALYZE looks at, with the usual targets.
 const SAMPLED_ROWS: u64 = 30_000;
@@ -75,7 +77,7 @@ pub fn ask_for_clearing(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<Opti
     })?;
     Ok(due.first().map(|due| {
         if *due {
-            wake::notify(Message::BuildIndex(change.to_u32()));
+            wake::notify(Message::ClearResidue(change.to_u32()));
             StepOutcome::Elsewhere
         } else {
             StepOutcome::Later
@@ -110,24 +112,30 @@ pub fn tables(corpus: &CorpusSpec) -> socle_core::Result<Vec<pg_sys::Oid>> {
     Ok(all)
 }
 
-/// Clears away what is left of the rows that pending erasures of the assigned corpus have deleted.
-pub fn clear(assignment: Assignment) {
+/// Clears away what is left of the rows that pending erasures of the assigned corpus have deleted. False if not even the reason
+/// of a failure could be recorded: what is recorded says when the next attempt is.
+pub fn clear(assignment: Assignment) -> bool {
     let change = pg_sys::Oid::from(assignment.corpus);
     let corpus = transaction(|| {
         let name = spi::query_text(CORPUS, &[change.into()])?;
         Ok(name.map_or(Ok(None), |name| CorpusSpec::try_find(&name))?)
     });
-    let Ok(Some(corpus)) = corpus else { return };
+    let Ok(found) = corpus else { return false };
+    let Some(corpus) = found else { return true };
     owner_code_timeout::prepare(assignment.number);
     let cleared = corpus_lock::exclusively(Purpose::Residue, change, || clear_pending(&corpus, change, assignment));
-    if let Err(trouble) = cleared {
-        if !trouble.is_a_lock() {
-            pgrx::log!("socle index: erasure in corpus \"{}\": {}", corpus.name, trouble.message);
+    match cleared {
+        Ok(_) => true,
+        Err(trouble) if trouble.is_a_lock() => {
+            let reason =
+                "another session has locked a table that is to be vacuumed, or vacuums it itself: see pg_locks";
+            postpone(&corpus, reason, SOON).is_ok()
         }
-        // If this fails, too, the next worker tries again.
-        let _ = postpone(&corpus, &trouble.reason, LATER);
+        Err(trouble) => {
+            pgrx::log!("socle index: erasure in corpus \"{}\": {}", corpus.name, trouble.message);
+            postpone(&corpus, &trouble.reason, LATER).is_ok()
+        }
     }
-    wake::now();
 }
 
 fn clear_pending(corpus: &CorpusSpec, change: pg_sys::Oid, assignment: Assignment) -> Result<(), WorkerError> {
@@ -153,9 +161,10 @@ fn clear_pending(corpus: &CorpusSpec, change: pg_sys::Oid, assignment: Assignmen
             wait::wait_for_time(LOOK_EVERY);
             continue;
         }
-        let reason = "an older transaction, a prepared transaction, a replication slot or a standby may still see deleted rows: see \
-                      pg_stat_activity.backend_xmin, pg_prepared_xacts, pg_replication_slots";
-        return postpone(corpus, reason, SOON);
+        let holder = transaction(|| Ok(spi::query_text(SEEN_BY, &[])?))?;
+        let reason = holder
+            .unwrap_or_else(|| "a transaction, a replication slot or a standby may still see deleted rows".into());
+        return postpone(corpus, &reason, SOON);
     }
     session::waiting_for_locks(assignment.patience, || vacuum(corpus, &stored))?;
     let mut cleared = Cleared { segments, ..Cleared::default() };
@@ -207,8 +216,10 @@ fn drop_former_segments() -> Result<u64, WorkerError> {
     }
 }
 
-fn postpone(corpus: &CorpusSpec, reason: &str, seconds: f64) -> Result<(), WorkerError> {
-    transaction(|| Ok(spi::run(POSTPONE, &[corpus.name.as_str().into(), reason.into(), seconds.into()])?))
+/// Records why the erasures of a corpus wait, and until when.
+fn postpone(corpus: &CorpusSpec, reason: &str, [first, longest]: [f64; 2]) -> Result<(), WorkerError> {
+    let arguments = [corpus.name.as_str().into(), reason.into(), first.into(), longest.into()];
+    transaction(|| Ok(spi::run(POSTPONE, &arguments)?))
 }
 
 fn finish(corpus: &CorpusSpec, pending: &[String], cleared: Cleared) -> Result<(), WorkerError> {

@@ -404,11 +404,6 @@ pub fn why_not_captured(corpus: &CorpusSpec) -> Result<Option<String>> {
 
 /// Whether a corpus has all of its chunks and only waits for its vector index.
 fn is_filled(corpus: &CorpusSpec) -> Result<bool> {
-    let index = vector_index::index_name(corpus);
-    let chunk = pg_sys::Oid::from(corpus.tables.chunk.unwrap_or_default());
-    let found = plan_cache::rows(vector_index::VECTOR_INDEX, &[chunk.into(), index.as_str().into()], 1, |row| {
-        row.get::<String>(1)
-    })?;
-    let begun = found.into_iter().flatten().any(|state| state == "invalid");
+    let begun = vector_index::indexes(corpus)?.iter().any(|index| !index.is_valid);
     Ok(begun || (corpus.progress.keyword_missing_count == 0 && heap_counts::any_pending(corpus) == Some(false)))
 }

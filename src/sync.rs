@@ -24,6 +24,7 @@ use crate::pg::wait;
 use crate::pg::worker_process;
 use crate::residue;
 use crate::supervisor::assignment::Assignment;
+use crate::supervisor::{clock, wake};
 use crate::vector_index;
 use crate::worker::StepOutcome;
 use crate::worker::corpus_lock;
@@ -36,6 +37,7 @@ use pgrx::Uuid;
 use pgrx::prelude::*;
 use socle_core::corpus::template::Template;
 use socle_core::document::Ocr;
+use socle_core::fair_queue::message::Message;
 use socle_core::model::ModelSpec;
 use socle_core::{Error, Kind};
 use std::time::{Duration, Instant};
@@ -111,6 +113,10 @@ fn work(name: &str, batch_size: &mut BatchSize) -> Result<Progress, WorkerError>
         Claimed::Resynced => Ok(Progress::Worked { full: true }),
         Claimed::Nothing { waiting } => {
             let advanced = advance(&corpus, change.into())?;
+            // What was wrong is over. While it is filled, an index worker may have a reason that is still there.
+            if !waiting && corpus.progress.state == "active" && corpus.progress.state_reason.is_some() {
+                corpus_state::set_reason(&corpus.name, change, None, false)?;
+            }
             Ok(match advanced {
                 StepOutcome::Done => Progress::Worked { full: false },
                 StepOutcome::Partly => Progress::Worked { full: true },
@@ -141,6 +147,9 @@ fn work(name: &str, batch_size: &mut BatchSize) -> Result<Progress, WorkerError>
             // With writers that are as fast as the workers, every claim is full.
             if !full || corpus.progress.state == "filling" || corpus.replaces.is_some() {
                 advance(&corpus, change.into())?;
+            } else {
+                // An erasure does not wait until they pause.
+                residue::ask_for_clearing(&corpus, change.into())?;
             }
             Ok(Progress::Worked { full })
         }
@@ -331,13 +340,29 @@ pub extern "C-unwind" fn socle_sync_main(database: pg_sys::Datum) {
     worker_process::end();
 }
 
-/// Entry point of an index worker; the argument is the OID of the database.
+/// Entry point of an index worker that builds a vector index; the argument is the OID of the database.
 #[pg_guard]
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn socle_build_main(database: pg_sys::Datum) {
+    do_task(database, vector_index::run);
+}
+
+/// Entry point of an index worker that clears away what an erasure has left; the argument is the OID of the database.
+#[pg_guard]
+#[unsafe(no_mangle)]
+pub extern "C-unwind" fn socle_clear_main(database: pg_sys::Datum) {
+    do_task(database, residue::clear);
+}
+
+/// Does a task of a corpus, and tells the supervisor unless it has failed: then it is tried again ever more slowly.
+fn do_task(database: pg_sys::Datum, task: impl FnOnce(Assignment) -> bool) -> ! {
     session::begin(pg_sys::Oid::from(u32::try_from(database.value()).unwrap_or_default()), c"socle index");
     let assignment = Assignment::mine();
-    residue::clear(assignment);
-    vector_index::run(assignment);
+    if task(assignment) {
+        let (worker, last_checked_at) = (assignment.number, clock());
+        wake::notify(Message::WorkerLeaving { worker, last_checked_at, next_check_in: None, did_work: true });
+    }
+    // Sync workers go on from here.
+    wake::now();
     worker_process::end();
 }

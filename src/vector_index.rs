@@ -14,9 +14,9 @@ use crate::catalog::CorpusSpec;
 use crate::catalog::sql_template::{expand, identifier};
 use crate::pg::lock::Purpose;
 use crate::pg::relation::SessionLock;
-use crate::pg::spi;
 use crate::pg::utility::UtilityCommand;
 use crate::pg::wait;
+use crate::pg::{plan_cache, spi};
 use crate::supervisor::assignment::Assignment;
 use crate::supervisor::wake;
 use crate::worker::StepOutcome;
@@ -36,6 +36,8 @@ const CANCEL: &str = include_str!("../sql/sync/cancel_index_build.sql");
 
 const BLOCKERS: &str = include_str!("../sql/sync/index_blockers.sql");
 const CORPUS: &str = include_str!("../sql/sync/corpus_of_log.sql");
+const VECTOR_INDEXES: &str = include_str!("../sql/corpus/vector_indexes.sql");
+const FREE_NAME: &str = include_str!("../sql/sync/free_index_name.sql");
 
 /// Age in seconds from which a transaction counts as old: it may well take much longer.
 pub const OLD_SECONDS: f64 = 30.0;
@@ -81,7 +83,7 @@ pub fn make_way(change: pg_sys::Oid) {
 /// Whatever Postgres raises.
 pub fn finish_filling(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<StepOutcome, WorkerError> {
     let finished = corpus_lock::exclusively(Purpose::VectorIndex, change, || {
-        if state_of_index(corpus)?.as_deref() == Some("valid") {
+        if transaction(|| Ok(indexes(corpus)?))?.iter().any(|index| index.is_valid) {
             return activate(corpus, change);
         }
         if is_waiting(change)? {
@@ -108,10 +110,26 @@ fn is_waiting(change: pg_sys::Oid) -> Result<bool, WorkerError> {
     Ok(waiting)
 }
 
-fn state_of_index(corpus: &CorpusSpec) -> Result<Option<String>, WorkerError> {
+/// A vector index that socle has built.
+#[derive(Clone, Debug)]
+pub struct VectorIndex {
+    /// Its name, in the schema of the chunk table.
+    pub name: String,
+    /// False for one whose build was interrupted, or has not ended.
+    pub is_valid: bool,
+}
+
+/// The vector indexes that socle has built for a corpus: one, none, or what interrupted builds have left. Known by their names,
+/// as users may have others.
+///
+/// # Errors
+/// Whatever Postgres raises.
+pub fn indexes(corpus: &CorpusSpec) -> socle_core::Result<Vec<VectorIndex>> {
     let chunk = pg_sys::Oid::from(corpus.tables.chunk.unwrap_or_default());
-    let name = index_name(corpus);
-    transaction(|| Ok(spi::query_text(VECTOR_INDEX, &[chunk.into(), name.as_str().into()])?))
+    plan_cache::rows(VECTOR_INDEXES, &[chunk.into(), base_name(corpus).into()], 0, |row| VectorIndex {
+        name: row.get(1).unwrap_or_default(),
+        is_valid: row.get(2) == Some(true),
+    })
 }
 
 fn activate(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<StepOutcome, WorkerError> {
@@ -123,14 +141,15 @@ fn activate(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<StepOutcome, Wor
     })
 }
 
-/// Builds the vector index of the corpus that this worker was started for.
-pub fn run(assignment: Assignment) {
+/// Builds the vector index of the corpus that this worker was started for. False if that has failed.
+pub fn run(assignment: Assignment) -> bool {
     let change = pg_sys::Oid::from(assignment.corpus);
     let corpus = transaction(|| {
         let name = spi::query_text(CORPUS, &[change.into()])?;
         Ok(name.map_or(Ok(None), |name| CorpusSpec::try_find(&name))?)
     });
-    let Ok(Some(corpus)) = corpus else { return };
+    let Ok(found) = corpus else { return false };
+    let Some(corpus) = found else { return true };
     let mut built = Ok(None);
     for _ in 0..LOCK_ATTEMPTS {
         built =
@@ -141,32 +160,33 @@ pub fn run(assignment: Assignment) {
         // The worker that has just asked for this one still holds it.
         wait::wait_for_time(LOCK_PAUSE);
     }
-    if let Err(trouble) = built
+    if let Err(trouble) = &built
         && !trouble.is_a_lock()
         && trouble.sqlstate != CANCELLED
     {
         pgrx::log!("socle index: corpus \"{}\": {}", corpus.name, trouble.message);
         // If this fails, the next attempt records it again.
         let _ =
-            corpus_state::set_reason(&corpus.name, assignment.corpus, Some(&trouble.message), trouble.is_permanent());
+            corpus_state::set_reason(&corpus.name, assignment.corpus, Some(&trouble.reason), trouble.is_permanent());
     }
-    // Sync workers go on from here.
-    wake::now();
+    matches!(built, Ok(Some(())))
 }
 
 fn build_if_missing(corpus: &CorpusSpec, patience: Duration) -> Result<(), WorkerError> {
     if !transaction(|| Ok(corpus_lock::state(&corpus.name)?.as_deref() == Some("filling")))? {
         return Ok(());
     }
-    let name = index_name(corpus);
-    let state = state_of_index(corpus)?;
-    if state.as_deref() == Some("invalid") {
-        let sql = format!("DROP INDEX {}.{}", identifier(&corpus.tables.chunk_schema), identifier(&name));
+    for index in transaction(|| Ok(indexes(corpus)?))? {
+        if index.is_valid {
+            return Ok(());
+        }
+        let sql = drop_statement(corpus, &index);
         transaction(|| as_corpus_owner(corpus, || Ok(spi::run(&sql, &[])?)))?;
     }
-    if state.as_deref() == Some("valid") {
-        return Ok(());
-    }
+    // Any relation of the schema may have the name that it would have.
+    let arguments = [corpus.tables.chunk_schema.as_str().into(), base_name(corpus).into()];
+    let name = transaction(|| Ok(spi::query_text(FREE_NAME, &arguments)?))?;
+    let name = name.unwrap_or_else(|| base_name(corpus));
     session::show(&format!("building the vector index of corpus {}", corpus.name));
     build(corpus, &name, patience)
 }
@@ -211,12 +231,14 @@ pub fn is_indexed_whole(dimensions: u32) -> bool {
     dimensions <= MAX_INDEX_DIMENSIONS[0]
 }
 
-/// Query for the state of an index of a chunk table: 'valid', 'invalid', or no row.
-pub const VECTOR_INDEX: &str = include_str!("../sql/corpus/vector_index.sql");
-
-/// Name of the vector index of a corpus.
-pub fn index_name(corpus: &CorpusSpec) -> String {
+/// What the name of the vector index of a corpus begins with: a number follows where something else has the name.
+fn base_name(corpus: &CorpusSpec) -> String {
     format!("{}_embedding_idx", corpus.tables.chunk_table)
+}
+
+/// Statement that drops a vector index.
+pub fn drop_statement(corpus: &CorpusSpec, index: &VectorIndex) -> String {
+    format!("DROP INDEX IF EXISTS {}.{}", identifier(&corpus.tables.chunk_schema), identifier(&index.name))
 }
 
 /// The expression and operator class of the vector index.

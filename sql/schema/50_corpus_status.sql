@@ -36,6 +36,11 @@ LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 10000 ROWS 10 SET search_path = 
 AS 'MODULE_PATHNAME', 'wait_reasons_wrapper';
 COMMENT ON FUNCTION socle_internal.wait_reasons IS 'what work waits for on the corpora whose tables the caller may read, or may count as a member of pg_read_all_stats';
 
+CREATE FUNCTION socle_internal.worker_obstacle() RETURNS text
+LANGUAGE c VOLATILE PARALLEL UNSAFE COST 10000 SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'worker_obstacle_wrapper';
+COMMENT ON FUNCTION socle_internal.worker_obstacle() IS 'why no worker can do anything in this database, NULL if one can; has one look for work';
+
 CREATE VIEW socle.corpus_status AS
 SELECT c.name,
        CASE WHEN b.corpus IS NULL THEN 'paused' ELSE c.state END AS state,

@@ -10,6 +10,7 @@ CREATE TABLE socle.erasure (
     state text NOT NULL DEFAULT 'pending'
         CONSTRAINT erasure_state_check CHECK (state OPERATOR(pg_catalog.=) ANY (ARRAY['pending', 'done'])),
     state_reason text,
+    attempt_count integer NOT NULL DEFAULT 0,
     next_attempt_at timestamp with time zone NOT NULL DEFAULT '-infinity',
     finished_at timestamp with time zone,
     rewritten_segments bigint,
@@ -25,6 +26,7 @@ COMMENT ON COLUMN socle.erasure.requested_by IS 'role that called it';
 COMMENT ON COLUMN socle.erasure.xid IS 'transaction that deleted the rows';
 COMMENT ON COLUMN socle.erasure.state IS 'pending, or done: nothing is left in tables and files of socle';
 COMMENT ON COLUMN socle.erasure.state_reason IS 'what it waits for';
+COMMENT ON COLUMN socle.erasure.attempt_count IS 'attempts in a row that had to wait for the same reason';
 COMMENT ON COLUMN socle.erasure.next_attempt_at IS 'not before';
 COMMENT ON COLUMN socle.erasure.finished_at IS 'when it was done';
 COMMENT ON COLUMN socle.erasure.rewritten_segments IS 'segments of the keyword index that were written again without words of deleted chunks';
@@ -36,9 +38,12 @@ SELECT e.erasure, e.corpus, e.requested_at, e.requested_by, e.state,
        CASE WHEN e.state OPERATOR(pg_catalog.=) 'done' THEN NULL
             WHEN c.name IS NULL THEN 'the corpus was dropped with its tables: what is left of its segments goes with the next erasure, or VACUUM FULL socle.keyword_segment_part'
             WHEN b.corpus IS NULL OR c.state OPERATOR(pg_catalog.=) ANY (ARRAY['paused', 'broken', 'filling'])
-                THEN pg_catalog.format('the corpus is %s: it goes on once that is over', CASE WHEN b.corpus IS NULL THEN 'paused' ELSE c.state END)
-            ELSE coalesce(e.state_reason, 'a worker has not begun yet') END AS state_reason,
-       e.finished_at, e.rewritten_segments, e.cleared_pages, e.removed_files
+                THEN pg_catalog.format('the corpus is %s%s: it goes on once that is over', CASE WHEN b.corpus IS NULL THEN 'paused' ELSE c.state END,
+                                       CASE WHEN c.state_reason IS NULL THEN '' ELSE pg_catalog.format(' (%s)', c.state_reason) END)
+            ELSE coalesce(socle_internal.worker_obstacle(), e.state_reason,
+                          'the worker of the corpus has an error: ' OPERATOR(pg_catalog.||) c.state_reason, 'a worker has not begun yet') END AS state_reason,
+       e.finished_at, e.rewritten_segments, e.cleared_pages, e.removed_files,
+       CASE WHEN e.state OPERATOR(pg_catalog.=) 'pending' AND e.next_attempt_at OPERATOR(pg_catalog.>) e.requested_at THEN e.next_attempt_at END AS next_attempt_at
 FROM socle.erasure e
 LEFT JOIN socle.corpus c ON c.name OPERATOR(pg_catalog.=) e.corpus
 LEFT JOIN socle.corpus_binding b ON b.corpus OPERATOR(pg_catalog.=) e.corpus
@@ -56,6 +61,7 @@ COMMENT ON COLUMN socle.erasure_status.finished_at IS 'when it was done';
 COMMENT ON COLUMN socle.erasure_status.rewritten_segments IS 'segments of the keyword index that were written again without words of deleted chunks';
 COMMENT ON COLUMN socle.erasure_status.cleared_pages IS 'pages of tables and B-trees whose free space was overwritten';
 COMMENT ON COLUMN socle.erasure_status.removed_files IS 'files of former segments that were removed from the cache of the engine';
+COMMENT ON COLUMN socle.erasure_status.next_attempt_at IS 'when the next attempt is made, if one has had to wait';
 GRANT SELECT ON socle.erasure_status TO PUBLIC;
 
 CREATE FUNCTION socle.forget(

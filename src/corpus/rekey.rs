@@ -100,7 +100,7 @@ pub fn rekey(corpus: &CorpusSpec, source: &Source) -> Result<CorpusSpec> {
 
 /// Drops the vector index: every row that is rewritten would be inserted into it one by one.
 fn drop_vector_index(corpus: &CorpusSpec) -> Result<()> {
-    let name = identifier(&vector_index::index_name(corpus));
-    let sql = format!("DROP INDEX IF EXISTS {}.{name}", identifier(&corpus.tables.chunk_schema));
-    gucs::with_gucs(&[gucs::QUIET], || spi::execute(&sql))
+    let indexes = vector_index::indexes(corpus)?;
+    let mut statements = indexes.iter().map(|index| vector_index::drop_statement(corpus, index));
+    gucs::with_gucs(&[gucs::QUIET], || statements.try_for_each(|statement| spi::execute(&statement)))
 }

@@ -9,7 +9,7 @@ use crate::pg::error::{report, spi};
 use crate::pg::run_as::{as_superuser, current_user};
 use crate::pg::snapshot::in_new_snapshot;
 use crate::pg::{gucs, spi};
-use crate::supervisor;
+use crate::supervisor::{self, wake};
 use crate::vector_index::OLD_SECONDS;
 use pgrx::datum::TimestampWithTimeZone;
 use pgrx::pg_sys::panic::ErrorReport;
@@ -40,6 +40,23 @@ fn wait_reasons() -> Result<Report, ErrorReport> {
     rows().map(TableIterator::new).map_err(report)
 }
 
+/// Why no worker can do anything in this database; `None` where one can. Has one look for work, as whoever asks waits for it.
+#[pg_extern(sql = false)]
+fn worker_obstacle() -> Result<Option<String>, ErrorReport> {
+    if backend::is_in_recovery() {
+        return Ok(None);
+    }
+    wake::now();
+    let obstacle = || -> Result<Option<String>> {
+        if let Some(reason) = forbidden()? {
+            return Ok(Some(reason));
+        }
+        let (here, _) = workers()?;
+        Ok((here == 0).then(without_slot).flatten())
+    };
+    obstacle().map_err(report)
+}
+
 /// What work on a corpus waits for; `None` where nothing is pending, or where work goes on. Runs no code of its owner,
 /// and shows no data.
 ///
@@ -58,25 +75,17 @@ pub fn wait_reason(corpus: &CorpusSpec) -> Result<Option<String>> {
     }
     let (overdue, filled, again) = backlog
         .map_or((false, false, None), |backlog| (backlog.overdue, filling && !backlog.behind, backlog.next_attempt));
-    if gucs::sync_workers() == 0 {
-        return Ok(Some("socle.sync_workers is 0: no change is processed".to_string()));
-    }
-    if let Some(reason) = as_superuser(|| in_new_snapshot(read_only))? {
+    if let Some(reason) = forbidden()? {
         return Ok(Some(reason));
     }
     let arguments = [corpus.name.as_str().into(), current_user().into(), filled.then_some(OLD_SECONDS).into()];
     if let Some(reason) = as_superuser(|| in_new_snapshot(|| spi::query_text(OBSTACLE, &arguments)))? {
         return Ok(Some(reason));
     }
-    let there = as_superuser(|| {
-        in_new_snapshot(|| Spi::connect(|client| client.select(WORKERS, Some(1), &[])?.first().get_two::<i64, i64>()))
-    });
-    let (here, all) = there.map_err(spi)?;
+    let (here, all) = workers()?;
     let waits = overdue || filled;
-    Ok(match (here.unwrap_or_default(), all.unwrap_or_default(), again) {
-        (0, _, _) if waits && Path::new(RUNTIME_DIRECTORY).join(WORKERS_FILE).exists() => {
-            Some("no background worker can be started: all of max_worker_processes are in use".to_string())
-        }
+    Ok(match (here, all, again) {
+        (0, _, _) if waits && without_slot().is_some() => without_slot(),
         (0, _, _) if waits && !supervisor::is_running() => Some(
             "no supervisor is running: the next write to a source, or call that needs the engine, starts it"
                 .to_string(),
@@ -90,6 +99,29 @@ pub fn wait_reason(corpus: &CorpusSpec) -> Result<Option<String>> {
         }
         _ => None,
     })
+}
+
+/// What keeps workers from working here at all.
+fn forbidden() -> Result<Option<String>> {
+    if gucs::sync_workers() == 0 {
+        return Ok(Some("socle.sync_workers is 0: no change is processed".to_string()));
+    }
+    as_superuser(|| in_new_snapshot(read_only))
+}
+
+/// Number of sync workers in this database, and in all.
+fn workers() -> Result<(i64, i64)> {
+    let there = as_superuser(|| {
+        in_new_snapshot(|| Spi::connect(|client| client.select(WORKERS, Some(1), &[])?.first().get_two::<i64, i64>()))
+    });
+    let (here, all) = there.map_err(spi)?;
+    Ok((here.unwrap_or_default(), all.unwrap_or_default()))
+}
+
+/// The reason if the supervisor finds no place for a worker.
+fn without_slot() -> Option<String> {
+    let is_so = Path::new(RUNTIME_DIRECTORY).join(WORKERS_FILE).exists();
+    is_so.then(|| "no background worker can be started: all of max_worker_processes are in use".to_string())
 }
 
 /// Changes up to this time belong to the first fill; in microseconds since 2000-01-01.

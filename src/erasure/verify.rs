@@ -9,6 +9,7 @@ use crate::catalog::CorpusSpec;
 use crate::catalog::sql_template::expand;
 use crate::corpus;
 use crate::keyword_index::segments::{self, KeywordQuery, Question};
+use crate::ledger::{self, Event, EventKind};
 use crate::pg::arguments::Arguments;
 use crate::pg::error::report;
 use crate::pg::plan_cache;
@@ -64,7 +65,7 @@ type Findings = TableIterator<
 
 #[pg_extern(sql = false)]
 fn verify_erasure(call: pg_sys::FunctionCallInfo) -> Result<Findings, ErrorReport> {
-    let findings = verify(Arguments::new(call)).map_err(report)?;
+    let findings = verified(Arguments::new(call)).map_err(report)?;
     Ok(TableIterator::new(
         findings
             .into_iter()
@@ -82,11 +83,26 @@ fn finding(
     Finding { place: place.into(), finding: finding.into(), occurrences, is_residue, remedy: remedy.into() }
 }
 
-fn verify(arguments: Arguments) -> Result<Vec<Finding>> {
+/// Verifies an erasure, and enters the result into the ledger: counts, and no place, which may have the name of a table or file.
+fn verified(arguments: Arguments) -> Result<Vec<Finding>> {
     let receipt = arguments.limited_json(0, "receipt")?;
     let receipt =
         Receipt::parse(&receipt.ok_or_else(|| Error::new(Kind::InvalidArgument, "receipt must not be null"))?)?;
     let words = words(arguments)?;
+    let sees_files = may_act_as(pg_sys::Oid::from(pg_sys::ROLE_PG_READ_SERVER_FILES));
+    let findings = verify(&receipt, &words, sees_files)?;
+    let corpora: Vec<&str> = receipt.corpora.iter().map(|erased| erased.corpus.as_str()).collect();
+    let event = Event::new(EventKind::VerifyErasure)
+        .with("erasure", receipt.erasure.as_str())
+        .with("corpora", corpora)
+        .with("residues", findings.iter().filter(|found| found.is_residue).count())
+        .with("words", words.len())
+        .with("looked_at_files", sees_files);
+    ledger::tell(&event);
+    Ok(findings)
+}
+
+fn verify(receipt: &Receipt, words: &[String], sees_files: bool) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
     for left in &receipt.left {
         findings.push(finding(
@@ -97,23 +113,23 @@ fn verify(arguments: Arguments) -> Result<Vec<Finding>> {
             "its owner can call socle.forget()",
         ));
     }
-    for (corpus, reason) in wait::pending(&receipt)? {
+    for (corpus, reason) in wait::pending(receipt)? {
         findings.push(finding(format!("corpus {corpus}"), format!("the erasure is pending: {reason}"), 1, true, WAIT));
     }
     let mut tables: Vec<pg_sys::Oid> = Vec::new();
     for erased in &receipt.corpora {
         let Some(corpus) = CorpusSpec::try_find(&erased.corpus)? else { continue };
         corpus.require_owner()?;
-        in_rows(&receipt, &corpus, &mut findings)?;
-        in_keywords(&corpus, &words, &mut findings)?;
+        in_rows(receipt, &corpus, &mut findings)?;
+        in_keywords(&corpus, words, &mut findings)?;
         for table in residue::tables(&corpus)? {
             if !tables.contains(&table) {
                 tables.push(table);
             }
         }
     }
-    if may_act_as(pg_sys::Oid::from(pg_sys::ROLE_PG_READ_SERVER_FILES)) {
-        in_pages_and_files(&Wanted::new(&receipt, &words), &tables, &mut findings)?;
+    if sees_files {
+        in_pages_and_files(&Wanted::new(receipt, words), &tables, &mut findings)?;
     } else {
         let remedy = "call it as a superuser or a member of pg_read_server_files";
         findings.push(finding("pages of relations, files", "not looked at", 0, false, remedy));

@@ -24,17 +24,33 @@ const EPOCH: i64 = 946_684_800_000_000;
 /// The last moment of the year 9999, in microseconds since 1970.
 const LAST: i64 = 253_402_300_799_999_999;
 
+/// The columns of `socle.ledger`.
+const VIEW_COLUMNS: [&str; 12] = [
+    "chain",
+    "number",
+    "at",
+    "kind",
+    "database",
+    "role",
+    "session_role",
+    "transaction_state",
+    "entry",
+    "question",
+    "answer",
+    "hash",
+];
+
 type Row = (
-    String,
+    Option<String>,
     bool,
-    i64,
+    Option<i64>,
     Option<TimestampWithTimeZone>,
-    String,
     Option<String>,
     Option<String>,
     Option<String>,
-    String,
-    String,
+    Option<String>,
+    Option<String>,
+    Option<String>,
     Option<String>,
     Option<String>,
 );
@@ -42,28 +58,27 @@ type Row = (
 type Rows = TableIterator<
     'static,
     (
-        name!(chain, String),
+        name!(chain, Option<String>),
         name!(is_current, bool),
-        name!(number, i64),
+        name!(number, Option<i64>),
         name!(at, Option<TimestampWithTimeZone>),
-        name!(kind, String),
+        name!(kind, Option<String>),
         name!(database, Option<String>),
         name!(role, Option<String>),
         name!(session_role, Option<String>),
-        name!(hash, String),
-        name!(body, String),
+        name!(hash, Option<String>),
+        name!(body, Option<String>),
         name!(question, Option<String>),
         name!(answer, Option<String>),
     ),
 >;
 
-/// The entries of all chains that the caller may see: those of this database, or all for a superuser.
+/// The entries of all chains that the caller may see: those of this database, or all for a superuser; of each what the caller may
+/// read of the view, so that this function shows no more.
 #[pg_extern(sql = false)]
 fn ledger_entries() -> Result<Rows, ErrorReport> {
-    require_reader();
+    let columns = ReadableColumns::of_caller();
     let sees_all = is_superuser();
-    // Whoever may read some columns of the view only reads no others here.
-    let (sees_questions, sees_answers) = (may_read("question"), may_read("answer"));
     let database = backend::database_name();
     let chains = read::chains(Path::new(LEDGER_DIRECTORY)).map_err(error).map_err(report)?;
     let entries = chains.into_iter().flat_map(|chain| {
@@ -75,11 +90,7 @@ fn ledger_entries() -> Result<Rows, ErrorReport> {
         match entry {
             Ok(entry) => {
                 let is_seen = sees_all || who(&entry, "database").as_ref() == Some(&database);
-                is_seen.then(|| {
-                    let texts = texts::find(&entry, &origin);
-                    let question = texts.question.filter(|_| sees_questions);
-                    row(origin, is_current, entry, Texts { question, answer: texts.answer.filter(|_| sees_answers) })
-                })
+                is_seen.then(|| row(&columns, origin, is_current, entry))
             }
             Err(fault) => {
                 report(error(fault)).report(PgLogLevel::ERROR);
@@ -89,13 +100,52 @@ fn ledger_entries() -> Result<Rows, ErrorReport> {
     })))
 }
 
-fn row(origin: String, is_current: bool, entry: Entry, texts: Texts) -> Row {
-    let (database, role, session_role) = (who(&entry, "database"), who(&entry, "role"), who(&entry, "session_role"));
-    let (number, hash) = (count(entry.stamp.number), entry.stamp.hash.to_string());
-    let Entry { at, kind, body, .. } = entry;
-    let at = timestamp(&at);
-    let Texts { question, answer } = texts;
-    (origin, is_current, number, at, kind, database, role, session_role, hash, body, question, answer)
+/// The columns of the view that the caller may read.
+struct ReadableColumns(Vec<&'static str>);
+
+impl ReadableColumns {
+    /// Raises where there are none.
+    fn of_caller() -> Self {
+        let names: Vec<&str> = VIEW_COLUMNS.into_iter().filter(|name| may_read(name)).collect();
+        if names.is_empty() {
+            require_reader();
+        }
+        Self(names)
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.0.contains(&name)
+    }
+}
+
+fn row(columns: &ReadableColumns, origin: String, is_current: bool, entry: Entry) -> Row {
+    let texts =
+        if columns.has("question") || columns.has("answer") { texts::find(&entry, &origin) } else { Texts::default() };
+    let who = |name: &str| who(&entry, name).filter(|_| columns.has(name));
+    // Of the state of the transaction, too.
+    let database = super::entries::who(&entry, "database");
+    let database = database.filter(|_| columns.has("database") || columns.has("transaction_state"));
+    let body = if columns.has("entry") {
+        Some(entry.body.clone())
+    } else {
+        // What the state of the transaction is computed from.
+        let transaction = entry.fields.get("data").and_then(|data| data.get("xid"));
+        columns.has("transaction_state").then(|| json!({"data": {"xid": transaction}}).to_string())
+    };
+    (
+        columns.has("chain").then_some(origin),
+        is_current,
+        columns.has("number").then(|| count(entry.stamp.number)),
+        timestamp(&entry.at).filter(|_| columns.has("at")),
+        columns.has("kind").then(|| entry.kind.clone()),
+        database,
+        who("role"),
+        who("session_role"),
+        columns.has("hash").then(|| entry.stamp.hash.to_string()),
+        body,
+        texts.question.filter(|_| columns.has("question")),
+        texts.answer.filter(|_| columns.has("answer")),
+    )
 }
 
 /// A time of the ledger as PostgreSQL has it.

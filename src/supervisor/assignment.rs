@@ -10,7 +10,7 @@ const BYTES: usize = 24;
 pub struct Assignment {
     /// The number by which the supervisor knows the worker.
     pub number: u64,
-    /// OID of the change log of the corpus whose index it builds; 0 for a sync worker.
+    /// OID of the change log of the corpus whose task it does; 0 for a sync worker.
     pub corpus: u32,
     /// Longest wait for transactions of other sessions.
     pub patience: Duration,

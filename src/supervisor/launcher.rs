@@ -1,5 +1,5 @@
-//! The launcher: looks through the databases once, after the start of a server that preloads socle and after promotion,
-//! and has a sync worker look into each. It connects to shared catalogs only, and exits.
+//! The launcher: looks through the databases once, after the start of a supervisor and after promotion, and has a sync worker
+//! look into each. It connects to shared catalogs only, and exits.
 
 use super::wake;
 use crate::pg::database;

@@ -18,9 +18,10 @@ use std::time::Duration;
 const SYNC: &str = "socle sync";
 const BUILD: &str = "socle index";
 
-/// Index workers take no more than one in `SHARE` slots for background workers, and no more than `MOST_BUILDERS`.
+/// Index workers that build take no more than one in `SHARE` slots for background workers, and no more than `MOST`; those that
+/// clear away what erasures have left take as many.
 const SHARE: i32 = 4;
-const MOST_BUILDERS: usize = 4;
+const MOST: usize = 4;
 
 /// Time after which the database that the supervisor was started for is checked again: the transaction that had it
 /// started may not have committed by the first check.
@@ -98,6 +99,11 @@ impl Workers {
         }
         if let Some((_, database)) = self.again.take_if(|(at, _)| *at <= now()) {
             self.take(database, Message::WorkAvailable);
+            // A session has had this supervisor started; other databases may have work that was left by an earlier one. On a
+            // standby the launcher would wait for the promotion, and take a slot.
+            if !backend::is_in_recovery() {
+                launch();
+            }
         }
         self.forget_ended();
         self.act();
@@ -118,7 +124,8 @@ impl Workers {
         let there = match message {
             Message::WorkAvailable => self.queue.work_available(database, now),
             Message::NeedsSecondWorker => self.queue.needs_second_worker(database, now),
-            Message::BuildIndex(corpus) => return self.queue.build_index(database, corpus),
+            Message::BuildIndex(corpus) => return self.queue.task_wanted(database, Task::Build(corpus)),
+            Message::ClearResidue(corpus) => return self.queue.task_wanted(database, Task::Clear(corpus)),
             Message::WorkerIdle(worker) => return self.queue.worker_idle(worker),
             Message::WorkerBlocked(worker) => return self.queue.worker_blocked(worker),
             Message::WorkerUnblocked(worker) => return self.queue.worker_unblocked(worker),
@@ -161,7 +168,7 @@ impl Workers {
     }
 
     fn act(&mut self) {
-        let limits = Limits { sync_workers: gucs::sync_workers(), builders: builders() };
+        let limits = Limits { sync_workers: gucs::sync_workers(), builders: share(), clearers: share() };
         let (actions, due) = self.queue.next_actions(limits, now());
         self.due = due;
         let mut without_slot = false;
@@ -198,9 +205,9 @@ impl Workers {
     }
 }
 
-/// Number of workers that may build indexes at a time.
-fn builders() -> usize {
-    usize::try_from(backend::worker_slots() / SHARE).unwrap_or_default().clamp(1, MOST_BUILDERS)
+/// Number of workers that may build indexes at a time, and of those that may clear away what erasures have left.
+fn share() -> usize {
+    usize::try_from(backend::worker_slots() / SHARE).unwrap_or_default().clamp(1, MOST)
 }
 
 /// Whether a database has a directory, in whichever tablespace.
@@ -224,6 +231,7 @@ fn start(number: u64, database: u32, task: Task, patience: Duration) -> Option<W
     let (name, function, corpus) = match task {
         Task::Sync => (SYNC, "socle_sync_main", 0),
         Task::Build(corpus) => (BUILD, "socle_build_main", corpus),
+        Task::Clear(corpus) => (BUILD, "socle_clear_main", corpus),
     };
     let assignment = super::assignment::Assignment { number, corpus, patience };
     Registration::new(name, function).connected().with_argument(database).with_extra(&assignment.encode()).start()

@@ -11,7 +11,7 @@ use crate::supervisor::clock;
 use crate::supervisor::wake;
 use crate::worker::corpus_state;
 use crate::worker::owner_code_timeout;
-use crate::worker::session::{self, Writing};
+use crate::worker::session::{self, DatabaseSettings, Writing};
 use crate::worker::transaction::{WorkerError, as_corpus_owner, transaction};
 use pgrx::prelude::*;
 use socle_core::fair_queue::message::Message;
@@ -46,6 +46,10 @@ const DATABASE_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// Seconds in one transaction after which a corpus is skipped while another worker has it.
 const HELD_UP_SECONDS: f64 = 3.0;
 
+/// Time after which a worker comes back to a database that has corpora, though nothing was pending: what is committed without a
+/// message is done in the end, such as prepared transactions.
+const LOOK_AGAIN: Duration = Duration::from_secs(300);
+
 /// Time after which a worker comes back to a database that cannot be written, and to changes that wait for another
 /// attempt.
 const COME_BACK: Duration = Duration::from_secs(5);
@@ -60,7 +64,7 @@ const FAILED_LOOKS: u32 = 5;
 enum Exit {
     /// Something is due after that time.
     Again(Duration),
-    /// Nothing is due.
+    /// There is nothing of socle here.
     Done,
     /// An error that another worker may not have: the supervisor decides when to start it.
     Failed,
@@ -89,6 +93,7 @@ struct Worker {
     /// When its last check began, by [`clock`].
     looked_at: Duration,
     database_checked_at: Option<Instant>,
+    settings: DatabaseSettings,
     said_idle: bool,
     failed_looks: u32,
     outdated_found: bool,
@@ -105,6 +110,7 @@ impl Worker {
             worked: false,
             looked_at: clock(),
             database_checked_at: None,
+            settings: DatabaseSettings::default(),
             said_idle: false,
             failed_looks: 0,
             outdated_found: false,
@@ -121,27 +127,18 @@ impl Worker {
             self.looked_at = clock();
             let here = match corpora_here() {
                 Ok(here) => here,
-                // A table of socle is locked.
-                Err(trouble) if trouble.is_a_lock() => {
-                    if asked_to_leave() {
-                        return Exit::Again(COME_BACK_SOON);
-                    }
-                    session::sleep(SHORT_POLL);
-                    continue;
-                }
-                Err(trouble) => {
-                    self.failed_looks += 1;
-                    if self.failed_looks == FAILED_LOOKS || asked_to_leave() {
-                        pgrx::log!("socle sync: {}; another worker will retry", trouble.message);
-                        return Exit::Failed;
-                    }
-                    session::sleep(SHORT_POLL);
-                    continue;
-                }
+                Err(trouble) => match self.look_failed(&trouble) {
+                    Some(leave) => return leave,
+                    None => continue,
+                },
             };
             self.failed_looks = 0;
             if here.is_empty() {
                 return Exit::Done;
+            }
+            // Such as socle.require_signed_models: another worker begins with what is set now.
+            if self.settings.have_changed() {
+                return Exit::Again(Duration::ZERO);
             }
             if self.database_checked_at.is_none_or(|at| at.elapsed() > DATABASE_CHECK_INTERVAL)
                 && let Some(leave) = self.check_database(&here)
@@ -155,7 +152,7 @@ impl Worker {
                 return match round {
                     RoundOutcome { worked: true, .. } => Exit::Again(Duration::ZERO),
                     RoundOutcome { waiting: true, .. } => Exit::Again(COME_BACK_SOON),
-                    _ => Exit::Done,
+                    _ => Exit::Again(LOOK_AGAIN),
                 };
             }
             report_statistics(false);
@@ -167,10 +164,27 @@ impl Worker {
                 continue;
             }
             if !round.waiting && self.worked_at.elapsed() > IDLE {
-                return Exit::Done;
+                return Exit::Again(LOOK_AGAIN);
             }
             self.sleep(round);
         }
+    }
+
+    /// Waits after it could not be looked what there is. Returns why the worker has to exit, if it has to.
+    fn look_failed(&mut self, trouble: &WorkerError) -> Option<Exit> {
+        // A table of socle is locked.
+        if trouble.is_a_lock() && asked_to_leave() {
+            return Some(Exit::Again(COME_BACK_SOON));
+        }
+        if !trouble.is_a_lock() {
+            self.failed_looks += 1;
+            if self.failed_looks == FAILED_LOOKS || asked_to_leave() {
+                pgrx::log!("socle sync: {}; another worker will retry", trouble.message);
+                return Some(Exit::Failed);
+            }
+        }
+        session::sleep(SHORT_POLL);
+        None
     }
 
     fn sleep(&mut self, round: RoundOutcome) {
@@ -195,7 +209,7 @@ impl Worker {
         match session::writing() {
             Ok(Writing::Changed) => return Some(Exit::Again(Duration::ZERO)),
             Ok(Writing::Forbidden) if is_pending(here) => return Some(Exit::Again(COME_BACK)),
-            Ok(Writing::Forbidden) => return Some(Exit::Done),
+            Ok(Writing::Forbidden) => return Some(Exit::Again(LOOK_AGAIN)),
             Ok(Writing::Possible) | Err(_) => {}
         }
         let held_up = transaction(|| {

@@ -4,12 +4,13 @@ use super::transaction::{WorkerError, transaction};
 use crate::pg::backend;
 use crate::pg::version::transaction_timeout;
 use crate::pg::worker_process::{self, Reaction, set};
-use crate::pg::{gucs, spi, wait};
+use crate::pg::{gucs, plan_cache, spi, wait};
 use pgrx::prelude::*;
 use std::ffi::{CStr, CString};
 use std::time::Duration;
 
 const READ_ONLY: &str = include_str!("../../sql/corpus/read_only.sql");
+const DATABASE_SETTINGS: &str = include_str!("../../sql/sync/database_settings.sql");
 
 /// Settings of the whole session, in force before any of its transactions begins, whatever has been set for the
 /// database or for the role: the search_path is pinned, users do not wait for a worker that waits for them, and no time
@@ -72,6 +73,41 @@ pub fn writing() -> Result<Writing, WorkerError> {
         Some("live") => Writing::Possible,
         _ => Writing::Changed,
     })
+}
+
+/// What is set for the database or for the role of this session, as it was when this session first looked: a later `ALTER
+/// DATABASE … SET` or `ALTER ROLE … SET` concerns new sessions alone, and so needs another worker.
+#[derive(Debug, Default)]
+pub struct DatabaseSettings(Option<Vec<String>>);
+
+impl DatabaseSettings {
+    /// Whether something else is set by now. What cannot be looked at has not changed.
+    pub fn have_changed(&mut self) -> bool {
+        let read = || Ok(plan_cache::rows(DATABASE_SETTINGS, &[], 0, |row| row.get::<String>(1).unwrap_or_default())?);
+        let Ok(now) = transaction(read) else { return false };
+        match &self.0 {
+            Some(known) => *known != now,
+            None => {
+                // What was set after this session had begun, and before it looked.
+                now.iter().for_each(|setting| apply(setting));
+                self.0 = Some(now);
+                false
+            }
+        }
+    }
+}
+
+/// Applies a setting of socle, written as `name=value`.
+fn apply(setting: &str) {
+    if let Some((name, value)) = setting.split_once('=').filter(|(name, _)| name.starts_with("socle."))
+        && let (Ok(name), Ok(value)) = (CString::new(name), CString::new(value))
+    {
+        // In a transaction, as a value that is not valid is an error. It stays when that commits.
+        let _ = transaction(|| {
+            set((&name, &value));
+            Ok(())
+        });
+    }
 }
 
 /// Shows in `pg_stat_activity` what this worker does.

@@ -3,6 +3,7 @@
 mod forget;
 mod report;
 mod residue;
+mod wait;
 
 use postgres::Client;
 use serde_json::Value;

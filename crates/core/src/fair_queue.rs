@@ -4,8 +4,10 @@
 //! A pure state machine: the supervisor reports events and carries out the resulting [`Action`]s. Times are durations
 //! since an origin that all processes on the machine share (`CLOCK_MONOTONIC`).
 
+mod corpus_tasks;
 pub mod message;
 
+use corpus_tasks::CorpusTasks;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
@@ -29,14 +31,6 @@ const HEALTHY_LIFETIME: Duration = Duration::from_secs(30);
 /// is written to a thousand times a second would start as many workers.
 const IDLE_PAUSE: Duration = Duration::from_millis(500);
 
-/// How long the first attempt to build an index waits for concurrent transactions to end.
-const FIRST_MAX_WAIT: Duration = Duration::from_secs(30);
-
-/// Factor by which each further attempt to build the same index waits longer.
-const WAIT_FACTOR: u32 = 8;
-/// Upper bound of the product of these factors, which gives a wait of 34 hours.
-const LARGEST_WAIT_FACTOR: u32 = 4_096;
-
 /// The task of a worker.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Task {
@@ -44,6 +38,8 @@ pub enum Task {
     Sync,
     /// Builds the vector index of one corpus, identified by the OID of its change log.
     Build(u32),
+    /// Clears away what an erasure has left in one corpus, identified in the same way.
+    Clear(u32),
 }
 
 /// Maximum numbers of concurrent workers.
@@ -53,6 +49,8 @@ pub struct Limits {
     pub sync_workers: usize,
     /// Workers that build indexes, in addition to sync workers.
     pub builders: usize,
+    /// Workers that clear away what erasures have left, in addition to both: a build may take hours.
+    pub clearers: usize,
 }
 
 /// An instruction to the supervisor.
@@ -66,7 +64,7 @@ pub enum Action {
         database: u32,
         /// Its task.
         task: Task,
-        /// How long an index build waits for concurrent transactions; 0 for a sync worker.
+        /// How long it waits for concurrent transactions; 0 for a sync worker.
         max_wait: Duration,
     },
     /// Ask the worker with this number to exit.
@@ -131,22 +129,15 @@ impl Preempt {
     }
 }
 
-/// Delay before the next attempt after `count` attempts.
-fn pause(count: u32) -> Duration {
-    FIRST_PAUSE.saturating_mul(1_u32.checked_shl(count.saturating_sub(1)).unwrap_or(u32::MAX)).min(LONGEST_PAUSE)
-}
-
 /// The workers of the cluster and the databases that wait for one.
 #[derive(Debug, Default)]
 pub struct FairQueue {
     workers: Vec<Worker>,
     waiting: VecDeque<Waiting>,
-    /// Index builds that wait: database and corpus.
-    builds: VecDeque<(u32, u32)>,
-    /// For each index: the number of attempts to build it, and the earliest time of the next one.
-    build_attempts: HashMap<(u32, u32), (u32, Duration)>,
+    /// Index builds and erasures.
+    tasks: CorpusTasks,
     /// Databases that are to be checked again at a time.
-    scheduled: Vec<(Duration, u32)>,
+    scheduled: HashMap<u32, Duration>,
     /// When each database last reported work.
     work_reported_at: HashMap<u32, Duration>,
     pauses: HashMap<u32, Pause>,
@@ -192,12 +183,10 @@ impl FairQueue {
         }
     }
 
-    /// The vector index of a corpus is to be built. Does nothing if that is queued or in progress.
-    pub fn build_index(&mut self, database: u32, corpus: u32) {
-        let is_building =
-            |worker: &Worker| worker.database == database && worker.task == Task::Build(corpus) && !worker.left;
-        if !self.builds.contains(&(database, corpus)) && !self.workers.iter().any(is_building) {
-            self.builds.push_back((database, corpus));
+    /// A corpus has a task of its own: [`Task::Build`] or [`Task::Clear`]. Does nothing if that is queued or in progress.
+    pub fn task_wanted(&mut self, database: u32, task: Task) {
+        if !self.workers.iter().any(|worker| worker.database == database && worker.task == task && !worker.left) {
+            self.tasks.push(database, task);
         }
     }
 
@@ -230,7 +219,8 @@ impl FairQueue {
 
     /// A worker announces that it exits. Work reported since `last_checked_at`, when it last looked for work, needs
     /// another worker. `next_check_in` is the time until the database is to be checked again, `None` if there is no
-    /// reason to; `did_work` is false if the worker found nothing to do.
+    /// reason to; `did_work` is false if the worker found nothing to do. Of a worker with a task of a corpus it says that
+    /// the task has not failed.
     pub fn worker_leaving(
         &mut self,
         worker: u64,
@@ -239,12 +229,15 @@ impl FairQueue {
         did_work: bool,
         now: Duration,
     ) {
-        let Some(database) = self.with(worker, |worker| {
+        let Some((database, task)) = self.with(worker, |worker| {
             worker.left = true;
-            worker.database
+            (worker.database, worker.task)
         }) else {
             return;
         };
+        if task != Task::Sync {
+            return;
+        }
         self.pauses.remove(&database);
         let unseen = self.work_reported_at.get(&database).is_some_and(|reported_at| *reported_at >= last_checked_at);
         if !did_work {
@@ -253,7 +246,10 @@ impl FairQueue {
         match next_check_in {
             _ if unseen => self.enqueue(database, true, false),
             Some(Duration::ZERO) => self.enqueue(database, false, false),
-            Some(time) => self.scheduled.push((now + time, database)),
+            Some(time) => {
+                let at = self.scheduled.entry(database).or_insert(now + time);
+                *at = (*at).min(now + time);
+            }
             None => {}
         }
     }
@@ -263,12 +259,10 @@ impl FairQueue {
     pub fn worker_ended(&mut self, worker: u64, now: Duration) {
         let Some(at) = self.workers.iter().position(|one| one.number == worker) else { return };
         let worker = self.workers.swap_remove(at);
-        if let Task::Build(corpus) = worker.task
-            && let Some((count, until)) = self.build_attempts.get_mut(&(worker.database, corpus))
-        {
-            *until = now + pause(*count);
+        if worker.task != Task::Sync {
+            return self.tasks.ended(worker.database, worker.task, worker.left, now);
         }
-        if worker.left || worker.task != Task::Sync {
+        if worker.left {
             return;
         }
         let last = match self.pauses.get(&worker.database) {
@@ -286,16 +280,15 @@ impl FairQueue {
         let Worker { database, task, .. } = self.workers.swap_remove(at);
         match task {
             Task::Sync => self.waiting.push_front(Waiting { database, is_new: true, is_second: false }),
-            Task::Build(corpus) => self.builds.push_front((database, corpus)),
+            Task::Build(_) | Task::Clear(_) => self.tasks.put_back(database, task),
         }
     }
 
     /// A database was dropped: forgets everything about it but its running workers.
     pub fn remove_database(&mut self, database: u32) {
         self.waiting.retain(|waiting| waiting.database != database);
-        self.builds.retain(|build| build.0 != database);
-        self.build_attempts.retain(|build, _| build.0 != database);
-        self.scheduled.retain(|(_, one)| *one != database);
+        self.tasks.remove_database(database);
+        self.scheduled.remove(&database);
         self.work_reported_at.remove(&database);
         self.pauses.remove(&database);
     }
@@ -307,36 +300,39 @@ impl FairQueue {
 
     /// The actions to carry out now, and when to call this again if no event comes before; `None` to wait for an event.
     pub fn next_actions(&mut self, limits: Limits, now: Duration) -> (Vec<Action>, Option<Duration>) {
-        for (_, database) in self.scheduled.extract_if(.., |(at, _)| *at <= now).collect::<Vec<_>>() {
-            self.enqueue(database, false, false);
+        for (database, _) in self.scheduled.extract_if(|_, at| *at <= now).collect::<Vec<_>>() {
+            // A worker that is there looks by itself, and says when it leaves what is to be looked at later.
+            if !self.has_active_worker(database) {
+                self.enqueue(database, false, false);
+            }
         }
         let mut actions = Vec::new();
         if limits.sync_workers > 0 {
-            self.start_builds(limits, now, &mut actions);
+            self.start_tasks(Task::Build(0), limits.builders, now, &mut actions);
+            self.start_tasks(Task::Clear(0), limits.clearers, now, &mut actions);
         }
         self.start_syncs(limits, now, &mut actions);
         let pauses =
             self.waiting.iter().filter_map(|waiting| self.pauses.get(&waiting.database)).map(|pause| pause.until);
-        let builds = self.builds.iter().filter_map(|build| self.build_attempts.get(build)).map(|(_, until)| *until);
-        let due = self.scheduled.iter().map(|(at, _)| *at).chain(pauses).chain(builds).filter(|at| *at > now);
+        let due = self.scheduled.values().copied().chain(pauses).chain(self.tasks.due()).filter(|at| *at > now);
         let quantum = (!self.waiting.is_empty()).then_some(now + SHORT_QUANTUM / 2);
         (actions, due.chain(quantum).min())
     }
 
-    /// Number of sync workers that count against `socle.sync_workers`. One worker of each database in which an index is
-    /// being built does not count, because it is needed to end builds that users wait for. Neither do blocked workers
+    /// Number of sync workers that count against `socle.sync_workers`. One worker of each database in which a task of a
+    /// corpus is being done does not count, because it is needed to end what users wait for. Neither do blocked workers
     /// and those asked to exit, up to the value of the setting, at least 2.
     fn counted_workers(&self, limits: Limits) -> usize {
         let all = self.workers.iter().filter(|worker| worker.is_syncing()).count();
         let active = self.workers.iter().filter(|worker| worker.is_active()).count();
-        let databases: HashSet<u32> = self.building().collect();
+        let databases: HashSet<u32> = self.busy().collect();
         let beside_builds = databases.iter().filter(|database| self.has_active_worker(**database)).count();
         let uncounted = (all - active).min(limits.sync_workers.max(2));
         (all - uncounted).saturating_sub(beside_builds)
     }
 
-    /// Databases of the workers that build indexes.
-    fn building(&self) -> impl Iterator<Item = u32> {
+    /// Databases of the workers that do a task of a corpus.
+    fn busy(&self) -> impl Iterator<Item = u32> {
         self.workers.iter().filter(|worker| worker.task != Task::Sync && !worker.left).map(|worker| worker.database)
     }
 
@@ -360,7 +356,7 @@ impl FairQueue {
                 }
                 let (database, is_new) = (waiting.database, waiting.is_new);
                 let is_beside_build =
-                    self.building().any(|building| building == database) && !self.has_active_worker(database);
+                    self.busy().any(|building| building == database) && !self.has_active_worker(database);
                 if self.counted_workers(limits) >= limits.sync_workers && !(is_beside_build && limits.sync_workers > 0)
                 {
                     let chosen = self.request_exit(
@@ -401,7 +397,7 @@ impl FairQueue {
         };
         let active_workers =
             |database| self.workers.iter().filter(|one| one.database == database && one.is_active()).count();
-        let databases: HashSet<u32> = self.building().collect();
+        let databases: HashSet<u32> = self.busy().collect();
         let chosen = self
             .workers
             .iter()
@@ -417,19 +413,18 @@ impl FairQueue {
         Some(chosen)
     }
 
-    fn start_builds(&mut self, limits: Limits, now: Duration, actions: &mut Vec<Action>) {
-        while self.building().count() < limits.builders {
-            // Databases without a build in progress come first.
-            let busy: HashSet<u32> = self.building().collect();
-            let ready = |build: &(u32, u32)| self.build_attempts.get(build).is_none_or(|(_, until)| *until <= now);
-            let other = self.builds.iter().position(|build| ready(build) && !busy.contains(&build.0));
-            let Some(at) = other.or_else(|| self.builds.iter().position(ready)) else { return };
-            let Some((database, corpus)) = self.builds.remove(at) else { return };
-            let (attempts, _) = self.build_attempts.entry((database, corpus)).or_default();
-            let max_wait =
-                FIRST_MAX_WAIT.saturating_mul(WAIT_FACTOR.saturating_pow(*attempts).min(LARGEST_WAIT_FACTOR));
-            *attempts = attempts.saturating_add(1);
-            actions.push(self.start(database, Task::Build(corpus), max_wait, now));
+    /// Starts workers for tasks of the same kind as `kind`, up to `limit` at a time.
+    fn start_tasks(&mut self, kind: Task, limit: usize, now: Duration, actions: &mut Vec<Action>) {
+        let is_such =
+            |worker: &&Worker| std::mem::discriminant(&worker.task) == std::mem::discriminant(&kind) && !worker.left;
+        loop {
+            let such = self.workers.iter().filter(is_such);
+            let busy: HashSet<u32> = such.clone().map(|worker| worker.database).collect();
+            if such.count() >= limit {
+                return;
+            }
+            let Some((database, task, max_wait)) = self.tasks.next(kind, &busy, now) else { return };
+            actions.push(self.start(database, task, max_wait, now));
             if !self.has_active_worker(database) {
                 self.enqueue(database, true, false);
             }

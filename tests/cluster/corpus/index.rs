@@ -169,3 +169,42 @@ fn commands_on_the_chunk_table_come_before_its_index() {
         settle(&mut client);
     }
 }
+
+#[test]
+fn an_index_has_another_name_where_its_own_is_taken() {
+    let cluster = Cluster::with_models("");
+    let mut client = cluster.connect();
+    client
+        .batch_execute(
+            "CREATE TABLE squat (a int); CREATE INDEX handbook_chunk_embedding_idx ON squat (a);
+             CREATE TABLE article (id int PRIMARY KEY, title text, body text);
+             INSERT INTO article SELECT i, 'title ' || i, 'body of article ' || i FROM generate_series(1, 5) i;
+             SELECT socle.create_corpus('handbook', 'article', ARRAY['body'], title => 'title', model => 'minilm')",
+        )
+        .unwrap();
+    let indexes = |client: &mut Client| -> Vec<String> {
+        let sql = "SELECT c.relname::text FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am a ON a.oid = c.relam
+                   WHERE i.indrelid = 'handbook_chunk'::regclass AND a.amname = 'hnsw' AND i.indisvalid";
+        client.query(sql, &[]).unwrap().into_iter().map(|row| row.get(0)).collect()
+    };
+    client.batch_execute("CALL socle.sync_corpus('handbook')").unwrap();
+    wait_for_state(&mut client, "active");
+    assert_eq!(indexes(&mut client), ["handbook_chunk_embedding_idx2"]);
+    settle(&mut client);
+    // The corpus that replaces it finds a name, too, and the index is known by it.
+    client.batch_execute("SELECT socle.alter_corpus('handbook', max_tokens => 50)").unwrap();
+    client.batch_execute("CALL socle.sync_corpus('handbook')").unwrap();
+    assert_eq!(value::<i32>(&mut client, "SELECT max_tokens FROM socle.corpus"), 50, "the swap was waited for");
+    let found = indexes(&mut client);
+    assert!(found.len() == 1 && found[0].starts_with("handbook_chunk_embedding_idx"), "{found:?}");
+    // A change of the key has it built again.
+    client.batch_execute("ALTER TABLE article DROP CONSTRAINT article_pkey, ADD PRIMARY KEY (title)").unwrap();
+    client.batch_execute("SELECT socle.resume_corpus('handbook')").unwrap();
+    client.batch_execute("CALL socle.sync_corpus('handbook')").unwrap();
+    wait_for_state(&mut client, "active");
+    assert_eq!(indexes(&mut client).len(), 1);
+    assert_eq!(
+        value::<i64>(&mut client, "SELECT count(*) FROM pg_class WHERE relname = 'handbook_chunk_embedding_idx'"),
+        1
+    );
+}

@@ -1,6 +1,6 @@
 //! A corpus over a table that logical replication writes to.
 
-use super::{settle, value};
+use super::{settle, value, with_corpus};
 use postgres::Client;
 use socle_tests::{Cluster, eventually};
 
@@ -69,4 +69,33 @@ fn a_subscriber_keeps_its_chunks_true() {
     }
     // The subscription has to be dropped before the publisher is stopped.
     subscriber.batch_execute("DROP SUBSCRIPTION everything").unwrap();
+}
+
+/// A table from which rows are deleted needs a replica identity then, whatever wal_level is.
+#[test]
+fn a_publication_of_all_tables_stops_no_worker_and_a_reason_goes_with_its_cause() {
+    let (_cluster, mut client) = with_corpus(5);
+    client
+        .batch_execute(
+            "CREATE TABLE other (id int PRIMARY KEY, body text);
+             SELECT socle.create_corpus('other', 'other', ARRAY['body'], model => 'minilm')",
+        )
+        .unwrap();
+    client.batch_execute("CALL socle.sync_corpus('other')").unwrap();
+    client.batch_execute("CREATE PUBLICATION everything FOR ALL TABLES").unwrap();
+    client.batch_execute("INSERT INTO article VALUES (6, 'six', 'body'); DELETE FROM article WHERE id = 1").unwrap();
+    settle(&mut client);
+    let reasons = |client: &mut Client| -> Vec<Option<String>> {
+        let sql = "SELECT state_reason FROM socle.corpus WHERE state = 'active' ORDER BY name";
+        client.query(sql, &[]).unwrap().into_iter().map(|row| row.get(0)).collect()
+    };
+    assert_eq!(reasons(&mut client), [None, None]);
+    // An error that workers meet in every corpus, with changes and without.
+    client.batch_execute("ALTER TABLE socle.missed_change REPLICA IDENTITY NOTHING").unwrap();
+    client.batch_execute("INSERT INTO article VALUES (7, 'seven', 'body')").unwrap();
+    eventually("both say so", || reasons(&mut client).iter().all(Option::is_some).then_some(()));
+    client.batch_execute("ALTER TABLE socle.missed_change REPLICA IDENTITY FULL").unwrap();
+    settle(&mut client);
+    eventually("neither says so any more", || reasons(&mut client).iter().all(Option::is_none).then_some(()));
+    client.batch_execute("SELECT socle.drop_corpus('other')").unwrap();
 }

@@ -205,7 +205,15 @@ fn a_question_to_several_corpora_leaves_only_if_all_of_them_allow_it() {
     client.batch_execute("SELECT socle.create_corpus('closed', 'note', ARRAY['body'], model => 'bge')").unwrap();
     client.batch_execute("SELECT socle.wait_for_corpus('closed')").unwrap();
     let before = server.request_count();
-    for call in ["search", "answer", "explain_search", "context_passages"] {
+    let calls = client.query(
+        "SELECT DISTINCT p.proname::text FROM pg_proc p
+         WHERE p.pronamespace = 'socle'::regnamespace AND (p.proargtypes[0], p.proargtypes[1]) = ('text[]'::regtype, 'text'::regtype)
+           AND p.proargnames[2] IN ('query', 'question') ORDER BY 1",
+        &[],
+    );
+    let calls: Vec<String> = calls.unwrap().into_iter().map(|row| row.get(0)).collect();
+    assert!(calls.len() > 5 && calls.contains(&"prompt".to_string()), "{calls:?}");
+    for call in calls {
         let sql = format!("SELECT count(*) FROM socle.{call}(ARRAY['closed', 'notes'], 'When is the backup made?')");
         let (code, message, ..) = error_of(&client.query(&sql, &[]).unwrap_err());
         assert_eq!(

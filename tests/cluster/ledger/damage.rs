@@ -111,3 +111,33 @@ fn a_full_disk_refuses_requests_and_loses_none() {
     drop(client);
     cluster.stop("fast");
 }
+
+#[test]
+fn what_else_lies_in_its_directory_stops_reading_and_not_writing_and_the_state_says_so() {
+    let server = Server::saying("Hello.");
+    let (cluster, mut client) = cluster(&server, "");
+    generate(&mut client, "Hi").unwrap();
+    let stray = directory(&cluster).join("old");
+    fs::create_dir(&stray).unwrap();
+    fs::write(stray.join("note"), "no chain").unwrap();
+    let status = |client: &mut postgres::Client| -> (String, Option<String>) {
+        let row = client.query_one("SELECT state, state_reason FROM socle.ledger_status", &[]).unwrap();
+        (row.get(0), row.get(1))
+    };
+    let (state, reason) = status(&mut client);
+    assert_eq!(state, "unreadable");
+    assert!(reason.is_some_and(|reason| reason.contains("old")));
+    assert_eq!(error_of(&client.query("SELECT * FROM socle.ledger", &[]).unwrap_err()).0, "XX001");
+    // The writer knows its chain: what leaves is recorded as before.
+    let before = (server.request_count(), requests_on_disk(&cluster));
+    generate(&mut client, "Hi").unwrap();
+    assert_eq!((server.request_count(), requests_on_disk(&cluster)), (before.0 + 1, before.1 + 1));
+    fs::remove_dir_all(stray).unwrap();
+    assert_eq!(status(&mut client), ("writing".to_string(), None));
+    assert_eq!(problems(&mut client, None), Vec::<String>::new());
+}
+
+/// How many requests the chain that is written has on disk.
+fn requests_on_disk(cluster: &Cluster) -> usize {
+    fs::read_to_string(last_segment(cluster)).unwrap().matches("\"kind\":\"request\"").count()
+}

@@ -38,10 +38,45 @@ fn what_is_done_is_told_and_what_is_rolled_back_is_not() {
     client.batch_execute("SELECT socle.create_corpus('other', 'article', ARRAY['body'], model => 'minilm'); DROP TABLE article CASCADE").unwrap();
     let dropped = entries(&mut client, &["drop_corpus"]).pop().unwrap();
     assert_eq!(dropped["data"]["corpus"], "other");
-    // Two phases: what is prepared is told, and its state when it is asked for.
     assert_eq!(problems(&mut client, None), Vec::<String>::new());
     client.batch_execute("SET socle.ledger = off; SELECT socle.drop_model('bge')").unwrap();
     assert_eq!(entries(&mut client, &["drop_model"]), Vec::<serde_json::Value>::new());
+}
+
+/// In two phases: what is prepared is told, and its state when it is asked for.
+#[test]
+fn what_is_prepared_is_told_whatever_becomes_of_it() {
+    let cluster = Cluster::with_models("max_prepared_transactions = 5");
+    let mut client = cluster.connect();
+    client.batch_execute(ARTICLES).unwrap();
+    client.batch_execute("CALL socle.sync_corpus('handbook')").unwrap();
+    let prepare = |client: &mut postgres::Client, model: &str| {
+        let sql = format!(
+            "BEGIN; SELECT * FROM socle.register_model('{model}', 'all-minilm-l6-v2');
+             SELECT answer FROM socle.answer('handbook', 'When is a backup made?'); PREPARE TRANSACTION '{model}'"
+        );
+        client.batch_execute(&sql).unwrap();
+    };
+    let state = |client: &mut postgres::Client, model: &str| -> Option<String> {
+        let sql = "SELECT transaction_state FROM socle.ledger WHERE kind = 'register_model' AND entry -> 'data' ->> 'model' = $1";
+        // PostgreSQL tells nothing of the newest transaction while it is under way.
+        client.batch_execute("SELECT pg_current_xact_id()").unwrap();
+        client.query_one(sql, &[&model]).unwrap().get(0)
+    };
+    prepare(&mut client, "kept");
+    prepare(&mut client, "undone");
+    let mut other = cluster.connect();
+    assert_eq!(state(&mut other, "kept").as_deref(), Some("in progress"));
+    assert_eq!(entries(&mut other, &["answer"]).len(), 2, "what was answered is told at once");
+    // Whoever ends them is another session, and after a crash.
+    cluster.kill_postmaster();
+    cluster.start();
+    let mut other = cluster.wait_for_connection();
+    other.batch_execute("COMMIT PREPARED 'kept'").unwrap();
+    other.batch_execute("ROLLBACK PREPARED 'undone'").unwrap();
+    let states = ["kept", "undone"].map(|model| state(&mut other, model));
+    assert_eq!(states, [Some("committed".to_string()), Some("aborted".to_string())]);
+    assert_eq!(problems(&mut other, None), Vec::<String>::new());
 }
 
 #[test]

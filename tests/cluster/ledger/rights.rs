@@ -108,3 +108,74 @@ fn a_checkpoint_that_is_none_is_refused_and_pruning_leaves_what_is_written() {
     let found = problems(&mut client, Some(&later));
     assert!(!found.is_empty(), "{found:?}");
 }
+
+#[test]
+fn rights_on_columns_hold_wherever_the_entries_are_asked_for() {
+    let cluster = Cluster::with_models("socle.ledger_text = on");
+    let mut client = cluster.connect();
+    client
+        .batch_execute(
+            "CREATE ROLE auditor LOGIN; CREATE ROLE counter LOGIN;
+             GRANT SELECT (number, at, kind, role, entry) ON socle.ledger TO auditor;
+             GRANT SELECT (kind, transaction_state) ON socle.ledger TO counter;
+             CREATE TABLE article (id int PRIMARY KEY, body text); INSERT INTO article VALUES (1, 'A backup is made each night.');
+             SELECT socle.create_corpus('handbook', 'article', ARRAY['body'], model => 'minilm')",
+        )
+        .unwrap();
+    client.batch_execute("CALL socle.sync_corpus('handbook')").unwrap();
+    client.query("SELECT FROM socle.answer('handbook', 'When is a backup made?', min_relevance => -100)", &[]).unwrap();
+    let texts = "SELECT count(question), count(answer), count(body), count(database), count(role) FROM socle_internal.ledger_entries()";
+    let counts = |client: &mut postgres::Client| -> Vec<bool> {
+        let row = client.query_one(texts, &[]).unwrap();
+        (0..5).map(|at| row.get::<_, i64>(at) > 0).collect()
+    };
+    assert_eq!(counts(&mut client), [true; 5], "nothing is shown otherwise");
+    let connect = |role: &str| cluster.configuration().user(role).connect(postgres::NoTls).unwrap();
+    let mut auditor = connect("auditor");
+    assert_eq!(counts(&mut auditor), [false, false, true, false, true]);
+    for column in ["question", "answer", "database"] {
+        assert_eq!(sqlstate(auditor.query(&format!("SELECT {column} FROM socle.ledger"), &[])), "42501");
+    }
+    let mut counter = connect("counter");
+    let kinds = "SELECT count(*) FROM socle.ledger WHERE kind = 'answer'";
+    assert_eq!(counter.query_one(kinds, &[]).unwrap().get::<_, i64>(0), 1, "one column is enough to read it");
+    let state = "SELECT transaction_state FROM socle.ledger WHERE kind = 'create_corpus'";
+    assert_eq!(counter.query_one(state, &[]).unwrap().get::<_, Option<String>>(0).as_deref(), Some("committed"));
+    let bodies = "SELECT DISTINCT jsonb_object_keys(body::jsonb -> 'data') FROM socle_internal.ledger_entries()";
+    let keys: Vec<String> = counter.query(bodies, &[]).unwrap().into_iter().map(|row| row.get(0)).collect();
+    assert_eq!(keys, ["xid"]);
+    assert_eq!(sqlstate(counter.query("SELECT * FROM socle.trace('{}'::jsonb)", &[])), "22023");
+}
+
+#[test]
+fn texts_go_with_the_entries_that_are_pruned() {
+    let cluster = Cluster::with_models("socle.ledger_text = on\nsocle.ledger_search = on");
+    let mut client = cluster.connect();
+    client
+        .batch_execute(
+            "CREATE TABLE article (id int PRIMARY KEY, body text); INSERT INTO article VALUES (1, 'A backup is made each night.');
+             SELECT socle.create_corpus('handbook', 'article', ARRAY['body'], model => 'minilm')",
+        )
+        .unwrap();
+    client.batch_execute("CALL socle.sync_corpus('handbook')").unwrap();
+    let search = |client: &mut postgres::Client| {
+        client.query("SELECT FROM socle.search('handbook', 'Where is the quorblatt?')", &[]).unwrap();
+    };
+    let texts = || std::fs::read_dir(cluster.data().join("socle/ledger_text")).map_or(0, Iterator::count);
+    search(&mut client);
+    search(&mut client);
+    assert_eq!(texts(), 2);
+    // The chain that follows one that was damaged, or that a copy of the server has begun.
+    std::fs::remove_file(super::directory(&cluster).join("place")).unwrap();
+    let writer = cluster.child_pid("socle-egress").unwrap();
+    socle_tests::signal(writer, libc::SIGKILL);
+    socle_tests::eventually("it has ended", || (cluster.child_pid("socle-egress") != Some(writer)).then_some(()));
+    search(&mut client);
+    assert_eq!(texts(), 3);
+    let pruned = client.query_one("SELECT segment_count, entry_count FROM socle.prune_ledger(now())", &[]).unwrap();
+    assert!(pruned.get::<_, i64>(0) >= 1 && pruned.get::<_, i64>(1) > 2);
+    assert_eq!(texts(), 1, "those of the entries that are left");
+    let sql = "SELECT count(*), count(question) FROM socle.ledger WHERE kind = 'search'";
+    let left = client.query_one(sql, &[]).unwrap();
+    assert_eq!((left.get::<_, i64>(0), left.get::<_, i64>(1)), (1, 1));
+}

@@ -3,7 +3,7 @@
 use super::{bytes_of, export, import, value, vector};
 use crate::sqlstate;
 use postgres::Client;
-use socle_tests::{Cluster, error_of};
+use socle_tests::{Cluster, error_of, eventually};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -157,4 +157,42 @@ fn where_signatures_are_required_nothing_else_is_registered_imported_or_used() {
     vector(&mut client, "x").unwrap();
     client.batch_execute("SELECT socle.distrust_key('Hospital')").unwrap();
     refused(&mut client, "SELECT socle.embed('x', 'x')");
+}
+
+/// A worker is there, and idle, when it is set.
+#[test]
+fn that_signatures_are_required_is_obeyed_by_workers_that_run() {
+    let cluster = Cluster::with_models("");
+    let mut client = cluster.connect();
+    client
+        .batch_execute(
+            "CREATE TABLE note (id int PRIMARY KEY, body text); INSERT INTO note VALUES (1, 'a fox');
+             SELECT socle.create_corpus('note', 'note', ARRAY['body'], model => 'minilm')",
+        )
+        .unwrap();
+    client.batch_execute("CALL socle.sync_corpus('note')").unwrap();
+    let there = |client: &mut Client| -> Vec<i32> {
+        let rows = client.query("SELECT pid FROM pg_stat_activity WHERE backend_type = 'socle sync'", &[]).unwrap();
+        rows.into_iter().map(|row| row.get(0)).collect()
+    };
+    for (id, set, reset) in [
+        (2, "ALTER DATABASE postgres SET socle.require_signed_models = on", "ALTER DATABASE postgres RESET ALL"),
+        (3, "ALTER ROLE postgres SET socle.require_signed_models = on", "ALTER ROLE postgres RESET ALL"),
+    ] {
+        assert!(!there(&mut client).is_empty(), "no worker is there to be told");
+        client.batch_execute(set).unwrap();
+        client.execute("INSERT INTO note VALUES ($1, 'a dog')", &[&id]).unwrap();
+        let sql = "SELECT state, coalesce(state_reason, '') FROM socle.corpus_status";
+        let reason = eventually("the corpus is broken", || {
+            let row = client.query_one(sql, &[]).unwrap();
+            (row.get::<_, String>(0) == "broken").then(|| row.get::<_, String>(1))
+        });
+        assert!(reason.contains("vouches for"), "{reason}");
+        let chunks = "SELECT count(*) FROM note_chunk WHERE source_id = $1";
+        assert_eq!(client.query_one(chunks, &[&id]).unwrap().get::<_, i64>(0), 0);
+        client.batch_execute(reset).unwrap();
+        client.batch_execute("SELECT socle.resume_corpus('note')").unwrap();
+        assert!(client.query_one("SELECT socle.wait_for_corpus('note')", &[]).unwrap().get::<_, bool>(0));
+        assert_eq!(client.query_one(chunks, &[&id]).unwrap().get::<_, i64>(0), 1);
+    }
 }

@@ -21,6 +21,8 @@ pub enum Message {
     NeedsSecondWorker,
     /// The vector index of a corpus is to be built; the value is the OID of its change log.
     BuildIndex(u32),
+    /// What an erasure has left in a corpus is to be cleared away; the value is the OID of its change log.
+    ClearResidue(u32),
     /// The worker with this number has nothing to do.
     WorkerIdle(u64),
     /// The worker with this number is blocked by code of a corpus owner.
@@ -35,7 +37,7 @@ pub enum Message {
         last_checked_at: Duration,
         /// Time until there will be work, in whole milliseconds; `None` if none is expected.
         next_check_in: Option<Duration>,
-        /// Whether it did any work.
+        /// Whether it did any work; of a worker with a task of a corpus, true: the task has not failed.
         did_work: bool,
     },
     /// A session waits for the generator to be started.
@@ -52,6 +54,7 @@ impl Message {
             Self::WorkAvailable => (0, 0, 0, 0, 0),
             Self::NeedsSecondWorker => (1, 0, 0, 0, 0),
             Self::BuildIndex(corpus) => (4, 0, 0, 0, corpus),
+            Self::ClearResidue(corpus) => (11, 0, 0, 0, corpus),
             Self::WorkerIdle(worker) => (5, worker, 0, 0, 0),
             Self::WorkerBlocked(worker) => (6, worker, 0, 0, 0),
             Self::WorkerUnblocked(worker) => (7, worker, 0, 0, 0),
@@ -110,6 +113,7 @@ impl Message {
             },
             9 => Self::GeneratorWanted,
             10 => Self::EgressWanted,
+            11 => Self::ClearResidue(detail),
             _ => return None,
         };
         Some((database, message))
@@ -132,6 +136,7 @@ mod tests {
             Message::WorkAvailable,
             Message::NeedsSecondWorker,
             Message::BuildIndex(u32::MAX),
+            Message::ClearResidue(u32::MAX),
             Message::WorkerIdle(7),
             Message::WorkerBlocked(7),
             Message::WorkerUnblocked(1 << 40),

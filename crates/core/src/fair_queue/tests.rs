@@ -1,8 +1,9 @@
 //! Scheduling scenarios, run without a server.
 
+use super::corpus_tasks::FIRST_MAX_WAIT;
 use super::*;
 
-const TWO: Limits = Limits { sync_workers: 2, builders: 2 };
+const TWO: Limits = Limits { sync_workers: 2, builders: 2, clearers: 2 };
 
 fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
@@ -68,7 +69,7 @@ fn who_has_just_got_work_takes_the_place_of_who_works_for_long() {
 
 #[test]
 fn long_work_takes_turns() {
-    let one = Limits { sync_workers: 1, builders: 1 };
+    let one = Limits { sync_workers: 1, builders: 1, clearers: 1 };
     let mut queue = FairQueue::default();
     queue.work_available(1, ms(0));
     queue.work_available(2, ms(0));
@@ -180,14 +181,14 @@ fn what_nobody_has_seen_is_looked_at_and_what_waits_comes_back_in_time() {
 
 #[test]
 fn builds_count_for_themselves_and_have_somebody_beside_them() {
-    let one = Limits { sync_workers: 1, builders: 2 };
+    let one = Limits { sync_workers: 1, builders: 2, clearers: 2 };
     let mut queue = FairQueue::default();
     queue.work_available(1, ms(0));
     let (sync, _) = step(&mut queue, one, 0);
-    queue.build_index(1, 100);
-    queue.build_index(1, 100);
-    queue.build_index(1, 101);
-    queue.build_index(2, 200);
+    queue.task_wanted(1, Task::Build(100));
+    queue.task_wanted(1, Task::Build(100));
+    queue.task_wanted(1, Task::Build(101));
+    queue.task_wanted(2, Task::Build(200));
     let (started, _) = step(&mut queue, one, 10);
     assert_eq!(
         started.iter().map(|(_, database)| *database).collect::<Vec<_>>(),
@@ -202,7 +203,7 @@ fn builds_count_for_themselves_and_have_somebody_beside_them() {
     // One that gives up has more time the next time.
     let builder = started[0].0;
     queue.worker_ended(builder, ms(40_000));
-    queue.build_index(1, 100);
+    queue.task_wanted(1, Task::Build(100));
     let again = queue.next_actions(one, ms(40_000)).0;
     let max_wait = |action: &Action| {
         if let Action::Start { max_wait, task: Task::Build(101), .. } = action { Some(*max_wait) } else { None }
@@ -217,10 +218,10 @@ fn builds_count_for_themselves_and_have_somebody_beside_them() {
 
 #[test]
 fn none_is_started_where_the_setting_says_none_or_the_database_is_gone() {
-    let none = Limits { sync_workers: 0, builders: 2 };
+    let none = Limits { sync_workers: 0, builders: 2, clearers: 2 };
     let mut queue = FairQueue::default();
     queue.work_available(1, ms(0));
-    queue.build_index(1, 100);
+    queue.task_wanted(1, Task::Build(100));
     assert_eq!(step(&mut queue, none, 0), (vec![], vec![]));
     let (started, _) = step(&mut queue, TWO, 10);
     assert_eq!(started.len(), 2);
@@ -232,4 +233,65 @@ fn none_is_started_where_the_setting_says_none_or_the_database_is_gone() {
     queue.work_available(2, ms(10_000));
     step(&mut queue, TWO, 10_000);
     assert_eq!(step(&mut queue, none, 10_010).1.len(), 1, "the setting was lowered");
+}
+
+#[test]
+fn a_task_that_fails_delays_neither_other_corpora_nor_other_tasks() {
+    let one = Limits { sync_workers: 1, builders: 1, clearers: 1 };
+    let mut queue = FairQueue::default();
+    let begun = |queue: &mut FairQueue, now: u64| -> Vec<(u64, Task)> {
+        let actions = queue.next_actions(one, ms(now)).0.into_iter();
+        let task = |action| match action {
+            Action::Start { worker, task, .. } if task != Task::Sync => Some((worker, task)),
+            _ => None,
+        };
+        actions.filter_map(task).collect()
+    };
+    queue.task_wanted(1, Task::Build(100));
+    let build = begun(&mut queue, 0);
+    // It fails again and again, and is tried ever more slowly.
+    queue.worker_ended(build[0].0, ms(0));
+    let mut now = 0;
+    for _ in 0..5 {
+        queue.task_wanted(1, Task::Build(100));
+        now += 20_000;
+        let again = begun(&mut queue, now);
+        assert_eq!(again[0].1, Task::Build(100));
+        queue.worker_ended(again[0].0, ms(now));
+    }
+    queue.task_wanted(1, Task::Build(100));
+    assert_eq!(begun(&mut queue, now), []);
+    queue.task_wanted(1, Task::Build(101));
+    queue.task_wanted(1, Task::Clear(100));
+    let others = begun(&mut queue, now);
+    assert_eq!(others.iter().map(|(_, task)| *task).collect::<Vec<_>>(), [Task::Build(101), Task::Clear(100)]);
+    // However long the build takes, and however often erasures are cleared away: each is at once.
+    let mut clearing = others[1].0;
+    for turn in 0..20 {
+        queue.worker_leaving(clearing, ms(now), None, true, ms(now));
+        queue.worker_ended(clearing, ms(now));
+        queue.task_wanted(1, Task::Clear(100));
+        let again = begun(&mut queue, now);
+        assert_eq!(again.iter().map(|(_, task)| *task).collect::<Vec<_>>(), [Task::Clear(100)], "turn {turn}");
+        clearing = again[0].0;
+    }
+}
+
+#[test]
+fn a_database_is_looked_at_again_once_and_not_beside_a_worker_of_its_own() {
+    let mut queue = FairQueue::default();
+    for now in [0, 100, 200] {
+        queue.work_available(1, ms(now));
+        let (started, _) = step(&mut queue, TWO, now);
+        leave(&mut queue, started[0].0, now + 1, Some(ms(300_000)), now + 1);
+    }
+    queue.work_available(1, ms(299_000));
+    let (working, _) = step(&mut queue, TWO, 299_000);
+    assert_eq!(step(&mut queue, TWO, 300_300), (vec![], vec![]), "it is there and looks");
+    leave(&mut queue, working[0].0, 300_400, Some(ms(300_000)), 300_400);
+    assert_eq!(step(&mut queue, TWO, 600_399), (vec![], vec![]));
+    let (again, _) = step(&mut queue, TWO, 600_400);
+    assert_eq!(again.len(), 1);
+    leave(&mut queue, again[0].0, 600_500, None, 600_500);
+    assert_eq!(step(&mut queue, TWO, 2_000_000), (vec![], vec![]), "nothing of socle is there any more");
 }

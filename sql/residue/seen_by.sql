@@ -1,0 +1,16 @@
+-- Who is the reason that deleted rows are still seen: whoever holds the oldest transaction back, as far as it is known here.
+WITH seen_by (holder, place, transaction) AS (
+    SELECT format('process %s', a.pid), 'pg_stat_activity.backend_xmin',
+           CASE WHEN a.backend_xmin IS NULL OR age(a.backend_xid) > age(a.backend_xmin) THEN a.backend_xid ELSE a.backend_xmin END
+    FROM pg_stat_activity a
+    WHERE a.pid <> pg_backend_pid() AND a.backend_type <> 'autovacuum worker'
+      AND (a.datname = current_database() OR a.datname IS NULL)
+    UNION ALL
+    SELECT format('prepared transaction "%s"', p.gid), 'pg_prepared_xacts', p.transaction
+    FROM pg_prepared_xacts p WHERE p.database = current_database()
+    UNION ALL
+    SELECT format('replication slot "%s"', r.slot_name), 'pg_replication_slots',
+           CASE WHEN r.xmin IS NULL OR age(r.catalog_xmin) > age(r.xmin) THEN r.catalog_xmin ELSE r.xmin END
+    FROM pg_replication_slots r)
+SELECT format('%s may still see deleted rows (%s)', s.holder, s.place)
+FROM seen_by s WHERE s.transaction IS NOT NULL ORDER BY age(s.transaction) DESC LIMIT 1
