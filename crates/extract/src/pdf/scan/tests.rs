@@ -186,6 +186,17 @@ fn a_stamp_on_a_scan_does_not_hide_its_text() {
 }
 
 #[test]
+fn a_page_is_drawn_with_fonts_that_the_file_does_not_bring() {
+    let (pictures, _) = scanned(&file("handbook.pdf"), 1);
+    let blank = Picture { pixels: vec![255; pictures[0].pixels.len()], ..pictures[0].clone() };
+    let pdf = open(&of_pictures(&[blank], "BT /F 40 Tf 60 400 Td (Harbour) Tj ET")).unwrap();
+    let drawn = render::picture(&pdf.pages()[0]).unwrap();
+    // Seven letters of 40 points, which are 111 pixels.
+    let dark = drawn.pixels.iter().filter(|grey| **grey < 128).count();
+    assert!((3_000..40_000).contains(&dark), "{dark}");
+}
+
+#[test]
 fn without_a_recognizer_a_scan_is_an_error_that_says_what_to_do() {
     let (pictures, _) = scanned(&file("handbook.pdf"), 1);
     let error = extract(&of_pictures(&pictures, ""), None, None, LIMITS).unwrap_err();
