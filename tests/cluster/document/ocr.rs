@@ -6,6 +6,7 @@ use socle_tests::Cluster;
 
 const PNG: &[u8] = include_bytes!("files/harbour.png");
 const TIFF: &[u8] = include_bytes!("files/harbour.tif");
+const FORM: &[u8] = include_bytes!("files/form.png");
 const PDF: &[u8] = include_bytes!("files/harbour.pdf");
 
 /// A session that recognises pictures.
@@ -133,6 +134,18 @@ fn ocr_belongs_to_files() {
         "SELECT socle.create_corpus('notes', source => 'note', content => '{body}', model => 'minilm', ocr => 'auto')";
     let error = client.batch_execute(sql).unwrap_err();
     assert_eq!(error.as_db_error().unwrap().message(), "ocr requires files");
+}
+
+#[test]
+fn the_value_of_a_field_follows_its_label() {
+    let cluster = Cluster::with_models("");
+    let mut client = session(&cluster);
+    let text: String = client.query_one("SELECT socle.extract_text($1)", &[&FORM]).unwrap().get(0);
+    let words = text.replace(['\n', '|'], " ").split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(
+        words.replace(" --- ---", ""),
+        "# Application for a berth Name of the ship: Seagull Length in metres: 38.5 Home port: Bergen Arrival: 12 May"
+    );
 }
 
 /// A web page with a picture of a page between two paragraphs.

@@ -8,7 +8,7 @@ use crate::{Limits, extract_with_ocr};
 use ::tiff::encoder::{TiffEncoder, colortype};
 use image::{DynamicImage, GrayImage, ImageFormat};
 use socle_core::document::{Document, OcrMode};
-use socle_ocr::{Recognized, Recognizer, Word};
+use socle_ocr::{Channels, Recognized, Recognizer, Word};
 use std::collections::VecDeque;
 use std::io::Cursor;
 
