@@ -66,7 +66,9 @@ def licence_texts(crates):
     for crate in crates:
         directory = pathlib.Path(crate["manifest_path"]).parent
         name = f"{crate['name']} {crate['version']}"
-        files = [file for file in sorted(directory.iterdir()) if file.is_file() and LICENCE_FILES.match(file.name)]
+        # What is embedded, as fonts, has licences of its own.
+        files = [file for folder in (directory, directory / "assets") for file in sorted(folder.glob("*"))
+                 if file.is_file() and LICENCE_FILES.match(file.name)]
         for file in files:
             users[file.read_text(errors="replace").strip()].append(name)
         if not files:

@@ -7,6 +7,7 @@ use crate::catalog::privileges::as_reader;
 use crate::pg::{plan_cache, value};
 use socle_core::Result;
 use socle_core::answer::content_hash;
+use socle_core::document::RecognizedPage;
 use std::ops::Range;
 
 const RECOGNITION: &str = include_str!("../../sql/answer/recognition.sql");
@@ -61,8 +62,13 @@ impl Cited {
         members.extend(numbered.page(start).map(|page| format!("\"page\":{page}")));
         let confidence = recognition_confidence(corpus, best.ranked.chunk_id)?;
         members.extend(confidence.map(|sure| format!("\"recognition_confidence\":{sure:.3}")));
+        members.extend(confidence.filter(|sure| is_unsure(*sure)).map(|_| "\"recognition_unsure\":true".to_string()));
         Ok(Some(format!("{{{}}}", members.join(","))))
     }
+}
+
+fn is_unsure(confidence: f32) -> bool {
+    confidence * 1000.0 < f32::from(RecognizedPage::UNSURE_PERMILLE)
 }
 
 /// How sure the model was that recognised the text of a chunk in a picture, from 0 to 1; `None` for the text of the file.

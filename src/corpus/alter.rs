@@ -25,7 +25,8 @@ const NAME_TAKEN: &str = include_str!("../../sql/corpus/name_taken.sql");
 const SET_EGRESS: &str = include_str!("../../sql/corpus/set_egress.sql");
 const SET_MAX_ATTEMPTS: &str = include_str!("../../sql/corpus/set_max_attempts.sql");
 
-/// Numbers of arguments: `egress`, and `ocr`, which comes last.
+/// Numbers of arguments: `language`, `egress`, and `ocr`, which comes last.
+const LANGUAGE: usize = 2;
 const EGRESS: usize = 13;
 const OCR: usize = 14;
 
@@ -133,7 +134,7 @@ fn altered(old: &CorpusSpec, arguments: Arguments) -> Result<CorpusSpec> {
         }
         new.options.title_column = Some(title);
     }
-    if let Some(language) = arguments.short_text(2, "language")? {
+    if let Some(language) = arguments.short_text(LANGUAGE, "language")? {
         new.options.language = parsed_language(&language)?;
     }
     new.options.language_column = arguments.name(3).or(new.options.language_column);
@@ -192,6 +193,9 @@ fn set_ocr(new: &mut CorpusSpec, arguments: Arguments) -> Result<()> {
         new.options.ocr = mode.name().to_string();
         model
     };
+    if !arguments.is_null(OCR) || !arguments.is_null(LANGUAGE) {
+        options::note_missing_letters(model.as_ref(), new);
+    }
     new.options.ocr_model_digest = model.as_ref().map(ModelSpec::digest);
     new.options.ocr_model = model.map(|model| model.name);
     Ok(())

@@ -2,7 +2,7 @@
 //! leaves the fill to the sync worker.
 
 use super::lifecycle;
-use super::options::CreateCorpusOptions;
+use super::options::{self, CreateCorpusOptions};
 use super::source::Source;
 use crate::catalog::CorpusSpec;
 use crate::catalog::spec::CorpusOptions;
@@ -64,7 +64,7 @@ fn create(arguments: Arguments) -> Result<pg_sys::Oid> {
     let spec = model::embedding_model(options.model.clone())?;
     let token_model = options.token_model.as_deref().map(model::token_model).transpose()?;
     let corpus = options.corpus(&source, &spec, token_model.as_ref())?;
-    options.note_missing_letters(&corpus);
+    options::note_missing_letters(options.ocr.model.as_ref(), &corpus);
     let corpus = create_objects(&corpus, &source, &spec)?;
     let event = Event::new(EventKind::CreateCorpus)
         .with("corpus", corpus.name.as_str())

@@ -48,7 +48,7 @@ pub struct CreateCorpusOptions {
     /// Endpoints that may be sent its questions and passages.
     pub egress: Vec<String>,
     /// Which pictures of its files are recognised, and by which model.
-    ocr: OcrChoice,
+    pub ocr: OcrChoice,
     /// Leaves an existing corpus as it is.
     pub if_not_exists: bool,
 }
@@ -123,21 +123,6 @@ impl CreateCorpusOptions {
                 Err(invalid("format belongs to content").detail("The text of files is markdown."))
             }
             _ => Ok(()),
-        }
-    }
-
-    /// Says which letters of the language of the corpus the model that recognises its pictures cannot write.
-    pub fn note_missing_letters(&self, corpus: &CorpusSpec) {
-        let Some((model, graphs)) = self.ocr.model.as_ref().and_then(|model| Some((model, model.ocr.as_ref()?))) else {
-            return;
-        };
-        let Some(language) = corpus.only_language() else { return };
-        let letters = graphs.missing_letters(language);
-        if !letters.is_empty() {
-            pgrx::notice!(
-                "model \"{}\" cannot write these letters of {language}, and recognizes others for them: {letters}",
-                model.name
-            );
         }
     }
 
@@ -237,6 +222,19 @@ pub struct OcrChoice {
     pub mode: OcrMode,
     /// The model of `socle.ocr_model`, unless nothing is recognised.
     pub model: Option<ModelSpec>,
+}
+
+/// Says which letters of the language of a corpus the model that recognises its pictures, if any, cannot write.
+pub fn note_missing_letters(model: Option<&ModelSpec>, corpus: &CorpusSpec) {
+    let Some((model, graphs)) = model.and_then(|model| Some((model, model.ocr.as_ref()?))) else { return };
+    let Some(language) = corpus.only_language() else { return };
+    let letters = graphs.missing_letters(language);
+    if !letters.is_empty() {
+        pgrx::notice!(
+            "model \"{}\" cannot write these letters of {language}, and recognizes others for them: {letters}",
+            model.name
+        );
+    }
 }
 
 /// The argument `ocr`, `auto` if it is NULL, with the model of the session.

@@ -93,8 +93,10 @@ fn note_unsure(recognized: &[RecognizedPage]) {
     }
 }
 
-/// What was recognised as JSON: on how many pages, how sure the model was, on which pages it was not, and the model.
-fn recognition(recognized: &[RecognizedPage], ocr: Option<&Ocr>) -> Vec<(String, Value)> {
+/// What was recognised as JSON: on how many pages, how sure the model was, on which pages it was not, the languages, and
+/// the model.
+fn recognition(metadata: &Metadata, ocr: Option<&Ocr>) -> Vec<(String, Value)> {
+    let recognized = &metadata.recognized;
     let Some(all) = RecognizedPage::all(recognized) else { return Vec::new() };
     let unsure: Vec<Value> = recognized.iter().filter(|page| page.is_unsure()).map(|page| page.page.into()).collect();
     let model = ocr.map(|ocr| json!({"name": ocr.model.name, "digest": ocr.model.digest()}));
@@ -104,6 +106,10 @@ fn recognition(recognized: &[RecognizedPage], ocr: Option<&Ocr>) -> Vec<(String,
         (
             "unsure_pages",
             Some(unsure.into()).filter(|pages: &Value| pages.as_array().is_some_and(|all| !all.is_empty())),
+        ),
+        (
+            "recognition_languages",
+            Some(metadata.recognized_languages.clone()).filter(|all| !all.is_empty()).map(Value::from),
         ),
         ("recognition_model", model),
     ]
@@ -115,7 +121,7 @@ fn recognition(recognized: &[RecognizedPage], ocr: Option<&Ocr>) -> Vec<(String,
 /// Metadata as JSON, without what is unknown.
 fn metadata_json(Extracted { document, ocr }: Extracted) -> Value {
     let metadata = document.metadata;
-    let recognized = recognition(&metadata.recognized, ocr.as_ref());
+    let recognized = recognition(&metadata, ocr.as_ref());
     let Metadata { media_type, title, author, language, created, modified, incomplete, .. } = metadata;
     let texts = [
         ("media_type", Some(media_type)),

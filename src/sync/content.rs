@@ -8,7 +8,7 @@ use crate::engine_client;
 use crate::pg::gucs;
 use crate::worker::transaction::WorkerError;
 use pgrx::spi::SpiHeapTupleData;
-use socle_core::document::{Pages, RecognizedPage};
+use socle_core::document::{Certainty, Pages};
 use socle_core::protocol::{Request, Response};
 use socle_core::{Error, Kind, memory};
 use std::collections::HashMap;
@@ -37,16 +37,8 @@ pub enum Content {
 pub struct Origin {
     /// Where its pages begin.
     pub pages: Pages,
-    /// The pages that were recognised in pictures.
-    recognized: Vec<RecognizedPage>,
-}
-
-impl Origin {
-    /// How sure the model was that recognised the text of a page, from 0 to 1; `None` if it was not.
-    pub fn confidence(&self, page: Option<u32>) -> Option<f32> {
-        let recognized = self.recognized.iter().find(|recognized| recognized.page == page)?;
-        Some(recognized.confidence() as f32)
-    }
+    /// What of it was recognised in pictures.
+    pub certainty: Certainty,
 }
 
 impl Default for Content {
@@ -158,7 +150,7 @@ pub fn extract(job: &Job, documents: &mut Vec<Document>) -> Result<Vec<(Claim, E
     engine_client::exchange(files.len(), &request, &mut |number, mut answers| {
         let result = match answers.pop() {
             Some(Response::Extracted(document)) => {
-                let origin = Origin { pages: Pages::of(&document), recognized: document.metadata.recognized };
+                let origin = Origin { pages: Pages::of(&document), certainty: Certainty::of(&document) };
                 Ok(Content::Text(document.markdown, origin))
             }
             Some(Response::Failed { error, .. }) => Err(error),

@@ -66,7 +66,7 @@ pub struct NewChunk {
     pub heading_literal: String,
     /// Page that it begins on, from 1.
     pub page: Option<i32>,
-    /// How sure the model was that recognised the text of that page, from 0 to 1, if it was.
+    /// How sure the model was that recognised text of it, from 0 to 1, if any was.
     pub recognition_confidence: Option<f32>,
 }
 
@@ -216,7 +216,7 @@ pub fn chunk(job: &Job, documents: &mut [Document]) -> Result<(), Failure> {
                 let hash = chunk_hash(&head, &chunk.content);
                 let page = origin.pages.at(chunk.start);
                 let heading_literal = array_literal(&chunk.heading_path);
-                let recognition_confidence = origin.confidence(page);
+                let recognition_confidence = origin.certainty.at(chunk.start..chunk.end);
                 let page = page.map(u32::cast_signed);
                 NewChunk { hash, head, context, heading_literal, page, recognition_confidence, chunk }
             })

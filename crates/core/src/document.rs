@@ -1,8 +1,10 @@
 //! An extracted document: Markdown, its blocks with page numbers, and metadata.
 
+mod certainty;
 mod ocr;
 
 use crate::chunk::heading_in_path;
+pub use certainty::Certainty;
 pub use ocr::{Ocr, OcrMode};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -29,6 +31,8 @@ pub struct Block {
     pub start: usize,
     /// The byte after the last.
     pub end: usize,
+    /// How sure the model is that recognised it in a picture, from 0 to 1000; `None` for the text of the file.
+    pub permille: Option<u16>,
 }
 
 /// Kinds of blocks.
@@ -86,6 +90,9 @@ pub struct Metadata {
     pub incomplete: Option<String>,
     /// The pages whose text was recognised in pictures, in the order in which they were read.
     pub recognized: Vec<RecognizedPage>,
+    /// The languages of the text that was recognised, that of most of it first. Not stated by the file: guessed from its
+    /// words.
+    pub recognized_languages: Vec<String>,
 }
 
 /// Text that was recognised in pictures, of a page or of a document without pages.
@@ -212,7 +219,7 @@ mod tests {
         for (kind, text) in blocks {
             let start = document.markdown.len();
             document.markdown.push_str(&text);
-            document.blocks.push(Block { kind, page: None, start, end: document.markdown.len() });
+            document.blocks.push(Block { kind, page: None, start, end: document.markdown.len(), permille: None });
         }
         document
     }

@@ -8,12 +8,14 @@ mod conversation;
 mod page_cache;
 mod reader;
 mod reader_exit;
+mod recognized_language;
 
 use crate::request::Request;
 use conversation::Conversation;
 pub use conversation::{Done, PictureMemory, PictureRoom, Pictures};
 pub use page_cache::{CachedPictures, PageCache};
 use reader::{ReadTask, Reading};
+pub use recognized_language::recognized_languages;
 use serde::de::DeserializeOwned;
 use socle_child::fork_server::{self, ReaderExit, ReaderLimits};
 use socle_core::corpus::archive::{ArchiveLayout, ArchivedChunk};

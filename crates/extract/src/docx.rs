@@ -81,7 +81,7 @@ pub fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
         reader.flow.finish()?;
     }
     drop(reader);
-    ooxml::pictures(&mut archive, &parts, begin, writer)
+    ooxml::pictures(&mut archive, &parts, begin..writer.length(), writer)
 }
 
 /// Embedded files that are part of the text (altChunk), mostly HTML.
@@ -230,7 +230,7 @@ impl Reader<'_> {
             // The identifier of the picture among the relationships: of the drawing, or of the older form of one.
             "blip" | "imagedata" => {
                 let id = element.get("embed").or_else(|| element.get("id")).unwrap_or_default();
-                self.flow.writer().picture_at(&id);
+                self.flow.picture(id)?;
             }
             "altChunk" => {
                 if let Some((name, bytes)) = element.get("id").and_then(|id| self.chunks.remove(&id)) {

@@ -34,10 +34,11 @@ pub fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
         crate::html::body(&decoded(&bytes), writer)?;
         drop(bytes);
         let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
-        write_referenced(begin, writer, &mut |address, writer| match of_data_url(address) {
+        let load = &mut |address: &str, writer: &mut Writer| match of_data_url(address) {
             Some(picture) => Ok(Some(picture)),
             None => archive.read(&resolved(folder, &unescaped(address)), writer.limits()),
-        })?;
+        };
+        write_referenced(begin..writer.length(), writer, load)?;
     }
     // The metadata of chapters does not describe the book.
     let metadata = writer.metadata();

@@ -40,22 +40,13 @@ pub fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
         render::render(&tree, title, keep, writer)?;
     }
     render::render(&tree, range, keep, writer)?;
-    write_pictures(begin, writer)
-}
-
-/// Writes the text of the pictures that the page contains itself.
-///
-/// # Errors
-/// As [`write_referenced`].
-pub(crate) fn write_pictures(begin: usize, writer: &mut Writer) -> Result<()> {
-    write_referenced(begin, writer, &mut |address, _| Ok(of_data_url(address)))
+    write_referenced(begin..writer.length(), writer, &mut |address, _| Ok(of_data_url(address))).map(drop)
 }
 
 fn note_pictures(tree: &Tree, writer: &mut Writer) {
     if tree.has_picture {
         writer.picture();
     }
-    tree.pictures.iter().for_each(|address| writer.picture_at(address));
 }
 
 /// Writes HTML that is not a web page, as in mails and books: all visible text, without removing boilerplate. Its pictures
@@ -138,7 +129,7 @@ fn length(tree: &Tree, range: &Range<usize>, keep: Keep) -> usize {
                 length += text.chars().filter(|c| !c.is_whitespace()).count();
             }
             What::Element(element) if keep.drops(element) => at = node.end,
-            What::Element(_) => {}
+            What::Picture(_) | What::Element(_) => {}
         }
     }
     length

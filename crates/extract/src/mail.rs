@@ -16,7 +16,7 @@ use crate::attachment::{write_attachment, write_unreadable};
 use crate::encoding::decode;
 use crate::{Writer, cms};
 use mail_parser::{Address, Message, MessageParser, MessagePart, MimeHeaders, PartType};
-use message::{Body, MailMessage};
+use message::{Body, MailMessage, Written};
 use socle_core::{Error, Kind, Result};
 use std::borrow::Cow;
 
@@ -95,6 +95,7 @@ fn write(message: &Message<'_>, untitled: Option<&str>, writer: &mut Writer) -> 
         date: date.or_else(|| message.header_raw("Date").map(|date| date.trim().to_string())),
         text: parts(&message.text_body),
         html: parts(&message.html_body),
+        pictures: Vec::new(),
     };
     let mut attached = Vec::new();
     for part in message.attachments.iter().filter_map(|id| message.part(*id)) {
@@ -106,7 +107,13 @@ fn write(message: &Message<'_>, untitled: Option<&str>, writer: &mut Writer) -> 
             None => attached.push(part),
         }
     }
-    let has_text = mail.write(writer)?;
+    let addressed = |part: &&MessagePart<'_>| addresses(part).next().is_some();
+    for part in attached.iter().copied().filter(addressed) {
+        mail.pictures.extend(addresses(part).map(|address| (address, content(message, part))));
+    }
+    let Written { has_text, pictures } = mail.write(writer)?;
+    // What stands in the text is no attachment.
+    attached.retain(|part| !addresses(part).any(|address| pictures.contains(&address)));
     let is_picture = |part: &&MessagePart<'_>| part.content_type().is_some_and(|media| media.ctype() == "image");
     let is_scan = !has_text && !attached.is_empty() && attached.iter().all(is_picture);
     let before = writer.metadata().recognized.len();
@@ -115,6 +122,12 @@ fn write(message: &Message<'_>, untitled: Option<&str>, writer: &mut Writer) -> 
         writer.metadata().pages_without_text = Some(1);
     }
     Ok(())
+}
+
+/// What the HTML of a mail calls an attached picture.
+fn addresses<'p>(part: &'p MessagePart<'_>) -> impl Iterator<Item = String> + 'p {
+    let id = part.content_id().map(|id| format!("cid:{}", id.trim_matches(['<', '>'])));
+    id.into_iter().chain(part.content_location().map(str::to_string))
 }
 
 /// The signed content of a mail that is signed as a whole (S/MIME), `None` for other mails.

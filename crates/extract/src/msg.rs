@@ -81,6 +81,7 @@ fn write(store: &mut Store<'_>, path: &str, charset: Option<String>, writer: &mu
         date: sent,
         text: text.map(|text| Body::Plain(Cow::Owned(text))).into_iter().collect(),
         html: html.map(|html| Body::Html(Cow::Owned(html))).into_iter().collect(),
+        pictures: Vec::new(),
     };
     mail.write(writer)?;
     writer.metadata().modified = message.time(CHANGED);

@@ -5,6 +5,7 @@ use crate::picture::write_referenced;
 use crate::xml::{Token, Xml, decoded};
 use crate::{Limits, Writer};
 use socle_core::Result;
+use std::ops::Range;
 
 /// A relationship to another part.
 #[derive(Debug)]
@@ -96,11 +97,17 @@ pub fn metadata(archive: &mut Archive<'_>, writer: &mut Writer) -> Result<()> {
 ///
 /// # Errors
 /// Those of the recognizer and of [`crate::extract`].
-pub fn pictures(archive: &mut Archive<'_>, parts: &[Relation], begin: usize, writer: &mut Writer) -> Result<()> {
-    write_referenced(begin, writer, &mut |id, writer| {
+pub fn pictures(
+    archive: &mut Archive<'_>,
+    parts: &[Relation],
+    within: Range<usize>,
+    writer: &mut Writer,
+) -> Result<()> {
+    let load = &mut |id: &str, writer: &mut Writer| {
         let Some(part) = parts.iter().find(|part| part.id == id) else { return Ok(None) };
         archive.read(&part.target, writer.limits())
-    })
+    };
+    write_referenced(within, writer, load).map(drop)
 }
 
 /// Resolves a target relative to the folder of the referring part.

@@ -7,7 +7,7 @@ mod style;
 
 use crate::Writer;
 use crate::archive::{Archive, encrypted};
-use crate::picture::write_referenced;
+use crate::picture::{of_data_url, write_referenced};
 use crate::xml::{Token, Xml, decoded};
 use reader::{Charts, Reader};
 use socle_core::Result;
@@ -35,7 +35,11 @@ pub fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
     if pages > 0 {
         writer.metadata().page_count = Some(pages);
     }
-    write_referenced(begin, writer, &mut |name, writer| file.part(name.trim_start_matches("./"), writer))
+    let load = &mut |name: &str, writer: &mut Writer| match of_data_url(name) {
+        Some(picture) => Ok(Some(picture)),
+        None => file.part(name.trim_start_matches("./"), writer),
+    };
+    write_referenced(begin..writer.length(), writer, load).map(drop)
 }
 
 /// A document: an archive of parts, or flat XML.

@@ -47,7 +47,7 @@ use recognized::Sizes;
 use scan::{Need, characters};
 use socle_core::document::RecognizedPage;
 use socle_core::{Error, Kind, Result};
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 /// Maximum number of pages of a document.
 const MAX_PAGES: usize = 20_000;
@@ -84,7 +84,8 @@ pub(crate) fn write_pictures(recognitions: &[Recognition], writer: &mut Writer) 
     for (number, recognition) in (1..).zip(recognitions) {
         let (glyphs, rules) = recognition.glyphs(&sizes, &|_, _| false);
         writer.recognized(RecognizedPage { page: Some(number), ..recognition.page });
-        sheets.push(Sheet::of(Found { glyphs, rules, ..Found::default() }, recognition.bottom(&sizes)));
+        let sheet = Sheet::of(Found { glyphs, rules, ..Found::default() }, recognition.bottom(&sizes));
+        sheets.push(Sheet { permille: Some(recognition.page.permille), ..sheet });
     }
     writing::write(sheets, None, writer)
 }
@@ -144,6 +145,8 @@ struct Sheet {
     /// Running headers and footers that first occur here.
     head: Vec<Line>,
     foot: Vec<Line>,
+    /// How sure the model is of its text, if that was recognised.
+    permille: Option<u16>,
 }
 
 impl Sheet {
@@ -178,13 +181,13 @@ fn pages(pdf: &Pdf, writer: &mut Writer) -> Result<Pages> {
         }
     }
     let recognized = scan::recognize(pdf, &waiting, &mut waiting_found, writer.ocr())?;
-    let taken: HashSet<Option<u32>> = recognized.iter().map(|page| page.page).collect();
+    let taken: HashMap<Option<u32>, u16> = recognized.iter().map(|page| (page.page, page.permille)).collect();
     for ((at, _), found) in waiting.iter().zip(waiting_found) {
         let Some(page) = pdf.pages().get(*at) else { continue };
-        let is_taken = taken.contains(&u32::try_from(at + 1).ok());
-        known += if is_taken { characters(&found).0 } else { pages.count(&found) };
+        let permille = taken.get(&u32::try_from(at + 1).ok()).copied();
+        known += if permille.is_some() { characters(&found).0 } else { pages.count(&found) };
         if let Some(sheet) = pages.sheets.get_mut(*at) {
-            *sheet = Sheet::of(found, page.render_dimensions().1);
+            *sheet = Sheet { permille, ..Sheet::of(found, page.render_dimensions().1) };
         }
     }
     recognized.into_iter().for_each(|page| writer.recognized(page));

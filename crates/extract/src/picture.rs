@@ -12,8 +12,11 @@ pub use format::Format;
 use crate::Writer;
 use crate::pdf::{Recognition, write_pictures};
 use crate::recognition::HINT;
+use crate::writer::MovedText;
 use socle_core::{Error, Kind, Result};
 use socle_ocr::Picture;
+use std::collections::HashSet;
+use std::ops::Range;
 
 /// Maximum number of pictures of a document, or of a slide or chapter, that are recognised.
 const MAX_PICTURES: usize = 500;
@@ -58,45 +61,59 @@ pub(crate) struct PictureReference {
     pub(crate) page: Option<u32>,
     /// What refers to it: the name of a part, or all of its bytes (`data:`).
     pub(crate) reference: String,
+    /// The length of the text before it.
+    pub(crate) at: usize,
 }
 
 /// Returns the bytes of a reference to a picture, if there are any.
 pub(crate) type LoadPicture<'a> = &'a mut dyn FnMut(&str, &mut Writer) -> Result<Option<Vec<u8>>>;
 
-/// Writes the text of the pictures that the writer has noted since the last call, below the text that was written since
-/// `begin`, a length: of a document, a slide or a chapter. `load` returns the bytes of a reference; what is no picture that can be read is left out.
+/// Writes the text of the pictures that the writer has noted since the last call, each where the picture stands. `within` is
+/// the text that they may be missing from: of a document, a slide or a chapter, up to the end of what was written or before.
+/// `load` returns the bytes of a reference; what is no picture that can be read is left out. Returns the references whose
+/// text was written.
 ///
 /// # Errors
 /// Those of the recognizer and of [`crate::extract`].
-pub(crate) fn write_referenced(begin: usize, writer: &mut Writer, load: LoadPicture<'_>) -> Result<()> {
+pub(crate) fn write_referenced(
+    within: Range<usize>,
+    writer: &mut Writer,
+    load: LoadPicture<'_>,
+) -> Result<Vec<String>> {
     let references = writer.take_pictures();
-    let mut seen: Vec<&str> = Vec::new();
+    let (mut seen, mut written): (HashSet<&str>, Vec<String>) = (HashSet::new(), Vec::new());
+    let (mut moved, end) = (Vec::new(), writer.length());
     for pictures in references.chunk_by(|a, b| a.page == b.page) {
         let Some(page) = pictures.first().map(|picture| picture.page).filter(|_| writer.ocr().is_on()) else {
-            return Ok(());
+            return Ok(written);
         };
-        let text = writer.text_on(page, begin);
+        let text = writer.text_on(page, &within);
         if !writer.ocr().is_always() && text >= LITTLE_TEXT * pictures.len() {
             continue;
         }
-        for PictureReference { reference, .. } in pictures {
-            if seen.contains(&reference.as_str()) || seen.len() == MAX_PICTURES {
+        for PictureReference { reference, at, .. } in pictures {
+            if seen.len() == MAX_PICTURES || !seen.insert(reference.as_str()) {
                 continue;
             }
-            seen.push(reference);
             let Some(bytes) = load(reference, writer)? else { continue };
             let Some(format) = Format::of(&bytes).filter(|format| *format != Format::Tiff) else { continue };
             // A damaged picture is shown by no program either.
             let Ok(picture) = decode::picture(&bytes, format) else { continue };
             drop(bytes);
-            if writer.ocr().is_large_enough(picture.width, picture.height) {
-                let pictures = one(picture, writer)?;
-                writer.picture_text(page, |writer| write_pictures(&pictures, writer))?;
+            if !writer.ocr().is_large_enough(picture.width, picture.height) {
+                continue;
+            }
+            let pictures = one(picture, writer)?;
+            let text = writer.picture_text(page, (*at, end), |writer| write_pictures(&pictures, writer))?;
+            if !text.is_empty() {
+                written.push(reference.clone());
+                moved.push(MovedText { at: *at, page, text });
             }
         }
         writer.recognized_page(page, text);
     }
-    Ok(())
+    writer.move_texts(within.start, end, &moved);
+    Ok(written)
 }
 
 /// A picture that a document contains as Base64 (`data:image/png;base64,…`).

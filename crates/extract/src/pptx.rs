@@ -42,12 +42,15 @@ pub fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
         reader.run(&decoded(&slide))?;
         flow.end_slide()?;
         flow.finish()?;
-        ooxml::pictures(&mut archive, &parts, begin, flow.writer())?;
+        let within = begin..flow.writer().length();
         if let Some(part) = parts.iter().find(|part| part.kind == "notesSlide")
             && let Some(notes) = archive.read(&part.target, flow.writer().limits())?
         {
             Reader::new(&mut flow, Rc::default(), true).run(&decoded(&notes))?;
+            flow.finish()?;
         }
+        // After the notes, which are not below the headings of a picture, and no text of the slide.
+        ooxml::pictures(&mut archive, &parts, within, flow.writer())?;
     }
     flow.finish()
 }
@@ -211,7 +214,7 @@ impl<'f, 'w> Reader<'f, 'w> {
             }
             "blip" if !self.is_notes => {
                 let id = element.get("embed").unwrap_or_default();
-                self.flow.writer().picture_at(&id);
+                self.flow.picture(id)?;
             }
             _ => self.own = bullet::bullet(element).or(self.own.take()),
         }

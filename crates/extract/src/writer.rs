@@ -3,6 +3,8 @@
 
 mod pictures;
 
+pub(crate) use pictures::MovedText;
+
 use crate::limits::Limits;
 use crate::media::Media;
 use crate::picture::PictureReference;
@@ -26,6 +28,10 @@ pub struct Writer {
     columns: Vec<usize>,
     /// Number of levels by which headings are lowered in an embedded document.
     shift: u8,
+    /// Whether headings are written as paragraphs: what follows is not below them.
+    is_flat: bool,
+    /// How sure the model is of what is being written, if it was recognised.
+    permille: Option<u16>,
     /// The page that an embedded document is on.
     outer_page: Option<u32>,
     /// Whether pictures were left out.
@@ -56,6 +62,8 @@ impl Writer {
             in_list: false,
             columns: Vec::new(),
             shift: 0,
+            is_flat: false,
+            permille: None,
             outer_page: None,
             has_picture: false,
             pictures: Vec::new(),
@@ -100,6 +108,8 @@ impl Writer {
     pub fn nested(&mut self, levels: u8, write: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
         let (shift, page, metadata) = (self.shift, self.page.take(), self.document.metadata.clone());
         let (begin, has_picture) = (self.length(), std::mem::take(&mut self.has_picture));
+        // Its reader takes the pictures that were noted, and can load those of its own only.
+        let (pictures, picture_bytes) = (std::mem::take(&mut self.pictures), self.picture_bytes);
         let on_page = (self.page_begin, self.page_has_picture);
         let outer_page = self.outer_page;
         if shift == 0 {
@@ -114,6 +124,7 @@ impl Writer {
         };
         self.outer_page = outer_page;
         self.has_picture = has_picture;
+        (self.pictures, self.picture_bytes) = (pictures, picture_bytes);
         (self.page_begin, self.page_has_picture) = on_page;
         let recognized = std::mem::take(&mut self.document.metadata.recognized);
         (self.shift, self.page, self.document.metadata) = (shift, page, Metadata { recognized, ..metadata });
@@ -145,6 +156,9 @@ impl Writer {
         let line = one_line(text);
         if line.is_empty() {
             return Ok(());
+        }
+        if self.is_flat {
+            return self.paragraph(text);
         }
         let marks = "#".repeat(usize::from(level));
         self.block(BlockKind::Heading(level), &format!("{marks} {line}"))
@@ -323,7 +337,7 @@ impl Writer {
         let start = text.len();
         // Markdown of documents and names of programming languages have not been cleaned yet.
         text.extend(markdown.split('\0'));
-        self.document.blocks.push(Block { kind, page: self.page, start, end: text.len() });
+        self.document.blocks.push(Block { kind, page: self.page, start, end: text.len(), permille: self.permille });
         self.check()
     }
 

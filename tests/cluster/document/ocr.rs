@@ -6,6 +6,7 @@ use socle_tests::Cluster;
 
 const PNG: &[u8] = include_bytes!("files/harbour.png");
 const TIFF: &[u8] = include_bytes!("files/harbour.tif");
+const FORM: &[u8] = include_bytes!("files/form.png");
 const PDF: &[u8] = include_bytes!("files/harbour.pdf");
 
 /// A session that recognises pictures.
@@ -133,4 +134,123 @@ fn ocr_belongs_to_files() {
         "SELECT socle.create_corpus('notes', source => 'note', content => '{body}', model => 'minilm', ocr => 'auto')";
     let error = client.batch_execute(sql).unwrap_err();
     assert_eq!(error.as_db_error().unwrap().message(), "ocr requires files");
+}
+
+#[test]
+fn the_value_of_a_field_follows_its_label() {
+    let cluster = Cluster::with_models("");
+    let mut client = session(&cluster);
+    let text: String = client.query_one("SELECT socle.extract_text($1)", &[&FORM]).unwrap().get(0);
+    let words = text.replace(['\n', '|'], " ").split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(
+        words.replace(" --- ---", ""),
+        "# Application for a berth Name of the ship: Seagull Length in metres: 38.5 Home port: Bergen Arrival: 12 May"
+    );
+}
+
+/// A web page with a picture of a page between two paragraphs.
+fn page_with_picture() -> String {
+    format!(
+        "<!doctype html><h1>Fees</h1><p>Zum Aushang am Tor.</p><p><img src=\"data:image/png;base64,{}\"></p>\
+         <p>Bitte am Kai bezahlen.</p><h1>Ende</h1><p>Schluss.</p>",
+        base64(PNG)
+    )
+}
+
+fn base64(bytes: &[u8]) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for three in bytes.chunks(3) {
+        let bits = three.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - three.len()));
+        for at in 0..4 {
+            let letter = char::from(LETTERS[(bits >> (18 - 6 * at) & 63) as usize]);
+            text.push(if at <= three.len() { letter } else { '=' });
+        }
+    }
+    text
+}
+
+#[test]
+fn the_text_of_a_picture_stands_in_its_section_and_is_marked_alone() {
+    let cluster = Cluster::with_models("");
+    let mut client = session(&cluster);
+    let page = page_with_picture();
+    let rows = client.query("SELECT heading_path, kind, content FROM socle.extract($1)", &[&page.as_bytes()]).unwrap();
+    let rows: Vec<(Vec<String>, String, String)> =
+        rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect();
+    let at = |text: &str| rows.iter().position(|(.., content)| content.contains(text)).unwrap();
+    let order = ["am Tor", "Harbour Regulations", "forty metres", "61.00", "am Kai", "Schluss"].map(at);
+    assert!(order.is_sorted(), "{rows:?}");
+    // Its heading is none here: what follows is not about it.
+    for text in ["Harbour Regulations", "forty metres", "61.00", "am Kai"] {
+        assert_eq!(rows[at(text)].0, ["Fees"], "{rows:?}");
+    }
+    assert_eq!(rows[at("61.00")].1, "table");
+    client.batch_execute("CREATE TABLE page (id int PRIMARY KEY, bytes bytea)").unwrap();
+    client.execute("INSERT INTO page VALUES (1, $1)", &[&page.as_bytes()]).unwrap();
+    client
+        .batch_execute(
+            "SELECT socle.create_corpus('pages', source => 'page', document => 'bytes', model => 'minilm', max_tokens => 60,
+                                        overlap_tokens => 0)",
+        )
+        .unwrap();
+    client.query("SELECT socle.wait_for_corpus('pages', '5 minutes')", &[]).unwrap();
+    let sure = |text: &str| format!("SELECT recognition_confidence FROM pages_chunk WHERE content LIKE '%{text}%'");
+    assert!(value::<Option<f32>>(&mut client, &sure("61.00")).unwrap() > 0.9);
+    assert_eq!(value::<Option<f32>>(&mut client, &sure("Schluss")), None);
+}
+
+#[test]
+fn a_text_that_is_unsure_is_marked_where_it_is_cited() {
+    let cluster = Cluster::with_models("");
+    let mut client = session(&cluster);
+    client.batch_execute("CREATE TABLE scan (id int PRIMARY KEY, bytes bytea)").unwrap();
+    client.execute("INSERT INTO scan VALUES (1, $1)", &[&PNG]).unwrap();
+    client
+        .batch_execute("SELECT socle.create_corpus('scans', source => 'scan', document => 'bytes', model => 'minilm')")
+        .unwrap();
+    client.query("SELECT socle.wait_for_corpus('scans', '5 minutes')", &[]).unwrap();
+    let mut citation = || {
+        let question = "SELECT citations ->> 0 FROM socle.answer('scans', 'How long must a ship be to take a pilot?',
+                                                                max_sentences => 1, min_relevance => -100)";
+        let text: String = value(&mut client, question);
+        serde_json::from_str::<serde_json::Value>(&text).unwrap()
+    };
+    assert_eq!(citation().get("recognition_unsure"), None);
+    cluster.connect().batch_execute("UPDATE scans_chunk SET recognition_confidence = 0.7").unwrap();
+    let cited = citation();
+    assert_eq!(cited["recognition_unsure"], true, "{cited}");
+    assert_eq!(cited["recognition_confidence"], 0.7);
+}
+
+#[test]
+fn the_languages_of_a_scan_are_told_and_what_the_model_cannot_write_of_them() {
+    let cluster = Cluster::with_models("");
+    let mut client = session(&cluster);
+    let languages = metadata(&mut client, PDF, "auto")["recognition_languages"].clone();
+    assert_eq!(languages, serde_json::json!(["english", "french"]));
+    assert_eq!(metadata(&mut client, b"<p>Boats without a deck", "auto").get("recognition_languages"), None);
+    let (mut client, heard) = cluster.connect_and_listen();
+    client
+        .batch_execute(
+            "SET socle.ocr_model = 'ocr'; CREATE TABLE scan (id int PRIMARY KEY, bytes bytea);
+             SELECT socle.create_corpus('german', source => 'scan', document => 'bytes', model => 'minilm', language => 'german')",
+        )
+        .unwrap();
+    let said = || heard.try_iter().collect::<Vec<String>>().join("\n");
+    assert!(!said().contains("cannot write"));
+    client
+        .batch_execute(
+            "SELECT socle.create_corpus('russian', source => 'scan', document => 'bytes', model => 'minilm', language => 'ru')",
+        )
+        .unwrap();
+    let notice = said();
+    assert!(notice.contains("model \"ocr\" cannot write these letters of russian") && notice.contains('ж'), "{notice}");
+    client.query("SELECT socle.wait_for_corpus('german', '5 minutes')", &[]).unwrap();
+    client.batch_execute("SELECT socle.alter_corpus('german', language => 'ukrainian')").unwrap();
+    let notice = said();
+    assert!(notice.contains("letters of ukrainian") && notice.contains('ї'), "{notice}");
+    client.query("SELECT socle.wait_for_corpus('german', '5 minutes')", &[]).unwrap();
+    client.batch_execute("SELECT socle.alter_corpus('german', max_attempts => 4)").unwrap();
+    assert!(!said().contains("cannot write"));
 }

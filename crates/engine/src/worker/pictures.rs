@@ -1,7 +1,7 @@
 //! Recognition of the pictures of documents, by the workers of the bulk lane.
 
 use super::{Worker, internal_error};
-use crate::document::{CachedPictures, Done, File, PictureRoom, Pictures, Recognition};
+use crate::document::{CachedPictures, Done, File, PictureRoom, Pictures, Recognition, recognized_languages};
 use crate::picture::{LineTask, PageInWork, PictureTask};
 use crate::request::Request;
 use socle_child::panic_message;
@@ -45,7 +45,8 @@ impl Worker {
         });
         let recognition = ocr.zip(pictures.as_ref());
         let recognition = recognition.map(|(ocr, pictures)| Recognition { mode: ocr.mode, pictures });
-        let document = self.resources.fork_server.read(request, file, recognition)?;
+        let mut document = self.resources.fork_server.read(request, file, recognition)?;
+        document.metadata.recognized_languages = recognized_languages(&document);
         self.responses.answer(request, &Response::Extracted(Box::new(document)));
         Ok(())
     }

@@ -7,6 +7,8 @@ use super::ParagraphKind;
 pub(super) enum Block {
     Text(ParagraphKind, String),
     Table(Vec<Row>),
+    /// A picture, by what refers to its bytes.
+    Picture(String),
 }
 
 /// The blocks of a cell.
@@ -29,6 +31,18 @@ pub(super) fn has_text(block: &Block) -> bool {
     match block {
         Block::Text(_, text) => !text.trim().is_empty(),
         Block::Table(rows) => rows.iter().flatten().flatten().any(has_text),
+        Block::Picture(_) => false,
+    }
+}
+
+/// The pictures in the cells of a table.
+pub(super) fn pictures(rows: &[Row], found: &mut Vec<String>) {
+    for block in rows.iter().flatten().flatten() {
+        match block {
+            Block::Picture(reference) => found.push(reference.clone()),
+            Block::Table(rows) => pictures(rows, found),
+            Block::Text(..) => {}
+        }
     }
 }
 
@@ -52,6 +66,7 @@ pub(super) fn flat(blocks: &[Block]) -> String {
                 let rows = rows.iter().map(filled).filter(|row| !row.is_empty());
                 line.push_str(&rows.collect::<Vec<_>>().join("; "));
             }
+            Block::Picture(_) => {}
         }
     }
     line

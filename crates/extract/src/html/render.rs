@@ -10,8 +10,17 @@ use std::ops::Range;
 
 /// Writes the nodes of `range`.
 pub(super) fn render(tree: &Tree, range: Range<usize>, keep: Keep, writer: &mut Writer) -> Result<()> {
-    let mut renderer =
-        Renderer { tree, keep, writer, line: String::new(), lists: Vec::new(), item: None, heading: None, quotes: 0 };
+    let mut renderer = Renderer {
+        tree,
+        keep,
+        writer,
+        line: String::new(),
+        lists: Vec::new(),
+        item: None,
+        heading: None,
+        quotes: 0,
+        pictures: Vec::new(),
+    };
     let mut open: Vec<(usize, &Element)> = Vec::new();
     let mut at = range.start;
     while at < range.end {
@@ -24,7 +33,11 @@ pub(super) fn render(tree: &Tree, range: Range<usize>, keep: Keep, writer: &mut 
         at += 1;
         match &node.what {
             What::Text(text) => renderer.text(tree.text.get(text.clone()).unwrap_or_default()),
-            What::Element(element) if keep.drops(element) => at = node.end,
+            What::Picture(address) => renderer.picture(address),
+            What::Element(element) if keep.drops(element) => {
+                renderer.pictures_of_drawing(element, at..node.end);
+                at = node.end;
+            }
             What::Element(element) => {
                 if renderer.whole(element, at..node.end)? {
                     at = node.end;
@@ -38,7 +51,9 @@ pub(super) fn render(tree: &Tree, range: Range<usize>, keep: Keep, writer: &mut 
     while let Some((_, element)) = open.pop() {
         renderer.close(element)?;
     }
-    renderer.flush()
+    renderer.flush()?;
+    renderer.note_pictures();
+    Ok(())
 }
 
 struct List {
@@ -59,11 +74,47 @@ struct Renderer<'a> {
     heading: Option<(u8, bool)>,
     /// Number of open block quotes.
     quotes: usize,
+    /// The pictures in the current block.
+    pictures: Vec<&'a str>,
 }
 
 impl<'a> Renderer<'a> {
     fn text(&mut self, text: &str) {
         append_collapsed(&mut self.line, text);
+    }
+
+    /// A picture. Its text belongs before the current block, if that has no text yet, or after it.
+    fn picture(&mut self, address: &'a str) {
+        self.pictures.push(address);
+        if self.line.trim().is_empty() && self.heading.is_none() && self.item.is_none() {
+            self.note_pictures();
+        }
+    }
+
+    /// Notes the pictures of the current block at this place.
+    fn note_pictures(&mut self) {
+        self.pictures.drain(..).for_each(|address| self.writer.picture_at(address));
+    }
+
+    /// The pictures in a drawing (SVG), whose own text is not read.
+    fn pictures_of_drawing(&mut self, element: &Element, inside: Range<usize>) {
+        if element.tag == Tag::Unread && !element.is_hidden {
+            self.pictures_in(inside);
+        }
+    }
+
+    fn pictures_in(&mut self, inside: Range<usize>) {
+        let mut at = inside.start;
+        while at < inside.end
+            && let Some(node) = self.tree.nodes.get(at)
+        {
+            at += 1;
+            match &node.what {
+                What::Picture(address) => self.picture(address),
+                What::Element(element) if self.keep.drops(element) && element.tag != Tag::Unread => at = node.end,
+                What::Text(_) | What::Element(_) => {}
+            }
+        }
     }
 
     /// Ends the current block.
@@ -75,12 +126,14 @@ impl<'a> Renderer<'a> {
         match (self.heading, self.item.take()) {
             (Some((level, _)), _) => {
                 self.heading = None;
-                self.writer.heading(level, &line)
+                self.writer.heading(level, &line)?;
             }
-            (None, Some((depth, number))) => self.writer.list_item(depth, number, &line),
-            (None, None) if self.quotes > 0 => self.writer.quotation(self.quotes, &line),
-            (None, None) => self.writer.paragraph(&line),
+            (None, Some((depth, number))) => self.writer.list_item(depth, number, &line)?,
+            (None, None) if self.quotes > 0 => self.writer.quotation(self.quotes, &line)?,
+            (None, None) => self.writer.paragraph(&line)?,
         }
+        self.note_pictures();
+        Ok(())
     }
 
     /// A block begins or ends. Inside a heading, this is a space; but it ends a heading whose end tag is missing.
@@ -160,6 +213,7 @@ impl<'a> Renderer<'a> {
 
     /// Writes an element whose descendants are not blocks of their own. `false` if `element` is not such an element.
     fn whole(&mut self, element: &'a Element, inside: Range<usize>) -> Result<bool> {
+        let pictures = inside.clone();
         match element.tag {
             Tag::Preformatted => {
                 self.boundary()?;
@@ -191,6 +245,7 @@ impl<'a> Renderer<'a> {
             }
             _ => return Ok(false),
         }
+        self.pictures_in(pictures);
         Ok(true)
     }
 
@@ -205,6 +260,7 @@ impl<'a> Renderer<'a> {
             at += 1;
             match &node.what {
                 What::Text(range) => text.push_str(tree.text.get(range.clone()).unwrap_or_default()),
+                What::Picture(_) => {}
                 What::Element(element) if self.keep.drops(element) => at = node.end,
                 What::Element(element) => {
                     language = language.or(element.language.as_deref());

@@ -44,6 +44,7 @@ pub(super) fn read(tree: &Tree, inside: Range<usize>, keep: Keep, most: usize) -
             What::Text(range) => {
                 append_collapsed(grid.target(in_cell > 0), tree.text.get(range.clone()).unwrap_or_default())
             }
+            What::Picture(_) => {}
             What::Element(element) if keep.drops(element) => at = node.end,
             What::Element(element) => match element.tag {
                 Tag::Heading(_) | Tag::Preformatted => return Ok(None),

@@ -20,8 +20,6 @@ pub(super) struct Tree {
     pub(super) head: PageMetadata,
     /// Whether the document has pictures.
     pub(super) has_picture: bool,
-    /// The addresses of pictures.
-    pub(super) pictures: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -34,6 +32,8 @@ pub(super) struct Node {
 #[derive(Debug)]
 pub(super) enum What {
     Text(Range<usize>),
+    /// A picture, by its address.
+    Picture(Box<str>),
     Element(Box<Element>),
 }
 
@@ -291,6 +291,12 @@ impl Builder {
         at
     }
 
+    fn picture(&mut self, address: Option<Cow<'_, str>>) {
+        if let Some(address) = address {
+            self.push(What::Picture(address.into()));
+        }
+    }
+
     fn last(&self, group: Group) -> Option<usize> {
         self.groups[group as usize].last().copied()
     }
@@ -344,7 +350,7 @@ impl Sink for Builder {
             Tag::Image => {
                 if name == b"img" {
                     self.tree.has_picture = true;
-                    self.tree.pictures.extend(value(attributes, "src").map(Cow::into_owned));
+                    self.picture(value(attributes, "src"));
                 }
                 if let Some(alt) = value(attributes, "alt").filter(|_| !is_hidden(tag, attributes)) {
                     self.text(&format!(" {alt} "));
@@ -360,7 +366,7 @@ impl Sink for Builder {
         }
         if name == b"image" {
             let address = value(attributes, "href").or_else(|| value(attributes, "xlink:href"));
-            self.tree.pictures.extend(address.map(Cow::into_owned));
+            self.picture(address);
         }
         // Elements of SVG, and HTML inside of them.
         self.tree.has_picture |= matches!(name, b"svg" | b"image" | b"picture" | b"canvas" | b"object" | b"embed");

@@ -1,6 +1,7 @@
 //! Writes a mail as a document, for MIME and Outlook messages alike: the subject as heading, addresses and date, then
 //! the text.
 
+use crate::picture::{of_data_url, write_referenced};
 use crate::{Media, Writer, html};
 use socle_core::Result;
 use std::borrow::Cow;
@@ -21,6 +22,17 @@ pub(crate) struct MailMessage<'a> {
     pub(crate) text: Vec<Body<'a>>,
     /// The HTML alternative.
     pub(crate) html: Vec<Body<'a>>,
+    /// The pictures that the HTML may refer to, by their addresses.
+    pub(crate) pictures: Vec<(String, Cow<'a, [u8]>)>,
+}
+
+/// What was written of a mail.
+#[derive(Debug, Default)]
+pub(crate) struct Written {
+    /// Whether it has any text.
+    pub(crate) has_text: bool,
+    /// Addresses of pictures whose text was written.
+    pub(crate) pictures: Vec<String>,
 }
 
 /// A decoded text part.
@@ -30,9 +42,8 @@ pub(crate) enum Body<'a> {
 }
 
 impl MailMessage<'_> {
-    /// Writes the mail and sets the metadata. Returns whether it has any text. A text that consists of pictures counts
-    /// as a page without text.
-    pub(crate) fn write(&self, writer: &mut Writer) -> Result<bool> {
+    /// Writes the mail and sets the metadata. A text that consists of pictures counts as a page without text.
+    pub(crate) fn write(&self, writer: &mut Writer) -> Result<Written> {
         let metadata = writer.metadata();
         metadata.title = self.subject.clone();
         metadata.author = self.from.clone();
@@ -49,12 +60,16 @@ impl MailMessage<'_> {
         writer.paragraph(&lines.join("\n"))?;
         let before = writer.length();
         self.write_text(writer)?;
-        html::write_pictures(before, writer)?;
+        let load = &mut |address: &str, _: &mut Writer| {
+            let attached = self.pictures.iter().find(|(name, _)| name == address);
+            Ok(attached.map(|(_, bytes)| bytes.to_vec()).or_else(|| of_data_url(address)))
+        };
+        let pictures = write_referenced(before..writer.length(), writer, load)?;
         let has_text = writer.length() > before;
         if !has_text && writer.has_picture() {
             writer.metadata().pages_without_text = Some(1);
         }
-        Ok(has_text)
+        Ok(Written { has_text, pictures })
     }
 
     /// Writes the plain text, or the HTML if the plain text is missing or a stub.

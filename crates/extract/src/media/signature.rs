@@ -6,7 +6,6 @@ use socle_core::{Error, Kind};
 const SIGNATURES: &[(&[u8], usize, &str)] = &[
     (b"8BPS\0\x01", 0, "Photoshop image"),
     (b"\0\0\x01\0", 0, "icon"),
-    (b"\0\0\0\x0cjP  \r\n", 0, "JPEG 2000 image"),
     (b"ftyphei", 4, "HEIF image"),
     (b"ftypmif1", 4, "HEIF image"),
     (b"ftypavif", 4, "AVIF image"),
@@ -147,6 +146,7 @@ pub(super) fn stated(media_type: &str, name: &str) -> Option<&'static str> {
 pub(super) fn unreadable(what: &str) -> Error {
     let error = Error::new(Kind::NotSupported, format!("{what} cannot be read"));
     match what.split(' ').next() {
+        _ if what.ends_with("image") => error.hint("Save it as PNG, JPEG or PDF."),
         _ if what.ends_with("archive") => error.hint("Unpack it and read the files in it."),
         Some("Word") => error.hint("Save it as DOCX."),
         Some("PowerPoint") => error.hint("Save it as PPTX."),

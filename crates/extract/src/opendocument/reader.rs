@@ -128,6 +128,9 @@ impl<'w> Reader<'w> {
     fn start(&mut self, element: &Element<'_>, xml: &mut Xml<'_>) -> Result<()> {
         let style = || element.get("style-name").unwrap_or_default();
         match element.name().full() {
+            "office:binary-data" if self.flow.writer().ocr().is_on() => {
+                self.flow.picture(format!("data:image/;base64,{}", xml.text()?))?;
+            }
             name if is_left_out(name) => xml.skip()?,
             "text:p" | "text:h" if self.styles.is_hidden("paragraph", &style()) => xml.skip()?,
             "text:span" if self.styles.is_hidden("text", &style()) => xml.skip()?,
@@ -162,8 +165,8 @@ impl<'w> Reader<'w> {
                 self.push(Context::Apart, None);
             }
             "draw:image" => {
-                let name = element.get("href").unwrap_or_default();
-                self.flow.writer().picture_at(&name);
+                // In flat XML, its bytes follow.
+                element.get("href").map_or(Ok(()), |name| self.flow.picture(name))?;
             }
             "draw:object" => {
                 let chart = element.get("href").and_then(|name| self.charts.remove(&name));

@@ -35,6 +35,36 @@ pub(super) fn rules(ink: &Ink, size: f32) -> Vec<Rule> {
     if rules.len() > MAX_RULES { Vec::new() } else { rules }
 }
 
+/// The picture without these rules, which were found for text of this size: the frame of a field is not part of the
+/// letters in it.
+pub(super) fn without(ink: &Ink, rules: &[Rule], size: f32) -> Ink {
+    let (least, thick) = (((LEAST_LENGTH * size) as usize).max(16), ((MOST_THICKNESS * size) as usize).max(3));
+    let mut bare = ink.clone();
+    for rule in rules {
+        let (middle, from, to) = (rule.at as usize, rule.from as usize, rule.to as usize);
+        for at in middle.saturating_sub(thick / 2 + 1)..=middle + thick / 2 + 1 {
+            let pixel = |along: usize| if rule.vertical { (at, along) } else { (along, at) };
+            let mut begun = None;
+            for along in from..=to {
+                let (x, y) = pixel(along);
+                let is_dark = along < to && ink.at(x, y);
+                begun = match begun {
+                    None => is_dark.then_some(along),
+                    Some(start) if is_dark => Some(start),
+                    Some(start) => {
+                        // Rows beside the rule have the strokes of letters that touch it.
+                        if along - start >= least / 2 {
+                            (start..along).map(pixel).for_each(|(x, y)| bare.clear(x, y));
+                        }
+                        None
+                    }
+                };
+            }
+        }
+    }
+    bare
+}
+
 /// The long runs of all rows, or of all columns.
 fn runs(ink: &Ink, vertical: bool, least: usize) -> Vec<Run> {
     let (across, along) = if vertical { (ink.width(), ink.height()) } else { (ink.height(), ink.width()) };
@@ -132,5 +162,8 @@ mod tests {
         };
         assert_eq!(of(false), [(21.0, 10.0, 190.0), (61.0, 10.0, 100.0), (61.0, 110.0, 190.0)]);
         assert_eq!(of(true), [(11.0, 20.0, 100.0)]);
+        let bare = without(&Ink::of(&picture), &found, 12.0);
+        assert_eq!([20, 21, 60, 61].map(|y| bare.in_row(y, 0..200)), [0; 4]);
+        assert_eq!((bare.in_column(11, 0..120), bare.in_row(35, 30..38), bare.in_row(80, 60..160)), (0, 8, 100));
     }
 }

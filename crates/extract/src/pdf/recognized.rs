@@ -7,7 +7,7 @@ use super::glyph::{Glyph, Rule};
 use super::picture_rules;
 use crate::recognition::{Ink, ReadPicture};
 use socle_core::document::RecognizedPage;
-use socle_ocr::{UprightWord, Word};
+use socle_ocr::{Recognized, UprightWord, Word};
 
 /// Size of text in points whose resolution is not known.
 const USUAL_SIZE: f32 = 10.0;
@@ -18,6 +18,10 @@ const MAX_WORDS: usize = 50_000;
 /// Gap between words of a line beyond which they may be in two columns, as a multiple of the size. Spaces of justified
 /// text are narrower.
 const WIDE_GAP: f32 = 1.3;
+/// Degrees by which a word may rise or descend in a line of the page; and the steps in which the directions of words that
+/// are slanted more, as those of a stamp, are told apart.
+const MAX_SLANT: f32 = 6.0;
+const SLANT_STEP: f32 = 5.0;
 /// Height of letters over the baseline and depth below it, as a multiple of the size: usual ones, those that reach up or
 /// down, capitals with accents, commas.
 const X_HEIGHT: f32 = 0.50;
@@ -69,14 +73,14 @@ impl Recognition {
             .zip(boxes)
             .take(MAX_WORDS)
             .filter(|(word, _)| !word.text.trim().is_empty())
-            .map(|(word, place)| placed(word, place, picture.words.rotation))
+            .map(|(word, place)| placed(word, place, &picture.words))
             .collect();
-        let mut lines = Vec::new();
-        for line in words.chunk_by(|a, b| a.0.line == b.0.line && a.2 == b.2) {
-            lines.extend(line_of(line, &picture.ink));
-        }
+        let mut lines = lines_of(&words, &picture.ink);
         let body = usual(&lines).unwrap_or(height / 60.0);
         let rules = picture_rules::rules(&picture.ink, body);
+        if !rules.is_empty() {
+            lines = lines_of(&words, &picture_rules::without(&picture.ink, &rules, body));
+        }
         let characters = |word: &Word| word.text.chars().count() as u32;
         let count: u32 = picture.words.words.iter().map(characters).sum();
         let permille = (picture.words.confidence().unwrap_or_default() * 1000.0).round().clamp(0.0, 1000.0) as u16;
@@ -220,12 +224,30 @@ fn most_common(sizes: &[(f32, usize)]) -> Option<f32> {
     found.filter(|size| *size > 0.0)
 }
 
-/// A word with its box along and across its writing direction, and that direction on the upright page, in degrees clockwise
-/// by quarters.
-fn placed(word: &Word, upright: UprightWord, rotation: u8) -> (&Word, UprightWord, i16) {
-    let [a, b, ..] = word.quad;
-    let degrees = (b.1 - a.1).atan2(b.0 - a.0).to_degrees() + 90.0 * f32::from(rotation % 4);
+/// The lines that the words say that they belong to.
+fn lines_of(words: &[(&Word, UprightWord, i16)], ink: &Ink) -> Vec<TextLine> {
+    let lines = words.chunk_by(|a, b| a.0.line == b.0.line && a.2 == b.2);
+    lines.filter_map(|line| line_of(line, ink)).collect()
+}
+
+/// A word with its box along and across its writing direction, and that direction on the upright page, in degrees
+/// clockwise: by quarters, or of what is slanted, as a stamp, by steps of [`SLANT_STEP`].
+fn placed<'w>(word: &'w Word, upright: UprightWord, page: &Recognized) -> (&'w Word, UprightWord, i16) {
+    let [a, b, _, d] = word.quad;
+    let degrees = (b.1 - a.1).atan2(b.0 - a.0).to_degrees() + 90.0 * f32::from(page.rotation % 4) - page.skew_degrees;
     let quarters = ((degrees / 90.0).round() as i32).rem_euclid(4);
+    let slant = degrees - 90.0 * (degrees / 90.0).round();
+    let length = |from: (f32, f32), to: (f32, f32)| (to.0 - from.0).hypot(to.1 - from.1);
+    // The direction of a short word is not known well.
+    if slant.abs() > MAX_SLANT && length(a, b) > 2.0 * length(a, d) {
+        let (x, y) = ((upright.left + upright.right) / 2.0, (upright.top + upright.bottom) / 2.0);
+        let (sin, cos) = degrees.to_radians().sin_cos();
+        let (x, y) = (x * cos + y * sin, y * cos - x * sin);
+        let (wide, high) = (length(a, b) / 2.0, length(a, d) / 2.0);
+        let turned = UprightWord { left: x - wide, right: x + wide, top: y - high, bottom: y + high };
+        let angle = ((degrees / SLANT_STEP).round() * SLANT_STEP) as i16;
+        return (word, turned, angle.rem_euclid(360));
+    }
     let UprightWord { left, top, right, bottom } = upright;
     let turned = match quarters {
         0 => upright,

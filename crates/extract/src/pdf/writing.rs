@@ -45,11 +45,13 @@ pub(super) fn write(mut sheets: Vec<Sheet>, pdf: Option<&Pdf>, writer: &mut Writ
     let mut pen = Pen { writer, headings, words, marks: Vec::new(), last: 0.0 };
     for (number, contents) in (1..).zip(found) {
         pen.writer.page(number);
+        pen.writer.set_permille(contents.permille);
         pen.marks.clear();
         for piece in contents.head.into_iter().chain(contents.body).chain(contents.foot) {
             pen.write(piece)?;
         }
     }
+    pen.writer.set_permille(None);
     Ok(())
 }
 
@@ -58,6 +60,8 @@ struct Contents {
     head: Vec<Piece>,
     body: Vec<Piece>,
     foot: Vec<Piece>,
+    /// See [`Sheet::permille`].
+    permille: Option<u16>,
 }
 
 impl Contents {
@@ -82,7 +86,7 @@ fn contents_of(sheet: Sheet, body: Body) -> Contents {
             paragraph.turned = true;
         }
     }
-    Contents { head: margin(sheet.head), body: pieces, foot: margin(sheet.foot) }
+    Contents { head: margin(sheet.head), body: pieces, foot: margin(sheet.foot), permille: sheet.permille }
 }
 
 /// The most common appearance of text.

@@ -1,6 +1,8 @@
 //! Decodes a picture to pixels. The size is checked before memory is allocated for it.
 
 use super::Format;
+use super::tiff::of_cmyk;
+use hayro_jpeg2000::{DecodeSettings, DecoderContext, Image};
 use image::codecs::{bmp::BmpDecoder, gif::GifDecoder, jpeg::JpegDecoder, png::PngDecoder, webp::WebPDecoder};
 use image::{DynamicImage, ImageDecoder, ImageError, Limits};
 use socle_core::{Error, Kind, Result};
@@ -21,11 +23,40 @@ pub(super) fn picture(bytes: &[u8], format: Format) -> Result<Picture> {
         Format::Gif => decoded(GifDecoder::new(from), format),
         // The decoder fills up what is missing of a file that was cut off, and says nothing.
         Format::Jpeg if !has_jpeg_end(bytes) => Err(damaged(format.name(), &"It ends in the middle.")),
+        Format::Jpeg2000 => jpeg_2000(bytes),
         Format::Jpeg => decoded(JpegDecoder::new(from), format),
         Format::Png => decoded(PngDecoder::with_limits(from, limits()), format),
         Format::WebP => decoded(WebPDecoder::new(from), format),
         Format::Tiff => Err(Error::new(Kind::Bug, "a TIFF has a decoder of its own")),
     }
+}
+
+/// Decodes a JPEG 2000, of which colour profiles are ignored: recognition needs no true colours.
+fn jpeg_2000(bytes: &[u8]) -> Result<Picture> {
+    let failed = |error| damaged(Format::Jpeg2000.name(), &error);
+    let settings = DecodeSettings { strict: true, ..DecodeSettings::default() };
+    let image = Image::new(bytes, &settings).map_err(failed)?;
+    let (width, height) = (image.width(), image.height());
+    check(width, height)?;
+    let mut context = DecoderContext::default();
+    let decoded = image.decode(&mut context).map_err(failed)?;
+    let samples = width as usize * height as usize;
+    if decoded.components().is_empty() || decoded.components().iter().any(|one| one.samples().len() != samples) {
+        return Err(damaged(Format::Jpeg2000.name(), &"Its components differ in size."));
+    }
+    let (count, bytes) = (decoded.components().len(), decoded.data_u8());
+    let (channels, pixels) = match (count, image.has_alpha()) {
+        (1, _) => (Channels::Grey, bytes),
+        (2, true) => (Channels::Grey, on_white::<2>(&bytes)),
+        (3, false) => (Channels::Rgb, bytes),
+        (4, true) => (Channels::Rgb, on_white::<4>(&bytes)),
+        (4, false) => (Channels::Rgb, bytes.chunks_exact(4).flat_map(of_cmyk).collect()),
+        _ => {
+            return Err(Error::new(Kind::NotSupported, "JPEG 2000 image has colours that cannot be read")
+                .hint("Save it in grey, or in red, green and blue."));
+        }
+    };
+    Ok(Picture { width, height, channels, pixels, dpi: None })
 }
 
 /// Whether the last scan of a JPEG is followed by the marker of its end. Neither marker can stand within a scan; a small

@@ -7,6 +7,7 @@ pub enum Format {
     Bmp,
     Gif,
     Jpeg,
+    Jpeg2000,
     Png,
     Tiff,
     WebP,
@@ -18,6 +19,10 @@ impl Format {
         match bytes {
             [0x89, b'P', b'N', b'G', b'\r', b'\n', ..] => Some(Self::Png),
             [0xff, 0xd8, 0xff, ..] => Some(Self::Jpeg),
+            // With its container, and without.
+            [0, 0, 0, 0x0c, b'j', b'P', b' ', b' ', b'\r', b'\n', ..] | [0xff, 0x4f, 0xff, 0x51, ..] => {
+                Some(Self::Jpeg2000)
+            }
             [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => Some(Self::Gif),
             [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', b'V', b'P', b'8', ..] => Some(Self::WebP),
             [b'I', b'I', b'*' | b'+', 0, ..] | [b'M', b'M', 0, b'*' | b'+', ..] => Some(Self::Tiff),
@@ -33,6 +38,7 @@ impl Format {
             Self::Bmp => "BMP image",
             Self::Gif => "GIF image",
             Self::Jpeg => "JPEG image",
+            Self::Jpeg2000 => "JPEG 2000 image",
             Self::Png => "PNG image",
             Self::Tiff => "TIFF image",
             Self::WebP => "WebP image",
@@ -45,6 +51,7 @@ impl Format {
             Self::Bmp => "image/bmp",
             Self::Gif => "image/gif",
             Self::Jpeg => "image/jpeg",
+            Self::Jpeg2000 => "image/jp2",
             Self::Png => "image/png",
             Self::Tiff => "image/tiff",
             Self::WebP => "image/webp",

@@ -1,12 +1,14 @@
 //! Pictures of all formats, and pictures that were made to do harm.
 
+mod place;
+
 use super::*;
 use crate::recognition::Ocr;
 use crate::{Limits, extract_with_ocr};
 use ::tiff::encoder::{TiffEncoder, colortype};
 use image::{DynamicImage, GrayImage, ImageFormat};
 use socle_core::document::{Document, OcrMode};
-use socle_ocr::{Recognized, Recognizer, Word};
+use socle_ocr::{Channels, Recognized, Recognizer, Word};
 use std::collections::VecDeque;
 use std::io::Cursor;
 
@@ -71,6 +73,46 @@ fn pictures_of_all_formats_are_recognised() {
     }
 }
 
+/// As [`picture`] of 300 by 200, as JPEG 2000: grey with its container, and red, green and blue without.
+const JPEG_2000: [&[u8]; 2] =
+    [include_bytes!("../../tests/files/picture/line.jp2"), include_bytes!("../../tests/files/picture/line.j2k")];
+
+#[test]
+fn jpeg_2000_is_recognised() {
+    for (bytes, channels) in JPEG_2000.into_iter().zip([Channels::Grey, Channels::Rgb]) {
+        let document = read(bytes, OcrMode::Auto).unwrap();
+        assert_eq!((document.markdown.as_str(), document.metadata.media_type.as_str()), ("300x200", "image/jp2"));
+        let decoded = decode::picture(bytes, Format::Jpeg2000).unwrap();
+        assert_eq!(decoded.channels, channels);
+        let at = |x: usize, y: usize| decoded.pixels[(y * 300 + x) * channels.bytes()];
+        assert_eq!((at(11, 5), at(13, 20)), (240, 20));
+    }
+}
+
+#[test]
+fn of_an_animation_the_first_picture_is_read() {
+    let mut bytes = Vec::new();
+    let mut encoder = image::codecs::gif::GifEncoder::new(&mut bytes);
+    for side in [300, 200] {
+        let mut frame = image::RgbaImage::from_pixel(300, 200, image::Rgba([240, 240, 240, 255]));
+        frame.put_pixel(side - 1, 1, image::Rgba([0, 0, 0, 255]));
+        encoder.encode_frame(image::Frame::new(frame)).unwrap();
+    }
+    drop(encoder);
+    let document = read(&bytes, OcrMode::Auto).unwrap();
+    assert_eq!((document.markdown.as_str(), document.metadata.recognized.len()), ("300x200", 1));
+}
+
+#[test]
+fn pictures_of_other_formats_are_an_error_that_names_the_format_and_what_to_do() {
+    for (brand, name) in [("heic", "HEIF image"), ("mif1", "HEIF image"), ("avif", "AVIF image")] {
+        let bytes = format!("\0\0\0\x18ftyp{brand}\0\0\0\0mif1{}", "\0".repeat(100));
+        let error = read(bytes.as_bytes(), OcrMode::Auto).unwrap_err();
+        assert_eq!(error.message, format!("{name} cannot be read"));
+        assert_eq!(error.hint.as_deref(), Some("Save it as PNG, JPEG or PDF."));
+    }
+}
+
 #[test]
 fn each_page_of_a_tiff_is_a_page() {
     let document = read(&tiff(&[(300, 200), (400, 100), (250, 250)]), OcrMode::Auto).unwrap();
@@ -110,7 +152,12 @@ fn pictures_that_were_made_to_do_harm_cost_one_error() {
         assert_eq!(error.kind, kind, "{error:?}");
     }
     let formats = [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::Gif, ImageFormat::Bmp, ImageFormat::WebP];
-    for whole in formats.map(|format| picture(300, 200, format)).into_iter().chain([tiff(&[(300, 200), (300, 200)])]) {
+    for whole in formats
+        .map(|format| picture(300, 200, format))
+        .into_iter()
+        .chain([tiff(&[(300, 200), (300, 200)])])
+        .chain(JPEG_2000.map(<[u8]>::to_vec))
+    {
         let half = read(&whole[..whole.len() / 2], OcrMode::Auto).map(|document| document.markdown);
         assert_eq!(half.unwrap_err().kind, Kind::DamagedDocument, "{:?}", &whole[..4]);
         for length in (20..whole.len()).step_by(whole.len() / 40 + 1) {

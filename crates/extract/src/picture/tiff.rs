@@ -110,7 +110,8 @@ fn unpacked(packed: &[u8], colours: ColorType, width: usize) -> Vec<u8> {
     bytes
 }
 
-fn of_cmyk(ink: &[u8]) -> [u8; 3] {
+/// Red, green and blue of cyan, magenta, yellow and black.
+pub(super) fn of_cmyk(ink: &[u8]) -> [u8; 3] {
     let of = |at: usize| 255 - u32::from(ink.get(at).copied().unwrap_or_default());
     [0, 1, 2].map(|at| (of(at) * of(3) / 255) as u8)
 }

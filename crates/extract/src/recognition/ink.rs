@@ -111,6 +111,15 @@ impl Ink {
         upright
     }
 
+    /// Makes a pixel light.
+    pub(crate) fn clear(&mut self, x: usize, y: usize) {
+        if x < self.width
+            && let Some(bits) = self.bits.get_mut(y * self.stride + x / 64)
+        {
+            *bits &= !(1 << (x % 64));
+        }
+    }
+
     fn set(&mut self, x: usize, y: usize) {
         if let Some(bits) = self.bits.get_mut(y * self.stride + x / 64) {
             *bits |= 1 << (x % 64);

@@ -4,8 +4,19 @@
 use super::Writer;
 use crate::picture::PictureReference;
 use crate::recognition::{HINT, Ocr};
-use socle_core::document::RecognizedPage;
+use socle_core::document::{Block, BlockKind, RecognizedPage};
 use socle_core::{Error, Kind, Result};
+use std::ops::Range;
+
+/// A text that stands behind the others and belongs before some of them.
+pub(crate) struct MovedText {
+    /// The length of the text before it.
+    pub(crate) at: usize,
+    /// The page that it is on.
+    pub(crate) page: Option<u32>,
+    /// Where it stands.
+    pub(crate) text: Range<usize>,
+}
 
 impl Writer {
     /// How pictures are recognised.
@@ -40,7 +51,8 @@ impl Writer {
         self.picture();
         if self.ocr.is_on() && self.picture_bytes + reference.len() < MAX_BYTES {
             self.picture_bytes += reference.len();
-            self.pictures.push(PictureReference { page: self.page, reference: reference.to_string() });
+            let at = self.length();
+            self.pictures.push(PictureReference { page: self.page, reference: reference.to_string(), at });
         }
     }
 
@@ -50,11 +62,11 @@ impl Writer {
         std::mem::take(&mut self.pictures)
     }
 
-    /// Number of characters without spaces that were written on a page since `begin`, a length.
-    pub(crate) fn text_on(&self, page: Option<u32>, begin: usize) -> usize {
-        let blocks = self.document.blocks.iter().rev().take_while(|block| block.start >= begin);
-        let texts = blocks.filter(|block| block.page == page || self.shift > 0);
-        let texts = texts.filter_map(|block| self.document.markdown.get(block.start..block.end));
+    /// Number of characters without spaces that were written on a page within a range of the text.
+    pub(crate) fn text_on(&self, page: Option<u32>, within: &Range<usize>) -> usize {
+        let blocks = self.document.blocks.iter().rev().take_while(|block| block.start >= within.start);
+        let blocks = blocks.filter(|block| block.end <= within.end && (block.page == page || self.shift > 0));
+        let texts = blocks.filter_map(|block| self.document.markdown.get(block.start..block.end));
         texts.map(|text| text.chars().filter(|c| !c.is_whitespace()).count()).sum()
     }
 
@@ -63,24 +75,83 @@ impl Writer {
         self.shift > 0
     }
 
-    /// Writes the text of a picture on a page, whatever pages it has of its own.
+    /// What is written from now on was recognised by a model that is as sure of it, or is the text of the file.
+    pub(crate) fn set_permille(&mut self, permille: Option<u16>) {
+        self.permille = permille;
+    }
+
+    /// Writes the text of a picture on a page, whatever pages it has of its own, behind the text so far; it belongs after
+    /// the first `at` bytes of the text, of which the first `end` are not those of pictures. Its headings are lowered below
+    /// that of its section. If text follows that is not below a heading of its own, they are written as paragraphs: that
+    /// text is not part of their sections. Returns what was written.
     ///
     /// # Errors
     /// Those of `write`.
     pub(crate) fn picture_text(
         &mut self,
         page: Option<u32>,
+        (at, end): (usize, usize),
         write: impl FnOnce(&mut Self) -> Result<()>,
-    ) -> Result<()> {
-        let (current, shift, outer_page) = (self.page, self.shift, self.outer_page);
-        if shift == 0 {
+    ) -> Result<Range<usize>> {
+        let before = self.document.blocks.partition_point(|block| block.end <= at);
+        let next = self.document.blocks.get(before).filter(|block| block.end <= end).map(|block| block.kind);
+        let level = self.document.blocks.iter().take(before).rev().find_map(|block| level_of(block.kind));
+        let level = level.unwrap_or_default().max(next.and_then(level_of).map_or(0, |level| level - 1));
+        let outer = (self.page, self.shift, self.outer_page, self.permille, self.is_flat);
+        if self.shift == 0 {
             (self.page, self.outer_page) = (page, page);
         }
-        self.shift = shift.saturating_add(1);
-        let result = write(self);
-        (self.page, self.shift, self.outer_page) = (current, shift, outer_page);
+        self.shift = level.max(self.shift.saturating_add(1));
+        self.is_flat |= next.is_some_and(|next| level_of(next).is_none());
         self.in_list = false;
-        result
+        let start = self.length();
+        let result = write(self);
+        (self.page, self.shift, self.outer_page, self.permille, self.is_flat) = outer;
+        self.in_list = false;
+        result.map(|()| start..self.length())
+    }
+
+    /// Moves texts that were written behind the first `end` bytes to their places, which are lengths of at least `begin`,
+    /// ascending. A list is parted between two of its items.
+    pub(crate) fn move_texts(&mut self, begin: usize, end: usize, texts: &[MovedText]) {
+        let kept = self.document.blocks.partition_point(|block| block.start < begin);
+        let behind: Vec<Block> = self.document.blocks.split_off(kept);
+        let text = self.document.markdown.split_off(begin);
+        let of = |block: &Block| text.get(block.start - begin..block.end - begin).unwrap_or_default();
+        let mut moved = texts.iter().peekable();
+        let mut all: Vec<Block> = Vec::with_capacity(behind.len());
+        let parts = |range: Range<usize>| behind.iter().filter(move |part| range.contains(&part.start)).copied();
+        for block in behind.iter().filter(|block| block.end <= end) {
+            let mut rest = *block;
+            while let Some(next) = moved.next_if(|next| next.at < block.end) {
+                if next.at > rest.start
+                    && let Some(cut) = item_after(of(&rest), next.at - rest.start)
+                {
+                    all.push(Block { end: rest.start + cut, ..rest });
+                    rest.start += cut + 1;
+                } else if next.at > rest.start {
+                    all.push(rest);
+                    rest.start = rest.end;
+                }
+                all.extend(parts(next.text.clone()));
+            }
+            if rest.start < rest.end {
+                all.push(rest);
+            }
+        }
+        all.extend(moved.flat_map(|next| parts(next.text.clone())));
+        for block in all {
+            if !self.document.markdown.is_empty() {
+                self.document.markdown.push_str("\n\n");
+            }
+            let start = self.length();
+            self.document.markdown.push_str(of(&block));
+            self.document.blocks.push(Block { start, end: self.length(), ..block });
+        }
+        // The present page begins later by what was put before it.
+        let before = texts.iter().filter(|text| text.at <= self.page_begin && text.page != self.page);
+        self.page_begin += before.map(|text| text.text.len()).sum::<usize>();
+        self.in_list = false;
     }
 
     /// Notes that the pictures of a page, which had `text` characters, were recognised: if it has ended, it may have been
@@ -110,5 +181,58 @@ impl Writer {
             return Error::new(Kind::NotSupported, "document has no text: nothing was recognized in its pictures");
         }
         Error::new(Kind::NotSupported, "document has no text: its pages are images").hint(HINT)
+    }
+}
+
+fn level_of(kind: BlockKind) -> Option<u8> {
+    if let BlockKind::Heading(level) = kind { Some(level) } else { None }
+}
+
+/// Where the line ends in a list, from a place on, that an item of the list follows which is in no other item.
+fn item_after(list: &str, from: usize) -> Option<usize> {
+    let mut ends = list.match_indices('\n').map(|(at, _)| at).skip_while(|at| *at < from);
+    ends.find(|at| list.get(at + 1..).is_some_and(|next| !next.starts_with(char::is_whitespace)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Limits, Media};
+
+    /// A document of these blocks, with the text of a picture at a place: after so many of them.
+    fn document(blocks: &[&str], place: usize) -> String {
+        let mut writer = Writer::new(Media::Html, Limits { output: 1 << 20, unpacked: 1 << 20, depth: 4 });
+        let mut at = 0;
+        for (number, block) in blocks.iter().enumerate() {
+            if number == place {
+                at = writer.length();
+            }
+            let level = block.bytes().take_while(|byte| *byte == b'#').count();
+            match level {
+                0 => writer.paragraph(block).unwrap(),
+                level => writer.heading(level as u8, block[level..].trim()).unwrap(),
+            }
+        }
+        let end = writer.length();
+        let at = if place < blocks.len() { at } else { end };
+        let picture = |writer: &mut Writer| {
+            writer.heading(1, "Invoice")?;
+            writer.paragraph("12 EUR")
+        };
+        let text = writer.picture_text(None, (at, end), picture).unwrap();
+        writer.move_texts(0, end, &[MovedText { at, page: None, text }]);
+        writer.finish().markdown
+    }
+
+    #[test]
+    fn headings_of_a_picture_are_below_its_section_and_above_nothing_else() {
+        // At the end of a section, the headings of a picture are headings.
+        assert_eq!(document(&["# A", "text"], 2), "# A\n\ntext\n\n## Invoice\n\n12 EUR");
+        assert_eq!(document(&["## A", "text", "# B"], 2), "## A\n\ntext\n\n### Invoice\n\n12 EUR\n\n# B");
+        // The section that follows is not below them.
+        assert_eq!(document(&["# A", "### B"], 1), "# A\n\n### Invoice\n\n12 EUR\n\n### B");
+        // Nor is a text that follows.
+        assert_eq!(document(&["# A", "text"], 1), "# A\n\nInvoice\n\n12 EUR\n\ntext");
+        assert_eq!(document(&[], 0), "## Invoice\n\n12 EUR");
     }
 }

@@ -1,4 +1,4 @@
-"""Draws the scans that tests recognise: two pages at 200 dots an inch, as a PNG, a TIFF of fax pages and a PDF.
+"""Draws the scans that tests recognise at 200 dots an inch: two pages as a PNG, a TIFF of fax pages and a PDF; a form.
 
 Run with Pillow 13 and the fonts of Debian's fonts-dejavu-core: python3 make.py
 """
@@ -54,6 +54,22 @@ def page(title, lines, table):
     return picture.point(lambda grey: 255 if grey > 140 else 0).convert("1")
 
 
+def form(title, fields):
+    """Labels, and values in frames beside them."""
+    picture = Image.new("L", (1240, 160 + 90 * len(fields)), 255)
+    draw = ImageDraw.Draw(picture)
+    draw.text((120, 50), title, 0, ImageFont.truetype(FONT, 46))
+    font = ImageFont.truetype(FONT, 30)
+    for number, (label, value) in enumerate(fields):
+        y = 150 + 90 * number
+        draw.text((120, y), label, 0, font)
+        draw.rectangle((520, y - 8, 1100, y + 50), outline=0, width=2)
+        draw.text((540, y), value, 0, font)
+    return picture.point(lambda grey: 255 if grey > 140 else 0).convert("1")
+
+
+fields = [("Name of the ship:", "Seagull"), ("Length in metres:", "38.5"), ("Home port:", "Bergen"), ("Arrival:", "12 May")]
+form("Application for a berth", fields).save("form.png", dpi=(DPI, DPI), optimize=True)
 pages = [page(*contents) for contents in PAGES]
 pages[0].save("harbour.png", dpi=(DPI, DPI), optimize=True)
 pages[0].save("harbour.tif", save_all=True, append_images=pages[1:], compression="group4", dpi=(DPI, DPI))

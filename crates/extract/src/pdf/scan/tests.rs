@@ -186,6 +186,34 @@ fn a_stamp_on_a_scan_does_not_hide_its_text() {
 }
 
 #[test]
+fn a_slanted_stamp_is_no_part_of_the_lines_that_it_covers() {
+    let (pictures, words) = scanned(&file("handbook.pdf"), 1);
+    let plain = recognized(&of_pictures(&pictures, ""), OcrMode::Auto, words.clone());
+    let mut stamped = words;
+    let (sin, cos) = 12_f32.to_radians().sin_cos();
+    let at = |along: f32, across: f32| (700.0 + along * cos - across * sin, 900.0 + along * sin + across * cos);
+    for (number, text) in [(5_000, "RECEIVED"), (5_001, "14 May")] {
+        let top = 70.0 * (number - 5_000) as f32;
+        let quad = [at(0.0, top), at(300.0, top), at(300.0, top + 50.0), at(0.0, top + 50.0)];
+        stamped[0].words.push(Word { text: text.into(), quad, confidence: 0.95, line: number });
+    }
+    let read = recognized(&of_pictures(&pictures, ""), OcrMode::Auto, stamped);
+    let (before, stamp) = read.markdown.split_once("\n\nRECEIVED").unwrap();
+    assert_eq!((before, stamp), (plain.markdown.as_str(), " 14 May"));
+}
+
+#[test]
+fn a_page_is_drawn_with_fonts_that_the_file_does_not_bring() {
+    let (pictures, _) = scanned(&file("handbook.pdf"), 1);
+    let blank = Picture { pixels: vec![255; pictures[0].pixels.len()], ..pictures[0].clone() };
+    let pdf = open(&of_pictures(&[blank], "BT /F 40 Tf 60 400 Td (Harbour) Tj ET")).unwrap();
+    let drawn = render::picture(&pdf.pages()[0]).unwrap();
+    // Seven letters of 40 points, which are 111 pixels.
+    let dark = drawn.pixels.iter().filter(|grey| **grey < 128).count();
+    assert!((3_000..40_000).contains(&dark), "{dark}");
+}
+
+#[test]
 fn without_a_recognizer_a_scan_is_an_error_that_says_what_to_do() {
     let (pictures, _) = scanned(&file("handbook.pdf"), 1);
     let error = extract(&of_pictures(&pictures, ""), None, None, LIMITS).unwrap_err();
