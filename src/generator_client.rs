@@ -8,7 +8,7 @@ mod generation;
 mod registered;
 
 pub use generation::{Generated, Generation, Options};
-pub use registered::{find, is_registered, row_of, unknown};
+pub use registered::{find, is_registered, require_known, require_use, row_of, unknown};
 
 use crate::child_client;
 use crate::supervisor;

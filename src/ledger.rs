@@ -29,9 +29,11 @@ pub enum EventKind {
     DropModel,
     GrantModel,
     RevokeModel,
-    /// A generator was registered or dropped.
+    /// A generator was registered, dropped, its use granted or taken back.
     RegisterGenerator,
     DropGenerator,
+    GrantGenerator,
+    RevokeGenerator,
     /// An endpoint was registered, dropped, its use granted or taken back.
     RegisterEndpoint,
     DropEndpoint,
@@ -71,6 +73,8 @@ impl EventKind {
             Self::RevokeModel => "revoke_model",
             Self::RegisterGenerator => "register_generator",
             Self::DropGenerator => "drop_generator",
+            Self::GrantGenerator => "grant_generator",
+            Self::RevokeGenerator => "revoke_generator",
             Self::RegisterEndpoint => "register_endpoint",
             Self::DropEndpoint => "drop_endpoint",
             Self::GrantEndpoint => "grant_endpoint",

@@ -15,7 +15,7 @@ mod main_loop;
 mod token_vectors;
 mod write;
 
-use crate::catalog::CorpusSpec;
+use crate::catalog::{CorpusSpec, privileges};
 use crate::corpus::swap;
 use crate::keyword_index::{build, merge};
 use crate::pg::backend;
@@ -58,6 +58,8 @@ pub struct Job {
     token_model: Option<ModelSpec>,
     /// How pictures of files are recognised, where they are.
     ocr: Option<Ocr>,
+    /// Whether its chunks say what they were extracted with.
+    has_extractor: bool,
     template: Template,
     lease: Uuid,
     /// The type of pgvector as SQL; `vector_oid` is its OID.
@@ -224,6 +226,7 @@ fn job(corpus: &CorpusSpec, lease: Uuid) -> Result<Job, WorkerError> {
             model: crate::catalog::model_of(corpus)?,
             token_model: crate::catalog::token_model_of(corpus)?,
             ocr: crate::catalog::ocr_of(corpus)?,
+            has_extractor: privileges::has_extractor(corpus),
             template: corpus.parsed_template()?,
             lease,
             vector_type,

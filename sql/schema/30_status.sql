@@ -84,7 +84,8 @@ SELECT m.name,
        coalesce(l.text_count, 0) AS text_count,
        m.public_use,
        m.package,
-       k.name AS vouched_by
+       k.name AS vouched_by,
+       m.endpoint
 FROM socle.model AS m
 LEFT JOIN socle.model_package AS p ON p.sha256 OPERATOR(pg_catalog.=) m.package
 LEFT JOIN socle.trusted_key AS k ON k.public_key OPERATOR(pg_catalog.=) p.public_key
@@ -107,4 +108,5 @@ COMMENT ON COLUMN socle.model_status.text_count IS 'texts and pairs run since it
 COMMENT ON COLUMN socle.model_status.public_use IS 'everybody may use it; false: those in socle.model_grant';
 COMMENT ON COLUMN socle.model_status.package IS 'package that it was imported from; NULL: a directory of the server';
 COMMENT ON COLUMN socle.model_status.vouched_by IS 'name of the trusted key that has signed the package; NULL: nobody vouches for the model';
+COMMENT ON COLUMN socle.model_status.endpoint IS 'endpoint that the model runs on; NULL: this machine';
 GRANT SELECT ON socle.model_status TO PUBLIC;

@@ -15,6 +15,7 @@ CREATE TABLE socle.generator (
     digest text NOT NULL,
     registered_at timestamp with time zone NOT NULL DEFAULT pg_catalog.now(),
     registered_by name NOT NULL DEFAULT SESSION_USER,
+    public_use boolean NOT NULL DEFAULT true,
     package text,
     CONSTRAINT generator_name_key PRIMARY KEY (name)
 );
@@ -32,9 +33,21 @@ COMMENT ON COLUMN socle.generator.license IS 'licence of the weights, as stated 
 COMMENT ON COLUMN socle.generator.digest IS 'identity of what it writes: SHA-256 over file, template and context_tokens';
 COMMENT ON COLUMN socle.generator.registered_at IS 'time of registration';
 COMMENT ON COLUMN socle.generator.registered_by IS 'session user that registered the generator';
+COMMENT ON COLUMN socle.generator.public_use IS 'everybody may use the generator; false: those in socle.generator_grant';
 COMMENT ON COLUMN socle.generator.package IS 'package that it was imported from, see socle.model_package; NULL: a file of the server';
 GRANT SELECT ON socle.generator TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('socle.generator', '');
+
+CREATE TABLE socle.generator_grant (
+    generator text NOT NULL
+        CONSTRAINT generator_grant_generator_fkey REFERENCES socle.generator (name) ON DELETE CASCADE,
+    role regrole NOT NULL,
+    CONSTRAINT generator_grant_generator_role_key PRIMARY KEY (generator, role)
+);
+COMMENT ON TABLE socle.generator_grant IS 'who may use generators that are not public; written by socle.grant_generator and socle.revoke_generator; not dumped';
+COMMENT ON COLUMN socle.generator_grant.generator IS 'name of the generator';
+COMMENT ON COLUMN socle.generator_grant.role IS 'role whose members may use it';
+GRANT SELECT ON socle.generator_grant TO PUBLIC;
 
 -- SECURITY DEFINER: a role that is granted EXECUTE can register generators without being able to write the table itself.
 CREATE FUNCTION socle.register_generator(
@@ -56,6 +69,16 @@ CREATE FUNCTION socle.drop_generator(name text) RETURNS void
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 100 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'drop_generator_wrapper';
 COMMENT ON FUNCTION socle.drop_generator IS 'removes a generator from the registry; its file stays, unless it was imported';
+
+CREATE FUNCTION socle.grant_generator(name text, role text) RETURNS void
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 100 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'grant_generator_wrapper';
+COMMENT ON FUNCTION socle.grant_generator IS 'lets the members of a role use a generator; role public: everybody, as for each new generator';
+
+CREATE FUNCTION socle.revoke_generator(name text, role text) RETURNS void
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 100 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'revoke_generator_wrapper';
+COMMENT ON FUNCTION socle.revoke_generator IS 'takes back what socle.grant_generator gave';
 
 -- Functions that ask the generator. They run as their caller. VOLATILE: a text may differ at each call, and the planner
 -- must not write one to estimate a cost. RESTRICTED, not UNSAFE: they change nothing, and parallel workers would only queue
@@ -133,7 +156,8 @@ SELECT g.name,
        p.first_token_p50_ms,
        p.network,
        p.files,
-       p.version
+       p.version,
+       g.public_use
 FROM (SELECT socle.generator_report() AS report OFFSET 0) AS r
 CROSS JOIN LATERAL pg_catalog.jsonb_to_record(r.report) AS p (
     state text, state_reason text, pid integer, started_at double precision, restart_count integer, library_version text,
@@ -170,4 +194,5 @@ COMMENT ON COLUMN socle.generator_status.first_token_p50_ms IS 'median time from
 COMMENT ON COLUMN socle.generator_status.network IS 'what keeps the generator off the network';
 COMMENT ON COLUMN socle.generator_status.files IS 'what keeps the generator off other files';
 COMMENT ON COLUMN socle.generator_status.version IS 'version of the generator, which is that of the library: see socle.version()';
+COMMENT ON COLUMN socle.generator_status.public_use IS 'everybody may use it; false: those in socle.generator_grant';
 GRANT SELECT ON socle.generator_status TO PUBLIC;

@@ -67,11 +67,12 @@ AS 'MODULE_PATHNAME', 'ledger_report_wrapper';
 COMMENT ON FUNCTION socle_internal.ledger_report IS 'state of the ledger as one JSON object, as shown by socle.ledger_status; starts nothing';
 
 CREATE VIEW socle.ledger_status AS
-SELECT p.state, p.state_reason, p.chain, p.first_number, p.last_number, p.last_at, p.chain_count, p.segment_count, p.bytes
+SELECT p.state, p.state_reason, p.chain, p.first_number, p.last_number, p.last_at, p.chain_count, p.segment_count, p.bytes,
+       p.unanswered_count
 FROM (SELECT socle_internal.ledger_report() AS report OFFSET 0) AS r
 CROSS JOIN LATERAL pg_catalog.jsonb_to_record(r.report) AS p (
     state text, state_reason text, chain text, first_number bigint, last_number bigint, last_at timestamp with time zone,
-    chain_count integer, segment_count integer, bytes bigint);
+    chain_count integer, segment_count integer, bytes bigint, unanswered_count bigint);
 COMMENT ON VIEW socle.ledger_status IS 'state of the ledger of the cluster, for members of pg_monitor';
 COMMENT ON COLUMN socle.ledger_status.state IS 'writing; stopped (its process starts when it is needed); unreadable: something in its directory is not as it was written or does not belong there, and entries are written all the same; failed: nothing can be written, so nothing is sent to endpoints';
 COMMENT ON COLUMN socle.ledger_status.state_reason IS 'why it failed or cannot be read';
@@ -82,6 +83,7 @@ COMMENT ON COLUMN socle.ledger_status.last_at IS 'when that was written';
 COMMENT ON COLUMN socle.ledger_status.chain_count IS 'chains on disk; those besides the current one were written elsewhere or before';
 COMMENT ON COLUMN socle.ledger_status.segment_count IS 'files of all chains';
 COMMENT ON COLUMN socle.ledger_status.bytes IS 'their size';
+COMMENT ON COLUMN socle.ledger_status.unanswered_count IS 'requests to endpoints in the newest file whose outcome is not in it: those under way, and those that may have left and were never answered';
 GRANT SELECT ON socle.ledger_status TO pg_monitor;
 
 -- From an answer, a citation or a vector to where it comes from, and to what was made of it. What the ledger has is for those who

@@ -14,6 +14,8 @@ REVOKE ALL ON FUNCTION socle.grant_model FROM PUBLIC;
 REVOKE ALL ON FUNCTION socle.revoke_model FROM PUBLIC;
 REVOKE ALL ON FUNCTION socle.register_generator FROM PUBLIC;
 REVOKE ALL ON FUNCTION socle.drop_generator FROM PUBLIC;
+REVOKE ALL ON FUNCTION socle.grant_generator FROM PUBLIC;
+REVOKE ALL ON FUNCTION socle.revoke_generator FROM PUBLIC;
 REVOKE ALL ON FUNCTION socle.register_endpoint FROM PUBLIC;
 REVOKE ALL ON FUNCTION socle.register_endpoint_model FROM PUBLIC;
 REVOKE ALL ON FUNCTION socle.drop_endpoint FROM PUBLIC;
@@ -30,6 +32,8 @@ REVOKE ALL ON FUNCTION socle.export_corpus FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION socle.export_corpus TO pg_write_server_files;
 REVOKE ALL ON FUNCTION socle.import_corpus FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION socle.import_corpus TO pg_read_server_files;
+REVOKE ALL ON FUNCTION socle.import_evaluation_set FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION socle.import_evaluation_set TO pg_read_server_files;
 
 REVOKE ALL ON FUNCTION socle_internal.follow_ddl FROM PUBLIC;
 REVOKE ALL ON FUNCTION socle_internal.follow_drop FROM PUBLIC;

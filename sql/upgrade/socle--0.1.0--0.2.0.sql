@@ -243,6 +243,25 @@ BEGIN
     END LOOP;
 END $$;
 
+-- What texts of files were extracted with, of which nothing is known for those that are there.
+DO $$
+DECLARE
+    chunk record;
+BEGIN
+    FOR chunk IN
+        SELECT n.nspname, r.relname
+        FROM socle.corpus_binding b
+        JOIN socle.corpus c ON c.name OPERATOR(pg_catalog.=) b.corpus
+        JOIN pg_catalog.pg_class r ON r.oid OPERATOR(pg_catalog.=) b.chunk
+        JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) r.relnamespace
+        WHERE c.content_roles[1] OPERATOR(pg_catalog.<>) 'text'
+    LOOP
+        EXECUTE pg_catalog.format('ALTER TABLE %I.%I ADD COLUMN IF NOT EXISTS extractor pg_catalog.text', chunk.nspname, chunk.relname);
+        EXECUTE pg_catalog.format('COMMENT ON COLUMN %I.%I.extractor IS %L', chunk.nspname, chunk.relname,
+                                  'what the text was extracted from the file with: version of the extraction, and the digest of the model that recognised it in a picture; NULL: it is not known');
+    END LOOP;
+END $$;
+
 -- Names as PostgreSQL has cut them.
 UPDATE socle.corpus SET chunk_key_columns = chunk_key_columns::pg_catalog.name[]::pg_catalog.text[];
 
@@ -1249,6 +1268,7 @@ CREATE TABLE socle.generator (
     digest text NOT NULL,
     registered_at timestamp with time zone NOT NULL DEFAULT pg_catalog.now(),
     registered_by name NOT NULL DEFAULT SESSION_USER,
+    public_use boolean NOT NULL DEFAULT true,
     CONSTRAINT generator_name_key PRIMARY KEY (name)
 );
 COMMENT ON TABLE socle.generator IS 'registered language models; written by socle.register_generator and socle.drop_generator';
@@ -1265,8 +1285,20 @@ COMMENT ON COLUMN socle.generator.license IS 'licence of the weights, as stated 
 COMMENT ON COLUMN socle.generator.digest IS 'identity of what it writes: SHA-256 over file, template and context_tokens';
 COMMENT ON COLUMN socle.generator.registered_at IS 'time of registration';
 COMMENT ON COLUMN socle.generator.registered_by IS 'session user that registered the generator';
+COMMENT ON COLUMN socle.generator.public_use IS 'everybody may use the generator; false: those in socle.generator_grant';
 GRANT SELECT ON socle.generator TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('socle.generator', '');
+
+CREATE TABLE socle.generator_grant (
+    generator text NOT NULL
+        CONSTRAINT generator_grant_generator_fkey REFERENCES socle.generator (name) ON DELETE CASCADE,
+    role regrole NOT NULL,
+    CONSTRAINT generator_grant_generator_role_key PRIMARY KEY (generator, role)
+);
+COMMENT ON TABLE socle.generator_grant IS 'who may use generators that are not public; written by socle.grant_generator and socle.revoke_generator; not dumped';
+COMMENT ON COLUMN socle.generator_grant.generator IS 'name of the generator';
+COMMENT ON COLUMN socle.generator_grant.role IS 'role whose members may use it';
+GRANT SELECT ON socle.generator_grant TO PUBLIC;
 
 -- SECURITY DEFINER: a role that is granted EXECUTE can register generators without being able to write the table itself.
 CREATE FUNCTION socle.register_generator(
@@ -1288,6 +1320,16 @@ CREATE FUNCTION socle.drop_generator(name text) RETURNS void
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 100 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'drop_generator_wrapper';
 COMMENT ON FUNCTION socle.drop_generator IS 'removes a generator from the registry; its file stays';
+
+CREATE FUNCTION socle.grant_generator(name text, role text) RETURNS void
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 100 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'grant_generator_wrapper';
+COMMENT ON FUNCTION socle.grant_generator IS 'lets the members of a role use a generator; role public: everybody, as for each new generator';
+
+CREATE FUNCTION socle.revoke_generator(name text, role text) RETURNS void
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 100 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'revoke_generator_wrapper';
+COMMENT ON FUNCTION socle.revoke_generator IS 'takes back what socle.grant_generator gave';
 
 -- Functions that ask the generator. They run as their caller. VOLATILE: a text may differ at each call, and the planner
 -- must not write one to estimate a cost. RESTRICTED, not UNSAFE: they change nothing, and parallel workers would only queue
@@ -1365,7 +1407,8 @@ SELECT g.name,
        p.first_token_p50_ms,
        p.network,
        p.files,
-       p.version
+       p.version,
+       g.public_use
 FROM (SELECT socle.generator_report() AS report OFFSET 0) AS r
 CROSS JOIN LATERAL pg_catalog.jsonb_to_record(r.report) AS p (
     state text, state_reason text, pid integer, started_at double precision, restart_count integer, library_version text,
@@ -1402,6 +1445,7 @@ COMMENT ON COLUMN socle.generator_status.first_token_p50_ms IS 'median time from
 COMMENT ON COLUMN socle.generator_status.network IS 'what keeps the generator off the network';
 COMMENT ON COLUMN socle.generator_status.files IS 'what keeps the generator off other files';
 COMMENT ON COLUMN socle.generator_status.version IS 'version of the generator, which is that of the library: see socle.version()';
+COMMENT ON COLUMN socle.generator_status.public_use IS 'everybody may use it; false: those in socle.generator_grant';
 GRANT SELECT ON socle.generator_status TO PUBLIC;
 
 CREATE FUNCTION socle.help(topic text DEFAULT NULL)
@@ -1413,14 +1457,14 @@ WITH area (position, name, members) AS (VALUES
     (2, 'texts', '{chunk,count_tokens,embed,embed_query,rerank}'),
     (3, 'documents', '{extract,extract_text,document_metadata,import_directory}'),
     (4, 'corpora', '{create_corpus,alter_corpus,drop_corpus,wait_for_corpus,sync_corpus,pause_corpus,resume_corpus,retry_failed,verify_corpus,
-                     export_corpus,export_corpus_rows,import_corpus,corpus_status,job_failure}'),
+                     export_corpus,export_corpus_rows,import_corpus,import_evaluation_set,corpus_status,job_failure}'),
     (5, 'erasure', '{forget,wait_for_erasure,verify_erasure,erasure_status}'),
     (6, 'retrieval', '{search,explain_search,evaluate,similar,suggest,facets,create_search_function,create_synonyms,create_protected_words,
                        create_stop_words,drop_word_rules,word_rule}'),
     (7, 'answers', '{answer,answer_stream,context,context_passages,cite,calibrate,evaluate_answers,prompt,create_prompt_template,
                      drop_prompt_template}'),
-    (8, 'generators', '{register_generator,drop_generator,generate,count_generator_tokens,generator_status,register_endpoint,
-                        drop_endpoint,grant_endpoint,revoke_endpoint,endpoint_status}'),
+    (8, 'generators', '{register_generator,drop_generator,grant_generator,revoke_generator,generate,count_generator_tokens,
+                        generator_status,register_endpoint,drop_endpoint,grant_endpoint,revoke_endpoint,endpoint_status}'),
     (9, 'operation', '{help,version,engine_status,engine_report,generator_report,endpoint_report,worker_status,sovereignty_report,
                      sovereignty_findings,sovereignty_report_markdown}'),
     (10, 'ledger', '{ledger,ledger_status,verify_ledger,ledger_checkpoint,prune_ledger,trace}')),
@@ -1451,7 +1495,7 @@ meaning (argument, functions, text) AS (VALUES
     ('dialect', NULL, 'openai, openai_legacy, mistral, gemini, azure, anthropic or tei'),
     ('dimensions', NULL, 'length of the vectors, if it is to be shortened'),
     ('directory', NULL, 'directory below socle.model_directory'),
-    ('directory', '{import_directory,import_corpus}', 'directory below socle.import_directories'),
+    ('directory', '{import_directory,import_corpus,import_evaluation_set}', 'directory below socle.import_directories'),
     ('directory', '{export_corpus}', 'new directory below socle.export_directories'),
     ('diversity', NULL, '0: by score; towards 1: by difference from the results above'),
     ('document', NULL, 'bytes of a file'),
@@ -1460,6 +1504,8 @@ meaning (argument, functions, text) AS (VALUES
     ('egress', NULL, 'endpoints that may be sent questions to the corpus and passages of it'),
     ('embedding', NULL, 'a vector of the model of the corpus'),
     ('endpoint', NULL, 'name of an endpoint'),
+    ('evaluation_set', NULL, 'name of a table that was taken along, with or without its schema'),
+    ('evaluation_sets', NULL, 'tables of questions and judgments to take along'),
     ('example_answer', NULL, 'answer of the worked example'),
     ('example_context', NULL, 'passages of the worked example'),
     ('example_question', NULL, 'question of the worked example'),
@@ -1638,6 +1684,8 @@ GRANT EXECUTE ON FUNCTION socle.help(text) TO PUBLIC;
 
 REVOKE ALL ON FUNCTION socle.register_generator(text, text, text, integer, text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION socle.drop_generator(text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION socle.grant_generator(text, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION socle.revoke_generator(text, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION socle.generate(text, text, integer, double precision, bigint, text[], text[], jsonb, text) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION socle.generate(jsonb, text, integer, double precision, bigint, text[], text[], jsonb) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION socle.count_generator_tokens(text, text) TO PUBLIC;
@@ -1856,12 +1904,13 @@ COMMENT ON FUNCTION socle.document_metadata IS
 -- Taking a corpus away: into open files, as rows, and into a database again.
 
 CREATE FUNCTION socle.export_corpus(
-    corpus text, directory text, incomplete boolean DEFAULT false, part_megabytes integer DEFAULT 64
+    corpus text, directory text, incomplete boolean DEFAULT false, part_megabytes integer DEFAULT 64,
+    evaluation_sets regclass[] DEFAULT NULL
 ) RETURNS TABLE (file_name text, row_count bigint, byte_count bigint, sha256 text)
 LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 10 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'export_corpus_wrapper';
 COMMENT ON FUNCTION socle.export_corpus IS
-    'writes the chunks of a corpus that the caller may read, with their vectors, as Parquet files into a new directory below socle.export_directories, with a manifest and checksums; incomplete: also where changes are pending';
+    'writes the chunks of a corpus that the caller may read, with their vectors, as Parquet files into a new directory below socle.export_directories, with a manifest and checksums; incomplete: also where changes are pending; evaluation_sets: tables of questions and judgments to take along';
 
 CREATE FUNCTION socle.export_corpus_rows(corpus text, incomplete boolean DEFAULT false)
 RETURNS TABLE (
@@ -1885,10 +1934,19 @@ AS 'MODULE_PATHNAME', 'import_corpus_wrapper';
 COMMENT ON FUNCTION socle.import_corpus IS
     'reads what socle.export_corpus has written, below socle.import_directories, into a chunk table; with a source, creates the corpus over it, which embeds only what differs; returns the chunk table';
 
-REVOKE ALL ON FUNCTION socle.export_corpus(text, text, boolean, integer) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION socle.export_corpus(text, text, boolean, integer) TO pg_write_server_files;
+CREATE FUNCTION socle.import_evaluation_set(directory text, evaluation_set text)
+RETURNS TABLE (row_number bigint, content jsonb)
+LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 1000 SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'import_evaluation_set_wrapper';
+COMMENT ON FUNCTION socle.import_evaluation_set IS
+    'the rows of a table that socle.export_corpus has taken along, as objects with texts; jsonb_populate_record makes rows of them';
+
+REVOKE ALL ON FUNCTION socle.export_corpus(text, text, boolean, integer, regclass[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION socle.export_corpus(text, text, boolean, integer, regclass[]) TO pg_write_server_files;
 REVOKE ALL ON FUNCTION socle.import_corpus(text, text, regclass, text, name) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION socle.import_corpus(text, text, regclass, text, name) TO pg_read_server_files;
+REVOKE ALL ON FUNCTION socle.import_evaluation_set(text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION socle.import_evaluation_set(text, text) TO pg_read_server_files;
 GRANT EXECUTE ON FUNCTION socle.export_corpus_rows(text, boolean) TO PUBLIC;
 
 -- Models that come as one file: what was imported, its bytes, the keys that vouch for it, and who may use a model.
@@ -2025,7 +2083,8 @@ SELECT m.name,
        coalesce(l.text_count, 0) AS text_count,
        m.public_use,
        m.package,
-       k.name AS vouched_by
+       k.name AS vouched_by,
+       m.endpoint
 FROM socle.model AS m
 LEFT JOIN socle.model_package AS p ON p.sha256 OPERATOR(pg_catalog.=) m.package
 LEFT JOIN socle.trusted_key AS k ON k.public_key OPERATOR(pg_catalog.=) p.public_key
@@ -2035,6 +2094,7 @@ LEFT JOIN pg_catalog.jsonb_to_recordset(socle.engine_report() OPERATOR(pg_catalo
 COMMENT ON COLUMN socle.model_status.public_use IS 'everybody may use it; false: those in socle.model_grant';
 COMMENT ON COLUMN socle.model_status.package IS 'package that it was imported from; NULL: a directory of the server';
 COMMENT ON COLUMN socle.model_status.vouched_by IS 'name of the trusted key that has signed the package; NULL: nobody vouches for the model';
+COMMENT ON COLUMN socle.model_status.endpoint IS 'endpoint that the model runs on; NULL: this machine';
 
 REVOKE ALL ON FUNCTION socle.drop_model(text, boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION socle.export_model(text, text) FROM PUBLIC;
@@ -2113,11 +2173,12 @@ AS 'MODULE_PATHNAME', 'ledger_report_wrapper';
 COMMENT ON FUNCTION socle_internal.ledger_report IS 'state of the ledger as one JSON object, as shown by socle.ledger_status; starts nothing';
 
 CREATE VIEW socle.ledger_status AS
-SELECT p.state, p.state_reason, p.chain, p.first_number, p.last_number, p.last_at, p.chain_count, p.segment_count, p.bytes
+SELECT p.state, p.state_reason, p.chain, p.first_number, p.last_number, p.last_at, p.chain_count, p.segment_count, p.bytes,
+       p.unanswered_count
 FROM (SELECT socle_internal.ledger_report() AS report OFFSET 0) AS r
 CROSS JOIN LATERAL pg_catalog.jsonb_to_record(r.report) AS p (
     state text, state_reason text, chain text, first_number bigint, last_number bigint, last_at timestamp with time zone,
-    chain_count integer, segment_count integer, bytes bigint);
+    chain_count integer, segment_count integer, bytes bigint, unanswered_count bigint);
 COMMENT ON VIEW socle.ledger_status IS 'state of the ledger of the cluster, for members of pg_monitor';
 COMMENT ON COLUMN socle.ledger_status.state IS 'writing; stopped (its process starts when it is needed); unreadable: something in its directory is not as it was written or does not belong there, and entries are written all the same; failed: nothing can be written, so nothing is sent to endpoints';
 COMMENT ON COLUMN socle.ledger_status.state_reason IS 'why it failed or cannot be read';
@@ -2128,6 +2189,7 @@ COMMENT ON COLUMN socle.ledger_status.last_at IS 'when that was written';
 COMMENT ON COLUMN socle.ledger_status.chain_count IS 'chains on disk; those besides the current one were written elsewhere or before';
 COMMENT ON COLUMN socle.ledger_status.segment_count IS 'files of all chains';
 COMMENT ON COLUMN socle.ledger_status.bytes IS 'their size';
+COMMENT ON COLUMN socle.ledger_status.unanswered_count IS 'requests to endpoints in the newest file whose outcome is not in it: those under way, and those that may have left and were never answered';
 GRANT SELECT ON socle.ledger_status TO pg_monitor;
 
 -- From an answer, a citation or a vector to where it comes from, and to what was made of it. What the ledger has is for those who

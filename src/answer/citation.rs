@@ -3,7 +3,7 @@
 use super::context::Context;
 use super::document::Document;
 use crate::catalog::CorpusSpec;
-use crate::catalog::privileges::as_reader;
+use crate::catalog::privileges::{as_reader, may_read_extractor};
 use crate::pg::{plan_cache, value};
 use socle_core::Result;
 use socle_core::answer::content_hash;
@@ -11,6 +11,7 @@ use socle_core::document::RecognizedPage;
 use std::ops::Range;
 
 const RECOGNITION: &str = include_str!("../../sql/answer/recognition.sql");
+const EXTRACTOR: &str = include_str!("../../sql/answer/extractor.sql");
 
 /// What is cited.
 #[derive(Clone, Debug)]
@@ -60,6 +61,8 @@ impl Cited {
         ];
         members.extend(best.title.as_ref().map(|title| format!("\"title\":{}", value::string(title))));
         members.extend(numbered.page(start).map(|page| format!("\"page\":{page}")));
+        let extractor = extractor(corpus, best.ranked.chunk_id)?;
+        members.extend(extractor.map(|name| format!("\"extractor\":{}", value::string(&name))));
         let confidence = recognition_confidence(corpus, best.ranked.chunk_id)?;
         members.extend(confidence.map(|sure| format!("\"recognition_confidence\":{sure:.3}")));
         members.extend(confidence.filter(|sure| is_unsure(*sure)).map(|_| "\"recognition_unsure\":true".to_string()));
@@ -69,6 +72,17 @@ impl Cited {
 
 fn is_unsure(confidence: f32) -> bool {
     confidence * 1000.0 < f32::from(RecognizedPage::UNSURE_PERMILLE)
+}
+
+/// What the text of a chunk was extracted with, where that is known and the caller may read it; `None` for a text that is a value of
+/// a column.
+fn extractor(corpus: &CorpusSpec, chunk: i64) -> Result<Option<String>> {
+    if !may_read_extractor(corpus) {
+        return Ok(None);
+    }
+    let sql = corpus.sql(EXTRACTOR);
+    let found = as_reader(corpus, || plan_cache::rows(&sql, &[chunk.into()], 1, |row| row.get::<String>(1)))?;
+    Ok(found.into_iter().flatten().next())
 }
 
 /// How sure the model was that recognised the text of a chunk in a picture, from 0 to 1; `None` for the text of the file.

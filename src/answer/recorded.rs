@@ -31,6 +31,7 @@ struct Citation<'a> {
     start_offset: i32,
     end_offset: i32,
     content_sha256: String,
+    extractor: Option<String>,
 }
 
 /// Tells the ledger of an answer, or that a question was declined; not why, because that names words of the question.
@@ -59,12 +60,17 @@ pub fn tell(asked: &Asked, request: &SearchRequest, answer: &Answer) {
 
 /// A citation as the ledger has it. The key is a text, so that its numbers keep all their digits.
 fn cited(json: &str) -> Option<Value> {
-    let Citation { corpus, source_key, start_offset, end_offset, content_sha256 } = serde_json::from_str(json).ok()?;
-    Some(json!({
+    let citation: Citation<'_> = serde_json::from_str(json).ok()?;
+    let Citation { corpus, source_key, start_offset, end_offset, content_sha256, extractor } = citation;
+    let mut cited = json!({
         "corpus": corpus,
         "source_key": source_key.get(),
         "start_offset": start_offset,
         "end_offset": end_offset,
         "content_sha256": content_sha256,
-    }))
+    });
+    if let Some(extractor) = extractor {
+        cited["extractor"] = extractor.into();
+    }
+    Some(cited)
 }

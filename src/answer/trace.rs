@@ -6,7 +6,8 @@
 //! the caller, who may read the ledger. An answer is traced without reading any source.
 
 use super::cite;
-use crate::catalog::CorpusSpec;
+use crate::catalog::privileges::may_read_extractor;
+use crate::catalog::{CorpusSpec, sql_template};
 use crate::ledger::{self, LedgerEntry};
 use crate::pg::arguments::Arguments;
 use crate::pg::error::report;
@@ -75,8 +76,10 @@ fn trace_chunk(call: pg_sys::FunctionCallInfo) -> Result<Rows, ErrorReport> {
         let found = with_corpora(std::slice::from_ref(&name), |corpora| {
             let Some(corpus) = corpora.first() else { return Ok(None) };
             let keys = &corpus.tables.key_columns;
+            let extractor = if may_read_extractor(corpus) { ", 'extractor', k.extractor" } else { "" };
+            let sql = sql_template::expand(CHUNK, corpus, &[("extractor", extractor)]);
             let found = as_self(|| {
-                plan_cache::rows(&corpus.sql(CHUNK), &[chunk.into()], 1, |row| {
+                plan_cache::rows(&sql, &[chunk.into()], 1, |row| {
                     (row.get::<String>(1).unwrap_or_default(), row.key(2, keys))
                 })
             })?;
@@ -113,6 +116,7 @@ struct Citation<'a> {
     start_offset: i32,
     end_offset: i32,
     content_sha256: String,
+    extractor: Option<String>,
 }
 
 impl Citation<'_> {
@@ -123,6 +127,9 @@ impl Citation<'_> {
             "end_offset": self.end_offset,
             "content_sha256": self.content_sha256,
         });
+        if let Some(extractor) = &self.extractor {
+            detail["extractor"] = extractor.as_str().into();
+        }
         if let Some(state) = state {
             detail["state"] = state.into();
         }
@@ -139,6 +146,7 @@ struct Told {
     start_offset: i32,
     end_offset: i32,
     content_sha256: String,
+    extractor: Option<String>,
 }
 
 impl Told {
@@ -148,15 +156,14 @@ impl Told {
     }
 
     fn step(&self) -> Result<Row> {
-        let json = format!(
-            "{{\"corpus\":{},\"source_key\":{},\"start_offset\":{},\"end_offset\":{},\"content_sha256\":{}}}",
-            value::string(&self.corpus),
-            self.source_key,
-            self.start_offset,
-            self.end_offset,
-            value::string(&self.content_sha256)
-        );
-        let citation: Citation<'_> = serde_json::from_str(&json).map_err(|_| damaged())?;
+        let citation = Citation {
+            corpus: self.corpus.clone(),
+            source_key: serde_json::from_str(&self.source_key).map_err(|_| damaged())?,
+            start_offset: self.start_offset,
+            end_offset: self.end_offset,
+            content_sha256: self.content_sha256.clone(),
+            extractor: self.extractor.clone(),
+        };
         Ok(citation.step(&self.source_key, None))
     }
 }

@@ -3,6 +3,7 @@
 //! written of the same chunks is not written again.
 
 use super::definition;
+use super::evaluation_set::EvaluationSets;
 use super::new_directory::{NewDirectory, NewFile};
 use super::progress::{Identity, Progress, request};
 use super::read_chunks::{self, Columns, KeyForm, Position};
@@ -42,6 +43,7 @@ struct ExportOptions {
     directory: String,
     incomplete: bool,
     part_bytes: usize,
+    evaluation_sets: Vec<pg_sys::Oid>,
 }
 
 #[pg_extern(sql = false)]
@@ -69,6 +71,7 @@ fn options(arguments: Arguments) -> Result<ExportOptions> {
         directory: arguments.short_text(1, "directory")?.ok_or_else(|| invalid("directory must not be null"))?,
         incomplete: arguments.boolean(2).unwrap_or_default(),
         part_bytes: (megabytes.unsigned_abs() as usize) << 20,
+        evaluation_sets: arguments.oids(4).unwrap_or_default(),
     })
 }
 
@@ -76,11 +79,14 @@ fn export(corpus: &CorpusSpec, options: &ExportOptions) -> Result<Vec<ArchiveFil
     let incomplete_because = read_chunks::check_complete(corpus, options.incomplete)?;
     let mut manifest = begun(corpus, incomplete_because)?;
     let layout = manifest.layout()?;
+    let sets = EvaluationSets::named(options.evaluation_sets.clone())?;
+    let set_names = sets.names();
     let directory = NewDirectory::begin(Path::new(&options.directory))?;
     let (part, who) = (options.part_bytes.to_string(), run_as::current_user().to_u32().to_string());
-    let request = request(&manifest, &[&part, &who]);
+    let request = request(&manifest, &[&part, &who, &set_names.join(" ")]);
     let export = Export { corpus, directory: &directory, layout, part_bytes: options.part_bytes, request };
     export.write(&mut manifest)?;
+    manifest.evaluation_sets = sets.write(&directory)?;
     let text = serde_json::to_vec_pretty(&manifest)
         .map_err(|error| Error::new(Kind::Bug, "could not encode a manifest").detail(error.to_string()))?;
     let own = directory.write_file(MANIFEST, &text)?;
@@ -94,8 +100,9 @@ fn export(corpus: &CorpusSpec, options: &ExportOptions) -> Result<Vec<ArchiveFil
     }
     let event = Event::new(EventKind::ExportCorpus).with("corpus", corpus.name.clone());
     let event = event.with("directory", options.directory.clone()).with("chunks", manifest.chunk_count);
-    ledger::record(event.with("manifest_sha256", own.sha256.clone()));
-    Ok(manifest.files.into_iter().chain([own, sums]).collect())
+    ledger::record(event.with("evaluation_sets", set_names).with("manifest_sha256", own.sha256.clone()));
+    let sets = manifest.evaluation_sets.into_iter().map(|table| table.file);
+    Ok(manifest.files.into_iter().chain(sets).chain([own, sums]).collect())
 }
 
 /// The manifest, without what is counted.
@@ -188,6 +195,9 @@ impl Export<'_> {
         manifest.files = files;
         (manifest.chunk_count, manifest.document_count) = (identity.chunk_count, identity.document_count);
         manifest.left_out_count = position.left_out;
+        if self.corpus.has_files() {
+            manifest.extractors = identity.extractors();
+        }
         manifest.complete &= position.left_out == 0;
         Ok(())
     }

@@ -18,7 +18,7 @@ use crate::pg::{backend, gucs, relation, run_as, spi};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use sha2::{Digest, Sha256};
-use socle_core::corpus::archive::{ArchiveLayout, ArchivedChunk};
+use socle_core::corpus::archive::{ArchiveLayout, ArchivedChunk, FileLayout, FileRows};
 use socle_core::corpus::manifest::{ArchiveFile, ArchivedModel, Definition, MANIFEST, MAX_BYTES, Manifest};
 use socle_core::corpus::template::Template;
 use socle_core::document::ExtractLimits;
@@ -148,41 +148,60 @@ fn fill(
     Ok(())
 }
 
-/// The chunks of a file, whose checksum is compared before anything of it is read, and each row with its own hash afterwards.
+/// The chunks of a file, each of which is compared with its own hash.
 fn chunks_of(
     directory: &Directory,
     file: &ArchiveFile,
     layout: &ArchiveLayout,
     template: &Template,
 ) -> Result<Vec<ArchivedChunk>> {
-    let changed = |detail: String| {
-        Error::new(Kind::DamagedDocument, format!("\"{}\" is not the file that was exported", file.name)).detail(detail)
+    let FileRows::Chunks(chunks) = file_of(directory, file, FileLayout::Chunks(layout.clone()))? else {
+        return Err(engine_client::unexpected());
     };
-    memory::ensure(COPIES.saturating_mul(usize::try_from(file.bytes).unwrap_or(usize::MAX)))?;
-    let bytes = read(directory, &file.name, file.bytes.min(MAX_INPUT_BYTES as u64))?;
-    let found = format!("{:x}", Sha256::digest(&bytes));
-    if found != file.sha256 {
-        return Err(changed(format!("Its SHA-256 is {found}, that in the manifest {}.", file.sha256)));
-    }
-    let limits = ExtractLimits { text_bytes: ANSWER_BYTES, ..gucs::extract_limits() };
-    let request = Request::ReadArchive { layout: layout.clone(), limits, bytes: &bytes };
-    let chunks = match engine_client::ask(request)?.pop() {
-        Some(Response::Archived(chunks)) => chunks,
-        Some(Response::Failed { error, .. }) => return Err(error),
-        _ => return Err(engine_client::unexpected()),
-    };
-    if chunks.len() as u64 != file.rows {
-        return Err(changed(format!("It has {} rows, the manifest counts {}.", chunks.len(), file.rows)));
-    }
     for (number, chunk) in (1_u64..).zip(&chunks) {
         if let Some(damage) = chunk.damage(template) {
-            return Err(changed(format!("Row {number} is damaged. {damage}")));
+            return Err(changed(file, format!("Row {number} is damaged. {damage}")));
         }
     }
     Ok(chunks)
 }
 
-fn read(directory: &Directory, name: &str, limit: u64) -> Result<Vec<u8>> {
+/// The rows of a file whose checksum is that of the manifest. It is compared before anything of the file is read.
+///
+/// # Errors
+/// `DamagedDocument` for any other file; `UnreadableFile`; `OutOfMemory`; those of the engine.
+pub fn file_of(directory: &Directory, file: &ArchiveFile, layout: FileLayout) -> Result<FileRows> {
+    memory::ensure(COPIES.saturating_mul(usize::try_from(file.bytes).unwrap_or(usize::MAX)))?;
+    let bytes = read(directory, &file.name, file.bytes.min(MAX_INPUT_BYTES as u64))?;
+    let found = format!("{:x}", Sha256::digest(&bytes));
+    if found != file.sha256 {
+        return Err(changed(file, format!("Its SHA-256 is {found}, that in the manifest {}.", file.sha256)));
+    }
+    let limits = ExtractLimits { text_bytes: ANSWER_BYTES, ..gucs::extract_limits() };
+    let rows = match engine_client::ask(Request::ReadArchive { layout, limits, bytes: &bytes })?.pop() {
+        Some(Response::Archived(rows)) => rows,
+        Some(Response::Failed { error, .. }) => return Err(error),
+        _ => return Err(engine_client::unexpected()),
+    };
+    let count = match &rows {
+        FileRows::Chunks(chunks) => chunks.len(),
+        FileRows::Texts(texts) => texts.len(),
+    };
+    if count as u64 != file.rows {
+        return Err(changed(file, format!("It has {count} rows, the manifest counts {}.", file.rows)));
+    }
+    Ok(rows)
+}
+
+fn changed(file: &ArchiveFile, detail: String) -> Error {
+    Error::new(Kind::DamagedDocument, format!("\"{}\" is not the file that was exported", file.name)).detail(detail)
+}
+
+/// The bytes of a file of an export.
+///
+/// # Errors
+/// `UnreadableFile`, also for one of more than `limit` bytes.
+pub fn read(directory: &Directory, name: &str, limit: u64) -> Result<Vec<u8>> {
     let unreadable = |why: String| {
         Error::new(Kind::UnreadableFile, format!("\"{}\" cannot be read", directory.full_name(name))).detail(why)
     };

@@ -13,7 +13,7 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 use sha2::{Digest, Sha256};
-use socle_core::corpus::manifest::{ArchiveFile, CHECKSUMS, MANIFEST, part_name};
+use socle_core::corpus::manifest::{ArchiveFile, CHECKSUMS, MANIFEST, evaluation_set_name, part_name};
 use socle_core::{Error, Kind, Result};
 use std::cell::{Cell, RefCell};
 use std::fs::File;
@@ -126,7 +126,8 @@ impl NewDirectory {
     /// `AlreadyExists` for a file that no export has written.
     pub fn progress(&self) -> Result<Option<Progress>> {
         let names = with_unfinished(|unfinished| names(unfinished.opened.as_ref())).unwrap_or_default();
-        let parts: Vec<String> = (1..=names.len()).map(part_name).collect();
+        let numbers = 1..=names.len();
+        let parts: Vec<String> = numbers.clone().map(part_name).chain(numbers.map(evaluation_set_name)).collect();
         let is_own = |name: &String| {
             [PROGRESS, NEW_PROGRESS, MANIFEST, CHECKSUMS].contains(&name.as_str()) || parts.contains(name)
         };

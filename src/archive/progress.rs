@@ -5,8 +5,9 @@ use super::read_chunks::KeyedChunk;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use socle_core::corpus::archive::KeyValue;
-use socle_core::corpus::manifest::{ArchiveFile, Manifest, part_name};
+use socle_core::corpus::manifest::{ArchiveFile, ArchivedExtractor, Manifest, part_name};
 use socle_core::model::{hexadecimal, sha256};
+use std::collections::BTreeMap;
 
 /// Name of the file, which a complete export does not have.
 pub const PROGRESS: &str = "progress.json";
@@ -53,6 +54,7 @@ pub struct Identity {
     pub chunk_count: u64,
     /// Number of documents that begin in them.
     pub document_count: u64,
+    extractors: BTreeMap<Option<String>, u64>,
 }
 
 impl Identity {
@@ -61,6 +63,7 @@ impl Identity {
         let chunk = &keyed.chunk;
         self.chunk_count += 1;
         self.document_count += u64::from(chunk.ordinal == 1);
+        *self.extractors.entry(keyed.extractor.clone()).or_default() += 1;
         self.hash.update(keyed.number.to_le_bytes());
         for number in
             [chunk.ordinal, chunk.page.unwrap_or_default(), chunk.start_offset, chunk.end_offset, chunk.token_count]
@@ -77,6 +80,14 @@ impl Identity {
                 }
             }
         }
+    }
+
+    /// What the texts so far were extracted with.
+    pub fn extractors(&self) -> Vec<ArchivedExtractor> {
+        let counts = self.extractors.iter();
+        counts
+            .map(|(extractor, count)| ArchivedExtractor { extractor: extractor.clone(), chunk_count: *count })
+            .collect()
     }
 
     /// The SHA-256 so far.

@@ -20,7 +20,7 @@ const LIMIT: i64 = 200;
 const IDENTITIES: i64 = 5_000;
 
 /// Column of the first key column in [`CHUNKS`].
-const FIRST_KEY: i32 = 13;
+const FIRST_KEY: i32 = 14;
 
 /// How keys are read.
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +40,8 @@ pub struct KeyedChunk {
     pub chunk: ArchivedChunk,
     /// Its key as JSON if that was asked for.
     pub key: Option<Key>,
+    /// What its text was extracted from a file with, if that is known and the caller may read it.
+    pub extractor: Option<String>,
 }
 
 /// What of chunks is read, besides what identifies them.
@@ -128,7 +130,9 @@ pub fn next(
     position: &mut Position,
 ) -> Result<Vec<KeyedChunk>> {
     let form = if matches!(keys, KeyForm::Json) { "{keys s}" } else { "{keys k}" };
+    let extractor = if privileges::may_read_extractor(corpus) { "c.extractor" } else { "NULL::text AS extractor" };
     let extra = [
+        ("extractor", extractor.to_string()),
         ("archived_keys", expand(form, corpus, &[])),
         ("columns", columns.sql().to_string()),
         ("limit", columns.limit().to_string()),
@@ -191,7 +195,7 @@ fn chunk(
         token_vectors: row.get(12),
     };
     if columns == Columns::Nothing || chunk.embedding.len() == corpus.options.dimensions as usize {
-        return Ok(KeyedChunk { number, chunk, key: json });
+        return Ok(KeyedChunk { number, chunk, key: json, extractor: row.get(13) });
     }
     Err(Error::new(Kind::NotInState, format!("a chunk of corpus \"{}\" has no vector of its model", corpus.name))
         .hint("See socle.verify_corpus()."))

@@ -29,6 +29,8 @@ const COLUMNS: [(&str, pg_sys::Oid); 8] = [
 const VECTOR: &str = "embedding";
 /// Column with the token vectors, in the corpora that store them. A search does without what the caller may not read of it.
 const TOKEN_VECTORS: &str = "token_vectors";
+/// Column that says what the text of a file was extracted with.
+const EXTRACTOR: &str = "extractor";
 
 /// Locks source and chunk table of a corpus until the transaction ends. The row of the corpus in the snapshot, and its
 /// keyword index, must belong to these tables, whatever relations have their names by now.
@@ -81,6 +83,19 @@ pub fn require_chunks(corpus: &CorpusSpec) {
 pub fn may_read_token_vectors(corpus: &CorpusSpec) -> bool {
     let chunk = corpus.tables.chunk.unwrap_or_default().into();
     as_reader(corpus, || may_select(chunk, std::iter::once(TOKEN_VECTORS)))
+}
+
+/// Whether the chunk table says what its texts were extracted with: files only, and not yet one that an earlier version has
+/// made.
+pub fn has_extractor(corpus: &CorpusSpec) -> bool {
+    let chunk = corpus.tables.chunk.unwrap_or_default().into();
+    corpus.has_files() && value::column_type(chunk, EXTRACTOR) == Some(pg_sys::TEXTOID)
+}
+
+/// Whether who reads the corpus, see [`as_reader`], may read what its texts were extracted with.
+pub fn may_read_extractor(corpus: &CorpusSpec) -> bool {
+    let chunk = corpus.tables.chunk.unwrap_or_default().into();
+    has_extractor(corpus) && as_reader(corpus, || may_select(chunk, std::iter::once(EXTRACTOR)))
 }
 
 /// Refuses a chunk table whose columns have other types than socle gave them: values would be compared through casts

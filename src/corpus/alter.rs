@@ -85,10 +85,29 @@ fn set_egress(mut corpus: CorpusSpec, arguments: Arguments) -> Result<CorpusSpec
         egress_client::require_unlabelled(&corpus.name, source, corpus.text_columns())?;
     }
     as_superuser(|| spi::run(SET_EGRESS, &[corpus.name.as_str().into(), egress.clone().into()]))?;
-    corpus.options.egress.clone_from(&egress);
+    let before = std::mem::replace(&mut corpus.options.egress, egress.clone());
+    tell_of_shut(&corpus, &before)?;
     let event = Event::new(EventKind::AlterCorpus).with("corpus", corpus.name.as_str()).with("egress", egress);
     ledger::record(event.required());
     Ok(corpus)
+}
+
+/// Says what stops where an endpoint that was allowed `before` is not any more, or is not though the model runs there.
+fn tell_of_shut(corpus: &CorpusSpec, before: &[String]) -> Result<()> {
+    let (name, model, allowed) = (&corpus.name, &corpus.options.model, &corpus.options.egress);
+    let needed = model::row_of(model)?.and_then(|row| row.get("endpoint")?.as_str().map(str::to_string));
+    let needed = needed.filter(|endpoint| !allowed.contains(endpoint));
+    if let Some(endpoint) = &needed {
+        pgrx::notice!(
+            "model \"{model}\" of corpus \"{name}\" runs on endpoint \"{endpoint}\", which is not allowed: searches but those with mode => 'keyword' are refused, and the next change of the source breaks the corpus. Allow the endpoint again, or name another model with socle.alter_corpus(), and then call socle.resume_corpus()"
+        );
+    }
+    for endpoint in before.iter().filter(|endpoint| !allowed.contains(endpoint) && Some(*endpoint) != needed.as_ref()) {
+        pgrx::notice!(
+            "endpoint \"{endpoint}\" is sent nothing of corpus \"{name}\" any more: answers that it would write and results that it would rank are refused"
+        );
+    }
+    Ok(())
 }
 
 /// Whether anything but the endpoints is to change; nothing at all is checked as if it were.

@@ -30,6 +30,7 @@ const CHUNK_TABLE: &str = include_str!("../../sql/corpus/create_chunk_table.sql"
 const INLINE: &str = "ALTER TABLE {chunk} ALTER COLUMN embedding SET STORAGE PLAIN";
 const TOKEN_COLUMN: &str = include_str!("../../sql/corpus/create_token_column.sql");
 const RECOGNITION_COLUMN: &str = include_str!("../../sql/corpus/create_recognition_column.sql");
+const EXTRACTOR_COLUMN: &str = include_str!("../../sql/corpus/create_extractor_column.sql");
 const CHUNK_COLUMNS: &str = include_str!("../../sql/corpus/chunk_columns.sql");
 const PROTECT: &str = include_str!("../../sql/corpus/protect_chunks.sql");
 const TRIGGERS: &str = include_str!("../../sql/corpus/create_triggers.sql");
@@ -194,6 +195,14 @@ pub fn create_chunk_table(corpus: &CorpusSpec, key_definitions: &str, vector: &s
     if corpus.options.token_model.is_some() {
         spi::execute(&corpus.sql(TOKEN_COLUMN))?;
     }
+    create_columns_of_files(corpus)
+}
+
+/// Adds the columns of a chunk table whose documents are files, where they are not there.
+fn create_columns_of_files(corpus: &CorpusSpec) -> Result<()> {
+    if corpus.has_files() {
+        spi::execute(&corpus.sql(EXTRACTOR_COLUMN))?;
+    }
     if corpus.options.ocr_model.is_some() {
         spi::execute(&corpus.sql(RECOGNITION_COLUMN))?;
     }
@@ -267,9 +276,7 @@ fn adopt(corpus: &CorpusSpec, source: &Source, vector: &str) -> Result<bool> {
             .detail("Its comment does not say that its vectors are of this model.")
             .hint("Drop it, or name the corpus differently."));
     }
-    if corpus.options.ocr_model.is_some() {
-        spi::execute(&corpus.sql(RECOGNITION_COLUMN))?;
-    }
+    gucs::with_gucs(&[gucs::QUIET], || create_columns_of_files(corpus))?;
     pgrx::notice!("adopting the chunk table \"{}\"", corpus.tables.chunk_table);
     let sql = expand(
         "DROP POLICY IF EXISTS socle_source_row ON {chunk}; COMMENT ON TABLE {chunk} IS {comment}",

@@ -110,7 +110,7 @@ impl UnderWay {
     fn answer(self) -> (usize, Response) {
         let Self { number, model, computation, bytes } = self;
         let read = |computation| match model.kind {
-            ModelKind::Embedding => vectors(&model, computation, bytes),
+            ModelKind::Embedding => vectors(&model, computation, bytes).map_err(|error| blamed(&model, error)),
             _ => scores(&model, computation),
         };
         let response = computation.and_then(|computation| read(computation).map_err(|error| (error, None)));
@@ -190,6 +190,19 @@ fn vectors(model: &ModelSpec, computation: Computation, bytes: usize) -> Result<
     let probe = values.split_off(values.len().saturating_sub(width));
     served(model)?.check_vector(&model.name, answered.as_deref(), &probe)?;
     Ok(Response::Vectors(values))
+}
+
+/// The error for texts that an endpoint refuses. If it refuses the probe alone in the same way, no text is at fault: the endpoint, or
+/// how it was registered, is.
+fn blamed(model: &ModelSpec, error: Error) -> Error {
+    if error.kind != Kind::EndpointFailed {
+        return error;
+    }
+    let probed = served(model).and_then(|served| Computation::embed(served, false, vec![PROBE_TEXT]));
+    match probed.and_then(Computation::vectors) {
+        Err(again) if again.kind == error.kind => Error { kind: Kind::EndpointMisconfigured, ..error },
+        _ => error,
+    }
 }
 
 fn rerank(model: &ModelSpec, truncate: bool, query: &str, documents: Vec<&str>) -> Result<Computation> {

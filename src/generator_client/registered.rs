@@ -1,13 +1,14 @@
 //! How functions find a registered generator.
 
 use crate::model_files;
-use crate::pg::{gucs, plan_cache};
+use crate::pg::{gucs, plan_cache, snapshot};
 use serde_json::Value;
 use socle_core::generator::GeneratorSpec;
 use socle_core::model::ModelFile;
 use socle_core::{Error, Kind, Result, hint};
 
 const FIND: &str = include_str!("../../sql/generator/find_generator.sql");
+const MAY_USE: &str = include_str!("../../sql/generator/may_use.sql");
 const NAMES: &str = include_str!("../../sql/generator/generator_names.sql");
 const ENDPOINT_NAMES: &str = include_str!("../../sql/endpoint/endpoint_names.sql");
 
@@ -19,8 +20,8 @@ fn text(row: plan_cache::Row) -> String {
 /// The generator passed to a function, or the default one.
 ///
 /// # Errors
-/// `InvalidArgument` when there is neither; `UnknownModel`, with the registered names; `DamagedModelFile` when its row was
-/// changed by hand.
+/// `InvalidArgument` when there is neither; `UnknownModel`, with the registered names; `NotPermitted` where it is not public
+/// and was not granted; `DamagedModelFile` when its row was changed by hand.
 pub fn find(name: Option<String>) -> Result<GeneratorSpec> {
     let Some(name) = name.or_else(gucs::default_generator) else {
         return Err(Error::new(Kind::InvalidArgument, "no generator specified")
@@ -30,6 +31,7 @@ pub fn find(name: Option<String>) -> Result<GeneratorSpec> {
     let damaged =
         || Error::new(Kind::DamagedModelFile, format!("the row of generator \"{name}\" in socle.generator is damaged"));
     let row: Value = serde_json::from_str(&row).map_err(|_| damaged())?;
+    require_use(&name, &row)?;
     let package = row.get("package").and_then(Value::as_str);
     let what = format!("generator \"{name}\"");
     model_files::require_signed(package, &what)?;
@@ -45,6 +47,32 @@ pub fn find(name: Option<String>) -> Result<GeneratorSpec> {
         spec.file.path = model_files::path_for_engine(&spec.file.path);
     }
     Ok(spec)
+}
+
+/// Refuses a generator that the caller may not use; `row` is its row.
+///
+/// # Errors
+/// `NotPermitted`.
+pub fn require_use(name: &str, row: &Value) -> Result<()> {
+    if row.get("public_use").and_then(Value::as_bool).unwrap_or(true) {
+        return Ok(());
+    }
+    let may = snapshot::in_latest_snapshot_to_read(|| {
+        plan_cache::rows(MAY_USE, &[name.into()], 1, |row| row.get::<bool>(1) == Some(true))
+    })?;
+    if may.first() == Some(&true) {
+        return Ok(());
+    }
+    Err(Error::new(Kind::NotPermitted, format!("permission denied for generator \"{name}\""))
+        .hint("Whoever registers generators can grant its use with socle.grant_generator()."))
+}
+
+/// Refuses a name that no generator has.
+///
+/// # Errors
+/// `UnknownModel`.
+pub fn require_known(name: &str) -> Result<()> {
+    if is_registered(name)? { Ok(()) } else { Err(unknown(name)?) }
 }
 
 /// Whether there is a generator of this name.

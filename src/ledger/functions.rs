@@ -256,7 +256,7 @@ fn state() -> Result<Value> {
     let failure = running.as_ref().and_then(|report| report.ledger_failure.clone());
     let failure = failure.or_else(|| running.is_none().then(egress_client::failure).flatten());
     let (mut bytes, mut segments) = (0, 0);
-    let mut current = None;
+    let (mut current, mut unanswered) = (None, None);
     let chains = match read::chains(Path::new(LEDGER_DIRECTORY)) {
         Ok(chains) => chains,
         Err(fault) => {
@@ -273,6 +273,7 @@ fn state() -> Result<Value> {
         if chain.is_current {
             let last = chain.segments.iter().rev().find_map(|(_, path)| read::last_entry(path).ok());
             current = last.map(|last| (chain.origin.clone(), chain.segments[0].0, last));
+            unanswered = chain.segments.last().and_then(|(_, path)| read::unanswered(path).ok());
         }
     }
     let (chain, first, last) =
@@ -292,5 +293,6 @@ fn state() -> Result<Value> {
         "chain_count": chains.len(),
         "segment_count": segments,
         "bytes": bytes,
+        "unanswered_count": unanswered,
     }))
 }

@@ -76,7 +76,10 @@ fn exported(name: &str, source: Option<String>) -> Result<Exported> {
             (row, true)
         }
         None => match generator_client::row_of(name)? {
-            Some(row) => (row, false),
+            Some(row) => {
+                generator_client::require_use(name, &row)?;
+                (row, false)
+            }
             None => return Err(model::unknown(name)?),
         },
     };

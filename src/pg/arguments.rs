@@ -158,8 +158,18 @@ impl Arguments {
     /// The elements of a `name[]` without NULLs.
     pub fn names(self, at: usize) -> Option<Vec<String>> {
         self.datum(at).map(|datum| {
-            let (_, _, datums, nulls) = deconstruct(datum, pg_sys::NAMEOID, pg_sys::NAMEDATALEN as i32, b'c');
+            let (_, _, datums, nulls) = deconstruct(datum, pg_sys::NAMEOID, (pg_sys::NAMEDATALEN as i32, false), b'c');
             datums.iter().zip(nulls).filter(|(_, null)| !**null).map(|(datum, _)| name(*datum)).collect()
+        })
+    }
+
+    /// The elements of an array of OIDs, e.g. of type `regclass[]`, without NULLs.
+    pub fn oids(self, at: usize) -> Option<Vec<pg_sys::Oid>> {
+        self.datum(at).map(|datum| {
+            let (_, _, datums, nulls) =
+                deconstruct(datum, pg_sys::REGCLASSOID, (size_of::<pg_sys::Oid>() as i32, true), b'i');
+            let oids = datums.iter().zip(nulls).filter(|(_, null)| !**null);
+            oids.map(|(datum, _)| pg_sys::Oid::from(u32::try_from(datum.value()).unwrap_or_default())).collect()
         })
     }
 
@@ -283,7 +293,7 @@ fn name(datum: pg_sys::Datum) -> String {
 
 fn texts(datum: pg_sys::Datum, name: &str) -> Result<Texts> {
     check_size(datum, name, MAX_ARRAY_BYTES).map_err(|error| error.hint("Pass the texts in several arrays."))?;
-    let (dimensions, lower_bounds, datums, nulls) = deconstruct(datum, pg_sys::TEXTOID, -1, b'i');
+    let (dimensions, lower_bounds, datums, nulls) = deconstruct(datum, pg_sys::TEXTOID, (-1, false), b'i');
     let mut elements = memory::with_capacity(datums.len())?;
     for (at, (datum, null)) in datums.iter().zip(nulls).enumerate() {
         let name = || format!("element {} of {name}", at + 1);
@@ -296,7 +306,7 @@ fn texts(datum: pg_sys::Datum, name: &str) -> Result<Texts> {
 fn deconstruct(
     datum: pg_sys::Datum,
     element: pg_sys::Oid,
-    length: i32,
+    (length, by_value): (i32, bool),
     align: u8,
 ) -> (Vec<i32>, Vec<i32>, &'static [pg_sys::Datum], &'static [bool]) {
     let (mut datums, mut nulls, mut count) = (std::ptr::null_mut(), std::ptr::null_mut(), 0);
@@ -310,7 +320,7 @@ fn deconstruct(
         let dimensions = std::slice::from_raw_parts(header, rank).to_vec();
         let lower_bounds = std::slice::from_raw_parts(header.add(rank), rank).to_vec();
         let align = align.cast_signed();
-        pg_sys::deconstruct_array(array, element, length, false, align, &mut datums, &mut nulls, &mut count);
+        pg_sys::deconstruct_array(array, element, length, by_value, align, &mut datums, &mut nulls, &mut count);
         let count = usize::try_from(count).unwrap_or_default();
         let slices = if count == 0 {
             (&[] as &[pg_sys::Datum], &[] as &[bool])

@@ -41,7 +41,7 @@ pub fn sqlstate(kind: Kind) -> PgSqlErrorCode {
         Kind::ConnectionLost => PgSqlErrorCode::ERRCODE_CONNECTION_FAILURE,
         Kind::MalformedAnswer => PgSqlErrorCode::ERRCODE_PROTOCOL_VIOLATION,
         Kind::KeyRefused => PgSqlErrorCode::ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION,
-        Kind::EndpointFailed => PgSqlErrorCode::ERRCODE_EXTERNAL_ROUTINE_EXCEPTION,
+        Kind::EndpointFailed | Kind::EndpointMisconfigured => PgSqlErrorCode::ERRCODE_EXTERNAL_ROUTINE_EXCEPTION,
     }
 }
 

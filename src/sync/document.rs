@@ -15,6 +15,7 @@ use socle_core::chunk::Chunk;
 use socle_core::corpus::diff::{Diff, diff};
 use socle_core::corpus::template::ContextFields;
 use socle_core::corpus::{array_literal, chunk_hash};
+use socle_core::document::extractor;
 use socle_core::protocol::{Request, Response, Role};
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
@@ -68,6 +69,8 @@ pub struct NewChunk {
     pub page: Option<i32>,
     /// How sure the model was that recognised text of it, from 0 to 1, if any was.
     pub recognition_confidence: Option<f32>,
+    /// What it was extracted from a file with.
+    pub extractor: Option<String>,
 }
 
 /// A chunk in the chunk table.
@@ -199,6 +202,7 @@ pub fn chunk(job: &Job, documents: &mut [Document]) -> Result<(), Failure> {
         Some(number) => Failure::of(documents[changed[number]].claim.job_id, "chunk", error),
         None => Failure::new("chunk", error),
     })?;
+    let ocr_digest = job.ocr.as_ref().map(|ocr| ocr.model.digest());
     for (at, chunks) in changed.into_iter().zip(results) {
         let document = &mut documents[at];
         // The text may be megabytes, and is no longer needed.
@@ -218,7 +222,9 @@ pub fn chunk(job: &Job, documents: &mut [Document]) -> Result<(), Failure> {
                 let heading_literal = array_literal(&chunk.heading_path);
                 let recognition_confidence = origin.certainty.at(chunk.start..chunk.end);
                 let page = page.map(u32::cast_signed);
-                NewChunk { hash, head, context, heading_literal, page, recognition_confidence, chunk }
+                let recognized_by = recognition_confidence.and(ocr_digest.as_deref());
+                let extractor = job.has_extractor.then(|| extractor(recognized_by));
+                NewChunk { hash, head, context, heading_literal, page, recognition_confidence, extractor, chunk }
             })
             .collect();
         document.distrust_other_texts();

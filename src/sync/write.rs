@@ -19,6 +19,7 @@ const INSERT_CHUNKS: &str = include_str!("../../sql/sync/insert_chunks.sql");
 const TOKEN_VECTORS: &str = include_str!("../../sql/sync/token_vectors.sql");
 const MOVE_CHUNKS: &str = include_str!("../../sql/sync/move_chunks.sql");
 const UPDATE_RECOGNITION: &str = include_str!("../../sql/sync/update_recognition.sql");
+const UPDATE_EXTRACTOR: &str = include_str!("../../sql/sync/update_extractor.sql");
 const DELETE_CHUNKS: &str = include_str!("../../sql/sync/delete_chunks.sql");
 const STORE_DOCUMENTS: &str = include_str!("../../sql/sync/store_documents.sql");
 const REMOVE_CHUNKS: &str = include_str!("../../sql/sync/remove_document_chunks.sql");
@@ -164,23 +165,25 @@ fn replace(
     Ok(Counts { embedded: ready.vectors.len() as i64, reused: reused + kept, deleted, done: documents.len() })
 }
 
-/// The statement that inserts new chunks, with or without token vectors.
+/// The statement that inserts new chunks, with the columns that not every chunk table has, in this order.
 fn insertion(job: &Job) -> String {
-    let value = if job.token_model.is_some() { format!(", {}", job.corpus.sql(TOKEN_VECTORS)) } else { String::new() };
-    let [name, array] = if value.is_empty() { ["", ""] } else { [", token_vectors", ", $12::bytea[]"] };
-    let number = if value.is_empty() { 12 } else { 13 };
-    let recognition = |text: String| if job.ocr.is_some() { text } else { String::new() };
-    let recognition_name = recognition(", recognition_confidence".into());
-    let recognition_array = recognition(format!(", ${number}::real[]"));
-    let recognition = recognition(", n.recognition_confidence".into());
+    let tokens = job.token_model.as_ref().map(|_| ("token_vectors", "bytea", job.corpus.sql(TOKEN_VECTORS)));
+    let recognition = job.ocr.as_ref().map(|_| {
+        let name = "recognition_confidence";
+        (name, "real", format!("n.{name}"))
+    });
+    let extractor = job.has_extractor.then(|| ("extractor", "text", "n.extractor".to_string()));
+    let [mut names, mut values, mut arrays] = [const { String::new() }; 3];
+    for (number, (name, kind, value)) in (12..).zip([tokens, recognition, extractor].into_iter().flatten()) {
+        names.push_str(&format!(", {name}"));
+        values.push_str(&format!(", {value}"));
+        arrays.push_str(&format!(", ${number}::{kind}[]"));
+    }
     let extra = [
-        ("recognition_name", recognition_name.as_str()),
-        ("recognition_array", &recognition_array),
-        ("recognition", &recognition),
         ("vector_type", job.vector_type.as_str()),
-        ("token_vectors", &value),
-        ("token_vectors_name", name),
-        ("token_vectors_array", array),
+        ("optional_names", &names),
+        ("optional_values", &values),
+        ("optional_arrays", &arrays),
     ];
     sql_template::expand(INSERT_CHUNKS, &job.corpus, &extra)
 }
@@ -222,6 +225,9 @@ fn insert(job: &Job, documents: &[&Document], ready: &Ready, client: &mut SpiCli
             arguments
                 .push(rows.iter().map(|(.., new)| new.recognition_confidence).collect::<Vec<Option<f32>>>().into());
         }
+        if job.has_extractor {
+            arguments.push(rows.iter().map(|(.., new)| new.extractor.clone()).collect::<Vec<Option<String>>>().into());
+        }
         client.update(sql.as_str(), None, &arguments)?;
     }
     let mut first: HashSet<[u8; 32]> = HashSet::new();
@@ -260,6 +266,13 @@ fn rearrange(job: &Job, documents: &[&Document], client: &mut SpiClient<'_>) -> 
             kept.clone().map(|(.., new)| new.recognition_confidence).collect::<Vec<Option<f32>>>().into(),
         ];
         client.update(job.corpus.sql(UPDATE_RECOGNITION).as_str(), None, &arguments)?;
+    }
+    if job.has_extractor {
+        let arguments = [
+            kept.clone().map(|(old, ..)| old.chunk_id).collect::<Vec<i64>>().into(),
+            kept.clone().map(|(.., new)| new.extractor.clone()).collect::<Vec<Option<String>>>().into(),
+        ];
+        client.update(job.corpus.sql(UPDATE_EXTRACTOR).as_str(), None, &arguments)?;
     }
     if !documents.is_empty() {
         let arguments = [

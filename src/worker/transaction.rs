@@ -153,6 +153,7 @@ impl WorkerError {
                     | Kind::ConnectionLost
                     | Kind::MalformedAnswer
                     | Kind::KeyRefused
+                    | Kind::EndpointMisconfigured
             )
         );
         // The memory that one document needs is its own fault. Otherwise: privileges, names, resources, operator

@@ -1,5 +1,6 @@
 //! Corpora are taken away and brought back: files, rows, and what must not happen. This file has what the subjects share.
 
+mod evaluation_set;
 mod files;
 mod import;
 mod leaving;

@@ -3,6 +3,7 @@
 
 mod corpus;
 mod model;
+mod model_refused;
 mod model_server;
 mod process;
 mod real_server;

@@ -1,4 +1,4 @@
-//! Chunks of a corpus as Apache Parquet files, which pandas, DuckDB, LanceDB and others read.
+//! Chunks of a corpus, and tables of texts beside it, as Apache Parquet files, which pandas, DuckDB, LanceDB and others read.
 //!
 //! Writes to what it is given, and reads from memory; opens no file and knows nothing of PostgreSQL. Sessions of PostgreSQL
 //! only write: files are read in the process that the engine has for one document.
@@ -6,9 +6,11 @@
 mod columns;
 mod read;
 mod schema;
+mod texts;
 mod write;
 
-pub use read::read;
+pub use read::{read, read_file};
+pub use texts::TextsWriter;
 pub use write::PartWriter;
 
 use parquet::errors::ParquetError;

@@ -1,35 +1,72 @@
-//! Reads the chunks of a file that [`crate::PartWriter`] has written. Trusts nothing of it; to be called where a crash costs
+//! Reads the rows of a file that [`crate::PartWriter`] or [`crate::TextsWriter`] has written. Trusts nothing of it; to be called where a crash costs
 //! this file alone.
 
 use crate::columns::{Lists, Optional};
 use crate::damaged;
-use crate::schema::schema;
+use crate::schema::{schema, schema_of_texts};
 use bytes::Bytes;
 use parquet::column::reader::get_typed_column_reader;
 use parquet::data_type::{ByteArray, ByteArrayType, DataType, FloatType, Int32Type, Int64Type};
 use parquet::errors::ParquetError;
 use parquet::file::reader::{FileReader, RowGroupReader, SerializedFileReader};
+use parquet::schema::types::TypePtr;
 use socle_core::Result;
-use socle_core::corpus::archive::{ArchiveLayout, ArchivedChunk, KeyKind, KeyValue};
+use socle_core::corpus::archive::{ArchiveLayout, ArchivedChunk, FileLayout, FileRows, KeyKind, KeyValue, TextRow};
 use std::vec::IntoIter;
+
+/// The rows of a file, in order.
+///
+/// # Errors
+/// `DamagedDocument` for bytes that are no such file, or one of another layout.
+pub fn read_file(bytes: Vec<u8>, layout: &FileLayout) -> Result<FileRows> {
+    match layout {
+        FileLayout::Chunks(layout) => read(bytes, layout).map(FileRows::Chunks),
+        FileLayout::Texts(columns) => read_texts(bytes, columns).map(FileRows::Texts),
+    }
+}
 
 /// The chunks of a file, in order.
 ///
 /// # Errors
-/// `DamagedDocument` for bytes that are no such file, or one of another layout.
+/// Those of [`read_file`].
 pub fn read(bytes: Vec<u8>, layout: &ArchiveLayout) -> Result<Vec<ArchivedChunk>> {
+    let mut chunks = Vec::new();
+    for_each_group(bytes, schema(layout), &mut |group| group.read(layout, &mut chunks))?;
+    Ok(chunks)
+}
+
+fn read_texts(bytes: Vec<u8>, names: &[String]) -> Result<Vec<TextRow>> {
+    let mut rows: Vec<TextRow> = Vec::new();
+    for_each_group(bytes, schema_of_texts(names), &mut |mut group| {
+        let mut columns = Vec::with_capacity(names.len());
+        for _ in names {
+            columns.push(group.optional::<ByteArrayType>()?);
+        }
+        for _ in 0..group.count {
+            let values = columns.iter_mut().map(|column| column.next().flatten().map(text).transpose());
+            rows.push(values.collect::<Result<_>>()?);
+        }
+        Ok(())
+    })?;
+    Ok(rows)
+}
+
+/// Passes on the row groups of a file that has this schema.
+fn for_each_group(
+    bytes: Vec<u8>,
+    wanted: Result<TypePtr, ParquetError>,
+    take: &mut dyn FnMut(Group<'_>) -> Result<()>,
+) -> Result<()> {
     let file = SerializedFileReader::new(Bytes::from(bytes)).map_err(invalid)?;
-    let wanted = schema(layout).map_err(invalid)?;
-    if file.metadata().file_metadata().schema() != wanted.as_ref() {
+    if file.metadata().file_metadata().schema() != wanted.map_err(invalid)?.as_ref() {
         return Err(damaged("Its columns are not those that the manifest describes."));
     }
-    let mut chunks = Vec::new();
     for at in 0..file.num_row_groups() {
         let group = file.get_row_group(at).map_err(invalid)?;
         let count = usize::try_from(group.metadata().num_rows()).map_err(|_| damaged("A row group has no size."))?;
-        Group { reader: group.as_ref(), count, next: 0 }.read(layout, &mut chunks)?;
+        take(Group { reader: group.as_ref(), count, next: 0 })?;
     }
-    Ok(chunks)
+    Ok(())
 }
 
 /// A row group whose columns are read one after the other.

@@ -1,4 +1,4 @@
-//! The schema of a file.
+//! The schemas of files.
 
 use parquet::basic::{LogicalType, Repetition, Type as Physical};
 use parquet::errors::Result;
@@ -29,6 +29,15 @@ pub fn schema(layout: &ArchiveLayout) -> Result<TypePtr> {
         fields.push(number("token_vectors", Physical::BYTE_ARRAY, Repetition::OPTIONAL)?);
     }
     Ok(Arc::new(Type::group_type_builder("chunk").with_fields(fields).build()?))
+}
+
+/// The schema of a table of texts.
+pub fn schema_of_texts(columns: &[String]) -> Result<TypePtr> {
+    let fields = columns.iter().map(|name| {
+        let builder = Type::primitive_type_builder(name, Physical::BYTE_ARRAY).with_repetition(Repetition::OPTIONAL);
+        Ok(Arc::new(builder.with_logical_type(Some(LogicalType::String)).build()?))
+    });
+    Ok(Arc::new(Type::group_type_builder("row").with_fields(fields.collect::<Result<_>>()?).build()?))
 }
 
 fn number(name: &str, physical: Physical, repetition: Repetition) -> Result<TypePtr> {

@@ -7,7 +7,7 @@ use parquet::basic::{Compression, Encoding};
 use parquet::data_type::{ByteArray, ByteArrayType, DataType, FloatType, Int32Type, Int64Type};
 use parquet::errors::Result as ParquetResult;
 use parquet::file::metadata::KeyValue as Property;
-use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::types::ColumnPath;
 use socle_core::corpus::archive::{ArchiveLayout, ArchivedChunk, KeyKind, KeyValue};
@@ -60,17 +60,9 @@ impl<W: Write + Send> PartWriter<W> {
     /// # Errors
     /// `UnreadableFile`, `DiskFull` for what `out` fails with.
     pub fn begin(out: W, layout: &ArchiveLayout, properties: &[(&str, &str)]) -> Result<Self> {
-        let stored = properties.iter().map(|(key, value)| Property::new((*key).to_string(), (*value).to_string()));
-        let options = WriterProperties::builder()
-            .set_created_by(format!("socle {}", env!("CARGO_PKG_VERSION")))
-            .set_dictionary_enabled(false)
-            .set_statistics_enabled(EnabledStatistics::None)
-            .set_encoding(Encoding::PLAIN)
-            .set_compression(Compression::SNAPPY)
-            // Vectors do not get smaller.
-            .set_column_compression(vector_path(), Compression::UNCOMPRESSED)
-            .set_key_value_metadata(Some(stored.collect()))
-            .build();
+        // Vectors do not get smaller.
+        let options = self::properties(properties).set_column_compression(vector_path(), Compression::UNCOMPRESSED);
+        let options = options.build();
         let schema = schema(layout).map_err(|error| unwritable(&error))?;
         let file = SerializedFileWriter::new(out, schema, Arc::new(options)).map_err(|error| unwritable(&error))?;
         let rows = Rows::new(layout);
@@ -122,6 +114,18 @@ impl<W: Write + Send> PartWriter<W> {
         };
         written().map_err(|error| unwritable(&error))
     }
+}
+
+/// What all files have in common; `stored` are keys with values in the file.
+pub fn properties(stored: &[(&str, &str)]) -> WriterPropertiesBuilder {
+    let stored = stored.iter().map(|(key, value)| Property::new((*key).to_string(), (*value).to_string()));
+    WriterProperties::builder()
+        .set_created_by(format!("socle {}", env!("CARGO_PKG_VERSION")))
+        .set_dictionary_enabled(false)
+        .set_statistics_enabled(EnabledStatistics::None)
+        .set_encoding(Encoding::PLAIN)
+        .set_compression(Compression::SNAPPY)
+        .set_key_value_metadata(Some(stored.collect()))
 }
 
 fn vector_path() -> ColumnPath {
@@ -195,7 +199,7 @@ impl Rows {
 }
 
 /// Writes the next column of a row group.
-fn column<T: DataType, W: Write + Send>(
+pub fn column<T: DataType, W: Write + Send>(
     group: &mut SerializedRowGroupWriter<'_, W>,
     values: &[T::T],
     definition: Option<&Vec<i16>>,

@@ -2,9 +2,9 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use proptest::prelude::*;
-use socle_archive::{PartWriter, read};
+use socle_archive::{PartWriter, TextsWriter, read, read_file};
 use socle_core::Kind;
-use socle_core::corpus::archive::{ArchiveLayout, ArchivedChunk, KeyKind, KeyValue};
+use socle_core::corpus::archive::{ArchiveLayout, ArchivedChunk, FileLayout, FileRows, KeyKind, KeyValue, TextRow};
 
 fn layout() -> ArchiveLayout {
     let keys = [("source_id", KeyKind::Int64), ("source_small", KeyKind::Int32), ("source_Nâme \"q\"", KeyKind::Text)];
@@ -99,6 +99,38 @@ fn a_full_disk_is_told_apart() {
         writer.finish()
     });
     assert_eq!(written.err().unwrap().kind, Kind::DiskFull);
+}
+
+fn texts(columns: &[String], rows: &[TextRow]) -> Vec<u8> {
+    let mut writer = TextsWriter::begin(Vec::new(), columns, &[]).unwrap();
+    rows.iter().for_each(|row| writer.push(row.clone()).unwrap());
+    assert_eq!(writer.row_count(), rows.len() as u64);
+    writer.finish().unwrap()
+}
+
+#[test]
+fn rows_of_texts_are_read_as_they_were_written_and_under_no_other_names() {
+    let columns = ["id", "a.b \"q\"", "grade"].map(str::to_string).to_vec();
+    let text = |text: &str| Some(text.to_string());
+    let rows: Vec<TextRow> = vec![
+        vec![text("1"), text("How long is a backup kept? \u{645}"), None],
+        vec![None, text(""), text("3")],
+        vec![text("2"), text(&"x".repeat(9 << 20)), text("1")],
+        vec![text("4"), None, None],
+    ];
+    let found = read_file(texts(&columns, &rows), &FileLayout::Texts(columns.clone())).unwrap();
+    assert_eq!(found, FileRows::Texts(rows.clone()));
+    let none = read_file(texts(&columns, &[]), &FileLayout::Texts(columns.clone())).unwrap();
+    assert_eq!(none, FileRows::Texts(Vec::new()));
+    for other in [vec!["id".to_string()], ["id", "a.b", "grade"].map(str::to_string).to_vec()] {
+        let error = read_file(texts(&columns, &rows), &FileLayout::Texts(other)).unwrap_err();
+        assert_eq!(error.kind, Kind::DamagedDocument);
+    }
+    let small = texts(&columns, &rows[..2]);
+    for length in 0..small.len() {
+        let cut = read_file(small[..length].to_vec(), &FileLayout::Texts(columns.clone()));
+        assert_eq!(cut.unwrap_err().kind, Kind::DamagedDocument, "{length}");
+    }
 }
 
 proptest! {

@@ -1,10 +1,12 @@
 //! An extracted document: Markdown, its blocks with page numbers, and metadata.
 
 mod certainty;
+mod extractor;
 mod ocr;
 
 use crate::chunk::heading_in_path;
 pub use certainty::Certainty;
+pub use extractor::{EXTRACTION_VERSION, extractor};
 pub use ocr::{Ocr, OcrMode};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;

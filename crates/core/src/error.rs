@@ -78,6 +78,8 @@ pub enum Kind {
     EndpointFailed,
     /// The ledger is not what was written (XX001).
     DamagedLedger,
+    /// An endpoint refuses whatever it is asked: its path, its model or its form is another than the registered one (38000).
+    EndpointMisconfigured,
 }
 
 /// An error on its way to the user: primary message in lower case without a full stop, factual detail, and a hint as a

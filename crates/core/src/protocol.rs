@@ -13,7 +13,7 @@ mod report;
 
 use crate::Error;
 use crate::chunk::{Chunk, Format};
-use crate::corpus::archive::{ArchiveLayout, ArchivedChunk};
+use crate::corpus::archive::{FileLayout, FileRows};
 use crate::document::{Document, ExtractLimits, Ocr};
 use crate::model::{Inspection, ModelOverrides, ModelSpec};
 pub use control::{EngineSettings, FromEngine, ToChild, ToEgress, ToEngine, ToGenerator};
@@ -169,10 +169,10 @@ pub enum Request<'a> {
         #[serde(borrow)]
         bytes: &'a [u8],
     },
-    /// The chunks of a file that an export has written, answered by [`Response::Archived`].
+    /// The rows of a file that an export has written, answered by [`Response::Archived`].
     ReadArchive {
         /// What the file has to look like.
-        layout: ArchiveLayout,
+        layout: FileLayout,
         /// Resource limits.
         limits: ExtractLimits,
         /// The file.
@@ -385,8 +385,8 @@ pub enum Response {
     },
     /// For each document, the vectors of its tokens as [`crate::search::token_vectors`] stores them.
     TokenVectors(Vec<Vec<u8>>),
-    /// The chunks of an exported file, in order.
-    Archived(Vec<ArchivedChunk>),
+    /// The rows of an exported file.
+    Archived(FileRows),
 }
 
 impl Response {

@@ -138,7 +138,7 @@ fn a_redirect_is_not_followed() {
     for status in ["301 Moved", "302 Found", "303 See", "307 Temporary", "308 Permanent"] {
         let to = to.clone();
         let server = Server::new(move |stream| write(stream, status, &format!("location: {to}\r\n"), ""));
-        fails(ask(at(&server)), Kind::EndpointFailed, "a redirect, which is not followed");
+        fails(ask(at(&server)), Kind::EndpointMisconfigured, "a redirect, which is not followed");
     }
     assert_eq!(other.request_count(), 0);
 }
@@ -195,7 +195,7 @@ fn failures_are_told_without_the_words_of_the_server() {
         ("500 Internal", Kind::EngineUnavailable, "status 500 and code server_error"),
         ("503 Unavailable", Kind::EngineUnavailable, "status 503"),
         ("401 Unauthorized", Kind::KeyRefused, "does not accept its key"),
-        ("404 Not Found", Kind::EndpointFailed, "does not know the path or the model"),
+        ("404 Not Found", Kind::EndpointMisconfigured, "does not know the path or the model"),
         ("418 Teapot", Kind::EndpointFailed, "refuses the request"),
     ] {
         let body = body.clone();

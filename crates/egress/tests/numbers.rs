@@ -46,7 +46,7 @@ fn what_is_no_answer_is_an_error_that_repeats_nothing() {
         ("200 OK", "", many, Kind::MalformedAnswer),
         ("200 OK", "content-encoding: gzip\r\n", "[[1],[2]]".into(), Kind::MalformedAnswer),
         ("200 OK", "x: y\r\ntransfer-encoding: chunked\r\n", "zz".into(), Kind::MalformedAnswer),
-        ("302 Found", "location: http://127.0.0.1:1/\r\n", String::new(), Kind::EndpointFailed),
+        ("302 Found", "location: http://127.0.0.1:1/\r\n", String::new(), Kind::EndpointMisconfigured),
         ("401 No", "", format!("{{\"error\": \"{SECRET}\"}}"), Kind::KeyRefused),
         ("413 Large", "", "{\"error\": \"too long\", \"error_type\": \"Validation\"}".into(), Kind::InputTooLong),
         ("424 Failed", "", "{\"error_type\": \"backend\"}".into(), Kind::EngineUnavailable),

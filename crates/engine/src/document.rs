@@ -18,7 +18,7 @@ use reader::{ReadTask, Reading};
 pub use recognized_language::recognized_languages;
 use serde::de::DeserializeOwned;
 use socle_child::fork_server::{self, ReaderExit, ReaderLimits};
-use socle_core::corpus::archive::{ArchiveLayout, ArchivedChunk};
+use socle_core::corpus::archive::{FileLayout, FileRows};
 use socle_core::document::{Document, ExtractLimits, OcrMode};
 use socle_core::{Error, Kind, Result};
 use std::io::{self, Write};
@@ -103,17 +103,17 @@ impl ForkServer {
         self.answer(request, reading, limits, bytes, ocr)
     }
 
-    /// Reads the chunks of an exported file in a reader process, as [`Self::read`] does.
+    /// Reads the rows of an exported file in a reader process, as [`Self::read`] does.
     ///
     /// # Errors
     /// Those of [`Self::read`].
     pub fn read_archive(
         &self,
         request: &Request,
-        layout: &ArchiveLayout,
+        layout: &FileLayout,
         limits: ExtractLimits,
         bytes: &[u8],
-    ) -> Result<Vec<ArchivedChunk>> {
+    ) -> Result<FileRows> {
         self.answer(request, Reading::Archive(layout.clone()), limits, bytes, None)
     }
 

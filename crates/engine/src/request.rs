@@ -3,7 +3,7 @@
 use crate::keyword::task::KeywordTask;
 use crate::lane::Lane;
 use socle_core::chunk::Format;
-use socle_core::corpus::archive::ArchiveLayout;
+use socle_core::corpus::archive::FileLayout;
 use socle_core::document::{ExtractLimits, Ocr};
 use socle_core::model::{ModelOverrides, ModelSpec};
 use socle_core::protocol::{self, Role};
@@ -44,7 +44,7 @@ pub enum Job {
         bytes: Vec<u8>,
     },
     /// See [`protocol::Request::ReadArchive`].
-    ReadArchive { layout: ArchiveLayout, limits: ExtractLimits, bytes: Vec<u8> },
+    ReadArchive { layout: FileLayout, limits: ExtractLimits, bytes: Vec<u8> },
     /// A request about the keyword index.
     Keyword(KeywordTask),
     /// See [`protocol::Request::Inspect`].

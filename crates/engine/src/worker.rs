@@ -20,7 +20,7 @@ use crate::statistics::Statistics;
 use chunking::ChunkOptions;
 use socle_child::panic_message;
 use socle_child::process;
-use socle_core::corpus::archive::ArchiveLayout;
+use socle_core::corpus::archive::FileLayout;
 use socle_core::document::ExtractLimits;
 use socle_core::model::{ModelKind, ModelOverrides, ModelSpec};
 use socle_core::protocol::Response;
@@ -222,16 +222,16 @@ impl Worker {
         Ok(())
     }
 
-    /// Answers with the chunks of an exported file.
+    /// Answers with the rows of an exported file.
     fn answer_archive(
         &self,
         request: &Arc<Request>,
-        layout: &ArchiveLayout,
+        layout: &FileLayout,
         limits: ExtractLimits,
         bytes: &[u8],
     ) -> Result<()> {
-        let chunks = self.resources.fork_server.read_archive(request, layout, limits, bytes)?;
-        self.responses.answer(request, &Response::Archived(chunks));
+        let rows = self.resources.fork_server.read_archive(request, layout, limits, bytes)?;
+        self.responses.answer(request, &Response::Archived(rows));
         Ok(())
     }
 

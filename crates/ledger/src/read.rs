@@ -3,7 +3,7 @@
 use crate::entry::{Entry, MAX_BODY};
 use crate::fault::Fault;
 use crate::{place, segment};
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::fs::File;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -182,4 +182,30 @@ pub fn last_entry(path: &Path) -> Result<Entry, Fault> {
     let begin = tail[..last].iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
     let line = std::str::from_utf8(&tail[begin..last]).map_err(|_| none())?;
     Entry::read_unchained(line).map_err(|_| none())
+}
+
+/// Number of requests in a segment whose outcome is not in it: those under way, and those that may have left and were never
+/// answered.
+///
+/// # Errors
+/// Those of the file system.
+pub fn unanswered(path: &Path) -> Result<u64, Fault> {
+    let mut requests = HashSet::new();
+    let Some(mut lines) = Lines::open(path)? else { return Ok(0) };
+    while let Some(Line::Complete(line)) = lines.next_line()? {
+        // Most lines are of another kind, and need not be read.
+        let is_request = line.contains("\"kind\":\"request\"");
+        if !is_request && !line.contains("\"kind\":\"outcome\"") {
+            continue;
+        }
+        let Ok(entry) = Entry::read_unchained(&line) else { break };
+        if entry.kind == "request" {
+            requests.insert(entry.stamp.number);
+        } else if entry.kind == "outcome"
+            && let Some(number) = entry.fields.get("request").and_then(serde_json::Value::as_u64)
+        {
+            requests.remove(&number);
+        }
+    }
+    Ok(requests.len() as u64)
 }

@@ -295,3 +295,21 @@ fn what_was_pruned_is_said_and_the_rest_can_be_verified() {
     let found = problems(&directory, None);
     assert!(found[0].contains("none says that they were pruned"), "{found:?}");
 }
+
+#[test]
+fn requests_without_an_outcome_are_counted() {
+    let directory = Directory::new();
+    let mut ledger = Ledger::open(&directory.root(), &place(1), 1 << 20).unwrap();
+    let mut append = |kind: &str, field: (&str, serde_json::Value)| {
+        ledger.append_one(&Draft::new(kind).with(field.0, field.1)).unwrap().number
+    };
+    let request = ("endpoint", "\"kind\":\"outcome\"".into());
+    let numbers = [1, 2, 3].map(|_| append("request", request.clone()));
+    for number in [numbers[1], 12_345] {
+        append("outcome", ("request", number.into()));
+    }
+    append("test", ("what", "\"kind\":\"request\"".into()));
+    let newest = segments(&directory).pop().unwrap();
+    assert_eq!(read::unanswered(&newest).unwrap(), 2);
+    assert_eq!(read::unanswered(&directory.root().join("gone")).unwrap(), 0);
+}

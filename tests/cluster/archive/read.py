@@ -49,7 +49,15 @@ nearest = duckdb.sql(
     ORDER BY array_cosine_distance(chunk.vector, other.vector) LIMIT 1
     """
 ).fetchall()[0][0]
+set_file = str(directory / "evaluation-00001.parquet")
+frame_of_set = pandas.read_parquet(set_file).astype(object)
+questions = [
+    frame_of_set.where(frame_of_set.notna(), None).values.tolist(),
+    [list(one.values()) for one in pyarrow.parquet.read_table(set_file).to_pylist()],
+    [list(one) for one in duckdb.sql(f"SELECT * FROM read_parquet('{set_file}')").fetchall()],
+]
 result = {
+    "questions": questions,
     "pandas": rows(frame.to_dict("records")),
     "pyarrow": rows(table.to_pylist()),
     "duckdb": rows(dict(zip(names, values)) for values in relation.fetchall()),

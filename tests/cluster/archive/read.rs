@@ -18,7 +18,13 @@ fn pandas_pyarrow_and_duckdb_read_the_files_as_they_are() {
         )
         .unwrap();
     settle(&mut client, "page");
-    export(&mut client, "page", &shelf.path().join("page"), ", part_megabytes => 1").unwrap();
+    client
+        .batch_execute(
+            "CREATE TABLE question (id int, body text); INSERT INTO question VALUES (1, 'Où est ''b''?'), (2, NULL)",
+        )
+        .unwrap();
+    let more = ", part_megabytes => 1, evaluation_sets => '{question}'";
+    export(&mut client, "page", &shelf.path().join("page"), more).unwrap();
     let expected: Value = serde_json::from_str(&value::<String>(
         &mut client,
         "SELECT jsonb_agg(jsonb_build_object('source_site', source_site, 'source_number', source_number, 'ordinal', ordinal,
@@ -45,5 +51,7 @@ fn pandas_pyarrow_and_duckdb_read_the_files_as_they_are() {
         assert_eq!(found[reader].as_array().unwrap().len(), expected.as_array().unwrap().len(), "{reader}");
         assert!(found[reader] == expected, "{reader}: {} {}", found[reader][0], expected[0]);
     }
+    let questions = json!([["1", "Où est 'b'?"], ["2", null]]);
+    assert_eq!(found["questions"], json!([questions, questions, questions]), "by pandas, pyarrow and DuckDB");
     assert_eq!(found["nearest"], json!("مرحبا بالعالم"), "DuckDB computes with the vectors");
 }

@@ -12,7 +12,7 @@ const HOOKS: &str = include_str!("hostile_hooks.sql");
 
 /// What calls each function of the schema, by its name, on the corpus of the hostile owner where it takes one. The last ones
 /// change it.
-const CALLS: [(&str, &str); 117] = [
+const CALLS: [(&str, &str); 120] = [
     ("key_column", "SELECT socle_internal.key_column('{\"id\": 1}', 'id')"),
     ("wait_reasons", "SELECT * FROM socle_internal.wait_reasons()"),
     ("worker_obstacle", "SELECT socle_internal.worker_obstacle()"),
@@ -43,6 +43,8 @@ const CALLS: [(&str, &str); 117] = [
     ("drop_model", "SELECT socle.drop_model('nowhere', force => true)"),
     ("register_generator", "SELECT * FROM socle.register_generator('another', 'nowhere.gguf')"),
     ("drop_generator", "SELECT socle.drop_generator('nowhere')"),
+    ("grant_generator", "SELECT socle.grant_generator('nowhere', 'public')"),
+    ("revoke_generator", "SELECT socle.revoke_generator('nowhere', 'public')"),
     ("generator_report", "SELECT socle.generator_report()"),
     ("register_endpoint", "SELECT socle.register_endpoint('another', 'https://a.example', 'openai', 'm')"),
     ("register_endpoint_model", "SELECT socle.register_endpoint_model('another', 'nowhere')"),
@@ -149,7 +151,11 @@ const CALLS: [(&str, &str); 117] = [
     ("drop_prompt_template", "SELECT socle.drop_prompt_template('atk')"),
     ("export_corpus_rows", "SELECT * FROM socle.export_corpus_rows('atk', true)"),
     ("export_corpus_rows", "SELECT * FROM socle.export_corpus_rows('note')"),
-    ("export_corpus", "SELECT * FROM socle.export_corpus('atk', '/nowhere/atk', true)"),
+    (
+        "export_corpus",
+        "SELECT * FROM socle.export_corpus('atk', '/nowhere/atk', true, evaluation_sets => '{trap.source}')",
+    ),
+    ("import_evaluation_set", "SELECT * FROM socle.import_evaluation_set('/nowhere/atk', 'question')"),
     ("import_corpus", "SELECT socle.import_corpus('copy', '/nowhere/atk', 'trap.source')"),
     ("process_report", "SELECT * FROM socle_internal.process_report()"),
     ("markdown_cell", "SELECT socle_internal.markdown_cell('a')"),

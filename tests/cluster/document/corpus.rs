@@ -221,3 +221,73 @@ fn what_does_not_fit_together_is_refused() {
     client.batch_execute("SELECT socle.alter_corpus('files', max_tokens => 50)").unwrap();
     client.batch_execute("CALL socle.sync_corpus('files')").unwrap();
 }
+
+/// The member `extractor` of the provenance of all chunks, of which there are some, and of a citation.
+fn extractors(client: &mut Client) -> (Option<String>, Option<String>) {
+    let traced = "SELECT t.detail ->> 'extractor' FROM files_chunk k, LATERAL socle.trace('files', k.chunk_id) AS t
+                  WHERE t.step = 'vector' AND k.source_id = 1";
+    let mut traced: Vec<Option<String>> = client.query(traced, &[]).unwrap().iter().map(|row| row.get(0)).collect();
+    assert!(traced.len() > 1);
+    traced.dedup();
+    assert_eq!(traced.len(), 1, "{traced:?}");
+    let traced = traced.remove(0);
+    let cited = "SELECT citations -> 0 ->> 'extractor'
+                 FROM socle.answer('files', 'What do I stop before I copy files?', min_relevance => -100, max_sentences => 1)";
+    (traced, value(client, cited))
+}
+
+#[test]
+fn a_chunk_of_a_file_says_what_its_text_was_extracted_with() {
+    let (_cluster, mut client) = with_files("max_tokens => 24, document => 'data', media_type => 'mime'");
+    settle(&mut client);
+    let present = || Some("socle-extract 1".to_string());
+    assert_eq!(extractors(&mut client), (present(), present()));
+    // From the answer, as the ledger has it, without a look at the source.
+    let answered = "SELECT answer FROM socle.answer('files', 'What do I stop before I copy files?', min_relevance => -100, max_sentences => 1)";
+    let answer: String = value(&mut client, answered);
+    let told = "SELECT detail ->> 'extractor' FROM socle.trace($1::text) WHERE step = 'citation' LIMIT 1";
+    assert_eq!(client.query_one(told, &[&answer]).unwrap().get::<_, Option<String>>(0), present());
+
+    // A reader of some columns sees all but this one.
+    client
+        .batch_execute(
+            "CREATE ROLE reader; GRANT SELECT ON file TO reader; GRANT SELECT (chunk_id, source_id, ordinal, content,
+                 heading_path, page, start_offset, end_offset, token_count, content_hash, embedding) ON files_chunk TO reader;
+             SET ROLE reader",
+        )
+        .unwrap();
+    assert_eq!(extractors(&mut client), (None, None));
+    client.batch_execute("RESET ROLE").unwrap();
+
+    // The table of a version that did not have the column, and after its update: then it is not known.
+    client.batch_execute("ALTER TABLE files_chunk DROP COLUMN extractor").unwrap();
+    client.batch_execute("UPDATE file SET data = data || '<p>More.</p>' WHERE id = 1").unwrap();
+    settle(&mut client);
+    assert_eq!(extractors(&mut client), (None, None));
+    client.batch_execute("ALTER TABLE files_chunk ADD COLUMN extractor text").unwrap();
+    assert_eq!(extractors(&mut client), (None, None));
+    // Read again, the chunks that stay say it, too.
+    let first: i64 = value(&mut client, "SELECT min(chunk_id) FROM files_chunk");
+    client.batch_execute("UPDATE file SET data = data || '<p>And more.</p>' WHERE id = 1").unwrap();
+    settle(&mut client);
+    assert_eq!(extractors(&mut client), (present(), present()));
+    assert_eq!(value::<i64>(&mut client, "SELECT min(chunk_id) FROM files_chunk"), first);
+}
+
+#[test]
+fn texts_of_columns_are_extracted_with_nothing() {
+    let cluster = Cluster::with_models("");
+    let mut client = cluster.connect();
+    client
+        .batch_execute(
+            "CREATE TABLE note (id int PRIMARY KEY, body text); INSERT INTO note VALUES (1, 'A backup is made each night.');
+             SELECT socle.create_corpus('notes', 'note', ARRAY['body'], model => 'minilm')",
+        )
+        .unwrap();
+    assert!(value::<bool>(&mut client, "SELECT socle.wait_for_corpus('notes', '2 minutes')"));
+    let columns =
+        "SELECT count(*) FROM pg_attribute WHERE attrelid = 'notes_chunk'::regclass AND attname = 'extractor'";
+    assert_eq!(value::<i64>(&mut client, columns), 0);
+    let traced = "SELECT detail ? 'extractor' FROM socle.trace('notes', (SELECT chunk_id FROM notes_chunk)) WHERE step = 'vector'";
+    assert!(!value::<bool>(&mut client, traced));
+}

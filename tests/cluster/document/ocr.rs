@@ -100,6 +100,10 @@ fn a_corpus_of_scans_says_what_was_recognised_and_how_surely() {
     assert!(value::<i64>(&mut client, recognised) >= 2);
     let plain = "SELECT bool_and(recognition_confidence IS NULL) FROM scans_chunk WHERE source_id = 2";
     assert!(value::<bool>(&mut client, plain));
+    let digest: String = value(&mut client, "SELECT digest FROM socle.model WHERE name = 'ocr'");
+    let extractors = "SELECT string_agg(DISTINCT source_id || ' ' || extractor, '; ' ORDER BY source_id || ' ' || extractor) FROM scans_chunk";
+    let wanted = format!("1 socle-extract 1, ocr {digest}; 2 socle-extract 1");
+    assert_eq!(value::<String>(&mut client, extractors), wanted);
     // The damaged picture alone fails.
     let failed: Vec<i32> = client
         .query("SELECT (source_key ->> 'id')::int FROM socle.job_failure WHERE corpus = 'scans'", &[])

@@ -7,7 +7,7 @@ use socle_tests::{Cluster, PATIENCE, error_of, eventually};
 use std::time::Instant;
 
 /// A running cluster with the endpoints "tei" and "v1" to a server, and a model of each kind on both.
-fn cluster(server: &ModelServer) -> (Cluster, Client) {
+pub fn cluster(server: &ModelServer) -> (Cluster, Client) {
     let cluster = Cluster::with_models("");
     let mut client = cluster.connect();
     let url = server.url();
@@ -26,7 +26,7 @@ fn cluster(server: &ModelServer) -> (Cluster, Client) {
     (cluster, client)
 }
 
-fn create(client: &mut Client, model: &str, egress: &str) {
+pub fn create(client: &mut Client, model: &str, egress: &str) {
     let sql = format!(
         "SELECT socle.create_corpus('notes', 'note', ARRAY['body'], model => '{model}', egress => '{{{egress}}}')"
     );
@@ -34,7 +34,7 @@ fn create(client: &mut Client, model: &str, egress: &str) {
     client.batch_execute("CALL socle.sync_corpus('notes')").unwrap();
 }
 
-fn state(client: &mut Client) -> (String, String) {
+pub fn state(client: &mut Client) -> (String, String) {
     let row = client.query_one("SELECT state, coalesce(state_reason, '') FROM socle.corpus_status", &[]).unwrap();
     (row.get(0), row.get(1))
 }
@@ -57,7 +57,10 @@ fn a_server_embeds_and_reranks_for_the_same_functions() {
     let server = ModelServer::new();
     let (_cluster, mut client) = cluster(&server);
     let rows = client
-        .query("SELECT kind, dimensions, endpoint FROM socle.model WHERE endpoint IS NOT NULL ORDER BY name", &[])
+        .query(
+            "SELECT kind, dimensions, endpoint FROM socle.model_status WHERE endpoint IS NOT NULL ORDER BY name",
+            &[],
+        )
         .unwrap();
     let rows: Vec<(String, Option<i32>, String)> =
         rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect();
@@ -177,9 +180,26 @@ fn another_model_behind_an_endpoint_is_an_error_and_no_vector_of_it_is_kept() {
 #[test]
 fn a_door_that_is_shut_stops_questions_and_texts() {
     let server = ModelServer::new();
-    let (_cluster, mut client) = cluster(&server);
+    let (cluster, mut client) = cluster(&server);
     create(&mut client, "remote", "tei");
-    client.batch_execute("SELECT socle.alter_corpus('notes', egress => '{}')").unwrap();
+    let (mut owner, heard) = cluster.connect_and_listen();
+    let mut notices = |sql: &str| {
+        owner.batch_execute(sql).unwrap();
+        heard.try_iter().collect::<Vec<String>>()
+    };
+    assert_eq!(notices("SELECT socle.alter_corpus('notes', egress => '{tei,v1}')"), Vec::<String>::new());
+    let told = notices("SELECT socle.alter_corpus('notes', egress => '{tei}')");
+    assert!(
+        told.len() == 1 && told[0].starts_with("endpoint \"v1\" is sent nothing of corpus \"notes\" any more"),
+        "{told:?}"
+    );
+    let told = notices("SELECT socle.alter_corpus('notes', egress => '{}')");
+    assert!(
+        told.len() == 1
+            && told[0]
+                .starts_with("model \"remote\" of corpus \"notes\" runs on endpoint \"tei\", which is not allowed"),
+        "{told:?}"
+    );
     let before = server.request_count();
     let (code, message, ..) = error_of(&found(&mut client, "").unwrap_err());
     assert_eq!((code.as_str(), message.as_str()), ("42501", "corpus \"notes\" does not allow endpoint \"tei\""));
@@ -295,6 +315,9 @@ fn a_server_that_is_busy_is_waited_for_and_holds_up_nobody() {
     let held = "SELECT count(*) FROM pg_stat_activity
                 WHERE backend_type = 'socle sync' AND (xact_start IS NOT NULL OR backend_xmin IS NOT NULL)";
     eventually("nothing is held", || (client.query_one(held, &[]).unwrap().get::<_, i64>(0) == 0).then_some(()));
+    let locked = "SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+                  WHERE a.backend_type = 'socle sync' AND l.relation IN ('note'::regclass, 'notes_chunk'::regclass, 'notes_change'::regclass)";
+    assert_eq!(client.query_one(locked, &[]).unwrap().get::<_, i64>(0), 0);
     client
         .batch_execute(
             "BEGIN; SET lock_timeout = '1s'; LOCK TABLE note, notes_chunk IN ACCESS EXCLUSIVE MODE; ROLLBACK",

@@ -23,6 +23,8 @@ pub enum Mood {
     Renamed,
     /// This status, and when to come again.
     Refusing(u16, Option<u32>),
+    /// This status, for a request that has the word `poison` in it.
+    RefusingPoison(u16),
     /// Not until the client goes.
     Silent,
     /// One vector too few.
@@ -88,6 +90,9 @@ fn answer(stream: &mut TcpStream, request: &str, mood: Mood) {
         Mood::Refusing(status, later) => {
             let later = later.map(|seconds| format!("retry-after: {seconds}\r\n")).unwrap_or_default();
             (status, later, json!({"error": "no", "error_type": "overloaded"}))
+        }
+        Mood::RefusingPoison(status) if body.to_string().contains("poison") => {
+            (status, String::new(), json!({"error": "no"}))
         }
         mood => (200, String::new(), computed(path, &body, mood)),
     };

@@ -141,3 +141,72 @@ fn a_corpus_that_was_restored_is_resumed_by_those_who_may_use_its_model() {
     client.batch_execute("SELECT socle.grant_model('minilm', 'owner')").unwrap();
     owner.batch_execute("SELECT socle.resume_corpus('note')").unwrap();
 }
+
+#[test]
+fn a_generator_is_for_everybody_until_its_use_is_taken_back_and_granted_to_some() {
+    let cluster = Cluster::with_models("");
+    let mut client = cluster.connect();
+    client
+        .batch_execute(
+            "CREATE ROLE team; CREATE ROLE member LOGIN IN ROLE team; CREATE ROLE other LOGIN; CREATE ROLE librarian LOGIN;
+             SELECT socle.register_generator('smol', 'smollm2-135m-instruct/model.gguf');
+             CREATE TABLE note (id int PRIMARY KEY, body text); INSERT INTO note VALUES (1, 'A backup is made each night.');
+             SELECT socle.create_corpus('note', 'note', ARRAY['body'], model => 'minilm');
+             GRANT SELECT ON note, note_chunk TO PUBLIC;
+             GRANT EXECUTE ON FUNCTION socle.grant_generator, socle.revoke_generator TO librarian",
+        )
+        .unwrap();
+    assert!(value::<bool>(&mut client, "SELECT socle.wait_for_corpus('note', '2 minutes')"));
+    let connect = |user: &str| cluster.configuration().user(user).connect(NoTls).unwrap();
+    let (mut member, mut other, mut librarian) = (connect("member"), connect("other"), connect("librarian"));
+    const GENERATE: &str = "SELECT socle.generate('Hello', 'smol', max_tokens => 2)";
+    other.batch_execute(GENERATE).unwrap();
+    for statement in [
+        "SELECT socle.grant_generator('smol', 'other')",
+        "SELECT socle.revoke_generator('smol', 'public')",
+        "INSERT INTO socle.generator_grant VALUES ('smol', 'other')",
+        "UPDATE socle.generator SET public_use = false",
+    ] {
+        assert_eq!(sqlstate(other.batch_execute(statement)), "42501", "{statement}");
+    }
+    librarian
+        .batch_execute("SELECT socle.revoke_generator('smol', 'public'), socle.grant_generator('smol', 'team')")
+        .unwrap();
+    let (state, message, _, hint) = error_of(&other.batch_execute(GENERATE).unwrap_err());
+    assert_eq!((state.as_str(), message.as_str()), ("42501", "permission denied for generator \"smol\""));
+    assert!(hint.contains("socle.grant_generator()"));
+    for statement in [
+        "SELECT socle.count_generator_tokens('x', 'smol')",
+        "SELECT socle.prompt('note', 'When?', token_model => 'smol')",
+        "SELECT * FROM socle.answer('note', 'When is the backup made?', generator => 'smol', min_relevance => -100)",
+        "SET socle.default_generator = 'smol'; SELECT socle.generate('Hello', max_tokens => 2)",
+    ] {
+        assert_eq!(sqlstate(other.batch_execute(statement)), "42501", "{statement}");
+    }
+    client.batch_execute("GRANT EXECUTE ON FUNCTION socle.export_model TO other").unwrap();
+    assert_eq!(sqlstate(other.query("SELECT socle.export_model('smol')", &[])), "42501");
+    assert!(!value::<bool>(&mut other, "SELECT public_use FROM socle.generator_status WHERE name = 'smol'"));
+    member.batch_execute(GENERATE).unwrap();
+    client.batch_execute(GENERATE).unwrap();
+    librarian.batch_execute("SELECT socle.revoke_generator('smol', 'team')").unwrap();
+    assert_eq!(sqlstate(member.batch_execute(GENERATE)), "42501");
+    // The grant of a role that was dropped is gone with the next one.
+    client.batch_execute("CREATE ROLE gone; SELECT socle.grant_generator('smol', 'gone'); DROP ROLE gone").unwrap();
+    librarian.batch_execute("SELECT socle.grant_generator('smol', 'team')").unwrap();
+    assert_eq!(value::<i64>(&mut client, "SELECT count(*) FROM socle.generator_grant"), 1);
+    librarian.batch_execute("SELECT socle.grant_generator('smol', 'public')").unwrap();
+    other.batch_execute(GENERATE).unwrap();
+    for statement in
+        ["SELECT socle.grant_generator('nowhere', 'team')", "SELECT socle.grant_generator('smol', 'nobody')"]
+    {
+        assert_eq!(sqlstate(client.batch_execute(statement)), "42704", "{statement}");
+    }
+    let told = "SELECT string_agg(kind || ' ' || (entry -> 'data' ->> 'role'), ', ' ORDER BY number) FROM socle.ledger
+                WHERE kind IN ('grant_generator', 'revoke_generator') AND role = 'librarian'";
+    assert_eq!(
+        value::<String>(&mut client, told),
+        "revoke_generator public, grant_generator team, revoke_generator team, grant_generator team, grant_generator public"
+    );
+    client.batch_execute("SELECT socle.drop_generator('smol')").unwrap();
+    assert_eq!(value::<i64>(&mut client, "SELECT count(*) FROM socle.generator_grant"), 0);
+}

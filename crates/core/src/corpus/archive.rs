@@ -47,6 +47,27 @@ pub struct ArchiveLayout {
     pub token_vectors: bool,
 }
 
+/// What a file of an export looks like.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub enum FileLayout {
+    /// One with chunks.
+    Chunks(ArchiveLayout),
+    /// One with the rows of a table, as texts; the names of its columns.
+    Texts(Vec<String>),
+}
+
+/// A row of a file of texts, one for each column; `None` is NULL.
+pub type TextRow = Vec<Option<String>>;
+
+/// The rows of a file of an export, in order.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub enum FileRows {
+    /// Of [`FileLayout::Chunks`].
+    Chunks(Vec<ArchivedChunk>),
+    /// Of [`FileLayout::Texts`].
+    Texts(Vec<TextRow>),
+}
+
 /// A row of an exported file: a chunk, as its columns in the chunk table say.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct ArchivedChunk {

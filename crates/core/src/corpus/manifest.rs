@@ -31,6 +31,9 @@ const MAX_NAME_BYTES: usize = 63;
 /// Longest name of a type in bytes: longer than that of any type that can be read.
 const MAX_TYPE_BYTES: usize = 100;
 
+/// Most columns of a table, as in PostgreSQL.
+const MAX_COLUMNS: usize = 1_600;
+
 /// Largest part of the file that the detail of an error repeats, in bytes.
 const MAX_QUOTED_BYTES: usize = 200;
 
@@ -58,6 +61,12 @@ pub struct Manifest {
     /// The model that recognised the text of pictures in files, if one did.
     #[serde(default)]
     pub ocr_model: Option<ArchivedModel>,
+    /// What the texts of files were extracted with; empty for texts of columns.
+    #[serde(default)]
+    pub extractors: Vec<ArchivedExtractor>,
+    /// Tables with questions and judgments that were taken along.
+    #[serde(default)]
+    pub evaluation_sets: Vec<ArchivedTable>,
     /// Whether every chunk was exported that the snapshot and the row security of who exported show, and none of a document
     /// that has changed since.
     pub complete: bool,
@@ -163,8 +172,8 @@ pub struct ArchivedModel {
     pub registered: Option<serde_json::Value>,
 }
 
-/// A file with chunks.
-#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+/// A file of an export.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct ArchiveFile {
     /// Name in the directory of the export, without a path.
     pub name: String,
@@ -176,9 +185,61 @@ pub struct ArchiveFile {
     pub sha256: String,
 }
 
+/// What texts of files were extracted with.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct ArchivedExtractor {
+    /// As the column `extractor` of the chunk table has it; `None`: it is not known.
+    pub extractor: Option<String>,
+    /// Number of chunks.
+    pub chunk_count: u64,
+}
+
+/// A table of the user, whose rows are in a file as texts.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct ArchivedTable {
+    /// Its schema.
+    pub schema: String,
+    /// Its name.
+    pub table: String,
+    /// Its columns, in order.
+    pub columns: Vec<ArchivedColumn>,
+    /// Whether row security applied to who exported, so that rows may be missing that others can see.
+    pub row_security: bool,
+    /// The file.
+    pub file: ArchiveFile,
+}
+
+impl ArchivedTable {
+    /// Schema and name, as they are told.
+    pub fn qualified(&self) -> String {
+        format!("{}.{}", self.schema, self.table)
+    }
+}
+
+/// A column of such a table.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct ArchivedColumn {
+    /// Its name.
+    pub name: String,
+    /// Its type, as PostgreSQL names it.
+    pub type_name: String,
+}
+
+impl ArchivedColumn {
+    /// Whether its values are JSON.
+    pub fn is_json(&self) -> bool {
+        matches!(self.type_name.as_str(), "json" | "jsonb")
+    }
+}
+
 /// Name of the file with chunks number `number`, from 1.
 pub fn part_name(number: usize) -> String {
     format!("chunks-{number:05}.parquet")
+}
+
+/// Name of the file with evaluation set number `number`, from 1.
+pub fn evaluation_set_name(number: usize) -> String {
+    format!("evaluation-{number:05}.parquet")
 }
 
 impl Manifest {
@@ -218,15 +279,17 @@ impl Manifest {
             return Err(damaged(&format!("Its files have {rows} rows together, and it counts {counted} chunks.")));
         }
         for (number, file) in (1..).zip(&self.files) {
-            let name = part_name(number);
-            if file.name != name {
-                return Err(damaged(&format!("File {number} is not named \"{name}\".")));
-            }
-            if file.bytes > MAX_INPUT_BYTES as u64 {
-                return Err(damaged(&format!("File {number} has more than {MAX_INPUT_BYTES} bytes.")));
-            }
-            if file.sha256.len() != 64 || !file.sha256.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-                return Err(damaged(&format!("File {number} has no SHA-256.")));
+            check_file(number, file, &part_name(number))?;
+        }
+        for (number, table) in (1..).zip(&self.evaluation_sets) {
+            check_file(number, &table.file, &evaluation_set_name(number))?;
+            let columns = table.columns.iter();
+            let names = columns.clone().map(|column| &column.name).chain([&table.schema, &table.table]);
+            if table.columns.len() > MAX_COLUMNS
+                || !names.into_iter().all(|name| (1..=MAX_NAME_BYTES).contains(&name.len()))
+                || columns.clone().any(|column| column.type_name.len() > MAX_TYPE_BYTES)
+            {
+                return Err(damaged(&format!("The columns of evaluation set {number} are not those of a table.")));
             }
         }
         Ok(())
@@ -247,7 +310,8 @@ impl Manifest {
 
     /// The lines of [`CHECKSUMS`]; `own` is the SHA-256 of the manifest.
     pub fn checksums(&self, own: &str) -> String {
-        let files = self.files.iter().map(|file| (file.sha256.as_str(), file.name.as_str()));
+        let sets = self.evaluation_sets.iter().map(|table| &table.file);
+        let files = self.files.iter().chain(sets).map(|file| (file.sha256.as_str(), file.name.as_str()));
         files.chain([(own, MANIFEST)]).map(|(sum, name)| format!("{sum}  {name}\n")).collect()
     }
 }
@@ -304,6 +368,20 @@ impl Definition {
             None => Ok(()),
         }
     }
+}
+
+/// Refuses a file that no export writes.
+fn check_file(number: usize, file: &ArchiveFile, name: &str) -> Result<()> {
+    if file.name != name {
+        return Err(damaged(&format!("File {number} is not named \"{name}\".")));
+    }
+    if file.bytes > MAX_INPUT_BYTES as u64 {
+        return Err(damaged(&format!("\"{name}\" has more than {MAX_INPUT_BYTES} bytes.")));
+    }
+    if file.sha256.len() != 64 || !file.sha256.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        return Err(damaged(&format!("\"{name}\" has no SHA-256.")));
+    }
+    Ok(())
 }
 
 fn damaged(why: &str) -> Error {

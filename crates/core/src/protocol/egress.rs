@@ -11,7 +11,7 @@ use crate::generator::{Finish, Message};
 use serde::{Deserialize, Serialize};
 
 /// Incremented with every change of a message, as [`super::PROTOCOL_VERSION`] is for the engine.
-pub const EGRESS_PROTOCOL_VERSION: u32 = 2;
+pub const EGRESS_PROTOCOL_VERSION: u32 = 3;
 
 /// Socket of the egress process, in [`super::RUNTIME_DIRECTORY`].
 pub const EGRESS_SOCKET: &str = "egress.sock";

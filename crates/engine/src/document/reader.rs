@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 use socle_child::{panic_message, process, sandbox};
-use socle_core::corpus::archive::ArchiveLayout;
+use socle_core::corpus::archive::FileLayout;
 use socle_core::document::OcrMode;
 use socle_core::{Error, Kind, Result};
 use socle_extract::{Limits, Ocr};
@@ -47,8 +47,8 @@ pub enum Reading {
         /// Which pictures the engine recognises for this reader; `None` if it recognises none.
         ocr: Option<OcrMode>,
     },
-    /// Its chunks: a list of [`socle_core::corpus::archive::ArchivedChunk`].
-    Archive(ArchiveLayout),
+    /// Its rows: [`socle_core::corpus::archive::FileRows`].
+    Archive(FileLayout),
 }
 
 /// Runs the reader in the process that was just forked, and exits. `timeout` limits its processor time, `memory` its
@@ -87,7 +87,7 @@ fn serve(socket: OwnedFd, fork_server_pid: u32, timeout: Duration, memory: u64) 
             };
             answer(|| socle_extract::extract_with_ocr(&file, media_type.as_deref(), name.as_deref(), limits, ocr))
         }
-        Reading::Archive(layout) => answer(|| socle_archive::read(file, &layout)),
+        Reading::Archive(layout) => answer(|| socle_archive::read_file(file, &layout)),
     };
     (&*stream).write_all(&[ANSWER])?;
     (&*stream).write_all(&answer?)

@@ -89,7 +89,7 @@ pub fn failure(endpoint: &str, refusal: &Refusal) -> Error {
             "Send less text; or register the endpoint with fewer context_tokens, or its model with fewer max_tokens.",
         ),
         300..=399 => error(
-            Kind::EndpointFailed,
+            Kind::EndpointMisconfigured,
             "answered with a redirect, which is not followed",
             "Register the endpoint with the URL that answers itself.",
         ),
@@ -98,8 +98,8 @@ pub fn failure(endpoint: &str, refusal: &Refusal) -> Error {
             "does not accept its key",
             "Check the file that key_file names, and what its key may do.",
         ),
-        404 => error(
-            Kind::EndpointFailed,
+        404 | 405 | 410 => error(
+            Kind::EndpointMisconfigured,
             "does not know the path or the model",
             "The URL is the base URL, to which the dialect adds its path. Check it and the name of the model.",
         ),

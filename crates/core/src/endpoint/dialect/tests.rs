@@ -188,7 +188,8 @@ fn a_refusal_is_explained_without_the_words_of_the_server() {
         (error.kind, error.hint.unwrap())
     };
     assert_eq!(status(401, None).0, Kind::KeyRefused);
-    assert_eq!(status(301, None).0, Kind::EndpointFailed);
+    assert_eq!(status(301, None).0, Kind::EndpointMisconfigured);
+    assert_eq!(status(404, None).0, Kind::EndpointMisconfigured);
     assert_eq!(status(400, None).0, Kind::EndpointFailed);
     assert_eq!(status(413, None).0, Kind::InputTooLong);
     let (kind, hint) = status(429, Some(Duration::from_millis(1_500)));

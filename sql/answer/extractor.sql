@@ -1,0 +1,1 @@
+SELECT k.extractor FROM {chunk} k WHERE k.chunk_id = $1
