@@ -58,6 +58,24 @@ fn one_that_contradicts_itself_is_refused() {
     assert_eq!(kind(&|manifest| manifest.corpus.key.clear()), Kind::DamagedDocument);
     assert_eq!(kind(&|manifest| manifest.model.dimensions = 0), Kind::DamagedDocument);
     assert_eq!(kind(&|manifest| manifest.format_version = 2), Kind::NotSupported);
+    let set = |change: fn(&mut ArchivedTable)| {
+        let column = ArchivedColumn { name: "id".into(), type_name: "integer".into() };
+        let file = ArchiveFile { name: evaluation_set_name(1), rows: 2, bytes: 10, sha256: "ab".repeat(32) };
+        let (schema, table) = ("public".into(), "question".into());
+        let mut set = ArchivedTable { schema, table, columns: vec![column], row_security: false, file };
+        change(&mut set);
+        parsed(&Manifest { evaluation_sets: vec![set], ..manifest() })
+    };
+    assert!(set(|_| ()).unwrap().checksums("cd").contains("evaluation-00001.parquet"));
+    let changes: [fn(&mut ArchivedTable); 4] = [
+        |set| set.file.name = "../evaluation-00001.parquet".into(),
+        |set| set.file.sha256.clear(),
+        |set| set.table.clear(),
+        |set| set.columns = vec![set.columns[0].clone(); 2_000],
+    ];
+    for change in changes {
+        assert_eq!(set(change).unwrap_err().kind, Kind::DamagedDocument);
+    }
     let evil = |manifest: &mut Manifest| manifest.corpus.key[0].type_name = "int DEFAULT evil()".into();
     assert_eq!(kind(&evil), Kind::NotSupported);
     assert_eq!(Manifest::parse(b"{}").unwrap_err().kind, Kind::DamagedDocument);
