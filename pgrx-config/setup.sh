@@ -30,6 +30,7 @@ usage: setup.sh COMMAND
   llama                  llama.cpp                          prints the directory of its libraries
   models                 the models of demo and tests       prints the directory that holds them
   documents              the demo's documents, fr and en    prints the directory that holds them
+  pages                  pictures of pages, for the bench   prints the directory; as root LibreOffice is installed
   python NAME            packages of requirements-NAME.txt  prints the directory for PYTHONPATH
   node                   what the example in Node.js needs  prints its node_modules
   jdbc                   Debian's JDBC driver               prints the path of its jar
@@ -148,8 +149,35 @@ documents() {
   echo "$cache/documents-$HANDBOOK_VERSION" >&3
 }
 
+# What the benchmark of recognised pages reads: made from the handbook by LibreOffice and poppler.
+pages() {
+  local script=$here/../bench/ocr/pages.py digest python
+  digest=$(sha256sum "$script")
+  if [ ! -d "$cache/pages-${digest:0:12}" ]; then
+    if ! command -v soffice >/dev/null || ! command -v pdftoppm >/dev/null; then
+      need_packages libreoffice-writer-nogui poppler-utils fonts-liberation fonts-dejavu
+    fi
+    python=$(python_packages ocr 3>&1 >&2)
+    PYTHONPATH=$python assemble "$cache/pages-${digest:0:12}" build_pages "$script"
+  fi
+  echo "$cache/pages-${digest:0:12}" >&3
+}
+
+build_pages() {
+  unpack_handbook "$2/handbook" en-US fr-FR de-DE es-ES it-IT pl-PL cs-CZ
+  say "making pages"
+  python3 "$1" "$2/handbook" "$2"
+  rm -rf "$2/handbook"
+}
+
 build_documents() {
-  local offered prefix=./usr/share/doc/debian-handbook
+  unpack_handbook "$1" fr-FR en-US
+}
+
+# unpack_handbook DIRECTORY LANGUAGE…
+unpack_handbook() {
+  local offered language prefix=./usr/share/doc/debian-handbook wanted=()
+  for language in "${@:2}"; do wanted+=("$prefix/html/$language/*.html"); done
   private_apt "$1/apt"
   offered=$(apt_offers debian-handbook)
   [ -n "$offered" ] || die "apt offers no debian-handbook: its lists were not fetched, or this release lacks it"
@@ -161,7 +189,7 @@ build_documents() {
   fi
   mkdir "$1/unpacked"
   dpkg-deb --fsys-tarfile "$1"/apt/files/*.deb |
-    tar -x -C "$1/unpacked" --wildcards "$prefix/html/fr-FR/*.html" "$prefix/html/en-US/*.html" "$prefix/copyright"
+    tar -x -C "$1/unpacked" --wildcards "${wanted[@]}" "$prefix/copyright"
   mv "$1/unpacked/$prefix"/html/* "$1/unpacked/$prefix/copyright" "$1"
   rm -rf "$1/apt" "$1/unpacked"
 }
@@ -300,7 +328,7 @@ clean_cache() {
   take_lock
   running=$(readlink /proc/[0-9]*/exe 2>/dev/null | grep -F "$cache/" | sort -u || true)
   [ -z "$running" ] || die "still running, stop it first: $running"
-  rm -rf "$cache"/{download,postgres-*,onnxruntime-*,llama-*,models-*,documents-*,python-*,node-*,jdbc,pgbouncer,promtool,minisign,exporter,tmp.*}
+  rm -rf "$cache"/{download,postgres-*,onnxruntime-*,llama-*,models-*,documents-*,pages-*,python-*,node-*,jdbc,pgbouncer,promtool,minisign,exporter,tmp.*}
   say "$cache: emptied"
 }
 
@@ -313,7 +341,7 @@ case "$#:${1-}" in
     open_cache
     echo "$cache" >&3
     ;;
-  1:onnxruntime | 1:llama | 1:models | 1:documents | 1:node | 1:jdbc | 1:pgbouncer | 1:exporter | 1:promtool | 1:minisign)
+  1:onnxruntime | 1:llama | 1:models | 1:documents | 1:pages | 1:node | 1:jdbc | 1:pgbouncer | 1:exporter | 1:promtool | 1:minisign)
     open_cache
     "$1"
     ;;

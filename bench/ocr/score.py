@@ -1,65 +1,113 @@
-"""How much of known text was read: characters right, and words in order within their lines, in per cent.
+"""How much of known pages was read, in per cent: characters right, and words in the order of the text.
 
-usage: score.py TEXTS RESULT PICTURE…
+usage: score.py TEXTS RESULT…
 
-TEXTS is the directory `text` that pages.py has written, RESULT holds one line of JSON for each picture with its lines, as
-`recognize`, rapidocr_run.py and tesseract_run.py print it. Each line of the page is compared with the line that was read
-nearest to it, so that the order of columns, which is the layout's, counts for nobody. What was read beside is wrong. Quotation
-marks, apostrophes and dashes are the same in all their forms; with STRICT=1 they are not.
+TEXTS is the directory `text` that pages.py has written. A RESULT holds one line of JSON for each page: `page`, the path of the
+picture, and `text`. Prints one line for each variant and kind of pages, with two numbers for each result.
+
+Characters: each line of the page is laid on the part of the text that was read which differs least from it, long lines first, and
+no part is used twice; what is left over is wrong. So no order of columns and cells costs anything. Words: the longest sequence of
+words that text and page have in common; here the order counts. Marks of Markdown are left out. Quotation marks, apostrophes and
+dashes are the same in all their forms; with STRICT=1 they are not.
 """
 
 import collections
 import json
 import os
 import pathlib
+import re
 import sys
 import unicodedata
 
-from rapidfuzz.distance import LCSseq, Levenshtein
+import numpy
+from rapidfuzz.distance import LCSseq
 
 SAME = str.maketrans({"„": '"', "“": '"', "”": '"', "«": '"', "»": '"', "’": "'", "‘": "'", "–": "-", "—": "-"})
+# Stands where a part was taken out of the text; no line goes over it.
+HOLE = "\0"
 
 
-def plain(line):
-    line = unicodedata.normalize("NFC", line)
+def plain(text):
+    text = unicodedata.normalize("NFC", text)
     if not os.environ.get("STRICT"):
-        line = line.translate(SAME).replace("…", "...")
-    return " ".join(line.split())
+        text = text.translate(SAME).replace("…", "...").replace("''", '"').replace(",,", '"')
+    # Dots that lead to a number are no text.
+    text = re.sub(r"(\. ?){4,}", " ", text)
+    return " ".join(text.split())
 
 
-def page(truth, read):
+def without_marks(text):
+    text = re.sub(r"^\s*(#+ |[-*] (?=\S)|\|[-| :]*\|$)", "", text, flags=re.M)
+    return re.sub(r"\\([\\`*_{}\[\]()#+.!|<>&~-])", r"\1", re.sub(r"(?<!\\)\|", " ", text))
+
+
+def nearest(line, text):
+    """The distance of a line from the nearest part of a text, and where that begins and ends (Sellers 1980)."""
+    codes = numpy.frombuffer(text.encode("utf-32-le"), dtype=numpy.uint32)
+    steps = numpy.where(codes == 0, 10_000, 1)
+    gone = numpy.concatenate(([0], numpy.cumsum(steps)))
+    row = numpy.zeros(len(codes) + 1, dtype=numpy.int64)
+    begins = numpy.arange(len(codes) + 1)
+    for character in line:
+        other = row[:-1] + numpy.where(codes == ord(character), 0, steps)
+        left_out = row[1:] + 1
+        best = numpy.concatenate(([row[0] + 1], numpy.minimum(other, left_out)))
+        origin = numpy.concatenate(([begins[0]], numpy.where(other <= left_out, begins[:-1], begins[1:])))
+        # Characters of the text that the line lacks: the least over all places before.
+        lowest = numpy.minimum.accumulate(best - gone)
+        at = numpy.maximum.accumulate(numpy.where(best - gone == lowest, numpy.arange(len(best)), 0))
+        row, begins = lowest + gone, origin[at]
+    end = int(row.argmin())
+    return int(row[end]), int(begins[end]), end
+
+
+def page(known, text):
     """Wrong characters, all characters, words in order, all words."""
-    truth, read = ([plain(line) for line in lines if line.strip()] for lines in (truth, read))
-    near = []
-    for at, line in enumerate(truth):
-        for other, candidate in enumerate(read):
-            distance = Levenshtein.distance(line, candidate, score_cutoff=len(line) - 1)
-            if distance < len(line):
-                near.append((distance, at, other))
-    pairs, taken = {}, set()
-    for distance, at, other in sorted(near):
-        if at not in pairs and other not in taken:
-            pairs[at] = (distance, other)
-            taken.add(other)
-    wrong = sum(pairs[at][0] if at in pairs else len(line) for at, line in enumerate(truth))
-    wrong += sum(len(line) for other, line in enumerate(read) if other not in taken)
-    in_order = sum(
-        LCSseq.similarity(truth[at].split(), read[other].split()) for at, (_, other) in pairs.items()
-    )
-    return wrong, sum(map(len, truth)), in_order, sum(len(line.split()) for line in truth)
+    lines = [plain(line) for line in known["lines"]]
+    words = [word for line in lines for word in line.split()]
+    read = plain(without_marks(text))
+    in_order = LCSseq.similarity(words, read.split())
+    wrong = 0
+    for line in sorted(lines, key=len, reverse=True):
+        distance, begin, end = nearest(line, read)
+        if distance < len(line):
+            wrong += distance
+            read = read[:begin] + HOLE + read[end:]
+        else:
+            wrong += len(line)
+    for line in map(plain, known["beside"]):
+        distance, begin, end = nearest(line, read)
+        if distance < len(line):
+            read = read[:begin] + HOLE + read[end:]
+    wrong += len(read.replace(HOLE, "").replace(" ", ""))
+    return numpy.array([wrong, sum(map(len, lines)), in_order, len(words)])
 
 
 def main():
-    texts, result, *pictures = sys.argv[1:]
-    sums = collections.defaultdict(lambda: [0, 0, 0, 0])
-    results = [json.loads(line) for line in open(result, encoding="utf-8")]
-    for picture, read in zip(pictures, results, strict=True):
-        stem = pathlib.Path(picture).stem
-        truth = (pathlib.Path(texts) / f"{stem}.txt").read_text("utf-8").splitlines()
-        for name in ("all", stem.split("-")[0]):
-            sums[name] = [a + b for a, b in zip(sums[name], page(truth, read), strict=True)]
-    for name, (wrong, characters, in_order, words) in sums.items():
-        print(f"{name}: {100 - 100 * wrong / characters:.2f} {100 * in_order / words:.2f}")
+    texts = pathlib.Path(sys.argv[1])
+    sums = [collections.defaultdict(lambda: numpy.zeros(4, dtype=int)) for _ in sys.argv[2:]]
+    for path, of_result in zip(sys.argv[2:], sums, strict=True):
+        for line in open(path, encoding="utf-8"):
+            result = json.loads(line)
+            name = pathlib.Path(result["page"])
+            counts = page(json.loads((texts / f"{name.stem}.json").read_text("utf-8")), result["text"])
+            if os.environ.get("EACH"):
+                print(f"{path} {name.parent.name}/{name.stem}: {counts}")
+            variant = name.parent.name
+            language, _, kind = name.stem.partition("-")
+            groups = {variant, "noisy" if "noisy" in variant else variant.partition("-")[0], language, kind, "all"}
+            for group in groups:
+                of_result[group] += counts
+    print(f"| pages | {' | '.join(pathlib.Path(path).stem for path in sys.argv[2:])} |")
+    print("|---" * len(sys.argv[1:]) + "|")
+    for group in sorted(set().union(*sums)):
+        cells = [
+            f"{100 - 100 * of_result[group][0] / of_result[group][1]:.2f} / {100 * of_result[group][2] / of_result[group][3]:.2f}"
+            if group in of_result
+            else ""
+            for of_result in sums
+        ]
+        print(f"| {group} | {' | '.join(cells)} |")
 
 
 if __name__ == "__main__":

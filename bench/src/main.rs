@@ -3,6 +3,7 @@
 //!
 //! usage: socle-bench MODELS_DIRECTORY ONNXRUNTIME FASTEMBED_SCRIPT and optionally BEIR_DIRECTORY, with PGHOST and PGUSER set.
 //! SOCLE_BENCH=throughput, query, interrupt, corpus, turns, search, index, document, generator or quality measures that part alone; index is a part of search.
+//! ocr and ocr-memory are measured only when they are asked for.
 #![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
 
 mod bare;
@@ -12,6 +13,7 @@ mod fastembed;
 mod generator;
 mod interrupt;
 mod memory;
+mod ocr;
 mod quality;
 mod query;
 mod search;
@@ -47,6 +49,11 @@ fn main() {
     for model in MODELS {
         let sql = "SELECT socle.register_model($1, $1) WHERE NOT EXISTS (SELECT FROM socle.model WHERE name = $1)";
         client.execute(sql, &[&model]).unwrap();
+    }
+    match only.as_str() {
+        "ocr" => return ocr::measure(&Path::new(script).with_file_name("ocr")),
+        "ocr-memory" => return ocr::measure_memory(),
+        _ => {}
     }
     let texts = match rest.first() {
         Some(directory) => texts::beir(Path::new(directory)),

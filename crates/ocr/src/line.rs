@@ -2,7 +2,7 @@
 
 use crate::characters::Read;
 use crate::pixels::Pixels;
-use crate::shape::Point;
+use crate::shape::{Place, Point};
 use crate::tensor::Tensor;
 use std::ops::Range;
 
@@ -25,8 +25,8 @@ const COLUMN_GAP: f32 = 0.5;
 /// A line as it is given to the recognition graph.
 #[derive(Clone, Debug)]
 pub struct Line {
-    /// Its corners in the picture, in the order of its writing.
-    pub corners: [Point; 4],
+    /// Where it is in the picture.
+    pub place: Place,
     /// Its pixels. The line itself has `width` columns, the rest is background.
     pub pixels: Tensor,
     width: usize,
@@ -48,33 +48,31 @@ pub struct LineWord {
 }
 
 impl Line {
-    /// The lines within these corners: one, or several where it is too long for one.
-    pub fn cut_out(pixels: &Pixels<'_>, corners: [Point; 4]) -> Vec<Self> {
-        let whole = Self::new(pixels, corners);
+    /// The line at a place: one, or several where it is too long for one.
+    pub fn cut_out(pixels: &Pixels<'_>, place: Place) -> Vec<Self> {
+        let whole = Self::new(pixels, place);
         if whole.width <= MAX_WIDTH {
             return vec![whole];
         }
         let cut = whole.widest_gap(whole.width / 4..whole.width * 3 / 4);
         let share = cut as f32 / whole.width as f32;
-        let [a, b, c, d] = corners;
+        let [a, b, c, d] = place.corners;
         let (above, below) = (between(a, b, share), between(d, c, share));
-        let mut lines = Self::cut_out(pixels, [a, above, below, d]);
-        lines.extend(Self::cut_out(pixels, [above, b, c, below]));
+        let mut lines = Self::cut_out(pixels, Place::straight([a, above, below, d]));
+        lines.extend(Self::cut_out(pixels, Place::straight([above, b, c, below])));
         lines
     }
 
-    fn new(pixels: &Pixels<'_>, corners: [Point; 4]) -> Self {
-        let [origin, right, _, below] = corners;
-        let (width, height) = (distance(origin, right), distance(origin, below).max(1.0));
-        let width = ((width / height * HEIGHT as f32).round() as usize).max(1);
-        let step = |to: Point, parts: usize| ((to.0 - origin.0) / parts as f32, (to.1 - origin.1) / parts as f32);
-        let mut piece = pixels.piece(origin, step(right, width), step(below, HEIGHT), (HEIGHT, width));
+    fn new(pixels: &Pixels<'_>, place: Place) -> Self {
+        let ratio = place.length() / place.height().max(1.0);
+        let width = ((ratio * HEIGHT as f32).round() as usize).max(1);
+        let mut piece = pixels.line(&place, (HEIGHT, width));
         let inked = inked(&piece, width);
         if width < MIN_WIDTH {
             piece = widened(&piece, width);
         }
         let given = width.max(MIN_WIDTH);
-        Self { corners, pixels: piece, width, given, inked }
+        Self { place, pixels: piece, width, given, inked }
     }
 
     /// The middle of the line, of four times the height, as the direction graph takes it.
@@ -153,14 +151,13 @@ impl Line {
 
     /// The corners of some of the columns.
     fn part(&self, columns: Range<usize>) -> [Point; 4] {
-        let [a, b, c, d] = self.corners;
+        let [a, b, c, d] = self.place.corners;
         let (from, to) = (columns.start as f32 / self.width as f32, columns.end as f32 / self.width as f32);
+        let sag = self.place.sag((from + to) / 2.0) / self.place.height().max(1.0);
+        let off = ((d.0 - a.0) * sag, (d.1 - a.1) * sag);
         [between(a, b, from), between(a, b, to), between(d, c, to), between(d, c, from)]
+            .map(|(x, y)| (x + off.0, y + off.1))
     }
-}
-
-fn distance(a: Point, b: Point) -> f32 {
-    (a.0 - b.0).hypot(a.1 - b.1)
 }
 
 fn between(a: Point, b: Point, share: f32) -> Point {
@@ -237,7 +234,7 @@ mod tests {
         let (width, height) = (picture.width as f32, picture.height as f32);
         Line::cut_out(
             &Pixels::new(picture, &Tones::of(picture)),
-            [(0.0, 0.0), (width, 0.0), (width, height), (0.0, height)],
+            Place::straight([(0.0, 0.0), (width, 0.0), (width, height), (0.0, height)]),
         )
     }
 
@@ -272,8 +269,8 @@ mod tests {
         let picture = bars(long, &letters);
         let lines = whole(&picture);
         assert_eq!(lines.len(), 2);
-        assert!((lines[0].corners[1].0 - 2_714.0).abs() < 2.0, "{:?}", lines[0].corners);
-        assert_eq!(lines[1].corners[0], lines[0].corners[1]);
+        assert!((lines[0].place.corners[1].0 - 2_714.0).abs() < 2.0, "{:?}", lines[0].place);
+        assert_eq!(lines[1].place.corners[0], lines[0].place.corners[1]);
     }
 
     #[test]

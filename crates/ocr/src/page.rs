@@ -6,7 +6,7 @@ use crate::picture::Picture;
 use crate::pixels::{Pixels, Tones};
 use crate::recognized::{Recognized, Word};
 use crate::regions::{Region, regions};
-use crate::shape::{Point, Rectangle, turned, turned_back};
+use crate::shape::{Place, Point, Rectangle, turned, turned_back};
 use crate::tensor::Graphs;
 use socle_core::Result;
 
@@ -28,8 +28,9 @@ const LINE_RATIO: f32 = 1.5;
 /// How much longer than high a line is whose angle is exact.
 const LONG_LINE_RATIO: f32 = 5.0;
 
-/// Difference in radians from the angle of the page from which a long line has its own: 1.5 degrees.
-const OWN_ANGLE: f32 = 0.026;
+/// Share of its height along the page that a long line has at most in its own direction where it has one: on a page that did not lie
+/// flat, less than a degree takes half of a line away.
+const OWN_HEIGHT: f32 = 0.9;
 
 /// How much higher than wide a line is that is written upwards or downwards on an upright page.
 const UPRIGHT_RATIO: f32 = 2.5;
@@ -51,8 +52,7 @@ const MIN_CONFIDENCE: f32 = 0.5;
 pub struct Page {
     picture: Picture,
     tones: Tones,
-    /// The corners of each line in the picture, in the order of its writing.
-    lines: Vec<[Point; 4]>,
+    lines: Vec<Place>,
     rotation: u8,
     skew: f32,
 }
@@ -73,25 +73,27 @@ impl Page {
         let quarters = u8::from(is_sideways(&regions));
         for region in &mut regions {
             region.hull.iter_mut().for_each(|point| *point = turned(*point, (width, height), quarters));
+            // It is measured in the picture, where these lines stand upright.
+            region.bend = if quarters == 0 { region.bend } else { 0.0 };
         }
         let skew = skew(&regions);
-        let rectangles = in_order(regions.iter().map(|region| rectangle(region, skew)).collect(), skew);
-        let usual = usual_height(&rectangles);
+        let found = in_order(regions.iter().map(|region| (rectangle(region, skew), region.bend)).collect(), skew);
+        let usual = usual_height(&found);
         let mut page = Self { picture, tones, lines: Vec::new(), rotation: quarters, skew };
         let back = |corners: [Point; 4]| corners.map(|point| turned_back(point, (width, height), quarters));
-        let mut lines: Vec<[Point; 4]> = Vec::with_capacity(rectangles.len());
-        for rectangle in &rectangles {
+        let mut lines: Vec<Place> = Vec::with_capacity(found.len());
+        for (rectangle, bend) in &found {
             let corners = back(rectangle.corners());
             lines.push(if rectangle.height > UPRIGHT_RATIO * rectangle.width.max(usual) {
                 page.upwards_or_downwards(corners, graphs)?
             } else {
-                corners
+                Place { corners, bend: *bend }
             });
         }
         if page.is_on_its_head(&lines, graphs, characters)? {
             page.rotation = (quarters + 2) % 4;
             lines.reverse();
-            lines.iter_mut().for_each(|corners| corners.rotate_left(2));
+            lines.iter_mut().for_each(|place| *place = place.turned_over());
         }
         page.lines = lines;
         Ok(page)
@@ -104,7 +106,7 @@ impl Page {
 
     /// A measure of the work of reading a line: its length in multiples of its height.
     pub fn line_length(&self, at: usize) -> f32 {
-        self.lines.get(at).map_or(0.0, |corners| side(corners, 0, 1) / side(corners, 0, 3).max(1.0))
+        self.lines.get(at).map_or(0.0, |place| place.length() / place.height().max(1.0))
     }
 
     /// Bytes of its picture.
@@ -118,14 +120,14 @@ impl Page {
     /// As the recognition graph and [`Characters::read`].
     pub fn read(&self, at: usize, graphs: &dyn Graphs, characters: &Characters) -> Result<Vec<LineWord>> {
         match self.lines.get(at) {
-            Some(corners) => self.read_within(*corners, graphs, characters),
+            Some(place) => self.read_at(*place, graphs, characters),
             None => Ok(Vec::new()),
         }
     }
 
-    fn read_within(&self, corners: [Point; 4], graphs: &dyn Graphs, characters: &Characters) -> Result<Vec<LineWord>> {
+    fn read_at(&self, place: Place, graphs: &dyn Graphs, characters: &Characters) -> Result<Vec<LineWord>> {
         let mut words = Vec::new();
-        for mut line in Line::cut_out(&self.pixels(), corners) {
+        for mut line in Line::cut_out(&self.pixels(), place) {
             let output = graphs.recognize(line.take_pixels())?;
             words.extend(line.words(&characters.read(&output)?));
         }
@@ -148,21 +150,21 @@ impl Page {
     }
 
     /// A line that is higher than wide, as it is read: from below, or from above where the direction graph says so.
-    fn upwards_or_downwards(&self, [a, b, c, d]: [Point; 4], graphs: &dyn Graphs) -> Result<[Point; 4]> {
-        let upwards = [d, a, b, c];
+    fn upwards_or_downwards(&self, [a, b, c, d]: [Point; 4], graphs: &dyn Graphs) -> Result<Place> {
+        let upwards = Place::straight([d, a, b, c]);
         let line = Line::cut_out(&self.pixels(), upwards).into_iter().next();
         let Some(line) = line else { return Ok(upwards) };
-        Ok(if vote(&line, graphs)?.is_some_and(|vote| vote > 0.0) { [b, c, d, a] } else { upwards })
+        Ok(if vote(&line, graphs)?.is_some_and(|vote| vote > 0.0) { upwards.turned_over() } else { upwards })
     }
 
     /// Whether most of the longest lines stand on their heads.
-    fn is_on_its_head(&self, lines: &[[Point; 4]], graphs: &dyn Graphs, characters: &Characters) -> Result<bool> {
-        let mut longest: Vec<_> = lines.iter().filter(|corners| side(corners, 0, 1) > side(corners, 0, 3)).collect();
-        longest.sort_by(|a, b| side(b, 0, 1).total_cmp(&side(a, 0, 1)));
+    fn is_on_its_head(&self, lines: &[Place], graphs: &dyn Graphs, characters: &Characters) -> Result<bool> {
+        let mut longest: Vec<_> = lines.iter().filter(|place| place.length() > place.height()).collect();
+        longest.sort_by(|a, b| b.length().total_cmp(&a.length()));
         longest.truncate(VOTES);
         let mut votes = Vec::new();
-        for corners in &longest {
-            let Some(line) = Line::cut_out(&self.pixels(), **corners).into_iter().next() else { continue };
+        for place in &longest {
+            let Some(line) = Line::cut_out(&self.pixels(), **place).into_iter().next() else { continue };
             match vote(&line, graphs)? {
                 Some(vote) => votes.push(vote),
                 None => return Ok(false),
@@ -173,11 +175,9 @@ impl Page {
             return Ok(mean > 0.0);
         }
         let mut sure = [0.0, 0.0];
-        for corners in longest.into_iter().take(TRIALS) {
-            let mut on_its_head = *corners;
-            on_its_head.rotate_left(2);
-            sure[0] += confidence(&self.read_within(*corners, graphs, characters)?);
-            sure[1] += confidence(&self.read_within(on_its_head, graphs, characters)?);
+        for place in longest.into_iter().take(TRIALS) {
+            sure[0] += confidence(&self.read_at(*place, graphs, characters)?);
+            sure[1] += confidence(&self.read_at(place.turned_over(), graphs, characters)?);
         }
         Ok(sure[1] > sure[0])
     }
@@ -197,10 +197,6 @@ fn confidence(words: &[LineWord]) -> f32 {
     let length = |word: &LineWord| word.text.chars().count() as f32;
     let all: f32 = words.iter().map(length).sum();
     words.iter().map(|word| word.confidence * length(word)).sum::<f32>() / all.max(1.0)
-}
-
-fn side(corners: &[Point; 4], from: usize, to: usize) -> f32 {
-    (corners[from].0 - corners[to].0).hypot(corners[from].1 - corners[to].1)
 }
 
 /// Width and height of what the detection graph is given for a picture of this size.
@@ -249,33 +245,33 @@ fn skew(regions: &[Region]) -> f32 {
 
 /// The rectangle of a line: along the page, unless it is long and runs otherwise.
 fn rectangle(region: &Region, skew: f32) -> Rectangle {
-    let own = region.smallest();
-    let differs = own.width > LONG_LINE_RATIO * own.height && (own.angle - skew).abs() > OWN_ANGLE;
-    if differs { own } else { region.line(skew) }
+    let (own, along) = (region.smallest(), region.line(skew));
+    let differs = own.width > LONG_LINE_RATIO * own.height && own.height < OWN_HEIGHT * along.height;
+    if differs { own } else { along }
 }
 
 /// The median height of lines.
-fn usual_height(rectangles: &[Rectangle]) -> f32 {
-    let mut heights: Vec<f32> = rectangles.iter().map(|rectangle| rectangle.height.min(rectangle.width)).collect();
+fn usual_height(lines: &[(Rectangle, f32)]) -> f32 {
+    let mut heights: Vec<f32> = lines.iter().map(|(rectangle, _)| rectangle.height.min(rectangle.width)).collect();
     heights.sort_by(f32::total_cmp);
     heights.get(heights.len() / 2).copied().unwrap_or_default()
 }
 
-/// Rectangles from top to bottom, those beside one another from left to right.
-fn in_order(mut rectangles: Vec<Rectangle>, skew: f32) -> Vec<Rectangle> {
+/// Rectangles with their bends from top to bottom, those beside one another from left to right.
+fn in_order(mut lines: Vec<(Rectangle, f32)>, skew: f32) -> Vec<(Rectangle, f32)> {
     let (sin, cos) = skew.sin_cos();
     let across = |rectangle: &Rectangle| rectangle.center.1 * cos - rectangle.center.0 * sin;
     let along = |rectangle: &Rectangle| rectangle.center.0 * cos + rectangle.center.1 * sin;
-    rectangles.sort_by(|a, b| across(a).total_cmp(&across(b)));
+    lines.sort_by(|a, b| across(&a.0).total_cmp(&across(&b.0)));
     let is_beside = |a: &Rectangle, b: &Rectangle| across(b) - across(a) < a.height.min(b.height) / 2.0;
-    let mut rest = rectangles.as_mut_slice();
-    while let Some(first) = rest.first().copied() {
-        let beside = rest.iter().take_while(|rectangle| is_beside(&first, rectangle)).count().max(1);
+    let mut rest = lines.as_mut_slice();
+    while let Some((first, _)) = rest.first().copied() {
+        let beside = rest.iter().take_while(|(rectangle, _)| is_beside(&first, rectangle)).count().max(1);
         let (row, below) = rest.split_at_mut(beside);
-        row.sort_by(|a, b| along(a).total_cmp(&along(b)));
+        row.sort_by(|a, b| along(&a.0).total_cmp(&along(&b.0)));
         rest = below;
     }
-    rectangles
+    lines
 }
 
 #[cfg(test)]
@@ -291,7 +287,7 @@ mod tests {
     }
 
     fn region(rectangle: Rectangle) -> Region {
-        Region { hull: rectangle.corners().to_vec() }
+        Region { hull: rectangle.corners().to_vec(), bend: 0.0 }
     }
 
     #[test]
@@ -318,6 +314,7 @@ mod tests {
             angle,
         };
         let order = [at(0.0, 0.0), at(1000.0, 1.0), at(0.0, 30.0), at(500.0, 31.0), at(1000.0, 29.0), at(0.0, 60.0)];
+        let order = order.map(|rectangle| (rectangle, 0.0));
         let mut mixed = order.to_vec();
         mixed.reverse();
         assert_eq!(in_order(mixed, angle), order);

@@ -1,7 +1,7 @@
 //! Reads the pixels of a picture at another size and place, with its contrast stretched.
 
 use crate::picture::Picture;
-use crate::shape::Point;
+use crate::shape::{Place, Point, distance};
 use crate::tensor::Tensor;
 
 /// Parts of the pixels that are darker than what is black on the page, and lighter than what is white, in per mille.
@@ -58,7 +58,7 @@ impl<'a> Pixels<'a> {
     pub fn scaled(&self, height: usize, width: usize) -> Tensor {
         if width > self.width || height > self.height {
             let (along, across) = (self.width as f32 / width as f32, self.height as f32 / height as f32);
-            return self.piece((0.0, 0.0), (along, 0.0), (0.0, across), (height, width));
+            return self.piece((0.0, 0.0), (along, 0.0), (0.0, across), (height, width), |_| (0.0, 0.0));
         }
         let mut tensor = Tensor::picture(height, width);
         let plane = height * width;
@@ -91,17 +91,38 @@ impl<'a> Pixels<'a> {
         }
     }
 
+    /// A line with so many rows and columns, straightened.
+    pub fn line(&self, place: &Place, (height, width): (usize, usize)) -> Tensor {
+        let [origin, right, _, below] = place.corners;
+        let part = |to: Point, parts: f32| ((to.0 - origin.0) / parts, (to.1 - origin.1) / parts);
+        let down = part(below, distance(origin, below).max(1.0));
+        let sag = |column: f32| {
+            let sag = place.sag(column / width as f32);
+            (down.0 * sag, down.1 * sag)
+        };
+        self.piece(origin, part(right, width as f32), part(below, height as f32), (height, width), sag)
+    }
+
     /// A piece of the picture whose corner left above is `origin`: `along` leads from one new pixel to the next of its row,
-    /// `across` to the next row. Beyond its edges, the picture goes on as at the edge.
-    pub fn piece(&self, origin: Point, along: Point, across: Point, (height, width): (usize, usize)) -> Tensor {
+    /// `across` to the next row; what is in a column is `off` by so much. Beyond its edges, the picture goes on as at the edge.
+    fn piece(
+        &self,
+        origin: Point,
+        along: Point,
+        across: Point,
+        (height, width): (usize, usize),
+        off: impl Fn(f32) -> Point,
+    ) -> Tensor {
         let mut tensor = Tensor::picture(height, width);
         let plane = height * width;
         // As many samples for each new pixel as it covers old ones, so that thin strokes are not skipped.
         let samples = |step: Point| (step.0.hypot(step.1) - 0.1).ceil().clamp(1.0, 8.0) as usize;
         let (right, down) = (samples(along), samples(across));
         let weight = 1.0 / (right * down) as f32;
+        let off: Vec<Point> = (0..width).map(|x| off(x as f32 + 0.5)).collect();
         for y in 0..height {
-            for x in 0..width {
+            for (x, off) in off.iter().enumerate() {
+                let origin = (origin.0 + off.0, origin.1 + off.1);
                 let mut sum = [0.0_f32; 3];
                 for sample in 0..right * down {
                     let u = x as f32 + ((sample % right) as f32 + 0.5) / right as f32;
@@ -211,9 +232,9 @@ mod tests {
         let picture = grey(2, vec![0, 255, 0, 255]);
         let tones = Tones::of(&picture);
         let pixels = Pixels::new(&picture, &tones);
-        let turned = pixels.piece((0.0, 2.0), (0.0, -1.0), (1.0, 0.0), (2, 2));
+        let turned = pixels.piece((0.0, 2.0), (0.0, -1.0), (1.0, 0.0), (2, 2), |_| (0.0, 0.0));
         assert_eq!(turned.values[..4], [-1.0, -1.0, 1.0, 1.0]);
-        let beyond = pixels.piece((-2.0, 0.0), (1.0, 0.0), (0.0, 1.0), (1, 3));
+        let beyond = pixels.piece((-2.0, 0.0), (1.0, 0.0), (0.0, 1.0), (1, 3), |_| (0.0, 0.0));
         assert_eq!(beyond.values[..3], [-1.0, -1.0, -1.0]);
     }
 

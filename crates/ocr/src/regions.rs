@@ -3,7 +3,7 @@
 //! The post-processing of differentiable binarisation: Liao et al., Real-time Scene Text Detection with Differentiable
 //! Binarization (2020), section 3.4.
 
-use crate::shape::{self, Point, Rectangle};
+use crate::shape::{self, Point, Rectangle, sag};
 use crate::tensor::Tensor;
 use socle_core::Result;
 
@@ -23,11 +23,19 @@ const MIN_SIDE: f32 = 2.0;
 /// Most regions of a picture, the largest first: a page of a newspaper has less than 2,000 lines.
 const MAX_REGIONS: usize = 4_000;
 
+/// How much longer than high a region is of which it is asked whether it is bent.
+const BENT_RATIO: f32 = 8.0;
+
+/// How much of its height the middle of a region is off at least where it is bent, and at most.
+const BENT: std::ops::Range<f32> = 0.15..3.0;
+
 /// A region of text, which is one line as a rule, shrunk.
 #[derive(Clone, Debug)]
 pub struct Region {
-    /// Its convex hull, in pixels of the picture.
+    /// Its convex hull in pixels of the picture, of a bent line once it is straightened.
     pub hull: Vec<Point>,
+    /// As [`crate::shape::Place::bend`].
+    pub bend: f32,
 }
 
 impl Region {
@@ -59,6 +67,66 @@ struct Collected {
     points: Vec<Point>,
     probability: f64,
     pixels: usize,
+    /// Its first column, and the one after its last.
+    columns: (usize, usize),
+    sums: Sums,
+}
+
+/// Sums over the pixels of a region, of which the parabola through its middle is made: of the powers of the column, which goes
+/// from −1 to 1, and of those times the row.
+#[derive(Default)]
+struct Sums {
+    powers: [f64; 5],
+    rows: [f64; 3],
+}
+
+impl Sums {
+    fn add(&mut self, column: f64, row: f64) {
+        let mut power = 1.0;
+        for at in 0..5 {
+            self.powers[at] += power;
+            if let Some(rows) = self.rows.get_mut(at) {
+                *rows += power * row;
+            }
+            power *= column;
+        }
+    }
+
+    /// How much lower its ends are than its middle: the method of least squares.
+    fn bend(&self) -> f64 {
+        let [n, x, xx, xxx, xxxx] = self.powers;
+        let [y, xy, xxy] = self.rows;
+        let determinant = |a: [f64; 3], b: [f64; 3], c: [f64; 3]| {
+            a[0] * (b[1] * c[2] - b[2] * c[1]) - a[1] * (b[0] * c[2] - b[2] * c[0]) + a[2] * (b[0] * c[1] - b[1] * c[0])
+        };
+        determinant([n, x, y], [x, xx, xy], [xx, xxx, xxy]) / determinant([n, x, xx], [x, xx, xxx], [xx, xxx, xxxx])
+    }
+}
+
+impl Collected {
+    /// From −1 for its first column to 1 for its last.
+    fn at(&self, column: f64) -> f64 {
+        let (first, end) = (self.columns.0 as f64, self.columns.1 as f64);
+        (2.0 * column - first - end) / (end - first).max(1.0)
+    }
+
+    /// How much lower its ends are than its middle, in rows of the map; 0 unless that is clear.
+    fn bend(&self) -> f32 {
+        let width = (self.columns.1 - self.columns.0) as f32;
+        let height = self.pixels as f32 / width.max(1.0);
+        let bend = self.sums.bend() as f32;
+        if width > BENT_RATIO * height && BENT.contains(&(bend.abs() / height)) { bend } else { 0.0 }
+    }
+
+    /// The region in pixels of the picture, `scale` of which are a pixel of the map.
+    fn region(self, scale: (f32, f32)) -> Region {
+        let bend = self.bend();
+        let straight = |point: &Point| {
+            let at = self.at(f64::from(point.0)) as f32;
+            (point.0 * scale.0, (point.1 - sag(bend, at)) * scale.1)
+        };
+        Region { hull: shape::hull(self.points.iter().map(straight).collect()), bend: bend * scale.1 }
+    }
 }
 
 /// The regions of a map, whose pixels are `scale` pixels of the picture wide and high.
@@ -78,23 +146,34 @@ pub fn regions(map: &Tensor, scale: (f32, f32)) -> Result<Vec<Region>> {
     for (y, (row, runs)) in map.values.chunks_exact(width).zip(&rows).enumerate() {
         for run in runs {
             let Some(region) = collected.get_mut(root(&joined, run.region)) else { continue };
-            let (left, right) = (run.start as f32 * scale.0, run.end as f32 * scale.0);
-            let (top, bottom) = (y as f32 * scale.1, (y + 1) as f32 * scale.1);
+            let (left, right) = (run.start as f32, run.end as f32);
+            let (top, bottom) = (y as f32, (y + 1) as f32);
+            region.columns = match region.pixels {
+                0 => (run.start, run.end),
+                _ => (region.columns.0.min(run.start), region.columns.1.max(run.end)),
+            };
             region.points.extend([(left, top), (right, top), (right, bottom), (left, bottom)]);
             region.probability += row[run.start..run.end].iter().map(|p| f64::from(*p)).sum::<f64>();
             region.pixels += run.end - run.start;
+        }
+    }
+    for (y, runs) in rows.iter().enumerate() {
+        for run in runs {
+            let Some(region) = collected.get_mut(root(&joined, run.region)) else { continue };
+            for column in run.start..run.end {
+                region.sums.add(region.at(column as f64 + 0.5), y as f64 + 0.5);
+            }
         }
     }
     collected.retain(|region| region.probability >= f64::from(REGION_THRESHOLD) * region.pixels.max(1) as f64);
     collected.sort_by_key(|region| std::cmp::Reverse(region.pixels));
     collected.truncate(MAX_REGIONS);
     let min_side = MIN_SIDE * scale.0.min(scale.1);
-    let hulls = collected.into_iter().map(|region| shape::hull(region.points));
-    let large = |hull: &Vec<Point>| {
-        let smallest = Rectangle::smallest(hull);
+    let large = |region: &Region| {
+        let smallest = Rectangle::smallest(&region.hull);
         smallest.width.min(smallest.height) >= min_side
     };
-    Ok(hulls.filter(large).map(|hull| Region { hull }).collect())
+    Ok(collected.into_iter().map(|region| region.region(scale)).filter(large).collect())
 }
 
 /// The runs of text in a row. A run takes the region of those that it touches above, also at a corner, and joins them.
@@ -185,9 +264,28 @@ mod tests {
 
     #[test]
     fn a_line_is_grown_to_the_size_of_its_letters() {
-        let region = Region { hull: vec![(0.0, 0.0), (100.0, 0.0), (100.0, 10.0), (0.0, 10.0)] };
+        let hull = vec![(0.0, 0.0), (100.0, 0.0), (100.0, 10.0), (0.0, 10.0)];
+        let region = Region { hull, bend: 0.0 };
         let line = region.line(0.0);
         let by = 100.0 * 10.0 * GROWTH / 220.0;
         assert!((line.height - (10.0 + 2.0 * by)).abs() < 1e-3 && (line.width - (100.0 + 2.0 * by)).abs() < 1e-3);
+    }
+
+    #[test]
+    fn a_line_that_sags_is_straightened_and_a_straight_one_is_not_bent() {
+        let sagging = |depth: f32| {
+            let mut values = vec![0.1; 200 * 60];
+            for x in 0..180 {
+                let at = (x as f32 - 89.5) / 90.0;
+                let top = (30.0 + depth * at * at).round() as usize;
+                (top..top + 10).for_each(|y| values[y * 200 + x + 10] = 0.9);
+            }
+            regions(&Tensor { shape: vec![1, 1, 60, 200], values }, (2.0, 2.0)).unwrap().remove(0)
+        };
+        let bent = sagging(8.0);
+        assert!((bent.bend - 16.0).abs() < 1.0, "{}", bent.bend);
+        let rectangle = Rectangle::around(&bent.hull, 0.0);
+        assert!((rectangle.height - 20.0).abs() < 3.0, "{rectangle:?}");
+        assert_eq!(sagging(0.0).bend, 0.0);
     }
 }

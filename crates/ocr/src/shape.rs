@@ -58,6 +58,53 @@ impl Rectangle {
     }
 }
 
+/// Where a line is in a picture.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Place {
+    /// Its corners in the order of its writing: begins above, ends above, ends below, begins below.
+    pub corners: [Point; 4],
+    /// How much lower its ends are than its middle, in pixels across: lines are bent where a page did not lie flat.
+    pub bend: f32,
+}
+
+impl Place {
+    /// A line that is straight.
+    pub fn straight(corners: [Point; 4]) -> Self {
+        Self { corners, bend: 0.0 }
+    }
+
+    /// The same for somebody who stands on his head.
+    pub fn turned_over(mut self) -> Self {
+        self.corners.rotate_left(2);
+        Self { bend: -self.bend, ..self }
+    }
+
+    /// Its length.
+    pub fn length(&self) -> f32 {
+        distance(self.corners[0], self.corners[1])
+    }
+
+    /// Its height.
+    pub fn height(&self) -> f32 {
+        distance(self.corners[0], self.corners[3])
+    }
+
+    /// How far the line is from its corners at a part of its length, in pixels across.
+    pub fn sag(&self, share: f32) -> f32 {
+        sag(self.bend, 2.0 * share - 1.0)
+    }
+}
+
+/// How far a bent line is from the straight one that is nearest to it, `at` from −1 where it begins to 1 where it ends.
+pub fn sag(bend: f32, at: f32) -> f32 {
+    bend * (at * at - 1.0 / 3.0)
+}
+
+/// The distance of two points.
+pub fn distance(a: Point, b: Point) -> f32 {
+    (a.0 - b.0).hypot(a.1 - b.1)
+}
+
 /// The convex hull of points, in order around it (Andrew 1979).
 pub fn hull(mut points: Vec<Point>) -> Vec<Point> {
     points.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));

@@ -84,7 +84,53 @@ fn blocks(lines: Vec<Line>) -> Vec<Block> {
             *slot = Some(block);
         }
     }
-    blocks.into_iter().filter_map(block).collect()
+    apart(blocks.into_iter().filter_map(block).collect())
+}
+
+/// Splits blocks where they go on above or below another that was beside them: a line over the whole width belongs to neither
+/// column, though it is next to the lines of one.
+fn apart(blocks: Vec<Block>) -> Vec<Block> {
+    if blocks.len() > MAX_BLOCKS {
+        return blocks;
+    }
+    let extents: Vec<_> = blocks.iter().map(|block| (block.x0, block.x1, block.top, block.bottom)).collect();
+    let mut split = Vec::with_capacity(blocks.len());
+    for (at, whole) in blocks.into_iter().enumerate() {
+        let Part::Lines(mut lines) = whole.part else {
+            split.push(whole);
+            continue;
+        };
+        let beside = extents.iter().enumerate().filter(|(other, (x0, x1, top, bottom))| {
+            *other != at && *x0 < whole.x1 && *x1 > whole.x0 && *top < whole.bottom && *bottom > whole.top
+        });
+        let mut cuts: Vec<usize> = beside.flat_map(|(_, extent)| cuts(&lines, *extent)).collect();
+        cuts.sort_unstable();
+        cuts.dedup();
+        let mut pieces: Vec<Vec<Line>> = cuts.iter().rev().map(|cut| lines.split_off(*cut)).collect();
+        pieces.push(lines);
+        split.extend(pieces.into_iter().rev().filter_map(block));
+    }
+    split
+}
+
+/// Before which lines a block has to end because of another one with this extent, part of which is beside it.
+fn cuts(lines: &[Line], (x0, x1, top, bottom): (f32, f32, f32, f32)) -> impl Iterator<Item = usize> {
+    let over = |line: &Line| line.x0 < x1 && line.x1 > x0;
+    let slack = |line: &Line| 0.2 * line.size;
+    let below = |line: &Line| line.top() > bottom - slack(line);
+    let first = lines.iter().position(|line| over(line) && below(line)).map(|mut at| {
+        // A heading stays with the lines below it.
+        let step = |at: usize| Some(lines.get(at)?.y - lines.get(at.checked_sub(1)?)?.y);
+        while let (Some(next), Some(before)) = (step(at), at.checked_sub(1).and_then(step))
+            && lines.get(at - 1).is_some_and(|line| below(line) && next + slack(line) < before)
+        {
+            at -= 1;
+        }
+        at
+    });
+    let last = lines.iter().rposition(|line| over(line) && line.bottom() < top + slack(line)).map(|at| at + 1);
+    let count = lines.len();
+    [first, last].into_iter().flatten().filter(move |cut| (1..count).contains(cut))
 }
 
 fn block(lines: Vec<Line>) -> Option<Block> {

@@ -18,6 +18,8 @@ const MAX_WORDS: usize = 50_000;
 /// Gap between words of a line beyond which they may be in two columns, as a multiple of the size. Spaces of justified
 /// text are narrower.
 const WIDE_GAP: f32 = 1.3;
+/// The same between two lines that were found apart, side by side.
+const COLUMN_GAP: f32 = 0.6;
 /// Degrees by which a word may rise or descend in a line of the page; and the steps in which the directions of words that
 /// are slanted more, as those of a stamp, are told apart.
 const MAX_SLANT: f32 = 6.0;
@@ -94,7 +96,7 @@ impl Recognition {
     pub(super) fn glyphs(&self, sizes: &Sizes, covered: &dyn Fn(f32, f32) -> bool) -> (Vec<Glyph>, Vec<Rule>) {
         let scale = self.scale(sizes);
         let mut glyphs = Vec::new();
-        for line in &self.lines {
+        for (at, line) in self.lines.iter().enumerate() {
             let (size, y) = (sizes.same_as(line.size * scale), line.baseline * scale);
             let mut before: Option<&Placed> = None;
             for word in &line.words {
@@ -114,6 +116,10 @@ impl Recognition {
                     glyphs.push(glyph(c, x(at as f32), x(at as f32 + 1.0), y, size, line.angle));
                 }
                 before = Some(word);
+            }
+            if let Some(end) = before.filter(|_| self.lines.get(at + 1).is_some_and(|next| line.is_beside(next))) {
+                // Several spaces are between columns.
+                glyphs.extend([glyph(' ', end.right * scale, end.right * scale, y, size, line.angle); 4]);
             }
         }
         let rules = self.rules.iter().map(|rule| Rule {
@@ -180,6 +186,15 @@ impl Sizes {
 }
 
 impl TextLine {
+    /// Whether another line follows at the same height, after a gap.
+    fn is_beside(&self, next: &Self) -> bool {
+        let size = self.size.min(next.size);
+        let gap = self.words.last().zip(next.words.first()).map(|(last, first)| first.left - last.right);
+        self.angle == next.angle
+            && (self.baseline - next.baseline).abs() < 0.6 * size
+            && gap.is_some_and(|gap| gap > COLUMN_GAP * size)
+    }
+
     fn letters(&self) -> usize {
         self.words.iter().map(|word| word.text.chars().count()).sum()
     }
@@ -268,8 +283,9 @@ fn line_of(words: &[(&Word, UprightWord, i16)], ink: &Ink) -> Option<TextLine> {
     // What is turned is not measured: margins and axes of charts need no exact size.
     let mut ends = None;
     if angle == 0 {
-        let lower = text.chars().filter(|c| c.is_lowercase()).count();
-        ends = if lower * 2 > text.chars().count() { middle_zone(words, ink) } else { None };
+        // Small letters are measured where words have little else.
+        let small: Vec<_> = words.iter().filter(|(word, ..)| is_small(&word.text)).copied().collect();
+        ends = if is_small(&text) { middle_zone(&small, ink) } else { None };
         if ends.is_some() {
             (above, below) = (X_HEIGHT, 0.0);
         } else {
@@ -293,6 +309,11 @@ fn line_of(words: &[(&Word, UprightWord, i16)], ink: &Ink) -> Option<TextLine> {
         placed.push(Placed { text: word.text.clone(), left, right });
     }
     (size > 1.0).then_some(TextLine { words: placed, angle, baseline: last - below * size, size })
+}
+
+/// Whether most characters of a text are small letters.
+fn is_small(text: &str) -> bool {
+    text.chars().filter(|c| c.is_lowercase()).count() * 2 > text.chars().count()
 }
 
 /// How far the letters of a text reach above the baseline and below it, as a multiple of the size.
