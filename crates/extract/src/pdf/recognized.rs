@@ -18,6 +18,9 @@ const MAX_WORDS: usize = 50_000;
 /// Gap between words of a line beyond which they may be in two columns, as a multiple of the size. Spaces of justified
 /// text are narrower.
 const WIDE_GAP: f32 = 1.3;
+/// Characters of a line of which a few tall ones may be most; and the factor by which its middle zone is then too high.
+const SHORT_LINE: usize = 12;
+const TALL_ZONE: f32 = 1.2;
 /// Difference of baselines, as a multiple of the size, up to which lines stand beside one another.
 const SAME_ROW: f32 = 0.15;
 /// Degrees by which a word may rise or descend in a line of the page; and the steps in which the directions of words that
@@ -287,9 +290,15 @@ fn line_of(words: &[(&Word, UprightWord, i16)], ink: &Ink) -> Option<TextLine> {
     // What is turned is not measured: margins and axes of charts need no exact size.
     let mut ends = None;
     if angle == 0 {
-        // In a short word with many tall letters, as Köln, most ink is not between the small ones.
-        let small = text.chars().filter(|c| "acegmnopqrsuvwxyz".contains(*c)).count();
-        ends = if small * 2 > text.chars().count() { middle_zone(words, ink) } else { None };
+        let count = text.chars().count();
+        let lower = text.chars().filter(|c| c.is_lowercase()).count();
+        ends = if lower * 2 > count { middle_zone(words, ink) } else { None };
+        // In a short word with many tall letters, as Köln, most ink is not between the ends of the small ones: the whole
+        // word tells its size then.
+        if let (Some(zone), true) = (ends, count <= SHORT_LINE) {
+            let whole = measured(words, ink).map_or(f32::MAX, |(first, last)| (last - first) / (above + below));
+            ends = ends.filter(|_| (zone.1 - zone.0) / X_HEIGHT < TALL_ZONE * whole);
+        }
         if ends.is_some() {
             (above, below) = (X_HEIGHT, 0.0);
         } else {
