@@ -156,7 +156,7 @@ fn the_value_of_a_field_follows_its_label() {
 fn page_with_picture() -> String {
     format!(
         "<!doctype html><h1>Fees</h1><p>Zum Aushang am Tor.</p><p><img src=\"data:image/png;base64,{}\"></p>\
-         <p>Bitte am Kai bezahlen.</p><h1>Ende</h1><p>Schluss.</p>",
+         <p>Bitte am Kai bezahlen.</p><h1>Wharf</h1><p>Schluss.</p>",
         base64(PNG)
     )
 }
@@ -254,7 +254,7 @@ fn the_languages_of_a_scan_are_told_and_what_the_model_cannot_write_of_them() {
     client.batch_execute("SELECT socle.alter_corpus('german', language => 'ukrainian')").unwrap();
     let notice = said();
     assert!(notice.contains("letters of ukrainian") && notice.contains('ї'), "{notice}");
-    client.query("SELECT socle.wait_for_corpus('german', '5 minutes')", &[]).unwrap();
+    client.batch_execute("CALL socle.sync_corpus('german')").unwrap();
     client.batch_execute("SELECT socle.alter_corpus('german', max_attempts => 4)").unwrap();
     assert!(!said().contains("cannot write"));
 }

@@ -53,7 +53,7 @@ mod tests {
                 Some(2),
                 Some(980),
             ),
-            ("Der Hafen ist in der Nacht geschlossen, und die Schiffe warten vor der Einfahrt.", Some(3), None),
+            ("Der Hafen ist in der Nacht geschlossen, und die Schiffe warten an der Einfahrt.", Some(3), None),
             ("12 34 56", Some(4), Some(900)),
         ];
         let mut document = Document::default();

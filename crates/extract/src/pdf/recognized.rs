@@ -20,6 +20,11 @@ const MAX_WORDS: usize = 50_000;
 const WIDE_GAP: f32 = 1.3;
 /// The same between two lines that were found apart, side by side.
 const COLUMN_GAP: f32 = 0.6;
+/// Characters of a line of which a few tall ones may be most; and the factor by which its middle zone is then too high.
+const SHORT_LINE: usize = 12;
+const TALL_ZONE: f32 = 1.2;
+/// Difference of baselines, as a multiple of the size, up to which lines stand beside one another.
+const SAME_ROW: f32 = 0.15;
 /// Degrees by which a word may rise or descend in a line of the page; and the steps in which the directions of words that
 /// are slanted more, as those of a stamp, are told apart.
 const MAX_SLANT: f32 = 6.0;
@@ -242,7 +247,24 @@ fn most_common(sizes: &[(f32, usize)]) -> Option<f32> {
 /// The lines that the words say that they belong to.
 fn lines_of(words: &[(&Word, UprightWord, i16)], ink: &Ink) -> Vec<TextLine> {
     let lines = words.chunk_by(|a, b| a.0.line == b.0.line && a.2 == b.2);
-    lines.filter_map(|line| line_of(line, ink)).collect()
+    let mut lines: Vec<TextLine> = lines.filter_map(|line| line_of(line, ink)).collect();
+    level(&mut lines);
+    lines
+}
+
+/// Gives lines beside one another the same baseline, as a label and its value: those that are measured differ by a pixel or
+/// two, which would decide what is read first.
+fn level(lines: &mut [TextLine]) {
+    let mut upright: Vec<&mut TextLine> = lines.iter_mut().filter(|line| line.angle == 0).collect();
+    upright.sort_by(|a, b| a.baseline.total_cmp(&b.baseline));
+    let mut rest = upright.as_mut_slice();
+    while let Some((baseline, size)) = rest.first().map(|first| (first.baseline, first.size)) {
+        let count = rest.iter().take_while(|line| line.baseline - baseline <= SAME_ROW * size.min(line.size)).count();
+        let (row, others) = rest.split_at_mut(count.max(1));
+        let longest = row.iter().max_by_key(|line| line.letters()).map_or(baseline, |line| line.baseline);
+        row.iter_mut().for_each(|line| line.baseline = longest);
+        rest = others;
+    }
 }
 
 /// A word with its box along and across its writing direction, and that direction on the upright page, in degrees
@@ -286,6 +308,12 @@ fn line_of(words: &[(&Word, UprightWord, i16)], ink: &Ink) -> Option<TextLine> {
         // Small letters are measured where words have little else.
         let small: Vec<_> = words.iter().filter(|(word, ..)| is_small(&word.text)).copied().collect();
         ends = if is_small(&text) { middle_zone(&small, ink) } else { None };
+        // In a short word with many tall letters, as Köln, most ink is not between the ends of the small ones: the whole
+        // word tells its size then.
+        if let (Some(zone), true) = (ends, text.chars().count() <= SHORT_LINE) {
+            let whole = measured(words, ink).map_or(f32::MAX, |(first, last)| (last - first) / (above + below));
+            ends = ends.filter(|_| (zone.1 - zone.0) / X_HEIGHT < TALL_ZONE * whole);
+        }
         if ends.is_some() {
             (above, below) = (X_HEIGHT, 0.0);
         } else {

@@ -199,7 +199,7 @@ fn a_slanted_stamp_is_no_part_of_the_lines_that_it_covers() {
     }
     let read = recognized(&of_pictures(&pictures, ""), OcrMode::Auto, stamped);
     let (before, stamp) = read.markdown.split_once("\n\nRECEIVED").unwrap();
-    assert_eq!((before, stamp), (plain.markdown.as_str(), " 14 May"));
+    assert_eq!((before, stamp), (plain.markdown.as_str(), "\n\n14 May"));
 }
 
 #[test]

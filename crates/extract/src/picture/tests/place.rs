@@ -131,14 +131,14 @@ fn a_picture_on_a_slide_is_read_where_it_stands() {
 fn a_picture_in_an_open_document_is_read_where_it_stands() {
     let body = |picture: &str| {
         format!(
-            "<office:document xmlns:office=\"o\" office:mimetype=\"application/vnd.oasis.opendocument.text\"><office:body><office:text>\
+            "<office:document xmlns:office=\"urn:oasis:names:tc:opendocument:xmlns:office:1.0\" office:mimetype=\"application/vnd.oasis.opendocument.text\"><office:body><office:text>\
              <text:h text:outline-level=\"1\">One</text:h>\
              <text:p>See: <draw:frame><draw:image {picture}</draw:image></draw:frame></text:p>\
              <text:p>After.</text:p></office:text></office:body></office:document>"
         )
     };
     let archived = packed(&[
-        ("mimetype", b"application/vnd.oasis.opendocument.text"),
+        ("META-INF/manifest.xml", b"<manifest/>"),
         ("content.xml", body("xlink:href=\"Pictures/a.png\">").as_bytes()),
         ("Pictures/a.png", &png(800, 300)),
     ]);
