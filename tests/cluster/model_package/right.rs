@@ -142,24 +142,25 @@ fn a_corpus_that_was_restored_is_resumed_by_those_who_may_use_its_model() {
     owner.batch_execute("SELECT socle.resume_corpus('note')").unwrap();
 }
 
+/// A generator, a corpus, and who uses and grants them.
+const GENERATOR_ROLES: &str = "
+    CREATE ROLE team; CREATE ROLE member LOGIN IN ROLE team; CREATE ROLE other LOGIN; CREATE ROLE librarian LOGIN;
+    SELECT socle.register_generator('smol', 'smollm2-135m-instruct/model.gguf');
+    CREATE TABLE note (id int PRIMARY KEY, body text); INSERT INTO note VALUES (1, 'A backup is made each night.');
+    SELECT socle.create_corpus('note', 'note', ARRAY['body'], model => 'minilm');
+    GRANT SELECT ON note, note_chunk TO PUBLIC;
+    GRANT EXECUTE ON FUNCTION socle.grant_generator, socle.revoke_generator TO librarian";
+
+const GENERATE: &str = "SELECT socle.generate('Hello', 'smol', max_tokens => 2)";
+
 #[test]
 fn a_generator_is_for_everybody_until_its_use_is_taken_back_and_granted_to_some() {
     let cluster = Cluster::with_models("");
     let mut client = cluster.connect();
-    client
-        .batch_execute(
-            "CREATE ROLE team; CREATE ROLE member LOGIN IN ROLE team; CREATE ROLE other LOGIN; CREATE ROLE librarian LOGIN;
-             SELECT socle.register_generator('smol', 'smollm2-135m-instruct/model.gguf');
-             CREATE TABLE note (id int PRIMARY KEY, body text); INSERT INTO note VALUES (1, 'A backup is made each night.');
-             SELECT socle.create_corpus('note', 'note', ARRAY['body'], model => 'minilm');
-             GRANT SELECT ON note, note_chunk TO PUBLIC;
-             GRANT EXECUTE ON FUNCTION socle.grant_generator, socle.revoke_generator TO librarian",
-        )
-        .unwrap();
+    client.batch_execute(GENERATOR_ROLES).unwrap();
     assert!(value::<bool>(&mut client, "SELECT socle.wait_for_corpus('note', '2 minutes')"));
     let connect = |user: &str| cluster.configuration().user(user).connect(NoTls).unwrap();
     let (mut member, mut other, mut librarian) = (connect("member"), connect("other"), connect("librarian"));
-    const GENERATE: &str = "SELECT socle.generate('Hello', 'smol', max_tokens => 2)";
     other.batch_execute(GENERATE).unwrap();
     for statement in [
         "SELECT socle.grant_generator('smol', 'other')",
