@@ -44,12 +44,7 @@ fn main() {
     if only == "generator" {
         return;
     }
-    let mut client = connect();
-    client.batch_execute("DROP EXTENSION IF EXISTS socle CASCADE; CREATE EXTENSION socle CASCADE").unwrap();
-    for model in MODELS {
-        let sql = "SELECT socle.register_model($1, $1) WHERE NOT EXISTS (SELECT FROM socle.model WHERE name = $1)";
-        client.execute(sql, &[&model]).unwrap();
-    }
+    let mut client = with_models();
     match only.as_str() {
         "ocr" => return ocr::measure(&Path::new(script).with_file_name("ocr")),
         "ocr-memory" => return ocr::measure_memory(),
@@ -95,6 +90,16 @@ fn main() {
     {
         quality::measure(Path::new(directory));
     }
+}
+
+/// A session where the extension is new and its models are registered.
+fn with_models() -> Client {
+    let mut client = connect();
+    client.batch_execute("DROP EXTENSION IF EXISTS socle CASCADE; CREATE EXTENSION socle CASCADE").unwrap();
+    for model in MODELS {
+        client.execute("SELECT socle.register_model($1, $1)", &[&model]).unwrap();
+    }
+    client
 }
 
 pub fn connect() -> Client {

@@ -206,15 +206,10 @@ fn follows_in(row: &[Word], word: &Word, rules: &[Rule]) -> bool {
 
 /// Whether the gap between two words is too wide for one line.
 fn is_wide(last: &Word, word: &Word) -> bool {
-    // Source code may contain wide gaps.
+    // Source code may contain wide gaps; elsewhere, several spaces align columns.
     let both_mono = last.mono && word.mono;
     let widest = if both_mono { CODE_GAP } else { LINE_GAP };
-    word.x0 - last.end > widest * last.size.max(word.size) || has_tab(last)
-}
-
-/// Whether a word is followed by so many spaces that the next one is in another column.
-fn has_tab(word: &Word) -> bool {
-    word.spaces > 3 && !word.mono
+    word.x0 - last.end > widest * last.size.max(word.size) || (last.spaces > 3 && !last.mono)
 }
 
 /// Whether wide gaps are due to justification: each has a space, and all are alike, or the line ends where its
@@ -224,7 +219,7 @@ fn is_justified(row: &[Word], around: &[(f32, f32)]) -> bool {
     let mut gaps = Vec::new();
     for pair in row.windows(2) {
         let [left, right] = pair else { continue };
-        if (left.spaces == 0 && right.x0 - left.x1 > WORD_GAP * left.size) || has_tab(left) {
+        if left.spaces == 0 && right.x0 - left.x1 > WORD_GAP * left.size {
             return false;
         }
         if left.spaces > 0 {

@@ -283,3 +283,23 @@ fn by_rows(mut blocks: Vec<Block>, out: &mut Vec<Part>) {
     }
     out.extend(blocks.into_iter().map(|block| block.part));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(x0: f32, x1: f32, y: f32) -> Line {
+        Line { words: Vec::new(), x0, x1, y, size: 10.0, bold: false, mono: false, vertical: false, tagged: false }
+    }
+
+    #[test]
+    fn a_column_ends_where_a_line_goes_over_the_other_one_and_a_heading_goes_with_that_line() {
+        let column = [line(0.0, 90.0, 100.0), line(0.0, 90.0, 112.0), line(0.0, 90.0, 124.0)];
+        let below = [line(0.0, 40.0, 148.0), line(0.0, 200.0, 160.0), line(0.0, 200.0, 172.0)];
+        let lines: Vec<Line> = column.into_iter().chain(below).collect();
+        // The other column: from the same height to that of the last line.
+        assert_eq!(cuts(&lines, (110.0, 200.0, 92.0, 127.0)).collect::<Vec<_>>(), [3]);
+        // One that is beside none of the lines over its width.
+        assert_eq!(cuts(&lines, (210.0, 300.0, 92.0, 127.0)).count(), 0);
+    }
+}

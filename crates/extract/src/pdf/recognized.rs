@@ -18,8 +18,6 @@ const MAX_WORDS: usize = 50_000;
 /// Gap between words of a line beyond which they may be in two columns, as a multiple of the size. Spaces of justified
 /// text are narrower.
 const WIDE_GAP: f32 = 1.3;
-/// The same between two lines that were found apart, side by side.
-const COLUMN_GAP: f32 = 0.6;
 /// Characters of a line of which a few tall ones may be most; and the factor by which its middle zone is then too high.
 const SHORT_LINE: usize = 12;
 const TALL_ZONE: f32 = 1.2;
@@ -101,7 +99,7 @@ impl Recognition {
     pub(super) fn glyphs(&self, sizes: &Sizes, covered: &dyn Fn(f32, f32) -> bool) -> (Vec<Glyph>, Vec<Rule>) {
         let scale = self.scale(sizes);
         let mut glyphs = Vec::new();
-        for (at, line) in self.lines.iter().enumerate() {
+        for line in &self.lines {
             let (size, y) = (sizes.same_as(line.size * scale), line.baseline * scale);
             let mut before: Option<&Placed> = None;
             for word in &line.words {
@@ -121,10 +119,6 @@ impl Recognition {
                     glyphs.push(glyph(c, x(at as f32), x(at as f32 + 1.0), y, size, line.angle));
                 }
                 before = Some(word);
-            }
-            if let Some(end) = before.filter(|_| self.lines.get(at + 1).is_some_and(|next| line.is_beside(next))) {
-                // Several spaces are between columns.
-                glyphs.extend([glyph(' ', end.right * scale, end.right * scale, y, size, line.angle); 4]);
             }
         }
         let rules = self.rules.iter().map(|rule| Rule {
@@ -191,15 +185,6 @@ impl Sizes {
 }
 
 impl TextLine {
-    /// Whether another line follows at the same height, after a gap.
-    fn is_beside(&self, next: &Self) -> bool {
-        let size = self.size.min(next.size);
-        let gap = self.words.last().zip(next.words.first()).map(|(last, first)| first.left - last.right);
-        self.angle == next.angle
-            && (self.baseline - next.baseline).abs() < 0.6 * size
-            && gap.is_some_and(|gap| gap > COLUMN_GAP * size)
-    }
-
     fn letters(&self) -> usize {
         self.words.iter().map(|word| word.text.chars().count()).sum()
     }
