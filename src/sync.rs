@@ -18,7 +18,9 @@ mod write;
 use crate::catalog::{CorpusSpec, privileges};
 use crate::corpus::swap;
 use crate::keyword_index::{build, merge};
+use crate::model;
 use crate::pg::backend;
+use crate::pg::lock::Purpose;
 use crate::pg::spi;
 use crate::pg::wait;
 use crate::pg::worker_process;
@@ -40,6 +42,7 @@ use socle_core::document::Ocr;
 use socle_core::fair_queue::message::Message;
 use socle_core::model::ModelSpec;
 use socle_core::{Error, Kind};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::{Duration, Instant};
 
 const VECTOR_OID: &str = include_str!("../sql/sync/vector_oid.sql");
@@ -111,10 +114,31 @@ fn work(name: &str, batch_size: &mut BatchSize) -> Result<Progress, WorkerError>
     let (Some(_), Some(change), Some(_)) = (corpus.tables.chunk, corpus.tables.change, corpus.tables.source) else {
         return Err(Error::new(Kind::NotInState, "a table of the corpus does not exist").into());
     };
-    match claim::claim(&corpus, change.into(), batch_size.documents())? {
+    let Some(endpoint) = endpoint_of(&corpus)? else { return work_on_claim(&corpus, change, batch_size) };
+    // One worker at a time waits for an endpoint: one that hangs holds up what needs it, and nothing else.
+    let mut hasher = DefaultHasher::new();
+    endpoint.hash(&mut hasher);
+    let object = pg_sys::Oid::from(hasher.finish() as u32);
+    let done = corpus_lock::exclusively(Purpose::Endpoint, object, || work_on_claim(&corpus, change, batch_size))?;
+    Ok(done.unwrap_or(Progress::Watching))
+}
+
+/// The endpoint that the model of a corpus runs on, if it does.
+fn endpoint_of(corpus: &CorpusSpec) -> Result<Option<String>, WorkerError> {
+    // Without one that is allowed, it can have none.
+    if corpus.options.egress.is_empty() {
+        return Ok(None);
+    }
+    let row = transaction(|| Ok(model::row_of(&corpus.options.model)?))?;
+    Ok(row.and_then(|row| row.get("endpoint")?.as_str().map(str::to_string)))
+}
+
+/// Processes one claim of a corpus, or does what follows when there is none.
+fn work_on_claim(corpus: &CorpusSpec, change: u32, batch_size: &mut BatchSize) -> Result<Progress, WorkerError> {
+    match claim::claim(corpus, change.into(), batch_size.documents())? {
         Claimed::Resynced => Ok(Progress::Worked { full: true }),
         Claimed::Nothing { waiting } => {
-            let advanced = advance(&corpus, change.into())?;
+            let advanced = advance(corpus, change.into())?;
             // What was wrong is over. While it is filled, an index worker may have a reason that is still there.
             if !waiting && corpus.progress.state == "active" && corpus.progress.state_reason.is_some() {
                 corpus_state::set_reason(&corpus.name, change, None, false)?;
@@ -130,7 +154,7 @@ fn work(name: &str, batch_size: &mut BatchSize) -> Result<Progress, WorkerError>
         Claimed::Documents(lease, claims) => {
             session::show(&format!("embedding {} documents of corpus {}", claims.len(), corpus.name));
             let full = claims.len() as i64 == batch_size.documents();
-            let done = job(&corpus, lease).and_then(|job| work_on(&job, claims.clone(), batch_size));
+            let done = job(corpus, lease).and_then(|job| work_on(&job, claims.clone(), batch_size));
             let rest = done.inspect_err(|_| give_back(&corpus.name, lease, &claims))?;
             if !rest.is_empty() {
                 give_back(&corpus.name, lease, &rest);
@@ -140,18 +164,18 @@ fn work(name: &str, batch_size: &mut BatchSize) -> Result<Progress, WorkerError>
                 corpus_state::set_reason(&corpus.name, change, None, false)?;
             }
             match corpus.progress.state.as_str() {
-                "active" if corpus.progress.keyword_missing_count == 0 => merge::merge(&corpus, change.into())?,
+                "active" if corpus.progress.keyword_missing_count == 0 => merge::merge(corpus, change.into())?,
                 "filling" if corpus.progress.keyword_missing_count < build::FULL_SEGMENT as i64 => {}
                 _ => {
-                    build::complete(&corpus, change.into())?;
+                    build::complete(corpus, change.into())?;
                 }
             }
             // With writers that are as fast as the workers, every claim is full.
             if !full || corpus.progress.state == "filling" || corpus.replaces.is_some() {
-                advance(&corpus, change.into())?;
+                advance(corpus, change.into())?;
             } else {
                 // An erasure does not wait until they pause.
-                residue::ask_for_clearing(&corpus, change.into())?;
+                residue::ask_for_clearing(corpus, change.into())?;
             }
             Ok(Progress::Worked { full })
         }

@@ -85,7 +85,9 @@ fn rename(old: &CorpusSpec, new: &CorpusSpec) -> Result<()> {
     ] {
         spi::execute(&expand(RENAME, new, &[("from", &table(new, from)), ("to", &identifier(to))]))?;
     }
-    let arguments = [new.name.as_str().into(), old.name.as_str().into(), chunk_of(new).into()];
+    let tables = [new.tables.chunk, new.tables.change, new.tables.document].into_iter().flatten();
+    let tables: Vec<pg_sys::Oid> = tables.map(pg_sys::Oid::from).collect();
+    let arguments = [new.name.as_str().into(), old.name.as_str().into(), tables.into()];
     spi::query_texts(PARTS, &arguments)?.iter().try_for_each(|statement| spi::execute(statement))
 }
 

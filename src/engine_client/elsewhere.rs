@@ -195,7 +195,7 @@ fn vectors(model: &ModelSpec, computation: Computation, bytes: usize) -> Result<
 /// The error for texts that an endpoint refuses. If it refuses the probe alone in the same way, no text is at fault: the endpoint, or
 /// how it was registered, is.
 fn blamed(model: &ModelSpec, error: Error) -> Error {
-    if error.kind != Kind::EndpointFailed {
+    if !matches!(error.kind, Kind::EndpointFailed | Kind::InputTooLong) {
         return error;
     }
     let probed = served(model).and_then(|served| Computation::embed(served, false, vec![PROBE_TEXT]));

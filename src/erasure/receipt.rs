@@ -47,7 +47,7 @@ const REMAINS: [(&str, &str); 10] = [
     ),
     (
         "memory of sessions and of the processes of socle, and swap",
-        "end old sessions; SELECT pg_terminate_backend(…), or restart the server",
+        "end old sessions; SELECT pg_terminate_backend(pid), or restart the server",
     ),
     (
         "blocks that the file system or a drive has freed and not overwritten",

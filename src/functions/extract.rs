@@ -138,6 +138,7 @@ fn metadata_json(Extracted { document, ocr }: Extracted) -> Value {
         ("page_count", metadata.page_count),
         ("pages_without_text", metadata.pages_without_text),
         ("unknown_characters", metadata.unknown_characters),
+        ("unread_pictures", metadata.unread_pictures),
     ];
     object.extend(counts.into_iter().filter_map(|(name, count)| Some((name.to_string(), count?.into()))));
     object.extend(recognized);

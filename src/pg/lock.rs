@@ -22,6 +22,8 @@ pub enum Purpose {
     Life = 0x50c4,
     /// Clearing away what is left of deleted rows.
     Residue = 0x50c5,
+    /// Sending texts to an endpoint. The object is a hash of its name, not a change log.
+    Endpoint = 0x50c6,
 }
 
 /// How long a lock is held.

@@ -9,6 +9,7 @@ use crate::engine_client;
 use crate::engine_client::batch;
 use crate::pg::gucs;
 use crate::pg::value;
+use crate::worker::owner_code_timeout;
 use crate::worker::transaction::{WorkerError, as_corpus_owner, transaction};
 use pgrx::prelude::*;
 use socle_core::chunk::Chunk;
@@ -370,7 +371,7 @@ pub fn embed(
             contents: contents[requests[number].clone()].to_vec(),
         }))
     };
-    engine_client::exchange_as_made(requests.len(), &request, &mut |number, mut answers| {
+    let mut answered = |number: usize, mut answers: Vec<Response>| {
         match answers.pop() {
             Some(Response::Vectors(values)) if values.len() == requests[number].len() * width => {
                 let chunks = texts[requests[number].clone()].iter().map(|(_, chunk)| chunk.hash);
@@ -385,8 +386,10 @@ pub fn embed(
         }
         lease.borrow_mut().extend_if_due();
         Ok(())
-    })
-    .map_err(|error| match (culprit, shut.take()) {
+    };
+    let mut exchange = || engine_client::exchange_as_made(requests.len(), &request, &mut answered);
+    let done = if job.model.served.is_some() { owner_code_timeout::waiting(exchange) } else { exchange() };
+    done.map_err(|error| match (culprit, shut.take()) {
         (_, Some(trouble)) => Failure::in_step("embed")(trouble),
         (Some(job_id), _) => Failure::of(job_id, "embed", error),
         (None, _) => Failure::new("embed", error),

@@ -4,7 +4,7 @@
 //! A handler in PL/pgSQL may catch what cancels a statement, and go on; nothing catches the end of a process. So a
 //! worker that is over the limit ends, and before that, in the handler of the timer, writes a note to the runtime
 //! directory: the next worker of the database reads it and marks the corpus broken. Long before that, the supervisor is
-//! told that this worker is held up, so that another takes over the rest.
+//! told that this worker is held up, so that another takes over the rest; as it is when a worker waits for an endpoint.
 
 use crate::catalog::CorpusSpec;
 use crate::pg::timeout::Timer;
@@ -24,6 +24,9 @@ use std::time::Duration;
 /// Time after which another worker takes over. Far more than a transaction of a worker usually takes.
 const HELD_UP: Duration = Duration::from_secs(3);
 
+/// The same for a worker that waits for an endpoint.
+const LONG_WAIT: Duration = Duration::from_secs(1);
+
 /// Rows that may be read or written within `socle.sync_timeout`; each further so many extend the limit by as much.
 const ROWS: u64 = 10_000;
 
@@ -31,6 +34,7 @@ const ROWS: u64 = 10_000;
 struct Timers {
     held_up: Timer,
     over: Timer,
+    long_wait: Timer,
 }
 
 /// What the handler writes, and to which file. Prepared beforehand, since a handler must not allocate.
@@ -47,6 +51,7 @@ thread_local! {
     static NUMBER: Cell<u64> = const { Cell::new(0) };
     static HELD: Cell<bool> = const { Cell::new(false) };
     static RUNNING: Cell<bool> = const { Cell::new(false) };
+    static WAITS: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Registers the timers of this worker, which the supervisor knows by `number`.
@@ -54,7 +59,9 @@ pub fn prepare(number: u64) {
     NUMBER.set(number);
     // SAFETY: a worker that is connected. The handlers read thread-local cells that need no initialization, make system
     // calls, and set flags.
-    let timers = unsafe { Timers { held_up: Timer::register(held_up), over: Timer::register(over) } };
+    let timers = unsafe {
+        Timers { held_up: Timer::register(held_up), over: Timer::register(over), long_wait: Timer::register(long_wait) }
+    };
     TIMERS.set(Some(timers));
 }
 
@@ -86,6 +93,24 @@ pub fn end() {
     if HELD.replace(false) {
         wake::notify(Message::WorkerUnblocked(NUMBER.get()));
     }
+}
+
+/// Runs `wait`, which waits for an endpoint, for as long as that may take: after a while, another worker does what needs no
+/// endpoint.
+pub fn waiting<T>(wait: impl FnOnce() -> T) -> T {
+    let Some(timers) = TIMERS.get() else { return wait() };
+    timers.long_wait.start(LONG_WAIT);
+    let done = wait();
+    timers.long_wait.stop();
+    if WAITS.replace(false) {
+        wake::notify(Message::WorkerUnblocked(NUMBER.get()));
+    }
+    done
+}
+
+unsafe extern "C-unwind" fn long_wait() {
+    WAITS.set(true);
+    wake::notify_from_signal_handler(Message::WorkerBlocked(NUMBER.get()));
 }
 
 unsafe extern "C-unwind" fn held_up() {

@@ -192,7 +192,7 @@ fn failures_are_told_without_the_words_of_the_server() {
     let body =
         format!("{{\"error\":{{\"message\":\"you said {SECRET}\",\"code\":\"{SECRET}\",\"type\":\"server_error\"}}}}");
     for (status, kind, words) in [
-        ("500 Internal", Kind::EngineUnavailable, "status 500 and code server_error"),
+        ("500 Internal", Kind::EndpointFailed, "status 500 and code server_error"),
         ("503 Unavailable", Kind::EngineUnavailable, "status 503"),
         ("401 Unauthorized", Kind::KeyRefused, "does not accept its key"),
         ("404 Not Found", Kind::EndpointMisconfigured, "does not know the path or the model"),

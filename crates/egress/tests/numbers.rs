@@ -51,7 +51,7 @@ fn what_is_no_answer_is_an_error_that_repeats_nothing() {
         ("413 Large", "", "{\"error\": \"too long\", \"error_type\": \"Validation\"}".into(), Kind::InputTooLong),
         ("424 Failed", "", "{\"error_type\": \"backend\"}".into(), Kind::EngineUnavailable),
         ("429 Busy", "retry-after: 86400\r\n", String::new(), Kind::EngineUnavailable),
-        ("500 No", "", SECRET.into(), Kind::EngineUnavailable),
+        ("500 No", "", SECRET.into(), Kind::EndpointFailed),
     ] {
         let (server, endpoint) = tei(status, headers, body);
         for error in [embed(endpoint.clone()).unwrap_err(), rerank(endpoint).unwrap_err()] {

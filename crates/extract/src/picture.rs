@@ -97,8 +97,11 @@ pub(crate) fn write_referenced(
             }
             let Some(bytes) = load(reference, writer)? else { continue };
             let Some(format) = Format::of(&bytes).filter(|format| *format != Format::Tiff) else { continue };
-            // A damaged picture is shown by no program either.
-            let Ok(picture) = decode::picture(&bytes, format) else { continue };
+            let Ok(picture) = decode::picture(&bytes, format) else {
+                let unread = &mut writer.metadata().unread_pictures;
+                *unread = Some(unread.unwrap_or_default() + 1);
+                continue;
+            };
             drop(bytes);
             if !writer.ocr().is_large_enough(picture.width, picture.height) {
                 continue;

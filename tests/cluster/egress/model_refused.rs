@@ -15,6 +15,8 @@ fn an_endpoint_that_refuses_whatever_it_is_asked_costs_no_document_an_attempt() 
         (302, "a redirect"),
         (400, "refuses the request"),
         (401, "its key"),
+        (413, "refuses a request of this size"),
+        (500, "has failed on the request"),
     ]) {
         server.set(Mood::Refusing(status, None));
         let (code, message, ..) = error_of(&client.query_one("SELECT socle.embed('a', 'remote')", &[]).unwrap_err());
@@ -57,4 +59,45 @@ fn a_text_that_an_endpoint_refuses_alone_is_set_aside_alone() {
         (chunks.get::<_, i64>(0) == 4).then_some(())
     });
     assert_eq!(state(&mut client).0, "active");
+}
+
+#[test]
+fn corpora_on_an_endpoint_that_hangs_hold_up_no_other_corpus() {
+    let server = ModelServer::new();
+    let (_cluster, mut client) = cluster(&server);
+    create(&mut client, "remote", "tei");
+    client
+        .batch_execute(
+            "CREATE TABLE second (id int PRIMARY KEY, body text); CREATE TABLE third (LIKE second INCLUDING ALL);
+             CREATE TABLE here (LIKE second INCLUDING ALL);
+             SELECT socle.create_corpus(name, name::regclass, ARRAY['body'], model => 'remote', egress => '{tei}')
+             FROM unnest(ARRAY['second', 'third']) AS name;
+             SELECT socle.create_corpus('here', 'here', ARRAY['body'], model => 'minilm')",
+        )
+        .unwrap();
+    for name in ["second", "third", "here"] {
+        client.batch_execute(&format!("CALL socle.sync_corpus('{name}')")).unwrap();
+    }
+    let before = server.request_count();
+    server.set(Mood::Silent);
+    client
+        .batch_execute(
+            "INSERT INTO note VALUES (3, 'Dogs bark.'); INSERT INTO second VALUES (1, 'Birds sing.');
+             INSERT INTO third VALUES (1, 'Fish swim.')",
+        )
+        .unwrap();
+    eventually("a worker waits for the endpoint", || (server.request_count() > before).then_some(()));
+    client.batch_execute("INSERT INTO here VALUES (1, 'Snow falls.')").unwrap();
+    eventually("the corpus without an endpoint is in sync", || {
+        let done = client.query_one("SELECT count(*) FROM here_chunk", &[]).unwrap();
+        (done.get::<_, i64>(0) == 1).then_some(())
+    });
+    let waiting = "SELECT (SELECT count(*) FROM notes_change) + (SELECT count(*) FROM second_change)
+                   + (SELECT count(*) FROM third_change)";
+    assert_eq!(client.query_one(waiting, &[]).unwrap().get::<_, i64>(0), 3, "the endpoint still hangs");
+    server.set(Mood::Good);
+    client
+        .batch_execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'socle sync'")
+        .unwrap();
+    eventually("the others go on", || (client.query_one(waiting, &[]).unwrap().get::<_, i64>(0) == 0).then_some(()));
 }

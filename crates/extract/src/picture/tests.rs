@@ -203,6 +203,19 @@ fn pictures_in_documents_are_recognised_where_they_hold_the_text() {
 }
 
 #[test]
+fn a_damaged_picture_inside_of_a_document_is_counted() {
+    let mut whole = picture(800, 300, ImageFormat::Png);
+    let (address, rest) = ("<img src=\"data:image/png;base64,", "\">");
+    let complete = crate::base64::encode(&whole);
+    whole.truncate(whole.len() / 2);
+    let damaged = crate::base64::encode(&whole);
+    let html = format!("<!doctype html><p>Scan:<p>{address}{damaged}{rest}<p>{address}{complete}{rest}<p>End.");
+    let document = read(html.as_bytes(), OcrMode::Auto).unwrap();
+    assert_eq!(document.markdown, "Scan:\n\n800x300\n\nEnd.");
+    assert_eq!(document.metadata.unread_pictures, Some(1));
+}
+
+#[test]
 fn a_picture_attached_to_a_mail_is_part_of_it() {
     let packed = crate::base64::encode(&picture(800, 300, ImageFormat::Jpeg));
     let mail = format!(

@@ -104,7 +104,9 @@ pub fn failure(endpoint: &str, refusal: &Refusal) -> Error {
             "The URL is the base URL, to which the dialect adds its path. Check it and the name of the model.",
         ),
         413 => error(Kind::InputTooLong, "refuses a request of this size", "Send less text."),
-        408 | 424 | 425 | 429 | 500 | 502..=504 | 529 => {
+        // Of one text, or of all: a caller who sends several can find out.
+        500 => error(Kind::EndpointFailed, "has failed on the request", "Its own log says why. Try again later."),
+        408 | 424 | 425 | 429 | 502..=504 | 529 => {
             let seconds = retry_after.map(|time| time.as_secs_f64().ceil() as u32);
             Error { retry_after: seconds, ..error(Kind::EngineUnavailable, "cannot answer at the moment", &later) }
         }
