@@ -165,8 +165,11 @@ impl<'w> Reader<'w> {
                 self.push(Context::Apart, None);
             }
             "draw:image" => {
-                // In flat XML, its bytes follow.
-                element.get("href").map_or(Ok(()), |name| self.flow.picture(name))?;
+                // In flat XML, its bytes follow, which are read only where pictures are recognised.
+                match element.get("href") {
+                    Some(name) => self.flow.picture(name)?,
+                    None => self.flow.writer().picture(),
+                }
             }
             "draw:object" => {
                 let chart = element.get("href").and_then(|name| self.charts.remove(&name));

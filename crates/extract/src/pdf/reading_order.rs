@@ -101,7 +101,12 @@ fn apart(blocks: Vec<Block>) -> Vec<Block> {
             continue;
         };
         let beside = extents.iter().enumerate().filter(|(other, (x0, x1, top, bottom))| {
-            *other != at && *x0 < whole.x1 && *x1 > whole.x0 && *top < whole.bottom && *bottom > whole.top
+            let gutter = GUTTER * whole.size;
+            *other != at
+                && *x0 < whole.x1 + gutter
+                && *x1 > whole.x0 - gutter
+                && *top < whole.bottom
+                && *bottom > whole.top
         });
         let mut cuts: Vec<usize> = beside.flat_map(|(_, extent)| cuts(&lines, *extent)).collect();
         cuts.sort_unstable();
@@ -115,7 +120,9 @@ fn apart(blocks: Vec<Block>) -> Vec<Block> {
 
 /// Before which lines a block has to end because of another one with this extent, part of which is beside it.
 fn cuts(lines: &[Line], (x0, x1, top, bottom): (f32, f32, f32, f32)) -> impl Iterator<Item = usize> {
-    let over = |line: &Line| line.x0 < x1 && line.x1 > x0;
+    // A line that ends within the gutter, as a long heading may, is over the other column as well.
+    let gutter = |line: &Line| GUTTER * line.size;
+    let over = |line: &Line| line.x0 < x1 + gutter(line) && line.x1 > x0 - gutter(line);
     let slack = |line: &Line| 0.2 * line.size;
     let below = |line: &Line| line.top() > bottom - slack(line);
     let first = lines.iter().position(|line| over(line) && below(line)).map(|mut at| {
@@ -299,6 +306,9 @@ mod tests {
         let lines: Vec<Line> = column.into_iter().chain(below).collect();
         // The other column: from the same height to that of the last line.
         assert_eq!(cuts(&lines, (110.0, 200.0, 92.0, 127.0)).collect::<Vec<_>>(), [3]);
+        // A heading that ends just before it.
+        let heading = [line(0.0, 108.0, 84.0), line(0.0, 90.0, 100.0), line(0.0, 90.0, 112.0)];
+        assert_eq!(cuts(&heading, (110.0, 200.0, 92.0, 127.0)).collect::<Vec<_>>(), [1]);
         // One that is beside none of the lines over its width.
         assert_eq!(cuts(&lines, (210.0, 300.0, 92.0, 127.0)).count(), 0);
     }
