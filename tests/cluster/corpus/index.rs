@@ -191,12 +191,18 @@ fn an_index_has_another_name_where_its_own_is_taken() {
     wait_for_state(&mut client, "active");
     assert_eq!(indexes(&mut client), ["handbook_chunk_embedding_idx2"]);
     settle(&mut client);
-    // The corpus that replaces it finds a name, too, and the index is known by it.
+    // The corpus that replaces it finds a name, too, and the index is known by it. Indexes of other tables keep theirs.
+    client.batch_execute("CREATE INDEX \"handbook~next_chunk_embedding_idx\" ON squat (a)").unwrap();
     client.batch_execute("SELECT socle.alter_corpus('handbook', max_tokens => 50)").unwrap();
     client.batch_execute("CALL socle.sync_corpus('handbook')").unwrap();
     assert_eq!(value::<i32>(&mut client, "SELECT max_tokens FROM socle.corpus"), 50, "the swap was waited for");
     let found = indexes(&mut client);
     assert!(found.len() == 1 && found[0].starts_with("handbook_chunk_embedding_idx"), "{found:?}");
+    let of_others = "SELECT string_agg(indexrelid::regclass::text, ' ' ORDER BY indexrelid) FROM pg_index WHERE indrelid = 'squat'::regclass";
+    assert_eq!(
+        value::<String>(&mut client, of_others),
+        "handbook_chunk_embedding_idx \"handbook~next_chunk_embedding_idx\""
+    );
     // A change of the key has it built again.
     client.batch_execute("ALTER TABLE article DROP CONSTRAINT article_pkey, ADD PRIMARY KEY (title)").unwrap();
     client.batch_execute("SELECT socle.resume_corpus('handbook')").unwrap();
