@@ -344,8 +344,8 @@ fn answers_that_do_not_fit_are_refused_and_nothing_is_stored() {
     assert_eq!(sqlstate(client.query_one("SELECT socle.embed('a', 'remote')", &[])), "08P01");
     assert_eq!(sqlstate(client.query_one("SELECT socle.register_endpoint_model('x', 'tei')", &[])), "08P01");
     // A document that the server refuses is set aside, the others are not.
-    server.set(Mood::Refusing(413, None));
-    client.batch_execute("INSERT INTO note VALUES (3, 'Dogs bark.')").unwrap();
+    server.set(Mood::RefusingPoison(413));
+    client.batch_execute("INSERT INTO note VALUES (3, 'This is poison.')").unwrap();
     let failure = eventually("it fails", || {
         client.query_opt("SELECT error_message FROM socle.job_failure", &[]).unwrap().map(|row| row.get::<_, String>(0))
     });

@@ -81,7 +81,8 @@ fn a_package_that_a_trusted_key_has_signed_is_vouched_for_as_long_as_the_key_is_
     assert_eq!(import(&mut client, "early", &signed).unwrap(), None, "signed by a key that is not trusted yet");
     assert_eq!(vouched_by(&mut client, "early"), None);
     let id = trust(&mut client, "Hospital", &key).unwrap();
-    assert!(key.contains(&id), "as minisign shows it: {id} {key}");
+    // Which leaves out zeros in front.
+    assert!(key.contains(id.trim_start_matches('0')), "as minisign shows it: {id} {key}");
     assert_eq!(vouched_by(&mut client, "early").as_deref(), Some("Hospital"));
     assert_eq!(sqlstate(trust(&mut client, "Hospital", &key)), "42710");
     assert_eq!(import(&mut client, "late", &signed).unwrap().as_deref(), Some("Hospital"));
