@@ -114,7 +114,7 @@ fn script_use(script: &Path, pictures: &[PathBuf], out: &Path, processes: usize)
     for output in &outputs {
         let said = String::from_utf8_lossy(&output.stderr);
         let used: Use = serde_json::from_str(said.lines().last().unwrap_or_default())
-            .inspect_err(|error| eprintln!("{}: {error}: {said}", script.display()))
+            .inspect_err(|error| println!("{}: {error}: {said}", script.display()))
             .unwrap();
         all.pages += used.pages;
         all.processor += used.processor;
