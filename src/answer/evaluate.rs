@@ -194,7 +194,7 @@ fn answers(
     if waiting > 0 {
         notice(
             &format!("{waiting} results were left out: changes of their documents are pending"),
-            "Evaluate again after CALL socle.sync_corpus(…).",
+            "Evaluate again after CALL socle.sync_corpus(...).",
         );
     }
     Ok(outcomes)

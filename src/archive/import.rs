@@ -115,7 +115,7 @@ fn require_digest(name: &str, wanted: &ArchivedModel) -> Result<()> {
     }
     Err(Error::new(Kind::NotInState, format!("model \"{name}\" is not the one that the vectors were made with"))
         .detail(format!("Its digest is {digest}, that of the vectors {}.", wanted.digest))
-        .hint("Register that model and name it with model => …, or import without a source, which needs no model."))
+        .hint("Register that model and name it with model => ..., or import without a source, which needs no model."))
 }
 
 /// Whether the model of the token vectors is registered here; says so if it is not.

@@ -231,7 +231,7 @@ fn free_name(old: &CorpusSpec) -> Result<String> {
     }
     Err(Error::new(Kind::AlreadyExists, format!("no name is free for the replacement of corpus \"{}\"", old.name))
         .detail(format!(
-            "Tables \"{}{SHADOW}next…\" already exist in schema \"{}\".",
+            "Tables \"{}{SHADOW}next...\" already exist in schema \"{}\".",
             old.name, old.tables.chunk_schema
         )))
 }

@@ -153,7 +153,7 @@ impl BindingCheck {
     pub fn check(&self) -> Result<()> {
         match &self.heir {
             Some(heir) => Err(Error::new(Kind::NotInState, format!("corpus \"{}\" {}", self.name, inherits(heir)))
-                .hint("Use ALTER TABLE … NO INHERIT, or partitions.")),
+                .hint("Use ALTER TABLE ... NO INHERIT, or partitions.")),
             None => Ok(()),
         }
     }
@@ -197,7 +197,7 @@ impl BindingCheck {
             broken(
                 corpus,
                 &self.state,
-                &format!("it {}: ALTER TABLE … NO INHERIT, then socle.resume_corpus()", inherits(heir)),
+                &format!("it {}: ALTER TABLE ... NO INHERIT, then socle.resume_corpus()", inherits(heir)),
             )?;
         } else if !self.has_trigger {
             broken(

@@ -92,12 +92,12 @@ impl Source {
         if forced {
             return Err(Error::new(Kind::NotInState, format!("row security is forced on table \"{name}\""))
                 .detail("The sync worker acts as the owner of the table and would not see all of its rows.")
-                .hint("Use ALTER TABLE … NO FORCE ROW LEVEL SECURITY, or give the owner BYPASSRLS."));
+                .hint("Use ALTER TABLE ... NO FORCE ROW LEVEL SECURITY, or give the owner BYPASSRLS."));
         }
         if let Some(heir) = heir {
             return Err(Error::new(Kind::NotSupported, format!("table \"{name}\" has tables that inherit from it"))
                 .detail(format!("A corpus would not see the rows of {heir}, and a primary key does not reach them."))
-                .hint("Use a partitioned table, or ALTER TABLE … NO INHERIT."));
+                .hint("Use a partitioned table, or ALTER TABLE ... NO INHERIT."));
         }
         let source = Self {
             oid: table,
@@ -224,7 +224,7 @@ fn columns(table: pg_sys::Oid) -> pgrx::spi::Result<Vec<Column>> {
 fn check_key(source: &Source) -> Result<()> {
     if source.key.is_empty() {
         return Err(Error::new(Kind::WrongRelationKind, format!("table \"{}\" has no primary key", source.table))
-            .hint("A corpus identifies documents by it: add one with ALTER TABLE … ADD PRIMARY KEY."));
+            .hint("A corpus identifies documents by it: add one with ALTER TABLE ... ADD PRIMARY KEY."));
     }
     if let Some(column) = source.key.iter().find(|column| !column.has_array) {
         let message = format!("primary key column \"{}\" has type {}", column.name, column.type_name);

@@ -18,7 +18,7 @@ fn check_installation() -> Result<(), ErrorReport> {
 fn check_encoding() -> Result<()> {
     let Some(name) = database::other_encoding() else { return Ok(()) };
     Err(Error::new(Kind::NotSupported, format!("socle needs a database with encoding UTF8, not {name}"))
-        .hint("Create a database with CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0."))
+        .hint("Create a database with CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0."))
 }
 
 /// The script names the type `vector` without its schema: another schema may have a type of that name.

@@ -122,7 +122,7 @@ fn measured(
     if waiting > 0 {
         notice(
             &format!("{waiting} results were left out: changes of their documents are pending"),
-            "Evaluate again after CALL socle.sync_corpus(…).",
+            "Evaluate again after CALL socle.sync_corpus(...).",
         );
     }
     Ok((tallies, index_recalls))

@@ -197,11 +197,11 @@ pub struct ArchivedExtractor {
 /// A table of the user, whose rows are in a file as texts.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct ArchivedTable {
-    /// Its schema.
+    /// Schema that it was exported from.
     pub schema: String,
-    /// Its name.
+    /// Name in that schema.
     pub table: String,
-    /// Its columns, in order.
+    /// The columns whose texts the file has, in this order.
     pub columns: Vec<ArchivedColumn>,
     /// Whether row security applied to who exported, so that rows may be missing that others can see.
     pub row_security: bool,
@@ -219,9 +219,9 @@ impl ArchivedTable {
 /// A column of such a table.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct ArchivedColumn {
-    /// Its name.
+    /// Name, also of the column of the file.
     pub name: String,
-    /// Its type, as PostgreSQL names it.
+    /// Type that it had in the table, as PostgreSQL names it.
     pub type_name: String,
 }
 
@@ -386,7 +386,7 @@ fn check_file(number: usize, file: &ArchiveFile, name: &str) -> Result<()> {
 
 fn damaged(why: &str) -> Error {
     let end = why.floor_char_boundary(MAX_QUOTED_BYTES);
-    let more = if end < why.len() { "…" } else { "" };
+    let more = if end < why.len() { "..." } else { "" };
     Error::new(Kind::DamagedDocument, format!("{MANIFEST} is damaged")).detail(format!("{}{more}", &why[..end]))
 }
 
