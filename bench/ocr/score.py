@@ -7,8 +7,9 @@ picture, and `text`. Prints one line for each variant and kind of pages, with tw
 
 Characters: each line of the page is laid on the part of the text that was read which differs least from it, long lines first, and
 no part is used twice; what is left over is wrong. So no order of columns and cells costs anything. Words: the longest sequence of
-words that text and page have in common; here the order counts. Marks of Markdown are left out. Quotation marks, apostrophes and
-dashes are the same in all their forms; with STRICT=1 they are not.
+words that text and page have in common; here the order counts. A word that is cut at the end of a line is one, whether a contender
+has put it together or not; so hyphens of words do not count. Marks of Markdown and the dots of lists are left out. Quotation marks,
+apostrophes and dashes are the same in all their forms; with STRICT=1 they are not.
 """
 
 import collections
@@ -31,14 +32,19 @@ def plain(text):
     text = unicodedata.normalize("NFC", text)
     if not os.environ.get("STRICT"):
         text = text.translate(SAME).replace("…", "...").replace("''", '"').replace(",,", '"')
-    # Dots that lead to a number are no text.
-    text = re.sub(r"(\. ?){4,}", " ", text)
+    # Dots that lead to a number are no text, nor are those of lists.
+    text = re.sub(r"(\. ?){4,}|[•●▪]", " ", text)
     return " ".join(text.split())
 
 
 def without_marks(text):
     text = re.sub(r"^\s*(#+ |[-*] (?=\S)|\|[-| :]*\|$)", "", text, flags=re.M)
     return re.sub(r"\\([\\`*_{}\[\]()#+.!|<>&~-])", r"\1", re.sub(r"(?<!\\)\|", " ", text))
+
+
+def words_of(text):
+    text = re.sub(r"(?<=\w)[-­]\s*\n\s*(?=\w)", "", text)
+    return [word.replace("-", "") or word for word in plain(text).split()]
 
 
 def nearest(line, text):
@@ -64,9 +70,9 @@ def nearest(line, text):
 def page(known, text):
     """Wrong characters, all characters, words in order, all words."""
     lines = [plain(line) for line in known["lines"]]
-    words = [word for line in lines for word in line.split()]
+    words = words_of("\n".join(known["lines"]))
     read = plain(without_marks(text))
-    in_order = LCSseq.similarity(words, read.split())
+    in_order = LCSseq.similarity(words, words_of(without_marks(text)))
     wrong = 0
     for line in sorted(lines, key=len, reverse=True):
         distance, begin, end = nearest(line, read)

@@ -4,6 +4,7 @@
 //! the characters of a PDF are.
 
 mod ink;
+mod stamp;
 
 pub(crate) use ink::Ink;
 
@@ -42,6 +43,15 @@ pub(crate) struct ReadPicture {
     pub(crate) ink: Ink,
     /// Pixels of an inch, if known.
     pub(crate) dpi: Option<f32>,
+    /// The words of its stamps, which were taken off it.
+    pub(crate) stamps: Vec<Recognized>,
+}
+
+/// What is recognised, in the order in which it was begun.
+enum Begun {
+    /// A stamp of the page that comes next.
+    Stamp,
+    Page(Ink, Option<f32>),
 }
 
 impl Ocr {
@@ -84,27 +94,53 @@ impl Ocr {
     ) -> Result<()> {
         let off = || Error::new(Kind::Bug, "a picture was to be recognised without a recognizer");
         let recognizer = self.recognizer.as_mut().ok_or_else(off)?;
-        let mut begun: VecDeque<(Ink, Option<f32>)> = VecDeque::new();
+        let mut reading = Reading { recognizer: recognizer.as_mut(), begun: VecDeque::new(), stamps: Vec::new(), take };
         for at in 0..count {
-            let picture = picture(at)?;
-            picture.check()?;
-            let (ink, dpi) = (Ink::of(&picture), picture.dpi);
-            if begun.len() >= recognizer.ahead().max(1) {
-                finish(recognizer.as_mut(), &mut begun)?.iter().for_each(&mut *take);
+            let mut page = picture(at)?;
+            page.check()?;
+            for stamp in stamp::take_off(&mut page) {
+                reading.begin(stamp, Begun::Stamp)?;
             }
-            recognizer.begin(picture)?;
-            begun.push_back((ink, dpi));
+            let begun = Begun::Page(Ink::of(&page), page.dpi);
+            reading.begin(page, begun)?;
         }
-        while !begun.is_empty() {
-            finish(recognizer.as_mut(), &mut begun)?.iter().for_each(&mut *take);
+        while !reading.begun.is_empty() {
+            reading.finish()?;
         }
         Ok(())
     }
 }
 
-fn finish(recognizer: &mut dyn Recognizer, begun: &mut VecDeque<(Ink, Option<f32>)>) -> Result<Option<ReadPicture>> {
-    let Some((ink, dpi)) = begun.pop_front() else { return Ok(None) };
-    let words = recognizer.finish()?;
-    let ink = ink.upright(words.rotation, words.skew_degrees);
-    Ok(Some(ReadPicture { words, ink, dpi }))
+/// Pictures that are recognised, some at the same time.
+struct Reading<'r> {
+    recognizer: &'r mut dyn Recognizer,
+    begun: VecDeque<Begun>,
+    /// The stamps of the next page.
+    stamps: Vec<Recognized>,
+    take: &'r mut dyn FnMut(&ReadPicture),
+}
+
+impl Reading<'_> {
+    fn begin(&mut self, picture: Picture, begun: Begun) -> Result<()> {
+        if self.begun.len() >= self.recognizer.ahead().max(1) {
+            self.finish()?;
+        }
+        self.recognizer.begin(picture)?;
+        self.begun.push_back(begun);
+        Ok(())
+    }
+
+    /// Waits for the oldest picture that was begun.
+    fn finish(&mut self) -> Result<()> {
+        let Some(begun) = self.begun.pop_front() else { return Ok(()) };
+        let words = self.recognizer.finish()?;
+        match begun {
+            Begun::Stamp => self.stamps.push(words),
+            Begun::Page(ink, dpi) => {
+                let ink = ink.upright(words.rotation, words.skew_degrees);
+                (self.take)(&ReadPicture { words, ink, dpi, stamps: std::mem::take(&mut self.stamps) });
+            }
+        }
+        Ok(())
+    }
 }

@@ -24,6 +24,8 @@ pub struct Read<'a> {
     pub at: f32,
     /// How surely it is this one.
     pub confidence: f32,
+    /// How surely there is a space before it, though none was read.
+    pub space_before: f32,
 }
 
 impl Characters {
@@ -68,8 +70,11 @@ impl Characters {
         }
         let mut read: Vec<(Read<'_>, usize)> = Vec::new();
         let mut previous = 0;
+        let space = self.list.iter().position(|known| known == " ").unwrap_or(self.list.len()) + 1;
+        let mut space_before = 0.0_f32;
         for (step, probabilities) in output.values.chunks_exact(classes).enumerate() {
             let (class, confidence) = largest(probabilities);
+            space_before = space_before.max(probabilities.get(space).copied().unwrap_or_default());
             if class == previous && class != 0 {
                 if let Some((read, begin)) = read.last_mut() {
                     read.confidence = read.confidence.max(confidence);
@@ -77,7 +82,8 @@ impl Characters {
                 }
             } else if class != 0 {
                 let text = self.list.get(class - 1).map_or(" ", String::as_str);
-                read.push((Read { text, at: (step as f32 + 0.5) / steps as f32, confidence }, step));
+                read.push((Read { text, at: (step as f32 + 0.5) / steps as f32, confidence, space_before }, step));
+                space_before = 0.0;
             }
             previous = class;
         }
@@ -121,6 +127,15 @@ mod tests {
         assert_eq!(read.iter().map(|read| read.text).collect::<String>(), "aa bc");
         assert_eq!((read[0].at, read[0].confidence), (2.0 / 8.0, 0.8));
         assert_eq!((read[1].at, read[4].confidence), (4.5 / 8.0, 0.4));
+    }
+
+    #[test]
+    fn a_space_that_is_not_the_most_probable_is_told() {
+        let characters = Characters::new("a\nb\nc\n").unwrap();
+        let mut output = output(&[(1, 0.9), (0, 0.6), (2, 0.9), (3, 0.9)]);
+        output.values[5 + 4] = 0.3;
+        let spaces: Vec<f32> = characters.read(&output).unwrap().iter().map(|read| read.space_before).collect();
+        assert_eq!(spaces, [0.0, 0.3, 0.0]);
     }
 
     #[test]

@@ -44,11 +44,6 @@ impl Rectangle {
         all.min_by(|a, b| area(a).total_cmp(&area(b))).unwrap_or_else(|| Self::around(hull, 0.0))
     }
 
-    /// The rectangle with all sides moved outwards.
-    pub fn grown(self, by: f32) -> Self {
-        Self { width: self.width + 2.0 * by, height: self.height + 2.0 * by, ..self }
-    }
-
     /// Its corners: left above, right above, right below, left below.
     pub fn corners(&self) -> [Point; 4] {
         let (sin, cos) = self.angle.sin_cos();

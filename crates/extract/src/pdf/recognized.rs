@@ -3,16 +3,20 @@
 //! The boxes of a recognizer are rough: a line without descenders has a lower box than its neighbour, so that sizes and
 //! baselines would differ from line to line. Both are therefore measured where the picture is dark.
 
+mod measure;
+mod size;
+
 use super::glyph::{Glyph, Rule};
 use super::picture_rules;
 use crate::recognition::{Ink, ReadPicture};
+use measure::{X_HEIGHT, extent, is_small, measured, middle_zone, trimmed};
+pub(super) use size::Sizes;
+use size::usual;
 use socle_core::document::RecognizedPage;
 use socle_ocr::{Recognized, UprightWord, Word};
 
 /// Size of text in points whose resolution is not known.
 const USUAL_SIZE: f32 = 10.0;
-/// Sizes that differ by less than this factor are measured differences of one size.
-const SAME_SIZE: f32 = 1.12;
 /// Most words of a picture; more are noise.
 const MAX_WORDS: usize = 50_000;
 /// Gap between words of a line beyond which they may be in two columns, as a multiple of the size. Spaces of justified
@@ -27,13 +31,10 @@ const SAME_ROW: f32 = 0.15;
 /// are slanted more, as those of a stamp, are told apart.
 const MAX_SLANT: f32 = 6.0;
 const SLANT_STEP: f32 = 5.0;
-/// Height of letters over the baseline and depth below it, as a multiple of the size: usual ones, those that reach up or
-/// down, capitals with accents, commas.
-const X_HEIGHT: f32 = 0.50;
-const CAP_HEIGHT: f32 = 0.71;
-const ACCENT_HEIGHT: f32 = 0.92;
-const DESCENT: f32 = 0.21;
-const COMMA_DESCENT: f32 = 0.13;
+/// The direction that the words of stamps are given, which no word of the page has: they come last, as paragraphs of their own.
+const STAMP_ANGLE: i16 = 1;
+/// Confidence of a stamp below which it is no text, as a signature.
+const SURE_STAMP: f32 = 0.7;
 
 /// The words of a page that was recognised.
 pub(crate) struct Recognition {
@@ -86,6 +87,8 @@ impl Recognition {
         if !rules.is_empty() {
             lines = lines_of(&words, &picture_rules::without(&picture.ink, &rules, body));
         }
+        size::settle(&mut lines, body);
+        lines.extend(stamp_lines(&picture.stamps, body, height));
         let characters = |word: &Word| word.text.chars().count() as u32;
         let count: u32 = picture.words.words.iter().map(characters).sum();
         let permille = (picture.words.confidence().unwrap_or_default() * 1000.0).round().clamp(0.0, 1000.0) as u16;
@@ -153,87 +156,31 @@ fn glyph(c: char, x0: f32, x1: f32, y: f32, size: f32, angle: i16) -> Glyph {
     Glyph { c, x0, x1, y, size, angle, bold: false, mono: false, vertical: false, tagged: false }
 }
 
-/// The sizes of the recognised text of a document.
-pub(super) struct Sizes {
-    /// Usual size in pixels of pages whose resolution is not known.
-    pixels: Option<f32>,
-    /// The sizes that occur, in points, those of most characters first.
-    common: Vec<f32>,
-}
-
-impl Sizes {
-    /// The sizes of these pages.
-    pub(super) fn of(pages: &[Recognition]) -> Self {
-        let unknown = pages.iter().filter(|page| page.dpi.is_none()).flat_map(|page| &page.lines);
-        let mut sizes = Self { pixels: usual(unknown), common: Vec::new() };
-        let mut rest: Vec<(f32, usize)> = Vec::new();
-        for page in pages {
-            let scale = page.scale(&sizes);
-            rest.extend(page.lines.iter().map(|line| (line.size * scale, line.letters())));
-        }
-        while let Some(size) = most_common(&rest) {
-            rest.retain(|(other, _)| !is_same(size, *other));
-            sizes.common.push(size);
-        }
-        sizes
-    }
-
-    /// The common size that a measured one is meant to be.
-    fn same_as(&self, size: f32) -> f32 {
-        self.common.iter().copied().find(|common| is_same(*common, size)).unwrap_or(size)
-    }
-}
-
-impl TextLine {
-    fn letters(&self) -> usize {
-        self.words.iter().map(|word| word.text.chars().count()).sum()
-    }
-}
-
-fn is_same(a: f32, b: f32) -> bool {
-    a.max(b) <= a.min(b) * SAME_SIZE
-}
-
-/// The size of most characters.
-fn usual<'l>(lines: impl IntoIterator<Item = &'l TextLine>) -> Option<f32> {
-    most_common(&lines.into_iter().map(|line| (line.size, line.letters())).collect::<Vec<_>>())
-}
-
-/// The size that most characters are near to; of sizes that are as common, the smallest.
-fn most_common(sizes: &[(f32, usize)]) -> Option<f32> {
-    let mut sorted = sizes.to_vec();
-    sorted.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let (mut best, mut found): (usize, Option<f32>) = (0, None);
-    let (mut start, mut end, mut letters) = (0, 0, 0);
-    for at in 0..sorted.len() {
-        let size = sorted.get(at).map_or(0.0, |size| size.0);
-        while sorted.get(end).is_some_and(|next| next.0 <= size * SAME_SIZE) {
-            letters += sorted.get(end).map_or(0, |next| next.1);
-            end += 1;
-        }
-        while start < at {
-            letters -= sorted.get(start).map_or(0, |first| first.1);
-            start += 1;
-        }
-        if letters > best {
-            // The middle of the range by characters.
-            let mut half = letters / 2;
-            let middle = sorted.iter().take(end).skip(at).find(|(_, count)| {
-                let is_here = half < *count;
-                half = half.saturating_sub(*count);
-                is_here
-            });
-            (best, found) = (letters, middle.map(|middle| middle.0));
-        }
-    }
-    found.filter(|size| *size > 0.0)
-}
-
 /// The lines that the words say that they belong to.
 fn lines_of(words: &[(&Word, UprightWord, i16)], ink: &Ink) -> Vec<TextLine> {
     let lines = words.chunk_by(|a, b| a.0.line == b.0.line && a.2 == b.2);
     let mut lines: Vec<TextLine> = lines.filter_map(|line| line_of(line, ink)).collect();
     level(&mut lines);
+    lines
+}
+
+/// The lines of stamps one below the other, each stamp apart from the next.
+fn stamp_lines(stamps: &[Recognized], size: f32, height: f32) -> Vec<TextLine> {
+    let mut lines = Vec::new();
+    let mut baseline = height;
+    for stamp in stamps.iter().filter(|stamp| stamp.confidence().is_some_and(|sure| sure >= SURE_STAMP)) {
+        baseline += 2.0 * size;
+        for line in stamp.words.chunk_by(|a, b| a.line == b.line) {
+            baseline += 1.2 * size;
+            let mut right = 0.0;
+            let words = line.iter().map(|word| {
+                let left = right + 0.3 * size;
+                right = left + 0.5 * size * word.text.chars().count() as f32;
+                Placed { text: word.text.clone(), left, right }
+            });
+            lines.push(TextLine { words: words.collect(), angle: STAMP_ANGLE, baseline, size });
+        }
+    }
     lines
 }
 
@@ -306,8 +253,8 @@ fn line_of(words: &[(&Word, UprightWord, i16)], ink: &Ink) -> Option<TextLine> {
         }
     }
     let (first, last) = ends.unwrap_or_else(|| {
-        // The boxes of the usual detectors are a fifth of their height larger than the letters, above and below.
-        let margin = 0.12 * (bottom - top);
+        // The boxes of the detector are a seventh of their height larger than the letters, above and below.
+        let margin = 0.07 * (bottom - top);
         (top + margin, bottom - margin)
     });
     let size = (last - first) / (above + below);
@@ -322,103 +269,4 @@ fn line_of(words: &[(&Word, UprightWord, i16)], ink: &Ink) -> Option<TextLine> {
         placed.push(Placed { text: word.text.clone(), left, right });
     }
     (size > 1.0).then_some(TextLine { words: placed, angle, baseline: last - below * size, size })
-}
-
-/// Whether most characters of a text are small letters.
-fn is_small(text: &str) -> bool {
-    text.chars().filter(|c| c.is_lowercase()).count() * 2 > text.chars().count()
-}
-
-/// How far the letters of a text reach above the baseline and below it, as a multiple of the size.
-fn extent(text: &str) -> (f32, f32) {
-    let (mut above, mut below) = (X_HEIGHT, 0.0_f32);
-    for c in text.chars() {
-        let (up, down) = match c {
-            'g' | 'p' | 'q' | 'y' | 'ç' | 'ş' | 'ą' | 'ę' => (X_HEIGHT, DESCENT),
-            'j' | 'Q' | 'Ç' | 'þ' | 'ß' if c != 'ß' => (CAP_HEIGHT, DESCENT),
-            '(' | ')' | '[' | ']' | '{' | '}' | '|' | '/' | '@' | '§' => (CAP_HEIGHT, DESCENT),
-            ',' | ';' => (X_HEIGHT, COMMA_DESCENT),
-            'a' | 'c' | 'e' | 'm' | 'n' | 'o' | 'r' | 's' | 'u' | 'v' | 'w' | 'x' | 'z' | '.' | ':' | '-' | '–'
-            | '+' | '=' | '~' | '«' | '»' | '·' | '•' => (X_HEIGHT, 0.0),
-            c if c.is_uppercase() && !c.is_ascii() && c < '\u{250}' => (ACCENT_HEIGHT, 0.0),
-            // Han, kana and hangul fill their squares.
-            '\u{2e80}'..='\u{9fff}' | '\u{ac00}'..='\u{d7af}' | '\u{f900}'..='\u{faff}' => (0.86, 0.08),
-            _ => (CAP_HEIGHT, 0.0),
-        };
-        above = above.max(up);
-        below = below.max(down);
-    }
-    (above, below)
-}
-
-/// The rows of a line, and the number of dark pixels in each.
-fn row_counts(words: &[(&Word, UprightWord, i16)], ink: &Ink) -> (usize, Vec<usize>) {
-    let top = words.iter().map(|(_, place, _)| place.top).fold(f32::MAX, f32::min);
-    let bottom = words.iter().map(|(_, place, _)| place.bottom).fold(f32::MIN, f32::max);
-    let rows = (top.max(0.0) as usize)..(bottom.max(0.0).ceil() as usize).min(ink.height());
-    let columns = |place: &UprightWord| (place.left.max(0.0) as usize)..(place.right.max(0.0).ceil() as usize);
-    let count = |y: usize| words.iter().map(|(_, place, _)| ink.in_row(y, columns(place))).sum();
-    (rows.start, rows.clone().map(count).collect())
-}
-
-/// The first row of the small letters of a line, and the one after their last, on the baseline: most ink is between them,
-/// whatever reaches in from the lines above and below.
-fn middle_zone(words: &[(&Word, UprightWord, i16)], ink: &Ink) -> Option<(f32, f32)> {
-    let (start, counts) = row_counts(words, ink);
-    let most = counts.iter().copied().max().filter(|most| *most >= 8)?;
-    let is_full = |row: usize| counts.get(row).is_some_and(|count| *count * 5 >= most * 2);
-    let quarter = counts.len() / 4;
-    let middle = (quarter..counts.len() - quarter).max_by_key(|row| counts.get(*row))?;
-    let gap = counts.len() / 6;
-    let end = |rows: &mut dyn Iterator<Item = usize>| {
-        let mut last = middle;
-        for row in rows {
-            if is_full(row) {
-                last = row;
-            } else if row.abs_diff(last) > gap {
-                break;
-            }
-        }
-        last
-    };
-    let (first, last) = (end(&mut (0..middle).rev()), end(&mut (middle..counts.len())));
-    ((last - first) * 5 >= counts.len()).then_some(((start + first) as f32, (start + last + 1) as f32))
-}
-
-/// The first row of ink of a line, and the one after its last.
-fn measured(words: &[(&Word, UprightWord, i16)], ink: &Ink) -> Option<(f32, f32)> {
-    let (start, counts) = row_counts(words, ink);
-    counts.iter().copied().max().filter(|most| *most > 0)?;
-    // From the row with most ink, in the middle, up and down to the gaps between the lines: boxes reach into the lines above
-    // and below. Single dark pixels are noise, and the gap below an accent is narrow.
-    let (quarter, gap) = (counts.len() / 4, (counts.len() / 12).max(1));
-    let middle = (quarter..counts.len() - quarter).max_by_key(|row| counts.get(*row))?;
-    let end = |rows: &mut dyn Iterator<Item = usize>| {
-        let mut last = middle;
-        for row in rows {
-            if counts.get(row).is_some_and(|count| *count > 1) {
-                last = row;
-            } else if row.abs_diff(last) > gap {
-                break;
-            }
-        }
-        last
-    };
-    let (first, last) = (end(&mut (0..middle).rev()), end(&mut (middle..counts.len())));
-    if (last - first) * 3 < counts.len() {
-        return None;
-    }
-    Some(((start + first) as f32, (start + last + 1) as f32))
-}
-
-/// The ends of the ink of a word, between those of its neighbours.
-fn trimmed(ink: &Ink, place: (f32, f32), around: (f32, f32), rows: (f32, f32)) -> (f32, f32) {
-    let slack = 0.15 * (rows.1 - rows.0);
-    let from = (place.0 - slack).max((around.0 + place.0) / 2.0).max(0.0) as usize;
-    let to = ((place.1 + slack).min((around.1 + place.1) / 2.0).max(0.0) as usize).min(ink.width());
-    let rows = (rows.0.max(0.0) as usize)..(rows.1.max(0.0) as usize);
-    let least = 1.max(rows.len() / 16);
-    let is_ink = |x: &usize| ink.in_column(*x, rows.clone()) >= least;
-    let (Some(left), Some(right)) = ((from..to).find(is_ink), (from..to).rev().find(is_ink)) else { return place };
-    (left as f32, right as f32 + 1.0)
 }

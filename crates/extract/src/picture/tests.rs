@@ -227,3 +227,42 @@ fn a_picture_attached_to_a_mail_is_part_of_it() {
     assert_eq!(document.markdown, "# Scan\n\nFrom: a@b.c\n\n## a.jpg\n\n800x300");
     assert_eq!((document.metadata.pages_without_text, document.metadata.recognized.len()), (None, 1));
 }
+
+/// As [`Measure`], as surely as it is told.
+struct Sure(Measure, f32);
+
+impl Recognizer for Sure {
+    fn begin(&mut self, picture: Picture) -> Result<()> {
+        self.0.begin(picture)
+    }
+
+    fn finish(&mut self) -> Result<Recognized> {
+        let mut read = self.0.finish()?;
+        read.words[0].confidence = self.1;
+        Ok(read)
+    }
+}
+
+#[test]
+fn a_stamp_over_text_is_read_apart_and_comes_last() {
+    // Rows of letters, and over them a frame of red.
+    let pixel = |x: u32, y: u32| {
+        let is_letter = (100..300).contains(&y) && y % 20 < 9 && x % 12 < 3;
+        let is_inside = |edge: u32| (200 + edge..400 - edge).contains(&x) && (150 + edge..250 - edge).contains(&y);
+        image::Rgb(match (is_letter, is_inside(0) && !is_inside(6)) {
+            (false, false) => [250, 250, 250],
+            (true, false) => [10, 10, 10],
+            (false, true) => [229, 145, 149],
+            (true, true) => [60, 30, 30],
+        })
+    };
+    let mut png = Cursor::new(Vec::new());
+    DynamicImage::ImageRgb8(image::RgbImage::from_fn(600, 400, pixel)).write_to(&mut png, ImageFormat::Png).unwrap();
+    let read = |confidence| {
+        let recognizer = Sure(Measure::default(), confidence);
+        extract_with_ocr(png.get_ref(), None, None, LIMITS, Ocr::new(OcrMode::Auto, Box::new(recognizer))).unwrap()
+    };
+    assert_eq!(read(0.9).markdown, "600x400\n\n216x128");
+    // A signature.
+    assert_eq!(read(0.6).markdown, "600x400");
+}
