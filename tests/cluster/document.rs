@@ -5,6 +5,7 @@ mod extract;
 mod import;
 mod object;
 mod ocr;
+mod ocr_limit;
 mod ocr_model;
 
 use postgres::Client;
