@@ -7,6 +7,7 @@ mod object;
 mod ocr;
 mod ocr_limit;
 mod ocr_model;
+mod picture;
 
 use postgres::Client;
 
