@@ -3,7 +3,7 @@
 
 use super::binding_check;
 use super::create::{check_dimensions, check_overlap, create_objects, default_tokens, parsed_language};
-use super::options::{self, OcrChoice, SHADOW};
+use super::options::{self, SHADOW};
 use super::source::Source;
 use super::swap;
 use crate::catalog::CorpusSpec;
@@ -222,30 +222,29 @@ fn set_token_model(new: &mut CorpusSpec, arguments: Arguments) -> Result<()> {
     Ok(())
 }
 
-/// Sets which pictures are recognised, and by which model: the one that is named, or that of the session if `ocr` is
-/// given. Otherwise the model stays, as it is registered now.
+/// Sets which pictures are recognised, and by which model: the one that is named; the one of the session if `ocr` is given and
+/// it has one; else the one that the corpus has, as it is registered now.
 fn set_ocr(new: &mut CorpusSpec, arguments: Arguments) -> Result<()> {
-    let named = arguments.short_text(OCR_MODEL, "ocr_model")?;
-    let model = if let Some(name) = &named {
-        if !new.has_files() {
-            return Err(Error::new(Kind::InvalidArgument, "ocr_model requires files"));
-        }
-        if let Some(mode) = model::ocr_mode(arguments.short_text(OCR, "ocr")?)? {
-            new.options.ocr = mode.name().to_string();
-        }
-        if new.options.ocr == OcrMode::Off.name() {
-            return Err(Error::new(Kind::InvalidArgument, "ocr_model requires pictures that are recognized")
-                .hint("Pass ocr => 'auto' as well."));
-        }
-        Some(model::ocr_model_named(name)?)
-    } else if arguments.is_null(OCR) {
-        new.options.ocr_model.as_deref().map(model::ocr_model_named).transpose()?
-    } else {
-        let OcrChoice { mode, model } = options::ocr(arguments, OCR, new.has_files())?;
+    let (mode, named) =
+        (model::ocr_mode(arguments.short_text(OCR, "ocr")?)?, arguments.short_text(OCR_MODEL, "ocr_model")?);
+    if mode.is_some() || named.is_some() {
+        options::require_files(if mode.is_some() { "ocr" } else { "ocr_model" }, new.has_files())?;
+    }
+    if let Some(mode) = mode {
         new.options.ocr = mode.name().to_string();
-        model
-    };
-    if named.is_some() || !arguments.is_null(OCR) || !arguments.is_null(LANGUAGE) {
+    }
+    let is_off = new.options.ocr == OcrMode::Off.name();
+    if is_off && named.is_some() {
+        return Err(Error::new(Kind::InvalidArgument, "ocr_model requires pictures that are recognized")
+            .hint("Pass ocr => 'auto' as well."));
+    }
+    let of_session = if named.is_none() && mode.is_some() && !is_off { model::ocr_model()? } else { None };
+    let name = named.clone().or(new.options.ocr_model.take()).filter(|_| !is_off && of_session.is_none());
+    let model = name.as_deref().map(model::ocr_model_named).transpose()?.or(of_session);
+    if mode == Some(OcrMode::Always) && model.is_none() {
+        return Err(model::no_ocr_model());
+    }
+    if named.is_some() || mode.is_some() || !arguments.is_null(LANGUAGE) {
         options::note_missing_letters(model.as_ref(), new);
     }
     new.options.ocr_model_digest = model.as_ref().map(ModelSpec::digest);

@@ -91,6 +91,12 @@ fn another_model_reads_all_scans_again_and_embeds_no_text_twice() {
     assert!(citation.contains(&digest), "{citation}");
     let same = value::<String>(&mut client, "SELECT socle.alter_corpus('scans', ocr_model => 'other')");
     assert_eq!(same, "scans", "nothing is to change");
+    // Which pictures are recognised is changed without a word about the model, which stays.
+    client.batch_execute("SELECT socle.alter_corpus('scans', ocr => 'always')").unwrap();
+    complete(&mut client);
+    let of_corpus = "SELECT ocr || ' ' || ocr_model FROM socle.corpus";
+    assert_eq!(value::<String>(&mut client, of_corpus), "always other");
+    assert_eq!(read_by(&mut client), wanted(&mut client, "other"));
     for (arguments, code) in [
         ("ocr_model => 'minilm'", "42809"),
         ("ocr_model => 'nothing'", "42704"),
