@@ -184,7 +184,8 @@ CREATE FUNCTION socle.alter_corpus(
     hnsw_ef_construction integer DEFAULT NULL,
     token_model text DEFAULT NULL,
     egress text[] DEFAULT NULL,
-    ocr text DEFAULT NULL
+    ocr text DEFAULT NULL,
+    ocr_model text DEFAULT NULL
 ) RETURNS text
 LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'alter_corpus_wrapper';

@@ -126,6 +126,7 @@ meaning (argument, functions, text) AS (VALUES
     ('neighbours', NULL, 'chunks before and after each hit that are joined with it'),
     ('normalized', NULL, 'whether vectors are brought to the length 1, if the files do not say it'),
     ('ocr', NULL, 'which pictures of files are recognised: auto, those that hold the text; off; always'),
+    ('ocr_model', NULL, 'model that recognises them'),
     ('overlap_tokens', NULL, 'tokens of the end of a chunk that the next one repeats'),
     ('package', NULL, 'package of a model'),
     ('part_megabytes', NULL, 'size of a file before compression, about'),

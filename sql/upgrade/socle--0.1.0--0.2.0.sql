@@ -1242,14 +1242,15 @@ CREATE FUNCTION socle.alter_corpus(
     hnsw_ef_construction integer DEFAULT NULL,
     token_model text DEFAULT NULL,
     egress text[] DEFAULT NULL,
-    ocr text DEFAULT NULL
+    ocr text DEFAULT NULL,
+    ocr_model text DEFAULT NULL
 ) RETURNS text
 LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'alter_corpus_wrapper';
-COMMENT ON FUNCTION socle.alter_corpus(text, name, text, name, text, integer, integer, text, text, integer, integer, integer, text, text[], text) IS
+COMMENT ON FUNCTION socle.alter_corpus(text, name, text, name, text, integer, integer, text, text, integer, integer, integer, text, text[], text, text) IS
     'changes the options that are not NULL: at once, or by filling new chunks beside the old ones and then replacing these; returns the corpus to watch in socle.corpus_status';
 GRANT EXECUTE ON FUNCTION socle.create_corpus(text, regclass, name[], name, text, name, text, integer, integer, text, text, name, integer, integer, integer, boolean, name, name, name, text, text[], text) TO PUBLIC;
-GRANT EXECUTE ON FUNCTION socle.alter_corpus(text, name, text, name, text, integer, integer, text, text, integer, integer, integer, text, text[], text) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION socle.alter_corpus(text, name, text, name, text, integer, integer, text, text, integer, integer, integer, text, text[], text, text) TO PUBLIC;
 
 -- Language models on this machine: the registry, text that they write, and the state of the process that holds them.
 
@@ -1572,6 +1573,7 @@ meaning (argument, functions, text) AS (VALUES
     ('neighbours', NULL, 'chunks before and after each hit that are joined with it'),
     ('normalized', NULL, 'whether vectors are brought to the length 1, if the files do not say it'),
     ('ocr', NULL, 'which pictures of files are recognised: auto, those that hold the text; off; always'),
+    ('ocr_model', NULL, 'model that recognises them'),
     ('overlap_tokens', NULL, 'tokens of the end of a chunk that the next one repeats'),
     ('package', NULL, 'package of a model'),
     ('part_megabytes', NULL, 'size of a file before compression, about'),

@@ -309,7 +309,7 @@ fn unknown(name: &str) -> Result<Error> {
 /// # Errors
 /// Those of [`model::find_for_corpus`]; `NotInState` when a model of another digest has its name.
 pub fn model_of(corpus: &CorpusSpec) -> Result<ModelSpec> {
-    let model = registered(corpus, &corpus.options.model, &corpus.options.model_digest)?;
+    let model = registered(corpus, &VECTORS, &corpus.options.model, &corpus.options.model_digest)?;
     Ok(model.of_corpora([corpus.policy()]))
 }
 
@@ -319,7 +319,7 @@ pub fn model_of(corpus: &CorpusSpec) -> Result<ModelSpec> {
 /// Those of [`model_of`].
 pub fn token_model_of(corpus: &CorpusSpec) -> Result<Option<ModelSpec>> {
     match (&corpus.options.token_model, &corpus.options.token_model_digest) {
-        (Some(name), Some(digest)) => registered(corpus, name, digest).map(Some),
+        (Some(name), Some(digest)) => registered(corpus, &TOKEN_VECTORS, name, digest).map(Some),
         _ => Ok(None),
     }
 }
@@ -333,19 +333,58 @@ pub fn ocr_of(corpus: &CorpusSpec) -> Result<Option<Ocr>> {
     let mode = OcrMode::parse(&options.ocr).unwrap_or_default();
     match (&options.ocr_model, &options.ocr_model_digest) {
         (Some(name), Some(digest)) if mode != OcrMode::Off => {
-            registered(corpus, name, digest).map(|model| Some(Ocr { mode, model }))
+            registered(corpus, &RECOGNIZED_TEXT, name, digest).map(|model| Some(Ocr { mode, model }))
         }
         _ => Ok(None),
     }
 }
 
-fn registered(corpus: &CorpusSpec, name: &str, digest: &str) -> Result<ModelSpec> {
-    let spec = model::find_for_corpus(name)?;
+/// What a model makes of a corpus.
+struct Made {
+    /// What it is, in messages.
+    what: &'static str,
+    /// The argument of `socle.alter_corpus` that names another.
+    argument: &'static str,
+    /// The argument with which the corpus does without, if it can.
+    without: Option<&'static str>,
+}
+
+const VECTORS: Made = Made { what: "the vectors", argument: "model", without: None };
+const TOKEN_VECTORS: Made =
+    Made { what: "the token vectors", argument: "token_model", without: Some("token_model => ''") };
+const RECOGNIZED_TEXT: Made =
+    Made { what: "the recognized text", argument: "ocr_model", without: Some("ocr => 'off'") };
+
+fn registered(corpus: &CorpusSpec, made: &Made, name: &str, digest: &str) -> Result<ModelSpec> {
+    let Made { what, argument, without } = made;
+    let way_out = |error: Error| {
+        let corpus = sql_template::literal(&corpus.name);
+        let without = without.map(|without| format!(", or do without: socle.alter_corpus({corpus}, {without})"));
+        error.hint(format!(
+            "Register the model of that digest under this name again and call socle.resume_corpus({corpus}), or choose another: socle.alter_corpus({corpus}, {argument} => ...){}.",
+            without.unwrap_or_default()
+        ))
+    };
+    let spec = model::find_for_corpus(name).map_err(|error| match error.kind {
+        Kind::UnknownModel => way_out(error.detail(format!("The digest of the model of {what} is {digest}."))),
+        _ => error,
+    })?;
     if spec.digest() == digest {
         return Ok(spec);
     }
     let message = format!("model \"{name}\" is not the model that corpus \"{}\" was created with", corpus.name);
-    Err(Error::new(Kind::NotInState, message)
-        .detail(format!("Its digest is {}, that of the vectors {digest}.", spec.digest()))
-        .hint("Register the model of that digest under this name again."))
+    Err(way_out(
+        Error::new(Kind::NotInState, message)
+            .detail(format!("Its digest is {}, that of the model of {what} is {digest}.", spec.digest())),
+    ))
+}
+
+/// Checks all models that a corpus was created with.
+///
+/// # Errors
+/// Those of [`model_of`].
+pub fn check_models(corpus: &CorpusSpec) -> Result<()> {
+    model_of(corpus)?;
+    token_model_of(corpus)?;
+    ocr_of(corpus).map(drop)
 }

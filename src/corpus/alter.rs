@@ -1,11 +1,13 @@
 //! `socle.alter_corpus`: a setting that no chunk depends on is changed at once; for anything else a corpus beside the
 //! old one is filled, which replaces it when complete (see `swap`). Dropping that corpus cancels the change.
 
+use super::binding_check;
 use super::create::{check_dimensions, check_overlap, create_objects, default_tokens, parsed_language};
-use super::options::{self, OcrChoice, SHADOW};
+use super::options::{self, SHADOW};
 use super::source::Source;
 use super::swap;
 use crate::catalog::CorpusSpec;
+use crate::catalog::spec::{self, CorpusTables};
 use crate::egress_client;
 use crate::ledger::{self, Event, EventKind};
 use crate::model;
@@ -18,6 +20,7 @@ use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use socle_core::chunk::Format;
 use socle_core::corpus::template::Template;
+use socle_core::document::OcrMode;
 use socle_core::model::ModelSpec;
 use socle_core::{Error, Kind, Result};
 
@@ -25,10 +28,11 @@ const NAME_TAKEN: &str = include_str!("../../sql/corpus/name_taken.sql");
 const SET_EGRESS: &str = include_str!("../../sql/corpus/set_egress.sql");
 const SET_MAX_ATTEMPTS: &str = include_str!("../../sql/corpus/set_max_attempts.sql");
 
-/// Numbers of arguments: `language`, `egress`, and `ocr`, which comes last.
+/// Numbers of arguments: `language`, `egress`, `ocr`, and `ocr_model`, which comes last.
 const LANGUAGE: usize = 2;
 const EGRESS: usize = 13;
 const OCR: usize = 14;
+const OCR_MODEL: usize = 15;
 
 /// Names tried for the corpus that replaces another.
 const MAX_NAMES_TRIED: u32 = 100;
@@ -112,10 +116,10 @@ fn tell_of_shut(corpus: &CorpusSpec, before: &[String]) -> Result<()> {
 
 /// Whether anything but the endpoints is to change; nothing at all is checked as if it were.
 fn alters_chunks(arguments: Arguments) -> bool {
-    arguments.is_null(EGRESS) || (1..=OCR).any(|at| at != EGRESS && !arguments.is_null(at))
+    arguments.is_null(EGRESS) || (1..=OCR_MODEL).any(|at| at != EGRESS && !arguments.is_null(at))
 }
 
-/// A corpus can be altered when it is complete, and once at a time.
+/// A corpus can be altered when it is complete, and once at a time; one that lacks only a model, in order to get another.
 fn check_state(corpus: &CorpusSpec) -> Result<()> {
     let state = |what: &str| Error::new(Kind::NotInState, format!("corpus \"{}\" {what}", corpus.name));
     if corpus.replaces.is_some() {
@@ -125,10 +129,25 @@ fn check_state(corpus: &CorpusSpec) -> Result<()> {
         let hint = format!("Wait for it, or cancel it with socle.drop_corpus('{}').", successor.name);
         return Err(state("is already being changed").hint(hint));
     }
-    if corpus.progress.state == "broken" || !corpus.progress.bound || corpus.tables.source.is_none() {
+    let is_broken = corpus.progress.state == "broken" && !lacks_only_a_model(corpus)?;
+    if is_broken || !corpus.progress.bound || corpus.tables.source.is_none() {
         return Err(state("is broken").hint("See socle.corpus_status for the reason; socle.resume_corpus() continues."));
     }
     Ok(())
+}
+
+/// Whether nothing else is wrong with a broken corpus than that a model is gone, or is another than it was.
+fn lacks_only_a_model(corpus: &CorpusSpec) -> Result<bool> {
+    let CorpusTables { chunk, change, document, owner, .. } = &corpus.tables;
+    if [chunk, change, document, owner].iter().any(|table| table.is_none()) {
+        return Ok(false);
+    }
+    match spec::check_models(corpus) {
+        Err(error) if matches!(error.kind, Kind::UnknownModel | Kind::NotInState) => {}
+        _ => return Ok(false),
+    }
+    let binding = binding_check::read(std::slice::from_ref(&corpus.name))?.pop();
+    Ok(binding.is_some_and(|binding| binding.is_sound()))
 }
 
 /// The corpus with the changes that the caller asks for.
@@ -203,16 +222,29 @@ fn set_token_model(new: &mut CorpusSpec, arguments: Arguments) -> Result<()> {
     Ok(())
 }
 
-/// Sets which pictures are recognised, by the model of the session; otherwise the model stays, as it is registered now.
+/// Sets which pictures are recognised, and by which model: the one that is named; the one of the session if `ocr` is given and
+/// it has one; else the one that the corpus has, as it is registered now.
 fn set_ocr(new: &mut CorpusSpec, arguments: Arguments) -> Result<()> {
-    let model = if arguments.is_null(OCR) {
-        new.options.ocr_model.as_deref().map(model::ocr_model_named).transpose()?
-    } else {
-        let OcrChoice { mode, model } = options::ocr(arguments, OCR, new.has_files())?;
+    let (mode, named) =
+        (model::ocr_mode(arguments.short_text(OCR, "ocr")?)?, arguments.short_text(OCR_MODEL, "ocr_model")?);
+    if mode.is_some() || named.is_some() {
+        options::require_files(if mode.is_some() { "ocr" } else { "ocr_model" }, new.has_files())?;
+    }
+    if let Some(mode) = mode {
         new.options.ocr = mode.name().to_string();
-        model
-    };
-    if !arguments.is_null(OCR) || !arguments.is_null(LANGUAGE) {
+    }
+    let is_off = new.options.ocr == OcrMode::Off.name();
+    if is_off && named.is_some() {
+        return Err(Error::new(Kind::InvalidArgument, "ocr_model requires pictures that are recognized")
+            .hint("Pass ocr => 'auto' as well."));
+    }
+    let of_session = if named.is_none() && mode.is_some() && !is_off { model::ocr_model()? } else { None };
+    let name = named.clone().or(new.options.ocr_model.take()).filter(|_| !is_off && of_session.is_none());
+    let model = name.as_deref().map(model::ocr_model_named).transpose()?.or(of_session);
+    if mode == Some(OcrMode::Always) && model.is_none() {
+        return Err(model::no_ocr_model());
+    }
+    if named.is_some() || mode.is_some() || !arguments.is_null(LANGUAGE) {
         options::note_missing_letters(model.as_ref(), new);
     }
     new.options.ocr_model_digest = model.as_ref().map(ModelSpec::digest);

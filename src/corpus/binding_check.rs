@@ -158,6 +158,11 @@ impl BindingCheck {
         }
     }
 
+    /// Whether source and tables of the corpus are as it needs them.
+    pub fn is_sound(&self) -> bool {
+        self.heir.is_none() && self.has_trigger && !self.has_lost_key() && self.types() == Types::Same
+    }
+
     /// Whether the source has the trigger that captures changes.
     pub fn has_trigger(&self) -> bool {
         self.has_trigger

@@ -82,7 +82,8 @@ pub fn create_objects(corpus: &CorpusSpec, source: &Source, model: &ModelSpec) -
     try_chunking(corpus, model)?;
     run_as::as_owner(source.owner, || make(corpus, source, model))?;
     let corpus = register(corpus)?;
-    let models = [Some(&corpus.options.model), corpus.options.token_model.as_ref()];
+    let options = &corpus.options;
+    let models = [Some(&options.model), options.token_model.as_ref(), options.ocr_model.as_ref()];
     // Whoever drops one waits for this transaction, or is done.
     models.into_iter().flatten().try_for_each(|name| model::require_still(name))?;
     run_as::as_owner(source.owner, || lifecycle::start(&corpus, true))?;

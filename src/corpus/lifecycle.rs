@@ -195,9 +195,7 @@ fn resume_corpus(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
             let models = [Some(&options.model), options.token_model.as_ref(), options.ocr_model.as_ref()];
             models.into_iter().flatten().try_for_each(|name| model::find(name).map(drop))?;
         }
-        spec::model_of(&corpus)?;
-        spec::token_model_of(&corpus)?;
-        spec::ocr_of(&corpus)?;
+        spec::check_models(&corpus)?;
         if !create::bind(&corpus.name)? {
             return Err(Error::new(Kind::NotInState, format!("tables of corpus \"{}\" are missing", corpus.name))
                 .hint("Drop the corpus with socle.drop_corpus(keep_chunks => true) and create it again."));

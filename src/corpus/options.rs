@@ -247,16 +247,24 @@ pub fn ocr(arguments: Arguments, at: usize, has_files: bool) -> Result<OcrChoice
         let model = if has_files { model::ocr_model()? } else { None };
         return Ok(OcrChoice { mode: OcrMode::Auto, model });
     };
-    if !has_files {
-        return Err(
-            invalid("ocr requires files").hint("Name the column that holds the files with the argument document.")
-        );
-    }
+    require_files("ocr", has_files)?;
     let model = if mode == OcrMode::Off { None } else { model::ocr_model()? };
     if mode == OcrMode::Always && model.is_none() {
         return Err(model::no_ocr_model());
     }
     Ok(OcrChoice { mode, model })
+}
+
+/// Refuses an argument that is about files, of a corpus that has none.
+///
+/// # Errors
+/// `InvalidArgument`.
+pub fn require_files(argument: &str, has_files: bool) -> Result<()> {
+    if has_files {
+        return Ok(());
+    }
+    Err(invalid(&format!("{argument} requires files"))
+        .hint("Name the column that holds the files with the argument document."))
 }
 
 /// The argument `egress`: names of endpoints that exist, each once.

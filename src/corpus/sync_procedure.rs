@@ -77,9 +77,17 @@ fn look(name: &str) -> Result<(i64, i64)> {
             .hint("See socle.corpus_status; socle.resume_corpus() goes on.")),
         None => Ok(()),
     };
-    require_active(name, inactive_state(name)?)?;
+    let state = inactive_state(name)?;
+    let successor = match CorpusSpec::try_find(name)? {
+        Some(corpus) => corpus.successor()?,
+        None => None,
+    };
+    // One that lacks a model is replaced by one that has another: that one is waited for.
+    if successor.is_none() || state.as_deref() != Some("broken") {
+        require_active(name, state)?;
+    }
     let corpus = CorpusSpec::find(name)?;
-    if let Some(successor) = corpus.successor()? {
+    if let Some(successor) = successor {
         let state = inactive_state(&successor.name)?;
         if state.as_deref() == Some(DROPPED) {
             // It has just replaced the corpus: the next look finds what is left.

@@ -49,7 +49,7 @@ fn refuse_if_in_use(name: &str) -> Result<()> {
     let named: Vec<String> = corpora.iter().map(|corpus| format!("\"{corpus}\"")).collect();
     Err(Error::new(Kind::NotInState, format!("model \"{name}\" is in use"))
         .detail(format!("Corpora use it: {}.", named.join(", ")))
-        .hint("Drop them, give them another model with socle.alter_corpus(), or pass force => true: until the same model is registered under this name again, they can be searched by words only and do not follow their sources."))
+        .hint("Drop them, give them another model with socle.alter_corpus(), or pass force => true: they do not follow their sources then until they have another, or the same one is registered under this name again, and without their embedding model can be searched by words only."))
 }
 
 /// Forgets a package that no model and no generator has any more, and its files.

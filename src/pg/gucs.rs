@@ -5,18 +5,19 @@
 //! that cannot be defined once the server runs, and socle needs no preloading.
 
 mod directories;
+mod documents;
 mod egress;
 mod ledger;
 mod signatures;
 
 pub use directories::{export_directories, import_directories};
+pub use documents::{extract_limits, max_document_bytes, ocr_model};
 pub use egress::{egress_key_directory, egress_name_servers};
 pub use ledger::{ledger, ledger_search, ledger_text};
 pub use signatures::require_signed_models;
 
 use pgrx::guc::{GucContext, GucFlags, GucRegistry, GucSetting};
 use pgrx::pg_sys;
-use socle_core::document::ExtractLimits;
 use socle_core::protocol::MAX_INPUT_BYTES;
 use std::ffi::{CStr, CString, c_char};
 use std::path::PathBuf;
@@ -24,12 +25,8 @@ use std::time::Duration;
 
 static DEFAULT_MODEL: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
 static DEFAULT_RERANK_MODEL: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
-static OCR_MODEL: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
 static TRUNCATE_INPUT: GucSetting<bool> = GucSetting::<bool>::new(false);
 static MAX_INPUT: GucSetting<i32> = GucSetting::<i32>::new(4 << 20);
-static MAX_DOCUMENT: GucSetting<i32> = GucSetting::<i32>::new(64 << 20);
-static EXTRACT_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(60);
-static EXTRACT_MEMORY_LIMIT: GucSetting<i32> = GucSetting::<i32>::new(1024);
 static MODEL_DIRECTORY: GucSetting<Option<CString>> =
     GucSetting::<Option<CString>>::new(Some(c"$sharedir/socle/models"));
 static ONNXRUNTIME_LIBRARY: GucSetting<Option<CString>> =
@@ -47,7 +44,7 @@ static GENERATOR_IDLE_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(600);
 /// Defines the settings.
 pub fn define() {
     define_for_users();
-    define_for_documents();
+    documents::define();
     directories::define();
     define_for_engine();
     define_for_generator();
@@ -94,47 +91,6 @@ fn define_for_users() {
         MAX_INPUT_BYTES as i32,
         GucContext::Suset,
         GucFlags::UNIT_BYTE,
-    );
-}
-
-fn define_for_documents() {
-    GucRegistry::define_int_guc(
-        c"socle.max_document_bytes",
-        c"Sets the largest file that a function reads text from.",
-        c"Larger documents raise an error before they are decompressed. Their text is limited by socle.max_input_bytes.",
-        &MAX_DOCUMENT,
-        1,
-        MAX_INPUT_BYTES as i32,
-        GucContext::Suset,
-        GucFlags::UNIT_BYTE,
-    );
-    GucRegistry::define_string_guc(
-        c"socle.ocr_model",
-        c"Sets the model that reads pictures of text in documents.",
-        c"Empty by default: pages that are pictures are counted and left out.",
-        &OCR_MODEL,
-        GucContext::Userset,
-        GucFlags::default(),
-    );
-    GucRegistry::define_int_guc(
-        c"socle.extract_timeout",
-        c"Sets the longest time that reading one document may take.",
-        c"A thousand pages take some seconds. A file that takes longer may be crafted to keep the server busy.",
-        &EXTRACT_TIMEOUT,
-        1,
-        3600,
-        GucContext::Suset,
-        GucFlags::UNIT_S,
-    );
-    GucRegistry::define_int_guc(
-        c"socle.extract_memory_limit",
-        c"Sets the memory that reading one document may take.",
-        c"Applies to the process that is started for each document. At least 64 MB, because the program itself takes part of it.",
-        &EXTRACT_MEMORY_LIMIT,
-        64,
-        1 << 20,
-        GucContext::Suset,
-        GucFlags::UNIT_MB,
     );
 }
 
@@ -272,11 +228,6 @@ pub fn own_default_rerank_model() -> Option<String> {
     text(&DEFAULT_RERANK_MODEL)
 }
 
-/// `socle.ocr_model`; `None` when empty.
-pub fn ocr_model() -> Option<String> {
-    text(&OCR_MODEL)
-}
-
 /// `socle.truncate_input`.
 pub fn truncate_input() -> bool {
     TRUNCATE_INPUT.get()
@@ -285,20 +236,6 @@ pub fn truncate_input() -> bool {
 /// `socle.max_input_bytes`.
 pub fn max_input_bytes() -> usize {
     usize::try_from(MAX_INPUT.get()).unwrap_or_default()
-}
-
-/// `socle.max_document_bytes`.
-pub fn max_document_bytes() -> usize {
-    usize::try_from(MAX_DOCUMENT.get()).unwrap_or_default()
-}
-
-/// Limits for reading one document.
-pub fn extract_limits() -> ExtractLimits {
-    ExtractLimits {
-        seconds: EXTRACT_TIMEOUT.get().unsigned_abs(),
-        memory_bytes: u64::from(EXTRACT_MEMORY_LIMIT.get().unsigned_abs()) << 20,
-        text_bytes: max_input_bytes() as u64,
-    }
 }
 
 /// `socle.model_directory` with `$sharedir` resolved. A relative path is relative to the data directory.

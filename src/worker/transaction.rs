@@ -35,7 +35,13 @@ impl From<Error> for WorkerError {
     fn from(error: Error) -> Self {
         let sqlstate = sqlstate_text(sqlstate(error.kind) as i32);
         let retry_after = error.retry_after.map(|seconds| Duration::from_secs(seconds.into()));
-        Self { kind: Some(error.kind), sqlstate, message: error.to_string(), reason: error.to_string(), retry_after }
+        let message = error.to_string();
+        // Where nothing changes until a user acts, the status says how.
+        let reason = match &error.hint {
+            Some(hint) if is_permanent(error.kind) => format!("{message}: {}", hint.trim_end_matches('.')),
+            _ => message.clone(),
+        };
+        Self { kind: Some(error.kind), sqlstate, message, reason, retry_after }
     }
 }
 
@@ -87,6 +93,11 @@ fn reason(code: PgSqlErrorCode, sqlstate: &str, file: &str, message: &str) -> St
     let name = format!("{code:?}");
     let words = name.trim_start_matches("ERRCODE_").to_lowercase().replace('_', " ");
     format!("{words} (SQLSTATE {sqlstate}); the log of the server says more")
+}
+
+/// Whether nothing changes until a user acts, for an error of socle itself.
+fn is_permanent(kind: Kind) -> bool {
+    matches!(kind, Kind::UnknownModel | Kind::WrongModelKind | Kind::NotInState)
 }
 
 /// Runs `work` in a transaction of its own. A failure rolls it back.
@@ -169,7 +180,7 @@ impl WorkerError {
 
     /// Whether nothing changes until a user acts.
     pub fn is_permanent(&self) -> bool {
-        matches!(self.kind, Some(Kind::UnknownModel | Kind::WrongModelKind | Kind::NotInState))
+        self.kind.is_some_and(is_permanent)
             || matches!(self.sqlstate.as_str(), "42501" | "42P01" | "42703" | "42883" | "3F000")
     }
 }

@@ -5,6 +5,9 @@ mod extract;
 mod import;
 mod object;
 mod ocr;
+mod ocr_limit;
+mod ocr_model;
+mod picture;
 
 use postgres::Client;
 

@@ -50,11 +50,11 @@ fn register_slow(cluster: &Cluster, turns: u64) {
     cluster.connect().execute("SELECT socle.register_model('slow', 'slow')", &[]).unwrap();
 }
 
-fn copy(from: &std::path::Path, to: &std::path::Path) {
+pub fn copy(from: &std::path::Path, to: &std::path::Path) {
     assert!(std::process::Command::new("cp").arg("-r").arg(from).arg(to).status().unwrap().success());
 }
 
-fn use_models(cluster: &Cluster, directory: &std::path::Path) {
+pub fn use_models(cluster: &Cluster, directory: &std::path::Path) {
     cluster.configure(&format!("socle.model_directory = '{}'", directory.display()));
     cluster.reload();
     // An engine that runs is replaced; where none runs, the next one reads the setting.

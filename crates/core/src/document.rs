@@ -148,6 +148,8 @@ pub struct ExtractLimits {
     pub memory_bytes: u64,
     /// Maximum length of the Markdown in bytes.
     pub text_bytes: u64,
+    /// Maximum processor time in seconds in which its pictures are recognised, by whichever threads; 0: no limit.
+    pub recognition_seconds: u32,
 }
 
 /// A block as a row in SQL.

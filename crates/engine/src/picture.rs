@@ -7,6 +7,7 @@ use socle_core::model::ModelSpec;
 use socle_core::{Error, Result};
 use socle_ocr::{LineWord, Page, Picture};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// A picture whose lines are to be found.
 pub struct PictureTask {
@@ -53,6 +54,8 @@ pub struct PageInWork {
 struct Results {
     of_lines: Vec<Vec<LineWord>>,
     missing: usize,
+    /// Processor time so far.
+    time: Duration,
     done: Option<Done>,
 }
 
@@ -63,20 +66,21 @@ impl std::fmt::Debug for PageInWork {
 }
 
 impl PageInWork {
-    /// The lines of a page, as tasks. A page without lines is finished at once.
+    /// The lines of a page, as tasks, which were found in so much time. A page without lines is finished at once.
     pub fn begin(
         request: Arc<Request>,
         model: Arc<ModelSpec>,
         page: Page,
         room: PictureRoom,
         done: Done,
+        time: Duration,
     ) -> Vec<LineTask> {
         let count = page.line_count();
         if count == 0 {
-            done(Ok(page.finish(Vec::new())));
+            done(Ok(page.finish(Vec::new())), time);
             return Vec::new();
         }
-        let results = Results { of_lines: vec![Vec::new(); count], missing: count, done: Some(done) };
+        let results = Results { of_lines: vec![Vec::new(); count], missing: count, time, done: Some(done) };
         let page = Arc::new(Self { request, model, page, _room: room, results: Mutex::new(results) });
         (0..count).map(|at| LineTask { page: page.clone(), at }).collect()
     }
@@ -86,12 +90,13 @@ impl PageInWork {
         !self.request.is_over() && self.results.lock().unwrap_or_else(PoisonError::into_inner).done.is_some()
     }
 
-    /// Keeps the words of a line. The last one finishes the page.
-    pub fn fill(&self, at: usize, words: Result<Vec<LineWord>>) {
+    /// Keeps the words of a line, which took so much time. The last one finishes the page.
+    pub fn fill(&self, at: usize, words: Result<Vec<LineWord>>, time: Duration) {
         let mut results = self.results.lock().unwrap_or_else(PoisonError::into_inner);
+        results.time += time;
         let words = match words {
             Ok(words) => words,
-            Err(error) => return fail(results.done.take(), error),
+            Err(error) => return fail(results.done.take(), error, results.time),
         };
         if let Some(result) = results.of_lines.get_mut(at) {
             *result = words;
@@ -100,14 +105,14 @@ impl PageInWork {
         if results.missing == 0 {
             let lines = std::mem::take(&mut results.of_lines);
             if let Some(done) = results.done.take() {
-                done(Ok(self.page.finish(lines)));
+                done(Ok(self.page.finish(lines)), results.time);
             }
         }
     }
 }
 
-fn fail(done: Option<Done>, error: Error) {
+fn fail(done: Option<Done>, error: Error, time: Duration) {
     if let Some(done) = done {
-        done(Err(error));
+        done(Err(error), time);
     }
 }

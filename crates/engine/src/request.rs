@@ -8,8 +8,10 @@ use socle_core::document::{ExtractLimits, Ocr};
 use socle_core::model::{ModelOverrides, ModelSpec};
 use socle_core::protocol::{self, Role};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::AcqRel, Ordering::Acquire, Ordering::Release};
-use std::time::Instant;
+use std::sync::atomic::{
+    AtomicBool, AtomicU64, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
+};
+use std::time::{Duration, Instant};
 
 /// What a request asks for: a [`protocol::Request`] that owns its data.
 #[derive(Debug)]
@@ -119,6 +121,7 @@ pub struct Request {
     pub job: Job,
     cancelled: AtomicBool,
     answered: AtomicBool,
+    recognition_microseconds: AtomicU64,
 }
 
 impl Request {
@@ -133,6 +136,7 @@ impl Request {
             job,
             cancelled: AtomicBool::new(false),
             answered: AtomicBool::new(false),
+            recognition_microseconds: AtomicU64::new(0),
         }
     }
 
@@ -149,6 +153,17 @@ impl Request {
     /// Whether nobody waits for it any more: it was cancelled or has its final response.
     pub fn is_over(&self) -> bool {
         self.is_cancelled() || self.answered.load(Acquire)
+    }
+
+    /// Counts processor time in which a picture of its document was recognised, now or when it was first seen.
+    pub fn add_recognition_time(&self, time: Duration) {
+        let microseconds = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        self.recognition_microseconds.fetch_add(microseconds, Relaxed);
+    }
+
+    /// All that was counted so far.
+    pub fn recognition_time(&self) -> Duration {
+        Duration::from_micros(self.recognition_microseconds.load(Relaxed))
     }
 
     /// True for the first call only. The caller sends the final response, of which a request has exactly one.

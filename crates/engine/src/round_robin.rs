@@ -1,5 +1,6 @@
-//! A queue that is fair between connections: items are taken in round-robin order.
+//! Queues that are fair between connections, and between the requests of each: items are taken in round-robin order.
 
+use crate::request::Request;
 use std::collections::{HashMap, VecDeque};
 
 /// Queued items: first in, first out within a connection, round-robin between connections.
@@ -45,6 +46,47 @@ impl<T> RoundRobin<T> {
     pub fn remove_connection(&mut self, connection: u64) {
         self.waiting.remove(&connection);
         self.order.retain(|other| *other != connection);
+    }
+}
+
+/// Queued items: first in, first out within a request, round-robin between the requests of a connection and between
+/// connections. So a document with many pictures does not keep the others of its session waiting.
+#[derive(Debug)]
+pub struct RequestTurns<T> {
+    /// The number of the connection, once for each item of it.
+    turns: RoundRobin<u64>,
+    /// The items of each connection by request.
+    waiting: HashMap<u64, RoundRobin<T>>,
+}
+
+impl<T> Default for RequestTurns<T> {
+    fn default() -> Self {
+        Self { turns: RoundRobin::default(), waiting: HashMap::new() }
+    }
+}
+
+impl<T> RequestTurns<T> {
+    /// Appends to the queue of a request.
+    pub fn push(&mut self, request: &Request, item: T) {
+        self.turns.push(request.connection, request.connection);
+        self.waiting.entry(request.connection).or_default().push(request.id.into(), item);
+    }
+
+    /// Takes the oldest item of the request whose turn it is.
+    pub fn take(&mut self) -> Option<T> {
+        let connection = self.turns.take(|_| true)?;
+        let requests = self.waiting.get_mut(&connection)?;
+        let item = requests.take(|_| true);
+        if requests.order.is_empty() {
+            self.waiting.remove(&connection);
+        }
+        item
+    }
+
+    /// Removes all items of a connection.
+    pub fn remove_connection(&mut self, connection: u64) {
+        self.turns.remove_connection(connection);
+        self.waiting.remove(&connection);
     }
 }
 

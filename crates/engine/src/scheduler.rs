@@ -11,7 +11,7 @@ use crate::lane::Lane;
 use crate::pending_response::QueuedText;
 use crate::picture::{LineTask, PictureTask};
 use crate::request::Request;
-use crate::round_robin::RoundRobin;
+use crate::round_robin::{RequestTurns, RoundRobin};
 use ort::session::RunOptions;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -37,9 +37,9 @@ struct State {
     /// Suspect requests of all lanes.
     suspects: VecDeque<Arc<Request>>,
     /// Pictures whose lines are to be found. They and their lines are work of the bulk lane.
-    pictures: RoundRobin<PictureTask>,
+    pictures: RequestTurns<PictureTask>,
     /// Lines that are to be read.
-    lines: RoundRobin<LineTask>,
+    lines: RequestTurns<LineTask>,
     /// The next worker of the bulk lane looks for texts before it looks for pictures.
     texts_first: bool,
     /// Tasks that workers have.
@@ -119,7 +119,7 @@ impl Scheduler {
     /// Queues a picture.
     pub fn submit_picture(&self, picture: PictureTask) {
         let mut state = self.lock();
-        state.pictures.push(picture.request.connection, picture);
+        state.pictures.push(&picture.request.clone(), picture);
         self.wake[Lane::Bulk as usize].notify_one();
     }
 
@@ -127,7 +127,7 @@ impl Scheduler {
     pub fn submit_lines(&self, lines: Vec<LineTask>) {
         let mut state = self.lock();
         for line in lines {
-            state.lines.push(line.page.request.connection, line);
+            state.lines.push(&line.page.request.clone(), line);
         }
         self.wake[Lane::Bulk as usize].notify_all();
     }
@@ -234,8 +234,8 @@ impl Scheduler {
 
 /// A line, or else a picture: pages that are begun are finished first, because they take memory.
 fn next_picture(state: &mut State) -> Option<Task> {
-    let line = state.lines.take(|_| true).map(Task::Line);
-    line.or_else(|| state.pictures.take(|_| true).map(Task::Picture))
+    let line = state.lines.take().map(Task::Line);
+    line.or_else(|| state.pictures.take().map(Task::Picture))
 }
 
 #[cfg(test)]
@@ -248,10 +248,14 @@ mod tests {
     use socle_ocr::{Channels, Picture};
 
     fn document(connection: u64, suspect: bool) -> Arc<Request> {
-        let limits = ExtractLimits { seconds: 60, memory_bytes: 1 << 30, text_bytes: 1 << 20 };
+        document_of(connection, 1, suspect)
+    }
+
+    fn document_of(connection: u64, id: u32, suspect: bool) -> Arc<Request> {
+        let limits = ExtractLimits { seconds: 60, memory_bytes: 1 << 30, text_bytes: 1 << 20, recognition_seconds: 0 };
         let (media_type, name, ocr, bytes) = (None, None, None, Vec::new());
         let job = Job::Extract { media_type, name, limits, bulk: false, ocr, bytes };
-        Arc::new(Request::new(connection, 1, suspect, 0, job))
+        Arc::new(Request::new(connection, id, suspect, 0, job))
     }
 
     fn model() -> Arc<ModelSpec> {
@@ -286,7 +290,7 @@ mod tests {
     fn picture(request: &Arc<Request>) -> PictureTask {
         let picture = Picture { width: 1, height: 1, channels: Channels::Grey, pixels: vec![0], dpi: None };
         let room = PictureMemory::default().take(1).unwrap();
-        PictureTask { request: request.clone(), model: model(), picture, room, done: Box::new(drop) }
+        PictureTask { request: request.clone(), model: model(), picture, room, done: Box::new(|_, _| {}) }
     }
 
     #[test]
@@ -301,6 +305,23 @@ mod tests {
         assert!(scheduler.next_now(&mut scheduler.lock(), Lane::Document).is_none());
         scheduler.finished();
         assert!(matches!(scheduler.next(Lane::Keyword), Task::Isolated(_)));
+    }
+
+    #[test]
+    fn pictures_of_documents_take_turns_within_a_connection_and_connections_do() {
+        let scheduler = Scheduler::new(1024);
+        let (many, one, other) = (document_of(1, 1, false), document_of(1, 2, false), document_of(2, 1, false));
+        for request in [&many, &many, &many, &many, &one, &other] {
+            scheduler.submit_picture(picture(request));
+        }
+        let order: Vec<(u64, u32)> = (0..6)
+            .map(|_| {
+                let Task::Picture(next) = scheduler.next(Lane::Bulk) else { panic!("no picture") };
+                (next.request.connection, next.request.id)
+            })
+            .collect();
+        assert_eq!(order, [(1, 1), (2, 1), (1, 2), (1, 1), (1, 1), (1, 1)]);
+        assert!(scheduler.next_now(&mut scheduler.lock(), Lane::Bulk).is_none());
     }
 
     #[test]

@@ -8,7 +8,8 @@ use socle_core::protocol::{Request, Response};
 use socle_core::{Error, Kind, Result};
 use support::{Client, Engine};
 
-const LIMITS: ExtractLimits = ExtractLimits { seconds: 60, memory_bytes: 1 << 30, text_bytes: 512 << 20 };
+const LIMITS: ExtractLimits =
+    ExtractLimits { seconds: 60, memory_bytes: 1 << 30, text_bytes: 512 << 20, recognition_seconds: 0 };
 
 fn request(bytes: &[u8], limits: ExtractLimits) -> Request<'_> {
     Request::Extract { media_type: Some("text/plain"), name: None, limits, bulk: false, ocr: None, bytes }

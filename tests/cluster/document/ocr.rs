@@ -10,7 +10,7 @@ const FORM: &[u8] = include_bytes!("files/form.png");
 const PDF: &[u8] = include_bytes!("files/harbour.pdf");
 
 /// A session that recognises pictures.
-fn session(cluster: &Cluster) -> Client {
+pub fn session(cluster: &Cluster) -> Client {
     let mut client = cluster.connect();
     client
         .batch_execute(
@@ -161,7 +161,7 @@ fn page_with_picture() -> String {
     )
 }
 
-fn base64(bytes: &[u8]) -> String {
+pub fn base64(bytes: &[u8]) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::new();
     for three in bytes.chunks(3) {

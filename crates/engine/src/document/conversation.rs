@@ -19,8 +19,9 @@ use std::time::{Duration, Instant};
 /// when there is none.
 const MAX_PICTURE_BYTES: usize = 512 << 20;
 
-/// Called with the words of a picture, once, or dropped when the request is cancelled.
-pub type Done = Box<dyn FnOnce(Result<Recognized>) + Send>;
+/// Called with the words of a picture and the processor time that they took, once, or dropped when the request is
+/// cancelled.
+pub type Done = Box<dyn FnOnce(Result<Recognized>, Duration) + Send>;
 
 /// Recognises the pictures of a document.
 pub trait Pictures {
@@ -143,6 +144,8 @@ impl<'a> Conversation<'a> {
             let waits = self.begun > self.written;
             let (readable, writable) = self.wait(stream).map_err(|error| broken(error.into()))?;
             check_cancelled(self.request)?;
+            // All that the reader has got is counted by now, so that a document is over the limit each time or never.
+            reader_exit::check_recognition_time(self.request.recognition_time(), self.limits)?;
             self.take_results()?;
             self.go_on(max_bytes)?;
             if writable {
@@ -279,7 +282,7 @@ impl<'a> Conversation<'a> {
         let Header { width, height, channels, dpi } = header;
         let (number, finished) = (self.begun, self.finished.clone());
         self.begun += 1;
-        let done = move |result| {
+        let done = move |result, _| {
             finished.results.lock().unwrap_or_else(PoisonError::into_inner).insert(number, result);
             // The socket may be full, and wakes then, too.
             let _ = (&finished.wake).write(&[0]);

@@ -6,11 +6,12 @@
 
 use super::conversation::{Done, PictureRoom, Pictures};
 use crate::keyword::lru::Lru;
+use crate::request::Request;
 use sha2::{Digest, Sha256};
 use socle_ocr::{Picture, Recognized};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 /// Size of all files in bytes, beyond which the least recently used are removed: the words of some ten thousand pages.
 const MAX_BYTES: u64 = 256 << 20;
@@ -25,6 +26,9 @@ const PREFIX: &str = "page-";
 const HASH_BYTES: usize = 32;
 
 type Key = [u8; HASH_BYTES];
+
+/// What was recognised, and the processor time that it took.
+type Entry = (Recognized, Duration);
 
 /// The cache. Shared by all worker threads.
 #[derive(Debug)]
@@ -63,7 +67,7 @@ impl PageCache {
         }
     }
 
-    fn get(&self, key: &Key) -> Option<Recognized> {
+    fn get(&self, key: &Key) -> Option<Entry> {
         self.lock().get(key)?;
         let read = std::fs::read(self.path(key)).ok().and_then(|bytes| decode(&bytes));
         if read.is_none() {
@@ -74,8 +78,8 @@ impl PageCache {
     }
 
     /// A failure to write is no error: the picture will be recognised again.
-    fn put(&self, key: Key, recognized: &Recognized) {
-        let Some(bytes) = encode(recognized) else { return };
+    fn put(&self, key: Key, recognized: &Recognized, time: Duration) {
+        let Some(bytes) = encode(recognized, time) else { return };
         if std::fs::write(self.path(&key), &bytes).is_ok() {
             self.count(key, bytes.len() as u64);
         } else {
@@ -106,20 +110,24 @@ pub struct CachedPictures<'a> {
     pub cache: Arc<PageCache>,
     /// Digest of the model that recognises.
     pub model_digest: String,
+    /// The request for the document. The time that its pictures took when they were recognised is counted for it, so that
+    /// one with too many of them fails each time.
+    pub request: &'a Request,
 }
 
 impl Pictures for CachedPictures<'_> {
     fn begin(&self, picture: Picture, room: PictureRoom, done: Done) {
         let key = key(&self.model_digest, &picture);
-        if let Some(known) = self.cache.get(&key) {
-            return done(Ok(known));
+        if let Some((known, time)) = self.cache.get(&key) {
+            self.request.add_recognition_time(time);
+            return done(Ok(known), time);
         }
         let cache = Arc::clone(&self.cache);
-        let keep: Done = Box::new(move |result| {
+        let keep: Done = Box::new(move |result, time| {
             if let Ok(recognized) = &result {
-                cache.put(key, recognized);
+                cache.put(key, recognized, time);
             }
-            done(result);
+            done(result, time);
         });
         self.pictures.begin(picture, room, keep);
     }
@@ -138,12 +146,12 @@ fn key(model_digest: &str, picture: &Picture) -> Key {
     hash.finalize().into()
 }
 
-fn encode(recognized: &Recognized) -> Option<Vec<u8>> {
-    let words = postcard::to_stdvec(recognized).ok()?;
+fn encode(recognized: &Recognized, time: Duration) -> Option<Vec<u8>> {
+    let words = postcard::to_stdvec(&(recognized, time)).ok()?;
     Some([&Sha256::digest(&words)[..], &words].concat())
 }
 
-fn decode(bytes: &[u8]) -> Option<Recognized> {
+fn decode(bytes: &[u8]) -> Option<Entry> {
     let (hash, words) = bytes.split_at_checked(HASH_BYTES)?;
     (Sha256::digest(words)[..] == *hash).then(|| postcard::from_bytes(words).ok()).flatten()
 }
@@ -168,6 +176,8 @@ mod tests {
         Picture { width: 2, height: 1, channels: Channels::Grey, pixels: vec![grey, 0], dpi: None }
     }
 
+    const TIME: Duration = Duration::from_millis(1500);
+
     fn words(text: &str) -> Recognized {
         let quad = [(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)];
         Recognized { words: vec![Word { text: text.into(), quad, confidence: 1.0, line: 0 }], ..Recognized::default() }
@@ -180,13 +190,13 @@ mod tests {
         let cache = PageCache::new(&directory);
         let (one, other) = (key("model", &picture(1)), key("model", &picture(2)));
         assert_ne!(one, key("another", &picture(1)));
-        cache.put(one, &words("one"));
-        cache.put(other, &words("other"));
+        cache.put(one, &words("one"), TIME);
+        cache.put(other, &words("other"), TIME);
         let cache = PageCache::new(&directory);
-        assert_eq!((cache.get(&one), cache.get(&key("another", &picture(1)))), (Some(words("one")), None));
+        assert_eq!((cache.get(&one), cache.get(&key("another", &picture(1)))), (Some((words("one"), TIME)), None));
         // What is damaged is forgotten.
         std::fs::write(cache.path(&one), b"something else, and longer than a hash of SHA-256").unwrap();
-        assert_eq!((cache.get(&one), cache.get(&other)), (None, Some(words("other"))));
+        assert_eq!((cache.get(&one), cache.get(&other)), (None, Some((words("other"), TIME))));
         assert!(!cache.path(&one).exists());
         cache.clear();
         assert_eq!((cache.get(&other), cache.path(&other).exists()), (None, false));

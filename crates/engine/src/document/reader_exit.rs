@@ -1,10 +1,22 @@
-//! The error of a document whose reader process ended without an answer.
+//! The errors of a document whose reader process ended without an answer, or was ended.
 
 use super::reader;
 use socle_child::fork_server::ReaderExit;
 use socle_core::document::ExtractLimits;
-use socle_core::{Error, Kind};
+use socle_core::{Error, Kind, Result};
 use std::io;
+use std::time::Duration;
+
+/// Fails when the pictures of a document have been recognised for longer than they may.
+pub fn check_recognition_time(time: Duration, limits: ExtractLimits) -> Result<()> {
+    let seconds = limits.recognition_seconds;
+    if seconds == 0 || time < Duration::from_secs(seconds.into()) {
+        return Ok(());
+    }
+    Err(Error::new(Kind::ExtractionFailed, "recognizing the pictures of the document took too long")
+        .detail(format!("It was ended after {seconds} s of processor time."))
+        .hint("If the document is genuine, have a superuser raise socle.ocr_timeout; 0 means no limit."))
+}
 
 /// The error of the document whose reader ended like this.
 pub fn error(exit: ReaderExit, limits: ExtractLimits) -> Error {

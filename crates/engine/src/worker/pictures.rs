@@ -4,6 +4,7 @@ use super::{Worker, internal_error};
 use crate::document::{CachedPictures, Done, File, PictureRoom, Pictures, Recognition, recognized_languages};
 use crate::picture::{LineTask, PageInWork, PictureTask};
 use crate::request::Request;
+use rustix::time::{ClockId, clock_gettime};
 use socle_child::panic_message;
 use socle_core::Result;
 use socle_core::document::Ocr;
@@ -12,6 +13,7 @@ use socle_core::protocol::Response;
 use socle_ocr::{LineWord, Page, Picture, Recognized};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The pictures of one document.
 struct PicturesOf<'a> {
@@ -25,7 +27,8 @@ impl Pictures for PicturesOf<'_> {
         let (request, model) = (self.request.clone(), self.model.clone());
         if request.suspect {
             // No other worker has a task until this request is served.
-            done(caught(|| self.worker.recognize(&request, &model, picture)));
+            let (result, time) = timed(&request, || self.worker.recognize(&request, &model, picture));
+            done(result, time);
         } else {
             self.worker.scheduler.submit_picture(PictureTask { request, model, picture, room, done });
         }
@@ -42,6 +45,7 @@ impl Worker {
             pictures,
             cache: Arc::clone(&self.resources.pages),
             model_digest: ocr.model.digest(),
+            request,
         });
         let recognition = ocr.zip(pictures.as_ref());
         let recognition = recognition.map(|(ocr, pictures)| Recognition { mode: ocr.mode, pictures });
@@ -58,9 +62,11 @@ impl Worker {
         if request.is_over() {
             return;
         }
-        match caught(|| self.try_find(&request, &model, picture)) {
-            Ok(page) => self.scheduler.submit_lines(PageInWork::begin(request, model, page, room, done)),
-            Err(error) => done(Err(error)),
+        match timed(&request, || self.try_find(&request, &model, picture)) {
+            (Ok(page), time) => {
+                self.scheduler.submit_lines(PageInWork::begin(request, model, page, room, done, time));
+            }
+            (Err(error), time) => done(Err(error), time),
         }
     }
 
@@ -75,7 +81,8 @@ impl Worker {
     /// Reads a line. The last of a page finishes it.
     pub(super) fn read_line(&self, task: &LineTask) {
         if task.page.is_wanted() {
-            task.page.fill(task.at, caught(|| self.try_read(task)));
+            let (words, time) = timed(&task.page.request, || self.try_read(task));
+            task.page.fill(task.at, words, time);
         }
     }
 
@@ -99,7 +106,18 @@ impl Worker {
     }
 }
 
-/// The result of some work, or the error that a panic becomes.
-fn caught<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(internal_error(&panic_message(panic.as_ref()))))
+/// The result of some work for a request, or the error that a panic becomes, and the processor time that it took: on a busy
+/// machine, it is not less work.
+fn timed<T>(request: &Request, work: impl FnOnce() -> Result<T>) -> (Result<T>, Duration) {
+    let begun = processor_time();
+    let result = catch_unwind(AssertUnwindSafe(work))
+        .unwrap_or_else(|panic| Err(internal_error(&panic_message(panic.as_ref()))));
+    // A graph runs on the thread that calls it.
+    let time = processor_time().saturating_sub(begun);
+    request.add_recognition_time(time);
+    (result, time)
+}
+
+fn processor_time() -> Duration {
+    Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default()
 }

@@ -8,6 +8,8 @@ use image::{DynamicImage, ImageDecoder, ImageError, Limits};
 use socle_core::{Error, Kind, Result};
 use socle_ocr::{Channels, MAX_PIXELS, MAX_SIDE, Picture};
 use std::io::Cursor;
+use zune_jpeg::zune_core::bytestream::ZCursor;
+use zune_jpeg::zune_core::options::DecoderOptions;
 
 /// Memory in bytes that a decoder may take beside the pixels.
 const MAX_DECODER_BYTES: u64 = 512 << 20;
@@ -24,11 +26,39 @@ pub(super) fn picture(bytes: &[u8], format: Format) -> Result<Picture> {
         // The decoder fills up what is missing of a file that was cut off, and says nothing.
         Format::Jpeg if !has_jpeg_end(bytes) => Err(damaged(format.name(), &"It ends in the middle.")),
         Format::Jpeg2000 => jpeg_2000(bytes),
-        Format::Jpeg => decoded(JpegDecoder::new(from), format),
+        Format::Jpeg => jpeg(bytes),
         Format::Png => decoded(PngDecoder::with_limits(from, limits()), format),
         Format::WebP => decoded(WebPDecoder::new(from), format),
         Format::Tiff => Err(Error::new(Kind::Bug, "a TIFF has a decoder of its own")),
     }
+}
+
+/// Decodes a JPEG. Where its data are damaged, the decoder mostly fills the rest with grey, and says nothing: such a picture
+/// is refused. One that is read to its end is not, whatever else is wrong with it, as much software writes such files.
+fn jpeg(bytes: &[u8]) -> Result<Picture> {
+    let picture = decoded(JpegDecoder::new(Cursor::new(bytes)), Format::Jpeg)?;
+    if is_filled_up(&picture) {
+        let options = DecoderOptions::default().set_strict_mode(true);
+        let options = options.set_max_width(MAX_SIDE as usize).set_max_height(MAX_SIDE as usize);
+        let strict = zune_jpeg::JpegDecoder::new_with_options(ZCursor::new(bytes), options).decode();
+        strict.map_err(|error| damaged(Format::Jpeg.name(), &error))?;
+    }
+    Ok(picture)
+}
+
+/// Whether a sixteenth of a picture, along one of its edges, as it may have been turned, is the grey that the decoder fills up with.
+fn is_filled_up(picture: &Picture) -> bool {
+    const FILLING: u8 = 128;
+    let (width, height) = (picture.width as usize, picture.height as usize);
+    let row = width * picture.channels.bytes();
+    let (high, wide) = (height.div_ceil(16), width.div_ceil(16) * picture.channels.bytes());
+    let bands =
+        [(0..high, 0..row), (height - high..height, 0..row), (0..height, 0..wide), (0..height, row - wide..row)];
+    bands.into_iter().any(|(rows, columns)| {
+        let mut parts = rows.map(|at| picture.pixels.get(at * row..).and_then(|rest| rest.get(columns.clone())));
+        let first = parts.clone().next().flatten().and_then(<[u8]>::first).copied();
+        first == Some(FILLING) && parts.all(|part| part.is_some_and(|part| part.iter().all(|byte| *byte == FILLING)))
+    })
 }
 
 /// Decodes a JPEG 2000, of which colour profiles are ignored: recognition needs no true colours.

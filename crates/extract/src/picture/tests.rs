@@ -90,6 +90,35 @@ fn jpeg_2000_is_recognised() {
 }
 
 #[test]
+fn a_jpeg_whose_data_are_damaged_is_refused_and_a_picture_that_looks_like_one_is_not() {
+    let lines = |x: u32, y: u32| if y % 40 < 16 && (x * 31 + y * 17) % 23 < 9 { 20 } else { 240 };
+    let jpeg = |pixel: &dyn Fn(u32, u32) -> u8| {
+        let grey = GrayImage::from_fn(600, 800, |x, y| image::Luma([pixel(x, y)]));
+        let mut bytes = Cursor::new(Vec::new());
+        DynamicImage::ImageRgb8(DynamicImage::ImageLuma8(grey).into_rgb8())
+            .write_to(&mut bytes, ImageFormat::Jpeg)
+            .unwrap();
+        bytes.into_inner()
+    };
+    let whole = jpeg(&lines);
+    let middle = whole.len() / 2;
+    let mut noise = whole.clone();
+    let mut state = 7_u32;
+    noise[middle / 2..middle].iter_mut().for_each(|byte| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        *byte = (state >> 24) as u8;
+    });
+    let error = read(&noise, OcrMode::Auto).unwrap_err();
+    assert_eq!((error.kind, error.message.as_str()), (Kind::DamagedDocument, "JPEG image is damaged"));
+    for filling in [0, 128] {
+        let footer = jpeg(&|x, y| if y < 640 { lines(x, y) } else { filling });
+        for sound in [&whole, &footer] {
+            assert_eq!(read(sound, OcrMode::Auto).unwrap().markdown, "600x800");
+        }
+    }
+}
+
+#[test]
 fn of_an_animation_the_first_picture_is_read() {
     let mut bytes = Vec::new();
     let mut encoder = image::codecs::gif::GifEncoder::new(&mut bytes);

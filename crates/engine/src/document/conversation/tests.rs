@@ -6,7 +6,11 @@ use socle_core::{Error, Kind};
 use socle_ocr::remote::Remote;
 use socle_ocr::{Channels, Recognizer};
 
-const LIMITS: ExtractLimits = ExtractLimits { seconds: 60, memory_bytes: 1 << 30, text_bytes: 1 << 20 };
+const LIMITS: ExtractLimits =
+    ExtractLimits { seconds: 60, memory_bytes: 1 << 30, text_bytes: 1 << 20, recognition_seconds: 0 };
+
+/// What a picture takes.
+const TIME: Duration = Duration::from_millis(700);
 
 /// What the fork server writes after the end of a reader that exits with 0.
 const EXITED: [u8; EXIT_BYTES] = [0; EXIT_BYTES];
@@ -56,10 +60,20 @@ fn hold(
     memory: &PictureMemory,
     reader: impl FnOnce(UnixStream) + Send,
 ) -> Result<Vec<u8>> {
+    hold_within(LIMITS, request, pictures, memory, reader)
+}
+
+fn hold_within(
+    limits: ExtractLimits,
+    request: &Request,
+    pictures: Option<&dyn Pictures>,
+    memory: &PictureMemory,
+    reader: impl FnOnce(UnixStream) + Send,
+) -> Result<Vec<u8>> {
     let (mut ours, theirs) = UnixStream::pair().unwrap();
     std::thread::scope(|scope| {
         scope.spawn(move || reader(theirs));
-        let conversation = Conversation::new(request, LIMITS, pictures, memory).unwrap();
+        let conversation = Conversation::new(request, limits, pictures, memory).unwrap();
         let result = conversation.hold(&mut ours, 1 << 20);
         drop(ours);
         result
@@ -75,8 +89,8 @@ fn results_go_back_in_the_order_of_pictures_and_memory_is_given_back() {
             for (picture, room, done) in pictures.wait_for(AHEAD).into_iter().rev() {
                 drop(room);
                 match picture.width {
-                    1 => done(Err(Error::new(Kind::InferenceFailed, "x"))),
-                    width => done(Ok(Recognized { skew_degrees: width as f32, ..Recognized::default() })),
+                    1 => done(Err(Error::new(Kind::InferenceFailed, "x")), TIME),
+                    width => done(Ok(Recognized { skew_degrees: width as f32, ..Recognized::default() }), TIME),
                 }
             }
         });
@@ -145,7 +159,7 @@ fn a_picture_waits_until_there_is_room_for_it() {
         scope.spawn(|| {
             for (picture, _, done) in pictures.wait_for(1) {
                 assert!(picture.pixels.iter().all(|pixel| *pixel == 200));
-                done(Ok(Recognized::default()));
+                done(Ok(Recognized::default()), TIME);
             }
         });
         hold(&request, Some(&pictures), &memory, move |mut stream| {
@@ -167,4 +181,45 @@ fn a_cancelled_request_ends_the_conversation() {
     request.cancel();
     let error = hold(&request, None, &PictureMemory::default(), |mut stream| drop(stream.read(&mut [0])));
     assert_eq!(error.unwrap_err().kind, Kind::Cancelled);
+}
+
+/// Recognises at once, and counts the time of each picture as the workers do.
+struct Counted<'a>(&'a Request);
+
+impl Pictures for Counted<'_> {
+    fn begin(&self, _: Picture, _: PictureRoom, done: Done) {
+        self.0.add_recognition_time(TIME);
+        done(Ok(Recognized::default()), TIME);
+    }
+}
+
+#[test]
+fn pictures_that_take_longer_than_they_may_end_the_document() {
+    let read = |recognition_seconds: u32| {
+        let request = request();
+        let limits = ExtractLimits { recognition_seconds, ..LIMITS };
+        let mut read = 0;
+        let result =
+            hold_within(limits, &request, Some(&Counted(&request)), &PictureMemory::default(), |mut stream| {
+                for _ in 0..3 {
+                    let mut remote = Remote::new(&mut stream);
+                    if remote.begin(picture(10)).and_then(|()| remote.finish()).is_err() {
+                        return;
+                    }
+                    read += 1;
+                }
+                let _ = stream.write_all(&[ANSWER]);
+                let _ = stream.write_all(&EXITED);
+            });
+        (read, result)
+    };
+    for enough in [0, 3] {
+        assert_eq!(read(enough), (3, Ok(EXITED.to_vec())), "{enough}");
+    }
+    let (read, result) = read(1);
+    let error = result.unwrap_err();
+    // The second picture is one too many.
+    assert!(read < 2, "{read}");
+    assert_eq!(error.kind, Kind::ExtractionFailed);
+    assert!(error.hint.unwrap().contains("socle.ocr_timeout"));
 }
