@@ -74,7 +74,7 @@ fn states(client: &mut Client) -> Vec<(String, String)> {
 }
 
 #[test]
-fn another_model_reads_all_scans_again_and_embeds_no_text_twice() {
+fn another_model_reads_all_scans_again() {
     let (_cluster, mut client) = with_scans();
     let before: String =
         value(&mut client, "SELECT string_agg(content, '|' ORDER BY source_id, ordinal) FROM scans_chunk");
