@@ -260,7 +260,7 @@ bench: install install-models
 	llama=$$($(SETUP) llama)
 	export PGHOST=$$host PYTHONPATH=$$python SOCLE_DOCUMENTS=$$documents SOCLE_LLAMA=$$llama
 	# Asked for by name only: it takes LibreOffice to make the pages.
-	case $${SOCLE_BENCH-} in ocr*) SOCLE_PAGES=$$($(SETUP) pages) PYTHONPATH=$$($(SETUP) python ocr); export SOCLE_PAGES PYTHONPATH ;; esac
+	case $${SOCLE_BENCH-} in ocr*) SOCLE_PAGES=$${SOCLE_PAGES:-$$($(SETUP) pages)} PYTHONPATH=$$($(SETUP) python ocr); export SOCLE_PAGES PYTHONPATH ;; esac
 	$(TARGET)/socle-bench "$$models" "$$onnxruntime" bench/fastembed_run.py $(DATA)
 
 ## fuzz: reads damaged documents, ten minutes for each format (SECONDS=60 FORMAT=pdf SEED=7), and keeps what ended its reader
