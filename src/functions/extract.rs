@@ -103,6 +103,7 @@ fn recognition(metadata: &Metadata, ocr: Option<&Ocr>) -> Vec<(String, Value)> {
     [
         ("pages_recognized", Some(recognized.len().into())),
         ("recognition_confidence", Some(all.confidence().into())),
+        ("unread_stamps", Some(all.unread_stamps).filter(|count| *count > 0).map(Value::from)),
         (
             "unsure_pages",
             Some(unsure.into()).filter(|pages: &Value| pages.as_array().is_some_and(|all| !all.is_empty())),

@@ -18,8 +18,9 @@ const BULK_NICE: i32 = 10;
 /// is reused instead of being mapped, faulted in and unmapped hundreds of times a run.
 const MMAP_THRESHOLD: i32 = 256 << 20;
 
-/// Free memory at the top of the heap that malloc(3) keeps, in bytes.
+/// Free memory at the top of the heap that malloc(3) keeps, in bytes; and for [`keep_freed_memory`].
 const TRIM_THRESHOLD: i32 = 64 << 20;
+const KEPT_TRIM_THRESHOLD: i32 = 1 << 30;
 
 /// Sets the process attributes of a child of the supervisor: closes inherited descriptors, ignores signals that are not meant for it,
 /// dies with the supervisor, and is the first process that the kernel kills when memory runs out.
@@ -121,6 +122,17 @@ pub fn executable_was_replaced() -> bool {
 pub fn lower_priority_of_thread() {
     // SAFETY: a plain system call; on Linux PRIO_PROCESS with 0 means the calling thread (setpriority(2)).
     unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, BULK_NICE) };
+}
+
+/// Keeps what is freed until [`release_memory`], because the next run needs as much: the pages of a scan took a seventh longer
+/// when the kernel had to clear the same memory for each. For that, all threads have to share one heap: those of further ones
+/// are of 64 MB, which malloc(3) maps and returns as a whole (glibc, malloc/arena.c).
+pub fn keep_freed_memory() {
+    // SAFETY: mallopt only sets parameters of the allocator.
+    unsafe {
+        libc::mallopt(libc::M_ARENA_MAX, 1);
+        libc::mallopt(libc::M_TRIM_THRESHOLD, KEPT_TRIM_THRESHOLD);
+    }
 }
 
 /// Returns freed memory to the operating system. Loading a model frees about as much as it keeps.

@@ -109,6 +109,9 @@ pub struct RecognizedPage {
     pub characters: u32,
     /// How sure the model is, from 0 to 1000: the mean over these characters.
     pub permille: u16,
+    /// Number of stamps, signatures and handwriting in colour over other text that were left out, because the model is not
+    /// sure of what it read in them.
+    pub unread_stamps: u16,
 }
 
 impl RecognizedPage {
@@ -135,6 +138,7 @@ impl RecognizedPage {
             page: page.filter(|page| pages.iter().all(|other| other.page == Some(*page))),
             characters: u32::try_from(characters).unwrap_or(u32::MAX),
             permille: u16::try_from(sure / characters.max(1)).unwrap_or(u16::MAX),
+            unread_stamps: pages.iter().fold(0, |count, page| count.saturating_add(page.unread_stamps)),
         })
     }
 }

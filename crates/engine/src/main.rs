@@ -46,6 +46,7 @@ fn main() {
 
 fn serve() -> Result<(), Box<dyn Error>> {
     process::prepare()?;
+    process::keep_freed_memory();
     // Before there are threads, and descriptors that a document reader must not inherit.
     let fork_server = Arc::new(ForkServer::start()?);
     let (stream, settings): (_, EngineSettings) = control::connect()?;

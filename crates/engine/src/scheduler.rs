@@ -13,12 +13,17 @@ use crate::picture::{LineTask, PictureTask};
 use crate::request::Request;
 use crate::round_robin::{RequestTurns, RoundRobin};
 use ort::session::RunOptions;
+use socle_child::process;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// Queued tokens of one connection beyond which no further request of it is tokenized: about sixteen batches of the
 /// default size to choose similar lengths from.
 const MAX_QUEUED_TOKENS: usize = 16 << 10;
+
+/// Time without any work after which the memory that bulk work has left free is given back.
+const IDLE: Duration = Duration::from_secs(2);
 
 /// The queues of all lanes.
 pub struct Scheduler {
@@ -44,6 +49,8 @@ struct State {
     texts_first: bool,
     /// Tasks that workers have.
     busy: usize,
+    /// Bulk work was done since memory was given back.
+    has_free_memory: bool,
     /// One of them is [`Task::Isolated`].
     exclusive: bool,
     /// Runs in progress by number, so that they can be terminated when all requests that they serve are cancelled.
@@ -158,9 +165,22 @@ impl Scheduler {
         loop {
             if let Some(task) = self.next_now(&mut state, lane) {
                 state.busy += 1;
+                state.has_free_memory |= lane == Lane::Bulk;
                 return task;
             }
-            state = self.wake[lane as usize].wait(state).unwrap_or_else(PoisonError::into_inner);
+            let wake = &self.wake[lane as usize];
+            if lane != Lane::Bulk || !state.has_free_memory {
+                state = wake.wait(state).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            }
+            let (after, wait) = wake.wait_timeout(state, IDLE).unwrap_or_else(PoisonError::into_inner);
+            state = after;
+            if wait.timed_out() && state.busy == 0 {
+                state.has_free_memory = false;
+                drop(state);
+                process::release_memory();
+                state = self.lock();
+            }
         }
     }
 

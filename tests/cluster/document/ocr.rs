@@ -2,7 +2,7 @@
 
 use super::value;
 use postgres::Client;
-use socle_tests::Cluster;
+use socle_tests::{Cluster, eventually};
 
 const PNG: &[u8] = include_bytes!("files/harbour.png");
 const TIFF: &[u8] = include_bytes!("files/harbour.tif");
@@ -50,6 +50,22 @@ fn a_picture_of_a_page_becomes_heading_paragraphs_and_table() {
         let digest: String = value(&mut client, "SELECT digest FROM socle.model WHERE name = 'ocr'");
         assert_eq!(metadata["recognition_model"]["digest"], digest.as_str());
     }
+}
+
+/// Memory of a process in kB, of a line of its status.
+fn kilobytes(pid: u32, line: &str) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let found = status.lines().find_map(|read| read.strip_prefix(line)).unwrap();
+    found.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+#[test]
+fn memory_is_given_back_once_no_page_is_read() {
+    let cluster = Cluster::with_models("");
+    session(&cluster).query_one("SELECT socle.extract_text($1)", &[&PDF]).unwrap();
+    let engine = cluster.engine_pid().unwrap();
+    let most = kilobytes(engine, "VmHWM:");
+    eventually("memory to be given back", || (kilobytes(engine, "VmRSS:") < most / 2).then_some(()));
 }
 
 #[test]

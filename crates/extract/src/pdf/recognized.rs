@@ -88,11 +88,16 @@ impl Recognition {
             lines = lines_of(&words, &picture_rules::without(&picture.ink, &rules, body));
         }
         size::settle(&mut lines, body);
-        lines.extend(stamp_lines(&picture.stamps, body, height));
+        let (stamps, unsure): (Vec<_>, Vec<_>) = picture
+            .stamps
+            .iter()
+            .filter_map(|stamp| Some((stamp, stamp.confidence()?)))
+            .partition(|(_, sure)| *sure >= SURE_STAMP);
+        lines.extend(stamp_lines(stamps.iter().map(|(stamp, _)| *stamp), body, height));
         let characters = |word: &Word| word.text.chars().count() as u32;
         let count: u32 = picture.words.words.iter().map(characters).sum();
         let permille = (picture.words.confidence().unwrap_or_default() * 1000.0).round().clamp(0.0, 1000.0) as u16;
-        let page = RecognizedPage { page: None, characters: count, permille };
+        let page = RecognizedPage { page: None, characters: count, permille, unread_stamps: unsure.len() as u16 };
         let is_turned = !picture.words.rotation.is_multiple_of(4);
         Self { lines, rules, height, is_turned, dpi: picture.dpi, page }
     }
@@ -165,10 +170,10 @@ fn lines_of(words: &[(&Word, UprightWord, i16)], ink: &Ink) -> Vec<TextLine> {
 }
 
 /// The lines of stamps one below the other, each stamp apart from the next.
-fn stamp_lines(stamps: &[Recognized], size: f32, height: f32) -> Vec<TextLine> {
+fn stamp_lines<'s>(stamps: impl Iterator<Item = &'s Recognized>, size: f32, height: f32) -> Vec<TextLine> {
     let mut lines = Vec::new();
     let mut baseline = height;
-    for stamp in stamps.iter().filter(|stamp| stamp.confidence().is_some_and(|sure| sure >= SURE_STAMP)) {
+    for stamp in stamps {
         baseline += 2.0 * size;
         for line in stamp.words.chunk_by(|a, b| a.line == b.line) {
             baseline += 1.2 * size;

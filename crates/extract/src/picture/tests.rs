@@ -273,7 +273,7 @@ impl Recognizer for Sure {
 }
 
 #[test]
-fn a_stamp_over_text_is_read_apart_and_comes_last() {
+fn a_stamp_over_text_is_read_apart_and_comes_last_or_is_counted() {
     // Rows of letters, and over them a frame of red.
     let pixel = |x: u32, y: u32| {
         let is_letter = (100..300).contains(&y) && y % 20 < 9 && x % 12 < 3;
@@ -291,7 +291,8 @@ fn a_stamp_over_text_is_read_apart_and_comes_last() {
         let recognizer = Sure(Measure::default(), confidence);
         extract_with_ocr(png.get_ref(), None, None, LIMITS, Ocr::new(OcrMode::Auto, Box::new(recognizer))).unwrap()
     };
-    assert_eq!(read(0.9).markdown, "600x400\n\n216x128");
-    // A signature.
-    assert_eq!(read(0.6).markdown, "600x400");
+    let unread = |document: &Document| document.metadata.recognized[0].unread_stamps;
+    let (sure, signature) = (read(0.9), read(0.6));
+    assert_eq!((sure.markdown.as_str(), unread(&sure)), ("600x400\n\n216x128", 0));
+    assert_eq!((signature.markdown.as_str(), unread(&signature)), ("600x400", 1));
 }
