@@ -22,6 +22,10 @@ const MMAP_THRESHOLD: i32 = 256 << 20;
 const TRIM_THRESHOLD: i32 = 64 << 20;
 const KEPT_TRIM_THRESHOLD: i32 = 1 << 30;
 
+/// Size in bytes of the parts of the heap of a thread. With a padding of that size, none is returned when it is empty (glibc,
+/// heap_trim in malloc/arena.c).
+const HEAP_SIZE: i32 = 64 << 20;
+
 /// Sets the process attributes of a child of the supervisor: closes inherited descriptors, ignores signals that are not meant for it,
 /// dies with the supervisor, and is the first process that the kernel kills when memory runs out.
 ///
@@ -124,13 +128,13 @@ pub fn lower_priority_of_thread() {
     unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, BULK_NICE) };
 }
 
-/// Keeps what is freed until [`release_memory`], because the next run needs as much: the pages of a scan took a seventh longer
-/// when the kernel had to clear the same memory for each. For that, all threads have to share one heap: those of further ones
-/// are of 64 MB, which malloc(3) maps and returns as a whole (glibc, malloc/arena.c).
+/// Keeps what is freed until [`release_memory`], because the next run needs as much: the pages of a scan took a tenth longer
+/// when the kernel had to clear the same memory again and again. To be called when there are no processes to be forked
+/// that have a limit of memory, because a heap also grows by more than is needed.
 pub fn keep_freed_memory() {
     // SAFETY: mallopt only sets parameters of the allocator.
     unsafe {
-        libc::mallopt(libc::M_ARENA_MAX, 1);
+        libc::mallopt(libc::M_TOP_PAD, HEAP_SIZE);
         libc::mallopt(libc::M_TRIM_THRESHOLD, KEPT_TRIM_THRESHOLD);
     }
 }

@@ -46,9 +46,9 @@ fn main() {
 
 fn serve() -> Result<(), Box<dyn Error>> {
     process::prepare()?;
-    process::keep_freed_memory();
     // Before there are threads, and descriptors that a document reader must not inherit.
     let fork_server = Arc::new(ForkServer::start()?);
+    process::keep_freed_memory();
     let (stream, settings): (_, EngineSettings) = control::connect()?;
     if !process::is_child_of(settings.supervisor_pid) {
         return Err("the supervisor has ended".into());
