@@ -84,6 +84,9 @@ fn another_model_reads_all_scans_again() {
     let after: String =
         value(&mut client, "SELECT string_agg(content, '|' ORDER BY source_id, ordinal) FROM scans_chunk");
     assert_eq!(before, after, "the pages are upright");
+    let counts =
+        "SELECT embedded_count || ' ' || (reused_count = (SELECT count(*) FROM scans_chunk)) FROM socle.corpus_status";
+    assert_eq!(value::<String>(&mut client, counts), "0 true", "texts that are the same keep their vectors");
     let question = "SELECT citations ->> 0 FROM socle.answer('scans', 'How long must a ship be to take a pilot?',
                                                             max_sentences => 1, min_relevance => -100)";
     let citation: String = value(&mut client, question);
