@@ -9,6 +9,7 @@ pub mod remote;
 mod alphabet;
 mod characters;
 mod line;
+mod margins;
 mod page;
 mod picture;
 mod pixels;

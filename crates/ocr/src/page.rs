@@ -2,6 +2,7 @@
 
 use crate::characters::Characters;
 use crate::line::{Line, LineWord};
+use crate::margins::map_without_margins;
 use crate::picture::Picture;
 use crate::pixels::{Pixels, Tones};
 use crate::recognized::{Recognized, Word};
@@ -69,7 +70,8 @@ impl Page {
         let pixels = Pixels::new(&picture, &tones);
         let (width, height) = pixels.size();
         let (to_width, to_height) = detection_size(width, height);
-        let map = graphs.detect(pixels.scaled(to_height, to_width))?;
+        let page = pixels.scaled(to_height, to_width);
+        let map = map_without_margins(page, DETECTION_STEP as usize, |part| graphs.detect(part))?;
         let mut regions = regions(&map, (width / to_width as f32, height / to_height as f32))?;
         let quarters = u8::from(is_sideways(&regions));
         for region in &mut regions {
