@@ -131,7 +131,7 @@ fn a_page_is_read_word_by_word_with_the_accents_of_six_languages() {
         }
     }
     let annuel = &boxes[1];
-    assert!((222.0 - annuel.left).abs() < 4.0 && (359.0 - annuel.right).abs() < 8.0, "{annuel:?}");
+    assert!((222.0 - annuel.left).abs() < 4.0 && (359.0 - annuel.right).abs() < 4.0, "{annuel:?}");
 }
 
 #[test]

@@ -127,11 +127,12 @@ impl Line {
             apart = false;
         }
         let ends = words.iter().map(|word| (column(word[0]), column(word[word.len() - 1]))).collect::<Vec<_>>();
+        // The graph may be surest of a letter beside it, so that the ends of a line are sought from the other end of its word.
         let word = |(at, word): (usize, &Vec<&Read<'_>>)| {
             let before = at.checked_sub(1).map(|before| self.gap(ends[before].1, ends[at].0).end);
             let after = ends.get(at + 1).map(|next| self.gap(ends[at].1, next.0).start);
-            let first = before.unwrap_or_else(|| self.edge(0..ends[at].0));
-            let last = after.unwrap_or_else(|| self.far_edge(ends[at].1..self.width));
+            let first = before.unwrap_or_else(|| self.edge(0..ends[at].1 + 1));
+            let last = after.unwrap_or_else(|| self.far_edge(ends[at].0..self.width));
             LineWord {
                 text: word.iter().map(|read| read.text).collect(),
                 confidence: word.iter().map(|read| read.confidence).sum::<f32>() / word.len() as f32,
@@ -265,6 +266,14 @@ mod tests {
             assert!((word.quad[0].0 - left).abs() <= column && (word.quad[1].0 - right).abs() <= column, "{word:?}");
         }
         assert_eq!((words.len(), words[0].quad[2].1), (2, HEIGHT as f32));
+    }
+
+    #[test]
+    fn a_line_ends_with_its_letters_though_the_graph_reads_them_beside() {
+        let picture = bars(200, &[30..40, 45..55]);
+        let words = whole(&picture)[0].words(&[read("a", 20, 200), read("b", 70, 200)]);
+        let (left, right) = (words[0].quad[0].0, words[0].quad[1].0);
+        assert!((left - 30.0).abs() < 2.0 && (right - 55.0).abs() < 2.0, "{words:?}");
     }
 
     #[test]
