@@ -180,7 +180,8 @@ fn pages(pdf: &Pdf, writer: &mut Writer) -> Result<Pages> {
             pages.sheets.push(Sheet::default());
         }
     }
-    let recognized = scan::recognize(pdf, &waiting, &mut waiting_found, writer.ocr())?;
+    let (recognized, damaged) = scan::recognize(pdf, &waiting, &mut waiting_found, writer.ocr())?;
+    (0..damaged).for_each(|_| writer.unread_picture());
     let taken: HashMap<Option<u32>, u16> = recognized.iter().map(|page| (page.page, page.permille)).collect();
     for ((at, _), found) in waiting.iter().zip(waiting_found) {
         let Some(page) = pdf.pages().get(*at) else { continue };

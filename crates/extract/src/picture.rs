@@ -92,14 +92,18 @@ pub(crate) fn write_referenced(
             continue;
         }
         for PictureReference { reference, at, .. } in pictures {
-            if seen.len() == MAX_PICTURES || !seen.insert(reference.as_str()) {
+            if seen.contains(reference.as_str()) {
                 continue;
             }
+            if seen.len() == MAX_PICTURES {
+                writer.unread_picture();
+                continue;
+            }
+            seen.insert(reference.as_str());
             let Some(bytes) = load(reference, writer)? else { continue };
-            let Some(format) = Format::of(&bytes).filter(|format| *format != Format::Tiff) else { continue };
-            let Ok(picture) = decode::picture(&bytes, format) else {
-                let unread = &mut writer.metadata().unread_pictures;
-                *unread = Some(unread.unwrap_or_default() + 1);
+            let Some(format) = Format::of(&bytes) else { continue };
+            let Some(picture) = decode::picture(&bytes, format).ok().filter(|_| format != Format::Tiff) else {
+                writer.unread_picture();
                 continue;
             };
             drop(bytes);

@@ -1,11 +1,14 @@
 //! Renders pages to pictures, for their text to be recognised.
 
-use hayro::hayro_interpret::InterpreterSettings;
+use hayro::hayro_interpret::{InterpreterSettings, InterpreterWarning};
 use hayro::vello_cpu::color::palette::css::WHITE;
 use hayro::{PixmapSettings, RenderCache, RenderSettings, render};
 use hayro_syntax::page::Page;
 use socle_core::{Error, Kind, Result};
 use socle_ocr::{Channels, Picture};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 
 /// Resolution in pixels an inch: letters of 10 points are then 28 pixels high, and a page of A4 has 4 million pixels.
 const DPI: f32 = 200.0;
@@ -25,17 +28,24 @@ pub(super) fn scale(page: &Page<'_>) -> Option<f32> {
     (scale.is_finite() && width.min(height) * scale >= MIN_SIDE).then_some(scale)
 }
 
-/// The picture of a page as it is displayed. Nothing is kept from page to page: the pictures of a long scan would fill the
-/// memory.
+/// The picture of a page as it is displayed, and whether all pictures on it could be decoded. Nothing is kept from page to
+/// page: the pictures of a long scan would fill the memory.
 ///
 /// # Errors
 /// [`Kind::NotSupported`] for a page too small to show anything.
-pub(super) fn picture<'a>(page: &'a Page<'a>) -> Result<Picture> {
+pub(super) fn picture<'a>(page: &'a Page<'a>) -> Result<(Picture, bool)> {
     let too_small = || Error::new(Kind::NotSupported, "a page is too small to be recognized");
     let scale = scale(page).ok_or_else(too_small)?;
     let settings = PixmapSettings { x_scale: scale, y_scale: scale, bg_color: WHITE };
-    let pixmap =
-        render(page, &RenderCache::new(), &InterpreterSettings::default(), &RenderSettings::default(), &settings);
+    let is_whole = Arc::new(AtomicBool::new(true));
+    let told = is_whole.clone();
+    let warning_sink = move |warning| {
+        if matches!(warning, InterpreterWarning::ImageDecodeFailure) {
+            told.store(false, Relaxed);
+        }
+    };
+    let interpreter = InterpreterSettings { warning_sink: Arc::new(warning_sink), ..InterpreterSettings::default() };
+    let pixmap = render(page, &RenderCache::new(), &interpreter, &RenderSettings::default(), &settings);
     let (width, height) = (u32::from(pixmap.width()), u32::from(pixmap.height()));
     let bytes = pixmap.data_as_u8_slice();
     // Most pages are black and white or grey: a third of the bytes is enough then.
@@ -43,5 +53,5 @@ pub(super) fn picture<'a>(page: &'a Page<'a>) -> Result<Picture> {
         bytes.chunks_exact(4).all(|pixel| matches!(pixel, [red, green, blue, _] if red == green && green == blue));
     let channels = if is_grey { Channels::Grey } else { Channels::Rgb };
     let pixels = bytes.chunks_exact(4).flat_map(|pixel| pixel.iter().copied().take(channels.bytes())).collect();
-    Ok(Picture { width, height, channels, pixels, dpi: Some(72.0 * scale) })
+    Ok((Picture { width, height, channels, pixels, dpi: Some(72.0 * scale) }, is_whole.load(Relaxed)))
 }

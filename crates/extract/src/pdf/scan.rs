@@ -14,7 +14,7 @@ use hayro_syntax::Pdf;
 use hayro_syntax::page::Page;
 use socle_core::Result;
 use socle_core::document::RecognizedPage;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Share of a page that a picture covers which is the page, and number of characters beside it that are a stamp or a
 /// page number and not its text.
@@ -71,7 +71,8 @@ impl Need {
     }
 }
 
-/// Renders and recognises the pages `wanted`, by index, and changes what was found on them. Returns what was recognised.
+/// Renders and recognises the pages `wanted`, by index, and changes what was `found` on each of them. Returns what was recognised, and the
+/// number of pages with a picture that cannot be decoded.
 ///
 /// # Errors
 /// Those of rendering and of the recognizer.
@@ -80,26 +81,33 @@ pub(super) fn recognize(
     wanted: &[(usize, Need)],
     found: &mut [Found],
     ocr: &mut Ocr,
-) -> Result<Vec<RecognizedPage>> {
+) -> Result<(Vec<RecognizedPage>, usize)> {
     if wanted.is_empty() {
-        return Ok(Vec::new());
+        return Ok(Default::default());
     }
     let pages = pdf.pages();
     let mut recognitions: Vec<Recognition> = Vec::with_capacity(wanted.len());
+    let mut damaged = HashSet::new();
     let mut picture = |at: usize| {
         let page = wanted.get(at).and_then(|(page, _)| pages.get(*page));
-        render::picture(page.ok_or_else(super::damaged)?)
+        let (picture, is_whole) = render::picture(page.ok_or_else(super::damaged)?)?;
+        if !is_whole {
+            damaged.insert(at);
+        }
+        Ok(picture)
     };
     ocr.recognize(wanted.len(), &mut picture, &mut |read| recognitions.push(Recognition::of(read)))?;
     let sizes = Sizes::of(&recognitions);
     let mut taken = Vec::new();
-    for ((at, need), recognition) in wanted.iter().zip(&recognitions) {
-        let Some(page) = found.get_mut(*at) else { continue };
+    for (at, (((number, need), recognition), page)) in wanted.iter().zip(&recognitions).zip(found).enumerate() {
         if take(page, *need, recognition, &sizes) {
-            taken.push(RecognizedPage { page: u32::try_from(at + 1).ok(), ..recognition.page });
+            taken.push(RecognizedPage { page: u32::try_from(number + 1).ok(), ..recognition.page });
+        } else {
+            // Otherwise a blank page, or a picture without text: nothing of it is missing.
+            page.images &= recognition.page.characters > 0 || damaged.contains(&at);
         }
     }
-    Ok(taken)
+    Ok((taken, damaged.len()))
 }
 
 /// Takes what was recognised on a page, unless what it has is better. Returns whether any of it was taken.
@@ -120,8 +128,6 @@ fn take(found: &mut Found, need: Need, recognition: &Recognition, sizes: &Sizes)
         };
     if !is_taken {
         found.glyphs = existing;
-        // A blank page, or a picture without text: nothing of it is missing.
-        found.images &= recognition.page.characters > 0;
         return false;
     }
     found.glyphs = match need {

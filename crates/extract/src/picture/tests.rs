@@ -232,7 +232,7 @@ fn pictures_in_documents_are_recognised_where_they_hold_the_text() {
 }
 
 #[test]
-fn a_damaged_picture_inside_of_a_document_is_counted() {
+fn a_picture_inside_of_a_document_that_is_damaged_of_another_format_or_one_too_many_is_counted() {
     let mut whole = picture(800, 300, ImageFormat::Png);
     let (address, rest) = ("<img src=\"data:image/png;base64,", "\">");
     let complete = crate::base64::encode(&whole);
@@ -242,6 +242,13 @@ fn a_damaged_picture_inside_of_a_document_is_counted() {
     let document = read(html.as_bytes(), OcrMode::Auto).unwrap();
     assert_eq!(document.markdown, "Scan:\n\n800x300\n\nEnd.");
     assert_eq!(document.metadata.unread_pictures, Some(1));
+    // A format that web pages do not have, and more pictures than are read.
+    let tiff = crate::base64::encode(&tiff(&[(800, 300)]));
+    let html = format!("<!doctype html><p>Scan:<p>{address}{tiff}{rest}<p>End.");
+    assert_eq!(read(html.as_bytes(), OcrMode::Auto).unwrap().metadata.unread_pictures, Some(1));
+    let many: String = (0..MAX_PICTURES + 3).map(|at| format!("<img src=\"data:image/png;base64,{at:04}\">")).collect();
+    let html = format!("<!doctype html><p>Scan:{many}");
+    assert_eq!(read(html.as_bytes(), OcrMode::Auto).unwrap().metadata.unread_pictures, Some(3));
 }
 
 #[test]

@@ -13,8 +13,8 @@ const CELLS: usize = 128;
 const LEAST_CELL: usize = 8;
 /// Share of a cell that is coloured at least, as one of so many pixels.
 const COLOURED_CELL: usize = 32;
-/// Least cells along the longer and the shorter side of a stamp.
-const LEAST_SIDES: (usize, usize) = (5, 2);
+/// Least cells along the longer and the shorter side of a stamp: half an inch and a centimetre on A4, more than a line.
+const LEAST_SIDES: (usize, usize) = (5, 4);
 /// Difference of the largest and the smallest of red, green and blue from which a pixel is coloured, and from which it may be
 /// the edge of a coloured stroke. The colour that a JPEG picture has beside black letters is weaker than the first.
 const COLOURED: u8 = 50;
@@ -28,6 +28,10 @@ const REACH: usize = 2;
 /// Share of the coloured pixels of a stamp that touch dark ones at least, as one of so many; and how many these are at least.
 const TOUCHING: usize = 100;
 const LEAST_TOUCHING: usize = 48;
+/// Share of the dark pixels of a stamp that no coloured one is near at least, as one of so many, and how many these are at least:
+/// writing goes on beside the stamp. In coloured writing in a JPEG picture, dark pixels are edges of its strokes.
+const FREE: usize = 8;
+const LEAST_FREE: usize = 48;
 /// Share of the rectangle around a stamp that is coloured at most. What is fuller was marked with a highlighter, or is a
 /// photograph.
 const FULLEST: f64 = 0.4;
@@ -63,6 +67,8 @@ struct Counts {
     coloured: usize,
     touching: usize,
     dark: usize,
+    /// Dark ones that no coloured one is near: they are not the edges of coloured strokes.
+    free: usize,
 }
 
 /// Takes stamps off a page. What was below them stays.
@@ -92,6 +98,7 @@ impl Cells {
         let side = (width.max(height) / CELLS).max(LEAST_CELL);
         let columns = width.div_ceil(side);
         let mut counts = vec![Counts::default(); columns * height.div_ceil(side)];
+        let mut blocks = Blocks::new(side, width, height);
         let mut before: Vec<Vec<Ink>> = Vec::new();
         for (y, row) in page.pixels.chunks_exact((width * 3).max(1)).enumerate() {
             let inks: Vec<Ink> = row.chunks_exact(3).map(ink).collect();
@@ -102,10 +109,12 @@ impl Cells {
                 let meets = |other| near.iter().flatten().any(|near| **near == other);
                 match own {
                     Ink::Dark => {
+                        blocks.add_dark(x, y);
                         count.dark += 1;
                         count.touching += usize::from(meets(Ink::Coloured));
                     }
                     _ => {
+                        blocks.add_coloured(x, y);
                         count.coloured += 1;
                         count.touching += usize::from(meets(Ink::Dark));
                     }
@@ -115,6 +124,9 @@ impl Cells {
             if before.len() > REACH {
                 before.remove(0);
             }
+        }
+        for (x, y, dark) in blocks.free() {
+            counts.get_mut(y / side * columns + x / side).into_iter().for_each(|count| count.free += dark);
         }
         Self { side, columns, counts }
     }
@@ -168,6 +180,7 @@ impl Cells {
             all.coloured += counts.coloured;
             all.touching += counts.touching;
             all.dark += counts.dark;
+            all.free += counts.free;
         }
         let area = long * short * self.side * self.side;
         long >= LEAST_SIDES.0
@@ -175,15 +188,22 @@ impl Cells {
             // Otherwise, it is dark writing in colour, with its edges.
             && all.coloured > all.dark
             && all.touching >= (all.coloured / TOUCHING).max(LEAST_TOUCHING)
+            && all.free >= (all.dark / FREE).max(LEAST_FREE)
             && all.coloured as f64 <= FULLEST * area as f64
     }
 
-    /// Takes the ink of a group off the page and returns it in grey, as much of the page as is around it.
-    fn cut_out(&self, group: &[usize], page: &mut Picture) -> Picture {
+    /// A group and the cells around it.
+    fn with_edge(&self, group: &[usize]) -> Vec<bool> {
         let mut is_own = vec![false; self.counts.len()];
         for at in group.iter().flat_map(|at| self.around(*at)) {
             is_own.get_mut(at).into_iter().for_each(|own| *own = true);
         }
+        is_own
+    }
+
+    /// Takes the ink of a group off the page and returns it in grey, as much of the page as is around it.
+    fn cut_out(&self, group: &[usize], page: &mut Picture) -> Picture {
+        let is_own = self.with_edge(group);
         let (columns, rows) = self.sides(group);
         let pixels = |cells: Range<usize>, side: u32| {
             cells.start.saturating_sub(1) * self.side..((cells.end + 1) * self.side).min(side as usize)
@@ -210,6 +230,47 @@ impl Cells {
         }
         let (width, height) = (columns.len() as u32, rows.len() as u32);
         Picture { width, height, channels: Channels::Grey, pixels: stamp, dpi: page.dpi }
+    }
+}
+
+/// The page in blocks of a quarter of the side of a cell.
+struct Blocks {
+    side: usize,
+    columns: usize,
+    is_coloured: Vec<bool>,
+    dark: Vec<usize>,
+}
+
+impl Blocks {
+    fn new(cell: usize, width: usize, height: usize) -> Self {
+        let side = (cell / 4).max(2);
+        let (columns, rows) = (width.div_ceil(side), height.div_ceil(side));
+        Self { side, columns, is_coloured: vec![false; columns * rows], dark: vec![0; columns * rows] }
+    }
+
+    fn add_dark(&mut self, x: usize, y: usize) {
+        self.dark.get_mut(y / self.side * self.columns + x / self.side).into_iter().for_each(|dark| *dark += 1);
+    }
+
+    fn add_coloured(&mut self, x: usize, y: usize) {
+        let block = self.is_coloured.get_mut(y / self.side * self.columns + x / self.side);
+        block.into_iter().for_each(|is_coloured| *is_coloured = true);
+    }
+
+    /// The corner of each block with dark pixels that is beside no coloured one, and how many these are.
+    fn free(&self) -> impl Iterator<Item = (usize, usize, usize)> {
+        let is_near = |at: usize| {
+            let (row, column) = (at / self.columns, at % self.columns);
+            (row.saturating_sub(1)..row + 2).any(|row| {
+                let blocks =
+                    row * self.columns + column.saturating_sub(1)..row * self.columns + (column + 2).min(self.columns);
+                self.is_coloured
+                    .get(blocks.start..blocks.end.min(self.is_coloured.len()))
+                    .is_some_and(|blocks| blocks.contains(&true))
+            })
+        };
+        let dark = self.dark.iter().enumerate().filter(move |(at, dark)| **dark > 0 && !is_near(*at));
+        dark.map(|(at, dark)| (at % self.columns * self.side, at / self.columns * self.side, *dark))
     }
 }
 
@@ -308,6 +369,22 @@ mod tests {
                 } else if is_letter(x + 1, y) {
                     pixel.copy_from_slice(&[170, 110, 110]);
                 }
+            }
+        }
+        let mut read = coloured.clone();
+        assert!(take_off(&mut read).is_empty());
+        assert_eq!(read, coloured);
+    }
+
+    #[test]
+    fn coloured_writing_with_dark_edges_is_no_stamp() {
+        // As JPEG makes of writing in blue: much of a stroke is as dark as black writing.
+        let mut coloured = page(RED, |_, _| false);
+        for (at, pixel) in coloured.pixels.chunks_exact_mut(3).enumerate() {
+            let (x, y) = (at % WIDTH, at / WIDTH);
+            // Lines that are set closely, so that the paragraph is one piece of colour.
+            if (50..550).contains(&x) && (100..300).contains(&y) && y % 20 < 16 && x % 8 < 3 {
+                pixel.copy_from_slice(if y % 3 == 0 { &[30, 30, 90] } else { &[20, 20, 200] });
             }
         }
         let mut read = coloured.clone();

@@ -39,6 +39,12 @@ impl Writer {
         }
     }
 
+    /// Counts a picture that was to be recognised and cannot be read.
+    pub(crate) fn unread_picture(&mut self) {
+        let unread = &mut self.document.metadata.unread_pictures;
+        *unread = Some(unread.unwrap_or_default().saturating_add(1));
+    }
+
     /// Notes a picture, whose content is left out.
     pub fn picture(&mut self) {
         (self.has_picture, self.page_has_picture) = (true, true);

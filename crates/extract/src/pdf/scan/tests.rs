@@ -39,7 +39,7 @@ fn scanned(bytes: &[u8], count: usize) -> (Vec<Picture>, VecDeque<Recognized>) {
     let (mut fonts, form, mut limits) = (Fonts::new(), Form::of(&pdf), LIMITS);
     let (mut pictures, mut words) = (Vec::new(), VecDeque::new());
     for page in pdf.pages().iter().take(count) {
-        pictures.push(render::picture(page).unwrap());
+        pictures.push(render::picture(page).unwrap().0);
         let found = run(page, &mut fonts, &mut limits, &form).unwrap();
         let lines = line::lines(&found.glyphs, &found.rules).into_iter().next().unwrap_or_default();
         let mut recognized = Recognized::default();
@@ -61,9 +61,13 @@ fn scanned(bytes: &[u8], count: usize) -> (Vec<Picture>, VecDeque<Recognized>) {
 
 /// A PDF whose pages are these pictures, with a text over each, if there is any.
 fn of_pictures(pictures: &[Picture], text: &str) -> Vec<u8> {
+    of_pages(&pictures.iter().map(|picture| (picture, text)).collect::<Vec<_>>())
+}
+
+fn of_pages(pages: &[(&Picture, &str)]) -> Vec<u8> {
     let mut objects: Vec<Vec<u8>> = vec![b"<</Type /Catalog /Pages 2 0 R>>".to_vec()];
-    let kids: Vec<String> = (0..pictures.len()).map(|at| format!("{} 0 R", 3 + 3 * at)).collect();
-    objects.push(format!("<</Type /Pages /Kids [{}] /Count {}>>", kids.join(" "), pictures.len()).into_bytes());
+    let kids: Vec<String> = (0..pages.len()).map(|at| format!("{} 0 R", 3 + 3 * at)).collect();
+    objects.push(format!("<</Type /Pages /Kids [{}] /Count {}>>", kids.join(" "), pages.len()).into_bytes());
     let stream = |entries: &str, bytes: &[u8]| {
         let mut packed = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
         packed.write_all(bytes).unwrap();
@@ -73,7 +77,7 @@ fn of_pictures(pictures: &[Picture], text: &str) -> Vec<u8> {
         object.extend(b"\nendstream");
         object
     };
-    for (at, picture) in pictures.iter().enumerate() {
+    for (at, (picture, text)) in pages.iter().enumerate() {
         let (width, height) = (picture.width as f32 / PIXELS_OF_POINT, picture.height as f32 / PIXELS_OF_POINT);
         let (contents, image) = (4 + 3 * at, 5 + 3 * at);
         let font = "/Font <</F <</Type /Font /Subtype /Type1 /BaseFont /Helvetica>>>>";
@@ -163,6 +167,28 @@ fn pages_with_text_are_not_recognised() {
 }
 
 #[test]
+fn a_scanned_page_after_a_printed_one_is_read_and_one_that_cannot_be_decoded_is_counted() {
+    let (pictures, mut words) = scanned(&file("handbook.pdf"), 2);
+    let printed = format!(
+        "BT /F 8 Tf 40 700 Td ({}) Tj ET",
+        "This page was printed, and has a picture below its text. ".repeat(3)
+    );
+    let mut pdf = of_pages(&[(&pictures[0], &printed), (&pictures[1], ""), (&pictures[0], "")]);
+    let scan = of_pictures(&pictures[1..], "");
+    words.pop_front();
+    let alone = recognized(&scan, OcrMode::Auto, words.clone());
+    // The last picture becomes a JPEG that is none.
+    let filter = pdf.windows(12).rposition(|part| part == b"/FlateDecode").unwrap();
+    pdf[filter..filter + 12].copy_from_slice(b"/DCTDecode  ");
+    words.push_back(Recognized::default());
+    let read = recognized(&pdf, OcrMode::Auto, words);
+    let (before, after) = read.markdown.split_at(read.markdown.find("\n\n").unwrap());
+    assert!(before.starts_with("This page was printed") && after.contains(&alone.markdown[..40]), "{}", read.markdown);
+    assert_eq!(read.metadata.recognized.iter().map(|page| page.page).collect::<Vec<_>>(), [Some(2)]);
+    assert_eq!((read.metadata.pages_without_text, read.metadata.unread_pictures), (Some(1), Some(1)));
+}
+
+#[test]
 fn an_invisible_text_stays_if_it_is_good_and_is_replaced_if_it_is_not() {
     let (pictures, words) = scanned(&file("handbook.pdf"), 1);
     let good = "BT 3 Tr /F 10 Tf 40 700 Td (The whole of this invisible text over the picture of the page can be read by everybody who wants to) Tj 0 -12 Td (and so it stays as it is, with all of its words) Tj ET";
@@ -207,7 +233,7 @@ fn a_page_is_drawn_with_fonts_that_the_file_does_not_bring() {
     let (pictures, _) = scanned(&file("handbook.pdf"), 1);
     let blank = Picture { pixels: vec![255; pictures[0].pixels.len()], ..pictures[0].clone() };
     let pdf = open(&of_pictures(&[blank], "BT /F 40 Tf 60 400 Td (Harbour) Tj ET")).unwrap();
-    let drawn = render::picture(&pdf.pages()[0]).unwrap();
+    let drawn = render::picture(&pdf.pages()[0]).unwrap().0;
     // Seven letters of 40 points, which are 111 pixels.
     let dark = drawn.pixels.iter().filter(|grey| **grey < 128).count();
     assert!((3_000..40_000).contains(&dark), "{dark}");
