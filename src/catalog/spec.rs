@@ -358,7 +358,12 @@ const RECOGNIZED_TEXT: Made =
 fn registered(corpus: &CorpusSpec, made: &Made, name: &str, digest: &str) -> Result<ModelSpec> {
     let Made { what, argument, without } = made;
     let way_out = |error: Error| {
-        let corpus = sql_template::literal(&corpus.name);
+        let (replaces, corpus) = (&corpus.replaces, sql_template::literal(&corpus.name));
+        if replaces.is_some() {
+            return error.hint(format!(
+                "Register the model of that digest under this name again and call socle.resume_corpus({corpus}), or cancel the change: socle.drop_corpus({corpus})."
+            ));
+        }
         let without = without.map(|without| format!(", or do without: socle.alter_corpus({corpus}, {without})"));
         error.hint(format!(
             "Register the model of that digest under this name again and call socle.resume_corpus({corpus}), or choose another: socle.alter_corpus({corpus}, {argument} => ...){}.",
