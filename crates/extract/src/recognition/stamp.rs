@@ -13,7 +13,7 @@ const CELLS: usize = 128;
 const LEAST_CELL: usize = 8;
 /// Share of a cell that is coloured at least, as one of so many pixels.
 const COLOURED_CELL: usize = 32;
-/// Least cells along the longer and the shorter side of a stamp: half an inch and a centimetre on A4, more than a line.
+/// Least cells along the longer and the shorter side of a stamp: 12 by 9 millimetres on A4, which is more than a line.
 const LEAST_SIDES: (usize, usize) = (5, 4);
 /// Difference of the largest and the smallest of red, green and blue from which a pixel is coloured, and from which it may be
 /// the edge of a coloured stroke. The colour that a JPEG picture has beside black letters is weaker than the first.
