@@ -162,7 +162,7 @@ pub fn measure_memory() {
     println!("\n{pages} pages in {seconds:.0} s, mean confidence {confidence:.3}");
 }
 
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug)]
 enum Part {
     Engine,
     Readers,
@@ -226,13 +226,14 @@ impl Server {
         self.processes().iter().map(|process| process.ticks).sum::<u64>() as f64 / 100.0
     }
 
-    /// Kilobytes that the engine, or the processes that it has forked, have in memory.
+    /// Kilobytes that the engine, or the processes that read documents, have in memory.
     fn memory(&self, part: Part) -> u64 {
+        let name = match part {
+            Part::Engine => "socle-engine",
+            Part::Readers => "socle reader",
+        };
         let processes = self.processes();
-        let engines: Vec<_> = processes.iter().filter(|process| process.name == "socle-engine").collect();
-        let is_child = |process: &Process| engines.iter().any(|engine| engine.id == process.parent);
-        let wanted = engines.iter().filter(|engine| is_child(engine) == (part == Part::Readers));
-        wanted.map(|engine| kilobytes(engine.id, "VmRSS:")).sum()
+        processes.iter().filter(|process| process.name == name).map(|process| kilobytes(process.id, "VmRSS:")).sum()
     }
 
     /// The most that the engine has had, in kilobytes.
