@@ -102,7 +102,8 @@ pub(crate) fn write_referenced(
             seen.insert(reference.as_str());
             let Some(bytes) = load(reference, writer)? else { continue };
             let Some(format) = Format::of(&bytes) else { continue };
-            let Some(picture) = decode::picture(&bytes, format).ok().filter(|_| format != Format::Tiff) else {
+            let picture = if format == Format::Tiff { None } else { decode::picture(&bytes, format).ok() };
+            let Some(picture) = picture else {
                 writer.unread_picture();
                 continue;
             };

@@ -1,5 +1,4 @@
-//! The margins of a page, where there is nothing to find: on A4, with what is between its edges and its text, a third of the
-//! work of the detection graph.
+//! The margins of a page, where there is nothing to find: a quarter of the work of the detection graph on A4.
 
 use crate::tensor::Tensor;
 use socle_core::{Error, Kind, Result};

@@ -192,18 +192,12 @@ impl Cells {
             && all.coloured as f64 <= FULLEST * area as f64
     }
 
-    /// A group and the cells around it.
-    fn with_edge(&self, group: &[usize]) -> Vec<bool> {
+    /// Takes the ink of a group off the page and returns it in grey, as much of the page as is around it.
+    fn cut_out(&self, group: &[usize], page: &mut Picture) -> Picture {
         let mut is_own = vec![false; self.counts.len()];
         for at in group.iter().flat_map(|at| self.around(*at)) {
             is_own.get_mut(at).into_iter().for_each(|own| *own = true);
         }
-        is_own
-    }
-
-    /// Takes the ink of a group off the page and returns it in grey, as much of the page as is around it.
-    fn cut_out(&self, group: &[usize], page: &mut Picture) -> Picture {
-        let is_own = self.with_edge(group);
         let (columns, rows) = self.sides(group);
         let pixels = |cells: Range<usize>, side: u32| {
             cells.start.saturating_sub(1) * self.side..((cells.end + 1) * self.side).min(side as usize)
