@@ -8,7 +8,7 @@ mod binding_check;
 pub mod create;
 mod ddl_command;
 mod ddl_events;
-mod lifecycle;
+pub mod lifecycle;
 pub mod options;
 mod rekey;
 mod restore;

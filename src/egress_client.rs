@@ -105,7 +105,7 @@ impl Exchange {
                     answer => return Ok(answer),
                 }
             }
-            self.channel.transfer(&mut self.outgoing)?;
+            self.channel.transfer(&mut self.outgoing, None)?;
             // Nobody reads what is written for a client that is gone.
             client::require_connected();
         }

@@ -17,6 +17,7 @@ use socle_core::protocol::{EngineReport, Request, Response};
 use socle_core::{Error, Kind, Result};
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::time::Instant;
 
 /// Engine deaths after which a statement fails, though it is not known to have caused one. The engine dies at most
 /// about once a second.
@@ -59,44 +60,72 @@ pub fn exchange_as_made<'a>(
     request: &dyn Fn(usize) -> Result<Option<Request<'a>>>,
     answer: &mut dyn FnMut(usize, Vec<Response>) -> Result<()>,
 ) -> Result<()> {
-    let elsewhere = RefCell::new(Elsewhere::default());
-    let of_engine = |number: usize| match request(number)? {
-        Some(request) => elsewhere.borrow_mut().take(number, request),
-        None => Ok(None),
-    };
-    exchange_with_engine(count, &of_engine, answer)?;
-    elsewhere.into_inner().finish(answer)
+    Exchange::new(count).go_on(request, answer, None).map(drop)
 }
 
-fn exchange_with_engine<'a>(
-    count: usize,
-    request: &dyn Fn(usize) -> Result<Option<Request<'a>>>,
-    answer: &mut dyn FnMut(usize, Vec<Response>) -> Result<()>,
-) -> Result<()> {
-    let mut pending: VecDeque<Pending> = (0..count).map(|number| Pending { number, suspect: false }).collect();
-    let mut deaths = 0;
-    while !pending.is_empty() {
-        let mut connection = connect()?;
-        match connection.pipeline(&mut pending, request, answer) {
-            Ok(()) => IDLE.with(|idle| idle.replace(Some(connection))),
-            Err(Lost::Left) => None,
-            Err(Lost::Died) if connection.died_alone() => {
-                return Err(Error::new(Kind::InferenceFailed, "the socle engine crashed on this request")
-                    .detail("No other request was running. The server log may have details.")
-                    .hint("Find the text by bisecting those of the statement, or try another model."));
-            }
-            Err(Lost::Died) => {
-                deaths += 1;
-                if deaths == MAX_DEATHS {
-                    let crashed = format!("The engine crashed {deaths} times during this statement.");
-                    return Err(unavailable(&ENGINE, &crashed));
-                }
-                None
-            }
-            Err(Lost::Failed(error)) => return Err(error),
-        };
+/// Requests of which some are not answered yet. The engine stops working for them when this is dropped.
+pub struct Exchange {
+    pending: VecDeque<Pending>,
+    /// Taken out while in use, so that an error on the way closes it; there is one if requests are under way.
+    connection: Option<Connection>,
+    deaths: usize,
+    /// Those that go to an endpoint, for whose answers [`Self::go_on`] waits in the end, however long that takes.
+    elsewhere: RefCell<Elsewhere>,
+}
+
+impl Exchange {
+    /// An exchange of `count` requests, none of which is sent yet.
+    pub fn new(count: usize) -> Self {
+        let pending = (0..count).map(|number| Pending { number, suspect: false }).collect();
+        Self { pending, connection: None, deaths: 0, elsewhere: RefCell::default() }
     }
-    Ok(())
+
+    /// Goes on until all requests are answered (true), or until `until`. `request` and `answer` are those of
+    /// [`exchange_as_made`], the same each time.
+    ///
+    /// # Errors
+    /// Those of [`exchange_as_made`].
+    pub fn go_on<'a>(
+        &mut self,
+        request: &dyn Fn(usize) -> Result<Option<Request<'a>>>,
+        answer: &mut dyn FnMut(usize, Vec<Response>) -> Result<()>,
+        until: Option<Instant>,
+    ) -> Result<bool> {
+        let elsewhere = &self.elsewhere;
+        let of_engine = |number: usize| match request(number)? {
+            Some(request) => elsewhere.borrow_mut().take(number, request),
+            None => Ok(None),
+        };
+        while self.connection.is_some() || !self.pending.is_empty() {
+            let mut connection = match self.connection.take() {
+                Some(connection) => connection,
+                None => connect()?,
+            };
+            match connection.pipeline(&mut self.pending, &of_engine, answer, until) {
+                Ok(true) => drop(IDLE.with(|idle| idle.replace(Some(connection)))),
+                Ok(false) => {
+                    self.connection = Some(connection);
+                    return Ok(false);
+                }
+                Err(Lost::Left) => {}
+                Err(Lost::Died) if connection.died_alone() => {
+                    return Err(Error::new(Kind::InferenceFailed, "the socle engine crashed on this request")
+                        .detail("No other request was running. The server log may have details.")
+                        .hint("Find the text by bisecting those of the statement, or try another model."));
+                }
+                Err(Lost::Died) => {
+                    self.deaths += 1;
+                    if self.deaths == MAX_DEATHS {
+                        let crashed = format!("The engine crashed {MAX_DEATHS} times during this statement.");
+                        return Err(unavailable(&ENGINE, &crashed));
+                    }
+                }
+                Err(Lost::Failed(error)) => return Err(error),
+            }
+        }
+        self.elsewhere.take().finish(answer)?;
+        Ok(true)
+    }
 }
 
 /// Sends one request and returns its answers.

@@ -12,17 +12,19 @@ mod content;
 mod corpora;
 mod document;
 mod main_loop;
+mod slice;
 mod token_vectors;
+mod turn;
 mod write;
 
+use crate::capture;
 use crate::catalog::{CorpusSpec, privileges};
-use crate::corpus::swap;
+use crate::corpus::{lifecycle, swap};
 use crate::keyword_index::{build, merge};
 use crate::model;
 use crate::pg::backend;
 use crate::pg::lock::Purpose;
 use crate::pg::spi;
-use crate::pg::wait;
 use crate::pg::worker_process;
 use crate::residue;
 use crate::supervisor::assignment::Assignment;
@@ -34,7 +36,7 @@ use crate::worker::corpus_state;
 use crate::worker::session;
 use crate::worker::transaction::{WorkerError, as_corpus_owner, transaction};
 use batch_size::BatchSize;
-use claim::{Claim, Claimed};
+use claim::Claimed;
 use pgrx::Uuid;
 use pgrx::prelude::*;
 use socle_core::corpus::template::Template;
@@ -43,14 +45,11 @@ use socle_core::fair_queue::message::Message;
 use socle_core::model::ModelSpec;
 use socle_core::{Error, Kind};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::time::{Duration, Instant};
+use std::rc::Rc;
+use turn::UnderWay;
 
 const VECTOR_OID: &str = include_str!("../sql/sync/vector_oid.sql");
 const FILL_INCOMPLETE: &str = include_str!("../sql/sync/fill_incomplete.sql");
-
-/// Attempts to hand changes back, and the pause between them.
-const GIVE_BACK_ATTEMPTS: usize = 50;
-const GIVE_BACK_PAUSE: Duration = Duration::from_millis(200);
 
 /// What processing documents of a corpus needs.
 #[derive(Debug)]
@@ -70,28 +69,6 @@ pub struct Job {
     vector_oid: pg_sys::Oid,
 }
 
-/// Why documents could not be processed, and which of them is the cause, if that is known.
-#[derive(Debug)]
-pub struct Failure {
-    job_id: Option<i64>,
-    step: &'static str,
-    trouble: WorkerError,
-}
-
-impl Failure {
-    fn new(step: &'static str, error: Error) -> Self {
-        Self { job_id: None, step, trouble: error.into() }
-    }
-
-    fn of(job_id: i64, step: &'static str, error: Error) -> Self {
-        Self { job_id: Some(job_id), step, trouble: error.into() }
-    }
-
-    fn in_step(step: &'static str) -> impl Fn(WorkerError) -> Self {
-        move |trouble| Self { job_id: None, step, trouble }
-    }
-}
-
 /// Outcome of a turn of a corpus.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Progress {
@@ -103,23 +80,26 @@ enum Progress {
     Watching,
 }
 
-/// Gives a corpus a turn: processes one claim, which is about as much as a turn has time for.
-fn work(name: &str, batch_size: &mut BatchSize) -> Result<Progress, WorkerError> {
-    let Some(corpus) = transaction(|| Ok(CorpusSpec::try_find(name)?))? else {
+/// Gives a corpus a turn: goes on with what is under way, and processes one claim, which is about as much as a turn has time
+/// for.
+fn work(name: &str, batch_size: &mut BatchSize, under_way: &mut UnderWay) -> Result<Progress, WorkerError> {
+    let found = transaction(|| Ok(CorpusSpec::try_find(name)?))?;
+    let is_at_work =
+        |corpus: &CorpusSpec| corpus.progress.bound && matches!(corpus.progress.state.as_str(), "filling" | "active");
+    let Some(corpus) = found.filter(is_at_work) else {
+        under_way.end_of(name);
         return Ok(Progress::Idle { waiting: false });
     };
-    if !corpus.progress.bound || !matches!(corpus.progress.state.as_str(), "filling" | "active") {
-        return Ok(Progress::Idle { waiting: false });
-    }
     let (Some(_), Some(change), Some(_)) = (corpus.tables.chunk, corpus.tables.change, corpus.tables.source) else {
+        under_way.end_of(name);
         return Err(Error::new(Kind::NotInState, "a table of the corpus does not exist").into());
     };
-    let Some(endpoint) = endpoint_of(&corpus)? else { return work_on_claim(&corpus, change, batch_size) };
+    let Some(endpoint) = endpoint_of(&corpus)? else { return go_on(&corpus, change, batch_size, under_way) };
     // One worker at a time waits for an endpoint: one that hangs holds up what needs it, and nothing else.
     let mut hasher = DefaultHasher::new();
     endpoint.hash(&mut hasher);
     let object = pg_sys::Oid::from(hasher.finish() as u32);
-    let done = corpus_lock::exclusively(Purpose::Endpoint, object, || work_on_claim(&corpus, change, batch_size))?;
+    let done = corpus_lock::exclusively(Purpose::Endpoint, object, || go_on(&corpus, change, batch_size, under_way))?;
     Ok(done.unwrap_or(Progress::Watching))
 }
 
@@ -133,8 +113,35 @@ fn endpoint_of(corpus: &CorpusSpec) -> Result<Option<String>, WorkerError> {
     Ok(row.and_then(|row| row.get("endpoint")?.as_str().map(str::to_string)))
 }
 
+/// Goes on with what is under way, and with documents that are claimed now.
+fn go_on(
+    corpus: &CorpusSpec,
+    change: u32,
+    batch_size: &mut BatchSize,
+    under_way: &mut UnderWay,
+) -> Result<Progress, WorkerError> {
+    let has_ended = under_way.go_on(change)?;
+    if has_ended {
+        follow(corpus, change, false)?;
+    }
+    let progress = if under_way.may_claim(change) {
+        work_on_claim(corpus, change, batch_size, under_way)?
+    } else {
+        Progress::Idle { waiting: true }
+    };
+    Ok(match progress {
+        Progress::Idle { .. } | Progress::Watching if has_ended => Progress::Worked { full: false },
+        progress => progress,
+    })
+}
+
 /// Processes one claim of a corpus, or does what follows when there is none.
-fn work_on_claim(corpus: &CorpusSpec, change: u32, batch_size: &mut BatchSize) -> Result<Progress, WorkerError> {
+fn work_on_claim(
+    corpus: &CorpusSpec,
+    change: u32,
+    batch_size: &mut BatchSize,
+    under_way: &mut UnderWay,
+) -> Result<Progress, WorkerError> {
     match claim::claim(corpus, change.into(), batch_size.documents())? {
         Claimed::Resynced => Ok(Progress::Worked { full: true }),
         Claimed::Nothing { waiting } => {
@@ -154,32 +161,42 @@ fn work_on_claim(corpus: &CorpusSpec, change: u32, batch_size: &mut BatchSize) -
         Claimed::Documents(lease, claims) => {
             session::show(&format!("embedding {} documents of corpus {}", claims.len(), corpus.name));
             let full = claims.len() as i64 == batch_size.documents();
-            let done = job(corpus, lease).and_then(|job| work_on(&job, claims.clone(), batch_size));
-            let rest = done.inspect_err(|_| give_back(&corpus.name, lease, &claims))?;
+            let done =
+                job(corpus, lease).and_then(|job| turn::work_on(&Rc::new(job), claims.clone(), batch_size, under_way));
+            let rest =
+                done.inspect_err(|_| turn::give_back(&corpus.name, lease, &under_way.without(lease, &claims)))?;
             if !rest.is_empty() {
-                give_back(&corpus.name, lease, &rest);
+                turn::give_back(&corpus.name, lease, &rest);
+            }
+            if !rest.is_empty() || under_way.has_of(change) {
                 return Ok(Progress::Worked { full: true });
             }
-            if corpus.progress.state_reason.is_some() {
-                corpus_state::set_reason(&corpus.name, change, None, false)?;
-            }
-            match corpus.progress.state.as_str() {
-                "active" if corpus.progress.keyword_missing_count == 0 => merge::merge(corpus, change.into())?,
-                "filling" if corpus.progress.keyword_missing_count < build::FULL_SEGMENT as i64 => {}
-                _ => {
-                    build::complete(corpus, change.into())?;
-                }
-            }
-            // With writers that are as fast as the workers, every claim is full.
-            if !full || corpus.progress.state == "filling" || corpus.replaces.is_some() {
-                advance(corpus, change.into())?;
-            } else {
-                // An erasure does not wait until they pause.
-                residue::ask_for_clearing(corpus, change.into())?;
-            }
+            follow(corpus, change, full)?;
             Ok(Progress::Worked { full })
         }
     }
+}
+
+/// Does what follows documents that were written; `full`: there are more.
+fn follow(corpus: &CorpusSpec, change: u32, full: bool) -> Result<(), WorkerError> {
+    if corpus.progress.state_reason.is_some() {
+        corpus_state::set_reason(&corpus.name, change, None, false)?;
+    }
+    match corpus.progress.state.as_str() {
+        "active" if corpus.progress.keyword_missing_count == 0 => merge::merge(corpus, change.into())?,
+        "filling" if corpus.progress.keyword_missing_count < build::FULL_SEGMENT as i64 => {}
+        _ => {
+            build::complete(corpus, change.into())?;
+        }
+    }
+    // With writers that are as fast as the workers, every claim is full.
+    if !full || corpus.progress.state == "filling" || corpus.replaces.is_some() {
+        advance(corpus, change.into())?;
+    } else {
+        // An erasure does not wait until they pause.
+        residue::ask_for_clearing(corpus, change.into())?;
+    }
+    Ok(())
 }
 
 /// Does what follows the first fill: the vector index, and then the swap with the corpus that this one replaces.
@@ -221,20 +238,35 @@ fn advance(corpus: &CorpusSpec, change: pg_sys::Oid) -> Result<StepOutcome, Work
     }
     if let Some(old) = &corpus.replaces {
         session::show(&format!("swapping in corpus {} for {old}", corpus.name));
-        transaction(|| replace(old, corpus))?;
+        return transaction(|| replace(old, corpus));
     }
     Ok(StepOutcome::Done)
 }
 
-/// Swaps a corpus that is filled with the one it replaces, unless another worker is doing that, or has done it.
-fn replace(old: &str, new: &CorpusSpec) -> Result<(), WorkerError> {
+/// Swaps a corpus that is filled with the one it replaces, unless another worker is doing that, or has done it. If documents
+/// have failed that the other one has, it is paused instead.
+fn replace(old: &str, new: &CorpusSpec) -> Result<StepOutcome, WorkerError> {
     let free =
         |corpus: &CorpusSpec| corpus.tables.change.is_some_and(|change| corpus_lock::try_lock_claims(change.into()));
     if !free(new) || corpus_lock::state(&new.name)?.as_deref() != Some("active") {
-        return Ok(());
+        return Ok(StepOutcome::Done);
     }
-    let (Some(old), Some(new)) = (CorpusSpec::try_find(old)?, CorpusSpec::try_find(&new.name)?) else { return Ok(()) };
-    if free(&old) { Ok(swap::swap(&old, &new)?) } else { Ok(()) }
+    let (Some(old), Some(new)) = (CorpusSpec::try_find(old)?, CorpusSpec::try_find(&new.name)?) else {
+        return Ok(StepOutcome::Done);
+    };
+    let failures = swap::Failures::of(&old, &new)?;
+    if failures.tried_again > 0 {
+        return Ok(StepOutcome::Later);
+    }
+    if let Some(reason) = failures.refusal(&old, &new)? {
+        lifecycle::set_state(&new.name, "paused", Some(&reason))?;
+        new.tables.change.into_iter().for_each(|change| capture::invalidate(change.into()));
+        return Ok(StepOutcome::Done);
+    }
+    if free(&old) {
+        swap::swap(&old, &new)?;
+    }
+    Ok(StepOutcome::Done)
 }
 
 fn job(corpus: &CorpusSpec, lease: Uuid) -> Result<Job, WorkerError> {
@@ -257,104 +289,6 @@ fn job(corpus: &CorpusSpec, lease: Uuid) -> Result<Job, WorkerError> {
             vector_oid,
         })
     })
-}
-
-/// Processes claimed documents in slices, and returns those that its time was too short for. On an error, the caller
-/// has to hand back what is not done.
-fn work_on(job: &Job, claims: Vec<Claim>, batch_size: &mut BatchSize) -> Result<Vec<Claim>, WorkerError> {
-    let turn = batch_size.begin_turn(claims.len());
-    let sizes = document::sizes(job, &claims)?;
-    let mut slices: Vec<Vec<Claim>> = Vec::new();
-    let mut bytes = 0;
-    for (claim, size) in claims.into_iter().zip(sizes) {
-        bytes += size;
-        match slices.last_mut() {
-            Some(slice) if bytes <= batch_size.bytes() => slice.push(claim),
-            _ => {
-                bytes = size;
-                slices.push(vec![claim]);
-            }
-        }
-    }
-    slices.reverse();
-    let all = slices.len() - usize::from(!slices.is_empty());
-    // A stack: the halves of a slice that failed come next.
-    while let Some(slice) = slices.pop() {
-        let rest: Vec<Claim> = slices.iter().flatten().cloned().collect();
-        // A turn processes at least its first slice, so that each makes progress.
-        if turn.is_over() && slices.len() < all {
-            return Ok(rest.into_iter().chain(slice).collect());
-        }
-        if !rest.is_empty() && main_loop::extension_is_due() {
-            claim::extend(&job.corpus, job.lease, &rest)?;
-        }
-        if let ("filling", Some(change)) = (job.corpus.progress.state.as_str(), job.corpus.tables.change) {
-            vector_index::make_way(change.into());
-        }
-        let begun = Instant::now();
-        match work_on_slice(job, &slice) {
-            Ok(()) => batch_size.slice(begun.elapsed()),
-            Err(failure) if failure.trouble.is_of_the_corpus() => return Err(failure.trouble),
-            Err(failure) => {
-                let (guilty, innocent): (Vec<Claim>, Vec<Claim>) =
-                    slice.into_iter().partition(|claim| failure.job_id == Some(claim.job_id));
-                match (guilty.as_slice(), innocent.as_slice()) {
-                    ([claim], _) | ([], [claim]) => {
-                        claim::fail(&job.corpus, job.lease, claim, failure.step, &failure.trouble)?;
-                        if !guilty.is_empty() && !innocent.is_empty() {
-                            slices.push(innocent);
-                        }
-                    }
-                    _ => {
-                        let (first, second) = innocent.split_at(innocent.len() / 2);
-                        slices.push(second.to_vec());
-                        slices.push(first.to_vec());
-                    }
-                }
-            }
-        }
-    }
-    batch_size.end_turn(&turn);
-    Ok(Vec::new())
-}
-
-fn work_on_slice(job: &Job, claims: &[Claim]) -> Result<(), Failure> {
-    let begun = Instant::now();
-    let mut documents = document::read(job, claims).map_err(Failure::in_step("read"))?;
-    document::stored(job, &mut documents).map_err(Failure::in_step("read"))?;
-    for (claim, error) in content::extract(job, &mut documents)? {
-        claim::fail(&job.corpus, job.lease, &claim, "extract", &error.into()).map_err(Failure::in_step("extract"))?;
-    }
-    document::chunk(job, &mut documents)?;
-    let known = document::compare(job, &mut documents).map_err(Failure::in_step("read"))?;
-    let vectors = document::embed(job, &documents, &known.vectors)?;
-    let token_vectors = token_vectors::compute(job, &documents, &known.token_vectors)?;
-    let numbered = write::number_chunks(job, &documents).map_err(Failure::in_step("write"))?;
-    // The first fill leaves its keywords to larger segments, built later.
-    let segment = if job.corpus.progress.state == "active" {
-        build::build(&job.corpus, &numbered.indexed(&documents)).map_err(Failure::in_step("index"))?
-    } else {
-        None
-    };
-    let ready = write::Ready { vectors, token_vectors, numbered, segment };
-    write::write(job, &documents, ready, begun.elapsed()).map_err(Failure::in_step("write"))
-}
-
-/// Hands changes back, under the current names of the tables of the corpus; if even that fails, their lease expires.
-fn give_back(name: &str, lease: Uuid, claims: &[Claim]) {
-    let attempt = || -> Result<(), WorkerError> {
-        let Some(corpus) = transaction(|| Ok(CorpusSpec::try_find(name)?))? else { return Ok(()) };
-        let (Some(_), Some(_)) = (corpus.tables.chunk, corpus.tables.change) else { return Ok(()) };
-        claim::release(&corpus, lease, claims)
-    };
-    for _ in 0..GIVE_BACK_ATTEMPTS {
-        match attempt() {
-            Ok(()) => return,
-            // Locked by a user, or renamed since.
-            Err(trouble) if trouble.is_a_lock() || trouble.is_permanent() => wait::wait_for_time(GIVE_BACK_PAUSE),
-            Err(trouble) => return pgrx::log!("socle sync: corpus \"{name}\": {}", trouble.message),
-        }
-    }
 }
 
 /// Entry point of a sync worker; the argument is the OID of the database.

@@ -56,6 +56,8 @@ pub struct Channel {
     program: &'static Program,
     stream: UnixStream,
     incoming: FrameBuffer,
+    /// Since when nothing has come, though it was looked for.
+    silent_since: Option<Instant>,
 }
 
 impl Channel {
@@ -69,7 +71,7 @@ impl Channel {
         read: &dyn Fn(&Frame<'_>) -> Result<Greeting>,
     ) -> Result<Option<Self>> {
         let Some(stream) = open_socket(program)? else { return Ok(None) };
-        let mut channel = Self { program, stream, incoming: FrameBuffer::default() };
+        let mut channel = Self { program, stream, incoming: FrameBuffer::default(), silent_since: None };
         match channel.greet(hello, read) {
             Ok(()) => Ok(Some(channel)),
             Err(Lost::Failed(error)) => Err(error),
@@ -80,7 +82,7 @@ impl Channel {
     fn greet(&mut self, hello: Vec<u8>, read: &dyn Fn(&Frame<'_>) -> Result<Greeting>) -> Result<(), Lost> {
         let mut outgoing = Outgoing { bytes: hello, sent: 0 };
         loop {
-            self.transfer(&mut outgoing)?;
+            self.transfer(&mut outgoing, None)?;
             if let Some(frame) = self.incoming.next_frame(MAX_FRAME)? {
                 return match read(&frame)? {
                     Greeting::Welcome => Ok(()),
@@ -111,12 +113,11 @@ impl Channel {
         self.incoming.next_frame(MAX_FRAME)
     }
 
-    /// Writes what the socket takes and waits until something has been read.
+    /// Writes what the socket takes and waits until something has been read (true), or until `until`.
     ///
     /// # Errors
     /// The end of the connection.
-    pub fn transfer(&mut self, outgoing: &mut Outgoing) -> Result<(), Lost> {
-        let begun = Instant::now();
+    pub fn transfer(&mut self, outgoing: &mut Outgoing, until: Option<Instant>) -> Result<bool, Lost> {
         let mut bytes = [0; READ_BYTES];
         let mut has_waited = false;
         loop {
@@ -124,9 +125,10 @@ impl Channel {
             match self.stream.read(&mut bytes) {
                 Ok(0) => return Err(Lost::Died),
                 Ok(count) => {
+                    self.silent_since = None;
                     self.incoming.reserve(count)?;
                     self.incoming.extend(&bytes[..count]);
-                    return Ok(());
+                    return Ok(true);
                 }
                 // Nobody waits for an answer to a client that is gone.
                 Err(error) if error.kind() == ErrorKind::WouldBlock && has_waited => client::require_connected(),
@@ -134,12 +136,16 @@ impl Channel {
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(_) => return Err(Lost::Died),
             }
-            if begun.elapsed() > SILENCE {
+            if self.silent_since.get_or_insert_with(Instant::now).elapsed() > SILENCE {
                 let silent = format!("It has sent nothing for {} s.", SILENCE.as_secs());
                 return Err(Lost::Failed(unavailable(self.program, &silent)));
             }
+            let left = until.map_or(CLIENT_CHECK, |until| until.saturating_duration_since(Instant::now()));
+            if left.is_zero() {
+                return Ok(false);
+            }
             let event = (self.program.wait_event)();
-            wait::wait_for_socket(self.stream.as_fd(), !outgoing.is_sent(), CLIENT_CHECK, event);
+            wait::wait_for_socket(self.stream.as_fd(), !outgoing.is_sent(), left.min(CLIENT_CHECK), event);
             has_waited = true;
         }
     }

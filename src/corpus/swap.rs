@@ -23,6 +23,9 @@ const PARTS: &str = include_str!("../../sql/corpus/parts_to_rename.sql");
 const DEPENDENTS: &str = include_str!("../../sql/corpus/chunk_dependents.sql");
 const REPLACE_KEYWORDS: &str = include_str!("../../sql/corpus/keyword_replace.sql");
 const REPLACE: &str = include_str!("../../sql/corpus/replace_corpus.sql");
+const FAILURES: &str = include_str!("../../sql/corpus/swap_failures.sql");
+const ACCEPTED: &str = include_str!("../../sql/corpus/accepted_failures.sql");
+const ACCEPT: &str = include_str!("../../sql/corpus/accept_failures.sql");
 
 /// Checks that no object depends on the chunk table that a swap could not carry over.
 ///
@@ -36,6 +39,57 @@ pub fn check_dependents(corpus: &CorpusSpec) -> Result<()> {
     Err(Error::new(Kind::NotInState, format!("chunk table \"{}\" cannot be replaced", corpus.tables.chunk_table))
         .detail(format!("It is used by {}.", names.join(", ")))
         .hint("Drop these first and create them again afterwards, or create another corpus."))
+}
+
+/// Documents of which the corpus that is to be replaced has chunks, and that failed in the one that is to replace it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Failures {
+    /// Those that were set aside.
+    pub set_aside: i64,
+    /// Those that are going to be tried again.
+    pub tried_again: i64,
+}
+
+impl Failures {
+    /// Counts them.
+    ///
+    /// # Errors
+    /// Whatever Postgres raises.
+    pub fn of(old: &CorpusSpec, new: &CorpusSpec) -> Result<Self> {
+        let owner = pg_sys::Oid::from(new.tables.owner.unwrap_or_default());
+        let sql = expand(FAILURES, new, &[("old_document", &table(old, &old.tables.document_table))]);
+        let counts = as_owner(owner, || {
+            Spi::connect(|client| client.select(sql.as_str(), Some(1), &[])?.first().get_two::<i64, i64>())
+                .map_err(crate::pg::error::spi)
+        })?;
+        Ok(Self { set_aside: counts.0.unwrap_or_default(), tried_again: counts.1.unwrap_or_default() })
+    }
+
+    /// Why `new` does not replace `old`, if more have failed than were there when its owner resumed it.
+    ///
+    /// # Errors
+    /// Whatever Postgres raises.
+    pub fn refusal(self, old: &CorpusSpec, new: &CorpusSpec) -> Result<Option<String>> {
+        let accepted = as_superuser(|| spi::query_count(ACCEPTED, &new.name))?;
+        let (count, old, new) = (self.set_aside, &old.name, &new.name);
+        Ok((count > accepted).then(|| {
+            format!(
+                "documents have failed of which corpus \"{old}\" has chunks ({count}), so it is not replaced: see socle.job_failure; \
+                 socle.resume_corpus('{new}') replaces it without them, socle.retry_failed('{new}') before that tries them again, \
+                 socle.drop_corpus('{new}') abandons the change"
+            )
+        }))
+    }
+}
+
+/// Lets a corpus that its owner resumes replace the other one without the documents that have failed by now.
+///
+/// # Errors
+/// Whatever Postgres raises.
+pub fn accept_failures(new: &CorpusSpec) -> Result<()> {
+    let Some(old) = new.replaces.as_deref().map_or(Ok(None), CorpusSpec::try_find)? else { return Ok(()) };
+    let count = if old.tables.document.is_some() { Failures::of(&old, new)?.set_aside } else { 0 };
+    as_superuser(|| spi::run(ACCEPT, &[new.name.as_str().into(), count.into()]))
 }
 
 /// Replaces `old` by `new`. To be called in a transaction of its own.

@@ -10,6 +10,7 @@ use crate::pg::error::report;
 use crate::pg::gucs;
 use crate::pg::procedure::{Transactions, may_commit, with_transactions};
 use crate::pg::run_as::{as_log_owner, with_pinned_search_path};
+use crate::pg::snapshot::in_new_snapshot;
 use crate::pg::wait;
 use crate::supervisor::wake;
 use pgrx::pg_sys::panic::ErrorReport;
@@ -40,20 +41,22 @@ fn sync(call: pg_sys::FunctionCallInfo) -> Result<()> {
     let name = Arguments::new(call)
         .short_text(0, "corpus")?
         .ok_or_else(|| Error::new(Kind::InvalidArgument, "corpus must not be null"))?;
-    with_pinned_search_path(|| CorpusSpec::find(&name)?.require_owner())?;
+    let corpus = with_pinned_search_path(|| CorpusSpec::find(&name))?;
+    corpus.require_owner()?;
     if gucs::sync_workers() == 0 {
         return Err(Error::new(Kind::NotInState, "socle.sync_workers is 0")
             .hint("Without sync workers no change is processed."));
     }
-    with_transactions(|transactions| wait_until_done(&name, transactions))
+    with_transactions(|transactions| wait_until_done(&corpus, transactions))
 }
 
-fn wait_until_done(name: &str, transactions: &Transactions) -> Result<()> {
+fn wait_until_done(corpus: &CorpusSpec, transactions: &Transactions) -> Result<()> {
     let mut said = Instant::now();
     wake::notify(Message::NeedsSecondWorker);
     loop {
         // Neither a lock nor a snapshot is held until the next look.
         transactions.commit();
+        let name = &with_pinned_search_path(|| name_now(corpus))?;
         let (waiting, documents) = with_pinned_search_path(|| look(name))?;
         if waiting == 0 {
             pgrx::notice!("corpus \"{name}\" is complete: {documents} documents");
@@ -70,11 +73,25 @@ fn wait_until_done(name: &str, transactions: &Transactions) -> Result<()> {
     }
 }
 
+/// The name of a corpus by now: one that has replaced another has that one's.
+fn name_now(corpus: &CorpusSpec) -> Result<String> {
+    let Some(replaced) = &corpus.replaces else { return Ok(corpus.name.clone()) };
+    let now = in_new_snapshot(|| CorpusSpec::try_find(replaced))?;
+    let is_it = now.is_some_and(|now| now.tables.change.is_some() && now.tables.change == corpus.tables.change);
+    Ok(if is_it { replaced.clone() } else { corpus.name.clone() })
+}
+
 /// What is pending for a corpus and its replacement, and how many documents are done.
 fn look(name: &str) -> Result<(i64, i64)> {
     let require_active = |name: &str, state: Option<String>| match state {
-        Some(state) => Err(Error::new(Kind::NotInState, format!("corpus \"{name}\" is {state}"))
-            .hint("See socle.corpus_status; socle.resume_corpus() goes on.")),
+        Some(state) => {
+            let error = Error::new(Kind::NotInState, format!("corpus \"{name}\" is {state}"));
+            let error = match in_new_snapshot(|| CorpusSpec::try_find(name))?.and_then(|it| it.progress.state_reason) {
+                Some(reason) => error.detail(reason),
+                None => error,
+            };
+            Err(error.hint("See socle.corpus_status; socle.resume_corpus() goes on."))
+        }
         None => Ok(()),
     };
     let state = inactive_state(name)?;

@@ -8,6 +8,7 @@ use socle_core::protocol::{FLAG_SUSPECT, Frame, PROTOCOL_VERSION, Request, Respo
 use socle_core::{Result, memory};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Once;
+use std::time::Instant;
 
 /// Most requests sent and not answered; the engine reads no more than that from one connection.
 const MAX_UNDER_WAY: usize = 8;
@@ -17,6 +18,9 @@ const MAX_UNDER_WAY: usize = 8;
 pub struct Connection {
     channel: Channel,
     next_id: u32,
+    /// Requests that were sent and are not fully answered, by the number that the engine knows them by.
+    under_way: HashMap<u32, UnderWay>,
+    outgoing: Outgoing,
     died_alone: bool,
 }
 
@@ -47,7 +51,13 @@ impl Connection {
             })
         };
         let channel = Channel::open(&ENGINE, hello, &read)?;
-        Ok(channel.map(|channel| Self { channel, next_id: 1, died_alone: false }))
+        Ok(channel.map(|channel| Self {
+            channel,
+            next_id: 1,
+            under_way: HashMap::new(),
+            outgoing: Outgoing::default(),
+            died_alone: false,
+        }))
     }
 
     /// Whether the engine at the other end still lives.
@@ -60,20 +70,22 @@ impl Connection {
         self.died_alone
     }
 
-    /// Sends what is pending and passes on the answers. Requests leave `pending` when they are answered; those that
-    /// were sent when the connection was lost are put back.
+    /// Sends what is pending and passes on the answers, until all has been answered (true), or until `until`. Requests
+    /// leave `pending` when they are sent; those that were sent when the connection was lost are put back.
     pub fn pipeline<'a>(
         &mut self,
         pending: &mut VecDeque<Pending>,
         request: &dyn Fn(usize) -> Result<Option<Request<'a>>>,
         answer: &mut dyn FnMut(usize, Vec<Response>) -> Result<()>,
-    ) -> Result<(), Lost> {
-        let mut under_way = HashMap::new();
-        let result = self.exchange(pending, &mut under_way, request, answer);
-        let died = matches!(result, Err(Lost::Died));
-        self.died_alone = died && under_way.values().any(|sent| sent.alone);
-        for sent in under_way.into_values() {
-            pending.push_front(Pending { suspect: sent.pending.suspect || died, ..sent.pending });
+        until: Option<Instant>,
+    ) -> Result<bool, Lost> {
+        let result = self.exchange(pending, request, answer, until);
+        if let Err(lost) = &result {
+            let died = matches!(lost, Lost::Died);
+            self.died_alone = died && self.under_way.values().any(|sent| sent.alone);
+            for sent in std::mem::take(&mut self.under_way).into_values() {
+                pending.push_front(Pending { suspect: sent.pending.suspect || died, ..sent.pending });
+            }
         }
         result
     }
@@ -81,29 +93,31 @@ impl Connection {
     fn exchange<'a>(
         &mut self,
         pending: &mut VecDeque<Pending>,
-        under_way: &mut HashMap<u32, UnderWay>,
         request: &dyn Fn(usize) -> Result<Option<Request<'a>>>,
         answer: &mut dyn FnMut(usize, Vec<Response>) -> Result<()>,
-    ) -> Result<(), Lost> {
-        let mut outgoing = Outgoing::default();
+        until: Option<Instant>,
+    ) -> Result<bool, Lost> {
         loop {
-            while under_way.len() < MAX_UNDER_WAY
+            while self.under_way.len() < MAX_UNDER_WAY
                 && let Some(next) = pending.pop_front()
             {
                 let Some(request) = request(next.number)? else { continue };
                 let id = self.next_id;
                 self.next_id = self.next_id.wrapping_add(1).max(1);
                 let flags = if next.suspect { FLAG_SUSPECT } else { 0 };
-                outgoing.add(encode(id, flags, &request)?)?;
-                under_way.insert(id, UnderWay { pending: next, parts: Vec::new(), alone: false });
-                self.channel.send(&mut outgoing);
+                self.outgoing.add(encode(id, flags, &request)?)?;
+                self.under_way.insert(id, UnderWay { pending: next, parts: Vec::new(), alone: false });
+                self.channel.send(&mut self.outgoing);
             }
-            if under_way.is_empty() {
-                return Ok(());
+            if self.under_way.is_empty() {
+                return Ok(true);
             }
-            self.channel.transfer(&mut outgoing)?;
+            let has_come = self.channel.transfer(&mut self.outgoing, until)?;
             while let Some(frame) = self.channel.next_frame()? {
-                take_frame(&frame, under_way, answer)?;
+                take_frame(&frame, &mut self.under_way, answer)?;
+            }
+            if !has_come {
+                return Ok(false);
             }
         }
     }

@@ -139,7 +139,7 @@ fn receive(channel: &mut Channel, outgoing: &mut Outgoing) -> Result<GeneratorRe
                 answer => return Ok(answer),
             }
         }
-        channel.transfer(outgoing)?;
+        channel.transfer(outgoing, None)?;
         // Nobody reads what is written for a client that is gone.
         client::require_connected();
     }

@@ -25,6 +25,7 @@ const CLAIM: &str = include_str!("../../sql/sync/claim.sql");
 const PENDING: &str = include_str!("../../sql/sync/pending.sql");
 const EXTEND: &str = include_str!("../../sql/sync/extend.sql");
 const FAIL: &str = include_str!("../../sql/sync/fail.sql");
+const PUT_OFF: &str = include_str!("../../sql/sync/put_off.sql");
 const RELEASE: &str = include_str!("../../sql/sync/release.sql");
 
 /// Source rows that are compared in about the time in which one row is written.
@@ -169,6 +170,14 @@ pub fn extend(corpus: &CorpusSpec, lease: Uuid, claims: &[Claim]) -> Result<(), 
 /// Whatever Postgres raises.
 pub fn release(corpus: &CorpusSpec, lease: Uuid, claims: &[Claim]) -> Result<(), WorkerError> {
     update(corpus, RELEASE, || vec![changes(claims).into(), lease.into()])
+}
+
+/// Hands documents back that take long, to be claimed again in so many seconds.
+///
+/// # Errors
+/// Whatever Postgres raises.
+pub fn put_off(corpus: &CorpusSpec, lease: Uuid, claims: &[Claim], seconds: f64) -> Result<(), WorkerError> {
+    update(corpus, PUT_OFF, || vec![changes(claims).into(), lease.into(), seconds.into()])
 }
 
 /// Records why a document failed, and when it is tried again, if it is.

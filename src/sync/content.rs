@@ -1,18 +1,20 @@
 //! Contents of documents: text as it is in the source, or files that the engine has to extract text from.
 
+use super::Job;
 use super::claim::Claim;
 use super::document::Document;
-use super::{Failure, Job};
+use super::slice::{Failure, SliceState};
 use crate::catalog::sql_template::UNREADABLE;
-use crate::engine_client;
+use crate::engine_client::{self, Exchange};
 use crate::pg::gucs;
 use crate::worker::transaction::WorkerError;
 use pgrx::spi::SpiHeapTupleData;
 use socle_core::document::{Certainty, Pages};
 use socle_core::protocol::{Request, Response};
 use socle_core::{Error, Kind, memory};
-use std::collections::HashMap;
 use std::fmt::Display;
+use std::future::poll_fn;
+use std::task::Poll;
 
 /// The content of a document.
 #[derive(Debug)]
@@ -125,54 +127,94 @@ fn refused(refusal: &str, limit: i64) -> Error {
     too_large(refusal, limit).hint("A superuser can raise socle.max_document_bytes.")
 }
 
-/// Has the engine extract the text of files that changed. Those that cannot be read are common, and do not affect the
-/// others: they are removed from `documents` and returned with the reason.
-///
-/// # Errors
-/// When the engine does not answer.
-pub fn extract(job: &Job, documents: &mut Vec<Document>) -> Result<Vec<(Claim, Error)>, Failure> {
-    let mut results: HashMap<usize, Result<Content, Error>> = HashMap::new();
-    let mut files = Vec::new();
-    for (at, document) in documents.iter().enumerate() {
-        match &document.content {
-            // A file without bytes has an empty text.
-            Some(Content::File { bytes, .. }) if bytes.is_empty() => drop(results.insert(at, Ok(Content::default()))),
-            Some(Content::Refused(error)) => drop(results.insert(at, Err(error.clone()))),
-            Some(Content::File { bytes, media_type, name }) => files.push((at, bytes, media_type, name)),
-            _ => {}
-        }
-    }
-    let request = |number: usize| {
-        let (_, bytes, media_type, name) = files[number];
-        let (media_type, name) = (media_type.as_deref(), name.as_deref());
-        Request::Extract { media_type, name, limits: gucs::extract_limits(), bulk: true, ocr: job.ocr.clone(), bytes }
-    };
-    engine_client::exchange(files.len(), &request, &mut |number, mut answers| {
-        let result = match answers.pop() {
-            Some(Response::Extracted(document)) => {
-                let origin = Origin { pages: Pages::of(&document), certainty: Certainty::of(&document) };
-                Ok(Content::Text(document.markdown, origin))
+/// Documents that the engine extracts the text of, with their files.
+pub struct Extraction {
+    exchange: Exchange,
+    /// By number of the request; taken out when their text is there.
+    files: Vec<Option<Document>>,
+}
+
+/// Documents whose text is there, and claims on those whose file cannot be read, with the reason: these are common, and do
+/// not affect the others.
+type Outcomes = (Vec<Document>, Vec<(Claim, Error)>);
+
+impl Extraction {
+    /// Takes out the documents that have to be extracted, and returns the others.
+    pub fn begin(documents: Vec<Document>) -> (Self, Vec<Document>, Vec<(Claim, Error)>) {
+        let (mut files, mut ready, mut failed) = (Vec::new(), Vec::new(), Vec::new());
+        for mut document in documents {
+            match &document.content {
+                // A file without bytes has an empty text.
+                Some(Content::File { bytes, .. }) if bytes.is_empty() => {
+                    document.content = Some(Content::default());
+                    ready.push(document);
+                }
+                Some(Content::Refused(error)) => failed.push((document.claim, error.clone())),
+                Some(Content::File { .. }) => files.push(Some(document)),
+                _ => ready.push(document),
             }
-            Some(Response::Failed { error, .. }) => Err(error),
-            _ => return Err(engine_client::unexpected()),
+        }
+        (Self { exchange: Exchange::new(files.len()), files }, ready, failed)
+    }
+
+    /// Whether all documents have been taken out.
+    pub fn is_over(&self) -> bool {
+        self.files.iter().all(Option::is_none)
+    }
+
+    /// Waits until all are extracted, or until the slice has waited as long as it may now and there is something to go on
+    /// with: a document whose text is there, or what the caller has (`has_other`).
+    ///
+    /// # Errors
+    /// When the engine does not answer.
+    pub async fn next(&mut self, job: &Job, state: &SliceState, has_other: bool) -> Result<Outcomes, Failure> {
+        let Self { exchange, files } = self;
+        let mut results: Vec<(usize, Result<Content, Error>)> = Vec::new();
+        let request = |number: usize| {
+            let Some(Content::File { bytes, media_type, name }) =
+                files[number].as_ref().and_then(|file| file.content.as_ref())
+            else {
+                return Ok(None);
+            };
+            let (media_type, name) = (media_type.as_deref(), name.as_deref());
+            let (limits, ocr) = (gucs::extract_limits(), job.ocr.clone());
+            Ok(Some(Request::Extract { media_type, name, limits, bulk: true, ocr, bytes }))
         };
-        results.insert(files[number].0, result);
-        Ok(())
-    })
-    .map_err(|error| Failure::new("extract", error))?;
-    let mut failed = Vec::new();
-    let mut kept = Vec::with_capacity(documents.len());
-    for (at, mut document) in std::mem::take(documents).into_iter().enumerate() {
-        match results.remove(&at) {
-            Some(Err(error)) => {
-                failed.push((document.claim, error));
-                continue;
+        poll_fn(|_| {
+            let mut answer = |number: usize, answers: Vec<Response>| {
+                results.push((number, extracted(answers)?));
+                Ok(())
+            };
+            match state.go_on(exchange, &request, &mut answer) {
+                Ok(is_over) if is_over || has_other || !results.is_empty() => Poll::Ready(Ok(())),
+                Ok(_) => Poll::Pending,
+                Err(error) => Poll::Ready(Err(Failure::new("extract", error))),
             }
-            Some(Ok(text)) => document.content = Some(text),
-            None => {}
+        })
+        .await?;
+        let (mut read, mut failed) = Outcomes::default();
+        for (number, result) in results {
+            let Some(mut document) = files[number].take() else { continue };
+            match result {
+                Ok(content) => {
+                    document.content = Some(content);
+                    read.push(document);
+                }
+                Err(error) => failed.push((document.claim, error)),
+            }
         }
-        kept.push(document);
+        Ok((read, failed))
     }
-    *documents = kept;
-    Ok(failed)
+}
+
+/// The text in the answer to a request, or why there is none.
+fn extracted(mut answers: Vec<Response>) -> Result<Result<Content, Error>, Error> {
+    match answers.pop() {
+        Some(Response::Extracted(document)) => {
+            let origin = Origin { pages: Pages::of(&document), certainty: Certainty::of(&document) };
+            Ok(Ok(Content::Text(document.markdown, origin)))
+        }
+        Some(Response::Failed { error, .. }) => Ok(Err(error)),
+        _ => Err(engine_client::unexpected()),
+    }
 }

@@ -1,6 +1,7 @@
 //! The corpora of a database, as its worker gives them turns: which comes next, and which waits because of an error.
 
 use super::batch_size::BatchSize;
+use super::turn::UnderWay;
 use super::{Progress, work};
 use crate::keyword_index::corruption_flag;
 use crate::pg::worker_process;
@@ -28,7 +29,7 @@ pub struct CorpusRef {
 }
 
 /// What this worker knows of each corpus, by its change log.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Corpora {
     troubled: HashMap<u32, Troubled>,
     /// Times of the last turns of corpora that had little to do.
@@ -38,6 +39,7 @@ pub struct Corpora {
     paces: HashMap<u32, BatchSize>,
     /// Corpora that are skipped while another worker has them.
     others: HashSet<u32>,
+    under_way: UnderWay,
     /// Offset at which the next round begins.
     next: usize,
 }
@@ -57,6 +59,8 @@ pub struct RoundOutcome {
     pub worked: bool,
     /// A corpus had more to do than a turn has time for.
     pub full: bool,
+    /// The engine has answered for something that takes long.
+    pub progressed: bool,
     /// Something is going to be due.
     pub waiting: bool,
     /// Another worker is doing what is due.
@@ -71,9 +75,26 @@ impl Corpora {
         self.others = changes;
     }
 
+    /// What the engine works on for this worker, if it does.
+    pub fn under_way(&self) -> Option<String> {
+        self.under_way.describe()
+    }
+
+    /// Hands back all that is under way.
+    pub fn end(&mut self) {
+        self.under_way.end_others(&[]);
+    }
+
     /// Gives a turn to each corpus that has little to do, and to one of those that have much: a single row does not
     /// wait for a million others.
     pub fn round(&mut self, here: &[CorpusRef]) -> RoundOutcome {
+        self.under_way.end_others(here);
+        let round = self.turns(here);
+        let (waiting, progressed) = (round.waiting || !self.under_way.is_empty(), self.under_way.take_progress());
+        RoundOutcome { waiting, progressed, ..round }
+    }
+
+    fn turns(&mut self, here: &[CorpusRef]) -> RoundOutcome {
         let mut round = RoundOutcome::default();
         self.next = self.next.wrapping_add(1);
         let is_here = |change: &u32| here.iter().any(|corpus| corpus.change == *change);
@@ -115,8 +136,8 @@ impl Corpora {
         let batch_size = self.paces.entry(*change).or_default();
         // Its tables may have been renamed meanwhile, or it was dropped and created again: a second attempt shows
         // whether the error is permanent.
-        let done = work(name, batch_size)
-            .or_else(|trouble| if trouble.is_permanent() { work(name, batch_size) } else { Err(trouble) });
+        let mut work = || work(name, batch_size, &mut self.under_way);
+        let done = work().or_else(|trouble| if trouble.is_permanent() { work() } else { Err(trouble) });
         if !matches!(done, Ok(Progress::Worked { full: true })) {
             self.long.remove(change);
         }

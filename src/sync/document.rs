@@ -1,9 +1,10 @@
 //! From claimed documents to chunks with vectors: reads, chunks, compares, embeds. No transaction is open while the engine
 //! works.
 
+use super::Job;
 use super::claim::{self, Claim, LEASE_SECONDS};
 use super::content::{self, Content};
-use super::{Failure, Job};
+use super::slice::{Failure, SliceState};
 use crate::egress_client;
 use crate::engine_client;
 use crate::engine_client::batch;
@@ -12,7 +13,7 @@ use crate::pg::value;
 use crate::worker::owner_code_timeout;
 use crate::worker::transaction::{WorkerError, as_corpus_owner, transaction};
 use pgrx::prelude::*;
-use socle_core::chunk::Chunk;
+use socle_core::chunk::{Chunk, Format};
 use socle_core::corpus::diff::{Diff, diff};
 use socle_core::corpus::template::ContextFields;
 use socle_core::corpus::{array_literal, chunk_hash};
@@ -172,21 +173,14 @@ pub fn read(job: &Job, claims: &[Claim]) -> Result<Vec<Document>, WorkerError> {
 }
 
 /// Chunks the documents that changed.
-pub fn chunk(job: &Job, documents: &mut [Document]) -> Result<(), Failure> {
+pub async fn chunk(job: &Job, state: &SliceState, documents: &mut [Document]) -> Result<(), Failure> {
     let format = job.corpus.parsed_format().map_err(|error| Failure::new("chunk", error))?;
     let changed: Vec<usize> = (0..documents.len()).filter(|at| documents[*at].is_changed()).collect();
     let mut results: Vec<Vec<Chunk>> = vec![Vec::new(); changed.len()];
     let mut culprit = None;
     content::check_sizes(documents, &changed, gucs::max_input_bytes())?;
-    let request = |number: usize| Request::Chunk {
-        model: Some(job.model.clone()),
-        max_size: Some(job.corpus.options.max_tokens),
-        overlap: job.corpus.options.overlap_tokens,
-        format,
-        previous: documents[changed[number]].stored.iter().map(|chunk| chunk.content.as_str()).collect(),
-        content: documents[changed[number]].content.as_ref().map_or("", Content::text),
-    };
-    engine_client::exchange(changed.len(), &request, &mut |number, answers| {
+    let request = |number: usize| Ok(Some(chunking(job, format, &documents[changed[number]])));
+    let mut answered = |number: usize, answers: Vec<Response>| {
         for answer in answers {
             match answer {
                 Response::Chunks { chunks, .. } => results[number].extend(chunks),
@@ -198,8 +192,8 @@ pub fn chunk(job: &Job, documents: &mut [Document]) -> Result<(), Failure> {
             }
         }
         Ok(())
-    })
-    .map_err(|error| match culprit {
+    };
+    state.exchange(changed.len(), &request, &mut answered).await.map_err(|error| match culprit {
         Some(number) => Failure::of(documents[changed[number]].claim.job_id, "chunk", error),
         None => Failure::new("chunk", error),
     })?;
@@ -231,6 +225,17 @@ pub fn chunk(job: &Job, documents: &mut [Document]) -> Result<(), Failure> {
         document.distrust_other_texts();
     }
     Ok(())
+}
+
+fn chunking<'a>(job: &Job, format: Format, document: &'a Document) -> Request<'a> {
+    Request::Chunk {
+        model: Some(job.model.clone()),
+        max_size: Some(job.corpus.options.max_tokens),
+        overlap: job.corpus.options.overlap_tokens,
+        format,
+        previous: document.stored.iter().map(|chunk| chunk.content.as_str()).collect(),
+        content: document.content.as_ref().map_or("", Content::text),
+    }
 }
 
 /// Reads the stored chunks of documents that changed.
@@ -342,8 +347,9 @@ impl<'a> LeaseExtension<'a> {
 }
 
 /// Embeds every text that has no vector yet, once.
-pub fn embed(
+pub async fn embed(
     job: &Job,
+    state: &SliceState,
     documents: &[Document],
     known: &HashSet<Vec<u8>>,
 ) -> Result<HashMap<[u8; 32], Vec<f32>>, Failure> {
@@ -387,8 +393,11 @@ pub fn embed(
         lease.borrow_mut().extend_if_due();
         Ok(())
     };
-    let mut exchange = || engine_client::exchange_as_made(requests.len(), &request, &mut answered);
-    let done = if job.model.served.is_some() { owner_code_timeout::waiting(exchange) } else { exchange() };
+    let done = if job.model.served.is_some() {
+        owner_code_timeout::waiting(|| engine_client::exchange_as_made(requests.len(), &request, &mut answered))
+    } else {
+        state.exchange(requests.len(), &request, &mut answered).await
+    };
     done.map_err(|error| match (culprit, shut.take()) {
         (_, Some(trouble)) => Failure::in_step("embed")(trouble),
         (Some(job_id), _) => Failure::of(job_id, "embed", error),

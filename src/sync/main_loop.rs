@@ -74,7 +74,9 @@ enum Exit {
 pub fn run(assignment: Assignment) {
     owner_code_timeout::prepare(assignment.number);
     let mut worker = Worker::new(assignment);
-    let again = match worker.work() {
+    let exit = worker.work();
+    worker.corpora.end();
+    let again = match exit {
         Exit::Failed => return,
         Exit::Again(time) => Some(time),
         Exit::Done => None,
@@ -148,7 +150,8 @@ impl Worker {
             owner_code_timeout::take_notes(|change| over_the_limit(&here, change));
             self.repair(&here);
             let round = self.corpora.round(&here);
-            if asked_to_leave() {
+            // What is under way is ended first. Another database does not wait for it: one more worker is started there.
+            if asked_to_leave() && self.corpora.under_way().is_none() {
                 return match round {
                     RoundOutcome { worked: true, .. } => Exit::Again(Duration::ZERO),
                     RoundOutcome { waiting: true, .. } => Exit::Again(COME_BACK_SOON),
@@ -161,6 +164,10 @@ impl Worker {
                 if round.full {
                     wake::notify(Message::NeedsSecondWorker);
                 }
+                continue;
+            }
+            if round.progressed {
+                self.worked_at = Instant::now();
                 continue;
             }
             if !round.waiting && self.worked_at.elapsed() > IDLE {
@@ -199,7 +206,10 @@ impl Worker {
             _ => POLL,
         };
         report_statistics(timeout > GATHER);
-        session::sleep(timeout);
+        match self.corpora.under_way() {
+            Some(what) => session::sleep_showing(&what, timeout),
+            None => session::sleep(timeout),
+        }
     }
 
     /// Checks whether the database can be written, and which corpora to skip. Returns why the worker has to exit, if it

@@ -3,8 +3,9 @@
 //!
 //! What is left out stays NULL, and a search has the model score those chunks: it ranks alike, and takes longer.
 
-use super::document::{Document, LeaseExtension, NewChunk, unknown};
-use super::{Failure, Job};
+use super::Job;
+use super::document::{Document, NewChunk, unknown};
+use super::slice::{Failure, SliceState};
 use crate::engine_client;
 use crate::engine_client::batch;
 use socle_core::model::ModelSpec;
@@ -22,7 +23,12 @@ const PART: usize = 16;
 pub type TokenVectors = HashMap<[u8; 32], Vec<u8>>;
 
 /// Computes the token vectors of every text that has none yet, once. None where the corpus stores none.
-pub fn compute(job: &Job, documents: &[Document], known: &HashSet<Vec<u8>>) -> Result<TokenVectors, Failure> {
+pub async fn compute(
+    job: &Job,
+    state: &SliceState,
+    documents: &[Document],
+    known: &HashSet<Vec<u8>>,
+) -> Result<TokenVectors, Failure> {
     let mut vectors = TokenVectors::new();
     let Some(model) = &job.token_model else { return Ok(vectors) };
     let chunks = unknown(documents, known);
@@ -30,15 +36,14 @@ pub fn compute(job: &Job, documents: &[Document], known: &HashSet<Vec<u8>>) -> R
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     let requests = batch::split(model, &texts);
     let mut culprit = None;
-    let mut lease = LeaseExtension::begin(job, documents);
     let mut room = MAX_BYTES;
     // In parts, so that no more is asked for than there is room for.
     for part in requests.chunks(PART) {
         if room == 0 {
             break;
         }
-        let request = |number: usize| ask(model, &texts[part[number].clone()]);
-        engine_client::exchange(part.len(), &request, &mut |number, mut answers| {
+        let request = |number: usize| Ok(Some(ask(model, &texts[part[number].clone()])));
+        let mut answered = |number: usize, mut answers: Vec<Response>| {
             match answers.pop() {
                 Some(Response::TokenVectors(found)) if found.len() == part[number].len() => {
                     room = room.saturating_sub(found.iter().map(Vec::len).sum());
@@ -51,10 +56,9 @@ pub fn compute(job: &Job, documents: &[Document], known: &HashSet<Vec<u8>>) -> R
                 }
                 _ => return Err(engine_client::unexpected()),
             }
-            lease.extend_if_due();
             Ok(())
-        })
-        .map_err(|error| match culprit {
+        };
+        state.exchange(part.len(), &request, &mut answered).await.map_err(|error| match culprit {
             Some(job_id) => Failure::of(job_id, "embed", error),
             None => Failure::new("embed", error),
         })?;

@@ -116,6 +116,12 @@ pub fn show(what: &str) {
     worker_process::show_activity(&what);
 }
 
+/// Waits for work, while the engine does what this worker shows.
+pub fn sleep_showing(what: &str, timeout: Duration) {
+    show(what);
+    wait::wait_for_work(timeout);
+}
+
 /// Waits for work, shown as idle.
 pub fn sleep(timeout: Duration) {
     worker_process::show_idle();

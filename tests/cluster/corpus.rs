@@ -5,6 +5,7 @@ mod capture;
 mod create;
 mod definition;
 mod dump;
+mod failed_swap;
 mod fault;
 mod hostile_owner;
 mod index;

@@ -3,6 +3,7 @@
 mod corpus;
 mod extract;
 mod import;
+mod long;
 mod object;
 mod ocr;
 mod ocr_limit;

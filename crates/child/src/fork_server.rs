@@ -25,8 +25,8 @@ const SPAWN_REQUEST_BYTES: usize = 16;
 pub const EXIT_BYTES: usize = 5;
 
 /// Reader processes that run at the same time; further spawn requests wait in the socket. At least the number of worker
-/// threads of the two document lanes of the engine (`lane::MAX_DOCUMENT_WORKERS`).
-const MAX_READERS: usize = 64;
+/// threads of the two document lanes of the engine (`lane::MAX_DOCUMENTS`, each four times).
+const MAX_READERS: usize = 256;
 
 /// Added to the timeout of poll(2), so that the deadline has passed when it returns.
 const TICK: Duration = Duration::from_millis(1);

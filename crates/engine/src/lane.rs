@@ -1,11 +1,14 @@
 //! The lanes: classes of requests, each with a queue and worker threads of its own, so that one never waits for another.
 
-/// Smallest number of workers of a document lane: two documents that take as long as they may are not to stop all others.
-const MIN_DOCUMENT_WORKERS: usize = 4;
+/// Smallest such number: two documents that take as long as they may are not to stop all others.
+const MIN_DOCUMENTS: usize = 4;
 
-/// Largest number of workers of a document lane. There are two such lanes; the fork server runs as many readers as both
-/// have workers (`MAX_READERS` of the fork server).
-const MAX_DOCUMENT_WORKERS: usize = 32;
+/// Largest number of documents that a document lane reads at once. There are two such lanes; the fork server runs as many
+/// readers as both may have (`MAX_READERS` of the fork server).
+const MAX_DOCUMENTS: usize = 32;
+
+/// For each of them, documents whose pictures are recognised beside them: more than two sync workers have under way.
+pub const RECOGNIZED_DOCUMENTS: usize = 3;
 
 /// Which workers serve a request.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -27,12 +30,19 @@ impl Lane {
     pub const ALL: [Self; 5] = [Self::Interactive, Self::Bulk, Self::Keyword, Self::Document, Self::BulkDocument];
 
     /// Number of workers of this lane when `threads` compute. The document lanes have more, because their workers do not
-    /// compute but wait for reader processes, which run at low priority.
+    /// compute but wait: a quarter of them for reader processes, which run at low priority, the others for pictures.
     pub fn workers(self, threads: usize) -> usize {
-        match self {
-            Self::Document | Self::BulkDocument => (2 * threads).clamp(MIN_DOCUMENT_WORKERS, MAX_DOCUMENT_WORKERS),
-            _ => threads,
-        }
+        if self.reads_documents() { (1 + RECOGNIZED_DOCUMENTS) * Self::documents(threads) } else { threads }
+    }
+
+    /// Whether the workers of this lane read documents.
+    pub fn reads_documents(self) -> bool {
+        matches!(self, Self::Document | Self::BulkDocument)
+    }
+
+    /// Number of documents that a document lane reads at once, apart from those whose pictures are recognised.
+    pub fn documents(threads: usize) -> usize {
+        (2 * threads).clamp(MIN_DOCUMENTS, MAX_DOCUMENTS)
     }
 
     /// Name of the threads of its workers.

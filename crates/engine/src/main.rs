@@ -12,6 +12,7 @@ use socle_core::protocol::{
 };
 use socle_engine::document::{ForkServer, PageCache};
 use socle_engine::keyword::cache::SegmentCache;
+use socle_engine::lane::Lane;
 use socle_engine::model::runtime::Runtime;
 use socle_engine::model::store::{EVICTION_TIMEOUT, ModelStore};
 use socle_engine::old_supervisor;
@@ -82,7 +83,7 @@ fn serve() -> Result<(), Box<dyn Error>> {
     let pages = Arc::new(PageCache::new(&keyword_directory));
     let resources = Resources { store, keyword, pages, fork_server };
     let batch_tokens = settings.batch_tokens as usize;
-    let scheduler = Arc::new(Scheduler::new(batch_tokens));
+    let scheduler = Arc::new(Scheduler::new(batch_tokens, Lane::documents(threads)));
     worker::start(&scheduler, &resources, &responses, &statistics, threads)?;
     let server = Server {
         poll,

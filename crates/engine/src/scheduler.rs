@@ -4,10 +4,13 @@
 //! before it runs batches, as long as the connection has few tokens queued: batches of similar length need texts to
 //! choose from.
 //!
+//! A document whose pictures are recognised may take minutes, and its worker only waits: it does not count among those that
+//! its lane reads at once, so that others are read meanwhile.
+//!
 //! A suspect request, one during which an engine crashed, is served while no other task runs.
 
 use crate::batch_queue::{BatchQueue, Budget};
-use crate::lane::Lane;
+use crate::lane::{Lane, RECOGNIZED_DOCUMENTS};
 use crate::pending_response::QueuedText;
 use crate::picture::{LineTask, PictureTask};
 use crate::request::Request;
@@ -22,6 +25,10 @@ use std::time::Duration;
 /// default size to choose similar lengths from.
 const MAX_QUEUED_TOKENS: usize = 16 << 10;
 
+/// Documents of one connection whose pictures are recognised at once: enough to have the next one read while the pictures of
+/// the first are recognised.
+const MAX_RECOGNIZED: usize = 2;
+
 /// Time without any work after which the memory that bulk work has left free is given back.
 const IDLE: Duration = Duration::from_secs(2);
 
@@ -32,6 +39,8 @@ pub struct Scheduler {
     wake: [Condvar; Lane::ALL.len()],
     /// Most tokens of a batch, padding included.
     batch_tokens: usize,
+    /// See [`Lane::documents`].
+    documents: usize,
     /// Number of the next run.
     next_run: std::sync::atomic::AtomicU64,
 }
@@ -45,8 +54,9 @@ struct State {
     pictures: RequestTurns<PictureTask>,
     /// Lines that are to be read.
     lines: RequestTurns<LineTask>,
-    /// The next worker of the bulk lane looks for texts before it looks for pictures.
-    texts_first: bool,
+    /// Time that workers of the bulk lane have spent on texts, and on pictures, while there was both.
+    text_time: Duration,
+    picture_time: Duration,
     /// Tasks that workers have.
     busy: usize,
     /// Bulk work was done since memory was given back.
@@ -63,6 +73,10 @@ struct Queues {
     requests: RoundRobin<Arc<Request>>,
     /// Tokenized texts by the digest of their model.
     batches: BatchQueue<Arc<str>, QueuedText>,
+    /// Tasks that workers have, but for documents whose pictures are recognised.
+    busy: usize,
+    /// Number of documents whose pictures are recognised, by connection.
+    recognized: HashMap<u64, usize>,
 }
 
 /// A unit of work.
@@ -93,10 +107,55 @@ impl Drop for RunGuard<'_> {
     }
 }
 
+/// Says that pictures of a document are recognised, until it is dropped.
+#[must_use]
+pub struct RecognitionGuard<'a> {
+    scheduler: &'a Scheduler,
+    lane: Lane,
+    connection: u64,
+}
+
+impl Drop for RecognitionGuard<'_> {
+    fn drop(&mut self) {
+        let mut state = self.scheduler.lock();
+        let queues = &mut state.lanes[self.lane as usize];
+        queues.busy += 1;
+        if let Some(count) = queues.recognized.get_mut(&self.connection) {
+            *count -= 1;
+            if *count == 0 {
+                queues.recognized.remove(&self.connection);
+            }
+        }
+        self.scheduler.wake[self.lane as usize].notify_one();
+    }
+}
+
 impl Scheduler {
-    /// A scheduler without requests. `batch_tokens` is the most tokens of a batch, padding included.
-    pub fn new(batch_tokens: usize) -> Self {
-        Self { state: Mutex::default(), wake: Default::default(), batch_tokens, next_run: Default::default() }
+    /// A scheduler without requests. `batch_tokens` is the most tokens of a batch, padding included; `documents`: see
+    /// [`Lane::documents`].
+    pub fn new(batch_tokens: usize, documents: usize) -> Self {
+        Self {
+            state: Mutex::default(),
+            wake: Default::default(),
+            batch_tokens,
+            documents,
+            next_run: Default::default(),
+        }
+    }
+
+    /// To be called when the first picture of a document is recognised: its worker waits from now on, and another one may
+    /// read the next document. None if that is so for as many documents as it may be.
+    pub fn begin_recognition(&self, request: &Request) -> Option<RecognitionGuard<'_>> {
+        let (lane, connection) = (request.job.lane(), request.connection);
+        let mut state = self.lock();
+        let queues = &mut state.lanes[lane as usize];
+        if queues.recognized.values().sum::<usize>() >= RECOGNIZED_DOCUMENTS * self.documents {
+            return None;
+        }
+        queues.busy -= 1;
+        *queues.recognized.entry(connection).or_default() += 1;
+        self.wake[lane as usize].notify_one();
+        Some(RecognitionGuard { scheduler: self, lane, connection })
     }
 
     /// Queues a request.
@@ -165,6 +224,7 @@ impl Scheduler {
         loop {
             if let Some(task) = self.next_now(&mut state, lane) {
                 state.busy += 1;
+                state.lanes[lane as usize].busy += 1;
                 state.has_free_memory |= lane == Lane::Bulk;
                 return task;
             }
@@ -199,27 +259,48 @@ impl Scheduler {
         if lane != Lane::Bulk {
             return self.next_text(state, lane);
         }
-        // In turns, so that neither a corpus of texts nor one of scans waits for the other.
-        state.texts_first = !state.texts_first;
-        if state.texts_first {
-            self.next_text(state, lane).or_else(|| next_picture(state))
-        } else {
-            next_picture(state).or_else(|| self.next_text(state, lane))
+        // Each has half of the time, so that neither a corpus of texts nor one of scans waits for the other.
+        let texts_first = state.text_time <= state.picture_time;
+        let first = if texts_first { self.next_text(state, lane) } else { next_picture(state) };
+        if first.is_some() {
+            return first;
         }
+        // What was not there has no claim to the time that the other had meanwhile.
+        let time = state.text_time.max(state.picture_time);
+        (state.text_time, state.picture_time) = (time, time);
+        if texts_first { next_picture(state) } else { self.next_text(state, lane) }
     }
 
     fn next_text(&self, state: &mut State, lane: Lane) -> Option<Task> {
-        let Queues { requests, batches } = &mut state.lanes[lane as usize];
+        let Queues { requests, batches, busy, recognized } = &mut state.lanes[lane as usize];
+        if lane.reads_documents() {
+            if *busy >= self.documents {
+                return None;
+            }
+            let next =
+                requests.take(|connection| recognized.get(&connection).is_none_or(|count| *count < MAX_RECOGNIZED));
+            return next.map(Task::Request);
+        }
         if let Some(request) = requests.take(|connection| batches.tokens_of(connection) < MAX_QUEUED_TOKENS) {
             return Some(Task::Request(request));
         }
         batches.take(|item| self.budget(item)).map(Task::Batch)
     }
 
-    /// To be called at the end of each task that [`Self::next`] has returned.
-    pub fn finished(&self) {
+    /// To be called at the end of each task that [`Self::next`] has returned for this lane, with the time that it took;
+    /// `is_picture`: it was a picture or a line of one.
+    pub fn finished(&self, lane: Lane, is_picture: bool, time: Duration) {
         let mut state = self.lock();
+        if is_picture {
+            state.picture_time += time;
+        } else if lane == Lane::Bulk {
+            state.text_time += time;
+        }
         state.busy -= 1;
+        state.lanes[lane as usize].busy -= 1;
+        if lane.reads_documents() {
+            self.wake[lane as usize].notify_one();
+        }
         if state.exclusive || !state.suspects.is_empty() {
             state.exclusive = false;
             self.wake_all();
@@ -266,6 +347,8 @@ mod tests {
     use socle_core::document::ExtractLimits;
     use socle_core::model::{ModelFile, ModelKind, ModelSpec, Pooling, Similarity};
     use socle_ocr::{Channels, Picture};
+
+    const TIME: Duration = Duration::from_secs(1);
 
     fn document(connection: u64, suspect: bool) -> Arc<Request> {
         document_of(connection, 1, suspect)
@@ -315,21 +398,73 @@ mod tests {
 
     #[test]
     fn pictures_of_a_document_are_read_while_a_suspect_request_waits_for_its_end() {
-        let scheduler = Scheduler::new(1024);
+        let scheduler = Scheduler::new(1024, 2);
         scheduler.submit(document(1, false));
         let Task::Request(reading) = scheduler.next(Lane::Document) else { panic!("no document") };
         scheduler.submit(document(2, true));
         scheduler.submit_picture(picture(&reading));
         assert!(matches!(scheduler.next(Lane::Bulk), Task::Picture(_)));
-        scheduler.finished();
+        scheduler.finished(Lane::Bulk, true, TIME);
         assert!(scheduler.next_now(&mut scheduler.lock(), Lane::Document).is_none());
-        scheduler.finished();
+        scheduler.finished(Lane::Document, false, TIME);
         assert!(matches!(scheduler.next(Lane::Keyword), Task::Isolated(_)));
     }
 
     #[test]
+    fn texts_and_pictures_have_half_of_the_time_each_and_nothing_for_the_time_before_they_came() {
+        let scheduler = Scheduler::new(1024, 2);
+        let request = document(1, false);
+        let chunk = || {
+            let job = Job::CountTokens { model: model(), content: String::new() };
+            Arc::new(Request::new(2, 1, false, 0, job))
+        };
+        let text = || scheduler.lock().lanes[Lane::Bulk as usize].requests.push(2, chunk());
+        let next = |milliseconds: u64| {
+            let is_picture = matches!(scheduler.next(Lane::Bulk), Task::Picture(_));
+            scheduler.finished(Lane::Bulk, is_picture, Duration::from_millis(milliseconds));
+            is_picture
+        };
+        (0..4).for_each(|_| scheduler.submit_picture(picture(&request)));
+        assert!(next(1_000) && next(1_000));
+        (0..5).for_each(|_| text());
+        let order: Vec<bool> = [400, 400, 1_000, 400, 400, 400].into_iter().map(next).collect();
+        assert_eq!(order, [false, false, false, true, true, false].map(|picture| picture));
+    }
+
+    #[test]
+    fn a_document_whose_pictures_are_recognised_makes_room_for_others_but_not_for_many_of_its_connection() {
+        let scheduler = Scheduler::new(1024, 2);
+        for (connection, id) in [(1, 1), (1, 2), (1, 3), (1, 4), (2, 1)] {
+            scheduler.submit(document_of(connection, id, false));
+        }
+        let next = || match scheduler.next_now(&mut scheduler.lock(), Lane::Document) {
+            Some(Task::Request(request)) => {
+                let mut state = scheduler.lock();
+                state.busy += 1;
+                state.lanes[Lane::Document as usize].busy += 1;
+                Some(request)
+            }
+            _ => None,
+        };
+        let number = |request: &Request| (request.connection, request.id);
+        let (first, other) = (next().unwrap(), next().unwrap());
+        assert_eq!([number(&first), number(&other)], [(1, 1), (2, 1)]);
+        assert!(next().is_none(), "two are being read");
+        let waits = scheduler.begin_recognition(&first).unwrap();
+        let second = next().unwrap();
+        let waits_too = scheduler.begin_recognition(&second).unwrap();
+        assert_eq!(number(&second), (1, 2));
+        assert!(next().is_none(), "two documents of the connection wait for their pictures");
+        drop(waits);
+        assert!(next().is_none(), "it is read to its end beside the other");
+        scheduler.finished(Lane::Document, false, TIME);
+        assert_eq!(number(&next().unwrap()), (1, 3));
+        drop(waits_too);
+    }
+
+    #[test]
     fn pictures_of_documents_take_turns_within_a_connection_and_connections_do() {
-        let scheduler = Scheduler::new(1024);
+        let scheduler = Scheduler::new(1024, 2);
         let (many, one, other) = (document_of(1, 1, false), document_of(1, 2, false), document_of(2, 1, false));
         for request in [&many, &many, &many, &many, &one, &other] {
             scheduler.submit_picture(picture(request));
@@ -346,7 +481,7 @@ mod tests {
 
     #[test]
     fn pictures_of_a_connection_that_is_closed_are_forgotten() {
-        let scheduler = Scheduler::new(1024);
+        let scheduler = Scheduler::new(1024, 2);
         let (closed, other) = (document(1, false), document(2, false));
         scheduler.submit_picture(picture(&closed));
         scheduler.submit_picture(picture(&other));

@@ -28,7 +28,7 @@ use socle_core::{Error, Kind, Result};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Stack of a worker thread in bytes; the regular expressions of tokenizers are matched recursively.
 const STACK_BYTES: usize = 8 << 20;
@@ -108,7 +108,10 @@ impl Worker {
     /// Processes tasks of a lane until the process ends.
     fn work(&self, lane: Lane) {
         loop {
-            match self.scheduler.next(lane) {
+            let task = self.scheduler.next(lane);
+            let is_picture = matches!(task, Task::Picture(_) | Task::Line(_));
+            let begun = Instant::now();
+            match task {
                 Task::Request(request) => {
                     let items = self.prepare(&request);
                     self.scheduler.submit_items(request.job.lane(), items);
@@ -118,7 +121,7 @@ impl Worker {
                 Task::Line(line) => self.read_line(&line),
                 Task::Isolated(request) => self.run_isolated(&request),
             }
-            self.scheduler.finished();
+            self.scheduler.finished(lane, is_picture, begun.elapsed());
         }
     }
 

@@ -220,7 +220,7 @@ fn a_run_that_begins_after_its_requests_were_cancelled_ends_at_once() {
         pages: Arc::new(PageCache::new(&models.0)),
         fork_server: Arc::new(ForkServer::start().unwrap()),
     };
-    let scheduler = Arc::new(Scheduler::new(1024));
+    let scheduler = Arc::new(Scheduler::new(1024, 4));
     worker::start(&scheduler, &resources, &responses, &statistics, 1).unwrap();
     let request = || {
         let job = Job::CountTokens { model: Arc::new(spec.clone()), content: String::new() };

@@ -7,31 +7,35 @@ use socle_tests::{Cluster, error_of};
 const PDF: &[u8] = include_bytes!("files/harbour.pdf");
 const PNG: &[u8] = include_bytes!("files/harbour.png");
 
-/// A TIFF of so many pages, each the same 1,654 by 2,339 points of noise, which take the model nearly a second.
-fn noise(pages: u32) -> Vec<u8> {
+/// A TIFF of so many pages, at most 500, of about 1,654 by 2,339 points of noise, which take the model nearly a second each; no
+/// two pages are the same, nor are those of two seeds.
+pub fn noise(pages: u32, seed: u64) -> Vec<u8> {
     const WIDTH: u32 = 1_654;
     const HEIGHT: u32 = 2_339;
     const HEAD: u32 = 8;
     let mut file = b"II*\0".to_vec();
     file.extend((HEAD + WIDTH * HEIGHT).to_le_bytes());
-    let mut state = 7_u64;
+    let mut state = seed;
     file.extend((0..WIDTH * HEIGHT).map(|_| {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (state >> 56) as u8
     }));
     // Width, height, bits, no compression, black is zero, strip, samples, rows of the strip, its length.
-    let entries: [(u16, u32); 9] = [
-        (256, WIDTH),
-        (257, HEIGHT),
-        (258, 8),
-        (259, 1),
-        (262, 1),
-        (273, HEAD),
-        (277, 1),
-        (278, HEIGHT),
-        (279, WIDTH * HEIGHT),
-    ];
+    let entries = |height: u32| -> [(u16, u32); 9] {
+        [
+            (256, WIDTH),
+            (257, height),
+            (258, 8),
+            (259, 1),
+            (262, 1),
+            (273, HEAD),
+            (277, 1),
+            (278, height),
+            (279, WIDTH * height),
+        ]
+    };
     for page in 1..=pages {
+        let entries = entries(HEIGHT - page);
         file.extend((entries.len() as u16).to_le_bytes());
         for (tag, number) in entries {
             file.extend(tag.to_le_bytes());
@@ -51,7 +55,7 @@ fn a_document_whose_pictures_take_too_long_fails_alone_and_each_time() {
     let cluster = Cluster::with_models("socle.ocr_timeout = 20");
     let mut client = session(&cluster);
     client.batch_execute("CREATE TABLE scan (id int PRIMARY KEY, bytes bytea)").unwrap();
-    client.execute("INSERT INTO scan VALUES (1, $1), (2, $2)", &[&noise(100), &PNG]).unwrap();
+    client.execute("INSERT INTO scan VALUES (1, $1), (2, $2)", &[&noise(100, 7), &PNG]).unwrap();
     client
         .batch_execute(
             "SELECT socle.create_corpus('scans', source => 'scan', document => 'bytes', model => 'minilm', max_attempts => 2)",

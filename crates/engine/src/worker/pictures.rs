@@ -4,6 +4,7 @@ use super::{Worker, internal_error};
 use crate::document::{CachedPictures, Done, File, PictureRoom, Pictures, Recognition, recognized_languages};
 use crate::picture::{LineTask, PageInWork, PictureTask};
 use crate::request::Request;
+use crate::scheduler::RecognitionGuard;
 use rustix::time::{ClockId, clock_gettime};
 use socle_child::panic_message;
 use socle_core::Result;
@@ -11,6 +12,7 @@ use socle_core::document::Ocr;
 use socle_core::model::ModelSpec;
 use socle_core::protocol::Response;
 use socle_ocr::{LineWord, Page, Picture, Recognized};
+use std::cell::OnceCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +22,8 @@ struct PicturesOf<'a> {
     worker: &'a Worker,
     request: Arc<Request>,
     model: Arc<ModelSpec>,
+    /// Since its first picture that is recognised, if there is room.
+    guard: OnceCell<Option<RecognitionGuard<'a>>>,
 }
 
 impl Pictures for PicturesOf<'_> {
@@ -30,6 +34,7 @@ impl Pictures for PicturesOf<'_> {
             let (result, time) = timed(&request, || self.worker.recognize(&request, &model, picture));
             done(result, time);
         } else {
+            self.guard.get_or_init(|| self.worker.scheduler.begin_recognition(&request));
             self.worker.scheduler.submit_picture(PictureTask { request, model, picture, room, done });
         }
     }
@@ -38,8 +43,10 @@ impl Pictures for PicturesOf<'_> {
 impl Worker {
     /// Answers with the text of a document, whose pictures are read if the request names a model.
     pub(super) fn answer_document(&self, request: &Arc<Request>, file: File<'_>, ocr: Option<&Ocr>) -> Result<()> {
-        let of_document =
-            |ocr: &Ocr| PicturesOf { worker: self, request: request.clone(), model: Arc::new(ocr.model.clone()) };
+        let of_document = |ocr: &Ocr| {
+            let model = Arc::new(ocr.model.clone());
+            PicturesOf { worker: self, request: request.clone(), model, guard: OnceCell::new() }
+        };
         let pictures = ocr.map(of_document);
         let pictures = ocr.zip(pictures.as_ref()).map(|(ocr, pictures)| CachedPictures {
             pictures,

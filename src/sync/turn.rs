@@ -1,0 +1,256 @@
+//! A turn of a corpus: goes on with what is under way, and processes claimed documents slice by slice. A slice that the
+//! engine takes long for stays under way, so that no corpus waits for the documents of another.
+
+use super::Job;
+use super::batch_size::BatchSize;
+use super::claim::{self, Claim};
+use super::corpora::CorpusRef;
+use super::document;
+use super::main_loop;
+use super::slice::{Failure, Slice};
+use crate::catalog::CorpusSpec;
+use crate::pg::{wait, worker_process};
+use crate::vector_index;
+use crate::worker::transaction::{WorkerError, transaction};
+use pgrx::Uuid;
+use std::rc::Rc;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+/// Most slices that a worker has under way: their files, and what is extracted from them, take memory.
+const MAX_UNDER_WAY: usize = 3;
+
+/// Most of them that have been for longer than [`TRIAL`]. Documents beyond that are put off, so that others have a chance to be
+/// done within that time: while the engine reads scans, even a short one takes some seconds.
+const MAX_LONG: usize = 2;
+const TRIAL: Duration = Duration::from_secs(10);
+
+/// Seconds after which documents that are put off are claimed again. Pages that were recognised by then are not recognised
+/// again.
+const PUT_OFF_SECONDS: f64 = 30.0;
+
+/// How long a slice is waited for at first, and each time later: other corpora have their turns in between.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+const LATER_WAIT: Duration = Duration::from_millis(100);
+
+/// Attempts to hand changes back, and the pause between them.
+const GIVE_BACK_ATTEMPTS: usize = 50;
+const GIVE_BACK_PAUSE: Duration = Duration::from_millis(200);
+
+/// Slices that the engine works on while other corpora have their turns.
+#[derive(Default)]
+pub struct UnderWay {
+    slices: Vec<Slice>,
+    has_progressed: bool,
+}
+
+impl UnderWay {
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.slices.is_empty()
+    }
+
+    /// What they are, for `pg_stat_activity`.
+    pub fn describe(&self) -> Option<String> {
+        let of = |slice: &Slice| format!("{} of corpus {}", slice.claims().len(), slice.job.corpus.name);
+        let all: Vec<String> = self.slices.iter().map(of).collect();
+        (!all.is_empty()).then(|| format!("long documents under way: {}", all.join(", ")))
+    }
+
+    /// Whether there is one of the corpus with this change log.
+    pub fn has_of(&self, change: u32) -> bool {
+        self.slices.iter().any(|slice| slice.is_of(change))
+    }
+
+    /// Whether documents of a corpus may be claimed. Those after long ones of the same corpus wait, unless there is room for
+    /// another long one.
+    pub fn may_claim(&self, change: u32) -> bool {
+        let has_room = if self.has_of(change) { MAX_LONG } else { MAX_UNDER_WAY };
+        self.slices.len() < has_room && (self.is_empty() || !worker_process::asked_to_leave())
+    }
+
+    /// Whether the engine has answered one of them since this was asked last.
+    pub fn take_progress(&mut self) -> bool {
+        std::mem::take(&mut self.has_progressed)
+    }
+
+    /// Ends the slices of corpora that are not `here`, such as paused and dropped ones, and hands their documents back.
+    pub fn end_others(&mut self, here: &[CorpusRef]) {
+        let is_gone = |slice: &mut Slice| !here.iter().any(|corpus| slice.is_of(corpus.change));
+        self.slices.extract_if(.., is_gone).for_each(give_back_slice);
+    }
+
+    /// Ends the slices of the corpus of this name, and hands its documents back.
+    pub fn end_of(&mut self, name: &str) {
+        self.slices.extract_if(.., |slice| slice.job.corpus.name == name).for_each(give_back_slice);
+    }
+
+    /// Goes on with the slices of a corpus. Returns whether one has ended.
+    pub fn go_on(&mut self, change: u32) -> Result<bool, WorkerError> {
+        let mut has_ended = false;
+        let (own, others) = std::mem::take(&mut self.slices).into_iter().partition(|slice: &Slice| slice.is_of(change));
+        self.slices = others;
+        let mut own: Vec<Slice> = own;
+        while let Some(mut slice) = own.pop() {
+            // A table that is locked is looked at later. What else there is to say, the next attempt says.
+            if !slice.is_wanted().unwrap_or_else(|trouble| trouble.is_a_lock()) {
+                give_back_slice(slice);
+                has_ended = true;
+                continue;
+            }
+            let failure = match slice.go_on(LATER_WAIT) {
+                Poll::Pending => {
+                    self.has_progressed |= slice.has_progressed();
+                    let is_older = |other: &&Slice| other.begun < slice.begun;
+                    let older = self.slices.iter().chain(&own).filter(is_older).count();
+                    if slice.begun.elapsed() > TRIAL && older >= MAX_LONG {
+                        put_off(slice);
+                    } else {
+                        self.slices.push(slice);
+                    }
+                    continue;
+                }
+                Poll::Ready(Ok(())) => None,
+                Poll::Ready(Err(failure)) => Some(failure),
+            };
+            has_ended = true;
+            let Some(failure) = failure else { continue };
+            match settle(&slice.job, slice.claims(), &failure) {
+                Ok(again) => {
+                    self.slices.extend(again.into_iter().map(|claims| Slice::begin(slice.job.clone(), claims)))
+                }
+                Err(trouble) => {
+                    give_back_slice(slice);
+                    self.slices.extend(own);
+                    return Err(trouble);
+                }
+            }
+        }
+        Ok(has_ended)
+    }
+
+    /// Those of the claims that belong to no slice.
+    pub fn without(&self, lease: Uuid, claims: &[Claim]) -> Vec<Claim> {
+        let kept: Vec<i64> = self
+            .slices
+            .iter()
+            .filter(|slice| slice.job.lease == lease)
+            .flat_map(|slice| slice.claims().into_iter().map(|claim| claim.job_id))
+            .collect();
+        claims.iter().filter(|claim| !kept.contains(&claim.job_id)).cloned().collect()
+    }
+}
+
+/// Processes claimed documents in slices, and returns those that its time was too short for. On an error, the caller
+/// has to hand back what is neither done nor under way.
+pub fn work_on(
+    job: &Rc<Job>,
+    claims: Vec<Claim>,
+    batch_size: &mut BatchSize,
+    under_way: &mut UnderWay,
+) -> Result<Vec<Claim>, WorkerError> {
+    let turn = batch_size.begin_turn(claims.len());
+    let mut slices = sliced(job, claims, batch_size.bytes())?;
+    let all = slices.len() - usize::from(!slices.is_empty());
+    // A stack: the halves of a slice that failed come next.
+    while let Some(claims) = slices.pop() {
+        let rest: Vec<Claim> = slices.iter().flatten().cloned().collect();
+        // A turn processes at least its first slice, so that each makes progress.
+        if turn.is_over() && slices.len() < all {
+            return Ok(rest.into_iter().chain(claims).collect());
+        }
+        if !rest.is_empty() && main_loop::extension_is_due() {
+            claim::extend(&job.corpus, job.lease, &rest)?;
+        }
+        if let ("filling", Some(change)) = (job.corpus.progress.state.as_str(), job.corpus.tables.change) {
+            vector_index::make_way(change.into());
+        }
+        let begun = Instant::now();
+        let mut slice = Slice::begin(job.clone(), claims);
+        match slice.go_on(FIRST_WAIT) {
+            Poll::Ready(Ok(())) => batch_size.slice(begun.elapsed()),
+            Poll::Ready(Err(failure)) => slices.extend(settle(job, slice.claims(), &failure)?),
+            Poll::Pending => {
+                under_way.slices.push(slice);
+                return Ok(rest);
+            }
+        }
+    }
+    batch_size.end_turn(&turn);
+    Ok(Vec::new())
+}
+
+/// The documents in slices of about so many bytes, the first one last.
+fn sliced(job: &Job, claims: Vec<Claim>, max_bytes: u64) -> Result<Vec<Vec<Claim>>, WorkerError> {
+    let sizes = document::sizes(job, &claims)?;
+    let mut slices: Vec<Vec<Claim>> = Vec::new();
+    let mut bytes = 0;
+    for (claim, size) in claims.into_iter().zip(sizes) {
+        bytes += size;
+        match slices.last_mut() {
+            Some(slice) if bytes <= max_bytes => slice.push(claim),
+            _ => {
+                bytes = size;
+                slices.push(vec![claim]);
+            }
+        }
+    }
+    slices.reverse();
+    Ok(slices)
+}
+
+/// Records the failure of the document that is to blame. Returns the others to be tried again; if it is not known which is to
+/// blame, in halves, the first one last.
+fn settle(job: &Job, claims: Vec<Claim>, failure: &Failure) -> Result<Vec<Vec<Claim>>, WorkerError> {
+    if failure.trouble.is_of_the_corpus() {
+        return Err(failure.trouble.clone());
+    }
+    let (guilty, innocent): (Vec<Claim>, Vec<Claim>) =
+        claims.into_iter().partition(|claim| failure.job_id == Some(claim.job_id));
+    match (guilty.as_slice(), innocent.as_slice()) {
+        ([claim], _) | ([], [claim]) => {
+            claim::fail(&job.corpus, job.lease, claim, failure.step, &failure.trouble)?;
+            Ok(if guilty.is_empty() || innocent.is_empty() { Vec::new() } else { vec![innocent] })
+        }
+        _ => {
+            let (first, second) = innocent.split_at(innocent.len() / 2);
+            Ok([second, first].into_iter().filter(|half| !half.is_empty()).map(<[Claim]>::to_vec).collect())
+        }
+    }
+}
+
+fn give_back_slice(slice: Slice) {
+    let (name, lease, claims) = stopped(slice);
+    give_back(&name, lease, &claims);
+}
+
+fn put_off(slice: Slice) {
+    let (name, lease, claims) = stopped(slice);
+    hand_back(&name, |corpus| claim::put_off(corpus, lease, &claims, PUT_OFF_SECONDS));
+}
+
+/// What is left of a slice that the engine no longer works for.
+fn stopped(slice: Slice) -> (String, Uuid, Vec<Claim>) {
+    (slice.job.corpus.name.clone(), slice.job.lease, slice.claims())
+}
+
+/// Hands changes back, under the current names of the tables of the corpus; if even that fails, their lease expires.
+pub fn give_back(name: &str, lease: Uuid, claims: &[Claim]) {
+    hand_back(name, |corpus| claim::release(corpus, lease, claims));
+}
+
+fn hand_back(name: &str, release: impl Fn(&CorpusSpec) -> Result<(), WorkerError>) {
+    let attempt = || -> Result<(), WorkerError> {
+        let Some(corpus) = transaction(|| Ok(CorpusSpec::try_find(name)?))? else { return Ok(()) };
+        let (Some(_), Some(_)) = (corpus.tables.chunk, corpus.tables.change) else { return Ok(()) };
+        release(&corpus)
+    };
+    for _ in 0..GIVE_BACK_ATTEMPTS {
+        match attempt() {
+            Ok(()) => return,
+            // Locked by a user, or renamed since.
+            Err(trouble) if trouble.is_a_lock() || trouble.is_permanent() => wait::wait_for_time(GIVE_BACK_PAUSE),
+            Err(trouble) => return pgrx::log!("socle sync: corpus \"{name}\": {}", trouble.message),
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Documents that take minutes: other documents do not wait for them, and nobody works on what is no longer wanted.
+
+use super::ocr::session;
+use super::ocr_limit::noise;
+use super::value;
+use postgres::Client;
+use socle_tests::{Cluster, eventually};
+
+/// Pages of a scan that no machine recognises while a test runs.
+const PAGES: u32 = 500;
+
+/// A cluster with a corpus of so many scans, all that can be under way at once of which are.
+fn with_scans(count: i32) -> (Cluster, Client) {
+    let cluster = Cluster::with_models("socle.ocr_timeout = 0\nsocle.sync_workers = 2");
+    let mut client = session(&cluster);
+    client
+        .batch_execute(
+            "CREATE TABLE scan (id int PRIMARY KEY, bytes bytea);
+             SELECT socle.create_corpus('scans', source => 'scan', document => 'bytes', model => 'minilm')",
+        )
+        .unwrap();
+    for id in 1..=count {
+        client.execute("INSERT INTO scan VALUES ($1, $2)", &[&id, &noise(PAGES, id as u64)]).unwrap();
+    }
+    let busy = count.min(4);
+    eventually("the scans to be read", || (readers(&cluster) >= busy as usize).then_some(()));
+    (cluster, client)
+}
+
+/// The number of processes that read documents for the engine of a cluster.
+fn readers(cluster: &Cluster) -> usize {
+    let Some(engine) = cluster.engine_pid() else { return 0 };
+    let status = |pid: u32| -> Option<(String, u32)> {
+        let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        let (name, rest) = text.split_once('(')?.1.rsplit_once(')')?;
+        Some((name.into(), rest.split_whitespace().nth(1)?.parse().ok()?))
+    };
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    processes
+        .filter_map(|entry| status(entry.file_name().to_str()?.parse().ok()?))
+        .filter(|(name, parent)| name == "socle reader" && status(*parent).is_some_and(|(_, parent)| parent == engine))
+        .count()
+}
+
+/// Waits until nobody reads a document any more.
+fn wait_for_end(cluster: &Cluster, after: &str) {
+    eventually(&format!("reading to end after {after}"), || (readers(cluster) == 0).then_some(()));
+}
+
+fn pending(client: &mut Client, corpus: &str) -> i64 {
+    client.query_one("SELECT pending_count FROM socle.corpus_status WHERE name = $1", &[&corpus]).unwrap().get(0)
+}
+
+#[test]
+fn long_scans_do_not_keep_other_documents_waiting() {
+    // More than both workers have under way at once, and of two corpora.
+    let (_cluster, mut client) = with_scans(5);
+    client
+        .batch_execute(
+            "CREATE TABLE scan2 (id int PRIMARY KEY, bytes bytea); INSERT INTO scan2 SELECT * FROM scan;
+             SELECT socle.create_corpus('scans2', source => 'scan2', document => 'bytes', model => 'minilm');
+             CREATE TABLE note (id int PRIMARY KEY, text text); INSERT INTO note VALUES (1, 'The tide is low at noon.');
+             SELECT socle.create_corpus('notes', source => 'note', content => '{text}', model => 'minilm');
+             CREATE TABLE page (id int PRIMARY KEY, bytes bytea);
+             SELECT socle.create_corpus('pages', source => 'page', document => 'bytes', model => 'minilm');
+             INSERT INTO page SELECT g, convert_to('<p>Crane ' || g || ' is open.</p>', 'UTF8') FROM generate_series(1, 50) g",
+        )
+        .unwrap();
+    for corpus in ["notes", "pages"] {
+        let complete: bool =
+            client.query_one("SELECT socle.wait_for_corpus($1, '1 minute')", &[&corpus]).unwrap().get(0);
+        assert!(complete, "{corpus}");
+    }
+    client
+        .batch_execute("INSERT INTO page VALUES (51, 'Crane 51 is open.'); UPDATE note SET text = 'High tide.'")
+        .unwrap();
+    for corpus in ["notes", "pages"] {
+        assert!(
+            client.query_one("SELECT socle.wait_for_corpus($1, '1 minute')", &[&corpus]).unwrap().get::<_, bool>(0),
+            "{corpus}"
+        );
+    }
+    assert_eq!(value::<i64>(&mut client, "SELECT count(*) FROM pages_chunk"), 51);
+    assert_eq!((pending(&mut client, "scans"), pending(&mut client, "scans2")), (5, 5));
+    let attempts = "SELECT max(attempt_count)::bigint FROM scans2_change";
+    assert!(value::<i64>(&mut client, attempts) <= 1, "what is put off has not failed");
+}
+
+#[test]
+fn what_is_no_longer_wanted_is_not_read_on() {
+    let (cluster, mut client) = with_scans(2);
+    client.batch_execute("SELECT socle.pause_corpus('scans')").unwrap();
+    wait_for_end(&cluster, "pause_corpus");
+    client.batch_execute("SELECT socle.resume_corpus('scans')").unwrap();
+    eventually("the scans to be read again", || (readers(&cluster) == 2).then_some(()));
+    client.batch_execute("DELETE FROM scan WHERE id = 1").unwrap();
+    eventually("the deleted scan to be left", || (readers(&cluster) == 1).then_some(()));
+    // Nothing of it comes later, though it was being read for the first time.
+    client.batch_execute("TRUNCATE scan").unwrap();
+    wait_for_end(&cluster, "TRUNCATE");
+    assert!(value::<bool>(&mut client, "SELECT socle.wait_for_corpus('scans', '1 minute')"));
+    assert_eq!(value::<i64>(&mut client, "SELECT count(*) FROM scans_document"), 0);
+    client.execute("INSERT INTO scan VALUES (3, $1)", &[&noise(PAGES, 3)]).unwrap();
+    eventually("the next scan to be read", || (readers(&cluster) == 1).then_some(()));
+    client.batch_execute("DROP TABLE scan CASCADE").unwrap();
+    wait_for_end(&cluster, "DROP TABLE");
+}
+
+#[test]
+fn a_corpus_that_is_dropped_or_replaced_leaves_no_work() {
+    let (cluster, mut client) = with_scans(1);
+    client.batch_execute("SELECT socle.alter_corpus('scans', ocr => 'off')").unwrap();
+    wait_for_end(&cluster, "the swap of a corpus that recognises nothing");
+    let state: String = value(&mut client, "SELECT ocr FROM socle.corpus WHERE name = 'scans'");
+    assert_eq!(state, "off");
+    client.batch_execute("SELECT socle.drop_corpus('scans')").unwrap();
+    client
+        .batch_execute("SELECT socle.create_corpus('scans', source => 'scan', document => 'bytes', model => 'minilm')")
+        .unwrap();
+    eventually("the scan to be read", || (readers(&cluster) == 1).then_some(()));
+    client.batch_execute("SELECT socle.drop_corpus('scans')").unwrap();
+    wait_for_end(&cluster, "drop_corpus");
+}
