@@ -57,7 +57,11 @@ fn wait_until_done(corpus: &CorpusSpec, transactions: &Transactions) -> Result<(
         // Neither a lock nor a snapshot is held until the next look.
         transactions.commit();
         let name = &with_pinned_search_path(|| name_now(corpus))?;
-        let (waiting, documents) = with_pinned_search_path(|| look(name))?;
+        let (waiting, documents) = match with_pinned_search_path(|| look(name)) {
+            // It has got its name since.
+            Err(_) if with_pinned_search_path(|| name_now(corpus))? != *name => continue,
+            found => found?,
+        };
         if waiting == 0 {
             pgrx::notice!("corpus \"{name}\" is complete: {documents} documents");
             return Ok(());
