@@ -2,7 +2,7 @@
 
 mod fax;
 
-use super::decode::{check, damaged, on_white, takes_too_much_memory};
+use super::decode::{check, damaged, on_ground, takes_too_much_memory};
 use super::orientation::upright;
 use crate::Writer;
 use crate::pdf::Recognition;
@@ -84,7 +84,7 @@ fn dpi(decoder: &mut Decoder<Cursor<&[u8]>>) -> Option<f32> {
     (dpi.is_finite() && (50.0..=2_400.0).contains(&dpi)).then_some(dpi)
 }
 
-/// One byte for each sample of the colours, laid on white.
+/// One byte for each sample of the colours, without opacity.
 fn pixels(samples: DecodingResult, colours: ColorType, width: usize) -> Result<(Channels, Vec<u8>)> {
     let samples = match samples {
         DecodingResult::U8(samples) if colours.bit_depth() < 8 => unpacked(&samples, colours, width),
@@ -94,9 +94,9 @@ fn pixels(samples: DecodingResult, colours: ColorType, width: usize) -> Result<(
     };
     Ok(match colours {
         ColorType::Gray(_) => (Channels::Grey, samples),
-        ColorType::GrayA(_) => (Channels::Grey, on_white::<2>(&samples)),
+        ColorType::GrayA(_) => (Channels::Grey, on_ground::<2>(&samples)),
         ColorType::RGB(_) | ColorType::YCbCr(_) => (Channels::Rgb, samples),
-        ColorType::RGBA(_) => (Channels::Rgb, on_white::<4>(&samples)),
+        ColorType::RGBA(_) => (Channels::Rgb, on_ground::<4>(&samples)),
         ColorType::CMYK(_) => (Channels::Rgb, samples.chunks_exact(4).flat_map(of_cmyk).collect()),
         _ => return Err(unknown()),
     })

@@ -1,7 +1,7 @@
 //! Fax data of a picture (CCITT, groups 3 and 4).
 
 use super::data::Layout;
-use super::is_loss;
+use super::{Condition, MAX_BYTES, data::of, is_loss};
 use hayro_ccitt::{DecodeSettings, Decoder, DecoderContext, EncodingMode};
 use hayro_syntax::object::Dict;
 
@@ -14,11 +14,15 @@ impl Decoder for Rows {
     }
 }
 
-/// Whether all rows are there, or as many as there are before a mark of their end.
-pub(super) fn is_whole(data: &[u8], layout: &Layout, parameters: &Dict<'_>) -> bool {
+/// The condition of a picture: it is whole if all rows are there, or as many as there are before a mark of their end.
+pub(super) fn condition(data: &[u8], layout: &Layout, parameters: &Dict<'_>) -> Condition {
+    let columns = parameters.get::<u32>("Columns").unwrap_or(1728);
+    if u64::from(columns) * u64::from(layout.height) > MAX_BYTES {
+        return Condition::TooLarge;
+    }
     let flag = |key: &str| parameters.get::<bool>(key);
     let settings = DecodeSettings {
-        columns: parameters.get("Columns").unwrap_or(1728),
+        columns,
         rows: layout.height,
         end_of_block: flag("EndOfBlock").unwrap_or(true),
         end_of_line: flag("EndOfLine").unwrap_or(false),
@@ -33,7 +37,7 @@ pub(super) fn is_whole(data: &[u8], layout: &Layout, parameters: &Dict<'_>) -> b
     let mut rows = Rows(0);
     let end = hayro_ccitt::decode(data, &mut rows, &mut DecoderContext::new(settings));
     let is_ended = end.is_ok_and(|end| rows.0 > 0 && has_end(data.get(..end).unwrap_or(data)));
-    is_ended || !is_loss(layout.height.saturating_sub(rows.0), layout.height)
+    of(is_ended || !is_loss(layout.height.saturating_sub(rows.0), layout.height))
 }
 
 /// Whether the last bytes have the code of the end of a row, which stands at the end of a page twice or more.

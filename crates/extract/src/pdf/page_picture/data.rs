@@ -49,8 +49,12 @@ impl Layout {
         (u64::from(self.width) * u64::from(self.components) * u64::from(self.bits)).div_ceil(8).max(1)
     }
 
-    /// Whether a picture of which only so many bytes are there lacks a part of its rows.
+    /// Whether a picture of which only so many bytes are there lacks a part of its rows, or has samples of a size that there
+    /// is none of.
     fn lacks(&self, bytes: u64, row: u64) -> bool {
+        if !(1..=16).contains(&self.bits) {
+            return true;
+        }
         let rows = bytes.div_ceil(row).min(u64::from(self.height)) as u32;
         is_loss(self.height - rows, self.height)
     }
@@ -94,7 +98,7 @@ pub(super) fn condition(stream: &Stream<'_>, layout: &Layout) -> Condition {
         Filter::DctDecode => of(jpeg::is_whole(&bytes, layout)),
         Filter::JpxDecode => jpeg_2000::condition(&bytes),
         Filter::Jbig2Decode => jbig2::condition(&bytes, &parameters),
-        Filter::CcittFaxDecode => of(ccitt::is_whole(&bytes, layout, &parameters)),
+        Filter::CcittFaxDecode => ccitt::condition(&bytes, layout, &parameters),
         _ => decoded(stream, layout),
     }
 }
