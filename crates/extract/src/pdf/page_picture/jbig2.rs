@@ -34,5 +34,6 @@ pub(super) fn condition(data: &[u8], parameters: &Dict<'_>) -> Condition {
         page.and_then(|page| page.decode(&mut Nowhere)).is_ok()
     };
     // A line end before `endstream` is counted as data by some programs.
-    of(is_whole(data) || is_whole(data.trim_ascii_end()))
+    let trimmed = data.trim_ascii_end();
+    of(is_whole(data) || (trimmed.len() < data.len() && is_whole(trimmed)))
 }
