@@ -88,8 +88,9 @@ pub struct Metadata {
     /// Number of characters of a PDF that are missing because its fonts do not map them to Unicode; `None` if there are
     /// none.
     pub unknown_characters: Option<u32>,
-    /// Number of pictures inside of the document that were to be recognised and could not be: damaged, too large, of a format
-    /// that is not read there, or too many; and of pages with such a picture. `None` if there are none.
+    /// Number of pictures inside of the document that were to be recognised and could not be, or only in part: damaged, cut
+    /// short, too large, of a format that is not read there, or too many. A picture on several pages of a PDF counts once.
+    /// `None` if there are none.
     pub unread_pictures: Option<u32>,
     /// Why the text is incomplete, if the file is truncated; `None` if it is complete.
     pub incomplete: Option<String>,

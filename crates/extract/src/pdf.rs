@@ -17,6 +17,7 @@ mod line;
 mod list;
 mod metadata;
 mod page_number;
+mod page_picture;
 mod paragraph;
 mod picture_rules;
 mod reading_order;
@@ -42,6 +43,7 @@ use hayro_syntax::object::{Object, Stream};
 use hayro_syntax::page::{Page, Rotation};
 use hayro_syntax::{DecryptionError, LoadPdfError, Pdf};
 use line::Line;
+pub(crate) use page_picture::is_loss;
 pub(crate) use recognized::Recognition;
 use recognized::Sizes;
 use scan::{Need, characters};
@@ -180,8 +182,8 @@ fn pages(pdf: &Pdf, writer: &mut Writer) -> Result<Pages> {
             pages.sheets.push(Sheet::default());
         }
     }
-    let (recognized, damaged) = scan::recognize(pdf, &waiting, &mut waiting_found, writer.ocr())?;
-    (0..damaged).for_each(|_| writer.unread_picture());
+    let (recognized, unread) = scan::recognize(pdf, &waiting, &mut waiting_found, writer.ocr())?;
+    (0..unread).for_each(|_| writer.unread_picture());
     let taken: HashMap<Option<u32>, u16> = recognized.iter().map(|page| (page.page, page.permille)).collect();
     for ((at, _), found) in waiting.iter().zip(waiting_found) {
         let Some(page) = pdf.pages().get(*at) else { continue };

@@ -3,6 +3,8 @@
 
 mod decode;
 mod format;
+mod orientation;
+mod size;
 #[cfg(test)]
 mod tests;
 mod tiff;
@@ -32,9 +34,9 @@ pub fn read(bytes: &[u8], format: Format, writer: &mut Writer) -> Result<()> {
         return Err(Error::new(Kind::NotSupported, format!("{} cannot be read", format.name())).hint(HINT));
     }
     let pictures = if format == Format::Tiff {
-        tiff::recognize(bytes, writer)?
+        counted(tiff::recognize(bytes, writer), writer)?
     } else {
-        let picture = decode::picture(bytes, format)?;
+        let picture = counted(decode::picture(bytes, format), writer)?;
         if writer.is_embedded() && !writer.ocr().is_large_enough(picture.width, picture.height) {
             return Err(Error::new(Kind::NotSupported, format!("{} is too small for text", format.name())));
         }
@@ -45,6 +47,14 @@ pub fn read(bytes: &[u8], format: Format, writer: &mut Writer) -> Result<()> {
     }
     writer.picture();
     write_pictures(&pictures, writer)
+}
+
+/// Counts a picture inside of another document if it cannot be read.
+fn counted<T>(picture: Result<T>, writer: &mut Writer) -> Result<T> {
+    if picture.is_err() && writer.is_embedded() {
+        writer.unread_picture();
+    }
+    picture
 }
 
 fn one(picture: Picture, writer: &mut Writer) -> Result<Vec<Recognition>> {
@@ -101,8 +111,11 @@ pub(crate) fn write_referenced(
             }
             seen.insert(reference.as_str());
             let Some(bytes) = load(reference, writer)? else { continue };
-            let Some(format) = Format::of(&bytes) else { continue };
-            let picture = if format == Format::Tiff { None } else { decode::picture(&bytes, format).ok() };
+            let picture = match Format::of(&bytes) {
+                None if format::is_drawing(&bytes) => continue,
+                None | Some(Format::Tiff) => None,
+                Some(format) => decode::picture(&bytes, format).ok(),
+            };
             let Some(picture) = picture else {
                 writer.unread_picture();
                 continue;

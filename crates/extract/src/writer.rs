@@ -101,7 +101,8 @@ impl Writer {
         (self.page_begin, self.page_has_picture) = (self.length(), false);
     }
 
-    /// Writes an embedded document with its headings lowered by `levels`, at least 1. Its metadata is discarded.
+    /// Writes an embedded document with its headings lowered by `levels`, at least 1. Of its metadata, what concerns
+    /// recognition is kept.
     ///
     /// # Errors
     /// [`Kind::NotSupported`] if documents are nested too deeply; the errors of `write`.
@@ -117,6 +118,7 @@ impl Writer {
         }
         self.shift = shift.saturating_add(levels.max(1));
         self.in_list = false;
+        let unread = self.document.metadata.unread_pictures.take();
         let result = self.unwrapped(write);
         let result = match result {
             Ok(()) if self.has_picture && self.length() == begin => Err(self.no_text_but_pictures()),
@@ -127,7 +129,12 @@ impl Writer {
         (self.pictures, self.picture_bytes) = (pictures, picture_bytes);
         (self.page_begin, self.page_has_picture) = on_page;
         let recognized = std::mem::take(&mut self.document.metadata.recognized);
-        (self.shift, self.page, self.document.metadata) = (shift, page, Metadata { recognized, ..metadata });
+        let unread_pictures = match (unread, self.document.metadata.unread_pictures) {
+            (Some(before), Some(more)) => Some(before.saturating_add(more)),
+            (before, more) => before.or(more),
+        };
+        let metadata = Metadata { recognized, unread_pictures, ..metadata };
+        (self.shift, self.page, self.document.metadata) = (shift, page, metadata);
         self.in_list = false;
         result
     }

@@ -27,7 +27,7 @@ impl Channels {
     }
 }
 
-/// The picture of a page. What is transparent has been laid on white.
+/// The picture of a page. What is transparent has been laid on a ground.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Picture {
     /// Pixels of a row.

@@ -76,7 +76,7 @@ struct Value {
     lines: bool,
 }
 
-fn appearance<'a>(annotation: &Dict<'a>) -> Option<Stream<'a>> {
+pub(super) fn appearance<'a>(annotation: &Dict<'a>) -> Option<Stream<'a>> {
     match annotation.get::<Dict<'a>>("AP")?.get::<Object<'a>>("N")? {
         Object::Stream(stream) => Some(stream),
         Object::Dict(states) => states.get::<Stream<'a>>(state(annotation)?),

@@ -28,6 +28,13 @@ pub(super) fn scale(page: &Page<'_>) -> Option<f32> {
     (scale.is_finite() && width.min(height) * scale >= MIN_SIDE).then_some(scale)
 }
 
+/// What stands for a page that cannot be rendered.
+pub(super) fn blank() -> Picture {
+    const SIDE: u32 = 64;
+    let pixels = vec![255; (SIDE * SIDE) as usize];
+    Picture { width: SIDE, height: SIDE, channels: Channels::Grey, pixels, dpi: Some(DPI) }
+}
+
 /// The picture of a page as it is displayed, and whether all pictures on it could be decoded. Nothing is kept from page to
 /// page: the pictures of a long scan would fill the memory.
 ///

@@ -7,6 +7,7 @@ use super::content::MAX_GLYPHS;
 use super::font::UNKNOWN;
 use super::glyph::{Glyph, Page as Found};
 use super::legibility::Legibility;
+use super::page_picture::Pictures;
 use super::recognized::{Recognition, Sizes};
 use super::render;
 use crate::recognition::Ocr;
@@ -71,8 +72,8 @@ impl Need {
     }
 }
 
-/// Renders and recognises the pages `wanted`, by index, and changes what was `found` on each of them. Returns what was recognised, and the
-/// number of pages with a picture that cannot be decoded.
+/// Renders and recognises the pages `wanted`, by index, and changes what was `found` on each of them. Returns what was
+/// recognised, and the number of pictures that are damaged or too large.
 ///
 /// # Errors
 /// Those of rendering and of the recognizer.
@@ -87,11 +88,14 @@ pub(super) fn recognize(
     }
     let pages = pdf.pages();
     let mut recognitions: Vec<Recognition> = Vec::with_capacity(wanted.len());
-    let mut damaged = HashSet::new();
+    let (mut pictures, mut damaged, mut unread) = (Pictures::default(), HashSet::new(), 0);
     let mut picture = |at: usize| {
-        let page = wanted.get(at).and_then(|(page, _)| pages.get(*page));
-        let (picture, is_whole) = render::picture(page.ok_or_else(super::damaged)?)?;
-        if !is_whole {
+        let page = wanted.get(at).and_then(|(page, _)| pages.get(*page)).ok_or_else(super::damaged)?;
+        let findings = pictures.of_page(page);
+        let (picture, is_drawn) = if findings.is_too_large { (render::blank(), false) } else { render::picture(page)? };
+        // The renderer also comes upon pictures in patterns and fonts.
+        unread += findings.unread.max(usize::from(!is_drawn && !findings.is_damaged));
+        if findings.is_damaged || !is_drawn {
             damaged.insert(at);
         }
         Ok(picture)
@@ -107,7 +111,7 @@ pub(super) fn recognize(
             page.images &= recognition.page.characters > 0 || damaged.contains(&at);
         }
     }
-    Ok((taken, damaged.len()))
+    Ok((taken, unread))
 }
 
 /// Takes what was recognised on a page, unless what it has is better. Returns whether any of it was taken.

@@ -1,6 +1,7 @@
 //! Decodes a picture to pixels. The size is checked before memory is allocated for it.
 
 use super::Format;
+use super::size;
 use super::tiff::of_cmyk;
 use hayro_jpeg2000::{DecodeSettings, DecoderContext, Image};
 use image::codecs::{bmp::BmpDecoder, gif::GifDecoder, jpeg::JpegDecoder, png::PngDecoder, webp::WebPDecoder};
@@ -19,6 +20,10 @@ const MAX_DECODER_BYTES: u64 = 512 << 20;
 /// # Errors
 /// [`Kind::DamagedDocument`]; [`Kind::InputTooLong`] beyond the limits of [`Picture`].
 pub(super) fn picture(bytes: &[u8], format: Format) -> Result<Picture> {
+    // Some decoders call a size that they cannot take damage.
+    if let Some((width, height)) = size::stated(bytes, format) {
+        check(width, height)?;
+    }
     let from = Cursor::new(bytes);
     match format {
         Format::Bmp => decoded(BmpDecoder::new(from), format),
@@ -77,9 +82,9 @@ fn jpeg_2000(bytes: &[u8]) -> Result<Picture> {
     let (count, bytes) = (decoded.components().len(), decoded.data_u8());
     let (channels, pixels) = match (count, image.has_alpha()) {
         (1, _) => (Channels::Grey, bytes),
-        (2, true) => (Channels::Grey, on_white::<2>(&bytes)),
+        (2, true) => (Channels::Grey, on_ground::<2>(&bytes)),
         (3, false) => (Channels::Rgb, bytes),
-        (4, true) => (Channels::Rgb, on_white::<4>(&bytes)),
+        (4, true) => (Channels::Rgb, on_ground::<4>(&bytes)),
         (4, false) => (Channels::Rgb, bytes.chunks_exact(4).flat_map(of_cmyk).collect()),
         _ => {
             return Err(Error::new(Kind::NotSupported, "JPEG 2000 image has colours that cannot be read")
@@ -103,7 +108,10 @@ fn limits() -> Limits {
 }
 
 fn decoded<D: ImageDecoder>(decoder: std::result::Result<D, ImageError>, format: Format) -> Result<Picture> {
-    let failed = |error: ImageError| damaged(format.name(), &error);
+    let failed = |error: ImageError| match error {
+        ImageError::Limits(_) => takes_too_much_memory(format.name()),
+        error => damaged(format.name(), &error),
+    };
     let mut decoder = decoder.map_err(failed)?;
     let (width, height) = decoder.dimensions();
     check(width, height)?;
@@ -134,34 +142,60 @@ pub(super) fn check(width: u32, height: u32) -> Result<()> {
     Ok(())
 }
 
+/// The error for a file that takes more memory than a decoder may have.
+pub(super) fn takes_too_much_memory(what: &str) -> Error {
+    Error::new(Kind::InputTooLong, format!("{what} takes too much memory")).hint("Save it at a lower resolution.")
+}
+
 /// The error for a file that its decoder cannot read.
 pub(super) fn damaged(what: &str, error: &dyn std::fmt::Display) -> Error {
     Error::new(Kind::DamagedDocument, format!("{what} is damaged")).detail(error.to_string())
 }
 
-/// The pixels of an image, laid on white.
+/// The pixels of an image; see [`on_ground`].
 fn of_image(image: DynamicImage) -> Picture {
     let (width, height) = (image.width(), image.height());
     let is_grey = !image.color().has_color();
     let (channels, pixels) = match (is_grey, image.color().has_alpha()) {
         (true, false) => (Channels::Grey, image.into_luma8().into_raw()),
         (false, false) => (Channels::Rgb, image.into_rgb8().into_raw()),
-        (true, true) => (Channels::Grey, on_white::<2>(image.into_luma_alpha8().as_raw())),
-        (false, true) => (Channels::Rgb, on_white::<4>(image.into_rgba8().as_raw())),
+        (true, true) => (Channels::Grey, on_ground::<2>(image.into_luma_alpha8().as_raw())),
+        (false, true) => (Channels::Rgb, on_ground::<4>(image.into_rgba8().as_raw())),
     };
     Picture { width, height, channels, pixels, dpi: None }
 }
 
-/// Pixels of `N` bytes, of which the last is the opacity, without it.
-pub(super) fn on_white<const N: usize>(pixels: &[u8]) -> Vec<u8> {
+/// Pixels of `N` bytes, of which the last is the opacity, without it: laid on white, or on black if they are light.
+pub(super) fn on_ground<const N: usize>(pixels: &[u8]) -> Vec<u8> {
+    let ground = ground::<N>(pixels);
     let mut opaque = Vec::with_capacity(pixels.len() / N * (N - 1));
     for pixel in pixels.chunks_exact(N) {
         let Some((opacity, colours)) = pixel.split_last() else { continue };
         let opacity = u32::from(*opacity);
-        opaque
-            .extend(colours.iter().map(|colour| ((u32::from(*colour) * opacity + 255 * (255 - opacity)) / 255) as u8));
+        let laid = |colour: &u8| ((u32::from(*colour) * opacity + ground * (255 - opacity)) / 255) as u8;
+        opaque.extend(colours.iter().map(laid));
     }
     opaque
+}
+
+/// The ground that shows what is not transparent: light writing is made for a dark one.
+fn ground<const N: usize>(pixels: &[u8]) -> u32 {
+    /// Mean brightness from which a picture is light.
+    const LIGHT: u64 = 176;
+    const WHITE: u32 = 255;
+    const BLACK: u32 = 0;
+    let (mut opacity, mut light, mut all) = (0, 0, 0);
+    for pixel in pixels.chunks_exact(N) {
+        let brightness = match pixel {
+            [red, green, blue, _] => (3 * u64::from(*red) + 6 * u64::from(*green) + u64::from(*blue)) / 10,
+            [grey, ..] => u64::from(*grey),
+            [] => 0,
+        };
+        let own = pixel.last().map_or(0, |opacity| u64::from(*opacity));
+        (opacity, light, all) = (opacity + own, light + own * brightness, all + 255);
+    }
+    // Where next to nothing is transparent, the picture brings its ground.
+    if opacity * 10 < all * 9 && light > LIGHT * opacity { BLACK } else { WHITE }
 }
 
 #[cfg(test)]
@@ -169,9 +203,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_transparent_is_laid_on_white() {
-        assert_eq!(on_white::<4>(&[10, 20, 30, 255, 10, 20, 30, 0]), [10, 20, 30, 255, 255, 255]);
-        assert_eq!(on_white::<2>(&[0, 128]), [127]);
+    fn what_is_transparent_is_laid_on_a_ground_that_shows_it() {
+        assert_eq!(on_ground::<4>(&[10, 20, 30, 255, 10, 20, 30, 0]), [10, 20, 30, 255, 255, 255]);
+        assert_eq!(on_ground::<2>(&[0, 128]), [127]);
+        // Light writing, of which some is half transparent, and light paper with a corner that is.
+        assert_eq!(on_ground::<2>(&[255, 255, 255, 0, 255, 128]), [255, 0, 128]);
+        assert_eq!(on_ground::<4>(&[255, 255, 0, 255, 0, 0, 0, 0]), [255, 255, 0, 0, 0, 0]);
+        assert_eq!(on_ground::<2>(&[[240, 255].repeat(10), vec![0, 0]].concat())[10], 255);
     }
 
     #[test]
@@ -182,8 +220,7 @@ mod tests {
         head.extend(65_000_u32.to_be_bytes());
         head.extend([8, 2, 0, 0, 0]);
         head.extend([0; 4]);
-        let error = picture(&head, Format::Png).unwrap_err();
-        assert!(matches!(error.kind, Kind::InputTooLong | Kind::DamagedDocument), "{error:?}");
+        assert_eq!(picture(&head, Format::Png).unwrap_err().kind, Kind::InputTooLong);
         for (width, height) in [(65_000, 100), (100, 65_000), (20_000, 20_000)] {
             assert_eq!(check(width, height).unwrap_err().kind, Kind::InputTooLong);
         }

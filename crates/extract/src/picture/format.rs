@@ -58,3 +58,26 @@ impl Format {
         }
     }
 }
+
+/// Whether bytes that are in none of the formats are a drawing (SVG, PostScript, PDF, metafiles of Windows and of the Mac, or
+/// one of them compressed), or so few that no text is in them. Others are a damaged picture, or one of another format.
+pub(super) fn is_drawing(bytes: &[u8]) -> bool {
+    /// The shortest picture with text.
+    const LEAST: usize = 64;
+    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii_start();
+    bytes.len() < LEAST
+        || text.starts_with(b"<")
+        || text.starts_with(b"%")
+        || matches!(
+            bytes,
+            // EMF, WMF with its head and without, EPS with a preview, gzip, UTF-16, PICT.
+            [1, 0, 0, 0, ..]
+                | [0xd7, 0xcd, 0xc6, 0x9a, ..]
+                | [1 | 2, 0, 9, 0, ..]
+                | [0xc5, 0xd0, 0xd3, 0xc6, ..]
+                | [0x1f, 0x8b, ..]
+                | [0xff, 0xfe, b'<', ..]
+                | [0xfe, 0xff, _, b'<', ..]
+                | [0, 0, 0, 0, ..]
+        )
+}

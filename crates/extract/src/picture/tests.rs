@@ -1,5 +1,6 @@
 //! Pictures of all formats, and pictures that were made to do harm.
 
+mod fax;
 mod place;
 
 use super::*;
@@ -118,6 +119,34 @@ fn a_jpeg_whose_data_are_damaged_is_refused_and_a_picture_that_looks_like_one_is
     }
 }
 
+/// The metadata of a camera with this orientation.
+fn exif(orientation: u8) -> Vec<u8> {
+    [b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0", &[orientation, 0, 0, 0, 0, 0, 0, 0][..]].concat()
+}
+
+#[test]
+fn all_eight_orientations_of_a_camera_are_undone() {
+    for (encoder, format) in [(ImageFormat::Jpeg, Format::Jpeg), (ImageFormat::Png, Format::Png)] {
+        let stored = picture(120, 80, encoder);
+        let plain = decode::picture(&stored, format).unwrap();
+        for orientation in 1..=8 {
+            let exif = exif(orientation);
+            let (place, segment) = if format == Format::Jpeg {
+                let length = (exif.len() + 8) as u16;
+                (2, [&[0xff, 0xe1], &length.to_be_bytes()[..], b"Exif\0\0", &exif].concat())
+            } else {
+                let mut crc = flate2::Crc::new();
+                let chunk = [b"eXIf", &exif[..]].concat();
+                crc.update(&chunk);
+                (33, [&(exif.len() as u32).to_be_bytes()[..], &chunk, &crc.sum().to_be_bytes()].concat())
+            };
+            let bytes = [&stored[..place], &segment, &stored[place..]].concat();
+            let seen = decode::picture(&bytes, format).unwrap();
+            assert!(seen == orientation::upright(plain.clone(), Some(orientation.into())), "{format:?} {orientation}");
+        }
+    }
+}
+
 #[test]
 fn of_an_animation_the_first_picture_is_read() {
     let mut bytes = Vec::new();
@@ -173,12 +202,21 @@ fn pictures_that_were_made_to_do_harm_cost_one_error() {
         (wide(65_000, 10), Kind::InputTooLong),
         (wide(0, 10), Kind::DamagedDocument),
         (b"\xff\xd8\xff\xe0nothing of a picture follows here".to_vec(), Kind::DamagedDocument),
-        (b"GIF89a\xff\xff\xff\xff\x80\0\0".to_vec(), Kind::DamagedDocument),
+        (b"GIF89a\xff\xff\xff\xff\x80\0\0".to_vec(), Kind::InputTooLong),
+        (b"GIF89a\x01\0\x01\0\x80\0\0".to_vec(), Kind::DamagedDocument),
         (b"II*\0\x08\0\0\0\x01\0".to_vec(), Kind::DamagedDocument),
-        (b"RIFF\xff\xff\xff\xffWEBPVP8L\xff\xff\xff\xff/\xff\xff\xff\xff".to_vec(), Kind::DamagedDocument),
+        // A canvas of 16 million pixels by 16 million.
+        (b"RIFF\xff\xff\xff\xffWEBPVP8X\x0a\0\0\0\0\0\0\0\xff\xff\xff\xff\xff\xff".to_vec(), Kind::InputTooLong),
+        // 60,000 pixels by 60,000.
+        (
+            [b"BM\0\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0\x60\xea\0\0\x60\xea\0\0\x01\0\x18", &[0; 26][..]].concat(),
+            Kind::InputTooLong,
+        ),
+        (b"RIFF\xff\xff\xff\xffWEBPVP8L\xff\xff\xff\xff/\xff\xff\xff\xff".to_vec(), Kind::InputTooLong),
     ] {
         let error = read(&bytes, OcrMode::Auto).unwrap_err();
         assert_eq!(error.kind, kind, "{error:?}");
+        assert_eq!(error.hint.is_some(), kind == Kind::InputTooLong, "{error:?}");
     }
     let formats = [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::Gif, ImageFormat::Bmp, ImageFormat::WebP];
     for whole in formats
@@ -249,6 +287,42 @@ fn a_picture_inside_of_a_document_that_is_damaged_of_another_format_or_one_too_m
     let many: String = (0..MAX_PICTURES + 3).map(|at| format!("<img src=\"data:image/png;base64,{at:04}\">")).collect();
     let html = format!("<!doctype html><p>Scan:{many}");
     assert_eq!(read(html.as_bytes(), OcrMode::Auto).unwrap().metadata.unread_pictures, Some(3));
+}
+
+#[test]
+fn a_document_with_nothing_but_damaged_pictures_is_an_error_that_says_so() {
+    let mut half = picture(800, 300, ImageFormat::Png);
+    half.truncate(half.len() / 2);
+    // Nothing tells that these bytes were a picture.
+    let noise: Vec<u8> = (0..500_u32).map(|at| (at * at * 7 + 131) as u8).collect();
+    let html = |bytes: &[u8]| {
+        format!("<!doctype html><img src=\"data:image/png;base64,{}\">", crate::base64::encode(bytes)).into_bytes()
+    };
+    let docx = |bytes: &[u8]| place::document_of_picture(bytes);
+    for file in [html(&half), html(&noise), docx(&half), docx(&noise)] {
+        let error = read(&file, OcrMode::Auto).unwrap_err();
+        assert_eq!(error.message, "document has no text: a picture in it cannot be decoded");
+        assert_eq!((error.kind, error.hint.is_some()), (Kind::DamagedDocument, true));
+    }
+    // Drawings are no pictures that text is recognised in.
+    let drawing = format!("<svg xmlns=\"http://www.w3.org/2000/svg\">{}</svg>", " ".repeat(100));
+    let error = read(&html(drawing.as_bytes()), OcrMode::Auto).unwrap_err();
+    assert_eq!(error.message, "document has no text: nothing was recognized in its pictures");
+}
+
+#[test]
+fn a_damaged_picture_attached_to_a_mail_is_counted_and_named() {
+    let mut half = picture(800, 300, ImageFormat::Jpeg);
+    half.truncate(half.len() / 2);
+    let packed = crate::base64::encode(&half);
+    let mail = format!(
+        "From: a@b.c\nSubject: Scan\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=x\n\n--x\n\
+         Content-Type: text/plain\n\nSee the scan.\n--x\nContent-Type: image/jpeg; name=\"a.jpg\"\n\
+         Content-Transfer-Encoding: base64\n\n{packed}\n--x--\n"
+    );
+    let document = read(mail.as_bytes(), OcrMode::Auto).unwrap();
+    assert!(document.markdown.contains("attachment a.jpg: JPEG image is damaged"), "{}", document.markdown);
+    assert_eq!(document.metadata.unread_pictures, Some(1));
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! TIFF, whose pages are pictures of their own: fax, JPEG, LZW, Deflate and PackBits.
 
-use super::decode::{check, damaged, on_white};
+mod fax;
+
+use super::decode::{check, damaged, on_ground, takes_too_much_memory};
+use super::orientation::upright;
 use crate::Writer;
 use crate::pdf::Recognition;
 use socle_core::{Error, Kind, Result};
@@ -8,7 +11,7 @@ use socle_ocr::{Channels, MAX_PIXELS, Picture};
 use std::io::Cursor;
 use tiff::decoder::{Decoder, DecodingResult, Limits};
 use tiff::tags::Tag;
-use tiff::{ColorType, TiffError};
+use tiff::{ColorType, TiffError, TiffUnsupportedError};
 
 /// Maximum number of pages of a file.
 const MAX_PAGES: usize = 5_000;
@@ -59,9 +62,14 @@ fn page(decoder: &mut Decoder<Cursor<&[u8]>>) -> Result<Picture> {
     let colours = decoder.colortype().map_err(failed)?;
     let dpi = dpi(decoder);
     let orientation = decoder.find_tag_unsigned::<u16>(Tag::Orientation).ok().flatten();
-    let samples = decoder.read_image().map_err(failed)?;
-    let (channels, pixels) = pixels(samples, colours, width as usize)?;
-    Ok(turned(Picture { width, height, channels, pixels, dpi }, orientation))
+    let (channels, pixels) = match fax::pixels(decoder, width, height)? {
+        Some(pixels) => (Channels::Grey, pixels),
+        None => {
+            let samples = decoder.read_image().map_err(|error| not_read(error, decoder))?;
+            pixels(samples, colours, width as usize)?
+        }
+    };
+    Ok(upright(Picture { width, height, channels, pixels, dpi }, orientation))
 }
 
 /// Pixels of an inch, if the file says so.
@@ -76,7 +84,7 @@ fn dpi(decoder: &mut Decoder<Cursor<&[u8]>>) -> Option<f32> {
     (dpi.is_finite() && (50.0..=2_400.0).contains(&dpi)).then_some(dpi)
 }
 
-/// One byte for each sample of the colours, laid on white.
+/// One byte for each sample of the colours, without opacity.
 fn pixels(samples: DecodingResult, colours: ColorType, width: usize) -> Result<(Channels, Vec<u8>)> {
     let samples = match samples {
         DecodingResult::U8(samples) if colours.bit_depth() < 8 => unpacked(&samples, colours, width),
@@ -86,9 +94,9 @@ fn pixels(samples: DecodingResult, colours: ColorType, width: usize) -> Result<(
     };
     Ok(match colours {
         ColorType::Gray(_) => (Channels::Grey, samples),
-        ColorType::GrayA(_) => (Channels::Grey, on_white::<2>(&samples)),
+        ColorType::GrayA(_) => (Channels::Grey, on_ground::<2>(&samples)),
         ColorType::RGB(_) | ColorType::YCbCr(_) => (Channels::Rgb, samples),
-        ColorType::RGBA(_) => (Channels::Rgb, on_white::<4>(&samples)),
+        ColorType::RGBA(_) => (Channels::Rgb, on_ground::<4>(&samples)),
         ColorType::CMYK(_) => (Channels::Rgb, samples.chunks_exact(4).flat_map(of_cmyk).collect()),
         _ => return Err(unknown()),
     })
@@ -116,29 +124,6 @@ pub(super) fn of_cmyk(ink: &[u8]) -> [u8; 3] {
     [0, 1, 2].map(|at| (of(at) * of(3) / 255) as u8)
 }
 
-/// The picture turned as the tag `Orientation` says, as far as that occurs: by quarters.
-fn turned(picture: Picture, orientation: Option<u16>) -> Picture {
-    let (width, height) = (picture.width as usize, picture.height as usize);
-    let bytes = picture.channels.bytes();
-    // For each pixel of the result, the one that it comes from.
-    let from: fn(usize, usize, usize, usize) -> (usize, usize) = match orientation {
-        Some(3) => |x, y, width, height| (width - 1 - x, height - 1 - y),
-        Some(6) => |x, y, _, height| (y, height - 1 - x),
-        Some(8) => |x, y, width, _| (width - 1 - y, x),
-        _ => return picture,
-    };
-    let (wide, high) = if orientation == Some(3) { (width, height) } else { (height, width) };
-    let mut pixels = Vec::with_capacity(picture.pixels.len());
-    for y in 0..high {
-        for x in 0..wide {
-            let (from_x, from_y) = from(x, y, width, height);
-            let at = (from_y * width + from_x) * bytes;
-            pixels.extend_from_slice(picture.pixels.get(at..at + bytes).unwrap_or_default());
-        }
-    }
-    Picture { width: wide as u32, height: high as u32, pixels, ..picture }
-}
-
 fn unknown() -> Error {
     Error::new(Kind::NotSupported, "TIFF image has colours that cannot be read")
         .hint("Save it in grey, or in red, green and blue.")
@@ -146,12 +131,35 @@ fn unknown() -> Error {
 
 fn failed(error: TiffError) -> Error {
     match error {
-        TiffError::LimitsExceeded => {
-            Error::new(Kind::InputTooLong, "TIFF image takes too much memory").hint("Save it at a lower resolution.")
-        }
+        TiffError::LimitsExceeded => takes_too_much_memory("TIFF image"),
         TiffError::UnsupportedError(what) => {
             Error::new(Kind::NotSupported, "TIFF image cannot be read").detail(what.to_string())
         }
         error => damaged("TIFF image", &error),
     }
+}
+
+/// The error for the data of a page, which may be compressed by a method that is not read.
+fn not_read(error: TiffError, decoder: &mut Decoder<Cursor<&[u8]>>) -> Error {
+    let is_unknown = matches!(
+        error,
+        TiffError::UnsupportedError(
+            TiffUnsupportedError::UnsupportedCompressionMethod(_) | TiffUnsupportedError::UnknownCompressionMethod
+        )
+    );
+    let method = decoder.find_tag_unsigned::<u16>(Tag::Compression).ok().flatten();
+    let Some(method) = method.filter(|_| is_unknown) else { return failed(error) };
+    let name = match method {
+        2..=4 => "fax in tiles".into(),
+        6 => "JPEG of the old kind".into(),
+        9 | 10 | 34_661 => "JBIG".into(),
+        33_003 | 33_005 | 34_712 => "JPEG 2000".into(),
+        34_925 => "LZMA".into(),
+        50_000 | 34_926 => "Zstandard".into(),
+        50_001 | 34_927 => "WebP".into(),
+        50_002 | 52_546 => "JPEG XL".into(),
+        _ => format!("method {method}"),
+    };
+    Error::new(Kind::NotSupported, format!("TIFF image is compressed by {name}, which cannot be read"))
+        .hint("Save it with the compression LZW, Deflate or fax of group 4, or as PNG or PDF.")
 }

@@ -181,8 +181,21 @@ impl Writer {
         self.has_picture && self.document.markdown.trim().is_empty()
     }
 
-    /// The error for a document whose pages are pictures that were not recognised, or in which nothing was.
+    /// The error for a document whose pages are pictures that were not recognised or cannot be, or in which nothing was.
     pub(crate) fn no_text_but_pictures(&self) -> Error {
+        if let Some(count) = self.document.metadata.unread_pictures {
+            let (pictures, they) = match count {
+                1 => ("a picture", "It is".to_string()),
+                _ => ("pictures", format!("{count} of them are")),
+            };
+            let message = format!("document has no text: {pictures} in it cannot be decoded");
+            return Error::new(Kind::DamagedDocument, message)
+                .detail(format!("{they} damaged, too large, or of a format that is not read inside of a document."))
+                .hint(
+                    "Open it in a program that shows its pictures, and save it again, large pictures at a lower \
+                     resolution; or scan it again.",
+                );
+        }
         if self.ocr.is_on() {
             return Error::new(Kind::NotSupported, "document has no text: nothing was recognized in its pictures");
         }

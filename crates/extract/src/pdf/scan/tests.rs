@@ -4,6 +4,7 @@
 use super::*;
 use crate::pdf::{Fonts, Form, line, open, run};
 use crate::{Limits, extract, extract_with_ocr};
+use socle_core::Kind;
 use socle_core::document::{BlockKind, Document, OcrMode};
 use socle_ocr::{Picture, Recognized, Recognizer, Word};
 use std::collections::VecDeque;
@@ -186,6 +187,51 @@ fn a_scanned_page_after_a_printed_one_is_read_and_one_that_cannot_be_decoded_is_
     assert!(before.starts_with("This page was printed") && after.contains(&alone.markdown[..40]), "{}", read.markdown);
     assert_eq!(read.metadata.recognized.iter().map(|page| page.page).collect::<Vec<_>>(), [Some(2)]);
     assert_eq!((read.metadata.pages_without_text, read.metadata.unread_pictures), (Some(1), Some(1)));
+}
+
+/// Overwrites the compressed pixels of the last picture, from a share of them on in percent.
+fn damage(pdf: &mut [u8], from: usize) {
+    let begin = pdf.windows(9).rposition(|part| part == b">>\nstream").unwrap() + 10;
+    let end = pdf.windows(9).rposition(|part| part == b"endstream").unwrap();
+    pdf[begin + (end - begin) * from / 100..end].fill(0xff);
+}
+
+#[test]
+fn pages_whose_pictures_are_damaged_or_cut_short_are_counted() {
+    let (pictures, mut words) = scanned(&file("handbook.pdf"), 2);
+    let whole = recognized(&of_pictures(&pictures, ""), OcrMode::Auto, words.clone());
+    assert_eq!(whole.metadata.unread_pictures, None);
+    let mut pdf = of_pictures(&pictures, "");
+    // What can be read of the second page is read.
+    damage(&mut pdf, 60);
+    let cut = recognized(&pdf, OcrMode::Auto, words.clone());
+    assert_eq!((cut.metadata.unread_pictures, cut.metadata.pages_without_text), (Some(1), None));
+    assert_eq!(cut.metadata.recognized.len(), 2);
+    // Of noise the renderer draws nothing: the page looks like a blank one.
+    damage(&mut pdf, 0);
+    words.truncate(1);
+    let noise = recognized(&pdf, OcrMode::Auto, words);
+    assert_eq!((noise.metadata.unread_pictures, noise.metadata.pages_without_text), (Some(1), Some(1)));
+    assert_eq!(noise.metadata.recognized.iter().map(|page| page.page).collect::<Vec<_>>(), [Some(1)]);
+}
+
+#[test]
+fn a_scan_of_which_no_picture_can_be_decoded_is_an_error_that_says_so() {
+    let (pictures, _) = scanned(&file("handbook.pdf"), 1);
+    let mut noise = of_pictures(&pictures, "");
+    damage(&mut noise, 0);
+    // A picture that would take too much memory; the page is not rendered.
+    let mut large = of_pictures(&pictures, "");
+    let width = large.windows(7).position(|part| part == b"/Width ").unwrap();
+    let bits = large[width..].windows(4).position(|part| part == b"/Bit").unwrap();
+    large[width..width + bits].copy_from_slice(format!("{:bits$}", "/Width 60000 /Height 9999").as_bytes());
+    for pdf in [noise, large] {
+        let nothing = Ocr::new(OcrMode::Auto, Box::new(Known(VecDeque::new())));
+        let error = extract_with_ocr(&pdf, None, None, LIMITS, nothing).unwrap_err();
+        assert_eq!(error.message, "document has no text: a picture in it cannot be decoded");
+        assert_eq!(error.kind, Kind::DamagedDocument);
+        assert!(error.hint.unwrap().contains("scan it again"));
+    }
 }
 
 #[test]

@@ -29,6 +29,19 @@ const RELATIONS: &str = r#"<Relationships>
     <Relationship Id="a" Type="x/image" Target="media/a.png"/><Relationship Id="b" Type="x/image" Target="media/b.png"/>
     </Relationships>"#;
 
+/// A document of Word with nothing but a picture.
+pub(super) fn document_of_picture(bytes: &[u8]) -> Vec<u8> {
+    packed(&[
+        ("[Content_Types].xml", b"<Types/>"),
+        (
+            "word/document.xml",
+            b"<document><body><p><r><drawing><blip embed=\"a\"/></drawing></r></p></body></document>",
+        ),
+        ("word/_rels/document.xml.rels", RELATIONS.as_bytes()),
+        ("word/media/a.png", bytes),
+    ])
+}
+
 #[test]
 fn a_picture_in_word_is_read_where_it_stands() {
     let paragraph = |text: &str| format!("<p><r><t>{text}</t></r></p>");
