@@ -140,6 +140,7 @@ fn take_frame(
     let Some(sent) = under_way.get_mut(&frame.id) else { return Err(unexpected().into()) };
     match response {
         Response::Alone => sent.alone = true,
+        Response::NotAlone => sent.alone = false,
         response if !response.is_last() => sent.parts.push(response),
         response => {
             let Some(mut sent) = under_way.remove(&frame.id) else { return Err(unexpected().into()) };

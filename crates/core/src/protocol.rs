@@ -38,7 +38,7 @@ use serde::{Deserialize, Serialize};
 
 /// Incremented with every change of a message. A backend and an engine of different versions disconnect (see
 /// [`Request::Hello`]).
-pub const PROTOCOL_VERSION: u32 = 15;
+pub const PROTOCOL_VERSION: u32 = 16;
 
 /// Version of library and engine. A supervisor does not use an engine of another version: the two only exchange
 /// [`VERSION_VARIABLE`], [`EXIT_OTHER_VERSION`] and [`FromEngine::Version`], which never change.
@@ -310,6 +310,8 @@ pub enum Response {
     Alive,
     /// The suspect request now runs alone: if the engine crashes, this request is the cause.
     Alone,
+    /// The suspect request goes on beside others: what is [`Self::Alone`] of it is over.
+    NotAlone,
     /// The engine exits regularly; unanswered requests are to be sent to its successor.
     Goodbye,
     /// One vector per text, concatenated.
@@ -393,7 +395,7 @@ impl Response {
     /// Whether no more responses follow to the same request.
     pub fn is_last(&self) -> bool {
         match self {
-            Self::Alive | Self::Alone | Self::Chunks { last: false, .. } => false,
+            Self::Alive | Self::Alone | Self::NotAlone | Self::Chunks { last: false, .. } => false,
             Self::SegmentPart { bytes, summary: None } => bytes.is_empty(),
             _ => true,
         }

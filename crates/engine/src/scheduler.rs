@@ -7,7 +7,12 @@
 //! A document whose pictures are recognised may take minutes, and its worker only waits: it does not count among those that
 //! its lane reads at once, so that others are read meanwhile.
 //!
-//! A suspect request, one during which an engine crashed, is served while no other task runs.
+//! A suspect request, one during which an engine crashed, is served while nothing else is computed. Of a suspect document,
+//! that holds for the first pictures alone: those that were in work when the engine crashed are among them, and to read
+//! the others may take minutes.
+
+#[cfg(test)]
+mod tests;
 
 use crate::batch_queue::{BatchQueue, Budget};
 use crate::lane::{Lane, RECOGNIZED_DOCUMENTS};
@@ -37,6 +42,8 @@ pub struct Scheduler {
     state: Mutex<State>,
     /// One for the workers of each lane.
     wake: [Condvar; Lane::ALL.len()],
+    /// For suspect pictures.
+    wake_suspects: Condvar,
     /// Most tokens of a batch, padding included.
     batch_tokens: usize,
     /// See [`Lane::documents`].
@@ -48,8 +55,10 @@ pub struct Scheduler {
 #[derive(Default)]
 struct State {
     lanes: [Queues; Lane::ALL.len()],
-    /// Suspect requests of all lanes.
+    /// Suspect requests of all lanes that compute.
     suspects: VecDeque<Arc<Request>>,
+    /// Number of suspect pictures that wait until nothing is computed.
+    suspect_pictures: usize,
     /// Pictures whose lines are to be found. They and their lines are work of the bulk lane.
     pictures: RequestTurns<PictureTask>,
     /// Lines that are to be read.
@@ -57,11 +66,11 @@ struct State {
     /// Time that workers of the bulk lane have spent on texts, and on pictures, while there was both.
     text_time: Duration,
     picture_time: Duration,
-    /// Tasks that workers have.
-    busy: usize,
+    /// Tasks that workers have, but for documents, whose workers wait for others.
+    computing: usize,
     /// Bulk work was done since memory was given back.
     has_free_memory: bool,
-    /// One of them is [`Task::Isolated`].
+    /// A suspect is computed, and nothing else.
     exclusive: bool,
     /// Runs in progress by number, so that they can be terminated when all requests that they serve are cancelled.
     runs: HashMap<u64, (Arc<RunOptions>, Vec<Arc<Request>>)>,
@@ -90,7 +99,7 @@ pub enum Task {
     Picture(PictureTask),
     /// Read a line.
     Line(LineTask),
-    /// Serve a suspect request completely; no other task runs meanwhile.
+    /// Serve a suspect request completely; nothing else is computed meanwhile.
     Isolated(Arc<Request>),
 }
 
@@ -104,6 +113,16 @@ pub struct RunGuard<'a> {
 impl Drop for RunGuard<'_> {
     fn drop(&mut self) {
         self.scheduler.lock().runs.remove(&self.run);
+    }
+}
+
+/// Nothing else is computed until this is dropped.
+#[must_use]
+pub struct IsolationGuard<'a>(&'a Scheduler);
+
+impl Drop for IsolationGuard<'_> {
+    fn drop(&mut self) {
+        self.0.end_isolation();
     }
 }
 
@@ -137,6 +156,7 @@ impl Scheduler {
         Self {
             state: Mutex::default(),
             wake: Default::default(),
+            wake_suspects: Condvar::new(),
             batch_tokens,
             documents,
             next_run: Default::default(),
@@ -161,7 +181,7 @@ impl Scheduler {
     /// Queues a request.
     pub fn submit(&self, request: Arc<Request>) {
         let mut state = self.lock();
-        if request.suspect {
+        if request.suspect && !request.job.lane().reads_documents() {
             state.suspects.push_back(request);
             self.wake_all();
             return;
@@ -187,6 +207,28 @@ impl Scheduler {
         let mut state = self.lock();
         state.pictures.push(&picture.request.clone(), picture);
         self.wake[Lane::Bulk as usize].notify_one();
+    }
+
+    /// Waits until nothing is computed, for a picture of a suspect document; none if it is cancelled meanwhile.
+    pub fn isolate(&self, request: &Request) -> Option<IsolationGuard<'_>> {
+        let mut state = self.lock();
+        state.suspect_pictures += 1;
+        while !request.is_cancelled() && (state.computing > 0 || state.exclusive) {
+            state = self.wake_suspects.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        state.suspect_pictures -= 1;
+        if request.is_cancelled() {
+            self.wake_all();
+            return None;
+        }
+        state.exclusive = true;
+        Some(IsolationGuard(self))
+    }
+
+    /// To be called when a suspect has been served, before [`Self::finished`].
+    pub fn end_isolation(&self) {
+        self.lock().exclusive = false;
+        self.wake_all();
     }
 
     /// Queues the lines of a picture.
@@ -223,7 +265,9 @@ impl Scheduler {
         let mut state = self.lock();
         loop {
             if let Some(task) = self.next_now(&mut state, lane) {
-                state.busy += 1;
+                if !lane.reads_documents() {
+                    state.computing += 1;
+                }
                 state.lanes[lane as usize].busy += 1;
                 state.has_free_memory |= lane == Lane::Bulk;
                 return task;
@@ -235,7 +279,7 @@ impl Scheduler {
             }
             let (after, wait) = wake.wait_timeout(state, IDLE).unwrap_or_else(PoisonError::into_inner);
             state = after;
-            if wait.timed_out() && state.busy == 0 {
+            if wait.timed_out() && state.computing == 0 {
                 state.has_free_memory = false;
                 drop(state);
                 process::release_memory();
@@ -245,12 +289,12 @@ impl Scheduler {
     }
 
     fn next_now(&self, state: &mut State, lane: Lane) -> Option<Task> {
-        if state.exclusive {
-            return None;
+        if lane.reads_documents() {
+            return self.next_text(state, lane);
         }
-        if !state.suspects.is_empty() && state.busy > 0 {
-            // What is being read ends only if its pictures go on.
-            return if lane == Lane::Bulk { next_picture(state) } else { None };
+        let is_suspect_waiting = state.suspect_pictures > 0 || !state.suspects.is_empty();
+        if state.exclusive || (is_suspect_waiting && state.computing > 0) || state.suspect_pictures > 0 {
+            return None;
         }
         if let Some(request) = state.suspects.pop_front() {
             state.exclusive = true;
@@ -296,13 +340,13 @@ impl Scheduler {
         } else if lane == Lane::Bulk {
             state.text_time += time;
         }
-        state.busy -= 1;
         state.lanes[lane as usize].busy -= 1;
         if lane.reads_documents() {
             self.wake[lane as usize].notify_one();
+            return;
         }
-        if state.exclusive || !state.suspects.is_empty() {
-            state.exclusive = false;
+        state.computing -= 1;
+        if state.suspect_pictures > 0 || !state.suspects.is_empty() {
             self.wake_all();
         }
     }
@@ -326,6 +370,7 @@ impl Scheduler {
 
     fn wake_all(&self) {
         self.wake.iter().for_each(Condvar::notify_all);
+        self.wake_suspects.notify_all();
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -337,157 +382,4 @@ impl Scheduler {
 fn next_picture(state: &mut State) -> Option<Task> {
     let line = state.lines.take().map(Task::Line);
     line.or_else(|| state.pictures.take().map(Task::Picture))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::document::PictureMemory;
-    use crate::request::Job;
-    use socle_core::document::ExtractLimits;
-    use socle_core::model::{ModelFile, ModelKind, ModelSpec, Pooling, Similarity};
-    use socle_ocr::{Channels, Picture};
-
-    const TIME: Duration = Duration::from_secs(1);
-
-    fn document(connection: u64, suspect: bool) -> Arc<Request> {
-        document_of(connection, 1, suspect)
-    }
-
-    fn document_of(connection: u64, id: u32, suspect: bool) -> Arc<Request> {
-        let limits = ExtractLimits { seconds: 60, memory_bytes: 1 << 30, text_bytes: 1 << 20, recognition_seconds: 0 };
-        let (media_type, name, ocr, bytes) = (None, None, None, Vec::new());
-        let job = Job::Extract { media_type, name, limits, bulk: false, ocr, bytes };
-        Arc::new(Request::new(connection, id, suspect, 0, job))
-    }
-
-    fn model() -> Arc<ModelSpec> {
-        let file = ModelFile { path: String::new(), bytes: 0, sha256: String::new() };
-        Arc::new(ModelSpec {
-            name: "m".into(),
-            directory: "m".into(),
-            graph: file.clone(),
-            tokenizer: file,
-            configuration: Vec::new(),
-            kind: ModelKind::Ocr,
-            dimensions: 1,
-            max_tokens: 1,
-            pooling: Pooling::None,
-            normalize: false,
-            query_prefix: String::new(),
-            passage_prefix: String::new(),
-            output: String::new(),
-            pad_id: 0,
-            batchable: false,
-            similarity: Similarity::Cosine,
-            pool_prefix: true,
-            lower_case: false,
-            first_position: 0,
-            layers: Vec::new(),
-            late_interaction: None,
-            served: None,
-            ocr: None,
-        })
-    }
-
-    fn picture(request: &Arc<Request>) -> PictureTask {
-        let picture = Picture { width: 1, height: 1, channels: Channels::Grey, pixels: vec![0], dpi: None };
-        let room = PictureMemory::default().take(1).unwrap();
-        PictureTask { request: request.clone(), model: model(), picture, room, done: Box::new(|_, _| {}) }
-    }
-
-    #[test]
-    fn pictures_of_a_document_are_read_while_a_suspect_request_waits_for_its_end() {
-        let scheduler = Scheduler::new(1024, 2);
-        scheduler.submit(document(1, false));
-        let Task::Request(reading) = scheduler.next(Lane::Document) else { panic!("no document") };
-        scheduler.submit(document(2, true));
-        scheduler.submit_picture(picture(&reading));
-        assert!(matches!(scheduler.next(Lane::Bulk), Task::Picture(_)));
-        scheduler.finished(Lane::Bulk, true, TIME);
-        assert!(scheduler.next_now(&mut scheduler.lock(), Lane::Document).is_none());
-        scheduler.finished(Lane::Document, false, TIME);
-        assert!(matches!(scheduler.next(Lane::Keyword), Task::Isolated(_)));
-    }
-
-    #[test]
-    fn texts_and_pictures_have_half_of_the_time_each_and_nothing_for_the_time_before_they_came() {
-        let scheduler = Scheduler::new(1024, 2);
-        let request = document(1, false);
-        let chunk = || {
-            let job = Job::CountTokens { model: model(), content: String::new() };
-            Arc::new(Request::new(2, 1, false, 0, job))
-        };
-        let text = || scheduler.lock().lanes[Lane::Bulk as usize].requests.push(2, chunk());
-        let next = |milliseconds: u64| {
-            let is_picture = matches!(scheduler.next(Lane::Bulk), Task::Picture(_));
-            scheduler.finished(Lane::Bulk, is_picture, Duration::from_millis(milliseconds));
-            is_picture
-        };
-        (0..4).for_each(|_| scheduler.submit_picture(picture(&request)));
-        assert!(next(1_000) && next(1_000));
-        (0..5).for_each(|_| text());
-        let order: Vec<bool> = [400, 400, 1_000, 400, 400, 400].into_iter().map(next).collect();
-        assert_eq!(order, [false, false, false, true, true, false].map(|picture| picture));
-    }
-
-    #[test]
-    fn a_document_whose_pictures_are_recognised_makes_room_for_others_but_not_for_many_of_its_connection() {
-        let scheduler = Scheduler::new(1024, 2);
-        for (connection, id) in [(1, 1), (1, 2), (1, 3), (1, 4), (2, 1)] {
-            scheduler.submit(document_of(connection, id, false));
-        }
-        let next = || match scheduler.next_now(&mut scheduler.lock(), Lane::Document) {
-            Some(Task::Request(request)) => {
-                let mut state = scheduler.lock();
-                state.busy += 1;
-                state.lanes[Lane::Document as usize].busy += 1;
-                Some(request)
-            }
-            _ => None,
-        };
-        let number = |request: &Request| (request.connection, request.id);
-        let (first, other) = (next().unwrap(), next().unwrap());
-        assert_eq!([number(&first), number(&other)], [(1, 1), (2, 1)]);
-        assert!(next().is_none(), "two are being read");
-        let waits = scheduler.begin_recognition(&first).unwrap();
-        let second = next().unwrap();
-        let waits_too = scheduler.begin_recognition(&second).unwrap();
-        assert_eq!(number(&second), (1, 2));
-        assert!(next().is_none(), "two documents of the connection wait for their pictures");
-        drop(waits);
-        assert!(next().is_none(), "it is read to its end beside the other");
-        scheduler.finished(Lane::Document, false, TIME);
-        assert_eq!(number(&next().unwrap()), (1, 3));
-        drop(waits_too);
-    }
-
-    #[test]
-    fn pictures_of_documents_take_turns_within_a_connection_and_connections_do() {
-        let scheduler = Scheduler::new(1024, 2);
-        let (many, one, other) = (document_of(1, 1, false), document_of(1, 2, false), document_of(2, 1, false));
-        for request in [&many, &many, &many, &many, &one, &other] {
-            scheduler.submit_picture(picture(request));
-        }
-        let order: Vec<(u64, u32)> = (0..6)
-            .map(|_| {
-                let Task::Picture(next) = scheduler.next(Lane::Bulk) else { panic!("no picture") };
-                (next.request.connection, next.request.id)
-            })
-            .collect();
-        assert_eq!(order, [(1, 1), (2, 1), (1, 2), (1, 1), (1, 1), (1, 1)]);
-        assert!(scheduler.next_now(&mut scheduler.lock(), Lane::Bulk).is_none());
-    }
-
-    #[test]
-    fn pictures_of_a_connection_that_is_closed_are_forgotten() {
-        let scheduler = Scheduler::new(1024, 2);
-        let (closed, other) = (document(1, false), document(2, false));
-        scheduler.submit_picture(picture(&closed));
-        scheduler.submit_picture(picture(&other));
-        scheduler.cancel(1, std::iter::once(closed));
-        let Task::Picture(left) = scheduler.next(Lane::Bulk) else { panic!("no picture") };
-        assert_eq!(left.request.connection, 2);
-        assert!(scheduler.next_now(&mut scheduler.lock(), Lane::Bulk).is_none());
-    }
 }

@@ -119,18 +119,25 @@ impl Worker {
                 Task::Batch(batch) => self.run(batch),
                 Task::Picture(picture) => self.find_lines(picture),
                 Task::Line(line) => self.read_line(&line),
-                Task::Isolated(request) => self.run_isolated(&request),
+                Task::Isolated(request) => {
+                    self.run_isolated(&request);
+                    self.scheduler.end_isolation();
+                }
             }
             self.scheduler.finished(lane, is_picture, begun.elapsed());
         }
     }
 
+    /// Tells the backend of a suspect request whether it runs alone. It has to know before the engine may crash.
+    fn say(&self, request: &Request, alone: &Response) {
+        let (written, wait) = sync_channel(1);
+        self.responses.send_part(request, alone, Some(written));
+        let _ = wait.recv_timeout(ALONE_SEND_TIMEOUT);
+    }
+
     /// Serves a suspect request completely.
     fn run_isolated(&self, request: &Arc<Request>) {
-        let (written, wait) = sync_channel(1);
-        self.responses.send_part(request, &Response::Alone, Some(written));
-        // The backend has to know that its request ran alone before the engine may crash.
-        let _ = wait.recv_timeout(ALONE_SEND_TIMEOUT);
+        self.say(request, &Response::Alone);
         let mut queue = BatchQueue::default();
         for item in self.prepare(request) {
             queue.push(request.connection, (), item.tokens.len(), item);

@@ -4,7 +4,7 @@ use super::ocr::session;
 use super::ocr_limit::noise;
 use super::value;
 use postgres::Client;
-use socle_tests::{Cluster, eventually};
+use socle_tests::{Cluster, eventually, signal};
 
 /// Pages of a scan that no machine recognises while a test runs.
 const PAGES: u32 = 500;
@@ -84,6 +84,26 @@ fn long_scans_do_not_keep_other_documents_waiting() {
     assert_eq!((pending(&mut client, "scans"), pending(&mut client, "scans2")), (5, 5));
     let attempts = "SELECT max(attempt_count)::bigint FROM scans2_change";
     assert!(value::<i64>(&mut client, attempts) <= 1, "what is put off has not failed");
+}
+
+#[test]
+fn scans_that_were_read_when_the_engine_died_hold_up_nobody_afterwards() {
+    let (cluster, mut client) = with_scans(3);
+    let engine = cluster.wait_for_engine();
+    signal(engine, libc::SIGKILL);
+    eventually("the scans to be read again", || {
+        (cluster.engine_pid().is_some_and(|now| now != engine) && readers(&cluster) == 3).then_some(())
+    });
+    client
+        .batch_execute(
+            "SET statement_timeout = '1min'; SELECT socle.embed_query('tide', 'minilm');
+             CREATE TABLE note (id int PRIMARY KEY, text text); INSERT INTO note VALUES (1, 'The tide is low at noon.');
+             SELECT socle.create_corpus('notes', source => 'note', content => '{text}', model => 'minilm')",
+        )
+        .unwrap();
+    assert!(value::<bool>(&mut client, "SELECT socle.wait_for_corpus('notes', '50 s')"));
+    assert_eq!((pending(&mut client, "scans"), readers(&cluster)), (3, 3));
+    assert_eq!(value::<i64>(&mut client, "SELECT count(*) FROM socle.job_failure"), 0);
 }
 
 #[test]

@@ -11,8 +11,9 @@ use socle_core::Result;
 use socle_core::document::Ocr;
 use socle_core::model::ModelSpec;
 use socle_core::protocol::Response;
+use socle_ocr::remote::AHEAD;
 use socle_ocr::{LineWord, Page, Picture, Recognized};
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,17 +25,22 @@ struct PicturesOf<'a> {
     model: Arc<ModelSpec>,
     /// Since its first picture that is recognised, if there is room.
     guard: OnceCell<Option<RecognitionGuard<'a>>>,
+    /// Number of pictures of a suspect document that were recognised alone.
+    alone: Cell<usize>,
 }
 
 impl Pictures for PicturesOf<'_> {
     fn begin(&self, picture: Picture, room: PictureRoom, done: Done) {
         let (request, model) = (self.request.clone(), self.model.clone());
-        if request.suspect {
-            // No other worker has a task until this request is served.
+        self.guard.get_or_init(|| self.worker.scheduler.begin_recognition(&request));
+        if request.suspect && self.alone.get() < AHEAD {
+            self.alone.set(self.alone.get() + 1);
+            let Some(_alone) = self.worker.scheduler.isolate(&request) else { return };
+            self.worker.say(&request, &Response::Alone);
             let (result, time) = timed(&request, || self.worker.recognize(&request, &model, picture));
+            self.worker.say(&request, &Response::NotAlone);
             done(result, time);
         } else {
-            self.guard.get_or_init(|| self.worker.scheduler.begin_recognition(&request));
             self.worker.scheduler.submit_picture(PictureTask { request, model, picture, room, done });
         }
     }
@@ -45,7 +51,7 @@ impl Worker {
     pub(super) fn answer_document(&self, request: &Arc<Request>, file: File<'_>, ocr: Option<&Ocr>) -> Result<()> {
         let of_document = |ocr: &Ocr| {
             let model = Arc::new(ocr.model.clone());
-            PicturesOf { worker: self, request: request.clone(), model, guard: OnceCell::new() }
+            PicturesOf { worker: self, request: request.clone(), model, guard: OnceCell::new(), alone: Cell::new(0) }
         };
         let pictures = ocr.map(of_document);
         let pictures = ocr.zip(pictures.as_ref()).map(|(ocr, pictures)| CachedPictures {
