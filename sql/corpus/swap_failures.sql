@@ -1,7 +1,9 @@
 -- Documents of which the corpus that is to be replaced has chunks, and the one that is to replace it has none, because they
--- failed: how many were set aside, and how many are going to be tried again.
+-- failed: how many were set aside, and how many are going to be tried again. $1: not counting files that cannot be read without
+-- recognition, which has been switched off.
 SELECT count(*) FILTER (WHERE f.is_set_aside), count(*) FILTER (WHERE NOT f.is_set_aside)
 FROM (SELECT bool_and(c.next_attempt_at = 'infinity') AS is_set_aside
       FROM {change} c JOIN {old_document} d ON {same d c}
-      WHERE c.failed_at IS NOT NULL AND d.chunk_count > 0 AND NOT EXISTS (SELECT FROM {document} n WHERE {same n c})
+      WHERE c.failed_at IS NOT NULL AND NOT ($1 AND c.error_sqlstate = '0A000') AND d.chunk_count > 0
+        AND NOT EXISTS (SELECT FROM {document} n WHERE {same n c})
       GROUP BY {keys c}) f

@@ -11,6 +11,7 @@ use crate::catalog::sql_template::{expand, identifier, literal};
 use crate::pg::run_as::{as_owner, as_superuser};
 use crate::pg::spi;
 use pgrx::prelude::*;
+use socle_core::document::OcrMode;
 use socle_core::{Error, Kind, Result};
 
 const LOCK: &str = include_str!("../../sql/corpus/swap_lock.sql");
@@ -58,9 +59,13 @@ impl Failures {
     pub fn of(old: &CorpusSpec, new: &CorpusSpec) -> Result<Self> {
         let owner = pg_sys::Oid::from(new.tables.owner.unwrap_or_default());
         let sql = expand(FAILURES, new, &[("old_document", &table(old, &old.tables.document_table))]);
+        let is_off = |corpus: &CorpusSpec| OcrMode::parse(&corpus.options.ocr) == Some(OcrMode::Off);
+        let does_without = is_off(new) && !is_off(old);
         let counts = as_owner(owner, || {
-            Spi::connect(|client| client.select(sql.as_str(), Some(1), &[])?.first().get_two::<i64, i64>())
-                .map_err(crate::pg::error::spi)
+            Spi::connect(|client| {
+                client.select(sql.as_str(), Some(1), &[does_without.into()])?.first().get_two::<i64, i64>()
+            })
+            .map_err(crate::pg::error::spi)
         })?;
         Ok(Self { set_aside: counts.0.unwrap_or_default(), tried_again: counts.1.unwrap_or_default() })
     }

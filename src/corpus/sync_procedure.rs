@@ -51,18 +51,16 @@ fn sync(call: pg_sys::FunctionCallInfo) -> Result<()> {
 }
 
 fn wait_until_done(corpus: &CorpusSpec, transactions: &Transactions) -> Result<()> {
+    // One that is to replace another has its name in the end.
+    let name = corpus.replaces.as_deref().unwrap_or(&corpus.name);
     let mut said = Instant::now();
     wake::notify(Message::NeedsSecondWorker);
     loop {
         // Neither a lock nor a snapshot is held until the next look.
         transactions.commit();
-        let name = &with_pinned_search_path(|| name_now(corpus))?;
-        let (waiting, documents) = match with_pinned_search_path(|| look(name)) {
-            // It has got its name since.
-            Err(_) if with_pinned_search_path(|| name_now(corpus))? != *name => continue,
-            found => found?,
-        };
+        let (waiting, documents) = with_pinned_search_path(|| look(name))?;
         if waiting == 0 {
+            with_pinned_search_path(|| require_swapped(corpus))?;
             pgrx::notice!("corpus \"{name}\" is complete: {documents} documents");
             return Ok(());
         }
@@ -77,12 +75,15 @@ fn wait_until_done(corpus: &CorpusSpec, transactions: &Transactions) -> Result<(
     }
 }
 
-/// The name of a corpus by now: one that has replaced another has that one's.
-fn name_now(corpus: &CorpusSpec) -> Result<String> {
-    let Some(replaced) = &corpus.replaces else { return Ok(corpus.name.clone()) };
-    let now = in_new_snapshot(|| CorpusSpec::try_find(replaced))?;
-    let is_it = now.is_some_and(|now| now.tables.change.is_some() && now.tables.change == corpus.tables.change);
-    Ok(if is_it { replaced.clone() } else { corpus.name.clone() })
+/// Checks that a corpus that was to replace another has done so, and has not been dropped.
+fn require_swapped(corpus: &CorpusSpec) -> Result<()> {
+    let Some(replaced) = &corpus.replaces else { return Ok(()) };
+    let now = in_new_snapshot(|| CorpusSpec::find(replaced))?;
+    if now.tables.change.is_some() && now.tables.change == corpus.tables.change {
+        return Ok(());
+    }
+    let dropped = format!("corpus \"{}\" is {DROPPED}", corpus.name);
+    Err(Error::new(Kind::NotInState, dropped).detail(format!("It has not replaced corpus \"{replaced}\".")))
 }
 
 /// What is pending for a corpus and its replacement, and how many documents are done.
