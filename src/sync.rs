@@ -4,6 +4,7 @@
 //! minute with nothing pending, or when the supervisor asks because another database has no worker. It claims changes,
 //! and commits; reads documents, and commits; has the engine chunk and embed them with no transaction open; and writes
 //! the result in one short transaction that checks that the claim still holds. All of that as the owner of the corpus.
+//! While the engine takes long for some documents, it goes on with others.
 //! Vector indexes are built by index workers.
 
 mod batch_size;

@@ -150,8 +150,9 @@ impl Worker {
             owner_code_timeout::take_notes(|change| over_the_limit(&here, change));
             self.repair(&here);
             let round = self.corpora.round(&here);
-            // What is under way is ended first. Another database does not wait for it: one more worker is started there.
-            if asked_to_leave() && self.corpora.under_way().is_none() {
+            // What is under way is ended first, unless there is to be no work at all. Another database does not wait for it: one
+            // more worker is started there.
+            if asked_to_leave() && (self.corpora.under_way().is_none() || gucs::sync_workers() == 0) {
                 return match round {
                     RoundOutcome { worked: true, .. } => Exit::Again(Duration::ZERO),
                     RoundOutcome { waiting: true, .. } => Exit::Again(COME_BACK_SOON),

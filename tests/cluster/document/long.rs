@@ -138,6 +138,12 @@ fn a_corpus_that_is_dropped_or_replaced_leaves_no_work() {
         .batch_execute("SELECT socle.create_corpus('scans', source => 'scan', document => 'bytes', model => 'minilm')")
         .unwrap();
     eventually("the scan to be read", || (readers(&cluster) == 1).then_some(()));
+    client.batch_execute("ALTER SYSTEM SET socle.sync_workers = 0").unwrap();
+    cluster.reload();
+    wait_for_end(&cluster, "socle.sync_workers = 0");
+    client.batch_execute("ALTER SYSTEM SET socle.sync_workers = 2").unwrap();
+    cluster.reload();
+    eventually("the scan to be read again", || (readers(&cluster) == 1).then_some(()));
     client.batch_execute("SELECT socle.drop_corpus('scans')").unwrap();
     wait_for_end(&cluster, "drop_corpus");
 }
