@@ -8,7 +8,7 @@ mod binding_check;
 pub mod create;
 mod ddl_command;
 mod ddl_events;
-pub mod lifecycle;
+mod lifecycle;
 pub mod options;
 mod rekey;
 mod restore;

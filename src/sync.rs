@@ -18,9 +18,8 @@ mod token_vectors;
 mod turn;
 mod write;
 
-use crate::capture;
 use crate::catalog::{CorpusSpec, privileges};
-use crate::corpus::{lifecycle, swap};
+use crate::corpus::swap;
 use crate::keyword_index::{build, merge};
 use crate::model;
 use crate::pg::backend;
@@ -143,7 +142,7 @@ fn work_on_claim(
     batch_size: &mut BatchSize,
     under_way: &mut UnderWay,
 ) -> Result<Progress, WorkerError> {
-    match claim::claim(corpus, change.into(), batch_size.documents())? {
+    match claim::claim(corpus, change.into(), batch_size.documents(), under_way.has_room())? {
         Claimed::Resynced => Ok(Progress::Worked { full: true }),
         Claimed::Nothing { waiting } => {
             let advanced = advance(corpus, change.into())?;
@@ -259,9 +258,8 @@ fn replace(old: &str, new: &CorpusSpec) -> Result<StepOutcome, WorkerError> {
     if failures.tried_again > 0 {
         return Ok(StepOutcome::Later);
     }
-    if let Some(reason) = failures.refusal(&old, &new)? {
-        lifecycle::set_state(&new.name, "paused", Some(&reason))?;
-        new.tables.change.into_iter().for_each(|change| capture::invalidate(change.into()));
+    if failures.set_aside > 0 {
+        failures.hold(&old, &new)?;
         return Ok(StepOutcome::Done);
     }
     if free(&old) {

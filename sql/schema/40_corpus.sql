@@ -105,7 +105,7 @@ CREATE TABLE socle.corpus_binding (
     worked_at timestamp with time zone,
     keyword_deleted_count bigint NOT NULL DEFAULT 0,
     key_holds boolean NOT NULL DEFAULT true,
-    accepted_failure_count bigint NOT NULL DEFAULT 0
+    failures_shown_at timestamp with time zone
 );
 COMMENT ON TABLE socle.corpus_binding IS 'OIDs of the tables and numbers of the columns of each corpus in this database, and counters; not dumped';
 COMMENT ON COLUMN socle.corpus_binding.corpus IS 'name of the corpus';
@@ -125,7 +125,7 @@ COMMENT ON COLUMN socle.corpus_binding.documents_per_second IS 'recent rate of t
 COMMENT ON COLUMN socle.corpus_binding.worked_at IS 'last time that a batch was finished';
 COMMENT ON COLUMN socle.corpus_binding.keyword_deleted_count IS 'chunks that were deleted and may still be in segments of the keyword index';
 COMMENT ON COLUMN socle.corpus_binding.key_holds IS 'chunks match rows of the source by key; false: the key of the source has changed, and searches return nothing until socle.resume_corpus()';
-COMMENT ON COLUMN socle.corpus_binding.accepted_failure_count IS 'of a corpus that is to replace another: documents that may be missing when it does, because socle.resume_corpus() was called when as many had failed';
+COMMENT ON COLUMN socle.corpus_binding.failures_shown_at IS 'of a corpus that is to replace another: documents that had failed by then may be missing, because its owner has been shown them and resumed it';
 GRANT SELECT ON socle.corpus_binding TO PUBLIC;
 
 -- Writers to a source only insert here, and must neither fail nor wait: no foreign key, which would lock a row.

@@ -1,9 +1,10 @@
--- $1 documents at most, $2 lease, $3 its length in seconds, $4 numbers of the live workers, $5 that of this one. All
--- changes of a document are claimed together; a document that another worker has leased is skipped.
+-- $1 documents at most, $2 lease, $3 its length in seconds, $4 numbers of the live workers, $5 that of this one, $6 whether
+-- documents are claimed that were put off. All changes of a document are claimed together; a document that another worker
+-- has leased is skipped.
 WITH due AS MATERIALIZED (
     SELECT c.change_id, {keys c}
     FROM {change} c
-    WHERE c.next_attempt_at <= clock_timestamp() AND {first_key c} IS NOT NULL
+    WHERE c.next_attempt_at <= clock_timestamp() AND ($6 OR c.next_attempt_at <> 'epoch') AND {first_key c} IS NOT NULL
       AND (c.lease_until IS NULL OR c.lease_until < clock_timestamp() OR c.lease_pid <> ALL ($4))
       AND NOT EXISTS (SELECT FROM {change} o WHERE {same o c} AND o.lease_until >= clock_timestamp() AND o.lease_pid = ANY ($4))
     ORDER BY c.change_id LIMIT $1 FOR UPDATE OF c SKIP LOCKED),

@@ -1,5 +1,4 @@
--- Hands changes back that take long, to be claimed again in $3 seconds.
+-- Hands changes back that take long, to be claimed again once there is room for them: the time says so, and is past.
 UPDATE {change} c
-SET lease_id = NULL, lease_pid = NULL, lease_until = NULL, attempt_count = c.attempt_count - 1,
-    next_attempt_at = clock_timestamp() + make_interval(secs => $3)
+SET lease_id = NULL, lease_pid = NULL, lease_until = NULL, attempt_count = c.attempt_count - 1, next_attempt_at = 'epoch'
 WHERE c.change_id = ANY ($1) AND c.lease_id = $2

@@ -402,8 +402,8 @@ GRANT INSERT ON socle.corpus TO PUBLIC;
 -- Keys: what becomes of the key of a source, and of changes that cannot be logged.
 ALTER TABLE socle.corpus_binding ADD COLUMN key_holds boolean NOT NULL DEFAULT true;
 COMMENT ON COLUMN socle.corpus_binding.key_holds IS 'chunks match rows of the source by key; false: the key of the source has changed, and searches return nothing until socle.resume_corpus()';
-ALTER TABLE socle.corpus_binding ADD COLUMN accepted_failure_count bigint NOT NULL DEFAULT 0;
-COMMENT ON COLUMN socle.corpus_binding.accepted_failure_count IS 'of a corpus that is to replace another: documents that may be missing when it does, because socle.resume_corpus() was called when as many had failed';
+ALTER TABLE socle.corpus_binding ADD COLUMN failures_shown_at timestamp with time zone;
+COMMENT ON COLUMN socle.corpus_binding.failures_shown_at IS 'of a corpus that is to replace another: documents that had failed by then may be missing, because its owner has been shown them and resumed it';
 
 CREATE TABLE socle.missed_change (
     corpus text NOT NULL,

@@ -1,7 +1,7 @@
 //! `socle.drop_corpus`, `pause_corpus`, `resume_corpus`, `retry_failed`.
 
 use super::source::Source;
-use super::{binding_check, create, ddl_events, rekey, swap};
+use super::{binding_check, create, ddl_events, rekey};
 use crate::capture;
 use crate::catalog::CorpusSpec;
 use crate::catalog::spec;
@@ -201,7 +201,6 @@ fn resume_corpus(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
                 .hint("Drop the corpus with socle.drop_corpus(keep_chunks => true) and create it again."));
         }
         let corpus = mend(CorpusSpec::find(&corpus.name)?, owner)?;
-        swap::accept_failures(&corpus)?;
         as_owner(owner, || -> Result<()> {
             // Leases and transactions of another cluster, or of workers that are gone.
             spi::run(&corpus.sql(FORGET_LEASES), &[])?;

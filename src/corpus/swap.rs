@@ -6,11 +6,13 @@
 //! worker tries again.
 
 use super::{create, lifecycle};
+use crate::capture;
 use crate::catalog::CorpusSpec;
 use crate::catalog::sql_template::{expand, identifier, literal};
 use crate::pg::run_as::{as_owner, as_superuser};
 use crate::pg::spi;
 use pgrx::prelude::*;
+use serde::Deserialize;
 use socle_core::document::OcrMode;
 use socle_core::{Error, Kind, Result};
 
@@ -25,8 +27,8 @@ const DEPENDENTS: &str = include_str!("../../sql/corpus/chunk_dependents.sql");
 const REPLACE_KEYWORDS: &str = include_str!("../../sql/corpus/keyword_replace.sql");
 const REPLACE: &str = include_str!("../../sql/corpus/replace_corpus.sql");
 const FAILURES: &str = include_str!("../../sql/corpus/swap_failures.sql");
-const ACCEPTED: &str = include_str!("../../sql/corpus/accepted_failures.sql");
-const ACCEPT: &str = include_str!("../../sql/corpus/accept_failures.sql");
+const SHOWN: &str = include_str!("../../sql/corpus/failures_shown.sql");
+const SHOW: &str = include_str!("../../sql/corpus/show_failures.sql");
 
 /// Checks that no object depends on the chunk table that a swap could not carry over.
 ///
@@ -43,12 +45,14 @@ pub fn check_dependents(corpus: &CorpusSpec) -> Result<()> {
 }
 
 /// Documents of which the corpus that is to be replaced has chunks, and that failed in the one that is to replace it.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Debug, Deserialize)]
 pub struct Failures {
-    /// Those that were set aside.
+    /// Those that were set aside and that its owner has not been shown: see [`Self::hold`].
     pub set_aside: i64,
     /// Those that are going to be tried again.
     pub tried_again: i64,
+    /// When the last one of those that were set aside failed.
+    last: Option<String>,
 }
 
 impl Failures {
@@ -61,40 +65,28 @@ impl Failures {
         let sql = expand(FAILURES, new, &[("old_document", &table(old, &old.tables.document_table))]);
         let is_off = |corpus: &CorpusSpec| OcrMode::parse(&corpus.options.ocr) == Some(OcrMode::Off);
         let does_without = is_off(new) && !is_off(old);
-        let counts = as_owner(owner, || {
-            Spi::connect(|client| {
-                client.select(sql.as_str(), Some(1), &[does_without.into()])?.first().get_two::<i64, i64>()
-            })
-            .map_err(crate::pg::error::spi)
-        })?;
-        Ok(Self { set_aside: counts.0.unwrap_or_default(), tried_again: counts.1.unwrap_or_default() })
+        let shown = as_superuser(|| spi::query_text(SHOWN, &[new.name.as_str().into()]))?;
+        let counted = as_owner(owner, || spi::query_text(&sql, &[does_without.into(), shown.into()]))?;
+        serde_json::from_str(&counted.unwrap_or_default())
+            .map_err(|error| Error::new(Kind::Bug, "failures could not be counted").detail(error.to_string()))
     }
 
-    /// Why `new` does not replace `old`, if more have failed than were there when its owner resumed it.
+    /// Pauses `new` and says why. Whoever resumes it has been shown these failures.
     ///
     /// # Errors
     /// Whatever Postgres raises.
-    pub fn refusal(self, old: &CorpusSpec, new: &CorpusSpec) -> Result<Option<String>> {
-        let accepted = as_superuser(|| spi::query_count(ACCEPTED, &new.name))?;
-        let (count, old, new) = (self.set_aside, &old.name, &new.name);
-        Ok((count > accepted).then(|| {
-            format!(
-                "documents have failed of which corpus \"{old}\" has chunks ({count}), so it is not replaced: see socle.job_failure; \
-                 socle.resume_corpus('{new}') replaces it without them, socle.retry_failed('{new}') before that tries them again, \
-                 socle.drop_corpus('{new}') abandons the change"
-            )
-        }))
+    pub fn hold(&self, old: &CorpusSpec, new: &CorpusSpec) -> Result<()> {
+        let (count, old, name) = (self.set_aside, &old.name, &new.name);
+        let reason = format!(
+            "documents have failed of which corpus \"{old}\" has chunks ({count}), so it is not replaced: see socle.job_failure; \
+             socle.resume_corpus('{name}') replaces it without them, socle.retry_failed('{name}') before that tries them again, \
+             socle.drop_corpus('{name}') abandons the change"
+        );
+        lifecycle::set_state(name, "paused", Some(&reason))?;
+        as_superuser(|| spi::run(SHOW, &[name.as_str().into(), self.last.as_deref().into()]))?;
+        new.tables.change.into_iter().for_each(|change| capture::invalidate(change.into()));
+        Ok(())
     }
-}
-
-/// Lets a corpus that its owner resumes replace the other one without the documents that have failed by now.
-///
-/// # Errors
-/// Whatever Postgres raises.
-pub fn accept_failures(new: &CorpusSpec) -> Result<()> {
-    let Some(old) = new.replaces.as_deref().map_or(Ok(None), CorpusSpec::try_find)? else { return Ok(()) };
-    let count = if old.tables.document.is_some() { Failures::of(&old, new)?.set_aside } else { 0 };
-    as_superuser(|| spi::run(ACCEPT, &[new.name.as_str().into(), count.into()]))
 }
 
 /// Replaces `old` by `new`. To be called in a transaction of its own.

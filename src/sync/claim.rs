@@ -68,12 +68,12 @@ pub enum Claimed {
     },
 }
 
-/// Claims due documents, `documents` at most. Claims of one corpus are made one after another, so that no document is
-/// claimed twice.
+/// Claims due documents, `documents` at most; `long`: also those that were put off. Claims of one corpus are made one after
+/// another, so that no document is claimed twice.
 ///
 /// # Errors
 /// Whatever Postgres raises.
-pub fn claim(corpus: &CorpusSpec, change: pg_sys::Oid, documents: i64) -> Result<Claimed, WorkerError> {
+pub fn claim(corpus: &CorpusSpec, change: pg_sys::Oid, documents: i64, long: bool) -> Result<Claimed, WorkerError> {
     transaction(|| {
         if corpus_lock::state(&corpus.name)?.as_ref() != Some(&corpus.progress.state)
             || !corpus_lock::try_lock_claims(change)
@@ -93,13 +93,13 @@ pub fn claim(corpus: &CorpusSpec, change: pg_sys::Oid, documents: i64) -> Result
             for xid in missed.iter().flatten() {
                 spi::run(&corpus.sql(ASK_FOR), &[xid.as_str().into()])?;
             }
-            take(corpus, documents, alive.unwrap_or_default())
+            take(corpus, documents, long, alive.unwrap_or_default())
         })
     })
 }
 
 /// `alive`: the numbers of the workers whose leases are valid.
-fn take(corpus: &CorpusSpec, documents: i64, alive: Vec<i32>) -> Result<Claimed, WorkerError> {
+fn take(corpus: &CorpusSpec, documents: i64, long: bool, alive: Vec<i32>) -> Result<Claimed, WorkerError> {
     Spi::connect_mut(|client| {
         client.update(corpus.sql(EXPAND_BATCHES).as_str(), None, &[])?;
         let taken = client.update(corpus.sql(CLAIM_RESYNC).as_str(), Some(1), &[])?;
@@ -113,7 +113,8 @@ fn take(corpus: &CorpusSpec, documents: i64, alive: Vec<i32>) -> Result<Claimed,
         }
         let lease = new_lease()?;
         let mut claims: BTreeMap<i64, Claim> = BTreeMap::new();
-        let arguments = [documents.into(), lease.into(), LEASE_SECONDS.into(), alive.into(), NUMBER.get().into()];
+        let arguments =
+            [documents.into(), lease.into(), LEASE_SECONDS.into(), alive.into(), NUMBER.get().into(), long.into()];
         for row in client.update(corpus.sql(CLAIM).as_str(), None, &arguments)? {
             let job_id = row.get::<i64>(1)?.unwrap_or_default();
             let attempt = row.get::<i32>(3)?.unwrap_or(1);
@@ -172,12 +173,12 @@ pub fn release(corpus: &CorpusSpec, lease: Uuid, claims: &[Claim]) -> Result<(),
     update(corpus, RELEASE, || vec![changes(claims).into(), lease.into()])
 }
 
-/// Hands documents back that take long, to be claimed again in so many seconds.
+/// Hands documents back that take long, to be claimed again by a worker that has room for them.
 ///
 /// # Errors
 /// Whatever Postgres raises.
-pub fn put_off(corpus: &CorpusSpec, lease: Uuid, claims: &[Claim], seconds: f64) -> Result<(), WorkerError> {
-    update(corpus, PUT_OFF, || vec![changes(claims).into(), lease.into(), seconds.into()])
+pub fn put_off(corpus: &CorpusSpec, lease: Uuid, claims: &[Claim]) -> Result<(), WorkerError> {
+    update(corpus, PUT_OFF, || vec![changes(claims).into(), lease.into()])
 }
 
 /// Records why a document failed, and when it is tried again, if it is.

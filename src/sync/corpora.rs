@@ -80,6 +80,11 @@ impl Corpora {
         self.under_way.describe()
     }
 
+    /// Hands back what has been under way for long enough.
+    pub fn end_old(&mut self) {
+        self.under_way.end_old();
+    }
+
     /// Hands back all that is under way.
     pub fn end(&mut self) {
         self.under_way.end_others(&[]);

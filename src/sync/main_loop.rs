@@ -75,7 +75,10 @@ pub fn run(assignment: Assignment) {
     owner_code_timeout::prepare(assignment.number);
     let mut worker = Worker::new(assignment);
     let exit = worker.work();
-    worker.corpora.end();
+    // Of an extension that is gone, nothing can be handed back.
+    if !matches!(exit, Exit::Done) {
+        worker.corpora.end();
+    }
     let again = match exit {
         Exit::Failed => return,
         Exit::Again(time) => Some(time),
@@ -150,8 +153,10 @@ impl Worker {
             owner_code_timeout::take_notes(|change| over_the_limit(&here, change));
             self.repair(&here);
             let round = self.corpora.round(&here);
-            // What is under way is ended first, unless there is to be no work at all. Another database does not wait for it: one
-            // more worker is started there.
+            if asked_to_leave() {
+                self.corpora.end_old();
+            }
+            // What has just begun is gone on with for a while, unless there is to be no work at all.
             if asked_to_leave() && (self.corpora.under_way().is_none() || gucs::sync_workers() == 0) {
                 return match round {
                     RoundOutcome { worked: true, .. } => Exit::Again(Duration::ZERO),

@@ -9,7 +9,7 @@ use super::document;
 use super::main_loop;
 use super::slice::{Failure, Slice};
 use crate::catalog::CorpusSpec;
-use crate::pg::{wait, worker_process};
+use crate::pg::{gucs, wait, worker_process};
 use crate::vector_index;
 use crate::worker::transaction::{WorkerError, transaction};
 use pgrx::Uuid;
@@ -18,16 +18,17 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 /// Most slices that a worker has under way: their files, and what is extracted from them, take memory.
-const MAX_UNDER_WAY: usize = 3;
+const MAX_UNDER_WAY: usize = 4;
 
-/// Most of them that have been for longer than [`TRIAL`]. Documents beyond that are put off, so that others have a chance to be
-/// done within that time: while the engine reads scans, even a short one takes some seconds.
+/// Most of them that have been for longer than [`TRIAL`]. Documents beyond that are put off until there is room, so that others
+/// have a chance to be done within that time: while the engine reads scans, even a short one takes some seconds.
 const MAX_LONG: usize = 2;
 const TRIAL: Duration = Duration::from_secs(10);
 
-/// Seconds after which documents that are put off are claimed again. Pages that were recognised by then are not recognised
-/// again.
-const PUT_OFF_SECONDS: f64 = 30.0;
+/// Time for which a worker that is asked to exit goes on with a slice beyond `socle.extract_timeout`, within which a document
+/// is read again as far as it has been recognised: so it gets further each time. At most [`LONGEST_STINT`] in all.
+const STINT: Duration = Duration::from_secs(10);
+const LONGEST_STINT: Duration = Duration::from_secs(70);
 
 /// How long a slice is waited for at first, and each time later: other corpora have their turns in between.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
@@ -42,6 +43,8 @@ const GIVE_BACK_PAUSE: Duration = Duration::from_millis(200);
 pub struct UnderWay {
     slices: Vec<Slice>,
     has_progressed: bool,
+    /// A document was put off in this turn.
+    has_put_off: bool,
 }
 
 impl UnderWay {
@@ -62,11 +65,23 @@ impl UnderWay {
         self.slices.iter().any(|slice| slice.is_of(change))
     }
 
+    /// Whether a document that takes long can be under way.
+    pub fn has_room(&self) -> bool {
+        self.slices.len() < MAX_LONG
+    }
+
     /// Whether documents of a corpus may be claimed. Those after long ones of the same corpus wait, unless there is room for
-    /// another long one.
+    /// another long one; and those after one that was put off, until other corpora had their turns.
     pub fn may_claim(&self, change: u32) -> bool {
-        let has_room = if self.has_of(change) { MAX_LONG } else { MAX_UNDER_WAY };
-        self.slices.len() < has_room && (self.is_empty() || !worker_process::asked_to_leave())
+        let has_room = if self.has_of(change) { self.has_room() } else { self.slices.len() < MAX_UNDER_WAY };
+        has_room && !self.has_put_off && (self.is_empty() || !worker_process::asked_to_leave())
+    }
+
+    /// Hands back the documents on which this worker, which is asked to exit, has worked for long enough.
+    pub fn end_old(&mut self) {
+        let time = gucs::extract_limits().seconds.into();
+        let stint = (Duration::from_secs(time) + STINT).min(LONGEST_STINT);
+        self.slices.extract_if(.., |slice| slice.begun.elapsed() > stint).for_each(give_back_slice);
     }
 
     /// Whether the engine has answered one of them since this was asked last.
@@ -88,6 +103,7 @@ impl UnderWay {
     /// Goes on with the slices of a corpus. Returns whether one has ended.
     pub fn go_on(&mut self, change: u32) -> Result<bool, WorkerError> {
         let mut has_ended = false;
+        self.has_put_off = false;
         let (own, others) = std::mem::take(&mut self.slices).into_iter().partition(|slice: &Slice| slice.is_of(change));
         self.slices = others;
         let mut own: Vec<Slice> = own;
@@ -105,6 +121,7 @@ impl UnderWay {
                     let older = self.slices.iter().chain(&own).filter(is_older).count();
                     if slice.begun.elapsed() > TRIAL && older >= MAX_LONG {
                         put_off(slice);
+                        self.has_put_off = true;
                     } else {
                         self.slices.push(slice);
                     }
@@ -226,7 +243,7 @@ fn give_back_slice(slice: Slice) {
 
 fn put_off(slice: Slice) {
     let (name, lease, claims) = stopped(slice);
-    hand_back(&name, |corpus| claim::put_off(corpus, lease, &claims, PUT_OFF_SECONDS));
+    hand_back(&name, |corpus| claim::put_off(corpus, lease, &claims));
 }
 
 /// What is left of a slice that the engine no longer works for.

@@ -74,6 +74,27 @@ fn a_corpus_is_not_replaced_by_one_that_lacks_documents_and_says_why() {
 }
 
 #[test]
+fn nobody_agrees_to_what_has_not_been_shown() {
+    let (cluster, mut client) = with_failed_change();
+    // What was shown is corrected, and something else fails: the same number of documents.
+    client.batch_execute("UPDATE file SET bytes = 'The tide is high.' WHERE id = 2").unwrap();
+    client.batch_execute("ALTER SYSTEM RESET socle.max_input_bytes").unwrap();
+    cluster.reload();
+    eventually("the old limit", || {
+        (value::<String>(&mut client, "SHOW socle.max_input_bytes") != "64kB").then_some(())
+    });
+    client
+        .batch_execute("INSERT INTO file VALUES (3, convert_to(repeat('The gate is shut. ', 5000), 'UTF8'))")
+        .unwrap();
+    assert!(value::<bool>(&mut client, "SELECT socle.wait_for_corpus('files', '1 minute')"));
+    fail_long_files(&cluster, &mut client);
+    client.batch_execute("SELECT socle.resume_corpus('files~next')").unwrap();
+    let (code, ..) = error_of(&client.batch_execute("CALL socle.sync_corpus('files')").unwrap_err());
+    assert_eq!((code.as_str(), state(&mut client).0.as_str()), ("55000", "paused"));
+    assert_eq!(documents(&mut client), [1, 2, 3]);
+}
+
+#[test]
 fn what_fails_again_holds_the_change_again_until_its_owner_agrees() {
     let (_cluster, mut client) = with_failed_change();
     client.batch_execute("SELECT socle.retry_failed('files~next'); SELECT socle.resume_corpus('files~next')").unwrap();

@@ -133,8 +133,10 @@ impl<'r, 'a> Run<'r, 'a> {
                 }
                 Op::Transform(t) => self.state.ctm *= affine(&[t.0, t.1, t.2, t.3, t.4, t.5]),
                 Op::XObject(name) => {
-                    if let Some(stream) = resources.get_x_object(name.0) {
-                        self.object(&stream, resources)?;
+                    match resources.get_x_object(name.0) {
+                        Some(stream) => self.object(&stream, resources)?,
+                        // It may have been a picture of the whole page. A form that draws itself finds nothing, either.
+                        None => self.page.images |= self.forms == 0,
                     }
                 }
                 Op::InlineImage(_) => {

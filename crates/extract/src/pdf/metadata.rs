@@ -18,9 +18,16 @@ pub(super) fn read(pdf: &Pdf, metadata: &mut Metadata) {
     metadata.modified = info.modification_date.as_ref().and_then(rfc3339);
     metadata.page_count = u32::try_from(pdf.pages().len()).ok();
     let catalog = pdf.xref().get::<Dict<'_>>(pdf.xref().root_id());
-    let language = catalog.and_then(|catalog| catalog.get::<PdfString<'_>>("Lang"));
+    let language = catalog.as_ref().and_then(|catalog| catalog.get::<PdfString<'_>>("Lang"));
+    metadata.incomplete = missing_pages(pdf.pages().len(), catalog.as_ref());
     metadata.language =
         language.map(|tag| text_string(tag.as_bytes()).trim().to_string()).filter(|tag| !tag.is_empty());
+}
+
+/// What is missing if there are fewer pages than the file says that it has, as where it was cut off and repaired.
+fn missing_pages(found: usize, catalog: Option<&Dict<'_>>) -> Option<String> {
+    let stated = catalog?.get::<Dict<'_>>("Pages")?.get::<usize>("Count")?;
+    (found < stated).then(|| format!("the file says that it has {stated} pages, and {found} were found"))
 }
 
 /// Converts a PDF date to RFC 3339; `None` if it is invalid.
@@ -81,5 +88,26 @@ fn pdf_doc(byte: u8) -> char {
         0x80..=0x9e => HIGH.get(usize::from(byte - 0x80)).copied().unwrap_or(' '),
         0xa0 => '€',
         byte => char::from(byte),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_was_cut_off_says_how_many_pages_are_missing() {
+        let head = "%PDF-1.4\n1 0 obj\n<</Type /Catalog /Pages 2 0 R>>\nendobj\n\
+                    2 0 obj\n<</Type /Pages /Kids [3 0 R 4 0 R] /Count 2>>\nendobj\n\
+                    3 0 obj\n<</Type /Page /Parent 2 0 R /MediaBox [0 0 99 99]>>\nendobj\n";
+        let rest =
+            "4 0 obj\n<</Type /Page /Parent 2 0 R /MediaBox [0 0 99 99]>>\nendobj\ntrailer\n<</Root 1 0 R>>\n%%EOF\n";
+        let incomplete = |file: &str| {
+            let mut metadata = Metadata::default();
+            read(&crate::pdf::open(file.as_bytes()).unwrap(), &mut metadata);
+            metadata.incomplete
+        };
+        assert_eq!(incomplete(&format!("{head}{rest}")), None);
+        assert_eq!(incomplete(head).as_deref(), Some("the file says that it has 2 pages, and 1 were found"));
     }
 }

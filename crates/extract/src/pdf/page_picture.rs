@@ -88,11 +88,11 @@ impl Search<'_> {
         let mut operations = TypedIter::new(bytes);
         while let Some(operation) = operations.next() {
             match operation {
-                Op::XObject(name) => {
-                    if let Some(stream) = resources.get_x_object(name.0) {
-                        self.object(&stream, resources, depth);
-                    }
-                }
+                Op::XObject(name) => match resources.get_x_object(name.0) {
+                    Some(stream) => self.object(&stream, resources, depth),
+                    None if depth == 0 => self.note(Condition::Damaged, true),
+                    None => {}
+                },
                 Op::InlineImage(image) => self.note(condition(image.0, resources), true),
                 _ => {}
             }

@@ -185,32 +185,74 @@ fn decoded(stream: &Stream<'_>, layout: &Layout) -> Condition {
 }
 
 fn flate(bytes: &[u8], layout: &Layout, parameters: &Dict<'_>) -> Condition {
-    let length = measure(bytes, |_| {});
+    let (length, is_sound) = measure(bytes, |_| {});
     // A filter of PNG puts a byte before each row.
     let is_png = parameters.get::<i64>("Predictor").is_some_and(|kind| kind >= 10);
     match length {
         length if length > MAX_BYTES => Condition::TooLarge,
-        length => of(!layout.lacks(length, layout.row() + u64::from(is_png))),
+        length => of(is_sound && !layout.lacks(length, layout.row() + u64::from(is_png))),
     }
 }
 
 /// Decompresses Deflate, with its head or without, up to the first error. Returns the number of bytes, or more than
-/// [`MAX_BYTES`].
-fn measure(packed: &[u8], mut sink: impl FnMut(&[u8])) -> u64 {
+/// [`MAX_BYTES`], and whether nothing speaks against them: a checksum that is not that of the data says that something in the
+/// middle is another than it was. One that is not there, or is zero, says nothing.
+fn measure(packed: &[u8], mut sink: impl FnMut(&[u8])) -> (u64, bool) {
     let has_head = matches!(packed, [method, flags, ..]
         if method & 15 == 8 && (u16::from(*method) << 8 | u16::from(*flags)) % 31 == 0);
-    let mut unpacked = Decompress::new(has_head);
+    let packed = packed.get(if has_head { 2 } else { 0 }..).unwrap_or_default();
+    let mut unpacked = Decompress::new(false);
+    let mut checksum = Adler32::default();
     let mut buffer = vec![0; 64 * 1024];
     while unpacked.total_out() <= MAX_BYTES {
         let (read, written) = (unpacked.total_in(), unpacked.total_out());
         let rest = packed.get(read as usize..).unwrap_or_default();
         let status = unpacked.decompress(rest, &mut buffer, FlushDecompress::None);
         let new = (unpacked.total_out() - written) as usize;
-        sink(buffer.get(..new).unwrap_or_default());
-        let is_stuck = unpacked.total_in() == read && new == 0;
-        if is_stuck || !matches!(status, Ok(Status::Ok | Status::BufError)) {
+        let new = buffer.get(..new).unwrap_or_default();
+        checksum.add(new);
+        sink(new);
+        if matches!(status, Ok(Status::StreamEnd)) {
+            let stored = packed.get(unpacked.total_in() as usize..).and_then(<[u8]>::first_chunk);
+            let stored = stored.map(|bytes| u32::from_be_bytes(*bytes)).filter(|stored| has_head && *stored != 0);
+            return (unpacked.total_out(), stored.is_none_or(|stored| stored == checksum.value()));
+        }
+        if (unpacked.total_in() == read && new.is_empty()) || status.is_err() {
             break;
         }
     }
-    unpacked.total_out()
+    (unpacked.total_out(), true)
+}
+
+/// The checksum at the end of Deflate with a head: RFC 1950, section 8.2.
+struct Adler32 {
+    a: u32,
+    b: u32,
+}
+
+impl Default for Adler32 {
+    fn default() -> Self {
+        Self { a: 1, b: 0 }
+    }
+}
+
+impl Adler32 {
+    const MODULUS: u32 = 65_521;
+    /// Bytes that can be added before a sum has to be reduced.
+    const STEP: usize = 5_552;
+
+    fn add(&mut self, bytes: &[u8]) {
+        for part in bytes.chunks(Self::STEP) {
+            for byte in part {
+                self.a += u32::from(*byte);
+                self.b += self.a;
+            }
+            self.a %= Self::MODULUS;
+            self.b %= Self::MODULUS;
+        }
+    }
+
+    fn value(&self) -> u32 {
+        self.b << 16 | self.a
+    }
 }

@@ -109,6 +109,29 @@ fn a_picture_without_compression_or_with_deflate_is_measured() {
 }
 
 #[test]
+fn a_checksum_that_is_not_that_of_the_data_says_that_something_in_the_middle_is_another() {
+    let flate = image("/Filter /FlateDecode");
+    let mut packed = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::none());
+    packed.write_all(&rows(200)).unwrap();
+    let whole = packed.finish().unwrap();
+    let with = |at: usize, bytes: &[u8]| {
+        let mut changed = whole.clone();
+        changed[at..at + bytes.len()].copy_from_slice(bytes);
+        one(&flate, &changed)
+    };
+    assert_eq!(one(&flate, &whole), Findings::default());
+    assert_eq!(with(30_000, &[7; 16]), DAMAGED);
+    // Some programs leave the checksum out.
+    assert_eq!(with(whole.len() - 4, &[0; 4]), Findings::default());
+    assert_eq!(one(&flate, &[&whole[..], b"\r\n"].concat()), Findings::default());
+}
+
+#[test]
+fn a_picture_that_is_not_there_is_damaged() {
+    assert_eq!(Pictures::default().of_page(&pdf(&[], "/Gone Do").pages()[0]), DAMAGED);
+}
+
+#[test]
 fn a_picture_through_a_filter_that_nobody_knows_is_damaged() {
     for filter in ["/FooDecode", "[/FooDecode /FlateDecode]", "[/FlateDecode /FooDecode]"] {
         assert_eq!(one(&image(&format!("/Filter {filter}")), &deflated(&rows(200))), DAMAGED, "{filter}");
