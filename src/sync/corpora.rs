@@ -80,9 +80,9 @@ impl Corpora {
         self.under_way.describe()
     }
 
-    /// Hands back what has been under way for long enough.
-    pub fn end_old(&mut self) {
-        self.under_way.end_old();
+    /// Whether a worker that is asked to exit is to go on for a while.
+    pub fn is_to_go_on(&mut self) -> bool {
+        self.under_way.is_to_go_on()
     }
 
     /// Hands back all that is under way.
@@ -112,7 +112,7 @@ impl Corpora {
             (0..here.len()).filter_map(turned).partition(|corpus| self.long.contains(&corpus.change));
         for corpus in short {
             self.turn(corpus, &mut round);
-            if worker_process::asked_to_leave() && round.worked {
+            if worker_process::asked_to_leave() && round.worked && self.under_way.is_empty() {
                 return round;
             }
         }

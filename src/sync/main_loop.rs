@@ -153,11 +153,7 @@ impl Worker {
             owner_code_timeout::take_notes(|change| over_the_limit(&here, change));
             self.repair(&here);
             let round = self.corpora.round(&here);
-            if asked_to_leave() {
-                self.corpora.end_old();
-            }
-            // What has just begun is gone on with for a while, unless there is to be no work at all.
-            if asked_to_leave() && (self.corpora.under_way().is_none() || gucs::sync_workers() == 0) {
+            if asked_to_leave() && !self.corpora.is_to_go_on() {
                 return match round {
                     RoundOutcome { worked: true, .. } => Exit::Again(Duration::ZERO),
                     RoundOutcome { waiting: true, .. } => Exit::Again(COME_BACK_SOON),

@@ -9,7 +9,7 @@ use super::document;
 use super::main_loop;
 use super::slice::{Failure, Slice};
 use crate::catalog::CorpusSpec;
-use crate::pg::{gucs, wait, worker_process};
+use crate::pg::{gucs, wait};
 use crate::vector_index;
 use crate::worker::transaction::{WorkerError, transaction};
 use pgrx::Uuid;
@@ -45,6 +45,8 @@ pub struct UnderWay {
     has_progressed: bool,
     /// A document was put off in this turn.
     has_put_off: bool,
+    /// Since when this worker is asked to exit.
+    asked: Option<Instant>,
 }
 
 impl UnderWay {
@@ -65,23 +67,26 @@ impl UnderWay {
         self.slices.iter().any(|slice| slice.is_of(change))
     }
 
-    /// Whether a document that takes long can be under way.
+    /// Whether another document that takes long can be under way.
     pub fn has_room(&self) -> bool {
-        self.slices.len() < MAX_LONG
+        self.slices.len() < MAX_LONG && self.asked.is_none()
     }
 
     /// Whether documents of a corpus may be claimed. Those after long ones of the same corpus wait, unless there is room for
     /// another long one; and those after one that was put off, until other corpora had their turns.
     pub fn may_claim(&self, change: u32) -> bool {
         let has_room = if self.has_of(change) { self.has_room() } else { self.slices.len() < MAX_UNDER_WAY };
-        has_room && !self.has_put_off && (self.is_empty() || !worker_process::asked_to_leave())
+        has_room && !self.has_put_off
     }
 
-    /// Hands back the documents on which this worker, which is asked to exit, has worked for long enough.
-    pub fn end_old(&mut self) {
+    /// To be called when this worker is asked to exit. Hands back the documents on which it has worked for long enough, and
+    /// returns whether it is to go on with others: while it does, it processes short ones, too.
+    pub fn is_to_go_on(&mut self) -> bool {
+        let asked = *self.asked.get_or_insert_with(Instant::now);
         let time = gucs::extract_limits().seconds.into();
         let stint = (Duration::from_secs(time) + STINT).min(LONGEST_STINT);
         self.slices.extract_if(.., |slice| slice.begun.elapsed() > stint).for_each(give_back_slice);
+        gucs::sync_workers() > 0 && self.slices.iter().any(|slice| slice.begun <= asked)
     }
 
     /// Whether the engine has answered one of them since this was asked last.
@@ -119,7 +124,8 @@ impl UnderWay {
                     self.has_progressed |= slice.has_progressed();
                     let is_older = |other: &&Slice| other.begun < slice.begun;
                     let older = self.slices.iter().chain(&own).filter(is_older).count();
-                    if slice.begun.elapsed() > TRIAL && older >= MAX_LONG {
+                    let is_late = self.asked.is_some_and(|asked| slice.begun > asked);
+                    if slice.begun.elapsed() > TRIAL && (older >= MAX_LONG || is_late) {
                         put_off(slice);
                         self.has_put_off = true;
                     } else {
