@@ -23,6 +23,9 @@ const SOON: i64 = 2_000_000;
 /// `infinity` as `timestamptz` (timestamp.h, DT_NOEND).
 const NEVER: i64 = i64::MAX;
 
+/// 1970-01-01 in microseconds since 2000-01-01.
+const EPOCH: i64 = -946_684_800_000_000;
+
 /// Counts of one corpus, for `socle.corpus_status`.
 #[derive(Debug, Default)]
 pub struct Counts {
@@ -45,6 +48,8 @@ pub struct Backlog {
     pub oldest: Option<i64>,
     /// A change has been due for longer than `SOON`, and no worker has leased it.
     pub overdue: bool,
+    /// A document was put off, as it takes long: see `sql/sync/put_off.sql`.
+    pub put_off: bool,
     /// Earliest time in the future at which a change is tried again.
     pub next_attempt: Option<i64>,
     /// A change waits for its first attempt that is from before a given time, or that a resync has found: see
@@ -103,6 +108,7 @@ pub fn backlog(corpus: &CorpusSpec, filled_to: i64) -> Option<Backlog> {
         };
         backlog.pending += row.array_length(log.batch).map_or(1, i64::from);
         backlog.oldest = backlog.oldest.into_iter().chain(Some(changed)).min();
+        backlog.put_off |= due == EPOCH;
         backlog.overdue |= due <= now && changed < now - SOON && !leased;
         backlog.next_attempt = backlog.next_attempt.into_iter().chain((due > now).then_some(due)).min();
         backlog.behind |=

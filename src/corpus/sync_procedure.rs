@@ -83,7 +83,9 @@ fn require_swapped(corpus: &CorpusSpec) -> Result<()> {
         return Ok(());
     }
     let dropped = format!("corpus \"{}\" is {DROPPED}", corpus.name);
-    Err(Error::new(Kind::NotInState, dropped).detail(format!("It has not replaced corpus \"{replaced}\".")))
+    Err(Error::new(Kind::NotInState, dropped)
+        .detail(format!("It has not replaced corpus \"{replaced}\"."))
+        .hint("socle.alter_corpus() begins the change again."))
 }
 
 /// What is pending for a corpus and its replacement, and how many documents are done.

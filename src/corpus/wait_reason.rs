@@ -73,6 +73,7 @@ pub fn wait_reason(corpus: &CorpusSpec) -> Result<Option<String>> {
     if backlog.as_ref().is_some_and(|backlog| backlog.pending == 0) && !filling {
         return Ok(None);
     }
+    let is_put_off = backlog.as_ref().is_some_and(|backlog| backlog.put_off);
     let (overdue, filled, again) = backlog
         .map_or((false, false, None), |backlog| (backlog.overdue, filling && !backlog.behind, backlog.next_attempt));
     if let Some(reason) = forbidden()? {
@@ -92,6 +93,9 @@ pub fn wait_reason(corpus: &CorpusSpec) -> Result<Option<String>> {
         ),
         (0, all @ 1.., _) if waits => {
             Some(format!("waits for a sync worker: all {all} are working in other databases"))
+        }
+        (1.., _, _) if is_put_off => {
+            Some("long documents wait until a sync worker has room for them: see pg_stat_activity".to_string())
         }
         (_, _, Some(at)) if !overdue => {
             let seconds = (at - backend::now()).max(0) as f64 / 1e6;

@@ -102,7 +102,8 @@ impl SliceState {
         exchange.go_on(request, &mut answered, Some(self.until.get()))
     }
 
-    fn is_done(&self, job_ids: &[i64]) {
+    /// Removes the claims on documents that are done.
+    fn remove(&self, job_ids: &[i64]) {
         self.claims.borrow_mut().retain(|claim| !job_ids.contains(&claim.job_id));
     }
 }
@@ -186,7 +187,7 @@ async fn process(job: Rc<Job>, state: Rc<SliceState>) -> Result<(), Failure> {
         for (claim, error) in failed.drain(..) {
             let recorded = claim::fail(&job.corpus, job.lease, &claim, "extract", &error.into());
             recorded.map_err(Failure::in_step("extract"))?;
-            state.is_done(&[claim.job_id]);
+            state.remove(&[claim.job_id]);
         }
         if !ready.is_empty() {
             complete(&job, &state, std::mem::take(&mut ready), begun).await?;
@@ -213,6 +214,6 @@ async fn complete(job: &Job, state: &SliceState, mut documents: Vec<Document>, b
     };
     let ready = write::Ready { vectors, token_vectors, numbered, segment };
     write::write(job, &documents, ready, begun.elapsed()).map_err(Failure::in_step("write"))?;
-    state.is_done(&documents.iter().map(|document| document.claim.job_id).collect::<Vec<i64>>());
+    state.remove(&documents.iter().map(|document| document.claim.job_id).collect::<Vec<i64>>());
     Ok(())
 }

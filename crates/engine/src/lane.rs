@@ -1,13 +1,15 @@
 //! The lanes: classes of requests, each with a queue and worker threads of its own, so that one never waits for another.
 
-/// Smallest such number: two documents that take as long as they may are not to stop all others.
+/// Smallest number of documents that a document lane reads at once: two that take as long as they may are not to stop all
+/// others.
 const MIN_DOCUMENTS: usize = 4;
 
-/// Largest number of documents that a document lane reads at once. There are two such lanes; the fork server runs as many
+/// Largest such number. There are two such lanes; the fork server runs as many
 /// readers as both may have (`MAX_READERS` of the fork server).
 const MAX_DOCUMENTS: usize = 32;
 
-/// For each of them, documents whose pictures are recognised beside them: more than two sync workers have under way.
+/// For each document that is read at once, the number of those whose pictures may be recognised beside it: in all more than two
+/// sync workers have under way.
 pub const RECOGNIZED_DOCUMENTS: usize = 3;
 
 /// Which workers serve a request.

@@ -82,6 +82,10 @@ fn long_scans_do_not_keep_other_documents_waiting() {
     }
     assert_eq!(value::<i64>(&mut client, "SELECT count(*) FROM pages_chunk"), 51);
     assert_eq!((pending(&mut client, "scans"), pending(&mut client, "scans2")), (5, 5));
+    eventually("the reason why its scans wait", || {
+        let reason = "SELECT coalesce(state_reason, '') FROM socle.corpus_status WHERE name = 'scans2'";
+        value::<String>(&mut client, reason).starts_with("long documents wait until").then_some(())
+    });
     let attempts = "SELECT max(attempt_count)::bigint FROM scans2_change";
     assert!(value::<i64>(&mut client, attempts) <= 1, "what is put off has not failed");
 }
