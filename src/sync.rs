@@ -12,6 +12,7 @@ mod claim;
 mod content;
 mod corpora;
 mod document;
+mod hand_back;
 mod main_loop;
 mod slice;
 mod token_vectors;
@@ -163,12 +164,17 @@ fn work_on_claim(
             let full = claims.len() as i64 == batch_size.documents();
             let done =
                 job(corpus, lease).and_then(|job| turn::work_on(&Rc::new(job), claims.clone(), batch_size, under_way));
-            let rest =
-                done.inspect_err(|_| turn::give_back(&corpus.name, lease, &under_way.without(lease, &claims)))?;
-            if !rest.is_empty() {
-                turn::give_back(&corpus.name, lease, &rest);
-            }
-            if !rest.is_empty() || under_way.has_of(change) {
+            let rest = match done {
+                Ok(rest) => rest,
+                Err(trouble) => {
+                    let undone = under_way.without(lease, &claims);
+                    under_way.give_back(&corpus.name, lease, undone);
+                    return Err(trouble);
+                }
+            };
+            let is_cut_short = !rest.is_empty();
+            under_way.give_back(&corpus.name, lease, rest);
+            if is_cut_short || under_way.has_of(change) {
                 return Ok(Progress::Worked { full: true });
             }
             follow(corpus, change, full)?;

@@ -98,7 +98,7 @@ FROM socle_internal.failure_report() AS r;
 COMMENT ON VIEW socle.job_failure IS 'documents whose last attempt failed, to be retried or set aside';
 COMMENT ON COLUMN socle.job_failure.corpus IS 'name of the corpus';
 COMMENT ON COLUMN socle.job_failure.source_key IS 'primary key of the row of the source; NULL, like error_message, for a role that has pg_monitor but cannot read the tables of the corpus';
-COMMENT ON COLUMN socle.job_failure.attempt_count IS 'attempts so far';
+COMMENT ON COLUMN socle.job_failure.attempt_count IS 'attempts that failed';
 COMMENT ON COLUMN socle.job_failure.next_attempt_at IS 'time of the next attempt; NULL if it is set aside';
 COMMENT ON COLUMN socle.job_failure.parked IS 'set aside: not retried until socle.retry_failed() or another change of the row';
 COMMENT ON COLUMN socle.job_failure.failed_at IS 'last failure';

@@ -3,6 +3,5 @@
 -- and again.
 SELECT EXISTS (
     SELECT FROM {change} c
-    WHERE c.next_attempt_at < 'infinity'
-      AND (c.attempt_count = 0 OR (c.attempt_count = 1 AND c.lease_until >= clock_timestamp()))
+    WHERE c.next_attempt_at < 'infinity' AND c.attempt_count = 0
       AND (c.compared OR c.changed_at <= $1::timestamptz OR ({first_key c} IS NULL AND c.batch_1 IS NULL)))

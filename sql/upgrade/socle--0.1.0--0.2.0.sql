@@ -381,6 +381,7 @@ COMMENT ON COLUMN socle.corpus_status.lag IS 'age of the oldest pending change; 
 COMMENT ON COLUMN socle.corpus_status.documents_per_second IS 'recent rate; 0 before the first';
 COMMENT ON VIEW socle.job_failure IS 'documents whose last attempt failed, to be retried or set aside';
 COMMENT ON COLUMN socle.job_failure.source_key IS 'primary key of the row of the source; NULL, like error_message, for a role that has pg_monitor but cannot read the tables of the corpus';
+COMMENT ON COLUMN socle.job_failure.attempt_count IS 'attempts that failed';
 
 -- Dumps restored by the owner of a database.
 CREATE FUNCTION socle_internal.check_restored() RETURNS trigger

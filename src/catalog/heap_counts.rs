@@ -6,7 +6,7 @@
 use super::CorpusSpec;
 use crate::pg::backend;
 use crate::pg::column::Column;
-use crate::pg::heap::{ArrayColumn, Row, Table};
+use crate::pg::heap::{self, ArrayColumn, Row, Table};
 use pgrx::pg_sys;
 use std::collections::hash_map::RandomState;
 use std::collections::{HashMap, HashSet};
@@ -101,11 +101,7 @@ pub fn backlog(corpus: &CorpusSpec, filled_to: i64) -> Option<Backlog> {
         }
         let changed = row.timestamp(log.changed).unwrap_or(NEVER);
         let leased = row.timestamp(log.lease).is_some_and(|until| until >= now);
-        let first = match row.int4(log.attempts) {
-            Some(0) => true,
-            Some(1) => leased,
-            _ => false,
-        };
+        let first = row.int4(log.attempts) == Some(0);
         backlog.pending += row.array_length(log.batch).map_or(1, i64::from);
         backlog.oldest = backlog.oldest.into_iter().chain(Some(changed)).min();
         backlog.put_off |= due == EPOCH;
@@ -131,12 +127,13 @@ pub fn any_pending(corpus: &CorpusSpec) -> Option<bool> {
     Some(pending)
 }
 
-/// The last failure of each document, latest first. Empty when the log is not as socle created it, or locked too long.
-pub fn failures(corpus: &CorpusSpec) -> Vec<Failure> {
-    last_failures(corpus).unwrap_or_default()
+/// Locks the change log of a corpus for reading; false when it is locked longer than `PATIENCE`.
+pub fn lock_log(corpus: &CorpusSpec) -> bool {
+    corpus.tables.change.is_none_or(|change| heap::lock(change.into(), PATIENCE))
 }
 
-fn last_failures(corpus: &CorpusSpec) -> Option<Vec<Failure>> {
+/// The last failure of each document, latest first. `None` as for [`counts`].
+pub fn failures(corpus: &CorpusSpec) -> Option<Vec<Failure>> {
     let change = Table::open(corpus.tables.change?.into(), PATIENCE)?;
     let log = Log::of(&change, corpus)?;
     let step = change.column("failed_step", pg_sys::TEXTOID)?;

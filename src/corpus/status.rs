@@ -121,15 +121,28 @@ fn without_data(corpus: &str, failure: heap_counts::Failure) -> Failure {
     )
 }
 
+fn not_shown(corpus: &CorpusSpec, why: &str) {
+    pgrx::warning!("failures of corpus \"{}\" are not shown: its change log {why}", corpus.name);
+}
+
 #[pg_extern(sql = false)]
 fn failure_report() -> Result<Failures, ErrorReport> {
     let rows = || -> Result<Vec<_>> {
         let mut all = Vec::new();
         for (corpus, readable) in watched()? {
+            if corpus.tables.change.is_none() {
+                continue;
+            }
             if !readable {
-                all.extend(
-                    heap_counts::failures(&corpus).into_iter().map(|failure| without_data(&corpus.name, failure)),
-                );
+                match heap_counts::failures(&corpus) {
+                    Some(failures) => all.extend(failures.into_iter().map(|found| without_data(&corpus.name, found))),
+                    None => not_shown(&corpus, "is locked, or has been altered"),
+                }
+                continue;
+            }
+            // A table that is locked for long does not hide the failures of other corpora.
+            if !heap_counts::lock_log(&corpus) {
+                not_shown(&corpus, "is locked");
                 continue;
             }
             let sql = corpus.sql(FAILURES);

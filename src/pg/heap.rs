@@ -26,24 +26,32 @@ pub struct Row<'a> {
     table: &'a Table,
 }
 
+/// Locks a table for reading, as a query does; false when it is locked for longer than `patience`. To be called inside a
+/// transaction.
+pub fn lock(relation: pg_sys::Oid, patience: Duration) -> bool {
+    let begun = Instant::now();
+    // SAFETY: inside a transaction.
+    while !unsafe { pg_sys::ConditionalLockRelationOid(relation, pg_sys::AccessShareLock.cast_signed()) } {
+        if begun.elapsed() > patience {
+            return false;
+        }
+        wait::wait_for_time(RETRY);
+    }
+    true
+}
+
 impl Table {
     /// Opens a table; `None` when it does not exist, is no ordinary table of the heap access method, or is locked for
     /// longer than `patience`. To be called inside a transaction.
     pub fn open(relation: pg_sys::Oid, patience: Duration) -> Option<Self> {
-        let lock = pg_sys::AccessShareLock.cast_signed();
-        let begun = Instant::now();
-        // SAFETY: inside a transaction.
-        while !unsafe { pg_sys::ConditionalLockRelationOid(relation, lock) } {
-            if begun.elapsed() > patience {
-                return None;
-            }
-            wait::wait_for_time(RETRY);
+        if !lock(relation, patience) {
+            return None;
         }
         // SAFETY: the lock is held, which opening needs; the structure lives until the table is closed.
         unsafe {
             let table = pg_sys::try_relation_open(relation, pg_sys::NoLock.cast_signed());
             if table.is_null() {
-                pg_sys::UnlockRelationOid(relation, lock);
+                pg_sys::UnlockRelationOid(relation, pg_sys::AccessShareLock.cast_signed());
                 return None;
             }
             let table = Self(table);

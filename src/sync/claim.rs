@@ -203,6 +203,7 @@ pub fn fail(
             step.into(),
             trouble.sqlstate.as_str().into(),
             message.as_str().into(),
+            claim.attempt.into(),
         ]
     })
 }

@@ -95,8 +95,8 @@ impl Corpora {
     pub fn round(&mut self, here: &[CorpusRef]) -> RoundOutcome {
         self.under_way.end_others(here);
         let round = self.turns(here);
-        let (waiting, progressed) = (round.waiting || !self.under_way.is_empty(), self.under_way.take_progress());
-        RoundOutcome { waiting, progressed, ..round }
+        let waiting = round.waiting || !self.under_way.is_empty() || self.under_way.is_handing_back();
+        RoundOutcome { waiting, progressed: self.under_way.take_progress(), ..round }
     }
 
     fn turns(&mut self, here: &[CorpusRef]) -> RoundOutcome {

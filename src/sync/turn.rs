@@ -6,12 +6,12 @@ use super::batch_size::BatchSize;
 use super::claim::{self, Claim};
 use super::corpora::CorpusRef;
 use super::document;
+use super::hand_back::{HandBack, HandBacks};
 use super::main_loop;
 use super::slice::{Failure, Slice};
-use crate::catalog::CorpusSpec;
-use crate::pg::{gucs, wait};
+use crate::pg::gucs;
 use crate::vector_index;
-use crate::worker::transaction::{WorkerError, transaction};
+use crate::worker::transaction::WorkerError;
 use pgrx::Uuid;
 use std::rc::Rc;
 use std::task::Poll;
@@ -34,10 +34,6 @@ const LONGEST_STINT: Duration = Duration::from_secs(70);
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LATER_WAIT: Duration = Duration::from_millis(100);
 
-/// Attempts to hand changes back, and the pause between them.
-const GIVE_BACK_ATTEMPTS: usize = 50;
-const GIVE_BACK_PAUSE: Duration = Duration::from_millis(200);
-
 /// Slices that the engine works on while other corpora have their turns.
 #[derive(Default)]
 pub struct UnderWay {
@@ -47,12 +43,18 @@ pub struct UnderWay {
     has_put_off: bool,
     /// Since when this worker is asked to exit.
     asked: Option<Instant>,
+    hand_backs: HandBacks,
 }
 
 impl UnderWay {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.slices.is_empty()
+    }
+
+    /// Whether documents are still to be handed back.
+    pub fn is_handing_back(&self) -> bool {
+        !self.hand_backs.is_empty()
     }
 
     /// What they are, for `pg_stat_activity`.
@@ -85,7 +87,7 @@ impl UnderWay {
         let asked = *self.asked.get_or_insert_with(Instant::now);
         let time = gucs::extract_limits().seconds.into();
         let stint = (Duration::from_secs(time) + STINT).min(LONGEST_STINT);
-        self.slices.extract_if(.., |slice| slice.begun.elapsed() > stint).for_each(give_back_slice);
+        self.end_those(|slice| slice.begun.elapsed() > stint);
         gucs::sync_workers() > 0 && self.slices.iter().any(|slice| slice.begun <= asked)
     }
 
@@ -94,15 +96,33 @@ impl UnderWay {
         std::mem::take(&mut self.has_progressed)
     }
 
-    /// Ends the slices of corpora that are not `here`, such as paused and dropped ones, and hands their documents back.
+    /// Ends the slices of corpora that are not `here`, such as paused and dropped ones, and hands their documents back, together
+    /// with those that could not be handed back before.
     pub fn end_others(&mut self, here: &[CorpusRef]) {
-        let is_gone = |slice: &mut Slice| !here.iter().any(|corpus| slice.is_of(corpus.change));
-        self.slices.extract_if(.., is_gone).for_each(give_back_slice);
+        self.hand_backs.retry();
+        self.end_those(|slice| !here.iter().any(|corpus| slice.is_of(corpus.change)));
     }
 
     /// Ends the slices of the corpus of this name, and hands its documents back.
     pub fn end_of(&mut self, name: &str) {
-        self.slices.extract_if(.., |slice| slice.job.corpus.name == name).for_each(give_back_slice);
+        self.end_those(|slice| slice.job.corpus.name == name);
+    }
+
+    fn end_those(&mut self, is_to_end: impl Fn(&Slice) -> bool) {
+        let ended: Vec<Slice> = self.slices.extract_if(.., |slice| is_to_end(slice)).collect();
+        ended.into_iter().for_each(|slice| self.end(slice, false));
+    }
+
+    /// Has the engine no longer work for a slice, and hands its documents back. `long`: they are put off.
+    fn end(&mut self, slice: Slice, long: bool) {
+        let (corpus, lease, claims) = (slice.job.corpus.name.clone(), slice.job.lease, slice.claims());
+        drop(slice);
+        self.hand_backs.add(HandBack { corpus, lease, claims, long });
+    }
+
+    /// Hands documents back that belong to no slice.
+    pub fn give_back(&mut self, corpus: &str, lease: Uuid, claims: Vec<Claim>) {
+        self.hand_backs.add(HandBack { corpus: corpus.into(), lease, claims, long: false });
     }
 
     /// Goes on with the slices of a corpus. Returns whether one has ended.
@@ -115,7 +135,7 @@ impl UnderWay {
         while let Some(mut slice) = own.pop() {
             // A table that is locked is looked at later. What else there is to say, the next attempt says.
             if !slice.is_wanted().unwrap_or_else(|trouble| trouble.is_a_lock()) {
-                give_back_slice(slice);
+                self.end(slice, false);
                 has_ended = true;
                 continue;
             }
@@ -126,7 +146,7 @@ impl UnderWay {
                     let older = self.slices.iter().chain(&own).filter(is_older).count();
                     let is_late = self.asked.is_some_and(|asked| slice.begun > asked);
                     if slice.begun.elapsed() > TRIAL && (older >= MAX_LONG || is_late) {
-                        put_off(slice);
+                        self.end(slice, true);
                         self.has_put_off = true;
                     } else {
                         self.slices.push(slice);
@@ -143,7 +163,7 @@ impl UnderWay {
                     self.slices.extend(again.into_iter().map(|claims| Slice::begin(slice.job.clone(), claims)))
                 }
                 Err(trouble) => {
-                    give_back_slice(slice);
+                    self.end(slice, false);
                     self.slices.extend(own);
                     return Err(trouble);
                 }
@@ -238,42 +258,6 @@ fn settle(job: &Job, claims: Vec<Claim>, failure: &Failure) -> Result<Vec<Vec<Cl
         _ => {
             let (first, second) = innocent.split_at(innocent.len() / 2);
             Ok([second, first].into_iter().filter(|half| !half.is_empty()).map(<[Claim]>::to_vec).collect())
-        }
-    }
-}
-
-fn give_back_slice(slice: Slice) {
-    let (name, lease, claims) = stopped(slice);
-    give_back(&name, lease, &claims);
-}
-
-fn put_off(slice: Slice) {
-    let (name, lease, claims) = stopped(slice);
-    hand_back(&name, |corpus| claim::put_off(corpus, lease, &claims));
-}
-
-/// What is left of a slice that the engine no longer works for.
-fn stopped(slice: Slice) -> (String, Uuid, Vec<Claim>) {
-    (slice.job.corpus.name.clone(), slice.job.lease, slice.claims())
-}
-
-/// Hands changes back, under the current names of the tables of the corpus; if even that fails, their lease expires.
-pub fn give_back(name: &str, lease: Uuid, claims: &[Claim]) {
-    hand_back(name, |corpus| claim::release(corpus, lease, claims));
-}
-
-fn hand_back(name: &str, release: impl Fn(&CorpusSpec) -> Result<(), WorkerError>) {
-    let attempt = || -> Result<(), WorkerError> {
-        let Some(corpus) = transaction(|| Ok(CorpusSpec::try_find(name)?))? else { return Ok(()) };
-        let (Some(_), Some(_)) = (corpus.tables.chunk, corpus.tables.change) else { return Ok(()) };
-        release(&corpus)
-    };
-    for _ in 0..GIVE_BACK_ATTEMPTS {
-        match attempt() {
-            Ok(()) => return,
-            // Locked by a user, or renamed since.
-            Err(trouble) if trouble.is_a_lock() || trouble.is_permanent() => wait::wait_for_time(GIVE_BACK_PAUSE),
-            Err(trouble) => return pgrx::log!("socle sync: corpus \"{name}\": {}", trouble.message),
         }
     }
 }

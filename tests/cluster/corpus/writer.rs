@@ -103,3 +103,53 @@ fn nothing_that_is_done_to_a_corpus_fails_a_writer() {
     assert_eq!(missed, 0, "what is left of a corpus goes with it");
     write(&mut client, 3000);
 }
+
+/// Sessions of applications that are new to a corpus, while somebody works on other tables of the database for long.
+#[test]
+fn tables_that_somebody_has_locked_hold_up_nobody_who_does_not_use_them() {
+    let (cluster, mut client) = with_corpus(3);
+    client
+        .batch_execute(
+            "CREATE TABLE plain (id int PRIMARY KEY DEFAULT 1, kind text CHECK (kind <> ''), twice int GENERATED ALWAYS AS (id * 2) STORED);
+             CREATE INDEX ON plain (kind) WHERE id > 0; CREATE VIEW plain_view AS SELECT * FROM plain;
+             CREATE TABLE note (id int PRIMARY KEY DEFAULT 1, text text);
+             SELECT socle.create_corpus('notes', 'note', ARRAY['text'], model => 'minilm');
+             CREATE TABLE page (id int PRIMARY KEY, text text); INSERT INTO page VALUES (1, 'A page.')",
+        )
+        .unwrap();
+    assert!(value::<bool>(&mut client, "SELECT socle.wait_for_corpus('notes', '1 minute')"));
+    let mut lock = client.transaction().unwrap();
+    lock.batch_execute("LOCK TABLE plain, note, notes_chunk, notes_change, notes_document IN ACCESS EXCLUSIVE MODE")
+        .unwrap();
+    for statement in [
+        "INSERT INTO article VALUES (10, '', 'new to the session')",
+        "UPDATE article SET body = 'changed' WHERE id = 10",
+        "DELETE FROM article WHERE id = 10",
+        "COPY article (id, body) FROM PROGRAM 'echo 11,copied' (FORMAT csv)",
+        "SELECT count(*) FROM socle.search('handbook', 'article')",
+        "SELECT count(*) FROM socle.explain_search('handbook', 'article')",
+        "SELECT socle.wait_for_corpus('handbook', '1 minute')",
+        "SELECT count(*) FROM socle.verify_corpus('handbook')",
+        "SELECT count(*) FROM socle.corpus_status",
+        "SELECT count(*) FROM socle.job_failure",
+        "SELECT count(*) FROM socle.worker_status",
+        "SELECT socle.sovereignty_report()",
+        "SELECT socle.pause_corpus('handbook')",
+        "SELECT socle.resume_corpus('handbook')",
+        "SELECT socle.retry_failed('handbook')",
+        "SELECT socle.create_corpus('pages', 'page', ARRAY['text'], model => 'minilm')",
+        "SELECT socle.wait_for_corpus('pages', '1 minute')",
+        "ALTER TABLE page ADD COLUMN more text",
+        "SELECT socle.alter_corpus('pages', template => 'Page: {content}')",
+        "CALL socle.sync_corpus('pages')",
+        "TRUNCATE page",
+        "SELECT socle.drop_corpus('pages')",
+        "DROP TABLE page",
+    ] {
+        let mut session = cluster.connect();
+        session.batch_execute("SET lock_timeout = '5 s'").unwrap();
+        session.batch_execute(statement).unwrap_or_else(|error| panic!("{statement}: {error:?}"));
+    }
+    lock.commit().unwrap();
+    settle(&mut client);
+}

@@ -51,6 +51,10 @@ fn pending(client: &mut Client, corpus: &str) -> i64 {
     client.query_one("SELECT pending_count FROM socle.corpus_status WHERE name = $1", &[&corpus]).unwrap().get(0)
 }
 
+fn attempts(client: &mut Client, corpus: &str) -> i32 {
+    value(client, &format!("SELECT max(attempt_count) FROM {corpus}_change"))
+}
+
 #[test]
 fn long_scans_do_not_keep_other_documents_waiting() {
     // More than both workers have under way at once, and of two corpora.
@@ -86,8 +90,7 @@ fn long_scans_do_not_keep_other_documents_waiting() {
         let reason = "SELECT coalesce(state_reason, '') FROM socle.corpus_status WHERE name = 'scans2'";
         value::<String>(&mut client, reason).starts_with("long documents wait until").then_some(())
     });
-    let attempts = "SELECT max(attempt_count)::bigint FROM scans2_change";
-    assert!(value::<i64>(&mut client, attempts) <= 1, "what is put off has not failed");
+    assert_eq!(attempts(&mut client, "scans2"), 0, "what is put off has not failed");
 }
 
 #[test]
@@ -108,6 +111,39 @@ fn scans_that_were_read_when_the_engine_died_hold_up_nobody_afterwards() {
     assert!(value::<bool>(&mut client, "SELECT socle.wait_for_corpus('notes', '50 s')"));
     assert_eq!((pending(&mut client, "scans"), readers(&cluster)), (3, 3));
     assert_eq!(value::<i64>(&mut client, "SELECT count(*) FROM socle.job_failure"), 0);
+}
+
+#[test]
+fn documents_whose_tables_are_locked_are_handed_back_later() {
+    let (cluster, mut client) = with_scans(2);
+    client
+        .batch_execute(
+            "CREATE TABLE note (id int PRIMARY KEY, text text);
+             SELECT socle.create_corpus('notes', source => 'note', content => '{text}', model => 'minilm')",
+        )
+        .unwrap();
+    let mut other = session(&cluster);
+    let mut lock = other.transaction().unwrap();
+    lock.batch_execute("LOCK TABLE scans_change IN ACCESS EXCLUSIVE MODE").unwrap();
+    client.batch_execute("SELECT socle.pause_corpus('scans')").unwrap();
+    wait_for_end(&cluster, "pause_corpus");
+    client.batch_execute("INSERT INTO note VALUES (1, 'The tide is low at noon.')").unwrap();
+    assert!(value::<bool>(&mut client, "SELECT socle.wait_for_corpus('notes', '1 minute')"));
+    lock.commit().unwrap();
+    client.batch_execute("SELECT socle.resume_corpus('scans')").unwrap();
+    eventually("the scans to be read again", || (readers(&cluster) == 2).then_some(()));
+    assert_eq!(attempts(&mut client, "scans"), 0);
+}
+
+#[test]
+fn a_worker_that_is_ended_costs_no_document_an_attempt() {
+    let (cluster, mut client) = with_scans(1);
+    let ended =
+        "SELECT count(pg_terminate_backend(pid, 60000)) FROM pg_stat_activity WHERE backend_type = 'socle sync'";
+    assert!(value::<i64>(&mut client, ended) > 0);
+    wait_for_end(&cluster, "the end of the worker");
+    eventually("the scan to be read again", || (readers(&cluster) == 1).then_some(()));
+    assert_eq!(attempts(&mut client, "scans"), 0);
 }
 
 #[test]

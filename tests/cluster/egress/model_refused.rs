@@ -29,7 +29,7 @@ fn an_endpoint_that_refuses_whatever_it_is_asked_costs_no_document_an_attempt() 
         });
         assert!(reason.contains(words), "{reason}");
         let log = "SELECT max(attempt_count), count(*) FROM notes_change";
-        eventually("no attempt is counted, but that of a worker that has the document at this moment", || {
+        eventually("no attempt is counted", || {
             let row = client.query_one(log, &[]).unwrap();
             ((row.get::<_, i32>(0), row.get::<_, i64>(1)) == (0, 1)).then_some(())
         });
