@@ -1904,7 +1904,7 @@ RETURNS jsonb
 LANGUAGE c STABLE PARALLEL SAFE COST 100000
 AS 'MODULE_PATHNAME', 'document_metadata_wrapper';
 COMMENT ON FUNCTION socle.document_metadata IS
-    'what a file says about itself: media_type, title, author, language, created, modified, page_count, pages_without_text, unknown_characters, unread_pictures, incomplete; and what was recognised in pictures: pages_recognized, recognition_confidence, unsure_pages, unread_stamps, recognition_languages, recognition_model';
+    'what a file says about itself: media_type, title, author, language, created, modified, page_count, pages_without_text, unknown_characters, unread_pictures, incomplete; and what was recognised in pictures: pages_recognized, recognition_confidence, unsure_pages, unread_stamps, recognition_languages, missing_letters, recognition_model';
 
 -- Taking a corpus away: into open files, as rows, and into a database again.
 

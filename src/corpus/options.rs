@@ -231,7 +231,7 @@ pub fn note_missing_letters(model: Option<&ModelSpec>, corpus: &CorpusSpec) {
     let letters = graphs.missing_letters(language);
     if !letters.is_empty() {
         pgrx::notice!(
-            "model \"{}\" cannot write these letters of {language}, and recognizes others for them: {letters}",
+            "model \"{}\" cannot write these letters of {language}, and leaves them out or recognizes others for them: {letters}",
             model.name
         );
     }

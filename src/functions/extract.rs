@@ -100,6 +100,11 @@ fn recognition(metadata: &Metadata, ocr: Option<&Ocr>) -> Vec<(String, Value)> {
     let Some(all) = RecognizedPage::all(recognized) else { return Vec::new() };
     let unsure: Vec<Value> = recognized.iter().filter(|page| page.is_unsure()).map(|page| page.page.into()).collect();
     let model = ocr.map(|ocr| json!({"name": ocr.model.name, "digest": ocr.model.digest()}));
+    let missing = |language: &String| {
+        let letters = ocr?.model.ocr.as_ref()?.missing_letters(language);
+        (!letters.is_empty()).then(|| (language.clone(), letters.into()))
+    };
+    let missing: Map<String, Value> = metadata.recognized_languages.iter().filter_map(missing).collect();
     [
         ("pages_recognized", Some(recognized.len().into())),
         ("recognition_confidence", Some(all.confidence().into())),
@@ -112,6 +117,7 @@ fn recognition(metadata: &Metadata, ocr: Option<&Ocr>) -> Vec<(String, Value)> {
             "recognition_languages",
             Some(metadata.recognized_languages.clone()).filter(|all| !all.is_empty()).map(Value::from),
         ),
+        ("missing_letters", Some(missing.into()).filter(|letters: &Value| letters != &json!({}))),
         ("recognition_model", model),
     ]
     .into_iter()

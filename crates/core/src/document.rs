@@ -108,8 +108,10 @@ pub struct RecognizedPage {
     pub page: Option<u32>,
     /// Number of characters that were recognised.
     pub characters: u32,
-    /// How sure the model is, from 0 to 1000: the mean over these characters.
+    /// How sure the model is, from 0 to 1000: the mean over these characters, and 0 for those that it sees and cannot read.
     pub permille: u16,
+    /// The same of the least sure of the pictures that were recognised on it.
+    pub least_permille: u16,
     /// Number of stamps, signatures and handwriting in colour over other text that were left out, because the model is not
     /// sure of what it read in them.
     pub unread_stamps: u16,
@@ -125,9 +127,9 @@ impl RecognizedPage {
         f64::from(self.permille) / 1000.0
     }
 
-    /// Whether the text is to be read with care.
+    /// Whether the text, or that of one of its pictures, is to be read with care.
     pub fn is_unsure(&self) -> bool {
-        self.permille < Self::UNSURE_PERMILLE
+        self.least_permille < Self::UNSURE_PERMILLE
     }
 
     /// What several have in common: the mean over all their characters; `None` of none.
@@ -139,6 +141,7 @@ impl RecognizedPage {
             page: page.filter(|page| pages.iter().all(|other| other.page == Some(*page))),
             characters: u32::try_from(characters).unwrap_or(u32::MAX),
             permille: u16::try_from(sure / characters.max(1)).unwrap_or(u16::MAX),
+            least_permille: pages.iter().map(|page| page.least_permille).min().unwrap_or_default(),
             unread_stamps: pages.iter().fold(0, |count, page| count.saturating_add(page.unread_stamps)),
         })
     }

@@ -38,7 +38,7 @@ use serde::{Deserialize, Serialize};
 
 /// Incremented with every change of a message. A backend and an engine of different versions disconnect (see
 /// [`Request::Hello`]).
-pub const PROTOCOL_VERSION: u32 = 16;
+pub const PROTOCOL_VERSION: u32 = 17;
 
 /// Version of library and engine. A supervisor does not use an engine of another version: the two only exchange
 /// [`VERSION_VARIABLE`], [`EXIT_OTHER_VERSION`] and [`FromEngine::Version`], which never change.

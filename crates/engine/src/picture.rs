@@ -5,7 +5,7 @@ use crate::document::{Done, PictureRoom};
 use crate::request::Request;
 use socle_core::model::ModelSpec;
 use socle_core::{Error, Result};
-use socle_ocr::{LineWord, Page, Picture};
+use socle_ocr::{Page, Picture, ReadLine};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -52,7 +52,7 @@ pub struct PageInWork {
 }
 
 struct Results {
-    of_lines: Vec<Vec<LineWord>>,
+    of_lines: Vec<ReadLine>,
     missing: usize,
     /// Processor time so far.
     time: Duration,
@@ -80,7 +80,7 @@ impl PageInWork {
             done(Ok(page.finish(Vec::new())), time);
             return Vec::new();
         }
-        let results = Results { of_lines: vec![Vec::new(); count], missing: count, time, done: Some(done) };
+        let results = Results { of_lines: vec![ReadLine::default(); count], missing: count, time, done: Some(done) };
         let page = Arc::new(Self { request, model, page, _room: room, results: Mutex::new(results) });
         (0..count).map(|at| LineTask { page: page.clone(), at }).collect()
     }
@@ -90,16 +90,16 @@ impl PageInWork {
         !self.request.is_over() && self.results.lock().unwrap_or_else(PoisonError::into_inner).done.is_some()
     }
 
-    /// Keeps the words of a line, which took so much time. The last one finishes the page.
-    pub fn fill(&self, at: usize, words: Result<Vec<LineWord>>, time: Duration) {
+    /// Keeps what was read in a line, which took so much time. The last one finishes the page.
+    pub fn fill(&self, at: usize, line: Result<ReadLine>, time: Duration) {
         let mut results = self.results.lock().unwrap_or_else(PoisonError::into_inner);
         results.time += time;
-        let words = match words {
-            Ok(words) => words,
+        let line = match line {
+            Ok(line) => line,
             Err(error) => return fail(results.done.take(), error, results.time),
         };
         if let Some(result) = results.of_lines.get_mut(at) {
-            *result = words;
+            *result = line;
         }
         results.missing -= 1;
         if results.missing == 0 {

@@ -46,7 +46,7 @@ use line::Line;
 pub(crate) use page_picture::is_loss;
 pub(crate) use recognized::Recognition;
 use recognized::Sizes;
-use scan::{Need, characters};
+use scan::{Need, characters, is_drawing, is_scan};
 use socle_core::document::RecognizedPage;
 use socle_core::{Error, Kind, Result};
 use std::collections::HashMap;
@@ -125,11 +125,12 @@ struct Pages {
 }
 
 impl Pages {
-    /// Counts what is missing of a page. Returns the number of characters that are known.
-    fn count(&mut self, found: &Found) -> usize {
+    /// Counts what is missing of a page, which has a picture that was not looked at if `is_scan`. Returns the number of
+    /// characters that are known.
+    fn count(&mut self, found: &Found, is_scan: bool) -> usize {
         let (known, unknown) = characters(found);
         self.unknown += unknown;
-        self.without_text += usize::from((found.images && known == 0) || unknown > known);
+        self.without_text += usize::from((found.images && known == 0) || unknown > known || is_scan);
         known
     }
 }
@@ -170,11 +171,13 @@ fn pages(pdf: &Pdf, writer: &mut Writer) -> Result<Pages> {
     let mut known = 0usize;
     let (mut waiting, mut waiting_found): (Vec<(usize, Need)>, Vec<Found>) = Default::default();
     for (at, page) in pdf.pages().iter().enumerate() {
-        let found = run(page, &mut fonts, writer.limits(), &form)?;
+        let mut found = run(page, &mut fonts, writer.limits(), &form)?;
+        found.images |= is_drawing(&found);
         pages.images |= found.images;
         let need = Need::of(&found, page, writer.ocr());
         if need == Need::No {
-            known += pages.count(&found);
+            let has_hidden = found.glyphs.iter().any(|glyph| glyph.hidden);
+            known += pages.count(&found, !has_hidden && is_scan(&found, page));
             pages.sheets.push(Sheet::of(found, page.render_dimensions().1));
         } else {
             waiting.push((at, need));
@@ -188,7 +191,7 @@ fn pages(pdf: &Pdf, writer: &mut Writer) -> Result<Pages> {
     for ((at, _), found) in waiting.iter().zip(waiting_found) {
         let Some(page) = pdf.pages().get(*at) else { continue };
         let permille = taken.get(&u32::try_from(at + 1).ok()).copied();
-        known += if permille.is_some() { characters(&found).0 } else { pages.count(&found) };
+        known += if permille.is_some() { characters(&found).0 } else { pages.count(&found, false) };
         if let Some(sheet) = pages.sheets.get_mut(*at) {
             *sheet = Sheet { permille, ..Sheet::of(found, page.render_dimensions().1) };
         }

@@ -125,6 +125,9 @@ pub(crate) fn write_referenced(
                 continue;
             }
             let pictures = one(picture, writer)?;
+            if pictures.iter().any(Recognition::is_unreadable) {
+                writer.unread_picture();
+            }
             let text = writer.picture_text(page, (*at, end), |writer| write_pictures(&pictures, writer))?;
             if !text.is_empty() {
                 written.push(reference.clone());

@@ -20,7 +20,7 @@ mod tensor;
 
 pub use alphabet::missing_letters;
 pub use characters::Characters;
-pub use line::{LONGEST_LINE, LineWord};
+pub use line::{LONGEST_LINE, LineWord, ReadLine};
 pub use page::Page;
 pub use picture::{Channels, MAX_PIXELS, MAX_SIDE, Picture, check_size};
 pub use recognized::{Recognized, UprightWord, Word};

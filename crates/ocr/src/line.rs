@@ -30,6 +30,14 @@ const COLUMN_GAP: f32 = 0.5;
 /// words, it is below 0.05.
 const PROBABLE_SPACE: f32 = 0.2;
 
+/// How far from a character that was read its own ink may be, as a share of the height; and the width of the ink of a character
+/// that was not. Both are generous: a few letters that are read as others count for nothing.
+const REACH: f32 = 0.6;
+const CHARACTER_WIDTH: f32 = 0.4;
+
+/// Share of the height from which the ink of a column may be a letter. Dots and rules are lower.
+const LETTER_HEIGHT: f32 = 0.25;
+
 /// A line as it is given to the recognition graph.
 #[derive(Clone, Debug)]
 pub struct Line {
@@ -42,6 +50,17 @@ pub struct Line {
     given: usize,
     /// For each column whether there is something on the background.
     inked: Vec<bool>,
+    /// For each column whether that is as high as letters are.
+    tall: Vec<bool>,
+}
+
+/// What was read in a line.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ReadLine {
+    /// Its words.
+    pub words: Vec<LineWord>,
+    /// About how many characters there are of which nothing was read, as of letters that the model cannot write.
+    pub unread: f32,
 }
 
 /// A word of a line: its text, how sure it is, and which columns of the line it takes.
@@ -75,12 +94,12 @@ impl Line {
         let ratio = place.length() / place.height().max(1.0);
         let width = ((ratio * HEIGHT as f32 * WIDTH_SHARE).round() as usize).max(1);
         let mut piece = pixels.line(&place, (HEIGHT, width));
-        let inked = inked(&piece, width);
+        let (inked, tall) = ink(&piece, width);
         if width < MIN_WIDTH {
             piece = widened(&piece, width);
         }
         let given = width.max(MIN_WIDTH);
-        Self { place, pixels: piece, width, given, inked }
+        Self { place, pixels: piece, width, given, inked, tall }
     }
 
     /// The middle of the line, of four times the height, as the direction graph takes it.
@@ -106,8 +125,23 @@ impl Line {
         gaps(&self.inked, columns).max_by_key(ExactSizeIterator::len).map_or(middle, |gap| (gap.start + gap.end) / 2)
     }
 
+    /// What was read, and how much was not.
+    pub fn read(&self, read: &[Read<'_>]) -> ReadLine {
+        let words = self.words(read);
+        let unit = HEIGHT as f32 * WIDTH_SHARE;
+        let reach = (REACH * unit) as usize;
+        let mut is_unread = self.tall.clone();
+        for read in read.iter().filter(|read| !read.text.trim().is_empty()) {
+            let column = (read.at * self.given as f32) as usize;
+            let reached = column.saturating_sub(reach).min(self.width)..(column + reach).min(self.width);
+            is_unread[reached].fill(false);
+        }
+        let columns = is_unread.iter().filter(|unread| **unread).count();
+        ReadLine { words, unread: columns as f32 / (CHARACTER_WIDTH * unit) }
+    }
+
     /// The words of what was read, in its order.
-    pub fn words(&self, read: &[Read<'_>]) -> Vec<LineWord> {
+    fn words(&self, read: &[Read<'_>]) -> Vec<LineWord> {
         let column = |read: &Read<'_>| ((read.at * self.given as f32) as usize).min(self.width.saturating_sub(1));
         let mut words: Vec<Vec<&Read<'_>>> = Vec::new();
         let mut apart = true;
@@ -198,9 +232,9 @@ fn widened(piece: &Tensor, width: usize) -> Tensor {
     wide
 }
 
-/// For each column whether it has pixels of the colour that fewer have: the two are told apart so that both vary least
-/// (Otsu 1979).
-fn inked(piece: &Tensor, width: usize) -> Vec<bool> {
+/// For each column whether it has pixels of the colour that fewer have, and whether these are as high as letters: the two colours
+/// are told apart so that both vary least (Otsu 1979).
+fn ink(piece: &Tensor, width: usize) -> (Vec<bool>, Vec<bool>) {
     const LEVELS: usize = 32;
     let plane = HEIGHT * width;
     let lightness = |at: usize| (piece.values[at] + piece.values[plane + at] + piece.values[2 * plane + at]) / 3.0;
@@ -224,8 +258,14 @@ fn inked(piece: &Tensor, width: usize) -> Vec<bool> {
     }
     // What is next to the line above and below is left out.
     let rows = HEIGHT / 8..HEIGHT * 7 / 8;
-    let is_ink = |x: usize| rows.clone().any(|y| (level(y * width + x) <= threshold) == dark_is_ink);
-    (0..width).map(|x| best > 0.0 && is_ink(x)).collect()
+    let is_ink = |x: usize, y: usize| best > 0.0 && (level(y * width + x) <= threshold) == dark_is_ink;
+    let extent = |x: usize| {
+        let first = rows.clone().find(|y| is_ink(x, *y))?;
+        let last = rows.clone().rfind(|y| is_ink(x, *y))?;
+        Some(last + 1 - first)
+    };
+    let least = (LETTER_HEIGHT * HEIGHT as f32) as usize;
+    (0..width).map(|x| extent(x).map_or((false, false), |height| (true, height >= least))).unzip()
 }
 
 #[cfg(test)]
@@ -291,6 +331,19 @@ mod tests {
         let letters = [read("1", 15, 200), read("2", 29, 200), read("3", 105, 200)];
         let words = whole(&picture)[0].words(&letters);
         assert_eq!(words.iter().map(|word| word.text.as_str()).collect::<Vec<_>>(), ["12", "3"]);
+    }
+
+    #[test]
+    fn letters_of_which_nothing_was_read_are_counted() {
+        let letters: Vec<_> = (0..40).map(|at| at * 24 + 2..at * 24 + 13).collect();
+        let picture = bars(1_000, &letters);
+        let line = &whole(&picture)[0];
+        let at = |number: usize| read("a", number * 24 + 8, 1_000);
+        let unread = |read: Vec<Read<'_>>| line.read(&read).unread;
+        assert_eq!(unread((0..40).map(at).collect()), 0.0);
+        assert!(unread((0..40).filter(|at| at % 5 > 0).map(at).collect()) < 0.5, "what lies between letters is theirs");
+        let (half, all) = (unread((0..20).map(at).collect()), unread(Vec::new()));
+        assert!((14.0..22.0).contains(&half) && (32.0..42.0).contains(&all), "{half} {all}");
     }
 
     #[test]

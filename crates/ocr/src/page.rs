@@ -1,7 +1,7 @@
 //! A page: where its lines are, how it is turned, and its words once all lines are read.
 
 use crate::characters::Characters;
-use crate::line::{Line, LineWord};
+use crate::line::{Line, LineWord, ReadLine};
 use crate::margins::map_without_margins;
 use crate::picture::Picture;
 use crate::pixels::{Pixels, Tones};
@@ -121,35 +121,45 @@ impl Page {
     ///
     /// # Errors
     /// As the recognition graph and [`Characters::read`].
-    pub fn read(&self, at: usize, graphs: &dyn Graphs, characters: &Characters) -> Result<Vec<LineWord>> {
+    pub fn read(&self, at: usize, graphs: &dyn Graphs, characters: &Characters) -> Result<ReadLine> {
         match self.lines.get(at) {
             Some(place) => self.read_at(*place, graphs, characters),
-            None => Ok(Vec::new()),
+            None => Ok(ReadLine::default()),
         }
     }
 
-    fn read_at(&self, place: Place, graphs: &dyn Graphs, characters: &Characters) -> Result<Vec<LineWord>> {
-        let mut words = Vec::new();
+    fn read_at(&self, place: Place, graphs: &dyn Graphs, characters: &Characters) -> Result<ReadLine> {
+        let mut all = ReadLine::default();
         for mut line in Line::cut_out(&self.pixels(), place) {
             let output = graphs.recognize(line.take_pixels())?;
-            words.extend(line.words(&characters.read(&output)?));
+            let read = line.read(&characters.read(&output)?);
+            all.words.extend(read.words);
+            all.unread += read.unread;
         }
-        Ok(words)
+        Ok(all)
     }
 
     fn pixels(&self) -> Pixels<'_> {
         Pixels::new(&self.picture, &self.tones)
     }
 
-    /// The result, of the words of all lines in their order.
-    pub fn finish(&self, lines: Vec<Vec<LineWord>>) -> Recognized {
-        let sure = lines.into_iter().filter(|words| confidence(words) >= MIN_CONFIDENCE);
-        let words = (0..).zip(sure).flat_map(|(line, words)| {
+    /// The result, of what was read in all lines in their order.
+    pub fn finish(&self, lines: Vec<ReadLine>) -> Recognized {
+        let (sure, unsure): (Vec<ReadLine>, Vec<ReadLine>) =
+            lines.into_iter().partition(|line| confidence(&line.words) >= MIN_CONFIDENCE);
+        let left_out: usize = unsure.iter().map(|line| characters(&line.words)).sum();
+        let unread = left_out as f32 + sure.iter().chain(&unsure).map(|line| line.unread).sum::<f32>();
+        let words = (0..).zip(sure).flat_map(|(line, read)| {
             let word =
                 move |word: LineWord| Word { text: word.text, quad: word.quad, confidence: word.confidence, line };
-            words.into_iter().map(word)
+            read.words.into_iter().map(word)
         });
-        Recognized { words: words.collect(), rotation: self.rotation, skew_degrees: self.skew.to_degrees() }
+        Recognized {
+            words: words.collect(),
+            unread: unread.round() as u32,
+            rotation: self.rotation,
+            skew_degrees: self.skew.to_degrees(),
+        }
     }
 
     /// A line that is higher than wide, as it is read: from below, or from above where the direction graph says so.
@@ -179,8 +189,8 @@ impl Page {
         }
         let mut sure = [0.0, 0.0];
         for place in longest.into_iter().take(TRIALS) {
-            sure[0] += confidence(&self.read_at(*place, graphs, characters)?);
-            sure[1] += confidence(&self.read_at(place.turned_over(), graphs, characters)?);
+            sure[0] += confidence(&self.read_at(*place, graphs, characters)?.words);
+            sure[1] += confidence(&self.read_at(place.turned_over(), graphs, characters)?.words);
         }
         Ok(sure[1] > sure[0])
     }
@@ -197,9 +207,12 @@ fn vote(line: &Line, graphs: &dyn Graphs) -> Result<Option<f32>> {
 
 /// The mean confidence of words, each as often as it has characters.
 fn confidence(words: &[LineWord]) -> f32 {
-    let length = |word: &LineWord| word.text.chars().count() as f32;
-    let all: f32 = words.iter().map(length).sum();
-    words.iter().map(|word| word.confidence * length(word)).sum::<f32>() / all.max(1.0)
+    let sure: f32 = words.iter().map(|word| word.confidence * word.text.chars().count() as f32).sum();
+    sure / characters(words).max(1) as f32
+}
+
+fn characters(words: &[LineWord]) -> usize {
+    words.iter().map(|word| word.text.chars().count()).sum()
 }
 
 /// Width and height of what the detection graph is given for a picture of this size.

@@ -21,6 +21,9 @@ pub struct Word {
 pub struct Recognized {
     /// The words.
     pub words: Vec<Word>,
+    /// About how many characters there are beside them of which nothing was read, or nothing that is sure enough: of writing
+    /// that the model does not know, or by hand.
+    pub unread: u32,
     /// Quarter turns clockwise, from 0 to 3, that put the picture upright.
     pub rotation: u8,
     /// How much the lines of the upright picture descend to the right, in degrees; negative where they rise.
@@ -65,12 +68,12 @@ impl Recognized {
         (boxes.collect(), page_width, page_height)
     }
 
-    /// The mean confidence over all characters; `None` where there is no word.
+    /// The mean confidence over all characters, 0 for those that are not read; `None` where there is no word.
     pub fn confidence(&self) -> Option<f32> {
         let characters = |word: &Word| word.text.chars().count() as f32;
         let all: f32 = self.words.iter().map(characters).sum();
         let sure: f32 = self.words.iter().map(|word| word.confidence * characters(word)).sum();
-        (all > 0.0).then(|| sure / all)
+        (all > 0.0).then(|| sure / (all + self.unread as f32))
     }
 }
 
@@ -81,8 +84,7 @@ mod tests {
     fn word(quad: [(f32, f32); 4]) -> Recognized {
         Recognized {
             words: vec![Word { text: "word".into(), quad, confidence: 0.9, line: 0 }],
-            rotation: 0,
-            skew_degrees: 0.0,
+            ..Recognized::default()
         }
     }
 

@@ -27,18 +27,12 @@ impl Certainty {
         Self { parts }
     }
 
-    /// How sure the model is of the characters in a range, from 0 to 1: the mean over those of them that were recognised;
-    /// `None` if none was.
+    /// How sure the model is of the characters in a range, from 0 to 1: that of the least sure page or picture which any of them
+    /// was recognised in; `None` if none was.
     pub fn at(&self, characters: Range<usize>) -> Option<f32> {
         let first = self.parts.partition_point(|(part, _)| part.end <= characters.start);
         let parts = self.parts.iter().skip(first).take_while(|(part, _)| part.start < characters.end);
-        let (mut count, mut sure) = (0_usize, 0.0);
-        for (part, permille) in parts {
-            let common = part.end.min(characters.end) - part.start.max(characters.start);
-            count += common;
-            sure += common as f64 * f64::from(*permille);
-        }
-        (count > 0).then(|| (sure / count as f64 / 1000.0) as f32)
+        parts.map(|(_, permille)| *permille).min().map(|permille| (f64::from(permille) / 1000.0) as f32)
     }
 }
 
@@ -59,7 +53,7 @@ mod tests {
         let found = Certainty::of(&document);
         assert_eq!(found.at(0..2), None);
         assert_eq!(found.at(0..4), Some(0.9));
-        assert_eq!(found.at(2..8), Some(0.8));
+        assert_eq!(found.at(2..8), Some(0.6));
         assert_eq!(found.at(7..10), Some(0.6));
         assert_eq!(found.at(8..10), None);
         document.blocks.iter_mut().for_each(|block| block.permille = None);

@@ -12,7 +12,7 @@ use socle_core::document::Ocr;
 use socle_core::model::ModelSpec;
 use socle_core::protocol::Response;
 use socle_ocr::remote::AHEAD;
-use socle_ocr::{LineWord, Page, Picture, Recognized};
+use socle_ocr::{Page, Picture, ReadLine, Recognized};
 use std::cell::{Cell, OnceCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -94,19 +94,19 @@ impl Worker {
     /// Reads a line. The last of a page finishes it.
     pub(super) fn read_line(&self, task: &LineTask) {
         if task.page.is_wanted() {
-            let (words, time) = timed(&task.page.request, || self.try_read(task));
-            task.page.fill(task.at, words, time);
+            let (line, time) = timed(&task.page.request, || self.try_read(task));
+            task.page.fill(task.at, line, time);
         }
     }
 
-    fn try_read(&self, LineTask { page, at }: &LineTask) -> Result<Vec<LineWord>> {
+    fn try_read(&self, LineTask { page, at }: &LineTask) -> Result<ReadLine> {
         let lease = self.resources.store.get(&page.model, &|| page.request.is_cancelled())?;
         let parts = lease.ocr()?.parts();
         let options = self.resources.store.run_options()?;
         let _run = self.scheduler.begin_run(&options, vec![page.request.clone()]);
-        let words = page.page.read(*at, &parts.graphs(&options), parts.characters())?;
+        let line = page.page.read(*at, &parts.graphs(&options), parts.characters())?;
         lease.count_texts(1);
-        Ok(words)
+        Ok(line)
     }
 
     /// Recognises a picture on this thread.

@@ -3,6 +3,7 @@
 
 mod field;
 mod path;
+mod pattern;
 
 use super::bidi;
 use super::decompress::unpack;
@@ -43,6 +44,8 @@ struct State<'a> {
     rise: f64,
     /// Whether text is not painted, as that which recognition has put over a scan.
     invisible: bool,
+    /// Whether areas are filled with a pattern that shows pictures.
+    pattern_has_pictures: bool,
 }
 
 /// Replacement text (`ActualText`) of a marked-content sequence, and where that starts.
@@ -67,6 +70,8 @@ pub(super) struct Run<'r, 'a> {
     start: Point,
     last: Point,
     forms: usize,
+    /// Number of patterns that were looked at.
+    patterns: usize,
     /// Resources with fonts that a page lacks: those of the interactive form.
     defaults: Option<&'r Resources<'a>>,
 }
@@ -89,6 +94,7 @@ impl<'r, 'a> Run<'r, 'a> {
             leading: 0.0,
             rise: 0.0,
             invisible: false,
+            pattern_has_pictures: false,
         };
         Self {
             fonts,
@@ -103,6 +109,7 @@ impl<'r, 'a> Run<'r, 'a> {
             start: Point::ZERO,
             last: Point::ZERO,
             forms: 0,
+            patterns: 0,
             defaults,
         }
     }
@@ -145,6 +152,7 @@ impl<'r, 'a> Run<'r, 'a> {
                 }
                 other => {
                     self.text_operation(&other, resources);
+                    self.color_operation(&other, resources)?;
                     self.path_operation(&other);
                 }
             }
@@ -350,8 +358,8 @@ impl<'r, 'a> Run<'r, 'a> {
             let (x0, x1) = (part(at), part(at + 1));
             let (y, size, vertical) = (y as f32, tall as f32, face.vertical());
             let (bold, mono, tagged) = (face.bold, face.mono, self.tagged());
-            self.page.invisible += usize::from(self.state.invisible);
-            self.page.glyphs.push(Glyph { c, x0, x1, y, size, angle, bold, mono, vertical, tagged });
+            let hidden = self.state.invisible;
+            self.page.glyphs.push(Glyph { c, x0, x1, y, size, angle, bold, mono, vertical, tagged, hidden });
         }
     }
 

@@ -6,7 +6,7 @@
 mod measure;
 mod size;
 
-use super::glyph::{Glyph, Rule};
+use super::glyph::{Glyph, Rule, along, on_page};
 use super::picture_rules;
 use crate::recognition::{Ink, ReadPicture};
 use measure::{X_HEIGHT, extent, is_small, measured, middle_zone, trimmed};
@@ -36,15 +36,22 @@ const STAMP_ANGLE: i16 = 1;
 /// Confidence of a stamp below which it is no text, as a signature.
 const SURE_STAMP: f32 = 0.7;
 
+/// Number of characters that cannot be read in a picture of which nothing else can, below which they may be specks.
+const SPECKS: u32 = 20;
+
 /// The words of a page that was recognised.
 pub(crate) struct Recognition {
     lines: Vec<TextLine>,
     rules: Vec<Rule>,
-    /// Height of the page put upright, in pixels.
+    /// Width and height of the page put upright, in pixels.
+    width: f32,
     height: f32,
-    /// Whether it was put upright by quarter turns.
-    is_turned: bool,
+    /// Quarter turns clockwise, and then degrees anticlockwise, by which it was put upright and straight.
+    turns: u8,
+    skew_degrees: f32,
     dpi: Option<f32>,
+    /// About how many characters there are beside the words that could not be read.
+    pub(super) unread: u32,
     /// What the words are, and how sure.
     pub(super) page: RecognizedPage,
 }
@@ -97,13 +104,19 @@ impl Recognition {
         let characters = |word: &Word| word.text.chars().count() as u32;
         let count: u32 = picture.words.words.iter().map(characters).sum();
         let permille = (picture.words.confidence().unwrap_or_default() * 1000.0).round().clamp(0.0, 1000.0) as u16;
-        let page = RecognizedPage { page: None, characters: count, permille, unread_stamps: unsure.len() as u16 };
-        let is_turned = !picture.words.rotation.is_multiple_of(4);
-        Self { lines, rules, height, is_turned, dpi: picture.dpi, page }
+        let page = RecognizedPage {
+            page: None,
+            characters: count,
+            permille,
+            least_permille: permille,
+            unread_stamps: unsure.len() as u16,
+        };
+        let Recognized { rotation, skew_degrees, unread, .. } = picture.words;
+        Self { lines, rules, width, height, turns: rotation % 4, skew_degrees, dpi: picture.dpi, unread, page }
     }
 
-    /// The glyphs and rules of the page in points from its upper left corner, without words of which most characters are
-    /// at places that are `covered`.
+    /// The glyphs and rules of the upright page in points from its upper left corner, without words of which most characters are
+    /// at places of the page as it is that are `covered`.
     pub(super) fn glyphs(&self, sizes: &Sizes, covered: &dyn Fn(f32, f32) -> bool) -> (Vec<Glyph>, Vec<Rule>) {
         let scale = self.scale(sizes);
         let mut glyphs = Vec::new();
@@ -113,8 +126,13 @@ impl Recognition {
             for word in &line.words {
                 let count = word.text.chars().count().max(1);
                 let x = |at: f32| (word.left + (word.right - word.left) * at / count as f32) * scale;
-                let hidden = (0..count).filter(|at| covered(x(*at as f32 + 0.5), y - 0.3 * size)).count();
-                if line.angle == 0 && hidden * 2 > count {
+                let is_covered = |at: &usize| {
+                    let place = on_page((x(*at as f32 + 0.5), y - 0.3 * size), line.angle);
+                    let (x, y) = self.before(place, scale);
+                    covered(x, y)
+                };
+                let hidden = (0..count).filter(is_covered).count();
+                if line.angle != STAMP_ANGLE && hidden * 2 > count {
                     before = None;
                     continue;
                 }
@@ -138,9 +156,54 @@ impl Recognition {
         (glyphs, rules.collect())
     }
 
-    /// Whether the picture was upright and straight, so that its points are those of the page.
+    /// Whether the picture was upright, so that its points are those of the page.
     pub(super) fn is_upright(&self) -> bool {
-        !self.is_turned
+        self.turns == 0
+    }
+
+    /// Where a point of the upright page is on the page as it is, both in points.
+    fn before(&self, (x, y): (f32, f32), scale: f32) -> (f32, f32) {
+        let (width, height) = (self.width * scale, self.height * scale);
+        let (middle_x, middle_y) = (width / 2.0, height / 2.0);
+        let (sin, cos) = self.skew_degrees.to_radians().sin_cos();
+        let (x, y) = (x - middle_x, y - middle_y);
+        let (x, y) = (middle_x + x * cos - y * sin, middle_y + x * sin + y * cos);
+        match self.turns {
+            0 => (x, y),
+            1 => (y, width - x),
+            2 => (width - x, height - y),
+            _ => (height - y, x),
+        }
+    }
+
+    /// Turns glyphs of the page as it is to where they are on the upright page.
+    pub(super) fn turn(&self, glyphs: &mut [Glyph], sizes: &Sizes) {
+        if self.is_upright() {
+            return;
+        }
+        let scale = self.scale(sizes);
+        let (width, height) = (self.width * scale, self.height * scale);
+        let turned = |(x, y): (f32, f32)| match self.turns {
+            1 => (width - y, x),
+            2 => (width - x, height - y),
+            _ => (y, height - x),
+        };
+        for glyph in glyphs {
+            let angle = (glyph.angle + 90 * i16::from(self.turns)).rem_euclid(360);
+            let place = |x: f32| along(turned(on_page((x, glyph.y), glyph.angle)), angle);
+            let ((x0, y), (x1, _)) = (place(glyph.x0), place(glyph.x1));
+            *glyph = Glyph { x0, x1, y, angle, ..*glyph };
+        }
+    }
+
+    /// The words that were recognised.
+    pub(super) fn words(&self) -> impl Iterator<Item = &str> {
+        self.lines.iter().flat_map(|line| &line.words).map(|word| word.text.as_str())
+    }
+
+    /// Whether it has text of which nothing could be read.
+    pub(crate) fn is_unreadable(&self) -> bool {
+        self.page.characters == 0 && self.unread > SPECKS
     }
 
     /// The lower edge of the page in points.
@@ -158,7 +221,7 @@ impl Recognition {
 }
 
 fn glyph(c: char, x0: f32, x1: f32, y: f32, size: f32, angle: i16) -> Glyph {
-    Glyph { c, x0, x1, y, size, angle, bold: false, mono: false, vertical: false, tagged: false }
+    Glyph { c, x0, x1, y, size, angle, bold: false, mono: false, vertical: false, tagged: false, hidden: false }
 }
 
 /// The lines that the words say that they belong to.

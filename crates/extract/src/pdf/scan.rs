@@ -17,16 +17,23 @@ use socle_core::Result;
 use socle_core::document::RecognizedPage;
 use std::collections::{HashMap, HashSet};
 
-/// Share of a page that a picture covers which is the page, and number of characters beside it that are a stamp or a
-/// page number and not its text.
+/// Share of a page that a picture covers which is the page.
 const WHOLE_PAGE: f64 = 0.6;
+/// Number of characters over such a picture that are a stamp or a page number and not its text; and of those in a few rows, which
+/// may be what an office or a program has printed on top of it.
 const FEW_CHARACTERS: usize = 100;
+const HEADER_CHARACTERS: usize = 400;
+const HEADER_ROWS: usize = 3;
+/// Number of hidden characters over such a picture that need not be the text of all of it: a program may advertise itself there.
+const FEW_HIDDEN: usize = 300;
 /// Smallest picture that is recognised beside text, in square points: one by two centimetres.
 const LEAST_AREA: f64 = 28.0 * 57.0;
-/// Number of curves of a page without text whose letters are drawn as outlines.
-const MANY_CURVES: usize = 400;
-/// Confidence from which a recognised text may replace one that is painted, in thousandths.
+/// Number of curves and lines of a page without text whose letters are drawn as outlines.
+const MANY_STROKES: usize = 400;
+/// Confidence from which a recognised text may replace one that the page has, in thousandths.
 const SURE_PERMILLE: u16 = 700;
+/// Characters of words by which texts are compared.
+const LONG_WORD: usize = 4;
 /// Height in points of the strips in which glyphs are sought.
 const STRIP: f32 = 8.0;
 
@@ -39,6 +46,10 @@ pub(super) enum Need {
     Instead,
     /// Its text is doubtful: that of which more is legible is taken.
     IfBetter,
+    /// It is a picture with little text on top, which stays, unless it is hidden and the picture has more.
+    Scan,
+    /// It is a picture with a hidden text, which is replaced if the model is sure.
+    HiddenText,
     /// It has text, and pictures that may have more.
     Beside,
 }
@@ -49,6 +60,26 @@ pub(super) fn characters(found: &Found) -> (usize, usize) {
     (found.glyphs.iter().filter(|glyph| !glyph.c.is_whitespace()).count() - unknown, unknown)
 }
 
+/// Whether a page draws what may be letters, and has no text.
+pub(super) fn is_drawing(found: &Found) -> bool {
+    found.strokes > MANY_STROKES && characters(found).0 == 0
+}
+
+/// Whether a page is a picture with little text on top.
+pub(super) fn is_scan(found: &Found, page: &Page<'_>) -> bool {
+    let (width, height) = page.render_dimensions();
+    if found.picture_area <= WHOLE_PAGE * f64::from(width * height).max(1.0) {
+        return false;
+    }
+    let visible = || found.glyphs.iter().filter(|glyph| !glyph.hidden && !glyph.c.is_whitespace());
+    let count = visible().count();
+    count < FEW_CHARACTERS
+        || (count < HEADER_CHARACTERS && {
+            let rows: HashSet<(i16, i32)> = visible().map(|glyph| (glyph.angle, glyph.y as i32)).collect();
+            rows.len() <= HEADER_ROWS
+        })
+}
+
 impl Need {
     /// What a page needs.
     pub(super) fn of(found: &Found, page: &Page<'_>, ocr: &Ocr) -> Self {
@@ -56,19 +87,20 @@ impl Need {
             return Self::No;
         }
         let (known, unknown) = characters(found);
-        let (width, height) = page.render_dimensions();
-        let share = found.picture_area / f64::from(width * height).max(1.0);
-        let is_picture = found.images || found.curves > MANY_CURVES;
-        if (is_picture && known == 0) || unknown > known {
+        if (found.images && known == 0) || unknown > known {
             return Self::Instead;
         }
-        let is_invisible = found.invisible * 2 > found.glyphs.len();
-        if Legibility::of(&found.glyphs).is_doubtful(is_invisible) {
+        let hidden = found.glyphs.iter().filter(|glyph| glyph.hidden).count();
+        let is_hidden = hidden * 2 > found.glyphs.len();
+        if Legibility::of(&found.glyphs).is_doubtful(is_hidden) {
             return Self::IfBetter;
         }
-        let is_scan = share > WHOLE_PAGE && known < FEW_CHARACTERS;
-        let is_wanted = ocr.is_always() && found.picture_area >= LEAST_AREA && !is_invisible;
-        if is_scan || is_wanted { Self::Beside } else { Self::No }
+        match is_scan(found, page) {
+            true if ocr.is_always() && hidden > 0 => Self::HiddenText,
+            true if hidden < FEW_HIDDEN => Self::Scan,
+            _ if ocr.is_always() && found.picture_area >= LEAST_AREA && !is_hidden => Self::Beside,
+            _ => Self::No,
+        }
     }
 }
 
@@ -108,7 +140,7 @@ pub(super) fn recognize(
             taken.push(RecognizedPage { page: u32::try_from(number + 1).ok(), ..recognition.page });
         } else {
             // Otherwise a blank page, or a picture without text: nothing of it is missing.
-            page.images &= recognition.page.characters > 0 || damaged.contains(&at);
+            page.images &= recognition.page.characters > 0 || recognition.is_unreadable() || damaged.contains(&at);
         }
     }
     Ok((taken, unread))
@@ -116,28 +148,36 @@ pub(super) fn recognize(
 
 /// Takes what was recognised on a page, unless what it has is better. Returns whether any of it was taken.
 fn take(found: &mut Found, need: Need, recognition: &Recognition, sizes: &Sizes) -> bool {
-    let existing = std::mem::take(&mut found.glyphs);
-    let covers = Coverage::of(if need == Need::Beside { &existing } else { &[] });
+    let mut existing = std::mem::take(&mut found.glyphs);
+    let stays = matches!(need, Need::Scan | Need::HiddenText | Need::Beside);
+    let mut replaced = Vec::new();
+    if replaces_hidden(need, &existing, recognition) {
+        replaced = existing.extract_if(.., |glyph| glyph.hidden).collect();
+    }
+    let covers = Coverage::of(if stays { &existing } else { &[] });
     let (mut glyphs, rules) = recognition.glyphs(sizes, &|x, y| covers.has(x, y));
     glyphs.truncate(MAX_GLYPHS);
     let is_taken = !glyphs.is_empty()
         && match need {
             Need::No => false,
-            Need::Instead => true,
-            Need::Beside => recognition.is_upright() || existing.len() < FEW_CHARACTERS,
+            Need::Instead | Need::Scan | Need::HiddenText | Need::Beside => true,
             Need::IfBetter => {
                 recognition.page.permille >= SURE_PERMILLE
                     && Legibility::of(&glyphs).is_better_than(Legibility::of(&existing))
             }
         };
     if !is_taken {
+        existing.append(&mut replaced);
         found.glyphs = existing;
         return false;
     }
-    found.glyphs = match need {
-        Need::Beside if recognition.is_upright() => existing.into_iter().chain(glyphs).collect(),
-        _ => glyphs,
-    };
+    if stays {
+        recognition.turn(&mut existing, sizes);
+        existing.append(&mut glyphs);
+        found.glyphs = existing;
+    } else {
+        found.glyphs = glyphs;
+    }
     // What the page itself draws is where the picture has it, unless the picture was turned.
     if !recognition.is_upright() {
         found.rules.clear();
@@ -149,16 +189,33 @@ fn take(found: &mut Found, need: Need, recognition: &Recognition, sizes: &Sizes)
     true
 }
 
+/// Whether what was recognised takes the place of the hidden text of a page: other programs put the text of a scan there, and
+/// some of them something else.
+fn replaces_hidden(need: Need, existing: &[Glyph], recognition: &Recognition) -> bool {
+    let hidden: String =
+        existing.iter().filter(|glyph| glyph.hidden && !glyph.c.is_whitespace()).map(|glyph| glyph.c).collect();
+    if hidden.is_empty() || recognition.page.permille < SURE_PERMILLE {
+        return false;
+    }
+    // The same text is not exchanged for one that is read again.
+    let is_another = || {
+        let words: Vec<&str> = recognition.words().filter(|word| word.chars().count() >= LONG_WORD).collect();
+        words.iter().filter(|word| hidden.contains(**word)).count() * 2 < words.len()
+    };
+    need == Need::HiddenText || (need == Need::Scan && is_another())
+}
+
 /// Where a page has text.
 struct Coverage(HashMap<i32, Vec<(f32, f32)>>);
 
 impl Coverage {
     fn of(glyphs: &[Glyph]) -> Self {
         let mut strips: HashMap<i32, Vec<(f32, f32)>> = HashMap::new();
-        for glyph in glyphs.iter().filter(|glyph| glyph.angle == 0 && !glyph.c.is_whitespace()) {
-            let rows = ((glyph.y - 0.9 * glyph.size) / STRIP) as i32..=((glyph.y + 0.3 * glyph.size) / STRIP) as i32;
+        for glyph in glyphs.iter().filter(|glyph| !glyph.c.is_whitespace()) {
+            let ((x0, x1), (y0, y1)) = glyph.extent();
+            let rows = (y0 / STRIP) as i32..=(y1 / STRIP) as i32;
             for strip in rows.take(64) {
-                strips.entry(strip).or_default().push((glyph.x0 - 0.2 * glyph.size, glyph.x1 + 0.2 * glyph.size));
+                strips.entry(strip).or_default().push((x0, x1));
             }
         }
         Self(strips)

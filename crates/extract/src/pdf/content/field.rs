@@ -31,8 +31,19 @@ impl Run<'_, '_> {
             for (at, c) in line.chars().enumerate().take(room) {
                 let x = |at: usize| (place.x0 + 0.5 + letter * at as f64) as f32;
                 let (x0, x1, size) = (x(at), x(at + 1), size as f32);
-                let look =
-                    Glyph { c, x0, x1, y, size, angle: 0, bold: false, mono: false, vertical: false, tagged: false };
+                let look = Glyph {
+                    c,
+                    x0,
+                    x1,
+                    y,
+                    size,
+                    angle: 0,
+                    bold: false,
+                    mono: false,
+                    vertical: false,
+                    tagged: false,
+                    hidden: false,
+                };
                 self.page.glyphs.push(look);
             }
         }

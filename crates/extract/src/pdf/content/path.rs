@@ -7,7 +7,21 @@ use hayro_syntax::content::ops::TypedInstruction as Op;
 
 impl Run<'_, '_> {
     pub(super) fn path_operation(&mut self, operation: &Op<'_, '_>) {
-        self.page.curves += usize::from(matches!(operation, Op::CubicTo(_) | Op::CubicStartTo(_) | Op::CubicEndTo(_)));
+        let is_stroke = matches!(operation, Op::CubicTo(_) | Op::CubicStartTo(_) | Op::CubicEndTo(_) | Op::LineTo(_));
+        self.page.strokes += usize::from(is_stroke);
+        let is_fill = matches!(
+            operation,
+            Op::FillPathNonZero(_)
+                | Op::FillPathNonZeroCompatibility(_)
+                | Op::FillPathEvenOdd(_)
+                | Op::FillAndStrokeNonZero(_)
+                | Op::FillAndStrokeEvenOdd(_)
+                | Op::CloseFillAndStrokeNonZero(_)
+                | Op::CloseFillAndStrokeEvenOdd(_)
+        );
+        if is_fill {
+            self.fill_with_pictures();
+        }
         match operation {
             Op::MoveTo(to) => {
                 self.start = Point::new(to.0.as_f64(), to.1.as_f64());

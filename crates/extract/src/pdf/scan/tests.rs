@@ -1,6 +1,8 @@
 //! Scans of known pages: what their words become is compared with what becomes of the pages themselves. The words are given
 //! with the rough boxes that recognisers make; the pictures are real, because sizes and baselines are measured in them.
 
+mod beside;
+
 use super::*;
 use crate::pdf::{Fonts, Form, line, open, run};
 use crate::{Limits, extract, extract_with_ocr};
@@ -69,15 +71,6 @@ fn of_pages(pages: &[(&Picture, &str)]) -> Vec<u8> {
     let mut objects: Vec<Vec<u8>> = vec![b"<</Type /Catalog /Pages 2 0 R>>".to_vec()];
     let kids: Vec<String> = (0..pages.len()).map(|at| format!("{} 0 R", 3 + 3 * at)).collect();
     objects.push(format!("<</Type /Pages /Kids [{}] /Count {}>>", kids.join(" "), pages.len()).into_bytes());
-    let stream = |entries: &str, bytes: &[u8]| {
-        let mut packed = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
-        packed.write_all(bytes).unwrap();
-        let packed = packed.finish().unwrap();
-        let mut object = format!("<<{entries} /Filter /FlateDecode /Length {}>>\nstream\n", packed.len()).into_bytes();
-        object.extend(packed);
-        object.extend(b"\nendstream");
-        object
-    };
     for (at, (picture, text)) in pages.iter().enumerate() {
         let (width, height) = (picture.width as f32 / PIXELS_OF_POINT, picture.height as f32 / PIXELS_OF_POINT);
         let (contents, image) = (4 + 3 * at, 5 + 3 * at);
@@ -90,13 +83,32 @@ fn of_pages(pages: &[(&Picture, &str)]) -> Vec<u8> {
             .into_bytes(),
         );
         objects.push(stream("", format!("q {width} 0 0 {height} 0 0 cm /I Do Q {text}").as_bytes()));
-        let space = if picture.channels.bytes() == 1 { "/DeviceGray" } else { "/DeviceRGB" };
-        let entries = format!(
-            "/Type /XObject /Subtype /Image /Width {} /Height {} /BitsPerComponent 8 /ColorSpace {space}",
-            picture.width, picture.height
-        );
-        objects.push(stream(&entries, &picture.pixels));
+        objects.push(image_of(picture));
     }
+    assembled(&objects)
+}
+
+fn image_of(picture: &Picture) -> Vec<u8> {
+    let space = if picture.channels.bytes() == 1 { "/DeviceGray" } else { "/DeviceRGB" };
+    let entries = format!(
+        "/Type /XObject /Subtype /Image /Width {} /Height {} /BitsPerComponent 8 /ColorSpace {space}",
+        picture.width, picture.height
+    );
+    stream(&entries, &picture.pixels)
+}
+
+fn stream(entries: &str, bytes: &[u8]) -> Vec<u8> {
+    let mut packed = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
+    packed.write_all(bytes).unwrap();
+    let packed = packed.finish().unwrap();
+    let mut object = format!("<<{entries} /Filter /FlateDecode /Length {}>>\nstream\n", packed.len()).into_bytes();
+    object.extend(packed);
+    object.extend(b"\nendstream");
+    object
+}
+
+/// A PDF of these objects, the first of which is its catalog.
+fn assembled(objects: &[Vec<u8>]) -> Vec<u8> {
     let (mut pdf, mut places) = (b"%PDF-1.7\n".to_vec(), Vec::new());
     for (at, object) in objects.iter().enumerate() {
         places.push(pdf.len());
@@ -170,10 +182,8 @@ fn pages_with_text_are_not_recognised() {
 #[test]
 fn a_scanned_page_after_a_printed_one_is_read_and_one_that_cannot_be_decoded_is_counted() {
     let (pictures, mut words) = scanned(&file("handbook.pdf"), 2);
-    let printed = format!(
-        "BT /F 8 Tf 40 700 Td ({}) Tj ET",
-        "This page was printed, and has a picture below its text. ".repeat(3)
-    );
+    let row = "(This page was printed, and has a picture below its text.) Tj 0 -10 Td ";
+    let printed = format!("BT /F 8 Tf 40 700 Td {} ET", row.repeat(4));
     let mut pdf = of_pages(&[(&pictures[0], &printed), (&pictures[1], ""), (&pictures[0], "")]);
     let scan = of_pictures(&pictures[1..], "");
     words.pop_front();
@@ -237,8 +247,9 @@ fn a_scan_of_which_no_picture_can_be_decoded_is_an_error_that_says_so() {
 #[test]
 fn an_invisible_text_stays_if_it_is_good_and_is_replaced_if_it_is_not() {
     let (pictures, words) = scanned(&file("handbook.pdf"), 1);
-    let good = "BT 3 Tr /F 10 Tf 40 700 Td (The whole of this invisible text over the picture of the page can be read by everybody who wants to) Tj 0 -12 Td (and so it stays as it is, with all of its words) Tj ET";
-    let kept = recognized(&of_pictures(&pictures, good), OcrMode::Auto, words.clone());
+    let row = "(The whole of this invisible text over the picture of the page can be read by everybody who wants to) Tj 0 -12 Td ";
+    let good = format!("BT 3 Tr /F 10 Tf 40 700 Td {} ET", row.repeat(5));
+    let kept = recognized(&of_pictures(&pictures, &good), OcrMode::Auto, words.clone());
     assert!(kept.markdown.contains("invisible text over the picture"), "{}", kept.markdown);
     assert!(kept.metadata.recognized.is_empty());
     let bad = "BT 3 Tr /F 10 Tf 40 700 Td (Tbe wh0le 0f tb|s inv1s1ble tex~ 0ver tb3 p|ctur3 c^n n0t b3 r3ad by an~b0dy a1 a11) Tj ET";
