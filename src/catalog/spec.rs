@@ -333,7 +333,7 @@ pub fn ocr_of(corpus: &CorpusSpec) -> Result<Option<Ocr>> {
     let mode = OcrMode::parse(&options.ocr).unwrap_or_default();
     match (&options.ocr_model, &options.ocr_model_digest) {
         (Some(name), Some(digest)) if mode != OcrMode::Off => {
-            registered(corpus, &RECOGNIZED_TEXT, name, digest).map(|model| Some(Ocr { mode, model }))
+            registered(corpus, &RECOGNIZED_TEXT, name, digest).map(|model| Some(Ocr { mode, model, refusal: None }))
         }
         _ => Ok(None),
     }

@@ -1,6 +1,6 @@
 //! Which model reads pictures, and which pictures a session has it read.
 
-use super::{find, require};
+use super::{find, registered, require, require_use};
 use crate::pg::gucs;
 use socle_core::document::{Ocr, OcrMode};
 use socle_core::model::{ModelKind, ModelSpec};
@@ -41,17 +41,34 @@ pub fn no_ocr_model() -> Error {
         .hint("Register a model of kind ocr with socle.register_model(), and set socle.ocr_model to its name.")
 }
 
-/// How a session has the pictures of a file recognised: `mode`, or `auto`, by the model of `socle.ocr_model`.
+/// How a session has the pictures of a file recognised: `mode`, or `auto`, by the model of `socle.ocr_model`. A role that may
+/// not use that model can read the files of which no picture needs it.
 ///
 /// # Errors
-/// Those of [`ocr_model`]; [`no_ocr_model`] for pictures that are all to be recognised.
+/// `UnknownModel`; `WrongModelKind`; [`no_ocr_model`] for pictures that are all to be recognised.
 pub fn session_ocr(mode: Option<OcrMode>) -> Result<Option<Ocr>> {
     if mode == Some(OcrMode::Off) {
         return Ok(None);
     }
-    match ocr_model()? {
-        Some(model) => Ok(Some(Ocr { mode: mode.unwrap_or_default(), model })),
+    match gucs::ocr_model() {
+        Some(name) => {
+            let (model, is_public) = registered(&name)?;
+            let model = require(model, ModelKind::Ocr)?;
+            let refusal = if is_public { None } else { refusal(&name)? };
+            Ok(Some(Ocr { mode: mode.unwrap_or_default(), model, refusal }))
+        }
         None if mode == Some(OcrMode::Always) => Err(no_ocr_model()),
         None => Ok(None),
+    }
+}
+
+/// The error for a picture that the role may not have recognised by a model; `None` if it may.
+fn refusal(model: &str) -> Result<Option<Error>> {
+    match require_use(model) {
+        Err(error) if error.kind == Kind::NotPermitted => Ok(Some(error.hint(
+            "A picture of the document is to be recognized by it. Pass ocr => 'off' to leave pictures out, or ask whoever \
+             registers models to grant its use with socle.grant_model().",
+        ))),
+        other => other.map(|()| None),
     }
 }

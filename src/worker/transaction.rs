@@ -23,7 +23,7 @@ pub struct WorkerError {
     pub kind: Option<Kind>,
     /// SQLSTATE, five characters.
     pub sqlstate: String,
-    /// Message and detail, for the owner of the corpus and the server log.
+    /// Message and detail, and the hint where a document is at fault, for the owner of the corpus and the server log.
     pub message: String,
     /// Text that any role may read: nothing in it comes from data.
     pub reason: String,
@@ -37,10 +37,10 @@ impl From<Error> for WorkerError {
         let retry_after = error.retry_after.map(|seconds| Duration::from_secs(seconds.into()));
         let message = error.to_string();
         // Where nothing changes until a user acts, the status says how.
-        let reason = match &error.hint {
-            Some(hint) if is_permanent(error.kind) => format!("{message}: {}", hint.trim_end_matches('.')),
-            _ => message.clone(),
-        };
+        let with_hint = |hint: &String| format!("{message}: {}", hint.trim_end_matches('.'));
+        let reason = error.hint.as_ref().filter(|_| is_permanent(error.kind)).map_or(message.clone(), with_hint);
+        // So does the row of a document in `socle.job_failure`.
+        let message = error.hint.as_ref().filter(|_| is_final(error.kind)).map_or(message.clone(), with_hint);
         Self { kind: Some(error.kind), sqlstate, message, reason, retry_after }
     }
 }
@@ -60,7 +60,7 @@ impl WorkerError {
 
     /// Whether the same document would fail in the same way again.
     pub fn is_final(&self) -> bool {
-        matches!(self.kind, Some(Kind::DamagedDocument | Kind::NotSupported | Kind::InputTooLong))
+        self.kind.is_some_and(is_final)
     }
 }
 
@@ -93,6 +93,11 @@ fn reason(code: PgSqlErrorCode, sqlstate: &str, file: &str, message: &str) -> St
     let name = format!("{code:?}");
     let words = name.trim_start_matches("ERRCODE_").to_lowercase().replace('_', " ");
     format!("{words} (SQLSTATE {sqlstate}); the log of the server says more")
+}
+
+/// Whether a document that fails in this way fails again.
+fn is_final(kind: Kind) -> bool {
+    matches!(kind, Kind::DamagedDocument | Kind::NotSupported | Kind::InputTooLong)
 }
 
 /// Whether nothing changes until a user acts, for an error of socle itself.

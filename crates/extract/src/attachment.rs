@@ -6,7 +6,7 @@ use socle_core::{Error, Kind, Result};
 /// Writes an attached file. A file that cannot be read is replaced by a line with the reason.
 ///
 /// # Errors
-/// Only [`Kind::InputTooLong`], if the document exceeds its limit.
+/// [`Kind::InputTooLong`], if the document exceeds its limit; those of [`write_unreadable`].
 pub(crate) fn write_attachment(name: &str, media_type: Option<&str>, bytes: &[u8], writer: &mut Writer) -> Result<()> {
     let media = match Media::detect(bytes, media_type, Some(name)) {
         Ok(media) => media,
@@ -35,7 +35,13 @@ pub(crate) fn write_attachment(name: &str, media_type: Option<&str>, bytes: &[u8
 }
 
 /// Writes a line in place of an attachment that cannot be read.
+///
+/// # Errors
+/// What is no fault of the attachment, as when its pictures may not be recognised.
 pub(crate) fn write_unreadable(name: &str, error: &Error, writer: &mut Writer) -> Result<()> {
+    if !matches!(error.kind, Kind::DamagedDocument | Kind::NotSupported | Kind::InputTooLong) {
+        return Err(error.clone());
+    }
     let name = if name.trim().is_empty() { "without a name" } else { name };
     writer.paragraph(&format!("attachment {}: {error}", name.split_whitespace().collect::<Vec<_>>().join(" ")))
 }

@@ -7,6 +7,7 @@ mod block;
 mod slide;
 mod table;
 
+use crate::picture::Crop;
 use crate::{Media, Writer};
 use block::{Block, Cell, Row, flat, is_layout, pictures};
 pub use slide::Slide;
@@ -209,13 +210,14 @@ impl<'w> BlockBuilder<'w> {
         Ok(())
     }
 
-    /// Adds a picture, by what refers to its bytes: its text is written after the paragraph or table that it is in.
+    /// Adds a picture, by what refers to its bytes, and what is cut off it: its text is written after the paragraph or table
+    /// that it is in.
     ///
     /// # Errors
     /// As [`Self::page`].
-    pub fn picture(&mut self, reference: String) -> Result<()> {
+    pub(crate) fn picture(&mut self, reference: String, crop: Crop) -> Result<()> {
         self.writer.picture();
-        if self.writer.ocr().is_on() { self.put(Block::Picture(reference)) } else { Ok(()) }
+        if self.writer.ocr().is_on() { self.put(Block::Picture(reference, crop)) } else { Ok(()) }
     }
 
     /// Adds a reference to a note with this text to the innermost paragraph.
@@ -360,11 +362,11 @@ impl<'w> BlockBuilder<'w> {
                 self.write_notes()?;
                 let mut references = Vec::new();
                 pictures(&rows, &mut references);
-                references.iter().for_each(|reference| self.writer.picture_at(reference));
+                references.iter().for_each(|(reference, crop)| self.writer.part_of_picture_at(reference, *crop));
             }
-            Block::Picture(reference) => {
+            Block::Picture(reference, crop) => {
                 self.write_code()?;
-                self.writer.picture_at(&reference);
+                self.writer.part_of_picture_at(&reference, crop);
                 return Ok(());
             }
         }

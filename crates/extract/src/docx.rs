@@ -12,6 +12,7 @@ use crate::block_builder::{BlockBuilder, ParagraphKind};
 use crate::list_label::Label;
 use crate::ooxml::{self, Relation, main_part, metadata, relations};
 use crate::ooxml_drawing::{Drawings, drawings};
+use crate::ooxml_picture::{OpenShapes, PictureFill, is_hidden_vml};
 use crate::xml::{Element, Token, Xml, decoded};
 use crate::{Limits, Media, Writer};
 use numbering::Numbering;
@@ -62,6 +63,8 @@ pub fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
         in_row_properties: false,
         in_text: false,
         is_hidden: false,
+        shapes: OpenShapes::default(),
+        fill: PictureFill::default(),
     };
     for (part, name) in notes.iter().zip(["footnote", "endnote"]) {
         reader.notes(part, name)?;
@@ -135,6 +138,8 @@ struct Reader<'w> {
     in_row_properties: bool,
     in_text: bool,
     is_hidden: bool,
+    shapes: OpenShapes,
+    fill: PictureFill,
 }
 
 impl Reader<'_> {
@@ -171,7 +176,7 @@ impl Reader<'_> {
     }
 
     fn text(&mut self, text: &str) {
-        if self.in_text && !self.is_hidden {
+        if self.in_text && !self.is_hidden && !self.shapes.is_hidden() {
             self.flow.text(text);
         }
     }
@@ -185,7 +190,17 @@ impl Reader<'_> {
 
     fn start(&mut self, element: &Element<'_>, xml: &mut Xml<'_>) -> Result<()> {
         let name = element.name().local();
+        if is_shape(name) {
+            self.shapes.begin();
+        }
+        self.shapes.properties(element);
+        if self.shapes.is_hidden() {
+            return Ok(());
+        }
         match name {
+            // What is in hidden text is hidden, too.
+            "drawing" | "pict" | "object" if self.is_hidden => xml.skip()?,
+            _ if is_hidden_vml(element) => xml.skip()?,
             // Deleted and moved text, fallback content, ruby text, and previous properties.
             "del" if !self.in_properties && !self.in_row_properties => xml.skip()?,
             "moveFrom" | "Fallback" | "rt" | "sdtPr" | "pPrChange" | "rPrChange" | "tblPrChange" | "trPrChange"
@@ -197,7 +212,7 @@ impl Reader<'_> {
                 self.paragraphs.push(Paragraph::default());
             }
             "pPr" => self.in_properties = true,
-            "r" => self.is_hidden = false,
+            "r" => self.is_hidden = self.hides_paragraph(),
             "t" => self.in_text = true,
             "tbl" => {
                 self.flow.begin_table();
@@ -227,11 +242,7 @@ impl Reader<'_> {
                     drawing.write(&mut self.flow)?;
                 }
             }
-            // The identifier of the picture among the relationships: of the drawing, or of the older form of one.
-            "blip" | "imagedata" => {
-                let id = element.get("embed").or_else(|| element.get("id")).unwrap_or_default();
-                self.flow.picture(id)?;
-            }
+            _ if self.fill.read(element) => {}
             "altChunk" => {
                 if let Some((name, bytes)) = element.get("id").and_then(|id| self.chunks.remove(&id)) {
                     self.chunk(&name, &bytes)?;
@@ -284,6 +295,12 @@ impl Reader<'_> {
         }
     }
 
+    /// Whether the style of the open paragraph hides its text.
+    fn hides_paragraph(&self) -> bool {
+        let style = self.paragraphs.last().and_then(|paragraph| paragraph.style.as_deref());
+        style.is_some_and(|style| self.styles.resolve(Some(style)).properties.is_hidden == Some(true))
+    }
+
     fn cell(&mut self) {
         if let Some(span) = self.spans.last_mut() {
             if !span.has_begun {
@@ -296,6 +313,16 @@ impl Reader<'_> {
     }
 
     fn end(&mut self, name: &str) -> Result<()> {
+        let is_hidden = self.shapes.is_hidden();
+        if is_shape(name) {
+            self.shapes.end();
+        }
+        if is_hidden {
+            return Ok(());
+        }
+        if let Some((picture, crop)) = self.fill.take(name) {
+            self.flow.picture(picture, crop)?;
+        }
         match name {
             "p" => self.end_paragraph()?,
             "pPr" => self.in_properties = false,
@@ -354,6 +381,11 @@ impl Reader<'_> {
         };
         self.flow.end_paragraph(shape)
     }
+}
+
+/// Whether an element is a drawing or a shape of one.
+fn is_shape(name: &str) -> bool {
+    matches!(name, "inline" | "anchor" | "pic" | "wsp" | "wgp" | "grpSp" | "graphicFrame")
 }
 
 /// A character of a symbol font; only check marks and boxes, as in forms, have a meaning.

@@ -208,13 +208,18 @@ fn is_latin_9(bytes: &[u8]) -> bool {
 
 /// Whether `bytes` are text in any encoding.
 pub(crate) fn is_text(bytes: &[u8]) -> bool {
+    /// Characters at the beginning, where binary files have a head of small numbers.
+    const HEAD: usize = 64;
     let sample = bytes.get(..SAMPLE).unwrap_or(bytes);
     let text = decode(sample, None);
     let odd =
         |c: char| (c.is_control() && !c.is_ascii_whitespace() && c != '\u{1b}') || c == char::REPLACEMENT_CHARACTER;
     let count = text.chars().filter(|c| odd(*c)).count();
+    let in_head = text.chars().take(HEAD).filter(|c| odd(*c)).count();
     // Tolerates a few stray bytes.
-    count * 20 <= text.chars().count() && (is_unicode(sample) || !is_noise(&text))
+    count * 20 <= text.chars().count()
+        && in_head * 4 <= HEAD
+        && (is_unicode(sample) || !is_noise(&text) && !is_filled(sample))
 }
 
 /// Whether `bytes` are certainly text: valid UTF-8, UTF-16 or UTF-32.
@@ -225,6 +230,11 @@ pub(crate) fn is_unicode(bytes: &[u8]) -> bool {
     (is_utf_8 && !sample.contains(&0))
         || matches!(sample, [0xff, 0xfe, ..] | [0xfe, 0xff, ..])
         || wide(sample).is_some()
+}
+
+/// Whether most of `bytes` is what white pixels and empty memory are filled with.
+fn is_filled(bytes: &[u8]) -> bool {
+    bytes.iter().filter(|byte| **byte == 0xff).count() * 2 > bytes.len()
 }
 
 /// Whether a text of a detected encoding is noise: raw audio decoded as Latin letters has upper-case letters inside

@@ -22,6 +22,7 @@ mod media;
 mod msg;
 mod ooxml;
 mod ooxml_drawing;
+mod ooxml_picture;
 mod opendocument;
 mod pdf;
 mod picture;

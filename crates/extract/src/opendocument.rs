@@ -1,6 +1,7 @@
 //! OpenDocument texts and presentations, as an archive or as flat XML: the text with all tracked changes accepted,
 //! without comments, headers and footers. The cells of spreadsheets are read by [`sheet`].
 
+mod left_out;
 mod reader;
 pub mod sheet;
 mod style;

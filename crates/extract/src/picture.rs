@@ -1,14 +1,17 @@
 //! Pictures: files of their own, and those inside of documents. They are decoded here, within limits, and recognised by the
 //! [`Ocr`](crate::recognition::Ocr) of the document; without one, a picture cannot be read.
 
+mod crop;
 mod decode;
 mod format;
+mod netpbm;
 mod orientation;
 mod size;
 #[cfg(test)]
 mod tests;
 mod tiff;
 
+pub(crate) use crop::Crop;
 pub use format::Format;
 
 use crate::Writer;
@@ -71,6 +74,8 @@ pub(crate) struct PictureReference {
     pub(crate) page: Option<u32>,
     /// What refers to it: the name of a part, or all of its bytes (`data:`).
     pub(crate) reference: String,
+    /// What is cut off it there.
+    pub(crate) crop: Crop,
     /// The length of the text before it.
     pub(crate) at: usize,
 }
@@ -91,7 +96,7 @@ pub(crate) fn write_referenced(
     load: LoadPicture<'_>,
 ) -> Result<Vec<String>> {
     let references = writer.take_pictures();
-    let (mut seen, mut written): (HashSet<&str>, Vec<String>) = (HashSet::new(), Vec::new());
+    let (mut seen, mut written): (HashSet<(&str, Crop)>, Vec<String>) = (HashSet::new(), Vec::new());
     let (mut moved, end) = (Vec::new(), writer.length());
     for pictures in references.chunk_by(|a, b| a.page == b.page) {
         let Some(page) = pictures.first().map(|picture| picture.page).filter(|_| writer.ocr().is_on()) else {
@@ -101,29 +106,29 @@ pub(crate) fn write_referenced(
         if !writer.ocr().is_always() && text >= LITTLE_TEXT * pictures.len() {
             continue;
         }
-        for PictureReference { reference, at, .. } in pictures {
-            if seen.contains(reference.as_str()) {
+        for PictureReference { reference, crop, at, .. } in pictures {
+            if seen.contains(&(reference.as_str(), *crop)) {
                 continue;
             }
             if seen.len() == MAX_PICTURES {
                 writer.unread_picture();
                 continue;
             }
-            seen.insert(reference.as_str());
+            seen.insert((reference.as_str(), *crop));
             let Some(bytes) = load(reference, writer)? else { continue };
             let picture = match Format::of(&bytes) {
                 None if format::is_drawing(&bytes) => continue,
                 None | Some(Format::Tiff) => None,
-                Some(format) => decode::picture(&bytes, format).ok(),
+                Some(format) => decode::part(&bytes, format, *crop).ok(),
             };
-            let Some(picture) = picture else {
+            let Some(shown) = picture else {
                 writer.unread_picture();
                 continue;
             };
             drop(bytes);
-            if !writer.ocr().is_large_enough(picture.width, picture.height) {
+            let Some(picture) = shown.filter(|shown| writer.ocr().is_large_enough(shown.width, shown.height)) else {
                 continue;
-            }
+            };
             let pictures = one(picture, writer)?;
             if pictures.iter().any(Recognition::is_unreadable) {
                 writer.unread_picture();

@@ -9,6 +9,7 @@ use crate::block_builder::{BlockBuilder, ParagraphKind, Slide};
 use crate::list_label::Label;
 use crate::ooxml::{self, Relation, main_part, metadata, relations};
 use crate::ooxml_drawing::{Drawings, drawings};
+use crate::ooxml_picture::{OpenShapes, PictureFill};
 use crate::xml::{Element, Token, Xml, decoded};
 use bullet::{Bullet, Counters, Inherited, Levels};
 use socle_core::Result;
@@ -124,8 +125,9 @@ struct Reader<'f, 'w> {
     level: usize,
     own: Option<Bullet>,
     in_text: bool,
-    /// Number of open shapes: groups contain others, whose positions are relative to the group.
-    shapes: usize,
+    /// Positions of shapes in a group are relative to the group.
+    shapes: OpenShapes,
+    fill: PictureFill,
 }
 
 impl<'f, 'w> Reader<'f, 'w> {
@@ -143,7 +145,8 @@ impl<'f, 'w> Reader<'f, 'w> {
             level: 0,
             own: None,
             in_text: false,
-            shapes: 0,
+            shapes: OpenShapes::default(),
+            fill: PictureFill::default(),
         }
     }
 
@@ -153,7 +156,7 @@ impl<'f, 'w> Reader<'f, 'w> {
             match token {
                 Token::Start(element) => self.start(&element, &mut xml)?,
                 Token::End(name) => self.end(name.local())?,
-                Token::Text(text) if self.in_text => self.flow.text(&text),
+                Token::Text(text) if self.in_text && !self.shapes.is_hidden() => self.flow.text(&text),
                 Token::Text(_) => {}
             }
         }
@@ -162,8 +165,12 @@ impl<'f, 'w> Reader<'f, 'w> {
 
     fn start(&mut self, element: &Element<'_>, xml: &mut Xml<'_>) -> Result<()> {
         if is_shape(element.name().local()) {
-            self.flow.slide().filter(|_| self.shapes == 0).into_iter().for_each(Slide::begin);
-            self.shapes += 1;
+            self.flow.slide().filter(|_| self.shapes.count() == 0).into_iter().for_each(Slide::begin);
+            self.shapes.begin();
+        }
+        self.shapes.properties(element);
+        if self.shapes.is_hidden() {
+            return Ok(());
         }
         match element.name().local() {
             // Fallback content for older programs.
@@ -212,10 +219,7 @@ impl<'f, 'w> Reader<'f, 'w> {
                     drawing.write(self.flow)?;
                 }
             }
-            "blip" if !self.is_notes => {
-                let id = element.get("embed").unwrap_or_default();
-                self.flow.picture(id)?;
-            }
+            _ if !self.is_notes && self.fill.read(element) => {}
             _ => self.own = bullet::bullet(element).or(self.own.take()),
         }
         Ok(())
@@ -223,13 +227,22 @@ impl<'f, 'w> Reader<'f, 'w> {
 
     /// Sets the upper and left edge of the open shape, unless it is in a group.
     fn place(&mut self, place: Option<(i64, i64)>) {
-        if let (Some((top, left)), Some(slide), 1) = (place, self.flow.slide(), self.shapes) {
+        if let (Some((top, left)), Some(slide), 1) = (place, self.flow.slide(), self.shapes.count()) {
             slide.place(top, left);
         }
     }
 
     fn end(&mut self, name: &str) -> Result<()> {
-        self.shapes = self.shapes.saturating_sub(usize::from(is_shape(name)));
+        let is_hidden = self.shapes.is_hidden();
+        if is_shape(name) {
+            self.shapes.end();
+        }
+        if is_hidden {
+            return Ok(());
+        }
+        if let Some((picture, crop)) = self.fill.take(name) {
+            self.flow.picture(picture, crop)?;
+        }
         match name {
             "t" => self.in_text = false,
             "p" if self.purpose == Purpose::Title => {}

@@ -20,13 +20,14 @@ const LEAST_SIDES: (u32, u32) = (150, 400);
 const LEAST_SIDES_ALWAYS: (u32, u32) = (16, 32);
 
 /// What a user can do about a text that was not recognised.
-pub(crate) const HINT: &str =
-    "Its text can be recognized (OCR): set socle.ocr_model to a model of kind ocr, and do not turn ocr off.";
+pub(crate) const HINT: &str = "Its text can be recognized (OCR): set socle.ocr_model to a model of kind ocr, or for a corpus pass ocr_model to \
+     socle.alter_corpus(), and do not turn ocr off.";
 
 /// Which pictures are recognised, and by whom.
 pub struct Ocr {
     mode: OcrMode,
     recognizer: Option<Box<dyn Recognizer>>,
+    is_used: bool,
 }
 
 impl std::fmt::Debug for Ocr {
@@ -57,17 +58,22 @@ enum Begun {
 impl Ocr {
     /// Recognises nothing.
     pub fn off() -> Self {
-        Self { mode: OcrMode::Off, recognizer: None }
+        Self { mode: OcrMode::Off, recognizer: None, is_used: false }
     }
 
     /// Has pictures recognised as `mode` says.
     pub fn new(mode: OcrMode, recognizer: Box<dyn Recognizer>) -> Self {
-        Self { mode, recognizer: Some(recognizer).filter(|_| mode != OcrMode::Off) }
+        Self { mode, recognizer: Some(recognizer).filter(|_| mode != OcrMode::Off), is_used: false }
     }
 
     /// Whether pictures are recognised.
     pub(crate) fn is_on(&self) -> bool {
         self.recognizer.is_some()
+    }
+
+    /// Whether a picture was recognised, even if it has no text.
+    pub(crate) fn is_used(&self) -> bool {
+        self.is_used
     }
 
     /// Whether all pictures are recognised that are large enough.
@@ -94,6 +100,7 @@ impl Ocr {
     ) -> Result<()> {
         let off = || Error::new(Kind::Bug, "a picture was to be recognised without a recognizer");
         let recognizer = self.recognizer.as_mut().ok_or_else(off)?;
+        self.is_used |= count > 0;
         let mut reading = Reading { recognizer: recognizer.as_mut(), begun: VecDeque::new(), stamps: Vec::new(), take };
         for at in 0..count {
             let mut page = picture(at)?;

@@ -77,6 +77,7 @@ fn a_file_that_cannot_be_read_is_parked_at_once_with_the_reason_and_its_neighbou
         .unwrap();
     let text = |at: usize| failure.get::<_, String>(at);
     assert_eq!((text(0).as_str(), text(1).as_str(), text(2).as_str()), ("2", "extract", "0A000"));
+    assert!(text(3).contains("PNG image cannot be read: ") && text(3).contains("socle.alter_corpus()"), "{}", text(3));
     assert_eq!(failure.get::<_, i32>(4), 1, "the same bytes are not read again: {}", text(3));
     assert_eq!(value::<i64>(&mut client, "SELECT count(DISTINCT source_id) FROM files_chunk"), 19);
     client.execute("UPDATE file SET data = 'a caption' WHERE id = 2", &[]).unwrap();

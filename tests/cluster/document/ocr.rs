@@ -96,6 +96,31 @@ fn pictures_are_read_only_if_that_is_wanted_and_possible() {
 }
 
 #[test]
+fn a_role_needs_the_right_to_use_the_model_for_pictures_alone() {
+    let cluster = Cluster::with_models("");
+    let mut client = session(&cluster);
+    client.batch_execute("CREATE ROLE clerk; SELECT socle.revoke_model('ocr', 'public')").unwrap();
+    // Recognised by one who may, and known to the engine from then on.
+    client.query_one("SELECT socle.extract_text($1)", &[&PNG]).unwrap();
+    client.batch_execute("SET ROLE clerk").unwrap();
+    let html = page_with_picture();
+    for ocr in ["auto", "always"] {
+        let text = "SELECT socle.extract_text(convert_to('<p>Plain words.', 'UTF8'), ocr => $1)";
+        assert_eq!(client.query_one(text, &[&ocr]).unwrap().get::<_, String>(0), "Plain words.");
+        for file in [PNG, PDF, html.as_bytes()] {
+            let error = client.query("SELECT socle.extract_text($1, ocr => $2)", &[&file, &ocr]).unwrap_err();
+            let error = error.as_db_error().unwrap();
+            assert_eq!((error.code().code(), error.message()), ("42501", "permission denied for model \"ocr\""));
+            let hint = error.hint().unwrap_or_default();
+            assert!(hint.contains("ocr => 'off'") && hint.contains("socle.grant_model()"), "{hint}");
+        }
+    }
+    client.query_one("SELECT socle.extract_text($1, ocr => 'off')", &[&html.as_bytes()]).unwrap();
+    client.batch_execute("RESET ROLE; SELECT socle.grant_model('ocr', 'clerk'); SET ROLE clerk").unwrap();
+    client.query_one("SELECT socle.extract_text($1)", &[&PNG]).unwrap();
+}
+
+#[test]
 fn a_corpus_of_scans_says_what_was_recognised_and_how_surely() {
     let cluster = Cluster::with_models("");
     let mut client = session(&cluster);

@@ -1,5 +1,6 @@
 //! Whether and by which model the pictures of a document are read.
 
+use crate::Error;
 use crate::model::{ModelSpec, sql_names};
 use serde::{Deserialize, Serialize};
 
@@ -24,4 +25,6 @@ pub struct Ocr {
     pub mode: OcrMode,
     /// A model of kind `ocr`.
     pub model: ModelSpec,
+    /// Why the caller may not have it recognise anything: the error of a document of which a picture is to be recognised.
+    pub refusal: Option<Error>,
 }

@@ -7,10 +7,10 @@ use crate::request::Request;
 use crate::scheduler::RecognitionGuard;
 use rustix::time::{ClockId, clock_gettime};
 use socle_child::panic_message;
-use socle_core::Result;
 use socle_core::document::Ocr;
 use socle_core::model::ModelSpec;
 use socle_core::protocol::Response;
+use socle_core::{Error, Result};
 use socle_ocr::remote::AHEAD;
 use socle_ocr::{Page, Picture, ReadLine, Recognized};
 use std::cell::{Cell, OnceCell};
@@ -46,6 +46,15 @@ impl Pictures for PicturesOf<'_> {
     }
 }
 
+/// The pictures of a document that may not be recognised.
+struct Refused(Error);
+
+impl Pictures for Refused {
+    fn begin(&self, _picture: Picture, _room: PictureRoom, done: Done) {
+        done(Err(self.0.clone()), Duration::ZERO);
+    }
+}
+
 impl Worker {
     /// Answers with the text of a document, whose pictures are read if the request names a model.
     pub(super) fn answer_document(&self, request: &Arc<Request>, file: File<'_>, ocr: Option<&Ocr>) -> Result<()> {
@@ -60,8 +69,11 @@ impl Worker {
             model_digest: ocr.model.digest(),
             request,
         });
-        let recognition = ocr.zip(pictures.as_ref());
-        let recognition = recognition.map(|(ocr, pictures)| Recognition { mode: ocr.mode, pictures });
+        let refused = ocr.and_then(|ocr| ocr.refusal.clone()).map(Refused);
+        let recognition = ocr.zip(pictures.as_ref()).map(|(ocr, pictures)| Recognition {
+            mode: ocr.mode,
+            pictures: refused.as_ref().map_or(pictures as &dyn Pictures, |refused| refused),
+        });
         let mut document = self.resources.fork_server.read(request, file, recognition)?;
         document.metadata.recognized_languages = recognized_languages(&document);
         self.responses.answer(request, &Response::Extracted(Box::new(document)));

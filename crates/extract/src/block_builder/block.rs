@@ -1,14 +1,15 @@
 //! Completed blocks that are not written yet: paragraphs and tables, which may be nested.
 
 use super::ParagraphKind;
+use crate::picture::Crop;
 
 /// A paragraph or a table.
 #[derive(Clone)]
 pub(super) enum Block {
     Text(ParagraphKind, String),
     Table(Vec<Row>),
-    /// A picture, by what refers to its bytes.
-    Picture(String),
+    /// A picture, by what refers to its bytes, and what is cut off it.
+    Picture(String, Crop),
 }
 
 /// The blocks of a cell.
@@ -31,15 +32,15 @@ pub(super) fn has_text(block: &Block) -> bool {
     match block {
         Block::Text(_, text) => !text.trim().is_empty(),
         Block::Table(rows) => rows.iter().flatten().flatten().any(has_text),
-        Block::Picture(_) => false,
+        Block::Picture(..) => false,
     }
 }
 
 /// The pictures in the cells of a table.
-pub(super) fn pictures(rows: &[Row], found: &mut Vec<String>) {
+pub(super) fn pictures(rows: &[Row], found: &mut Vec<(String, Crop)>) {
     for block in rows.iter().flatten().flatten() {
         match block {
-            Block::Picture(reference) => found.push(reference.clone()),
+            Block::Picture(reference, crop) => found.push((reference.clone(), *crop)),
             Block::Table(rows) => pictures(rows, found),
             Block::Text(..) => {}
         }
@@ -66,7 +67,7 @@ pub(super) fn flat(blocks: &[Block]) -> String {
                 let rows = rows.iter().map(filled).filter(|row| !row.is_empty());
                 line.push_str(&rows.collect::<Vec<_>>().join("; "));
             }
-            Block::Picture(_) => {}
+            Block::Picture(..) => {}
         }
     }
     line

@@ -70,6 +70,17 @@ pub(super) fn is_hidden(tag: Tag, attributes: &Attributes) -> bool {
         || (tag == Tag::Dialog && value(attributes, "open").is_none())
 }
 
+/// Whether the alternative text of a picture is the name of its file, which many programs write where the author said nothing.
+pub(super) fn is_file_name(alt: &str, attributes: &Attributes) -> bool {
+    const ENDINGS: [&str; 14] =
+        ["png", "jpg", "jpeg", "gif", "svg", "webp", "bmp", "tif", "tiff", "jp2", "avif", "heic", "emf", "wmf"];
+    let last = |path: &str| path.trim().rsplit(['/', '\\']).next().unwrap_or_default().to_ascii_lowercase();
+    let alt = last(alt);
+    let is_picture = alt.rsplit_once('.').is_some_and(|(_, ending)| ENDINGS.contains(&ending));
+    let source = last(&value(attributes, "src").unwrap_or_default());
+    is_picture || source.rsplit_once('.').is_some_and(|(stem, _)| !stem.is_empty() && stem == alt)
+}
+
 /// Whether the element is boilerplate. `in_text`: it is inside an article or the main part.
 pub(super) fn is_boilerplate(tag: Tag, attributes: &Attributes, in_text: bool) -> bool {
     match tag {

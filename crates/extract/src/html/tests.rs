@@ -151,3 +151,11 @@ fn wide_tables_are_bounded() {
     let html = format!("<table>{}</table>", "<tr><td colspan=99999999>a<td colspan=250><td>b".repeat(10_000));
     assert!(read(html.as_bytes(), &mut writer).is_err());
 }
+
+#[test]
+fn alternative_texts_are_text_unless_they_are_names_of_files() {
+    let html = "<p>One <img src='a/1.png' alt='E = mc²'> two \
+                <img src='images/image0001.png' alt='OEBPS/images/image0001.png'><img alt='C:\\scans\\Photo 1.JPG'>\
+                <img src='x/cover.jpeg' alt='cover'><img hidden src='b.png' alt='secret'> three <img src='.png' alt=''>.";
+    assert_eq!(markdown(html), "One E = mc² two three .");
+}

@@ -4,7 +4,7 @@
 //! Each tag takes constant time at any depth: open elements are found by an index per kind and never by searching the
 //! stack.
 
-use super::boilerplate::{is_boilerplate, is_hidden, value};
+use super::boilerplate::{is_boilerplate, is_file_name, is_hidden, value};
 use super::metadata::PageMetadata;
 use super::name::{Raw, Tag};
 use super::token::{Attributes, Sink};
@@ -348,11 +348,14 @@ impl Sink for Builder {
             }
             Tag::Meta => return self.tree.head.meta(attributes),
             Tag::Image => {
+                if is_hidden(tag, attributes) {
+                    return;
+                }
                 if name == b"img" {
                     self.tree.has_picture = true;
                     self.picture(value(attributes, "src"));
                 }
-                if let Some(alt) = value(attributes, "alt").filter(|_| !is_hidden(tag, attributes)) {
+                if let Some(alt) = value(attributes, "alt").filter(|alt| !is_file_name(alt, attributes)) {
                     self.text(&format!(" {alt} "));
                 }
                 return;

@@ -1,20 +1,58 @@
 //! Signatures of unsupported binary formats, so that the error can name the format.
 
+use crate::encoding::is_unicode;
 use socle_core::{Error, Kind};
 
 /// Signature, its offset, and the name of the format.
 const SIGNATURES: &[(&[u8], usize, &str)] = &[
     (b"8BPS\0\x01", 0, "Photoshop image"),
-    (b"\0\0\x01\0", 0, "icon"),
+    (b"8BPS\0\x02", 0, "Photoshop image"),
+    (b"\0\0\x01\0", 0, "icon image"),
+    (b"icns\0", 0, "icon image"),
     (b"ftyphei", 4, "HEIF image"),
+    (b"ftyphev", 4, "HEIF image"),
     (b"ftypmif1", 4, "HEIF image"),
-    (b"ftypavif", 4, "AVIF image"),
+    (b"ftypmsf1", 4, "HEIF image"),
+    (b"ftypavi", 4, "AVIF image"),
+    (b"\0\0\0\x0cJXL \r\n\x87\n", 0, "JPEG XL image"),
+    (b"\xff\x0a", 0, "JPEG XL image"),
+    (b"II\xbc\x01", 0, "JPEG XR image"),
+    (b"\x8aMNG\r\n", 0, "MNG image"),
+    (b"\x8bJNG\r\n", 0, "JNG image"),
+    (b"DDS \x7c\0\0\0", 0, "DDS image"),
+    (b"qoif\0", 0, "QOI image"),
+    (b"farbfeld\0", 0, "farbfeld image"),
+    (b"gimp xcf ", 0, "GIMP image"),
+    (b"\x76\x2f\x31\x01", 0, "OpenEXR image"),
+    (b"#?RADIANCE\n", 0, "Radiance image"),
+    (b"#?RGBE\n", 0, "Radiance image"),
+    (b"\x01\xda\0", 0, "SGI image"),
+    (b"\x01\xda\x01", 0, "SGI image"),
+    (b"\x59\xa6\x6a\x95", 0, "Sun raster image"),
+    (b"SDPX", 0, "DPX image"),
+    (b"XPDS", 0, "DPX image"),
+    (b"SIMPLE  =", 0, "FITS image"),
+    (b"BPG\xfb", 0, "BPG image"),
+    (b"FLIF", 0, "FLIF image"),
+    (b"DICM", 128, "DICOM image"),
+    (b"/* XPM */", 0, "XPM image"),
     (b"\xd7\xcd\xc6\x9a", 0, "WMF image"),
+    (b"\x01\0\x09\0\0\x03", 0, "WMF image"),
     (b" EMF\0\0", 40, "EMF image"),
     (b"\x1f\x8b", 0, "gzip archive"),
     (b"BZh", 0, "bzip2 archive"),
     (b"\xfd7zXZ\0", 0, "xz archive"),
     (b"\x28\xb5\x2f\xfd", 0, "zstd archive"),
+    (b"\x04\x22\x4d\x18", 0, "LZ4 archive"),
+    (b"LZIP\x01", 0, "lzip archive"),
+    (b"\x1f\x9d", 0, "compressed archive"),
+    (b"xar!\0", 0, "xar archive"),
+    (b"\xed\xab\xee\xdb", 0, "RPM archive"),
+    (b"070701", 0, "cpio archive"),
+    (b"070702", 0, "cpio archive"),
+    (b"070707", 0, "cpio archive"),
+    (b"PACK\0\0\0", 0, "Git archive"),
+    (b"CD001", 32_769, "ISO archive"),
     (b"7z\xbc\xaf\x27\x1c", 0, "7-Zip archive"),
     (b"Rar!\x1a\x07", 0, "RAR archive"),
     (b"MSCF\0\0\0\0", 0, "cabinet archive"),
@@ -52,6 +90,27 @@ const SIGNATURES: &[(&[u8], usize, &str)] = &[
     (b"moov", 4, "video file"),
     (b"SQLite format 3\0", 0, "SQLite database"),
     (b"PAR1", 0, "Parquet file"),
+    (b"ARROW1\0\0", 0, "Arrow file"),
+    (b"FEA1", 0, "Arrow file"),
+    (b"Obj\x01", 0, "Avro file"),
+    (b"\x89HDF\r\n", 0, "HDF5 file"),
+    (b"CDF\x01", 0, "NetCDF file"),
+    (b"CDF\x02", 0, "NetCDF file"),
+    (b"\x93NUMPY", 0, "NumPy file"),
+    (b"MATLAB 5.0 MAT-file", 0, "MATLAB file"),
+    (b"GGUF", 0, "model file"),
+    (b"ITSF\x03\0", 0, "compiled help (CHM)"),
+    (b"AC10", 0, "DWG drawing"),
+    (b"BLENDER", 0, "Blender file"),
+    (b"glTF\x02\0", 0, "glTF file"),
+    (b"\xd4\xc3\xb2\xa1", 0, "network capture"),
+    (b"ElfFile\0", 0, "Windows event log"),
+    (b"regf", 0, "Windows registry"),
+    (b"L\0\0\0\x01\x14\x02\0", 0, "Windows shortcut"),
+    (b"\x1bLua", 0, "executable file"),
+    (b"\x80\x01", 0, "font"),
+    (b"FWS", 0, "Flash animation"),
+    (b"CWS", 0, "Flash animation"),
     (b"AT&TFORM", 0, "DjVu document"),
     (b"BOOKMOBI", 60, "Kindle book"),
     (b"\xffWPC", 0, "WordPerfect document"),
@@ -72,8 +131,41 @@ const SIGNATURES: &[(&[u8], usize, &str)] = &[
 /// The name of the unsupported format of `bytes`, if it is known.
 pub(super) fn recognise(bytes: &[u8]) -> Option<&'static str> {
     let at = |place: usize, signature: &[u8]| bytes.get(place..).is_some_and(|rest| rest.starts_with(signature));
-    let found = SIGNATURES.iter().find(|(signature, place, _)| at(*place, signature)).map(|(_, _, what)| *what);
-    found.or_else(|| is_program(bytes).then_some("executable file")).or_else(|| is_mpeg(bytes).then_some("audio file"))
+    // A word may also be the first one of a text.
+    let is_word = |place: usize, signature: &[u8]| place == 0 && signature.iter().all(u8::is_ascii_alphanumeric);
+    let found = SIGNATURES.iter().find(|(signature, place, _)| {
+        at(*place, signature)
+            && !(is_word(*place, signature) && is_unicode(bytes.get(..super::SAMPLE).unwrap_or(bytes)))
+    });
+    let found = found.map(|(_, _, what)| *what);
+    found.or_else(|| by_structure(bytes))
+}
+
+/// The name of a format without a signature.
+fn by_structure(bytes: &[u8]) -> Option<&'static str> {
+    if is_program(bytes) {
+        return Some("executable file");
+    }
+    if is_targa(bytes) {
+        return Some("TGA image");
+    }
+    if matches!(bytes, [0, 0, 2, 0, count, 0, ..] if *count > 0) {
+        return Some("cursor image");
+    }
+    if matches!(bytes, [0x0a, 0 | 2..=5, 0 | 1, 1 | 2 | 4 | 8, ..]) {
+        return Some("PCX image");
+    }
+    is_mpeg(bytes).then_some("audio file")
+}
+
+/// Whether `bytes` are a Truevision TGA picture: by the end of newer files, or by a head that no text has.
+fn is_targa(bytes: &[u8]) -> bool {
+    let [_, map @ (0 | 1), 1..=3 | 9..=11, first, .., _] = bytes else { return false };
+    let Some([rest @ .., depth, alpha]) = bytes.get(4..18) else { return false };
+    let has_map = *map == 1 || *first == 0 && rest.iter().take(4).all(|byte| *byte == 0);
+    let has_size = rest.get(8..12).is_some_and(|sides| matches!(sides, [a, b, c, d] if (a | b) > 0 && (c | d) > 0));
+    bytes.ends_with(b"TRUEVISION-XFILE.\0")
+        || has_map && has_size && matches!(depth, 8 | 15 | 16 | 24 | 32) && alpha < &64
 }
 
 /// Whether `bytes` are a Windows executable. "MZ" alone may start a text.
@@ -132,8 +224,9 @@ pub(super) fn stated(media_type: &str, name: &str) -> Option<&'static str> {
             "au" | "snd" | "wav" | "mp3" | "m4a" | "aac" | "ogg" | "opus" | "wma" | "amr" | "aif" | "aiff" | "ul"
             | "ulaw" | "al" | "alaw" | "gsm" | "pcm" | "voc" | "flac" => "audio file",
             "mp4" | "m4v" | "mov" | "avi" | "mkv" | "webm" | "wmv" | "mpg" | "mpeg" | "flv" => "video file",
-            "jpg" | "jpeg" | "png" | "gif" | "bmp" | "tif" | "tiff" | "webp" | "heic" | "heif" | "ico" | "jp2"
-            | "tga" | "pcx" | "raw" | "dng" => "image",
+            "jpg" | "jpeg" | "png" | "gif" | "bmp" | "tif" | "tiff" | "webp" | "heic" | "heif" | "avif" | "ico"
+            | "jp2" | "jxl" | "tga" | "pcx" | "pbm" | "pgm" | "ppm" | "pnm" | "pam" | "dds" | "psd" | "exr" | "hdr"
+            | "raw" | "dng" | "nef" | "cr2" | "arw" => "image",
             "exe" | "dll" | "so" | "class" | "o" => "executable file",
             "ttf" | "otf" | "woff" | "woff2" => "font",
             _ => return None,
@@ -151,7 +244,7 @@ pub(super) fn unreadable(what: &str) -> Error {
         Some("Word") => error.hint("Save it as DOCX."),
         Some("PowerPoint") => error.hint("Save it as PPTX."),
         Some("Excel") => error.hint("Save it as XLSX."),
-        Some("PostScript" | "XPS" | "DjVu" | "Visio" | "iWork" | "WordPerfect" | "OpenDocument") => {
+        Some("PostScript" | "XPS" | "DWG" | "DjVu" | "Visio" | "iWork" | "WordPerfect" | "OpenDocument") => {
             error.hint("Save it as PDF.")
         }
         _ => error,

@@ -265,3 +265,38 @@ fn what_cannot_be_read_is_named() {
     let empty = detect(b"").unwrap_err();
     assert_eq!((empty.kind, empty.message.as_str()), (Kind::DamagedDocument, "document is empty"));
 }
+
+#[test]
+fn pixels_and_other_numbers_are_no_text() {
+    let white = vec![0xff; 4000];
+    let with = |head: &[u8]| [head, &white].concat();
+    let targa = |map: u8, kind: u8| with(&[0, map, kind, 0, 0, 0, 0, 0, 0, 0, 0, 0, 200, 0, 5, 0, 32, 0]);
+    for (bytes, name) in [
+        (with(b"DDS \x7c\0\0\0"), "DDS image"),
+        (targa(0, 2), "TGA image"),
+        (targa(0, 10), "TGA image"),
+        (with(b"\x0a\x05\x01\x08\0\0\0\0"), "PCX image"),
+        (with(b"\0\0\x01\0\x01\0"), "icon image"),
+        (with(b"8BPS\0\x02"), "Photoshop image"),
+        (with(b"\0\0\0\x20ftyphevc"), "HEIF image"),
+        (with(b"\0\0\0\x20ftypmsf1"), "HEIF image"),
+        (with(b"\xff\x0a"), "JPEG XL image"),
+        (with(b"qoif\0\0\x01\0"), "QOI image"),
+        (with(b"\x01\xda\x01\x01"), "SGI image"),
+        (with(b"\x59\xa6\x6a\x95"), "Sun raster image"),
+        (with(b"#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n\n"), "Radiance image"),
+        (with(b"FLIF"), "FLIF image"),
+        (b"/* XPM */\nstatic char *a[] = {\n\"1 1 1 1\"};".to_vec(), "XPM image"),
+        (with(b"070701"), "cpio archive"),
+        (with(b"AC1032\0\0"), "DWG drawing"),
+    ] {
+        assert_eq!(refused(&bytes), format!("{name} cannot be read"));
+    }
+    // Without a head that is known: white, and a head of small numbers before what could be letters.
+    assert_eq!(refused(&white), "format of the document is not known");
+    let head: Vec<u8> = (0..64).map(|at| if at % 3 == 0 { 7 } else { 1 }).collect();
+    assert_eq!(refused(&[head, b"words ".repeat(1000)].concat()), "format of the document is not known");
+    for text in ["FLIF is a format", "070701 was a day", "AC10 manual", "BLENDER", "ID3 tags", "FWS", "DDS is one"] {
+        assert_eq!(detect(text.as_bytes()), Ok(Media::Plain), "{text}");
+    }
+}

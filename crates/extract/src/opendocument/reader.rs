@@ -1,9 +1,11 @@
 //! Reads the body of OpenDocument texts and presentations.
 
+use super::left_out::{is_hidden, is_left_out};
 use super::style::{LEVELS, OUTLINE, Styles};
 use crate::Writer;
 use crate::block_builder::{BlockBuilder, ParagraphKind};
 use crate::list_label::Label;
+use crate::picture::Crop;
 use crate::xml::{Element, Token, Xml};
 use socle_core::Result;
 use std::collections::HashMap;
@@ -58,6 +60,8 @@ pub struct Reader<'w> {
     /// Repetitions of the open cells and rows, innermost last.
     copies: Vec<usize>,
     charts: Charts,
+    /// What is cut off the pictures in the open frames, innermost last.
+    crops: Vec<Crop>,
     /// Whether the last character was white space, so that more of it collapses.
     is_space: bool,
 }
@@ -74,6 +78,7 @@ impl<'w> Reader<'w> {
             page: 0,
             copies: Vec::new(),
             charts,
+            crops: Vec::new(),
             is_space: true,
         }
     }
@@ -129,9 +134,9 @@ impl<'w> Reader<'w> {
         let style = || element.get("style-name").unwrap_or_default();
         match element.name().full() {
             "office:binary-data" if self.flow.writer().ocr().is_on() => {
-                self.flow.picture(format!("data:image/;base64,{}", xml.text()?))?;
+                self.picture(format!("data:image/;base64,{}", xml.text()?))?;
             }
-            name if is_left_out(name) => xml.skip()?,
+            name if is_left_out(name) || is_hidden(element) => xml.skip()?,
             "text:p" | "text:h" if self.styles.is_hidden("paragraph", &style()) => xml.skip()?,
             "text:span" if self.styles.is_hidden("text", &style()) => xml.skip()?,
             "text:p" => self.paragraph(element),
@@ -156,18 +161,14 @@ impl<'w> Reader<'w> {
                 self.copies.push(element.number("number-columns-repeated").unwrap_or(1));
                 self.push(Context::Apart, None);
             }
-            "draw:frame" | "draw:custom-shape" => match element.get("class").as_deref() {
-                Some("date-time" | "footer" | "header" | "page-number" | "page") => xml.skip()?,
-                Some("title") => self.push(Context::Title(false), None),
-                _ => self.push(Context::Apart, None),
-            },
+            "draw:frame" | "draw:custom-shape" => self.frame(element, xml)?,
             "draw:text-box" if !matches!(self.context(), Some(Context::Title(_))) => {
                 self.push(Context::Apart, None);
             }
             "draw:image" => {
                 // In flat XML, its bytes follow, which are read only where pictures are recognised.
                 match element.get("href") {
-                    Some(name) => self.flow.picture(name)?,
+                    Some(name) => self.picture(name)?,
                     None => self.flow.writer().picture(),
                 }
             }
@@ -202,9 +203,14 @@ impl<'w> Reader<'w> {
                 let copies = self.copies.pop().unwrap_or(1);
                 self.flow.repeat_row(copies)?;
             }
-            "text:list-item" | "draw:frame" | "draw:custom-shape" => {
+            "text:list-item" => {
                 self.end_joined()?;
                 self.places.pop();
+            }
+            "draw:frame" | "draw:custom-shape" => {
+                self.end_joined()?;
+                self.places.pop();
+                self.crops.pop();
             }
             "draw:text-box" if matches!(self.context(), Some(Context::Apart)) => drop(self.places.pop()),
             "text:note-body" => {
@@ -218,6 +224,24 @@ impl<'w> Reader<'w> {
             _ => {}
         }
         Ok(())
+    }
+
+    fn frame(&mut self, element: &Element<'_>, xml: &mut Xml<'_>) -> Result<()> {
+        match element.get("class").as_deref() {
+            Some("date-time" | "footer" | "header" | "page-number" | "page") => return xml.skip(),
+            Some("title") => self.push(Context::Title(false), None),
+            _ => self.push(Context::Apart, None),
+        }
+        // A frame has a style of one family, and its text may have another one.
+        let crops = element.all("style-name").into_iter().map(|style| self.styles.crop(&style));
+        self.crops.push(crops.into_iter().find(|crop| *crop != Crop::Nothing).unwrap_or_default());
+        Ok(())
+    }
+
+    /// Adds a picture, of which the frame around it may show a part.
+    fn picture(&mut self, reference: String) -> Result<()> {
+        let crop = self.crops.last().copied().unwrap_or_default();
+        self.flow.picture(reference, crop)
     }
 
     /// Writes a chart: its titles, then its data as a table.
@@ -398,30 +422,4 @@ impl<'w> Reader<'w> {
             *counter = start;
         }
     }
-}
-
-/// Whether an element is skipped with its content: comments, deleted text, note numbers, ruby text, descriptions of
-/// pictures, index templates.
-fn is_left_out(name: &str) -> bool {
-    matches!(
-        name,
-        "office:annotation"
-            | "text:tracked-changes"
-            | "text:note-citation"
-            | "text:ruby-text"
-            | "svg:title"
-            | "svg:desc"
-            | "office:forms"
-            | "text:table-of-content-source"
-            | "text:alphabetical-index-source"
-            | "text:illustration-index-source"
-            | "text:table-index-source"
-            | "text:bibliography-source"
-            | "text:user-index-source"
-            | "text:object-index-source"
-            | "text:hidden-text"
-            | "office:binary-data"
-            | "office:event-listeners"
-            | "presentation:settings"
-    )
 }

@@ -1,6 +1,7 @@
 //! OpenDocument styles: which are headings, code or hidden text, and how lists are numbered.
 
 use crate::list_label::{Label, format_number, is_plain_decoration};
+use crate::picture::Crop;
 use crate::xml::{Element, Token, Xml};
 use socle_core::Result;
 use std::collections::HashMap;
@@ -19,6 +20,8 @@ struct Style {
     name: String,
     parent: Option<String>,
     is_hidden: Option<bool>,
+    /// What is cut off a picture.
+    crop: Option<Crop>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -59,6 +62,11 @@ impl Styles {
                             style.is_hidden = Some(display == "none");
                         }
                     }
+                    "style:graphic-properties" => {
+                        if let (Some((_, style)), Some(clip)) = (&mut style, element.get("clip")) {
+                            style.crop = Some(clipped(&clip));
+                        }
+                    }
                     "text:list-style" => {
                         list = element.get("name").map(|name| (name, vec![Level::default(); LEVELS]));
                     }
@@ -86,6 +94,12 @@ impl Styles {
     /// Whether a style of that family hides its text.
     pub fn is_hidden(&self, family: &str, id: &str) -> bool {
         self.chain(family, id).find_map(|style| style.is_hidden).unwrap_or_default()
+    }
+
+    /// What a style of a frame cuts off the picture in it.
+    pub(crate) fn crop(&self, id: &str) -> Crop {
+        let of = |family: &str| self.chain(family, id).find_map(|style| style.crop);
+        of("graphic").or_else(|| of("presentation")).unwrap_or_default()
     }
 
     /// Whether a paragraph style is for code.
@@ -140,7 +154,7 @@ impl Styles {
 fn named(element: &Element<'_>) -> ((String, String), Style) {
     let id = element.get("name").unwrap_or_default();
     let name = element.get("display-name").unwrap_or_else(|| id.clone()).to_lowercase();
-    let style = Style { name, parent: element.get("parent-style-name"), is_hidden: None };
+    let style = Style { name, parent: element.get("parent-style-name"), is_hidden: None, crop: None };
     ((element.get("family").unwrap_or_default(), id), style)
 }
 
@@ -153,6 +167,30 @@ fn numbered(element: &Element<'_>) -> Level {
         start: element.number("start-value").and_then(|start| u64::try_from(start).ok()),
         shown: element.number("display-levels").unwrap_or(1),
     }
+}
+
+/// What "rect(1cm, 0cm, 2.5cm, 0cm)" cuts off: in this order, at the top, right, bottom and left. "auto" is none.
+fn clipped(clip: &str) -> Crop {
+    let inside = clip.trim().strip_prefix("rect(").and_then(|rest| rest.strip_suffix(')')).unwrap_or_default();
+    let mut sides = inside.split([',', ' ']).filter(|side| !side.is_empty()).map(|side| micrometres(side).unwrap_or(0));
+    let mut next = || sides.next().unwrap_or(0);
+    let (top, right, bottom, left) = (next(), next(), next(), next());
+    if [left, top, right, bottom] == [0; 4] { Crop::Nothing } else { Crop::Lengths([left, top, right, bottom]) }
+}
+
+/// A length with its unit.
+fn micrometres(length: &str) -> Option<i32> {
+    const UNITS: [(&str, f64); 7] = [
+        ("cm", 10_000.0),
+        ("mm", 1000.0),
+        ("inch", 25_400.0),
+        ("in", 25_400.0),
+        ("pt", 25_400.0 / 72.0),
+        ("pc", 25_400.0 / 6.0),
+        ("px", 25_400.0 / 96.0),
+    ];
+    let (number, unit) = UNITS.iter().find_map(|(name, unit)| Some((length.strip_suffix(name)?, unit)))?;
+    Some((number.parse::<f64>().ok()? * unit).round() as i32)
 }
 
 /// The Word name of a number format.

@@ -1,10 +1,11 @@
 //! Decodes a picture to pixels. The size is checked before memory is allocated for it.
 
-use super::Format;
-use super::size;
 use super::tiff::of_cmyk;
+use super::{Crop, Format, orientation, size};
 use hayro_jpeg2000::{DecodeSettings, DecoderContext, Image};
-use image::codecs::{bmp::BmpDecoder, gif::GifDecoder, jpeg::JpegDecoder, png::PngDecoder, webp::WebPDecoder};
+use image::codecs::{
+    bmp::BmpDecoder, gif::GifDecoder, jpeg::JpegDecoder, png::PngDecoder, pnm::PnmDecoder, webp::WebPDecoder,
+};
 use image::{DynamicImage, ImageDecoder, ImageError, Limits};
 use socle_core::{Error, Kind, Result};
 use socle_ocr::{Channels, MAX_PIXELS, MAX_SIDE, Picture};
@@ -15,11 +16,28 @@ use zune_jpeg::zune_core::options::DecoderOptions;
 /// Memory in bytes that a decoder may take beside the pixels.
 const MAX_DECODER_BYTES: u64 = 512 << 20;
 
+/// A picture as it is stored, and how it is to be turned and mirrored.
+type Stored = (Picture, Option<u16>);
+
 /// Decodes a picture that is no TIFF; of an animation, the first picture.
 ///
 /// # Errors
 /// [`Kind::DamagedDocument`]; [`Kind::InputTooLong`] beyond the limits of [`Picture`].
 pub(super) fn picture(bytes: &[u8], format: Format) -> Result<Picture> {
+    stored(bytes, format).map(|(picture, orientation)| orientation::upright(picture, orientation))
+}
+
+/// As [`picture`], of which the document shows a part; `None` if it shows nothing. Office programs cut off pixels as they are
+/// stored, and turn the picture then.
+///
+/// # Errors
+/// As [`picture`].
+pub(super) fn part(bytes: &[u8], format: Format, crop: Crop) -> Result<Option<Picture>> {
+    let (picture, orientation) = stored(bytes, format)?;
+    Ok(crop.shown(picture, bytes, format).map(|shown| orientation::upright(shown, orientation)))
+}
+
+fn stored(bytes: &[u8], format: Format) -> Result<Stored> {
     // Some decoders call a size that they cannot take damage.
     if let Some((width, height)) = size::stated(bytes, format) {
         check(width, height)?;
@@ -30,8 +48,9 @@ pub(super) fn picture(bytes: &[u8], format: Format) -> Result<Picture> {
         Format::Gif => decoded(GifDecoder::new(from), format),
         // The decoder fills up what is missing of a file that was cut off, and says nothing.
         Format::Jpeg if !has_jpeg_end(bytes) => Err(damaged(format.name(), &"It ends in the middle.")),
-        Format::Jpeg2000 => jpeg_2000(bytes),
+        Format::Jpeg2000 => jpeg_2000(bytes).map(|picture| (picture, None)),
         Format::Jpeg => jpeg(bytes),
+        Format::Netpbm => decoded(PnmDecoder::new(from), format),
         Format::Png => decoded(PngDecoder::with_limits(from, limits()), format),
         Format::WebP => decoded(WebPDecoder::new(from), format),
         Format::Tiff => Err(Error::new(Kind::Bug, "a TIFF has a decoder of its own")),
@@ -40,18 +59,18 @@ pub(super) fn picture(bytes: &[u8], format: Format) -> Result<Picture> {
 
 /// Decodes a JPEG. Where its data are damaged, the decoder mostly fills the rest with grey, and says nothing: such a picture
 /// is refused. One that is read to its end is not, whatever else is wrong with it, as much software writes such files.
-fn jpeg(bytes: &[u8]) -> Result<Picture> {
-    let picture = decoded(JpegDecoder::new(Cursor::new(bytes)), Format::Jpeg)?;
+fn jpeg(bytes: &[u8]) -> Result<Stored> {
+    let (picture, orientation) = decoded(JpegDecoder::new(Cursor::new(bytes)), Format::Jpeg)?;
     if is_filled_up(&picture) {
         let options = DecoderOptions::default().set_strict_mode(true);
         let options = options.set_max_width(MAX_SIDE as usize).set_max_height(MAX_SIDE as usize);
         let strict = zune_jpeg::JpegDecoder::new_with_options(ZCursor::new(bytes), options).decode();
         strict.map_err(|error| damaged(Format::Jpeg.name(), &error))?;
     }
-    Ok(picture)
+    Ok((picture, orientation))
 }
 
-/// Whether a sixteenth of a picture, along one of its edges, as it may have been turned, is the grey that the decoder fills up with.
+/// Whether a sixteenth of a picture, along one of its edges, is the grey that the decoder fills up with.
 fn is_filled_up(picture: &Picture) -> bool {
     const FILLING: u8 = 128;
     let (width, height) = (picture.width as usize, picture.height as usize);
@@ -107,7 +126,7 @@ fn limits() -> Limits {
     limits
 }
 
-fn decoded<D: ImageDecoder>(decoder: std::result::Result<D, ImageError>, format: Format) -> Result<Picture> {
+fn decoded<D: ImageDecoder>(decoder: std::result::Result<D, ImageError>, format: Format) -> Result<Stored> {
     let failed = |error: ImageError| match error {
         ImageError::Limits(_) => takes_too_much_memory(format.name()),
         error => damaged(format.name(), &error),
@@ -116,12 +135,9 @@ fn decoded<D: ImageDecoder>(decoder: std::result::Result<D, ImageError>, format:
     let (width, height) = decoder.dimensions();
     check(width, height)?;
     decoder.set_limits(limits()).map_err(failed)?;
-    let orientation = decoder.orientation().ok();
-    let mut image = DynamicImage::from_decoder(decoder).map_err(failed)?;
-    if let Some(orientation) = orientation {
-        image.apply_orientation(orientation);
-    }
-    Ok(of_image(image))
+    let orientation = decoder.orientation().ok().map(|orientation| orientation.to_exif().into());
+    let image = DynamicImage::from_decoder(decoder).map_err(failed)?;
+    Ok((of_image(image), orientation))
 }
 
 /// Refuses a picture that is larger than one may be.
@@ -131,7 +147,7 @@ fn decoded<D: ImageDecoder>(decoder: std::result::Result<D, ImageError>, format:
 pub(super) fn check(width: u32, height: u32) -> Result<()> {
     let pixels = u64::from(width) * u64::from(height);
     if width == 0 || height == 0 {
-        return Err(Error::new(Kind::DamagedDocument, "picture is empty"));
+        return Err(damaged("picture", &"It has no pixels."));
     }
     if width > MAX_SIDE || height > MAX_SIDE || pixels > MAX_PIXELS {
         let most = MAX_PIXELS / 1_000_000;
@@ -149,7 +165,9 @@ pub(super) fn takes_too_much_memory(what: &str) -> Error {
 
 /// The error for a file that its decoder cannot read.
 pub(super) fn damaged(what: &str, error: &dyn std::fmt::Display) -> Error {
-    Error::new(Kind::DamagedDocument, format!("{what} is damaged")).detail(error.to_string())
+    Error::new(Kind::DamagedDocument, format!("{what} is damaged"))
+        .detail(error.to_string())
+        .hint("Save it again with a program that can open it, or scan it again.")
 }
 
 /// The pixels of an image; see [`on_ground`].

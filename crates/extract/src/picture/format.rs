@@ -1,5 +1,7 @@
 //! The formats of pictures that are read, told by their first bytes.
 
+use super::netpbm::is_netpbm;
+
 /// A format.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[allow(missing_docs, reason = "they are named as everybody names them")]
@@ -8,6 +10,7 @@ pub enum Format {
     Gif,
     Jpeg,
     Jpeg2000,
+    Netpbm,
     Png,
     Tiff,
     WebP,
@@ -28,7 +31,7 @@ impl Format {
             [b'I', b'I', b'*' | b'+', 0, ..] | [b'M', b'M', 0, b'*' | b'+', ..] => Some(Self::Tiff),
             // "BM" alone may start a text.
             [b'B', b'M', _, _, _, _, 0, 0, 0, 0, ..] if bytes.len() > 26 => Some(Self::Bmp),
-            _ => None,
+            _ => is_netpbm(bytes).then_some(Self::Netpbm),
         }
     }
 
@@ -39,6 +42,7 @@ impl Format {
             Self::Gif => "GIF image",
             Self::Jpeg => "JPEG image",
             Self::Jpeg2000 => "JPEG 2000 image",
+            Self::Netpbm => "Netpbm image",
             Self::Png => "PNG image",
             Self::Tiff => "TIFF image",
             Self::WebP => "WebP image",
@@ -52,6 +56,7 @@ impl Format {
             Self::Gif => "image/gif",
             Self::Jpeg => "image/jpeg",
             Self::Jpeg2000 => "image/jp2",
+            Self::Netpbm => "image/x-portable-anymap",
             Self::Png => "image/png",
             Self::Tiff => "image/tiff",
             Self::WebP => "image/webp",

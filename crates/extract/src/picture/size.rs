@@ -32,7 +32,7 @@ pub(super) fn stated(bytes: &[u8], format: Format) -> Option<(u32, u32)> {
             let along = |at: usize| big(size + at)?.checked_sub(big(size + at + 8)?);
             Some((along(8)?, along(12)?))
         }
-        Format::Bmp | Format::Jpeg | Format::Png | Format::Tiff => None,
+        Format::Bmp | Format::Jpeg | Format::Netpbm | Format::Png | Format::Tiff => None,
     }
 }
 

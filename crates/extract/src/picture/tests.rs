@@ -1,6 +1,7 @@
 //! Pictures of all formats, and pictures that were made to do harm.
 
 mod fax;
+mod part;
 mod place;
 
 use super::*;
@@ -216,7 +217,7 @@ fn pictures_that_were_made_to_do_harm_cost_one_error() {
     ] {
         let error = read(&bytes, OcrMode::Auto).unwrap_err();
         assert_eq!(error.kind, kind, "{error:?}");
-        assert_eq!(error.hint.is_some(), kind == Kind::InputTooLong, "{error:?}");
+        assert!(error.hint.is_some(), "{error:?}");
     }
     let formats = [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::Gif, ImageFormat::Bmp, ImageFormat::WebP];
     for whole in formats
@@ -306,8 +307,13 @@ fn a_document_with_nothing_but_damaged_pictures_is_an_error_that_says_so() {
     }
     // Drawings are no pictures that text is recognised in.
     let drawing = format!("<svg xmlns=\"http://www.w3.org/2000/svg\">{}</svg>", " ".repeat(100));
-    let error = read(&html(drawing.as_bytes()), OcrMode::Auto).unwrap_err();
-    assert_eq!(error.message, "document has no text: nothing was recognized in its pictures");
+    // What was not looked at is not said to have no text.
+    let rtf = br"{\rtf1{\pict\pngblip 89504e47}\par}";
+    for file in [html(drawing.as_bytes()), rtf.to_vec(), html(&picture(100, 100, ImageFormat::Png))] {
+        let error = read(&file, OcrMode::Auto).unwrap_err();
+        assert_eq!(error.message, "document has no text, and none of its pictures is one that is recognized");
+        assert_eq!((error.kind, error.hint.is_some()), (Kind::NotSupported, true));
+    }
 }
 
 #[test]
@@ -376,4 +382,35 @@ fn a_stamp_over_text_is_read_apart_and_comes_last_or_is_counted() {
     let (sure, signature) = (read(0.9), read(0.6));
     assert_eq!((sure.markdown.as_str(), unread(&sure)), ("600x400\n\n216x128", 0));
     assert_eq!((signature.markdown.as_str(), unread(&signature)), ("600x400", 1));
+}
+
+#[test]
+fn netpbm_is_recognised_with_all_its_kinds() {
+    let (width, height) = (300_usize, 200_usize);
+    let all = width * height;
+    let plain = |head: &str, sample: &str, samples: usize| [head, &sample.repeat(samples)].concat().into_bytes();
+    let binary = |head: &str, sample: &[u8], samples: usize| [head.as_bytes(), &sample.repeat(samples)].concat();
+    let pam = "P7\nWIDTH 300\nHEIGHT 200\nDEPTH 1\nMAXVAL 255\nTUPLTYPE GRAYSCALE\nENDHDR\n";
+    for (bytes, grey) in [
+        (plain("P1\n# made here\n300 200\n", "0 ", all), 255),
+        (plain("P2 300 200 15 ", "15 ", all), 255),
+        (plain("P3 300 200 255\n", "20 20 20\n", all), 20),
+        (binary("P4\n300 200\n", &[0], width.div_ceil(8) * height), 255),
+        (binary("P5\n300 200\n255\n", &[240], all), 240),
+        (binary("P5\n300 200\n65535\n", &[0x80, 0], all), 128),
+        (binary("P6\n300 200\n255\n", &[100, 100, 100], all), 100),
+        (binary(pam, &[240], all), 240),
+    ] {
+        let document = read(&bytes, OcrMode::Auto).unwrap();
+        let media_type = document.metadata.media_type.as_str();
+        assert_eq!((document.markdown.as_str(), media_type), ("300x200", "image/x-portable-anymap"));
+        assert_eq!(decode::picture(&bytes, Format::Netpbm).unwrap().pixels.first(), Some(&grey));
+    }
+    let cut = binary("P5\n300 200\n255\n", &[240], all / 2);
+    let error = read(&cut, OcrMode::Auto).unwrap_err();
+    assert_eq!((error.kind, error.message.as_str()), (Kind::DamagedDocument, "Netpbm image is damaged"));
+    let large = read(&binary("P5\n65000 65000\n255\n", &[240], 100), OcrMode::Auto).unwrap_err();
+    assert_eq!(large.kind, Kind::InputTooLong);
+    let error = crate::extract(&cut, None, None, LIMITS).unwrap_err();
+    assert_eq!((error.kind, error.message.as_str()), (Kind::NotSupported, "Netpbm image cannot be read"));
 }

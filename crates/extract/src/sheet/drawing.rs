@@ -1,10 +1,12 @@
-//! Texts of drawings on a sheet: text boxes, chart titles, diagrams. Comments are left out.
+//! Drawings on a sheet: the texts of text boxes, chart titles and diagrams, and pictures. Comments and hidden shapes are left
+//! out.
 
 use super::grid::SheetDrawings;
 use crate::archive::Archive;
 use crate::limits::Limits;
 use crate::ooxml::relations;
 use crate::ooxml_drawing::drawings;
+use crate::ooxml_picture::{OpenShapes, PictureFill};
 use crate::xml::{Token, Xml, decoded};
 use socle_core::Result;
 
@@ -34,7 +36,21 @@ impl SheetDrawings {
         let mut drawings = drawings(archive, &parts, limits)?;
         let mut xml = Xml::new(text);
         let (mut shape, mut in_run) = (None, false);
+        let (mut open, mut fill) = (OpenShapes::default(), PictureFill::default());
         while let Some(token) = xml.next()? {
+            match &token {
+                Token::Start(element) => {
+                    if is_shape(element.name().local()) {
+                        open.begin();
+                    }
+                    open.properties(element);
+                }
+                Token::End(name) if is_shape(name.local()) => open.end(),
+                Token::End(_) | Token::Text(_) => {}
+            }
+            if open.is_hidden() {
+                continue;
+            }
             match token {
                 Token::Start(element) => match element.name().local() {
                     // Fallback content for older programs.
@@ -42,7 +58,7 @@ impl SheetDrawings {
                     "txBody" => shape = Some(String::new()),
                     "p" | "br" => shape.iter_mut().filter(|text| !text.is_empty()).for_each(|text| text.push('\n')),
                     "t" => in_run = true,
-                    "blip" => self.has_picture = true,
+                    _ if fill.read(&element) => self.has_picture = true,
                     "chart" | "relIds" => {
                         let id = element.get("dm").or_else(|| element.get("id"));
                         let drawing = id.and_then(|id| drawings.remove(&id));
@@ -50,11 +66,15 @@ impl SheetDrawings {
                     }
                     _ => {}
                 },
-                Token::End(name) => match name.local() {
-                    "t" => in_run = false,
-                    "txBody" => self.texts.extend(shape.take()),
-                    _ => {}
-                },
+                Token::End(name) => {
+                    let part = |id: &str| parts.iter().find(|part| part.id == id).map(|part| part.target.clone());
+                    self.pictures.extend(fill.take(name.local()).and_then(|(id, crop)| Some((part(&id)?, crop))));
+                    match name.local() {
+                        "t" => in_run = false,
+                        "txBody" => self.texts.extend(shape.take()),
+                        _ => {}
+                    }
+                }
                 Token::Text(text) if in_run => shape.iter_mut().for_each(|shape| shape.push_str(&text)),
                 Token::Text(_) => {}
             }
@@ -88,4 +108,8 @@ impl SheetDrawings {
             }
         }
     }
+}
+
+fn is_shape(name: &str) -> bool {
+    matches!(name, "sp" | "grpSp" | "graphicFrame" | "pic" | "cxnSp")
 }

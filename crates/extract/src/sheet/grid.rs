@@ -5,6 +5,7 @@
 //! from data.
 
 use crate::Writer;
+use crate::picture::Crop;
 use socle_core::Result;
 
 /// Maximum number of consecutive empty rows inside a table.
@@ -38,6 +39,8 @@ pub struct SheetDrawings {
     pub texts: Vec<String>,
     /// Whether there are pictures.
     pub has_picture: bool,
+    /// Those that can be recognised: the names of their parts, and what is cut off them.
+    pub(super) pictures: Vec<(String, Crop)>,
 }
 
 impl<'w> Grid<'w> {
@@ -89,7 +92,7 @@ impl<'w> Grid<'w> {
     pub fn end(mut self) -> Result<()> {
         self.end_row()?;
         self.write()?;
-        let SheetDrawings { texts, has_picture } = std::mem::take(&mut self.drawn);
+        let SheetDrawings { texts, has_picture, pictures } = std::mem::take(&mut self.drawn);
         for text in texts.iter().filter(|text| !text.trim().is_empty()) {
             self.begin()?;
             self.writer.paragraph(text)?;
@@ -100,6 +103,7 @@ impl<'w> Grid<'w> {
             }
             self.writer.picture();
         }
+        pictures.iter().for_each(|(part, crop)| self.writer.part_of_picture_at(part, *crop));
         Ok(())
     }
 

@@ -6,6 +6,7 @@ use super::{Grid, damaged, shown};
 use crate::Writer;
 use crate::archive::Archive;
 use crate::ooxml::{self, Relation};
+use crate::picture::write_referenced;
 use crate::xml::{Token, Xml, decoded};
 use calamine::{Data, DataRef, Reader, Xlsx, XlsxError};
 use socle_core::Result;
@@ -41,12 +42,15 @@ pub(super) fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
             continue;
         }
         let drawn = drawing::read(&mut archive, &sheet.part, writer.limits())?;
+        let begin = writer.length();
         let mut grid = Grid::new(number, &sheet.name, writer);
         grid.draw(drawn);
         if sheet.kind == "worksheet" {
             cells(&mut book, &sheet.name, &mut grid)?;
         }
         grid.end()?;
+        let load = &mut |part: &str, writer: &mut Writer| archive.read(part, writer.limits());
+        write_referenced(begin..writer.length(), writer, load)?;
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 //! recognised.
 
 use super::Writer;
-use crate::picture::PictureReference;
+use crate::picture::{Crop, PictureReference};
 use crate::recognition::{HINT, Ocr};
 use socle_core::document::{Block, BlockKind, RecognizedPage};
 use socle_core::{Error, Kind, Result};
@@ -52,13 +52,18 @@ impl Writer {
 
     /// Notes a picture, and what refers to its bytes; see [`crate::picture::write_referenced`].
     pub fn picture_at(&mut self, reference: &str) {
+        self.part_of_picture_at(reference, Crop::Nothing);
+    }
+
+    /// As [`Self::picture_at`], for a picture of which something is cut off.
+    pub(crate) fn part_of_picture_at(&mut self, reference: &str, crop: Crop) {
         /// Most bytes that are noted: a reference may be a picture.
         const MAX_BYTES: usize = 64 << 20;
         self.picture();
         if self.ocr.is_on() && self.picture_bytes + reference.len() < MAX_BYTES {
             self.picture_bytes += reference.len();
             let at = self.length();
-            self.pictures.push(PictureReference { page: self.page, reference: reference.to_string(), at });
+            self.pictures.push(PictureReference { page: self.page, reference: reference.to_string(), crop, at });
         }
     }
 
@@ -196,8 +201,19 @@ impl Writer {
                      resolution; or scan it again.",
                 );
         }
-        if self.ocr.is_on() {
+        if self.ocr.is_used() {
             return Error::new(Kind::NotSupported, "document has no text: nothing was recognized in its pictures");
+        }
+        if self.ocr.is_on() {
+            return Error::new(
+                Kind::NotSupported,
+                "document has no text, and none of its pictures is one that is recognized",
+            )
+            .detail(
+                "Not recognized are drawings, pictures in notes, in RTF and in spreadsheets other than XLSX, and \
+                     unless ocr is always those of less than 150 by 400 pixels.",
+            )
+            .hint("Save the document as PDF, or pass ocr => 'always'.");
         }
         Error::new(Kind::NotSupported, "document has no text: its pages are images").hint(HINT)
     }
