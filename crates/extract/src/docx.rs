@@ -190,11 +190,7 @@ impl Reader<'_> {
 
     fn start(&mut self, element: &Element<'_>, xml: &mut Xml<'_>) -> Result<()> {
         let name = element.name().local();
-        if is_shape(name) {
-            self.shapes.begin();
-        }
-        self.shapes.properties(element);
-        if self.shapes.is_hidden() {
+        if self.is_in_hidden_shape(element) {
             return Ok(());
         }
         match name {
@@ -236,12 +232,7 @@ impl Reader<'_> {
                 let text = self.notes.remove(&(kind, element.get("id").unwrap_or_default()));
                 self.flow.call_note(&text.unwrap_or_default());
             }
-            "chart" | "relIds" => {
-                let id = element.get("dm").or_else(|| element.get("id"));
-                if let Some(drawing) = id.and_then(|id| self.drawings.remove(&id)) {
-                    drawing.write(&mut self.flow)?;
-                }
-            }
+            "chart" | "relIds" => self.drawing(element)?,
             _ if self.fill.read(element) => {}
             "altChunk" => {
                 if let Some((name, bytes)) = element.get("id").and_then(|id| self.chunks.remove(&id)) {
@@ -257,6 +248,22 @@ impl Reader<'_> {
             _ => self.property(element),
         }
         Ok(())
+    }
+
+    /// Whether an element is in a shape that is hidden, or makes one hidden.
+    fn is_in_hidden_shape(&mut self, element: &Element<'_>) -> bool {
+        if is_shape(element.name().local()) {
+            self.shapes.begin();
+        }
+        self.shapes.properties(element);
+        self.shapes.is_hidden()
+    }
+
+    /// Writes a chart or a diagram.
+    fn drawing(&mut self, element: &Element<'_>) -> Result<()> {
+        let id = element.get("dm").or_else(|| element.get("id"));
+        let drawing = id.and_then(|id| self.drawings.remove(&id));
+        drawing.map_or(Ok(()), |drawing| drawing.write(&mut self.flow))
     }
 
     /// Writes an embedded file. One that cannot be read is replaced by a line with the reason.

@@ -149,7 +149,7 @@ fn what_is_clipped_or_hidden_in_open_document_is_not_read() {
     for hidden in [
         format!("<text:p><text:span text:style-name='h'>{}</text:span></text:p>", frame("")),
         format!("<text:section text:display='none'><text:p>secret {}</text:p></text:section>", frame("")),
-        format!("<text:section text:condition='x' text:is-hidden='true'><text:p>secret</text:p></text:section>"),
+        "<text:section text:condition='x' text:is-hidden='true'><text:p>secret</text:p></text:section>".into(),
         format!("<text:p>{}</text:p>", frame("draw:display='none'")),
         format!("<text:p><draw:g drawooo:display='none'>{}</draw:g></text:p>", frame("")),
     ] {
