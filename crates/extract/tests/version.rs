@@ -12,7 +12,7 @@ const LIMITS: Limits = Limits { output: 1 << 24, unpacked: 1 << 26, depth: 8 };
 const RELEASED: Option<u32> = None;
 
 /// The present version, and the SHA-256 of all that it makes of the files in `tests/files`.
-const PRESENT: (u32, &str) = (1, "c056829e05499e01be18268a0d43eb82c38119cdc180c9f4222c3ef01672e74e");
+const PRESENT: (u32, &str) = (1, "6da38f5037ea0728a7a70425eff187f77468c1e7f6c9668f34f205695132b8b6");
 
 fn files(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).unwrap() {
