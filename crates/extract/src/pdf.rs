@@ -13,6 +13,7 @@ mod font;
 mod glyph;
 mod heading;
 mod legibility;
+mod likeness;
 mod line;
 mod list;
 mod metadata;
