@@ -414,3 +414,28 @@ fn netpbm_is_recognised_with_all_its_kinds() {
     let error = crate::extract(&cut, None, None, LIMITS).unwrap_err();
     assert_eq!((error.kind, error.message.as_str()), (Kind::NotSupported, "Netpbm image cannot be read"));
 }
+
+/// May not recognise anything.
+struct Refused;
+
+impl Recognizer for Refused {
+    fn begin(&mut self, _picture: Picture) -> Result<()> {
+        Err(Error::new(Kind::NotPermitted, "not for you"))
+    }
+
+    fn finish(&mut self) -> Result<Recognized> {
+        Err(Error::new(Kind::Bug, "nothing was begun"))
+    }
+}
+
+#[test]
+fn what_fails_for_a_picture_in_a_mail_fails_for_the_mail_and_is_no_text_of_it() {
+    let packed = crate::base64::encode(&picture(800, 300, ImageFormat::Jpeg));
+    let mail = format!(
+        "From: a@b.c\nSubject: Scan\nMIME-Version: 1.0\nContent-Type: image/jpeg; name=\"a.jpg\"\n\
+         Content-Transfer-Encoding: base64\n\n{packed}\n"
+    );
+    let ocr = Ocr::new(OcrMode::Auto, Box::new(Refused));
+    let error = extract_with_ocr(mail.as_bytes(), None, None, LIMITS, ocr).unwrap_err();
+    assert_eq!((error.kind, error.message.as_str()), (Kind::NotPermitted, "not for you"));
+}
