@@ -30,6 +30,8 @@ const FEW_HIDDEN: usize = 300;
 const LEAST_AREA: f64 = 28.0 * 57.0;
 /// Number of curves and lines of a page without text whose letters are drawn as outlines.
 const MANY_STROKES: usize = 400;
+/// Length up to which a straight line is a stroke of a letter or of a bar beside it, as a multiple of the largest size of text.
+const LONGEST_STROKE: f32 = 2.5;
 /// Confidence from which a recognised text may replace one that the page has, in thousandths.
 const SURE_PERMILLE: u16 = 700;
 /// Characters of words by which texts are compared.
@@ -178,9 +180,13 @@ fn take(found: &mut Found, need: Need, recognition: &Recognition, sizes: &Sizes)
     } else {
         found.glyphs = glyphs;
     }
-    // What the page itself draws is where the picture has it, unless the picture was turned.
+    // What the page itself draws is where the picture has it, unless the picture was turned. Of a page without text, the
+    // short lines may be strokes of letters that are drawn.
     if !recognition.is_upright() {
         found.rules.clear();
+    } else if need == Need::Instead {
+        let least = LONGEST_STROKE * found.glyphs.iter().map(|glyph| glyph.size).fold(0.0, f32::max);
+        found.rules.retain(|rule| rule.to - rule.from > least);
     }
     found.rules.extend(rules);
     if !recognition.is_upright() {

@@ -269,6 +269,32 @@ fn a_stamp_on_a_scan_does_not_hide_its_text() {
 }
 
 #[test]
+fn strokes_of_letters_that_are_drawn_do_not_tear_lines() {
+    let (pictures, words) = scanned(&file("handbook.pdf"), 1);
+    let plain = recognized(&of_pictures(&pictures, ""), OcrMode::Auto, words.clone());
+    // In white: the picture has the letters.
+    let mut strokes = "1 G 0.1 w ".to_string();
+    for word in &words[0].words {
+        let [.., (right, bottom), _] = word.quad.map(|(x, y)| (x / PIXELS_OF_POINT, y / PIXELS_OF_POINT));
+        let y = pictures[0].height as f32 / PIXELS_OF_POINT - bottom;
+        strokes += &format!("{right} {} m {right} {} l S ", y + 1.0, y + 9.0);
+    }
+    let drawn = recognized(&of_pictures(&pictures, &strokes), OcrMode::Auto, words);
+    assert_eq!(drawn.markdown, plain.markdown);
+}
+
+#[test]
+fn bullets_that_were_not_recognised_are_seen_in_the_picture() {
+    let (pictures, mut words) = scanned(&file("handbook.pdf"), 4);
+    let whole = recognized(&of_pictures(&pictures, ""), OcrMode::Auto, words.clone());
+    let items = |document: &Document| document.markdown.lines().filter(|line| line.starts_with("- ")).count();
+    assert!(items(&whole) > 1, "{}", whole.markdown);
+    words.iter_mut().for_each(|page| page.words.retain(|word| word.text != "•"));
+    let without = recognized(&of_pictures(&pictures, ""), OcrMode::Auto, words);
+    assert_eq!(items(&without), items(&whole), "{}", without.markdown);
+}
+
+#[test]
 fn a_slanted_stamp_is_no_part_of_the_lines_that_it_covers() {
     let (pictures, words) = scanned(&file("handbook.pdf"), 1);
     let plain = recognized(&of_pictures(&pictures, ""), OcrMode::Auto, words.clone());
