@@ -30,6 +30,10 @@ const LINE_RATIO: f32 = 1.5;
 /// How much longer than high a line is whose angle is exact.
 const LONG_LINE_RATIO: f32 = 5.0;
 
+/// How many pixels of the detection graph the longest line of a page has to descend by: the angle of a few short words is not
+/// known to less.
+const EXACT: f32 = 2.5;
+
 /// Share of its height along the page that a long line has at most in its own direction where it has one: on a page that did not lie
 /// flat, less than a degree takes half of a line away.
 const OWN_HEIGHT: f32 = 0.9;
@@ -79,7 +83,7 @@ impl Page {
             // It is measured in the picture, where these lines stand upright.
             region.bend = if quarters == 0 { region.bend } else { 0.0 };
         }
-        let skew = skew(&regions);
+        let skew = skew(&regions, width / to_width as f32);
         let found = in_order(regions.iter().map(|region| (rectangle(region, skew), region.bend)).collect(), skew);
         let usual = usual_height(&found);
         let mut page = Self { picture, tones, lines: Vec::new(), rotation: quarters, skew };
@@ -241,8 +245,9 @@ fn is_sideways(regions: &[Region]) -> bool {
     balance > 0.0
 }
 
-/// The angle of the lines of a page in radians: the median over long lines, each as often as it is long.
-fn skew(regions: &[Region]) -> f32 {
+/// The angle of the lines of a page in radians: the median over long lines, each as often as it is long. `pixel` is the side of
+/// what was a pixel for the detection graph: a page whose longest line descends by hardly one is straight.
+fn skew(regions: &[Region], pixel: f32) -> f32 {
     let mut angles: Vec<(f32, f32)> = regions
         .iter()
         .map(Region::smallest)
@@ -256,7 +261,9 @@ fn skew(regions: &[Region]) -> f32 {
         seen += width;
         seen >= half
     });
-    median.map_or(0.0, |(angle, _)| *angle)
+    let longest = angles.iter().map(|(_, width)| *width).fold(0.0, f32::max);
+    let angle = median.map_or(0.0, |(angle, _)| *angle);
+    if angle.abs() * longest < EXACT * pixel { 0.0 } else { angle }
 }
 
 /// The rectangle of a line: along the page, unless it is long and runs otherwise.
@@ -312,11 +319,15 @@ mod tests {
             region(Rectangle { center: (500.0, 500.0), width, height: 10.0, angle: angle.to_radians() })
         };
         let regions = [line(2.0, 800.0), line(2.1, 700.0), line(1.9, 600.0), line(-30.0, 300.0), line(40.0, 20.0)];
-        assert!((skew(&regions).to_degrees() - 2.0).abs() < 0.01);
-        assert_eq!(skew(&[]), 0.0);
+        assert!((skew(&regions, 1.4).to_degrees() - 2.0).abs() < 0.01);
+        assert_eq!(skew(&[], 1.4), 0.0);
+        // Words of a contents page, whose ends are a pixel lower.
+        let words = [line(0.5, 150.0), line(0.6, 170.0), line(0.6, 160.0)];
+        assert_eq!(skew(&words, 1.4), 0.0);
+        assert!((skew(&[line(0.5, 1_000.0)], 1.4).to_degrees() - 0.5).abs() < 0.01);
         assert!(!is_sideways(&regions));
-        assert!((rectangle(&regions[3], skew(&regions)).angle.to_degrees() + 30.0).abs() < 0.01);
-        assert!((rectangle(&regions[4], skew(&regions)).angle.to_degrees() - 2.0).abs() < 0.01);
+        assert!((rectangle(&regions[3], skew(&regions, 1.4)).angle.to_degrees() + 30.0).abs() < 0.01);
+        assert!((rectangle(&regions[4], skew(&regions, 1.4)).angle.to_degrees() - 2.0).abs() < 0.01);
     }
 
     #[test]

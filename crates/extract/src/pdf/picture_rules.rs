@@ -10,6 +10,13 @@ const LEAST_LENGTH: f32 = 2.5;
 const MOST_THICKNESS: f32 = 0.35;
 /// Longest break in a rule, in pixels: rules are thin, and scans drop pixels.
 const MOST_GAP: usize = 3;
+/// Number of vertical rules beside one, within the size of the text, from which they are the bars of a code, hatching, or the grain
+/// of a shadow.
+const MOST_BESIDE: usize = 3;
+/// Distance up to which two pieces are of one rule, as a multiple of the size of the text.
+const SAME_PLACE: f32 = 0.05;
+/// Share of a rule that lies in the small letters of words, from which it is none.
+const MOST_COVERED: f32 = 0.3;
 /// Most rules of a page; a picture with more is a drawing or a photograph.
 const MAX_RULES: usize = 600;
 /// Most runs that are looked at, which bounds the time on noise.
@@ -30,9 +37,63 @@ pub(super) fn rules(ink: &Ink, size: f32) -> Vec<Rule> {
     let mut rules = Vec::new();
     for vertical in [false, true] {
         let runs = runs(ink, vertical, least);
-        rules.extend(merged(&runs, thick).into_iter().map(|(at, from, to)| Rule { vertical, at, from, to }));
+        let found: Vec<(f32, f32, f32)> = merged(&runs, thick);
+        let is_single = |rule: &&(f32, f32, f32)| !vertical || beside(rule, &found, size) < MOST_BESIDE;
+        rules.extend(found.iter().filter(is_single).map(|(at, from, to)| Rule {
+            vertical,
+            at: *at,
+            from: *from,
+            to: *to,
+        }));
     }
     if rules.len() > MAX_RULES { Vec::new() } else { rules }
+}
+
+/// Where a word is: its ends, its baseline and its size, in pixels.
+pub(super) struct WordPlace {
+    pub(super) left: f32,
+    pub(super) right: f32,
+    pub(super) baseline: f32,
+    pub(super) size: f32,
+}
+
+/// The rules that run between words. What runs through them is the edge of a shadow, or of the sheet on a photograph.
+pub(super) fn between(mut rules: Vec<Rule>, words: &[WordPlace]) -> Vec<Rule> {
+    rules.retain(|rule| {
+        let crossed = words.iter().filter(|word| {
+            let (y, inner) = (word.baseline - 0.25 * word.size, 0.2 * word.size);
+            let is_in_word = (word.left + inner..word.right - inner).contains(&rule.at);
+            let is_in_zone = (word.baseline - 0.45 * word.size..word.baseline - 0.12 * word.size).contains(&rule.at);
+            if rule.vertical { is_in_word && (rule.from..rule.to).contains(&y) } else { is_in_zone }
+        });
+        if rule.vertical {
+            // Now and then, the words of two cells are read as one.
+            let count = crossed.count();
+            count < 2 || count < rows_beside(rule, words).div_ceil(2)
+        } else {
+            let covered =
+                crossed.map(|word| (word.right.min(rule.to) - word.left.max(rule.from)).max(0.0)).sum::<f32>();
+            covered < MOST_COVERED * (rule.to - rule.from)
+        }
+    });
+    rules
+}
+
+/// Number of lines that a vertical rule passes.
+fn rows_beside(rule: &Rule, words: &[WordPlace]) -> usize {
+    let passed = words.iter().filter(|word| (rule.from..rule.to).contains(&(word.baseline - 0.25 * word.size)));
+    let mut rows: Vec<&WordPlace> = passed.collect();
+    rows.sort_by(|a, b| a.baseline.total_cmp(&b.baseline));
+    rows.chunk_by(|a, b| b.baseline - a.baseline < 0.5 * a.size).count()
+}
+
+/// Number of others that are beside a rule, no farther away than a letter. The pieces of a broken one count once.
+fn beside((at, from, to): &(f32, f32, f32), rules: &[(f32, f32, f32)], size: f32) -> usize {
+    let is_beside = |other: &&(f32, f32, f32)| (other.0 - at).abs() < size && other.1 < *to && other.2 > *from;
+    let mut places: Vec<f32> = rules.iter().filter(is_beside).map(|other| other.0).collect();
+    places.sort_by(f32::total_cmp);
+    places.dedup_by(|a, b| *a - *b < SAME_PLACE * size);
+    places.len().saturating_sub(1)
 }
 
 /// The picture without these rules, which were found for text of this size: the frame of a field is not part of the
@@ -165,5 +226,31 @@ mod tests {
         let bare = without(&Ink::of(&picture), &found, 12.0);
         assert_eq!([20, 21, 60, 61].map(|y| bare.in_row(y, 0..200)), [0; 4]);
         assert_eq!((bare.in_column(11, 0..120), bare.in_row(35, 30..38), bare.in_row(80, 60..160)), (0, 8, 100));
+    }
+
+    #[test]
+    fn what_runs_through_words_is_no_rule() {
+        let word = |left: f32, baseline: f32| WordPlace { left, right: left + 80.0, baseline, size: 20.0 };
+        let words: Vec<WordPlace> =
+            (1..6_u8).flat_map(|row| [0.0, 100.0, 200.0].map(|left| word(left, 40.0 * f32::from(row)))).collect();
+        let across = |at: f32| Rule { vertical: false, at, from: 0.0, to: 280.0 };
+        let down = |at: f32| Rule { vertical: true, at, from: 0.0, to: 220.0 };
+        let found = between(vec![across(50.0), across(74.0), down(90.0), down(140.0)], &words);
+        assert_eq!(found.iter().map(|rule| rule.at).collect::<Vec<_>>(), [50.0, 90.0]);
+        // In one row of a table, the words of two cells are read as one.
+        let wide = WordPlace { left: 0.0, right: 180.0, baseline: 240.0, size: 20.0 };
+        assert_eq!(between(vec![down(90.0)], &words.into_iter().chain([wide]).collect::<Vec<_>>()).len(), 1);
+    }
+
+    #[test]
+    fn bars_closer_than_letters_are_no_rules() {
+        let mut pixels = vec![255_u8; 200 * 100];
+        // A code of bars, and a double rule.
+        for x in [20, 24, 29, 33, 38, 150, 154] {
+            (10..90).for_each(|y| pixels[y * 200 + x] = 0);
+        }
+        let picture = Picture { width: 200, height: 100, channels: Channels::Grey, pixels, dpi: None };
+        let found = rules(&Ink::of(&picture), 20.0);
+        assert_eq!(found.iter().map(|rule| rule.at).collect::<Vec<_>>(), [150.5, 154.5]);
     }
 }

@@ -3,13 +3,14 @@
 //! The boxes of a recognizer are rough: a line without descenders has a lower box than its neighbour, so that sizes and
 //! baselines would differ from line to line. Both are therefore measured where the picture is dark.
 
+mod bullet;
 mod measure;
 mod size;
 
 use super::glyph::{Glyph, Rule, along, on_page};
-use super::picture_rules;
+use super::picture_rules::{self, WordPlace};
 use crate::recognition::{Ink, ReadPicture};
-use measure::{X_HEIGHT, extent, is_small, measured, middle_zone, trimmed};
+use measure::{Slant, X_HEIGHT, extent, is_small, measured, middle_zone, trimmed};
 pub(super) use size::Sizes;
 use size::usual;
 use socle_core::document::RecognizedPage;
@@ -90,11 +91,20 @@ impl Recognition {
             .collect();
         let mut lines = lines_of(&words, &picture.ink);
         let body = usual(&lines).unwrap_or(height / 60.0);
-        let rules = picture_rules::rules(&picture.ink, body);
+        let mut rules = picture_rules::rules(&picture.ink, body);
+        let mut bare = picture_rules::without(&picture.ink, &rules, body);
         if !rules.is_empty() {
-            lines = lines_of(&words, &picture_rules::without(&picture.ink, &rules, body));
+            // Words in a table are measured without its rules, and only then it is known what runs through them.
+            lines = lines_of(&words, &bare);
+            let count = rules.len();
+            rules = picture_rules::between(rules, &places(&lines));
+            if rules.len() < count {
+                bare = picture_rules::without(&picture.ink, &rules, body);
+                lines = lines_of(&words, &bare);
+            }
         }
         size::settle(&mut lines, body);
+        bullet::add(&mut lines, &bare);
         let (stamps, unsure): (Vec<_>, Vec<_>) = picture
             .stamps
             .iter()
@@ -232,6 +242,16 @@ fn lines_of(words: &[(&Word, UprightWord, i16)], ink: &Ink) -> Vec<TextLine> {
     lines
 }
 
+/// Where the words of upright lines are.
+fn places(lines: &[TextLine]) -> Vec<WordPlace> {
+    let upright = lines.iter().filter(|line| line.angle == 0);
+    let place = |line: &TextLine, word: &Placed| {
+        let (baseline, size) = (line.baseline, line.size);
+        WordPlace { left: word.left, right: word.right, baseline, size }
+    };
+    upright.flat_map(|line| line.words.iter().map(move |word| place(line, word))).collect()
+}
+
 /// The lines of stamps one below the other, each stamp apart from the next.
 fn stamp_lines<'s>(stamps: impl Iterator<Item = &'s Recognized>, size: f32, height: f32) -> Vec<TextLine> {
     let mut lines = Vec::new();
@@ -304,20 +324,21 @@ fn line_of(words: &[(&Word, UprightWord, i16)], ink: &Ink) -> Option<TextLine> {
     let (mut above, mut below) = extent(&text);
     // What is turned is not measured: margins and axes of charts need no exact size.
     let mut ends = None;
+    let slant = if angle == 0 { Slant::of(words, ink) } else { Slant::default() };
     if angle == 0 {
         // Small letters are measured where words have little else.
         let small: Vec<_> = words.iter().filter(|(word, ..)| is_small(&word.text)).copied().collect();
-        ends = if is_small(&text) { middle_zone(&small, ink) } else { None };
+        ends = if is_small(&text) { middle_zone(&small, ink, slant) } else { None };
         // In a short word with many tall letters, as Köln, most ink is not between the ends of the small ones: the whole
         // word tells its size then.
         if let (Some(zone), true) = (ends, text.chars().count() <= SHORT_LINE) {
-            let whole = measured(words, ink).map_or(f32::MAX, |(first, last)| (last - first) / (above + below));
+            let whole = measured(words, ink, slant).map_or(f32::MAX, |(first, last)| (last - first) / (above + below));
             ends = ends.filter(|_| (zone.1 - zone.0) / X_HEIGHT < TALL_ZONE * whole);
         }
         if ends.is_some() {
             (above, below) = (X_HEIGHT, 0.0);
         } else {
-            ends = measured(words, ink);
+            ends = measured(words, ink, slant);
         }
     }
     let (first, last) = ends.unwrap_or_else(|| {
@@ -332,7 +353,9 @@ fn line_of(words: &[(&Word, UprightWord, i16)], ink: &Ink) -> Option<TextLine> {
         if angle == 0 {
             let before = at.checked_sub(1).and_then(|at| words.get(at)).map_or(f32::MIN, |word| word.1.right);
             let after = words.get(at + 1).map_or(f32::MAX, |word| word.1.left);
-            (left, right) = trimmed(ink, (left, right), (before, after), (first.min(last - 4.0), last));
+            let lower = slant.lower(place);
+            let rows = (first.min(last - 4.0) + lower, last + lower);
+            (left, right) = trimmed(ink, (left, right), (before, after), rows);
         }
         placed.push(Placed { text: word.text.clone(), left, right });
     }

@@ -102,6 +102,9 @@ pub(super) fn settle(lines: &mut [TextLine], body: f32) {
     for (next, distance) in below.iter().flatten() {
         is_close_above.get_mut(*next).into_iter().for_each(|above| *above = is_close(*distance));
     }
+    for at in drifting(&lines, &below, body, is_close) {
+        lines.get_mut(at).into_iter().for_each(|line| line.size = body);
+    }
     for ((line, below), is_close_above) in lines.iter_mut().zip(&below).zip(is_close_above) {
         let is_close_below = below.is_some_and(|(_, distance)| is_close(distance));
         let is_larger = !is_same(line.size, body) && line.size > body && line.size < SLIGHTLY_LARGER * body;
@@ -109,6 +112,31 @@ pub(super) fn settle(lines: &mut [TextLine], body: f32) {
             line.size = body;
         }
     }
+}
+
+/// The lines that have another size than the text, and hardly another one than the line of the text next to them: on a photograph,
+/// what is nearer is larger.
+fn drifting(
+    lines: &[&mut TextLine],
+    below: &[Option<(usize, f32)>],
+    body: f32,
+    is_close: impl Fn(f32) -> bool,
+) -> Vec<usize> {
+    let mut is_text: Vec<bool> = lines.iter().map(|line| is_same(line.size, body)).collect();
+    let mut found = Vec::new();
+    let pairs =
+        || below.iter().enumerate().filter_map(|(at, below)| below.map(|(next, distance)| (at, next, distance)));
+    let pairs: Vec<_> = pairs().filter(|(.., distance)| is_close(*distance)).map(|(at, next, _)| (at, next)).collect();
+    let upwards = pairs.iter().rev().map(|(at, next)| (*next, *at));
+    for (from, to) in pairs.iter().copied().chain(upwards) {
+        let is_known = |at: usize| is_text.get(at).is_some_and(|is_text| *is_text);
+        let size = |at: usize| lines.get(at).map_or(0.0, |line| line.size);
+        if is_known(from) && !is_known(to) && is_same(size(from), size(to)) {
+            is_text.get_mut(to).into_iter().for_each(|is_text| *is_text = true);
+            found.push(to);
+        }
+    }
+    found
 }
 
 /// The next line below one, of those that are sorted by their baselines, and its distance.
@@ -162,5 +190,14 @@ mod tests {
         // Much larger ones, and the first of a page.
         let places = [(70.0, 24.0), (100.0, 20.0), (130.0, 20.0), (160.0, 30.0), (190.0, 20.0), (220.0, 20.0)];
         assert_eq!(settled(&places), [24.0, 20.0, 20.0, 30.0, 20.0, 20.0]);
+    }
+
+    #[test]
+    fn lines_that_become_larger_step_by_step_have_one_size() {
+        let places = [(100.0, 16.5), (130.0, 18.2), (160.0, 20.0), (190.0, 21.9), (220.0, 24.1), (250.0, 26.5)];
+        assert_eq!(settled(&places), [20.0; 6]);
+        // One that is larger at once is a heading.
+        let places = [(100.0, 26.0), (130.0, 20.0), (160.0, 20.0), (190.0, 20.0), (220.0, 20.0), (250.0, 20.0)];
+        assert_eq!(settled(&places)[..2], [26.0, 20.0]);
     }
 }
