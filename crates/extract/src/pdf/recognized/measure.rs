@@ -42,9 +42,9 @@ pub(super) fn extent(text: &str) -> (f32, f32) {
 /// ends differ, as a multiple of the height of its small letters.
 const LEAST_LETTERS: usize = 3;
 const LEAST_WORDS: usize = 3;
-const LEAST_RISE: f32 = 0.2;
+const LEAST_RISE: f32 = 0.5;
 /// How far the middle half of the baselines of its words are apart across a slanted line, as a multiple of the same.
-const MOST_APART: f32 = 0.12;
+const MOST_APART: f32 = 0.06;
 /// Most words whose baselines are compared.
 const MOST_WORDS: usize = 40;
 
