@@ -343,7 +343,7 @@ mod tests {
         assert_eq!(unread((0..40).map(at).collect()), 0.0);
         assert!(unread((0..40).filter(|at| at % 5 > 0).map(at).collect()) < 0.5, "what lies between letters is theirs");
         let (half, all) = (unread((0..20).map(at).collect()), unread(Vec::new()));
-        assert!((14.0..22.0).contains(&half) && (32.0..42.0).contains(&all), "{half} {all}");
+        assert!((9.0..14.0).contains(&half) && (20.0..26.0).contains(&all), "{half} {all}");
     }
 
     #[test]

@@ -30,9 +30,10 @@ const LINE_RATIO: f32 = 1.5;
 /// How much longer than high a line is whose angle is exact.
 const LONG_LINE_RATIO: f32 = 5.0;
 
-/// How many pixels of the detection graph the longest line of a page has to descend by: the angle of a few short words is not
-/// known to less.
+/// How many pixels of the detection graph the longest line of a page has to descend by, if it is no longer than so many of them: the
+/// angle of a few short words is not known to less.
 const EXACT: f32 = 2.5;
+const SHORT_LINE: f32 = 400.0;
 
 /// Share of its height along the page that a long line has at most in its own direction where it has one: on a page that did not lie
 /// flat, less than a degree takes half of a line away.
@@ -246,7 +247,7 @@ fn is_sideways(regions: &[Region]) -> bool {
 }
 
 /// The angle of the lines of a page in radians: the median over long lines, each as often as it is long. `pixel` is the side of
-/// what was a pixel for the detection graph: a page whose longest line descends by hardly one is straight.
+/// what was a pixel for the detection graph: a page of short lines that descend by hardly one is straight.
 fn skew(regions: &[Region], pixel: f32) -> f32 {
     let mut angles: Vec<(f32, f32)> = regions
         .iter()
@@ -263,7 +264,8 @@ fn skew(regions: &[Region], pixel: f32) -> f32 {
     });
     let longest = angles.iter().map(|(_, width)| *width).fold(0.0, f32::max);
     let angle = median.map_or(0.0, |(angle, _)| *angle);
-    if angle.abs() * longest < EXACT * pixel { 0.0 } else { angle }
+    let is_exact = longest > SHORT_LINE * pixel || angle.abs() * longest >= EXACT * pixel;
+    if is_exact { angle } else { 0.0 }
 }
 
 /// The rectangle of a line: along the page, unless it is long and runs otherwise.
@@ -324,7 +326,7 @@ mod tests {
         // Words of a contents page, whose ends are a pixel lower.
         let words = [line(0.5, 150.0), line(0.6, 170.0), line(0.6, 160.0)];
         assert_eq!(skew(&words, 1.4), 0.0);
-        assert!((skew(&[line(0.5, 1_000.0)], 1.4).to_degrees() - 0.5).abs() < 0.01);
+        assert!((skew(&[line(0.1, 1_000.0)], 1.4).to_degrees() - 0.1).abs() < 0.01);
         assert!(!is_sideways(&regions));
         assert!((rectangle(&regions[3], skew(&regions, 1.4)).angle.to_degrees() + 30.0).abs() < 0.01);
         assert!((rectangle(&regions[4], skew(&regions, 1.4)).angle.to_degrees() - 2.0).abs() < 0.01);
