@@ -18,6 +18,7 @@ const TAKE_MISSED: &str = include_str!("../../sql/sync/take_missed.sql");
 const ASK_FOR: &str = include_str!("../../sql/sync/ask_for.sql");
 const CLAIM_RESYNC: &str = include_str!("../../sql/sync/claim_resync.sql");
 const QUEUE_CHANGED: &str = include_str!("../../sql/sync/queue_changed.sql");
+const MARK_COMPARED: &str = include_str!("../../sql/sync/mark_compared.sql");
 const QUEUE_ORPHANS: &str = include_str!("../../sql/sync/queue_orphans.sql");
 const ALIVE: &str = include_str!("../../sql/sync/workers_alive.sql");
 const EXPAND_BATCHES: &str = include_str!("../../sql/sync/expand_batches.sql");
@@ -107,6 +108,9 @@ fn take(corpus: &CorpusSpec, documents: i64, long: bool, alive: Vec<i32>) -> Res
             && let Some(xid) = taken.first().get_one::<String>()?
         {
             let limit = gucs::max_document_bytes() as i64;
+            if corpus.replaces.is_some() {
+                client.update(corpus.sql(MARK_COMPARED).as_str(), None, &[])?;
+            }
             client.update(corpus.sql(QUEUE_CHANGED).as_str(), None, &[xid.as_str().into(), limit.into()])?;
             client.update(corpus.sql(QUEUE_ORPHANS).as_str(), None, &[xid.as_str().into()])?;
             return Ok(Claimed::Resynced);

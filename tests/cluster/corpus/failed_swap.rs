@@ -24,9 +24,24 @@ fn with_failed_change() -> (Cluster, Client) {
 
 /// Sets a limit that the longer file is over.
 fn fail_long_files(cluster: &Cluster, client: &mut Client) {
-    client.batch_execute("ALTER SYSTEM SET socle.max_input_bytes = '64kB'").unwrap();
+    limit(cluster, client, "SET socle.max_input_bytes = '64kB'", true);
+}
+
+/// Removes it.
+fn read_long_files(cluster: &Cluster, client: &mut Client) {
+    limit(cluster, client, "RESET socle.max_input_bytes", false);
+}
+
+fn limit(cluster: &Cluster, client: &mut Client, setting: &str, is_low: bool) {
+    client.batch_execute(&format!("ALTER SYSTEM {setting}")).unwrap();
     cluster.reload();
-    eventually("the limit", || (value::<String>(client, "SHOW socle.max_input_bytes") == "64kB").then_some(()));
+    eventually("the limit", || {
+        ((value::<String>(client, "SHOW socle.max_input_bytes") == "64kB") == is_low).then_some(())
+    });
+    // A worker may not have been told yet; the next one has been.
+    let ended =
+        "SELECT count(pg_terminate_backend(pid, 60000)) FROM pg_stat_activity WHERE backend_type = 'socle sync'";
+    value::<i64>(client, ended);
 }
 
 fn state(client: &mut Client) -> (String, String) {
@@ -59,11 +74,7 @@ fn a_corpus_is_not_replaced_by_one_that_lacks_documents_and_says_why() {
     assert!(value::<bool>(&mut client, "SELECT socle.wait_for_corpus('files', '1 minute')"));
     assert_eq!(documents(&mut client), [1, 2, 3]);
     // Tried again, it replaces the corpus with everything.
-    client.batch_execute("ALTER SYSTEM RESET socle.max_input_bytes").unwrap();
-    cluster.reload();
-    eventually("the old limit", || {
-        (value::<String>(&mut client, "SHOW socle.max_input_bytes") != "64kB").then_some(())
-    });
+    read_long_files(&cluster, &mut client);
     assert_eq!(value::<i64>(&mut client, "SELECT socle.retry_failed('files~next')"), 1);
     client.batch_execute("SELECT socle.resume_corpus('files~next')").unwrap();
     // By its own name, which it gives up meanwhile.
@@ -78,15 +89,12 @@ fn nobody_agrees_to_what_has_not_been_shown() {
     let (cluster, mut client) = with_failed_change();
     // What was shown is corrected, and something else fails: the same number of documents.
     client.batch_execute("UPDATE file SET bytes = 'The tide is high.' WHERE id = 2").unwrap();
-    client.batch_execute("ALTER SYSTEM RESET socle.max_input_bytes").unwrap();
-    cluster.reload();
-    eventually("the old limit", || {
-        (value::<String>(&mut client, "SHOW socle.max_input_bytes") != "64kB").then_some(())
-    });
+    read_long_files(&cluster, &mut client);
     client
         .batch_execute("INSERT INTO file VALUES (3, convert_to(repeat('The gate is shut. ', 5000), 'UTF8'))")
         .unwrap();
     assert!(value::<bool>(&mut client, "SELECT socle.wait_for_corpus('files', '1 minute')"));
+    assert_eq!(documents(&mut client), [1, 2, 3]);
     fail_long_files(&cluster, &mut client);
     client.batch_execute("SELECT socle.resume_corpus('files~next')").unwrap();
     let (code, ..) = error_of(&client.batch_execute("CALL socle.sync_corpus('files')").unwrap_err());
