@@ -126,8 +126,8 @@ impl Recognition {
     }
 
     /// The glyphs and rules of the upright page in points from its upper left corner, without words of which most characters are
-    /// at places of the page as it is that are `covered`.
-    pub(super) fn glyphs(&self, sizes: &Sizes, covered: &dyn Fn(f32, f32) -> bool) -> (Vec<Glyph>, Vec<Rule>) {
+    /// `covered`: at places of the page as it is, in a size.
+    pub(super) fn glyphs(&self, sizes: &Sizes, covered: &dyn Fn((f32, f32), f32) -> bool) -> (Vec<Glyph>, Vec<Rule>) {
         let scale = self.scale(sizes);
         let mut glyphs = Vec::new();
         for line in &self.lines {
@@ -138,8 +138,7 @@ impl Recognition {
                 let x = |at: f32| (word.left + (word.right - word.left) * at / count as f32) * scale;
                 let is_covered = |at: &usize| {
                     let place = on_page((x(*at as f32 + 0.5), y - 0.3 * size), line.angle);
-                    let (x, y) = self.before(place, scale);
-                    covered(x, y)
+                    covered(self.before(place, scale), size)
                 };
                 let hidden = (0..count).filter(is_covered).count();
                 if line.angle != STAMP_ANGLE && hidden * 2 > count {

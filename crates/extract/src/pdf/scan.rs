@@ -36,6 +36,8 @@ const LONGEST_STROKE: f32 = 2.5;
 const SURE_PERMILLE: u16 = 700;
 /// Characters of words by which texts are compared.
 const LONG_WORD: usize = 4;
+/// By how much the size of a character that is recognised may differ from that of the page: boxes of what is slanted are rough.
+const SAME_SIZE: f32 = 2.0;
 /// Height in points of the strips in which glyphs are sought.
 const STRIP: f32 = 8.0;
 
@@ -157,7 +159,7 @@ fn take(found: &mut Found, need: Need, recognition: &Recognition, sizes: &Sizes)
         replaced = existing.extract_if(.., |glyph| glyph.hidden).collect();
     }
     let covers = Coverage::of(if stays { &existing } else { &[] });
-    let (mut glyphs, rules) = recognition.glyphs(sizes, &|x, y| covers.has(x, y));
+    let (mut glyphs, rules) = recognition.glyphs(sizes, &|place, size| covers.has(place, size));
     glyphs.truncate(MAX_GLYPHS);
     let is_taken = !glyphs.is_empty()
         && match need {
@@ -211,23 +213,26 @@ fn replaces_hidden(need: Need, existing: &[Glyph], recognition: &Recognition) ->
     need == Need::HiddenText || (need == Need::Scan && is_another())
 }
 
-/// Where a page has text.
-struct Coverage(HashMap<i32, Vec<(f32, f32)>>);
+/// Where a page has text, and of which size, strip by strip.
+struct Coverage(HashMap<i32, Vec<(f32, f32, f32)>>);
 
 impl Coverage {
     fn of(glyphs: &[Glyph]) -> Self {
-        let mut strips: HashMap<i32, Vec<(f32, f32)>> = HashMap::new();
+        let mut strips: HashMap<i32, Vec<(f32, f32, f32)>> = HashMap::new();
         for glyph in glyphs.iter().filter(|glyph| !glyph.c.is_whitespace()) {
             let ((x0, x1), (y0, y1)) = glyph.extent();
             let rows = (y0 / STRIP) as i32..=(y1 / STRIP) as i32;
             for strip in rows.take(64) {
-                strips.entry(strip).or_default().push((x0, x1));
+                strips.entry(strip).or_default().push((x0, x1, glyph.size));
             }
         }
         Self(strips)
     }
 
-    fn has(&self, x: f32, y: f32) -> bool {
-        self.0.get(&((y / STRIP) as i32)).is_some_and(|strip| strip.iter().any(|(x0, x1)| x > *x0 && x < *x1))
+    /// Whether a character of this size is there. Under the large letters of a watermark, there is other text.
+    fn has(&self, (x, y): (f32, f32), size: f32) -> bool {
+        let is_like = |other: f32| other < SAME_SIZE * size && size < SAME_SIZE * other;
+        let strip = self.0.get(&((y / STRIP) as i32));
+        strip.is_some_and(|strip| strip.iter().any(|(x0, x1, other)| x > *x0 && x < *x1 && is_like(*other)))
     }
 }

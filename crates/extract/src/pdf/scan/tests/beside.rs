@@ -44,6 +44,17 @@ fn a_scan_that_was_turned_keeps_what_is_printed_on_top() {
 }
 
 #[test]
+fn the_large_letters_of_a_watermark_hide_nothing_of_the_scan() {
+    let (pictures, words) = scanned(&file("handbook.pdf"), 1);
+    let expected = words_of(&extract(&file("handbook.pdf"), None, None, LIMITS).unwrap(), 1).len();
+    for matrix in ["1 0 0 1 40 600", "0.7 0.7 -0.7 0.7 120 200"] {
+        let mark = format!("BT /F 90 Tf {matrix} Tm (DRAFT) Tj ET");
+        let read = recognized(&of_pictures(&pictures, &mark), OcrMode::Auto, words.clone());
+        assert!(read.markdown.contains("DRAFT") && words_of(&read, 1).len() > expected, "{matrix}: {}", read.markdown);
+    }
+}
+
+#[test]
 fn a_hidden_text_that_is_not_that_of_the_scan_hides_nothing_of_it() {
     let (pictures, words) = scanned(&file("handbook.pdf"), 1);
     let plain = recognized(&of_pictures(&pictures, ""), OcrMode::Auto, words.clone());
