@@ -6,12 +6,18 @@ use socle_core::document::{Ocr, OcrMode};
 use socle_core::model::{ModelKind, ModelSpec};
 use socle_core::{Error, Kind, Result};
 
-/// The model of `socle.ocr_model`, which reads pictures; `None` when the setting is empty.
+/// The model of `socle.ocr_model`, which reads the pictures of a corpus that names none; `None` when the setting is empty.
 ///
 /// # Errors
-/// Those of [`find`]; `WrongModelKind`.
+/// `NotPermitted` where the role may not use it; those of [`find`]; `WrongModelKind`.
 pub fn ocr_model() -> Result<Option<ModelSpec>> {
-    gucs::ocr_model().as_deref().map(ocr_model_named).transpose()
+    let Some(name) = gucs::ocr_model() else { return Ok(None) };
+    let (model, is_public) = registered(&name)?;
+    let model = require(model, ModelKind::Ocr)?;
+    match refusal(&name, is_public, "socle.ocr_model names it, to recognize the pictures of the corpus.")? {
+        Some(refusal) => Err(refusal),
+        None => Ok(Some(model)),
+    }
 }
 
 /// The model of a name, which reads pictures.
@@ -54,7 +60,7 @@ pub fn session_ocr(mode: Option<OcrMode>) -> Result<Option<Ocr>> {
         Some(name) => {
             let (model, is_public) = registered(&name)?;
             let model = require(model, ModelKind::Ocr)?;
-            let refusal = if is_public { None } else { refusal(&name)? };
+            let refusal = refusal(&name, is_public, "A picture of the document is to be recognized by it.")?;
             Ok(Some(Ocr { mode: mode.unwrap_or_default(), model, refusal }))
         }
         None if mode == Some(OcrMode::Always) => Err(no_ocr_model()),
@@ -62,13 +68,16 @@ pub fn session_ocr(mode: Option<OcrMode>) -> Result<Option<Ocr>> {
     }
 }
 
-/// The error for a picture that the role may not have recognised by a model; `None` if it may.
-fn refusal(model: &str) -> Result<Option<Error>> {
+/// The error for a model that the role may not use, with the reason why it would be used; `None` if it may.
+fn refusal(model: &str, is_public: bool, reason: &str) -> Result<Option<Error>> {
+    if is_public {
+        return Ok(None);
+    }
     match require_use(model) {
-        Err(error) if error.kind == Kind::NotPermitted => Ok(Some(error.hint(
-            "A picture of the document is to be recognized by it. Pass ocr => 'off' to leave pictures out, or ask whoever \
-             registers models to grant its use with socle.grant_model().",
-        ))),
+        Err(error) if error.kind == Kind::NotPermitted => Ok(Some(error.hint(format!(
+            "{reason} Pass ocr => 'off' to leave pictures out, or ask whoever registers models to grant its use with \
+             socle.grant_model()."
+        )))),
         other => other.map(|()| None),
     }
 }

@@ -1,7 +1,11 @@
 //! Throw-away clusters: copied from a template, run by an unprivileged user, removed with the test.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod process;
+
 use postgres::{Client, Config, NoTls};
+pub use process::{is_running, limit_memory, signal};
+use process::{parent, processes};
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::chown;
@@ -272,13 +276,19 @@ impl Cluster {
         run(self.pg_ctl().arg(format!("--mode={mode}")).arg("stop"));
     }
 
+    /// Kills the postmaster, and waits until no process that it has left holds the shared memory: before that Postgres
+    /// refuses to start again.
     pub fn kill_postmaster(&self) {
         let pid = self.postmaster_pid().cast_signed();
+        // `LOCK_FILE_LINE_SHMEM_KEY` of miscadmin.h: key and identifier.
+        let file = fs::read_to_string(self.data().join("postmaster.pid")).unwrap();
+        let shared_memory = file.lines().nth(6).unwrap().split_whitespace().nth(1).unwrap().parse().unwrap();
         // SAFETY: plain system calls on a child of this process, by adoption.
         unsafe {
             libc::kill(pid, libc::SIGKILL);
             assert_eq!(libc::waitpid(pid, std::ptr::null_mut(), 0), pid);
         }
+        eventually("its shared memory is let go", || process::nobody_holds(shared_memory).then_some(()));
     }
 
     pub fn reload(&self) {
@@ -384,34 +394,6 @@ impl Drop for Cluster {
 #[allow(clippy::print_stderr, reason = "the end of the server log explains a failed test")]
 fn eprintln_all<'a>(lines: impl Iterator<Item = &'a str>) {
     lines.for_each(|line| eprintln!("{line}"));
-}
-
-fn processes() -> impl Iterator<Item = u32> {
-    fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-}
-
-fn parent(pid: u32) -> Option<u32> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name in parentheses may contain anything.
-    stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
-}
-
-pub fn is_running(pid: u32) -> bool {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit_once(')').is_some_and(|(_, rest)| !rest.trim_start().starts_with('Z'))
-}
-
-pub fn signal(pid: u32, signal: i32) {
-    // SAFETY: plain system call on a process of the test.
-    unsafe { libc::kill(pid.cast_signed(), signal) };
-}
-
-/// Limits the address space of a process of the server to what it has now and `more` bytes.
-pub fn limit_memory(pid: u32, more: u64) {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let size = status.lines().find_map(|line| line.strip_prefix("VmSize:")).unwrap();
-    let kilobytes: u64 = size.trim().trim_end_matches(" kB").parse().unwrap();
-    run(command("prlimit").args(["--pid", &pid.to_string(), &format!("--as={}", kilobytes * 1024 + more)]));
 }
 
 /// Tries again until there is a result, for [`PATIENCE`] at most.

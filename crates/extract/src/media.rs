@@ -10,6 +10,7 @@ mod tests;
 
 use crate::encoding::{decode, is_text, is_unicode};
 use crate::picture::Format;
+use crate::rtf::is_rtf;
 pub(crate) use envelope::{PKCS_7, SEQUENCE, envelope_from_base64, is_envelope};
 pub(crate) use sniff::{cells, delimiter, is_mbox_separator, root};
 use socle_core::{Error, Kind, Result};
@@ -87,6 +88,9 @@ impl Media {
             [0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1, ..] => return container::compound(bytes),
             _ => {}
         }
+        if is_rtf(bytes) {
+            return Ok(Self::Rtf);
+        }
         if is_envelope(bytes) {
             return Ok(Self::Signed);
         }
@@ -117,6 +121,7 @@ impl Media {
 
     fn of_plain_text(text: &str, hint: Option<Self>, is_whole: bool) -> Self {
         let start = text.trim_start_matches(['\u{feff}', ' ', '\t', '\r', '\n']);
+        // In two bytes a character, which is refused: better than its control words as text.
         if start.starts_with("{\\rtf") {
             return Self::Rtf;
         }

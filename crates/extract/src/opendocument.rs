@@ -36,11 +36,7 @@ pub fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
     if pages > 0 {
         writer.metadata().page_count = Some(pages);
     }
-    let load = &mut |name: &str, writer: &mut Writer| match of_data_url(name) {
-        Some(picture) => Ok(Some(picture)),
-        None => file.part(name.trim_start_matches("./"), writer),
-    };
-    write_referenced(begin..writer.length(), writer, load).map(drop)
+    file.write_pictures(begin, writer)
 }
 
 /// A document: an archive of parts, or flat XML.
@@ -71,6 +67,15 @@ impl<'a> File<'a> {
 
     fn part(&mut self, name: &str, writer: &mut Writer) -> Result<Option<Vec<u8>>> {
         self.archive.as_mut().map_or(Ok(None), |archive| archive.read(name, writer.limits()))
+    }
+
+    /// Writes the text of the pictures that were noted since the text had the length `begin`.
+    fn write_pictures(&mut self, begin: usize, writer: &mut Writer) -> Result<()> {
+        let load = &mut |name: &str, writer: &mut Writer| match of_data_url(name) {
+            Some(picture) => Ok(Some(picture)),
+            None => self.part(name.trim_start_matches("./"), writer),
+        };
+        write_referenced(begin..writer.length(), writer, load).map(drop)
     }
 
     /// The charts that the content refers to, by name. In flat XML, charts are inline.

@@ -2,7 +2,7 @@
 
 use super::value;
 use postgres::Client;
-use socle_tests::{Cluster, eventually};
+use socle_tests::{Cluster, error_of, eventually};
 
 const PNG: &[u8] = include_bytes!("files/harbour.png");
 const TIFF: &[u8] = include_bytes!("files/harbour.tif");
@@ -116,6 +116,19 @@ fn a_role_needs_the_right_to_use_the_model_for_pictures_alone() {
         }
     }
     client.query_one("SELECT socle.extract_text($1, ocr => 'off')", &[&html.as_bytes()]).unwrap();
+    let own = "RESET ROLE; GRANT CREATE ON SCHEMA public TO clerk; SET ROLE clerk; CREATE TABLE note (id int PRIMARY KEY, bytes bytea)";
+    client.batch_execute(own).unwrap();
+    let create = |ocr: &str| {
+        format!("SELECT socle.create_corpus('notes', source => 'note', document => 'bytes', model => 'minilm'{ocr})")
+    };
+    for ocr in ["", ", ocr => 'auto'"] {
+        let (state, _, _, hint) = error_of(&client.batch_execute(&create(ocr)).unwrap_err());
+        assert!(
+            state == "42501" && hint.contains("socle.ocr_model names it") && hint.contains("ocr => 'off'"),
+            "{hint}"
+        );
+    }
+    client.batch_execute(&create(", ocr => 'off'")).unwrap();
     client.batch_execute("RESET ROLE; SELECT socle.grant_model('ocr', 'clerk'); SET ROLE clerk").unwrap();
     client.query_one("SELECT socle.extract_text($1)", &[&PNG]).unwrap();
 }

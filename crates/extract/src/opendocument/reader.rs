@@ -43,6 +43,14 @@ struct Item {
     open: Option<ParagraphKind>,
 }
 
+/// The bytes of a picture in flat XML, as a reference to it.
+///
+/// # Errors
+/// [`DamagedDocument`](socle_core::Kind::DamagedDocument) if it is not XML.
+pub fn inline_picture(xml: &mut Xml<'_>) -> Result<String> {
+    Ok(format!("data:image/;base64,{}", xml.text()?))
+}
+
 /// Contents of chart parts by name.
 pub type Charts = HashMap<String, String>;
 
@@ -134,7 +142,7 @@ impl<'w> Reader<'w> {
         let style = || element.get("style-name").unwrap_or_default();
         match element.name().full() {
             "office:binary-data" if self.flow.writer().ocr().is_on() => {
-                self.picture(format!("data:image/;base64,{}", xml.text()?))?;
+                self.picture(inline_picture(xml)?)?;
             }
             name if is_left_out(name) || is_hidden(element) => xml.skip()?,
             "text:p" | "text:h" if self.styles.is_hidden("paragraph", &style()) => xml.skip()?,
@@ -232,9 +240,7 @@ impl<'w> Reader<'w> {
             Some("title") => self.push(Context::Title(false), None),
             _ => self.push(Context::Apart, None),
         }
-        // A frame has a style of one family, and its text may have another one.
-        let crops = element.all("style-name").into_iter().map(|style| self.styles.crop(&style));
-        self.crops.push(crops.into_iter().find(|crop| *crop != Crop::Nothing).unwrap_or_default());
+        self.crops.push(self.styles.crop(element));
         Ok(())
     }
 

@@ -2,9 +2,12 @@
 //! from the value, because their text is localised.
 
 use super::File;
-use super::reader::Charts;
+use super::left_out::is_hidden;
+use super::reader::{Charts, inline_picture};
+use super::style::Styles;
 use crate::Writer;
 use crate::block_builder::too_many_copies;
+use crate::picture::Crop;
 use crate::sheet::{Grid, SheetDrawings};
 use crate::xml::{Element, Token, Xml, decoded};
 use socle_core::Result;
@@ -28,7 +31,11 @@ pub fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
     let mut file = File::open(bytes, writer)?;
     let content = std::mem::take(&mut file.content);
     let content = decoded(&content);
-    let mut charts = file.charts(&content, writer)?;
+    let mut shapes = Shapes { charts: file.charts(&content, writer)?, ..Shapes::default() };
+    if writer.ocr().is_on() && content.contains("draw:image") {
+        shapes.reads_pictures = true;
+        shapes.styles.read(&content)?;
+    }
     let mut xml = Xml::new(&content);
     let mut sheets = 0;
     while let Some(token) = xml.next()? {
@@ -37,8 +44,10 @@ pub fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
             "office:automatic-styles" | "office:font-face-decls" | "office:scripts" => xml.skip()?,
             "table:table" => {
                 sheets += 1;
+                let begin = writer.length();
                 let grid = Grid::new(sheets, &element.get("name").unwrap_or_default(), writer);
-                sheet(&mut xml, grid, &mut charts)?;
+                sheet(&mut xml, grid, &mut shapes)?;
+                file.write_pictures(begin, writer)?;
             }
             _ => {}
         }
@@ -47,7 +56,7 @@ pub fn read(bytes: &[u8], writer: &mut Writer) -> Result<()> {
     Ok(())
 }
 
-fn sheet(xml: &mut Xml<'_>, mut grid: Grid<'_>, charts: &mut Charts) -> Result<()> {
+fn sheet(xml: &mut Xml<'_>, mut grid: Grid<'_>, shapes: &mut Shapes) -> Result<()> {
     let mut row = 0u32;
     let mut row_copies = 1;
     let mut column = 0u32;
@@ -61,7 +70,8 @@ fn sheet(xml: &mut Xml<'_>, mut grid: Grid<'_>, charts: &mut Charts) -> Result<(
             Token::Start(element) => match element.name().full() {
                 // Comments, and tables in a cell, which spreadsheets do not display.
                 "office:annotation" | "office:forms" | "table:table" | "table:named-expressions" => xml.skip()?,
-                name if name.starts_with("draw:") => drawing(xml, &element, charts, &mut drawn)?,
+                name if name.starts_with("draw:") && is_hidden(&element) => xml.skip()?,
+                name if name.starts_with("draw:") => shapes.read(xml, &element, &mut drawn)?,
                 "table:table-row" => {
                     row_copies = copies(&element, "number-rows-repeated");
                     column = 0;
@@ -118,48 +128,69 @@ fn write_row(grid: &mut Grid<'_>, row: u32, row_copies: u32, cells: &[(u32, u32,
     Ok(())
 }
 
-/// Reads a drawing: texts of boxes and titles of charts, whose data is in the cells.
-fn drawing(xml: &mut Xml<'_>, first: &Element<'_>, charts: &mut Charts, drawn: &mut SheetDrawings) -> Result<()> {
-    let chart = |element: &Element<'_>, charts: &mut Charts| -> Option<String> {
-        charts.remove(&element.get("href").filter(|_| element.name().full() == "draw:object")?)
-    };
-    let (mut text, mut depth, mut paragraphs) = (String::new(), 1_usize, 0_usize);
-    drawn.has_picture |= first.name().full() == "draw:image";
-    let mut shown = chart(first, charts);
-    while depth > 0
-        && let Some(token) = xml.next()?
-    {
-        match token {
-            Token::Start(element) => match element.name().full() {
-                // Inline charts, pictures, and their descriptions.
-                "table:table" | "office:binary-data" | "svg:title" | "svg:desc" | "chart:legend" | "office:meta" => {
-                    xml.skip()?
-                }
-                name => {
-                    drawn.has_picture |= name == "draw:image";
-                    shown = chart(&element, charts).or(shown);
-                    if name == "text:p" && !text.is_empty() {
-                        text.push('\n');
+/// What the shapes of all sheets refer to.
+#[derive(Default)]
+struct Shapes {
+    charts: Charts,
+    styles: Styles,
+    /// Whether pictures are recognised.
+    reads_pictures: bool,
+}
+
+impl Shapes {
+    /// Reads a shape: texts of boxes, pictures, and titles of charts, whose data is in the cells.
+    fn read(&mut self, xml: &mut Xml<'_>, first: &Element<'_>, drawn: &mut SheetDrawings) -> Result<()> {
+        let (mut text, mut depth, mut paragraphs) = (String::new(), 1_usize, 0_usize);
+        let (mut crop, mut shown) = (Crop::Nothing, None);
+        self.begin(first, &mut crop, &mut shown, drawn);
+        while depth > 0
+            && let Some(token) = xml.next()?
+        {
+            match token {
+                Token::Start(element) => match element.name().full() {
+                    "office:binary-data" if self.reads_pictures => drawn.pictures.push((inline_picture(xml)?, crop)),
+                    // Inline charts, and descriptions of pictures.
+                    "table:table" | "office:binary-data" | "svg:title" | "svg:desc" | "chart:legend"
+                    | "office:meta" => xml.skip()?,
+                    _ if is_hidden(&element) => xml.skip()?,
+                    name => {
+                        self.begin(&element, &mut crop, &mut shown, drawn);
+                        if name == "text:p" && !text.is_empty() {
+                            text.push('\n');
+                        }
+                        if matches!(name, "text:s" | "text:tab" | "text:line-break") {
+                            text.push(' ');
+                        }
+                        paragraphs += usize::from(name == "text:p");
+                        depth += 1;
                     }
-                    if matches!(name, "text:s" | "text:tab" | "text:line-break") {
-                        text.push(' ');
-                    }
-                    paragraphs += usize::from(name == "text:p");
-                    depth += 1;
+                },
+                Token::End(name) => {
+                    paragraphs -= usize::from(name.full() == "text:p" && paragraphs > 0);
+                    depth -= 1;
                 }
-            },
-            Token::End(name) => {
-                paragraphs -= usize::from(name.full() == "text:p" && paragraphs > 0);
-                depth -= 1;
+                Token::Text(more) if paragraphs > 0 => text.push_str(&more),
+                Token::Text(_) => {}
             }
-            Token::Text(more) if paragraphs > 0 => text.push_str(&more),
-            Token::Text(_) => {}
         }
+        drawn.texts.push(text);
+        shown.map_or(Ok(()), |chart| titles(&chart, drawn))
     }
-    drawn.texts.push(text);
-    match shown {
-        Some(chart) => titles(&chart, drawn),
-        None => Ok(()),
+
+    /// Begins a frame, a picture or a chart.
+    fn begin(&mut self, element: &Element<'_>, crop: &mut Crop, chart: &mut Option<String>, drawn: &mut SheetDrawings) {
+        match element.name().full() {
+            "draw:frame" => *crop = self.styles.crop(element),
+            "draw:image" => {
+                drawn.has_picture = true;
+                drawn.pictures.extend(element.get("href").filter(|_| self.reads_pictures).map(|name| (name, *crop)));
+            }
+            "draw:object" => {
+                let of_name = |name: String| self.charts.remove(&name);
+                *chart = element.get("href").and_then(of_name).or(chart.take());
+            }
+            _ => {}
+        }
     }
 }
 

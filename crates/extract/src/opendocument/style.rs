@@ -96,10 +96,12 @@ impl Styles {
         self.chain(family, id).find_map(|style| style.is_hidden).unwrap_or_default()
     }
 
-    /// What a style of a frame cuts off the picture in it.
-    pub(crate) fn crop(&self, id: &str) -> Crop {
-        let of = |family: &str| self.chain(family, id).find_map(|style| style.crop);
-        of("graphic").or_else(|| of("presentation")).unwrap_or_default()
+    /// What a frame cuts off the picture in it. It has a style of one family, and its text may have another one.
+    pub(crate) fn crop(&self, frame: &Element<'_>) -> Crop {
+        let of = |family: &str, id: &str| self.chain(family, id).find_map(|style| style.crop);
+        let crops =
+            frame.all("style-name").into_iter().filter_map(|id| of("graphic", &id).or_else(|| of("presentation", &id)));
+        crops.into_iter().find(|crop| *crop != Crop::Nothing).unwrap_or_default()
     }
 
     /// Whether a paragraph style is for code.

@@ -75,12 +75,13 @@ pub(super) fn is_drawing(bytes: &[u8]) -> bool {
         || text.starts_with(b"%")
         || matches!(
             bytes,
-            // EMF, WMF with its head and without, EPS with a preview, gzip, UTF-16, PICT.
+            // EMF, WMF with its head and without, EPS with a preview, gzip, StarView, UTF-16, PICT.
             [1, 0, 0, 0, ..]
                 | [0xd7, 0xcd, 0xc6, 0x9a, ..]
                 | [1 | 2, 0, 9, 0, ..]
                 | [0xc5, 0xd0, 0xd3, 0xc6, ..]
                 | [0x1f, 0x8b, ..]
+                | [b'V', b'C', b'L', b'M', b'T', b'F', ..]
                 | [0xff, 0xfe, b'<', ..]
                 | [0xfe, 0xff, _, b'<', ..]
                 | [0, 0, 0, 0, ..]

@@ -1,12 +1,15 @@
 //! Tracks the state of an RTF document and writes its paragraphs.
 
 mod paragraph;
+mod picture;
+mod word;
 
 use super::encoding::CodePage;
-use super::header::{Header, language};
+use super::header::Header;
 use super::token::Token;
 use crate::Writer;
 use crate::block_builder::BlockBuilder;
+use picture::{PictureData, Shape};
 use socle_core::Result;
 
 /// Maximum number of cells of a row, as in Word.
@@ -27,8 +30,12 @@ enum Target {
     InfoPart(&'static str),
     /// The label of a list item.
     Label,
-    /// A drawing, of which only the text is read.
+    /// A drawing, of which the text and the pictures are read.
     Drawing,
+    /// A property of a drawing.
+    Property,
+    /// The bytes of a picture.
+    Picture,
 }
 
 /// The state of a group, which is restored at its end.
@@ -96,8 +103,11 @@ pub struct Reader<'w> {
     outer_edges: Vec<i32>,
     outside: Vec<Suspended>,
     label: String,
-    /// Text of the current header entry.
+    /// Text of the current header entry or property.
     text: String,
+    picture: PictureData,
+    /// The open drawings, innermost last.
+    shapes: Vec<Shape>,
     bytes: Vec<u8>,
     /// A pending high surrogate.
     surrogate: Option<u16>,
@@ -132,6 +142,8 @@ impl<'w> Reader<'w> {
             outside: Vec::new(),
             label: String::new(),
             text: String::new(),
+            picture: PictureData::default(),
+            shapes: Vec::new(),
             bytes: Vec::new(),
             surrogate: None,
             skip: 0,
@@ -162,6 +174,14 @@ impl<'w> Reader<'w> {
         match self.state.target {
             Target::Styles if !self.state.is_first => self.head.end_style(&std::mem::take(&mut self.text)),
             Target::InfoPart(name) if self.state.is_first => self.head.end_info(name, &std::mem::take(&mut self.text)),
+            Target::Property if self.state.is_first => {
+                let text = std::mem::take(&mut self.text);
+                if let Some(shape) = self.shapes.last_mut() {
+                    shape.property(&text);
+                }
+            }
+            Target::Picture if self.state.is_first => self.end_picture()?,
+            Target::Drawing if self.state.is_first => self.end_shape()?,
             _ => {}
         }
         if self.outside.last().is_some_and(|outside| outside.depth == self.around.len()) {
@@ -207,7 +227,8 @@ impl<'w> Reader<'w> {
                     _ => {}
                 }
             }
-            Token::Open | Token::Close => {}
+            Token::Binary(bytes) if self.state.target == Target::Picture => self.picture.binary(bytes),
+            Token::Binary(_) | Token::Open | Token::Close => {}
         }
         Ok(())
     }
@@ -237,6 +258,10 @@ impl<'w> Reader<'w> {
             return Ok(());
         }
         let bytes = std::mem::take(&mut self.bytes);
+        if self.state.target == Target::Picture {
+            self.picture.hexadecimal(&bytes);
+            return Ok(());
+        }
         let page = self.state.font.unwrap_or(self.head.code_page);
         self.write(&page.decode(&bytes))
     }
@@ -267,8 +292,8 @@ impl<'w> Reader<'w> {
                 self.flow.text(text);
             }
             Target::Label => self.label.push_str(text),
-            Target::Styles | Target::InfoPart(_) => self.text.push_str(text),
-            Target::Body | Target::Nowhere | Target::Fonts | Target::Info | Target::Drawing => {}
+            Target::Styles | Target::InfoPart(_) | Target::Property => self.text.push_str(text),
+            Target::Body | Target::Nowhere | Target::Fonts | Target::Info | Target::Drawing | Target::Picture => {}
         }
         Ok(())
     }
@@ -309,7 +334,9 @@ impl<'w> Reader<'w> {
                 self.character_word(word, number);
                 return self.text_word(word);
             }
-            Target::Info | Target::Nowhere | Target::Drawing => {}
+            Target::Property if word == "sv" => self.text.push('\n'),
+            Target::Picture => self.picture.word(word, number.unwrap_or(0)),
+            Target::Info | Target::Nowhere | Target::Drawing | Target::Property => {}
         }
         Ok(())
     }
@@ -341,20 +368,28 @@ impl<'w> Reader<'w> {
                 self.begin_note_or_box(false)?;
                 Target::Body
             }
-            "shp" | "do" if in_body => Target::Drawing,
+            "shp" | "do" if in_body || self.state.target == Target::Drawing => {
+                self.shapes.push(Shape::default());
+                Target::Drawing
+            }
+            "sp" if self.state.target == Target::Drawing => Target::Property,
+            "pict" if (in_body || self.state.target == Target::Property) && self.reads_picture() => {
+                self.picture = PictureData::of_shape(!in_body);
+                Target::Picture
+            }
             // Known control words after `\*` without effect.
             "nesttableprops" => {
                 self.outer_edges = std::mem::take(&mut self.edges);
-                self.state.target
+                return Ok(true);
             }
-            "shpinst" | "moMath" | "moMathPara" => self.state.target,
+            "shpinst" | "shpgrp" | "shppict" | "moMath" | "moMathPara" => return Ok(true),
             "upr" => {
                 self.twice = self.state.target;
                 Target::Nowhere
             }
             "colortbl" | "listtable" | "listoverridetable" | "rsidtbl" | "revtbl" | "filetbl" | "xmlnstbl" | "pict"
-            | "objdata" | "nonesttables" | "shprslt" | "fldinst" | "header" | "headerl" | "headerr" | "headerf"
-            | "footer" | "footerl" | "footerr" | "footerf" | "ftnsep" | "ftnsepc" | "ftncn" | "aftnsep"
+            | "nonshppict" | "objdata" | "nonesttables" | "shprslt" | "fldinst" | "header" | "headerl" | "headerr"
+            | "headerf" | "footer" | "footerl" | "footerr" | "footerf" | "ftnsep" | "ftnsepc" | "ftncn" | "aftnsep"
             | "aftnsepc" | "aftncn" | "annotation" | "atnid" | "atnauthor" | "xe" | "tc" | "rxe" | "txe"
             | "formfield" | "datafield" | "sp" | "bkmkstart" | "bkmkend" => Target::Nowhere,
             _ => return Ok(false),
@@ -362,72 +397,5 @@ impl<'w> Reader<'w> {
         self.state.target = target;
         self.state.is_first = true;
         Ok(true)
-    }
-
-    fn character_word(&mut self, word: &str, number: Option<i32>) {
-        let is_on = number != Some(0);
-        let number = number.unwrap_or(0);
-        let state = &mut self.state;
-        match word {
-            "plain" => (state.is_hidden, state.is_deleted, state.font) = (false, false, None),
-            "v" => state.is_hidden = is_on,
-            "deleted" => state.is_deleted = is_on,
-            "f" => state.font = self.head.fonts.get(&number).copied(),
-            "uc" => state.fallback = usize::try_from(number).unwrap_or(0).min(16),
-            "ansicpg" => self.head.code_page = CodePage::numbered(number).unwrap_or(self.head.code_page),
-            "mac" => self.head.code_page = CodePage::numbered(10000).unwrap_or(self.head.code_page),
-            "pc" => self.head.code_page = CodePage::numbered(437).unwrap_or(self.head.code_page),
-            "pca" => self.head.code_page = CodePage::numbered(850).unwrap_or(self.head.code_page),
-            "deflang" => self.head.metadata.language = language(number).map(str::to_string),
-            _ => {}
-        }
-    }
-
-    fn paragraph_word(&mut self, word: &str, number: Option<i32>) {
-        let number = number.unwrap_or(0);
-        let size = usize::try_from(number).unwrap_or(0);
-        let paragraph = &mut self.paragraph;
-        match word {
-            "pard" => *paragraph = Paragraph::default(),
-            "s" => paragraph.style = number,
-            "outlinelevel" => paragraph.outline = u8::try_from(number).ok(),
-            "intbl" => paragraph.tables = paragraph.tables.max(1),
-            "itap" => paragraph.tables = size.min(MAX_TABLES),
-            "ilvl" => paragraph.level = size,
-            "trowd" => {
-                let edges = std::mem::take(&mut self.edges);
-                if let Some(table) = self.tables.last_mut().filter(|table| table.has_row && !table.has_cell) {
-                    table.is_defined = true;
-                    table.last_edges = edges;
-                }
-            }
-            "cellx" if self.edges.len() < MAX_CELLS => self.edges.push(number),
-            _ => {}
-        }
-    }
-
-    fn text_word(&mut self, word: &str) -> Result<()> {
-        match word {
-            "par" | "sect" => self.end_paragraph(),
-            "line" | "page" | "column" => self.write("\n"),
-            "tab" => self.write("\t"),
-            "cell" => self.end_cell(1),
-            "nestcell" => self.end_cell(self.paragraph.tables.max(2)),
-            "row" => self.end_row(1),
-            "nestrow" => {
-                self.end_row(self.paragraph.tables.max(2))?;
-                self.edges = std::mem::take(&mut self.outer_edges);
-                Ok(())
-            }
-            "emdash" => self.write("—"),
-            "endash" => self.write("–"),
-            "lquote" => self.write("‘"),
-            "rquote" => self.write("’"),
-            "ldblquote" => self.write("“"),
-            "rdblquote" => self.write("”"),
-            "bullet" => self.write("•"),
-            "emspace" | "enspace" | "qmspace" => self.write(" "),
-            _ => Ok(()),
-        }
     }
 }

@@ -13,6 +13,8 @@ pub enum Token<'a> {
     Symbol(u8),
     /// A byte of text, literal or in hexadecimal.
     Byte(u8),
+    /// Bytes that are no RTF (`\bin`).
+    Binary(&'a [u8]),
 }
 
 /// Iterator over tokens.
@@ -57,7 +59,11 @@ impl<'a> Tokens<'a> {
             self.at += 1;
         }
         if name == "bin" {
-            self.at = self.at.saturating_add(number.and_then(|length: i32| usize::try_from(length).ok()).unwrap_or(0));
+            let length = number.and_then(|length: i32| usize::try_from(length).ok()).unwrap_or(0);
+            let rest = self.bytes.get(self.at..).unwrap_or_default();
+            let (binary, _) = rest.split_at_checked(length).unwrap_or((rest, &[]));
+            self.at += binary.len();
+            return Some(Token::Binary(binary));
         }
         Some(Token::Word(name, number))
     }
@@ -96,7 +102,7 @@ mod tests {
             Token::Byte(b'x'),
             Token::Byte(0xe9),
             Token::Symbol(b'~'),
-            Token::Word("bin", Some(3)),
+            Token::Binary(b"}}}"),
             Token::Symbol(b'\''),
             Token::Byte(b'z'),
         ];

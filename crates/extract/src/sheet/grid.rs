@@ -39,8 +39,8 @@ pub struct SheetDrawings {
     pub texts: Vec<String>,
     /// Whether there are pictures.
     pub has_picture: bool,
-    /// Those that can be recognised: the names of their parts, and what is cut off them.
-    pub(super) pictures: Vec<(String, Crop)>,
+    /// Those that can be recognised: what refers to them, and what is cut off them.
+    pub(crate) pictures: Vec<(String, Crop)>,
 }
 
 impl<'w> Grid<'w> {

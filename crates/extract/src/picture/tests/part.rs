@@ -4,12 +4,16 @@ use super::{LIMITS, Measure, picture};
 use crate::archive::tests::packed;
 use crate::{Ocr, extract_with_ocr};
 use image::ImageFormat;
-use socle_core::document::OcrMode;
+use socle_core::document::{Document, OcrMode};
 
 /// The text of a document, which has the sizes of the pictures as they are recognised.
 fn read(bytes: &[u8]) -> String {
+    read_as("a.odt", bytes).markdown
+}
+
+fn read_as(name: &str, bytes: &[u8]) -> Document {
     let ocr = Ocr::new(OcrMode::Auto, Box::new(Measure::default()));
-    extract_with_ocr(bytes, None, Some("a.odt"), LIMITS, ocr).unwrap().markdown
+    extract_with_ocr(bytes, None, Some(name), LIMITS, ocr).unwrap()
 }
 
 fn relations(folder: &str) -> String {
@@ -186,4 +190,90 @@ fn pictures_on_the_sheets_of_a_workbook_are_read_as_they_are_shown() {
     let hidden = "<sp><nvSpPr><cNvPr hidden='1'/></nvSpPr><txBody><p><r><t>secret</t></r></p></txBody></sp>";
     let shapes = [pic("hidden='1'", ""), pic("", ""), hidden.into()].concat();
     assert_eq!(read(&book(cells, &shapes)), "# One\n\ncell\n\n800x400");
+}
+
+#[test]
+fn pictures_on_the_sheets_of_open_document_are_read_as_they_are_shown() {
+    let open_sheet = |bytes: &[u8]| read_as("a.ods", bytes).markdown;
+    let frame = |more: &str, image: &str| format!("<draw:frame {more}>{image}</draw:frame>");
+    let image = "<draw:image xlink:href='Pictures/a.png'/>";
+    let content = |root: &str, cell: &str, shapes: &str| {
+        let style = "<style:style style:name='f' style:family='graphic'><style:graphic-properties fo:clip='rect(0in, 0in, 144pt, 0in)'/></style:style>";
+        format!(
+            "<{root}><office:automatic-styles>{style}</office:automatic-styles><office:body><office:spreadsheet>\
+             <table:table table:name='Bare'><table:table-row/></table:table>\
+             <table:table table:name='One'><table:shapes>{shapes}</table:shapes><table:table-row><table:table-cell>\
+             {cell}</table:table-cell></table:table-row></table:table>\
+             </office:spreadsheet></office:body></{root}>"
+        )
+    };
+    let png = picture(800, 400, ImageFormat::Png);
+    let book = |cell: &str, shapes: &str| {
+        packed(&[
+            ("mimetype", b"application/vnd.oasis.opendocument.spreadsheet"),
+            ("META-INF/manifest.xml", b"<manifest:manifest/>"),
+            ("content.xml", content("office:document-content", cell, shapes).as_bytes()),
+            ("Pictures/a.png", &png),
+            ("ObjectReplacements/Chart", &[b"VCLMTF".as_slice(), &[9; 100]].concat()),
+        ])
+    };
+    assert_eq!(open_sheet(&book("", &frame("", image))), "800x400");
+    let clipped = frame("draw:style-name='f'", image);
+    assert_eq!(open_sheet(&book(&format!("<text:p>cell</text:p>{clipped}"), "")), "# One\n\ncell\n\n800x208");
+    let group = format!("<draw:g><draw:g draw:display='none'>{}</draw:g>{clipped}</draw:g>", frame("", image));
+    let hidden = frame("drawooo:display='none'", image);
+    assert_eq!(open_sheet(&book("<text:p>cell</text:p>", &[hidden, group].concat())), "# One\n\ncell\n\n800x208");
+    // A chart has a picture of itself for programs that cannot draw it.
+    let replacement = frame("", "<draw:image xlink:href='./ObjectReplacements/Chart'/>");
+    let extracted = read_as("a.ods", &book("<text:p>cell</text:p>", &replacement));
+    assert_eq!((extracted.markdown.as_str(), extracted.metadata.unread_pictures), ("# One\n\ncell", None));
+    // Flat XML has the bytes within.
+    let kind = "xmlns:office='urn:oasis:names:tc:opendocument:xmlns:office:1.0' office:mimetype='application/vnd.oasis.opendocument.spreadsheet'";
+    let bytes = format!("<office:binary-data>{}</office:binary-data>", crate::base64::encode(&png));
+    let flat =
+        content("office:document", "", &frame("draw:style-name='f'", &format!("<draw:image>{bytes}</draw:image>")));
+    assert_eq!(
+        open_sheet(flat.replacen("<office:document", &format!("<office:document {kind}"), 1).as_bytes()),
+        "800x208"
+    );
+}
+
+#[test]
+fn pictures_of_rtf_are_read_as_they_are_shown() {
+    let rtf = |bytes: &[u8]| read_as("a.rtf", bytes).markdown;
+    let png = picture(800, 400, ImageFormat::Png);
+    let digits: String = png.iter().map(|byte| format!("{byte:02x}")).collect();
+    let (first, second) = digits.split_at(101);
+    let pict = |words: &str| {
+        format!(
+            "{{\\pict\\pngblip\\picw800\\pich400\\picwgoal12000\\pichgoal6000{words}{{\\*\\blipuid 0badcafe}} {first}\r\n{second}}}"
+        )
+    };
+    let document = |body: &str| rtf(format!("{{\\rtf1\\ansi before\\par {body}\\par after}}").as_bytes());
+    let around = |text: &str| format!("before\n\n{text}\n\nafter");
+    let twice = format!("{{\\*\\shppict{}}}{{\\nonshppict{{\\pict\\wmetafile8 0100090000}}}}", pict(""));
+    assert_eq!(document(&twice), around("800x400"));
+    assert_eq!(document(&pict("\\piccropl3000\\piccropt-10\\piccropb3000")), around("600x200"));
+    for hidden in [format!("{{\\v {}}}", pict("")), format!("{{\\deleted {}}}", pict(""))] {
+        assert_eq!(document(&hidden), "before\n\nafter");
+    }
+    // As bytes, which contain braces and backslashes.
+    let mut bytes = b"{\\rtf1 words\\par {\\pict\\pngblip\\bin".to_vec();
+    bytes.extend(format!("{} ", png.len()).bytes().chain(png.iter().copied()).chain(*b"}\\par}"));
+    assert_eq!(rtf(&bytes), "words\n\n800x400");
+    // A property of a shape, which may be hidden, and one that is beside it.
+    let property = |name: &str, value: &str| format!("{{\\sp{{\\sn {name}}}{{\\sv {value}}}}}");
+    let shape = |more: &str| {
+        let pib = property("pib", &pict(""));
+        format!("{{\\shp{{\\*\\shpinst\\shpleft0{}{pib}{more}}}{{\\shprslt{{\\*\\do}}}}}}", property("shapeType", "75"))
+    };
+    assert_eq!(document(&shape("")), around("800x400"));
+    assert_eq!(document(&shape(&property("cropFromBottom", "32768"))), around("800x200"));
+    assert_eq!(document(&shape(&property("fHidden", "1"))), "before\n\nafter");
+    let boxed = "{\\shp{\\*\\shpinst{\\shptxt boxed\\par}}}";
+    assert_eq!(document(&[&shape(&property("fHidden", "1")), boxed].concat()), around("boxed"));
+    // What is cut short is no picture; what it is is counted.
+    let damaged = format!("{{\\rtf1 words\\par {{\\pict\\pngblip {}}}}}", &digits[..300]);
+    let read = read_as("a.rtf", damaged.as_bytes());
+    assert_eq!((read.markdown.as_str(), read.metadata.unread_pictures), ("words", Some(1)));
 }
