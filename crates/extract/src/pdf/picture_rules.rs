@@ -17,6 +17,10 @@ const MOST_BESIDE: usize = 3;
 const SAME_PLACE: f32 = 0.05;
 /// Share of a rule that lies in the small letters of words, from which it is none.
 const MOST_COVERED: f32 = 0.3;
+/// Share of its length that is dark, from which a rule is none of letters one below the other: there is white between lines.
+const SOLID: f32 = 0.93;
+/// Share of the length of what is none that lies in lines with a letter at that place.
+const LEAST_LETTERED: f32 = 0.9;
 /// Most rules of a page; a picture with more is a drawing or a photograph.
 const MAX_RULES: usize = 600;
 /// Most runs that are looked at, which bounds the time on noise.
@@ -55,6 +59,26 @@ pub(super) struct WordPlace {
     pub(super) right: f32,
     pub(super) baseline: f32,
     pub(super) size: f32,
+}
+
+/// The rules without those that are strokes of letters one below the other, as of three "j" at the beginning of a word.
+pub(super) fn without_letters(mut rules: Vec<Rule>, ink: &Ink, words: &[WordPlace]) -> Vec<Rule> {
+    rules.retain(|rule| {
+        let (from, to) = (rule.from as usize, rule.to as usize);
+        let length = (to - from) as f32;
+        let x = rule.at as usize;
+        let dark = (from..to).filter(|y| (x.saturating_sub(1)..=x + 1).any(|x| ink.at(x, *y))).count();
+        if !rule.vertical || dark as f32 >= SOLID * length {
+            return true;
+        }
+        let has_letter = |word: &&WordPlace| (word.left - 1.0..word.right + 1.0).contains(&rule.at);
+        // A letter is as high as the size at most, with what is below the line.
+        let zone = |word: &WordPlace| {
+            (rule.to.min(word.baseline + 0.3 * word.size) - rule.from.max(word.baseline - 0.9 * word.size)).max(0.0)
+        };
+        words.iter().filter(has_letter).map(zone).sum::<f32>() < LEAST_LETTERED * length
+    });
+    rules
 }
 
 /// The rules that run between words. What runs through them is the edge of a shadow, or of the sheet on a photograph.
@@ -240,6 +264,28 @@ mod tests {
         // In one row of a table, the words of two cells are read as one.
         let wide = WordPlace { left: 0.0, right: 180.0, baseline: 240.0, size: 20.0 };
         assert_eq!(between(vec![down(90.0)], &words.into_iter().chain([wide]).collect::<Vec<_>>()).len(), 1);
+    }
+
+    #[test]
+    fn letters_one_below_the_other_are_no_rule() {
+        let mut pixels = vec![255_u8; 200 * 120];
+        let mut fill = |x: usize, rows: std::ops::Range<usize>| rows.for_each(|y| pixels[y * 200 + x] = 0);
+        // A "j" in each of three lines; a rule that touches words; a dotted one between them.
+        for line in [10, 32, 54] {
+            fill(50, line..line + 2);
+            fill(50, line + 4..line + 19);
+        }
+        fill(100, 10..73);
+        (10..73).step_by(3).for_each(|y| fill(150, y..y + 2));
+        let picture = Picture { width: 200, height: 120, channels: Channels::Grey, pixels, dpi: None };
+        let ink = Ink::of(&picture);
+        let found = rules(&ink, 18.0);
+        assert_eq!(found.iter().map(|rule| rule.at).collect::<Vec<_>>(), [50.5, 100.5, 150.5]);
+        let word = |left: f32, baseline: f32| WordPlace { left, right: left + 30.0, baseline, size: 18.0 };
+        let words: Vec<WordPlace> =
+            [25.0, 47.0, 69.0].into_iter().flat_map(|y| [word(50.0, y), word(100.0, y)]).collect();
+        let kept = without_letters(found, &ink, &words);
+        assert_eq!(kept.iter().map(|rule| rule.at).collect::<Vec<_>>(), [100.5, 150.5]);
     }
 
     #[test]

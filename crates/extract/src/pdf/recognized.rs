@@ -91,7 +91,8 @@ impl Recognition {
             .collect();
         let mut lines = lines_of(&words, &picture.ink);
         let body = usual(&lines).unwrap_or(height / 60.0);
-        let mut rules = picture_rules::rules(&picture.ink, body);
+        let rules = picture_rules::rules(&picture.ink, body);
+        let mut rules = picture_rules::without_letters(rules, &picture.ink, &places(&lines));
         let mut bare = picture_rules::without(&picture.ink, &rules, body);
         if !rules.is_empty() {
             // Words in a table are measured without its rules, and only then it is known what runs through them.
