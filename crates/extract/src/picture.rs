@@ -4,6 +4,7 @@
 mod crop;
 mod decode;
 mod format;
+pub(crate) mod jpeg;
 mod netpbm;
 mod orientation;
 mod size;
@@ -27,6 +28,8 @@ use std::ops::Range;
 const MAX_PICTURES: usize = 500;
 /// Characters for each picture of a page, slide or document without pages below which the pictures hold the text.
 const LITTLE_TEXT: usize = 100;
+/// The same for pictures as large as the scan of a page: the text may be a letter to them.
+const MORE_TEXT: usize = 1000;
 
 /// Reads a file of one or more pictures and writes it as Markdown.
 ///
@@ -78,6 +81,8 @@ pub(crate) struct PictureReference {
     pub(crate) crop: Crop,
     /// The length of the text before it.
     pub(crate) at: usize,
+    /// The heading of its page, if that has none because it has no other text.
+    pub(crate) title: Option<String>,
 }
 
 /// Returns the bytes of a reference to a picture, if there are any.
@@ -103,35 +108,33 @@ pub(crate) fn write_referenced(
             return Ok(written);
         };
         let text = writer.text_on(page, &within);
-        if !writer.ocr().is_always() && text >= LITTLE_TEXT * pictures.len() {
+        let only_pages = !writer.ocr().is_always() && text >= LITTLE_TEXT * pictures.len();
+        if only_pages && text >= MORE_TEXT * pictures.len() {
             continue;
         }
-        for PictureReference { reference, crop, at, .. } in pictures {
+        let mut title = pictures.iter().find_map(|picture| picture.title.as_deref());
+        for picture in pictures {
+            let PictureReference { reference, crop, at, .. } = picture;
             if seen.contains(&(reference.as_str(), *crop)) {
                 continue;
             }
             if seen.len() == MAX_PICTURES {
-                writer.unread_picture();
+                if !only_pages {
+                    writer.unread_picture();
+                }
                 continue;
             }
             seen.insert((reference.as_str(), *crop));
-            let Some(bytes) = load(reference, writer)? else { continue };
-            let picture = match Format::of(&bytes) {
-                None if format::is_drawing(&bytes) => continue,
-                None | Some(Format::Tiff) => None,
-                Some(format) => decode::part(&bytes, format, *crop).ok(),
-            };
-            let Some(shown) = picture else {
-                writer.unread_picture();
-                continue;
-            };
-            drop(bytes);
-            let Some(picture) = shown.filter(|shown| writer.ocr().is_large_enough(shown.width, shown.height)) else {
-                continue;
-            };
-            let pictures = one(picture, writer)?;
+            let Some(shown) = shown(picture, only_pages, writer, load)? else { continue };
+            let pictures = one(shown, writer)?;
             if pictures.iter().any(Recognition::is_unreadable) {
                 writer.unread_picture();
+            }
+            if pictures.iter().any(Recognition::has_words)
+                && let Some(title) = title.take()
+            {
+                let text = writer.page_title(page, title)?;
+                moved.push(MovedText { at: *at, page, text });
             }
             let text = writer.picture_text(page, (*at, end), |writer| write_pictures(&pictures, writer))?;
             if !text.is_empty() {
@@ -143,6 +146,39 @@ pub(crate) fn write_referenced(
     }
     writer.move_texts(within.start, end, &moved);
     Ok(written)
+}
+
+/// What is shown of a picture that is to be recognised; `None` of one that is not, or of which nothing can be read, which is
+/// counted.
+fn shown(
+    PictureReference { reference, crop, .. }: &PictureReference,
+    only_pages: bool,
+    writer: &mut Writer,
+    load: &mut dyn FnMut(&str, &mut Writer) -> Result<Option<Vec<u8>>>,
+) -> Result<Option<Picture>> {
+    let Some(bytes) = load(reference, writer)? else { return Ok(None) };
+    let format = Format::of(&bytes);
+    if format.is_none() && format::is_drawing(&bytes) {
+        return Ok(None);
+    }
+    if only_pages && !format.and_then(|format| decode::size(&bytes, format)).is_some_and(is_page) {
+        return Ok(None);
+    }
+    let picture = match format {
+        None | Some(Format::Tiff) => None,
+        Some(format) => decode::part(&bytes, format, *crop).ok(),
+    };
+    if picture.is_none() {
+        writer.unread_picture();
+    }
+    Ok(picture.flatten().filter(|shown| writer.ocr().is_large_enough(shown.width, shown.height)))
+}
+
+/// Whether a picture of this size may be the scan of a page: upright, as high as paper is, with at least 90 dots an inch of A4.
+fn is_page((width, height): (u32, u32)) -> bool {
+    const LEAST_SIDE: u32 = 750;
+    let ratio = f64::from(height) / f64::from(width.max(1));
+    width >= LEAST_SIDE && (1.2..1.75).contains(&ratio)
 }
 
 /// A picture that a document contains as Base64 (`data:image/png;base64,…`).

@@ -15,6 +15,7 @@ mod picture;
 mod pixels;
 mod recognized;
 mod regions;
+mod repeated;
 mod shape;
 mod tensor;
 

@@ -102,6 +102,14 @@ impl Line {
         Self { place, pixels: piece, width, given, inked, tall }
     }
 
+    /// The pixels of a place alone, at the full width that belongs to its height.
+    pub fn alone(pixels: &Pixels<'_>, place: &Place) -> Tensor {
+        let ratio = place.length() / place.height().max(1.0);
+        let width = ((ratio * HEIGHT as f32).round() as usize).clamp(1, MAX_WIDTH);
+        let piece = pixels.line(place, (HEIGHT, width));
+        if width < MIN_WIDTH { widened(&piece, width) } else { piece }
+    }
+
     /// The middle of the line, of four times the height, as the direction graph takes it.
     pub fn middle(&self) -> Tensor {
         const PIECE: usize = 4 * HEIGHT;

@@ -7,6 +7,7 @@ use crate::picture::Picture;
 use crate::pixels::{Pixels, Tones};
 use crate::recognized::{Recognized, Word};
 use crate::regions::{Region, regions};
+use crate::repeated::complete;
 use crate::shape::{Place, Point, Rectangle, turned, turned_back};
 use crate::tensor::Graphs;
 use socle_core::Result;
@@ -137,7 +138,10 @@ impl Page {
         let mut all = ReadLine::default();
         for mut line in Line::cut_out(&self.pixels(), place) {
             let output = graphs.recognize(line.take_pixels())?;
-            let read = line.read(&characters.read(&output)?);
+            let mut read = line.read(&characters.read(&output)?);
+            for word in &mut read.words {
+                complete(word, &self.pixels(), graphs, characters)?;
+            }
             all.words.extend(read.words);
             all.unread += read.unread;
         }

@@ -70,6 +70,8 @@ pub struct Reader<'w> {
     charts: Charts,
     /// What is cut off the pictures in the open frames, innermost last.
     crops: Vec<Crop>,
+    /// Whether a chart was read in the open frame, of which a picture follows for other programs.
+    has_chart: bool,
     /// Whether the last character was white space, so that more of it collapses.
     is_space: bool,
 }
@@ -87,6 +89,7 @@ impl<'w> Reader<'w> {
             copies: Vec::new(),
             charts,
             crops: Vec::new(),
+            has_chart: false,
             is_space: true,
         }
     }
@@ -173,6 +176,7 @@ impl<'w> Reader<'w> {
             "draw:text-box" if !matches!(self.context(), Some(Context::Title(_))) => {
                 self.push(Context::Apart, None);
             }
+            "draw:image" if self.has_chart => self.flow.writer().picture(),
             "draw:image" => {
                 // In flat XML, its bytes follow, which are read only where pictures are recognised.
                 match element.get("href") {
@@ -182,6 +186,7 @@ impl<'w> Reader<'w> {
             }
             "draw:object" => {
                 let chart = element.get("href").and_then(|name| self.charts.remove(&name));
+                self.has_chart = chart.is_some();
                 chart.map_or(Ok(()), |chart| self.chart(&chart))?;
             }
             "draw:page" => {
@@ -241,6 +246,7 @@ impl<'w> Reader<'w> {
             _ => self.push(Context::Apart, None),
         }
         self.crops.push(self.styles.crop(element));
+        self.has_chart = false;
         Ok(())
     }
 

@@ -183,7 +183,9 @@ impl Shapes {
             "draw:frame" => *crop = self.styles.crop(element),
             "draw:image" => {
                 drawn.has_picture = true;
-                drawn.pictures.extend(element.get("href").filter(|_| self.reads_pictures).map(|name| (name, *crop)));
+                // After a chart comes a picture of it.
+                let is_read = self.reads_pictures && chart.is_none();
+                drawn.pictures.extend(element.get("href").filter(|_| is_read).map(|name| (name, *crop)));
             }
             "draw:object" => {
                 let of_name = |name: String| self.charts.remove(&name);

@@ -4,7 +4,6 @@
 mod ccitt;
 mod data;
 mod jbig2;
-mod jpeg;
 mod jpeg_2000;
 #[cfg(test)]
 mod tests;

@@ -211,6 +211,11 @@ impl Recognition {
         self.lines.iter().flat_map(|line| &line.words).map(|word| word.text.as_str())
     }
 
+    /// Whether anything was read.
+    pub(crate) fn has_words(&self) -> bool {
+        !self.lines.is_empty()
+    }
+
     /// Whether it has text of which nothing could be read.
     pub(crate) fn is_unreadable(&self) -> bool {
         self.page.characters == 0 && self.unread > SPECKS

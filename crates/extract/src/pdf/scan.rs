@@ -210,7 +210,28 @@ fn replaces_hidden(need: Need, existing: &[Glyph], recognition: &Recognition) ->
         let words: Vec<&str> = recognition.words().filter(|word| word.chars().count() >= LONG_WORD).collect();
         words.iter().filter(|word| hidden.contains(**word)).count() * 2 < words.len()
     };
-    need == Need::HiddenText || (need == Need::Scan && is_another())
+    (need == Need::HiddenText || (need == Need::Scan && is_another()))
+        && !has_other_letters(&hidden, recognition.words())
+}
+
+/// Whether a text is written with letters that are not in what was recognised, because the model has none of them: those of
+/// another script, or with other accents. Letters of English do not count.
+fn has_other_letters<'w>(text: &str, recognised: impl Iterator<Item = &'w str>) -> bool {
+    /// Share of the letters of a text that are not those of English, from which it is so written.
+    const LEAST_SHARE: usize = 20;
+    let letters = text.chars().filter(|c| c.is_alphabetic());
+    let is_special = |c: &char| c.is_alphabetic() && !c.is_ascii();
+    let mut special: HashMap<char, usize> = HashMap::new();
+    letters.clone().filter(is_special).for_each(|c| *special.entry(c).or_default() += 1);
+    let count: usize = special.values().sum();
+    let mut found = 0;
+    for c in recognised.flat_map(str::chars).filter(is_special) {
+        if let Some(left) = special.get_mut(&c).filter(|left| **left > 0) {
+            *left -= 1;
+            found += 1;
+        }
+    }
+    count * LEAST_SHARE >= letters.count().max(1) && found * 2 < count
 }
 
 /// Where a page has text, and of which size, strip by strip.

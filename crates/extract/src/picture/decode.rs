@@ -1,5 +1,6 @@
 //! Decodes a picture to pixels. The size is checked before memory is allocated for it.
 
+use super::jpeg::is_whole;
 use super::tiff::of_cmyk;
 use super::{Crop, Format, orientation, size};
 use hayro_jpeg2000::{DecodeSettings, DecoderContext, Image};
@@ -37,6 +38,12 @@ pub(super) fn part(bytes: &[u8], format: Format, crop: Crop) -> Result<Option<Pi
     Ok(crop.shown(picture, bytes, format).map(|shown| orientation::upright(shown, orientation)))
 }
 
+/// Width and height as the file states them.
+pub(super) fn size(bytes: &[u8], format: Format) -> Option<(u32, u32)> {
+    let of_jpeg = || JpegDecoder::new(Cursor::new(bytes)).ok().map(|decoder| decoder.dimensions());
+    size::stated(bytes, format).or_else(|| if format == Format::Jpeg { of_jpeg() } else { None })
+}
+
 fn stored(bytes: &[u8], format: Format) -> Result<Stored> {
     // Some decoders call a size that they cannot take damage.
     if let Some((width, height)) = size::stated(bytes, format) {
@@ -57,9 +64,13 @@ fn stored(bytes: &[u8], format: Format) -> Result<Stored> {
     }
 }
 
-/// Decodes a JPEG. Where its data are damaged, the decoder mostly fills the rest with grey, and says nothing: such a picture
-/// is refused. One that is read to its end is not, whatever else is wrong with it, as much software writes such files.
+/// Decodes a JPEG. Where data are missing or damaged, the decoder mostly fills the rest with grey or with what came last, and
+/// says nothing: such a picture is refused. One that is read to its end is not, whatever else is wrong with it, as much
+/// software writes such files.
 fn jpeg(bytes: &[u8]) -> Result<Stored> {
+    if !is_whole(bytes, None) {
+        return Err(damaged(Format::Jpeg.name(), &"Rows of it are missing, or it has more data than rows."));
+    }
     let (picture, orientation) = decoded(JpegDecoder::new(Cursor::new(bytes)), Format::Jpeg)?;
     if is_filled_up(&picture) {
         let options = DecoderOptions::default().set_strict_mode(true);

@@ -176,7 +176,9 @@ impl<'w> Reader<'w> {
             Target::InfoPart(name) if self.state.is_first => self.head.end_info(name, &std::mem::take(&mut self.text)),
             Target::Property if self.state.is_first => {
                 let text = std::mem::take(&mut self.text);
-                if let Some(shape) = self.shapes.last_mut() {
+                if self.around.last().is_some_and(|around| around.target == Target::Picture) {
+                    self.picture.property(&text);
+                } else if let Some(shape) = self.shapes.last_mut() {
                     shape.property(&text);
                 }
             }
@@ -372,7 +374,7 @@ impl<'w> Reader<'w> {
                 self.shapes.push(Shape::default());
                 Target::Drawing
             }
-            "sp" if self.state.target == Target::Drawing => Target::Property,
+            "sp" if matches!(self.state.target, Target::Drawing | Target::Picture) => Target::Property,
             "pict" if (in_body || self.state.target == Target::Property) && self.reads_picture() => {
                 self.picture = PictureData::of_shape(!in_body);
                 Target::Picture
@@ -382,7 +384,7 @@ impl<'w> Reader<'w> {
                 self.outer_edges = std::mem::take(&mut self.edges);
                 return Ok(true);
             }
-            "shpinst" | "shpgrp" | "shppict" | "moMath" | "moMathPara" => return Ok(true),
+            "shpinst" | "shpgrp" | "shppict" | "picprop" | "moMath" | "moMathPara" => return Ok(true),
             "upr" => {
                 self.twice = self.state.target;
                 Target::Nowhere

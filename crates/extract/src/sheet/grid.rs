@@ -103,7 +103,8 @@ impl<'w> Grid<'w> {
             }
             self.writer.picture();
         }
-        pictures.iter().for_each(|(part, crop)| self.writer.part_of_picture_at(part, *crop));
+        let title = self.name.as_deref();
+        pictures.iter().for_each(|(part, crop)| self.writer.picture_under(title, part, *crop));
         Ok(())
     }
 

@@ -57,13 +57,19 @@ impl Writer {
 
     /// As [`Self::picture_at`], for a picture of which something is cut off.
     pub(crate) fn part_of_picture_at(&mut self, reference: &str, crop: Crop) {
+        self.picture_under(None, reference, crop);
+    }
+
+    /// As [`Self::part_of_picture_at`], on a page whose heading is written with the first text in its pictures.
+    pub(crate) fn picture_under(&mut self, title: Option<&str>, reference: &str, crop: Crop) {
         /// Most bytes that are noted: a reference may be a picture.
         const MAX_BYTES: usize = 64 << 20;
         self.picture();
         if self.ocr.is_on() && self.picture_bytes + reference.len() < MAX_BYTES {
             self.picture_bytes += reference.len();
-            let at = self.length();
-            self.pictures.push(PictureReference { page: self.page, reference: reference.to_string(), crop, at });
+            let (page, at) = (self.page, self.length());
+            let title = title.map(str::to_string);
+            self.pictures.push(PictureReference { page, reference: reference.to_string(), crop, at, title });
         }
     }
 
@@ -119,6 +125,21 @@ impl Writer {
         let result = write(self);
         (self.page, self.shift, self.outer_page, self.permille, self.is_flat) = outer;
         self.in_list = false;
+        result.map(|()| start..self.length())
+    }
+
+    /// Writes the heading of a page behind the text so far; see [`Self::picture_text`]. Returns where it stands.
+    ///
+    /// # Errors
+    /// As [`Self::heading`].
+    pub(crate) fn page_title(&mut self, page: Option<u32>, title: &str) -> Result<Range<usize>> {
+        let outer = self.page;
+        if self.shift == 0 {
+            self.page = page;
+        }
+        let start = self.length();
+        let result = self.heading(1, title);
+        self.page = outer;
         result.map(|()| start..self.length())
     }
 
@@ -202,18 +223,29 @@ impl Writer {
                 );
         }
         if self.ocr.is_used() {
-            return Error::new(Kind::NotSupported, "document has no text: nothing was recognized in its pictures");
+            return Error::new(Kind::NotSupported, "document has no text: nothing was recognized in its pictures")
+                .hint(
+                    "If they have writing: the column missing_letters of socle.model says which letters the model cannot \
+                     write.",
+                );
         }
         if self.ocr.is_on() {
+            let (small, hint) = if self.ocr.is_always() {
+                ("", "Save the document as PDF.")
+            } else {
+                (
+                    ", and unless ocr is always those of less than 150 by 400 pixels",
+                    "Pass ocr => 'always', or save the document as PDF.",
+                )
+            };
             return Error::new(
                 Kind::NotSupported,
                 "document has no text, and none of its pictures is one that is recognized",
             )
-            .detail(
-                "Not recognized are drawings, pictures in notes, in RTF and in spreadsheets other than XLSX, and \
-                     unless ocr is always those of less than 150 by 400 pixels.",
-            )
-            .hint("Save the document as PDF, or pass ocr => 'always'.");
+            .detail(format!(
+                "Not recognized are drawings, pictures in headers, footers and notes, in XLS and in XLSB{small}."
+            ))
+            .hint(hint);
         }
         Error::new(Kind::NotSupported, "document has no text: its pages are images").hint(HINT)
     }

@@ -1,6 +1,7 @@
 //! The data of a picture: through which filters they go, and whether there are enough of them.
 
-use super::{Condition, LEAST_PIXELS, MAX_BYTES, ccitt, components, is_loss, jbig2, jpeg, jpeg_2000};
+use super::{Condition, LEAST_PIXELS, MAX_BYTES, ccitt, components, is_loss, jbig2, jpeg_2000};
+use crate::picture::jpeg;
 use flate2::{Decompress, FlushDecompress, Status};
 use hayro_syntax::Filter;
 use hayro_syntax::object::{Dict, Name, Object, Stream};
@@ -95,7 +96,7 @@ pub(super) fn condition(stream: &Stream<'_>, layout: &Layout) -> Condition {
     let parameters = parameters(dict, before.len());
     match last {
         Filter::FlateDecode => flate(&bytes, layout, &parameters),
-        Filter::DctDecode => of(jpeg::is_whole(&bytes, layout)),
+        Filter::DctDecode => of(jpeg::is_whole(&bytes, Some((layout.width, layout.height)))),
         Filter::JpxDecode => jpeg_2000::condition(&bytes),
         Filter::Jbig2Decode => jbig2::condition(&bytes, &parameters),
         Filter::CcittFaxDecode => ccitt::condition(&bytes, layout, &parameters),

@@ -1,6 +1,7 @@
 //! Pictures that are whole, cut short, or something else than their dictionaries say.
 
 use super::*;
+use crate::picture::jpeg;
 use image::codecs::jpeg::JpegEncoder;
 use image::{DynamicImage, GrayImage};
 use std::io::Write as _;
@@ -156,8 +157,7 @@ fn a_jpeg_that_becomes_finer_is_whole_when_it_has_become_so() {
     let part = |marker: u8, bytes: &[u8]| [&[0xff, marker, 0, bytes.len() as u8 + 2], bytes].concat();
     let scan = |from: u8, to: u8, bits: u8| [part(0xda, &[1, 1, 0, from, to, bits]), vec![0x55; 20]].concat();
     let frame = part(0xc2, &[8, 0, 200, 1, 44, 1, 1, 0x11, 0]);
-    let layout = Layout { width: 300, height: 200, ..Layout::of_mask(&Dict::empty()) };
-    let is_whole = |scans: &[Vec<u8>]| jpeg::is_whole(&[&[0xff, 0xd8], &frame[..], &scans.concat()].concat(), &layout);
+    let is_whole = |scans: &[Vec<u8>]| jpeg::is_whole(&[&[0xff, 0xd8], &frame[..], &scans.concat()].concat(), None);
     assert!(is_whole(&[scan(0, 0, 1), scan(1, 63, 2), scan(0, 0, 0x10), scan(1, 63, 0x21), scan(1, 63, 0x10)]));
     assert!(!is_whole(&[scan(0, 0, 1), scan(1, 63, 2), scan(0, 0, 0x10), scan(1, 63, 0x21)]));
     assert!(!is_whole(&[scan(0, 0, 0), scan(1, 5, 0)]));

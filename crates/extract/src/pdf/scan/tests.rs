@@ -259,6 +259,16 @@ fn an_invisible_text_stays_if_it_is_good_and_is_replaced_if_it_is_not() {
 }
 
 #[test]
+fn a_hidden_text_in_letters_that_the_model_lacks_stays() {
+    let stays = |hidden: &str, read: &str| super::has_other_letters(hidden, read.split(' '));
+    assert!(stays("Договор аренды причала номер пять", "Aorobop apeнды npuчaлa Homep nять"));
+    assert!(stays("Hợp đồng thuê cầu cảng số ba", "Hop dong thuê cau cang so ba"));
+    assert!(!stays("Договор аренды причала", "Договор аренды причала"));
+    assert!(!stays("Le quai a été loué à l’année", "Le quai a été loué à l'année"));
+    assert!(!stays("The quay was let in May, à la carte", "The quay was let in May, a la carte"));
+}
+
+#[test]
 fn a_stamp_on_a_scan_does_not_hide_its_text() {
     let (pictures, words) = scanned(&file("handbook.pdf"), 1);
     let expected = words_of(&extract(&file("handbook.pdf"), None, None, LIMITS).unwrap(), 1).len();

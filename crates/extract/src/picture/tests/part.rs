@@ -185,7 +185,7 @@ fn pictures_on_the_sheets_of_a_workbook_are_read_as_they_are_shown() {
     };
     let pic =
         |properties: &str, part: &str| format!("<pic><nvPicPr><cNvPr {properties}/></nvPicPr>{}</pic>", fill(part));
-    assert_eq!(read(&book("", &pic("", "<srcRect b='50000'/>"))), "800x200");
+    assert_eq!(read(&book("", &pic("", "<srcRect b='50000'/>"))), "# One\n\n800x200");
     let cells = "<row r='1'><c r='A1' t='inlineStr'><is><t>cell</t></is></c></row>";
     let hidden = "<sp><nvSpPr><cNvPr hidden='1'/></nvSpPr><txBody><p><r><t>secret</t></r></p></txBody></sp>";
     let shapes = [pic("hidden='1'", ""), pic("", ""), hidden.into()].concat();
@@ -208,22 +208,26 @@ fn pictures_on_the_sheets_of_open_document_are_read_as_they_are_shown() {
         )
     };
     let png = picture(800, 400, ImageFormat::Png);
+    let chart = b"<office:chart><chart:title><text:p>Tide</text:p></chart:title></office:chart>";
     let book = |cell: &str, shapes: &str| {
         packed(&[
             ("mimetype", b"application/vnd.oasis.opendocument.spreadsheet"),
             ("META-INF/manifest.xml", b"<manifest:manifest/>"),
             ("content.xml", content("office:document-content", cell, shapes).as_bytes()),
             ("Pictures/a.png", &png),
+            ("Chart/content.xml", chart),
             ("ObjectReplacements/Chart", &[b"VCLMTF".as_slice(), &[9; 100]].concat()),
         ])
     };
-    assert_eq!(open_sheet(&book("", &frame("", image))), "800x400");
+    assert_eq!(open_sheet(&book("", &frame("", image))), "# One\n\n800x400");
     let clipped = frame("draw:style-name='f'", image);
     assert_eq!(open_sheet(&book(&format!("<text:p>cell</text:p>{clipped}"), "")), "# One\n\ncell\n\n800x208");
     let group = format!("<draw:g><draw:g draw:display='none'>{}</draw:g>{clipped}</draw:g>", frame("", image));
     let hidden = frame("drawooo:display='none'", image);
     assert_eq!(open_sheet(&book("<text:p>cell</text:p>", &[hidden, group].concat())), "# One\n\ncell\n\n800x208");
-    // A chart has a picture of itself for programs that cannot draw it.
+    // An object has a picture of itself for programs that cannot draw it.
+    let object = frame("", &format!("<draw:object xlink:href='./Chart'/>{image}"));
+    assert_eq!(open_sheet(&book("<text:p>cell</text:p>", &object)), "# One\n\ncell\n\nTide");
     let replacement = frame("", "<draw:image xlink:href='./ObjectReplacements/Chart'/>");
     let extracted = read_as("a.ods", &book("<text:p>cell</text:p>", &replacement));
     assert_eq!((extracted.markdown.as_str(), extracted.metadata.unread_pictures), ("# One\n\ncell", None));
@@ -234,7 +238,7 @@ fn pictures_on_the_sheets_of_open_document_are_read_as_they_are_shown() {
         content("office:document", "", &frame("draw:style-name='f'", &format!("<draw:image>{bytes}</draw:image>")));
     assert_eq!(
         open_sheet(flat.replacen("<office:document", &format!("<office:document {kind}"), 1).as_bytes()),
-        "800x208"
+        "# One\n\n800x208"
     );
 }
 
@@ -254,7 +258,8 @@ fn pictures_of_rtf_are_read_as_they_are_shown() {
     let twice = format!("{{\\*\\shppict{}}}{{\\nonshppict{{\\pict\\wmetafile8 0100090000}}}}", pict(""));
     assert_eq!(document(&twice), around("800x400"));
     assert_eq!(document(&pict("\\piccropl3000\\piccropt-10\\piccropb3000")), around("600x200"));
-    for hidden in [format!("{{\\v {}}}", pict("")), format!("{{\\deleted {}}}", pict(""))] {
+    let hiding = pict("{\\*\\picprop{\\sp{\\sn fHidden}{\\sv 1}}}");
+    for hidden in [format!("{{\\v {}}}", pict("")), format!("{{\\deleted {}}}", pict("")), hiding] {
         assert_eq!(document(&hidden), "before\n\nafter");
     }
     // As bytes, which contain braces and backslashes.

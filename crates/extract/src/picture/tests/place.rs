@@ -227,3 +227,21 @@ fn a_picture_in_the_text_of_a_mail_is_no_attachment() {
     assert_eq!(found.markdown, "# Scan\n\nFrom: a@b.c\n\nDear all,\n\n800x300\n\nRegards\n\n## two.png\n\n900x300");
     assert_eq!(recognized(&found), ["800x300", "900x300"]);
 }
+
+#[test]
+fn the_scan_of_a_page_below_a_letter_is_read() {
+    let text = |count: usize| "word ".repeat(count);
+    let page = |words: usize, (width, height): (u32, u32), format: ImageFormat| {
+        let packed = crate::base64::encode(&picture(width, height, format));
+        read(format!("<p>{}<p><img src='data:image/png;base64,{packed}'>", text(words)).as_bytes()).markdown
+    };
+    let is_read = |words, size, format| page(words, size, format).ends_with(&format!("{}x{}", size.0, size.1));
+    for format in [ImageFormat::Png, ImageFormat::Jpeg] {
+        assert!(is_read(60, (900, 1270), format));
+        assert!(!is_read(300, (900, 1270), format));
+        // A photograph, or a picture that is too small for a page.
+        assert!(!is_read(60, (1270, 900), format));
+        assert!(!is_read(60, (600, 840), format));
+    }
+    assert!(is_read(10, (1270, 900), ImageFormat::Png));
+}

@@ -9,6 +9,7 @@ use socle_core::Result;
 pub(super) struct PictureData {
     /// Whether it is a property of a shape.
     is_of_shape: bool,
+    is_hidden: bool,
     bytes: Vec<u8>,
     /// The first digit of a byte.
     digit: Option<u8>,
@@ -56,6 +57,12 @@ impl PictureData {
         *place = number;
     }
 
+    /// Reads a property: its name, and after a line break its value.
+    pub(super) fn property(&mut self, text: &str) {
+        let (name, value) = property(text);
+        self.is_hidden |= name == "fHidden" && value != 0;
+    }
+
     fn crop(&self) -> Crop {
         let [width, height] = self.size;
         shares([width, height, width, height], self.cut)
@@ -74,10 +81,9 @@ pub(super) struct Shape {
 impl Shape {
     /// Reads a property: its name, and after a line break its value.
     pub(super) fn property(&mut self, text: &str) {
-        let (name, value) = text.split_once('\n').unwrap_or_default();
-        let value: i32 = value.trim().parse().unwrap_or_default();
+        let (name, value) = property(text);
         let [left, top, right, bottom] = &mut self.cut;
-        match name.trim() {
+        match name {
             "fHidden" => self.is_hidden = value != 0,
             "cropFromLeft" => *left = value,
             "cropFromTop" => *top = value,
@@ -97,7 +103,7 @@ impl Reader<'_> {
     /// Ends a picture: one of a shape is added at the end of that.
     pub(super) fn end_picture(&mut self) -> Result<()> {
         let picture = std::mem::take(&mut self.picture);
-        if picture.bytes.is_empty() {
+        if picture.bytes.is_empty() || picture.is_hidden {
             return Ok(());
         }
         let reference = format!("data:image/;base64,{}", crate::base64::encode(&picture.bytes));
@@ -123,6 +129,12 @@ impl Reader<'_> {
         self.begin_paragraph()?;
         self.flow.picture(reference, crop)
     }
+}
+
+/// The name and the value of a property, which a line break parts.
+fn property(text: &str) -> (&str, i32) {
+    let (name, value) = text.split_once('\n').unwrap_or_default();
+    (name.trim(), value.trim().parse().unwrap_or_default())
 }
 
 /// What is cut off at each side, as a share of these lengths.

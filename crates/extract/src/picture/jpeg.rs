@@ -2,8 +2,7 @@
 
 mod blocks;
 
-use super::data::Layout;
-use super::is_loss;
+use crate::pdf::is_loss;
 use blocks::{Bits, Code};
 
 const END: u8 = 0xd9;
@@ -14,8 +13,9 @@ const PROGRESSIVE: u8 = 0xc2;
 /// Share of the data of a scan that may follow its last block.
 const MOST_LEFT: usize = 20;
 
-/// Whether all rows are there. Of a picture that becomes finer from scan to scan: whether it has become so.
-pub(super) fn is_whole(data: &[u8], layout: &Layout) -> bool {
+/// Whether all rows are there. Of a picture that becomes finer from scan to scan: whether it has become so. A document may state
+/// another size for it than its own.
+pub(crate) fn is_whole(data: &[u8], stated: Option<(u32, u32)>) -> bool {
     let (mut picture, mut at) = (Picture::default(), 0);
     while let Some([0xff, marker]) = data.get(at..at + 2) {
         let length = match *marker {
@@ -32,7 +32,7 @@ pub(super) fn is_whole(data: &[u8], layout: &Layout) -> bool {
         match *marker {
             CODES => picture.codes(segment),
             RESTART_INTERVAL => picture.interval = segment.get(..2).map_or(0, |number| usize::from(u16_of(number))),
-            0xc0..=0xcf if !matches!(marker, 0xc8 | 0xcc) => picture.frame(*marker, segment, layout),
+            0xc0..=0xcf if !matches!(marker, 0xc8 | 0xcc) => picture.frame(*marker, segment, stated),
             START_OF_SCAN => {
                 let scan = data.get(at..).unwrap_or_default();
                 let scan = scan.get(..blocks::scan_length(scan)).unwrap_or_default();
@@ -96,12 +96,12 @@ impl Picture {
         }
     }
 
-    fn frame(&mut self, kind: u8, segment: &[u8], layout: &Layout) {
+    fn frame(&mut self, kind: u8, segment: &[u8], stated: Option<(u32, u32)>) {
         let [_, height @ .., _] = segment.get(..4).unwrap_or(&[0; 4]) else { return };
         let (height, width) =
             (usize::from(u16_of(height)), segment.get(3..5).map_or(0, |width| usize::from(u16_of(width))));
-        // The size in the dictionary is right where that of the picture is larger.
-        let stated = (layout.width as usize, layout.height as usize);
+        // The size that the document states is right where that of the picture is larger.
+        let stated = stated.map_or((width, height), |(wide, high)| (wide as usize, high as usize));
         (self.width, self.height) = if width * height > stated.0 * stated.1 { stated } else { (width, height) };
         self.kind = kind;
         let parts = segment.get(6..).unwrap_or_default().chunks_exact(3);
