@@ -86,7 +86,7 @@ fn note_unsure(recognized: &[RecognizedPage]) {
     let unsure = recognized.iter().filter(|page| page.is_unsure()).count();
     if let Some(all) = RecognizedPage::all(recognized).filter(|_| unsure > 0) {
         pgrx::notice!(
-            "the text of {unsure} of {} recognized pages is unsure, with a confidence of {:.2} over all",
+            "{unsure} of {} recognized pages have text that is unsure; the confidence over all pages is {:.2}",
             recognized.len(),
             all.confidence()
         );

@@ -110,7 +110,8 @@ pub struct RecognizedPage {
     pub characters: u32,
     /// How sure the model is, from 0 to 1000: the mean over these characters, and 0 for those that it sees and cannot read.
     pub permille: u16,
-    /// The same of the least sure of the pictures that were recognised on it.
+    /// The same of the least sure line of the pictures that were recognised on it; 0 where there is writing that the model cannot
+    /// read.
     pub least_permille: u16,
     /// Number of stamps, signatures and handwriting in colour over other text that were left out, because the model is not
     /// sure of what it read in them.
@@ -127,7 +128,7 @@ impl RecognizedPage {
         f64::from(self.permille) / 1000.0
     }
 
-    /// Whether the text, or that of one of its pictures, is to be read with care.
+    /// Whether the text, or a line of it, is to be read with care.
     pub fn is_unsure(&self) -> bool {
         self.least_permille < Self::UNSURE_PERMILLE
     }

@@ -1,4 +1,5 @@
-//! Text of pictures, with the real graphs. `data/page.pbm` is a page of eight lines in six languages, set in Liberation.
+//! Text of pictures, with the real graphs. `data/page.pbm` is a page of eight lines in six languages, set in Liberation;
+//! `data/codes.pgm` lines of small print with the numbers of a firm.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
 mod support;
@@ -132,6 +133,21 @@ fn a_page_is_read_word_by_word_with_the_accents_of_six_languages() {
     }
     let annuel = &boxes[1];
     assert!((222.0 - annuel.left).abs() < 4.0 && (359.0 - annuel.right).abs() < 4.0, "{annuel:?}");
+}
+
+#[test]
+fn digits_that_repeat_in_a_long_line_of_small_print_are_all_read() {
+    let (width, height, whole) = (1352, 50, 1520);
+    let file = include_bytes!("data/codes.pgm");
+    let mut pixels = vec![255; whole * 200];
+    for (row, line) in file[file.len() - width * height..].chunks_exact(width).enumerate() {
+        pixels[(row + 16) * whole..][..width].copy_from_slice(line);
+    }
+    let recognized = Loaded::new().read(grey(whole, 200, pixels));
+    let words: Vec<&str> = recognized.words.iter().map(|word| word.text.as_str()).collect();
+    for code in ["DE98ZZZ09999999999", "1000000000001", "DE12000000000000111111"] {
+        assert_eq!(words.iter().filter(|word| **word == code).count(), 2, "{words:?}");
+    }
 }
 
 #[test]

@@ -17,7 +17,7 @@ use std::time::{Duration, SystemTime};
 const MAX_BYTES: u64 = 256 << 20;
 
 /// Raised when the same pixels and model give other words than before, or files another form.
-const FORMAT: u8 = 4;
+const FORMAT: u8 = 5;
 
 /// Begins the names of files. Segments of the keyword index lie beside them under names of their own.
 const PREFIX: &str = "page-";

@@ -4,12 +4,14 @@
 //! baselines would differ from line to line. Both are therefore measured where the picture is dark.
 
 mod bullet;
+mod least_sure;
 mod measure;
 mod size;
 
 use super::glyph::{Glyph, Rule, along, on_page};
 use super::picture_rules::{self, WordPlace};
 use crate::recognition::{Ink, ReadPicture};
+use least_sure::{SPECKS, least_confidence};
 use measure::{Slant, X_HEIGHT, extent, is_small, measured, middle_zone, trimmed};
 pub(super) use size::Sizes;
 use size::usual;
@@ -36,9 +38,6 @@ const SLANT_STEP: f32 = 5.0;
 const STAMP_ANGLE: i16 = 1;
 /// Confidence of a stamp below which it is no text, as a signature.
 const SURE_STAMP: f32 = 0.7;
-
-/// Number of characters that cannot be read in a picture of which nothing else can, below which they may be specks.
-const SPECKS: u32 = 20;
 
 /// The words of a page that was recognised.
 pub(crate) struct Recognition {
@@ -114,12 +113,12 @@ impl Recognition {
         lines.extend(stamp_lines(stamps.iter().map(|(stamp, _)| *stamp), body, height));
         let characters = |word: &Word| word.text.chars().count() as u32;
         let count: u32 = picture.words.words.iter().map(characters).sum();
-        let permille = (picture.words.confidence().unwrap_or_default() * 1000.0).round().clamp(0.0, 1000.0) as u16;
+        let permille = in_permille(picture.words.confidence().unwrap_or_default());
         let page = RecognizedPage {
             page: None,
             characters: count,
             permille,
-            least_permille: permille,
+            least_permille: least_confidence(&picture.words).map_or(permille, |least| in_permille(least).min(permille)),
             unread_stamps: unsure.len() as u16,
         };
         let Recognized { rotation, skew_degrees, unread, .. } = picture.words;
@@ -233,6 +232,10 @@ impl Recognition {
             None => USUAL_SIZE / sizes.pixels.unwrap_or(USUAL_SIZE).max(1.0),
         }
     }
+}
+
+fn in_permille(confidence: f32) -> u16 {
+    (confidence * 1000.0).round().clamp(0.0, 1000.0) as u16
 }
 
 fn glyph(c: char, x0: f32, x1: f32, y: f32, size: f32, angle: i16) -> Glyph {
