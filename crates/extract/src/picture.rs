@@ -181,8 +181,13 @@ fn is_page((width, height): (u32, u32)) -> bool {
     width >= LEAST_SIDE && (1.2..1.75).contains(&ratio)
 }
 
-/// A picture that a document contains as Base64 (`data:image/png;base64,…`).
+/// A picture that a document contains as Base64 (`data:image/png;base64,…`), in small letters or capitals.
 pub(crate) fn of_data_url(url: &str) -> Option<Vec<u8>> {
-    let (head, data) = url.strip_prefix("data:")?.split_once(',')?;
+    let (head, data) = url.split_once(',')?;
+    let (scheme, head) = head.split_once(':')?;
+    if !scheme.trim_ascii_start().eq_ignore_ascii_case("data") {
+        return None;
+    }
+    let head = head.trim_ascii().to_ascii_lowercase();
     (head.starts_with("image/") && head.ends_with(";base64")).then(|| crate::base64::decode(data.as_bytes()))
 }

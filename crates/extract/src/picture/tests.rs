@@ -1,6 +1,7 @@
 //! Pictures of all formats, and pictures that were made to do harm.
 
 mod fax;
+mod palette;
 mod part;
 mod place;
 

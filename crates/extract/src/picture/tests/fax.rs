@@ -66,12 +66,17 @@ impl Recognizer for Keep {
     }
 }
 
-fn decoded(file: &[u8]) -> Picture {
+pub(super) fn decoded(file: &[u8]) -> Picture {
+    all_decoded(file).remove(0)
+}
+
+/// The pages of a file.
+pub(super) fn all_decoded(file: &[u8]) -> Vec<Picture> {
     let keep = Keep::default();
     let pictures = keep.1.clone();
     let mut writer = Writer::with_ocr(Media::Html, LIMITS, Ocr::new(OcrMode::Auto, Box::new(keep)));
     tiff::recognize(file, &mut writer).unwrap();
-    pictures.lock().unwrap().remove(0)
+    std::mem::take(&mut *pictures.lock().unwrap())
 }
 
 /// The first pixel of each row of a strip, of which a third is black.

@@ -206,6 +206,11 @@ fn a_picture_in_a_web_page_is_read_where_it_stands() {
     );
     let cells = format!("<table><tr><td>a<td>b{a}<tr><td>c<td>d</table><p>End.");
     assert_eq!(markdown(&cells), "| a | b |\n| --- | --- |\n| c | d |\n\n800x300\n\nEnd.");
+    // Schemes and types may be in capitals.
+    for head in ["DATA:image/PNG;BASE64,", " Data:Image/png;charset=utf-8;Base64 ,"] {
+        assert_eq!(markdown(&format!("<p>x{}<p>y", a.replace("data:image/png;base64,", head))), "x\n\n800x300\n\ny");
+    }
+    assert_eq!(markdown("<p>x<img src=\"DATA:text/plain;BASE64,QUJD\"><p>y"), "x\n\ny");
     // The same picture once, where it first stands.
     assert_eq!(markdown(&format!("<p>x<p>{a}<p>y<p>{a}")), "x\n\n800x300\n\ny");
 }

@@ -1,11 +1,11 @@
 //! Fax (CCITT) in strips: of group 3 in one dimension and in two, of group 4, and without marks at the ends of rows.
 
+use super::view::{LOWEST_FIRST, View};
 use super::{damaged, failed};
 use crate::pdf::is_loss;
 use hayro_ccitt::{DecodeSettings, DecoderContext, EncodingMode};
 use socle_core::Result;
 use std::borrow::Cow;
-use std::io::Cursor;
 use tiff::decoder::{ChunkType, Decoder};
 use tiff::tags::Tag;
 
@@ -15,8 +15,6 @@ const GROUP_3: u16 = 3;
 const GROUP_4: u16 = 4;
 /// Bit of `T4Options` for two dimensions.
 const TWO_DIMENSIONS: u32 = 1;
-/// Value of `FillOrder` for bytes whose lowest bit comes first.
-const LOWEST_FIRST: u16 = 2;
 /// Value of `PhotometricInterpretation` for pictures in which what the fax calls white is black.
 const BLACK_IS_ZERO: u16 = 1;
 
@@ -47,8 +45,8 @@ impl hayro_ccitt::Decoder for Rows<'_> {
 ///
 /// # Errors
 /// [`socle_core::Kind::DamagedDocument`] if rows are missing.
-pub(super) fn pixels(decoder: &mut Decoder<Cursor<&[u8]>>, width: u32, height: u32) -> Result<Option<Vec<u8>>> {
-    let bytes: &[u8] = decoder.inner().get_ref();
+pub(super) fn pixels(decoder: &mut Decoder<View<'_>>, width: u32, height: u32) -> Result<Option<Vec<u8>>> {
+    let bytes = decoder.inner().whole();
     let mut tag = |tag| decoder.find_tag_unsigned::<u16>(tag).ok().flatten();
     let compression = tag(Tag::Compression).filter(|method| matches!(*method, WITHOUT_MARKS | GROUP_3 | GROUP_4));
     let (black_is_zero, lowest_first) =
