@@ -111,8 +111,8 @@ fn a_jpeg_whose_data_are_damaged_is_refused_and_a_picture_that_looks_like_one_is
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         *byte = (state >> 24) as u8;
     });
-    // Ended in the middle; and of half of its height, so that data are left over.
-    let ended = [&whole[..middle], b"\xff\xd9"].concat();
+    // Ended in the middle, or of half of its height, so that data are left over.
+    let [ended, nearly] = [middle, whole.len() - 12].map(|length| [&whole[..length], b"\xff\xd9"].concat());
     let mut lower = whole.clone();
     let frame = whole.windows(2).position(|pair| pair == [0xff, 0xc0]).unwrap();
     lower[frame + 5..frame + 7].copy_from_slice(&400_u16.to_be_bytes());
@@ -121,7 +121,6 @@ fn a_jpeg_whose_data_are_damaged_is_refused_and_a_picture_that_looks_like_one_is
         assert_eq!((error.kind, error.message.as_str()), (Kind::DamagedDocument, "JPEG image is damaged"));
     }
     // The last bytes may be missing.
-    let nearly = [&whole[..whole.len() - 12], b"\xff\xd9"].concat();
     for filling in [0, 128] {
         let footer = jpeg(&|x, y| if y < 640 { lines(x, y) } else { filling });
         for sound in [&whole, &nearly, &footer] {
