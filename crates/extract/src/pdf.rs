@@ -12,6 +12,7 @@ mod decompress;
 mod font;
 mod glyph;
 mod heading;
+mod label;
 mod legibility;
 mod likeness;
 mod line;

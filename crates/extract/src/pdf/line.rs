@@ -109,7 +109,8 @@ impl Line {
         Some(rest)
     }
 
-    fn join(&mut self, other: Self) {
+    /// Appends what stands right of it.
+    pub(super) fn join(&mut self, other: Self) {
         self.words.extend(other.words);
         self.measure();
     }

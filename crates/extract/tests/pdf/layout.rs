@@ -89,3 +89,67 @@ fn sentences_in_large_letters_are_no_headings() {
     assert_eq!(headings, ["First part: notice", "Second part"], "{}", document.markdown);
     assert!(document.markdown.contains("before the law."));
 }
+
+/// Lines in size 10: how far from the left, whether they end there, how far from the bottom, and what they say.
+fn placed(lines: &[(f32, bool, f32, &str)]) -> String {
+    // About as wide as the letters are.
+    let width = |line: &str| 5.0 * line.chars().count() as f32;
+    lines.iter().map(|(x, ends, y, line)| text(if *ends { x - width(line) } else { *x }, *y, 10.0, line)).collect()
+}
+
+fn tables(document: &Document) -> Vec<&str> {
+    document.rows().filter(|row| row.kind == BlockKind::Table).map(|row| row.content).collect()
+}
+
+#[test]
+fn two_labels_and_their_values_are_read_row_by_row() {
+    let totals = [("Subtotal", "23.651,15 EUR"), ("Total", "28.095,12 EUR")];
+    let dates = [("Number:", "2026-00471"), ("Name:", "Anna White")];
+    for pairs in [totals, dates] {
+        let [(first, one), (second, two)] = pairs;
+        let lines = placed(&[(72.0, false, 400.0, first), (72.0, false, 386.0, second)]);
+        let values = placed(&[(300.0, false, 400.0, one), (300.0, false, 386.0, two)]);
+        let document = read(&book(&[prose(1, 740.0, 10) + &lines + &values]));
+        let expected = format!("| {first} | {one} |\n| --- | --- |\n| {second} | {two} |");
+        assert_eq!(tables(&document), [expected], "{}", document.markdown);
+    }
+    // Addresses.
+    let left = placed(&[(72.0, false, 400.0, "Harbour Ltd"), (72.0, false, 386.0, "Quay 1, 20457 Hamburg")]);
+    let right = placed(&[(300.0, false, 400.0, "Anna White"), (300.0, false, 386.0, "Hill 3, 51147 Cologne")]);
+    let document = read(&book(&[prose(1, 740.0, 10) + &left + &right]));
+    assert!(tables(&document).is_empty(), "{}", document.markdown);
+    let place = |text: &str| document.markdown.find(text).unwrap();
+    assert!(place("Quay 1") < place("Anna White"), "{}", document.markdown);
+}
+
+#[test]
+fn an_invoice_has_its_address_above_the_table_and_the_totals_in_it() {
+    let head = placed(&[
+        (72.0, false, 740.0, "Harbour Ltd, Long Quay 12, Hamburg"),
+        (520.0, true, 740.0, "Invoice no. 2026-00471"),
+        (72.0, false, 716.0, "Shipping Company of the North"),
+        (72.0, false, 704.0, "Sand Gate 5"),
+        (72.0, false, 682.0, "Invoice"),
+    ]);
+    let row = |y: f32, cells: [&str; 5]| {
+        let [item, name, count, rate, amount] = cells;
+        placed(&[(72.0, false, y, item), (110.0, false, y, name)])
+            + &placed(&[(330.0, true, y, count), (420.0, true, y, rate), (520.0, true, y, amount)])
+    };
+    let items = row(660.0, ["Item", "Name", "Count", "Tax", "Amount"])
+        + &row(644.0, ["A", "Berth", "14", "19 %", "17.500,00"])
+        + &row(628.0, ["B", "Towage", "2", "19 %", "6.961,50"]);
+    let totals = placed(&[
+        (420.0, true, 612.0, "Subtotal of all the items"),
+        (520.0, true, 612.0, "24.461,50"),
+        (420.0, true, 596.0, "Total"),
+        (520.0, true, 596.0, "29.109,19"),
+    ]);
+    let document = read(&book(&[head + &items + &totals]));
+    let expected = "| Item | Name | Count | Tax | Amount |\n| --- | --- | --- | --- | --- |\n\
+        | A | Berth | 14 | 19 % | 17.500,00 |\n| B | Towage | 2 | 19 % | 6.961,50 |\n\
+        |  |  | Subtotal of all the items |  | 24.461,50 |\n|  |  |  | Total | 29.109,19 |";
+    assert_eq!(tables(&document), [expected], "{}", document.markdown);
+    let table = document.markdown.find("| Item").unwrap();
+    assert!(document.markdown.find("2026-00471").is_some_and(|at| at < table), "{}", document.markdown);
+}
