@@ -72,7 +72,7 @@ fn long_scans_do_not_keep_other_documents_waiting() {
         .unwrap();
     for corpus in ["notes", "pages"] {
         let complete: bool =
-            client.query_one("SELECT socle.wait_for_corpus($1, '3 minutes')", &[&corpus]).unwrap().get(0);
+            client.query_one("SELECT socle.wait_for_corpus($1, '8 minutes')", &[&corpus]).unwrap().get(0);
         assert!(complete, "{corpus}");
     }
     client
@@ -80,7 +80,7 @@ fn long_scans_do_not_keep_other_documents_waiting() {
         .unwrap();
     for corpus in ["notes", "pages"] {
         assert!(
-            client.query_one("SELECT socle.wait_for_corpus($1, '3 minutes')", &[&corpus]).unwrap().get::<_, bool>(0),
+            client.query_one("SELECT socle.wait_for_corpus($1, '8 minutes')", &[&corpus]).unwrap().get::<_, bool>(0),
             "{corpus}"
         );
     }
