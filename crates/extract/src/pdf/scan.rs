@@ -217,21 +217,20 @@ fn replaces_hidden(need: Need, existing: &[Glyph], recognition: &Recognition) ->
 /// Whether a text is written with letters that are not in what was recognised, because the model has none of them: those of
 /// another script, or with other accents. Letters of English do not count.
 fn has_other_letters<'w>(text: &str, recognised: impl Iterator<Item = &'w str>) -> bool {
-    /// Share of the letters of a text that are not those of English, from which it is so written.
+    /// Share of the letters of a text that are not those of English, from which it is so written: one of so many.
     const LEAST_SHARE: usize = 20;
     let letters = text.chars().filter(|c| c.is_alphabetic());
     let is_special = |c: &char| c.is_alphabetic() && !c.is_ascii();
-    let mut special: HashMap<char, usize> = HashMap::new();
-    letters.clone().filter(is_special).for_each(|c| *special.entry(c).or_default() += 1);
-    let count: usize = special.values().sum();
-    let mut found = 0;
+    let mut special: HashMap<char, (usize, usize)> = HashMap::new();
+    letters.clone().filter(is_special).for_each(|c| special.entry(c).or_default().0 += 1);
     for c in recognised.flat_map(str::chars).filter(is_special) {
-        if let Some(left) = special.get_mut(&c).filter(|left| **left > 0) {
-            *left -= 1;
-            found += 1;
-        }
+        special.entry(c).or_default().1 += 1;
     }
-    count * LEAST_SHARE >= letters.count().max(1) && found * 2 < count
+    let sum = |of: fn(usize, usize) -> usize| special.values().map(|(here, there)| of(*here, *there)).sum::<usize>();
+    let (count, found) = (sum(|here, _| here), sum(usize::min));
+    let lacking = sum(|here, there| if there == 0 { here } else { 0 });
+    let is_much = |count: usize| count * LEAST_SHARE >= letters.clone().count().max(1);
+    is_much(lacking) || (is_much(count) && found * 2 < count)
 }
 
 /// Where a page has text, and of which size, strip by strip.

@@ -263,6 +263,10 @@ fn a_hidden_text_in_letters_that_the_model_lacks_stays() {
     let stays = |hidden: &str, read: &str| super::has_other_letters(hidden, read.split(' '));
     assert!(stays("Договор аренды причала номер пять", "Aorobop apeнды npuчaлa Homep nять"));
     assert!(stays("Hợp đồng thuê cầu cảng số ba", "Hop dong thuê cau cang so ba"));
+    assert!(stays(
+        "Οι πολίτες υποβάλλουν αίτηση μέσα σε τριάντα ημέρες",
+        "Οι πολιτεσ υποβαλλουν αιτηση μεσα σε τριαντα ημερεσ"
+    ));
     assert!(!stays("Договор аренды причала", "Договор аренды причала"));
     assert!(!stays("Le quai a été loué à l’année", "Le quai a été loué à l'année"));
     assert!(!stays("The quay was let in May, à la carte", "The quay was let in May, a la carte"));
