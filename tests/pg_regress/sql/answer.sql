@@ -29,11 +29,12 @@ FROM corpus_of, socle.answer(corpus, 'How do I restore a backup?', max_sentences
      jsonb_to_record(c) AS x (source_key jsonb, start_offset int, end_offset int), manual m
 WHERE m.id = (x.source_key->>'id')::int ORDER BY 1, 2;
 -- Without a word of it, with a name that no passage has, with a filter that leaves nothing.
-SELECT answer, declined, reason, grounded, citations, unmatched_words FROM socle.answer('manual', 'Who painted the ceiling of the chapel?');
+-- What a model computes differs in its last digits from processor to processor.
+SELECT answer, declined, regexp_replace(reason, 'is -?\d+\.\d', 'is x') AS reason, grounded, citations, unmatched_words FROM socle.answer('manual', 'Who painted the ceiling of the chapel?');
 SELECT declined, reason, unmatched_words FROM socle.answer('manual', 'How do I restore a backup of Oracle 19c?');
 SELECT declined, reason FROM socle.answer('manual', 'How long do cats sleep?', filter => '{"id": 99}');
 -- A threshold of one's own; without a cross-encoder only the words count.
-SELECT declined, reason FROM socle.answer('manual', 'How long do cats sleep?', min_relevance => 100) WHERE reason LIKE '%100.0 is needed';
+SELECT declined, regexp_replace(reason, 'is -?\d+\.\d', 'is x') AS reason FROM socle.answer('manual', 'How long do cats sleep?', min_relevance => 100) WHERE reason LIKE '%100.0 is needed';
 SELECT declined, relevance = 10 * coverage AS by_words_alone FROM socle.answer('manual', 'Who painted the ceiling?', min_relevance => -100, rerank_model => 'reranker', search_mode => 'keyword');
 SET socle.default_rerank_model = '';
 SELECT answer, declined, relevance, coverage FROM socle.answer('manual', 'What do cats hunt at night?', max_sentences => 1);
