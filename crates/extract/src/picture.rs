@@ -154,7 +154,7 @@ fn shown(
     PictureReference { reference, crop, .. }: &PictureReference,
     only_pages: bool,
     writer: &mut Writer,
-    load: &mut dyn FnMut(&str, &mut Writer) -> Result<Option<Vec<u8>>>,
+    load: LoadPicture<'_>,
 ) -> Result<Option<Picture>> {
     let Some(bytes) = load(reference, writer)? else { return Ok(None) };
     let format = Format::of(&bytes);
