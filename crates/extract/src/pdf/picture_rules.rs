@@ -17,9 +17,9 @@ const MOST_BESIDE: usize = 3;
 const SAME_PLACE: f32 = 0.05;
 /// Share of a rule that lies in the small letters of words, from which it is none.
 const MOST_COVERED: f32 = 0.3;
-/// Share of its length that is dark, from which a rule is none of letters one below the other: there is white between lines.
+/// Share of its length that is dark in a vertical rule. Between strokes of letters one below the other, there is more white.
 const SOLID: f32 = 0.93;
-/// Share of the length of what is none that lies in lines with a letter at that place.
+/// Share of the length of such strokes that lies in lines of text with a word at that place.
 const LEAST_LETTERED: f32 = 0.9;
 /// Most rules of a page; a picture with more is a drawing or a photograph.
 const MAX_RULES: usize = 600;
@@ -64,11 +64,10 @@ pub(super) struct WordPlace {
 /// The rules without those that are strokes of letters one below the other, as of three "j" at the beginning of a word.
 pub(super) fn without_letters(mut rules: Vec<Rule>, ink: &Ink, words: &[WordPlace]) -> Vec<Rule> {
     rules.retain(|rule| {
-        let (from, to) = (rule.from as usize, rule.to as usize);
-        let length = (to - from) as f32;
-        let x = rule.at as usize;
-        let dark = (from..to).filter(|y| (x.saturating_sub(1)..=x + 1).any(|x| ink.at(x, *y))).count();
-        if !rule.vertical || dark as f32 >= SOLID * length {
+        let (x, rows) = (rule.at as usize, rule.from as usize..rule.to as usize);
+        let length = rows.len() as f32;
+        let is_dark = |y: &usize| (x.saturating_sub(1)..=x + 1).any(|x| ink.at(x, *y));
+        if !rule.vertical || rows.filter(is_dark).count() as f32 >= SOLID * length {
             return true;
         }
         let has_letter = |word: &&WordPlace| (word.left - 1.0..word.right + 1.0).contains(&rule.at);
